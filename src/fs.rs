@@ -1,0 +1,358 @@
+//! `std::fs` with the path in the error, stamps, and publishing by rename. The only file of the crate that calls `std::fs`.
+//!
+//! Each function does what its namesake in `std::fs` does; its error says what could not be done to which path, caused by the
+//! system's own words.
+#![allow(clippy::disallowed_methods, reason = "the twins stand here")]
+
+use std::fs::{File, OpenOptions, Permissions};
+use std::io::{ErrorKind, Read, Write};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+/// What tells that a file or folder is still the one that was looked at.
+///
+/// Following links, so that it is the content's stamp and not the link's. A change in place, a replacement and a change of what
+/// a folder lists each alter at least one of these.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stamp {
+    /// The device that holds it.
+    pub device: u64,
+    /// Its number on that device.
+    pub inode: u64,
+    /// Its size in bytes.
+    pub size: u64,
+    /// When its content was last changed, in nanoseconds since 1970.
+    pub modified: i128,
+}
+
+impl Stamp {
+    /// The stamp of what stands at `path`; none where nothing does, or where it cannot be seen.
+    #[must_use]
+    pub fn of(path: &Path) -> Option<Self> {
+        std::fs::metadata(path).ok().map(|metadata| Self::from(&metadata))
+    }
+}
+
+impl From<&std::fs::Metadata> for Stamp {
+    fn from(metadata: &std::fs::Metadata) -> Self {
+        Self {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            size: metadata.len(),
+            modified: i128::from(metadata.mtime()) * 1_000_000_000 + i128::from(metadata.mtime_nsec()),
+        }
+    }
+}
+
+/// A path and what stood there; no stamp where nothing did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stamped {
+    /// The absolute path.
+    #[serde(with = "crate::fs::path_text")]
+    pub path: PathBuf,
+    /// What stood there.
+    pub stamp: Option<Stamp>,
+}
+
+impl Stamped {
+    /// Looks at `path`.
+    #[must_use]
+    pub fn look(path: impl Into<PathBuf>) -> Self {
+        let path = path.into();
+        Self { stamp: Stamp::of(&path), path }
+    }
+
+    /// Whether what stands there now is what stood there then.
+    #[must_use]
+    pub fn holds(&self) -> bool {
+        Stamp::of(&self.path) == self.stamp
+    }
+}
+
+/// Paths in JSON: as text where they are UTF-8, else as an array of bytes.
+pub mod path_text {
+    use std::ffi::OsString;
+    use std::os::unix::ffi::{OsStrExt, OsStringExt};
+    use std::path::{Path, PathBuf};
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[derive(Serialize, Deserialize)]
+    #[serde(untagged)]
+    enum Form {
+        Text(String),
+        Bytes(Vec<u8>),
+    }
+
+    /// Writes a path.
+    pub fn serialize<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+        match path.to_str() {
+            Some(text) => serializer.serialize_str(text),
+            None => Form::Bytes(path.as_os_str().as_bytes().to_vec()).serialize(serializer),
+        }
+    }
+
+    /// Reads a path.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PathBuf, D::Error> {
+        Ok(match Form::deserialize(deserializer)? {
+            Form::Text(text) => text.into(),
+            Form::Bytes(bytes) => OsString::from_vec(bytes).into(),
+        })
+    }
+}
+
+/// The metadata of what stands at `path`, following links; none where nothing does.
+pub fn metadata(path: &Path) -> Result<Option<std::fs::Metadata>> {
+    optional(std::fs::metadata(path)).with_context(|| format!("cannot look at `{}`", path.display()))
+}
+
+/// The metadata of what stands at `path` itself, be it a link; none where nothing does.
+pub fn link_metadata(path: &Path) -> Result<Option<std::fs::Metadata>> {
+    optional(std::fs::symlink_metadata(path)).with_context(|| format!("cannot look at `{}`", path.display()))
+}
+
+/// Whether a file, following links, stands at `path`. What cannot be seen is not there.
+#[must_use]
+pub fn is_file(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|metadata| metadata.is_file())
+}
+
+/// Whether anything, following links, stands at `path`. What cannot be seen is not there.
+#[must_use]
+pub fn exists(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok()
+}
+
+/// The path without links and dots.
+pub fn canonicalize(path: &Path) -> Result<PathBuf> {
+    std::fs::canonicalize(path).with_context(|| format!("cannot resolve `{}`", path.display()))
+}
+
+/// Opens a file for reading.
+pub fn open(path: &Path) -> Result<File> {
+    File::open(path).with_context(|| format!("cannot open `{}`", path.display()))
+}
+
+/// Opens a file for reading; none where there is none.
+pub fn open_optional(path: &Path) -> Result<Option<File>> {
+    optional(File::open(path)).with_context(|| format!("cannot open `{}`", path.display()))
+}
+
+/// Opens `/dev/null` for both directions, close-on-exec.
+pub fn open_device_null() -> Result<File> {
+    OpenOptions::new().read(true).write(true).open("/dev/null").context("cannot open `/dev/null`")
+}
+
+/// Opens a file for reading and writing, and makes it, readable by its owner alone, where it is missing. Its content stays, and a
+/// link in its place is refused.
+pub fn open_or_create(path: &Path) -> Result<File> {
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .custom_flags(nix::fcntl::OFlag::O_NOFOLLOW.bits())
+        .open(path)
+        .with_context(|| format!("cannot open `{}`", path.display()))
+}
+
+/// Makes a new file with exactly the permission bits `mode`, whatever the umask. A file that is there already is an error.
+pub fn create_new(path: &Path, mode: u32) -> Result<File> {
+    let create = || {
+        let file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
+        file.set_permissions(Permissions::from_mode(mode))?;
+        Ok::<_, std::io::Error>(file)
+    };
+    create().with_context(|| format!("cannot create `{}`", path.display()))
+}
+
+/// Makes a new file with this content and exactly the permission bits `mode`.
+pub fn write_new(path: &Path, content: &[u8], mode: u32) -> Result<()> {
+    let mut file = create_new(path, mode)?;
+    file.write_all(content).with_context(|| format!("cannot write `{}`", path.display()))
+}
+
+/// The whole content of a file.
+pub fn read(path: &Path) -> Result<Vec<u8>> {
+    read_open(&mut open(path)?, path)
+}
+
+/// The whole content of a file; none where there is none.
+pub fn read_optional(path: &Path) -> Result<Option<Vec<u8>>> {
+    open_optional(path)?.map(|mut file| read_open(&mut file, path)).transpose()
+}
+
+/// The rest of an open file. `path` is for the error.
+pub fn read_open(file: &mut File, path: &Path) -> Result<Vec<u8>> {
+    let mut content = read_beginning(file, path)?;
+    if content.len() == BEGINNING {
+        file.read_to_end(&mut content).with_context(|| format!("cannot read `{}`", path.display()))?;
+    }
+    Ok(content)
+}
+
+/// How many bytes [`read_beginning`] reads.
+pub const BEGINNING: usize = 16 * 1024;
+
+/// The first [`BEGINNING`] bytes of a regular file that was just opened, or all of it where it is shorter: with one system call,
+/// since a short read of a regular file is its end. `path` is for the error.
+pub fn read_beginning(file: &mut File, path: &Path) -> Result<Vec<u8>> {
+    let mut content = vec![0; BEGINNING];
+    let length = loop {
+        match file.read(&mut content) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            result => break result.with_context(|| format!("cannot read `{}`", path.display()))?,
+        }
+    };
+    content.truncate(length);
+    Ok(content)
+}
+
+/// The real path of an open file, with one question to the system where `/proc` is mounted. `path` is how it was opened.
+pub fn real_path(file: &File, path: &Path) -> Result<PathBuf> {
+    match std::fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd())) {
+        Ok(real) if real.is_absolute() => Ok(real),
+        _ => canonicalize(path),
+    }
+}
+
+/// The names in a folder, sorted; none where there is no such folder.
+pub fn list(path: &Path) -> Result<Option<Vec<std::ffi::OsString>>> {
+    let names = || {
+        let mut names = std::fs::read_dir(path)?.map(|entry| Ok(entry?.file_name())).collect::<std::io::Result<Vec<_>>>()?;
+        names.sort();
+        Ok(names)
+    };
+    optional(names()).with_context(|| format!("cannot list `{}`", path.display()))
+}
+
+/// Makes a folder and those above it that are missing, with the permission bits `mode` less the umask.
+pub fn create_dir_all(path: &Path, mode: u32) -> Result<()> {
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(mode)
+        .create(path)
+        .with_context(|| format!("cannot create folder `{}`", path.display()))
+}
+
+/// Makes a symbolic link at `path` that says `target`.
+pub fn symlink(target: &Path, path: &Path) -> Result<()> {
+    std::os::unix::fs::symlink(target, path).with_context(|| format!("cannot create link `{}`", path.display()))
+}
+
+/// What a symbolic link says.
+pub fn read_link(path: &Path) -> Result<PathBuf> {
+    std::fs::read_link(path).with_context(|| format!("cannot read link `{}`", path.display()))
+}
+
+/// Gives a file a second name. The bare error is returned, since its kind decides what to try instead.
+pub fn hard_link(from: &Path, to: &Path) -> std::io::Result<()> {
+    std::fs::hard_link(from, to)
+}
+
+/// Copies a file's bytes and permission bits. What stands at `to` is overwritten.
+pub fn copy(from: &Path, to: &Path) -> Result<()> {
+    std::fs::copy(from, to).map(drop).with_context(|| format!("cannot copy `{}` to `{}`", from.display(), to.display()))
+}
+
+/// Sets exactly these permission bits.
+pub fn set_mode(path: &Path, mode: u32) -> Result<()> {
+    std::fs::set_permissions(path, Permissions::from_mode(mode))
+        .with_context(|| format!("cannot set the permissions of `{}`", path.display()))
+}
+
+/// Gives what stands at `from` the name `to`, in one step.
+pub fn rename(from: &Path, to: &Path) -> Result<()> {
+    std::fs::rename(from, to).with_context(|| format!("cannot rename `{}` to `{}`", from.display(), to.display()))
+}
+
+/// Removes a folder and all in it.
+pub fn remove_dir_all(path: &Path) -> Result<()> {
+    std::fs::remove_dir_all(path).with_context(|| format!("cannot remove `{}`", path.display()))
+}
+
+/// Gives `path` this content in one step: a reader sees the old file or the new one, and a failure leaves the old one. Readable
+/// by its owner alone.
+pub fn write_atomically(path: &Path, content: &[u8]) -> Result<()> {
+    let write = || {
+        let mut file = tempfile::Builder::new().prefix(".new-").tempfile_in(path.parent().unwrap_or(Path::new("/")))?;
+        file.write_all(content)?;
+        file.persist(path)?;
+        Ok::<_, anyhow::Error>(())
+    };
+    write().with_context(|| format!("cannot write `{}`", path.display()))
+}
+
+/// Reads a JSON file that can be made again. Whatever is wrong with it, there is none.
+#[must_use]
+pub fn read_json<T: DeserializeOwned>(path: &Path) -> Option<T> {
+    serde_json::from_slice(&read(path).ok()?).ok()
+}
+
+/// Writes a JSON file in one step.
+pub fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<()> {
+    write_atomically(path, &serde_json::to_vec(value)?)
+}
+
+/// Makes an error of "there is none" into none.
+fn optional<T>(result: std::io::Result<T>) -> std::io::Result<Option<T>> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stamp_tells_a_change_a_replacement_and_a_removal() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        let absent = Stamped::look(&path);
+        assert!(absent.holds());
+        write_atomically(&path, b"one").unwrap();
+        assert!(!absent.holds(), "it is there now");
+        let first = Stamped::look(&path);
+        assert!(first.holds());
+        write_atomically(&path, b"two").unwrap();
+        assert!(!first.holds(), "another file of the same size has taken its place");
+        let second = Stamped::look(&path);
+        std::fs::remove_file(&path).unwrap();
+        assert!(!second.holds(), "it is gone");
+    }
+
+    #[test]
+    fn a_new_file_has_its_mode_whatever_the_umask() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        write_new(&path, b"x", 0o777).unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().mode() & 0o7777, 0o777);
+        assert!(write_new(&path, b"y", 0o444).is_err(), "it is there already");
+    }
+
+    #[test]
+    fn an_error_names_the_path() {
+        let error = read(Path::new("/nowhere/file")).unwrap_err();
+        assert_eq!(format!("{error:#}"), "cannot open `/nowhere/file`: No such file or directory (os error 2)");
+    }
+
+    #[test]
+    fn a_path_of_any_bytes_survives_json() {
+        use std::ffi::OsString;
+        use std::os::unix::ffi::OsStringExt;
+        for bytes in [&b"/plain"[..], b"/\xff\xfe"] {
+            let stamped = Stamped { path: OsString::from_vec(bytes.to_vec()).into(), stamp: None };
+            let json = serde_json::to_vec(&stamped).unwrap();
+            assert_eq!(serde_json::from_slice::<Stamped>(&json).unwrap(), stamped);
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! What the process was given: arguments, environment, directory, user. Read once, at the edge.
+//!
+//! Below this module nobody asks `std::env`: whoever needs a part of this takes a `&Process`, so that a test can say what a
+//! launch was given without changing its own environment.
+
+use std::ffi::{OsStr, OsString};
+use std::os::fd::{AsFd, IntoRawFd};
+use std::path::{Path, PathBuf};
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+/// Every environment variable of ours, once.
+pub mod variable {
+    /// The store's root, where `-vpython-root` is not given.
+    pub const ROOT: &str = "VPYTHON_VIRTUALENV_ROOT";
+    /// The spec of a program that has none.
+    pub const DEFAULT_SPEC: &str = "VPYTHON_DEFAULT_SPEC";
+    /// The interpreter, where `-vpython-interpreter` is not given.
+    pub const INTERPRETER: &str = "VPYTHON_INTERPRETER";
+    /// A path list of wheelhouses, where `-vpython-wheels` is not given.
+    pub const WHEELS: &str = "VPYTHON_WHEELS";
+    /// Any text turns the log on, at the level `debug`.
+    pub const LOG_TRACE: &str = "VPYTHON_LOG_TRACE";
+    /// With its exact text, the next python on `PATH` is run, untouched.
+    pub const BYPASS: &str = "VPYTHON_BYPASS";
+}
+
+/// What the process was given.
+#[derive(Debug, Clone, Default)]
+pub struct Process {
+    /// The command line behind the program's name.
+    pub arguments: Vec<OsString>,
+    /// The environment, in its own order.
+    pub environment: Vec<(OsString, OsString)>,
+    /// The current directory; none where it was deleted.
+    pub directory: Option<PathBuf>,
+    /// The real path of this program's binary; none where the system does not tell.
+    pub executable: Option<PathBuf>,
+    /// The effective user id.
+    pub user: u32,
+}
+
+impl Process {
+    /// Reads what this process was given. To be called once, before any file is opened: closed standard streams are made safe
+    /// here.
+    #[must_use]
+    #[allow(clippy::disallowed_methods, reason = "this is the place that reads the environment")]
+    pub fn capture() -> Self {
+        hold_closed_streams();
+        Self {
+            arguments: std::env::args_os().skip(1).collect(),
+            environment: std::env::vars_os().collect(),
+            directory: std::env::current_dir().ok(),
+            executable: std::env::current_exe().ok(),
+            user: nix::unistd::geteuid().as_raw(),
+        }
+    }
+
+    /// The value of an environment variable; an empty value is a value.
+    #[must_use]
+    pub fn variable(&self, name: &str) -> Option<&OsStr> {
+        self.environment.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_os_str())
+    }
+
+    /// The value of an environment variable, where it has one that is not empty.
+    #[must_use]
+    pub fn setting(&self, name: &str) -> Option<&OsStr> {
+        self.variable(name).filter(|value| !value.is_empty())
+    }
+
+    /// The user's home directory, as `HOME` says. The password file is not asked: a static binary must not load what reads it.
+    #[must_use]
+    pub fn home(&self) -> Option<&Path> {
+        self.setting("HOME").map(Path::new).filter(|home| home.is_absolute())
+    }
+
+    /// `path` from the root, without `.` and `..` where that changes nothing; as it is where there is no current directory.
+    #[must_use]
+    pub fn absolute(&self, path: &Path) -> PathBuf {
+        match &self.directory {
+            Some(directory) => directory.join(path),
+            None => path.to_path_buf(),
+        }
+        .components()
+        .collect()
+    }
+}
+
+/// Puts `/dev/null` on each of the descriptors 0 to 2 that is closed, marked close-on-exec.
+///
+/// So no file of ours takes the place of a standard stream, and python finds the stream closed, as it was given.
+fn hold_closed_streams() {
+    let (input, output, error) = (std::io::stdin(), std::io::stdout(), std::io::stderr());
+    let mut streams = [input.as_fd(), output.as_fd(), error.as_fd()].map(|stream| PollFd::new(stream, PollFlags::empty()));
+    if poll(&mut streams, PollTimeout::ZERO).is_err() {
+        return;
+    }
+    for stream in &streams {
+        if stream.revents().is_some_and(|events| events.contains(PollFlags::POLLNVAL)) {
+            // The kernel gives the lowest free number, which is this stream's.
+            if let Ok(held) = crate::fs::open_device_null() {
+                let _ = held.into_raw_fd();
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn process(directory: Option<&str>) -> Process {
+        Process { directory: directory.map(PathBuf::from), ..Process::default() }
+    }
+
+    #[test]
+    fn a_path_is_made_absolute_without_asking_the_disk() {
+        let rows = [
+            (Some("/work"), "tool.py", "/work/tool.py", "a name stands in the current directory"),
+            (Some("/work"), "./a/./tool.py", "/work/a/tool.py", "a dot is nothing"),
+            (Some("/work"), "../tool.py", "/work/../tool.py", "what is above a link is not ours to guess"),
+            (Some("/work"), "/tool.py", "/tool.py", "an absolute path stays"),
+            (Some("/work"), "", "/work", "the empty path is the current directory"),
+            (None, "tool.py", "tool.py", "without a current directory nothing can be said"),
+        ];
+        for (directory, path, absolute, why) in rows {
+            assert_eq!(process(directory).absolute(Path::new(path)), Path::new(absolute), "{why}");
+        }
+    }
+
+    #[test]
+    fn an_empty_variable_is_a_value_but_no_setting() {
+        let process = Process { environment: vec![("A".into(), "".into())], ..Process::default() };
+        assert_eq!(process.variable("A"), Some(OsStr::new("")));
+        assert_eq!(process.setting("A"), None);
+    }
+}

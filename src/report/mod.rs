@@ -1,0 +1,201 @@
+//! All that vpython says: errors with kind, cause and hint, and warnings; on stderr, readable without colour.
+//!
+//! An error says what could not be done, why, and what to try. Text that comes from outside is shown with its control
+//! characters escaped, so that a file name cannot write on the terminal. Standard output is not ours: it belongs to python, and to
+//! what a tool was asked to print.
+
+mod progress;
+
+use std::fmt;
+use std::io::Write;
+
+pub use progress::Progress;
+
+/// Why vpython ends, as an exit code of its own; the numbers are those of `env`, `nohup` and the shell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Kind {
+    /// A bad flag, a bad spec, no fitting wheel, an environment that cannot be built: 125.
+    #[default]
+    Refused,
+    /// The program was found and cannot be executed: 126.
+    CannotExecute,
+    /// There is no such program: 127.
+    NotFound,
+}
+
+impl Kind {
+    const fn exit_code(self) -> i32 {
+        match self {
+            Self::Refused => 125,
+            Self::CannotExecute => 126,
+            Self::NotFound => 127,
+        }
+    }
+}
+
+/// An error with more to say than its headline: its kind, several causes, a hint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// What could not be done.
+    pub what: String,
+    /// Why, a line each.
+    pub causes: Vec<String>,
+    /// What to try.
+    pub hint: Option<String>,
+    /// Which exit code it makes.
+    pub kind: Kind,
+}
+
+impl Failure {
+    /// A failure that is only a headline yet: what could not be done, lower case, names in backticks, no full stop.
+    pub fn new(what: impl Into<String>) -> Self {
+        Self { what: what.into(), causes: Vec::new(), hint: None, kind: Kind::default() }
+    }
+
+    /// Adds a cause.
+    #[must_use]
+    pub fn because(mut self, cause: impl Into<String>) -> Self {
+        self.causes.push(cause.into());
+        self
+    }
+
+    /// Adds causes, a line each.
+    #[must_use]
+    pub fn because_of(mut self, causes: impl IntoIterator<Item = String>) -> Self {
+        self.causes.extend(causes);
+        self
+    }
+
+    /// Says what to try.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Sets the kind, where it is not [`Kind::Refused`].
+    #[must_use]
+    pub fn kind(mut self, kind: Kind) -> Self {
+        self.kind = kind;
+        self
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.what)
+    }
+}
+
+impl std::error::Error for Failure {}
+
+/// The whole text of an error: headline, causes, at most one hint, each on a line of its own.
+#[must_use]
+pub fn render(error: &anyhow::Error) -> String {
+    let mut lines = Vec::new();
+    let mut hint = None;
+    for link in error.chain() {
+        lines.push(link.to_string());
+        if let Some(failure) = link.downcast_ref::<Failure>() {
+            lines.extend(failure.causes.iter().cloned());
+            hint = hint.or(failure.hint.as_ref());
+        }
+    }
+    let mut text = String::new();
+    for (number, line) in lines.iter().enumerate() {
+        text.push_str(if number == 0 { "vpython: error: " } else { "  caused by: " });
+        text.push_str(&printable(line));
+        text.push('\n');
+    }
+    if let Some(hint) = hint {
+        text.push_str("  hint: ");
+        text.push_str(&printable(hint));
+        text.push('\n');
+    }
+    text
+}
+
+/// Prints an error.
+pub fn error(error: &anyhow::Error) {
+    say(&render(error));
+}
+
+/// The exit code that an error makes.
+#[must_use]
+pub fn exit_code(error: &anyhow::Error) -> i32 {
+    let kind = error.chain().find_map(|link| link.downcast_ref::<Failure>()).map_or(Kind::default(), |failure| failure.kind);
+    kind.exit_code()
+}
+
+/// Prints a warning.
+pub fn warning(text: &str) {
+    say(&format!("vpython: warning: {}\n", printable(text)));
+}
+
+/// Prints a remark that a person who waits wants to see.
+pub fn notice(text: &str) {
+    say(&format!("vpython: {}\n", printable(text)));
+}
+
+/// The nearest of `names` to a mistyped `name`, where one is near enough to be meant.
+pub fn nearest<'a>(name: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    names
+        .into_iter()
+        .map(|known| (strsim::jaro_winkler(name, known), known))
+        .filter(|(likeness, _)| *likeness > 0.8)
+        .max_by(|(one, _), (other, _)| one.total_cmp(other))
+        .map(|(_, known)| known)
+}
+
+/// `text` with its control characters escaped.
+fn printable(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character.is_control() { shown.extend(character.escape_default()) } else { shown.push(character) }
+    }
+    shown
+}
+
+/// Writes to stderr in one piece. Where that fails there is nobody left to tell.
+fn say(text: &str) {
+    let _ = std::io::stderr().write_all(text.as_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::Context;
+
+    use super::*;
+
+    #[test]
+    fn an_error_is_headline_causes_and_hint() {
+        let failure =
+            Failure::new("no wheel fits `a`").because("`b` is for cp311").because("`c` is for cp312").hint("fetch one");
+        let error = Err::<(), _>(failure).context("cannot build `x`").unwrap_err();
+        let text = "vpython: error: cannot build `x`\n  caused by: no wheel fits `a`\n  caused by: `b` is for cp311\n  \
+                    caused by: `c` is for cp312\n  hint: fetch one\n";
+        assert_eq!(render(&error), text);
+    }
+
+    #[test]
+    fn a_name_cannot_write_on_the_terminal() {
+        let error = anyhow::anyhow!("no file `a\u{1b}[2J\nb`");
+        assert_eq!(render(&error), "vpython: error: no file `a\\u{1b}[2J\\nb`\n");
+    }
+
+    #[test]
+    fn the_exit_code_is_the_kind_of_the_first_failure_in_the_chain() {
+        let deep = Err::<(), _>(Failure::new("a").kind(Kind::NotFound)).context("b").unwrap_err();
+        assert_eq!(exit_code(&deep), 127);
+        assert_eq!(exit_code(&Failure::new("a").kind(Kind::CannotExecute).into()), 126);
+        assert_eq!(exit_code(&anyhow::anyhow!("a")), 125);
+    }
+
+    #[test]
+    fn only_a_near_name_is_suggested() {
+        let names = ["dependencies", "requires-python", "tool"];
+        assert_eq!(nearest("dependancies", names), Some("dependencies"));
+        assert_eq!(nearest("requires_python", names), Some("requires-python"));
+        assert_eq!(nearest("colour", names), None);
+    }
+}
