@@ -1,0 +1,189 @@
+//! The `-vpython-*` flags, declared once: their names, values and help come from here.
+//!
+//! The parser sees none but our own words, each with its value behind `=`, as [`super::split`] leaves them. A run without such
+//! words does not enter it.
+
+use std::ffi::OsString;
+
+use anyhow::Result;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{ArgAction, CommandFactory, Parser, ValueEnum};
+
+use crate::report::{Failure, nearest};
+
+/// What the names of our flags begin with, behind the dashes.
+pub(super) const PREFIX: &str = "vpython-";
+
+/// The flags as they were typed. Nothing is looked up yet.
+#[derive(Debug, Default, Parser)]
+#[command(
+    name = "vpython",
+    bin_name = "vpython",
+    about = "Runs a Python program in exactly the environment that it asks for.",
+    override_usage = "vpython [vpython flags] [python options] [script | -m module | -c command | -] [arguments]",
+    after_help = "Flags may begin with one dash or two. They come first; the first other word begins python's own command line, which\n\
+                  is passed on as it is.\n\n\
+                  Exit codes of vpython's own: 125 (bad flag, bad spec, no fitting wheel, cannot build), 126 (the interpreter cannot be\n\
+                  executed), 127 (none found).",
+    disable_help_flag = true,
+    args_override_self = true
+)]
+pub(super) struct Flags {
+    /// Print this help, then python's
+    #[arg(long, short, value_name = "BOOL", action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_value_t = false,
+          default_missing_value = "true", hide_default_value = true, hide_possible_values = true, value_parser = boolean())]
+    pub help: bool,
+
+    /// Print vpython's version
+    #[arg(long = "vpython-version", value_name = "BOOL", action = ArgAction::Set, num_args = 0..=1, require_equals = true,
+          default_value_t = false, default_missing_value = "true", hide_default_value = true, hide_possible_values = true,
+          value_parser = boolean())]
+    pub version: bool,
+
+    /// The folder of the store [env: `VPYTHON_VIRTUALENV_ROOT`; default: vpython-root.UID in the user's cache folder]
+    #[arg(long = "vpython-root", value_name = "DIR")]
+    pub root: Option<OsString>,
+
+    /// The spec to use, instead of looking for one [env, for programs that have none: `VPYTHON_DEFAULT_SPEC`]
+    #[arg(long = "vpython-spec", value_name = "FILE")]
+    pub spec: Option<OsString>,
+
+    /// Do this with the environment instead of running python: install (build it and print its path)
+    #[arg(long = "vpython-tool", value_name = "NAME")]
+    pub tool: Option<OsString>,
+
+    /// The interpreter: an executable, or a folder with bin/python3 [env: `VPYTHON_INTERPRETER`]
+    #[arg(long = "vpython-interpreter", value_name = "PATH")]
+    pub interpreter: Option<OsString>,
+
+    /// A folder of wheels, beside those of the spec; may be given again [env: `VPYTHON_WHEELS`, a path list]
+    #[arg(long = "vpython-wheels", value_name = "DIR", action = ArgAction::Append)]
+    pub wheels: Vec<OsString>,
+
+    /// How much to log on stderr [env: `VPYTHON_LOG_TRACE`, any text for debug]
+    #[arg(long = "vpython-log-level", value_name = "LEVEL")]
+    pub log_level: Option<LogLevel>,
+}
+
+/// How much is logged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub enum LogLevel {
+    /// Errors alone.
+    Error,
+    /// Warnings too, as without the flag.
+    Warning,
+    /// What is done.
+    Info,
+    /// What is looked at, and why.
+    Debug,
+}
+
+/// The words that stand for a truth value, as LUCI's flags took them: `-vpython-version=false`.
+fn boolean() -> impl clap::builder::TypedValueParser<Value = bool> {
+    clap::builder::BoolishValueParser::new()
+}
+
+/// How a flag is followed by its value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Arity {
+    /// `-flag` or `-flag=VALUE`.
+    Switch,
+    /// `-flag VALUE` or `-flag=VALUE`.
+    Valued,
+}
+
+impl Flags {
+    /// Reads our own words, as [`super::split`] leaves them.
+    pub fn parse(own: &[OsString]) -> Result<Self> {
+        if own.is_empty() {
+            return Ok(Self::default());
+        }
+        let words = std::iter::once(OsString::from("vpython")).chain(own.iter().cloned());
+        Self::try_parse_from(words).map_err(|error| refusal(&error).into())
+    }
+
+    /// How the flag of this name, without dashes, takes its value; none where there is no such flag.
+    pub fn arity(name: &str) -> Option<Arity> {
+        let command = Self::command();
+        let argument = command.get_arguments().find(|argument| {
+            argument.get_long() == Some(name)
+                || argument.get_short().is_some_and(|short| name == short.encode_utf8(&mut [0; 4]))
+        })?;
+        Some(if argument.is_require_equals_set() { Arity::Switch } else { Arity::Valued })
+    }
+
+    /// The error for a word that looks like a flag of ours and is none.
+    pub fn unknown(name: &str) -> Failure {
+        let command = Self::command();
+        // What all of them have in common would make any two look alike.
+        let own_part = |flag| str::strip_prefix(flag, PREFIX);
+        let known = command.get_arguments().filter_map(clap::Arg::get_long).filter_map(own_part);
+        let hint = nearest(own_part(name).unwrap_or(name), known).map_or_else(
+            || "`vpython -h` lists the flags; a flag for the program itself goes behind the program's name".to_owned(),
+            |known| format!("did you mean `-{PREFIX}{known}`?"),
+        );
+        Failure::new(format!("unknown flag `-{name}`")).hint(hint)
+    }
+}
+
+/// vpython's help.
+#[must_use]
+pub fn help() -> String {
+    Flags::command().term_width(100).render_help().to_string()
+}
+
+/// The parser's error in our words.
+fn refusal(error: &clap::Error) -> Failure {
+    let context = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => text.clone(),
+        _ => String::new(),
+    };
+    // The argument is named with its value, as in `--vpython-log-level <LEVEL>`.
+    let argument = context(ContextKind::InvalidArg);
+    let flag = argument.trim_start_matches('-').split([' ', '[', '=']).next().unwrap_or_default();
+    let value = context(ContextKind::InvalidValue);
+    match error.kind() {
+        ErrorKind::InvalidValue => {
+            let failure = Failure::new(format!("bad value `{value}` for `-{flag}`"));
+            match error.get(ContextKind::ValidValue) {
+                Some(ContextValue::Strings(valid)) if !valid.is_empty() => failure
+                    .hint(format!("the values are: {}", valid.iter().map(|v| format!("`{v}`")).collect::<Vec<_>>().join(", "))),
+                _ => failure,
+            }
+        }
+        ErrorKind::ValueValidation => {
+            Failure::new(format!("bad value `{value}` for `-{flag}`")).hint("the values are: `true`, `false`")
+        }
+        _ => Failure::new("cannot read vpython's flags").because(error.to_string().trim_end().replace('\n', " ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_declaration_is_sound() {
+        Flags::command().debug_assert();
+    }
+
+    #[test]
+    fn a_bad_value_names_flag_value_and_choices() {
+        let error = Flags::parse(&["--vpython-log-level=loud".into()]).unwrap_err();
+        let text = "vpython: error: bad value `loud` for `-vpython-log-level`\n  \
+                    hint: the values are: `error`, `warning`, `info`, `debug`\n";
+        assert_eq!(crate::report::render(&error), text);
+        let error = Flags::parse(&["--vpython-version=perhaps".into()]).unwrap_err();
+        let text = "vpython: error: bad value `perhaps` for `-vpython-version`\n  hint: the values are: `true`, `false`\n";
+        assert_eq!(crate::report::render(&error), text);
+    }
+
+    #[test]
+    fn the_last_of_equal_flags_wins() {
+        let flags =
+            Flags::parse(&["--vpython-root=a".into(), "--vpython-root=b".into(), "--help".into(), "--help=false".into()])
+                .unwrap();
+        assert_eq!(flags.root, Some("b".into()));
+        assert!(!flags.help);
+    }
+}

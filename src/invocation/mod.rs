@@ -1,0 +1,198 @@
+//! What was typed: vpython's own options, and python's command line with the target that it names.
+//!
+//! Nothing is looked up here. The words for python stay as they were typed, and are read only to find the target.
+
+mod flags;
+mod python;
+mod split;
+
+use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
+
+use anyhow::Result;
+
+pub use flags::{LogLevel, help};
+pub use python::Target;
+
+use crate::process::{Process, variable};
+use crate::report::{Failure, nearest};
+use flags::Flags;
+
+/// One command line of vpython's, with the variables that stand for flags that were not given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Invocation {
+    /// What is to be done.
+    pub action: Action,
+    /// Where the store is, if told.
+    pub root: Option<PathBuf>,
+    /// The one spec to use, if told.
+    pub spec: Option<PathBuf>,
+    /// The spec of a program that has none.
+    pub default_spec: Option<PathBuf>,
+    /// The interpreter, if told: an executable or a bundle's folder.
+    pub interpreter: Option<PathBuf>,
+    /// Wheelhouses beside those of the spec.
+    pub wheels: Wheels,
+    /// How much is logged, if told.
+    pub log_level: Option<LogLevel>,
+    /// Python's command line, behind the program's name, word by word.
+    pub words: Vec<OsString>,
+    /// What these words make python run.
+    pub target: Target,
+}
+
+/// What a command line asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// Run python.
+    Run,
+    /// Print vpython's help, then python's.
+    Help,
+    /// Print vpython's version.
+    Version,
+    /// Build the environment and print where it is.
+    Install,
+}
+
+impl Action {
+    /// The tools, by the names that `-vpython-tool` takes.
+    const TOOLS: [(&str, Self); 1] = [("install", Self::Install)];
+
+    fn of_tool(name: &OsStr) -> Result<Self> {
+        if let Some((_, action)) = Self::TOOLS.iter().find(|(known, _)| name == *known) {
+            return Ok(*action);
+        }
+        let name = name.to_string_lossy();
+        let hint = match nearest(&name, Self::TOOLS.map(|(known, _)| known)) {
+            Some(known) => format!("did you mean `-vpython-tool {known}`?"),
+            None => format!("the tools are: {}", Self::TOOLS.map(|(known, _)| format!("`{known}`")).join(", ")),
+        };
+        Err(Failure::new(format!("unknown tool `{name}` for `-vpython-tool`")).hint(hint).into())
+    }
+}
+
+/// Wheelhouses that the caller names.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Wheels {
+    /// Their paths, in the caller's order.
+    pub folders: Vec<PathBuf>,
+    /// What named them.
+    pub source: WheelsSource,
+}
+
+/// What named the caller's wheelhouses.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum WheelsSource {
+    /// The flag, for this one launch: a folder that is not there is a mistake.
+    Flag,
+    /// The variable, for all launches: a folder that is not there is passed over.
+    #[default]
+    Variable,
+}
+
+impl Invocation {
+    /// Reads a command line.
+    ///
+    /// # Errors
+    /// An unknown flag of ours, a missing or bad value, an unknown tool.
+    pub fn read(process: &Process) -> Result<Self> {
+        let split = split::split(&process.arguments)?;
+        let flags = Flags::parse(&split.own)?;
+        Self::with_variables(flags, split.python, process)
+    }
+
+    /// Joins flags and variables; a flag beats its variable, and an empty value is none.
+    fn with_variables(flags: Flags, words: Vec<OsString>, process: &Process) -> Result<Self> {
+        let path = |flag: Option<OsString>, name: &str| -> Option<PathBuf> {
+            let given = flag.filter(|value| !value.is_empty()).or_else(|| process.setting(name).map(OsStr::to_owned));
+            given.map(|value| process.absolute(value.as_ref()))
+        };
+        let action = match &flags.tool {
+            _ if flags.help => Action::Help,
+            _ if flags.version => Action::Version,
+            Some(name) if !name.is_empty() => Action::of_tool(name)?,
+            _ => Action::Run,
+        };
+        let trace = process.setting(variable::LOG_TRACE).map(|_| LogLevel::Debug);
+        Ok(Self {
+            action,
+            root: path(flags.root, variable::ROOT),
+            spec: flags.spec.filter(|spec| !spec.is_empty()).map(|spec| process.absolute(spec.as_ref())),
+            default_spec: path(None, variable::DEFAULT_SPEC),
+            interpreter: path(flags.interpreter, variable::INTERPRETER),
+            wheels: Wheels::read(&flags.wheels, process),
+            log_level: flags.log_level.or(trace),
+            target: if action == Action::Help { Target::None } else { Target::of(&words) },
+            words,
+        })
+    }
+}
+
+impl Wheels {
+    fn read(flags: &[OsString], process: &Process) -> Self {
+        let given = |folder: &OsStr| (!folder.is_empty()).then(|| process.absolute(folder.as_ref()));
+        let from_flags: Vec<PathBuf> = flags.iter().filter_map(|folder| given(folder)).collect();
+        if !from_flags.is_empty() {
+            return Self { folders: from_flags, source: WheelsSource::Flag };
+        }
+        let list = process.setting(variable::WHEELS).unwrap_or_default();
+        let folders = std::env::split_paths(list).filter_map(|folder| given(folder.as_os_str())).collect();
+        Self { folders, source: WheelsSource::Variable }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(arguments: &[&str], environment: &[(&str, &str)]) -> Result<Invocation> {
+        Invocation::read(&Process {
+            arguments: arguments.iter().map(OsString::from).collect(),
+            environment: environment.iter().map(|(name, value)| (name.into(), value.into())).collect(),
+            directory: Some("/work".into()),
+            ..Process::default()
+        })
+    }
+
+    #[test]
+    fn a_flag_beats_its_variable() {
+        let environment = [
+            (variable::ROOT, "/root-v"),
+            (variable::INTERPRETER, "/python-v"),
+            (variable::WHEELS, "/one::two"),
+            (variable::LOG_TRACE, "1"),
+        ];
+        let by_variables = read(&["x.py"], &environment).unwrap();
+        assert_eq!(by_variables.root.unwrap(), PathBuf::from("/root-v"));
+        assert_eq!(by_variables.interpreter.unwrap(), PathBuf::from("/python-v"));
+        assert_eq!(by_variables.wheels.folders, [PathBuf::from("/one"), PathBuf::from("/work/two")]);
+        assert_eq!(by_variables.wheels.source, WheelsSource::Variable);
+        assert_eq!(by_variables.log_level, Some(LogLevel::Debug));
+        let arguments =
+            ["-vpython-root", "r", "--vpython-wheels=w", "-vpython-wheels", "/x", "-vpython-log-level=error", "x.py"];
+        let by_flags = read(&arguments, &environment).unwrap();
+        assert_eq!(by_flags.root.unwrap(), PathBuf::from("/work/r"));
+        assert_eq!(by_flags.wheels.folders, [PathBuf::from("/work/w"), PathBuf::from("/x")]);
+        assert_eq!(by_flags.wheels.source, WheelsSource::Flag);
+        assert_eq!(by_flags.log_level, Some(LogLevel::Error));
+    }
+
+    #[test]
+    fn an_empty_value_is_none() {
+        let invocation = read(&["-vpython-root=", "-vpython-spec", "", "x.py"], &[(variable::DEFAULT_SPEC, "")]).unwrap();
+        assert_eq!((invocation.root, invocation.spec, invocation.default_spec), (None, None, None));
+    }
+
+    #[test]
+    fn an_unknown_tool_is_an_error_with_the_nearest_name() {
+        let error = read(&["-vpython-tool", "instal"], &[]).unwrap_err();
+        let text = "vpython: error: unknown tool `instal` for `-vpython-tool`\n  hint: did you mean `-vpython-tool install`?\n";
+        assert_eq!(crate::report::render(&error), text);
+    }
+
+    #[test]
+    fn help_looks_for_the_spec_of_an_interactive_run() {
+        let invocation = read(&["-h", "x.py"], &[]).unwrap();
+        assert_eq!((invocation.action, invocation.target), (Action::Help, Target::None));
+    }
+}
