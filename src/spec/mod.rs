@@ -1,0 +1,174 @@
+//! What is asked for: a Python version, requirements, where wheels are; and where that is written.
+//!
+//! [`find()`] reads the text of the one spec that counts, which is all that a warm launch needs; [`SpecText::parse`] gives it its
+//! meaning. Each kind of spec has a file of its own.
+
+mod find;
+mod pep723;
+mod vpython_toml;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use pep440_rs::VersionSpecifiers;
+
+pub use find::find;
+
+/// A requirement of the dependency specifier grammar (PEP 508).
+pub type Requirement = pep508_rs::Requirement<pep508_rs::VerbatimUrl>;
+
+/// The kinds of specs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SpecKind {
+    /// A `vpython.toml` file.
+    VpythonToml,
+    /// A `# /// script` block (PEP 723) in a script or in the text of `-c`.
+    Pep723,
+    /// There is no spec: an environment with no packages.
+    None,
+}
+
+/// The text of a spec as it was found, before any meaning is given to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SpecText {
+    /// Which kind it is.
+    pub kind: SpecKind,
+    /// Where it stands.
+    pub origin: Origin,
+    /// The folder that its paths are relative to, and in which wheelhouses of the usual names are looked for; none where there is
+    /// no spec.
+    pub base: Option<PathBuf>,
+    /// The text: the whole file, or the content of the block.
+    pub content: String,
+    /// What was seen on the way to it and its author should know, a sentence each, with the place.
+    pub warnings: Vec<String>,
+}
+
+/// Where the text of a spec stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// The file; none for the text of `-c`.
+    pub file: Option<PathBuf>,
+    /// How many lines stand before the text.
+    pub lines_before: usize,
+    /// How many columns stand before each of its lines.
+    pub columns_before: usize,
+}
+
+impl Origin {
+    /// The whole of a file.
+    fn file(path: PathBuf) -> Self {
+        Self { file: Some(path), lines_before: 0, columns_before: 0 }
+    }
+
+    /// The place of the byte at `offset` in the text.
+    fn place(&self, content: &str, offset: usize) -> Place {
+        let before = &content[..content.floor_char_boundary(offset)];
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        Place {
+            file: self.file.clone(),
+            line: self.lines_before + before.matches('\n').count() + 1,
+            column: self.columns_before + before[line_start..].chars().count() + 1,
+        }
+    }
+}
+
+/// A place in a spec: file, line and column, both counted from 1.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The file; none for the text of `-c`.
+    pub file: Option<PathBuf>,
+    /// The line in the file.
+    pub line: usize,
+    /// The column in the line, in characters.
+    pub column: usize,
+}
+
+impl Place {
+    /// The place with its column, for what is wrong with a single value.
+    fn exact(&self) -> String {
+        format!("{self}, column {}", self.column)
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.file {
+            Some(file) => write!(formatter, "`{}`, line {}", file.display(), self.line),
+            None => write!(formatter, "the text of `-c`, line {}", self.line),
+        }
+    }
+}
+
+/// A value of a spec, and where it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Placed<T> {
+    /// The value.
+    pub value: T,
+    /// Where it stands.
+    pub place: Place,
+}
+
+/// What a spec asks for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Spec {
+    /// The Python versions that will do (PEP 440); none where any will.
+    pub requires_python: Option<Placed<VersionSpecifiers>>,
+    /// The distributions to have, in the spec's order.
+    pub requirements: Vec<Placed<Requirement>>,
+    /// Folders of wheels that the spec names, as absolute paths.
+    pub wheelhouses: Vec<Placed<PathBuf>>,
+    /// Import roots of first-party code, as absolute paths.
+    pub python_path: Vec<PathBuf>,
+    /// The folder of the spec.
+    pub base: Option<PathBuf>,
+    /// What its author should know, a sentence each, with the place.
+    pub warnings: Vec<String>,
+}
+
+impl SpecText {
+    /// No spec at all.
+    fn none() -> Self {
+        let origin = Origin { file: None, lines_before: 0, columns_before: 0 };
+        Self { kind: SpecKind::None, origin, base: None, content: String::new(), warnings: Vec::new() }
+    }
+
+    /// Gives the text its meaning.
+    ///
+    /// # Errors
+    /// All that is wrong with it, each with line and column.
+    pub fn parse(&self) -> Result<Spec> {
+        match self.kind {
+            SpecKind::VpythonToml | SpecKind::Pep723 => vpython_toml::parse(self),
+            SpecKind::None => Ok(Spec::default()),
+        }
+    }
+
+    /// The text as a person would name it.
+    #[must_use]
+    pub fn title(&self) -> String {
+        match &self.origin.file {
+            Some(file) => format!("`{}`", file.display()),
+            None => "the text of `-c`".to_owned(),
+        }
+    }
+
+    /// The absolute path of a relative one in the spec.
+    fn resolve(&self, path: &str) -> PathBuf {
+        self.base.as_deref().unwrap_or(Path::new("/")).join(path).components().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_counts_lines_and_columns_of_the_file() {
+        let origin = Origin { file: Some("/x.py".into()), lines_before: 3, columns_before: 2 };
+        let place = origin.place("a = 1\né = 2\n", 9);
+        assert_eq!((place.line, place.column), (5, 5));
+        assert_eq!(place.exact(), "`/x.py`, line 5, column 5");
+    }
+}

@@ -1,0 +1,202 @@
+//! Inline script metadata (PEP 723): finding the `script` block in a text.
+//!
+//! The rules are those of the specification's reference expression, line by line instead of by backtracking:
+//! <https://packaging.python.org/en/latest/specifications/inline-script-metadata/#reference-implementation>.
+//! What stands in the block is read by [`super::vpython_toml`].
+
+use anyhow::Result;
+use memchr::memmem;
+
+use super::{Origin, Place};
+use crate::report::Failure;
+
+/// The content of a `script` block.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Block {
+    /// The content without the leading `# `, each line with its newline.
+    pub content: String,
+    /// How many lines stand before the content.
+    pub lines_before: usize,
+}
+
+/// What a text has to say of its dependencies.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Reading {
+    /// The one `script` block.
+    pub block: Option<Block>,
+    /// Lines that merely look like a block, a sentence each.
+    pub warnings: Vec<String>,
+}
+
+/// How many columns the comment sign takes from each line.
+pub(super) const COLUMNS_BEFORE: usize = 2;
+const OPENER: &[u8] = b"# /// ";
+const CLOSER: &[u8] = b"# ///";
+
+/// Looks for the `script` block of a text in any encoding that has ASCII in it.
+///
+/// # Errors
+/// Two `script` blocks; a block whose content is not UTF-8.
+pub(super) fn read(text: &[u8], origin: &Origin) -> Result<Reading> {
+    // Nearly every script ends here, without being cut into lines.
+    if memmem::find(text, b"///").is_none() {
+        return Ok(Reading::default());
+    }
+    let lines = lines(text);
+    let at = |index: usize| Place { file: origin.file.clone(), line: index + 1, column: 1 };
+    let mut blocks = Vec::new();
+    let mut warnings = Vec::new();
+    let mut next = 0;
+    while next < lines.len() {
+        let kind = block_kind(lines[next]);
+        let Some(close) = kind.and_then(|_| closing_line(&lines, next)) else {
+            warnings.extend(resemblance(lines[next]).map(|why| format!("{} is no `script` block: {why}", at(next))));
+            next += 1;
+            continue;
+        };
+        if kind == Some(b"script") {
+            blocks.push(next..close);
+        }
+        next = close + 1;
+    }
+    if let [first, second, ..] = &blocks[..] {
+        return Err(Failure::new(format!("more than one `script` block in {}", named(origin)))
+            .because(format!("one begins in line {}, another in line {}", first.start + 1, second.start + 1))
+            .hint("join them into one; a script has a single block of each type (PEP 723)")
+            .into());
+    }
+    let block = blocks.pop().map(|block| content(&lines[block.start + 1..block.end], block.start + 1, origin)).transpose()?;
+    Ok(Reading { block, warnings })
+}
+
+/// The lines without their ends, as Python reads them: LF, CR LF and a lone CR all end a line, and a byte order mark is nothing.
+fn lines(text: &[u8]) -> Vec<&[u8]> {
+    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
+    let mut lines = Vec::new();
+    let mut rest = text;
+    while let Some(end) = memchr::memchr2(b'\n', b'\r', rest) {
+        lines.push(&rest[..end]);
+        let after = if rest[end..].starts_with(b"\r\n") { end + 2 } else { end + 1 };
+        rest = &rest[after..];
+    }
+    lines.push(rest);
+    lines
+}
+
+/// The type that an opening line names: `# /// ` and a word of letters, digits and dashes, and nothing else.
+fn block_kind(line: &[u8]) -> Option<&[u8]> {
+    let kind = line.strip_prefix(OPENER)?;
+    let is_word = !kind.is_empty() && kind.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'-');
+    is_word.then_some(kind)
+}
+
+/// The last `# ///` of the comment that follows the opening line, with at least one line between.
+fn closing_line(lines: &[&[u8]], open: usize) -> Option<usize> {
+    let comment = lines[open + 1..].iter().take_while(|line| **line == b"#" || line.starts_with(b"# ")).count();
+    (open + 2..=open + comment).rev().find(|index| lines[*index] == CLOSER)
+}
+
+/// Why a line that looks like the beginning of a `script` block is none.
+fn resemblance(line: &[u8]) -> Option<&'static str> {
+    if line == b"# /// script" {
+        return Some("no line `# ///` closes it, or a line between does not begin with `# `");
+    }
+    let word = line.strip_prefix(b"#")?.trim_ascii_start().strip_prefix(b"///")?.trim_ascii();
+    (word == b"script").then_some("the line must be exactly `# /// script`")
+}
+
+fn content(lines: &[&[u8]], lines_before: usize, origin: &Origin) -> Result<Block> {
+    let mut content = String::new();
+    for (index, line) in lines.iter().enumerate() {
+        let bare = line.strip_prefix(b"# ").unwrap_or(&line[1..]);
+        content.push_str(std::str::from_utf8(bare).map_err(|_| {
+            let place = Place { file: origin.file.clone(), line: lines_before + index + 1, column: 1 };
+            Failure::new(format!("{place} is not UTF-8")).because("a `script` block is TOML, which is UTF-8")
+        })?);
+        content.push('\n');
+    }
+    Ok(Block { content, lines_before })
+}
+
+fn named(origin: &Origin) -> String {
+    origin.file.as_ref().map_or_else(|| "the text of `-c`".to_owned(), |file| format!("`{}`", file.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn origin() -> Origin {
+        Origin::file("/x.py".into())
+    }
+
+    fn read_text(text: &str) -> Reading {
+        read(text.as_bytes(), &origin()).unwrap()
+    }
+
+    #[test]
+    fn a_block_is_read_as_the_reference_reads_it() {
+        #[rustfmt::skip]
+        let rows: &[(&str, Option<(&str, usize)>, &str)] = &[
+            ("print()\n", None, "no block"),
+            ("# /// script\n# a = 1\n# ///\n", Some(("a = 1\n", 1)), "a block"),
+            ("# /// script\n# a = 1\n# ///", Some(("a = 1\n", 1)), "without a last newline"),
+            ("# /// script\r\n# a = 1\r\n#\r\n# ///\r\n", Some(("a = 1\n\n", 1)), "with CR LF"),
+            ("\u{feff}# /// script\n# a = 1\n# ///\n", Some(("a = 1\n", 1)), "behind a byte order mark"),
+            ("#!/usr/bin/env vpython\n'''doc'''\nx = 1\n# /// script\n# a = 1\n# ///\n", Some(("a = 1\n", 4)), "behind code"),
+            ("# /// script\n# a = 1\n# ///\n# b = 2\n# ///\n", Some(("a = 1\n///\nb = 2\n", 1)), "the last closing line counts"),
+            ("# /// script\n# a = 1\n# ///\n# more\n", Some(("a = 1\n", 1)), "a comment may follow"),
+            ("# /// script\n# ///\n", None, "an empty block is no block"),
+            ("# /// script\n#\n# ///\n", Some(("\n", 1)), "an empty line is content"),
+            ("# /// script\n#a = 1\n# ///\n", None, "a content line needs its space"),
+            ("# /// script\n\n# ///\n", None, "a blank line breaks the comment"),
+            ("# /// pyproject\n# x = 1\n# ///\n\n# /// script\n# a = 1\n# ///\n", Some(("a = 1\n", 5)), "other blocks are ignored"),
+            ("# /// pyproject\n# x = 1\n# ///\n# /// script\n# a = 1\n# ///\n", None, "a block of one comment is one block"),
+            ("# /// script \n# a = 1\n# ///\n", None, "a space too many"),
+            ("    # /// script\n    # a = 1\n    # ///\n", None, "an indented quotation"),
+            ("# /// Script\n# a = 1\n# ///\n", None, "another type"),
+        ];
+        for (text, block, why) in rows {
+            let block = block.map(|(content, lines_before)| Block { content: content.into(), lines_before });
+            assert_eq!(read_text(text).block, block, "{why}");
+        }
+    }
+
+    #[test]
+    fn a_line_that_looks_like_a_block_is_worth_a_warning() {
+        let not_exact = "`/x.py`, line 1 is no `script` block: the line must be exactly `# /// script`";
+        let not_closed =
+            "`/x.py`, line 1 is no `script` block: no line `# ///` closes it, or a line between does not begin with `# `";
+        #[rustfmt::skip]
+        let rows: &[(&str, Option<&str>)] = &[
+            ("#/// script\n# a = 1\n# ///\n", Some(not_exact)),
+            ("# ///script\n", Some(not_exact)),
+            ("#  ///  script \n", Some(not_exact)),
+            ("# /// script\n# a = 1\n", Some(not_closed)),
+            ("# /// script\n#a = 1\n# ///\n", Some(not_closed)),
+            ("'''\n    # /// script\n'''\n", None),
+            ("x = 7 /// script\n", None),
+            ("# /// pyproject\n", None),
+        ];
+        for (text, warning) in rows {
+            assert_eq!(read_text(text).warnings, warning.map(str::to_owned).into_iter().collect::<Vec<_>>(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn two_blocks_are_an_error() {
+        let text = "# /// script\n# a = 1\n# ///\n\n# /// script\n# a = 2\n# ///\n";
+        let message = "vpython: error: more than one `script` block in `/x.py`\n  caused by: one begins in line 1, another in \
+                       line 5\n  hint: join them into one; a script has a single block of each type (PEP 723)\n";
+        assert_eq!(crate::report::render(&read(text.as_bytes(), &origin()).unwrap_err()), message);
+    }
+
+    #[test]
+    fn only_the_block_must_be_utf_8() {
+        let latin = b"# -*- coding: latin-1 -*-\n# /// script\n# a = 1\n# ///\nx = '\xe9'\n";
+        assert_eq!(read(latin, &origin()).unwrap().block.unwrap().content, "a = 1\n");
+        let error = read(b"# /// script\n# a = '\xe9'\n# ///\n", &origin()).unwrap_err();
+        let message = "vpython: error: `/x.py`, line 2 is not UTF-8\n  caused by: a `script` block is TOML, which is UTF-8\n";
+        assert_eq!(crate::report::render(&error), message);
+    }
+}

@@ -1,0 +1,242 @@
+//! The native form: `requires-python`, `dependencies` and `[tool.vpython]`, in `vpython.toml` and in PEP 723 blocks alike.
+//!
+//! All that is wrong with a text is said at once, each with its line and column. A key that nobody knows is a warning, because a
+//! later version may know it.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use pep440_rs::VersionSpecifiers;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::{Placed, Requirement, Spec, SpecText};
+use crate::report::{Failure, nearest};
+
+const TOP_KEYS: [&str; 3] = ["requires-python", "dependencies", "tool"];
+const TOOL_KEYS: [&str; 2] = ["wheels", "python-path"];
+
+/// Reads the text.
+pub(super) fn parse(text: &SpecText) -> Result<Spec> {
+    let mut reader = Reader { text, problems: Vec::new(), warnings: Vec::new() };
+    let spec = reader.read();
+    match (spec, reader.problems.is_empty()) {
+        (Some(spec), true) => Ok(Spec { warnings: reader.warnings, base: text.base.clone(), ..spec }),
+        _ => Err(Failure::new(format!("bad spec in {}", text.title())).because_of(reader.problems).into()),
+    }
+}
+
+/// One reading of one text, with what was found wrong so far.
+struct Reader<'a> {
+    text: &'a SpecText,
+    problems: Vec<String>,
+    warnings: Vec<String>,
+}
+
+type Value<'a> = Spanned<DeValue<'a>>;
+
+impl<'a> Reader<'a> {
+    fn read(&mut self) -> Option<Spec> {
+        let (document, errors) = DeTable::parse_recoverable(&self.text.content);
+        for error in &errors {
+            self.problem(error.span().map_or(0, |span| span.start), error.message().lines().next().unwrap_or_default());
+        }
+        if !errors.is_empty() {
+            return None;
+        }
+        let document = document.get_ref();
+        self.warn_of_unknown_keys(document, &TOP_KEYS, "");
+        let mut spec = Spec {
+            requires_python: document.get("requires-python").and_then(|value| self.version_specifiers(value)),
+            ..Spec::default()
+        };
+        for (text, start) in self.strings(document.get("dependencies"), "dependencies") {
+            spec.requirements.extend(self.requirement(text, start));
+        }
+        let tool = self.table(document.get("tool"), "tool");
+        if let Some(tool) = self.table(tool.and_then(|tool| tool.get("vpython")), "tool.vpython") {
+            self.warn_of_unknown_keys(tool, &TOOL_KEYS, "tool.vpython.");
+            spec.wheelhouses = self.paths(tool, "wheels");
+            spec.python_path = self.paths(tool, "python-path").into_iter().map(|path| path.value).collect();
+        }
+        Some(spec)
+    }
+
+    fn version_specifiers(&mut self, value: &Value<'a>) -> Option<Placed<VersionSpecifiers>> {
+        let DeValue::String(text) = value.get_ref() else {
+            self.wrong_type("requires-python", "a string", value);
+            return None;
+        };
+        match text.parse::<VersionSpecifiers>() {
+            Ok(specifiers) => Some(self.placed(specifiers, value.span().start)),
+            Err(error) => {
+                let why = error.to_string();
+                let why = why.lines().next().unwrap_or_default().trim_end_matches(':').to_owned();
+                self.problem(value.span().start, &format!("`{text}` is no version range: {why}"));
+                None
+            }
+        }
+    }
+
+    fn requirement(&mut self, text: &str, start: usize) -> Option<Placed<Requirement>> {
+        match text.parse::<Requirement>() {
+            Ok(requirement) if matches!(requirement.version_or_url, Some(pep508_rs::VersionOrUrl::Url(_))) => {
+                self.problem(start, &format!("`{text}` names a place to fetch from; put the wheel into a folder of `wheels`"));
+                None
+            }
+            Ok(requirement) => Some(self.placed(requirement, start)),
+            Err(error) => {
+                let why = error.message.to_string();
+                self.problem(start, &format!("`{text}` is no requirement: {}", why.lines().next().unwrap_or_default()));
+                None
+            }
+        }
+    }
+
+    fn paths(&mut self, table: &DeTable<'a>, key: &'static str) -> Vec<Placed<PathBuf>> {
+        let name = format!("tool.vpython.{key}");
+        let strings = self.strings(table.get(key), &name);
+        strings.into_iter().map(|(path, start)| self.placed(self.text.resolve(path), start)).collect()
+    }
+
+    /// The strings of an array and where each begins.
+    fn strings<'v>(&mut self, value: Option<&'v Value<'a>>, key: &str) -> Vec<(&'v str, usize)> {
+        let Some(value) = value else { return Vec::new() };
+        let DeValue::Array(items) = value.get_ref() else {
+            self.wrong_type(key, "an array of strings", value);
+            return Vec::new();
+        };
+        let mut strings = Vec::new();
+        for item in items.iter() {
+            match item.get_ref() {
+                DeValue::String(text) => strings.push((text.as_ref(), item.span().start)),
+                _ => self.wrong_type(&format!("an item of {key}"), "a string", item),
+            }
+        }
+        strings
+    }
+
+    fn table<'v>(&mut self, value: Option<&'v Value<'a>>, key: &str) -> Option<&'v DeTable<'a>> {
+        let value = value?;
+        let table = value.get_ref().as_table();
+        if table.is_none() {
+            self.wrong_type(key, "a table", value);
+        }
+        table
+    }
+
+    fn warn_of_unknown_keys(&mut self, table: &DeTable<'a>, known: &[&str], prefix: &str) {
+        for key in table.keys().filter(|key| !known.contains(&key.get_ref().as_ref())) {
+            let place = self.text.origin.place(&self.text.content, key.span().start);
+            let key = key.get_ref();
+            let hint =
+                nearest(key, known.iter().copied()).map(|near| format!("; did you mean `{prefix}{near}`?")).unwrap_or_default();
+            self.warnings.push(format!("{place}: unknown key `{prefix}{key}` is ignored{hint}"));
+        }
+    }
+
+    fn wrong_type(&mut self, key: &str, wanted: &str, value: &Value<'a>) {
+        let name = if key.contains(' ') { key.to_owned() } else { format!("`{key}`") };
+        let found = match value.get_ref() {
+            DeValue::String(_) => "a string",
+            DeValue::Integer(_) => "an integer",
+            DeValue::Float(_) => "a float",
+            DeValue::Boolean(_) => "a boolean",
+            DeValue::Datetime(_) => "a date or time",
+            DeValue::Array(_) => "an array",
+            DeValue::Table(_) => "a table",
+        };
+        self.problem(value.span().start, &format!("{name} must be {wanted}, and is {found}"));
+    }
+
+    fn problem(&mut self, offset: usize, what: &str) {
+        self.problems.push(format!("{}: {what}", self.text.origin.place(&self.text.content, offset).exact()));
+    }
+
+    fn placed<T>(&self, value: T, offset: usize) -> Placed<T> {
+        Placed { value, place: self.text.origin.place(&self.text.content, offset) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Origin, SpecKind};
+    use super::*;
+
+    fn text(content: &str) -> SpecText {
+        SpecText {
+            kind: SpecKind::VpythonToml,
+            origin: Origin::file("/src/vpython.toml".into()),
+            base: Some("/src".into()),
+            content: content.into(),
+            warnings: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn the_whole_form_is_read() {
+        let spec = parse(&text(concat!(
+            "requires-python = '>=3.11'\n",
+            "dependencies = [\n  'requests[socks]>=2.31',\n  \"pywin32==306; sys_platform == 'win32'\",\n]\n",
+            "[tool.vpython]\nwheels = ['third_party/wheels', '/opt/wheels']\npython-path = ['lib', '.']\n[tool.ruff]\nline-length = 3\n",
+        )))
+        .unwrap();
+        assert_eq!(spec.requires_python.unwrap().value.to_string(), ">=3.11");
+        let requirements: Vec<_> = spec.requirements.iter().map(|one| (one.value.to_string(), one.place.line)).collect();
+        assert_eq!(requirements, [("requests[socks]>=2.31".into(), 3), ("pywin32==306 ; sys_platform == 'win32'".into(), 4)]);
+        let wheelhouses: Vec<_> = spec.wheelhouses.iter().map(|folder| folder.value.as_path()).collect();
+        assert_eq!(wheelhouses, [PathBuf::from("/src/third_party/wheels"), PathBuf::from("/opt/wheels")]);
+        assert_eq!(spec.python_path, [PathBuf::from("/src/lib"), PathBuf::from("/src")]);
+        assert_eq!(spec.warnings, [""; 0]);
+    }
+
+    #[test]
+    fn an_empty_file_asks_for_nothing() {
+        assert_eq!(parse(&text("")).unwrap(), Spec { base: Some("/src".into()), ..Spec::default() });
+    }
+
+    #[test]
+    fn an_unknown_key_is_a_warning_with_a_suggestion() {
+        let spec = parse(&text("dependancies = []\nname = 'x'\n[tool.vpython]\nwheel = []\n")).unwrap();
+        let warnings = [
+            "`/src/vpython.toml`, line 1: unknown key `dependancies` is ignored; did you mean `dependencies`?",
+            "`/src/vpython.toml`, line 2: unknown key `name` is ignored",
+            "`/src/vpython.toml`, line 4: unknown key `tool.vpython.wheel` is ignored; did you mean `tool.vpython.wheels`?",
+        ];
+        assert_eq!(spec.warnings, warnings);
+    }
+
+    #[test]
+    fn all_mistakes_are_said_at_once_with_line_and_column() {
+        let error = parse(&text(concat!(
+            "requires-python = 3.11\n",
+            "dependencies = ['ok', 7,\n   'bad requirement!', 'x @ https://example.org/x.whl']\n",
+            "[tool.vpython]\nwheels = 'wheels'\n",
+        )))
+        .unwrap_err();
+        let message = "\
+vpython: error: bad spec in `/src/vpython.toml`
+  caused by: `/src/vpython.toml`, line 1, column 19: `requires-python` must be a string, and is a float
+  caused by: `/src/vpython.toml`, line 2, column 23: an item of dependencies must be a string, and is an integer
+  caused by: `/src/vpython.toml`, line 3, column 4: `bad requirement!` is no requirement: Expected one of `@`, `(`, `<`, `=`, `>`, `~`, `!`, `;`, found `r`
+  caused by: `/src/vpython.toml`, line 3, column 24: `x @ https://example.org/x.whl` names a place to fetch from; put the wheel into a folder of `wheels`
+  caused by: `/src/vpython.toml`, line 5, column 10: `tool.vpython.wheels` must be an array of strings, and is a string
+";
+        assert_eq!(crate::report::render(&error), message);
+    }
+
+    #[test]
+    fn what_is_no_toml_is_said_with_line_and_column() {
+        let error = parse(&text("dependencies = [\n'a'\n'b'\n]\n")).unwrap_err();
+        let text = "vpython: error: bad spec in `/src/vpython.toml`\n  caused by: `/src/vpython.toml`, line 3, column 1: missing comma \
+                    between array elements, expected `,`\n";
+        assert_eq!(crate::report::render(&error), text);
+    }
+
+    #[test]
+    fn a_bad_version_range_is_said() {
+        let error = parse(&text("requires-python = '3.11+'\n")).unwrap_err();
+        let text = crate::report::render(&error);
+        assert!(text.contains("line 1, column 19: `3.11+` is no version range: "), "{text}");
+    }
+}
