@@ -1,0 +1,90 @@
+//! SHA-256 digests.
+
+use std::fmt;
+use std::io::Read;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use sha2::Digest as _;
+
+use crate::fs;
+
+/// How much of a file is hashed at a time.
+const CHUNK: usize = 1 << 20;
+
+/// The SHA-256 digest of some bytes; shown in lower-case hexadecimal.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Digest([u8; 32]);
+
+impl Digest {
+    /// The digest of a text in memory.
+    #[must_use]
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(sha2::Sha256::digest(bytes).into())
+    }
+
+    /// The digest of a file's content.
+    pub fn of_file(path: &Path) -> Result<Self> {
+        Self::of_reader(&mut fs::open(path)?).with_context(|| format!("cannot read `{}`", path.display()))
+    }
+
+    /// The digest of all that a reader has left.
+    pub fn of_reader(reader: &mut impl Read) -> std::io::Result<Self> {
+        let mut hasher = sha2::Sha256::new();
+        let mut chunk = vec![0; CHUNK];
+        loop {
+            match reader.read(&mut chunk)? {
+                0 => return Ok(Self(hasher.finalize().into())),
+                length => hasher.update(&chunk[..length]),
+            }
+        }
+    }
+
+    /// The bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&hex::encode(self.0))
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, formatter)
+    }
+}
+
+impl Serialize for Digest {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Digest {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let mut bytes = [0; 32];
+        hex::decode_to_slice(text, &mut bytes).map_err(serde::de::Error::custom)?;
+        Ok(Self(bytes))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_digest_is_that_of_the_standard() {
+        let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        assert_eq!(Digest::of(b"abc").to_string(), abc);
+        assert_eq!(Digest::of_reader(&mut &b"abc"[..]).unwrap(), Digest::of(b"abc"));
+        assert_eq!(serde_json::from_str::<Digest>(&format!("\"{abc}\"")).unwrap(), Digest::of(b"abc"));
+        assert!(serde_json::from_str::<Digest>("\"ba78\"").is_err());
+    }
+}

@@ -1,0 +1,105 @@
+//! What an executable is by its bytes: an interpreter's binary, a script in front of one, or vpython itself under another name.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use memchr::memmem;
+use nix::unistd::{AccessFlags, access};
+
+use crate::fs::{self, Stamp};
+use crate::plan::Key;
+use crate::process::Process;
+
+/// Stands in each binary of vpython, so that any build of it is known by its bytes.
+const MARK: &[u8] = b"vpython: this binary is the launcher, and no interpreter";
+/// As much of a script as is looked at.
+const SCRIPT_HEAD: u64 = 16 * 1024;
+
+/// What an executable file is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Executable {
+    /// A binary; an interpreter, by its name.
+    Binary,
+    /// A script of this text: at best a shim in front of an interpreter.
+    Script(String),
+    /// vpython.
+    Vpython,
+}
+
+/// What stands at `path`; none where there is no executable file that can be read.
+pub(super) fn look(path: &Path, process: &Process) -> Option<Executable> {
+    if !fs::is_file(path) || access(path, AccessFlags::X_OK).is_err() {
+        return None;
+    }
+    if process.executable.as_deref().is_some_and(|own| Stamp::of(own) == Stamp::of(path)) {
+        return Some(Executable::Vpython);
+    }
+    let mut head = Vec::new();
+    fs::open(path).ok()?.take(SCRIPT_HEAD).read_to_end(&mut head).ok()?;
+    if head.starts_with(b"#!") {
+        let text = String::from_utf8_lossy(&head).into_owned();
+        // A wrapper that leads back here would run in circles.
+        return Some(if text.contains("vpython") { Executable::Vpython } else { Executable::Script(text) });
+    }
+    let is_ours = memmem::find(&fs::read(path).ok()?, MARK).is_some();
+    Some(if is_ours { Executable::Vpython } else { Executable::Binary })
+}
+
+/// The folders of `PATH`, each once, absolute ones alone. Those that an outer vpython put in front are left out, so that a
+/// program that runs vpython gets what its user would get.
+pub(super) fn search_path(process: &Process) -> Vec<PathBuf> {
+    let mut folders = Vec::new();
+    for folder in std::env::split_paths(process.variable("PATH").unwrap_or_default()) {
+        if folder.is_absolute() && !folders.contains(&folder) && !Key::names_bin_folder(&folder) {
+            folders.push(folder);
+        }
+    }
+    folders
+}
+
+/// The first `python3`, else `python`, on `PATH` that is not vpython; whatever else it is.
+#[must_use]
+pub fn next_python_on_path(process: &Process) -> Option<PathBuf> {
+    let folders = search_path(process);
+    ["python3", "python"].iter().find_map(|name| {
+        folders
+            .iter()
+            .map(|folder| folder.join(name))
+            .find(|path| look(path, process).is_some_and(|executable| executable != Executable::Vpython))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place(name: &str, content: &[u8], mode: u32) -> (tempfile::TempDir, PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(name);
+        fs::write_new(&path, content, mode).unwrap();
+        (folder, path)
+    }
+
+    #[test]
+    fn an_executable_is_known_by_its_bytes() {
+        let own = [b"\x7fELF...".as_slice(), MARK].concat();
+        let rows = [
+            (b"\x7fELF binary".as_slice(), 0o755, Some(Executable::Binary), "a binary"),
+            (b"\x7fELF binary".as_slice(), 0o644, None, "not executable"),
+            (own.as_slice(), 0o755, Some(Executable::Vpython), "a build of vpython under another name"),
+            (b"#!/bin/sh\nexec x".as_slice(), 0o755, Some(Executable::Script("#!/bin/sh\nexec x".into())), "a script"),
+            (b"#!/bin/sh\nexec vpython3 \"$@\"".as_slice(), 0o755, Some(Executable::Vpython), "a script that leads back here"),
+        ];
+        for (content, mode, expected, why) in rows {
+            let (_folder, path) = place("python3", content, mode);
+            assert_eq!(look(&path, &Process::default()), expected, "{why}");
+        }
+    }
+
+    #[test]
+    fn relative_folders_and_those_of_an_outer_vpython_are_passed_over() {
+        let path = format!("/root/v1/envs/{}/bin:/a::bin:/b:/a", "0a".repeat(20));
+        let process = Process { environment: vec![("PATH".into(), path.into())], ..Process::default() };
+        assert_eq!(search_path(&process), [PathBuf::from("/a"), PathBuf::from("/b")]);
+    }
+}

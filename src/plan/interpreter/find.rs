@@ -1,0 +1,277 @@
+//! Which interpreter a spec gets.
+//!
+//! 1. The one that `-vpython-interpreter` or `VPYTHON_INTERPRETER` names. 2. Bundles: folders named by version beside vpython's own
+//!    binary, the highest that satisfies. 3. Names on `PATH`, as a shell would find them: `python3`, `python`, then names with a
+//!    version in them; where the spec leaves room for a single minor version, the name with that version comes first. 4. What
+//!    pyenv and uv have installed, the highest that satisfies.
+//!
+//! vpython itself under another name and scripts on `PATH` are never run; a shim of pyenv's is resolved by reading pyenv's files.
+
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use pep440_rs::{Operator, VersionSpecifiers};
+use tracing::debug;
+
+use super::binary::{self, Executable, search_path};
+use super::{Facts, probe, pyenv};
+use crate::fs;
+use crate::invocation::Invocation;
+use crate::plan::Evidence;
+use crate::process::Process;
+use crate::report::{Failure, Kind};
+use crate::spec::Placed;
+
+/// Finds the interpreter for a spec. `memo` is the folder for what interpreters have said.
+///
+/// # Errors
+/// None satisfies, or the one that is named does not or cannot be run.
+pub fn find(
+    invocation: &Invocation,
+    wanted: Option<&Placed<VersionSpecifiers>>,
+    process: &Process,
+    memo: &Path,
+    evidence: &mut Evidence,
+) -> Result<Facts> {
+    let mut search = Search { wanted, process, memo, evidence, passed_over: Vec::new() };
+    match &invocation.interpreter {
+        Some(path) => search.named(path),
+        None => search.anywhere(),
+    }
+}
+
+/// The parts of the environment that decide what [`find`] looks at, for the key of a launch memo. Asks nothing of the disk.
+#[must_use]
+pub fn search_settings(process: &Process) -> Vec<(&'static str, OsString)> {
+    let names = ["HOME", "PYENV_ROOT", "PYENV_VERSION", "UV_PYTHON_INSTALL_DIR", "XDG_DATA_HOME"];
+    let mut settings: Vec<(&str, OsString)> =
+        names.iter().filter_map(|name| Some((*name, process.setting(name)?.to_owned()))).collect();
+    let path = search_path(process);
+    settings.extend(path.iter().map(|folder| ("PATH", folder.into())));
+    settings.extend(process.executable.as_ref().map(|path| ("executable", path.into())));
+    // pyenv's choice depends on the current directory; nobody else's does.
+    let shims = pyenv::root(process).map(|root| root.join("shims"));
+    if path.iter().any(|folder| Some(folder) == shims.as_ref()) {
+        settings.extend(process.directory.as_ref().map(|directory| ("directory", directory.into())));
+    }
+    settings
+}
+
+/// One search, and what was passed over on the way.
+struct Search<'a> {
+    wanted: Option<&'a Placed<VersionSpecifiers>>,
+    process: &'a Process,
+    memo: &'a Path,
+    evidence: &'a mut Evidence,
+    passed_over: Vec<String>,
+}
+
+impl Search<'_> {
+    /// The interpreter that the caller names: an executable, or a bundle's folder. It is run whatever it is, but for vpython.
+    fn named(&mut self, path: &Path) -> Result<Facts> {
+        self.evidence.look(path);
+        let is_bundle = fs::metadata(path)?.is_some_and(|metadata| metadata.is_dir());
+        let path = if is_bundle { path.join("bin/python3") } else { path.to_path_buf() };
+        let cannot = |kind| Failure::new(format!("cannot use `{}` as interpreter", path.display())).kind(kind);
+        let path = match self.looks(&path) {
+            Some(Executable::Vpython) => return Err(cannot(Kind::CannotExecute).because("it is vpython itself").into()),
+            Some(Executable::Script(text)) if pyenv::is_shim(&text) => self.resolve_shim(&path).ok_or_else(|| {
+                cannot(Kind::NotFound).because("it is a shim of pyenv's, and pyenv has no version for it here")
+            })?,
+            Some(_) => path,
+            None if fs::is_file(&path) => return Err(cannot(Kind::CannotExecute).because("it is not executable").into()),
+            None => return Err(cannot(Kind::NotFound).because("there is no such file").into()),
+        };
+        let facts = self.ask(&path)?;
+        match self.objection(&facts) {
+            None => Ok(facts),
+            Some(why) => Err(Failure::new(format!("cannot use `{}` as interpreter", path.display())).because(why).into()),
+        }
+    }
+
+    fn anywhere(&mut self) -> Result<Facts> {
+        self.bundles()
+            .or_else(|| self.on_path())
+            .or_else(|| self.installed_by("pyenv", pyenv::root(self.process).map(|root| root.join("versions"))))
+            .or_else(|| self.installed_by("uv", uv_versions(self.process)))
+            .ok_or_else(|| self.none_found().into())
+    }
+
+    fn bundles(&mut self) -> Option<Facts> {
+        let folder = self.process.executable.as_ref()?.parent()?.to_path_buf();
+        self.evidence.look(&folder);
+        self.highest_in(&folder)
+    }
+
+    fn installed_by(&mut self, tool: &str, versions: Option<PathBuf>) -> Option<Facts> {
+        let versions = versions?;
+        debug!(tool, folder = %versions.display(), "looking through the installed versions");
+        self.evidence.look(&versions);
+        self.highest_in(&versions)
+    }
+
+    /// The highest version that satisfies among the folders that are named by a version.
+    fn highest_in(&mut self, folder: &Path) -> Option<Facts> {
+        let versions = pyenv::installed_versions(folder);
+        versions.iter().find_map(|(_, name)| self.consider(&folder.join(name).join("bin/python3")))
+    }
+
+    fn on_path(&mut self) -> Option<Facts> {
+        let folders = search_path(self.process);
+        let pinned = self.wanted.and_then(|wanted| single_minor(&wanted.value)).map(|minor| format!("python3.{minor}"));
+        let names = pinned.iter().map(String::as_str).chain(["python3", "python"]);
+        for name in names {
+            for folder in &folders {
+                self.evidence.look(folder);
+                if let Some(facts) = self.consider(&folder.join(name)) {
+                    return Some(facts);
+                }
+            }
+        }
+        folders.iter().find_map(|folder| {
+            let names = fs::list(folder).ok().flatten().unwrap_or_default();
+            let mut minors: Vec<u32> = names.iter().filter_map(|name| minor_in_name(name)).collect();
+            minors.sort_unstable_by(|one, other| other.cmp(one));
+            minors.iter().find_map(|minor| self.consider(&folder.join(format!("python3.{minor}"))))
+        })
+    }
+
+    /// Takes an interpreter if it is one and satisfies; else notes why not.
+    fn consider(&mut self, path: &Path) -> Option<Facts> {
+        let path = match self.looks(path)? {
+            Executable::Binary => path.to_path_buf(),
+            Executable::Script(text) if pyenv::is_shim(&text) => self.resolve_shim(path)?,
+            Executable::Script(_) => return self.pass_over(path, "it is a script, and not an interpreter"),
+            Executable::Vpython => return self.pass_over(path, "it is vpython itself"),
+        };
+        match self.ask(&path) {
+            Ok(facts) => match self.objection(&facts) {
+                None => Some(facts),
+                Some(why) => self.pass_over(&path, &why),
+            },
+            Err(error) => self.pass_over(&path, &error.chain().map(ToString::to_string).collect::<Vec<_>>().join(": ")),
+        }
+    }
+
+    /// What a candidate is by its looks. One that has been asked before is an interpreter, and is not read again.
+    fn looks(&self, path: &Path) -> Option<Executable> {
+        if fs::is_file(path) && probe::was_asked(path, self.memo) {
+            return Some(Executable::Binary);
+        }
+        binary::look(path, self.process)
+    }
+
+    fn resolve_shim(&mut self, shim: &Path) -> Option<PathBuf> {
+        let program = shim.file_name()?.to_str()?;
+        pyenv::resolve(program, self.process, self.evidence)
+    }
+
+    fn ask(&mut self, path: &Path) -> Result<Facts> {
+        let known = probe::facts(path, self.process, self.memo)?;
+        for stamped in known.stamps {
+            if !self.evidence.stamps.contains(&stamped) {
+                self.evidence.stamps.push(stamped);
+            }
+        }
+        Ok(known.facts)
+    }
+
+    /// Why these facts will not do.
+    fn objection(&self, facts: &Facts) -> Option<String> {
+        facts.unsupported().or_else(|| {
+            let wanted = self.wanted.filter(|wanted| !wanted.value.contains(facts.version()))?;
+            let name = facts.markers.platform_python_implementation();
+            let (place, value) = (&wanted.place, &wanted.value);
+            Some(format!("it is {name} {}, and `requires-python` is `{value}` ({place})", facts.version()))
+        })
+    }
+
+    fn pass_over<T>(&mut self, path: &Path, why: &str) -> Option<T> {
+        debug!(path = %path.display(), why, "passed over");
+        let line = format!("`{}`: {why}", path.display());
+        if !self.passed_over.contains(&line) {
+            self.passed_over.push(line);
+        }
+        None
+    }
+
+    fn none_found(&self) -> Failure {
+        let what = match self.wanted {
+            Some(wanted) => format!("no interpreter satisfies `requires-python = \"{}\"` ({})", wanted.value, wanted.place),
+            None => "no interpreter found".to_owned(),
+        };
+        Failure::new(what)
+            .because_of(self.passed_over.iter().cloned())
+            .hint("install one where `PATH`, pyenv or uv has it, or name one with `-vpython-interpreter`")
+            .kind(Kind::NotFound)
+    }
+}
+
+/// The folder of the interpreters that uv has installed.
+fn uv_versions(process: &Process) -> Option<PathBuf> {
+    if let Some(folder) = process.setting("UV_PYTHON_INSTALL_DIR") {
+        return Some(folder.into());
+    }
+    let data = process.setting("XDG_DATA_HOME").map(PathBuf::from);
+    Some(data.or_else(|| Some(process.home()?.join(".local/share")))?.join("uv/python"))
+}
+
+/// The one minor version of Python 3 that a range leaves, as `==3.11.*`, `==3.11.7` and `~=3.11.2` do.
+fn single_minor(wanted: &VersionSpecifiers) -> Option<u64> {
+    wanted.iter().find_map(|specifier| {
+        let release = specifier.version().release();
+        let single = match specifier.operator() {
+            Operator::Equal | Operator::EqualStar | Operator::ExactEqual => release.len() >= 2,
+            Operator::TildeEqual => release.len() >= 3,
+            _ => false,
+        };
+        (single && release[0] == 3).then(|| release[1])
+    })
+}
+
+/// The minor version in a name like `python3.11`.
+fn minor_in_name(name: &OsStr) -> Option<u32> {
+    name.to_str()?.strip_prefix("python3.")?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_with_one_minor_version_is_known() {
+        let rows = [
+            ("==3.11.*", Some(11)),
+            ("==3.11.7", Some(11)),
+            ("~=3.11.2", Some(11)),
+            ("===3.9.1", Some(9)),
+            ("~=3.11", None),
+            (">=3.11", None),
+            ("==3.*", None),
+        ];
+        for (range, minor) in rows {
+            assert_eq!(single_minor(&range.parse().unwrap()), minor, "{range}");
+        }
+    }
+
+    #[test]
+    fn names_with_a_version_are_known() {
+        assert_eq!(minor_in_name(OsStr::new("python3.11")), Some(11));
+        for name in ["python3", "python3.11-config", "python3.", "python2.7"] {
+            assert_eq!(minor_in_name(OsStr::new(name)), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_current_directory_matters_only_to_pyenv() {
+        let process = |path: &str| Process {
+            environment: vec![("PATH".into(), path.into()), ("HOME".into(), "/home/me".into())],
+            directory: Some("/work".into()),
+            ..Process::default()
+        };
+        let names = |path| search_settings(&process(path)).into_iter().map(|(name, _)| name).collect::<Vec<_>>();
+        assert_eq!(names("/usr/bin"), ["HOME", "PATH"]);
+        assert_eq!(names("/home/me/.pyenv/shims:/usr/bin"), ["HOME", "PATH", "PATH", "directory"]);
+    }
+}

@@ -1,0 +1,177 @@
+//! The interpreter: what it says of itself, and which one a spec gets.
+
+mod binary;
+mod find;
+mod probe;
+mod pyenv;
+
+use std::path::PathBuf;
+
+use pep440_rs::Version;
+use pep508_rs::MarkerEnvironment;
+use serde::{Deserialize, Serialize};
+
+pub use binary::next_python_on_path;
+pub use find::{find, search_settings};
+
+/// What an interpreter says of itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Facts {
+    /// The real path of its binary. An interpreter of a virtual environment says its base's.
+    #[serde(with = "crate::fs::path_text")]
+    pub executable: PathBuf,
+    /// Major, minor and micro version.
+    pub release: [u32; 3],
+    /// `sys.version`: version, build and compiler.
+    pub build: String,
+    /// `sys.implementation.cache_tag`, as in `cpython-311`; empty where it writes no byte code.
+    pub cache_tag: String,
+    /// Where an environment has its site-packages, relative to the environment.
+    pub site_packages: String,
+    /// `sysconfig.get_platform()`, as in `linux-x86_64`.
+    pub platform: String,
+    /// How it was built, as far as binary modules must fit.
+    pub abi: Abi,
+    /// The C library that it runs on.
+    pub libc: Libc,
+    /// That library's file, where it is known: an upgrade of the system changes what wheels fit.
+    #[serde(with = "optional_path")]
+    pub libc_path: Option<PathBuf>,
+    /// What environment markers are evaluated with (PEP 508).
+    pub markers: MarkerEnvironment,
+}
+
+/// How an interpreter was built, as far as binary modules must fit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(clippy::struct_excessive_bools, reason = "they are independent flags of one build")]
+pub struct Abi {
+    /// With `--with-pydebug`.
+    pub debug: bool,
+    /// With the small-object allocator; part of the ABI before 3.8.
+    pub pymalloc: bool,
+    /// Without the global lock.
+    pub free_threaded: bool,
+    /// 32 or 64.
+    pub pointer_bits: u32,
+}
+
+/// A C library and its version.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Libc {
+    /// The GNU C library.
+    Glibc {
+        /// Of its version.
+        major: u32,
+        /// Of its version.
+        minor: u32,
+    },
+    /// musl.
+    Musl {
+        /// Of its version.
+        major: u32,
+        /// Of its version.
+        minor: u32,
+    },
+    /// Another, or an unknown one.
+    Other,
+}
+
+impl Facts {
+    /// The full version, pre-release marks included.
+    #[must_use]
+    pub fn version(&self) -> &Version {
+        &self.markers.python_full_version().version
+    }
+
+    /// As a person would name it: `CPython 3.11.7 on linux x86_64`.
+    #[must_use]
+    pub fn title(&self) -> String {
+        let platform = self.platform.replacen('-', " ", 1);
+        format!("{} {} on {platform}", self.markers.platform_python_implementation(), self.version())
+    }
+
+    /// Why vpython cannot make environments for it, if so.
+    fn unsupported(&self) -> Option<String> {
+        let [major, minor, _] = self.release;
+        let supported = self.markers.implementation_name() == "cpython" && major == 3 && minor >= 6;
+        (!supported).then(|| {
+            let name = self.markers.platform_python_implementation();
+            format!("it is {name} {}, and vpython runs CPython 3.6 and later", self.version())
+        })
+    }
+}
+
+/// Optional paths in JSON.
+mod optional_path {
+    use std::path::PathBuf;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[derive(Serialize, Deserialize)]
+    struct Wrapped(#[serde(with = "crate::fs::path_text")] PathBuf);
+
+    pub fn serialize<S: Serializer>(path: &Option<PathBuf>, serializer: S) -> Result<S::Ok, S::Error> {
+        path.clone().map(Wrapped).serialize(serializer)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<PathBuf>, D::Error> {
+        Ok(Option::<Wrapped>::deserialize(deserializer)?.map(|Wrapped(path)| path))
+    }
+}
+
+#[cfg(test)]
+pub(in crate::plan) mod tests {
+    use super::*;
+
+    /// The facts of a plain CPython on an x86-64 Linux.
+    pub(in crate::plan) fn facts(release: [u32; 3]) -> Facts {
+        let [major, minor, micro] = release;
+        let version = format!("{major}.{minor}.{micro}");
+        let markers = serde_json::json!({
+            "implementation_name": "cpython",
+            "implementation_version": version,
+            "os_name": "posix",
+            "platform_machine": "x86_64",
+            "platform_python_implementation": "CPython",
+            "platform_release": "6.1.0",
+            "platform_system": "Linux",
+            "platform_version": "#1 SMP",
+            "python_full_version": version,
+            "python_version": format!("{major}.{minor}"),
+            "sys_platform": "linux",
+        });
+        Facts {
+            executable: format!("/usr/bin/python{major}.{minor}").into(),
+            release,
+            build: format!("{version} (main) [GCC 12.2.0]"),
+            cache_tag: format!("cpython-{major}{minor}"),
+            site_packages: format!("lib/python{major}.{minor}/site-packages"),
+            platform: "linux-x86_64".into(),
+            abi: Abi { debug: false, pymalloc: true, free_threaded: false, pointer_bits: 64 },
+            libc: Libc::Glibc { major: 2, minor: 36 },
+            libc_path: Some("/lib/libc.so.6".into()),
+            markers: serde_json::from_value(markers).unwrap(),
+        }
+    }
+
+    #[test]
+    fn facts_survive_json() {
+        for libc_path in [None, Some("/lib/libc.so.6".into())] {
+            let facts = Facts { libc_path, ..facts([3, 11, 7]) };
+            assert_eq!(serde_json::from_slice::<Facts>(&serde_json::to_vec(&facts).unwrap()).unwrap(), facts);
+        }
+    }
+
+    #[test]
+    fn only_cpython_from_3_6_on_is_supported() {
+        assert_eq!(facts([3, 6, 0]).unsupported(), None);
+        assert_eq!(facts([3, 15, 0]).unsupported(), None);
+        let why = "it is CPython 3.5.10, and vpython runs CPython 3.6 and later";
+        assert_eq!(facts([3, 5, 10]).unsupported().as_deref(), Some(why));
+    }
+
+    #[test]
+    fn the_title_is_what_messages_say() {
+        assert_eq!(facts([3, 12, 1]).title(), "CPython 3.12.1 on linux x86_64");
+    }
+}

@@ -1,0 +1,83 @@
+//! Asking an interpreter about itself: by one process, once, and then kept by stamp.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
+
+use super::Facts;
+use crate::fs::{self, Stamped};
+use crate::plan::Digest;
+use crate::process::Process;
+use crate::report::{Failure, Kind};
+
+const PROBE: &str = include_str!("probe.py");
+/// Counted up when the probe asks for more, so that what an older vpython kept is asked again.
+const FORMAT: u32 = 1;
+/// Variables that move a virtual environment's prefix even where `-I` is given (CPython 3.11 and later).
+const LAUNCHER_VARIABLES: [&str; 2] = ["__PYVENV_LAUNCHER__", "PYTHONEXECUTABLE"];
+
+/// What was learnt, and from what.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Known {
+    format: u32,
+    pub facts: Facts,
+    /// The interpreter as it was found, its real binary where that is another file, its C library.
+    pub stamps: Vec<Stamped>,
+}
+
+/// What the interpreter at `path` says of itself: from the folder `memo` where it was asked before and has not changed since.
+///
+/// # Errors
+/// It cannot be executed, or does not answer as a Python 3 does.
+pub(super) fn facts(path: &Path, process: &Process, memo: &Path) -> Result<Known> {
+    let kept = kept_at(path, memo);
+    if let Some(known) = fs::read_json::<Known>(&kept)
+        && known.format == FORMAT
+        && known.stamps.iter().all(Stamped::holds)
+    {
+        return Ok(known);
+    }
+    let found = Stamped::look(path);
+    let facts = ask(path, process)?;
+    let real = Stamped::look(&facts.executable);
+    // A link that leads to the binary has the binary's stamp.
+    let real = Some(real).filter(|real| real.stamp != found.stamp);
+    let libc = facts.libc_path.as_deref().map(Stamped::look);
+    let known = Known { format: FORMAT, facts, stamps: [Some(found), real, libc].into_iter().flatten().collect() };
+    if let Err(error) = fs::write_json(&kept, &known) {
+        tracing::debug!("cannot keep what the interpreter said: {error:#}");
+    }
+    Ok(known)
+}
+
+/// Whether the interpreter at `path` has been asked before, by its looks.
+pub(super) fn was_asked(path: &Path, memo: &Path) -> bool {
+    fs::read_json::<Known>(&kept_at(path, memo)).is_some_and(|known| known.stamps.iter().all(Stamped::holds))
+}
+
+fn kept_at(path: &Path, memo: &Path) -> PathBuf {
+    let name = Digest::of(path.as_os_str().as_encoded_bytes()).to_string();
+    memo.join(format!("interpreter-{}.json", &name[..32]))
+}
+
+fn ask(path: &Path, process: &Process) -> Result<Facts> {
+    tracing::info!(path = %path.display(), "asking the interpreter about itself");
+    let mut command = Command::new(path);
+    command.args(["-I", "-S", "-c", PROBE]).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.env_clear().envs(process.environment.iter().map(|(name, value)| (name, value)));
+    for name in LAUNCHER_VARIABLES {
+        command.env_remove(name);
+    }
+    let cannot = || Failure::new(format!("cannot run the interpreter `{}`", path.display())).kind(Kind::CannotExecute);
+    let output = command.output().map_err(|error| cannot().because(error.to_string()))?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        let last = said.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("it said nothing");
+        return Err(cannot().because(format!("{}: {last}", output.status)).into());
+    }
+    serde_json::from_slice(&output.stdout)
+        .map_err(|error| cannot().because(format!("it does not answer as a Python 3 does: {error}")))
+        .with_context(|| format!("cannot use `{}` as interpreter", path.display()))
+}

@@ -1,0 +1,158 @@
+//! pyenv: which version a shim would run, told from pyenv's files and not by running the shim.
+//!
+//! The rules are those of `pyenv-version-name` and `pyenv-version-file`: `PYENV_VERSION`; the nearest `.python-version` from the
+//! current directory upwards; `version` in pyenv's root. A file may list several versions, of which the first that has the
+//! program runs it; a version that is not installed stands for the latest that begins with it.
+
+use std::path::{Path, PathBuf};
+
+use pep440_rs::Version;
+
+use crate::fs;
+use crate::plan::Evidence;
+use crate::process::Process;
+
+/// pyenv's root folder, as the environment tells.
+pub(super) fn root(process: &Process) -> Option<PathBuf> {
+    match process.setting("PYENV_ROOT") {
+        Some(root) => Some(root.into()),
+        None => process.home().map(|home| home.join(".pyenv")),
+    }
+}
+
+/// Whether this text is that of a shim of pyenv's.
+pub(super) fn is_shim(text: &str) -> bool {
+    text.contains("pyenv\" exec")
+}
+
+/// The executable that the shim called `program` would run now.
+pub(super) fn resolve(program: &str, process: &Process, evidence: &mut Evidence) -> Option<PathBuf> {
+    let root = root(process)?;
+    let versions = root.join("versions");
+    let chosen = match process.setting("PYENV_VERSION") {
+        Some(list) => list.to_string_lossy().split(':').map(str::to_owned).collect(),
+        None => version_file(&root, process, evidence).map(|path| listed_versions(&path)).unwrap_or_default(),
+    };
+    evidence.look(&versions);
+    chosen.iter().find_map(|version| {
+        let folder = installed(&versions, version)?;
+        Some(folder.join("bin").join(program)).filter(|path| fs::is_file(path))
+    })
+}
+
+/// The file that says which versions count here. Those that are not there count as evidence too.
+fn version_file(root: &Path, process: &Process, evidence: &mut Evidence) -> Option<PathBuf> {
+    let local =
+        process.directory.iter().flat_map(|directory| directory.ancestors()).map(|folder| folder.join(".python-version"));
+    let mut files = local.chain([root.join("version")]);
+    files.find(|path| {
+        evidence.look(path);
+        fs::is_file(path)
+    })
+}
+
+/// The versions that such a file lists; `#` begins a comment.
+fn listed_versions(path: &Path) -> Vec<String> {
+    let text = fs::read(path).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    let lines = text.lines().map(|line| line.split('#').next().unwrap_or_default());
+    lines.flat_map(str::split_whitespace).map(str::to_owned).collect()
+}
+
+/// The folder of a version, or of the latest one that begins with it.
+fn installed(versions: &Path, version: &str) -> Option<PathBuf> {
+    let version = version.strip_prefix("python-").unwrap_or(version);
+    // Names of folders, and no way out of them.
+    if version.is_empty() || version.contains('/') || version.starts_with('.') {
+        return None;
+    }
+    let exact = versions.join(version);
+    if fs::exists(&exact) {
+        return Some(exact);
+    }
+    let prefix = format!("{version}.");
+    installed_versions(versions).into_iter().find(|(_, name)| name.starts_with(&prefix)).map(|(_, name)| versions.join(name))
+}
+
+/// The folders of a folder that are named by a version, latest first. A final version comes before any pre-release.
+pub(super) fn installed_versions(folder: &Path) -> Vec<(Version, String)> {
+    let names = fs::list(folder).ok().flatten().unwrap_or_default();
+    let names = names.into_iter().filter_map(|name| name.into_string().ok());
+    let mut versions: Vec<(Version, String)> = names.filter_map(|name| Some((version_of(&name)?, name))).collect();
+    versions.sort_by(|(one, _), (other, _)| (other.is_stable(), other).cmp(&(one.is_stable(), one)));
+    versions
+}
+
+/// The version in a folder's name: `3.11.7`, or `cpython-3.11.7-linux-x86_64-gnu` as uv names its own.
+fn version_of(name: &str) -> Option<Version> {
+    let version = match name.strip_prefix("cpython-") {
+        Some(rest) => rest.split(['-', '+']).next()?,
+        None => name,
+    };
+    version.starts_with(|first: char| first.is_ascii_digit()).then(|| version.parse().ok()).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A pyenv root with these versions, each with a `python3`.
+    fn pyenv(versions: &[&str]) -> (tempfile::TempDir, Process) {
+        let folder = tempfile::tempdir().unwrap();
+        for version in versions {
+            let bin = folder.path().join("versions").join(version).join("bin");
+            fs::create_dir_all(&bin, 0o755).unwrap();
+            fs::write_new(&bin.join("python3"), b"\x7fELF", 0o755).unwrap();
+        }
+        fs::create_dir_all(&folder.path().join("a/b"), 0o755).unwrap();
+        let process = Process {
+            environment: vec![("PYENV_ROOT".into(), folder.path().into())],
+            directory: Some(folder.path().join("a/b")),
+            ..Process::default()
+        };
+        (folder, process)
+    }
+
+    fn resolved(folder: &tempfile::TempDir, process: &Process) -> Option<String> {
+        let path = resolve("python3", process, &mut Evidence::default())?;
+        let relative = path.strip_prefix(folder.path().join("versions")).unwrap();
+        Some(relative.iter().next().unwrap().to_str().unwrap().to_owned())
+    }
+
+    #[test]
+    fn a_shim_runs_what_pyenv_would_run() {
+        let (folder, mut process) = pyenv(&["3.8.18", "3.11.2", "3.11.10", "3.12.0rc1"]);
+        assert_eq!(resolved(&folder, &process), None, "no version is chosen");
+        fs::write_new(&folder.path().join("version"), b"3.8.18\n", 0o644).unwrap();
+        assert_eq!(resolved(&folder, &process).as_deref(), Some("3.8.18"), "the global version");
+        fs::write_new(&folder.path().join("a/.python-version"), b"# mine\n3.11\n3.8.18", 0o644).unwrap();
+        assert_eq!(resolved(&folder, &process).as_deref(), Some("3.11.10"), "the nearest file, the latest of a series");
+        process.environment.push(("PYENV_VERSION".into(), "3.9.1:3.8.18".into()));
+        assert_eq!(resolved(&folder, &process).as_deref(), Some("3.8.18"), "the variable, the first that is installed");
+        process.environment[1].1 = "../../x".into();
+        assert_eq!(resolved(&folder, &process), None, "no way out of pyenv's folder");
+    }
+
+    #[test]
+    fn what_is_looked_at_is_evidence() {
+        let (folder, process) = pyenv(&["3.8.18"]);
+        fs::write_new(&folder.path().join("version"), b"3.8.18", 0o644).unwrap();
+        let mut evidence = Evidence::default();
+        resolve("python3", &process, &mut evidence).unwrap();
+        let here = folder.path().join("a/b/.python-version");
+        assert!(evidence.stamps.iter().any(|stamped| stamped.path == here && stamped.stamp.is_none()));
+    }
+
+    #[test]
+    fn versions_are_listed_latest_first() {
+        let (folder, _) = pyenv(&["3.8.18", "3.11.10", "3.11.2", "3.14.0a1", "system", "cpython-3.13.1-linux-x86_64-gnu"]);
+        let names: Vec<_> = installed_versions(&folder.path().join("versions")).into_iter().map(|(_, name)| name).collect();
+        assert_eq!(names, ["cpython-3.13.1-linux-x86_64-gnu", "3.11.10", "3.11.2", "3.8.18", "3.14.0a1"]);
+    }
+
+    #[test]
+    fn a_shim_is_known_by_its_text() {
+        assert!(is_shim("#!/usr/bin/env bash\nexec \"/root/.pyenv/libexec/pyenv\" exec \"$program\" \"$@\"\n"));
+        assert!(!is_shim("#!/bin/sh\nexec /usr/bin/python3 \"$@\"\n"));
+    }
+}

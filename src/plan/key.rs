@@ -1,0 +1,178 @@
+//! The name of an environment: a digest of all of the plan that decides its content, and of nothing else.
+
+use std::ffi::OsStr;
+use std::fmt;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use super::{Facts, Plan, PlannedWheel};
+
+/// How environments are laid out and built. A change to what a plan comes to on disk takes the next number, so that an
+/// environment of another making is never taken for one of this.
+pub const LAYOUT: u32 = 1;
+
+/// The key of an environment: 160 bits in lower-case hexadecimal.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Key(String);
+
+impl Key {
+    /// How many characters a key has.
+    pub const LENGTH: usize = 40;
+
+    /// The key of a plan: the first 160 bits of SHA-256 over the layout version, the interpreter and the wheels.
+    ///
+    /// Each part is preceded by its length, so that no two plans are written alike. Structs are taken apart field by field: a
+    /// new field does not compile until somebody has decided whether it belongs to the content.
+    #[must_use]
+    pub fn of(plan: &Plan) -> Self {
+        let Plan { interpreter, wheels } = plan;
+        let mut canonical = Canonical(Sha256::new());
+        canonical.part(b"vpython environment");
+        canonical.part(&LAYOUT.to_le_bytes());
+        canonical.interpreter(interpreter);
+        let mut wheels: Vec<&PlannedWheel> = wheels.iter().collect();
+        wheels.sort_by_key(|wheel| wheel.sha256);
+        canonical.part(&(wheels.len() as u64).to_le_bytes());
+        for wheel in wheels {
+            canonical.wheel(wheel);
+        }
+        Self(hex::encode(&canonical.0.finalize()[..Self::LENGTH / 2]))
+    }
+
+    /// The text of the key.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether a path is, by its words, the `bin` folder of an environment in some store: `…/envs/<key>/bin`.
+    #[must_use]
+    pub fn names_bin_folder(path: &Path) -> bool {
+        let mut names = path.iter().rev().map(OsStr::as_bytes);
+        let is_key =
+            |name: &[u8]| name.len() == Self::LENGTH && name.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        names.next() == Some(b"bin") && names.next().is_some_and(is_key) && names.next() == Some(b"envs")
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+/// The canonical encoding, straight into the hash.
+struct Canonical(Sha256);
+
+impl Canonical {
+    fn part(&mut self, bytes: &[u8]) {
+        self.0.update((bytes.len() as u64).to_le_bytes());
+        self.0.update(bytes);
+    }
+
+    fn interpreter(&mut self, facts: &Facts) {
+        // What matters of platform, ABI and C library is in the tags; `libc_path` is only there to be stamped.
+        let Facts {
+            executable,
+            release: _,
+            build,
+            cache_tag,
+            site_packages,
+            platform: _,
+            abi: _,
+            libc: _,
+            libc_path: _,
+            markers,
+        } = facts;
+        self.part(executable.as_os_str().as_bytes());
+        self.part(markers.python_full_version().string.as_bytes());
+        self.part(build.as_bytes());
+        self.part(cache_tag.as_bytes());
+        self.part(site_packages.as_bytes());
+        let tags = super::Tags::of(facts);
+        self.part(&(tags.in_order().len() as u64).to_le_bytes());
+        for tag in tags.in_order() {
+            self.part(tag.to_string().as_bytes());
+        }
+    }
+
+    fn wheel(&mut self, wheel: &PlannedWheel) {
+        // Name and version are in the wheel; where its file lies decides nothing.
+        let PlannedWheel { name: _, version: _, path: _, size: _, sha256, requested } = wheel;
+        self.part(sha256.as_bytes());
+        self.part(&[u8::from(*requested)]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Digest;
+    use super::super::interpreter::Libc;
+    use super::super::interpreter::tests::facts;
+    use super::*;
+
+    fn wheel(name: &str, sha256: &[u8]) -> PlannedWheel {
+        PlannedWheel {
+            name: name.parse().unwrap(),
+            version: "1.0".parse().unwrap(),
+            path: format!("/wheels/{name}-1.0-py3-none-any.whl").into(),
+            size: 7,
+            sha256: Digest::of(sha256),
+            requested: true,
+        }
+    }
+
+    fn plan() -> Plan {
+        Plan { interpreter: facts([3, 11, 7]), wheels: vec![wheel("one", b"1"), wheel("two", b"2")] }
+    }
+
+    /// The key of the plan after a change.
+    fn changed(change: impl FnOnce(&mut Plan)) -> Key {
+        let mut plan = plan();
+        change(&mut plan);
+        Key::of(&plan)
+    }
+
+    #[test]
+    fn a_key_is_what_it_was() {
+        // A change of these means that every environment on every machine is built anew: count `LAYOUT` up with it.
+        assert_eq!(Key::of(&plan()).as_str(), "36b6edceb008f08670e84dad8f614c590b37d9e6");
+        assert_eq!(changed(|plan| plan.wheels.clear()).as_str(), "ec6032b0b1d8180817fe873e46e14d183bf2da72");
+    }
+
+    #[test]
+    fn a_key_covers_what_decides_the_content() {
+        let key = Key::of(&plan());
+        assert_ne!(changed(|plan| plan.interpreter.executable = "/opt/python3".into()), key, "another interpreter");
+        assert_ne!(changed(|plan| plan.interpreter = facts([3, 11, 8])), key, "another version");
+        assert_ne!(changed(|plan| plan.interpreter.build.push('x')), key, "another build");
+        assert_ne!(changed(|plan| plan.interpreter.cache_tag.push('x')), key, "other byte code");
+        assert_ne!(changed(|plan| plan.interpreter.site_packages.push('x')), key, "another place for packages");
+        assert_ne!(changed(|plan| plan.interpreter.libc = Libc::Glibc { major: 2, minor: 17 }), key, "other tags");
+        assert_ne!(changed(|plan| plan.wheels[0].sha256 = Digest::of(b"3")), key, "another wheel");
+        assert_ne!(changed(|plan| plan.wheels[0].requested = false), key, "REQUESTED is a file of the environment");
+        assert_ne!(changed(|plan| drop(plan.wheels.pop())), key, "a wheel less");
+    }
+
+    #[test]
+    fn a_key_covers_nothing_else() {
+        let key = Key::of(&plan());
+        assert_eq!(changed(|plan| plan.wheels.reverse()), key, "the order of the wheels");
+        assert_eq!(changed(|plan| plan.wheels[0].path = "/elsewhere/x.whl".into()), key, "where a wheel lies");
+        assert_eq!(changed(|plan| plan.interpreter.libc_path = None), key, "where the C library lies");
+    }
+
+    #[test]
+    fn the_bin_folder_of_an_environment_is_known_by_its_words() {
+        let key = "0a".repeat(20);
+        assert!(Key::names_bin_folder(Path::new(&format!("/root/v1/envs/{key}/bin"))));
+        for path in
+            [format!("/root/v1/envs/{key}"), format!("/root/envs/{key}x/bin"), format!("/x/{key}/bin"), "/usr/bin".into()]
+        {
+            assert!(!Key::names_bin_folder(Path::new(&path)), "{path}");
+        }
+    }
+}

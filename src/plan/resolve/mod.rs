@@ -1,0 +1,292 @@
+//! Which wheels satisfy a spec: of each project the highest version that fits all that is asked of it.
+//!
+//! Projects are decided one after the other, in the order in which they are asked for; where a choice turns out to leave no
+//! choice for another project, the nearest choice that has to do with it is changed. So the answer depends on nothing but the
+//! spec, the interpreter and the wheels that there are.
+
+mod candidates;
+mod refusal;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use anyhow::Result;
+use pep440_rs::Version;
+use pep508_rs::{ExtraName, PackageName, VersionOrUrl};
+use tracing::debug;
+
+use super::wheelhouse::{Metadata, WheelFile, Wheelhouse};
+use super::{Evidence, Facts, PlannedWheel, Tags};
+use crate::fs;
+use crate::report::Failure;
+use crate::spec::{Place, Requirement, Spec};
+use candidates::Candidates;
+use refusal::Refusal;
+
+/// Chooses the wheels of a spec, sorted by project.
+///
+/// # Errors
+/// No set of wheels satisfies the spec: who asks for what, and each wheel file with why it was not taken.
+pub(super) fn resolve(
+    spec: &Spec,
+    interpreter: &Facts,
+    wheelhouse: &mut Wheelhouse,
+    evidence: &mut Evidence,
+) -> Result<Vec<PlannedWheel>> {
+    let mut resolver = Resolver { interpreter, tags: Tags::of(interpreter), wheelhouse };
+    let mut state = State::default();
+    let demands = spec
+        .requirements
+        .iter()
+        .map(|placed| Demand { requirement: placed.value.clone(), asker: Asker::Spec(placed.place.clone()) });
+    state.ask(demands.filter(|demand| demand.requirement.marker.evaluate(&interpreter.markers, &[])));
+    let solved = match resolver.solve(state) {
+        Ok(solved) => solved,
+        Err(conflict) => return Err(resolver.explain(conflict.refusal).into()),
+    };
+    evidence.warnings.extend(solved.missing_extras());
+    resolver.plan(&solved, evidence)
+}
+
+/// Who asks for something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Asker {
+    /// The spec, in this place.
+    Spec(Place),
+    /// A wheel that was chosen.
+    Wheel { project: PackageName, version: Version, file_name: String },
+}
+
+impl fmt::Display for Asker {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Spec(place) => write!(formatter, "asked for in {place}"),
+            Self::Wheel { project, version, file_name } => {
+                write!(formatter, "asked for by `{project}` {version}, `{file_name}`")
+            }
+        }
+    }
+}
+
+/// A requirement that counts here, and who asks for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Demand {
+    requirement: Requirement,
+    asker: Asker,
+}
+
+impl Demand {
+    /// Whether a version satisfies it. Pre-releases are a matter of all demands together, and not judged here.
+    fn admits(&self, version: &Version) -> bool {
+        match &self.requirement.version_or_url {
+            Some(VersionOrUrl::VersionSpecifier(specifiers)) => specifiers.contains(version),
+            _ => true,
+        }
+    }
+
+    /// Whether it speaks of a pre-release, and so lets pre-releases in (PEP 440, "Handling of pre-releases").
+    fn names_pre_release(&self) -> bool {
+        match &self.requirement.version_or_url {
+            Some(VersionOrUrl::VersionSpecifier(specifiers)) => {
+                specifiers.iter().any(pep440_rs::VersionSpecifier::any_prerelease)
+            }
+            _ => false,
+        }
+    }
+
+    /// The requirement without its marker, as a person would write it: `numpy==1.26.4`.
+    fn title(&self) -> String {
+        let mut bare = self.requirement.clone();
+        bare.marker = pep508_rs::MarkerTree::TRUE;
+        bare.to_string()
+    }
+}
+
+/// A wheel that was chosen for a project.
+#[derive(Debug, Clone)]
+struct Choice {
+    wheel: WheelFile,
+    metadata: Metadata,
+}
+
+/// What is asked and what is decided so far.
+#[derive(Debug, Clone, Default)]
+struct State {
+    /// All that is asked of each project.
+    demands: BTreeMap<PackageName, Vec<Demand>>,
+    /// The projects in the order in which they were first asked for.
+    order: Vec<PackageName>,
+    choices: BTreeMap<PackageName, Choice>,
+}
+
+/// Why a state has no solution.
+struct Conflict {
+    /// The projects whose choice has to do with it: changing another one cannot help.
+    involved: BTreeSet<PackageName>,
+    refusal: Refusal,
+}
+
+impl State {
+    fn ask(&mut self, demands: impl IntoIterator<Item = Demand>) {
+        for demand in demands {
+            let name = demand.requirement.name.clone();
+            if !self.demands.contains_key(&name) {
+                self.order.push(name.clone());
+            }
+            let known = self.demands.entry(name).or_default();
+            if !known.contains(&demand) {
+                known.push(demand);
+            }
+        }
+    }
+
+    fn demands_on(&self, project: &PackageName) -> &[Demand] {
+        self.demands.get(project).map_or(&[], Vec::as_slice)
+    }
+
+    /// The extras of a project that are asked for.
+    fn extras_of(&self, project: &PackageName) -> Vec<ExtraName> {
+        let asked: BTreeSet<&ExtraName> =
+            self.demands_on(project).iter().flat_map(|demand| &demand.requirement.extras).collect();
+        asked.into_iter().cloned().collect()
+    }
+
+    /// The next project to decide on.
+    fn undecided(&self) -> Option<&PackageName> {
+        self.order.iter().find(|name| !self.choices.contains_key(*name))
+    }
+
+    /// The projects whose choice made somebody ask for `project`, and its own.
+    fn involved_with(&self, project: &PackageName) -> BTreeSet<PackageName> {
+        let askers = self.demands_on(project).iter().filter_map(|demand| match &demand.asker {
+            Asker::Wheel { project, .. } => Some(project.clone()),
+            Asker::Spec(_) => None,
+        });
+        askers.chain([project.clone()]).collect()
+    }
+
+    /// Extras that are asked for and that the chosen wheel does not have, a sentence each.
+    fn missing_extras(&self) -> Vec<String> {
+        let mut missing = Vec::new();
+        for (project, choice) in &self.choices {
+            let has = |extra: &ExtraName| {
+                choice.metadata.extras.iter().any(|known| known.parse().is_ok_and(|known: ExtraName| known == *extra))
+            };
+            for demand in self.demands_on(project) {
+                for extra in demand.requirement.extras.iter().filter(|extra| !has(extra)) {
+                    missing.push(format!("`{}` has no extra `{extra}` ({})", choice.wheel.file_name, demand.asker));
+                }
+            }
+        }
+        missing
+    }
+}
+
+struct Resolver<'a> {
+    interpreter: &'a Facts,
+    tags: Tags,
+    wheelhouse: &'a mut Wheelhouse,
+}
+
+impl Resolver<'_> {
+    /// Decides on all projects that are asked for.
+    fn solve(&mut self, state: State) -> Result<State, Conflict> {
+        let Some(project) = state.undecided().cloned() else { return Ok(state) };
+        let candidates = Candidates::of(&project, state.demands_on(&project), self);
+        let mut involved = state.involved_with(&project);
+        let mut first_refusal = None;
+        for choice in candidates.fitting {
+            debug!(wheel = choice.wheel.file_name, "trying");
+            let conflict = match self.choose(state.clone(), &project, choice) {
+                Ok(next) => match self.solve(next) {
+                    Ok(solved) => return Ok(solved),
+                    Err(conflict) => conflict,
+                },
+                Err(conflict) => conflict,
+            };
+            if !conflict.involved.contains(&project) {
+                return Err(conflict);
+            }
+            involved.extend(conflict.involved);
+            first_refusal.get_or_insert(conflict.refusal);
+        }
+        involved.remove(&project);
+        let refusal = first_refusal.unwrap_or_else(|| Refusal {
+            demands: state.demands_on(&project).to_vec(),
+            project,
+            rejected: candidates.rejected,
+        });
+        Err(Conflict { involved, refusal })
+    }
+
+    /// Takes a wheel for a project and asks for what it requires.
+    fn choose(&mut self, mut state: State, project: &PackageName, choice: Choice) -> Result<State, Conflict> {
+        state.choices.insert(project.clone(), choice);
+        let mut to_expand = vec![project.clone()];
+        while let Some(project) = to_expand.pop() {
+            let demands = self.requirements_of(&state, &project);
+            for demand in &demands {
+                let name = &demand.requirement.name;
+                let extras_before = state.extras_of(name);
+                state.ask([demand.clone()]);
+                let Some(chosen) = state.choices.get(name) else { continue };
+                if !demand.admits(&chosen.wheel.name.version) {
+                    return Err(Conflict { involved: state.involved_with(name), refusal: self.contradiction(&state, name) });
+                }
+                if state.extras_of(name) != extras_before {
+                    to_expand.push(name.clone());
+                }
+            }
+        }
+        Ok(state)
+    }
+
+    /// What the chosen wheel of a project requires here, with the extras that are asked of it.
+    fn requirements_of(&self, state: &State, project: &PackageName) -> Vec<Demand> {
+        let Some(choice) = state.choices.get(project) else { return Vec::new() };
+        let extras = state.extras_of(project);
+        let asker = Asker::Wheel {
+            project: project.clone(),
+            version: choice.wheel.name.version.clone(),
+            file_name: choice.wheel.file_name.clone(),
+        };
+        // That each line is a requirement was seen when the wheel became a candidate.
+        let requirements = choice.metadata.requires_dist.iter().filter_map(|line| line.parse::<Requirement>().ok());
+        requirements
+            .filter(|requirement| requirement.marker.evaluate(&self.interpreter.markers, &extras))
+            .map(|requirement| Demand { requirement, asker: asker.clone() })
+            .collect()
+    }
+
+    /// Why the wheel that was chosen for a project will not do after all: what is asked of it, and why no wheel does all of that.
+    fn contradiction(&mut self, state: &State, project: &PackageName) -> Refusal {
+        let demands = state.demands_on(project);
+        let candidates = Candidates::of(project, demands, self);
+        let mut rejected = candidates.rejected;
+        rejected.extend(
+            candidates.fitting.into_iter().map(|choice| format!("`{}` leads to another conflict", choice.wheel.file_name)),
+        );
+        Refusal { project: project.clone(), demands: demands.to_vec(), rejected }
+    }
+
+    fn explain(&self, refusal: Refusal) -> Failure {
+        refusal.explain(self.interpreter, self.wheelhouse)
+    }
+
+    /// The chosen wheels with their digests; their stamps go to the evidence before they are read.
+    fn plan(&mut self, solved: &State, evidence: &mut Evidence) -> Result<Vec<PlannedWheel>> {
+        let wheels: Vec<WheelFile> = solved.choices.values().map(|choice| choice.wheel.clone()).collect();
+        for wheel in &wheels {
+            evidence.look(&self.wheelhouse.path(wheel));
+        }
+        let digests = self.wheelhouse.digests(&wheels)?;
+        let planned = wheels.into_iter().zip(digests).map(|(wheel, sha256)| {
+            let path = self.wheelhouse.path(&wheel);
+            let size = fs::metadata(&path)?.map_or(0, |metadata| metadata.len());
+            let is_asker_spec = |demand: &Demand| matches!(demand.asker, Asker::Spec(_));
+            let requested = solved.demands_on(&wheel.name.project).iter().any(is_asker_spec);
+            Ok(PlannedWheel { name: wheel.name.project, version: wheel.name.version, path, size, sha256, requested })
+        });
+        planned.collect()
+    }
+}

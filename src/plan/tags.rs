@@ -1,0 +1,252 @@
+//! The tags that an interpreter accepts, best first (PEP 425, 600 and 656).
+//!
+//! The order is that of <https://packaging.python.org/en/latest/specifications/platform-compatibility-tags/> as pip's
+//! `packaging.tags` gives it, so that the wheel that pip would take is the wheel that is taken here.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use super::interpreter::{Facts, Libc};
+
+/// One tag of a wheel's file name: what the file's python, ABI and platform are.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Tag {
+    /// As in `cp311`.
+    pub python: String,
+    /// As in `abi3`.
+    pub abi: String,
+    /// As in `manylinux_2_17_x86_64`.
+    pub platform: String,
+}
+
+impl fmt::Display for Tag {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}-{}-{}", self.python, self.abi, self.platform)
+    }
+}
+
+/// All tags of an interpreter, in its order of preference.
+#[derive(Debug, Clone)]
+pub struct Tags {
+    ordered: Vec<Tag>,
+    ranks: HashMap<Tag, usize>,
+}
+
+impl Tags {
+    /// The tags of an interpreter.
+    #[must_use]
+    pub fn of(facts: &Facts) -> Self {
+        let platforms = platforms(facts);
+        let mut ordered = Vec::new();
+        let mut push = |python: &str, abi: &str, platform: &str| {
+            ordered.push(Tag { python: python.into(), abi: abi.into(), platform: platform.into() });
+        };
+        let [_, minor, _] = facts.release;
+        let interpreter = format!("cp3{minor}");
+        // CPython's own tags.
+        for abi in abis(facts) {
+            platforms.iter().for_each(|platform| push(&interpreter, &abi, platform));
+        }
+        let has_stable_abi = !facts.abi.free_threaded;
+        if has_stable_abi {
+            platforms.iter().for_each(|platform| push(&interpreter, "abi3", platform));
+        }
+        platforms.iter().for_each(|platform| push(&interpreter, "none", platform));
+        if has_stable_abi {
+            for older in (2..minor).rev() {
+                platforms.iter().for_each(|platform| push(&format!("cp3{older}"), "abi3", platform));
+            }
+        }
+        // Tags of any implementation.
+        let generic: Vec<String> = [format!("py3{minor}"), "py3".into()]
+            .into_iter()
+            .chain((0..minor).rev().map(|older| format!("py3{older}")))
+            .collect();
+        for python in &generic {
+            platforms.iter().for_each(|platform| push(python, "none", platform));
+        }
+        push(&interpreter, "none", "any");
+        generic.iter().for_each(|python| push(python, "none", "any"));
+        let ranks = ordered.iter().cloned().zip(0..).collect();
+        Self { ordered, ranks }
+    }
+
+    /// The tags, best first.
+    #[must_use]
+    pub fn in_order(&self) -> &[Tag] {
+        &self.ordered
+    }
+
+    /// The place of a tag in the order, 0 for the best; none where the interpreter does not accept it.
+    #[must_use]
+    pub fn rank(&self, tag: &Tag) -> Option<usize> {
+        self.ranks.get(tag).copied()
+    }
+
+    /// Whether any tag of the interpreter has this python and ABI, so that only the platform can be in the way.
+    #[must_use]
+    pub fn accepts_python(&self, python: &str, abi: &str) -> bool {
+        self.ordered.iter().any(|tag| tag.python == python && tag.abi == abi)
+    }
+}
+
+/// The ABIs of this build of CPython, its own first. A debug build loads the modules of a normal one since 3.8.
+fn abis(facts: &Facts) -> Vec<String> {
+    let [_, minor, _] = facts.release;
+    let threads = if facts.abi.free_threaded { "t" } else { "" };
+    let debug = if facts.abi.debug { "d" } else { "" };
+    if minor < 8 {
+        let pymalloc = if facts.abi.pymalloc { "m" } else { "" };
+        return vec![format!("cp3{minor}{debug}{pymalloc}")];
+    }
+    let mut abis = vec![format!("cp3{minor}{threads}{debug}")];
+    if facts.abi.debug {
+        abis.push(format!("cp3{minor}{threads}"));
+    }
+    abis
+}
+
+/// The platforms of a Linux system, best first: those of its C library from its own version down, then plain `linux`.
+fn platforms(facts: &Facts) -> Vec<String> {
+    let platform = facts.platform.replace(['-', '.', ' '], "_");
+    let Some(machine) = platform.strip_prefix("linux_") else { return vec![platform] };
+    // A 32-bit python on a 64-bit kernel.
+    let machine = match (machine, facts.abi.pointer_bits) {
+        ("x86_64", 32) => "i686",
+        ("aarch64", 32) => "armv8l",
+        (machine, _) => machine,
+    };
+    let machines = if machine == "armv8l" { vec!["armv8l", "armv7l"] } else { vec![machine] };
+    let mut platforms = Vec::new();
+    for machine in &machines {
+        match facts.libc {
+            Libc::Glibc { major, minor } => platforms.extend(manylinux(machine, major, minor)),
+            Libc::Musl { major, minor } => {
+                platforms.extend((0..=minor).rev().map(|older| format!("musllinux_{major}_{older}_{machine}")));
+            }
+            Libc::Other => {}
+        }
+    }
+    platforms.extend(machines.iter().map(|machine| format!("linux_{machine}")));
+    platforms
+}
+
+/// manylinux platforms down to the oldest that PEP 600 knows for the machine, each old name behind its new one.
+fn manylinux(machine: &str, major: u32, minor: u32) -> Vec<String> {
+    const MACHINES: [&str; 9] = ["x86_64", "i686", "aarch64", "armv7l", "ppc64", "ppc64le", "s390x", "loongarch64", "riscv64"];
+    if major != 2 || !MACHINES.contains(&machine) {
+        return Vec::new();
+    }
+    let oldest = if matches!(machine, "x86_64" | "i686") { 5 } else { 17 };
+    let mut platforms = Vec::new();
+    for older in (oldest..=minor).rev() {
+        platforms.push(format!("manylinux_2_{older}_{machine}"));
+        match older {
+            17 => platforms.push(format!("manylinux2014_{machine}")),
+            12 => platforms.push(format!("manylinux2010_{machine}")),
+            5 => platforms.push(format!("manylinux1_{machine}")),
+            _ => {}
+        }
+    }
+    platforms
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::interpreter::tests::facts;
+    use super::*;
+
+    fn texts(tags: &Tags) -> Vec<String> {
+        tags.in_order().iter().map(Tag::to_string).collect()
+    }
+
+    #[test]
+    fn the_order_is_own_abi_stable_abi_none_older_stable_abi_generic_any() {
+        let mut facts = facts([3, 8, 18]);
+        facts.libc = Libc::Other;
+        let expected = [
+            "cp38-cp38-linux_x86_64",
+            "cp38-abi3-linux_x86_64",
+            "cp38-none-linux_x86_64",
+            "cp37-abi3-linux_x86_64",
+            "cp36-abi3-linux_x86_64",
+            "cp35-abi3-linux_x86_64",
+            "cp34-abi3-linux_x86_64",
+            "cp33-abi3-linux_x86_64",
+            "cp32-abi3-linux_x86_64",
+            "py38-none-linux_x86_64",
+            "py3-none-linux_x86_64",
+            "py37-none-linux_x86_64",
+            "py36-none-linux_x86_64",
+            "py35-none-linux_x86_64",
+            "py34-none-linux_x86_64",
+            "py33-none-linux_x86_64",
+            "py32-none-linux_x86_64",
+            "py31-none-linux_x86_64",
+            "py30-none-linux_x86_64",
+            "cp38-none-any",
+            "py38-none-any",
+            "py3-none-any",
+            "py37-none-any",
+            "py36-none-any",
+            "py35-none-any",
+            "py34-none-any",
+            "py33-none-any",
+            "py32-none-any",
+            "py31-none-any",
+            "py30-none-any",
+        ];
+        assert_eq!(texts(&Tags::of(&facts)), expected);
+    }
+
+    #[test]
+    fn the_abi_names_the_build() {
+        let first = |change: &dyn Fn(&mut Facts), release| {
+            let mut facts = facts(release);
+            change(&mut facts);
+            abis(&facts)
+        };
+        assert_eq!(first(&|_| {}, [3, 7, 16]), ["cp37m"], "pymalloc had a letter before 3.8");
+        assert_eq!(first(&|facts| facts.abi.debug = true, [3, 7, 16]), ["cp37dm"]);
+        assert_eq!(first(&|_| {}, [3, 8, 18]), ["cp38"]);
+        assert_eq!(first(&|facts| facts.abi.debug = true, [3, 11, 7]), ["cp311d", "cp311"]);
+        assert_eq!(first(&|facts| facts.abi.free_threaded = true, [3, 13, 0]), ["cp313t"]);
+    }
+
+    #[test]
+    fn a_free_threaded_build_has_no_stable_abi() {
+        let mut facts = facts([3, 13, 0]);
+        facts.abi.free_threaded = true;
+        assert!(Tags::of(&facts).in_order().iter().all(|tag| tag.abi != "abi3"));
+    }
+
+    #[test]
+    fn platforms_follow_the_c_library() {
+        let mut facts = facts([3, 11, 7]);
+        facts.libc = Libc::Glibc { major: 2, minor: 17 };
+        let all = platforms(&facts);
+        assert_eq!(all[..3], ["manylinux_2_17_x86_64", "manylinux2014_x86_64", "manylinux_2_16_x86_64"]);
+        assert_eq!(all[all.len() - 3..], ["manylinux_2_5_x86_64", "manylinux1_x86_64", "linux_x86_64"]);
+        facts.libc = Libc::Musl { major: 1, minor: 1 };
+        assert_eq!(platforms(&facts), ["musllinux_1_1_x86_64", "musllinux_1_0_x86_64", "linux_x86_64"]);
+        facts.platform = "linux-aarch64".into();
+        facts.libc = Libc::Glibc { major: 2, minor: 18 };
+        assert_eq!(platforms(&facts)[..3], ["manylinux_2_18_aarch64", "manylinux_2_17_aarch64", "manylinux2014_aarch64"]);
+        facts.platform = "linux-x86_64".into();
+        facts.abi.pointer_bits = 32;
+        assert_eq!(platforms(&facts)[0], "manylinux_2_18_i686", "a 32-bit python on a 64-bit kernel");
+    }
+
+    #[test]
+    fn a_rank_is_a_place_in_the_order() {
+        let tags = Tags::of(&facts([3, 11, 7]));
+        let tag =
+            |python: &str, abi: &str, platform: &str| Tag { python: python.into(), abi: abi.into(), platform: platform.into() };
+        let own = tags.rank(&tag("cp311", "cp311", "manylinux_2_17_x86_64")).unwrap();
+        let stable = tags.rank(&tag("cp37", "abi3", "manylinux_2_17_x86_64")).unwrap();
+        let any = tags.rank(&tag("py3", "none", "any")).unwrap();
+        assert!(own < stable && stable < any);
+        assert_eq!(tags.rank(&tag("cp312", "cp312", "manylinux_2_17_x86_64")), None);
+        assert!(tags.accepts_python("cp311", "cp311") && !tags.accepts_python("cp312", "cp312"));
+    }
+}

@@ -1,0 +1,132 @@
+//! What a wheel's file name says:
+//! <https://packaging.python.org/en/latest/specifications/binary-distribution-format/#file-name-convention>.
+
+use pep440_rs::Version;
+use pep508_rs::PackageName;
+
+use crate::plan::Tags;
+use crate::plan::tags::Tag;
+
+/// A wheel's file name, taken apart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WheelName {
+    /// The project, normalised.
+    pub project: PackageName,
+    /// The version.
+    pub version: Version,
+    /// The build tag, which breaks ties: its number, then its text. None comes before any.
+    pub build: Option<(u64, String)>,
+    pythons: Vec<String>,
+    abis: Vec<String>,
+    platforms: Vec<String>,
+}
+
+impl WheelName {
+    /// Reads `{project}-{version}(-{build})?-{python}-{abi}-{platform}.whl`. The error says what is wrong, as the rest of a sentence.
+    pub fn parse(file_name: &str) -> Result<Self, String> {
+        let stem = file_name.strip_suffix(".whl").ok_or("its name does not end in `.whl`")?;
+        let parts: Vec<&str> = stem.split('-').collect();
+        let (project, version, build, tags) = match parts[..] {
+            [project, version, python, abi, platform] => (project, version, None, [python, abi, platform]),
+            [project, version, build, python, abi, platform] => (project, version, Some(build), [python, abi, platform]),
+            _ => return Err("its name has not five or six parts".into()),
+        };
+        let [pythons, abis, platforms] = tags.map(|set| set.split('.').map(str::to_lowercase).collect());
+        Ok(Self {
+            project: PackageName::new(project.into()).map_err(|error| error.to_string())?,
+            version: version.replace('_', "-").parse().map_err(|_| format!("`{version}` is no version"))?,
+            build: build.map(build_tag).transpose()?,
+            pythons,
+            abis,
+            platforms,
+        })
+    }
+
+    /// The best place of any of its tags in the interpreter's order; none where it does not fit.
+    pub fn rank(&self, tags: &Tags) -> Option<usize> {
+        self.tags().filter_map(|tag| tags.rank(&tag)).min()
+    }
+
+    /// The part of the tags that the interpreter cannot take: its pythons, its ABIs, or its platforms.
+    pub fn misfit(&self, tags: &Tags) -> String {
+        let fits = self.pythons.iter().any(|python| self.abis.iter().any(|abi| tags.accepts_python(python, abi)));
+        if fits {
+            return self.platforms.join(".");
+        }
+        let (pythons, abis) = (self.pythons.join("."), self.abis.join("."));
+        if self.abis == ["none"] || abis == pythons { pythons } else { format!("{pythons} with ABI {abis}") }
+    }
+
+    /// The minor versions of CPython 3 that it is built for.
+    pub fn cpython_minors(&self) -> impl Iterator<Item = u64> {
+        self.pythons.iter().filter_map(|python| python.strip_prefix("cp3")?.parse().ok())
+    }
+
+    fn tags(&self) -> impl Iterator<Item = Tag> {
+        self.pythons.iter().flat_map(move |python| {
+            self.abis.iter().flat_map(move |abi| {
+                self.platforms.iter().map(move |platform| Tag {
+                    python: python.clone(),
+                    abi: abi.clone(),
+                    platform: platform.clone(),
+                })
+            })
+        })
+    }
+}
+
+/// A build tag begins with a digit and is compared as a number and a text.
+fn build_tag(text: &str) -> Result<(u64, String), String> {
+    let digits = text.len() - text.trim_start_matches(|character: char| character.is_ascii_digit()).len();
+    let number = text[..digits].parse().map_err(|_| format!("its build tag `{text}` does not begin with a number"))?;
+    Ok((number, text[digits..].to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::interpreter::tests::facts;
+
+    #[test]
+    fn a_name_is_taken_apart() {
+        let name =
+            WheelName::parse("Zope.Interface-6.1_post1-2b-cp311-cp311-manylinux_2_17_x86_64.manylinux2014_x86_64.whl").unwrap();
+        assert_eq!(name.project.to_string(), "zope-interface");
+        assert_eq!(name.version, "6.1.post1".parse().unwrap());
+        assert_eq!(name.build, Some((2, "b".into())));
+        assert_eq!(name.tags().count(), 2);
+        assert_eq!(name.cpython_minors().collect::<Vec<_>>(), [11]);
+    }
+
+    #[test]
+    fn what_is_no_name_is_said() {
+        let rows = [
+            ("a-1.0.tar.gz", "its name does not end in `.whl`"),
+            ("a-1.0-py3-none.whl", "its name has not five or six parts"),
+            ("a-x-py3-none-any.whl", "`x` is no version"),
+            ("a-1.0-b1-py3-none-any.whl", "its build tag `b1` does not begin with a number"),
+        ];
+        for (name, why) in rows {
+            assert_eq!(WheelName::parse(name).unwrap_err(), why, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_best_of_several_tags_counts() {
+        let tags = Tags::of(&facts([3, 11, 7]));
+        let rank = |name| WheelName::parse(name).unwrap().rank(&tags);
+        assert!(rank("a-1-cp311-cp311-linux_x86_64.whl") < rank("a-1-cp38-abi3-linux_x86_64.whl"));
+        assert_eq!(rank("a-1-py2.py3-none-any.whl"), rank("a-1-py3-none-any.whl"));
+        assert_eq!(rank("a-1-cp312-cp312-linux_x86_64.whl"), None);
+    }
+
+    #[test]
+    fn a_misfit_names_the_part_that_does_not_fit() {
+        let tags = Tags::of(&facts([3, 11, 7]));
+        let misfit = |name| WheelName::parse(name).unwrap().misfit(&tags);
+        assert_eq!(misfit("a-1-cp312-cp312-linux_x86_64.whl"), "cp312");
+        assert_eq!(misfit("a-1-cp311-cp311-macosx_11_0_arm64.whl"), "macosx_11_0_arm64");
+        assert_eq!(misfit("a-1-cp312-abi3-linux_x86_64.whl"), "cp312 with ABI abi3");
+        assert_eq!(misfit("a-1-py2-none-any.whl"), "py2");
+    }
+}

@@ -1,0 +1,172 @@
+//! The folders of wheels that a spec may take from, as one.
+//!
+//! Names are read at once; a wheel is opened only when the resolver looks at it, and what was read is kept per folder, by the
+//! wheel's stamp. Of two files with one name, the one in the first folder counts.
+
+mod file_name;
+mod index;
+mod metadata;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use pep508_rs::PackageName;
+use rayon::prelude::*;
+use tracing::debug;
+
+pub(super) use file_name::WheelName;
+pub(super) use metadata::Metadata;
+
+use super::{Digest, Evidence};
+use crate::fs;
+use crate::invocation::{Wheels, WheelsSource};
+use crate::report::Failure;
+use crate::spec::Spec;
+use index::Index;
+
+/// Folders of these names beside a spec are wheelhouses.
+const BESIDE_SPEC: [&str; 2] = ["wheels", "pip_packages"];
+
+/// A wheel file in one of the folders.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct WheelFile {
+    /// What the file's name says.
+    pub name: WheelName,
+    /// The file's name.
+    pub file_name: String,
+    /// Which of the folders it is in.
+    folder: usize,
+}
+
+/// All wheels of all folders.
+pub(super) struct Wheelhouse {
+    folders: Vec<Folder>,
+    wheels: BTreeMap<PackageName, Vec<WheelFile>>,
+}
+
+struct Folder {
+    path: PathBuf,
+    index: Index,
+}
+
+impl Wheelhouse {
+    /// Lists the folders of a launch: the caller's, the spec's, and those of the usual names beside the spec. `memo` is the folder
+    /// for what is known of wheels.
+    ///
+    /// # Errors
+    /// A folder that the spec or the flag names is not there.
+    pub fn open(spec: &Spec, caller: &Wheels, memo: &Path, evidence: &mut Evidence) -> Result<Self> {
+        let mut wheelhouse = Self { folders: Vec::new(), wheels: BTreeMap::new() };
+        for path in &caller.folders {
+            let is_there = wheelhouse.add(path, memo, evidence)?;
+            match caller.source {
+                WheelsSource::Flag if !is_there => {
+                    return Err(Failure::new(format!("no folder `{}`", path.display()))
+                        .because("`-vpython-wheels` names it")
+                        .into());
+                }
+                WheelsSource::Variable if !is_there => {
+                    debug!(folder = %path.display(), "no such folder; `VPYTHON_WHEELS` names it")
+                }
+                _ => {}
+            }
+        }
+        for folder in &spec.wheelhouses {
+            if !wheelhouse.add(&folder.value, memo, evidence)? {
+                let hint = "paths in a spec are relative to the spec's own folder";
+                let what = format!("no folder `{}`", folder.value.display());
+                return Err(Failure::new(what).because(format!("`wheels` names it ({})", folder.place)).hint(hint).into());
+            }
+        }
+        for path in spec.base.iter().flat_map(|base| BESIDE_SPEC.map(|name| base.join(name))) {
+            wheelhouse.add(&path, memo, evidence)?;
+        }
+        Ok(wheelhouse)
+    }
+
+    /// Adds the wheels of a folder; false where there is none. The file names that are no wheel's are passed over.
+    fn add(&mut self, path: &Path, memo: &Path, evidence: &mut Evidence) -> Result<bool> {
+        if self.folders.iter().any(|known| known.path == path) {
+            return Ok(true);
+        }
+        evidence.look(path);
+        let Some(names) = fs::list(path)? else { return Ok(false) };
+        let folder = self.folders.len();
+        self.folders.push(Folder { path: path.to_path_buf(), index: Index::load(path, memo) });
+        for file_name in names.into_iter().filter_map(|name| name.into_string().ok()) {
+            if !Path::new(&file_name).extension().is_some_and(|extension| extension == "whl") {
+                continue;
+            }
+            match WheelName::parse(&file_name) {
+                Ok(name) => {
+                    let wheels = self.wheels.entry(name.project.clone()).or_default();
+                    if !wheels.iter().any(|known| known.file_name == file_name) {
+                        wheels.push(WheelFile { name, file_name, folder });
+                    }
+                }
+                Err(why) => debug!(folder = %path.display(), file_name, why, "passed over a file that is named like no wheel"),
+            }
+        }
+        Ok(true)
+    }
+
+    /// The wheels of a project, in the order of their folders and names.
+    pub fn wheels(&self, project: &PackageName) -> &[WheelFile] {
+        self.wheels.get(project).map_or(&[], Vec::as_slice)
+    }
+
+    /// The folders' paths.
+    pub fn folders(&self) -> impl Iterator<Item = &Path> {
+        self.folders.iter().map(|folder| folder.path.as_path())
+    }
+
+    /// Where a wheel is.
+    pub fn path(&self, wheel: &WheelFile) -> PathBuf {
+        self.folders[wheel.folder].path.join(&wheel.file_name)
+    }
+
+    /// What a wheel says of itself.
+    ///
+    /// # Errors
+    /// It cannot be read as a wheel.
+    pub fn metadata(&mut self, wheel: &WheelFile) -> Result<Metadata> {
+        let path = self.path(wheel);
+        let index = &mut self.folders[wheel.folder].index;
+        if let Some(known) = index.metadata(&path, &wheel.file_name) {
+            return Ok(known);
+        }
+        let metadata = metadata::read(&path, &wheel.name)?;
+        index.set_metadata(&wheel.file_name, &metadata);
+        Ok(metadata)
+    }
+
+    /// The digests of wheels, in their order; those that are not known yet are computed on all processors.
+    pub fn digests(&mut self, wheels: &[WheelFile]) -> Result<Vec<Digest>> {
+        let known: Vec<Option<Digest>> = wheels
+            .iter()
+            .map(|wheel| {
+                let path = self.path(wheel);
+                self.folders[wheel.folder].index.digest(&path, &wheel.file_name)
+            })
+            .collect();
+        let digests = wheels
+            .par_iter()
+            .zip(known)
+            .map(|(wheel, known)| known.map_or_else(|| Digest::of_file(&self.path(wheel)), Ok))
+            .collect::<Result<Vec<_>>>()?;
+        for (wheel, digest) in wheels.iter().zip(&digests) {
+            self.folders[wheel.folder].index.set_digest(&wheel.file_name, *digest);
+        }
+        Ok(digests)
+    }
+
+    /// Keeps what was learnt for the next time. It can be found again, so a failure costs nothing but time.
+    pub fn remember(self) {
+        for folder in self.folders {
+            if let Err(error) = folder.index.save() {
+                debug!("cannot keep the index of `{}`: {error:#}", folder.path.display());
+            }
+        }
+    }
+}
