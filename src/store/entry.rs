@@ -1,0 +1,179 @@
+//! An environment in the store: how it is found, and how it is kept while a program runs in it.
+
+use std::fs::File;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use anyhow::Result;
+use serde::{Deserialize, Serialize};
+
+use super::Store;
+use super::lock::{self, Attempt};
+use crate::fs;
+use crate::plan::{Digest, Key, Plan};
+
+/// The file in an entry that says what it is. It is written last, its lock says that the entry is in use, and its time of change
+/// is the time of the entry's last use.
+pub(super) const MANIFEST: &str = "vpython.json";
+/// How old the last-use stamp may grow before a launch renews it.
+const LAST_USE_PRECISION: Duration = Duration::from_secs(60 * 60);
+
+/// What an environment is made of. It names no place but the interpreter's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// The environment's key.
+    pub key: Key,
+    /// The real path of the interpreter.
+    #[serde(with = "crate::fs::path_text")]
+    pub interpreter: PathBuf,
+    /// The interpreter's version.
+    pub python: String,
+    /// What was installed, sorted by project.
+    pub wheels: Vec<InstalledWheel>,
+    /// Where its packages are.
+    pub site: Site,
+}
+
+/// A wheel in an environment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InstalledWheel {
+    /// The project's normalised name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// The wheel file's name.
+    pub file_name: String,
+    /// The digest of the wheel file.
+    pub sha256: Digest,
+}
+
+/// The site-packages folder of an environment, and when it was last changed: whatever is installed there changes that time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Site {
+    /// The folder, relative to the environment.
+    pub folder: String,
+    /// In seconds since 1970, so that an archive that keeps no fractions keeps this.
+    pub modified: i64,
+}
+
+impl Site {
+    /// Looks at the folder of an environment that stands, complete, at `path`.
+    pub(super) fn look(path: &Path, folder: &str) -> Result<Self> {
+        let modified = fs::metadata(&path.join(folder))?.map_or(0, |metadata| metadata.mtime());
+        Ok(Self { folder: folder.to_owned(), modified })
+    }
+
+    /// Whether nothing was installed into the environment at `path` since.
+    fn holds(&self, path: &Path) -> bool {
+        fs::metadata(&path.join(&self.folder))
+            .is_ok_and(|metadata| metadata.is_some_and(|metadata| metadata.mtime() == self.modified))
+    }
+}
+
+impl Manifest {
+    /// The manifest of an environment that was built as planned and stands at `path`.
+    pub(super) fn of(plan: &Plan, key: &Key, path: &Path) -> Result<Self> {
+        let wheels = plan.wheels.iter().map(|wheel| InstalledWheel {
+            name: wheel.name.to_string(),
+            version: wheel.version.to_string(),
+            file_name: wheel.file_name(),
+            sha256: wheel.sha256,
+        });
+        Ok(Self {
+            key: key.clone(),
+            interpreter: plan.interpreter.executable.clone(),
+            python: plan.interpreter.version().to_string(),
+            wheels: wheels.collect(),
+            site: Site::look(path, &plan.interpreter.site_packages)?,
+        })
+    }
+}
+
+/// An environment that stands, with the shared lock that keeps it.
+#[derive(Debug)]
+pub struct Entry {
+    /// Where it is, from `/` on.
+    pub path: PathBuf,
+    /// Its site-packages folder.
+    pub site: Site,
+    /// Open and locked.
+    manifest: File,
+    /// When it was last used.
+    last_use: Option<SystemTime>,
+}
+
+/// What stands under a key.
+pub(super) enum Lookup {
+    /// A complete environment, locked for use.
+    Ready(Entry),
+    /// Nothing.
+    Absent,
+    /// Something that is no longer what was built.
+    Changed,
+}
+
+impl Store {
+    /// Looks for an environment by its key.
+    pub(super) fn lookup(&self, key: &Key) -> Result<Lookup> {
+        let path = self.environments().join(key.as_str());
+        match fs::read_json::<Manifest>(&path.join(MANIFEST)) {
+            Some(manifest) if manifest.key == *key => Ok(match self.entry(key, &manifest.site)? {
+                Some(entry) => Lookup::Ready(entry),
+                None => Lookup::Changed,
+            }),
+            _ => Ok(if fs::link_metadata(&path)?.is_some() { Lookup::Changed } else { Lookup::Absent }),
+        }
+    }
+
+    /// Opens and locks the environment of a key whose site-packages is known; none where it is not there, is about to be removed,
+    /// or has been changed since it was built. Never waits.
+    pub(super) fn entry(&self, key: &Key, site: &Site) -> Result<Option<Entry>> {
+        let path = self.environments().join(key.as_str());
+        let Some(manifest) = fs::open_optional(&path.join(MANIFEST))? else { return Ok(None) };
+        if lock::try_shared(&manifest)? == Attempt::Busy {
+            return Ok(None);
+        }
+        // A lock on a removed entry keeps nothing: the file must still be the one that has this name.
+        let ours = manifest.metadata()?;
+        let is_still_there =
+            fs::metadata(&path.join(MANIFEST))?.is_some_and(|now| (now.dev(), now.ino()) == (ours.dev(), ours.ino()));
+        if !is_still_there || !site.holds(&path) {
+            return Ok(None);
+        }
+        Ok(Some(Entry { path, site: site.clone(), manifest, last_use: ours.modified().ok() }))
+    }
+}
+
+impl Entry {
+    /// The interpreter.
+    #[must_use]
+    pub fn python(&self) -> PathBuf {
+        self.path.join("bin/python3")
+    }
+
+    /// Notes that the environment is used, at most once an hour. In a store that cannot be written, nothing is noted.
+    pub fn touch(&self) {
+        let now = SystemTime::now();
+        // A stamp in the future is as good as none.
+        let is_recent = self.last_use.is_some_and(|last| now.duration_since(last).is_ok_and(|age| age < LAST_USE_PRECISION));
+        if !is_recent && let Err(error) = self.manifest.set_modified(now) {
+            tracing::debug!("cannot note the use of `{}`: {error}", self.path.display());
+        }
+    }
+
+    /// Makes the shared lock outlive `execve`, so that nobody removes the environment while its program runs.
+    ///
+    /// # Errors
+    /// The descriptor cannot be changed.
+    pub fn keep_across_exec(&self) -> Result<()> {
+        nix::fcntl::fcntl(&self.manifest, nix::fcntl::FcntlArg::F_SETFD(nix::fcntl::FdFlag::empty()))?;
+        Ok(())
+    }
+}
+
+/// Whether a program runs in the environment at `path`, as far as its lock tells.
+pub(super) fn is_in_use(path: &Path) -> Result<bool> {
+    let Some(manifest) = fs::open_optional(&path.join(MANIFEST))? else { return Ok(false) };
+    Ok(lock::try_exclusive(&manifest)? != Attempt::Held)
+}

@@ -1,0 +1,99 @@
+//! The store: environments by key and unpacked wheels by digest, each complete from the moment it has its name.
+//!
+//! ```text
+//! <root>/                   0700, owned by the caller
+//!   v1/                     the layout's version: another version's folder is never read or removed
+//!     envs/<key>/           an environment
+//!     wheels/<sha256>/      an unpacked wheel
+//!     locks/                build locks; never removed, since a waiter may hold a name that is gone
+//!     memo/                 launch memos, interpreter facts, wheelhouse indexes; all can be found again
+//!     tmp/                  staging; what is left here by a killed build is rubbish
+//! ```
+//!
+//! Things come into being by staging under `tmp/` and one rename, while their build lock is held. The locks save work; that
+//! nothing half-made is ever seen rests on the rename alone.
+
+mod entry;
+mod lock;
+mod memo;
+mod publish;
+mod root;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+
+pub use entry::{Entry, Manifest};
+pub use memo::{Memo, MemoName};
+
+use crate::fs;
+use crate::invocation::Invocation;
+use crate::process::Process;
+
+/// The folder of the layout that this version reads and writes.
+const LAYOUT_FOLDER: &str = "v1";
+
+/// The store of one user.
+#[derive(Debug, Clone)]
+pub struct Store {
+    layout: PathBuf,
+}
+
+impl Store {
+    /// Opens the store that a command line is to use. Nothing is created where it exists already.
+    ///
+    /// # Errors
+    /// The root cannot be made, or is somebody else's to write.
+    pub fn open(invocation: &Invocation, process: &Process) -> Result<Self> {
+        let root = root::find(invocation, process)?;
+        Ok(Self { layout: root.join(LAYOUT_FOLDER) })
+    }
+
+    /// Makes the folders of the store. A warm launch finds all that it needs without.
+    pub fn prepare(&self) -> Result<()> {
+        for folder in ["envs", "wheels", "locks", "memo", "tmp"] {
+            fs::create_dir_all(&self.layout.join(folder), 0o700)?;
+        }
+        Ok(())
+    }
+
+    /// The folder for what can be found again.
+    #[must_use]
+    pub fn memo_folder(&self) -> PathBuf {
+        self.layout.join("memo")
+    }
+
+    fn environments(&self) -> PathBuf {
+        self.layout.join("envs")
+    }
+
+    fn wheels(&self) -> PathBuf {
+        self.layout.join("wheels")
+    }
+
+    fn lock_file(&self, name: &str) -> PathBuf {
+        self.layout.join("locks").join(format!("{name}.lock"))
+    }
+
+    fn staging(&self) -> PathBuf {
+        self.layout.join("tmp")
+    }
+
+    /// A new folder under `tmp/` that is removed with all in it unless it is given another name.
+    fn stage(&self, prefix: &str) -> Result<tempfile::TempDir> {
+        use anyhow::Context;
+        let folder = self.staging();
+        tempfile::Builder::new()
+            .prefix(prefix)
+            .tempdir_in(&folder)
+            .with_context(|| format!("cannot create a folder in `{}`", folder.display()))
+    }
+}
+
+/// The first path of `folder` and a name that was made up from `prefix` and is free.
+fn free_name(folder: &Path, prefix: &str) -> PathBuf {
+    (0_u32..)
+        .map(|number| folder.join(format!("{prefix}-{}-{number}", std::process::id())))
+        .find(|path| !fs::exists(path))
+        .unwrap_or_default()
+}

@@ -1,0 +1,118 @@
+//! Where the store is, and whether it is safe to use: it must be the caller's or the superuser's, and nobody else's to write.
+
+use std::os::unix::fs::MetadataExt;
+use std::path::{Component, Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use crate::fs;
+use crate::invocation::Invocation;
+use crate::process::{Process, variable};
+use crate::report::Failure;
+
+/// Bits that let others write.
+const OTHERS_WRITE: u32 = 0o022;
+
+/// The root that a command line is to use: made where it is missing, checked where it is there.
+pub(super) fn find(invocation: &Invocation, process: &Process) -> Result<PathBuf> {
+    let path = invocation.root.clone().unwrap_or_else(|| default(process));
+    if !path.is_absolute() {
+        return Err(Failure::new(format!("cannot tell where `{}` is", path.display()))
+            .because("the current directory is gone")
+            .hint("name the root with `-vpython-root`, from `/` on")
+            .into());
+    }
+    let metadata = match fs::metadata(&path)? {
+        Some(metadata) => metadata,
+        None => create(&path).with_context(|| format!("cannot make the store `{}`", path.display()))?,
+    };
+    check(&path, &metadata, process.user)?;
+    // Python 3.14 warns of an interpreter whose path is not normalised.
+    if path.components().any(|part| part == Component::ParentDir) { fs::canonicalize(&path) } else { Ok(path) }
+}
+
+/// `vpython-root.UID` in the user's cache folder, or a folder for temporary files where there is none. The user's id is in the
+/// name, because `sudo` may keep the caller's `HOME`.
+fn default(process: &Process) -> PathBuf {
+    let cache = process.setting("XDG_CACHE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+    match cache.or_else(|| process.home().map(|home| home.join(".cache"))) {
+        Some(cache) => cache.join(format!("vpython-root.{}", process.user)),
+        None => {
+            let temporary = process.setting("TMPDIR").map(PathBuf::from).filter(|path| path.is_absolute());
+            temporary.unwrap_or_else(|| "/tmp".into()).join(format!("vpython-root_{}", process.user))
+        }
+    }
+}
+
+fn create(path: &Path) -> Result<std::fs::Metadata> {
+    if let Some(parent) = path.parent() {
+        fs::create_dir_all(parent, 0o777)?;
+    }
+    fs::create_dir_all(path, 0o700)?;
+    fs::metadata(path)?.context("it is gone again")
+}
+
+fn check(path: &Path, metadata: &std::fs::Metadata, user: u32) -> Result<()> {
+    let refuse = |why: String| Failure::new(format!("cannot use `{}` as the store", path.display())).because(why);
+    if !metadata.is_dir() {
+        return Err(refuse("it is not a folder".into()).into());
+    }
+    if metadata.uid() != user && metadata.uid() != 0 {
+        return Err(refuse(format!("it belongs to user {}, and this is user {user}", metadata.uid()))
+            .hint(format!("name another folder with `-vpython-root` or `{}`", variable::ROOT))
+            .into());
+    }
+    if metadata.mode() & OTHERS_WRITE != 0 {
+        return Err(refuse(format!("others may write to it (mode {:04o})", metadata.mode() & 0o7777))
+            .hint(format!("`chmod go-w '{}'`, if you trust what is in it", path.display()))
+            .into());
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn process(environment: &[(&str, &str)]) -> Process {
+        let environment = environment.iter().map(|(name, value)| (name.into(), value.into())).collect();
+        Process { environment, user: 1000, ..Process::default() }
+    }
+
+    #[test]
+    fn the_default_is_in_the_cache_folder_of_the_user() {
+        let rows: [(&[(&str, &str)], &str); 5] = [
+            (&[("HOME", "/home/me")], "/home/me/.cache/vpython-root.1000"),
+            (&[("HOME", "/home/me"), ("XDG_CACHE_HOME", "/cache")], "/cache/vpython-root.1000"),
+            (&[("HOME", "/home/me"), ("XDG_CACHE_HOME", "cache")], "/home/me/.cache/vpython-root.1000"),
+            (&[("HOME", "")], "/tmp/vpython-root_1000"),
+            (&[("TMPDIR", "/scratch")], "/scratch/vpython-root_1000"),
+        ];
+        for (environment, expected) in rows {
+            assert_eq!(default(&process(environment)), Path::new(expected), "{environment:?}");
+        }
+    }
+
+    #[test]
+    fn a_root_that_others_own_or_write_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let metadata = |mode| {
+            fs::set_mode(folder.path(), mode).unwrap();
+            fs::metadata(folder.path()).unwrap().unwrap()
+        };
+        let me = metadata(0o700).uid();
+        assert!(check(folder.path(), &metadata(0o755), me).is_ok());
+        let path = folder.path().display();
+        let error = check(folder.path(), &metadata(0o775), me).unwrap_err();
+        let text = format!(
+            "vpython: error: cannot use `{path}` as the store\n  caused by: others may write to it (mode 0775)\n  \
+             hint: `chmod go-w '{path}'`, if you trust what is in it\n"
+        );
+        assert_eq!(crate::report::render(&error), text);
+        if me == 0 {
+            assert!(check(folder.path(), &metadata(0o700), 1000).is_ok(), "the superuser's is trusted");
+        } else {
+            assert!(check(folder.path(), &metadata(0o700), me + 1).is_err(), "another user's is not");
+        }
+    }
+}
