@@ -1,0 +1,145 @@
+//! Unpacked wheels put into an environment: every file in its place, RECORD, INSTALLER and REQUESTED written.
+//!
+//! All places are decided before the first file is put, so that two wheels that want the same file are found out at once.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use rayon::prelude::*;
+use sha2::{Digest, Sha256};
+
+use super::link::Linker;
+use super::members::{Destination, Scheme};
+use super::record::{self, Row};
+use super::unpack::{UnpackedFile, UnpackedWheel};
+use super::venv::FOLDER;
+use crate::fs;
+use crate::plan::{Facts, Plan};
+use crate::report::Failure;
+
+/// What INSTALLER says.
+const INSTALLER: &[u8] = b"vpython\n";
+
+/// Installs the wheels into the skeleton at `root`.
+///
+/// # Errors
+/// Two wheels have different files for one place, or a wheel has one for a place of the environment's own.
+pub(super) fn install(plan: &Plan, wheels: &[UnpackedWheel], root: &Path) -> Result<()> {
+    let places = Places::decide(&plan.interpreter, wheels)?;
+    for folder in places.folders() {
+        fs::create_dir_all(&root.join(folder), FOLDER)?;
+    }
+    let linker = Linker::default();
+    places.0.par_iter().try_for_each(|(place, owner)| linker.put(&owner.wheel.path(owner.file), &root.join(place)))?;
+    wheels.par_iter().try_for_each(|wheel| {
+        let requested = plan.wheels.iter().any(|planned| planned.sha256 == wheel.sha256 && planned.requested);
+        write_own_files(wheel, &plan.interpreter, requested, root)
+    })
+}
+
+/// A file and the wheel that brings it.
+struct Owner<'a> {
+    wheel: &'a UnpackedWheel,
+    file: &'a UnpackedFile,
+}
+
+/// Every file to be put, by its path relative to the environment.
+struct Places<'a>(BTreeMap<PathBuf, Owner<'a>>);
+
+impl<'a> Places<'a> {
+    fn decide(interpreter: &Facts, wheels: &'a [UnpackedWheel]) -> Result<Self> {
+        let mut places: BTreeMap<PathBuf, Owner<'a>> = BTreeMap::new();
+        for wheel in wheels {
+            for file in &wheel.contents.files {
+                let place = place(&file.destination, &wheel.contents.distribution, interpreter);
+                if let Some(why) = reserved(&place, wheel) {
+                    return Err(refusal(wheel, &place, why).into());
+                }
+                match places.get(&place) {
+                    None => drop(places.insert(place, Owner { wheel, file })),
+                    Some(other) if other.file.digest == file.digest => {}
+                    Some(other) => {
+                        let why = format!("`{}` brings another file of that name", other.wheel.contents.dist_info);
+                        return Err(refusal(wheel, &place, &why).into());
+                    }
+                }
+            }
+        }
+        Ok(Self(places))
+    }
+
+    /// The folders of all places, each before those in it.
+    fn folders(&self) -> BTreeSet<&Path> {
+        self.0.keys().filter_map(|place| place.parent()).collect()
+    }
+}
+
+fn refusal(wheel: &UnpackedWheel, place: &Path, why: &str) -> Failure {
+    Failure::new(format!("cannot install `{}` of `{}`", place.display(), wheel.contents.dist_info)).because(why)
+}
+
+/// Where a file goes, relative to the environment. `lib64` is a link to `lib`.
+fn place(destination: &Destination, distribution: &str, interpreter: &Facts) -> PathBuf {
+    let [major, minor, _] = interpreter.release;
+    let path = match destination.scheme {
+        Scheme::Site => Path::new(&interpreter.site_packages).join(&destination.path),
+        Scheme::Scripts => Path::new("bin").join(&destination.path),
+        Scheme::Headers => {
+            Path::new("include/site").join(format!("python{major}.{minor}")).join(distribution).join(&destination.path)
+        }
+        Scheme::Data => PathBuf::from(&destination.path),
+    };
+    match path.strip_prefix("lib64") {
+        Ok(rest) => Path::new("lib").join(rest),
+        Err(_) => path,
+    }
+}
+
+/// Why nobody may bring this file.
+fn reserved(place: &Path, wheel: &UnpackedWheel) -> Option<&'static str> {
+    let text = place.to_string_lossy();
+    if matches!(&*text, "pyvenv.cfg" | "vpython.json" | "bin" | "lib" | "lib64") {
+        return Some("it is a part of the environment itself");
+    }
+    if text.strip_prefix("bin/").is_some_and(is_interpreter_name) {
+        return Some("it would take the place of the interpreter");
+    }
+    let own = ["RECORD", "INSTALLER", "REQUESTED"]
+        .iter()
+        .any(|name| place.ends_with(Path::new(&wheel.contents.dist_info).join(name)));
+    own.then_some("installers write that file themselves")
+}
+
+fn is_interpreter_name(name: &str) -> bool {
+    name.strip_prefix("python").is_some_and(|version| version.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.'))
+}
+
+/// Writes INSTALLER, REQUESTED and RECORD into the `.dist-info` folder.
+fn write_own_files(wheel: &UnpackedWheel, interpreter: &Facts, requested: bool, root: &Path) -> Result<()> {
+    let dist_info = &wheel.contents.dist_info;
+    let site_packages = root.join(&interpreter.site_packages);
+    let mut rows: Vec<(String, Row)> = wheel.contents.files.iter().map(|file| row(file, wheel, interpreter)).collect();
+    let own = [("INSTALLER", Some(INSTALLER)), ("REQUESTED", requested.then_some(&b""[..]))];
+    for (name, content) in own.into_iter().filter_map(|(name, content)| Some((name, content?))) {
+        let path = format!("{dist_info}/{name}");
+        fs::write_new(&site_packages.join(&path), content, 0o444)?;
+        let digest = record::sha256_column(&Sha256::digest(content));
+        rows.push((path, Row { digest: Some(digest), size: Some(content.len() as u64) }));
+    }
+    let path = format!("{dist_info}/RECORD");
+    fs::write_new(&site_packages.join(&path), &record::render(rows, &path)?, 0o444)
+}
+
+/// The row of a file. Its path is relative to site-packages.
+fn row(file: &UnpackedFile, wheel: &UnpackedWheel, interpreter: &Facts) -> (String, Row) {
+    let place = place(&file.destination, &wheel.contents.distribution, interpreter);
+    let path = match place.strip_prefix(&interpreter.site_packages) {
+        Ok(path) => path.to_string_lossy().into_owned(),
+        Err(_) => {
+            let up = "../".repeat(Path::new(&interpreter.site_packages).components().count());
+            format!("{up}{}", place.display())
+        }
+    };
+    (path, Row { digest: Some(file.digest.clone()), size: Some(file.size) })
+}

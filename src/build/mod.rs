@@ -1,0 +1,54 @@
+//! Making environments from plans: the cold path's work, and never reached on the warm one.
+//!
+//! A wheel is unpacked and checked once per machine ([`unpack`]); an environment is a skeleton ([`venv`]) into which the unpacked
+//! wheels are linked ([`install`]). Nothing that is written names the place where it is written.
+
+mod entry_points;
+mod install;
+mod link;
+mod members;
+mod record;
+mod scripts;
+mod unpack;
+mod venv;
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use rayon::prelude::*;
+use tracing::info;
+
+use crate::plan::{Plan, PlannedWheel};
+use crate::report::Progress;
+use crate::store::Store;
+use unpack::UnpackedWheel;
+
+/// Builds the environment of a plan in the empty folder `staging`. Wheels that the store does not have yet are unpacked there first,
+/// on all processors.
+///
+/// # Errors
+/// A wheel is not what it should be, or two of them want the same file; the disk refuses.
+pub fn environment(plan: &Plan, store: &Store, staging: &Path) -> Result<()> {
+    info!(wheels = plan.wheels.len(), python = %plan.interpreter.version(), "building the environment");
+    let progress = Progress::start("building the environment", plan.wheels.iter().map(|wheel| wheel.size).sum());
+    let mut largest_first: Vec<&PlannedWheel> = plan.wheels.iter().collect();
+    largest_first.sort_by(|one, other| other.size.cmp(&one.size).then_with(|| one.name.cmp(&other.name)));
+    let mut wheels = largest_first
+        .into_par_iter()
+        .with_max_len(1)
+        .map(|wheel| unpacked(wheel, store, &progress))
+        .collect::<Result<Vec<UnpackedWheel>>>()?;
+    // In the plan's order, whatever was unpacked first.
+    wheels.sort_by_key(|unpacked| plan.wheels.iter().position(|wheel| wheel.sha256 == unpacked.sha256));
+    venv::lay_out(&plan.interpreter, staging)?;
+    install::install(plan, &wheels, staging)
+}
+
+/// The unpacked wheel, from the store or made now.
+fn unpacked(wheel: &PlannedWheel, store: &Store, progress: &Progress) -> Result<UnpackedWheel> {
+    let folder = store.wheel(&wheel.sha256, |staging| {
+        unpack::unpack(wheel, staging).with_context(|| format!("cannot unpack `{}`", wheel.path.display()))
+    })?;
+    progress.advance(wheel.size);
+    UnpackedWheel::load(folder, wheel.sha256)
+}
