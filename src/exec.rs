@@ -1,0 +1,188 @@
+//! Becoming python: program, arguments and environment as one value, and the `execve` that ends a run.
+//!
+//! What is removed from the environment, and why, is measured: `PYTHONHOME` and `PYTHONPLATLIBDIR` move or kill the interpreter,
+//! `PYTHONUSERBASE` brings the user's packages, and `__PYVENV_LAUNCHER__` and `PYTHONEXECUTABLE` move a virtual environment's
+//! prefix even on Linux since CPython 3.11, and even under `-I`.
+
+use std::convert::Infallible;
+use std::ffi::{CString, OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use nix::errno::Errno;
+
+use crate::plan::Key;
+use crate::process::Process;
+use crate::report::{Failure, Kind};
+
+/// Variables that would make the environment another one.
+const REMOVED: [&str; 5] = ["PYTHONHOME", "PYTHONUSERBASE", "PYTHONPLATLIBDIR", "PYTHONEXECUTABLE", "__PYVENV_LAUNCHER__"];
+/// Where programs are found when `PATH` is not set: python's `os.defpath`.
+const DEFAULT_PATH: &str = "/bin:/usr/bin";
+
+/// What is to be run, entirely.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Handoff {
+    /// The program's path; its `argv[0]` too.
+    pub program: PathBuf,
+    /// The arguments behind it.
+    pub arguments: Vec<OsString>,
+    /// The whole environment.
+    pub environment: Vec<(OsString, OsString)>,
+}
+
+impl Handoff {
+    /// Python in the environment at `entry`, with first-party import roots in front of `PYTHONPATH`.
+    ///
+    /// # Errors
+    /// An import root that no path list can hold.
+    pub fn into_environment(
+        entry: &Path,
+        python: PathBuf,
+        words: &[OsString],
+        roots: &[PathBuf],
+        process: &Process,
+    ) -> Result<Self> {
+        let path = search_path(&entry.join("bin"), process.variable("PATH"));
+        let python_path = python_path(roots, process.setting("PYTHONPATH"))?;
+        let mut environment = process.environment.clone();
+        environment.retain(|(name, _)| REMOVED.iter().all(|removed| name != removed));
+        set(&mut environment, "PYTHONNOUSERSITE", "1".into());
+        set(&mut environment, "VIRTUAL_ENV", entry.into());
+        set(&mut environment, "PATH", path);
+        if let Some(python_path) = python_path {
+            set(&mut environment, "PYTHONPATH", python_path);
+        }
+        let arguments = std::iter::once("-s".into()).chain(words.iter().cloned()).collect();
+        Ok(Self { program: python, arguments, environment })
+    }
+
+    /// A program with these words and the environment as it was given.
+    #[must_use]
+    pub fn untouched(program: PathBuf, words: &[OsString], process: &Process) -> Self {
+        Self { program, arguments: words.to_vec(), environment: process.environment.clone() }
+    }
+
+    /// Becomes the program. Returns only where that fails.
+    ///
+    /// `execve` is called directly, since nothing has to be put back first: this process never touched its signals (see `main.rs`).
+    ///
+    /// # Errors
+    /// The program is not there, or cannot be executed.
+    pub fn become_program(self) -> Result<Infallible> {
+        let cannot = format!("cannot run `{}`", self.program.display());
+        let text = |text: OsString| CString::new(text.into_vec()).with_context(|| cannot.clone());
+        let program = text(self.program.into_os_string())?;
+        let arguments = self.arguments.into_iter().map(text).collect::<Result<Vec<_>>>()?;
+        let arguments: Vec<&CString> = std::iter::once(&program).chain(&arguments).collect();
+        let environment = self.environment.into_iter().map(|(name, value)| {
+            let mut entry = name;
+            entry.push("=");
+            entry.push(value);
+            text(entry)
+        });
+        let environment = environment.collect::<Result<Vec<_>>>()?;
+        let Err(errno) = nix::unistd::execve(&program, &arguments, &environment);
+        let kind = if errno == Errno::ENOENT { Kind::NotFound } else { Kind::CannotExecute };
+        Err(Failure::new(cannot).because(std::io::Error::from(errno).to_string()).kind(kind).into())
+    }
+}
+
+/// `PATH` with an environment's `bin` in front, and without those that an outer vpython put there.
+fn search_path(bin: &Path, path: Option<&OsStr>) -> OsString {
+    let path = path.filter(|path| !path.is_empty()).unwrap_or(OsStr::new(DEFAULT_PATH));
+    let mut joined = bin.as_os_str().as_bytes().to_vec();
+    // Cut and joined by hand: an empty folder means the current directory and must stay one.
+    for folder in path.as_bytes().split(|byte| *byte == b':') {
+        if !Key::names_bin_folder(Path::new(OsStr::from_bytes(folder))) {
+            joined.push(b':');
+            joined.extend_from_slice(folder);
+        }
+    }
+    OsString::from_vec(joined)
+}
+
+/// First-party roots, then what the caller asks for; none where there is neither.
+fn python_path(roots: &[PathBuf], given: Option<&OsStr>) -> Result<Option<OsString>> {
+    if roots.is_empty() {
+        return Ok(None);
+    }
+    let joined = std::env::join_paths(roots).map_err(|_| {
+        let colon = roots.iter().find(|root| root.as_os_str().as_bytes().contains(&b':'));
+        let root = colon.map(|root| root.display().to_string()).unwrap_or_default();
+        Failure::new(format!("cannot put `{root}` on `PYTHONPATH`")).because("a path list cannot hold a path with a colon")
+    })?;
+    let mut list = joined;
+    if let Some(given) = given {
+        list.push(":");
+        list.push(given);
+    }
+    Ok(Some(list))
+}
+
+fn set(environment: &mut Vec<(OsString, OsString)>, name: &str, value: OsString) {
+    environment.retain(|(known, _)| known != name);
+    environment.push((name.into(), value));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn handoff(environment: &[(&str, &str)], roots: &[&str]) -> Vec<(String, String)> {
+        let process = Process {
+            environment: environment.iter().map(|(name, value)| (name.into(), value.into())).collect(),
+            ..Process::default()
+        };
+        let roots: Vec<PathBuf> = roots.iter().map(PathBuf::from).collect();
+        let handoff =
+            Handoff::into_environment(Path::new("/e"), "/e/bin/python3".into(), &["x.py".into()], &roots, &process).unwrap();
+        assert_eq!(handoff.arguments, ["-s", "x.py"]);
+        handoff
+            .environment
+            .into_iter()
+            .map(|(name, value)| (name.into_string().unwrap(), value.into_string().unwrap()))
+            .collect()
+    }
+
+    fn value(environment: &[(&str, &str)], roots: &[&str], name: &str) -> Option<String> {
+        handoff(environment, roots).into_iter().find(|(known, _)| known == name).map(|(_, value)| value)
+    }
+
+    #[test]
+    fn what_would_change_the_environment_is_removed() {
+        let names = REMOVED.map(|name| (name, "x"));
+        for name in REMOVED {
+            assert_eq!(value(&names, &[], name), None, "{name}");
+        }
+        assert_eq!(value(&[("PYTHONNOUSERSITE", "")], &[], "PYTHONNOUSERSITE").as_deref(), Some("1"));
+        assert_eq!(value(&[("VIRTUAL_ENV", "/other")], &[], "VIRTUAL_ENV").as_deref(), Some("/e"));
+        assert_eq!(value(&[("LANG", "C")], &[], "LANG").as_deref(), Some("C"), "the rest is the caller's");
+    }
+
+    #[test]
+    fn path_begins_with_the_environment() {
+        let outer = format!("/root/v1/envs/{}/bin", "ab".repeat(20));
+        let rows = [
+            (Some("/usr/bin:/bin".to_owned()), "/e/bin:/usr/bin:/bin", "the caller's follows"),
+            (Some(format!("{outer}:/bin")), "/e/bin:/bin", "an outer vpython's is taken out"),
+            (Some("/usr/bin::/bin".to_owned()), "/e/bin:/usr/bin::/bin", "the current directory stays where it was"),
+            (Some(String::new()), "/e/bin:/bin:/usr/bin", "an empty one is not the current directory"),
+            (None, "/e/bin:/bin:/usr/bin", "none is what python takes for it"),
+        ];
+        for (path, expected, why) in rows {
+            let environment: Vec<(&str, &str)> = path.iter().map(|path| ("PATH", path.as_str())).collect();
+            assert_eq!(value(&environment, &[], "PATH").as_deref(), Some(expected), "{why}");
+        }
+    }
+
+    #[test]
+    fn first_party_roots_come_before_the_callers() {
+        assert_eq!(value(&[], &[], "PYTHONPATH"), None);
+        assert_eq!(value(&[("PYTHONPATH", "/x")], &[], "PYTHONPATH").as_deref(), Some("/x"));
+        assert_eq!(value(&[("PYTHONPATH", "/x")], &["/a", "/b"], "PYTHONPATH").as_deref(), Some("/a:/b:/x"));
+        assert_eq!(value(&[("PYTHONPATH", "")], &["/a"], "PYTHONPATH").as_deref(), Some("/a"));
+        assert!(python_path(&["/a:b".into()], None).is_err());
+    }
+}

@@ -1,0 +1,183 @@
+//! One run of vpython, in order. The warm road is short and comes first; the cold road is entered only where it ends.
+
+use std::convert::Infallible;
+use std::ffi::OsStr;
+use std::io::Write;
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+
+use anyhow::Result;
+
+use crate::exec::Handoff;
+use crate::invocation::{self, Action, Invocation, LogLevel, Target};
+use crate::plan::{self, Evidence, Key, interpreter};
+use crate::process::{Process, variable};
+use crate::report::{self, Failure, Kind};
+use crate::spec::{self, SpecText};
+use crate::store::{Entry, MemoName, Store};
+use crate::{build, tool};
+
+/// The one text that `VPYTHON_BYPASS` acts on, which LUCI's users have set where there is no bundled python.
+const BYPASS: &str = "manually managed python not supported by chrome operations";
+
+/// Does what the process was called for. Where that is to run python, this returns only if it failed; else it returns the exit code.
+///
+/// # Errors
+/// Whatever kept the program from being run; [`report::exit_code`] tells the exit code.
+pub fn run(process: &Process) -> Result<i32> {
+    let invocation = Invocation::read(process)?;
+    start_log(invocation.log_level);
+    if is_bypassed(process) {
+        return bypass(&invocation, process);
+    }
+    match (invocation.action, &invocation.target) {
+        (Action::Version, _) => print(&format!("vpython {}\n", env!("CARGO_PKG_VERSION"))),
+        (Action::Help, _) => help(&invocation, process),
+        (Action::Install, _) => {
+            let ready = prepare(&invocation, process)?;
+            tool::install::run(&ready.entry.path, &mut std::io::stdout())?;
+            Ok(0)
+        }
+        (Action::Run, Target::Information) => inform(&invocation, process).map(never),
+        (Action::Run, _) => run_python(&prepare(&invocation, process)?, &invocation, process).map(never),
+    }
+}
+
+/// An environment that stands, locked for use, and what its python is to be told.
+struct Ready {
+    entry: Entry,
+    python_path: Vec<PathBuf>,
+}
+
+/// Finds the environment that a command line asks for: as the last launch like it did, or from the beginning.
+fn prepare(invocation: &Invocation, process: &Process) -> Result<Ready> {
+    let spec = spec::find(invocation, process)?;
+    let store = Store::open(invocation, process)?;
+    let memo = memo_name(&spec, invocation, process);
+    if let Some((known, entry)) = store.recall(&memo) {
+        warn(&spec.warnings, &known.warnings, invocation);
+        let python_path = known.python_path.into_iter().map(|root| root.0).collect();
+        return Ok(Ready { entry, python_path });
+    }
+    prepare_cold(&spec, &store, &memo, invocation, process)
+}
+
+/// Decides what the spec comes to, builds what is missing, and notes both for the next launch.
+fn prepare_cold(text: &SpecText, store: &Store, memo: &MemoName, invocation: &Invocation, process: &Process) -> Result<Ready> {
+    let spec = text.parse()?;
+    store.prepare()?;
+    let (plan, evidence) = plan::make(&spec, invocation, process, &store.memo_folder())?;
+    warn(&text.warnings, &evidence.warnings, invocation);
+    let key = Key::of(&plan);
+    let entry = store.environment(&plan, &key, |staging| build::environment(&plan, store, staging))?;
+    if let Err(error) = store.remember(memo, &key, &entry, evidence, &spec.python_path) {
+        tracing::debug!("cannot keep a memo of this launch: {error:#}");
+    }
+    Ok(Ready { entry, python_path: spec.python_path })
+}
+
+/// Becomes the environment's python.
+fn run_python(ready: &Ready, invocation: &Invocation, process: &Process) -> Result<Infallible> {
+    let Ready { entry, python_path } = ready;
+    entry.touch();
+    entry.keep_across_exec()?;
+    Handoff::into_environment(&entry.path, entry.python(), &invocation.words, python_path, process)?.become_program()
+}
+
+/// The name of the memo of all launches that are asked what this one is: the spec's text and place, and the settings that decide
+/// what it comes to.
+fn memo_name(spec: &SpecText, invocation: &Invocation, process: &Process) -> MemoName {
+    let kind = format!("{:?} {:?}", spec.kind, invocation.wheels.source);
+    let optional = |path: &Option<PathBuf>| path.as_ref().map_or(b"".to_vec(), |path| path.as_os_str().as_bytes().to_vec());
+    let mut parts =
+        vec![kind.into_bytes(), optional(&spec.origin.file), optional(&spec.base), spec.content.clone().into_bytes()];
+    parts.extend(invocation.wheels.folders.iter().map(|folder| folder.as_os_str().as_bytes().to_vec()));
+    match &invocation.interpreter {
+        Some(path) => parts.push(path.as_os_str().as_bytes().to_vec()),
+        None => {
+            for (name, value) in interpreter::search_settings(process) {
+                parts.extend([name.as_bytes().to_vec(), value.as_bytes().to_vec()]);
+            }
+        }
+    }
+    MemoName::of(parts.iter().map(Vec::as_slice))
+}
+
+/// Prints what the spec's author and the caller should know; the same on every launch.
+fn warn(of_spec: &[String], of_plan: &[String], invocation: &Invocation) {
+    if invocation.log_level.is_none_or(|level| level >= LogLevel::Warning) {
+        of_spec.iter().chain(of_plan).for_each(|warning| report::warning(warning));
+    }
+}
+
+/// `-h`: our help, then python's; nothing is built.
+fn help(invocation: &Invocation, process: &Process) -> Result<i32> {
+    print(&format!("{}\nHelp of the interpreter:\n\n", invocation::help()))?;
+    let interpreter = choose_interpreter(invocation, process)?;
+    Handoff::untouched(interpreter, &["-h".into()], process).become_program().map(never)
+}
+
+/// Python speaks of itself, or refuses the command line: for that the interpreter will do, without an environment.
+fn inform(invocation: &Invocation, process: &Process) -> Result<Infallible> {
+    Handoff::untouched(choose_interpreter(invocation, process)?, &invocation.words, process).become_program()
+}
+
+fn choose_interpreter(invocation: &Invocation, process: &Process) -> Result<PathBuf> {
+    let spec = spec::find(invocation, process)?.parse()?;
+    let store = Store::open(invocation, process)?;
+    store.prepare()?;
+    let wanted = spec.requires_python.as_ref();
+    let facts = interpreter::find(invocation, wanted, process, &store.memo_folder(), &mut Evidence::default())?;
+    Ok(facts.executable)
+}
+
+/// Whether the caller wants no vpython. Another text than the one that is acted on is a mistake worth a word.
+fn is_bypassed(process: &Process) -> bool {
+    let Some(value) = process.setting(variable::BYPASS) else { return false };
+    let is_exact = value == OsStr::new(BYPASS);
+    if !is_exact {
+        let value = value.to_string_lossy();
+        report::warning(&format!("`{}` is ignored: it is `{value}`, and would have to be `{BYPASS}`", variable::BYPASS));
+    }
+    is_exact
+}
+
+/// Runs the next python on `PATH`, untouched. A tool does nothing then, as LUCI's did, so that a CI step may stay where it is.
+fn bypass(invocation: &Invocation, process: &Process) -> Result<i32> {
+    match invocation.action {
+        Action::Install => return Ok(0),
+        Action::Version => return print(&format!("vpython {}\n", env!("CARGO_PKG_VERSION"))),
+        Action::Help => print(&invocation::help()).map(drop)?,
+        Action::Run => {}
+    }
+    let python = interpreter::next_python_on_path(process).ok_or_else(|| {
+        Failure::new("no python on `PATH` but vpython").because(format!("`{}` is set", variable::BYPASS)).kind(Kind::NotFound)
+    })?;
+    let help = [OsStr::new("-h").to_owned()];
+    let words = if invocation.action == Action::Help { &help[..] } else { &invocation.words };
+    Handoff::untouched(python, words, process).become_program().map(never)
+}
+
+/// Writes to stdout, and gives the exit code of success.
+fn print(text: &str) -> Result<i32> {
+    let mut output = std::io::stdout();
+    output.write_all(text.as_bytes()).and_then(|()| output.flush()).map_err(anyhow::Error::from)?;
+    Ok(0)
+}
+
+/// Starts the log, where one is asked for: setting it up costs a tenth of a millisecond.
+fn start_log(level: Option<LogLevel>) {
+    let level = match level {
+        Some(LogLevel::Info) => tracing::Level::INFO,
+        Some(LogLevel::Debug) => tracing::Level::DEBUG,
+        Some(LogLevel::Error | LogLevel::Warning) | None => return,
+    };
+    let subscriber = tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).with_ansi(false);
+    // A second subscriber in one process would be a test's.
+    let _ = subscriber.try_init();
+}
+
+/// What a function returns that does not return.
+fn never(nothing: Infallible) -> i32 {
+    match nothing {}
+}

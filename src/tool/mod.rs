@@ -1,0 +1,3 @@
+//! One file for each `-vpython-tool`. A tool gets the environment that the command line asks for, and does one thing with it.
+
+pub mod install;
