@@ -134,12 +134,11 @@ fn write_own_files(wheel: &UnpackedWheel, interpreter: &Facts, requested: bool, 
 /// The row of a file. Its path is relative to site-packages.
 fn row(file: &UnpackedFile, wheel: &UnpackedWheel, interpreter: &Facts) -> (String, Row) {
     let place = place(&file.destination, &wheel.contents.distribution, interpreter);
-    let path = match place.strip_prefix(&interpreter.site_packages) {
-        Ok(path) => path.to_string_lossy().into_owned(),
-        Err(_) => {
-            let up = "../".repeat(Path::new(&interpreter.site_packages).components().count());
-            format!("{up}{}", place.display())
-        }
+    let path = if let Ok(path) = place.strip_prefix(&interpreter.site_packages) {
+        path.to_string_lossy().into_owned()
+    } else {
+        let up = "../".repeat(Path::new(&interpreter.site_packages).components().count());
+        format!("{up}{}", place.display())
     };
     (path, Row { digest: Some(file.digest.clone()), size: Some(file.size) })
 }

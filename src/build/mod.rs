@@ -1,7 +1,7 @@
 //! Making environments from plans: the cold path's work, and never reached on the warm one.
 //!
-//! A wheel is unpacked and checked once per machine ([`unpack`]); an environment is a skeleton ([`venv`]) into which the unpacked
-//! wheels are linked ([`install`]). Nothing that is written names the place where it is written.
+//! A wheel is unpacked and checked once per machine (`unpack`); an environment is a skeleton (`venv`) into which the unpacked
+//! wheels are linked (`install`). Nothing that is written names the place where it is written.
 
 mod entry_points;
 mod install;

@@ -58,7 +58,7 @@ pub(super) fn render(mut rows: Vec<(String, Row)>, own_path: &str) -> Result<Vec
         writer.write_record([path, row.digest.unwrap_or_default(), size])?;
     }
     // Dropping the writer would swallow the error of its last write.
-    writer.into_inner().map_err(|error| error.into_error()).context("cannot write RECORD")
+    writer.into_inner().map_err(csv::IntoInnerError::into_error).context("cannot write RECORD")
 }
 
 /// A writer that counts and hashes what goes through it: in SHA-256, for our own record, and in the wheel's algorithm.

@@ -157,9 +157,9 @@ impl<'a> Unpacking<'a> {
         let is_executable = member.unix_mode().is_some_and(|mode| mode & 0o111 != 0);
         let path = self.claim(&destination)?;
         let file = BufWriter::with_capacity(BUFFER, fs::create_new(&path, if is_executable { 0o555 } else { 0o444 })?);
-        let mut verifier = Verifier::new(file, &row)?;
-        std::io::copy(member, &mut verifier)?;
-        let (file, verified) = verifier.finish(name, &row)?;
+        let mut sink = Verifier::new(file, &row)?;
+        std::io::copy(member, &mut sink)?;
+        let (file, verified) = sink.finish(name, &row)?;
         // Dropping the buffer would swallow the error of the last write.
         file.into_inner()
             .map_err(std::io::IntoInnerError::into_error)
@@ -170,9 +170,9 @@ impl<'a> Unpacking<'a> {
 
     /// Unpacks a script: checked as it was shipped, kept as it must be to move. It is executable whatever the archive says.
     fn script<R: Read>(&mut self, member: &mut ZipFile<'_, R>, name: &str, row: &Row, destination: Destination) -> Result<()> {
-        let mut verifier = Verifier::new(Vec::new(), row)?;
-        std::io::copy(member, &mut verifier)?;
-        let (content, _) = verifier.finish(name, row)?;
+        let mut sink = Verifier::new(Vec::new(), row)?;
+        std::io::copy(member, &mut sink)?;
+        let (content, _) = sink.finish(name, row)?;
         let content = scripts::of_shipped(&content).unwrap_or(content);
         self.write(destination, &content)
     }
@@ -193,9 +193,9 @@ impl<'a> Unpacking<'a> {
 
     /// Writes an executable file of our own making.
     fn write(&mut self, destination: Destination, content: &[u8]) -> Result<()> {
-        let mut verifier = Verifier::new(Vec::new(), &Row::default())?;
-        verifier.write_all(content)?;
-        let (content, verified) = verifier.finish(&destination.path, &Row::default())?;
+        let mut sink = Verifier::new(Vec::new(), &Row::default())?;
+        sink.write_all(content)?;
+        let (content, verified) = sink.finish(&destination.path, &Row::default())?;
         let path = self.claim(&destination)?;
         fs::write_new(&path, &content, 0o555)?;
         self.add(destination, verified);

@@ -36,37 +36,32 @@ impl Tags {
     /// The tags of an interpreter.
     #[must_use]
     pub fn of(facts: &Facts) -> Self {
-        let platforms = platforms(facts);
-        let mut ordered = Vec::new();
-        let mut push = |python: &str, abi: &str, platform: &str| {
-            ordered.push(Tag { python: python.into(), abi: abi.into(), platform: platform.into() });
-        };
         let [_, minor, _] = facts.release;
         let interpreter = format!("cp3{minor}");
-        // CPython's own tags.
-        for abi in abis(facts) {
-            platforms.iter().for_each(|platform| push(&interpreter, &abi, platform));
-        }
-        let has_stable_abi = !facts.abi.free_threaded;
-        if has_stable_abi {
-            platforms.iter().for_each(|platform| push(&interpreter, "abi3", platform));
-        }
-        platforms.iter().for_each(|platform| push(&interpreter, "none", platform));
-        if has_stable_abi {
-            for older in (2..minor).rev() {
-                platforms.iter().for_each(|platform| push(&format!("cp3{older}"), "abi3", platform));
-            }
-        }
-        // Tags of any implementation.
         let generic: Vec<String> = [format!("py3{minor}"), "py3".into()]
             .into_iter()
             .chain((0..minor).rev().map(|older| format!("py3{older}")))
             .collect();
-        for python in &generic {
-            platforms.iter().for_each(|platform| push(python, "none", platform));
+        let has_stable_abi = !facts.abi.free_threaded;
+        // CPython's own tags, then those of any implementation, for each platform; then those for any platform.
+        let mut kinds: Vec<(String, String)> = abis(facts).into_iter().map(|abi| (interpreter.clone(), abi)).collect();
+        kinds.extend(has_stable_abi.then(|| (interpreter.clone(), "abi3".into())));
+        kinds.push((interpreter.clone(), "none".into()));
+        if has_stable_abi {
+            kinds.extend((2..minor).rev().map(|older| (format!("cp3{older}"), "abi3".into())));
         }
-        push(&interpreter, "none", "any");
-        generic.iter().for_each(|python| push(python, "none", "any"));
+        kinds.extend(generic.iter().map(|python| (python.clone(), "none".into())));
+        let platforms = platforms(facts);
+        let mut ordered = Vec::with_capacity(kinds.len() * platforms.len() + generic.len() + 1);
+        for (python, abi) in kinds {
+            ordered.extend(platforms.iter().map(|platform| Tag {
+                python: python.clone(),
+                abi: abi.clone(),
+                platform: platform.clone(),
+            }));
+        }
+        let any = |python| Tag { python, abi: "none".into(), platform: "any".into() };
+        ordered.extend([interpreter].into_iter().chain(generic).map(any));
         let ranks = ordered.iter().cloned().zip(0..).collect();
         Self { ordered, ranks }
     }

@@ -162,7 +162,7 @@ fn load(path: &Path, what: &str) -> Result<SpecText> {
 
 fn read_toml(path: &Path) -> Result<SpecText> {
     let content = String::from_utf8(fs::read(path)?).map_err(|error| {
-        let line = error.as_bytes()[..error.utf8_error().valid_up_to()].iter().filter(|byte| **byte == b'\n').count() + 1;
+        let line = memchr::memchr_iter(b'\n', &error.as_bytes()[..error.utf8_error().valid_up_to()]).count() + 1;
         Failure::new(format!("bad spec in `{}`", path.display())).because(format!("line {line} is not UTF-8"))
     })?;
     Ok(SpecText {

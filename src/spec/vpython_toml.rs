@@ -107,7 +107,7 @@ impl<'a> Reader<'a> {
             return Vec::new();
         };
         let mut strings = Vec::new();
-        for item in items.iter() {
+        for item in items {
             match item.get_ref() {
                 DeValue::String(text) => strings.push((text.as_ref(), item.span().start)),
                 _ => self.wrong_type(&format!("an item of {key}"), "a string", item),

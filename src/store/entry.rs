@@ -17,7 +17,7 @@ use crate::plan::{Digest, Key, Plan};
 /// is the time of the entry's last use.
 pub(super) const MANIFEST: &str = "vpython.json";
 /// How old the last-use stamp may grow before a launch renews it.
-const LAST_USE_PRECISION: Duration = Duration::from_secs(60 * 60);
+const LAST_USE_PRECISION: Duration = Duration::from_hours(1);
 
 /// What an environment is made of. It names no place but the interpreter's.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -19,9 +19,9 @@ mod memo;
 mod publish;
 mod root;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 pub use entry::{Entry, Manifest};
 pub use memo::{Memo, MemoName};
@@ -81,19 +81,10 @@ impl Store {
 
     /// A new folder under `tmp/` that is removed with all in it unless it is given another name.
     fn stage(&self, prefix: &str) -> Result<tempfile::TempDir> {
-        use anyhow::Context;
         let folder = self.staging();
         tempfile::Builder::new()
             .prefix(prefix)
             .tempdir_in(&folder)
             .with_context(|| format!("cannot create a folder in `{}`", folder.display()))
     }
-}
-
-/// The first path of `folder` and a name that was made up from `prefix` and is free.
-fn free_name(folder: &Path, prefix: &str) -> PathBuf {
-    (0_u32..)
-        .map(|number| folder.join(format!("{prefix}-{}-{number}", std::process::id())))
-        .find(|path| !fs::exists(path))
-        .unwrap_or_default()
 }

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
+use super::Store;
 use super::entry::{self, Entry, Lookup, MANIFEST, Manifest};
 use super::lock::BuildLock;
-use super::{Store, free_name};
 use crate::fs;
 use crate::plan::{Digest, Key, Plan};
 use crate::report;
@@ -62,10 +62,11 @@ impl Store {
 
     /// Takes an entry out of the way. If a program still runs in it, its files stay, under a name that nobody looks for.
     fn set_aside(&self, path: &Path) -> Result<()> {
-        let aside = free_name(&self.staging(), "aside");
-        fs::rename(path, &aside)?;
-        if !entry::is_in_use(&aside)? {
-            fs::remove_dir_all(&aside)?;
+        let aside = self.stage("aside-")?;
+        let moved = aside.path().join("environment");
+        fs::rename(path, &moved)?;
+        if entry::is_in_use(&moved)? {
+            let _ = aside.keep();
         }
         Ok(())
     }

@@ -35,13 +35,11 @@ pub(super) fn find(invocation: &Invocation, process: &Process) -> Result<PathBuf
 /// name, because `sudo` may keep the caller's `HOME`.
 fn default(process: &Process) -> PathBuf {
     let cache = process.setting("XDG_CACHE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
-    match cache.or_else(|| process.home().map(|home| home.join(".cache"))) {
-        Some(cache) => cache.join(format!("vpython-root.{}", process.user)),
-        None => {
-            let temporary = process.setting("TMPDIR").map(PathBuf::from).filter(|path| path.is_absolute());
-            temporary.unwrap_or_else(|| "/tmp".into()).join(format!("vpython-root_{}", process.user))
-        }
+    if let Some(cache) = cache.or_else(|| process.home().map(|home| home.join(".cache"))) {
+        return cache.join(format!("vpython-root.{}", process.user));
     }
+    let temporary = process.setting("TMPDIR").map(PathBuf::from).filter(|path| path.is_absolute());
+    temporary.unwrap_or_else(|| "/tmp".into()).join(format!("vpython-root_{}", process.user))
 }
 
 fn create(path: &Path) -> Result<std::fs::Metadata> {

@@ -110,6 +110,7 @@ mod optional_path {
     #[derive(Serialize, Deserialize)]
     struct Wrapped(#[serde(with = "crate::fs::path_text")] PathBuf);
 
+    #[allow(clippy::ref_option, reason = "serde calls it so")]
     pub fn serialize<S: Serializer>(path: &Option<PathBuf>, serializer: S) -> Result<S::Ok, S::Error> {
         path.clone().map(Wrapped).serialize(serializer)
     }

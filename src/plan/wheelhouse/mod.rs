@@ -67,7 +67,7 @@ impl Wheelhouse {
                         .into());
                 }
                 WheelsSource::Variable if !is_there => {
-                    debug!(folder = %path.display(), "no such folder; `VPYTHON_WHEELS` names it")
+                    debug!(folder = %path.display(), "no such folder; `VPYTHON_WHEELS` names it");
                 }
                 _ => {}
             }
@@ -95,7 +95,7 @@ impl Wheelhouse {
         let folder = self.folders.len();
         self.folders.push(Folder { path: path.to_path_buf(), index: Index::load(path, memo) });
         for file_name in names.into_iter().filter_map(|name| name.into_string().ok()) {
-            if !Path::new(&file_name).extension().is_some_and(|extension| extension == "whl") {
+            if Path::new(&file_name).extension().is_none_or(|extension| extension != "whl") {
                 continue;
             }
             match WheelName::parse(&file_name) {
