@@ -51,8 +51,7 @@ pub fn search_settings(process: &Process) -> Vec<(&'static str, OsString)> {
     settings.extend(path.iter().map(|folder| ("PATH", folder.into())));
     settings.extend(process.executable.as_ref().map(|path| ("executable", path.into())));
     // pyenv's choice depends on the current directory; nobody else's does.
-    let shims = pyenv::root(process).map(|root| root.join("shims"));
-    if path.iter().any(|folder| Some(folder) == shims.as_ref()) {
+    if path.iter().any(|folder| pyenv::is_shims_folder(folder)) {
         settings.extend(process.directory.as_ref().map(|directory| ("directory", directory.into())));
     }
     settings
@@ -163,8 +162,7 @@ impl Search<'_> {
     }
 
     fn resolve_shim(&mut self, shim: &Path) -> Option<PathBuf> {
-        let program = shim.file_name()?.to_str()?;
-        pyenv::resolve(program, self.process, self.evidence)
+        pyenv::resolve(shim, self.process, self.evidence)
     }
 
     fn ask(&mut self, path: &Path) -> Result<Facts> {

@@ -12,6 +12,11 @@ use crate::fs;
 use crate::plan::Evidence;
 use crate::process::Process;
 
+/// Whether a folder of `PATH` is, by its name, one of shims.
+pub(super) fn is_shims_folder(folder: &Path) -> bool {
+    folder.ends_with("shims")
+}
+
 /// pyenv's root folder, as the environment tells.
 pub(super) fn root(process: &Process) -> Option<PathBuf> {
     match process.setting("PYENV_ROOT") {
@@ -25,13 +30,13 @@ pub(super) fn is_shim(text: &str) -> bool {
     text.contains("pyenv\" exec")
 }
 
-/// The executable that the shim called `program` would run now.
-pub(super) fn resolve(program: &str, process: &Process, evidence: &mut Evidence) -> Option<PathBuf> {
-    let root = root(process)?;
+/// The executable that a shim would run now. The shim stands in `shims` of pyenv's root, and says so itself.
+pub(super) fn resolve(shim: &Path, process: &Process, evidence: &mut Evidence) -> Option<PathBuf> {
+    let (program, root) = (shim.file_name()?, shim.parent()?.parent()?);
     let versions = root.join("versions");
     let chosen = match process.setting("PYENV_VERSION") {
         Some(list) => list.to_string_lossy().split(':').map(str::to_owned).collect(),
-        None => version_file(&root, process, evidence).map(|path| listed_versions(&path)).unwrap_or_default(),
+        None => version_file(root, process, evidence).map(|path| listed_versions(&path)).unwrap_or_default(),
     };
     evidence.look(&versions);
     chosen.iter().find_map(|version| {
@@ -105,16 +110,12 @@ mod tests {
             fs::write_new(&bin.join("python3"), b"\x7fELF", 0o755).unwrap();
         }
         fs::create_dir_all(&folder.path().join("a/b"), 0o755).unwrap();
-        let process = Process {
-            environment: vec![("PYENV_ROOT".into(), folder.path().into())],
-            directory: Some(folder.path().join("a/b")),
-            ..Process::default()
-        };
+        let process = Process { directory: Some(folder.path().join("a/b")), ..Process::default() };
         (folder, process)
     }
 
     fn resolved(folder: &tempfile::TempDir, process: &Process) -> Option<String> {
-        let path = resolve("python3", process, &mut Evidence::default())?;
+        let path = resolve(&folder.path().join("shims/python3"), process, &mut Evidence::default())?;
         let relative = path.strip_prefix(folder.path().join("versions")).unwrap();
         Some(relative.iter().next().unwrap().to_str().unwrap().to_owned())
     }
@@ -129,7 +130,7 @@ mod tests {
         assert_eq!(resolved(&folder, &process).as_deref(), Some("3.11.10"), "the nearest file, the latest of a series");
         process.environment.push(("PYENV_VERSION".into(), "3.9.1:3.8.18".into()));
         assert_eq!(resolved(&folder, &process).as_deref(), Some("3.8.18"), "the variable, the first that is installed");
-        process.environment[1].1 = "../../x".into();
+        process.environment[0].1 = "../../x".into();
         assert_eq!(resolved(&folder, &process), None, "no way out of pyenv's folder");
     }
 
@@ -138,7 +139,7 @@ mod tests {
         let (folder, process) = pyenv(&["3.8.18"]);
         fs::write_new(&folder.path().join("version"), b"3.8.18", 0o644).unwrap();
         let mut evidence = Evidence::default();
-        resolve("python3", &process, &mut evidence).unwrap();
+        resolve(&folder.path().join("shims/python3"), &process, &mut evidence).unwrap();
         let here = folder.path().join("a/b/.python-version");
         assert!(evidence.stamps.iter().any(|stamped| stamped.path == here && stamped.stamp.is_none()));
     }
