@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
 use super::Facts;
@@ -13,6 +13,7 @@ use crate::process::Process;
 use crate::report::{Failure, Kind};
 
 const PROBE: &str = include_str!("probe.py");
+const SUPPORTED: &str = "vpython runs CPython 3.6 and later";
 /// Counted up when the probe asks for more, so that what an older vpython kept is asked again.
 const FORMAT: u32 = 1;
 /// Variables that move a virtual environment's prefix even where `-I` is given (CPython 3.11 and later).
@@ -75,9 +76,8 @@ fn ask(path: &Path, process: &Process) -> Result<Facts> {
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
         let last = said.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("it said nothing");
-        return Err(cannot().because(format!("{}: {last}", output.status)).into());
+        return Err(cannot().because(format!("{}: {last}", output.status)).hint(SUPPORTED).into());
     }
     serde_json::from_slice(&output.stdout)
-        .map_err(|error| cannot().because(format!("it does not answer as a Python 3 does: {error}")))
-        .with_context(|| format!("cannot use `{}` as interpreter", path.display()))
+        .map_err(|error| cannot().because(format!("it does not answer as a Python 3 does: {error}")).hint(SUPPORTED).into())
 }
