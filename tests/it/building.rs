@@ -1,0 +1,243 @@
+//! What a built environment holds, and what is never built.
+
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::Path;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sha2::{Digest, Sha256};
+
+use crate::support::{Python, Wheel, World};
+
+/// A wheel with something of everything.
+fn varied() -> Wheel {
+    Wheel::new("varied", "1.0")
+        .compressed()
+        .file("varied/__init__.py", "import sys\ndef main():\n    print('main', sys.argv[1:])\n    return 3\n")
+        .file("varied/empty", "")
+        .file("varied/comma, quote\" é.txt", "x")
+        .file_with_mode("varied/tool.sh", "#!/bin/sh\n", 0o755)
+        .file_with_mode("varied/owner_only", "x", 0o700)
+        .file_with_mode("varied/group_x", "x", 0o610)
+        .file_with_mode("varied/writable", "x", 0o666)
+        .script("shipped", "#!python\nprint('shipped')\n")
+        .script("shell-script", "#!/bin/sh\necho shell\n")
+        .data("data/share/varied/text", "data")
+        .data("headers/varied.h", "#define X\n")
+        .data("purelib/varied_pure.py", "X = 1\n")
+        .data("platlib/varied_plat.py", "X = 2\n")
+        .entry_point("varied-main", "varied:main")
+}
+
+/// A world with a spec that asks for the wheel.
+fn world_with(python: &'static Python, wheel: &Wheel, name: &str) -> World {
+    let world = World::with_python(python);
+    world.wheel(wheel);
+    world.write("vpython.toml", format!("dependencies = ['{name}']\n"));
+    world
+}
+
+fn site_packages(environment: &Path, python: &Python) -> std::path::PathBuf {
+    environment.join(format!("lib/python3.{}/site-packages", python.minor))
+}
+
+#[test]
+fn every_file_is_there_with_the_right_bits() {
+    let world = world_with(Python::any(), &varied(), "varied");
+    let environment = world.install([""; 0]);
+    let site = site_packages(&environment, world.python);
+    let mode = |path: &Path| path.symlink_metadata().unwrap().permissions().mode() & 0o7777;
+    let info = "varied-1.0.dist-info";
+    #[rustfmt::skip]
+    let rows: [(String, u32); 17] = [
+        ("varied/__init__.py".into(), 0o444),
+        ("varied/empty".into(), 0o444),
+        ("varied/comma, quote\" é.txt".into(), 0o444),
+        ("varied/tool.sh".into(), 0o555),
+        ("varied/owner_only".into(), 0o555),
+        ("varied/group_x".into(), 0o555),
+        ("varied/writable".into(), 0o444),
+        ("varied_pure.py".into(), 0o444),
+        ("varied_plat.py".into(), 0o444),
+        (format!("{info}/METADATA"), 0o444),
+        (format!("{info}/INSTALLER"), 0o444),
+        (format!("{info}/REQUESTED"), 0o444),
+        (format!("{info}/RECORD"), 0o444),
+        ("../../../bin/shipped".into(), 0o555),
+        ("../../../bin/shell-script".into(), 0o555),
+        ("../../../bin/varied-main".into(), 0o555),
+        ("../../../share/varied/text".into(), 0o444),
+    ];
+    for (path, expected) in rows {
+        assert_eq!(mode(&site.join(&path)), expected, "{path}");
+    }
+    let header = environment.join(format!("include/site/python3.{}/varied/varied.h", world.python.minor));
+    assert_eq!(mode(&header), 0o444);
+    assert_eq!(std::fs::read(site.join(format!("{info}/INSTALLER"))).unwrap(), b"vpython\n");
+    assert_eq!(std::fs::read(site.join(format!("{info}/REQUESTED"))).unwrap(), b"");
+}
+
+#[test]
+fn the_record_is_true_and_complete() {
+    let world = world_with(Python::any(), &varied(), "varied");
+    let environment = world.install([""; 0]);
+    let site = site_packages(&environment, world.python);
+    let record = std::fs::read(site.join("varied-1.0.dist-info/RECORD")).unwrap();
+    let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(&*record);
+    let rows: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
+    let mut listed: Vec<std::path::PathBuf> = Vec::new();
+    for row in &rows {
+        let path = std::fs::canonicalize(site.join(&row[0])).unwrap_or_else(|error| panic!("{}: {error}", &row[0]));
+        if &row[0] == "varied-1.0.dist-info/RECORD" {
+            assert_eq!((&row[1], &row[2]), ("", ""));
+        } else {
+            let content = std::fs::read(&path).unwrap();
+            let digest = format!("sha256={}", URL_SAFE_NO_PAD.encode(Sha256::digest(&content)));
+            assert_eq!((&row[1], &row[2]), (&*digest, &*content.len().to_string()), "{}", &row[0]);
+        }
+        listed.push(path);
+    }
+    listed.sort();
+    let own = ["pyvenv.cfg", "vpython.json"].map(|name| environment.join(name));
+    let files = walkdir::WalkDir::new(&environment).sort_by_file_name().into_iter().map(Result::unwrap);
+    let files = files.filter(|entry| entry.file_type().is_file()).map(walkdir::DirEntry::into_path);
+    let mut found: Vec<_> = files.filter(|path| !own.contains(path)).collect();
+    found.sort();
+    assert_eq!(found, listed);
+}
+
+#[test]
+fn only_what_the_spec_asks_for_is_marked_as_requested() {
+    let world = world_with(Python::any(), &Wheel::module("a", "1").requires("b"), "a");
+    world.wheel(&Wheel::module("b", "1"));
+    let site = site_packages(&world.install([""; 0]), world.python);
+    assert!(site.join("a-1.dist-info/REQUESTED").exists());
+    assert!(!site.join("b-1.dist-info/REQUESTED").exists());
+}
+
+#[test]
+fn scripts_run_however_they_are_called_and_wherever_the_environment_is_moved() {
+    let world = world_with(Python::any(), &varied(), "varied");
+    let built = world.install([""; 0]);
+    let moved = world.outside("else where/moved");
+    std::fs::create_dir(world.outside("else where")).unwrap();
+    let bin = built.join("bin");
+    run_scripts(&world, &bin);
+    std::fs::rename(&built, &moved).unwrap();
+    std::fs::remove_dir_all(world.outside("root")).unwrap();
+    run_scripts(&world, &moved.join("bin"));
+}
+
+/// Runs the scripts of the varied wheel directly, through links, and by `PATH`.
+fn run_scripts(world: &World, bin: &Path) {
+    let answer = "main ['a b', '']\n";
+    let words = ["a b", ""];
+    world.program(bin.join("varied-main"), words).run().expect(3, answer, "");
+    world.program(bin.join("shipped"), words).run().prints("shipped\n");
+    world.program(bin.join("shell-script"), words).run().prints("shell\n");
+    let links = world.outside("links");
+    std::fs::remove_dir_all(&links).ok();
+    std::fs::create_dir(&links).unwrap();
+    for name in ["varied-main", "shipped"] {
+        symlink(bin.join(name), links.join(name)).unwrap();
+        symlink(name, links.join(format!("again-{name}"))).unwrap();
+    }
+    for folder in [links.to_str().unwrap(), "."] {
+        let within = if folder == "." { bin } else { &world.path("") };
+        let path = format!("{folder}:{}", world.search_path());
+        let shell = |line: &str| world.program("/bin/sh", ["-c", line]).env("PATH", &path).within(within).run();
+        shell("varied-main 'a b' ''").expect(3, answer, "");
+        shell("shipped").prints("shipped\n");
+    }
+    let path = format!("{}:{}", links.display(), world.search_path());
+    let shell = |line: &str| world.program("/bin/sh", ["-c", line]).env("PATH", &path).run();
+    shell("again-varied-main 'a b' ''").expect(3, answer, "");
+    shell("again-shipped").prints("shipped\n");
+}
+
+#[test]
+fn shipped_scripts_keep_every_byte_behind_the_first_line() {
+    let rest: [(&str, &[u8], &str); 5] = [
+        ("plain", b"'''doc'''\nfrom __future__ import annotations\nprint(__doc__)\n", "doc\n"),
+        ("latin", b"# -*- coding: latin-1 -*-\nprint(ascii('\xe9'))\n", "'\\xe9'\n"),
+        ("crlf", b"import sys\r\nprint(len(sys.argv))\r\n", "1\n"),
+        ("no-newline", b"print('end')", "end\n"),
+        ("windowed", b"print('w')\n", "w\n"),
+    ];
+    let mut wheel = Wheel::new("scripts", "1.0");
+    for (name, content, _) in rest {
+        let first: &[u8] = match name {
+            "crlf" => b"#!python\r\n",
+            "windowed" => b"#!pythonw -x\n",
+            _ => b"#!python\n",
+        };
+        wheel = wheel.script(name, [first, content].concat());
+    }
+    let world = world_with(Python::any(), &wheel, "scripts");
+    let bin = world.install([""; 0]).join("bin");
+    for (name, content, prints) in rest {
+        let script = std::fs::read(bin.join(name)).unwrap();
+        let newline = script.iter().position(|byte| *byte == b'\n').unwrap();
+        assert_eq!(&script[newline + 1..], content, "{name}");
+        world.program(bin.join(name), [""; 0]).run().prints(prints);
+    }
+}
+
+#[test]
+fn an_environment_runs_on_every_version_of_python() {
+    for python in Python::each_minor() {
+        let world = world_with(python, &varied(), "varied");
+        let text = "import sys, varied, varied_pure, varied_plat\nprint(sys.version_info[1], sys.prefix != sys.base_prefix)\n\
+                    print([p for p in sys.path if 'site-packages' in p])\nvaried.main()\n";
+        let site = format!("[WORLD]/root/v1/envs/[KEY]/lib/python3.{}/site-packages", python.minor);
+        let outcome = world.vpython(["-W", "error", "-c", text, "x"]).run();
+        outcome.prints(&format!("{} True\n['{site}']\nmain ['x']\n", python.minor));
+        let program = world.environments()[0].join("bin/varied-main");
+        world.program(program, ["y"]).run().expect(3, "main ['y']\n", "");
+    }
+}
+
+#[test]
+fn nothing_of_the_host_leaks_in() {
+    let world = World::new();
+    let user_site = world.outside(&format!("home/.local/lib/python3.{}/site-packages", world.python.minor));
+    std::fs::create_dir_all(&user_site).unwrap();
+    std::fs::write(user_site.join("leak.py"), "").unwrap();
+    std::fs::write(user_site.join("usercustomize.py"), "print('leaked')\n").unwrap();
+    let text = "import sys\nprint([p for p in sys.path if 'packages' in p])\n\
+                try:\n    import leak\nexcept ImportError:\n    print('no leak')\n";
+    let outcome = world.vpython(["-c", text]).env("PYTHONHOME", "/nowhere").env("PYTHONUSERBASE", "/nowhere").run();
+    outcome.prints(&format!("['[WORLD]/root/v1/envs/[KEY]/lib/python3.{}/site-packages']\nno leak\n", world.python.minor));
+}
+
+#[test]
+fn an_environment_does_not_name_the_place_it_was_built_in() {
+    let world = world_with(Python::any(), &varied(), "varied");
+    let environment = world.install([""; 0]);
+    let base = world.outside("");
+    let base = base.to_str().unwrap().trim_end_matches('/');
+    for entry in walkdir::WalkDir::new(&environment).into_iter().map(Result::unwrap) {
+        let content = match entry.file_type() {
+            kind if kind.is_file() => std::fs::read(entry.path()).unwrap(),
+            kind if kind.is_symlink() => std::fs::read_link(entry.path()).unwrap().into_os_string().into_encoded_bytes(),
+            _ => continue,
+        };
+        assert!(!content.windows(base.len()).any(|window| window == base.as_bytes()), "{}", entry.path().display());
+    }
+}
+
+#[test]
+fn two_specs_share_an_unpacked_wheel() {
+    use std::os::unix::fs::MetadataExt;
+    let world = world_with(Python::any(), &Wheel::module("a", "1"), "a");
+    world.wheel(&Wheel::module("b", "1"));
+    let one = world.install([""; 0]);
+    world.write("vpython.toml", "dependencies = ['a', 'b']\n");
+    let other = world.install([""; 0]);
+    assert_ne!(one, other);
+    let inode = |environment| site_packages(environment, world.python).join("a.py").metadata().unwrap().ino();
+    assert_eq!(std::fs::read_dir(world.store("wheels")).unwrap().count(), 2);
+    let is_shared = inode(&one) == inode(&other);
+    let can_link_only = reflink_copy::reflink(world.write("from", "x"), world.path("to")).is_err();
+    assert!(is_shared || !can_link_only, "the file is copied although it could be linked");
+}

@@ -1,0 +1,63 @@
+//! `VPYTHON_BYPASS`: the next python on `PATH`, untouched.
+
+use std::os::unix::fs::symlink;
+
+use crate::support::{Launch, World};
+
+const TEXT: &str = "manually managed python not supported by chrome operations";
+
+/// Prints what vpython would have changed.
+const SHOW: &str = "import os, sys\nprint(sys.argv, sorted(name for name in os.environ if name.startswith(('PYTHON', 'VIRTUAL'))), \
+                    sys.prefix == sys.base_prefix)\n";
+
+#[test]
+fn with_the_exact_text_the_next_python_runs_untouched() {
+    let world = World::new();
+    world.write("vpython.toml", "this is no spec\n");
+    let outcome = world.vpython(["-c", SHOW, "a"]).env("VPYTHON_BYPASS", TEXT).env("PYTHONUSERBASE", "/x").run();
+    outcome.prints("['-c', 'a'] ['PYTHONUSERBASE'] True\n");
+    let outcome = world.vpython(["-vpython-tool", "install", "tool.py"]).env("VPYTHON_BYPASS", TEXT).run();
+    outcome.prints("");
+    assert!(!world.outside("root").exists(), "no store was made");
+}
+
+#[test]
+fn vpython_under_another_name_is_not_the_next_python() {
+    let world = World::new();
+    let folders = ["copy", "hard", "soft"].map(|name| world.outside(name));
+    for folder in &folders {
+        std::fs::create_dir(folder).unwrap();
+    }
+    let python = |index: usize| folders[index].join("python3");
+    std::fs::copy(env!("CARGO_BIN_EXE_vpython"), python(0)).unwrap();
+    // Cargo's folder may be on another file system, so that the name is one of the copy.
+    std::fs::hard_link(python(0), python(1)).unwrap();
+    symlink(env!("CARGO_BIN_EXE_vpython"), python(2)).unwrap();
+    let folders: Vec<&str> = folders.iter().map(|folder| folder.to_str().unwrap()).collect();
+    let path = format!("{}:{}", folders.join(":"), world.search_path());
+    let programs = ["hard/python3", "soft/python3"].map(|name| world.outside(name));
+    for program in programs.iter().map(|path| path.to_str().unwrap()).chain([env!("CARGO_BIN_EXE_vpython")]) {
+        let outcome = world.program(program, ["-c", SHOW]).env("PATH", &path).env("VPYTHON_BYPASS", TEXT).run();
+        outcome.prints("['-c'] [] True\n");
+    }
+}
+
+#[test]
+fn without_another_python_the_bypass_says_so() {
+    let world = World::new();
+    let message = "vpython: error: no python on `PATH` but vpython\n  caused by: `VPYTHON_BYPASS` is set\n";
+    let path = world.outside("home");
+    world.vpython(["-c", "0"]).env("VPYTHON_BYPASS", TEXT).env("PATH", path).run().refuses(127, message);
+}
+
+#[test]
+fn another_text_is_warned_of_and_does_nothing() {
+    let world = World::new();
+    let launch = |value: &str| -> Launch<'_> {
+        world.vpython(["-c", "import sys; print(sys.prefix != sys.base_prefix)"]).env("VPYTHON_BYPASS", value)
+    };
+    launch("").run().prints("True\n");
+    let warning = format!("vpython: warning: `VPYTHON_BYPASS` is ignored: it is `1`, and would have to be `{TEXT}`\n");
+    launch("1").run().expect(0, "True\n", &warning);
+    launch("1").run().expect(0, "True\n", &warning);
+}

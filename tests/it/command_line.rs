@@ -1,0 +1,160 @@
+//! What reaches python of a command line, and what vpython keeps for itself.
+
+use std::ffi::{OsStr, OsString};
+use std::io::{Cursor, Write};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+
+use crate::support::World;
+
+/// Prints the arguments of the program as bytes.
+const ARGUMENTS: &str = "import os, sys\nprint([os.fsencode(word) for word in sys.argv])\n";
+
+#[test]
+fn arguments_reach_a_script_byte_for_byte() {
+    let world = World::new();
+    world.write("tool.py", ARGUMENTS);
+    let odd = OsString::from_vec(b"\xff\xfe=\n".to_vec());
+    let words: [&OsStr; 9] = ["tool.py", "", "--", "-x", "-vpython-root", "-h", "--", "a b'\"", "*"].map(OsStr::new);
+    let outcome = world.vpython(words).arguments([&odd]).run();
+    outcome.prints("[b'tool.py', b'', b'--', b'-x', b'-vpython-root', b'-h', b'--', b'a b\\'\"', b'*', b'\\xff\\xfe=\\n']\n");
+}
+
+#[test]
+fn a_script_may_have_a_name_that_is_no_text() {
+    let world = World::new();
+    let name = OsStr::from_bytes(b"\xe9\xff.py");
+    std::fs::write(world.path("").join(name), ARGUMENTS).unwrap();
+    world.vpython([name]).run().prints("[b'\\xe9\\xff.py']\n");
+}
+
+#[test]
+fn each_form_of_a_command_line_finds_its_spec_and_its_program() {
+    let world = World::new();
+    let shows = "import sys\nprint(sys.argv, sys.prefix != sys.base_prefix)\n";
+    for name in ["tool.py", "-x.py", "folder/__main__.py", "__main__.py"] {
+        world.write(name, shows);
+    }
+    world.write("app.pyz", zip_application(shows));
+    let cwd = world.path("").display().to_string();
+    let cwd = world.redact(cwd.trim_end_matches('/'));
+    #[rustfmt::skip]
+    let rows: &[(&[&str], String)] = &[
+        (&["tool.py", "a"], "['tool.py', 'a'] True".into()),
+        (&["-uWerror", "tool.py"], "['tool.py'] True".into()),
+        (&["-W", "", "tool.py"], "['tool.py'] True".into()),
+        (&["--", "-x.py"], "['-x.py'] True".into()),
+        (&["./-x.py", "--"], "['./-x.py', '--'] True".into()),
+        (&["folder", "b"], "['folder', 'b'] True".into()),
+        (&["app.pyz", "c"], "['app.pyz', 'c'] True".into()),
+        (&["", "d"], "['', 'd'] True".into()),
+        (&["-c", shows, "e"], "['-c', 'e'] True".into()),
+        (&["-m", "tool", "f"], format!("['{cwd}/tool.py', 'f'] True")),
+        (&["-BIm", "platform", "--terse"], String::new()),
+    ];
+    for (words, expected) in rows {
+        let outcome = world.vpython(*words).run();
+        assert_eq!((outcome.code, &*outcome.stderr), (Some(0), ""), "{outcome}");
+        if !expected.is_empty() {
+            assert_eq!(outcome.stdout, format!("{expected}\n"), "{outcome}");
+        }
+    }
+    world.vpython(["-", "g"]).input(shows).run().prints("['-', 'g'] True\n");
+    world.vpython([""; 0]).input(shows).run().prints("[''] True\n");
+}
+
+#[test]
+fn the_value_of_a_long_option_is_no_script() {
+    let world = World::new();
+    if world.python.minor < 7 {
+        eprintln!("NOT TESTED HERE: python knows no --check-hash-based-pycs");
+        return;
+    }
+    world.wheel(&crate::support::Wheel::module("greeting", "1.0"));
+    world.write("x.py", "# /// script\n# dependencies = ['greeting']\n# ///\nimport greeting\nprint(greeting.VERSION)\n");
+    world.vpython(["--check-hash-based-pycs", "always", "x.py"]).run().prints("1.0\n");
+}
+
+#[test]
+fn own_flags_are_taken_in_all_their_forms_and_only_in_front() {
+    let world = World::new();
+    world.write("tool.py", ARGUMENTS);
+    let root = world.outside("other-root");
+    let root = root.to_str().unwrap();
+    let forms: [Vec<String>; 4] = [
+        vec!["-vpython-root".into(), root.into()],
+        vec!["--vpython-root".into(), root.into()],
+        vec![format!("-vpython-root={root}")],
+        vec![format!("--vpython-root={root}")],
+    ];
+    for words in forms {
+        let outcome = world.vpython(words).arguments(["tool.py", "-vpython-root", "x"]).run();
+        outcome.prints("[b'tool.py', b'-vpython-root', b'x']\n");
+    }
+    assert!(world.outside("other-root/v1/envs").is_dir());
+    assert_eq!(world.environments(), [] as [std::path::PathBuf; 0], "the flag beats the variable");
+}
+
+#[test]
+fn a_mistyped_flag_is_refused_with_the_one_that_was_meant() {
+    let world = World::new();
+    #[rustfmt::skip]
+    let rows: [(&[&str], &str); 5] = [
+        (&["-vpython-toool", "install"], "vpython: error: unknown flag `-vpython-toool`\n  hint: did you mean `-vpython-tool`?\n"),
+        (&["-vpython-xyzzy"], "vpython: error: unknown flag `-vpython-xyzzy`\n  hint: `vpython -h` lists the flags; a flag for the program \
+                               itself goes behind the program's name\n"),
+        (&["-vpython-root"], "vpython: error: flag `-vpython-root` needs a value\n"),
+        (&["-vpython-tool", "instal"], "vpython: error: unknown tool `instal` for `-vpython-tool`\n  hint: did you mean `-vpython-tool \
+                                        install`?\n"),
+        (&["-vpython-log-level", "loud"], "vpython: error: bad value `loud` for `-vpython-log-level`\n  hint: the values are: `error`, \
+                                           `warning`, `info`, `debug`\n"),
+    ];
+    for (words, message) in rows {
+        world.vpython(words).run().refuses(125, message);
+    }
+    assert!(!world.outside("root").exists(), "nothing was made");
+}
+
+#[test]
+fn our_version_is_printed_alone_and_pythons_is_pythons() {
+    let world = World::new();
+    let ours = format!("vpython {}\n", env!("CARGO_PKG_VERSION"));
+    world.vpython(["-vpython-version"]).run().prints(&ours);
+    world.vpython(["-vpython-version", "tool.py"]).run().prints(&ours);
+    for words in [&["--version"][..], &["-V"], &["-VV", "tool.py"]] {
+        let python = world.program(&world.python.path, words).run();
+        world.vpython(words).run().prints(&python.stdout);
+    }
+    assert_eq!(world.environments(), [] as [std::path::PathBuf; 0], "nothing was built");
+}
+
+#[test]
+fn help_in_front_is_ours_and_then_pythons() {
+    let world = World::new();
+    let python = world.program(&world.python.path, ["-h"]).run();
+    for words in [&["-h"][..], &["--help"], &["-help", "tool.py"]] {
+        let outcome = world.vpython(words).run();
+        assert_eq!((outcome.code, &*outcome.stderr), (Some(0), ""), "{outcome}");
+        let (ours, theirs) = outcome.stdout.split_once("Help of the interpreter:\n\n").unwrap();
+        assert!(ours.starts_with("Runs a Python program in exactly the environment that it asks for."), "{ours}");
+        for flag in ["root", "spec", "tool", "interpreter", "wheels", "log-level", "version"] {
+            assert!(ours.contains(&format!("--vpython-{flag}")), "{flag}: {ours}");
+        }
+        assert_eq!(without_usage_line(theirs), without_usage_line(&python.stdout));
+    }
+    assert_eq!(world.environments(), [] as [std::path::PathBuf; 0], "nothing was built");
+}
+
+/// Python names itself by `argv[0]` in the first line of its help.
+fn without_usage_line(help: &str) -> &str {
+    help.split_once('\n').unwrap().1
+}
+
+/// A zip archive with a program in it, behind a `#!` line.
+fn zip_application(main: &str) -> Vec<u8> {
+    let mut bytes = b"#!/usr/bin/env vpython\n".to_vec();
+    let mut writer = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    writer.start_file("__main__.py", zip::write::SimpleFileOptions::DEFAULT).unwrap();
+    writer.write_all(main.as_bytes()).unwrap();
+    bytes.extend(writer.finish().unwrap().into_inner());
+    bytes
+}

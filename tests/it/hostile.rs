@@ -1,0 +1,158 @@
+//! Wheels that are not what they should be: refused with their name, and nothing of them is left.
+
+use crate::support::{Fake, Fault, Wheel, World};
+
+/// Installing the wheels of projects `a`, `b`, … is refused with this message, and nothing is left under any final name.
+#[track_caller]
+fn refuses(wheels: &[Wheel], message: &str) {
+    let world = World::new();
+    for wheel in wheels {
+        world.wheel(wheel);
+    }
+    let dependencies = &["a", "b"][..wheels.len()];
+    world.write("vpython.toml", format!("dependencies = {dependencies:?}\n"));
+    let fake = Fake::new(&world, "3.11.99");
+    for _ in 0..2 {
+        let outcome = world.vpython(["-vpython-tool", "install"]).env("VPYTHON_INTERPRETER", &fake.path).run();
+        outcome.refuses(125, message);
+    }
+    let left: Vec<_> =
+        world.leftovers().into_iter().filter(|path| wheels.len() == 1 || !path.starts_with(world.store("wheels"))).collect();
+    assert_eq!(left, [] as [std::path::PathBuf; 0], "nothing is left");
+    assert!(!world.outside("escaped").exists() && !world.path("escaped").exists());
+}
+
+/// The headline for a wheel that cannot be unpacked.
+fn cannot_unpack(causes: &str) -> String {
+    let causes = causes.replace('\n', "\n  caused by: ");
+    format!("vpython: error: cannot unpack `[WORLD]/work/wheels/a-1-py3-none-any.whl`\n  caused by: {causes}\n")
+}
+
+fn wheel() -> Wheel {
+    Wheel::module("a", "1")
+}
+
+#[test]
+fn what_record_does_not_say_is_refused() {
+    refuses(
+        &[wheel().fault(Fault::MissingRow("a.py"))],
+        &cannot_unpack("member `a.py` cannot be unpacked\nit is not in RECORD"),
+    );
+    refuses(&[wheel().fault(Fault::MissingMember("b.py"))], &cannot_unpack("RECORD lists `b.py`, which is not in the archive"));
+    refuses(
+        &[wheel().fault(Fault::WrongSize("a.py"))],
+        &cannot_unpack(
+            "member `a.py` cannot be unpacked\nmember `a.py` is not what RECORD says\nRECORD says size 15; it is 14",
+        ),
+    );
+}
+
+#[test]
+fn a_member_with_another_digest_than_in_record_is_refused() {
+    refuses(
+        &[wheel().fault(Fault::WrongDigest("a.py"))],
+        &cannot_unpack(
+            "member `a.py` cannot be unpacked\nmember `a.py` is not what RECORD says\nRECORD says digest \
+             sha256=2SmKENGwc1g33EvYXaxkGw887yekfl1TpU8vP1svz_o; it is sha256=DY6Pb1MTeDXll1BuQZmqd4-_jskY7Pd5FDZeZxI0wsg",
+        ),
+    );
+}
+
+#[test]
+fn a_name_that_leads_out_of_its_folder_is_refused() {
+    #[rustfmt::skip]
+    let rows = [
+        ("../escaped", "member `../escaped` cannot be unpacked\nthe name of member `../escaped` is not a path of plain names"),
+        ("/tmp/escaped", "member `/tmp/escaped` cannot be unpacked\nthe name of member `/tmp/escaped` is absolute"),
+        ("x/../../escaped", "member `x/../../escaped` cannot be unpacked\nthe name of member `x/../../escaped` is not a path of plain names"),
+        ("x\\escaped", "member `x\\escaped` cannot be unpacked\nthe name of member `x\\escaped` has a backslash, which some programs read as a slash"),
+        ("a-1.data/scripts/../../escaped", "member `a-1.data/scripts/../../escaped` cannot be unpacked\nthe name of member \
+          `a-1.data/scripts/../../escaped` is not a path of plain names"),
+        ("a-1.data/elsewhere/x", "member `a-1.data/elsewhere/x` cannot be unpacked\nmember `a-1.data/elsewhere/x` is in no data scheme\n\
+          the schemes are `purelib`, `platlib`, `scripts`, `headers` and `data`"),
+    ];
+    for (name, causes) in rows {
+        // Writers of archives may refuse such names, so that another as long is written and then replaced.
+        let plain: &'static str = "n".repeat(name.len()).leak();
+        let wheel = wheel().file(plain, "").fault(Fault::Renamed(plain, name));
+        refuses(&[wheel], &cannot_unpack(causes));
+    }
+}
+
+#[test]
+fn two_members_for_one_place_are_refused() {
+    refuses(
+        &[wheel().file("a-1.data/purelib/a.py", "other")],
+        &cannot_unpack(
+            "member `a-1.data/purelib/a.py` cannot be unpacked\ntwo members of the wheel are to be installed as `a.py`",
+        ),
+    );
+    refuses(
+        &[wheel().script("run", "#!/bin/sh\n").entry_point("run", "a:main")],
+        &cannot_unpack("two members of the wheel are to be installed as `run`"),
+    );
+}
+
+#[test]
+fn a_name_that_is_there_twice_is_refused() {
+    let world = World::new();
+    world.wheel(&wheel().file("b.py", "evil").fault(Fault::MissingRow("b.py")).fault(Fault::Renamed("b.py", "a.py")));
+    world.write("vpython.toml", "dependencies = ['a']\n");
+    let fake = Fake::new(&world, "3.11.99");
+    let outcome = world.vpython(["-vpython-tool", "install"]).env("VPYTHON_INTERPRETER", &fake.path).run();
+    assert_eq!((outcome.code, &*outcome.stdout), (Some(125), ""), "{outcome}");
+    assert_eq!(world.leftovers(), [] as [std::path::PathBuf; 0]);
+}
+
+#[test]
+fn a_link_in_a_wheel_is_refused() {
+    refuses(
+        &[wheel().fault(Fault::Symlink("link", "/etc/passwd"))],
+        &cannot_unpack("member `link` cannot be unpacked\nit is a symbolic link"),
+    );
+}
+
+#[test]
+fn a_wheel_without_its_own_files_is_refused() {
+    refuses(
+        &[wheel().fault(Fault::NoRecord)],
+        &cannot_unpack("it has no `a-1.dist-info/RECORD`\nspecified file not found in archive"),
+    );
+}
+
+#[test]
+fn what_would_take_the_place_of_the_environments_own_files_is_refused() {
+    #[rustfmt::skip]
+    let rows = [
+        ("data/pyvenv.cfg", "pyvenv.cfg", "it is a part of the environment itself"),
+        ("data/vpython.json", "vpython.json", "it is a part of the environment itself"),
+        ("data/bin/python3", "bin/python3", "it would take the place of the interpreter"),
+        ("scripts/python", "bin/python", "it would take the place of the interpreter"),
+        ("scripts/python3.11", "bin/python3.11", "it would take the place of the interpreter"),
+    ];
+    for (member, place, why) in rows {
+        let world = World::new();
+        world.wheel(&wheel().data(member, "x"));
+        world.write("vpython.toml", "dependencies = ['a']\n");
+        let fake = Fake::new(&world, "3.11.99");
+        let outcome = world.vpython(["-vpython-tool", "install"]).env("VPYTHON_INTERPRETER", &fake.path).run();
+        outcome.refuses(125, &format!("vpython: error: cannot install `{place}` of `a-1.dist-info`\n  caused by: {why}\n"));
+        assert_eq!(world.environments(), [] as [std::path::PathBuf; 0]);
+    }
+}
+
+#[test]
+fn two_wheels_may_bring_the_same_file_and_not_different_ones() {
+    let shared = |name: &str, content: &str| Wheel::module(name, "1").file("shared/x.py", content);
+    let world = World::new();
+    for name in ["a", "b"] {
+        world.wheel(&shared(name, "print('same')\n"));
+    }
+    world.write("vpython.toml", "dependencies = ['a', 'b']\n");
+    world.vpython(["-c", "import shared.x"]).run().prints("same\n");
+    refuses(
+        &[shared("a", "one"), shared("b", "two")],
+        "vpython: error: cannot install `lib/python3.11/site-packages/shared/x.py` of `b-1.dist-info`\n  \
+         caused by: `a-1.dist-info` brings another file of that name\n",
+    );
+}

@@ -1,0 +1,193 @@
+//! Which interpreter a spec gets, and how it is found.
+
+use std::os::unix::fs::symlink;
+
+use crate::support::{Fake, Python, World};
+
+const SHOW: &str = "import sys; print('%d.%d.%d' % sys.version_info[:3])";
+
+/// A `vpython.toml` with this range.
+fn wants(world: &World, range: &str) {
+    world.write("vpython.toml", format!("requires-python = '{range}'\n"));
+}
+
+#[test]
+fn the_range_of_the_spec_decides() {
+    let world = World::new();
+    let Some(other) = Python::other() else { return };
+    symlink(&other.path, world.outside(&format!("bin/python3.{}", other.minor))).unwrap();
+    world.vpython(["-c", SHOW]).run().prints("[VERSION]\n");
+    wants(&world, &format!("==3.{}.*", other.minor));
+    world.vpython(["-c", SHOW]).run().prints(&format!("{}\n", other.version));
+    wants(&world, &format!("!=3.{}.*", world.python.minor));
+    let outcome = world.vpython(["-c", SHOW]).env("PATH", world.outside("bin")).run();
+    outcome.prints(&format!("{}\n", other.version));
+    wants(&world, &format!("==3.{}.*", world.python.minor));
+    world.vpython(["-c", SHOW]).env("PATH", world.outside("bin")).run().prints("[VERSION]\n");
+}
+
+#[test]
+fn where_none_satisfies_each_is_named_with_the_reason() {
+    let world = World::new();
+    wants(&world, ">=4");
+    std::fs::hard_link(world.write_with_mode("wrapper", "#!/bin/sh\nexec python3\n", 0o755), world.outside("bin/python"))
+        .unwrap();
+    world.vpython(["-c", SHOW]).env("PATH", world.outside("bin")).run().refuses(
+        127,
+        "vpython: error: no interpreter satisfies `requires-python = \">=4\"` (`[WORLD]/work/vpython.toml`, line 1)\n  \
+         caused by: `[WORLD]/bin/python3`: it is CPython [VERSION], and `requires-python` is `>=4` \
+         (`[WORLD]/work/vpython.toml`, line 1)\n  \
+         caused by: `[WORLD]/bin/python`: it is a script, and not an interpreter\n  \
+         hint: install one where `PATH`, pyenv or uv has it, or name one with `-vpython-interpreter`\n",
+    );
+    assert_eq!(world.environments(), [] as [std::path::PathBuf; 0]);
+}
+
+#[test]
+fn without_any_python_that_is_said() {
+    let world = World::new();
+    world.vpython(["-c", SHOW]).env("PATH", world.outside("home")).run().refuses(
+        127,
+        "vpython: error: no interpreter found\n  \
+         hint: install one where `PATH`, pyenv or uv has it, or name one with `-vpython-interpreter`\n",
+    );
+}
+
+#[test]
+fn an_interpreter_is_asked_once() {
+    let world = World::new();
+    let fake = Fake::new(&world, "3.11.99");
+    let flag = format!("-vpython-interpreter={}", fake.path.display());
+    for number in 0..3 {
+        let outcome = world.vpython([&*flag, "-c", "0"]).run();
+        assert_eq!((outcome.code, &*outcome.stderr), (Some(0), ""), "{outcome}");
+        // Another spec, and so another launch from the beginning.
+        world.write("vpython.toml", format!("# {number}\n"));
+    }
+    assert_eq!(fake.times_asked(), 1);
+}
+
+#[test]
+fn an_interpreter_that_was_replaced_is_asked_again() {
+    let world = World::new();
+    let fake = Fake::new(&world, "3.11.99");
+    let flag = format!("-vpython-interpreter={}", fake.path.display());
+    let first = world.install([&flag]);
+    fake.answer("3.12.99");
+    assert_eq!(world.install([&flag]), first, "as long as the file is the same, it is not asked");
+    let script = std::fs::read(&fake.path).unwrap();
+    std::fs::write(&fake.path, [&script[..], b"# changed\n"].concat()).unwrap();
+    let second = world.install([&flag]);
+    assert_ne!(second, first);
+    assert_eq!(fake.times_asked(), 2);
+    assert!(second.join("lib/python3.12/site-packages").is_dir());
+}
+
+#[test]
+fn a_named_interpreter_may_be_a_script_and_gets_the_words_after_its_own() {
+    let world = World::new();
+    let fake = Fake::new(&world, "3.11.99");
+    let outcome = world.vpython(["-W", "", "x y.py", "z"]).env("VPYTHON_INTERPRETER", &fake.path).env("PYTHONHOME", "/x").run();
+    outcome.prints(
+        "<-s>\n<-W>\n<>\n<x y.py>\n<z>\nPATH=[WORLD]/root/v1/envs/[KEY]/bin:[WORLD]/bin:/usr/bin:/bin\nPYTHONNOUSERSITE=1\n\
+         VIRTUAL_ENV=[WORLD]/root/v1/envs/[KEY]\n",
+    );
+}
+
+#[test]
+fn a_named_interpreter_that_will_not_do_is_refused() {
+    let world = World::new();
+    wants(&world, ">=3.12");
+    let fake = Fake::new(&world, "3.11.99");
+    world.write("plain", "no program");
+    world.write_with_mode("failing", "#!/bin/sh\necho 'out of order' >&2\nexit 3\n", 0o755);
+    let old = Fake::new(&world, "3.5.99");
+    let cannot = "vpython: error: cannot use `[WORLD]/";
+    #[rustfmt::skip]
+    let rows = [
+        (world.path("missing"), 127, format!("{cannot}work/missing` as interpreter\n  caused by: there is no such file\n")),
+        (world.path("plain"), 126, format!("{cannot}work/plain` as interpreter\n  caused by: it is not executable\n")),
+        (env!("CARGO_BIN_EXE_vpython").into(), 126, format!("vpython: error: cannot use `{}` as interpreter\n  \
+                                                             caused by: it is vpython itself\n", env!("CARGO_BIN_EXE_vpython"))),
+        (fake.path, 125, format!("{cannot}fakes/3.11.99/python3` as interpreter\n  caused by: it is CPython 3.11.99, and \
+                                 `requires-python` is `>=3.12` (`[WORLD]/work/vpython.toml`, line 1)\n")),
+        (old.path, 125, format!("{cannot}fakes/3.5.99/python3` as interpreter\n  caused by: it is CPython 3.5.99, and vpython runs \
+                                CPython 3.6 and later\n")),
+        (world.path("failing"), 126, "vpython: error: cannot run the interpreter `[WORLD]/work/failing`\n  \
+                                      caused by: exit status: 3: out of order\n  hint: vpython runs CPython 3.6 and later\n".into()),
+    ];
+    for (path, code, message) in rows {
+        world.vpython(["-c", "0"]).env("VPYTHON_INTERPRETER", path).run().refuses(code, &message);
+    }
+}
+
+#[test]
+fn a_bundle_is_taken_before_what_is_on_the_search_path() {
+    let Some(other) = Python::other() else { return };
+    let world = World::new();
+    std::fs::create_dir(world.outside("bundles")).unwrap();
+    let vpython = world.outside("bundles/vpython");
+    std::fs::copy(env!("CARGO_BIN_EXE_vpython"), &vpython).unwrap();
+    for python in [other, world.python] {
+        let folder = world.outside(&format!("bundles/3.{}/bin", python.minor));
+        std::fs::create_dir_all(&folder).unwrap();
+        symlink(&python.path, folder.join("python3")).unwrap();
+    }
+    let highest = if other.minor > world.python.minor { other } else { world.python };
+    let highest = world.redact(&highest.version);
+    let path = world.outside("home");
+    world.program(&vpython, ["-c", SHOW]).env("PATH", &path).run().prints(&format!("{highest}\n"));
+    wants(&world, &format!("==3.{}.*", other.minor));
+    world.program(&vpython, ["-c", SHOW]).run().prints(&format!("{}\n", other.version));
+}
+
+#[test]
+fn a_bundle_may_be_named_by_its_folder() {
+    let Some(other) = Python::other() else { return };
+    let world = World::new();
+    std::fs::create_dir_all(world.outside("bundle/bin")).unwrap();
+    symlink(&other.path, world.outside("bundle/bin/python3")).unwrap();
+    let outcome = world.vpython(["-c", SHOW]).env("VPYTHON_INTERPRETER", world.outside("bundle")).run();
+    outcome.prints(&format!("{}\n", other.version));
+}
+
+#[test]
+fn a_shim_is_resolved_by_reading_pyenvs_files() {
+    let Some(other) = Python::other() else { return };
+    let world = World::new();
+    for python in [other, world.python] {
+        let bin = world.outside(&format!("pyenv/versions/{}/bin", python.version));
+        std::fs::create_dir_all(&bin).unwrap();
+        symlink(&python.path, bin.join("python3")).unwrap();
+    }
+    let shim = format!("#!/usr/bin/env bash\ntouch {}\nexec \"pyenv\" exec \"$0\" \"$@\"\n", world.path("was-run").display());
+    std::fs::create_dir(world.outside("pyenv/shims")).unwrap();
+    std::os::unix::fs::symlink(world.write_with_mode("shim", shim, 0o755), world.outside("pyenv/shims/python3")).unwrap();
+    std::fs::write(world.outside("pyenv/version"), format!("{}\n", world.python.version)).unwrap();
+    let path = format!("{}:/usr/bin:/bin", world.outside("pyenv/shims").display());
+    let launch = || world.vpython(["-c", SHOW]).env("PATH", &path).env("PYENV_ROOT", world.outside("pyenv"));
+    launch().run().prints("[VERSION]\n");
+    launch().env("PYENV_VERSION", &other.version).run().prints(&format!("{}\n", other.version));
+    world.write(".python-version", format!("3.{}\n", other.minor));
+    launch().run().prints(&format!("{}\n", other.version));
+    std::fs::remove_file(world.path(".python-version")).unwrap();
+    launch().run().prints("[VERSION]\n");
+    assert!(!world.path("was-run").exists());
+}
+
+#[test]
+fn vpython_under_the_name_of_python_is_not_run() {
+    let world = World::new();
+    for (name, is_link) in [("linked", true), ("copied", false)] {
+        let path = world.outside(&format!("{name}/python3"));
+        std::fs::create_dir(path.parent().unwrap()).unwrap();
+        if is_link {
+            symlink(env!("CARGO_BIN_EXE_vpython"), &path).unwrap();
+        } else {
+            std::fs::copy(env!("CARGO_BIN_EXE_vpython"), &path).unwrap();
+        }
+        let search_path = format!("{}:{}", path.parent().unwrap().display(), world.search_path());
+        world.vpython(["-c", SHOW]).env("PATH", &search_path).run().prints("[VERSION]\n");
+        world.program(&path, ["-c", SHOW]).env("PATH", &search_path).run().prints("[VERSION]\n");
+    }
+}

@@ -1,0 +1,190 @@
+//! The arrows of the design, read from the sources: who may name whom, and who may ask the system for what.
+//!
+//! ```text
+//! main → launch → {invocation, spec, plan, store, build, exec, tool} → {process, report, fs}
+//! ```
+//!
+//! Of the stages each may name those before it; `build` is named by `launch` alone. The sources are read as text, without their
+//! comments and unit tests, which is enough for code that `cargo fmt` has laid out.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+/// The stages in the order of a run.
+const STAGES: [&str; 7] = ["invocation", "spec", "plan", "store", "build", "exec", "tool"];
+/// What everyone may use.
+const BASE: [&str; 3] = ["process", "report", "fs"];
+
+/// Whether a module of the top level may name another.
+fn may_name(from: &str, to: &str) -> bool {
+    let place = |name: &str| STAGES.iter().position(|stage| *stage == name);
+    match (from, to) {
+        _ if from == to => true,
+        ("main", "launch" | "process" | "report") => true,
+        ("launch", to) => place(to).is_some() || BASE.contains(&to),
+        // The base layer names nothing but itself, except that what is put on a stream is opened by `fs`.
+        (from, to) if BASE.contains(&from) => BASE.contains(&to),
+        (_, "build") => false,
+        (from, to) => BASE.contains(&to) || place(from).zip(place(to)).is_some_and(|(from, to)| to < from),
+    }
+}
+
+/// A call that one file alone may make: its text, that file, and what is let pass.
+const RESERVED: [(&str, &str, &[&str]); 3] = [
+    ("std::env::", "process.rs", &["split_paths", "join_paths"]),
+    ("std::fs::", "fs.rs", &["File", "Metadata"]),
+    ("fs2::", "store/lock.rs", &[]),
+];
+
+/// What is wrong with one source file; `path` is relative to `src`.
+fn problems(path: &str, source: &str) -> Vec<String> {
+    let code = code_of(source);
+    let module = path.split('/').next().unwrap().trim_end_matches(".rs");
+    let mut problems = Vec::new();
+    for named in named_modules(path, &code) {
+        if !may_name(module, &named) {
+            problems.push(format!("{path} names `{named}`"));
+        }
+    }
+    for (call, owner, let_pass) in RESERVED {
+        for (start, _) in code.match_indices(call) {
+            let rest = &code[start + call.len()..];
+            let name = leading_word(rest);
+            let is_type = let_pass.contains(&name) && !rest[name.len()..].starts_with("::");
+            if path != owner && !(is_type || let_pass.contains(&name) && call == "std::env::") {
+                problems.push(format!("{path} calls `{call}{name}`"));
+            }
+        }
+    }
+    problems
+}
+
+/// The source without its comments and what follows `#[cfg(test)]`, on one line.
+fn code_of(source: &str) -> String {
+    // `cfg(test)` on a single item is not used but for the module at the end.
+    let code = source.split("#[cfg(test)]").next().unwrap_or_default();
+    let lines = code.lines().map(|line| match line.trim_start() {
+        comment if comment.starts_with("//") => "",
+        line => line.split(" // ").next().unwrap_or_default(),
+    });
+    lines.collect::<Vec<_>>().join(" ")
+}
+
+/// The modules of the top level that a file names: behind `crate::` or `vpython::`, in braces behind these, and behind as many
+/// `super::` as lead to the top.
+fn named_modules(path: &str, code: &str) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    let mut prefixes = vec!["crate::".to_owned(), "vpython::".to_owned()];
+    let folders = path.matches('/').count();
+    let depth = if path.ends_with("mod.rs") { folders } else { folders + 1 };
+    prefixes.push("super::".repeat(depth));
+    for prefix in prefixes {
+        for (start, _) in code.match_indices(&prefix) {
+            let before = &code[..start];
+            let rest = &code[start + prefix.len()..];
+            let is_part_of_a_longer_path =
+                before.ends_with("::") || before.ends_with(|last: char| last.is_alphanumeric() || last == '_' || last == '$');
+            if is_part_of_a_longer_path || rest.starts_with("super::") {
+                continue;
+            }
+            match rest.strip_prefix('{') {
+                Some(list) => names.extend(first_words(list)),
+                None => drop(names.insert(leading_word(rest).to_owned())),
+            }
+        }
+    }
+    names.retain(|name| STAGES.contains(&&**name) || BASE.contains(&&**name) || name == "launch");
+    names
+}
+
+/// The first word of each item of a list in braces, up to the brace that ends it.
+fn first_words(list: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    let mut depth = 0;
+    let mut item = 0;
+    for (index, character) in list.char_indices() {
+        match character {
+            '{' => depth += 1,
+            '}' if depth > 0 => depth -= 1,
+            ',' | '}' if depth == 0 => {
+                words.push(leading_word(list[item..index].trim_start()).to_owned());
+                item = index + 1;
+                if character == '}' {
+                    break;
+                }
+            }
+            _ => {}
+        }
+    }
+    words
+}
+
+fn leading_word(text: &str) -> &str {
+    let end = text.find(|character: char| !(character.is_alphanumeric() || character == '_')).unwrap_or(text.len());
+    &text[..end]
+}
+
+#[test]
+fn the_sources_keep_the_arrows() {
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut found = Vec::new();
+    let mut seen = 0;
+    for entry in walkdir::WalkDir::new(&sources).sort_by_file_name().into_iter().map(Result::unwrap) {
+        let path = entry.path();
+        if path.extension().is_none_or(|extension| extension != "rs") || path.ends_with("lib.rs") {
+            continue;
+        }
+        seen += 1;
+        let relative = path.strip_prefix(&sources).unwrap().to_str().unwrap();
+        found.extend(problems(relative, &std::fs::read_to_string(path).unwrap()));
+    }
+    assert!(seen > 30, "only {seen} files were read");
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+#[test]
+fn a_broken_arrow_is_found() {
+    #[rustfmt::skip]
+    let rows: [(&str, &str, &[&str]); 19] = [
+        ("spec/find.rs", "use crate::plan::Plan;", &["spec/find.rs names `plan`"]),
+        ("spec/find.rs", "use crate::{fs, plan::Plan};", &["spec/find.rs names `plan`"]),
+        ("spec/find.rs", "use crate::{report::{Failure, nearest}, plan};", &["spec/find.rs names `plan`"]),
+        ("spec/find.rs", "use super::super::plan::Plan;", &["spec/find.rs names `plan`"]),
+        ("spec/mod.rs", "fn f(x: &super::store::Store) {}", &["spec/mod.rs names `store`"]),
+        ("spec/mod.rs", "use super::plan;", &["spec/mod.rs names `plan`"]),
+        ("exec.rs", "fn f() { crate::build::environment() }", &["exec.rs names `build`"]),
+        ("exec.rs", "use super::build;", &["exec.rs names `build`"]),
+        ("tool/install.rs", "use crate::build;", &["tool/install.rs names `build`"]),
+        ("store/mod.rs", "use crate::build;", &["store/mod.rs names `build`"]),
+        ("fs.rs", "use crate::spec::Spec;", &["fs.rs names `spec`"]),
+        ("plan/mod.rs", "use crate::launch;", &["plan/mod.rs names `launch`"]),
+        ("main.rs", "use vpython::plan;", &["main.rs names `plan`"]),
+        ("plan/mod.rs", "let x = std::env::var_os(\"X\");", &["plan/mod.rs calls `std::env::var_os`"]),
+        ("plan/mod.rs", "let x = std::fs::read(p);", &["plan/mod.rs calls `std::fs::read`"]),
+        ("plan/mod.rs", "let x = std::fs::File::open(p);", &["plan/mod.rs calls `std::fs::File`"]),
+        ("store/entry.rs", "fs2::FileExt::unlock(f);", &["store/entry.rs calls `fs2::FileExt`"]),
+        ("plan/mod.rs", "use crate::{spec::Spec,\n    store::Store,\n};\n// crate::exec\n", &["plan/mod.rs names `store`"]),
+        ("spec/mod.rs", "use crate::store;\nuse crate::build;", &["spec/mod.rs names `build`", "spec/mod.rs names `store`"]),
+    ];
+    for (path, source, expected) in rows {
+        assert_eq!(problems(path, source), expected, "{path}: {source}");
+    }
+}
+
+#[test]
+fn an_arrow_that_holds_is_let_pass() {
+    #[rustfmt::skip]
+    let rows = [
+        ("plan/mod.rs", "use crate::spec::{Spec, store};\nuse super::invocation::Invocation;\nuse crate::fs;"),
+        ("plan/resolve/mod.rs", "use super::wheelhouse::Wheelhouse;\nuse super::super::tags;"),
+        ("store/publish.rs", "use super::entry::{self, Entry};\nuse super::plan_of;"),
+        ("launch.rs", "use crate::{build, tool};"),
+        ("spec/mod.rs", "// use crate::plan\n#[cfg(test)]\nmod tests { use crate::plan; }"),
+        ("plan/x.rs", "use std::fs::File;\nlet x = std::env::split_paths(list);\nlet y = other_crate::plan::x;"),
+        ("fs.rs", "std::fs::read(p)"),
+        ("process.rs", "std::env::vars_os()"),
+    ];
+    for (path, source) in rows {
+        assert_eq!(problems(path, source), [""; 0], "{path}: {source}");
+    }
+}

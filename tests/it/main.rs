@@ -1,0 +1,21 @@
+//! vpython as its users meet it: the built program, run in worlds that are made by code.
+//!
+//! `support` makes the worlds: wheels, specs, interpreters, a store of its own for each test. A test is named by what is true,
+//! compares whole outputs, and changes neither its own environment nor its own directory. What cannot be tested on a machine is said
+//! aloud.
+#![allow(clippy::disallowed_methods, reason = "tests look at the disk and the machine as they are")]
+
+mod building;
+mod bypass;
+mod command_line;
+mod crashes;
+mod differential;
+mod handoff;
+mod hostile;
+mod interpreters;
+mod layers;
+mod specs;
+mod store;
+mod support;
+mod testdata;
+mod wheels;

@@ -1,0 +1,259 @@
+//! Which text is the spec, and what is said of it.
+
+use std::os::unix::fs::symlink;
+use std::path::PathBuf;
+
+use crate::support::{Wheel, World};
+
+/// A program that prints the version of the wheel that it got, or `none`.
+const PROGRAM: &str = "try:\n    import which\n    print(which.VERSION)\nexcept ImportError:\n    print('none')\n";
+
+/// A world with wheels of `which` 1 to 5, one for each place where a spec may be.
+fn world() -> World {
+    let world = World::new();
+    for version in ["1", "2", "3", "4", "5"] {
+        Wheel::module("which", version).write_to(&world.outside("house"));
+    }
+    world
+}
+
+/// The text of a spec that asks for one of them.
+fn spec(world: &World, version: u32) -> String {
+    format!("dependencies = ['which=={version}']\n[tool.vpython]\nwheels = ['{}']\n", world.outside("house").display())
+}
+
+/// The same as a block of a script, with the program behind it.
+fn script(world: &World, version: u32) -> String {
+    let lines = spec(world, version).trim_end().replace('\n', "\n# ");
+    format!("# /// script\n# {lines}\n# ///\n{PROGRAM}")
+}
+
+#[test]
+fn the_first_place_that_has_a_spec_is_the_one_that_counts() {
+    let world = world();
+    let default = world.write("default.toml", spec(&world, 4));
+    let explicit = world.write("explicit.toml", spec(&world, 5));
+    let plain = world.write("a/b/plain.py", PROGRAM);
+    let block = world.write("a/b/block.py", script(&world, 3));
+    let launch = |words: &[&PathBuf]| world.vpython(words).env("VPYTHON_DEFAULT_SPEC", &default).run();
+    launch(&[&plain]).prints("4\n");
+    world.vpython([&plain]).run().prints("none\n");
+    world.write("vpython.toml", spec(&world, 1));
+    launch(&[&plain]).prints("1\n");
+    world.write("a/vpython.toml", spec(&world, 2));
+    launch(&[&plain]).prints("2\n");
+    launch(&[&block]).prints("3\n");
+    let flag = format!("-vpython-spec={}", explicit.display());
+    world.vpython([&flag]).arguments([&block]).run().prints("5\n");
+    world.vpython(["-vpython-spec", "a/b/block.py"]).arguments([&plain]).run().prints("3\n");
+}
+
+#[test]
+fn a_client_folder_ends_the_walk_behind_its_own_spec() {
+    let world = world();
+    world.write("vpython.toml", spec(&world, 1));
+    let plain = world.write("a/b/plain.py", PROGRAM);
+    world.write("a/.gclient", "");
+    world.vpython([&plain]).run().prints("none\n");
+    world.write("a/vpython.toml", spec(&world, 2));
+    world.vpython([&plain]).run().prints("2\n");
+}
+
+#[test]
+fn a_script_is_looked_at_where_it_really_is() {
+    let world = world();
+    let plain = world.write("real/plain.py", PROGRAM);
+    let block = world.write("real/block.py", script(&world, 3));
+    world.write("real/vpython.toml", spec(&world, 2));
+    world.write("links/vpython.toml", spec(&world, 1));
+    symlink(plain, world.path("links/plain")).unwrap();
+    symlink(block, world.path("links/block")).unwrap();
+    world.vpython(["links/plain"]).run().prints("2\n");
+    world.vpython(["links/block"]).run().prints("3\n");
+}
+
+#[test]
+fn without_a_script_the_walk_begins_in_the_current_directory() {
+    let world = world();
+    world.write("vpython.toml", spec(&world, 1));
+    world.write("a/which_one.py", PROGRAM);
+    let inside = world.path("a");
+    world.vpython(["-c", PROGRAM]).within(&inside).run().prints("1\n");
+    world.vpython(["-m", "which_one"]).within(&inside).run().prints("1\n");
+    world.vpython(["-"]).within(&inside).input(PROGRAM).run().prints("1\n");
+}
+
+#[test]
+fn a_block_in_the_text_of_a_command_counts() {
+    let world = world();
+    world.write("vpython.toml", spec(&world, 1));
+    world.vpython(["-c", &script(&world, 3)]).run().prints("3\n");
+    world.vpython([format!("-c{}", script(&world, 2))]).run().prints("2\n");
+}
+
+#[test]
+fn a_folder_is_a_program_with_a_main_file() {
+    let world = world();
+    world.write("app/__main__.py", script(&world, 3));
+    world.write("app/vpython.toml", spec(&world, 1));
+    world.vpython(["app"]).run().prints("3\n");
+    world.vpython([""]).within(world.path("app")).run().prints("3\n");
+}
+
+#[test]
+fn line_ends_and_marks_of_other_systems_make_no_difference() {
+    let world = world();
+    let text = script(&world, 3);
+    world.write("crlf.py", text.replace('\n', "\r\n"));
+    world.write("mark.py", format!("\u{feff}{text}"));
+    let block = text.split_once(PROGRAM).unwrap().0;
+    world.write("last.py", format!("exec({PROGRAM:?})\n{}", block.trim_end()));
+    for name in ["crlf.py", "mark.py", "last.py"] {
+        world.vpython([name]).run().prints("3\n");
+    }
+}
+
+#[test]
+fn a_block_may_stand_anywhere_in_a_script_of_any_size() {
+    let world = world();
+    let block = script(&world, 3).replace(PROGRAM, "");
+    for lines in [150, 163, 164, 10_000] {
+        let filler = format!("# {}\n", "x".repeat(97)).repeat(lines);
+        world.write("long.py", format!("{filler}\n{block}\n{filler}{PROGRAM}"));
+        world.vpython(["long.py"]).run().prints("3\n");
+    }
+}
+
+#[test]
+fn two_blocks_are_an_error() {
+    let world = world();
+    let block = "# /// script\n# dependencies = []\n# ///\n";
+    world.write("two.py", format!("{block}\n{block}"));
+    world.vpython(["two.py"]).run().refuses(
+        125,
+        "vpython: error: more than one `script` block in `[WORLD]/work/two.py`\n  \
+         caused by: one begins in line 1, another in line 5\n  \
+         hint: join them into one; a script has a single block of each type (PEP 723)\n",
+    );
+}
+
+#[test]
+fn blocks_of_other_types_are_ignored() {
+    let world = world();
+    let other = "# /// other\n# dependencies = ['which==1']\n# ///\n\n";
+    world.write("tool.py", format!("{other}{}", script(&world, 3)));
+    world.vpython(["tool.py"]).run().prints("3\n");
+}
+
+#[test]
+fn what_merely_looks_like_a_block_is_warned_of_on_every_launch() {
+    let world = World::new();
+    world.write("near.py", "#/// script\n# dependencies = ['which']\n# ///\nprint('ran')\n");
+    world.write("open.py", "# /// script\n# dependencies = ['which']\n\nprint('ran')\n");
+    for _ in 0..2 {
+        world.vpython(["near.py"]).run().expect(
+            0,
+            "ran\n",
+            "vpython: warning: `[WORLD]/work/near.py`, line 1 is no `script` block: the line must be exactly `# /// script`\n",
+        );
+        world.vpython(["open.py"]).run().expect(
+            0,
+            "ran\n",
+            "vpython: warning: `[WORLD]/work/open.py`, line 1 is no `script` block: no line `# ///` closes it, or a line between \
+             does not begin with `# `\n",
+        );
+    }
+}
+
+#[test]
+fn an_unknown_key_is_warned_of_on_every_launch() {
+    let world = World::new();
+    world.write("vpython.toml", "dependancies = []\nzzz = 1\n[tool.vpython]\nwheel = []\n[tool.other]\nx = 1\n");
+    for _ in 0..2 {
+        world.vpython(["-c", "print('ran')"]).run().expect(
+            0,
+            "ran\n",
+            "vpython: warning: `[WORLD]/work/vpython.toml`, line 1: unknown key `dependancies` is ignored; did you mean \
+             `dependencies`?\n\
+             vpython: warning: `[WORLD]/work/vpython.toml`, line 2: unknown key `zzz` is ignored\n\
+             vpython: warning: `[WORLD]/work/vpython.toml`, line 4: unknown key `tool.vpython.wheel` is ignored; did you mean \
+             `tool.vpython.wheels`?\n",
+        );
+    }
+    world.vpython(["-vpython-log-level", "error", "-c", "print('ran')"]).run().prints("ran\n");
+}
+
+#[test]
+fn all_that_is_wrong_with_a_spec_is_said_at_once() {
+    let world = World::new();
+    world.write("vpython.toml", "requires-python = 3\ndependencies = ['a b', 7,\n  'x @ https://e.org/x.whl']\ntool = 'x'\n");
+    world.vpython(["-c", ""]).run().refuses(
+        125,
+        "vpython: error: bad spec in `[WORLD]/work/vpython.toml`\n  \
+         caused by: `[WORLD]/work/vpython.toml`, line 1, column 19: `requires-python` must be a string, and is an integer\n  \
+         caused by: `[WORLD]/work/vpython.toml`, line 2, column 24: an item of dependencies must be a string, and is an integer\n  \
+         caused by: `[WORLD]/work/vpython.toml`, line 2, column 17: `a b` is no requirement: Expected one of `@`, `(`, `<`, `=`, \
+         `>`, `~`, `!`, `;`, found `b`\n  \
+         caused by: `[WORLD]/work/vpython.toml`, line 3, column 3: `x @ https://e.org/x.whl` names a place to fetch from; put the \
+         wheel into a folder of `wheels`\n  \
+         caused by: `[WORLD]/work/vpython.toml`, line 4, column 8: `tool` must be a table, and is a string\n",
+    );
+}
+
+#[test]
+fn places_in_a_block_are_those_of_the_script() {
+    let world = World::new();
+    world.write("tool.py", "#!/usr/bin/env vpython\n# /// script\n# dependencies = 'x'\n# requires-python = 'new'\n# ///\n");
+    world.vpython(["tool.py"]).run().refuses(
+        125,
+        "vpython: error: bad spec in `[WORLD]/work/tool.py`\n  \
+         caused by: `[WORLD]/work/tool.py`, line 4, column 21: `new` is no version range: Failed to parse version: Unexpected end of \
+         version specifier, expected operator\n  \
+         caused by: `[WORLD]/work/tool.py`, line 3, column 18: `dependencies` must be an array of strings, and is a string\n",
+    );
+}
+
+#[test]
+fn a_named_spec_that_is_none_is_refused() {
+    let world = World::new();
+    world.write("plain.py", "");
+    world.vpython(["-vpython-spec", "missing.toml", "-c", ""]).run().refuses(
+        125,
+        "vpython: error: cannot use the spec that `-vpython-spec` names\n  \
+         caused by: cannot open `[WORLD]/work/missing.toml`\n  \
+         caused by: No such file or directory (os error 2)\n",
+    );
+    world.vpython(["-vpython-spec", "plain.py", "-c", ""]).run().refuses(
+        125,
+        "vpython: error: cannot use the spec that `-vpython-spec` names\n  \
+         caused by: `[WORLD]/work/plain.py` is neither a `.toml` file nor a script with a `# /// script` block\n  \
+         hint: if it is in the form of `vpython.toml`, name it `plain.py.toml`\n",
+    );
+}
+
+#[test]
+fn paths_of_a_spec_are_relative_to_its_folder() {
+    let world = World::new();
+    Wheel::module("which", "7").write_to(&world.path("spec/third_party"));
+    let text = "dependencies = ['which']\n[tool.vpython]\nwheels = ['third_party']\npython-path = ['lib', '../shared']\n";
+    world.write("spec/vpython.toml", text);
+    world.write("spec/lib/one.py", "");
+    world.write("shared/two.py", "");
+    world.write("spec/deep/tool.py", "import os, sys, which, one, two\nprint(which.VERSION, os.environ['PYTHONPATH'])\n");
+    let tool = "spec/deep/tool.py";
+    world.vpython([tool]).run().prints("7 [WORLD]/work/spec/lib:[WORLD]/work/spec/../shared\n");
+    let outcome = world.vpython([tool]).env("PYTHONPATH", "/given").run();
+    outcome.prints("7 [WORLD]/work/spec/lib:[WORLD]/work/spec/../shared:/given\n");
+}
+
+#[test]
+fn a_folder_of_wheels_that_is_not_there_is_named_with_its_place() {
+    let world = World::new();
+    world.write("vpython.toml", "dependencies = ['which']\n[tool.vpython]\nwheels = ['third_party']\n");
+    world.vpython(["-c", ""]).run().refuses(
+        125,
+        "vpython: error: no folder `[WORLD]/work/third_party`\n  \
+         caused by: `wheels` names it (`[WORLD]/work/vpython.toml`, line 3)\n  \
+         hint: paths in a spec are relative to the spec's own folder\n",
+    );
+}

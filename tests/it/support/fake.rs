@@ -1,0 +1,84 @@
+//! Interpreters that are shell scripts: of any version, the same on every machine, and they count how often they are asked.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+
+use super::World;
+
+/// A script that answers like a CPython on an x86-64 Linux with glibc 2.36. When it is run otherwise, it prints its arguments and a
+/// part of its environment.
+#[derive(Debug)]
+pub struct Fake {
+    /// The script.
+    pub path: PathBuf,
+    log: PathBuf,
+}
+
+const SCRIPT: &str = r#"#!/bin/sh
+here=@HERE@
+if [ "$1 $2 $3" = "-I -S -c" ]; then
+    echo asked >>"$here/log"
+    cat "$here/answer.json"
+    exit 0
+fi
+echo run >>"$here/log"
+for word in "$@"; do
+    printf '<%s>\n' "$word"
+done
+env | grep -E '^(PYTHON|VIRTUAL_ENV|__PYVENV|PATH=)' | sort
+"#;
+
+impl Fake {
+    /// A fake of that version, as in `3.11.7`, in a folder of its own.
+    pub fn new(world: &World, version: &str) -> Self {
+        let folder = world.outside(&format!("fakes/{version}"));
+        std::fs::create_dir_all(&folder).unwrap();
+        let fake = Self { path: folder.join("python3"), log: folder.join("log") };
+        let script = SCRIPT.replace("@HERE@", folder.to_str().unwrap());
+        super::world::write_with_mode(&fake.path, script.as_bytes(), 0o755);
+        fake.answer(version);
+        fake
+    }
+
+    /// From now on it says that it is this version.
+    pub fn answer(&self, version: &str) {
+        let folder = self.path.parent().unwrap();
+        std::fs::write(folder.join("answer.json"), answer(&self.path, version).to_string()).unwrap();
+    }
+
+    /// How often it was asked about itself.
+    pub fn times_asked(&self) -> usize {
+        std::fs::read_to_string(&self.log).unwrap_or_default().lines().filter(|line| *line == "asked").count()
+    }
+}
+
+/// What the probe of `plan/interpreter/probe.py` would print.
+fn answer(path: &Path, version: &str) -> serde_json::Value {
+    let release: Vec<u32> = version.split('.').map(|part| part.parse().unwrap()).collect();
+    let (major, minor) = (release[0], release[1]);
+    json!({
+        "executable": path,
+        "release": release,
+        "build": format!("{version} (fake)"),
+        "cache_tag": format!("cpython-{major}{minor}"),
+        "site_packages": format!("lib/python{major}.{minor}/site-packages"),
+        "platform": "linux-x86_64",
+        "abi": {"debug": false, "pymalloc": true, "free_threaded": false, "pointer_bits": 64},
+        "libc": {"Glibc": {"major": 2, "minor": 36}},
+        "libc_path": null,
+        "markers": {
+            "implementation_name": "cpython",
+            "implementation_version": version,
+            "os_name": "posix",
+            "platform_machine": "x86_64",
+            "platform_python_implementation": "CPython",
+            "platform_release": "6.1",
+            "platform_system": "Linux",
+            "platform_version": "1",
+            "python_full_version": version,
+            "python_version": format!("{major}.{minor}"),
+            "sys_platform": "linux",
+        },
+    })
+}

@@ -1,0 +1,13 @@
+//! What tests are made of: wheels, interpreters, and worlds to put them into.
+
+mod fake;
+mod launch;
+mod python;
+mod wheel;
+mod world;
+
+pub use fake::Fake;
+pub use launch::{Launch, Outcome};
+pub use python::Python;
+pub use wheel::{Fault, Wheel};
+pub use world::{World, tree};

@@ -1,0 +1,88 @@
+//! The real interpreters of the machine.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+
+/// A real CPython 3.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Python {
+    /// The real path of its binary.
+    pub path: PathBuf,
+    /// The minor version.
+    pub minor: u32,
+    /// The full version, as in `3.11.7`.
+    pub version: String,
+}
+
+impl Python {
+    /// All that there are, sorted by version: pyenv's, those on `PATH`, the system's.
+    pub fn all() -> &'static [Self] {
+        static ALL: OnceLock<Vec<Python>> = OnceLock::new();
+        ALL.get_or_init(|| {
+            let mut pythons: Vec<Self> = candidates().iter().filter_map(|path| Self::ask(path)).collect();
+            pythons.sort_by(|one, other| (one.minor, &one.path).cmp(&(other.minor, &other.path)));
+            pythons.dedup_by(|one, other| one.path == other.path);
+            assert!(!pythons.is_empty(), "these tests need a CPython 3.6 or later: pyenv's, or one on PATH");
+            pythons
+        })
+    }
+
+    /// The one that tests take that do not care: 3.11 where it is there.
+    pub fn any() -> &'static Self {
+        let all = Self::all();
+        all.iter().find(|python| python.minor == 11).unwrap_or(&all[all.len() - 1])
+    }
+
+    /// One of another minor version than [`Python::any`].
+    pub fn other() -> Option<&'static Self> {
+        let found = Self::all().iter().find(|python| python.minor != Self::any().minor);
+        if found.is_none() {
+            eprintln!("NOT TESTED HERE: there is only one version of CPython");
+        }
+        found
+    }
+
+    /// One of each minor version.
+    pub fn each_minor() -> Vec<&'static Self> {
+        let mut pythons: Vec<&Self> = Self::all().iter().collect();
+        pythons.dedup_by_key(|python| python.minor);
+        pythons
+    }
+
+    fn ask(path: &Path) -> Option<Self> {
+        let text = "import os, sys; print(os.path.realpath(sys.executable)); print('%d.%d.%d' % sys.version_info[:3])";
+        let output = Command::new(path).args(["-I", "-S", "-c", text]).stderr(Stdio::null()).output().ok()?;
+        let text = String::from_utf8(output.stdout).ok()?;
+        let (path, version) = text.trim_end().split_once('\n')?;
+        let minor = version.strip_prefix("3.")?.split('.').next()?.parse().ok()?;
+        (minor >= 6).then(|| Self { path: path.into(), minor, version: version.into() })
+    }
+}
+
+/// Binaries that may be a python. What stands on `PATH` as a script, or is vpython, is left alone.
+fn candidates() -> Vec<PathBuf> {
+    let variable = |name| std::env::var_os(name).map(PathBuf::from);
+    let pyenv = variable("PYENV_ROOT").or_else(|| variable("HOME").map(|home| home.join(".pyenv")));
+    let versions = pyenv.map(|root| root.join("versions")).and_then(|versions| std::fs::read_dir(versions).ok());
+    let mut paths: Vec<PathBuf> =
+        versions.into_iter().flatten().map(|entry| entry.unwrap().path().join("bin/python3")).collect();
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    for folder in std::env::split_paths(&path).chain([PathBuf::from("/usr/bin")]) {
+        let names = ["python3".to_owned()].into_iter().chain((6..=14).map(|minor| format!("python3.{minor}")));
+        paths.extend(names.map(|name| folder.join(name)));
+    }
+    let mut real: Vec<PathBuf> =
+        paths.iter().filter_map(|path| std::fs::canonicalize(path).ok()).filter(|path| is_python(path)).collect();
+    real.sort();
+    real.dedup();
+    real
+}
+
+/// Whether a real path is that of a binary with an interpreter's name.
+fn is_python(path: &Path) -> bool {
+    use std::io::Read;
+    let mut head = [0; 4];
+    let is_binary = std::fs::File::open(path).is_ok_and(|mut file| file.read_exact(&mut head).is_ok()) && head == *b"\x7fELF";
+    is_binary && path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("python"))
+}

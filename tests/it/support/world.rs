@@ -1,0 +1,161 @@
+//! A world: a temporary folder with a home, a store, a folder to work in, and a `PATH` of its own.
+
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+
+use super::{Launch, Python, Wheel};
+
+/// The vpython under test.
+pub const VPYTHON: &str = env!("CARGO_BIN_EXE_vpython");
+
+/// One test's own world.
+///
+/// ```text
+/// [WORLD]/.gclient    ends the walk for a spec
+/// [WORLD]/home        HOME
+/// [WORLD]/root        the store; vpython makes it
+/// [WORLD]/bin         first on PATH; `python3` is a link to a real interpreter
+/// [WORLD]/work        the current directory, where tests write scripts, specs and wheels
+/// ```
+#[derive(Debug)]
+pub struct World {
+    // Dropped last, and with it everything.
+    _folder: TempDir,
+    base: PathBuf,
+    /// The interpreter behind `python3` on `PATH`.
+    pub python: &'static Python,
+}
+
+impl World {
+    /// A world whose python is whichever there is.
+    pub fn new() -> Self {
+        Self::with_python(Python::any())
+    }
+
+    /// A world with this python.
+    pub fn with_python(python: &'static Python) -> Self {
+        let folder = tempfile::Builder::new().prefix("world-").tempdir().unwrap();
+        let base = std::fs::canonicalize(folder.path()).unwrap();
+        for name in ["home", "bin", "work", "tmp"] {
+            std::fs::create_dir(base.join(name)).unwrap();
+        }
+        std::fs::write(base.join(".gclient"), "").unwrap();
+        symlink(&python.path, base.join("bin/python3")).unwrap();
+        Self { _folder: folder, base, python }
+    }
+
+    /// A path in the folder to work in.
+    pub fn path(&self, relative: &str) -> PathBuf {
+        self.base.join("work").join(relative)
+    }
+
+    /// A path in the world.
+    pub fn outside(&self, relative: &str) -> PathBuf {
+        self.base.join(relative)
+    }
+
+    /// A path in the store's layout.
+    pub fn store(&self, relative: &str) -> PathBuf {
+        self.base.join("root/v1").join(relative)
+    }
+
+    /// Writes a file in the folder to work in.
+    pub fn write(&self, relative: &str, content: impl AsRef<[u8]>) -> PathBuf {
+        self.write_with_mode(relative, content, 0o644)
+    }
+
+    /// Writes a file with these permission bits.
+    pub fn write_with_mode(&self, relative: &str, content: impl AsRef<[u8]>, mode: u32) -> PathBuf {
+        let path = self.path(relative);
+        write_with_mode(&path, content.as_ref(), mode);
+        path
+    }
+
+    /// Writes a wheel into `wheels/`, where specs in the folder to work in find it.
+    pub fn wheel(&self, wheel: &Wheel) -> PathBuf {
+        wheel.write_to(&self.path("wheels"))
+    }
+
+    /// vpython with these words, to be run in this world.
+    pub fn vpython<W: AsRef<std::ffi::OsStr>>(&self, words: impl IntoIterator<Item = W>) -> Launch<'_> {
+        self.program(VPYTHON, words)
+    }
+
+    /// Another program, to be run as vpython would be.
+    pub fn program<W: AsRef<std::ffi::OsStr>>(
+        &self,
+        program: impl AsRef<Path>,
+        words: impl IntoIterator<Item = W>,
+    ) -> Launch<'_> {
+        Launch::new(self, program.as_ref(), words)
+    }
+
+    /// The value of `PATH`.
+    pub fn search_path(&self) -> String {
+        format!("{}:/usr/bin:/bin", self.outside("bin").display())
+    }
+
+    /// Installs what a command line asks for, and gives the environment's path.
+    pub fn install<W: AsRef<std::ffi::OsStr>>(&self, words: impl IntoIterator<Item = W>) -> PathBuf {
+        let outcome = self.vpython(["-vpython-tool", "install"]).arguments(words).run();
+        assert_eq!(outcome.code, Some(0), "{outcome}");
+        outcome.raw_stdout.trim_end_matches('\n').into()
+    }
+
+    /// The environments in the store.
+    pub fn environments(&self) -> Vec<PathBuf> {
+        list(&self.store("envs"))
+    }
+
+    /// What is left of builds that did not end.
+    pub fn leftovers(&self) -> Vec<PathBuf> {
+        [self.environments(), list(&self.store("wheels")), list(&self.store("tmp"))].concat()
+    }
+
+    /// The text with what differs from world to world replaced.
+    pub fn redact(&self, text: &str) -> String {
+        let text = text.replace(self.base.to_str().unwrap(), "[WORLD]");
+        let text = text.replace(self.python.path.to_str().unwrap(), "[PYTHON]");
+        redact_keys(&text.replace(&self.python.version, "[VERSION]"))
+    }
+}
+
+/// Writes a file and the folders that it needs.
+pub fn write_with_mode(path: &Path, content: &[u8], mode: u32) {
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(path, content).unwrap();
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+}
+
+/// Replaces what follows `envs/` and looks like a key.
+fn redact_keys(text: &str) -> String {
+    let mut parts = text.split("/envs/");
+    let mut redacted = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let is_key = part.len() >= 40 && part.as_bytes()[..40].iter().all(u8::is_ascii_hexdigit);
+        redacted.push_str(if is_key { "/envs/[KEY]" } else { "/envs/" });
+        redacted.push_str(if is_key { &part[40..] } else { part });
+    }
+    redacted
+}
+
+/// The paths in a folder, sorted; none where there is no folder.
+fn list(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    paths
+}
+
+/// All that is under a folder, a line each: path, kind and permission bits, size, and the time of the last change.
+pub fn tree(folder: &Path) -> Vec<String> {
+    let entries = walkdir::WalkDir::new(folder).sort_by_file_name().into_iter().map(Result::unwrap);
+    let line = |entry: walkdir::DirEntry| {
+        let metadata = entry.path().symlink_metadata().unwrap();
+        let times = format!("{}.{:09}", metadata.mtime(), metadata.mtime_nsec());
+        format!("{} {:o} {} {times}", entry.path().display(), metadata.mode(), metadata.len())
+    };
+    entries.map(line).collect()
+}

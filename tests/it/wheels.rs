@@ -1,0 +1,301 @@
+//! Which wheels a spec comes to.
+//!
+//! The interpreter is a fake CPython 3.11 on an x86-64 Linux with glibc 2.36, so that the choice is the same on every machine.
+
+use crate::support::{Fake, Outcome, Wheel, World};
+
+/// A world with wheels, and a spec that asks for `dependencies`.
+struct Case {
+    world: World,
+    fake: Fake,
+}
+
+impl Case {
+    fn new(dependencies: &[&str], wheels: &[Wheel]) -> Self {
+        let world = World::new();
+        for wheel in wheels {
+            world.wheel(wheel);
+        }
+        world.write("vpython.toml", format!("dependencies = {dependencies:?}\n"));
+        let fake = Fake::new(&world, "3.11.99");
+        Self { world, fake }
+    }
+
+    fn run(&self) -> Outcome {
+        self.world.vpython(["-vpython-tool", "install"]).env("VPYTHON_INTERPRETER", &self.fake.path).run()
+    }
+
+    /// It comes to exactly these wheel files.
+    #[track_caller]
+    fn takes(&self, expected: &[&str]) {
+        let outcome = self.run();
+        outcome.prints("[WORLD]/root/v1/envs/[KEY]\n");
+        let manifest = std::fs::read(format!("{}/vpython.json", outcome.raw_stdout.trim_end())).unwrap();
+        let manifest: serde_json::Value = serde_json::from_slice(&manifest).unwrap();
+        let wheels = manifest["wheels"].as_array().unwrap();
+        let names: Vec<&str> = wheels.iter().map(|wheel| wheel["file_name"].as_str().unwrap()).collect();
+        assert_eq!(names, expected);
+    }
+
+    /// It is refused with this message, and nothing is built.
+    #[track_caller]
+    fn refuses(&self, message: &str) {
+        self.run().refuses(125, message);
+        assert_eq!(self.world.leftovers(), [] as [std::path::PathBuf; 0]);
+    }
+}
+
+#[track_caller]
+fn takes(dependencies: &[&str], wheels: &[Wheel], expected: &[&str]) {
+    Case::new(dependencies, wheels).takes(expected);
+}
+
+#[track_caller]
+fn refuses(dependencies: &[&str], wheels: &[Wheel], message: &str) {
+    Case::new(dependencies, wheels).refuses(message);
+}
+
+fn module(name: &str, version: &str) -> Wheel {
+    Wheel::module(name, version)
+}
+
+#[test]
+fn the_highest_version_that_satisfies_is_taken() {
+    let wheels = ["1.9", "1.10", "2.0", "1.10.post1"].map(|version| module("a", version));
+    takes(&["a"], &wheels, &["a-2.0-py3-none-any.whl"]);
+    takes(&["a<2"], &wheels, &["a-1.10.post1-py3-none-any.whl"]);
+    takes(&["a<2,!=1.10.post1"], &wheels, &["a-1.10-py3-none-any.whl"]);
+    takes(&["a~=1.9.0"], &wheels, &["a-1.9-py3-none-any.whl"]);
+    takes(&["A==1.10"], &wheels, &["a-1.10-py3-none-any.whl"]);
+    takes(&["a>1", "a<1.10"], &wheels, &["a-1.9-py3-none-any.whl"]);
+}
+
+#[test]
+fn names_are_compared_normalised() {
+    let wheel = module("Zope.Inter_face", "1");
+    takes(&["zope-inter.face"], &[wheel], &["Zope.Inter_face-1-py3-none-any.whl"]);
+}
+
+#[test]
+fn markers_decide_what_counts() {
+    let wheels = [module("a", "1"), module("b", "1").requires("a; python_version < '3.8'")];
+    takes(&["a; sys_platform == 'win32'", "b; python_full_version >= '3.11.9'"], &wheels, &["b-1-py3-none-any.whl"]);
+}
+
+#[test]
+fn what_wheels_require_is_taken_too() {
+    let wheels = [
+        module("a", "1").requires("b>=2").extra("more").requires("c; extra == 'more'"),
+        module("b", "1"),
+        module("b", "2"),
+        module("c", "1").requires("a"),
+    ];
+    takes(&["a"], &wheels, &["a-1-py3-none-any.whl", "b-2-py3-none-any.whl"]);
+    let all = ["a-1-py3-none-any.whl", "b-2-py3-none-any.whl", "c-1-py3-none-any.whl"];
+    takes(&["a[more]"], &wheels, &all);
+    takes(&["c", "a[More]"], &wheels, &all);
+}
+
+#[test]
+fn an_extra_that_another_wheel_asks_for_is_followed() {
+    let wheels = [
+        module("a", "1").extra("x").requires("c; extra == 'x'").requires("b"),
+        module("b", "1").requires("a[x]"),
+        module("c", "1"),
+    ];
+    takes(&["a"], &wheels, &["a-1-py3-none-any.whl", "b-1-py3-none-any.whl", "c-1-py3-none-any.whl"]);
+}
+
+#[test]
+fn an_extra_that_is_not_there_is_warned_of_on_every_launch() {
+    let case = Case::new(&["a[x]"], &[module("a", "1")]);
+    for _ in 0..2 {
+        case.run().expect(
+            0,
+            "[WORLD]/root/v1/envs/[KEY]\n",
+            "vpython: warning: `a-1-py3-none-any.whl` has no extra `x` (asked for in `[WORLD]/work/vpython.toml`, line 1)\n",
+        );
+    }
+}
+
+#[test]
+fn a_pre_release_is_taken_where_it_is_named_or_where_there_is_nothing_else() {
+    let wheels = [module("a", "1.0"), module("a", "2.0rc1")];
+    takes(&["a"], &wheels, &["a-1.0-py3-none-any.whl"]);
+    takes(&["a>=2.0rc1"], &wheels, &["a-2.0rc1-py3-none-any.whl"]);
+    takes(&["a==2.0rc1"], &wheels, &["a-2.0rc1-py3-none-any.whl"]);
+    takes(&["a"], &wheels[1..], &["a-2.0rc1-py3-none-any.whl"]);
+    let message = "vpython: error: no wheel in `[WORLD]/work/wheels` fits `a>=2` (asked for in `[WORLD]/work/vpython.toml`, line 1)\n  \
+                   caused by: `a-1.0-py3-none-any.whl` is version 1.0, which does not satisfy `a>=2`\n  \
+                   caused by: `a-2.0rc1-py3-none-any.whl` is version 2.0rc1, which does not satisfy `a>=2`\n  \
+                   hint: fetch one: `[WORLD]/fakes/3.11.99/python3 -m pip download -d [WORLD]/work/wheels 'a>=2'`\n";
+    refuses(&["a>=2"], &wheels, message);
+}
+
+#[test]
+fn of_equal_versions_the_highest_build_is_taken() {
+    let build = |text| module("a", "1").build(text);
+    takes(&["a"], &[module("a", "1"), build("2"), build("10"), build("10a")], &["a-1-10a-py3-none-any.whl"]);
+    takes(&["a"], &[module("a", "1"), build("0")], &["a-1-0-py3-none-any.whl"]);
+}
+
+#[test]
+fn a_local_version_is_higher_and_satisfies_its_public_one() {
+    let wheels = [module("a", "1.0"), module("a", "1.0+local.2")];
+    takes(&["a==1.0"], &wheels, &["a-1.0+local.2-py3-none-any.whl"]);
+    takes(&["a==1.0+local.2"], &wheels, &["a-1.0+local.2-py3-none-any.whl"]);
+    takes(&["a<=1.0"], &wheels, &["a-1.0+local.2-py3-none-any.whl"]);
+}
+
+#[test]
+fn of_one_version_the_tag_that_fits_best_is_taken() {
+    let mut tags = vec![
+        "py3-none-any",
+        "py311-none-any",
+        "cp311-none-any",
+        "cp32-abi3-manylinux_2_17_x86_64",
+        "cp310-abi3-linux_x86_64",
+        "cp311-abi3-linux_x86_64",
+        "cp311-cp311-linux_x86_64",
+        "cp311-cp311-manylinux1_x86_64",
+        "cp311-cp311-manylinux_2_17_x86_64.manylinux2014_x86_64",
+        "cp311-cp311-manylinux_2_36_x86_64",
+    ];
+    let misfits =
+        ["cp312-cp312-linux_x86_64", "cp311-cp311-manylinux_2_37_x86_64", "cp311-cp311-musllinux_1_2_x86_64", "pp311-none-any"];
+    while let Some(best) = tags.last().copied() {
+        let wheels: Vec<Wheel> = tags.iter().chain(&misfits).map(|tag| module("a", "1").tag(tag)).collect();
+        takes(&["a"], &wheels, &[&format!("a-1-{best}.whl")]);
+        tags.pop();
+    }
+}
+
+#[test]
+fn a_better_tag_does_not_beat_a_higher_version() {
+    let wheels = [module("a", "1").tag("cp311-cp311-linux_x86_64"), module("a", "2")];
+    takes(&["a"], &wheels, &["a-2-py3-none-any.whl"]);
+}
+
+#[test]
+fn a_version_that_leads_nowhere_is_given_up_for_a_lower_one() {
+    let wheels = [
+        module("a", "2").requires("b>=2"),
+        module("a", "1").requires("b"),
+        module("b", "1"),
+        module("c", "2").requires("missing"),
+        module("c", "1"),
+    ];
+    takes(&["a", "b<2"], &wheels, &["a-1-py3-none-any.whl", "b-1-py3-none-any.whl"]);
+    takes(&["c"], &wheels, &["c-1-py3-none-any.whl"]);
+}
+
+#[test]
+fn a_wheel_that_wants_another_python_is_passed_over() {
+    let wheels = [module("a", "1"), module("a", "2").requires_python(">=3.12")];
+    takes(&["a"], &wheels, &["a-1-py3-none-any.whl"]);
+    let message = "vpython: error: no wheel in `[WORLD]/work/wheels` fits `a` (asked for in `[WORLD]/work/vpython.toml`, line 1)\n  \
+                   caused by: `a-2-py3-none-any.whl` requires Python `>=3.12`; the interpreter is CPython 3.11.99 on linux x86_64\n  \
+                   hint: fetch one: `[WORLD]/fakes/3.11.99/python3 -m pip download -d [WORLD]/work/wheels 'a'`\n";
+    refuses(&["a"], &wheels[1..], message);
+}
+
+#[test]
+fn a_wheel_for_another_python_or_platform_is_refused_with_the_part_that_does_not_fit() {
+    let wheels = [
+        module("a", "1").tag("cp312-cp312-linux_x86_64"),
+        module("a", "1").tag("cp311-cp311-macosx_11_0_arm64"),
+        module("a", "1").tag("py2-none-any"),
+    ];
+    refuses(
+        &["a>=1"],
+        &wheels,
+        "vpython: error: no wheel in `[WORLD]/work/wheels` fits `a>=1` (asked for in `[WORLD]/work/vpython.toml`, line 1)\n  \
+         caused by: `a-1-cp311-cp311-macosx_11_0_arm64.whl` is for macosx_11_0_arm64; the interpreter is CPython 3.11.99 on linux \
+         x86_64\n  \
+         caused by: `a-1-cp312-cp312-linux_x86_64.whl` is for cp312; the interpreter is CPython 3.11.99 on linux x86_64\n  \
+         caused by: `a-1-py2-none-any.whl` is for py2; the interpreter is CPython 3.11.99 on linux x86_64\n  \
+         hint: add a cp311 wheel to `[WORLD]/work/wheels`, or set `requires-python = \"==3.12.*\"`\n",
+    );
+}
+
+#[test]
+fn a_project_without_a_wheel_is_refused_with_who_asks_for_it() {
+    let wheels = [module("a", "1").requires("b>1 ; python_version > '3'")];
+    refuses(
+        &["a"],
+        &wheels,
+        "vpython: error: no wheel in `[WORLD]/work/wheels` fits `b>1` (asked for by `a` 1, `a-1-py3-none-any.whl`)\n  \
+         caused by: there is no wheel of `b`\n  \
+         hint: fetch one: `[WORLD]/fakes/3.11.99/python3 -m pip download -d [WORLD]/work/wheels 'b>1'`\n",
+    );
+}
+
+#[test]
+fn without_a_folder_of_wheels_the_ways_to_name_one_are_said() {
+    refuses(
+        &["a"],
+        &[],
+        "vpython: error: no wheel fits `a` (asked for in `[WORLD]/work/vpython.toml`, line 1)\n  \
+         caused by: no folder of wheels is named, and there is no `wheels` beside the spec\n  \
+         hint: name a folder of wheels: `wheels = [\"…\"]` under `[tool.vpython]`, `-vpython-wheels` or `VPYTHON_WHEELS`\n",
+    );
+}
+
+#[test]
+fn a_conflict_is_told_with_all_who_ask() {
+    let wheels = [module("a", "1").requires("c<2"), module("b", "1").requires("c>=2"), module("c", "1"), module("c", "2")];
+    refuses(
+        &["a", "b"],
+        &wheels,
+        "vpython: error: no wheel in `[WORLD]/work/wheels` fits all that is asked of `c`\n  \
+         caused by: `c<2` is asked for by `a` 1, `a-1-py3-none-any.whl`\n  \
+         caused by: `c>=2` is asked for by `b` 1, `b-1-py3-none-any.whl`\n  \
+         caused by: `c-1-py3-none-any.whl` is version 1, which does not satisfy `c>=2`\n  \
+         caused by: `c-2-py3-none-any.whl` is version 2, which does not satisfy `c<2`\n  \
+         hint: fetch one: `[WORLD]/fakes/3.11.99/python3 -m pip download -d [WORLD]/work/wheels 'c<2' 'c>=2'`\n",
+    );
+}
+
+#[test]
+fn a_wheel_that_cannot_be_read_is_passed_over_and_named() {
+    let case = Case::new(&["a"], &[module("a", "1")]);
+    case.world.write("wheels/a-2-py3-none-any.whl", "no archive");
+    case.takes(&["a-1-py3-none-any.whl"]);
+    std::fs::remove_file(case.world.path("wheels/a-1-py3-none-any.whl")).unwrap();
+    case.run().refuses(
+        125,
+        "vpython: error: no wheel in `[WORLD]/work/wheels` fits `a` (asked for in `[WORLD]/work/vpython.toml`, line 1)\n  \
+         caused by: `a-2-py3-none-any.whl` cannot be used: cannot read `[WORLD]/work/wheels/a-2-py3-none-any.whl` as a wheel: \
+         invalid Zip archive: Could not find EOCD\n  \
+         hint: fetch one: `[WORLD]/fakes/3.11.99/python3 -m pip download -d [WORLD]/work/wheels 'a'`\n",
+    );
+}
+
+#[test]
+fn folders_count_in_the_order_of_caller_spec_and_neighbours() {
+    let case = Case::new(&["a"], &[module("a", "1").file("from-beside", "")]);
+    let world = &case.world;
+    world.write("vpython.toml", "dependencies = ['a']\n[tool.vpython]\nwheels = ['named']\n");
+    module("a", "1").file("from-spec", "").write_to(&world.path("named"));
+    module("a", "1").file("from-caller", "").write_to(&world.path("given"));
+    let launch = || world.vpython(["-vpython-tool", "install"]).env("VPYTHON_INTERPRETER", &case.fake.path);
+    let site = |outcome: Outcome| {
+        let site = format!("{}/lib/python3.11/site-packages", outcome.raw_stdout.trim_end());
+        let names = ["caller", "spec", "beside"].into_iter();
+        names.filter(|name| std::path::Path::new(&site).join(format!("from-{name}")).exists()).collect::<Vec<_>>()
+    };
+    assert_eq!(site(launch().env("VPYTHON_WHEELS", world.path("given")).run()), ["caller"]);
+    assert_eq!(site(launch().env("VPYTHON_WHEELS", world.path("not-there")).run()), ["spec"]);
+    std::fs::rename(world.path("named/a-1-py3-none-any.whl"), world.path("elsewhere.whl")).unwrap();
+    assert_eq!(site(launch().run()), ["beside"]);
+    std::fs::rename(world.path("wheels"), world.path("pip_packages")).unwrap();
+    assert_eq!(site(launch().run()), ["beside"]);
+}
+
+#[test]
+fn a_folder_that_the_flag_names_must_be_there() {
+    let case = Case::new(&["a"], &[module("a", "1")]);
+    let message = "vpython: error: no folder `[WORLD]/work/nowhere`\n  caused by: `-vpython-wheels` names it\n";
+    let launch = case.world.vpython(["-vpython-wheels", "nowhere", "-c", ""]).env("VPYTHON_INTERPRETER", &case.fake.path);
+    launch.run().refuses(125, message);
+}
