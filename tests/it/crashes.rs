@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::process::Stdio;
 
-use crate::support::{Launch, Wheel, World};
+use crate::support::{Launch, Wheel, World, has_strace};
 
 /// A world with a wheel of `a` and a script that prints its version.
 fn world() -> World {
@@ -29,14 +28,11 @@ fn traced<'a>(world: &'a World, expression: &str) -> Launch<'a> {
 /// Moments of a cold launch, spread over all of it: a kind of call, and which of these. Strace counts them for each thread, so that
 /// some are never reached. None where strace does not work here, which is said aloud.
 fn moments() -> Vec<(String, usize)> {
-    let has_strace = std::process::Command::new("strace").arg("-V").stdout(Stdio::null()).status().is_ok();
-    let world = world();
-    let outcome = has_strace.then(|| traced(&world, &format!("trace={CHANGES},execve")).run());
-    let Some(outcome) = outcome.filter(|outcome| outcome.code == Some(0)) else {
-        eprintln!("NOT TESTED HERE: there is no strace, or it may not trace");
+    if !has_strace() {
         return Vec::new();
-    };
-    outcome.prints("1\n");
+    }
+    let world = world();
+    traced(&world, &format!("trace={CHANGES},execve")).run().prints("1\n");
     let calls = std::fs::read_to_string(world.path("calls")).unwrap();
     // Each line is `PID call(…`. What follows the last `execve` is python's.
     let names: Vec<&str> = calls.lines().filter_map(|line| line.split_once('(')?.0.split_whitespace().last()).collect();

@@ -76,7 +76,7 @@ fn an_interpreter_that_was_replaced_is_asked_again() {
     fake.answer("3.12.99");
     assert_eq!(world.install([&flag]), first, "as long as the file is the same, it is not asked");
     let script = std::fs::read(&fake.path).unwrap();
-    std::fs::write(&fake.path, [&script[..], b"# changed\n"].concat()).unwrap();
+    fake.rewrite(&[&script[..], b"# changed\n"].concat());
     let second = world.install([&flag]);
     assert_ne!(second, first);
     assert_eq!(fake.times_asked(), 2);
@@ -125,9 +125,7 @@ fn a_named_interpreter_that_will_not_do_is_refused() {
 fn a_bundle_is_taken_before_what_is_on_the_search_path() {
     let Some(other) = Python::other() else { return };
     let world = World::new();
-    std::fs::create_dir(world.outside("bundles")).unwrap();
-    let vpython = world.outside("bundles/vpython");
-    std::fs::copy(env!("CARGO_BIN_EXE_vpython"), &vpython).unwrap();
+    let vpython = world.copy_vpython("bundles/vpython");
     for python in [other, world.python] {
         let folder = world.outside(&format!("bundles/3.{}/bin", python.minor));
         std::fs::create_dir_all(&folder).unwrap();
@@ -184,7 +182,7 @@ fn vpython_under_the_name_of_python_is_not_run() {
         if is_link {
             symlink(env!("CARGO_BIN_EXE_vpython"), &path).unwrap();
         } else {
-            std::fs::copy(env!("CARGO_BIN_EXE_vpython"), &path).unwrap();
+            world.copy_vpython(&format!("{name}/python3"));
         }
         let search_path = format!("{}:{}", path.parent().unwrap().display(), world.search_path());
         world.vpython(["-c", SHOW]).env("PATH", &search_path).run().prints("[VERSION]\n");

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, SystemTime};
 
-use crate::support::{Outcome, Python, Wheel, World, tree};
+use crate::support::{Outcome, Python, Wheel, World, has_strace, tree};
 
 /// A world with a wheel of `a` and a script that prints its version.
 fn world() -> World {
@@ -71,8 +71,7 @@ fn warm_run_starts_no_process_and_makes_few_calls() {
         world.wheel(&Wheel::module(&format!("other{number}"), "1"));
     }
     world.vpython(["tool.py"]).run().prints("1\n");
-    if std::process::Command::new("strace").arg("-V").stdout(Stdio::null()).status().is_err() {
-        eprintln!("NOT TESTED HERE: there is no strace");
+    if !has_strace() {
         return;
     }
     let log = world.path("calls");
@@ -81,10 +80,6 @@ fn warm_run_starts_no_process_and_makes_few_calls() {
         .arguments([&log])
         .arguments([env!("CARGO_BIN_EXE_vpython"), "tool.py"]);
     let outcome = traced.run();
-    if outcome.stderr.contains("PTRACE") {
-        eprintln!("NOT TESTED HERE: strace may not trace: {outcome}");
-        return;
-    }
     outcome.prints("1\n");
     let calls = std::fs::read_to_string(log).unwrap();
     // Each line is `PID call(…`; of the first program only, up to where it becomes python.
@@ -248,8 +243,8 @@ fn a_finished_environment_runs_from_a_store_that_cannot_be_written() {
         return;
     };
     let world = world_with(python);
-    std::fs::copy(env!("CARGO_BIN_EXE_vpython"), world.outside("launcher")).unwrap();
-    let launch = || world.program(world.outside("launcher"), ["tool.py"]);
+    let launcher = world.copy_vpython("launcher");
+    let launch = || world.program(&launcher, ["tool.py"]);
     launch().run().prints("1\n");
     set_modes(&world, 0o555, 0o444);
     let before = tree(&world.outside("root"));

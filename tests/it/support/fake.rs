@@ -47,6 +47,11 @@ impl Fake {
         std::fs::write(folder.join("answer.json"), answer(&self.path, version).to_string()).unwrap();
     }
 
+    /// Gives the script another content.
+    pub fn rewrite(&self, script: &[u8]) {
+        super::world::write_with_mode(&self.path, script, 0o755);
+    }
+
     /// How often it was asked about itself.
     pub fn times_asked(&self) -> usize {
         std::fs::read_to_string(&self.log).unwrap_or_default().lines().filter(|line| *line == "asked").count()

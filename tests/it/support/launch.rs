@@ -6,8 +6,10 @@ use std::io::Write;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::PoisonError;
 
 use super::World;
+use super::world::STARTS;
 
 /// A program that is about to be run, with nothing in its environment but what the world and the test give it.
 #[derive(Debug)]
@@ -91,7 +93,7 @@ impl<'a> Launch<'a> {
 
     /// Starts it. The test looks after the rest.
     pub fn spawn(mut self) -> Child {
-        self.command.spawn().unwrap_or_else(|error| panic!("cannot start {:?}: {error}", self.command))
+        start(&mut self.command)
     }
 
     /// Runs it to its end.
@@ -100,13 +102,30 @@ impl<'a> Launch<'a> {
             self.command.stdin(Stdio::piped());
         }
         let scene = format!("{:?}", self.command);
-        let mut child = self.command.spawn().unwrap_or_else(|error| panic!("cannot start {scene}: {error}"));
+        let mut child = start(&mut self.command);
         if let Some(input) = self.input {
             // A program that does not read to the end is not at fault.
             let _ = child.stdin.take().unwrap().write_all(&input);
         }
         Outcome::new(self.world, &scene, &child.wait_with_output().unwrap())
     }
+}
+
+/// Starts a program while nobody writes one.
+pub fn start(command: &mut Command) -> Child {
+    let _nobody_writes = STARTS.read().unwrap_or_else(PoisonError::into_inner);
+    command.spawn().unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"))
+}
+
+/// Whether `strace` works here. Where it does not, that is said aloud.
+pub fn has_strace() -> bool {
+    let mut command = Command::new("/usr/bin/env");
+    command.args(["strace", "-o", "/dev/null", "true"]).stdout(Stdio::null()).stderr(Stdio::null());
+    let works = start(&mut command).wait().unwrap().success();
+    if !works {
+        eprintln!("NOT TESTED HERE: there is no strace, or it may not trace");
+    }
+    works
 }
 
 /// What came of a run.

@@ -7,7 +7,7 @@ mod wheel;
 mod world;
 
 pub use fake::Fake;
-pub use launch::{Launch, Outcome};
+pub use launch::{Launch, Outcome, has_strace};
 pub use python::Python;
 pub use wheel::{Fault, Wheel};
 pub use world::{World, tree};

@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
+use super::launch::start;
+
 /// A real CPython 3.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Python {
@@ -52,7 +54,9 @@ impl Python {
 
     fn ask(path: &Path) -> Option<Self> {
         let text = "import os, sys; print(os.path.realpath(sys.executable)); print('%d.%d.%d' % sys.version_info[:3])";
-        let output = Command::new(path).args(["-I", "-S", "-c", text]).stderr(Stdio::null()).output().ok()?;
+        let mut command = Command::new(path);
+        command.args(["-I", "-S", "-c", text]).stdout(Stdio::piped()).stderr(Stdio::null());
+        let output = start(&mut command).wait_with_output().ok()?;
         let text = String::from_utf8(output.stdout).ok()?;
         let (path, version) = text.trim_end().split_once('\n')?;
         let minor = version.strip_prefix("3.")?.split('.').next()?.parse().ok()?;

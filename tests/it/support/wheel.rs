@@ -16,6 +16,8 @@ pub enum Fault {
     WrongDigest(&'static str),
     /// RECORD has another size for the member.
     WrongSize(&'static str),
+    /// RECORD has no digest for the member.
+    NoDigest(&'static str),
     /// RECORD does not list the member.
     MissingRow(&'static str),
     /// RECORD lists a member that is not there.
@@ -230,7 +232,8 @@ impl Wheel {
             }
             let content = if has(Fault::WrongDigest) { b"other" } else { &member.content[..] };
             let size = member.content.len() + usize::from(has(Fault::WrongSize));
-            row(self.final_name(&member.name), &digest_column(content), &size.to_string());
+            let digest = if has(Fault::NoDigest) { String::new() } else { digest_column(content) };
+            row(self.final_name(&member.name), &digest, &size.to_string());
         }
         for fault in &self.faults {
             if let Fault::MissingMember(name) = fault {
@@ -258,7 +261,7 @@ fn digest_column(content: &[u8]) -> String {
 /// Whether a fault is of this kind and about this member.
 fn is_about(known: &Fault, kind: fn(&'static str) -> Fault, name: &str) -> bool {
     match known {
-        Fault::WrongDigest(member) | Fault::WrongSize(member) | Fault::MissingRow(member) => {
+        Fault::WrongDigest(member) | Fault::WrongSize(member) | Fault::NoDigest(member) | Fault::MissingRow(member) => {
             *member == name && *known == kind(member)
         }
         _ => false,

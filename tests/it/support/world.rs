@@ -2,6 +2,7 @@
 
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
+use std::sync::{PoisonError, RwLock};
 
 use tempfile::TempDir;
 
@@ -78,6 +79,13 @@ impl World {
         wheel.write_to(&self.path("wheels"))
     }
 
+    /// Copies vpython to a path in the world.
+    pub fn copy_vpython(&self, relative: &str) -> PathBuf {
+        let path = self.outside(relative);
+        write_with_mode(&path, &std::fs::read(VPYTHON).unwrap(), 0o755);
+        path
+    }
+
     /// vpython with these words, to be run in this world.
     pub fn vpython<W: AsRef<std::ffi::OsStr>>(&self, words: impl IntoIterator<Item = W>) -> Launch<'_> {
         self.program(VPYTHON, words)
@@ -122,9 +130,14 @@ impl World {
     }
 }
 
+/// Held for reading while a program is started, and for writing while one is written. A process that is forked in between has the
+/// file open for a moment, and until then nobody can execute it ("text file busy").
+pub static STARTS: RwLock<()> = RwLock::new(());
+
 /// Writes a file and the folders that it needs.
 pub fn write_with_mode(path: &Path, content: &[u8], mode: u32) {
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let _nobody_starts = STARTS.write().unwrap_or_else(PoisonError::into_inner);
     std::fs::write(path, content).unwrap();
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
 }
