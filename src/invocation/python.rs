@@ -18,16 +18,16 @@ pub enum Target {
     Module(OsString),
     /// `-`: standard input.
     Stdin,
-    /// Nothing was named: an interactive python, or one that reads what is piped into it.
+    /// Nothing was named: an interactive python, or one that reads what is piped into it, or one that will refuse the command line.
     None,
-    /// Python only speaks of itself (`--version`, `-?`, `--help-all`), or will refuse the command line: nothing is run.
+    /// Python only speaks of itself (`--version`, `-?`, `--help-all`): nothing is run.
     Information,
 }
 
 /// Options with a value, glued or in the next word. `Q` is 2.7's alone.
 const VALUED: &[u8] = b"cmWXQ";
-/// Long options, which take two dashes and a whole word.
-const INFORMATION: [&[u8]; 5] = [b"help", b"version", b"help-all", b"help-env", b"help-xoptions"];
+/// Long options: a dash inside a bundle begins one, so that `--help-all` is the bundle of a single long option.
+const INFORMATION: [&[u8]; 3] = [b"help-all", b"help-env", b"help-xoptions"];
 const VALUED_LONG: &[u8] = b"check-hash-based-pycs";
 
 impl Target {
@@ -40,18 +40,14 @@ impl Target {
             let Some(word) = words.next() else { break Self::None };
             match word.as_bytes() {
                 b"--" => break Self::positional(words.next()),
-                [b'-', b'-', long @ ..] => match long {
-                    VALUED_LONG => {
-                        if words.next().is_none() {
-                            return Self::Information;
-                        }
-                    }
-                    _ => only_information |= INFORMATION.contains(&long),
-                },
+                b"--help" | b"--version" => only_information = true,
                 [b'-', letters @ ..] if !letters.is_empty() => match read_bundle(letters, &mut words) {
                     Bundle::Flags { information } => only_information |= information,
-                    Bundle::Refused => return Self::Information,
-                    Bundle::Runs(target) => break target,
+                    Bundle::Refused => break Self::None,
+                    Bundle::Runs { target, information } => {
+                        only_information |= information;
+                        break target;
+                    }
                 },
                 _ => break Self::positional(Some(word)),
             }
@@ -69,36 +65,36 @@ impl Target {
     }
 }
 
-/// What a word of bundled one-letter options comes to.
+/// What a word of bundled one-letter options comes to. `information`: one of them makes python speak of itself.
 enum Bundle {
-    /// Options only; `information` where one of them makes python speak of itself.
+    /// Options only.
     Flags { information: bool },
     /// Python will refuse it.
     Refused,
     /// It ends in `-c` or `-m`, which end the options.
-    Runs(Target),
+    Runs { target: Target, information: bool },
 }
 
 /// Reads the letters of one word; a value may be the rest of the word or the next word, even an empty one.
 fn read_bundle<'a>(letters: &'a [u8], words: &mut impl Iterator<Item = &'a OsString>) -> Bundle {
     let mut information = false;
     for (index, letter) in letters.iter().enumerate() {
+        let rest = &letters[index + 1..];
         match letter {
             letter if VALUED.contains(letter) => {
-                let glued = &letters[index + 1..];
-                let value =
-                    if glued.is_empty() { words.next().map(OsString::as_os_str) } else { Some(OsStr::from_bytes(glued)) };
+                let value = if rest.is_empty() { words.next().map(OsString::as_os_str) } else { Some(OsStr::from_bytes(rest)) };
                 return match (letter, value) {
                     (_, None) => Bundle::Refused,
-                    (b'c', Some(text)) if !information => Bundle::Runs(Target::Command(text.to_owned())),
-                    (b'm', Some(name)) if !information => Bundle::Runs(Target::Module(name.to_owned())),
-                    (b'c' | b'm', Some(_)) => Bundle::Runs(Target::Information),
+                    (b'c', Some(text)) => Bundle::Runs { target: Target::Command(text.to_owned()), information },
+                    (b'm', Some(name)) => Bundle::Runs { target: Target::Module(name.to_owned()), information },
                     _ => Bundle::Flags { information },
                 };
             }
+            b'-' if rest == VALUED_LONG => {
+                return if words.next().is_some() { Bundle::Flags { information } } else { Bundle::Refused };
+            }
+            b'-' => return Bundle::Flags { information: information || INFORMATION.contains(&rest) },
             b'h' | b'?' | b'V' => information = true,
-            // A dash inside a bundle begins a long option that no version has; `-J` is kept for Jython.
-            b'-' | b'J' => return Bundle::Refused,
             _ => {}
         }
     }
@@ -144,7 +140,11 @@ mod tests {
             (&["-k", "x.py"], script("x.py"), "a letter that nobody knows yet is a flag"),
             (&["--check-hash-based-pycs", "always", "x.py"], script("x.py"), "a long option with a value"),
             (&["--check-hash-based-pycs", "-c", "x.py"], script("x.py"), "whatever the value looks like"),
-            (&["--check-hash-based-pycs"], Target::Information, "its value is missing"),
+            (&["--check-hash-based-pycs"], Target::None, "python refuses a missing value"),
+            (&["-B-check-hash-based-pycs", "always", "x.py"], script("x.py"), "a long option may end a bundle"),
+            (&["-B-help-all"], Target::Information, "also one that makes python speak of itself"),
+            (&["-B-version", "x.py"], script("x.py"), "but --version is a word of its own"),
+            (&["-v-", "x.py"], script("x.py"), "a bare dash in a bundle is an error that python goes on from"),
             (&["--new-in-4", "x.py"], script("x.py"), "a long option that nobody knows yet"),
             (&["--version"], Target::Information, "python speaks of itself"),
             (&["-V", "x.py"], Target::Information, "whatever else is named"),
@@ -154,9 +154,8 @@ mod tests {
             (&["--help-all"], Target::Information, "all its help"),
             (&["-i", "--help"], Target::Information, "its help behind an option"),
             (&["-?"], Target::Information, "its help by the old name"),
-            (&["-c"], Target::Information, "python refuses a missing value"),
-            (&["-v-"], Target::Information, "and a long option in a bundle"),
-            (&["-J"], Target::Information, "and Jython's option"),
+            (&["-c"], Target::None, "python refuses a missing value"),
+            (&["-J", "x.py"], script("x.py"), "and Jython's option"),
             (&["x.py", "--version"], script("x.py"), "arguments of the script are its own"),
             (&["-c", "x", "--version"], command("x"), "and those of a command"),
         ];
