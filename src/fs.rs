@@ -24,6 +24,8 @@ pub struct Stamp {
     pub device: u64,
     /// Its number on that device.
     pub inode: u64,
+    /// Its kind and permission bits.
+    pub mode: u32,
     /// Its size in bytes.
     pub size: u64,
     /// When its content was last changed, in nanoseconds since 1970.
@@ -43,6 +45,7 @@ impl From<&std::fs::Metadata> for Stamp {
         Self {
             device: metadata.dev(),
             inode: metadata.ino(),
+            mode: metadata.mode(),
             size: metadata.len(),
             modified: i128::from(metadata.mtime()) * 1_000_000_000 + i128::from(metadata.mtime_nsec()),
         }
@@ -178,19 +181,23 @@ pub fn write_new(path: &Path, content: &[u8], mode: u32) -> Result<()> {
     file.write_all(content).with_context(|| format!("cannot write `{}`", path.display()))
 }
 
-/// The whole content of a file.
+/// The whole content of a file of any kind.
 pub fn read(path: &Path) -> Result<Vec<u8>> {
-    read_open(&mut open(path)?, path)
+    let mut content = Vec::new();
+    open(path)?.read_to_end(&mut content).with_context(|| format!("cannot read `{}`", path.display()))?;
+    Ok(content)
 }
 
-/// The whole content of a file; none where there is none.
-pub fn read_optional(path: &Path) -> Result<Option<Vec<u8>>> {
-    open_optional(path)?.map(|mut file| read_open(&mut file, path)).transpose()
+/// The whole content of a regular file, where it is short with three system calls.
+pub fn read_regular(path: &Path) -> Result<Vec<u8>> {
+    let mut file = open(path)?;
+    let beginning = read_beginning(&mut file, path)?;
+    read_rest(&mut file, beginning, path)
 }
 
-/// The rest of an open file. `path` is for the error.
-pub fn read_open(file: &mut File, path: &Path) -> Result<Vec<u8>> {
-    let mut content = read_beginning(file, path)?;
+/// What [`read_beginning`] gave, and the rest of the file. `path` is for the error.
+pub fn read_rest(file: &mut File, beginning: Vec<u8>, path: &Path) -> Result<Vec<u8>> {
+    let mut content = beginning;
     if content.len() == BEGINNING {
         file.read_to_end(&mut content).with_context(|| format!("cannot read `{}`", path.display()))?;
     }
@@ -292,7 +299,25 @@ pub fn write_atomically(path: &Path, content: &[u8]) -> Result<()> {
 /// Reads a JSON file that can be made again. Whatever is wrong with it, there is none.
 #[must_use]
 pub fn read_json<T: DeserializeOwned>(path: &Path) -> Option<T> {
-    serde_json::from_slice(&read(path).ok()?).ok()
+    serde_json::from_slice(&read_regular(path).ok()?).ok()
+}
+
+/// While this lives, new files and folders get the permission bits `0755` and less, whatever the caller's umask. The umask belongs
+/// to the whole process, and is put back in the end, for python.
+pub struct PlainUmask(nix::sys::stat::Mode);
+
+impl PlainUmask {
+    /// Sets the umask.
+    #[must_use]
+    pub fn set() -> Self {
+        Self(nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o022)))
+    }
+}
+
+impl Drop for PlainUmask {
+    fn drop(&mut self) {
+        nix::sys::stat::umask(self.0);
+    }
 }
 
 /// Writes a JSON file in one step.

@@ -7,8 +7,9 @@
 mod progress;
 
 use std::fmt;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 
+use nix::sys::signal::{SigSet, SigmaskHow, Signal};
 pub use progress::Progress;
 
 /// Why vpython ends, as an exit code of its own; the numbers are those of `env`, `nohup` and the shell.
@@ -89,18 +90,31 @@ impl fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
-/// The whole text of an error: headline, causes, at most one hint, each on a line of its own.
+/// An error and all its causes in one line, for where it is itself the cause of another.
 #[must_use]
-pub fn render(error: &anyhow::Error) -> String {
+pub fn one_line(error: &anyhow::Error) -> String {
+    let (lines, _) = parts(error);
+    lines.join(": ")
+}
+
+/// The lines of an error, headline first, and its hint.
+fn parts(error: &anyhow::Error) -> (Vec<String>, Option<&str>) {
     let mut lines = Vec::new();
     let mut hint = None;
     for link in error.chain() {
         lines.push(link.to_string());
         if let Some(failure) = link.downcast_ref::<Failure>() {
             lines.extend(failure.causes.iter().cloned());
-            hint = hint.or(failure.hint.as_ref());
+            hint = hint.or(failure.hint.as_deref());
         }
     }
+    (lines, hint)
+}
+
+/// The whole text of an error: headline, causes, at most one hint, each on a line of its own.
+#[must_use]
+pub fn render(error: &anyhow::Error) -> String {
+    let (lines, hint) = parts(error);
     let mut text = String::new();
     for (number, line) in lines.iter().enumerate() {
         text.push_str(if number == 0 { "vpython: error: " } else { "  caused by: " });
@@ -147,6 +161,13 @@ pub fn nearest<'a>(name: &str, names: impl IntoIterator<Item = &'a str>) -> Opti
         .map(|(_, known)| known)
 }
 
+/// A word that a person can paste into a shell.
+#[must_use]
+pub fn shell_word(word: &str) -> String {
+    let is_plain = |character: char| character.is_ascii_alphanumeric() || "_-./+=:,@%".contains(character);
+    if !word.is_empty() && word.chars().all(is_plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+}
+
 /// `text` with its control characters escaped.
 fn printable(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
@@ -156,9 +177,17 @@ fn printable(text: &str) -> String {
     shown
 }
 
-/// Writes to stderr in one piece. Where that fails there is nobody left to tell.
+/// Writes to stderr in one piece. Where that fails there is nobody left to tell; and where stderr is a pipe that nobody reads, the
+/// signal that comes of it must not end a launch which python would survive. It is held back while we write, and taken away.
 fn say(text: &str) {
-    let _ = std::io::stderr().write_all(text.as_bytes());
+    let signal = SigSet::from(Signal::SIGPIPE);
+    let before = signal.thread_swap_mask(SigmaskHow::SIG_BLOCK);
+    let written = std::io::stderr().write_all(text.as_bytes());
+    let Ok(before) = before else { return };
+    if written.is_err_and(|error| error.kind() == ErrorKind::BrokenPipe) && !before.contains(Signal::SIGPIPE) {
+        let _ = signal.wait();
+    }
+    let _ = before.thread_set_mask();
 }
 
 #[cfg(test)]
