@@ -67,7 +67,7 @@ impl PlannedWheel {
 pub struct Evidence {
     /// Files and folders that were looked at, those that were absent among them.
     pub stamps: Vec<Stamped>,
-    /// What the spec's author or the caller should know, a sentence each.
+    /// What the caller should know of the choice, a sentence each.
     pub warnings: Vec<String>,
 }
 
@@ -85,8 +85,8 @@ impl Evidence {
 /// # Errors
 /// No interpreter satisfies the spec; no set of wheels does; a wheel cannot be read.
 pub fn make(spec: &Spec, invocation: &Invocation, process: &Process, memo: &Path) -> Result<(Plan, Evidence)> {
-    let mut evidence = Evidence { stamps: Vec::new(), warnings: spec.warnings.clone() };
-    let interpreter = interpreter::find(invocation, spec.requires_python.as_ref(), process, memo, &mut evidence)?;
+    let mut evidence = Evidence::default();
+    let interpreter = interpreter::find(invocation, spec.requires_python.as_ref(), process, Some(memo), &mut evidence)?;
     debug!(interpreter = %interpreter.executable.display(), version = %interpreter.version(), "chose the interpreter");
     let wheels = if spec.requirements.is_empty() {
         Vec::new()

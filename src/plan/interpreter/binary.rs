@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use memchr::memmem;
 use nix::unistd::{AccessFlags, access};
 
+use super::pyenv;
 use crate::fs::{self, Stamp};
 use crate::plan::Key;
 use crate::process::Process;
@@ -38,11 +39,22 @@ pub(super) fn look(path: &Path, process: &Process) -> Option<Executable> {
     fs::open(path).ok()?.take(SCRIPT_HEAD).read_to_end(&mut head).ok()?;
     if head.starts_with(b"#!") {
         let text = String::from_utf8_lossy(&head).into_owned();
-        // A wrapper that leads back here would run in circles.
-        return Some(if text.contains("vpython") { Executable::Vpython } else { Executable::Script(text) });
+        // A wrapper that leads back here would run in circles. A shim of pyenv's names pyenv's root, whatever that is called.
+        return Some(if !pyenv::is_shim(&text) && calls_vpython(&text) {
+            Executable::Vpython
+        } else {
+            Executable::Script(text)
+        });
     }
     let is_ours = memmem::find(&fs::read(path).ok()?, MARK).is_some();
     Some(if is_ours { Executable::Vpython } else { Executable::Binary })
+}
+
+/// Whether a script has vpython as one of its words, as a wrapper does that calls it.
+fn calls_vpython(script: &str) -> bool {
+    let lines = script.lines().filter(|line| !line.trim_start().starts_with('#'));
+    let mut words = lines.flat_map(|line| line.split(|end: char| end.is_whitespace() || "\"'`;&|()".contains(end)));
+    words.any(|word| matches!(word.rsplit('/').next(), Some("vpython" | "vpython3")))
 }
 
 /// The folders of `PATH`, each once, absolute ones alone. Those that an outer vpython put in front are left out, so that a
@@ -88,7 +100,18 @@ mod tests {
             (b"\x7fELF binary".as_slice(), 0o644, None, "not executable"),
             (own.as_slice(), 0o755, Some(Executable::Vpython), "a build of vpython under another name"),
             (b"#!/bin/sh\nexec x".as_slice(), 0o755, Some(Executable::Script("#!/bin/sh\nexec x".into())), "a script"),
-            (b"#!/bin/sh\nexec vpython3 \"$@\"".as_slice(), 0o755, Some(Executable::Vpython), "a script that leads back here"),
+            (
+                b"#!/bin/sh\nexec \"/opt/vpython3\" \"$@\"".as_slice(),
+                0o755,
+                Some(Executable::Vpython),
+                "a script that leads back here",
+            ),
+            (
+                b"#!/bin/sh\n# not vpython\nexec /vpython/python3".as_slice(),
+                0o755,
+                Some(Executable::Script("#!/bin/sh\n# not vpython\nexec /vpython/python3".into())),
+                "a script that only speaks of it",
+            ),
         ];
         for (content, mode, expected, why) in rows {
             let (_folder, path) = place("python3", content, mode);

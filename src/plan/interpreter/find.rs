@@ -20,10 +20,10 @@ use crate::fs;
 use crate::invocation::Invocation;
 use crate::plan::Evidence;
 use crate::process::Process;
-use crate::report::{Failure, Kind};
+use crate::report::{self, Failure, Kind};
 use crate::spec::Placed;
 
-/// Finds the interpreter for a spec. `memo` is the folder for what interpreters have said.
+/// Finds the interpreter for a spec. `memo` is the folder for what interpreters have said, where there is one.
 ///
 /// # Errors
 /// None satisfies, or the one that is named does not or cannot be run.
@@ -31,7 +31,7 @@ pub fn find(
     invocation: &Invocation,
     wanted: Option<&Placed<VersionSpecifiers>>,
     process: &Process,
-    memo: &Path,
+    memo: Option<&Path>,
     evidence: &mut Evidence,
 ) -> Result<Facts> {
     let mut search = Search { wanted, process, memo, evidence, passed_over: Vec::new() };
@@ -41,13 +41,18 @@ pub fn find(
     }
 }
 
-/// The parts of the environment that decide what [`find`] looks at, for the key of a launch memo. Asks nothing of the disk.
+/// The parts of the environment that decide what [`find`] looks at, for the name of a launch memo; `interpreter` is the one that
+/// the caller names. Asks nothing of the disk.
 #[must_use]
-pub fn search_settings(process: &Process) -> Vec<(&'static str, OsString)> {
+pub fn search_settings(interpreter: Option<&Path>, process: &Process) -> Vec<(&'static str, OsString)> {
     let names = ["HOME", "PYENV_ROOT", "PYENV_VERSION", "UV_PYTHON_INSTALL_DIR", "XDG_DATA_HOME"];
     let mut settings: Vec<(&str, OsString)> =
         names.iter().filter_map(|name| Some((*name, process.setting(name)?.to_owned()))).collect();
-    let path = search_path(process);
+    let path = match interpreter {
+        Some(path) => path.parent().map(Path::to_path_buf).into_iter().collect(),
+        None => search_path(process),
+    };
+    settings.extend(interpreter.map(|path| ("interpreter", path.into())));
     settings.extend(path.iter().map(|folder| ("PATH", folder.into())));
     settings.extend(process.executable.as_ref().map(|path| ("executable", path.into())));
     // pyenv's choice depends on the current directory; nobody else's does.
@@ -61,7 +66,7 @@ pub fn search_settings(process: &Process) -> Vec<(&'static str, OsString)> {
 struct Search<'a> {
     wanted: Option<&'a Placed<VersionSpecifiers>>,
     process: &'a Process,
-    memo: &'a Path,
+    memo: Option<&'a Path>,
     evidence: &'a mut Evidence,
     passed_over: Vec<String>,
 }
@@ -113,7 +118,12 @@ impl Search<'_> {
     /// The highest version that satisfies among the folders that are named by a version.
     fn highest_in(&mut self, folder: &Path) -> Option<Facts> {
         let versions = pyenv::installed_versions(folder);
-        versions.iter().find_map(|(_, name)| self.consider(&folder.join(name).join("bin/python3")))
+        versions.iter().find_map(|(_, name)| {
+            let path = folder.join(name).join("bin/python3");
+            // One that is being installed may not have its interpreter yet.
+            self.evidence.look(&path);
+            self.consider(&path)
+        })
     }
 
     fn on_path(&mut self) -> Option<Facts> {
@@ -138,6 +148,11 @@ impl Search<'_> {
 
     /// Takes an interpreter if it is one and satisfies; else notes why not.
     fn consider(&mut self, path: &Path) -> Option<Facts> {
+        // What is turned down now may be mended where it lies: made executable, a link's target made. What is not there at all is
+        // noticed by the time of its folder.
+        if fs::link_metadata(path).is_ok_and(|metadata| metadata.is_some()) {
+            self.evidence.look(path);
+        }
         let path = match self.looks(path)? {
             Executable::Binary => path.to_path_buf(),
             Executable::Script(text) if pyenv::is_shim(&text) => self.resolve_shim(path)?,
@@ -149,13 +164,13 @@ impl Search<'_> {
                 None => Some(facts),
                 Some(why) => self.pass_over(&path, &why),
             },
-            Err(error) => self.pass_over(&path, &error.chain().map(ToString::to_string).collect::<Vec<_>>().join(": ")),
+            Err(error) => self.pass_over(&path, &report::one_line(&error)),
         }
     }
 
     /// What a candidate is by its looks. One that has been asked before is an interpreter, and is not read again.
     fn looks(&self, path: &Path) -> Option<Executable> {
-        if fs::is_file(path) && probe::was_asked(path, self.memo) {
+        if fs::is_file(path) && self.memo.is_some_and(|memo| probe::was_asked(path, memo)) {
             return Some(Executable::Binary);
         }
         binary::look(path, self.process)
@@ -268,7 +283,9 @@ mod tests {
             directory: Some("/work".into()),
             ..Process::default()
         };
-        let names = |path| search_settings(&process(path)).into_iter().map(|(name, _)| name).collect::<Vec<_>>();
+        let names = |path| search_settings(None, &process(path)).into_iter().map(|(name, _)| name).collect::<Vec<_>>();
+        let with_shim = search_settings(Some(Path::new("/home/me/.pyenv/shims/python3")), &process("/bin"));
+        assert!(with_shim.iter().any(|(name, _)| *name == "directory"), "also where a shim is named");
         assert_eq!(names("/usr/bin"), ["HOME", "PATH"]);
         assert_eq!(names("/home/me/.pyenv/shims:/usr/bin"), ["HOME", "PATH", "PATH", "directory"]);
     }

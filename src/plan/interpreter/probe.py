@@ -18,8 +18,11 @@ def full_version(info):
 
 def libc():
     """The C library's kind, version and file."""
-    with open("/proc/self/maps", "rb") as maps:
-        files = [os.fsdecode(line.split(None, 5)[5].rstrip(b"\n")) for line in maps if line.count(b"/")]
+    try:
+        with open("/proc/self/maps", "rb") as maps:
+            files = [os.fsdecode(line.split(None, 5)[5].rstrip(b"\n")) for line in maps if line.count(b"/")]
+    except OSError:
+        files = []
     for path in files:
         if os.path.basename(path).startswith("ld-musl-"):
             import subprocess
@@ -32,6 +35,22 @@ def libc():
         return "Glibc", os.confstr("CS_GNU_LIBC_VERSION").split()[1], path
     except (ValueError, OSError, AttributeError, IndexError):
         return "Other", None, path
+
+
+def base_executable():
+    """The real binary. A virtual environment may hold a copy of it, and names the folder of the original in its `pyvenv.cfg`."""
+    real = os.path.realpath(sys.executable)
+    for folder in (os.path.dirname(real), os.path.dirname(os.path.dirname(real))):
+        try:
+            with open(os.path.join(folder, "pyvenv.cfg"), encoding="utf-8") as file:
+                settings = dict(map(str.strip, line.split("=", 1)) for line in file if "=" in line)
+        except OSError:
+            continue
+        for name in (os.path.basename(real), "python%d.%d" % sys.version_info[:2], "python3", "python"):
+            original = os.path.join(settings.get("home", folder), name)
+            if os.path.isfile(original):
+                return os.path.realpath(original)
+    return real
 
 
 def main():
@@ -50,7 +69,7 @@ def main():
     print(
         json.dumps(
             {
-                "executable": os.path.realpath(sys.executable),
+                "executable": base_executable(),
                 "release": sys.version_info[:3],
                 "build": sys.version,
                 "cache_tag": implementation.cache_tag or "",

@@ -15,7 +15,7 @@ use crate::report::{Failure, Kind};
 const PROBE: &str = include_str!("probe.py");
 const SUPPORTED: &str = "vpython runs CPython 3.6 and later";
 /// Counted up when the probe asks for more, so that what an older vpython kept is asked again.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 /// Variables that move a virtual environment's prefix even where `-I` is given (CPython 3.11 and later).
 const LAUNCHER_VARIABLES: [&str; 2] = ["__PYVENV_LAUNCHER__", "PYTHONEXECUTABLE"];
 
@@ -32,9 +32,9 @@ pub(super) struct Known {
 ///
 /// # Errors
 /// It cannot be executed, or does not answer as a Python 3 does.
-pub(super) fn facts(path: &Path, process: &Process, memo: &Path) -> Result<Known> {
-    let kept = kept_at(path, memo);
-    if let Some(known) = fs::read_json::<Known>(&kept)
+pub(super) fn facts(path: &Path, process: &Process, memo: Option<&Path>) -> Result<Known> {
+    let kept = memo.map(|memo| kept_at(path, memo));
+    if let Some(known) = kept.as_deref().and_then(fs::read_json::<Known>)
         && known.format == FORMAT
         && known.stamps.iter().all(Stamped::holds)
     {
@@ -47,7 +47,9 @@ pub(super) fn facts(path: &Path, process: &Process, memo: &Path) -> Result<Known
     let real = Some(real).filter(|real| real.stamp != found.stamp);
     let libc = facts.libc_path.as_deref().map(Stamped::look);
     let known = Known { format: FORMAT, facts, stamps: [Some(found), real, libc].into_iter().flatten().collect() };
-    if let Err(error) = fs::write_json(&kept, &known) {
+    if let Some(kept) = kept
+        && let Err(error) = fs::write_json(&kept, &known)
+    {
         tracing::debug!("cannot keep what the interpreter said: {error:#}");
     }
     Ok(known)

@@ -7,21 +7,28 @@
 mod candidates;
 mod refusal;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
+use std::path::PathBuf;
 
 use anyhow::Result;
-use pep440_rs::Version;
+use pep440_rs::{Operator, Version};
 use pep508_rs::{ExtraName, PackageName, VersionOrUrl};
 use tracing::debug;
 
 use super::wheelhouse::{Metadata, WheelFile, Wheelhouse};
 use super::{Evidence, Facts, PlannedWheel, Tags};
-use crate::fs;
+use crate::fs::{self, Stamped};
 use crate::report::Failure;
 use crate::spec::{Place, Requirement, Spec};
 use candidates::Candidates;
 use refusal::Refusal;
+
+/// How many of the chosen wheels a warm launch looks at: those that were changed last, which are the likeliest to be written over
+/// where they lie. A wheel that is added, removed or replaced changes its folder, and is noticed in any number; so a launch costs
+/// the same however large the environment is.
+const WATCHED: usize = 16;
 
 /// Chooses the wheels of a spec, sorted by project.
 ///
@@ -33,7 +40,8 @@ pub(super) fn resolve(
     wheelhouse: &mut Wheelhouse,
     evidence: &mut Evidence,
 ) -> Result<Vec<PlannedWheel>> {
-    let mut resolver = Resolver { interpreter, tags: Tags::of(interpreter), wheelhouse };
+    let mut resolver =
+        Resolver { interpreter, tags: Tags::of(interpreter), wheelhouse, hopeless: HashMap::new(), rejected: Vec::new() };
     let mut state = State::default();
     let demands = spec
         .requirements
@@ -45,6 +53,7 @@ pub(super) fn resolve(
         Err(conflict) => return Err(resolver.explain(conflict.refusal).into()),
     };
     evidence.warnings.extend(solved.missing_extras());
+    evidence.stamps.append(&mut resolver.rejected);
     resolver.plan(&solved, evidence)
 }
 
@@ -87,11 +96,16 @@ impl Demand {
     /// Whether it speaks of a pre-release, and so lets pre-releases in (PEP 440, "Handling of pre-releases").
     fn names_pre_release(&self) -> bool {
         match &self.requirement.version_or_url {
-            Some(VersionOrUrl::VersionSpecifier(specifiers)) => {
-                specifiers.iter().any(pep440_rs::VersionSpecifier::any_prerelease)
-            }
+            Some(VersionOrUrl::VersionSpecifier(specifiers)) => specifiers.iter().any(|specifier| {
+                let only_excludes = matches!(specifier.operator(), Operator::NotEqual | Operator::NotEqualStar);
+                specifier.any_prerelease() && !only_excludes
+            }),
             _ => false,
         }
+    }
+
+    fn is_from_spec(&self) -> bool {
+        matches!(self.asker, Asker::Spec(_))
     }
 
     /// The requirement without its marker, as a person would write it: `numpy==1.26.4`.
@@ -107,6 +121,12 @@ impl Demand {
 struct Choice {
     wheel: WheelFile,
     metadata: Metadata,
+}
+
+impl Choice {
+    fn is_pre_release(&self) -> bool {
+        self.wheel.name.version.any_prerelease()
+    }
 }
 
 /// What is asked and what is decided so far.
@@ -156,13 +176,27 @@ impl State {
         self.order.iter().find(|name| !self.choices.contains_key(*name))
     }
 
-    /// The projects whose choice made somebody ask for `project`, and its own.
-    fn involved_with(&self, project: &PackageName) -> BTreeSet<PackageName> {
-        let askers = self.demands_on(project).iter().filter_map(|demand| match &demand.asker {
-            Asker::Wheel { project, .. } => Some(project.clone()),
-            Asker::Spec(_) => None,
-        });
-        askers.chain([project.clone()]).collect()
+    /// The projects whose choice is why somebody asks for something: the asker's own, and those that asked for the asker's extras.
+    fn blame(&self, asker: &Asker) -> BTreeSet<PackageName> {
+        let mut blamed = BTreeSet::new();
+        let mut open = vec![asker];
+        while let Some(asker) = open.pop() {
+            let Asker::Wheel { project, .. } = asker else { continue };
+            if blamed.insert(project.clone()) {
+                let for_extras = self.demands_on(project).iter().filter(|demand| !demand.requirement.extras.is_empty());
+                open.extend(for_extras.map(|demand| &demand.asker));
+            }
+        }
+        blamed
+    }
+
+    /// The projects whose choice leaves `project` no other candidates: one that asks for it at all, and those that rule wheels out.
+    fn blame_for_candidates(&self, project: &PackageName, candidates: &Candidates) -> BTreeSet<PackageName> {
+        let demands = self.demands_on(project);
+        let is_asked_by_spec = demands.iter().any(Demand::is_from_spec);
+        let asking = demands.first().filter(|_| !is_asked_by_spec);
+        let ruling_out = candidates.rejected.iter().filter_map(|rejected| demands.get(rejected.demand?));
+        asking.into_iter().chain(ruling_out).flat_map(|demand| self.blame(&demand.asker)).collect()
     }
 
     /// Extras that are asked for and that the chosen wheel does not have, a sentence each.
@@ -186,22 +220,22 @@ struct Resolver<'a> {
     interpreter: &'a Facts,
     tags: Tags,
     wheelhouse: &'a mut Wheelhouse,
+    /// Wheels that no other choice can save, and why.
+    hopeless: HashMap<PathBuf, Refusal>,
+    /// Wheels that were read and rejected, as they were then.
+    rejected: Vec<Stamped>,
 }
 
 impl Resolver<'_> {
     /// Decides on all projects that are asked for.
     fn solve(&mut self, state: State) -> Result<State, Conflict> {
-        let Some(project) = state.undecided().cloned() else { return Ok(state) };
+        let Some(project) = state.undecided().cloned() else { return self.settle(state) };
         let candidates = Candidates::of(&project, state.demands_on(&project), self);
-        let mut involved = state.involved_with(&project);
+        let mut involved = state.blame_for_candidates(&project, &candidates);
         let mut first_refusal = None;
         for choice in candidates.fitting {
-            debug!(wheel = choice.wheel.file_name, "trying");
-            let conflict = match self.choose(state.clone(), &project, choice) {
-                Ok(next) => match self.solve(next) {
-                    Ok(solved) => return Ok(solved),
-                    Err(conflict) => conflict,
-                },
+            let conflict = match self.attempt(&state, &project, choice) {
+                Ok(solved) => return Ok(solved),
                 Err(conflict) => conflict,
             };
             if !conflict.involved.contains(&project) {
@@ -214,9 +248,42 @@ impl Resolver<'_> {
         let refusal = first_refusal.unwrap_or_else(|| Refusal {
             demands: state.demands_on(&project).to_vec(),
             project,
-            rejected: candidates.rejected,
+            rejected: candidates.rejected.into_iter().map(|rejected| rejected.why).collect(),
         });
         Err(Conflict { involved, refusal })
+    }
+
+    /// Solves with this choice for a project. What fails by the choice alone is not tried again.
+    fn attempt(&mut self, state: &State, project: &PackageName, choice: Choice) -> Result<State, Conflict> {
+        let alone = BTreeSet::from([project.clone()]);
+        let path = self.wheelhouse.path(&choice.wheel);
+        if let Some(refusal) = self.hopeless.get(&path) {
+            return Err(Conflict { involved: alone, refusal: refusal.clone() });
+        }
+        debug!(wheel = choice.wheel.file_name, "trying");
+        let has_extras = !state.extras_of(project).is_empty();
+        let solved = self.choose(state.clone(), project, choice).and_then(|next| self.solve(next));
+        solved.inspect_err(|conflict| {
+            if !has_extras && conflict.involved == alone {
+                self.hopeless.insert(path, conflict.refusal.clone());
+            }
+        })
+    }
+
+    /// A whole answer, unless it has a pre-release in it that nobody asks for while a final version would do.
+    fn settle(&mut self, state: State) -> Result<State, Conflict> {
+        for (project, choice) in &state.choices {
+            let demands = state.demands_on(project);
+            if !choice.is_pre_release() || demands.iter().any(Demand::names_pre_release) {
+                continue;
+            }
+            let candidates = Candidates::of(project, demands, self);
+            if candidates.fitting.iter().any(|other| !other.is_pre_release()) {
+                let refusal = self.contradiction(&state, project);
+                return Err(Conflict { involved: state.choices.keys().cloned().collect(), refusal });
+            }
+        }
+        Ok(state)
     }
 
     /// Takes a wheel for a project and asks for what it requires.
@@ -231,7 +298,8 @@ impl Resolver<'_> {
                 state.ask([demand.clone()]);
                 let Some(chosen) = state.choices.get(name) else { continue };
                 if !demand.admits(&chosen.wheel.name.version) {
-                    return Err(Conflict { involved: state.involved_with(name), refusal: self.contradiction(&state, name) });
+                    let involved = state.blame(&demand.asker).into_iter().chain([name.clone()]).collect();
+                    return Err(Conflict { involved, refusal: self.contradiction(&state, name) });
                 }
                 if state.extras_of(name) != extras_before {
                     to_expand.push(name.clone());
@@ -251,7 +319,7 @@ impl Resolver<'_> {
             file_name: choice.wheel.file_name.clone(),
         };
         // That each line is a requirement was seen when the wheel became a candidate.
-        let requirements = choice.metadata.requires_dist.iter().filter_map(|line| line.parse::<Requirement>().ok());
+        let requirements = choice.metadata.requires_dist.iter().filter_map(|line| candidates::requirement(line));
         requirements
             .filter(|requirement| requirement.marker.evaluate(&self.interpreter.markers, &extras))
             .map(|requirement| Demand { requirement, asker: asker.clone() })
@@ -262,10 +330,11 @@ impl Resolver<'_> {
     fn contradiction(&mut self, state: &State, project: &PackageName) -> Refusal {
         let demands = state.demands_on(project);
         let candidates = Candidates::of(project, demands, self);
-        let mut rejected = candidates.rejected;
-        rejected.extend(
-            candidates.fitting.into_iter().map(|choice| format!("`{}` leads to another conflict", choice.wheel.file_name)),
-        );
+        let in_conflict =
+            candidates.fitting.iter().map(|choice| format!("`{}` leads to another conflict", choice.wheel.file_name));
+        let mut rejected: Vec<String> =
+            candidates.rejected.iter().map(|rejected| rejected.why.clone()).chain(in_conflict).collect();
+        rejected.sort();
         Refusal { project: project.clone(), demands: demands.to_vec(), rejected }
     }
 
@@ -276,15 +345,14 @@ impl Resolver<'_> {
     /// The chosen wheels with their digests; their stamps go to the evidence before they are read.
     fn plan(&mut self, solved: &State, evidence: &mut Evidence) -> Result<Vec<PlannedWheel>> {
         let wheels: Vec<WheelFile> = solved.choices.values().map(|choice| choice.wheel.clone()).collect();
-        for wheel in &wheels {
-            evidence.look(&self.wheelhouse.path(wheel));
-        }
+        let mut stamps: Vec<Stamped> = wheels.iter().map(|wheel| Stamped::look(self.wheelhouse.path(wheel))).collect();
+        stamps.sort_by_key(|stamped| Reverse(stamped.stamp.map(|stamp| stamp.modified)));
+        evidence.stamps.extend(stamps.into_iter().take(WATCHED));
         let digests = self.wheelhouse.digests(&wheels)?;
         let planned = wheels.into_iter().zip(digests).map(|(wheel, sha256)| {
             let path = self.wheelhouse.path(&wheel);
             let size = fs::metadata(&path)?.map_or(0, |metadata| metadata.len());
-            let is_asker_spec = |demand: &Demand| matches!(demand.asker, Asker::Spec(_));
-            let requested = solved.demands_on(&wheel.name.project).iter().any(is_asker_spec);
+            let requested = solved.demands_on(&wheel.name.project).iter().any(Demand::is_from_spec);
             Ok(PlannedWheel { name: wheel.name.project, version: wheel.name.version, path, size, sha256, requested })
         });
         planned.collect()

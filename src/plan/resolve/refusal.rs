@@ -4,7 +4,7 @@ use pep508_rs::PackageName;
 
 use super::super::wheelhouse::Wheelhouse;
 use super::{Demand, Facts};
-use crate::report::Failure;
+use crate::report::{Failure, shell_word};
 
 /// A project that has no wheel for all that is asked of it.
 #[derive(Debug, Clone)]
@@ -59,8 +59,8 @@ impl Refusal {
             }
             _ => {
                 let asked: Vec<String> = self.demands.iter().map(|demand| format!("'{}'", demand.title())).collect();
-                let python = interpreter.executable.display();
-                format!("fetch one: `{python} -m pip download -d {} {}`", folder.display(), asked.join(" "))
+                let [python, folder] = [&interpreter.executable, folder].map(|path| shell_word(&path.to_string_lossy()));
+                format!("fetch one: `{python} -m pip download -d {folder} {}`", asked.join(" "))
             }
         }
     }

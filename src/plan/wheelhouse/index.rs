@@ -11,7 +11,7 @@ use crate::fs::{self, Stamp};
 use crate::plan::Digest;
 
 /// Counted up when more is kept, so that what an older vpython kept is read again.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// The index of one folder.
 pub(super) struct Index {

@@ -42,7 +42,7 @@ pub(super) fn read(path: &Path, name: &WheelName) -> Result<Metadata> {
 /// The `METADATA` in the one `.dist-info` folder that is named after the project.
 fn metadata_member<R: Read + std::io::Seek>(archive: &ZipArchive<R>, name: &WheelName) -> Option<String> {
     let is_ours = |member: &str| {
-        let folder = member.strip_suffix(".dist-info/METADATA");
+        let folder = member.strip_suffix(".dist-info/METADATA").filter(|folder| !folder.contains('/'));
         let project = folder.and_then(|folder| folder.split('-').next());
         project.is_some_and(|project| project.parse().is_ok_and(|project: pep508_rs::PackageName| project == name.project))
     };
@@ -54,6 +54,10 @@ fn parse(text: &[u8], name: &WheelName) -> Result<Metadata> {
     let stated = headers.get_first_value("Name").unwrap_or_default();
     if stated.parse::<pep508_rs::PackageName>().ok().as_ref() != Some(&name.project) {
         return Err(Failure::new(format!("its `METADATA` is that of `{stated}`")).into());
+    }
+    let version = headers.get_first_value("Version").unwrap_or_default();
+    if version.parse::<pep440_rs::Version>().ok().as_ref() != Some(&name.version) {
+        return Err(Failure::new(format!("its `METADATA` is that of version `{version}`")).into());
     }
     Ok(Metadata {
         requires_dist: headers.get_all_values("Requires-Dist"),
@@ -81,5 +85,7 @@ mod tests {
     fn the_metadata_of_another_project_is_refused() {
         let error = parse(TEXT, &WheelName::parse("b-1.0-py3-none-any.whl").unwrap()).unwrap_err();
         assert_eq!(error.to_string(), "its `METADATA` is that of `A.b`");
+        let error = parse(TEXT, &WheelName::parse("a_b-1.1-py3-none-any.whl").unwrap()).unwrap_err();
+        assert_eq!(error.to_string(), "its `METADATA` is that of version `1.0`");
     }
 }
