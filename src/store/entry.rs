@@ -16,6 +16,8 @@ use crate::plan::{Digest, Key, Plan};
 /// The file in an entry that says what it is. It is written last, its lock says that the entry is in use, and its time of change
 /// is the time of the entry's last use.
 pub(super) const MANIFEST: &str = "vpython.json";
+/// The interpreter in an entry.
+const PYTHON: &str = "bin/python3";
 /// How old the last-use stamp may grow before a launch renews it.
 const LAST_USE_PRECISION: Duration = Duration::from_hours(1);
 
@@ -53,22 +55,30 @@ pub struct InstalledWheel {
 pub struct Site {
     /// The folder, relative to the environment.
     pub folder: String,
-    /// In seconds since 1970, so that an archive that keeps no fractions keeps this.
-    pub modified: i64,
+    /// The time of its last change, in seconds since 1970.
+    pub seconds: i64,
+    /// And the nanoseconds of that second.
+    pub nanoseconds: i64,
 }
 
 impl Site {
     /// Looks at the folder of an environment that stands, complete, at `path`.
     pub(super) fn look(path: &Path, folder: &str) -> Result<Self> {
-        let modified = fs::metadata(&path.join(folder))?.map_or(0, |metadata| metadata.mtime());
-        Ok(Self { folder: folder.to_owned(), modified })
+        let (seconds, nanoseconds) = fs::metadata(&path.join(folder))?.map_or((0, 0), |site| (site.mtime(), site.mtime_nsec()));
+        Ok(Self { folder: folder.to_owned(), seconds, nanoseconds })
     }
 
-    /// Whether nothing was installed into the environment at `path` since.
+    /// Whether nothing was installed into the environment at `path` since. An archive may have kept whole seconds only.
     fn holds(&self, path: &Path) -> bool {
-        fs::metadata(&path.join(&self.folder))
-            .is_ok_and(|metadata| metadata.is_some_and(|metadata| metadata.mtime() == self.modified))
+        let Ok(Some(site)) = fs::metadata(&path.join(&self.folder)) else { return false };
+        site.mtime() == self.seconds && (site.mtime_nsec() == self.nanoseconds || site.mtime_nsec() == 0)
     }
+}
+
+/// Whether the environment at `path` still has what makes it one: without the first, python would use the interpreter's own
+/// packages.
+fn is_whole(path: &Path) -> bool {
+    fs::is_file(&path.join("pyvenv.cfg")) && fs::is_file(&path.join(PYTHON))
 }
 
 impl Manifest {
@@ -109,6 +119,8 @@ pub(super) enum Lookup {
     Ready(Entry),
     /// Nothing.
     Absent,
+    /// An environment that somebody has locked for himself, as who removes it does.
+    Busy,
     /// Something that is no longer what was built.
     Changed,
 }
@@ -118,30 +130,36 @@ impl Store {
     pub(super) fn lookup(&self, key: &Key) -> Result<Lookup> {
         let path = self.environments().join(key.as_str());
         match fs::read_json::<Manifest>(&path.join(MANIFEST)) {
-            Some(manifest) if manifest.key == *key => Ok(match self.entry(key, &manifest.site)? {
-                Some(entry) => Lookup::Ready(entry),
-                None => Lookup::Changed,
-            }),
+            Some(manifest) if manifest.key == *key => self.entry(key, &manifest.site),
             _ => Ok(if fs::link_metadata(&path)?.is_some() { Lookup::Changed } else { Lookup::Absent }),
         }
     }
 
-    /// Opens and locks the environment of a key whose site-packages is known; none where it is not there, is about to be removed,
-    /// or has been changed since it was built. Never waits.
-    pub(super) fn entry(&self, key: &Key, site: &Site) -> Result<Option<Entry>> {
+    /// Opens and locks the environment of a key whose site-packages is known. Never waits.
+    pub(super) fn entry(&self, key: &Key, site: &Site) -> Result<Lookup> {
         let path = self.environments().join(key.as_str());
-        let Some(manifest) = fs::open_optional(&path.join(MANIFEST))? else { return Ok(None) };
+        let Some(manifest) = fs::open_optional(&path.join(MANIFEST))? else { return Ok(Lookup::Absent) };
         if lock::try_shared(&manifest)? == Attempt::Busy {
-            return Ok(None);
+            return Ok(Lookup::Busy);
         }
         // A lock on a removed entry keeps nothing: the file must still be the one that has this name.
         let ours = manifest.metadata()?;
-        let is_still_there =
-            fs::metadata(&path.join(MANIFEST))?.is_some_and(|now| (now.dev(), now.ino()) == (ours.dev(), ours.ino()));
-        if !is_still_there || !site.holds(&path) {
-            return Ok(None);
+        let now = fs::metadata(&path.join(MANIFEST))?;
+        if now.is_none_or(|now| (now.dev(), now.ino()) != (ours.dev(), ours.ino())) {
+            return Ok(Lookup::Absent);
         }
-        Ok(Some(Entry { path, site: site.clone(), manifest, last_use: ours.modified().ok() }))
+        if !site.holds(&path) || !is_whole(&path) {
+            return Ok(Lookup::Changed);
+        }
+        Ok(Lookup::Ready(Entry { path, site: site.clone(), manifest, last_use: ours.modified().ok() }))
+    }
+
+    /// Waits until nobody has the environment of a key for himself.
+    pub(super) fn wait_for(&self, key: &Key) -> Result<()> {
+        match fs::open_optional(&self.environments().join(key.as_str()).join(MANIFEST))? {
+            Some(manifest) => Ok(lock::wait_shared(&manifest)?),
+            None => Ok(()),
+        }
     }
 }
 
@@ -149,7 +167,7 @@ impl Entry {
     /// The interpreter.
     #[must_use]
     pub fn python(&self) -> PathBuf {
-        self.path.join("bin/python3")
+        self.path.join(PYTHON)
     }
 
     /// Notes that the environment is used, at most once an hour. In a store that cannot be written, nothing is noted.

@@ -40,6 +40,12 @@ pub(super) fn try_exclusive(file: &File) -> std::io::Result<Attempt> {
     attempt(fs2::FileExt::try_lock_exclusive(file))
 }
 
+/// Waits until a shared lock can be had, and gives it back at once.
+pub(super) fn wait_shared(file: &File) -> std::io::Result<()> {
+    uninterrupted(|| fs2::FileExt::lock_shared(file))?;
+    fs2::FileExt::unlock(file)
+}
+
 fn attempt(result: std::io::Result<()>) -> std::io::Result<Attempt> {
     let Err(error) = result else { return Ok(Attempt::Held) };
     if error.kind() == ErrorKind::WouldBlock {
@@ -56,6 +62,8 @@ fn attempt(result: std::io::Result<()>) -> std::io::Result<Attempt> {
 #[derive(Debug)]
 pub(super) struct BuildLock {
     _file: File,
+    /// Whether it keeps others out; it does not where the file system has no locks.
+    pub excludes: bool,
 }
 
 impl BuildLock {
@@ -64,7 +72,7 @@ impl BuildLock {
     pub fn wait(path: &Path, what: &str) -> Result<Self> {
         loop {
             let mut file = fs::open_or_create(path)?;
-            lock_exclusive(&mut file, what).with_context(|| format!("cannot lock `{}`", path.display()))?;
+            let excludes = lock_exclusive(&mut file, what).with_context(|| format!("cannot lock `{}`", path.display()))?;
             // Somebody may have removed the file while we waited: then another process holds the lock of that name.
             let is_same = match fs::link_metadata(path)? {
                 Some(now) => file.metadata().is_ok_and(|ours| (ours.dev(), ours.ino()) == (now.dev(), now.ino())),
@@ -72,28 +80,34 @@ impl BuildLock {
             };
             if is_same {
                 sign(&mut file);
-                return Ok(Self { _file: file });
+                return Ok(Self { _file: file, excludes });
             }
         }
     }
 }
 
-fn lock_exclusive(file: &mut File, what: &str) -> std::io::Result<()> {
+/// Takes the lock; false where there are no locks.
+fn lock_exclusive(file: &mut File, what: &str) -> std::io::Result<bool> {
     let begin = Instant::now();
-    while try_exclusive(file)? == Attempt::Busy {
+    loop {
+        match try_exclusive(file)? {
+            Attempt::Held => return Ok(true),
+            Attempt::Unsupported => return Ok(false),
+            Attempt::Busy => {}
+        }
         if begin.elapsed() >= SILENCE {
             report::notice(&format!("waiting for {}, which is {what}", holder(file)));
-            return block(file);
+            // In the kernel, which wakes us when the holder is done or dead. Ctrl-C ends us as it would any program.
+            return uninterrupted(|| fs2::FileExt::lock_exclusive(file)).map(|()| true);
         }
         std::thread::sleep(INTERVAL);
     }
-    Ok(())
 }
 
-/// Waits in the kernel, which wakes us when the holder is done or dead. Ctrl-C ends us as it would any program.
-fn block(file: &File) -> std::io::Result<()> {
+/// Calls again what a signal has interrupted.
+fn uninterrupted(call: impl Fn() -> std::io::Result<()>) -> std::io::Result<()> {
     loop {
-        match fs2::FileExt::lock_exclusive(file) {
+        match call() {
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             result => return result,
         }

@@ -7,12 +7,12 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::Store;
-use super::entry::{Entry, Site};
+use super::entry::{Entry, Lookup, Site};
 use crate::fs::{self, Stamped};
 use crate::plan::{Evidence, Key};
 
 /// Counted up when a memo says more, so that what an older vpython wrote is decided anew.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// The name of a memo: a digest of all that a launch was asked, so that launches that are asked alike share it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,8 +58,10 @@ impl Store {
             tracing::debug!(path = %changed.path.display(), "changed since the last launch");
             return None;
         }
-        let entry = self.entry(&memo.key, &memo.site).ok()??;
-        Some((memo, entry))
+        match self.entry(&memo.key, &memo.site) {
+            Ok(Lookup::Ready(entry)) => Some((memo, entry)),
+            _ => None,
+        }
     }
 
     /// Keeps what a launch came to.

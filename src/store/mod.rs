@@ -21,7 +21,7 @@ mod root;
 
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 pub use entry::{Entry, Manifest};
 pub use memo::{Memo, MemoName};
@@ -77,14 +77,5 @@ impl Store {
 
     fn staging(&self) -> PathBuf {
         self.layout.join("tmp")
-    }
-
-    /// A new folder under `tmp/` that is removed with all in it unless it is given another name.
-    fn stage(&self, prefix: &str) -> Result<tempfile::TempDir> {
-        let folder = self.staging();
-        tempfile::Builder::new()
-            .prefix(prefix)
-            .tempdir_in(&folder)
-            .with_context(|| format!("cannot create a folder in `{}`", folder.display()))
     }
 }

@@ -1,8 +1,9 @@
 //! Making what is missing, once: take the build lock, look again, stage, build, rename.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result};
+use tempfile::TempDir;
 
 use super::Store;
 use super::entry::{self, Entry, Lookup, MANIFEST, Manifest};
@@ -21,17 +22,20 @@ impl Store {
         if let Lookup::Ready(entry) = self.lookup(key)? {
             return Ok(entry);
         }
-        let _lock = BuildLock::wait(&self.lock_file(key.as_str()), "building this environment")?;
+        let lock = BuildLock::wait(&self.lock_file(key.as_str()), "building this environment")?;
         let path = self.environments().join(key.as_str());
-        match self.lookup(key)? {
-            Lookup::Ready(entry) => return Ok(entry),
-            Lookup::Changed => {
-                report::warning(&format!("`{}` was changed after it was built; it is built anew", path.display()));
-                self.set_aside(&path)?;
+        loop {
+            match self.lookup(key)? {
+                Lookup::Ready(entry) => return Ok(entry),
+                Lookup::Busy => self.wait_for(key)?,
+                Lookup::Changed => {
+                    report::warning(&format!("`{}` was changed after it was built; it is built anew", path.display()));
+                    self.set_aside(&path)?;
+                }
+                Lookup::Absent => break,
             }
-            Lookup::Absent => {}
         }
-        let staged = self.stage("env-")?;
+        let staged = self.stage(key.as_str(), &lock)?;
         build(staged.path())?;
         let manifest = Manifest::of(plan, key, staged.path())?;
         fs::write_new(&staged.path().join(MANIFEST), &serde_json::to_vec_pretty(&manifest)?, 0o444)?;
@@ -42,28 +46,60 @@ impl Store {
         }
     }
 
-    /// The folder of an unpacked wheel; `unpack` fills an empty folder where it is not there yet.
+    /// An unpacked wheel. `load` reads its folder; where it is missing, or is no longer what was unpacked, `unpack` fills an empty
+    /// one. Of all who ask at once, one unpacks.
     ///
     /// # Errors
     /// What `unpack` returns; then nothing is left under the final name.
-    pub fn wheel(&self, digest: &Digest, unpack: impl FnOnce(&Path) -> Result<()>) -> Result<PathBuf> {
+    pub fn wheel<T>(
+        &self,
+        digest: &Digest,
+        unpack: impl FnOnce(&Path) -> Result<()>,
+        load: impl Fn(&Path) -> Result<T>,
+    ) -> Result<T> {
         let path = self.wheels().join(digest.to_string());
+        if let Ok(wheel) = load(&path) {
+            return Ok(wheel);
+        }
+        let name = format!("wheel-{digest}");
+        let lock = BuildLock::wait(&self.lock_file(&name), "unpacking a wheel that is needed here")?;
         if fs::exists(&path) {
-            return Ok(path);
+            match load(&path) {
+                Ok(wheel) => return Ok(wheel),
+                Err(error) => {
+                    report::warning(&format!(
+                        "`{}` is damaged ({}); it is unpacked anew",
+                        path.display(),
+                        report::one_line(&error)
+                    ));
+                    self.set_aside(&path)?;
+                }
+            }
         }
-        let _lock = BuildLock::wait(&self.lock_file(&format!("wheel-{digest}")), "unpacking a wheel that is needed here")?;
-        if !fs::exists(&path) {
-            let staged = self.stage("wheel-")?;
-            unpack(staged.path())?;
-            publish(staged, &path)?;
-        }
-        Ok(path)
+        let staged = self.stage(&name, &lock)?;
+        unpack(staged.path())?;
+        publish(staged, &path)?;
+        load(&path)
     }
 
-    /// Takes an entry out of the way. If a program still runs in it, its files stay, under a name that nobody looks for.
+    /// A new folder under `tmp/` for what is made under a lock; it is removed with all in it unless it is given another name. What
+    /// killed builds under that lock have left is removed now, since nobody else can be at it.
+    fn stage(&self, name: &str, lock: &BuildLock) -> Result<TempDir> {
+        let (folder, prefix) = (self.staging(), format!("{name}-"));
+        if lock.excludes {
+            for leftover in fs::list(&folder)?.unwrap_or_default() {
+                if leftover.to_string_lossy().starts_with(&prefix) {
+                    fs::remove_dir_all(&folder.join(leftover))?;
+                }
+            }
+        }
+        temporary(&folder, &prefix)
+    }
+
+    /// Takes what stands at `path` out of the way. If a program still runs in it, its files stay, under a name that nobody looks for.
     fn set_aside(&self, path: &Path) -> Result<()> {
-        let aside = self.stage("aside-")?;
-        let moved = aside.path().join("environment");
+        let aside = temporary(&self.staging(), "aside-")?;
+        let moved = aside.path().join("content");
         fs::rename(path, &moved)?;
         if entry::is_in_use(&moved)? {
             let _ = aside.keep();
@@ -72,9 +108,14 @@ impl Store {
     }
 }
 
+fn temporary(folder: &Path, prefix: &str) -> Result<TempDir> {
+    let made = tempfile::Builder::new().prefix(prefix).tempdir_in(folder);
+    made.with_context(|| format!("cannot create a folder in `{}`", folder.display()))
+}
+
 /// Gives a staged folder its final name. Where the folder is there already, somebody without locks was first, and theirs is as
 /// good.
-fn publish(staged: tempfile::TempDir, path: &Path) -> Result<()> {
+fn publish(staged: TempDir, path: &Path) -> Result<()> {
     fs::set_mode(staged.path(), 0o755)?;
     match fs::rename(staged.path(), path) {
         Ok(()) => {

@@ -1,5 +1,6 @@
 //! Where the store is, and whether it is safe to use: it must be the caller's or the superuser's, and nobody else's to write.
 
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
 
@@ -20,6 +21,12 @@ pub(super) fn find(invocation: &Invocation, process: &Process) -> Result<PathBuf
         return Err(Failure::new(format!("cannot tell where `{}` is", path.display()))
             .because("the current directory is gone")
             .hint("name the root with `-vpython-root`, from `/` on")
+            .into());
+    }
+    if path.as_os_str().as_bytes().contains(&b':') {
+        return Err(Failure::new(format!("cannot use `{}` as the store", path.display()))
+            .because("`PATH` cannot hold a folder with a colon in its name")
+            .hint("name another folder with `-vpython-root`")
             .into());
     }
     let metadata = match fs::metadata(&path)? {
