@@ -66,7 +66,19 @@ impl<'a> Places<'a> {
                 }
             }
         }
-        Ok(Self(places))
+        let places = Self(places);
+        places.refuse_files_as_folders(interpreter)?;
+        Ok(places)
+    }
+
+    /// A place cannot be a file and a folder at once.
+    fn refuse_files_as_folders(&self, interpreter: &Facts) -> Result<()> {
+        let own = [Path::new("bin"), Path::new("lib64"), Path::new(&interpreter.site_packages)];
+        let folders: BTreeSet<&Path> = self.folders().into_iter().chain(own).flat_map(Path::ancestors).collect();
+        match self.0.iter().find(|(place, _)| folders.contains(place.as_path())) {
+            Some((place, owner)) => Err(refusal(owner.wheel, place, "a folder of that name is there").into()),
+            None => Ok(()),
+        }
     }
 
     /// The folders of all places, each before those in it.
@@ -91,24 +103,25 @@ fn place(destination: &Destination, distribution: &str, interpreter: &Facts) -> 
         Scheme::Data => PathBuf::from(&destination.path),
     };
     match path.strip_prefix("lib64") {
-        Ok(rest) => Path::new("lib").join(rest),
-        Err(_) => path,
+        Ok(rest) if rest != Path::new("") => Path::new("lib").join(rest),
+        _ => path,
     }
 }
 
-/// Why nobody may bring this file.
+/// Why nobody may bring this file, or a file below it.
 fn reserved(place: &Path, wheel: &UnpackedWheel) -> Option<&'static str> {
-    let text = place.to_string_lossy();
-    if matches!(&*text, "pyvenv.cfg" | "vpython.json" | "bin" | "lib" | "lib64") {
-        return Some("it is a part of the environment itself");
+    for place in place.ancestors() {
+        let text = place.to_string_lossy();
+        if matches!(&*text, "pyvenv.cfg" | "vpython.json") {
+            return Some("it is a part of the environment itself");
+        }
+        if text.strip_prefix("bin/").is_some_and(is_interpreter_name) {
+            return Some("it would take the place of the interpreter");
+        }
     }
-    if text.strip_prefix("bin/").is_some_and(is_interpreter_name) {
-        return Some("it would take the place of the interpreter");
-    }
-    let own = ["RECORD", "INSTALLER", "REQUESTED"]
-        .iter()
-        .any(|name| place.ends_with(Path::new(&wheel.contents.dist_info).join(name)));
-    own.then_some("installers write that file themselves")
+    let own = ["RECORD", "INSTALLER", "REQUESTED"];
+    let is_own = own.iter().any(|name| place.ends_with(Path::new(&wheel.contents.dist_info).join(name)));
+    is_own.then_some("installers write that file themselves")
 }
 
 fn is_interpreter_name(name: &str) -> bool {
@@ -119,13 +132,14 @@ fn is_interpreter_name(name: &str) -> bool {
 fn write_own_files(wheel: &UnpackedWheel, interpreter: &Facts, requested: bool, root: &Path) -> Result<()> {
     let dist_info = &wheel.contents.dist_info;
     let site_packages = root.join(&interpreter.site_packages);
-    let mut rows: Vec<(String, Row)> = wheel.contents.files.iter().map(|file| row(file, wheel, interpreter)).collect();
+    // A file that the wheel brings twice, in two schemes that are one folder, has one row.
+    let mut rows: BTreeMap<String, Row> = wheel.contents.files.iter().map(|file| row(file, wheel, interpreter)).collect();
     let own = [("INSTALLER", Some(INSTALLER)), ("REQUESTED", requested.then_some(&b""[..]))];
     for (name, content) in own.into_iter().filter_map(|(name, content)| Some((name, content?))) {
         let path = format!("{dist_info}/{name}");
         fs::write_new(&site_packages.join(&path), content, 0o444)?;
         let digest = record::sha256_column(&Sha256::digest(content));
-        rows.push((path, Row { digest: Some(digest), size: Some(content.len() as u64) }));
+        rows.insert(path, Row { digest: Some(digest), size: Some(content.len() as u64) });
     }
     let path = format!("{dist_info}/RECORD");
     fs::write_new(&site_packages.join(&path), &record::render(rows, &path)?, 0o444)

@@ -3,6 +3,7 @@
 //! A wheel is unpacked and checked once per machine (`unpack`); an environment is a skeleton (`venv`) into which the unpacked
 //! wheels are linked (`install`). Nothing that is written names the place where it is written.
 
+mod ambiguity;
 mod entry_points;
 mod install;
 mod link;
@@ -18,6 +19,7 @@ use anyhow::{Context, Result};
 use rayon::prelude::*;
 use tracing::info;
 
+use crate::fs;
 use crate::plan::{Plan, PlannedWheel};
 use crate::report::Progress;
 use crate::store::Store;
@@ -30,6 +32,7 @@ use unpack::UnpackedWheel;
 /// A wheel is not what it should be, or two of them want the same file; the disk refuses.
 pub fn environment(plan: &Plan, store: &Store, staging: &Path) -> Result<()> {
     info!(wheels = plan.wheels.len(), python = %plan.interpreter.version(), "building the environment");
+    let _umask = fs::PlainUmask::set();
     let progress = Progress::start("building the environment", plan.wheels.iter().map(|wheel| wheel.size).sum());
     let mut largest_first: Vec<&PlannedWheel> = plan.wheels.iter().collect();
     largest_first.sort_by(|one, other| other.size.cmp(&one.size).then_with(|| one.name.cmp(&other.name)));
@@ -46,9 +49,15 @@ pub fn environment(plan: &Plan, store: &Store, staging: &Path) -> Result<()> {
 
 /// The unpacked wheel, from the store or made now.
 fn unpacked(wheel: &PlannedWheel, store: &Store, progress: &Progress) -> Result<UnpackedWheel> {
-    let folder = store.wheel(&wheel.sha256, |staging| {
-        unpack::unpack(wheel, staging).with_context(|| format!("cannot unpack `{}`", wheel.path.display()))
-    })?;
-    progress.advance(wheel.size);
-    UnpackedWheel::load(folder, wheel.sha256)
+    let mut counted = 0;
+    let unpack = |staging: &Path| {
+        let advance = |bytes| {
+            counted += bytes;
+            progress.advance(bytes);
+        };
+        unpack::unpack(wheel, staging, advance).with_context(|| format!("cannot unpack `{}`", wheel.path.display()))
+    };
+    let unpacked = store.wheel(&wheel.sha256, unpack, |folder| UnpackedWheel::load(folder, wheel.sha256))?;
+    progress.advance(wheel.size.saturating_sub(counted));
+    Ok(unpacked)
 }

@@ -2,7 +2,7 @@
 //!
 //! <https://packaging.python.org/en/latest/specifications/recording-installed-packages/#the-record-file>
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io::Write;
 
 use anyhow::{Context, Result};
@@ -49,9 +49,8 @@ pub(super) fn sha256_column(digest: &[u8]) -> String {
 }
 
 /// Writes a RECORD, its rows in the order of their paths, with its own row.
-pub(super) fn render(mut rows: Vec<(String, Row)>, own_path: &str) -> Result<Vec<u8>> {
-    rows.push((own_path.to_owned(), Row::default()));
-    rows.sort_by(|(one, _), (other, _)| one.cmp(other));
+pub(super) fn render(mut rows: BTreeMap<String, Row>, own_path: &str) -> Result<Vec<u8>> {
+    rows.insert(own_path.to_owned(), Row::default());
     let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::Any(b'\n')).from_writer(Vec::new());
     for (path, row) in rows {
         let size = row.size.map(|size| size.to_string()).unwrap_or_default();
@@ -155,8 +154,7 @@ mod tests {
         let rows = parse(text).unwrap();
         assert_eq!(rows["a.py"].size, Some(0));
         assert_eq!(rows["b,c.py"], Row::default());
-        let ordered = vec![("b,c.py".into(), rows["b,c.py"].clone()), ("a.py".into(), rows["a.py"].clone())];
-        assert_eq!(render(ordered, "x/RECORD").unwrap(), text);
+        assert_eq!(render(rows.into_iter().collect(), "x/RECORD").unwrap(), text);
     }
 
     #[test]

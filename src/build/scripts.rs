@@ -6,9 +6,11 @@
 
 use super::entry_points::EntryPoint;
 
-/// The first line of shipped scripts. `env -S` splits it into words (GNU coreutils 8.30, the BSDs, macOS); old kernels read no
+/// The first line of shipped scripts. Only where the script is called through a link, or by a name without a folder, is its real
+/// place asked for. `env -S` splits it into words (GNU coreutils 8.30, the BSDs, macOS); old kernels read no
 /// more than 127 bytes of it.
-const FIRST_LINE: &str = r#"#!/usr/bin/env -S sh -c 'f=$0;[ -L "$f" ]&&f=$(realpath "$f");exec "${f%/*}/python3" "$0" "$@"'"#;
+const FIRST_LINE: &str =
+    r#"#!/usr/bin/env -S sh -c 'f=$0;[ -L "$f" -o "${f#*/}" = "$f" ]&&f=$(realpath "$f");exec "${f%/*}/python3" "$0" "$@"'"#;
 
 /// `sh` runs this up to `exec`; python reads it as a string.
 const PREAMBLE: &str = r#"#!/bin/sh

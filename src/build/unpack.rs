@@ -2,7 +2,7 @@
 //!
 //! Of what an installer does to a wheel, this is all that does not depend on the environment; so it is done once per machine.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::io::{BufReader, BufWriter, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
@@ -14,7 +14,7 @@ use zip::read::ZipFile;
 use super::members::{Destination, Scheme};
 use super::record::{self, Row, Rows, Verified, Verifier};
 use super::venv::FOLDER;
-use super::{entry_points, scripts};
+use super::{ambiguity, entry_points, scripts};
 use crate::fs;
 use crate::plan::{Digest, PlannedWheel};
 use crate::report::Failure;
@@ -62,12 +62,24 @@ pub(super) struct UnpackedFile {
 }
 
 impl UnpackedWheel {
-    /// Reads what is in the unpacked wheel in `folder`.
-    pub fn load(folder: PathBuf, sha256: Digest) -> Result<Self> {
+    /// Reads what is in the unpacked wheel in `folder`, and looks whether it is all there: a file that is missing or was cut short
+    /// is noticed by its size.
+    ///
+    /// # Errors
+    /// A file is not there, or has not the size that it had.
+    pub fn load(folder: &Path, sha256: Digest) -> Result<Self> {
         let path = folder.join(MANIFEST);
         let contents =
             serde_json::from_slice(&fs::read(&path)?).with_context(|| format!("cannot read `{}`", path.display()))?;
-        Ok(Self { folder, sha256, contents })
+        let wheel = Self { folder: folder.to_path_buf(), sha256, contents };
+        for file in &wheel.contents.files {
+            let path = wheel.path(file);
+            let size = fs::link_metadata(&path)?.map(|metadata| metadata.len());
+            if size != Some(file.size) {
+                bail!("`{}` is not what was unpacked", path.display());
+            }
+        }
+        Ok(wheel)
     }
 
     /// Where a file of it lies.
@@ -76,11 +88,11 @@ impl UnpackedWheel {
     }
 }
 
-/// Unpacks a wheel into the empty folder `to`.
+/// Unpacks a wheel into the empty folder `to`. `advance` is told of the bytes of the wheel as they are done.
 ///
 /// # Errors
 /// The file is not the one that was planned, is no wheel, or its members are not what its RECORD says.
-pub(super) fn unpack(wheel: &PlannedWheel, to: &Path) -> Result<()> {
+pub(super) fn unpack(wheel: &PlannedWheel, to: &Path, advance: impl FnMut(u64)) -> Result<()> {
     let mut file = fs::open(&wheel.path)?;
     let found = Digest::of_reader(&mut file).context("it cannot be read")?;
     if found != wheel.sha256 {
@@ -89,8 +101,10 @@ pub(super) fn unpack(wheel: &PlannedWheel, to: &Path) -> Result<()> {
             .hint("run it again, when nobody writes to the wheel any more")
             .into());
     }
-    let mut archive = ZipArchive::new(BufReader::with_capacity(BUFFER, file)).context("it is no zip archive")?;
-    let contents = Unpacking::begin(wheel, &mut archive, to)?.run(&mut archive)?;
+    let reader = BufReader::with_capacity(BUFFER, file.try_clone().context("it cannot be read")?);
+    let mut archive = ZipArchive::new(reader).context("it is no zip archive")?;
+    ambiguity::refuse(&file, archive.central_directory_start(), archive.offset(), archive.len())?;
+    let contents = Unpacking::begin(wheel, &mut archive, to)?.run(&mut archive, advance)?;
     fs::write_new(&to.join(MANIFEST), &serde_json::to_vec(&contents)?, 0o444)
 }
 
@@ -107,14 +121,15 @@ struct Unpacking<'a> {
 
 impl<'a> Unpacking<'a> {
     fn begin<R: Read + Seek>(wheel: &PlannedWheel, archive: &mut ZipArchive<R>, to: &'a Path) -> Result<Self> {
-        let dist_info = dist_info_folder(wheel, archive)?;
+        let dist_info = own_folder(wheel, archive, ".dist-info")?.context("it has no `.dist-info` folder")?;
         check_wheel_version(&read_member(archive, &format!("{dist_info}/WHEEL"))?)?;
         let rows = record::parse(&read_member(archive, &format!("{dist_info}/RECORD"))?)?;
-        let data = dist_info.replace(".dist-info", ".data");
+        let data = own_folder(wheel, archive, ".data")?.unwrap_or_else(|| dist_info.replace(".dist-info", ".data"));
         Ok(Self { to, dist_info, data, rows, files: Vec::new(), taken: HashSet::new(), folders: HashSet::new() })
     }
 
-    fn run<R: Read + Seek>(mut self, archive: &mut ZipArchive<R>) -> Result<Contents> {
+    fn run<R: Read + Seek>(mut self, archive: &mut ZipArchive<R>, mut advance: impl FnMut(u64)) -> Result<Contents> {
+        self.entry_points(archive)?;
         let mut seen = HashSet::new();
         for index in 0..archive.len() {
             let mut member = archive.by_index(index).with_context(|| format!("member {index} cannot be read"))?;
@@ -124,12 +139,12 @@ impl<'a> Unpacking<'a> {
                 continue;
             }
             self.member(&mut member, &name).with_context(|| format!("member `{name}` cannot be unpacked"))?;
+            advance(member.compressed_size());
             seen.insert(name);
         }
         if let Some(missing) = self.rows.keys().filter(|path| !seen.contains(*path)).min() {
             bail!("RECORD lists `{missing}`, which is not in the archive");
         }
-        self.entry_points(archive)?;
         let distribution = self.dist_info.split('-').next().unwrap_or_default().to_owned();
         Ok(Contents { dist_info: self.dist_info, distribution, files: self.files })
     }
@@ -154,11 +169,12 @@ impl<'a> Unpacking<'a> {
         if destination.scheme == Scheme::Scripts {
             return self.script(member, name, &row, destination);
         }
-        let is_executable = member.unix_mode().is_some_and(|mode| mode & 0o111 != 0);
+        // Whatever system the archive says it was made on, as with pip.
+        let is_executable = (member.external_attributes() >> 16) & 0o111 != 0;
         let path = self.claim(&destination)?;
         let file = BufWriter::with_capacity(BUFFER, fs::create_new(&path, if is_executable { 0o555 } else { 0o444 })?);
         let mut sink = Verifier::new(file, &row)?;
-        std::io::copy(member, &mut sink)?;
+        std::io::copy(member, &mut sink).with_context(|| format!("cannot unpack it to `{}`", path.display()))?;
         let (file, verified) = sink.finish(name, &row)?;
         // Dropping the buffer would swallow the error of the last write.
         file.into_inner()
@@ -173,6 +189,10 @@ impl<'a> Unpacking<'a> {
         let mut sink = Verifier::new(Vec::new(), row)?;
         std::io::copy(member, &mut sink)?;
         let (content, _) = sink.finish(name, row)?;
+        // The script of an entry point takes the place of one that is shipped under its name, as with pip.
+        if self.taken.contains(&destination) {
+            return Ok(());
+        }
         let content = scripts::of_shipped(&content).unwrap_or(content);
         self.write(destination, &content)
     }
@@ -221,26 +241,28 @@ impl<'a> Unpacking<'a> {
     }
 }
 
-/// The one `.dist-info` folder of the wheel, named after its project and version.
-fn dist_info_folder<R: Read + Seek>(wheel: &PlannedWheel, archive: &ZipArchive<R>) -> Result<String> {
-    let mut folders = HashSet::new();
+/// The one folder at the top of the wheel with this ending, which must be named after its project and version.
+fn own_folder<R: Read + Seek>(wheel: &PlannedWheel, archive: &ZipArchive<R>, ending: &str) -> Result<Option<String>> {
+    let mut folders = BTreeSet::new();
     for name in archive.file_names() {
         let name = name.context("the name of a member cannot be read")?;
         if let Some((folder, _)) = name.split_once('/')
-            && folder.ends_with(".dist-info")
+            && folder.ends_with(ending)
         {
             folders.insert(folder.to_owned());
         }
     }
-    let mut folders = folders.into_iter();
-    let (Some(folder), None) = (folders.next(), folders.next()) else { bail!("it has not exactly one `.dist-info` folder") };
-    let (project, version) = folder.trim_end_matches(".dist-info").split_once('-').unwrap_or_default();
+    if folders.len() > 1 {
+        bail!("it has more than one `{ending}` folder: {}", folders.into_iter().collect::<Vec<_>>().join(", "));
+    }
+    let Some(folder) = folders.pop_first() else { return Ok(None) };
+    let (project, version) = folder.trim_end_matches(ending).split_once('-').unwrap_or_default();
     let is_its_own = project.parse().is_ok_and(|project: pep508_rs::PackageName| project == wheel.name)
         && version.replace('_', "-").parse().is_ok_and(|version: pep440_rs::Version| version == wheel.version);
     if !is_its_own {
         bail!("`{folder}` is not the folder of `{}` {}", wheel.name, wheel.version);
     }
-    Ok(folder)
+    Ok(Some(folder))
 }
 
 /// Refuses a format that is newer than the one that is known.
