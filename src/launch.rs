@@ -6,9 +6,10 @@ use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use crate::exec::Handoff;
+use crate::fs;
 use crate::invocation::{self, Action, Invocation, LogLevel, Target};
 use crate::plan::{self, Evidence, Key, interpreter};
 use crate::process::{Process, variable};
@@ -33,7 +34,8 @@ pub fn run(process: &Process) -> Result<i32> {
     match (invocation.action, &invocation.target) {
         (Action::Version, _) => print(&format!("vpython {}\n", env!("CARGO_PKG_VERSION"))),
         (Action::Help, _) => help(&invocation, process),
-        (Action::Install, _) => {
+        (Action::Install, target) => {
+            refuse_missing_script(target, process)?;
             let ready = prepare(&invocation, process)?;
             tool::install::run(&ready.entry.path, &mut std::io::stdout())?;
             Ok(0)
@@ -65,15 +67,28 @@ fn prepare(invocation: &Invocation, process: &Process) -> Result<Ready> {
 /// Decides what the spec comes to, builds what is missing, and notes both for the next launch.
 fn prepare_cold(text: &SpecText, store: &Store, memo: &MemoName, invocation: &Invocation, process: &Process) -> Result<Ready> {
     let spec = text.parse()?;
+    // Before anything can fail: a misspelt key may be the reason.
+    warn(&text.warnings, &spec.warnings, invocation);
     store.prepare()?;
-    let (plan, evidence) = plan::make(&spec, invocation, process, &store.memo_folder())?;
-    warn(&text.warnings, &evidence.warnings, invocation);
+    let (plan, mut evidence) = plan::make(&spec, invocation, process, &store.memo_folder())?;
+    warn(&[], &evidence.warnings, invocation);
     let key = Key::of(&plan);
     let entry = store.environment(&plan, &key, |staging| build::environment(&plan, store, staging))?;
+    evidence.warnings.splice(0..0, spec.warnings);
     if let Err(error) = store.remember(memo, &key, &entry, evidence, &spec.python_path) {
         tracing::debug!("cannot keep a memo of this launch: {error:#}");
     }
     Ok(Ready { entry, python_path: spec.python_path })
+}
+
+/// A launch leaves it to python to say that there is no script; a tool would not notice.
+fn refuse_missing_script(target: &Target, process: &Process) -> Result<()> {
+    match target {
+        Target::Script(path) if !fs::exists(&process.absolute(path)) => {
+            Err(Failure::new(format!("there is no script `{}`", path.display())).into())
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Becomes the environment's python.
@@ -92,13 +107,8 @@ fn memo_name(spec: &SpecText, invocation: &Invocation, process: &Process) -> Mem
     let mut parts =
         vec![kind.into_bytes(), optional(&spec.origin.file), optional(&spec.base), spec.content.clone().into_bytes()];
     parts.extend(invocation.wheels.folders.iter().map(|folder| folder.as_os_str().as_bytes().to_vec()));
-    match &invocation.interpreter {
-        Some(path) => parts.push(path.as_os_str().as_bytes().to_vec()),
-        None => {
-            for (name, value) in interpreter::search_settings(process) {
-                parts.extend([name.as_bytes().to_vec(), value.as_bytes().to_vec()]);
-            }
-        }
+    for (name, value) in interpreter::search_settings(invocation.interpreter.as_deref(), process) {
+        parts.extend([name.as_bytes().to_vec(), value.as_bytes().to_vec()]);
     }
     MemoName::of(parts.iter().map(Vec::as_slice))
 }
@@ -122,12 +132,14 @@ fn inform(invocation: &Invocation, process: &Process) -> Result<Infallible> {
     Handoff::untouched(choose_interpreter(invocation, process)?, &invocation.words, process).become_program()
 }
 
+/// The interpreter that the spec gets. Python speaks of itself also where the spec is broken, no interpreter satisfies it, or there
+/// can be no store; then it is any interpreter.
 fn choose_interpreter(invocation: &Invocation, process: &Process) -> Result<PathBuf> {
-    let spec = spec::find(invocation, process)?.parse()?;
-    let store = Store::open(invocation, process)?;
-    store.prepare()?;
-    let wanted = spec.requires_python.as_ref();
-    let facts = interpreter::find(invocation, wanted, process, &store.memo_folder(), &mut Evidence::default())?;
+    let store = Store::open(invocation, process).and_then(|store| store.prepare().map(|()| store)).ok();
+    let memo = store.map(|store| store.memo_folder());
+    let find = |wanted: Option<_>| interpreter::find(invocation, wanted, process, memo.as_deref(), &mut Evidence::default());
+    let spec = spec::find(invocation, process).and_then(|text| text.parse()).unwrap_or_default();
+    let facts = find(spec.requires_python.as_ref()).or_else(|error| find(None).map_err(|_| error))?;
     Ok(facts.executable)
 }
 
@@ -161,7 +173,7 @@ fn bypass(invocation: &Invocation, process: &Process) -> Result<i32> {
 /// Writes to stdout, and gives the exit code of success.
 fn print(text: &str) -> Result<i32> {
     let mut output = std::io::stdout();
-    output.write_all(text.as_bytes()).and_then(|()| output.flush()).map_err(anyhow::Error::from)?;
+    output.write_all(text.as_bytes()).and_then(|()| output.flush()).context("cannot write to standard output")?;
     Ok(0)
 }
 

@@ -62,7 +62,7 @@ struct Around {
 
 fn look_inside(target: &Target, process: &Process) -> Result<Around> {
     match target {
-        Target::Script(path) => look_inside_script(&process.absolute(path)),
+        Target::Script(path) => look_inside_script(&process.absolute(path), process),
         Target::Command(text) => {
             let origin = Origin { file: None, lines_before: 0, columns_before: 0 };
             inline(text.as_bytes(), origin, process.directory.clone())
@@ -73,33 +73,34 @@ fn look_inside(target: &Target, process: &Process) -> Result<Around> {
     }
 }
 
-/// A script that is not there, and one that is no file (`/dev/stdin`, a named pipe, whose bytes are python's alone), has nothing
-/// inside: python will say what there is to say.
-fn look_inside_script(path: &Path) -> Result<Around> {
-    let around_the_path = || Around { folder: path.parent().map(Path::to_path_buf), ..Around::default() };
-    let Some(metadata) = fs::metadata(path)? else { return Ok(around_the_path()) };
-    if metadata.is_dir() {
-        let folder = fs::canonicalize(path)?;
-        let main = folder.join("__main__.py");
-        return match fs::open_optional(&main)? {
-            Some(file) => Ok(Around { folder: Some(folder), ..look_inside_file(file, &main)? }),
-            None => Ok(Around { folder: Some(folder), ..Around::default() }),
-        };
+/// A script that is not there or cannot be opened has nothing inside: python will say what there is to say. Nor has one that is no
+/// file (`/dev/stdin`, a named pipe): its bytes are python's alone, and it stands for standard input, which has no folder.
+fn look_inside_script(path: &Path, process: &Process) -> Result<Around> {
+    let around = |folder: Option<&Path>| Around { folder: folder.map(Path::to_path_buf), ..Around::default() };
+    match fs::metadata(path) {
+        Ok(Some(metadata)) if metadata.is_dir() => {
+            let folder = fs::canonicalize(path)?;
+            let main = folder.join("__main__.py");
+            let inside = fs::open(&main).ok().map(|file| look_inside_file(file, &main)).transpose()?;
+            Ok(Around { folder: Some(folder), ..inside.unwrap_or_default() })
+        }
+        Ok(Some(metadata)) if metadata.is_file() => match fs::open(path) {
+            Ok(file) => look_inside_file(file, path),
+            Err(_) => Ok(around(path.parent())),
+        },
+        Ok(Some(_)) => Ok(around(process.directory.as_deref())),
+        Ok(None) | Err(_) => Ok(around(path.parent())),
     }
-    if metadata.is_file() { look_inside_file(fs::open(path)?, path) } else { Ok(around_the_path()) }
 }
 
 fn look_inside_file(mut file: File, path: &Path) -> Result<Around> {
     let real = fs::real_path(&file, path)?;
     let folder = real.parent().map(Path::to_path_buf);
-    let mut text = fs::read_beginning(&mut file, path)?;
-    if is_zip_application(&text) {
+    let beginning = fs::read_beginning(&mut file, path)?;
+    if is_zip_application(&beginning) {
         return Ok(Around { folder, ..Around::default() });
     }
-    if text.len() == fs::BEGINNING {
-        text.extend(fs::read_open(&mut file, path)?);
-    }
-    inline(&text, Origin::file(real), folder)
+    inline(&fs::read_rest(&mut file, beginning, path)?, Origin::file(real), folder)
 }
 
 /// Whether a file that begins so is a zip archive, behind at most one `#!` line. No text is looked for in it.
@@ -133,7 +134,7 @@ fn walk_up(folder: &Path) -> Result<Option<SpecText>> {
         let path = folder.join(VPYTHON_TOML);
         if fs::is_file(&path) {
             debug!(path = %path.display(), "found a spec");
-            return read_toml(&path).map(Some);
+            return toml_text(&path, fs::read_regular(&path)?).map(Some);
         }
         if fs::exists(&folder.join(BARRIER)) {
             break;
@@ -146,7 +147,7 @@ fn walk_up(folder: &Path) -> Result<Option<SpecText>> {
 fn load(path: &Path, what: &str) -> Result<SpecText> {
     let context = || format!("cannot use {what}");
     if path.extension().is_some_and(|extension| extension == "toml") {
-        return read_toml(path).with_context(context);
+        return fs::read(path).and_then(|content| toml_text(path, content)).with_context(context);
     }
     let origin = Origin::file(path.to_path_buf());
     let folder = path.parent().map(Path::to_path_buf);
@@ -160,8 +161,8 @@ fn load(path: &Path, what: &str) -> Result<SpecText> {
     })
 }
 
-fn read_toml(path: &Path) -> Result<SpecText> {
-    let content = String::from_utf8(fs::read(path)?).map_err(|error| {
+fn toml_text(path: &Path, content: Vec<u8>) -> Result<SpecText> {
+    let content = String::from_utf8(content).map_err(|error| {
         let line = memchr::memchr_iter(b'\n', &error.as_bytes()[..error.utf8_error().valid_up_to()]).count() + 1;
         Failure::new(format!("bad spec in `{}`", path.display())).because(format!("line {line} is not UTF-8"))
     })?;

@@ -20,16 +20,17 @@ const TOOL_KEYS: [&str; 2] = ["wheels", "python-path"];
 pub(super) fn parse(text: &SpecText) -> Result<Spec> {
     let mut reader = Reader { text, problems: Vec::new(), warnings: Vec::new() };
     let spec = reader.read();
-    match (spec, reader.problems.is_empty()) {
-        (Some(spec), true) => Ok(Spec { warnings: reader.warnings, base: text.base.clone(), ..spec }),
-        _ => Err(Failure::new(format!("bad spec in {}", text.title())).because_of(reader.problems).into()),
+    match spec {
+        Some(spec) if reader.problems.is_empty() => Ok(Spec { warnings: reader.warnings, base: text.base.clone(), ..spec }),
+        _ => Err(reader.refusal().into()),
     }
 }
 
 /// One reading of one text, with what was found wrong so far.
 struct Reader<'a> {
     text: &'a SpecText,
-    problems: Vec<String>,
+    /// Each with its offset in the text.
+    problems: Vec<(usize, String)>,
     warnings: Vec<String>,
 }
 
@@ -149,8 +150,16 @@ impl<'a> Reader<'a> {
         self.problem(value.span().start, &format!("{name} must be {wanted}, and is {found}"));
     }
 
+    /// All that is wrong, in the order of the text.
+    fn refusal(mut self) -> Failure {
+        self.problems.sort();
+        let problems = self.problems.into_iter().map(|(_, problem)| problem);
+        Failure::new(format!("bad spec in {}", self.text.title())).because_of(problems)
+    }
+
     fn problem(&mut self, offset: usize, what: &str) {
-        self.problems.push(format!("{}: {what}", self.text.origin.place(&self.text.content, offset).exact()));
+        let place = self.text.origin.place(&self.text.content, offset);
+        self.problems.push((offset, format!("{}: {what}", place.exact())));
     }
 
     fn placed<T>(&self, value: T, offset: usize) -> Placed<T> {

@@ -1,6 +1,6 @@
 //! What python is handed: its exit code, signals, streams, directory and environment are its own.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Read};
 use std::os::unix::fs::symlink;
 use std::os::unix::process::ExitStatusExt;
 use std::process::Stdio;
@@ -8,7 +8,7 @@ use std::process::Stdio;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::support::{Wheel, World};
+use crate::support::{Wheel, World, write_with_mode};
 
 #[test]
 fn the_exit_code_is_pythons() {
@@ -246,15 +246,13 @@ fn an_interpreter_that_cannot_be_executed_is_told_by_its_exit_code() {
     let world = World::new();
     let environment = world.install([""; 0]);
     let python = environment.join("bin/python3");
-    let replace = |content: Option<&str>| {
-        std::fs::remove_file(&python).ok();
-        if let Some(content) = content {
-            std::fs::File::create(&python).unwrap().write_all(content.as_bytes()).unwrap();
-        }
+    let replace = |content: &str, mode: u32| {
+        std::fs::remove_file(&python).unwrap();
+        write_with_mode(&python, content.as_bytes(), mode);
     };
-    replace(Some("no program"));
     let cannot = "vpython: error: cannot run `[WORLD]/root/v1/envs/[KEY]/bin/python3`\n  caused by: ";
+    replace("no program", 0o644);
     world.vpython(["-c", ""]).run().refuses(126, &format!("{cannot}Permission denied (os error 13)\n"));
-    replace(None);
+    replace("#!/nowhere/python\n", 0o755);
     world.vpython(["-c", ""]).run().refuses(127, &format!("{cannot}No such file or directory (os error 2)\n"));
 }

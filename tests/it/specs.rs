@@ -191,9 +191,9 @@ fn all_that_is_wrong_with_a_spec_is_said_at_once() {
         125,
         "vpython: error: bad spec in `[WORLD]/work/vpython.toml`\n  \
          caused by: `[WORLD]/work/vpython.toml`, line 1, column 19: `requires-python` must be a string, and is an integer\n  \
-         caused by: `[WORLD]/work/vpython.toml`, line 2, column 24: an item of dependencies must be a string, and is an integer\n  \
          caused by: `[WORLD]/work/vpython.toml`, line 2, column 17: `a b` is no requirement: Expected one of `@`, `(`, `<`, `=`, \
          `>`, `~`, `!`, `;`, found `b`\n  \
+         caused by: `[WORLD]/work/vpython.toml`, line 2, column 24: an item of dependencies must be a string, and is an integer\n  \
          caused by: `[WORLD]/work/vpython.toml`, line 3, column 3: `x @ https://e.org/x.whl` names a place to fetch from; put the \
          wheel into a folder of `wheels`\n  \
          caused by: `[WORLD]/work/vpython.toml`, line 4, column 8: `tool` must be a table, and is a string\n",
@@ -207,9 +207,9 @@ fn places_in_a_block_are_those_of_the_script() {
     world.vpython(["tool.py"]).run().refuses(
         125,
         "vpython: error: bad spec in `[WORLD]/work/tool.py`\n  \
+         caused by: `[WORLD]/work/tool.py`, line 3, column 18: `dependencies` must be an array of strings, and is a string\n  \
          caused by: `[WORLD]/work/tool.py`, line 4, column 21: `new` is no version range: Failed to parse version: Unexpected end of \
-         version specifier, expected operator\n  \
-         caused by: `[WORLD]/work/tool.py`, line 3, column 18: `dependencies` must be an array of strings, and is a string\n",
+         version specifier, expected operator\n",
     );
 }
 

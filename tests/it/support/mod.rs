@@ -10,4 +10,4 @@ pub use fake::Fake;
 pub use launch::{Launch, Outcome, has_strace};
 pub use python::Python;
 pub use wheel::{Fault, Wheel};
-pub use world::{World, tree};
+pub use world::{World, tree, write_with_mode};
