@@ -158,3 +158,23 @@ fn zip_application(main: &str) -> Vec<u8> {
     bytes.extend(writer.finish().unwrap().into_inner());
     bytes
 }
+
+#[test]
+fn python_speaks_of_itself_whatever_is_wrong_with_the_spec() {
+    let world = World::new();
+    for spec in ["dependencies = 7\n", "requires-python = '>=4'\n"] {
+        world.write("vpython.toml", spec);
+        world.vpython(["--version"]).run().prints("Python [VERSION]\n");
+    }
+    world.write("vpython.toml", "");
+    let outcome = world.vpython(["--version"]).env("VPYTHON_VIRTUALENV_ROOT", "/dev/null/root").run();
+    outcome.prints("Python [VERSION]\n");
+}
+
+#[test]
+fn a_tool_wants_a_script_that_is_there() {
+    let world = World::new();
+    let message = "vpython: error: there is no script `typo.py`\n";
+    world.vpython(["-vpython-tool", "install", "typo.py"]).run().refuses(125, message);
+    assert_eq!(world.environments(), [] as [std::path::PathBuf; 0]);
+}

@@ -256,3 +256,24 @@ fn an_interpreter_that_cannot_be_executed_is_told_by_its_exit_code() {
     replace("#!/nowhere/python\n", 0o755);
     world.vpython(["-c", ""]).run().refuses(127, &format!("{cannot}No such file or directory (os error 2)\n"));
 }
+
+#[test]
+fn a_warning_that_nobody_reads_does_not_end_the_launch() {
+    let world = World::new();
+    world.write("vpython.toml", "dependancies = []\n");
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let outcome = world.vpython(["-c", "print('ran')"]).stderr(writer).run();
+    assert_eq!((outcome.code, &*outcome.stdout), (Some(0), "ran\n"), "{outcome}");
+}
+
+#[test]
+fn a_store_that_no_path_list_can_hold_is_refused() {
+    let world = World::new();
+    world.vpython(["-vpython-root", "co:lon", "-c", ""]).run().refuses(
+        125,
+        "vpython: error: cannot use `[WORLD]/work/co:lon` as the store\n  \
+         caused by: `PATH` cannot hold a folder with a colon in its name\n  \
+         hint: name another folder with `-vpython-root`\n",
+    );
+}

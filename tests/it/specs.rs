@@ -257,3 +257,27 @@ fn a_folder_of_wheels_that_is_not_there_is_named_with_its_place() {
          hint: paths in a spec are relative to the spec's own folder\n",
     );
 }
+
+#[test]
+fn warnings_come_before_what_may_fail_for_their_reason() {
+    let world = World::new();
+    world.write("vpython.toml", "dependencies = ['q']\n[tool.vpython]\nwheel = ['w']\n");
+    let outcome = world.vpython(["-c", ""]).run();
+    let warning = "vpython: warning: `[WORLD]/work/vpython.toml`, line 3: unknown key `tool.vpython.wheel` is ignored; did you mean \
+                   `tool.vpython.wheels`?\nvpython: error: ";
+    assert!(outcome.code == Some(125) && outcome.stderr.starts_with(warning), "{outcome}");
+}
+
+#[test]
+fn a_named_spec_may_be_a_pipe() {
+    let world = World::new();
+    world.wheel(&crate::support::Wheel::module("a", "1"));
+    // Written in two pieces: the first is not all of it.
+    let line = format!(
+        "mkfifo p.toml; (echo \"dependencies = ['a'\"; while ! grep -q 1 written; do :; done; echo ']') >p.toml & \
+         (exec {} -vpython-spec p.toml -c 'import a; print(a.VERSION)') & echo 1 >written; wait",
+        env!("CARGO_BIN_EXE_vpython")
+    );
+    world.write("written", "");
+    world.program("/bin/sh", ["-c", &line]).run().prints("1\n");
+}

@@ -299,3 +299,82 @@ fn a_folder_that_the_flag_names_must_be_there() {
     let launch = case.world.vpython(["-vpython-wheels", "nowhere", "-c", ""]).env("VPYTHON_INTERPRETER", &case.fake.path);
     launch.run().refuses(125, message);
 }
+
+#[test]
+fn pre_releases_do_not_depend_on_the_order_of_the_spec() {
+    let wheels = [module("foo", "1.0"), module("foo", "2.0a1"), module("bar", "1").requires("foo>=2.0a1")];
+    let expected = ["bar-1-py3-none-any.whl", "foo-2.0a1-py3-none-any.whl"];
+    takes(&["foo", "bar"], &wheels, &expected);
+    takes(&["bar", "foo"], &wheels, &expected);
+}
+
+#[test]
+fn to_exclude_a_pre_release_is_not_to_ask_for_one() {
+    let wheels = ["1.0", "2.0a1", "2.0a2"].map(|version| module("foo", version));
+    takes(&["foo!=2.0a2"], &wheels, &["foo-1.0-py3-none-any.whl"]);
+    takes(&["foo>=2.0a1"], &wheels, &["foo-2.0a2-py3-none-any.whl"]);
+}
+
+#[test]
+fn a_final_version_for_another_python_does_not_hide_a_pre_release() {
+    let wheels = [module("foo", "1.0").requires_python("<3.8"), module("foo", "2.0a1")];
+    takes(&["foo"], &wheels, &["foo-2.0a1-py3-none-any.whl"]);
+}
+
+#[test]
+fn a_comma_too_many_is_let_pass() {
+    let wheels = [module("foo", "1"), module("foo", "2").requires_python(">=3.6,").requires("bar>=1,"), module("bar", "1")];
+    takes(&["foo"], &wheels, &["bar-1-py3-none-any.whl", "foo-2-py3-none-any.whl"]);
+}
+
+#[test]
+fn metadata_of_another_version_is_no_metadata() {
+    let world = World::new();
+    let one = Wheel::module("foo", "1").bytes();
+    world.write("wheels/foo-2-py3-none-any.whl", one);
+    world.write("vpython.toml", "dependencies = ['foo']\n");
+    let outcome = world.vpython(["-c", ""]).run();
+    assert!(outcome.stderr.contains("its `METADATA` is that of version `1`"), "{outcome}");
+}
+
+#[test]
+fn metadata_of_what_a_wheel_carries_along_is_not_its_own() {
+    // Before its own in the archive.
+    let wheel =
+        Wheel::new("ray", "1").file("ray-1.data/purelib/thirdparty/colorama-0.4.dist-info/METADATA", "Name: colorama\n");
+    takes(&["ray"], &[wheel], &["ray-1-py3-none-any.whl"]);
+}
+
+/// The wheels of `levels` projects in a row, each in five versions, each asking for the next; the last asks for `end`.
+fn chain(levels: usize, end: &str) -> Vec<Wheel> {
+    let wheels = (0..levels).flat_map(|level| (1..=5).map(move |version| (level, version)));
+    let next = |level| if level + 1 == levels { end.to_owned() } else { format!("p{}", level + 1) };
+    wheels.map(|(level, version)| module(&format!("p{level}"), &version.to_string()).requires(&next(level))).collect()
+}
+
+#[test]
+fn a_missing_wheel_is_found_out_without_trying_everything() {
+    // Trying everything would be five to the power of thirty ways.
+    refuses(
+        &["p0"],
+        &chain(30, "missing"),
+        "vpython: error: no wheel in `[WORLD]/work/wheels` fits `missing` (asked for by `p29` 5, `p29-5-py3-none-any.whl`)\n  \
+         caused by: there is no wheel of `missing`\n  \
+         hint: fetch one: `[WORLD]/fakes/3.11.99/python3 -m pip download -d [WORLD]/work/wheels 'missing'`\n",
+    );
+}
+
+#[test]
+fn a_conflict_changes_the_choice_that_has_to_do_with_it() {
+    // `core` is chosen first and `end` last; what stands between has nothing to do with their quarrel.
+    let mut wheels: Vec<Wheel> = (0..12).map(|minor| module("core", &format!("0.{minor}"))).collect();
+    let between = (0..10).flat_map(|number| (1..=4).map(move |version| (number, version)));
+    wheels.extend(between.map(|(number, version)| module(&format!("m{number}"), &version.to_string()).requires("core")));
+    wheels.push(module("end", "1").requires("core==0.0"));
+    let names: Vec<String> = ["core".to_owned()].into_iter().chain((0..10).map(|number| format!("m{number}"))).collect();
+    let dependencies: Vec<&str> = names.iter().map(String::as_str).chain(["end"]).collect();
+    let expected: Vec<String> =
+        ["core-0.0".to_owned(), "end-1".to_owned()].into_iter().chain((0..10).map(|number| format!("m{number}-4"))).collect();
+    let expected: Vec<String> = expected.iter().map(|stem| format!("{stem}-py3-none-any.whl")).collect();
+    takes(&dependencies, &wheels, &expected.iter().map(String::as_str).collect::<Vec<_>>());
+}

@@ -1,0 +1,111 @@
+//! Damage in the store: it is noticed, said, and mended from the wheels.
+
+use std::fs::File;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::time::{Duration, UNIX_EPOCH};
+
+use crate::support::{Wheel, World};
+
+const CHANGED: &str = "vpython: warning: `[WORLD]/root/v1/envs/[KEY]` was changed after it was built; it is built anew\n";
+
+/// A world with wheels of `a` and `b`, and a script that prints the version of `a`.
+fn world() -> World {
+    let world = World::new();
+    for name in ["a", "b"] {
+        world.wheel(&Wheel::module(name, "1"));
+    }
+    world.write("tool.py", "# /// script\n# dependencies = ['a']\n# ///\nimport a\nprint(a.VERSION)\n");
+    world
+}
+
+#[test]
+fn what_makes_an_environment_one_is_missed_at_once() {
+    for part in ["pyvenv.cfg", "bin/python3", "vpython.json"] {
+        let world = world();
+        let environment = world.install(["tool.py"]);
+        std::fs::remove_file(environment.join(part)).unwrap();
+        world.vpython(["tool.py"]).run().expect(0, "1\n", CHANGED);
+        world.vpython(["tool.py"]).run().prints("1\n");
+    }
+}
+
+#[test]
+fn a_change_within_the_second_of_the_build_is_noticed() {
+    let world = world();
+    let environment = world.install(["tool.py"]);
+    let site = environment.join(format!("lib/python3.{}/site-packages", world.python.minor));
+    let built = site.metadata().unwrap().modified().unwrap();
+    let nanoseconds = built.duration_since(UNIX_EPOCH).unwrap().subsec_nanos();
+    let step = Duration::from_nanos(1);
+    let moved = if nanoseconds < 500_000_000 { built + step } else { built - step };
+    File::open(&site).unwrap().set_modified(moved).unwrap();
+    world.vpython(["tool.py"]).run().expect(0, "1\n", CHANGED);
+}
+
+#[test]
+fn an_archive_may_have_kept_whole_seconds_only() {
+    let world = world();
+    let environment = world.install(["tool.py"]);
+    let site = environment.join(format!("lib/python3.{}/site-packages", world.python.minor));
+    let built = site.metadata().unwrap();
+    let seconds = UNIX_EPOCH + Duration::from_secs(built.mtime().unsigned_abs());
+    File::open(&site).unwrap().set_modified(seconds).unwrap();
+    world.vpython(["tool.py"]).run().prints("1\n");
+}
+
+#[test]
+fn an_unpacked_wheel_that_lost_or_cut_a_file_is_unpacked_anew() {
+    for (file, cut) in [("site/a.py", false), ("site/a.py", true), ("wheel.json", true)] {
+        let world = world();
+        world.install(["tool.py"]);
+        let wheels: Vec<_> = std::fs::read_dir(world.store("wheels")).unwrap().map(|entry| entry.unwrap().path()).collect();
+        let path = wheels[0].join(file);
+        std::fs::remove_file(&path).unwrap();
+        if cut {
+            std::fs::write(&path, "").unwrap();
+        }
+        // Another environment with the same wheel.
+        world.write("other.py", "# /// script\n# dependencies = ['a', 'b']\n# ///\nimport a\nprint(a.VERSION)\n");
+        let outcome = world.vpython(["other.py"]).run();
+        assert_eq!((outcome.code, &*outcome.stdout), (Some(0), "1\n"), "{outcome}");
+        assert!(outcome.stderr.contains("is damaged (") && outcome.stderr.contains("); it is unpacked anew\n"), "{outcome}");
+        world.vpython(["other.py"]).run().prints("1\n");
+    }
+}
+
+#[test]
+fn what_a_killed_build_has_left_goes_with_the_next_build() {
+    let world = world();
+    let environment = world.install(["tool.py"]);
+    let key = environment.file_name().unwrap().to_str().unwrap();
+    for leftover in [format!("{key}-dead"), "another-living".to_owned()] {
+        std::fs::create_dir(world.store("tmp").join(leftover)).unwrap();
+    }
+    std::fs::remove_dir_all(&environment).unwrap();
+    world.vpython(["tool.py"]).run().prints("1\n");
+    assert!(!world.store("tmp").join(format!("{key}-dead")).exists());
+    assert!(world.store("tmp/another-living").exists());
+}
+
+#[test]
+fn an_environment_that_is_locked_for_removal_is_waited_for_and_not_taken_for_changed() {
+    let world = world();
+    let environment = world.install(["tool.py"]);
+    let manifest = File::open(environment.join("vpython.json")).unwrap();
+    fs2::FileExt::lock_exclusive(&manifest).unwrap();
+    let child = world.vpython(["tool.py"]).spawn();
+    wait_for_waiter(&environment.join("vpython.json"));
+    fs2::FileExt::unlock(&manifest).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((&*output.stdout, &*output.stderr), (&b"1\n"[..], &b""[..]));
+}
+
+/// Waits until some process waits for a lock on the file: `/proc/locks` then has a line with an arrow for it.
+fn wait_for_waiter(path: &Path) {
+    let inode = format!(":{} ", path.metadata().unwrap().ino());
+    let is_waiter = |line: &str| line.contains("->") && line.contains(&inode);
+    while !std::fs::read_to_string("/proc/locks").unwrap().lines().any(is_waiter) {
+        std::thread::yield_now();
+    }
+}

@@ -1,0 +1,99 @@
+//! What a launch was decided from: when any of it changes, the next launch decides anew.
+
+use std::os::unix::fs::{PermissionsExt, symlink};
+
+use crate::support::{Python, Wheel, World};
+
+const SHOW: &str = "import sys; print('%d.%d.%d' % sys.version_info[:3])";
+
+/// A world whose script asks for `a` and prints its version.
+fn world() -> World {
+    let world = World::new();
+    world.wheel(&Wheel::module("a", "1"));
+    world.write("tool.py", "# /// script\n# dependencies = ['a']\n# ///\nimport a\nprint(a.VERSION)\n");
+    world
+}
+
+#[test]
+fn a_wheel_that_was_not_whole_yet_is_taken_when_it_is() {
+    let world = world();
+    let whole = Wheel::module("a", "2").bytes();
+    let path = world.write("wheels/a-2-py3-none-any.whl", &whole[..whole.len() / 2]);
+    world.vpython(["tool.py"]).run().prints("1\n");
+    // Written on in place: the folder's time stays.
+    std::fs::write(&path, &whole).unwrap();
+    world.vpython(["tool.py"]).run().prints("2\n");
+}
+
+#[test]
+fn a_link_to_a_wheel_that_is_not_there_yet_is_followed_when_it_is() {
+    let world = world();
+    symlink(world.outside("later.whl"), world.path("wheels/a-2-py3-none-any.whl")).unwrap();
+    world.vpython(["tool.py"]).run().prints("1\n");
+    std::fs::write(world.outside("later.whl"), Wheel::module("a", "2").bytes()).unwrap();
+    world.vpython(["tool.py"]).run().prints("2\n");
+}
+
+#[test]
+fn an_interpreter_that_is_mended_where_it_lies_is_noticed() {
+    let Some(other) = Python::other() else { return };
+    let world = World::new();
+    let early = world.outside("early");
+    std::fs::create_dir(&early).unwrap();
+    let path = format!("{}:{}", early.display(), world.search_path());
+    let launch = || world.vpython(["-c", SHOW]).env("PATH", &path).run();
+    // A link that leads nowhere yet.
+    symlink(world.outside("target"), early.join("python3")).unwrap();
+    launch().prints("[VERSION]\n");
+    symlink(&other.path, world.outside("target")).unwrap();
+    launch().prints(&format!("{}\n", other.version));
+    // A file that is not executable yet.
+    std::fs::remove_file(early.join("python3")).unwrap();
+    let script = world.write_with_mode("early-python", "#!/bin/sh\n", 0o644);
+    std::fs::hard_link(&script, early.join("python3")).unwrap();
+    launch().prints("[VERSION]\n");
+    std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let outcome = world.vpython(["-vpython-log-level", "debug", "-c", SHOW]).env("PATH", &path).run();
+    assert!(outcome.stderr.contains("changed since the last launch"), "{outcome}");
+}
+
+#[test]
+fn a_version_that_is_being_installed_is_taken_when_it_is_there() {
+    let Some(other) = Python::other() else { return };
+    let world = World::new();
+    // Two installed versions, of which the higher has no interpreter yet.
+    let versions = world.outside("pyenv/versions");
+    for (version, python) in [("3.98.0", Some(world.python)), ("3.99.0", None)] {
+        let bin = versions.join(version).join("bin");
+        std::fs::create_dir_all(&bin).unwrap();
+        if let Some(python) = python {
+            symlink(&python.path, bin.join("python3")).unwrap();
+        }
+    }
+    let launch = || {
+        let launch = world.vpython(["-c", SHOW]).env("PATH", world.outside("home"));
+        launch.env("PYENV_ROOT", world.outside("pyenv")).run()
+    };
+    launch().prints("[VERSION]\n");
+    symlink(&other.path, versions.join("3.99.0/bin/python3")).unwrap();
+    launch().prints(&format!("{}\n", other.version));
+}
+
+#[test]
+fn a_named_shim_runs_what_pyenv_chooses_each_time() {
+    let Some(other) = Python::other() else { return };
+    let world = World::new();
+    for python in [other, world.python] {
+        let bin = world.outside(&format!("pyenv/versions/{}/bin", python.version));
+        std::fs::create_dir_all(&bin).unwrap();
+        symlink(&python.path, bin.join("python3")).unwrap();
+    }
+    std::fs::create_dir(world.outside("pyenv/shims")).unwrap();
+    let shim = world.write_with_mode("shim", "#!/usr/bin/env bash\nexec \"pyenv\" exec \"$0\"\n", 0o755);
+    std::fs::rename(shim, world.outside("pyenv/shims/python3")).unwrap();
+    for python in [world.python, other, world.python] {
+        let launch = world.vpython(["-c", SHOW]).env("VPYTHON_INTERPRETER", world.outside("pyenv/shims/python3"));
+        let outcome = launch.env("PYENV_VERSION", &python.version).run();
+        outcome.prints(&format!("{}\n", world.redact(&python.version)));
+    }
+}
