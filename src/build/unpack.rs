@@ -94,7 +94,7 @@ impl UnpackedWheel {
 /// The file is not the one that was planned, is no wheel, or its members are not what its RECORD says.
 pub(super) fn unpack(wheel: &PlannedWheel, to: &Path, advance: impl FnMut(u64)) -> Result<()> {
     let mut file = fs::open(&wheel.path)?;
-    let found = Digest::of_reader(&mut file).context("it cannot be read")?;
+    let found = Digest::of_reader(&mut file, drop).context("it cannot be read")?;
     if found != wheel.sha256 {
         return Err(Failure::new("it has changed since it was chosen")
             .because(format!("its sha256 was {}, and is {found}", wheel.sha256))

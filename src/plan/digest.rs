@@ -24,19 +24,22 @@ impl Digest {
         Self(sha2::Sha256::digest(bytes).into())
     }
 
-    /// The digest of a file's content.
-    pub fn of_file(path: &Path) -> Result<Self> {
-        Self::of_reader(&mut fs::open(path)?).with_context(|| format!("cannot read `{}`", path.display()))
+    /// The digest of a file's content. `advance` is told of the bytes as they are done.
+    pub fn of_file(path: &Path, advance: impl FnMut(u64)) -> Result<Self> {
+        Self::of_reader(&mut fs::open(path)?, advance).with_context(|| format!("cannot read `{}`", path.display()))
     }
 
-    /// The digest of all that a reader has left.
-    pub fn of_reader(reader: &mut impl Read) -> std::io::Result<Self> {
+    /// The digest of all that a reader has left. `advance` is told of the bytes as they are done.
+    pub fn of_reader(reader: &mut impl Read, mut advance: impl FnMut(u64)) -> std::io::Result<Self> {
         let mut hasher = sha2::Sha256::new();
         let mut chunk = vec![0; CHUNK];
         loop {
             match reader.read(&mut chunk)? {
                 0 => return Ok(Self(hasher.finalize().into())),
-                length => hasher.update(&chunk[..length]),
+                length => {
+                    hasher.update(&chunk[..length]);
+                    advance(length as u64);
+                }
             }
         }
     }
@@ -83,7 +86,7 @@ mod tests {
     fn a_digest_is_that_of_the_standard() {
         let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
         assert_eq!(Digest::of(b"abc").to_string(), abc);
-        assert_eq!(Digest::of_reader(&mut &b"abc"[..]).unwrap(), Digest::of(b"abc"));
+        assert_eq!(Digest::of_reader(&mut &b"abc"[..], drop).unwrap(), Digest::of(b"abc"));
         assert_eq!(serde_json::from_str::<Digest>(&format!("\"{abc}\"")).unwrap(), Digest::of(b"abc"));
         assert!(serde_json::from_str::<Digest>("\"ba78\"").is_err());
     }

@@ -21,7 +21,7 @@ pub(super) use metadata::Metadata;
 use super::{Digest, Evidence};
 use crate::fs;
 use crate::invocation::{Wheels, WheelsSource};
-use crate::report::Failure;
+use crate::report::{Failure, Progress};
 use crate::spec::Spec;
 use index::Index;
 
@@ -150,10 +150,14 @@ impl Wheelhouse {
                 self.folders[wheel.folder].index.digest(&path, &wheel.file_name)
             })
             .collect();
+        let unknown = wheels.iter().zip(&known).filter(|(_, known)| known.is_none());
+        let sizes = unknown.map(|(wheel, _)| Ok(fs::metadata(&self.path(wheel))?.map_or(0, |metadata| metadata.len())));
+        let progress = Progress::start("reading wheels", sizes.sum::<Result<u64>>()?);
+        let compute = |wheel| Digest::of_file(&self.path(wheel), |bytes| progress.advance(bytes));
         let digests = wheels
             .par_iter()
             .zip(known)
-            .map(|(wheel, known)| known.map_or_else(|| Digest::of_file(&self.path(wheel)), Ok))
+            .map(|(wheel, known)| known.map_or_else(|| compute(wheel), Ok))
             .collect::<Result<Vec<_>>>()?;
         for (wheel, digest) in wheels.iter().zip(&digests) {
             self.folders[wheel.folder].index.set_digest(&wheel.file_name, *digest);
