@@ -205,7 +205,7 @@ pub fn read_rest(file: &mut File, beginning: Vec<u8>, path: &Path) -> Result<Vec
 }
 
 /// How many bytes [`read_beginning`] reads.
-pub const BEGINNING: usize = 16 * 1024;
+pub const BEGINNING: usize = 8 * 1024;
 
 /// The first [`BEGINNING`] bytes of a regular file that was just opened, or all of it where it is shorter: with one system call,
 /// since a short read of a regular file is its end. `path` is for the error.
