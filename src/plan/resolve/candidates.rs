@@ -2,14 +2,10 @@
 
 use std::cmp::Reverse;
 
-use pep440_rs::VersionSpecifiers;
 use pep508_rs::PackageName;
 
 use super::{Choice, Demand, Resolver};
-use crate::fs::Stamped;
-use crate::plan::wheelhouse::{Metadata, WheelFile};
-use crate::report;
-use crate::spec::Requirement;
+use crate::plan::wheelhouse::WheelFile;
 
 /// What came of each wheel file of a project.
 pub(super) struct Candidates {
@@ -33,7 +29,7 @@ impl Candidates {
     pub fn of(project: &PackageName, demands: &[Demand], resolver: &mut Resolver<'_>) -> Self {
         let mut rejected = Vec::new();
         let mut ranked = Vec::new();
-        for wheel in resolver.wheelhouse.wheels(project).to_vec() {
+        for wheel in resolver.judge.wheelhouse.wheels(project).to_vec() {
             match judge_name(&wheel, demands, resolver) {
                 Ok(rank) => ranked.push((wheel, rank)),
                 Err(rejection) => rejected.push(rejection),
@@ -54,7 +50,7 @@ impl Candidates {
                 rejected.push(reject(format!("fits less well than `{}`", better.wheel.file_name)));
                 continue;
             }
-            match judge_content(&wheel, resolver) {
+            match resolver.judge.content_and_requirements(&wheel) {
                 Ok(metadata) => fitting.push(Choice { wheel, metadata }),
                 Err(why) => rejected.push(reject(why)),
             }
@@ -73,74 +69,5 @@ fn judge_name(wheel: &WheelFile, demands: &[Demand], resolver: &Resolver<'_>) ->
         let why = format!("`{file_name}` is version {version}, which does not satisfy `{}`", demand.title());
         return Err(Rejected { why, demand: Some(index) });
     }
-    wheel.name.rank(&resolver.tags).ok_or_else(|| {
-        let misfit = wheel.name.misfit(&resolver.tags);
-        let why = format!("`{file_name}` is for {misfit}; the interpreter is {}", resolver.interpreter.title());
-        Rejected { why, demand: None }
-    })
-}
-
-/// A line of `Requires-Dist`. A comma too many, which old tools wrote and pip takes, is taken.
-pub(super) fn requirement(line: &str) -> Option<Requirement> {
-    line.parse().ok().or_else(|| without_stray_commas(line).parse().ok())
-}
-
-/// A text without the commas that nothing follows.
-fn without_stray_commas(text: &str) -> String {
-    let mut kept = String::with_capacity(text.len());
-    for (index, character) in text.char_indices() {
-        let next = text[index + character.len_utf8()..].trim_start().chars().next();
-        if character != ',' || !matches!(next, None | Some(')' | ';' | ',')) {
-            kept.push(character);
-        }
-    }
-    kept
-}
-
-/// What the wheel says of itself, or why it will not do. A wheel that is rejected for what is in it leaves its stamp, since it may
-/// be mended where it lies.
-fn judge_content(wheel: &WheelFile, resolver: &mut Resolver<'_>) -> Result<Metadata, String> {
-    let stamped = Stamped::look(resolver.wheelhouse.path(wheel));
-    let judged = judge_metadata(wheel, resolver);
-    if judged.is_err() && !resolver.rejected.contains(&stamped) {
-        resolver.rejected.push(stamped);
-    }
-    judged
-}
-
-fn judge_metadata(wheel: &WheelFile, resolver: &mut Resolver<'_>) -> Result<Metadata, String> {
-    let metadata =
-        resolver.wheelhouse.metadata(wheel).map_err(|error| format!("cannot be used: {}", report::one_line(&error)))?;
-    if let Some(wanted) = &metadata.requires_python {
-        let range = without_stray_commas(wanted).parse::<VersionSpecifiers>();
-        let range = range.map_err(|_| format!("has a bad `Requires-Python`: `{wanted}`"))?;
-        if !range.contains(resolver.interpreter.version()) {
-            return Err(format!("requires Python `{wanted}`; the interpreter is {}", resolver.interpreter.title()));
-        }
-    }
-    match metadata.requires_dist.iter().find(|line| requirement(line).is_none()) {
-        Some(line) => Err(format!("has a bad `Requires-Dist`: `{line}`")),
-        None => Ok(metadata),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_comma_too_many_is_taken() {
-        let rows = [
-            ("foo>=1,", "foo>=1"),
-            ("foo (>=1,<2,)", "foo>=1,<2"),
-            ("foo>=1, ; python_version >= '3'", "foo>=1 ; python_full_version >= '3'"),
-            ("foo>=1,,<2", "foo>=1,<2"),
-        ];
-        for (line, expected) in rows {
-            let expected: Requirement = expected.parse().unwrap();
-            let found = requirement(line).unwrap();
-            assert_eq!((&found.name, &found.version_or_url), (&expected.name, &expected.version_or_url), "{line}");
-        }
-        assert_eq!(requirement("foo >= "), None);
-    }
+    resolver.judge.tags(wheel).map_err(|why| Rejected { why: format!("`{file_name}` {why}"), demand: None })
 }

@@ -5,6 +5,7 @@
 //! spec, the interpreter and the wheels that there are.
 
 mod candidates;
+mod judge;
 mod refusal;
 
 use std::cmp::Reverse;
@@ -18,11 +19,12 @@ use pep508_rs::{ExtraName, PackageName, VersionOrUrl};
 use tracing::debug;
 
 use super::wheelhouse::{Metadata, WheelFile, Wheelhouse};
-use super::{Evidence, Facts, PlannedWheel, Tags};
+use super::{Evidence, Facts, PlannedWheel};
 use crate::fs::{self, Stamped};
 use crate::report::Failure;
 use crate::spec::{Place, Requirement, Spec};
 use candidates::Candidates;
+use judge::Judge;
 use refusal::Refusal;
 
 /// How many of the chosen wheels a warm launch looks at: those that were changed last, which are the likeliest to be written over
@@ -40,8 +42,7 @@ pub(super) fn resolve(
     wheelhouse: &mut Wheelhouse,
     evidence: &mut Evidence,
 ) -> Result<Vec<PlannedWheel>> {
-    let mut resolver =
-        Resolver { interpreter, tags: Tags::of(interpreter), wheelhouse, hopeless: HashMap::new(), rejected: Vec::new() };
+    let mut resolver = Resolver { judge: Judge::new(interpreter, wheelhouse), hopeless: HashMap::new() };
     let mut state = State::default();
     let demands = spec
         .requirements
@@ -53,8 +54,11 @@ pub(super) fn resolve(
         Err(conflict) => return Err(resolver.explain(conflict.refusal).into()),
     };
     evidence.warnings.extend(solved.missing_extras());
-    evidence.stamps.append(&mut resolver.rejected);
-    resolver.plan(&solved, evidence)
+    let wheels = solved.choices.values().map(|choice| {
+        let requested = solved.demands_on(&choice.wheel.name.project).iter().any(Demand::is_from_spec);
+        (choice.wheel.clone(), requested)
+    });
+    plan(wheels.collect(), resolver.judge, evidence)
 }
 
 /// Who asks for something.
@@ -217,13 +221,9 @@ impl State {
 }
 
 struct Resolver<'a> {
-    interpreter: &'a Facts,
-    tags: Tags,
-    wheelhouse: &'a mut Wheelhouse,
+    judge: Judge<'a>,
     /// Wheels that no other choice can save, and why.
     hopeless: HashMap<PathBuf, Refusal>,
-    /// Wheels that were read and rejected, as they were then.
-    rejected: Vec<Stamped>,
 }
 
 impl Resolver<'_> {
@@ -256,7 +256,7 @@ impl Resolver<'_> {
     /// Solves with this choice for a project. What fails by the choice alone is not tried again.
     fn attempt(&mut self, state: &State, project: &PackageName, choice: Choice) -> Result<State, Conflict> {
         let alone = BTreeSet::from([project.clone()]);
-        let path = self.wheelhouse.path(&choice.wheel);
+        let path = self.judge.wheelhouse.path(&choice.wheel);
         if let Some(refusal) = self.hopeless.get(&path) {
             return Err(Conflict { involved: alone, refusal: refusal.clone() });
         }
@@ -319,9 +319,9 @@ impl Resolver<'_> {
             file_name: choice.wheel.file_name.clone(),
         };
         // That each line is a requirement was seen when the wheel became a candidate.
-        let requirements = choice.metadata.requires_dist.iter().filter_map(|line| candidates::requirement(line));
+        let requirements = choice.metadata.requires_dist.iter().filter_map(|line| judge::requirement(line));
         requirements
-            .filter(|requirement| requirement.marker.evaluate(&self.interpreter.markers, &extras))
+            .filter(|requirement| requirement.marker.evaluate(&self.judge.interpreter.markers, &extras))
             .map(|requirement| Demand { requirement, asker: asker.clone() })
             .collect()
     }
@@ -339,22 +339,24 @@ impl Resolver<'_> {
     }
 
     fn explain(&self, refusal: Refusal) -> Failure {
-        refusal.explain(self.interpreter, self.wheelhouse)
+        refusal.explain(self.judge.interpreter, self.judge.wheelhouse)
     }
+}
 
-    /// The chosen wheels with their digests; their stamps go to the evidence before they are read.
-    fn plan(&mut self, solved: &State, evidence: &mut Evidence) -> Result<Vec<PlannedWheel>> {
-        let wheels: Vec<WheelFile> = solved.choices.values().map(|choice| choice.wheel.clone()).collect();
-        let mut stamps: Vec<Stamped> = wheels.iter().map(|wheel| Stamped::look(self.wheelhouse.path(wheel))).collect();
-        stamps.sort_by_key(|stamped| Reverse(stamped.stamp.map(|stamp| stamp.modified)));
-        evidence.stamps.extend(stamps.into_iter().take(WATCHED));
-        let digests = self.wheelhouse.digests(&wheels)?;
-        let planned = wheels.into_iter().zip(digests).map(|(wheel, sha256)| {
-            let path = self.wheelhouse.path(&wheel);
-            let size = fs::metadata(&path)?.map_or(0, |metadata| metadata.len());
-            let requested = solved.demands_on(&wheel.name.project).iter().any(Demand::is_from_spec);
-            Ok(PlannedWheel { name: wheel.name.project, version: wheel.name.version, path, size, sha256, requested })
-        });
-        planned.collect()
-    }
+/// Wheels, and whether the spec itself asks for each, with their digests. Their stamps, and those of wheels that were rejected, go to
+/// the evidence before they are read.
+fn plan(wheels: Vec<(WheelFile, bool)>, judge: Judge<'_>, evidence: &mut Evidence) -> Result<Vec<PlannedWheel>> {
+    let Judge { wheelhouse, rejected, .. } = judge;
+    evidence.stamps.extend(rejected);
+    let (wheels, requested): (Vec<WheelFile>, Vec<bool>) = wheels.into_iter().unzip();
+    let mut stamps: Vec<Stamped> = wheels.iter().map(|wheel| Stamped::look(wheelhouse.path(wheel))).collect();
+    stamps.sort_by_key(|stamped| Reverse(stamped.stamp.map(|stamp| stamp.modified)));
+    evidence.stamps.extend(stamps.into_iter().take(WATCHED));
+    let digests = wheelhouse.digests(&wheels)?;
+    let planned = wheels.into_iter().zip(requested).zip(digests).map(|((wheel, requested), sha256)| {
+        let path = wheelhouse.path(&wheel);
+        let size = fs::metadata(&path)?.map_or(0, |metadata| metadata.len());
+        Ok(PlannedWheel { name: wheel.name.project, version: wheel.name.version, path, size, sha256, requested })
+    });
+    planned.collect()
 }

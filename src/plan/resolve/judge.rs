@@ -1,0 +1,110 @@
+//! Whether a wheel will do on an interpreter, whoever asks for it: by the tags of its name, and by what is in it.
+
+use pep440_rs::VersionSpecifiers;
+
+use crate::fs::Stamped;
+use crate::plan::wheelhouse::{Metadata, WheelFile, Wheelhouse};
+use crate::plan::{Facts, Tags};
+use crate::report;
+use crate::spec::Requirement;
+
+/// An interpreter that wheels are held against.
+pub(super) struct Judge<'a> {
+    /// What is known of it.
+    pub interpreter: &'a Facts,
+    /// Its tags.
+    pub tags: Tags,
+    /// The wheels that there are.
+    pub wheelhouse: &'a mut Wheelhouse,
+    /// Wheels that were read and rejected, as they were then: each may be mended where it lies.
+    pub rejected: Vec<Stamped>,
+}
+
+impl<'a> Judge<'a> {
+    /// One that has not read a wheel yet.
+    pub fn new(interpreter: &'a Facts, wheelhouse: &'a mut Wheelhouse) -> Self {
+        Self { interpreter, tags: Tags::of(interpreter), wheelhouse, rejected: Vec::new() }
+    }
+
+    /// The place of a wheel in the interpreter's order of tags, or why the interpreter cannot take it.
+    pub fn tags(&self, wheel: &WheelFile) -> Result<usize, String> {
+        let misfit = || format!("is for {}; the interpreter is {}", wheel.name.misfit(&self.tags), self.interpreter.title());
+        wheel.name.rank(&self.tags).ok_or_else(misfit)
+    }
+
+    /// What the wheel says of itself, or why it will not do; a requirement that cannot be followed is a reason.
+    pub fn content_and_requirements(&mut self, wheel: &WheelFile) -> Result<Metadata, String> {
+        self.noting_rejection(wheel, |judge| {
+            let metadata = judge.metadata(wheel)?;
+            match metadata.requires_dist.iter().find(|line| requirement(line).is_none()) {
+                Some(line) => Err(format!("has a bad `Requires-Dist`: `{line}`")),
+                None => Ok(metadata),
+            }
+        })
+    }
+
+    /// A wheel that is rejected for what is in it leaves its stamp, from before it was read.
+    fn noting_rejection(
+        &mut self,
+        wheel: &WheelFile,
+        judge: impl FnOnce(&mut Self) -> Result<Metadata, String>,
+    ) -> Result<Metadata, String> {
+        let stamped = Stamped::look(self.wheelhouse.path(wheel));
+        let judged = judge(self);
+        if judged.is_err() && !self.rejected.contains(&stamped) {
+            self.rejected.push(stamped);
+        }
+        judged
+    }
+
+    fn metadata(&mut self, wheel: &WheelFile) -> Result<Metadata, String> {
+        let metadata =
+            self.wheelhouse.metadata(wheel).map_err(|error| format!("cannot be used: {}", report::one_line(&error)))?;
+        if let Some(wanted) = &metadata.requires_python {
+            let range = without_stray_commas(wanted).parse::<VersionSpecifiers>();
+            let range = range.map_err(|_| format!("has a bad `Requires-Python`: `{wanted}`"))?;
+            if !range.contains(self.interpreter.version()) {
+                return Err(format!("requires Python `{wanted}`; the interpreter is {}", self.interpreter.title()));
+            }
+        }
+        Ok(metadata)
+    }
+}
+
+/// A line of `Requires-Dist`. A comma too many, which old tools wrote and pip takes, is taken.
+pub(super) fn requirement(line: &str) -> Option<Requirement> {
+    line.parse().ok().or_else(|| without_stray_commas(line).parse().ok())
+}
+
+/// A text without the commas that nothing follows.
+fn without_stray_commas(text: &str) -> String {
+    let mut kept = String::with_capacity(text.len());
+    for (index, character) in text.char_indices() {
+        let next = text[index + character.len_utf8()..].trim_start().chars().next();
+        if character != ',' || !matches!(next, None | Some(')' | ';' | ',')) {
+            kept.push(character);
+        }
+    }
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_comma_too_many_is_taken() {
+        let rows = [
+            ("foo>=1,", "foo>=1"),
+            ("foo (>=1,<2,)", "foo>=1,<2"),
+            ("foo>=1, ; python_version >= '3'", "foo>=1 ; python_full_version >= '3'"),
+            ("foo>=1,,<2", "foo>=1,<2"),
+        ];
+        for (line, expected) in rows {
+            let expected: Requirement = expected.parse().unwrap();
+            let found = requirement(line).unwrap();
+            assert_eq!((&found.name, &found.version_or_url), (&expected.name, &expected.version_or_url), "{line}");
+        }
+        assert_eq!(requirement("foo >= "), None);
+    }
+}
