@@ -110,11 +110,30 @@ pub struct Placed<T> {
     pub place: Place,
 }
 
+/// The Python versions that will do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PythonRange {
+    /// Which versions these are (PEP 440).
+    pub specifiers: VersionSpecifiers,
+    /// The key or field that says so.
+    pub key: &'static str,
+    /// What it says.
+    pub written: String,
+}
+
+impl fmt::Display for PythonRange {
+    /// As a spec of the kind that has the key says it.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sign = if self.key.contains('-') { " =" } else { ":" };
+        write!(formatter, "{}{sign} \"{}\"", self.key, self.written)
+    }
+}
+
 /// What a spec asks for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Spec {
-    /// The Python versions that will do (PEP 440); none where any will.
-    pub requires_python: Option<Placed<VersionSpecifiers>>,
+    /// The Python versions that will do; none where any will.
+    pub requires_python: Option<Placed<PythonRange>>,
     /// The distributions to have, in the spec's order.
     pub requirements: Vec<Placed<Requirement>>,
     /// Folders of wheels that the spec names, as absolute paths.

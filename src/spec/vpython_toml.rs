@@ -10,7 +10,7 @@ use pep440_rs::VersionSpecifiers;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::{Placed, Requirement, Spec, SpecText};
+use super::{Placed, PythonRange, Requirement, Spec, SpecText};
 use crate::report::{Failure, nearest};
 
 const TOP_KEYS: [&str; 3] = ["requires-python", "dependencies", "tool"];
@@ -48,7 +48,7 @@ impl<'a> Reader<'a> {
         let document = document.get_ref();
         self.warn_of_unknown_keys(document, &TOP_KEYS, "");
         let mut spec = Spec {
-            requires_python: document.get("requires-python").and_then(|value| self.version_specifiers(value)),
+            requires_python: document.get("requires-python").and_then(|value| self.python_range(value)),
             ..Spec::default()
         };
         for (text, start) in self.strings(document.get("dependencies"), "dependencies") {
@@ -63,13 +63,16 @@ impl<'a> Reader<'a> {
         Some(spec)
     }
 
-    fn version_specifiers(&mut self, value: &Value<'a>) -> Option<Placed<VersionSpecifiers>> {
+    fn python_range(&mut self, value: &Value<'a>) -> Option<Placed<PythonRange>> {
         let DeValue::String(text) = value.get_ref() else {
             self.wrong_type("requires-python", "a string", value);
             return None;
         };
         match text.parse::<VersionSpecifiers>() {
-            Ok(specifiers) => Some(self.placed(specifiers, value.span().start)),
+            Ok(specifiers) => {
+                let written = specifiers.to_string();
+                Some(self.placed(PythonRange { specifiers, key: "requires-python", written }, value.span().start))
+            }
             Err(error) => {
                 let why = error.to_string();
                 let why = why.lines().next().unwrap_or_default().trim_end_matches(':').to_owned();
@@ -190,7 +193,7 @@ mod tests {
             "[tool.vpython]\nwheels = ['third_party/wheels', '/opt/wheels']\npython-path = ['lib', '.']\n[tool.ruff]\nline-length = 3\n",
         )))
         .unwrap();
-        assert_eq!(spec.requires_python.unwrap().value.to_string(), ">=3.11");
+        assert_eq!(spec.requires_python.unwrap().value.specifiers.to_string(), ">=3.11");
         let requirements: Vec<_> = spec.requirements.iter().map(|one| (one.value.to_string(), one.place.line)).collect();
         assert_eq!(requirements, [("requests[socks]>=2.31".into(), 3), ("pywin32==306 ; sys_platform == 'win32'".into(), 4)]);
         let wheelhouses: Vec<_> = spec.wheelhouses.iter().map(|folder| folder.value.as_path()).collect();

@@ -21,7 +21,7 @@ use crate::invocation::Invocation;
 use crate::plan::Evidence;
 use crate::process::Process;
 use crate::report::{self, Failure, Kind};
-use crate::spec::Placed;
+use crate::spec::{Placed, PythonRange};
 
 /// Finds the interpreter for a spec. `memo` is the folder for what interpreters have said, where there is one.
 ///
@@ -29,7 +29,7 @@ use crate::spec::Placed;
 /// None satisfies, or the one that is named does not or cannot be run.
 pub fn find(
     invocation: &Invocation,
-    wanted: Option<&Placed<VersionSpecifiers>>,
+    wanted: Option<&Placed<PythonRange>>,
     process: &Process,
     memo: Option<&Path>,
     evidence: &mut Evidence,
@@ -64,7 +64,7 @@ pub fn search_settings(interpreter: Option<&Path>, process: &Process) -> Vec<(&'
 
 /// One search, and what was passed over on the way.
 struct Search<'a> {
-    wanted: Option<&'a Placed<VersionSpecifiers>>,
+    wanted: Option<&'a Placed<PythonRange>>,
     process: &'a Process,
     memo: Option<&'a Path>,
     evidence: &'a mut Evidence,
@@ -128,7 +128,8 @@ impl Search<'_> {
 
     fn on_path(&mut self) -> Option<Facts> {
         let folders = search_path(self.process);
-        let pinned = self.wanted.and_then(|wanted| single_minor(&wanted.value)).map(|minor| format!("python3.{minor}"));
+        let pinned =
+            self.wanted.and_then(|wanted| single_minor(&wanted.value.specifiers)).map(|minor| format!("python3.{minor}"));
         let names = pinned.iter().map(String::as_str).chain(["python3", "python"]);
         for name in names {
             for folder in &folders {
@@ -193,10 +194,10 @@ impl Search<'_> {
     /// Why these facts will not do.
     fn objection(&self, facts: &Facts) -> Option<String> {
         facts.unsupported().or_else(|| {
-            let wanted = self.wanted.filter(|wanted| !wanted.value.contains(facts.version()))?;
+            let wanted = self.wanted.filter(|wanted| !wanted.value.specifiers.contains(facts.version()))?;
             let name = facts.markers.platform_python_implementation();
-            let (place, value) = (&wanted.place, &wanted.value);
-            Some(format!("it is {name} {}, and `requires-python` is `{value}` ({place})", facts.version()))
+            let (place, PythonRange { key, written, .. }) = (&wanted.place, &wanted.value);
+            Some(format!("it is {name} {}, and `{key}` is `{written}` ({place})", facts.version()))
         })
     }
 
@@ -211,7 +212,7 @@ impl Search<'_> {
 
     fn none_found(&self) -> Failure {
         let what = match self.wanted {
-            Some(wanted) => format!("no interpreter satisfies `requires-python = \"{}\"` ({})", wanted.value, wanted.place),
+            Some(wanted) => format!("no interpreter satisfies `{}` ({})", wanted.value, wanted.place),
             None => "no interpreter found".to_owned(),
         };
         Failure::new(what)
