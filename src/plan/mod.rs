@@ -88,11 +88,15 @@ pub fn make(spec: &Spec, invocation: &Invocation, process: &Process, memo: &Path
     let mut evidence = Evidence::default();
     let interpreter = interpreter::find(invocation, spec.requires_python.as_ref(), process, Some(memo), &mut evidence)?;
     debug!(interpreter = %interpreter.executable.display(), version = %interpreter.version(), "chose the interpreter");
-    let wheels = if spec.requirements.is_empty() {
+    let wheels = if spec.requirements.is_empty() && spec.listed.is_empty() {
         Vec::new()
     } else {
         let mut wheelhouse = Wheelhouse::open(spec, &invocation.wheels, memo, &mut evidence)?;
-        let wheels = resolve::resolve(spec, &interpreter, &mut wheelhouse, &mut evidence)?;
+        let wheels = if spec.listed.is_empty() {
+            resolve::resolve(spec, &interpreter, &mut wheelhouse, &mut evidence)?
+        } else {
+            resolve::listed::resolve(&spec.listed, &interpreter, &mut wheelhouse, &mut evidence)?
+        };
         wheelhouse.remember();
         wheels
     };

@@ -4,6 +4,7 @@
 //! meaning. Each kind of spec has a file of its own.
 
 mod find;
+mod listed;
 mod pep723;
 mod vpython_toml;
 
@@ -14,6 +15,7 @@ use anyhow::Result;
 use pep440_rs::VersionSpecifiers;
 
 pub use find::find;
+pub use listed::{Condition, ListedWheel, TagPattern, Variable};
 
 /// A requirement of the dependency specifier grammar (PEP 508).
 pub type Requirement = pep508_rs::Requirement<pep508_rs::VerbatimUrl>;
@@ -129,13 +131,18 @@ impl fmt::Display for PythonRange {
     }
 }
 
-/// What a spec asks for.
+/// What a spec asks for: either requirements, whose own requirements are followed, or a list of wheels, which are then all that
+/// there is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Spec {
     /// The Python versions that will do; none where any will.
     pub requires_python: Option<Placed<PythonRange>>,
     /// The distributions to have, in the spec's order.
     pub requirements: Vec<Placed<Requirement>>,
+    /// The wheels to have, in the spec's order, and none but these.
+    pub listed: Vec<Placed<ListedWheel>>,
+    /// The platforms that a check must look at beside that of the interpreter. They decide nothing about a run.
+    pub platforms: Vec<TagPattern>,
     /// Folders of wheels that the spec names, as absolute paths.
     pub wheelhouses: Vec<Placed<PathBuf>>,
     /// Import roots of first-party code, as absolute paths.

@@ -32,6 +32,11 @@ impl<'a> Judge<'a> {
         wheel.name.rank(&self.tags).ok_or_else(misfit)
     }
 
+    /// What the wheel says of itself, or why it will not do. What it requires of others is not looked at.
+    pub fn content(&mut self, wheel: &WheelFile) -> Result<Metadata, String> {
+        self.noting_rejection(wheel, |judge| judge.metadata(wheel))
+    }
+
     /// What the wheel says of itself, or why it will not do; a requirement that cannot be followed is a reason.
     pub fn content_and_requirements(&mut self, wheel: &WheelFile) -> Result<Metadata, String> {
         self.noting_rejection(wheel, |judge| {

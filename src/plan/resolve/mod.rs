@@ -6,6 +6,7 @@
 
 mod candidates;
 mod judge;
+pub(super) mod listed;
 mod refusal;
 
 use std::cmp::Reverse;

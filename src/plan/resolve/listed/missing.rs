@@ -1,0 +1,78 @@
+//! What is said when listed wheels are not there: all of them at once, each file and why it was not taken, and what to fetch.
+
+use crate::plan::Facts;
+use crate::plan::wheelhouse::Wheelhouse;
+use crate::report::{Failure, shell_word};
+use crate::spec::{ListedWheel, Placed};
+
+/// A listed wheel that no file satisfies.
+pub(super) struct Missing<'a> {
+    /// The wheel.
+    pub wheel: &'a Placed<ListedWheel>,
+    /// Each file of its project and why it was not taken, a sentence each.
+    pub rejected: Vec<String>,
+}
+
+impl Missing<'_> {
+    /// As a person would ask pip for it.
+    fn title(&self) -> String {
+        let ListedWheel { project, wanted, .. } = &self.wheel.value;
+        format!("{project}=={wanted}")
+    }
+
+    /// Where it is listed, and under which name.
+    fn listed(&self) -> String {
+        let ListedWheel { name, version, .. } = &self.wheel.value;
+        format!("listed in {} as `{name}` `{version}`", self.wheel.place)
+    }
+
+    /// Why each file will not do; `lead` goes before each.
+    fn causes(&self, lead: &str) -> Vec<String> {
+        self.rejected.iter().map(|why| format!("{lead}{why}")).collect()
+    }
+
+    /// Why there is nothing to say of files.
+    fn nothing(&self, has_folders: bool) -> Option<String> {
+        (self.rejected.is_empty() && has_folders).then(|| format!("there is no wheel of `{}`", self.wheel.value.project))
+    }
+}
+
+/// The whole error.
+pub(super) fn explain(missing: &[Missing<'_>], interpreter: &Facts, wheelhouse: &Wheelhouse) -> Failure {
+    let folders: Vec<String> = wheelhouse.folders().map(|folder| format!("`{}`", folder.display())).collect();
+    let place = if folders.is_empty() { String::new() } else { format!(" in {}", folders.join(", ")) };
+    let nothing =
+        folders.is_empty().then(|| "no folder of wheels is named, and there is no `wheels` beside the spec".to_owned());
+    let has_folders = !folders.is_empty();
+    let failure = match missing {
+        [one] => Failure::new(format!("no wheel{place} fits `{}` ({})", one.title(), one.listed()))
+            .because_of(nothing)
+            .because_of(one.nothing(has_folders))
+            .because_of(one.causes("")),
+        several => {
+            let causes = several.iter().flat_map(|one| {
+                let why = one.nothing(has_folders).map(|why| format!("; {why}")).unwrap_or_default();
+                let headline = format!("`{}` is {}{why}", one.title(), one.listed());
+                [headline].into_iter().chain(one.causes(&format!("`{}`: ", one.wheel.value.project)))
+            });
+            Failure::new(format!("no wheel{place} fits {} of those that are listed", several.len()))
+                .because_of(nothing)
+                .because_of(causes)
+        }
+    };
+    failure.hint(hint(missing, interpreter, wheelhouse))
+}
+
+/// How to fetch what is missing. Builds of LUCI's own are on no index; their public versions are.
+fn hint(missing: &[Missing<'_>], interpreter: &Facts, wheelhouse: &Wheelhouse) -> String {
+    let Some(folder) = wheelhouse.folders().next() else {
+        return "fill a folder `wheels` beside the spec, or name one with `-vpython-wheels` or `VPYTHON_WHEELS`".to_owned();
+    };
+    let public = missing.iter().map(|missing| {
+        let ListedWheel { project, wanted, .. } = &missing.wheel.value;
+        format!("'{project}=={}'", wanted.clone().without_local())
+    });
+    let public = public.collect::<Vec<_>>().join(" ");
+    let [python, folder] = [&interpreter.executable, folder].map(|path| shell_word(&path.to_string_lossy()));
+    format!("fetch what is missing: `{python} -m pip download --no-deps -d {folder} {public}`")
+}

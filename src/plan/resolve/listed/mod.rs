@@ -1,0 +1,183 @@
+//! Which wheels a list comes to: those that are wanted on this interpreter, each in exactly its version. Nothing is added to them.
+//!
+//! A local version, such as `1.14.5+chromium.7`, is LUCI's own build of a public one. Where no such build fits, the wheel of the public
+//! version is taken. A public version is satisfied by its local builds too, as `==` is (PEP 440), but only where it has no wheel itself.
+
+mod missing;
+mod wanted;
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use pep440_rs::Version;
+use pep508_rs::PackageName;
+use tracing::debug;
+
+use super::judge::Judge;
+use crate::plan::wheelhouse::{WheelFile, Wheelhouse};
+use crate::plan::{Evidence, Facts, PlannedWheel};
+use crate::report::Failure;
+use crate::spec::{ListedWheel, Placed};
+use missing::Missing;
+
+/// Chooses the wheels of a list, sorted by project.
+///
+/// # Errors
+/// A project that is listed in two versions, both wanted here; wheels that are not there: each file that is and why it was not taken.
+pub(in crate::plan) fn resolve(
+    listed: &[Placed<ListedWheel>],
+    interpreter: &Facts,
+    wheelhouse: &mut Wheelhouse,
+    evidence: &mut Evidence,
+) -> Result<Vec<PlannedWheel>> {
+    let mut judge = Judge::new(interpreter, wheelhouse);
+    let wanted = merge(listed.iter().filter(|wheel| wanted::is_wanted(&wheel.value, &judge.tags)))?;
+    let mut chosen = Vec::new();
+    let mut missing = Vec::new();
+    for wheel in wanted.into_values() {
+        match choose(&wheel.value, &mut judge) {
+            Ok(file) => chosen.push((file, true)),
+            Err(rejected) => missing.push(Missing { wheel, rejected }),
+        }
+    }
+    if !missing.is_empty() {
+        return Err(missing::explain(&missing, interpreter, judge.wheelhouse).into());
+    }
+    super::plan(chosen, judge, evidence)
+}
+
+/// One wheel for each project. The same version twice is one wish.
+fn merge<'a>(wheels: impl Iterator<Item = &'a Placed<ListedWheel>>) -> Result<BTreeMap<PackageName, &'a Placed<ListedWheel>>> {
+    let mut mentions: BTreeMap<PackageName, Vec<&Placed<ListedWheel>>> = BTreeMap::new();
+    for wheel in wheels {
+        mentions.entry(wheel.value.project.clone()).or_default().push(wheel);
+    }
+    let is_clash = |wheels: &[&Placed<ListedWheel>]| wheels.iter().any(|wheel| wheel.value.wanted != wheels[0].value.wanted);
+    let clashes: Vec<_> = mentions.iter().filter(|(_, wheels)| is_clash(wheels)).collect();
+    let what = match &clashes[..] {
+        [] => return Ok(mentions.into_iter().map(|(project, wheels)| (project, wheels[0])).collect()),
+        [(project, _)] => format!("`{project}` is listed in different versions, all of them wanted here"),
+        _ => "several projects are listed in different versions, all of them wanted here".to_owned(),
+    };
+    let causes = clashes.into_iter().flat_map(|(_, wheels)| wheels).map(|wheel| {
+        let ListedWheel { name, version, .. } = &wheel.value;
+        format!("`{name}` is `{version}` in {}", wheel.place)
+    });
+    let hint = "keep one version, or give each a `match_tag` or `not_match_tag` so that one is left";
+    Err(Failure::new(what).because_of(causes).hint(hint).into())
+}
+
+/// How well the version of a file satisfies a wish: less is better.
+fn version_rank(wanted: &Version, found: &Version) -> Option<u8> {
+    let same_public = found.clone().without_local() == wanted.clone().without_local();
+    match (wanted == found, wanted.is_local(), found.is_local()) {
+        (true, ..) => Some(0),
+        (false, true, false) | (false, false, true) if same_public => Some(1),
+        _ => None,
+    }
+}
+
+/// The best file for a wheel, or each file of its project with why it was not taken, a sentence each.
+fn choose(wheel: &ListedWheel, judge: &mut Judge<'_>) -> Result<WheelFile, Vec<String>> {
+    let mut rejected = Vec::new();
+    let mut ranked = Vec::new();
+    for file in judge.wheelhouse.wheels(&wheel.project).to_vec() {
+        match rank(&file, wheel, judge) {
+            Ok(rank) => ranked.push((rank, file)),
+            Err(why) => rejected.push(format!("`{}` {why}", file.file_name)),
+        }
+    }
+    ranked.sort_by(|(one_rank, one), (other_rank, other)| {
+        let key = |rank: (u8, usize), file: &WheelFile| {
+            (rank.0, Reverse(file.name.version.clone()), rank.1, Reverse(file.name.build.clone()))
+        };
+        key(*one_rank, one).cmp(&key(*other_rank, other)).then_with(|| one.file_name.cmp(&other.file_name))
+    });
+    for ((version_rank, _), file) in ranked {
+        match judge.content(&file) {
+            Ok(_) => {
+                if version_rank > 0 {
+                    let (listed, file) = (&wheel.version, &file.file_name);
+                    debug!(listed, file, "no wheel of the very version fits; took one of the same public version");
+                }
+                return Ok(file);
+            }
+            Err(why) => rejected.push(format!("`{}` {why}", file.file_name)),
+        }
+    }
+    rejected.sort();
+    Err(rejected)
+}
+
+/// What the file's name tells: how well version and tags fit, or why they do not.
+fn rank(file: &WheelFile, wheel: &ListedWheel, judge: &Judge<'_>) -> Result<(u8, usize), String> {
+    let version = &file.name.version;
+    let version_rank = version_rank(&wheel.wanted, version).ok_or_else(|| format!("is version {version}"))?;
+    Ok((version_rank, judge.tags(file)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::Place;
+
+    fn listed(name: &str, version: &str, line: usize) -> Placed<ListedWheel> {
+        let value = ListedWheel {
+            name: format!("infra/python/wheels/{name}-py3"),
+            version: format!("version:{version}"),
+            project: name.parse().unwrap(),
+            wanted: version.parse().unwrap(),
+            conditions: Vec::new(),
+            match_tags: Vec::new(),
+            not_match_tags: Vec::new(),
+        };
+        Placed { value, place: Place { file: Some("/src/.vpython3".into()), line, column: 1 } }
+    }
+
+    #[test]
+    fn a_public_wheel_stands_in_for_a_build_and_a_build_for_a_public_wheel() {
+        let rows = [
+            ("1.14.5+chromium.7", "1.14.5+chromium.7", Some(0), "the very build"),
+            ("1.14.5+chromium.7", "1.14.5", Some(1), "the public version of the build"),
+            ("1.14.5+chromium.7", "1.14.5+chromium.8", None, "another build"),
+            ("1.14.5+chromium.7", "1.14.6", None, "another version"),
+            ("1.14.5", "1.14.5", Some(0), "the very version"),
+            ("1.14.5", "1.14.5.0", Some(0), "the same version written otherwise"),
+            ("1.14.5", "1.14.5+chromium.7", Some(1), "a build of the version"),
+            ("1.14", "1.14.5", None, "a version that only begins like it"),
+        ];
+        for (wanted, found, rank, why) in rows {
+            assert_eq!(version_rank(&wanted.parse().unwrap(), &found.parse().unwrap()), rank, "{why}");
+        }
+    }
+
+    #[test]
+    fn the_same_wheel_twice_is_one_wish() {
+        let wheels = [listed("six", "1.15.0", 3), listed("six", "1.15.0", 9), listed("attrs", "20.3.0", 6)];
+        let merged: Vec<_> = merge(wheels.iter()).unwrap().into_values().map(|wheel| wheel.place.line).collect();
+        assert_eq!(merged, [6, 3]);
+    }
+
+    #[test]
+    fn two_versions_of_one_project_are_refused() {
+        let two = [listed("six", "1.15.0", 3), listed("six", "1.16.0", 9)];
+        let message = "\
+vpython: error: `six` is listed in different versions, all of them wanted here
+  caused by: `infra/python/wheels/six-py3` is `version:1.15.0` in `/src/.vpython3`, line 3
+  caused by: `infra/python/wheels/six-py3` is `version:1.16.0` in `/src/.vpython3`, line 9
+  hint: keep one version, or give each a `match_tag` or `not_match_tag` so that one is left
+";
+        assert_eq!(crate::report::render(&merge(two.iter()).unwrap_err()), message);
+        let four = [two.clone(), [listed("attrs", "1", 12), listed("attrs", "1+chromium.1", 15)]].concat();
+        let message = "\
+vpython: error: several projects are listed in different versions, all of them wanted here
+  caused by: `infra/python/wheels/attrs-py3` is `version:1` in `/src/.vpython3`, line 12
+  caused by: `infra/python/wheels/attrs-py3` is `version:1+chromium.1` in `/src/.vpython3`, line 15
+  caused by: `infra/python/wheels/six-py3` is `version:1.15.0` in `/src/.vpython3`, line 3
+  caused by: `infra/python/wheels/six-py3` is `version:1.16.0` in `/src/.vpython3`, line 9
+  hint: keep one version, or give each a `match_tag` or `not_match_tag` so that one is left
+";
+        assert_eq!(crate::report::render(&merge(four.iter()).unwrap_err()), message);
+    }
+}
