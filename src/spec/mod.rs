@@ -1,10 +1,11 @@
 //! What is asked for: a Python version, requirements, where wheels are; and where that is written.
 //!
 //! [`find()`] reads the text of the one spec that counts, which is all that a warm launch needs; [`SpecText::parse`] gives it its
-//! meaning. Each kind of spec has a file of its own.
+//! meaning. Each kind of spec has a file or a folder of its own.
 
 mod find;
 mod listed;
+mod luci;
 mod pep723;
 mod vpython_toml;
 
@@ -27,6 +28,8 @@ pub enum SpecKind {
     VpythonToml,
     /// A `# /// script` block (PEP 723) in a script or in the text of `-c`.
     Pep723,
+    /// LUCI's `vpython.Spec` in protobuf text: `.vpython3`, `.vpython`, a partner file, or a `[VPYTHON:BEGIN]` block in a script.
+    Luci,
     /// There is no spec: an environment with no packages.
     None,
 }
@@ -167,6 +170,7 @@ impl SpecText {
     pub fn parse(&self) -> Result<Spec> {
         match self.kind {
             SpecKind::VpythonToml | SpecKind::Pep723 => vpython_toml::parse(self),
+            SpecKind::Luci => luci::parse(self),
             SpecKind::None => Ok(Spec::default()),
         }
     }

@@ -1,0 +1,230 @@
+//! LUCI's form: a `vpython.Spec` in protobuf text, in `.vpython3`, `.vpython`, partner files and `[VPYTHON:BEGIN]` blocks.
+//!
+//! ```text
+//! text ─▶ tokens (`lexer`) ─▶ fields (`text`) ─▶ message (`schema`) ─▶ Spec (here, with `names`)
+//! ```
+//!
+//! All that is wrong with a text is said at once, each with its line and column; only where it does not read as protobuf text, that
+//! place alone.
+
+mod lexer;
+mod names;
+#[cfg(test)]
+mod oracle;
+mod schema;
+mod text;
+
+use anyhow::Result;
+
+use super::{ListedWheel, Placed, PythonRange, Spec, SpecText, TagPattern};
+use crate::report::Failure;
+use lexer::Mistake;
+use schema::{Message, Package, TagEntry, Text};
+
+/// Reads the text.
+pub(super) fn parse(text: &SpecText) -> Result<Spec> {
+    let message = text::parse(&text.content).map_err(|mistake| vec![mistake]).and_then(schema::read);
+    message.and_then(|message| Reader { text, mistakes: Vec::new() }.read(message)).map_err(|mut mistakes| {
+        mistakes.sort_by_key(|mistake| mistake.offset);
+        let place = |mistake: &Mistake| text.origin.place(&text.content, mistake.offset).exact();
+        let causes = mistakes.iter().map(|mistake| format!("{}: {}", place(mistake), mistake.what));
+        Failure::new(format!("bad spec in {}", text.title())).because_of(causes).into()
+    })
+}
+
+/// One reading of one message, with what was found wrong so far.
+struct Reader<'a> {
+    text: &'a SpecText,
+    mistakes: Vec<Mistake>,
+}
+
+impl Reader<'_> {
+    fn read(mut self, message: Message) -> Result<Spec, Vec<Mistake>> {
+        let requires_python = message.python_version.as_ref().and_then(|version| self.python_range(version));
+        let mut listed = Vec::new();
+        for package in message.wheels {
+            listed.extend(self.wheel(package));
+        }
+        if !self.mistakes.is_empty() {
+            return Err(self.mistakes);
+        }
+        let platforms = message.verify_tags.into_iter().map(pattern).collect();
+        Ok(Spec { requires_python, listed, platforms, base: self.text.base.clone(), ..Spec::default() })
+    }
+
+    fn wheel(&mut self, package: Package) -> Option<Placed<ListedWheel>> {
+        let offset = package.offset;
+        let name = self.named(package.name, offset, "name");
+        let version = self.named(package.version, offset, "version");
+        let (name, version) = (name?, version?);
+        let parsed_name = names::parse_name(&name.value);
+        let parsed_version = names::parse_version(&version.value);
+        let mut read =
+            |text: &Text, what: &str| self.mistakes.push(Mistake::new(text.offset, format!("`{}` {what}", text.value)));
+        let parsed_name = parsed_name.map_err(|why| read(&name, &why)).ok();
+        let parsed_version = parsed_version.map_err(|why| read(&version, &why)).ok();
+        let (parsed_name, wanted) = (parsed_name?, parsed_version?);
+        let place = self.text.origin.place(&self.text.content, name.offset);
+        let value = ListedWheel {
+            name: name.value,
+            version: version.value,
+            project: parsed_name.project,
+            wanted,
+            conditions: parsed_name.conditions,
+            match_tags: package.match_tags.into_iter().map(pattern).collect(),
+            not_match_tags: package.not_match_tags.into_iter().map(pattern).collect(),
+        };
+        Some(Placed { value, place })
+    }
+
+    /// A field that a wheel cannot be without.
+    fn named(&mut self, field: Option<Text>, offset: usize, name: &str) -> Option<Text> {
+        if field.is_none() {
+            self.mistakes.push(Mistake::new(offset, format!("the wheel has no `{name}`")));
+        }
+        field
+    }
+
+    /// The versions that a `python_version` means: any patch level of `3.8`, from `3.8.10` on those of `3.8`. An empty one asks for
+    /// nothing.
+    fn python_range(&mut self, text: &Text) -> Option<Placed<PythonRange>> {
+        let written = text.value.trim();
+        let numbers: Option<Vec<u32>> = written.split('.').map(|part| part.parse().ok()).collect();
+        let range = match numbers.as_deref() {
+            _ if written.is_empty() => return None,
+            Some([3]) => "==3.*".to_owned(),
+            Some([3, minor]) => format!("==3.{minor}.*"),
+            Some([3, minor, patch]) => format!("~=3.{minor}.{patch}"),
+            Some([2, ..]) => {
+                let what = format!("`python_version` is `{written}`, and vpython runs CPython 3.6 and later");
+                self.mistakes.push(Mistake::new(text.offset, what));
+                return None;
+            }
+            _ => {
+                let what = format!("`{written}` is no version of Python; write one, two or three numbers, as in `3.11`");
+                self.mistakes.push(Mistake::new(text.offset, what));
+                return None;
+            }
+        };
+        // Numbers and dots read as a version whatever the numbers are.
+        let specifiers = range.parse().ok()?;
+        let place = self.text.origin.place(&self.text.content, text.offset);
+        Some(Placed { value: PythonRange { specifiers, key: "python_version", written: written.to_owned() }, place })
+    }
+}
+
+fn pattern(tag: TagEntry) -> TagPattern {
+    let part = |text: Option<Text>| text.map(|text| text.value).filter(|text| !text.is_empty());
+    TagPattern { python: part(tag.python), abi: part(tag.abi), platform: part(tag.platform) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Origin, SpecKind};
+    use super::*;
+
+    fn text(content: &str) -> SpecText {
+        SpecText {
+            kind: SpecKind::Luci,
+            origin: Origin::file("/src/.vpython3".into()),
+            base: Some("/src".into()),
+            content: content.into(),
+            warnings: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_spec_lists_its_wheels() {
+        let spec = parse(&text(concat!(
+            "# A header.\npython_version: \"3.8\"\n",
+            "wheel: <\n  name: \"infra/python/wheels/six-py2_py3\"\n  version: \"version:1.15.0\"\n>\n",
+            "wheel <\n  name: 'infra/python/wheels/cffi/${vpython_platform}'\n  version: 'version:1.14.5.chromium.7'\n",
+            "  not_match_tag < platform: 'linux_aarch64' abi: '' >\n>\n",
+            "verify_pep425_tag: [ {python: 'cp38', abi: 'cp38', platform: 'win32'} ]\n",
+        )))
+        .unwrap();
+        let python = spec.requires_python.unwrap();
+        assert_eq!((python.value.specifiers.to_string().as_str(), python.place.line), ("==3.8.*", 2));
+        let listed: Vec<_> = spec
+            .listed
+            .iter()
+            .map(|wheel| (wheel.value.project.to_string(), wheel.value.wanted.to_string(), wheel.place.line))
+            .collect();
+        assert_eq!(listed, [("six".into(), "1.15.0".into(), 4), ("cffi".into(), "1.14.5+chromium.7".into(), 8)]);
+        let aarch64 = TagPattern { python: None, abi: None, platform: Some("linux_aarch64".into()) };
+        assert_eq!(spec.listed[1].value.not_match_tags, [aarch64]);
+        let win32 = TagPattern { python: Some("cp38".into()), abi: Some("cp38".into()), platform: Some("win32".into()) };
+        assert_eq!(spec.platforms, [win32]);
+        assert_eq!(spec.base, Some("/src".into()));
+    }
+
+    #[test]
+    fn a_python_version_is_a_range() {
+        let rows = [
+            ("3", Some("==3.*")),
+            ("3.8", Some("==3.8.*")),
+            ("3.11.8", Some("~=3.11.8")),
+            (" 3.11 ", Some("==3.11.*")),
+            ("", None),
+        ];
+        for (version, range) in rows {
+            let spec = parse(&text(&format!("python_version: '{version}'"))).unwrap();
+            let read = spec.requires_python.map(|python| python.value.specifiers.to_string());
+            assert_eq!(read.as_deref(), range, "{version}");
+        }
+    }
+
+    #[test]
+    fn an_empty_file_asks_for_nothing() {
+        for content in ["", "# nothing\n"] {
+            assert_eq!(parse(&text(content)).unwrap(), Spec { base: Some("/src".into()), ..Spec::default() });
+        }
+    }
+
+    #[test]
+    fn all_mistakes_are_said_at_once_with_line_and_column() {
+        let error = parse(&text(concat!(
+            "python_version: '2.7'\nwheel <>\n",
+            "wheel <\n  name: 'x y'\n  version: 'latest'\n>\nwheel < name: 'six/${platfrom}' version: 'version:1' >\n"
+        )))
+        .unwrap_err();
+        let message = "\
+vpython: error: bad spec in `/src/.vpython3`
+  caused by: `/src/.vpython3`, line 1, column 17: `python_version` is `2.7`, and vpython runs CPython 3.6 and later
+  caused by: `/src/.vpython3`, line 2, column 7: the wheel has no `name`
+  caused by: `/src/.vpython3`, line 2, column 7: the wheel has no `version`
+  caused by: `/src/.vpython3`, line 4, column 9: `x y` names no project: `x y` cannot be a project's name
+  caused by: `/src/.vpython3`, line 5, column 12: `latest` is no version; write `version:` and the version of a wheel, as in `version:1.15.0`
+  caused by: `/src/.vpython3`, line 7, column 15: `six/${platfrom}` has the unknown variable `${platfrom}`; did you mean `${platform}`?
+";
+        assert_eq!(crate::report::render(&error), message);
+    }
+
+    #[test]
+    fn mistakes_are_said_in_the_order_of_the_text() {
+        let error = parse(&text("wheel <>\npython_version: '4'\nwheel < name: 'x y' version: '1' >\n")).unwrap_err();
+        let message = crate::report::render(&error);
+        let places: Vec<&str> = message.lines().skip(1).filter_map(|cause| cause.split(", ").nth(1)).collect();
+        assert_eq!(places, ["line 1", "line 1", "line 2", "line 3"]);
+    }
+
+    #[test]
+    fn what_is_no_protobuf_text_is_said_with_line_and_column() {
+        let error = parse(&text("wheel: <\n  name: six\n>\n")).unwrap_err();
+        let message = "\
+vpython: error: bad spec in `/src/.vpython3`
+  caused by: `/src/.vpython3`, line 2, column 9: expected a string in quotes, or a message in `< >` or `{ }`, and found `six`
+";
+        assert_eq!(crate::report::render(&error), message);
+    }
+
+    #[test]
+    fn a_version_of_python_is_numbers() {
+        for version in ["3.x", "3.8.1.2", "three", "4", "3."] {
+            let error = parse(&text(&format!("python_version: '{version}'"))).unwrap_err();
+            let cause =
+                format!("column 17: `{version}` is no version of Python; write one, two or three numbers, as in `3.11`\n");
+            assert!(crate::report::render(&error).ends_with(&cause), "{version}");
+        }
+    }
+}

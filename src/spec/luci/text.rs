@@ -1,0 +1,297 @@
+//! A reader of protobuf text, for a tree of fields with the place of each: <https://protobuf.dev/reference/protobuf/textformat-spec/>.
+//!
+//! It knows no schema. A message stands in `<` `>` or `{ }`, with or without a colon before it; a list in `[ ]`; one comma or semicolon
+//! may follow a field; strings that stand side by side are one. What cannot occur in a spec, such as a number, an extension or an
+//! expanded `Any`, is refused here already.
+
+use super::lexer::{Kind, Lexer, Mistake, Token};
+
+/// A field as it is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Field<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Where its name stands.
+    pub offset: usize,
+    /// Its value.
+    pub value: Value<'a>,
+}
+
+/// The value of a field.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Value<'a> {
+    /// Where it begins.
+    pub offset: usize,
+    /// What it is.
+    pub shape: Shape<'a>,
+}
+
+/// What a value is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Shape<'a> {
+    /// A string.
+    Text(String),
+    /// A message.
+    Message(Vec<Field<'a>>),
+    /// Several strings or messages.
+    List(Vec<Value<'a>>),
+}
+
+/// Deeper than this no spec goes, and no reading either.
+const DEEPEST: usize = 16;
+
+/// Reads a text.
+///
+/// # Errors
+/// The first place that does not read as protobuf text.
+pub(super) fn parse(text: &str) -> Result<Vec<Field<'_>>, Mistake> {
+    let read = || {
+        let mut lexer = Lexer::new(text);
+        let token = lexer.token()?;
+        Parser { lexer, token, text, open: Vec::new() }.fields()
+    };
+    read().map_err(|mistake| about_merge_marker(text, &mistake).unwrap_or(mistake))
+}
+
+struct Parser<'a> {
+    lexer: Lexer<'a>,
+    token: Token<'a>,
+    text: &'a str,
+    /// The brackets that are open, and where.
+    open: Vec<(u8, usize)>,
+}
+
+impl<'a> Parser<'a> {
+    /// The fields up to the bracket that closes the message, or to the end of the text.
+    fn fields(&mut self) -> Result<Vec<Field<'a>>, Mistake> {
+        let close = self.open.last().map(|(bracket, _)| closing(*bracket));
+        let mut fields = Vec::new();
+        loop {
+            match (&self.token.kind, close) {
+                (Kind::Word, _) => fields.push(self.field()?),
+                (Kind::Sign(sign), Some(close)) if *sign == close => {
+                    self.advance()?;
+                    return Ok(fields);
+                }
+                (Kind::End, None) => return Ok(fields),
+                (_, Some(close)) => return Err(self.unclosed(&format!("a field or `{}`", close as char))),
+                (_, None) => return Err(self.unexpected("a field")),
+            }
+        }
+    }
+
+    fn field(&mut self) -> Result<Field<'a>, Mistake> {
+        let (name, offset) = (self.token.raw, self.token.offset);
+        self.advance()?;
+        let has_colon = self.take(b':')?;
+        let value = match (&self.token.kind, has_colon) {
+            (Kind::Sign(b'['), _) => self.list()?,
+            (Kind::Sign(b'<' | b'{'), false) => self.message()?,
+            (_, true) => self.item()?,
+            (_, false) => return Err(self.unexpected("`:`, or a message in `< >` or `{ }`")),
+        };
+        if !self.take(b',')? {
+            self.take(b';')?;
+        }
+        Ok(Field { name, offset, value })
+    }
+
+    /// A string or a message.
+    fn item(&mut self) -> Result<Value<'a>, Mistake> {
+        let offset = self.token.offset;
+        match self.token.kind {
+            Kind::Sign(b'<') => match self.lexer.heredoc(offset) {
+                Some(content) => {
+                    let content = content?;
+                    self.advance()?;
+                    self.joined(offset, content)
+                }
+                None => self.message(),
+            },
+            Kind::Sign(b'{') => self.message(),
+            Kind::Text(_) => self.joined(offset, Vec::new()),
+            _ => Err(self.unexpected("a string in quotes, or a message in `< >` or `{ }`")),
+        }
+    }
+
+    /// A string with those that follow it.
+    fn joined(&mut self, offset: usize, mut content: Vec<u8>) -> Result<Value<'a>, Mistake> {
+        while let Kind::Text(more) = &self.token.kind {
+            content.extend(more);
+            self.advance()?;
+        }
+        let text = String::from_utf8(content).map_err(|_| Mistake::new(offset, "the escapes of the string are not UTF-8"))?;
+        Ok(Value { offset, shape: Shape::Text(text) })
+    }
+
+    fn message(&mut self) -> Result<Value<'a>, Mistake> {
+        let offset = self.open()?;
+        let fields = self.fields()?;
+        self.open.pop();
+        Ok(Value { offset, shape: Shape::Message(fields) })
+    }
+
+    fn list(&mut self) -> Result<Value<'a>, Mistake> {
+        let offset = self.open()?;
+        let mut items = Vec::new();
+        if !self.take(b']')? {
+            loop {
+                items.push(self.item()?);
+                if self.take(b']')? {
+                    break;
+                }
+                if !self.take(b',')? {
+                    return Err(self.unclosed("`,` or `]`"));
+                }
+            }
+        }
+        self.open.pop();
+        Ok(Value { offset, shape: Shape::List(items) })
+    }
+
+    /// Steps over an opening bracket.
+    fn open(&mut self) -> Result<usize, Mistake> {
+        let offset = self.token.offset;
+        if self.open.len() == DEEPEST {
+            return Err(Mistake::new(offset, format!("more than {DEEPEST} messages inside each other")));
+        }
+        self.open.push((self.token.raw.as_bytes()[0], offset));
+        self.advance()?;
+        Ok(offset)
+    }
+
+    /// Steps over a sign, if it stands here.
+    fn take(&mut self, sign: u8) -> Result<bool, Mistake> {
+        let is_here = self.token.kind == Kind::Sign(sign);
+        if is_here {
+            self.advance()?;
+        }
+        Ok(is_here)
+    }
+
+    fn advance(&mut self) -> Result<(), Mistake> {
+        self.token = self.lexer.token()?;
+        Ok(())
+    }
+
+    fn unexpected(&self, expected: &str) -> Mistake {
+        Mistake::new(self.token.offset, format!("expected {expected}, and found {}", self.token.title()))
+    }
+
+    /// The same where a bracket may have been forgotten: it is said since when the last one is open.
+    fn unclosed(&self, expected: &str) -> Mistake {
+        let Mistake { offset, what } = self.unexpected(expected);
+        let Some((bracket, opened)) = self.open.last() else { return Mistake { offset, what } };
+        let since = match self.text[*opened..offset].matches('\n').count() {
+            0 => "in this line".to_owned(),
+            1 => "since the line before".to_owned(),
+            lines => format!("since {lines} lines before"),
+        };
+        Mistake::new(offset, format!("{what}; `{}` is open {since}", *bracket as char))
+    }
+}
+
+fn closing(bracket: u8) -> u8 {
+    match bracket {
+        b'<' => b'>',
+        b'{' => b'}',
+        _ => b']',
+    }
+}
+
+/// The same mistake by its true name, where it stands in a line that a merge left behind.
+fn about_merge_marker(text: &str, mistake: &Mistake) -> Option<Mistake> {
+    let start = text[..mistake.offset].rfind('\n').map_or(0, |newline| newline + 1);
+    let line = text[start..].lines().next()?;
+    let marker =
+        ["<<<<<<<", "|||||||", "=======", ">>>>>>>"].into_iter().find(|marker| line.trim_start().starts_with(marker))?;
+    let offset = start + line.len() - line.trim_start().len();
+    Some(Mistake::new(offset, format!("`{marker}` was left by a merge that is not resolved")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The tree in a form of its own: `name=text`, `name(…)`, `name[…]`.
+    fn shown(fields: &[Field<'_>]) -> String {
+        fn value(shape: &Shape<'_>) -> String {
+            match shape {
+                Shape::Text(text) => format!("={text}"),
+                Shape::Message(fields) => format!("({})", shown(fields)),
+                Shape::List(items) => {
+                    let items: Vec<String> = items.iter().map(|item| value(&item.shape)).collect();
+                    format!("[{}]", items.join(" "))
+                }
+            }
+        }
+        let fields: Vec<String> = fields.iter().map(|field| format!("{}{}", field.name, value(&field.value.shape))).collect();
+        fields.join(" ")
+    }
+
+    #[test]
+    fn every_form_that_specs_have_is_read() {
+        #[rustfmt::skip]
+        let rows: &[(&str, &str, &str)] = &[
+            ("", "", "an empty file"),
+            ("# only a comment", "", "a comment without a newline"),
+            ("a: 'x'", "a=x", "no last newline"),
+            ("a: 'x'\r\nb: 'y'\r\n", "a=x b=y", "CR LF"),
+            ("a:'x'b:\"y\"", "a=x b=y", "no space at all"),
+            ("a: 'x', b: 'y'; c: 'z';", "a=x b=y c=z", "commas and semicolons"),
+            ("a: 'x' \"y\"\n  # between\n 'z'", "a=xyz", "strings side by side"),
+            ("a: '\\303' '\\251'", "a=é", "a character in two pieces"),
+            ("m: < a: 'x' >", "m(a=x)", "angle brackets with a colon"),
+            ("m < a: 'x' >", "m(a=x)", "angle brackets without"),
+            ("m { a: 'x' }", "m(a=x)", "braces"),
+            ("m {}", "m()", "nothing inside"),
+            ("m < n { a: 'x' }, > m: {}", "m(n(a=x)) m()", "brackets inside others"),
+            ("m: [ {a: 'x'}, <b: 'y'> ]", "m[(a=x) (b=y)]", "a list"),
+            ("m [ {} ]", "m[()]", "a list without a colon"),
+            ("m: []", "m[]", "an empty list"),
+            ("a: <<EOF\n  x\n  y\nEOF\nb: 'z'", "a=x\ny b=z", "a text over several lines"),
+        ];
+        for (text, expected, why) in rows {
+            let read = parse(text).map(|fields| shown(&fields));
+            assert_eq!(read.as_deref(), Ok(*expected), "{why}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_with_its_place() {
+        let value = "a string in quotes, or a message in `< >` or `{ }`";
+        #[rustfmt::skip]
+        let rows: &[(&str, usize, &str, &str)] = &[
+            ("a: 3.8", 3, &format!("expected {value}, and found `3.8`"), "a number without quotes"),
+            ("a: x", 3, &format!("expected {value}, and found `x`"), "a word without quotes"),
+            ("a: -", 3, &format!("expected {value}, and found `-`"), "junk"),
+            ("a:", 2, &format!("expected {value}, and found the end of the file"), "no value"),
+            ("a 'x'", 2, "expected `:`, or a message in `< >` or `{ }`, and found the string 'x'", "no colon"),
+            ("m <\n a: 'x'\n", 12, "expected a field or `>`, and found the end of the file; `<` is open since 2 lines before", "not closed"),
+            ("m <\n}", 4, "expected a field or `>`, and found `}`; `<` is open since the line before", "the other bracket"),
+            ("m < >\n>", 6, "expected a field, and found `>`", "a bracket too many"),
+            ("m: [ {}, ]", 9, &format!("expected {value}, and found `]`"), "a comma too many in a list"),
+            ("m: [ {} {} ]", 8, "expected `,` or `]`, and found `{`; `[` is open in this line", "no comma in a list"),
+            ("m: [ [] ]", 5, &format!("expected {value}, and found `[`"), "a list in a list"),
+            ("a: 'x',, b: 'y'", 7, "expected a field, and found `,`", "a comma too many"),
+            ("a: 'x' = 3", 7, "expected a field, and found `=`", "junk behind it"),
+            ("a: 'x'\n----\n", 7, "expected a field, and found `----`", "trailing junk"),
+            ("[x.y]: 'z'", 0, "expected a field, and found `[`", "an extension"),
+            ("1: 'z'", 0, "expected a field, and found `1`", "a field by its number"),
+            ("a: '\\xff'", 3, "the escapes of the string are not UTF-8", "bytes that are no text"),
+            ("<<<<<<< HEAD\na: 'x'\n", 0, "`<<<<<<<` was left by a merge that is not resolved", "the first marker"),
+            ("a: 'x'\n=======\n", 7, "`=======` was left by a merge that is not resolved", "the second marker"),
+            ("m <\n  a: 'x'\n>>>>>>> topic\n", 13, "`>>>>>>>` was left by a merge that is not resolved", "the third marker"),
+            ("m:\n<<<<<<< HEAD\n", 3, "`<<<<<<<` was left by a merge that is not resolved", "in the place of a value"),
+        ];
+        for (text, offset, what, why) in rows {
+            assert_eq!(parse(text), Err(Mistake::new(*offset, *what)), "{why}");
+        }
+    }
+
+    #[test]
+    fn nobody_overflows_the_stack() {
+        let deep = "m <".repeat(100_000);
+        assert_eq!(parse(&deep), Err(Mistake::new(3 * DEEPEST + 2, "more than 16 messages inside each other")));
+    }
+}
