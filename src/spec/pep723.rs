@@ -70,7 +70,7 @@ pub(super) fn read(text: &[u8], origin: &Origin) -> Result<Reading> {
 }
 
 /// The lines without their ends, as Python reads them: LF, CR LF and a lone CR all end a line, and a byte order mark is nothing.
-fn lines(text: &[u8]) -> Vec<&[u8]> {
+pub(super) fn lines(text: &[u8]) -> Vec<&[u8]> {
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
     let mut lines = Vec::new();
     let mut rest = text;

@@ -7,6 +7,7 @@
 //! All that is wrong with a text is said at once, each with its line and column; only where it does not read as protobuf text, that
 //! place alone.
 
+pub(super) mod inline;
 mod lexer;
 mod names;
 #[cfg(test)]
@@ -30,6 +31,14 @@ pub(super) fn parse(text: &SpecText) -> Result<Spec> {
         let causes = mistakes.iter().map(|mistake| format!("{}: {}", place(mistake), mistake.what));
         Failure::new(format!("bad spec in {}", text.title())).because_of(causes).into()
     })
+}
+
+/// Whether a text of unknown kind reads as one of these specs: it has nothing in it, or it begins with a field that one has.
+pub(super) fn is_likely(content: &str) -> bool {
+    let mut lexer = lexer::Lexer::new(content);
+    let (Ok(first), Ok(second)) = (lexer.token(), lexer.token()) else { return false };
+    let is_field = matches!(first.raw, "python_version" | "wheel" | "verify_pep425_tag");
+    first.kind == lexer::Kind::End || is_field && matches!(second.kind, lexer::Kind::Sign(b':' | b'<' | b'{' | b'['))
 }
 
 /// One reading of one message, with what was found wrong so far.
@@ -225,6 +234,21 @@ vpython: error: bad spec in `/src/.vpython3`
             let cause =
                 format!("column 17: `{version}` is no version of Python; write one, two or three numbers, as in `3.11`\n");
             assert!(crate::report::render(&error).ends_with(&cause), "{version}");
+        }
+    }
+
+    #[test]
+    fn a_text_is_likely_a_spec_by_its_first_field() {
+        let rows = [
+            ("# c\nwheel <", true),
+            ("python_version: 'x'", true),
+            ("", true),
+            ("requests==2.31", false),
+            ("wheel==0.40", false),
+            ("import sys", false),
+        ];
+        for (content, expected) in rows {
+            assert_eq!(is_likely(content), expected, "{content}");
         }
     }
 }

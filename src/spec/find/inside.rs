@@ -1,0 +1,64 @@
+//! Specs that stand in a program's own text: a PEP 723 block, else a `[VPYTHON:BEGIN]` block.
+
+use std::fs::File;
+use std::path::PathBuf;
+
+use anyhow::Result;
+use tracing::debug;
+
+use crate::fs;
+use crate::spec::luci::inline;
+use crate::spec::{Origin, SpecKind, SpecText, pep723};
+
+/// What stands in a text.
+#[derive(Default)]
+pub(super) struct Inside {
+    /// The spec.
+    pub spec: Option<SpecText>,
+    /// What looks like one and is none.
+    pub warnings: Vec<String>,
+}
+
+/// Looks into a script that was just opened. `real` is its real path.
+pub(super) fn script(file: &mut File, real: PathBuf) -> Result<Inside> {
+    let beginning = fs::read_beginning(file, &real)?;
+    if is_zip_application(&beginning) {
+        return Ok(Inside::default());
+    }
+    let text = fs::read_rest(file, beginning, &real)?;
+    let folder = real.parent().map(PathBuf::from);
+    self::text(&text, Origin::file(real), folder)
+}
+
+/// Whether a file that begins so is a zip archive, behind at most one `#!` line. No text is looked for in it.
+fn is_zip_application(beginning: &[u8]) -> bool {
+    let body = match memchr::memchr(b'\n', beginning) {
+        Some(newline) if beginning.starts_with(b"#!") => &beginning[newline + 1..],
+        _ => beginning,
+    };
+    body.starts_with(b"PK\x03\x04")
+}
+
+/// Looks into the text of a script. `base` is the folder of what stands in it.
+pub(super) fn text(text: &[u8], origin: Origin, base: Option<PathBuf>) -> Result<Inside> {
+    let inside = command(text, origin.clone(), base.clone())?;
+    if inside.spec.is_some() {
+        return Ok(inside);
+    }
+    let spec = inline::read(text, &origin)?.map(|block| {
+        debug!(line = block.lines_before, "found a `[VPYTHON:BEGIN]` block");
+        let origin = Origin { lines_before: block.lines_before, ..origin };
+        SpecText { kind: SpecKind::Luci, origin, base, content: block.content, warnings: inside.warnings.clone() }
+    });
+    Ok(Inside { spec, ..inside })
+}
+
+/// Looks into the text of `-c`, which has none of LUCI's blocks.
+pub(super) fn command(text: &[u8], origin: Origin, base: Option<PathBuf>) -> Result<Inside> {
+    let reading = pep723::read(text, &origin)?;
+    let Some(block) = reading.block else { return Ok(Inside { spec: None, warnings: reading.warnings }) };
+    debug!(line = block.lines_before, "found a `script` block");
+    let origin = Origin { lines_before: block.lines_before, columns_before: pep723::COLUMNS_BEFORE, ..origin };
+    let spec = SpecText { kind: SpecKind::Pep723, origin, base, content: block.content, warnings: reading.warnings };
+    Ok(Inside { spec: Some(spec), warnings: Vec::new() })
+}

@@ -1,0 +1,216 @@
+//! Which text is the spec: the places are looked at in order, and the first that has one is the only one used.
+//!
+//! 1. `-vpython-spec`. 2. A partner file beside the script, by the path as it was given, then beside the real file. 3. Inside the
+//!    script, or in the text of `-c`. 4. Walking up from the real script's folder, or from the current directory where there is no
+//!    script, to a folder with `.gclient` or to the root. 5. `VPYTHON_DEFAULT_SPEC`. 6. None.
+//!
+//! This is on the warm path: each place is looked at once, nothing is opened that is not there, and the script is read once.
+
+mod beside;
+mod inside;
+mod walk;
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use tracing::debug;
+
+use super::{Origin, SpecKind, SpecText, luci};
+use crate::fs;
+use crate::invocation::{Invocation, Target};
+use crate::process::Process;
+use crate::report::Failure;
+use inside::Inside;
+
+/// Finds the spec of a command line.
+///
+/// # Errors
+/// A spec that is named and cannot be read, a partner file or an inline block that is broken, a script that cannot be read.
+pub fn find(invocation: &Invocation, process: &Process) -> Result<SpecText> {
+    if let Some(path) = &invocation.spec {
+        return load(path, "the spec that `-vpython-spec` names");
+    }
+    let mut around = look_around(&invocation.target, process)?;
+    if let Some(spec) = around.spec {
+        return Ok(spec);
+    }
+    let walked = match &around.folder {
+        Some(folder) => walk::up(folder, &around.trusted, &mut around.warnings)?,
+        None => None,
+    };
+    let found = match (walked, &invocation.default_spec) {
+        (Some(spec), _) => spec,
+        (None, Some(path)) => load(path, "the spec that `VPYTHON_DEFAULT_SPEC` names")?,
+        (None, None) => SpecText::none(),
+    };
+    let warnings = around.warnings.into_iter().chain(found.warnings).collect();
+    Ok(SpecText { warnings, ..found })
+}
+
+/// What the target itself tells.
+struct Around {
+    /// The spec beside or inside it.
+    spec: Option<SpecText>,
+    /// Where the walk begins.
+    folder: Option<PathBuf>,
+    /// The users whose specs are trusted wherever they lie: the caller, root, and the script's owner.
+    trusted: Vec<u32>,
+    /// What looks like a spec and is none.
+    warnings: Vec<String>,
+}
+
+impl Around {
+    /// A target that tells nothing but where the walk begins.
+    fn folder(folder: Option<PathBuf>, process: &Process) -> Self {
+        Self { spec: None, folder, trusted: vec![process.user, 0], warnings: Vec::new() }
+    }
+
+    fn with(self, inside: Inside) -> Self {
+        Self { spec: inside.spec, warnings: inside.warnings, ..self }
+    }
+}
+
+fn look_around(target: &Target, process: &Process) -> Result<Around> {
+    match target {
+        Target::Script(path) => look_around_script(&process.absolute(path), process),
+        Target::Command(text) => {
+            let origin = Origin { file: None, lines_before: 0, columns_before: 0 };
+            let inside = inside::command(text.as_bytes(), origin, process.directory.clone())?;
+            Ok(Around::folder(process.directory.clone(), process).with(inside))
+        }
+        Target::Module(_) | Target::Stdin | Target::None | Target::Information => {
+            Ok(Around::folder(process.directory.clone(), process))
+        }
+    }
+}
+
+/// A script that is not there or cannot be opened has nothing inside: python will say what there is to say. Nor has one that is no
+/// file (`/dev/stdin`, a named pipe) anything inside or beside it: its bytes are python's alone, and it stands for standard input,
+/// which has no folder.
+fn look_around_script(path: &Path, process: &Process) -> Result<Around> {
+    let mut around = Around::folder(path.parent().map(Path::to_path_buf), process);
+    let Ok(Some(metadata)) = fs::metadata(path) else { return Ok(around) };
+    if !metadata.is_file() && !metadata.is_dir() {
+        return Ok(Around::folder(process.directory.clone(), process));
+    }
+    around.trusted.push(metadata.uid());
+    if metadata.is_dir() {
+        return look_around_folder(path, around);
+    }
+    if let Some(spec) = beside::partner_of_file(path)? {
+        return Ok(Around { spec: Some(spec), ..around });
+    }
+    let Ok(file) = fs::open(path) else { return Ok(around) };
+    look_around_file(file, path, around)
+}
+
+/// A script that was just opened, and is a file.
+fn look_around_file(mut file: File, path: &Path, around: Around) -> Result<Around> {
+    let real = fs::real_path(&file, path)?;
+    let around = Around { folder: real.parent().map(Path::to_path_buf), ..around };
+    let spec = if real == path { None } else { beside::partner_of_file(&real)? };
+    match spec {
+        Some(_) => Ok(Around { spec, ..around }),
+        None => Ok(around.with(inside::script(&mut file, real)?)),
+    }
+}
+
+/// A folder that python runs by its `__main__.py`.
+fn look_around_folder(path: &Path, around: Around) -> Result<Around> {
+    if let Some(spec) = beside::partner_of_folder(path)? {
+        return Ok(Around { spec: Some(spec), ..around });
+    }
+    let real = fs::canonicalize(path)?;
+    let spec = if real == path { None } else { beside::partner_of_folder(&real)? };
+    let main = real.join("__main__.py");
+    let around = Around { folder: Some(real), ..around };
+    if spec.is_some() {
+        return Ok(Around { spec, ..around });
+    }
+    match fs::open(&main) {
+        Ok(mut file) => Ok(around.with(inside::script(&mut file, main)?)),
+        Err(_) => Ok(around),
+    }
+}
+
+/// Reads a spec that was named; its kind is told by its name and content.
+fn load(path: &Path, what: &str) -> Result<SpecText> {
+    let cannot = || format!("cannot use {what}");
+    let bytes = fs::read(path).with_context(cannot)?;
+    if let Some(kind) = kind_by_name(path) {
+        return from_bytes(path, kind, bytes).with_context(cannot);
+    }
+    let inside = inside::text(&bytes, Origin::file(path.to_path_buf()), path.parent().map(Path::to_path_buf))?;
+    if let Some(spec) = inside.spec {
+        return Ok(spec);
+    }
+    let is_script = path.extension().is_some_and(|extension| extension == "py");
+    if !is_script && std::str::from_utf8(&bytes).is_ok_and(luci::is_likely) {
+        return from_bytes(path, SpecKind::Luci, bytes);
+    }
+    let name = path.file_name().map(OsStr::as_bytes).map(String::from_utf8_lossy).unwrap_or_default();
+    Err(Failure::new(cannot())
+        .because(format!(
+            "`{}` is neither a `.toml` or `.vpython3` file nor a script with a `# /// script` or `[VPYTHON:BEGIN]` block",
+            path.display()
+        ))
+        .hint(format!("if it is in the form of `vpython.toml`, name it `{name}.toml`"))
+        .into())
+}
+
+/// The kind of a file whose name leaves no doubt.
+fn kind_by_name(path: &Path) -> Option<SpecKind> {
+    let name = path.file_name()?.as_bytes();
+    if name.ends_with(b".toml") {
+        return Some(SpecKind::VpythonToml);
+    }
+    (name.ends_with(b".vpython3") || name.ends_with(b".vpython")).then_some(SpecKind::Luci)
+}
+
+/// What stands at a place where a spec may be.
+struct Found {
+    path: PathBuf,
+    /// The user whose file it is, or whose link.
+    owner: u32,
+    /// Whether it is known to be a regular file, which is read faster.
+    is_regular: bool,
+}
+
+impl Found {
+    /// Looks at a place. There is none where nothing stands, and where it is a folder, a pipe or a socket, which are stepped over. A
+    /// link that leads nowhere is something: it is meant to be a spec, and reading it will fail.
+    fn at(path: PathBuf) -> Option<Self> {
+        let metadata = fs::link_metadata(&path).ok().flatten()?;
+        let target = if metadata.is_symlink() { fs::metadata(&path).ok().flatten() } else { None };
+        let kind = target.as_ref().unwrap_or(&metadata).file_type();
+        let is_stepped_over = kind.is_dir() || kind.is_fifo() || kind.is_socket();
+        (!is_stepped_over).then(|| Self { path, owner: metadata.uid(), is_regular: kind.is_file() })
+    }
+
+    /// Reads the whole of it.
+    fn read(&self, kind: SpecKind) -> Result<SpecText> {
+        debug!(path = %self.path.display(), "found a spec");
+        let bytes = if self.is_regular { fs::read_regular(&self.path) } else { fs::read(&self.path) };
+        from_bytes(&self.path, kind, bytes?)
+    }
+}
+
+fn from_bytes(path: &Path, kind: SpecKind, bytes: Vec<u8>) -> Result<SpecText> {
+    let content = String::from_utf8(bytes).map_err(|error| {
+        let line = memchr::memchr_iter(b'\n', &error.as_bytes()[..error.utf8_error().valid_up_to()]).count() + 1;
+        Failure::new(format!("bad spec in `{}`", path.display())).because(format!("line {line} is not UTF-8"))
+    })?;
+    // Some editors put a byte order mark in front, which is nothing.
+    let content = content.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(content);
+    Ok(SpecText {
+        kind,
+        origin: Origin::file(path.to_path_buf()),
+        base: path.parent().map(Path::to_path_buf),
+        content,
+        warnings: Vec::new(),
+    })
+}
