@@ -16,6 +16,7 @@ mod handoff;
 mod hostile;
 mod interpreters;
 mod layers;
+mod luci;
 mod specs;
 mod store;
 mod support;

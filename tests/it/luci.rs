@@ -1,0 +1,394 @@
+//! LUCI's specs: found where LUCI's vpython found them, and run from a folder of ordinary wheels.
+
+use std::os::unix::fs::symlink;
+use std::path::Path;
+
+use crate::support::{Launch, Python, Wheel, World};
+
+/// A program that prints the version of the wheel that it got, or `none`.
+const PROGRAM: &str = "try:\n    import which\n    print(which.VERSION)\nexcept ImportError:\n    print('none')\n";
+
+/// A world with a house of wheels of `which` 1 to 9.
+fn world() -> World {
+    let world = World::new();
+    for version in 1..=9 {
+        Wheel::module("which", &version.to_string()).write_to(&world.outside("house"));
+    }
+    world
+}
+
+/// The text of a spec that lists one of them.
+fn spec(version: u32) -> String {
+    format!("wheel: <\n  name: \"infra/python/wheels/which-py3\"\n  version: \"version:{version}\"\n>\n")
+}
+
+/// The program behind a block that lists one of them.
+fn script(version: u32) -> String {
+    let lines = spec(version).trim_end().replace('\n', "\n# ");
+    format!("#!/usr/bin/env vpython3\n# [VPYTHON:BEGIN]\n# {lines}\n# [VPYTHON:END]\n{PROGRAM}")
+}
+
+/// vpython with the house of wheels.
+fn launch<'a>(world: &'a World, words: &[&str]) -> Launch<'a> {
+    world.vpython(words).env("VPYTHON_WHEELS", world.outside("house"))
+}
+
+fn remove(world: &World, path: &str) {
+    std::fs::remove_file(world.path(path)).unwrap();
+}
+
+#[test]
+fn a_spec_in_the_style_of_chromium_runs() {
+    let world = World::new();
+    let minor = world.python.minor;
+    let binary = format!("cp3{minor}-cp3{minor}-linux_x86_64");
+    world.wheel(&Wheel::module("six", "1.15.0").tag("py2.py3-none-any"));
+    world.wheel(&Wheel::module("requests", "2.26.0").requires("idna>=2.5").requires("not a requirement"));
+    world.wheel(&Wheel::module("cffi", "1.14.5").tag(&binary));
+    world.wheel(&Wheel::module("coverage", "5.5").tag(&binary));
+    world.wheel(&Wheel::module("coverage", "5.5+chromium.3").tag(&binary));
+    world.wheel(&Wheel::module("numpy", "1.21.1").tag(&binary));
+    world.wheel(&Wheel::module("pyasn1_modules", "0.2.4").tag("py2.py3-none-any"));
+    world.wheel(&Wheel::module("extra", "1"));
+    let text = include_str!("../../testdata/luci/chromium.vpython3").replace("\"3.8\"", &format!("\"3.{minor}\""));
+    world.write(".vpython3", text);
+    let program = "from importlib import metadata\n\
+                   for name in sorted(d.metadata['Name'] for d in metadata.distributions()):\n    \
+                   print(name, __import__(name).VERSION)\n";
+    world.write("tools/deep/tool.py", program);
+    let expected = "cffi 1.14.5\ncoverage 5.5+chromium.3\nnumpy 1.21.1\npyasn1_modules 0.2.4\nrequests 2.26.0\nsix 1.15.0\n";
+    if minor < 8 {
+        eprintln!("NOT TESTED HERE: `importlib.metadata` needs CPython 3.8");
+        return;
+    }
+    world.vpython(["tools/deep/tool.py"]).run().prints(expected);
+    let site = world.install(["tools/deep/tool.py"]).join(format!("lib/python3.{minor}/site-packages"));
+    assert!(site.join("six-1.15.0.dist-info/REQUESTED").exists(), "a listed wheel is asked for");
+}
+
+#[test]
+fn the_example_of_the_readme_runs() {
+    let Some(python) = Python::all().iter().find(|python| python.minor == 11) else {
+        eprintln!("NOT TESTED HERE: there is no CPython 3.11");
+        return;
+    };
+    let world = World::with_python(python);
+    let readme = include_str!("../../README.md");
+    let (_, behind) = readme.split_once("```textproto\n").unwrap();
+    let (example, _) = behind.split_once("```").unwrap();
+    world.write(".vpython3", example);
+    world.wheel(&Wheel::module("six", "1.15.0"));
+    world.wheel(&Wheel::module("cffi", "1.14.5").tag("cp311-cp311-linux_x86_64"));
+    world.vpython(["-c", "import six, cffi; print(six.VERSION, cffi.VERSION)"]).run().prints("1.15.0 1.14.5\n");
+}
+
+#[test]
+fn a_partner_of_the_link_comes_before_that_of_the_real_file() {
+    let world = world();
+    world.write("real/tool.py", script(4));
+    std::fs::create_dir(world.path("links")).unwrap();
+    symlink("../real/tool.py", world.path("links/tool")).unwrap();
+    launch(&world, &["links/tool"]).run().prints("4\n");
+    world.write("real/tool.py.vpython", spec(1));
+    launch(&world, &["links/tool"]).run().prints("1\n");
+    world.write("real/tool.py.vpython3", spec(2));
+    launch(&world, &["links/tool"]).run().prints("2\n");
+    world.write("links/tool.vpython", spec(3));
+    launch(&world, &["links/tool"]).run().prints("3\n");
+    world.write("links/tool.vpython3", spec(5));
+    launch(&world, &["links/tool"]).run().prints("5\n");
+    launch(&world, &["real/tool.py"]).run().prints("2\n");
+}
+
+#[test]
+fn inside_a_script_a_pep_723_block_comes_first_and_the_walk_last() {
+    let world = world();
+    world.write(".vpython3", spec(1));
+    world.write("plain.py", PROGRAM);
+    world.write("block.py", script(2));
+    let pep723 = "# /// script\n# dependencies = ['which==3']\n# ///\n";
+    world.write("both.py", format!("{}{pep723}", script(2)));
+    launch(&world, &["plain.py"]).run().prints("1\n");
+    launch(&world, &["block.py"]).run().prints("2\n");
+    launch(&world, &["both.py"]).run().prints("3\n");
+    let command = script(2).replace("#!/usr/bin/env vpython3\n", "");
+    launch(&world, &["-c", &command]).run().prints("1\n");
+}
+
+#[test]
+fn a_folder_has_the_partner_of_the_package_that_it_is_a_part_of() {
+    let world = world();
+    world.write(".vpython3", spec(1));
+    world.write("top/part/__main__.py", PROGRAM);
+    world.write("top.vpython3", spec(2));
+    launch(&world, &["top/part"]).run().prints("1\n");
+    world.write("top/part/__init__.py", "");
+    launch(&world, &["top/part"]).run().prints("1\n");
+    world.write("top/__init__.py", "");
+    launch(&world, &["top/part"]).run().prints("2\n");
+    launch(&world, &["top/part/"]).run().prints("2\n");
+    world.write("top/part.vpython3", spec(3));
+    launch(&world, &["top/part"]).run().prints("3\n");
+    symlink("top/part", world.path("link")).unwrap();
+    launch(&world, &["link"]).run().prints("3\n");
+    world.write("link.vpython3", spec(4));
+    launch(&world, &["link"]).run().prints("4\n");
+}
+
+#[test]
+fn a_folder_has_the_spec_inside_its_main_module() {
+    let world = world();
+    world.write(".vpython3", spec(1));
+    world.write("folder/__main__.py", script(2));
+    launch(&world, &["folder"]).run().prints("2\n");
+    world.write("folder/.vpython3", spec(3));
+    launch(&world, &["folder"]).run().prints("2\n");
+    world.write("folder/__main__.py", PROGRAM);
+    launch(&world, &["folder"]).run().prints("3\n");
+}
+
+#[test]
+fn the_walk_takes_the_nearest_folder_and_in_it_the_native_form_first() {
+    let world = world();
+    world.write("a/b/plain.py", PROGRAM);
+    world.write("which_one.py", PROGRAM);
+    world.write(".vpython", spec(1));
+    launch(&world, &["a/b/plain.py"]).run().prints("1\n");
+    launch(&world, &["-m", "which_one"]).run().prints("1\n");
+    world.write(".vpython3", spec(2));
+    launch(&world, &["a/b/plain.py"]).run().prints("2\n");
+    world.write("vpython.toml", "dependencies = ['which==3']\n");
+    launch(&world, &["a/b/plain.py"]).run().prints("3\n");
+    world.write("a/.vpython", spec(4));
+    launch(&world, &["a/b/plain.py"]).run().prints("4\n");
+    world.write("a/b/.gclient", "");
+    launch(&world, &["a/b/plain.py"]).run().prints("none\n");
+    world.write("a/b/.vpython3", spec(5));
+    launch(&world, &["a/b/plain.py"]).run().prints("5\n");
+}
+
+#[test]
+fn a_folder_with_the_name_of_a_spec_is_stepped_over() {
+    let world = world();
+    world.write(".vpython", spec(1));
+    world.write("a/plain.py", PROGRAM);
+    for name in [".vpython3", "vpython.toml", "a/.vpython3", "a/plain.py.vpython3"] {
+        std::fs::create_dir(world.path(name)).unwrap();
+    }
+    symlink(".vpython3", world.path("a/.vpython")).unwrap();
+    launch(&world, &["a/plain.py"]).run().prints("1\n");
+}
+
+#[test]
+fn a_pipe_with_the_name_of_a_spec_is_stepped_over_and_one_that_is_named_is_read() {
+    let world = world();
+    world.write(".vpython3", spec(1));
+    world.write("a/plain.py", PROGRAM);
+    for name in ["a/.vpython3", "a/plain.py.vpython3"] {
+        nix::unistd::mkfifo(&world.path(name), nix::sys::stat::Mode::S_IRWXU).unwrap();
+    }
+    launch(&world, &["a/plain.py"]).run().prints("1\n");
+    let pipe = world.path("a/.vpython3");
+    // Of a small pipe no more than a page is read at once: the text comes in pieces, as a shell's `<(…)` may give it.
+    let author = std::thread::spawn(move || {
+        let mut pipe = std::fs::OpenOptions::new().write(true).open(pipe).unwrap();
+        nix::fcntl::fcntl(&pipe, nix::fcntl::FcntlArg::F_SETPIPE_SZ(4096)).unwrap();
+        let text = format!("#{}\n{}", " ".repeat(10_000), spec(2));
+        std::io::Write::write_all(&mut pipe, text.as_bytes()).unwrap();
+    });
+    launch(&world, &["-vpython-spec", "a/.vpython3", "a/plain.py"]).run().prints("2\n");
+    author.join().unwrap();
+}
+
+#[test]
+fn a_broken_spec_of_a_script_is_an_error_and_never_skipped() {
+    let world = world();
+    world.write(".vpython3", spec(1));
+    world.write("tool.py", PROGRAM);
+    world.write("tool.py.vpython3", "wheel: <\n");
+    launch(&world, &["tool.py"]).run().refuses(
+        125,
+        "vpython: error: bad spec in `[WORLD]/work/tool.py.vpython3`\n  \
+         caused by: `[WORLD]/work/tool.py.vpython3`, line 2, column 1: expected a field or `>`, and found the end of the file; `<` is \
+         open since the line before\n",
+    );
+    remove(&world, "tool.py.vpython3");
+    symlink("nowhere", world.path("tool.py.vpython3")).unwrap();
+    launch(&world, &["tool.py"]).run().refuses(
+        125,
+        "vpython: error: cannot open `[WORLD]/work/tool.py.vpython3`\n  caused by: No such file or directory (os error 2)\n",
+    );
+    remove(&world, "tool.py.vpython3");
+    world.write("tool.py", "if True:\n    # [VPYTHON:BEGIN]\n    # wheels: <>\n    # [VPYTHON:END]\n    pass\n");
+    launch(&world, &["tool.py"]).run().refuses(
+        125,
+        "vpython: error: bad spec in `[WORLD]/work/tool.py`\n  \
+         caused by: `[WORLD]/work/tool.py`, line 3, column 7: a spec has no field `wheels`; did you mean `wheel`?\n",
+    );
+    world.write("tool.py", "# [VPYTHON:BEGIN]\n# wheel: <>\n#[VPYTHON:END]\n");
+    launch(&world, &["tool.py"]).run().refuses(
+        125,
+        "vpython: error: the guards of the spec that begins in `[WORLD]/work/tool.py`, line 1 differ\n  \
+         caused by: `# ` stands before `[VPYTHON:BEGIN]`, and `#` before `[VPYTHON:END]` in line 3\n  \
+         hint: write the same before both, and before each line between\n",
+    );
+}
+
+#[test]
+fn a_strangers_spec_in_a_folder_for_everybody_is_passed_over() {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, lchown};
+    const STRANGER: u32 = 54321;
+    let world = world();
+    let open_to_all = |path: &Path, is_open: bool| {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(if is_open { 0o777 } else { 0o755 })).unwrap();
+    };
+    let script = world.write("shared/deep/tool.py", PROGRAM);
+    let planted = world.write("shared/.vpython3", spec(2));
+    world.write(".vpython3", spec(1));
+    let shared = world.path("shared");
+    open_to_all(&shared, true);
+    launch(&world, &["shared/deep/tool.py"]).run().prints("2\n");
+    if chown(&planted, Some(STRANGER), None).is_err() {
+        eprintln!("NOT TESTED HERE: only root can make a file another user's");
+        return;
+    }
+    let warning = "vpython: warning: `[WORLD]/work/shared/.vpython3` is passed over: it is user 54321's, and everybody can put a spec \
+                   into `[WORLD]/work/shared`\n";
+    launch(&world, &["shared/deep/tool.py"]).run().expect(0, "1\n", warning);
+    launch(&world, &["shared/deep/tool.py"]).run().expect(0, "1\n", warning);
+    open_to_all(&shared, false);
+    launch(&world, &["shared/deep/tool.py"]).run().prints("2\n");
+    open_to_all(&shared, true);
+    let owner = std::fs::metadata(&script).unwrap().uid();
+    chown(&script, Some(STRANGER), None).unwrap();
+    launch(&world, &["shared/deep/tool.py"]).run().prints("2\n");
+    chown(&script, Some(owner), None).unwrap();
+    // A stranger's link to a spec of the caller's is no better.
+    remove(&world, "shared/.vpython3");
+    let mine = world.write("mine", spec(3));
+    symlink(&mine, &planted).unwrap();
+    launch(&world, &["shared/deep/tool.py"]).run().prints("3\n");
+    lchown(&planted, Some(STRANGER), None).unwrap();
+    launch(&world, &["shared/deep/tool.py"]).run().expect(0, "1\n", warning);
+}
+
+#[test]
+fn a_named_spec_is_known_by_name_and_content() {
+    let world = world();
+    world.write("plain.py", PROGRAM);
+    for name in ["named.vpython3", "named.vpython", ".vpython3", "other.cfg", "other"] {
+        world.write(name, spec(6));
+        launch(&world, &["-vpython-spec", name, "plain.py"]).run().prints("6\n");
+        launch(&world, &["plain.py"]).env("VPYTHON_DEFAULT_SPEC", world.path(name)).run().prints("6\n");
+        remove(&world, name);
+    }
+    world.write("block.py", script(7));
+    launch(&world, &["-vpython-spec", "block.py", "plain.py"]).run().prints("7\n");
+    launch(&world, &["-vpython-spec=/dev/null", "block.py"]).run().prints("none\n");
+    world.write("bad.cfg", "name = 7\n");
+    launch(&world, &["-vpython-spec", "bad.cfg", "plain.py"]).run().refuses(
+        125,
+        "vpython: error: cannot use the spec that `-vpython-spec` names\n  \
+         caused by: `[WORLD]/work/bad.cfg` is neither a `.toml` or `.vpython3` file nor a script with a `# /// script` or \
+         `[VPYTHON:BEGIN]` block\n  \
+         hint: if it is in the form of `vpython.toml`, name it `bad.cfg.toml`\n",
+    );
+}
+
+#[test]
+fn all_missing_wheels_are_named_at_once() {
+    let world = World::new();
+    world.wheel(&Wheel::module("cffi", "1.14.4"));
+    world.wheel(&Wheel::module("cffi", "1.14.5").tag("cp27-cp27mu-linux_x86_64"));
+    world.write(
+        ".vpython3",
+        "wheel <\n  name: 'infra/python/wheels/cffi/${vpython_platform}'\n  version: 'version:1.14.5.chromium.7'\n>\n",
+    );
+    let rejected = |lead: &str| {
+        format!(
+            "  caused by: {lead}`cffi-1.14.4-py3-none-any.whl` is version 1.14.4\n  \
+             caused by: {lead}`cffi-1.14.5-cp27-cp27mu-linux_x86_64.whl` is for cp27 with ABI cp27mu; the interpreter is CPython \
+             [VERSION] on linux x86_64\n"
+        )
+    };
+    let one = "vpython: error: no wheel in `[WORLD]/work/wheels` fits `cffi==1.14.5+chromium.7` (listed in `[WORLD]/work/.vpython3`, \
+               line 2 as `infra/python/wheels/cffi/${vpython_platform}` `version:1.14.5.chromium.7`)\n";
+    let hint = "  hint: fetch what is missing: `[PYTHON] -m pip download --no-deps -d [WORLD]/work/wheels 'cffi==1.14.5'";
+    world.vpython(["-c", ""]).run().refuses(125, &format!("{one}{}{hint}`\n", rejected("")));
+    let both = std::fs::read_to_string(world.path(".vpython3")).unwrap() + "wheel < name: 'six-py3' version: '1' >\n";
+    world.write(".vpython3", both);
+    let several = format!(
+        "vpython: error: no wheel in `[WORLD]/work/wheels` fits 2 of those that are listed\n  \
+         caused by: `cffi==1.14.5+chromium.7` is listed in `[WORLD]/work/.vpython3`, line 2 as \
+         `infra/python/wheels/cffi/${{vpython_platform}}` `version:1.14.5.chromium.7`\n{}  \
+         caused by: `six==1` is listed in `[WORLD]/work/.vpython3`, line 5 as `six-py3` `1`; there is no wheel of \
+         `six`\n{hint} 'six==1'`\n",
+        rejected("`cffi`: ")
+    );
+    world.vpython(["-c", ""]).run().refuses(125, &several);
+}
+
+#[test]
+fn a_build_that_is_mended_where_it_lies_is_taken() {
+    let world = World::new();
+    let house = world.path("wheels");
+    Wheel::module("which", "1").write_to(&house);
+    let build = Wheel::module("which", "1+chromium.1").write_to(&house);
+    let whole = std::fs::read(&build).unwrap();
+    // A file that is written over leaves its folder as it was.
+    std::fs::write(&build, "not yet a wheel").unwrap();
+    world.write(".vpython3", "wheel < name: 'which-py3' version: 'version:1.chromium.1' >\n");
+    world.write("tool.py", PROGRAM);
+    world.vpython(["tool.py"]).run().prints("1\n");
+    world.vpython(["tool.py"]).run().prints("1\n");
+    std::fs::write(&build, whole).unwrap();
+    world.vpython(["tool.py"]).run().prints("1+chromium.1\n");
+}
+
+#[test]
+fn two_versions_are_fine_while_one_is_left() {
+    let world = world();
+    let two = "wheel < name: 'which-py3' version: '1' match_tag < platform: 'win32' > >\n\
+               wheel < name: 'which-py2_py3' version: '2' >\nwheel < name: 'which-py3' version: '2' >\n";
+    world.write(".vpython3", two);
+    world.write("tool.py", PROGRAM);
+    launch(&world, &["tool.py"]).run().prints("2\n");
+    world.write(".vpython3", two.replace("win32", "linux_x86_64"));
+    launch(&world, &["tool.py"]).run().refuses(
+        125,
+        "vpython: error: `which` is listed in different versions, all of them wanted here\n  \
+         caused by: `which-py3` is `1` in `[WORLD]/work/.vpython3`, line 1\n  \
+         caused by: `which-py2_py3` is `2` in `[WORLD]/work/.vpython3`, line 2\n  \
+         caused by: `which-py3` is `2` in `[WORLD]/work/.vpython3`, line 3\n  \
+         hint: keep one version, or give each a `match_tag` or `not_match_tag` so that one is left\n",
+    );
+}
+
+#[test]
+fn a_python_version_chooses_the_interpreter() {
+    let world = World::new();
+    let minor = world.python.minor;
+    let print = ["-c", "import sys; print(sys.version_info[1])"];
+    for version in ["3".to_owned(), format!("3.{minor}"), world.python.version.clone(), String::new()] {
+        world.write(".vpython3", format!("python_version: '{version}'"));
+        world.vpython(print).run().prints(&format!("{minor}\n"));
+    }
+    world.write(".vpython3", "python_version: \"3.99\"");
+    let outcome = world.vpython(["-vpython-interpreter"]).arguments([&world.python.path]).arguments(print).run();
+    outcome.refuses(
+        125,
+        "vpython: error: cannot use `[PYTHON]` as interpreter\n  \
+         caused by: it is CPython [VERSION], and `python_version` is `3.99` (`[WORLD]/work/.vpython3`, line 1)\n",
+    );
+    let outcome = world.vpython(print).run();
+    assert_eq!(outcome.code, Some(127), "{outcome}");
+    let headline = "vpython: error: no interpreter satisfies `python_version: \"3.99\"` (`[WORLD]/work/.vpython3`, line 1)\n";
+    assert!(outcome.stderr.starts_with(headline), "{outcome}");
+    world.write(".vpython", "python_version: '2.7'\n");
+    remove(&world, ".vpython3");
+    world.vpython(print).run().refuses(
+        125,
+        "vpython: error: bad spec in `[WORLD]/work/.vpython`\n  \
+         caused by: `[WORLD]/work/.vpython`, line 1, column 17: `python_version` is `2.7`, and vpython runs CPython 3.6 and later\n",
+    );
+}
