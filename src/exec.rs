@@ -163,7 +163,7 @@ mod tests {
 
     #[test]
     fn path_begins_with_the_environment() {
-        let outer = format!("/root/v1/envs/{}/bin", "ab".repeat(20));
+        let outer = format!("/store/v1/envs/{}/bin", "ab".repeat(20));
         let rows = [
             (Some("/usr/bin:/bin".to_owned()), "/e/bin:/usr/bin:/bin", "the caller's follows"),
             (Some(format!("{outer}:/bin")), "/e/bin:/bin", "an outer vpython's is taken out"),

@@ -116,11 +116,11 @@ mod tests {
     #[test]
     fn a_path_is_made_absolute_without_asking_the_disk() {
         let rows = [
-            (Some("/work"), "tool.py", "/work/tool.py", "a name stands in the current directory"),
-            (Some("/work"), "./a/./tool.py", "/work/a/tool.py", "a dot is nothing"),
-            (Some("/work"), "../tool.py", "/work/../tool.py", "what is above a link is not ours to guess"),
-            (Some("/work"), "/tool.py", "/tool.py", "an absolute path stays"),
-            (Some("/work"), "", "/work", "the empty path is the current directory"),
+            (Some("/here"), "tool.py", "/here/tool.py", "a name stands in the current directory"),
+            (Some("/here"), "./a/./tool.py", "/here/a/tool.py", "a dot is nothing"),
+            (Some("/here"), "../tool.py", "/here/../tool.py", "what is above a link is not ours to guess"),
+            (Some("/here"), "/tool.py", "/tool.py", "an absolute path stays"),
+            (Some("/here"), "", "/here", "the empty path is the current directory"),
             (None, "tool.py", "tool.py", "without a current directory nothing can be said"),
         ];
         for (directory, path, absolute, why) in rows {

@@ -149,7 +149,7 @@ mod tests {
         Invocation::read(&Process {
             arguments: arguments.iter().map(OsString::from).collect(),
             environment: environment.iter().map(|(name, value)| (name.into(), value.into())).collect(),
-            directory: Some("/work".into()),
+            directory: Some("/here".into()),
             ..Process::default()
         })
     }
@@ -165,14 +165,14 @@ mod tests {
         let by_variables = read(&["x.py"], &environment).unwrap();
         assert_eq!(by_variables.root.unwrap(), PathBuf::from("/root-v"));
         assert_eq!(by_variables.interpreter.unwrap(), PathBuf::from("/python-v"));
-        assert_eq!(by_variables.wheels.folders, [PathBuf::from("/one"), PathBuf::from("/work/two")]);
+        assert_eq!(by_variables.wheels.folders, [PathBuf::from("/one"), PathBuf::from("/here/two")]);
         assert_eq!(by_variables.wheels.source, WheelsSource::Variable);
         assert_eq!(by_variables.log_level, Some(LogLevel::Debug));
         let arguments =
             ["-vpython-root", "r", "--vpython-wheels=w", "-vpython-wheels", "/x", "-vpython-log-level=error", "x.py"];
         let by_flags = read(&arguments, &environment).unwrap();
-        assert_eq!(by_flags.root.unwrap(), PathBuf::from("/work/r"));
-        assert_eq!(by_flags.wheels.folders, [PathBuf::from("/work/w"), PathBuf::from("/x")]);
+        assert_eq!(by_flags.root.unwrap(), PathBuf::from("/here/r"));
+        assert_eq!(by_flags.wheels.folders, [PathBuf::from("/here/w"), PathBuf::from("/x")]);
         assert_eq!(by_flags.wheels.source, WheelsSource::Flag);
         assert_eq!(by_flags.log_level, Some(LogLevel::Error));
     }

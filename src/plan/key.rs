@@ -168,9 +168,9 @@ mod tests {
     #[test]
     fn the_bin_folder_of_an_environment_is_known_by_its_words() {
         let key = "0a".repeat(20);
-        assert!(Key::names_bin_folder(Path::new(&format!("/root/v1/envs/{key}/bin"))));
+        assert!(Key::names_bin_folder(Path::new(&format!("/store/v1/envs/{key}/bin"))));
         for path in
-            [format!("/root/v1/envs/{key}"), format!("/root/envs/{key}x/bin"), format!("/x/{key}/bin"), "/usr/bin".into()]
+            [format!("/store/v1/envs/{key}"), format!("/store/envs/{key}x/bin"), format!("/x/{key}/bin"), "/usr/bin".into()]
         {
             assert!(!Key::names_bin_folder(Path::new(&path)), "{path}");
         }

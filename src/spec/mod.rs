@@ -144,8 +144,6 @@ pub struct Spec {
     pub requirements: Vec<Placed<Requirement>>,
     /// The wheels to have, in the spec's order, and none but these.
     pub listed: Vec<Placed<ListedWheel>>,
-    /// The platforms that a check must look at beside that of the interpreter. They decide nothing about a run.
-    pub platforms: Vec<TagPattern>,
     /// Folders of wheels that the spec names, as absolute paths.
     pub wheelhouses: Vec<Placed<PathBuf>>,
     /// Import roots of first-party code, as absolute paths.

@@ -121,7 +121,7 @@ mod tests {
 
     #[test]
     fn relative_folders_and_those_of_an_outer_vpython_are_passed_over() {
-        let path = format!("/root/v1/envs/{}/bin:/a::bin:/b:/a", "0a".repeat(20));
+        let path = format!("/store/v1/envs/{}/bin:/a::bin:/b:/a", "0a".repeat(20));
         let process = Process { environment: vec![("PATH".into(), path.into())], ..Process::default() };
         assert_eq!(search_path(&process), [PathBuf::from("/a"), PathBuf::from("/b")]);
     }

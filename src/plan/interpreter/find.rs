@@ -281,7 +281,7 @@ mod tests {
     fn the_current_directory_matters_only_to_pyenv() {
         let process = |path: &str| Process {
             environment: vec![("PATH".into(), path.into()), ("HOME".into(), "/home/me".into())],
-            directory: Some("/work".into()),
+            directory: Some("/here".into()),
             ..Process::default()
         };
         let names = |path| search_settings(None, &process(path)).into_iter().map(|(name, _)| name).collect::<Vec<_>>();

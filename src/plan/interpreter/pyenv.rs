@@ -153,7 +153,7 @@ mod tests {
 
     #[test]
     fn a_shim_is_known_by_its_text() {
-        assert!(is_shim("#!/usr/bin/env bash\nexec \"/root/.pyenv/libexec/pyenv\" exec \"$program\" \"$@\"\n"));
+        assert!(is_shim("#!/usr/bin/env bash\nexec \"/home/me/.pyenv/libexec/pyenv\" exec \"$program\" \"$@\"\n"));
         assert!(!is_shim("#!/bin/sh\nexec /usr/bin/python3 \"$@\"\n"));
     }
 }

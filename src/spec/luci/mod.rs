@@ -57,8 +57,8 @@ impl Reader<'_> {
         if !self.mistakes.is_empty() {
             return Err(self.mistakes);
         }
-        let platforms = message.verify_tags.into_iter().map(pattern).collect();
-        Ok(Spec { requires_python, listed, platforms, base: self.text.base.clone(), ..Spec::default() })
+        // `verify_pep425_tag` names platforms for a check; it decides nothing about a run.
+        Ok(Spec { requires_python, listed, base: self.text.base.clone(), ..Spec::default() })
     }
 
     fn wheel(&mut self, package: Package) -> Option<Placed<ListedWheel>> {
@@ -162,8 +162,6 @@ mod tests {
         assert_eq!(listed, [("six".into(), "1.15.0".into(), 4), ("cffi".into(), "1.14.5+chromium.7".into(), 8)]);
         let aarch64 = TagPattern { python: None, abi: None, platform: Some("linux_aarch64".into()) };
         assert_eq!(spec.listed[1].value.not_match_tags, [aarch64]);
-        let win32 = TagPattern { python: Some("cp38".into()), abi: Some("cp38".into()), platform: Some("win32".into()) };
-        assert_eq!(spec.platforms, [win32]);
         assert_eq!(spec.base, Some("/src".into()));
     }
 
