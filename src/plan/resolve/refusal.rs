@@ -60,7 +60,7 @@ impl Refusal {
             _ => {
                 let asked: Vec<String> = self.demands.iter().map(|demand| format!("'{}'", demand.title())).collect();
                 let [python, folder] = [&interpreter.executable, folder].map(|path| shell_word(&path.to_string_lossy()));
-                format!("fetch one: `{python} -m pip download -d {folder} {}`", asked.join(" "))
+                format!("fetch one: `{python} -m pip download --only-binary=:all: -d {folder} {}`", asked.join(" "))
             }
         }
     }
