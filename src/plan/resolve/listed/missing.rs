@@ -74,5 +74,5 @@ fn hint(missing: &[Missing<'_>], interpreter: &Facts, wheelhouse: &Wheelhouse) -
     });
     let public = public.collect::<Vec<_>>().join(" ");
     let [python, folder] = [&interpreter.executable, folder].map(|path| shell_word(&path.to_string_lossy()));
-    format!("fetch what is missing: `{python} -m pip download --no-deps -d {folder} {public}`")
+    format!("fetch what is missing: `{python} -m pip download --no-deps --only-binary=:all: -d {folder} {public}`")
 }
