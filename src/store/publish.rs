@@ -24,21 +24,25 @@ impl Store {
         }
         let lock = BuildLock::wait(&self.lock_file(key.as_str()), "building this environment")?;
         let path = self.environments().join(key.as_str());
-        loop {
+        let is_changed = loop {
             match self.lookup(key)? {
                 Lookup::Ready(entry) => return Ok(entry),
                 Lookup::Busy => self.wait_for(key)?,
-                Lookup::Changed => {
-                    report::warning(&format!("`{}` was changed after it was built; it is built anew", path.display()));
-                    self.set_aside(&path)?;
-                }
-                Lookup::Absent => break,
+                Lookup::Changed => break true,
+                Lookup::Absent => break false,
             }
+        };
+        if is_changed {
+            report::warning(&format!("`{}` was changed after it was built; it is built anew", path.display()));
         }
         let staged = self.stage(key.as_str(), &lock)?;
         build(staged.path())?;
         let manifest = Manifest::of(plan, key, staged.path())?;
         fs::write_new(&staged.path().join(MANIFEST), &serde_json::to_vec_pretty(&manifest)?, 0o444)?;
+        if is_changed {
+            // Only now: programs that run in it have its files until there are others in their place.
+            self.set_aside(&path)?;
+        }
         publish(staged, &path)?;
         match self.lookup(key)? {
             Lookup::Ready(entry) => Ok(entry),

@@ -378,3 +378,16 @@ fn a_conflict_changes_the_choice_that_has_to_do_with_it() {
     let expected: Vec<String> = expected.iter().map(|stem| format!("{stem}-py3-none-any.whl")).collect();
     takes(&dependencies, &wheels, &expected.iter().map(String::as_str).collect::<Vec<_>>());
 }
+
+#[test]
+fn a_pre_release_that_nobody_asks_for_is_found_out_without_trying_everything() {
+    let mut wheels =
+        vec![module("b", "1"), module("b", "2").requires("x"), module("x", "1").requires("nothere"), module("x", "2rc1")];
+    let names: Vec<String> = (0..12).map(|number| format!("a{number}")).collect();
+    wheels.extend(names.iter().flat_map(|name| (1..=3).map(move |version| module(name, &version.to_string()))));
+    let dependencies: Vec<&str> = ["b"].into_iter().chain(names.iter().map(String::as_str)).collect();
+    let mut expected: Vec<String> = names.iter().map(|name| format!("{name}-3-py3-none-any.whl")).collect();
+    expected.push("b-1-py3-none-any.whl".into());
+    expected.sort_by_key(|file| file.split('-').next().unwrap().to_owned());
+    takes(&dependencies, &wheels, &expected.iter().map(String::as_str).collect::<Vec<_>>());
+}

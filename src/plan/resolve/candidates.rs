@@ -1,6 +1,7 @@
 //! The wheels of one project, held against all that is asked of it.
 
 use std::cmp::Reverse;
+use std::collections::BTreeSet;
 
 use pep508_rs::PackageName;
 
@@ -51,7 +52,7 @@ impl Candidates {
                 continue;
             }
             match resolver.judge.content_and_requirements(&wheel) {
-                Ok(metadata) => fitting.push(Choice { wheel, metadata }),
+                Ok(metadata) => fitting.push(Choice { wheel, metadata, because_of: BTreeSet::new() }),
                 Err(why) => rejected.push(reject(why)),
             }
         }

@@ -31,7 +31,7 @@ use refusal::Refusal;
 /// How many of the chosen wheels a warm launch looks at: those that were changed last, which are the likeliest to be written over
 /// where they lie. A wheel that is added, removed or replaced changes its folder, and is noticed in any number; so a launch costs
 /// the same however large the environment is.
-const WATCHED: usize = 16;
+const WATCHED: usize = 8;
 
 /// Chooses the wheels of a spec, sorted by project.
 ///
@@ -126,6 +126,8 @@ impl Demand {
 struct Choice {
     wheel: WheelFile,
     metadata: Metadata,
+    /// For a pre-release that is tried because no final version would do: the projects whose choice has to do with that.
+    because_of: BTreeSet<PackageName>,
 }
 
 impl Choice {
@@ -234,7 +236,8 @@ impl Resolver<'_> {
         let candidates = Candidates::of(&project, state.demands_on(&project), self);
         let mut involved = state.blame_for_candidates(&project, &candidates);
         let mut first_refusal = None;
-        for choice in candidates.fitting {
+        for mut choice in candidates.fitting {
+            choice.because_of.clone_from(&involved);
             let conflict = match self.attempt(&state, &project, choice) {
                 Ok(solved) => return Ok(solved),
                 Err(conflict) => conflict,
@@ -262,10 +265,11 @@ impl Resolver<'_> {
             return Err(Conflict { involved: alone, refusal: refusal.clone() });
         }
         debug!(wheel = choice.wheel.file_name, "trying");
-        let has_extras = !state.extras_of(project).is_empty();
+        // What extras bring depends on who asks for them, and whether a pre-release will do on who names one.
+        let may_be_hopeless = state.extras_of(project).is_empty() && !choice.is_pre_release();
         let solved = self.choose(state.clone(), project, choice).and_then(|next| self.solve(next));
         solved.inspect_err(|conflict| {
-            if !has_extras && conflict.involved == alone {
+            if may_be_hopeless && conflict.involved == alone {
                 self.hopeless.insert(path, conflict.refusal.clone());
             }
         })
@@ -281,7 +285,8 @@ impl Resolver<'_> {
             let candidates = Candidates::of(project, demands, self);
             if candidates.fitting.iter().any(|other| !other.is_pre_release()) {
                 let refusal = self.contradiction(&state, project);
-                return Err(Conflict { involved: state.choices.keys().cloned().collect(), refusal });
+                let involved = choice.because_of.iter().chain([project]).cloned().collect();
+                return Err(Conflict { involved, refusal });
             }
         }
         Ok(state)

@@ -212,7 +212,8 @@ fn number(digits: &[u8], radix: u32) -> Option<u32> {
 
 /// The lines without the indentation that all of them share. Lines of white space alone are empty and share any.
 fn dedent(lines: &[&str]) -> String {
-    let indentation = |line: &'_ str| line.len() - line.trim_start().len();
+    // Blanks and tabs alone: of other white space two may share a part of their bytes.
+    let indentation = |line: &'_ str| line.len() - line.trim_start_matches([' ', '\t']).len();
     let mut filled = lines.iter().filter(|line| !line.trim().is_empty());
     let first = filled.next().map_or("", |line| &line[..indentation(line)]);
     let shared = filled.fold(first.len(), |shared, line| {
@@ -226,6 +227,12 @@ fn dedent(lines: &[&str]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_blanks_and_tabs_indent() {
+        assert_eq!(dedent(&["  a", "", "    b"]), "a\n\n  b");
+        assert_eq!(dedent(&["\u{2002}a", "\u{2003}b"]), "\u{2002}a\n\u{2003}b", "these two share bytes");
+    }
 
     #[test]
     fn a_string_is_read_with_its_escapes() {

@@ -10,6 +10,11 @@
 pub(super) mod inline;
 mod lexer;
 mod names;
+/// A number of digits alone.
+fn number(text: &str) -> Option<u32> {
+    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
+}
+
 #[cfg(test)]
 mod oracle;
 mod schema;
@@ -98,7 +103,7 @@ impl Reader<'_> {
     /// nothing.
     fn python_range(&mut self, text: &Text) -> Option<Placed<PythonRange>> {
         let written = text.value.trim();
-        let numbers: Option<Vec<u32>> = written.split('.').map(|part| part.parse().ok()).collect();
+        let numbers: Option<Vec<u32>> = written.split('.').map(number).collect();
         let range = match numbers.as_deref() {
             _ if written.is_empty() => return None,
             Some([3]) => "==3.*".to_owned(),
