@@ -270,6 +270,12 @@ fn a_strangers_spec_in_a_folder_for_everybody_is_passed_over() {
     launch(&world, &["shared/deep/tool.py"]).run().prints("3\n");
     lchown(&planted, Some(STRANGER), None).unwrap();
     launch(&world, &["shared/deep/tool.py"]).run().expect(0, "1\n", warning);
+    // Nor is a stranger's partner of a script there.
+    remove(&world, "shared/.vpython3");
+    world.write("shared/job.py", PROGRAM);
+    chown(world.write("shared/job.py.vpython3", spec(2)), Some(STRANGER), None).unwrap();
+    let warning = warning.replace("/.vpython3`", "/job.py.vpython3`");
+    launch(&world, &["shared/job.py"]).run().expect(0, "1\n", &warning);
 }
 
 #[test]

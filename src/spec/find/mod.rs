@@ -36,7 +36,8 @@ pub fn find(invocation: &Invocation, process: &Process) -> Result<SpecText> {
     }
     let mut around = look_around(&invocation.target, process)?;
     if let Some(spec) = around.spec {
-        return Ok(spec);
+        let warnings = around.warnings.into_iter().chain(spec.warnings).collect();
+        return Ok(SpecText { warnings, ..spec });
     }
     let walked = match &around.folder {
         Some(folder) => walk::up(folder, &around.trusted, &mut around.warnings)?,
@@ -50,6 +51,9 @@ pub fn find(invocation: &Invocation, process: &Process) -> Result<SpecText> {
     let warnings = around.warnings.into_iter().chain(found.warnings).collect();
     Ok(SpecText { warnings, ..found })
 }
+
+/// The permission of everybody to write.
+const OTHERS_WRITE: u32 = 0o002;
 
 /// What the target itself tells.
 struct Around {
@@ -70,7 +74,8 @@ impl Around {
     }
 
     fn with(self, inside: Inside) -> Self {
-        Self { spec: inside.spec, warnings: inside.warnings, ..self }
+        let warnings = self.warnings.into_iter().chain(inside.warnings).collect();
+        Self { spec: inside.spec, warnings, ..self }
     }
 }
 
@@ -101,7 +106,7 @@ fn look_around_script(path: &Path, process: &Process) -> Result<Around> {
     if metadata.is_dir() {
         return look_around_folder(path, around);
     }
-    if let Some(spec) = beside::partner_of_file(path)? {
+    if let Some(spec) = beside::partner_of_file(path, &mut around)? {
         return Ok(Around { spec: Some(spec), ..around });
     }
     let Ok(file) = fs::open(path) else { return Ok(around) };
@@ -111,8 +116,8 @@ fn look_around_script(path: &Path, process: &Process) -> Result<Around> {
 /// A script that was just opened, and is a file.
 fn look_around_file(mut file: File, path: &Path, around: Around) -> Result<Around> {
     let real = fs::real_path(&file, path)?;
-    let around = Around { folder: real.parent().map(Path::to_path_buf), ..around };
-    let spec = if real == path { None } else { beside::partner_of_file(&real)? };
+    let mut around = Around { folder: real.parent().map(Path::to_path_buf), ..around };
+    let spec = if real == path { None } else { beside::partner_of_file(&real, &mut around)? };
     match spec {
         Some(_) => Ok(Around { spec, ..around }),
         None => Ok(around.with(inside::script(&mut file, real)?)),
@@ -120,12 +125,12 @@ fn look_around_file(mut file: File, path: &Path, around: Around) -> Result<Aroun
 }
 
 /// A folder that python runs by its `__main__.py`.
-fn look_around_folder(path: &Path, around: Around) -> Result<Around> {
-    if let Some(spec) = beside::partner_of_folder(path)? {
+fn look_around_folder(path: &Path, mut around: Around) -> Result<Around> {
+    if let Some(spec) = beside::partner_of_folder(path, &mut around)? {
         return Ok(Around { spec: Some(spec), ..around });
     }
     let real = fs::canonicalize(path)?;
-    let spec = if real == path { None } else { beside::partner_of_folder(&real)? };
+    let spec = if real == path { None } else { beside::partner_of_folder(&real, &mut around)? };
     let main = real.join("__main__.py");
     let around = Around { folder: Some(real), ..around };
     if spec.is_some() {
@@ -191,12 +196,32 @@ impl Found {
         (!is_stepped_over).then(|| Self { path, owner: metadata.uid(), is_regular: kind.is_file() })
     }
 
+    /// Whether it may count: where everybody can put a spec, only one of a trusted user does. Else a warning says so.
+    fn is_trusted(&self, trusted: &[u32], warnings: &mut Vec<String>) -> bool {
+        let folder = self.path.parent().unwrap_or(Path::new("/"));
+        if trusted.contains(&self.owner) || !is_open_to_all(folder) {
+            return true;
+        }
+        warnings.push(format!(
+            "`{}` is passed over: it is user {}'s, and everybody can put a spec into `{}`",
+            self.path.display(),
+            self.owner,
+            folder.display()
+        ));
+        false
+    }
+
     /// Reads the whole of it.
     fn read(&self, kind: SpecKind) -> Result<SpecText> {
         debug!(path = %self.path.display(), "found a spec");
         let bytes = if self.is_regular { fs::read_regular(&self.path) } else { fs::read(&self.path) };
         from_bytes(&self.path, kind, bytes?)
     }
+}
+
+/// Whether everybody can write to a folder. One that cannot be looked at is taken for such.
+fn is_open_to_all(folder: &Path) -> bool {
+    fs::metadata(folder).ok().flatten().is_none_or(|metadata| metadata.mode() & OTHERS_WRITE != 0)
 }
 
 fn from_bytes(path: &Path, kind: SpecKind, bytes: Vec<u8>) -> Result<SpecText> {
