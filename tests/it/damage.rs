@@ -44,6 +44,23 @@ fn a_change_within_the_second_of_the_build_is_noticed() {
 }
 
 #[test]
+fn a_changed_environment_stands_until_another_takes_its_place() {
+    let world = world();
+    let environment = world.install(["tool.py"]);
+    std::fs::remove_file(environment.join("pyvenv.cfg")).unwrap();
+    // The build of the other one fails: its wheel is not unpacked, and is noise of the same size and time.
+    std::fs::remove_dir_all(world.store("wheels")).unwrap();
+    std::fs::create_dir(world.store("wheels")).unwrap();
+    let wheel = world.path("wheels/a-1-py3-none-any.whl");
+    let before = wheel.metadata().unwrap();
+    std::fs::write(&wheel, vec![7; usize::try_from(before.len()).unwrap()]).unwrap();
+    File::options().write(true).open(&wheel).unwrap().set_modified(before.modified().unwrap()).unwrap();
+    let outcome = world.vpython(["tool.py"]).run();
+    assert!(outcome.code == Some(125) && outcome.stderr.contains("it has changed since it was chosen"), "{outcome}");
+    assert!(environment.join("vpython.json").exists());
+}
+
+#[test]
 fn an_archive_may_have_kept_whole_seconds_only() {
     let world = world();
     let environment = world.install(["tool.py"]);

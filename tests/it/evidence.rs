@@ -83,11 +83,7 @@ fn a_version_that_is_being_installed_is_taken_when_it_is_there() {
 fn a_named_shim_runs_what_pyenv_chooses_each_time() {
     let Some(other) = Python::other() else { return };
     let world = World::new();
-    for python in [other, world.python] {
-        let bin = world.outside(&format!("pyenv/versions/{}/bin", python.version));
-        std::fs::create_dir_all(&bin).unwrap();
-        symlink(&python.path, bin.join("python3")).unwrap();
-    }
+    world.pyenv(&[other, world.python]);
     std::fs::create_dir(world.outside("pyenv/shims")).unwrap();
     let shim = world.write_with_mode("shim", "#!/usr/bin/env bash\nexec \"pyenv\" exec \"$0\"\n", 0o755);
     std::fs::rename(shim, world.outside("pyenv/shims/python3")).unwrap();

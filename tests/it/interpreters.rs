@@ -153,11 +153,7 @@ fn a_bundle_may_be_named_by_its_folder() {
 fn a_shim_is_resolved_by_reading_pyenvs_files() {
     let Some(other) = Python::other() else { return };
     let world = World::new();
-    for python in [other, world.python] {
-        let bin = world.outside(&format!("pyenv/versions/{}/bin", python.version));
-        std::fs::create_dir_all(&bin).unwrap();
-        symlink(&python.path, bin.join("python3")).unwrap();
-    }
+    world.pyenv(&[other, world.python]);
     let shim = format!("#!/usr/bin/env bash\ntouch {}\nexec \"pyenv\" exec \"$0\" \"$@\"\n", world.path("was-run").display());
     std::fs::create_dir(world.outside("pyenv/shims")).unwrap();
     std::os::unix::fs::symlink(world.write_with_mode("shim", shim, 0o755), world.outside("pyenv/shims/python3")).unwrap();

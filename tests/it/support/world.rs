@@ -100,6 +100,15 @@ impl World {
         Launch::new(self, program.as_ref(), words)
     }
 
+    /// A pyenv root, `pyenv` beside the other folders, in which these are installed under their versions.
+    pub fn pyenv(&self, pythons: &[&Python]) {
+        for python in pythons {
+            let bin = self.outside(&format!("pyenv/versions/{}/bin", python.version));
+            std::fs::create_dir_all(&bin).unwrap();
+            std::os::unix::fs::symlink(&python.path, bin.join("python3")).unwrap();
+        }
+    }
+
     /// The value of `PATH`.
     pub fn search_path(&self) -> String {
         format!("{}:/usr/bin:/bin", self.outside("bin").display())
