@@ -2,15 +2,13 @@
 
 use std::convert::Infallible;
 use std::ffi::OsStr;
-use std::io::Write;
-use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use crate::exec::Handoff;
 use crate::fs;
-use crate::invocation::{self, Action, Invocation, LogLevel, Target};
+use crate::invocation::{self, Action, Invocation, LogLevel, Target, Tool};
 use crate::plan::{self, Evidence, Key, interpreter};
 use crate::process::{Process, variable};
 use crate::report::{self, Failure, Kind};
@@ -31,14 +29,13 @@ pub fn run(process: &Process) -> Result<i32> {
     if is_bypassed(process) {
         return bypass(&invocation, process);
     }
-    match (invocation.action, &invocation.target) {
+    match (&invocation.action, &invocation.target) {
         (Action::Version, _) => print(&format!("vpython {}\n", env!("CARGO_PKG_VERSION"))),
         (Action::Help, _) => help(&invocation, process),
-        (Action::Install, target) => {
+        (Action::ToolHelp(help), _) => print(help),
+        (Action::Tool(tool), target) => {
             refuse_missing_script(target, process)?;
-            let ready = prepare(&invocation, process)?;
-            tool::install::run(&ready.entry.path, &mut std::io::stdout())?;
-            Ok(0)
+            run_tool(tool, &invocation, process)
         }
         (Action::Run, Target::Information) => inform(&invocation, process).map(never),
         (Action::Run, _) => run_python(&prepare(&invocation, process)?, &invocation, process).map(never),
@@ -55,7 +52,7 @@ struct Ready {
 fn prepare(invocation: &Invocation, process: &Process) -> Result<Ready> {
     let spec = spec::find(invocation, process)?;
     let store = Store::open(invocation, process)?;
-    let memo = memo_name(&spec, invocation, process);
+    let memo = MemoName::of_launch(&spec, invocation, process);
     if let Some((known, entry)) = store.recall(&memo) {
         warn(&spec.warnings, &known.warnings, invocation);
         let python_path = known.python_path.into_iter().map(|root| root.0).collect();
@@ -91,26 +88,19 @@ fn refuse_missing_script(target: &Target, process: &Process) -> Result<()> {
     }
 }
 
+/// Does with the environment what a tool is for. Each returns the exit code.
+fn run_tool(tool: &Tool, invocation: &Invocation, process: &Process) -> Result<i32> {
+    match tool {
+        Tool::Install => tool::install::run(&prepare(invocation, process)?.entry.path),
+    }
+}
+
 /// Becomes the environment's python.
 fn run_python(ready: &Ready, invocation: &Invocation, process: &Process) -> Result<Infallible> {
     let Ready { entry, python_path } = ready;
     entry.touch();
     entry.keep_across_exec()?;
     Handoff::into_environment(&entry.path, entry.python(), &invocation.words, python_path, process)?.become_program()
-}
-
-/// The name of the memo of all launches that are asked what this one is: the spec's text and place, and the settings that decide
-/// what it comes to.
-fn memo_name(spec: &SpecText, invocation: &Invocation, process: &Process) -> MemoName {
-    let kind = format!("{:?} {:?}", spec.kind, invocation.wheels.source);
-    let optional = |path: &Option<PathBuf>| path.as_ref().map_or(b"".to_vec(), |path| path.as_os_str().as_bytes().to_vec());
-    let mut parts =
-        vec![kind.into_bytes(), optional(&spec.origin.file), optional(&spec.base), spec.content.clone().into_bytes()];
-    parts.extend(invocation.wheels.folders.iter().map(|folder| folder.as_os_str().as_bytes().to_vec()));
-    for (name, value) in interpreter::search_settings(invocation.interpreter.as_deref(), process) {
-        parts.extend([name.as_bytes().to_vec(), value.as_bytes().to_vec()]);
-    }
-    MemoName::of(parts.iter().map(Vec::as_slice))
 }
 
 /// Prints what the spec's author and the caller should know; the same on every launch.
@@ -156,8 +146,9 @@ fn is_bypassed(process: &Process) -> bool {
 
 /// Runs the next python on `PATH`, untouched. A tool does nothing then, as LUCI's did, so that a CI step may stay where it is.
 fn bypass(invocation: &Invocation, process: &Process) -> Result<i32> {
-    match invocation.action {
-        Action::Install => return Ok(0),
+    match &invocation.action {
+        Action::Tool(_) => return Ok(0),
+        Action::ToolHelp(help) => return print(help),
         Action::Version => return print(&format!("vpython {}\n", env!("CARGO_PKG_VERSION"))),
         Action::Help => print(&invocation::help()).map(drop)?,
         Action::Run => {}
@@ -172,8 +163,7 @@ fn bypass(invocation: &Invocation, process: &Process) -> Result<i32> {
 
 /// Writes to stdout, and gives the exit code of success.
 fn print(text: &str) -> Result<i32> {
-    let mut output = std::io::stdout();
-    output.write_all(text.as_bytes()).and_then(|()| output.flush()).context("cannot write to standard output")?;
+    report::print(text.as_bytes())?;
     Ok(0)
 }
 

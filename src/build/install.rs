@@ -33,7 +33,7 @@ pub(super) fn install(plan: &Plan, wheels: &[UnpackedWheel], root: &Path) -> Res
     let linker = Linker::default();
     places.0.par_iter().try_for_each(|(place, owner)| linker.put(&owner.wheel.path(owner.file), &root.join(place)))?;
     wheels.par_iter().try_for_each(|wheel| {
-        let requested = plan.wheels.iter().any(|planned| planned.sha256 == wheel.sha256 && planned.requested);
+        let requested = plan.wheels.iter().any(|planned| planned.sha256 == wheel.sha256 && planned.is_requested());
         write_own_files(wheel, &plan.interpreter, requested, root)
     })
 }

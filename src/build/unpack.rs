@@ -15,8 +15,8 @@ use super::members::{Destination, Scheme};
 use super::record::{self, Row, Rows, Verified, Verifier};
 use super::venv::FOLDER;
 use super::{ambiguity, entry_points, scripts};
-use crate::fs;
-use crate::plan::{Digest, PlannedWheel};
+use crate::fs::{self, Digest};
+use crate::plan::PlannedWheel;
 use crate::report::Failure;
 
 /// The list of an unpacked wheel's files.

@@ -9,6 +9,7 @@ use anyhow::Result;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgAction, CommandFactory, Parser, ValueEnum};
 
+use super::tools;
 use crate::report::{Failure, nearest};
 
 /// What the names of our flags begin with, behind the dashes.
@@ -48,7 +49,7 @@ pub(super) struct Flags {
     #[arg(long = "vpython-spec", value_name = "FILE")]
     pub spec: Option<OsString>,
 
-    /// Do this with the environment instead of running python: install (build it and print its path)
+    /// Do this with the environment instead of running python; --help behind NAME tells more
     #[arg(long = "vpython-tool", value_name = "NAME")]
     pub tool: Option<OsString>,
 
@@ -99,7 +100,7 @@ impl Flags {
             return Ok(Self::default());
         }
         let words = std::iter::once(OsString::from("vpython")).chain(own.iter().cloned());
-        Self::try_parse_from(words).map_err(|error| refusal(&error).into())
+        Self::try_parse_from(words).map_err(|error| refusal(&error, |flag| format!("`-{flag}`")).into())
     }
 
     /// How the flag of this name, without dashes, takes its value; none where there is no such flag.
@@ -129,11 +130,16 @@ impl Flags {
 /// vpython's help.
 #[must_use]
 pub fn help() -> String {
-    Flags::command().term_width(100).render_help().to_string()
+    let names = tools::names().join(", ");
+    let command = Flags::command().mut_arg("tool", |argument| {
+        let help = argument.get_help().map(ToString::to_string).unwrap_or_default();
+        argument.help(format!("{help}. The tools: {names}"))
+    });
+    command.term_width(100).render_help().to_string()
 }
 
-/// The parser's error in our words.
-fn refusal(error: &clap::Error) -> Failure {
+/// The parser's error in our words; `title` names a flag or option in a message.
+pub(super) fn refusal(error: &clap::Error, title: impl Fn(&str) -> String) -> Failure {
     let context = |kind| match error.get(kind) {
         Some(ContextValue::String(text)) => text.clone(),
         _ => String::new(),
@@ -144,7 +150,7 @@ fn refusal(error: &clap::Error) -> Failure {
     let value = context(ContextKind::InvalidValue);
     match error.kind() {
         ErrorKind::InvalidValue => {
-            let failure = Failure::new(format!("bad value `{value}` for `-{flag}`"));
+            let failure = Failure::new(format!("bad value `{value}` for {}", title(flag)));
             match error.get(ContextKind::ValidValue) {
                 Some(ContextValue::Strings(valid)) if !valid.is_empty() => failure
                     .hint(format!("the values are: {}", valid.iter().map(|v| format!("`{v}`")).collect::<Vec<_>>().join(", "))),
@@ -152,7 +158,7 @@ fn refusal(error: &clap::Error) -> Failure {
             }
         }
         ErrorKind::ValueValidation => {
-            Failure::new(format!("bad value `{value}` for `-{flag}`")).hint("the values are: `true`, `false`")
+            Failure::new(format!("bad value `{value}` for {}", title(flag))).hint("the values are: `true`, `false`")
         }
         _ => Failure::new("cannot read vpython's flags").because(error.to_string().trim_end().replace('\n', " ")),
     }

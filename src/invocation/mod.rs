@@ -5,6 +5,7 @@
 mod flags;
 mod python;
 mod split;
+mod tools;
 
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
@@ -13,9 +14,9 @@ use anyhow::Result;
 
 pub use flags::{LogLevel, help};
 pub use python::Target;
+pub use tools::Tool;
 
 use crate::process::{Process, variable};
-use crate::report::{Failure, nearest};
 use flags::Flags;
 
 /// One command line of vpython's, with the variables that stand for flags that were not given.
@@ -42,7 +43,7 @@ pub struct Invocation {
 }
 
 /// What a command line asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
     /// Run python.
     Run,
@@ -50,25 +51,10 @@ pub enum Action {
     Help,
     /// Print vpython's version.
     Version,
-    /// Build the environment and print where it is.
-    Install,
-}
-
-impl Action {
-    /// The tools, by the names that `-vpython-tool` takes.
-    const TOOLS: [(&str, Self); 1] = [("install", Self::Install)];
-
-    fn of_tool(name: &OsStr) -> Result<Self> {
-        if let Some((_, action)) = Self::TOOLS.iter().find(|(known, _)| name == *known) {
-            return Ok(*action);
-        }
-        let name = name.to_string_lossy();
-        let hint = match nearest(&name, Self::TOOLS.map(|(known, _)| known)) {
-            Some(known) => format!("did you mean `-vpython-tool {known}`?"),
-            None => format!("the tools are: {}", Self::TOOLS.map(|(known, _)| format!("`{known}`")).join(", ")),
-        };
-        Err(Failure::new(format!("unknown tool `{name}` for `-vpython-tool`")).hint(hint).into())
-    }
+    /// Print this help of a tool.
+    ToolHelp(String),
+    /// Do this with the environment.
+    Tool(Tool),
 }
 
 /// Wheelhouses that the caller names.
@@ -98,23 +84,25 @@ impl Invocation {
     pub fn read(process: &Process) -> Result<Self> {
         let split = split::split(&process.arguments)?;
         let flags = Flags::parse(&split.own)?;
-        Self::with_variables(flags, split.python, process)
+        let action = match flags.tool.as_deref().filter(|name| !name.is_empty()) {
+            Some(tool) if flags.help => Action::ToolHelp(tools::help(tool)?),
+            _ if flags.help => Action::Help,
+            _ if flags.version => Action::Version,
+            Some(tool) => Action::Tool(Tool::parse(tool, &split.tool)?),
+            None => Action::Run,
+        };
+        Ok(Self::with_variables(action, flags, split.python, process))
     }
 
     /// Joins flags and variables; a flag beats its variable, and an empty value is none.
-    fn with_variables(flags: Flags, words: Vec<OsString>, process: &Process) -> Result<Self> {
+    fn with_variables(action: Action, flags: Flags, words: Vec<OsString>, process: &Process) -> Self {
         let path = |flag: Option<OsString>, name: &str| -> Option<PathBuf> {
             let given = flag.filter(|value| !value.is_empty()).or_else(|| process.setting(name).map(OsStr::to_owned));
             given.map(|value| process.absolute(value.as_ref()))
         };
-        let action = match &flags.tool {
-            _ if flags.help => Action::Help,
-            _ if flags.version => Action::Version,
-            Some(name) if !name.is_empty() => Action::of_tool(name)?,
-            _ => Action::Run,
-        };
         let trace = process.setting(variable::LOG_TRACE).map(|_| LogLevel::Debug);
-        Ok(Self {
+        Self {
+            target: if action == Action::Help { Target::None } else { Target::of(&words) },
             action,
             root: path(flags.root, variable::ROOT),
             spec: flags.spec.filter(|spec| !spec.is_empty()).map(|spec| process.absolute(spec.as_ref())),
@@ -122,9 +110,8 @@ impl Invocation {
             interpreter: path(flags.interpreter, variable::INTERPRETER),
             wheels: Wheels::read(&flags.wheels, process),
             log_level: flags.log_level.or(trace),
-            target: if action == Action::Help { Target::None } else { Target::of(&words) },
             words,
-        })
+        }
     }
 }
 
@@ -184,10 +171,11 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_tool_is_an_error_with_the_nearest_name() {
-        let error = read(&["-vpython-tool", "instal"], &[]).unwrap_err();
-        let text = "vpython: error: unknown tool `instal` for `-vpython-tool`\n  hint: did you mean `-vpython-tool install`?\n";
-        assert_eq!(crate::report::render(&error), text);
+    fn a_tool_is_an_action() {
+        let invocation = read(&["-vpython-tool", "install", "-vpython-root=/r", "x.py", "--json"], &[]).unwrap();
+        assert_eq!((invocation.action, invocation.root), (Action::Tool(Tool::Install), Some("/r".into())));
+        assert_eq!(invocation.words, ["x.py", "--json"]);
+        assert_eq!(read(&["-vpython-tool", "", "x.py"], &[]).unwrap().action, Action::Run, "an empty name is none");
     }
 
     #[test]

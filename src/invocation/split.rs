@@ -1,7 +1,8 @@
 //! Which words are vpython's and which are python's, by LUCI's rule.
 //!
 //! Our words come first and are `-vpython-…`, `-h`, `-help` or `--help`, with one dash or two, and their values behind `=` or in
-//! the next word, whatever that is. The first other word, or `--`, ends them; from there on `-vpython-…` is data.
+//! the next word, whatever that is. Behind `-vpython-tool NAME` the tool's own options count too. The first other word, or `--`, ends
+//! them; from there on `-vpython-…` is data.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -9,13 +10,19 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use anyhow::Result;
 
 use super::flags::{Arity, Flags, PREFIX};
+use super::tools;
 use crate::report::Failure;
 
-/// A command line in its two parts.
+/// The flag that names a tool.
+const TOOL: &str = "vpython-tool";
+
+/// A command line in its parts.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Split {
     /// Our words, each `--name` or `--name=value`.
     pub own: Vec<OsString>,
+    /// The options of the tool that is named among them, in the same form.
+    pub tool: Vec<OsString>,
     /// Python's words, as they were typed.
     pub python: Vec<OsString>,
 }
@@ -26,35 +33,66 @@ pub(super) struct Split {
 /// An unknown `-vpython-…` flag in front, and a flag whose value is missing.
 pub(super) fn split(words: &[OsString]) -> Result<Split> {
     let end = words.iter().position(|word| word == "--").unwrap_or(words.len());
-    let mut own = Vec::new();
+    let mut split = Split::default();
+    let mut tool = None;
     let mut next = 0;
     while next < end {
-        let Some((name, value)) = own_flag(&words[next]) else { break };
-        let arity = Flags::arity(&name).ok_or_else(|| Flags::unknown(&name))?;
-        next += 1;
-        own.push(match (arity, value) {
-            (_, Some(value)) => joined(&name, Some(value)),
-            (Arity::Switch, None) => joined(&name, None),
-            (Arity::Valued, None) => {
-                let value = words[..end].get(next).ok_or_else(|| Failure::new(format!("flag `-{name}` needs a value")))?;
-                next += 1;
-                joined(&name, Some(value))
+        let Some(option) = Word::read(&words[next]) else { break };
+        let of_tool = tool
+            .as_ref()
+            .and_then(|tool: &OsString| tools::arity(tool, &option.name))
+            .filter(|_| option.dashes == 2 || option.is_ours());
+        let (arity, title, list) = match of_tool {
+            Some(arity) => (arity, format!("option `--{}`", option.name), &mut split.tool),
+            None if !option.is_ours() => break,
+            None => {
+                let arity = Flags::arity(&option.name).ok_or_else(|| Flags::unknown(&option.name))?;
+                (arity, format!("flag `-{}`", option.name), &mut split.own)
             }
-        });
+        };
+        next += 1;
+        let value = match (arity, option.value) {
+            (_, Some(value)) => Some(value),
+            (Arity::Switch, None) => None,
+            (Arity::Valued, None) => {
+                let value = words[..end].get(next).ok_or_else(|| Failure::new(format!("{title} needs a value")))?;
+                next += 1;
+                Some(value.as_os_str())
+            }
+        };
+        list.push(joined(&option.name, value));
+        if of_tool.is_none() && option.name == TOOL {
+            tool = value.map(OsStr::to_owned);
+        }
     }
-    Ok(Split { own, python: words[next..].to_vec() })
+    split.python = words[next..].to_vec();
+    Ok(split)
 }
 
-/// The name, without its one or two dashes, and the value behind `=` of a word that is ours by its looks.
-fn own_flag(word: &OsStr) -> Option<(String, Option<&OsStr>)> {
-    let bytes = word.as_bytes().strip_prefix(b"-")?;
-    let bytes = bytes.strip_prefix(b"-").unwrap_or(bytes);
-    let (name, value) = match bytes.iter().position(|byte| *byte == b'=') {
-        Some(cut) => (&bytes[..cut], Some(OsStr::from_bytes(&bytes[cut + 1..]))),
-        None => (bytes, None),
-    };
-    let ours = matches!(name, b"h" | b"help") || name.starts_with(PREFIX.as_bytes());
-    ours.then(|| (String::from_utf8_lossy(name).into_owned(), value))
+/// A word that looks like an option.
+struct Word<'a> {
+    /// Without its one or two dashes.
+    name: String,
+    dashes: usize,
+    /// What stands behind `=`.
+    value: Option<&'a OsStr>,
+}
+
+impl<'a> Word<'a> {
+    fn read(word: &'a OsStr) -> Option<Self> {
+        let bytes = word.as_bytes().strip_prefix(b"-")?;
+        let (bytes, dashes) = bytes.strip_prefix(b"-").map_or((bytes, 1), |bytes| (bytes, 2));
+        let (name, value) = match bytes.iter().position(|byte| *byte == b'=') {
+            Some(cut) => (&bytes[..cut], Some(OsStr::from_bytes(&bytes[cut + 1..]))),
+            None => (bytes, None),
+        };
+        Some(Self { name: String::from_utf8_lossy(name).into_owned(), dashes, value })
+    }
+
+    /// Whether it is one of vpython's own by its looks.
+    fn is_ours(&self) -> bool {
+        matches!(&*self.name, "h" | "help") || self.name.starts_with(PREFIX)
+    }
 }
 
 /// The word as the parser wants it: two dashes, or one before a single letter, and the value behind `=`.
@@ -103,7 +141,7 @@ mod tests {
             (&["-E", "-vpython-spec", "s"], &[], &["-E", "-vpython-spec", "s"], "an option of python's ends our part"),
         ];
         for (line, own, python, why) in rows {
-            let expected = Split { own: words(own), python: words(python) };
+            let expected = Split { own: words(own), tool: Vec::new(), python: words(python) };
             assert_eq!(split(&words(line)).unwrap(), expected, "{why}");
         }
     }

@@ -101,18 +101,21 @@ impl Canonical {
 
     fn wheel(&mut self, wheel: &PlannedWheel) {
         // Name and version are in the wheel; where its file lies decides nothing.
-        let PlannedWheel { name: _, version: _, path: _, size: _, sha256, requested } = wheel;
+        let PlannedWheel { name: _, version: _, path: _, size: _, sha256, required_by: _ } = wheel;
         self.part(sha256.as_bytes());
-        self.part(&[u8::from(*requested)]);
+        // Of who asks for it, that alone is in the environment, as `REQUESTED`.
+        self.part(&[u8::from(wheel.is_requested())]);
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::Digest;
+    use super::super::Asker;
     use super::super::interpreter::Libc;
     use super::super::interpreter::tests::facts;
     use super::*;
+    use crate::fs::Digest;
+    use crate::spec::Place;
 
     fn wheel(name: &str, sha256: &[u8]) -> PlannedWheel {
         PlannedWheel {
@@ -121,7 +124,7 @@ mod tests {
             path: format!("/wheels/{name}-1.0-py3-none-any.whl").into(),
             size: 7,
             sha256: Digest::of(sha256),
-            requested: true,
+            required_by: vec![Asker::Spec(Place { file: None, line: 1, column: 1 })],
         }
     }
 
@@ -153,7 +156,7 @@ mod tests {
         assert_ne!(changed(|plan| plan.interpreter.site_packages.push('x')), key, "another place for packages");
         assert_ne!(changed(|plan| plan.interpreter.libc = Libc::Glibc { major: 2, minor: 17 }), key, "other tags");
         assert_ne!(changed(|plan| plan.wheels[0].sha256 = Digest::of(b"3")), key, "another wheel");
-        assert_ne!(changed(|plan| plan.wheels[0].requested = false), key, "REQUESTED is a file of the environment");
+        assert_ne!(changed(|plan| plan.wheels[0].required_by.clear()), key, "REQUESTED is a file of the environment");
         assert_ne!(changed(|plan| drop(plan.wheels.pop())), key, "a wheel less");
     }
 
@@ -163,6 +166,8 @@ mod tests {
         assert_eq!(changed(|plan| plan.wheels.reverse()), key, "the order of the wheels");
         assert_eq!(changed(|plan| plan.wheels[0].path = "/elsewhere/x.whl".into()), key, "where a wheel lies");
         assert_eq!(changed(|plan| plan.interpreter.libc_path = None), key, "where the C library lies");
+        let elsewhere = Asker::Spec(Place { file: Some("/x.py".into()), line: 7, column: 1 });
+        assert_eq!(changed(|plan| plan.wheels[0].required_by.push(elsewhere)), key, "where the spec asks for a wheel");
     }
 
     #[test]

@@ -3,13 +3,13 @@
 //! A plan is made of what can be read: the interpreter's facts and the wheels' metadata. It builds nothing. All that it was
 //! decided from is kept as [`Evidence`], so that a later launch can tell with a few stamps that it would be decided alike.
 
-mod digest;
 pub mod interpreter;
 mod key;
 mod resolve;
 mod tags;
 mod wheelhouse;
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -17,15 +17,14 @@ use pep440_rs::Version;
 use pep508_rs::PackageName;
 use tracing::debug;
 
-pub use digest::Digest;
 pub use interpreter::Facts;
 pub use key::Key;
 pub use tags::Tags;
 
-use crate::fs::Stamped;
+use crate::fs::{Digest, Stamped};
 use crate::invocation::Invocation;
 use crate::process::Process;
-use crate::spec::Spec;
+use crate::spec::{Packages, Place, Spec};
 use wheelhouse::Wheelhouse;
 
 /// What an environment is made of.
@@ -50,11 +49,44 @@ pub struct PlannedWheel {
     pub size: u64,
     /// The digest of its bytes.
     pub sha256: Digest,
-    /// Whether the spec itself asks for it, and not only another wheel; installers note that in `REQUESTED`.
-    pub requested: bool,
+    /// Who asks for it.
+    pub required_by: Vec<Asker>,
+}
+
+/// Who asks for a wheel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Asker {
+    /// The spec, in this place.
+    Spec(Place),
+    /// A wheel that was chosen.
+    Wheel {
+        /// Its project.
+        project: PackageName,
+        /// Its version.
+        version: Version,
+        /// Its file's name.
+        file_name: String,
+    },
+}
+
+impl fmt::Display for Asker {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Spec(place) => write!(formatter, "asked for in {place}"),
+            Self::Wheel { project, version, file_name } => {
+                write!(formatter, "asked for by `{project}` {version}, `{file_name}`")
+            }
+        }
+    }
 }
 
 impl PlannedWheel {
+    /// Whether the spec itself asks for it, and not only another wheel; installers note that in `REQUESTED`.
+    #[must_use]
+    pub fn is_requested(&self) -> bool {
+        self.required_by.iter().any(|asker| matches!(asker, Asker::Spec(_)))
+    }
+
     /// The wheel file's name.
     #[must_use]
     pub fn file_name(&self) -> String {
@@ -88,17 +120,30 @@ pub fn make(spec: &Spec, invocation: &Invocation, process: &Process, memo: &Path
     let mut evidence = Evidence::default();
     let interpreter = interpreter::find(invocation, spec.requires_python.as_ref(), process, Some(memo), &mut evidence)?;
     debug!(interpreter = %interpreter.executable.display(), version = %interpreter.version(), "chose the interpreter");
-    let wheels = if spec.requirements.is_empty() && spec.listed.is_empty() {
-        Vec::new()
-    } else {
-        let mut wheelhouse = Wheelhouse::open(spec, &invocation.wheels, memo, &mut evidence)?;
-        let wheels = if spec.listed.is_empty() {
-            resolve::resolve(spec, &interpreter, &mut wheelhouse, &mut evidence)?
-        } else {
-            resolve::listed::resolve(&spec.listed, &interpreter, &mut wheelhouse, &mut evidence)?
-        };
-        wheelhouse.remember();
-        wheels
-    };
+    let wheels = choose_wheels(spec, &interpreter, invocation, memo, &mut evidence)?;
     Ok((Plan { interpreter, wheels }, evidence))
+}
+
+/// The wheels of a spec. No folder is looked into where none is asked for.
+fn choose_wheels(
+    spec: &Spec,
+    interpreter: &Facts,
+    invocation: &Invocation,
+    memo: &Path,
+    evidence: &mut Evidence,
+) -> Result<Vec<PlannedWheel>> {
+    let asks_for_nothing = match &spec.packages {
+        Packages::Required(requirements) => requirements.asked.is_empty(),
+        Packages::Listed(wheels) => wheels.is_empty(),
+    };
+    if asks_for_nothing {
+        return Ok(Vec::new());
+    }
+    let mut wheelhouse = Wheelhouse::open(spec, &invocation.wheels, memo, evidence)?;
+    let wheels = match &spec.packages {
+        Packages::Required(requirements) => resolve::resolve(requirements, interpreter, &mut wheelhouse, evidence)?,
+        Packages::Listed(wheels) => resolve::listed::resolve(wheels, interpreter, &mut wheelhouse, evidence)?,
+    };
+    wheelhouse.remember();
+    Ok(wheels)
 }

@@ -9,6 +9,7 @@ mod progress;
 use std::fmt;
 use std::io::{ErrorKind, Write};
 
+use anyhow::Context;
 use nix::sys::signal::{SigSet, SigmaskHow, Signal};
 pub use progress::Progress;
 
@@ -139,6 +140,15 @@ pub fn error(error: &anyhow::Error) {
 pub fn exit_code(error: &anyhow::Error) -> i32 {
     let kind = error.chain().find_map(|link| link.downcast_ref::<Failure>()).map_or(Kind::default(), |failure| failure.kind);
     kind.exit_code()
+}
+
+/// Writes to standard output what a tool was asked to print.
+///
+/// # Errors
+/// It cannot be written.
+pub fn print(text: &[u8]) -> anyhow::Result<()> {
+    let mut output = std::io::stdout();
+    output.write_all(text).and_then(|()| output.flush()).context("cannot write to standard output")
 }
 
 /// Prints a warning.

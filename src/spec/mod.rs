@@ -18,6 +18,8 @@ use pep440_rs::VersionSpecifiers;
 pub use find::find;
 pub use listed::{Condition, ListedWheel, TagPattern, Variable};
 
+use crate::fs::Digest;
+
 /// A requirement of the dependency specifier grammar (PEP 508).
 pub type Requirement = pep508_rs::Requirement<pep508_rs::VerbatimUrl>;
 
@@ -134,16 +136,13 @@ impl fmt::Display for PythonRange {
     }
 }
 
-/// What a spec asks for: either requirements, whose own requirements are followed, or a list of wheels, which are then all that
-/// there is.
+/// What a spec asks for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Spec {
     /// The Python versions that will do; none where any will.
     pub requires_python: Option<Placed<PythonRange>>,
-    /// The distributions to have, in the spec's order.
-    pub requirements: Vec<Placed<Requirement>>,
-    /// The wheels to have, in the spec's order, and none but these.
-    pub listed: Vec<Placed<ListedWheel>>,
+    /// The distributions to have.
+    pub packages: Packages,
     /// Folders of wheels that the spec names, as absolute paths.
     pub wheelhouses: Vec<Placed<PathBuf>>,
     /// Import roots of first-party code, as absolute paths.
@@ -152,6 +151,55 @@ pub struct Spec {
     pub base: Option<PathBuf>,
     /// What its author should know, a sentence each, with the place.
     pub warnings: Vec<String>,
+}
+
+/// The distributions that a spec asks for, in its own way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Packages {
+    /// Requirements, among whose wheels there is a choice.
+    Required(Requirements),
+    /// Wheels by name and exact version, in the spec's order, and none but these.
+    Listed(Vec<Placed<ListedWheel>>),
+}
+
+impl Default for Packages {
+    fn default() -> Self {
+        Self::Required(Requirements::default())
+    }
+}
+
+/// Requirements, and how they are to be met.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Requirements {
+    /// The distributions to have, in the spec's order.
+    pub asked: Vec<Placed<Asked>>,
+    /// What holds for a distribution if something else asks for it.
+    pub constraints: Vec<Placed<Asked>>,
+    /// Whether the chosen wheels' own requirements count.
+    pub dependencies: Dependencies,
+    /// Whether pre-releases count also where nobody names one.
+    pub pre_releases: bool,
+    /// Whether no wheel will do whose digest is not among those that the spec names for it.
+    pub hashes_required: bool,
+}
+
+/// Whether the requirements of the chosen wheels count.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Dependencies {
+    /// They do: what they ask for is in the environment too.
+    #[default]
+    Followed,
+    /// They do not: there is nothing but what the spec asks for.
+    Ignored,
+}
+
+/// A requirement that a spec states.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    /// The requirement.
+    pub requirement: Requirement,
+    /// The digests that a wheel for it may have; none where any will do.
+    pub hashes: Vec<Digest>,
 }
 
 impl SpecText {

@@ -10,11 +10,11 @@ use pep440_rs::VersionSpecifiers;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::{Placed, PythonRange, Requirement, Spec, SpecText};
+use super::{Asked, Dependencies, Packages, Placed, PythonRange, Requirement, Requirements, Spec, SpecText};
 use crate::report::{Failure, nearest};
 
 const TOP_KEYS: [&str; 3] = ["requires-python", "dependencies", "tool"];
-const TOOL_KEYS: [&str; 2] = ["wheels", "python-path"];
+const TOOL_KEYS: [&str; 3] = ["wheels", "python-path", "no-deps"];
 
 /// Reads the text.
 pub(super) fn parse(text: &SpecText) -> Result<Spec> {
@@ -51,15 +51,20 @@ impl<'a> Reader<'a> {
             requires_python: document.get("requires-python").and_then(|value| self.python_range(value)),
             ..Spec::default()
         };
+        let mut requirements = Requirements::default();
         for (text, start) in self.strings(document.get("dependencies"), "dependencies") {
-            spec.requirements.extend(self.requirement(text, start));
+            requirements.asked.extend(self.requirement(text, start));
         }
         let tool = self.table(document.get("tool"), "tool");
         if let Some(tool) = self.table(tool.and_then(|tool| tool.get("vpython")), "tool.vpython") {
             self.warn_of_unknown_keys(tool, &TOOL_KEYS, "tool.vpython.");
             spec.wheelhouses = self.paths(tool, "wheels");
             spec.python_path = self.paths(tool, "python-path").into_iter().map(|path| path.value).collect();
+            if self.boolean(tool.get("no-deps"), "tool.vpython.no-deps") {
+                requirements.dependencies = Dependencies::Ignored;
+            }
         }
+        spec.packages = Packages::Required(requirements);
         Some(spec)
     }
 
@@ -82,19 +87,29 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn requirement(&mut self, text: &str, start: usize) -> Option<Placed<Requirement>> {
+    fn requirement(&mut self, text: &str, start: usize) -> Option<Placed<Asked>> {
         match text.parse::<Requirement>() {
             Ok(requirement) if matches!(requirement.version_or_url, Some(pep508_rs::VersionOrUrl::Url(_))) => {
                 self.problem(start, &format!("`{text}` names a place to fetch from; put the wheel into a folder of `wheels`"));
                 None
             }
-            Ok(requirement) => Some(self.placed(requirement, start)),
+            Ok(requirement) => Some(self.placed(Asked { requirement, hashes: Vec::new() }, start)),
             Err(error) => {
                 let why = error.message.to_string();
                 self.problem(start, &format!("`{text}` is no requirement: {}", why.lines().next().unwrap_or_default()));
                 None
             }
         }
+    }
+
+    /// A truth value; none is false.
+    fn boolean(&mut self, value: Option<&Value<'a>>, key: &str) -> bool {
+        let Some(value) = value else { return false };
+        if let DeValue::Boolean(truth) = value.get_ref() {
+            return *truth;
+        }
+        self.wrong_type(key, "a boolean", value);
+        false
     }
 
     fn paths(&mut self, table: &DeTable<'a>, key: &'static str) -> Vec<Placed<PathBuf>> {
@@ -193,8 +208,10 @@ mod tests {
             "[tool.vpython]\nwheels = ['third_party/wheels', '/opt/wheels']\npython-path = ['lib', '.']\n[tool.ruff]\nline-length = 3\n",
         )))
         .unwrap();
-        assert_eq!(spec.requires_python.unwrap().value.specifiers.to_string(), ">=3.11");
-        let requirements: Vec<_> = spec.requirements.iter().map(|one| (one.value.to_string(), one.place.line)).collect();
+        assert_eq!(spec.requires_python.as_ref().unwrap().value.specifiers.to_string(), ">=3.11");
+        let Packages::Required(required) = &spec.packages else { panic!("{spec:?}") };
+        let requirements: Vec<_> =
+            required.asked.iter().map(|one| (one.value.requirement.to_string(), one.place.line)).collect();
         assert_eq!(requirements, [("requests[socks]>=2.31".into(), 3), ("pywin32==306 ; sys_platform == 'win32'".into(), 4)]);
         let wheelhouses: Vec<_> = spec.wheelhouses.iter().map(|folder| folder.value.as_path()).collect();
         assert_eq!(wheelhouses, [PathBuf::from("/src/third_party/wheels"), PathBuf::from("/opt/wheels")]);

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use super::Store;
 use super::lock::{self, Attempt};
-use crate::fs;
-use crate::plan::{Digest, Key, Plan};
+use crate::fs::{self, Digest};
+use crate::plan::{Key, Plan};
 
 /// The file in an entry that says what it is. It is written last, its lock says that the entry is in use, and its time of change
 /// is the time of the entry's last use.

@@ -1,5 +1,6 @@
 //! Launch memos: what a launch came to, and from what it was decided, so that the next one like it need not decide again.
 
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use anyhow::Result;
@@ -9,7 +10,10 @@ use sha2::{Digest as _, Sha256};
 use super::Store;
 use super::entry::{Entry, Lookup, Site};
 use crate::fs::{self, Stamped};
-use crate::plan::{Evidence, Key};
+use crate::invocation::Invocation;
+use crate::plan::{Evidence, Key, interpreter};
+use crate::process::Process;
+use crate::spec::SpecText;
 
 /// Counted up when a memo says more, so that what an older vpython wrote is decided anew.
 const FORMAT: u32 = 2;
@@ -19,14 +23,27 @@ const FORMAT: u32 = 2;
 pub struct MemoName(String);
 
 impl MemoName {
-    /// The name for what was asked, part by part.
-    pub fn of<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> Self {
+    /// The name for a launch: of the spec's text and place, and of the settings that decide what it comes to.
+    #[must_use]
+    pub fn of_launch(spec: &SpecText, invocation: &Invocation, process: &Process) -> Self {
         let mut hasher = Sha256::new();
-        hasher.update(FORMAT.to_le_bytes());
-        hasher.update(env!("CARGO_PKG_VERSION"));
-        for part in parts {
-            hasher.update((part.len() as u64).to_le_bytes());
-            hasher.update(part);
+        let mut part = |bytes: &[u8]| {
+            hasher.update((bytes.len() as u64).to_le_bytes());
+            hasher.update(bytes);
+        };
+        part(&FORMAT.to_le_bytes());
+        part(env!("CARGO_PKG_VERSION").as_bytes());
+        part(format!("{:?} {:?}", spec.kind, invocation.wheels.source).as_bytes());
+        for path in [&spec.origin.file, &spec.base] {
+            part(path.as_ref().map_or(b"", |path| path.as_os_str().as_bytes()));
+        }
+        part(spec.content.as_bytes());
+        for folder in &invocation.wheels.folders {
+            part(folder.as_os_str().as_bytes());
+        }
+        for (name, value) in interpreter::search_settings(invocation.interpreter.as_deref(), process) {
+            part(name.as_bytes());
+            part(value.as_bytes());
         }
         Self(hex::encode(&hasher.finalize()[..16]))
     }

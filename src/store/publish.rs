@@ -8,8 +8,8 @@ use tempfile::TempDir;
 use super::Store;
 use super::entry::{self, Entry, Lookup, MANIFEST, Manifest};
 use super::lock::BuildLock;
-use crate::fs;
-use crate::plan::{Digest, Key, Plan};
+use crate::fs::{self, Digest};
+use crate::plan::{Key, Plan};
 use crate::report;
 
 impl Store {

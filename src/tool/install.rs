@@ -1,16 +1,18 @@
 //! `-vpython-tool install`: the environment is built; its path goes to stdout, alone.
 
-use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
-/// Prints where an environment is.
+use crate::report;
+
+/// Prints where an environment is, and gives the exit code.
 ///
 /// # Errors
 /// Standard output cannot be written.
-pub fn run(environment: &Path, output: &mut impl Write) -> Result<()> {
+pub fn run(environment: &Path) -> Result<i32> {
     let line = [environment.as_os_str().as_bytes(), b"\n"].concat();
-    output.write_all(&line).and_then(|()| output.flush()).context("cannot write to standard output")
+    report::print(&line)?;
+    Ok(0)
 }

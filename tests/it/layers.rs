@@ -32,7 +32,7 @@ fn may_name(from: &str, to: &str) -> bool {
 /// A call that one file alone may make: its text, that file, and what is let pass.
 const RESERVED: [(&str, &str, &[&str]); 3] = [
     ("std::env::", "process.rs", &["split_paths", "join_paths"]),
-    ("std::fs::", "fs.rs", &["File", "Metadata"]),
+    ("std::fs::", "fs/mod.rs", &["File", "Metadata"]),
     ("fs2::", "store/lock.rs", &[]),
 ];
 
@@ -156,7 +156,7 @@ fn a_broken_arrow_is_found() {
         ("exec.rs", "use super::build;", &["exec.rs names `build`"]),
         ("tool/install.rs", "use crate::build;", &["tool/install.rs names `build`"]),
         ("store/mod.rs", "use crate::build;", &["store/mod.rs names `build`"]),
-        ("fs.rs", "use crate::spec::Spec;", &["fs.rs names `spec`"]),
+        ("fs/mod.rs", "use crate::spec::Spec;", &["fs/mod.rs names `spec`"]),
         ("plan/mod.rs", "use crate::launch;", &["plan/mod.rs names `launch`"]),
         ("main.rs", "use vpython::plan;", &["main.rs names `plan`"]),
         ("plan/mod.rs", "let x = std::env::var_os(\"X\");", &["plan/mod.rs calls `std::env::var_os`"]),
@@ -181,7 +181,7 @@ fn an_arrow_that_holds_is_let_pass() {
         ("launch.rs", "use crate::{build, tool};"),
         ("spec/mod.rs", "// use crate::plan\n#[cfg(test)]\nmod tests { use crate::plan; }"),
         ("plan/x.rs", "use std::fs::File;\nlet x = std::env::split_paths(list);\nlet y = other_crate::plan::x;"),
-        ("fs.rs", "std::fs::read(p)"),
+        ("fs/mod.rs", "std::fs::read(p)"),
         ("process.rs", "std::env::vars_os()"),
     ];
     for (path, source) in rows {

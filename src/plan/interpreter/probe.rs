@@ -7,8 +7,7 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
 use super::Facts;
-use crate::fs::{self, Stamped};
-use crate::plan::Digest;
+use crate::fs::{self, Digest, Stamped};
 use crate::process::Process;
 use crate::report::{Failure, Kind};
 

@@ -38,7 +38,7 @@ impl Candidates {
         }
         // The highest version first; of one version the best tag, then the highest build. Pre-releases count where somebody names
         // one, or where there is nothing else (PEP 440, "Handling of pre-releases").
-        let pre_releases_count = demands.iter().any(Demand::names_pre_release);
+        let pre_releases_count = resolver.pre_releases_count(demands);
         ranked.sort_by_cached_key(|(wheel, rank)| {
             let WheelFile { name, file_name, .. } = wheel;
             let counts = pre_releases_count || !name.version.any_prerelease();
@@ -51,6 +51,10 @@ impl Candidates {
                 rejected.push(reject(format!("fits less well than `{}`", better.wheel.file_name)));
                 continue;
             }
+            if let Err(rejection) = judge_hash(&wheel, demands, resolver) {
+                rejected.push(rejection);
+                continue;
+            }
             match resolver.judge.content_and_requirements(&wheel) {
                 Ok(metadata) => fitting.push(Choice { wheel, metadata, because_of: BTreeSet::new() }),
                 Err(why) => rejected.push(reject(why)),
@@ -58,6 +62,24 @@ impl Candidates {
         }
         rejected.sort();
         Self { fitting, rejected }
+    }
+}
+
+/// Whether the wheel's digest is among those that are pinned; each demand that pins any must have it.
+fn judge_hash(wheel: &WheelFile, demands: &[Demand], resolver: &mut Resolver<'_>) -> Result<(), Rejected> {
+    let reject = |why: String, demand| Rejected { why: format!("`{}` {why}", wheel.file_name), demand };
+    let pinning: Vec<_> = demands.iter().enumerate().filter(|(_, demand)| !demand.hashes.is_empty()).collect();
+    if pinning.is_empty() {
+        let unpinned = || reject("has no digest in the spec, which must name the digests of all wheels".into(), None);
+        return if resolver.hashes_required { Err(unpinned()) } else { Ok(()) };
+    }
+    let digest = resolver.judge.digest(wheel).map_err(|why| reject(why, None))?;
+    match pinning.into_iter().find(|(_, demand)| !demand.hashes.contains(&digest)) {
+        None => Ok(()),
+        Some((index, demand)) => {
+            let pinned = demand.hashes.iter().map(|hash| format!("`{hash}`")).collect::<Vec<_>>().join(", ");
+            Err(reject(format!("has the sha256 `{digest}`, and {pinned} is pinned ({})", demand.asker), Some(index)))
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use pep440_rs::VersionSpecifiers;
 
-use crate::fs::Stamped;
+use crate::fs::{Digest, Stamped};
 use crate::plan::wheelhouse::{Metadata, WheelFile, Wheelhouse};
 use crate::plan::{Facts, Tags};
 use crate::report;
@@ -46,6 +46,12 @@ impl<'a> Judge<'a> {
                 None => Ok(metadata),
             }
         })
+    }
+
+    /// The digest of the wheel's bytes, or why there is none.
+    pub fn digest(&mut self, wheel: &WheelFile) -> Result<Digest, String> {
+        let digests = self.wheelhouse.digests(std::slice::from_ref(wheel));
+        digests.map(|digests| digests[0]).map_err(|error| format!("cannot be used: {}", report::one_line(&error)))
     }
 
     /// A wheel that is rejected for what is in it leaves its stamp, from before it was read.

@@ -11,7 +11,6 @@ mod refusal;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::fmt;
 use std::path::PathBuf;
 
 use anyhow::Result;
@@ -20,10 +19,10 @@ use pep508_rs::{ExtraName, PackageName, VersionOrUrl};
 use tracing::debug;
 
 use super::wheelhouse::{Metadata, WheelFile, Wheelhouse};
-use super::{Evidence, Facts, PlannedWheel};
-use crate::fs::{self, Stamped};
+use super::{Asker, Evidence, Facts, PlannedWheel};
+use crate::fs::{self, Digest, Stamped};
 use crate::report::Failure;
-use crate::spec::{Place, Requirement, Spec};
+use crate::spec::{Asked, Dependencies, Placed, Requirement, Requirements};
 use candidates::Candidates;
 use judge::Judge;
 use refusal::Refusal;
@@ -38,58 +37,65 @@ const WATCHED: usize = 8;
 /// # Errors
 /// No set of wheels satisfies the spec: who asks for what, and each wheel file with why it was not taken.
 pub(super) fn resolve(
-    spec: &Spec,
+    requirements: &Requirements,
     interpreter: &Facts,
     wheelhouse: &mut Wheelhouse,
     evidence: &mut Evidence,
 ) -> Result<Vec<PlannedWheel>> {
-    let mut resolver = Resolver { judge: Judge::new(interpreter, wheelhouse), hopeless: HashMap::new() };
+    let Requirements { asked, constraints, dependencies, pre_releases, hashes_required } = requirements;
+    let mut resolver = Resolver {
+        judge: Judge::new(interpreter, wheelhouse),
+        hopeless: HashMap::new(),
+        dependencies: *dependencies,
+        pre_releases: *pre_releases,
+        hashes_required: *hashes_required,
+    };
     let mut state = State::default();
-    let demands = spec
-        .requirements
-        .iter()
-        .map(|placed| Demand { requirement: placed.value.clone(), asker: Asker::Spec(placed.place.clone()) });
-    state.ask(demands.filter(|demand| demand.requirement.marker.evaluate(&interpreter.markers, &[])));
+    let count_here = |asked: &[Placed<Asked>], role: Role| -> Vec<Demand> {
+        let demands = asked.iter().map(|placed| Demand::of(placed, role));
+        demands.filter(|demand| demand.requirement.marker.evaluate(&interpreter.markers, &[])).collect()
+    };
+    state.constrain(count_here(constraints, Role::Constraint));
+    state.ask(count_here(asked, Role::Requirement));
     let solved = match resolver.solve(state) {
         Ok(solved) => solved,
         Err(conflict) => return Err(resolver.explain(conflict.refusal).into()),
     };
     evidence.warnings.extend(solved.missing_extras());
     let wheels = solved.choices.values().map(|choice| {
-        let requested = solved.demands_on(&choice.wheel.name.project).iter().any(Demand::is_from_spec);
-        (choice.wheel.clone(), requested)
+        let demands = solved.demands_on(&choice.wheel.name.project).iter();
+        let askers = demands.filter(|demand| demand.role == Role::Requirement).map(|demand| demand.asker.clone());
+        (choice.wheel.clone(), askers.collect())
     });
     plan(wheels.collect(), resolver.judge, evidence)
-}
-
-/// Who asks for something.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Asker {
-    /// The spec, in this place.
-    Spec(Place),
-    /// A wheel that was chosen.
-    Wheel { project: PackageName, version: Version, file_name: String },
-}
-
-impl fmt::Display for Asker {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Spec(place) => write!(formatter, "asked for in {place}"),
-            Self::Wheel { project, version, file_name } => {
-                write!(formatter, "asked for by `{project}` {version}, `{file_name}`")
-            }
-        }
-    }
 }
 
 /// A requirement that counts here, and who asks for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Demand {
     requirement: Requirement,
+    /// The digests that will do; none where any will.
+    hashes: Vec<Digest>,
     asker: Asker,
+    role: Role,
+}
+
+/// Whether a demand brings its project into the environment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Role {
+    /// It does.
+    Requirement,
+    /// It holds if something else does.
+    Constraint,
 }
 
 impl Demand {
+    /// What a spec states.
+    fn of(placed: &Placed<Asked>, role: Role) -> Self {
+        let Asked { requirement, hashes } = placed.value.clone();
+        Self { requirement, hashes, asker: Asker::Spec(placed.place.clone()), role }
+    }
+
     /// Whether a version satisfies it. Pre-releases are a matter of all demands together, and not judged here.
     fn admits(&self, version: &Version) -> bool {
         match &self.requirement.version_or_url {
@@ -157,13 +163,20 @@ impl State {
     fn ask(&mut self, demands: impl IntoIterator<Item = Demand>) {
         for demand in demands {
             let name = demand.requirement.name.clone();
-            if !self.demands.contains_key(&name) {
+            if !self.order.contains(&name) {
                 self.order.push(name.clone());
             }
             let known = self.demands.entry(name).or_default();
             if !known.contains(&demand) {
                 known.push(demand);
             }
+        }
+    }
+
+    /// Notes what holds for projects that something may ask for.
+    fn constrain(&mut self, demands: impl IntoIterator<Item = Demand>) {
+        for demand in demands {
+            self.demands.entry(demand.requirement.name.clone()).or_default().push(demand);
         }
     }
 
@@ -227,9 +240,17 @@ struct Resolver<'a> {
     judge: Judge<'a>,
     /// Wheels that no other choice can save, and why.
     hopeless: HashMap<PathBuf, Refusal>,
+    dependencies: Dependencies,
+    pre_releases: bool,
+    hashes_required: bool,
 }
 
 impl Resolver<'_> {
+    /// Whether pre-releases count as other versions do (PEP 440, "Handling of pre-releases").
+    fn pre_releases_count(&self, demands: &[Demand]) -> bool {
+        self.pre_releases || demands.iter().any(Demand::names_pre_release)
+    }
+
     /// Decides on all projects that are asked for.
     fn solve(&mut self, state: State) -> Result<State, Conflict> {
         let Some(project) = state.undecided().cloned() else { return self.settle(state) };
@@ -279,7 +300,7 @@ impl Resolver<'_> {
     fn settle(&mut self, state: State) -> Result<State, Conflict> {
         for (project, choice) in &state.choices {
             let demands = state.demands_on(project);
-            if !choice.is_pre_release() || demands.iter().any(Demand::names_pre_release) {
+            if !choice.is_pre_release() || self.pre_releases_count(demands) {
                 continue;
             }
             let candidates = Candidates::of(project, demands, self);
@@ -318,6 +339,9 @@ impl Resolver<'_> {
     /// What the chosen wheel of a project requires here, with the extras that are asked of it.
     fn requirements_of(&self, state: &State, project: &PackageName) -> Vec<Demand> {
         let Some(choice) = state.choices.get(project) else { return Vec::new() };
+        if self.dependencies == Dependencies::Ignored {
+            return Vec::new();
+        }
         let extras = state.extras_of(project);
         let asker = Asker::Wheel {
             project: project.clone(),
@@ -328,7 +352,7 @@ impl Resolver<'_> {
         let requirements = choice.metadata.requires_dist.iter().filter_map(|line| judge::requirement(line));
         requirements
             .filter(|requirement| requirement.marker.evaluate(&self.judge.interpreter.markers, &extras))
-            .map(|requirement| Demand { requirement, asker: asker.clone() })
+            .map(|requirement| Demand { requirement, hashes: Vec::new(), asker: asker.clone(), role: Role::Requirement })
             .collect()
     }
 
@@ -349,20 +373,20 @@ impl Resolver<'_> {
     }
 }
 
-/// Wheels, and whether the spec itself asks for each, with their digests. Their stamps, and those of wheels that were rejected, go to
+/// Wheels, and who asks for each, with their digests. Their stamps, and those of wheels that were rejected, go to
 /// the evidence before they are read.
-fn plan(wheels: Vec<(WheelFile, bool)>, judge: Judge<'_>, evidence: &mut Evidence) -> Result<Vec<PlannedWheel>> {
+fn plan(wheels: Vec<(WheelFile, Vec<Asker>)>, judge: Judge<'_>, evidence: &mut Evidence) -> Result<Vec<PlannedWheel>> {
     let Judge { wheelhouse, rejected, .. } = judge;
     evidence.stamps.extend(rejected);
-    let (wheels, requested): (Vec<WheelFile>, Vec<bool>) = wheels.into_iter().unzip();
+    let (wheels, askers): (Vec<WheelFile>, Vec<Vec<Asker>>) = wheels.into_iter().unzip();
     let mut stamps: Vec<Stamped> = wheels.iter().map(|wheel| Stamped::look(wheelhouse.path(wheel))).collect();
     stamps.sort_by_key(|stamped| Reverse(stamped.stamp.map(|stamp| stamp.modified)));
     evidence.stamps.extend(stamps.into_iter().take(WATCHED));
     let digests = wheelhouse.digests(&wheels)?;
-    let planned = wheels.into_iter().zip(requested).zip(digests).map(|((wheel, requested), sha256)| {
+    let planned = wheels.into_iter().zip(askers).zip(digests).map(|((wheel, required_by), sha256)| {
         let path = wheelhouse.path(&wheel);
         let size = fs::metadata(&path)?.map_or(0, |metadata| metadata.len());
-        Ok(PlannedWheel { name: wheel.name.project, version: wheel.name.version, path, size, sha256, requested })
+        Ok(PlannedWheel { name: wheel.name.project, version: wheel.name.version, path, size, sha256, required_by })
     });
     planned.collect()
 }

@@ -7,8 +7,7 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
 use super::Metadata;
-use crate::fs::{self, Stamp};
-use crate::plan::Digest;
+use crate::fs::{self, Digest, Stamp};
 
 /// Counted up when more is kept, so that what an older vpython kept is read again.
 const FORMAT: u32 = 2;

@@ -18,8 +18,8 @@ use tracing::debug;
 pub(super) use file_name::WheelName;
 pub(super) use metadata::Metadata;
 
-use super::{Digest, Evidence};
-use crate::fs;
+use super::Evidence;
+use crate::fs::{self, Digest};
 use crate::invocation::{Wheels, WheelsSource};
 use crate::report::{Failure, Progress};
 use crate::spec::Spec;

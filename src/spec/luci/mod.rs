@@ -22,7 +22,7 @@ mod text;
 
 use anyhow::Result;
 
-use super::{ListedWheel, Placed, PythonRange, Spec, SpecText, TagPattern};
+use super::{ListedWheel, Packages, Placed, PythonRange, Spec, SpecText, TagPattern};
 use crate::report::Failure;
 use lexer::Mistake;
 use schema::{Message, Package, TagEntry, Text};
@@ -63,7 +63,7 @@ impl Reader<'_> {
             return Err(self.mistakes);
         }
         // `verify_pep425_tag` names platforms for a check; it decides nothing about a run.
-        Ok(Spec { requires_python, listed, base: self.text.base.clone(), ..Spec::default() })
+        Ok(Spec { requires_python, packages: Packages::Listed(listed), base: self.text.base.clone(), ..Spec::default() })
     }
 
     fn wheel(&mut self, package: Package) -> Option<Placed<ListedWheel>> {
@@ -157,16 +157,16 @@ mod tests {
             "verify_pep425_tag: [ {python: 'cp38', abi: 'cp38', platform: 'win32'} ]\n",
         )))
         .unwrap();
-        let python = spec.requires_python.unwrap();
+        let python = spec.requires_python.as_ref().unwrap();
         assert_eq!((python.value.specifiers.to_string().as_str(), python.place.line), ("==3.8.*", 2));
-        let listed: Vec<_> = spec
-            .listed
+        let Packages::Listed(wheels) = &spec.packages else { panic!("{spec:?}") };
+        let listed: Vec<_> = wheels
             .iter()
             .map(|wheel| (wheel.value.project.to_string(), wheel.value.wanted.to_string(), wheel.place.line))
             .collect();
         assert_eq!(listed, [("six".into(), "1.15.0".into(), 4), ("cffi".into(), "1.14.5+chromium.7".into(), 8)]);
         let aarch64 = TagPattern { python: None, abi: None, platform: Some("linux_aarch64".into()) };
-        assert_eq!(spec.listed[1].value.not_match_tags, [aarch64]);
+        assert_eq!(wheels[1].value.not_match_tags, [aarch64]);
         assert_eq!(spec.base, Some("/src".into()));
     }
 
@@ -189,7 +189,9 @@ mod tests {
     #[test]
     fn an_empty_file_asks_for_nothing() {
         for content in ["", "# nothing\n"] {
-            assert_eq!(parse(&text(content)).unwrap(), Spec { base: Some("/src".into()), ..Spec::default() });
+            let nothing = Packages::Listed(Vec::new());
+            let expected = Spec { packages: nothing, base: Some("/src".into()), ..Spec::default() };
+            assert_eq!(parse(&text(content)).unwrap(), expected);
         }
     }
 

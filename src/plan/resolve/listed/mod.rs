@@ -16,7 +16,7 @@ use tracing::debug;
 
 use super::judge::Judge;
 use crate::plan::wheelhouse::{WheelFile, Wheelhouse};
-use crate::plan::{Evidence, Facts, PlannedWheel};
+use crate::plan::{Asker, Evidence, Facts, PlannedWheel};
 use crate::report::Failure;
 use crate::spec::{ListedWheel, Placed};
 use missing::Missing;
@@ -37,7 +37,7 @@ pub(in crate::plan) fn resolve(
     let mut missing = Vec::new();
     for wheel in wanted.into_values() {
         match choose(&wheel.value, &mut judge) {
-            Ok(file) => chosen.push((file, true)),
+            Ok(file) => chosen.push((file, vec![Asker::Spec(wheel.place.clone())])),
             Err(rejected) => missing.push(Missing { wheel, rejected }),
         }
     }

@@ -8,8 +8,6 @@ use anyhow::{Context, Result};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::Digest as _;
 
-use crate::fs;
-
 /// How much of a file is hashed at a time.
 const CHUNK: usize = 1 << 20;
 
@@ -26,7 +24,7 @@ impl Digest {
 
     /// The digest of a file's content. `advance` is told of the bytes as they are done.
     pub fn of_file(path: &Path, advance: impl FnMut(u64)) -> Result<Self> {
-        Self::of_reader(&mut fs::open(path)?, advance).with_context(|| format!("cannot read `{}`", path.display()))
+        Self::of_reader(&mut super::open(path)?, advance).with_context(|| format!("cannot read `{}`", path.display()))
     }
 
     /// The digest of all that a reader has left. `advance` is told of the bytes as they are done.

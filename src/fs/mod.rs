@@ -1,8 +1,10 @@
-//! `std::fs` with the path in the error, stamps, and publishing by rename. The only file of the crate that calls `std::fs`.
+//! `std::fs` with the path in the error, stamps and digests, and publishing by rename. The only file of the crate that calls `std::fs`.
 //!
 //! Each function does what its namesake in `std::fs` does; its error says what could not be done to which path, caused by the
 //! system's own words.
 #![allow(clippy::disallowed_methods, reason = "the twins stand here")]
+
+mod digest;
 
 use std::fs::{File, OpenOptions, Permissions};
 use std::io::{ErrorKind, Read, Write};
@@ -13,6 +15,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+
+pub use digest::Digest;
 
 /// What tells that a file or folder is still the one that was looked at.
 ///

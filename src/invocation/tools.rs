@@ -1,0 +1,112 @@
+//! The tools behind `-vpython-tool NAME` and their options, declared once: names, values and help come from here.
+//!
+//! A tool's options stand behind its name and before python's command line, begin with two dashes, and may be mixed with our own
+//! flags. As with these, the parser sees none but its own words, each with its value behind `=`, as [`super::split`] leaves them.
+
+use std::ffi::{OsStr, OsString};
+
+use anyhow::Result;
+use clap::{CommandFactory, Parser, Subcommand};
+
+use super::flags::{self, Arity};
+use crate::report::{Failure, nearest};
+
+/// A tool, with its options.
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
+pub enum Tool {
+    /// Build the environment that the command line gets, and print where it is
+    Install,
+}
+
+/// As much of a command line as the parser sees.
+#[derive(Debug, Parser)]
+#[command(name = "vpython", bin_name = "vpython -vpython-tool", disable_help_subcommand = true, disable_help_flag = true)]
+struct Line {
+    #[command(subcommand)]
+    tool: Tool,
+}
+
+impl Tool {
+    /// Reads a tool's name and its options, each `--name` or `--name=value`.
+    ///
+    /// # Errors
+    /// There is no such tool; a bad value of an option.
+    pub(super) fn parse(name: &OsStr, options: &[OsString]) -> Result<Self> {
+        if command(name).is_none() {
+            return Err(unknown(&name.to_string_lossy()).into());
+        }
+        let line = [OsStr::new("vpython"), name].into_iter().chain(options.iter().map(OsString::as_os_str));
+        let name = name.to_string_lossy();
+        match Line::try_parse_from(line) {
+            Ok(line) => Ok(line.tool),
+            Err(error) => Err(flags::refusal(&error, |option| format!("`--{option}` of `-vpython-tool {name}`")).into()),
+        }
+    }
+}
+
+/// How an option of a tool takes its value; none where the tool has no such option, or there is no such tool.
+pub(super) fn arity(tool: &OsStr, option: &str) -> Option<Arity> {
+    command(tool)?.get_arguments().find(|argument| argument.get_long() == Some(option)).map(|argument| {
+        let takes_value = argument.get_action().takes_values() && !argument.is_require_equals_set();
+        if takes_value { Arity::Valued } else { Arity::Switch }
+    })
+}
+
+/// The help of a tool.
+///
+/// # Errors
+/// There is no such tool.
+pub(super) fn help(tool: &OsStr) -> Result<String> {
+    let command = command(tool).ok_or_else(|| unknown(&tool.to_string_lossy()))?;
+    let name = command.get_name().to_owned();
+    let usage = format!("vpython [vpython flags] -vpython-tool {name} [options] [python command line]");
+    let usage = command.get_overridden_usage().map_or(usage, ToString::to_string);
+    Ok(command.bin_name("vpython").override_usage(usage).term_width(100).render_help().to_string())
+}
+
+/// The names of the tools, for the help of the flag.
+pub(super) fn names() -> Vec<String> {
+    Line::command().get_subcommands().map(|command| command.get_name().to_owned()).collect()
+}
+
+fn command(tool: &OsStr) -> Option<clap::Command> {
+    Line::command().get_subcommands().find(|command| tool == command.get_name()).cloned()
+}
+
+fn unknown(name: &str) -> Failure {
+    let names = names();
+    let hint = match nearest(name, names.iter().map(String::as_str)) {
+        Some(known) => format!("did you mean `-vpython-tool {known}`?"),
+        None => {
+            format!("the tools are: {}", names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "))
+        }
+    };
+    Failure::new(format!("unknown tool `{name}` for `-vpython-tool`")).hint(hint)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_declaration_is_sound() {
+        Line::command().debug_assert();
+    }
+
+    #[test]
+    fn an_unknown_tool_is_an_error_with_the_nearest_name() {
+        let error = Tool::parse(OsStr::new("instal"), &[]).unwrap_err();
+        let text = "vpython: error: unknown tool `instal` for `-vpython-tool`\n  hint: did you mean `-vpython-tool install`?\n";
+        assert_eq!(crate::report::render(&error), text);
+    }
+
+    #[test]
+    fn the_help_of_a_tool_is_its_own() {
+        let text = help(OsStr::new("install")).unwrap();
+        assert!(text.starts_with("Build the environment that the command line gets, and print where it is\n"), "{text}");
+        assert!(
+            text.contains("Usage: vpython [vpython flags] -vpython-tool install [options] [python command line]\n"),
+            "{text}"
+        );
+    }
+}
