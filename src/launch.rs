@@ -33,10 +33,7 @@ pub fn run(process: &Process) -> Result<i32> {
         (Action::Version, _) => print(&format!("vpython {}\n", env!("CARGO_PKG_VERSION"))),
         (Action::Help, _) => help(&invocation, process),
         (Action::ToolHelp(help), _) => print(help),
-        (Action::Tool(tool), target) => {
-            refuse_missing_script(target, process)?;
-            run_tool(tool, &invocation, process)
-        }
+        (Action::Tool(tool), _) => run_tool(tool, &invocation, process),
         (Action::Run, Target::Information) => inform(&invocation, process).map(never),
         (Action::Run, _) => run_python(&prepare(&invocation, process)?, &invocation, process).map(never),
     }
@@ -91,7 +88,11 @@ fn refuse_missing_script(target: &Target, process: &Process) -> Result<()> {
 /// Does with the environment what a tool is for. Each returns the exit code.
 fn run_tool(tool: &Tool, invocation: &Invocation, process: &Process) -> Result<i32> {
     match tool {
-        Tool::Install => tool::install::run(&prepare(invocation, process)?.entry.path),
+        Tool::Install => {
+            refuse_missing_script(&invocation.target, process)?;
+            tool::install::run(&prepare(invocation, process)?.entry.path)
+        }
+        Tool::Upgrade(options) => tool::upgrade::run(options, &invocation.words, invocation, process),
     }
 }
 

@@ -295,6 +295,30 @@ pub fn write_atomically(path: &Path, content: &[u8]) -> Result<()> {
     write().with_context(|| format!("cannot write `{}`", path.display()))
 }
 
+/// Gives `path` this content and these permission bits in one step, whatever the umask. What stands there is replaced.
+pub fn replace(path: &Path, content: &[u8], mode: u32) -> Result<()> {
+    let write = || {
+        let mut file = tempfile::Builder::new().prefix(".new-").tempfile_in(path.parent().unwrap_or(Path::new("/")))?;
+        file.write_all(content)?;
+        file.as_file().set_permissions(Permissions::from_mode(mode & 0o7777))?;
+        file.as_file().sync_all()?;
+        file.persist(path)?;
+        Ok::<_, anyhow::Error>(())
+    };
+    write().with_context(|| format!("cannot write `{}`", path.display()))
+}
+
+/// The permission bits.
+#[must_use]
+pub fn mode(metadata: &std::fs::Metadata) -> u32 {
+    metadata.mode() & 0o7777
+}
+
+/// Removes a file.
+pub fn remove_file(path: &Path) -> Result<()> {
+    std::fs::remove_file(path).with_context(|| format!("cannot remove `{}`", path.display()))
+}
+
 /// Reads a JSON file that can be made again. Whatever is wrong with it, there is none.
 #[must_use]
 pub fn read_json<T: DeserializeOwned>(path: &Path) -> Option<T> {

@@ -147,6 +147,24 @@ mod tests {
     }
 
     #[test]
+    fn a_tool_has_options_of_its_own_behind_its_name() {
+        #[rustfmt::skip]
+        let rows: &[(&[&str], &[&str], &[&str], &[&str], &str)] = &[
+            (&["-vpython-tool", "upgrade", "--check", "x"], &["--vpython-tool=upgrade"], &["--check"], &["x"], "an option"),
+            (&["-vpython-tool=upgrade", "-vpython-keep-legacy", "x"], &["--vpython-tool=upgrade"], &["--vpython-keep-legacy"], &["x"], "that looks like a flag"),
+            (&["-vpython-tool", "upgrade", "--check", "-vpython-root", "r", "--keep-legacy"], &["--vpython-tool=upgrade", "--vpython-root=r"], &["--check", "--keep-legacy"], &[], "between flags"),
+            (&["-vpython-tool", "upgrade", "x", "--check"], &["--vpython-tool=upgrade"], &[], &["x", "--check"], "behind another word it is data"),
+            (&["-vpython-tool", "upgrade", "-check"], &["--vpython-tool=upgrade"], &[], &["-check"], "with one dash it is python's bundle"),
+            (&["-vpython-tool", "install", "--check"], &["--vpython-tool=install"], &[], &["--check"], "an option of another tool"),
+            (&["--check", "-vpython-tool", "upgrade"], &[], &[], &["--check", "-vpython-tool", "upgrade"], "before the tool"),
+        ];
+        for (line, own, tool, python, why) in rows {
+            let expected = Split { own: words(own), tool: words(tool), python: words(python) };
+            assert_eq!(split(&words(line)).unwrap(), expected, "{why}");
+        }
+    }
+
+    #[test]
     fn bytes_that_are_no_text_pass() {
         let odd = OsString::from_vec(b"-vpython-root=/\xff".to_vec());
         let script = OsString::from_vec(b"\xfe.py".to_vec());

@@ -6,7 +6,7 @@
 use std::ffi::{OsStr, OsString};
 
 use anyhow::Result;
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use super::flags::{self, Arity};
 use crate::report::{Failure, nearest};
@@ -16,6 +16,23 @@ use crate::report::{Failure, nearest};
 pub enum Tool {
     /// Build the environment that the command line gets, and print where it is
     Install,
+    /// Write specs of LUCI's form as `vpython.toml` and `# /// script` blocks
+    ///
+    /// PATHs are specs, scripts, or folders, which are looked through; without any, the current directory is. A file is written only
+    /// if both forms come to the same plan here.
+    #[command(override_usage = "vpython [vpython flags] -vpython-tool upgrade [options] [PATH...]")]
+    Upgrade(Upgrade),
+}
+
+/// The options of `upgrade`.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct Upgrade {
+    /// Only say what would be done; the exit code is 1 if that is anything
+    #[arg(long)]
+    pub check: bool,
+    /// Keep the files of the old form
+    #[arg(long = "vpython-keep-legacy", visible_alias = "keep-legacy")]
+    pub keep_legacy: bool,
 }
 
 /// As much of a command line as the parser sees.
@@ -46,10 +63,13 @@ impl Tool {
 
 /// How an option of a tool takes its value; none where the tool has no such option, or there is no such tool.
 pub(super) fn arity(tool: &OsStr, option: &str) -> Option<Arity> {
-    command(tool)?.get_arguments().find(|argument| argument.get_long() == Some(option)).map(|argument| {
-        let takes_value = argument.get_action().takes_values() && !argument.is_require_equals_set();
-        if takes_value { Arity::Valued } else { Arity::Switch }
-    })
+    command(tool)?
+        .get_arguments()
+        .find(|argument| argument.get_long_and_visible_aliases().is_some_and(|names| names.contains(&option)))
+        .map(|argument| {
+            let takes_value = argument.get_action().takes_values() && !argument.is_require_equals_set();
+            if takes_value { Arity::Valued } else { Arity::Switch }
+        })
 }
 
 /// The help of a tool.

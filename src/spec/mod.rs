@@ -7,6 +7,7 @@ mod find;
 mod listed;
 mod luci;
 mod pep723;
+pub mod upgrade;
 mod vpython_toml;
 
 use std::fmt;

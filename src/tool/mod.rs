@@ -1,3 +1,4 @@
 //! One file for each `-vpython-tool`. A tool gets the environment that the command line asks for, and does one thing with it.
 
 pub mod install;
+pub mod upgrade;

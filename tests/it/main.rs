@@ -21,4 +21,5 @@ mod specs;
 mod store;
 mod support;
 mod testdata;
+mod upgrade;
 mod wheels;

@@ -391,3 +391,17 @@ fn a_pre_release_that_nobody_asks_for_is_found_out_without_trying_everything() {
     expected.sort_by_key(|file| file.split('-').next().unwrap().to_owned());
     takes(&dependencies, &wheels, &expected.iter().map(String::as_str).collect::<Vec<_>>());
 }
+
+#[test]
+fn what_wheels_require_is_not_followed_if_the_spec_says_so() {
+    let world = World::new();
+    world.wheel(&Wheel::module("lonely", "1").requires("absent"));
+    world.write("vpython.toml", "dependencies = ['lonely']\n[tool.vpython]\nno-deps = true\n");
+    world.vpython(["-c", "import lonely; print(lonely.VERSION)"]).run().prints("1\n");
+    world.write("vpython.toml", "[tool.vpython]\nno-deps = 'yes'\n");
+    let message = "\
+vpython: error: bad spec in `[WORLD]/work/vpython.toml`
+  caused by: `[WORLD]/work/vpython.toml`, line 2, column 11: `tool.vpython.no-deps` must be a boolean, and is a string
+";
+    world.vpython(["-c", ""]).run().refuses(125, message);
+}

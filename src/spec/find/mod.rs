@@ -167,6 +167,11 @@ fn load(path: &Path, what: &str) -> Result<SpecText> {
         .into())
 }
 
+/// The spec that stands inside a script of this text.
+pub(in crate::spec) fn inside_text(text: &[u8], origin: Origin, base: Option<PathBuf>) -> Result<Option<SpecText>> {
+    inside::text(text, origin, base).map(|inside| inside.spec)
+}
+
 /// The kind of a file whose name leaves no doubt.
 fn kind_by_name(path: &Path) -> Option<SpecKind> {
     let name = path.file_name()?.as_bytes();
@@ -224,7 +229,8 @@ fn is_open_to_all(folder: &Path) -> bool {
     fs::metadata(folder).ok().flatten().is_none_or(|metadata| metadata.mode() & OTHERS_WRITE != 0)
 }
 
-fn from_bytes(path: &Path, kind: SpecKind, bytes: Vec<u8>) -> Result<SpecText> {
+/// The spec that a whole file is.
+pub(in crate::spec) fn from_bytes(path: &Path, kind: SpecKind, bytes: Vec<u8>) -> Result<SpecText> {
     let content = String::from_utf8(bytes).map_err(|error| {
         let line = memchr::memchr_iter(b'\n', &error.as_bytes()[..error.utf8_error().valid_up_to()]).count() + 1;
         Failure::new(format!("bad spec in `{}`", path.display())).because(format!("line {line} is not UTF-8"))

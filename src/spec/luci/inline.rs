@@ -61,6 +61,11 @@ pub(in crate::spec) fn read(text: &[u8], origin: &Origin) -> Result<Option<Block
     Ok((!content.trim().is_empty()).then_some(Block { content, lines_before: begin + 1 }))
 }
 
+/// What stands before the guard of a line that begins a block, without the indentation.
+pub(in crate::spec) fn prefix_of_begin(line: &[u8]) -> &[u8] {
+    prefix(line, BEGIN)
+}
+
 /// What stands before the guard, without the indentation.
 fn prefix<'a>(line: &'a [u8], guard: &[u8]) -> &'a [u8] {
     let line = line.trim_ascii();

@@ -2,6 +2,8 @@
 //!
 //! All scalars of a spec are strings, so numbers have no token of their own: they are junk, wherever they stand.
 
+use std::ops::Range;
+
 /// What is wrong with a text, and where: the offset of a byte.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Mistake {
@@ -60,6 +62,8 @@ impl Token<'_> {
 pub(super) struct Lexer<'a> {
     text: &'a str,
     next: usize,
+    /// Where comments stand, so far.
+    pub comments: Vec<Range<usize>>,
 }
 
 const SIGNS: &[u8] = b"<>{}[]:,;";
@@ -67,7 +71,7 @@ const SIGNS: &[u8] = b"<>{}[]:,;";
 impl<'a> Lexer<'a> {
     /// Begins at the beginning.
     pub fn new(text: &'a str) -> Self {
-        Self { text, next: 0 }
+        Self { text, next: 0, comments: Vec::new() }
     }
 
     /// The next token.
@@ -123,7 +127,11 @@ impl<'a> Lexer<'a> {
         let bytes = self.text.as_bytes();
         while let Some(byte) = bytes.get(self.next) {
             match byte {
-                b'#' => self.next += memchr::memchr(b'\n', &bytes[self.next..]).unwrap_or(bytes.len() - self.next),
+                b'#' => {
+                    let start = self.next;
+                    self.next += memchr::memchr(b'\n', &bytes[start..]).unwrap_or(bytes.len() - start);
+                    self.comments.push(start..self.next);
+                }
                 _ if is_blank(*byte) => self.next += 1,
                 _ => return,
             }

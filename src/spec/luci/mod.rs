@@ -9,7 +9,9 @@
 
 pub(super) mod inline;
 mod lexer;
+mod marker;
 mod names;
+pub(super) mod native;
 /// A number of digits alone.
 fn number(text: &str) -> Option<u32> {
     text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()

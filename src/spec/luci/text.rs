@@ -4,6 +4,8 @@
 //! may follow a field; strings that stand side by side are one. What cannot occur in a spec, such as a number, an extension or an
 //! expanded `Any`, is refused here already.
 
+use std::ops::Range;
+
 use super::lexer::{Kind, Lexer, Mistake, Token};
 
 /// A field as it is written.
@@ -22,6 +24,8 @@ pub(super) struct Field<'a> {
 pub(super) struct Value<'a> {
     /// Where it begins.
     pub offset: usize,
+    /// Where it ends: the offset behind it.
+    pub end: usize,
     /// What it is.
     pub shape: Shape<'a>,
 }
@@ -45,10 +49,19 @@ const DEEPEST: usize = 16;
 /// # Errors
 /// The first place that does not read as protobuf text.
 pub(super) fn parse(text: &str) -> Result<Vec<Field<'_>>, Mistake> {
+    parse_with_comments(text).map(|(fields, _)| fields)
+}
+
+/// Reads a text, and where its comments stand, in order and each without its newline.
+///
+/// # Errors
+/// The first place that does not read as protobuf text.
+pub(super) fn parse_with_comments(text: &str) -> Result<(Vec<Field<'_>>, Vec<Range<usize>>), Mistake> {
     let read = || {
         let mut lexer = Lexer::new(text);
         let token = lexer.token()?;
-        Parser { lexer, token, text, open: Vec::new() }.fields()
+        let mut parser = Parser { lexer, token, behind: 0, text, open: Vec::new() };
+        Ok((parser.fields()?, parser.lexer.comments))
     };
     read().map_err(|mistake| about_merge_marker(text, &mistake).unwrap_or(mistake))
 }
@@ -56,6 +69,8 @@ pub(super) fn parse(text: &str) -> Result<Vec<Field<'_>>, Mistake> {
 struct Parser<'a> {
     lexer: Lexer<'a>,
     token: Token<'a>,
+    /// The end of the token before.
+    behind: usize,
     text: &'a str,
     /// The brackets that are open, and where.
     open: Vec<(u8, usize)>,
@@ -121,14 +136,14 @@ impl<'a> Parser<'a> {
             self.advance()?;
         }
         let text = String::from_utf8(content).map_err(|_| Mistake::new(offset, "the escapes of the string are not UTF-8"))?;
-        Ok(Value { offset, shape: Shape::Text(text) })
+        Ok(Value { offset, end: self.behind, shape: Shape::Text(text) })
     }
 
     fn message(&mut self) -> Result<Value<'a>, Mistake> {
         let offset = self.open()?;
         let fields = self.fields()?;
         self.open.pop();
-        Ok(Value { offset, shape: Shape::Message(fields) })
+        Ok(Value { offset, end: self.behind, shape: Shape::Message(fields) })
     }
 
     fn list(&mut self) -> Result<Value<'a>, Mistake> {
@@ -146,7 +161,7 @@ impl<'a> Parser<'a> {
             }
         }
         self.open.pop();
-        Ok(Value { offset, shape: Shape::List(items) })
+        Ok(Value { offset, end: self.behind, shape: Shape::List(items) })
     }
 
     /// Steps over an opening bracket.
@@ -170,6 +185,7 @@ impl<'a> Parser<'a> {
     }
 
     fn advance(&mut self) -> Result<(), Mistake> {
+        self.behind = self.token.offset + self.token.raw.len();
         self.token = self.lexer.token()?;
         Ok(())
     }
@@ -287,6 +303,16 @@ mod tests {
         for (text, offset, what, why) in rows {
             assert_eq!(parse(text), Err(Mistake::new(*offset, *what)), "{why}");
         }
+    }
+
+    #[test]
+    fn comments_are_known_by_their_place() {
+        let text = "# one\na: '#' # two\r\nb: <<END\n# no comment\nEND\nm < # three\n> # four";
+        let (fields, comments) = parse_with_comments(text).unwrap();
+        let shown: Vec<&str> = comments.into_iter().map(|comment| text[comment].trim_end()).collect();
+        assert_eq!(shown, ["# one", "# two", "# three", "# four"]);
+        let values: Vec<&str> = fields.iter().map(|field| &text[field.value.offset..field.value.end]).collect();
+        assert_eq!((values[0], values[2]), ("'#'", "< # three\n>"));
     }
 
     #[test]

@@ -1,0 +1,261 @@
+//! Where a listed wheel is wanted, as an environment marker (PEP 508).
+//!
+//! Tags say more than markers can: a marker knows the system, the machine and the version of Python, and not the C library, the version
+//! of macOS, or how python was built. What stands here is the nearest; whoever uses it has to hold both against the interpreters that
+//! matter.
+
+use pep508_rs::MarkerTree;
+
+use crate::spec::{Condition, ListedWheel, TagPattern, Variable};
+
+/// The marker of a wheel; [`MarkerTree::TRUE`] where it is wanted everywhere. The error says what has no marker, as a sentence.
+pub(super) fn of(wheel: &ListedWheel) -> Result<MarkerTree, String> {
+    let mut marker = MarkerTree::TRUE;
+    for condition in &wheel.conditions {
+        marker.and(any(condition.values.iter().map(|value| of_value(condition, value)))?);
+    }
+    if !wheel.match_tags.is_empty() {
+        marker.and(any(wheel.match_tags.iter().map(of_pattern))?);
+    }
+    for pattern in &wheel.not_match_tags {
+        marker.and(of_pattern(pattern)?.negate());
+    }
+    Ok(marker)
+}
+
+fn any(markers: impl Iterator<Item = Result<MarkerTree, String>>) -> Result<MarkerTree, String> {
+    let mut joined = MarkerTree::FALSE;
+    for marker in markers {
+        joined.or(marker?);
+    }
+    Ok(joined)
+}
+
+/// Where one tag of an interpreter is what the pattern says.
+fn of_pattern(pattern: &TagPattern) -> Result<MarkerTree, String> {
+    let TagPattern { python, abi, platform } = pattern;
+    if python.is_none() && abi.is_none() && platform.is_none() {
+        return Ok(MarkerTree::FALSE);
+    }
+    let mut marker = of_python_and_abi(python.as_deref(), abi.as_deref())?;
+    if let Some(platform) = platform {
+        marker.and(of_platform(platform)?);
+    }
+    Ok(marker)
+}
+
+/// Newer interpreters too have the tags `py38` and `cp38-abi3` of older ones, but `cp38` with any other ABI is 3.8's alone.
+fn of_python_and_abi(python: Option<&str>, abi: Option<&str>) -> Result<MarkerTree, String> {
+    let of_abi = match abi {
+        None | Some("none" | "abi3") => MarkerTree::TRUE,
+        Some(abi) => exactly(cpython_minor(abi).ok_or_else(|| format!("the ABI `{abi}` has no marker"))?),
+    };
+    let Some(python) = python else { return Ok(of_abi) };
+    let mut marker = match (cpython_minor(python), python.strip_prefix("py3").map(str::parse)) {
+        (Some(minor), _) if matches!(abi, None | Some("abi3")) => at_least(minor),
+        (Some(minor), _) => exactly(minor),
+        (None, Some(Ok(minor))) => at_least(minor),
+        (None, Some(Err(_))) if python == "py3" => MarkerTree::TRUE,
+        _ if python.starts_with("py2") || python.starts_with("cp2") => MarkerTree::FALSE,
+        _ => return Err(format!("the python `{python}` has no marker")),
+    };
+    marker.and(of_abi);
+    Ok(marker)
+}
+
+/// The minor version in `cp38`, and in `cp37m`.
+fn cpython_minor(text: &str) -> Option<u32> {
+    text.strip_prefix("cp3")?.trim_end_matches(['m', 'd', 't', 'u']).parse().ok()
+}
+
+fn exactly(minor: u32) -> MarkerTree {
+    marker(&format!("python_version == '3.{minor}'"))
+}
+
+fn at_least(minor: u32) -> MarkerTree {
+    marker(&format!("python_version >= '3.{minor}'"))
+}
+
+/// The systems that a platform tag belongs to, whatever version of the system it names.
+fn of_platform(platform: &str) -> Result<MarkerTree, String> {
+    let machines = |system: &str, machines: &[&str]| {
+        let mut any = MarkerTree::FALSE;
+        for machine in machines {
+            any.or(marker(&format!("sys_platform == '{system}' and platform_machine == '{machine}'")));
+        }
+        any
+    };
+    let unknown = || format!("the platform `{platform}` has no marker");
+    let known = match platform {
+        "any" => MarkerTree::TRUE,
+        "win32" => machines("win32", &["x86"]),
+        "win_amd64" => machines("win32", &["AMD64"]),
+        "win_arm64" => machines("win32", &["ARM64"]),
+        _ if platform.starts_with("macosx_") => {
+            let numbers = |rest: &str| {
+                rest.trim_start_matches(|character: char| character.is_ascii_digit() || character == '_').to_owned()
+            };
+            match &*numbers(platform.strip_prefix("macosx_").unwrap_or_default()) {
+                "universal2" | "universal" => marker("sys_platform == 'darwin'"),
+                "intel" | "fat64" | "fat" => machines("darwin", &["x86_64"]),
+                machine @ ("x86_64" | "arm64") => machines("darwin", &[machine]),
+                _ => return Err(unknown()),
+            }
+        }
+        _ if platform.starts_with("manylinux") || platform.starts_with("musllinux_") || platform.starts_with("linux_") => {
+            machines("linux", &[linux_machine(platform).ok_or_else(unknown)?])
+        }
+        _ => return Err(unknown()),
+    };
+    Ok(known)
+}
+
+/// The machine that the tag of a Linux platform ends in.
+fn linux_machine(platform: &str) -> Option<&'static str> {
+    const MACHINES: [&str; 11] =
+        ["x86_64", "i686", "aarch64", "arm64", "armv6l", "armv7l", "armv8l", "ppc64le", "riscv64", "s390x", "loongarch64"];
+    MACHINES.into_iter().find(|machine| platform.strip_suffix(machine).is_some_and(|rest| rest.ends_with('_')))
+}
+
+/// Where a variable of a wheel's name has a value.
+fn of_value(condition: &Condition, value: &str) -> Result<MarkerTree, String> {
+    let unknown = || format!("`{value}` in the wheel's name has no marker");
+    match condition.variable {
+        Variable::Os => of_system(value).ok_or_else(unknown),
+        Variable::Arch => of_machine(value).ok_or_else(unknown),
+        Variable::Platform => of_cipd_platform(value).ok_or_else(unknown),
+        Variable::Python | Variable::Abi => cpython_minor(value).map(exactly).ok_or_else(unknown),
+        Variable::TagPlatform => of_platform(value),
+        Variable::Tag => {
+            let mut parts = value.splitn(3, '-').map(str::to_owned);
+            of_pattern(&TagPattern { python: parts.next(), abi: parts.next(), platform: parts.next() })
+        }
+        Variable::VpythonPlatform => {
+            let (platform, rest) = value.split_once('_').ok_or_else(unknown)?;
+            let (python, abi) = rest.split_once('_').ok_or_else(unknown)?;
+            let mut marker = of_cipd_platform(platform).ok_or_else(unknown)?;
+            marker.and(of_python_and_abi(Some(python), Some(abi))?);
+            Ok(marker)
+        }
+    }
+}
+
+fn of_cipd_platform(value: &str) -> Option<MarkerTree> {
+    let (system, machine) = value.split_once('-')?;
+    let mut marker = of_system(system)?;
+    marker.and(of_machine(machine)?);
+    Some(marker)
+}
+
+/// CIPD's name of an operating system.
+fn of_system(name: &str) -> Option<MarkerTree> {
+    let system = match name {
+        "linux" => "linux",
+        "mac" => "darwin",
+        "windows" => "win32",
+        _ => return None,
+    };
+    Some(marker(&format!("sys_platform == '{system}'")))
+}
+
+/// CIPD's name of a machine, by the names that the systems have for it.
+fn of_machine(name: &str) -> Option<MarkerTree> {
+    let names: &[&str] = match name {
+        "amd64" => &["x86_64", "AMD64"],
+        "386" => &["i686", "x86"],
+        "arm64" => &["aarch64", "arm64", "ARM64"],
+        "armv6l" => &["armv6l", "armv7l", "armv8l"],
+        "riscv64" => &["riscv64"],
+        _ => return None,
+    };
+    let mut any = MarkerTree::FALSE;
+    for name in names {
+        any.or(marker(&format!("platform_machine == '{name}'")));
+    }
+    Some(any)
+}
+
+/// A marker that is written here.
+fn marker(text: &str) -> MarkerTree {
+    // Names and numbers from the tables above make no marker that cannot be read.
+    text.parse().unwrap_or(MarkerTree::FALSE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pattern(text: &str) -> TagPattern {
+        let mut parts = text.split('-').map(|part| (part != "*").then(|| part.to_owned()));
+        TagPattern {
+            python: parts.next().unwrap_or_default(),
+            abi: parts.next().unwrap_or_default(),
+            platform: parts.next().unwrap_or_default(),
+        }
+    }
+
+    fn wheel(match_tags: &[&str], not_match_tags: &[&str]) -> ListedWheel {
+        ListedWheel {
+            name: "infra/python/wheels/x-py3".into(),
+            version: "version:1".into(),
+            project: "x".parse().unwrap(),
+            wanted: "1".parse().unwrap(),
+            conditions: Vec::new(),
+            match_tags: match_tags.iter().map(|text| pattern(text)).collect(),
+            not_match_tags: not_match_tags.iter().map(|text| pattern(text)).collect(),
+        }
+    }
+
+    fn shown(marker: Result<MarkerTree, String>) -> String {
+        match marker {
+            Ok(marker) => marker.try_to_string().unwrap_or_else(|| "everywhere".into()),
+            Err(why) => why,
+        }
+    }
+
+    #[test]
+    fn tags_are_markers() {
+        let linux = "platform_machine == 'x86_64' and sys_platform == 'linux'";
+        #[rustfmt::skip]
+        let rows: &[(&[&str], &[&str], &str)] = &[
+            (&[], &[], "everywhere"),
+            (&["*-*-manylinux1_x86_64"], &[], linux),
+            (&["*-*-linux_x86_64", "*-*-manylinux_2_17_x86_64"], &[], linux),
+            (&["*-*-win32", "*-*-win_amd64"], &[], "(platform_machine == 'AMD64' and sys_platform == 'win32') or (platform_machine == 'x86' and sys_platform == 'win32')"),
+            (&["*-*-macosx_11_0_arm64"], &[], "platform_machine == 'arm64' and sys_platform == 'darwin'"),
+            (&["*-*-macosx_10_9_universal2"], &[], "sys_platform == 'darwin'"),
+            (&["*-*-any"], &[], "everywhere"),
+            (&["*-*-*"], &[], "python_version < '0'"),
+            (&[], &["*-*-*"], "everywhere"),
+            (&["cp38-cp38-*"], &[], "python_full_version == '3.8.*'"),
+            (&["cp38-abi3-*"], &[], "python_full_version >= '3.8'"),
+            (&["cp38-*-*"], &[], "python_full_version >= '3.8'"),
+            (&["cp38-none-*"], &[], "python_full_version == '3.8.*'"),
+            (&["*-cp37m-*"], &[], "python_full_version == '3.7.*'"),
+            (&["py36-none-any"], &[], "python_full_version >= '3.6'"),
+            (&["py3-*-*"], &[], "everywhere"),
+            (&["py2-none-any"], &[], "python_version < '0'"),
+            (&[], &["*-*-win32"], "platform_machine != 'x86' or sys_platform != 'win32'"),
+            (&["*-*-plan9_x86"], &[], "the platform `plan9_x86` has no marker"),
+            (&["pp38-*-*"], &[], "the python `pp38` has no marker"),
+            (&["*-pypy38_pp73-*"], &[], "the ABI `pypy38_pp73` has no marker"),
+        ];
+        for (match_tags, not_match_tags, expected) in rows {
+            assert_eq!(shown(of(&wheel(match_tags, not_match_tags))), *expected, "{match_tags:?} {not_match_tags:?}");
+        }
+    }
+
+    #[test]
+    fn choices_in_a_name_are_markers() {
+        let rows = [
+            (Variable::Os, "linux", "sys_platform == 'linux'"),
+            (Variable::Arch, "amd64", "platform_machine == 'AMD64' or platform_machine == 'x86_64'"),
+            (Variable::Python, "cp38", "python_full_version == '3.8.*'"),
+            (Variable::Os, "solaris", "`solaris` in the wheel's name has no marker"),
+        ];
+        for (variable, value, expected) in rows {
+            let conditions = vec![Condition { variable, values: vec![value.into()] }];
+            assert_eq!(shown(of(&ListedWheel { conditions, ..wheel(&[], &[]) })), expected, "{value}");
+        }
+    }
+}

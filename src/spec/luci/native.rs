@@ -1,0 +1,288 @@
+//! A LUCI spec in the native form, as `vpython.toml` and PEP 723 blocks have it.
+//!
+//! | LUCI | native |
+//! |---|---|
+//! | `python_version: "3.8"` | `requires-python = "==3.8.*"` |
+//! | `wheel`, with its name, version and tags | an item of `dependencies`, with a marker |
+//! | that the listed wheels are all that there is | `no-deps = true` |
+//! | `verify_pep425_tag` | `platforms`, without the pythons |
+//!
+//! Comments stay with what they stand before, in, or behind of on the same line. A build of LUCI's own, such as `1.14.5.chromium.7`,
+//! becomes the public version, which it satisfies too, unless the caller says which build it is to be.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::ops::Range;
+
+use anyhow::Result;
+use pep440_rs::Version;
+use pep508_rs::PackageName;
+
+use super::text::{self, Field, Shape, Value};
+use super::{Message, marker, schema};
+use crate::report::Failure;
+use crate::spec::{ListedWheel, Packages, Placed, Spec, SpecText};
+
+/// What a comment belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Owner {
+    /// The whole file.
+    Header,
+    Python,
+    /// The wheel of this number.
+    Wheel(usize),
+    Platforms,
+    Nothing,
+}
+
+/// Writes the spec that `text` is, with these versions for these projects and public ones for the others.
+///
+/// # Errors
+/// It cannot be read, or says something that the native form cannot say: all of it, with line and column.
+pub(in crate::spec) fn write(text: &SpecText, exact: &BTreeMap<PackageName, Version>) -> Result<String> {
+    let spec = super::parse(text)?;
+    let (fields, comments) = text::parse_with_comments(&text.content).map_err(|mistake| Failure::new(mistake.what))?;
+    let comments = Comments::of(&text.content, &fields, comments);
+    let platforms = platforms(&schema::read(fields).unwrap_or_default());
+    let dependencies = dependencies(&spec, exact, &comments, text)?;
+    let mut native = comments.before(Owner::Header, "");
+    if !native.is_empty() {
+        native.push('\n');
+    }
+    native += &comments.before(Owner::Python, "");
+    if let Some(python) = &spec.requires_python {
+        let _ = writeln!(native, "requires-python = \"{}\"", python.value.specifiers);
+    }
+    let dependencies = if dependencies.is_empty() { dependencies } else { format!("\n{dependencies}") };
+    let _ = writeln!(native, "dependencies = [{dependencies}]\n\n[tool.vpython]\nno-deps = true");
+    native += &comments.before(Owner::Platforms, "");
+    match &platforms[..] {
+        [] => {}
+        platforms => {
+            let items = platforms.iter().fold(String::new(), |items, platform| items + "    \"" + platform + "\",\n");
+            let _ = writeln!(native, "platforms = [\n{items}]");
+        }
+    }
+    native += &comments.before(Owner::Nothing, "");
+    Ok(native)
+}
+
+/// The items of `dependencies`, a line each. A wheel that is listed twice stands there once.
+fn dependencies(
+    spec: &Spec,
+    exact: &BTreeMap<PackageName, Version>,
+    comments: &Comments<'_>,
+    text: &SpecText,
+) -> Result<String> {
+    let Packages::Listed(listed) = &spec.packages else { return Ok(String::new()) };
+    let mut written = Vec::new();
+    let mut problems = Vec::new();
+    let mut lines = String::new();
+    for (index, wheel) in listed.iter().enumerate() {
+        lines += &comments.before(Owner::Wheel(index), "    ");
+        match requirement(wheel, exact) {
+            Ok(requirement) if written.contains(&requirement) => {}
+            Ok(requirement) => {
+                let _ = writeln!(lines, "    \"{requirement}\",");
+                written.push(requirement);
+            }
+            Err(problem) => problems.push(problem),
+        }
+    }
+    if problems.is_empty() {
+        return Ok(lines);
+    }
+    let hint = "say it in another way, or leave this spec as it is";
+    Err(Failure::new(format!("the spec in {} says what the native form cannot", text.title()))
+        .because_of(problems)
+        .hint(hint)
+        .into())
+}
+
+/// A wheel as a requirement. Neither names nor versions nor markers have anything that a string in TOML must escape.
+fn requirement(wheel: &Placed<ListedWheel>, exact: &BTreeMap<PackageName, Version>) -> Result<String, String> {
+    let ListedWheel { project, wanted, .. } = &wheel.value;
+    let version = exact.get(project).cloned().unwrap_or_else(|| wanted.clone().without_local());
+    let marker = marker::of(&wheel.value).map_err(|why| format!("{}: {why}", wheel.place))?;
+    let marker = marker.try_to_string().map(|marker| format!("; {marker}")).unwrap_or_default();
+    Ok(format!("{project}=={version}{marker}"))
+}
+
+/// The platforms of the tags to verify, each once.
+fn platforms(message: &Message) -> Vec<String> {
+    let mut platforms: Vec<String> = Vec::new();
+    for tag in &message.verify_tags {
+        let platform = tag.platform.as_ref().map(|platform| platform.value.clone());
+        platforms.extend(platform.filter(|platform| !platform.is_empty() && !platforms.contains(platform)));
+    }
+    platforms
+}
+
+/// The comments of a spec, each with what it belongs to, in the order of the text.
+struct Comments<'a>(Vec<(Owner, &'a str)>);
+
+impl<'a> Comments<'a> {
+    fn of(content: &'a str, fields: &[Field<'_>], comments: Vec<Range<usize>>) -> Self {
+        let items = items(fields);
+        let header_end = header_end(content, &comments, &items);
+        let owner = |comment: &Range<usize>| {
+            if comment.start < header_end {
+                return Owner::Header;
+            }
+            let before = items.iter().rfind(|(_, item)| item.start <= comment.start);
+            let in_or_behind =
+                before.filter(|(_, item)| comment.start < item.end || !content[item.end..comment.start].contains('\n'));
+            let next = || items.iter().find(|(_, item)| item.start > comment.start);
+            in_or_behind.or_else(next).map_or(Owner::Nothing, |(owner, _)| *owner)
+        };
+        Self(comments.into_iter().map(|comment| (owner(&comment), content[comment].trim_end())).collect())
+    }
+
+    /// The comments that belong to `owner`, a line each.
+    fn before(&self, owner: Owner, indentation: &str) -> String {
+        let own = self.0.iter().filter(|(whose, _)| *whose == owner);
+        own.fold(String::new(), |lines, (_, comment)| lines + indentation + comment + "\n")
+    }
+}
+
+/// What a spec says, in the order of the text, and where each stands.
+fn items(fields: &[Field<'_>]) -> Vec<(Owner, Range<usize>)> {
+    let mut items = Vec::new();
+    let mut wheels = 0;
+    for field in fields {
+        match field.name {
+            "wheel" => {
+                for (index, value) in values(&field.value).iter().enumerate() {
+                    let start = if index == 0 { field.offset } else { value.offset };
+                    items.push((Owner::Wheel(wheels), start..value.end));
+                    wheels += 1;
+                }
+            }
+            name => {
+                let owner = if name == "python_version" { Owner::Python } else { Owner::Platforms };
+                items.push((owner, field.offset..field.value.end));
+            }
+        }
+    }
+    items
+}
+
+fn values<'a, 'b>(value: &'b Value<'a>) -> &'b [Value<'a>] {
+    match &value.shape {
+        Shape::List(items) => items,
+        _ => std::slice::from_ref(value),
+    }
+}
+
+/// The end of the comments at the beginning that an empty line parts from all else.
+fn header_end(content: &str, comments: &[Range<usize>], items: &[(Owner, Range<usize>)]) -> usize {
+    let first_item = items.first().map_or(content.len(), |(_, item)| item.start);
+    let leading = comments.iter().filter(|comment| comment.end <= first_item);
+    let is_parted = |comment: &&Range<usize>| {
+        let blank = &content[comment.end..];
+        let blank = &blank[..blank.len() - blank.trim_start().len()];
+        blank.matches('\n').count() > 1
+    };
+    leading.rev().find(|comment| is_parted(comment)).map_or(0, |comment| comment.end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::{Origin, SpecKind};
+
+    fn native(content: &str, exact: &[(&str, &str)]) -> Result<String> {
+        let text = SpecText {
+            kind: SpecKind::Luci,
+            origin: Origin::file("/src/.vpython3".into()),
+            base: Some("/src".into()),
+            content: content.into(),
+            warnings: Vec::new(),
+        };
+        let exact = exact.iter().map(|(name, version)| (name.parse().unwrap(), version.parse().unwrap())).collect();
+        write(&text, &exact)
+    }
+
+    #[test]
+    fn a_spec_is_written_with_its_comments() {
+        let luci = "\
+# A header.
+# Of two lines.
+
+# The version
+python_version: \"3.8\"  # of everybody
+
+verify_pep425_tag: [
+    # Where bots are.
+    {python: \"cp38\", abi: \"cp38\", platform: \"manylinux_2_17_x86_64\"},
+    {python: \"cp38\", abi: \"cp38\", platform: \"manylinux_2_17_x86_64\"},
+    {platform: \"win_amd64\"}
+]
+
+# Used everywhere.
+wheel: <
+  # Its name:
+  name: \"infra/python/wheels/six-py2_py3\"
+  version: \"version:1.15.0\"
+> # six
+
+#
+wheel: [ {name: 'infra/python/wheels/cffi/${vpython_platform}' version: 'version:1.14.5.chromium.7'},
+  # Only there.
+  {name: 'x' version: '2' not_match_tag: {platform: 'win32'}} ]
+wheel <
+  name: \"infra/python/wheels/six-py2_py3\"
+  version: \"version:1.15.0\" # again
+>
+# The end.
+";
+        let expected = "\
+# A header.
+# Of two lines.
+
+# The version
+# of everybody
+requires-python = \"==3.8.*\"
+dependencies = [
+    # Used everywhere.
+    # Its name:
+    # six
+    \"six==1.15.0\",
+    #
+    \"cffi==1.14.5\",
+    # Only there.
+    \"x==2; platform_machine != 'x86' or sys_platform != 'win32'\",
+    # again
+]
+
+[tool.vpython]
+no-deps = true
+# Where bots are.
+platforms = [
+    \"manylinux_2_17_x86_64\",
+    \"win_amd64\",
+]
+# The end.
+";
+        assert_eq!(native(luci, &[]).unwrap(), expected);
+        let exact = native(luci, &[("cffi", "1.14.5+chromium.7")]).unwrap();
+        assert!(exact.contains("\n    \"cffi==1.14.5+chromium.7\",\n"), "{exact}");
+    }
+
+    #[test]
+    fn an_empty_spec_is_written_too() {
+        assert_eq!(native("", &[]).unwrap(), "dependencies = []\n\n[tool.vpython]\nno-deps = true\n");
+    }
+
+    #[test]
+    fn what_cannot_be_said_is_named_with_its_line() {
+        let luci = "wheel <\n name: 'x' version: '1' match_tag <platform: 'plan9'>\n>\nwheel < name: 'y' version: '1' match_tag <abi: 'u'> >\n";
+        let message = "\
+vpython: error: the spec in `/src/.vpython3` says what the native form cannot
+  caused by: `/src/.vpython3`, line 2: the platform `plan9` has no marker
+  caused by: `/src/.vpython3`, line 4: the ABI `u` has no marker
+  hint: say it in another way, or leave this spec as it is
+";
+        assert_eq!(crate::report::render(&native(luci, &[]).unwrap_err()), message);
+    }
+}

@@ -1,0 +1,82 @@
+//! Which files are meant: those that are named, and in the folders that are named, all that may have a spec of LUCI's form.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use memchr::memmem;
+use walkdir::{DirEntry, WalkDir};
+
+use crate::fs;
+use crate::process::Process;
+use crate::report::Failure;
+use crate::spec::upgrade;
+
+/// A file to be looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Candidate {
+    /// From `/` on.
+    pub path: PathBuf,
+    /// As the caller would name it.
+    pub title: String,
+    /// Whether the caller named it, and not only a folder that it is in.
+    pub is_named: bool,
+}
+
+/// All candidates of these paths; of the current directory where there are none. Those of a folder are sorted.
+///
+/// # Errors
+/// A path that is not there, a folder that cannot be listed.
+pub(super) fn find(paths: &[PathBuf], process: &Process) -> Result<Vec<Candidate>> {
+    let here = [PathBuf::from(".")];
+    let mut candidates = Vec::new();
+    for path in if paths.is_empty() { &here[..] } else { paths } {
+        let absolute = process.absolute(path);
+        let metadata = fs::metadata(&absolute)?;
+        let metadata = metadata.ok_or_else(|| Failure::new(format!("there is no file `{}`", path.display())))?;
+        if metadata.is_dir() {
+            candidates.extend(in_folder(path, &absolute)?);
+        } else {
+            candidates.push(Candidate { path: absolute, title: path.display().to_string(), is_named: true });
+        }
+    }
+    Ok(candidates)
+}
+
+fn in_folder(folder: &Path, absolute: &Path) -> Result<Vec<Candidate>> {
+    let mut candidates = Vec::new();
+    for entry in WalkDir::new(absolute)
+        .sort_by_file_name()
+        .into_iter()
+        .filter_entry(|entry| entry.depth() == 0 || !is_hidden_folder(entry))
+    {
+        let entry = entry.with_context(|| format!("cannot list `{}`", folder.display()))?;
+        if entry.file_type().is_file() && may_have_spec(entry.path())? {
+            let relative = entry.path().strip_prefix(absolute).unwrap_or(entry.path());
+            let title = folder.strip_prefix(".").unwrap_or(folder).join(relative);
+            candidates.push(Candidate {
+                path: entry.path().to_path_buf(),
+                title: title.display().to_string(),
+                is_named: false,
+            });
+        }
+    }
+    Ok(candidates)
+}
+
+/// The folders of version control, of environments and the like.
+fn is_hidden_folder(entry: &DirEntry) -> bool {
+    entry.file_type().is_dir() && entry.file_name().as_encoded_bytes().starts_with(b".")
+}
+
+/// Whether a file is a spec by its name, or a script of Python's with a guard of LUCI's in it.
+fn may_have_spec(path: &Path) -> Result<bool> {
+    if upgrade::is_legacy_name(path) {
+        return Ok(true);
+    }
+    if path.extension().is_some_and(|extension| extension != "py") {
+        return Ok(false);
+    }
+    let text = fs::read(path)?;
+    let is_script = path.extension().is_some() || text.starts_with(b"#!");
+    Ok(is_script && memmem::find(&text, b"[VPYTHON:BEGIN]").is_some())
+}

@@ -1,0 +1,243 @@
+//! `-vpython-tool upgrade`: specs of LUCI's form become native ones that come to the same plan.
+
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::Path;
+
+use crate::support::{Launch, Python, Wheel, World};
+
+const SPEC: &str = "\
+# Shared by all tools.
+
+wheel: <
+  name: \"infra/python/wheels/which-py3\"  # Asks.
+  version: \"version:1\"
+>
+wheel: <
+  name: \"infra/python/wheels/build-py3\"
+  version: \"version:2.chromium.7\"
+  not_match_tag: < platform: \"win_amd64\" >
+>
+";
+
+const NATIVE: &str = "\
+# Shared by all tools.
+
+dependencies = [
+    # Asks.
+    \"which==1\",
+    \"build==2; platform_machine != 'AMD64' or sys_platform != 'win32'\",
+]
+
+[tool.vpython]
+no-deps = true
+";
+
+fn world() -> World {
+    let world = World::new();
+    for wheel in [Wheel::module("which", "1").requires("absent"), Wheel::module("which", "2"), Wheel::module("build", "2")] {
+        wheel.write_to(&world.outside("house"));
+    }
+    world
+}
+
+/// The lines as a block of comments between two lines.
+fn commented(first: &str, content: &str, last: &str) -> String {
+    let lines = content.lines().map(|line| if line.is_empty() { "#\n".to_owned() } else { format!("# {line}\n") });
+    format!("# {first}\n{}# {last}\n", lines.collect::<String>())
+}
+
+fn script_with_guards(rest: &str) -> String {
+    format!("#!/usr/bin/env vpython3\n{}{rest}", commented("[VPYTHON:BEGIN]", SPEC, "[VPYTHON:END]"))
+}
+
+fn upgrade<'a>(world: &'a World, words: &[&str]) -> Launch<'a> {
+    world.vpython(["-vpython-tool", "upgrade"]).arguments(words).env("VPYTHON_WHEELS", world.outside("house"))
+}
+
+fn environment(world: &World, script: &str) -> String {
+    let install = world.vpython(["-vpython-tool", "install", script]).env("VPYTHON_WHEELS", world.outside("house")).run();
+    assert_eq!(install.code, Some(0), "{install}");
+    install.raw_stdout
+}
+
+fn read(path: impl AsRef<Path>) -> String {
+    std::fs::read_to_string(path).unwrap()
+}
+
+#[test]
+fn a_file_becomes_vpython_toml() {
+    let world = world();
+    world.write(".vpython3", SPEC);
+    world.write("tool.py", "");
+    let before = environment(&world, "tool.py");
+    upgrade(&world, &[]).run().prints(".vpython3: written to vpython.toml\n");
+    assert_eq!(read(world.path("vpython.toml")), NATIVE);
+    assert!(!world.path(".vpython3").exists());
+    assert_eq!(environment(&world, "tool.py"), before);
+    upgrade(&world, &[]).run().expect(0, "", "vpython: no spec of LUCI's form is here to be upgraded\n");
+}
+
+#[test]
+fn the_example_of_the_readme_becomes_what_the_readme_says() {
+    let readme = include_str!("../../README.md");
+    let block = |opener: &str| {
+        let (_, behind) = readme.split_once(opener).unwrap();
+        behind.split_once("```").unwrap().0
+    };
+    let Some(python) = Python::all().iter().find(|python| python.minor == 11) else {
+        eprintln!("NOT TESTED HERE: there is no CPython 3.11");
+        return;
+    };
+    let world = World::with_python(python);
+    world.wheel(&Wheel::module("six", "1.15.0"));
+    world.wheel(&Wheel::module("cffi", "1.14.5").tag("cp311-cp311-linux_x86_64"));
+    world.write(".vpython3", block("```textproto\n"));
+    world.vpython(["-vpython-tool", "upgrade"]).run().prints(".vpython3: written to vpython.toml\n");
+    assert_eq!(read(world.path("vpython.toml")), block("<!-- upgraded -->\n```toml\n"));
+}
+
+#[test]
+fn a_partner_file_becomes_a_block_in_its_script() {
+    let world = world();
+    let rest = b"import which\nprint('\xe9')\n";
+    world.write("bin/tool.vpython3", SPEC);
+    let head = b"#!/usr/bin/env vpython3\n# -*- coding: latin-1 -*-\n";
+    let script = world.write_with_mode("bin/tool", [&head[..], rest].concat(), 0o755);
+    let before = environment(&world, "bin/tool");
+    upgrade(&world, &["bin/tool.vpython3"]).run().prints("bin/tool.vpython3: written to bin/tool\n");
+    let block = commented("/// script", NATIVE, "///");
+    assert_eq!(std::fs::read(&script).unwrap(), [&head[..], block.as_bytes(), b"\n", rest].concat());
+    assert_eq!(script.metadata().unwrap().permissions().mode() & 0o777, 0o755);
+    assert!(!world.path("bin/tool.vpython3").exists());
+    assert_eq!(environment(&world, "bin/tool"), before);
+}
+
+#[test]
+fn a_block_between_guards_is_replaced_where_it_stands() {
+    let world = world();
+    let script = world.write("tool.py", script_with_guards("import which\n"));
+    let before = environment(&world, "tool.py");
+    upgrade(&world, &["tool.py"]).run().prints("tool.py: written to a `# /// script` block in its place\n");
+    let block = commented("/// script", NATIVE, "///");
+    assert_eq!(read(script), format!("#!/usr/bin/env vpython3\n{block}import which\n"));
+    assert_eq!(environment(&world, "tool.py"), before);
+}
+
+#[test]
+fn a_check_writes_nothing() {
+    let world = world();
+    let spec = world.write("a/.vpython3", SPEC);
+    let script = world.write("b/tool.py", script_with_guards(""));
+    upgrade(&world, &["--check", "."]).run().expect(
+        1,
+        "a/.vpython3: would be written to a/vpython.toml\nb/tool.py: would be written to a `# /// script` block in its place\n",
+        "",
+    );
+    assert_eq!((read(spec), read(script)), (SPEC.to_owned(), script_with_guards("")));
+    assert!(!world.path("a/vpython.toml").exists());
+}
+
+#[test]
+fn the_old_form_stays_if_it_is_to_be_kept() {
+    let world = world();
+    let spec = world.write(".vpython3", SPEC);
+    for option in ["-vpython-keep-legacy", "--keep-legacy"] {
+        upgrade(&world, &[option, ".vpython3"]).run().prints(".vpython3: written to vpython.toml, and kept\n");
+        assert_eq!(read(&spec), SPEC);
+        std::fs::remove_file(world.path("vpython.toml")).unwrap();
+    }
+}
+
+#[test]
+fn builds_are_named_where_the_public_version_would_be_another() {
+    let world = world();
+    for version in ["2+chromium.7", "2+chromium.9"] {
+        Wheel::module("build", version).write_to(&world.outside("house"));
+    }
+    world.write(".vpython3", SPEC);
+    world.write("tool.py", "");
+    let before = environment(&world, "tool.py");
+    upgrade(&world, &[]).run().prints(".vpython3: written to vpython.toml\n");
+    assert!(read(world.path("vpython.toml")).contains("\"build==2+chromium.7; "));
+    assert_eq!(environment(&world, "tool.py"), before);
+}
+
+#[test]
+fn a_spec_that_is_named_on_the_command_line_stays_one() {
+    let world = world();
+    world.write("shared.vpython3", SPEC);
+    upgrade(&world, &["shared.vpython3"]).run().prints("shared.vpython3: written to shared.toml\n");
+    assert_eq!(read(world.path("shared.toml")), NATIVE);
+}
+
+#[test]
+fn what_cannot_be_upgraded_is_left_and_said_and_keeps_nothing_else() {
+    let world = world();
+    let broken = SPEC.replace("wheel:", "wheels:");
+    let there = world.write("a/.vpython3", SPEC);
+    world.write("a/vpython.toml", "");
+    let unused = world.write("b/.vpython", SPEC);
+    world.write("b/.vpython3", SPEC);
+    let broken = world.write("c/.vpython3", broken);
+    let missing = world.write("d/.vpython3", SPEC.replace("version:1", "version:7"));
+    let foreign = world.write("e/.vpython3", SPEC.replace("win_amd64", "plan9"));
+    world.write("f/package/__init__.py", "");
+    let of_package = world.write("f/package.vpython3", SPEC);
+    let quoted = world.write("g/quoted.py", format!("'''[VPYTHON:BEGIN]\n{SPEC}'''[VPYTHON:END]\n"));
+    let both = world.write("h/both.py", format!("# /// script\n# dependencies = []\n# ///\n{}", script_with_guards("")));
+    let kept = [&there, &unused, &broken, &missing, &foreign, &of_package, &quoted, &both];
+    let before = kept.map(read);
+    let expected = "\
+vpython: error: cannot upgrade `[WORLD]/work/a/.vpython3`
+  caused by: `[WORLD]/work/a/vpython.toml` is there already
+  hint: remove one of the two
+vpython: error: cannot upgrade `[WORLD]/work/b/.vpython`
+  caused by: it is never used: `.vpython3` beside it counts
+  hint: remove it
+vpython: error: cannot upgrade `[WORLD]/work/c/.vpython3`
+  caused by: bad spec in `[WORLD]/work/c/.vpython3`
+  caused by: `[WORLD]/work/c/.vpython3`, line 3, column 1: a spec has no field `wheels`; did you mean `wheel`?
+  caused by: `[WORLD]/work/c/.vpython3`, line 7, column 1: a spec has no field `wheels`; did you mean `wheel`?
+vpython: error: cannot upgrade `[WORLD]/work/d/.vpython3`
+  caused by: no wheel in `[WORLD]/house` fits `which==7` (listed in `[WORLD]/work/d/.vpython3`, line 4 as `infra/python/wheels/which-py3` `version:7`)
+  caused by: `which-1-py3-none-any.whl` is version 1
+  caused by: `which-2-py3-none-any.whl` is version 2
+  hint: fetch what is missing: `[PYTHON] -m pip download --no-deps --only-binary=:all: -d [WORLD]/house 'which==7'`
+vpython: error: the spec in `[WORLD]/work/e/.vpython3` says what the native form cannot
+  caused by: `[WORLD]/work/e/.vpython3`, line 8: the platform `plan9` has no marker
+  hint: say it in another way, or leave this spec as it is
+vpython: error: cannot upgrade `[WORLD]/work/f/package.vpython3`
+  caused by: `[WORLD]/work/f/package` is a folder, and only a script itself can have a `# /// script` block
+vpython: error: cannot upgrade `[WORLD]/work/g/quoted.py`
+  caused by: `'''` stands before `[VPYTHON:BEGIN]` in line 1
+  hint: put the guard on a line of its own
+vpython: error: cannot upgrade `[WORLD]/work/h/both.py`
+  caused by: its `[VPYTHON:BEGIN]` block is never used: it has a `# /// script` block too
+  hint: remove one of the two
+";
+    upgrade(&world, &["."]).run().expect(125, "b/.vpython3: written to b/vpython.toml\n", expected);
+    assert_eq!(kept.map(read), before);
+}
+
+#[test]
+fn a_file_that_is_named_must_have_something_to_upgrade() {
+    let world = world();
+    world.write("tool.py", "print()\n");
+    let message = "\
+vpython: error: `tool.py` has no spec of LUCI's form
+  caused by: it is no `.vpython3` or `.vpython` file, and has no `[VPYTHON:BEGIN]` block
+";
+    upgrade(&world, &["tool.py"]).run().refuses(125, message);
+    upgrade(&world, &["."]).run().expect(0, "", "vpython: no spec of LUCI's form is here to be upgraded\n");
+    upgrade(&world, &["nowhere"]).run().refuses(125, "vpython: error: there is no file `nowhere`\n");
+}
+
+#[test]
+fn a_folder_is_looked_through_but_for_links_and_hidden_folders() {
+    let world = world();
+    world.write(".git/x/.vpython3", SPEC);
+    world.write("notes.txt", script_with_guards(""));
+    world.write("real/.vpython3", SPEC);
+    symlink(world.path("real"), world.path("link")).unwrap();
+    upgrade(&world, &["--check"]).run().expect(1, "real/.vpython3: would be written to real/vpython.toml\n", "");
+}
