@@ -92,6 +92,7 @@ fn run_tool(tool: &Tool, invocation: &Invocation, process: &Process) -> Result<i
             refuse_missing_script(&invocation.target, process)?;
             tool::install::run(&prepare(invocation, process)?.entry.path)
         }
+        Tool::Exec => run_script(&prepare(invocation, process)?, invocation, process).map(never),
         Tool::Upgrade(options) => tool::upgrade::run(options, &invocation.words, invocation, process),
     }
 }
@@ -99,9 +100,20 @@ fn run_tool(tool: &Tool, invocation: &Invocation, process: &Process) -> Result<i
 /// Becomes the environment's python.
 fn run_python(ready: &Ready, invocation: &Invocation, process: &Process) -> Result<Infallible> {
     let Ready { entry, python_path } = ready;
+    hand_off(entry, Handoff::into_environment(&entry.path, entry.python(), &invocation.words, python_path, process)?)
+}
+
+/// Becomes a script of the environment.
+fn run_script(ready: &Ready, invocation: &Invocation, process: &Process) -> Result<Infallible> {
+    let Ready { entry, python_path } = ready;
+    hand_off(entry, tool::exec::handoff(&entry.path, entry.python(), &invocation.words, python_path, process)?)
+}
+
+/// Becomes a program that runs in an environment, and keeps that for as long.
+fn hand_off(entry: &Entry, handoff: Handoff) -> Result<Infallible> {
     entry.touch();
     entry.keep_across_exec()?;
-    Handoff::into_environment(&entry.path, entry.python(), &invocation.words, python_path, process)?.become_program()
+    handoff.become_program()
 }
 
 /// Prints what the spec's author and the caller should know; the same on every launch.

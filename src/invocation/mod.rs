@@ -102,7 +102,11 @@ impl Invocation {
         };
         let trace = process.setting(variable::LOG_TRACE).map(|_| LogLevel::Debug);
         Self {
-            target: if action == Action::Help { Target::None } else { Target::of(&words) },
+            target: match &action {
+                Action::Help => Target::None,
+                Action::Tool(tool) if !tool.takes_command_line() => Target::None,
+                _ => Target::of(&words),
+            },
             action,
             root: path(flags.root, variable::ROOT),
             spec: flags.spec.filter(|spec| !spec.is_empty()).map(|spec| process.absolute(spec.as_ref())),

@@ -16,6 +16,11 @@ use crate::report::{Failure, nearest};
 pub enum Tool {
     /// Build the environment that the command line gets, and print where it is
     Install,
+    /// Run a script of the environment, such as `ruff` or `pytest`
+    ///
+    /// The environment is that of the spec that a walk up from the current directory finds, unless `-vpython-spec` names one.
+    #[command(override_usage = "vpython [vpython flags] -vpython-tool exec NAME [arguments]")]
+    Exec,
     /// Write specs of LUCI's form as `vpython.toml` and `# /// script` blocks
     ///
     /// PATHs are specs, scripts, or folders, which are looked through; without any, the current directory is. A file is written only
@@ -44,6 +49,15 @@ struct Line {
 }
 
 impl Tool {
+    /// Whether the words behind its options are python's command line, and not words of its own.
+    #[must_use]
+    pub fn takes_command_line(&self) -> bool {
+        match self {
+            Self::Install => true,
+            Self::Exec | Self::Upgrade(_) => false,
+        }
+    }
+
     /// Reads a tool's name and its options, each `--name` or `--name=value`.
     ///
     /// # Errors

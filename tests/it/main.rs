@@ -12,6 +12,7 @@ mod crashes;
 mod damage;
 mod differential;
 mod evidence;
+mod exec;
 mod handoff;
 mod hostile;
 mod interpreters;
