@@ -50,7 +50,7 @@ fn prepare(invocation: &Invocation, process: &Process) -> Result<Ready> {
     let spec = spec::find(invocation, process)?;
     let store = Store::open(invocation, process)?;
     let memo = MemoName::of_launch(&spec, invocation, process);
-    if let Some((known, entry)) = store.recall(&memo) {
+    if let Some((known, entry)) = store.recall(&memo, process) {
         warn(&spec.warnings, &known.warnings, invocation);
         let python_path = known.python_path.into_iter().map(|root| root.0).collect();
         return Ok(Ready { entry, python_path });
@@ -60,7 +60,7 @@ fn prepare(invocation: &Invocation, process: &Process) -> Result<Ready> {
 
 /// Decides what the spec comes to, builds what is missing, and notes both for the next launch.
 fn prepare_cold(text: &SpecText, store: &Store, memo: &MemoName, invocation: &Invocation, process: &Process) -> Result<Ready> {
-    let spec = text.parse()?;
+    let spec = text.parse(process)?;
     // Before anything can fail: a misspelt key may be the reason.
     warn(&text.warnings, &spec.warnings, invocation);
     store.prepare()?;
@@ -141,7 +141,7 @@ fn choose_interpreter(invocation: &Invocation, process: &Process) -> Result<Path
     let store = Store::open(invocation, process).and_then(|store| store.prepare().map(|()| store)).ok();
     let memo = store.map(|store| store.memo_folder());
     let find = |wanted: Option<_>| interpreter::find(invocation, wanted, process, memo.as_deref(), &mut Evidence::default());
-    let spec = spec::find(invocation, process).and_then(|text| text.parse()).unwrap_or_default();
+    let spec = spec::find(invocation, process).and_then(|text| text.parse(process)).unwrap_or_default();
     let facts = find(spec.requires_python.as_ref()).or_else(|error| find(None).map_err(|_| error))?;
     Ok(facts.executable)
 }

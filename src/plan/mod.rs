@@ -9,6 +9,7 @@ mod resolve;
 mod tags;
 mod wheelhouse;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -24,7 +25,7 @@ pub use tags::Tags;
 use crate::fs::{Digest, Stamped};
 use crate::invocation::Invocation;
 use crate::process::Process;
-use crate::spec::{Packages, Place, Spec};
+use crate::spec::{Packages, Place, Source, Spec};
 use wheelhouse::Wheelhouse;
 
 /// What an environment is made of.
@@ -99,11 +100,25 @@ impl PlannedWheel {
 pub struct Evidence {
     /// Files and folders that were looked at, those that were absent among them.
     pub stamps: Vec<Stamped>,
+    /// Environment variables that the spec names, with their values; none where one is not set, or empty.
+    pub variables: BTreeMap<String, Option<String>>,
     /// What the caller should know of the choice, a sentence each.
     pub warnings: Vec<String>,
 }
 
 impl Evidence {
+    /// What the spec was read from.
+    fn of_spec(spec: &Spec) -> Self {
+        let mut evidence = Self::default();
+        for source in spec.sources.iter().cloned() {
+            match source {
+                Source::File(stamped) => evidence.stamps.push(stamped),
+                Source::Variable { name, value } => drop(evidence.variables.insert(name, value)),
+            }
+        }
+        evidence
+    }
+
     /// Notes what stands at `path` now. To be called before the path is read, so that a change in between is noticed.
     fn look(&mut self, path: &Path) {
         if !self.stamps.iter().any(|stamped| stamped.path == path) {
@@ -117,7 +132,7 @@ impl Evidence {
 /// # Errors
 /// No interpreter satisfies the spec; no set of wheels does; a wheel cannot be read.
 pub fn make(spec: &Spec, invocation: &Invocation, process: &Process, memo: &Path) -> Result<(Plan, Evidence)> {
-    let mut evidence = Evidence::default();
+    let mut evidence = Evidence::of_spec(spec);
     let interpreter = interpreter::find(invocation, spec.requires_python.as_ref(), process, Some(memo), &mut evidence)?;
     debug!(interpreter = %interpreter.executable.display(), version = %interpreter.version(), "chose the interpreter");
     let wheels = choose_wheels(spec, &interpreter, invocation, memo, &mut evidence)?;

@@ -7,6 +7,7 @@ mod find;
 mod listed;
 mod luci;
 mod pep723;
+mod requirements;
 pub mod upgrade;
 mod vpython_toml;
 
@@ -19,7 +20,8 @@ use pep440_rs::VersionSpecifiers;
 pub use find::find;
 pub use listed::{Condition, ListedWheel, TagPattern, Variable};
 
-use crate::fs::Digest;
+use crate::fs::{Digest, Stamped};
+use crate::process::Process;
 
 /// A requirement of the dependency specifier grammar (PEP 508).
 pub type Requirement = pep508_rs::Requirement<pep508_rs::VerbatimUrl>;
@@ -33,6 +35,8 @@ pub enum SpecKind {
     Pep723,
     /// LUCI's `vpython.Spec` in protobuf text: `.vpython3`, `.vpython`, a partner file, or a `[VPYTHON:BEGIN]` block in a script.
     Luci,
+    /// pip's `requirements.txt`.
+    Requirements,
     /// There is no spec: an environment with no packages.
     None,
 }
@@ -150,8 +154,24 @@ pub struct Spec {
     pub python_path: Vec<PathBuf>,
     /// The folder of the spec.
     pub base: Option<PathBuf>,
+    /// What it was read from, besides its own text.
+    pub sources: Vec<Source>,
     /// What its author should know, a sentence each, with the place.
     pub warnings: Vec<String>,
+}
+
+/// What a spec was read from, besides its own text: where any of these is another, so may be the spec.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// A file that it names, as it was before it was read.
+    File(Stamped),
+    /// An environment variable that it names.
+    Variable {
+        /// The name.
+        name: String,
+        /// The value; none where it was not set, or empty.
+        value: Option<String>,
+    },
 }
 
 /// The distributions that a spec asks for, in its own way.
@@ -210,14 +230,15 @@ impl SpecText {
         Self { kind: SpecKind::None, origin, base: None, content: String::new(), warnings: Vec::new() }
     }
 
-    /// Gives the text its meaning.
+    /// Gives the text its meaning. Of the process, its environment may count.
     ///
     /// # Errors
     /// All that is wrong with it, each with line and column.
-    pub fn parse(&self) -> Result<Spec> {
+    pub fn parse(&self, process: &Process) -> Result<Spec> {
         match self.kind {
             SpecKind::VpythonToml | SpecKind::Pep723 => vpython_toml::parse(self),
             SpecKind::Luci => luci::parse(self),
+            SpecKind::Requirements => requirements::parse(self, process),
             SpecKind::None => Ok(Spec::default()),
         }
     }

@@ -1,5 +1,7 @@
 //! Launch memos: what a launch came to, and from what it was decided, so that the next one like it need not decide again.
 
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
@@ -16,7 +18,7 @@ use crate::process::Process;
 use crate::spec::SpecText;
 
 /// Counted up when a memo says more, so that what an older vpython wrote is decided anew.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 
 /// The name of a memo: a digest of all that a launch was asked, so that launches that are asked alike share it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,6 +57,7 @@ pub struct Memo {
     key: Key,
     site: Site,
     stamps: Vec<Stamped>,
+    variables: BTreeMap<String, Option<String>>,
     /// What the spec's author or the caller should know, each time.
     pub warnings: Vec<String>,
     /// Import roots of first-party code.
@@ -69,10 +72,17 @@ impl Store {
     /// What a launch that was asked alike came to, with its environment; none unless all is as it was then. Starts no process,
     /// opens no wheel, waits for no lock and writes nothing.
     #[must_use]
-    pub fn recall(&self, name: &MemoName) -> Option<(Memo, Entry)> {
+    pub fn recall(&self, name: &MemoName, process: &Process) -> Option<(Memo, Entry)> {
         let memo: Memo = fs::read_json(&self.memo_file(name))?;
         if let Some(changed) = memo.stamps.iter().find(|stamped| !stamped.holds()) {
             tracing::debug!(path = %changed.path.display(), "changed since the last launch");
+            return None;
+        }
+        let is_set = |name: &str, value: &Option<String>| {
+            process.setting(name).map(OsStr::to_string_lossy).as_deref() == value.as_deref()
+        };
+        if let Some((name, _)) = memo.variables.iter().find(|(name, value)| !is_set(name, value)) {
+            tracing::debug!(name, "changed since the last launch");
             return None;
         }
         match self.entry(&memo.key, &memo.site) {
@@ -90,9 +100,9 @@ impl Store {
         evidence: Evidence,
         python_path: &[PathBuf],
     ) -> Result<()> {
-        let Evidence { stamps, warnings } = evidence;
+        let Evidence { stamps, variables, warnings } = evidence;
         let python_path = python_path.iter().cloned().map(TextPath).collect();
-        let memo = Memo { key: key.clone(), site: entry.site.clone(), stamps, warnings, python_path };
+        let memo = Memo { key: key.clone(), site: entry.site.clone(), stamps, variables, warnings, python_path };
         fs::write_json(&self.memo_file(name), &memo)
     }
 

@@ -295,7 +295,7 @@ fn a_named_spec_is_known_by_name_and_content() {
     launch(&world, &["-vpython-spec", "bad.cfg", "plain.py"]).run().refuses(
         125,
         "vpython: error: cannot use the spec that `-vpython-spec` names\n  \
-         caused by: `[WORLD]/work/bad.cfg` is neither a `.toml` or `.vpython3` file nor a script with a `# /// script` or \
+         caused by: `[WORLD]/work/bad.cfg` is neither a `.toml`, `.vpython3` or `.txt` file nor a script with a `# /// script` or \
          `[VPYTHON:BEGIN]` block\n  \
          hint: if it is in the form of `vpython.toml`, name it `bad.cfg.toml`\n",
     );

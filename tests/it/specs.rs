@@ -226,7 +226,7 @@ fn a_named_spec_that_is_none_is_refused() {
     world.vpython(["-vpython-spec", "plain.py", "-c", ""]).run().refuses(
         125,
         "vpython: error: cannot use the spec that `-vpython-spec` names\n  \
-         caused by: `[WORLD]/work/plain.py` is neither a `.toml` or `.vpython3` file nor a script with a `# /// script` or \
+         caused by: `[WORLD]/work/plain.py` is neither a `.toml`, `.vpython3` or `.txt` file nor a script with a `# /// script` or \
          `[VPYTHON:BEGIN]` block\n  \
          hint: if it is in the form of `vpython.toml`, name it `plain.py.toml`\n",
     );

@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use tracing::debug;
 
-use super::{Origin, SpecKind, SpecText, luci};
+use super::{Origin, SpecKind, SpecText, luci, requirements};
 use crate::fs;
 use crate::invocation::{Invocation, Target};
 use crate::process::Process;
@@ -153,14 +153,13 @@ fn load(path: &Path, what: &str) -> Result<SpecText> {
     if let Some(spec) = inside.spec {
         return Ok(spec);
     }
-    let is_script = path.extension().is_some_and(|extension| extension == "py");
-    if !is_script && std::str::from_utf8(&bytes).is_ok_and(luci::is_likely) {
-        return from_bytes(path, SpecKind::Luci, bytes);
+    if let Some(kind) = kind_by_content(path, &bytes) {
+        return from_bytes(path, kind, bytes);
     }
     let name = path.file_name().map(OsStr::as_bytes).map(String::from_utf8_lossy).unwrap_or_default();
     Err(Failure::new(cannot())
         .because(format!(
-            "`{}` is neither a `.toml` or `.vpython3` file nor a script with a `# /// script` or `[VPYTHON:BEGIN]` block",
+            "`{}` is neither a `.toml`, `.vpython3` or `.txt` file nor a script with a `# /// script` or `[VPYTHON:BEGIN]` block",
             path.display()
         ))
         .hint(format!("if it is in the form of `vpython.toml`, name it `{name}.toml`"))
@@ -179,6 +178,20 @@ fn kind_by_name(path: &Path) -> Option<SpecKind> {
         return Some(SpecKind::VpythonToml);
     }
     (name.ends_with(b".vpython3") || name.ends_with(b".vpython")).then_some(SpecKind::Luci)
+}
+
+/// The kind of a file by what is in it: LUCI's vpython takes a spec of any name, and `.txt` files are requirements whatever is in them.
+fn kind_by_content(path: &Path, bytes: &[u8]) -> Option<SpecKind> {
+    let extension = path.extension().unwrap_or_default();
+    let text = std::str::from_utf8(bytes).ok().filter(|_| extension != "py");
+    let is_named_so = extension == "txt" || extension == "in";
+    match text {
+        Some(text) if luci::is_likely(text) && !requirements::is_likely(text) => Some(SpecKind::Luci),
+        _ if is_named_so => Some(SpecKind::Requirements),
+        Some(text) if luci::is_likely(text) => Some(SpecKind::Luci),
+        Some(text) if requirements::is_likely(text) => Some(SpecKind::Requirements),
+        _ => None,
+    }
 }
 
 /// What stands at a place where a spec may be.

@@ -95,7 +95,7 @@ impl Upgrader<'_> {
     }
 
     fn plan(&self, text: &SpecText) -> Result<Plan> {
-        let (plan, _) = plan::make(&text.parse()?, self.invocation, self.process, &self.memo)?;
+        let (plan, _) = plan::make(&text.parse(self.process)?, self.invocation, self.process, &self.memo)?;
         Ok(plan)
     }
 }

@@ -1,0 +1,107 @@
+//! The lines of a requirements file, as pip has them: joined where a backslash ends one, without comments, with variables put in.
+//!
+//! <https://pip.pypa.io/en/stable/reference/requirements-file-format/>
+
+/// A line after joining, and where it begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Line {
+    /// The line's number in the file, from 0.
+    pub index: usize,
+    /// What it says, without comment and without space around it.
+    pub text: String,
+}
+
+/// The lines that say something.
+pub(super) fn parse(content: &str) -> Vec<Line> {
+    let mut lines = Vec::new();
+    let mut open: Option<Line> = None;
+    for (index, line) in content.lines().enumerate() {
+        // A comment ends a joined line, and its own backslash joins nothing.
+        let is_comment = line.trim_start().starts_with('#');
+        let continues = line.ends_with('\\') && !is_comment;
+        let piece = if continues { line.trim_matches('\\') } else { line };
+        let line = open.get_or_insert(Line { index, text: String::new() });
+        if is_comment {
+            line.text.push(' ');
+        }
+        line.text.push_str(piece);
+        if !continues {
+            lines.extend(open.take());
+        }
+    }
+    lines.extend(open);
+    let meaning = lines.into_iter().map(|line| Line { text: without_comment(&line.text).trim().to_owned(), ..line });
+    meaning.filter(|line| !line.text.is_empty()).collect()
+}
+
+/// A comment begins with a `#` at the beginning or behind white space.
+fn without_comment(line: &str) -> &str {
+    let begins = |(at, _): &(usize, &str)| line[..*at].chars().next_back().is_none_or(char::is_whitespace);
+    line.match_indices('#').find(begins).map_or(line, |(at, _)| &line[..at])
+}
+
+/// The text with `${NAME}` replaced by what `value` gives for it; where that is nothing, it stays. A name has capitals, digits and
+/// underscores.
+pub(super) fn expand(text: &str, mut value: impl FnMut(&str) -> Option<String>) -> String {
+    let mut expanded = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("${") {
+        expanded.push_str(before);
+        let is_name =
+            |name: &str| !name.is_empty() && name.bytes().all(|byte| matches!(byte, b'A'..=b'Z' | b'0'..=b'9' | b'_'));
+        let replaced =
+            after.split_once('}').filter(|(name, _)| is_name(name)).and_then(|(name, behind)| Some((value(name)?, behind)));
+        match replaced {
+            Some((value, behind)) => {
+                expanded.push_str(&value);
+                rest = behind;
+            }
+            None => {
+                expanded.push_str("${");
+                rest = after;
+            }
+        }
+    }
+    expanded + rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_joined_and_lose_their_comments() {
+        #[rustfmt::skip]
+        let rows: &[(&str, &[(usize, &str)], &str)] = &[
+            ("", &[], "nothing"),
+            ("a\n\n  b  \r\n", &[(0, "a"), (2, "b")], "blank lines and space"),
+            ("# c\n  # c\na # c\nb#c\n", &[(2, "a"), (3, "b#c")], "comments"),
+            ("a \\\r\n  --x\r\nb", &[(0, "a   --x"), (2, "b")], "with CR LF"),
+            ("a \\\n--x\nb\n", &[(0, "a --x"), (2, "b")], "joined"),
+            ("a \\\n# c \\\nb\n", &[(0, "a"), (2, "b")], "a comment ends a joined line"),
+            ("a # c \\\nb\n", &[(0, "a")], "a comment behind something goes on"),
+            ("a \\", &[(0, "a")], "a backslash at the end of the file"),
+            ("\\a\\\nb", &[(0, "ab")], "backslashes at both ends"),
+        ];
+        for (content, expected, why) in rows {
+            let expected: Vec<Line> =
+                expected.iter().map(|(index, text)| Line { index: *index, text: (*text).into() }).collect();
+            assert_eq!(parse(content), expected, "{why}");
+        }
+    }
+
+    #[test]
+    fn variables_are_put_in() {
+        let value = |name: &str| (name == "A_1").then(|| "one".to_owned());
+        let rows = [
+            ("x${A_1}y${A_1}", "xoneyone"),
+            ("${B}", "${B}"),
+            ("$A_1 ${a_1} ${A_1", "$A_1 ${a_1} ${A_1"),
+            ("${${A_1}}", "${one}"),
+            ("${}", "${}"),
+        ];
+        for (text, expected) in rows {
+            assert_eq!(expand(text, value), expected, "{text}");
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! pip's form: a `requirements.txt`, with the files that it names.
+//!
+//! What pip does with a package index or a source tree cannot be done here, where wheels come from folders: what names a place to
+//! fetch from is an error, and an option that only says where an index is, a warning. All that is wrong with all files is said at once,
+//! each with its file and line.
+
+mod lines;
+mod options;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use url::Url;
+
+use super::{Asked, Packages, Place, Placed, Requirement, Requirements, Source, Spec, SpecKind, SpecText, find};
+use crate::fs::{self, Digest, Stamped};
+use crate::process::Process;
+use crate::report::Failure;
+use lines::Line;
+use options::Options;
+
+/// What requirements begin with that name a place to fetch from.
+const SCHEMES: [&str; 8] = ["git+", "hg+", "svn+", "bzr+", "http:", "https:", "file:", "ssh:"];
+/// Where a wheel for them is to go instead.
+const INSTEAD: &str = "put the wheel into a folder that `--find-links` names";
+
+/// Reads the text, and the files that it names.
+pub(super) fn parse(text: &SpecText, process: &Process) -> Result<Spec> {
+    let mut reader = Reader {
+        process,
+        spec: Spec { base: text.base.clone(), ..Spec::default() },
+        requirements: Requirements::default(),
+        open: text.origin.file.iter().cloned().collect(),
+        problems: Vec::new(),
+    };
+    reader.file(text, Role::Requirements);
+    let Reader { spec, mut requirements, problems, .. } = reader;
+    if !problems.is_empty() {
+        return Err(Failure::new(format!("bad spec in {}", text.title())).because_of(problems).into());
+    }
+    // One digest is enough for pip to want them all.
+    let all = || requirements.asked.iter().chain(&requirements.constraints);
+    requirements.hashes_required |= all().any(|asked| !asked.value.hashes.is_empty());
+    Ok(Spec { packages: Packages::Required(requirements), ..spec })
+}
+
+/// Whether a text of unknown kind reads as requirements: each of its lines does.
+pub(super) fn is_likely(content: &str) -> bool {
+    lines::parse(content).iter().all(|line| match options::split(&line.text) {
+        ("", options) => Options::parse(options).is_ok(),
+        (requirement, options) => requirement.parse::<Requirement>().is_ok() && Options::parse(options).is_ok(),
+    })
+}
+
+/// What the requirements of a file are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Role {
+    Requirements,
+    Constraints,
+}
+
+/// A reading of a file and of those that it names.
+struct Reader<'a> {
+    process: &'a Process,
+    spec: Spec,
+    requirements: Requirements,
+    /// The files that are being read, each named by the one before.
+    open: Vec<PathBuf>,
+    problems: Vec<String>,
+}
+
+impl Reader<'_> {
+    fn file(&mut self, text: &SpecText, role: Role) {
+        for Line { index, text: line } in lines::parse(&text.content) {
+            let place = Place { file: text.origin.file.clone(), line: text.origin.lines_before + index + 1, column: 1 };
+            let line = lines::expand(&line, |name| self.variable(name));
+            let (requirement, options) = options::split(&line);
+            match Options::parse(options) {
+                Err(why) => self.problem(&place, why),
+                Ok(options) if requirement.is_empty() => self.options(options, text, &place),
+                Ok(options) => self.requirement(requirement, &options, place, role),
+            }
+        }
+    }
+
+    /// The value of a variable, which from now on is a part of what the spec was read from. An empty one is none, as in pip.
+    fn variable(&mut self, name: &str) -> Option<String> {
+        let value = self.process.setting(name).map(|value| value.to_string_lossy().into_owned());
+        let source = Source::Variable { name: name.to_owned(), value: value.clone() };
+        if !self.spec.sources.contains(&source) {
+            self.spec.sources.push(source);
+        }
+        value
+    }
+
+    /// A line that is options alone.
+    fn options(&mut self, options: Options, text: &SpecText, place: &Place) {
+        self.warn_of_what_changes_nothing(&options, place);
+        for project in options.editable {
+            let what = format!("`-e {project}` cannot be had: wheels are installed, and source trees are not");
+            self.problem(place, format!("{what}; build a wheel of it, or put its folder on `PYTHONPATH`"));
+        }
+        if !options.hash.is_empty() {
+            self.problem(place, "`--hash` stands behind no requirement".into());
+        }
+        self.requirements.pre_releases |= options.pre;
+        self.requirements.hashes_required |= options.require_hashes;
+        for folder in options.find_links {
+            self.find_links(&folder, text, place);
+        }
+        for path in options.requirement {
+            self.nested(&path, Role::Requirements, text, place);
+        }
+        for path in options.constraint {
+            self.nested(&path, Role::Constraints, text, place);
+        }
+    }
+
+    fn warn_of_what_changes_nothing(&mut self, options: &Options, place: &Place) {
+        let mut warn = |option: &str, why: &str| self.spec.warnings.push(format!("{place}: `{option}` is ignored: {why}"));
+        if !options.index_url.is_empty() {
+            warn("--index-url", "wheels come from folders, and no index is asked");
+        }
+        if !options.extra_index_url.is_empty() {
+            warn("--extra-index-url", "wheels come from folders, and no index is asked");
+        }
+        if options.no_binary.iter().any(|projects| projects != ":none:") {
+            warn("--no-binary", "nothing is built from source");
+        }
+        if !options.config_settings.is_empty() {
+            warn("--config-settings", "nothing is built from source");
+        }
+        if !options.global_option.is_empty() {
+            warn("--global-option", "nothing is built from source");
+        }
+    }
+
+    fn find_links(&mut self, folder: &str, text: &SpecText, place: &Place) {
+        let value = match Url::parse(folder) {
+            Ok(url) if url.scheme() == "file" => match url.to_file_path() {
+                Ok(path) => path,
+                Err(()) => return self.problem(place, format!("`{folder}` names no folder of this machine")),
+            },
+            Ok(url) if url.scheme().starts_with("http") => {
+                let why = "wheels come from folders, and nothing is fetched";
+                return self.spec.warnings.push(format!("{place}: `--find-links {folder}` is ignored: {why}"));
+            }
+            _ => text.resolve(folder),
+        };
+        self.spec.wheelhouses.push(Placed { value, place: place.clone() });
+    }
+
+    /// A file that another names, relative to that one.
+    fn nested(&mut self, path: &str, role: Role, text: &SpecText, place: &Place) {
+        if SCHEMES.iter().any(|scheme| path.starts_with(scheme)) {
+            return self.problem(place, format!("`{path}` is to be fetched; name a file of this machine"));
+        }
+        let path = text.resolve(path);
+        if self.open.contains(&path) {
+            return self.problem(place, format!("`{}` is being read already: these files name each other", path.display()));
+        }
+        self.spec.sources.push(Source::File(Stamped::look(&path)));
+        let nested = fs::read(&path).and_then(|bytes| find::from_bytes(&path, SpecKind::Requirements, bytes));
+        match nested {
+            Err(error) => self.problem(place, crate::report::one_line(&error)),
+            Ok(nested) => {
+                self.open.push(path);
+                self.file(&nested, role);
+                self.open.pop();
+            }
+        }
+    }
+
+    fn requirement(&mut self, text: &str, options: &Options, place: Place, role: Role) {
+        self.warn_of_what_changes_nothing(options, &place);
+        let hashes = self.hashes(&options.hash, &place);
+        let requirement = match parse_requirement(text) {
+            Ok(requirement) => requirement,
+            Err(why) => return self.problem(&place, why),
+        };
+        let Some(hashes) = hashes else { return };
+        let asked = Placed { value: Asked { requirement, hashes }, place };
+        match role {
+            Role::Requirements => self.requirements.asked.push(asked),
+            Role::Constraints => self.requirements.constraints.push(asked),
+        }
+    }
+
+    /// The digests of a line; none where one of them is wrong.
+    fn hashes(&mut self, written: &[String], place: &Place) -> Option<Vec<Digest>> {
+        let mut hashes = Vec::new();
+        let problems = self.problems.len();
+        for text in written {
+            match text.split_once(':') {
+                Some(("sha256", digest)) => match digest.parse() {
+                    Ok(digest) => hashes.push(digest),
+                    Err(_) => self.problem(place, format!("`{digest}` is no sha256: it must have 64 digits of 0-9 and a-f")),
+                },
+                // Of several, one that can be checked is enough.
+                Some(("sha384" | "sha512", _)) => {}
+                _ => self.problem(place, format!("`--hash={text}` is no digest; write `--hash=sha256:` and its 64 digits")),
+            }
+        }
+        if hashes.is_empty() && !written.is_empty() && problems == self.problems.len() {
+            self.problem(place, "only `sha256` digests are checked, and there is none".into());
+        }
+        (problems == self.problems.len()).then_some(hashes)
+    }
+
+    fn problem(&mut self, place: &Place, what: String) {
+        self.problems.push(format!("{place}: {what}"));
+    }
+}
+
+/// A requirement by name. The error says what is wrong, as a sentence.
+fn parse_requirement(text: &str) -> Result<Requirement, String> {
+    if SCHEMES.iter().any(|scheme| text.starts_with(scheme)) {
+        return Err(format!("`{text}` names a place to fetch from; {INSTEAD}, and require it by name"));
+    }
+    let path = text.split(['[', ';']).next().unwrap_or_default().trim_end();
+    let is_archive = [".whl", ".zip", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz"].iter().any(|end| path.ends_with(end));
+    if path.starts_with('.') || path.starts_with('/') || is_archive && !text.contains('@') {
+        let what = if Path::new(path).extension().is_some_and(|extension| extension == "whl") { "file" } else { "path" };
+        return Err(format!("`{text}` names a {what}; {INSTEAD}, and require it by name"));
+    }
+    match text.parse::<Requirement>() {
+        Ok(requirement) if matches!(requirement.version_or_url, Some(pep508_rs::VersionOrUrl::Url(_))) => {
+            Err(format!("`{text}` names a place to fetch from; {INSTEAD}, and require it by name"))
+        }
+        Ok(requirement) => Ok(requirement),
+        Err(error) => {
+            let why = error.message.to_string();
+            Err(format!("`{text}` is no requirement: {}", why.lines().next().unwrap_or_default()))
+        }
+    }
+}

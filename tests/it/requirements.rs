@@ -1,0 +1,243 @@
+//! `requirements.txt` files as specs: pip's syntax, and what of it cannot be had.
+
+use crate::support::{Launch, Wheel, World};
+
+/// A program that prints the versions of the modules that it finds.
+const PROGRAM: &str = "\
+import importlib
+for name in ['one', 'two', 'three']:
+    try:
+        print(name, importlib.import_module(name).VERSION)
+    except ImportError:
+        pass
+";
+
+/// A world with wheels of three projects; `two` requires `three`.
+fn world() -> World {
+    let world = World::new();
+    for version in ["1.0", "1.5", "2.0", "3.0rc1"] {
+        world.wheel(&Wheel::module("one", version));
+    }
+    for version in ["1.0", "2.0"] {
+        world.wheel(&Wheel::module("two", version).requires("three").extra("more").requires("one; extra == 'more'"));
+        world.wheel(&Wheel::module("three", version));
+    }
+    world.write("tool.py", PROGRAM);
+    world
+}
+
+fn launch<'a>(world: &'a World, spec: &str) -> Launch<'a> {
+    world.vpython(["-vpython-spec", spec, "tool.py"])
+}
+
+fn sha256(wheel: &Wheel) -> String {
+    use sha2::Digest;
+    hex::encode(sha2::Sha256::digest(wheel.bytes()))
+}
+
+#[test]
+fn every_point_of_the_syntax_is_honoured() {
+    let world = world();
+    world.write("more/nested.txt", "-c ../limits.txt\none\n");
+    world.write("limits.txt", "one<2\nthree==1.0\nabsent==7\n");
+    Wheel::module("one", "9").write_to(&world.path("more/house"));
+    let one = sha256(&Wheel::module("one", "1.5"));
+    let other = sha256(&Wheel::module("one", "2.0"));
+    let lock = format!("--require-hashes\none>=1 \\\n    --hash=sha256:{one} \\\n    # via nobody\n");
+    let either = format!("one --hash sha256:{one} --hash=sha512:00 --hash=sha256:{other}");
+    #[rustfmt::skip]
+    let rows: &[(&str, &str, &str)] = &[
+        ("", "", "an empty file"),
+        ("# nothing\n\n", "", "comments"),
+        ("one\n", "one 2.0\n", "a name"),
+        ("one == 1.0", "one 1.0\n", "no last newline"),
+        ("\u{feff}one<2\r\ntwo==1.0\r\n", "one 1.5\ntwo 1.0\nthree 2.0\n", "a byte order mark and CR LF"),
+        ("one<2 # not two\n", "one 1.5\n", "a comment behind"),
+        ("one \\\n<2", "one 1.5\n", "a line that goes on"),
+        ("one; python_version < '3'\nthree ; python_version >= '3'", "three 2.0\n", "markers"),
+        ("two[more]==1.0", "one 2.0\ntwo 1.0\nthree 2.0\n", "extras"),
+        ("-r more/nested.txt\ntwo", "one 1.5\ntwo 2.0\nthree 1.0\n", "files that name others, relative to themselves"),
+        ("--requirement=more/nested.txt", "one 1.5\n", "by the long name"),
+        ("-c limits.txt\ntwo", "two 2.0\nthree 1.0\n", "constraints bring nothing"),
+        ("-f more/house\none", "one 9\n", "a folder of wheels"),
+        ("--find-links=./more/house\none<3", "one 2.0\n", "beside others"),
+        ("--pre\none", "one 3.0rc1\n", "pre-releases"),
+        ("one>=3.0rc1", "one 3.0rc1\n", "a pre-release by name"),
+        (&lock, "one 1.5\n", "digests"),
+        (&either, "one 2.0\n", "several digests"),
+        ("--no-index --prefer-binary\n--only-binary :all:\n--trusted-host x\n--use-feature fast-deps\none", "one 2.0\n", "what changes nothing"),
+    ];
+    for (text, expected, why) in rows {
+        world.write("requirements.txt", text);
+        let outcome = launch(&world, "requirements.txt").run();
+        assert_eq!((outcome.code, &*outcome.stdout, &*outcome.stderr), (Some(0), *expected, ""), "{why}: {outcome}");
+    }
+}
+
+#[test]
+fn a_folder_of_wheels_may_be_a_url() {
+    let world = world();
+    let house = world.outside("a house");
+    Wheel::module("one", "9").write_to(&house);
+    let url = format!("file://{}", house.display()).replace(' ', "%20");
+    world.write("requirements.txt", format!("--find-links {url}\none\n"));
+    launch(&world, "requirements.txt").run().prints("one 9\n");
+}
+
+#[test]
+fn a_file_of_any_name_is_known_by_what_is_in_it() {
+    let world = world();
+    for name in ["requirements.txt", "constraints.in", "wanted"] {
+        world.write(name, "one<2\n");
+        launch(&world, name).run().prints("one 1.5\n");
+    }
+    world.write("luci.txt", "wheel: < name: 'one' version: 'version:1.0' >");
+    launch(&world, "luci.txt").run().prints("one 1.0\n");
+}
+
+#[test]
+fn the_default_spec_may_be_one() {
+    let world = world();
+    let path = world.write("etc/requirements.txt", "one<2\n-f ../wheels\n");
+    world.vpython(["tool.py"]).env("VPYTHON_DEFAULT_SPEC", path).run().prints("one 1.5\n");
+}
+
+#[test]
+fn variables_count_and_so_does_their_change() {
+    let world = world();
+    world.write("requirements.txt", "-f ${HOUSE}\none${RANGE}\nthree; sys_platform != '${no_name}'\n");
+    Wheel::module("one", "9").write_to(&world.path("house"));
+    let run = |range: &str| launch(&world, "requirements.txt").env("HOUSE", "house").env("RANGE", range).run();
+    run("").refuses(
+        125,
+        "vpython: error: bad spec in `[WORLD]/work/requirements.txt`\n  \
+         caused by: `[WORLD]/work/requirements.txt`, line 2: `one${RANGE}` is no requirement: Expected one of `@`, `(`, `<`, `=`, `>`, `~`, `!`, `;`, found `$`\n",
+    );
+    run("<2").prints("one 1.5\nthree 2.0\n");
+    run("").refuses(
+        125,
+        "vpython: error: bad spec in `[WORLD]/work/requirements.txt`\n  \
+         caused by: `[WORLD]/work/requirements.txt`, line 2: `one${RANGE}` is no requirement: Expected one of `@`, `(`, `<`, `=`, `>`, `~`, `!`, `;`, found `$`\n",
+    );
+    run("==9").prints("one 9\nthree 2.0\n");
+    run("<2").prints("one 1.5\nthree 2.0\n");
+}
+
+#[test]
+fn a_change_of_a_nested_file_is_noticed() {
+    let world = world();
+    world.write("requirements.txt", "-r nested.txt\n");
+    world.write("nested.txt", "-c limits.txt\none\n");
+    world.write("limits.txt", "one<2\n");
+    launch(&world, "requirements.txt").run().prints("one 1.5\n");
+    world.write("limits.txt", "one==1.0\n");
+    launch(&world, "requirements.txt").run().prints("one 1.0\n");
+    world.write("nested.txt", "three==1.0\n");
+    launch(&world, "requirements.txt").run().prints("three 1.0\n");
+}
+
+#[test]
+fn what_cannot_be_had_is_said_by_line_all_at_once() {
+    let world = world();
+    world.write("nested.txt", "-r requirements.txt\nx y\n");
+    let digest = "0".repeat(63);
+    let text = format!(
+        "-e .\n-r nested.txt\n-c absent.txt\n-r https://example.org/r.txt\ngit+https://example.org/x\n\
+         x @ https://example.org/x.whl\n./x-1-py3-none-any.whl\n../x\n--hahs=x\none --hash=sha256:{digest}\n\
+         one --hash=md5:00\none --hash=sha512:00\n--hash=sha256:00\none --pre extra\n-f file://elsewhere/x\n"
+    );
+    world.write("requirements.txt", text);
+    let at = "  caused by: `[WORLD]/work/requirements.txt`, line";
+    let instead = "put the wheel into a folder that `--find-links` names, and require it by name";
+    let message = format!(
+        "\
+vpython: error: bad spec in `[WORLD]/work/requirements.txt`
+{at} 1: `-e .` cannot be had: wheels are installed, and source trees are not; build a wheel of it, or put its folder on `PYTHONPATH`
+  caused by: `[WORLD]/work/nested.txt`, line 1: `[WORLD]/work/requirements.txt` is being read already: these files name each other
+  caused by: `[WORLD]/work/nested.txt`, line 2: `x y` is no requirement: Expected one of `@`, `(`, `<`, `=`, `>`, `~`, `!`, `;`, found `y`
+{at} 3: cannot open `[WORLD]/work/absent.txt`: No such file or directory (os error 2)
+{at} 4: `https://example.org/r.txt` is to be fetched; name a file of this machine
+{at} 5: `git+https://example.org/x` names a place to fetch from; {instead}
+{at} 6: `x @ https://example.org/x.whl` names a place to fetch from; {instead}
+{at} 7: `./x-1-py3-none-any.whl` names a file; {instead}
+{at} 8: `../x` names a path; {instead}
+{at} 9: unknown option `--hahs`; did you mean `--hash`?
+{at} 10: `{digest}` is no sha256: it must have 64 digits of 0-9 and a-f
+{at} 11: `--hash=md5:00` is no digest; write `--hash=sha256:` and its 64 digits
+{at} 12: only `sha256` digests are checked, and there is none
+{at} 13: `--hash` stands behind no requirement
+{at} 14: `extra` stands behind the options
+{at} 15: `file://elsewhere/x` names no folder of this machine
+"
+    );
+    launch(&world, "requirements.txt").run().refuses(125, &message);
+}
+
+#[test]
+fn what_changes_nothing_here_but_does_with_pip_is_warned_of_on_every_launch() {
+    let world = world();
+    let text = "-i https://example.org/simple\n--extra-index-url=https://example.org/x\n--no-binary :all:\n\
+                -f https://example.org/links\none<2 --config-settings=a=b\n";
+    world.write("requirements.txt", text);
+    let warning = "vpython: warning: `[WORLD]/work/requirements.txt`, line";
+    let folders = "is ignored: wheels come from folders, and no index is asked";
+    let warnings = format!(
+        "{warning} 1: `--index-url` {folders}\n{warning} 2: `--extra-index-url` {folders}\n\
+         {warning} 3: `--no-binary` is ignored: nothing is built from source\n\
+         {warning} 4: `--find-links https://example.org/links` is ignored: wheels come from folders, and nothing is fetched\n\
+         {warning} 5: `--config-settings` is ignored: nothing is built from source\n"
+    );
+    for _ in 0..2 {
+        launch(&world, "requirements.txt").run().expect(0, "one 1.5\n", &warnings);
+    }
+}
+
+#[test]
+fn a_wheel_with_another_digest_is_never_installed() {
+    let world = world();
+    let (pinned, found) = (sha256(&Wheel::module("two", "2.0")), sha256(&Wheel::module("one", "1.5")));
+    world.write("requirements.txt", format!("one==1.5 --hash=sha256:{pinned}\n"));
+    let message = format!(
+        "\
+vpython: error: no wheel in `[WORLD]/work/wheels` fits `one==1.5` (asked for in `[WORLD]/work/requirements.txt`, line 1)
+  caused by: `one-1.0-py3-none-any.whl` is version 1.0, which does not satisfy `one==1.5`
+  caused by: `one-1.5-py3-none-any.whl` has the sha256 `{found}`, and `{pinned}` is pinned (asked for in `[WORLD]/work/requirements.txt`, line 1)
+  caused by: `one-2.0-py3-none-any.whl` is version 2.0, which does not satisfy `one==1.5`
+  caused by: `one-3.0rc1-py3-none-any.whl` is version 3.0rc1, which does not satisfy `one==1.5`
+  hint: fetch one: `[PYTHON] -m pip download --only-binary=:all: -d [WORLD]/work/wheels 'one==1.5'`
+"
+    );
+    launch(&world, "requirements.txt").run().refuses(125, &message);
+}
+
+#[test]
+fn where_one_digest_is_pinned_all_must_be() {
+    let world = world();
+    let (two, three) = (sha256(&Wheel::module("three", "1.0")), sha256(&Wheel::module("three", "2.0")));
+    let two_wheel = Wheel::module("two", "2.0").requires("three").extra("more").requires("one; extra == 'more'");
+    world.write("requirements.txt", format!("two==2.0 --hash=sha256:{}\n", sha256(&two_wheel)));
+    let outcome = launch(&world, "requirements.txt").run();
+    let cause = "`three-2.0-py3-none-any.whl` has no digest in the spec, which must name the digests of all wheels\n";
+    assert!(outcome.code == Some(125) && outcome.stderr.contains(cause), "{outcome}");
+    // A constraint may name it.
+    let text = format!("two==2.0 --hash=sha256:{}\n-c limits.txt\n", sha256(&two_wheel));
+    world.write("requirements.txt", text);
+    world.write("limits.txt", format!("three --hash=sha256:{two} --hash=sha256:{three}\n"));
+    launch(&world, "requirements.txt").run().prints("two 2.0\nthree 2.0\n");
+}
+
+#[test]
+fn the_example_of_the_readme_runs() {
+    let readme = include_str!("../../README.md");
+    let (_, behind) = readme.split_once("```requirements\n").unwrap();
+    let (example, _) = behind.split_once("```").unwrap();
+    let world = World::new();
+    world.write("requirements.txt", example);
+    world.write("constraints.txt", "idna<4\n");
+    let house = world.path("third_party/wheels");
+    Wheel::module("requests", "2.32.0").requires("idna").extra("socks").write_to(&house);
+    Wheel::module("idna", "3.7").write_to(&house);
+    Wheel::module("idna", "4.0").write_to(&house);
+    let program = "import requests, idna; print(requests.VERSION, idna.VERSION)";
+    world.vpython(["-vpython-spec=requirements.txt", "-c", program]).run().prints("2.32.0 3.7\n");
+}
