@@ -51,15 +51,12 @@ pub(super) fn expand(text: &str, mut value: impl FnMut(&str) -> Option<String>) 
             |name: &str| !name.is_empty() && name.bytes().all(|byte| matches!(byte, b'A'..=b'Z' | b'0'..=b'9' | b'_'));
         let replaced =
             after.split_once('}').filter(|(name, _)| is_name(name)).and_then(|(name, behind)| Some((value(name)?, behind)));
-        match replaced {
-            Some((value, behind)) => {
-                expanded.push_str(&value);
-                rest = behind;
-            }
-            None => {
-                expanded.push_str("${");
-                rest = after;
-            }
+        if let Some((value, behind)) = replaced {
+            expanded.push_str(&value);
+            rest = behind;
+        } else {
+            expanded.push_str("${");
+            rest = after;
         }
     }
     expanded + rest

@@ -76,7 +76,7 @@ impl Reader<'_> {
             let line = lines::expand(&line, |name| self.variable(name));
             let (requirement, options) = options::split(&line);
             match Options::parse(options) {
-                Err(why) => self.problem(&place, why),
+                Err(why) => self.problem(&place, &why),
                 Ok(options) if requirement.is_empty() => self.options(options, text, &place),
                 Ok(options) => self.requirement(requirement, &options, place, role),
             }
@@ -98,10 +98,10 @@ impl Reader<'_> {
         self.warn_of_what_changes_nothing(&options, place);
         for project in options.editable {
             let what = format!("`-e {project}` cannot be had: wheels are installed, and source trees are not");
-            self.problem(place, format!("{what}; build a wheel of it, or put its folder on `PYTHONPATH`"));
+            self.problem(place, &format!("{what}; build a wheel of it, or put its folder on `PYTHONPATH`"));
         }
         if !options.hash.is_empty() {
-            self.problem(place, "`--hash` stands behind no requirement".into());
+            self.problem(place, "`--hash` stands behind no requirement");
         }
         self.requirements.pre_releases |= options.pre;
         self.requirements.hashes_required |= options.require_hashes;
@@ -139,7 +139,7 @@ impl Reader<'_> {
         let value = match Url::parse(folder) {
             Ok(url) if url.scheme() == "file" => match url.to_file_path() {
                 Ok(path) => path,
-                Err(()) => return self.problem(place, format!("`{folder}` names no folder of this machine")),
+                Err(()) => return self.problem(place, &format!("`{folder}` names no folder of this machine")),
             },
             Ok(url) if url.scheme().starts_with("http") => {
                 let why = "wheels come from folders, and nothing is fetched";
@@ -153,16 +153,16 @@ impl Reader<'_> {
     /// A file that another names, relative to that one.
     fn nested(&mut self, path: &str, role: Role, text: &SpecText, place: &Place) {
         if SCHEMES.iter().any(|scheme| path.starts_with(scheme)) {
-            return self.problem(place, format!("`{path}` is to be fetched; name a file of this machine"));
+            return self.problem(place, &format!("`{path}` is to be fetched; name a file of this machine"));
         }
         let path = text.resolve(path);
         if self.open.contains(&path) {
-            return self.problem(place, format!("`{}` is being read already: these files name each other", path.display()));
+            return self.problem(place, &format!("`{}` is being read already: these files name each other", path.display()));
         }
         self.spec.sources.push(Source::File(Stamped::look(&path)));
         let nested = fs::read(&path).and_then(|bytes| find::from_bytes(&path, SpecKind::Requirements, bytes));
         match nested {
-            Err(error) => self.problem(place, crate::report::one_line(&error)),
+            Err(error) => self.problem(place, &crate::report::one_line(&error)),
             Ok(nested) => {
                 self.open.push(path);
                 self.file(&nested, role);
@@ -176,7 +176,7 @@ impl Reader<'_> {
         let hashes = self.hashes(&options.hash, &place);
         let requirement = match parse_requirement(text) {
             Ok(requirement) => requirement,
-            Err(why) => return self.problem(&place, why),
+            Err(why) => return self.problem(&place, &why),
         };
         let Some(hashes) = hashes else { return };
         let asked = Placed { value: Asked { requirement, hashes }, place };
@@ -194,20 +194,20 @@ impl Reader<'_> {
             match text.split_once(':') {
                 Some(("sha256", digest)) => match digest.parse() {
                     Ok(digest) => hashes.push(digest),
-                    Err(_) => self.problem(place, format!("`{digest}` is no sha256: it must have 64 digits of 0-9 and a-f")),
+                    Err(_) => self.problem(place, &format!("`{digest}` is no sha256: it must have 64 digits of 0-9 and a-f")),
                 },
                 // Of several, one that can be checked is enough.
                 Some(("sha384" | "sha512", _)) => {}
-                _ => self.problem(place, format!("`--hash={text}` is no digest; write `--hash=sha256:` and its 64 digits")),
+                _ => self.problem(place, &format!("`--hash={text}` is no digest; write `--hash=sha256:` and its 64 digits")),
             }
         }
         if hashes.is_empty() && !written.is_empty() && problems == self.problems.len() {
-            self.problem(place, "only `sha256` digests are checked, and there is none".into());
+            self.problem(place, "only `sha256` digests are checked, and there is none");
         }
         (problems == self.problems.len()).then_some(hashes)
     }
 
-    fn problem(&mut self, place: &Place, what: String) {
+    fn problem(&mut self, place: &Place, what: &str) {
         self.problems.push(format!("{place}: {what}"));
     }
 }
