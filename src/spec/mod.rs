@@ -236,7 +236,7 @@ impl SpecText {
     /// All that is wrong with it, each with line and column.
     pub fn parse(&self, process: &Process) -> Result<Spec> {
         match self.kind {
-            SpecKind::VpythonToml | SpecKind::Pep723 => vpython_toml::parse(self),
+            SpecKind::VpythonToml | SpecKind::Pep723 => requirements::uv_lock::bind(self, vpython_toml::parse(self)?, process),
             SpecKind::Luci => luci::parse(self),
             SpecKind::Requirements => requirements::parse(self, process),
             SpecKind::None => Ok(Spec::default()),

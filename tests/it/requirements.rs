@@ -241,3 +241,38 @@ fn the_example_of_the_readme_runs() {
     let program = "import requests, idna; print(requests.VERSION, idna.VERSION)";
     world.vpython(["-vpython-spec=requirements.txt", "-c", program]).run().prints("2.32.0 3.7\n");
 }
+
+#[test]
+fn a_lock_in_the_form_of_requirements_binds_the_native_spec_beside_it() {
+    let world = world();
+    world.write("vpython.toml", "dependencies = ['one', 'two']\n");
+    let run = || world.vpython(["tool.py"]).run();
+    run().prints("one 2.0\ntwo 2.0\nthree 2.0\n");
+    let two = Wheel::module("two", "1.0").requires("three").extra("more").requires("one; extra == 'more'");
+    let [one, two, three] = [Wheel::module("one", "1.5"), two, Wheel::module("three", "1.0")].map(|wheel| sha256(&wheel));
+    let lock = format!(
+        "one==1.5 \\\n    --hash=sha256:{one}\n    # via -r -\nthree==1.0 ; python_version >= '3' \\\n    --hash=sha256:{three}\n\
+         two==1.0 \\\n    --hash=sha256:{two}\nunused==7 --hash=sha256:{two}\n"
+    );
+    world.write("vpython.toml.uv.lock", &lock);
+    run().prints("one 1.5\ntwo 1.0\nthree 1.0\n");
+    let script = "# /// script\n# dependencies = ['one']\n# ///\n";
+    world.write("locked.py", format!("{script}{PROGRAM}"));
+    world.write("locked.py.uv.lock", "one==1.0\n");
+    world.vpython(["locked.py"]).run().prints("one 1.0\n");
+    world.write("vpython.toml.uv.lock", lock.replace(&three, &two));
+    let outcome = run();
+    assert!(
+        outcome.code == Some(125) && outcome.stderr.contains(&format!("has the sha256 `{three}`, and `{two}` is pinned")),
+        "{outcome}"
+    );
+    world.write("vpython.toml.uv.lock", lock.replace("two==", "second=="));
+    let message = "\
+vpython: error: `[WORLD]/work/vpython.toml.uv.lock` no longer fits `[WORLD]/work/vpython.toml`
+  caused by: it has no `two` (asked for in `[WORLD]/work/vpython.toml`, line 1)
+  hint: make it anew with `uv pip compile --universal --generate-hashes`, or remove it
+";
+    run().refuses(125, message);
+    std::fs::remove_file(world.path("vpython.toml.uv.lock")).unwrap();
+    run().prints("one 2.0\ntwo 2.0\nthree 2.0\n");
+}

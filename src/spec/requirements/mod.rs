@@ -6,6 +6,7 @@
 
 mod lines;
 mod options;
+pub(super) mod uv_lock;
 
 use std::path::{Path, PathBuf};
 
@@ -26,22 +27,7 @@ const INSTEAD: &str = "put the wheel into a folder that `--find-links` names";
 
 /// Reads the text, and the files that it names.
 pub(super) fn parse(text: &SpecText, process: &Process) -> Result<Spec> {
-    let mut reader = Reader {
-        process,
-        spec: Spec { base: text.base.clone(), ..Spec::default() },
-        requirements: Requirements::default(),
-        open: text.origin.file.iter().cloned().collect(),
-        problems: Vec::new(),
-    };
-    reader.file(text, Role::Requirements);
-    let Reader { spec, mut requirements, problems, .. } = reader;
-    if !problems.is_empty() {
-        return Err(Failure::new(format!("bad spec in {}", text.title())).because_of(problems).into());
-    }
-    // One digest is enough for pip to want them all.
-    let all = || requirements.asked.iter().chain(&requirements.constraints);
-    requirements.hashes_required |= all().any(|asked| !asked.value.hashes.is_empty());
-    Ok(Spec { packages: Packages::Required(requirements), ..spec })
+    Reader::read(text, Role::Requirements, process)
 }
 
 /// Whether a text of unknown kind reads as requirements: each of its lines does.
@@ -69,7 +55,30 @@ struct Reader<'a> {
     problems: Vec<String>,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    /// Reads a file and those that it names.
+    ///
+    /// # Errors
+    /// All that is wrong with them.
+    fn read(text: &SpecText, role: Role, process: &'a Process) -> Result<Spec> {
+        let mut reader = Self {
+            process,
+            spec: Spec { base: text.base.clone(), ..Spec::default() },
+            requirements: Requirements::default(),
+            open: text.origin.file.iter().cloned().collect(),
+            problems: Vec::new(),
+        };
+        reader.file(text, role);
+        let Reader { spec, mut requirements, problems, .. } = reader;
+        if !problems.is_empty() {
+            return Err(Failure::new(format!("bad spec in {}", text.title())).because_of(problems).into());
+        }
+        // One digest is enough for pip to want them all.
+        let all = || requirements.asked.iter().chain(&requirements.constraints);
+        requirements.hashes_required |= all().any(|asked| !asked.value.hashes.is_empty());
+        Ok(Spec { packages: Packages::Required(requirements), ..spec })
+    }
+
     fn file(&mut self, text: &SpecText, role: Role) {
         for Line { index, text: line } in lines::parse(&text.content) {
             let place = Place { file: text.origin.file.clone(), line: text.origin.lines_before + index + 1, column: 1 };
