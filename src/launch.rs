@@ -67,10 +67,17 @@ fn prepare_cold(text: &SpecText, store: &Store, memo: &MemoName, invocation: &In
     let (plan, mut evidence) = plan::make(&spec, invocation, process, &store.memo_folder())?;
     warn(&[], &evidence.warnings, invocation);
     let key = Key::of(&plan);
-    let entry = store.environment(&plan, &key, |staging| build::environment(&plan, store, staging))?;
+    let mut is_built = false;
+    let entry = store.environment(&plan, &key, |staging| {
+        is_built = true;
+        build::environment(&plan, store, staging)
+    })?;
     evidence.warnings.splice(0..0, spec.warnings);
     if let Err(error) = store.remember(memo, &key, &entry, evidence, &spec.python_path) {
         tracing::debug!("cannot keep a memo of this launch: {error:#}");
+    }
+    if is_built {
+        tool::prune::by_the_way(store, process);
     }
     Ok(Ready { entry, python_path: spec.python_path })
 }
@@ -93,6 +100,8 @@ fn run_tool(tool: &Tool, invocation: &Invocation, process: &Process) -> Result<i
             tool::install::run(&prepare(invocation, process)?.entry.path)
         }
         Tool::Exec => run_script(&prepare(invocation, process)?, invocation, process).map(never),
+        Tool::List(options) => tool::list::run(options, invocation, process),
+        Tool::Prune(options) => tool::prune::run(options, invocation, process),
         Tool::Upgrade(options) => tool::upgrade::run(options, &invocation.words, invocation, process),
     }
 }

@@ -21,6 +21,8 @@ pub mod variable {
     pub const WHEELS: &str = "VPYTHON_WHEELS";
     /// Any text turns the log on, at the level `debug`.
     pub const LOG_TRACE: &str = "VPYTHON_LOG_TRACE";
+    /// How large the store may grow, as in `10GiB`.
+    pub const MAX_CACHE: &str = "VPYTHON_MAX_CACHE";
     /// With its exact text, the next python on `PATH` is run, untouched.
     pub const BYPASS: &str = "VPYTHON_BYPASS";
 }

@@ -319,6 +319,24 @@ pub fn remove_file(path: &Path) -> Result<()> {
     std::fs::remove_file(path).with_context(|| format!("cannot remove `{}`", path.display()))
 }
 
+/// Removes what stands at `path`, be it a folder with all in it.
+pub fn remove_any(path: &Path) -> Result<()> {
+    let is_folder = link_metadata(path)?.is_some_and(|metadata| metadata.is_dir());
+    if is_folder { remove_dir_all(path) } else { remove_file(path) }
+}
+
+/// A file's device, and its number there.
+#[must_use]
+pub fn inode(metadata: &std::fs::Metadata) -> (u64, u64) {
+    (metadata.dev(), metadata.ino())
+}
+
+/// How many bytes of the disk a file takes.
+#[must_use]
+pub fn space(metadata: &std::fs::Metadata) -> u64 {
+    metadata.blocks() * 512
+}
+
 /// Reads a JSON file that can be made again. Whatever is wrong with it, there is none.
 #[must_use]
 pub fn read_json<T: DeserializeOwned>(path: &Path) -> Option<T> {

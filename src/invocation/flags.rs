@@ -158,7 +158,12 @@ pub(super) fn refusal(error: &clap::Error, title: impl Fn(&str) -> String) -> Fa
             }
         }
         ErrorKind::ValueValidation => {
-            Failure::new(format!("bad value `{value}` for {}", title(flag))).hint("the values are: `true`, `false`")
+            let example = match flag {
+                "older-than" => "write a number and its unit, as in `30d`",
+                "max-size" => "write a number and its unit, as in `10GiB`",
+                _ => "the values are: `true`, `false`",
+            };
+            Failure::new(format!("bad value `{value}` for {}", title(flag))).hint(example)
         }
         _ => Failure::new("cannot read vpython's flags").because(error.to_string().trim_end().replace('\n', " ")),
     }

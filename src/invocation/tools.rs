@@ -4,8 +4,10 @@
 //! flags. As with these, the parser sees none but its own words, each with its value behind `=`, as [`super::split`] leaves them.
 
 use std::ffi::{OsStr, OsString};
+use std::time::Duration;
 
 use anyhow::Result;
+use bytesize::ByteSize;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use super::flags::{self, Arity};
@@ -21,12 +23,43 @@ pub enum Tool {
     /// The environment is that of the spec that a walk up from the current directory finds, unless `-vpython-spec` names one.
     #[command(override_usage = "vpython [vpython flags] -vpython-tool exec NAME [arguments]")]
     Exec,
+    /// List the environments in the store: what they are made of, how large they are, when they were last used
+    #[command(override_usage = "vpython [vpython flags] -vpython-tool list [options]")]
+    List(List),
+    /// Remove environments that were not used for long, and what is left of others; never one that a program runs in
+    #[command(override_usage = "vpython [vpython flags] -vpython-tool prune [options]")]
+    Prune(Prune),
     /// Write specs of LUCI's form as `vpython.toml` and `# /// script` blocks
     ///
     /// PATHs are specs, scripts, or folders, which are looked through; without any, the current directory is. A file is written only
     /// if both forms come to the same plan here.
     #[command(override_usage = "vpython [vpython flags] -vpython-tool upgrade [options] [PATH...]")]
     Upgrade(Upgrade),
+}
+
+/// The options of `list`.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct List {
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// The options of `prune`.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct Prune {
+    /// Remove what was not used for this long
+    #[arg(long, value_name = "AGE", default_value = "30d", value_parser = humantime::parse_duration)]
+    pub older_than: Duration,
+    /// Remove what was not used for longest, until the store takes no more than this [env: `VPYTHON_MAX_CACHE`]
+    #[arg(long, value_name = "SIZE")]
+    pub max_size: Option<ByteSize>,
+    /// Remove everything that no program uses
+    #[arg(long)]
+    pub all: bool,
+    /// Only say what would be removed
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 /// The options of `upgrade`.
@@ -54,7 +87,7 @@ impl Tool {
     pub fn takes_command_line(&self) -> bool {
         match self {
             Self::Install => true,
-            Self::Exec | Self::Upgrade(_) => false,
+            Self::Exec | Self::List(_) | Self::Prune(_) | Self::Upgrade(_) => false,
         }
     }
 

@@ -82,6 +82,18 @@ fn is_whole(path: &Path) -> bool {
 }
 
 impl Manifest {
+    /// What it is, in a few words.
+    #[must_use]
+    pub fn title(&self) -> String {
+        let names: Vec<String> = self.wheels.iter().map(|wheel| format!("{} {}", wheel.name, wheel.version)).collect();
+        match &names[..] {
+            [] => format!("python {} without wheels", self.python),
+            [one] => format!("python {} with {one}", self.python),
+            [one, two] => format!("python {} with {one} and {two}", self.python),
+            [one, two, more @ ..] => format!("python {} with {one}, {two} and {} more", self.python, more.len()),
+        }
+    }
+
     /// The manifest of an environment that was built as planned and stands at `path`.
     pub(super) fn of(plan: &Plan, key: &Key, path: &Path) -> Result<Self> {
         let wheels = plan.wheels.iter().map(|wheel| InstalledWheel {

@@ -58,6 +58,16 @@ fn attempt(result: std::io::Result<()>) -> std::io::Result<Attempt> {
     }
 }
 
+/// Shares the lock at `path` until the file is dropped. Whoever has it for himself has it only for a moment.
+pub(super) fn share(path: &Path) -> Result<File> {
+    let file = fs::open_or_create(path)?;
+    let shared = || match attempt(uninterrupted(|| fs2::FileExt::lock_shared(&file)))? {
+        Attempt::Held | Attempt::Busy | Attempt::Unsupported => Ok::<_, std::io::Error>(()),
+    };
+    shared().with_context(|| format!("cannot lock `{}`", path.display()))?;
+    Ok(file)
+}
+
 /// A build lock, held until it is dropped.
 #[derive(Debug)]
 pub(super) struct BuildLock {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
@@ -67,6 +67,11 @@ pub struct Memo {
 /// A path in a memo.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TextPath(#[serde(with = "crate::fs::path_text")] pub PathBuf);
+
+/// The environment that a launch memo names; none where the file at `path` is no launch memo of this version's.
+pub(super) fn key_of(path: &Path) -> Option<Key> {
+    fs::read_json::<Memo>(path).map(|memo| memo.key)
+}
 
 impl Store {
     /// What a launch that was asked alike came to, with its environment; none unless all is as it was then. Starts no process,

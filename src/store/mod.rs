@@ -16,15 +16,21 @@
 mod entry;
 mod lock;
 mod memo;
+mod programs;
+mod prune;
 mod publish;
 mod root;
+mod usage;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
 pub use entry::{Entry, Manifest};
 pub use memo::{Memo, MemoName};
+pub use programs::Programs;
+pub use prune::{Act, Limits, Pruned};
+pub use usage::{Space, Stored, Usage};
 
 use crate::fs;
 use crate::invocation::Invocation;
@@ -32,6 +38,11 @@ use crate::process::Process;
 
 /// The folder of the layout that this version reads and writes.
 const LAYOUT_FOLDER: &str = "v1";
+/// The name of the lock that all who build share, and that whoever removes unpacked wheels has for himself.
+const BUILDING: &str = "building";
+/// How folders under `tmp/` are called in which something waits to be removed, and what it is called there.
+const ASIDE: &str = "aside-";
+const ASIDE_CONTENT: &str = "content";
 
 /// The store of one user.
 #[derive(Debug, Clone)]
@@ -55,6 +66,12 @@ impl Store {
             fs::create_dir_all(&self.layout.join(folder), 0o700)?;
         }
         Ok(())
+    }
+
+    /// The folder that the caller knows the store by.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        self.layout.parent().unwrap_or(&self.layout)
     }
 
     /// The folder for what can be found again.

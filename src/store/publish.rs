@@ -5,9 +5,9 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use tempfile::TempDir;
 
-use super::Store;
 use super::entry::{self, Entry, Lookup, MANIFEST, Manifest};
-use super::lock::BuildLock;
+use super::lock::{self, BuildLock};
+use super::{ASIDE, ASIDE_CONTENT, BUILDING, Store};
 use crate::fs::{self, Digest};
 use crate::plan::{Key, Plan};
 use crate::report;
@@ -24,6 +24,8 @@ impl Store {
         }
         let lock = BuildLock::wait(&self.lock_file(key.as_str()), "building this environment")?;
         let path = self.environments().join(key.as_str());
+        // What this build links must not be removed before the environment names it.
+        let _building = lock::share(&self.lock_file(BUILDING))?;
         let is_changed = loop {
             match self.lookup(key)? {
                 Lookup::Ready(entry) => return Ok(entry),
@@ -102,13 +104,23 @@ impl Store {
 
     /// Takes what stands at `path` out of the way. If a program still runs in it, its files stay, under a name that nobody looks for.
     fn set_aside(&self, path: &Path) -> Result<()> {
-        let aside = temporary(&self.staging(), "aside-")?;
-        let moved = aside.path().join("content");
+        let aside = temporary(&self.staging(), ASIDE)?;
+        let moved = aside.path().join(ASIDE_CONTENT);
         fs::rename(path, &moved)?;
         if entry::is_in_use(&moved)? {
             let _ = aside.keep();
         }
         Ok(())
+    }
+}
+
+impl Store {
+    /// Removes what stands at `path`, which nobody uses: nobody finds half of it.
+    pub(super) fn remove_aside(&self, path: &Path) -> Result<()> {
+        let aside = temporary(&self.staging(), ASIDE)?;
+        fs::rename(path, &aside.path().join(ASIDE_CONTENT))?;
+        let folder = aside.keep();
+        fs::remove_dir_all(&folder)
     }
 }
 

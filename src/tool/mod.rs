@@ -2,4 +2,6 @@
 
 pub mod exec;
 pub mod install;
+pub mod list;
+pub mod prune;
 pub mod upgrade;

@@ -18,6 +18,7 @@ mod hostile;
 mod interpreters;
 mod layers;
 mod luci;
+mod prune;
 mod requirements;
 mod specs;
 mod store;

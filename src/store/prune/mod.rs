@@ -1,0 +1,148 @@
+//! Removing what nobody needs any more: environments by their last use, then the unpacked wheels that are in none, memos of what is
+//! gone, and what killed builds have left.
+//!
+//! Nothing here waits, and no launch waits for it. An environment is locked for itself, without waiting, then renamed, then removed; a
+//! launch that comes between builds it anew. Where there are no locks nothing is removed. Unpacked wheels go only while nobody builds,
+//! since a build links them before any environment names them.
+
+mod ledger;
+mod rubbish;
+
+use std::cell::LazyCell;
+use std::collections::{BTreeSet, HashSet};
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
+
+use anyhow::Result;
+
+use super::Store;
+use super::entry::MANIFEST;
+use super::lock::{self, Attempt};
+use super::programs::Programs;
+use super::usage::{Stored, Usage};
+use crate::fs::{self, Digest};
+use ledger::Ledger;
+
+/// What may stay.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Environments that were used less long ago stay.
+    pub older_than: Duration,
+    /// If the store takes more bytes than this, environments go until it does not.
+    pub max_size: Option<u64>,
+    /// When to stop, though there may be more to remove.
+    pub until: Option<SystemTime>,
+}
+
+/// Whether anything is to be removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Act {
+    /// It is.
+    Remove,
+    /// It is only to be said what would be.
+    Pretend,
+}
+
+/// What was removed, or would be.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Pruned {
+    /// Environments, the longest unused first.
+    pub environments: Vec<Stored>,
+    /// Unpacked wheels.
+    pub wheels: Vec<Digest>,
+    /// Environments that would have gone, but for the programs that run in them.
+    pub in_use: Vec<Stored>,
+    /// Leftovers of killed builds, and memos of what is gone.
+    pub rubbish: Vec<PathBuf>,
+    /// Whether wheels stay because somebody builds.
+    pub is_building: bool,
+}
+
+/// How often it is enough to prune by the way.
+const INTERVAL: Duration = Duration::from_hours(24);
+
+impl Store {
+    /// Whether the store was not pruned for a day.
+    #[must_use]
+    pub fn is_prune_due(&self) -> bool {
+        let pruned = fs::metadata(&self.prune_mark()).ok().flatten().and_then(|metadata| metadata.modified().ok());
+        // A time in the future is as good as none.
+        pruned.is_none_or(|pruned| SystemTime::now().duration_since(pruned).is_ok_and(|age| age >= INTERVAL))
+    }
+
+    /// Notes that the store was pruned.
+    pub fn note_prune(&self) -> Result<()> {
+        fs::write_atomically(&self.prune_mark(), b"")
+    }
+
+    fn prune_mark(&self) -> PathBuf {
+        self.layout.join("pruned")
+    }
+
+    /// Removes what the limits do not let stay; `usage` is what everything takes, and may be empty where no size is limited.
+    ///
+    /// # Errors
+    /// The store cannot be read or written.
+    pub fn prune(&self, limits: &Limits, usage: &Usage, act: Act) -> Result<Pruned> {
+        let now = SystemTime::now();
+        let stored = self.stored()?;
+        let mut ledger = Ledger::of(usage, &stored);
+        // Only if there is something to remove.
+        let programs = LazyCell::new(Programs::look);
+        let mut pruned = Pruned::default();
+        for candidate in stored {
+            let is_too_much = limits.max_size.is_some_and(|max| ledger.total() > max);
+            if !is_too_much && candidate.age(now) < limits.older_than {
+                continue;
+            }
+            if limits.until.is_some_and(|until| SystemTime::now() >= until) {
+                break;
+            }
+            if self.remove_environment(&candidate, &programs, act)? {
+                ledger.remove(&candidate);
+                pruned.environments.push(candidate);
+            } else {
+                pruned.in_use.push(candidate);
+            }
+        }
+        self.remove_wheels(&mut pruned, act)?;
+        pruned.rubbish = self.remove_rubbish(limits.older_than, now, act)?;
+        Ok(pruned)
+    }
+
+    /// Removes an environment, unless a program runs in it; tells which.
+    fn remove_environment(&self, stored: &Stored, programs: &Programs, act: Act) -> Result<bool> {
+        let Some(manifest) = fs::open_optional(&stored.path.join(MANIFEST))? else { return Ok(true) };
+        if lock::try_exclusive(&manifest)? != Attempt::Held || programs.name(&stored.path) {
+            return Ok(false);
+        }
+        if act == Act::Remove {
+            self.remove_aside(&stored.path)?;
+        }
+        Ok(true)
+    }
+
+    /// Removes the unpacked wheels that are in no environment that stays.
+    fn remove_wheels(&self, pruned: &mut Pruned, act: Act) -> Result<()> {
+        let lock = fs::open_or_create(&self.lock_file(super::BUILDING))?;
+        if lock::try_exclusive(&lock)? != Attempt::Held {
+            pruned.is_building = true;
+            return Ok(());
+        }
+        let gone: BTreeSet<_> = pruned.environments.iter().map(|stored| &stored.path).collect();
+        // Listed again: what was built meanwhile counts.
+        let stored = self.stored()?;
+        let staying = stored.iter().filter(|stored| !gone.contains(&stored.path));
+        let needed: HashSet<Digest> = staying.flat_map(|stored| &stored.manifest.wheels).map(|wheel| wheel.sha256).collect();
+        for (digest, path) in self.unpacked()? {
+            if needed.contains(&digest) {
+                continue;
+            }
+            if act == Act::Remove {
+                self.remove_aside(&path)?;
+            }
+            pruned.wheels.push(digest);
+        }
+        Ok(())
+    }
+}

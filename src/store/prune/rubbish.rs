@@ -1,0 +1,68 @@
+//! What nobody misses: folders that killed builds have left under `tmp/`, and memos of what is gone.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use anyhow::Result;
+
+use super::Act;
+use crate::fs;
+use crate::store::lock::{self, Attempt};
+use crate::store::{Store, entry, memo};
+
+/// How old something of an unknown name must be to be taken for rubbish.
+const UNKNOWN: Duration = Duration::from_hours(24);
+
+impl Store {
+    /// Removes it; gives what it was, sorted.
+    pub(super) fn remove_rubbish(&self, older_than: Duration, now: SystemTime, act: Act) -> Result<Vec<PathBuf>> {
+        let mut rubbish = Vec::new();
+        for path in paths_in(&self.staging())? {
+            if self.is_left_behind(&path, now)? {
+                rubbish.push(path);
+            }
+        }
+        for path in paths_in(&self.memo_folder())? {
+            if self.is_stale_memo(&path, older_than, now) {
+                rubbish.push(path);
+            }
+        }
+        if act == Act::Remove {
+            for path in &rubbish {
+                fs::remove_any(path)?;
+            }
+        }
+        Ok(rubbish)
+    }
+
+    /// Whether a folder under `tmp/` is nobody's any more. Its name is that of the lock under which it was made.
+    fn is_left_behind(&self, path: &Path, now: SystemTime) -> Result<bool> {
+        let name = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
+        if name.starts_with(super::super::ASIDE) {
+            return Ok(!entry::is_in_use(&path.join(super::super::ASIDE_CONTENT))?);
+        }
+        let lock = name.rsplit_once('-').map(|(lock, _)| self.lock_file(lock)).filter(|lock| fs::is_file(lock));
+        match lock {
+            Some(lock) => Ok(lock::try_exclusive(&fs::open_or_create(&lock)?)? == Attempt::Held),
+            None => Ok(is_older(path, UNKNOWN, now)),
+        }
+    }
+
+    /// A launch memo is stale when its environment is gone; any other file when it was not written for as long as environments stay.
+    fn is_stale_memo(&self, path: &Path, older_than: Duration, now: SystemTime) -> bool {
+        match memo::key_of(path) {
+            Some(key) => !fs::exists(&self.environments().join(key.as_str())),
+            None => is_older(path, older_than.max(UNKNOWN), now),
+        }
+    }
+}
+
+fn paths_in(folder: &Path) -> Result<Vec<PathBuf>> {
+    Ok(fs::list(folder)?.unwrap_or_default().into_iter().map(|name| folder.join(name)).collect())
+}
+
+fn is_older(path: &Path, age: Duration, now: SystemTime) -> bool {
+    let modified = fs::link_metadata(path).ok().flatten().and_then(|metadata| metadata.modified().ok());
+    modified.is_some_and(|modified| now.duration_since(modified).is_ok_and(|found| found > age))
+}

@@ -1,0 +1,130 @@
+//! What stands in the store, when each environment was last used, and how much of the disk it takes.
+//!
+//! A file that environments and an unpacked wheel share by hard links takes its space once. Of copies that share their blocks (reflinks)
+//! nobody can tell; they count in full.
+
+use std::collections::{BTreeMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use anyhow::Result;
+use rayon::prelude::*;
+
+use super::Store;
+use super::entry::{self, MANIFEST, Manifest};
+use super::programs::Programs;
+use crate::fs::{self, Digest};
+
+/// An environment in the store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stored {
+    /// Where it is.
+    pub path: PathBuf,
+    /// What it is made of.
+    pub manifest: Manifest,
+    /// When it was last used; the time is that of an hour at most before.
+    pub last_use: SystemTime,
+}
+
+impl Stored {
+    /// Whether a program runs in it: one that holds its lock, or one of these.
+    pub fn is_in_use(&self, programs: &Programs) -> Result<bool> {
+        Ok(entry::is_in_use(&self.path)? || programs.name(&self.path))
+    }
+
+    /// How long ago it was last used.
+    #[must_use]
+    pub fn age(&self, now: SystemTime) -> std::time::Duration {
+        // A time in the future is as good as now.
+        now.duration_since(self.last_use).unwrap_or_default()
+    }
+}
+
+impl Store {
+    /// The environments that stand, the longest unused first.
+    pub fn stored(&self) -> Result<Vec<Stored>> {
+        let folder = self.environments();
+        let mut stored = Vec::new();
+        for name in fs::list(&folder)?.unwrap_or_default() {
+            let path = folder.join(name);
+            let Some(manifest) = fs::read_json::<Manifest>(&path.join(MANIFEST)) else { continue };
+            let Some(metadata) = fs::metadata(&path.join(MANIFEST))? else { continue };
+            stored.push(Stored { path, manifest, last_use: metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH) });
+        }
+        stored.sort_by(|one, other| one.last_use.cmp(&other.last_use).then_with(|| one.path.cmp(&other.path)));
+        Ok(stored)
+    }
+
+    /// The unpacked wheels, by the digests that they are named by.
+    pub(super) fn unpacked(&self) -> Result<BTreeMap<Digest, PathBuf>> {
+        let folder = self.wheels();
+        let names = fs::list(&folder)?.unwrap_or_default();
+        let digest = |name: &std::ffi::OsString| Some((name.to_str()?.parse().ok()?, folder.join(name)));
+        Ok(names.iter().filter_map(digest).collect())
+    }
+
+    /// What everything takes.
+    pub fn usage(&self) -> Result<Usage> {
+        let stored = self.stored()?;
+        let unpacked = self.unpacked()?;
+        let wheels: BTreeMap<Digest, Measured> =
+            unpacked.into_par_iter().map(|(digest, path)| (digest, Measured::of(&path))).collect();
+        let in_wheels: HashSet<(u64, u64)> = wheels.values().flat_map(|measured| measured.inodes.keys().copied()).collect();
+        let entries = stored.into_par_iter().map(|stored| {
+            let measured = Measured::of(&stored.path);
+            let (shared, own): (Vec<_>, Vec<_>) = measured.inodes.into_iter().partition(|(inode, _)| in_wheels.contains(inode));
+            let sum = |sizes: Vec<((u64, u64), u64)>| sizes.into_iter().map(|(_, size)| size).sum();
+            (stored.manifest.key.as_str().to_owned(), Space { own: sum(own), shared: sum(shared) })
+        });
+        let entries = entries.collect();
+        Ok(Usage { entries, wheels: wheels.into_iter().map(|(digest, measured)| (digest, measured.total())).collect() })
+    }
+}
+
+/// The space that everything takes, in bytes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// The environments, by their keys.
+    pub entries: BTreeMap<String, Space>,
+    /// The unpacked wheels.
+    pub wheels: BTreeMap<Digest, u64>,
+}
+
+/// The space that an environment takes, in bytes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Space {
+    /// What is its own.
+    pub own: u64,
+    /// What it shares with unpacked wheels.
+    pub shared: u64,
+}
+
+impl Usage {
+    /// All of it.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.entries.values().map(|space| space.own).sum::<u64>() + self.wheels.values().sum::<u64>()
+    }
+}
+
+/// The files of a folder, by device and number, with the space that each takes.
+struct Measured {
+    inodes: BTreeMap<(u64, u64), u64>,
+}
+
+impl Measured {
+    /// Whatever is removed meanwhile takes nothing.
+    fn of(folder: &Path) -> Self {
+        let mut inodes = BTreeMap::new();
+        for entry in walkdir::WalkDir::new(folder).into_iter().filter_map(Result::ok) {
+            if let Ok(metadata) = entry.metadata() {
+                inodes.insert(fs::inode(&metadata), fs::space(&metadata));
+            }
+        }
+        Self { inodes }
+    }
+
+    fn total(&self) -> u64 {
+        self.inodes.values().sum()
+    }
+}

@@ -1,0 +1,140 @@
+//! `-vpython-tool list`: the environments in the store.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::Result;
+use bytesize::ByteSize;
+use serde::Serialize;
+
+use crate::invocation::{Invocation, List};
+use crate::process::Process;
+use crate::report;
+use crate::store::{Programs, Space, Store, Stored};
+
+/// Counted up when what is printed changes its meaning.
+const VERSION: u32 = 1;
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Listing {
+    version: u32,
+    root: String,
+    /// All that the store takes, in bytes.
+    total: u64,
+    environments: Vec<Listed>,
+}
+
+/// An environment.
+#[derive(Serialize)]
+struct Listed {
+    key: String,
+    path: String,
+    interpreter: String,
+    python: String,
+    wheels: Vec<Wheel>,
+    /// In bytes, without what it shares with unpacked wheels.
+    own: u64,
+    /// What it shares, in bytes.
+    shared: u64,
+    /// In seconds since 1970.
+    last_use: u64,
+    in_use: bool,
+}
+
+#[derive(Serialize)]
+struct Wheel {
+    name: String,
+    version: String,
+    file: String,
+    sha256: String,
+}
+
+/// Prints the environments, the longest unused first. Gives the exit code.
+///
+/// # Errors
+/// The store cannot be read; standard output cannot be written.
+pub fn run(options: &List, invocation: &Invocation, process: &Process) -> Result<i32> {
+    let store = Store::open(invocation, process)?;
+    let usage = store.usage()?;
+    let programs = Programs::look();
+    let mut environments = Vec::new();
+    for stored in store.stored()? {
+        let space = usage.entries.get(stored.manifest.key.as_str()).copied().unwrap_or_default();
+        environments.push(Listed::of(&stored, space, stored.is_in_use(&programs)?));
+    }
+    let listing = Listing { version: VERSION, root: store.root().display().to_string(), total: usage.total(), environments };
+    let text = if options.json { serde_json::to_string_pretty(&listing)? + "\n" } else { listing.text() };
+    report::print(text.as_bytes())?;
+    Ok(0)
+}
+
+impl Listed {
+    fn of(stored: &Stored, space: Space, in_use: bool) -> Self {
+        let manifest = &stored.manifest;
+        let wheels = manifest.wheels.iter().map(|wheel| Wheel {
+            name: wheel.name.clone(),
+            version: wheel.version.clone(),
+            file: wheel.file_name.clone(),
+            sha256: wheel.sha256.to_string(),
+        });
+        Self {
+            key: manifest.key.to_string(),
+            path: stored.path.display().to_string(),
+            interpreter: manifest.interpreter.display().to_string(),
+            python: manifest.python.clone(),
+            wheels: wheels.collect(),
+            own: space.own,
+            shared: space.shared,
+            last_use: stored.last_use.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs(),
+            in_use,
+        }
+    }
+
+    /// Its line.
+    fn text(&self, now: u64) -> String {
+        let state = if self.in_use { "in use".to_owned() } else { ago(now.saturating_sub(self.last_use)) };
+        let wheels = match self.wheels.len() {
+            1 => "1 wheel".to_owned(),
+            count => format!("{count} wheels"),
+        };
+        let [own, shared] = [self.own, self.shared].map(|bytes| ByteSize::b(bytes).to_string());
+        format!("{}  python {:<9} {wheels:>10} {own:>11} + {shared:>9} shared  {state}\n", self.key, self.python)
+    }
+}
+
+impl Listing {
+    fn text(&self) -> String {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let count = match self.environments.len() {
+            1 => "1 environment".to_owned(),
+            count => format!("{count} environments"),
+        };
+        let lines: String = self.environments.iter().map(|listed| listed.text(now)).collect();
+        format!("{lines}{count} in {}: {}\n", self.root, ByteSize::b(self.total))
+    }
+}
+
+/// A time that has passed, in its largest unit.
+fn ago(seconds: u64) -> String {
+    let units = [("day", 24 * 60 * 60), ("hour", 60 * 60), ("minute", 60)];
+    match units.iter().find(|(_, length)| seconds >= *length) {
+        Some((unit, length)) => {
+            let count = seconds / length;
+            format!("used {count} {unit}{} ago", if count == 1 { "" } else { "s" })
+        }
+        None => "used just now".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_told_in_its_largest_unit() {
+        let rows = [(3, "just now"), (60, "1 minute ago"), (7200, "2 hours ago"), (86400 * 41, "41 days ago")];
+        for (seconds, expected) in rows {
+            assert_eq!(ago(seconds), format!("used {expected}"));
+        }
+    }
+}

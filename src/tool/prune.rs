@@ -1,0 +1,99 @@
+//! `-vpython-tool prune`: what was not used for long is removed from the store, and after a build a little of it by the way.
+
+use std::fmt::Write;
+use std::time::{Duration, SystemTime};
+
+use anyhow::Result;
+use bytesize::ByteSize;
+
+use crate::invocation::{Invocation, Prune};
+use crate::process::{Process, variable};
+use crate::report::{self, Failure};
+use crate::store::{Act, Limits, Pruned, Store, Stored, Usage};
+
+/// For how long an environment stays unused when nobody says anything else.
+const OLDER_THAN: Duration = Duration::from_hours(30 * 24);
+/// For how long a launch prunes by the way.
+const BY_THE_WAY: Duration = Duration::from_millis(500);
+
+/// Prunes, and says what went. Gives the exit code.
+///
+/// # Errors
+/// The store cannot be read or written; a bad `VPYTHON_MAX_CACHE`.
+pub fn run(options: &Prune, invocation: &Invocation, process: &Process) -> Result<i32> {
+    let store = Store::open(invocation, process)?;
+    store.prepare()?;
+    let max_size = match options.max_size {
+        Some(size) => Some(size.as_u64()),
+        None => max_cache(process)?,
+    };
+    let older_than = if options.all { Duration::ZERO } else { options.older_than };
+    let limits = Limits { older_than, max_size, until: None };
+    let act = if options.dry_run { Act::Pretend } else { Act::Remove };
+    let usage = store.usage()?;
+    let pruned = store.prune(&limits, &usage, act)?;
+    report::print(said(&pruned, &usage, act).as_bytes())?;
+    Ok(0)
+}
+
+/// After a build, at most once a day and for at most half a second: whatever goes wrong, the launch goes on.
+pub fn by_the_way(store: &Store, process: &Process) {
+    if !store.is_prune_due() {
+        return;
+    }
+    let prune = || {
+        let max_size = max_cache(process)?;
+        let usage = if max_size.is_some() { store.usage()? } else { Usage::default() };
+        let until = SystemTime::now() + BY_THE_WAY;
+        let pruned = store.prune(&Limits { older_than: OLDER_THAN, max_size, until: Some(until) }, &usage, Act::Remove)?;
+        if SystemTime::now() < until {
+            store.note_prune()?;
+        }
+        Ok::<_, anyhow::Error>(pruned)
+    };
+    match prune() {
+        Ok(pruned) => {
+            tracing::debug!(environments = pruned.environments.len(), wheels = pruned.wheels.len(), "pruned the store");
+        }
+        Err(error) => report::warning(&format!("cannot prune the store: {}", report::one_line(&error))),
+    }
+}
+
+fn max_cache(process: &Process) -> Result<Option<u64>> {
+    let Some(text) = process.setting(variable::MAX_CACHE) else { return Ok(None) };
+    let text = text.to_string_lossy();
+    match text.parse::<ByteSize>() {
+        Ok(size) => Ok(Some(size.as_u64())),
+        Err(_) => Err(Failure::new(format!("`{}` is `{text}`, which is no size", variable::MAX_CACHE))
+            .hint("write a number and its unit, as in `10GiB`")
+            .into()),
+    }
+}
+
+/// What went, a line each, and the sum.
+fn said(pruned: &Pruned, usage: &Usage, act: Act) -> String {
+    let now = SystemTime::now();
+    let mut lines = String::new();
+    let mut line = |stored: &Stored, why: &str| {
+        let days = stored.age(now).as_secs() / (24 * 60 * 60);
+        let _ = writeln!(lines, "{}  {}, unused for {days} days{why}", stored.manifest.key, stored.manifest.title());
+    };
+    pruned.environments.iter().for_each(|stored| line(stored, ""));
+    pruned.in_use.iter().for_each(|stored| line(stored, ": stays, since a program runs in it"));
+    if pruned.is_building {
+        lines += "unpacked wheels stay, since somebody builds\n";
+    }
+    let own = pruned.environments.iter().filter_map(|stored| usage.entries.get(stored.manifest.key.as_str()));
+    let wheels = pruned.wheels.iter().filter_map(|digest| usage.wheels.get(digest));
+    let freed = own.map(|space| space.own).sum::<u64>() + wheels.sum::<u64>();
+    let verb = if act == Act::Remove { "removed" } else { "would remove" };
+    let count = |count: usize, name: &str| format!("{count} {name}{}", if count == 1 { "" } else { "s" });
+    lines
+        + &format!(
+            "{verb} {}, {} and {} of builds and launches: {}\n",
+            count(pruned.environments.len(), "environment"),
+            count(pruned.wheels.len(), "unpacked wheel"),
+            count(pruned.rubbish.len(), "leftover"),
+            ByteSize::b(freed)
+        )
+}

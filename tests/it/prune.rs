@@ -1,0 +1,215 @@
+//! `-vpython-tool prune` and `list`: what goes, what stays, and what is said of it.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::{Duration, SystemTime};
+
+use crate::support::{Outcome, Wheel, World, tree};
+
+const DAY: Duration = Duration::from_hours(24);
+
+/// A world with wheels `shared`, `one` and `two`, each of them with some bytes.
+fn world() -> World {
+    let world = World::new();
+    for name in ["shared", "one", "two"] {
+        let wheel = Wheel::module(name, "1").file(&format!("{name}_data.txt"), name.repeat(20_000));
+        wheel.write_to(&world.outside("house"));
+    }
+    world
+}
+
+/// Builds the environment of some wheels, and gives its folder.
+fn build(world: &World, names: &[&str]) -> PathBuf {
+    let spec = world.write("vpython.toml", format!("dependencies = {names:?}\n[tool.vpython]\nwheels = ['../house']\n"));
+    let path = world.install(["-c", ""]);
+    std::fs::remove_file(spec).unwrap();
+    path
+}
+
+/// Makes an environment look as if it was last used so many days ago.
+fn age(path: &Path, days: u32) {
+    File::open(path.join("vpython.json")).unwrap().set_modified(SystemTime::now() - DAY * days).unwrap();
+}
+
+fn prune(world: &World, words: &[&str]) -> Outcome {
+    world.vpython(["-vpython-tool", "prune"]).arguments(words).run()
+}
+
+fn names(folder: PathBuf) -> usize {
+    std::fs::read_dir(folder).unwrap().count()
+}
+
+/// The last line, without the bytes.
+fn sum(outcome: &Outcome) -> &str {
+    assert_eq!((outcome.code, &*outcome.stderr), (Some(0), ""), "{outcome}");
+    outcome.stdout.lines().last().unwrap().rsplit_once(": ").unwrap().0
+}
+
+#[test]
+fn what_was_not_used_for_long_goes_and_takes_its_wheels_along() {
+    let world = world();
+    let old = build(&world, &["one", "shared"]);
+    let new = build(&world, &["two", "shared"]);
+    assert_eq!(sum(&prune(&world, &[])), "removed 0 environments, 0 unpacked wheels and 0 leftovers of builds and launches");
+    age(&old, 41);
+    let outcome = prune(&world, &[]);
+    assert_eq!(sum(&outcome), "removed 1 environment, 1 unpacked wheel and 1 leftover of builds and launches");
+    let key = old.file_name().unwrap().to_str().unwrap();
+    let line = format!("{key}  python [VERSION] with one 1 and shared 1, unused for 41 days\n");
+    assert!(outcome.stdout.starts_with(&line), "{outcome}");
+    assert!(!old.exists() && new.join("bin/python3").exists());
+    assert_eq!((names(world.store("wheels")), names(world.store("tmp"))), (2, 0));
+    assert_eq!(build(&world, &["one", "shared"]), old, "it is built again");
+    age(&old, 2);
+    assert_eq!(
+        sum(&prune(&world, &["--older-than", "36h"])),
+        "removed 1 environment, 1 unpacked wheel and 1 leftover of builds and launches"
+    );
+}
+
+#[test]
+fn everything_goes_if_it_is_to() {
+    let world = world();
+    build(&world, &["one"]);
+    build(&world, &["two"]);
+    assert_eq!(
+        sum(&prune(&world, &["--all"])),
+        "removed 2 environments, 2 unpacked wheels and 2 leftovers of builds and launches"
+    );
+    assert_eq!((names(world.store("envs")), names(world.store("wheels")), names(world.store("tmp"))), (0, 0, 0));
+}
+
+#[test]
+fn a_rehearsal_removes_nothing_and_says_the_same() {
+    let world = world();
+    let old = build(&world, &["one"]);
+    build(&world, &["two"]);
+    age(&old, 41);
+    std::fs::create_dir(world.store("tmp/aside-x")).unwrap();
+    let before = [tree(&world.store("envs")), tree(&world.store("wheels")), tree(&world.store("tmp"))];
+    let rehearsal = prune(&world, &["--dry-run"]);
+    assert_eq!([tree(&world.store("envs")), tree(&world.store("wheels")), tree(&world.store("tmp"))], before);
+    let earnest = prune(&world, &[]);
+    assert_eq!(rehearsal.stdout.replace("would remove", "removed").replace("1 leftover ", "2 leftovers "), earnest.stdout);
+}
+
+#[test]
+fn an_environment_with_a_program_in_it_stays() {
+    let world = world();
+    let path = build(&world, &["one"]);
+    world.write("vpython.toml", "dependencies = ['one']\n[tool.vpython]\nwheels = ['../house']\n");
+    // One holds the lock; the other has closed what it was given, and is known by what it was started with.
+    let close = "import os, sys; os.closerange(3, 99); print('up', flush=True); sys.stdin.read(); import one";
+    for program in [close, "import sys; print('up', flush=True); sys.stdin.read(); import one"] {
+        let mut child = world.vpython(["-c", program]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+        let mut line = String::new();
+        std::io::BufRead::read_line(&mut std::io::BufReader::new(child.stdout.as_mut().unwrap()), &mut line).unwrap();
+        let outcome = prune(&world, &["--all"]);
+        let key = path.file_name().unwrap().to_str().unwrap();
+        let line = format!("{key}  python [VERSION] with one 1, unused for 0 days: stays, since a program runs in it\n");
+        assert!(outcome.stdout.starts_with(&line), "{outcome}");
+        drop(child.stdin.take());
+        assert!(child.wait().unwrap().success(), "it can still import");
+    }
+    assert_eq!(
+        sum(&prune(&world, &["--all"])),
+        "removed 1 environment, 1 unpacked wheel and 2 leftovers of builds and launches"
+    );
+}
+
+#[test]
+fn a_size_is_kept_to_by_what_was_unused_for_longest() {
+    let world = world();
+    let [one, two, three] = [build(&world, &["one", "shared"]), build(&world, &["two", "shared"]), build(&world, &["shared"])];
+    for (path, days) in [(&one, 1), (&two, 3), (&three, 2)] {
+        age(path, days);
+    }
+    let total = |world: &World| {
+        let listing = world.vpython(["-vpython-tool", "list", "--json"]).run();
+        serde_json::from_str::<serde_json::Value>(&listing.raw_stdout).unwrap()["total"].as_u64().unwrap()
+    };
+    let all = total(&world);
+    let outcome = prune(&world, &["--max-size", &format!("{}B", all - 1)]);
+    assert_eq!(sum(&outcome), "removed 1 environment, 1 unpacked wheel and 1 leftover of builds and launches");
+    assert_eq!((one.exists(), two.exists(), three.exists()), (true, false, true));
+    assert!(total(&world) < all);
+    let outcome = world.vpython(["-vpython-tool", "prune"]).env("VPYTHON_MAX_CACHE", "1B").run();
+    assert_eq!(sum(&outcome), "removed 2 environments, 2 unpacked wheels and 2 leftovers of builds and launches");
+}
+
+#[test]
+fn what_killed_builds_have_left_goes_and_what_a_build_is_at_stays() {
+    let world = world();
+    let path = build(&world, &["one"]);
+    let key = path.file_name().unwrap().to_str().unwrap();
+    let left = world.store(&format!("tmp/{key}-Ab12"));
+    std::fs::create_dir_all(left.join("deep")).unwrap();
+    std::fs::write(world.store("memo/launch-old.json"), "{}").unwrap();
+    let unused = world.store(&format!("wheels/{}", "0".repeat(64)));
+    std::fs::create_dir(&unused).unwrap();
+    let hold = "import fcntl, sys\nfor name, how in zip(sys.argv[1::2], sys.argv[2::2]):\n    \
+                file = open(name, 'a'); fcntl.flock(file, getattr(fcntl, how)); globals()[name] = file\n\
+                print('up', flush=True); sys.stdin.read()\n";
+    let locks = [world.store("locks/building.lock"), world.store(&format!("locks/{key}.lock"))];
+    let words = ["-c", hold, locks[0].to_str().unwrap(), "LOCK_SH", locks[1].to_str().unwrap(), "LOCK_EX"];
+    let mut builder = world.program(&world.python.path, words).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+    let mut line = String::new();
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(builder.stdout.as_mut().unwrap()), &mut line).unwrap();
+    let outcome = prune(&world, &[]);
+    assert!(outcome.stdout.starts_with("unpacked wheels stay, since somebody builds\n"), "{outcome}");
+    assert!(left.exists() && unused.exists());
+    drop(builder.stdin.take());
+    builder.wait().unwrap();
+    assert_eq!(sum(&prune(&world, &[])), "removed 0 environments, 1 unpacked wheel and 1 leftover of builds and launches");
+    assert!(!left.exists() && !unused.exists() && path.exists());
+}
+
+#[test]
+fn a_build_prunes_by_the_way_once_a_day() {
+    let world = world();
+    let [old, older] = [build(&world, &["one"]), build(&world, &["two"])];
+    age(&old, 41);
+    age(&older, 42);
+    build(&world, &["shared"]);
+    assert!(old.exists(), "it was looked after when the store was new");
+    File::open(world.store("pruned")).unwrap().set_modified(SystemTime::now() - DAY).unwrap();
+    build(&world, &["shared", "one"]);
+    assert!(!old.exists() && !older.exists());
+    assert_eq!(names(world.store("wheels")), 2);
+}
+
+#[test]
+fn what_is_no_age_or_size_is_refused() {
+    let world = world();
+    let outcome = prune(&world, &["--older-than", "soon"]);
+    outcome.refuses(125, "vpython: error: bad value `soon` for `--older-than` of `-vpython-tool prune`\n  hint: write a number and its unit, as in `30d`\n");
+    let outcome = prune(&world, &["--max-size", "much"]);
+    outcome.refuses(125, "vpython: error: bad value `much` for `--max-size` of `-vpython-tool prune`\n  hint: write a number and its unit, as in `10GiB`\n");
+    let message =
+        "vpython: error: `VPYTHON_MAX_CACHE` is `much`, which is no size\n  hint: write a number and its unit, as in `10GiB`\n";
+    world.vpython(["-vpython-tool", "prune"]).env("VPYTHON_MAX_CACHE", "much").run().refuses(125, message);
+}
+
+#[test]
+fn the_list_says_what_there_is() {
+    let world = world();
+    let empty = world.vpython(["-vpython-tool", "list"]).run();
+    assert_eq!(empty.stdout, "0 environments in [WORLD]/root: 0 B\n", "{empty}");
+    let path = build(&world, &["one", "shared"]);
+    age(&path, 3);
+    let text = world.vpython(["-vpython-tool", "list"]).run().stdout;
+    let key = path.file_name().unwrap().to_str().unwrap();
+    assert!(
+        text.starts_with(&format!("{key}  python [VERSION]"))
+            && text.contains("  2 wheels ")
+            && text.contains("  used 3 days ago\n1 environment in [WORLD]/root: "),
+        "{text}"
+    );
+    let json = world.vpython(["-vpython-tool", "list", "--json"]).run().raw_stdout;
+    let listing: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let listed = &listing["environments"][0];
+    assert_eq!((&listing["version"], &listed["key"], &listed["in_use"]), (&1.into(), &key.into(), &false.into()));
+    assert_eq!(listed["wheels"][0]["file"], "one-1-py3-none-any.whl");
+    assert!(listed["shared"].as_u64().unwrap() > 100_000 && listed["own"].as_u64().unwrap() > 0, "{listed}");
+}
