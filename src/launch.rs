@@ -8,7 +8,7 @@ use anyhow::Result;
 
 use crate::exec::Handoff;
 use crate::fs;
-use crate::invocation::{self, Action, Invocation, LogLevel, Target, Tool};
+use crate::invocation::{self, Action, Check, Invocation, LogLevel, Target, Tool};
 use crate::plan::{self, Evidence, Key, interpreter};
 use crate::process::{Process, variable};
 use crate::report::{self, Failure, Kind};
@@ -95,6 +95,7 @@ fn refuse_missing_script(target: &Target, process: &Process) -> Result<()> {
 /// Does with the environment what a tool is for. Each returns the exit code.
 fn run_tool(tool: &Tool, invocation: &Invocation, process: &Process) -> Result<i32> {
     match tool {
+        Tool::Check(options) => check(options, invocation, process),
         Tool::Install => {
             refuse_missing_script(&invocation.target, process)?;
             tool::install::run(&prepare(invocation, process)?.entry.path)
@@ -104,6 +105,25 @@ fn run_tool(tool: &Tool, invocation: &Invocation, process: &Process) -> Result<i
         Tool::Prune(options) => tool::prune::run(options, invocation, process),
         Tool::Upgrade(options) => tool::upgrade::run(options, &invocation.words, invocation, process),
     }
+}
+
+/// Holds environments against what they were made of; the one of the command line is built anew if it is to be repaired.
+fn check(options: &Check, invocation: &Invocation, process: &Process) -> Result<i32> {
+    let store = Store::open(invocation, process)?;
+    store.prepare()?;
+    let key = if options.all {
+        None
+    } else {
+        refuse_missing_script(&invocation.target, process)?;
+        let spec = spec::find(invocation, process)?.parse(process)?;
+        let (plan, _) = plan::make(&spec, invocation, process, &store.memo_folder())?;
+        Some(Key::of(&plan))
+    };
+    let outcome = tool::check::run(options, key.as_ref(), &store, build::check)?;
+    if outcome == tool::check::Outcome::Discarded && !options.all {
+        tool::install::run(&prepare(invocation, process)?.entry.path)?;
+    }
+    Ok(outcome.exit_code())
 }
 
 /// Becomes the environment's python.

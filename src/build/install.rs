@@ -26,7 +26,8 @@ const INSTALLER: &[u8] = b"vpython\n";
 /// # Errors
 /// Two wheels have different files for one place, or a wheel has one for a place of the environment's own.
 pub(super) fn install(plan: &Plan, wheels: &[UnpackedWheel], root: &Path) -> Result<()> {
-    let places = Places::decide(&plan.interpreter, wheels)?;
+    let layout = Layout::of(&plan.interpreter);
+    let places = Places::decide(&layout, wheels)?;
     for folder in places.folders() {
         fs::create_dir_all(&root.join(folder), FOLDER)?;
     }
@@ -34,25 +35,45 @@ pub(super) fn install(plan: &Plan, wheels: &[UnpackedWheel], root: &Path) -> Res
     places.0.par_iter().try_for_each(|(place, owner)| linker.put(&owner.wheel.path(owner.file), &root.join(place)))?;
     wheels.par_iter().try_for_each(|wheel| {
         let requested = plan.wheels.iter().any(|planned| planned.sha256 == wheel.sha256 && planned.is_requested());
-        write_own_files(wheel, &plan.interpreter, requested, root)
+        own_files(wheel, &layout, requested)?
+            .iter()
+            .try_for_each(|(path, content)| fs::write_new(&root.join(path), content, 0o444))
     })
 }
 
+/// As much of an interpreter as decides where files go.
+pub(super) struct Layout {
+    /// The folder of packages, relative to the environment.
+    pub site_packages: String,
+    /// Major, minor and micro version.
+    pub release: [u32; 3],
+}
+
+impl Layout {
+    fn of(interpreter: &Facts) -> Self {
+        Self { site_packages: interpreter.site_packages.clone(), release: interpreter.release }
+    }
+}
+
 /// A file and the wheel that brings it.
-struct Owner<'a> {
+pub(super) struct Owner<'a> {
     wheel: &'a UnpackedWheel,
-    file: &'a UnpackedFile,
+    pub file: &'a UnpackedFile,
 }
 
 /// Every file to be put, by its path relative to the environment.
-struct Places<'a>(BTreeMap<PathBuf, Owner<'a>>);
+pub(super) struct Places<'a>(pub BTreeMap<PathBuf, Owner<'a>>);
 
 impl<'a> Places<'a> {
-    fn decide(interpreter: &Facts, wheels: &'a [UnpackedWheel]) -> Result<Self> {
+    /// Decides on the place of each file.
+    ///
+    /// # Errors
+    /// Two wheels have different files for one place, or a wheel has one for a place of the environment's own.
+    pub fn decide(layout: &Layout, wheels: &'a [UnpackedWheel]) -> Result<Self> {
         let mut places: BTreeMap<PathBuf, Owner<'a>> = BTreeMap::new();
         for wheel in wheels {
             for file in &wheel.contents.files {
-                let place = place(&file.destination, &wheel.contents.distribution, interpreter);
+                let place = place(&file.destination, &wheel.contents.distribution, layout);
                 if let Some(why) = reserved(&place, wheel) {
                     return Err(refusal(wheel, &place, why).into());
                 }
@@ -67,13 +88,13 @@ impl<'a> Places<'a> {
             }
         }
         let places = Self(places);
-        places.refuse_files_as_folders(interpreter)?;
+        places.refuse_files_as_folders(layout)?;
         Ok(places)
     }
 
     /// A place cannot be a file and a folder at once.
-    fn refuse_files_as_folders(&self, interpreter: &Facts) -> Result<()> {
-        let own = [Path::new("bin"), Path::new("lib64"), Path::new(&interpreter.site_packages)];
+    fn refuse_files_as_folders(&self, layout: &Layout) -> Result<()> {
+        let own = [Path::new("bin"), Path::new("lib64"), Path::new(&layout.site_packages)];
         let folders: BTreeSet<&Path> = self.folders().into_iter().chain(own).flat_map(Path::ancestors).collect();
         match self.0.iter().find(|(place, _)| folders.contains(place.as_path())) {
             Some((place, owner)) => Err(refusal(owner.wheel, place, "a folder of that name is there").into()),
@@ -92,10 +113,10 @@ fn refusal(wheel: &UnpackedWheel, place: &Path, why: &str) -> Failure {
 }
 
 /// Where a file goes, relative to the environment. `lib64` is a link to `lib`.
-fn place(destination: &Destination, distribution: &str, interpreter: &Facts) -> PathBuf {
-    let [major, minor, _] = interpreter.release;
+fn place(destination: &Destination, distribution: &str, layout: &Layout) -> PathBuf {
+    let [major, minor, _] = layout.release;
     let path = match destination.scheme {
-        Scheme::Site => Path::new(&interpreter.site_packages).join(&destination.path),
+        Scheme::Site => Path::new(&layout.site_packages).join(&destination.path),
         Scheme::Scripts => Path::new("bin").join(&destination.path),
         Scheme::Headers => {
             Path::new("include/site").join(format!("python{major}.{minor}")).join(distribution).join(&destination.path)
@@ -128,30 +149,32 @@ fn is_interpreter_name(name: &str) -> bool {
     name.strip_prefix("python").is_some_and(|version| version.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.'))
 }
 
-/// Writes INSTALLER, REQUESTED and RECORD into the `.dist-info` folder.
-fn write_own_files(wheel: &UnpackedWheel, interpreter: &Facts, requested: bool, root: &Path) -> Result<()> {
+/// INSTALLER, REQUESTED and RECORD of the `.dist-info` folder: their paths in the environment, and what is in them.
+pub(super) fn own_files(wheel: &UnpackedWheel, layout: &Layout, requested: bool) -> Result<Vec<(PathBuf, Vec<u8>)>> {
     let dist_info = &wheel.contents.dist_info;
-    let site_packages = root.join(&interpreter.site_packages);
+    let site_packages = Path::new(&layout.site_packages);
+    let mut files = Vec::new();
     // A file that the wheel brings twice, in two schemes that are one folder, has one row.
-    let mut rows: BTreeMap<String, Row> = wheel.contents.files.iter().map(|file| row(file, wheel, interpreter)).collect();
+    let mut rows: BTreeMap<String, Row> = wheel.contents.files.iter().map(|file| row(file, wheel, layout)).collect();
     let own = [("INSTALLER", Some(INSTALLER)), ("REQUESTED", requested.then_some(&b""[..]))];
     for (name, content) in own.into_iter().filter_map(|(name, content)| Some((name, content?))) {
         let path = format!("{dist_info}/{name}");
-        fs::write_new(&site_packages.join(&path), content, 0o444)?;
+        files.push((site_packages.join(&path), content.to_vec()));
         let digest = record::sha256_column(&Sha256::digest(content));
         rows.insert(path, Row { digest: Some(digest), size: Some(content.len() as u64) });
     }
     let path = format!("{dist_info}/RECORD");
-    fs::write_new(&site_packages.join(&path), &record::render(rows, &path)?, 0o444)
+    files.push((site_packages.join(&path), record::render(rows, &path)?));
+    Ok(files)
 }
 
 /// The row of a file. Its path is relative to site-packages.
-fn row(file: &UnpackedFile, wheel: &UnpackedWheel, interpreter: &Facts) -> (String, Row) {
-    let place = place(&file.destination, &wheel.contents.distribution, interpreter);
-    let path = if let Ok(path) = place.strip_prefix(&interpreter.site_packages) {
+fn row(file: &UnpackedFile, wheel: &UnpackedWheel, layout: &Layout) -> (String, Row) {
+    let place = place(&file.destination, &wheel.contents.distribution, layout);
+    let path = if let Ok(path) = place.strip_prefix(&layout.site_packages) {
         path.to_string_lossy().into_owned()
     } else {
-        let up = "../".repeat(Path::new(&interpreter.site_packages).components().count());
+        let up = "../".repeat(Path::new(&layout.site_packages).components().count());
         format!("{up}{}", place.display())
     };
     (path, Row { digest: Some(file.digest.clone()), size: Some(file.size) })

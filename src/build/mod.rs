@@ -4,6 +4,7 @@
 //! wheels are linked (`install`). Nothing that is written names the place where it is written.
 
 mod ambiguity;
+mod check;
 mod entry_points;
 mod install;
 mod link;
@@ -24,6 +25,8 @@ use crate::plan::{Plan, PlannedWheel};
 use crate::report::Progress;
 use crate::store::Store;
 use unpack::UnpackedWheel;
+
+pub use check::check;
 
 /// Builds the environment of a plan in the empty folder `staging`. Wheels that the store does not have yet are unpacked there first,
 /// on all processors.

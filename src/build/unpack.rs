@@ -68,10 +68,7 @@ impl UnpackedWheel {
     /// # Errors
     /// A file is not there, or has not the size that it had.
     pub fn load(folder: &Path, sha256: Digest) -> Result<Self> {
-        let path = folder.join(MANIFEST);
-        let contents =
-            serde_json::from_slice(&fs::read(&path)?).with_context(|| format!("cannot read `{}`", path.display()))?;
-        let wheel = Self { folder: folder.to_path_buf(), sha256, contents };
+        let wheel = Self::read(folder, sha256)?;
         for file in &wheel.contents.files {
             let path = wheel.path(file);
             let size = fs::link_metadata(&path)?.map(|metadata| metadata.len());
@@ -80,6 +77,14 @@ impl UnpackedWheel {
             }
         }
         Ok(wheel)
+    }
+
+    /// Reads what is in the unpacked wheel in `folder`, and looks at none of it.
+    pub fn read(folder: &Path, sha256: Digest) -> Result<Self> {
+        let path = folder.join(MANIFEST);
+        let contents =
+            serde_json::from_slice(&fs::read(&path)?).with_context(|| format!("cannot read `{}`", path.display()))?;
+        Ok(Self { folder: folder.to_path_buf(), sha256, contents })
     }
 
     /// Where a file of it lies.

@@ -3,7 +3,7 @@
 //! What CPython needs is `pyvenv.cfg`, a link to the interpreter's binary and a site-packages folder; what its `venv` module adds
 //! for pip's sake is left out. The interpreter is a symbolic link, so that it finds its own libraries.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
@@ -21,23 +21,26 @@ pub(super) fn lay_out(interpreter: &Facts, root: &Path) -> Result<()> {
     fs::create_dir_all(&site_packages.join("__pycache__"), FOLDER)?;
     let bin = root.join("bin");
     fs::create_dir_all(&bin, FOLDER)?;
-    fs::symlink(&interpreter.executable, &bin.join("python3"))?;
-    let [major, minor, _] = interpreter.release;
-    for name in ["python".to_owned(), format!("python{major}.{minor}")] {
-        fs::symlink(Path::new("python3"), &bin.join(name))?;
+    for (path, target) in links(&interpreter.executable, interpreter.release) {
+        fs::symlink(&target, &root.join(path))?;
     }
     if interpreter.abi.pointer_bits == 64 && interpreter.site_packages.starts_with("lib/") {
         fs::symlink(Path::new("lib"), &root.join("lib64"))?;
     }
-    fs::write_new(&root.join("pyvenv.cfg"), configuration(interpreter)?.as_bytes(), 0o444)
+    fs::write_new(&root.join("pyvenv.cfg"), configuration(&interpreter.executable, interpreter.release)?.as_bytes(), 0o444)
 }
 
-/// `home` must be absolute: python 3.11 and later reads a relative one from the current directory. Without the second line the
+/// The links to the interpreter: their paths in the environment, and what they say.
+pub(super) fn links(interpreter: &Path, [major, minor, _]: [u32; 3]) -> [(PathBuf, PathBuf); 3] {
+    let sibling = |name: String| (Path::new("bin").join(name), PathBuf::from("python3"));
+    [("bin/python3".into(), interpreter.to_path_buf()), sibling("python".into()), sibling(format!("python{major}.{minor}"))]
+}
+
+/// The text of `pyvenv.cfg`. `home` must be absolute: python 3.11 and later reads a relative one from the current directory. Without the second line the
 /// interpreter's own packages would be visible.
-fn configuration(interpreter: &Facts) -> Result<String> {
-    let home = interpreter.executable.parent().and_then(Path::to_str).filter(|home| !home.contains('\n'));
-    let home =
-        home.with_context(|| format!("cannot write the path of `{}` into `pyvenv.cfg`", interpreter.executable.display()))?;
-    let version = interpreter.release.map(|part| part.to_string()).join(".");
+pub(super) fn configuration(interpreter: &Path, release: [u32; 3]) -> Result<String> {
+    let home = interpreter.parent().and_then(Path::to_str).filter(|home| !home.contains('\n'));
+    let home = home.with_context(|| format!("cannot write the path of `{}` into `pyvenv.cfg`", interpreter.display()))?;
+    let version = release.map(|part| part.to_string()).join(".");
     Ok(format!("home = {home}\ninclude-system-site-packages = false\nversion = {version}\n"))
 }

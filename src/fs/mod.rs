@@ -257,6 +257,11 @@ pub fn symlink(target: &Path, path: &Path) -> Result<()> {
     std::os::unix::fs::symlink(target, path).with_context(|| format!("cannot create link `{}`", path.display()))
 }
 
+/// What a symbolic link says.
+pub fn read_link(path: &Path) -> Result<PathBuf> {
+    std::fs::read_link(path).with_context(|| format!("cannot read the link `{}`", path.display()))
+}
+
 /// Gives a file a second name. The bare error is returned, since its kind decides what to try instead.
 pub fn hard_link(from: &Path, to: &Path) -> std::io::Result<()> {
     std::fs::hard_link(from, to)

@@ -18,6 +18,8 @@ use crate::report::{Failure, nearest};
 pub enum Tool {
     /// Build the environment that the command line gets, and print where it is
     Install,
+    /// Read and hash all files of the environment and of its wheels, and name those that are not as they were made
+    Check(Check),
     /// Run a script of the environment, such as `ruff` or `pytest`
     ///
     /// The environment is that of the spec that a walk up from the current directory finds, unless `-vpython-spec` names one.
@@ -35,6 +37,17 @@ pub enum Tool {
     /// if both forms come to the same plan here.
     #[command(override_usage = "vpython [vpython flags] -vpython-tool upgrade [options] [PATH...]")]
     Upgrade(Upgrade),
+}
+
+/// The options of `check`.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct Check {
+    /// Take what is damaged out of the way, and build the environment anew
+    #[arg(long)]
+    pub repair: bool,
+    /// Check all environments in the store; damaged ones are built anew by their next launch
+    #[arg(long)]
+    pub all: bool,
 }
 
 /// The options of `list`.
@@ -86,7 +99,7 @@ impl Tool {
     #[must_use]
     pub fn takes_command_line(&self) -> bool {
         match self {
-            Self::Install => true,
+            Self::Check(_) | Self::Install => true,
             Self::Exec | Self::List(_) | Self::Prune(_) | Self::Upgrade(_) => false,
         }
     }

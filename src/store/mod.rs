@@ -13,6 +13,7 @@
 //! Things come into being by staging under `tmp/` and one rename, while their build lock is held. The locks save work; that
 //! nothing half-made is ever seen rests on the rename alone.
 
+mod damage;
 mod entry;
 mod lock;
 mod memo;
@@ -26,13 +27,14 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-pub use entry::{Entry, Manifest};
+pub use damage::{Damage, Fault};
+pub use entry::{Entry, MANIFEST, Manifest};
 pub use memo::{Memo, MemoName};
 pub use programs::Programs;
 pub use prune::{Act, Limits, Pruned};
 pub use usage::{Space, Stored, Usage};
 
-use crate::fs;
+use crate::fs::{self, Digest};
 use crate::invocation::Invocation;
 use crate::process::Process;
 
@@ -66,6 +68,12 @@ impl Store {
             fs::create_dir_all(&self.layout.join(folder), 0o700)?;
         }
         Ok(())
+    }
+
+    /// Where the unpacked wheel of a digest is, if it is there.
+    #[must_use]
+    pub fn unpacked_wheel(&self, digest: &Digest) -> PathBuf {
+        self.wheels().join(digest.to_string())
     }
 
     /// The folder that the caller knows the store by.

@@ -63,7 +63,7 @@ impl Store {
         unpack: impl FnOnce(&Path) -> Result<()>,
         load: impl Fn(&Path) -> Result<T>,
     ) -> Result<T> {
-        let path = self.wheels().join(digest.to_string());
+        let path = self.unpacked_wheel(digest);
         if let Ok(wheel) = load(&path) {
             return Ok(wheel);
         }
@@ -103,7 +103,7 @@ impl Store {
     }
 
     /// Takes what stands at `path` out of the way. If a program still runs in it, its files stay, under a name that nobody looks for.
-    fn set_aside(&self, path: &Path) -> Result<()> {
+    pub(super) fn set_aside(&self, path: &Path) -> Result<()> {
         let aside = temporary(&self.staging(), ASIDE)?;
         let moved = aside.path().join(ASIDE_CONTENT);
         fs::rename(path, &moved)?;

@@ -1,5 +1,6 @@
 //! One file for each `-vpython-tool`. A tool gets the environment that the command line asks for, and does one thing with it.
 
+pub mod check;
 pub mod exec;
 pub mod install;
 pub mod list;

@@ -7,6 +7,7 @@
 
 mod building;
 mod bypass;
+mod check;
 mod command_line;
 mod crashes;
 mod damage;

@@ -15,11 +15,10 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::Result;
 
-use super::Store;
-use super::entry::MANIFEST;
 use super::lock::{self, Attempt};
 use super::programs::Programs;
 use super::usage::{Stored, Usage};
+use super::{MANIFEST, Store};
 use crate::fs::{self, Digest};
 use ledger::Ledger;
 

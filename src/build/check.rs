@@ -1,0 +1,147 @@
+//! Whether an environment, and the unpacked wheels that it was made of, are as they were made: each file is read and hashed again.
+//!
+//! Byte code that python has written beside a source of the environment's is as it should be, whatever is in it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use pep440_rs::Version;
+use rayon::prelude::*;
+use walkdir::WalkDir;
+
+use super::install::{Layout, Places, own_files};
+use super::record;
+use super::unpack::UnpackedWheel;
+use super::venv;
+use crate::fs::{self, Digest};
+use crate::store::{Damage, Fault, MANIFEST, Manifest, Store, Stored};
+
+/// What a path of an environment is.
+enum Expected {
+    /// A file of this digest, as a column of RECORD.
+    Digest(String),
+    /// A file of this content.
+    Content(Vec<u8>),
+    /// A link that says this.
+    Link(PathBuf),
+    /// A file of any content.
+    Anything,
+}
+
+/// All that is wrong with an environment and its wheels, sorted.
+///
+/// # Errors
+/// Something cannot be read.
+pub fn check(stored: &Stored, store: &Store) -> Result<Vec<Damage>> {
+    let mut wheels = Vec::new();
+    let mut damages = Vec::new();
+    for installed in &stored.manifest.wheels {
+        let folder = store.unpacked_wheel(&installed.sha256);
+        match UnpackedWheel::read(&folder, installed.sha256) {
+            Ok(wheel) => {
+                damages.extend(check_wheel(&wheel)?);
+                wheels.push(wheel);
+            }
+            Err(_) => damages.push(Damage { path: folder.clone(), of: folder, fault: Fault::Missing }),
+        }
+    }
+    // Without all the wheels nobody knows what the environment should have.
+    if wheels.len() == stored.manifest.wheels.len() {
+        let expected = expected(&stored.manifest, &stored.path, &wheels)?;
+        damages.extend(compare(&stored.path, &expected)?);
+        damages.extend(foreign(&stored.path, &expected)?);
+    }
+    damages.sort();
+    Ok(damages)
+}
+
+fn check_wheel(wheel: &UnpackedWheel) -> Result<Vec<Damage>> {
+    let files: BTreeMap<PathBuf, Expected> =
+        wheel.contents.files.iter().map(|file| (wheel.path(file), Expected::Digest(file.digest.clone()))).collect();
+    compare(&wheel.folder, &files)
+}
+
+/// The files of a folder that are not what they should be. Their paths are absolute, or relative to the folder.
+fn compare(folder: &Path, expected: &BTreeMap<PathBuf, Expected>) -> Result<Vec<Damage>> {
+    let faults = expected.par_iter().map(|(path, expected)| {
+        let path = folder.join(path);
+        let fault = expected.fault_of(&path)?;
+        Ok(fault.map(|fault| Damage { of: folder.to_path_buf(), path, fault }))
+    });
+    Ok(faults.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
+}
+
+impl Expected {
+    fn fault_of(&self, path: &Path) -> Result<Option<Fault>> {
+        let Some(metadata) = fs::link_metadata(path)? else { return Ok(Some(Fault::Missing)) };
+        let is_right = match self {
+            Self::Link(target) => metadata.is_symlink() && fs::read_link(path)? == *target,
+            _ if !metadata.is_file() => false,
+            Self::Digest(digest) => record::sha256_column(Digest::of_file(path, drop)?.as_bytes()) == *digest,
+            Self::Content(content) => fs::read(path)? == *content,
+            Self::Anything => true,
+        };
+        Ok((!is_right).then_some(Fault::Changed))
+    }
+}
+
+/// All that an environment has, by its path in it.
+fn expected(manifest: &Manifest, root: &Path, wheels: &[UnpackedWheel]) -> Result<BTreeMap<PathBuf, Expected>> {
+    let release = release(&manifest.python)?;
+    let layout = Layout { site_packages: manifest.site.folder.clone(), release };
+    let mut expected = BTreeMap::from([(MANIFEST.into(), Expected::Anything)]);
+    for (place, owner) in Places::decide(&layout, wheels)?.0 {
+        expected.insert(place, Expected::Digest(owner.file.digest.clone()));
+    }
+    for wheel in wheels {
+        let is_requested = fs::exists(&root.join(&layout.site_packages).join(&wheel.contents.dist_info).join("REQUESTED"));
+        for (path, content) in own_files(wheel, &layout, is_requested)? {
+            expected.insert(path, Expected::Content(content));
+        }
+    }
+    for (path, target) in venv::links(&manifest.interpreter, release) {
+        expected.insert(path, Expected::Link(target));
+    }
+    // Only a 64-bit interpreter has it.
+    if fs::link_metadata(&root.join("lib64"))?.is_some() {
+        expected.insert("lib64".into(), Expected::Link("lib".into()));
+    }
+    let configuration = venv::configuration(&manifest.interpreter, release)?;
+    expected.insert("pyvenv.cfg".into(), Expected::Content(configuration.into_bytes()));
+    Ok(expected)
+}
+
+/// Major, minor and micro version.
+fn release(version: &str) -> Result<[u32; 3]> {
+    let version: Version = version.parse().with_context(|| format!("`{version}` is no version"))?;
+    let part = |index: usize| version.release().get(index).and_then(|part| u32::try_from(*part).ok()).unwrap_or_default();
+    Ok([part(0), part(1), part(2)])
+}
+
+/// What is in an environment and should not be.
+fn foreign(root: &Path, expected: &BTreeMap<PathBuf, Expected>) -> Result<Vec<Damage>> {
+    let sources: BTreeSet<&Path> = expected.keys().map(PathBuf::as_path).collect();
+    let mut foreign = Vec::new();
+    for entry in WalkDir::new(root) {
+        let entry = entry.with_context(|| format!("cannot list `{}`", root.display()))?;
+        let path = entry.path().strip_prefix(root).unwrap_or(entry.path());
+        let is_known = entry.file_type().is_dir() || expected.contains_key(path) || is_byte_code_of(path, &sources);
+        if !is_known {
+            foreign.push(Damage { of: root.to_path_buf(), path: entry.path().to_path_buf(), fault: Fault::Foreign });
+        }
+    }
+    Ok(foreign)
+}
+
+/// Whether a file is `__pycache__/NAME.TAG.pyc` beside a source `NAME.py`.
+fn is_byte_code_of(path: &Path, sources: &BTreeSet<&Path>) -> bool {
+    let (Some(folder), Some(name)) = (path.parent(), path.file_name().and_then(OsStr::to_str)) else { return false };
+    if folder.file_name() != Some(OsStr::new("__pycache__")) || !name.contains(".pyc") {
+        return false;
+    }
+    let module = name.split('.').next().unwrap_or_default();
+    let source = folder.parent().unwrap_or(Path::new("")).join(format!("{module}.py"));
+    sources.contains(source.as_path())
+}

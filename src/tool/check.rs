@@ -1,0 +1,98 @@
+//! `-vpython-tool check`: environments, and the wheels that they were made of, are held against what they were made of; with `--repair`
+//! what is damaged is taken out of the way.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+
+use crate::invocation::Check;
+use crate::plan::Key;
+use crate::report::{self, Failure};
+use crate::store::{Damage, Fault, Store, Stored};
+
+/// The exit code where something is damaged.
+const DAMAGED: i32 = 1;
+
+/// What came of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// All is as it was made.
+    Sound,
+    /// Something is not, and was left as it is.
+    Damaged,
+    /// Something was not, and is out of the way.
+    Discarded,
+}
+
+impl Outcome {
+    /// The exit code.
+    #[must_use]
+    pub fn exit_code(self) -> i32 {
+        if self == Self::Damaged { DAMAGED } else { 0 }
+    }
+}
+
+/// Checks the environment of `key`, or all that stand where there is none; `check` tells what is wrong with one.
+///
+/// # Errors
+/// There is no such environment; one cannot be read; standard output cannot be written.
+pub fn run(
+    options: &Check,
+    key: Option<&Key>,
+    store: &Store,
+    check: impl Fn(&Stored, &Store) -> Result<Vec<Damage>>,
+) -> Result<Outcome> {
+    let stored: Vec<Stored> =
+        store.stored()?.into_iter().filter(|stored| key.is_none_or(|key| stored.manifest.key == *key)).collect();
+    if let (Some(key), []) = (key, &stored[..]) {
+        return Err(Failure::new(format!("there is no environment `{key}` yet"))
+            .hint("`-vpython-tool install` builds it")
+            .into());
+    }
+    let mut damages = BTreeSet::new();
+    for stored in &stored {
+        damages.extend(check(stored, store)?);
+    }
+    for damage in &damages {
+        report::print(line(damage).as_bytes())?;
+    }
+    let wheels: BTreeSet<_> = stored.iter().flat_map(|stored| &stored.manifest.wheels).map(|wheel| wheel.sha256).collect();
+    let counts = format!("{} and {}", count(stored.len(), "environment"), count(wheels.len(), "unpacked wheel"));
+    if damages.is_empty() {
+        report::print(format!("{counts}: all files are as they were made\n").as_bytes())?;
+        return Ok(Outcome::Sound);
+    }
+    report::print(format!("{counts}: {} not as they were made\n", count(damages.len(), "file")).as_bytes())?;
+    if !options.repair {
+        return Ok(Outcome::Damaged);
+    }
+    for folder in to_discard(&stored, &damages, store) {
+        store.discard(&folder)?;
+        report::print(format!("{}: out of the way; it is made anew when it is needed\n", folder.display()).as_bytes())?;
+    }
+    Ok(Outcome::Discarded)
+}
+
+fn line(damage: &Damage) -> String {
+    let what = match damage.fault {
+        Fault::Changed => "changed",
+        Fault::Missing => "missing",
+        Fault::Foreign => "foreign",
+    };
+    format!("{what}  {}\n", damage.path.display())
+}
+
+fn count(count: usize, name: &str) -> String {
+    format!("{count} {name}{}", if count == 1 { "" } else { "s" })
+}
+
+/// The damaged folders that are there, and the environments that damaged wheels were linked into.
+fn to_discard(stored: &[Stored], damages: &BTreeSet<Damage>, store: &Store) -> BTreeSet<PathBuf> {
+    let damaged: BTreeSet<&Path> = damages.iter().map(|damage| damage.of.as_path()).collect();
+    let has_damaged_wheel = |stored: &&Stored| {
+        stored.manifest.wheels.iter().any(|wheel| damaged.contains(store.unpacked_wheel(&wheel.sha256).as_path()))
+    };
+    let environments = stored.iter().filter(has_damaged_wheel).map(|stored| stored.path.as_path());
+    damaged.iter().copied().chain(environments).filter(|folder| crate::fs::exists(folder)).map(Path::to_path_buf).collect()
+}

@@ -1,0 +1,89 @@
+//! `-vpython-tool check`: damage of every kind is named, and mended from the wheels.
+
+use std::path::{Path, PathBuf};
+
+use crate::support::{Outcome, Python, Wheel, World};
+
+fn world(python: &'static Python) -> (World, PathBuf) {
+    let world = World::with_python(python);
+    let wheel = Wheel::module("one", "1").file("one_data.txt", "text").entry_point("run", "one:VERSION");
+    world.wheel(&wheel.script("shipped", "#!python\n").data("data/share/one.cfg", "x").data("headers/one.h", "x"));
+    world.wheel(&Wheel::module("two", "1"));
+    world.write("vpython.toml", "dependencies = ['one', 'two']\n");
+    let environment = world.install(["-c", ""]);
+    (world, environment)
+}
+
+fn check(world: &World, words: &[&str]) -> Outcome {
+    world.vpython(["-vpython-tool", "check"]).arguments(words).run()
+}
+
+fn replace(path: &Path, content: &str) {
+    std::fs::remove_file(path).unwrap();
+    std::fs::write(path, content).unwrap();
+}
+
+#[test]
+fn an_environment_is_sound_after_its_build_and_after_its_use() {
+    for python in Python::all() {
+        let (world, _) = world(python);
+        world.vpython(["-c", "import one, two"]).run().prints("");
+        check(&world, &[]).prints("1 environment and 2 unpacked wheels: all files are as they were made\n");
+    }
+}
+
+#[test]
+fn damage_of_every_kind_is_named_and_mended() {
+    let (world, environment) = world(Python::any());
+    let site = format!("lib/python3.{}/site-packages", world.python.minor);
+    replace(&environment.join(&site).join("one.py"), "changed");
+    replace(&environment.join(&site).join("one-1.dist-info/RECORD"), "");
+    std::fs::remove_file(environment.join(&site).join("one_data.txt")).unwrap();
+    std::fs::remove_file(environment.join("bin/python")).unwrap();
+    std::os::unix::fs::symlink("/bin/true", environment.join("bin/python")).unwrap();
+    std::fs::write(environment.join(&site).join("new.py"), "").unwrap();
+    std::fs::write(environment.join(&site).join("__pycache__/new.cpython-311.pyc"), "").unwrap();
+    let site = format!("[WORLD]/root/v1/envs/[KEY]/{site}");
+    let named = format!(
+        "changed  [WORLD]/root/v1/envs/[KEY]/bin/python\nforeign  {site}/__pycache__/new.cpython-311.pyc\nforeign  {site}/new.py\n\
+         changed  {site}/one-1.dist-info/RECORD\nchanged  {site}/one.py\nmissing  {site}/one_data.txt\n\
+         1 environment and 2 unpacked wheels: 6 files not as they were made\n"
+    );
+    check(&world, &[]).expect(1, &named, "");
+    let mended = format!(
+        "{named}[WORLD]/root/v1/envs/[KEY]: out of the way; it is made anew when it is needed\n[WORLD]/root/v1/envs/[KEY]\n"
+    );
+    check(&world, &["--repair"]).expect(0, &mended, "");
+    check(&world, &["--all"]).prints("1 environment and 2 unpacked wheels: all files are as they were made\n");
+}
+
+#[test]
+fn a_damaged_wheel_takes_its_environments_along() {
+    let (world, _) = world(Python::any());
+    world.write("other/vpython.toml", "dependencies = ['two']\n[tool.vpython]\nwheels = ['../wheels']\n");
+    world.write("other/tool.py", "import two; print(two.VERSION)");
+    world.install(["other/tool.py"]);
+    let wheels: Vec<PathBuf> = std::fs::read_dir(world.store("wheels")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let of_one = wheels.iter().find(|path| path.join("site/one.py").exists()).unwrap();
+    replace(&of_one.join("site/one_data.txt"), "tixt");
+    let name = of_one.file_name().unwrap().to_str().unwrap();
+    let outcome = check(&world, &["--all", "--repair"]);
+    let lines: Vec<&str> = outcome.stdout.lines().collect();
+    assert_eq!(outcome.code, Some(0), "{outcome}");
+    assert_eq!(lines[0], format!("changed  [WORLD]/root/v1/wheels/{name}/site/one_data.txt"));
+    assert_eq!(lines[1], "2 environments and 2 unpacked wheels: 1 file not as they were made");
+    assert_eq!(lines[2], "[WORLD]/root/v1/envs/[KEY]: out of the way; it is made anew when it is needed");
+    assert_eq!((lines.len(), world.environments().len(), of_one.exists()), (4, 1, false), "{outcome}");
+    world.vpython(["other/tool.py"]).run().prints("1\n");
+    world.vpython(["-c", "import one; print(one.VERSION)"]).run().prints("1\n");
+    check(&world, &["--all"]).prints("2 environments and 2 unpacked wheels: all files are as they were made\n");
+}
+
+#[test]
+fn an_environment_that_is_not_there_cannot_be_checked() {
+    let world = World::new();
+    let outcome = check(&world, &["-c", ""]);
+    assert_eq!(outcome.code, Some(125), "{outcome}");
+    assert!(outcome.stderr.ends_with("` yet\n  hint: `-vpython-tool install` builds it\n"), "{outcome}");
+    check(&world, &["--all"]).prints("0 environments and 0 unpacked wheels: all files are as they were made\n");
+}
