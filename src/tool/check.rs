@@ -89,10 +89,10 @@ fn count(count: usize, name: &str) -> String {
 
 /// The damaged folders that are there, and the environments that damaged wheels were linked into.
 fn to_discard(stored: &[Stored], damages: &BTreeSet<Damage>, store: &Store) -> BTreeSet<PathBuf> {
-    let damaged: BTreeSet<&Path> = damages.iter().map(|damage| damage.of.as_path()).collect();
+    let folders: BTreeSet<&Path> = damages.iter().map(|damage| damage.of.as_path()).collect();
     let has_damaged_wheel = |stored: &&Stored| {
-        stored.manifest.wheels.iter().any(|wheel| damaged.contains(store.unpacked_wheel(&wheel.sha256).as_path()))
+        stored.manifest.wheels.iter().any(|wheel| folders.contains(store.unpacked_wheel(&wheel.sha256).as_path()))
     };
     let environments = stored.iter().filter(has_damaged_wheel).map(|stored| stored.path.as_path());
-    damaged.iter().copied().chain(environments).filter(|folder| crate::fs::exists(folder)).map(Path::to_path_buf).collect()
+    folders.iter().copied().chain(environments).filter(|folder| crate::fs::exists(folder)).map(Path::to_path_buf).collect()
 }
