@@ -4,6 +4,7 @@
 //! system's own words.
 #![allow(clippy::disallowed_methods, reason = "the twins stand here")]
 
+mod change;
 mod digest;
 
 use std::fs::{File, OpenOptions, Permissions};
@@ -16,6 +17,7 @@ use anyhow::{Context, Result};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+pub use change::Change;
 pub use digest::Digest;
 
 /// What tells that a file or folder is still the one that was looked at.

@@ -8,6 +8,7 @@ mod listed;
 mod luci;
 mod pep723;
 mod requirements;
+mod source;
 pub mod upgrade;
 mod vpython_toml;
 
@@ -17,7 +18,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use pep440_rs::VersionSpecifiers;
 
-pub use find::find;
+pub use find::{Block, Finding, Look, LookedAt, Trail, find, find_by};
 pub use listed::{Condition, ListedWheel, TagPattern, Variable};
 
 use crate::fs::{Digest, Stamped};
@@ -39,6 +40,20 @@ pub enum SpecKind {
     Requirements,
     /// There is no spec: an environment with no packages.
     None,
+}
+
+impl SpecKind {
+    /// Its name in what tools print.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::VpythonToml => "vpython.toml",
+            Self::Pep723 => "pep723",
+            Self::Luci => "luci",
+            Self::Requirements => "requirements",
+            Self::None => "none",
+        }
+    }
 }
 
 /// The text of a spec as it was found, before any meaning is given to it.
@@ -241,6 +256,12 @@ impl SpecText {
             SpecKind::Requirements => requirements::parse(self, process),
             SpecKind::None => Ok(Spec::default()),
         }
+    }
+
+    /// The line in which it begins, counted from 1: of a block, its first guard.
+    #[must_use]
+    pub fn line(&self) -> usize {
+        self.origin.lines_before.max(1)
     }
 
     /// The text as a person would name it.

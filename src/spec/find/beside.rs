@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-use super::{Around, Found};
+use super::{Around, Found, LookedAt};
 use crate::fs;
 use crate::spec::{SpecKind, SpecText};
 
@@ -13,15 +13,19 @@ use crate::spec::{SpecKind, SpecText};
 const SUFFIXES: [&str; 2] = [".vpython3", ".vpython"];
 
 /// The partner of a script.
-pub(super) fn partner_of_file(script: &Path, around: &mut Around) -> Result<Option<SpecText>> {
-    let mut found = partners(script).filter_map(Found::at);
-    let partner = found.find(|found| found.is_trusted(&around.trusted, &mut around.warnings));
-    partner.map(|found| found.read(SpecKind::Luci)).transpose()
+pub(super) fn partner_of_file(script: &Path, around: &mut Around<'_>) -> Result<Option<SpecText>> {
+    for path in partners(script) {
+        let Some(found) = Found::at(path, LookedAt::Partner, around.trail) else { continue };
+        if found.is_trusted(around) {
+            return found.read(SpecKind::Luci, around.trail).map(Some);
+        }
+    }
+    Ok(None)
 }
 
 /// The partner of a folder that python runs: its own, or that of the nearest folder above of which it is a part, each folder on the way
 /// being a package with an `__init__.py`.
-pub(super) fn partner_of_folder(folder: &Path, around: &mut Around) -> Result<Option<SpecText>> {
+pub(super) fn partner_of_folder(folder: &Path, around: &mut Around<'_>) -> Result<Option<SpecText>> {
     for folder in folder.ancestors().take_while(|folder| fs::exists(&folder.join("__init__.py"))) {
         if let Some(spec) = partner_of_file(folder, around)? {
             return Ok(Some(spec));

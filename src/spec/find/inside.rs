@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use tracing::debug;
 
+use super::{Block, Finding, LookedAt, Trail};
 use crate::fs;
 use crate::spec::luci::inline;
 use crate::spec::{Origin, SpecKind, SpecText, pep723};
@@ -20,14 +21,15 @@ pub(super) struct Inside {
 }
 
 /// Looks into a script that was just opened. `real` is its real path.
-pub(super) fn script(file: &mut File, real: PathBuf) -> Result<Inside> {
+pub(super) fn script(file: &mut File, real: PathBuf, trail: &mut Trail) -> Result<Inside> {
     let beginning = fs::read_beginning(file, &real)?;
     if is_zip_application(&beginning) {
+        trail.note(Finding::Archive, || LookedAt::Program(real));
         return Ok(Inside::default());
     }
     let text = fs::read_rest(file, beginning, &real)?;
     let folder = real.parent().map(PathBuf::from);
-    self::text(&text, Origin::file(real), folder)
+    self::text(&text, Origin::file(real), folder, trail)
 }
 
 /// Whether a file that begins so is a zip archive, behind at most one `#!` line. No text is looked for in it.
@@ -40,12 +42,14 @@ fn is_zip_application(beginning: &[u8]) -> bool {
 }
 
 /// Looks into the text of a script. `base` is the folder of what stands in it.
-pub(super) fn text(text: &[u8], origin: Origin, base: Option<PathBuf>) -> Result<Inside> {
-    let inside = command(text, origin.clone(), base.clone())?;
+pub(super) fn text(text: &[u8], origin: Origin, base: Option<PathBuf>, trail: &mut Trail) -> Result<Inside> {
+    let inside = command(text, origin.clone(), base.clone(), trail)?;
     if inside.spec.is_some() {
         return Ok(inside);
     }
-    let spec = inline::read(text, &origin)?.map(|block| {
+    let read = inline::read(text, &origin);
+    trail.note(Finding::of_block(read.as_ref().map(Option::as_ref)), || LookedAt::Block(Block::Luci, origin.file.clone()));
+    let spec = read?.map(|block| {
         debug!(line = block.lines_before, "found a `[VPYTHON:BEGIN]` block");
         let origin = Origin { lines_before: block.lines_before, ..origin };
         SpecText { kind: SpecKind::Luci, origin, base, content: block.content, warnings: inside.warnings.clone() }
@@ -54,8 +58,11 @@ pub(super) fn text(text: &[u8], origin: Origin, base: Option<PathBuf>) -> Result
 }
 
 /// Looks into the text of `-c`, which has none of LUCI's blocks.
-pub(super) fn command(text: &[u8], origin: Origin, base: Option<PathBuf>) -> Result<Inside> {
-    let reading = pep723::read(text, &origin)?;
+pub(super) fn command(text: &[u8], origin: Origin, base: Option<PathBuf>, trail: &mut Trail) -> Result<Inside> {
+    let read = pep723::read(text, &origin);
+    let block = read.as_ref().map(|reading| reading.block.as_ref());
+    trail.note(Finding::of_block(block), || LookedAt::Block(Block::Pep723, origin.file.clone()));
+    let reading = read?;
     let Some(block) = reading.block else { return Ok(Inside { spec: None, warnings: reading.warnings }) };
     debug!(line = block.lines_before, "found a `script` block");
     let origin = Origin { lines_before: block.lines_before, columns_before: pep723::COLUMNS_BEFORE, ..origin };

@@ -8,6 +8,7 @@
 
 mod beside;
 mod inside;
+mod trail;
 mod walk;
 
 use std::ffi::OsStr;
@@ -25,28 +26,47 @@ use crate::invocation::{Invocation, Target};
 use crate::process::Process;
 use crate::report::Failure;
 use inside::Inside;
+pub use trail::{Block, Finding, Look, LookedAt, Trail};
 
 /// Finds the spec of a command line.
 ///
 /// # Errors
 /// A spec that is named and cannot be read, a partner file or an inline block that is broken, a script that cannot be read.
 pub fn find(invocation: &Invocation, process: &Process) -> Result<SpecText> {
+    find_by(&mut Trail::default(), invocation, process)
+}
+
+/// Finds the spec of a command line, and notes each look on the way.
+///
+/// # Errors
+/// Those of [`find`].
+pub fn find_by(trail: &mut Trail, invocation: &Invocation, process: &Process) -> Result<SpecText> {
     if let Some(path) = &invocation.spec {
-        return load(path, "the spec that `-vpython-spec` names");
+        let loaded = load(path, "the spec that `-vpython-spec` names");
+        trail.note(Finding::of(&loaded), || LookedAt::Flag(Some(path.clone())));
+        return loaded;
     }
-    let mut around = look_around(&invocation.target, process)?;
+    trail.note(Finding::Nothing, || LookedAt::Flag(None));
+    let mut around = look_around(&invocation.target, process, trail)?;
     if let Some(spec) = around.spec {
         let warnings = around.warnings.into_iter().chain(spec.warnings).collect();
         return Ok(SpecText { warnings, ..spec });
     }
-    let walked = match &around.folder {
-        Some(folder) => walk::up(folder, &around.trusted, &mut around.warnings)?,
+    let walked = match around.folder.take() {
+        Some(folder) => walk::up(&folder, &mut around)?,
         None => None,
     };
     let found = match (walked, &invocation.default_spec) {
         (Some(spec), _) => spec,
-        (None, Some(path)) => load(path, "the spec that `VPYTHON_DEFAULT_SPEC` names")?,
-        (None, None) => SpecText::none(),
+        (None, Some(path)) => {
+            let loaded = load(path, "the spec that `VPYTHON_DEFAULT_SPEC` names");
+            around.trail.note(Finding::of(&loaded), || LookedAt::Variable(Some(path.clone())));
+            loaded?
+        }
+        (None, None) => {
+            around.trail.note(Finding::Nothing, || LookedAt::Variable(None));
+            SpecText::none()
+        }
     };
     let warnings = around.warnings.into_iter().chain(found.warnings).collect();
     Ok(SpecText { warnings, ..found })
@@ -56,7 +76,7 @@ pub fn find(invocation: &Invocation, process: &Process) -> Result<SpecText> {
 const OTHERS_WRITE: u32 = 0o002;
 
 /// What the target itself tells.
-struct Around {
+struct Around<'t> {
     /// The spec beside or inside it.
     spec: Option<SpecText>,
     /// Where the walk begins.
@@ -65,12 +85,14 @@ struct Around {
     trusted: Vec<u32>,
     /// What looks like a spec and is none.
     warnings: Vec<String>,
+    /// Where looks are noted.
+    trail: &'t mut Trail,
 }
 
-impl Around {
+impl<'t> Around<'t> {
     /// A target that tells nothing but where the walk begins.
-    fn folder(folder: Option<PathBuf>, process: &Process) -> Self {
-        Self { spec: None, folder, trusted: vec![process.user, 0], warnings: Vec::new() }
+    fn folder(folder: Option<PathBuf>, process: &Process, trail: &'t mut Trail) -> Self {
+        Self { spec: None, folder, trusted: vec![process.user, 0], warnings: Vec::new(), trail }
     }
 
     fn with(self, inside: Inside) -> Self {
@@ -79,16 +101,16 @@ impl Around {
     }
 }
 
-fn look_around(target: &Target, process: &Process) -> Result<Around> {
+fn look_around<'t>(target: &Target, process: &Process, trail: &'t mut Trail) -> Result<Around<'t>> {
     match target {
-        Target::Script(path) => look_around_script(&process.absolute(path), process),
+        Target::Script(path) => look_around_script(&process.absolute(path), process, trail),
         Target::Command(text) => {
             let origin = Origin { file: None, lines_before: 0, columns_before: 0 };
-            let inside = inside::command(text.as_bytes(), origin, process.directory.clone())?;
-            Ok(Around::folder(process.directory.clone(), process).with(inside))
+            let inside = inside::command(text.as_bytes(), origin, process.directory.clone(), trail)?;
+            Ok(Around::folder(process.directory.clone(), process, trail).with(inside))
         }
         Target::Module(_) | Target::Stdin | Target::None | Target::Information => {
-            Ok(Around::folder(process.directory.clone(), process))
+            Ok(Around::folder(process.directory.clone(), process, trail))
         }
     }
 }
@@ -96,11 +118,15 @@ fn look_around(target: &Target, process: &Process) -> Result<Around> {
 /// A script that is not there or cannot be opened has nothing inside: python will say what there is to say. Nor has one that is no
 /// file (`/dev/stdin`, a named pipe) anything inside or beside it: its bytes are python's alone, and it stands for standard input,
 /// which has no folder.
-fn look_around_script(path: &Path, process: &Process) -> Result<Around> {
-    let mut around = Around::folder(path.parent().map(Path::to_path_buf), process);
-    let Ok(Some(metadata)) = fs::metadata(path) else { return Ok(around) };
+fn look_around_script<'t>(path: &Path, process: &Process, trail: &'t mut Trail) -> Result<Around<'t>> {
+    let mut around = Around::folder(path.parent().map(Path::to_path_buf), process, trail);
+    let Ok(Some(metadata)) = fs::metadata(path) else {
+        around.trail.note(Finding::Nothing, || LookedAt::Program(path.to_path_buf()));
+        return Ok(around);
+    };
     if !metadata.is_file() && !metadata.is_dir() {
-        return Ok(Around::folder(process.directory.clone(), process));
+        around.trail.note(Finding::NoFile, || LookedAt::Program(path.to_path_buf()));
+        return Ok(Around { folder: process.directory.clone(), ..around });
     }
     around.trusted.push(metadata.uid());
     if metadata.is_dir() {
@@ -109,23 +135,29 @@ fn look_around_script(path: &Path, process: &Process) -> Result<Around> {
     if let Some(spec) = beside::partner_of_file(path, &mut around)? {
         return Ok(Around { spec: Some(spec), ..around });
     }
-    let Ok(file) = fs::open(path) else { return Ok(around) };
+    let Ok(file) = fs::open(path) else {
+        around.trail.note(Finding::Broken, || LookedAt::Program(path.to_path_buf()));
+        return Ok(around);
+    };
     look_around_file(file, path, around)
 }
 
 /// A script that was just opened, and is a file.
-fn look_around_file(mut file: File, path: &Path, around: Around) -> Result<Around> {
+fn look_around_file<'t>(mut file: File, path: &Path, around: Around<'t>) -> Result<Around<'t>> {
     let real = fs::real_path(&file, path)?;
     let mut around = Around { folder: real.parent().map(Path::to_path_buf), ..around };
     let spec = if real == path { None } else { beside::partner_of_file(&real, &mut around)? };
     match spec {
         Some(_) => Ok(Around { spec, ..around }),
-        None => Ok(around.with(inside::script(&mut file, real)?)),
+        None => {
+            let inside = inside::script(&mut file, real, around.trail)?;
+            Ok(around.with(inside))
+        }
     }
 }
 
 /// A folder that python runs by its `__main__.py`.
-fn look_around_folder(path: &Path, mut around: Around) -> Result<Around> {
+fn look_around_folder<'t>(path: &Path, mut around: Around<'t>) -> Result<Around<'t>> {
     if let Some(spec) = beside::partner_of_folder(path, &mut around)? {
         return Ok(Around { spec: Some(spec), ..around });
     }
@@ -136,10 +168,12 @@ fn look_around_folder(path: &Path, mut around: Around) -> Result<Around> {
     if spec.is_some() {
         return Ok(Around { spec, ..around });
     }
-    match fs::open(&main) {
-        Ok(mut file) => Ok(around.with(inside::script(&mut file, main)?)),
-        Err(_) => Ok(around),
-    }
+    let Ok(mut file) = fs::open(&main) else {
+        around.trail.note(Finding::Nothing, || LookedAt::Program(main));
+        return Ok(around);
+    };
+    let inside = inside::script(&mut file, main, around.trail)?;
+    Ok(around.with(inside))
 }
 
 /// Reads a spec that was named; its kind is told by its name and content.
@@ -149,7 +183,8 @@ fn load(path: &Path, what: &str) -> Result<SpecText> {
     if let Some(kind) = kind_by_name(path) {
         return from_bytes(path, kind, bytes).with_context(cannot);
     }
-    let inside = inside::text(&bytes, Origin::file(path.to_path_buf()), path.parent().map(Path::to_path_buf))?;
+    let folder = path.parent().map(Path::to_path_buf);
+    let inside = inside::text(&bytes, Origin::file(path.to_path_buf()), folder, &mut Trail::default())?;
     if let Some(spec) = inside.spec {
         return Ok(spec);
     }
@@ -197,6 +232,8 @@ fn kind_by_content(path: &Path, bytes: &[u8]) -> Option<SpecKind> {
 /// What stands at a place where a spec may be.
 struct Found {
     path: PathBuf,
+    /// What kind of place it is, for the trail.
+    place: fn(PathBuf) -> LookedAt,
     /// The user whose file it is, or whose link.
     owner: u32,
     /// Whether it is known to be a regular file, which is read faster.
@@ -206,21 +243,28 @@ struct Found {
 impl Found {
     /// Looks at a place. There is none where nothing stands, and where it is a folder, a pipe or a socket, which are stepped over. A
     /// link that leads nowhere is something: it is meant to be a spec, and reading it will fail.
-    fn at(path: PathBuf) -> Option<Self> {
-        let metadata = fs::link_metadata(&path).ok().flatten()?;
+    fn at(path: PathBuf, place: fn(PathBuf) -> LookedAt, trail: &mut Trail) -> Option<Self> {
+        let Some(metadata) = fs::link_metadata(&path).ok().flatten() else {
+            trail.note(Finding::Nothing, || place(path));
+            return None;
+        };
         let target = if metadata.is_symlink() { fs::metadata(&path).ok().flatten() } else { None };
         let kind = target.as_ref().unwrap_or(&metadata).file_type();
-        let is_stepped_over = kind.is_dir() || kind.is_fifo() || kind.is_socket();
-        (!is_stepped_over).then(|| Self { path, owner: metadata.uid(), is_regular: kind.is_file() })
+        if kind.is_dir() || kind.is_fifo() || kind.is_socket() {
+            trail.note(Finding::NoFile, || place(path));
+            return None;
+        }
+        Some(Self { path, place, owner: metadata.uid(), is_regular: kind.is_file() })
     }
 
     /// Whether it may count: where everybody can put a spec, only one of a trusted user does. Else a warning says so.
-    fn is_trusted(&self, trusted: &[u32], warnings: &mut Vec<String>) -> bool {
+    fn is_trusted(&self, around: &mut Around<'_>) -> bool {
         let folder = self.path.parent().unwrap_or(Path::new("/"));
-        if trusted.contains(&self.owner) || !is_open_to_all(folder) {
+        if around.trusted.contains(&self.owner) || !is_open_to_all(folder) {
             return true;
         }
-        warnings.push(format!(
+        around.trail.note(Finding::Stranger(self.owner), || (self.place)(self.path.clone()));
+        around.warnings.push(format!(
             "`{}` is passed over: it is user {}'s, and everybody can put a spec into `{}`",
             self.path.display(),
             self.owner,
@@ -230,10 +274,12 @@ impl Found {
     }
 
     /// Reads the whole of it.
-    fn read(&self, kind: SpecKind) -> Result<SpecText> {
+    fn read(&self, kind: SpecKind, trail: &mut Trail) -> Result<SpecText> {
         debug!(path = %self.path.display(), "found a spec");
         let bytes = if self.is_regular { fs::read_regular(&self.path) } else { fs::read(&self.path) };
-        from_bytes(&self.path, kind, bytes?)
+        let text = bytes.and_then(|bytes| from_bytes(&self.path, kind, bytes));
+        trail.note(Finding::of(&text), || (self.place)(self.path.clone()));
+        text
     }
 }
 

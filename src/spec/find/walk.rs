@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Result;
 use tracing::debug;
 
-use super::Found;
+use super::{Around, Finding, Found, LookedAt};
 use crate::fs;
 use crate::spec::{SpecKind, SpecText};
 
@@ -15,18 +15,18 @@ const NAMES: [(&str, SpecKind); 3] =
 /// The walk ends after the folder that holds this.
 const BARRIER: &str = ".gclient";
 
-/// The nearest spec from `folder` upwards, of one of the `trusted` users where anybody can put one. Those of others are passed over with
-/// a warning.
-pub(super) fn up(folder: &Path, trusted: &[u32], warnings: &mut Vec<String>) -> Result<Option<SpecText>> {
+/// The nearest spec from `folder` upwards, of a trusted user where anybody can put one. Those of others are passed over with a warning.
+pub(super) fn up(folder: &Path, around: &mut Around<'_>) -> Result<Option<SpecText>> {
     for folder in folder.ancestors() {
         for (name, kind) in NAMES {
-            let Some(found) = Found::at(folder.join(name)) else { continue };
-            if found.is_trusted(trusted, warnings) {
-                return found.read(kind).map(Some);
+            let Some(found) = Found::at(folder.join(name), LookedAt::Walk, around.trail) else { continue };
+            if found.is_trusted(around) {
+                return found.read(kind, around.trail).map(Some);
             }
         }
         if fs::exists(&folder.join(BARRIER)) {
             debug!(folder = %folder.display(), "no spec up to the barrier");
+            around.trail.note(Finding::Barrier, || LookedAt::Barrier(folder.join(BARRIER)));
             break;
         }
     }

@@ -20,6 +20,7 @@ fn number(text: &str) -> Option<u32> {
 #[cfg(test)]
 mod oracle;
 mod schema;
+mod source;
 mod text;
 
 use anyhow::Result;
@@ -38,6 +39,12 @@ pub(super) fn parse(text: &SpecText) -> Result<Spec> {
         let causes = mistakes.iter().map(|mistake| format!("{}: {}", place(mistake), mistake.what));
         Failure::new(format!("bad spec in {}", text.title())).because_of(causes).into()
     })
+}
+
+/// The fields of a text as they stand in it, as JSON; none where it does not read as a spec.
+pub(super) fn source(content: &str) -> Option<serde_json::Value> {
+    let message = schema::read(text::parse(content).ok()?).ok()?;
+    Some(message.to_json())
 }
 
 /// Whether a text of unknown kind reads as one of these specs: it has nothing in it, or it begins with a field that one has.

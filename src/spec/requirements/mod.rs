@@ -30,6 +30,11 @@ pub(super) fn parse(text: &SpecText, process: &Process) -> Result<Spec> {
     Reader::read(text, Role::Requirements, process)
 }
 
+/// The lines of a text that say something, joined and without comments, as JSON.
+pub(super) fn source(content: &str) -> serde_json::Value {
+    lines::parse(content).into_iter().map(|line| line.text).collect()
+}
+
 /// Whether a text of unknown kind reads as requirements: each of its lines does.
 pub(super) fn is_likely(content: &str) -> bool {
     lines::parse(content).iter().all(|line| match options::split(&line.text) {
