@@ -13,7 +13,8 @@ use crate::plan::{self, Evidence, Key, interpreter};
 use crate::process::{Process, variable};
 use crate::report::{self, Failure, Kind};
 use crate::spec::{self, SpecText};
-use crate::store::{Entry, MemoName, Store};
+use crate::store::{Entry, Inputs, MemoName, Store};
+use crate::tool::explain::Explanation;
 use crate::{build, tool};
 
 /// The one text that `VPYTHON_BYPASS` acts on, which LUCI's users have set where there is no bundled python.
@@ -50,7 +51,7 @@ fn prepare(invocation: &Invocation, process: &Process) -> Result<Ready> {
     let spec = spec::find(invocation, process)?;
     let store = Store::open(invocation, process)?;
     let memo = MemoName::of_launch(&spec, invocation, process);
-    if let Some((known, entry)) = store.recall(&memo, process) {
+    if let Ok((known, entry)) = store.recall(&memo, process) {
         warn(&spec.warnings, &known.warnings, invocation);
         let python_path = known.python_path.into_iter().map(|root| root.0).collect();
         return Ok(Ready { entry, python_path });
@@ -73,7 +74,8 @@ fn prepare_cold(text: &SpecText, store: &Store, memo: &MemoName, invocation: &In
         build::environment(&plan, store, staging)
     })?;
     evidence.warnings.splice(0..0, spec.warnings);
-    if let Err(error) = store.remember(memo, &key, &entry, evidence, &spec.python_path) {
+    let kept = store.remember(memo, &key, &entry, evidence, &spec.python_path);
+    if let Err(error) = kept.and_then(|()| store.keep_inputs(&Inputs::of_launch(text, invocation, process))) {
         tracing::debug!("cannot keep a memo of this launch: {error:#}");
     }
     if is_built {
@@ -101,6 +103,11 @@ fn run_tool(tool: &Tool, invocation: &Invocation, process: &Process) -> Result<i
             tool::install::run(&prepare(invocation, process)?.entry.path)
         }
         Tool::Exec => run_script(&prepare(invocation, process)?, invocation, process).map(never),
+        Tool::Explain { json } => {
+            let explanation = Explanation::of_launch(invocation, process);
+            warn(&explanation.warnings, &[], invocation);
+            explanation.print(*json)
+        }
         Tool::List(options) => tool::list::run(options, invocation, process),
         Tool::Prune(options) => tool::prune::run(options, invocation, process),
         Tool::Upgrade(options) => tool::upgrade::run(options, &invocation.words, invocation, process),
@@ -189,18 +196,27 @@ fn is_bypassed(process: &Process) -> bool {
 /// Runs the next python on `PATH`, untouched. A tool does nothing then, as LUCI's did, so that a CI step may stay where it is.
 fn bypass(invocation: &Invocation, process: &Process) -> Result<i32> {
     match &invocation.action {
+        Action::Tool(Tool::Explain { json }) => {
+            return Explanation::of_bypass(invocation, next_python(process)).print(*json);
+        }
         Action::Tool(_) => return Ok(0),
         Action::ToolHelp(help) => return print(help),
         Action::Version => return print(&format!("vpython {}\n", env!("CARGO_PKG_VERSION"))),
         Action::Help => print(&invocation::help()).map(drop)?,
         Action::Run => {}
     }
-    let python = interpreter::next_python_on_path(process).ok_or_else(|| {
-        Failure::new("no python on `PATH` but vpython").because(format!("`{}` is set", variable::BYPASS)).kind(Kind::NotFound)
-    })?;
+    let python = next_python(process)?;
     let help = [OsStr::new("-h").to_owned()];
     let words = if invocation.action == Action::Help { &help[..] } else { &invocation.words };
     Handoff::untouched(python, words, process).become_program().map(never)
+}
+
+/// The python that is run where the caller wants no vpython.
+fn next_python(process: &Process) -> Result<PathBuf> {
+    interpreter::next_python_on_path(process).ok_or_else(|| {
+        let failure = Failure::new("no python on `PATH` but vpython").because(format!("`{}` is set", variable::BYPASS));
+        failure.kind(Kind::NotFound).into()
+    })
 }
 
 /// Writes to stdout, and gives the exit code of success.

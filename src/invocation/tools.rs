@@ -25,6 +25,12 @@ pub enum Tool {
     /// The environment is that of the spec that a walk up from the current directory finds, unless `-vpython-spec` names one.
     #[command(override_usage = "vpython [vpython flags] -vpython-tool exec NAME [arguments]")]
     Exec,
+    /// Print which spec, interpreter, wheels and environment the command line gets, and why
+    Explain {
+        /// Print it as JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// List the environments in the store: what they are made of, how large they are, when they were last used
     #[command(override_usage = "vpython [vpython flags] -vpython-tool list [options]")]
     List(List),
@@ -99,7 +105,7 @@ impl Tool {
     #[must_use]
     pub fn takes_command_line(&self) -> bool {
         match self {
-            Self::Check(_) | Self::Install => true,
+            Self::Check(_) | Self::Explain { .. } | Self::Install => true,
             Self::Exec | Self::List(_) | Self::Prune(_) | Self::Upgrade(_) => false,
         }
     }

@@ -26,6 +26,7 @@ use crate::fs::{Digest, Stamped};
 use crate::invocation::Invocation;
 use crate::process::Process;
 use crate::spec::{Packages, Place, Source, Spec};
+use interpreter::InterpreterChoice;
 use wheelhouse::Wheelhouse;
 
 /// What an environment is made of.
@@ -104,6 +105,8 @@ pub struct Evidence {
     pub variables: BTreeMap<String, Option<String>>,
     /// What the caller should know of the choice, a sentence each.
     pub warnings: Vec<String>,
+    /// How the interpreter was chosen. Only who explains it wants to know.
+    pub choice: InterpreterChoice,
 }
 
 impl Evidence {
@@ -140,7 +143,10 @@ pub fn make(spec: &Spec, invocation: &Invocation, process: &Process, memo: &Path
 }
 
 /// The wheels of a spec. No folder is looked into where none is asked for.
-fn choose_wheels(
+///
+/// # Errors
+/// A folder of wheels that is not there; no set of wheels does; a wheel cannot be read.
+pub fn choose_wheels(
     spec: &Spec,
     interpreter: &Facts,
     invocation: &Invocation,

@@ -99,7 +99,8 @@ pub fn one_line(error: &anyhow::Error) -> String {
 }
 
 /// The lines of an error, headline first, and its hint.
-fn parts(error: &anyhow::Error) -> (Vec<String>, Option<&str>) {
+#[must_use]
+pub fn parts(error: &anyhow::Error) -> (Vec<String>, Option<&str>) {
     let mut lines = Vec::new();
     let mut hint = None;
     for link in error.chain() {
@@ -179,7 +180,8 @@ pub fn shell_word(word: &str) -> String {
 }
 
 /// `text` with its control characters escaped.
-fn printable(text: &str) -> String {
+#[must_use]
+pub fn printable(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for character in text.chars() {
         if character.is_control() { shown.extend(character.escape_default()) } else { shown.push(character) }

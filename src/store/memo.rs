@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -10,15 +9,14 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::Store;
-use super::entry::{Entry, Lookup, Site};
+use super::entry::{Entry, Site};
+use super::inputs::for_each_input;
+use super::miss::{Miss, Standing};
 use crate::fs::{self, Stamped};
 use crate::invocation::Invocation;
-use crate::plan::{Evidence, Key, interpreter};
+use crate::plan::{Evidence, Key};
 use crate::process::Process;
 use crate::spec::SpecText;
-
-/// Counted up when a memo says more, so that what an older vpython wrote is decided anew.
-const FORMAT: u32 = 3;
 
 /// The name of a memo: a digest of all that a launch was asked, so that launches that are asked alike share it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,24 +27,12 @@ impl MemoName {
     #[must_use]
     pub fn of_launch(spec: &SpecText, invocation: &Invocation, process: &Process) -> Self {
         let mut hasher = Sha256::new();
-        let mut part = |bytes: &[u8]| {
-            hasher.update((bytes.len() as u64).to_le_bytes());
-            hasher.update(bytes);
-        };
-        part(&FORMAT.to_le_bytes());
-        part(env!("CARGO_PKG_VERSION").as_bytes());
-        part(format!("{:?} {:?}", spec.kind, invocation.wheels.source).as_bytes());
-        for path in [&spec.origin.file, &spec.base] {
-            part(path.as_ref().map_or(b"", |path| path.as_os_str().as_bytes()));
-        }
-        part(spec.content.as_bytes());
-        for folder in &invocation.wheels.folders {
-            part(folder.as_os_str().as_bytes());
-        }
-        for (name, value) in interpreter::search_settings(invocation.interpreter.as_deref(), process) {
-            part(name.as_bytes());
-            part(value.as_bytes());
-        }
+        for_each_input(spec, invocation, process, |input, bytes| {
+            for part in [input.as_bytes(), bytes] {
+                hasher.update((part.len() as u64).to_le_bytes());
+                hasher.update(part);
+            }
+        });
         Self(hex::encode(&hasher.finalize()[..16]))
     }
 }
@@ -54,7 +40,8 @@ impl MemoName {
 /// What a launch came to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Memo {
-    key: Key,
+    /// Which environment.
+    pub key: Key,
     site: Site,
     stamps: Vec<Stamped>,
     variables: BTreeMap<String, Option<String>>,
@@ -74,26 +61,26 @@ pub(super) fn key_of(path: &Path) -> Option<Key> {
 }
 
 impl Store {
-    /// What a launch that was asked alike came to, with its environment; none unless all is as it was then. Starts no process,
+    /// What a launch that was asked alike came to, with its environment; a miss unless all is as it was then. Starts no process,
     /// opens no wheel, waits for no lock and writes nothing.
-    #[must_use]
-    pub fn recall(&self, name: &MemoName, process: &Process) -> Option<(Memo, Entry)> {
-        let memo: Memo = fs::read_json(&self.memo_file(name))?;
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub fn recall(&self, name: &MemoName, process: &Process) -> Result<(Memo, Entry), Miss> {
+        let memo: Memo = fs::read_json(&self.memo_file(name)).ok_or(Miss::Unknown)?;
         if let Some(changed) = memo.stamps.iter().find(|stamped| !stamped.holds()) {
             tracing::debug!(path = %changed.path.display(), "changed since the last launch");
-            return None;
+            return Err(Miss::Changed(changed.clone()));
         }
         let is_set = |name: &str, value: &Option<String>| {
             process.setting(name).map(OsStr::to_string_lossy).as_deref() == value.as_deref()
         };
         if let Some((name, _)) = memo.variables.iter().find(|(name, value)| !is_set(name, value)) {
             tracing::debug!(name, "changed since the last launch");
-            return None;
+            return Err(Miss::Variable(name.clone()));
         }
-        match self.entry(&memo.key, &memo.site) {
-            Ok(Lookup::Ready(entry)) => Some((memo, entry)),
-            _ => None,
-        }
+        let lookup = self.entry(&memo.key, &memo.site).map_err(|_| Miss::Environment(Standing::Absent))?;
+        Ok((memo, lookup.ready().map_err(Miss::Environment)?))
     }
 
     /// Keeps what a launch came to.
@@ -105,7 +92,7 @@ impl Store {
         evidence: Evidence,
         python_path: &[PathBuf],
     ) -> Result<()> {
-        let Evidence { stamps, variables, warnings } = evidence;
+        let Evidence { stamps, variables, warnings, choice: _ } = evidence;
         let python_path = python_path.iter().cloned().map(TextPath).collect();
         let memo = Memo { key: key.clone(), site: entry.site.clone(), stamps, variables, warnings, python_path };
         fs::write_json(&self.memo_file(name), &memo)

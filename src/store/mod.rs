@@ -15,8 +15,10 @@
 
 mod damage;
 mod entry;
+mod inputs;
 mod lock;
 mod memo;
+mod miss;
 mod programs;
 mod prune;
 mod publish;
@@ -29,13 +31,16 @@ use anyhow::Result;
 
 pub use damage::{Damage, Fault};
 pub use entry::{Entry, MANIFEST, Manifest};
+pub use inputs::Inputs;
 pub use memo::{Memo, MemoName};
+pub use miss::{Miss, Standing};
 pub use programs::Programs;
 pub use prune::{Act, Limits, Pruned};
 pub use usage::{Space, Stored, Usage};
 
 use crate::fs::{self, Digest};
 use crate::invocation::Invocation;
+use crate::plan::Key;
 use crate::process::Process;
 
 /// The folder of the layout that this version reads and writes.
@@ -60,6 +65,27 @@ impl Store {
     pub fn open(invocation: &Invocation, process: &Process) -> Result<Self> {
         let root = root::find(invocation, process)?;
         Ok(Self { layout: root.join(LAYOUT_FOLDER) })
+    }
+
+    /// The store that a command line would use, as it is: nothing is made.
+    ///
+    /// # Errors
+    /// The root is somebody else's to write, or cannot be one.
+    pub fn look(invocation: &Invocation, process: &Process) -> Result<Self> {
+        let root = root::look(invocation, process)?;
+        Ok(Self { layout: root.join(LAYOUT_FOLDER) })
+    }
+
+    /// Whether there is anything yet.
+    #[must_use]
+    pub fn exists(&self) -> bool {
+        fs::exists(&self.layout)
+    }
+
+    /// Where the environment of a key stands, or will.
+    #[must_use]
+    pub fn path_of(&self, key: &Key) -> PathBuf {
+        self.environments().join(key.as_str())
     }
 
     /// Makes the folders of the store. A warm launch finds all that it needs without.

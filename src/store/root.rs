@@ -16,6 +16,27 @@ const OTHERS_WRITE: u32 = 0o022;
 
 /// The root that a command line is to use: made where it is missing, checked where it is there.
 pub(super) fn find(invocation: &Invocation, process: &Process) -> Result<PathBuf> {
+    let path = place(invocation, process)?;
+    let metadata = match fs::metadata(&path)? {
+        Some(metadata) => metadata,
+        None => create(&path).with_context(|| format!("cannot make the store `{}`", path.display()))?,
+    };
+    check(&path, &metadata, process.user)?;
+    normalised(path)
+}
+
+/// The root that a command line is to use, checked where it is there.
+pub(super) fn look(invocation: &Invocation, process: &Process) -> Result<PathBuf> {
+    let path = place(invocation, process)?;
+    match fs::metadata(&path)? {
+        Some(metadata) => check(&path, &metadata, process.user)?,
+        None => return Ok(path),
+    }
+    normalised(path)
+}
+
+/// Where the root is to be.
+fn place(invocation: &Invocation, process: &Process) -> Result<PathBuf> {
     let path = invocation.root.clone().unwrap_or_else(|| default(process));
     if !path.is_absolute() {
         return Err(Failure::new(format!("cannot tell where `{}` is", path.display()))
@@ -29,12 +50,11 @@ pub(super) fn find(invocation: &Invocation, process: &Process) -> Result<PathBuf
             .hint("name another folder with `-vpython-root`")
             .into());
     }
-    let metadata = match fs::metadata(&path)? {
-        Some(metadata) => metadata,
-        None => create(&path).with_context(|| format!("cannot make the store `{}`", path.display()))?,
-    };
-    check(&path, &metadata, process.user)?;
-    // Python 3.14 warns of an interpreter whose path is not normalised.
+    Ok(path)
+}
+
+/// Python 3.14 warns of an interpreter whose path is not normalised.
+fn normalised(path: PathBuf) -> Result<PathBuf> {
     if path.components().any(|part| part == Component::ParentDir) { fs::canonicalize(&path) } else { Ok(path) }
 }
 

@@ -2,6 +2,7 @@
 
 pub mod check;
 pub mod exec;
+pub mod explain;
 pub mod install;
 pub mod list;
 pub mod prune;

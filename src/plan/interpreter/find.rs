@@ -15,6 +15,7 @@ use pep440_rs::{Operator, VersionSpecifiers};
 use tracing::debug;
 
 use super::binary::{self, Executable, search_path};
+use super::choice::{PassedOver, Source, Taken};
 use super::{Facts, probe, pyenv};
 use crate::fs;
 use crate::invocation::Invocation;
@@ -34,41 +35,49 @@ pub fn find(
     memo: Option<&Path>,
     evidence: &mut Evidence,
 ) -> Result<Facts> {
-    let mut search = Search { wanted, process, memo, evidence, passed_over: Vec::new() };
+    let mut search = Search { wanted, process, memo, evidence };
     match &invocation.interpreter {
         Some(path) => search.named(path),
         None => search.anywhere(),
     }
 }
 
-/// The parts of the environment that decide what [`find`] looks at, for the name of a launch memo; `interpreter` is the one that
-/// the caller names. Asks nothing of the disk.
+/// The parts of the environment that decide what [`find`] looks at, for the name of a launch memo, each by the name that a person
+/// knows it by; `interpreter` is the one that the caller names. Asks nothing of the disk.
 #[must_use]
 pub fn search_settings(interpreter: Option<&Path>, process: &Process) -> Vec<(&'static str, OsString)> {
-    let names = ["HOME", "PYENV_ROOT", "PYENV_VERSION", "UV_PYTHON_INSTALL_DIR", "XDG_DATA_HOME"];
+    let names = [
+        ("HOME", "`HOME`"),
+        ("PYENV_ROOT", "`PYENV_ROOT`"),
+        ("PYENV_VERSION", "`PYENV_VERSION`"),
+        ("UV_PYTHON_INSTALL_DIR", "`UV_PYTHON_INSTALL_DIR`"),
+        ("XDG_DATA_HOME", "`XDG_DATA_HOME`"),
+    ];
     let mut settings: Vec<(&str, OsString)> =
-        names.iter().filter_map(|name| Some((*name, process.setting(name)?.to_owned()))).collect();
+        names.iter().filter_map(|(name, title)| Some((*title, process.setting(name)?.to_owned()))).collect();
     let path = match interpreter {
         Some(path) => path.parent().map(Path::to_path_buf).into_iter().collect(),
         None => search_path(process),
     };
-    settings.extend(interpreter.map(|path| ("interpreter", path.into())));
-    settings.extend(path.iter().map(|folder| ("PATH", folder.into())));
-    settings.extend(process.executable.as_ref().map(|path| ("executable", path.into())));
+    settings.extend(interpreter.map(|path| ("the interpreter that is named", path.into())));
+    settings.extend(path.iter().map(|folder| ("`PATH`", folder.into())));
+    settings.extend(process.executable.as_ref().map(|path| ("the place of vpython", path.into())));
     // pyenv's choice depends on the current directory; nobody else's does.
     if path.iter().any(|folder| pyenv::is_shims_folder(folder)) {
-        settings.extend(process.directory.as_ref().map(|directory| ("directory", directory.into())));
+        settings.extend(process.directory.as_ref().map(|directory| (DIRECTORY, directory.into())));
     }
     settings
 }
 
-/// One search, and what was passed over on the way.
+/// The directory in which the launch was started, as a setting.
+const DIRECTORY: &str = "the current directory";
+
+/// One search.
 struct Search<'a> {
     wanted: Option<&'a Placed<PythonRange>>,
     process: &'a Process,
     memo: Option<&'a Path>,
     evidence: &'a mut Evidence,
-    passed_over: Vec<String>,
 }
 
 impl Search<'_> {
@@ -89,7 +98,7 @@ impl Search<'_> {
         };
         let facts = self.ask(&path)?;
         match self.objection(&facts) {
-            None => Ok(facts),
+            None => Ok(self.take(facts, &path, Source::Named)),
             Some(why) => Err(Failure::new(format!("cannot use `{}` as interpreter", path.display())).because(why).into()),
         }
     }
@@ -97,32 +106,32 @@ impl Search<'_> {
     fn anywhere(&mut self) -> Result<Facts> {
         self.bundles()
             .or_else(|| self.on_path())
-            .or_else(|| self.installed_by("pyenv", pyenv::root(self.process).map(|root| root.join("versions"))))
-            .or_else(|| self.installed_by("uv", uv_versions(self.process)))
+            .or_else(|| self.installed_by(Source::Pyenv, pyenv::root(self.process).map(|root| root.join("versions"))))
+            .or_else(|| self.installed_by(Source::Uv, uv_versions(self.process)))
             .ok_or_else(|| self.none_found().into())
     }
 
     fn bundles(&mut self) -> Option<Facts> {
         let folder = self.process.executable.as_ref()?.parent()?.to_path_buf();
         self.evidence.look(&folder);
-        self.highest_in(&folder)
+        self.highest_in(&folder, Source::Bundle)
     }
 
-    fn installed_by(&mut self, tool: &str, versions: Option<PathBuf>) -> Option<Facts> {
+    fn installed_by(&mut self, tool: Source, versions: Option<PathBuf>) -> Option<Facts> {
         let versions = versions?;
-        debug!(tool, folder = %versions.display(), "looking through the installed versions");
+        debug!(?tool, folder = %versions.display(), "looking through the installed versions");
         self.evidence.look(&versions);
-        self.highest_in(&versions)
+        self.highest_in(&versions, tool)
     }
 
     /// The highest version that satisfies among the folders that are named by a version.
-    fn highest_in(&mut self, folder: &Path) -> Option<Facts> {
+    fn highest_in(&mut self, folder: &Path, source: Source) -> Option<Facts> {
         let versions = pyenv::installed_versions(folder);
         versions.iter().find_map(|(_, name)| {
             let path = folder.join(name).join("bin/python3");
             // One that is being installed may not have its interpreter yet.
             self.evidence.look(&path);
-            self.consider(&path)
+            self.consider(&path, source)
         })
     }
 
@@ -134,7 +143,7 @@ impl Search<'_> {
         for name in names {
             for folder in &folders {
                 self.evidence.look(folder);
-                if let Some(facts) = self.consider(&folder.join(name)) {
+                if let Some(facts) = self.consider(&folder.join(name), Source::Path) {
                     return Some(facts);
                 }
             }
@@ -143,17 +152,18 @@ impl Search<'_> {
             let names = fs::list(folder).ok().flatten().unwrap_or_default();
             let mut minors: Vec<u32> = names.iter().filter_map(|name| minor_in_name(name)).collect();
             minors.sort_unstable_by(|one, other| other.cmp(one));
-            minors.iter().find_map(|minor| self.consider(&folder.join(format!("python3.{minor}"))))
+            minors.iter().find_map(|minor| self.consider(&folder.join(format!("python3.{minor}")), Source::Path))
         })
     }
 
     /// Takes an interpreter if it is one and satisfies; else notes why not.
-    fn consider(&mut self, path: &Path) -> Option<Facts> {
+    fn consider(&mut self, path: &Path, source: Source) -> Option<Facts> {
         // What is turned down now may be mended where it lies: made executable, a link's target made. What is not there at all is
         // noticed by the time of its folder.
         if fs::link_metadata(path).is_ok_and(|metadata| metadata.is_some()) {
             self.evidence.look(path);
         }
+        let found = path;
         let path = match self.looks(path)? {
             Executable::Binary => path.to_path_buf(),
             Executable::Script(text) if pyenv::is_shim(&text) => self.resolve_shim(path)?,
@@ -162,7 +172,7 @@ impl Search<'_> {
         };
         match self.ask(&path) {
             Ok(facts) => match self.objection(&facts) {
-                None => Some(facts),
+                None => Some(self.take(facts, found, source)),
                 Some(why) => self.pass_over(&path, &why),
             },
             Err(error) => self.pass_over(&path, &report::one_line(&error)),
@@ -203,11 +213,18 @@ impl Search<'_> {
 
     fn pass_over<T>(&mut self, path: &Path, why: &str) -> Option<T> {
         debug!(path = %path.display(), why, "passed over");
-        let line = format!("`{}`: {why}", path.display());
-        if !self.passed_over.contains(&line) {
-            self.passed_over.push(line);
+        let passed_over = PassedOver { path: path.to_path_buf(), why: why.to_owned() };
+        let known = &mut self.evidence.choice.passed_over;
+        if !known.contains(&passed_over) {
+            known.push(passed_over);
         }
         None
+    }
+
+    /// Notes where the interpreter was found that is taken.
+    fn take(&mut self, facts: Facts, path: &Path, source: Source) -> Facts {
+        self.evidence.choice.taken = Some(Taken { path: path.to_path_buf(), source });
+        facts
     }
 
     fn none_found(&self) -> Failure {
@@ -216,7 +233,7 @@ impl Search<'_> {
             None => "no interpreter found".to_owned(),
         };
         Failure::new(what)
-            .because_of(self.passed_over.iter().cloned())
+            .because_of(self.evidence.choice.passed_over.iter().map(ToString::to_string))
             .hint("install one where `PATH`, pyenv or uv has it, or name one with `-vpython-interpreter`")
             .kind(Kind::NotFound)
     }
@@ -286,8 +303,8 @@ mod tests {
         };
         let names = |path| search_settings(None, &process(path)).into_iter().map(|(name, _)| name).collect::<Vec<_>>();
         let with_shim = search_settings(Some(Path::new("/home/me/.pyenv/shims/python3")), &process("/bin"));
-        assert!(with_shim.iter().any(|(name, _)| *name == "directory"), "also where a shim is named");
-        assert_eq!(names("/usr/bin"), ["HOME", "PATH"]);
-        assert_eq!(names("/home/me/.pyenv/shims:/usr/bin"), ["HOME", "PATH", "PATH", "directory"]);
+        assert!(with_shim.iter().any(|(name, _)| *name == DIRECTORY), "also where a shim is named");
+        assert_eq!(names("/usr/bin"), ["`HOME`", "`PATH`"]);
+        assert_eq!(names("/home/me/.pyenv/shims:/usr/bin"), ["`HOME`", "`PATH`", "`PATH`", DIRECTORY]);
     }
 }

@@ -1,6 +1,7 @@
 //! The interpreter: what it says of itself, and which one a spec gets.
 
 mod binary;
+mod choice;
 mod find;
 mod probe;
 mod pyenv;
@@ -12,6 +13,7 @@ use pep508_rs::MarkerEnvironment;
 use serde::{Deserialize, Serialize};
 
 pub use binary::next_python_on_path;
+pub use choice::{InterpreterChoice, PassedOver, Source, Taken};
 pub use find::{find, search_settings};
 
 /// What an interpreter says of itself.

@@ -203,7 +203,7 @@ fn load(path: &Path, what: &str) -> Result<SpecText> {
 
 /// The spec that stands inside a script of this text.
 pub(in crate::spec) fn inside_text(text: &[u8], origin: Origin, base: Option<PathBuf>) -> Result<Option<SpecText>> {
-    inside::text(text, origin, base).map(|inside| inside.spec)
+    inside::text(text, origin, base, &mut Trail::default()).map(|inside| inside.spec)
 }
 
 /// The kind of a file whose name leaves no doubt.

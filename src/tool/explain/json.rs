@@ -1,0 +1,206 @@
+//! The explanation as JSON, for programs. README documents it; a change of what is there takes the next [`VERSION`].
+
+use std::path::Path;
+
+use anyhow::Result;
+use serde::Serialize;
+
+use super::{Explanation, Interpreter, Outlook, searched};
+use crate::plan::interpreter::Source;
+use crate::plan::{Asker, PlannedWheel};
+use crate::process::variable;
+use crate::report;
+use crate::spec::{Packages, Place, SpecKind};
+
+/// The version of the form. Fields may be added without another; none changes its meaning or goes.
+const VERSION: u32 = 1;
+
+#[derive(Serialize)]
+struct Document {
+    version: u32,
+    searched: Vec<Looked>,
+    spec: Option<Spec>,
+    interpreter: Option<Chosen>,
+    wheels: Vec<Wheel>,
+    key: Option<String>,
+    entry: Option<String>,
+    hit: bool,
+    miss: Option<String>,
+    error: Option<Error>,
+}
+
+#[derive(Serialize)]
+struct Looked {
+    place: String,
+    found: Option<&'static str>,
+}
+
+#[derive(Serialize)]
+struct Spec {
+    kind: &'static str,
+    file: Option<String>,
+    line: Option<usize>,
+    source: Option<serde_json::Value>,
+    requires_python: Option<String>,
+    requirements: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Chosen {
+    path: Option<String>,
+    version: Option<String>,
+    implementation: Option<String>,
+    found_by: Option<&'static str>,
+    found_as: Option<String>,
+    passed_over: Vec<PassedOver>,
+}
+
+#[derive(Serialize)]
+struct PassedOver {
+    path: String,
+    why: String,
+}
+
+#[derive(Serialize)]
+struct Wheel {
+    name: String,
+    version: String,
+    file: String,
+    sha256: String,
+    required_by: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Error {
+    message: String,
+    causes: Vec<String>,
+    hint: Option<String>,
+}
+
+/// The whole document, with a newline at its end.
+pub(super) fn render(explanation: &Explanation) -> Result<String> {
+    Ok(serde_json::to_string_pretty(&document(explanation))? + "\n")
+}
+
+fn document(explanation: &Explanation) -> Document {
+    let environment = explanation.environment.as_ref();
+    Document {
+        version: VERSION,
+        searched: explanation
+            .searched
+            .iter()
+            .map(|look| Looked { place: searched::place(look), found: searched::found(look) })
+            .collect(),
+        spec: spec(explanation),
+        interpreter: interpreter(explanation),
+        wheels: explanation.wheels.iter().map(wheel).collect(),
+        key: environment.map(|environment| environment.key.to_string()),
+        entry: environment.map(|environment| path(&environment.path)),
+        hit: matches!(explanation.outlook, Outlook::Hit),
+        miss: miss(&explanation.outlook),
+        error: explanation.error.as_ref().map(error),
+    }
+}
+
+fn spec(explanation: &Explanation) -> Option<Spec> {
+    let text = explanation.text.as_ref()?;
+    let meaning = explanation.spec.as_ref();
+    let requires_python = meaning.and_then(|spec| spec.requires_python.as_ref());
+    Some(Spec {
+        kind: text.kind.name(),
+        file: text.origin.file.as_deref().map(path),
+        line: (text.kind != SpecKind::None).then(|| text.line()),
+        source: text.source(),
+        requires_python: requires_python.map(|range| range.value.specifiers.to_string()),
+        requirements: meaning.map(|spec| requirements(&spec.packages)).unwrap_or_default(),
+    })
+}
+
+/// What is asked for, as it is meant, in the spec's order.
+pub(super) fn requirements(packages: &Packages) -> Vec<String> {
+    match packages {
+        Packages::Required(requirements) => {
+            requirements.asked.iter().map(|asked| asked.value.requirement.to_string()).collect()
+        }
+        Packages::Listed(wheels) => {
+            wheels.iter().map(|wheel| format!("{}=={}", wheel.value.project, wheel.value.wanted)).collect()
+        }
+    }
+}
+
+fn interpreter(explanation: &Explanation) -> Option<Chosen> {
+    if let Outlook::Bypassed(python) = &explanation.outlook {
+        let python = python.as_deref()?;
+        return Some(Chosen {
+            path: Some(path(python)),
+            version: None,
+            implementation: None,
+            found_by: Some(variable::BYPASS),
+            found_as: Some(path(python)),
+            passed_over: Vec::new(),
+        });
+    }
+    let Interpreter { facts, choice, .. } = &explanation.interpreter;
+    // Where the spec cannot be read, none is looked for.
+    explanation.spec.as_ref()?;
+    let facts = facts.as_ref();
+    let passed_over = choice.passed_over.iter();
+    Some(Chosen {
+        path: facts.map(|facts| path(&facts.executable)),
+        version: facts.map(|facts| facts.version().to_string()),
+        implementation: facts.map(|facts| facts.markers.platform_python_implementation().to_owned()),
+        found_by: found_by(&explanation.interpreter),
+        found_as: choice.taken.as_ref().map(|taken| path(&taken.path)),
+        passed_over: passed_over.map(|one| PassedOver { path: path(&one.path), why: one.why.clone() }).collect(),
+    })
+}
+
+/// What led to the interpreter.
+pub(super) fn found_by(interpreter: &Interpreter) -> Option<&'static str> {
+    Some(match interpreter.choice.taken.as_ref()?.source {
+        Source::Named => interpreter.named_by?,
+        Source::Bundle => "bundle",
+        Source::Path => "PATH",
+        Source::Pyenv => "pyenv",
+        Source::Uv => "uv",
+    })
+}
+
+fn wheel(wheel: &PlannedWheel) -> Wheel {
+    Wheel {
+        name: wheel.name.to_string(),
+        version: wheel.version.to_string(),
+        file: path(&wheel.path),
+        sha256: wheel.sha256.to_string(),
+        required_by: wheel.required_by.iter().map(asker).collect(),
+    }
+}
+
+fn asker(asker: &Asker) -> String {
+    match asker {
+        Asker::Spec(Place { file: Some(file), line, .. }) => format!("{}, line {line}", file.display()),
+        Asker::Spec(Place { file: None, line, .. }) => format!("-c, line {line}"),
+        Asker::Wheel { project, version, .. } => format!("{project} {version}"),
+    }
+}
+
+/// Why the launch is cold, or no launch at all.
+pub(super) fn miss(outlook: &Outlook) -> Option<String> {
+    match outlook {
+        Outlook::Hit => None,
+        Outlook::Miss(why) if why.is_empty() => None,
+        Outlook::Miss(why) => Some(why.join("; ")),
+        Outlook::Bypassed(_) => Some(format!("`{}` is set: the next python on `PATH` is run as it is", variable::BYPASS)),
+    }
+}
+
+fn error(error: &anyhow::Error) -> Error {
+    let (mut lines, hint) = report::parts(error);
+    let causes = lines.split_off(lines.len().min(1));
+    Error { message: lines.concat(), causes, hint: hint.map(str::to_owned) }
+}
+
+/// A path as text; what is not UTF-8 in it is lost.
+fn path(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
+}

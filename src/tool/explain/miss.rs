@@ -1,0 +1,57 @@
+//! Why a launch has to decide anew, and what it will find then, in clauses.
+
+use crate::invocation::Invocation;
+use crate::plan::Key;
+use crate::process::Process;
+use crate::spec::SpecText;
+use crate::store::{Inputs, MemoName, Miss, Standing, Store};
+
+/// The key of the environment that the launch takes as the last one like it did; else why it cannot.
+pub(super) fn recall(store: &Store, text: &SpecText, invocation: &Invocation, process: &Process) -> Result<Key, String> {
+    if !store.exists() {
+        return Err(format!("there is no store yet in `{}`", store.root().display()));
+    }
+    // The entry's lock is given back at once.
+    match store.recall(&MemoName::of_launch(text, invocation, process), process) {
+        Ok((memo, _)) => Ok(memo.key),
+        Err(Miss::Unknown) => Err(asked_otherwise(store, &Inputs::of_launch(text, invocation, process))),
+        Err(Miss::Changed(stamped)) => {
+            let how = stamped.change().map_or_else(|| "was changed".to_owned(), |change| change.to_string());
+            Err(format!("since the last launch `{}` {how}", stamped.path.display()))
+        }
+        Err(Miss::Variable(name)) => Err(format!("`{name}` is not what it was at the last launch")),
+        Err(Miss::Environment(standing)) => Err(describe(standing)),
+    }
+}
+
+/// Which input is another than at the last launch of the same spec.
+fn asked_otherwise(store: &Store, inputs: &Inputs) -> String {
+    match store.changed_inputs(inputs).as_deref() {
+        None => "nothing is remembered of a launch like this".to_owned(),
+        Some([]) => "what the last launch came to is no longer remembered".to_owned(),
+        Some([one]) => format!("{one} is not what it was at the last launch"),
+        Some(several) => format!("not what they were at the last launch: {}", several.join(", ")),
+    }
+}
+
+/// Adds what stands where the environment belongs, unless that was said.
+pub(super) fn add_standing(why: &mut Vec<String>, store: &Store, key: &Key) {
+    let clause = match store.standing(key) {
+        Ok(Standing::Ready) => "the environment stands".to_owned(),
+        Ok(standing) => describe(standing),
+        Err(error) => crate::report::one_line(&error),
+    };
+    if !why.contains(&clause) {
+        why.push(clause);
+    }
+}
+
+fn describe(standing: Standing) -> String {
+    match standing {
+        Standing::Ready => "the environment was in use",
+        Standing::Absent => "the environment is not built",
+        Standing::Busy => "somebody has locked the environment for himself, as who removes it does",
+        Standing::Changed => "the environment was changed after it was built",
+    }
+    .to_owned()
+}

@@ -1,0 +1,178 @@
+//! `-vpython-tool explain`: what a launch of a command line comes to here, and why. Nothing is built, nothing is waited for, and no
+//! store is made.
+//!
+//! The same stages are asked that a launch asks, in the same order, and what they say is kept as far as they get: an error ends the
+//! way, and is a part of the explanation. What only building can find, such as a damaged wheel or a full disk, is not seen.
+
+mod json;
+mod miss;
+mod searched;
+mod text;
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+
+use crate::invocation::{Invocation, Target};
+use crate::plan::interpreter::{self, InterpreterChoice};
+use crate::plan::{self, Evidence, Facts, Key, Plan, PlannedWheel};
+use crate::process::{Process, variable};
+use crate::report;
+use crate::spec::{self, Look, Spec, SpecText, Trail};
+use crate::store::Store;
+
+/// What a launch comes to, as far as it gets.
+#[derive(Debug)]
+pub struct Explanation {
+    /// What the launch should know, a sentence each.
+    pub warnings: Vec<String>,
+    target: Target,
+    searched: Vec<Look>,
+    text: Option<SpecText>,
+    spec: Option<Spec>,
+    interpreter: Interpreter,
+    wheels: Vec<PlannedWheel>,
+    environment: Option<Environment>,
+    outlook: Outlook,
+    error: Option<anyhow::Error>,
+}
+
+/// An interpreter and how it was chosen.
+#[derive(Debug, Default)]
+struct Interpreter {
+    facts: Option<Facts>,
+    choice: InterpreterChoice,
+    /// The option or variable that names it, where one does.
+    named_by: Option<&'static str>,
+}
+
+/// The environment that the launch gets.
+#[derive(Debug)]
+struct Environment {
+    key: Key,
+    path: PathBuf,
+}
+
+/// Which road the launch takes.
+#[derive(Debug)]
+enum Outlook {
+    /// The warm one.
+    Hit,
+    /// The cold one, for these reasons, a clause each.
+    Miss(Vec<String>),
+    /// None: this python is run as it is.
+    Bypassed(Option<PathBuf>),
+}
+
+impl Explanation {
+    /// Explains a launch.
+    #[must_use]
+    pub fn of_launch(invocation: &Invocation, process: &Process) -> Self {
+        let mut explanation = Self::new(invocation, Outlook::Miss(Vec::new()));
+        explanation.interpreter.named_by = named_by(invocation, process);
+        explanation.error = explanation.follow(invocation, process).err();
+        explanation
+    }
+
+    /// Explains a launch in which vpython does nothing but run the next python on `PATH`.
+    #[must_use]
+    pub fn of_bypass(invocation: &Invocation, python: Result<PathBuf>) -> Self {
+        let (python, error) = match python {
+            Ok(python) => (Some(python), None),
+            Err(error) => (None, Some(error)),
+        };
+        Self { error, ..Self::new(invocation, Outlook::Bypassed(python)) }
+    }
+
+    fn new(invocation: &Invocation, outlook: Outlook) -> Self {
+        Self {
+            warnings: Vec::new(),
+            target: invocation.target.clone(),
+            searched: Vec::new(),
+            text: None,
+            spec: None,
+            interpreter: Interpreter::default(),
+            wheels: Vec::new(),
+            environment: None,
+            outlook,
+            error: None,
+        }
+    }
+
+    /// Prints the explanation on standard output, as text or as JSON, and gives the exit code.
+    ///
+    /// # Errors
+    /// The one that the launch would end with.
+    pub fn print(self, as_json: bool) -> Result<i32> {
+        let text = if as_json { json::render(&self)? } else { text::render(&self) };
+        report::print(text.as_bytes())?;
+        self.error.map_or(Ok(0), Err)
+    }
+
+    /// Goes the way of a launch, and keeps what is found on it.
+    fn follow(&mut self, invocation: &Invocation, process: &Process) -> Result<()> {
+        let mut trail = Trail::on();
+        let text = spec::find_by(&mut trail, invocation, process);
+        self.searched = trail.looks();
+        let text = self.text.insert(text?).clone();
+        self.warnings.extend(text.warnings.iter().cloned());
+        let store = Store::look(invocation, process);
+        let known = store.as_ref().ok().and_then(|store| self.recall(store, &text, invocation, process));
+        let decided = self.decide(&text, store, invocation, process);
+        let Some(known) = known else { return decided };
+        // Whatever would be decided now, the launch does not ask.
+        match (decided, &self.environment) {
+            (Err(error), _) => self.warnings.push(format!("a cold launch would fail: {}", report::one_line(&error))),
+            (Ok(()), Some(now)) if now.key != known.key => {
+                self.warnings.push(format!("a cold launch would use another environment, `{}`", now.path.display()));
+            }
+            _ => {}
+        }
+        self.environment = Some(known);
+        Ok(())
+    }
+
+    /// What the last launch like this came to, if this one would go by it; else notes why it would not.
+    fn recall(&mut self, store: &Store, text: &SpecText, invocation: &Invocation, process: &Process) -> Option<Environment> {
+        match miss::recall(store, text, invocation, process) {
+            Ok(key) => {
+                self.outlook = Outlook::Hit;
+                Some(Environment { path: store.path_of(&key), key })
+            }
+            Err(why) => {
+                self.outlook = Outlook::Miss(vec![why]);
+                None
+            }
+        }
+    }
+
+    /// Decides as a cold launch does, up to the environment.
+    fn decide(&mut self, text: &SpecText, store: Result<Store>, invocation: &Invocation, process: &Process) -> Result<()> {
+        let mut spec = text.parse(process)?;
+        self.warnings.append(&mut spec.warnings);
+        let spec = self.spec.insert(spec);
+        let memo = store.as_ref().ok().map(Store::memo_folder);
+        let mut evidence = Evidence::default();
+        let wanted = spec.requires_python.as_ref();
+        let facts = interpreter::find(invocation, wanted, process, memo.as_deref(), &mut evidence);
+        self.interpreter.choice = std::mem::take(&mut evidence.choice);
+        let facts = self.interpreter.facts.insert(facts?).clone();
+        let store = store?;
+        let wheels = plan::choose_wheels(spec, &facts, invocation, &store.memo_folder(), &mut evidence);
+        self.warnings.append(&mut evidence.warnings);
+        self.wheels = wheels?;
+        let key = Key::of(&Plan { interpreter: facts, wheels: self.wheels.clone() });
+        if let Outlook::Miss(why) = &mut self.outlook {
+            miss::add_standing(why, &store, &key);
+        }
+        self.environment = Some(Environment { path: store.path_of(&key), key });
+        Ok(())
+    }
+}
+
+/// What names the interpreter, where the caller does. A flag beats its variable.
+fn named_by(invocation: &Invocation, process: &Process) -> Option<&'static str> {
+    let named = invocation.interpreter.as_deref()?;
+    let by_variable = process.setting(variable::INTERPRETER).map(|value| process.absolute(value.as_ref()));
+    Some(if by_variable.as_deref() == Some(named) { variable::INTERPRETER } else { "-vpython-interpreter" })
+}

@@ -1,0 +1,4 @@
+use super::Explanation;
+pub(super) fn render(explanation: &Explanation) -> String {
+    format!("{explanation:#?}")
+}
