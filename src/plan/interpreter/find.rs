@@ -69,6 +69,8 @@ pub fn search_settings(interpreter: Option<&Path>, process: &Process) -> Vec<(&'
     settings
 }
 
+/// Why a shim is no interpreter.
+const NO_VERSION: &str = "it is a shim of pyenv's, and pyenv has no version for it here";
 /// The directory in which the launch was started, as a setting.
 const DIRECTORY: &str = "the current directory";
 
@@ -89,9 +91,9 @@ impl Search<'_> {
         let cannot = |kind| Failure::new(format!("cannot use `{}` as interpreter", path.display())).kind(kind);
         let path = match self.looks(&path) {
             Some(Executable::Vpython) => return Err(cannot(Kind::CannotExecute).because("it is vpython itself").into()),
-            Some(Executable::Script(text)) if pyenv::is_shim(&text) => self.resolve_shim(&path).ok_or_else(|| {
-                cannot(Kind::NotFound).because("it is a shim of pyenv's, and pyenv has no version for it here")
-            })?,
+            Some(Executable::Script(text)) if pyenv::is_shim(&text) => {
+                self.resolve_shim(&path).ok_or_else(|| cannot(Kind::NotFound).because(NO_VERSION))?
+            }
             Some(_) => path,
             None if fs::is_file(&path) => return Err(cannot(Kind::CannotExecute).because("it is not executable").into()),
             None => return Err(cannot(Kind::NotFound).because("there is no such file").into()),
@@ -166,7 +168,10 @@ impl Search<'_> {
         let found = path;
         let path = match self.looks(path)? {
             Executable::Binary => path.to_path_buf(),
-            Executable::Script(text) if pyenv::is_shim(&text) => self.resolve_shim(path)?,
+            Executable::Script(text) if pyenv::is_shim(&text) => match self.resolve_shim(path) {
+                Some(resolved) => resolved,
+                None => return self.pass_over(path, NO_VERSION),
+            },
             Executable::Script(_) => return self.pass_over(path, "it is a script, and not an interpreter"),
             Executable::Vpython => return self.pass_over(path, "it is vpython itself"),
         };

@@ -176,10 +176,11 @@ fn wheel(wheel: &PlannedWheel) -> Wheel {
     }
 }
 
-fn asker(asker: &Asker) -> String {
+/// Who asks for a wheel: a place in a spec, or a wheel by name and version.
+pub(super) fn asker(asker: &Asker) -> String {
     match asker {
         Asker::Spec(Place { file: Some(file), line, .. }) => format!("{}, line {line}", file.display()),
-        Asker::Spec(Place { file: None, line, .. }) => format!("-c, line {line}"),
+        Asker::Spec(Place { file: None, line, .. }) => format!("the text of -c, line {line}"),
         Asker::Wheel { project, version, .. } => format!("{project} {version}"),
     }
 }

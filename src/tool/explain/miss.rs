@@ -27,7 +27,7 @@ pub(super) fn recall(store: &Store, text: &SpecText, invocation: &Invocation, pr
 /// Which input is another than at the last launch of the same spec.
 fn asked_otherwise(store: &Store, inputs: &Inputs) -> String {
     match store.changed_inputs(inputs).as_deref() {
-        None => "nothing is remembered of a launch like this".to_owned(),
+        None => "no launch like this is remembered".to_owned(),
         Some([]) => "what the last launch came to is no longer remembered".to_owned(),
         Some([one]) => format!("{one} is not what it was at the last launch"),
         Some(several) => format!("not what they were at the last launch: {}", several.join(", ")),
@@ -37,7 +37,6 @@ fn asked_otherwise(store: &Store, inputs: &Inputs) -> String {
 /// Adds what stands where the environment belongs, unless that was said.
 pub(super) fn add_standing(why: &mut Vec<String>, store: &Store, key: &Key) {
     let clause = match store.standing(key) {
-        Ok(Standing::Ready) => "the environment stands".to_owned(),
         Ok(standing) => describe(standing),
         Err(error) => crate::report::one_line(&error),
     };
@@ -48,10 +47,10 @@ pub(super) fn add_standing(why: &mut Vec<String>, store: &Store, key: &Key) {
 
 fn describe(standing: Standing) -> String {
     match standing {
-        Standing::Ready => "the environment was in use",
-        Standing::Absent => "the environment is not built",
-        Standing::Busy => "somebody has locked the environment for himself, as who removes it does",
-        Standing::Changed => "the environment was changed after it was built",
+        Standing::Ready => "its environment stands, and will be used",
+        Standing::Absent => "its environment is not built",
+        Standing::Busy => "its environment is locked, as it is while somebody removes it",
+        Standing::Changed => "its environment was changed after it was built",
     }
     .to_owned()
 }

@@ -1,4 +1,191 @@
-use super::Explanation;
+//! The explanation as text, for a reader: what is run, where its spec was looked for, what that asks for, and what it comes to.
+
+use std::path::Path;
+
+use pep508_rs::PackageName;
+
+use super::{Explanation, Outlook, json, searched};
+use crate::invocation::Target;
+use crate::plan::{Asker, PlannedWheel};
+use crate::report;
+use crate::spec::{Packages, SpecKind, SpecText};
+
+/// The column in which values begin.
+const MARGIN: usize = 14;
+/// The column at which a list goes on in the next line.
+const WIDTH: usize = 110;
+/// As much of a digest as tells wheels apart.
+const DIGEST: usize = 12;
+
+/// The whole text.
 pub(super) fn render(explanation: &Explanation) -> String {
-    format!("{explanation:#?}")
+    let mut page = Page::default();
+    page.row("program", [program(&explanation.target)]);
+    page.row("looked at", table(&searched::summary(&explanation.searched)));
+    page.gap();
+    if let Some(text) = &explanation.text {
+        add_spec(&mut page, text, explanation);
+    }
+    page.gap();
+    add_interpreter(&mut page, explanation);
+    page.gap();
+    page.row("wheels", wheels(&explanation.wheels, explanation.text.as_ref()));
+    page.row("not here", wrapped(&not_here(explanation)));
+    page.gap();
+    if let Some(environment) = &explanation.environment {
+        page.row("key", [environment.key.to_string()]);
+        page.row("entry", [environment.path.display().to_string()]);
+    }
+    page.row("launch", outlook(explanation));
+    page.0
+}
+
+/// What a command line runs.
+fn program(target: &Target) -> String {
+    match target {
+        Target::Script(path) if path.as_os_str().is_empty() => "the current directory".to_owned(),
+        Target::Script(path) => path.display().to_string(),
+        Target::Command(_) => "the text of -c".to_owned(),
+        Target::Module(name) => format!("module {}", name.display()),
+        Target::Stdin => "standard input".to_owned(),
+        Target::None => "an interactive python, or standard input".to_owned(),
+        Target::Information => "python's words about itself, which need no environment".to_owned(),
+    }
+}
+
+fn add_spec(page: &mut Page, text: &SpecText, explanation: &Explanation) {
+    let title = match (&text.origin.file, text.kind) {
+        (_, SpecKind::None) => "none: an environment with no packages".to_owned(),
+        (Some(file), kind) => format!("{}, line {} ({})", file.display(), text.line(), kind.name()),
+        (None, kind) => format!("the text of -c, line {} ({})", text.line(), kind.name()),
+    };
+    page.row("spec", [title]);
+    let Some(spec) = &explanation.spec else { return };
+    let range = spec.requires_python.as_ref().map(|range| range.value.specifiers.to_string());
+    page.row("python", range);
+    page.row("requirements", wrapped(&json::requirements(&spec.packages)));
+    page.row("python-path", spec.python_path.iter().map(|root| root.display().to_string()));
+}
+
+fn add_interpreter(page: &mut Page, explanation: &Explanation) {
+    let interpreter = &explanation.interpreter;
+    if let Some(facts) = &interpreter.facts {
+        let mut lines = vec![format!("{}, {}", facts.executable.display(), facts.title())];
+        let by = json::found_by(interpreter).unwrap_or_default();
+        let taken = interpreter.choice.taken.as_ref();
+        lines.extend(taken.map(|taken| format!("by {by}, as {}", taken.path.display())));
+        page.row("interpreter", lines);
+    }
+    let range = explanation.spec.as_ref().and_then(|spec| spec.requires_python.as_ref());
+    // Where the range stands was said of the spec.
+    let place = range.map(|range| format!(" ({})", range.place)).unwrap_or_default();
+    let passed_over = interpreter.choice.passed_over.iter();
+    let rows =
+        passed_over.map(|one| [one.path.display().to_string(), one.why.strip_suffix(&place).unwrap_or(&one.why).to_owned()]);
+    page.row("passed over", table(&rows.collect::<Vec<_>>()));
+}
+
+/// What the spec asks for elsewhere only, by markers and tags.
+fn not_here(explanation: &Explanation) -> Vec<String> {
+    let (Some(spec), Some(_)) = (&explanation.spec, &explanation.environment) else { return Vec::new() };
+    let is_here = |name: &PackageName| explanation.wheels.iter().any(|wheel| wheel.name == *name);
+    let names: Vec<&PackageName> = match &spec.packages {
+        Packages::Required(requirements) => requirements.asked.iter().map(|asked| &asked.value.requirement.name).collect(),
+        Packages::Listed(wheels) => wheels.iter().map(|wheel| &wheel.value.project).collect(),
+    };
+    names.into_iter().filter(|name| !is_here(name)).map(ToString::to_string).collect()
+}
+
+/// The wheels, folder by folder.
+fn wheels(wheels: &[PlannedWheel], text: Option<&SpecText>) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut folders: Vec<&Path> = wheels.iter().filter_map(|wheel| wheel.path.parent()).collect();
+    folders.sort_unstable();
+    folders.dedup();
+    for folder in folders {
+        lines.push(format!("in {}", folder.display()));
+        let inside = wheels.iter().filter(|wheel| wheel.path.parent() == Some(folder));
+        let rows = inside.map(|wheel| {
+            let digest = wheel.sha256.to_string();
+            let askers: Vec<String> = wheel.required_by.iter().map(|asker| self::asker(asker, text)).collect();
+            [format!("  {}", wheel.file_name()), format!("sha256 {}", &digest[..DIGEST]), format!("for {}", askers.join(", "))]
+        });
+        lines.extend(table(&rows.collect::<Vec<_>>()));
+    }
+    lines
+}
+
+/// Who asks for a wheel; the spec's own file needs no name.
+fn asker(asker: &Asker, text: Option<&SpecText>) -> String {
+    match asker {
+        Asker::Spec(place) if text.is_some_and(|text| text.origin.file == place.file) => format!("line {}", place.line),
+        other => json::asker(other),
+    }
+}
+
+fn outlook(explanation: &Explanation) -> Vec<String> {
+    let why = json::miss(&explanation.outlook);
+    match (&explanation.outlook, &explanation.error) {
+        (_, Some(error)) => vec![format!("fails: {error}")],
+        (Outlook::Hit, None) => vec!["warm: nothing has changed since the last launch, and its environment stands".to_owned()],
+        (Outlook::Miss(clauses), None) => {
+            let lead = |index| if index == 0 { "cold: " } else { "      " };
+            clauses.iter().enumerate().map(|(index, clause)| format!("{}{clause}", lead(index))).collect()
+        }
+        (Outlook::Bypassed(python), None) => {
+            let python = python.iter().map(|python| format!("      {}", python.display()));
+            why.into_iter().map(|why| format!("none: {why}")).chain(python).collect()
+        }
+    }
+}
+
+/// Labelled rows, the labels in a column of their own.
+#[derive(Default)]
+struct Page(String);
+
+impl Page {
+    /// Adds the lines of a row, the first behind its label; none where there are no lines.
+    fn row(&mut self, label: &str, lines: impl IntoIterator<Item = String>) {
+        for (index, line) in lines.into_iter().enumerate() {
+            let label = if index == 0 { label } else { "" };
+            self.0.push_str(&format!("{label:MARGIN$}{}\n", report::printable(&line)));
+        }
+    }
+
+    /// Adds an empty line, unless there is one.
+    fn gap(&mut self) {
+        if !self.0.is_empty() && !self.0.ends_with("\n\n") {
+            self.0.push('\n');
+        }
+    }
+}
+
+/// Rows with their columns under each other.
+fn table<const COLUMNS: usize>(rows: &[[String; COLUMNS]]) -> Vec<String> {
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default();
+    let widths: Vec<usize> = (0..COLUMNS).map(width).collect();
+    let line = |row: &[String; COLUMNS]| {
+        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
+        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+    };
+    rows.iter().map(line).collect()
+}
+
+/// Items with commas between them, in as many lines as that takes.
+fn wrapped(items: &[String]) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for item in items {
+        match lines.last_mut() {
+            Some(line) if MARGIN + line.chars().count() + item.chars().count() + 3 <= WIDTH => {
+                line.push_str(", ");
+                line.push_str(item);
+            }
+            Some(line) => {
+                line.push(',');
+                lines.push(item.clone());
+            }
+            None => lines.push(item.clone()),
+        }
+    }
+    lines
 }
