@@ -14,6 +14,7 @@ mod damage;
 mod differential;
 mod evidence;
 mod exec;
+mod explain;
 mod handoff;
 mod hostile;
 mod interpreters;

@@ -170,6 +170,8 @@ impl Search<'_> {
             Executable::Binary => path.to_path_buf(),
             Executable::Script(text) if pyenv::is_shim(&text) => match self.resolve_shim(path) {
                 Some(resolved) => resolved,
+                // pyenv has a shim for each version that is installed, whether it is chosen or not.
+                None if path.file_name().is_some_and(|name| minor_in_name(name).is_some()) => return None,
                 None => return self.pass_over(path, NO_VERSION),
             },
             Executable::Script(_) => return self.pass_over(path, "it is a script, and not an interpreter"),

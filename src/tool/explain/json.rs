@@ -142,7 +142,9 @@ fn interpreter(explanation: &Explanation) -> Option<Chosen> {
     }
     let Interpreter { facts, choice, .. } = &explanation.interpreter;
     // Where the spec cannot be read, none is looked for.
-    explanation.spec.as_ref()?;
+    if explanation.spec.is_none() && facts.is_none() {
+        return None;
+    }
     let facts = facts.as_ref();
     let passed_over = choice.passed_over.iter();
     Some(Chosen {
@@ -191,6 +193,7 @@ pub(super) fn miss(outlook: &Outlook) -> Option<String> {
         Outlook::Hit => None,
         Outlook::Miss(why) if why.is_empty() => None,
         Outlook::Miss(why) => Some(why.join("; ")),
+        Outlook::Unneeded => Some("python only speaks of itself, for which it needs no environment".to_owned()),
         Outlook::Bypassed(_) => Some(format!("`{}` is set: the next python on `PATH` is run as it is", variable::BYPASS)),
     }
 }

@@ -60,6 +60,8 @@ enum Outlook {
     Hit,
     /// The cold one, for these reasons, a clause each.
     Miss(Vec<String>),
+    /// None: python only speaks of itself.
+    Unneeded,
     /// None: this python is run as it is.
     Bypassed(Option<PathBuf>),
 }
@@ -114,6 +116,10 @@ impl Explanation {
         let mut trail = Trail::on();
         let text = spec::find_by(&mut trail, invocation, process);
         self.searched = trail.looks();
+        if self.target == Target::Information {
+            self.outlook = Outlook::Unneeded;
+            return self.inform(text.ok(), invocation, process);
+        }
         let text = self.text.insert(text?).clone();
         self.warnings.extend(text.warnings.iter().cloned());
         let store = Store::look(invocation, process);
@@ -129,6 +135,20 @@ impl Explanation {
             _ => {}
         }
         self.environment = Some(known);
+        Ok(())
+    }
+
+    /// The way of a launch in which python only speaks of itself. Any interpreter will do where the spec is of no use.
+    fn inform(&mut self, text: Option<SpecText>, invocation: &Invocation, process: &Process) -> Result<()> {
+        self.spec = text.as_ref().and_then(|text| text.parse(process).ok());
+        self.text = text;
+        let memo = Store::look(invocation, process).ok().map(|store| store.memo_folder());
+        let mut evidence = Evidence::default();
+        let mut find = |wanted| interpreter::find(invocation, wanted, process, memo.as_deref(), &mut evidence);
+        let wanted = self.spec.as_ref().and_then(|spec| spec.requires_python.as_ref());
+        let facts = find(wanted).or_else(|error| find(None).map_err(|_| error));
+        self.interpreter.choice = evidence.choice;
+        self.interpreter.facts = Some(facts?);
         Ok(())
     }
 

@@ -49,7 +49,7 @@ fn program(target: &Target) -> String {
         Target::Module(name) => format!("module {}", name.display()),
         Target::Stdin => "standard input".to_owned(),
         Target::None => "an interactive python, or standard input".to_owned(),
-        Target::Information => "python's words about itself, which need no environment".to_owned(),
+        Target::Information => "none: python speaks of itself".to_owned(),
     }
 }
 
@@ -69,6 +69,9 @@ fn add_spec(page: &mut Page, text: &SpecText, explanation: &Explanation) {
 
 fn add_interpreter(page: &mut Page, explanation: &Explanation) {
     let interpreter = &explanation.interpreter;
+    if let Outlook::Bypassed(Some(python)) = &explanation.outlook {
+        page.row("interpreter", [python.display().to_string()]);
+    }
     if let Some(facts) = &interpreter.facts {
         let mut lines = vec![format!("{}, {}", facts.executable.display(), facts.title())];
         let by = json::found_by(interpreter).unwrap_or_default();
@@ -123,19 +126,19 @@ fn asker(asker: &Asker, text: Option<&SpecText>) -> String {
     }
 }
 
+/// Which road the launch takes, and why; or what ends it.
 fn outlook(explanation: &Explanation) -> Vec<String> {
-    let why = json::miss(&explanation.outlook);
-    match (&explanation.outlook, &explanation.error) {
-        (_, Some(error)) => vec![format!("fails: {error}")],
-        (Outlook::Hit, None) => vec!["warm: nothing has changed since the last launch, and its environment stands".to_owned()],
-        (Outlook::Miss(clauses), None) => {
+    if let Some(error) = &explanation.error {
+        return vec![format!("fails: {error}")];
+    }
+    let why = json::miss(&explanation.outlook).unwrap_or_default();
+    match &explanation.outlook {
+        Outlook::Hit => vec!["warm: nothing has changed since the last launch, and its environment stands".to_owned()],
+        Outlook::Miss(clauses) => {
             let lead = |index| if index == 0 { "cold: " } else { "      " };
             clauses.iter().enumerate().map(|(index, clause)| format!("{}{clause}", lead(index))).collect()
         }
-        (Outlook::Bypassed(python), None) => {
-            let python = python.iter().map(|python| format!("      {}", python.display()));
-            why.into_iter().map(|why| format!("none: {why}")).chain(python).collect()
-        }
+        Outlook::Unneeded | Outlook::Bypassed(_) => vec![format!("no environment: {why}")],
     }
 }
 
