@@ -26,22 +26,27 @@ fn explain<'a>(world: &'a World, words: &[&str]) -> Launch<'a> {
     world.vpython(["-vpython-tool", "explain"]).arguments(words)
 }
 
-/// The explanation as text, with one blank or two between its columns, and without what differs from machine to machine.
+/// The explanation as text, without what differs from machine to machine.
 fn text(world: &World, outcome: &Outcome) -> String {
-    let mut text = String::new();
-    for line in outcome.stdout.lines() {
+    squeezed(&outcome.stdout).replace(&platform(world), "[PLATFORM]")
+}
+
+/// The text with two blanks between its columns, and without digests.
+fn squeezed(text: &str) -> String {
+    let mut squeezed = String::new();
+    for line in text.lines() {
         let columns: Vec<&str> = line.split("  ").map(str::trim).filter(|column| !column.is_empty()).collect();
         let indentation = if line.starts_with(' ') { "  " } else { "" };
-        let words = columns.join("  ");
-        let words = words.split(' ').map(|word| if is_digest(word) { "[DIGEST]" } else { word });
-        text.push_str(&format!("{indentation}{}\n", words.collect::<Vec<_>>().join(" ")));
+        let line = columns.join("  ");
+        let words: Vec<&str> = line.split(' ').map(|word| if is_digest(word) { "[DIGEST]" } else { word }).collect();
+        squeezed.push_str(&format!("{indentation}{}\n", words.join(" ")));
     }
-    text.replace(&platform(world), "[PLATFORM]")
+    squeezed
 }
 
 /// Whether a word is a key, or the beginning of a wheel's digest.
 fn is_digest(word: &str) -> bool {
-    matches!(word.len(), 12 | 40) && word.bytes().all(|byte| byte.is_ascii_hexdigit())
+    matches!(word.len(), 16 | 40) && word.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// What `sysconfig.get_platform()` says, as in `linux x86_64`.
@@ -275,6 +280,7 @@ looked at  -vpython-spec [WORLD]/work/one.txt  the spec
 
 spec  [WORLD]/work/one.txt, line 1 (requirements)
 requirements  b==2
+read with it  [WORLD]/work/${NOWHERE}two.txt
 ";
     assert_search(&world, explain(&world, &["-vpython-spec=one.txt", "-c", ""]), expected);
     let default = explain(&world, &["-c", ""]).env("VPYTHON_DEFAULT_SPEC", "one.txt");
@@ -287,6 +293,7 @@ looked at  the text of -c  no block
 
 spec  [WORLD]/work/one.txt, line 1 (requirements)
 requirements  b==2
+read with it  [WORLD]/work/${NOWHERE}two.txt
 ";
     assert_search(&world, default, expected);
     let source = as_json(&world, &["-vpython-spec", "one.txt", "-c", ""])["spec"]["source"].clone();
@@ -700,4 +707,34 @@ fn names_cannot_write_on_the_terminal() {
     let outcome = explain(&world, &[name]).run();
     assert!(outcome.stdout.starts_with("program       a\\u{1b}[2J\\n.py\n"), "{outcome}");
     assert!(as_json(&world, &[name])["searched"][1]["place"].as_str().unwrap().contains('\u{1b}'), "programs get it as it is");
+}
+
+#[test]
+fn the_example_of_the_readme_is_what_is_printed() {
+    let world = World::new();
+    world.wheel(&Wheel::module("certifi", "2023.7.22"));
+    world.wheel(&Wheel::module("requests", "2.31.0").requires("certifi>=2017.4.17"));
+    let dependencies = "dependencies = ['requests>=2.31', \"pywin32==306; sys_platform == 'win32'\"]";
+    world.write("vpython.toml", format!("requires-python = '>=3.6'\n{dependencies}\n"));
+    world.write("bin/tool.py", "");
+    world.install(["bin/tool.py"]);
+    world.wheel(&Wheel::module("other", "1"));
+    let readme = include_str!("../../README.md");
+    let (_, behind) = readme.split_once("<!-- explained -->\n```text\n$ vpython -vpython-tool explain bin/tool.py\n").unwrap();
+    let (example, _) = behind.split_once("```").unwrap();
+    let (entry, key) = ("/home/me/.cache/vpython-root.1000/v1/envs/", example.rsplit("/envs/").next().unwrap());
+    let mut text = text(&world, &explain(&world, &["bin/tool.py"]).run());
+    let places = [
+        ("[WORLD]/root/v1/envs/[KEY]", &*format!("{entry}{}", &key[..40])),
+        ("[WORLD]/work", "/src"),
+        ("[WORLD]/bin", "/usr/bin"),
+        ("[PYTHON]", "/usr/bin/python3.11"),
+        ("[VERSION]", "3.11.7"),
+        ("[PLATFORM]", "linux x86_64"),
+    ];
+    for (here, there) in places {
+        text = text.replace(here, there);
+    }
+    let expected = squeezed(example);
+    assert!(text == expected, "expected:\n{expected}\nbut:\n{text}");
 }

@@ -3,7 +3,7 @@
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 
-use crate::support::{Wheel, World};
+use crate::support::{Wheel, World, tree};
 
 /// A program that prints the version of the wheel that it got, or `none`.
 const PROGRAM: &str = "try:\n    import which\n    print(which.VERSION)\nexcept ImportError:\n    print('none')\n";
@@ -281,4 +281,72 @@ fn a_named_spec_may_be_a_pipe() {
     );
     world.write("written", "");
     world.program("/bin/sh", ["-c", &line]).run().prints("1\n");
+}
+
+/// A script that prints where its own code is looked for, as far as that is in the world.
+const SHOW_PATH: &str =
+    "import os, sys\nprint(*[entry for entry in sys.path if '/work/' in entry or entry == '/given'], sep='\\n')\n";
+
+#[test]
+fn import_roots_come_before_anything_else_on_the_path() {
+    let world = World::new();
+    world.write("lib/which.py", "VERSION = 'own'\n");
+    world.write("given/which.py", "VERSION = 'given'\n");
+    world.wheel(&Wheel::module("which", "1"));
+    world.write("vpython.toml", "dependencies = ['which']\n[tool.vpython]\npython-path = ['lib', 'more']\n");
+    world.write("bin/tool.py", format!("{SHOW_PATH}import which\nprint(which.VERSION)\n"));
+    let roots = "[WORLD]/work/bin\n[WORLD]/work/lib\n[WORLD]/work/more\n";
+    // The first launch is a cold one, the second a warm one.
+    for _ in 0..2 {
+        world.vpython(["bin/tool.py"]).run().prints(&format!("{roots}own\n"));
+        let given = world.vpython(["bin/tool.py"]).env("PYTHONPATH", format!("{}:/given", world.path("given").display()));
+        given.run().prints(&format!("{roots}[WORLD]/work/given\n/given\nown\n"));
+        // An empty variable is none, and does not stand for the current directory.
+        let empty = world.vpython([world.path("bin/tool.py")]).env("PYTHONPATH", "").within(world.path("given"));
+        empty.run().prints(&format!("{roots}own\n"));
+    }
+}
+
+#[test]
+fn import_roots_of_a_block_are_relative_to_the_real_script() {
+    let world = World::new();
+    world.write("real/lib/own.py", "print('own')\n");
+    world.write(
+        "real/tool.py",
+        format!("# /// script\n# [tool.vpython]\n# python-path = ['lib']\n# ///\n{SHOW_PATH}import own\n"),
+    );
+    symlink("real/tool.py", world.path("tool")).unwrap();
+    world.vpython(["tool"]).run().prints("[WORLD]/work/real\n[WORLD]/work/real/lib\nown\n");
+    let elsewhere = world.vpython([world.path("tool")]).within("/").run();
+    elsewhere.prints("[WORLD]/work/real\n[WORLD]/work/real/lib\nown\n");
+}
+
+#[test]
+fn import_roots_are_no_part_of_the_environment() {
+    let world = World::new();
+    world.wheel(&Wheel::module("which", "1"));
+    world.write("vpython.toml", "dependencies = ['which']\n");
+    let environment = world.install(["-c", ""]);
+    world.write("vpython.toml", "dependencies = ['which']\n[tool.vpython]\npython-path = ['lib']\n");
+    assert_eq!(world.install(["-c", ""]), environment);
+}
+
+#[test]
+fn moving_a_repository_builds_nothing() {
+    let world = World::new();
+    Wheel::module("which", "1").write_to(&world.path("here/wheels"));
+    world.write("here/lib/own.py", "print('own')\n");
+    world.write("here/vpython.toml", "dependencies = ['which']\n[tool.vpython]\npython-path = ['lib']\n");
+    world.write("here/bin/tool.py", format!("{SHOW_PATH}import own, which\n"));
+    let shown = |place: &str| format!("[WORLD]/work/{place}/bin\n[WORLD]/work/{place}/lib\nown\n");
+    world.vpython(["here/bin/tool.py"]).run().prints(&shown("here"));
+    let built = || [tree(&world.store("envs")), tree(&world.store("wheels"))];
+    let before = built();
+    std::fs::create_dir(world.path("far")).unwrap();
+    std::fs::rename(world.path("here"), world.path("far/away")).unwrap();
+    for _ in 0..2 {
+        world.vpython(["far/away/bin/tool.py"]).run().prints(&shown("far/away"));
+        assert_eq!(built(), before);
+    }
+    assert_eq!(world.environments().len(), 1);
 }

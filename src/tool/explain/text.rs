@@ -5,17 +5,18 @@ use std::path::Path;
 use pep508_rs::PackageName;
 
 use super::{Explanation, Outlook, json, searched};
+use crate::fs::Stamped;
 use crate::invocation::Target;
 use crate::plan::{Asker, PlannedWheel};
 use crate::report;
-use crate::spec::{Packages, SpecKind, SpecText};
+use crate::spec::{Packages, Source, SpecKind, SpecText};
 
 /// The column in which values begin.
 const MARGIN: usize = 14;
 /// The column at which a list goes on in the next line.
 const WIDTH: usize = 110;
 /// As much of a digest as tells wheels apart.
-const DIGEST: usize = 12;
+const DIGEST: usize = 16;
 
 /// The whole text.
 pub(super) fn render(explanation: &Explanation) -> String {
@@ -64,6 +65,11 @@ fn add_spec(page: &mut Page, text: &SpecText, explanation: &Explanation) {
     let range = spec.requires_python.as_ref().map(|range| range.value.specifiers.to_string());
     page.row("python", range);
     page.row("requirements", wrapped(&json::requirements(&spec.packages)));
+    let files = spec.sources.iter().filter_map(|source| match source {
+        Source::File(Stamped { path, stamp: Some(_) }) => Some(path.display().to_string()),
+        _ => None,
+    });
+    page.row("read with it", files);
     page.row("python-path", spec.python_path.iter().map(|root| root.display().to_string()));
 }
 
