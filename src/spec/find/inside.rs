@@ -48,7 +48,8 @@ pub(super) fn text(text: &[u8], origin: Origin, base: Option<PathBuf>, trail: &m
         return Ok(inside);
     }
     let read = inline::read(text, &origin);
-    trail.note(Finding::of_block(read.as_ref().map(Option::as_ref)), || LookedAt::Block(Block::Luci, origin.file.clone()));
+    trail
+        .note(Finding::of_block(read.as_ref().ok().map(Option::is_some)), || LookedAt::Block(Block::Luci, origin.file.clone()));
     let spec = read?.map(|block| {
         debug!(line = block.lines_before, "found a `[VPYTHON:BEGIN]` block");
         let origin = Origin { lines_before: block.lines_before, ..origin };
@@ -60,8 +61,8 @@ pub(super) fn text(text: &[u8], origin: Origin, base: Option<PathBuf>, trail: &m
 /// Looks into the text of `-c`, which has none of LUCI's blocks.
 pub(super) fn command(text: &[u8], origin: Origin, base: Option<PathBuf>, trail: &mut Trail) -> Result<Inside> {
     let read = pep723::read(text, &origin);
-    let block = read.as_ref().map(|reading| reading.block.as_ref());
-    trail.note(Finding::of_block(block), || LookedAt::Block(Block::Pep723, origin.file.clone()));
+    let has_block = read.as_ref().ok().map(|reading| reading.block.is_some());
+    trail.note(Finding::of_block(has_block), || LookedAt::Block(Block::Pep723, origin.file.clone()));
     let reading = read?;
     let Some(block) = reading.block else { return Ok(Inside { spec: None, warnings: reading.warnings }) };
     debug!(line = block.lines_before, "found a `script` block");

@@ -147,13 +147,11 @@ fn look_around_file<'t>(mut file: File, path: &Path, around: Around<'t>) -> Resu
     let real = fs::real_path(&file, path)?;
     let mut around = Around { folder: real.parent().map(Path::to_path_buf), ..around };
     let spec = if real == path { None } else { beside::partner_of_file(&real, &mut around)? };
-    match spec {
-        Some(_) => Ok(Around { spec, ..around }),
-        None => {
-            let inside = inside::script(&mut file, real, around.trail)?;
-            Ok(around.with(inside))
-        }
+    if spec.is_some() {
+        return Ok(Around { spec, ..around });
     }
+    let inside = inside::script(&mut file, real, around.trail)?;
+    Ok(around.with(inside))
 }
 
 /// A folder that python runs by its `__main__.py`.

@@ -71,12 +71,12 @@ impl Finding {
         if read.is_ok() { Self::Spec } else { Self::Broken }
     }
 
-    /// What there is in a text.
-    pub(super) fn of_block<T, E>(read: Result<Option<T>, E>) -> Self {
-        match read {
-            Ok(Some(_)) => Self::Spec,
-            Ok(None) => Self::Nothing,
-            Err(_) => Self::Broken,
+    /// What there is in a text: whether it has a block, or nothing that is known where that cannot be read.
+    pub(super) fn of_block(has_block: Option<bool>) -> Self {
+        match has_block {
+            Some(true) => Self::Spec,
+            Some(false) => Self::Nothing,
+            None => Self::Broken,
         }
     }
 }

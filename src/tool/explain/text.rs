@@ -157,7 +157,8 @@ impl Page {
     fn row(&mut self, label: &str, lines: impl IntoIterator<Item = String>) {
         for (index, line) in lines.into_iter().enumerate() {
             let label = if index == 0 { label } else { "" };
-            self.0.push_str(&format!("{label:MARGIN$}{}\n", report::printable(&line)));
+            let line = format!("{label:MARGIN$}{}\n", report::printable(&line));
+            self.0.push_str(&line);
         }
     }
 

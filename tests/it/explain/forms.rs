@@ -1,0 +1,255 @@
+//! The explanation as text, for each form of a command line and of a spec.
+
+use std::os::unix::fs::symlink;
+
+use serde_json::{Value, json};
+
+use super::{as_json, explain, script, text, world};
+use crate::support::{Launch, Outcome, World};
+
+#[track_caller]
+fn assert_text(world: &World, outcome: &Outcome, expected: &str) {
+    assert_eq!((outcome.code, &*outcome.stderr), (Some(0), ""), "{outcome}");
+    let text = text(world, outcome);
+    assert!(text == expected, "expected:\n{expected}\nbut:\n{text}");
+}
+
+/// The last part of an explanation of what nobody has launched yet.
+const NEW: &str = "\
+key  [DIGEST]
+entry  [WORLD]/root/v1/envs/[KEY]
+launch  cold: there is no store yet in `[WORLD]/root`
+  its environment is not built
+";
+
+#[test]
+fn a_script_with_a_block() {
+    let world = world();
+    world.write("tool.py", script());
+    let expected = format!(
+        "\
+program  tool.py
+looked at  [WORLD]/work/tool.py  no partner file, .vpython3 or .vpython
+  [WORLD]/work/tool.py, # /// script  the spec
+
+spec  [WORLD]/work/tool.py, line 1 (pep723)
+python  >=3.6
+requirements  a
+
+interpreter  [PYTHON], CPython [VERSION] on [PLATFORM]
+  by PATH, as [WORLD]/bin/python3
+
+wheels  in [WORLD]/work/wheels
+  a-1-py3-none-any.whl  sha256 [DIGEST]  for line 3
+  b-2-py3-none-any.whl  sha256 [DIGEST]  for a 1
+
+{NEW}"
+    );
+    assert_text(&world, &explain(&world, &["tool.py"]).run(), &expected);
+    assert!(!world.outside("root").exists(), "no store was made");
+}
+
+#[test]
+fn a_link_to_a_script_below_a_spec() {
+    let world = world();
+    world.write(
+        "project/vpython.toml",
+        "dependencies = ['b', \"c; python_version < '3'\"]\n[tool.vpython]\nwheels = ['../wheels']\npython-path = ['lib']\n",
+    );
+    world.write("project/bin/deep/tool.py", "");
+    std::fs::create_dir_all(world.path("project/bin/.vpython3")).unwrap();
+    symlink("project/bin/deep/tool.py", world.path("tool")).unwrap();
+    let expected = format!(
+        "\
+program  tool
+looked at  [WORLD]/work/tool  no partner file, .vpython3 or .vpython
+  [WORLD]/work/project/bin/deep/tool.py  no partner file, .vpython3 or .vpython
+  [WORLD]/work/project/bin/deep/tool.py  no block
+  [WORLD]/work/project/bin/deep  no vpython.toml, .vpython3 or .vpython
+  [WORLD]/work/project/bin/.vpython3  no file; stepped over
+  [WORLD]/work/project/bin  no vpython.toml, .vpython3 or .vpython
+  [WORLD]/work/project/vpython.toml  the spec
+
+spec  [WORLD]/work/project/vpython.toml, line 1 (vpython.toml)
+requirements  b, c ; python_full_version < '3'
+python-path  [WORLD]/work/project/lib
+
+interpreter  [PYTHON], CPython [VERSION] on [PLATFORM]
+  by PATH, as [WORLD]/bin/python3
+
+wheels  in [WORLD]/work/project/../wheels
+  b-2-py3-none-any.whl  sha256 [DIGEST]  for line 1
+not here  c
+
+{NEW}"
+    );
+    assert_text(&world, &explain(&world, &["tool"]).run(), &expected);
+}
+
+/// The first part of an explanation: what was looked at, and what the spec says.
+#[track_caller]
+fn assert_search(world: &World, launch: Launch<'_>, expected: &str) {
+    let outcome = launch.run();
+    assert_eq!((outcome.code, &*outcome.stderr), (Some(0), ""), "{outcome}");
+    let text = text(world, &outcome);
+    let (search, rest) = text.split_once("\ninterpreter  ").unwrap();
+    assert!(search == expected, "expected:\n{expected}\nbut:\n{search}");
+    assert!(rest.starts_with("[PYTHON], CPython [VERSION] on [PLATFORM]\n"), "{outcome}");
+}
+
+#[test]
+fn a_module_standard_input_and_nothing_are_of_the_current_directory() {
+    let world = world();
+    world.write("vpython.toml", "dependencies = ['b']\n");
+    world.write("inner/.gclient", "");
+    let behind = "\
+looked at  [WORLD]/work/vpython.toml  the spec
+
+spec  [WORLD]/work/vpython.toml, line 1 (vpython.toml)
+requirements  b
+";
+    let rows: [(&[&str], &str); 4] = [
+        (&["-m", "json.tool"], "module json.tool"),
+        (&["-"], "standard input"),
+        (&["/dev/null"], "/dev/null"),
+        (&[], "an interactive python, or standard input"),
+    ];
+    for (words, program) in rows {
+        let behind = match program {
+            "/dev/null" => behind.replacen("at  ", "at  /dev/null  no file; not looked into\n  ", 1),
+            _ => behind.to_owned(),
+        };
+        assert_search(&world, explain(&world, words), &format!("program  {program}\n{behind}"));
+    }
+    let barrier = "\
+program  module json.tool
+looked at  [WORLD]/work/inner  no vpython.toml, .vpython3 or .vpython
+  [WORLD]/work/inner/.gclient  ends the walk
+  VPYTHON_DEFAULT_SPEC  not set
+
+spec  none: an environment with no packages
+";
+    assert_search(&world, explain(&world, &["-m", "json.tool"]).within(world.path("inner")), barrier);
+}
+
+#[test]
+fn the_text_of_a_command() {
+    let world = world();
+    let expected = "\
+program  the text of -c
+looked at  the text of -c, # /// script  the spec
+
+spec  the text of -c, line 1 (pep723)
+python  >=3.6
+requirements  a
+";
+    assert_search(&world, explain(&world, &["-c", &script()]), expected);
+    let explanation = as_json(&world, &["-c", &script()]);
+    let spec = json!({
+        "kind": "pep723",
+        "file": null,
+        "line": 1,
+        "source": {"requires-python": ">=3.6", "dependencies": ["a"]},
+        "requires_python": ">=3.6",
+        "requirements": ["a"],
+    });
+    assert_eq!(explanation["spec"], spec);
+    assert_eq!(explanation["wheels"][0]["required_by"], json!(["the text of -c, line 3"]));
+}
+
+#[test]
+fn a_folder_and_a_zip_application() {
+    let world = world();
+    world.write("app/__main__.py", script());
+    symlink("../wheels", world.path("app/wheels")).unwrap();
+    let expected = "\
+program  app
+looked at  [WORLD]/work/app/__main__.py, # /// script  the spec
+
+spec  [WORLD]/work/app/__main__.py, line 1 (pep723)
+python  >=3.6
+requirements  a
+";
+    assert_search(&world, explain(&world, &["app"]), expected);
+    world.write("app.pyz", b"#!/usr/bin/env python3\nPK\x03\x04");
+    world.write("app.pyz.vpython", "");
+    std::fs::create_dir(world.path("app.pyz.vpython3")).unwrap();
+    let expected = "\
+program  app.pyz
+looked at  [WORLD]/work/app.pyz.vpython3  no file; stepped over
+  [WORLD]/work/app.pyz.vpython  the spec
+
+spec  [WORLD]/work/app.pyz.vpython, line 1 (luci)
+";
+    assert_search(&world, explain(&world, &["app.pyz"]), expected);
+    std::fs::remove_file(world.path("app.pyz.vpython")).unwrap();
+    let text = text(&world, &explain(&world, &["app.pyz"]).run());
+    assert!(text.contains("\n  [WORLD]/work/app.pyz  a zip archive; not looked into\n"), "{text}");
+}
+
+#[test]
+fn a_script_that_is_not_there_is_pythons_to_refuse() {
+    let world = world();
+    world.write("vpython.toml", "dependencies = ['b']\n");
+    let expected = "\
+program  missing.py
+looked at  [WORLD]/work/missing.py  no such file; python will say so
+  [WORLD]/work/vpython.toml  the spec
+
+spec  [WORLD]/work/vpython.toml, line 1 (vpython.toml)
+requirements  b
+";
+    assert_search(&world, explain(&world, &["missing.py"]), expected);
+}
+
+#[test]
+fn specs_that_are_named() {
+    let world = world();
+    world.write("one.txt", "# pinned\nb==2 \\\n    --no-binary=:none:\n-c ${NOWHERE}two.txt\n");
+    world.write("${NOWHERE}two.txt", "b<3\n");
+    let expected = "\
+program  the text of -c
+looked at  -vpython-spec [WORLD]/work/one.txt  the spec
+
+spec  [WORLD]/work/one.txt, line 1 (requirements)
+requirements  b==2
+read with it  [WORLD]/work/${NOWHERE}two.txt
+";
+    assert_search(&world, explain(&world, &["-vpython-spec=one.txt", "-c", ""]), expected);
+    let default = explain(&world, &["-c", ""]).env("VPYTHON_DEFAULT_SPEC", "one.txt");
+    let expected = "\
+program  the text of -c
+looked at  the text of -c  no block
+  [WORLD]/work up to [WORLD]  no vpython.toml, .vpython3 or .vpython
+  [WORLD]/.gclient  ends the walk
+  VPYTHON_DEFAULT_SPEC=[WORLD]/work/one.txt  the spec
+
+spec  [WORLD]/work/one.txt, line 1 (requirements)
+requirements  b==2
+read with it  [WORLD]/work/${NOWHERE}two.txt
+";
+    assert_search(&world, default, expected);
+    let source = as_json(&world, &["-vpython-spec", "one.txt", "-c", ""])["spec"]["source"].clone();
+    assert_eq!(source, json!(["b==2     --no-binary=:none:", "-c ${NOWHERE}two.txt"]));
+}
+
+#[test]
+fn a_strangers_spec_is_passed_over() {
+    if !nix::unistd::geteuid().is_root() {
+        eprintln!("NOT TESTED HERE: only the superuser can give a file away");
+        return;
+    }
+    let world = world();
+    world.write("open/vpython.toml", "");
+    std::os::unix::fs::chown(world.path("open/vpython.toml"), Some(65534), None).unwrap();
+    std::fs::set_permissions(world.path("open"), std::os::unix::fs::PermissionsExt::from_mode(0o777)).unwrap();
+    let outcome = explain(&world, &["--json", "-c", ""]).within(world.path("open")).run();
+    let warning = "vpython: warning: `[WORLD]/work/open/vpython.toml` is passed over: it is user 65534's, and everybody can put a spec \
+                   into `[WORLD]/work/open`\n";
+    assert_eq!((outcome.code, &*outcome.stderr), (Some(0), warning), "{outcome}");
+    let explanation: Value = serde_json::from_str(&outcome.stdout).unwrap();
+    let look = json!({"place": "[WORLD]/work/open/vpython.toml", "found": "another user's"});
+    assert_eq!(explanation["searched"][2], look);
+    let outcome = explain(&world, &["-c", ""]).within(world.path("open")).run();
+    assert!(text(&world, &outcome).contains("  [WORLD]/work/open/vpython.toml  user 65534's; passed over\n"), "{outcome}");
+}
