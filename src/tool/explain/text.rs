@@ -116,15 +116,25 @@ fn wheels(wheels: &[PlannedWheel], text: Option<&SpecText>) -> Vec<String> {
         let inside = wheels.iter().filter(|wheel| wheel.path.parent() == Some(folder));
         let rows = inside.map(|wheel| {
             let digest = wheel.sha256.to_string();
-            let askers: Vec<String> = wheel.required_by.iter().map(|asker| self::asker(asker, text)).collect();
-            [format!("  {}", wheel.file_name()), format!("sha256 {}", &digest[..DIGEST]), format!("for {}", askers.join(", "))]
+            let title = format!("  {} {}", wheel.name, wheel.version);
+            // Names of files may be long, and so come last.
+            [title, askers(wheel, text), format!("sha256 {}", &digest[..DIGEST]), wheel.file_name()]
         });
         lines.extend(table(&rows.collect::<Vec<_>>()));
     }
     lines
 }
 
-/// Who asks for a wheel; the spec's own file needs no name.
+/// Who asks for a wheel: the first, and how many others.
+fn askers(wheel: &PlannedWheel, text: Option<&SpecText>) -> String {
+    match &wheel.required_by[..] {
+        [] => String::new(),
+        [one] => format!("for {}", asker(one, text)),
+        [first, others @ ..] => format!("for {} and {} more", asker(first, text), others.len()),
+    }
+}
+
+/// One who asks; the spec's own file needs no name.
 fn asker(asker: &Asker, text: Option<&SpecText>) -> String {
     match asker {
         Asker::Spec(place) if text.is_some_and(|text| text.origin.file == place.file) => format!("line {}", place.line),
@@ -198,4 +208,30 @@ fn wrapped(items: &[String]) -> Vec<String> {
         }
     }
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_stand_under_each_other() {
+        let rows = [["é".to_owned(), "x".to_owned()], ["long".to_owned(), String::new()]];
+        assert_eq!(table(&rows), ["é     x", "long"]);
+        let mut page = Page::default();
+        page.row("label", table(&rows));
+        page.gap();
+        page.gap();
+        page.row("empty", Vec::new());
+        assert_eq!(page.0, "label         é     x\n              long\n\n");
+    }
+
+    #[test]
+    fn a_long_list_goes_on_in_the_next_line() {
+        let item = "x".repeat(40);
+        let line = format!("{item}, {item},");
+        assert_eq!(wrapped(&[item.clone(), item.clone(), item.clone()]), [line, item.clone()]);
+        assert_eq!(wrapped(std::slice::from_ref(&item)), [item]);
+        assert_eq!(wrapped(&[]), [""; 0]);
+    }
 }

@@ -25,7 +25,7 @@ launch  cold: there is no store yet in `[WORLD]/root`
 #[test]
 fn a_script_with_a_block() {
     let world = world();
-    world.write("tool.py", script());
+    world.write("tool.py", script().replace("['a']", "['a', 'b']"));
     let expected = format!(
         "\
 program  tool.py
@@ -34,14 +34,14 @@ looked at  [WORLD]/work/tool.py  no partner file, .vpython3 or .vpython
 
 spec  [WORLD]/work/tool.py, line 1 (pep723)
 python  >=3.6
-requirements  a
+requirements  a, b
 
 interpreter  [PYTHON], CPython [VERSION] on [PLATFORM]
   by PATH, as [WORLD]/bin/python3
 
 wheels  in [WORLD]/work/wheels
-  a-1-py3-none-any.whl  sha256 [DIGEST]  for line 3
-  b-2-py3-none-any.whl  sha256 [DIGEST]  for a 1
+  a 1  for line 3  sha256 [DIGEST]  a-1-py3-none-any.whl
+  b 2  for line 3 and 1 more  sha256 [DIGEST]  b-2-py3-none-any.whl
 
 {NEW}"
     );
@@ -78,7 +78,7 @@ interpreter  [PYTHON], CPython [VERSION] on [PLATFORM]
   by PATH, as [WORLD]/bin/python3
 
 wheels  in [WORLD]/work/project/../wheels
-  b-2-py3-none-any.whl  sha256 [DIGEST]  for line 1
+  b 2  for line 1  sha256 [DIGEST]  b-2-py3-none-any.whl
 not here  c
 
 {NEW}"
