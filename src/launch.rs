@@ -193,7 +193,8 @@ fn is_bypassed(process: &Process) -> bool {
     is_exact
 }
 
-/// Runs the next python on `PATH`, untouched. A tool does nothing then, as LUCI's did, so that a CI step may stay where it is.
+/// Runs the next python on `PATH`, untouched. A tool does nothing then, as LUCI's did, so that a CI step may stay where it is; but
+/// what explains a launch says so.
 fn bypass(invocation: &Invocation, process: &Process) -> Result<i32> {
     match &invocation.action {
         Action::Tool(Tool::Explain { json }) => {

@@ -124,7 +124,9 @@ impl Explanation {
         self.warnings.extend(text.warnings.iter().cloned());
         let store = Store::look(invocation, process);
         let known = store.as_ref().ok().and_then(|store| self.recall(store, &text, invocation, process));
-        let decided = self.decide(&text, store, invocation, process);
+        let decided = self.decide(&text, store.as_ref().ok(), invocation, process);
+        // A launch opens the store before it reads the spec.
+        store?;
         let Some(known) = known else { return decided };
         // Whatever would be decided now, the launch does not ask.
         match (decided, &self.environment) {
@@ -166,24 +168,23 @@ impl Explanation {
         }
     }
 
-    /// Decides as a cold launch does, up to the environment.
-    fn decide(&mut self, text: &SpecText, store: Result<Store>, invocation: &Invocation, process: &Process) -> Result<()> {
+    /// Decides as a cold launch does, up to the environment; without a store, up to the interpreter.
+    fn decide(&mut self, text: &SpecText, store: Option<&Store>, invocation: &Invocation, process: &Process) -> Result<()> {
         let mut spec = text.parse(process)?;
         self.warnings.append(&mut spec.warnings);
         let spec = self.spec.insert(spec);
-        let memo = store.as_ref().ok().map(Store::memo_folder);
+        let memo = store.map(Store::memo_folder);
         let mut evidence = Evidence::default();
         let wanted = spec.requires_python.as_ref();
         let facts = interpreter::find(invocation, wanted, process, memo.as_deref(), &mut evidence);
         self.interpreter.choice = std::mem::take(&mut evidence.choice);
         let facts = self.interpreter.facts.insert(facts?).clone();
-        let store = store?;
-        let wheels = plan::choose_wheels(spec, &facts, invocation, &store.memo_folder(), &mut evidence);
+        let Some(store) = store else { return Ok(()) };
+        self.wheels = plan::choose_wheels(spec, &facts, invocation, &store.memo_folder(), &mut evidence)?;
         self.warnings.append(&mut evidence.warnings);
-        self.wheels = wheels?;
         let key = Key::of(&Plan { interpreter: facts, wheels: self.wheels.clone() });
         if let Outlook::Miss(why) = &mut self.outlook {
-            miss::add_standing(why, &store, &key);
+            miss::add_standing(why, store, &key);
         }
         self.environment = Some(Environment { path: store.path_of(&key), key });
         Ok(())

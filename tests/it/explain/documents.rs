@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{LISTED, as_json, explain, explained, script, text, world};
-use crate::support::{Fake, Launch, World};
+use crate::support::{Fake, Launch, Wheel, World};
 
 #[test]
 fn the_whole_of_a_luci_spec_as_json() {
@@ -130,4 +130,38 @@ fn an_installed_interpreter_is_told_by_who_installed_it() {
     let interpreter = explained(launch.env("PYENV_ROOT", world.outside("pyenv")), 0)["interpreter"].clone();
     assert_eq!(interpreter["found_by"], json!("pyenv"));
     assert_eq!(interpreter["found_as"], json!("[WORLD]/pyenv/versions/[VERSION]/bin/python3"));
+}
+
+/// What an explanation says of the plan.
+fn plan(explanation: &Value) -> Value {
+    let wheels = explanation["wheels"].as_array().unwrap().iter();
+    let wheels: Vec<Value> =
+        wheels.map(|wheel| json!([wheel["name"], wheel["version"], wheel["file"], wheel["sha256"]])).collect();
+    json!([explanation["interpreter"]["path"], wheels, explanation["key"], explanation["error"]])
+}
+
+#[test]
+fn an_upgraded_spec_has_the_same_plan() {
+    let world = world();
+    let chromium = include_str!("../../../testdata/luci/chromium.vpython3");
+    let minor = world.python.minor;
+    let binary = format!("cp3{minor}-cp3{minor}-linux_x86_64");
+    for (name, version) in [("cffi", "1.14.5"), ("coverage", "5.5+chromium.3"), ("numpy", "1.21.1")] {
+        world.wheel(&Wheel::module(name, version).tag(&binary));
+    }
+    for (name, version) in [("six", "1.15.0"), ("requests", "2.26.0"), ("pyasn1_modules", "0.2.4")] {
+        world.wheel(&Wheel::module(name, version));
+    }
+    world.write(".vpython3", chromium.replace("\"3.8\"", &format!("\"3.{minor}\"")));
+    world.write("inline.py", format!("'''\n[VPYTHON:BEGIN]\n{LISTED}[VPYTHON:END]\n'''\n"));
+    let targets = ["plain.py", "inline.py"];
+    let explain = || targets.map(|target| as_json(&world, &[target]));
+    let before = explain();
+    assert_eq!(before.each_ref().map(|one| one["spec"]["kind"].clone()), [json!("luci"), json!("luci")]);
+    assert_eq!(before[0]["wheels"].as_array().unwrap().len(), 6);
+    let outcome = world.vpython(["-vpython-tool", "upgrade"]).run();
+    assert_eq!(outcome.code, Some(0), "{outcome}");
+    let after = explain();
+    assert_eq!(after.each_ref().map(|one| one["spec"]["kind"].clone()), [json!("vpython.toml"), json!("pep723")]);
+    assert_eq!(after.each_ref().map(plan), before.each_ref().map(plan));
 }

@@ -77,6 +77,7 @@ fn a_launch_that_fails_is_explained_as_far_as_it_gets() {
     failing(&world, &["-vpython-interpreter=file", "-c", ""], 126);
     let explanation = failing(&world, &["-vpython-root=file", "wheel.py"], 125);
     assert_eq!(explanation["interpreter"]["path"], json!("[PYTHON]"), "as far as it goes without a store");
+    failing(&world, &["-vpython-root=file", "syntax.py"], 125);
 }
 
 #[test]
