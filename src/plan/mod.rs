@@ -71,6 +71,17 @@ pub enum Asker {
     },
 }
 
+impl Asker {
+    /// The name of the wheel file that asks; none where the spec does.
+    #[must_use]
+    pub fn file_name(&self) -> Option<&str> {
+        match self {
+            Self::Spec(_) => None,
+            Self::Wheel { file_name, .. } => Some(file_name),
+        }
+    }
+}
+
 impl fmt::Display for Asker {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -128,7 +128,8 @@ fn a_pre_release_is_taken_where_it_is_named_or_where_there_is_nothing_else() {
     let message = "vpython: error: no wheel in `[WORLD]/work/wheels` fits `a>=2` (asked for in `[WORLD]/work/vpython.toml`, line 1)\n  \
                    caused by: `a-1.0-py3-none-any.whl` is version 1.0, which does not satisfy `a>=2`\n  \
                    caused by: `a-2.0rc1-py3-none-any.whl` is version 2.0rc1, which does not satisfy `a>=2`\n  \
-                   hint: fetch one: `[WORLD]/fakes/3.11.99/python3 -m pip download --only-binary=:all: -d [WORLD]/work/wheels 'a>=2'`\n";
+                   hint: fetch one: `[WORLD]/fakes/3.11.99/python3 -m pip download --only-binary=:all: -d [WORLD]/work/wheels 'a>=2'`, \
+                   or loosen `a>=2` in `[WORLD]/work/vpython.toml`, line 1\n";
     refuses(&["a>=2"], &wheels, message);
 }
 
@@ -195,7 +196,8 @@ fn a_wheel_that_wants_another_python_is_passed_over() {
     takes(&["a"], &wheels, &["a-1-py3-none-any.whl"]);
     let message = "vpython: error: no wheel in `[WORLD]/work/wheels` fits `a` (asked for in `[WORLD]/work/vpython.toml`, line 1)\n  \
                    caused by: `a-2-py3-none-any.whl` requires Python `>=3.12`; the interpreter is CPython 3.11.99 on linux x86_64\n  \
-                   hint: fetch one: `[WORLD]/fakes/3.11.99/python3 -m pip download --only-binary=:all: -d [WORLD]/work/wheels 'a'`\n";
+                   hint: fetch one: `[WORLD]/fakes/3.11.99/python3 -m pip download --only-binary=:all: -d [WORLD]/work/wheels 'a'`, \
+                   or set `requires-python = \">=3.12\"`\n";
     refuses(&["a"], &wheels[1..], message);
 }
 
@@ -252,7 +254,7 @@ fn a_conflict_is_told_with_all_who_ask() {
          caused by: `c>=2` is asked for by `b` 1, `b-1-py3-none-any.whl`\n  \
          caused by: `c-1-py3-none-any.whl` is version 1, which does not satisfy `c>=2`\n  \
          caused by: `c-2-py3-none-any.whl` is version 2, which does not satisfy `c<2`\n  \
-         hint: fetch one: `[WORLD]/fakes/3.11.99/python3 -m pip download --only-binary=:all: -d [WORLD]/work/wheels 'c<2' 'c>=2'`\n",
+         hint: fetch others: `[WORLD]/fakes/3.11.99/python3 -m pip download --only-binary=:all: -d [WORLD]/work/wheels 'a' 'b'`\n",
     );
 }
 
@@ -359,6 +361,7 @@ fn a_missing_wheel_is_found_out_without_trying_everything() {
         &["p0"],
         &chain(30, "missing"),
         "vpython: error: no wheel in `[WORLD]/work/wheels` fits `missing` (asked for by `p29` 5, `p29-5-py3-none-any.whl`)\n  \
+         caused by: `missing` is asked for by `p29` 1, 2, 3 and 4 too\n  \
          caused by: there is no wheel of `missing`\n  \
          hint: fetch one: `[WORLD]/fakes/3.11.99/python3 -m pip download --only-binary=:all: -d [WORLD]/work/wheels 'missing'`\n",
     );

@@ -1,10 +1,11 @@
 //! Whether a wheel will do on an interpreter, whoever asks for it: by the tags of its name, and by what is in it.
 
 use pep440_rs::VersionSpecifiers;
+use pep508_rs::ExtraName;
 
 use crate::fs::{Digest, Stamped};
 use crate::plan::wheelhouse::{Metadata, WheelFile, Wheelhouse};
-use crate::plan::{Facts, Tags};
+use crate::plan::{Asker, Facts, Tags};
 use crate::report;
 use crate::spec::Requirement;
 
@@ -34,38 +35,29 @@ impl<'a> Judge<'a> {
 
     /// What the wheel says of itself, or why it will not do. What it requires of others is not looked at.
     pub fn content(&mut self, wheel: &WheelFile) -> Result<Metadata, String> {
-        self.noting_rejection(wheel, |judge| judge.metadata(wheel))
+        self.metadata(wheel).inspect_err(|_| self.note_rejection(wheel))
     }
 
-    /// What the wheel says of itself, or why it will not do; a requirement that cannot be followed is a reason.
-    pub fn content_and_requirements(&mut self, wheel: &WheelFile) -> Result<Metadata, String> {
-        self.noting_rejection(wheel, |judge| {
-            let metadata = judge.metadata(wheel)?;
-            match metadata.requires_dist.iter().find(|line| requirement(line).is_none()) {
-                Some(line) => Err(format!("has a bad `Requires-Dist`: `{line}`")),
-                None => Ok(metadata),
-            }
-        })
-    }
-
-    /// The digest of the wheel's bytes, or why there is none.
-    pub fn digest(&mut self, wheel: &WheelFile) -> Result<Digest, String> {
+    /// That the wheel's digest is one of those that are pinned, by each who pins any; or why it will not do.
+    pub fn digest_is_pinned(&mut self, wheel: &WheelFile, pins: &[(Vec<Digest>, Asker)]) -> Result<(), String> {
         let digests = self.wheelhouse.digests(std::slice::from_ref(wheel));
-        digests.map(|digests| digests[0]).map_err(|error| format!("cannot be used: {}", report::one_line(&error)))
+        let digest = digests.map(|digests| digests[0]).map_err(|error| format!("cannot be used: {}", report::one_line(&error)));
+        let judged = digest.and_then(|digest| match pins.iter().find(|(pinned, _)| !pinned.contains(&digest)) {
+            None => Ok(()),
+            Some((pinned, asker)) => {
+                let pinned = pinned.iter().map(|hash| format!("`{hash}`")).collect::<Vec<_>>().join(", ");
+                Err(format!("has the sha256 `{digest}`, and {pinned} is pinned ({asker})"))
+            }
+        });
+        judged.inspect_err(|_| self.note_rejection(wheel))
     }
 
     /// A wheel that is rejected for what is in it leaves its stamp, from before it was read.
-    fn noting_rejection(
-        &mut self,
-        wheel: &WheelFile,
-        judge: impl FnOnce(&mut Self) -> Result<Metadata, String>,
-    ) -> Result<Metadata, String> {
-        let stamped = Stamped::look(self.wheelhouse.path(wheel));
-        let judged = judge(self);
-        if judged.is_err() && !self.rejected.contains(&stamped) {
+    pub fn note_rejection(&mut self, wheel: &WheelFile) {
+        let stamped = self.wheelhouse.stamped(wheel);
+        if !self.rejected.contains(&stamped) {
             self.rejected.push(stamped);
         }
-        judged
     }
 
     fn metadata(&mut self, wheel: &WheelFile) -> Result<Metadata, String> {
@@ -82,8 +74,28 @@ impl<'a> Judge<'a> {
     }
 }
 
+/// What a wheel says of itself, understood.
+pub(super) struct Content {
+    /// The extras that it has.
+    pub extras: Vec<ExtraName>,
+    /// What it requires, whatever the markers.
+    pub requirements: Vec<Requirement>,
+}
+
+impl Metadata {
+    /// What a wheel says of itself, or why it will not do: a requirement that cannot be followed.
+    pub(super) fn with_requirements(self) -> Result<Content, String> {
+        let bad = |line: &String| format!("has a bad `Requires-Dist`: `{line}`");
+        let requirements = self.requires_dist.iter().map(|line| requirement(line).ok_or_else(|| bad(line)));
+        Ok(Content {
+            extras: self.extras.iter().filter_map(|extra| extra.parse().ok()).collect(),
+            requirements: requirements.collect::<Result<_, _>>()?,
+        })
+    }
+}
+
 /// A line of `Requires-Dist`. A comma too many, which old tools wrote and pip takes, is taken.
-pub(super) fn requirement(line: &str) -> Option<Requirement> {
+fn requirement(line: &str) -> Option<Requirement> {
     line.parse().ok().or_else(|| without_stray_commas(line).parse().ok())
 }
 

@@ -1,67 +1,112 @@
-//! What is said when no wheel fits: who asks for what, each file and why it was not taken, and what to try.
+//! What is said when there is no answer: of each project in the way who asks for what, each of its files with why it was not taken, and
+//! why no other wheel helps.
 
+use std::collections::BTreeMap;
+
+use pep440_rs::Version;
 use pep508_rs::PackageName;
 
-use super::super::wheelhouse::Wheelhouse;
-use super::{Demand, Facts};
-use crate::report::{Failure, shell_word};
+use super::demand::Demand;
+use super::hint;
+use super::proof::Obstacle;
+use super::shelf::Shelf;
+use crate::plan::Asker;
+use crate::plan::wheelhouse::WheelFile;
+use crate::report::Failure;
 
-/// A project that has no wheel for all that is asked of it.
-#[derive(Debug, Clone)]
-pub(super) struct Refusal {
-    /// The project.
-    pub project: PackageName,
-    /// All that is asked of it.
-    pub demands: Vec<Demand>,
-    /// Each of its wheel files and why it was not taken, a sentence each, sorted.
-    pub rejected: Vec<String>,
+/// The whole error.
+pub(super) fn explain(obstacles: &[Obstacle], shelf: &mut Shelf<'_>) -> Failure {
+    let folders: Vec<String> = shelf.judge.wheelhouse.folders().map(|folder| format!("`{}`", folder.display())).collect();
+    let place = if folders.is_empty() { String::new() } else { format!(" in {}", folders.join(", ")) };
+    let failure = match obstacles {
+        [one] => explain_one(one, &place, shelf),
+        several => {
+            let what = format!("no wheel{place} fits what is asked of {} projects", several.len());
+            Failure::new(what).because_of(several.iter().flat_map(|one| summary(one, shelf)).collect::<Vec<_>>())
+        }
+    };
+    let nothing = folders.is_empty().then(|| "no folder of wheels is named, and there is no `wheels` beside the spec".to_owned());
+    failure.because_of(nothing).hint(hint::of(obstacles, shelf))
 }
 
-impl Refusal {
-    /// The whole error.
-    pub fn explain(self, interpreter: &Facts, wheelhouse: &Wheelhouse) -> Failure {
-        let folders: Vec<String> = wheelhouse.folders().map(|folder| format!("`{}`", folder.display())).collect();
-        let hint = self.hint(interpreter, wheelhouse);
-        let place = match &folders[..] {
-            [] => String::new(),
-            folders => format!(" in {}", folders.join(", ")),
-        };
-        let failure = match &self.demands[..] {
-            [demand] => Failure::new(format!("no wheel{place} fits `{}` ({})", demand.title(), demand.asker)),
-            demands => {
-                let asked = demands.iter().map(|demand| format!("`{}` is {}", demand.title(), demand.asker));
-                Failure::new(format!("no wheel{place} fits all that is asked of `{}`", self.project)).because_of(asked)
-            }
-        };
-        let nothing = match (self.rejected.is_empty(), folders.is_empty()) {
-            (true, true) => Some("no folder of wheels is named, and there is no `wheels` beside the spec".to_owned()),
-            (true, false) => Some(format!("there is no wheel of `{}`", self.project)),
-            _ => None,
-        };
-        failure.because_of(nothing).because_of(self.rejected).hint(hint)
-    }
+/// A project in the way, when it is the only one.
+fn explain_one(obstacle: &Obstacle, place: &str, shelf: &mut Shelf<'_>) -> Failure {
+    let failure = match &obstacle.demands[..] {
+        [demand] => Failure::new(format!("no wheel{place} fits `{}` ({})", demand.title(), demand.asker)),
+        demands => Failure::new(format!("no wheel{place} fits all that is asked of `{}`", obstacle.project))
+            .because_of(demands.iter().map(asked)),
+    };
+    let absent = is_absent(obstacle, shelf).then(|| format!("there is no wheel of `{}`", obstacle.project));
+    failure.because_of(instead(obstacle, shelf)).because_of(absent).because_of(rejected(obstacle, shelf))
+}
 
-    fn hint(&self, interpreter: &Facts, wheelhouse: &Wheelhouse) -> String {
-        let Some(folder) = wheelhouse.folders().next() else {
-            return "name a folder of wheels: `wheels = [\"…\"]` under `[tool.vpython]`, `-vpython-wheels` or `VPYTHON_WHEELS`"
-                .to_owned();
-        };
-        let [_, minor, _] = interpreter.release;
-        let admitted = wheelhouse.wheels(&self.project).iter().filter(|wheel| {
-            let version = &wheel.name.version;
-            self.demands.iter().all(|demand| demand.admits(version))
-        });
-        let other_minor =
-            admitted.flat_map(|wheel| wheel.name.cpython_minors()).filter(|other| *other != u64::from(minor)).max();
-        match other_minor {
-            Some(other) if !self.rejected.is_empty() => {
-                format!("add a cp3{minor} wheel to `{}`, or set `requires-python = \"==3.{other}.*\"`", folder.display())
-            }
-            _ => {
-                let asked: Vec<String> = self.demands.iter().map(|demand| format!("'{}'", demand.title())).collect();
-                let [python, folder] = [&interpreter.executable, folder].map(|path| shell_word(&path.to_string_lossy()));
-                format!("fetch one: `{python} -m pip download --only-binary=:all: -d {folder} {}`", asked.join(" "))
-            }
+/// A project in the way, among others.
+fn summary(obstacle: &Obstacle, shelf: &mut Shelf<'_>) -> Vec<String> {
+    let mut lines: Vec<String> = obstacle.demands.iter().map(asked).collect();
+    if let Some(last) = lines.last_mut().filter(|_| is_absent(obstacle, shelf)) {
+        *last = format!("{last}; there is no wheel of `{}`", obstacle.project);
+    }
+    lines.extend(instead(obstacle, shelf));
+    lines.extend(rejected(obstacle, shelf).iter().map(|why| format!("`{}`: {why}", obstacle.project)));
+    lines
+}
+
+fn asked(demand: &Demand) -> String {
+    format!("`{}` is {}", demand.title(), demand.asker)
+}
+
+/// Whether there are folders, and no file of the project in them.
+fn is_absent(obstacle: &Obstacle, shelf: &Shelf<'_>) -> bool {
+    shelf.judge.wheelhouse.wheels(&obstacle.project).is_empty() && shelf.judge.wheelhouse.folders().next().is_some()
+}
+
+/// Each file of the project and why it was not taken, sorted.
+fn rejected(obstacle: &Obstacle, shelf: &mut Shelf<'_>) -> Vec<String> {
+    let files = shelf.judge.wheelhouse.wheels(&obstacle.project).to_vec();
+    let mut rejected: Vec<String> =
+        files.iter().map(|file| format!("`{}` {}", file.file_name, why_not(file, &obstacle.demands, shelf))).collect();
+    rejected.sort();
+    rejected
+}
+
+/// Why a file was not taken. Where several demands rule it out, one of the spec's is named, which no choice can change.
+fn why_not(file: &WheelFile, demands: &[Demand], shelf: &mut Shelf<'_>) -> String {
+    let version = &file.name.version;
+    let ruling_out = demands.iter().filter(|demand| !demand.admits(version));
+    if let Some(demand) = ruling_out.min_by_key(|demand| !demand.is_from_spec()) {
+        return format!("is version {version}, which does not satisfy `{}`", demand.title());
+    }
+    let unfit = shelf.judge.tags(file).err().or_else(|| shelf.content(file).err());
+    unfit.unwrap_or_else(|| "leads to another conflict".to_owned())
+}
+
+/// Why the wheels do not help that could stand in for those who ask.
+fn instead(obstacle: &Obstacle, shelf: &mut Shelf<'_>) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut likewise: BTreeMap<(String, &PackageName), Vec<&Version>> = BTreeMap::new();
+    for demand in &obstacle.instead {
+        let Asker::Wheel { project, version, file_name } = &demand.asker else { continue };
+        if *demand.project() == obstacle.project {
+            likewise.entry((demand.title(), project)).or_default().push(version);
+        } else {
+            let why = if shelf.choices(demand).is_empty() { ", which no wheel fits" } else { ", which does not go together either" };
+            lines.push(format!("`{file_name}` would do for `{project}`, but asks for `{}`{why}", demand.title()));
         }
+    }
+    lines.sort();
+    let likewise = likewise.into_iter().map(|((title, project), mut versions)| {
+        versions.sort();
+        let versions: Vec<String> = versions.into_iter().map(Version::to_string).collect();
+        format!("`{title}` is asked for by `{project}` {} too", listed(&versions))
+    });
+    likewise.chain(lines).collect()
+}
+
+/// `1`, `1 and 2`, `1, 2 and 3`.
+fn listed(items: &[String]) -> String {
+    match items {
+        [] => String::new(),
+        [one] => one.clone(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
     }
 }

@@ -1,6 +1,8 @@
 //! What is known of a folder's wheels, kept by each wheel's stamp, so that a wheel is read once until it changes.
+//!
+//! Only wheels that somebody asked about are in it. Name, version and tags are not: the file's name says them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -31,15 +33,27 @@ struct Known {
     stamp: Option<Stamp>,
     metadata: Option<Metadata>,
     sha256: Option<Digest>,
+    /// Whether this run has seen that the stamp holds.
+    #[serde(skip)]
+    is_current: bool,
 }
 
 impl Index {
-    /// What is known of the wheels in `folder`.
-    pub fn load(folder: &Path, memo: &Path) -> Self {
+    /// What is known of the wheels in `folder`, of which these are there now. What has gone is forgotten.
+    pub fn load(folder: &Path, names: &[String], memo: &Path) -> Self {
         let name = Digest::of(folder.as_os_str().as_encoded_bytes()).to_string();
         let file = memo.join(format!("wheelhouse-{}.json", &name[..32]));
         let kept = fs::read_json::<Kept>(&file).filter(|kept| kept.format == FORMAT);
-        Self { file, wheels: kept.map(|kept| kept.wheels).unwrap_or_default(), changed: false }
+        let mut wheels = kept.map(|kept| kept.wheels).unwrap_or_default();
+        let before = wheels.len();
+        let there: HashSet<&str> = names.iter().map(String::as_str).collect();
+        wheels.retain(|file_name, _| there.contains(file_name.as_str()));
+        Self { file, changed: wheels.len() != before, wheels }
+    }
+
+    /// The stamp of the wheel at `path`, from before it was first read.
+    pub fn stamp(&mut self, path: &Path, file_name: &str) -> Option<Stamp> {
+        self.current(path, file_name).stamp
     }
 
     /// The metadata of the wheel at `path`, if it is known.
@@ -64,21 +78,27 @@ impl Index {
         }
     }
 
-    /// Writes the index, if there is anything new.
-    pub fn save(self) -> Result<()> {
+    /// Writes the index, if there is anything new. A wheel of which nothing could be learnt has no place in it.
+    pub fn save(mut self) -> Result<()> {
         if !self.changed {
             return Ok(());
         }
+        self.wheels.retain(|_, known| known.metadata.is_some() || known.sha256.is_some());
         fs::write_json(&self.file, &Kept { format: FORMAT, wheels: self.wheels })
     }
 
-    /// The entry of a wheel, emptied where the wheel has changed. Its stamp is taken before it is read.
+    /// The entry of a wheel, emptied where the wheel has changed. Its stamp is taken once, before it is read.
     fn current(&mut self, path: &Path, file_name: &str) -> &mut Known {
-        let stamp = Stamp::of(path);
-        let fresh = || Known { stamp, metadata: None, sha256: None };
-        let known = self.wheels.entry(file_name.to_owned()).or_insert_with(fresh);
-        if known.stamp != stamp {
-            *known = fresh();
+        let fresh = |stamp| Known { stamp, metadata: None, sha256: None, is_current: true };
+        let look = || fresh(Stamp::of(path));
+        let known = self.wheels.entry(file_name.to_owned()).or_insert_with(look);
+        if !known.is_current {
+            let stamp = Stamp::of(path);
+            if known.stamp == stamp {
+                known.is_current = true;
+            } else {
+                *known = fresh(stamp);
+            }
         }
         known
     }
@@ -103,12 +123,21 @@ mod tests {
         fs::create_dir_all(&memo, 0o755).unwrap();
         let wheel = house.join("a.whl");
         fs::write_new(&wheel, b"one", 0o644).unwrap();
-        let mut index = Index::load(&house, &memo);
+        let load = || Index::load(&house, &["a.whl".to_owned()], &memo);
+        let mut index = load();
         assert_eq!(index.digest(&wheel, "a.whl"), None);
         index.set_digest("a.whl", Digest::of(b"one"));
         index.save().unwrap();
-        assert_eq!(Index::load(&house, &memo).digest(&wheel, "a.whl"), Some(Digest::of(b"one")));
+        assert_eq!(load().digest(&wheel, "a.whl"), Some(Digest::of(b"one")));
         fs::write_atomically(&wheel, b"two").unwrap();
-        assert_eq!(Index::load(&house, &memo).digest(&wheel, "a.whl"), None);
+        assert_eq!(load().digest(&wheel, "a.whl"), None);
+        // A wheel that is not listed any more is forgotten.
+        fs::write_atomically(&wheel, b"one").unwrap();
+        let mut index = load();
+        index.digest(&wheel, "a.whl");
+        index.set_digest("a.whl", Digest::of(b"one"));
+        index.save().unwrap();
+        Index::load(&house, &[], &memo).save().unwrap();
+        assert_eq!(load().digest(&wheel, "a.whl"), None);
     }
 }

@@ -1,7 +1,8 @@
 //! The folders of wheels that a spec may take from, as one.
 //!
-//! Names are read at once; a wheel is opened only when the resolver looks at it, and what was read is kept per folder, by the
-//! wheel's stamp. Of two files with one name, the one in the first folder counts.
+//! Names are read at once; a wheel is looked at and opened only when the resolver considers it, and what was read is kept per folder,
+//! by the wheel's stamp. So a folder of thousands of wheels costs the reading of its names. Of two files with one name, the one in the
+//! first folder counts. What is no wheel, or a broken one, is passed over.
 
 mod file_name;
 mod index;
@@ -19,9 +20,9 @@ pub(super) use file_name::WheelName;
 pub(super) use metadata::Metadata;
 
 use super::Evidence;
-use crate::fs::{self, Digest};
+use crate::fs::{self, Digest, Stamped};
 use crate::invocation::{Wheels, WheelsSource};
-use crate::report::{Failure, Progress};
+use crate::report::{self, Failure, Progress};
 use crate::spec::Spec;
 use index::Index;
 
@@ -43,6 +44,16 @@ pub(super) struct WheelFile {
 pub(super) struct Wheelhouse {
     folders: Vec<Folder>,
     wheels: BTreeMap<PackageName, Vec<WheelFile>>,
+    passed_over: Vec<PassedOver>,
+}
+
+/// A file in one of the folders that cannot be used as a wheel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct PassedOver {
+    /// The file.
+    pub path: PathBuf,
+    /// Why it cannot be used, as a sentence.
+    pub why: String,
 }
 
 struct Folder {
@@ -57,7 +68,7 @@ impl Wheelhouse {
     /// # Errors
     /// A folder that the spec or the flag names is not there.
     pub fn open(spec: &Spec, caller: &Wheels, memo: &Path, evidence: &mut Evidence) -> Result<Self> {
-        let mut wheelhouse = Self { folders: Vec::new(), wheels: BTreeMap::new() };
+        let mut wheelhouse = Self { folders: Vec::new(), wheels: BTreeMap::new(), passed_over: Vec::new() };
         for path in &caller.folders {
             let is_there = wheelhouse.add(path, memo, evidence)?;
             match caller.source {
@@ -92,12 +103,11 @@ impl Wheelhouse {
         }
         evidence.look(path);
         let Some(names) = fs::list(path)? else { return Ok(false) };
+        let names: Vec<String> = names.into_iter().filter_map(|name| name.into_string().ok()).collect();
+        let index = Index::load(path, &names, memo);
         let folder = self.folders.len();
-        self.folders.push(Folder { path: path.to_path_buf(), index: Index::load(path, memo) });
-        for file_name in names.into_iter().filter_map(|name| name.into_string().ok()) {
-            if Path::new(&file_name).extension().is_none_or(|extension| extension != "whl") {
-                continue;
-            }
+        self.folders.push(Folder { path: path.to_path_buf(), index });
+        for file_name in names {
             match WheelName::parse(&file_name) {
                 Ok(name) => {
                     let wheels = self.wheels.entry(name.project.clone()).or_default();
@@ -105,10 +115,29 @@ impl Wheelhouse {
                         wheels.push(WheelFile { name, file_name, folder });
                     }
                 }
-                Err(why) => debug!(folder = %path.display(), file_name, why, "passed over a file that is named like no wheel"),
+                Err(why) => {
+                    debug!(folder = %path.display(), file_name, why, "passed over a file that is named like no wheel");
+                    self.passed_over.push(PassedOver { path: path.join(file_name), why });
+                }
             }
         }
         Ok(true)
+    }
+
+    /// The files in the folders that cannot be used as wheels, whatever the interpreter: those that are named like none, in the order
+    /// of folders and names, then those that cannot be read as what they are named. Each wheel is opened that is not known yet.
+    pub fn passed_over(&mut self) -> Vec<PassedOver> {
+        // Folders, and files that are hidden, are not meant to be wheels.
+        let is_hidden = |path: &Path| path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+        let files = self.passed_over.iter().filter(|file| !is_hidden(&file.path) && fs::is_file(&file.path));
+        let mut passed_over: Vec<PassedOver> = files.cloned().collect();
+        let wheels: Vec<WheelFile> = self.wheels.values().flatten().cloned().collect();
+        for wheel in wheels {
+            if let Err(error) = self.metadata(&wheel) {
+                passed_over.push(PassedOver { path: self.path(&wheel), why: report::one_line(&error) });
+            }
+        }
+        passed_over
     }
 
     /// The wheels of a project, in the order of their folders and names.
@@ -124,6 +153,13 @@ impl Wheelhouse {
     /// Where a wheel is.
     pub fn path(&self, wheel: &WheelFile) -> PathBuf {
         self.folders[wheel.folder].path.join(&wheel.file_name)
+    }
+
+    /// A wheel and what stands there, or stood there when it was first read.
+    pub fn stamped(&mut self, wheel: &WheelFile) -> Stamped {
+        let path = self.path(wheel);
+        let stamp = self.folders[wheel.folder].index.stamp(&path, &wheel.file_name);
+        Stamped { path, stamp }
     }
 
     /// What a wheel says of itself.
@@ -143,21 +179,20 @@ impl Wheelhouse {
 
     /// The digests of wheels, in their order; those that are not known yet are computed on all processors.
     pub fn digests(&mut self, wheels: &[WheelFile]) -> Result<Vec<Digest>> {
+        let stamps: Vec<Stamped> = wheels.iter().map(|wheel| self.stamped(wheel)).collect();
         let known: Vec<Option<Digest>> = wheels
             .iter()
-            .map(|wheel| {
-                let path = self.path(wheel);
-                self.folders[wheel.folder].index.digest(&path, &wheel.file_name)
-            })
+            .zip(&stamps)
+            .map(|(wheel, stamped)| self.folders[wheel.folder].index.digest(&stamped.path, &wheel.file_name))
             .collect();
-        let unknown = wheels.iter().zip(&known).filter(|(_, known)| known.is_none());
-        let sizes = unknown.map(|(wheel, _)| Ok(fs::metadata(&self.path(wheel))?.map_or(0, |metadata| metadata.len())));
-        let progress = Progress::start("reading wheels", sizes.sum::<Result<u64>>()?);
-        let compute = |wheel| Digest::of_file(&self.path(wheel), |bytes| progress.advance(bytes));
-        let digests = wheels
+        let unknown = stamps.iter().zip(&known).filter(|(_, known)| known.is_none());
+        let size = unknown.map(|(stamped, _)| stamped.stamp.map_or(0, |stamp| stamp.size)).sum();
+        let progress = Progress::start("reading wheels", size);
+        let compute = |stamped: &Stamped| Digest::of_file(&stamped.path, |bytes| progress.advance(bytes));
+        let digests = stamps
             .par_iter()
             .zip(known)
-            .map(|(wheel, known)| known.map_or_else(|| compute(wheel), Ok))
+            .map(|(stamped, known)| known.map_or_else(|| compute(stamped), Ok))
             .collect::<Result<Vec<_>>>()?;
         for (wheel, digest) in wheels.iter().zip(&digests) {
             self.folders[wheel.folder].index.set_digest(&wheel.file_name, *digest);

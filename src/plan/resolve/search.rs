@@ -1,0 +1,232 @@
+//! The search for versions that go together: PubGrub's algorithm, by the library of that name, over what is on the shelf.
+//!
+//! The spec is a package, each project is one, and so is each extra of a project: the package of an extra has the versions of its
+//! project, asks for exactly that one, and for what the extra brings. Nothing here depends on the order of a hash table or the time.
+
+use std::cell::{Cell, RefCell};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::convert::Infallible;
+use std::fmt;
+
+use pep508_rs::{ExtraName, PackageName};
+use pubgrub::{
+    Dependencies, DependencyProvider, DerivationTree, PackageResolutionStatistics, PubGrubError, VersionSet as _,
+};
+use tracing::debug;
+
+use super::choices::Choices;
+use super::demand::Demand;
+use super::shelf::{Offer, Shelf, choice};
+
+/// A project that has been in so many conflicts is decided on before the others, so that they are seen early.
+const CONTENDED: u32 = 8;
+
+/// The only version of the spec.
+const THE_SPEC: u32 = 0;
+
+/// What PubGrub decides on.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Package {
+    /// The spec, from which all begins.
+    Spec,
+    /// A project.
+    Project(PackageName),
+    /// An extra of a project, beside the project itself.
+    Extra(PackageName, ExtraName),
+}
+
+impl fmt::Display for Package {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Spec => formatter.write_str("the spec"),
+            Self::Project(project) => project.fmt(formatter),
+            Self::Extra(project, extra) => write!(formatter, "{project}[{extra}]"),
+        }
+    }
+}
+
+/// That no wheel stands for a version; why is said later.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Unusable;
+
+impl fmt::Display for Unusable {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("unusable")
+    }
+}
+
+/// Why there is no answer: what follows from what, down to what wheels and spec say.
+pub(super) type Proof = DerivationTree<Package, Choices, Unusable>;
+
+/// The number of the version that was chosen for each project.
+pub(super) type Chosen = BTreeMap<PackageName, usize>;
+
+/// Finds versions for all that is asked for, but for the projects that are `given`, of which nothing is wanted.
+///
+/// A pre-release that nobody names is chosen where what is asked of its project admits no final version (PEP 440, "Handling of
+/// pre-releases"); and where there is no answer without it, also in place of final versions that lead nowhere.
+///
+/// # Errors
+/// The proof that there is no answer.
+pub(super) fn search(shelf: &mut Shelf<'_>, given: &BTreeSet<PackageName>) -> Result<Chosen, Box<Proof>> {
+    let mut search = Search {
+        shelf: RefCell::new(shelf),
+        given,
+        decided: RefCell::default(),
+        places: RefCell::default(),
+        are_pre_releases_held_back: true,
+        has_held_back: Cell::new(false),
+    };
+    match search.run() {
+        Err(_) if search.has_held_back.get() => {
+            debug!("no answer without a pre-release that nobody names; trying with one");
+            search.are_pre_releases_held_back = false;
+            search.run()
+        }
+        result => result,
+    }
+}
+
+struct Search<'a, 'b> {
+    shelf: RefCell<&'a mut Shelf<'b>>,
+    given: &'a BTreeSet<PackageName>,
+    /// The choice that was made last for a project.
+    decided: RefCell<HashMap<PackageName, u32>>,
+    /// The order in which packages were first asked for.
+    places: RefCell<HashMap<Package, usize>>,
+    /// Whether a pre-release that nobody names does not stand in for final versions that lead nowhere.
+    are_pre_releases_held_back: bool,
+    /// Whether one was held back.
+    has_held_back: Cell<bool>,
+}
+
+impl Search<'_, '_> {
+    fn run(&self) -> Result<Chosen, Box<Proof>> {
+        let solution = match pubgrub::resolve(self, Package::Spec, THE_SPEC) {
+            Ok(solution) => solution,
+            Err(PubGrubError::NoSolution(proof)) => return Err(Box::new(proof)),
+            Err(
+                PubGrubError::ErrorChoosingVersion { source, .. }
+                | PubGrubError::ErrorRetrievingDependencies { source, .. }
+                | PubGrubError::ErrorInShouldCancel(source),
+            ) => match source {},
+        };
+        let number = |(package, version)| match package {
+            Package::Project(project) => Some((project, choice::number(version))),
+            _ => None,
+        };
+        Ok(solution.into_iter().filter_map(number).collect())
+    }
+
+    /// The version to try next of those that are left of a project.
+    fn choose(&self, project: &PackageName, left: &Choices) -> Option<u32> {
+        let mut shelf = self.shelf.borrow_mut();
+        let offers = shelf.offers(project);
+        let highest = |will_do: &dyn Fn(&Offer) -> bool| {
+            let is_left = |number: &usize| left.contains(&choice::version(*number)) && will_do(&offers[*number]);
+            (0..offers.len()).rev().find(is_left).map(choice::version)
+        };
+        let is_final = |offer: &Offer| !offer.version.any_prerelease();
+        if !left.contains(&choice::NO_PRE_RELEASE_NAMED) {
+            return highest(&|_| true);
+        }
+        highest(&is_final).or_else(|| {
+            let mut admitted = (0..offers.len()).filter(|number| left.contains(&choice::admitted(*number)));
+            let is_to_hold_back =
+                self.are_pre_releases_held_back && admitted.any(|number| shelf.wheel(project, number).is_ok());
+            self.has_held_back.set(self.has_held_back.get() || is_to_hold_back);
+            if is_to_hold_back { None } else { highest(&|_| true) }
+        })
+    }
+
+    /// What demands come to as dependencies of a package; none where they contradict each other or the package itself.
+    fn dependencies(&self, demands: &[Demand], own: Option<(&PackageName, u32)>) -> Option<Vec<(Package, Choices)>> {
+        let mut shelf = self.shelf.borrow_mut();
+        let mut places = self.places.borrow_mut();
+        let mut dependencies: Vec<(Package, Choices)> = Vec::new();
+        let mut depend = |package: Package, choices: &Choices| {
+            let place = places.len();
+            places.entry(package.clone()).or_insert(place);
+            match dependencies.iter_mut().find(|(known, _)| *known == package) {
+                Some((_, known)) => *known = known.intersection(choices),
+                None => dependencies.push((package, choices.clone())),
+            }
+        };
+        for demand in demands {
+            let project = demand.project();
+            if self.given.contains(project) {
+                continue;
+            }
+            let choices = shelf.choices(demand);
+            match own {
+                Some((own, version)) if own == project && !choices.contains(&version) => return None,
+                Some((own, _)) if own == project => {}
+                _ => depend(Package::Project(project.clone()), &choices),
+            }
+            for extra in &demand.requirement.extras {
+                depend(Package::Extra(project.clone(), extra.clone()), &choices);
+            }
+        }
+        Some(dependencies)
+    }
+}
+
+impl DependencyProvider for Search<'_, '_> {
+    type P = Package;
+    type V = u32;
+    type VS = Choices;
+    type Priority = (bool, bool, Reverse<usize>);
+    type M = Unusable;
+    type Err = Infallible;
+
+    /// What leaves no choice first, then in the order in which it was asked for: the spec's own wishes before those of wheels.
+    fn prioritize(&self, package: &Package, left: &Choices, conflicts: &PackageResolutionStatistics) -> Self::Priority {
+        let place = self.places.borrow().get(package).copied().unwrap_or(0);
+        let (Package::Project(project) | Package::Extra(project, _)) = package else { return (true, true, Reverse(place)) };
+        let offers = self.shelf.borrow_mut().offers(project);
+        let left = (0..offers.len()).filter(|number| left.contains(&choice::version(*number))).take(2).count();
+        (conflicts.conflict_count() >= CONTENDED, left < 2, Reverse(place))
+    }
+
+    fn choose_version(&self, package: &Package, left: &Choices) -> Result<Option<u32>, Infallible> {
+        let choice = match package {
+            Package::Spec => Some(THE_SPEC),
+            Package::Project(project) => self.choose(project, left),
+            // The project is decided on before its extras.
+            Package::Extra(project, _) => {
+                let decided = self.decided.borrow().get(project).copied();
+                decided.filter(|version| left.contains(version)).or_else(|| self.choose(project, left))
+            }
+        };
+        if let (Package::Project(project), Some(version)) = (package, choice) {
+            self.decided.borrow_mut().insert(project.clone(), version);
+        }
+        Ok(choice)
+    }
+
+    fn get_dependencies(&self, package: &Package, version: &u32) -> Result<Dependencies<Package, Choices, Unusable>, Infallible> {
+        let number = choice::number(*version);
+        let dependencies = match package {
+            Package::Spec => {
+                let asked = self.shelf.borrow().asked.clone();
+                self.dependencies(&asked, None)
+            }
+            Package::Project(project) => {
+                if self.shelf.borrow_mut().wheel(project, number).is_err() {
+                    return Ok(Dependencies::Unavailable(Unusable));
+                }
+                let demands = self.shelf.borrow_mut().requirements(project, number, None);
+                debug!(%project, version = %self.shelf.borrow_mut().offers(project)[number].version, "trying");
+                self.dependencies(&demands, Some((project, *version)))
+            }
+            Package::Extra(project, extra) => {
+                let demands = self.shelf.borrow_mut().requirements(project, number, Some(extra));
+                let itself = (Package::Project(project.clone()), self.shelf.borrow_mut().exactly(project, number));
+                let others = self.dependencies(&demands, Some((project, *version)));
+                others.map(|others| [itself].into_iter().chain(others).collect())
+            }
+        };
+        Ok(dependencies.map_or(Dependencies::Unavailable(Unusable), |list| Dependencies::Available(list.into_iter().collect())))
+    }
+}
