@@ -22,6 +22,7 @@ mod layers;
 mod luci;
 mod prune;
 mod requirements;
+mod resolving;
 mod specs;
 mod store;
 mod support;

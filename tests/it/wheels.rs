@@ -2,48 +2,7 @@
 //!
 //! The interpreter is a fake CPython 3.11 on an x86-64 Linux with glibc 2.36, so that the choice is the same on every machine.
 
-use crate::support::{Fake, Outcome, Wheel, World};
-
-/// A world with wheels, and a spec that asks for `dependencies`.
-struct Case {
-    world: World,
-    fake: Fake,
-}
-
-impl Case {
-    fn new(dependencies: &[&str], wheels: &[Wheel]) -> Self {
-        let world = World::new();
-        for wheel in wheels {
-            world.wheel(wheel);
-        }
-        world.write("vpython.toml", format!("dependencies = {dependencies:?}\n"));
-        let fake = Fake::new(&world, "3.11.99");
-        Self { world, fake }
-    }
-
-    fn run(&self) -> Outcome {
-        self.world.vpython(["-vpython-tool", "install"]).env("VPYTHON_INTERPRETER", &self.fake.path).run()
-    }
-
-    /// It comes to exactly these wheel files.
-    #[track_caller]
-    fn takes(&self, expected: &[&str]) {
-        let outcome = self.run();
-        outcome.prints("[WORLD]/root/v1/envs/[KEY]\n");
-        let manifest = std::fs::read(format!("{}/vpython.json", outcome.raw_stdout.trim_end())).unwrap();
-        let manifest: serde_json::Value = serde_json::from_slice(&manifest).unwrap();
-        let wheels = manifest["wheels"].as_array().unwrap();
-        let names: Vec<&str> = wheels.iter().map(|wheel| wheel["file_name"].as_str().unwrap()).collect();
-        assert_eq!(names, expected);
-    }
-
-    /// It is refused with this message, and nothing is built.
-    #[track_caller]
-    fn refuses(&self, message: &str) {
-        self.run().refuses(125, message);
-        assert_eq!(self.world.leftovers(), [] as [std::path::PathBuf; 0]);
-    }
-}
+use crate::support::{Case, Outcome, Wheel, World};
 
 #[track_caller]
 fn takes(dependencies: &[&str], wheels: &[Wheel], expected: &[&str]) {

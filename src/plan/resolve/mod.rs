@@ -26,6 +26,7 @@ use crate::report::Failure;
 use crate::spec::Requirements;
 use demand::Role;
 use judge::Judge;
+use proof::Obstacle;
 use search::Chosen;
 use shelf::Shelf;
 use wishes::Wishes;
@@ -63,11 +64,14 @@ pub(super) fn resolve(
 /// is found that is in its way.
 fn choose(shelf: &mut Shelf<'_>) -> Result<Chosen, Failure> {
     let mut given = BTreeSet::new();
-    let mut obstacles = Vec::new();
+    let mut obstacles: Vec<Obstacle> = Vec::new();
     loop {
         match search::search(shelf, &given) {
             Ok(chosen) if obstacles.is_empty() => return Ok(chosen),
-            Ok(_) => return Err(refusal::explain(&obstacles, shelf)),
+            Ok(_) => {
+                obstacles.sort_by_cached_key(|obstacle| obstacle.rank(shelf));
+                return Err(refusal::explain(&obstacles, shelf));
+            }
             Err(proof) => {
                 let obstacle = proof::find_obstacle(&proof, shelf);
                 given.insert(obstacle.project.clone());

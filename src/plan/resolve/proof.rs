@@ -31,6 +31,14 @@ pub(super) struct Obstacle {
     pub roots: Vec<Demand>,
 }
 
+impl Obstacle {
+    /// Its place among several: as the spec asks, then by name.
+    pub fn rank(&self, shelf: &Shelf<'_>) -> (usize, PackageName) {
+        let place = shelf.asked.iter().position(|demand| *demand.project() == self.project);
+        (place.unwrap_or(usize::MAX), self.project.clone())
+    }
+}
+
 /// Which versions of which packages the proof holds against which projects.
 #[derive(Default)]
 struct Core(BTreeMap<(Package, PackageName), Choices>);

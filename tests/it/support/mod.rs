@@ -1,11 +1,13 @@
 //! What tests are made of: wheels, interpreters, and worlds to put them into.
 
+mod case;
 mod fake;
 mod launch;
 mod python;
 mod wheel;
 mod world;
 
+pub use case::Case;
 pub use fake::Fake;
 pub use launch::{Launch, Outcome, has_strace};
 pub use python::Python;

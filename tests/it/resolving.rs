@@ -1,0 +1,227 @@
+//! Wheels that go together, why none do, and how much is read to find out.
+
+use std::process::Command;
+
+use sha2::Digest;
+
+use crate::support::{Case, Wheel, has_strace};
+
+fn module(name: &str, version: &str) -> Wheel {
+    Wheel::module(name, version)
+}
+
+#[track_caller]
+fn takes(dependencies: &[&str], wheels: &[Wheel], expected: &[&str]) {
+    let files: Vec<String> = expected.iter().map(|stem| format!("{stem}-py3-none-any.whl")).collect();
+    Case::new(dependencies, wheels).takes(&files.iter().map(String::as_str).collect::<Vec<_>>());
+}
+
+/// Refused with this message, in which `[PIP]` stands for the command that fills the folder.
+#[track_caller]
+fn refuses(case: &Case, message: &str) {
+    let pip = "[WORLD]/fakes/3.11.99/python3 -m pip download --only-binary=:all: -d [WORLD]/work/wheels";
+    case.refuses(&message.replace("[PIP]", pip));
+}
+
+#[test]
+fn what_is_asked_for_first_is_kept_highest() {
+    let wheels = [
+        module("a", "2").requires("c<2"),
+        module("a", "1"),
+        module("b", "2").requires("c>=2"),
+        module("b", "1"),
+        module("c", "1"),
+        module("c", "2"),
+    ];
+    takes(&["a", "b"], &wheels, &["a-2", "b-1", "c-1"]);
+    takes(&["b", "a"], &wheels, &["a-1", "b-2", "c-2"]);
+}
+
+#[test]
+fn an_extra_that_leads_nowhere_gives_the_version_up() {
+    let wheels = [
+        module("a", "2").extra("x").requires("missing; extra == 'x'"),
+        module("a", "1").extra("x").requires("b; extra == 'x'"),
+        module("b", "1"),
+    ];
+    takes(&["a"], &wheels, &["a-2"]);
+    takes(&["a[x]"], &wheels, &["a-1", "b-1"]);
+}
+
+#[test]
+fn extras_add_up_whoever_asks_for_them() {
+    let wheels = [
+        module("a", "1").extra("all").extra("x").extra("y").requires("a[x,y]; extra == 'all'").requires("b; extra == 'x'"),
+        module("b", "1").requires("c[z]"),
+        module("c", "1").extra("z").extra("w").requires("d; extra == 'z'").requires("e; extra == 'w'"),
+        module("c", "2").extra("z").requires("d; extra == 'z'"),
+        module("d", "1").requires("c[w]<2"),
+        module("e", "1"),
+    ];
+    takes(&["a[all]"], &wheels, &["a-1", "b-1", "c-1", "d-1", "e-1"]);
+}
+
+#[test]
+fn a_version_whose_best_wheel_is_broken_is_taken_from_the_next() {
+    let case = Case::new(&["a"], &[module("a", "1"), module("a", "2")]);
+    case.world.write("wheels/a-2-cp311-cp311-linux_x86_64.whl", "no archive");
+    case.takes(&["a-2-py3-none-any.whl"]);
+}
+
+#[test]
+fn a_pre_release_does_not_stand_in_for_a_final_version_that_leads_nowhere() {
+    let wheels = [
+        module("b", "2").requires("x"),
+        module("b", "1"),
+        module("x", "1").requires("missing"),
+        module("x", "2rc1"),
+    ];
+    takes(&["b"], &wheels, &["b-1"]);
+    // But where there is no answer without it.
+    takes(&["x"], &wheels, &["x-2rc1"]);
+}
+
+#[test]
+fn a_constraint_binds_and_brings_nothing() {
+    let wheels = ["1", "2", "3rc1"].map(|version| module("a", version));
+    let constrained = |constraint: &str| {
+        let case = Case::with_spec("requirements.txt", "-c limits.txt\na\n", &wheels);
+        case.world.write("limits.txt", format!("{constraint}\nabsent==1\n"));
+        case
+    };
+    constrained("a<2").takes(&["a-1-py3-none-any.whl"]);
+    constrained("a>=3rc1").takes(&["a-3rc1-py3-none-any.whl"]);
+    refuses(
+        &constrained("a>4"),
+        "vpython: error: no wheel in `[WORLD]/work/wheels` fits all that is asked of `a`\n  \
+         caused by: `a` is asked for in `[WORLD]/work/requirements.txt`, line 2\n  \
+         caused by: `a>4` is asked for in `[WORLD]/work/limits.txt`, line 1\n  \
+         caused by: `a-1-py3-none-any.whl` is version 1, which does not satisfy `a>4`\n  \
+         caused by: `a-2-py3-none-any.whl` is version 2, which does not satisfy `a>4`\n  \
+         caused by: `a-3rc1-py3-none-any.whl` is version 3rc1, which does not satisfy `a>4`\n  \
+         hint: fetch one: `[PIP] 'a' 'a>4'`, or loosen `a>4` in `[WORLD]/work/limits.txt`, line 1\n",
+    );
+}
+
+#[test]
+fn all_that_is_missing_is_said_at_once() {
+    let wheels = [module("a", "1").requires("c>=2").requires("d"), module("b", "1"), module("c", "1")];
+    refuses(
+        &Case::new(&["a", "b>1", "e"], &wheels),
+        "vpython: error: no wheel in `[WORLD]/work/wheels` fits what is asked of 4 projects\n  \
+         caused by: `b>1` is asked for in `[WORLD]/work/vpython.toml`, line 1\n  \
+         caused by: `b`: `b-1-py3-none-any.whl` is version 1, which does not satisfy `b>1`\n  \
+         caused by: `e` is asked for in `[WORLD]/work/vpython.toml`, line 1; there is no wheel of `e`\n  \
+         caused by: `c>=2` is asked for by `a` 1, `a-1-py3-none-any.whl`\n  \
+         caused by: `c`: `c-1-py3-none-any.whl` is version 1, which does not satisfy `c>=2`\n  \
+         caused by: `d` is asked for by `a` 1, `a-1-py3-none-any.whl`; there is no wheel of `d`\n  \
+         hint: fetch what is missing: `[PIP] 'b>1' 'e' 'c>=2' 'd'`, or loosen `b>1` in `[WORLD]/work/vpython.toml`, line 1\n",
+    );
+}
+
+#[test]
+fn a_wheel_is_missing_only_if_no_other_choice_does_without_it() {
+    let wheels = [module("a", "2").requires("b>=2"), module("a", "1").requires("b"), module("b", "1")];
+    refuses(
+        &Case::new(&["a", "c"], &wheels),
+        "vpython: error: no wheel in `[WORLD]/work/wheels` fits `c` (asked for in `[WORLD]/work/vpython.toml`, line 1)\n  \
+         caused by: there is no wheel of `c`\n  \
+         hint: fetch one: `[PIP] 'c'`\n",
+    );
+}
+
+#[test]
+fn why_no_other_wheel_helps_is_said() {
+    let wheels = [
+        module("a", "3").requires("c<2"),
+        module("a", "2").requires("c<1.5"),
+        module("a", "1").requires("missing"),
+        module("b", "1").requires("c>=2"),
+        module("c", "1"),
+        module("c", "2"),
+    ];
+    refuses(
+        &Case::new(&["a", "b"], &wheels),
+        "vpython: error: no wheel in `[WORLD]/work/wheels` fits all that is asked of `c`\n  \
+         caused by: `c<2` is asked for by `a` 3, `a-3-py3-none-any.whl`\n  \
+         caused by: `c>=2` is asked for by `b` 1, `b-1-py3-none-any.whl`\n  \
+         caused by: `c<1.5` is asked for by `a` 2 too\n  \
+         caused by: `a-1-py3-none-any.whl` would do for `a`, but asks for `missing`, which no wheel fits\n  \
+         caused by: `c-1-py3-none-any.whl` is version 1, which does not satisfy `c>=2`\n  \
+         caused by: `c-2-py3-none-any.whl` is version 2, which does not satisfy `c<2`\n  \
+         hint: fetch others: `[PIP] 'a' 'b'`\n",
+    );
+}
+
+#[test]
+fn a_bound_of_the_spec_that_is_in_the_way_is_named() {
+    let wheels = [module("a", "1").requires("c>=2"), module("c", "1"), module("c", "2")];
+    refuses(
+        &Case::new(&["c<2", "a"], &wheels),
+        "vpython: error: no wheel in `[WORLD]/work/wheels` fits all that is asked of `c`\n  \
+         caused by: `c<2` is asked for in `[WORLD]/work/vpython.toml`, line 1\n  \
+         caused by: `c>=2` is asked for by `a` 1, `a-1-py3-none-any.whl`\n  \
+         caused by: `c-1-py3-none-any.whl` is version 1, which does not satisfy `c>=2`\n  \
+         caused by: `c-2-py3-none-any.whl` is version 2, which does not satisfy `c<2`\n  \
+         hint: fetch others: `[PIP] 'c<2' 'a'`, or loosen `c<2` in `[WORLD]/work/vpython.toml`, line 1\n",
+    );
+}
+
+#[test]
+fn a_web_of_versions_is_untangled_without_trying_everything() {
+    // Sixteen projects in nine versions, each of which wants all projects behind it in its own version; the last has only the lowest.
+    let projects = 16;
+    let name = |project: usize| format!("p{project:02}");
+    let mut wheels = Vec::new();
+    for project in 0..projects {
+        let versions = if project + 1 == projects { 1..=1 } else { 1..=9 };
+        for version in versions {
+            let behind = (project + 1)..projects;
+            let wheel = module(&name(project), &version.to_string());
+            wheels.push(behind.fold(wheel, |wheel, other| wheel.requires(&format!("{}=={version}", name(other)))));
+        }
+    }
+    let expected: Vec<String> = (0..projects).map(|project| format!("{}-1", name(project))).collect();
+    takes(&["p00"], &wheels, &expected.iter().map(String::as_str).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_wheel_that_is_not_the_pinned_one_is_taken_when_it_is() {
+    let pinned = module("a", "1").build("2").file("which", "pinned");
+    let other = module("a", "1");
+    let sha256 = |wheel: &Wheel| hex::encode(sha2::Sha256::digest(wheel.bytes()));
+    let spec = format!("a --hash=sha256:{} --hash=sha256:{}\n", sha256(&pinned), sha256(&other));
+    let case = Case::with_spec("requirements.txt", &spec, &[other]);
+    let path = case.world.write("wheels/a-1-2-py3-none-any.whl", module("a", "1").build("2").file("more", "x").bytes());
+    case.takes(&["a-1-py3-none-any.whl"]);
+    // Written over where it lies: the folder's time stays.
+    std::fs::write(path, pinned.bytes()).unwrap();
+    case.takes(&["a-1-2-py3-none-any.whl"]);
+}
+
+#[test]
+fn a_cold_launch_opens_only_wheels_that_it_has_not_seen() {
+    if !has_strace() {
+        return;
+    }
+    let others = (0..200).map(|number| module(&format!("other{number}"), "1"));
+    let wheels: Vec<Wheel> = others.chain([module("a", "1").requires("b"), module("b", "1"), module("b", "2")]).collect();
+    let case = Case::new(&["a"], &wheels);
+    case.takes(&["a-1-py3-none-any.whl", "b-2-py3-none-any.whl"]);
+    // Another folder time, and so a cold launch; and a new wheel of a project that is wanted.
+    case.world.wheel(&module("b", "3"));
+    let log = case.world.outside("trace");
+    let vpython = std::path::Path::new(env!("CARGO_BIN_EXE_vpython"));
+    let mut command = Command::new("strace");
+    command.args(["-f", "-qq", "-e", "trace=%file", "-o"]).arg(&log).arg(vpython).args(["-vpython-tool", "install"]);
+    command.current_dir(case.world.path("")).env("VPYTHON_INTERPRETER", &case.fake.path);
+    command.env("VPYTHON_VIRTUALENV_ROOT", case.world.outside("root")).env("HOME", case.world.outside("home"));
+    assert!(command.output().unwrap().status.success());
+    let trace = std::fs::read_to_string(log).unwrap();
+    let calls = |call: &str, file: &str| trace.lines().filter(|line| line.contains(call) && line.contains(file)).count();
+    assert_eq!(calls("openat", "/wheels/a-1-"), 0, "{trace}");
+    assert_eq!(calls("openat", "/wheels/b-2-"), 0, "{trace}");
+    assert!(calls("openat", "/wheels/b-3-") > 0, "{trace}");
+    assert_eq!(calls("", "/wheels/other"), 0, "{trace}");
+    assert_eq!(calls("stat", "/wheels/a-1-"), 1, "{trace}");
+}
