@@ -47,6 +47,7 @@ pub(super) fn resolve(
     evidence: &mut Evidence,
 ) -> Result<Vec<PlannedWheel>> {
     let mut shelf = Shelf::new(requirements, Judge::new(interpreter, wheelhouse));
+    shelf.read_pinned();
     let chosen = choose(&mut shelf)?;
     let wishes = Wishes::of_chosen(&chosen, &mut shelf);
     evidence.warnings.extend(wishes.missing_extras(&chosen, &mut shelf));

@@ -89,7 +89,7 @@ fn instead(obstacle: &Obstacle, shelf: &mut Shelf<'_>) -> Vec<String> {
         if *demand.project() == obstacle.project {
             likewise.entry((demand.title(), project)).or_default().push(version);
         } else {
-            let why = if shelf.choices(demand).is_empty() { ", which no wheel fits" } else { ", which does not go together either" };
+            let why = if shelf.choices(demand, false).is_empty() { ", which no wheel fits" } else { ", which does not go together either" };
             lines.push(format!("`{file_name}` would do for `{project}`, but asks for `{}`{why}", demand.title()));
         }
     }

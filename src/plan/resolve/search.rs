@@ -3,7 +3,7 @@
 //! The spec is a package, each project is one, and so is each extra of a project: the package of an extra has the versions of its
 //! project, asks for exactly that one, and for what the extra brings. Nothing here depends on the order of a hash table or the time.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::convert::Infallible;
@@ -17,7 +17,8 @@ use tracing::debug;
 
 use super::choices::Choices;
 use super::demand::Demand;
-use super::shelf::{Offer, Shelf, choice};
+use super::shelf::{Shelf, choice};
+use super::wishes::Wishes;
 
 /// A project that has been in so many conflicts is decided on before the others, so that they are seen early.
 const CONTENDED: u32 = 8;
@@ -65,79 +66,100 @@ pub(super) type Chosen = BTreeMap<PackageName, usize>;
 /// Finds versions for all that is asked for, but for the projects that are `given`, of which nothing is wanted.
 ///
 /// A pre-release that nobody names is chosen where what is asked of its project admits no final version (PEP 440, "Handling of
-/// pre-releases"); and where there is no answer without it, also in place of final versions that lead nowhere.
+/// pre-releases"). It stands in for final versions that lead nowhere only if there is no answer without it.
 ///
 /// # Errors
 /// The proof that there is no answer.
 pub(super) fn search(shelf: &mut Shelf<'_>, given: &BTreeSet<PackageName>) -> Result<Chosen, Box<Proof>> {
-    let mut search = Search {
-        shelf: RefCell::new(shelf),
-        given,
-        decided: RefCell::default(),
-        places: RefCell::default(),
-        are_pre_releases_held_back: true,
-        has_held_back: Cell::new(false),
-    };
-    match search.run() {
-        Err(_) if search.has_held_back.get() => {
-            debug!("no answer without a pre-release that nobody names; trying with one");
-            search.are_pre_releases_held_back = false;
-            search.run()
+    let mut chosen = search_with(shelf, given, &BTreeSet::new())?;
+    let mut finals_first = BTreeSet::new();
+    loop {
+        let stand_ins = stand_ins(&chosen, given, shelf);
+        if stand_ins.is_empty() {
+            return Ok(chosen);
         }
-        result => result,
+        debug!(?stand_ins, "pre-releases stand in for final versions; trying without");
+        finals_first.extend(stand_ins);
+        match search_with(shelf, given, &finals_first) {
+            Ok(better) => chosen = better,
+            Err(_) => return Ok(chosen),
+        }
     }
+}
+
+/// The projects of which a pre-release was chosen that nobody names, although a final version satisfies what is asked.
+fn stand_ins(chosen: &Chosen, given: &BTreeSet<PackageName>, shelf: &mut Shelf<'_>) -> Vec<PackageName> {
+    let is_pre_release = |(project, number): &(&PackageName, &usize), shelf: &mut Shelf<'_>| {
+        shelf.offers(project)[**number].version.any_prerelease()
+    };
+    let pre_releases: Vec<&PackageName> =
+        chosen.iter().filter(|chosen| is_pre_release(chosen, shelf)).map(|(project, _)| project).collect();
+    if pre_releases.is_empty() {
+        return Vec::new();
+    }
+    let wishes = Wishes::of_chosen(chosen, shelf);
+    let mut stand_ins = Vec::new();
+    for project in pre_releases.into_iter().filter(|project| !given.contains(*project)) {
+        let demands = wishes.of(project);
+        if demands.iter().any(|demand| shelf.lets_pre_releases_in(demand)) {
+            continue;
+        }
+        let offers = shelf.offers(project);
+        let will_do = |number: &usize, shelf: &mut Shelf<'_>| {
+            let version = &offers[*number].version;
+            !version.any_prerelease()
+                && demands.iter().all(|demand| shelf.admits(demand, version))
+                && shelf.wheel(project, *number).is_ok()
+        };
+        if (0..offers.len()).any(|number| will_do(&number, shelf)) {
+            stand_ins.push(project.clone());
+        }
+    }
+    stand_ins
+}
+
+/// One run of PubGrub. Of the projects for which finals come first, no pre-release is chosen in place of a final version.
+fn search_with(
+    shelf: &mut Shelf<'_>,
+    given: &BTreeSet<PackageName>,
+    finals_first: &BTreeSet<PackageName>,
+) -> Result<Chosen, Box<Proof>> {
+    let search =
+        Search { shelf: RefCell::new(shelf), given, finals_first, decided: RefCell::default(), places: RefCell::default() };
+    let solution = match pubgrub::resolve(&search, Package::Spec, THE_SPEC) {
+        Ok(solution) => solution,
+        Err(PubGrubError::NoSolution(proof)) => return Err(Box::new(proof)),
+        Err(
+            PubGrubError::ErrorChoosingVersion { source, .. }
+            | PubGrubError::ErrorRetrievingDependencies { source, .. }
+            | PubGrubError::ErrorInShouldCancel(source),
+        ) => match source {},
+    };
+    let number = |(package, version)| match package {
+        Package::Project(project) => Some((project, choice::number(version))),
+        _ => None,
+    };
+    Ok(solution.into_iter().filter_map(number).collect())
 }
 
 struct Search<'a, 'b> {
     shelf: RefCell<&'a mut Shelf<'b>>,
     given: &'a BTreeSet<PackageName>,
+    finals_first: &'a BTreeSet<PackageName>,
     /// The choice that was made last for a project.
     decided: RefCell<HashMap<PackageName, u32>>,
     /// The order in which packages were first asked for.
     places: RefCell<HashMap<Package, usize>>,
-    /// Whether a pre-release that nobody names does not stand in for final versions that lead nowhere.
-    are_pre_releases_held_back: bool,
-    /// Whether one was held back.
-    has_held_back: Cell<bool>,
 }
 
 impl Search<'_, '_> {
-    fn run(&self) -> Result<Chosen, Box<Proof>> {
-        let solution = match pubgrub::resolve(self, Package::Spec, THE_SPEC) {
-            Ok(solution) => solution,
-            Err(PubGrubError::NoSolution(proof)) => return Err(Box::new(proof)),
-            Err(
-                PubGrubError::ErrorChoosingVersion { source, .. }
-                | PubGrubError::ErrorRetrievingDependencies { source, .. }
-                | PubGrubError::ErrorInShouldCancel(source),
-            ) => match source {},
-        };
-        let number = |(package, version)| match package {
-            Package::Project(project) => Some((project, choice::number(version))),
-            _ => None,
-        };
-        Ok(solution.into_iter().filter_map(number).collect())
-    }
-
-    /// The version to try next of those that are left of a project.
+    /// The version to try next of those that are left of a project: the highest, a final one unless somebody names a pre-release.
     fn choose(&self, project: &PackageName, left: &Choices) -> Option<u32> {
-        let mut shelf = self.shelf.borrow_mut();
-        let offers = shelf.offers(project);
-        let highest = |will_do: &dyn Fn(&Offer) -> bool| {
-            let is_left = |number: &usize| left.contains(&choice::version(*number)) && will_do(&offers[*number]);
-            (0..offers.len()).rev().find(is_left).map(choice::version)
-        };
-        let is_final = |offer: &Offer| !offer.version.any_prerelease();
-        if !left.contains(&choice::NO_PRE_RELEASE_NAMED) {
-            return highest(&|_| true);
-        }
-        highest(&is_final).or_else(|| {
-            let mut admitted = (0..offers.len()).filter(|number| left.contains(&choice::admitted(*number)));
-            let is_to_hold_back =
-                self.are_pre_releases_held_back && admitted.any(|number| shelf.wheel(project, number).is_ok());
-            self.has_held_back.set(self.has_held_back.get() || is_to_hold_back);
-            if is_to_hold_back { None } else { highest(&|_| true) }
-        })
+        let offers = self.shelf.borrow_mut().offers(project);
+        let by_height = (0..offers.len()).rev().filter(|number| left.contains(&choice::version(*number)));
+        let is_final = |number: &usize| !offers[*number].version.any_prerelease();
+        let mut finals = by_height.clone().filter(|number| is_final(number) && left.contains(&choice::NO_PRE_RELEASE_NAMED));
+        finals.next().or_else(|| by_height.clone().next()).map(choice::version)
     }
 
     /// What demands come to as dependencies of a package; none where they contradict each other or the package itself.
@@ -158,7 +180,7 @@ impl Search<'_, '_> {
             if self.given.contains(project) {
                 continue;
             }
-            let choices = shelf.choices(demand);
+            let choices = shelf.choices(demand, self.finals_first.contains(project));
             match own {
                 Some((own, version)) if own == project && !choices.contains(&version) => return None,
                 Some((own, _)) if own == project => {}
@@ -206,13 +228,13 @@ impl DependencyProvider for Search<'_, '_> {
     }
 
     fn get_dependencies(&self, package: &Package, version: &u32) -> Result<Dependencies<Package, Choices, Unusable>, Infallible> {
-        let number = choice::number(*version);
         let dependencies = match package {
             Package::Spec => {
                 let asked = self.shelf.borrow().asked.clone();
                 self.dependencies(&asked, None)
             }
             Package::Project(project) => {
+                let number = choice::number(*version);
                 if self.shelf.borrow_mut().wheel(project, number).is_err() {
                     return Ok(Dependencies::Unavailable(Unusable));
                 }
@@ -221,8 +243,9 @@ impl DependencyProvider for Search<'_, '_> {
                 self.dependencies(&demands, Some((project, *version)))
             }
             Package::Extra(project, extra) => {
+                let number = choice::number(*version);
                 let demands = self.shelf.borrow_mut().requirements(project, number, Some(extra));
-                let itself = (Package::Project(project.clone()), self.shelf.borrow_mut().exactly(project, number));
+                let itself = (Package::Project(project.clone()), Shelf::exactly(number));
                 let others = self.dependencies(&demands, Some((project, *version)));
                 others.map(|others| [itself].into_iter().chain(others).collect())
             }

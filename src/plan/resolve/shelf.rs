@@ -72,6 +72,19 @@ impl<'a> Shelf<'a> {
         }
     }
 
+    /// Reads the wheels that a demand with digests may come to, all at once, which is faster than one by one when each is considered.
+    pub fn read_pinned(&mut self) {
+        let of_spec = self.asked.iter().chain(self.constraints.values().flatten());
+        let mut pinned: Vec<WheelFile> = Vec::new();
+        for demand in of_spec.filter(|demand| !demand.hashes.is_empty()) {
+            let files = self.judge.wheelhouse.wheels(demand.project()).iter();
+            let files = files.filter(|file| demand.admits(&file.name.version) && self.judge.tags(file).is_ok());
+            pinned.extend(files.filter(|file| !pinned.contains(file)).cloned().collect::<Vec<_>>());
+        }
+        // A wheel that cannot be read is told of when it is considered.
+        let _ = self.judge.wheelhouse.digests(&pinned);
+    }
+
     /// What the spec says of a project in case that something asks for it.
     pub fn constraints_on(&self, project: &PackageName) -> &[Demand] {
         self.constraints.get(project).map_or(&[], Vec::as_slice)
@@ -181,57 +194,44 @@ impl<'a> Shelf<'a> {
     }
 
     /// Whether a version satisfies a demand and what the spec says of the project besides.
-    fn admits(&self, demand: &Demand, version: &Version) -> bool {
+    pub fn admits(&self, demand: &Demand, version: &Version) -> bool {
         demand.admits(version) && self.constraints_on(demand.project()).iter().all(|constraint| constraint.admits(version))
     }
 
-    /// What a demand leaves of its project.
-    pub fn choices(&mut self, demand: &Demand) -> Choices {
-        let offers = self.offers(demand.project());
-        let admitted = offers.iter().enumerate().filter(|(_, offer)| self.admits(demand, &offer.version));
-        let mut choices: Choices = admitted.clone().map(|(number, _)| choice::version(number)).collect();
-        if choices.is_empty() || !has_both(&offers) {
-            return choices;
+    /// What a demand leaves of its project. Where finals come first, a pre-release that it does not name is left only if it leaves no
+    /// final version.
+    pub fn choices(&mut self, demand: &Demand, finals_first: bool) -> Choices {
+        let project = demand.project();
+        let offers = self.offers(project);
+        let mut admitted: Vec<usize> =
+            (0..offers.len()).filter(|number| self.admits(demand, &offers[*number].version)).collect();
+        let names_none = !self.lets_pre_releases_in(demand);
+        let is_final = |number: &usize| !offers[*number].version.any_prerelease();
+        if names_none && finals_first && admitted.iter().any(|number| is_final(number) && self.wheel(project, *number).is_ok()) {
+            admitted.retain(is_final);
         }
-        let finals = admitted.filter(|(_, offer)| !offer.version.any_prerelease());
-        finals.for_each(|(number, _)| choices.insert(choice::admitted(number)));
-        if !self.lets_pre_releases_in(demand) {
-            choices.insert(choice::NO_PRE_RELEASE_NAMED);
-        }
-        choices
+        let marker = (names_none && !admitted.iter().all(is_final)).then_some(choice::NO_PRE_RELEASE_NAMED);
+        admitted.into_iter().map(choice::version).chain(marker).collect()
     }
 
     /// One version of a project and no other, while nothing is said of what is asked for.
-    pub fn exactly(&mut self, project: &PackageName, number: usize) -> Choices {
-        let admitted = (0..self.offers(project).len()).map(choice::admitted);
-        admitted.chain([choice::version(number), choice::NO_PRE_RELEASE_NAMED]).collect()
+    pub fn exactly(number: usize) -> Choices {
+        [choice::version(number), choice::NO_PRE_RELEASE_NAMED].into_iter().collect()
     }
 }
 
-/// Whether there are final versions and pre-releases, so that it matters who names one.
-fn has_both(offers: &[Offer]) -> bool {
-    let is_pre_release = |offer: &Offer| offer.version.any_prerelease();
-    offers.iter().any(is_pre_release) && !offers.iter().all(is_pre_release)
-}
-
-/// The numbers in a set of [`Choices`]. Only versions are ever chosen; the others tell what is asked of a project, whatever has turned
-/// out since about the versions themselves.
+/// The numbers in a set of [`Choices`].
 pub(super) mod choice {
-    /// It is in the set as long as no demand names a pre-release.
+    /// It is never chosen. It is in the set as long as no demand names a pre-release.
     pub const NO_PRE_RELEASE_NAMED: u32 = 0;
 
     /// The version with that number.
     pub fn version(number: usize) -> u32 {
-        u32::try_from(2 * number + 1).unwrap_or(u32::MAX)
-    }
-
-    /// It is in the set as long as all demands admit the final version with that number.
-    pub fn admitted(number: usize) -> u32 {
-        version(number) + 1
+        u32::try_from(number + 1).unwrap_or(u32::MAX)
     }
 
     /// The number of a version.
     pub fn number(version: u32) -> usize {
-        (version / 2) as usize
+        version as usize - 1
     }
 }
