@@ -72,6 +72,15 @@ pub enum Asker {
 }
 
 impl Asker {
+    /// The project whose wheel asks; none where the spec does.
+    #[must_use]
+    pub fn project(&self) -> Option<&PackageName> {
+        match self {
+            Self::Spec(_) => None,
+            Self::Wheel { project, .. } => Some(project),
+        }
+    }
+
     /// The name of the wheel file that asks; none where the spec does.
     #[must_use]
     pub fn file_name(&self) -> Option<&str> {

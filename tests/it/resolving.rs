@@ -70,12 +70,7 @@ fn a_version_whose_best_wheel_is_broken_is_taken_from_the_next() {
 
 #[test]
 fn a_pre_release_does_not_stand_in_for_a_final_version_that_leads_nowhere() {
-    let wheels = [
-        module("b", "2").requires("x"),
-        module("b", "1"),
-        module("x", "1").requires("missing"),
-        module("x", "2rc1"),
-    ];
+    let wheels = [module("b", "2").requires("x"), module("b", "1"), module("x", "1").requires("missing"), module("x", "2rc1")];
     takes(&["b"], &wheels, &["b-1"]);
     // But where there is no answer without it.
     takes(&["x"], &wheels, &["x-2rc1"]);
@@ -113,6 +108,7 @@ fn all_that_is_missing_is_said_at_once() {
          caused by: `b`: `b-1-py3-none-any.whl` is version 1, which does not satisfy `b>1`\n  \
          caused by: `e` is asked for in `[WORLD]/work/vpython.toml`, line 1; there is no wheel of `e`\n  \
          caused by: `c>=2` is asked for by `a` 1, `a-1-py3-none-any.whl`\n  \
+         caused by: `a` is asked for in `[WORLD]/work/vpython.toml`, line 1\n  \
          caused by: `c`: `c-1-py3-none-any.whl` is version 1, which does not satisfy `c>=2`\n  \
          caused by: `d` is asked for by `a` 1, `a-1-py3-none-any.whl`; there is no wheel of `d`\n  \
          hint: fetch what is missing: `[PIP] 'b>1' 'e' 'c>=2' 'd'`, or loosen `b>1` in `[WORLD]/work/vpython.toml`, line 1\n",
@@ -131,6 +127,27 @@ fn a_wheel_is_missing_only_if_no_other_choice_does_without_it() {
 }
 
 #[test]
+fn the_way_from_the_spec_is_told() {
+    let wheels = [module("a", "1").requires("b"), module("b", "1").requires("c>0"), module("c", "1").requires("d")];
+    let message = |way: &str| {
+        format!(
+            "vpython: error: no wheel in `[WORLD]/work/wheels` fits `d` (asked for by `c` 1, `c-1-py3-none-any.whl`)\n  \
+             caused by: {way} is asked for in `[WORLD]/work/vpython.toml`, line 1\n  \
+             caused by: there is no wheel of `d`\n  \
+             hint: fetch one: `[PIP] 'd'`\n"
+        )
+    };
+    let rows = [
+        ("c<2", "`c<2`"),
+        ("b", "`c>0` is asked for by `b`, which"),
+        ("a", "`c>0` is asked for by `b`, and so on from `a`, which"),
+    ];
+    for (asked, way) in rows {
+        refuses(&Case::new(&[asked], &wheels), &message(way));
+    }
+}
+
+#[test]
 fn why_no_other_wheel_helps_is_said() {
     let wheels = [
         module("a", "3").requires("c<2"),
@@ -145,6 +162,8 @@ fn why_no_other_wheel_helps_is_said() {
         "vpython: error: no wheel in `[WORLD]/work/wheels` fits all that is asked of `c`\n  \
          caused by: `c<2` is asked for by `a` 3, `a-3-py3-none-any.whl`\n  \
          caused by: `c>=2` is asked for by `b` 1, `b-1-py3-none-any.whl`\n  \
+         caused by: `a` is asked for in `[WORLD]/work/vpython.toml`, line 1\n  \
+         caused by: `b` is asked for in `[WORLD]/work/vpython.toml`, line 1\n  \
          caused by: `c<1.5` is asked for by `a` 2 too\n  \
          caused by: `a-1-py3-none-any.whl` would do for `a`, but asks for `missing`, which no wheel fits\n  \
          caused by: `c-1-py3-none-any.whl` is version 1, which does not satisfy `c>=2`\n  \
@@ -161,6 +180,7 @@ fn a_bound_of_the_spec_that_is_in_the_way_is_named() {
         "vpython: error: no wheel in `[WORLD]/work/wheels` fits all that is asked of `c`\n  \
          caused by: `c<2` is asked for in `[WORLD]/work/vpython.toml`, line 1\n  \
          caused by: `c>=2` is asked for by `a` 1, `a-1-py3-none-any.whl`\n  \
+         caused by: `a` is asked for in `[WORLD]/work/vpython.toml`, line 1\n  \
          caused by: `c-1-py3-none-any.whl` is version 1, which does not satisfy `c>=2`\n  \
          caused by: `c-2-py3-none-any.whl` is version 2, which does not satisfy `c<2`\n  \
          hint: fetch others: `[PIP] 'c<2' 'a'`, or loosen `c<2` in `[WORLD]/work/vpython.toml`, line 1\n",

@@ -186,6 +186,7 @@ fn a_project_without_a_wheel_is_refused_with_who_asks_for_it() {
         &["a"],
         &wheels,
         "vpython: error: no wheel in `[WORLD]/work/wheels` fits `b>1` (asked for by `a` 1, `a-1-py3-none-any.whl`)\n  \
+         caused by: `a` is asked for in `[WORLD]/work/vpython.toml`, line 1\n  \
          caused by: there is no wheel of `b`\n  \
          hint: fetch one: `[WORLD]/fakes/3.11.99/python3 -m pip download --only-binary=:all: -d [WORLD]/work/wheels 'b>1'`\n",
     );
@@ -211,6 +212,8 @@ fn a_conflict_is_told_with_all_who_ask() {
         "vpython: error: no wheel in `[WORLD]/work/wheels` fits all that is asked of `c`\n  \
          caused by: `c<2` is asked for by `a` 1, `a-1-py3-none-any.whl`\n  \
          caused by: `c>=2` is asked for by `b` 1, `b-1-py3-none-any.whl`\n  \
+         caused by: `a` is asked for in `[WORLD]/work/vpython.toml`, line 1\n  \
+         caused by: `b` is asked for in `[WORLD]/work/vpython.toml`, line 1\n  \
          caused by: `c-1-py3-none-any.whl` is version 1, which does not satisfy `c>=2`\n  \
          caused by: `c-2-py3-none-any.whl` is version 2, which does not satisfy `c<2`\n  \
          hint: fetch others: `[WORLD]/fakes/3.11.99/python3 -m pip download --only-binary=:all: -d [WORLD]/work/wheels 'a' 'b'`\n",
@@ -320,6 +323,7 @@ fn a_missing_wheel_is_found_out_without_trying_everything() {
         &["p0"],
         &chain(30, "missing"),
         "vpython: error: no wheel in `[WORLD]/work/wheels` fits `missing` (asked for by `p29` 5, `p29-5-py3-none-any.whl`)\n  \
+         caused by: `p29` is asked for by `p28`, and so on from `p0`, which is asked for in `[WORLD]/work/vpython.toml`, line 1\n  \
          caused by: `missing` is asked for by `p29` 1, 2, 3 and 4 too\n  \
          caused by: there is no wheel of `missing`\n  \
          hint: fetch one: `[WORLD]/fakes/3.11.99/python3 -m pip download --only-binary=:all: -d [WORLD]/work/wheels 'missing'`\n",

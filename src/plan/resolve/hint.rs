@@ -6,7 +6,7 @@ use pep440_rs::Version;
 use pubgrub::Ranges;
 
 use super::demand::Demand;
-use super::proof::Obstacle;
+use super::refusal::Obstacle;
 use super::shelf::Shelf;
 use crate::plan::Asker;
 use crate::report::shell_word;
@@ -50,14 +50,21 @@ fn fetch(obstacles: &[Obstacle], folder: &str, shelf: &Shelf<'_>) -> String {
         }
     }
     let [python, folder] = [&*shelf.judge.interpreter.executable.to_string_lossy(), folder].map(shell_word);
-    let what = if is_one { "fetch one" } else if obstacles.len() > 1 { "fetch what is missing" } else { "fetch others" };
+    let what = if is_one {
+        "fetch one"
+    } else if obstacles.len() > 1 {
+        "fetch what is missing"
+    } else {
+        "fetch others"
+    };
     format!("{what}: `{python} -m pip download --only-binary=:all: -d {folder} {}`", wanted.join(" "))
 }
 
 /// Whether any version at all could satisfy these demands.
 fn can_be_satisfied(demands: &[Demand]) -> bool {
     let specifiers = demands.iter().flat_map(Demand::specifiers);
-    let range = specifiers.fold(Ranges::full(), |range: Ranges<Version>, specifier| range.intersection(&specifier.clone().into()));
+    let range =
+        specifiers.fold(Ranges::full(), |range: Ranges<Version>, specifier| range.intersection(&specifier.clone().into()));
     !range.is_empty()
 }
 

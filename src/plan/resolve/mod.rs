@@ -26,7 +26,7 @@ use crate::report::Failure;
 use crate::spec::Requirements;
 use demand::Role;
 use judge::Judge;
-use proof::Obstacle;
+use refusal::Obstacle;
 use search::Chosen;
 use shelf::Shelf;
 use wishes::Wishes;

@@ -12,32 +12,13 @@ use pubgrub::{DerivationTree, External, VersionSet};
 
 use super::choices::Choices;
 use super::demand::Demand;
+use super::refusal::Obstacle;
 use super::search::{Package, Proof};
 use super::shelf::{Shelf, choice};
 use super::wishes::Wishes;
 
 /// How often another way is tried before the project is named that is in the way of the last one.
 const PATIENCE: usize = 1000;
-
-/// What is in the way of an answer.
-pub(super) struct Obstacle {
-    /// The project that has no wheel for all that is asked of it.
-    pub project: PackageName,
-    /// All that is asked of it, the spec's constraints last.
-    pub demands: Vec<Demand>,
-    /// What wheels ask for that could stand in for those on the way to it, in vain.
-    pub instead: Vec<Demand>,
-    /// What the spec asks for that leads to it.
-    pub roots: Vec<Demand>,
-}
-
-impl Obstacle {
-    /// Its place among several: as the spec asks, then by name.
-    pub fn rank(&self, shelf: &Shelf<'_>) -> (usize, PackageName) {
-        let place = shelf.asked.iter().position(|demand| *demand.project() == self.project);
-        (place.unwrap_or(usize::MAX), self.project.clone())
-    }
-}
 
 /// Which versions of which packages the proof holds against which projects.
 #[derive(Default)]
@@ -51,7 +32,9 @@ impl Core {
         let mut open = vec![proof];
         while let Some(part) = open.pop() {
             match part {
-                DerivationTree::External(External::FromDependencyOf(package, versions, on, _)) => core.note(package, versions, on),
+                DerivationTree::External(External::FromDependencyOf(package, versions, on, _)) => {
+                    core.note(package, versions, on)
+                }
                 DerivationTree::External(_) => {}
                 DerivationTree::Derived(derived) => {
                     let causes = [&derived.cause1, &derived.cause2];
@@ -116,7 +99,7 @@ pub(super) fn find_obstacle(proof: &Proof, shelf: &mut Shelf<'_>) -> Obstacle {
     }
     let project = core.0.into_keys().next().map_or_else(|| shelf.asked[0].project().clone(), |(_, project)| project);
     let demands = shelf.asked.iter().filter(|demand| *demand.project() == project).cloned().collect();
-    Obstacle { project, demands, instead: Vec::new(), roots: shelf.asked.clone() }
+    Obstacle { project, demands, reasons: Vec::new(), instead: Vec::new(), roots: shelf.asked.clone() }
 }
 
 impl Way {
@@ -188,10 +171,27 @@ impl Way {
             self.wishes.ask(known.by.clone());
         }
         let mut demands = self.wishes.of(&project).to_vec();
+        let reasons = self.reasons(&demands);
         let instead = self.instead(&demands, core, shelf);
         demands.extend(shelf.constraints_on(&project).iter().cloned());
         let roots = core.demands(&Package::Spec, 0, shelf);
-        Obstacle { project, demands, instead, roots }
+        Obstacle { project, demands, reasons, instead, roots }
+    }
+
+    /// Why those wheels are there that ask for the project: for each the way back to the spec.
+    fn reasons(&self, demands: &[Demand]) -> Vec<Vec<Demand>> {
+        let mut reasons: Vec<Vec<Demand>> = Vec::new();
+        for project in demands.iter().filter_map(|demand| demand.asker.project()) {
+            let way_back = std::iter::successors(self.wishes.of(project).first(), |demand| {
+                demand.asker.project().and_then(|project| self.wishes.of(project).first())
+            });
+            // Projects that ask for each other in a circle were all asked for by one outside it, which comes first.
+            let way_back: Vec<Demand> = way_back.take(self.wishes.order.len()).cloned().collect();
+            if !reasons.contains(&way_back) {
+                reasons.push(way_back);
+            }
+        }
+        reasons
     }
 
     /// What the wheels ask for that were not taken on the way and would satisfy what is asked of their projects: of each the first

@@ -8,11 +8,32 @@ use pep508_rs::PackageName;
 
 use super::demand::Demand;
 use super::hint;
-use super::proof::Obstacle;
 use super::shelf::Shelf;
 use crate::plan::Asker;
 use crate::plan::wheelhouse::WheelFile;
 use crate::report::Failure;
+
+/// What is in the way of an answer.
+pub(super) struct Obstacle {
+    /// The project that has no wheel for all that is asked of it.
+    pub project: PackageName,
+    /// All that is asked of it, the spec's constraints last.
+    pub demands: Vec<Demand>,
+    /// Why those wheels are there that ask for it: for each what asks for it, what asks for that, and so on to the spec.
+    pub reasons: Vec<Vec<Demand>>,
+    /// What wheels ask for that could stand in for those on the way to it, in vain.
+    pub instead: Vec<Demand>,
+    /// What the spec asks for that leads to it.
+    pub roots: Vec<Demand>,
+}
+
+impl Obstacle {
+    /// Its place among several: as the spec asks, then by name.
+    pub fn rank(&self, shelf: &Shelf<'_>) -> (usize, PackageName) {
+        let place = shelf.asked.iter().position(|demand| *demand.project() == self.project);
+        (place.unwrap_or(usize::MAX), self.project.clone())
+    }
+}
 
 /// The whole error.
 pub(super) fn explain(obstacles: &[Obstacle], shelf: &mut Shelf<'_>) -> Failure {
@@ -22,10 +43,17 @@ pub(super) fn explain(obstacles: &[Obstacle], shelf: &mut Shelf<'_>) -> Failure 
         [one] => explain_one(one, &place, shelf),
         several => {
             let what = format!("no wheel{place} fits what is asked of {} projects", several.len());
-            Failure::new(what).because_of(several.iter().flat_map(|one| summary(one, shelf)).collect::<Vec<_>>())
+            let mut lines: Vec<String> = Vec::new();
+            for line in several.iter().flat_map(|one| summary(one, shelf)) {
+                if !lines.contains(&line) {
+                    lines.push(line);
+                }
+            }
+            Failure::new(what).because_of(lines)
         }
     };
-    let nothing = folders.is_empty().then(|| "no folder of wheels is named, and there is no `wheels` beside the spec".to_owned());
+    let nothing =
+        folders.is_empty().then(|| "no folder of wheels is named, and there is no `wheels` beside the spec".to_owned());
     failure.because_of(nothing).hint(hint::of(obstacles, shelf))
 }
 
@@ -37,7 +65,8 @@ fn explain_one(obstacle: &Obstacle, place: &str, shelf: &mut Shelf<'_>) -> Failu
             .because_of(demands.iter().map(asked)),
     };
     let absent = is_absent(obstacle, shelf).then(|| format!("there is no wheel of `{}`", obstacle.project));
-    failure.because_of(instead(obstacle, shelf)).because_of(absent).because_of(rejected(obstacle, shelf))
+    let others = instead(obstacle, shelf);
+    failure.because_of(reasons(obstacle)).because_of(others).because_of(absent).because_of(rejected(obstacle, shelf))
 }
 
 /// A project in the way, among others.
@@ -46,6 +75,7 @@ fn summary(obstacle: &Obstacle, shelf: &mut Shelf<'_>) -> Vec<String> {
     if let Some(last) = lines.last_mut().filter(|_| is_absent(obstacle, shelf)) {
         *last = format!("{last}; there is no wheel of `{}`", obstacle.project);
     }
+    lines.extend(reasons(obstacle));
     lines.extend(instead(obstacle, shelf));
     lines.extend(rejected(obstacle, shelf).iter().map(|why| format!("`{}`: {why}", obstacle.project)));
     lines
@@ -53,6 +83,26 @@ fn summary(obstacle: &Obstacle, shelf: &mut Shelf<'_>) -> Vec<String> {
 
 fn asked(demand: &Demand) -> String {
     format!("`{}` is {}", demand.title(), demand.asker)
+}
+
+/// Why those wheels are there that ask for the project, a sentence each.
+fn reasons(obstacle: &Obstacle) -> Vec<String> {
+    let sentence = |way_back: &Vec<Demand>| {
+        let (root, between) = way_back.split_last()?;
+        Some(match between {
+            [] => asked(root),
+            [one] => format!("`{}` is asked for by {}", one.title(), which_is(root)),
+            [first, ..] => {
+                let asker = first.asker.project()?;
+                format!("`{}` is asked for by `{asker}`, and so on from {}", first.title(), which_is(root))
+            }
+        })
+    };
+    obstacle.reasons.iter().filter_map(sentence).collect()
+}
+
+fn which_is(demand: &Demand) -> String {
+    format!("`{}`, which is {}", demand.project(), demand.asker)
 }
 
 /// Whether there are folders, and no file of the project in them.
@@ -89,7 +139,11 @@ fn instead(obstacle: &Obstacle, shelf: &mut Shelf<'_>) -> Vec<String> {
         if *demand.project() == obstacle.project {
             likewise.entry((demand.title(), project)).or_default().push(version);
         } else {
-            let why = if shelf.choices(demand, false).is_empty() { ", which no wheel fits" } else { ", which does not go together either" };
+            let why = if shelf.choices(demand, false).is_empty() {
+                ", which no wheel fits"
+            } else {
+                ", which does not go together either"
+            };
             lines.push(format!("`{file_name}` would do for `{project}`, but asks for `{}`{why}", demand.title()));
         }
     }

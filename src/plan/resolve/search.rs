@@ -10,9 +10,7 @@ use std::convert::Infallible;
 use std::fmt;
 
 use pep508_rs::{ExtraName, PackageName};
-use pubgrub::{
-    Dependencies, DependencyProvider, DerivationTree, PackageResolutionStatistics, PubGrubError, VersionSet as _,
-};
+use pubgrub::{Dependencies, DependencyProvider, DerivationTree, PackageResolutionStatistics, PubGrubError, VersionSet as _};
 use tracing::debug;
 
 use super::choices::Choices;
@@ -227,7 +225,11 @@ impl DependencyProvider for Search<'_, '_> {
         Ok(choice)
     }
 
-    fn get_dependencies(&self, package: &Package, version: &u32) -> Result<Dependencies<Package, Choices, Unusable>, Infallible> {
+    fn get_dependencies(
+        &self,
+        package: &Package,
+        version: &u32,
+    ) -> Result<Dependencies<Package, Choices, Unusable>, Infallible> {
         let dependencies = match package {
             Package::Spec => {
                 let asked = self.shelf.borrow().asked.clone();

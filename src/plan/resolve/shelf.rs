@@ -168,11 +168,8 @@ impl<'a> Shelf<'a> {
             return Vec::new();
         }
         let markers = &self.judge.interpreter.markers;
-        let asker = Asker::Wheel {
-            project: project.clone(),
-            version: file.name.version.clone(),
-            file_name: file.file_name.clone(),
-        };
+        let asker =
+            Asker::Wheel { project: project.clone(), version: file.name.version.clone(), file_name: file.file_name.clone() };
         let counts = |extras: &[ExtraName], demand: &crate::spec::Requirement| demand.marker.evaluate(markers, extras);
         let requirements = content.requirements.iter().filter(|requirement| match extra {
             None => counts(&[], requirement),
@@ -207,7 +204,8 @@ impl<'a> Shelf<'a> {
             (0..offers.len()).filter(|number| self.admits(demand, &offers[*number].version)).collect();
         let names_none = !self.lets_pre_releases_in(demand);
         let is_final = |number: &usize| !offers[*number].version.any_prerelease();
-        if names_none && finals_first && admitted.iter().any(|number| is_final(number) && self.wheel(project, *number).is_ok()) {
+        if names_none && finals_first && admitted.iter().any(|number| is_final(number) && self.wheel(project, *number).is_ok())
+        {
             admitted.retain(is_final);
         }
         let marker = (names_none && !admitted.iter().all(is_final)).then_some(choice::NO_PRE_RELEASE_NAMED);
