@@ -9,6 +9,7 @@ mod hint;
 mod judge;
 pub(super) mod listed;
 mod proof;
+mod provider;
 mod refusal;
 mod search;
 mod shelf;

@@ -12,8 +12,9 @@ use pubgrub::{DerivationTree, External, VersionSet};
 
 use super::choices::Choices;
 use super::demand::Demand;
+use super::provider::{Package, THE_SPEC};
 use super::refusal::Obstacle;
-use super::search::{Package, Proof};
+use super::search::Proof;
 use super::shelf::{Shelf, choice};
 use super::wishes::Wishes;
 
@@ -54,7 +55,7 @@ impl Core {
     /// What a version of a package asks for, as far as it has to do with the failure.
     fn demands(&self, package: &Package, number: usize, shelf: &mut Shelf<'_>) -> Vec<Demand> {
         let (all, version) = match package {
-            Package::Spec => (shelf.asked.clone(), 0),
+            Package::Spec => (shelf.asked.clone(), THE_SPEC),
             Package::Project(project) => (shelf.requirements(project, number, None), choice::version(number)),
             Package::Extra(project, extra) => (shelf.requirements(project, number, Some(extra)), choice::version(number)),
         };
@@ -147,22 +148,9 @@ impl Way {
         Ok(())
     }
 
-    /// The versions that satisfy all that is asked of a project, best first.
-    fn fitting(&self, project: &PackageName, shelf: &mut Shelf<'_>) -> Vec<usize> {
-        let demands: Vec<Demand> = self.wishes.of(project).iter().chain(shelf.constraints_on(project)).cloned().collect();
-        let offers = shelf.offers(project);
-        let admitted = |number: &usize| demands.iter().all(|demand| demand.admits(&offers[*number].version));
-        let mut fitting: Vec<usize> = (0..offers.len()).rev().filter(admitted).collect();
-        fitting.retain(|number| shelf.wheel(project, *number).is_ok());
-        if !demands.iter().any(|demand| shelf.lets_pre_releases_in(demand)) {
-            fitting.sort_by_key(|number| offers[*number].version.any_prerelease());
-        }
-        fitting
-    }
-
     fn best(&self, project: &PackageName, dismissed: &[Dismissed], shelf: &mut Shelf<'_>) -> Option<usize> {
         let is_dismissed = |number: usize| dismissed.iter().any(|known| known.project == *project && known.number == number);
-        self.fitting(project, shelf).into_iter().find(|number| !is_dismissed(*number))
+        shelf.fitting(project, self.wishes.of(project)).into_iter().find(|number| !is_dismissed(*number))
     }
 
     /// All that there is to say of the project at the end of the way.
@@ -201,7 +189,7 @@ impl Way {
         for (project, chosen) in &self.chosen {
             let package = Package::Project(project.clone());
             let of_chosen: Vec<String> = core.demands(&package, *chosen, shelf).iter().map(Demand::title).collect();
-            for number in self.fitting(project, shelf).into_iter().filter(|number| number != chosen) {
+            for number in shelf.fitting(project, self.wishes.of(project)).into_iter().filter(|number| number != chosen) {
                 let Some(first) = core.demands(&package, number, shelf).into_iter().next() else { continue };
                 let title = first.title();
                 let is_obstacle = demands.iter().any(|demand| demand.title() == title && !demand.is_from_spec());

@@ -1,59 +1,15 @@
 //! The search for versions that go together: PubGrub's algorithm, by the library of that name, over what is on the shelf.
-//!
-//! The spec is a package, each project is one, and so is each extra of a project: the package of an extra has the versions of its
-//! project, asks for exactly that one, and for what the extra brings. Nothing here depends on the order of a hash table or the time.
 
-use std::cell::RefCell;
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::convert::Infallible;
-use std::fmt;
+use std::collections::{BTreeMap, BTreeSet};
 
-use pep508_rs::{ExtraName, PackageName};
-use pubgrub::{Dependencies, DependencyProvider, DerivationTree, PackageResolutionStatistics, PubGrubError, VersionSet as _};
+use pep508_rs::PackageName;
+use pubgrub::{DerivationTree, PubGrubError};
 use tracing::debug;
 
 use super::choices::Choices;
-use super::demand::Demand;
+use super::provider::{Package, Provider, THE_SPEC, Unusable};
 use super::shelf::{Shelf, choice};
 use super::wishes::Wishes;
-
-/// A project that has been in so many conflicts is decided on before the others, so that they are seen early.
-const CONTENDED: u32 = 8;
-
-/// The only version of the spec.
-const THE_SPEC: u32 = 0;
-
-/// What PubGrub decides on.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) enum Package {
-    /// The spec, from which all begins.
-    Spec,
-    /// A project.
-    Project(PackageName),
-    /// An extra of a project, beside the project itself.
-    Extra(PackageName, ExtraName),
-}
-
-impl fmt::Display for Package {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Spec => formatter.write_str("the spec"),
-            Self::Project(project) => project.fmt(formatter),
-            Self::Extra(project, extra) => write!(formatter, "{project}[{extra}]"),
-        }
-    }
-}
-
-/// That no wheel stands for a version; why is said later.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Unusable;
-
-impl fmt::Display for Unusable {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("unusable")
-    }
-}
 
 /// Why there is no answer: what follows from what, down to what wheels and spec say.
 pub(super) type Proof = DerivationTree<Package, Choices, Unusable>;
@@ -72,7 +28,7 @@ pub(super) fn search(shelf: &mut Shelf<'_>, given: &BTreeSet<PackageName>) -> Re
     let mut chosen = search_with(shelf, given, &BTreeSet::new())?;
     let mut finals_first = BTreeSet::new();
     loop {
-        let stand_ins = stand_ins(&chosen, given, shelf);
+        let stand_ins = stand_ins(&chosen, shelf);
         if stand_ins.is_empty() {
             return Ok(chosen);
         }
@@ -86,34 +42,21 @@ pub(super) fn search(shelf: &mut Shelf<'_>, given: &BTreeSet<PackageName>) -> Re
 }
 
 /// The projects of which a pre-release was chosen that nobody names, although a final version satisfies what is asked.
-fn stand_ins(chosen: &Chosen, given: &BTreeSet<PackageName>, shelf: &mut Shelf<'_>) -> Vec<PackageName> {
-    let is_pre_release = |(project, number): &(&PackageName, &usize), shelf: &mut Shelf<'_>| {
-        shelf.offers(project)[**number].version.any_prerelease()
-    };
-    let pre_releases: Vec<&PackageName> =
-        chosen.iter().filter(|chosen| is_pre_release(chosen, shelf)).map(|(project, _)| project).collect();
+fn stand_ins(chosen: &Chosen, shelf: &mut Shelf<'_>) -> Vec<PackageName> {
+    let is_pre_release =
+        |project: &PackageName, number: usize, shelf: &mut Shelf<'_>| shelf.offers(project)[number].version.any_prerelease();
+    let mut pre_releases: Vec<PackageName> = chosen.keys().cloned().collect();
+    pre_releases.retain(|project| is_pre_release(project, chosen[project], shelf));
     if pre_releases.is_empty() {
-        return Vec::new();
+        return pre_releases;
     }
     let wishes = Wishes::of_chosen(chosen, shelf);
-    let mut stand_ins = Vec::new();
-    for project in pre_releases.into_iter().filter(|project| !given.contains(*project)) {
+    pre_releases.retain(|project| {
         let demands = wishes.of(project);
-        if demands.iter().any(|demand| shelf.lets_pre_releases_in(demand)) {
-            continue;
-        }
-        let offers = shelf.offers(project);
-        let will_do = |number: &usize, shelf: &mut Shelf<'_>| {
-            let version = &offers[*number].version;
-            !version.any_prerelease()
-                && demands.iter().all(|demand| shelf.admits(demand, version))
-                && shelf.wheel(project, *number).is_ok()
-        };
-        if (0..offers.len()).any(|number| will_do(&number, shelf)) {
-            stand_ins.push(project.clone());
-        }
-    }
-    stand_ins
+        let is_named = demands.iter().any(|demand| shelf.lets_pre_releases_in(demand));
+        !is_named && shelf.fitting(project, demands).iter().any(|number| !is_pre_release(project, *number, shelf))
+    });
+    pre_releases
 }
 
 /// One run of PubGrub. Of the projects for which finals come first, no pre-release is chosen in place of a final version.
@@ -122,9 +65,8 @@ fn search_with(
     given: &BTreeSet<PackageName>,
     finals_first: &BTreeSet<PackageName>,
 ) -> Result<Chosen, Box<Proof>> {
-    let search =
-        Search { shelf: RefCell::new(shelf), given, finals_first, decided: RefCell::default(), places: RefCell::default() };
-    let solution = match pubgrub::resolve(&search, Package::Spec, THE_SPEC) {
+    let provider = Provider::new(shelf, given, finals_first);
+    let solution = match pubgrub::resolve(&provider, Package::Spec, THE_SPEC) {
         Ok(solution) => solution,
         Err(PubGrubError::NoSolution(proof)) => return Err(Box::new(proof)),
         Err(
@@ -138,120 +80,4 @@ fn search_with(
         _ => None,
     };
     Ok(solution.into_iter().filter_map(number).collect())
-}
-
-struct Search<'a, 'b> {
-    shelf: RefCell<&'a mut Shelf<'b>>,
-    given: &'a BTreeSet<PackageName>,
-    finals_first: &'a BTreeSet<PackageName>,
-    /// The choice that was made last for a project.
-    decided: RefCell<HashMap<PackageName, u32>>,
-    /// The order in which packages were first asked for.
-    places: RefCell<HashMap<Package, usize>>,
-}
-
-impl Search<'_, '_> {
-    /// The version to try next of those that are left of a project: the highest, a final one unless somebody names a pre-release.
-    fn choose(&self, project: &PackageName, left: &Choices) -> Option<u32> {
-        let offers = self.shelf.borrow_mut().offers(project);
-        let by_height = (0..offers.len()).rev().filter(|number| left.contains(&choice::version(*number)));
-        let is_final = |number: &usize| !offers[*number].version.any_prerelease();
-        let mut finals = by_height.clone().filter(|number| is_final(number) && left.contains(&choice::NO_PRE_RELEASE_NAMED));
-        finals.next().or_else(|| by_height.clone().next()).map(choice::version)
-    }
-
-    /// What demands come to as dependencies of a package; none where they contradict each other or the package itself.
-    fn dependencies(&self, demands: &[Demand], own: Option<(&PackageName, u32)>) -> Option<Vec<(Package, Choices)>> {
-        let mut shelf = self.shelf.borrow_mut();
-        let mut places = self.places.borrow_mut();
-        let mut dependencies: Vec<(Package, Choices)> = Vec::new();
-        let mut depend = |package: Package, choices: &Choices| {
-            let place = places.len();
-            places.entry(package.clone()).or_insert(place);
-            match dependencies.iter_mut().find(|(known, _)| *known == package) {
-                Some((_, known)) => *known = known.intersection(choices),
-                None => dependencies.push((package, choices.clone())),
-            }
-        };
-        for demand in demands {
-            let project = demand.project();
-            if self.given.contains(project) {
-                continue;
-            }
-            let choices = shelf.choices(demand, self.finals_first.contains(project));
-            match own {
-                Some((own, version)) if own == project && !choices.contains(&version) => return None,
-                Some((own, _)) if own == project => {}
-                _ => depend(Package::Project(project.clone()), &choices),
-            }
-            for extra in &demand.requirement.extras {
-                depend(Package::Extra(project.clone(), extra.clone()), &choices);
-            }
-        }
-        Some(dependencies)
-    }
-}
-
-impl DependencyProvider for Search<'_, '_> {
-    type P = Package;
-    type V = u32;
-    type VS = Choices;
-    type Priority = (bool, bool, Reverse<usize>);
-    type M = Unusable;
-    type Err = Infallible;
-
-    /// What leaves no choice first, then in the order in which it was asked for: the spec's own wishes before those of wheels.
-    fn prioritize(&self, package: &Package, left: &Choices, conflicts: &PackageResolutionStatistics) -> Self::Priority {
-        let place = self.places.borrow().get(package).copied().unwrap_or(0);
-        let (Package::Project(project) | Package::Extra(project, _)) = package else { return (true, true, Reverse(place)) };
-        let offers = self.shelf.borrow_mut().offers(project);
-        let left = (0..offers.len()).filter(|number| left.contains(&choice::version(*number))).take(2).count();
-        (conflicts.conflict_count() >= CONTENDED, left < 2, Reverse(place))
-    }
-
-    fn choose_version(&self, package: &Package, left: &Choices) -> Result<Option<u32>, Infallible> {
-        let choice = match package {
-            Package::Spec => Some(THE_SPEC),
-            Package::Project(project) => self.choose(project, left),
-            // The project is decided on before its extras.
-            Package::Extra(project, _) => {
-                let decided = self.decided.borrow().get(project).copied();
-                decided.filter(|version| left.contains(version)).or_else(|| self.choose(project, left))
-            }
-        };
-        if let (Package::Project(project), Some(version)) = (package, choice) {
-            self.decided.borrow_mut().insert(project.clone(), version);
-        }
-        Ok(choice)
-    }
-
-    fn get_dependencies(
-        &self,
-        package: &Package,
-        version: &u32,
-    ) -> Result<Dependencies<Package, Choices, Unusable>, Infallible> {
-        let dependencies = match package {
-            Package::Spec => {
-                let asked = self.shelf.borrow().asked.clone();
-                self.dependencies(&asked, None)
-            }
-            Package::Project(project) => {
-                let number = choice::number(*version);
-                if self.shelf.borrow_mut().wheel(project, number).is_err() {
-                    return Ok(Dependencies::Unavailable(Unusable));
-                }
-                let demands = self.shelf.borrow_mut().requirements(project, number, None);
-                debug!(%project, version = %self.shelf.borrow_mut().offers(project)[number].version, "trying");
-                self.dependencies(&demands, Some((project, *version)))
-            }
-            Package::Extra(project, extra) => {
-                let number = choice::number(*version);
-                let demands = self.shelf.borrow_mut().requirements(project, number, Some(extra));
-                let itself = (Package::Project(project.clone()), Shelf::exactly(number));
-                let others = self.dependencies(&demands, Some((project, *version)));
-                others.map(|others| [itself].into_iter().chain(others).collect())
-            }
-        };
-        Ok(dependencies.map_or(Dependencies::Unavailable(Unusable), |list| Dependencies::Available(list.into_iter().collect())))
-    }
 }

@@ -190,8 +190,21 @@ impl<'a> Shelf<'a> {
         self.pre_releases || demand.names_pre_release() || of_spec.iter().any(Demand::names_pre_release)
     }
 
+    /// The versions that satisfy all these demands on a project and have a wheel, best first.
+    pub fn fitting(&mut self, project: &PackageName, demands: &[Demand]) -> Vec<usize> {
+        let offers = self.offers(project);
+        let constraints = self.constraints_on(project);
+        let admitted = |number: &usize| demands.iter().chain(constraints).all(|demand| demand.admits(&offers[*number].version));
+        let mut fitting: Vec<usize> = (0..offers.len()).rev().filter(admitted).collect();
+        fitting.retain(|number| self.wheel(project, *number).is_ok());
+        if !demands.iter().any(|demand| self.lets_pre_releases_in(demand)) {
+            fitting.sort_by_key(|number| offers[*number].version.any_prerelease());
+        }
+        fitting
+    }
+
     /// Whether a version satisfies a demand and what the spec says of the project besides.
-    pub fn admits(&self, demand: &Demand, version: &Version) -> bool {
+    fn admits(&self, demand: &Demand, version: &Version) -> bool {
         demand.admits(version) && self.constraints_on(demand.project()).iter().all(|constraint| constraint.admits(version))
     }
 

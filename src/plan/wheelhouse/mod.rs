@@ -209,3 +209,30 @@ impl Wheelhouse {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_wheel_and_what_is_broken_is_passed_over() {
+        let base = tempfile::tempdir().unwrap();
+        let house = base.path().join("wheels");
+        fs::create_dir_all(&house.join("folder"), 0o755).unwrap();
+        for name in ["a-1-py3-none-any.whl", "a-1.tar.gz", "a-x-py3-none-any.whl", ".gitignore"] {
+            fs::write_new(&house.join(name), b"no archive", 0o644).unwrap();
+        }
+        let spec = Spec { base: Some(base.path().to_path_buf()), ..Spec::default() };
+        let callers = Wheels { folders: Vec::new(), source: WheelsSource::Flag };
+        let mut wheelhouse = Wheelhouse::open(&spec, &callers, base.path(), &mut Evidence::default()).unwrap();
+        let found: Vec<_> = wheelhouse.passed_over().into_iter().map(|file| (file.path, file.why)).collect();
+        let broken = house.join("a-1-py3-none-any.whl");
+        let why = format!("cannot read `{}` as a wheel: invalid Zip archive: Could not find EOCD", broken.display());
+        let expected = [
+            (house.join("a-1.tar.gz"), "its name does not end in `.whl`".to_owned()),
+            (house.join("a-x-py3-none-any.whl"), "`x` is no version".to_owned()),
+            (broken, why),
+        ];
+        assert_eq!(found, expected);
+    }
+}
