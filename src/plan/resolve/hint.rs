@@ -7,36 +7,36 @@ use pubgrub::Ranges;
 
 use super::demand::Demand;
 use super::refusal::Obstacle;
-use super::shelf::Shelf;
+use super::stock::Stock;
 use crate::plan::Asker;
 use crate::report::shell_word;
 
 /// The likeliest mendings: wheels to fetch, a bound to loosen, another python.
-pub(super) fn of(obstacles: &[Obstacle], shelf: &mut Shelf<'_>) -> String {
-    let Some(folder) = shelf.judge.wheelhouse.folders().next().map(|folder| folder.display().to_string()) else {
+pub(super) fn of(obstacles: &[Obstacle], stock: &mut Stock<'_>) -> String {
+    let Some(folder) = stock.judge.wheelhouse.folders().next().map(|folder| folder.display().to_string()) else {
         return "name a folder of wheels: `wheels = [\"…\"]` under `[tool.vpython]`, `-vpython-wheels` or `VPYTHON_WHEELS`"
             .to_owned();
     };
     let mut mendings = Vec::new();
     if let [obstacle] = obstacles
-        && let Some(minor) = other_minor(obstacle, shelf)
+        && let Some(minor) = other_minor(obstacle, stock)
     {
-        let [_, own, _] = shelf.judge.interpreter.release;
+        let [_, own, _] = stock.judge.interpreter.release;
         mendings.push(format!("add a cp3{own} wheel to `{folder}`"));
         mendings.push(format!("set `requires-python = \"==3.{minor}.*\"`"));
     } else {
-        mendings.push(fetch(obstacles, &folder, shelf));
+        mendings.push(fetch(obstacles, &folder, stock));
     }
-    mendings.extend(obstacles.iter().find_map(|obstacle| loosen(obstacle, shelf)));
+    mendings.extend(obstacles.iter().find_map(|obstacle| loosen(obstacle, stock)));
     if let [obstacle] = obstacles {
-        mendings.extend(wanted_python(obstacle, shelf).map(|range| format!("set `requires-python = \"{range}\"`")));
+        mendings.extend(wanted_python(obstacle, stock).map(|range| format!("set `requires-python = \"{range}\"`")));
     }
     mendings.join(", or ")
 }
 
 /// The command that brings what is missing. Where no version can satisfy all that is asked of a project, other wheels of those who ask
 /// are needed, and which these are pip finds out from what the spec asks for.
-fn fetch(obstacles: &[Obstacle], folder: &str, shelf: &Shelf<'_>) -> String {
+fn fetch(obstacles: &[Obstacle], folder: &str, stock: &Stock<'_>) -> String {
     let mut wanted: Vec<String> = Vec::new();
     let mut is_one = obstacles.len() == 1;
     for obstacle in obstacles {
@@ -49,7 +49,7 @@ fn fetch(obstacles: &[Obstacle], folder: &str, shelf: &Shelf<'_>) -> String {
             }
         }
     }
-    let [python, folder] = [&*shelf.judge.interpreter.executable.to_string_lossy(), folder].map(shell_word);
+    let [python, folder] = [&*stock.judge.interpreter.executable.to_string_lossy(), folder].map(shell_word);
     let what = if is_one {
         "fetch one"
     } else if obstacles.len() > 1 {
@@ -69,14 +69,14 @@ fn can_be_satisfied(demands: &[Demand]) -> bool {
 }
 
 /// A demand of the spec that alone keeps a wheel out.
-fn loosen(obstacle: &Obstacle, shelf: &mut Shelf<'_>) -> Option<String> {
-    let offers = shelf.offers(&obstacle.project);
+fn loosen(obstacle: &Obstacle, stock: &mut Stock<'_>) -> Option<String> {
+    let offers = stock.offers(&obstacle.project);
     let of_spec = obstacle.demands.iter().filter(|demand| demand.is_from_spec());
     let keeps_out = |demand: &&Demand| {
         let others = || obstacle.demands.iter().filter(|other| other != demand);
         let kept_out = offers.iter().enumerate().filter(|(_, offer)| !demand.admits(&offer.version));
         let mut usable = kept_out.filter(|(_, offer)| others().all(|other| other.admits(&offer.version)));
-        usable.any(|(number, _)| shelf.wheel(&obstacle.project, number).is_ok())
+        usable.any(|(number, _)| stock.wheel(&obstacle.project, number).is_ok())
     };
     let demand = of_spec.into_iter().find(keeps_out)?;
     let Asker::Spec(place) = &demand.asker else { return None };
@@ -84,22 +84,22 @@ fn loosen(obstacle: &Obstacle, shelf: &mut Shelf<'_>) -> Option<String> {
 }
 
 /// The highest other minor version of CPython that a wheel of the project is built for, where that wheel would satisfy all demands.
-fn other_minor(obstacle: &Obstacle, shelf: &Shelf<'_>) -> Option<u64> {
-    let [_, own, _] = shelf.judge.interpreter.release;
-    let files = shelf.judge.wheelhouse.wheels(&obstacle.project).iter();
+fn other_minor(obstacle: &Obstacle, stock: &Stock<'_>) -> Option<u64> {
+    let [_, own, _] = stock.judge.interpreter.release;
+    let files = stock.judge.wheelhouse.wheels(&obstacle.project).iter();
     let admitted = files.filter(|file| obstacle.demands.iter().all(|demand| demand.admits(&file.name.version)));
     admitted.flat_map(|file| file.name.cpython_minors()).filter(|minor| *minor != u64::from(own)).max()
 }
 
 /// The range of Python versions that a wheel of the project wants, where nothing else is in its way.
-fn wanted_python(obstacle: &Obstacle, shelf: &mut Shelf<'_>) -> Option<String> {
-    let files = shelf.judge.wheelhouse.wheels(&obstacle.project).to_vec();
+fn wanted_python(obstacle: &Obstacle, stock: &mut Stock<'_>) -> Option<String> {
+    let files = stock.judge.wheelhouse.wheels(&obstacle.project).to_vec();
     let mut ranges = BTreeSet::new();
     for file in files {
         let is_admitted = obstacle.demands.iter().all(|demand| demand.admits(&file.name.version));
         if is_admitted
-            && shelf.judge.tags(&file).is_ok()
-            && let Ok(metadata) = shelf.judge.wheelhouse.metadata(&file)
+            && stock.judge.tags(&file).is_ok()
+            && let Ok(metadata) = stock.judge.wheelhouse.metadata(&file)
         {
             ranges.extend(metadata.requires_python.map(|range| (file.name.version, range)));
         }

@@ -12,7 +12,7 @@ mod proof;
 mod provider;
 mod refusal;
 mod search;
-mod shelf;
+mod stock;
 mod wishes;
 
 use std::cmp::Reverse;
@@ -29,7 +29,7 @@ use demand::Role;
 use judge::Judge;
 use refusal::Obstacle;
 use search::Chosen;
-use shelf::Shelf;
+use stock::Stock;
 use wishes::Wishes;
 
 /// How many of the chosen wheels a warm launch looks at: those that were changed last, which are the likeliest to be written over
@@ -47,35 +47,35 @@ pub(super) fn resolve(
     wheelhouse: &mut Wheelhouse,
     evidence: &mut Evidence,
 ) -> Result<Vec<PlannedWheel>> {
-    let mut shelf = Shelf::new(requirements, Judge::new(interpreter, wheelhouse));
-    shelf.read_pinned();
-    let chosen = choose(&mut shelf)?;
-    let wishes = Wishes::of_chosen(&chosen, &mut shelf);
-    evidence.warnings.extend(wishes.missing_extras(&chosen, &mut shelf));
+    let mut stock = Stock::new(requirements, Judge::new(interpreter, wheelhouse));
+    stock.read_pinned();
+    let chosen = choose(&mut stock)?;
+    let wishes = Wishes::of_chosen(&chosen, &mut stock);
+    evidence.warnings.extend(wishes.missing_extras(&chosen, &mut stock));
     let mut wheels = Vec::new();
     for (project, number) in &chosen {
-        if let Ok(wheel) = &*shelf.wheel(project, *number) {
+        if let Ok(wheel) = &*stock.wheel(project, *number) {
             let demands = wishes.of(project).iter().filter(|demand| demand.role == Role::Requirement);
             wheels.push((wheel.file.clone(), demands.map(|demand| demand.asker.clone()).collect()));
         }
     }
-    plan(wheels, shelf.judge, evidence)
+    plan(wheels, stock.judge, evidence)
 }
 
 /// Chooses a version of each project. Where that cannot be done, the search goes on as if what is in its way were not asked for, until all
 /// is found that is in its way.
-fn choose(shelf: &mut Shelf<'_>) -> Result<Chosen, Failure> {
+fn choose(stock: &mut Stock<'_>) -> Result<Chosen, Failure> {
     let mut given = BTreeSet::new();
     let mut obstacles: Vec<Obstacle> = Vec::new();
     loop {
-        match search::search(shelf, &given) {
+        match search::search(stock, &given) {
             Ok(chosen) if obstacles.is_empty() => return Ok(chosen),
             Ok(_) => {
-                obstacles.sort_by_cached_key(|obstacle| obstacle.rank(shelf));
-                return Err(refusal::explain(&obstacles, shelf));
+                obstacles.sort_by_cached_key(|obstacle| obstacle.rank(stock));
+                return Err(refusal::explain(&obstacles, stock));
             }
             Err(proof) => {
-                let obstacle = proof::find_obstacle(&proof, shelf);
+                let obstacle = proof::find_obstacle(&proof, stock);
                 given.insert(obstacle.project.clone());
                 obstacles.push(obstacle);
             }

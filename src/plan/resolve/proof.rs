@@ -15,7 +15,7 @@ use super::demand::Demand;
 use super::provider::{Package, THE_SPEC};
 use super::refusal::Obstacle;
 use super::search::Proof;
-use super::shelf::{Shelf, choice};
+use super::stock::{Stock, choice};
 use super::wishes::Wishes;
 
 /// How often another way is tried before the project is named that is in the way of the last one.
@@ -34,7 +34,7 @@ impl Core {
         while let Some(part) = open.pop() {
             match part {
                 DerivationTree::External(External::FromDependencyOf(package, versions, on, _)) => {
-                    core.note(package, versions, on)
+                    core.note(package, versions, on);
                 }
                 DerivationTree::External(_) => {}
                 DerivationTree::Derived(derived) => {
@@ -53,11 +53,11 @@ impl Core {
     }
 
     /// What a version of a package asks for, as far as it has to do with the failure.
-    fn demands(&self, package: &Package, number: usize, shelf: &mut Shelf<'_>) -> Vec<Demand> {
+    fn demands(&self, package: &Package, number: usize, stock: &mut Stock<'_>) -> Vec<Demand> {
         let (all, version) = match package {
-            Package::Spec => (shelf.asked.clone(), THE_SPEC),
-            Package::Project(project) => (shelf.requirements(project, number, None), choice::version(number)),
-            Package::Extra(project, extra) => (shelf.requirements(project, number, Some(extra)), choice::version(number)),
+            Package::Spec => (stock.asked.clone(), THE_SPEC),
+            Package::Project(project) => (stock.requirements(project, number, None), choice::version(number)),
+            Package::Extra(project, extra) => (stock.requirements(project, number, Some(extra)), choice::version(number)),
         };
         let counts = |demand: &Demand| {
             let versions = self.0.get(&(package.clone(), demand.project().clone()));
@@ -79,28 +79,28 @@ struct Way {
 struct Dismissed {
     project: PackageName,
     number: usize,
-    by: Demand,
+    by: Box<Demand>,
 }
 
 /// What is in the way of an answer, by the proof that there is none.
-pub(super) fn find_obstacle(proof: &Proof, shelf: &mut Shelf<'_>) -> Obstacle {
+pub(super) fn find_obstacle(proof: &Proof, stock: &mut Stock<'_>) -> Obstacle {
     let core = Core::of(proof);
     let mut dismissed: Vec<Dismissed> = Vec::new();
     for _ in 0..PATIENCE {
         let mut way = Way::default();
-        match way.follow(&core, &dismissed, shelf) {
-            Ok(project) => return way.obstacle(project, &dismissed, &core, shelf),
+        match way.follow(&core, &dismissed, stock) {
+            Ok(project) => return way.obstacle(project, &dismissed, &core, stock),
             // A version that is given up asks for nothing any more.
             Err(another) => {
-                let gone = shelf.file_name(&another.project, another.number);
+                let gone = stock.file_name(&another.project, another.number);
                 dismissed.retain(|known| known.by.asker.file_name() != gone.as_deref());
                 dismissed.push(another);
             }
         }
     }
-    let project = core.0.into_keys().next().map_or_else(|| shelf.asked[0].project().clone(), |(_, project)| project);
-    let demands = shelf.asked.iter().filter(|demand| *demand.project() == project).cloned().collect();
-    Obstacle { project, demands, reasons: Vec::new(), instead: Vec::new(), roots: shelf.asked.clone() }
+    let project = core.0.into_keys().next().map_or_else(|| stock.asked[0].project().clone(), |(_, project)| project);
+    let demands = stock.asked.iter().filter(|demand| *demand.project() == project).cloned().collect();
+    Obstacle { project, demands, reasons: Vec::new(), instead: Vec::new(), roots: stock.asked.clone() }
 }
 
 impl Way {
@@ -108,61 +108,61 @@ impl Way {
     ///
     /// # Errors
     /// A version that was chosen will not do after all, and another way is to be tried without it.
-    fn follow(&mut self, core: &Core, dismissed: &[Dismissed], shelf: &mut Shelf<'_>) -> Result<PackageName, Dismissed> {
-        self.ask(&Package::Spec, 0, core, shelf)?;
+    fn follow(&mut self, core: &Core, dismissed: &[Dismissed], stock: &mut Stock<'_>) -> Result<PackageName, Dismissed> {
+        self.ask(&Package::Spec, 0, core, stock)?;
         loop {
             let Some(project) = self.wishes.order.iter().find(|project| !self.chosen.contains_key(*project)).cloned() else {
                 // Where all is decided without a contradiction, the proof rests on pre-releases that were held back.
-                return Ok(self.wishes.order.pop().unwrap_or_else(|| shelf.asked[0].project().clone()));
+                return Ok(self.wishes.order.pop().unwrap_or_else(|| stock.asked[0].project().clone()));
             };
-            let Some(number) = self.best(&project, dismissed, shelf) else { return Ok(project) };
+            let Some(number) = self.best(&project, dismissed, stock) else { return Ok(project) };
             self.chosen.insert(project.clone(), number);
-            self.ask(&Package::Project(project.clone()), number, core, shelf)?;
-            self.ask_for_extras(&project, core, shelf)?;
+            self.ask(&Package::Project(project.clone()), number, core, stock)?;
+            self.ask_for_extras(&project, core, stock)?;
         }
     }
 
     /// Notes what a chosen version asks for, and for what extras of projects that are chosen already.
-    fn ask(&mut self, package: &Package, number: usize, core: &Core, shelf: &mut Shelf<'_>) -> Result<(), Dismissed> {
+    fn ask(&mut self, package: &Package, number: usize, core: &Core, stock: &mut Stock<'_>) -> Result<(), Dismissed> {
         if !self.asked.insert(package.clone()) {
             return Ok(());
         }
-        for demand in core.demands(package, number, shelf) {
+        for demand in core.demands(package, number, stock) {
             let project = demand.project().clone();
             if let Some(number) = self.chosen.get(&project)
-                && !demand.admits(&shelf.offers(&project)[*number].version)
+                && !demand.admits(&stock.offers(&project)[*number].version)
             {
-                return Err(Dismissed { project, number: *number, by: demand });
+                return Err(Dismissed { project, number: *number, by: Box::new(demand) });
             }
             self.wishes.ask(demand);
-            self.ask_for_extras(&project, core, shelf)?;
+            self.ask_for_extras(&project, core, stock)?;
         }
         Ok(())
     }
 
-    fn ask_for_extras(&mut self, project: &PackageName, core: &Core, shelf: &mut Shelf<'_>) -> Result<(), Dismissed> {
+    fn ask_for_extras(&mut self, project: &PackageName, core: &Core, stock: &mut Stock<'_>) -> Result<(), Dismissed> {
         let Some(number) = self.chosen.get(project).copied() else { return Ok(()) };
         for extra in self.wishes.extras(project) {
-            self.ask(&Package::Extra(project.clone(), extra), number, core, shelf)?;
+            self.ask(&Package::Extra(project.clone(), extra), number, core, stock)?;
         }
         Ok(())
     }
 
-    fn best(&self, project: &PackageName, dismissed: &[Dismissed], shelf: &mut Shelf<'_>) -> Option<usize> {
+    fn best(&self, project: &PackageName, dismissed: &[Dismissed], stock: &mut Stock<'_>) -> Option<usize> {
         let is_dismissed = |number: usize| dismissed.iter().any(|known| known.project == *project && known.number == number);
-        shelf.fitting(project, self.wishes.of(project)).into_iter().find(|number| !is_dismissed(*number))
+        stock.fitting(project, self.wishes.of(project)).into_iter().find(|number| !is_dismissed(*number))
     }
 
     /// All that there is to say of the project at the end of the way.
-    fn obstacle(mut self, project: PackageName, dismissed: &[Dismissed], core: &Core, shelf: &mut Shelf<'_>) -> Obstacle {
+    fn obstacle(mut self, project: PackageName, dismissed: &[Dismissed], core: &Core, stock: &mut Stock<'_>) -> Obstacle {
         for known in dismissed.iter().filter(|known| known.project == project) {
-            self.wishes.ask(known.by.clone());
+            self.wishes.ask((*known.by).clone());
         }
         let mut demands = self.wishes.of(&project).to_vec();
         let reasons = self.reasons(&demands);
-        let instead = self.instead(&demands, core, shelf);
-        demands.extend(shelf.constraints_on(&project).iter().cloned());
-        let roots = core.demands(&Package::Spec, 0, shelf);
+        let instead = self.instead(&demands, core, stock);
+        demands.extend(stock.constraints_on(&project).iter().cloned());
+        let roots = core.demands(&Package::Spec, 0, stock);
         Obstacle { project, demands, reasons, instead, roots }
     }
 
@@ -184,13 +184,13 @@ impl Way {
 
     /// What the wheels ask for that were not taken on the way and would satisfy what is asked of their projects: of each the first
     /// wish that the proof rests on. What the chosen wheel asks for as well is left out, unless it is the obstacle itself.
-    fn instead(&self, demands: &[Demand], core: &Core, shelf: &mut Shelf<'_>) -> Vec<Demand> {
+    fn instead(&self, demands: &[Demand], core: &Core, stock: &mut Stock<'_>) -> Vec<Demand> {
         let mut instead = Vec::new();
         for (project, chosen) in &self.chosen {
             let package = Package::Project(project.clone());
-            let of_chosen: Vec<String> = core.demands(&package, *chosen, shelf).iter().map(Demand::title).collect();
-            for number in shelf.fitting(project, self.wishes.of(project)).into_iter().filter(|number| number != chosen) {
-                let Some(first) = core.demands(&package, number, shelf).into_iter().next() else { continue };
+            let of_chosen: Vec<String> = core.demands(&package, *chosen, stock).iter().map(Demand::title).collect();
+            for number in stock.fitting(project, self.wishes.of(project)).into_iter().filter(|number| number != chosen) {
+                let Some(first) = core.demands(&package, number, stock).into_iter().next() else { continue };
                 let title = first.title();
                 let is_obstacle = demands.iter().any(|demand| demand.title() == title && !demand.is_from_spec());
                 if is_obstacle || !of_chosen.contains(&title) {

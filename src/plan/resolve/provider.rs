@@ -15,7 +15,7 @@ use tracing::debug;
 
 use super::choices::Choices;
 use super::demand::Demand;
-use super::shelf::{Shelf, choice};
+use super::stock::{Stock, choice};
 
 /// A project that has been in so many conflicts is decided on before the others, so that they are seen early.
 const CONTENDED: u32 = 8;
@@ -54,9 +54,9 @@ impl fmt::Display for Unusable {
     }
 }
 
-/// The shelf, as PubGrub asks about it.
+/// The stock, as PubGrub asks about it.
 pub(super) struct Provider<'a, 'b> {
-    shelf: RefCell<&'a mut Shelf<'b>>,
+    stock: RefCell<&'a mut Stock<'b>>,
     /// The projects of which nothing is wanted.
     given: &'a BTreeSet<PackageName>,
     /// The projects of which no pre-release is chosen in place of a final version.
@@ -69,13 +69,13 @@ pub(super) struct Provider<'a, 'b> {
 
 impl<'a, 'b> Provider<'a, 'b> {
     /// One that has not been asked yet.
-    pub fn new(shelf: &'a mut Shelf<'b>, given: &'a BTreeSet<PackageName>, finals_first: &'a BTreeSet<PackageName>) -> Self {
-        Self { shelf: RefCell::new(shelf), given, finals_first, decided: RefCell::default(), places: RefCell::default() }
+    pub fn new(stock: &'a mut Stock<'b>, given: &'a BTreeSet<PackageName>, finals_first: &'a BTreeSet<PackageName>) -> Self {
+        Self { stock: RefCell::new(stock), given, finals_first, decided: RefCell::default(), places: RefCell::default() }
     }
 
     /// The version to try next of those that are left of a project: the highest, a final one unless somebody names a pre-release.
     fn choose(&self, project: &PackageName, left: &Choices) -> Option<u32> {
-        let offers = self.shelf.borrow_mut().offers(project);
+        let offers = self.stock.borrow_mut().offers(project);
         let by_height = (0..offers.len()).rev().filter(|number| left.contains(&choice::version(*number)));
         let is_final = |number: &usize| !offers[*number].version.any_prerelease();
         let mut finals = by_height.clone().filter(|number| is_final(number) && left.contains(&choice::NO_PRE_RELEASE_NAMED));
@@ -84,7 +84,7 @@ impl<'a, 'b> Provider<'a, 'b> {
 
     /// What demands come to as dependencies of a package; none where they contradict each other or the package itself.
     fn dependencies(&self, demands: &[Demand], own: Option<(&PackageName, u32)>) -> Option<Vec<(Package, Choices)>> {
-        let mut shelf = self.shelf.borrow_mut();
+        let mut stock = self.stock.borrow_mut();
         let mut places = self.places.borrow_mut();
         let mut dependencies: Vec<(Package, Choices)> = Vec::new();
         let mut depend = |package: Package, choices: &Choices| {
@@ -100,7 +100,7 @@ impl<'a, 'b> Provider<'a, 'b> {
             if self.given.contains(project) {
                 continue;
             }
-            let choices = shelf.choices(demand, self.finals_first.contains(project));
+            let choices = stock.choices(demand, self.finals_first.contains(project));
             match own {
                 Some((own, version)) if own == project && !choices.contains(&version) => return None,
                 Some((own, _)) if own == project => {}
@@ -126,7 +126,7 @@ impl DependencyProvider for Provider<'_, '_> {
     fn prioritize(&self, package: &Package, left: &Choices, conflicts: &PackageResolutionStatistics) -> Self::Priority {
         let place = self.places.borrow().get(package).copied().unwrap_or(0);
         let (Package::Project(project) | Package::Extra(project, _)) = package else { return (true, true, Reverse(place)) };
-        let offers = self.shelf.borrow_mut().offers(project);
+        let offers = self.stock.borrow_mut().offers(project);
         let left = (0..offers.len()).filter(|number| left.contains(&choice::version(*number))).take(2).count();
         (conflicts.conflict_count() >= CONTENDED, left < 2, Reverse(place))
     }
@@ -154,22 +154,22 @@ impl DependencyProvider for Provider<'_, '_> {
     ) -> Result<Dependencies<Package, Choices, Unusable>, Infallible> {
         let dependencies = match package {
             Package::Spec => {
-                let asked = self.shelf.borrow().asked.clone();
+                let asked = self.stock.borrow().asked.clone();
                 self.dependencies(&asked, None)
             }
             Package::Project(project) => {
                 let number = choice::number(*version);
-                if self.shelf.borrow_mut().wheel(project, number).is_err() {
+                if self.stock.borrow_mut().wheel(project, number).is_err() {
                     return Ok(Dependencies::Unavailable(Unusable));
                 }
-                let demands = self.shelf.borrow_mut().requirements(project, number, None);
-                debug!(%project, version = %self.shelf.borrow_mut().offers(project)[number].version, "trying");
+                let demands = self.stock.borrow_mut().requirements(project, number, None);
+                debug!(%project, version = %self.stock.borrow_mut().offers(project)[number].version, "trying");
                 self.dependencies(&demands, Some((project, *version)))
             }
             Package::Extra(project, extra) => {
                 let number = choice::number(*version);
-                let demands = self.shelf.borrow_mut().requirements(project, number, Some(extra));
-                let itself = (Package::Project(project.clone()), Shelf::exactly(number));
+                let demands = self.stock.borrow_mut().requirements(project, number, Some(extra));
+                let itself = (Package::Project(project.clone()), Stock::exactly(number));
                 let others = self.dependencies(&demands, Some((project, *version)));
                 others.map(|others| [itself].into_iter().chain(others).collect())
             }

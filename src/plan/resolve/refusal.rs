@@ -8,7 +8,7 @@ use pep508_rs::PackageName;
 
 use super::demand::Demand;
 use super::hint;
-use super::shelf::Shelf;
+use super::stock::Stock;
 use crate::plan::Asker;
 use crate::plan::wheelhouse::WheelFile;
 use crate::report::Failure;
@@ -29,22 +29,22 @@ pub(super) struct Obstacle {
 
 impl Obstacle {
     /// Its place among several: as the spec asks, then by name.
-    pub fn rank(&self, shelf: &Shelf<'_>) -> (usize, PackageName) {
-        let place = shelf.asked.iter().position(|demand| *demand.project() == self.project);
+    pub fn rank(&self, stock: &Stock<'_>) -> (usize, PackageName) {
+        let place = stock.asked.iter().position(|demand| *demand.project() == self.project);
         (place.unwrap_or(usize::MAX), self.project.clone())
     }
 }
 
 /// The whole error.
-pub(super) fn explain(obstacles: &[Obstacle], shelf: &mut Shelf<'_>) -> Failure {
-    let folders: Vec<String> = shelf.judge.wheelhouse.folders().map(|folder| format!("`{}`", folder.display())).collect();
+pub(super) fn explain(obstacles: &[Obstacle], stock: &mut Stock<'_>) -> Failure {
+    let folders: Vec<String> = stock.judge.wheelhouse.folders().map(|folder| format!("`{}`", folder.display())).collect();
     let place = if folders.is_empty() { String::new() } else { format!(" in {}", folders.join(", ")) };
     let failure = match obstacles {
-        [one] => explain_one(one, &place, shelf),
+        [one] => explain_one(one, &place, stock),
         several => {
             let what = format!("no wheel{place} fits what is asked of {} projects", several.len());
             let mut lines: Vec<String> = Vec::new();
-            for line in several.iter().flat_map(|one| summary(one, shelf)) {
+            for line in several.iter().flat_map(|one| summary(one, stock)) {
                 if !lines.contains(&line) {
                     lines.push(line);
                 }
@@ -54,30 +54,30 @@ pub(super) fn explain(obstacles: &[Obstacle], shelf: &mut Shelf<'_>) -> Failure 
     };
     let nothing =
         folders.is_empty().then(|| "no folder of wheels is named, and there is no `wheels` beside the spec".to_owned());
-    failure.because_of(nothing).hint(hint::of(obstacles, shelf))
+    failure.because_of(nothing).hint(hint::of(obstacles, stock))
 }
 
 /// A project in the way, when it is the only one.
-fn explain_one(obstacle: &Obstacle, place: &str, shelf: &mut Shelf<'_>) -> Failure {
+fn explain_one(obstacle: &Obstacle, place: &str, stock: &mut Stock<'_>) -> Failure {
     let failure = match &obstacle.demands[..] {
         [demand] => Failure::new(format!("no wheel{place} fits `{}` ({})", demand.title(), demand.asker)),
         demands => Failure::new(format!("no wheel{place} fits all that is asked of `{}`", obstacle.project))
             .because_of(demands.iter().map(asked)),
     };
-    let absent = is_absent(obstacle, shelf).then(|| format!("there is no wheel of `{}`", obstacle.project));
-    let others = instead(obstacle, shelf);
-    failure.because_of(reasons(obstacle)).because_of(others).because_of(absent).because_of(rejected(obstacle, shelf))
+    let absent = is_absent(obstacle, stock).then(|| format!("there is no wheel of `{}`", obstacle.project));
+    let others = instead(obstacle, stock);
+    failure.because_of(reasons(obstacle)).because_of(others).because_of(absent).because_of(rejected(obstacle, stock))
 }
 
 /// A project in the way, among others.
-fn summary(obstacle: &Obstacle, shelf: &mut Shelf<'_>) -> Vec<String> {
+fn summary(obstacle: &Obstacle, stock: &mut Stock<'_>) -> Vec<String> {
     let mut lines: Vec<String> = obstacle.demands.iter().map(asked).collect();
-    if let Some(last) = lines.last_mut().filter(|_| is_absent(obstacle, shelf)) {
+    if let Some(last) = lines.last_mut().filter(|_| is_absent(obstacle, stock)) {
         *last = format!("{last}; there is no wheel of `{}`", obstacle.project);
     }
     lines.extend(reasons(obstacle));
-    lines.extend(instead(obstacle, shelf));
-    lines.extend(rejected(obstacle, shelf).iter().map(|why| format!("`{}`: {why}", obstacle.project)));
+    lines.extend(instead(obstacle, stock));
+    lines.extend(rejected(obstacle, stock).iter().map(|why| format!("`{}`: {why}", obstacle.project)));
     lines
 }
 
@@ -106,32 +106,32 @@ fn which_is(demand: &Demand) -> String {
 }
 
 /// Whether there are folders, and no file of the project in them.
-fn is_absent(obstacle: &Obstacle, shelf: &Shelf<'_>) -> bool {
-    shelf.judge.wheelhouse.wheels(&obstacle.project).is_empty() && shelf.judge.wheelhouse.folders().next().is_some()
+fn is_absent(obstacle: &Obstacle, stock: &Stock<'_>) -> bool {
+    stock.judge.wheelhouse.wheels(&obstacle.project).is_empty() && stock.judge.wheelhouse.folders().next().is_some()
 }
 
 /// Each file of the project and why it was not taken, sorted.
-fn rejected(obstacle: &Obstacle, shelf: &mut Shelf<'_>) -> Vec<String> {
-    let files = shelf.judge.wheelhouse.wheels(&obstacle.project).to_vec();
+fn rejected(obstacle: &Obstacle, stock: &mut Stock<'_>) -> Vec<String> {
+    let files = stock.judge.wheelhouse.wheels(&obstacle.project).to_vec();
     let mut rejected: Vec<String> =
-        files.iter().map(|file| format!("`{}` {}", file.file_name, why_not(file, &obstacle.demands, shelf))).collect();
+        files.iter().map(|file| format!("`{}` {}", file.file_name, why_not(file, &obstacle.demands, stock))).collect();
     rejected.sort();
     rejected
 }
 
 /// Why a file was not taken. Where several demands rule it out, one of the spec's is named, which no choice can change.
-fn why_not(file: &WheelFile, demands: &[Demand], shelf: &mut Shelf<'_>) -> String {
+fn why_not(file: &WheelFile, demands: &[Demand], stock: &mut Stock<'_>) -> String {
     let version = &file.name.version;
     let ruling_out = demands.iter().filter(|demand| !demand.admits(version));
     if let Some(demand) = ruling_out.min_by_key(|demand| !demand.is_from_spec()) {
         return format!("is version {version}, which does not satisfy `{}`", demand.title());
     }
-    let unfit = shelf.judge.tags(file).err().or_else(|| shelf.content(file).err());
+    let unfit = stock.judge.tags(file).err().or_else(|| stock.content(file).err());
     unfit.unwrap_or_else(|| "leads to another conflict".to_owned())
 }
 
 /// Why the wheels do not help that could stand in for those who ask.
-fn instead(obstacle: &Obstacle, shelf: &mut Shelf<'_>) -> Vec<String> {
+fn instead(obstacle: &Obstacle, stock: &mut Stock<'_>) -> Vec<String> {
     let mut lines = Vec::new();
     let mut likewise: BTreeMap<(String, &PackageName), Vec<&Version>> = BTreeMap::new();
     for demand in &obstacle.instead {
@@ -139,7 +139,7 @@ fn instead(obstacle: &Obstacle, shelf: &mut Shelf<'_>) -> Vec<String> {
         if *demand.project() == obstacle.project {
             likewise.entry((demand.title(), project)).or_default().push(version);
         } else {
-            let why = if shelf.choices(demand, false).is_empty() {
+            let why = if stock.choices(demand, false).is_empty() {
                 ", which no wheel fits"
             } else {
                 ", which does not go together either"

@@ -1,4 +1,4 @@
-//! The search for versions that go together: PubGrub's algorithm, by the library of that name, over what is on the shelf.
+//! The search for versions that go together: PubGrub's algorithm, by the library of that name, over what is in stock.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +8,7 @@ use tracing::debug;
 
 use super::choices::Choices;
 use super::provider::{Package, Provider, THE_SPEC, Unusable};
-use super::shelf::{Shelf, choice};
+use super::stock::{Stock, choice};
 use super::wishes::Wishes;
 
 /// Why there is no answer: what follows from what, down to what wheels and spec say.
@@ -24,17 +24,17 @@ pub(super) type Chosen = BTreeMap<PackageName, usize>;
 ///
 /// # Errors
 /// The proof that there is no answer.
-pub(super) fn search(shelf: &mut Shelf<'_>, given: &BTreeSet<PackageName>) -> Result<Chosen, Box<Proof>> {
-    let mut chosen = search_with(shelf, given, &BTreeSet::new())?;
+pub(super) fn search(stock: &mut Stock<'_>, given: &BTreeSet<PackageName>) -> Result<Chosen, Box<Proof>> {
+    let mut chosen = search_with(stock, given, &BTreeSet::new())?;
     let mut finals_first = BTreeSet::new();
     loop {
-        let stand_ins = stand_ins(&chosen, shelf);
+        let stand_ins = stand_ins(&chosen, stock);
         if stand_ins.is_empty() {
             return Ok(chosen);
         }
         debug!(?stand_ins, "pre-releases stand in for final versions; trying without");
         finals_first.extend(stand_ins);
-        match search_with(shelf, given, &finals_first) {
+        match search_with(stock, given, &finals_first) {
             Ok(better) => chosen = better,
             Err(_) => return Ok(chosen),
         }
@@ -42,30 +42,30 @@ pub(super) fn search(shelf: &mut Shelf<'_>, given: &BTreeSet<PackageName>) -> Re
 }
 
 /// The projects of which a pre-release was chosen that nobody names, although a final version satisfies what is asked.
-fn stand_ins(chosen: &Chosen, shelf: &mut Shelf<'_>) -> Vec<PackageName> {
+fn stand_ins(chosen: &Chosen, stock: &mut Stock<'_>) -> Vec<PackageName> {
     let is_pre_release =
-        |project: &PackageName, number: usize, shelf: &mut Shelf<'_>| shelf.offers(project)[number].version.any_prerelease();
+        |project: &PackageName, number: usize, stock: &mut Stock<'_>| stock.offers(project)[number].version.any_prerelease();
     let mut pre_releases: Vec<PackageName> = chosen.keys().cloned().collect();
-    pre_releases.retain(|project| is_pre_release(project, chosen[project], shelf));
+    pre_releases.retain(|project| is_pre_release(project, chosen[project], stock));
     if pre_releases.is_empty() {
         return pre_releases;
     }
-    let wishes = Wishes::of_chosen(chosen, shelf);
+    let wishes = Wishes::of_chosen(chosen, stock);
     pre_releases.retain(|project| {
         let demands = wishes.of(project);
-        let is_named = demands.iter().any(|demand| shelf.lets_pre_releases_in(demand));
-        !is_named && shelf.fitting(project, demands).iter().any(|number| !is_pre_release(project, *number, shelf))
+        let is_named = demands.iter().any(|demand| stock.lets_pre_releases_in(demand));
+        !is_named && stock.fitting(project, demands).iter().any(|number| !is_pre_release(project, *number, stock))
     });
     pre_releases
 }
 
 /// One run of PubGrub. Of the projects for which finals come first, no pre-release is chosen in place of a final version.
 fn search_with(
-    shelf: &mut Shelf<'_>,
+    stock: &mut Stock<'_>,
     given: &BTreeSet<PackageName>,
     finals_first: &BTreeSet<PackageName>,
 ) -> Result<Chosen, Box<Proof>> {
-    let provider = Provider::new(shelf, given, finals_first);
+    let provider = Provider::new(stock, given, finals_first);
     let solution = match pubgrub::resolve(&provider, Package::Spec, THE_SPEC) {
         Ok(solution) => solution,
         Err(PubGrubError::NoSolution(proof)) => return Err(Box::new(proof)),

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use pep508_rs::{ExtraName, PackageName};
 
 use super::demand::Demand;
-use super::shelf::{Shelf, Wheel};
+use super::stock::{Stock, Wheel};
 
 /// All that is asked for, in the order in which it was asked.
 #[derive(Debug, Default)]
@@ -39,9 +39,9 @@ impl Wishes {
     }
 
     /// What the spec and the chosen wheels ask for.
-    pub fn of_chosen(chosen: &BTreeMap<PackageName, usize>, shelf: &mut Shelf<'_>) -> Self {
+    pub fn of_chosen(chosen: &BTreeMap<PackageName, usize>, stock: &mut Stock<'_>) -> Self {
         let mut wishes = Self::default();
-        shelf.asked.iter().cloned().for_each(|demand| wishes.ask(demand));
+        stock.asked.iter().cloned().for_each(|demand| wishes.ask(demand));
         let mut done: BTreeSet<(PackageName, Option<ExtraName>)> = BTreeSet::new();
         loop {
             let parts = wishes.order.iter().flat_map(|project| {
@@ -50,17 +50,17 @@ impl Wishes {
             });
             let Some((project, extra)) = parts.into_iter().find(|part| !done.contains(part)) else { return wishes };
             if let Some(number) = chosen.get(&project) {
-                shelf.requirements(&project, *number, extra.as_ref()).into_iter().for_each(|demand| wishes.ask(demand));
+                stock.requirements(&project, *number, extra.as_ref()).into_iter().for_each(|demand| wishes.ask(demand));
             }
             done.insert((project, extra));
         }
     }
 
     /// Extras that are asked for and that the chosen wheel does not have, a sentence each, in the order of the projects' names.
-    pub fn missing_extras(&self, chosen: &BTreeMap<PackageName, usize>, shelf: &mut Shelf<'_>) -> Vec<String> {
+    pub fn missing_extras(&self, chosen: &BTreeMap<PackageName, usize>, stock: &mut Stock<'_>) -> Vec<String> {
         let mut missing = Vec::new();
         for (project, number) in chosen {
-            let wheel = shelf.wheel(project, *number);
+            let wheel = stock.wheel(project, *number);
             let Ok(Wheel { file, content }) = &*wheel else { continue };
             for demand in self.of(project) {
                 for extra in demand.requirement.extras.iter().filter(|extra| !content.extras.contains(extra)) {

@@ -17,7 +17,7 @@ use crate::plan::wheelhouse::WheelFile;
 use crate::spec::{Asked, Dependencies, Placed, Requirements};
 
 /// The spec's question, and what there is to answer it with.
-pub(super) struct Shelf<'a> {
+pub(super) struct Stock<'a> {
     /// The interpreter that wheels are held against, and the wheels.
     pub judge: Judge<'a>,
     /// What the spec asks for, in its order.
@@ -47,7 +47,7 @@ pub(super) struct Wheel {
     pub content: Content,
 }
 
-impl<'a> Shelf<'a> {
+impl<'a> Stock<'a> {
     /// What a spec asks for, held against the wheels that there are.
     pub fn new(requirements: &Requirements, judge: Judge<'a>) -> Self {
         let Requirements { asked, constraints, dependencies, pre_releases, hashes_required } = requirements;
