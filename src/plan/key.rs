@@ -86,6 +86,7 @@ impl Canonical {
             libc: _,
             libc_path: _,
             markers,
+            elsewhere: _,
         } = facts;
         self.part(executable.as_os_str().as_bytes());
         self.part(markers.python_full_version().string.as_bytes());

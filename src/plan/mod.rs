@@ -32,7 +32,7 @@ use wheelhouse::Wheelhouse;
 /// What an environment is made of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
-    /// The interpreter.
+    /// The interpreter, one that was asked.
     pub interpreter: Facts,
     /// The wheels, sorted by project name, one for each project.
     pub wheels: Vec<PlannedWheel>,

@@ -7,6 +7,7 @@ mod find;
 mod listed;
 mod luci;
 mod pep723;
+mod platform;
 mod requirements;
 mod source;
 pub mod upgrade;
@@ -20,9 +21,11 @@ use pep440_rs::VersionSpecifiers;
 
 pub use find::{Block, Finding, Look, LookedAt, Trail, find, find_by};
 pub use listed::{Condition, ListedWheel, TagPattern, Variable};
+pub use platform::{Platform, System, Target, TargetPython};
 
 use crate::fs::{Digest, Stamped};
 use crate::process::Process;
+use crate::report::Failure;
 
 /// A requirement of the dependency specifier grammar (PEP 508).
 pub type Requirement = pep508_rs::Requirement<pep508_rs::VerbatimUrl>;
@@ -167,6 +170,10 @@ pub struct Spec {
     pub wheelhouses: Vec<Placed<PathBuf>>,
     /// Import roots of first-party code, as absolute paths.
     pub python_path: Vec<PathBuf>,
+    /// Platforms beside this one that it is meant for.
+    pub platforms: Vec<Placed<Platform>>,
+    /// The same in LUCI's way, as they are written.
+    pub verify_tags: Vec<Placed<TagPattern>>,
     /// The folder of the spec.
     pub base: Option<PathBuf>,
     /// What it was read from, besides its own text.
@@ -187,6 +194,28 @@ pub enum Source {
         /// The value; none where it was not set, or empty.
         value: Option<String>,
     },
+}
+
+impl Spec {
+    /// The platforms beside this one that it is meant for, each once, in its order.
+    ///
+    /// # Errors
+    /// Tags of LUCI's that name none, all of them.
+    pub fn targets(&self) -> Result<Vec<Placed<Target>>> {
+        let tags = luci::targets::read(&self.verify_tags)
+            .map_err(|mistakes| Failure::new("cannot tell for which platforms to look").because_of(mistakes))?;
+        let here = |platform: &Placed<Platform>| {
+            let value = Target { platform: platform.value.clone(), python: None };
+            Placed { value, place: platform.place.clone() }
+        };
+        let mut targets: Vec<Placed<Target>> = Vec::new();
+        for target in self.platforms.iter().map(here).chain(tags) {
+            if !targets.iter().any(|known| known.value == target.value) {
+                targets.push(target);
+            }
+        }
+        Ok(targets)
+    }
 }
 
 /// The distributions that a spec asks for, in its own way.

@@ -10,11 +10,11 @@ use pep440_rs::VersionSpecifiers;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::{Asked, Dependencies, Packages, Placed, PythonRange, Requirement, Requirements, Spec, SpecText};
+use super::{Asked, Dependencies, Packages, Placed, Platform, PythonRange, Requirement, Requirements, Spec, SpecText};
 use crate::report::{Failure, nearest};
 
 const TOP_KEYS: [&str; 3] = ["requires-python", "dependencies", "tool"];
-const TOOL_KEYS: [&str; 3] = ["wheels", "python-path", "no-deps"];
+const TOOL_KEYS: [&str; 4] = ["wheels", "python-path", "no-deps", "platforms"];
 
 /// Reads the text.
 pub(super) fn parse(text: &SpecText) -> Result<Spec> {
@@ -60,6 +60,7 @@ impl<'a> Reader<'a> {
             self.warn_of_unknown_keys(tool, &TOOL_KEYS, "tool.vpython.");
             spec.wheelhouses = self.paths(tool, "wheels");
             spec.python_path = self.paths(tool, "python-path").into_iter().map(|path| path.value).collect();
+            spec.platforms = self.platforms(tool);
             if self.boolean(tool.get("no-deps"), "tool.vpython.no-deps") {
                 requirements.dependencies = Dependencies::Ignored;
             }
@@ -116,6 +117,17 @@ impl<'a> Reader<'a> {
         let name = format!("tool.vpython.{key}");
         let strings = self.strings(table.get(key), &name);
         strings.into_iter().map(|(path, start)| self.placed(self.text.resolve(path), start)).collect()
+    }
+
+    fn platforms(&mut self, table: &DeTable<'a>) -> Vec<Placed<Platform>> {
+        let mut platforms = Vec::new();
+        for (name, start) in self.strings(table.get("platforms"), "tool.vpython.platforms") {
+            match Platform::parse(name) {
+                Ok(platform) => platforms.push(self.placed(platform, start)),
+                Err(why) => self.problem(start, &why),
+            }
+        }
+        platforms
     }
 
     /// The strings of an array and where each begins.
@@ -205,7 +217,8 @@ mod tests {
         let spec = parse(&text(concat!(
             "requires-python = '>=3.11'\n",
             "dependencies = [\n  'requests[socks]>=2.31',\n  \"pywin32==306; sys_platform == 'win32'\",\n]\n",
-            "[tool.vpython]\nwheels = ['third_party/wheels', '/opt/wheels']\npython-path = ['lib', '.']\n[tool.ruff]\nline-length = 3\n",
+            "[tool.vpython]\nwheels = ['third_party/wheels', '/opt/wheels']\npython-path = ['lib', '.']\n",
+            "platforms = ['win32', 'macosx_11_0_arm64']\n[tool.ruff]\nline-length = 3\n",
         )))
         .unwrap();
         assert_eq!(spec.requires_python.as_ref().unwrap().value.specifiers.to_string(), ">=3.11");
@@ -216,6 +229,9 @@ mod tests {
         let wheelhouses: Vec<_> = spec.wheelhouses.iter().map(|folder| folder.value.as_path()).collect();
         assert_eq!(wheelhouses, [PathBuf::from("/src/third_party/wheels"), PathBuf::from("/opt/wheels")]);
         assert_eq!(spec.python_path, [PathBuf::from("/src/lib"), PathBuf::from("/src")]);
+        let platforms: Vec<_> =
+            spec.platforms.iter().map(|one| (one.value.name.as_str(), one.place.line, one.place.column)).collect();
+        assert_eq!(platforms, [("win32", 9, 14), ("macosx_11_0_arm64", 9, 23)]);
         assert_eq!(spec.warnings, [""; 0]);
     }
 
@@ -240,7 +256,7 @@ mod tests {
         let error = parse(&text(concat!(
             "requires-python = 3.11\n",
             "dependencies = ['ok', 7,\n   'bad requirement!', 'x @ https://example.org/x.whl']\n",
-            "[tool.vpython]\nwheels = 'wheels'\n",
+            "[tool.vpython]\nwheels = 'wheels'\nplatforms = ['win32', 'win64', 3]\n",
         )))
         .unwrap_err();
         let message = "\
@@ -250,6 +266,8 @@ vpython: error: bad spec in `/src/vpython.toml`
   caused by: `/src/vpython.toml`, line 3, column 4: `bad requirement!` is no requirement: Expected one of `@`, `(`, `<`, `=`, `>`, `~`, `!`, `;`, found `r`
   caused by: `/src/vpython.toml`, line 3, column 24: `x @ https://example.org/x.whl` names a place to fetch from; put the wheel into a folder of `wheels`
   caused by: `/src/vpython.toml`, line 5, column 10: `tool.vpython.wheels` must be an array of strings, and is a string
+  caused by: `/src/vpython.toml`, line 6, column 23: `win64` is no platform; did you mean `win_amd64`?
+  caused by: `/src/vpython.toml`, line 6, column 32: an item of tool.vpython.platforms must be a string, and is an integer
 ";
         assert_eq!(crate::report::render(&error), message);
     }

@@ -2,6 +2,7 @@
 
 mod binary;
 mod choice;
+mod elsewhere;
 mod find;
 mod probe;
 mod pyenv;
@@ -41,6 +42,9 @@ pub struct Facts {
     pub libc_path: Option<PathBuf>,
     /// What environment markers are evaluated with (PEP 508).
     pub markers: MarkerEnvironment,
+    /// The platform that these facts are supposed for, by its name in wheel tags; none for an interpreter that was asked.
+    #[serde(skip)]
+    pub elsewhere: Option<String>,
 }
 
 /// How an interpreter was built, as far as binary modules must fit.
@@ -88,8 +92,8 @@ impl Facts {
     /// As a person would name it: `CPython 3.11.7 on linux x86_64`.
     #[must_use]
     pub fn title(&self) -> String {
-        let platform = self.platform.replacen('-', " ", 1);
-        format!("{} {} on {platform}", self.markers.platform_python_implementation(), self.version())
+        let platform = self.elsewhere.clone().unwrap_or_else(|| self.platform.replacen('-', " ", 1));
+        format!("{} {} on {platform}", self.markers.platform_python_implementation(), self.version_title())
     }
 
     /// Why vpython cannot make environments for it, if so.
@@ -154,6 +158,7 @@ pub(in crate::plan) mod tests {
             libc: Libc::Glibc { major: 2, minor: 36 },
             libc_path: Some("/lib/libc.so.6".into()),
             markers: serde_json::from_value(markers).unwrap(),
+            elsewhere: None,
         }
     }
 

@@ -21,6 +21,7 @@ fn number(text: &str) -> Option<u32> {
 mod oracle;
 mod schema;
 mod source;
+pub(super) mod targets;
 mod text;
 
 use anyhow::Result;
@@ -71,8 +72,10 @@ impl Reader<'_> {
         if !self.mistakes.is_empty() {
             return Err(self.mistakes);
         }
-        // `verify_pep425_tag` names platforms for a check; it decides nothing about a run.
-        Ok(Spec { requires_python, packages: Packages::Listed(listed), base: self.text.base.clone(), ..Spec::default() })
+        // `verify_pep425_tag` names platforms for a check; it decides nothing about a run, which a strange name must not end.
+        let verify_tags = message.verify_tags.into_iter().map(|tag| self.placed_pattern(tag)).collect();
+        let base = self.text.base.clone();
+        Ok(Spec { requires_python, packages: Packages::Listed(listed), verify_tags, base, ..Spec::default() })
     }
 
     fn wheel(&mut self, package: Package) -> Option<Placed<ListedWheel>> {
@@ -98,6 +101,11 @@ impl Reader<'_> {
             not_match_tags: package.not_match_tags.into_iter().map(pattern).collect(),
         };
         Some(Placed { value, place })
+    }
+
+    fn placed_pattern(&self, tag: TagEntry) -> Placed<TagPattern> {
+        let place = self.text.origin.place(&self.text.content, tag.offset);
+        Placed { value: pattern(tag), place }
     }
 
     /// A field that a wheel cannot be without.
@@ -177,6 +185,11 @@ mod tests {
         let aarch64 = TagPattern { python: None, abi: None, platform: Some("linux_aarch64".into()) };
         assert_eq!(wheels[1].value.not_match_tags, [aarch64]);
         assert_eq!(spec.base, Some("/src".into()));
+        let targets = spec.targets().unwrap();
+        assert_eq!(
+            (targets[0].value.platform.name.as_str(), targets[0].place.line, targets[0].place.column),
+            ("win32", 12, 22)
+        );
     }
 
     #[test]
@@ -239,6 +252,17 @@ vpython: error: bad spec in `/src/.vpython3`
   caused by: `/src/.vpython3`, line 2, column 9: expected a string in quotes, or a message in `< >` or `{ }`, and found `six`
 ";
         assert_eq!(crate::report::render(&error), message);
+    }
+
+    #[test]
+    fn a_tag_that_names_no_platform_is_no_mistake_until_it_is_asked_for() {
+        let spec = parse(&text("verify_pep425_tag <\n  platform: 'win64' >\nverify_pep425_tag [{python: 'cp27'}]\n")).unwrap();
+        let message = "\
+vpython: error: cannot tell for which platforms to look
+  caused by: `/src/.vpython3`, line 1, column 19: `win64` is no platform; did you mean `win_amd64`?
+  caused by: `/src/.vpython3`, line 3, column 20: the tag has no `platform`
+";
+        assert_eq!(crate::report::render(&spec.targets().unwrap_err()), message);
     }
 
     #[test]

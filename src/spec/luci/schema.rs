@@ -54,6 +54,8 @@ pub(super) struct Package {
 /// A tag as it is written.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct TagEntry {
+    /// Where its brackets open.
+    pub offset: usize,
     /// As in `cp38`.
     pub python: Option<Text>,
     /// As in `abi3`.
@@ -116,8 +118,8 @@ impl Reader {
     }
 
     fn tags(&mut self, tags: &mut Vec<TagEntry>, field: Field<'_>) {
-        for (_, fields) in self.messages(field) {
-            let mut tag = TagEntry::default();
+        for (offset, fields) in self.messages(field) {
+            let mut tag = TagEntry { offset, ..TagEntry::default() };
             for field in fields {
                 match field.name {
                     "python" => self.string(&mut tag.python, field),

@@ -3,10 +3,13 @@
 //! The order is that of <https://packaging.python.org/en/latest/specifications/platform-compatibility-tags/> as pip's
 //! `packaging.tags` gives it, so that the wheel that pip would take is the wheel that is taken here.
 
+mod platforms;
+
 use std::collections::HashMap;
 use std::fmt;
 
-use super::interpreter::{Facts, Libc};
+use super::interpreter::Facts;
+use platforms::platforms;
 
 /// One tag of a wheel's file name: what the file's python, ABI and platform are.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -101,55 +104,11 @@ fn abis(facts: &Facts) -> Vec<String> {
     abis
 }
 
-/// The platforms of a Linux system, best first: those of its C library from its own version down, then plain `linux`.
-fn platforms(facts: &Facts) -> Vec<String> {
-    let platform = facts.platform.replace(['-', '.', ' '], "_");
-    let Some(machine) = platform.strip_prefix("linux_") else { return vec![platform] };
-    // A 32-bit python on a 64-bit kernel.
-    let machine = match (machine, facts.abi.pointer_bits) {
-        ("x86_64", 32) => "i686",
-        ("aarch64", 32) => "armv8l",
-        (machine, _) => machine,
-    };
-    let machines = if machine == "armv8l" { vec!["armv8l", "armv7l"] } else { vec![machine] };
-    let mut platforms = Vec::new();
-    for machine in &machines {
-        match facts.libc {
-            Libc::Glibc { major, minor } => platforms.extend(manylinux(machine, major, minor)),
-            Libc::Musl { major, minor } => {
-                platforms.extend((0..=minor).rev().map(|older| format!("musllinux_{major}_{older}_{machine}")));
-            }
-            Libc::Other => {}
-        }
-    }
-    platforms.extend(machines.iter().map(|machine| format!("linux_{machine}")));
-    platforms
-}
-
-/// manylinux platforms down to the oldest that PEP 600 knows for the machine, each old name behind its new one.
-fn manylinux(machine: &str, major: u32, minor: u32) -> Vec<String> {
-    const MACHINES: [&str; 9] = ["x86_64", "i686", "aarch64", "armv7l", "ppc64", "ppc64le", "s390x", "loongarch64", "riscv64"];
-    if major != 2 || !MACHINES.contains(&machine) {
-        return Vec::new();
-    }
-    let oldest = if matches!(machine, "x86_64" | "i686") { 5 } else { 17 };
-    let mut platforms = Vec::new();
-    for older in (oldest..=minor).rev() {
-        platforms.push(format!("manylinux_2_{older}_{machine}"));
-        match older {
-            17 => platforms.push(format!("manylinux2014_{machine}")),
-            12 => platforms.push(format!("manylinux2010_{machine}")),
-            5 => platforms.push(format!("manylinux1_{machine}")),
-            _ => {}
-        }
-    }
-    platforms
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::interpreter::tests::facts;
     use super::*;
+    use crate::plan::interpreter::Libc;
+    use crate::plan::interpreter::tests::facts;
 
     fn texts(tags: &Tags) -> Vec<String> {
         tags.in_order().iter().map(Tag::to_string).collect()
@@ -213,23 +172,6 @@ mod tests {
         let mut facts = facts([3, 13, 0]);
         facts.abi.free_threaded = true;
         assert!(Tags::of(&facts).in_order().iter().all(|tag| tag.abi != "abi3"));
-    }
-
-    #[test]
-    fn platforms_follow_the_c_library() {
-        let mut facts = facts([3, 11, 7]);
-        facts.libc = Libc::Glibc { major: 2, minor: 17 };
-        let all = platforms(&facts);
-        assert_eq!(all[..3], ["manylinux_2_17_x86_64", "manylinux2014_x86_64", "manylinux_2_16_x86_64"]);
-        assert_eq!(all[all.len() - 3..], ["manylinux_2_5_x86_64", "manylinux1_x86_64", "linux_x86_64"]);
-        facts.libc = Libc::Musl { major: 1, minor: 1 };
-        assert_eq!(platforms(&facts), ["musllinux_1_1_x86_64", "musllinux_1_0_x86_64", "linux_x86_64"]);
-        facts.platform = "linux-aarch64".into();
-        facts.libc = Libc::Glibc { major: 2, minor: 18 };
-        assert_eq!(platforms(&facts)[..3], ["manylinux_2_18_aarch64", "manylinux_2_17_aarch64", "manylinux2014_aarch64"]);
-        facts.platform = "linux-x86_64".into();
-        facts.abi.pointer_bits = 32;
-        assert_eq!(platforms(&facts)[0], "manylinux_2_18_i686", "a 32-bit python on a 64-bit kernel");
     }
 
     #[test]

@@ -1,0 +1,142 @@
+//! The platforms whose wheels a system takes, best first, as pip's `packaging.tags` orders them.
+
+use crate::plan::interpreter::{Facts, Libc};
+
+/// The platforms whose wheels an interpreter takes, best first.
+pub(super) fn platforms(facts: &Facts) -> Vec<String> {
+    let platform = facts.platform.replace(['-', '.', ' '], "_");
+    let mut platforms = match platform.split_once('_') {
+        Some(("linux", machine)) => linux(machine, facts),
+        Some(("macosx", rest)) => macos(rest).unwrap_or_default(),
+        _ => vec![platform],
+    };
+    // The name of the platform itself, where it is a name of LUCI's.
+    platforms.extend(facts.elsewhere.iter().filter(|name| !platforms.contains(name)).cloned().collect::<Vec<_>>());
+    platforms
+}
+
+/// Those of a Linux system: of its C library from its own version down, then plain `linux`.
+fn linux(machine: &str, facts: &Facts) -> Vec<String> {
+    // A 32-bit python on a 64-bit kernel.
+    let machine = match (machine, facts.abi.pointer_bits) {
+        ("x86_64", 32) => "i686",
+        ("aarch64", 32) => "armv8l",
+        (machine, _) => machine,
+    };
+    let machines = if machine == "armv8l" { vec!["armv8l", "armv7l"] } else { vec![machine] };
+    let mut platforms = Vec::new();
+    for machine in &machines {
+        match facts.libc {
+            Libc::Glibc { major, minor } => platforms.extend(manylinux(machine, major, minor)),
+            Libc::Musl { major, minor } => {
+                platforms.extend((0..=minor).rev().map(|older| format!("musllinux_{major}_{older}_{machine}")));
+            }
+            Libc::Other => {}
+        }
+    }
+    platforms.extend(machines.iter().map(|machine| format!("linux_{machine}")));
+    platforms
+}
+
+/// manylinux platforms down to the oldest that PEP 600 knows for the machine, each old name behind its new one.
+fn manylinux(machine: &str, major: u32, minor: u32) -> Vec<String> {
+    const MACHINES: [&str; 9] = ["x86_64", "i686", "aarch64", "armv7l", "ppc64", "ppc64le", "s390x", "loongarch64", "riscv64"];
+    if major != 2 || !MACHINES.contains(&machine) {
+        return Vec::new();
+    }
+    let oldest = if matches!(machine, "x86_64" | "i686") { 5 } else { 17 };
+    let mut platforms = Vec::new();
+    for older in (oldest..=minor).rev() {
+        platforms.push(format!("manylinux_2_{older}_{machine}"));
+        match older {
+            17 => platforms.push(format!("manylinux2014_{machine}")),
+            12 => platforms.push(format!("manylinux2010_{machine}")),
+            5 => platforms.push(format!("manylinux1_{machine}")),
+            _ => {}
+        }
+    }
+    platforms
+}
+
+/// Those of a macOS system, of which `text` is as in `11_0_arm64`: from its own version down, and of each version those of the machine
+/// alone first.
+fn macos(text: &str) -> Option<Vec<String>> {
+    let mut parts = text.splitn(3, '_');
+    let version: (u32, u32) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+    let machine = parts.next()?;
+    let mut platforms = Vec::new();
+    let mut add = |(major, minor): (u32, u32), formats: &[&str]| {
+        platforms.extend(formats.iter().map(|format| format!("macosx_{major}_{minor}_{format}")));
+    };
+    // From 11 on the first number counts, and up to 10.16 the second.
+    for major in (11..=version.0).rev() {
+        add((major, 0), mac_formats(machine));
+    }
+    let newest_10 = if version.0 > 10 { 16 } else { version.1 };
+    for minor in (4..=newest_10).rev() {
+        // Of a wheel for both machines, the older version is that of its other half.
+        add((10, minor), if machine == "arm64" { &["universal2"] } else { mac_formats(machine) });
+    }
+    Some(platforms)
+}
+
+/// The formats of binaries that a machine runs, its own first.
+fn mac_formats(machine: &str) -> &'static [&'static str] {
+    if machine == "arm64" {
+        &["arm64", "universal2"]
+    } else {
+        &["x86_64", "intel", "fat64", "fat32", "universal2", "universal"]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::interpreter::tests::facts;
+
+    #[test]
+    fn platforms_follow_the_c_library() {
+        let mut facts = facts([3, 11, 7]);
+        facts.libc = Libc::Glibc { major: 2, minor: 17 };
+        let all = platforms(&facts);
+        assert_eq!(all[..3], ["manylinux_2_17_x86_64", "manylinux2014_x86_64", "manylinux_2_16_x86_64"]);
+        assert_eq!(all[all.len() - 3..], ["manylinux_2_5_x86_64", "manylinux1_x86_64", "linux_x86_64"]);
+        facts.libc = Libc::Musl { major: 1, minor: 1 };
+        assert_eq!(platforms(&facts), ["musllinux_1_1_x86_64", "musllinux_1_0_x86_64", "linux_x86_64"]);
+        facts.platform = "linux-aarch64".into();
+        facts.libc = Libc::Glibc { major: 2, minor: 18 };
+        assert_eq!(platforms(&facts)[..3], ["manylinux_2_18_aarch64", "manylinux_2_17_aarch64", "manylinux2014_aarch64"]);
+        facts.platform = "linux-x86_64".into();
+        facts.abi.pointer_bits = 32;
+        assert_eq!(platforms(&facts)[0], "manylinux_2_18_i686", "a 32-bit python on a 64-bit kernel");
+    }
+
+    #[test]
+    fn platforms_of_macos_follow_its_version_and_machine() {
+        let of = |platform: &str| platforms(&Facts { platform: platform.into(), ..facts([3, 11, 7]) });
+        let arm = of("macosx-12.3-arm64");
+        assert_eq!(
+            arm[..5],
+            [
+                "macosx_12_0_arm64",
+                "macosx_12_0_universal2",
+                "macosx_11_0_arm64",
+                "macosx_11_0_universal2",
+                "macosx_10_16_universal2"
+            ]
+        );
+        assert_eq!(arm[arm.len() - 1], "macosx_10_4_universal2");
+        let intel = of("macosx-10.5-x86_64");
+        let formats = ["x86_64", "intel", "fat64", "fat32", "universal2", "universal"];
+        let expected: Vec<String> =
+            [5, 4].iter().flat_map(|minor| formats.map(|format| format!("macosx_10_{minor}_{format}"))).collect();
+        assert_eq!(intel, expected);
+    }
+
+    #[test]
+    fn windows_has_one_platform() {
+        let of = |platform: &str| platforms(&Facts { platform: platform.into(), ..facts([3, 11, 7]) });
+        assert_eq!(of("win-amd64"), ["win_amd64"]);
+        assert_eq!(of("win32"), ["win32"]);
+    }
+}

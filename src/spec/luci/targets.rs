@@ -1,0 +1,98 @@
+//! What the tags of `verify_pep425_tag` mean: a platform, and the python there.
+//!
+//! The names are those of LUCI's vpython. It knows no other name for Linux than `linux_…` and `manylinux1_…`, and so these say nothing
+//! of the C library's version.
+
+use super::number;
+use crate::spec::platform::{Platform, Target, TargetPython};
+use crate::spec::{Placed, TagPattern};
+
+/// The targets of tags, in their order, or all tags that name none, each with its place.
+pub(in crate::spec) fn read(tags: &[Placed<TagPattern>]) -> Result<Vec<Placed<Target>>, Vec<String>> {
+    let mut targets = Vec::new();
+    let mut mistakes = Vec::new();
+    for tag in tags {
+        match target(&tag.value) {
+            Ok(value) => targets.push(Placed { value, place: tag.place.clone() }),
+            Err(why) => mistakes.push(format!("{}: {why}", tag.place.exact())),
+        }
+    }
+    if mistakes.is_empty() { Ok(targets) } else { Err(mistakes) }
+}
+
+fn target(tag: &TagPattern) -> Result<Target, String> {
+    let name = tag.platform.as_deref().ok_or("the tag has no `platform`")?;
+    let python = tag.python.as_deref().map(|python| python_of(python, tag.abi.as_deref())).transpose()?;
+    Ok(Target { platform: platform(name)?, python })
+}
+
+fn platform(name: &str) -> Result<Platform, String> {
+    let as_wheels_say = match name.split_once('_') {
+        Some(("linux", "arm64")) => "linux_aarch64".to_owned(),
+        Some(("manylinux1", machine)) => format!("linux_{machine}"),
+        Some(("macosx", rest)) => format!("macosx_{}", rest.replace("_intel", "_x86_64")),
+        _ => name.to_owned(),
+    };
+    match Platform::parse(&as_wheels_say) {
+        Ok(platform) => Ok(Platform { name: name.to_owned(), ..platform }),
+        // In the words of the spec.
+        Err(_) => Platform::parse(name),
+    }
+}
+
+/// The CPython of `cp38` and `cp313t`. Which of the ABIs that it takes is named makes no difference.
+fn python_of(python: &str, abi: Option<&str>) -> Result<TargetPython, String> {
+    let refuse = || format!("`{python}` is no python that vpython runs; write CPython 3.6 or later, as in `cp311`");
+    let minor = python.strip_prefix("cp3").and_then(number).filter(|minor| *minor >= 6).ok_or_else(refuse)?;
+    let flags = match abi {
+        None | Some("none" | "abi3") => "",
+        Some(abi) => abi.strip_prefix(python).ok_or_else(|| format!("`{abi}` is no ABI of `{python}`"))?,
+    };
+    Ok(TargetPython { minor, free_threaded: flags.contains('t') })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::System;
+
+    fn read_tag(python: &str, abi: &str, platform: &str) -> Result<Target, String> {
+        let part = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        target(&TagPattern { python: part(python), abi: part(abi), platform: part(platform) })
+    }
+
+    #[test]
+    fn a_tag_is_a_platform_and_a_python() {
+        #[rustfmt::skip]
+        let rows = [
+            (("cp38", "cp38", "manylinux1_x86_64"), System::Linux, "x86_64", Some((8, false)), "any Linux"),
+            (("cp38", "cp38", "linux_arm64"), System::Linux, "aarch64", Some((8, false)), "LUCI's name of the machine"),
+            (("cp37", "cp37m", "linux_mipsel"), System::Linux, "mipsel", Some((7, false)), "an ABI with a letter"),
+            (("cp38", "abi3", "macosx_10_10_intel"), System::MacOs { major: 10, minor: 10 }, "x86_64", Some((8, false)), "Intel"),
+            (("cp313", "cp313t", "win_amd64"), System::Windows, "AMD64", Some((13, true)), "free-threaded"),
+            (("", "", "manylinux2014_x86_64"), System::Glibc { major: 2, minor: 17 }, "x86_64", None, "the python here"),
+        ];
+        for ((python, abi, name), system, machine, expected, why) in rows {
+            let python = read_tag(python, abi, name).map(|target| (target.platform, target.python)).unwrap();
+            let platform = Platform { name: name.into(), system, machine: machine.into() };
+            let expected = expected.map(|(minor, free_threaded)| TargetPython { minor, free_threaded });
+            assert_eq!(python, (platform, expected), "{why}");
+        }
+    }
+
+    #[test]
+    fn a_tag_that_names_no_target_is_refused() {
+        #[rustfmt::skip]
+        let rows = [
+            (("cp38", "cp38", ""), "the tag has no `platform`"),
+            (("cp27", "cp27mu", "win32"), "`cp27` is no python that vpython runs; write CPython 3.6 or later, as in `cp311`"),
+            (("py3", "none", "win32"), "`py3` is no python that vpython runs; write CPython 3.6 or later, as in `cp311`"),
+            (("cp38", "cp39", "win32"), "`cp39` is no ABI of `cp38`"),
+            (("cp38", "cp38", "win64"), "`win64` is no platform; did you mean `win_amd64`?"),
+            (("cp38", "cp38", "manylinux1_amd64"), "`manylinux1_amd64` is no platform; did you mean `manylinux1_x86_64`?"),
+        ];
+        for ((python, abi, platform), why) in rows {
+            assert_eq!(read_tag(python, abi, platform), Err(why.to_owned()));
+        }
+    }
+}
