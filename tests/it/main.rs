@@ -26,6 +26,7 @@ mod resolving;
 mod specs;
 mod store;
 mod support;
+mod tags;
 mod testdata;
 mod upgrade;
 mod wheels;

@@ -9,7 +9,7 @@ mod world;
 
 pub use case::Case;
 pub use fake::Fake;
-pub use launch::{Launch, Outcome, has_strace};
+pub use launch::{Launch, Outcome, has_strace, start};
 pub use python::Python;
 pub use wheel::{Fault, Wheel};
 pub use world::{World, tree, write_with_mode};
