@@ -40,7 +40,8 @@ fn linux(machine: &str, facts: &Facts) -> Vec<String> {
 
 /// manylinux platforms down to the oldest that PEP 600 knows for the machine, each old name behind its new one.
 fn manylinux(machine: &str, major: u32, minor: u32) -> Vec<String> {
-    const MACHINES: [&str; 9] = ["x86_64", "i686", "aarch64", "armv7l", "ppc64", "ppc64le", "s390x", "loongarch64", "riscv64"];
+    const MACHINES: [&str; 10] =
+        ["x86_64", "i686", "aarch64", "armv7l", "armv8l", "ppc64", "ppc64le", "s390x", "loongarch64", "riscv64"];
     if major != 2 || !MACHINES.contains(&machine) {
         return Vec::new();
     }
