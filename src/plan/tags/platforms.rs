@@ -5,14 +5,11 @@ use crate::plan::interpreter::{Facts, Libc};
 /// The platforms whose wheels an interpreter takes, best first.
 pub(super) fn platforms(facts: &Facts) -> Vec<String> {
     let platform = facts.platform.replace(['-', '.', ' '], "_");
-    let mut platforms = match platform.split_once('_') {
+    match platform.split_once('_') {
         Some(("linux", machine)) => linux(machine, facts),
         Some(("macosx", rest)) => macos(rest).unwrap_or_default(),
         _ => vec![platform],
-    };
-    // The name of the platform itself, where it is a name of LUCI's.
-    platforms.extend(facts.elsewhere.iter().filter(|name| !platforms.contains(name)).cloned().collect::<Vec<_>>());
-    platforms
+    }
 }
 
 /// Those of a Linux system: of its C library from its own version down, then plain `linux`.
@@ -35,6 +32,9 @@ fn linux(machine: &str, facts: &Facts) -> Vec<String> {
         }
     }
     platforms.extend(machines.iter().map(|machine| format!("linux_{machine}")));
+    // LUCI's name, as in `linux_arm64`: no wheel has it, but conditions in its specs do.
+    let name = facts.elsewhere.iter().find(|name| name.starts_with("linux_") && !platforms.contains(name)).cloned();
+    platforms.extend(name);
     platforms
 }
 
