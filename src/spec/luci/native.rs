@@ -5,7 +5,7 @@
 //! | `python_version: "3.8"` | `requires-python = "==3.8.*"` |
 //! | `wheel`, with its name, version and tags | an item of `dependencies`, with a marker |
 //! | that the listed wheels are all that there is | `no-deps = true` |
-//! | `verify_pep425_tag` | `platforms`, without the pythons |
+//! | `verify_pep425_tag` | `platforms`, without the pythons, and `linux_…` for `manylinux1_…` |
 //!
 //! Comments stay with what they stand before, in, or behind of on the same line. A build of LUCI's own, such as `1.14.5.chromium.7`,
 //! becomes the public version, which it satisfies too, unless the caller says which build it is to be.
@@ -19,7 +19,7 @@ use pep440_rs::Version;
 use pep508_rs::PackageName;
 
 use super::text::{self, Field, Shape, Value};
-use super::{Message, marker, schema};
+use super::{marker, targets};
 use crate::report::Failure;
 use crate::spec::{ListedWheel, Packages, Placed, Spec, SpecText};
 
@@ -43,7 +43,7 @@ pub(in crate::spec) fn write(text: &SpecText, exact: &BTreeMap<PackageName, Vers
     let spec = super::parse(text)?;
     let (fields, comments) = text::parse_with_comments(&text.content).map_err(|mistake| Failure::new(mistake.what))?;
     let comments = Comments::of(&text.content, &fields, comments);
-    let platforms = platforms(&schema::read(fields).unwrap_or_default());
+    let platforms = platforms(&spec).map_err(|problems| refusal(text, problems))?;
     let dependencies = dependencies(&spec, exact, &comments, text)?;
     let mut native = comments.before(Owner::Header, "");
     if !native.is_empty() {
@@ -89,14 +89,12 @@ fn dependencies(
             Err(problem) => problems.push(problem),
         }
     }
-    if problems.is_empty() {
-        return Ok(lines);
-    }
+    if problems.is_empty() { Ok(lines) } else { Err(refusal(text, problems).into()) }
+}
+
+fn refusal(text: &SpecText, problems: Vec<String>) -> Failure {
     let hint = "say it in another way, or leave this spec as it is";
-    Err(Failure::new(format!("the spec in {} says what the native form cannot", text.title()))
-        .because_of(problems)
-        .hint(hint)
-        .into())
+    Failure::new(format!("the spec in {} says what the native form cannot", text.title())).because_of(problems).hint(hint)
 }
 
 /// A wheel as a requirement. Neither names nor versions nor markers have anything that a string in TOML must escape.
@@ -109,13 +107,17 @@ fn requirement(wheel: &Placed<ListedWheel>, exact: &BTreeMap<PackageName, Versio
 }
 
 /// The platforms of the tags to verify, each once.
-fn platforms(message: &Message) -> Vec<String> {
+fn platforms(spec: &Spec) -> Result<Vec<String>, Vec<String>> {
     let mut platforms: Vec<String> = Vec::new();
-    for tag in &message.verify_tags {
-        let platform = tag.platform.as_ref().map(|platform| platform.value.clone());
-        platforms.extend(platform.filter(|platform| !platform.is_empty() && !platforms.contains(platform)));
+    let mut problems = Vec::new();
+    for tag in &spec.verify_tags {
+        match tag.value.platform.as_deref().map(targets::native) {
+            Some(Ok(platform)) if !platforms.contains(&platform.name) => platforms.push(platform.name),
+            Some(Err(why)) => problems.push(format!("{}: {why}", tag.place)),
+            _ => {}
+        }
     }
-    platforms
+    if problems.is_empty() { Ok(platforms) } else { Err(problems) }
 }
 
 /// The comments of a spec, each with what it belongs to, in the order of the text.
@@ -214,8 +216,9 @@ python_version: \"3.8\"  # of everybody
 
 verify_pep425_tag: [
     # Where bots are.
-    {python: \"cp38\", abi: \"cp38\", platform: \"manylinux_2_17_x86_64\"},
-    {python: \"cp38\", abi: \"cp38\", platform: \"manylinux_2_17_x86_64\"},
+    {python: \"cp38\", abi: \"cp38\", platform: \"manylinux1_x86_64\"},
+    {python: \"cp38\", abi: \"cp38\", platform: \"linux_x86_64\"},
+    {python: \"cp38\", abi: \"cp38\", platform: \"macosx_10_10_intel\"},
     {platform: \"win_amd64\"}
 ]
 
@@ -259,7 +262,8 @@ dependencies = [
 no-deps = true
 # Where bots are.
 platforms = [
-    \"manylinux_2_17_x86_64\",
+    \"linux_x86_64\",
+    \"macosx_10_10_x86_64\",
     \"win_amd64\",
 ]
 # The end.
@@ -272,6 +276,17 @@ platforms = [
     #[test]
     fn an_empty_spec_is_written_too() {
         assert_eq!(native("", &[]).unwrap(), "dependencies = []\n\n[tool.vpython]\nno-deps = true\n");
+    }
+
+    #[test]
+    fn a_platform_that_is_none_is_named_with_its_line() {
+        let message = "\
+vpython: error: the spec in `/src/.vpython3` says what the native form cannot
+  caused by: `/src/.vpython3`, line 2: `win64` is no platform; did you mean `win_amd64`?
+  hint: say it in another way, or leave this spec as it is
+";
+        let error = native("verify_pep425_tag [\n {python: 'cp38' platform: 'win64'}, {python: 'cp38'}]\n", &[]).unwrap_err();
+        assert_eq!(crate::report::render(&error), message);
     }
 
     #[test]

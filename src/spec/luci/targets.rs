@@ -26,18 +26,21 @@ fn target(tag: &TagPattern) -> Result<Target, String> {
     Ok(Target { platform: platform(name)?, python })
 }
 
+/// The platform of a name, under that name.
 fn platform(name: &str) -> Result<Platform, String> {
-    let as_wheels_say = match name.split_once('_') {
+    Ok(Platform { name: name.to_owned(), ..native(name)? })
+}
+
+/// The platform of a name, under the name that the native form has for it.
+pub(super) fn native(name: &str) -> Result<Platform, String> {
+    let native = match name.split_once('_') {
         Some(("linux", "arm64")) => "linux_aarch64".to_owned(),
         Some(("manylinux1", machine)) => format!("linux_{machine}"),
         Some(("macosx", rest)) => format!("macosx_{}", rest.replace("_intel", "_x86_64")),
         _ => name.to_owned(),
     };
-    match Platform::parse(&as_wheels_say) {
-        Ok(platform) => Ok(Platform { name: name.to_owned(), ..platform }),
-        // In the words of the spec.
-        Err(_) => Platform::parse(name),
-    }
+    // What is wrong is said in the words of the spec.
+    Platform::parse(&native).or_else(|_| Platform::parse(name))
 }
 
 /// The CPython of `cp38` and `cp313t`. Which of the ABIs that it takes is named makes no difference.
