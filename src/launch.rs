@@ -12,7 +12,7 @@ use crate::invocation::{self, Action, Check, Invocation, LogLevel, Target, Tool}
 use crate::plan::{self, Evidence, Key, interpreter};
 use crate::process::{Process, variable};
 use crate::report::{self, Failure, Kind};
-use crate::spec::{self, SpecText};
+use crate::spec::{self, SpecKind, SpecText};
 use crate::store::{Entry, Inputs, MemoName, Store};
 use crate::tool::explain::Explanation;
 use crate::{build, tool};
@@ -102,6 +102,10 @@ fn run_tool(tool: &Tool, invocation: &Invocation, process: &Process) -> Result<i
             refuse_missing_script(&invocation.target, process)?;
             tool::install::run(&prepare(invocation, process)?.entry.path)
         }
+        Tool::Verify => {
+            refuse_missing_script(&invocation.target, process)?;
+            verify(invocation, process)
+        }
         Tool::Exec => run_script(&prepare(invocation, process)?, invocation, process).map(never),
         Tool::Explain { json } => {
             let explanation = Explanation::of_launch(invocation, process);
@@ -131,6 +135,18 @@ fn check(options: &Check, invocation: &Invocation, process: &Process) -> Result<
         tool::install::run(&prepare(invocation, process)?.entry.path)?;
     }
     Ok(outcome.exit_code())
+}
+
+/// Holds the wheels that there are against the spec, for this machine and others. Nothing is built.
+fn verify(invocation: &Invocation, process: &Process) -> Result<i32> {
+    let text = spec::find(invocation, process)?;
+    let spec = text.parse(process)?;
+    let memo = Store::open(invocation, process)?.memo_folder();
+    let verification = plan::verify(&spec, invocation, process, &memo)?;
+    warn(&text.warnings, &spec.warnings, invocation);
+    warn(&[], &verification.warnings, invocation);
+    let title = text.title();
+    tool::verify::run((text.kind != SpecKind::None).then_some(&title), &verification)
 }
 
 /// Becomes the environment's python.

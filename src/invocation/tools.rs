@@ -20,6 +20,10 @@ pub enum Tool {
     Install,
     /// Read and hash all files of the environment and of its wheels, and name those that are not as they were made
     Check(Check),
+    /// Check that there is a wheel for all that the spec asks for, here and on each platform that it names
+    ///
+    /// Prints a table. The exit code is 1 if something is missing; nothing is built.
+    Verify,
     /// Run a script of the environment, such as `ruff` or `pytest`
     ///
     /// The environment is that of the spec that a walk up from the current directory finds, unless `-vpython-spec` names one.
@@ -105,7 +109,7 @@ impl Tool {
     #[must_use]
     pub fn takes_command_line(&self) -> bool {
         match self {
-            Self::Check(_) | Self::Explain { .. } | Self::Install => true,
+            Self::Check(_) | Self::Explain { .. } | Self::Install | Self::Verify => true,
             Self::Exec | Self::List(_) | Self::Prune(_) | Self::Upgrade(_) => false,
         }
     }

@@ -7,6 +7,7 @@ pub mod interpreter;
 mod key;
 mod resolve;
 mod tags;
+mod verify;
 mod wheelhouse;
 
 use std::collections::BTreeMap;
@@ -21,6 +22,7 @@ use tracing::debug;
 pub use interpreter::Facts;
 pub use key::Key;
 pub use tags::Tags;
+pub use verify::{Cell, Column, Row, RowOrigin, Verification, verify};
 
 use crate::fs::{Digest, Stamped};
 use crate::invocation::Invocation;
@@ -173,11 +175,7 @@ pub fn choose_wheels(
     memo: &Path,
     evidence: &mut Evidence,
 ) -> Result<Vec<PlannedWheel>> {
-    let asks_for_nothing = match &spec.packages {
-        Packages::Required(requirements) => requirements.asked.is_empty(),
-        Packages::Listed(wheels) => wheels.is_empty(),
-    };
-    if asks_for_nothing {
+    if spec.packages.is_empty() {
         return Ok(Vec::new());
     }
     let mut wheelhouse = Wheelhouse::open(spec, &invocation.wheels, memo, evidence)?;

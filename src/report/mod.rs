@@ -143,6 +143,14 @@ pub fn exit_code(error: &anyhow::Error) -> i32 {
     kind.exit_code()
 }
 
+/// `text` with its control characters escaped, but for the ends of its lines.
+#[must_use]
+pub fn printable_lines(text: &str) -> String {
+    text.split_inclusive('\n')
+        .map(|line| line.strip_suffix('\n').map_or_else(|| printable(line), |line| printable(line) + "\n"))
+        .collect()
+}
+
 /// Writes to standard output what a tool was asked to print.
 ///
 /// # Errors

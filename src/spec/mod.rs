@@ -227,6 +227,17 @@ pub enum Packages {
     Listed(Vec<Placed<ListedWheel>>),
 }
 
+impl Packages {
+    /// Whether nothing is asked for.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        match self {
+            Self::Required(requirements) => requirements.asked.is_empty(),
+            Self::Listed(wheels) => wheels.is_empty(),
+        }
+    }
+}
+
 impl Default for Packages {
     fn default() -> Self {
         Self::Required(Requirements::default())

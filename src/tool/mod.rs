@@ -7,3 +7,4 @@ pub mod install;
 pub mod list;
 pub mod prune;
 pub mod upgrade;
+pub mod verify;

@@ -4,6 +4,8 @@
 //! environment on the spot needs, such as the executable's path, stays as it is here.
 
 use super::{Abi, Facts, Libc};
+use crate::plan::tags::platforms;
+use crate::report::shell_word;
 use crate::spec::{System, Target};
 
 /// Stands for the newest patch level of a minor version. CPython has not come to half of it with any.
@@ -49,11 +51,24 @@ impl Facts {
     }
 
     /// The version for messages: without the patch level where that is only supposed.
-    pub(super) fn version_title(&self) -> String {
+    pub(in crate::plan) fn version_title(&self) -> String {
         match self.release {
             [major, minor, NEWEST] if self.elsewhere.is_some() => format!("{major}.{minor}"),
             _ => self.version().to_string(),
         }
+    }
+
+    /// The words of a command line that downloads wheels which fit, without what is to be downloaded and where to.
+    pub(in crate::plan) fn pip_download(&self) -> String {
+        let python = shell_word(&self.executable.to_string_lossy());
+        let command = format!("{python} -m pip download --only-binary=:all:");
+        if self.elsewhere.is_none() {
+            return command;
+        }
+        let platforms = platforms(self);
+        let platforms = pip_platforms(&platforms);
+        let platforms: String = platforms.iter().map(|platform| format!(" --platform {platform}")).collect();
+        format!("{command} --python-version {}{platforms}", self.version())
     }
 
     fn suppose_version(&mut self, minor: u32) {
@@ -75,6 +90,21 @@ impl Facts {
         let markers = markers.with_platform_system(platform_system).with_platform_machine(machine);
         self.markers = markers.with_platform_release("").with_platform_version("");
     }
+}
+
+/// The platforms to name to pip, which takes the older ones of a macOS and of the oldest names of manylinux for granted, and no others.
+fn pip_platforms(platforms: &[String]) -> Vec<&str> {
+    let supposed = format!("manylinux_2_{NEWEST_GLIBC}_");
+    let find = |is_meant: &dyn Fn(&str) -> bool| platforms.iter().map(String::as_str).find(|platform| is_meant(platform));
+    let named = [
+        platforms.first().map(String::as_str).filter(|first| !first.starts_with(&supposed)),
+        find(&|platform| platform.starts_with("manylinux_2_28_")),
+        find(&|platform| platform.starts_with("manylinux") && !platform.starts_with("manylinux_")),
+        find(&|platform| platform.starts_with("musllinux_1_1_")),
+    ];
+    let mut named: Vec<&str> = named.into_iter().flatten().collect();
+    named.dedup();
+    named
 }
 
 /// What `sysconfig.get_platform()` says there.
@@ -136,6 +166,28 @@ mod tests {
         let python = TargetPython { minor: 13, free_threaded: true };
         let there = facts([3, 11, 7]).on(&target("win_amd64", Some(python)));
         assert_eq!(Tags::of(&there).in_order()[0].to_string(), "cp313-cp313t-win_amd64");
+    }
+
+    #[test]
+    fn pip_is_told_of_the_platform() {
+        let rows = [
+            ("win_amd64", " --platform win_amd64"),
+            ("macosx_11_0_arm64", " --platform macosx_11_0_arm64"),
+            (
+                "manylinux_2_39_x86_64",
+                " --platform manylinux_2_39_x86_64 --platform manylinux_2_28_x86_64 --platform manylinux2014_x86_64",
+            ),
+            ("manylinux_2_28_aarch64", " --platform manylinux_2_28_aarch64 --platform manylinux2014_aarch64"),
+            ("manylinux1_i686", " --platform manylinux_2_5_i686 --platform manylinux1_i686"),
+            ("linux_x86_64", " --platform manylinux_2_28_x86_64 --platform manylinux2014_x86_64"),
+            ("musllinux_1_2_x86_64", " --platform musllinux_1_2_x86_64 --platform musllinux_1_1_x86_64"),
+        ];
+        let here = facts([3, 11, 7]);
+        let command = "/usr/bin/python3.11 -m pip download --only-binary=:all:";
+        assert_eq!(here.pip_download(), command);
+        for (name, expected) in rows {
+            assert_eq!(here.on(&target(name, None)).pip_download(), format!("{command} --python-version 3.11.7{expected}"));
+        }
     }
 
     #[test]

@@ -49,7 +49,7 @@ fn fetch(obstacles: &[Obstacle], folder: &str, stock: &Stock<'_>) -> String {
             }
         }
     }
-    let [python, folder] = [&*stock.judge.interpreter.executable.to_string_lossy(), folder].map(shell_word);
+    let (download, folder) = (stock.judge.interpreter.pip_download(), shell_word(folder));
     let what = if is_one {
         "fetch one"
     } else if obstacles.len() > 1 {
@@ -57,7 +57,7 @@ fn fetch(obstacles: &[Obstacle], folder: &str, stock: &Stock<'_>) -> String {
     } else {
         "fetch others"
     };
-    format!("{what}: `{python} -m pip download --only-binary=:all: -d {folder} {}`", wanted.join(" "))
+    format!("{what}: `{download} -d {folder} {}`", wanted.join(" "))
 }
 
 /// Whether any version at all could satisfy these demands.

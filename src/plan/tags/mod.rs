@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::fmt;
 
 use super::interpreter::Facts;
-use platforms::platforms;
+pub(super) use platforms::platforms;
 
 /// One tag of a wheel's file name: what the file's python, ABI and platform are.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

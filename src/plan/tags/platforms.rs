@@ -3,7 +3,7 @@
 use crate::plan::interpreter::{Facts, Libc};
 
 /// The platforms whose wheels an interpreter takes, best first.
-pub(super) fn platforms(facts: &Facts) -> Vec<String> {
+pub(in crate::plan) fn platforms(facts: &Facts) -> Vec<String> {
     let platform = facts.platform.replace(['-', '.', ' '], "_");
     match platform.split_once('_') {
         Some(("linux", machine)) => linux(machine, facts),

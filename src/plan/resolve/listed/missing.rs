@@ -73,6 +73,6 @@ fn hint(missing: &[Missing<'_>], interpreter: &Facts, wheelhouse: &Wheelhouse) -
         format!("'{project}=={}'", wanted.clone().without_local())
     });
     let public = public.collect::<Vec<_>>().join(" ");
-    let [python, folder] = [&interpreter.executable, folder].map(|path| shell_word(&path.to_string_lossy()));
-    format!("fetch what is missing: `{python} -m pip download --no-deps --only-binary=:all: -d {folder} {public}`")
+    let (download, folder) = (interpreter.pip_download(), shell_word(&folder.to_string_lossy()));
+    format!("fetch what is missing: `{download} --no-deps -d {folder} {public}`")
 }

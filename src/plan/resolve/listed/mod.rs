@@ -4,6 +4,7 @@
 //! version is taken. A public version is satisfied by its local builds too, as `==` is (PEP 440), but only where it has no wheel itself.
 
 mod missing;
+mod verify;
 mod wanted;
 
 use std::cmp::Reverse;
@@ -20,6 +21,7 @@ use crate::plan::{Asker, Evidence, Facts, PlannedWheel};
 use crate::report::Failure;
 use crate::spec::{ListedWheel, Placed};
 use missing::Missing;
+pub(in crate::plan) use verify::{Verdict, verify};
 
 /// Chooses the wheels of a list, sorted by project.
 ///

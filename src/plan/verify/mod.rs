@@ -1,0 +1,243 @@
+//! Whether the wheels that there are can be what a spec asks for: with the interpreter of this machine, and on each platform that the
+//! spec names.
+//!
+//! Nothing is built. All that is missing is found at once: what cannot be had on a platform is put aside, and the rest is judged
+//! without it.
+
+mod required;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use anyhow::{Error, Result};
+use pep440_rs::Version;
+use pep508_rs::{MarkerTree, PackageName};
+
+use super::interpreter;
+use super::resolve::listed::{self, Verdict};
+use super::wheelhouse::Wheelhouse;
+use super::{Asker, Evidence, Facts, PlannedWheel};
+use crate::invocation::Invocation;
+use crate::process::Process;
+use crate::spec::{ListedWheel, Packages, Place, Placed, Requirement, Spec, Target};
+
+/// What came of a check.
+#[derive(Debug, Default)]
+pub struct Verification {
+    /// This machine, then the platforms in the spec's order.
+    pub columns: Vec<Column>,
+    /// What the spec asks for, in its order, then what that brings along, sorted by name. None where the spec asks for nothing.
+    pub rows: Vec<Row>,
+    /// What the caller should know, a sentence each.
+    pub warnings: Vec<String>,
+}
+
+/// A system that was checked.
+#[derive(Debug)]
+pub struct Column {
+    /// `here (3.11.7)`, or the platform's name.
+    pub title: String,
+    /// Why the spec cannot be met there, if so: each wheel file that was not taken, and what to try.
+    pub refusal: Option<Error>,
+}
+
+/// A requirement or a listed wheel, or a project that they bring along.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// As in `numpy>=1.26`; the project's name where it is brought along.
+    pub title: String,
+    /// Who asks for it.
+    pub origin: RowOrigin,
+    /// What comes of it in each column.
+    pub cells: Vec<Cell>,
+}
+
+/// Who asks for what is in a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RowOrigin {
+    /// The spec, in this place.
+    Spec(Place),
+    /// The wheels of these projects.
+    Wheels(BTreeSet<PackageName>),
+}
+
+/// What comes of a requirement on a system.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cell {
+    /// A wheel of this version is taken.
+    Fits(Version),
+    /// It is not wanted there.
+    Unwanted,
+    /// No wheel fits.
+    Missing,
+    /// A wheel would fit, and is not the pinned one.
+    WrongHash,
+    /// A wheel fits, and something that it requires does not.
+    Incomplete,
+    /// A wheel fits, and does not go together with what is asked for before it.
+    Conflict,
+    /// It cannot be told, because something else is missing.
+    Unknown,
+}
+
+/// What came of a spec on one system.
+#[derive(Debug, Default)]
+struct Findings {
+    /// Of what the spec asks for, in its order.
+    asked: Vec<Cell>,
+    /// What that brings along.
+    brought: BTreeMap<PackageName, Brought>,
+    refusal: Option<Error>,
+    warnings: Vec<String>,
+}
+
+/// A wheel that the spec does not ask for itself.
+#[derive(Debug)]
+struct Brought {
+    version: Version,
+    askers: BTreeSet<PackageName>,
+}
+
+impl Cell {
+    /// Whether it says that something is asked for and cannot be had.
+    #[must_use]
+    pub fn is_failure(&self) -> bool {
+        match self {
+            Self::Fits(_) | Self::Unwanted | Self::Unknown => false,
+            Self::Missing | Self::WrongHash | Self::Incomplete | Self::Conflict => true,
+        }
+    }
+}
+
+/// Holds the wheels that there are against a spec. `memo` is the folder for what can be found again; it need not be there.
+///
+/// # Errors
+/// The platforms cannot be told; no interpreter satisfies the spec; a folder of wheels is not there.
+pub fn verify(spec: &Spec, invocation: &Invocation, process: &Process, memo: &Path) -> Result<Verification> {
+    let targets = spec.targets()?;
+    if spec.packages.is_empty() {
+        return Ok(Verification::default());
+    }
+    let mut evidence = Evidence::default();
+    let here = interpreter::find(invocation, spec.requires_python.as_ref(), process, Some(memo), &mut evidence)?;
+    let mut wheelhouse = Wheelhouse::open(spec, &invocation.wheels, memo, &mut evidence)?;
+    let passed_over = wheelhouse.passed_over().into_iter();
+    let mut warnings: Vec<String> =
+        passed_over.map(|file| format!("`{}` is passed over: {}", file.path.display(), file.why)).collect();
+    let systems = systems(here, &targets);
+    let findings: Vec<Findings> = systems.iter().map(|(_, facts)| find(&spec.packages, facts, &mut wheelhouse)).collect();
+    wheelhouse.remember();
+    warnings.extend(merge_warnings(&systems, &findings));
+    let rows = rows(&spec.packages, &findings);
+    let columns = systems.into_iter().zip(findings).map(|((title, facts), findings)| {
+        let headline = format!("the spec cannot be met by {}", facts.title());
+        Column { title, refusal: findings.refusal.map(|refusal| refusal.context(headline)) }
+    });
+    Ok(Verification { columns: columns.collect(), rows, warnings })
+}
+
+/// The systems to check, each under its title.
+fn systems(here: Facts, targets: &[Placed<Target>]) -> Vec<(String, Facts)> {
+    let there = targets.iter().map(|target| {
+        let facts = here.on(&target.value);
+        let name = &target.value.platform.name;
+        let title = target.value.python.map_or(name.clone(), |_| format!("{name} ({})", facts.version_title()));
+        (title, facts)
+    });
+    let there: Vec<_> = there.collect();
+    let title = format!("here ({})", here.version_title());
+    [(title, here)].into_iter().chain(there).collect()
+}
+
+/// Judges what a spec asks for on one system.
+fn find(packages: &Packages, facts: &Facts, wheelhouse: &mut Wheelhouse) -> Findings {
+    match packages {
+        Packages::Required(requirements) => required::find(requirements, facts, wheelhouse),
+        Packages::Listed(wheels) => find_listed(wheels, facts, wheelhouse),
+    }
+}
+
+fn find_listed(wheels: &[Placed<ListedWheel>], facts: &Facts, wheelhouse: &mut Wheelhouse) -> Findings {
+    let (verdicts, warnings) = listed::verify(wheels, facts, wheelhouse);
+    let refusal = listed::resolve(wheels, facts, wheelhouse, &mut Evidence::default()).err();
+    let asked = verdicts.into_iter().map(|verdict| match verdict {
+        Verdict::Unwanted => Cell::Unwanted,
+        Verdict::Fits(version) => Cell::Fits(version),
+        Verdict::Missing => Cell::Missing,
+        Verdict::Clash => Cell::Conflict,
+    });
+    Findings { asked: asked.collect(), brought: BTreeMap::new(), refusal, warnings }
+}
+
+/// The rows of a table in which each of these findings is a column.
+fn rows(packages: &Packages, findings: &[Findings]) -> Vec<Row> {
+    let asked: Vec<(String, &Place)> = match packages {
+        Packages::Required(requirements) => {
+            requirements.asked.iter().map(|asked| (title(&asked.value.requirement), &asked.place)).collect()
+        }
+        Packages::Listed(wheels) => {
+            wheels.iter().map(|wheel| (format!("{}=={}", wheel.value.project, wheel.value.wanted), &wheel.place)).collect()
+        }
+    };
+    let asked = asked.into_iter().enumerate().map(|(index, (title, place))| Row {
+        title,
+        origin: RowOrigin::Spec(place.clone()),
+        cells: findings.iter().map(|findings| findings.asked[index].clone()).collect(),
+    });
+    let brought: BTreeSet<&PackageName> = findings.iter().flat_map(|findings| findings.brought.keys()).collect();
+    let brought = brought.into_iter().map(|project| Row {
+        title: project.to_string(),
+        origin: RowOrigin::Wheels(askers(project, findings)),
+        cells: findings.iter().map(|findings| cell_of_brought(project, findings)).collect(),
+    });
+    asked.chain(brought).collect()
+}
+
+/// A requirement without its marker, which the cells tell of.
+fn title(requirement: &Requirement) -> String {
+    Requirement { marker: MarkerTree::TRUE, ..requirement.clone() }.to_string()
+}
+
+/// The projects whose wheels ask for a project, on any system.
+fn askers(project: &PackageName, findings: &[Findings]) -> BTreeSet<PackageName> {
+    findings.iter().filter_map(|findings| findings.brought.get(project)).flat_map(|brought| brought.askers.clone()).collect()
+}
+
+fn cell_of_brought(project: &PackageName, findings: &Findings) -> Cell {
+    match findings.brought.get(project) {
+        Some(brought) => Cell::Fits(brought.version.clone()),
+        None if findings.refusal.is_some() => Cell::Unknown,
+        None => Cell::Unwanted,
+    }
+}
+
+/// The wheels among these that the spec does not ask for.
+fn brought(wheels: &[PlannedWheel]) -> BTreeMap<PackageName, Brought> {
+    let project = |asker: &Asker| match asker {
+        Asker::Wheel { project, .. } => Some(project.clone()),
+        Asker::Spec(_) => None,
+    };
+    let brought = wheels.iter().filter(|wheel| !wheel.is_requested()).map(|wheel| {
+        let askers = wheel.required_by.iter().filter_map(project).collect();
+        (wheel.name.clone(), Brought { version: wheel.version.clone(), askers })
+    });
+    brought.collect()
+}
+
+/// The warnings of all systems, each once, with the systems that it is about where it is not about all.
+fn merge_warnings(systems: &[(String, Facts)], findings: &[Findings]) -> Vec<String> {
+    let mut merged: Vec<(&str, Vec<&str>)> = Vec::new();
+    for ((title, _), findings) in systems.iter().zip(findings) {
+        for warning in &findings.warnings {
+            match merged.iter_mut().find(|(known, _)| known == warning) {
+                Some((_, titles)) if titles.last() == Some(&title.as_str()) => {}
+                Some((_, titles)) => titles.push(title),
+                None => merged.push((warning, vec![title])),
+            }
+        }
+    }
+    let say = |(warning, titles): (&str, Vec<&str>)| {
+        if titles.len() == systems.len() { warning.to_owned() } else { format!("{warning}, on {}", titles.join(", ")) }
+    };
+    merged.into_iter().map(say).collect()
+}

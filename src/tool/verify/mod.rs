@@ -1,0 +1,42 @@
+//! `-vpython-tool verify`: whether there is a wheel for all that a spec asks for, here and on each platform that it names.
+//!
+//! The table goes to standard output, and why something is missing to stderr. The exit code is 0 or 1.
+
+mod table;
+
+use anyhow::Result;
+
+use crate::plan::{Cell, Verification};
+use crate::report;
+
+/// What `verify` says of a spec of this title, where there is one, and the exit code: 1 if something is missing.
+///
+/// # Errors
+/// Standard output cannot be written.
+pub fn run(spec: Option<&str>, verification: &Verification) -> Result<i32> {
+    let Verification { columns, rows, .. } = verification;
+    let text = match spec {
+        None => "nothing to check: there is no spec\n".to_owned(),
+        Some(spec) if rows.is_empty() => format!("nothing to check: {spec} asks for no wheels\n"),
+        Some(spec) => format!("{}{}", table::render(columns, rows), closing_line(spec, verification)),
+    };
+    report::print(report::printable_lines(&text).as_bytes())?;
+    let refusals = columns.iter().filter_map(|column| column.refusal.as_ref());
+    Ok(i32::from(refusals.inspect(|refusal| report::error(refusal)).count() > 0))
+}
+
+/// What the table comes to, where that is not a failure.
+fn closing_line(spec: &str, verification: &Verification) -> String {
+    let Verification { columns, rows, .. } = verification;
+    if columns.iter().any(|column| column.refusal.is_some()) {
+        return String::new();
+    }
+    if rows.iter().flat_map(|row| &row.cells).all(|cell| *cell == Cell::Unwanted) {
+        return format!("\nnothing to check: nothing that {spec} asks for is wanted on any of these\n");
+    }
+    match columns.len() - 1 {
+        0 => "\nok here; the spec names no other platforms\n".to_owned(),
+        1 => "\nok here and on 1 platform\n".to_owned(),
+        platforms => format!("\nok here and on {platforms} platforms\n"),
+    }
+}
