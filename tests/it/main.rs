@@ -29,4 +29,5 @@ mod support;
 mod tags;
 mod testdata;
 mod upgrade;
+mod verify;
 mod wheels;

@@ -3,6 +3,7 @@
 //! PubGrub finds versions that go together, or proves that there are none. What leaves no choice is decided on first, then what is asked
 //! for first; so the answer depends on nothing but the spec, the interpreter's facts and the wheels that there are.
 
+pub(super) mod attempt;
 mod choices;
 mod demand;
 mod hint;
@@ -23,7 +24,6 @@ use anyhow::Result;
 use super::wheelhouse::{WheelFile, Wheelhouse};
 use super::{Asker, Evidence, Facts, PlannedWheel};
 use crate::fs::Stamped;
-use crate::report::Failure;
 use crate::spec::Requirements;
 use demand::Role;
 use judge::Judge;
@@ -49,11 +49,19 @@ pub(super) fn resolve(
 ) -> Result<Vec<PlannedWheel>> {
     let mut stock = Stock::new(requirements, Judge::new(interpreter, wheelhouse));
     stock.read_pinned();
-    let chosen = choose(&mut stock)?;
-    let wishes = Wishes::of_chosen(&chosen, &mut stock);
-    evidence.warnings.extend(wishes.missing_extras(&chosen, &mut stock));
+    let (chosen, obstacles) = choose(&mut stock);
+    if !obstacles.is_empty() {
+        return Err(refusal::explain(&obstacles, &mut stock).into());
+    }
+    plan_chosen(&chosen, stock, evidence)
+}
+
+/// The wheels of what was chosen, and who asks for each.
+fn plan_chosen(chosen: &Chosen, mut stock: Stock<'_>, evidence: &mut Evidence) -> Result<Vec<PlannedWheel>> {
+    let wishes = Wishes::of_chosen(chosen, &mut stock);
+    evidence.warnings.extend(wishes.missing_extras(chosen, &mut stock));
     let mut wheels = Vec::new();
-    for (project, number) in &chosen {
+    for (project, number) in chosen {
         if let Ok(wheel) = &*stock.wheel(project, *number) {
             let demands = wishes.of(project).iter().filter(|demand| demand.role == Role::Requirement);
             wheels.push((wheel.file.clone(), demands.map(|demand| demand.asker.clone()).collect()));
@@ -63,16 +71,15 @@ pub(super) fn resolve(
 }
 
 /// Chooses a version of each project. Where that cannot be done, the search goes on as if what is in its way were not asked for, until all
-/// is found that is in its way.
-fn choose(stock: &mut Stock<'_>) -> Result<Chosen, Failure> {
+/// is found that is in its way; what is chosen then is an answer to the rest.
+fn choose(stock: &mut Stock<'_>) -> (Chosen, Vec<Obstacle>) {
     let mut given = BTreeSet::new();
     let mut obstacles: Vec<Obstacle> = Vec::new();
     loop {
         match search::search(stock, &given) {
-            Ok(chosen) if obstacles.is_empty() => return Ok(chosen),
-            Ok(_) => {
+            Ok(chosen) => {
                 obstacles.sort_by_cached_key(|obstacle| obstacle.rank(stock));
-                return Err(refusal::explain(&obstacles, stock));
+                return (chosen, obstacles);
             }
             Err(proof) => {
                 let obstacle = proof::find_obstacle(&proof, stock);

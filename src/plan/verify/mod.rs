@@ -6,7 +6,7 @@
 
 mod required;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use anyhow::{Error, Result};
@@ -16,7 +16,7 @@ use pep508_rs::{MarkerTree, PackageName};
 use super::interpreter;
 use super::resolve::listed::{self, Verdict};
 use super::wheelhouse::Wheelhouse;
-use super::{Asker, Evidence, Facts, PlannedWheel};
+use super::{Evidence, Facts};
 use crate::invocation::Invocation;
 use crate::process::Process;
 use crate::spec::{ListedWheel, Packages, Place, Placed, Requirement, Spec, Target};
@@ -72,11 +72,9 @@ pub enum Cell {
     Missing,
     /// A wheel would fit, and is not the pinned one.
     WrongHash,
-    /// A wheel fits, and something that it requires does not.
-    Incomplete,
-    /// A wheel fits, and does not go together with what is asked for before it.
+    /// Wheels would fit, and not go together with what else is asked for.
     Conflict,
-    /// It cannot be told, because something else is missing.
+    /// Whether it is wanted cannot be told, because something else is missing.
     Unknown,
 }
 
@@ -86,26 +84,22 @@ struct Findings {
     /// Of what the spec asks for, in its order.
     asked: Vec<Cell>,
     /// What that brings along.
-    brought: BTreeMap<PackageName, Brought>,
+    brought: Vec<(PackageName, Brought)>,
     refusal: Option<Error>,
     warnings: Vec<String>,
 }
 
-/// A wheel that the spec does not ask for itself.
+/// What comes of a project that the spec does not ask for itself.
 #[derive(Debug)]
 struct Brought {
-    version: Version,
+    cell: Cell,
+    /// The projects whose wheels ask for it.
     askers: BTreeSet<PackageName>,
 }
 
-impl Cell {
-    /// Whether it says that something is asked for and cannot be had.
-    #[must_use]
-    pub fn is_failure(&self) -> bool {
-        match self {
-            Self::Fits(_) | Self::Unwanted | Self::Unknown => false,
-            Self::Missing | Self::WrongHash | Self::Incomplete | Self::Conflict => true,
-        }
+impl Findings {
+    fn brought(&self, project: &PackageName) -> Option<&Brought> {
+        self.brought.iter().find(|(known, _)| known == project).map(|(_, brought)| brought)
     }
 }
 
@@ -125,7 +119,7 @@ pub fn verify(spec: &Spec, invocation: &Invocation, process: &Process, memo: &Pa
     let mut warnings: Vec<String> =
         passed_over.map(|file| format!("`{}` is passed over: {}", file.path.display(), file.why)).collect();
     let systems = systems(here, &targets);
-    let findings: Vec<Findings> = systems.iter().map(|(_, facts)| find(&spec.packages, facts, &mut wheelhouse)).collect();
+    let findings = systems.iter().map(|(_, facts)| find(&spec.packages, facts, &mut wheelhouse)).collect::<Result<Vec<_>>>()?;
     wheelhouse.remember();
     warnings.extend(merge_warnings(&systems, &findings));
     let rows = rows(&spec.packages, &findings);
@@ -150,10 +144,10 @@ fn systems(here: Facts, targets: &[Placed<Target>]) -> Vec<(String, Facts)> {
 }
 
 /// Judges what a spec asks for on one system.
-fn find(packages: &Packages, facts: &Facts, wheelhouse: &mut Wheelhouse) -> Findings {
+fn find(packages: &Packages, facts: &Facts, wheelhouse: &mut Wheelhouse) -> Result<Findings> {
     match packages {
         Packages::Required(requirements) => required::find(requirements, facts, wheelhouse),
-        Packages::Listed(wheels) => find_listed(wheels, facts, wheelhouse),
+        Packages::Listed(wheels) => Ok(find_listed(wheels, facts, wheelhouse)),
     }
 }
 
@@ -166,7 +160,7 @@ fn find_listed(wheels: &[Placed<ListedWheel>], facts: &Facts, wheelhouse: &mut W
         Verdict::Missing => Cell::Missing,
         Verdict::Clash => Cell::Conflict,
     });
-    Findings { asked: asked.collect(), brought: BTreeMap::new(), refusal, warnings }
+    Findings { asked: asked.collect(), brought: Vec::new(), refusal, warnings }
 }
 
 /// The rows of a table in which each of these findings is a column.
@@ -184,7 +178,8 @@ fn rows(packages: &Packages, findings: &[Findings]) -> Vec<Row> {
         origin: RowOrigin::Spec(place.clone()),
         cells: findings.iter().map(|findings| findings.asked[index].clone()).collect(),
     });
-    let brought: BTreeSet<&PackageName> = findings.iter().flat_map(|findings| findings.brought.keys()).collect();
+    let brought: BTreeSet<&PackageName> =
+        findings.iter().flat_map(|findings| findings.brought.iter().map(|(project, _)| project)).collect();
     let brought = brought.into_iter().map(|project| Row {
         title: project.to_string(),
         origin: RowOrigin::Wheels(askers(project, findings)),
@@ -200,37 +195,25 @@ fn title(requirement: &Requirement) -> String {
 
 /// The projects whose wheels ask for a project, on any system.
 fn askers(project: &PackageName, findings: &[Findings]) -> BTreeSet<PackageName> {
-    findings.iter().filter_map(|findings| findings.brought.get(project)).flat_map(|brought| brought.askers.clone()).collect()
+    findings.iter().filter_map(|findings| findings.brought(project)).flat_map(|brought| brought.askers.clone()).collect()
 }
 
 fn cell_of_brought(project: &PackageName, findings: &Findings) -> Cell {
-    match findings.brought.get(project) {
-        Some(brought) => Cell::Fits(brought.version.clone()),
+    match findings.brought(project) {
+        Some(brought) => brought.cell.clone(),
         None if findings.refusal.is_some() => Cell::Unknown,
         None => Cell::Unwanted,
     }
 }
 
-/// The wheels among these that the spec does not ask for.
-fn brought(wheels: &[PlannedWheel]) -> BTreeMap<PackageName, Brought> {
-    let project = |asker: &Asker| match asker {
-        Asker::Wheel { project, .. } => Some(project.clone()),
-        Asker::Spec(_) => None,
-    };
-    let brought = wheels.iter().filter(|wheel| !wheel.is_requested()).map(|wheel| {
-        let askers = wheel.required_by.iter().filter_map(project).collect();
-        (wheel.name.clone(), Brought { version: wheel.version.clone(), askers })
-    });
-    brought.collect()
-}
-
 /// The warnings of all systems, each once, with the systems that it is about where it is not about all.
 fn merge_warnings(systems: &[(String, Facts)], findings: &[Findings]) -> Vec<String> {
     let mut merged: Vec<(&str, Vec<&str>)> = Vec::new();
-    for ((title, _), findings) in systems.iter().zip(findings) {
+    for ((title, facts), findings) in systems.iter().zip(findings) {
+        let title = if facts.elsewhere.is_none() { "this machine" } else { title };
         for warning in &findings.warnings {
             match merged.iter_mut().find(|(known, _)| known == warning) {
-                Some((_, titles)) if titles.last() == Some(&title.as_str()) => {}
+                Some((_, titles)) if titles.contains(&title) => {}
                 Some((_, titles)) => titles.push(title),
                 None => merged.push((warning, vec![title])),
             }

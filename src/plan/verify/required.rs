@@ -1,84 +1,62 @@
-//! Requirements on one system: a whole resolution decides, as it would for a launch there. Where it fails, each requirement is tried by
-//! itself and with those before it, so that it is known which of them cannot be met.
+//! Requirements on one system: a whole resolution decides, as it would for a launch there.
 
-use super::super::resolve;
+use std::collections::BTreeSet;
+
+use anyhow::Result;
+use pep508_rs::PackageName;
+
+use super::super::resolve::attempt::{Attempt, Lack, LackKind, attempt};
 use super::super::wheelhouse::Wheelhouse;
-use super::super::{Evidence, Facts, PlannedWheel};
-use super::{Cell, Findings, brought};
-use crate::spec::{Asked, Dependencies, Placed, Requirements};
+use super::super::{Asker, Evidence, Facts};
+use super::{Brought, Cell, Findings};
+use crate::spec::{Asked, Requirements};
 
 /// Judges requirements.
-pub(super) fn find(requirements: &Requirements, facts: &Facts, wheelhouse: &mut Wheelhouse) -> Findings {
+pub(super) fn find(requirements: &Requirements, facts: &Facts, wheelhouse: &mut Wheelhouse) -> Result<Findings> {
     let mut evidence = Evidence::default();
-    let counts = |asked: &Asked| asked.requirement.marker.evaluate(&facts.markers, &[]);
-    let (failed, wheels, refusal) = match resolve::resolve(requirements, facts, wheelhouse, &mut evidence) {
-        Ok(wheels) => (vec![None; requirements.asked.len()], wheels, None),
-        Err(refusal) => {
-            let (failed, wheels) = Attempts { requirements, facts, wheelhouse }.narrow_down();
-            (failed, wheels, Some(refusal))
-        }
-    };
-    let asked = requirements.asked.iter().zip(failed).map(|(Placed { value, .. }, failed)| match failed {
-        _ if !counts(value) => Cell::Unwanted,
-        Some(cell) => cell,
-        None => {
-            let wheel = wheels.iter().find(|wheel| wheel.name == value.requirement.name);
-            wheel.map_or(Cell::Unknown, |wheel| Cell::Fits(wheel.version.clone()))
-        }
+    let attempt = attempt(requirements, facts, wheelhouse, &mut evidence)?;
+    let asked = requirements.asked.iter().map(|asked| cell(&asked.value, facts, &attempt)).collect();
+    let brought = brought(&attempt);
+    Ok(Findings { asked, brought, refusal: attempt.refusal.map(Into::into), warnings: evidence.warnings })
+}
+
+fn cell(asked: &Asked, facts: &Facts, attempt: &Attempt) -> Cell {
+    let Asked { requirement, .. } = asked;
+    if !requirement.marker.evaluate(&facts.markers, &[]) {
+        return Cell::Unwanted;
+    }
+    let lack = attempt.lacks.iter().find(|lack| lack.project == requirement.name);
+    let wheel = attempt.wheels.iter().find(|wheel| wheel.name == requirement.name);
+    match (lack, wheel) {
+        (Some(lack), _) => cell_of_lack(lack),
+        (None, Some(wheel)) => Cell::Fits(wheel.version.clone()),
+        (None, None) => Cell::Unknown,
+    }
+}
+
+fn cell_of_lack(lack: &Lack) -> Cell {
+    match lack.kind {
+        LackKind::Missing => Cell::Missing,
+        LackKind::WrongHash => Cell::WrongHash,
+        LackKind::Conflict => Cell::Conflict,
+    }
+}
+
+/// What wheels alone ask for: what there is of it, and what cannot be had.
+fn brought(attempt: &Attempt) -> Vec<(PackageName, Brought)> {
+    let wheels = attempt.wheels.iter().map(|wheel| (&wheel.name, Cell::Fits(wheel.version.clone()), &wheel.required_by));
+    let lacks = attempt.lacks.iter().map(|lack| (&lack.project, cell_of_lack(lack), &lack.askers));
+    let brought = wheels.chain(lacks).filter_map(|(project, cell, askers)| {
+        let askers: Option<BTreeSet<PackageName>> = askers.iter().map(project_of).collect();
+        Some((project.clone(), Brought { cell, askers: askers? }))
     });
-    Findings { asked: asked.collect(), brought: brought(&wheels), refusal, warnings: evidence.warnings }
+    brought.collect()
 }
 
-/// Resolutions of parts of what is asked for.
-struct Attempts<'a> {
-    requirements: &'a Requirements,
-    facts: &'a Facts,
-    wheelhouse: &'a mut Wheelhouse,
-}
-
-impl Attempts<'_> {
-    /// Why each requirement cannot be met, none where it can, and the wheels for those that can be met together.
-    fn narrow_down(mut self) -> (Vec<Option<Cell>>, Vec<PlannedWheel>) {
-        let mut met = Requirements { asked: Vec::new(), ..self.requirements.clone() };
-        let mut wheels = Vec::new();
-        let mut failed = Vec::new();
-        for asked in &self.requirements.asked {
-            met.asked.push(asked.clone());
-            if let Some(chosen) = self.resolve(&met) {
-                wheels = chosen;
-                failed.push(None);
-            } else {
-                met.asked.pop();
-                failed.push(Some(self.reason(asked)));
-            }
-        }
-        (failed, wheels)
+/// The project whose wheel asks; none where the spec does.
+fn project_of(asker: &Asker) -> Option<PackageName> {
+    match asker {
+        Asker::Wheel { project, .. } => Some(project.clone()),
+        Asker::Spec(_) => None,
     }
-
-    /// Why a requirement cannot be met beside those before it.
-    fn reason(&mut self, asked: &Placed<Asked>) -> Cell {
-        let alone = Requirements { asked: vec![asked.clone()], ..self.requirements.clone() };
-        if self.resolve(&alone).is_some() {
-            return Cell::Conflict;
-        }
-        if self.resolve(&unpinned(&alone)).is_some() {
-            return Cell::WrongHash;
-        }
-        let without_dependencies = Requirements { dependencies: Dependencies::Ignored, ..alone };
-        if self.resolve(&without_dependencies).is_some() { Cell::Incomplete } else { Cell::Missing }
-    }
-
-    fn resolve(&mut self, requirements: &Requirements) -> Option<Vec<PlannedWheel>> {
-        resolve::resolve(requirements, self.facts, self.wheelhouse, &mut Evidence::default()).ok()
-    }
-}
-
-/// The same, whatever digests the wheels have.
-fn unpinned(requirements: &Requirements) -> Requirements {
-    let mut requirements = requirements.clone();
-    requirements.hashes_required = false;
-    for asked in requirements.asked.iter_mut().chain(&mut requirements.constraints) {
-        asked.value.hashes.clear();
-    }
-    requirements
 }

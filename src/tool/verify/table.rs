@@ -33,7 +33,6 @@ fn word(cell: &Cell) -> String {
         Cell::Unwanted => "-".into(),
         Cell::Missing => "missing".into(),
         Cell::WrongHash => "wrong hash".into(),
-        Cell::Incomplete => "incomplete".into(),
         Cell::Conflict => "conflict".into(),
         Cell::Unknown => "?".into(),
     }

@@ -1,0 +1,430 @@
+//! `-vpython-tool verify`: whether there are the wheels that a spec asks for, here and elsewhere.
+//!
+//! The interpreter is a fake CPython 3.11 on an x86-64 Linux with glibc 2.36, so that the tables are the same on every machine.
+
+use sha2::{Digest, Sha256};
+
+use crate::support::{Fake, Fault, Launch, Outcome, Wheel, World};
+
+/// A world with a fake interpreter.
+struct Case {
+    world: World,
+    fake: Fake,
+}
+
+impl Case {
+    /// With a `vpython.toml` of this text, and these wheels beside it.
+    fn new(spec: &str, wheels: &[Wheel]) -> Self {
+        Self::with_spec("vpython.toml", spec, wheels)
+    }
+
+    fn with_spec(name: &str, spec: &str, wheels: &[Wheel]) -> Self {
+        let world = World::new();
+        world.write(name, spec);
+        std::fs::create_dir_all(world.path("wheels")).unwrap();
+        for wheel in wheels {
+            world.wheel(wheel);
+        }
+        let fake = Fake::new(&world, "3.11.42");
+        Self { world, fake }
+    }
+
+    fn launch(&self, words: &[&str]) -> Launch<'_> {
+        self.world.vpython(words).env("VPYTHON_INTERPRETER", &self.fake.path)
+    }
+
+    fn verify(&self) -> Outcome {
+        self.launch(&["-vpython-tool", "verify"]).run()
+    }
+}
+
+fn module(name: &str, version: &str) -> Wheel {
+    Wheel::module(name, version)
+}
+
+#[test]
+fn a_wheel_for_everything_everywhere_is_ok() {
+    let spec = "dependencies = [\n  'a>=1',\n  'b; sys_platform == \"win32\"',\n]\n[tool.vpython]\n\
+                platforms = ['manylinux_2_17_x86_64', 'macosx_11_0_arm64', 'win_amd64']\n";
+    let wheels = [
+        module("a", "1.5").requires("c"),
+        module("b", "2"),
+        module("c", "3").tag("cp311-cp311-linux_x86_64"),
+        module("c", "3.1").tag("cp311-cp311-macosx_10_9_universal2"),
+        module("c", "3.2").tag("cp39-abi3-win_amd64").requires("d"),
+        module("d", "4"),
+    ];
+    let case = Case::new(spec, &wheels);
+    case.verify().prints(
+        "\
+requirement  asked for  here (3.11.42)  manylinux_2_17_x86_64  macosx_11_0_arm64  win_amd64
+a>=1         line 2     1.5             1.5                    1.5                1.5
+b            line 3     -               -                      -                  2
+  c          by a       3               3                      3.1                3.2
+  d          by c       -               -                      -                  4
+
+ok here and on 3 platforms
+",
+    );
+    assert_eq!(case.world.leftovers(), [] as [std::path::PathBuf; 0], "nothing is built");
+    assert_eq!(case.fake.times_asked(), 1);
+}
+
+#[test]
+fn what_is_missing_on_a_platform_is_shown_with_each_file_and_why() {
+    let spec = "dependencies = ['a', 'b']\n[tool.vpython]\nplatforms = ['win_amd64', 'manylinux2014_x86_64']\n";
+    let wheels = [
+        module("a", "1").requires("c>=2"),
+        module("b", "1").tag("cp311-cp311-manylinux_2_17_x86_64"),
+        module("c", "1"),
+        module("c", "2").tag("cp311-cp311-manylinux_2_28_x86_64"),
+    ];
+    let outcome = Case::new(spec, &wheels).verify();
+    let table = "\
+requirement  asked for  here (3.11.42)  win_amd64  manylinux2014_x86_64
+a            line 1     1               1          1
+b            line 1     1               missing    1
+  c          by a       2               missing    missing
+";
+    let pip = "[WORLD]/fakes/3.11.42/python3 -m pip download --only-binary=:all: --python-version 3.11.42";
+    let errors = format!(
+        "\
+vpython: error: the spec cannot be met by CPython 3.11.42 on win_amd64
+  caused by: no wheel in `[WORLD]/work/wheels` fits what is asked of 2 projects
+  caused by: `b` is asked for in `[WORLD]/work/vpython.toml`, line 1
+  caused by: `b`: `b-1-cp311-cp311-manylinux_2_17_x86_64.whl` is for manylinux_2_17_x86_64; the interpreter is CPython 3.11.42 on win_amd64
+  caused by: `c>=2` is asked for by `a` 1, `a-1-py3-none-any.whl`
+  caused by: `c`: `c-1-py3-none-any.whl` is version 1, which does not satisfy `c>=2`
+  caused by: `c`: `c-2-cp311-cp311-manylinux_2_28_x86_64.whl` is for manylinux_2_28_x86_64; the interpreter is CPython 3.11.42 on win_amd64
+  hint: fetch what is missing: `{pip} --platform win_amd64 -d [WORLD]/work/wheels 'b' 'c>=2'`
+vpython: error: the spec cannot be met by CPython 3.11.42 on manylinux2014_x86_64
+  caused by: no wheel in `[WORLD]/work/wheels` fits `c>=2` (asked for by `a` 1, `a-1-py3-none-any.whl`)
+  caused by: `c-1-py3-none-any.whl` is version 1, which does not satisfy `c>=2`
+  caused by: `c-2-cp311-cp311-manylinux_2_28_x86_64.whl` is for manylinux_2_28_x86_64; the interpreter is CPython 3.11.42 on manylinux2014_x86_64
+  hint: fetch one: `{pip} --platform manylinux_2_17_x86_64 --platform manylinux2014_x86_64 -d [WORLD]/work/wheels 'c>=2'`
+"
+    );
+    outcome.expect(1, table, &errors);
+}
+
+#[test]
+fn a_wheel_with_another_digest_than_the_pinned_one_is_shown() {
+    let wheels = [module("a", "1"), module("b", "1")];
+    let digest = |wheel: &Wheel| hex::encode(Sha256::digest(wheel.bytes()));
+    let wrong = "0".repeat(64);
+    let spec = format!("a==1 --hash=sha256:{}\nb==1 --hash=sha256:{wrong}\n", digest(&wheels[0]));
+    let case = Case::with_spec("requirements.txt", &spec, &wheels);
+    let outcome = case.launch(&["-vpython-spec", "requirements.txt", "-vpython-tool", "verify"]).run();
+    let table = "\
+requirement  asked for  here (3.11.42)
+a==1         line 1     1
+b==1         line 2     wrong hash
+";
+    assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(1), table), "{outcome}");
+    let found = digest(&wheels[1]);
+    let why = format!(
+        "vpython: error: the spec cannot be met by CPython 3.11.42 on linux x86_64\n  \
+         caused by: no wheel in `[WORLD]/work/wheels` fits `b==1` (asked for in `[WORLD]/work/requirements.txt`, line 2)\n  \
+         caused by: `b-1-py3-none-any.whl` has the sha256 `{found}`, and `{wrong}` is pinned (asked for in `[WORLD]/work/requirements.txt`, line 2)\n"
+    );
+    assert!(outcome.stderr.starts_with(&why), "{outcome}");
+}
+
+#[test]
+fn what_does_not_go_together_is_a_conflict() {
+    let spec = "dependencies = ['a', 'b', 'd']\n";
+    let wheels = [
+        module("a", "1").requires("c<2"),
+        module("b", "1").requires("c>=2"),
+        module("c", "1"),
+        module("c", "2"),
+        module("d", "1"),
+    ];
+    let outcome = Case::new(spec, &wheels).verify();
+    let table = "\
+requirement  asked for  here (3.11.42)
+a            line 1     1
+b            line 1     1
+d            line 1     1
+  c          by a, b    conflict
+";
+    assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(1), table), "{outcome}");
+    let why = "\
+vpython: error: the spec cannot be met by CPython 3.11.42 on linux x86_64
+  caused by: no wheel in `[WORLD]/work/wheels` fits all that is asked of `c`
+  caused by: `c<2` is asked for by `a` 1, `a-1-py3-none-any.whl`
+  caused by: `c>=2` is asked for by `b` 1, `b-1-py3-none-any.whl`
+";
+    assert!(outcome.stderr.starts_with(why), "{outcome}");
+}
+
+#[test]
+fn what_the_spec_asks_for_may_conflict_itself() {
+    let outcome = Case::new("dependencies = ['a>=2', 'a<2', 'b']\n", &[module("a", "1"), module("a", "2")]).verify();
+    let table = "\
+requirement  asked for  here (3.11.42)
+a>=2         line 1     conflict
+a<2          line 1     conflict
+b            line 1     missing
+";
+    assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(1), table), "{outcome}");
+}
+
+#[test]
+fn what_something_missing_would_bring_along_is_not_known() {
+    let spec = "dependencies = ['a']\n[tool.vpython]\nplatforms = ['win32']\n";
+    let wheels = [module("a", "1").tag("cp311-cp311-linux_x86_64").requires("b"), module("b", "1")];
+    let outcome = Case::new(spec, &wheels).verify();
+    let table = "\
+requirement  asked for  here (3.11.42)  win32
+a            line 1     1               missing
+  b          by a       1               ?
+";
+    assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(1), table), "{outcome}");
+}
+
+#[test]
+fn nothing_to_check_is_not_ok() {
+    let nothing = "nothing to check: `[WORLD]/work/vpython.toml` asks for no wheels\n";
+    Case::new("", &[]).verify().prints(nothing);
+    Case::new("[tool.vpython]\nplatforms = ['win32']\n", &[]).verify().prints(nothing);
+    let case = Case::new("", &[]);
+    std::fs::remove_file(case.world.path("vpython.toml")).unwrap();
+    case.verify().prints("nothing to check: there is no spec\n");
+    let case = Case::new("dependencies = ['a; sys_platform == \"plan9\"']\n", &[]);
+    case.verify().prints(
+        "\
+requirement  asked for  here (3.11.42)
+a            line 1     -
+
+nothing to check: nothing that `[WORLD]/work/vpython.toml` asks for is wanted on any of these
+",
+    );
+}
+
+#[test]
+fn without_platforms_only_this_machine_is_ok() {
+    let case = Case::new("dependencies = ['a']\n", &[module("a", "1")]);
+    case.verify().prints(
+        "\
+requirement  asked for  here (3.11.42)
+a            line 1     1
+
+ok here; the spec names no other platforms
+",
+    );
+}
+
+const LUCI: &str = "\
+verify_pep425_tag: [
+    {python: 'cp38', abi: 'cp38', platform: 'manylinux1_x86_64'},
+    {python: 'cp38', abi: 'cp38', platform: 'macosx_10_10_intel'},
+    {python: 'cp311', abi: 'cp311', platform: 'win_amd64'}
+]
+wheel: <
+  name: 'infra/python/wheels/six-py2_py3'
+  version: 'version:1.15.0'
+>
+wheel: <
+  name: 'infra/python/wheels/cffi/${vpython_platform}'
+  version: 'version:1.14.5.chromium.7'
+  not_match_tag: < platform: 'macosx_10_10_intel' >
+>
+wheel: <
+  name: 'infra/python/wheels/pywin32/${vpython_platform}'
+  version: 'version:300'
+  match_tag: < platform: 'win_amd64' >
+>
+";
+
+/// The wheels of that list; `cffi` requires `pycparser`.
+fn listed() -> Vec<Wheel> {
+    let cffi = |tag: &str| module("cffi", "1.14.5").tag(tag).requires("pycparser").requires_python(">=3.8.1");
+    vec![
+        module("six", "1.15.0").tag("py2.py3-none-any"),
+        cffi("cp311-cp311-linux_x86_64"),
+        cffi("cp38-cp38-manylinux_2_12_x86_64"),
+        cffi("cp311-cp311-win_amd64").requires("six>=2").requires("colorama; sys_platform == 'win32'"),
+        module("pywin32", "300").tag("cp311-cp311-win_amd64"),
+    ]
+}
+
+const LUCI_WARNINGS: &str = "\
+vpython: warning: `cffi-1.14.5-cp311-cp311-linux_x86_64.whl` requires `pycparser`, which is not among the listed wheels (listed in `[WORLD]/work/.vpython3`, line 11), on this machine
+vpython: warning: `cffi-1.14.5-cp38-cp38-manylinux_2_12_x86_64.whl` requires `pycparser`, which is not among the listed wheels (listed in `[WORLD]/work/.vpython3`, line 11), on manylinux1_x86_64 (3.8)
+vpython: warning: `cffi-1.14.5-cp311-cp311-win_amd64.whl` requires `pycparser`, which is not among the listed wheels (listed in `[WORLD]/work/.vpython3`, line 11), on win_amd64 (3.11)
+vpython: warning: `cffi-1.14.5-cp311-cp311-win_amd64.whl` requires `six>=2`, and `six-1.15.0-py2.py3-none-any.whl` is listed (listed in `[WORLD]/work/.vpython3`, line 11), on win_amd64 (3.11)
+vpython: warning: `cffi-1.14.5-cp311-cp311-win_amd64.whl` requires `colorama`, which is not among the listed wheels (listed in `[WORLD]/work/.vpython3`, line 11), on win_amd64 (3.11)
+";
+
+#[test]
+fn each_listed_wheel_is_judged_by_its_own_conditions_and_what_it_requires_is_a_warning() {
+    let table = "\
+requirement              asked for  here (3.11.42)  manylinux1_x86_64 (3.8)  macosx_10_10_intel (3.8)  win_amd64 (3.11)
+six==1.15.0              line 7     1.15.0          1.15.0                   1.15.0                    1.15.0
+cffi==1.14.5+chromium.7  line 11    1.14.5          1.14.5                   -                         1.14.5
+pywin32==300             line 16    -               -                        -                         300
+
+ok here and on 3 platforms
+";
+    Case::with_spec(".vpython3", LUCI, &listed()).verify().expect(0, table, LUCI_WARNINGS);
+}
+
+#[test]
+fn all_listed_wheels_that_are_missing_are_shown() {
+    let wheels = listed().into_iter().filter(|wheel| !wheel.file_name().contains("win_amd64"));
+    let outcome = Case::with_spec(".vpython3", LUCI, &wheels.collect::<Vec<_>>()).verify();
+    let table = "\
+requirement              asked for  here (3.11.42)  manylinux1_x86_64 (3.8)  macosx_10_10_intel (3.8)  win_amd64 (3.11)
+six==1.15.0              line 7     1.15.0          1.15.0                   1.15.0                    1.15.0
+cffi==1.14.5+chromium.7  line 11    1.14.5          1.14.5                   -                         missing
+pywin32==300             line 16    -               -                        -                         missing
+";
+    let errors = "\
+vpython: error: the spec cannot be met by CPython 3.11 on win_amd64
+  caused by: no wheel in `[WORLD]/work/wheels` fits 2 of those that are listed
+  caused by: `cffi==1.14.5+chromium.7` is listed in `[WORLD]/work/.vpython3`, line 11 as `infra/python/wheels/cffi/${vpython_platform}` `version:1.14.5.chromium.7`
+  caused by: `cffi`: `cffi-1.14.5-cp311-cp311-linux_x86_64.whl` is for linux_x86_64; the interpreter is CPython 3.11 on win_amd64
+  caused by: `cffi`: `cffi-1.14.5-cp38-cp38-manylinux_2_12_x86_64.whl` is for cp38; the interpreter is CPython 3.11 on win_amd64
+  caused by: `pywin32==300` is listed in `[WORLD]/work/.vpython3`, line 16 as `infra/python/wheels/pywin32/${vpython_platform}` `version:300`; there is no wheel of `pywin32`
+  hint: fetch what is missing: `[WORLD]/fakes/3.11.42/python3 -m pip download --only-binary=:all: --python-version 3.11.99 --platform win_amd64 --no-deps -d [WORLD]/work/wheels 'cffi==1.14.5' 'pywin32==300'`
+";
+    let warnings: String = LUCI_WARNINGS.split_inclusive('\n').take(2).collect();
+    outcome.expect(1, table, &(warnings + errors));
+}
+
+#[test]
+fn one_project_listed_in_two_versions_is_a_conflict_where_both_are_wanted() {
+    let spec = "verify_pep425_tag: <platform: 'win32'>\n\
+                wheel: <name: 'a' version: 'version:1'>\n\
+                wheel: <name: 'a' version: 'version:2' match_tag: <platform: 'win32'>>\n";
+    let outcome = Case::with_spec(".vpython3", spec, &[module("a", "1"), module("a", "2")]).verify();
+    let table = "\
+requirement  asked for  here (3.11.42)  win32
+a==1         line 2     1               conflict
+a==2         line 3     -               conflict
+";
+    let error = "\
+vpython: error: the spec cannot be met by CPython 3.11.42 on win32
+  caused by: `a` is listed in different versions, all of them wanted here
+  caused by: `a` is `version:1` in `[WORLD]/work/.vpython3`, line 2
+  caused by: `a` is `version:2` in `[WORLD]/work/.vpython3`, line 3
+  hint: keep one version, or give each a `match_tag` or `not_match_tag` so that one is left
+";
+    outcome.expect(1, table, error);
+}
+
+#[test]
+fn broken_and_foreign_files_are_passed_over_with_a_warning_each() {
+    let case = Case::new("dependencies = ['a']\n", &[module("a", "1"), module("b", "1").fault(Fault::NoMetadata)]);
+    case.world.write("wheels/a-2-py3-none-any.whl", "no zip archive");
+    case.world.write("wheels/c-1.tar.gz", "a source distribution");
+    case.world.write("wheels/d.whl", "");
+    case.world.write("wheels/.gitignore", "");
+    case.world.write("wheels/folder/file", "");
+    let table = "\
+requirement  asked for  here (3.11.42)
+a            line 1     1
+
+ok here; the spec names no other platforms
+";
+    let warnings = "\
+vpython: warning: `[WORLD]/work/wheels/c-1.tar.gz` is passed over: its name does not end in `.whl`
+vpython: warning: `[WORLD]/work/wheels/d.whl` is passed over: its name has not five or six parts
+vpython: warning: `[WORLD]/work/wheels/a-2-py3-none-any.whl` is passed over: cannot read `[WORLD]/work/wheels/a-2-py3-none-any.whl` as a wheel: invalid Zip archive: Could not find EOCD
+vpython: warning: `[WORLD]/work/wheels/b-1-py3-none-any.whl` is passed over: cannot read `[WORLD]/work/wheels/b-1-py3-none-any.whl` as a wheel: it has no `METADATA` of `b` 1
+";
+    case.verify().expect(0, table, warnings);
+    case.launch(&["-vpython-log-level", "error", "-vpython-tool", "verify"]).run().prints(table);
+}
+
+#[test]
+fn a_name_that_is_no_platforms_is_an_error_with_its_line() {
+    let message = "\
+vpython: error: bad spec in `[WORLD]/work/vpython.toml`
+  caused by: `[WORLD]/work/vpython.toml`, line 3, column 3: `manylinux_2_17_amd64` is no platform; did you mean `manylinux_2_17_x86_64`?
+  caused by: `[WORLD]/work/vpython.toml`, line 4, column 3: `any` is no platform; write one as wheels name it: `manylinux_2_17_x86_64`, `musllinux_1_2_x86_64`, `macosx_11_0_arm64`, `win_amd64`
+";
+    Case::new("[tool.vpython]\nplatforms = [\n  'manylinux_2_17_amd64',\n  'any',\n]\n", &[]).verify().refuses(125, message);
+    let message = "\
+vpython: error: cannot tell for which platforms to look
+  caused by: `[WORLD]/work/.vpython3`, line 1, column 20: `cp27` is no python that vpython runs; write CPython 3.6 or later, as in `cp311`
+";
+    let spec = "verify_pep425_tag: <python: 'cp27' abi: 'cp27mu' platform: 'win32'>\n";
+    let case = Case::with_spec(".vpython3", spec, &[]);
+    case.verify().refuses(125, message);
+    let run = case.launch(&["-c", ""]).run();
+    assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""), "the same spec runs: {run}");
+}
+
+#[test]
+fn what_cannot_be_checked_at_all_is_refused() {
+    let case = Case::new("dependencies = ['a']\n[tool.vpython]\nwheels = ['gone']\n", &[]);
+    let message = "\
+vpython: error: no folder `[WORLD]/work/gone`
+  caused by: `wheels` names it (`[WORLD]/work/vpython.toml`, line 3)
+  hint: paths in a spec are relative to the spec's own folder
+";
+    case.verify().refuses(125, message);
+    let case = Case::new("requires-python = '>=3.12'\ndependencies = ['a']\n", &[]);
+    let message = "\
+vpython: error: cannot use `[WORLD]/fakes/3.11.42/python3` as interpreter
+  caused by: it is CPython 3.11.42, which does not satisfy `requires-python = \">=3.12\"` (`[WORLD]/work/vpython.toml`, line 1)
+";
+    case.verify().refuses(125, message);
+    let missing = Case::new("", &[]).launch(&["-vpython-tool", "verify", "gone.py"]).run();
+    missing.refuses(125, "vpython: error: there is no script `gone.py`\n");
+}
+
+#[test]
+fn no_store_is_needed() {
+    let case = Case::new("dependencies = ['a']\n", &[module("a", "1")]);
+    let outcome = case.launch(&["-vpython-root", "/proc/none", "-vpython-tool", "verify"]).run();
+    assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(0), ""), "{outcome}");
+}
+
+#[test]
+fn the_spec_is_that_of_the_target() {
+    let case = Case::new("dependencies = ['a']\n", &[module("b", "1")]);
+    case.world.write("tool.py", "# /// script\n# dependencies = ['b']\n# [tool.vpython]\n# platforms = ['win32']\n# ///\n");
+    case.launch(&["-vpython-tool", "verify", "tool.py", "--help"]).run().prints(
+        "\
+requirement  asked for  here (3.11.42)  win32
+b            line 2     1               1
+
+ok here and on 1 platform
+",
+    );
+}
+
+#[test]
+fn an_extra_that_is_not_there_is_a_warning() {
+    let spec = "dependencies = ['a[x]']\n[tool.vpython]\nplatforms = ['win32']\n";
+    let outcome = Case::new(spec, &[module("a", "1")]).verify();
+    let warning =
+        "vpython: warning: `a-1-py3-none-any.whl` has no extra `x` (asked for in `[WORLD]/work/vpython.toml`, line 1)\n";
+    assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(0), warning), "{outcome}");
+}
+
+/// What stands between the lines of a fence behind a heading of the README.
+fn example(kind: &str) -> &'static str {
+    let readme = include_str!("../../README.md");
+    let (_, section) = readme.split_once("## Checking for other platforms\n").unwrap();
+    let (_, behind) = section.split_once(&format!("```{kind}\n")).unwrap();
+    behind.split_once("```").unwrap().0
+}
+
+#[test]
+fn the_example_of_the_readme_is_what_is_printed() {
+    let wheels = [
+        module("requests", "2.32.3").requires("charset-normalizer").requires("idna"),
+        module("charset_normalizer", "3.4.1").tag("cp311-cp311-manylinux_2_17_x86_64"),
+        module("charset_normalizer", "3.4.1").tag("cp311-cp311-macosx_10_9_universal2"),
+        module("idna", "3.10"),
+        module("pywin32", "306").tag("cp311-cp311-win_amd64"),
+    ];
+    let case = Case::new(example("toml"), &wheels);
+    let expected: String = example("console").split_inclusive('\n').skip(1).collect();
+    let outcome = case.verify();
+    assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(1), expected.as_str()), "{outcome}");
+}
