@@ -369,7 +369,7 @@ vpython: error: no folder `[WORLD]/work/gone`
     let case = Case::new("requires-python = '>=3.12'\ndependencies = ['a']\n", &[]);
     let message = "\
 vpython: error: cannot use `[WORLD]/fakes/3.11.42/python3` as interpreter
-  caused by: it is CPython 3.11.42, which does not satisfy `requires-python = \">=3.12\"` (`[WORLD]/work/vpython.toml`, line 1)
+  caused by: it is CPython 3.11.42, and `requires-python` is `>=3.12` (`[WORLD]/work/vpython.toml`, line 1)
 ";
     case.verify().refuses(125, message);
     let missing = Case::new("", &[]).launch(&["-vpython-tool", "verify", "gone.py"]).run();

@@ -66,9 +66,8 @@ impl Facts {
             return command;
         }
         let platforms = platforms(self);
-        let platforms = pip_platforms(&platforms);
-        let platforms: String = platforms.iter().map(|platform| format!(" --platform {platform}")).collect();
-        format!("{command} --python-version {}{platforms}", self.version())
+        let named = pip_platforms(&platforms);
+        format!("{command} --python-version {} --platform {}", self.version(), named.join(" --platform "))
     }
 
     fn suppose_version(&mut self, minor: u32) {
