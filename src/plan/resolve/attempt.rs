@@ -4,7 +4,7 @@ use anyhow::Result;
 use pep508_rs::PackageName;
 
 use super::judge::Judge;
-use super::proof::Obstacle;
+use super::refusal::Obstacle;
 use super::stock::Stock;
 use crate::plan::wheelhouse::{Metadata, Wheelhouse};
 use crate::plan::{Asker, Evidence, Facts, PlannedWheel};
