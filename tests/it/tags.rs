@@ -75,7 +75,8 @@ fn expected(python: &Python) -> Option<String> {
     let mut command = Command::new(&python.path);
     command.args(["-c", PROGRAM]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit());
     let mut child = start(&mut command);
-    let lines: String = TARGETS.iter().map(|(name, minor, abi)| format!("{name} {minor} {abi}\n")).collect();
+    let lines: Vec<String> = TARGETS.iter().map(|(name, minor, abi)| format!("{name} {minor} {abi}")).collect();
+    let lines = lines.join("\n") + "\n";
     // A python without pip does not read to the end.
     let _ = std::io::Write::write_all(&mut child.stdin.take().unwrap(), lines.as_bytes());
     let output = child.wait_with_output().unwrap();

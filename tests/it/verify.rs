@@ -94,11 +94,13 @@ vpython: error: the spec cannot be met by CPython 3.11.42 on win_amd64
   caused by: `b` is asked for in `[WORLD]/work/vpython.toml`, line 1
   caused by: `b`: `b-1-cp311-cp311-manylinux_2_17_x86_64.whl` is for manylinux_2_17_x86_64; the interpreter is CPython 3.11.42 on win_amd64
   caused by: `c>=2` is asked for by `a` 1, `a-1-py3-none-any.whl`
+  caused by: `a` is asked for in `[WORLD]/work/vpython.toml`, line 1
   caused by: `c`: `c-1-py3-none-any.whl` is version 1, which does not satisfy `c>=2`
   caused by: `c`: `c-2-cp311-cp311-manylinux_2_28_x86_64.whl` is for manylinux_2_28_x86_64; the interpreter is CPython 3.11.42 on win_amd64
   hint: fetch what is missing: `{pip} --platform win_amd64 -d [WORLD]/work/wheels 'b' 'c>=2'`
 vpython: error: the spec cannot be met by CPython 3.11.42 on manylinux2014_x86_64
   caused by: no wheel in `[WORLD]/work/wheels` fits `c>=2` (asked for by `a` 1, `a-1-py3-none-any.whl`)
+  caused by: `a` is asked for in `[WORLD]/work/vpython.toml`, line 1
   caused by: `c-1-py3-none-any.whl` is version 1, which does not satisfy `c>=2`
   caused by: `c-2-cp311-cp311-manylinux_2_28_x86_64.whl` is for manylinux_2_28_x86_64; the interpreter is CPython 3.11.42 on manylinux2014_x86_64
   hint: fetch one: `{pip} --platform manylinux_2_17_x86_64 --platform manylinux2014_x86_64 -d [WORLD]/work/wheels 'c>=2'`
