@@ -127,6 +127,20 @@ fn a_wheel_is_missing_only_if_no_other_choice_does_without_it() {
 }
 
 #[test]
+fn what_the_spec_asks_holds_for_what_is_fetched() {
+    let wheels = [module("a", "1").requires("b!=1"), module("b", "1")];
+    refuses(
+        &Case::new(&["a", "b<3"], &wheels),
+        "vpython: error: no wheel in `[WORLD]/work/wheels` fits all that is asked of `b`\n  \
+         caused by: `b<3` is asked for in `[WORLD]/work/vpython.toml`, line 1\n  \
+         caused by: `b!=1` is asked for by `a` 1, `a-1-py3-none-any.whl`\n  \
+         caused by: `a` is asked for in `[WORLD]/work/vpython.toml`, line 1\n  \
+         caused by: `b-1-py3-none-any.whl` is version 1, which does not satisfy `b!=1`\n  \
+         hint: fetch one: `[PIP] 'b<3' 'b!=1'`\n",
+    );
+}
+
+#[test]
 fn the_way_from_the_spec_is_told() {
     let wheels = [module("a", "1").requires("b"), module("b", "1").requires("c>0"), module("c", "1").requires("d")];
     let message = |way: &str| {

@@ -112,7 +112,7 @@ impl Way {
         self.ask(&Package::Spec, 0, core, stock)?;
         loop {
             let Some(project) = self.wishes.order.iter().find(|project| !self.chosen.contains_key(*project)).cloned() else {
-                // Where all is decided without a contradiction, the proof rests on pre-releases that were held back.
+                // Where all is decided without a contradiction, the last wheel asks for another version of itself.
                 return Ok(self.wishes.order.pop().unwrap_or_else(|| stock.asked[0].project().clone()));
             };
             let Some(number) = self.best(&project, dismissed, stock) else { return Ok(project) };
@@ -158,7 +158,11 @@ impl Way {
         for known in dismissed.iter().filter(|known| known.project == project) {
             self.wishes.ask((*known.by).clone());
         }
+        // What the spec asks of it holds whatever is chosen, and so for a wheel that is fetched too.
+        let of_spec: Vec<Demand> = stock.asked.iter().filter(|demand| *demand.project() == project).cloned().collect();
+        of_spec.into_iter().for_each(|demand| self.wishes.ask(demand));
         let mut demands = self.wishes.of(&project).to_vec();
+        demands.sort_by_key(|demand| !demand.is_from_spec());
         let reasons = self.reasons(&demands);
         let instead = self.instead(&demands, core, stock);
         demands.extend(stock.constraints_on(&project).iter().cloned());
@@ -173,8 +177,8 @@ impl Way {
             let way_back = std::iter::successors(self.wishes.of(project).first(), |demand| {
                 demand.asker.project().and_then(|project| self.wishes.of(project).first())
             });
-            // Projects that ask for each other in a circle were all asked for by one outside it, which comes first.
-            let way_back: Vec<Demand> = way_back.take(self.wishes.order.len()).cloned().collect();
+            // It ends, since who asked first for a project was on the way before it.
+            let way_back: Vec<Demand> = way_back.cloned().collect();
             if !reasons.contains(&way_back) {
                 reasons.push(way_back);
             }
