@@ -160,7 +160,9 @@ impl Way {
         }
         // What the spec asks of it holds whatever is chosen, and so for a wheel that is fetched too.
         let of_spec: Vec<Demand> = stock.asked.iter().filter(|demand| *demand.project() == project).cloned().collect();
-        of_spec.into_iter().for_each(|demand| self.wishes.ask(demand));
+        for demand in of_spec {
+            self.wishes.ask(demand);
+        }
         let mut demands = self.wishes.of(&project).to_vec();
         demands.sort_by_key(|demand| !demand.is_from_spec());
         let reasons = self.reasons(&demands);

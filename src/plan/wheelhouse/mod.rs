@@ -126,7 +126,6 @@ impl Wheelhouse {
 
     /// The files in the folders that cannot be used as wheels, whatever the interpreter: those that are named like none, in the order
     /// of folders and names, then those that cannot be read as what they are named. Each wheel is opened that is not known yet.
-    #[allow(dead_code, reason = "tools warn of these files")]
     pub fn passed_over(&mut self) -> Vec<PassedOver> {
         // Folders, and files that are hidden, are not meant to be wheels.
         let is_hidden = |path: &Path| path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
