@@ -32,8 +32,11 @@ pub use check::check;
 /// on all processors.
 ///
 /// # Errors
-/// A wheel is not what it should be, or two of them want the same file; the disk refuses.
+/// A wheel is not to be had or not what it should be, or two of them want the same file; the disk refuses.
 pub fn environment(plan: &Plan, store: &Store, staging: &Path) -> Result<()> {
+    if let Some(failure) = &plan.unavailable {
+        return Err(failure.clone().into());
+    }
     info!(wheels = plan.wheels.len(), python = %plan.interpreter.version(), "building the environment");
     let _umask = fs::PlainUmask::set();
     let progress = Progress::start("building the environment", plan.wheels.iter().map(|wheel| wheel.size).sum());

@@ -91,6 +91,8 @@ pub(super) enum Arity {
     Switch,
     /// `-flag VALUE` or `-flag=VALUE`.
     Valued,
+    /// `--flag`, `--flag NAME NAME` or `--flag=NAME,NAME`: the words behind it that can be names of projects are.
+    Names,
 }
 
 impl Flags {

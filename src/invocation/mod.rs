@@ -14,7 +14,7 @@ use anyhow::Result;
 
 pub use flags::{LogLevel, help};
 pub use python::Target;
-pub use tools::{Check, List, Prune, Tool, Upgrade};
+pub use tools::{Check, List, Lock, Prune, Tool, Upgrade};
 
 use crate::process::{Process, variable};
 use flags::Flags;

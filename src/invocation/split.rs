@@ -51,9 +51,18 @@ pub(super) fn split(words: &[OsString]) -> Result<Split> {
             }
         };
         next += 1;
+        if arity == Arity::Names && option.value.is_none() {
+            let names = words[next..end].iter().take_while(|word| is_project_name(word));
+            let before = list.len();
+            list.extend(names.map(|name| joined(&option.name, Some(name))));
+            next += list.len() - before;
+            if list.len() > before {
+                continue;
+            }
+        }
         let value = match (arity, option.value) {
             (_, Some(value)) => Some(value),
-            (Arity::Switch, None) => None,
+            (Arity::Switch | Arity::Names, None) => None,
             (Arity::Valued, None) => {
                 let value = words[..end].get(next).ok_or_else(|| Failure::new(format!("{title} needs a value")))?;
                 next += 1;
@@ -67,6 +76,13 @@ pub(super) fn split(words: &[OsString]) -> Result<Split> {
     }
     split.python = words[next..].to_vec();
     Ok(split)
+}
+
+/// Whether a word is the name of a project rather than of a file: letters, digits, dashes and underscores.
+fn is_project_name(word: &OsStr) -> bool {
+    let bytes = word.as_bytes();
+    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    bytes.first().is_some_and(u8::is_ascii_alphanumeric) && bytes.iter().all(is_plain)
 }
 
 /// A word that looks like an option.
@@ -156,6 +172,11 @@ mod tests {
             (&["-vpython-tool", "upgrade", "x", "--check"], &["--vpython-tool=upgrade"], &[], &["x", "--check"], "behind another word it is data"),
             (&["-vpython-tool", "upgrade", "-check"], &["--vpython-tool=upgrade"], &[], &["-check"], "with one dash it is python's bundle"),
             (&["-vpython-tool", "install", "--check"], &["--vpython-tool=install"], &[], &["--check"], "an option of another tool"),
+            (&["-vpython-tool", "lock", "--upgrade", "x.py"], &["--vpython-tool=lock"], &["--upgrade"], &["x.py"], "no word behind it is a name"),
+            (&["-vpython-tool", "lock", "--upgrade", "a", "b-c", "x.py", "d"], &["--vpython-tool=lock"], &["--upgrade=a", "--upgrade=b-c"], &["x.py", "d"], "names up to the first other word"),
+            (&["-vpython-tool", "lock", "--upgrade=a,b", "c"], &["--vpython-tool=lock"], &["--upgrade=a,b"], &["c"], "names behind the equals sign"),
+            (&["-vpython-tool", "lock", "--upgrade", "a", "--check", "-m", "b"], &["--vpython-tool=lock"], &["--upgrade=a", "--check"], &["-m", "b"], "names up to an option"),
+            (&["-vpython-tool", "lock", "--upgrade", "--", "a"], &["--vpython-tool=lock"], &["--upgrade"], &["--", "a"], "names up to two dashes"),
             (&["--check", "-vpython-tool", "upgrade"], &[], &[], &["--check", "-vpython-tool", "upgrade"], "before the tool"),
         ];
         for (line, own, tool, python, why) in rows {

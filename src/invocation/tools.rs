@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use bytesize::ByteSize;
-use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand};
 
 use super::flags::{self, Arity};
 use crate::report::{Failure, nearest};
@@ -41,6 +41,12 @@ pub enum Tool {
     /// Remove environments that were not used for long, and what is left of others; never one that a program runs in
     #[command(override_usage = "vpython [vpython flags] -vpython-tool prune [options]")]
     Prune(Prune),
+    /// Write the lock of the command line's spec: the exact wheels of all its platforms
+    ///
+    /// The lock is `pylock.STEM.toml` beside the spec, a file of the form of all tools (PEP 751). Versions that are locked stay where
+    /// they will do.
+    #[command(override_usage = "vpython [vpython flags] -vpython-tool lock [options] [script, spec or python command line]")]
+    Lock(Lock),
     /// Write specs of LUCI's form as `vpython.toml` and `# /// script` blocks
     ///
     /// PATHs are specs, scripts, or folders, which are looked through; without any, the current directory is. A file is written only
@@ -85,6 +91,18 @@ pub struct Prune {
     pub dry_run: bool,
 }
 
+/// The options of `lock`.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct Lock {
+    /// Only say what would change; the exit code is 1 if anything would
+    #[arg(long)]
+    pub check: bool,
+    /// Take the highest versions that will do, of these projects or of all; the words behind it that can be names of projects are
+    #[arg(long, value_name = "NAME", num_args = 0..=1, require_equals = true, action = ArgAction::Append, value_delimiter = ',',
+          default_missing_value = "")]
+    pub upgrade: Vec<String>,
+}
+
 /// The options of `upgrade`.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub struct Upgrade {
@@ -109,7 +127,7 @@ impl Tool {
     #[must_use]
     pub fn takes_command_line(&self) -> bool {
         match self {
-            Self::Check(_) | Self::Explain { .. } | Self::Install | Self::Verify => true,
+            Self::Check(_) | Self::Explain { .. } | Self::Install | Self::Lock(_) | Self::Verify => true,
             Self::Exec | Self::List(_) | Self::Prune(_) | Self::Upgrade(_) => false,
         }
     }
@@ -136,9 +154,10 @@ pub(super) fn arity(tool: &OsStr, option: &str) -> Option<Arity> {
     command(tool)?
         .get_arguments()
         .find(|argument| argument.get_long_and_visible_aliases().is_some_and(|names| names.contains(&option)))
-        .map(|argument| {
-            let takes_value = argument.get_action().takes_values() && !argument.is_require_equals_set();
-            if takes_value { Arity::Valued } else { Arity::Switch }
+        .map(|argument| match argument.get_action() {
+            ArgAction::Append if argument.is_require_equals_set() => Arity::Names,
+            action if action.takes_values() && !argument.is_require_equals_set() => Arity::Valued,
+            _ => Arity::Switch,
         })
 }
 

@@ -28,7 +28,7 @@ impl Key {
     /// new field does not compile until somebody has decided whether it belongs to the content.
     #[must_use]
     pub fn of(plan: &Plan) -> Self {
-        let Plan { interpreter, wheels } = plan;
+        let Plan { interpreter, wheels, unavailable: _ } = plan;
         let mut canonical = Canonical(Sha256::new());
         canonical.part(b"vpython environment");
         canonical.part(&LAYOUT.to_le_bytes());
@@ -130,7 +130,7 @@ mod tests {
     }
 
     fn plan() -> Plan {
-        Plan { interpreter: facts([3, 11, 7]), wheels: vec![wheel("one", b"1"), wheel("two", b"2")] }
+        Plan { interpreter: facts([3, 11, 7]), wheels: vec![wheel("one", b"1"), wheel("two", b"2")], unavailable: None }
     }
 
     /// The key of the plan after a change.

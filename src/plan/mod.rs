@@ -5,6 +5,7 @@
 
 pub mod interpreter;
 mod key;
+pub mod lock;
 mod resolve;
 mod tags;
 mod verify;
@@ -27,6 +28,7 @@ pub use verify::{Cell, Column, Row, RowOrigin, Verification, verify};
 use crate::fs::{Digest, Stamped};
 use crate::invocation::Invocation;
 use crate::process::Process;
+use crate::report::Failure;
 use crate::spec::{Packages, Place, Source, Spec};
 use interpreter::InterpreterChoice;
 use wheelhouse::Wheelhouse;
@@ -38,6 +40,8 @@ pub struct Plan {
     pub interpreter: Facts,
     /// The wheels, sorted by project name, one for each project.
     pub wheels: Vec<PlannedWheel>,
+    /// Why it cannot be built, where a wheel is locked and its file is not to be had. An environment that stands can be used.
+    pub unavailable: Option<Failure>,
 }
 
 /// A wheel of a plan.
@@ -62,6 +66,8 @@ pub struct PlannedWheel {
 pub enum Asker {
     /// The spec, in this place.
     Spec(Place),
+    /// The lock of the spec, in this place.
+    Lock(Place),
     /// A wheel that was chosen.
     Wheel {
         /// Its project.
@@ -78,7 +84,7 @@ impl Asker {
     #[must_use]
     pub fn project(&self) -> Option<&PackageName> {
         match self {
-            Self::Spec(_) => None,
+            Self::Spec(_) | Self::Lock(_) => None,
             Self::Wheel { project, .. } => Some(project),
         }
     }
@@ -87,7 +93,7 @@ impl Asker {
     #[must_use]
     pub fn file_name(&self) -> Option<&str> {
         match self {
-            Self::Spec(_) => None,
+            Self::Spec(_) | Self::Lock(_) => None,
             Self::Wheel { file_name, .. } => Some(file_name),
         }
     }
@@ -97,6 +103,7 @@ impl fmt::Display for Asker {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Spec(place) => write!(formatter, "asked for in {place}"),
+            Self::Lock(place) => write!(formatter, "locked in {place}"),
             Self::Wheel { project, version, file_name } => {
                 write!(formatter, "asked for by `{project}` {version}, `{file_name}`")
             }
@@ -160,11 +167,11 @@ pub fn make(spec: &Spec, invocation: &Invocation, process: &Process, memo: &Path
     let mut evidence = Evidence::of_spec(spec);
     let interpreter = interpreter::find(invocation, spec.requires_python.as_ref(), process, Some(memo), &mut evidence)?;
     debug!(interpreter = %interpreter.executable.display(), version = %interpreter.version(), "chose the interpreter");
-    let wheels = choose_wheels(spec, &interpreter, invocation, memo, &mut evidence)?;
-    Ok((Plan { interpreter, wheels }, evidence))
+    let (wheels, unavailable) = choose_wheels(spec, &interpreter, invocation, memo, &mut evidence)?;
+    Ok((Plan { interpreter, wheels, unavailable }, evidence))
 }
 
-/// The wheels of a spec. No folder is looked into where none is asked for.
+/// The wheels of a spec, and why they cannot be installed, if so. No folder is looked into where none is asked for.
 ///
 /// # Errors
 /// A folder of wheels that is not there; no set of wheels does; a wheel cannot be read.
@@ -174,14 +181,15 @@ pub fn choose_wheels(
     invocation: &Invocation,
     memo: &Path,
     evidence: &mut Evidence,
-) -> Result<Vec<PlannedWheel>> {
+) -> Result<(Vec<PlannedWheel>, Option<Failure>)> {
     if spec.packages.is_empty() {
-        return Ok(Vec::new());
+        return Ok((Vec::new(), None));
     }
     let mut wheelhouse = Wheelhouse::open(spec, &invocation.wheels, memo, evidence)?;
     let wheels = match &spec.packages {
-        Packages::Required(requirements) => resolve::resolve(requirements, interpreter, &mut wheelhouse, evidence)?,
-        Packages::Listed(wheels) => resolve::listed::resolve(wheels, interpreter, &mut wheelhouse, evidence)?,
+        Packages::Required(requirements) => (resolve::resolve(requirements, interpreter, &mut wheelhouse, evidence)?, None),
+        Packages::Listed(wheels) => (resolve::listed::resolve(wheels, interpreter, &mut wheelhouse, evidence)?, None),
+        Packages::Locked(lock) => resolve::locked::resolve(lock, interpreter, &mut wheelhouse, evidence)?,
     };
     wheelhouse.remember();
     Ok(wheels)

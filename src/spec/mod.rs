@@ -8,20 +8,24 @@ mod listed;
 mod luci;
 mod pep723;
 mod platform;
+mod pylock;
 mod requirements;
 mod source;
 pub mod upgrade;
 mod vpython_toml;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use pep440_rs::VersionSpecifiers;
+use pep440_rs::{Version, VersionSpecifiers};
+use pep508_rs::PackageName;
 
-pub use find::{Block, Finding, Look, LookedAt, Trail, find, find_by};
+pub use find::{Block, Finding, Look, LookedAt, Trail, find, find_by, is_spec_by_name};
 pub use listed::{Condition, ListedWheel, TagPattern, Variable};
 pub use platform::{Platform, System, Target, TargetPython};
+pub use pylock::{Basis, Bound, Lock, LockedPackage, LockedWheel, Marker};
 
 use crate::fs::{Digest, Stamped};
 use crate::process::Process;
@@ -41,6 +45,8 @@ pub enum SpecKind {
     Luci,
     /// pip's `requirements.txt`.
     Requirements,
+    /// A lock of the form of all tools (PEP 751): `pylock.toml`, `pylock.NAME.toml`.
+    Pylock,
     /// There is no spec: an environment with no packages.
     None,
 }
@@ -54,6 +60,7 @@ impl SpecKind {
             Self::Pep723 => "pep723",
             Self::Luci => "luci",
             Self::Requirements => "requirements",
+            Self::Pylock => "pylock",
             Self::None => "none",
         }
     }
@@ -225,6 +232,8 @@ pub enum Packages {
     Required(Requirements),
     /// Wheels by name and exact version, in the spec's order, and none but these.
     Listed(Vec<Placed<ListedWheel>>),
+    /// Packages with their files, and none but these.
+    Locked(Box<Lock>),
 }
 
 impl Packages {
@@ -234,6 +243,8 @@ impl Packages {
         match self {
             Self::Required(requirements) => requirements.asked.is_empty(),
             Self::Listed(wheels) => wheels.is_empty(),
+            // What a lock lacks that its spec asks for is for the plan to say.
+            Self::Locked(lock) => lock.packages.is_empty() && lock.bound.as_ref().is_none_or(|bound| bound.asked.is_empty()),
         }
     }
 }
@@ -257,6 +268,8 @@ pub struct Requirements {
     pub pre_releases: bool,
     /// Whether no wheel will do whose digest is not among those that the spec names for it.
     pub hashes_required: bool,
+    /// Versions that are taken before higher ones, where they will do: those of a lock that is made anew.
+    pub preferred: BTreeMap<PackageName, Version>,
 }
 
 /// Whether the requirements of the chosen wheels count.
@@ -285,15 +298,24 @@ impl SpecText {
         Self { kind: SpecKind::None, origin, base: None, content: String::new(), warnings: Vec::new() }
     }
 
-    /// Gives the text its meaning. Of the process, its environment may count.
+    /// Gives the text its meaning. Of the process, its environment may count; a lock beside the spec does.
+    ///
+    /// # Errors
+    /// All that is wrong with it, each with line and column; a lock that cannot be read, or is not this spec's any more.
+    pub fn parse(&self, process: &Process) -> Result<Spec> {
+        pylock::bind(self, self.parse_without_lock(process)?)
+    }
+
+    /// Gives the text its meaning, as if there were no lock beside it of the form of all tools.
     ///
     /// # Errors
     /// All that is wrong with it, each with line and column.
-    pub fn parse(&self, process: &Process) -> Result<Spec> {
+    pub fn parse_without_lock(&self, process: &Process) -> Result<Spec> {
         match self.kind {
             SpecKind::VpythonToml | SpecKind::Pep723 => requirements::uv_lock::bind(self, vpython_toml::parse(self)?, process),
             SpecKind::Luci => luci::parse(self),
             SpecKind::Requirements => requirements::parse(self, process),
+            SpecKind::Pylock => pylock::parse(self),
             SpecKind::None => Ok(Spec::default()),
         }
     }

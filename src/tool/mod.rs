@@ -5,6 +5,7 @@ pub mod exec;
 pub mod explain;
 pub mod install;
 pub mod list;
+pub mod lock;
 pub mod prune;
 pub mod upgrade;
 pub mod verify;

@@ -19,6 +19,7 @@ mod handoff;
 mod hostile;
 mod interpreters;
 mod layers;
+mod locks;
 mod luci;
 mod prune;
 mod requirements;

@@ -9,6 +9,7 @@ mod demand;
 mod hint;
 mod judge;
 pub(super) mod listed;
+pub(super) mod locked;
 mod proof;
 mod provider;
 mod refusal;

@@ -73,13 +73,18 @@ impl<'a, 'b> Provider<'a, 'b> {
         Self { stock: RefCell::new(stock), given, finals_first, decided: RefCell::default(), places: RefCell::default() }
     }
 
-    /// The version to try next of those that are left of a project: the highest, a final one unless somebody names a pre-release.
+    /// The version to try next of those that are left of a project: the highest unless one is preferred, and a final one unless
+    /// somebody names a pre-release.
     fn choose(&self, project: &PackageName, left: &Choices) -> Option<u32> {
-        let offers = self.stock.borrow_mut().offers(project);
+        let mut stock = self.stock.borrow_mut();
+        let offers = stock.offers(project);
+        let is_preferred = |number: &usize| stock.preferred.get(project) == Some(&offers[*number].version);
         let by_height = (0..offers.len()).rev().filter(|number| left.contains(&choice::version(*number)));
         let is_final = |number: &usize| !offers[*number].version.any_prerelease();
-        let mut finals = by_height.clone().filter(|number| is_final(number) && left.contains(&choice::NO_PRE_RELEASE_NAMED));
-        finals.next().or_else(|| by_height.clone().next()).map(choice::version)
+        let finals = by_height.clone().filter(|number| is_final(number) && left.contains(&choice::NO_PRE_RELEASE_NAMED));
+        let of_finals = finals.clone().find(is_preferred).or_else(|| finals.clone().next());
+        let of_all = || by_height.clone().find(is_preferred).or_else(|| by_height.clone().next());
+        of_finals.or_else(of_all).map(choice::version)
     }
 
     /// What demands come to as dependencies of a package; none where they contradict each other or the package itself.

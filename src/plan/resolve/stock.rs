@@ -27,6 +27,8 @@ pub(super) struct Stock<'a> {
     dependencies: Dependencies,
     pre_releases: bool,
     hashes_required: bool,
+    /// Versions that are taken before higher ones, where they will do.
+    pub preferred: BTreeMap<PackageName, Version>,
     projects: HashMap<PackageName, Rc<Vec<Offer>>>,
     wheels: HashMap<(PackageName, usize), Rc<Result<Wheel, Vec<String>>>>,
 }
@@ -50,7 +52,7 @@ pub(super) struct Wheel {
 impl<'a> Stock<'a> {
     /// What a spec asks for, held against the wheels that there are.
     pub fn new(requirements: &Requirements, judge: Judge<'a>) -> Self {
-        let Requirements { asked, constraints, dependencies, pre_releases, hashes_required } = requirements;
+        let Requirements { asked, constraints, dependencies, pre_releases, hashes_required, preferred } = requirements;
         let count_here = |asked: &[Placed<Asked>], role: Role| -> Vec<Demand> {
             let demands = asked.iter().map(|placed| Demand::of(placed, role));
             demands.filter(|demand| demand.requirement.marker.evaluate(&judge.interpreter.markers, &[])).collect()
@@ -67,6 +69,7 @@ impl<'a> Stock<'a> {
             dependencies: *dependencies,
             pre_releases: *pre_releases,
             hashes_required: *hashes_required,
+            preferred: preferred.clone(),
             projects: HashMap::new(),
             wheels: HashMap::new(),
         }

@@ -15,11 +15,12 @@ use pep508_rs::{MarkerTree, PackageName};
 
 use super::interpreter;
 use super::resolve::listed::{self, Verdict};
+use super::resolve::locked;
 use super::wheelhouse::Wheelhouse;
 use super::{Evidence, Facts};
 use crate::invocation::Invocation;
 use crate::process::Process;
-use crate::spec::{ListedWheel, Packages, Place, Placed, Requirement, Spec, Target};
+use crate::spec::{ListedWheel, Lock, Packages, Place, Placed, Requirement, Spec, Target};
 
 /// What came of a check.
 #[derive(Debug, Default)]
@@ -148,6 +149,7 @@ fn find(packages: &Packages, facts: &Facts, wheelhouse: &mut Wheelhouse) -> Resu
     match packages {
         Packages::Required(requirements) => required::find(requirements, facts, wheelhouse),
         Packages::Listed(wheels) => Ok(find_listed(wheels, facts, wheelhouse)),
+        Packages::Locked(lock) => Ok(find_locked(lock, facts, wheelhouse)),
     }
 }
 
@@ -163,6 +165,18 @@ fn find_listed(wheels: &[Placed<ListedWheel>], facts: &Facts, wheelhouse: &mut W
     Findings { asked: asked.collect(), brought: Vec::new(), refusal, warnings }
 }
 
+fn find_locked(lock: &Lock, facts: &Facts, wheelhouse: &mut Wheelhouse) -> Findings {
+    let (verdicts, refusal) = locked::verify(lock, facts, wheelhouse);
+    let asked = verdicts.into_iter().map(|verdict| match verdict {
+        locked::Verdict::Unwanted => Cell::Unwanted,
+        locked::Verdict::Fits(version) => Cell::Fits(version),
+        locked::Verdict::Missing => Cell::Missing,
+        locked::Verdict::WrongHash => Cell::WrongHash,
+        locked::Verdict::Unknown => Cell::Unknown,
+    });
+    Findings { asked: asked.collect(), brought: Vec::new(), refusal, warnings: Vec::new() }
+}
+
 /// The rows of a table in which each of these findings is a column.
 fn rows(packages: &Packages, findings: &[Findings]) -> Vec<Row> {
     let asked: Vec<(String, &Place)> = match packages {
@@ -172,6 +186,7 @@ fn rows(packages: &Packages, findings: &[Findings]) -> Vec<Row> {
         Packages::Listed(wheels) => {
             wheels.iter().map(|wheel| (format!("{}=={}", wheel.value.project, wheel.value.wanted), &wheel.place)).collect()
         }
+        Packages::Locked(lock) => lock.packages.iter().map(|package| (package.value.title(), &package.place)).collect(),
     };
     let asked = asked.into_iter().enumerate().map(|(index, (title, place))| Row {
         title,

@@ -57,6 +57,6 @@ fn brought(attempt: &Attempt) -> Vec<(PackageName, Brought)> {
 fn project_of(asker: &Asker) -> Option<PackageName> {
     match asker {
         Asker::Wheel { project, .. } => Some(project.clone()),
-        Asker::Spec(_) => None,
+        Asker::Spec(_) | Asker::Lock(_) => None,
     }
 }

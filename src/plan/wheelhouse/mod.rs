@@ -8,7 +8,7 @@ mod file_name;
 mod index;
 mod metadata;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -23,7 +23,7 @@ use super::Evidence;
 use crate::fs::{self, Digest, Stamped};
 use crate::invocation::{Wheels, WheelsSource};
 use crate::report::{self, Failure, Progress};
-use crate::spec::Spec;
+use crate::spec::{Packages, Spec};
 use index::Index;
 
 /// Folders of these names beside a spec are wheelhouses.
@@ -62,7 +62,8 @@ struct Folder {
 }
 
 impl Wheelhouse {
-    /// Lists the folders of a launch: the caller's, the spec's, and those of the usual names beside the spec. `memo` is the folder
+    /// Lists the folders of a launch: the caller's, the spec's, those of the usual names beside the spec, and those
+    /// that its lock names. `memo` is the folder
     /// for what is known of wheels.
     ///
     /// # Errors
@@ -90,10 +91,20 @@ impl Wheelhouse {
                 return Err(Failure::new(what).because(format!("`wheels` names it ({})", folder.place)).hint(hint).into());
             }
         }
-        for path in spec.base.iter().flat_map(|base| BESIDE_SPEC.map(|name| base.join(name))) {
+        let named_in_lock = match &spec.packages {
+            Packages::Locked(lock) => lock.folders(),
+            _ => BTreeSet::new(),
+        };
+        for path in beside(spec).chain(named_in_lock.into_iter().map(Path::to_path_buf)) {
             wheelhouse.add(&path, memo, evidence)?;
         }
         Ok(wheelhouse)
+    }
+
+    /// Where a file of this name is among the folders that are the spec's own, and not the caller's.
+    pub fn path_in_own_folders(file_name: &str, spec: &Spec) -> Option<PathBuf> {
+        let own = spec.wheelhouses.iter().map(|folder| folder.value.clone()).chain(beside(spec));
+        own.map(|folder| folder.join(file_name)).find(|path| fs::is_file(path))
     }
 
     /// Adds the wheels of a folder; false where there is none. The file names that are no wheel's are passed over.
@@ -143,6 +154,17 @@ impl Wheelhouse {
     /// The wheels of a project, in the order of their folders and names.
     pub fn wheels(&self, project: &PackageName) -> &[WheelFile] {
         self.wheels.get(project).map_or(&[], Vec::as_slice)
+    }
+
+    /// All wheels of a name, in the order of the folders. Tools write the project's part of a name in different ways, so what the name
+    /// says counts. A folder whose file is hidden by that of another has its own here.
+    pub fn named(&self, name: &WheelName) -> Vec<WheelFile> {
+        let alike: Vec<&WheelFile> = self.wheels(&name.project).iter().filter(|wheel| wheel.name == *name).collect();
+        let in_folder = |folder: usize| {
+            let there = alike.iter().filter(move |wheel| fs::is_file(&self.folders[folder].path.join(&wheel.file_name)));
+            there.map(move |wheel| WheelFile { folder, ..(*wheel).clone() })
+        };
+        (0..self.folders.len()).flat_map(in_folder).collect()
     }
 
     /// The folders' paths.
@@ -208,6 +230,11 @@ impl Wheelhouse {
             }
         }
     }
+}
+
+/// The folders of the usual names beside a spec.
+fn beside(spec: &Spec) -> impl Iterator<Item = PathBuf> {
+    spec.base.iter().flat_map(|base| BESIDE_SPEC.map(|name| base.join(name)))
 }
 
 #[cfg(test)]

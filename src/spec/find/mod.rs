@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use tracing::debug;
 
-use super::{Origin, SpecKind, SpecText, luci, requirements};
+use super::{Origin, SpecKind, SpecText, luci, pylock, requirements};
 use crate::fs;
 use crate::invocation::{Invocation, Target};
 use crate::process::Process;
@@ -204,9 +204,19 @@ pub(in crate::spec) fn inside_text(text: &[u8], origin: Origin, base: Option<Pat
     inside::text(text, origin, base, &mut Trail::default()).map(|inside| inside.spec)
 }
 
+/// Whether a file is a spec by its name, and no script with one inside.
+#[must_use]
+pub fn is_spec_by_name(path: &Path) -> bool {
+    let is_requirements = path.extension().is_some_and(|extension| extension == "txt" || extension == "in");
+    is_requirements || kind_by_name(path).is_some()
+}
+
 /// The kind of a file whose name leaves no doubt.
 fn kind_by_name(path: &Path) -> Option<SpecKind> {
     let name = path.file_name()?.as_bytes();
+    if pylock::is_lock(name) {
+        return Some(SpecKind::Pylock);
+    }
     if name.ends_with(b".toml") {
         return Some(SpecKind::VpythonToml);
     }

@@ -125,6 +125,10 @@ pub(super) fn requirements(packages: &Packages) -> Vec<String> {
         Packages::Listed(wheels) => {
             wheels.iter().map(|wheel| format!("{}=={}", wheel.value.project, wheel.value.wanted)).collect()
         }
+        Packages::Locked(lock) => match &lock.bound {
+            Some(bound) => bound.asked.iter().map(|asked| asked.value.requirement.to_string()).collect(),
+            None => lock.packages.iter().map(|package| package.value.title()).collect(),
+        },
     }
 }
 
@@ -181,8 +185,12 @@ fn wheel(wheel: &PlannedWheel) -> Wheel {
 /// Who asks for a wheel: a place in a spec, or a wheel by name and version.
 pub(super) fn asker(asker: &Asker) -> String {
     match asker {
-        Asker::Spec(Place { file: Some(file), line, .. }) => format!("{}, line {line}", file.display()),
-        Asker::Spec(Place { file: None, line, .. }) => format!("the text of -c, line {line}"),
+        Asker::Spec(Place { file: Some(file), line, .. }) | Asker::Lock(Place { file: Some(file), line, .. }) => {
+            format!("{}, line {line}", file.display())
+        }
+        Asker::Spec(Place { file: None, line, .. }) | Asker::Lock(Place { file: None, line, .. }) => {
+            format!("the text of -c, line {line}")
+        }
         Asker::Wheel { project, version, .. } => format!("{project} {version}"),
     }
 }

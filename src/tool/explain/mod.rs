@@ -13,6 +13,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
+use crate::fs;
 use crate::invocation::{Invocation, Target};
 use crate::plan::interpreter::{self, InterpreterChoice};
 use crate::plan::{self, Evidence, Facts, Key, Plan, PlannedWheel};
@@ -180,14 +181,19 @@ impl Explanation {
         self.interpreter.choice = std::mem::take(&mut evidence.choice);
         let facts = self.interpreter.facts.insert(facts?).clone();
         let Some(store) = store else { return Ok(()) };
-        self.wheels = plan::choose_wheels(spec, &facts, invocation, &store.memo_folder(), &mut evidence)?;
+        let (wheels, unavailable) = plan::choose_wheels(spec, &facts, invocation, &store.memo_folder(), &mut evidence)?;
+        self.wheels.clone_from(&wheels);
         self.warnings.append(&mut evidence.warnings);
-        let key = Key::of(&Plan { interpreter: facts, wheels: self.wheels.clone() });
+        let key = Key::of(&Plan { interpreter: facts, wheels, unavailable: None });
         if let Outlook::Miss(why) = &mut self.outlook {
             miss::add_standing(why, store, &key);
         }
-        self.environment = Some(Environment { path: store.path_of(&key), key });
-        Ok(())
+        let environment = self.environment.insert(Environment { path: store.path_of(&key), key });
+        match unavailable {
+            // What stands is used all the same.
+            Some(failure) if !fs::exists(&environment.path) => Err(failure.into()),
+            _ => Ok(()),
+        }
     }
 }
 

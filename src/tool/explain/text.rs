@@ -101,6 +101,7 @@ fn not_here(explanation: &Explanation) -> Vec<String> {
     let names: Vec<&PackageName> = match &spec.packages {
         Packages::Required(requirements) => requirements.asked.iter().map(|asked| &asked.value.requirement.name).collect(),
         Packages::Listed(wheels) => wheels.iter().map(|wheel| &wheel.value.project).collect(),
+        Packages::Locked(lock) => lock.packages.iter().map(|package| &package.value.name).collect(),
     };
     names.into_iter().filter(|name| !is_here(name)).map(ToString::to_string).collect()
 }

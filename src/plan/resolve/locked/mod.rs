@@ -1,0 +1,251 @@
+//! The wheels of a lock: for each package that is wanted on the interpreter the one file that fits it best, by its digest, and nothing
+//! else. The steps are those of <https://packaging.python.org/en/latest/specifications/pylock-toml/#installation>.
+//!
+//! Which file that is depends on the lock and the interpreter alone, and not on what lies in the folders: a file that is missing is
+//! missing, also where another of the same version is at hand.
+
+mod trouble;
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use anyhow::{Error, Result};
+use pep440_rs::Version;
+use pep508_rs::{PackageName, VersionOrUrl};
+
+use super::judge::Judge;
+use crate::plan::wheelhouse::{WheelFile, WheelName, Wheelhouse};
+use crate::plan::{Asker, Evidence, Facts, PlannedWheel, Tags};
+use crate::report::Failure;
+use crate::spec::{Lock, LockedPackage, LockedWheel, Place, Placed, Requirement};
+use trouble::Trouble;
+
+/// The wheels of a lock, sorted by project, and why they cannot be installed, where the file of one is missing or another. An environment
+/// that was made of them before is none the worse for that.
+///
+/// # Errors
+/// The lock is not for this interpreter; a package has no file for it: all that is wrong, and each file that is missing or another too.
+pub(in crate::plan) fn resolve(
+    lock: &Lock,
+    interpreter: &Facts,
+    wheelhouse: &mut Wheelhouse,
+    evidence: &mut Evidence,
+) -> Result<(Vec<PlannedWheel>, Option<Failure>)> {
+    let Following { choices, troubles } = follow(lock, interpreter, wheelhouse)?;
+    let is_all_of_files = troubles.iter().all(Trouble::is_of_file);
+    let unavailable = (!troubles.is_empty()).then(|| trouble::explain(troubles, lock, interpreter, wheelhouse));
+    let (found, absent): (Vec<Choice<'_>>, Vec<Choice<'_>>) = choices.into_iter().partition(|choice| choice.file.is_some());
+    let absent = absent.into_iter().map(|choice| choice.without_file(lock, interpreter)).collect();
+    let found = found.into_iter().filter_map(|choice| Some((choice.file?, askers(lock, choice.package, interpreter))));
+    match unavailable {
+        Some(failure) if !is_all_of_files => Err(failure.into()),
+        unavailable => {
+            let found = super::plan(found.collect(), Judge::new(interpreter, wheelhouse), evidence)?;
+            let mut wheels: Vec<PlannedWheel> = [found, absent].concat();
+            wheels.sort_by(|one, other| one.name.cmp(&other.name));
+            Ok((wheels, unavailable))
+        }
+    }
+}
+
+/// What comes of a package of a lock.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::plan) enum Verdict {
+    /// It is not wanted here.
+    Unwanted,
+    /// Its wheel of this version is taken.
+    Fits(Version),
+    /// It has no wheel for the interpreter, or that is in no folder.
+    Missing,
+    /// Its wheel has other bytes.
+    WrongHash,
+    /// The lock cannot be followed at all.
+    Unknown,
+}
+
+/// What comes of each package of a lock, in its order, and why the lock cannot be followed, if so.
+pub(in crate::plan) fn verify(lock: &Lock, interpreter: &Facts, wheelhouse: &mut Wheelhouse) -> (Vec<Verdict>, Option<Error>) {
+    let Following { choices, troubles } = match follow(lock, interpreter, wheelhouse) {
+        Ok(following) => following,
+        Err(error) => return (vec![Verdict::Unknown; lock.packages.len()], Some(error)),
+    };
+    let verdict = |package: &Placed<LockedPackage>| {
+        let of_package = |place: &Place| *place == package.place;
+        let trouble = troubles.iter().find(|trouble| of_package(&trouble.package().place));
+        let choice = choices.iter().find(|choice| of_package(&choice.package.place));
+        match (trouble, choice) {
+            (Some(Trouble::OtherBytes { .. }), _) => Verdict::WrongHash,
+            (Some(_), _) => Verdict::Missing,
+            (None, Some(choice)) => Verdict::Fits(choice.name.version.clone()),
+            (None, None) => Verdict::Unwanted,
+        }
+    };
+    let verdicts = lock.packages.iter().map(verdict).collect();
+    let is_fine = troubles.is_empty();
+    let refusal = (!is_fine).then(|| trouble::explain(troubles, lock, interpreter, wheelhouse).into());
+    (verdicts, refusal)
+}
+
+/// How far a lock can be followed.
+struct Following<'a> {
+    /// The file of each package that has one for the interpreter.
+    choices: Vec<Choice<'a>>,
+    troubles: Vec<Trouble<'a>>,
+}
+
+fn follow<'a>(lock: &'a Lock, interpreter: &Facts, wheelhouse: &mut Wheelhouse) -> Result<Following<'a>> {
+    refuse_other_environment(lock, interpreter)?;
+    let wanted = wanted(lock, interpreter)?;
+    refuse_unsatisfied(lock, &wanted, interpreter)?;
+    let tags = Tags::of(interpreter);
+    let mut following = Following { choices: Vec::new(), troubles: Vec::new() };
+    for package in wanted.into_values() {
+        match Choice::of(package, interpreter, &tags) {
+            Ok(choice) => following.choices.push(choice),
+            Err(trouble) => following.troubles.push(trouble),
+        }
+    }
+    // All at once, on all processors; after that they are known.
+    let files: Vec<WheelFile> = following.choices.iter().flat_map(|choice| wheelhouse.named(&choice.name)).collect();
+    wheelhouse.digests(&files)?;
+    for choice in &mut following.choices {
+        match choice.find(wheelhouse)? {
+            Ok(file) => choice.file = Some(file),
+            Err(trouble) => following.troubles.push(trouble),
+        }
+    }
+    Ok(following)
+}
+
+/// A lock that names environments is for these alone.
+fn refuse_other_environment(lock: &Lock, interpreter: &Facts) -> Result<()> {
+    let mut environments = lock.environments.iter();
+    if lock.environments.is_empty() || environments.any(|environment| environment.value.holds(&interpreter.markers)) {
+        return Ok(());
+    }
+    let environments = lock.environments.iter();
+    let environments = environments.map(|known| format!("it is for `{}` ({})", known.value.written, known.place));
+    Err(Failure::new(format!("the lock `{}` is not for {}", lock.path.display(), interpreter.title()))
+        .because_of(environments)
+        .hint(trouble::how_to_lock_for_another(lock))
+        .into())
+}
+
+/// The packages that are wanted, by their projects.
+type Wanted<'a> = BTreeMap<&'a PackageName, &'a Placed<LockedPackage>>;
+
+/// The packages that are wanted on an interpreter, one of each project.
+fn wanted<'a>(lock: &'a Lock, interpreter: &Facts) -> Result<Wanted<'a>> {
+    let mut wanted: Wanted<'a> = BTreeMap::new();
+    let mut twice = Vec::new();
+    for package in lock.packages.iter().filter(|package| package.value.is_wanted(&interpreter.markers)) {
+        if let Some(first) = wanted.insert(&package.value.name, package) {
+            twice.push(format!("`{}` is wanted in {} and in {}", package.value.name, first.place, package.place));
+        }
+    }
+    if twice.is_empty() {
+        return Ok(wanted);
+    }
+    let what = format!("the lock `{}` has a project twice for {}", lock.path.display(), interpreter.title());
+    Err(Failure::new(what).because_of(twice).into())
+}
+
+/// A lock must have what the spec asks for that it binds. One that vpython made says that of itself; one of another tool does not.
+fn refuse_unsatisfied(lock: &Lock, wanted: &Wanted<'_>, interpreter: &Facts) -> Result<()> {
+    let asked = lock.bound.iter().flat_map(|bound| &bound.asked);
+    let asked = asked.filter(|asked| asked.value.requirement.marker.evaluate(&interpreter.markers, &[]));
+    let unsatisfied = asked.filter_map(|asked| {
+        let requirement = &asked.value.requirement;
+        let found = wanted.get(&requirement.name).map(|package| package.value.version.as_ref());
+        let has = match (found, &requirement.version_or_url) {
+            (None, _) => format!("nothing of `{}`", requirement.name),
+            (Some(Some(version)), Some(VersionOrUrl::VersionSpecifier(range))) if !range.contains(version) => {
+                version.to_string()
+            }
+            (Some(_), _) => return None,
+        };
+        Some(format!("`{requirement}` is asked for ({}), and it has {has}", asked.place))
+    });
+    let unsatisfied: Vec<String> = unsatisfied.collect();
+    if unsatisfied.is_empty() { Ok(()) } else { Err(lock.stale(unsatisfied).into()) }
+}
+
+/// The file that a package has for the interpreter.
+struct Choice<'a> {
+    package: &'a Placed<LockedPackage>,
+    wheel: &'a Placed<LockedWheel>,
+    name: WheelName,
+    /// Where it is, once it was found.
+    file: Option<WheelFile>,
+}
+
+impl<'a> Choice<'a> {
+    /// The wheel of the best tag; of several the one with the highest build tag.
+    fn of(package: &'a Placed<LockedPackage>, interpreter: &Facts, tags: &Tags) -> Result<Self, Trouble<'a>> {
+        let value = &package.value;
+        if let Some(range) = value.requires_python.as_ref().filter(|range| !range.contains(interpreter.version())) {
+            return Err(Trouble::OtherPython { package, range });
+        }
+        let mut ranked = Vec::new();
+        let mut misfits = Vec::new();
+        for wheel in &value.wheels {
+            let name = parse_name(value, &wheel.value).map_err(|why| Trouble::BadName { package, wheel, why })?;
+            match name.rank(tags) {
+                Some(rank) => ranked.push((rank, Self { package, wheel, name, file: None })),
+                None => misfits.push(name.misfit(tags)),
+            }
+        }
+        ranked.sort_by_cached_key(|(rank, choice)| {
+            (*rank, Reverse(choice.name.build.clone()), choice.wheel.value.file_name.clone())
+        });
+        ranked.into_iter().next().map(|(_, choice)| choice).ok_or(Trouble::NoWheel { package, misfits })
+    }
+
+    /// The file of that name and digest, from the first folder that has it; or what is wrong with the first file of that name.
+    fn find(&self, wheelhouse: &mut Wheelhouse) -> Result<Result<WheelFile, Trouble<'a>>> {
+        let mut other = None;
+        for file in wheelhouse.named(&self.name) {
+            let digest = wheelhouse.digests(std::slice::from_ref(&file))?[0];
+            if digest == self.wheel.value.sha256 {
+                return Ok(Ok(file));
+            }
+            let path = wheelhouse.path(&file);
+            other.get_or_insert(Trouble::OtherBytes { package: self.package, wheel: self.wheel, path, digest });
+        }
+        Ok(Err(other.unwrap_or(Trouble::Missing { package: self.package, wheel: self.wheel })))
+    }
+
+    /// The wheel as the lock alone tells of it.
+    fn without_file(self, lock: &Lock, interpreter: &Facts) -> PlannedWheel {
+        let LockedWheel { file_name, path, size, sha256 } = &self.wheel.value;
+        PlannedWheel {
+            name: self.name.project,
+            version: self.name.version,
+            path: path.clone().unwrap_or_else(|| lock.path.with_file_name(file_name)),
+            size: size.unwrap_or_default(),
+            sha256: *sha256,
+            required_by: askers(lock, self.package, interpreter),
+        }
+    }
+}
+
+/// Who asks for a package: the requirements of the spec that the lock binds, where there are any of this project, else the lock.
+fn askers(lock: &Lock, package: &Placed<LockedPackage>, interpreter: &Facts) -> Vec<Asker> {
+    let Some(bound) = &lock.bound else { return vec![Asker::Spec(package.place.clone())] };
+    let counts = |requirement: &Requirement| {
+        requirement.name == package.value.name && requirement.marker.evaluate(&interpreter.markers, &[])
+    };
+    let asking = bound.asked.iter().filter(|asked| counts(&asked.value.requirement));
+    let askers: Vec<Asker> = asking.map(|asked| Asker::Spec(asked.place.clone())).collect();
+    if askers.is_empty() { vec![Asker::Lock(package.place.clone())] } else { askers }
+}
+
+/// What the name of a locked file says; it must be that of its package.
+fn parse_name(package: &LockedPackage, wheel: &LockedWheel) -> Result<WheelName, String> {
+    let name = WheelName::parse(&wheel.file_name)?;
+    let is_ours = name.project == package.name && package.version.as_ref().is_none_or(|version| *version == name.version);
+    is_ours.then_some(name).ok_or_else(|| match &package.version {
+        Some(version) => format!("it is locked as `{}` {version}", package.name),
+        None => format!("it is locked as `{}`", package.name),
+    })
+}

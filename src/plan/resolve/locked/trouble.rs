@@ -1,0 +1,142 @@
+//! What is said when a lock cannot be followed: all of it at once, with file, line and digests, and what to try.
+
+use std::path::{Path, PathBuf};
+
+use pep440_rs::VersionSpecifiers;
+
+use crate::fs::Digest;
+use crate::plan::Facts;
+use crate::plan::wheelhouse::Wheelhouse;
+use crate::report::{Failure, shell_word};
+use crate::spec::{Lock, LockedPackage, LockedWheel, Place, Placed};
+
+/// Why a package of a lock cannot be had.
+pub(super) enum Trouble<'a> {
+    /// It is not for this Python.
+    OtherPython { package: &'a Placed<LockedPackage>, range: &'a VersionSpecifiers },
+    /// A file of it is named like none of its wheels.
+    BadName { package: &'a Placed<LockedPackage>, wheel: &'a Placed<LockedWheel>, why: String },
+    /// None of its files fits the interpreter.
+    NoWheel { package: &'a Placed<LockedPackage>, misfits: Vec<String> },
+    /// Its file is in none of the folders.
+    Missing { package: &'a Placed<LockedPackage>, wheel: &'a Placed<LockedWheel> },
+    /// Its file has other bytes.
+    OtherBytes { package: &'a Placed<LockedPackage>, wheel: &'a Placed<LockedWheel>, path: PathBuf, digest: Digest },
+}
+
+impl<'a> Trouble<'a> {
+    /// The package.
+    pub fn package(&self) -> &'a Placed<LockedPackage> {
+        match self {
+            Self::OtherPython { package, .. }
+            | Self::BadName { package, .. }
+            | Self::NoWheel { package, .. }
+            | Self::Missing { package, .. }
+            | Self::OtherBytes { package, .. } => package,
+        }
+    }
+
+    /// Whether only the file is in the way, and the lock itself is not.
+    pub fn is_of_file(&self) -> bool {
+        matches!(self, Self::Missing { .. } | Self::OtherBytes { .. })
+    }
+
+    /// Where the lock has what cannot be had.
+    fn place(&self) -> &Place {
+        match self {
+            Self::OtherPython { package, .. } | Self::NoWheel { package, .. } => &package.place,
+            Self::BadName { wheel, .. } | Self::Missing { wheel, .. } | Self::OtherBytes { wheel, .. } => &wheel.place,
+        }
+    }
+
+    fn cause(&self, interpreter: &Facts, folders: &str) -> String {
+        match self {
+            Self::OtherPython { package, range } => {
+                format!("{} requires Python `{range}`; the interpreter is {}", title(package), interpreter.title())
+            }
+            Self::BadName { wheel, why, .. } => {
+                format!("`{}` is no name for its wheel ({}): {why}", wheel.value.file_name, wheel.place)
+            }
+            Self::NoWheel { package, misfits } => no_wheel(package, misfits, interpreter),
+            Self::Missing { wheel, .. } => {
+                let LockedWheel { file_name, size, sha256, .. } = &wheel.value;
+                let size = size.map(|size| format!("{size} bytes, ")).unwrap_or_default();
+                format!("`{file_name}` ({size}sha256 `{sha256}`) is not in {folders} ({})", wheel.place)
+            }
+            Self::OtherBytes { wheel, path, digest, .. } => {
+                let locked = wheel.value.sha256;
+                format!("`{}` has the sha256 `{digest}`, and `{locked}` is locked ({})", path.display(), wheel.place)
+            }
+        }
+    }
+}
+
+/// A package as a person would name it, and where it is locked.
+fn title(package: &Placed<LockedPackage>) -> String {
+    let LockedPackage { name, version, .. } = &package.value;
+    let version = version.as_ref().map(|version| format!(" {version}")).unwrap_or_default();
+    format!("`{name}`{version} ({})", package.place)
+}
+
+/// Why no file of a package will do. A package may have a file for each python and platform that there is, so only kinds are named.
+fn no_wheel(package: &Placed<LockedPackage>, misfits: &[String], interpreter: &Facts) -> String {
+    let mut kinds: Vec<&str> = misfits.iter().map(String::as_str).collect();
+    kinds.sort_unstable();
+    kinds.dedup();
+    let title = title(package);
+    match (kinds.is_empty(), package.value.other_source) {
+        (true, Some(source)) => format!("{title} is locked as {source}, and vpython installs wheels alone"),
+        (true, None) => format!("{title} is locked without a file"),
+        (false, source) => {
+            let source = source.map(|source| format!("; there is {source}, but vpython installs wheels alone"));
+            let kinds = kinds.join(", ");
+            format!("{title} has wheels for {kinds}; the interpreter is {}{}", interpreter.title(), source.unwrap_or_default())
+        }
+    }
+}
+
+/// The whole error.
+pub(super) fn explain(mut troubles: Vec<Trouble<'_>>, lock: &Lock, interpreter: &Facts, wheelhouse: &Wheelhouse) -> Failure {
+    troubles.sort_by_key(|trouble| trouble.place().line);
+    let folders: Vec<String> = wheelhouse.folders().map(|folder| format!("`{}`", folder.display())).collect();
+    let folders = if folders.is_empty() { "a folder of wheels: none is named".to_owned() } else { folders.join(", ") };
+    let causes = troubles.iter().map(|trouble| trouble.cause(interpreter, &folders));
+    let failure = Failure::new(format!("cannot follow the lock `{}`", lock.path.display())).because_of(causes);
+    failure.hint(hint(&troubles, lock, interpreter, wheelhouse))
+}
+
+fn hint(troubles: &[Trouble<'_>], lock: &Lock, interpreter: &Facts, wheelhouse: &Wheelhouse) -> String {
+    let missing: Vec<String> = troubles.iter().filter_map(requirement).collect();
+    if !missing.is_empty() {
+        let beside = lock.path.parent().unwrap_or(Path::new("/")).join("wheels");
+        let folder = wheelhouse.folders().next().unwrap_or(&beside);
+        let [python, folder] = [&interpreter.executable, folder].map(|path| shell_word(&path.to_string_lossy()));
+        let fetch = format!("{python} -m pip download --no-deps --only-binary=:all: -d {folder} {}", missing.join(" "));
+        return format!("fetch what is missing: `{fetch}`");
+    }
+    if troubles.iter().any(|trouble| matches!(trouble, Trouble::OtherBytes { .. })) {
+        return match lock.how_to_relock() {
+            Some(relock) => format!("put the wheel that is locked in its place; if the other one is meant, `{relock}`"),
+            None => "put the wheel that is locked in its place".to_owned(),
+        };
+    }
+    if troubles.iter().any(|trouble| matches!(trouble, Trouble::NoWheel { misfits, .. } if misfits.is_empty())) {
+        let hint = "lock without sources (`uv export --no-emit-project`), or build wheels of them and lock these";
+        return hint.to_owned();
+    }
+    how_to_lock_for_another(lock)
+}
+
+/// A missing wheel, as pip would be asked for it.
+fn requirement(trouble: &Trouble<'_>) -> Option<String> {
+    let Trouble::Missing { package, .. } = trouble else { return None };
+    Some(package.value.title())
+}
+
+/// What to do where a lock has nothing for an interpreter.
+pub(super) fn how_to_lock_for_another(lock: &Lock) -> String {
+    match lock.how_to_relock() {
+        Some(relock) => format!("lock again for this platform too: `{relock}`"),
+        None => "lock again for this platform too, with the tool that made the lock".to_owned(),
+    }
+}

@@ -1,0 +1,330 @@
+//! Reading a lock: the keys that decide what is installed. All that is wrong with their values is said at once, each with its line and
+//! column; what a lock says beside that, as of its tool or of attestations, makes no difference.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::str::FromStr;
+
+use anyhow::Result;
+use pep440_rs::VersionSpecifiers;
+use percent_encoding::percent_decode_str;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use toml::Spanned;
+
+use super::{Basis, Lock, LockedPackage, LockedWheel, Marker, marker};
+use crate::fs::Digest;
+use crate::report::Failure;
+use crate::spec::{Placed, PythonRange, SpecText};
+
+/// The version of the format that is known in full.
+const KNOWN: [u64; 2] = [1, 0];
+
+/// All keys that decide what is installed.
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct RawLock {
+    #[serde(default)]
+    environments: Vec<Spanned<String>>,
+    requires_python: Option<Spanned<String>>,
+    #[serde(default)]
+    default_groups: Vec<String>,
+    packages: Vec<RawPackage>,
+    #[serde(default)]
+    tool: RawTools,
+}
+
+#[derive(Default, Deserialize)]
+struct RawTools {
+    vpython: Option<Basis>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct RawPackage {
+    name: Spanned<String>,
+    version: Option<Spanned<String>>,
+    marker: Option<Spanned<String>>,
+    requires_python: Option<Spanned<String>>,
+    vcs: Option<IgnoredAny>,
+    directory: Option<IgnoredAny>,
+    archive: Option<Spanned<RawFile>>,
+    sdist: Option<IgnoredAny>,
+    #[serde(default)]
+    wheels: Vec<Spanned<RawFile>>,
+}
+
+#[derive(Deserialize)]
+struct RawFile {
+    name: Option<String>,
+    path: Option<String>,
+    url: Option<String>,
+    size: Option<u64>,
+    hashes: BTreeMap<String, String>,
+}
+
+/// The key that is read before all others.
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct RawVersion {
+    lock_version: Spanned<String>,
+}
+
+/// Reads the text of a lock.
+///
+/// # Errors
+/// All that is wrong with it, each with its line; a major version of the format that is not known.
+pub(super) fn read(text: &SpecText) -> Result<Lock> {
+    let mut reader = Reader { text, problems: Vec::new(), warnings: Vec::new() };
+    let lock = reader.read();
+    match lock {
+        Some(lock) if reader.problems.is_empty() => Ok(Lock { warnings: reader.warnings, ..lock }),
+        _ => {
+            reader.problems.sort();
+            let problems = reader.problems.into_iter().map(|(_, problem)| problem);
+            Err(Failure::new(format!("bad lock in {}", text.title())).because_of(problems).into())
+        }
+    }
+}
+
+struct Reader<'a> {
+    text: &'a SpecText,
+    /// Each with its offset in the text.
+    problems: Vec<(usize, String)>,
+    warnings: Vec<String>,
+}
+
+impl Reader<'_> {
+    fn read(&mut self) -> Option<Lock> {
+        let version: RawVersion = self.deserialize()?;
+        self.check_version(&version.lock_version)?;
+        let raw: RawLock = self.deserialize()?;
+        let groups = raw.default_groups;
+        let requires_python = raw.requires_python.and_then(|range| self.python_range(&range));
+        let environments = raw.environments.iter().filter_map(|written| {
+            let value = self.marker(Some(written), &groups)?;
+            Some(Placed { value, place: self.place(written.span().start) })
+        });
+        let environments = environments.collect();
+        let packages = raw.packages.into_iter().filter_map(|package| self.package(package, &groups)).collect();
+        let path = self.text.origin.file.clone().unwrap_or_default();
+        Some(Lock { path, requires_python, environments, packages, basis: raw.tool.vpython, bound: None, warnings: Vec::new() })
+    }
+
+    fn deserialize<T: serde::de::DeserializeOwned>(&mut self) -> Option<T> {
+        match toml::from_str(&self.text.content) {
+            Ok(value) => Some(value),
+            Err(error) => {
+                let what = error.message().lines().next().unwrap_or_default();
+                self.problem(error.span().map_or(0, |span| span.start), what);
+                None
+            }
+        }
+    }
+
+    /// A newer minor version may have keys that are not honoured; another major version cannot be read.
+    fn check_version(&mut self, written: &Spanned<String>) -> Option<()> {
+        let mut numbers = written.get_ref().split('.').map(|number| number.parse::<u64>().ok());
+        let (major, minor) = (numbers.next().flatten(), numbers.next().flatten());
+        let offset = written.span().start;
+        let version = written.get_ref();
+        match (major, minor, numbers.next()) {
+            (Some(1), Some(minor), None) if minor > KNOWN[1] => {
+                let place = self.place(offset);
+                self.warnings.push(format!("{place}: `lock-version` is {version}; what is new since 1.0 is ignored"));
+                Some(())
+            }
+            (Some(1), Some(_), None) => Some(()),
+            _ => {
+                self.problem(offset, &format!("`lock-version` is `{version}`, and vpython reads 1.0"));
+                None
+            }
+        }
+    }
+
+    fn marker(&mut self, written: Option<&Spanned<String>>, groups: &[String]) -> Option<Marker> {
+        let written = written?;
+        match marker::parse(written.get_ref(), groups) {
+            Ok(tree) => Some(Marker { tree, written: written.get_ref().clone() }),
+            Err(why) => {
+                self.problem(written.span().start, &why);
+                None
+            }
+        }
+    }
+
+    fn python_range(&mut self, written: &Spanned<String>) -> Option<Placed<PythonRange>> {
+        let specifiers: VersionSpecifiers = self.parsed(Some(written), "version range")?;
+        let value = PythonRange { written: specifiers.to_string(), specifiers, key: "requires-python" };
+        Some(Placed { value, place: self.place(written.span().start) })
+    }
+
+    fn package(&mut self, raw: RawPackage, groups: &[String]) -> Option<Placed<LockedPackage>> {
+        let RawPackage { name, version, marker, requires_python, vcs, directory, archive, sdist, wheels } = raw;
+        let place = self.place(name.span().start);
+        // An archive may be a wheel, too.
+        let is_wheel = |file: &Spanned<RawFile>| file.get_ref().file_name().is_some_and(|name| is_wheel_name(&name));
+        let (archived_wheel, archive) = if archive.as_ref().is_some_and(is_wheel) { (archive, None) } else { (None, archive) };
+        let name = self.parsed(Some(&name), "name");
+        let version = self.parsed(version.as_ref(), "version");
+        let requires_python = self.parsed(requires_python.as_ref(), "version range");
+        let marker = self.marker(marker.as_ref(), groups);
+        let wheels = wheels.into_iter().chain(archived_wheel).filter_map(|file| self.wheel(file)).collect();
+        let other_sources = [
+            (vcs.is_some(), "a repository"),
+            (directory.is_some(), "a folder of sources"),
+            (archive.is_some(), "an archive of sources"),
+            (sdist.is_some(), "an sdist"),
+        ];
+        let other_source = other_sources.into_iter().find(|(is_there, _)| *is_there).map(|(_, title)| title);
+        let value = LockedPackage { name: name?, version, marker, requires_python, wheels, other_source };
+        Some(Placed { value, place })
+    }
+
+    /// A value that is read from a text; where it cannot be, that is noted.
+    fn parsed<T: FromStr>(&mut self, written: Option<&Spanned<String>>, what: &str) -> Option<T> {
+        let written = written?;
+        let value = written.get_ref().parse();
+        value.map_err(|_| self.problem(written.span().start, &format!("`{}` is no {what}", written.get_ref()))).ok()
+    }
+
+    fn wheel(&mut self, file: Spanned<RawFile>) -> Option<Placed<LockedWheel>> {
+        let offset = file.span().start;
+        let file = file.into_inner();
+        let Some(file_name) = file.file_name() else {
+            self.problem(offset, "a wheel has neither `name` nor `path` nor `url`");
+            return None;
+        };
+        let Some(sha256) = file.hashes.get("sha256") else {
+            self.problem(offset, &format!("`{file_name}` has no sha256 among its `hashes`"));
+            return None;
+        };
+        let Ok(sha256) = sha256.parse::<Digest>() else {
+            self.problem(offset, &format!("the sha256 of `{file_name}` is `{sha256}`, which is not 64 hexadecimal digits"));
+            return None;
+        };
+        let path = file.path.as_deref().map(|path| self.text.resolve(path));
+        Some(Placed { value: LockedWheel { file_name, path, size: file.size, sha256 }, place: self.place(offset) })
+    }
+
+    fn place(&self, offset: usize) -> crate::spec::Place {
+        self.text.origin.place(&self.text.content, offset)
+    }
+
+    fn problem(&mut self, offset: usize, what: &str) {
+        let place = self.place(offset);
+        self.problems.push((offset, format!("{}: {what}", place.exact())));
+    }
+}
+
+impl RawFile {
+    /// The name, or else the last part of the path or of the URL.
+    fn file_name(&self) -> Option<String> {
+        let last = |path: &str| path.rsplit(['/', '\\']).next().unwrap_or_default().to_owned();
+        let of_url = || {
+            let path = self.url.as_deref()?.split(['?', '#']).next()?;
+            Some(percent_decode_str(&last(path)).decode_utf8_lossy().into_owned())
+        };
+        let name = self.name.clone().or_else(|| self.path.as_deref().map(last)).or_else(of_url)?;
+        // A name that is a path would lead elsewhere.
+        (!name.is_empty() && !name.contains('/')).then_some(name)
+    }
+}
+
+fn is_wheel_name(name: &str) -> bool {
+    Path::new(name).extension().is_some_and(|extension| extension == "whl")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::{Origin, SpecKind};
+
+    const SHA: &str = "c75a69e28a550a7e93789579c22aa26b0f5b83b75dc4e08fe092980051e1090a";
+
+    fn read_text(content: &str) -> Result<Lock> {
+        read(&SpecText {
+            kind: SpecKind::Pylock,
+            origin: Origin::file("/src/pylock.toml".into()),
+            base: Some("/src".into()),
+            content: content.replace("SHA", SHA),
+            warnings: Vec::new(),
+        })
+    }
+
+    #[test]
+    fn wheels_are_read_in_all_the_ways_that_tools_write_them() {
+        let lock = read_text(
+            "lock-version = '1.0'\nrequires-python = '>=3.9'\ncreated-by = 'x'\nenvironments = [\"sys_platform == 'linux'\"]\n\
+             [[packages]]\nname = 'A.b'\nversion = '1'\nrequires-python = '>=3.8'\nindex = 'https://example.org/simple'\n\
+             sdist = {name = 'a-1.tar.gz', hashes = {sha256 = 'SHA'}}\nwheels = [\n\
+             \x20 {name = 'a_b-1-py3-none-any.whl', upload-time = 2025-01-25T11:30:10Z, size = 7, hashes = {sha256 = 'SHA'}},\n\
+             \x20 {path = '../wheels/a_b-1-cp311-cp311-any.whl', hashes = {sha256 = 'SHA', md5 = ''}},\n]\n\
+             [[packages]]\nname = 'torch'\nmarker = \"'gpu' in dependency_groups\"\n\
+             [[packages.wheels]]\nurl = 'https://example.org/x/torch-2%2Bcpu-py3-none-any.whl#egg=x'\n\
+             [packages.wheels.hashes]\nsha256 = 'SHA'\n\
+             [[packages]]\nname = 'c'\narchive = {url = 'https://example.org/c-1-py3-none-any.whl', hashes = {sha256 = 'SHA'}}\n\
+             [[packages]]\nname = 'd'\ndirectory = {path = '.'}\n[tool.x]\ny = 1\n",
+        )
+        .unwrap();
+        assert_eq!(lock.requires_python.unwrap().value.written, ">=3.9");
+        assert_eq!(lock.environments[0].place.line, 4);
+        let shown: Vec<String> = lock
+            .packages
+            .iter()
+            .map(|package| {
+                let Placed { value: LockedPackage { name, wheels, other_source, marker, .. }, place } = package;
+                let wheels: Vec<_> = wheels
+                    .iter()
+                    .map(|wheel| {
+                        let LockedWheel { file_name, path, size, .. } = &wheel.value;
+                        format!("{file_name} {path:?} {size:?} line {}", wheel.place.line)
+                    })
+                    .collect();
+                format!("{name} line {} {wheels:?} {other_source:?} {}", place.line, marker.is_some())
+            })
+            .collect();
+        let expected = [
+            "a-b line 6 [\"a_b-1-py3-none-any.whl None Some(7) line 12\", \"a_b-1-cp311-cp311-any.whl \
+             Some(\\\"/src/../wheels/a_b-1-cp311-cp311-any.whl\\\") None line 13\"] Some(\"an sdist\") false",
+            "torch line 16 [\"torch-2+cpu-py3-none-any.whl None None line 18\"] None true",
+            "c line 23 [\"c-1-py3-none-any.whl None None line 24\"] None false",
+            "d line 26 [] Some(\"a folder of sources\") false",
+        ];
+        assert_eq!(shown, expected);
+    }
+
+    #[test]
+    fn all_that_is_wrong_is_said_with_its_line() {
+        let error = read_text(
+            "lock-version = '1.0'\nrequires-python = '3.x'\ncreated-by = 'x'\nenvironments = ['linux']\n\
+             [[packages]]\nname = '-'\nversion = 'one'\nmarker = 'x'\nrequires-python = 'y'\n\
+             [[packages]]\nname = 'b'\nwheels = [\n{hashes = {sha256 = 'SHA'}},\n{name = 'b.whl', hashes = {md5 = ''}},\n\
+             {name = 'b.whl', hashes = {sha256 = '12'}}]\n",
+        );
+        let message = "\
+vpython: error: bad lock in `/src/pylock.toml`
+  caused by: `/src/pylock.toml`, line 2, column 19: `3.x` is no version range
+  caused by: `/src/pylock.toml`, line 4, column 17: `linux` is no marker: Expected a quoted string or a valid marker name, found `linux`
+  caused by: `/src/pylock.toml`, line 6, column 8: `-` is no name
+  caused by: `/src/pylock.toml`, line 7, column 11: `one` is no version
+  caused by: `/src/pylock.toml`, line 8, column 10: `x` is no marker: Expected a quoted string or a valid marker name, found `x`
+  caused by: `/src/pylock.toml`, line 9, column 19: `y` is no version range
+  caused by: `/src/pylock.toml`, line 13, column 1: a wheel has neither `name` nor `path` nor `url`
+  caused by: `/src/pylock.toml`, line 14, column 1: `b.whl` has no sha256 among its `hashes`
+  caused by: `/src/pylock.toml`, line 15, column 1: the sha256 of `b.whl` is `12`, which is not 64 hexadecimal digits
+";
+        assert_eq!(crate::report::render(&error.unwrap_err()), message);
+    }
+
+    #[test]
+    fn the_version_of_the_format_is_looked_at_first() {
+        let error = read_text("lock-version = '2.0'\npackages = 3\n").unwrap_err();
+        let message = "vpython: error: bad lock in `/src/pylock.toml`\n  caused by: `/src/pylock.toml`, line 1, column 16: \
+                       `lock-version` is `2.0`, and vpython reads 1.0\n";
+        assert_eq!(crate::report::render(&error), message);
+        let lock = read_text("lock-version = '1.3'\ncreated-by = 'x'\npackages = []\n").unwrap();
+        let warning = "`/src/pylock.toml`, line 1: `lock-version` is 1.3; what is new since 1.0 is ignored";
+        assert_eq!(lock.warnings, [warning]);
+    }
+}

@@ -1,0 +1,145 @@
+//! `-vpython-tool lock`: the spec's lock is written in one step, and only if it is another than the one that is there.
+
+mod changes;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use pep508_rs::PackageName;
+
+use crate::fs;
+use crate::invocation::{self, Invocation, LogLevel, Target};
+use crate::plan::lock::{Request, Upgraded, make};
+use crate::process::Process;
+use crate::report::{self, Failure, nearest};
+use crate::spec::{self, Lock, SpecKind, SpecText};
+use crate::store::Store;
+
+/// The exit code where `--check` finds that something would change.
+const WOULD_CHANGE: i32 = 1;
+
+/// Makes the lock of the command line's spec anew, prints what changes, and gives the exit code.
+///
+/// # Errors
+/// There is no spec that can have a lock; it cannot be resolved; the lock cannot be written, or standard output cannot.
+pub fn run(options: &invocation::Lock, invocation: &Invocation, process: &Process) -> Result<i32> {
+    let text = find_spec(invocation, process)?;
+    let path = text.lock_path().ok_or_else(|| nothing_to_lock(&text))?;
+    let spec = text.parse_without_lock(process)?;
+    warn(text.warnings.iter().chain(&spec.warnings), invocation);
+    let before = read_before(&path, &text)?;
+    let names = names(&options.upgrade)?;
+    let upgraded = if options.upgrade.iter().any(String::is_empty) { Upgraded::All } else { Upgraded::Named(&names) };
+    refuse_unknown(&names, before.as_ref().map(|(lock, _)| lock), &path)?;
+    let store = Store::open(invocation, process)?;
+    store.prepare()?;
+    let request = Request { text: &text, spec: &spec, before: before.as_ref().map(|(lock, _)| lock), upgraded };
+    let (lock, warnings) = make(&request, &path, invocation, process, &store.memo_folder())?;
+    warn(&warnings, invocation);
+    let changes = changes::between(before.as_ref(), &lock, &text, &spec);
+    finish(&lock, before.as_ref().map(|(_, text)| text.as_str()), &changes, options.check, process)
+}
+
+/// Writes what is new, unless that is only to be said.
+fn finish(lock: &Lock, before: Option<&str>, changes: &[String], check: bool, process: &Process) -> Result<i32> {
+    let title = title(&lock.path, process);
+    let content = lock.to_text();
+    if before == Some(content.as_str()) {
+        report::print(format!("{title} is up to date\n").as_bytes())?;
+        return Ok(0);
+    }
+    if !check {
+        let mode = fs::metadata(&lock.path)?.map_or(0o644, |metadata| fs::mode(&metadata));
+        fs::replace(&lock.path, content.as_bytes(), mode)?;
+    }
+    let headline = match (check, before) {
+        (false, _) => format!("{title}: written"),
+        (true, Some(_)) => format!("{title}: would change"),
+        (true, None) => format!("{title}: would be written"),
+    };
+    let lines = changes.iter().map(|change| format!("  {change}\n"));
+    report::print(format!("{headline}\n{}", lines.collect::<String>()).as_bytes())?;
+    Ok(if check { WOULD_CHANGE } else { 0 })
+}
+
+/// The spec of the command line; a spec that is named in place of a script is meant itself.
+fn find_spec(invocation: &Invocation, process: &Process) -> Result<SpecText> {
+    let Target::Script(path) = &invocation.target else { return spec::find(invocation, process) };
+    let path = process.absolute(path);
+    if !fs::exists(&path) {
+        return Err(Failure::new(format!("there is no script or spec `{}`", path.display())).into());
+    }
+    if !spec::is_spec_by_name(&path) || invocation.spec.is_some() {
+        return spec::find(invocation, process);
+    }
+    spec::find(&Invocation { spec: Some(path), ..invocation.clone() }, process)
+}
+
+/// Why a spec cannot have a lock, and what can.
+fn nothing_to_lock(text: &SpecText) -> Failure {
+    let cannot = Failure::new(match text.kind {
+        SpecKind::None => "cannot lock: there is no spec".to_owned(),
+        _ => format!("cannot lock {}", text.title()),
+    });
+    match text.kind {
+        SpecKind::None => cannot.hint("name a script with a `# /// script` block, a `vpython.toml` or a `requirements.txt`"),
+        SpecKind::Luci => cannot
+            .because("it lists its wheels with exact versions already")
+            .hint("`vpython -vpython-tool upgrade` writes it in a form that can have a lock"),
+        SpecKind::Pylock => cannot.because("it is a lock itself").hint("make it anew with the tool that made it"),
+        SpecKind::VpythonToml | SpecKind::Pep723 | SpecKind::Requirements => {
+            cannot.because("a lock lies beside the file of its spec, and this spec has no file").hint("put it into a script")
+        }
+    }
+}
+
+/// The lock that is there, and its text.
+fn read_before(path: &Path, text: &SpecText) -> Result<Option<(Lock, String)>> {
+    if fs::link_metadata(path)?.is_none() {
+        return Ok(None);
+    }
+    let content = String::from_utf8_lossy(&fs::read(path)?).into_owned();
+    let lock = Lock::read(path).with_context(|| format!("cannot make the lock of {} anew", text.title()))?;
+    let other = lock.basis.as_ref().and_then(|basis| basis.spec.as_ref()).map(|name| path.with_file_name(name));
+    match other.filter(|other| Some(other) != text.origin.file.as_ref() && fs::exists(other)) {
+        Some(other) => Err(Failure::new(format!("cannot lock {}", text.title()))
+            .because(format!("`{}` is the lock of `{}`", path.display(), other.display()))
+            .hint("give one of the two another name")
+            .into()),
+        None => Ok(Some((lock, content))),
+    }
+}
+
+/// The names behind `--upgrade`.
+fn names(written: &[String]) -> Result<Vec<PackageName>> {
+    let written = written.iter().map(|name| name.trim()).filter(|name| !name.is_empty());
+    let name = |name: &str| {
+        let what = || Failure::new(format!("bad value `{name}` for `--upgrade` of `-vpython-tool lock`"));
+        name.parse().map_err(|_| what().because("it is no name of a project").into())
+    };
+    written.map(name).collect()
+}
+
+/// A name that the lock does not have is a mistake, or was not meant as one.
+fn refuse_unknown(names: &[PackageName], before: Option<&Lock>, path: &Path) -> Result<()> {
+    let known: Vec<&str> = before.iter().flat_map(|lock| &lock.packages).map(|package| package.value.name.as_ref()).collect();
+    let Some(unknown) = names.iter().find(|name| !known.contains(&name.as_ref())) else { return Ok(()) };
+    let hint = match nearest(unknown.as_ref(), known.iter().copied()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => "words behind `--upgrade` are names of projects; a script goes behind `--`".to_owned(),
+    };
+    let what = format!("cannot upgrade `{unknown}`: `{}` does not have it", path.display());
+    Err(Failure::new(what).hint(hint).into())
+}
+
+fn warn<'a>(warnings: impl IntoIterator<Item = &'a String>, invocation: &Invocation) {
+    if invocation.log_level.is_none_or(|level| level >= LogLevel::Warning) {
+        warnings.into_iter().for_each(|warning| report::warning(warning));
+    }
+}
+
+/// The path as the caller would name it.
+fn title(path: &Path, process: &Process) -> String {
+    let directory = process.directory.clone().unwrap_or_else(|| PathBuf::from("/"));
+    path.strip_prefix(&directory).unwrap_or(path).display().to_string()
+}
