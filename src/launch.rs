@@ -8,7 +8,7 @@ use anyhow::Result;
 
 use crate::exec::Handoff;
 use crate::fs;
-use crate::invocation::{self, Action, Check, Invocation, LogLevel, Target, Tool};
+use crate::invocation::{self, Action, Check, Fetch, Invocation, LogLevel, Target, Tool};
 use crate::plan::{self, Evidence, Key, interpreter};
 use crate::process::{Process, variable};
 use crate::report::{self, Failure, Kind};
@@ -112,6 +112,10 @@ fn run_tool(tool: &Tool, invocation: &Invocation, process: &Process) -> Result<i
             warn(&explanation.warnings, &[], invocation);
             explanation.print(*json)
         }
+        Tool::Fetch(options) => {
+            refuse_missing_script(&invocation.target, process)?;
+            fetch(options, invocation, process)
+        }
         Tool::List(options) => tool::list::run(options, invocation, process),
         Tool::Prune(options) => tool::prune::run(options, invocation, process),
         Tool::Lock(options) => tool::lock::run(options, invocation, process),
@@ -149,6 +153,16 @@ fn verify(invocation: &Invocation, process: &Process) -> Result<i32> {
     warn(&[], &verification.warnings, invocation);
     let title = text.title();
     tool::verify::run((text.kind != SpecKind::None).then_some(&title), &verification)
+}
+
+/// Fetches the wheels that are missing.
+fn fetch(options: &Fetch, invocation: &Invocation, process: &Process) -> Result<i32> {
+    let text = spec::find(invocation, process)?;
+    let spec = text.parse(process)?;
+    warn(&text.warnings, &spec.warnings, invocation);
+    let store = Store::open(invocation, process)?;
+    store.prepare()?;
+    tool::fetch::run(options, &spec, invocation, process, &store.memo_folder())
 }
 
 /// Becomes the environment's python.

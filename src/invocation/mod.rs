@@ -14,9 +14,10 @@ use anyhow::Result;
 
 pub use flags::{LogLevel, help};
 pub use python::Target;
-pub use tools::{Check, List, Lock, Prune, Tool, Upgrade};
+pub use tools::{Check, Fetch, List, Lock, Prune, Tool, Upgrade};
 
 use crate::process::{Process, variable};
+use crate::report::shell_word;
 use flags::Flags;
 
 /// One command line of vpython's, with the variables that stand for flags that were not given.
@@ -34,6 +35,8 @@ pub struct Invocation {
     pub interpreter: Option<PathBuf>,
     /// Wheelhouses beside those of the spec.
     pub wheels: Wheels,
+    /// Our own flags as they were typed, each in one word, without the one that names a tool.
+    pub own_words: Vec<OsString>,
     /// How much is logged, if told.
     pub log_level: Option<LogLevel>,
     /// Python's command line, behind the program's name, word by word.
@@ -82,16 +85,23 @@ impl Invocation {
     /// # Errors
     /// An unknown flag of ours, a missing or bad value, an unknown tool.
     pub fn read(process: &Process) -> Result<Self> {
-        let split = split::split(&process.arguments)?;
+        let mut split = split::split(&process.arguments)?;
         let flags = Flags::parse(&split.own)?;
-        let action = match flags.tool.as_deref().filter(|name| !name.is_empty()) {
+        let mut action = match flags.tool.as_deref().filter(|name| !name.is_empty()) {
             Some(tool) if flags.help => Action::ToolHelp(tools::help(tool)?),
             _ if flags.help => Action::Help,
             _ if flags.version => Action::Version,
             Some(tool) => Action::Tool(Tool::parse(tool, &split.tool)?),
             None => Action::Run,
         };
-        Ok(Self::with_variables(action, flags, split.python, process))
+        if let Action::Tool(Tool::Fetch(fetch)) = &mut action
+            && let Some(dashes) = split.python.iter().position(|word| word == "--")
+        {
+            fetch.pip_options = split.python.split_off(dashes).split_off(1);
+        }
+        let is_tool = |word: &OsString| word.as_encoded_bytes().starts_with(b"--vpython-tool=");
+        let own_words = split.own.into_iter().filter(|word| !is_tool(word)).collect();
+        Ok(Self { own_words, ..Self::with_variables(action, flags, split.python, process) })
     }
 
     /// Joins flags and variables; a flag beats its variable, and an empty value is none.
@@ -113,9 +123,28 @@ impl Invocation {
             default_spec: path(None, variable::DEFAULT_SPEC),
             interpreter: path(flags.interpreter, variable::INTERPRETER),
             wheels: Wheels::read(&flags.wheels, process),
+            own_words: Vec::new(),
             log_level: flags.log_level.or(trace),
             words,
         }
+    }
+}
+
+impl Invocation {
+    /// What to type to have a tool work on the environment of this command line.
+    #[must_use]
+    pub fn command_of_tool(&self, tool: &str) -> String {
+        let own = self.own_words.iter().map(|word| word.to_string_lossy().replacen("--vpython", "-vpython", 1));
+        let target = match &self.target {
+            Target::Script(path) => vec![path.to_string_lossy().into_owned()],
+            Target::Module(name) => vec!["-m".into(), name.to_string_lossy().into_owned()],
+            Target::Command(text) => vec!["-c".into(), text.to_string_lossy().into_owned()],
+            Target::Stdin => vec!["-".into()],
+            Target::Information | Target::None => Vec::new(),
+        };
+        let tool = ["-vpython-tool".to_owned(), tool.to_owned()];
+        let words = own.chain(tool).chain(target).map(|word| shell_word(&word));
+        ["vpython".to_owned()].into_iter().chain(words).collect::<Vec<_>>().join(" ")
     }
 }
 
@@ -180,6 +209,20 @@ mod tests {
         assert_eq!((invocation.action, invocation.root), (Action::Tool(Tool::Install), Some("/r".into())));
         assert_eq!(invocation.words, ["x.py", "--json"]);
         assert_eq!(read(&["-vpython-tool", "", "x.py"], &[]).unwrap().action, Action::Run, "an empty name is none");
+    }
+
+    #[test]
+    fn a_tool_works_on_the_same_environment_by_the_same_words() {
+        let rows: &[(&[&str], &str)] = &[
+            (&[], "vpython -vpython-tool fetch"),
+            (&["a tool.py", "--x"], "vpython -vpython-tool fetch 'a tool.py'"),
+            (&["-vpython-spec", "x.toml", "-u", "-m", "mod", "y"], "vpython -vpython-spec=x.toml -vpython-tool fetch -m mod"),
+            (&["-vpython-tool", "verify", "-c", "import x"], "vpython -vpython-tool fetch -c 'import x'"),
+            (&["-"], "vpython -vpython-tool fetch -"),
+        ];
+        for (words, expected) in rows {
+            assert_eq!(read(words, &[]).unwrap().command_of_tool("fetch"), *expected);
+        }
     }
 
     #[test]

@@ -20,6 +20,11 @@ pub enum Tool {
     Install,
     /// Read and hash all files of the environment and of its wheels, and name those that are not as they were made
     Check(Check),
+    /// Fill the first folder of wheels with what the spec asks for and the folders lack, here and on each platform that it names
+    ///
+    /// It is the interpreter's own pip that fetches; words behind `--` are passed on to it. No other tool and no launch uses the network.
+    #[command(override_usage = "vpython [vpython flags] -vpython-tool fetch [python command line] [-- pip options]")]
+    Fetch(Fetch),
     /// Check that there is a wheel for all that the spec asks for, here and on each platform that it names
     ///
     /// Prints a table. The exit code is 1 if something is missing; nothing is built.
@@ -64,6 +69,14 @@ pub struct Check {
     /// Check all environments in the store; damaged ones are built anew by their next launch
     #[arg(long)]
     pub all: bool,
+}
+
+/// What `fetch` is told.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+pub struct Fetch {
+    /// The words behind `--`, for pip.
+    #[arg(skip)]
+    pub pip_options: Vec<OsString>,
 }
 
 /// The options of `list`.
@@ -127,7 +140,12 @@ impl Tool {
     #[must_use]
     pub fn takes_command_line(&self) -> bool {
         match self {
-            Self::Check(_) | Self::Explain { .. } | Self::Install | Self::Lock(_) | Self::Verify => true,
+            Self::Check(_)
+            | Self::Explain { .. }
+            | Self::Fetch(_)
+            | Self::Install
+            | Self::Lock(_)
+            | Self::Verify => true,
             Self::Exec | Self::List(_) | Self::Prune(_) | Self::Upgrade(_) => false,
         }
     }

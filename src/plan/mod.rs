@@ -7,6 +7,7 @@ pub mod interpreter;
 mod key;
 pub mod lock;
 mod resolve;
+mod shortfall;
 mod tags;
 mod verify;
 mod wheelhouse;
@@ -22,6 +23,7 @@ use tracing::debug;
 
 pub use interpreter::Facts;
 pub use key::Key;
+pub use shortfall::{Lacking, Shortfall, shortfall};
 pub use tags::Tags;
 pub use verify::{Cell, Column, Row, RowOrigin, Verification, verify};
 
@@ -185,7 +187,7 @@ pub fn choose_wheels(
     if spec.packages.is_empty() {
         return Ok((Vec::new(), None));
     }
-    let mut wheelhouse = Wheelhouse::open(spec, &invocation.wheels, memo, evidence)?;
+    let mut wheelhouse = Wheelhouse::open(spec, invocation, memo, evidence)?;
     let wheels = match &spec.packages {
         Packages::Required(requirements) => (resolve::resolve(requirements, interpreter, &mut wheelhouse, evidence)?, None),
         Packages::Listed(wheels) => (resolve::listed::resolve(wheels, interpreter, &mut wheelhouse, evidence)?, None),

@@ -3,6 +3,7 @@
 pub mod check;
 pub mod exec;
 pub mod explain;
+pub mod fetch;
 pub mod install;
 pub mod list;
 pub mod lock;

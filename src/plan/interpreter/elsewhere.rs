@@ -5,7 +5,6 @@
 
 use super::{Abi, Facts, Libc};
 use crate::plan::tags::platforms;
-use crate::report::shell_word;
 use crate::spec::{System, Target};
 
 /// Stands for the newest patch level of a minor version. CPython has not come to half of it with any.
@@ -58,16 +57,19 @@ impl Facts {
         }
     }
 
-    /// The words of a command line that downloads wheels which fit, without what is to be downloaded and where to.
-    pub(in crate::plan) fn pip_download(&self) -> String {
-        let python = shell_word(&self.executable.to_string_lossy());
-        let command = format!("{python} -m pip download --only-binary=:all:");
-        if self.elsewhere.is_none() {
-            return command;
-        }
+    /// Whether these are the facts of another system than this machine.
+    #[must_use]
+    pub fn is_elsewhere(&self) -> bool {
+        self.elsewhere.is_some()
+    }
+
+    /// The options that have `pip download` look for wheels that fit there.
+    #[must_use]
+    pub fn pip_platform_options(&self) -> Vec<String> {
         let platforms = platforms(self);
-        let named = pip_platforms(&platforms);
-        format!("{command} --python-version {} --platform {}", self.version(), named.join(" --platform "))
+        let named = pip_platforms(&platforms).into_iter().map(|platform| format!("--platform={platform}"));
+        let python = [format!("--python-version={}", self.version())];
+        ["--only-binary=:all:".to_owned()].into_iter().chain(python).chain(named).collect()
     }
 
     fn suppose_version(&mut self, minor: u32) {
@@ -170,22 +172,19 @@ mod tests {
     #[test]
     fn pip_is_told_of_the_platform() {
         let rows = [
-            ("win_amd64", " --platform win_amd64"),
-            ("macosx_11_0_arm64", " --platform macosx_11_0_arm64"),
-            (
-                "manylinux_2_39_x86_64",
-                " --platform manylinux_2_39_x86_64 --platform manylinux_2_28_x86_64 --platform manylinux2014_x86_64",
-            ),
-            ("manylinux_2_28_aarch64", " --platform manylinux_2_28_aarch64 --platform manylinux2014_aarch64"),
-            ("manylinux1_i686", " --platform manylinux_2_5_i686 --platform manylinux1_i686"),
-            ("linux_x86_64", " --platform manylinux_2_28_x86_64 --platform manylinux2014_x86_64"),
-            ("musllinux_1_2_x86_64", " --platform musllinux_1_2_x86_64 --platform musllinux_1_1_x86_64"),
+            ("win_amd64", "win_amd64"),
+            ("macosx_11_0_arm64", "macosx_11_0_arm64"),
+            ("manylinux_2_39_x86_64", "manylinux_2_39_x86_64 manylinux_2_28_x86_64 manylinux2014_x86_64"),
+            ("manylinux_2_28_aarch64", "manylinux_2_28_aarch64 manylinux2014_aarch64"),
+            ("manylinux1_i686", "manylinux_2_5_i686 manylinux1_i686"),
+            ("linux_x86_64", "manylinux_2_28_x86_64 manylinux2014_x86_64"),
+            ("musllinux_1_2_x86_64", "musllinux_1_2_x86_64 musllinux_1_1_x86_64"),
         ];
         let here = facts([3, 11, 7]);
-        let command = "/usr/bin/python3.11 -m pip download --only-binary=:all:";
-        assert_eq!(here.pip_download(), command);
         for (name, expected) in rows {
-            assert_eq!(here.on(&target(name, None)).pip_download(), format!("{command} --python-version 3.11.7{expected}"));
+            let platforms = expected.split(' ').map(|platform| format!("--platform={platform}"));
+            let options = ["--only-binary=:all:", "--python-version=3.11.7"].map(str::to_owned).into_iter().chain(platforms);
+            assert_eq!(here.on(&target(name, None)).pip_platform_options(), options.collect::<Vec<_>>(), "{name}");
         }
     }
 

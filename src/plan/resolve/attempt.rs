@@ -18,6 +18,8 @@ pub(in crate::plan) struct Attempt {
     pub wheels: Vec<PlannedWheel>,
     /// What is asked for and cannot be had.
     pub lacks: Vec<Lack>,
+    /// What to ask an index for, to have it.
+    pub to_fetch: Vec<String>,
     /// What a launch would say of that.
     pub refusal: Option<Failure>,
 }
@@ -57,9 +59,10 @@ pub(in crate::plan) fn attempt(
     let mut stock = Stock::new(requirements, Judge::new(interpreter, wheelhouse));
     let (chosen, obstacles) = super::choose(&mut stock);
     let lacks = obstacles.iter().map(|obstacle| lack(obstacle, &mut stock)).collect();
+    let to_fetch = super::hint::to_fetch(&obstacles);
     let refusal = (!obstacles.is_empty()).then(|| super::refusal::explain(&obstacles, &mut stock));
     let wheels = super::plan_chosen(&chosen, stock, evidence)?;
-    Ok(Attempt { wheels, lacks, refusal })
+    Ok(Attempt { wheels, lacks, to_fetch, refusal })
 }
 
 fn lack(obstacle: &Obstacle, stock: &mut Stock<'_>) -> Lack {

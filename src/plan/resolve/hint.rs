@@ -9,13 +9,13 @@ use super::demand::Demand;
 use super::refusal::Obstacle;
 use super::stock::Stock;
 use crate::plan::Asker;
-use crate::report::shell_word;
 
 /// The likeliest mendings: wheels to fetch, a bound to loosen, another python.
 pub(super) fn of(obstacles: &[Obstacle], stock: &mut Stock<'_>) -> String {
     let Some(folder) = stock.judge.wheelhouse.folders().next().map(|folder| folder.display().to_string()) else {
-        return "name a folder of wheels: `wheels = [\"…\"]` under `[tool.vpython]`, `-vpython-wheels` or `VPYTHON_WHEELS`"
-            .to_owned();
+        let name = "name a folder of wheels: `wheels = [\"…\"]` under `[tool.vpython]`, `-vpython-wheels` or `VPYTHON_WHEELS`";
+        let fetch = stock.judge.wheelhouse.fetch_command().map(|command| format!("make and fill one: `{command}`, or "));
+        return format!("{}{name}", fetch.unwrap_or_default());
     };
     let mut mendings = Vec::new();
     if let [obstacle] = obstacles
@@ -25,7 +25,7 @@ pub(super) fn of(obstacles: &[Obstacle], stock: &mut Stock<'_>) -> String {
         mendings.push(format!("add a cp3{own} wheel to `{folder}`"));
         mendings.push(format!("set `requires-python = \"==3.{minor}.*\"`"));
     } else {
-        mendings.push(fetch(obstacles, &folder, stock));
+        mendings.extend(fetch(obstacles, stock));
     }
     mendings.extend(obstacles.iter().find_map(|obstacle| loosen(obstacle, stock)));
     if let [obstacle] = obstacles {
@@ -34,30 +34,29 @@ pub(super) fn of(obstacles: &[Obstacle], stock: &mut Stock<'_>) -> String {
     mendings.join(", or ")
 }
 
-/// The command that brings what is missing. Where no version can satisfy all that is asked of a project, other wheels of those who ask
-/// are needed, and which these are pip finds out from what the spec asks for.
-fn fetch(obstacles: &[Obstacle], folder: &str, stock: &Stock<'_>) -> String {
+/// The command that brings what is missing.
+fn fetch(obstacles: &[Obstacle], stock: &Stock<'_>) -> Option<String> {
+    let what = match obstacles {
+        [one] if can_be_satisfied(&one.demands) => "fetch one",
+        [_] => "fetch others",
+        _ => "fetch what is missing",
+    };
+    Some(format!("{what}: `{}`", stock.judge.wheelhouse.fetch_command()?))
+}
+
+/// What to ask an index for, to get rid of these obstacles. Where no version can satisfy all that is asked of a project, other wheels of
+/// those who ask are needed, and which these are is found out from what the spec asks for.
+pub(super) fn to_fetch(obstacles: &[Obstacle]) -> Vec<String> {
     let mut wanted: Vec<String> = Vec::new();
-    let mut is_one = obstacles.len() == 1;
     for obstacle in obstacles {
-        let can_be = can_be_satisfied(&obstacle.demands);
-        is_one &= can_be;
-        for demand in if can_be { &obstacle.demands } else { &obstacle.roots } {
-            let title = format!("'{}'", demand.title());
+        for demand in if can_be_satisfied(&obstacle.demands) { &obstacle.demands } else { &obstacle.roots } {
+            let title = demand.title();
             if !wanted.contains(&title) {
                 wanted.push(title);
             }
         }
     }
-    let (download, folder) = (stock.judge.interpreter.pip_download(), shell_word(folder));
-    let what = if is_one {
-        "fetch one"
-    } else if obstacles.len() > 1 {
-        "fetch what is missing"
-    } else {
-        "fetch others"
-    };
-    format!("{what}: `{download} -d {folder} {}`", wanted.join(" "))
+    wanted
 }
 
 /// Whether any version at all could satisfy these demands.

@@ -115,7 +115,7 @@ pub fn verify(spec: &Spec, invocation: &Invocation, process: &Process, memo: &Pa
     }
     let mut evidence = Evidence::default();
     let here = interpreter::find(invocation, spec.requires_python.as_ref(), process, Some(memo), &mut evidence)?;
-    let mut wheelhouse = Wheelhouse::open(spec, &invocation.wheels, memo, &mut evidence)?;
+    let mut wheelhouse = Wheelhouse::open(spec, invocation, memo, &mut evidence)?;
     let passed_over = wheelhouse.passed_over().into_iter();
     let mut warnings: Vec<String> =
         passed_over.map(|file| format!("`{}` is passed over: {}", file.path.display(), file.why)).collect();
@@ -132,7 +132,7 @@ pub fn verify(spec: &Spec, invocation: &Invocation, process: &Process, memo: &Pa
 }
 
 /// The systems to check, each under its title.
-fn systems(here: Facts, targets: &[Placed<Target>]) -> Vec<(String, Facts)> {
+pub(super) fn systems(here: Facts, targets: &[Placed<Target>]) -> Vec<(String, Facts)> {
     let there = targets.iter().map(|target| {
         let facts = here.on(&target.value);
         let name = &target.value.platform.name;

@@ -21,7 +21,7 @@ pub(super) use metadata::Metadata;
 
 use super::Evidence;
 use crate::fs::{self, Digest, Stamped};
-use crate::invocation::{Wheels, WheelsSource};
+use crate::invocation::{Invocation, WheelsSource};
 use crate::report::{self, Failure, Progress};
 use crate::spec::{Packages, Spec};
 use index::Index;
@@ -45,6 +45,7 @@ pub(super) struct Wheelhouse {
     folders: Vec<Folder>,
     wheels: BTreeMap<PackageName, Vec<WheelFile>>,
     passed_over: Vec<PassedOver>,
+    fetch_command: Option<String>,
 }
 
 /// A file in one of the folders that cannot be used as a wheel.
@@ -68,8 +69,10 @@ impl Wheelhouse {
     ///
     /// # Errors
     /// A folder that the spec or the flag names is not there.
-    pub fn open(spec: &Spec, caller: &Wheels, memo: &Path, evidence: &mut Evidence) -> Result<Self> {
-        let mut wheelhouse = Self { folders: Vec::new(), wheels: BTreeMap::new(), passed_over: Vec::new() };
+    pub fn open(spec: &Spec, invocation: &Invocation, memo: &Path, evidence: &mut Evidence) -> Result<Self> {
+        let caller = &invocation.wheels;
+        let fetch_command = spec.base.as_ref().map(|_| invocation.command_of_tool("fetch"));
+        let mut wheelhouse = Self { folders: Vec::new(), wheels: BTreeMap::new(), passed_over: Vec::new(), fetch_command };
         for path in &caller.folders {
             let is_there = wheelhouse.add(path, memo, evidence)?;
             match caller.source {
@@ -87,8 +90,10 @@ impl Wheelhouse {
         for folder in &spec.wheelhouses {
             if !wheelhouse.add(&folder.value, memo, evidence)? {
                 let hint = "paths in a spec are relative to the spec's own folder";
+                let fetch = wheelhouse.fetch_command.map(|command| format!("; `{command}` makes it and fills it"));
+                let hint = format!("{hint}{}", fetch.unwrap_or_default());
                 let what = format!("no folder `{}`", folder.value.display());
-                return Err(Failure::new(what).because(format!("`wheels` names it ({})", folder.place)).hint(hint).into());
+                return Err(Failure::new(what).because(format!("it is named in {}", folder.place)).hint(hint).into());
             }
         }
         let named_in_lock = match &spec.packages {
@@ -165,6 +170,11 @@ impl Wheelhouse {
             there.map(move |wheel| WheelFile { folder, ..(*wheel).clone() })
         };
         (0..self.folders.len()).flat_map(in_folder).collect()
+    }
+
+    /// What to type to have these folders filled; none where there is no place for a folder.
+    pub fn fetch_command(&self) -> Option<&str> {
+        self.fetch_command.as_deref()
     }
 
     /// The folders' paths.
@@ -250,8 +260,8 @@ mod tests {
             fs::write_new(&house.join(name), b"no archive", 0o644).unwrap();
         }
         let spec = Spec { base: Some(base.path().to_path_buf()), ..Spec::default() };
-        let callers = Wheels { folders: Vec::new(), source: WheelsSource::Flag };
-        let mut wheelhouse = Wheelhouse::open(&spec, &callers, base.path(), &mut Evidence::default()).unwrap();
+        let invocation = Invocation::read(&crate::process::Process::default()).unwrap();
+        let mut wheelhouse = Wheelhouse::open(&spec, &invocation, base.path(), &mut Evidence::default()).unwrap();
         let found: Vec<_> = wheelhouse.passed_over().into_iter().map(|file| (file.path, file.why)).collect();
         let broken = house.join("a-1-py3-none-any.whl");
         let why = format!("cannot read `{}` as a wheel: invalid Zip archive: Could not find EOCD", broken.display());

@@ -1,8 +1,7 @@
 //! What is said when listed wheels are not there: all of them at once, each file and why it was not taken, and what to fetch.
 
-use crate::plan::Facts;
 use crate::plan::wheelhouse::Wheelhouse;
-use crate::report::{Failure, shell_word};
+use crate::report::Failure;
 use crate::spec::{ListedWheel, Placed};
 
 /// A listed wheel that no file satisfies.
@@ -38,7 +37,7 @@ impl Missing<'_> {
 }
 
 /// The whole error.
-pub(super) fn explain(missing: &[Missing<'_>], interpreter: &Facts, wheelhouse: &Wheelhouse) -> Failure {
+pub(super) fn explain(missing: &[Missing<'_>], wheelhouse: &Wheelhouse) -> Failure {
     let folders: Vec<String> = wheelhouse.folders().map(|folder| format!("`{}`", folder.display())).collect();
     let place = if folders.is_empty() { String::new() } else { format!(" in {}", folders.join(", ")) };
     let nothing =
@@ -60,19 +59,17 @@ pub(super) fn explain(missing: &[Missing<'_>], interpreter: &Facts, wheelhouse: 
                 .because_of(causes)
         }
     };
-    failure.hint(hint(missing, interpreter, wheelhouse))
+    failure.hint(hint(wheelhouse))
 }
 
-/// How to fetch what is missing. Builds of LUCI's own are on no index; their public versions are.
-fn hint(missing: &[Missing<'_>], interpreter: &Facts, wheelhouse: &Wheelhouse) -> String {
-    let Some(folder) = wheelhouse.folders().next() else {
-        return "fill a folder `wheels` beside the spec, or name one with `-vpython-wheels` or `VPYTHON_WHEELS`".to_owned();
-    };
-    let public = missing.iter().map(|missing| {
-        let ListedWheel { project, wanted, .. } = &missing.wheel.value;
-        format!("'{project}=={}'", wanted.clone().without_local())
-    });
-    let public = public.collect::<Vec<_>>().join(" ");
-    let (download, folder) = (interpreter.pip_download(), shell_word(&folder.to_string_lossy()));
-    format!("fetch what is missing: `{download} --no-deps -d {folder} {public}`")
+/// How to fetch what is missing.
+fn hint(wheelhouse: &Wheelhouse) -> String {
+    let name = "fill a folder `wheels` beside the spec, or name one with `-vpython-wheels` or `VPYTHON_WHEELS`";
+    match (wheelhouse.fetch_command(), wheelhouse.folders().next()) {
+        (Some(command), Some(_)) => format!("fetch what is missing: `{command}`"),
+        (Some(command), None) => {
+            format!("make and fill a folder: `{command}`, or name one with `-vpython-wheels` or `VPYTHON_WHEELS`")
+        }
+        (None, _) => name.to_owned(),
+    }
 }

@@ -44,9 +44,25 @@ pub(in crate::plan) fn resolve(
         }
     }
     if !missing.is_empty() {
-        return Err(missing::explain(&missing, interpreter, judge.wheelhouse).into());
+        return Err(missing::explain(&missing, judge.wheelhouse).into());
     }
     super::plan(chosen, judge, evidence)
+}
+
+/// What to ask an index for, to have the wheels of a list that are missing: the public version of each, since builds of LUCI's own are on
+/// no index.
+///
+/// # Errors
+/// A project that is listed in two versions, both wanted here.
+pub(in crate::plan) fn to_fetch(
+    listed: &[Placed<ListedWheel>],
+    interpreter: &Facts,
+    wheelhouse: &mut Wheelhouse,
+) -> Result<Vec<String>> {
+    let mut judge = Judge::new(interpreter, wheelhouse);
+    let wanted = merge(listed.iter().filter(|wheel| wanted::is_wanted(&wheel.value, &judge.tags)))?;
+    let missing = wanted.into_values().filter(|wheel| choose(&wheel.value, &mut judge).is_err());
+    Ok(missing.map(|wheel| format!("{}=={}", wheel.value.project, wheel.value.wanted.clone().without_local())).collect())
 }
 
 /// One wheel for each project. The same version twice is one wish.

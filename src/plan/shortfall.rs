@@ -1,0 +1,84 @@
+//! What the wheels that there are lack, on this machine and on the platforms that a spec names, as an index would be asked for it.
+
+use std::path::Path;
+
+use anyhow::{Error, Result};
+
+use super::resolve::attempt::attempt;
+use super::resolve::listed;
+use super::verify::systems;
+use super::wheelhouse::Wheelhouse;
+use super::{Evidence, Facts, interpreter};
+use crate::invocation::Invocation;
+use crate::process::Process;
+use crate::spec::{Packages, Spec};
+
+/// What is missing.
+#[derive(Debug)]
+pub struct Shortfall {
+    /// The interpreter of this machine.
+    pub here: Facts,
+    /// Each system on which something is missing, this machine first.
+    pub lacking: Vec<Lacking>,
+}
+
+/// A system on which something is missing.
+#[derive(Debug)]
+pub struct Lacking {
+    /// `here (3.11.7)`, or the platform's name.
+    pub title: String,
+    /// The system.
+    pub facts: Facts,
+    /// What to ask for: a requirement each, without markers.
+    pub requirements: Vec<String>,
+    /// What is there and would be taken: a requirement each, with the very version.
+    pub present: Vec<String>,
+    /// What a launch would say of it.
+    pub refusal: Error,
+}
+
+/// Finds what is missing. `memo` is the folder for what can be found again.
+///
+/// # Errors
+/// The platforms cannot be told; no interpreter satisfies the spec; a folder of wheels is not there; what is missing cannot be fetched.
+pub fn shortfall(spec: &Spec, invocation: &Invocation, process: &Process, memo: &Path) -> Result<Shortfall> {
+    let targets = spec.targets()?;
+    let mut evidence = Evidence::default();
+    let here = interpreter::find(invocation, spec.requires_python.as_ref(), process, Some(memo), &mut evidence)?;
+    let mut lacking = Vec::new();
+    if !spec.packages.is_empty() {
+        let mut wheelhouse = Wheelhouse::open(spec, invocation, memo, &mut evidence)?;
+        for (title, facts) in systems(here.clone(), &targets) {
+            let Missing { requirements, present, refusal } = missing(&spec.packages, &facts, &mut wheelhouse)?;
+            lacking.extend(refusal.map(|refusal| Lacking { title, facts, requirements, present, refusal }));
+        }
+        wheelhouse.remember();
+    }
+    Ok(Shortfall { here, lacking })
+}
+
+/// What is missing on one system.
+#[derive(Default)]
+struct Missing {
+    requirements: Vec<String>,
+    present: Vec<String>,
+    refusal: Option<Error>,
+}
+
+fn missing(packages: &Packages, facts: &Facts, wheelhouse: &mut Wheelhouse) -> Result<Missing> {
+    match packages {
+        Packages::Required(requirements) => {
+            let attempt = attempt(requirements, facts, wheelhouse, &mut Evidence::default())?;
+            let present = attempt.wheels.iter().map(|wheel| format!("{}=={}", wheel.name, wheel.version)).collect();
+            Ok(Missing { requirements: attempt.to_fetch, present, refusal: attempt.refusal.map(Into::into) })
+        }
+        Packages::Listed(wheels) => {
+            let requirements = listed::to_fetch(wheels, facts, wheelhouse)?;
+            if requirements.is_empty() {
+                return Ok(Missing::default());
+            }
+            let refusal = listed::resolve(wheels, facts, wheelhouse, &mut Evidence::default()).err();
+            Ok(Missing { requirements, present: Vec::new(), refusal })
+        }
+    }
+}

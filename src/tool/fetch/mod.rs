@@ -1,0 +1,129 @@
+//! `-vpython-tool fetch`: the first folder of wheels is filled with what a spec asks for and the folders lack.
+//!
+//! The interpreter's own pip fetches, so that index, proxy, keyring and certificates are the user's own; which wheels are missing is found
+//! out here, for other platforms too, where pip would judge markers by the machine that it runs on. No launch and no other tool
+//! touches the network.
+
+mod pip;
+mod staging;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+
+use crate::fs;
+use crate::invocation::{Fetch, Invocation};
+use crate::plan::{self, Lacking};
+use crate::process::Process;
+use crate::report::{self, Failure};
+use crate::spec::{Dependencies, Packages, Spec};
+use pip::{Follow, Pip};
+use staging::Staging;
+
+/// Fetches what is missing, and prints the files that came. Gives the exit code.
+///
+/// # Errors
+/// There is no place for a folder of wheels; the interpreter has no pip, or pip cannot fetch; what it fetches does not fit.
+pub fn run(options: &Fetch, spec: &Spec, invocation: &Invocation, process: &Process, memo: &Path) -> Result<i32> {
+    let destination = destination(spec, invocation)?;
+    fs::create_dir_all(&destination, 0o777)?;
+    let mut files: Vec<PathBuf> = Vec::new();
+    loop {
+        let shortfall = plan::shortfall(spec, invocation, process, memo)?;
+        let Some(first) = shortfall.lacking.first() else { break };
+        report::notice(&announcement(&shortfall.lacking, &destination));
+        let pip = Pip::of(&shortfall.here.executable, options, process)?;
+        let mut came = Vec::new();
+        for system in &shortfall.lacking {
+            came.extend(fetch(system, &pip, spec, &destination)?);
+        }
+        if came.is_empty() {
+            return Err(nothing_came(first).into());
+        }
+        for file in &came {
+            report::print(format!("{}\n", file.display()).as_bytes())?;
+        }
+        files.extend(came);
+    }
+    if files.is_empty() {
+        report::notice("nothing to fetch: all that the spec asks for is there");
+    }
+    Ok(0)
+}
+
+/// The folder to fill: the caller's first, else the spec's first, else `wheels` beside the spec.
+fn destination(spec: &Spec, invocation: &Invocation) -> Result<PathBuf> {
+    let of_caller = invocation.wheels.folders.first().cloned();
+    let of_spec = spec.wheelhouses.first().map(|folder| folder.value.clone());
+    let beside = spec.base.as_ref().map(|base| base.join("wheels"));
+    of_caller
+        .or(of_spec)
+        .or(beside)
+        .ok_or_else(|| Failure::new("there is no folder to fetch wheels into").hint("name one with `-vpython-wheels`").into())
+}
+
+fn announcement(lacking: &[Lacking], destination: &Path) -> String {
+    let systems = lacking.iter().map(|system| format!("{} ({})", system.requirements.join(", "), system.title));
+    format!("fetching into `{}`: {}", destination.display(), systems.collect::<Vec<_>>().join("; "))
+}
+
+/// Fetches what is missing on one system. What is there already is kept to, if that can be.
+fn fetch(system: &Lacking, pip: &Pip<'_>, spec: &Spec, destination: &Path) -> Result<Vec<PathBuf>> {
+    let staging = Staging::make(destination)?;
+    let lines: Vec<String> = system.requirements.iter().map(|requirement| with_hashes(requirement, spec)).collect();
+    let folders = spec.wheelhouses.iter().map(|folder| folder.value.as_path()).chain([destination]).collect::<Vec<_>>();
+    let request = pip::Request {
+        system: &system.facts,
+        lines: &lines,
+        kept: &system.present,
+        folders: &folders,
+        pre_releases: pre_releases(spec),
+    };
+    match follow(system, spec) {
+        Follow::Dependencies => {
+            let kept = pip.fetch(&request, Follow::Dependencies, staging.path());
+            if let Err(error) = kept {
+                if system.present.is_empty() {
+                    return Err(error);
+                }
+                pip.fetch(&pip::Request { kept: &[], ..request }, Follow::Dependencies, staging.path())?;
+            }
+        }
+        Follow::Nothing => pip.fetch(&request, Follow::Nothing, staging.path())?,
+    }
+    staging.move_in(destination)
+}
+
+/// Whether pip is to fetch what the wheels require too: on this machine, where the spec wants that and does not pin digests, of which pip
+/// would want one for each.
+fn follow(system: &Lacking, spec: &Spec) -> Follow {
+    match &spec.packages {
+        Packages::Required(requirements)
+            if requirements.dependencies == Dependencies::Followed
+                && !requirements.hashes_required
+                && !system.facts.is_elsewhere() =>
+        {
+            Follow::Dependencies
+        }
+        _ => Follow::Nothing,
+    }
+}
+
+fn pre_releases(spec: &Spec) -> bool {
+    matches!(&spec.packages, Packages::Required(requirements) if requirements.pre_releases)
+}
+
+/// A line of a requirements file, with the digests that the spec pins for the project.
+fn with_hashes(requirement: &str, spec: &Spec) -> String {
+    let Packages::Required(requirements) = &spec.packages else { return requirement.to_owned() };
+    let Ok(asked) = requirement.parse::<crate::spec::Requirement>() else { return requirement.to_owned() };
+    let pinned = requirements.asked.iter().chain(&requirements.constraints).map(|placed| &placed.value);
+    let hashes = pinned.filter(|pinned| pinned.requirement.name == asked.name).flat_map(|pinned| &pinned.hashes);
+    hashes.fold(requirement.to_owned(), |line, hash| format!("{line} --hash=sha256:{hash}"))
+}
+
+fn nothing_came(system: &Lacking) -> Failure {
+    Failure::new(format!("nothing came that is missing: {}", report::one_line(&system.refusal)))
+        .because("pip found nothing, or what it found does not fit")
+        .hint("`-vpython-tool verify` shows what is missing, and why")
+}
