@@ -158,11 +158,17 @@ fn verify(invocation: &Invocation, process: &Process) -> Result<i32> {
 /// Fetches the wheels that are missing.
 fn fetch(options: &Fetch, invocation: &Invocation, process: &Process) -> Result<i32> {
     let text = spec::find(invocation, process)?;
-    let spec = text.parse(process)?;
+    // A lock that no longer fits cannot be made anew without the wheels, so these come first.
+    let has_lock = text.lock_path().is_some_and(|path| fs::exists(&path));
+    let (spec, is_stale) = match text.parse(process) {
+        Err(_) if has_lock => (text.parse_without_lock(process)?, true),
+        parsed => (parsed?, false),
+    };
     warn(&text.warnings, &spec.warnings, invocation);
     let store = Store::open(invocation, process)?;
     store.prepare()?;
-    tool::fetch::run(options, &spec, invocation, process, &store.memo_folder())
+    let code = tool::fetch::run(options, &spec, invocation, process, &store.memo_folder())?;
+    if is_stale { tool::lock::run(&invocation::Lock::default(), invocation, process) } else { Ok(code) }
 }
 
 /// Becomes the environment's python.

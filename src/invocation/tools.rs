@@ -105,7 +105,7 @@ pub struct Prune {
 }
 
 /// The options of `lock`.
-#[derive(Debug, Clone, PartialEq, Eq, Args)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
 pub struct Lock {
     /// Only say what would change; the exit code is 1 if anything would
     #[arg(long)]
@@ -140,12 +140,7 @@ impl Tool {
     #[must_use]
     pub fn takes_command_line(&self) -> bool {
         match self {
-            Self::Check(_)
-            | Self::Explain { .. }
-            | Self::Fetch(_)
-            | Self::Install
-            | Self::Lock(_)
-            | Self::Verify => true,
+            Self::Check(_) | Self::Explain { .. } | Self::Fetch(_) | Self::Install | Self::Lock(_) | Self::Verify => true,
             Self::Exec | Self::List(_) | Self::Prune(_) | Self::Upgrade(_) => false,
         }
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Error, Result};
 
 use super::resolve::attempt::attempt;
-use super::resolve::listed;
+use super::resolve::{listed, locked};
 use super::verify::systems;
 use super::wheelhouse::Wheelhouse;
 use super::{Evidence, Facts, interpreter};
@@ -71,6 +71,10 @@ fn missing(packages: &Packages, facts: &Facts, wheelhouse: &mut Wheelhouse) -> R
             let attempt = attempt(requirements, facts, wheelhouse, &mut Evidence::default())?;
             let present = attempt.wheels.iter().map(|wheel| format!("{}=={}", wheel.name, wheel.version)).collect();
             Ok(Missing { requirements: attempt.to_fetch, present, refusal: attempt.refusal.map(Into::into) })
+        }
+        Packages::Locked(lock) => {
+            let (requirements, refusal) = locked::to_fetch(lock, facts, wheelhouse)?;
+            Ok(Missing { requirements, present: Vec::new(), refusal })
         }
         Packages::Listed(wheels) => {
             let requirements = listed::to_fetch(wheels, facts, wheelhouse)?;

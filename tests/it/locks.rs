@@ -85,7 +85,7 @@ vpython: error: cannot follow the lock `{file}`
   caused by: `misnamed-1-py3-none-any.whl` is no name for its wheel (`{file}`, line 33): it is locked as `named` 1
   caused by: `source` 1 (`{file}`, line 35) is locked as an sdist, and vpython installs wheels alone
   caused by: `project` (`{file}`, line 39) is locked as a folder of sources, and vpython installs wheels alone
-  hint: fetch what is missing: `[PYTHON] -m pip download --no-deps --only-binary=:all: -d [WORLD]/work/wheels missing==1`
+  hint: fetch what is missing: `vpython -vpython-spec=pylock.toml -vpython-tool fetch -c ''`
 ",
         wheel("missing").bytes().len(),
         sha256(&wheel("missing")),

@@ -15,6 +15,7 @@ mod differential;
 mod evidence;
 mod exec;
 mod explain;
+mod fetch;
 mod handoff;
 mod hostile;
 mod interpreters;

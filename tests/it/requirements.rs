@@ -204,7 +204,7 @@ vpython: error: no wheel in `[WORLD]/work/wheels` fits `one==1.5` (asked for in 
   caused by: `one-1.5-py3-none-any.whl` has the sha256 `{found}`, and `{pinned}` is pinned (asked for in `[WORLD]/work/requirements.txt`, line 1)
   caused by: `one-2.0-py3-none-any.whl` is version 2.0, which does not satisfy `one==1.5`
   caused by: `one-3.0rc1-py3-none-any.whl` is version 3.0rc1, which does not satisfy `one==1.5`
-  hint: fetch one: `[PYTHON] -m pip download --only-binary=:all: -d [WORLD]/work/wheels 'one==1.5'`
+  hint: fetch one: `vpython -vpython-spec=requirements.txt -vpython-tool fetch tool.py`
 "
     );
     launch(&world, "requirements.txt").run().refuses(125, &message);

@@ -254,8 +254,8 @@ fn a_folder_of_wheels_that_is_not_there_is_named_with_its_place() {
     world.vpython(["-c", ""]).run().refuses(
         125,
         "vpython: error: no folder `[WORLD]/work/third_party`\n  \
-         caused by: `wheels` names it (`[WORLD]/work/vpython.toml`, line 3)\n  \
-         hint: paths in a spec are relative to the spec's own folder\n",
+         caused by: it is named in `[WORLD]/work/vpython.toml`, line 3\n  \
+         hint: paths in a spec are relative to the spec's own folder; `vpython -vpython-tool fetch -c ''` makes it and fills it\n",
     );
 }
 

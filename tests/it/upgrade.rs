@@ -202,7 +202,7 @@ vpython: error: cannot upgrade `[WORLD]/work/d/.vpython3`
   caused by: no wheel in `[WORLD]/house` fits `which==7` (listed in `[WORLD]/work/d/.vpython3`, line 4 as `infra/python/wheels/which-py3` `version:7`)
   caused by: `which-1-py3-none-any.whl` is version 1
   caused by: `which-2-py3-none-any.whl` is version 2
-  hint: fetch what is missing: `[PYTHON] -m pip download --only-binary=:all: --no-deps -d [WORLD]/house 'which==7'`
+  hint: fetch what is missing: `vpython -vpython-spec=[WORLD]/work/d/.vpython3 -vpython-tool fetch`
 vpython: error: the spec in `[WORLD]/work/e/.vpython3` says what the native form cannot
   caused by: `[WORLD]/work/e/.vpython3`, line 8: the platform `plan9` has no marker
   hint: say it in another way, or leave this spec as it is

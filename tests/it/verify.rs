@@ -86,9 +86,7 @@ a            line 1     1               1          1
 b            line 1     1               missing    1
   c          by a       2               missing    missing
 ";
-    let pip = "[WORLD]/fakes/3.11.42/python3 -m pip download --only-binary=:all: --python-version 3.11.42";
-    let errors = format!(
-        "\
+    let errors = "\
 vpython: error: the spec cannot be met by CPython 3.11.42 on win_amd64
   caused by: no wheel in `[WORLD]/work/wheels` fits what is asked of 2 projects
   caused by: `b` is asked for in `[WORLD]/work/vpython.toml`, line 1
@@ -97,16 +95,15 @@ vpython: error: the spec cannot be met by CPython 3.11.42 on win_amd64
   caused by: `a` is asked for in `[WORLD]/work/vpython.toml`, line 1
   caused by: `c`: `c-1-py3-none-any.whl` is version 1, which does not satisfy `c>=2`
   caused by: `c`: `c-2-cp311-cp311-manylinux_2_28_x86_64.whl` is for manylinux_2_28_x86_64; the interpreter is CPython 3.11.42 on win_amd64
-  hint: fetch what is missing: `{pip} --platform win_amd64 -d [WORLD]/work/wheels 'b' 'c>=2'`
+  hint: fetch what is missing: `vpython -vpython-tool fetch`
 vpython: error: the spec cannot be met by CPython 3.11.42 on manylinux2014_x86_64
   caused by: no wheel in `[WORLD]/work/wheels` fits `c>=2` (asked for by `a` 1, `a-1-py3-none-any.whl`)
   caused by: `a` is asked for in `[WORLD]/work/vpython.toml`, line 1
   caused by: `c-1-py3-none-any.whl` is version 1, which does not satisfy `c>=2`
   caused by: `c-2-cp311-cp311-manylinux_2_28_x86_64.whl` is for manylinux_2_28_x86_64; the interpreter is CPython 3.11.42 on manylinux2014_x86_64
-  hint: fetch one: `{pip} --platform manylinux_2_17_x86_64 --platform manylinux2014_x86_64 -d [WORLD]/work/wheels 'c>=2'`
-"
-    );
-    outcome.expect(1, table, &errors);
+  hint: fetch one: `vpython -vpython-tool fetch`
+";
+    outcome.expect(1, table, errors);
 }
 
 #[test]
@@ -289,7 +286,7 @@ vpython: error: the spec cannot be met by CPython 3.11 on win_amd64
   caused by: `cffi`: `cffi-1.14.5-cp311-cp311-linux_x86_64.whl` is for linux_x86_64; the interpreter is CPython 3.11 on win_amd64
   caused by: `cffi`: `cffi-1.14.5-cp38-cp38-manylinux_2_12_x86_64.whl` is for cp38; the interpreter is CPython 3.11 on win_amd64
   caused by: `pywin32==300` is listed in `[WORLD]/work/.vpython3`, line 16 as `infra/python/wheels/pywin32/${vpython_platform}` `version:300`; there is no wheel of `pywin32`
-  hint: fetch what is missing: `[WORLD]/fakes/3.11.42/python3 -m pip download --only-binary=:all: --python-version 3.11.99 --platform win_amd64 --no-deps -d [WORLD]/work/wheels 'cffi==1.14.5' 'pywin32==300'`
+  hint: fetch what is missing: `vpython -vpython-tool fetch`
 ";
     let warnings: String = LUCI_WARNINGS.split_inclusive('\n').take(2).collect();
     outcome.expect(1, table, &(warnings + errors));
@@ -364,8 +361,8 @@ fn what_cannot_be_checked_at_all_is_refused() {
     let case = Case::new("dependencies = ['a']\n[tool.vpython]\nwheels = ['gone']\n", &[]);
     let message = "\
 vpython: error: no folder `[WORLD]/work/gone`
-  caused by: `wheels` names it (`[WORLD]/work/vpython.toml`, line 3)
-  hint: paths in a spec are relative to the spec's own folder
+  caused by: it is named in `[WORLD]/work/vpython.toml`, line 3
+  hint: paths in a spec are relative to the spec's own folder; `vpython -vpython-tool fetch` makes it and fills it
 ";
     case.verify().refuses(125, message);
     let case = Case::new("requires-python = '>=3.12'\ndependencies = ['a']\n", &[]);

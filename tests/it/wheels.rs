@@ -87,7 +87,7 @@ fn a_pre_release_is_taken_where_it_is_named_or_where_there_is_nothing_else() {
     let message = "vpython: error: no wheel in `[WORLD]/work/wheels` fits `a>=2` (asked for in `[WORLD]/work/vpython.toml`, line 1)\n  \
                    caused by: `a-1.0-py3-none-any.whl` is version 1.0, which does not satisfy `a>=2`\n  \
                    caused by: `a-2.0rc1-py3-none-any.whl` is version 2.0rc1, which does not satisfy `a>=2`\n  \
-                   hint: fetch one: `[WORLD]/fakes/3.11.99/python3 -m pip download --only-binary=:all: -d [WORLD]/work/wheels 'a>=2'`, \
+                   hint: fetch one: `vpython -vpython-spec=vpython.toml -vpython-tool fetch`, \
                    or loosen `a>=2` in `[WORLD]/work/vpython.toml`, line 1\n";
     refuses(&["a>=2"], &wheels, message);
 }
@@ -155,7 +155,7 @@ fn a_wheel_that_wants_another_python_is_passed_over() {
     takes(&["a"], &wheels, &["a-1-py3-none-any.whl"]);
     let message = "vpython: error: no wheel in `[WORLD]/work/wheels` fits `a` (asked for in `[WORLD]/work/vpython.toml`, line 1)\n  \
                    caused by: `a-2-py3-none-any.whl` requires Python `>=3.12`; the interpreter is CPython 3.11.99 on linux x86_64\n  \
-                   hint: fetch one: `[WORLD]/fakes/3.11.99/python3 -m pip download --only-binary=:all: -d [WORLD]/work/wheels 'a'`, \
+                   hint: fetch one: `vpython -vpython-spec=vpython.toml -vpython-tool fetch`, \
                    or set `requires-python = \">=3.12\"`\n";
     refuses(&["a"], &wheels[1..], message);
 }
@@ -188,7 +188,7 @@ fn a_project_without_a_wheel_is_refused_with_who_asks_for_it() {
         "vpython: error: no wheel in `[WORLD]/work/wheels` fits `b>1` (asked for by `a` 1, `a-1-py3-none-any.whl`)\n  \
          caused by: `a` is asked for in `[WORLD]/work/vpython.toml`, line 1\n  \
          caused by: there is no wheel of `b`\n  \
-         hint: fetch one: `[WORLD]/fakes/3.11.99/python3 -m pip download --only-binary=:all: -d [WORLD]/work/wheels 'b>1'`\n",
+         hint: fetch one: `vpython -vpython-spec=vpython.toml -vpython-tool fetch`\n",
     );
 }
 
@@ -199,7 +199,7 @@ fn without_a_folder_of_wheels_the_ways_to_name_one_are_said() {
         &[],
         "vpython: error: no wheel fits `a` (asked for in `[WORLD]/work/vpython.toml`, line 1)\n  \
          caused by: no folder of wheels is named, and there is no `wheels` beside the spec\n  \
-         hint: name a folder of wheels: `wheels = [\"…\"]` under `[tool.vpython]`, `-vpython-wheels` or `VPYTHON_WHEELS`\n",
+         hint: make and fill one: `vpython -vpython-spec=vpython.toml -vpython-tool fetch`, or name a folder of wheels: `wheels = [\"…\"]` under `[tool.vpython]`, `-vpython-wheels` or `VPYTHON_WHEELS`\n",
     );
 }
 
@@ -216,7 +216,7 @@ fn a_conflict_is_told_with_all_who_ask() {
          caused by: `b` is asked for in `[WORLD]/work/vpython.toml`, line 1\n  \
          caused by: `c-1-py3-none-any.whl` is version 1, which does not satisfy `c>=2`\n  \
          caused by: `c-2-py3-none-any.whl` is version 2, which does not satisfy `c<2`\n  \
-         hint: fetch others: `[WORLD]/fakes/3.11.99/python3 -m pip download --only-binary=:all: -d [WORLD]/work/wheels 'a' 'b'`\n",
+         hint: fetch others: `vpython -vpython-spec=vpython.toml -vpython-tool fetch`\n",
     );
 }
 
@@ -231,7 +231,7 @@ fn a_wheel_that_cannot_be_read_is_passed_over_and_named() {
         "vpython: error: no wheel in `[WORLD]/work/wheels` fits `a` (asked for in `[WORLD]/work/vpython.toml`, line 1)\n  \
          caused by: `a-2-py3-none-any.whl` cannot be used: cannot read `[WORLD]/work/wheels/a-2-py3-none-any.whl` as a wheel: \
          invalid Zip archive: Could not find EOCD\n  \
-         hint: fetch one: `[WORLD]/fakes/3.11.99/python3 -m pip download --only-binary=:all: -d [WORLD]/work/wheels 'a'`\n",
+         hint: fetch one: `vpython -vpython-spec=vpython.toml -vpython-tool fetch`\n",
     );
 }
 
@@ -326,7 +326,7 @@ fn a_missing_wheel_is_found_out_without_trying_everything() {
          caused by: `p29` is asked for by `p28`, and so on from `p0`, which is asked for in `[WORLD]/work/vpython.toml`, line 1\n  \
          caused by: `missing` is asked for by `p29` 1, 2, 3 and 4 too\n  \
          caused by: there is no wheel of `missing`\n  \
-         hint: fetch one: `[WORLD]/fakes/3.11.99/python3 -m pip download --only-binary=:all: -d [WORLD]/work/wheels 'missing'`\n",
+         hint: fetch one: `vpython -vpython-spec=vpython.toml -vpython-tool fetch`\n",
     );
 }
 

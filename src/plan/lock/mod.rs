@@ -66,7 +66,7 @@ pub fn make(
     };
     let mut evidence = Evidence::default();
     let interpreter = find_interpreter(request, invocation, process, memo, &mut evidence)?;
-    let mut wheelhouse = Wheelhouse::open(request.spec, &invocation.wheels, memo, &mut evidence)?;
+    let mut wheelhouse = Wheelhouse::open(request.spec, invocation, memo, &mut evidence)?;
     let mut answers = Vec::new();
     for target in targets(request.spec, &interpreter)? {
         let preferred = preferred(request, &target, &answers);

@@ -63,7 +63,9 @@ fn destination(spec: &Spec, invocation: &Invocation) -> Result<PathBuf> {
 }
 
 fn announcement(lacking: &[Lacking], destination: &Path) -> String {
-    let systems = lacking.iter().map(|system| format!("{} ({})", system.requirements.join(", "), system.title));
+    let bare = |line: &String| line.split(" --hash").next().unwrap_or_default().to_owned();
+    let named = |system: &Lacking| system.requirements.iter().map(bare).collect::<Vec<_>>().join(", ");
+    let systems = lacking.iter().map(|system| format!("{} ({})", named(system), system.title));
     format!("fetching into `{}`: {}", destination.display(), systems.collect::<Vec<_>>().join("; "))
 }
 

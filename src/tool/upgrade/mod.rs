@@ -95,7 +95,10 @@ impl Upgrader<'_> {
     }
 
     fn plan(&self, text: &SpecText) -> Result<Plan> {
-        let (plan, _) = plan::make(&text.parse(self.process)?, self.invocation, self.process, &self.memo)?;
+        let mut own_words = vec![OsString::from("--vpython-spec=")];
+        own_words[0].push(text.origin.file.as_deref().unwrap_or(Path::new("")));
+        let invocation = Invocation { own_words, ..self.invocation.clone() };
+        let (plan, _) = plan::make(&text.parse(self.process)?, &invocation, self.process, &self.memo)?;
         Ok(plan)
     }
 }

@@ -86,6 +86,26 @@ pub(in crate::plan) fn verify(lock: &Lock, interpreter: &Facts, wheelhouse: &mut
     (verdicts, refusal)
 }
 
+/// What to ask an index for, to have the files of a lock that are in no folder: lines of a requirements file, with the digest of the very
+/// file. And why the lock cannot be followed, if so.
+///
+/// # Errors
+/// The lock is not for this interpreter.
+pub(in crate::plan) fn to_fetch(
+    lock: &Lock,
+    interpreter: &Facts,
+    wheelhouse: &mut Wheelhouse,
+) -> Result<(Vec<String>, Option<Error>)> {
+    let Following { troubles, .. } = follow(lock, interpreter, wheelhouse)?;
+    let missing = troubles.iter().filter_map(|trouble| match trouble {
+        Trouble::Missing { package, wheel } => Some(format!("{} --hash=sha256:{}", package.value.title(), wheel.value.sha256)),
+        _ => None,
+    });
+    let missing = missing.collect();
+    let is_fine = troubles.is_empty();
+    Ok((missing, (!is_fine).then(|| trouble::explain(troubles, lock, interpreter, wheelhouse).into())))
+}
+
 /// How far a lock can be followed.
 struct Following<'a> {
     /// The file of each package that has one for the interpreter.

@@ -1,13 +1,13 @@
 //! What is said when a lock cannot be followed: all of it at once, with file, line and digests, and what to try.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use pep440_rs::VersionSpecifiers;
 
 use crate::fs::Digest;
 use crate::plan::Facts;
 use crate::plan::wheelhouse::Wheelhouse;
-use crate::report::{Failure, shell_word};
+use crate::report::Failure;
 use crate::spec::{Lock, LockedPackage, LockedWheel, Place, Placed};
 
 /// Why a package of a lock cannot be had.
@@ -102,17 +102,13 @@ pub(super) fn explain(mut troubles: Vec<Trouble<'_>>, lock: &Lock, interpreter: 
     let folders = if folders.is_empty() { "a folder of wheels: none is named".to_owned() } else { folders.join(", ") };
     let causes = troubles.iter().map(|trouble| trouble.cause(interpreter, &folders));
     let failure = Failure::new(format!("cannot follow the lock `{}`", lock.path.display())).because_of(causes);
-    failure.hint(hint(&troubles, lock, interpreter, wheelhouse))
+    failure.hint(hint(&troubles, lock, wheelhouse))
 }
 
-fn hint(troubles: &[Trouble<'_>], lock: &Lock, interpreter: &Facts, wheelhouse: &Wheelhouse) -> String {
-    let missing: Vec<String> = troubles.iter().filter_map(requirement).collect();
-    if !missing.is_empty() {
-        let beside = lock.path.parent().unwrap_or(Path::new("/")).join("wheels");
-        let folder = wheelhouse.folders().next().unwrap_or(&beside);
-        let [python, folder] = [&interpreter.executable, folder].map(|path| shell_word(&path.to_string_lossy()));
-        let fetch = format!("{python} -m pip download --no-deps --only-binary=:all: -d {folder} {}", missing.join(" "));
-        return format!("fetch what is missing: `{fetch}`");
+fn hint(troubles: &[Trouble<'_>], lock: &Lock, wheelhouse: &Wheelhouse) -> String {
+    let is_missing = troubles.iter().any(|trouble| matches!(trouble, Trouble::Missing { .. }));
+    if let (true, Some(command)) = (is_missing, wheelhouse.fetch_command()) {
+        return format!("fetch what is missing: `{command}`");
     }
     if troubles.iter().any(|trouble| matches!(trouble, Trouble::OtherBytes { .. })) {
         return match lock.how_to_relock() {
@@ -125,12 +121,6 @@ fn hint(troubles: &[Trouble<'_>], lock: &Lock, interpreter: &Facts, wheelhouse: 
         return hint.to_owned();
     }
     how_to_lock_for_another(lock)
-}
-
-/// A missing wheel, as pip would be asked for it.
-fn requirement(trouble: &Trouble<'_>) -> Option<String> {
-    let Trouble::Missing { package, .. } = trouble else { return None };
-    Some(package.value.title())
 }
 
 /// What to do where a lock has nothing for an interpreter.

@@ -1,0 +1,185 @@
+//! `-vpython-tool fetch`: a folder of wheels is filled by a real pip, from a folder that stands for the index.
+
+use crate::support::{Fake, Launch, Outcome, Python, Wheel, World};
+
+/// A world whose python has pip, and an index; none where no python has it, which is said aloud.
+fn world(index: &[Wheel]) -> Option<World> {
+    let has_pip = |python: &&Python| {
+        let mut command = std::process::Command::new(&python.path);
+        command.args(["-m", "pip", "--version"]).output().is_ok_and(|output| output.status.success())
+    };
+    let Some(python) = Python::all().iter().rev().filter(|python| python.minor >= 8).find(has_pip) else {
+        eprintln!("NOT TESTED HERE: no python has pip");
+        return None;
+    };
+    let world = World::with_python(python);
+    for wheel in index {
+        wheel.write_to(&world.outside("index"));
+    }
+    Some(world)
+}
+
+/// vpython, with the index as all that pip knows.
+fn launch<'a>(world: &'a World, words: &[&str]) -> Launch<'a> {
+    world.vpython(words).env("PIP_NO_INDEX", "1").env("PIP_FIND_LINKS", world.outside("index")).env("PIP_NO_CACHE_DIR", "1")
+}
+
+fn fetch(world: &World, words: &[&str]) -> Outcome {
+    launch(world, &["-vpython-tool", "fetch"]).arguments(words).run()
+}
+
+/// The names of the files that came, and that nothing but wheels is in the folder.
+#[track_caller]
+fn came(world: &World, folder: &str, outcome: &Outcome) -> Vec<String> {
+    assert_eq!(outcome.code, Some(0), "{outcome}");
+    let prefix = format!("[WORLD]/work/{folder}/");
+    let came = outcome.stdout.lines().map(|line| line.strip_prefix(&prefix).unwrap_or(line).to_owned()).collect();
+    let mut found = std::fs::read_dir(world.path(folder)).unwrap().map(|entry| entry.unwrap().path());
+    assert!(found.all(|path| path.extension().is_some_and(|extension| extension == "whl")), "{outcome}");
+    came
+}
+
+fn module(name: &str, version: &str) -> Wheel {
+    Wheel::module(name, version)
+}
+
+const NOTHING: &str = "vpython: nothing to fetch: all that the spec asks for is there\n";
+
+#[test]
+fn what_is_missing_comes_with_what_it_requires() {
+    let Some(world) = world(&[module("a", "1").requires("b>1"), module("b", "1"), module("b", "2"), module("c", "1")]) else {
+        return;
+    };
+    world.write("tool.py", "# /// script\n# dependencies = ['a']\n# ///\nimport a, b; print(a.VERSION, b.VERSION)\n");
+    let refusal = "vpython: error: no wheel fits `a` (asked for in `[WORLD]/work/tool.py`, line 2)\n";
+    let outcome = launch(&world, &["tool.py"]).run();
+    assert!(outcome.stderr.starts_with(refusal), "{outcome}");
+    assert!(outcome.stderr.contains("  hint: make and fill one: `vpython -vpython-tool fetch tool.py`, or "), "{outcome}");
+    let outcome = fetch(&world, &["tool.py"]);
+    assert_eq!(came(&world, "wheels", &outcome), ["a-1-py3-none-any.whl", "b-2-py3-none-any.whl"]);
+    let announced = "vpython: fetching into `[WORLD]/work/wheels`: a (here ([VERSION]))\n";
+    assert!(outcome.stderr.starts_with(announced), "{outcome}");
+    launch(&world, &["tool.py"]).run().prints("1 2\n");
+    fetch(&world, &["tool.py"]).expect(0, "", NOTHING);
+}
+
+#[test]
+fn what_is_there_is_kept_to_unless_that_cannot_be() {
+    let index = [module("a", "1").requires("b"), module("b", "1"), module("b", "2"), module("d", "1").requires("b>1")];
+    let Some(world) = world(&index) else { return };
+    world.wheel(&module("b", "1"));
+    world.write("vpython.toml", "dependencies = ['a', 'b']\n");
+    assert_eq!(came(&world, "wheels", &fetch(&world, &[])), ["a-1-py3-none-any.whl"]);
+    world.write("vpython.toml", "dependencies = ['b', 'd']\n");
+    assert_eq!(came(&world, "wheels", &fetch(&world, &[])), ["b-2-py3-none-any.whl", "d-1-py3-none-any.whl"]);
+}
+
+#[test]
+fn the_first_folder_of_the_spec_is_made_and_filled() {
+    let Some(world) = world(&[module("a", "1")]) else { return };
+    world.write("vpython.toml", "dependencies = ['a']\n[tool.vpython]\nwheels = ['third_party/wheels']\n");
+    let outcome = launch(&world, &["-c", ""]).run();
+    let hint = "hint: paths in a spec are relative to the spec's own folder; `vpython -vpython-tool fetch -c ''` makes it and fills it\n";
+    assert!(outcome.stderr.ends_with(hint), "{outcome}");
+    assert_eq!(came(&world, "third_party/wheels", &fetch(&world, &["-c", ""])), ["a-1-py3-none-any.whl"]);
+    let named = launch(&world, &["-vpython-wheels", "other", "-vpython-tool", "fetch"]).run();
+    named.expect(0, "", NOTHING);
+}
+
+#[test]
+fn listed_wheels_come_in_their_public_versions_and_bring_nothing() {
+    let Some(world) = world(&[module("a", "1").requires("b"), module("b", "1")]) else { return };
+    world.write(".vpython3", "wheel: <\n  name: 'infra/python/wheels/a-py3'\n  version: 'version:1.chromium.7'\n>\n");
+    assert_eq!(came(&world, "wheels", &fetch(&world, &[])), ["a-1-py3-none-any.whl"]);
+    launch(&world, &["-c", "import a; print(a.VERSION)"]).run().prints("1\n");
+}
+
+#[test]
+fn other_platforms_get_what_their_markers_and_tags_want() {
+    let index = [
+        module("a", "1").requires("b; sys_platform == 'win32'"),
+        module("b", "1").requires("c"),
+        module("c", "1").tag("py3-none-win_amd64"),
+        module("c", "2").tag("py3-none-macosx_11_0_arm64"),
+    ];
+    let Some(world) = world(&index) else { return };
+    world.write("vpython.toml", "dependencies = ['a']\n[tool.vpython]\nplatforms = ['win_amd64', 'manylinux_2_17_x86_64']\n");
+    let mut files = came(&world, "wheels", &fetch(&world, &[]));
+    files.sort();
+    assert_eq!(files, ["a-1-py3-none-any.whl", "b-1-py3-none-any.whl", "c-1-py3-none-win_amd64.whl"]);
+    assert_eq!(launch(&world, &["-vpython-tool", "verify"]).run().code, Some(0));
+}
+
+#[test]
+fn a_lock_gets_its_very_files_and_a_stale_one_is_made_anew() {
+    let Some(world) = world(&[module("a", "1"), module("a", "2"), module("b", "1")]) else { return };
+    world.wheel(&module("a", "1"));
+    world.write("vpython.toml", "dependencies = ['a']\n");
+    assert_eq!(launch(&world, &["-vpython-tool", "lock"]).run().code, Some(0));
+    std::fs::remove_dir_all(world.path("wheels")).unwrap();
+    assert_eq!(came(&world, "wheels", &fetch(&world, &[])), ["a-1-py3-none-any.whl"]);
+    world.write("vpython.toml", "dependencies = ['a', 'b']\n");
+    let outcome = fetch(&world, &[]);
+    assert_eq!(outcome.code, Some(0), "{outcome}");
+    assert!(
+        outcome.stdout.starts_with("[WORLD]/work/wheels/b-1-py3-none-any.whl\npylock.vpython.toml: written\n"),
+        "{outcome}"
+    );
+    launch(&world, &["-c", "import a, b; print(a.VERSION, b.VERSION)"]).run().prints("1 1\n");
+}
+
+#[test]
+fn pinned_digests_are_checked_before_a_file_gets_its_name() {
+    use sha2::Digest;
+    let Some(world) = world(&[module("a", "1").requires("b"), module("b", "1")]) else { return };
+    let [a, b] =
+        [module("a", "1").requires("b"), module("b", "1")].map(|wheel| hex::encode(sha2::Sha256::digest(wheel.bytes())));
+    let words = ["-vpython-spec=requirements.txt", "-vpython-tool", "fetch"];
+    world.write("requirements.txt", format!("a==1 --hash=sha256:{a}\nb==1 --hash=sha256:{a}\n"));
+    let outcome = launch(&world, &words).run();
+    assert_eq!(outcome.code, Some(125), "{outcome}");
+    assert!(std::fs::read_dir(world.path("wheels")).unwrap().next().is_none(), "{outcome}");
+    world.write("requirements.txt", format!("a==1 --hash=sha256:{a}\nb==1 --hash=sha256:{b}\n"));
+    let outcome = launch(&world, &words).run();
+    assert_eq!(came(&world, "wheels", &outcome), ["a-1-py3-none-any.whl", "b-1-py3-none-any.whl"]);
+}
+
+#[test]
+fn words_behind_two_dashes_are_pips() {
+    let Some(world) = world(&[]) else { return };
+    module("a", "1").write_to(&world.outside("elsewhere"));
+    world.write("tool.py", "# /// script\n# dependencies = ['a']\n# ///\n");
+    let elsewhere = world.outside("elsewhere");
+    let words = ["-vpython-tool", "fetch", "tool.py", "--", "--find-links", elsewhere.to_str().unwrap()];
+    let outcome = world.vpython(words).env("PIP_NO_INDEX", "1").run();
+    assert_eq!(came(&world, "wheels", &outcome), ["a-1-py3-none-any.whl"]);
+}
+
+#[test]
+fn what_pip_cannot_fetch_is_an_error_and_nothing_is_left() {
+    let Some(world) = world(&[]) else { return };
+    world.write("vpython.toml", "dependencies = ['a>1']\n");
+    let outcome = fetch(&world, &[]);
+    assert_eq!((outcome.code, &*outcome.stdout), (Some(125), ""), "{outcome}");
+    assert!(outcome.stderr.contains("\nvpython: error: pip cannot fetch a>1\n  caused by: `[PYTHON] -B -m pip "), "{outcome}");
+    assert!(
+        outcome.stderr.ends_with("\n  hint: its own words are above; words behind `--` are passed on to it\n"),
+        "{outcome}"
+    );
+    assert!(std::fs::read_dir(world.path("wheels")).unwrap().next().is_none());
+}
+
+#[test]
+fn an_interpreter_without_pip_is_said() {
+    let world = World::new();
+    let fake = Fake::new(&world, "3.11.42");
+    let answer = fake.path.with_file_name("answer.json");
+    fake.rewrite(format!("#!/bin/sh\n[ \"$1\" = -I ] && cat {}\n", answer.display()).as_bytes());
+    world.write("vpython.toml", "dependencies = ['a']\n");
+    let message = "\
+vpython: fetching into `[WORLD]/work/wheels`: a (here (3.11.42))
+vpython: error: the interpreter `[WORLD]/fakes/3.11.42/python3` has no pip to fetch wheels with
+  hint: install it (`[WORLD]/fakes/3.11.42/python3 -m ensurepip`, or the system's package `python3-pip`), or name another interpreter with `-vpython-interpreter`
+";
+    world.vpython(["-vpython-tool", "fetch"]).env("VPYTHON_INTERPRETER", &fake.path).run().refuses(125, message);
+}
