@@ -285,6 +285,22 @@ pub fn rename(from: &Path, to: &Path) -> Result<()> {
     std::fs::rename(from, to).with_context(|| format!("cannot rename `{}` to `{}`", from.display(), to.display()))
 }
 
+/// Waits until all that was written to the file system of `path`, by whomever, is on the disk. File systems that cannot do that are left
+/// to themselves.
+pub fn sync_file_system(path: &Path) -> Result<()> {
+    match nix::unistd::syncfs(open(path)?) {
+        Err(errno) if errno != nix::errno::Errno::ENOSYS && errno != nix::errno::Errno::EINVAL => {
+            Err(errno).with_context(|| format!("cannot write the file system of `{}` to the disk", path.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Waits until what a file has in it, or what a folder lists, is on the disk.
+pub fn sync(path: &Path) -> Result<()> {
+    open(path)?.sync_all().with_context(|| format!("cannot write `{}` to the disk", path.display()))
+}
+
 /// Removes a folder and all in it.
 pub fn remove_dir_all(path: &Path) -> Result<()> {
     std::fs::remove_dir_all(path).with_context(|| format!("cannot remove `{}`", path.display()))

@@ -45,7 +45,13 @@ impl Store {
             // Only now: programs that run in it have its files until there are others in their place.
             self.set_aside(&path)?;
         }
+        // After a power cut, what has its final name must be whole, and a warm launch cannot afford to look. One `syncfs` for the
+        // environment and the wheels that it links is cheaper than an `fsync` for each file; and to trust an environment only within the
+        // boot that it was built in would cost each launch a look at the boot's id. Unpacked wheels need none of their own: whoever links
+        // one looks at the sizes of its files, and a file that was cut off has another.
+        fs::sync_file_system(staged.path())?;
         publish(staged, &path)?;
+        fs::sync(&self.environments())?;
         match self.lookup(key)? {
             Lookup::Ready(entry) => Ok(entry),
             _ => anyhow::bail!("the environment `{}` is gone again", path.display()),

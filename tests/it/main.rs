@@ -22,6 +22,7 @@ mod interpreters;
 mod layers;
 mod locks;
 mod luci;
+mod power;
 mod prune;
 mod requirements;
 mod resolving;

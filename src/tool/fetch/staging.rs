@@ -42,6 +42,8 @@ impl Staging {
             let (from, to) = (self.path().join(&name), destination.join(&name));
             let is_wheel = from.extension().is_some_and(|extension| extension == "whl");
             if is_wheel && !fs::exists(&to) {
+                // After a power cut too, what has the name of a wheel is a whole one.
+                fs::sync(&from)?;
                 fs::rename(&from, &to)?;
                 came.push(to);
             }
