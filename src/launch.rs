@@ -147,7 +147,7 @@ fn verify(invocation: &Invocation, process: &Process) -> Result<i32> {
     let text = spec::find(invocation, process)?;
     let spec = text.parse(process)?;
     // Where there can be no store nothing is kept, and nothing is a file's name below this one.
-    let memo = Store::open(invocation, process).map_or_else(|_| "/dev/null".into(), |store| store.memo_folder());
+    let memo = Store::look(invocation, process).map_or_else(|_| "/dev/null".into(), |store| store.memo_folder());
     let verification = plan::verify(&spec, invocation, process, &memo)?;
     warn(&text.warnings, &spec.warnings, invocation);
     warn(&[], &verification.warnings, invocation);

@@ -54,7 +54,7 @@ struct Wheel {
 /// # Errors
 /// The store cannot be read; standard output cannot be written.
 pub fn run(options: &List, invocation: &Invocation, process: &Process) -> Result<i32> {
-    let store = Store::open(invocation, process)?;
+    let store = Store::look(invocation, process)?;
     let usage = store.usage()?;
     let programs = Programs::look();
     let mut environments = Vec::new();

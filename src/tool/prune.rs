@@ -21,8 +21,10 @@ const BY_THE_WAY: Duration = Duration::from_millis(500);
 /// # Errors
 /// The store cannot be read or written; a bad `VPYTHON_MAX_CACHE`.
 pub fn run(options: &Prune, invocation: &Invocation, process: &Process) -> Result<i32> {
-    let store = Store::open(invocation, process)?;
-    store.prepare()?;
+    let store = Store::look(invocation, process)?;
+    if store.exists() {
+        store.prepare()?;
+    }
     let max_size = match options.max_size {
         Some(size) => Some(size.as_u64()),
         None => max_cache(process)?,
@@ -31,7 +33,7 @@ pub fn run(options: &Prune, invocation: &Invocation, process: &Process) -> Resul
     let limits = Limits { older_than, max_size, until: None };
     let act = if options.dry_run { Act::Pretend } else { Act::Remove };
     let usage = store.usage()?;
-    let pruned = store.prune(&limits, &usage, act)?;
+    let pruned = if store.exists() { store.prune(&limits, &usage, act)? } else { Pruned::default() };
     report::print(said(&pruned, &usage, act).as_bytes())?;
     Ok(0)
 }

@@ -196,6 +196,11 @@ fn the_list_says_what_there_is() {
     let world = world();
     let empty = world.vpython(["-vpython-tool", "list"]).run();
     assert_eq!(empty.stdout, "0 environments in [WORLD]/root: 0 B\n", "{empty}");
+    assert_eq!(
+        sum(&prune(&world, &["--all"])),
+        "removed 0 environments, 0 unpacked wheels and 0 leftovers of builds and launches"
+    );
+    assert!(!world.outside("root").exists(), "nothing is made for that");
     let path = build(&world, &["one", "shared"]);
     age(&path, 3);
     let text = world.vpython(["-vpython-tool", "list"]).run().stdout;
@@ -212,4 +217,32 @@ fn the_list_says_what_there_is() {
     assert_eq!((&listing["version"], &listed["key"], &listed["in_use"]), (&1.into(), &key.into(), &false.into()));
     assert_eq!(listed["wheels"][0]["file"], "one-1-py3-none-any.whl");
     assert!(listed["shared"].as_u64().unwrap() > 100_000 && listed["own"].as_u64().unwrap() > 0, "{listed}");
+}
+
+#[test]
+fn launches_beside_pruning_all_succeed() {
+    let world = world();
+    for (name, wheels) in [("a", "'one'"), ("b", "'two', 'shared'"), ("c", "'shared'"), ("d", "'one', 'two'")] {
+        let block = format!(
+            "# /// script\n# dependencies = [{wheels}]\n# [tool.vpython]\n# wheels = ['../house']\n# ///\nprint('ok')\n"
+        );
+        world.write(&format!("{name}.py"), block);
+    }
+    let is_over = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let pruner = scope.spawn(|| {
+            while !is_over.load(std::sync::atomic::Ordering::Relaxed) {
+                assert_eq!(prune(&world, &["--all"]).code, Some(0));
+            }
+        });
+        let launch = |number: usize| world.vpython([["a.py", "b.py", "c.py", "d.py"][number % 4]]).run();
+        for _ in 0..10 {
+            let launched: Vec<_> = (0..8).map(|number| scope.spawn(move || launch(number))).collect();
+            for launched in launched {
+                launched.join().unwrap().prints("ok\n");
+            }
+        }
+        is_over.store(true, std::sync::atomic::Ordering::Relaxed);
+        pruner.join().unwrap();
+    });
 }
