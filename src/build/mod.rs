@@ -57,13 +57,14 @@ pub fn environment(plan: &Plan, store: &Store, staging: &Path) -> Result<()> {
 fn unpacked(wheel: &PlannedWheel, store: &Store, progress: &Progress) -> Result<UnpackedWheel> {
     let mut counted = 0;
     let unpack = |staging: &Path| {
+        info!(wheel = %wheel.path.display(), "unpacking the wheel");
         let advance = |bytes| {
             counted += bytes;
             progress.advance(bytes);
         };
         unpack::unpack(wheel, staging, advance).with_context(|| format!("cannot unpack `{}`", wheel.path.display()))
     };
-    let unpacked = store.wheel(&wheel.sha256, unpack, |folder| UnpackedWheel::load(folder, wheel.sha256))?;
+    let unpacked = store.wheel((&wheel.sha256, &wheel.path), unpack, |folder| UnpackedWheel::load(folder, wheel.sha256))?;
     progress.advance(wheel.size.saturating_sub(counted));
     Ok(unpacked)
 }

@@ -12,9 +12,10 @@ use std::io::{ErrorKind, Write};
 use anyhow::Context;
 use nix::sys::signal::{SigSet, SigmaskHow, Signal};
 pub use progress::Progress;
+use serde::{Deserialize, Serialize};
 
 /// Why vpython ends, as an exit code of its own; the numbers are those of `env`, `nohup` and the shell.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Kind {
     /// A bad flag, a bad spec, no fitting wheel, an environment that cannot be built: 125.
     #[default]
@@ -36,7 +37,7 @@ impl Kind {
 }
 
 /// An error with more to say than its headline: its kind, several causes, a hint.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
     /// What could not be done.
     pub what: String,
@@ -52,6 +53,14 @@ impl Failure {
     /// A failure that is only a headline yet: what could not be done, lower case, names in backticks, no full stop.
     pub fn new(what: impl Into<String>) -> Self {
         Self { what: what.into(), causes: Vec::new(), hint: None, kind: Kind::default() }
+    }
+
+    /// All that an error says, as one value.
+    #[must_use]
+    pub fn of(error: &anyhow::Error) -> Self {
+        let (mut lines, hint) = parts(error);
+        let what = if lines.is_empty() { String::new() } else { lines.remove(0) };
+        Self { what, causes: lines, hint: hint.map(str::to_owned), kind: kind(error) }
     }
 
     /// Adds a cause.
@@ -139,8 +148,11 @@ pub fn error(error: &anyhow::Error) {
 /// The exit code that an error makes.
 #[must_use]
 pub fn exit_code(error: &anyhow::Error) -> i32 {
-    let kind = error.chain().find_map(|link| link.downcast_ref::<Failure>()).map_or(Kind::default(), |failure| failure.kind);
-    kind.exit_code()
+    kind(error).exit_code()
+}
+
+fn kind(error: &anyhow::Error) -> Kind {
+    error.chain().find_map(|link| link.downcast_ref::<Failure>()).map_or(Kind::default(), |failure| failure.kind)
 }
 
 /// `text` with its control characters escaped, but for the ends of its lines.

@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use nix::errno::Errno;
 
+use super::shared_failure::SharedFailure;
+use crate::fs::Digest;
 use crate::{fs, report};
 
 /// For how long a waiter is silent.
@@ -71,9 +73,11 @@ pub(super) fn share(path: &Path) -> Result<File> {
 /// A build lock, held until it is dropped.
 #[derive(Debug)]
 pub(super) struct BuildLock {
-    _file: File,
+    file: File,
     /// Whether it keeps others out; it does not where the file system has no locks.
     pub excludes: bool,
+    /// Whom it was waited for has left this.
+    left: Option<SharedFailure>,
 }
 
 impl BuildLock {
@@ -82,36 +86,69 @@ impl BuildLock {
     pub fn wait(path: &Path, what: &str) -> Result<Self> {
         loop {
             let mut file = fs::open_or_create(path)?;
-            let excludes = lock_exclusive(&mut file, what).with_context(|| format!("cannot lock `{}`", path.display()))?;
+            let taken = lock_exclusive(&mut file, what).with_context(|| format!("cannot lock `{}`", path.display()))?;
             // Somebody may have removed the file while we waited: then another process holds the lock of that name.
             let is_same = match fs::link_metadata(path)? {
                 Some(now) => file.metadata().is_ok_and(|ours| (ours.dev(), ours.ino()) == (now.dev(), now.ino())),
                 None => false,
             };
             if is_same {
-                sign(&mut file);
-                return Ok(Self { _file: file, excludes });
+                let Taken { excludes, left } = taken;
+                return Ok(Self { file, excludes, left: left.as_deref().and_then(SharedFailure::parse) });
             }
         }
     }
+
+    /// Does what the lock is for, unless the process that was waited for has just failed at it: then that is the error here too.
+    /// `inputs` is a digest of all that the work depends on besides the lock's name.
+    ///
+    /// # Errors
+    /// Those of `work`.
+    pub fn work<T>(&mut self, inputs: &Digest, work: impl FnOnce(&Self) -> Result<T>) -> Result<T> {
+        if let Some(failure) = self.left.take().and_then(|left| left.of(inputs)) {
+            return Err(failure.into());
+        }
+        sign(&mut self.file, std::process::id().to_string().as_bytes());
+        let result = work(self);
+        if let Some(failure) = result.as_ref().err().and_then(|error| SharedFailure::new(error, inputs)) {
+            sign(&mut self.file, &failure.render());
+        }
+        result
+    }
 }
 
-/// Takes the lock; false where there are no locks.
-fn lock_exclusive(file: &mut File, what: &str) -> std::io::Result<bool> {
+/// How a lock was taken.
+struct Taken {
+    /// Whether it keeps others out.
+    excludes: bool,
+    /// What stands in its file and did not when the waiting began. So nobody hears of a failure that is older than he: no clock
+    /// is asked, since those of two machines need not agree.
+    left: Option<String>,
+}
+
+/// Takes the lock.
+fn lock_exclusive(file: &mut File, what: &str) -> std::io::Result<Taken> {
     let begin = Instant::now();
+    let mut before: Option<String> = None;
     loop {
         match try_exclusive(file)? {
-            Attempt::Held => return Ok(true),
-            Attempt::Unsupported => return Ok(false),
+            Attempt::Held => return Ok(Taken { excludes: true, left: before.and_then(|before| news(file, &before)) }),
+            Attempt::Unsupported => return Ok(Taken { excludes: false, left: None }),
             Attempt::Busy => {}
         }
+        let before = before.get_or_insert_with(|| text(file));
         if begin.elapsed() >= SILENCE {
             report::notice(&format!("waiting for {}, which is {what}", holder(file)));
             // In the kernel, which wakes us when the holder is done or dead. Ctrl-C ends us as it would any program.
-            return uninterrupted(|| fs2::FileExt::lock_exclusive(file)).map(|()| true);
+            uninterrupted(|| fs2::FileExt::lock_exclusive(file))?;
+            return Ok(Taken { excludes: true, left: news(file, before) });
         }
         std::thread::sleep(INTERVAL);
     }
+}
+
+fn news(file: &mut File, before: &str) -> Option<String> {
+    Some(text(file)).filter(|now| now != before)
 }
 
 /// Calls again what a signal has interrupted.
@@ -124,20 +161,24 @@ fn uninterrupted(call: impl Fn() -> std::io::Result<()>) -> std::io::Result<()> 
     }
 }
 
-/// Writes who holds the lock into its file. Only a message depends on it.
-fn sign(file: &mut File) {
+/// Writes who holds the lock, or what came of it, into its file. Where that fails, others wait without a name and do the work again.
+fn sign(file: &mut File, content: &[u8]) {
     let mut sign = || {
         file.set_len(0)?;
         file.rewind()?;
-        file.write_all(std::process::id().to_string().as_bytes())
+        file.write_all(content)
     };
     let _: std::io::Result<()> = sign();
 }
 
-fn holder(file: &mut File) -> String {
+fn text(file: &mut File) -> String {
     let mut text = String::new();
     let _ = file.rewind().and_then(|()| file.read_to_string(&mut text));
-    match text.trim().parse::<u32>() {
+    text
+}
+
+fn holder(file: &mut File) -> String {
+    match text(file).trim().parse::<u32>() {
         Ok(process) => format!("process {process}"),
         Err(_) => "another process".to_owned(),
     }
@@ -151,10 +192,14 @@ mod tests {
     fn a_lock_is_one_holders() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x.lock");
-        let lock = BuildLock::wait(&path, "building").unwrap();
+        let mut lock = BuildLock::wait(&path, "building").unwrap();
         let mut other = fs::open_or_create(&path).unwrap();
-        assert_eq!(try_exclusive(&other).unwrap(), Attempt::Busy);
-        assert_eq!(holder(&mut other), format!("process {}", std::process::id()));
+        lock.work(&Digest::of(b""), |_| {
+            assert_eq!(try_exclusive(&other).unwrap(), Attempt::Busy);
+            assert_eq!(holder(&mut other), format!("process {}", std::process::id()));
+            Ok(())
+        })
+        .unwrap();
         drop(lock);
         assert_eq!(try_exclusive(&other).unwrap(), Attempt::Held);
     }
@@ -167,5 +212,27 @@ mod tests {
         assert_eq!(try_shared(&one).unwrap(), Attempt::Held);
         assert_eq!(try_shared(&other).unwrap(), Attempt::Held);
         assert_eq!(try_exclusive(&fs::open_or_create(&path).unwrap()).unwrap(), Attempt::Busy);
+    }
+
+    #[test]
+    fn only_who_waited_hears_of_a_failure_and_only_of_the_same_inputs() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.lock");
+        let (inputs, others) = (Digest::of(b"inputs"), Digest::of(b"others"));
+        let mut first = BuildLock::wait(&path, "building").unwrap();
+        let mut waiters = [inputs, others].map(|inputs| {
+            let mut file = fs::open_or_create(&path).unwrap();
+            (text(&mut file), file, inputs)
+        });
+        first.work(&inputs, |_| Err::<(), _>(anyhow::anyhow!("no luck"))).unwrap_err();
+        drop(first);
+        let results = waiters.each_mut().map(|(before, file, inputs)| {
+            let left = news(file, before).as_deref().and_then(SharedFailure::parse);
+            let mut lock = BuildLock { file: file.try_clone().unwrap(), excludes: true, left };
+            lock.work(inputs, |_| Ok(())).map_err(|error| error.to_string())
+        });
+        assert_eq!(results, [Err("no luck".to_owned()), Ok(())]);
+        let mut late = BuildLock::wait(&path, "building").unwrap();
+        assert!(late.work(&inputs, |_| Ok(())).is_ok(), "who comes later tries again");
     }
 }

@@ -23,6 +23,7 @@ mod programs;
 mod prune;
 mod publish;
 mod root;
+mod shared_failure;
 mod usage;
 
 use std::path::{Path, PathBuf};

@@ -1,5 +1,6 @@
 //! Making what is missing, once: take the build lock, look again, stage, build, rename.
 
+use std::fs::File;
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -14,16 +15,15 @@ use crate::report;
 
 impl Store {
     /// The environment of a plan; `build` makes it in an empty folder where it does not stand yet. Of all who ask at once, one
-    /// builds.
+    /// builds. It may be called twice: where files of the store have gone while it built, it gets another chance.
     ///
     /// # Errors
-    /// What `build` returns; then nothing is left under the final name.
-    pub fn environment(&self, plan: &Plan, key: &Key, build: impl FnOnce(&Path) -> Result<()>) -> Result<Entry> {
+    /// What `build` returns, here or in the process that was waited for; then nothing is left under the final name.
+    pub fn environment(&self, plan: &Plan, key: &Key, mut build: impl FnMut(&Path) -> Result<()>) -> Result<Entry> {
         if let Lookup::Ready(entry) = self.lookup(key)? {
             return Ok(entry);
         }
-        let lock = BuildLock::wait(&self.lock_file(key.as_str()), "building this environment")?;
-        let path = self.environments().join(key.as_str());
+        let mut lock = BuildLock::wait(&self.lock_file(key.as_str()), "building this environment")?;
         // What this build links must not be removed before the environment names it.
         let _building = lock::share(&self.lock_file(BUILDING))?;
         let is_changed = loop {
@@ -34,38 +34,61 @@ impl Store {
                 Lookup::Absent => break false,
             }
         };
+        let path = self.path_of(key);
         if is_changed {
             report::warning(&format!("`{}` was changed after it was built; it is built anew", path.display()));
         }
-        let staged = self.stage(key.as_str(), &lock)?;
-        build(staged.path())?;
-        let manifest = Manifest::of(plan, key, staged.path())?;
-        fs::write_new(&staged.path().join(MANIFEST), &serde_json::to_vec_pretty(&manifest)?, 0o444)?;
-        if is_changed {
-            // Only now: programs that run in it have its files until there are others in their place.
-            self.set_aside(&path)?;
-        }
-        // After a power cut, what has its final name must be whole, and a warm launch cannot afford to look. One `syncfs` for the
-        // environment and the wheels that it links is cheaper than an `fsync` for each file; and to trust an environment only within the
-        // boot that it was built in would cost each launch a look at the boot's id. Unpacked wheels need none of their own: whoever links
-        // one looks at the sizes of its files, and a file that was cut off has another.
-        fs::sync_file_system(staged.path())?;
-        publish(staged, &path)?;
-        fs::sync(&self.environments())?;
+        // Held until the lookup below has its own: nobody may remove in between what was just built.
+        let _in_use = lock.work(&inputs(plan), |lock| {
+            let result = self.build(plan, key, lock, &mut build);
+            match result {
+                Err(error) if is_about_missing_file(&error) => {
+                    tracing::debug!("building again: {error:#}");
+                    self.prepare()?;
+                    self.build(plan, key, lock, &mut build)
+                }
+                result => result,
+            }
+        })?;
         match self.lookup(key)? {
             Lookup::Ready(entry) => Ok(entry),
             _ => anyhow::bail!("the environment `{}` is gone again", path.display()),
         }
     }
 
+    /// Builds an environment and gives it its name, with a lock on it as a program has that runs in it. What has that name already goes out
+    /// of the way.
+    fn build(&self, plan: &Plan, key: &Key, lock: &BuildLock, build: &mut impl FnMut(&Path) -> Result<()>) -> Result<File> {
+        let path = self.path_of(key);
+        let staged = self.stage(key.as_str(), lock)?;
+        build(staged.path())?;
+        let manifest = Manifest::of(plan, key, staged.path())?;
+        fs::write_new(&staged.path().join(MANIFEST), &serde_json::to_vec_pretty(&manifest)?, 0o444)?;
+        if matches!(self.lookup(key)?, Lookup::Changed) {
+            // Only now: programs that run in it have its files until there are others in their place.
+            self.set_aside(&path)?;
+        }
+        let in_use = fs::open(&staged.path().join(MANIFEST))?;
+        lock::try_shared(&in_use)?;
+        // After a power cut, what has its final name must be whole, and a warm launch cannot afford to look. One `syncfs` for the
+        // environment and the wheels that it links (4 to 9 ms for 200 files, 0.3 to 0.5 s for 98 wheels) is cheaper than an `fsync` for
+        // each file; and to trust an environment only within the boot that it was built in would cost each launch a look at the
+        // boot's id. Unpacked wheels need none of their own: whoever links one looks at the sizes of its files, and a file that was cut
+        // off has another.
+        fs::sync_file_system(staged.path())?;
+        publish(staged, &path)?;
+        fs::sync(&self.environments())?;
+        Ok(in_use)
+    }
+
     /// An unpacked wheel. `load` reads its folder; where it is missing, or is no longer what was unpacked, `unpack` fills an empty
-    /// one. Of all who ask at once, one unpacks.
+    /// one from the wheel at `source`. Of all who ask at once, one unpacks.
     ///
     /// # Errors
-    /// What `unpack` returns; then nothing is left under the final name.
+    /// What `unpack` returns, here or in the process that was waited for; then nothing is left under the final name.
     pub fn wheel<T>(
         &self,
-        digest: &Digest,
+        (digest, source): (&Digest, &Path),
         unpack: impl FnOnce(&Path) -> Result<()>,
         load: impl Fn(&Path) -> Result<T>,
     ) -> Result<T> {
@@ -74,7 +97,7 @@ impl Store {
             return Ok(wheel);
         }
         let name = format!("wheel-{digest}");
-        let lock = BuildLock::wait(&self.lock_file(&name), "unpacking a wheel that is needed here")?;
+        let mut lock = BuildLock::wait(&self.lock_file(&name), "unpacking a wheel that is needed here")?;
         if fs::exists(&path) {
             match load(&path) {
                 Ok(wheel) => return Ok(wheel),
@@ -88,9 +111,11 @@ impl Store {
                 }
             }
         }
-        let staged = self.stage(&name, &lock)?;
-        unpack(staged.path())?;
-        publish(staged, &path)?;
+        lock.work(&Digest::of(source.as_os_str().as_encoded_bytes()), |lock| {
+            let staged = self.stage(&name, lock)?;
+            unpack(staged.path())?;
+            publish(staged, &path)
+        })?;
         load(&path)
     }
 
@@ -128,6 +153,23 @@ impl Store {
         let folder = aside.keep();
         fs::remove_dir_all(&folder)
     }
+}
+
+/// What a build depends on beside the key, as far as it can fail for one and not for the other: where the wheels lie.
+fn inputs(plan: &Plan) -> Digest {
+    let mut text = Vec::new();
+    for wheel in &plan.wheels {
+        text.extend_from_slice(wheel.path.as_os_str().as_encoded_bytes());
+        text.push(0);
+    }
+    text.extend_from_slice(format!("{:?}", plan.unavailable).as_bytes());
+    Digest::of(&text)
+}
+
+/// Whether something was not there that was there before, as when somebody empties the store.
+fn is_about_missing_file(error: &anyhow::Error) -> bool {
+    let mut links = error.chain().filter_map(|link| link.downcast_ref::<std::io::Error>());
+    links.any(|link| link.kind() == std::io::ErrorKind::NotFound)
 }
 
 fn temporary(folder: &Path, prefix: &str) -> Result<TempDir> {

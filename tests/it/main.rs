@@ -20,6 +20,7 @@ mod handoff;
 mod hostile;
 mod interpreters;
 mod layers;
+mod load;
 mod locks;
 mod luci;
 mod power;

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 
 use crate::support::{Outcome, Wheel, World, tree};
@@ -228,21 +229,21 @@ fn launches_beside_pruning_all_succeed() {
         );
         world.write(&format!("{name}.py"), block);
     }
-    let is_over = std::sync::atomic::AtomicBool::new(false);
+    let launches_left = std::sync::atomic::AtomicUsize::new(80);
     std::thread::scope(|scope| {
-        let pruner = scope.spawn(|| {
-            while !is_over.load(std::sync::atomic::Ordering::Relaxed) {
+        scope.spawn(|| {
+            while launches_left.load(Ordering::Relaxed) > 0 {
                 assert_eq!(prune(&world, &["--all"]).code, Some(0));
             }
         });
-        let launch = |number: usize| world.vpython([["a.py", "b.py", "c.py", "d.py"][number % 4]]).run();
-        for _ in 0..10 {
-            let launched: Vec<_> = (0..8).map(|number| scope.spawn(move || launch(number))).collect();
-            for launched in launched {
-                launched.join().unwrap().prints("ok\n");
-            }
+        for number in 0..8 {
+            let (world, launches_left) = (&world, &launches_left);
+            scope.spawn(move || {
+                let script = ["a.py", "b.py", "c.py", "d.py"][number % 4];
+                let outcomes: Vec<Outcome> = (0..10).map(|_| world.vpython([script]).run()).collect();
+                launches_left.fetch_sub(10, Ordering::Relaxed);
+                outcomes.iter().for_each(|outcome| outcome.prints("ok\n"));
+            });
         }
-        is_over.store(true, std::sync::atomic::Ordering::Relaxed);
-        pruner.join().unwrap();
     });
 }
