@@ -242,7 +242,9 @@ fn launches_beside_pruning_all_succeed() {
                 let script = ["a.py", "b.py", "c.py", "d.py"][number % 4];
                 let outcomes: Vec<Outcome> = (0..10).map(|_| world.vpython([script]).run()).collect();
                 launches_left.fetch_sub(10, Ordering::Relaxed);
-                outcomes.iter().for_each(|outcome| outcome.prints("ok\n"));
+                for outcome in outcomes {
+                    outcome.prints("ok\n");
+                }
             });
         }
     });
