@@ -6,6 +6,7 @@
 pub mod interpreter;
 mod key;
 pub mod lock;
+mod pins;
 mod resolve;
 mod shortfall;
 mod tags;
@@ -23,6 +24,7 @@ use tracing::debug;
 
 pub use interpreter::Facts;
 pub use key::Key;
+pub use pins::pins;
 pub use shortfall::{Lacking, Shortfall, shortfall};
 pub use tags::Tags;
 pub use verify::{Cell, Column, Row, RowOrigin, Verification, verify};

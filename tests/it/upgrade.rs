@@ -241,3 +241,19 @@ fn a_folder_is_looked_through_but_for_links_and_hidden_folders() {
     symlink(world.path("real"), world.path("link")).unwrap();
     upgrade(&world, &["--check"]).run().expect(1, "real/.vpython3: would be written to real/vpython.toml\n", "");
 }
+
+#[test]
+fn what_would_differ_on_another_platform_of_the_spec_is_left_as_it_is() {
+    let world = world();
+    let tag = "verify_pep425_tag: {python: \"cp311\", abi: \"cp311\", platform: \"macosx_11_0_arm64\"}\n";
+    let newer = "wheel: < name: \"apple-py3\" version: \"version:1\" match_tag: < platform: \"macosx_13_0_arm64\" > >\n";
+    let spec = world.write(".vpython3", format!("{tag}{newer}"));
+    let message = "\
+vpython: error: cannot upgrade `[WORLD]/work/.vpython3`: its native form would make another environment elsewhere
+  caused by: `apple` is wanted on CPython 3.11 on macosx_11_0_arm64 by only one of the two (`[WORLD]/work/.vpython3`, line 1)
+";
+    upgrade(&world, &[]).run().refuses(125, message);
+    assert_eq!(read(spec), format!("{tag}{newer}"));
+    world.write(".vpython3", format!("{tag}{}", newer.replace("macosx_13", "macosx_11")));
+    upgrade(&world, &[]).run().prints(".vpython3: written to vpython.toml\n");
+}

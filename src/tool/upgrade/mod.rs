@@ -86,12 +86,33 @@ impl Upgrader<'_> {
         let before = self.plan(&legacy.text).with_context(|| format!("cannot upgrade `{}`", legacy.path.display()))?;
         let native = legacy.to_native(&BTreeMap::new())?;
         if self.plan(&native.text).is_ok_and(|after| Key::of(&after) == Key::of(&before)) {
-            return Ok(native);
+            return self.proven_elsewhere(legacy, native, &before);
         }
         let exact = before.wheels.iter().map(|wheel| (wheel.name.clone(), wheel.version.clone())).collect();
         let native = legacy.to_native(&exact)?;
         let after = self.plan(&native.text)?;
-        if Key::of(&after) == Key::of(&before) { Ok(native) } else { Err(another_plan(legacy, &before, &after).into()) }
+        if Key::of(&after) != Key::of(&before) {
+            return Err(another_plan(legacy, &before, &after).into());
+        }
+        self.proven_elsewhere(legacy, native, &before)
+    }
+
+    /// The native form, if it wants the same on each platform that the spec names, where nobody may have the wheels.
+    fn proven_elsewhere(&self, legacy: &Legacy, native: Native, here: &Plan) -> Result<Native> {
+        let (before, after) = (legacy.text.parse(self.process)?, native.text.parse(self.process)?);
+        for target in before.targets()? {
+            let system = here.interpreter.on(&target.value);
+            let (wanted, got) = (plan::pins(&before, &system), plan::pins(&after, &system));
+            if let Some((project, _)) = wanted.symmetric_difference(&got).next() {
+                let what = format!(
+                    "cannot upgrade `{}`: its native form would make another environment elsewhere",
+                    legacy.path.display()
+                );
+                let why = format!("`{project}` is wanted on {} by only one of the two ({})", system.title(), target.place);
+                return Err(Failure::new(what).because(why).into());
+            }
+        }
+        Ok(native)
     }
 
     fn plan(&self, text: &SpecText) -> Result<Plan> {

@@ -22,6 +22,7 @@ use crate::report::Failure;
 use crate::spec::{ListedWheel, Placed};
 use missing::Missing;
 pub(in crate::plan) use verify::{Verdict, verify};
+pub(in crate::plan) use wanted::is_wanted;
 
 /// Chooses the wheels of a list, sorted by project.
 ///

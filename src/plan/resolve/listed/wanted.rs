@@ -5,7 +5,7 @@ use crate::plan::tags::Tag;
 use crate::spec::{Condition, ListedWheel, TagPattern, Variable};
 
 /// Whether a wheel is wanted where these are the interpreter's tags. Any tag of the interpreter's counts, not only its best.
-pub(super) fn is_wanted(wheel: &ListedWheel, tags: &Tags) -> bool {
+pub(in crate::plan) fn is_wanted(wheel: &ListedWheel, tags: &Tags) -> bool {
     let matches =
         |pattern: &TagPattern| tags.in_order().iter().any(|tag| pattern.matches(&tag.python, &tag.abi, &tag.platform));
     !wheel.not_match_tags.iter().any(matches)
