@@ -8,11 +8,11 @@ use anyhow::Result;
 
 use crate::exec::Handoff;
 use crate::fs;
-use crate::invocation::{self, Action, Check, Fetch, Invocation, LogLevel, Target, Tool};
+use crate::invocation::{self, Action, Check, Explain, Invocation, LogLevel, Target, Tool};
 use crate::plan::{self, Evidence, Key, interpreter};
 use crate::process::{Process, variable};
 use crate::report::{self, Failure, Kind};
-use crate::spec::{self, SpecKind, SpecText};
+use crate::spec::{self, SpecText};
 use crate::store::{Entry, Inputs, MemoName, Store};
 use crate::tool::explain::Explanation;
 use crate::{build, tool};
@@ -52,7 +52,7 @@ fn prepare(invocation: &Invocation, process: &Process) -> Result<Ready> {
     let store = Store::open(invocation, process)?;
     let memo = MemoName::of_launch(&spec, invocation, process);
     if let Ok((known, entry)) = store.recall(&memo, process) {
-        warn(&spec.warnings, &known.warnings, invocation);
+        invocation.warn(spec.warnings.iter().chain(&known.warnings));
         let python_path = known.python_path.into_iter().map(|root| root.0).collect();
         return Ok(Ready { entry, python_path });
     }
@@ -63,10 +63,10 @@ fn prepare(invocation: &Invocation, process: &Process) -> Result<Ready> {
 fn prepare_cold(text: &SpecText, store: &Store, memo: &MemoName, invocation: &Invocation, process: &Process) -> Result<Ready> {
     let spec = text.parse(process)?;
     // Before anything can fail: a misspelt key may be the reason.
-    warn(&text.warnings, &spec.warnings, invocation);
+    invocation.warn(text.warnings.iter().chain(&spec.warnings));
     store.prepare()?;
     let (plan, mut evidence) = plan::make(&spec, invocation, process, &store.memo_folder())?;
-    warn(&[], &evidence.warnings, invocation);
+    invocation.warn(&evidence.warnings);
     let key = Key::of(&plan);
     let mut is_built = false;
     let entry = store.environment(&plan, &key, |staging| {
@@ -84,6 +84,29 @@ fn prepare_cold(text: &SpecText, store: &Store, memo: &MemoName, invocation: &In
     Ok(Ready { entry, python_path: spec.python_path })
 }
 
+/// Does with the environment what a tool is for. Each returns the exit code.
+fn run_tool(tool: &Tool, invocation: &Invocation, process: &Process) -> Result<i32> {
+    if tool.needs_script() {
+        refuse_missing_script(&invocation.target, process)?;
+    }
+    match tool {
+        Tool::Check(options) => check(options, invocation, process),
+        Tool::Exec => run_script(&prepare(invocation, process)?, invocation, process).map(never),
+        Tool::Explain(options) => {
+            let explanation = Explanation::of_launch(invocation, process);
+            invocation.warn(&explanation.warnings);
+            explanation.print(options.json)
+        }
+        Tool::Fetch(options) => tool::fetch::run(options, invocation, process),
+        Tool::Install => tool::install::run(&prepare(invocation, process)?.entry.path),
+        Tool::List(options) => tool::list::run(options, invocation, process),
+        Tool::Lock(options) => tool::lock::run(options, invocation, process),
+        Tool::Prune(options) => tool::prune::run(options, invocation, process),
+        Tool::Upgrade(options) => tool::upgrade::run(options, &invocation.words, invocation, process),
+        Tool::Verify => tool::verify::run(invocation, process),
+    }
+}
+
 /// A launch leaves it to python to say that there is no script; a tool would not notice.
 fn refuse_missing_script(target: &Target, process: &Process) -> Result<()> {
     match target {
@@ -94,81 +117,13 @@ fn refuse_missing_script(target: &Target, process: &Process) -> Result<()> {
     }
 }
 
-/// Does with the environment what a tool is for. Each returns the exit code.
-fn run_tool(tool: &Tool, invocation: &Invocation, process: &Process) -> Result<i32> {
-    match tool {
-        Tool::Check(options) => check(options, invocation, process),
-        Tool::Install => {
-            refuse_missing_script(&invocation.target, process)?;
-            tool::install::run(&prepare(invocation, process)?.entry.path)
-        }
-        Tool::Verify => {
-            refuse_missing_script(&invocation.target, process)?;
-            verify(invocation, process)
-        }
-        Tool::Exec => run_script(&prepare(invocation, process)?, invocation, process).map(never),
-        Tool::Explain { json } => {
-            let explanation = Explanation::of_launch(invocation, process);
-            warn(&explanation.warnings, &[], invocation);
-            explanation.print(*json)
-        }
-        Tool::Fetch(options) => {
-            refuse_missing_script(&invocation.target, process)?;
-            fetch(options, invocation, process)
-        }
-        Tool::List(options) => tool::list::run(options, invocation, process),
-        Tool::Prune(options) => tool::prune::run(options, invocation, process),
-        Tool::Lock(options) => tool::lock::run(options, invocation, process),
-        Tool::Upgrade(options) => tool::upgrade::run(options, &invocation.words, invocation, process),
-    }
-}
-
-/// Holds environments against what they were made of; the one of the command line is built anew if it is to be repaired.
+/// Holds environments against what they were made of; the one of the command line is built anew if it was discarded.
 fn check(options: &Check, invocation: &Invocation, process: &Process) -> Result<i32> {
-    let store = Store::open(invocation, process)?;
-    store.prepare()?;
-    let key = if options.all {
-        None
-    } else {
-        refuse_missing_script(&invocation.target, process)?;
-        let spec = spec::find(invocation, process)?.parse(process)?;
-        let (plan, _) = plan::make(&spec, invocation, process, &store.memo_folder())?;
-        Some(Key::of(&plan))
-    };
-    let outcome = tool::check::run(options, key.as_ref(), &store, build::check)?;
+    let outcome = tool::check::run(options, invocation, process, build::check)?;
     if outcome == tool::check::Outcome::Discarded && !options.all {
         tool::install::run(&prepare(invocation, process)?.entry.path)?;
     }
     Ok(outcome.exit_code())
-}
-
-/// Holds the wheels that there are against the spec, for this machine and others. Nothing is built.
-fn verify(invocation: &Invocation, process: &Process) -> Result<i32> {
-    let text = spec::find(invocation, process)?;
-    let spec = text.parse(process)?;
-    // Where there can be no store nothing is kept, and nothing is a file's name below this one.
-    let memo = Store::look(invocation, process).map_or_else(|_| "/dev/null".into(), |store| store.memo_folder());
-    let verification = plan::verify(&spec, invocation, process, &memo)?;
-    warn(&text.warnings, &spec.warnings, invocation);
-    warn(&[], &verification.warnings, invocation);
-    let title = text.title();
-    tool::verify::run((text.kind != SpecKind::None).then_some(&title), &verification)
-}
-
-/// Fetches the wheels that are missing.
-fn fetch(options: &Fetch, invocation: &Invocation, process: &Process) -> Result<i32> {
-    let text = spec::find(invocation, process)?;
-    // A lock that no longer fits cannot be made anew without the wheels, so these come first.
-    let has_lock = text.lock_path().is_some_and(|path| fs::exists(&path));
-    let (spec, is_stale) = match text.parse(process) {
-        Err(_) if has_lock => (text.parse_without_lock(process)?, true),
-        parsed => (parsed?, false),
-    };
-    warn(&text.warnings, &spec.warnings, invocation);
-    let store = Store::open(invocation, process)?;
-    store.prepare()?;
-    let code = tool::fetch::run(options, &spec, invocation, process, &store.memo_folder())?;
-    if is_stale { tool::lock::run(&invocation::Lock::default(), invocation, process) } else { Ok(code) }
 }
 
 /// Becomes the environment's python.
@@ -188,13 +143,6 @@ fn hand_off(entry: &Entry, handoff: Handoff) -> Result<Infallible> {
     entry.touch();
     entry.keep_across_exec()?;
     handoff.become_program()
-}
-
-/// Prints what the spec's author and the caller should know; the same on every launch.
-fn warn(of_spec: &[String], of_plan: &[String], invocation: &Invocation) {
-    if invocation.log_level.is_none_or(|level| level >= LogLevel::Warning) {
-        of_spec.iter().chain(of_plan).for_each(|warning| report::warning(warning));
-    }
 }
 
 /// `-h`: our help, then python's; nothing is built.
@@ -235,7 +183,7 @@ fn is_bypassed(process: &Process) -> bool {
 /// what explains a launch says so.
 fn bypass(invocation: &Invocation, process: &Process) -> Result<i32> {
     match &invocation.action {
-        Action::Tool(Tool::Explain { json }) => {
+        Action::Tool(Tool::Explain(Explain { json })) => {
             return Explanation::of_bypass(invocation, next_python(process)).print(*json);
         }
         Action::Tool(_) => return Ok(0),

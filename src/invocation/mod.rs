@@ -14,10 +14,10 @@ use anyhow::Result;
 
 pub use flags::{LogLevel, help};
 pub use python::Target;
-pub use tools::{Check, Fetch, List, Lock, Prune, Tool, Upgrade};
+pub use tools::{Check, Explain, Fetch, List, Lock, Prune, Tool, Upgrade};
 
 use crate::process::{Process, variable};
-use crate::report::shell_word;
+use crate::report::{self, shell_word};
 use flags::Flags;
 
 /// One command line of vpython's, with the variables that stand for flags that were not given.
@@ -131,6 +131,13 @@ impl Invocation {
 }
 
 impl Invocation {
+    /// Prints what the caller should know, unless he wants to hear of errors alone.
+    pub fn warn<'a>(&self, warnings: impl IntoIterator<Item = &'a String>) {
+        if self.log_level.is_none_or(|level| level >= LogLevel::Warning) {
+            warnings.into_iter().for_each(|warning| report::warning(warning));
+        }
+    }
+
     /// What to type to have a tool work on the environment of this command line.
     #[must_use]
     pub fn command_of_tool(&self, tool: &str) -> String {

@@ -35,11 +35,7 @@ pub enum Tool {
     #[command(override_usage = "vpython [vpython flags] -vpython-tool exec NAME [arguments]")]
     Exec,
     /// Print which spec, interpreter, wheels and environment the command line gets, and why
-    Explain {
-        /// Print it as JSON
-        #[arg(long)]
-        json: bool,
-    },
+    Explain(Explain),
     /// List the environments in the store: what they are made of, how large they are, when they were last used
     #[command(override_usage = "vpython [vpython flags] -vpython-tool list [options]")]
     List(List),
@@ -69,6 +65,14 @@ pub struct Check {
     /// Check all environments in the store; damaged ones are built anew by their next launch
     #[arg(long)]
     pub all: bool,
+}
+
+/// The options of `explain`.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct Explain {
+    /// Print it as JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// What `fetch` is told.
@@ -136,11 +140,17 @@ struct Line {
 }
 
 impl Tool {
+    /// Whether a script that its command line names must be there. Who explains a launch says of that too, and a lock may be that of a spec.
+    #[must_use]
+    pub fn needs_script(&self) -> bool {
+        self.takes_command_line() && !matches!(self, Self::Explain(_) | Self::Lock(_))
+    }
+
     /// Whether the words behind its options are python's command line, and not words of its own.
     #[must_use]
     pub fn takes_command_line(&self) -> bool {
         match self {
-            Self::Check(_) | Self::Explain { .. } | Self::Fetch(_) | Self::Install | Self::Lock(_) | Self::Verify => true,
+            Self::Check(_) | Self::Explain(_) | Self::Fetch(_) | Self::Install | Self::Lock(_) | Self::Verify => true,
             Self::Exec | Self::List(_) | Self::Prune(_) | Self::Upgrade(_) => false,
         }
     }

@@ -6,9 +6,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-use crate::invocation::Check;
-use crate::plan::Key;
+use crate::invocation::{Check, Invocation};
+use crate::plan::{self, Key};
+use crate::process::Process;
 use crate::report::{self, Failure};
+use crate::spec;
 use crate::store::{Damage, Fault, Store, Stored};
 
 /// The exit code where something is damaged.
@@ -33,19 +35,22 @@ impl Outcome {
     }
 }
 
-/// Checks the environment of `key`, or all that stand where there is none; `check` tells what is wrong with one.
+/// Checks the environment of a command line, or all that stand; `check` tells what is wrong with one.
 ///
 /// # Errors
 /// There is no such environment; one cannot be read; standard output cannot be written.
 pub fn run(
     options: &Check,
-    key: Option<&Key>,
-    store: &Store,
+    invocation: &Invocation,
+    process: &Process,
     check: impl Fn(&Stored, &Store) -> Result<Vec<Damage>>,
 ) -> Result<Outcome> {
+    let store = &Store::open(invocation, process)?;
+    store.prepare()?;
+    let key = if options.all { None } else { Some(key(store, invocation, process)?) };
     let stored: Vec<Stored> =
-        store.stored()?.into_iter().filter(|stored| key.is_none_or(|key| stored.manifest.key == *key)).collect();
-    if let (Some(key), []) = (key, &stored[..]) {
+        store.stored()?.into_iter().filter(|stored| key.as_ref().is_none_or(|key| stored.manifest.key == *key)).collect();
+    if let (Some(key), []) = (&key, &stored[..]) {
         return Err(Failure::new(format!("there is no environment `{key}` yet"))
             .hint("`-vpython-tool install` builds it")
             .into());
@@ -72,6 +77,13 @@ pub fn run(
         report::print(format!("{}: out of the way; it is made anew when it is needed\n", folder.display()).as_bytes())?;
     }
     Ok(Outcome::Discarded)
+}
+
+/// The key of the environment that a command line gets.
+fn key(store: &Store, invocation: &Invocation, process: &Process) -> Result<Key> {
+    let spec = spec::find(invocation, process)?.parse(process)?;
+    let (plan, _) = plan::make(&spec, invocation, process, &store.memo_folder())?;
+    Ok(Key::of(&plan))
 }
 
 fn line(damage: &Damage) -> String {

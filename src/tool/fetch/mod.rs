@@ -11,20 +11,39 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
+use super::lock;
 use crate::fs;
-use crate::invocation::{Fetch, Invocation};
+use crate::invocation::{self, Fetch, Invocation};
 use crate::plan::{self, Lacking};
 use crate::process::Process;
 use crate::report::{self, Failure};
-use crate::spec::{Dependencies, Packages, Spec};
+use crate::spec::{self, Dependencies, Packages, Spec};
+use crate::store::Store;
 use pip::{Follow, Pip};
 use staging::Staging;
 
-/// Fetches what is missing, and prints the files that came. Gives the exit code.
+/// Fetches what the spec of a command line lacks, and prints the files that came; a lock that no longer fits is made anew. Gives the exit
+/// code.
 ///
 /// # Errors
 /// There is no place for a folder of wheels; the interpreter has no pip, or pip cannot fetch; what it fetches does not fit.
-pub fn run(options: &Fetch, spec: &Spec, invocation: &Invocation, process: &Process, memo: &Path) -> Result<i32> {
+pub fn run(options: &Fetch, invocation: &Invocation, process: &Process) -> Result<i32> {
+    let text = spec::find(invocation, process)?;
+    // A lock that no longer fits cannot be made anew without the wheels, so these come first.
+    let has_lock = text.lock_path().is_some_and(|path| fs::exists(&path));
+    let (spec, is_stale) = match text.parse(process) {
+        Err(_) if has_lock => (text.parse_without_lock(process)?, true),
+        parsed => (parsed?, false),
+    };
+    invocation.warn(text.warnings.iter().chain(&spec.warnings));
+    let store = Store::open(invocation, process)?;
+    store.prepare()?;
+    fill(options, &spec, invocation, process, &store.memo_folder())?;
+    if is_stale { lock::run(&invocation::Lock::default(), invocation, process) } else { Ok(0) }
+}
+
+/// Fetches until nothing is missing.
+fn fill(options: &Fetch, spec: &Spec, invocation: &Invocation, process: &Process, memo: &Path) -> Result<()> {
     let destination = destination(spec, invocation)?;
     fs::create_dir_all(&destination, 0o777)?;
     let mut files: Vec<PathBuf> = Vec::new();
@@ -48,7 +67,7 @@ pub fn run(options: &Fetch, spec: &Spec, invocation: &Invocation, process: &Proc
     if files.is_empty() {
         report::notice("nothing to fetch: all that the spec asks for is there");
     }
-    Ok(0)
+    Ok(())
 }
 
 /// The folder to fill: the caller's first, else the spec's first, else `wheels` beside the spec.

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use pep508_rs::PackageName;
 
 use crate::fs;
-use crate::invocation::{self, Invocation, LogLevel, Target};
+use crate::invocation::{self, Invocation, Target};
 use crate::plan::lock::{Request, Upgraded, make};
 use crate::process::Process;
 use crate::report::{self, Failure, nearest};
@@ -26,7 +26,7 @@ pub fn run(options: &invocation::Lock, invocation: &Invocation, process: &Proces
     let text = find_spec(invocation, process)?;
     let path = text.lock_path().ok_or_else(|| nothing_to_lock(&text))?;
     let spec = text.parse_without_lock(process)?;
-    warn(text.warnings.iter().chain(&spec.warnings), invocation);
+    invocation.warn(text.warnings.iter().chain(&spec.warnings));
     let before = read_before(&path, &text)?;
     let names = names(&options.upgrade)?;
     let upgraded = if options.upgrade.iter().any(String::is_empty) { Upgraded::All } else { Upgraded::Named(&names) };
@@ -35,7 +35,7 @@ pub fn run(options: &invocation::Lock, invocation: &Invocation, process: &Proces
     store.prepare()?;
     let request = Request { text: &text, spec: &spec, before: before.as_ref().map(|(lock, _)| lock), upgraded };
     let (lock, warnings) = make(&request, &path, invocation, process, &store.memo_folder())?;
-    warn(&warnings, invocation);
+    invocation.warn(&warnings);
     let changes = changes::between(before.as_ref(), &lock, &text, &spec);
     finish(&lock, before.as_ref().map(|(_, text)| text.as_str()), &changes, options.check, process)
 }
@@ -130,12 +130,6 @@ fn refuse_unknown(names: &[PackageName], before: Option<&Lock>, path: &Path) -> 
     };
     let what = format!("cannot upgrade `{unknown}`: `{}` does not have it", path.display());
     Err(Failure::new(what).hint(hint).into())
-}
-
-fn warn<'a>(warnings: impl IntoIterator<Item = &'a String>, invocation: &Invocation) {
-    if invocation.log_level.is_none_or(|level| level >= LogLevel::Warning) {
-        warnings.into_iter().for_each(|warning| report::warning(warning));
-    }
 }
 
 /// The path as the caller would name it.

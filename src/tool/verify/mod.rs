@@ -6,14 +6,30 @@ mod table;
 
 use anyhow::Result;
 
-use crate::plan::{Cell, Verification};
+use crate::invocation::Invocation;
+use crate::plan::{self, Cell, Verification};
+use crate::process::Process;
 use crate::report;
+use crate::spec::{self, SpecKind};
+use crate::store::Store;
 
-/// What `verify` says of a spec of this title, where there is one, and the exit code: 1 if something is missing.
+/// Holds the wheels that there are against the spec of a command line, and says what came of it. The exit code is 1 if something is missing.
 ///
 /// # Errors
-/// Standard output cannot be written.
-pub fn run(spec: Option<&str>, verification: &Verification) -> Result<i32> {
+/// The spec cannot be read, or what it asks for cannot be checked at all; standard output cannot be written.
+pub fn run(invocation: &Invocation, process: &Process) -> Result<i32> {
+    let text = spec::find(invocation, process)?;
+    let spec = text.parse(process)?;
+    // Where there can be no store nothing is kept, and nothing is a file's name below this one.
+    let memo = Store::look(invocation, process).map_or_else(|_| "/dev/null".into(), |store| store.memo_folder());
+    let verification = plan::verify(&spec, invocation, process, &memo)?;
+    invocation.warn(text.warnings.iter().chain(&spec.warnings).chain(&verification.warnings));
+    let title = text.title();
+    print((text.kind != SpecKind::None).then_some(title.as_str()), &verification)
+}
+
+/// Prints what came of the check of a spec of this title, where there is one.
+fn print(spec: Option<&str>, verification: &Verification) -> Result<i32> {
     let Verification { columns, rows, .. } = verification;
     let text = match spec {
         None => "nothing to check: there is no spec\n".to_owned(),
