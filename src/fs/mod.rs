@@ -301,9 +301,9 @@ pub fn sync(path: &Path) -> Result<()> {
     open(path)?.sync_all().with_context(|| format!("cannot write `{}` to the disk", path.display()))
 }
 
-/// Removes a folder and all in it.
+/// Removes a folder and all in it. If somebody else was first, it is gone all the same.
 pub fn remove_dir_all(path: &Path) -> Result<()> {
-    std::fs::remove_dir_all(path).with_context(|| format!("cannot remove `{}`", path.display()))
+    optional(std::fs::remove_dir_all(path)).map(drop).with_context(|| format!("cannot remove `{}`", path.display()))
 }
 
 /// Gives `path` this content in one step: a reader sees the old file or the new one, and a failure leaves the old one. Readable
@@ -337,12 +337,12 @@ pub fn mode(metadata: &std::fs::Metadata) -> u32 {
     metadata.mode() & 0o7777
 }
 
-/// Removes a file.
+/// Removes a file. If somebody else was first, it is gone all the same.
 pub fn remove_file(path: &Path) -> Result<()> {
-    std::fs::remove_file(path).with_context(|| format!("cannot remove `{}`", path.display()))
+    optional(std::fs::remove_file(path)).map(drop).with_context(|| format!("cannot remove `{}`", path.display()))
 }
 
-/// Removes what stands at `path`, be it a folder with all in it.
+/// Removes what stands at `path`, be it a folder with all in it. If somebody else was first, it is gone all the same.
 pub fn remove_any(path: &Path) -> Result<()> {
     let is_folder = link_metadata(path)?.is_some_and(|metadata| metadata.is_dir());
     if is_folder { remove_dir_all(path) } else { remove_file(path) }
@@ -352,6 +352,12 @@ pub fn remove_any(path: &Path) -> Result<()> {
 #[must_use]
 pub fn inode(metadata: &std::fs::Metadata) -> (u64, u64) {
     (metadata.dev(), metadata.ino())
+}
+
+/// Whether an open file is still the one that has this name.
+pub fn is_at(file: &File, path: &Path) -> Result<bool> {
+    let ours = file.metadata().with_context(|| format!("cannot look at `{}`", path.display()))?;
+    Ok(metadata(path)?.is_some_and(|now| inode(&now) == inode(&ours)))
 }
 
 /// How many bytes of the disk a file takes.
@@ -420,12 +426,33 @@ mod tests {
     }
 
     #[test]
+    fn an_open_file_is_no_longer_at_a_name_that_another_has_got() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        write_atomically(&path, b"x").unwrap();
+        let file = open(&path).unwrap();
+        assert!(is_at(&file, &path).unwrap());
+        write_atomically(&path, b"x").unwrap();
+        assert!(!is_at(&file, &path).unwrap(), "another file has the name");
+        remove_file(&path).unwrap();
+        assert!(!is_at(&file, &path).unwrap(), "nothing has the name");
+    }
+
+    #[test]
     fn a_new_file_has_its_mode_whatever_the_umask() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("file");
         write_new(&path, b"x", 0o777).unwrap();
         assert_eq!(std::fs::metadata(&path).unwrap().mode() & 0o7777, 0o777);
         assert!(write_new(&path, b"y", 0o444).is_err(), "it is there already");
+    }
+
+    #[test]
+    fn what_somebody_else_has_removed_is_removed() {
+        let path = tempfile::tempdir().unwrap().path().join("gone");
+        remove_dir_all(&path).unwrap();
+        remove_file(&path).unwrap();
+        remove_any(&path).unwrap();
     }
 
     #[test]

@@ -156,8 +156,7 @@ impl Store {
         }
         // A lock on a removed entry keeps nothing: the file must still be the one that has this name.
         let ours = manifest.metadata()?;
-        let now = fs::metadata(&path.join(MANIFEST))?;
-        if now.is_none_or(|now| (now.dev(), now.ino()) != (ours.dev(), ours.ino())) {
+        if fs::metadata(&path.join(MANIFEST))?.is_none_or(|now| fs::inode(&now) != fs::inode(&ours)) {
             return Ok(Lookup::Absent);
         }
         if !site.holds(&path) || !is_whole(&path) {

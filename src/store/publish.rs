@@ -64,10 +64,6 @@ impl Store {
         build(staged.path())?;
         let manifest = Manifest::of(plan, key, staged.path())?;
         fs::write_new(&staged.path().join(MANIFEST), &serde_json::to_vec_pretty(&manifest)?, 0o444)?;
-        if matches!(self.lookup(key)?, Lookup::Changed) {
-            // Only now: programs that run in it have its files until there are others in their place.
-            self.set_aside(&path)?;
-        }
         let in_use = fs::open(&staged.path().join(MANIFEST))?;
         lock::try_shared(&in_use)?;
         // After a power cut, what has its final name must be whole, and a warm launch cannot afford to look. One `syncfs` for the
@@ -76,6 +72,10 @@ impl Store {
         // boot's id. Unpacked wheels need none of their own: whoever links one looks at the sizes of its files, and a file that was cut
         // off has another.
         fs::sync_file_system(staged.path())?;
+        if matches!(self.lookup(key)?, Lookup::Changed) {
+            // Only now: programs that run in it have its files until there are others in their place.
+            self.set_aside(&path)?;
+        }
         publish(staged, &path)?;
         fs::sync(&self.environments())?;
         Ok(in_use)
@@ -135,23 +135,28 @@ impl Store {
 
     /// Takes what stands at `path` out of the way. If a program still runs in it, its files stay, under a name that nobody looks for.
     pub(super) fn set_aside(&self, path: &Path) -> Result<()> {
-        let aside = temporary(&self.staging(), ASIDE)?;
-        let moved = aside.path().join(ASIDE_CONTENT);
-        fs::rename(path, &moved)?;
-        if entry::is_in_use(&moved)? {
+        let aside = self.move_aside(path)?;
+        if entry::is_in_use(&aside.path().join(ASIDE_CONTENT))? {
             let _ = aside.keep();
         }
         Ok(())
     }
-}
 
-impl Store {
     /// Removes what stands at `path`, which nobody uses: nobody finds half of it.
     pub(super) fn remove_aside(&self, path: &Path) -> Result<()> {
-        let aside = temporary(&self.staging(), ASIDE)?;
-        fs::rename(path, &aside.path().join(ASIDE_CONTENT))?;
-        let folder = aside.keep();
+        let folder = self.move_aside(path)?.keep();
         fs::remove_dir_all(&folder)
+    }
+
+    fn move_aside(&self, path: &Path) -> Result<TempDir> {
+        loop {
+            let aside = temporary(&self.staging(), ASIDE)?;
+            match fs::rename(path, &aside.path().join(ASIDE_CONTENT)) {
+                // Whoever prunes takes an empty folder for one that a killed process has left.
+                Err(_) if !fs::exists(aside.path()) => {}
+                moved => return moved.map(|()| aside),
+            }
+        }
     }
 }
 
@@ -189,5 +194,44 @@ fn publish(staged: TempDir, path: &Path) -> Result<()> {
         }
         Err(_) if fs::exists(path) => Ok(()),
         Err(error) => Err(error).context("cannot publish what was built"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::store::{Act, Limits, Usage};
+
+    #[test]
+    fn what_goes_aside_goes_whoever_prunes_meanwhile() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store { layout: folder.path().join("v1") };
+        store.prepare().unwrap();
+        let limits = Limits { older_than: Duration::ZERO, max_size: None, until: None };
+        let remove = |number: usize| {
+            for round in 0..200 {
+                let path = store.environments().join(format!("{number}-{round}"));
+                fs::create_dir_all(&path.join("bin"), 0o700).unwrap();
+                if round % 2 == 0 {
+                    store.remove_aside(&path).unwrap()
+                } else {
+                    store.set_aside(&path).unwrap()
+                }
+                assert!(!fs::exists(&path));
+            }
+        };
+        let prune = || {
+            for _ in 0..400 {
+                store.prune(&limits, &Usage::default(), Act::Remove).unwrap();
+            }
+        };
+        std::thread::scope(|scope| {
+            scope.spawn(|| remove(1));
+            scope.spawn(|| remove(2));
+            scope.spawn(prune);
+            scope.spawn(prune);
+        });
     }
 }

@@ -178,6 +178,12 @@ fn a_build_prunes_by_the_way_once_a_day() {
     build(&world, &["shared", "one"]);
     assert!(!old.exists() && !older.exists());
     assert_eq!(names(world.store("wheels")), 2);
+    // The clock was wrong then.
+    File::open(world.store("pruned")).unwrap().set_modified(SystemTime::now() + DAY * 400).unwrap();
+    let last = world.environments().pop().unwrap();
+    age(&last, 41);
+    build(&world, &["two"]);
+    assert!(!last.exists());
 }
 
 #[test]

@@ -10,7 +10,7 @@ mod rubbish;
 
 use std::cell::LazyCell;
 use std::collections::{BTreeSet, HashSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use anyhow::Result;
@@ -66,7 +66,7 @@ impl Store {
     pub fn is_prune_due(&self) -> bool {
         let pruned = fs::metadata(&self.prune_mark()).ok().flatten().and_then(|metadata| metadata.modified().ok());
         // A time in the future is as good as none.
-        pruned.is_none_or(|pruned| SystemTime::now().duration_since(pruned).is_ok_and(|age| age >= INTERVAL))
+        pruned.is_none_or(|pruned| SystemTime::now().duration_since(pruned).map_or(true, |age| age >= INTERVAL))
     }
 
     /// Notes that the store was pruned.
@@ -97,7 +97,7 @@ impl Store {
             if limits.until.is_some_and(|until| SystemTime::now() >= until) {
                 break;
             }
-            if self.remove_environment(&candidate, &programs, act)? {
+            if self.remove_environment(&candidate.path, &programs, act)? {
                 ledger.remove(&candidate);
                 pruned.environments.push(candidate);
             } else {
@@ -110,13 +110,18 @@ impl Store {
     }
 
     /// Removes an environment, unless a program runs in it; tells which.
-    fn remove_environment(&self, stored: &Stored, programs: &Programs, act: Act) -> Result<bool> {
-        let Some(manifest) = fs::open_optional(&stored.path.join(MANIFEST))? else { return Ok(true) };
-        if lock::try_exclusive(&manifest)? != Attempt::Held || programs.name(&stored.path) {
+    pub(super) fn remove_environment(&self, path: &Path, programs: &Programs, act: Act) -> Result<bool> {
+        let name = path.join(MANIFEST);
+        let Some(manifest) = fs::open_optional(&name)? else { return Ok(true) };
+        if lock::try_exclusive(&manifest)? != Attempt::Held || programs.name(path) {
             return Ok(false);
         }
+        // Between opening and locking somebody else may have removed it, and a launch may have built it anew, for itself.
+        if !fs::is_at(&manifest, &name)? {
+            return Ok(true);
+        }
         if act == Act::Remove {
-            self.remove_aside(&stored.path)?;
+            self.remove_aside(path)?;
         }
         Ok(true)
     }
