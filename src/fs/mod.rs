@@ -280,6 +280,11 @@ pub fn set_mode(path: &Path, mode: u32) -> Result<()> {
         .with_context(|| format!("cannot set the permissions of `{}`", path.display()))
 }
 
+/// Sets when a file or folder was last changed.
+pub fn set_modified(path: &Path, time: std::time::SystemTime) -> Result<()> {
+    open(path)?.set_modified(time).with_context(|| format!("cannot set the time of `{}`", path.display()))
+}
+
 /// Gives what stands at `from` the name `to`, in one step.
 pub fn rename(from: &Path, to: &Path) -> Result<()> {
     std::fs::rename(from, to).with_context(|| format!("cannot rename `{}` to `{}`", from.display(), to.display()))

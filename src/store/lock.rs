@@ -63,11 +63,16 @@ fn attempt(result: std::io::Result<()>) -> std::io::Result<Attempt> {
 /// Shares the lock at `path` until the file is dropped. Whoever has it for himself has it only for a moment.
 pub(super) fn share(path: &Path) -> Result<File> {
     let file = fs::open_or_create(path)?;
-    let shared = || match attempt(uninterrupted(|| fs2::FileExt::lock_shared(&file)))? {
+    share_file(&file, path)?;
+    Ok(file)
+}
+
+/// The same for a file that is open; `path` is for the error.
+pub(super) fn share_file(file: &File, path: &Path) -> Result<()> {
+    let shared = || match attempt(uninterrupted(|| fs2::FileExt::lock_shared(file)))? {
         Attempt::Held | Attempt::Busy | Attempt::Unsupported => Ok::<_, std::io::Error>(()),
     };
-    shared().with_context(|| format!("cannot lock `{}`", path.display()))?;
-    Ok(file)
+    shared().with_context(|| format!("cannot lock `{}`", path.display()))
 }
 
 /// A build lock, held until it is dropped.

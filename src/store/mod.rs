@@ -30,7 +30,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-pub use damage::{Damage, Fault};
+pub use damage::{Damage, Discarded, Fault};
 pub use entry::{Entry, MANIFEST, Manifest};
 pub use inputs::Inputs;
 pub use memo::{Memo, MemoName};

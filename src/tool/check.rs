@@ -11,7 +11,7 @@ use crate::plan::{self, Key};
 use crate::process::Process;
 use crate::report::{self, Failure};
 use crate::spec;
-use crate::store::{Damage, Fault, Store, Stored};
+use crate::store::{Damage, Discarded, Fault, Store, Stored};
 
 /// The exit code where something is damaged.
 const DAMAGED: i32 = 1;
@@ -57,6 +57,8 @@ pub fn run(
     }
     let mut damages = BTreeSet::new();
     for stored in &stored {
+        // What is gone by now, or goes while it is looked at, would seem to be damaged.
+        let Some(_kept) = store.keep(stored)? else { continue };
         damages.extend(check(stored, store)?);
     }
     for damage in &damages {
@@ -73,8 +75,11 @@ pub fn run(
         return Ok(Outcome::Damaged);
     }
     for folder in to_discard(&stored, &damages, store) {
-        store.discard(&folder)?;
-        report::print(format!("{}: out of the way; it is made anew when it is needed\n", folder.display()).as_bytes())?;
+        let became = match store.discard(&folder)? {
+            Discarded::Removed => "out of the way; it is made anew when it is needed",
+            Discarded::Outdated => "a program runs in it; the next launch builds it anew",
+        };
+        report::print(format!("{}: {became}\n", folder.display()).as_bytes())?;
     }
     Ok(Outcome::Discarded)
 }

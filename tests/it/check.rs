@@ -1,6 +1,8 @@
 //! `-vpython-tool check`: damage of every kind is named, and mended from the wheels.
 
+use std::io::BufRead;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
 use crate::support::{Outcome, Python, Wheel, World};
 
@@ -55,6 +57,26 @@ fn damage_of_every_kind_is_named_and_mended() {
     );
     check(&world, &["--repair"]).expect(0, &mended, "");
     check(&world, &["--all"]).prints("1 environment and 2 unpacked wheels: all files are as they were made\n");
+}
+
+#[test]
+fn a_program_in_a_damaged_environment_finds_what_it_has_not_imported_yet() {
+    for words in [&["--repair", "--all"][..], &["--repair", "-c", ""]] {
+        let (world, environment) = world(Python::any());
+        let program = "import sys; print('up', flush=True); sys.stdin.read(); import two";
+        let mut child = world.vpython(["-c", program]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+        let mut line = String::new();
+        std::io::BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+        replace(&environment.join(format!("lib/python3.{}/site-packages/one.py", world.python.minor)), "VERSION = 'changed'");
+        let outcome = check(&world, words);
+        assert_eq!(outcome.code, Some(0), "{outcome}");
+        let said = "[WORLD]/root/v1/envs/[KEY]: a program runs in it; the next launch builds it anew\n";
+        assert!(outcome.stdout.contains(said), "{outcome}");
+        drop(child.stdin.take());
+        assert!(child.wait().unwrap().success(), "it can still import");
+        assert_eq!(world.vpython(["-c", "import one; print(one.VERSION)"]).run().stdout, "1\n");
+        check(&world, &["--all"]).prints("1 environment and 2 unpacked wheels: all files are as they were made\n");
+    }
 }
 
 #[test]
