@@ -154,6 +154,8 @@ impl Store {
             match fs::rename(path, &aside.path().join(ASIDE_CONTENT)) {
                 // Whoever prunes takes an empty folder for one that a killed process has left.
                 Err(_) if !fs::exists(aside.path()) => {}
+                // Somebody else was first.
+                Err(_) if fs::link_metadata(path)?.is_none() => return Ok(aside),
                 moved => return moved.map(|()| aside),
             }
         }
@@ -220,6 +222,7 @@ mod tests {
                     store.set_aside(&path).unwrap()
                 }
                 assert!(!fs::exists(&path));
+                store.set_aside(&path).unwrap();
             }
         };
         let prune = || {
