@@ -6,6 +6,7 @@
 
 mod change;
 mod digest;
+mod fault;
 
 use std::fs::{File, OpenOptions, Permissions};
 use std::io::{ErrorKind, Read, Write};
@@ -19,6 +20,7 @@ use serde::{Deserialize, Serialize};
 
 pub use change::Change;
 pub use digest::Digest;
+pub use fault::{is_absence, is_systems_fault};
 
 /// What tells that a file or folder is still the one that was looked at.
 ///
@@ -295,7 +297,8 @@ pub fn rename(from: &Path, to: &Path) -> Result<()> {
 pub fn sync_file_system(path: &Path) -> Result<()> {
     match nix::unistd::syncfs(open(path)?) {
         Err(errno) if errno != nix::errno::Errno::ENOSYS && errno != nix::errno::Errno::EINVAL => {
-            Err(errno).with_context(|| format!("cannot write the file system of `{}` to the disk", path.display()))
+            Err(std::io::Error::from(errno))
+                .with_context(|| format!("cannot write the file system of `{}` to the disk", path.display()))
         }
         _ => Ok(()),
     }
@@ -311,11 +314,14 @@ pub fn remove_dir_all(path: &Path) -> Result<()> {
     optional(std::fs::remove_dir_all(path)).map(drop).with_context(|| format!("cannot remove `{}`", path.display()))
 }
 
+/// How the names of files begin that are to take another's place, and are not finished.
+pub const UNFINISHED: &str = ".new-";
+
 /// Gives `path` this content in one step: a reader sees the old file or the new one, and a failure leaves the old one. Readable
 /// by its owner alone.
 pub fn write_atomically(path: &Path, content: &[u8]) -> Result<()> {
     let write = || {
-        let mut file = tempfile::Builder::new().prefix(".new-").tempfile_in(path.parent().unwrap_or(Path::new("/")))?;
+        let mut file = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(path.parent().unwrap_or(Path::new("/")))?;
         file.write_all(content)?;
         file.persist(path)?;
         Ok::<_, anyhow::Error>(())
@@ -326,7 +332,7 @@ pub fn write_atomically(path: &Path, content: &[u8]) -> Result<()> {
 /// Gives `path` this content and these permission bits in one step, whatever the umask. What stands there is replaced.
 pub fn replace(path: &Path, content: &[u8], mode: u32) -> Result<()> {
     let write = || {
-        let mut file = tempfile::Builder::new().prefix(".new-").tempfile_in(path.parent().unwrap_or(Path::new("/")))?;
+        let mut file = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(path.parent().unwrap_or(Path::new("/")))?;
         file.write_all(content)?;
         file.as_file().set_permissions(Permissions::from_mode(mode & 0o7777))?;
         file.as_file().sync_all()?;
@@ -375,6 +381,17 @@ pub fn space(metadata: &std::fs::Metadata) -> u64 {
 #[must_use]
 pub fn read_json<T: DeserializeOwned>(path: &Path) -> Option<T> {
     serde_json::from_slice(&read_regular(path).ok()?).ok()
+}
+
+/// Reads a JSON file; none where there is none, or it is not what it should be.
+///
+/// # Errors
+/// Nobody can tell what is there, for a reason that lies in the system.
+pub fn look_for_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
+    match read_regular(path) {
+        Err(error) if is_systems_fault(&error) => Err(error),
+        content => Ok(content.ok().and_then(|content| serde_json::from_slice(&content).ok())),
+    }
 }
 
 /// While this lives, new files and folders get the permission bits `0755` and less, whatever the caller's umask. The umask belongs

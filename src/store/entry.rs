@@ -69,16 +69,18 @@ impl Site {
     }
 
     /// Whether nothing was installed into the environment at `path` since. An archive may have kept whole seconds only.
-    fn holds(&self, path: &Path) -> bool {
-        let Ok(Some(site)) = fs::metadata(&path.join(&self.folder)) else { return false };
-        site.mtime() == self.seconds && (site.mtime_nsec() == self.nanoseconds || site.mtime_nsec() == 0)
+    fn holds(&self, path: &Path) -> Result<bool> {
+        let Some(site) = fs::metadata(&path.join(&self.folder))? else { return Ok(false) };
+        Ok(site.mtime() == self.seconds && (site.mtime_nsec() == self.nanoseconds || site.mtime_nsec() == 0))
     }
 }
 
 /// Whether the environment at `path` still has what makes it one: without the first, python would use the interpreter's own
 /// packages.
-fn is_whole(path: &Path) -> bool {
-    fs::is_file(&path.join("pyvenv.cfg")) && fs::is_file(&path.join(PYTHON))
+fn is_whole(path: &Path) -> Result<bool> {
+    let is_file =
+        |name: &str| Ok::<_, anyhow::Error>(fs::metadata(&path.join(name))?.is_some_and(|metadata| metadata.is_file()));
+    Ok(is_file("pyvenv.cfg")? && is_file(PYTHON)?)
 }
 
 impl Manifest {
@@ -141,7 +143,7 @@ impl Store {
     /// Looks for an environment by its key.
     pub(super) fn lookup(&self, key: &Key) -> Result<Lookup> {
         let path = self.environments().join(key.as_str());
-        match fs::read_json::<Manifest>(&path.join(MANIFEST)) {
+        match fs::look_for_json::<Manifest>(&path.join(MANIFEST))? {
             Some(manifest) if manifest.key == *key => self.entry(key, &manifest.site),
             _ => Ok(if fs::link_metadata(&path)?.is_some() { Lookup::Changed } else { Lookup::Absent }),
         }
@@ -159,7 +161,7 @@ impl Store {
         if fs::metadata(&path.join(MANIFEST))?.is_none_or(|now| fs::inode(&now) != fs::inode(&ours)) {
             return Ok(Lookup::Absent);
         }
-        if !site.holds(&path) || !is_whole(&path) {
+        if !site.holds(&path)? || !is_whole(&path)? {
             return Ok(Lookup::Changed);
         }
         Ok(Lookup::Ready(Entry { path, site: site.clone(), manifest, last_use: ours.modified().ok() }))

@@ -8,7 +8,11 @@ use memchr::memmem;
 use crate::fs;
 
 /// What the processes that may be looked at were started with. Where there is no `/proc`, nobody knows.
-pub struct Programs(Vec<Vec<u8>>);
+pub struct Programs {
+    texts: Vec<Vec<u8>>,
+    /// Whether the system has kept something back, so that anything may be among it.
+    is_partial: bool,
+}
 
 impl Programs {
     /// Looks at all processes but this one.
@@ -16,10 +20,17 @@ impl Programs {
     pub fn look() -> Self {
         let own = std::process::id().to_string();
         let folder = Path::new("/proc");
-        let names = fs::list(folder).ok().flatten().unwrap_or_default();
+        let names = fs::list(folder);
+        let is_partial = names.as_ref().is_err_and(fs::is_systems_fault);
+        let names = names.ok().flatten().unwrap_or_default();
         let others = names.iter().filter(|name| name.as_encoded_bytes().iter().all(u8::is_ascii_digit) && **name != *own);
         let texts = others.flat_map(|name| ["cmdline", "environ"].map(|file| fs::read(&folder.join(name).join(file))));
-        Self(texts.filter_map(Result::ok).collect())
+        let mut programs = Self { texts: Vec::new(), is_partial };
+        for text in texts {
+            programs.is_partial |= text.as_ref().is_err_and(fs::is_systems_fault);
+            programs.texts.extend(text);
+        }
+        programs
     }
 
     /// Whether one of them has a path at or under `path` among its arguments or in its environment.
@@ -27,7 +38,8 @@ impl Programs {
     pub fn name(&self, path: &Path) -> bool {
         let name = path.as_os_str().as_encoded_bytes();
         let is_end = |byte: Option<&u8>| matches!(byte, None | Some(0 | b'/' | b':'));
-        self.0.iter().any(|text| memmem::find_iter(text, name).any(|at| is_end(text.get(at + name.len()))))
+        self.is_partial
+            || self.texts.iter().any(|text| memmem::find_iter(text, name).any(|at| is_end(text.get(at + name.len()))))
     }
 }
 
@@ -37,10 +49,13 @@ mod tests {
 
     #[test]
     fn a_path_is_named_by_what_lies_at_or_under_it() {
-        let programs = Programs(vec![b"/e/one/bin/python3\0-c\0x".to_vec(), b"PATH=/e/two:/bin\0HOME=/e/three".to_vec()]);
+        let texts = vec![b"/e/one/bin/python3\0-c\0x".to_vec(), b"PATH=/e/two:/bin\0HOME=/e/three".to_vec()];
+        let programs = Programs { texts, is_partial: false };
         let rows = [("/e/one", true), ("/e/two", true), ("/e/three", true), ("/e/on", false), ("/e/four", false)];
         for (path, expected) in rows {
             assert_eq!(programs.name(Path::new(path)), expected, "{path}");
         }
+        let partial = Programs { is_partial: true, ..programs };
+        assert!(partial.name(Path::new("/e/four")), "nobody knows");
     }
 }

@@ -42,7 +42,7 @@ impl Store {
         let _in_use = lock.work(&inputs(plan), |lock| {
             let result = self.build(plan, key, lock, &mut build);
             match result {
-                Err(error) if is_about_missing_file(&error) => {
+                Err(error) if fs::is_absence(&error) => {
                     tracing::debug!("building again: {error:#}");
                     self.prepare()?;
                     self.build(plan, key, lock, &mut build)
@@ -101,6 +101,7 @@ impl Store {
         if fs::exists(&path) {
             match load(&path) {
                 Ok(wheel) => return Ok(wheel),
+                Err(error) if fs::is_systems_fault(&error) => return Err(error),
                 Err(error) => {
                     report::warning(&format!(
                         "`{}` is damaged ({}); it is unpacked anew",
@@ -171,12 +172,6 @@ fn inputs(plan: &Plan) -> Digest {
     }
     text.extend_from_slice(format!("{:?}", plan.unavailable).as_bytes());
     Digest::of(&text)
-}
-
-/// Whether something was not there that was there before, as when somebody empties the store.
-fn is_about_missing_file(error: &anyhow::Error) -> bool {
-    let mut links = error.chain().filter_map(|link| link.downcast_ref::<std::io::Error>());
-    links.any(|link| link.kind() == std::io::ErrorKind::NotFound)
 }
 
 fn temporary(folder: &Path, prefix: &str) -> Result<TempDir> {

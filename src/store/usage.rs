@@ -47,7 +47,7 @@ impl Store {
         let mut stored = Vec::new();
         for name in fs::list(&folder)?.unwrap_or_default() {
             let path = folder.join(name);
-            let Some(manifest) = fs::read_json::<Manifest>(&path.join(MANIFEST)) else { continue };
+            let Some(manifest) = fs::look_for_json::<Manifest>(&path.join(MANIFEST))? else { continue };
             let Some(metadata) = fs::metadata(&path.join(MANIFEST))? else { continue };
             stored.push(Stored { path, manifest, last_use: metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH) });
         }

@@ -58,6 +58,7 @@ pub(in crate::plan) fn attempt(
 ) -> Result<Attempt> {
     let mut stock = Stock::new(requirements, Judge::new(interpreter, wheelhouse));
     let (chosen, obstacles) = super::choose(&mut stock);
+    stock.judge.was_not_hindered()?;
     let lacks = obstacles.iter().map(|obstacle| lack(obstacle, &mut stock)).collect();
     let to_fetch = super::hint::to_fetch(&obstacles);
     let refusal = (!obstacles.is_empty()).then(|| super::refusal::explain(&obstacles, &mut stock));

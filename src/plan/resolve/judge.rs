@@ -3,7 +3,7 @@
 use pep440_rs::VersionSpecifiers;
 use pep508_rs::ExtraName;
 
-use crate::fs::{Digest, Stamped};
+use crate::fs::{self, Digest, Stamped};
 use crate::plan::wheelhouse::{Metadata, WheelFile, Wheelhouse};
 use crate::plan::{Asker, Facts, Tags};
 use crate::report;
@@ -19,12 +19,14 @@ pub(super) struct Judge<'a> {
     pub wheelhouse: &'a mut Wheelhouse,
     /// Wheels that were read and rejected, as they were then: each may be mended where it lies.
     pub rejected: Vec<Stamped>,
+    /// What kept a wheel from being read, though nothing may be wrong with it. An answer without that wheel would not be the right one.
+    pub fault: Option<anyhow::Error>,
 }
 
 impl<'a> Judge<'a> {
     /// One that has not read a wheel yet.
     pub fn new(interpreter: &'a Facts, wheelhouse: &'a mut Wheelhouse) -> Self {
-        Self { interpreter, tags: Tags::of(interpreter), wheelhouse, rejected: Vec::new() }
+        Self { interpreter, tags: Tags::of(interpreter), wheelhouse, rejected: Vec::new(), fault: None }
     }
 
     /// The place of a wheel in the interpreter's order of tags, or why the interpreter cannot take it.
@@ -41,7 +43,7 @@ impl<'a> Judge<'a> {
     /// That the wheel's digest is one of those that are pinned, by each who pins any; or why it will not do.
     pub fn digest_is_pinned(&mut self, wheel: &WheelFile, pins: &[(Vec<Digest>, Asker)]) -> Result<(), String> {
         let digests = self.wheelhouse.digests(std::slice::from_ref(wheel));
-        let digest = digests.map(|digests| digests[0]).map_err(|error| format!("cannot be used: {}", report::one_line(&error)));
+        let digest = digests.map(|digests| digests[0]).map_err(|error| self.cannot_be_used(error));
         let judged = digest.and_then(|digest| match pins.iter().find(|(pinned, _)| !pinned.contains(&digest)) {
             None => Ok(()),
             Some((pinned, asker)) => {
@@ -60,9 +62,22 @@ impl<'a> Judge<'a> {
         }
     }
 
+    /// Why a wheel will not do that could not be read.
+    fn cannot_be_used(&mut self, error: anyhow::Error) -> String {
+        let why = format!("cannot be used: {}", report::one_line(&error));
+        if self.fault.is_none() && fs::is_systems_fault(&error) {
+            self.fault = Some(error);
+        }
+        why
+    }
+
+    /// That all wheels could be read that were looked at.
+    pub fn was_not_hindered(&mut self) -> anyhow::Result<()> {
+        self.fault.take().map_or(Ok(()), Err)
+    }
+
     fn metadata(&mut self, wheel: &WheelFile) -> Result<Metadata, String> {
-        let metadata =
-            self.wheelhouse.metadata(wheel).map_err(|error| format!("cannot be used: {}", report::one_line(&error)))?;
+        let metadata = self.wheelhouse.metadata(wheel).map_err(|error| self.cannot_be_used(error))?;
         if let Some(wanted) = &metadata.requires_python {
             let range = without_stray_commas(wanted).parse::<VersionSpecifiers>();
             let range = range.map_err(|_| format!("has a bad `Requires-Python`: `{wanted}`"))?;

@@ -51,6 +51,7 @@ pub(super) fn resolve(
     let mut stock = Stock::new(requirements, Judge::new(interpreter, wheelhouse));
     stock.read_pinned();
     let (chosen, obstacles) = choose(&mut stock);
+    stock.judge.was_not_hindered()?;
     if !obstacles.is_empty() {
         return Err(refusal::explain(&obstacles, &mut stock).into());
     }

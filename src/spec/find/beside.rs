@@ -15,7 +15,7 @@ const SUFFIXES: [&str; 2] = [".vpython3", ".vpython"];
 /// The partner of a script.
 pub(super) fn partner_of_file(script: &Path, around: &mut Around<'_>) -> Result<Option<SpecText>> {
     for path in partners(script) {
-        let Some(found) = Found::at(path, LookedAt::Partner, around.trail) else { continue };
+        let Some(found) = Found::at(path, LookedAt::Partner, around.trail)? else { continue };
         if found.is_trusted(around) {
             return found.read(SpecKind::Luci, around.trail).map(Some);
         }

@@ -135,9 +135,13 @@ fn look_around_script<'t>(path: &Path, process: &Process, trail: &'t mut Trail) 
     if let Some(spec) = beside::partner_of_file(path, &mut around)? {
         return Ok(Around { spec: Some(spec), ..around });
     }
-    let Ok(file) = fs::open(path) else {
-        around.trail.note(Finding::Broken, || LookedAt::Program(path.to_path_buf()));
-        return Ok(around);
+    let file = match fs::open(path) {
+        Ok(file) => file,
+        Err(error) if fs::is_systems_fault(&error) => return Err(error),
+        Err(_) => {
+            around.trail.note(Finding::Broken, || LookedAt::Program(path.to_path_buf()));
+            return Ok(around);
+        }
     };
     look_around_file(file, path, around)
 }
@@ -251,18 +255,25 @@ struct Found {
 impl Found {
     /// Looks at a place. There is none where nothing stands, and where it is a folder, a pipe or a socket, which are stepped over. A
     /// link that leads nowhere is something: it is meant to be a spec, and reading it will fail.
-    fn at(path: PathBuf, place: fn(PathBuf) -> LookedAt, trail: &mut Trail) -> Option<Self> {
-        let Some(metadata) = fs::link_metadata(&path).ok().flatten() else {
+    ///
+    /// # Errors
+    /// The system does not say whether there is one: to go on without would be another program than the one that was asked for.
+    fn at(path: PathBuf, place: fn(PathBuf) -> LookedAt, trail: &mut Trail) -> Result<Option<Self>> {
+        let metadata = match fs::link_metadata(&path) {
+            Err(error) if fs::is_systems_fault(&error) => return Err(error),
+            metadata => metadata.ok().flatten(),
+        };
+        let Some(metadata) = metadata else {
             trail.note(Finding::Nothing, || place(path));
-            return None;
+            return Ok(None);
         };
         let target = if metadata.is_symlink() { fs::metadata(&path).ok().flatten() } else { None };
         let kind = target.as_ref().unwrap_or(&metadata).file_type();
         if kind.is_dir() || kind.is_fifo() || kind.is_socket() {
             trail.note(Finding::NoFile, || place(path));
-            return None;
+            return Ok(None);
         }
-        Some(Self { path, place, owner: metadata.uid(), is_regular: kind.is_file() })
+        Ok(Some(Self { path, place, owner: metadata.uid(), is_regular: kind.is_file() }))
     }
 
     /// Whether it may count: where everybody can put a spec, only one of a trusted user does. Else a warning says so.

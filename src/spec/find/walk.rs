@@ -19,7 +19,7 @@ const BARRIER: &str = ".gclient";
 pub(super) fn up(folder: &Path, around: &mut Around<'_>) -> Result<Option<SpecText>> {
     for folder in folder.ancestors() {
         for (name, kind) in NAMES {
-            let Some(found) = Found::at(folder.join(name), LookedAt::Walk, around.trail) else { continue };
+            let Some(found) = Found::at(folder.join(name), LookedAt::Walk, around.trail)? else { continue };
             if found.is_trusted(around) {
                 return found.read(kind, around.trail).map(Some);
             }

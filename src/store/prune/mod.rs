@@ -71,7 +71,7 @@ impl Store {
 
     /// Notes that the store was pruned.
     pub fn note_prune(&self) -> Result<()> {
-        fs::write_atomically(&self.prune_mark(), b"")
+        Ok(fs::open_or_create(&self.prune_mark())?.set_modified(SystemTime::now())?)
     }
 
     fn prune_mark(&self) -> PathBuf {

@@ -30,7 +30,11 @@ impl Store {
         }
         if act == Act::Remove {
             for path in &rubbish {
-                fs::remove_any(path)?;
+                match fs::remove_any(path) {
+                    // Who was at it has given it its name, or removed it.
+                    Err(error) if fs::is_absence(&error) => {}
+                    result => result?,
+                }
             }
         }
         Ok(rubbish)
@@ -49,8 +53,11 @@ impl Store {
         }
     }
 
-    /// A launch memo is stale when its environment is gone; any other file when it was not written for as long as environments stay.
+    /// What was to become a memo, and never did, is nobody's; whoever is at it now keeps no memo this time. A launch memo is stale when its environment is gone; any other file when it was not written for as long as environments stay.
     fn is_stale_memo(&self, path: &Path, older_than: Duration, now: SystemTime) -> bool {
+        if path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(fs::UNFINISHED.as_bytes())) {
+            return true;
+        }
         match memo::key_of(path) {
             Some(key) => !fs::exists(&self.environments().join(key.as_str())),
             None => is_older(path, older_than.max(UNKNOWN), now),

@@ -44,6 +44,7 @@ pub(in crate::plan) fn resolve(
             Err(rejected) => missing.push(Missing { wheel, rejected }),
         }
     }
+    judge.was_not_hindered()?;
     if !missing.is_empty() {
         return Err(missing::explain(&missing, judge.wheelhouse).into());
     }

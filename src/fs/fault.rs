@@ -1,0 +1,49 @@
+//! Errors that tell of the machine and not of the file.
+
+use anyhow::Error;
+use nix::errno::Errno;
+
+/// Whether a call failed for a reason that has nothing to do with what it was asked for: the disk does not answer, or there are no
+/// descriptors or no memory left. What could not be looked at then may well be there, and nobody may go on as if it were not.
+#[must_use]
+pub fn is_systems_fault(error: &Error) -> bool {
+    let numbers = error.chain().filter_map(|link| link.downcast_ref::<std::io::Error>()?.raw_os_error());
+    numbers.map(Errno::from_raw).any(|errno| {
+        matches!(
+            errno,
+            Errno::EIO | Errno::EMFILE | Errno::ENFILE | Errno::ENOMEM | Errno::ENOSPC | Errno::EDQUOT | Errno::ESTALE
+        )
+    })
+}
+
+/// Whether a call failed because something is not there, or no longer.
+#[must_use]
+pub fn is_absence(error: &Error) -> bool {
+    error
+        .chain()
+        .filter_map(|link| link.downcast_ref::<std::io::Error>())
+        .any(|error| error.kind() == std::io::ErrorKind::NotFound)
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::Context;
+
+    use super::*;
+
+    #[test]
+    fn the_systems_faults_are_told_from_the_files() {
+        let rows = [
+            (Errno::EIO, true),
+            (Errno::EMFILE, true),
+            (Errno::ENOENT, false),
+            (Errno::EACCES, false),
+            (Errno::ENAMETOOLONG, false),
+        ];
+        for (errno, expected) in rows {
+            let error = Err::<(), _>(std::io::Error::from(errno)).context("cannot open `x`").unwrap_err();
+            assert_eq!(is_systems_fault(&error), expected, "{errno}");
+            assert_eq!(is_absence(&error), errno == Errno::ENOENT, "{errno}");
+        }
+    }
+}
