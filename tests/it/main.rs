@@ -9,6 +9,7 @@ mod building;
 mod bypass;
 mod check;
 mod command_line;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod crashes;
 mod damage;
 mod differential;

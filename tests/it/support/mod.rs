@@ -4,6 +4,9 @@ mod case;
 mod fake;
 mod launch;
 mod python;
+// Registers and numbers of calls are those of one architecture.
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+pub mod trace;
 mod wheel;
 mod world;
 

@@ -1,0 +1,40 @@
+//! What the sweeps are worth: an installer that is known to be unsafe is found out by them.
+
+use super::{Tally, moments, world};
+use crate::support::World;
+use crate::support::trace::{Fault, can_trace, traced};
+
+/// Installs in place what is not there yet, as `python -m venv` and `pip install` in a script do, and uses it.
+const INSTALLER: &str = "
+test -d root/site || { mkdir -p root/site; for name in a b c; do echo \"VERSION = '$name'\" >root/site/$name.py; done; }
+cat root/site/a.py root/site/b.py root/site/c.py
+";
+
+/// Whether the installer works after it was killed before a call of its own.
+fn works_after_kill(world: &World, moment: usize) -> bool {
+    let words = || ["/bin/sh".to_owned(), world.path("install").to_str().unwrap().to_owned()];
+    let _ = std::fs::remove_dir_all(world.path("root"));
+    traced(world, words(), Some(Fault::Kill(moment)));
+    let outcome = traced(world, words(), None).outcome;
+    outcome.code == Some(0) && outcome.stdout == "VERSION = 'a'\nVERSION = 'b'\nVERSION = 'c'\n"
+}
+
+#[test]
+fn an_installer_that_works_in_place_does_not_pass_the_sweep() {
+    let world = world();
+    if !can_trace(&world) {
+        return;
+    }
+    world.write("install", INSTALLER);
+    let words = ["/bin/sh".to_owned(), world.path("install").to_str().unwrap().to_owned()];
+    let clean = traced(&world, words, None);
+    let mut tally = Tally::default();
+    for moment in moments(clean.calls).into_iter().chain(1..=clean.calls) {
+        tally.visited += 1;
+        if !works_after_kill(&world, moment) {
+            tally.broken.push(format!("call {moment}"));
+        }
+    }
+    eprintln!("an installer in place killed at each of {} calls: {} broken", clean.calls, tally.broken.len());
+    assert!(tally.broken.len() > 5, "the sweep finds next to nothing: {:?}", tally.broken);
+}

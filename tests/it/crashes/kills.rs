@@ -1,0 +1,49 @@
+//! Runs that are killed.
+
+use super::{Scene, Tally, moments};
+use crate::support::trace::{Fault, can_trace};
+
+/// Kills the run of a scene at its calls, and looks what comes of it.
+fn sweep(scene: &Scene) {
+    if !can_trace(&scene.world) {
+        return;
+    }
+    let clean = scene.run(None);
+    assert_eq!(clean.outcome.code, Some(0), "{}", clean.outcome);
+    scene.next_launch_works().unwrap();
+    let mut tally = Tally::default();
+    for moment in moments(clean.calls) {
+        tally.visited += 1;
+        let traced = scene.run(Some(Fault::Kill(moment)));
+        tally.hit += usize::from(traced.hit.is_some());
+        if let Err(why) = scene.next_launch_works() {
+            tally.broken.push(format!("killed before call {moment} ({:?}): {why}", traced.hit));
+        }
+    }
+    tally.report(&format!("{} killed at each of {} calls", scene.name, clean.calls));
+}
+
+#[test]
+fn a_first_launch_that_is_killed_leaves_nothing_in_the_way() {
+    sweep(&Scene::cold("a first launch", &["tool.py"]));
+}
+
+#[test]
+fn an_install_that_is_killed_leaves_nothing_in_the_way() {
+    sweep(&Scene::cold("install", &["-vpython-tool", "install", "tool.py"]));
+}
+
+#[test]
+fn a_prune_that_is_killed_leaves_nothing_in_the_way() {
+    sweep(&Scene::built("prune", &["-vpython-tool", "prune", "--all"], drop));
+}
+
+#[test]
+fn a_repair_that_is_killed_leaves_nothing_in_the_way() {
+    let scene = Scene::built("check --repair", &["-vpython-tool", "check", "--repair", "tool.py"], |environment| {
+        // Something that a launch does not notice.
+        let module = environment.join("bin/run-a");
+        std::fs::remove_file(module).unwrap();
+    });
+    sweep(&scene);
+}

@@ -1,0 +1,337 @@
+//! A run that something happens to at one of its system calls, whichever: it is killed there, with all its children, or the system
+//! refuses the call.
+//!
+//! The calls are counted over the whole tree of processes and threads, so that each moment of a run has a number. `strace` counts them
+//! for each name and thread. A run is followed from where vpython starts to where it becomes python.
+
+use std::collections::{HashMap, HashSet};
+use std::io::Read;
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Child, ExitStatus, Output};
+
+use nix::errno::Errno;
+use nix::libc::{self, user_regs_struct};
+use nix::sys::ptrace::{self, Options};
+use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::Pid;
+
+use super::{Launch, Outcome, World};
+
+/// The errors that a system may answer with at any time: no space, a broken disk, no descriptors, no permission.
+pub const ERRORS: [Errno; 4] = [Errno::ENOSPC, Errno::EIO, Errno::EMFILE, Errno::EACCES];
+
+/// The calls that a system may refuse for these reasons, and what they do.
+const REFUSABLE: [(libc::c_long, &str, Does); 39] = [
+    (libc::SYS_open, "open", Does::Open),
+    (libc::SYS_openat, "openat", Does::Open),
+    (libc::SYS_read, "read", Does::Read),
+    (libc::SYS_pread64, "pread64", Does::Read),
+    (libc::SYS_readv, "readv", Does::Read),
+    (libc::SYS_write, "write", Does::Write),
+    (libc::SYS_writev, "writev", Does::Write),
+    (libc::SYS_pwrite64, "pwrite64", Does::Write),
+    (libc::SYS_stat, "stat", Does::Read),
+    (libc::SYS_lstat, "lstat", Does::Read),
+    (libc::SYS_newfstatat, "newfstatat", Does::Read),
+    (libc::SYS_statx, "statx", Does::Read),
+    (libc::SYS_access, "access", Does::Read),
+    (libc::SYS_faccessat, "faccessat", Does::Read),
+    (libc::SYS_readlink, "readlink", Does::Read),
+    (libc::SYS_readlinkat, "readlinkat", Does::Read),
+    (libc::SYS_getdents64, "getdents64", Does::Read),
+    (libc::SYS_mkdir, "mkdir", Does::Change),
+    (libc::SYS_mkdirat, "mkdirat", Does::Change),
+    (libc::SYS_rename, "rename", Does::Change),
+    (libc::SYS_renameat, "renameat", Does::Change),
+    (libc::SYS_renameat2, "renameat2", Does::Change),
+    (libc::SYS_link, "link", Does::Change),
+    (libc::SYS_linkat, "linkat", Does::Change),
+    (libc::SYS_symlink, "symlink", Does::Change),
+    (libc::SYS_symlinkat, "symlinkat", Does::Change),
+    (libc::SYS_unlink, "unlink", Does::Change),
+    (libc::SYS_unlinkat, "unlinkat", Does::Change),
+    (libc::SYS_rmdir, "rmdir", Does::Change),
+    (libc::SYS_chmod, "chmod", Does::Change),
+    (libc::SYS_fchmod, "fchmod", Does::Change),
+    (libc::SYS_fchmodat, "fchmodat", Does::Change),
+    (libc::SYS_utimensat, "utimensat", Does::Change),
+    (libc::SYS_ftruncate, "ftruncate", Does::Write),
+    (libc::SYS_copy_file_range, "copy_file_range", Does::Write),
+    (libc::SYS_sendfile, "sendfile", Does::Write),
+    (libc::SYS_flock, "flock", Does::Read),
+    (libc::SYS_fsync, "fsync", Does::Write),
+    (libc::SYS_syncfs, "syncfs", Does::Write),
+];
+
+/// What a call does, as far as it tells how it can fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Does {
+    /// Makes a descriptor, and maybe a file.
+    Open,
+    /// Looks at a file.
+    Read,
+    /// Writes to an open file.
+    Write,
+    /// Changes what folders list, or permissions.
+    Change,
+}
+
+impl Does {
+    /// Whether a system may answer such a call with this error. `creates` tells of a call that opens whether it may make a file.
+    fn may_meet(self, errno: Errno, creates: bool) -> bool {
+        match errno {
+            Errno::EMFILE => self == Self::Open,
+            Errno::ENOSPC => matches!(self, Self::Write | Self::Change) || creates,
+            Errno::EACCES => self == Self::Change || creates,
+            _ => true,
+        }
+    }
+}
+
+/// What happens to a run at one of its calls, which count from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// Before this call all processes of the run are killed.
+    Kill(usize),
+    /// Of the calls of vpython itself that may fail in this way, this one does.
+    Refuse(usize, Errno),
+}
+
+/// What came of a run.
+#[derive(Debug)]
+pub struct Traced {
+    /// How many calls it made.
+    pub calls: usize,
+    /// How many of them vpython itself made, and may meet each of [`ERRORS`].
+    pub refusable: [usize; ERRORS.len()],
+    /// The call that the fault hit; none where the run was over before.
+    pub hit: Option<&'static str>,
+    /// What came of it all.
+    pub outcome: Outcome,
+}
+
+/// Whether runs can be followed here. Where they cannot, that is said aloud.
+pub fn can_trace(world: &World) -> bool {
+    let works = run(world, world.program("/bin/sh", waiting(["true".into()])), None).is_some();
+    if !works {
+        eprintln!("NOT TESTED HERE: programs cannot be followed with ptrace");
+    }
+    works
+}
+
+/// Runs a program, with all that it starts, to its end; `fault` happens to it.
+pub fn traced(world: &World, words: impl IntoIterator<Item = String>, fault: Option<Fault>) -> Traced {
+    run(world, world.program("/bin/sh", waiting(words)), fault).expect("it can be followed, or nobody would have come here")
+}
+
+/// The words of a shell that waits to be followed, and then becomes the program.
+fn waiting(words: impl IntoIterator<Item = String>) -> Vec<String> {
+    let shell = ["-c".to_owned(), "kill -STOP $$; exec \"$0\" \"$@\"".to_owned()];
+    shell.into_iter().chain(words).collect()
+}
+
+fn run(world: &World, launch: Launch<'_>, fault: Option<Fault>) -> Option<Traced> {
+    let mut child = launch.spawn();
+    let root = Pid::from_raw(child.id().cast_signed());
+    waitpid(root, Some(WaitPidFlag::WUNTRACED)).unwrap();
+    let options = Options::PTRACE_O_TRACESYSGOOD
+        | Options::PTRACE_O_TRACEEXEC
+        | Options::PTRACE_O_TRACEFORK
+        | Options::PTRACE_O_TRACEVFORK
+        | Options::PTRACE_O_TRACECLONE
+        | Options::PTRACE_O_EXITKILL;
+    if ptrace::seize(root, options).is_err() {
+        let _ = (kill(root, Signal::SIGKILL), child.wait());
+        return None;
+    }
+    kill(root, Signal::SIGCONT).unwrap();
+    let mut tracer = Tracer::new(root, fault);
+    let status = tracer.follow();
+    let outcome = Outcome::new(world, &format!("{fault:?}"), &output(&mut child, status));
+    Some(Traced { calls: tracer.calls, refusable: tracer.refusable, hit: tracer.hit, outcome })
+}
+
+/// What a child that has ended has written.
+fn output(child: &mut Child, status: WaitStatus) -> Output {
+    let raw = match status {
+        WaitStatus::Exited(_, code) => code << 8,
+        WaitStatus::Signaled(_, signal, _) => signal as i32,
+        status => panic!("{status:?} is no end"),
+    };
+    let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+    child.stdout.take().unwrap().read_to_end(&mut stdout).unwrap();
+    child.stderr.take().unwrap().read_to_end(&mut stderr).unwrap();
+    Output { status: ExitStatus::from_raw(raw), stdout, stderr }
+}
+
+/// One run that is followed.
+struct Tracer {
+    root: Pid,
+    fault: Option<Fault>,
+    /// The processes and threads that are known; true for those of vpython itself.
+    tasks: HashMap<Pid, bool>,
+    /// Those that are in a call.
+    inside: HashSet<Pid>,
+    /// The one whose call is refused.
+    refused: Option<Pid>,
+    /// How many programs the first process has become.
+    programs: usize,
+    /// Whether vpython is past its start, where the dynamic linker has the say.
+    is_started: bool,
+    is_killed: bool,
+    calls: usize,
+    refusable: [usize; ERRORS.len()],
+    hit: Option<&'static str>,
+}
+
+impl Tracer {
+    fn new(root: Pid, fault: Option<Fault>) -> Self {
+        Self {
+            root,
+            fault,
+            tasks: HashMap::from([(root, true)]),
+            inside: HashSet::new(),
+            refused: None,
+            programs: 0,
+            is_started: false,
+            is_killed: false,
+            calls: 0,
+            refusable: [0; ERRORS.len()],
+            hit: None,
+        }
+    }
+
+    /// Until nobody is left; gives how the first process ended.
+    fn follow(&mut self) -> WaitStatus {
+        let mut end = None;
+        loop {
+            // What other threads of the tests have started is not ours to wait for.
+            let status = match waitpid(None, Some(WaitPidFlag::__WALL | WaitPidFlag::__WNOTHREAD)) {
+                Ok(status) => status,
+                Err(Errno::EINTR) => continue,
+                Err(_) => return end.expect("the first process was followed to its end"),
+            };
+            match status {
+                WaitStatus::Exited(task, _) | WaitStatus::Signaled(task, _, _) => {
+                    self.tasks.remove(&task);
+                    self.inside.remove(&task);
+                    if task == self.root {
+                        end = Some(status);
+                    }
+                }
+                WaitStatus::PtraceSyscall(task) => {
+                    self.tasks.entry(task).or_default();
+                    self.call(task);
+                    self.resume(task, None);
+                }
+                WaitStatus::PtraceEvent(task, _, event) => self.event(task, event),
+                WaitStatus::Stopped(task, signal) => self.resume(task, Some(signal)),
+                _ => {}
+            }
+        }
+    }
+
+    fn resume(&self, task: Pid, signal: Option<Signal>) {
+        if self.is_killed {
+            let _ = kill(task, Signal::SIGKILL);
+        }
+        // Whoever was killed meanwhile is no longer there to be told.
+        let _ = ptrace::syscall(task, signal);
+    }
+
+    fn event(&mut self, task: Pid, event: i32) {
+        match event {
+            libc::PTRACE_EVENT_CLONE => self.add(task, true),
+            libc::PTRACE_EVENT_FORK | libc::PTRACE_EVENT_VFORK => self.add(task, false),
+            libc::PTRACE_EVENT_EXEC if task == self.root => {
+                self.programs += 1;
+                if self.programs == 2 {
+                    // What python does is not ours.
+                    let _ = ptrace::detach(task, None);
+                    return;
+                }
+            }
+            _ => {}
+        }
+        self.resume(task, None);
+    }
+
+    /// Notes what a task has started.
+    fn add(&mut self, parent: Pid, is_thread: bool) {
+        let Ok(number) = ptrace::getevent(parent) else { return };
+        let is_ours = is_thread && self.tasks.get(&parent).copied().unwrap_or_default();
+        let number = i32::try_from(number).unwrap();
+        self.tasks.insert(Pid::from_raw(number), is_ours);
+    }
+
+    /// A task stands before a call, or behind it.
+    fn call(&mut self, task: Pid) {
+        if !self.inside.insert(task) {
+            self.inside.remove(&task);
+            if self.refused == Some(task) {
+                self.refused = None;
+                self.answer(task);
+            }
+            return;
+        }
+        if self.programs != 1 || self.is_killed {
+            return;
+        }
+        self.calls += 1;
+        match self.fault {
+            Some(Fault::Kill(number)) if number == self.calls => {
+                self.hit = Some(name_of_call(task));
+                self.is_killed = true;
+                for task in self.tasks.keys() {
+                    let _ = kill(*task, Signal::SIGKILL);
+                }
+            }
+            Some(Fault::Kill(_)) => {}
+            _ => self.refuse(task),
+        }
+    }
+
+    /// Counts a call of vpython itself, and refuses it if it is the one.
+    fn refuse(&mut self, task: Pid) {
+        let Ok(registers) = ptrace::getregs(task) else { return };
+        // Our first call looks whether the standard streams are open.
+        self.is_started |= registers.orig_rax.cast_signed() == libc::SYS_poll;
+        // What comes through a pipe does not come from a disk.
+        let is_ours = self.is_started && self.tasks.get(&task) == Some(&true) && !reads_pipe(task, registers);
+        let Some((_, name, does)) = refusable(registers).filter(|_| is_ours && self.hit.is_none()) else { return };
+        let flags = if *name == "openat" { registers.rdx } else { registers.rsi };
+        let creates = *does == Does::Open && flags & u64::from(libc::O_CREAT.cast_unsigned()) != 0;
+        for (index, errno) in ERRORS.into_iter().enumerate().filter(|(_, errno)| does.may_meet(*errno, creates)) {
+            self.refusable[index] += 1;
+            if self.fault == Some(Fault::Refuse(self.refusable[index], errno)) {
+                self.hit = Some(name);
+                self.refused = Some(task);
+                ptrace::setregs(task, user_regs_struct { orig_rax: u64::MAX, ..registers }).unwrap();
+            }
+        }
+    }
+
+    /// Gives a call that was refused its answer.
+    fn answer(&self, task: Pid) {
+        let Some(Fault::Refuse(_, errno)) = self.fault else { return };
+        let mut registers = ptrace::getregs(task).unwrap();
+        registers.rax = i64::from(-(errno as i32)).cast_unsigned();
+        ptrace::setregs(task, registers).unwrap();
+    }
+}
+
+/// What is known of a call that may be refused.
+fn refusable(registers: user_regs_struct) -> Option<&'static (libc::c_long, &'static str, Does)> {
+    REFUSABLE.iter().find(|(number, ..)| *number == registers.orig_rax.cast_signed())
+}
+
+/// What a task is about to call, as far as it has a name here.
+fn name_of_call(task: Pid) -> &'static str {
+    ptrace::getregs(task).ok().and_then(refusable).map_or("another call", |(_, name, _)| name)
+}
+
+fn reads_pipe(task: Pid, registers: user_regs_struct) -> bool {
+    let file = std::fs::read_link(format!("/proc/{task}/fd/{}", registers.rdi));
+    registers.orig_rax.cast_signed() == libc::SYS_read && file.is_ok_and(|file| !file.is_absolute())
+}
