@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader, Read, Seek, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
@@ -29,6 +30,43 @@ fn open_the_gate(world: &World, mut children: Vec<Child>) -> Vec<Outcome> {
     ended.map(|output| Outcome::new(world, "one of many", &output)).collect()
 }
 
+/// What processes take at one time: KiB of memory of their own, and open files.
+#[derive(Debug, Clone, Copy, Default)]
+struct Taken {
+    memory: u64,
+    files: usize,
+}
+
+/// The most that processes take together while `work` is done.
+fn peak_during<T>(processes: &[u32], work: impl FnOnce() -> T) -> (T, Taken) {
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let watcher = scope.spawn(|| {
+            let mut peak = Taken::default();
+            while !done.load(Ordering::Relaxed) {
+                let now: Vec<Taken> = processes.iter().map(|process| taken(*process)).collect();
+                peak.memory = peak.memory.max(now.iter().map(|taken| taken.memory).sum());
+                peak.files = peak.files.max(now.iter().map(|taken| taken.files).sum());
+                std::thread::sleep(Duration::from_millis(100));
+            }
+            peak
+        });
+        let result = work();
+        done.store(true, Ordering::Relaxed);
+        (result, watcher.join().unwrap())
+    })
+}
+
+/// What a process takes; nothing where it has ended.
+fn taken(process: u32) -> Taken {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    let memory = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).unwrap_or_default();
+    Taken {
+        memory: memory.trim().trim_end_matches(" kB").parse().unwrap_or_default(),
+        files: std::fs::read_dir(format!("/proc/{process}/fd")).map_or(0, Iterator::count),
+    }
+}
+
 fn times(outcomes: &[Outcome], text: &str) -> usize {
     outcomes.iter().map(|outcome| outcome.stderr.matches(text).count()).sum()
 }
@@ -50,10 +88,13 @@ fn many_launches_over_specs_that_share_wheels_make_each_once() {
         );
         world.write(&format!("tool{number}.py"), text);
     }
-    let children = (0..launches).map(|number| start_at_the_gate(&world, &[&format!("tool{}.py", number % specs)])).collect();
+    let children: Vec<Child> =
+        (0..launches).map(|number| start_at_the_gate(&world, &[&format!("tool{}.py", number % specs)])).collect();
+    let processes: Vec<u32> = children.iter().map(Child::id).collect();
     let begin = Instant::now();
-    let outcomes = open_the_gate(&world, children);
-    eprintln!("{launches} launches over {specs} specs took {:.1?}", begin.elapsed());
+    let (outcomes, peak) = peak_during(&processes, || open_the_gate(&world, children));
+    let (seconds, mebibytes) = (begin.elapsed().as_secs_f64(), peak.memory / 1024);
+    eprintln!("{launches} launches over {specs} specs took {seconds:.1} s, {mebibytes} MiB, {} open files at most", peak.files);
     for (number, outcome) in outcomes.iter().enumerate() {
         let expected = format!("{}\n", number % specs);
         assert_eq!((outcome.code, &*outcome.stdout), (Some(0), &*expected), "{outcome}");
