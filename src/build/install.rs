@@ -9,6 +9,7 @@ use anyhow::Result;
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
+use super::archive;
 use super::link::Linker;
 use super::members::{Destination, Scheme};
 use super::record::{self, Row};
@@ -133,6 +134,8 @@ fn place(destination: &Destination, distribution: &str, layout: &Layout) -> Path
 fn reserved(place: &Path, wheel: &UnpackedWheel) -> Option<&'static str> {
     for place in place.ancestors() {
         let text = place.to_string_lossy();
+        // On file systems where case does not count, other spellings are the same file.
+        let text = archive::folded(&text);
         if matches!(&*text, "pyvenv.cfg" | "vpython.json") {
             return Some("it is a part of the environment itself");
         }

@@ -3,7 +3,7 @@
 //! A wheel is unpacked and checked once per machine (`unpack`); an environment is a skeleton (`venv`) into which the unpacked
 //! wheels are linked (`install`). Nothing that is written names the place where it is written.
 
-mod ambiguity;
+mod archive;
 mod check;
 mod entry_points;
 mod install;
@@ -51,6 +51,14 @@ pub fn environment(plan: &Plan, store: &Store, staging: &Path) -> Result<()> {
     wheels.sort_by_key(|unpacked| plan.wheels.iter().position(|wheel| wheel.sha256 == unpacked.sha256));
     venv::lay_out(&plan.interpreter, staging)?;
     install::install(plan, &wheels, staging)
+}
+
+/// Unpacks a wheel into the empty folder `to`, as it is done on the way to an environment.
+///
+/// # Errors
+/// The file is not the one that was planned, or is no wheel that every installer reads alike.
+pub fn unpack(wheel: &PlannedWheel, to: &Path) -> Result<()> {
+    unpack::unpack(wheel, to, drop)
 }
 
 /// The unpacked wheel, from the store or made now.

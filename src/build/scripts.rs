@@ -12,6 +12,9 @@ use super::entry_points::EntryPoint;
 const FIRST_LINE: &str =
     r#"#!/usr/bin/env -S sh -c 'f=$0;[ -L "$f" -o "${f#*/}" = "$f" ]&&f=$(realpath "$f");exec "${f%/*}/python3" "$0" "$@"'"#;
 
+/// How a shipped script for python begins, and no other.
+pub(super) const SHIPPED: &[u8] = b"#!python";
+
 /// `sh` runs this up to `exec`; python reads it as a string.
 const PREAMBLE: &str = r#"#!/bin/sh
 '''':
@@ -41,7 +44,7 @@ pub(super) fn of_entry_point(point: &EntryPoint) -> String {
 
 /// A shipped script made movable; none where it is not for python, and stays as it is.
 pub(super) fn of_shipped(content: &[u8]) -> Option<Vec<u8>> {
-    let after = content.strip_prefix(b"#!python")?;
+    let after = content.strip_prefix(SHIPPED)?;
     let rest = match memchr::memchr(b'\n', after) {
         Some(newline) => &after[newline + 1..],
         None => &[],

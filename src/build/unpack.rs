@@ -2,19 +2,18 @@
 //!
 //! Of what an installer does to a wheel, this is all that does not depend on the environment; so it is done once per machine.
 
-use std::collections::{BTreeSet, HashSet};
-use std::io::{BufReader, BufWriter, Read, Seek, Write};
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::io::{BufWriter, Cursor, Read, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
-use zip::ZipArchive;
-use zip::read::ZipFile;
 
+use super::archive::{self, Archive, Content, Member};
 use super::members::{Destination, Scheme};
 use super::record::{self, Row, Rows, Verified, Verifier};
 use super::venv::FOLDER;
-use super::{ambiguity, entry_points, scripts};
+use super::{entry_points, scripts};
 use crate::fs::{self, Digest};
 use crate::plan::PlannedWheel;
 use crate::report::Failure;
@@ -25,8 +24,10 @@ const MANIFEST: &str = "wheel.json";
 const INSTALLERS_OWN: [&str; 3] = ["RECORD", "INSTALLER", "REQUESTED"];
 /// The signatures of RECORD, which cannot be in it.
 const SIGNATURES: [&str; 2] = ["RECORD.jws", "RECORD.p7s"];
-/// How much is read and written at a time.
+/// How much is written at a time.
 const BUFFER: usize = 256 * 1024;
+/// How large what is read as a whole may be: RECORD, and scripts for python. Real ones are a tenth of that.
+const TEXT_LIMIT: u64 = 64 << 20;
 
 /// An unpacked wheel in the store.
 #[derive(Debug)]
@@ -106,61 +107,62 @@ pub(super) fn unpack(wheel: &PlannedWheel, to: &Path, advance: impl FnMut(u64)) 
             .hint("run it again, when nobody writes to the wheel any more")
             .into());
     }
-    let reader = BufReader::with_capacity(BUFFER, file.try_clone().context("it cannot be read")?);
-    let mut archive = ZipArchive::new(reader).context("it is no zip archive")?;
-    ambiguity::refuse(&file, archive.central_directory_start(), archive.offset(), archive.len())?;
-    let contents = Unpacking::begin(wheel, &mut archive, to)?.run(&mut archive, advance)?;
+    let archive = Archive::open(file)?;
+    let contents = Unpacking::begin(wheel, &archive, to)?.run(advance)?;
     fs::write_new(&to.join(MANIFEST), &serde_json::to_vec(&contents)?, 0o444)
 }
 
 /// One wheel being unpacked.
 struct Unpacking<'a> {
+    archive: &'a Archive,
     to: &'a Path,
     dist_info: String,
     data: String,
     rows: Rows,
     files: Vec<UnpackedFile>,
-    taken: HashSet<Destination>,
+    /// What has been written, by scheme and path, folded but for scripts.
+    taken: HashMap<(Scheme, String), Destination>,
     folders: HashSet<PathBuf>,
 }
 
 impl<'a> Unpacking<'a> {
-    fn begin<R: Read + Seek>(wheel: &PlannedWheel, archive: &mut ZipArchive<R>, to: &'a Path) -> Result<Self> {
+    fn begin(wheel: &PlannedWheel, archive: &'a Archive, to: &'a Path) -> Result<Self> {
         let dist_info = own_folder(wheel, archive, ".dist-info")?.context("it has no `.dist-info` folder")?;
         check_wheel_version(&read_member(archive, &format!("{dist_info}/WHEEL"))?)?;
         let rows = record::parse(&read_member(archive, &format!("{dist_info}/RECORD"))?)?;
         let data = own_folder(wheel, archive, ".data")?.unwrap_or_else(|| dist_info.replace(".dist-info", ".data"));
-        Ok(Self { to, dist_info, data, rows, files: Vec::new(), taken: HashSet::new(), folders: HashSet::new() })
+        let (files, taken, folders) = (Vec::new(), HashMap::new(), HashSet::new());
+        Ok(Self { archive, to, dist_info, data, rows, files, taken, folders })
     }
 
-    fn run<R: Read + Seek>(mut self, archive: &mut ZipArchive<R>, mut advance: impl FnMut(u64)) -> Result<Contents> {
-        self.entry_points(archive)?;
+    fn run(mut self, mut advance: impl FnMut(u64)) -> Result<Contents> {
+        self.entry_points()?;
         let mut seen = HashSet::new();
-        for index in 0..archive.len() {
-            let mut member = archive.by_index(index).with_context(|| format!("member {index} cannot be read"))?;
-            let name = member.name().context("the name of a member cannot be read")?.into_owned();
-            if member.is_dir() {
+        for member in self.archive.members() {
+            let name = &*member.name;
+            if member.is_folder() {
                 Destination::of(name.trim_end_matches('/'), "\0")?;
-                continue;
             }
-            self.member(&mut member, &name).with_context(|| format!("member `{name}` cannot be unpacked"))?;
-            advance(member.compressed_size());
-            seen.insert(name);
+            self.member(member).with_context(|| format!("member `{name}` cannot be unpacked"))?;
+            advance(member.compressed);
+            if !member.is_folder() {
+                seen.insert(name);
+            }
         }
-        if let Some(missing) = self.rows.keys().filter(|path| !seen.contains(*path)).min() {
+        if let Some(missing) = self.rows.keys().filter(|path| !seen.contains(path.as_str())).min() {
             bail!("RECORD lists `{missing}`, which is not in the archive");
         }
         let distribution = self.dist_info.split('-').next().unwrap_or_default().to_owned();
         Ok(Contents { dist_info: self.dist_info, distribution, files: self.files })
     }
 
-    /// Unpacks one file.
-    fn member<R: Read>(&mut self, member: &mut ZipFile<'_, R>, name: &str) -> Result<()> {
-        if member.is_symlink() {
-            bail!("it is a symbolic link");
-        }
+    /// Unpacks a member; of a folder, nothing but the files in it is installed.
+    fn member(&mut self, member: &Member) -> Result<()> {
+        let name = &*member.name;
         let in_dist_info = name.strip_prefix(&self.dist_info).and_then(|rest| rest.strip_prefix('/')).unwrap_or_default();
-        if INSTALLERS_OWN.contains(&in_dist_info) {
+        if member.is_folder() || INSTALLERS_OWN.contains(&in_dist_info) {
+            // Read all the same, since what is wrong with it is wrong with the wheel.
+            std::io::copy(&mut self.archive.content(member), &mut std::io::sink())?;
             return Ok(());
         }
         let is_signature = SIGNATURES.contains(&in_dist_info);
@@ -172,65 +174,88 @@ impl<'a> Unpacking<'a> {
         };
         let destination = Destination::of(name, &self.data)?;
         if destination.scheme == Scheme::Scripts {
-            return self.script(member, name, &row, destination);
+            return self.script(member, &row, destination);
         }
         // Whatever system the archive says it was made on, as with pip.
-        let is_executable = (member.external_attributes() >> 16) & 0o111 != 0;
-        let path = self.claim(&destination)?;
-        let file = BufWriter::with_capacity(BUFFER, fs::create_new(&path, if is_executable { 0o555 } else { 0o444 })?);
-        let mut sink = Verifier::new(file, &row)?;
-        std::io::copy(member, &mut sink).with_context(|| format!("cannot unpack it to `{}`", path.display()))?;
-        let (file, verified) = sink.finish(name, &row)?;
-        // Dropping the buffer would swallow the error of the last write.
-        file.into_inner()
-            .map_err(std::io::IntoInnerError::into_error)
-            .with_context(|| format!("cannot write `{}`", path.display()))?;
+        let is_executable = member.mode & 0o111 != 0;
+        let verified = self.write(&destination, is_executable, self.archive.content(member), (name, &row))?;
         self.add(destination, verified);
         Ok(())
     }
 
     /// Unpacks a script: checked as it was shipped, kept as it must be to move. It is executable whatever the archive says.
-    fn script<R: Read>(&mut self, member: &mut ZipFile<'_, R>, name: &str, row: &Row, destination: Destination) -> Result<()> {
-        let mut sink = Verifier::new(Vec::new(), row)?;
-        std::io::copy(member, &mut sink)?;
-        let (content, _) = sink.finish(name, row)?;
+    fn script(&mut self, member: &Member, row: &Row, destination: Destination) -> Result<()> {
+        let mut content = self.archive.content(member);
         // The script of an entry point takes the place of one that is shipped under its name, as with pip.
-        if self.taken.contains(&destination) {
+        let is_taken = self.taken.values().any(|taken| *taken == destination);
+        let beginning = beginning(&mut content, scripts::SHIPPED.len())?;
+        if !is_taken && beginning != scripts::SHIPPED {
+            let content = Cursor::new(beginning).chain(content);
+            let verified = self.write(&destination, true, content, (&member.name, row))?;
+            self.add(destination, verified);
             return Ok(());
         }
-        let content = scripts::of_shipped(&content).unwrap_or(content);
-        self.write(destination, &content)
+        let mut sink = Verifier::new(Vec::new(), row)?;
+        sink.write_all(&beginning)?;
+        copy_text(content, &mut sink)?;
+        let (content, _) = sink.finish(&member.name, row)?;
+        if is_taken {
+            return Ok(());
+        }
+        self.write_own(destination, &scripts::of_shipped(&content).unwrap_or(content))
     }
 
     /// Makes the scripts that the wheel's entry points ask for.
-    fn entry_points<R: Read + Seek>(&mut self, archive: &mut ZipArchive<R>) -> Result<()> {
+    fn entry_points(&mut self) -> Result<()> {
         let member = format!("{}/entry_points.txt", self.dist_info);
-        if archive.index_for_name(&member).is_none() {
+        if self.archive.member(&member).is_none() {
             return Ok(());
         }
-        let text = String::from_utf8(read_member(archive, &member)?).context("`entry_points.txt` is not UTF-8")?;
+        let text = String::from_utf8(read_member(self.archive, &member)?).context("`entry_points.txt` is not UTF-8")?;
         for point in entry_points::parse(&text)? {
             let destination = Destination { scheme: Scheme::Scripts, path: point.name.clone() };
-            self.write(destination, scripts::of_entry_point(&point).as_bytes())?;
+            self.write_own(destination, scripts::of_entry_point(&point).as_bytes())?;
         }
         Ok(())
     }
 
+    /// Writes a file, and holds it against its row of RECORD; `member` is its name in errors.
+    fn write(
+        &mut self,
+        destination: &Destination,
+        is_executable: bool,
+        mut content: impl Read,
+        (member, row): (&str, &Row),
+    ) -> Result<Verified> {
+        let path = self.claim(destination)?;
+        let file = BufWriter::with_capacity(BUFFER, fs::create_new(&path, if is_executable { 0o555 } else { 0o444 })?);
+        let mut sink = Verifier::new(file, row)?;
+        std::io::copy(&mut content, &mut sink).with_context(|| format!("cannot unpack it to `{}`", path.display()))?;
+        let (file, verified) = sink.finish(member, row)?;
+        // Dropping the buffer would swallow the error of the last write.
+        file.into_inner()
+            .map_err(std::io::IntoInnerError::into_error)
+            .with_context(|| format!("cannot write `{}`", path.display()))?;
+        Ok(verified)
+    }
+
     /// Writes an executable file of our own making.
-    fn write(&mut self, destination: Destination, content: &[u8]) -> Result<()> {
-        let mut sink = Verifier::new(Vec::new(), &Row::default())?;
-        sink.write_all(content)?;
-        let (content, verified) = sink.finish(&destination.path, &Row::default())?;
-        let path = self.claim(&destination)?;
-        fs::write_new(&path, &content, 0o555)?;
+    fn write_own(&mut self, destination: Destination, content: &[u8]) -> Result<()> {
+        let verified = self.write(&destination, true, content, (&destination.path, &Row::default()))?;
         self.add(destination, verified);
         Ok(())
     }
 
     /// The path of a destination that nothing has been written to, its folder made.
     fn claim(&mut self, destination: &Destination) -> Result<PathBuf> {
-        if !self.taken.insert(destination.clone()) {
-            bail!("two members of the wheel are to be installed as `{}`", destination.path);
+        // There are wheels with the entry points `Example` and `example`, so that of scripts only members must differ in more than case.
+        let path = match destination.scheme {
+            Scheme::Scripts => destination.path.clone(),
+            _ => archive::folded(&destination.path).into_owned(),
+        };
+        let folded = (destination.scheme, path);
+        if let Some(other) = self.taken.insert(folded, destination.clone()) {
+            bail!("two members of the wheel are to be installed as `{}`", other.path);
         }
         let path = self.to.join(destination.scheme.folder()).join(&destination.path);
         if let Some(folder) = path.parent()
@@ -247,16 +272,10 @@ impl<'a> Unpacking<'a> {
 }
 
 /// The one folder at the top of the wheel with this ending, which must be named after its project and version.
-fn own_folder<R: Read + Seek>(wheel: &PlannedWheel, archive: &ZipArchive<R>, ending: &str) -> Result<Option<String>> {
-    let mut folders = BTreeSet::new();
-    for name in archive.file_names() {
-        let name = name.context("the name of a member cannot be read")?;
-        if let Some((folder, _)) = name.split_once('/')
-            && folder.ends_with(ending)
-        {
-            folders.insert(folder.to_owned());
-        }
-    }
+fn own_folder(wheel: &PlannedWheel, archive: &Archive, ending: &str) -> Result<Option<String>> {
+    let tops = archive.members().iter().filter_map(|member| member.name.split_once('/'));
+    let mut folders: BTreeSet<String> =
+        tops.map(|(folder, _)| folder).filter(|folder| folder.ends_with(ending)).map(str::to_owned).collect();
     if folders.len() > 1 {
         bail!("it has more than one `{ending}` folder: {}", folders.into_iter().collect::<Vec<_>>().join(", "));
     }
@@ -274,15 +293,30 @@ fn own_folder<R: Read + Seek>(wheel: &PlannedWheel, archive: &ZipArchive<R>, end
 fn check_wheel_version(text: &[u8]) -> Result<()> {
     let (headers, _) = mailparse::parse_headers(text).context("its `WHEEL` is no block of headers")?;
     let version = mailparse::MailHeaderMap::get_first_value(&headers[..], "Wheel-Version").unwrap_or_default();
-    match version.split('.').next() {
-        Some("1") => Ok(()),
+    match version.split_once('.') {
+        Some(("1", minor)) if !minor.is_empty() && minor.bytes().all(|byte| byte.is_ascii_digit()) => Ok(()),
         _ => bail!("its `Wheel-Version` is `{version}`, and 1.x is what is known"),
     }
 }
 
-fn read_member<R: Read + Seek>(archive: &mut ZipArchive<R>, name: &str) -> Result<Vec<u8>> {
-    let mut content = Vec::new();
-    let mut member = archive.by_name(name).with_context(|| format!("it has no `{name}`"))?;
-    member.read_to_end(&mut content).with_context(|| format!("member `{name}` cannot be read"))?;
-    Ok(content)
+/// A member as a whole.
+fn read_member(archive: &Archive, name: &str) -> Result<Vec<u8>> {
+    let member = archive.member(name).with_context(|| format!("it has no `{name}`"))?;
+    let mut text = Vec::new();
+    copy_text(archive.content(member), &mut text).with_context(|| format!("member `{name}` cannot be read"))?;
+    Ok(text)
+}
+
+/// Copies what has to fit into memory.
+fn copy_text(content: Content, sink: &mut impl Write) -> Result<()> {
+    let copied = std::io::copy(&mut content.take(TEXT_LIMIT), sink)?;
+    ensure!(copied < TEXT_LIMIT, "it is larger than {} MiB", TEXT_LIMIT >> 20);
+    Ok(())
+}
+
+/// The first bytes of a content, as many as `length` where there are that many.
+fn beginning(content: &mut Content, length: usize) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    content.take(length as u64).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }

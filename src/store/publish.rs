@@ -212,9 +212,9 @@ mod tests {
                 let path = store.environments().join(format!("{number}-{round}"));
                 fs::create_dir_all(&path.join("bin"), 0o700).unwrap();
                 if round % 2 == 0 {
-                    store.remove_aside(&path).unwrap()
+                    store.remove_aside(&path).unwrap();
                 } else {
-                    store.set_aside(&path).unwrap()
+                    store.set_aside(&path).unwrap();
                 }
                 assert!(!fs::exists(&path));
                 store.set_aside(&path).unwrap();

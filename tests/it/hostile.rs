@@ -90,16 +90,6 @@ fn two_members_for_one_place_are_refused() {
 }
 
 #[test]
-fn what_stands_before_the_archive_is_refused() {
-    let world = World::new();
-    let junk = [b"junk before it", &wheel().bytes()[..]].concat();
-    world.write("wheels/a-1-py3-none-any.whl", junk);
-    world.write("vpython.toml", "dependencies = ['a']\n");
-    let outcome = world.vpython(["-c", ""]).run();
-    assert!(outcome.code == Some(125) && outcome.stderr.contains("14 bytes stand before the archive"), "{outcome}");
-}
-
-#[test]
 fn a_name_that_is_there_twice_is_refused() {
     // Both have the content that RECORD tells, so that nothing else is wrong with either.
     let content = "VERSION = \"1\"\n";
@@ -117,10 +107,7 @@ fn a_link_in_a_wheel_is_refused() {
 
 #[test]
 fn a_wheel_without_its_own_files_is_refused() {
-    refuses(
-        &[wheel().fault(Fault::NoRecord)],
-        &cannot_unpack("it has no `a-1.dist-info/RECORD`\nspecified file not found in archive"),
-    );
+    refuses(&[wheel().fault(Fault::NoRecord)], &cannot_unpack("it has no `a-1.dist-info/RECORD`"));
 }
 
 #[test]

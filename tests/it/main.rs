@@ -5,6 +5,7 @@
 //! aloud.
 #![allow(clippy::disallowed_methods, reason = "tests look at the disk and the machine as they are")]
 
+mod archives;
 mod building;
 mod bypass;
 mod check;
@@ -24,6 +25,7 @@ mod layers;
 mod load;
 mod locks;
 mod luci;
+mod mutants;
 mod power;
 mod prune;
 mod requirements;

@@ -1,0 +1,82 @@
+//! The record that ends an archive (4.3.16 of the format), and the two before it in an archive that is too large for its fields (4.3.14
+//! and 4.3.15). Programs look for it in several ways where something stands behind it; here nothing may.
+
+use std::fs::File;
+
+use anyhow::{Result, bail, ensure};
+
+use super::fields::{FULL, Fields, read_at};
+
+const SIGNATURE: &[u8] = b"PK\x05\x06";
+const LENGTH: u64 = 22;
+const LARGE_SIGNATURE: &[u8] = b"PK\x06\x06";
+const LARGE_LENGTH: u64 = 56;
+const LOCATOR_SIGNATURE: &[u8] = b"PK\x06\x07";
+const LOCATOR_LENGTH: u64 = 20;
+
+/// Where the central directory is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Directory {
+    /// Where it begins.
+    pub at: u64,
+    /// How many bytes it is.
+    pub length: u64,
+    /// How many members it has.
+    pub members: u64,
+}
+
+/// Finds the central directory of an archive of `length` bytes.
+pub(super) fn find(file: &File, length: u64) -> Result<Directory> {
+    let Some(end) = length.checked_sub(LENGTH) else { bail!("it is no zip archive: it is too short") };
+    let record = read_at(file, end, LENGTH)?;
+    let mut fields = Fields(&record);
+    if fields.take(4)? != SIGNATURE {
+        bail!("it is no zip archive, or one with a comment or something else behind its end");
+    }
+    let (disk, directory_disk) = (fields.u16()?, fields.u16()?);
+    let (members_here, members) = (fields.u16()?, fields.u16()?);
+    let small = Directory { length: fields.u32()?.into(), at: fields.u32()?.into(), members: members.into() };
+    ensure!(fields.u16()? == 0, "it has a comment at its end, which programs look through in several ways");
+    ensure!((disk, directory_disk, members_here) == (0, 0, members), "it is a part of an archive on several disks");
+    let is_full = members == u16::MAX || small.at == FULL || small.length == FULL;
+    let has_locator = match end.checked_sub(LOCATOR_LENGTH) {
+        Some(at) => read_at(file, at, 4)? == LOCATOR_SIGNATURE,
+        None => false,
+    };
+    let (directory, end) = match (is_full, has_locator) {
+        (false, false) => (small, end),
+        (true, true) => find_large(file, end - LOCATOR_LENGTH, small)?,
+        (true, false) => bail!("its end says that it is a Zip64 archive, and it is none"),
+        (false, true) => bail!("it is a Zip64 archive by one record at its end, and none by another"),
+    };
+    ensure!(
+        directory.at.checked_add(directory.length) == Some(end),
+        "something stands before the archive, or between its central directory and its end"
+    );
+    Ok(directory)
+}
+
+/// The central directory by the records of a Zip64 archive, and where these begin. A field that is not full in the ordinary record has the
+/// same value in both.
+fn find_large(file: &File, locator: u64, small: Directory) -> Result<(Directory, u64)> {
+    let record = read_at(file, locator, LOCATOR_LENGTH)?;
+    let mut fields = Fields(&record[4..]);
+    let (disk, at, disks) = (fields.u32()?, fields.u64()?, fields.u32()?);
+    ensure!(disk == 0 && disks == 1, "it is a part of an archive on several disks");
+    ensure!(at.checked_add(LARGE_LENGTH) == Some(locator), "its two Zip64 records do not stand side by side");
+    let record = read_at(file, at, LARGE_LENGTH)?;
+    let mut fields = Fields(&record);
+    ensure!(fields.take(4)? == LARGE_SIGNATURE, "it has no Zip64 record where it says that it has one");
+    ensure!(fields.u64()? == LARGE_LENGTH - 12, "its Zip64 record has a part of its own");
+    fields.take(4)?;
+    ensure!((fields.u32()?, fields.u32()?) == (0, 0), "it is a part of an archive on several disks");
+    let (members_here, members) = (fields.u64()?, fields.u64()?);
+    let large = Directory { length: fields.u64()?, at: fields.u64()?, members };
+    let agrees = |full: u64, small: u64, large: u64| small == full || small == large;
+    let is_same = members_here == members
+        && agrees(u16::MAX.into(), small.members, large.members)
+        && agrees(FULL, small.length, large.length)
+        && agrees(FULL, small.at, large.at);
+    ensure!(is_same, "its Zip64 record says something else than its end");
+    Ok((large, at))
+}

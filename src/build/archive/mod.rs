@@ -1,0 +1,141 @@
+//! A strict reader of zip archives: it takes only what every unzip program reads alike, and refuses the rest before anything is unpacked.
+//!
+//! The format is that of <https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT>, 6.3.10, of which wheels need little. An archive
+//! here is its members one after the other from the first byte on, then the central directory, then the record that ends it, and nothing
+//! between, before or behind. Each member is described twice, in the directory and before its content, and both must say the same.
+//! What programs are known to read differently is refused: names that are there twice or differ in case or Unicode form only, names that
+//! are no UTF-8, links and devices, encryption, other methods than "stored" and "deflated", extra fields that rename a member or change
+//! its kind.
+//!
+//! The library that reads wheels elsewhere in this crate lets most of this pass, and does not tell where a member ends; so content is
+//! read here too, by what was checked: what is unpacked cannot be something else than what was looked at.
+
+mod content;
+mod directory;
+mod end;
+mod extra;
+mod fields;
+mod local;
+mod names;
+
+use std::fs::File;
+use std::ops::Range;
+
+use anyhow::{Context, Result, bail};
+
+pub(super) use content::Content;
+pub(super) use names::folded;
+
+/// An archive that was looked at.
+#[derive(Debug)]
+pub(super) struct Archive {
+    file: File,
+    members: Vec<Member>,
+}
+
+/// What an archive says of a member.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Member {
+    /// Its name, `/` between folders and behind the name of a folder.
+    pub name: String,
+    /// How its content is stored.
+    method: Method,
+    /// The flags that both its headers must have.
+    flags: u16,
+    /// The CRC-32 of its content.
+    crc: u32,
+    /// How many bytes of the archive its content takes.
+    pub compressed: u64,
+    /// How many bytes its content is.
+    pub size: u64,
+    /// Its mode bits; zero where the archive has none.
+    pub mode: u32,
+    /// Where its local header begins.
+    header: u64,
+    /// Where its content begins.
+    data: u64,
+}
+
+/// How a member's content is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Method {
+    /// As it is.
+    Stored = 0,
+    /// By RFC 1951.
+    Deflated = 8,
+}
+
+impl Archive {
+    /// Looks at all of an archive but the contents of its members.
+    ///
+    /// # Errors
+    /// It is none, or one that another program may read otherwise: the rule that it breaks, and the member.
+    pub fn open(file: File) -> Result<Self> {
+        let length = file.metadata().context("it cannot be read")?.len();
+        let directory = end::find(&file, length)?;
+        let mut members = directory::read(&file, &directory)?;
+        let mut ends: Vec<(Range<u64>, usize)> = Vec::new();
+        for (index, member) in members.iter_mut().enumerate() {
+            let extent = local::check(&file, member, directory.at)
+                .with_context(|| format!("member `{}` cannot be unpacked", member.name))?;
+            ends.push((extent, index));
+        }
+        ends.sort_by_key(|(extent, _)| extent.start);
+        let mut position = 0;
+        for (extent, index) in &ends {
+            refuse_gap(position..extent.start, &members[*index].name)?;
+            position = extent.end;
+        }
+        refuse_gap(position..directory.at, "the central directory")?;
+        names::refuse_collisions(&members)?;
+        refuse_bomb(&members, length)?;
+        Ok(Self { file, members })
+    }
+
+    /// The members, in the order of the central directory.
+    pub fn members(&self) -> &[Member] {
+        &self.members
+    }
+
+    /// The member of a name.
+    pub fn member(&self, name: &str) -> Option<&Member> {
+        self.members.iter().find(|member| member.name == name)
+    }
+
+    /// The content of a member; what is wrong with it is an error of reading.
+    pub fn content(&self, member: &Member) -> Content<'_> {
+        Content::new(&self.file, member)
+    }
+}
+
+impl Member {
+    /// Whether it is a folder.
+    pub fn is_folder(&self) -> bool {
+        self.name.ends_with('/')
+    }
+}
+
+/// Members stand side by side: where they do not, bytes are hidden between them or belong to two.
+fn refuse_gap(gap: Range<u64>, what: &str) -> Result<()> {
+    if gap.start > gap.end {
+        bail!("`{what}` begins within another member");
+    }
+    if gap.start < gap.end {
+        bail!("{} bytes that belong to no member stand before `{what}`", gap.end - gap.start);
+    }
+    Ok(())
+}
+
+/// Above this size what an archive comes to must be in a sensible ratio to what it is.
+const LARGE: u64 = 1 << 30;
+/// Of wheels in use, the highest such ratio that was found is 14.
+const RATIO: u64 = 100;
+
+/// Refuses an archive that would fill the disk. Members hold no more than they say, and share no bytes.
+fn refuse_bomb(members: &[Member], length: u64) -> Result<()> {
+    let total = members.iter().fold(0_u64, |total, member| total.saturating_add(member.size));
+    if total > LARGE && total / RATIO > length {
+        bail!("{total} bytes would come of the {length} bytes of the archive, which is more than {RATIO} times as much");
+    }
+    Ok(())
+}

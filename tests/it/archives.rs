@@ -1,0 +1,231 @@
+//! Archives that two unzip programs would read differently: each is refused by the rule that it breaks.
+
+use crate::mutants;
+use crate::support::Wheel;
+
+#[test]
+fn a_right_archive_is_unpacked() {
+    for wheel in [wheel(), wheel().compressed(), wheel().file("folder/", "")] {
+        assert_eq!(unpacking(&wheel.bytes()), "");
+    }
+}
+
+/// A wheel's bytes, with the places of its headers.
+struct Archive {
+    bytes: Vec<u8>,
+    end: usize,
+}
+
+impl Archive {
+    fn of(wheel: &Wheel) -> Self {
+        let bytes = wheel.bytes();
+        let end = bytes.len() - 22;
+        assert_eq!(bytes[end..end + 4], *b"PK\x05\x06");
+        Self { bytes, end }
+    }
+
+    fn u16(&self, at: usize) -> usize {
+        usize::from(u16::from_le_bytes(self.bytes[at..at + 2].try_into().unwrap()))
+    }
+
+    fn u32(&self, at: usize) -> usize {
+        u32::from_le_bytes(self.bytes[at..at + 4].try_into().unwrap()) as usize
+    }
+
+    fn directory(&self) -> usize {
+        self.u32(self.end + 16)
+    }
+
+    /// Where the record of a member begins in the central directory.
+    fn record(&self, name: &str) -> usize {
+        let mut at = self.directory();
+        while self.bytes[at + 46..at + 46 + self.u16(at + 28)] != *name.as_bytes() {
+            at += 46 + self.u16(at + 28) + self.u16(at + 30) + self.u16(at + 32);
+        }
+        at
+    }
+
+    /// Where the local header of a member begins.
+    fn header(&self, name: &str) -> usize {
+        self.u32(self.record(name) + 42)
+    }
+
+    /// Writes over what stands at `at`.
+    fn put(&mut self, at: usize, bytes: &[u8]) {
+        self.bytes[at..at + bytes.len()].copy_from_slice(bytes);
+    }
+
+    /// Puts bytes in before the central directory, which its end is told of.
+    fn insert_before_directory(&mut self, bytes: &[u8]) {
+        let at = self.directory();
+        self.bytes.splice(at..at, bytes.iter().copied());
+        self.end += bytes.len();
+        let moved = u32::try_from(at + bytes.len()).unwrap();
+        self.put(self.end + 16, &moved.to_le_bytes());
+    }
+
+    /// Gives a record of the central directory an extra field.
+    fn insert_extra(&mut self, name: &str, extra: &[u8]) {
+        let record = self.record(name);
+        let at = record + 46 + self.u16(record + 28);
+        self.bytes.splice(at..at, extra.iter().copied());
+        self.put(record + 30, &u16::try_from(extra.len()).unwrap().to_le_bytes());
+        self.end += extra.len();
+        let length = u32::try_from(self.end - self.directory()).unwrap();
+        self.put(self.end + 12, &length.to_le_bytes());
+    }
+}
+
+/// Unpacking this archive as the wheel of `a` is refused; the causes follow the first line.
+#[track_caller]
+fn refuses(bytes: &[u8], causes: &str) {
+    let causes = causes.replace('\n', "\n  caused by: ");
+    assert_eq!(unpacking(bytes), format!("vpython: error: {causes}\n"));
+}
+
+/// What comes of unpacking an archive. It is done by the library: a launch looks into wheels before, and refuses some in other words.
+fn unpacking(bytes: &[u8]) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, to) = (folder.path().join("a-1-py3-none-any.whl"), folder.path().join("to"));
+    std::fs::write(&file, bytes).unwrap();
+    std::fs::create_dir(&to).unwrap();
+    let result = vpython::build::unpack(&mutants::planned(&file, bytes), &to);
+    let beside: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(beside.len(), 2, "nothing is written outside: {beside:?}");
+    match result {
+        Ok(()) => String::new(),
+        Err(error) => vpython::report::render(&error).replace(to.to_str().unwrap(), "[TO]"),
+    }
+}
+
+fn wheel() -> Wheel {
+    Wheel::module("a", "1").file("b.txt", vec![b'b'; 100])
+}
+
+#[test]
+fn each_thing_that_is_said_twice_is_the_same_both_times() {
+    type Change = fn(&mut Archive);
+    #[rustfmt::skip]
+    let rows: [(&str, Change, &str); 10] = [
+        ("name", |zip| { let at = zip.header("a.py"); zip.put(at + 30, b"c.py"); },
+            "member `a.py` cannot be unpacked\nit has another name in its local header"),
+        ("flags", |zip| { let at = zip.header("a.py"); zip.put(at + 6, &[2, 0]); },
+            "member `a.py` cannot be unpacked\nit has another kind of content in its local header"),
+        ("method", |zip| { let at = zip.header("a.py"); zip.put(at + 8, &[8, 0]); },
+            "member `a.py` cannot be unpacked\nit has another kind of content in its local header"),
+        ("CRC-32", |zip| { let at = zip.header("a.py"); zip.put(at + 14, &[1; 4]); },
+            "member `a.py` cannot be unpacked\nit has another size or CRC-32 in its local header"),
+        ("size", |zip| { let at = zip.header("a.py"); zip.put(at + 22, &[1; 4]); },
+            "member `a.py` cannot be unpacked\nit has another size or CRC-32 in its local header"),
+        ("size of what is stored as it is", |zip| { let at = zip.record("b.txt"); zip.put(at + 20, &[99, 0, 0, 0]); },
+            "member `b.txt` cannot be unpacked\nit is stored as it is, in another size"),
+        ("number of members", |zip| { let at = zip.end; zip.put(at + 8, &[9, 0, 9, 0]); },
+            "it has 5 members, and its end says 9"),
+        ("number of members on the disk", |zip| { let at = zip.end; zip.put(at + 8, &[9, 0]); },
+            "it is a part of an archive on several disks"),
+        ("Zip64", |zip| { let at = zip.end; zip.put(at + 8, &[0xff; 4]); },
+            "its end says that it is a Zip64 archive, and it is none"),
+        ("place", |zip| { let at = zip.record("a.py"); zip.put(at + 42, &[3, 0, 0, 0]); },
+            "member `a.py` cannot be unpacked\nit has no local header"),
+    ];
+    for (what, change, causes) in rows {
+        let mut zip = Archive::of(&wheel());
+        change(&mut zip);
+        eprintln!("{what}");
+        refuses(&zip.bytes, causes);
+    }
+}
+
+#[test]
+fn nothing_is_hidden_before_between_or_behind() {
+    let plain = Archive::of(&wheel()).bytes;
+    let why = "something stands before the archive, or between its central directory and its end";
+    refuses(&[b"junk", &plain[..]].concat(), why);
+    refuses(&[&plain[..], b"junk"].concat(), "it is no zip archive, or one with a comment or something else behind its end");
+    let mut zip = Archive::of(&wheel());
+    zip.insert_before_directory(b"junk");
+    refuses(&zip.bytes, "4 bytes that belong to no member stand before `the central directory`");
+    let mut zip = Archive::of(&wheel());
+    let second = zip.header("b.txt").to_le_bytes();
+    let record = zip.record("a.py");
+    zip.put(record + 42, &second[..4]);
+    refuses(&zip.bytes, "member `a.py` cannot be unpacked\nit has another name in its local header");
+}
+
+#[test]
+fn what_programs_read_in_their_own_ways_is_refused() {
+    type Change = fn(&mut Archive);
+    #[rustfmt::skip]
+    let rows: [(&str, Change, &str); 8] = [
+        ("encryption", |zip| { for at in [zip.header("a.py") + 6, zip.record("a.py") + 8] { zip.put(at, &[1, 0]); } },
+            "it has flags that are not for wheels (0x0001)"),
+        ("another method", |zip| { for at in [zip.header("a.py") + 8, zip.record("a.py") + 10] { zip.put(at, &[12, 0]); } },
+            "its method of compression is 12, and may be 0 or 8"),
+        ("a device", |zip| { let at = zip.record("a.py"); zip.put(at + 40, &[0, 0o20]); },
+            "it is no file and no folder, or one by its name and the other by its mode"),
+        ("a folder by its mode", |zip| { let at = zip.record("a.py"); zip.put(at + 40, &[0, 0x40]); },
+            "it is no file and no folder, or one by its name and the other by its mode"),
+        ("a folder by its attributes", |zip| { let at = zip.record("a.py"); zip.put(at + 38, &[0x10, 0]); },
+            "it is a file by its name, and a folder by its attributes"),
+        ("another name in an extra field", |zip| zip.insert_extra("a.py", b"\x75\x70\x09\x00\x01\x00\x00\x00\x00x.py"),
+            "it has an extra field that programs read in several ways (0x7075)"),
+        ("an extra field that is cut short", |zip| zip.insert_extra("a.py", b"\x55\x54\x09\x00\x01"), "a header is cut short"),
+        ("a second size", |zip| zip.insert_extra("a.py", b"\x01\x00\x08\x00\x07\x00\x00\x00\x00\x00\x00\x00"),
+            "its Zip64 field has more than there is to say"),
+    ];
+    for (what, change, cause) in rows {
+        let mut zip = Archive::of(&wheel());
+        change(&mut zip);
+        eprintln!("{what}");
+        refuses(&zip.bytes, &format!("member `a.py` cannot be unpacked\n{cause}"));
+    }
+}
+
+#[test]
+fn content_is_what_the_archive_says_and_nothing_more() {
+    let mut zip = Archive::of(&wheel());
+    let content = zip.header("a.py") + 34;
+    zip.put(content, b"W");
+    refuses(
+        &zip.bytes,
+        "member `a.py` cannot be unpacked\ncannot unpack it to `[TO]/site/a.py`\nits content does not have the CRC-32 that the archive says",
+    );
+}
+
+#[test]
+fn names_that_are_one_on_some_file_systems_are_refused() {
+    #[rustfmt::skip]
+    let rows = [
+        (["c/x.py", "C/x.py"], "members `c/x.py` and `C/x.py` are one file where case or Unicode form do not count"),
+        (["\u{e9}.py", "e\u{301}.py"], "members `\u{e9}.py` and `e\u{301}.py` are one file where case or Unicode form do not count"),
+        (["c", "c/x.py"], "member `c/x.py` lies in member `c`, which is a file"),
+        (["C", "c/x.py"], "member `c/x.py` lies in member `C`, which is a file"),
+    ];
+    for ([one, other], why) in rows {
+        refuses(&wheel().file(one, "1").file(other, "2").bytes(), why);
+    }
+    refuses(
+        &wheel().file("C.py", "1").data("purelib/c.py", "2").bytes(),
+        "member `a-1.data/purelib/c.py` cannot be unpacked\ntwo members of the wheel are to be installed as `C.py`",
+    );
+}
+
+#[test]
+fn a_bomb_is_refused_before_it_goes_off() {
+    let size: u32 = (1 << 30) + 1;
+    let mut zip = Archive::of(&wheel().compressed());
+    for at in [zip.header("b.txt") + 22, zip.record("b.txt") + 24] {
+        zip.put(at, &size.to_le_bytes());
+    }
+    let length = zip.bytes.len();
+    let outcome = unpacking(&zip.bytes);
+    let why = format!("bytes would come of the {length} bytes of the archive, which is more than 100 times as much");
+    assert!(outcome.contains(&why), "{outcome}");
+    // What says that it is small ends where it says so.
+    let mut zip = Archive::of(&wheel().compressed());
+    for at in [zip.header("b.txt") + 22, zip.record("b.txt") + 24] {
+        zip.put(at, &[50, 0, 0, 0]);
+    }
+    let outcome = unpacking(&zip.bytes);
+    assert!(outcome.contains("it has more content than the archive says"), "{outcome}");
+}
