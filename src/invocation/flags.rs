@@ -167,6 +167,7 @@ pub(super) fn refusal(error: &clap::Error, title: impl Fn(&str) -> String) -> Fa
             };
             Failure::new(format!("bad value `{value}` for {}", title(flag))).hint(example)
         }
+        ErrorKind::TooManyValues => Failure::new(format!("{} takes no value", title(flag))),
         _ => Failure::new("cannot read vpython's flags").because(error.to_string().trim_end().replace('\n', " ")),
     }
 }

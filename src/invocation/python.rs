@@ -24,6 +24,11 @@ pub enum Target {
     Information,
 }
 
+/// Whether python knows an option of two dashes.
+pub(super) fn is_long_option(name: &[u8]) -> bool {
+    matches!(name, b"" | b"help" | b"version") || INFORMATION.contains(&name) || name == VALUED_LONG
+}
+
 /// Options with a value, glued or in the next word. `Q` is 2.7's alone.
 const VALUED: &[u8] = b"cmWXQ";
 /// Long options: a dash inside a bundle begins one, so that `--help-all` is the bundle of a single long option.

@@ -8,9 +8,11 @@ use std::time::Duration;
 
 use anyhow::Result;
 use bytesize::ByteSize;
-use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand};
+use clap::builder::Resettable;
+use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use super::flags::{self, Arity};
+use super::python;
 use crate::report::{Failure, nearest};
 
 /// A tool, with its options.
@@ -155,21 +157,51 @@ impl Tool {
         }
     }
 
-    /// Reads a tool's name and its options, each `--name` or `--name=value`.
+    /// Reads a tool's name and its options, each `--name` or `--name=value`; `next` is the word behind them.
     ///
     /// # Errors
-    /// There is no such tool; a bad value of an option.
-    pub(super) fn parse(name: &OsStr, options: &[OsString]) -> Result<Self> {
-        if command(name).is_none() {
-            return Err(unknown(&name.to_string_lossy()).into());
-        }
+    /// There is no such tool; a bad value of an option; the next word can only be a misspelt option, or is one too many.
+    pub(super) fn parse(name: &OsStr, options: &[OsString], next: Option<&OsString>) -> Result<Self> {
+        let command = command(name).ok_or_else(|| unknown(&name.to_string_lossy()))?;
         let line = [OsStr::new("vpython"), name].into_iter().chain(options.iter().map(OsString::as_os_str));
         let name = name.to_string_lossy();
-        match Line::try_parse_from(line) {
-            Ok(line) => Ok(line.tool),
-            Err(error) => Err(flags::refusal(&error, |option| format!("`--{option}` of `-vpython-tool {name}`")).into()),
+        let parsed = Line::command().mut_subcommands(|tool| tool.args_override_self(true)).try_get_matches_from(line);
+        let tool = parsed
+            .and_then(|matches| Line::from_arg_matches(&matches))
+            .map_err(|error| flags::refusal(&error, |option| format!("`--{option}` of `-vpython-tool {name}`")))?
+            .tool;
+        match next {
+            Some(word) if !tool.takes(word) => Err(surplus(&command, &word.to_string_lossy()).into()),
+            _ => Ok(tool),
         }
     }
+
+    /// Whether a word can stand behind the options.
+    fn takes(&self, word: &OsStr) -> bool {
+        let long_option = word.as_encoded_bytes().strip_prefix(b"--");
+        match self {
+            Self::List(_) | Self::Prune(_) => false,
+            Self::Exec => true,
+            Self::Upgrade(_) => long_option.is_none(),
+            Self::Check(_) | Self::Explain { .. } | Self::Fetch(_) | Self::Install | Self::Lock(_) | Self::Verify => {
+                long_option.is_none_or(python::is_long_option)
+            }
+        }
+    }
+}
+
+/// The error for a word that a tool cannot take.
+fn surplus(tool: &clap::Command, word: &str) -> Failure {
+    let title = format!("`-vpython-tool {}`", tool.get_name());
+    if !word.starts_with('-') || word == "--" {
+        return Failure::new(format!("{title} takes no words but its options, and not `{word}`"));
+    }
+    let name = word.trim_start_matches('-').split('=').next().unwrap_or_default();
+    let hint = match nearest(name, tool.get_arguments().filter_map(clap::Arg::get_long)) {
+        Some(known) => format!("did you mean `--{known}`?"),
+        None => format!("`vpython -vpython-tool {} --help` lists the options", tool.get_name()),
+    };
+    Failure::new(format!("{title} has no option `{word}`")).hint(hint)
 }
 
 /// How an option of a tool takes its value; none where the tool has no such option, or there is no such tool.
@@ -190,6 +222,9 @@ pub(super) fn arity(tool: &OsStr, option: &str) -> Option<Arity> {
 /// There is no such tool.
 pub(super) fn help(tool: &OsStr) -> Result<String> {
     let command = command(tool).ok_or_else(|| unknown(&tool.to_string_lossy()))?;
+    // All that is to be said, in the terse form.
+    let about = command.get_long_about().or(command.get_about()).cloned().unwrap_or_default();
+    let command = command.about(about).long_about(Resettable::Reset);
     let name = command.get_name().to_owned();
     let usage = format!("vpython [vpython flags] -vpython-tool {name} [options] [python command line]");
     let usage = command.get_overridden_usage().map_or(usage, ToString::to_string);
@@ -227,9 +262,44 @@ mod tests {
 
     #[test]
     fn an_unknown_tool_is_an_error_with_the_nearest_name() {
-        let error = Tool::parse(OsStr::new("instal"), &[]).unwrap_err();
+        let error = Tool::parse(OsStr::new("instal"), &[], None).unwrap_err();
         let text = "vpython: error: unknown tool `instal` for `-vpython-tool`\n  hint: did you mean `-vpython-tool install`?\n";
         assert_eq!(crate::report::render(&error), text);
+    }
+
+    #[test]
+    fn a_word_that_a_tool_cannot_take_is_an_error() {
+        let none = "`-vpython-tool prune` takes no words but its options, and not `x`\n";
+        let rows = [
+            ("prune", "--dryrun", "`-vpython-tool prune` has no option `--dryrun`\n  hint: did you mean `--dry-run`?\n"),
+            ("prune", "-dry-run", "`-vpython-tool prune` has no option `-dry-run`\n  hint: did you mean `--dry-run`?\n"),
+            ("prune", "x", none),
+            ("check", "--repiar", "`-vpython-tool check` has no option `--repiar`\n  hint: did you mean `--repair`?\n"),
+            (
+                "install",
+                "--quickly=1",
+                "`-vpython-tool install` has no option `--quickly=1`\n  hint: `vpython -vpython-tool install --help` lists the options\n",
+            ),
+        ];
+        for (tool, word, expected) in rows {
+            let error = Tool::parse(OsStr::new(tool), &[], Some(&word.into())).unwrap_err();
+            assert_eq!(crate::report::render(&error), format!("vpython: error: {expected}"));
+        }
+        for (tool, word) in [("check", "--version"), ("check", "--"), ("check", "-I"), ("lock", "x.py"), ("exec", "--x")] {
+            assert!(Tool::parse(OsStr::new(tool), &[], Some(&word.into())).is_ok(), "{tool} {word}");
+        }
+    }
+
+    #[test]
+    fn an_option_may_be_given_again_and_the_last_wins() {
+        let words = ["--older-than=1d", "--dry-run", "--older-than=2d", "--dry-run"].map(OsString::from);
+        let Tool::Prune(prune) = Tool::parse(OsStr::new("prune"), &words, None).unwrap() else { panic!() };
+        assert_eq!((prune.older_than, prune.dry_run), (Duration::from_hours(48), true));
+        let words = ["--upgrade=a", "--upgrade=b"].map(OsString::from);
+        let Tool::Lock(lock) = Tool::parse(OsStr::new("lock"), &words, None).unwrap() else { panic!() };
+        assert_eq!(lock.upgrade, ["a", "b"]);
+        let error = Tool::parse(OsStr::new("prune"), &["--dry-run=1".into()], None).unwrap_err();
+        assert_eq!(crate::report::render(&error), "vpython: error: `--dry-run` of `-vpython-tool prune` takes no value\n");
     }
 
     #[test]
@@ -240,5 +310,8 @@ mod tests {
             text.contains("Usage: vpython [vpython flags] -vpython-tool install [options] [python command line]\n"),
             "{text}"
         );
+        let text = help(OsStr::new("fetch")).unwrap();
+        assert!(text.contains("words behind `--` are passed on to it"), "{text}");
+        assert!(text.ends_with("\n  -h, --help  Print help\n"), "{text}");
     }
 }
