@@ -9,6 +9,7 @@ mod luci;
 mod pep723;
 mod platform;
 mod pylock;
+mod requirement;
 mod requirements;
 mod source;
 pub mod upgrade;
@@ -26,6 +27,7 @@ pub use find::{Block, Finding, Look, LookedAt, Trail, find, find_by, is_spec_by_
 pub use listed::{Condition, ListedWheel, TagPattern, Variable};
 pub use platform::{Platform, System, Target, TargetPython};
 pub use pylock::{Basis, Bound, Lock, LockedPackage, LockedWheel, Marker};
+pub use requirement::parse_requirement;
 
 use crate::fs::{Digest, Stamped};
 use crate::process::Process;

@@ -10,7 +10,7 @@ use pep440_rs::VersionSpecifiers;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::{Asked, Dependencies, Packages, Placed, Platform, PythonRange, Requirement, Requirements, Spec, SpecText};
+use super::{Asked, Dependencies, Packages, Placed, Platform, PythonRange, Requirements, Spec, SpecText, parse_requirement};
 use crate::report::{Failure, nearest};
 
 const TOP_KEYS: [&str; 3] = ["requires-python", "dependencies", "tool"];
@@ -89,15 +89,14 @@ impl<'a> Reader<'a> {
     }
 
     fn requirement(&mut self, text: &str, start: usize) -> Option<Placed<Asked>> {
-        match text.parse::<Requirement>() {
+        match parse_requirement(text) {
             Ok(requirement) if matches!(requirement.version_or_url, Some(pep508_rs::VersionOrUrl::Url(_))) => {
                 self.problem(start, &format!("`{text}` names a place to fetch from; put the wheel into a folder of `wheels`"));
                 None
             }
             Ok(requirement) => Some(self.placed(Asked { requirement, hashes: Vec::new() }, start)),
-            Err(error) => {
-                let why = error.message.to_string();
-                self.problem(start, &format!("`{text}` is no requirement: {}", why.lines().next().unwrap_or_default()));
+            Err(why) => {
+                self.problem(start, &format!("`{text}` is no requirement: {why}"));
                 None
             }
         }

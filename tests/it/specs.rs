@@ -350,3 +350,29 @@ fn moving_a_repository_builds_nothing() {
     }
     assert_eq!(world.environments().len(), 1);
 }
+
+#[test]
+fn a_requirement_that_is_wrong_in_any_way_is_an_error_with_its_place() {
+    let world = World::new();
+    let text = "dependencies = [\n\"one_==1\",\n\"one[x-]\",\n\"one; '1' ~= os_name\",\n\"one; os_name == 'x' é\",\n]\n";
+    world.write("vpython.toml", text);
+    let at = "  caused by: `[WORLD]/work/vpython.toml`, line";
+    world.vpython(["-c", ""]).run().refuses(
+        125,
+        &format!(
+            "vpython: error: bad spec in `[WORLD]/work/vpython.toml`\n\
+             {at} 2, column 1: `one_==1` is no requirement: Package name must end with an alphanumeric character, not '_'\n\
+             {at} 3, column 1: `one[x-]` is no requirement: Extra name must end with an alphanumeric character, not '-'\n\
+             {at} 4, column 1: `one; '1' ~= os_name` is no requirement: `~=` compares versions, and `os_name` is none\n\
+             {at} 5, column 1: `one; os_name == 'x' é` is no requirement: Unexpected character '?', expected 'and', 'or' or end of input\n"
+        ),
+    );
+    world.write("vpython.toml", "dependencies = ['two']\n");
+    world.wheel(&Wheel::module("two", "1").requires("one_>1"));
+    world.vpython(["-c", ""]).run().refuses(
+        125,
+        "vpython: error: no wheel in `[WORLD]/work/wheels` fits `two` (asked for in `[WORLD]/work/vpython.toml`, line 1)\n  \
+         caused by: `two-1-py3-none-any.whl` has a bad `Requires-Dist`: `one_>1`\n  \
+         hint: fetch one: `vpython -vpython-tool fetch -c ''`\n",
+    );
+}

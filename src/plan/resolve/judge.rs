@@ -7,7 +7,7 @@ use crate::fs::{self, Digest, Stamped};
 use crate::plan::wheelhouse::{Metadata, WheelFile, Wheelhouse};
 use crate::plan::{Asker, Facts, Tags};
 use crate::report;
-use crate::spec::Requirement;
+use crate::spec::{Requirement, parse_requirement};
 
 /// An interpreter that wheels are held against.
 pub(super) struct Judge<'a> {
@@ -111,7 +111,7 @@ impl Metadata {
 
 /// A line of `Requires-Dist`. A comma too many, which old tools wrote and pip takes, is taken.
 fn requirement(line: &str) -> Option<Requirement> {
-    line.parse().ok().or_else(|| without_stray_commas(line).parse().ok())
+    parse_requirement(line).or_else(|_| parse_requirement(&without_stray_commas(line))).ok()
 }
 
 /// A text without the commas that nothing follows.

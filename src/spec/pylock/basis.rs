@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use pep508_rs::PackageName;
 use serde::Deserialize;
 
-use crate::spec::{Asked, Dependencies, Place, Placed, Requirement, Requirements, Spec, SpecText};
+use crate::spec::{Asked, Dependencies, Place, Placed, Requirements, Spec, SpecText, parse_requirement};
 
 /// All of a spec that decides what its lock has.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -92,7 +92,7 @@ fn changed_requirements(before: &[String], now: &[Placed<Asked>], lead: &str) ->
     }
     let mut changes = Vec::new();
     for gone in before.iter().filter(|text| !now.contains_key(*text)) {
-        let name = gone.split(" --hash").next().and_then(|text| text.parse::<Requirement>().ok()).map(|gone| gone.name);
+        let name = gone.split(" --hash").next().and_then(|text| parse_requirement(text).ok()).map(|gone| gone.name);
         match new.get_mut(&name).filter(|new| !new.is_empty()).map(|new| new.remove(0)) {
             Some((text, place)) => changes.push(format!("{lead}`{text}` was `{gone}` ({place})")),
             None => changes.push(format!("{lead}`{gone}` was removed")),

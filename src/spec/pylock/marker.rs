@@ -6,15 +6,14 @@
 
 use pep508_rs::MarkerTree;
 
+use crate::spec::requirement::parse_marker;
+
 /// A comparison that never is true, and one that always is.
 const SETTLED: [&str; 2] = ["(os_name == '' and os_name != '')", "(os_name == '' or os_name != '')"];
 
 /// Reads a marker of a lock with these groups by default. The error says what is wrong, as the rest of a sentence.
 pub(super) fn parse(text: &str, default_groups: &[String]) -> Result<MarkerTree, String> {
-    settle(text, default_groups).parse().map_err(|error: pep508_rs::Pep508Error| {
-        let why = error.message.to_string();
-        format!("`{text}` is no marker: {}", why.lines().next().unwrap_or_default())
-    })
+    parse_marker(&settle(text, default_groups)).map_err(|why| format!("`{text}` is no marker: {why}"))
 }
 
 /// The marker with each comparison with `extras` and `dependency_groups` replaced by one that has its outcome.

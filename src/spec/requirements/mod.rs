@@ -17,6 +17,7 @@ use super::{Asked, Packages, Place, Placed, Requirement, Requirements, Source, S
 use crate::fs::{self, Digest, Stamped};
 use crate::process::Process;
 use crate::report::Failure;
+use crate::spec;
 use lines::Line;
 use options::Options;
 
@@ -39,7 +40,7 @@ pub(super) fn source(content: &str) -> serde_json::Value {
 pub(super) fn is_likely(content: &str) -> bool {
     lines::parse(content).iter().all(|line| match options::split(&line.text) {
         ("", options) => Options::parse(options).is_ok(),
-        (requirement, options) => requirement.parse::<Requirement>().is_ok() && Options::parse(options).is_ok(),
+        (requirement, options) => spec::parse_requirement(requirement).is_ok() && Options::parse(options).is_ok(),
     })
 }
 
@@ -237,14 +238,11 @@ fn parse_requirement(text: &str) -> Result<Requirement, String> {
         let what = if Path::new(path).extension().is_some_and(|extension| extension == "whl") { "file" } else { "path" };
         return Err(format!("`{text}` names a {what}; {INSTEAD}, and require it by name"));
     }
-    match text.parse::<Requirement>() {
+    match spec::parse_requirement(text) {
         Ok(requirement) if matches!(requirement.version_or_url, Some(pep508_rs::VersionOrUrl::Url(_))) => {
             Err(format!("`{text}` names a place to fetch from; {INSTEAD}, and require it by name"))
         }
         Ok(requirement) => Ok(requirement),
-        Err(error) => {
-            let why = error.message.to_string();
-            Err(format!("`{text}` is no requirement: {}", why.lines().next().unwrap_or_default()))
-        }
+        Err(why) => Err(format!("`{text}` is no requirement: {why}")),
     }
 }

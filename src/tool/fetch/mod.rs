@@ -137,7 +137,7 @@ fn pre_releases(spec: &Spec) -> bool {
 /// A line of a requirements file, with the digests that the spec pins for the project.
 fn with_hashes(requirement: &str, spec: &Spec) -> String {
     let Packages::Required(requirements) = &spec.packages else { return requirement.to_owned() };
-    let Ok(asked) = requirement.parse::<crate::spec::Requirement>() else { return requirement.to_owned() };
+    let Ok(asked) = crate::spec::parse_requirement(requirement) else { return requirement.to_owned() };
     let pinned = requirements.asked.iter().chain(&requirements.constraints).map(|placed| &placed.value);
     let hashes = pinned.filter(|pinned| pinned.requirement.name == asked.name).flat_map(|pinned| &pinned.hashes);
     hashes.fold(requirement.to_owned(), |line, hash| format!("{line} --hash=sha256:{hash}"))

@@ -1,0 +1,140 @@
+//! Requirements and markers as texts, in the grammar of dependency specifiers:
+//! <https://packaging.python.org/en/latest/specifications/dependency-specifiers/#grammar>.
+//!
+//! The library reads them, and panics at some that are wrong. These are told before it sees them, so that what somebody else wrote
+//! is an error with a place, and never the end of the process.
+
+use std::borrow::Cow;
+
+use pep508_rs::{MarkerTree, Pep508Error};
+
+use super::Requirement;
+
+/// Variables of markers that are versions.
+const VERSIONS: [&str; 3] = ["python_version", "python_full_version", "implementation_version"];
+
+/// Reads a requirement.
+///
+/// # Errors
+/// What is wrong with it, as the rest of a sentence.
+pub fn parse_requirement(text: &str) -> Result<Requirement, String> {
+    check_name(text)?;
+    let (asked, marker) = text.split_once(';').unwrap_or((text, ""));
+    check_extras(asked)?;
+    check_marker(marker)?;
+    if let Cow::Owned(plain) = plain(marker) {
+        format!("{asked};{plain}").parse::<Requirement>().map_err(|error| why(&error))?;
+    }
+    text.parse().map_err(|error| why(&error))
+}
+
+/// Reads a marker.
+///
+/// # Errors
+/// What is wrong with it, as the rest of a sentence.
+pub(super) fn parse_marker(text: &str) -> Result<MarkerTree, String> {
+    check_marker(text)?;
+    if let Cow::Owned(plain) = plain(text) {
+        plain.parse::<MarkerTree>().map_err(|error| why(&error))?;
+    }
+    text.parse().map_err(|error| why(&error))
+}
+
+fn why(error: &Pep508Error) -> String {
+    error.message.to_string().lines().next().unwrap_or_default().to_owned()
+}
+
+/// The name must end with a letter or digit; the library notices that only where the text ends too.
+fn check_name(text: &str) -> Result<(), String> {
+    check_end("Package", text.trim_start())
+}
+
+/// So must an extra.
+fn check_extras(asked: &str) -> Result<(), String> {
+    let Some((_, behind)) = asked.split_once('[') else { return Ok(()) };
+    let extras = behind.split(']').next().unwrap_or_default();
+    extras.split(',').try_for_each(|extra| check_end("Extra", extra.trim_start()))
+}
+
+fn check_end(what: &str, text: &str) -> Result<(), String> {
+    let is_inside = |char: char| char.is_ascii_alphanumeric() || matches!(char, '-' | '_' | '.');
+    let name = &text[..text.find(|char| !is_inside(char)).unwrap_or(text.len())];
+    match name.chars().next_back().filter(|last| !last.is_ascii_alphanumeric()) {
+        Some(last) if name.starts_with(|first: char| first.is_ascii_alphanumeric()) => {
+            Err(format!("{what} name must end with an alphanumeric character, not '{last}'"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// `'1' ~= os_name` compares with what is no version.
+fn check_marker(marker: &str) -> Result<(), String> {
+    let mut rest = marker;
+    while let Some(at) = rest.find(['\'', '"', '~']) {
+        let behind = &rest[at + 1..];
+        rest = match behind.strip_prefix('=').filter(|_| rest[at..].starts_with('~')) {
+            Some(operand) => {
+                check_compatible(operand.trim_start())?;
+                operand
+            }
+            None if rest[at..].starts_with('~') => behind,
+            None => behind.split_once(&rest[at..=at]).map_or("", |(_, behind)| behind),
+        };
+    }
+    Ok(())
+}
+
+fn check_compatible(operand: &str) -> Result<(), String> {
+    let variable = operand.split(|char: char| !char.is_ascii_alphanumeric() && !"._".contains(char)).next().unwrap_or_default();
+    if variable.is_empty() || VERSIONS.contains(&variable) {
+        return Ok(());
+    }
+    Err(format!("`~=` compares versions, and `{variable}` is none"))
+}
+
+/// The marker with a `?` for each character that is not ASCII. The library cuts a text inside such a character where it looks for an
+/// `and` and finds something else. What is well formed with a `?`, which means nothing outside quotes, is so with another character.
+fn plain(marker: &str) -> Cow<'_, str> {
+    if marker.is_ascii() {
+        return marker.into();
+    }
+    marker.chars().map(|char| if char.is_ascii() { char } else { '?' }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_library_panics_at_is_an_error() {
+        let rows = [
+            ("one_==1", "Package name must end with an alphanumeric character, not '_'"),
+            (" one. ; os_name == 'x'", "Package name must end with an alphanumeric character, not '.'"),
+            ("one-", "Package name must end with an alphanumeric character, not '-'"),
+            ("one[x-]", "Extra name must end with an alphanumeric character, not '-'"),
+            ("one[x, y_ ]", "Extra name must end with an alphanumeric character, not '_'"),
+            ("one[x-", "Extra name must end with an alphanumeric character, not '-'"),
+            ("one; '3' ~= platform_release", "`~=` compares versions, and `platform_release` is none"),
+            ("one; '~=' == os_name and '1'~=os.name", "`~=` compares versions, and `os.name` is none"),
+            ("one; os_name == 'x' é", "Unexpected character '?', expected 'and', 'or' or end of input"),
+            ("one; os_name == 'x' 'é é'", "Unexpected character ''', expected 'and', 'or' or end of input"),
+        ];
+        for (text, expected) in rows {
+            assert_eq!(parse_requirement(text), Err(expected.to_owned()), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_right_is_read() {
+        let rows = [
+            ("one-1_x.y", "one-1-x-y"),
+            ("one[x-1,Y]~=v1.0", "one[x-1,y]~=1.0"),
+            ("one; '3.9' ~= python_version", "one ; python_full_version >= '3.9' and python_full_version < '4'"),
+            ("one; os_name != '~=é'", "one ; os_name != '~=é'"),
+            ("one; os_name == 'é' or os_name == '\"'", "one ; os_name == '\"' or os_name == 'é'"),
+        ];
+        for (text, expected) in rows {
+            assert_eq!(parse_requirement(text).map(|read| read.to_string()).as_deref(), Ok(expected), "{text}");
+        }
+    }
+}
