@@ -1,6 +1,6 @@
 //! What the sweeps are worth: an installer that is known to be unsafe is found out by them.
 
-use super::{Tally, moments, world};
+use super::world;
 use crate::support::World;
 use crate::support::trace::{Fault, can_trace, traced};
 
@@ -28,13 +28,12 @@ fn an_installer_that_works_in_place_does_not_pass_the_sweep() {
     world.write("install", INSTALLER);
     let words = ["/bin/sh".to_owned(), world.path("install").to_str().unwrap().to_owned()];
     let clean = traced(&world, words, None);
-    let mut tally = Tally::default();
-    for moment in moments(clean.calls).into_iter().chain(1..=clean.calls) {
-        tally.visited += 1;
+    let mut broken = Vec::new();
+    for moment in 1..=clean.calls {
         if !works_after_kill(&world, moment) {
-            tally.broken.push(format!("call {moment}"));
+            broken.push(moment);
         }
     }
-    eprintln!("an installer in place killed at each of {} calls: {} broken", clean.calls, tally.broken.len());
-    assert!(tally.broken.len() > 5, "the sweep finds next to nothing: {:?}", tally.broken);
+    eprintln!("an installer in place killed at each of {} calls: {} broken", clean.calls, broken.len());
+    assert!(broken.len() > 5, "the sweep finds next to nothing: {:?}", broken);
 }
