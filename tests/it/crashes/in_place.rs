@@ -35,5 +35,5 @@ fn an_installer_that_works_in_place_does_not_pass_the_sweep() {
         }
     }
     eprintln!("an installer in place killed at each of {} calls: {} broken", clean.calls, broken.len());
-    assert!(broken.len() > 5, "the sweep finds next to nothing: {:?}", broken);
+    assert!(broken.len() > 5, "the sweep finds next to nothing: {broken:?}");
 }
