@@ -51,9 +51,11 @@ impl Disk {
         let mut how = how;
         unsafe { ioctl::shutdown(folder.as_raw_fd(), &raw mut how) }.unwrap();
         drop(folder);
-        while !run("umount", &[self.mount.as_path()]) {
+        let is_unmounted = (0..500).any(|_| {
             std::thread::sleep(Duration::from_millis(20));
-        }
+            run("umount", &[self.mount.as_path()])
+        });
+        assert!(is_unmounted, "nothing uses the file system any more");
         assert!(self.try_mount(), "the file system can be mounted again");
     }
 }
