@@ -183,3 +183,24 @@ vpython: error: the interpreter `[WORLD]/fakes/3.11.42/python3` has no pip to fe
 ";
     world.vpython(["-vpython-tool", "fetch"]).env("VPYTHON_INTERPRETER", &fake.path).run().refuses(125, message);
 }
+
+#[test]
+fn what_another_fetch_has_brought_meanwhile_is_there() {
+    let Some(world) = world(&[module("a", "1")]) else { return };
+    world.write("vpython.toml", "dependencies = ['a']\n");
+    let [from, to] = [world.outside("index"), world.path("wheels")].map(|path| path.display().to_string());
+    // Each process of pip begins with it.
+    let other = format!("import shutil; shutil.copy('{from}/a-1-py3-none-any.whl', '{to}')\n");
+    std::fs::create_dir(world.outside("other")).unwrap();
+    std::fs::write(world.outside("other/sitecustomize.py"), other).unwrap();
+    let outcome = launch(&world, &["-vpython-tool", "fetch"]).env("PYTHONPATH", world.outside("other")).run();
+    assert_eq!((outcome.code, &*outcome.stdout), (Some(0), ""), "{outcome}");
+    assert!(outcome.stderr.ends_with(NOTHING), "{outcome}");
+    launch(&world, &["-c", "import a; print(a.VERSION)"]).run().prints("1\n");
+}
+
+#[test]
+fn a_program_that_asks_for_nothing_needs_no_folder() {
+    let Some(world) = world(&[]) else { return };
+    fetch(&world, &["-c", ""]).expect(0, "", NOTHING);
+}

@@ -44,21 +44,28 @@ pub fn run(options: &Fetch, invocation: &Invocation, process: &Process) -> Resul
 
 /// Fetches until nothing is missing.
 fn fill(options: &Fetch, spec: &Spec, invocation: &Invocation, process: &Process, memo: &Path) -> Result<()> {
-    let destination = destination(spec, invocation)?;
-    fs::create_dir_all(&destination, 0o777)?;
+    let destination = destination(spec, invocation);
+    if let Some(destination) = &destination {
+        fs::create_dir_all(destination, 0o777)?;
+    }
     let mut files: Vec<PathBuf> = Vec::new();
+    let mut in_vain = None;
     loop {
         let shortfall = plan::shortfall(spec, invocation, process, memo)?;
         let Some(first) = shortfall.lacking.first() else { break };
-        report::notice(&announcement(&shortfall.lacking, &destination));
+        let destination = destination.as_ref().ok_or_else(no_destination)?;
+        let announcement = announcement(&shortfall.lacking, destination);
+        // Where nothing came, somebody else may have brought it meanwhile.
+        if in_vain.as_ref() == Some(&announcement) {
+            return Err(nothing_came(first).into());
+        }
+        report::notice(&announcement);
         let pip = Pip::of(&shortfall.here.executable, options, process)?;
         let mut came = Vec::new();
         for system in &shortfall.lacking {
-            came.extend(fetch(system, &pip, spec, &destination)?);
+            came.extend(fetch(system, &pip, spec, destination)?);
         }
-        if came.is_empty() {
-            return Err(nothing_came(first).into());
-        }
+        in_vain = came.is_empty().then_some(announcement);
         for file in &came {
             report::print(format!("{}\n", file.display()).as_bytes())?;
         }
@@ -71,14 +78,15 @@ fn fill(options: &Fetch, spec: &Spec, invocation: &Invocation, process: &Process
 }
 
 /// The folder to fill: the caller's first, else the spec's first, else `wheels` beside the spec.
-fn destination(spec: &Spec, invocation: &Invocation) -> Result<PathBuf> {
+fn destination(spec: &Spec, invocation: &Invocation) -> Option<PathBuf> {
     let of_caller = invocation.wheels.folders.first().cloned();
     let of_spec = spec.wheelhouses.first().map(|folder| folder.value.clone());
     let beside = spec.base.as_ref().map(|base| base.join("wheels"));
-    of_caller
-        .or(of_spec)
-        .or(beside)
-        .ok_or_else(|| Failure::new("there is no folder to fetch wheels into").hint("name one with `-vpython-wheels`").into())
+    of_caller.or(of_spec).or(beside)
+}
+
+fn no_destination() -> Failure {
+    Failure::new("there is no folder to fetch wheels into").hint("name one with `-vpython-wheels`")
 }
 
 fn announcement(lacking: &[Lacking], destination: &Path) -> String {
