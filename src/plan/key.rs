@@ -52,9 +52,13 @@ impl Key {
     #[must_use]
     pub fn names_bin_folder(path: &Path) -> bool {
         let mut names = path.iter().rev().map(OsStr::as_bytes);
-        let is_key =
-            |name: &[u8]| name.len() == Self::LENGTH && name.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-        names.next() == Some(b"bin") && names.next().is_some_and(is_key) && names.next() == Some(b"envs")
+        names.next() == Some(b"bin") && names.next().is_some_and(Self::is_one) && names.next() == Some(b"envs")
+    }
+
+    /// Whether a name is, by its looks, a key.
+    #[must_use]
+    pub fn is_one(name: &[u8]) -> bool {
+        name.len() == Self::LENGTH && name.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
     }
 }
 

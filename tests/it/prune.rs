@@ -255,3 +255,33 @@ fn launches_beside_pruning_all_succeed() {
         }
     });
 }
+
+#[test]
+fn an_environment_that_does_not_say_what_it_is_goes_with_the_rest() {
+    let world = world();
+    let path = build(&world, &["one"]);
+    std::fs::remove_file(path.join("vpython.json")).unwrap();
+    std::fs::write(path.join("vpython.json"), "{").unwrap();
+    let foreign = world.store("envs/foreign");
+    std::fs::create_dir(&foreign).unwrap();
+    assert_eq!(sum(&prune(&world, &[])), "removed 0 environments, 1 unpacked wheel and 0 leftovers of builds and launches");
+    let rehearsal = prune(&world, &["--all", "--dry-run"]);
+    assert_eq!(sum(&rehearsal), "would remove 0 environments, 0 unpacked wheels and 1 leftover of builds and launches");
+    // A program that was started in it before still runs.
+    let mut child = world
+        .program(path.join("bin/python3").to_str().unwrap(), ["-c", "import sys; sys.stdin.read()"])
+        .stdin(Stdio::piped())
+        .spawn();
+    assert_eq!(
+        sum(&prune(&world, &["--all"])),
+        "removed 0 environments, 0 unpacked wheels and 0 leftovers of builds and launches"
+    );
+    drop(child.stdin.take());
+    child.wait().unwrap();
+    assert_eq!(
+        sum(&prune(&world, &["--all"])),
+        "removed 0 environments, 0 unpacked wheels and 1 leftover of builds and launches"
+    );
+    assert!(!path.exists() && foreign.exists());
+    assert_eq!(build(&world, &["one"]), path, "it is built again");
+}

@@ -1,5 +1,7 @@
-//! What nobody misses: folders that killed builds have left under `tmp/`, and memos of what is gone.
+//! What nobody misses: folders that killed builds have left under `tmp/`, memos of what is gone, and environments that no longer say
+//! what they are.
 
+use std::cell::LazyCell;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -8,8 +10,10 @@ use anyhow::Result;
 
 use super::Act;
 use crate::fs;
+use crate::plan::Key;
 use crate::store::lock::{self, Attempt};
-use crate::store::{Store, entry, memo};
+use crate::store::programs::Programs;
+use crate::store::{MANIFEST, Manifest, Store, entry, memo};
 
 /// How old something of an unknown name must be to be taken for rubbish.
 const UNKNOWN: Duration = Duration::from_hours(24);
@@ -37,7 +41,33 @@ impl Store {
                 }
             }
         }
+        rubbish.extend(self.remove_ruins(older_than, now, act)?);
         Ok(rubbish)
+    }
+
+    /// Removes the environments whose manifest is damaged or gone, which no launch uses as they are.
+    fn remove_ruins(&self, older_than: Duration, now: SystemTime, act: Act) -> Result<Vec<PathBuf>> {
+        let programs = LazyCell::new(Programs::look);
+        let mut ruins = Vec::new();
+        for path in paths_in(&self.environments())? {
+            let Some(key) = path.file_name().and_then(OsStr::to_str).filter(|name| Key::is_one(name.as_bytes())) else {
+                continue;
+            };
+            if !is_ruin(&path) || !is_older(&path, older_than, now) {
+                continue;
+            }
+            // Whoever builds it anew would find it gone, or lose what he has built.
+            let lock = fs::open_or_create(&self.lock_file(key))?;
+            let is_free = lock::try_exclusive(&lock)? == Attempt::Held && is_ruin(&path);
+            if !is_free || entry::is_in_use(&path)? || programs.name(&path) {
+                continue;
+            }
+            if act == Act::Remove {
+                self.remove_aside(&path)?;
+            }
+            ruins.push(path);
+        }
+        Ok(ruins)
     }
 
     /// Whether a folder under `tmp/` is nobody's any more. Its name is that of the lock under which it was made.
@@ -63,6 +93,12 @@ impl Store {
             None => is_older(path, older_than.max(UNKNOWN), now),
         }
     }
+}
+
+/// Whether a folder in the place of an environment does not say what it is.
+fn is_ruin(path: &Path) -> bool {
+    let is_folder = fs::link_metadata(path).is_ok_and(|found| found.is_some_and(|metadata| metadata.is_dir()));
+    is_folder && fs::read_json::<Manifest>(&path.join(MANIFEST)).is_none()
 }
 
 fn paths_in(folder: &Path) -> Result<Vec<PathBuf>> {
