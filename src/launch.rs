@@ -1,7 +1,7 @@
 //! One run of vpython, in order. The warm road is short and comes first; the cold road is entered only where it ends.
 
 use std::convert::Infallible;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
 use anyhow::Result;
@@ -180,12 +180,13 @@ fn is_bypassed(process: &Process) -> bool {
 }
 
 /// Runs the next python on `PATH`, untouched. A tool does nothing then, as LUCI's did, so that a CI step may stay where it is; but
-/// what explains a launch says so.
+/// what explains a launch says so, and what runs a program runs it.
 fn bypass(invocation: &Invocation, process: &Process) -> Result<i32> {
     match &invocation.action {
         Action::Tool(Tool::Explain(Explain { json })) => {
             return Explanation::of_bypass(invocation, next_python(process)).print(*json);
         }
+        Action::Tool(Tool::Exec) => return run_next(&invocation.words, process).map(never),
         Action::Tool(_) => return Ok(0),
         Action::ToolHelp(help) => return print(help),
         Action::Version => return print(&format!("vpython {}\n", env!("CARGO_PKG_VERSION"))),
@@ -196,6 +197,17 @@ fn bypass(invocation: &Invocation, process: &Process) -> Result<i32> {
     let help = [OsStr::new("-h").to_owned()];
     let words = if invocation.action == Action::Help { &help[..] } else { &invocation.words };
     Handoff::untouched(python, words, process).become_program().map(never)
+}
+
+/// Becomes the program of this name on `PATH`, untouched: whoever runs tests by `exec` must not take it for their success that nothing
+/// was run.
+fn run_next(words: &[OsString], process: &Process) -> Result<Infallible> {
+    let (name, arguments) = words.split_first().ok_or_else(tool::exec::without_name)?;
+    let program = interpreter::next_on_path(name, process).ok_or_else(|| {
+        let failure = Failure::new(format!("no program `{}` on `PATH`", name.to_string_lossy()));
+        failure.because(format!("`{}` is set", variable::BYPASS)).kind(Kind::NotFound)
+    })?;
+    Handoff::untouched(program, arguments, process).become_program()
 }
 
 /// The python that is run where the caller wants no vpython.

@@ -31,7 +31,8 @@ pub fn handoff(
     process: &Process,
 ) -> Result<Handoff> {
     let bin = environment.join("bin");
-    let (name, arguments) = words.split_first().ok_or_else(|| without_name(&bin))?;
+    let (name, arguments) =
+        words.split_first().ok_or_else(|| without_name().hint(listed(&scripts(&bin).unwrap_or_default())))?;
     let script = find(&bin, name)?;
     let mut head = Vec::new();
     fs::open(&script)?.take(HEAD).read_to_end(&mut head)?;
@@ -55,9 +56,10 @@ fn find(bin: &Path, name: &OsStr) -> Result<PathBuf> {
     Err(Failure::new(format!("the environment has no script `{name}`")).hint(hint).kind(Kind::NotFound).into())
 }
 
-fn without_name(bin: &Path) -> Failure {
-    let scripts = scripts(bin).unwrap_or_default();
-    Failure::new("`-vpython-tool exec` needs the name of a script").hint(listed(&scripts))
+/// The error where no script is named.
+#[must_use]
+pub fn without_name() -> Failure {
+    Failure::new("`-vpython-tool exec` needs the name of a script")
 }
 
 /// What wheels have brought to `bin`, sorted. The interpreter's own names are links.

@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::symlink;
 
-use crate::support::{Launch, World};
+use crate::support::{Launch, World, write_with_mode};
 
 const TEXT: &str = "manually managed python not supported by chrome operations";
 
@@ -40,6 +40,23 @@ fn vpython_under_another_name_is_not_the_next_python() {
         let outcome = world.program(program, ["-c", SHOW]).env("PATH", &path).env("VPYTHON_BYPASS", TEXT).run();
         outcome.prints("['-c'] [] True\n");
     }
+}
+
+#[test]
+fn a_script_that_is_to_be_run_is_the_next_on_path() {
+    let world = World::new();
+    let bin = world.outside("programs");
+    std::fs::create_dir(&bin).unwrap();
+    write_with_mode(&bin.join("lint"), b"#!/bin/sh\necho lint \"$@\"; exit 3\n", 0o755);
+    let exec = |words: &[&str]| {
+        let path = format!("{}:{}", bin.display(), world.search_path());
+        world.vpython(["-vpython-tool", "exec"]).arguments(words).env("PATH", path).env("VPYTHON_BYPASS", TEXT).run()
+    };
+    exec(&["lint", "a b", "--x"]).expect(3, "lint a b --x\n", "");
+    let message = "vpython: error: no program `lunt` on `PATH`\n  caused by: `VPYTHON_BYPASS` is set\n";
+    exec(&["lunt"]).refuses(127, message);
+    exec(&[]).refuses(125, "vpython: error: `-vpython-tool exec` needs the name of a script\n");
+    assert!(!world.outside("root").exists(), "no store was made");
 }
 
 #[test]

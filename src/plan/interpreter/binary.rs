@@ -1,5 +1,6 @@
 //! What an executable is by its bytes: an interpreter's binary, a script in front of one, or vpython itself under another name.
 
+use std::ffi::OsStr;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -72,13 +73,14 @@ pub(super) fn search_path(process: &Process) -> Vec<PathBuf> {
 /// The first `python3`, else `python`, on `PATH` that is not vpython; whatever else it is.
 #[must_use]
 pub fn next_python_on_path(process: &Process) -> Option<PathBuf> {
-    let folders = search_path(process);
-    ["python3", "python"].iter().find_map(|name| {
-        folders
-            .iter()
-            .map(|folder| folder.join(name))
-            .find(|path| look(path, process).is_some_and(|executable| executable != Executable::Vpython))
-    })
+    ["python3", "python"].iter().find_map(|name| next_on_path(name.as_ref(), process))
+}
+
+/// The first program of this name on `PATH` that is not vpython, and does not call it.
+#[must_use]
+pub fn next_on_path(name: &OsStr, process: &Process) -> Option<PathBuf> {
+    let is_other = |path: &PathBuf| look(path, process).is_some_and(|executable| executable != Executable::Vpython);
+    search_path(process).iter().map(|folder| folder.join(name)).find(is_other)
 }
 
 #[cfg(test)]

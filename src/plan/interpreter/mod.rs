@@ -13,7 +13,7 @@ use pep440_rs::Version;
 use pep508_rs::MarkerEnvironment;
 use serde::{Deserialize, Serialize};
 
-pub use binary::next_python_on_path;
+pub use binary::{next_on_path, next_python_on_path};
 pub use choice::{InterpreterChoice, PassedOver, Source, Taken};
 pub use find::{find, search_settings};
 
