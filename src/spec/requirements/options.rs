@@ -8,19 +8,19 @@ use crate::report::nearest;
 
 /// The options of one line.
 #[derive(Debug, Default, Parser)]
-#[command(no_binary_name = true, disable_help_flag = true, infer_long_args = true)]
+#[command(no_binary_name = true, disable_help_flag = true, infer_long_args = true, args_override_self = true)]
 pub(super) struct Options {
     /// Another file of requirements.
-    #[arg(long, short)]
+    #[arg(long, short, allow_hyphen_values = true)]
     pub requirement: Vec<String>,
     /// Another file of constraints.
-    #[arg(long, short)]
+    #[arg(long, short, allow_hyphen_values = true)]
     pub constraint: Vec<String>,
     /// Digests that a wheel may have.
-    #[arg(long, action = ArgAction::Append)]
+    #[arg(long, allow_hyphen_values = true)]
     pub hash: Vec<String>,
     /// Folders of wheels.
-    #[arg(long, short)]
+    #[arg(long, short, allow_hyphen_values = true)]
     pub find_links: Vec<String>,
     /// Whether pre-releases count.
     #[arg(long)]
@@ -29,29 +29,29 @@ pub(super) struct Options {
     #[arg(long)]
     pub require_hashes: bool,
     /// A project to be imported from where it is developed.
-    #[arg(long, short)]
+    #[arg(long, short, allow_hyphen_values = true)]
     pub editable: Vec<String>,
-    #[arg(long, visible_alias = "pypi-url", short)]
+    #[arg(long, visible_alias = "pypi-url", short, allow_hyphen_values = true)]
     pub index_url: Vec<String>,
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     pub extra_index_url: Vec<String>,
     /// Projects to be built from source.
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     pub no_binary: Vec<String>,
-    #[arg(long)]
+    #[arg(long, visible_alias = "config-setting", short = 'C', allow_hyphen_values = true)]
     pub config_settings: Vec<String>,
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     pub global_option: Vec<String>,
     // What follows changes nothing: there is no index, and there are wheels only.
     #[arg(long, action = ArgAction::Count)]
     no_index: u8,
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     only_binary: Vec<String>,
     #[arg(long, action = ArgAction::Count)]
     prefer_binary: u8,
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     trusted_host: Vec<String>,
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     use_feature: Vec<String>,
 }
 
@@ -130,6 +130,9 @@ mod tests {
         assert_eq!(read("--requirement=a.txt").requirement, ["a.txt"]);
         assert_eq!(read("--requirem 'a b.txt'").requirement, ["a b.txt"], "a beginning that is no other's, and quotes");
         assert_eq!(read("--hash=sha256:a --hash sha256:b").hash, ["sha256:a", "sha256:b"]);
+        assert_eq!(read("-f -house --find-links --x").find_links, ["-house", "--x"], "values with dashes");
+        assert_eq!(read("-Ca=b -C --x=y --config-setting c=d").config_settings, ["a=b", "--x=y", "c=d"]);
+        assert!(read("--pre --pre").pre && read("--require-hashes --require-hashes").require_hashes, "said twice");
         assert!(read("--no-index --pre --trusted-host x --only-binary :all: --prefer-binary").pre);
     }
 
