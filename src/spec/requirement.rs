@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 
+use pep440_rs::Version;
 use pep508_rs::{MarkerTree, Pep508Error};
 
 use super::Requirement;
@@ -19,13 +20,17 @@ const VERSIONS: [&str; 3] = ["python_version", "python_full_version", "implement
 /// What is wrong with it, as the rest of a sentence.
 pub fn parse_requirement(text: &str) -> Result<Requirement, String> {
     check_name(text)?;
-    let (asked, marker) = text.split_once(';').unwrap_or((text, ""));
+    let Some((asked, marker)) = text.split_once(';') else {
+        check_extras(text)?;
+        return text.parse().map_err(|error| why(&error));
+    };
     check_extras(asked)?;
     check_marker(marker)?;
-    if let Cow::Owned(plain) = plain(marker) {
+    let marker = with_spaces_for_commas(marker);
+    if let Cow::Owned(plain) = plain(&marker) {
         format!("{asked};{plain}").parse::<Requirement>().map_err(|error| why(&error))?;
     }
-    text.parse().map_err(|error| why(&error))
+    format!("{asked};{marker}").parse().map_err(|error| why(&error))
 }
 
 /// Reads a marker.
@@ -34,6 +39,7 @@ pub fn parse_requirement(text: &str) -> Result<Requirement, String> {
 /// What is wrong with it, as the rest of a sentence.
 pub(super) fn parse_marker(text: &str) -> Result<MarkerTree, String> {
     check_marker(text)?;
+    let text = &with_spaces_for_commas(text);
     if let Cow::Owned(plain) = plain(text) {
         plain.parse::<MarkerTree>().map_err(|error| why(&error))?;
     }
@@ -92,6 +98,31 @@ fn check_compatible(operand: &str) -> Result<(), String> {
     Err(format!("`~=` compares versions, and `{variable}` is none"))
 }
 
+/// The marker with lists of versions as the library reads them: it passes over `python_version in '3.8, 3.9'`, where the specification
+/// has a text that holds another, and would take it for true.
+fn with_spaces_for_commas(marker: &str) -> Cow<'_, str> {
+    if !marker.contains(',') {
+        return marker.into();
+    }
+    let mut spaced = String::new();
+    let mut rest = marker;
+    while let Some(open) = rest.find(['\'', '"']) {
+        let (before, quoted) = rest.split_at(open);
+        let Some((text, behind)) = quoted[1..].split_once(&quoted[..1]) else { break };
+        let text = if is_list(before, text) { text.replace(',', " ").into() } else { Cow::Borrowed(text) };
+        spaced += &[before, &quoted[..1], &text, &quoted[..1]].concat();
+        rest = behind;
+    }
+    (spaced + rest).into()
+}
+
+/// Whether a text is a list of versions, by what stands before it.
+fn is_list(before: &str, text: &str) -> bool {
+    let variable = before.trim_end().strip_suffix("in").map(|before| before.trim_end().trim_end_matches("not").trim_end());
+    let is_of_versions = variable.is_some_and(|before| VERSIONS.iter().any(|version| before.ends_with(version)));
+    is_of_versions && text.split([',', ' ']).all(|one| one.is_empty() || one.parse::<Version>().is_ok())
+}
+
 /// The marker with a `?` for each character that is not ASCII. The library cuts a text inside such a character where it looks for an
 /// `and` and finds something else. What is well formed with a `?`, which means nothing outside quotes, is so with another character.
 fn plain(marker: &str) -> Cow<'_, str> {
@@ -130,6 +161,11 @@ mod tests {
             ("one-1_x.y", "one-1-x-y"),
             ("one[x-1,Y]~=v1.0", "one[x-1,y]~=1.0"),
             ("one; '3.9' ~= python_version", "one ; python_full_version >= '3.9' and python_full_version < '4'"),
+            ("one; python_version in '3.8, 3.9'", "one ; python_full_version >= '3.8' and python_full_version < '3.10'"),
+            (
+                "one; python_version not in\"3.8,\" and os_name == 'a,b'",
+                "one ; python_full_version != '3.8.*' and os_name == 'a,b'",
+            ),
             ("one; os_name != '~=é'", "one ; os_name != '~=é'"),
             ("one; os_name == 'é' or os_name == '\"'", "one ; os_name == '\"' or os_name == 'é'"),
         ];
