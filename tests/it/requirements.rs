@@ -75,6 +75,27 @@ fn every_point_of_the_syntax_is_honoured() {
 }
 
 #[test]
+fn a_file_in_utf_16_is_read() {
+    let world = world();
+    for unit in [u16::to_le_bytes, u16::to_be_bytes] {
+        let text: Vec<u8> = "\u{feff}one<2\r\n# é\r\n".encode_utf16().flat_map(unit).collect();
+        std::fs::write(world.path("requirements.txt"), &text).unwrap();
+        launch(&world, "requirements.txt").run().prints("one 1.5\n");
+        std::fs::write(world.path("requirements.txt"), &text[..text.len() - 1]).unwrap();
+        launch(&world, "requirements.txt")
+            .run()
+            .refuses(125, "vpython: error: bad spec in `[WORLD]/work/requirements.txt`\n  caused by: line 1 is not UTF-8\n");
+    }
+}
+
+#[test]
+fn markers_with_lists_of_versions_hold_as_they_do_for_pip() {
+    let world = world();
+    world.write("requirements.txt", "one; python_version in '2.6, 2.7'\ntwo==1.0; python_version not in '2.6, 2.7'\n");
+    launch(&world, "requirements.txt").run().prints("two 1.0\nthree 2.0\n");
+}
+
+#[test]
 fn a_folder_of_wheels_may_be_a_url() {
     let world = world();
     let house = world.outside("a house");

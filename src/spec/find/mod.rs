@@ -309,7 +309,8 @@ fn is_open_to_all(folder: &Path) -> bool {
 
 /// The spec that a whole file is.
 pub(in crate::spec) fn from_bytes(path: &Path, kind: SpecKind, bytes: Vec<u8>) -> Result<SpecText> {
-    let content = String::from_utf8(bytes).map_err(|error| {
+    let utf16 = if kind == SpecKind::Requirements { requirements::from_utf16(&bytes) } else { None };
+    let content = utf16.map_or_else(|| String::from_utf8(bytes), Ok).map_err(|error| {
         let line = memchr::memchr_iter(b'\n', &error.as_bytes()[..error.utf8_error().valid_up_to()]).count() + 1;
         Failure::new(format!("bad spec in `{}`", path.display())).because(format!("line {line} is not UTF-8"))
     })?;

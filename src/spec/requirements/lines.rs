@@ -11,11 +11,24 @@ pub(super) struct Line {
     pub text: String,
 }
 
+/// The text of bytes that begin with a byte order mark of UTF-16, as PowerShell's `pip freeze > requirements.txt` writes them; none
+/// where they do not, or are no text.
+pub(in crate::spec) fn from_utf16(bytes: &[u8]) -> Option<String> {
+    let unit: fn([u8; 2]) -> u16 = match bytes {
+        [0xff, 0xfe, ..] => u16::from_le_bytes,
+        [0xfe, 0xff, ..] => u16::from_be_bytes,
+        _ => return None,
+    };
+    let (pairs, rest) = bytes[2..].as_chunks();
+    let units: Vec<u16> = pairs.iter().map(|pair| unit(*pair)).collect();
+    String::from_utf16(&units).ok().filter(|_| rest.is_empty())
+}
+
 /// The lines that say something.
 pub(super) fn parse(content: &str) -> Vec<Line> {
     let mut lines = Vec::new();
     let mut open: Option<Line> = None;
-    for (index, line) in content.lines().enumerate() {
+    for (index, line) in split(content).enumerate() {
         // A comment ends a joined line, and its own backslash joins nothing.
         let is_comment = line.trim_start().starts_with('#');
         let continues = line.ends_with('\\') && !is_comment;
@@ -32,6 +45,12 @@ pub(super) fn parse(content: &str) -> Vec<Line> {
     lines.extend(open);
     let meaning = lines.into_iter().map(|line| Line { text: without_comment(&line.text).trim().to_owned(), ..line });
     meaning.filter(|line| !line.text.is_empty()).collect()
+}
+
+/// The lines of a text, which end where Python's `str.splitlines` ends them: at a lone CR as well, and at form feeds and their kin.
+fn split(content: &str) -> impl Iterator<Item = &str> {
+    let is_end = |char| matches!(char, '\r' | '\x0b' | '\x0c' | '\x1c'..='\x1e' | '\u{85}' | '\u{2028}' | '\u{2029}');
+    content.lines().flat_map(move |line| line.split(is_end))
 }
 
 /// A comment begins with a `#` at the beginning or behind white space.
@@ -74,6 +93,8 @@ mod tests {
             ("a\n\n  b  \r\n", &[(0, "a"), (2, "b")], "blank lines and space"),
             ("# c\n  # c\na # c\nb#c\n", &[(2, "a"), (3, "b#c")], "comments"),
             ("a \\\r\n  --x\r\nb", &[(0, "a   --x"), (2, "b")], "with CR LF"),
+            ("a \\\r--x\rb # c\rc\u{c}d", &[(0, "a --x"), (2, "b"), (3, "c"), (4, "d")], "with CR, or a form feed"),
+            ("a\r\r\nb", &[(0, "a"), (2, "b")], "with CR CR LF"),
             ("a \\\n--x\nb\n", &[(0, "a --x"), (2, "b")], "joined"),
             ("a \\\n# c \\\nb\n", &[(0, "a"), (2, "b")], "a comment ends a joined line"),
             ("a # c \\\nb\n", &[(0, "a")], "a comment behind something goes on"),

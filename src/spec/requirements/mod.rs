@@ -19,6 +19,7 @@ use crate::process::Process;
 use crate::report::Failure;
 use crate::spec;
 use lines::Line;
+pub(super) use lines::from_utf16;
 use options::Options;
 
 /// What requirements begin with that name a place to fetch from.
