@@ -14,11 +14,21 @@ use super::Requirement;
 /// Variables of markers that are versions.
 const VERSIONS: [&str; 3] = ["python_version", "python_full_version", "implementation_version"];
 
-/// Reads a requirement.
+/// Reads a requirement. A comma behind the last version is taken, as `packaging` takes it.
 ///
 /// # Errors
 /// What is wrong with it, as the rest of a sentence.
 pub fn parse_requirement(text: &str) -> Result<Requirement, String> {
+    let (asked, marker) = text.split_at(text.find(';').unwrap_or(text.len()));
+    let bare = asked.trim_end();
+    let (bare, end) = bare.strip_suffix(')').map_or((bare, ""), |bare| (bare.trim_end(), ")"));
+    parse(text).or_else(|why| match bare.strip_suffix(',') {
+        Some(bare) if bare.ends_with(|last: char| last != ',') => parse(&[bare, end, marker].concat()).map_err(|_| why),
+        _ => Err(why),
+    })
+}
+
+fn parse(text: &str) -> Result<Requirement, String> {
     check_name(text)?;
     let Some((asked, marker)) = text.split_once(';') else {
         check_extras(text)?;
@@ -159,6 +169,8 @@ mod tests {
     fn what_is_right_is_read() {
         let rows = [
             ("one-1_x.y", "one-1-x-y"),
+            ("one>=1,<2, ; os_name == 'x'", "one>=1,<2 ; os_name == 'x'"),
+            ("one (>=1,)", "one>=1"),
             ("one[x-1,Y]~=v1.0", "one[x-1,y]~=1.0"),
             ("one; '3.9' ~= python_version", "one ; python_full_version >= '3.9' and python_full_version < '4'"),
             ("one; python_version in '3.8, 3.9'", "one ; python_full_version >= '3.8' and python_full_version < '3.10'"),

@@ -239,7 +239,8 @@ fn parse_requirement(text: &str) -> Result<Requirement, String> {
         let what = if Path::new(path).extension().is_some_and(|extension| extension == "whl") { "file" } else { "path" };
         return Err(format!("`{text}` names a {what}; {INSTEAD}, and require it by name"));
     }
-    match spec::parse_requirement(text) {
+    // pip takes a marker that says nothing.
+    match spec::parse_requirement(text.trim_end().strip_suffix(';').unwrap_or(text)) {
         Ok(requirement) if matches!(requirement.version_or_url, Some(pep508_rs::VersionOrUrl::Url(_))) => {
             Err(format!("`{text}` names a place to fetch from; {INSTEAD}, and require it by name"))
         }
