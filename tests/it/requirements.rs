@@ -55,6 +55,8 @@ fn every_point_of_the_syntax_is_honoured() {
         ("one<2 # not two\n", "one 1.5\n", "a comment behind"),
         ("one \\\n<2", "one 1.5\n", "a line that goes on"),
         ("one; python_version < '3'\nthree ; python_version >= '3'", "three 2.0\n", "markers"),
+        ("one<2, ;", "one 1.5\n", "a comma and a semicolon with nothing behind"),
+        ("# why\rone<2\r", "one 1.5\n", "with CR"),
         ("two[more]==1.0", "one 2.0\ntwo 1.0\nthree 2.0\n", "extras"),
         ("-r more/nested.txt\ntwo", "one 1.5\ntwo 2.0\nthree 1.0\n", "files that name others, relative to themselves"),
         ("--requirement=more/nested.txt", "one 1.5\n", "by the long name"),
@@ -112,6 +114,12 @@ fn a_file_of_any_name_is_known_by_what_is_in_it() {
         world.write(name, "one<2\n");
         launch(&world, name).run().prints("one 1.5\n");
     }
+    world.write("luci.txt", "# nothing\r=one\r");
+    launch(&world, "luci.txt").run().refuses(
+        125,
+        "vpython: error: bad spec in `[WORLD]/work/luci.txt`\n  caused by: `[WORLD]/work/luci.txt`, line 2: `=one` is no requirement: \
+         Expected package name starting with an alphanumeric character, found `=`\n",
+    );
     world.write("luci.txt", "wheel: < name: 'one' version: 'version:1.0' >");
     launch(&world, "luci.txt").run().prints("one 1.0\n");
 }

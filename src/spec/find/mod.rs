@@ -233,7 +233,8 @@ fn kind_by_content(path: &Path, bytes: &[u8]) -> Option<SpecKind> {
     let text = std::str::from_utf8(bytes).ok().filter(|_| extension != "py");
     let is_named_so = extension == "txt" || extension == "in";
     match text {
-        Some(text) if luci::is_likely(text) && !requirements::is_likely(text) => Some(SpecKind::Luci),
+        // What is nothing to LUCI's form need not be nothing to pip's, which ends a comment at a lone CR.
+        Some(text) if luci::begins_with_field(text) && !requirements::is_likely(text) => Some(SpecKind::Luci),
         _ if is_named_so => Some(SpecKind::Requirements),
         Some(text) if luci::is_likely(text) => Some(SpecKind::Luci),
         Some(text) if requirements::is_likely(text) => Some(SpecKind::Requirements),

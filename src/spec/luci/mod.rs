@@ -50,10 +50,16 @@ pub(super) fn source(content: &str) -> Option<serde_json::Value> {
 
 /// Whether a text of unknown kind reads as one of these specs: it has nothing in it, or it begins with a field that one has.
 pub(super) fn is_likely(content: &str) -> bool {
+    let first = lexer::Lexer::new(content).token();
+    first.is_ok_and(|first| first.kind == lexer::Kind::End) || begins_with_field(content)
+}
+
+/// Whether a text begins with a field of these specs.
+pub(super) fn begins_with_field(content: &str) -> bool {
     let mut lexer = lexer::Lexer::new(content);
     let (Ok(first), Ok(second)) = (lexer.token(), lexer.token()) else { return false };
     let is_field = matches!(first.raw, "python_version" | "wheel" | "verify_pep425_tag");
-    first.kind == lexer::Kind::End || is_field && matches!(second.kind, lexer::Kind::Sign(b':' | b'<' | b'{' | b'['))
+    is_field && matches!(second.kind, lexer::Kind::Sign(b':' | b'<' | b'{' | b'['))
 }
 
 /// One reading of one message, with what was found wrong so far.
