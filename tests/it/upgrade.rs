@@ -243,6 +243,26 @@ fn a_folder_is_looked_through_but_for_links_and_hidden_folders() {
 }
 
 #[test]
+fn a_link_to_a_spec_is_upgraded_before_its_file_goes() {
+    let world = world();
+    world.write("common.vpython3", SPEC);
+    for link in [".vpython3", "tool.py.vpython3"] {
+        symlink("common.vpython3", world.path(link)).unwrap();
+    }
+    symlink("nowhere", world.path("gone.vpython3")).unwrap();
+    world.write("tool.py", "");
+    world.write("other.py", "");
+    let before = ["tool.py", "other.py"].map(|script| environment(&world, script));
+    let expected = "\
+.vpython3: written to vpython.toml
+tool.py.vpython3: written to tool.py
+common.vpython3: written to common.toml
+";
+    upgrade(&world, &[]).run().prints(expected);
+    assert_eq!(["tool.py", "other.py"].map(|script| environment(&world, script)), before);
+}
+
+#[test]
 fn what_would_differ_on_another_platform_of_the_spec_is_left_as_it_is() {
     let world = world();
     let tag = "verify_pep425_tag: {python: \"cp311\", abi: \"cp311\", platform: \"macosx_11_0_arm64\"}\n";

@@ -22,7 +22,8 @@ pub(super) struct Candidate {
     pub is_named: bool,
 }
 
-/// All candidates of these paths; of the current directory where there are none. Those of a folder are sorted.
+/// All candidates of these paths; of the current directory where there are none. Those of a folder are sorted, links in front: once its
+/// file is written in another form, a link leads nowhere.
 ///
 /// # Errors
 /// A path that is not there, a folder that cannot be listed.
@@ -43,24 +44,30 @@ pub(super) fn find(paths: &[PathBuf], process: &Process) -> Result<Vec<Candidate
 }
 
 fn in_folder(folder: &Path, absolute: &Path) -> Result<Vec<Candidate>> {
-    let mut candidates = Vec::new();
+    let (mut links, mut candidates) = (Vec::new(), Vec::new());
     for entry in WalkDir::new(absolute)
         .sort_by_file_name()
         .into_iter()
         .filter_entry(|entry| entry.depth() == 0 || !is_hidden_folder(entry))
     {
         let entry = entry.with_context(|| format!("cannot list `{}`", folder.display()))?;
-        if entry.file_type().is_file() && may_have_spec(entry.path())? {
+        if is_candidate(&entry)? {
             let relative = entry.path().strip_prefix(absolute).unwrap_or(entry.path());
             let title = folder.strip_prefix(".").unwrap_or(folder).join(relative);
-            candidates.push(Candidate {
-                path: entry.path().to_path_buf(),
-                title: title.display().to_string(),
-                is_named: false,
-            });
+            let found = if entry.path_is_symlink() { &mut links } else { &mut candidates };
+            let path = entry.path().to_path_buf();
+            found.push(Candidate { path, title: title.display().to_string(), is_named: false });
         }
     }
-    Ok(candidates)
+    Ok(links.into_iter().chain(candidates).collect())
+}
+
+/// Of links, those count that are specs themselves. A script is looked at where its file is.
+fn is_candidate(entry: &DirEntry) -> Result<bool> {
+    if entry.path_is_symlink() {
+        return Ok(upgrade::is_legacy_name(entry.path()) && fs::is_file(entry.path()));
+    }
+    Ok(entry.file_type().is_file() && may_have_spec(entry.path())?)
 }
 
 /// The folders of version control, of environments and the like.
