@@ -91,6 +91,34 @@ fn a_file_in_utf_16_is_read() {
 }
 
 #[test]
+fn files_that_name_each_other_by_other_paths_are_told() {
+    let world = world();
+    std::fs::create_dir(world.path("folder")).unwrap();
+    world.write("requirements.txt", "one\n-r folder/../requirements.txt\n");
+    launch(&world, "requirements.txt").run().refuses(
+        125,
+        "vpython: error: bad spec in `[WORLD]/work/requirements.txt`\n  \
+         caused by: `[WORLD]/work/requirements.txt`, line 2: `[WORLD]/work/folder/../requirements.txt` is being read already: \
+         these files name each other\n",
+    );
+}
+
+#[test]
+fn a_nested_file_may_be_a_url_of_this_machine() {
+    let world = world();
+    let nested = world.write("a nested.txt", "one<2\n");
+    let url = format!("file://{}", nested.display()).replace(' ', "%20");
+    world.write("requirements.txt", format!("-r {url}\n"));
+    launch(&world, "requirements.txt").run().prints("one 1.5\n");
+    world.write("requirements.txt", "-r file://elsewhere/x.txt\n");
+    launch(&world, "requirements.txt").run().refuses(
+        125,
+        "vpython: error: bad spec in `[WORLD]/work/requirements.txt`\n  \
+         caused by: `[WORLD]/work/requirements.txt`, line 1: `file://elsewhere/x.txt` is to be fetched; name a file of this machine\n",
+    );
+}
+
+#[test]
 fn markers_with_lists_of_versions_hold_as_they_do_for_pip() {
     let world = world();
     world.write("requirements.txt", "one; python_version in '2.6, 2.7'\ntwo==1.0; python_version not in '2.6, 2.7'\n");

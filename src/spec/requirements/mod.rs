@@ -8,7 +8,7 @@ mod lines;
 mod options;
 pub(super) mod uv_lock;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::Result;
 use url::Url;
@@ -58,7 +58,7 @@ struct Reader<'a> {
     spec: Spec,
     requirements: Requirements,
     /// The files that are being read, each named by the one before.
-    open: Vec<PathBuf>,
+    open: Vec<Stamped>,
     problems: Vec<String>,
 }
 
@@ -72,7 +72,7 @@ impl<'a> Reader<'a> {
             process,
             spec: Spec { base: text.base.clone(), ..Spec::default() },
             requirements: Requirements::default(),
-            open: text.origin.file.iter().cloned().collect(),
+            open: text.origin.file.iter().map(Stamped::look).collect(),
             problems: Vec::new(),
         };
         reader.file(text, role);
@@ -168,19 +168,22 @@ impl<'a> Reader<'a> {
 
     /// A file that another names, relative to that one.
     fn nested(&mut self, path: &str, role: Role, text: &SpecText, place: &Place) {
-        if SCHEMES.iter().any(|scheme| path.starts_with(scheme)) {
-            return self.problem(place, &format!("`{path}` is to be fetched; name a file of this machine"));
-        }
-        let path = text.resolve(path);
-        if self.open.contains(&path) {
+        let path = match Url::parse(path).ok().filter(|url| url.scheme() == "file").map(|url| url.to_file_path()) {
+            Some(Ok(path)) => path,
+            None if !SCHEMES.iter().any(|scheme| path.starts_with(scheme)) => text.resolve(path),
+            _ => return self.problem(place, &format!("`{path}` is to be fetched; name a file of this machine")),
+        };
+        let found = Stamped::look(&path);
+        // By what the path leads to: `-r x/../this.txt` would be another path each time.
+        if found.stamp.is_some() && self.open.iter().any(|open| open.stamp == found.stamp) {
             return self.problem(place, &format!("`{}` is being read already: these files name each other", path.display()));
         }
-        self.spec.sources.push(Source::File(Stamped::look(&path)));
+        self.spec.sources.push(Source::File(found.clone()));
         let nested = fs::read(&path).and_then(|bytes| find::from_bytes(&path, SpecKind::Requirements, bytes));
         match nested {
             Err(error) => self.problem(place, &crate::report::one_line(&error)),
             Ok(nested) => {
-                self.open.push(path);
+                self.open.push(found);
                 self.file(&nested, role);
                 self.open.pop();
             }
