@@ -40,6 +40,8 @@ pub struct Process {
     pub executable: Option<PathBuf>,
     /// The effective user id.
     pub user: u32,
+    /// Whether the program has more rights than its caller, by a set-user-ID bit or file capabilities.
+    pub is_elevated: bool,
 }
 
 impl Process {
@@ -55,6 +57,7 @@ impl Process {
             directory: std::env::current_dir().ok(),
             executable: std::env::current_exe().ok(),
             user: nix::unistd::geteuid().as_raw(),
+            is_elevated: is_elevated(),
         }
     }
 
@@ -64,10 +67,17 @@ impl Process {
         self.environment.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_os_str())
     }
 
-    /// The value of an environment variable, where it has one that is not empty.
+    /// The value of an environment variable, where it has one that is not empty. A caller who has fewer rights than the program has
+    /// no say in what it does.
     #[must_use]
     pub fn setting(&self, name: &str) -> Option<&OsStr> {
-        self.variable(name).filter(|value| !value.is_empty())
+        self.variable(name).filter(|value| !value.is_empty() && !self.is_elevated)
+    }
+
+    /// Where programs are looked for: `PATH`, or where the caller has no say the folders that every system has.
+    #[must_use]
+    pub fn search_path(&self) -> &OsStr {
+        if self.is_elevated { OsStr::new("/usr/local/bin:/usr/bin:/bin") } else { self.variable("PATH").unwrap_or_default() }
     }
 
     /// The user's home directory, as `HOME` says. The password file is not asked: a static binary must not load what reads it.
@@ -86,6 +96,13 @@ impl Process {
         .components()
         .collect()
     }
+}
+
+/// What the kernel has told the process at its start: no system call is needed.
+#[allow(unsafe_code, reason = "the C library alone knows, and no safe library asks it")]
+fn is_elevated() -> bool {
+    // SAFETY: the call takes a number, returns a number, and has no other effect.
+    unsafe { libc::getauxval(libc::AT_SECURE) != 0 }
 }
 
 /// Puts `/dev/null` on each of the descriptors 0 to 2 that is closed, marked close-on-exec.
@@ -135,5 +152,7 @@ mod tests {
         let process = Process { environment: vec![("A".into(), "".into())], ..Process::default() };
         assert_eq!(process.variable("A"), Some(OsStr::new("")));
         assert_eq!(process.setting("A"), None);
+        let process = Process { environment: vec![("A".into(), "1".into())], is_elevated: true, ..Process::default() };
+        assert_eq!(process.setting("A"), None, "a caller with fewer rights has no say");
     }
 }

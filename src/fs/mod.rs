@@ -149,9 +149,20 @@ pub fn open(path: &Path) -> Result<File> {
     File::open(path).with_context(|| format!("cannot open `{}`", path.display()))
 }
 
-/// Opens a file for reading; none where there is none.
+/// Opens a file of our own making: no link is followed, and a pipe that was put in its place is not waited for.
+fn open_own(path: &Path) -> std::io::Result<File> {
+    let flags = nix::fcntl::OFlag::O_NOFOLLOW | nix::fcntl::OFlag::O_NONBLOCK;
+    OpenOptions::new().read(true).custom_flags(flags.bits()).open(path)
+}
+
+/// Opens a file of our own making for reading; none where there is none, or a link that somebody has put there.
 pub fn open_optional(path: &Path) -> Result<Option<File>> {
-    optional(File::open(path)).with_context(|| format!("cannot open `{}`", path.display()))
+    let is_link = |error: &std::io::Error| error.raw_os_error() == Some(nix::errno::Errno::ELOOP as i32);
+    let opened = match open_own(path) {
+        Err(error) if is_link(&error) => Ok(None),
+        opened => optional(opened),
+    };
+    opened.with_context(|| format!("cannot open `{}`", path.display()))
 }
 
 /// Opens `/dev/null` for both directions, close-on-exec.
@@ -168,7 +179,7 @@ pub fn open_or_create(path: &Path) -> Result<File> {
         .create(true)
         .truncate(false)
         .mode(0o600)
-        .custom_flags(nix::fcntl::OFlag::O_NOFOLLOW.bits())
+        .custom_flags((nix::fcntl::OFlag::O_NOFOLLOW | nix::fcntl::OFlag::O_NONBLOCK).bits())
         .open(path)
         .with_context(|| format!("cannot open `{}`", path.display()))
 }
@@ -377,10 +388,12 @@ pub fn space(metadata: &std::fs::Metadata) -> u64 {
     metadata.blocks() * 512
 }
 
-/// Reads a JSON file that can be made again. Whatever is wrong with it, there is none.
+/// Reads a JSON file of our own making, which can be made again. Whatever is wrong with it, there is none.
 #[must_use]
 pub fn read_json<T: DeserializeOwned>(path: &Path) -> Option<T> {
-    serde_json::from_slice(&read_regular(path).ok()?).ok()
+    let mut file = open_own(path).ok()?;
+    let beginning = read_beginning(&mut file, path).ok()?;
+    serde_json::from_slice(&read_rest(&mut file, beginning, path).ok()?).ok()
 }
 
 /// Reads a JSON file; none where there is none, or it is not what it should be.

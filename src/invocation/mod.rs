@@ -43,6 +43,8 @@ pub struct Invocation {
     pub words: Vec<OsString>,
     /// What these words make python run.
     pub target: Target,
+    /// The effective user id.
+    pub user: u32,
 }
 
 /// What a command line asks for.
@@ -126,6 +128,7 @@ impl Invocation {
             own_words: Vec::new(),
             log_level: flags.log_level.or(trace),
             words,
+            user: process.user,
         }
     }
 }

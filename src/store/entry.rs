@@ -161,7 +161,7 @@ impl Store {
         if fs::metadata(&path.join(MANIFEST))?.is_none_or(|now| fs::inode(&now) != fs::inode(&ours)) {
             return Ok(Lookup::Absent);
         }
-        if !site.holds(&path)? || !is_whole(&path)? {
+        if !ours.is_file() || !site.holds(&path)? || !is_whole(&path)? {
             return Ok(Lookup::Changed);
         }
         Ok(Lookup::Ready(Entry { path, site: site.clone(), manifest, last_use: ours.modified().ok() }))

@@ -15,7 +15,7 @@ use crate::process::Process;
 use crate::spec::SpecText;
 
 /// Counted up when a memo says more, so that what an older vpython wrote is decided anew.
-const FORMAT: u32 = 5;
+const FORMAT: u32 = 6;
 
 const VERSION: &str = "the version of vpython";
 const PLACE: &str = "the place of the spec";

@@ -1,7 +1,6 @@
 //! Launch memos: what a launch came to, and from what it was decided, so that the next one like it need not decide again.
 
 use std::collections::BTreeMap;
-use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -12,7 +11,7 @@ use super::Store;
 use super::entry::{Entry, Site};
 use super::inputs::for_each_input;
 use super::miss::{Miss, Standing};
-use crate::fs::{self, Stamped};
+use crate::fs::{self, Digest, Stamped};
 use crate::invocation::Invocation;
 use crate::plan::{Evidence, Key};
 use crate::process::Process;
@@ -44,7 +43,8 @@ pub struct Memo {
     pub key: Key,
     site: Site,
     stamps: Vec<Stamped>,
-    variables: BTreeMap<String, Option<String>>,
+    /// Environment variables as digests: what a spec takes from one may be a password.
+    variables: BTreeMap<String, Option<Digest>>,
     /// What the spec's author or the caller should know, each time.
     pub warnings: Vec<String>,
     /// Import roots of first-party code.
@@ -72,8 +72,8 @@ impl Store {
             tracing::debug!(path = %changed.path.display(), "changed since the last launch");
             return Err(Miss::Changed(changed.clone()));
         }
-        let is_set = |name: &str, value: &Option<String>| {
-            process.setting(name).map(OsStr::to_string_lossy).as_deref() == value.as_deref()
+        let is_set = |name: &str, value: &Option<Digest>| {
+            process.setting(name).map(|now| Digest::of(now.to_string_lossy().as_bytes())) == *value
         };
         if let Some((name, _)) = memo.variables.iter().find(|(name, value)| !is_set(name, value)) {
             tracing::debug!(name, "changed since the last launch");
@@ -93,6 +93,8 @@ impl Store {
         python_path: &[PathBuf],
     ) -> Result<()> {
         let Evidence { stamps, variables, warnings, choice: _ } = evidence;
+        let variables =
+            variables.into_iter().map(|(name, value)| (name, value.map(|text| Digest::of(text.as_bytes())))).collect();
         let python_path = python_path.iter().cloned().map(TextPath).collect();
         let memo = Memo { key: key.clone(), site: entry.site.clone(), stamps, variables, warnings, python_path };
         fs::write_json(&self.memo_file(name), &memo)

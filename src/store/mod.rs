@@ -25,6 +25,7 @@ mod publish;
 mod root;
 mod shared_failure;
 mod usage;
+mod way;
 
 use std::path::{Path, PathBuf};
 
@@ -43,6 +44,7 @@ use crate::fs::{self, Digest};
 use crate::invocation::Invocation;
 use crate::plan::Key;
 use crate::process::Process;
+use crate::report::Failure;
 
 /// The folder of the layout that this version reads and writes.
 const LAYOUT_FOLDER: &str = "v1";
@@ -56,6 +58,7 @@ const ASIDE_CONTENT: &str = "content";
 #[derive(Debug, Clone)]
 pub struct Store {
     layout: PathBuf,
+    user: u32,
 }
 
 impl Store {
@@ -65,7 +68,7 @@ impl Store {
     /// The root cannot be made, or is somebody else's to write.
     pub fn open(invocation: &Invocation, process: &Process) -> Result<Self> {
         let root = root::find(invocation, process)?;
-        Ok(Self { layout: root.join(LAYOUT_FOLDER) })
+        Ok(Self { layout: root.join(LAYOUT_FOLDER), user: process.user })
     }
 
     /// The store that a command line would use, as it is: nothing is made.
@@ -74,7 +77,7 @@ impl Store {
     /// The root is somebody else's to write, or cannot be one.
     pub fn look(invocation: &Invocation, process: &Process) -> Result<Self> {
         let root = root::look(invocation, process)?;
-        Ok(Self { layout: root.join(LAYOUT_FOLDER) })
+        Ok(Self { layout: root.join(LAYOUT_FOLDER), user: process.user })
     }
 
     /// Whether there is anything yet.
@@ -89,10 +92,21 @@ impl Store {
         self.environments().join(key.as_str())
     }
 
-    /// Makes the folders of the store. A warm launch finds all that it needs without.
+    /// Makes the folders of the store, and looks at those that lead there. A warm launch finds all that it needs without.
+    ///
+    /// # Errors
+    /// A folder cannot be made, is something else, or somebody else could put another in its place.
     pub fn prepare(&self) -> Result<()> {
+        way::check(self.root(), self.user)?;
         for folder in ["envs", "wheels", "locks", "memo", "tmp"] {
-            fs::create_dir_all(&self.layout.join(folder), 0o700)?;
+            let path = self.layout.join(folder);
+            fs::create_dir_all(&path, 0o700)?;
+            for own in [&self.layout, &path] {
+                if !fs::link_metadata(own)?.is_some_and(|metadata| metadata.is_dir()) {
+                    let why = "nobody but vpython puts something there, and it makes no links";
+                    return Err(Failure::new(format!("`{}` is not a folder", own.display())).because(why).into());
+                }
+            }
         }
         Ok(())
     }

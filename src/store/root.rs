@@ -17,7 +17,7 @@ const OTHERS_WRITE: u32 = 0o022;
 /// The root that a command line is to use: made where it is missing, checked where it is there.
 pub(super) fn find(invocation: &Invocation, process: &Process) -> Result<PathBuf> {
     let path = place(invocation, process)?;
-    let metadata = match fs::metadata(&path)? {
+    let metadata = match fs::link_metadata(&path)? {
         Some(metadata) => metadata,
         None => create(&path).with_context(|| format!("cannot make the store `{}`", path.display()))?,
     };
@@ -28,7 +28,7 @@ pub(super) fn find(invocation: &Invocation, process: &Process) -> Result<PathBuf
 /// The root that a command line is to use, checked where it is there.
 pub(super) fn look(invocation: &Invocation, process: &Process) -> Result<PathBuf> {
     let path = place(invocation, process)?;
-    match fs::metadata(&path)? {
+    match fs::link_metadata(&path)? {
         Some(metadata) => check(&path, &metadata, process.user)?,
         None => return Ok(path),
     }
@@ -79,10 +79,14 @@ fn create(path: &Path) -> Result<std::fs::Metadata> {
 
 fn check(path: &Path, metadata: &std::fs::Metadata, user: u32) -> Result<()> {
     let refuse = |why: String| Failure::new(format!("cannot use `{}` as the store", path.display())).because(why);
-    if !metadata.is_dir() {
+    if metadata.is_symlink() && is_trusted(metadata, user) {
+        let target = fs::metadata(path)?.with_context(|| format!("`{}` is a link to nothing", path.display()))?;
+        return check(path, &target, user);
+    }
+    if !metadata.is_dir() && is_trusted(metadata, user) {
         return Err(refuse("it is not a folder".into()).into());
     }
-    if metadata.uid() != user && metadata.uid() != 0 {
+    if !is_trusted(metadata, user) {
         return Err(refuse(format!("it belongs to user {}, and this is user {user}", metadata.uid()))
             .hint(format!("name another folder with `-vpython-root` or `{}`", variable::ROOT))
             .into());
@@ -93,6 +97,11 @@ fn check(path: &Path, metadata: &std::fs::Metadata, user: u32) -> Result<()> {
             .into());
     }
     Ok(())
+}
+
+/// Whether something is the caller's or the superuser's.
+fn is_trusted(metadata: &std::fs::Metadata, user: u32) -> bool {
+    metadata.uid() == user || metadata.uid() == 0
 }
 
 #[cfg(test)]

@@ -26,6 +26,7 @@ mod load;
 mod locks;
 mod luci;
 mod mutants;
+mod neighbours;
 mod power;
 mod prune;
 mod requirements;

@@ -62,7 +62,7 @@ fn calls_vpython(script: &str) -> bool {
 /// program that runs vpython gets what its user would get.
 pub(super) fn search_path(process: &Process) -> Vec<PathBuf> {
     let mut folders = Vec::new();
-    for folder in std::env::split_paths(process.variable("PATH").unwrap_or_default()) {
+    for folder in std::env::split_paths(process.search_path()) {
         if folder.is_absolute() && !folders.contains(&folder) && !Key::names_bin_folder(&folder) {
             folders.push(folder);
         }

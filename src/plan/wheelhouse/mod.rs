@@ -9,6 +9,7 @@ mod index;
 mod metadata;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -28,6 +29,9 @@ use index::Index;
 
 /// Folders of these names beside a spec are wheelhouses.
 const BESIDE_SPEC: [&str; 2] = ["wheels", "pip_packages"];
+
+/// The permission of everybody to write.
+const OTHERS_WRITE: u32 = 0o002;
 
 /// A wheel file in one of the folders.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,7 +104,8 @@ impl Wheelhouse {
             Packages::Locked(lock) => lock.folders(),
             _ => BTreeSet::new(),
         };
-        for path in beside(spec).chain(named_in_lock.into_iter().map(Path::to_path_buf)) {
+        let beside = beside(spec).filter(|path| is_trusted(path, invocation.user, evidence)).collect::<Vec<_>>();
+        for path in beside.into_iter().chain(named_in_lock.into_iter().map(Path::to_path_buf)) {
             wheelhouse.add(&path, memo, evidence)?;
         }
         Ok(wheelhouse)
@@ -245,6 +250,25 @@ impl Wheelhouse {
 /// The folders of the usual names beside a spec.
 fn beside(spec: &Spec) -> impl Iterator<Item = PathBuf> {
     spec.base.iter().flat_map(|base| BESIDE_SPEC.map(|name| base.join(name)))
+}
+
+/// Whether a folder beside the spec may count: where everybody can put one, only that of the caller or the superuser
+/// does. Else a warning says so.
+fn is_trusted(path: &Path, user: u32, evidence: &mut Evidence) -> bool {
+    let metadata = |path: &Path| fs::metadata(path).ok().flatten();
+    let Some(owner) = metadata(path).map(|folder| folder.uid()) else { return true };
+    let around = path.parent().unwrap_or(Path::new("/"));
+    let is_open_to_all = metadata(around).is_none_or(|folder| folder.mode() & OTHERS_WRITE != 0);
+    if [0, user].contains(&owner) || !is_open_to_all {
+        return true;
+    }
+    evidence.look(path);
+    evidence.warnings.push(format!(
+        "`{}` is passed over: it is user {owner}'s, and everybody can put a folder into `{}`",
+        path.display(),
+        around.display()
+    ));
+    false
 }
 
 #[cfg(test)]

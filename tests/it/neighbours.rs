@@ -1,0 +1,201 @@
+//! Other users of the machine: what they can write to is not used, and what they have put somewhere is not followed.
+
+use std::os::unix::fs::{PermissionsExt, chown, symlink};
+use std::path::Path;
+
+use crate::support::{Wheel, World};
+
+/// Nobody in particular, to whom things are given.
+const STRANGER: u32 = 54_321;
+
+/// Whether this user can give files away. Who cannot is told so.
+fn is_superuser() -> bool {
+    let is_superuser = nix::unistd::geteuid().is_root();
+    if !is_superuser {
+        eprintln!("NOT TESTED HERE: only the superuser can give a file to somebody else");
+    }
+    is_superuser
+}
+
+fn set_mode(path: &Path, mode: u32) {
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+}
+
+/// A launch without a spec, whose root is `shared/own/root`.
+fn launch(world: &World) -> crate::support::Outcome {
+    let root = world.outside("shared/own/root");
+    world.vpython(["-c", "print(1)"]).env("VPYTHON_VIRTUALENV_ROOT", root).run()
+}
+
+fn cannot_use(why: &str) -> String {
+    format!("vpython: error: cannot use `[WORLD]/shared/own/root` as the store\n  caused by: {why}\n")
+}
+
+#[test]
+fn a_folder_on_the_way_that_others_can_write_to_is_refused() {
+    let world = World::new();
+    let shared = world.outside("shared");
+    std::fs::create_dir_all(shared.join("own")).unwrap();
+    set_mode(&shared, 0o777);
+    let hint = "  hint: `chmod go-w '[WORLD]/shared'`, or name another folder with `-vpython-root`\n";
+    let why = "`[WORLD]/shared` can be written to by others (mode 0777)";
+    launch(&world).refuses(125, &(cannot_use(why) + hint));
+    // In a folder such as `/tmp`, nobody can rename what is another's.
+    set_mode(&shared, 0o1777);
+    launch(&world).prints("1\n");
+}
+
+#[test]
+fn a_folder_on_the_way_that_is_anothers_is_refused() {
+    if !is_superuser() {
+        return;
+    }
+    let world = World::new();
+    std::fs::create_dir_all(world.outside("shared/own")).unwrap();
+    chown(world.outside("shared"), Some(STRANGER), None).unwrap();
+    let hint = "  hint: call `sudo -H`, so that `HOME` is the superuser's, or name another folder with `-vpython-root`\n";
+    let why = format!("`[WORLD]/shared` belongs to user {STRANGER}, and this is user 0");
+    launch(&world).refuses(125, &(cannot_use(&why) + hint));
+}
+
+#[test]
+fn a_link_on_the_way_leads_where_its_target_is_looked_at() {
+    let world = World::new();
+    std::fs::create_dir_all(world.outside("open/own")).unwrap();
+    std::fs::create_dir(world.outside("shared")).unwrap();
+    symlink("../open/own", world.outside("shared/own")).unwrap();
+    launch(&world).prints("1\n");
+    std::fs::remove_dir_all(world.outside("open/own/root")).unwrap();
+    set_mode(&world.outside("open"), 0o777);
+    let why = "`[WORLD]/open` can be written to by others (mode 0777)";
+    let hint = "  hint: `chmod go-w '[WORLD]/open'`, or name another folder with `-vpython-root`\n";
+    launch(&world).refuses(125, &(cannot_use(why) + hint));
+}
+
+#[test]
+fn a_link_of_anothers_in_place_of_the_root_is_not_followed() {
+    if !is_superuser() {
+        return;
+    }
+    let world = World::new();
+    std::fs::create_dir_all(world.outside("shared/own")).unwrap();
+    std::fs::create_dir(world.outside("elsewhere")).unwrap();
+    let root = world.outside("shared/own/root");
+    symlink(world.outside("elsewhere"), &root).unwrap();
+    launch(&world).prints("1\n");
+    std::os::unix::fs::lchown(&root, Some(STRANGER), None).unwrap();
+    let outcome = launch(&world);
+    let why = format!("it belongs to user {STRANGER}, and this is user 0");
+    let hint = "  hint: name another folder with `-vpython-root` or `VPYTHON_VIRTUALENV_ROOT`\n";
+    outcome.refuses(125, &(cannot_use(&why) + hint));
+}
+
+#[test]
+fn what_is_put_in_the_place_of_a_folder_of_the_store_is_refused() {
+    for name in ["envs", "wheels", "locks", "memo", "tmp"] {
+        let world = World::new();
+        std::fs::create_dir_all(world.store("")).unwrap();
+        std::fs::create_dir(world.outside("elsewhere")).unwrap();
+        symlink(world.outside("elsewhere"), world.store(name)).unwrap();
+        let message = format!(
+            "vpython: error: `[WORLD]/root/v1/{name}` is not a folder\n  caused by: nobody but vpython puts something there, and it makes \
+             no links\n"
+        );
+        world.vpython(["-c", ""]).run().refuses(125, &message);
+        assert_eq!(std::fs::read_dir(world.outside("elsewhere")).unwrap().count(), 0);
+    }
+}
+
+#[test]
+fn a_pipe_or_link_in_the_place_of_a_file_of_the_store_is_neither_waited_for_nor_followed() {
+    let world = World::new();
+    world.wheel(&Wheel::module("a", "1"));
+    world.write("tool.py", "# /// script\n# dependencies = ['a']\n# ///\nimport a\nprint(a.VERSION)\n");
+    for is_pipe in [true, false] {
+        world.install(["tool.py"]);
+        let manifest = world.environments()[0].join("vpython.json");
+        let memos = std::fs::read_dir(world.store("memo")).unwrap().map(|entry| entry.unwrap().path());
+        for path in memos.chain([manifest]).filter(|path| path.is_file()) {
+            let kept = world.outside("kept");
+            std::fs::rename(&path, &kept).unwrap();
+            if is_pipe {
+                nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
+            } else {
+                symlink(&kept, &path).unwrap();
+            }
+        }
+        let outcome = world.vpython(["tool.py"]).run();
+        assert_eq!((outcome.code, &*outcome.stdout), (Some(0), "1\n"), "{outcome}");
+        world.vpython(["tool.py"]).run().prints("1\n");
+    }
+}
+
+#[test]
+fn a_caller_with_fewer_rights_than_the_program_has_no_say_by_variables() {
+    if !is_superuser() {
+        return;
+    }
+    let world = World::new();
+    let program = world.copy_vpython("elevated");
+    chown(&program, Some(STRANGER), None).unwrap();
+    set_mode(&program, 0o4755);
+    for folder in ["", "work", "bin", "home", "tmp"] {
+        set_mode(&world.outside(folder), 0o755);
+    }
+    world.write_with_mode("pretended", "#!/bin/sh\necho pretended\n", 0o755);
+    let run = world.program(&program, ["-vpython-tool", "explain", "--json", "-c", ""]);
+    let outcome = run.env("VPYTHON_INTERPRETER", world.path("pretended")).user(STRANGER + 1).run();
+    assert!(!outcome.stdout.contains("pretended") && !outcome.stdout.contains("[WORLD]/root"), "{outcome}");
+    // The same program without the bit does as it is told.
+    set_mode(&program, 0o755);
+    let run = world.program(&program, ["-vpython-tool", "explain", "--json", "-c", ""]);
+    let outcome = run.env("VPYTHON_INTERPRETER", world.path("pretended")).user(STRANGER + 1).run();
+    assert!(outcome.stdout.contains("pretended"), "{outcome}");
+}
+
+#[test]
+fn wheels_of_a_stranger_beside_the_spec_are_passed_over() {
+    if !is_superuser() {
+        return;
+    }
+    let world = World::new();
+    world.wheel(&Wheel::module("a", "1"));
+    world.write("open/tool.py", "# /// script\n# dependencies = ['a']\n# ///\nimport a\nprint(a.VERSION)\n");
+    std::fs::rename(world.path("wheels"), world.path("open/wheels")).unwrap();
+    chown(world.path("open/wheels"), Some(STRANGER), None).unwrap();
+    set_mode(&world.path("open"), 0o1777);
+    let outcome = world.vpython(["open/tool.py"]).run();
+    let warning = format!(
+        "vpython: warning: `[WORLD]/work/open/wheels` is passed over: it is user {STRANGER}'s, and everybody can put a folder into \
+         `[WORLD]/work/open`\n"
+    );
+    assert!(outcome.code == Some(125), "{outcome}");
+    set_mode(&world.path("open"), 0o755);
+    world.vpython(["open/tool.py"]).run().prints("1\n");
+    set_mode(&world.path("open"), 0o1777);
+    let beside = world.path("open/pip_packages");
+    Wheel::module("a", "1").write_to(&beside);
+    world.vpython(["open/tool.py"]).run().expect(0, "1\n", &warning);
+    world.vpython(["open/tool.py"]).run().expect(0, "1\n", &warning);
+}
+
+#[test]
+fn what_a_spec_takes_from_the_environment_is_not_written_to_the_disk() {
+    let world = World::new();
+    world.wheel(&Wheel::module("a", "1"));
+    world.write("requirements.txt", "--index-url https://${SECRET}@index/simple\na\n");
+    let launch = || {
+        let launch = world.vpython(["-vpython-spec", "requirements.txt", "-c", "import a; print(a.VERSION)"]);
+        launch.env("SECRET", "correct-horse").run()
+    };
+    for _ in 0..2 {
+        assert_eq!((launch().code, &*launch().stdout), (Some(0), "1\n"));
+    }
+    for entry in walkdir::WalkDir::new(world.outside("root")).into_iter().map(Result::unwrap) {
+        if entry.file_type().is_file() {
+            let content = std::fs::read(entry.path()).unwrap();
+            let found = content.windows(13).any(|part| part == b"correct-horse");
+            assert!(!found, "the secret is in {}", entry.path().display());
+        }
+    }
+}
