@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use crate::fs;
 use crate::invocation::Invocation;
 use crate::process::{Process, variable};
-use crate::report::Failure;
+use crate::report::{self, Failure};
 
 /// Bits that let others write.
 const OTHERS_WRITE: u32 = 0o022;
@@ -17,9 +17,27 @@ const OTHERS_WRITE: u32 = 0o022;
 /// The root that a command line is to use: made where it is missing, checked where it is there.
 pub(super) fn find(invocation: &Invocation, process: &Process) -> Result<PathBuf> {
     let path = place(invocation, process)?;
-    let metadata = match fs::link_metadata(&path)? {
-        Some(metadata) => metadata,
-        None => create(&path).with_context(|| format!("cannot make the store `{}`", path.display()))?,
+    let Some(metadata) = fs::link_metadata(&path)? else { return make(path, invocation, process) };
+    check(&path, &metadata, process.user)?;
+    normalised(path)
+}
+
+/// Makes the root. Where nobody has named one, and the user's cache folder cannot be written to, it is made beside temporary files.
+fn make(path: PathBuf, invocation: &Invocation, process: &Process) -> Result<PathBuf> {
+    let made = create(&path).with_context(|| format!("cannot make the store `{}`", path.display()));
+    let (path, metadata) = match made {
+        Ok(metadata) => (path, metadata),
+        Err(error) if invocation.root.is_none() && path != temporary(process) => {
+            let instead = temporary(process);
+            let metadata = fs::link_metadata(&instead).ok().flatten();
+            let is_new = metadata.is_none();
+            let Some(metadata) = metadata.or_else(|| create(&instead).ok()) else { return Err(error) };
+            if is_new {
+                report::warning(&format!("the store is `{}`: {}", instead.display(), report::one_line(&error)));
+            }
+            (instead, metadata)
+        }
+        Err(error) => return Err(error),
     };
     check(&path, &metadata, process.user)?;
     normalised(path)
@@ -65,8 +83,13 @@ fn default(process: &Process) -> PathBuf {
     if let Some(cache) = cache.or_else(|| process.home().map(|home| home.join(".cache"))) {
         return cache.join(format!("vpython-root.{}", process.user));
     }
-    let temporary = process.setting("TMPDIR").map(PathBuf::from).filter(|path| path.is_absolute());
-    temporary.unwrap_or_else(|| "/tmp".into()).join(format!("vpython-root_{}", process.user))
+    temporary(process)
+}
+
+/// The root in the folder for temporary files.
+fn temporary(process: &Process) -> PathBuf {
+    let folder = process.setting("TMPDIR").map(PathBuf::from).filter(|path| path.is_absolute());
+    folder.unwrap_or_else(|| "/tmp".into()).join(format!("vpython-root_{}", process.user))
 }
 
 fn create(path: &Path) -> Result<std::fs::Metadata> {

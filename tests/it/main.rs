@@ -27,6 +27,7 @@ mod locks;
 mod luci;
 mod mutants;
 mod neighbours;
+mod places;
 mod power;
 mod prune;
 mod requirements;
