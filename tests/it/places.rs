@@ -109,7 +109,7 @@ fn a_clock_that_is_years_off_changes_nothing() {
         std::fs::File::open(&manifest).unwrap().set_modified(stamp).unwrap();
         world.vpython(["tool.py"]).run().prints("1\n");
         let age = now.duration_since(manifest.metadata().unwrap().modified().unwrap()).unwrap_or_default();
-        assert!(age < std::time::Duration::from_secs(3600), "the stamp is put right");
+        assert!(age < std::time::Duration::from_hours(1), "the stamp is put right");
     }
 }
 
