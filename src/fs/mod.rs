@@ -165,6 +165,13 @@ pub fn open_optional(path: &Path) -> Result<Option<File>> {
     opened.with_context(|| format!("cannot open `{}`", path.display()))
 }
 
+/// The content of a file of our own making; none where there is none.
+fn read_own(path: &Path) -> Result<Option<Vec<u8>>> {
+    let Some(mut file) = open_optional(path)? else { return Ok(None) };
+    let beginning = read_beginning(&mut file, path)?;
+    read_rest(&mut file, beginning, path).map(Some)
+}
+
 /// Opens `/dev/null` for both directions, close-on-exec.
 pub fn open_device_null() -> Result<File> {
     OpenOptions::new().read(true).write(true).open("/dev/null").context("cannot open `/dev/null`")
@@ -391,19 +398,17 @@ pub fn space(metadata: &std::fs::Metadata) -> u64 {
 /// Reads a JSON file of our own making, which can be made again. Whatever is wrong with it, there is none.
 #[must_use]
 pub fn read_json<T: DeserializeOwned>(path: &Path) -> Option<T> {
-    let mut file = open_own(path).ok()?;
-    let beginning = read_beginning(&mut file, path).ok()?;
-    serde_json::from_slice(&read_rest(&mut file, beginning, path).ok()?).ok()
+    serde_json::from_slice(&read_own(path).ok()??).ok()
 }
 
-/// Reads a JSON file; none where there is none, or it is not what it should be.
+/// Reads a JSON file of our own making; none where there is none, or it is not what it should be.
 ///
 /// # Errors
 /// Nobody can tell what is there, for a reason that lies in the system.
 pub fn look_for_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
-    match read_regular(path) {
+    match read_own(path) {
         Err(error) if is_systems_fault(&error) => Err(error),
-        content => Ok(content.ok().and_then(|content| serde_json::from_slice(&content).ok())),
+        content => Ok(content.ok().flatten().and_then(|content| serde_json::from_slice(&content).ok())),
     }
 }
 

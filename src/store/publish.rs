@@ -204,7 +204,7 @@ mod tests {
     #[test]
     fn what_goes_aside_goes_whoever_prunes_meanwhile() {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store { layout: folder.path().join("v1") };
+        let store = Store { layout: folder.path().join("v1"), user: 0 };
         store.prepare().unwrap();
         let limits = Limits { older_than: Duration::ZERO, max_size: None, until: None };
         let remove = |number: usize| {
