@@ -33,7 +33,7 @@ const UNKNOWN: u32 = 65534;
 /// One of them belongs neither to `user` nor to the superuser, or somebody else can write to it; or something else is there.
 pub(super) fn check(root: &Path, user: u32) -> Result<()> {
     let mut way = Way { folder: top()?, path: PathBuf::from("/"), rest: words(root).collect(), links: 0, user };
-    way.check_folder(&fstat(&way.folder).context("cannot look at `/`")?, root)?;
+    way.check_folder(&fstat(&way.folder).map_err(system).context("cannot look at `/`")?, root)?;
     while let Some(name) = way.rest.pop_front() {
         way.step(&name, root)?;
     }
@@ -57,7 +57,7 @@ impl Way {
             let stat = fstat(&next)?;
             Ok::<_, Errno>((next, stat))
         };
-        let (next, stat) = look().with_context(|| format!("cannot look at `{}`", path.display()))?;
+        let (next, stat) = look().map_err(system).with_context(|| format!("cannot look at `{}`", path.display()))?;
         if SFlag::from_bits_truncate(stat.st_mode & SFlag::S_IFMT.bits()) == SFlag::S_IFLNK {
             return self.follow(&next, &stat, &path, root);
         }
@@ -70,7 +70,7 @@ impl Way {
         self.check_owner(stat, path, root)?;
         self.links += 1;
         let target = if self.links > LINKS { Err(Errno::ELOOP) } else { readlinkat(link, "") };
-        let target = PathBuf::from(target.with_context(|| format!("cannot follow `{}`", path.display()))?);
+        let target = PathBuf::from(target.map_err(system).with_context(|| format!("cannot follow `{}`", path.display()))?);
         if target.is_absolute() {
             (self.folder, self.path) = (top()?, PathBuf::from("/"));
         }
@@ -116,7 +116,12 @@ fn refusal(root: &Path) -> Failure {
 
 fn top() -> Result<OwnedFd> {
     let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-    nix::fcntl::open("/", flags, Mode::empty()).context("cannot look at `/`")
+    nix::fcntl::open("/", flags, Mode::empty()).map_err(system).context("cannot look at `/`")
+}
+
+/// An error in the words that all of vpython's have.
+fn system(errno: Errno) -> std::io::Error {
+    errno.into()
 }
 
 /// The names in a path that lead somewhere.
