@@ -2,7 +2,8 @@
 //! refuses the call.
 //!
 //! The calls are counted over the whole tree of processes and threads, so that each moment of a run has a number. `strace` counts them
-//! for each name and thread. A run is followed from where vpython starts to where it becomes python.
+//! for each name and thread. Those by which threads wait for each other change nothing that outlives them, and how many there are
+//! depends on how busy the machine is: they have no number. A run is followed from where vpython starts to where it becomes python.
 
 use std::collections::{HashMap, HashSet};
 use std::io::Read;
@@ -275,7 +276,7 @@ impl Tracer {
             }
             return;
         }
-        if self.programs != 1 || self.is_killed {
+        if self.programs != 1 || self.is_killed || waits(task) {
             return;
         }
         self.calls += 1;
@@ -319,6 +320,12 @@ impl Tracer {
         registers.rax = i64::from(-(errno as i32)).cast_unsigned();
         ptrace::setregs(task, registers).unwrap();
     }
+}
+
+/// Whether a task is about to wait for another thread, or to wake one.
+fn waits(task: Pid) -> bool {
+    const WAITS: [libc::c_long; 4] = [libc::SYS_futex, libc::SYS_sched_yield, libc::SYS_nanosleep, libc::SYS_clock_nanosleep];
+    ptrace::getregs(task).is_ok_and(|registers| WAITS.contains(&registers.orig_rax.cast_signed()))
 }
 
 /// What is known of a call that may be refused.
