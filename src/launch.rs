@@ -75,7 +75,7 @@ fn prepare_cold(text: &SpecText, store: &Store, memo: &MemoName, invocation: &In
     })?;
     evidence.warnings.splice(0..0, spec.warnings);
     let kept = store.remember(memo, &key, &entry, evidence, &spec.python_path);
-    if let Err(error) = kept.and_then(|()| store.keep_inputs(&Inputs::of_launch(text, invocation, process))) {
+    if let Err(error) = kept.and_then(|()| store.keep_inputs(&Inputs::of_launch(text, invocation, process), &key)) {
         tracing::debug!("cannot keep a memo of this launch: {error:#}");
     }
     if is_built {

@@ -15,7 +15,7 @@ use super::{Facts, Plan, PlannedWheel};
 pub const LAYOUT: u32 = 1;
 
 /// The key of an environment: 160 bits in lower-case hexadecimal.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Key(String);
 
 impl Key {

@@ -1,21 +1,27 @@
 //! What a launch is asked, beside the files that it looks at: the spec's text, flags, variables. The name of its memo is a digest of
-//! these; so that a launch whose memo is missing can say what it is asked otherwise, each is kept by itself too.
+//! these; so that a launch whose memo is missing can say what it is asked otherwise, each is kept by itself too, with the spec and the
+//! environment that it came to.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use anyhow::Result;
+use serde::{Deserialize, Serialize};
 
 use super::Store;
+use super::memo::TextPath;
 use crate::fs::{self, Digest};
 use crate::invocation::{Invocation, WheelsSource};
-use crate::plan::interpreter;
+use crate::plan::{Key, interpreter};
 use crate::process::Process;
 use crate::spec::SpecText;
 
 /// Counted up when a memo says more, so that what an older vpython wrote is decided anew.
 const FORMAT: u32 = 6;
+
+/// How the names of the files begin in which inputs are kept.
+const PREFIX: &str = "inputs-";
 
 const VERSION: &str = "the version of vpython";
 const PLACE: &str = "the place of the spec";
@@ -51,8 +57,29 @@ pub(super) fn for_each_input(
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Inputs {
     digests: BTreeMap<String, Digest>,
+    kind: &'static str,
+    file: Option<PathBuf>,
     /// The name of the file in which those of the last cold launch of the same spec are kept.
     kept_as: String,
+}
+
+/// What is kept of the last cold launch of a spec.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct KeptInputs {
+    /// The environment that it came to. As in a launch memo: what is kept goes with it.
+    key: Key,
+    kind: String,
+    file: Option<TextPath>,
+    digests: BTreeMap<String, Digest>,
+}
+
+/// A spec that came to an environment when it was last launched cold.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct KnownSpec {
+    /// The file that it stands in; none for the text of `-c`, and where there is no spec.
+    pub file: Option<PathBuf>,
+    /// The name of its kind, as [`crate::spec::SpecKind::name`] gives it.
+    pub kind: String,
 }
 
 impl Inputs {
@@ -67,7 +94,8 @@ impl Inputs {
         });
         let place = Digest::of(values.get(PLACE).map_or(b"", Vec::as_slice)).to_string();
         let digests = values.into_iter().map(|(input, value)| (input.to_owned(), Digest::of(&value))).collect();
-        Self { digests, kept_as: format!("inputs-{}.json", &place[..32]) }
+        let kept_as = format!("{PREFIX}{}.json", &place[..32]);
+        Self { digests, kind: spec.kind.name(), file: spec.origin.file.clone(), kept_as }
     }
 
     /// The inputs that differ from `before`, by their names, sorted.
@@ -78,19 +106,29 @@ impl Inputs {
 }
 
 impl Store {
-    /// Keeps the inputs of a cold launch, in place of those of an earlier one of the same spec.
-    pub fn keep_inputs(&self, inputs: &Inputs) -> Result<()> {
-        fs::write_json(&self.inputs_file(inputs), &inputs.digests)
+    /// Keeps the inputs of a cold launch that came to the environment `key`, in place of those of an earlier one of the same spec.
+    pub fn keep_inputs(&self, inputs: &Inputs, key: &Key) -> Result<()> {
+        let Inputs { digests, kind, file, kept_as } = inputs.clone();
+        let kept = KeptInputs { key: key.clone(), kind: kind.to_owned(), file: file.map(TextPath), digests };
+        fs::write_json(&self.memo_folder().join(kept_as), &kept)
     }
 
     /// Which inputs are not those of the last cold launch of the same spec, by their names, sorted; none where there was no such launch.
     #[must_use]
     pub fn changed_inputs(&self, inputs: &Inputs) -> Option<Vec<String>> {
-        let before = fs::read_json(&self.inputs_file(inputs))?;
-        Some(inputs.differing_from(&before))
+        let before: KeptInputs = fs::read_json(&self.memo_folder().join(&inputs.kept_as))?;
+        Some(inputs.differing_from(&before.digests))
     }
 
-    fn inputs_file(&self, inputs: &Inputs) -> PathBuf {
-        self.memo_folder().join(&inputs.kept_as)
+    /// The specs that came to each environment when they were last launched cold, sorted.
+    pub fn known_specs(&self) -> Result<BTreeMap<Key, BTreeSet<KnownSpec>>> {
+        let folder = self.memo_folder();
+        let mut specs: BTreeMap<Key, BTreeSet<KnownSpec>> = BTreeMap::new();
+        for name in fs::list(&folder)?.unwrap_or_default() {
+            let kept = if name.as_bytes().starts_with(PREFIX.as_bytes()) { fs::read_json(&folder.join(name)) } else { None };
+            let Some(KeptInputs { key, kind, file, digests: _ }) = kept else { continue };
+            specs.entry(key).or_default().insert(KnownSpec { file: file.map(|file| file.0), kind });
+        }
+        Ok(specs)
     }
 }

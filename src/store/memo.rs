@@ -55,9 +55,14 @@ pub struct Memo {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TextPath(#[serde(with = "crate::fs::path_text")] pub PathBuf);
 
-/// The environment that a launch memo names; none where the file at `path` is no launch memo of this version's.
+/// The environment that is named by what was kept of a launch; none where the file at `path` is something else.
 pub(super) fn key_of(path: &Path) -> Option<Key> {
-    fs::read_json::<Memo>(path).map(|memo| memo.key)
+    /// What all that is kept of launches has.
+    #[derive(Deserialize)]
+    struct Kept {
+        key: Key,
+    }
+    fs::read_json::<Kept>(path).map(|kept| kept.key)
 }
 
 impl Store {

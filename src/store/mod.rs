@@ -33,7 +33,7 @@ use anyhow::Result;
 
 pub use damage::{Damage, Discarded, Fault};
 pub use entry::{Entry, MANIFEST, Manifest};
-pub use inputs::Inputs;
+pub use inputs::{Inputs, KnownSpec};
 pub use memo::{Memo, MemoName};
 pub use miss::{Miss, Standing};
 pub use programs::Programs;

@@ -1,5 +1,6 @@
 //! `-vpython-tool list`: the environments in the store.
 
+use std::collections::BTreeSet;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Result;
@@ -9,7 +10,8 @@ use serde::Serialize;
 use crate::invocation::{Invocation, List};
 use crate::process::Process;
 use crate::report;
-use crate::store::{Programs, Space, Store, Stored};
+use crate::spec::SpecKind;
+use crate::store::{KnownSpec, Programs, Space, Store, Stored};
 
 /// Counted up when what is printed changes its meaning.
 const VERSION: u32 = 1;
@@ -29,6 +31,8 @@ struct Listing {
 struct Listed {
     key: String,
     path: String,
+    /// The specs that came to it when they were last launched cold.
+    specs: Vec<Spec>,
     interpreter: String,
     python: String,
     wheels: Vec<Wheel>,
@@ -39,6 +43,12 @@ struct Listed {
     /// In seconds since 1970.
     last_use: u64,
     in_use: bool,
+}
+
+#[derive(Serialize)]
+struct Spec {
+    kind: String,
+    file: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -57,10 +67,12 @@ pub fn run(options: &List, invocation: &Invocation, process: &Process) -> Result
     let store = Store::look(invocation, process)?;
     let usage = store.usage()?;
     let programs = Programs::look();
+    let mut specs = store.known_specs()?;
     let mut environments = Vec::new();
     for stored in store.stored()? {
         let space = usage.entries.get(stored.manifest.key.as_str()).copied().unwrap_or_default();
-        environments.push(Listed::of(&stored, space, stored.is_in_use(&programs)?));
+        let specs = specs.remove(&stored.manifest.key).unwrap_or_default();
+        environments.push(Listed::of(&stored, specs, space, stored.is_in_use(&programs)?));
     }
     let listing = Listing { version: VERSION, root: store.root().display().to_string(), total: usage.total(), environments };
     let text = if options.json { serde_json::to_string_pretty(&listing)? + "\n" } else { listing.text() };
@@ -69,7 +81,7 @@ pub fn run(options: &List, invocation: &Invocation, process: &Process) -> Result
 }
 
 impl Listed {
-    fn of(stored: &Stored, space: Space, in_use: bool) -> Self {
+    fn of(stored: &Stored, specs: BTreeSet<KnownSpec>, space: Space, in_use: bool) -> Self {
         let manifest = &stored.manifest;
         let wheels = manifest.wheels.iter().map(|wheel| Wheel {
             name: wheel.name.clone(),
@@ -77,9 +89,11 @@ impl Listed {
             file: wheel.file_name.clone(),
             sha256: wheel.sha256.to_string(),
         });
+        let spec = |spec: KnownSpec| Spec { kind: spec.kind, file: spec.file.map(|file| file.display().to_string()) };
         Self {
             key: manifest.key.to_string(),
             path: stored.path.display().to_string(),
+            specs: specs.into_iter().map(spec).collect(),
             interpreter: manifest.interpreter.display().to_string(),
             python: manifest.python.clone(),
             wheels: wheels.collect(),
@@ -90,7 +104,7 @@ impl Listed {
         }
     }
 
-    /// Its line.
+    /// Its line, and one for each spec.
     fn text(&self, now: u64) -> String {
         let state = if self.in_use { "in use".to_owned() } else { ago(now.saturating_sub(self.last_use)) };
         let wheels = match self.wheels.len() {
@@ -98,7 +112,18 @@ impl Listed {
             count => format!("{count} wheels"),
         };
         let [own, shared] = [self.own, self.shared].map(|bytes| ByteSize::b(bytes).to_string());
-        format!("{}  python {:<9} {wheels:>10} {own:>11} + {shared:>9} shared  {state}\n", self.key, self.python)
+        let specs: String = self.specs.iter().map(|spec| format!("    for {}\n", spec.text())).collect();
+        format!("{}  python {:<9} {wheels:>10} {own:>11} + {shared:>9} shared  {state}\n{specs}", self.key, self.python)
+    }
+}
+
+impl Spec {
+    fn text(&self) -> String {
+        match (&self.file, self.kind.as_str()) {
+            (Some(file), _) => file.clone(),
+            (None, kind) if kind == SpecKind::None.name() => "programs without a spec".to_owned(),
+            (None, _) => "the text of -c".to_owned(),
+        }
     }
 }
 

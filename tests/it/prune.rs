@@ -65,7 +65,7 @@ fn what_was_not_used_for_long_goes_and_takes_its_wheels_along() {
     age(&old, 2);
     assert_eq!(
         sum(&prune(&world, &["--older-than", "36h"])),
-        "removed 1 environment, 1 unpacked wheel and 1 leftover of builds and launches"
+        "removed 1 environment, 1 unpacked wheel and 2 leftovers of builds and launches"
     );
 }
 
@@ -76,7 +76,7 @@ fn everything_goes_if_it_is_to() {
     build(&world, &["two"]);
     assert_eq!(
         sum(&prune(&world, &["--all"])),
-        "removed 2 environments, 2 unpacked wheels and 2 leftovers of builds and launches"
+        "removed 2 environments, 2 unpacked wheels and 3 leftovers of builds and launches"
     );
     assert_eq!((names(world.store("envs")), names(world.store("wheels")), names(world.store("tmp"))), (0, 0, 0));
 }
@@ -115,7 +115,7 @@ fn an_environment_with_a_program_in_it_stays() {
     }
     assert_eq!(
         sum(&prune(&world, &["--all"])),
-        "removed 1 environment, 1 unpacked wheel and 2 leftovers of builds and launches"
+        "removed 1 environment, 1 unpacked wheel and 3 leftovers of builds and launches"
     );
 }
 
@@ -136,7 +136,7 @@ fn a_size_is_kept_to_by_what_was_unused_for_longest() {
     assert_eq!((one.exists(), two.exists(), three.exists()), (true, false, true));
     assert!(total(&world) < all);
     let outcome = world.vpython(["-vpython-tool", "prune"]).env("VPYTHON_MAX_CACHE", "1B").run();
-    assert_eq!(sum(&outcome), "removed 2 environments, 2 unpacked wheels and 2 leftovers of builds and launches");
+    assert_eq!(sum(&outcome), "removed 2 environments, 2 unpacked wheels and 3 leftovers of builds and launches");
 }
 
 #[test]
@@ -215,7 +215,7 @@ fn the_list_says_what_there_is() {
     assert!(
         text.starts_with(&format!("{key}  python [VERSION]"))
             && text.contains("  2 wheels ")
-            && text.contains("  used 3 days ago\n1 environment in [WORLD]/root: "),
+            && text.contains("  used 3 days ago\n    for [WORLD]/work/vpython.toml\n1 environment in [WORLD]/root: "),
         "{text}"
     );
     let json = world.vpython(["-vpython-tool", "list", "--json"]).run().raw_stdout;
@@ -223,7 +223,36 @@ fn the_list_says_what_there_is() {
     let listed = &listing["environments"][0];
     assert_eq!((&listing["version"], &listed["key"], &listed["in_use"]), (&1.into(), &key.into(), &false.into()));
     assert_eq!(listed["wheels"][0]["file"], "one-1-py3-none-any.whl");
+    let file = world.path("vpython.toml");
+    assert_eq!(listed["specs"], serde_json::json!([{ "kind": "vpython.toml", "file": file.to_str().unwrap() }]));
     assert!(listed["shared"].as_u64().unwrap() > 100_000 && listed["own"].as_u64().unwrap() > 0, "{listed}");
+}
+
+#[test]
+fn the_list_says_for_which_specs_an_environment_is() {
+    let world = world();
+    let block = "# /// script\n# dependencies = ['one']\n# [tool.vpython]\n# wheels = ['../house']\n# ///\n";
+    for name in ["a.py", "b.py"] {
+        world.write(name, block);
+        world.install([name]);
+    }
+    world.install(["-c", block]);
+    let specs = |world: &World| {
+        let listing = world.vpython(["-vpython-tool", "list"]).run().stdout;
+        listing.lines().filter(|line| line.starts_with(' ')).map(|line| format!("{line}\n")).collect::<String>()
+    };
+    assert_eq!(specs(&world), "    for the text of -c\n    for [WORLD]/work/a.py\n    for [WORLD]/work/b.py\n");
+    // Now it asks for something else; and another asks for nothing.
+    world.write("b.py", block.replace("one", "two"));
+    world.write("c.py", "");
+    world.install(["b.py"]);
+    world.install(["c.py"]);
+    let expected = [
+        "    for the text of -c\n    for [WORLD]/work/a.py\n",
+        "    for [WORLD]/work/b.py\n",
+        "    for programs without a spec\n",
+    ];
+    assert_eq!(specs(&world), expected.concat());
 }
 
 #[test]

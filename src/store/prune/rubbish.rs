@@ -83,7 +83,8 @@ impl Store {
         }
     }
 
-    /// What was to become a memo, and never did, is nobody's; whoever is at it now keeps no memo this time. A launch memo is stale when its environment is gone; any other file when it was not written for as long as environments stay.
+    /// What was to become a memo, and never did, is nobody's; whoever is at it now keeps no memo this time. What was kept of a launch is
+    /// stale when its environment is gone; any other file when it was not written for as long as environments stay.
     fn is_stale_memo(&self, path: &Path, older_than: Duration, now: SystemTime) -> bool {
         if path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(fs::UNFINISHED.as_bytes())) {
             return true;
