@@ -110,7 +110,7 @@ fn run_tool(tool: &Tool, invocation: &Invocation, process: &Process) -> Result<i
 /// A launch leaves it to python to say that there is no script; a tool would not notice.
 fn refuse_missing_script(target: &Target, process: &Process) -> Result<()> {
     match target {
-        Target::Script(path) if !fs::exists(&process.absolute(path)) => {
+        Target::Script(path) if !fs::look_for(&process.absolute(path))? => {
             Err(Failure::new(format!("there is no script `{}`", path.display())).into())
         }
         _ => Ok(()),

@@ -1,6 +1,6 @@
 //! Errors that tell of the machine and not of the file.
 
-use anyhow::Error;
+use anyhow::{Error, Result};
 use nix::errno::Errno;
 
 /// Whether a call failed for a reason that has nothing to do with what it was asked for: the disk does not answer, or there are no
@@ -14,6 +14,18 @@ pub fn is_systems_fault(error: &Error) -> bool {
             Errno::EIO | Errno::EMFILE | Errno::ENFILE | Errno::ENOMEM | Errno::ENOSPC | Errno::EDQUOT | Errno::ESTALE
         )
     })
+}
+
+/// What a look at a path gives, where it can be seen; none where there is none, or it is not for us to see.
+///
+/// # Errors
+/// Nobody can tell, for a reason that lies in the system.
+pub fn visible<T>(looked: Result<T>) -> Result<Option<T>> {
+    match looked {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if is_systems_fault(&error) => Err(error),
+        Err(_) => Ok(None),
+    }
 }
 
 /// Whether a call failed because something is not there, or no longer.

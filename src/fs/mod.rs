@@ -7,6 +7,8 @@
 mod change;
 mod digest;
 mod fault;
+mod lock;
+mod replace;
 
 use std::fs::{File, OpenOptions, Permissions};
 use std::io::{ErrorKind, Read, Write};
@@ -20,7 +22,9 @@ use serde::{Deserialize, Serialize};
 
 pub use change::Change;
 pub use digest::Digest;
-pub use fault::{is_absence, is_systems_fault};
+pub use fault::{is_absence, is_systems_fault, visible};
+pub use lock::{Attempt, lock_exclusive, lock_shared, try_lock_exclusive, try_lock_shared, unlock};
+pub use replace::{UNFINISHED, replace, write_atomically, write_json};
 
 /// What tells that a file or folder is still the one that was looked at.
 ///
@@ -131,6 +135,17 @@ pub fn link_metadata(path: &Path) -> Result<Option<std::fs::Metadata>> {
 #[must_use]
 pub fn is_file(path: &Path) -> bool {
     std::fs::metadata(path).is_ok_and(|metadata| metadata.is_file())
+}
+
+/// The same for where much depends on it: that nobody can tell, for a reason that lies in the system, is an error.
+pub fn look_for_file(path: &Path) -> Result<bool> {
+    Ok(visible(metadata(path))?.flatten().is_some_and(|metadata| metadata.is_file()))
+}
+
+/// Whether anything, following links, stands at `path`, for where much depends on it: that nobody can tell, for a reason that lies in the
+/// system, is an error.
+pub fn look_for(path: &Path) -> Result<bool> {
+    Ok(visible(metadata(path))?.flatten().is_some())
 }
 
 /// Whether anything, following links, stands at `path`. What cannot be seen is not there.
@@ -332,34 +347,6 @@ pub fn remove_dir_all(path: &Path) -> Result<()> {
     optional(std::fs::remove_dir_all(path)).map(drop).with_context(|| format!("cannot remove `{}`", path.display()))
 }
 
-/// How the names of files begin that are to take another's place, and are not finished.
-pub const UNFINISHED: &str = ".new-";
-
-/// Gives `path` this content in one step: a reader sees the old file or the new one, and a failure leaves the old one. Readable
-/// by its owner alone.
-pub fn write_atomically(path: &Path, content: &[u8]) -> Result<()> {
-    let write = || {
-        let mut file = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(path.parent().unwrap_or(Path::new("/")))?;
-        file.write_all(content)?;
-        file.persist(path)?;
-        Ok::<_, anyhow::Error>(())
-    };
-    write().with_context(|| format!("cannot write `{}`", path.display()))
-}
-
-/// Gives `path` this content and these permission bits in one step, whatever the umask. What stands there is replaced.
-pub fn replace(path: &Path, content: &[u8], mode: u32) -> Result<()> {
-    let write = || {
-        let mut file = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(path.parent().unwrap_or(Path::new("/")))?;
-        file.write_all(content)?;
-        file.as_file().set_permissions(Permissions::from_mode(mode & 0o7777))?;
-        file.as_file().sync_all()?;
-        file.persist(path)?;
-        Ok::<_, anyhow::Error>(())
-    };
-    write().with_context(|| format!("cannot write `{}`", path.display()))
-}
-
 /// The permission bits.
 #[must_use]
 pub fn mode(metadata: &std::fs::Metadata) -> u32 {
@@ -428,11 +415,6 @@ impl Drop for PlainUmask {
     fn drop(&mut self) {
         nix::sys::stat::umask(self.0);
     }
-}
-
-/// Writes a JSON file in one step.
-pub fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<()> {
-    write_atomically(path, &serde_json::to_vec(value)?)
 }
 
 /// Makes an error of "there is none" into none.

@@ -37,6 +37,8 @@ pub struct Legacy {
     pub path: PathBuf,
     /// The file that the native form is written to.
     pub target: PathBuf,
+    /// The native spec that the target has already: what an upgrade has left that was ended between writing and removing, or another.
+    pub there: Option<SpecText>,
     /// The script whose text the native form becomes a part of.
     script: Option<Vec<u8>>,
 }
@@ -76,22 +78,16 @@ impl Legacy {
             if name == b".vpython" && fs::is_file(&folder.join(".vpython3")) {
                 return Err(cannot().because("it is never used: `.vpython3` beside it counts").hint("remove it").into());
             }
-            return Self { text, path: path.to_path_buf(), target: folder.join("vpython.toml"), script: None }.into_new_file();
+            return Self::to_file(text, path, folder.join("vpython.toml"));
         }
         let script = folder.join(OsStr::from_bytes(stem));
         match fs::link_metadata(&script)? {
-            None => {
-                let target = folder.join(OsStr::from_bytes(&[stem, b".toml"].concat()));
-                Self { text, path: path.to_path_buf(), target, script: None }.into_new_file()
-            }
+            None => Self::to_file(text, path, folder.join(OsStr::from_bytes(&[stem, b".toml"].concat()))),
             Some(metadata) if metadata.is_file() => {
                 let content = fs::read(&script)?;
-                let origin = Origin::file(script.clone());
-                if pep723::read(&content, &origin)?.block.is_some() {
-                    let why = format!("`{}` has a `# /// script` block already", script.display());
-                    return Err(cannot().because(why).hint("remove one of the two").into());
-                }
-                Ok(Self { text, path: path.to_path_buf(), target: script, script: Some(content) })
+                let inside = super::find::inside_text(&content, Origin::file(script.clone()), text.base.clone())?;
+                let there = inside.filter(|inside| inside.kind == SpecKind::Pep723);
+                Ok(Self { text, path: path.to_path_buf(), target: script, there, script: Some(content) })
             }
             Some(metadata) => {
                 let what = if metadata.is_symlink() { "a link" } else { "a folder" };
@@ -101,12 +97,26 @@ impl Legacy {
         }
     }
 
-    /// This, unless the file that is to be written is there already.
-    fn into_new_file(self) -> Result<Self> {
-        if fs::link_metadata(&self.target)?.is_none() {
-            return Ok(self);
+    /// A spec that becomes a file of its own.
+    fn to_file(text: SpecText, path: &Path, target: PathBuf) -> Result<Self> {
+        let there = match fs::link_metadata(&target)? {
+            None => None,
+            Some(_) => Some(super::find::from_bytes(&target, SpecKind::VpythonToml, fs::read(&target)?)?),
+        };
+        Ok(Self { text, path: path.to_path_buf(), target, there, script: None })
+    }
+
+    /// Whether the native form is still to be written.
+    ///
+    /// # Errors
+    /// Something else is in its place.
+    pub fn is_to_be_written(&self, native: &Native) -> Result<bool> {
+        let Some(there) = &self.there else { return Ok(true) };
+        if there.content == native.text.content {
+            return Ok(false);
         }
-        let why = format!("`{}` is there already", self.target.display());
+        let what = if self.script.is_some() { "has a `# /// script` block already" } else { "is there already" };
+        let why = format!("`{}` {what}", self.target.display());
         Err(Failure::new(format!("cannot upgrade `{}`", self.path.display())).because(why).hint("remove one of the two").into())
     }
 
@@ -133,7 +143,7 @@ impl Legacy {
             content: block.content,
             warnings: Vec::new(),
         };
-        Ok(Some(Self { text, path: path.to_path_buf(), target: path.to_path_buf(), script: Some(content) }))
+        Ok(Some(Self { text, path: path.to_path_buf(), target: path.to_path_buf(), there: None, script: Some(content) }))
     }
 
     /// The spec in the native form, with these versions for these projects and public ones for the others.
@@ -147,6 +157,9 @@ impl Legacy {
             let text = super::find::from_bytes(&self.target, SpecKind::VpythonToml, content.clone())?;
             return Ok(Native { content, text });
         };
+        if let Some(there) = &self.there {
+            return Ok(Native { content: script.clone(), text: SpecText { content: native, ..there.clone() } });
+        }
         let content = if self.path == self.target {
             in_place_of_block(script, self.text.origin.lines_before, &self.text.content, &native)
         } else {

@@ -9,7 +9,7 @@ use anyhow::Result;
 use super::entry::{MANIFEST, Manifest};
 use super::programs::Programs;
 use super::usage::Stored;
-use super::{Act, Store, lock};
+use super::{Act, Store, Use};
 use crate::fs;
 
 /// A file that is not as it was made.
@@ -48,7 +48,7 @@ impl Store {
     pub fn keep(&self, stored: &Stored) -> Result<Option<File>> {
         let name = stored.path.join(MANIFEST);
         let Some(manifest) = fs::open_optional(&name)? else { return Ok(None) };
-        lock::share_file(&manifest, &name)?;
+        fs::lock_shared(&manifest);
         Ok(fs::is_at(&manifest, &name)?.then_some(manifest))
     }
 
@@ -57,7 +57,7 @@ impl Store {
     pub fn discard(&self, damaged: &Path) -> Result<Discarded> {
         if !damaged.starts_with(self.environments()) {
             self.set_aside(damaged)?;
-        } else if !self.remove_environment(damaged, &Programs::look(), Act::Remove)? {
+        } else if self.remove_environment(damaged, &Programs::look(), Act::Remove)? != Use::Free {
             outdate(damaged)?;
             return Ok(Discarded::Outdated);
         }

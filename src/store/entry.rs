@@ -9,8 +9,7 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
 use super::Store;
-use super::lock::{self, Attempt};
-use crate::fs::{self, Digest};
+use crate::fs::{self, Attempt, Digest};
 use crate::plan::{Key, Plan};
 
 /// The file in an entry that says what it is. It is written last, its lock says that the entry is in use, and its time of change
@@ -153,7 +152,7 @@ impl Store {
     pub(super) fn entry(&self, key: &Key, site: &Site) -> Result<Lookup> {
         let path = self.environments().join(key.as_str());
         let Some(manifest) = fs::open_optional(&path.join(MANIFEST))? else { return Ok(Lookup::Absent) };
-        if lock::try_shared(&manifest)? == Attempt::Busy {
+        if fs::try_lock_shared(&manifest) == Attempt::Busy {
             return Ok(Lookup::Busy);
         }
         // A lock on a removed entry keeps nothing: the file must still be the one that has this name.
@@ -170,7 +169,10 @@ impl Store {
     /// Waits until nobody has the environment of a key for himself.
     pub(super) fn wait_for(&self, key: &Key) -> Result<()> {
         match fs::open_optional(&self.environments().join(key.as_str()).join(MANIFEST))? {
-            Some(manifest) => Ok(lock::wait_shared(&manifest)?),
+            Some(manifest) => {
+                fs::lock_shared(&manifest);
+                Ok(())
+            }
             None => Ok(()),
         }
     }
@@ -203,8 +205,31 @@ impl Entry {
     }
 }
 
-/// Whether a program runs in the environment at `path`, as far as its lock tells.
-pub(super) fn is_in_use(path: &Path) -> Result<bool> {
-    let Some(manifest) = fs::open_optional(&path.join(MANIFEST))? else { return Ok(false) };
-    Ok(lock::try_exclusive(&manifest)? != Attempt::Held)
+/// Whether a program uses something, as far as its lock tells.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Use {
+    /// None does.
+    #[default]
+    Free,
+    /// One does.
+    InUse,
+    /// The file system has no locks.
+    Unknown,
+}
+
+impl From<Attempt> for Use {
+    /// What an attempt to have it for oneself tells.
+    fn from(attempt: Attempt) -> Self {
+        match attempt {
+            Attempt::Held => Self::Free,
+            Attempt::Busy => Self::InUse,
+            Attempt::Unsupported => Self::Unknown,
+        }
+    }
+}
+
+/// Whether a program runs in the environment at `path`.
+pub(super) fn use_of(path: &Path) -> Result<Use> {
+    let Some(manifest) = fs::open_optional(&path.join(MANIFEST))? else { return Ok(Use::Free) };
+    Ok(fs::try_lock_exclusive(&manifest).into())
 }

@@ -1,19 +1,14 @@
-//! Locks on files. The only file of the crate that calls `fs2`.
-//!
-//! They are `flock` locks: they belong to the open file and so last across `execve`, and the kernel drops them when their last
-//! descriptor is closed, however the process ends.
+//! Build locks: of all who want the same, one makes it; the others wait, and say for whom.
 
 use std::fs::File;
-use std::io::{ErrorKind, Read, Seek, Write};
-use std::os::unix::fs::MetadataExt;
+use std::io::{Read, Seek, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
-use nix::errno::Errno;
+use anyhow::Result;
 
 use super::shared_failure::SharedFailure;
-use crate::fs::Digest;
+use crate::fs::{Attempt, Digest};
 use crate::{fs, report};
 
 /// For how long a waiter is silent.
@@ -21,58 +16,11 @@ const SILENCE: Duration = Duration::from_secs(1);
 /// How often it looks again in that time.
 const INTERVAL: Duration = Duration::from_millis(10);
 
-/// What came of an attempt to lock.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Attempt {
-    /// The lock is held now.
-    Held,
-    /// Somebody else holds it.
-    Busy,
-    /// This file system has no locks. Whoever publishes by rename is safe without.
-    Unsupported,
-}
-
-/// Takes a shared lock if that needs no waiting.
-pub(super) fn try_shared(file: &File) -> std::io::Result<Attempt> {
-    attempt(fs2::FileExt::try_lock_shared(file))
-}
-
-/// Takes an exclusive lock if that needs no waiting.
-pub(super) fn try_exclusive(file: &File) -> std::io::Result<Attempt> {
-    attempt(fs2::FileExt::try_lock_exclusive(file))
-}
-
-/// Waits until a shared lock can be had, and gives it back at once.
-pub(super) fn wait_shared(file: &File) -> std::io::Result<()> {
-    uninterrupted(|| fs2::FileExt::lock_shared(file))?;
-    fs2::FileExt::unlock(file)
-}
-
-fn attempt(result: std::io::Result<()>) -> std::io::Result<Attempt> {
-    let Err(error) = result else { return Ok(Attempt::Held) };
-    if error.kind() == ErrorKind::WouldBlock {
-        return Ok(Attempt::Busy);
-    }
-    match error.raw_os_error().map(Errno::from_raw) {
-        Some(Errno::ENOLCK | Errno::ENOSYS | Errno::EOPNOTSUPP) => Ok(Attempt::Unsupported),
-        Some(Errno::EINTR) => Ok(Attempt::Busy),
-        _ => Err(error),
-    }
-}
-
 /// Shares the lock at `path` until the file is dropped. Whoever has it for himself has it only for a moment.
 pub(super) fn share(path: &Path) -> Result<File> {
     let file = fs::open_or_create(path)?;
-    share_file(&file, path)?;
+    fs::lock_shared(&file);
     Ok(file)
-}
-
-/// The same for a file that is open; `path` is for the error.
-pub(super) fn share_file(file: &File, path: &Path) -> Result<()> {
-    let shared = || match attempt(uninterrupted(|| fs2::FileExt::lock_shared(file)))? {
-        Attempt::Held | Attempt::Busy | Attempt::Unsupported => Ok::<_, std::io::Error>(()),
-    };
-    shared().with_context(|| format!("cannot lock `{}`", path.display()))
 }
 
 /// A build lock, held until it is dropped.
@@ -91,12 +39,9 @@ impl BuildLock {
     pub fn wait(path: &Path, what: &str) -> Result<Self> {
         loop {
             let mut file = fs::open_or_create(path)?;
-            let taken = lock_exclusive(&mut file, what).with_context(|| format!("cannot lock `{}`", path.display()))?;
+            let taken = lock_exclusive(&mut file, what);
             // Somebody may have removed the file while we waited: then another process holds the lock of that name.
-            let is_same = match fs::link_metadata(path)? {
-                Some(now) => file.metadata().is_ok_and(|ours| (ours.dev(), ours.ino()) == (now.dev(), now.ino())),
-                None => false,
-            };
+            let is_same = fs::is_at(&file, path)?;
             if is_same {
                 let Taken { excludes, left } = taken;
                 return Ok(Self { file, excludes, left: left.as_deref().and_then(SharedFailure::parse) });
@@ -132,21 +77,21 @@ struct Taken {
 }
 
 /// Takes the lock.
-fn lock_exclusive(file: &mut File, what: &str) -> std::io::Result<Taken> {
+fn lock_exclusive(file: &mut File, what: &str) -> Taken {
     let begin = Instant::now();
     let mut before: Option<String> = None;
     loop {
-        match try_exclusive(file)? {
-            Attempt::Held => return Ok(Taken { excludes: true, left: before.and_then(|before| news(file, &before)) }),
-            Attempt::Unsupported => return Ok(Taken { excludes: false, left: None }),
+        match fs::try_lock_exclusive(file) {
+            Attempt::Held => return Taken { excludes: true, left: before.and_then(|before| news(file, &before)) },
+            Attempt::Unsupported => return Taken { excludes: false, left: None },
             Attempt::Busy => {}
         }
         let before = before.get_or_insert_with(|| text(file));
         if begin.elapsed() >= SILENCE {
             report::notice(&format!("waiting for {}, which is {what}", holder(file)));
-            // In the kernel, which wakes us when the holder is done or dead. Ctrl-C ends us as it would any program.
-            uninterrupted(|| fs2::FileExt::lock_exclusive(file))?;
-            return Ok(Taken { excludes: true, left: news(file, before) });
+            // In the kernel, which wakes us when the holder is done or dead.
+            let excludes = fs::lock_exclusive(file);
+            return Taken { excludes, left: news(file, before) };
         }
         std::thread::sleep(INTERVAL);
     }
@@ -154,16 +99,6 @@ fn lock_exclusive(file: &mut File, what: &str) -> std::io::Result<Taken> {
 
 fn news(file: &mut File, before: &str) -> Option<String> {
     Some(text(file)).filter(|now| now != before)
-}
-
-/// Calls again what a signal has interrupted.
-fn uninterrupted(call: impl Fn() -> std::io::Result<()>) -> std::io::Result<()> {
-    loop {
-        match call() {
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            result => return result,
-        }
-    }
 }
 
 /// Writes who holds the lock, or what came of it, into its file. Where that fails, others wait without a name and do the work again.
@@ -200,23 +135,13 @@ mod tests {
         let mut lock = BuildLock::wait(&path, "building").unwrap();
         let mut other = fs::open_or_create(&path).unwrap();
         lock.work(&Digest::of(b""), |_| {
-            assert_eq!(try_exclusive(&other).unwrap(), Attempt::Busy);
+            assert_eq!(fs::try_lock_exclusive(&other), Attempt::Busy);
             assert_eq!(holder(&mut other), format!("process {}", std::process::id()));
             Ok(())
         })
         .unwrap();
         drop(lock);
-        assert_eq!(try_exclusive(&other).unwrap(), Attempt::Held);
-    }
-
-    #[test]
-    fn shared_locks_stand_beside_each_other() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("x");
-        let (one, other) = (fs::open_or_create(&path).unwrap(), fs::open_or_create(&path).unwrap());
-        assert_eq!(try_shared(&one).unwrap(), Attempt::Held);
-        assert_eq!(try_shared(&other).unwrap(), Attempt::Held);
-        assert_eq!(try_exclusive(&fs::open_or_create(&path).unwrap()).unwrap(), Attempt::Busy);
+        assert_eq!(fs::try_lock_exclusive(&other), Attempt::Held);
     }
 
     #[test]

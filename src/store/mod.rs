@@ -32,7 +32,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 
 pub use damage::{Damage, Discarded, Fault};
-pub use entry::{Entry, MANIFEST, Manifest};
+pub use entry::{Entry, MANIFEST, Manifest, Use};
 pub use inputs::{Inputs, KnownSpec};
 pub use memo::{Memo, MemoName};
 pub use miss::{Miss, Standing};

@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use tempfile::TempDir;
 
-use super::entry::{self, Entry, Lookup, MANIFEST, Manifest};
+use super::entry::{self, Entry, Lookup, MANIFEST, Manifest, Use};
 use super::lock::{self, BuildLock};
 use super::{ASIDE, ASIDE_CONTENT, BUILDING, Store};
 use crate::fs::{self, Digest};
@@ -60,12 +60,17 @@ impl Store {
     /// of the way.
     fn build(&self, plan: &Plan, key: &Key, lock: &BuildLock, build: &mut impl FnMut(&Path) -> Result<()>) -> Result<File> {
         let path = self.path_of(key);
+        if !lock.excludes {
+            let what = "launches at once may each build, and nothing is pruned";
+            report::notice(&format!("the file system of `{}` has no locks: {what}", self.root().display()));
+        }
         let staged = self.stage(key.as_str(), lock)?;
         build(staged.path())?;
         let manifest = Manifest::of(plan, key, staged.path())?;
         fs::write_new(&staged.path().join(MANIFEST), &serde_json::to_vec_pretty(&manifest)?, 0o444)?;
         let in_use = fs::open(&staged.path().join(MANIFEST))?;
-        lock::try_shared(&in_use)?;
+        // Nobody else knows of it yet.
+        let _ = fs::try_lock_shared(&in_use);
         // After a power cut, what has its final name must be whole, and a warm launch cannot afford to look. One `syncfs` for the
         // environment and the wheels that it links (4 to 9 ms for 200 files, 0.3 to 0.5 s for 98 wheels) is cheaper than an `fsync` for
         // each file; and to trust an environment only within the boot that it was built in would cost each launch a look at the
@@ -137,7 +142,7 @@ impl Store {
     /// Takes what stands at `path` out of the way. If a program still runs in it, its files stay, under a name that nobody looks for.
     pub(super) fn set_aside(&self, path: &Path) -> Result<()> {
         let aside = self.move_aside(path)?;
-        if entry::is_in_use(&aside.path().join(ASIDE_CONTENT))? {
+        if entry::use_of(&aside.path().join(ASIDE_CONTENT))? != Use::Free {
             let _ = aside.keep();
         }
         Ok(())

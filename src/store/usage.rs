@@ -11,7 +11,7 @@ use anyhow::Result;
 use rayon::prelude::*;
 
 use super::Store;
-use super::entry::{self, MANIFEST, Manifest};
+use super::entry::{self, MANIFEST, Manifest, Use};
 use super::programs::Programs;
 use crate::fs::{self, Digest};
 
@@ -28,8 +28,8 @@ pub struct Stored {
 
 impl Stored {
     /// Whether a program runs in it: one that holds its lock, or one of these.
-    pub fn is_in_use(&self, programs: &Programs) -> Result<bool> {
-        Ok(entry::is_in_use(&self.path)? || programs.name(&self.path))
+    pub fn use_of(&self, programs: &Programs) -> Result<Use> {
+        if programs.name(&self.path) { Ok(Use::InUse) } else { entry::use_of(&self.path) }
     }
 
     /// How long ago it was last used.

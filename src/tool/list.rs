@@ -11,7 +11,7 @@ use crate::invocation::{Invocation, List};
 use crate::process::Process;
 use crate::report;
 use crate::spec::SpecKind;
-use crate::store::{KnownSpec, Programs, Space, Store, Stored};
+use crate::store::{KnownSpec, Programs, Space, Store, Stored, Use};
 
 /// Counted up when what is printed changes its meaning.
 const VERSION: u32 = 1;
@@ -42,7 +42,8 @@ struct Listed {
     shared: u64,
     /// In seconds since 1970.
     last_use: u64,
-    in_use: bool,
+    /// None where the file system has no locks.
+    in_use: Option<bool>,
 }
 
 #[derive(Serialize)]
@@ -72,7 +73,7 @@ pub fn run(options: &List, invocation: &Invocation, process: &Process) -> Result
     for stored in store.stored()? {
         let space = usage.entries.get(stored.manifest.key.as_str()).copied().unwrap_or_default();
         let specs = specs.remove(&stored.manifest.key).unwrap_or_default();
-        environments.push(Listed::of(&stored, specs, space, stored.is_in_use(&programs)?));
+        environments.push(Listed::of(&stored, specs, space, stored.use_of(&programs)?));
     }
     let listing = Listing { version: VERSION, root: store.root().display().to_string(), total: usage.total(), environments };
     let text = if options.json { serde_json::to_string_pretty(&listing)? + "\n" } else { listing.text() };
@@ -81,7 +82,7 @@ pub fn run(options: &List, invocation: &Invocation, process: &Process) -> Result
 }
 
 impl Listed {
-    fn of(stored: &Stored, specs: BTreeSet<KnownSpec>, space: Space, in_use: bool) -> Self {
+    fn of(stored: &Stored, specs: BTreeSet<KnownSpec>, space: Space, found: Use) -> Self {
         let manifest = &stored.manifest;
         let wheels = manifest.wheels.iter().map(|wheel| Wheel {
             name: wheel.name.clone(),
@@ -100,20 +101,24 @@ impl Listed {
             own: space.own,
             shared: space.shared,
             last_use: stored.last_use.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs(),
-            in_use,
+            in_use: (found != Use::Unknown).then_some(found == Use::InUse),
         }
     }
 
     /// Its line, and one for each spec.
     fn text(&self, now: u64) -> String {
-        let state = if self.in_use { "in use".to_owned() } else { ago(now.saturating_sub(self.last_use)) };
+        let state = if self.in_use == Some(true) { "in use".to_owned() } else { ago(now.saturating_sub(self.last_use)) };
         let wheels = match self.wheels.len() {
             1 => "1 wheel".to_owned(),
             count => format!("{count} wheels"),
         };
         let [own, shared] = [self.own, self.shared].map(|bytes| ByteSize::b(bytes).to_string());
-        let specs: String = self.specs.iter().map(|spec| format!("    for {}\n", spec.text())).collect();
-        format!("{}  python {:<9} {wheels:>10} {own:>11} + {shared:>9} shared  {state}\n{specs}", self.key, self.python)
+        let mut text =
+            format!("{}  python {:<9} {wheels:>10} {own:>11} + {shared:>9} shared  {state}\n", self.key, self.python);
+        for spec in &self.specs {
+            text.extend(["    for ", &spec.text(), "\n"]);
+        }
+        text
     }
 }
 

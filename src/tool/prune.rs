@@ -9,7 +9,7 @@ use bytesize::ByteSize;
 use crate::invocation::{Invocation, Prune};
 use crate::process::{Process, variable};
 use crate::report::{self, Failure};
-use crate::store::{Act, Limits, Pruned, Store, Stored, Usage};
+use crate::store::{Act, Limits, Pruned, Store, Stored, Usage, Use};
 
 /// For how long an environment stays unused when nobody says anything else.
 const OLDER_THAN: Duration = Duration::from_hours(30 * 24);
@@ -72,6 +72,8 @@ fn max_cache(process: &Process) -> Result<Option<u64>> {
     }
 }
 
+const STAYS_UNKNOWN: &str = ": stays, since the file system has no locks, and a program may run in it";
+
 /// What went, a line each, and the sum.
 fn said(pruned: &Pruned, usage: &Usage, act: Act) -> String {
     let now = SystemTime::now();
@@ -81,9 +83,13 @@ fn said(pruned: &Pruned, usage: &Usage, act: Act) -> String {
         let _ = writeln!(lines, "{}  {}, unused for {days} days{why}", stored.manifest.key, stored.manifest.title());
     };
     pruned.environments.iter().for_each(|stored| line(stored, ""));
-    pruned.in_use.iter().for_each(|stored| line(stored, ": stays, since a program runs in it"));
-    if pruned.is_building {
-        lines += "unpacked wheels stay, since somebody builds\n";
+    for (stored, found) in &pruned.staying {
+        line(stored, if *found == Use::Unknown { STAYS_UNKNOWN } else { ": stays, since a program runs in it" });
+    }
+    match pruned.building {
+        Use::Free => {}
+        Use::InUse => lines += "unpacked wheels stay, since somebody builds\n",
+        Use::Unknown => lines += "unpacked wheels stay, since the file system has no locks, and somebody may build\n",
     }
     let own = pruned.environments.iter().filter_map(|stored| usage.entries.get(stored.manifest.key.as_str()));
     let wheels = pruned.wheels.iter().filter_map(|digest| usage.wheels.get(digest));

@@ -33,7 +33,7 @@ fn may_name(from: &str, to: &str) -> bool {
 const RESERVED: [(&str, &str, &[&str]); 3] = [
     ("std::env::", "process.rs", &["split_paths", "join_paths"]),
     ("std::fs::", "fs/mod.rs", &["File", "Metadata"]),
-    ("fs2::", "store/lock.rs", &[]),
+    ("fs2::", "fs/lock.rs", &[]),
 ];
 
 /// What is wrong with one source file; `path` is relative to `src`.

@@ -200,11 +200,20 @@ fn without_locks_and_links_a_launch_works_all_the_same() {
         let words = [&["strace", "-f", "-o", "/dev/null"][..], &refused, &[env!("CARGO_BIN_EXE_vpython"), script]].concat();
         world.program("/usr/bin/env", words).run()
     };
-    for _ in 0..2 {
-        launch("tool.py").prints("1\n");
-    }
+    let notice =
+        "vpython: the file system of `[WORLD]/root` has no locks: launches at once may each build, and nothing is pruned\n";
+    launch("tool.py").expect(0, "1\n", notice);
+    launch("tool.py").prints("1\n");
     // What cannot be known not to be used stays.
     let words = ["strace", "-f", "-o", "/dev/null", "-e", "inject=flock:error=ENOLCK", env!("CARGO_BIN_EXE_vpython")];
-    world.program("/usr/bin/env", words).arguments(["-vpython-tool", "prune", "--all"]).run();
-    assert_eq!(world.environments().len(), 1);
+    let outcome = world.program("/usr/bin/env", words).arguments(["-vpython-tool", "prune", "--all"]).run();
+    let path = world.environments().pop().unwrap();
+    let expected = format!(
+        "{}  python [VERSION] with a 1, unused for 0 days: stays, since the file system has no locks, and a program may run in it\n\
+         unpacked wheels stay, since the file system has no locks, and somebody may build\n\
+         removed 0 environments, 0 unpacked wheels and 0 leftovers of builds and launches: 0 B\n",
+        path.file_name().unwrap().display()
+    );
+    outcome.prints(&expected);
+    assert!(path.exists());
 }

@@ -239,7 +239,7 @@ fn the_list_says_for_which_specs_an_environment_is() {
     world.install(["-c", block]);
     let specs = |world: &World| {
         let listing = world.vpython(["-vpython-tool", "list"]).run().stdout;
-        listing.lines().filter(|line| line.starts_with(' ')).map(|line| format!("{line}\n")).collect::<String>()
+        listing.split_inclusive('\n').filter(|line| line.starts_with(' ')).collect::<String>()
     };
     assert_eq!(specs(&world), "    for the text of -c\n    for [WORLD]/work/a.py\n    for [WORLD]/work/b.py\n");
     // Now it asks for something else; and another asks for nothing.

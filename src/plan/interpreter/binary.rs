@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use anyhow::{Context, Result};
 use memchr::memmem;
 use nix::unistd::{AccessFlags, access};
 
@@ -29,26 +30,41 @@ pub(super) enum Executable {
 }
 
 /// What stands at `path`; none where there is no executable file that can be read.
-pub(super) fn look(path: &Path, process: &Process) -> Option<Executable> {
-    if !fs::is_file(path) || access(path, AccessFlags::X_OK).is_err() {
-        return None;
+///
+/// # Errors
+/// Nobody can tell, for a reason that lies in the system.
+pub(super) fn look(path: &Path, process: &Process) -> Result<Option<Executable>> {
+    if !fs::look_for_file(path)? || !is_executable(path)? {
+        return Ok(None);
     }
     if process.executable.as_deref().is_some_and(|own| Stamp::of(own) == Stamp::of(path)) {
-        return Some(Executable::Vpython);
+        return Ok(Some(Executable::Vpython));
     }
-    let mut head = Vec::new();
-    fs::open(path).ok()?.take(SCRIPT_HEAD).read_to_end(&mut head).ok()?;
+    let Some(head) = fs::visible(read_head(path))? else { return Ok(None) };
     if head.starts_with(b"#!") {
         let text = String::from_utf8_lossy(&head).into_owned();
         // A wrapper that leads back here would run in circles. A shim of pyenv's names pyenv's root, whatever that is called.
-        return Some(if !pyenv::is_shim(&text) && calls_vpython(&text) {
+        return Ok(Some(if !pyenv::is_shim(&text) && calls_vpython(&text) {
             Executable::Vpython
         } else {
             Executable::Script(text)
-        });
+        }));
     }
-    let is_ours = memmem::find(&fs::read(path).ok()?, MARK).is_some();
-    Some(if is_ours { Executable::Vpython } else { Executable::Binary })
+    let Some(content) = fs::visible(fs::read(path))? else { return Ok(None) };
+    Ok(Some(if memmem::find(&content, MARK).is_some() { Executable::Vpython } else { Executable::Binary }))
+}
+
+fn is_executable(path: &Path) -> Result<bool> {
+    let answer = access(path, AccessFlags::X_OK).map_err(std::io::Error::from);
+    let answer = answer.with_context(|| format!("cannot look at `{}`", path.display()));
+    Ok(fs::visible(answer)?.is_some())
+}
+
+fn read_head(path: &Path) -> Result<Vec<u8>> {
+    let mut head = Vec::new();
+    let read = fs::open(path)?.take(SCRIPT_HEAD).read_to_end(&mut head);
+    read.with_context(|| format!("cannot read `{}`", path.display()))?;
+    Ok(head)
 }
 
 /// Whether a script has vpython as one of its words, as a wrapper does that calls it.
@@ -79,7 +95,7 @@ pub fn next_python_on_path(process: &Process) -> Option<PathBuf> {
 /// The first program of this name on `PATH` that is not vpython, and does not call it.
 #[must_use]
 pub fn next_on_path(name: &OsStr, process: &Process) -> Option<PathBuf> {
-    let is_other = |path: &PathBuf| look(path, process).is_some_and(|executable| executable != Executable::Vpython);
+    let is_other = |path: &PathBuf| matches!(look(path, process), Ok(Some(found)) if found != Executable::Vpython);
     search_path(process).iter().map(|folder| folder.join(name)).find(is_other)
 }
 
@@ -117,7 +133,7 @@ mod tests {
         ];
         for (content, mode, expected, why) in rows {
             let (_folder, path) = place("python3", content, mode);
-            assert_eq!(look(&path, &Process::default()), expected, "{why}");
+            assert_eq!(look(&path, &Process::default()).unwrap(), expected, "{why}");
         }
     }
 

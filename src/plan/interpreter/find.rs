@@ -89,10 +89,10 @@ impl Search<'_> {
         let is_bundle = fs::metadata(path)?.is_some_and(|metadata| metadata.is_dir());
         let path = if is_bundle { path.join("bin/python3") } else { path.to_path_buf() };
         let cannot = |kind| Failure::new(format!("cannot use `{}` as interpreter", path.display())).kind(kind);
-        let path = match self.looks(&path) {
+        let path = match self.looks(&path)? {
             Some(Executable::Vpython) => return Err(cannot(Kind::CannotExecute).because("it is vpython itself").into()),
             Some(Executable::Script(text)) if pyenv::is_shim(&text) => {
-                self.resolve_shim(&path).ok_or_else(|| cannot(Kind::NotFound).because(NO_VERSION))?
+                self.resolve_shim(&path)?.ok_or_else(|| cannot(Kind::NotFound).because(NO_VERSION))?
             }
             Some(_) => path,
             None if fs::is_file(&path) => return Err(cannot(Kind::CannotExecute).because("it is not executable").into()),
@@ -106,38 +106,49 @@ impl Search<'_> {
     }
 
     fn anywhere(&mut self) -> Result<Facts> {
-        self.bundles()
-            .or_else(|| self.on_path())
-            .or_else(|| self.installed_by(Source::Pyenv, pyenv::root(self.process).map(|root| root.join("versions"))))
-            .or_else(|| self.installed_by(Source::Uv, uv_versions(self.process)))
-            .ok_or_else(|| self.none_found().into())
+        for place in [Self::bundles, Self::on_path, Self::installed_by_pyenv, Self::installed_by_uv] {
+            if let Some(facts) = place(self)? {
+                return Ok(facts);
+            }
+        }
+        Err(self.none_found().into())
     }
 
-    fn bundles(&mut self) -> Option<Facts> {
-        let folder = self.process.executable.as_ref()?.parent()?.to_path_buf();
-        self.evidence.look(&folder);
-        self.highest_in(&folder, Source::Bundle)
+    fn bundles(&mut self) -> Result<Option<Facts>> {
+        let Some(folder) = self.process.executable.as_ref().and_then(|own| own.parent()) else { return Ok(None) };
+        self.evidence.look(folder);
+        self.highest_in(folder, Source::Bundle)
     }
 
-    fn installed_by(&mut self, tool: Source, versions: Option<PathBuf>) -> Option<Facts> {
-        let versions = versions?;
+    fn installed_by_pyenv(&mut self) -> Result<Option<Facts>> {
+        self.installed_by(Source::Pyenv, pyenv::root(self.process).map(|root| root.join("versions")))
+    }
+
+    fn installed_by_uv(&mut self) -> Result<Option<Facts>> {
+        self.installed_by(Source::Uv, uv_versions(self.process))
+    }
+
+    fn installed_by(&mut self, tool: Source, versions: Option<PathBuf>) -> Result<Option<Facts>> {
+        let Some(versions) = versions else { return Ok(None) };
         debug!(?tool, folder = %versions.display(), "looking through the installed versions");
         self.evidence.look(&versions);
         self.highest_in(&versions, tool)
     }
 
     /// The highest version that satisfies among the folders that are named by a version.
-    fn highest_in(&mut self, folder: &Path, source: Source) -> Option<Facts> {
-        let versions = pyenv::installed_versions(folder);
-        versions.iter().find_map(|(_, name)| {
+    fn highest_in(&mut self, folder: &Path, source: Source) -> Result<Option<Facts>> {
+        for (_, name) in pyenv::installed_versions(folder)? {
             let path = folder.join(name).join("bin/python3");
             // One that is being installed may not have its interpreter yet.
             self.evidence.look(&path);
-            self.consider(&path, source)
-        })
+            if let Some(facts) = self.consider(&path, source)? {
+                return Ok(Some(facts));
+            }
+        }
+        Ok(None)
     }
 
-    fn on_path(&mut self) -> Option<Facts> {
+    fn on_path(&mut self) -> Result<Option<Facts>> {
         let folders = search_path(self.process);
         let pinned =
             self.wanted.and_then(|wanted| single_minor(&wanted.value.specifiers)).map(|minor| format!("python3.{minor}"));
@@ -145,21 +156,27 @@ impl Search<'_> {
         for name in names {
             for folder in &folders {
                 self.evidence.look(folder);
-                if let Some(facts) = self.consider(&folder.join(name), Source::Path) {
-                    return Some(facts);
+                if let Some(facts) = self.consider(&folder.join(name), Source::Path)? {
+                    return Ok(Some(facts));
                 }
             }
         }
-        folders.iter().find_map(|folder| {
-            let names = fs::list(folder).ok().flatten().unwrap_or_default();
+        for folder in &folders {
+            let names = fs::visible(fs::list(folder))?.flatten().unwrap_or_default();
             let mut minors: Vec<u32> = names.iter().filter_map(|name| minor_in_name(name)).collect();
             minors.sort_unstable_by(|one, other| other.cmp(one));
-            minors.iter().find_map(|minor| self.consider(&folder.join(format!("python3.{minor}")), Source::Path))
-        })
+            for minor in minors {
+                if let Some(facts) = self.consider(&folder.join(format!("python3.{minor}")), Source::Path)? {
+                    return Ok(Some(facts));
+                }
+            }
+        }
+        Ok(None)
     }
 
-    /// Takes an interpreter if it is one and satisfies; else notes why not.
-    fn consider(&mut self, path: &Path, source: Source) -> Option<Facts> {
+    /// Takes an interpreter if it is one and satisfies; else notes why not. One that cannot be looked at now for a reason that lies in the
+    /// system is not passed over: another run would take it, and so come to another environment.
+    fn consider(&mut self, path: &Path, source: Source) -> Result<Option<Facts>> {
         // What is turned down now may be mended where it lies: made executable, a link's target made. What is not there at all is
         // noticed by the time of its folder.
         if fs::link_metadata(path).is_ok_and(|metadata| metadata.is_some()) {
@@ -167,34 +184,36 @@ impl Search<'_> {
         }
         let found = path;
         let path = match self.looks(path)? {
-            Executable::Binary => path.to_path_buf(),
-            Executable::Script(text) if pyenv::is_shim(&text) => match self.resolve_shim(path) {
+            None => return Ok(None),
+            Some(Executable::Binary) => path.to_path_buf(),
+            Some(Executable::Script(text)) if pyenv::is_shim(&text) => match self.resolve_shim(path)? {
                 Some(resolved) => resolved,
                 // pyenv has a shim for each version that is installed, whether it is chosen or not.
-                None if path.file_name().is_some_and(|name| minor_in_name(name).is_some()) => return None,
-                None => return self.pass_over(path, NO_VERSION),
+                None if path.file_name().is_some_and(|name| minor_in_name(name).is_some()) => return Ok(None),
+                None => return Ok(self.pass_over(path, NO_VERSION)),
             },
-            Executable::Script(_) => return self.pass_over(path, "it is a script, and not an interpreter"),
-            Executable::Vpython => return self.pass_over(path, "it is vpython itself"),
+            Some(Executable::Script(_)) => return Ok(self.pass_over(path, "it is a script, and not an interpreter")),
+            Some(Executable::Vpython) => return Ok(self.pass_over(path, "it is vpython itself")),
         };
-        match self.ask(&path) {
+        Ok(match self.ask(&path) {
             Ok(facts) => match self.objection(&facts) {
                 None => Some(self.take(facts, found, source)),
                 Some(why) => self.pass_over(&path, &why),
             },
+            Err(error) if fs::is_systems_fault(&error) => return Err(error),
             Err(error) => self.pass_over(&path, &report::one_line(&error)),
-        }
+        })
     }
 
     /// What a candidate is by its looks. One that has been asked before is an interpreter, and is not read again.
-    fn looks(&self, path: &Path) -> Option<Executable> {
-        if fs::is_file(path) && self.memo.is_some_and(|memo| probe::was_asked(path, memo)) {
-            return Some(Executable::Binary);
+    fn looks(&self, path: &Path) -> Result<Option<Executable>> {
+        if fs::look_for_file(path)? && self.memo.is_some_and(|memo| probe::was_asked(path, memo)) {
+            return Ok(Some(Executable::Binary));
         }
         binary::look(path, self.process)
     }
 
-    fn resolve_shim(&mut self, shim: &Path) -> Option<PathBuf> {
+    fn resolve_shim(&mut self, shim: &Path) -> Result<Option<PathBuf>> {
         pyenv::resolve(shim, self.process, self.evidence)
     }
 

@@ -73,7 +73,13 @@ fn ask(path: &Path, process: &Process) -> Result<Facts> {
         command.env_remove(name);
     }
     let cannot = || Failure::new(format!("cannot run the interpreter `{}`", path.display())).kind(Kind::CannotExecute);
-    let output = command.output().map_err(|error| cannot().because(error.to_string()))?;
+    let output = command.output().map_err(|error| {
+        let error = anyhow::Error::from(error);
+        // That is not for the interpreter to answer for.
+        let is_systems_fault = fs::is_systems_fault(&error);
+        let said = error.to_string();
+        if is_systems_fault { error.context(cannot().to_string()) } else { cannot().because(said).into() }
+    })?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
         let last = said.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("it said nothing");

@@ -6,6 +6,7 @@
 
 use std::path::{Path, PathBuf};
 
+use anyhow::Result;
 use pep440_rs::Version;
 
 use crate::fs;
@@ -31,61 +32,74 @@ pub(super) fn is_shim(text: &str) -> bool {
 }
 
 /// The executable that a shim would run now. The shim stands in `shims` of pyenv's root, and says so itself.
-pub(super) fn resolve(shim: &Path, process: &Process, evidence: &mut Evidence) -> Option<PathBuf> {
-    let (program, root) = (shim.file_name()?, shim.parent()?.parent()?);
+///
+/// # Errors
+/// Nobody can tell, for a reason that lies in the system.
+pub(super) fn resolve(shim: &Path, process: &Process, evidence: &mut Evidence) -> Result<Option<PathBuf>> {
+    let (Some(program), Some(root)) = (shim.file_name(), shim.parent().and_then(Path::parent)) else { return Ok(None) };
     let versions = root.join("versions");
     let chosen = match process.setting("PYENV_VERSION") {
         Some(list) => list.to_string_lossy().split(':').map(str::to_owned).collect(),
-        None => version_file(root, process, evidence).map(|path| listed_versions(&path)).unwrap_or_default(),
+        None => match version_file(root, process, evidence)? {
+            Some(path) => listed_versions(&path)?,
+            None => Vec::new(),
+        },
     };
     evidence.look(&versions);
-    chosen.iter().find_map(|version| {
-        let folder = installed(&versions, version)?;
-        Some(folder.join("bin").join(program)).filter(|path| fs::is_file(path))
-    })
+    for version in chosen {
+        let Some(folder) = installed(&versions, &version)? else { continue };
+        let path = folder.join("bin").join(program);
+        if fs::look_for_file(&path)? {
+            return Ok(Some(path));
+        }
+    }
+    Ok(None)
 }
 
 /// The file that says which versions count here. Those that are not there count as evidence too.
-fn version_file(root: &Path, process: &Process, evidence: &mut Evidence) -> Option<PathBuf> {
+fn version_file(root: &Path, process: &Process, evidence: &mut Evidence) -> Result<Option<PathBuf>> {
     let local =
         process.directory.iter().flat_map(|directory| directory.ancestors()).map(|folder| folder.join(".python-version"));
-    let mut files = local.chain([root.join("version")]);
-    files.find(|path| {
-        evidence.look(path);
-        fs::is_file(path)
-    })
+    for path in local.chain([root.join("version")]) {
+        evidence.look(&path);
+        if fs::look_for_file(&path)? {
+            return Ok(Some(path));
+        }
+    }
+    Ok(None)
 }
 
 /// The versions that such a file lists; `#` begins a comment.
-fn listed_versions(path: &Path) -> Vec<String> {
-    let text = fs::read(path).unwrap_or_default();
+fn listed_versions(path: &Path) -> Result<Vec<String>> {
+    let text = fs::visible(fs::read(path))?.unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
     let lines = text.lines().map(|line| line.split('#').next().unwrap_or_default());
-    lines.flat_map(str::split_whitespace).map(str::to_owned).collect()
+    Ok(lines.flat_map(str::split_whitespace).map(str::to_owned).collect())
 }
 
 /// The folder of a version, or of the latest one that begins with it.
-fn installed(versions: &Path, version: &str) -> Option<PathBuf> {
+fn installed(versions: &Path, version: &str) -> Result<Option<PathBuf>> {
     let version = version.strip_prefix("python-").unwrap_or(version);
     // Names of folders, and no way out of them.
     if version.is_empty() || version.contains('/') || version.starts_with('.') {
-        return None;
+        return Ok(None);
     }
     let exact = versions.join(version);
     if fs::exists(&exact) {
-        return Some(exact);
+        return Ok(Some(exact));
     }
     let prefix = format!("{version}.");
-    installed_versions(versions).into_iter().find(|(_, name)| name.starts_with(&prefix)).map(|(_, name)| versions.join(name))
+    let latest = installed_versions(versions)?.into_iter().find(|(_, name)| name.starts_with(&prefix));
+    Ok(latest.map(|(_, name)| versions.join(name)))
 }
 
 /// The folders of a folder that are named by a version, latest first. A final version comes before any pre-release.
-pub(super) fn installed_versions(folder: &Path) -> Vec<(Version, String)> {
-    let names = fs::list(folder).ok().flatten().unwrap_or_default();
+pub(super) fn installed_versions(folder: &Path) -> Result<Vec<(Version, String)>> {
+    let names = fs::visible(fs::list(folder))?.flatten().unwrap_or_default();
     let names = names.into_iter().filter_map(|name| name.into_string().ok());
     let mut versions: Vec<(Version, String)> = names.filter_map(|name| Some((version_of(&name)?, name))).collect();
     versions.sort_by(|(one, _), (other, _)| (other.is_stable(), other).cmp(&(one.is_stable(), one)));
-    versions
+    Ok(versions)
 }
 
 /// The version in a folder's name: `3.11.7`, or `cpython-3.11.7-linux-x86_64-gnu` as uv names its own.
@@ -115,7 +129,7 @@ mod tests {
     }
 
     fn resolved(folder: &tempfile::TempDir, process: &Process) -> Option<String> {
-        let path = resolve(&folder.path().join("shims/python3"), process, &mut Evidence::default())?;
+        let path = resolve(&folder.path().join("shims/python3"), process, &mut Evidence::default()).unwrap()?;
         let relative = path.strip_prefix(folder.path().join("versions")).unwrap();
         Some(relative.iter().next().unwrap().to_str().unwrap().to_owned())
     }
@@ -147,7 +161,8 @@ mod tests {
     #[test]
     fn versions_are_listed_latest_first() {
         let (folder, _) = pyenv(&["3.8.18", "3.11.10", "3.11.2", "3.14.0a1", "system", "cpython-3.13.1-linux-x86_64-gnu"]);
-        let names: Vec<_> = installed_versions(&folder.path().join("versions")).into_iter().map(|(_, name)| name).collect();
+        let names: Vec<_> =
+            installed_versions(&folder.path().join("versions")).unwrap().into_iter().map(|(_, name)| name).collect();
         assert_eq!(names, ["cpython-3.13.1-linux-x86_64-gnu", "3.11.10", "3.11.2", "3.8.18", "3.14.0a1"]);
     }
 

@@ -26,7 +26,10 @@ pub(super) fn partner_of_file(script: &Path, around: &mut Around<'_>) -> Result<
 /// The partner of a folder that python runs: its own, or that of the nearest folder above of which it is a part, each folder on the way
 /// being a package with an `__init__.py`.
 pub(super) fn partner_of_folder(folder: &Path, around: &mut Around<'_>) -> Result<Option<SpecText>> {
-    for folder in folder.ancestors().take_while(|folder| fs::exists(&folder.join("__init__.py"))) {
+    for folder in folder.ancestors() {
+        if !fs::look_for(&folder.join("__init__.py"))? {
+            break;
+        }
         if let Some(spec) = partner_of_file(folder, around)? {
             return Ok(Some(spec));
         }

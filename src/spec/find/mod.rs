@@ -120,7 +120,7 @@ fn look_around<'t>(target: &Target, process: &Process, trail: &'t mut Trail) -> 
 /// which has no folder.
 fn look_around_script<'t>(path: &Path, process: &Process, trail: &'t mut Trail) -> Result<Around<'t>> {
     let mut around = Around::folder(path.parent().map(Path::to_path_buf), process, trail);
-    let Ok(Some(metadata)) = fs::metadata(path) else {
+    let Some(metadata) = fs::visible(fs::metadata(path))?.flatten() else {
         around.trail.note(Finding::Nothing, || LookedAt::Program(path.to_path_buf()));
         return Ok(around);
     };
@@ -135,13 +135,9 @@ fn look_around_script<'t>(path: &Path, process: &Process, trail: &'t mut Trail) 
     if let Some(spec) = beside::partner_of_file(path, &mut around)? {
         return Ok(Around { spec: Some(spec), ..around });
     }
-    let file = match fs::open(path) {
-        Ok(file) => file,
-        Err(error) if fs::is_systems_fault(&error) => return Err(error),
-        Err(_) => {
-            around.trail.note(Finding::Broken, || LookedAt::Program(path.to_path_buf()));
-            return Ok(around);
-        }
+    let Some(file) = fs::visible(fs::open(path))? else {
+        around.trail.note(Finding::Broken, || LookedAt::Program(path.to_path_buf()));
+        return Ok(around);
     };
     look_around_file(file, path, around)
 }
@@ -170,7 +166,7 @@ fn look_around_folder<'t>(path: &Path, mut around: Around<'t>) -> Result<Around<
     if spec.is_some() {
         return Ok(Around { spec, ..around });
     }
-    let Ok(mut file) = fs::open(&main) else {
+    let Some(mut file) = fs::visible(fs::open(&main))? else {
         around.trail.note(Finding::Nothing, || LookedAt::Program(main));
         return Ok(around);
     };

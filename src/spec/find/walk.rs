@@ -24,7 +24,7 @@ pub(super) fn up(folder: &Path, around: &mut Around<'_>) -> Result<Option<SpecTe
                 return found.read(kind, around.trail).map(Some);
             }
         }
-        if fs::exists(&folder.join(BARRIER)) {
+        if fs::look_for(&folder.join(BARRIER))? {
             debug!(folder = %folder.display(), "no spec up to the barrier");
             around.trail.note(Finding::Barrier, || LookedAt::Barrier(folder.join(BARRIER)));
             break;

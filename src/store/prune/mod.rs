@@ -15,10 +15,9 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::Result;
 
-use super::lock::{self, Attempt};
 use super::programs::Programs;
 use super::usage::{Stored, Usage};
-use super::{MANIFEST, Store};
+use super::{MANIFEST, Store, Use};
 use crate::fs::{self, Digest};
 use ledger::Ledger;
 
@@ -49,12 +48,12 @@ pub struct Pruned {
     pub environments: Vec<Stored>,
     /// Unpacked wheels.
     pub wheels: Vec<Digest>,
-    /// Environments that would have gone, but for the programs that run in them.
-    pub in_use: Vec<Stored>,
+    /// Environments that would have gone, but for the programs that run in them, or may.
+    pub staying: Vec<(Stored, Use)>,
     /// Leftovers of killed builds, and memos of what is gone.
     pub rubbish: Vec<PathBuf>,
-    /// Whether wheels stay because somebody builds.
-    pub is_building: bool,
+    /// Whether somebody builds: then unpacked wheels stay.
+    pub building: Use,
 }
 
 /// How often it is enough to prune by the way.
@@ -97,11 +96,12 @@ impl Store {
             if limits.until.is_some_and(|until| SystemTime::now() >= until) {
                 break;
             }
-            if self.remove_environment(&candidate.path, &programs, act)? {
-                ledger.remove(&candidate);
-                pruned.environments.push(candidate);
-            } else {
-                pruned.in_use.push(candidate);
+            match self.remove_environment(&candidate.path, &programs, act)? {
+                Use::Free => {
+                    ledger.remove(&candidate);
+                    pruned.environments.push(candidate);
+                }
+                found => pruned.staying.push((candidate, found)),
             }
         }
         self.remove_wheels(&mut pruned, act)?;
@@ -109,28 +109,26 @@ impl Store {
         Ok(pruned)
     }
 
-    /// Removes an environment, unless a program runs in it; tells which.
-    pub(super) fn remove_environment(&self, path: &Path, programs: &Programs, act: Act) -> Result<bool> {
+    /// Removes an environment, unless a program runs in it, or may; tells which.
+    pub(super) fn remove_environment(&self, path: &Path, programs: &Programs, act: Act) -> Result<Use> {
         let name = path.join(MANIFEST);
-        let Some(manifest) = fs::open_optional(&name)? else { return Ok(true) };
-        if lock::try_exclusive(&manifest)? != Attempt::Held || programs.name(path) {
-            return Ok(false);
+        let Some(manifest) = fs::open_optional(&name)? else { return Ok(Use::Free) };
+        let found = fs::try_lock_exclusive(&manifest).into();
+        if found == Use::Free && programs.name(path) {
+            return Ok(Use::InUse);
         }
         // Between opening and locking somebody else may have removed it, and a launch may have built it anew, for itself.
-        if !fs::is_at(&manifest, &name)? {
-            return Ok(true);
-        }
-        if act == Act::Remove {
+        if found == Use::Free && fs::is_at(&manifest, &name)? && act == Act::Remove {
             self.remove_aside(path)?;
         }
-        Ok(true)
+        Ok(found)
     }
 
     /// Removes the unpacked wheels that are in no environment that stays.
     fn remove_wheels(&self, pruned: &mut Pruned, act: Act) -> Result<()> {
         let lock = fs::open_or_create(&self.lock_file(super::BUILDING))?;
-        if lock::try_exclusive(&lock)? != Attempt::Held {
-            pruned.is_building = true;
+        pruned.building = fs::try_lock_exclusive(&lock).into();
+        if pruned.building != Use::Free {
             return Ok(());
         }
         let gone: BTreeSet<_> = pruned.environments.iter().map(|stored| &stored.path).collect();

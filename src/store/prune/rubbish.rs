@@ -9,11 +9,10 @@ use std::time::{Duration, SystemTime};
 use anyhow::Result;
 
 use super::Act;
-use crate::fs;
+use crate::fs::{self, Attempt};
 use crate::plan::Key;
-use crate::store::lock::{self, Attempt};
 use crate::store::programs::Programs;
-use crate::store::{MANIFEST, Manifest, Store, entry, memo};
+use crate::store::{MANIFEST, Manifest, Store, Use, entry, memo};
 
 /// How old something of an unknown name must be to be taken for rubbish.
 const UNKNOWN: Duration = Duration::from_hours(24);
@@ -58,8 +57,8 @@ impl Store {
             }
             // Whoever builds it anew would find it gone, or lose what he has built.
             let lock = fs::open_or_create(&self.lock_file(key))?;
-            let is_free = lock::try_exclusive(&lock)? == Attempt::Held && is_ruin(&path);
-            if !is_free || entry::is_in_use(&path)? || programs.name(&path) {
+            let is_free = fs::try_lock_exclusive(&lock) == Attempt::Held && is_ruin(&path);
+            if !is_free || entry::use_of(&path)? != Use::Free || programs.name(&path) {
                 continue;
             }
             if act == Act::Remove {
@@ -74,11 +73,11 @@ impl Store {
     fn is_left_behind(&self, path: &Path, now: SystemTime) -> Result<bool> {
         let name = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
         if name.starts_with(super::super::ASIDE) {
-            return Ok(!entry::is_in_use(&path.join(super::super::ASIDE_CONTENT))?);
+            return Ok(entry::use_of(&path.join(super::super::ASIDE_CONTENT))? == Use::Free);
         }
         let lock = name.rsplit_once('-').map(|(lock, _)| self.lock_file(lock)).filter(|lock| fs::is_file(lock));
         match lock {
-            Some(lock) => Ok(lock::try_exclusive(&fs::open_or_create(&lock)?)? == Attempt::Held),
+            Some(lock) => Ok(fs::try_lock_exclusive(&fs::open_or_create(&lock)?) == Attempt::Held),
             None => Ok(is_older(path, UNKNOWN, now)),
         }
     }

@@ -47,6 +47,7 @@ fn fill(options: &Fetch, spec: &Spec, invocation: &Invocation, process: &Process
     let destination = destination(spec, invocation);
     if let Some(destination) = &destination {
         fs::create_dir_all(destination, 0o777)?;
+        staging::remove_left_behind(destination)?;
     }
     let mut files: Vec<PathBuf> = Vec::new();
     let mut in_vain = None;

@@ -51,7 +51,8 @@ impl<'a> Pip<'a> {
         let pip = Self { python, options: &options.pip_options, process };
         let mut command = pip.command();
         command.arg("--version").stdout(Stdio::null()).stderr(Stdio::null());
-        if command.status().is_ok_and(|status| status.success()) {
+        let answer = command.status().with_context(|| format!("cannot run `{}`", python.display()));
+        if fs::visible(answer)?.is_some_and(|status| status.success()) {
             return Ok(pip);
         }
         Err(Failure::new(format!("the interpreter `{}` has no pip to fetch wheels with", python.display()))

@@ -1,38 +1,40 @@
 //! The folder that pip writes to, inside the one that is filled: a wheel has its name there only when it is whole.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result};
 use tempfile::TempDir;
 
-use crate::fs;
+use crate::fs::{self, Attempt};
 
-/// How these folders are called; the number of the process follows.
+/// How these folders are called.
 const PREFIX: &str = ".fetch-";
-/// For how long such a folder stays untouched before it is taken for one that a killed process has left.
+/// For how long such a folder stays untouched before it is taken for one that a killed process has left, where there are no locks.
 const LEFT_BEHIND: Duration = Duration::from_hours(1);
 
 /// A folder that goes when this is dropped.
-pub(super) struct Staging(TempDir);
+pub(super) struct Staging {
+    folder: TempDir,
+    /// Locked for as long as somebody is at it.
+    _in_use: File,
+}
 
 impl Staging {
-    /// Makes one, and removes those that are left of killed processes.
+    /// Makes one.
     pub fn make(destination: &Path) -> Result<Self> {
-        for name in fs::list(destination)?.unwrap_or_default() {
-            let path = destination.join(&name);
-            if name.to_string_lossy().starts_with(PREFIX) && is_left_behind(&path) {
-                fs::remove_dir_all(&path)?;
-            }
-        }
-        let prefix = format!("{PREFIX}{}-", std::process::id());
-        let made = tempfile::Builder::new().prefix(&prefix).tempdir_in(destination);
-        Ok(Self(made.with_context(|| format!("cannot create a folder in `{}`", destination.display()))?))
+        let _making = lock(destination)?;
+        let made = tempfile::Builder::new().prefix(PREFIX).tempdir_in(destination);
+        let folder = made.with_context(|| format!("cannot create a folder in `{}`", destination.display()))?;
+        let in_use = fs::open(folder.path())?;
+        fs::lock_shared(&in_use);
+        Ok(Self { folder, _in_use: in_use })
     }
 
     /// Where it is.
     pub fn path(&self) -> &Path {
-        self.0.path()
+        self.folder.path()
     }
 
     /// Gives each new wheel its name in `destination`. Those that are there already stay as they are.
@@ -52,8 +54,34 @@ impl Staging {
     }
 }
 
-/// The process may run on another machine that shares the folder.
+/// Removes the folders that are left of killed processes.
+pub(super) fn remove_left_behind(destination: &Path) -> Result<()> {
+    let _making = lock(destination)?;
+    for name in fs::list(destination)?.unwrap_or_default() {
+        let path = destination.join(&name);
+        if name.to_string_lossy().starts_with(PREFIX) && is_left_behind(&path) {
+            fs::remove_dir_all(&path)?;
+        }
+    }
+    Ok(())
+}
+
+/// Who makes such a folder has this lock until the folder has its own.
+fn lock(destination: &Path) -> Result<File> {
+    let folder = fs::open(destination)?;
+    fs::lock_exclusive(&folder);
+    Ok(folder)
+}
+
+/// Whether nobody is at it. Without locks it may be a process of another machine that shares the folder, and only time tells.
 fn is_left_behind(path: &Path) -> bool {
-    let modified = fs::link_metadata(path).ok().flatten().and_then(|metadata| metadata.modified().ok());
-    modified.is_some_and(|modified| SystemTime::now().duration_since(modified).is_ok_and(|age| age > LEFT_BEHIND))
+    let Ok(folder) = fs::open(path) else { return false };
+    match fs::try_lock_exclusive(&folder) {
+        Attempt::Held => true,
+        Attempt::Busy => false,
+        Attempt::Unsupported => {
+            let modified = folder.metadata().and_then(|metadata| metadata.modified());
+            modified.is_ok_and(|modified| SystemTime::now().duration_since(modified).is_ok_and(|age| age > LEFT_BEHIND))
+        }
+    }
 }

@@ -66,7 +66,7 @@ fn finish(lock: &Lock, before: Option<&str>, changes: &[String], check: bool, pr
 fn find_spec(invocation: &Invocation, process: &Process) -> Result<SpecText> {
     let Target::Script(path) = &invocation.target else { return spec::find(invocation, process) };
     let path = process.absolute(path);
-    if !fs::exists(&path) {
+    if !fs::look_for(&path)? {
         return Err(Failure::new(format!("there is no script or spec `{}`", path.display())).into());
     }
     if !spec::is_spec_by_name(&path) || invocation.spec.is_some() {

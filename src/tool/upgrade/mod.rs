@@ -66,12 +66,15 @@ impl Upgrader<'_> {
             return if candidate.is_named { Err(nothing_in(candidate).into()) } else { Ok(None) };
         };
         let native = self.proven(&legacy)?;
+        let is_to_be_written = legacy.is_to_be_written(&native)?;
         let target = target_title(candidate, &legacy);
         if self.options.check {
             return Ok(Some(format!("{}: would be written to {target}", candidate.title)));
         }
-        let mode = fs::metadata(if fs::exists(&legacy.target) { &legacy.target } else { &legacy.path })?;
-        fs::replace(&legacy.target, &native.content, mode.map_or(0o644, |metadata| fs::mode(&metadata)))?;
+        if is_to_be_written {
+            let mode = fs::metadata(if fs::exists(&legacy.target) { &legacy.target } else { &legacy.path })?;
+            fs::replace(&legacy.target, &native.content, mode.map_or(0o644, |metadata| fs::mode(&metadata)))?;
+        }
         // From here on the new form counts, or both do and mean the same.
         let is_own_file = legacy.path != legacy.target;
         if is_own_file && !self.options.keep_legacy {

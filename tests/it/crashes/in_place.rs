@@ -14,8 +14,8 @@ cat root/site/a.py root/site/b.py root/site/c.py
 fn works_after_kill(world: &World, moment: usize) -> bool {
     let words = || ["/bin/sh".to_owned(), world.path("install").to_str().unwrap().to_owned()];
     let _ = std::fs::remove_dir_all(world.path("root"));
-    traced(world, words(), Some(Fault::Kill(moment)));
-    let outcome = traced(world, words(), None).outcome;
+    traced(world, words(), &[], Some(Fault::Kill(moment)));
+    let outcome = traced(world, words(), &[], None).outcome;
     outcome.code == Some(0) && outcome.stdout == "VERSION = 'a'\nVERSION = 'b'\nVERSION = 'c'\n"
 }
 
@@ -27,7 +27,7 @@ fn an_installer_that_works_in_place_does_not_pass_the_sweep() {
     }
     world.write("install", INSTALLER);
     let words = ["/bin/sh".to_owned(), world.path("install").to_str().unwrap().to_owned()];
-    let clean = traced(&world, words, None);
+    let clean = traced(&world, words, &[], None);
     let mut broken = Vec::new();
     for moment in 1..=clean.calls {
         if !works_after_kill(&world, moment) {

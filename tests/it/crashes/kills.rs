@@ -8,8 +8,7 @@ fn sweep(scene: &Scene) {
     if !can_trace(&scene.world) {
         return;
     }
-    let clean = scene.run(None);
-    assert_eq!(clean.outcome.code, Some(0), "{}", clean.outcome);
+    let clean = scene.clean_run();
     scene.next_launch_works().unwrap();
     let mut tally = Tally::default();
     for moment in moments(clean.calls) {
@@ -50,4 +49,19 @@ fn a_repair_that_is_killed_leaves_nothing_in_the_way() {
         std::fs::remove_file(module).unwrap();
     });
     sweep(&scene);
+}
+
+#[test]
+fn a_lock_that_is_killed_leaves_nothing_in_the_way() {
+    sweep(&Scene::lock());
+}
+
+#[test]
+fn an_upgrade_that_is_killed_leaves_nothing_in_the_way() {
+    sweep(&Scene::upgrade());
+}
+
+#[test]
+fn a_fetch_that_is_killed_leaves_nothing_in_the_way() {
+    sweep(&Scene::fetch());
 }

@@ -7,7 +7,8 @@ mod in_place;
 mod kills;
 mod refusals;
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::support::trace::{Fault, Traced, traced};
@@ -21,14 +22,17 @@ struct Scene {
     name: &'static str,
     world: World,
     words: &'static [&'static str],
+    variables: Vec<(&'static str, String)>,
     /// The store that each run finds; none where there is no store yet.
     before: Option<PathBuf>,
+    /// The files of the user's that each run finds, where it writes such files.
+    files: Option<PathBuf>,
 }
 
 impl Scene {
     /// There is no store yet.
     fn cold(name: &'static str, words: &'static [&'static str]) -> Self {
-        Self { name, world: world(), words, before: None }
+        Self { name, world: world(), words, variables: Vec::new(), before: None, files: None }
     }
 
     /// The environment stands, and `change` was done to it.
@@ -37,7 +41,43 @@ impl Scene {
         change(world.install(["tool.py"]));
         let before = world.outside("before");
         copy(&world.outside("root"), &before);
-        Self { name, world, words, before: Some(before) }
+        Self { world, before: Some(before), ..Self::cold(name, words) }
+    }
+
+    /// There is no store yet, and the run writes files of the user's. `change` makes of the world what it finds.
+    fn writing(name: &'static str, words: &'static [&'static str], change: impl FnOnce(&World)) -> Self {
+        let world = world();
+        change(&world);
+        let files = world.outside("files");
+        copy(&world.outside("work"), &files);
+        let variables = vec![("PYTHONPATH", world.outside("stub").to_str().unwrap().to_owned())];
+        Self { world, variables, files: Some(files), ..Self::cold(name, words) }
+    }
+
+    /// `lock` writes a file beside the script.
+    fn lock() -> Self {
+        Self::writing("lock", &["-vpython-tool", "lock", "tool.py"], |_| {})
+    }
+
+    /// `upgrade` writes one file and removes another.
+    fn upgrade() -> Self {
+        Self::writing("upgrade", &["-vpython-tool", "upgrade"], |world| {
+            world.write(".vpython3", "wheel: < name: \"infra/python/wheels/a-py3\" version: \"version:1\" >\n");
+        })
+    }
+
+    /// `fetch` fills a folder, by a few lines that stand for pip.
+    fn fetch() -> Self {
+        Self::writing("fetch", &["-vpython-tool", "fetch", "tool.py"], |world| {
+            copy(&world.path("wheels"), &world.outside("index"));
+            std::fs::remove_file(world.path("wheels/b-2-py3-none-any.whl")).unwrap();
+            std::fs::create_dir_all(world.outside("stub/pip")).unwrap();
+            std::fs::write(world.outside("stub/pip/__init__.py"), "").unwrap();
+            let pip = "import shutil, sys\nif 'wheel' in sys.argv:\n    to = sys.argv[sys.argv.index('--wheel-dir') + 1]\n    \
+                       shutil.copy('@INDEX@/b-2-py3-none-any.whl', to)\n";
+            let pip = pip.replace("@INDEX@", world.outside("index").to_str().unwrap());
+            std::fs::write(world.outside("stub/pip/__main__.py"), pip).unwrap();
+        })
     }
 
     /// The run, from the beginning, with what happens to it.
@@ -47,8 +87,23 @@ impl Scene {
         if let Some(before) = &self.before {
             copy(before, &root);
         }
-        let words = self.words.iter().map(ToString::to_string);
-        traced(&self.world, [env!("CARGO_BIN_EXE_vpython").to_owned()].into_iter().chain(words), fault)
+        if let Some(files) = &self.files {
+            let work = self.world.outside("work");
+            std::fs::remove_dir_all(&work).unwrap();
+            copy(files, &work);
+        }
+        let words = [env!("CARGO_BIN_EXE_vpython")].iter().chain(self.words).map(ToString::to_string);
+        traced(&self.world, words, &self.variables, fault)
+    }
+
+    /// The run when nothing happens to it.
+    fn clean_run(&self) -> Traced {
+        let clean = self.run(None);
+        assert_eq!(clean.outcome.code, Some(0), "{}", clean.outcome);
+        if self.files.is_some() {
+            copy(&self.world.outside("work"), &self.world.outside("written"));
+        }
+        clean
     }
 
     /// A launch works, all that stands is as it was made, and a later prune leaves nothing else.
@@ -59,6 +114,9 @@ impl Scene {
                 outcome.code == Some(0) && outcome.stderr.is_empty() && stdout.is_none_or(|stdout| outcome.stdout == stdout);
             if is_right { Ok(()) } else { Err(outcome.to_string()) }
         };
+        if self.files.is_some() {
+            self.next_run_ends_it()?;
+        }
         expect(&["tool.py"], Some("1 2 3\n"))?;
         if self.words.contains(&"--repair") {
             // What was interrupted is taken up again.
@@ -76,6 +134,25 @@ impl Scene {
         let found = (names("envs").len(), names("wheels").len(), names("tmp").len(), &litter[..]);
         if found == (1, 3, 0, &[]) { Ok(()) } else { Err(format!("left are {found:?}")) }
     }
+
+    /// What was begun can be ended, and nothing but what it is to write is there then.
+    fn next_run_ends_it(&self) -> Result<(), String> {
+        let launch = self.world.vpython(self.words);
+        let outcome = self.variables.iter().fold(launch, |launch, (name, value)| launch.env(name, value)).run();
+        let [found, expected] = ["work", "written"].map(|folder| contents(&self.world.outside(folder)));
+        match outcome.code {
+            Some(0) if found == expected => Ok(()),
+            Some(0) => Err(format!("left are {:?}, where {:?} were to be", found.keys(), expected.keys())),
+            _ => Err(outcome.to_string()),
+        }
+    }
+}
+
+/// The files in a folder, with their content.
+fn contents(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let entries = walkdir::WalkDir::new(folder).into_iter().map(Result::unwrap);
+    let files = entries.filter(|entry| !entry.file_type().is_dir());
+    files.map(|file| (file.path().strip_prefix(folder).unwrap().to_owned(), std::fs::read(file.path()).unwrap())).collect()
 }
 
 /// A world with three wheels, of each kind of file that there is, and a script that needs them.
@@ -90,7 +167,7 @@ fn world() -> World {
 }
 
 /// Copies a store with all that it is told by: times, links, modes.
-fn copy(from: &std::path::Path, to: &std::path::Path) {
+fn copy(from: &Path, to: &Path) {
     assert!(Command::new("cp").arg("-a").args([from, to]).status().unwrap().success());
 }
 

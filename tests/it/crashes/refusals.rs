@@ -11,8 +11,7 @@ fn sweep(scene: &Scene) {
     if !can_trace(&scene.world) {
         return;
     }
-    let clean = scene.run(None);
-    assert_eq!(clean.outcome.code, Some(0), "{}", clean.outcome);
+    let clean = scene.clean_run();
     let mut tally = Tally::default();
     for (errno, calls) in ERRORS.into_iter().zip(clean.refusable) {
         for moment in moments(calls) {
@@ -33,8 +32,10 @@ fn is_clear(outcome: &Outcome, clean: &Outcome) -> Result<(), String> {
     // A prune may remove less, where it cannot tell whether something is in use.
     let is_prune = clean.stdout.contains("removed ");
     let is_done = outcome.code == Some(0) && (outcome.stdout == clean.stdout || is_prune);
-    let is_explained = outcome.stderr.starts_with("vpython: error: ") && outcome.stderr.contains("(os error ");
-    let is_refused = matches!(outcome.code, Some(125..=127)) && outcome.stdout.is_empty() && is_explained;
+    // A tool says what it does before it does it, and what it has done before the end.
+    let said = outcome.stderr.strip_prefix(&*clean.stderr).unwrap_or(&outcome.stderr);
+    let is_explained = said.starts_with("vpython: error: ") && said.contains("(os error ");
+    let is_refused = matches!(outcome.code, Some(125..=127)) && clean.stdout.starts_with(&outcome.stdout) && is_explained;
     if is_done || is_refused { Ok(()) } else { Err(outcome.to_string()) }
 }
 
@@ -51,6 +52,21 @@ fn an_install_that_is_refused_a_call_says_so_and_leaves_nothing() {
 #[test]
 fn a_prune_that_is_refused_a_call_says_so_and_leaves_nothing() {
     sweep(&Scene::built("prune", &["-vpython-tool", "prune", "--all"], drop));
+}
+
+#[test]
+fn a_lock_that_is_refused_a_call_says_so_and_leaves_nothing() {
+    sweep(&Scene::lock());
+}
+
+#[test]
+fn an_upgrade_that_is_refused_a_call_says_so_and_leaves_nothing() {
+    sweep(&Scene::upgrade());
+}
+
+#[test]
+fn a_fetch_that_is_refused_a_call_says_so_and_leaves_nothing() {
+    sweep(&Scene::fetch());
 }
 
 /// A staging folder has a name of chance.

@@ -121,9 +121,16 @@ pub fn can_trace(world: &World) -> bool {
     works
 }
 
-/// Runs a program, with all that it starts, to its end; `fault` happens to it.
-pub fn traced(world: &World, words: impl IntoIterator<Item = String>, fault: Option<Fault>) -> Traced {
-    run(world, world.program("/bin/sh", waiting(words)), fault).expect("it can be followed, or nobody would have come here")
+/// Runs a program with these variables, with all that it starts, to its end; `fault` happens to it.
+pub fn traced(
+    world: &World,
+    words: impl IntoIterator<Item = String>,
+    variables: &[(&str, String)],
+    fault: Option<Fault>,
+) -> Traced {
+    let launch = world.program("/bin/sh", waiting(words));
+    let launch = variables.iter().fold(launch, |launch, (name, value)| launch.env(name, value));
+    run(world, launch, fault).expect("it can be followed, or nobody would have come here")
 }
 
 /// The words of a shell that waits to be followed, and then becomes the program.

@@ -1,0 +1,116 @@
+//! Giving a file its content in one step: a reader sees the old file or the new one, and a failure leaves the old one.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use nix::fcntl::OFlag;
+use serde::Serialize;
+
+use super::{is_at, lock_exclusive, remove_file, rename, set_mode};
+
+/// How the names of files begin that [`write_atomically`] has not given their names yet.
+pub const UNFINISHED: &str = ".new-";
+
+/// Gives `path` this content. Readable by its owner alone.
+pub fn write_atomically(path: &Path, content: &[u8]) -> Result<()> {
+    let write = || {
+        let mut file = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(path.parent().unwrap_or(Path::new("/")))?;
+        file.write_all(content)?;
+        file.persist(path)?;
+        Ok::<_, anyhow::Error>(())
+    };
+    write().with_context(|| format!("cannot write `{}`", path.display()))
+}
+
+/// Writes a value as JSON.
+pub fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<()> {
+    write_atomically(path, &serde_json::to_vec(value)?)
+}
+
+/// Gives `path` this content and these permission bits, whatever the umask, among files of a user: what a killed process has left is taken
+/// up by the next that writes the same file, so that nothing gathers there. After a power cut too it is the old file or the new one.
+pub fn replace(path: &Path, content: &[u8], mode: u32) -> Result<()> {
+    let staged = staged_name(path);
+    let write = |file: &mut File| {
+        file.set_len(0)?;
+        file.write_all(content)?;
+        set_mode(&staged, mode)?;
+        file.sync_all()?;
+        rename(&staged, path)
+    };
+    let written = open_staged(&staged).and_then(|mut file| {
+        write(&mut file).inspect_err(|_| {
+            let _ = remove_file(&staged);
+        })
+    });
+    written.with_context(|| format!("cannot write `{}`", path.display()))
+}
+
+/// `.NAME.new` beside `NAME`.
+fn staged_name(path: &Path) -> PathBuf {
+    let mut name = OsString::from(".");
+    name.push(path.file_name().unwrap_or_default());
+    name.push(".new");
+    path.with_file_name(name)
+}
+
+/// Opens and locks the file of this name, which is made where it is missing: of all who write, one does so at a time.
+fn open_staged(path: &Path) -> Result<File> {
+    loop {
+        let file = File::options()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .custom_flags((OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK).bits())
+            .open(path)?;
+        lock_exclusive(&file);
+        // Who was waited for has given it its name.
+        if is_at(&file, path)? {
+            return Ok(file);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fs;
+
+    #[test]
+    fn what_a_killed_process_has_left_is_taken_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lock.toml");
+        fs::write_new(&folder.path().join(".lock.toml.new"), b"much longer than what is written now", 0o600).unwrap();
+        replace(&path, b"new", 0o640).unwrap();
+        assert_eq!((fs::read(&path).unwrap(), fs::mode(&path.metadata().unwrap())), (b"new".to_vec(), 0o640));
+        assert_eq!(fs::list(folder.path()).unwrap().unwrap(), ["lock.toml"]);
+    }
+
+    #[test]
+    fn of_many_who_write_each_writes_a_whole_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x");
+        let write = |letter: u8| (0..50).for_each(|_| replace(&path, &vec![letter; 5_000], 0o644).unwrap());
+        std::thread::scope(|scope| {
+            (b'a'..b'e').for_each(|letter| {
+                scope.spawn(move || write(letter));
+            });
+        });
+        let content = fs::read(&path).unwrap();
+        assert!(content.len() == 5_000 && content.iter().all(|byte| *byte == content[0]));
+        assert_eq!(fs::list(folder.path()).unwrap().unwrap(), ["x"]);
+    }
+
+    #[test]
+    fn a_failure_leaves_the_old_file_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x");
+        fs::create_dir_all(&path, 0o755).unwrap();
+        replace(&path, b"new", 0o644).unwrap_err();
+        assert_eq!(fs::list(folder.path()).unwrap().unwrap(), ["x"]);
+    }
+}
