@@ -13,8 +13,8 @@ use anyhow::{Context, Result};
 use nix::errno::Errno;
 
 use crate::plan::Key;
-use crate::process::Process;
-use crate::report::{Failure, Kind};
+use crate::process::{Process, variable};
+use crate::report::{Failure, Kind, log};
 
 /// Variables that would make the environment another one.
 const REMOVED: [&str; 5] = ["PYTHONHOME", "PYTHONUSERBASE", "PYTHONPLATLIBDIR", "PYTHONEXECUTABLE", "__PYVENV_LAUNCHER__"];
@@ -47,7 +47,8 @@ impl Handoff {
         let path = search_path(&entry.join("bin"), process.variable("PATH"));
         let python_path = python_path(roots, process.setting("PYTHONPATH"))?;
         let mut environment = process.environment.clone();
-        environment.retain(|(name, _)| REMOVED.iter().all(|removed| name != removed));
+        // A vpython that the program runs would write over the trace of this run.
+        environment.retain(|(name, _)| REMOVED.iter().chain([&variable::TRACE]).all(|removed| name != removed));
         set(&mut environment, "PYTHONNOUSERSITE", "1".into());
         set(&mut environment, "VIRTUAL_ENV", entry.into());
         set(&mut environment, "PATH", path);
@@ -83,6 +84,7 @@ impl Handoff {
             text(entry)
         });
         let environment = environment.collect::<Result<Vec<_>>>()?;
+        log::finish_trace();
         let Err(errno) = nix::unistd::execve(&program, &arguments, &environment);
         let kind = if errno == Errno::ENOENT { Kind::NotFound } else { Kind::CannotExecute };
         Err(Failure::new(cannot).because(std::io::Error::from(errno).to_string()).kind(kind).into())

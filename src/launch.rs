@@ -5,13 +5,14 @@ use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
 use anyhow::Result;
+use tracing::info_span;
 
 use crate::exec::Handoff;
 use crate::fs;
 use crate::invocation::{self, Action, Check, Explain, Invocation, LogLevel, Target, Tool};
 use crate::plan::{self, Evidence, Key, interpreter};
 use crate::process::{Process, variable};
-use crate::report::{self, Failure, Kind};
+use crate::report::{self, Failure, Kind, log};
 use crate::spec::{self, SpecText};
 use crate::store::{Entry, Inputs, MemoName, Store};
 use crate::tool::explain::Explanation;
@@ -26,7 +27,7 @@ const BYPASS: &str = "manually managed python not supported by chrome operations
 /// Whatever kept the program from being run; [`report::exit_code`] tells the exit code.
 pub fn run(process: &Process) -> Result<i32> {
     let invocation = Invocation::read(process)?;
-    start_log(invocation.log_level);
+    log::start(level(invocation.log_level), invocation.trace.as_deref())?;
     if is_bypassed(process) {
         return bypass(&invocation, process);
     }
@@ -48,10 +49,10 @@ struct Ready {
 
 /// Finds the environment that a command line asks for: as the last launch like it did, or from the beginning.
 fn prepare(invocation: &Invocation, process: &Process) -> Result<Ready> {
-    let spec = spec::find(invocation, process)?;
+    let spec = info_span!("find the spec").in_scope(|| spec::find(invocation, process))?;
     let store = Store::open(invocation, process)?;
     let memo = MemoName::of_launch(&spec, invocation, process);
-    if let Ok((known, entry)) = store.recall(&memo, process) {
+    if let Ok((known, entry)) = info_span!("recall the last launch").in_scope(|| store.recall(&memo, process)) {
         invocation.warn(spec.warnings.iter().chain(&known.warnings));
         let python_path = known.python_path.into_iter().map(|root| root.0).collect();
         return Ok(Ready { entry, python_path });
@@ -61,7 +62,7 @@ fn prepare(invocation: &Invocation, process: &Process) -> Result<Ready> {
 
 /// Decides what the spec comes to, builds what is missing, and notes both for the next launch.
 fn prepare_cold(text: &SpecText, store: &Store, memo: &MemoName, invocation: &Invocation, process: &Process) -> Result<Ready> {
-    let spec = text.parse(process)?;
+    let spec = info_span!("parse the spec").in_scope(|| text.parse(process))?;
     // Before anything can fail: a misspelt key may be the reason.
     invocation.warn(text.warnings.iter().chain(&spec.warnings));
     store.prepare()?;
@@ -71,7 +72,7 @@ fn prepare_cold(text: &SpecText, store: &Store, memo: &MemoName, invocation: &In
     let mut is_built = false;
     let entry = store.environment(&plan, &key, |staging| {
         is_built = true;
-        build::environment(&plan, store, staging)
+        info_span!("build the environment").in_scope(|| build::environment(&plan, store, staging))
     })?;
     evidence.warnings.splice(0..0, spec.warnings);
     let kept = store.remember(memo, &key, &entry, evidence, &spec.python_path);
@@ -79,7 +80,7 @@ fn prepare_cold(text: &SpecText, store: &Store, memo: &MemoName, invocation: &In
         tracing::debug!("cannot keep a memo of this launch: {error:#}");
     }
     if is_built {
-        tool::prune::by_the_way(store, process);
+        info_span!("prune by the way").in_scope(|| tool::prune::by_the_way(store, process));
     }
     Ok(Ready { entry, python_path: spec.python_path })
 }
@@ -224,16 +225,13 @@ fn print(text: &str) -> Result<i32> {
     Ok(0)
 }
 
-/// Starts the log, where one is asked for: setting it up costs a tenth of a millisecond.
-fn start_log(level: Option<LogLevel>) {
-    let level = match level {
-        Some(LogLevel::Info) => tracing::Level::INFO,
-        Some(LogLevel::Debug) => tracing::Level::DEBUG,
-        Some(LogLevel::Error | LogLevel::Warning) | None => return,
-    };
-    let subscriber = tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).with_ansi(false);
-    // A second subscriber in one process would be a test's.
-    let _ = subscriber.try_init();
+/// What is logged beside errors and warnings.
+fn level(level: Option<LogLevel>) -> Option<tracing::Level> {
+    match level {
+        Some(LogLevel::Info) => Some(tracing::Level::INFO),
+        Some(LogLevel::Debug) => Some(tracing::Level::DEBUG),
+        Some(LogLevel::Error | LogLevel::Warning) | None => None,
+    }
 }
 
 /// What a function returns that does not return.

@@ -17,11 +17,10 @@ use vpython::{launch, report};
 #[unsafe(no_mangle)]
 pub extern "C" fn main(_count: c_int, _arguments: *const *const c_char) -> c_int {
     let process = Process::capture();
-    match launch::run(&process) {
-        Ok(code) => code,
-        Err(error) => {
-            report::error(&error);
-            report::exit_code(&error)
-        }
-    }
+    let code = launch::run(&process).unwrap_or_else(|error| {
+        report::error(&error);
+        report::exit_code(&error)
+    });
+    report::log::finish_trace();
+    code
 }

@@ -21,6 +21,8 @@ pub mod variable {
     pub const WHEELS: &str = "VPYTHON_WHEELS";
     /// Any text turns the log on, at the level `debug`.
     pub const LOG_TRACE: &str = "VPYTHON_LOG_TRACE";
+    /// The file for a trace of the run, where `-vpython-trace` is not given.
+    pub const TRACE: &str = "VPYTHON_TRACE";
     /// How large the store may grow, as in `10GiB`.
     pub const MAX_CACHE: &str = "VPYTHON_MAX_CACHE";
     /// With its exact text, the next python on `PATH` is run, untouched.

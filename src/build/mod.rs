@@ -18,7 +18,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use rayon::prelude::*;
-use tracing::info;
+use tracing::{info, info_span};
 
 use crate::fs;
 use crate::plan::{Plan, PlannedWheel};
@@ -50,7 +50,7 @@ pub fn environment(plan: &Plan, store: &Store, staging: &Path) -> Result<()> {
     // In the plan's order, whatever was unpacked first.
     wheels.sort_by_key(|unpacked| plan.wheels.iter().position(|wheel| wheel.sha256 == unpacked.sha256));
     venv::lay_out(&plan.interpreter, staging)?;
-    install::install(plan, &wheels, staging)
+    info_span!("install").in_scope(|| install::install(plan, &wheels, staging))
 }
 
 /// Unpacks a wheel into the empty folder `to`, as it is done on the way to an environment.
@@ -66,6 +66,7 @@ fn unpacked(wheel: &PlannedWheel, store: &Store, progress: &Progress) -> Result<
     let mut counted = 0;
     let unpack = |staging: &Path| {
         info!(wheel = %wheel.path.display(), "unpacking the wheel");
+        let _unpacking = info_span!("unpack", wheel = %wheel.name, bytes = wheel.size).entered();
         let advance = |bytes| {
             counted += bytes;
             progress.advance(bytes);

@@ -206,6 +206,11 @@ pub fn open_or_create(path: &Path) -> Result<File> {
         .with_context(|| format!("cannot open `{}`", path.display()))
 }
 
+/// Makes a file, or empties the one that is there.
+pub fn create(path: &Path) -> Result<File> {
+    File::create(path).with_context(|| format!("cannot create `{}`", path.display()))
+}
+
 /// Makes a new file with exactly the permission bits `mode`, whatever the umask. A file that is there already is an error.
 pub fn create_new(path: &Path, mode: u32) -> Result<File> {
     let create = || {

@@ -64,6 +64,10 @@ pub(super) struct Flags {
     /// How much to log on stderr [env: `VPYTHON_LOG_TRACE`, any text for debug]
     #[arg(long = "vpython-log-level", value_name = "LEVEL")]
     pub log_level: Option<LogLevel>,
+
+    /// Write to FILE how long each part of the run takes, for a viewer of Chrome's trace format [env: `VPYTHON_TRACE`]
+    #[arg(long = "vpython-trace", value_name = "FILE")]
+    pub trace: Option<OsString>,
 }
 
 /// How much is logged.

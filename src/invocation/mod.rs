@@ -39,6 +39,8 @@ pub struct Invocation {
     pub own_words: Vec<OsString>,
     /// How much is logged, if told.
     pub log_level: Option<LogLevel>,
+    /// The file for a trace of the run, if told.
+    pub trace: Option<PathBuf>,
     /// Python's command line, behind the program's name, word by word.
     pub words: Vec<OsString>,
     /// What these words make python run.
@@ -112,7 +114,7 @@ impl Invocation {
             let given = flag.filter(|value| !value.is_empty()).or_else(|| process.setting(name).map(OsStr::to_owned));
             given.map(|value| process.absolute(value.as_ref()))
         };
-        let trace = process.setting(variable::LOG_TRACE).map(|_| LogLevel::Debug);
+        let debug = process.setting(variable::LOG_TRACE).map(|_| LogLevel::Debug);
         Self {
             target: match &action {
                 Action::Help => Target::None,
@@ -126,7 +128,8 @@ impl Invocation {
             interpreter: path(flags.interpreter, variable::INTERPRETER),
             wheels: Wheels::read(&flags.wheels, process),
             own_words: Vec::new(),
-            log_level: flags.log_level.or(trace),
+            log_level: flags.log_level.or(debug),
+            trace: path(flags.trace, variable::TRACE),
             words,
             user: process.user,
         }

@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use pep440_rs::Version;
 use pep508_rs::PackageName;
-use tracing::debug;
+use tracing::{debug, info_span};
 
 pub use interpreter::Facts;
 pub use key::Key;
@@ -169,7 +169,8 @@ impl Evidence {
 /// No interpreter satisfies the spec; no set of wheels does; a wheel cannot be read.
 pub fn make(spec: &Spec, invocation: &Invocation, process: &Process, memo: &Path) -> Result<(Plan, Evidence)> {
     let mut evidence = Evidence::of_spec(spec);
-    let interpreter = interpreter::find(invocation, spec.requires_python.as_ref(), process, Some(memo), &mut evidence)?;
+    let interpreter = info_span!("find the interpreter")
+        .in_scope(|| interpreter::find(invocation, spec.requires_python.as_ref(), process, Some(memo), &mut evidence))?;
     debug!(interpreter = %interpreter.executable.display(), version = %interpreter.version(), "chose the interpreter");
     let (wheels, unavailable) = choose_wheels(spec, &interpreter, invocation, memo, &mut evidence)?;
     Ok((Plan { interpreter, wheels, unavailable }, evidence))
@@ -189,7 +190,9 @@ pub fn choose_wheels(
     if spec.packages.is_empty() {
         return Ok((Vec::new(), None));
     }
-    let mut wheelhouse = Wheelhouse::open(spec, invocation, memo, evidence)?;
+    let index = info_span!("list the wheels");
+    let mut wheelhouse = index.in_scope(|| Wheelhouse::open(spec, invocation, memo, evidence))?;
+    let _choosing = info_span!("choose the wheels").entered();
     let wheels = match &spec.packages {
         Packages::Required(requirements) => (resolve::resolve(requirements, interpreter, &mut wheelhouse, evidence)?, None),
         Packages::Listed(wheels) => (resolve::listed::resolve(wheels, interpreter, &mut wheelhouse, evidence)?, None),

@@ -4,6 +4,7 @@
 //! characters escaped, so that a file name cannot write on the terminal. Standard output is not ours: it belongs to python, and to
 //! what a tool was asked to print.
 
+pub mod log;
 mod progress;
 
 use std::fmt;

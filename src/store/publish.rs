@@ -5,6 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use tempfile::TempDir;
+use tracing::info_span;
 
 use super::entry::{self, Entry, Lookup, MANIFEST, Manifest, Use};
 use super::lock::{self, BuildLock};
@@ -76,7 +77,7 @@ impl Store {
         // each file; and to trust an environment only within the boot that it was built in would cost each launch a look at the
         // boot's id. Unpacked wheels need none of their own: whoever links one looks at the sizes of its files, and a file that was cut
         // off has another.
-        fs::sync_file_system(staged.path())?;
+        info_span!("write to the disk").in_scope(|| fs::sync_file_system(staged.path()))?;
         if matches!(self.lookup(key)?, Lookup::Changed) {
             // Only now: programs that run in it have its files until there are others in their place.
             self.set_aside(&path)?;

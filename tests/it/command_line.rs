@@ -136,7 +136,7 @@ fn help_in_front_is_ours_and_then_pythons() {
         assert_eq!((outcome.code, &*outcome.stderr), (Some(0), ""), "{outcome}");
         let (ours, theirs) = outcome.stdout.split_once("Help of the interpreter:\n\n").unwrap();
         assert!(ours.starts_with("Runs a Python program in exactly the environment that it asks for."), "{ours}");
-        for flag in ["root", "spec", "tool", "interpreter", "wheels", "log-level", "version"] {
+        for flag in ["root", "spec", "tool", "interpreter", "wheels", "log-level", "trace", "version"] {
             assert!(ours.contains(&format!("--vpython-{flag}")), "{flag}: {ours}");
         }
         assert_eq!(without_usage_line(theirs), without_usage_line(&python.stdout));

@@ -37,6 +37,7 @@ mod store;
 mod support;
 mod tags;
 mod testdata;
+mod trace;
 mod upgrade;
 mod verify;
 mod wheels;

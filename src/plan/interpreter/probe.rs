@@ -66,6 +66,7 @@ fn kept_at(path: &Path, memo: &Path) -> PathBuf {
 
 fn ask(path: &Path, process: &Process) -> Result<Facts> {
     tracing::info!(path = %path.display(), "asking the interpreter about itself");
+    let _asking = tracing::info_span!("ask the interpreter", path = %path.display()).entered();
     let mut command = Command::new(path);
     command.args(["-I", "-S", "-c", PROBE]).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command.env_clear().envs(process.environment.iter().map(|(name, value)| (name, value)));

@@ -5,6 +5,7 @@
 
 mod in_place;
 mod kills;
+mod peers;
 mod refusals;
 
 use std::collections::BTreeMap;

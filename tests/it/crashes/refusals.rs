@@ -55,6 +55,27 @@ fn a_prune_that_is_refused_a_call_says_so_and_leaves_nothing() {
 }
 
 #[test]
+fn a_rename_that_is_done_and_reported_as_failed_does_no_harm() {
+    for scene in [Scene::cold("a first launch", &["tool.py"]), Scene::lock(), Scene::upgrade(), Scene::fetch()] {
+        if !can_trace(&scene.world) {
+            return;
+        }
+        let clean = scene.clean_run();
+        let mut tally = Tally::default();
+        for number in 1..=clean.renames {
+            tally.visited += 1;
+            let traced = scene.run(Some(Fault::Misreport(number)));
+            tally.hit += usize::from(traced.hit.is_some());
+            let came = is_clear(&traced.outcome, &clean.outcome).and_then(|()| scene.next_launch_works());
+            if let Err(why) = came {
+                tally.broken.push(format!("rename {number}: {why}"));
+            }
+        }
+        tally.report(&format!("{}, {} renames reported as failed", scene.name, clean.renames));
+    }
+}
+
+#[test]
 fn a_lock_that_is_refused_a_call_says_so_and_leaves_nothing() {
     sweep(&Scene::lock());
 }

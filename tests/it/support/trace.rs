@@ -97,6 +97,8 @@ pub enum Fault {
     Kill(usize),
     /// Of the calls of vpython itself that may fail in this way, this one does.
     Refuse(usize, Errno),
+    /// This one of the renames of vpython itself is done, and reported as failed: so a server is heard whose answer was lost.
+    Misreport(usize),
 }
 
 /// What came of a run.
@@ -106,6 +108,8 @@ pub struct Traced {
     pub calls: usize,
     /// How many of them vpython itself made, and may meet each of [`ERRORS`].
     pub refusable: [usize; ERRORS.len()],
+    /// How many of them were renames of vpython itself.
+    pub renames: usize,
     /// The call that the fault hit; none where the run was over before.
     pub hit: Option<&'static str>,
     /// What came of it all.
@@ -157,7 +161,7 @@ fn run(world: &World, launch: Launch<'_>, fault: Option<Fault>) -> Option<Traced
     let mut tracer = Tracer::new(root, fault);
     let status = tracer.follow();
     let outcome = Outcome::new(world, &format!("{fault:?}"), &output(&mut child, status));
-    Some(Traced { calls: tracer.calls, refusable: tracer.refusable, hit: tracer.hit, outcome })
+    Some(Traced { calls: tracer.calls, refusable: tracer.refusable, renames: tracer.renames, hit: tracer.hit, outcome })
 }
 
 /// What a child that has ended has written.
@@ -181,7 +185,7 @@ struct Tracer {
     tasks: HashMap<Pid, bool>,
     /// Those that are in a call.
     inside: HashSet<Pid>,
-    /// The one whose call is refused.
+    /// The one whose call gets another answer.
     refused: Option<Pid>,
     /// How many programs the first process has become.
     programs: usize,
@@ -190,6 +194,7 @@ struct Tracer {
     is_killed: bool,
     calls: usize,
     refusable: [usize; ERRORS.len()],
+    renames: usize,
     hit: Option<&'static str>,
 }
 
@@ -206,6 +211,7 @@ impl Tracer {
             is_killed: false,
             calls: 0,
             refusable: [0; ERRORS.len()],
+            renames: 0,
             hit: None,
         }
     }
@@ -300,7 +306,7 @@ impl Tracer {
         }
     }
 
-    /// Counts a call of vpython itself, and refuses it if it is the one.
+    /// Counts a call of vpython itself, and sees to its answer if it is the one.
     fn refuse(&mut self, task: Pid) {
         let Ok(registers) = ptrace::getregs(task) else { return };
         // Our first call looks whether the standard streams are open.
@@ -308,6 +314,14 @@ impl Tracer {
         // What comes through a pipe does not come from a disk.
         let is_ours = self.is_started && self.tasks.get(&task) == Some(&true) && !reads_pipe(task, registers);
         let Some((_, name, does)) = refusable(registers).filter(|_| is_ours && self.hit.is_none()) else { return };
+        if name.starts_with("rename") {
+            self.renames += 1;
+            if self.fault == Some(Fault::Misreport(self.renames)) {
+                self.hit = Some(name);
+                self.refused = Some(task);
+                return;
+            }
+        }
         let flags = if *name == "openat" { registers.rdx } else { registers.rsi };
         let creates = *does == Does::Open && flags & u64::from(libc::O_CREAT.cast_unsigned()) != 0;
         for (index, errno) in ERRORS.into_iter().enumerate().filter(|(_, errno)| does.may_meet(*errno, creates)) {
@@ -322,7 +336,11 @@ impl Tracer {
 
     /// Gives a call that was refused its answer.
     fn answer(&self, task: Pid) {
-        let Some(Fault::Refuse(_, errno)) = self.fault else { return };
+        let errno = match self.fault {
+            Some(Fault::Refuse(_, errno)) => errno,
+            Some(Fault::Misreport(_)) => Errno::EIO,
+            _ => return,
+        };
         let mut registers = ptrace::getregs(task).unwrap();
         registers.rax = i64::from(-(errno as i32)).cast_unsigned();
         ptrace::setregs(task, registers).unwrap();

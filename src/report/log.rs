@@ -1,0 +1,48 @@
+//! The log on stderr, and the trace of one run, where they are asked for. Setting up either costs more than a warm launch may: without,
+//! there is neither.
+
+use std::path::Path;
+use std::sync::Mutex;
+
+use anyhow::Result;
+use tracing::Level;
+use tracing::level_filters::LevelFilter;
+use tracing_chrome::{ChromeLayerBuilder, FlushGuard};
+use tracing_subscriber::Layer;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+
+use crate::fs;
+
+/// Ends the trace when it is dropped. Nobody panics while he has it.
+static TRACE: Mutex<Option<FlushGuard>> = Mutex::new(None);
+
+/// Starts the log, with what is as important as `level`, and the trace in the file `trace`: a JSON array of events, as
+/// <https://docs.google.com/document/d/1CvAClvFfyA5R-PhYUmn5OOQtYMH4h6I0nSsKchNAySU> describes them.
+///
+/// # Errors
+/// The file cannot be made.
+pub fn start(level: Option<Level>, trace: Option<&Path>) -> Result<()> {
+    if level.is_none() && trace.is_none() {
+        return Ok(());
+    }
+    let log = level.map(|level| {
+        let log = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(false);
+        log.with_filter(LevelFilter::from_level(level))
+    });
+    let trace = trace.map(|path| {
+        let (layer, guard) = ChromeLayerBuilder::new().writer(fs::create(path)?).include_args(true).build();
+        if let Ok(mut trace) = TRACE.lock() {
+            *trace = Some(guard);
+        }
+        Ok::<_, anyhow::Error>(layer)
+    });
+    // A second subscriber in one process would be a test's.
+    let _ = tracing_subscriber::registry().with(log).with(trace.transpose()?).try_init();
+    Ok(())
+}
+
+/// Ends the trace, if there is one: what the process does or becomes from here on is not in it.
+pub fn finish_trace() {
+    drop(TRACE.lock().map(|mut trace| trace.take()));
+}
