@@ -142,7 +142,6 @@ fn run_script(ready: &Ready, invocation: &Invocation, process: &Process) -> Resu
 /// Becomes a program that runs in an environment, and keeps that for as long.
 fn hand_off(entry: &Entry, handoff: Handoff) -> Result<Infallible> {
     entry.touch();
-    entry.keep_across_exec()?;
     handoff.become_program()
 }
 

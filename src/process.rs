@@ -58,8 +58,8 @@ impl Process {
             environment: std::env::vars_os().collect(),
             directory: std::env::current_dir().ok(),
             executable: std::env::current_exe().ok(),
-            user: nix::unistd::geteuid().as_raw(),
-            is_elevated: is_elevated(),
+            user: u32::try_from(told_at_start(libc::AT_EUID)).unwrap_or(u32::MAX),
+            is_elevated: told_at_start(libc::AT_SECURE) != 0,
         }
     }
 
@@ -100,11 +100,11 @@ impl Process {
     }
 }
 
-/// What the kernel has told the process at its start: no system call is needed.
+/// What the kernel has told the process at its start, by the names of `getauxval(3)`: no system call is needed.
 #[allow(unsafe_code, reason = "the C library alone knows, and no safe library asks it")]
-fn is_elevated() -> bool {
+fn told_at_start(what: libc::c_ulong) -> libc::c_ulong {
     // SAFETY: the call takes a number, returns a number, and has no other effect.
-    unsafe { libc::getauxval(libc::AT_SECURE) != 0 }
+    unsafe { libc::getauxval(what) }
 }
 
 /// Puts `/dev/null` on each of the descriptors 0 to 2 that is closed, marked close-on-exec.

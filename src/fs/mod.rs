@@ -12,11 +12,13 @@ mod replace;
 
 use std::fs::{File, OpenOptions, Permissions};
 use std::io::{ErrorKind, Read, Write};
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, IntoRawFd};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -166,18 +168,33 @@ pub fn open(path: &Path) -> Result<File> {
 
 /// Opens a file of our own making: no link is followed, and a pipe that was put in its place is not waited for.
 fn open_own(path: &Path) -> std::io::Result<File> {
-    let flags = nix::fcntl::OFlag::O_NOFOLLOW | nix::fcntl::OFlag::O_NONBLOCK;
+    let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
     OpenOptions::new().read(true).custom_flags(flags.bits()).open(path)
 }
 
 /// Opens a file of our own making for reading; none where there is none, or a link that somebody has put there.
 pub fn open_optional(path: &Path) -> Result<Option<File>> {
-    let is_link = |error: &std::io::Error| error.raw_os_error() == Some(nix::errno::Errno::ELOOP as i32);
+    let is_link = |error: &std::io::Error| error.raw_os_error() == Some(Errno::ELOOP as i32);
     let opened = match open_own(path) {
         Err(error) if is_link(&error) => Ok(None),
         opened => optional(opened),
     };
     opened.with_context(|| format!("cannot open `{}`", path.display()))
+}
+
+/// The same, but what the process becomes has the file open too.
+pub fn open_across_exec(path: &Path) -> Result<Option<File>> {
+    let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
+    match nix::fcntl::open(path, flags, nix::sys::stat::Mode::empty()) {
+        Ok(file) => Ok(Some(file.into())),
+        Err(Errno::ENOENT | Errno::ENOTDIR | Errno::ELOOP) => Ok(None),
+        Err(errno) => Err(std::io::Error::from(errno)).with_context(|| format!("cannot open `{}`", path.display())),
+    }
+}
+
+/// Leaves an open file to `execve`, which closes it, and spares a call.
+pub fn leave_open(file: File) {
+    let _ = file.into_raw_fd();
 }
 
 /// The content of a file of our own making; none where there is none.
@@ -201,7 +218,7 @@ pub fn open_or_create(path: &Path) -> Result<File> {
         .create(true)
         .truncate(false)
         .mode(0o600)
-        .custom_flags((nix::fcntl::OFlag::O_NOFOLLOW | nix::fcntl::OFlag::O_NONBLOCK).bits())
+        .custom_flags((OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK).bits())
         .open(path)
         .with_context(|| format!("cannot open `{}`", path.display()))
 }
@@ -391,6 +408,16 @@ pub fn space(metadata: &std::fs::Metadata) -> u64 {
 #[must_use]
 pub fn read_json<T: DeserializeOwned>(path: &Path) -> Option<T> {
     serde_json::from_slice(&read_own(path).ok()??).ok()
+}
+
+/// The same for a launch memo, which is read on the way to `execve`.
+#[must_use]
+pub fn read_json_before_exec<T: DeserializeOwned>(path: &Path) -> Option<T> {
+    let mut file = open_optional(path).ok()??;
+    let beginning = read_beginning(&mut file, path).ok()?;
+    let content = read_rest(&mut file, beginning, path).ok()?;
+    leave_open(file);
+    serde_json::from_slice(&content).ok()
 }
 
 /// Reads a JSON file of our own making; none where there is none, or it is not what it should be.

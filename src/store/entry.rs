@@ -151,17 +151,16 @@ impl Store {
     /// Opens and locks the environment of a key whose site-packages is known. Never waits.
     pub(super) fn entry(&self, key: &Key, site: &Site) -> Result<Lookup> {
         let path = self.environments().join(key.as_str());
-        let Some(manifest) = fs::open_optional(&path.join(MANIFEST))? else { return Ok(Lookup::Absent) };
+        // Left open across `execve`, the lock lasts as long as the program: nobody removes the environment under it.
+        let Some(manifest) = fs::open_across_exec(&path.join(MANIFEST))? else { return Ok(Lookup::Absent) };
         if fs::try_lock_shared(&manifest) == Attempt::Busy {
             return Ok(Lookup::Busy);
         }
-        // A lock on a removed entry keeps nothing: the file must still be the one that has this name.
         let ours = manifest.metadata()?;
-        if fs::metadata(&path.join(MANIFEST))?.is_none_or(|now| fs::inode(&now) != fs::inode(&ours)) {
-            return Ok(Lookup::Absent);
-        }
+        // A lock on a removed entry keeps nothing. That what has this name now is what was locked tells its site-packages: it is looked at
+        // behind the lock, and whatever was built in the meantime has one of another time.
         if !ours.is_file() || !site.holds(&path)? || !is_whole(&path)? {
-            return Ok(Lookup::Changed);
+            return Ok(if fs::exists(&path) { Lookup::Changed } else { Lookup::Absent });
         }
         Ok(Lookup::Ready(Entry { path, site: site.clone(), manifest, last_use: ours.modified().ok() }))
     }
@@ -195,14 +194,6 @@ impl Entry {
         }
     }
 
-    /// Makes the shared lock outlive `execve`, so that nobody removes the environment while its program runs.
-    ///
-    /// # Errors
-    /// The descriptor cannot be changed.
-    pub fn keep_across_exec(&self) -> Result<()> {
-        nix::fcntl::fcntl(&self.manifest, nix::fcntl::FcntlArg::F_SETFD(nix::fcntl::FdFlag::empty()))?;
-        Ok(())
-    }
 }
 
 /// Whether a program uses something, as far as its lock tells.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
@@ -11,6 +12,7 @@ use super::Store;
 use super::entry::{Entry, Site};
 use super::inputs::for_each_input;
 use super::miss::{Miss, Standing};
+use super::missing::{self, Missing};
 use crate::fs::{self, Digest, Stamped};
 use crate::invocation::Invocation;
 use crate::plan::{Evidence, Key};
@@ -43,6 +45,7 @@ pub struct Memo {
     pub key: Key,
     site: Site,
     stamps: Vec<Stamped>,
+    missing: Vec<Missing>,
     /// Environment variables as digests: what a spec takes from one may be a password.
     variables: BTreeMap<String, Option<Digest>>,
     /// What the spec's author or the caller should know, each time.
@@ -72,10 +75,11 @@ impl Store {
     /// # Errors
     /// Why there is none.
     pub fn recall(&self, name: &MemoName, process: &Process) -> Result<(Memo, Entry), Miss> {
-        let memo: Memo = fs::read_json(&self.memo_file(name)).ok_or(Miss::Unknown)?;
-        if let Some(changed) = memo.stamps.iter().find(|stamped| !stamped.holds()) {
+        let memo: Memo = fs::read_json_before_exec(&self.memo_file(name)).ok_or(Miss::Unknown)?;
+        let changed = memo.stamps.iter().find(|stamped| !stamped.holds()).cloned();
+        if let Some(changed) = changed.or_else(|| memo.missing.iter().find_map(Missing::appeared)) {
             tracing::debug!(path = %changed.path.display(), "changed since the last launch");
-            return Err(Miss::Changed(changed.clone()));
+            return Err(Miss::Changed(changed));
         }
         let is_set = |name: &str, value: &Option<Digest>| {
             process.setting(name).map(|now| Digest::of(now.to_string_lossy().as_bytes())) == *value
@@ -101,7 +105,8 @@ impl Store {
         let variables =
             variables.into_iter().map(|(name, value)| (name, value.map(|text| Digest::of(text.as_bytes())))).collect();
         let python_path = python_path.iter().cloned().map(TextPath).collect();
-        let memo = Memo { key: key.clone(), site: entry.site.clone(), stamps, variables, warnings, python_path };
+        let (stamps, missing) = missing::set_apart(stamps, SystemTime::now());
+        let memo = Memo { key: key.clone(), site: entry.site.clone(), stamps, missing, variables, warnings, python_path };
         fs::write_json(&self.memo_file(name), &memo)
     }
 

@@ -19,6 +19,7 @@ mod inputs;
 mod lock;
 mod memo;
 mod miss;
+mod missing;
 mod programs;
 mod prune;
 mod publish;

@@ -45,14 +45,14 @@ pub(super) fn resolve(shim: &Path, process: &Process, evidence: &mut Evidence) -
             None => Vec::new(),
         },
     };
-    evidence.look(&versions);
     for version in chosen {
-        let Some(folder) = installed(&versions, &version)? else { continue };
+        let Some(folder) = installed(&versions, &version, evidence)? else { continue };
         let path = folder.join("bin").join(program);
         if fs::look_for_file(&path)? {
             return Ok(Some(path));
         }
     }
+    evidence.look(&versions);
     Ok(None)
 }
 
@@ -78,16 +78,18 @@ fn listed_versions(path: &Path) -> Result<Vec<String>> {
 }
 
 /// The folder of a version, or of the latest one that begins with it.
-fn installed(versions: &Path, version: &str) -> Result<Option<PathBuf>> {
+fn installed(versions: &Path, version: &str, evidence: &mut Evidence) -> Result<Option<PathBuf>> {
     let version = version.strip_prefix("python-").unwrap_or(version);
     // Names of folders, and no way out of them.
     if version.is_empty() || version.contains('/') || version.starts_with('.') {
         return Ok(None);
     }
     let exact = versions.join(version);
-    if fs::exists(&exact) {
+    if fs::look_for(&exact)? {
         return Ok(Some(exact));
     }
+    // What is installed later may be the latest then.
+    evidence.look(versions);
     let prefix = format!("{version}.");
     let latest = installed_versions(versions)?.into_iter().find(|(_, name)| name.starts_with(&prefix));
     Ok(latest.map(|(_, name)| versions.join(name)))

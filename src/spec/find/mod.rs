@@ -120,7 +120,13 @@ fn look_around<'t>(target: &Target, process: &Process, trail: &'t mut Trail) -> 
 /// which has no folder.
 fn look_around_script<'t>(path: &Path, process: &Process, trail: &'t mut Trail) -> Result<Around<'t>> {
     let mut around = Around::folder(path.parent().map(Path::to_path_buf), process, trail);
-    let Some(metadata) = fs::visible(fs::metadata(path))?.flatten() else {
+    let mut found = fs::visible(fs::link_metadata(path))?.flatten();
+    // The system's name of the current directory has no links in it.
+    let is_real = found.as_ref().is_some_and(|found| !found.is_symlink()) && path.parent() == process.directory.as_deref();
+    if found.as_ref().is_some_and(std::fs::Metadata::is_symlink) {
+        found = fs::visible(fs::metadata(path))?.flatten();
+    }
+    let Some(metadata) = found else {
         around.trail.note(Finding::Nothing, || LookedAt::Program(path.to_path_buf()));
         return Ok(around);
     };
@@ -139,18 +145,19 @@ fn look_around_script<'t>(path: &Path, process: &Process, trail: &'t mut Trail) 
         around.trail.note(Finding::Broken, || LookedAt::Program(path.to_path_buf()));
         return Ok(around);
     };
-    look_around_file(file, path, around)
+    let real = if is_real { path.to_path_buf() } else { fs::real_path(&file, path)? };
+    look_around_file(file, real, path, around)
 }
 
 /// A script that was just opened, and is a file.
-fn look_around_file<'t>(mut file: File, path: &Path, around: Around<'t>) -> Result<Around<'t>> {
-    let real = fs::real_path(&file, path)?;
+fn look_around_file<'t>(mut file: File, real: PathBuf, path: &Path, around: Around<'t>) -> Result<Around<'t>> {
     let mut around = Around { folder: real.parent().map(Path::to_path_buf), ..around };
     let spec = if real == path { None } else { beside::partner_of_file(&real, &mut around)? };
     if spec.is_some() {
         return Ok(Around { spec, ..around });
     }
     let inside = inside::script(&mut file, real, around.trail)?;
+    fs::leave_open(file);
     Ok(around.with(inside))
 }
 

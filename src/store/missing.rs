@@ -1,0 +1,111 @@
+//! Evidence that there was nothing, for less than a look at each path: a folder that was not changed has no new names.
+//!
+//! The time of a folder's last change is as coarse as the kernel's clock, so that a name may come into it and leave that time as it was: it
+//! tells nothing before it is some time old. A folder that is changed all the time tells nothing either: then each path is looked at.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+
+use crate::fs::{Stamp, Stamped};
+
+/// How old the last change of a folder must be to tell anything. Clocks tick 100 times in a second or more often; times on FAT are
+/// those of even seconds.
+const SETTLED: Duration = Duration::from_secs(3);
+
+/// Paths in one folder, at which nothing stood.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Missing {
+    /// The folder as it was then; none where it was not there, or tells nothing.
+    folder: Option<Stamped>,
+    paths: Vec<Stamped>,
+}
+
+impl Missing {
+    /// One of the paths at which something stands now.
+    pub fn appeared(&self) -> Option<Stamped> {
+        if self.folder.as_ref().is_some_and(Stamped::holds) {
+            return None;
+        }
+        self.paths.iter().find(|path| !path.holds()).cloned()
+    }
+}
+
+/// Sets the paths at which nothing stood apart from the others. Where the folder of one is evidence itself, that is all it takes.
+pub(super) fn set_apart(stamps: Vec<Stamped>, now: SystemTime) -> (Vec<Stamped>, Vec<Missing>) {
+    let (there, absent): (Vec<_>, Vec<_>) = stamps.into_iter().partition(|stamped| stamped.stamp.is_some());
+    let mut folders: BTreeMap<PathBuf, Vec<Stamped>> = BTreeMap::new();
+    for path in absent {
+        folders.entry(path.path.parent().unwrap_or(Path::new("/")).to_owned()).or_default().push(path);
+    }
+    let is_evidence = |folder: &Stamped| there.iter().any(|stamped| stamped == folder);
+    let missing = folders.into_iter().filter_map(|(folder, paths)| {
+        let folder = Stamped::look(folder);
+        // What has come since it was looked for came before the folder was looked at.
+        let is_settled = folder.stamp.is_some_and(|stamp| is_settled(stamp, now)) && paths.iter().all(Stamped::holds);
+        if is_settled && is_evidence(&folder) {
+            return None;
+        }
+        let folder = Some(folder).filter(|_| is_settled && paths.len() > 1);
+        Some(Missing { folder, paths })
+    });
+    let missing = missing.collect();
+    (there, missing)
+}
+
+fn is_settled(stamp: Stamp, now: SystemTime) -> bool {
+    let now = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+    stamp.modified + i128::try_from(SETTLED.as_nanos()).unwrap_or(0) < i128::try_from(now).unwrap_or(i128::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fs;
+
+    fn later() -> SystemTime {
+        SystemTime::now() + SETTLED * 2
+    }
+
+    /// What is kept of these paths, a line for each folder.
+    fn kept(missing: &[Missing]) -> Vec<(bool, usize)> {
+        missing.iter().map(|missing| (missing.folder.is_some(), missing.paths.len())).collect()
+    }
+
+    #[test]
+    fn a_folder_stands_for_what_is_missing_in_it() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write_new(&folder.path().join("here"), b"", 0o600).unwrap();
+        let stamps = || ["here", "a", "b", "no/c"].map(|name| Stamped::look(folder.path().join(name))).to_vec();
+        let (there, missing) = set_apart(stamps(), later());
+        assert_eq!((there.len(), kept(&missing)), (1, vec![(true, 2), (false, 1)]));
+        assert_eq!(missing[0].appeared(), None);
+        fs::write_new(&folder.path().join("other"), b"", 0o600).unwrap();
+        assert_eq!(missing[0].appeared(), None, "something else has come");
+        fs::write_new(&folder.path().join("b"), b"", 0o600).unwrap();
+        assert_eq!(missing[0].appeared().map(|stamped| stamped.path), Some(folder.path().join("b")));
+        fs::create_dir_all(&folder.path().join("no/c"), 0o700).unwrap();
+        assert!(missing[1].appeared().is_some());
+    }
+
+    #[test]
+    fn what_comes_before_the_folder_is_looked_at_is_noticed() {
+        let folder = tempfile::tempdir().unwrap();
+        let stamps = ["a", "b"].map(|name| Stamped::look(folder.path().join(name))).to_vec();
+        fs::write_new(&folder.path().join("b"), b"", 0o600).unwrap();
+        let (_, missing) = set_apart(stamps, later());
+        assert_eq!(missing[0].appeared().map(|stamped| stamped.path), Some(folder.path().join("b")));
+    }
+
+    #[test]
+    fn a_folder_that_was_just_changed_tells_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let stamps = ["a", "b"].map(|name| Stamped::look(folder.path().join(name))).to_vec();
+        assert_eq!(kept(&set_apart(stamps.clone(), SystemTime::now()).1), [(false, 2)]);
+        let with_folder = [stamps, vec![Stamped::look(folder.path())]].concat();
+        assert_eq!(kept(&set_apart(with_folder.clone(), SystemTime::now()).1), [(false, 2)]);
+        assert_eq!(kept(&set_apart(with_folder, later()).1), [], "the folder is evidence itself");
+    }
+}
