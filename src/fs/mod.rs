@@ -5,6 +5,7 @@
 #![allow(clippy::disallowed_methods, reason = "the twins stand here")]
 
 mod change;
+mod climb;
 mod digest;
 mod fault;
 mod lock;
@@ -23,6 +24,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 pub use change::Change;
+pub use climb::Climb;
 pub use digest::Digest;
 pub use fault::{is_absence, is_systems_fault, visible};
 pub use lock::{Attempt, lock_exclusive, lock_shared, try_lock_exclusive, try_lock_shared, unlock};
