@@ -253,11 +253,16 @@ pub fn read(path: &Path) -> Result<Vec<u8>> {
     Ok(content)
 }
 
-/// The whole content of a regular file, where it is short with three system calls.
-pub fn read_regular(path: &Path) -> Result<Vec<u8>> {
-    let mut file = open(path)?;
+/// The whole content of a regular file that is read on the way to `execve`: where it is short, with two system calls.
+pub fn read_before_exec(path: &Path) -> Result<Vec<u8>> {
+    read_to_the_end(open(path)?, path)
+}
+
+fn read_to_the_end(mut file: File, path: &Path) -> Result<Vec<u8>> {
     let beginning = read_beginning(&mut file, path)?;
-    read_rest(&mut file, beginning, path)
+    let content = read_rest(&mut file, beginning, path)?;
+    leave_open(file);
+    Ok(content)
 }
 
 /// What [`read_beginning`] gave, and the rest of the file. `path` is for the error.
@@ -415,11 +420,8 @@ pub fn read_json<T: DeserializeOwned>(path: &Path) -> Option<T> {
 /// The same for a launch memo, which is read on the way to `execve`.
 #[must_use]
 pub fn read_json_before_exec<T: DeserializeOwned>(path: &Path) -> Option<T> {
-    let mut file = open_optional(path).ok()??;
-    let beginning = read_beginning(&mut file, path).ok()?;
-    let content = read_rest(&mut file, beginning, path).ok()?;
-    leave_open(file);
-    serde_json::from_slice(&content).ok()
+    let file = open_optional(path).ok()??;
+    serde_json::from_slice(&read_to_the_end(file, path).ok()?).ok()
 }
 
 /// Reads a JSON file of our own making; none where there is none, or it is not what it should be.

@@ -193,7 +193,6 @@ impl Entry {
             tracing::debug!("cannot note the use of `{}`: {error}", self.path.display());
         }
     }
-
 }
 
 /// Whether a program uses something, as far as its lock tells.

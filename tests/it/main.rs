@@ -40,4 +40,5 @@ mod testdata;
 mod trace;
 mod upgrade;
 mod verify;
+mod warm;
 mod wheels;

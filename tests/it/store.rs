@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, SystemTime};
 
-use crate::support::{Outcome, Python, Wheel, World, has_strace, tree};
+use crate::support::{Outcome, Python, Wheel, World, tree};
 
 /// A world with a wheel of `a` and a script that prints its version.
 fn world() -> World {
@@ -62,35 +62,6 @@ fn warm_run_asks_no_python() {
     let warm = launch();
     assert_eq!((cold.code, &*cold.stderr, &cold.stdout), (Some(0), "", &warm.stdout), "{cold}");
     assert_eq!(fake.times_asked(), 1);
-}
-
-#[test]
-fn warm_run_starts_no_process_and_makes_few_calls() {
-    let world = world();
-    for number in 0..149 {
-        world.wheel(&Wheel::module(&format!("other{number}"), "1"));
-    }
-    world.vpython(["tool.py"]).run().prints("1\n");
-    if !has_strace() {
-        return;
-    }
-    let log = world.path("calls");
-    let traced = world
-        .program("/usr/bin/env", ["strace", "-f", "-o"])
-        .arguments([&log])
-        .arguments([env!("CARGO_BIN_EXE_vpython"), "tool.py"]);
-    let outcome = traced.run();
-    outcome.prints("1\n");
-    let calls = std::fs::read_to_string(log).unwrap();
-    // Each line is `PID call(…`; of the first program only, up to where it becomes python.
-    let calls: Vec<&str> =
-        calls.lines().filter_map(|line| line.split_once(char::is_whitespace)).map(|(_, call)| call.trim_start()).collect();
-    let executions: Vec<usize> = (0..calls.len()).filter(|index| calls[*index].starts_with("execve(")).collect();
-    assert_eq!(executions.len(), 2, "one of vpython and one of python: {calls:#?}");
-    let own = &calls[executions[0] + 1..executions[1]];
-    let starts = |call: &str| ["clone", "fork", "vfork"].iter().any(|name| call.starts_with(name));
-    assert!(!own.iter().any(|call| starts(call)), "{own:#?}");
-    assert!(own.len() <= 60, "{} calls: {own:#?}", own.len());
 }
 
 #[test]

@@ -299,7 +299,7 @@ impl Found {
     /// Reads the whole of it.
     fn read(&self, kind: SpecKind, trail: &mut Trail) -> Result<SpecText> {
         debug!(path = %self.path.display(), "found a spec");
-        let bytes = if self.is_regular { fs::read_regular(&self.path) } else { fs::read(&self.path) };
+        let bytes = if self.is_regular { fs::read_before_exec(&self.path) } else { fs::read(&self.path) };
         let text = bytes.and_then(|bytes| from_bytes(&self.path, kind, bytes));
         trail.note(Finding::of(&text), || (self.place)(self.path.clone()));
         text

@@ -1,0 +1,94 @@
+//! What a warm launch asks of the system: it starts no process, and makes few calls.
+
+use std::fs::File;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use crate::support::{Launch, Wheel, World, has_strace};
+
+/// How many calls a warm launch may make before it becomes python.
+const CALLS: usize = 45;
+/// How many of them are those of a program that does nothing.
+const FEWEST: usize = 10;
+
+/// A world with 150 wheels, one of which a script asks for.
+fn world() -> World {
+    let world = World::new();
+    for number in 0..149 {
+        world.wheel(&Wheel::module(&format!("other{number}"), "1"));
+    }
+    world.wheel(&Wheel::module("a", "1"));
+    world.write("tool.py", "# /// script\n# dependencies = ['a']\n# ///\nimport a\nprint(a.VERSION)\n");
+    world
+}
+
+/// Makes folders look as if nothing was put into them for an hour: of one that was just changed a launch looks at each name.
+fn settle(world: &World) {
+    for name in ["", "work", "bin"] {
+        let folder = File::open(world.outside(name)).unwrap();
+        folder.set_modified(SystemTime::now() - Duration::from_hours(1)).unwrap();
+    }
+}
+
+/// The calls of a warm launch between its own start and that of python.
+fn calls<'w>(world: &'w World, launch: impl Fn(&Path, &[&str]) -> Launch<'w>) -> Vec<String> {
+    let vpython = Path::new(env!("CARGO_BIN_EXE_vpython"));
+    launch(vpython, &[]).run().prints("1\n");
+    let log = world.outside("calls");
+    let traced = ["strace", "-f", "-o", log.to_str().unwrap(), vpython.to_str().unwrap()];
+    launch(Path::new("/usr/bin/env"), &traced).run().prints("1\n");
+    let log = std::fs::read_to_string(log).unwrap();
+    // Only a debug build asks whether a descriptor is open before it closes it. Each line is `PID call(...`; of the first program only, up to where it becomes python.
+    let calls = log.lines().filter_map(|line| line.split_once(char::is_whitespace));
+    let calls: Vec<String> = calls.map(|(_, call)| call.trim_start().to_owned()).collect();
+    let executions: Vec<usize> = (0..calls.len()).filter(|index| calls[*index].starts_with("execve(")).collect();
+    assert_eq!(executions.len(), 2, "one of vpython and one of python: {calls:#?}");
+    let own = &calls[executions[0] + 1..executions[1]];
+    own.iter().filter(|call| !call.contains("F_GETFD")).cloned().collect()
+}
+
+/// Fails if these are too many calls, or one that starts a process.
+#[track_caller]
+fn assert_few(calls: &[String]) {
+    let starts = |call: &String| ["clone", "fork", "vfork"].iter().any(|name| call.starts_with(name));
+    assert!(!calls.iter().any(starts), "{calls:#?}");
+    assert!((FEWEST..=CALLS).contains(&calls.len()), "{} calls: {calls:#?}", calls.len());
+}
+
+#[test]
+fn a_warm_launch_starts_no_process_and_makes_few_calls() {
+    if !has_strace() {
+        return;
+    }
+    let world = world();
+    settle(&world);
+    assert_few(&calls(&world, |program, words| world.program(program, words).arguments(["tool.py"])));
+    // A spec for all the folder, and a script below.
+    world.write("vpython.toml", "dependencies = ['a']\n");
+    world.write("below/plain.py", "import a\nprint(a.VERSION)\n");
+    settle(&world);
+    assert_few(&calls(&world, |program, words| world.program(program, words).arguments(["below/plain.py"])));
+}
+
+#[test]
+fn a_warm_launch_makes_few_calls_where_pyenv_chooses() {
+    if !has_strace() {
+        return;
+    }
+    let world = world();
+    world.pyenv(&[world.python]);
+    let shims = world.outside("pyenv/shims");
+    std::fs::create_dir(&shims).unwrap();
+    let shim = world.write_with_mode("shim", "#!/usr/bin/env bash\nexec \"pyenv\" exec \"$0\" \"$@\"\n", 0o755);
+    std::fs::rename(shim, shims.join("python3")).unwrap();
+    std::fs::write(world.outside("pyenv/version"), format!("{}\n", world.python.version)).unwrap();
+    let tools = world.outside("tools");
+    std::fs::create_dir(&tools).unwrap();
+    let path = format!("{}:{}:/usr/bin:/bin", tools.display(), shims.display());
+    settle(&world);
+    let launch = |program: &Path, words: &[&str]| {
+        let launch = world.program(program, words).arguments(["tool.py"]);
+        launch.env("PATH", &path).env("PYENV_ROOT", world.outside("pyenv"))
+    };
+    assert_few(&calls(&world, launch));
+}
