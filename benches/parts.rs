@@ -1,0 +1,222 @@
+//! What the parts of a launch cost, each by itself: `cargo bench`, or `cargo bench -- plan` for some of them.
+//!
+//! Everything is made in a temporary folder: wheels by the code that makes those of the tests, an interpreter's facts from any python3
+//! on `PATH`.
+#![allow(missing_docs, reason = "criterion's macros make functions without")]
+#![allow(clippy::disallowed_methods, reason = "the measuring is not the product")]
+
+// The tests use more of it.
+#[allow(dead_code)]
+#[path = "../tests/it/support/wheel.rs"]
+mod wheel;
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::hint::black_box;
+use std::os::fd::AsRawFd;
+use std::path::{Path, PathBuf};
+
+use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use tempfile::TempDir;
+use vpython::fs::Digest;
+use vpython::invocation::Invocation;
+use vpython::plan::{self, Evidence, Key, Plan, PlannedWheel, interpreter};
+use vpython::process::Process;
+use vpython::spec::{self, Origin, Spec, SpecKind, SpecText};
+use vpython::store::{MemoName, Store};
+use vpython::{build, process::variable};
+use wheel::Wheel;
+
+/// A folder with a store, and what a process in it is given.
+struct Place {
+    folder: TempDir,
+    process: Process,
+}
+
+impl Place {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut process = Process::capture();
+        process.environment.retain(|(name, _)| !name.to_string_lossy().starts_with("VPYTHON"));
+        process.environment.push((variable::ROOT.into(), folder.path().join("root").into()));
+        process.directory = Some(folder.path().to_owned());
+        Self { folder, process }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.path(name), text).unwrap();
+    }
+
+    fn invocation(&self, words: &[&str]) -> Invocation {
+        Invocation::read(&self.given(words)).unwrap()
+    }
+
+    fn given(&self, words: &[&str]) -> Process {
+        Process { arguments: words.iter().map(OsString::from).collect(), ..self.process.clone() }
+    }
+
+    /// The spec of a command line.
+    fn spec(&self, invocation: &Invocation) -> Spec {
+        spec::find(invocation, &self.process).unwrap().parse(&self.process).unwrap()
+    }
+}
+
+/// Closes what was left open for `execve` to close.
+fn closing() -> impl FnMut() {
+    let first = File::open("/dev/null").unwrap().as_raw_fd();
+    move || {
+        let next = File::open("/dev/null").unwrap().as_raw_fd();
+        (first..next).for_each(|descriptor| nix::unistd::close(descriptor).unwrap_or_default());
+    }
+}
+
+fn command_lines(criterion: &mut Criterion) {
+    let place = Place::new();
+    let mut group = criterion.benchmark_group("command line");
+    let flags = ["-vpython-spec", "x.toml", "-vpython-log-level=error", "script.py", "one"];
+    for (name, words) in [("plain", &["-W", "error", "-X", "dev", "script.py", "one"][..]), ("with flags", &flags[..])] {
+        let process = place.given(words);
+        group.bench_function(name, |bencher| bencher.iter(|| Invocation::read(black_box(&process)).unwrap()));
+    }
+}
+
+/// Specs of each kind that ask for the same 50 projects.
+fn specs(criterion: &mut Criterion) {
+    let place = Place::new();
+    let names: Vec<String> = (0..50).map(|number| format!("project-{number}")).collect();
+    let quoted = names.iter().map(|name| format!("'{name}>=1'")).collect::<Vec<_>>().join(", ");
+    let luci = |name: &String| format!("wheel: < name: \"infra/python/wheels/{name}-py3\" version: \"version:1.0\" >\n");
+    let locked = |name: &String| {
+        let file = format!(
+            "{{ name = '{name}-1-py3-none-any.whl', path = '{name}-1-py3-none-any.whl', hashes = {{ sha256 = '{}' }} }}",
+            "0".repeat(64)
+        );
+        format!("[[packages]]\nname = '{name}'\nversion = '1'\nwheels = [{file}]\n")
+    };
+    let toml = format!("dependencies = [{quoted}]\n");
+    let kinds = [
+        (SpecKind::VpythonToml, toml.clone()),
+        (SpecKind::Pep723, toml.clone()),
+        (SpecKind::Luci, names.iter().map(luci).collect()),
+        (SpecKind::Requirements, names.join("\n")),
+        (SpecKind::Pylock, format!("lock-version = '1.0'\ncreated-by = 'x'\n{}", names.iter().map(locked).collect::<String>())),
+    ];
+    let mut group = criterion.benchmark_group("spec");
+    for (kind, content) in kinds {
+        let origin = Origin { file: Some(place.path("pylock.toml")), lines_before: 0, columns_before: 0 };
+        let base = Some(place.folder.path().to_owned());
+        let text = SpecText { kind, origin, base, content, warnings: Vec::new() };
+        group.bench_function(kind.name(), |bencher| bencher.iter(|| black_box(&text).parse(&place.process).unwrap()));
+    }
+    place.write("script.py", &format!("# /// script\n# {toml}# ///\n{}", "print('a line of the program')\n".repeat(1000)));
+    let invocation = place.invocation(&["script.py"]);
+    group.bench_function("find in a script", |bencher| {
+        let find = || spec::find(&invocation, &place.process).unwrap();
+        bencher.iter_batched(closing(), |()| find(), BatchSize::PerIteration);
+    });
+}
+
+/// A folder of 1,000 wheels, in which each of the first 60 projects requires the next.
+fn house(place: &Place) {
+    for number in 0..1000 {
+        let mut wheel = Wheel::module(&format!("project{number}"), "1").file(&format!("project{number}.txt"), "x".repeat(2000));
+        if number < 60 {
+            wheel = wheel.requires(&format!("project{}>=1", number + 1));
+        }
+        wheel.write_to(&place.path("wheels"));
+    }
+}
+
+fn plans(criterion: &mut Criterion) {
+    let place = Place::new();
+    house(&place);
+    let invocation = place.invocation(&[]);
+    let store = Store::open(&invocation, &place.process).unwrap();
+    store.prepare().unwrap();
+    let memo = store.memo_folder();
+    let facts = interpreter::find(&invocation, None, &place.process, Some(&memo), &mut Evidence::default()).unwrap();
+    let mut group = criterion.benchmark_group("plan");
+    for (name, asked) in [("index of 1,000 wheels", "project999"), ("resolve a chain of 61", "project0")] {
+        place.write("vpython.toml", &format!("dependencies = ['{asked}']\n"));
+        let spec = place.spec(&invocation);
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| plan::choose_wheels(&spec, &facts, &invocation, &memo, &mut Evidence::default()).unwrap());
+        });
+    }
+}
+
+/// The environment of the first 60 projects, built.
+fn environments(criterion: &mut Criterion) {
+    let place = Place::new();
+    house(&place);
+    place.write("vpython.toml", "dependencies = ['project0']\n");
+    let invocation = place.invocation(&[]);
+    let store = Store::open(&invocation, &place.process).unwrap();
+    store.prepare().unwrap();
+    let text = spec::find(&invocation, &place.process).unwrap();
+    let spec = place.spec(&invocation);
+    let (plan, evidence) = plan::make(&spec, &invocation, &place.process, &store.memo_folder()).unwrap();
+    let key = Key::of(&plan);
+    let entry = store.environment(&plan, &key, |staging| build::environment(&plan, &store, staging)).unwrap();
+    let name = MemoName::of_launch(&text, &invocation, &place.process);
+    store.remember(&name, &key, &entry, evidence, &[]).unwrap();
+    let mut group = criterion.benchmark_group("environment");
+    group.bench_function("name of the memo", |bencher| {
+        bencher.iter(|| MemoName::of_launch(&text, &invocation, &place.process));
+    });
+    group.bench_function("recall", |bencher| {
+        let recall = || store.recall(&name, &place.process).unwrap();
+        bencher.iter_batched(closing(), |()| recall(), BatchSize::PerIteration);
+    });
+    group.sample_size(20);
+    group.bench_function("link 61 wheels", |bencher| link(bencher, &place, &plan, &store));
+}
+
+fn link(bencher: &mut criterion::Bencher<'_>, place: &Place, plan: &Plan, store: &Store) {
+    let staging = || tempfile::tempdir_in(place.folder.path()).unwrap();
+    bencher.iter_batched_ref(
+        staging,
+        |staging| build::environment(plan, store, staging.path()).unwrap(),
+        BatchSize::PerIteration,
+    );
+}
+
+fn wheels(criterion: &mut Criterion) {
+    let place = Place::new();
+    let random: Vec<u8> = (0..4_000_000_u32).map(|number| number.wrapping_mul(2_654_435_761).to_le_bytes()[2] & 0x3f).collect();
+    let size = random.len() as u64;
+    let many = (0..1000).fold(Wheel::module("a", "1"), |wheel, number| wheel.file(&format!("a/{number}.txt"), "x"));
+    let large = Wheel::module("a", "1").file("a.bin", random);
+    let mut group = criterion.benchmark_group("unpack");
+    group.sample_size(20);
+    for (name, wheel, size) in
+        [("1,000 small files", many, 1000), ("4 MB deflated", large.clone().compressed(), size), ("4 MB stored", large, size)]
+    {
+        let planned = planned(&place.path("a-1-py3-none-any.whl"), &wheel.bytes());
+        group.throughput(if size == 1000 { Throughput::Elements(size) } else { Throughput::Bytes(size) });
+        let to = || tempfile::tempdir_in(place.folder.path()).unwrap();
+        group.bench_function(name, |bencher| {
+            bencher.iter_batched_ref(to, |to| build::unpack(&planned, to.path()).unwrap(), BatchSize::PerIteration);
+        });
+    }
+}
+
+/// A wheel file, as a plan has it.
+fn planned(path: &Path, bytes: &[u8]) -> PlannedWheel {
+    std::fs::write(path, bytes).unwrap();
+    PlannedWheel {
+        name: "a".parse().unwrap(),
+        version: "1".parse().unwrap(),
+        path: path.to_path_buf(),
+        size: bytes.len() as u64,
+        sha256: Digest::of(bytes),
+        required_by: Vec::new(),
+    }
+}
+
+criterion_group!(parts, command_lines, specs, plans, environments, wheels);
+criterion_main!(parts);
