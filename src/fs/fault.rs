@@ -1,5 +1,7 @@
 //! Errors that tell of the machine and not of the file.
 
+use std::io::ErrorKind;
+
 use anyhow::{Error, Result};
 use nix::errno::Errno;
 
@@ -31,10 +33,17 @@ pub fn visible<T>(looked: Result<T>) -> Result<Option<T>> {
 /// Whether a call failed because something is not there, or no longer.
 #[must_use]
 pub fn is_absence(error: &Error) -> bool {
-    error
-        .chain()
-        .filter_map(|link| link.downcast_ref::<std::io::Error>())
-        .any(|error| error.kind() == std::io::ErrorKind::NotFound)
+    is(ErrorKind::NotFound, error)
+}
+
+/// Whether a call failed because a folder that was to be removed has something in it.
+#[must_use]
+pub fn is_fullness(error: &Error) -> bool {
+    is(ErrorKind::DirectoryNotEmpty, error)
+}
+
+fn is(kind: ErrorKind, error: &Error) -> bool {
+    error.chain().filter_map(|link| link.downcast_ref::<std::io::Error>()).any(|error| error.kind() == kind)
 }
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ use serde::{Deserialize, Serialize};
 pub use change::Change;
 pub use climb::Climb;
 pub use digest::Digest;
-pub use fault::{is_absence, is_systems_fault, visible};
+pub use fault::{is_absence, is_fullness, is_systems_fault, visible};
 pub use lock::{Attempt, lock_exclusive, lock_shared, try_lock_exclusive, try_lock_shared, unlock};
 pub use replace::{UNFINISHED, replace, write_atomically, write_json};
 

@@ -161,6 +161,18 @@ impl Evidence {
             self.stamps.push(Stamped::look(path));
         }
     }
+
+    /// Adds what was seen elsewhere; what was seen of a path first stands.
+    fn extend(&mut self, seen: Self) {
+        let Self { stamps, variables, warnings, choice: _ } = seen;
+        for stamped in stamps {
+            if !self.stamps.iter().any(|known| known.path == stamped.path) {
+                self.stamps.push(stamped);
+            }
+        }
+        self.variables.extend(variables);
+        self.warnings.extend(warnings);
+    }
 }
 
 /// Decides on the interpreter and the wheels of a spec. `memo` is the store's folder for facts that can be found again.
@@ -169,11 +181,32 @@ impl Evidence {
 /// No interpreter satisfies the spec; no set of wheels does; a wheel cannot be read.
 pub fn make(spec: &Spec, invocation: &Invocation, process: &Process, memo: &Path) -> Result<(Plan, Evidence)> {
     let mut evidence = Evidence::of_spec(spec);
-    let interpreter = info_span!("find the interpreter")
-        .in_scope(|| interpreter::find(invocation, spec.requires_python.as_ref(), process, Some(memo), &mut evidence))?;
+    // An interpreter that was never asked takes its time to answer.
+    let (interpreter, listed) = std::thread::scope(|scope| {
+        let listing = (!spec.packages.is_empty()).then(|| scope.spawn(|| list(spec, invocation, memo)));
+        let interpreter = info_span!("find the interpreter")
+            .in_scope(|| interpreter::find(invocation, spec.requires_python.as_ref(), process, Some(memo), &mut evidence));
+        let listed = listing.map(|listing| listing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        (interpreter, listed)
+    });
+    let interpreter = interpreter?;
     debug!(interpreter = %interpreter.executable.display(), version = %interpreter.version(), "chose the interpreter");
-    let (wheels, unavailable) = choose_wheels(spec, &interpreter, invocation, memo, &mut evidence)?;
+    let (wheels, unavailable) = match listed.transpose()? {
+        Some((wheelhouse, seen)) => {
+            evidence.extend(seen);
+            choose_among(wheelhouse, spec, &interpreter, &mut evidence)?
+        }
+        None => (Vec::new(), None),
+    };
     Ok((Plan { interpreter, wheels, unavailable }, evidence))
+}
+
+/// The folders of wheels of a launch, and what was seen of them.
+fn list(spec: &Spec, invocation: &Invocation, memo: &Path) -> Result<(Wheelhouse, Evidence)> {
+    let _listing = info_span!("list the wheels").entered();
+    let mut evidence = Evidence::default();
+    let wheelhouse = Wheelhouse::open(spec, invocation, memo, &mut evidence)?;
+    Ok((wheelhouse, evidence))
 }
 
 /// The wheels of a spec, and why they cannot be installed, if so. No folder is looked into where none is asked for.
@@ -190,8 +223,17 @@ pub fn choose_wheels(
     if spec.packages.is_empty() {
         return Ok((Vec::new(), None));
     }
-    let index = info_span!("list the wheels");
-    let mut wheelhouse = index.in_scope(|| Wheelhouse::open(spec, invocation, memo, evidence))?;
+    let (wheelhouse, seen) = list(spec, invocation, memo)?;
+    evidence.extend(seen);
+    choose_among(wheelhouse, spec, interpreter, evidence)
+}
+
+fn choose_among(
+    mut wheelhouse: Wheelhouse,
+    spec: &Spec,
+    interpreter: &Facts,
+    evidence: &mut Evidence,
+) -> Result<(Vec<PlannedWheel>, Option<Failure>)> {
     let _choosing = info_span!("choose the wheels").entered();
     let wheels = match &spec.packages {
         Packages::Required(requirements) => (resolve::resolve(requirements, interpreter, &mut wheelhouse, evidence)?, None),

@@ -34,8 +34,8 @@ impl Store {
         if act == Act::Remove {
             for path in &rubbish {
                 match fs::remove_any(path) {
-                    // Who was at it has given it its name, or removed it.
-                    Err(error) if fs::is_absence(&error) => {}
+                    // Who was at it has given it its name, or removed it, or has just moved something into it.
+                    Err(error) if fs::is_absence(&error) || fs::is_fullness(&error) => {}
                     result => result?,
                 }
             }
