@@ -123,7 +123,7 @@ fn look_around_script<'t>(path: &Path, process: &Process, trail: &'t mut Trail) 
     let mut found = fs::visible(fs::link_metadata(path))?.flatten();
     // The system's name of the current directory has no links in it.
     let is_real = found.as_ref().is_some_and(|found| !found.is_symlink()) && path.parent() == process.directory.as_deref();
-    if found.as_ref().is_some_and(std::fs::Metadata::is_symlink) {
+    if matches!(&found, Some(found) if found.is_symlink()) {
         found = fs::visible(fs::metadata(path))?.flatten();
     }
     let Some(metadata) = found else {
