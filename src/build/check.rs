@@ -93,7 +93,7 @@ fn expected(manifest: &Manifest, root: &Path, wheels: &[UnpackedWheel]) -> Resul
     let layout = Layout { site_packages: manifest.site.folder.clone(), release };
     let mut expected = BTreeMap::from([(MANIFEST.into(), Expected::Anything)]);
     for (place, owner) in Places::decide(&layout, wheels)?.0 {
-        expected.insert(place, Expected::Digest(owner.file.digest.clone()));
+        expected.insert(place.into(), Expected::Digest(owner.file.digest.clone()));
     }
     for wheel in wheels {
         let is_requested = fs::exists(&root.join(&layout.site_packages).join(&wheel.contents.dist_info).join("REQUESTED"));

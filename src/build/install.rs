@@ -2,7 +2,7 @@
 //!
 //! All places are decided before the first file is put, so that two wheels that want the same file are found out at once.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -19,6 +19,8 @@ use crate::fs;
 use crate::plan::{Facts, Plan};
 use crate::report::Failure;
 
+/// How many folders are worth handing to another thread.
+const AT_ONCE: usize = 16;
 /// What INSTALLER says.
 const INSTALLER: &[u8] = b"vpython\n";
 
@@ -29,9 +31,7 @@ const INSTALLER: &[u8] = b"vpython\n";
 pub(super) fn install(plan: &Plan, wheels: &[UnpackedWheel], root: &Path) -> Result<()> {
     let layout = Layout::of(&plan.interpreter);
     let places = Places::decide(&layout, wheels)?;
-    for folder in places.folders() {
-        fs::create_dir_all(&root.join(folder), FOLDER)?;
-    }
+    places.make_folders(root)?;
     let linker = Linker::default();
     places.0.par_iter().try_for_each(|(place, owner)| linker.put(&owner.wheel.path(owner.file), &root.join(place)))?;
     wheels.par_iter().try_for_each(|wheel| {
@@ -62,8 +62,8 @@ pub(super) struct Owner<'a> {
     pub file: &'a UnpackedFile,
 }
 
-/// Every file to be put, by its path relative to the environment.
-pub(super) struct Places<'a>(pub BTreeMap<PathBuf, Owner<'a>>);
+/// Every file to be put, by its path relative to the environment: plain names joined by `/`.
+pub(super) struct Places<'a>(pub BTreeMap<String, Owner<'a>>);
 
 impl<'a> Places<'a> {
     /// Decides on the place of each file.
@@ -71,11 +71,11 @@ impl<'a> Places<'a> {
     /// # Errors
     /// Two wheels have different files for one place, or a wheel has one for a place of the environment's own.
     pub fn decide(layout: &Layout, wheels: &'a [UnpackedWheel]) -> Result<Self> {
-        let mut places: BTreeMap<PathBuf, Owner<'a>> = BTreeMap::new();
+        let mut places: BTreeMap<String, Owner<'a>> = BTreeMap::new();
         for wheel in wheels {
             for file in &wheel.contents.files {
                 let place = place(&file.destination, &wheel.contents.distribution, layout);
-                if let Some(why) = reserved(&place, wheel) {
+                if let Some(why) = reserved(&place, file.destination.scheme, wheel) {
                     return Err(refusal(wheel, &place, why).into());
                 }
                 match places.get(&place) {
@@ -95,44 +95,73 @@ impl<'a> Places<'a> {
 
     /// A place cannot be a file and a folder at once.
     fn refuse_files_as_folders(&self, layout: &Layout) -> Result<()> {
-        let own = [Path::new("bin"), Path::new("lib64"), Path::new(&layout.site_packages)];
-        let folders: BTreeSet<&Path> = self.folders().into_iter().chain(own).flat_map(Path::ancestors).collect();
-        match self.0.iter().find(|(place, _)| folders.contains(place.as_path())) {
+        let site_packages = format!("{}/", layout.site_packages);
+        let mut folders = self.folders();
+        for own in ["bin/", "lib64/", &site_packages] {
+            add_folders(own, &mut folders);
+        }
+        match self.0.iter().find(|(place, _)| folders.contains(place.as_str())) {
             Some((place, owner)) => Err(refusal(owner.wheel, place, "a folder of that name is there").into()),
             None => Ok(()),
         }
     }
 
-    /// The folders of all places, each before those in it.
-    fn folders(&self) -> BTreeSet<&Path> {
-        self.0.keys().filter_map(|place| place.parent()).collect()
+    /// The folders of all places, and those that these are in.
+    fn folders(&self) -> HashSet<&str> {
+        let mut folders = HashSet::new();
+        self.0.keys().for_each(|place| add_folders(place, &mut folders));
+        folders
+    }
+
+    /// Makes the folders, each once: those that lie equally deep at the same time.
+    fn make_folders(&self, root: &Path) -> Result<()> {
+        let mut levels: BTreeMap<usize, Vec<&str>> = BTreeMap::new();
+        for folder in self.folders() {
+            levels.entry(folder.matches('/').count()).or_default().push(folder);
+        }
+        for folders in levels.values_mut() {
+            folders.sort_unstable();
+            folders.par_iter().with_min_len(AT_ONCE).try_for_each(|folder| fs::create_dir(&root.join(folder), FOLDER))?;
+        }
+        Ok(())
     }
 }
 
-fn refusal(wheel: &UnpackedWheel, place: &Path, why: &str) -> Failure {
-    Failure::new(format!("cannot install `{}` of `{}`", place.display(), wheel.contents.dist_info)).because(why)
+/// Adds the folders on the way to a place.
+fn add_folders<'a>(place: &'a str, folders: &mut HashSet<&'a str>) {
+    let mut rest = place;
+    while let Some((folder, _)) = rest.rsplit_once('/') {
+        if !folders.insert(folder) {
+            return;
+        }
+        rest = folder;
+    }
+}
+
+fn refusal(wheel: &UnpackedWheel, place: &str, why: &str) -> Failure {
+    Failure::new(format!("cannot install `{place}` of `{}`", wheel.contents.dist_info)).because(why)
 }
 
 /// Where a file goes, relative to the environment. `lib64` is a link to `lib`.
-fn place(destination: &Destination, distribution: &str, layout: &Layout) -> PathBuf {
+fn place(Destination { scheme, path }: &Destination, distribution: &str, layout: &Layout) -> String {
     let [major, minor, _] = layout.release;
-    let path = match destination.scheme {
-        Scheme::Site => Path::new(&layout.site_packages).join(&destination.path),
-        Scheme::Scripts => Path::new("bin").join(&destination.path),
-        Scheme::Headers => {
-            Path::new("include/site").join(format!("python{major}.{minor}")).join(distribution).join(&destination.path)
-        }
-        Scheme::Data => PathBuf::from(&destination.path),
+    let path = match scheme {
+        Scheme::Site => format!("{}/{path}", layout.site_packages),
+        Scheme::Scripts => format!("bin/{path}"),
+        Scheme::Headers => format!("include/site/python{major}.{minor}/{distribution}/{path}"),
+        Scheme::Data => path.clone(),
     };
-    match path.strip_prefix("lib64") {
-        Ok(rest) if rest != Path::new("") => Path::new("lib").join(rest),
-        _ => path,
+    match path.strip_prefix("lib64/") {
+        Some(rest) => format!("lib/{rest}"),
+        None => path,
     }
 }
 
 /// Why nobody may bring this file, or a file below it.
-fn reserved(place: &Path, wheel: &UnpackedWheel) -> Option<&'static str> {
-    for place in place.ancestors() {
+fn reserved(place: &str, scheme: Scheme, wheel: &UnpackedWheel) -> Option<&'static str> {
+    // What goes into the packages lies beside nothing of the environment's own.
+    let shared = Path::new(if scheme == Scheme::Site { "" } else { place });
+    for place in shared.ancestors() {
         let text = place.to_string_lossy();
         // On file systems where case does not count, other spellings are the same file.
         let text = archive::folded(&text);
@@ -143,8 +172,9 @@ fn reserved(place: &Path, wheel: &UnpackedWheel) -> Option<&'static str> {
             return Some("it would take the place of the interpreter");
         }
     }
-    let own = ["RECORD", "INSTALLER", "REQUESTED"];
-    let is_own = own.iter().any(|name| place.ends_with(Path::new(&wheel.contents.dist_info).join(name)));
+    let (folder, name) = place.rsplit_once('/').unwrap_or_default();
+    let is_own = ["RECORD", "INSTALLER", "REQUESTED"].contains(&name)
+        && folder.strip_suffix(&*wheel.contents.dist_info).is_some_and(|before| before.is_empty() || before.ends_with('/'));
     is_own.then_some("installers write that file themselves")
 }
 
@@ -174,11 +204,8 @@ pub(super) fn own_files(wheel: &UnpackedWheel, layout: &Layout, requested: bool)
 /// The row of a file. Its path is relative to site-packages.
 fn row(file: &UnpackedFile, wheel: &UnpackedWheel, layout: &Layout) -> (String, Row) {
     let place = place(&file.destination, &wheel.contents.distribution, layout);
-    let path = if let Ok(path) = place.strip_prefix(&layout.site_packages) {
-        path.to_string_lossy().into_owned()
-    } else {
-        let up = "../".repeat(Path::new(&layout.site_packages).components().count());
-        format!("{up}{}", place.display())
-    };
+    let in_site = place.strip_prefix(&layout.site_packages).and_then(|rest| rest.strip_prefix('/'));
+    let path =
+        in_site.map_or_else(|| format!("{}{place}", "../".repeat(layout.site_packages.split('/').count())), str::to_owned);
     (path, Row { digest: Some(file.digest.clone()), size: Some(file.size) })
 }

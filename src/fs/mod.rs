@@ -318,6 +318,14 @@ pub fn create_dir_all(path: &Path, mode: u32) -> Result<()> {
         .with_context(|| format!("cannot create folder `{}`", path.display()))
 }
 
+/// Makes a folder in one that is there, with the permission bits `mode` less the umask. If it is there already, that is as good.
+pub fn create_dir(path: &Path, mode: u32) -> Result<()> {
+    match std::fs::DirBuilder::new().mode(mode).create(path) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        result => result.with_context(|| format!("cannot create folder `{}`", path.display())),
+    }
+}
+
 /// Makes a symbolic link at `path` that says `target`.
 pub fn symlink(target: &Path, path: &Path) -> Result<()> {
     std::os::unix::fs::symlink(target, path).with_context(|| format!("cannot create link `{}`", path.display()))
