@@ -13,11 +13,12 @@ mod record;
 mod scripts;
 mod unpack;
 mod venv;
+mod workers;
 
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::{Context, Result};
-use rayon::prelude::*;
 use tracing::{info, info_span};
 
 use crate::fs;
@@ -42,11 +43,7 @@ pub fn environment(plan: &Plan, store: &Store, staging: &Path) -> Result<()> {
     let progress = Progress::start("building the environment", plan.wheels.iter().map(|wheel| wheel.size).sum());
     let mut largest_first: Vec<&PlannedWheel> = plan.wheels.iter().collect();
     largest_first.sort_by(|one, other| other.size.cmp(&one.size).then_with(|| one.name.cmp(&other.name)));
-    let mut wheels = largest_first
-        .into_par_iter()
-        .with_max_len(1)
-        .map(|wheel| unpacked(wheel, store, &progress))
-        .collect::<Result<Vec<UnpackedWheel>>>()?;
+    let mut wheels = workers::in_order(&largest_first, |wheel| unpacked(wheel, store, &progress))?;
     // In the plan's order, whatever was unpacked first.
     wheels.sort_by_key(|unpacked| plan.wheels.iter().position(|wheel| wheel.sha256 == unpacked.sha256));
     venv::lay_out(&plan.interpreter, staging)?;
@@ -63,17 +60,17 @@ pub fn unpack(wheel: &PlannedWheel, to: &Path) -> Result<()> {
 
 /// The unpacked wheel, from the store or made now.
 fn unpacked(wheel: &PlannedWheel, store: &Store, progress: &Progress) -> Result<UnpackedWheel> {
-    let mut counted = 0;
+    let counted = AtomicU64::new(0);
     let unpack = |staging: &Path| {
         info!(wheel = %wheel.path.display(), "unpacking the wheel");
         let _unpacking = info_span!("unpack", wheel = %wheel.name, bytes = wheel.size).entered();
         let advance = |bytes| {
-            counted += bytes;
+            counted.fetch_add(bytes, Ordering::Relaxed);
             progress.advance(bytes);
         };
         unpack::unpack(wheel, staging, advance).with_context(|| format!("cannot unpack `{}`", wheel.path.display()))
     };
     let unpacked = store.wheel((&wheel.sha256, &wheel.path), unpack, |folder| UnpackedWheel::load(folder, wheel.sha256))?;
-    progress.advance(wheel.size.saturating_sub(counted));
+    progress.advance(wheel.size.saturating_sub(counted.into_inner()));
     Ok(unpacked)
 }

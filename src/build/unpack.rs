@@ -3,13 +3,15 @@
 //! Of what an installer does to a wheel, this is all that does not depend on the environment; so it is done once per machine.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::fs::File;
 use std::io::{BufWriter, Cursor, Read, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::archive::{self, Archive, Content, Member};
+use super::archive::{self, Archive, Content, Member, Whole};
 use super::members::{Destination, Scheme};
 use super::record::{self, Row, Rows, Verified, Verifier};
 use super::venv::FOLDER;
@@ -26,6 +28,8 @@ const INSTALLERS_OWN: [&str; 3] = ["RECORD", "INSTALLER", "REQUESTED"];
 const SIGNATURES: [&str; 2] = ["RECORD.jws", "RECORD.p7s"];
 /// How much is written at a time.
 const BUFFER: usize = 256 * 1024;
+/// How many files are worth handing to another thread.
+const AT_ONCE: usize = 64;
 /// How large what is read as a whole may be: RECORD, and scripts for python. Real ones are a tenth of that.
 const TEXT_LIMIT: u64 = 64 << 20;
 
@@ -70,14 +74,15 @@ impl UnpackedWheel {
     /// A file is not there, or has not the size that it had.
     pub fn load(folder: &Path, sha256: Digest) -> Result<Self> {
         let wheel = Self::read(folder, sha256)?;
-        for file in &wheel.contents.files {
+        let look = |file: &UnpackedFile| {
             let path = wheel.path(file);
             let size = fs::link_metadata(&path)?.map(|metadata| metadata.len());
-            if size != Some(file.size) {
-                bail!("`{}` is not what was unpacked", path.display());
-            }
-        }
-        Ok(wheel)
+            ensure!(size == Some(file.size), "`{}` is not what was unpacked", path.display());
+            Ok(())
+        };
+        // The first in order, whichever was looked at first.
+        let error = wheel.contents.files.par_iter().with_min_len(AT_ONCE).find_map_first(|file| look(file).err());
+        error.map_or(Ok(wheel), Err)
     }
 
     /// Reads what is in the unpacked wheel in `folder`, and looks at none of it.
@@ -96,33 +101,55 @@ impl UnpackedWheel {
 
 /// Unpacks a wheel into the empty folder `to`. `advance` is told of the bytes of the wheel as they are done.
 ///
+/// The digest of the whole is found while members are unpacked; where it is another one, what was unpacked goes unseen.
+///
 /// # Errors
 /// The file is not the one that was planned, is no wheel, or its members are not what its RECORD says.
-pub(super) fn unpack(wheel: &PlannedWheel, to: &Path, advance: impl FnMut(u64)) -> Result<()> {
-    let mut file = fs::open(&wheel.path)?;
-    let found = Digest::of_reader(&mut file, drop).context("it cannot be read")?;
+pub(super) fn unpack(wheel: &PlannedWheel, to: &Path, advance: impl Fn(u64) + Send + Sync) -> Result<()> {
+    let file = fs::open(&wheel.path)?;
+    let take_apart = || {
+        let archive = Archive::open(&file)?;
+        Unpacking::begin(wheel, &archive, to)?.run(advance)
+    };
+    let (found, contents) = rayon::join(|| Digest::of_reader(&mut &file, drop), take_apart);
+    let found = found.context("it cannot be read")?;
     if found != wheel.sha256 {
         return Err(Failure::new("it has changed since it was chosen")
             .because(format!("its sha256 was {}, and is {found}", wheel.sha256))
             .hint("run it again, when nobody writes to the wheel any more")
             .into());
     }
-    let archive = Archive::open(file)?;
-    let contents = Unpacking::begin(wheel, &archive, to)?.run(advance)?;
-    fs::write_new(&to.join(MANIFEST), &serde_json::to_vec(&contents)?, 0o444)
+    fs::write_new(&to.join(MANIFEST), &serde_json::to_vec(&contents?)?, 0o444)
 }
 
-/// One wheel being unpacked.
+/// One wheel being unpacked: first the place of each member is decided on, in the order of the archive, then the members are
+/// written, on all processors.
 struct Unpacking<'a> {
-    archive: &'a Archive,
+    archive: &'a Archive<'a>,
     to: &'a Path,
     dist_info: String,
     data: String,
     rows: Rows,
     files: Vec<UnpackedFile>,
-    /// What has been written, by scheme and path, folded but for scripts.
+    /// What has been decided on, by scheme and path, folded but for scripts.
     taken: HashMap<(Scheme, String), Destination>,
     folders: HashSet<PathBuf>,
+}
+
+/// What is to be done with a member.
+struct Step<'a> {
+    member: &'a Member,
+    row: Row,
+    kind: StepKind,
+}
+
+enum StepKind {
+    /// It is read, since what is wrong with it is wrong with the wheel, and not kept.
+    Read,
+    /// It becomes this file.
+    File(Destination, PathBuf),
+    /// It is a script, and becomes this file, if an entry point has not taken its place.
+    Script(Option<(Destination, PathBuf)>),
 }
 
 impl<'a> Unpacking<'a> {
@@ -135,35 +162,54 @@ impl<'a> Unpacking<'a> {
         Ok(Self { archive, to, dist_info, data, rows, files, taken, folders })
     }
 
-    fn run(mut self, mut advance: impl FnMut(u64)) -> Result<Contents> {
+    fn run(mut self, advance: impl Fn(u64) + Sync) -> Result<Contents> {
         self.entry_points()?;
-        let mut seen = HashSet::new();
+        let mut steps = Vec::new();
+        let mut refused = None;
         for member in self.archive.members() {
-            let name = &*member.name;
-            if member.is_folder() {
-                Destination::of(name.trim_end_matches('/'), "\0")?;
-            }
-            self.member(member).with_context(|| format!("member `{name}` cannot be unpacked"))?;
-            advance(member.compressed);
-            if !member.is_folder() {
-                seen.insert(name);
+            match self.step(member).with_context(|| format!("member `{}` cannot be unpacked", member.name)) {
+                Ok(step) => steps.push(step),
+                // What is wrong with a member before this one comes first.
+                Err(error) => {
+                    refused = Some(error);
+                    break;
+                }
             }
         }
-        if let Some(missing) = self.rows.keys().filter(|path| !seen.contains(path.as_str())).min() {
-            bail!("RECORD lists `{missing}`, which is not in the archive");
+        let written = steps.par_iter().map_init(Whole::default, |whole, step| {
+            let written = step.take(self.archive, whole);
+            advance(step.member.compressed);
+            written.with_context(|| format!("member `{}` cannot be unpacked", step.member.name))
+        });
+        let written = written.collect::<Vec<_>>();
+        let written = written.into_iter().collect::<Result<Vec<_>>>()?;
+        if let Some(error) = refused {
+            return Err(error);
         }
+        self.refuse_missing()?;
+        self.files.extend(written.into_iter().flatten());
         let distribution = self.dist_info.split('-').next().unwrap_or_default().to_owned();
         Ok(Contents { dist_info: self.dist_info, distribution, files: self.files })
     }
 
-    /// Unpacks a member; of a folder, nothing but the files in it is installed.
-    fn member(&mut self, member: &Member) -> Result<()> {
+    fn refuse_missing(&self) -> Result<()> {
+        let members = self.archive.members().iter().filter(|member| !member.is_folder());
+        let seen: HashSet<&str> = members.map(|member| &*member.name).collect();
+        match self.rows.keys().filter(|path| !seen.contains(path.as_str())).min() {
+            Some(missing) => bail!("RECORD lists `{missing}`, which is not in the archive"),
+            None => Ok(()),
+        }
+    }
+
+    /// Decides what becomes of a member; of a folder, nothing but the files in it is installed.
+    fn step(&mut self, member: &'a Member) -> Result<Step<'a>> {
         let name = &*member.name;
+        if member.is_folder() {
+            Destination::of(name.trim_end_matches('/'), "\0")?;
+        }
         let in_dist_info = name.strip_prefix(&self.dist_info).and_then(|rest| rest.strip_prefix('/')).unwrap_or_default();
         if member.is_folder() || INSTALLERS_OWN.contains(&in_dist_info) {
-            // Read all the same, since what is wrong with it is wrong with the wheel.
-            std::io::copy(&mut self.archive.content(member), &mut std::io::sink())?;
-            return Ok(());
+            return Ok(Step { member, row: Row::default(), kind: StepKind::Read });
         }
         let is_signature = SIGNATURES.contains(&in_dist_info);
         let row = match self.rows.get(name) {
@@ -173,36 +219,15 @@ impl<'a> Unpacking<'a> {
             None => bail!("it is not in RECORD"),
         };
         let destination = Destination::of(name, &self.data)?;
-        if destination.scheme == Scheme::Scripts {
-            return self.script(member, &row, destination);
-        }
-        // Whatever system the archive says it was made on, as with pip.
-        let is_executable = member.mode & 0o111 != 0;
-        let verified = self.write(&destination, is_executable, self.archive.content(member), (name, &row))?;
-        self.add(destination, verified);
-        Ok(())
-    }
-
-    /// Unpacks a script: checked as it was shipped, kept as it must be to move. It is executable whatever the archive says.
-    fn script(&mut self, member: &Member, row: &Row, destination: Destination) -> Result<()> {
-        let mut content = self.archive.content(member);
+        let is_script = destination.scheme == Scheme::Scripts;
         // The script of an entry point takes the place of one that is shipped under its name, as with pip.
-        let is_taken = self.taken.values().any(|taken| *taken == destination);
-        let beginning = beginning(&mut content, scripts::SHIPPED.len())?;
-        if !is_taken && beginning != scripts::SHIPPED {
-            let content = Cursor::new(beginning).chain(content);
-            let verified = self.write(&destination, true, content, (&member.name, row))?;
-            self.add(destination, verified);
-            return Ok(());
-        }
-        let mut sink = Verifier::new(Vec::new(), row)?;
-        sink.write_all(&beginning)?;
-        copy_text(content, &mut sink)?;
-        let (content, _) = sink.finish(&member.name, row)?;
-        if is_taken {
-            return Ok(());
-        }
-        self.write_own(destination, &scripts::of_shipped(&content).unwrap_or(content))
+        let kind = if is_script && self.taken.values().any(|taken| *taken == destination) {
+            StepKind::Script(None)
+        } else {
+            let path = self.claim(&destination)?;
+            if is_script { StepKind::Script(Some((destination, path))) } else { StepKind::File(destination, path) }
+        };
+        Ok(Step { member, row, kind })
     }
 
     /// Makes the scripts that the wheel's entry points ask for.
@@ -214,39 +239,13 @@ impl<'a> Unpacking<'a> {
         let text = String::from_utf8(read_member(self.archive, &member)?).context("`entry_points.txt` is not UTF-8")?;
         for point in entry_points::parse(&text)? {
             let destination = Destination { scheme: Scheme::Scripts, path: point.name.clone() };
-            self.write_own(destination, scripts::of_entry_point(&point).as_bytes())?;
+            let path = self.claim(&destination)?;
+            self.files.push(write_own(destination, &path, scripts::of_entry_point(&point).as_bytes())?);
         }
         Ok(())
     }
 
-    /// Writes a file, and holds it against its row of RECORD; `member` is its name in errors.
-    fn write(
-        &mut self,
-        destination: &Destination,
-        is_executable: bool,
-        mut content: impl Read,
-        (member, row): (&str, &Row),
-    ) -> Result<Verified> {
-        let path = self.claim(destination)?;
-        let file = BufWriter::with_capacity(BUFFER, fs::create_new(&path, if is_executable { 0o555 } else { 0o444 })?);
-        let mut sink = Verifier::new(file, row)?;
-        std::io::copy(&mut content, &mut sink).with_context(|| format!("cannot unpack it to `{}`", path.display()))?;
-        let (file, verified) = sink.finish(member, row)?;
-        // Dropping the buffer would swallow the error of the last write.
-        file.into_inner()
-            .map_err(std::io::IntoInnerError::into_error)
-            .with_context(|| format!("cannot write `{}`", path.display()))?;
-        Ok(verified)
-    }
-
-    /// Writes an executable file of our own making.
-    fn write_own(&mut self, destination: Destination, content: &[u8]) -> Result<()> {
-        let verified = self.write(&destination, true, content, (&destination.path, &Row::default()))?;
-        self.add(destination, verified);
-        Ok(())
-    }
-
-    /// The path of a destination that nothing has been written to, its folder made.
+    /// The path of a destination that nothing else has, its folder made.
     fn claim(&mut self, destination: &Destination) -> Result<PathBuf> {
         // There are wheels with the entry points `Example` and `example`, so that of scripts only members must differ in more than case.
         let path = match destination.scheme {
@@ -265,10 +264,88 @@ impl<'a> Unpacking<'a> {
         }
         Ok(path)
     }
+}
 
-    fn add(&mut self, destination: Destination, verified: Verified) {
-        self.files.push(UnpackedFile { destination, digest: verified.digest, size: verified.size });
+impl Step<'_> {
+    /// Does it; gives the file that came of it.
+    fn take(&self, archive: &Archive, whole: &mut Whole) -> Result<Option<UnpackedFile>> {
+        match &self.kind {
+            StepKind::Read => {
+                std::io::copy(&mut archive.content(self.member), &mut std::io::sink())?;
+                Ok(None)
+            }
+            // Whatever system the archive says it was made on, as with pip.
+            StepKind::File(destination, path) => self.file((destination, path), self.member.mode & 0o111 != 0, archive, whole),
+            StepKind::Script(place) => self.script(place.as_ref(), archive),
+        }
     }
+
+    /// Most members are small: read, inflated, hashed and written as a whole.
+    fn file(
+        &self,
+        (destination, path): (&Destination, &Path),
+        is_executable: bool,
+        archive: &Archive,
+        whole: &mut Whole,
+    ) -> Result<Option<UnpackedFile>> {
+        let row = (&*self.member.name, &self.row);
+        let verified = match whole.read(archive, self.member) {
+            Some(content) => write(row, path, is_executable, |sink| sink.write_all(content))?,
+            None => write(row, path, is_executable, |sink| copy(archive.content(self.member), sink))?,
+        };
+        Ok(Some(unpacked_file(destination.clone(), verified)))
+    }
+
+    /// Unpacks a script: checked as it was shipped, kept as it must be to move. It is executable whatever the archive says.
+    fn script(&self, place: Option<&(Destination, PathBuf)>, archive: &Archive) -> Result<Option<UnpackedFile>> {
+        let mut content = archive.content(self.member);
+        let beginning = beginning(&mut content, scripts::SHIPPED.len())?;
+        if let Some((destination, path)) = place
+            && beginning != scripts::SHIPPED
+        {
+            let row = (&*self.member.name, &self.row);
+            let verified = write(row, path, true, |sink| copy(Cursor::new(beginning).chain(content), sink))?;
+            return Ok(Some(unpacked_file(destination.clone(), verified)));
+        }
+        let mut sink = Verifier::new(Vec::new(), &self.row)?;
+        sink.write_all(&beginning)?;
+        copy_text(content, &mut sink)?;
+        let (content, _) = sink.finish(&self.member.name, &self.row)?;
+        let Some((destination, path)) = place else { return Ok(None) };
+        let content = scripts::of_shipped(&content).unwrap_or(content);
+        write_own(destination.clone(), path, &content).map(Some)
+    }
+}
+
+/// Writes an executable file of our own making.
+fn write_own(destination: Destination, path: &Path, content: &[u8]) -> Result<UnpackedFile> {
+    let verified = write((&destination.path, &Row::default()), path, true, |sink| sink.write_all(content))?;
+    Ok(unpacked_file(destination, verified))
+}
+
+fn unpacked_file(destination: Destination, Verified { digest, size }: Verified) -> UnpackedFile {
+    UnpackedFile { destination, digest, size }
+}
+
+/// Writes a file, and holds it against its row of RECORD; `name` is what errors call it.
+fn write(
+    (name, row): (&str, &Row),
+    path: &Path,
+    is_executable: bool,
+    fill: impl FnOnce(&mut Verifier<File>) -> std::io::Result<()>,
+) -> Result<Verified> {
+    let mut sink = Verifier::new(fs::create_new(path, if is_executable { 0o555 } else { 0o444 })?, row)?;
+    fill(&mut sink).with_context(|| format!("cannot unpack it to `{}`", path.display()))?;
+    Ok(sink.finish(name, row)?.1)
+}
+
+/// Copies a content of any size, with few calls of the system.
+fn copy(mut content: impl Read, sink: &mut Verifier<File>) -> std::io::Result<()> {
+    let mut buffer = BufWriter::with_capacity(BUFFER, sink);
+    std::io::copy(&mut content, &mut buffer)?;
+    // Dropping the buffer would swallow the error of the last write.
+    buffer.into_inner().map_err(std::io::IntoInnerError::into_error)?;
+    Ok(())
 }
 
 /// The one folder at the top of the wheel with this ending, which must be named after its project and version.

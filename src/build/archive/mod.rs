@@ -17,6 +17,7 @@ mod extra;
 mod fields;
 mod local;
 mod names;
+mod whole;
 
 use std::fs::File;
 use std::ops::Range;
@@ -25,11 +26,12 @@ use anyhow::{Context, Result, bail};
 
 pub(super) use content::Content;
 pub(super) use names::folded;
+pub(super) use whole::Whole;
 
 /// An archive that was looked at.
 #[derive(Debug)]
-pub(super) struct Archive {
-    file: File,
+pub(super) struct Archive<'a> {
+    file: &'a File,
     members: Vec<Member>,
 }
 
@@ -65,18 +67,18 @@ enum Method {
     Deflated = 8,
 }
 
-impl Archive {
+impl<'a> Archive<'a> {
     /// Looks at all of an archive but the contents of its members.
     ///
     /// # Errors
     /// It is none, or one that another program may read otherwise: the rule that it breaks, and the member.
-    pub fn open(file: File) -> Result<Self> {
+    pub fn open(file: &'a File) -> Result<Self> {
         let length = file.metadata().context("it cannot be read")?.len();
-        let directory = end::find(&file, length)?;
-        let mut members = directory::read(&file, &directory)?;
+        let directory = end::find(file, length)?;
+        let mut members = directory::read(file, &directory)?;
         let mut ends: Vec<(Range<u64>, usize)> = Vec::new();
         for (index, member) in members.iter_mut().enumerate() {
-            let extent = local::check(&file, member, directory.at)
+            let extent = local::check(file, member, directory.at)
                 .with_context(|| format!("member `{}` cannot be unpacked", member.name))?;
             ends.push((extent, index));
         }
@@ -104,7 +106,7 @@ impl Archive {
 
     /// The content of a member; what is wrong with it is an error of reading.
     pub fn content(&self, member: &Member) -> Content<'_> {
-        Content::new(&self.file, member)
+        Content::new(self.file, member)
     }
 }
 
