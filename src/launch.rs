@@ -99,7 +99,7 @@ fn run_tool(tool: &Tool, invocation: &Invocation, process: &Process) -> Result<i
             explanation.print(options.json)
         }
         Tool::Fetch(options) => tool::fetch::run(options, invocation, process),
-        Tool::Install => tool::install::run(&prepare(invocation, process)?.entry.path),
+        Tool::Install => install(invocation, process),
         Tool::List(options) => tool::list::run(options, invocation, process),
         Tool::Lock(options) => tool::lock::run(options, invocation, process),
         Tool::Prune(options) => tool::prune::run(options, invocation, process),
@@ -116,6 +116,13 @@ fn refuse_missing_script(target: &Target, process: &Process) -> Result<()> {
         }
         _ => Ok(()),
     }
+}
+
+/// Builds the environment, puts byte code into it, and says where it is.
+fn install(invocation: &Invocation, process: &Process) -> Result<i32> {
+    let entry = prepare(invocation, process)?.entry;
+    build::add_byte_code(&entry, &Store::open(invocation, process)?, process)?;
+    tool::install::run(&entry.path)
 }
 
 /// Holds environments against what they were made of; the one of the command line is built anew if it was discarded.

@@ -11,12 +11,13 @@ use pep440_rs::Version;
 use rayon::prelude::*;
 use walkdir::WalkDir;
 
+use super::byte_code;
 use super::install::{Layout, Places, own_files};
 use super::record;
 use super::unpack::UnpackedWheel;
 use super::venv;
 use crate::fs::{self, Digest};
-use crate::store::{Damage, Fault, MANIFEST, Manifest, Store, Stored};
+use crate::store::{COMPILED, Damage, Fault, MANIFEST, Manifest, Store, Stored};
 
 /// What a path of an environment is.
 enum Expected {
@@ -58,8 +59,9 @@ pub fn check(stored: &Stored, store: &Store) -> Result<Vec<Damage>> {
 }
 
 fn check_wheel(wheel: &UnpackedWheel) -> Result<Vec<Damage>> {
-    let files: BTreeMap<PathBuf, Expected> =
+    let mut files: BTreeMap<PathBuf, Expected> =
         wheel.contents.files.iter().map(|file| (wheel.path(file), Expected::Digest(file.digest.clone()))).collect();
+    files.extend(byte_code::of_unpacked(&wheel.folder)?.into_iter().map(|(path, digest)| (path, Expected::Digest(digest))));
     compare(&wheel.folder, &files)
 }
 
@@ -104,6 +106,10 @@ fn expected(manifest: &Manifest, root: &Path, wheels: &[UnpackedWheel]) -> Resul
     for (path, target) in venv::links(&manifest.interpreter, release) {
         expected.insert(path, Expected::Link(target));
     }
+    // Only an installed one has it.
+    if fs::look_for(&root.join(COMPILED))? {
+        expected.insert(COMPILED.into(), Expected::Content(Vec::new()));
+    }
     // Only a 64-bit interpreter has it.
     if fs::link_metadata(&root.join("lib64"))?.is_some() {
         expected.insert("lib64".into(), Expected::Link("lib".into()));
@@ -141,7 +147,7 @@ fn is_byte_code_of(path: &Path, sources: &BTreeSet<&Path>) -> bool {
     if folder.file_name() != Some(OsStr::new("__pycache__")) || !name.contains(".pyc") {
         return false;
     }
-    let module = name.split('.').next().unwrap_or_default();
-    let source = folder.parent().unwrap_or(Path::new("")).join(format!("{module}.py"));
-    sources.contains(source.as_path())
+    let sources_folder = folder.parent().unwrap_or(Path::new(""));
+    // A name may have dots of its own.
+    name.match_indices('.').any(|(dot, _)| sources.contains(sources_folder.join(format!("{}.py", &name[..dot])).as_path()))
 }

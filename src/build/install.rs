@@ -18,6 +18,7 @@ use super::venv::FOLDER;
 use crate::fs;
 use crate::plan::{Facts, Plan};
 use crate::report::Failure;
+use crate::store::{COMPILED, MANIFEST};
 
 /// How many folders are worth handing to another thread.
 const AT_ONCE: usize = 16;
@@ -165,7 +166,7 @@ fn reserved(place: &str, scheme: Scheme, wheel: &UnpackedWheel) -> Option<&'stat
         let text = place.to_string_lossy();
         // On file systems where case does not count, other spellings are the same file.
         let text = archive::folded(&text);
-        if matches!(&*text, "pyvenv.cfg" | "vpython.json") {
+        if ["pyvenv.cfg", MANIFEST, COMPILED].contains(&&*text) {
             return Some("it is a part of the environment itself");
         }
         if text.strip_prefix("bin/").is_some_and(is_interpreter_name) {

@@ -38,6 +38,29 @@ impl Linker {
         }
     }
 
+    /// Puts `from` at `to` in one step, in an environment that may be in use. What stands there already stays.
+    pub fn put_in_use(&self, from: &Path, to: &Path) -> Result<()> {
+        if fs::link_metadata(to)?.is_some() {
+            return Ok(());
+        }
+        if self.way.get() == Some(&Way::HardLink) {
+            match fs::hard_link(from, to) {
+                Err(error) if error.raw_os_error() == Some(Errno::EMLINK as i32) => {}
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => return Ok(()),
+                result => return result.with_context(|| format!("cannot link `{}` to `{}`", from.display(), to.display())),
+            }
+        }
+        // As python calls what is to become byte code.
+        let mut unfinished = to.as_os_str().to_owned();
+        unfinished.push(format!(".{}", std::process::id()));
+        let unfinished = Path::new(&unfinished);
+        fs::remove_file(unfinished)?;
+        self.put(from, unfinished)?;
+        fs::rename(unfinished, to)?;
+        // If somebody else has put the same file there meanwhile, both names are left.
+        fs::remove_file(unfinished)
+    }
+
     /// Tries the ways in turn, and keeps the one that works. Threads that do so at once come to the same answer.
     fn put_first(&self, from: &Path, to: &Path) -> Result<()> {
         for way in [Way::CopyOnWrite, Way::HardLink] {

@@ -4,6 +4,7 @@
 //! wheels are linked (`install`). Nothing that is written names the place where it is written.
 
 mod archive;
+mod byte_code;
 mod check;
 mod entry_points;
 mod install;
@@ -27,6 +28,7 @@ use crate::report::Progress;
 use crate::store::Store;
 use unpack::UnpackedWheel;
 
+pub use byte_code::add as add_byte_code;
 pub use check::check;
 
 /// Builds the environment of a plan in the empty folder `staging`. Wheels that the store does not have yet are unpacked there first,

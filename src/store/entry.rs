@@ -15,6 +15,8 @@ use crate::plan::{Key, Plan};
 /// The file in an entry that says what it is. It is written last, its lock says that the entry is in use, and its time of change
 /// is the time of the entry's last use.
 pub const MANIFEST: &str = "vpython.json";
+/// The file in an entry that says that byte code was put into it.
+pub const COMPILED: &str = "vpython.compiled";
 /// The interpreter in an entry.
 const PYTHON: &str = "bin/python3";
 /// How old the last-use stamp may grow before a launch renews it.

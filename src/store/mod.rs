@@ -33,7 +33,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 
 pub use damage::{Damage, Discarded, Fault};
-pub use entry::{Entry, MANIFEST, Manifest, Use};
+pub use entry::{COMPILED, Entry, MANIFEST, Manifest, Use};
 pub use inputs::{Inputs, KnownSpec};
 pub use memo::{Memo, MemoName};
 pub use miss::{Miss, Standing};

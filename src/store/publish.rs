@@ -1,7 +1,7 @@
 //! Making what is missing, once: take the build lock, look again, stage, build, rename.
 
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use tempfile::TempDir;
@@ -98,32 +98,64 @@ impl Store {
         unpack: impl FnOnce(&Path) -> Result<()>,
         load: impl Fn(&Path) -> Result<T>,
     ) -> Result<T> {
-        let path = self.unpacked_wheel(digest);
-        if let Ok(wheel) = load(&path) {
-            return Ok(wheel);
+        let making = Making {
+            path: self.unpacked_wheel(digest),
+            lock: format!("wheel-{digest}"),
+            is: "unpacking a wheel that is needed here",
+            anew: "unpacked",
+            inputs: Digest::of(source.as_os_str().as_encoded_bytes()),
+        };
+        self.shared(&making, unpack, load)
+    }
+
+    /// What is made of an unpacked wheel, and kept in its folder under this name: as with the wheel itself.
+    ///
+    /// # Errors
+    /// What `make` returns, here or in the process that was waited for; then nothing is left under the final name.
+    pub fn part_of_wheel<T>(
+        &self,
+        (digest, name): (&Digest, &str),
+        make: impl FnOnce(&Path) -> Result<()>,
+        load: impl Fn(&Path) -> Result<T>,
+    ) -> Result<T> {
+        let making = Making {
+            path: self.unpacked_wheel(digest).join(name),
+            lock: format!("{name}-{digest}"),
+            is: "making what is needed here",
+            anew: "made",
+            inputs: Digest::of(b""),
+        };
+        self.shared(&making, make, load)
+    }
+
+    fn shared<T>(
+        &self,
+        making: &Making,
+        make: impl FnOnce(&Path) -> Result<()>,
+        load: impl Fn(&Path) -> Result<T>,
+    ) -> Result<T> {
+        let Making { path, lock: name, is, anew, inputs } = making;
+        if let Ok(loaded) = load(path) {
+            return Ok(loaded);
         }
-        let name = format!("wheel-{digest}");
-        let mut lock = BuildLock::wait(&self.lock_file(&name), "unpacking a wheel that is needed here")?;
-        if fs::exists(&path) {
-            match load(&path) {
-                Ok(wheel) => return Ok(wheel),
+        let mut lock = BuildLock::wait(&self.lock_file(name), is)?;
+        if fs::exists(path) {
+            match load(path) {
+                Ok(loaded) => return Ok(loaded),
                 Err(error) if fs::is_systems_fault(&error) => return Err(error),
                 Err(error) => {
-                    report::warning(&format!(
-                        "`{}` is damaged ({}); it is unpacked anew",
-                        path.display(),
-                        report::one_line(&error)
-                    ));
-                    self.set_aside(&path)?;
+                    let why = report::one_line(&error);
+                    report::warning(&format!("`{}` is damaged ({why}); it is {anew} anew", path.display()));
+                    self.set_aside(path)?;
                 }
             }
         }
-        lock.work(&Digest::of(source.as_os_str().as_encoded_bytes()), |lock| {
-            let staged = self.stage(&name, lock)?;
-            unpack(staged.path())?;
-            publish(staged, &path)
+        lock.work(inputs, |lock| {
+            let staged = self.stage(name, lock)?;
+            make(staged.path())?;
+            publish(staged, path)
         })?;
-        load(&path)
+        load(path)
     }
 
     /// A new folder under `tmp/` for what is made under a lock; it is removed with all in it unless it is given another name. What
@@ -167,6 +199,19 @@ impl Store {
             }
         }
     }
+}
+
+/// Something that environments share, and how it is made.
+struct Making<'a> {
+    path: PathBuf,
+    /// The name of the lock under which it is made.
+    lock: String,
+    /// What its holder is doing, for those who wait.
+    is: &'a str,
+    /// What is done where it is damaged.
+    anew: &'a str,
+    /// All that making it depends on besides the name of the lock.
+    inputs: Digest,
 }
 
 /// What a build depends on beside the key, as far as it can fail for one and not for the other: where the wheels lie.

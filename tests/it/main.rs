@@ -8,6 +8,7 @@
 mod archives;
 mod building;
 mod bypass;
+mod byte_code;
 mod check;
 mod command_line;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]

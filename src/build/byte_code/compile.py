@@ -1,0 +1,47 @@
+"""Compiles sources into byte code that is never held against its source, and prints it.
+
+Run as `python -S -s -B -X utf8 -c <this text> FOLDER SOURCE...`, by CPython 3.7 and later, with the names of sources in FOLDER. Standard
+output is a line `byte code of <cache tag>`, then for each source a length of four bytes, little-endian, and as many bytes of byte code;
+none where the source cannot be compiled. Nothing is written elsewhere.
+"""
+import sys
+
+# Nothing is to be imported from the current directory.
+sys.path = [folder for folder in sys.path if folder]
+
+import _frozen_importlib_external as external
+import _imp
+import gc
+import marshal
+import warnings
+
+# PEP 552: hash-based, not to be checked.
+UNCHECKED = (1).to_bytes(4, "little")
+
+
+def compiled(folder, name):
+    with open(folder + "/" + name, "rb") as file:
+        source = file.read()
+    # The name is all that byte code says of where its source is; the import system puts the real path in its place.
+    code = compile(source, name, "exec", dont_inherit=True)
+    digest = _imp.source_hash(int.from_bytes(external.MAGIC_NUMBER, "little"), source)
+    return external.MAGIC_NUMBER + UNCHECKED + digest + marshal.dumps(code)
+
+
+def main():
+    # What warnings a source is worth is for those who import it.
+    warnings.simplefilter("ignore")
+    gc.disable()
+    folder, names = sys.argv[1], sys.argv[2:]
+    answer = sys.stdout.buffer
+    answer.write(b"byte code of %s\n" % sys.implementation.cache_tag.encode("ascii"))
+    for name in names:
+        try:
+            code = compiled(folder, name)
+        except Exception:
+            code = b""
+        answer.write(len(code).to_bytes(4, "little") + code)
+        answer.flush()
+
+
+main()

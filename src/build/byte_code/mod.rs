@@ -1,0 +1,284 @@
+//! Byte code made ahead, by `-vpython-tool install`.
+//!
+//! - **Once for a wheel and a kind of byte code.** Its place is in the unpacked wheel, `wheels/<sha256>/byte-code-<version>/`, staged and
+//!   renamed there as a whole, under a lock. With the wheel it goes, and is checked.
+//! - **Never held against its source** (PEP 552, unchecked hash): sources are read-only, and their times differ from machine to machine. It
+//!   says of its source but the name relative to site-packages; python puts the real path in its place as it imports. The same wheel
+//!   gives the same bytes: sources in order, in parts of their own, hash seed fixed.
+//! - **Put into environments that stand**, by the same way as the wheels' files. Python does nothing else when it writes byte code as it
+//!   goes, and that is why nobody is harmed: each file is whole when it has its name, programs that run there may read it or not, a
+//!   kill leaves some of them, and the time of site-packages, by which a launch notices what others install, stays, since `__pycache__`
+//!   is there from the beginning. What python has written before stays. A mark in the environment says that all is done.
+//! - **Before it has a name there, it is on the disk**: python reads half a file of byte code as an error.
+//!
+//! Python never writes into a file that the store shares: it writes byte code to a new file that takes the other's name
+//! (`importlib._bootstrap_external._write_atomic`).
+//!
+//! A launch neither makes byte code nor looks for it. What cannot be compiled, such as templates and sources for Python 2, has none, as with
+//! pip. CPython 3.6 has no unchecked byte code, and gets none: it would have to be held against times of change that copies do not keep.
+
+mod compiler;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+use tracing::{debug, info};
+
+use super::link::Linker;
+use super::members::Scheme;
+use super::record;
+use super::unpack::UnpackedWheel;
+use super::venv::FOLDER;
+use super::workers;
+use crate::fs::{self, Digest};
+use crate::process::Process;
+use crate::report::Progress;
+use crate::store::{COMPILED, Entry, MANIFEST, Manifest, Store};
+use compiler::{Compiled, Compiler, NoCompiler};
+
+/// How the folders of byte code in an unpacked wheel are called.
+const FOLDER_PREFIX: &str = "byte-code-";
+/// The list of what is in such a folder.
+const LIST: &str = "byte-code.json";
+/// How many bytes of sources one process compiles: a second's work.
+const PART: u64 = 1 << 20;
+/// How much a byte of a name counts: a command line has no room for a million.
+const NAME: u64 = 16;
+
+/// The byte code of a wheel.
+#[derive(Debug, Serialize, Deserialize)]
+struct ByteCode {
+    files: Vec<CodeFile>,
+}
+
+/// A file of byte code.
+#[derive(Debug, Serialize, Deserialize)]
+struct CodeFile {
+    /// Its path, relative to the folder of byte code and to site-packages.
+    path: String,
+    /// Its digest, as a column of RECORD.
+    digest: String,
+    /// Its size in bytes.
+    size: u64,
+}
+
+/// Puts byte code into an environment that stands, where it is not there yet. Without it the environment is as good, only slower at first;
+/// so an interpreter that does not compile, and a store that cannot be written, are no errors.
+///
+/// # Errors
+/// The store cannot be read, or there is no room.
+pub fn add(entry: &Entry, store: &Store, process: &Process) -> Result<()> {
+    let mark = entry.path.join(COMPILED);
+    if fs::exists(&mark) {
+        return Ok(());
+    }
+    match compile_all(entry, store, process).and_then(|is_done| if is_done { fs::replace(&mark, b"", 0o444) } else { Ok(()) }) {
+        Err(error) if error.is::<NoCompiler>() || is_read_only(&error) => {
+            debug!("there is no byte code: {error:#}");
+            Ok(())
+        }
+        result => result.with_context(|| format!("cannot compile what is in `{}`", entry.path.display())),
+    }
+}
+
+fn is_read_only(error: &anyhow::Error) -> bool {
+    let mut causes = error.chain().filter_map(|cause| cause.downcast_ref::<std::io::Error>());
+    causes.any(|cause| matches!(cause.kind(), ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied))
+}
+
+/// Compiles what is in an environment, and tells whether there is anything that can compile.
+fn compile_all(entry: &Entry, store: &Store, process: &Process) -> Result<bool> {
+    let Some(manifest) = fs::look_for_json::<Manifest>(&entry.path.join(MANIFEST))? else { return Ok(false) };
+    let Some(version) = kind(&manifest.python) else { return Ok(false) };
+    let _umask = fs::PlainUmask::set();
+    let compiler = Compiler { interpreter: manifest.interpreter.clone(), environment: process.environment.clone() };
+    let mut wheels = Vec::new();
+    for installed in &manifest.wheels {
+        wheels.push(UnpackedWheel::read(&store.unpacked_wheel(&installed.sha256), installed.sha256)?);
+    }
+    wheels.sort_by_cached_key(|wheel| (std::cmp::Reverse(sources(wheel).map(|(_, size)| size).sum::<u64>()), wheel.sha256));
+    let total = wheels.iter().flat_map(sources).map(|(_, size)| size).sum();
+    let progress = Progress::start("compiling", total);
+    let byte_code = workers::in_order(&wheels, |wheel| of_wheel(wheel, &version, &compiler, store, &progress))?;
+    fs::sync_file_system(&entry.path)?;
+    let site = entry.path.join(&manifest.site.folder);
+    put(&byte_code, &site)?;
+    Ok(true)
+}
+
+/// The files of byte code in an unpacked wheel, by their paths, with their digests as columns of RECORD.
+pub(super) fn of_unpacked(folder: &Path) -> Result<Vec<(PathBuf, String)>> {
+    let mut files = Vec::new();
+    for name in fs::list(folder)?.unwrap_or_default() {
+        if name.as_encoded_bytes().starts_with(FOLDER_PREFIX.as_bytes()) {
+            let folder = folder.join(name);
+            files.extend(ByteCode::read(&folder)?.files.into_iter().map(|file| (folder.join(file.path), file.digest)));
+        }
+    }
+    Ok(files)
+}
+
+/// A name for the byte code of a version of python; none where there is no unchecked byte code. Within a minor version it is the same,
+/// but before its first release.
+fn kind(python: &str) -> Option<String> {
+    let version: pep440_rs::Version = python.parse().ok()?;
+    let [major, minor, ..] = *version.release() else { return None };
+    if (major, minor) < (3, 7) {
+        return None;
+    }
+    Some(if version.is_stable() { format!("{major}.{minor}") } else { version.to_string() })
+}
+
+/// The sources of a wheel that python would look for byte code of, with their sizes.
+fn sources(wheel: &UnpackedWheel) -> impl Iterator<Item = (&str, u64)> {
+    let files = wheel.contents.files.iter().filter(|file| file.destination.scheme == Scheme::Site);
+    files.map(|file| (&*file.destination.path, file.size)).filter(|(path, _)| module(path).is_some())
+}
+
+/// The folder of a source, with a `/` behind it, and its module; none where it is no source of a module.
+fn module(path: &str) -> Option<(&str, &str)> {
+    let (folder, name) = path.split_at(path.rfind('/').map_or(0, |slash| slash + 1));
+    let module = name.strip_suffix(".py")?;
+    (!module.is_empty() && !module.contains('.')).then_some((folder, module))
+}
+
+/// The byte code of a wheel, from the store or made now.
+fn of_wheel(
+    wheel: &UnpackedWheel,
+    version: &str,
+    compiler: &Compiler,
+    store: &Store,
+    progress: &Progress,
+) -> Result<(PathBuf, ByteCode)> {
+    let size = sources(wheel).map(|(_, size)| size).sum();
+    if size == 0 {
+        return Ok((wheel.folder.clone(), ByteCode { files: Vec::new() }));
+    }
+    let name = format!("{FOLDER_PREFIX}{version}");
+    let folder = wheel.folder.join(&name);
+    let byte_code = store.part_of_wheel(
+        (&wheel.sha256, &name),
+        |staging| {
+            info!(wheel = %wheel.contents.dist_info, version, "compiling the wheel");
+            compile(wheel, compiler, staging)
+        },
+        ByteCode::load,
+    )?;
+    progress.advance(size);
+    Ok((folder, byte_code))
+}
+
+/// Compiles a wheel into the empty folder `to`.
+fn compile(wheel: &UnpackedWheel, compiler: &Compiler, to: &Path) -> Result<()> {
+    let site = wheel.folder.join(Scheme::Site.folder());
+    let parts = parts(sources(wheel).collect());
+    let files = parts.par_iter().map(|names| {
+        let mut files = Vec::new();
+        compiler.compile(&site, names, |compiled| {
+            files.extend(keep(compiled, to)?);
+            Ok(())
+        })?;
+        Ok(files)
+    });
+    let files = files.collect::<Vec<Result<Vec<CodeFile>>>>().into_iter().collect::<Result<Vec<_>>>()?;
+    let byte_code = ByteCode { files: files.into_iter().flatten().collect() };
+    fs::write_new(&to.join(LIST), &serde_json::to_vec(&byte_code)?, 0o444)
+}
+
+/// The sources in order, in parts that do not depend on the machine.
+fn parts<'a>(sources: BTreeMap<&'a str, u64>) -> Vec<Vec<&'a str>> {
+    let mut parts: Vec<Vec<&'a str>> = Vec::new();
+    let mut room = 0;
+    for (path, size) in sources {
+        let size = size + NAME * path.len() as u64;
+        match parts.last_mut() {
+            Some(part) if size <= room => part.push(path),
+            _ => {
+                parts.push(vec![path]);
+                room = PART;
+            }
+        }
+        room = room.saturating_sub(size);
+    }
+    parts
+}
+
+/// Writes a file of byte code.
+fn keep(Compiled { name, tag, code }: &Compiled, to: &Path) -> Result<Option<CodeFile>> {
+    let Some((folder, module)) = module(name) else { return Ok(None) };
+    let path = format!("{folder}__pycache__/{module}.{tag}.pyc");
+    let file = to.join(&path);
+    fs::create_dir_all(file.parent().unwrap_or(to), FOLDER)?;
+    fs::write_new(&file, code, 0o444)?;
+    let digest = record::sha256_column(Digest::of(code).as_bytes());
+    Ok(Some(CodeFile { path, digest, size: code.len() as u64 }))
+}
+
+impl ByteCode {
+    fn read(folder: &Path) -> Result<Self> {
+        let path = folder.join(LIST);
+        serde_json::from_slice(&fs::read(&path)?).with_context(|| format!("cannot read `{}`", path.display()))
+    }
+
+    /// Reads what is there, and looks whether it is: a file that was cut off has another size.
+    fn load(folder: &Path) -> Result<Self> {
+        let byte_code = Self::read(folder)?;
+        for file in &byte_code.files {
+            let path = folder.join(&file.path);
+            let size = fs::link_metadata(&path)?.map(|metadata| metadata.len());
+            ensure!(size == Some(file.size), "`{}` is not what was compiled", path.display());
+        }
+        Ok(byte_code)
+    }
+}
+
+/// Puts byte code, each wheel's with its folder, into site-packages. What is there already stays.
+fn put(byte_code: &[(PathBuf, ByteCode)], site: &Path) -> Result<()> {
+    // Wheels may have a file in common.
+    let files: BTreeMap<&str, &Path> =
+        byte_code.iter().flat_map(|(folder, code)| code.files.iter().map(|file| (&*file.path, folder.as_path()))).collect();
+    let folders: BTreeSet<&str> = files.keys().filter_map(|path| Some(path.rsplit_once('/')?.0)).collect();
+    folders.into_iter().try_for_each(|folder| fs::create_dir(&site.join(folder), FOLDER))?;
+    let linker = Linker::default();
+    files.par_iter().try_for_each(|(path, folder)| linker.put_in_use(&folder.join(path), &site.join(path)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn byte_code_is_of_a_minor_version() {
+        let rows =
+            [("3.11.7", Some("3.11")), ("3.14.0rc1", Some("3.14.0rc1")), ("3.7.0", Some("3.7")), ("3.6.15", None), ("x", None)];
+        for (python, expected) in rows {
+            assert_eq!(kind(python).as_deref(), expected);
+        }
+    }
+
+    #[test]
+    fn only_what_can_be_imported_is_compiled() {
+        let rows = [
+            ("a.py", Some(("", "a"))),
+            ("p/q/__init__.py", Some(("p/q/", "__init__"))),
+            ("p/a.b.py", None),
+            ("p/.py", None),
+            ("p/a.pyi", None),
+            ("a.py/b", None),
+        ];
+        for (path, expected) in rows {
+            assert_eq!(module(path), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn parts_are_in_order_and_hold_a_seconds_work() {
+        let half = PART / 2 - NAME;
+        let sources = BTreeMap::from([("b", half), ("a", half), ("c", 1), ("d", 2 * PART), ("e", 0), ("f", 1)]);
+        assert_eq!(parts(sources), [vec!["a", "b"], vec!["c"], vec!["d"], vec!["e", "f"]]);
+    }
+}
