@@ -103,6 +103,7 @@ fn run_tool(tool: &Tool, invocation: &Invocation, process: &Process) -> Result<i
         Tool::List(options) => tool::list::run(options, invocation, process),
         Tool::Lock(options) => tool::lock::run(options, invocation, process),
         Tool::Prune(options) => tool::prune::run(options, invocation, process),
+        Tool::Relocate(options) => tool::relocate::run(options, &invocation.words, invocation, process),
         Tool::Upgrade(options) => tool::upgrade::run(options, &invocation.words, invocation, process),
         Tool::Verify => tool::verify::run(invocation, process),
     }

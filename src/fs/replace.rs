@@ -3,14 +3,14 @@
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, fchown};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use nix::fcntl::OFlag;
 use serde::Serialize;
 
-use super::{is_at, lock_exclusive, remove_file, rename, set_mode};
+use super::{is_at, lock_exclusive, mode, remove_file, rename, set_mode, symlink};
 
 /// How the names of files begin that [`write_atomically`] has not given their names yet.
 pub const UNFINISHED: &str = ".new-";
@@ -48,6 +48,38 @@ pub fn replace(path: &Path, content: &[u8], mode: u32) -> Result<()> {
         })
     });
     written.with_context(|| format!("cannot write `{}`", path.display()))
+}
+
+/// Gives a file of somebody's this content in one step. Permission bits and, as far as the caller may, the owner stay; other names of the
+/// file keep the old content.
+pub fn rewrite(path: &Path, content: &[u8]) -> Result<()> {
+    let before = path.metadata().with_context(|| format!("cannot look at `{}`", path.display()))?;
+    let staged = staged_name(path);
+    let write = |file: &mut File| {
+        file.set_len(0)?;
+        file.write_all(content)?;
+        if (before.uid(), before.gid()) != (file.metadata()?.uid(), file.metadata()?.gid()) {
+            // Only the superuser can; of others the file is theirs from now on.
+            let _ = fchown(&*file, Some(before.uid()), Some(before.gid()));
+        }
+        set_mode(&staged, mode(&before))?;
+        file.sync_all()?;
+        rename(&staged, path)
+    };
+    let written = open_staged(&staged).and_then(|mut file| {
+        write(&mut file).inspect_err(|_| {
+            let _ = remove_file(&staged);
+        })
+    });
+    written.with_context(|| format!("cannot write `{}`", path.display()))
+}
+
+/// Puts a symbolic link that says `target` in the place of a file or link, in one step. What a killed process has left is taken up.
+pub fn replace_link(target: &Path, path: &Path) -> Result<()> {
+    let staged = staged_name(path);
+    remove_file(&staged)?;
+    symlink(target, &staged)?;
+    rename(&staged, path)
 }
 
 /// `.NAME.new` beside `NAME`.

@@ -2,7 +2,7 @@
 //!
 //! Our words come first and are `-vpython-…`, `-h`, `-help` or `--help`, with one dash or two, and their values behind `=` or in
 //! the next word, whatever that is. Behind `-vpython-tool NAME` the tool's own options count too. The first other word, or `--`, ends
-//! them; from there on `-vpython-…` is data.
+//! them; from there on `-vpython-…` is data. Of a tool that runs nothing the options may stand behind its words.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -37,7 +37,14 @@ pub(super) fn split(words: &[OsString]) -> Result<Split> {
     let mut tool = None;
     let mut next = 0;
     while next < end {
-        let Some(option) = Word::read(&words[next]) else { break };
+        let Some(option) = Word::read(&words[next]) else {
+            if !tool.as_deref().is_some_and(tools::mixes) {
+                break;
+            }
+            split.python.push(words[next].clone());
+            next += 1;
+            continue;
+        };
         let of_tool = tool
             .as_ref()
             .and_then(|tool: &OsString| tools::arity(tool, &option.name))
@@ -74,7 +81,7 @@ pub(super) fn split(words: &[OsString]) -> Result<Split> {
             tool = value.map(OsStr::to_owned);
         }
     }
-    split.python = words[next..].to_vec();
+    split.python.extend_from_slice(&words[next..]);
     Ok(split)
 }
 

@@ -4,6 +4,7 @@
 //! flags. As with these, the parser sees none but its own words, each with its value behind `=`, as [`super::split`] leaves them.
 
 use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -44,6 +45,12 @@ pub enum Tool {
     /// Remove environments that were not used for long, and what is left of others; never one that a program runs in
     #[command(override_usage = "vpython [vpython flags] -vpython-tool prune [options]")]
     Prune(Prune),
+    /// Tell an environment of `venv`, virtualenv or uv where it stands, or will stand
+    ///
+    /// Its scripts, activation, configuration, import paths and RECORDs are mended; nothing is moved, and its python is not run. The
+    /// exit code is 1 if something cannot be mended.
+    #[command(override_usage = "vpython [vpython flags] -vpython-tool relocate ENV [options]")]
+    Relocate(Relocate),
     /// Write the lock of the command line's spec: the exact wheels of all its platforms
     ///
     /// The lock is `pylock.STEM.toml` beside the spec, a file of the form of all tools (PEP 751). Versions that are locked stay where
@@ -110,6 +117,23 @@ pub struct Prune {
     pub dry_run: bool,
 }
 
+/// The options of `relocate`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+pub struct Relocate {
+    /// Where the environment will stand, if not where it stands now
+    #[arg(long, value_name = "PATH")]
+    pub to: Option<PathBuf>,
+    /// The interpreter that it is to get, of the same minor version and ABI
+    #[arg(long, value_name = "PATH")]
+    pub python: Option<PathBuf>,
+    /// Only say what would be changed
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// The options of `lock`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
 pub struct Lock {
@@ -153,7 +177,7 @@ impl Tool {
     pub fn takes_command_line(&self) -> bool {
         match self {
             Self::Check(_) | Self::Explain(_) | Self::Fetch(_) | Self::Install | Self::Lock(_) | Self::Verify => true,
-            Self::Exec | Self::List(_) | Self::Prune(_) | Self::Upgrade(_) => false,
+            Self::Exec | Self::List(_) | Self::Prune(_) | Self::Relocate(_) | Self::Upgrade(_) => false,
         }
     }
 
@@ -182,6 +206,7 @@ impl Tool {
         match self {
             Self::List(_) | Self::Prune(_) => false,
             Self::Exec => true,
+            Self::Relocate(_) => word == "--" || !word.as_encoded_bytes().starts_with(b"-"),
             Self::Upgrade(_) => long_option.is_none(),
             Self::Check(_) | Self::Explain { .. } | Self::Fetch(_) | Self::Install | Self::Lock(_) | Self::Verify => {
                 long_option.is_none_or(python::is_long_option)
@@ -214,6 +239,11 @@ pub(super) fn arity(tool: &OsStr, option: &str) -> Option<Arity> {
             action if action.takes_values() && !argument.is_require_equals_set() => Arity::Valued,
             _ => Arity::Switch,
         })
+}
+
+/// Whether a tool's options may stand behind its words too.
+pub(super) fn mixes(tool: &OsStr) -> bool {
+    tool == "relocate"
 }
 
 /// The help of a tool.

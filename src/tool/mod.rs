@@ -8,5 +8,6 @@ pub mod install;
 pub mod list;
 pub mod lock;
 pub mod prune;
+pub mod relocate;
 pub mod upgrade;
 pub mod verify;

@@ -1,0 +1,222 @@
+//! An environment that somebody else has made: where it is, what it is made of, and by which places its own files know it.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+
+use super::first_line::{self, Beginning};
+use super::places::{self, Places};
+use crate::fs;
+use crate::report::Failure;
+use crate::store::MANIFEST;
+
+/// The environment, as it stands.
+#[derive(Debug)]
+pub(super) struct Environment {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Its folders of modules, relative to it, as in `lib/python3.11/site-packages`.
+    pub sites: Vec<PathBuf>,
+    /// The text of `pyvenv.cfg`; empty where virtualenv before 20 has made it.
+    pub configuration: Vec<u8>,
+}
+
+/// The assignments by which activation scripts know their place, each with what may stand in front.
+const ASSIGNMENTS: [&str; 11] = [
+    "VIRTUAL_ENV=",
+    "export VIRTUAL_ENV=",
+    "setenv VIRTUAL_ENV ",
+    "set -gx VIRTUAL_ENV ",
+    "const virtual_env =",
+    "let virtual_env =",
+    "$VIRTUAL_ENV =",
+    "$env:VIRTUAL_ENV =",
+    "self.embedded_virtual_env =",
+    "@set \"VIRTUAL_ENV=",
+    "@for %%i in (",
+];
+
+impl Environment {
+    /// Looks at the folder.
+    ///
+    /// # Errors
+    /// It is no environment, or one of vpython's own.
+    pub fn open(path: PathBuf) -> Result<Self> {
+        let is_there = ["pyvenv.cfg", "bin/activate"].iter().any(|mark| fs::exists(&path.join(mark)));
+        let cannot = || Failure::new(format!("cannot relocate `{}`", path.display()));
+        if !is_there {
+            return Err(cannot()
+                .because("it is no virtual environment: there is no `pyvenv.cfg` and no `bin/activate`")
+                .into());
+        }
+        if fs::exists(&path.join(MANIFEST)) {
+            return Err(cannot().because("it is one of vpython's own, which name no place and work wherever they are").into());
+        }
+        let configuration = path.join("pyvenv.cfg");
+        let configuration = if fs::look_for_file(&configuration)? { fs::read(&configuration)? } else { Vec::new() };
+        Ok(Self { sites: sites(&path)?, configuration, path })
+    }
+
+    /// A value of `pyvenv.cfg`.
+    pub fn setting(&self, name: &str) -> Option<&[u8]> {
+        settings(&self.configuration).find(|(known, _)| *known == name.as_bytes()).map(|(_, value)| value)
+    }
+
+    /// The prefix of the interpreter that it was made with.
+    pub fn base_prefix(&self) -> Result<Option<Vec<u8>>> {
+        let home = self.setting("home").map(|home| home.strip_suffix(b"/bin").unwrap_or(home).to_vec());
+        for site in &self.sites {
+            let file = self.path.join(site).with_file_name("orig-prefix.txt");
+            if home.is_none() && fs::look_for_file(&file)? {
+                return Ok(Some(fs::read(&file)?.trim_ascii().to_vec()));
+            }
+        }
+        Ok(home)
+    }
+
+    /// The minor version of its python, by the names of its folders, as in `3.11`.
+    pub fn version(&self) -> Option<String> {
+        let folder = self.sites.first()?.parent()?.file_name()?.to_str()?;
+        folder.strip_prefix("python").map(str::to_owned)
+    }
+
+    /// The places that it was known by: what its own files say, and `noted` by a run that did not end. `to` is the new one.
+    ///
+    /// # Errors
+    /// A file of it cannot be read.
+    pub fn places(&self, to: &Path, noted: Vec<Vec<u8>>) -> Result<Places> {
+        let mut found: BTreeSet<Vec<u8>> = noted.into_iter().collect();
+        found.insert(self.path.as_os_str().as_encoded_bytes().to_vec());
+        found.insert(fs::canonicalize(&self.path)?.into_os_string().into_encoded_bytes());
+        found.extend(self.setting("command").and_then(place_in_command));
+        for file in self.programs()? {
+            let content = fs::read(&file)?;
+            found.extend(content.split(|byte| *byte == b'\n').flat_map(places_in_assignment));
+            let beginning = Beginning::parse(&content);
+            let prefix = beginning.as_ref().and_then(|beginning| first_line::prefix(&beginning.interpreter));
+            found.extend(prefix.filter(|prefix| places::may_be_environment(&places::path(prefix))).map(<[u8]>::to_vec));
+        }
+        Ok(Places::new(to, found, self.base_prefix()?.as_slice()))
+    }
+
+    /// The regular files in `bin`.
+    pub fn programs(&self) -> Result<Vec<PathBuf>> {
+        let bin = self.path.join("bin");
+        let mut files = Vec::new();
+        for name in fs::list(&bin)?.unwrap_or_default() {
+            let file = bin.join(name);
+            if fs::link_metadata(&file)?.is_some_and(|metadata| metadata.is_file()) {
+                files.push(file);
+            }
+        }
+        Ok(files)
+    }
+}
+
+/// The names and values of a `pyvenv.cfg`.
+pub(super) fn settings(text: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+    text.split(|byte| *byte == b'\n').filter_map(|line| {
+        let equals = memchr::memchr(b'=', line)?;
+        Some((line[..equals].trim_ascii(), line[equals + 1..].trim_ascii()))
+    })
+}
+
+/// `lib/pythonX.Y/site-packages`, and the same in `lib64` where that is a folder of its own.
+fn sites(path: &Path) -> Result<Vec<PathBuf>> {
+    let mut sites = Vec::new();
+    for library in ["lib", "lib64"] {
+        let is_folder = fs::link_metadata(&path.join(library))?.is_some_and(|metadata| metadata.is_dir());
+        for name in fs::list(&path.join(library))?.filter(|_| is_folder).unwrap_or_default() {
+            let site = Path::new(library).join(name).join("site-packages");
+            if fs::exists(&path.join(&site)) {
+                sites.push(site);
+            }
+        }
+    }
+    Ok(sites)
+}
+
+/// The last words of `command = …/python -m venv [options] PLACE`, as CPython 3.11 and virtualenv 21 write it: without quotes.
+fn place_in_command(command: &[u8]) -> Option<Vec<u8>> {
+    let marks: [&[u8]; 2] = [b" -m venv ", b" -m virtualenv "];
+    let (start, mark) = marks.iter().find_map(|mark| Some((memchr::memmem::find(command, mark)?, mark)))?;
+    let words = &command[start + mark.len() - 1..];
+    let place = memchr::memmem::find(words, b" /")? + 1;
+    Some(words[place..].to_vec())
+}
+
+/// What an activation script assigns, with its escapes read and as it stands: older tools quoted nothing.
+fn places_in_assignment(line: &[u8]) -> Vec<Vec<u8>> {
+    let line = line.trim_ascii();
+    let Some(value) = ASSIGNMENTS.iter().find_map(|start| line.strip_prefix(start.as_bytes())) else { return Vec::new() };
+    let Some(start) = memchr::memchr(b'/', value) else { return Vec::new() };
+    if memchr::memchr(b'$', &value[..start]).is_some_and(|dollar| !value[dollar..].starts_with(b"$(cygpath ")) {
+        return Vec::new();
+    }
+    let quote = value[..start].last().filter(|byte| b"'\"".contains(byte));
+    let ends = |byte: &u8| match quote {
+        Some(quote) => byte == quote,
+        None => byte.is_ascii_whitespace() || b");".contains(byte),
+    };
+    let joint: &[u8] = b"'\"'\"'";
+    let (mut read, mut next) = (Vec::new(), start);
+    while next < value.len() {
+        match value[next] {
+            b'\'' if quote == Some(&b'\'') && value[next..].starts_with(joint) => {
+                read.push(b'\'');
+                next += joint.len() - 1;
+            }
+            b'\\' if quote.is_some() && next + 1 < value.len() => {
+                next += 1;
+                read.push(value[next]);
+            }
+            byte if ends(&byte) => break,
+            byte => read.push(byte),
+        }
+        next += 1;
+    }
+    let plain_end = value[start..].iter().position(ends).map_or(value.len(), |end| start + end);
+    vec![read, value[start..plain_end].to_vec()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_place_is_read_from_what_each_tool_writes() {
+        let rows = [
+            ("VIRTUAL_ENV=\"/a b\"", "/a b"),
+            ("    export VIRTUAL_ENV=/old", "/old"),
+            ("VIRTUAL_ENV=$(cygpath \"/old\")", "/old"),
+            ("VIRTUAL_ENV='/it'\"'\"'s'", "/it's"),
+            ("setenv VIRTUAL_ENV \"/old\"", "/old"),
+            ("set -gx VIRTUAL_ENV '/it\\'s'", "/it's"),
+            ("    let virtual_env = r#'/old'#", "/old"),
+            ("$VIRTUAL_ENV = r\"/old\"", "/old"),
+            ("@for %%i in (\"/old\") do @set \"VIRTUAL_ENV=%%~fi\"", "/old"),
+        ];
+        for (line, expected) in rows {
+            assert_eq!(places_in_assignment(line.as_bytes())[0], expected.as_bytes(), "{line}");
+        }
+        let none = ["VIRTUAL_ENV=$HOME/x", "unset VIRTUAL_ENV", "PATH=\"$VIRTUAL_ENV/bin:$PATH\"", "VIRTUAL_ENV=''"];
+        for line in none {
+            assert!(places_in_assignment(line.as_bytes()).is_empty(), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_command_ends_with_the_place() {
+        let rows = [
+            ("/usr/bin/python3 -m venv /old", Some("/old")),
+            ("/usr/bin/python3 -m venv --without-pip --prompt=\"x y\" /a b/c", Some("/a b/c")),
+            ("/t/bin/python -m virtualenv /old", Some("/old")),
+            ("/usr/bin/python3 -m build", None),
+        ];
+        for (command, expected) in rows {
+            let place = place_in_command(command.as_bytes());
+            assert_eq!(place.as_deref(), expected.map(str::as_bytes), "{command}");
+        }
+    }
+}

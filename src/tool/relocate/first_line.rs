@@ -1,0 +1,251 @@
+//! How a script begins, and the beginning that starts it with the interpreter of its environment where that stands now.
+//!
+//! Three beginnings are written: a plain `#!`, where the kernel takes the path (127 bytes, no space); the few lines of `sh` in a
+//! string of python's that pip and others write where it does not; and, for a script that such lines would break, one line that finds
+//! the interpreter beside the script. All behind them stays byte for byte.
+
+use memchr::memmem;
+
+use super::quoting::shell_word;
+
+/// How long a first line old kernels read, with its newline.
+const LIMIT: usize = 127;
+
+/// What stands in front of a script.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Beginning {
+    /// The absolute path of the interpreter.
+    pub interpreter: Vec<u8>,
+    /// What stands behind it, as in `-s`.
+    pub arguments: Vec<u8>,
+    /// All other lines.
+    pub rest: Vec<u8>,
+    /// Whether the kernel can start it.
+    pub starts: bool,
+}
+
+impl Beginning {
+    /// Reads the beginning of a script for python that names its interpreter by its place; none of another.
+    pub fn parse(script: &[u8]) -> Option<Self> {
+        let (first, behind) = cut_line(script.strip_prefix(b"#!")?);
+        match trim(first) {
+            b"/bin/sh" => Self::parse_polyglot(behind),
+            line => {
+                let (interpreter, arguments) = interpreter(line)?;
+                let starts = !interpreter.contains(&b' ') && line.len() + 3 <= LIMIT;
+                Some(Self { interpreter, arguments, rest: behind.to_vec(), starts })
+            }
+        }
+    }
+
+    /// ```text
+    /// '''exec' "/path of/python" "$0" "$@"
+    /// ' '''
+    /// ```
+    fn parse_polyglot(behind: &[u8]) -> Option<Self> {
+        let (cookie, behind) = cut_cookie(behind);
+        let (line, behind) = cut_line(behind);
+        let command = trim(line.strip_prefix(b"'''exec' ")?).strip_suffix(b"\"$0\" \"$@\"")?;
+        let rest = match cut_line(behind) {
+            (end, rest) if trim(end) == b"' '''" => rest,
+            _ => return None,
+        };
+        let (word, arguments) = shell_path(trim(command))?;
+        let rest = [cookie, rest].concat();
+        Some(Self { interpreter: word, arguments: trim(arguments).to_vec(), rest, starts: true })
+    }
+
+    /// The whole script, with the best of the beginnings.
+    pub fn render(&self) -> Vec<u8> {
+        let space: &[u8] = if self.arguments.is_empty() { b"" } else { b" " };
+        let plain = [b"#!", &self.interpreter[..], space, &self.arguments, b"\n"].concat();
+        let has_space = self.interpreter.iter().any(u8::is_ascii_whitespace);
+        let is_readable = self.interpreter.is_ascii() || self.reads_utf8();
+        if plain.len() <= LIMIT && !has_space && is_readable {
+            return [&plain, &self.rest[..]].concat();
+        }
+        let breaks = |text: &[u8]| memmem::find(&self.rest, text).is_some();
+        if is_readable && !breaks(b"from __future__") && !self.interpreter.contains(&b'\\') {
+            return self.polyglot();
+        }
+        self.sibling()
+    }
+
+    /// A cookie must stay within two lines of the top.
+    fn polyglot(&self) -> Vec<u8> {
+        let (cookie, rest) = cut_cookie(&self.rest);
+        let space: &[u8] = if self.arguments.is_empty() { b"" } else { b" " };
+        let word = shell_word(&self.interpreter);
+        let exec = [b"'''exec' ", &word[..], space, &self.arguments, b" \"$0\" \"$@\"\n' '''\n"].concat();
+        [b"#!/bin/sh\n", cookie, &exec, rest].concat()
+    }
+
+    /// One line, after which a docstring is still the first thing, and which names no place.
+    fn sibling(&self) -> Vec<u8> {
+        let name = self.interpreter.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+        let space: &[u8] = if self.arguments.is_empty() { b"" } else { b" " };
+        let find = br#"f=$0;[ -L "$f" -o "${f#*/}" = "$f" ]&&f=$(realpath "$f");exec "${f%/*}/"#;
+        let line = [b"#!/usr/bin/env -S sh -c '", &find[..], name, b"\"", space, &self.arguments, b" \"$0\" \"$@\"'\n"];
+        [&line.concat(), &self.rest[..]].concat()
+    }
+
+    /// Whether python reads letters beyond ASCII in this script: python 3 does, unless the script says that it is written otherwise.
+    fn reads_utf8(&self) -> bool {
+        let name = self.interpreter.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+        let (cookie, _) = cut_cookie(&self.rest);
+        let is_utf8 = memmem::find(cookie, b"utf-8").or(memmem::find(cookie, b"utf8")).is_some();
+        std::str::from_utf8(&self.interpreter).is_ok() && !name.starts_with(b"python2") && (cookie.is_empty() || is_utf8)
+    }
+}
+
+/// Whether a script is one for `sh` or a kin, and not for python.
+pub(super) fn is_for_shell(script: &[u8]) -> bool {
+    let Some(rest) = script.strip_prefix(b"#!") else { return false };
+    let (line, _) = cut_line(rest);
+    let words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).take(3);
+    let mut names = words.map(|word| word.rsplit(|byte| *byte == b'/').next().unwrap_or_default());
+    names.any(|name| [&b"sh"[..], b"bash", b"dash", b"zsh", b"ksh"].contains(&name))
+}
+
+/// The prefix that an interpreter stands in.
+pub(super) fn prefix(interpreter: &[u8]) -> Option<&[u8]> {
+    let name = interpreter.iter().rposition(|byte| *byte == b'/')?;
+    interpreter[..name].strip_suffix(b"/bin")
+}
+
+/// The interpreter in a first line, which may have spaces in its path, and what stands behind.
+fn interpreter(line: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
+    let names: [&[u8]; 2] = [b"/bin/python", b"/bin/pypy"];
+    let start = names.iter().filter_map(|name| memmem::rfind(line, name)).max()?;
+    let end = line[start + 1..].iter().position(u8::is_ascii_whitespace).map_or(line.len(), |end| start + 1 + end);
+    let is_path = line.starts_with(b"/") && !line[..start].starts_with(b"/usr/bin/env ");
+    is_path.then(|| (line[..end].to_vec(), trim(&line[end..]).to_vec()))
+}
+
+/// The path in front of a line of `sh`, and what stands behind; none where it has more in it than a path.
+fn shell_path(line: &[u8]) -> Option<(Vec<u8>, &[u8])> {
+    // Older tools put paths with spaces there without quotes.
+    if line.starts_with(b"/") {
+        let (path, arguments) = interpreter(line)?;
+        return Some((path, &line[line.len() - arguments.len()..]));
+    }
+    let (mut word, mut quote, mut next) = (Vec::new(), None, 0);
+    while next < line.len() {
+        let byte = line[next];
+        match (quote, byte) {
+            (None, b' ') => break,
+            (None, b'\'' | b'"') => quote = Some(byte),
+            (Some(open), _) if open == byte => quote = None,
+            (None | Some(b'"'), b'\\') => {
+                next += 1;
+                word.push(*line.get(next)?);
+            }
+            (Some(b'"'), b'$' | b'`') if line[next..].starts_with(b"$(") || byte == b'`' => return None,
+            _ => word.push(byte),
+        }
+        next += 1;
+    }
+    (word.starts_with(b"/") && quote.is_none()).then_some((word, &line[next.min(line.len())..]))
+}
+
+/// A comment that says how the script is written, if that is the first line (PEP 263).
+fn cut_cookie(text: &[u8]) -> (&[u8], &[u8]) {
+    let (line, _) = cut_line(text);
+    let is_cookie = line.starts_with(b"#") && memmem::find(line, b"coding").is_some();
+    text.split_at(if is_cookie { (line.len() + 1).min(text.len()) } else { 0 })
+}
+
+fn cut_line(text: &[u8]) -> (&[u8], &[u8]) {
+    match memchr::memchr(b'\n', text) {
+        Some(end) => (&text[..end], &text[end + 1..]),
+        None => (text, &[]),
+    }
+}
+
+fn trim(text: &[u8]) -> &[u8] {
+    text.trim_ascii()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn moved(script: &str, from: &str, to: &str) -> String {
+        let mut beginning = Beginning::parse(script.as_bytes()).unwrap();
+        let rest = beginning.interpreter.strip_prefix(from.as_bytes()).unwrap();
+        beginning.interpreter = [to.as_bytes(), rest].concat();
+        String::from_utf8(beginning.render()).unwrap()
+    }
+
+    #[test]
+    fn a_beginning_becomes_what_the_new_place_needs_and_back() {
+        let long = format!("/{}", "x".repeat(120));
+        let rows = [
+            ("#!/old/bin/python\nx\n", "/new", "#!/new/bin/python\nx\n"),
+            ("#! /old/bin/python3.8 -sE\r\nx\r\n", "/new", "#!/new/bin/python3.8 -sE\nx\r\n"),
+            ("#!/old/bin/python\nx\n", "/a b", "#!/bin/sh\n'''exec' '/a b/bin/python' \"$0\" \"$@\"\n' '''\nx\n"),
+            ("#!/old/bin/python -s\nx", &long, &format!("#!/bin/sh\n'''exec' '{long}/bin/python' -s \"$0\" \"$@\"\n' '''\nx")),
+            ("#!/bin/sh\n'''exec' \"/old/bin/python\" \"$0\" \"$@\"\n' '''\nx\n", "/new", "#!/new/bin/python\nx\n"),
+            ("#!/bin/sh\n'''exec' /old/bin/python -E \"$0\" \"$@\"\n' '''\nx\n", "/new", "#!/new/bin/python -E\nx\n"),
+            (
+                "#!/old/bin/python\n# coding: utf-8\nx\n",
+                "/a b",
+                "#!/bin/sh\n# coding: utf-8\n'''exec' '/a b/bin/python' \"$0\" \"$@\"\n' '''\nx\n",
+            ),
+            (
+                "#!/bin/sh\n# coding: utf-8\n'''exec' '/old/bin/python' \"$0\" \"$@\"\n' '''\nx\n",
+                "/new",
+                "#!/new/bin/python\n# coding: utf-8\nx\n",
+            ),
+        ];
+        for (script, to, expected) in rows {
+            assert_eq!(moved(script, "/old", to), expected);
+        }
+        let quoted = "#!/bin/sh\n'''exec' '/a '\"'\"'b$/bin/python' \"$0\" \"$@\"\n' '''\nx\n";
+        assert_eq!(moved(quoted, "/a 'b$", "/new"), "#!/new/bin/python\nx\n");
+        assert_eq!(moved("#!/new/bin/python\nx\n", "/new", "/a 'b$"), quoted);
+    }
+
+    #[test]
+    fn a_script_that_more_lines_would_break_gets_one() {
+        let one_line = |script: &str, to: &str| {
+            let script = moved(script, "/old", to);
+            let first = script.lines().next().unwrap();
+            assert!(first.starts_with("#!/usr/bin/env -S sh -c 'f=$0;") && first.len() < LIMIT, "{script}");
+            script.split_once('\n').unwrap().1.to_owned()
+        };
+        assert_eq!(
+            one_line("#!/old/bin/python\n'''x'''\nfrom __future__ import y\n", "/a b"),
+            "'''x'''\nfrom __future__ import y\n"
+        );
+        assert_eq!(one_line("#!/old/bin/python2.7\nx\n", "/\u{e9}"), "x\n");
+        assert_eq!(one_line("#!/old/bin/python\n# coding: latin-1\nx\n", "/\u{e9}"), "# coding: latin-1\nx\n");
+        assert_eq!(one_line("#!/old/bin/python\nx\n", "/a b\\N"), "x\n");
+    }
+
+    #[test]
+    fn what_names_no_place_is_left_alone() {
+        let rows = [
+            "#!/usr/bin/env python\n",
+            "#!/usr/bin/env /old/bin/python\n",
+            "#!/bin/sh\nexec x\n",
+            "#!/bin/sh\n'''exec' \"$(dirname -- \"$(realpath -- \"$0\")\")\"/'python' \"$0\" \"$@\"\n' '''\n",
+            "import x\n",
+            "#!/old/bin/perl\n",
+        ];
+        for script in rows {
+            assert_eq!(Beginning::parse(script.as_bytes()), None, "{script}");
+        }
+        assert!(is_for_shell(b"#!/usr/bin/env bash\n") && is_for_shell(b"#!/bin/sh -e\n") && !is_for_shell(b"#!/x/python\n"));
+    }
+
+    #[test]
+    fn a_path_with_a_space_cannot_start() {
+        let beginning = Beginning::parse(b"#!/a b/bin/python -s\nx").unwrap();
+        assert_eq!(
+            (&beginning.interpreter[..], &beginning.arguments[..], beginning.starts),
+            (&b"/a b/bin/python"[..], &b"-s"[..], false)
+        );
+        assert_eq!(prefix(&beginning.interpreter).unwrap(), b"/a b");
+    }
+}

@@ -1,0 +1,83 @@
+//! Links of an environment: those that name a place of its own become relative, so that no later move breaks them.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+
+use super::environment::Environment;
+use super::places::Places;
+use super::work::Work;
+use crate::fs;
+
+/// Decides about the links at the top, in `bin`, `lib`, `local` and `include`, where tools put such.
+///
+/// # Errors
+/// A folder cannot be read.
+pub(super) fn mend(environment: &Environment, places: &Places, work: &mut Work) -> Result<()> {
+    for link in links(environment)? {
+        let target = fs::read_link(&environment.path.join(&link))?;
+        let moved = places.moved(target.as_os_str().as_encoded_bytes());
+        let inside = moved.as_deref().map(|moved| super::places::path(moved.get(places.to().len() + 1..).unwrap_or_default()));
+        match inside {
+            Some(inside) => work.link(&link, "link", relative(&link, &inside)),
+            None if !fs::exists(&environment.path.join(&link)) && is_python(&link) && target.is_absolute() => {
+                let why = format!("it leads to `{}`, which is not there; `--python` names another", target.display());
+                work.cannot_mend(&link, why);
+            }
+            None => {}
+        }
+    }
+    Ok(())
+}
+
+/// The links, relative to the environment.
+pub(super) fn links(environment: &Environment) -> Result<Vec<PathBuf>> {
+    let libraries = environment.sites.iter().filter_map(|site| site.parent()).map(Path::to_path_buf);
+    let folders = ["", "bin", "lib", "local", "include"].map(PathBuf::from);
+    let mut links = Vec::new();
+    for folder in folders.into_iter().chain(libraries) {
+        for name in fs::list(&environment.path.join(&folder))?.unwrap_or_default() {
+            let link = folder.join(name);
+            if fs::link_metadata(&environment.path.join(&link))?.is_some_and(|metadata| metadata.is_symlink()) {
+                links.push(link);
+            }
+        }
+    }
+    links.sort();
+    links.dedup();
+    Ok(links)
+}
+
+/// Whether a path is that of an interpreter.
+pub(super) fn is_python(path: &Path) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let version = name.strip_prefix("python").or_else(|| name.strip_prefix("pypy"));
+    path.starts_with("bin")
+        && version.is_some_and(|version| version.chars().all(|one| one.is_ascii_digit() || "t.".contains(one)))
+}
+
+/// What a link must say to lead from its place to `inside`; both are relative to the environment.
+fn relative(link: &Path, inside: &Path) -> PathBuf {
+    let up = link.parent().map_or(0, |parent| parent.components().count());
+    let path: PathBuf = std::iter::repeat_n("..", up).map(Path::new).chain([inside]).collect();
+    // Of the same folder the name alone.
+    match (link.parent(), inside.parent(), inside.file_name()) {
+        (Some(one), Some(two), Some(name)) if one == two => name.into(),
+        _ if path.as_os_str().is_empty() => ".".into(),
+        _ => path,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_is_told_the_shortest_way() {
+        let rows = [("lib64", "lib", "lib"), ("local/bin", "bin", "../bin"), ("bin/python", "bin/python3", "python3")];
+        for (link, inside, expected) in rows {
+            assert_eq!(relative(Path::new(link), Path::new(inside)), Path::new(expected));
+        }
+        assert!(is_python(Path::new("bin/python3.13t")) && !is_python(Path::new("bin/python-config")));
+    }
+}
