@@ -31,6 +31,7 @@ mod neighbours;
 mod places;
 mod power;
 mod prune;
+mod relocate;
 mod requirements;
 mod resolving;
 mod specs;
