@@ -7,6 +7,7 @@ mod in_place;
 mod kills;
 mod peers;
 mod refusals;
+mod relocate;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
