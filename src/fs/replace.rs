@@ -34,35 +34,31 @@ pub fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<()> {
 /// Gives `path` this content and these permission bits, whatever the umask, among files of a user: what a killed process has left is taken
 /// up by the next that writes the same file, so that nothing gathers there. After a power cut too it is the old file or the new one.
 pub fn replace(path: &Path, content: &[u8], mode: u32) -> Result<()> {
-    let staged = staged_name(path);
-    let write = |file: &mut File| {
-        file.set_len(0)?;
-        file.write_all(content)?;
-        set_mode(&staged, mode)?;
-        file.sync_all()?;
-        rename(&staged, path)
-    };
-    let written = open_staged(&staged).and_then(|mut file| {
-        write(&mut file).inspect_err(|_| {
-            let _ = remove_file(&staged);
-        })
-    });
-    written.with_context(|| format!("cannot write `{}`", path.display()))
+    write_staged(path, content, mode, |_| Ok(()))
 }
 
 /// Gives a file of somebody's this content in one step. Permission bits and, as far as the caller may, the owner stay; other names of the
 /// file keep the old content.
 pub fn rewrite(path: &Path, content: &[u8]) -> Result<()> {
     let before = path.metadata().with_context(|| format!("cannot look at `{}`", path.display()))?;
+    write_staged(path, content, mode(&before), |file| {
+        let now = file.metadata()?;
+        if (before.uid(), before.gid()) != (now.uid(), now.gid()) {
+            // Only the superuser can; of others the file is theirs from now on.
+            let _ = fchown(file, Some(before.uid()), Some(before.gid()));
+        }
+        Ok(())
+    })
+}
+
+/// Writes the new content beside the old one, hands it to `prepare`, and gives it the old one's name.
+fn write_staged(path: &Path, content: &[u8], mode: u32, prepare: impl Fn(&File) -> std::io::Result<()>) -> Result<()> {
     let staged = staged_name(path);
     let write = |file: &mut File| {
         file.set_len(0)?;
         file.write_all(content)?;
-        if (before.uid(), before.gid()) != (file.metadata()?.uid(), file.metadata()?.gid()) {
-            // Only the superuser can; of others the file is theirs from now on.
-            let _ = fchown(&*file, Some(before.uid()), Some(before.gid()));
-        }
-        set_mode(&staged, mode(&before))?;
+        prepare(file)?;
+        set_mode(&staged, mode)?;
         file.sync_all()?;
         rename(&staged, path)
     };

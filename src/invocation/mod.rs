@@ -95,7 +95,7 @@ impl Invocation {
             Some(tool) if flags.help => Action::ToolHelp(tools::help(tool)?),
             _ if flags.help => Action::Help,
             _ if flags.version => Action::Version,
-            Some(tool) => Action::Tool(Tool::parse(tool, &split.tool, split.python.first())?),
+            Some(tool) => Action::Tool(Tool::parse(tool, &split.tool, tools::doubtful(tool, &split.python))?),
             None => Action::Run,
         };
         if let Action::Tool(Tool::Fetch(fetch)) = &mut action

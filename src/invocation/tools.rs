@@ -246,6 +246,12 @@ pub(super) fn mixes(tool: &OsStr) -> bool {
     tool == "relocate"
 }
 
+/// The word behind the options that may be a misspelt one.
+pub(super) fn doubtful<'a>(tool: &OsStr, words: &'a [OsString]) -> Option<&'a OsString> {
+    let like_option = words.iter().find(|word| word.as_encoded_bytes().starts_with(b"-"));
+    like_option.filter(|_| mixes(tool)).or(words.first())
+}
+
 /// The help of a tool.
 ///
 /// # Errors

@@ -365,9 +365,13 @@ fn an_interpreter_that_is_gone_is_said_to_be() {
     let link = link.filter(|path| path.is_symlink()).find(|path| path.read_link().unwrap().is_absolute()).unwrap();
     std::fs::remove_file(&link).unwrap();
     symlink("/gone/bin/python3", &link).unwrap();
+    let configuration = std::fs::read_to_string(environment.join("pyvenv.cfg")).unwrap();
+    let home = format!("home = {}\n", world.python.path.parent().unwrap().display());
+    std::fs::write(environment.join("pyvenv.cfg"), configuration.replace(&home, "home = /gone/bin\n")).unwrap();
     let name = link.strip_prefix(&environment).unwrap().display().to_string();
     let warning = format!(
-        "vpython: warning: `{name}` cannot be mended: it leads to `/gone/bin/python3`, which is not there; `--python` names another\n"
+        "vpython: warning: `{name}` cannot be mended: it leads to `/gone/bin/python3`, which is not there; `--python` names another\n\
+         vpython: warning: `pyvenv.cfg` cannot be mended: its `home` is `/gone/bin`, which is not there; `--python` names another interpreter\n"
     );
     let said = "nothing to change: the environment is made for `[WORLD]/work/env`\n";
     relocate(&world, &environment).run().expect(1, said, &warning);
@@ -387,6 +391,8 @@ fn what_is_no_environment_is_refused() {
     world.vpython(["-vpython-tool", "relocate"]).run().refuses(125, message);
     let message = message.replace("none is named", "2 are named");
     world.vpython(["-vpython-tool", "relocate", "x", "y"]).run().refuses(125, &message);
+    let message = "vpython: error: `-vpython-tool relocate` has no option `--dryrun`\n  hint: did you mean `--dry-run`?\n";
+    world.vpython(["-vpython-tool", "relocate", "x", "--dryrun"]).run().refuses(125, message);
     world.write("tool.py", "");
     let own = world.install(["tool.py"]);
     let message = "vpython: error: cannot relocate `[WORLD]/root/v1/envs/[KEY]`\n  \
@@ -437,4 +443,26 @@ fn pips_own_files_are_all_true_afterwards() {
     world.program(&world.python.path, ["-c", VERIFY]).arguments([&new]).run().prints("");
     let said = world.program(new.join("bin/pip"), ["--version"]).run();
     assert!(said.code == Some(0) && said.raw_stdout.contains(new.to_str().unwrap()), "{said}");
+}
+
+#[test]
+fn a_script_that_wants_another_environment_or_interpreter_keeps_it() {
+    let world = World::new();
+    let other = venv(&world, "other");
+    let old = venv(&world, "env");
+    let scripts = [("foreign", other.join("bin/python")), ("system", world.python.path.clone())];
+    for (name, interpreter) in &scripts {
+        write_with_mode(&old.join("bin").join(name), format!("#!{}\nprint(1)\n", interpreter.display()).as_bytes(), 0o755);
+    }
+    let wrapper = format!("#!/bin/sh\nVIRTUAL_ENV={}\n", other.display());
+    write_with_mode(&old.join("bin/wrapper"), wrapper.as_bytes(), 0o755);
+    let new = world.path("moved");
+    shift(&old, &new);
+    relocated(&world, &new);
+    works(&world, &new, &[&old]);
+    for (name, interpreter) in &scripts {
+        let text = std::fs::read_to_string(new.join("bin").join(name)).unwrap();
+        assert_eq!(text, format!("#!{}\nprint(1)\n", interpreter.display()));
+    }
+    assert_eq!(std::fs::read_to_string(new.join("bin/wrapper")).unwrap(), wrapper);
 }

@@ -7,6 +7,7 @@ use anyhow::Result;
 
 use super::first_line::{self, Beginning};
 use super::places::{self, Places};
+use super::programs;
 use crate::fs;
 use crate::report::Failure;
 use crate::store::MANIFEST;
@@ -92,10 +93,12 @@ impl Environment {
         found.extend(self.setting("command").and_then(place_in_command));
         for file in self.programs()? {
             let content = fs::read(&file)?;
-            found.extend(content.split(|byte| *byte == b'\n').flat_map(places_in_assignment));
+            if programs::activation(&file).is_some() {
+                found.extend(content.split(|byte| *byte == b'\n').flat_map(places_in_assignment));
+            }
             let beginning = Beginning::parse(&content);
             let prefix = beginning.as_ref().and_then(|beginning| first_line::prefix(&beginning.interpreter));
-            found.extend(prefix.filter(|prefix| places::may_be_environment(&places::path(prefix))).map(<[u8]>::to_vec));
+            found.extend(prefix.filter(|prefix| is_left_behind(&places::path(prefix), &file)).map(<[u8]>::to_vec));
         }
         Ok(Places::new(to, found, self.base_prefix()?.as_slice()))
     }
@@ -112,6 +115,15 @@ impl Environment {
         }
         Ok(files)
     }
+}
+
+/// Whether a script of the environment names a prefix because the environment stood there: no python stands there any more, or an
+/// environment does that has the same script, from which this one was copied.
+fn is_left_behind(prefix: &Path, script: &Path) -> bool {
+    let bin = prefix.join("bin");
+    let has_python = ["python", "python3", "python2"].iter().any(|name| fs::exists(&bin.join(name)));
+    let is_environment = fs::exists(&prefix.join("pyvenv.cfg")) || fs::exists(&bin.join("activate"));
+    !has_python || is_environment && script.file_name().is_some_and(|name| fs::exists(&bin.join(name)))
 }
 
 /// The names and values of a `pyvenv.cfg`.

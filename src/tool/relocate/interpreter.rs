@@ -9,8 +9,9 @@ use anyhow::Result;
 use walkdir::WalkDir;
 
 use super::environment::{Environment, settings};
-use super::links::{self, is_python};
-use super::places;
+use super::links::{self, is_python, leads_out};
+use super::places::{self, Places};
+use super::programs::present;
 use super::work::{New, Work};
 use crate::fs;
 use crate::plan::Facts;
@@ -27,7 +28,7 @@ pub(super) fn mend(environment: &Environment, facts: &Facts, work: &mut Work) ->
     let prefix = facts.executable.parent().and_then(Path::parent).unwrap_or(Path::new("/"));
     for link in links::links(environment)? {
         let target = fs::read_link(&environment.path.join(&link))?;
-        if !target.is_absolute() || work.changes.contains_key(&link) {
+        if !leads_out(&target) || work.changes.contains_key(&link) {
             continue;
         }
         let in_base = base.as_deref().and_then(|base| target.strip_prefix(base).ok());
@@ -86,9 +87,8 @@ fn mend_configuration(environment: &Environment, facts: &Facts, prefix: &Path, w
             b"home" => home.clone(),
             b"executable" | b"base-executable" => bytes(&facts.executable),
             b"base-prefix" | b"base-exec-prefix" => bytes(prefix),
-            b"version" => version.clone().into_bytes(),
             b"version_info" if value.ends_with(b".final.0") => format!("{version}.final.0").into_bytes(),
-            b"version_info" => version.clone().into_bytes(),
+            b"version" | b"version_info" => version.clone().into_bytes(),
             b"command" => with_program(value, &bytes(&facts.executable)),
             _ => value.to_vec(),
         };
@@ -97,6 +97,16 @@ fn mend_configuration(environment: &Environment, facts: &Facts, prefix: &Path, w
     // Lines that stay are written as they were.
     let is_same = settings(&mended).eq(settings(&text));
     work.settle(&path, "configuration", &environment.configuration, if is_same { text } else { mended });
+}
+
+/// Notes an interpreter that is gone, by the one key that python 3.11 and later start by.
+pub(super) fn note_lost(environment: &Environment, places: &Places, work: &mut Work) {
+    let Some(home) = environment.setting("home").filter(|home| home.starts_with(b"/")) else { return };
+    let home = places.moved(home).map_or_else(|| places::path(home), |home| present(environment, places, &home));
+    if !fs::exists(&home) {
+        let why = format!("its `home` is `{}`, which is not there; `--python` names another interpreter", home.display());
+        work.cannot_mend(Path::new("pyvenv.cfg"), why);
+    }
 }
 
 /// The command of CPython's own `venv` begins with the interpreter; virtualenv's begins with a tool's.

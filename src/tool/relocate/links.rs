@@ -20,7 +20,7 @@ pub(super) fn mend(environment: &Environment, places: &Places, work: &mut Work) 
         let inside = moved.as_deref().map(|moved| super::places::path(moved.get(places.to().len() + 1..).unwrap_or_default()));
         match inside {
             Some(inside) => work.link(&link, "link", relative(&link, &inside)),
-            None if !fs::exists(&environment.path.join(&link)) && is_python(&link) && target.is_absolute() => {
+            None if !fs::exists(&environment.path.join(&link)) && is_python(&link) && leads_out(&target) => {
                 let why = format!("it leads to `{}`, which is not there; `--python` names another", target.display());
                 work.cannot_mend(&link, why);
             }
@@ -54,6 +54,11 @@ pub(super) fn is_python(path: &Path) -> bool {
     let version = name.strip_prefix("python").or_else(|| name.strip_prefix("pypy"));
     path.starts_with("bin")
         && version.is_some_and(|version| version.chars().all(|one| one.is_ascii_digit() || "t.".contains(one)))
+}
+
+/// Whether a link in `bin` leads out of the environment.
+pub(super) fn leads_out(target: &Path) -> bool {
+    target.is_absolute() || target.starts_with("../..")
 }
 
 /// What a link must say to lead from its place to `inside`; both are relative to the environment.

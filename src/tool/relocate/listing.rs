@@ -77,13 +77,13 @@ pub(super) fn print(
 
 impl Listing {
     fn text(&self) -> String {
-        let lines: String = self.changes.iter().map(|changed| format!("{}: {}\n", changed.path, changed.part)).collect();
+        let lines: Vec<String> = self.changes.iter().map(|Changed { path, part }| format!("{path}: {part}\n")).collect();
         let count = match self.changes.len() {
             0 => return format!("nothing to change: the environment is made for `{}`\n", self.to),
             1 => "1 file".to_owned(),
             count => format!("{count} files"),
         };
         let done = if self.dry_run { "would be changed" } else { "changed" };
-        format!("{lines}{count} {done}: the environment is made for `{}`\n", self.to)
+        format!("{}{count} {done}: the environment is made for `{}`\n", lines.concat(), self.to)
     }
 }

@@ -74,8 +74,9 @@ fn decide(environment: &Environment, places: &Places, facts: Option<&Facts>) -> 
         work.settle(Path::new("pyvenv.cfg"), "configuration", text, programs::configuration(text, places));
     }
     links::mend(environment, places, &mut work)?;
-    if let Some(facts) = facts {
-        interpreter::mend(environment, facts, &mut work)?;
+    match facts {
+        Some(facts) => interpreter::mend(environment, facts, &mut work)?,
+        None => interpreter::note_lost(environment, places, &mut work),
     }
     programs::mend(environment, places, &mut work)?;
     site::mend(environment, places, &mut work)?;
@@ -102,7 +103,7 @@ fn named(words: &[OsString], process: &Process) -> Result<PathBuf> {
 fn refuse_unwritable(to: &Path) -> Result<()> {
     let text = to.as_os_str().as_encoded_bytes();
     let failure = Failure::new(format!("cannot make an environment for `{}`", to.display()));
-    if text.iter().any(|byte| byte.is_ascii_control()) {
+    if text.iter().any(u8::is_ascii_control) {
         return Err(failure.because("there is a control character in the path").into());
     }
     if !to.is_absolute() || to.components().any(|component| component == Component::ParentDir) {

@@ -5,8 +5,6 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::fs;
-
 /// Prefixes of systems: no environment stands there, whatever a first line says.
 const OF_SYSTEM: [&str; 6] = ["/", "/usr", "/usr/local", "/usr/pkg", "/opt/local", "/opt/homebrew"];
 
@@ -60,16 +58,9 @@ impl Places {
         let mut replaced = Vec::with_capacity(text.len());
         let mut next = 0;
         while next < text.len() {
-            match known.iter().find(|place| stands_at(text, next, place)) {
-                Some(place) => {
-                    replaced.extend_from_slice(&new);
-                    next += place.len();
-                }
-                None => {
-                    replaced.push(text[next]);
-                    next += 1;
-                }
-            }
+            let found = known.iter().find(|place| stands_at(text, next, place));
+            replaced.extend_from_slice(found.map_or(&text[next..=next], |_| &new));
+            next += found.map_or(1, Vec::len);
         }
         replaced
     }
@@ -111,17 +102,6 @@ fn trimmed(mut place: Vec<u8>) -> Vec<u8> {
 pub(super) fn path(bytes: &[u8]) -> PathBuf {
     use std::os::unix::ffi::OsStrExt;
     std::ffi::OsStr::from_bytes(bytes).into()
-}
-
-/// Whether an environment may stand, or have stood, where a first line names an interpreter: it does not if a working interpreter stands
-/// there that is none of an environment.
-pub(super) fn may_be_environment(place: &Path) -> bool {
-    let marks = ["pyvenv.cfg", "bin/activate"];
-    !fs::exists(&place.join("bin")) || marks.iter().any(|mark| fs::exists(&place.join(mark))) || !has_python(place)
-}
-
-fn has_python(place: &Path) -> bool {
-    ["bin/python", "bin/python3", "bin/python2"].iter().any(|name| fs::exists(&place.join(name)))
 }
 
 #[cfg(test)]

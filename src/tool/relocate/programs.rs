@@ -73,14 +73,14 @@ fn mend_script(
 /// Where a path that will stand in the environment stands now.
 pub(super) fn present(environment: &Environment, places: &Places, path: &[u8]) -> PathBuf {
     match path.strip_prefix(places.to()) {
-        Some(rest) if rest.is_empty() => environment.path.clone(),
+        Some([]) => environment.path.clone(),
         Some(rest) if rest.starts_with(b"/") => environment.path.join(places::path(&rest[1..])),
         _ => places::path(path),
     }
 }
 
 /// The language of an activation script, by its name.
-fn activation(path: &Path) -> Option<Language> {
+pub(super) fn activation(path: &Path) -> Option<Language> {
     let name = path.file_name()?.to_str()?.to_ascii_lowercase();
     let (stem, extension) = name.split_once('.').unwrap_or((&name, ""));
     matches!(stem, "activate" | "deactivate" | "activate_this" | "pydoc").then_some(())?;

@@ -52,13 +52,13 @@ fn mended(row: &[u8], site: &Path, environment: &Environment, places: &Places, w
     if !is_settled && absolute.as_deref().is_none_or(|new| new == name) {
         return Ok(None);
     }
-    let (mut digest, mut size) = (digest.to_vec(), columns.get(2).unwrap_or_default().to_vec());
+    let (mut digest, mut length) = (digest.to_vec(), columns.get(2).unwrap_or_default().to_vec());
     if is_settled {
         let content = work.content(&environment.path, &inside)?;
         digest = format!("sha256={}", URL_SAFE_NO_PAD.encode(Sha256::digest(&content))).into_bytes();
-        size = content.len().to_string().into_bytes();
+        length = content.len().to_string().into_bytes();
     }
-    let new = [absolute.as_deref().unwrap_or(name), &digest, &size];
+    let new = [absolute.as_deref().unwrap_or(name), &digest, &length];
     // What is right stays as it was written.
     if new.iter().zip(columns.iter()).all(|(new, old)| *new == old) {
         return Ok(None);

@@ -16,9 +16,10 @@ fn contents(folder: &Path) -> BTreeMap<PathBuf, (u32, Vec<u8>)> {
         .map(|file| {
             let path = file.path();
             let metadata = path.symlink_metadata().unwrap();
-            let said = match metadata.is_symlink() {
-                true => path.read_link().unwrap().into_os_string().into_encoded_bytes(),
-                false => std::fs::read(path).unwrap(),
+            let said = if metadata.is_symlink() {
+                path.read_link().unwrap().into_os_string().into_encoded_bytes()
+            } else {
+                std::fs::read(path).unwrap()
             };
             (path.strip_prefix(folder).unwrap().to_owned(), (metadata.mode(), said))
         })
