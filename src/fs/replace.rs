@@ -119,6 +119,28 @@ mod tests {
     }
 
     #[test]
+    fn a_rewritten_file_keeps_its_mode_and_its_other_names_their_content() {
+        let folder = tempfile::tempdir().unwrap();
+        let [path, other] = ["x", "y"].map(|name| folder.path().join(name));
+        fs::write_new(&path, b"old", 0o4751).unwrap();
+        fs::hard_link(&path, &other).unwrap();
+        rewrite(&path, b"new").unwrap();
+        assert_eq!((fs::read(&path).unwrap(), fs::mode(&path.metadata().unwrap())), (b"new".to_vec(), 0o4751));
+        assert_eq!(fs::read(&other).unwrap(), b"old");
+    }
+
+    #[test]
+    fn a_link_takes_the_place_of_a_link_though_one_was_left() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x");
+        for name in [&path, &folder.path().join(".x.new")] {
+            symlink(Path::new("/old"), name).unwrap();
+        }
+        replace_link(Path::new("/new"), &path).unwrap();
+        assert_eq!((fs::read_link(&path).unwrap(), fs::list(folder.path()).unwrap().unwrap()), ("/new".into(), vec!["x".into()]));
+    }
+
+    #[test]
     fn of_many_who_write_each_writes_a_whole_file() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x");

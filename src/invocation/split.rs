@@ -179,6 +179,8 @@ mod tests {
             (&["-vpython-tool", "upgrade", "x", "--check"], &["--vpython-tool=upgrade"], &[], &["x", "--check"], "behind another word it is data"),
             (&["-vpython-tool", "upgrade", "-check"], &["--vpython-tool=upgrade"], &[], &["-check"], "with one dash it is python's bundle"),
             (&["-vpython-tool", "install", "--check"], &["--vpython-tool=install"], &[], &["--check"], "an option of another tool"),
+            (&["-vpython-tool", "relocate", "x", "--to", "y", "--json"], &["--vpython-tool=relocate"], &["--to=y", "--json"], &["x"], "behind a word of a tool that runs nothing"),
+            (&["-vpython-tool", "relocate", "--", "-x"], &["--vpython-tool=relocate"], &[], &["--", "-x"], "up to two dashes"),
             (&["-vpython-tool", "lock", "--upgrade", "x.py"], &["--vpython-tool=lock"], &["--upgrade"], &["x.py"], "no word behind it is a name"),
             (&["-vpython-tool", "lock", "--upgrade", "a", "b-c", "x.py", "d"], &["--vpython-tool=lock"], &["--upgrade=a", "--upgrade=b-c"], &["x.py", "d"], "names up to the first other word"),
             (&["-vpython-tool", "lock", "--upgrade=a,b", "c"], &["--vpython-tool=lock"], &["--upgrade=a,b"], &["c"], "names behind the equals sign"),
