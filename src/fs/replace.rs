@@ -137,7 +137,10 @@ mod tests {
             symlink(Path::new("/old"), name).unwrap();
         }
         replace_link(Path::new("/new"), &path).unwrap();
-        assert_eq!((fs::read_link(&path).unwrap(), fs::list(folder.path()).unwrap().unwrap()), ("/new".into(), vec!["x".into()]));
+        assert_eq!(
+            (fs::read_link(&path).unwrap(), fs::list(folder.path()).unwrap().unwrap()),
+            ("/new".into(), vec!["x".into()])
+        );
     }
 
     #[test]
