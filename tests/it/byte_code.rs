@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::support::{Outcome, Python, Wheel, World};
 
-/// A package with a module that is for Python 2, a module, and a wheel's own byte code.
+/// A package with a module that is for Python 2 and one that nobody imports, and a module.
 fn wheel() -> Wheel {
     let place = "import sys\ndef place():\n    return sys._getframe().f_code.co_filename\n";
     Wheel::new("some", "1")
@@ -195,4 +195,18 @@ fn what_a_wheel_ships_as_byte_code_stays() {
     let (environment, _) = install(&world, &["-c", ""]);
     assert_eq!(std::fs::read_to_string(site(&environment, &world).join(&name)).unwrap(), "shipped");
     is_sound(&world);
+}
+
+#[test]
+fn the_readmes_example_does_what_it_says() {
+    let readme = include_str!("../../README.md");
+    let (_, behind) = readme.split_once("<!-- compiled -->\n```console\n$ vpython ").unwrap();
+    let (command, behind) = behind.split_once('\n').unwrap();
+    let world = world(Python::any());
+    world.write("report.py", "import some\n");
+    let outcome = world.vpython(command.split(' ')).run();
+    outcome.prints("[WORLD]/root/v1/envs/[KEY]\n");
+    let lines: Vec<&str> = behind.split("```").next().unwrap().lines().collect();
+    assert!(lines.len() == 1 && lines[0].contains("/v1/envs/"), "{lines:?}");
+    assert!(is_used(&world, "some"));
 }

@@ -26,7 +26,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
-use tracing::{debug, info};
+use tracing::{debug, info, info_span};
 
 use super::link::Linker;
 use super::members::Scheme;
@@ -164,6 +164,7 @@ fn of_wheel(
         (&wheel.sha256, &name),
         |staging| {
             info!(wheel = %wheel.contents.dist_info, version, "compiling the wheel");
+            let _compiling = info_span!("compile", wheel = %wheel.contents.distribution, bytes = size).entered();
             compile(wheel, compiler, staging)
         },
         ByteCode::load,
