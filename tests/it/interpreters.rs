@@ -68,6 +68,50 @@ fn an_interpreter_is_asked_once() {
 }
 
 #[test]
+fn an_interpreter_of_several_names_is_asked_once() {
+    let world = World::new();
+    let fake = Fake::new(&world, "3.11.99");
+    for name in ["python3", "python3.11", "other"] {
+        let link = world.outside("links").join(name);
+        std::fs::create_dir_all(link.parent().unwrap()).unwrap();
+        symlink(&fake.path, &link).unwrap();
+        let outcome = world.vpython(["-vpython-interpreter", link.to_str().unwrap(), "-c", "0"]).run();
+        assert_eq!((outcome.code, &*outcome.stderr), (Some(0), ""), "{outcome}");
+    }
+    world.install(["-vpython-interpreter", fake.path.to_str().unwrap()]);
+    assert_eq!(fake.times_asked(), 1);
+    fake.rewrite(&[&std::fs::read(&fake.path).unwrap()[..], b"# changed\n"].concat());
+    world.install(["-vpython-interpreter", world.outside("links/other").to_str().unwrap()]);
+    assert_eq!(fake.times_asked(), 2);
+}
+
+#[test]
+fn an_interpreter_of_pyenvs_is_asked_once_by_whatever_shim() {
+    let world = World::new();
+    world.pyenv(&[world.python]);
+    let named = format!("python3.{}", world.python.minor);
+    symlink(&world.python.path, world.outside(&format!("pyenv/versions/{}/bin/{named}", world.python.version))).unwrap();
+    std::fs::create_dir(world.outside("pyenv/shims")).unwrap();
+    for name in ["python3", &named] {
+        let shim = world.write_with_mode("shim", "#!/usr/bin/env bash\nexec \"pyenv\" exec \"$0\"\n", 0o755);
+        std::fs::rename(shim, world.outside("pyenv/shims").join(name)).unwrap();
+    }
+    std::fs::write(world.outside("pyenv/version"), format!("{}\n", world.python.version)).unwrap();
+    let path = world.outside("pyenv/shims");
+    let specs = [">=3.6".to_owned(), format!("==3.{}.*", world.python.minor), ">=3.5".to_owned()];
+    let times: Vec<usize> = specs
+        .map(|range| {
+            wants(&world, &range);
+            let launch = world.vpython(["-vpython-log-level", "info", "-c", SHOW]).env("PATH", &path);
+            let outcome = launch.env("PYENV_ROOT", world.outside("pyenv")).run();
+            assert_eq!(outcome.stdout, "[VERSION]\n", "{outcome}");
+            outcome.stderr.matches("asking the interpreter").count()
+        })
+        .to_vec();
+    assert_eq!(times, [1, 0, 0]);
+}
+
+#[test]
 fn an_interpreter_that_was_replaced_is_asked_again() {
     let world = World::new();
     let fake = Fake::new(&world, "3.11.99");

@@ -27,36 +27,61 @@ pub(super) struct Known {
     pub stamps: Vec<Stamped>,
 }
 
-/// What the interpreter at `path` says of itself: from the folder `memo` where it was asked before and has not changed since.
+/// What the interpreter at `path` says of itself: from the folder `memo` where it was asked before, by whatever name, and has not changed
+/// since.
 ///
 /// # Errors
 /// It cannot be executed, or does not answer as a Python 3 does.
 pub(super) fn facts(path: &Path, process: &Process, memo: Option<&Path>) -> Result<Known> {
-    let kept = memo.map(|memo| kept_at(path, memo));
-    if let Some(known) = kept.as_deref().and_then(fs::read_json::<Known>)
-        && known.format == FORMAT
-        && known.stamps.iter().all(Stamped::holds)
-    {
+    let Some(memo) = memo else { return Ok(Known::of(Stamped::look(path), ask(path, process)?)) };
+    if let Some(known) = recall(path, memo) {
         return Ok(known);
     }
     let found = Stamped::look(path);
-    let facts = ask(path, process)?;
-    let real = Stamped::look(&facts.executable);
-    // A link that leads to the binary has the binary's stamp.
-    let real = Some(real).filter(|real| real.stamp != found.stamp);
-    let libc = facts.libc_path.as_deref().map(Stamped::look);
-    let known = Known { format: FORMAT, facts, stamps: [Some(found), real, libc].into_iter().flatten().collect() };
-    if let Some(kept) = kept
-        && let Err(error) = fs::write_json(&kept, &known)
-    {
+    // A link and the binary that it leads to are one interpreter: `python3`, `python3.11`, and what a shim stands for.
+    let real = fs::canonicalize(path).ok().filter(|real| real != path);
+    let known_by_real =
+        real.as_deref().and_then(|real| recall(real, memo)).filter(|known| Some(&known.facts.executable) == real.as_ref());
+    let facts = if let Some(known) = known_by_real {
+        known.facts
+    } else {
+        let facts = ask(path, process)?;
+        if let Some(real) = real.filter(|real| *real == facts.executable) {
+            keep(&real, &Known::of(Stamped::look(&real), facts.clone()), memo);
+        }
+        facts
+    };
+    let known = Known::of(found, facts);
+    keep(path, &known, memo);
+    Ok(known)
+}
+
+impl Known {
+    /// What an interpreter said that was found so.
+    fn of(found: Stamped, facts: Facts) -> Self {
+        let real = Stamped::look(&facts.executable);
+        // A link that leads to the binary has the binary's stamp.
+        let real = Some(real).filter(|real| real.stamp != found.stamp);
+        let libc = facts.libc_path.as_deref().map(Stamped::look);
+        Self { format: FORMAT, facts, stamps: [Some(found), real, libc].into_iter().flatten().collect() }
+    }
+}
+
+/// What the interpreter at `path` said when it was asked by this name, if nothing has changed since.
+fn recall(path: &Path, memo: &Path) -> Option<Known> {
+    let known: Known = fs::read_json(&kept_at(path, memo))?;
+    (known.format == FORMAT && known.stamps.iter().all(Stamped::holds)).then_some(known)
+}
+
+fn keep(path: &Path, known: &Known, memo: &Path) {
+    if let Err(error) = fs::write_json(&kept_at(path, memo), known) {
         tracing::debug!("cannot keep what the interpreter said: {error:#}");
     }
-    Ok(known)
 }
 
 /// Whether the interpreter at `path` has been asked before, by its looks.
 pub(super) fn was_asked(path: &Path, memo: &Path) -> bool {
-    fs::read_json::<Known>(&kept_at(path, memo)).is_some_and(|known| known.stamps.iter().all(Stamped::holds))
+    recall(path, memo).is_some()
 }
 
 fn kept_at(path: &Path, memo: &Path) -> PathBuf {
