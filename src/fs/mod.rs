@@ -44,7 +44,7 @@ pub struct Stamp {
     pub mode: u32,
     /// Its size in bytes.
     pub size: u64,
-    /// When its content was last changed, in nanoseconds since 1970.
+    /// When its content was last changed, in nanoseconds since 1970; of a folder, when anything about it was.
     pub modified: i128,
 }
 
@@ -58,12 +58,15 @@ impl Stamp {
 
 impl From<&std::fs::Metadata> for Stamp {
     fn from(metadata: &std::fs::Metadata) -> Self {
+        // A folder's time is put back by who copies or unpacks into it; that of the last change of any kind nobody can set.
+        let changed = (metadata.ctime(), metadata.ctime_nsec());
+        let (seconds, nanoseconds) = if metadata.is_dir() { changed } else { (metadata.mtime(), metadata.mtime_nsec()) };
         Self {
             device: metadata.dev(),
             inode: metadata.ino(),
             mode: metadata.mode(),
             size: metadata.len(),
-            modified: i128::from(metadata.mtime()) * 1_000_000_000 + i128::from(metadata.mtime_nsec()),
+            modified: i128::from(seconds) * 1_000_000_000 + i128::from(nanoseconds),
         }
     }
 }

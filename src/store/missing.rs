@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
-use crate::fs::{Stamp, Stamped};
+use crate::fs::{self, Stamp, Stamped};
 
 /// How old the last change of a folder must be to tell anything. Clocks tick 100 times in a second or more often; times on FAT are
 /// those of even seconds.
@@ -43,8 +43,10 @@ pub(super) fn set_apart(stamps: Vec<Stamped>, now: SystemTime) -> (Vec<Stamped>,
     let is_evidence = |folder: &Stamped| there.iter().any(|stamped| stamped == folder);
     let missing = folders.into_iter().filter_map(|(folder, paths)| {
         let folder = Stamped::look(folder);
-        // What has come since it was looked for came before the folder was looked at.
-        let is_settled = folder.stamp.is_some_and(|stamp| is_settled(stamp, now)) && paths.iter().all(Stamped::holds);
+        // What has come since it was looked for came before the folder was looked at. Where a link leads to that is not there, something
+        // may come without the folder.
+        let is_absent = |path: &Stamped| matches!(fs::link_metadata(&path.path), Ok(None));
+        let is_settled = folder.stamp.is_some_and(|stamp| is_settled(stamp, now)) && paths.iter().all(is_absent);
         if is_settled && is_evidence(&folder) {
             return None;
         }
@@ -97,6 +99,22 @@ mod tests {
         fs::write_new(&folder.path().join("b"), b"", 0o600).unwrap();
         let (_, missing) = set_apart(stamps, later());
         assert_eq!(missing[0].appeared().map(|stamped| stamped.path), Some(folder.path().join("b")));
+    }
+
+    #[test]
+    fn neither_a_time_that_is_put_back_nor_a_link_hides_what_comes() {
+        let folder = tempfile::tempdir().unwrap();
+        let stamps = || ["a", "b"].map(|name| Stamped::look(folder.path().join(name))).to_vec();
+        let (_, missing) = set_apart(stamps(), later());
+        let before = fs::metadata(folder.path()).unwrap().unwrap().modified().unwrap();
+        // The clock of file times ticks every few milliseconds.
+        std::thread::sleep(Duration::from_millis(20));
+        fs::symlink(&folder.path().join("../none"), &folder.path().join("b")).unwrap();
+        let (_, with_link) = set_apart(stamps(), later());
+        assert_eq!(kept(&with_link), [(false, 2)], "the target may come without the folder");
+        fs::write_atomically(&folder.path().join("a"), b"").unwrap();
+        fs::set_modified(folder.path(), before).unwrap();
+        assert_eq!(missing[0].appeared().map(|stamped| stamped.path), Some(folder.path().join("a")));
     }
 
     #[test]

@@ -35,6 +35,23 @@ fn a_link_to_a_wheel_that_is_not_there_yet_is_followed_when_it_is() {
 }
 
 #[test]
+fn a_folder_whose_time_is_put_back_hides_nothing() {
+    let world = world();
+    // From then on a folder tells what is missing in it.
+    std::thread::sleep(std::time::Duration::from_millis(3_100));
+    world.vpython(["tool.py"]).run().prints("1\n");
+    let put_back = |folder: &str, change: &dyn Fn()| {
+        let before = world.path(folder).metadata().unwrap().modified().unwrap();
+        change();
+        std::fs::File::open(world.path(folder)).unwrap().set_modified(before).unwrap();
+    };
+    put_back("wheels", &|| drop(world.wheel(&Wheel::module("a", "2"))));
+    world.vpython(["tool.py"]).run().prints("2\n");
+    put_back("", &|| drop(world.write("pylock.tool.toml", "no lock")));
+    assert_eq!(world.vpython(["tool.py"]).run().code, Some(125));
+}
+
+#[test]
 fn an_interpreter_that_is_mended_where_it_lies_is_noticed() {
     let Some(other) = Python::other() else { return };
     let world = World::new();
