@@ -14,13 +14,12 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::hint::black_box;
 use std::os::fd::AsRawFd;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use tempfile::TempDir;
-use vpython::fs::Digest;
 use vpython::invocation::Invocation;
-use vpython::plan::{self, Evidence, Key, Plan, PlannedWheel, interpreter};
+use vpython::plan::{self, Evidence, Key, Plan, interpreter};
 use vpython::process::Process;
 use vpython::spec::{self, Origin, Spec, SpecKind, SpecText};
 use vpython::store::{MemoName, Store};
@@ -196,25 +195,15 @@ fn wheels(criterion: &mut Criterion) {
     for (name, wheel, size) in
         [("1,000 small files", many, 1000), ("4 MB deflated", large.clone().compressed(), size), ("4 MB stored", large, size)]
     {
-        let planned = planned(&place.path("a-1-py3-none-any.whl"), &wheel.bytes());
+        let bytes = wheel.bytes();
+        let file = place.path("a-1-py3-none-any.whl");
+        std::fs::write(&file, &bytes).unwrap();
+        let planned = wheel::planned(&file, &bytes);
         group.throughput(if size == 1000 { Throughput::Elements(size) } else { Throughput::Bytes(size) });
         let to = || tempfile::tempdir_in(place.folder.path()).unwrap();
         group.bench_function(name, |bencher| {
             bencher.iter_batched_ref(to, |to| build::unpack(&planned, to.path()).unwrap(), BatchSize::PerIteration);
         });
-    }
-}
-
-/// A wheel file, as a plan has it.
-fn planned(path: &Path, bytes: &[u8]) -> PlannedWheel {
-    std::fs::write(path, bytes).unwrap();
-    PlannedWheel {
-        name: "a".parse().unwrap(),
-        version: "1".parse().unwrap(),
-        path: path.to_path_buf(),
-        size: bytes.len() as u64,
-        sha256: Digest::of(bytes),
-        required_by: Vec::new(),
     }
 }
 

@@ -10,6 +10,7 @@ mod digest;
 mod fault;
 mod lock;
 mod replace;
+mod stamp;
 
 use std::fs::{File, OpenOptions, Permissions};
 use std::io::{ErrorKind, Read, Write};
@@ -21,80 +22,14 @@ use anyhow::{Context, Result};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 
 pub use change::Change;
 pub use climb::Climb;
 pub use digest::Digest;
 pub use fault::{is_absence, is_fullness, is_systems_fault, visible};
-pub use lock::{Attempt, lock_exclusive, lock_shared, try_lock_exclusive, try_lock_shared, unlock};
+pub use lock::{Attempt, lock_exclusive, lock_shared, try_lock_exclusive, try_lock_shared};
 pub use replace::{UNFINISHED, replace, replace_link, rewrite, write_atomically, write_json};
-
-/// What tells that a file or folder is still the one that was looked at.
-///
-/// Following links, so that it is the content's stamp and not the link's. A change in place, a replacement and a change of what
-/// a folder lists each alter at least one of these.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Stamp {
-    /// The device that holds it.
-    pub device: u64,
-    /// Its number on that device.
-    pub inode: u64,
-    /// Its kind and permission bits.
-    pub mode: u32,
-    /// Its size in bytes.
-    pub size: u64,
-    /// When its content was last changed, in nanoseconds since 1970; of a folder, when anything about it was.
-    pub modified: i128,
-}
-
-impl Stamp {
-    /// The stamp of what stands at `path`; none where nothing does, or where it cannot be seen.
-    #[must_use]
-    pub fn of(path: &Path) -> Option<Self> {
-        std::fs::metadata(path).ok().map(|metadata| Self::from(&metadata))
-    }
-}
-
-impl From<&std::fs::Metadata> for Stamp {
-    fn from(metadata: &std::fs::Metadata) -> Self {
-        // A folder's time is put back by who copies or unpacks into it; that of the last change of any kind nobody can set.
-        let changed = (metadata.ctime(), metadata.ctime_nsec());
-        let (seconds, nanoseconds) = if metadata.is_dir() { changed } else { (metadata.mtime(), metadata.mtime_nsec()) };
-        Self {
-            device: metadata.dev(),
-            inode: metadata.ino(),
-            mode: metadata.mode(),
-            size: metadata.len(),
-            modified: i128::from(seconds) * 1_000_000_000 + i128::from(nanoseconds),
-        }
-    }
-}
-
-/// A path and what stood there; no stamp where nothing did.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Stamped {
-    /// The absolute path.
-    #[serde(with = "crate::fs::path_text")]
-    pub path: PathBuf,
-    /// What stood there.
-    pub stamp: Option<Stamp>,
-}
-
-impl Stamped {
-    /// Looks at `path`.
-    #[must_use]
-    pub fn look(path: impl Into<PathBuf>) -> Self {
-        let path = path.into();
-        Self { stamp: Stamp::of(&path), path }
-    }
-
-    /// Whether what stands there now is what stood there then.
-    #[must_use]
-    pub fn holds(&self) -> bool {
-        Stamp::of(&self.path) == self.stamp
-    }
-}
+pub use stamp::{Stamp, Stamped};
 
 /// Paths in JSON: as text where they are UTF-8, else as an array of bytes.
 pub mod path_text {

@@ -1,7 +1,6 @@
 //! Archives that two unzip programs would read differently: each is refused by the rule that it breaks.
 
-use crate::mutants;
-use crate::support::Wheel;
+use crate::support::{Wheel, planned};
 
 #[test]
 fn a_right_archive_is_unpacked() {
@@ -89,7 +88,7 @@ fn unpacking(bytes: &[u8]) -> String {
     let (file, to) = (folder.path().join("a-1-py3-none-any.whl"), folder.path().join("to"));
     std::fs::write(&file, bytes).unwrap();
     std::fs::create_dir(&to).unwrap();
-    let result = vpython::build::unpack(&mutants::planned(&file, bytes), &to);
+    let result = vpython::build::unpack(&planned(&file, bytes), &to);
     let beside: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(beside.len(), 2, "nothing is written outside: {beside:?}");
     match result {

@@ -7,22 +7,7 @@ use std::io::{BufRead, BufReader, Cursor, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-use vpython::fs::Digest;
-use vpython::plan::PlannedWheel;
-
-use crate::support::{Python, Wheel};
-
-/// The plan of the wheel of `a` 1 in a file with this content.
-pub fn planned(path: &Path, bytes: &[u8]) -> PlannedWheel {
-    PlannedWheel {
-        name: "a".parse().unwrap(),
-        version: "1".parse().unwrap(),
-        path: path.to_path_buf(),
-        size: bytes.len() as u64,
-        sha256: Digest::of(bytes),
-        required_by: Vec::new(),
-    }
-}
+use crate::support::{Python, Wheel, planned};
 
 /// The same numbers for the same seed (xorshift64*).
 struct Chance(u64);

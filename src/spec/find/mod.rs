@@ -121,11 +121,12 @@ fn look_around<'t>(target: &Target, process: &Process, trail: &'t mut Trail) -> 
 fn look_around_script<'t>(path: &Path, process: &Process, trail: &'t mut Trail) -> Result<Around<'t>> {
     let mut around = Around::folder(path.parent().map(Path::to_path_buf), process, trail);
     let mut found = fs::visible(fs::link_metadata(path))?.flatten();
-    // The system's name of the current directory has no links in it.
-    let is_real = found.as_ref().is_some_and(|found| !found.is_symlink()) && path.parent() == process.directory.as_deref();
-    if matches!(&found, Some(found) if found.is_symlink()) {
+    let is_link = matches!(&found, Some(found) if found.is_symlink());
+    if is_link {
         found = fs::visible(fs::metadata(path))?.flatten();
     }
+    // The system's name of the current directory has no links in it.
+    let is_real = !is_link && path.parent() == process.directory.as_deref();
     let Some(metadata) = found else {
         around.trail.note(Finding::Nothing, || LookedAt::Program(path.to_path_buf()));
         return Ok(around);
@@ -263,11 +264,7 @@ impl Found {
     /// # Errors
     /// The system does not say whether there is one: to go on without would be another program than the one that was asked for.
     fn at(path: PathBuf, place: fn(PathBuf) -> LookedAt, trail: &mut Trail) -> Result<Option<Self>> {
-        let metadata = match fs::link_metadata(&path) {
-            Err(error) if fs::is_systems_fault(&error) => return Err(error),
-            metadata => metadata.ok().flatten(),
-        };
-        let Some(metadata) = metadata else {
+        let Some(metadata) = fs::visible(fs::link_metadata(&path))?.flatten() else {
             trail.note(Finding::Nothing, || place(path));
             return Ok(None);
         };

@@ -14,5 +14,5 @@ pub use case::Case;
 pub use fake::Fake;
 pub use launch::{Launch, Outcome, has_strace, start};
 pub use python::Python;
-pub use wheel::{Fault, Wheel};
+pub use wheel::{Fault, Wheel, planned};
 pub use world::{World, tree, write_with_mode};

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
+use vpython::plan::PlannedWheel;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
@@ -279,5 +280,17 @@ fn rename(bytes: &mut [u8], from: &[u8], to: &[u8]) {
         if bytes[start..].starts_with(from) {
             bytes[start..start + to.len()].copy_from_slice(to);
         }
+    }
+}
+
+/// The plan of the wheel of `a` 1 in a file with this content.
+pub fn planned(path: &Path, bytes: &[u8]) -> PlannedWheel {
+    PlannedWheel {
+        name: "a".parse().unwrap(),
+        version: "1".parse().unwrap(),
+        path: path.to_path_buf(),
+        size: bytes.len() as u64,
+        sha256: vpython::fs::Digest::of(bytes),
+        required_by: Vec::new(),
     }
 }
