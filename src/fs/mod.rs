@@ -11,6 +11,7 @@ mod fault;
 mod lock;
 mod replace;
 mod stamp;
+mod swap;
 
 use std::fs::{File, OpenOptions, Permissions};
 use std::io::{ErrorKind, Read, Write};
@@ -30,6 +31,7 @@ pub use fault::{is_absence, is_fullness, is_systems_fault, visible};
 pub use lock::{Attempt, lock_exclusive, lock_shared, try_lock_exclusive, try_lock_shared};
 pub use replace::{UNFINISHED, replace, replace_link, rewrite, write_atomically, write_json};
 pub use stamp::{Stamp, Stamped};
+pub use swap::StagedFolder;
 
 /// Paths in JSON: as text where they are UTF-8, else as an array of bytes.
 pub mod path_text {
