@@ -29,11 +29,10 @@ const INSTALLER: &[u8] = b"vpython\n";
 ///
 /// # Errors
 /// Two wheels have different files for one place, or a wheel has one for a place of the environment's own.
-pub(super) fn install(plan: &Plan, wheels: &[UnpackedWheel], root: &Path) -> Result<()> {
+pub(super) fn install(plan: &Plan, wheels: &[UnpackedWheel], linker: &Linker, root: &Path) -> Result<()> {
     let layout = Layout::of(&plan.interpreter);
     let places = Places::decide(&layout, wheels)?;
     places.make_folders(root)?;
-    let linker = Linker::default();
     places.0.par_iter().try_for_each(|(place, owner)| linker.put(&owner.wheel.path(owner.file), &root.join(place)))?;
     wheels.par_iter().try_for_each(|wheel| {
         let requested = plan.wheels.iter().any(|planned| planned.sha256 == wheel.sha256 && planned.is_requested());

@@ -30,6 +30,11 @@ pub(super) struct Linker {
 }
 
 impl Linker {
+    /// One that shares nothing.
+    pub fn copying() -> Self {
+        Self { way: OnceLock::from(Way::Copy) }
+    }
+
     /// Puts `from` at `to`, where nothing stands, with the permission bits of `from`.
     pub fn put(&self, from: &Path, to: &Path) -> Result<()> {
         match self.way.get() {

@@ -24,8 +24,11 @@ use tracing::{info, info_span};
 
 use crate::fs;
 use crate::plan::{Plan, PlannedWheel};
+use crate::process::Process;
 use crate::report::Progress;
 use crate::store::Store;
+use byte_code::Shop;
+use link::Linker;
 use unpack::UnpackedWheel;
 
 pub use byte_code::add as add_byte_code;
@@ -37,6 +40,32 @@ pub use check::check;
 /// # Errors
 /// A wheel is not to be had or not what it should be, or two of them want the same file; the disk refuses.
 pub fn environment(plan: &Plan, store: &Store, staging: &Path) -> Result<()> {
+    build(plan, store, &Linker::default(), staging).map(drop)
+}
+
+/// How the files of an environment that leaves the store are related to the store's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sharing {
+    /// They are the same files, where the file system has a way to share them.
+    Linked,
+    /// They are files of their own.
+    Copied,
+}
+
+/// Builds the environment of a plan in the empty folder `staging`, byte code included, for a life outside of the store.
+///
+/// # Errors
+/// Those of [`environment`]; those of [`add_byte_code`].
+pub fn standalone(plan: &Plan, store: &Store, sharing: Sharing, process: &Process, staging: &Path) -> Result<()> {
+    let linker = match sharing {
+        Sharing::Linked => Linker::default(),
+        Sharing::Copied => Linker::copying(),
+    };
+    let wheels = build(plan, store, &linker, staging)?;
+    byte_code::add_to_staged(staging, &plan.interpreter, wheels, &Shop { store, process, linker: &linker })
+}
+
+fn build(plan: &Plan, store: &Store, linker: &Linker, staging: &Path) -> Result<Vec<UnpackedWheel>> {
     if let Some(failure) = &plan.unavailable {
         return Err(failure.clone().into());
     }
@@ -49,7 +78,8 @@ pub fn environment(plan: &Plan, store: &Store, staging: &Path) -> Result<()> {
     // In the plan's order, whatever was unpacked first.
     wheels.sort_by_key(|unpacked| plan.wheels.iter().position(|wheel| wheel.sha256 == unpacked.sha256));
     venv::lay_out(&plan.interpreter, staging)?;
-    info_span!("install").in_scope(|| install::install(plan, &wheels, staging))
+    info_span!("install").in_scope(|| install::install(plan, &wheels, linker, staging))?;
+    Ok(wheels)
 }
 
 /// Unpacks a wheel into the empty folder `to`, as it is done on the way to an environment.

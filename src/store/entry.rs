@@ -64,13 +64,13 @@ pub struct Site {
 
 impl Site {
     /// Looks at the folder of an environment that stands, complete, at `path`.
-    pub(super) fn look(path: &Path, folder: &str) -> Result<Self> {
+    fn look(path: &Path, folder: &str) -> Result<Self> {
         let (seconds, nanoseconds) = fs::metadata(&path.join(folder))?.map_or((0, 0), |site| (site.mtime(), site.mtime_nsec()));
         Ok(Self { folder: folder.to_owned(), seconds, nanoseconds })
     }
 
     /// Whether nothing was installed into the environment at `path` since. An archive may have kept whole seconds only.
-    fn holds(&self, path: &Path) -> Result<bool> {
+    pub fn holds(&self, path: &Path) -> Result<bool> {
         let Some(site) = fs::metadata(&path.join(&self.folder))? else { return Ok(false) };
         Ok(site.mtime() == self.seconds && (site.mtime_nsec() == self.nanoseconds || site.mtime_nsec() == 0))
     }
@@ -98,7 +98,7 @@ impl Manifest {
     }
 
     /// The manifest of an environment that was built as planned and stands at `path`.
-    pub(super) fn of(plan: &Plan, key: &Key, path: &Path) -> Result<Self> {
+    pub fn of(plan: &Plan, key: &Key, path: &Path) -> Result<Self> {
         let wheels = plan.wheels.iter().map(|wheel| InstalledWheel {
             name: wheel.name.to_string(),
             version: wheel.version.to_string(),

@@ -33,12 +33,13 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 
 pub use damage::{Damage, Discarded, Fault};
-pub use entry::{COMPILED, Entry, MANIFEST, Manifest, Use};
+pub use entry::{COMPILED, Entry, InstalledWheel, MANIFEST, Manifest, Site, Use};
 pub use inputs::{Inputs, KnownSpec};
 pub use memo::{Memo, MemoName};
 pub use miss::{Miss, Standing};
 pub use programs::Programs;
 pub use prune::{Act, Limits, Pruned};
+pub use publish::WheelsKept;
 pub use usage::{Space, Stored, Usage};
 
 use crate::fs::{self, Digest};

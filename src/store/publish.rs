@@ -25,8 +25,7 @@ impl Store {
             return Ok(entry);
         }
         let mut lock = BuildLock::wait(&self.lock_file(key.as_str()), "building this environment")?;
-        // What this build links must not be removed before the environment names it.
-        let _building = lock::share(&self.lock_file(BUILDING))?;
+        let _building = self.keep_wheels()?;
         let is_changed = loop {
             match self.lookup(key)? {
                 Lookup::Ready(entry) => return Ok(entry),
@@ -55,6 +54,11 @@ impl Store {
             Lookup::Ready(entry) => Ok(entry),
             _ => anyhow::bail!("the environment `{}` is gone again", path.display()),
         }
+    }
+
+    /// While what this gives is held, no unpacked wheel is removed: what a build links must not go before an environment names it.
+    pub fn keep_wheels(&self) -> Result<WheelsKept> {
+        lock::share(&self.lock_file(BUILDING)).map(WheelsKept)
     }
 
     /// Builds an environment and gives it its name, with a lock on it as a program has that runs in it. What has that name already goes out
@@ -200,6 +204,9 @@ impl Store {
         }
     }
 }
+
+/// Keeps the unpacked wheels of a store until it is dropped.
+pub struct WheelsKept(#[expect(dead_code, reason = "its lock is what it is for")] File);
 
 /// Something that environments share, and how it is made.
 struct Making<'a> {

@@ -35,9 +35,10 @@ use super::unpack::UnpackedWheel;
 use super::venv::FOLDER;
 use super::workers;
 use crate::fs::{self, Digest};
+use crate::plan::Facts;
 use crate::process::Process;
 use crate::report::Progress;
-use crate::store::{COMPILED, Entry, MANIFEST, Manifest, Store};
+use crate::store::{COMPILED, Entry, InstalledWheel, MANIFEST, Manifest, Store};
 use compiler::{Compiled, Compiler, NoCompiler};
 
 /// How the folders of byte code in an unpacked wheel are called.
@@ -76,12 +77,40 @@ pub fn add(entry: &Entry, store: &Store, process: &Process) -> Result<()> {
     if fs::exists(&mark) {
         return Ok(());
     }
-    match compile_all(entry, store, process).and_then(|is_done| if is_done { fs::replace(&mark, b"", 0o444) } else { Ok(()) }) {
+    let done =
+        compile_entry(entry, store, process).and_then(|is_done| if is_done { fs::replace(&mark, b"", 0o444) } else { Ok(()) });
+    forgive(done).with_context(|| format!("cannot compile what is in `{}`", entry.path.display()))
+}
+
+/// Puts byte code into an environment that is being built for a life outside of the store.
+///
+/// # Errors
+/// Those of [`add`].
+pub(super) fn add_to_staged(environment: &Path, interpreter: &Facts, wheels: Vec<UnpackedWheel>, shop: &Shop) -> Result<()> {
+    let Some(version) = kind(&interpreter.version().to_string()) else { return Ok(()) };
+    let site = environment.join(&interpreter.site_packages);
+    let done = compile_all(wheels, &version, &interpreter.executable, shop).and_then(|code| put(&code, &site, shop.linker));
+    forgive(done).with_context(|| format!("cannot compile what is in `{}`", environment.display()))
+}
+
+/// What byte code is made and put with.
+pub(super) struct Shop<'a> {
+    /// Keeps the byte code of each wheel.
+    pub store: &'a Store,
+    /// Gives the compiler its environment.
+    pub process: &'a Process,
+    /// Puts the files.
+    pub linker: &'a Linker,
+}
+
+/// Where nothing can be compiled or kept, there is no byte code, and that is no error.
+fn forgive(done: Result<()>) -> Result<()> {
+    match done {
         Err(error) if error.is::<NoCompiler>() || is_read_only(&error) => {
             debug!("there is no byte code: {error:#}");
             Ok(())
         }
-        result => result.with_context(|| format!("cannot compile what is in `{}`", entry.path.display())),
+        result => result,
     }
 }
 
@@ -91,23 +120,31 @@ fn is_read_only(error: &anyhow::Error) -> bool {
 }
 
 /// Compiles what is in an environment, and tells whether there is anything that can compile.
-fn compile_all(entry: &Entry, store: &Store, process: &Process) -> Result<bool> {
+fn compile_entry(entry: &Entry, store: &Store, process: &Process) -> Result<bool> {
     let Some(manifest) = fs::look_for_json::<Manifest>(&entry.path.join(MANIFEST))? else { return Ok(false) };
     let Some(version) = kind(&manifest.python) else { return Ok(false) };
     let _umask = fs::PlainUmask::set();
-    let compiler = Compiler { interpreter: manifest.interpreter.clone(), environment: process.environment.clone() };
-    let mut wheels = Vec::new();
-    for installed in &manifest.wheels {
-        wheels.push(UnpackedWheel::read(&store.unpacked_wheel(&installed.sha256), installed.sha256)?);
-    }
+    let read = |wheel: &InstalledWheel| UnpackedWheel::read(&store.unpacked_wheel(&wheel.sha256), wheel.sha256);
+    let wheels = manifest.wheels.iter().map(read).collect::<Result<_>>()?;
+    let shop = Shop { store, process, linker: &Linker::default() };
+    let byte_code = compile_all(wheels, &version, &manifest.interpreter, &shop)?;
+    fs::sync_file_system(&entry.path)?;
+    put(&byte_code, &entry.path.join(&manifest.site.folder), shop.linker)?;
+    Ok(true)
+}
+
+/// The byte code of wheels, each with its folder.
+fn compile_all(
+    mut wheels: Vec<UnpackedWheel>,
+    version: &str,
+    interpreter: &Path,
+    shop: &Shop,
+) -> Result<Vec<(PathBuf, ByteCode)>> {
+    let compiler = Compiler { interpreter: interpreter.to_path_buf(), environment: shop.process.environment.clone() };
     wheels.sort_by_cached_key(|wheel| (std::cmp::Reverse(sources(wheel).map(|(_, size)| size).sum::<u64>()), wheel.sha256));
     let total = wheels.iter().flat_map(sources).map(|(_, size)| size).sum();
     let progress = Progress::start("compiling", total);
-    let byte_code = workers::in_order(&wheels, |wheel| of_wheel(wheel, &version, &compiler, store, &progress))?;
-    fs::sync_file_system(&entry.path)?;
-    let site = entry.path.join(&manifest.site.folder);
-    put(&byte_code, &site)?;
-    Ok(true)
+    workers::in_order(&wheels, |wheel| of_wheel(wheel, version, &compiler, shop.store, &progress))
 }
 
 /// The files of byte code in an unpacked wheel, by their paths, with their digests as columns of RECORD.
@@ -238,13 +275,12 @@ impl ByteCode {
 }
 
 /// Puts byte code, each wheel's with its folder, into site-packages. What is there already stays.
-fn put(byte_code: &[(PathBuf, ByteCode)], site: &Path) -> Result<()> {
+fn put(byte_code: &[(PathBuf, ByteCode)], site: &Path, linker: &Linker) -> Result<()> {
     // Wheels may have a file in common.
     let files: BTreeMap<&str, &Path> =
         byte_code.iter().flat_map(|(folder, code)| code.files.iter().map(|file| (&*file.path, folder.as_path()))).collect();
     let folders: BTreeSet<&str> = files.keys().filter_map(|path| Some(path.rsplit_once('/')?.0)).collect();
     folders.into_iter().try_for_each(|folder| fs::create_dir(&site.join(folder), FOLDER))?;
-    let linker = Linker::default();
     files.par_iter().try_for_each(|(path, folder)| linker.put_in_use(&folder.join(path), &site.join(path)))
 }
 
