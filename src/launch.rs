@@ -7,16 +7,18 @@ use std::path::PathBuf;
 use anyhow::Result;
 use tracing::info_span;
 
+use crate::build::{self, Sharing};
 use crate::exec::Handoff;
 use crate::fs;
-use crate::invocation::{self, Action, Check, Explain, Invocation, LogLevel, Target, Tool};
-use crate::plan::{self, Evidence, Key, interpreter};
+use crate::invocation::{self, Action, Check, Explain, Export, Invocation, LogLevel, Target, Tool};
+use crate::plan::{self, Evidence, Key, Plan, interpreter};
 use crate::process::{Process, variable};
 use crate::report::{self, Failure, Kind, log};
-use crate::spec::{self, SpecText};
+use crate::spec::{self, Spec, SpecText};
 use crate::store::{Entry, Inputs, MemoName, Store};
+use crate::tool;
 use crate::tool::explain::Explanation;
-use crate::{build, tool};
+use crate::tool::export::Wanted;
 
 /// The one text that `VPYTHON_BYPASS` acts on, which LUCI's users have set where there is no bundled python.
 const BYPASS: &str = "manually managed python not supported by chrome operations";
@@ -50,24 +52,36 @@ struct Ready {
 /// Finds the environment that a command line asks for: as the last launch like it did, or from the beginning.
 fn prepare(invocation: &Invocation, process: &Process) -> Result<Ready> {
     let spec = info_span!("find the spec").in_scope(|| spec::find(invocation, process))?;
+    let ready = prepare_for(&spec, invocation, process)?;
+    if invocation.local_venv {
+        keep_local_venv(&spec, &ready, invocation)?;
+    }
+    Ok(ready)
+}
+
+fn prepare_for(spec: &SpecText, invocation: &Invocation, process: &Process) -> Result<Ready> {
     let store = Store::open(invocation, process)?;
-    let memo = MemoName::of_launch(&spec, invocation, process);
+    let memo = MemoName::of_launch(spec, invocation, process);
     if let Ok((known, entry)) = info_span!("recall the last launch").in_scope(|| store.recall(&memo, process)) {
         invocation.warn(spec.warnings.iter().chain(&known.warnings));
         let python_path = known.python_path.into_iter().map(|root| root.0).collect();
         return Ok(Ready { entry, python_path });
     }
-    prepare_cold(&spec, &store, &memo, invocation, process)
+    prepare_cold(spec, &store, &memo, invocation, process)
+}
+
+/// Has a link beside the spec lead to its environment.
+fn keep_local_venv(spec: &SpecText, ready: &Ready, invocation: &Invocation) -> Result<()> {
+    let Some(file) = &spec.origin.file else {
+        invocation.warn([&"there is no spec for `-vpython-local-venv` to put a link beside".to_owned()]);
+        return Ok(());
+    };
+    tool::local_venv::keep(file, &ready.entry.path)
 }
 
 /// Decides what the spec comes to, builds what is missing, and notes both for the next launch.
 fn prepare_cold(text: &SpecText, store: &Store, memo: &MemoName, invocation: &Invocation, process: &Process) -> Result<Ready> {
-    let spec = info_span!("parse the spec").in_scope(|| text.parse(process))?;
-    // Before anything can fail: a misspelt key may be the reason.
-    invocation.warn(text.warnings.iter().chain(&spec.warnings));
-    store.prepare()?;
-    let (plan, mut evidence) = plan::make(&spec, invocation, process, &store.memo_folder())?;
-    invocation.warn(&evidence.warnings);
+    let Decided { spec, plan, mut evidence } = decide(text, store, invocation, process)?;
     let key = Key::of(&plan);
     let mut is_built = false;
     let entry = store.environment(&plan, &key, |staging| {
@@ -85,6 +99,23 @@ fn prepare_cold(text: &SpecText, store: &Store, memo: &MemoName, invocation: &In
     Ok(Ready { entry, python_path: spec.python_path })
 }
 
+/// What a spec says, and what it comes to here.
+struct Decided {
+    spec: Spec,
+    plan: Plan,
+    evidence: Evidence,
+}
+
+fn decide(text: &SpecText, store: &Store, invocation: &Invocation, process: &Process) -> Result<Decided> {
+    let spec = info_span!("parse the spec").in_scope(|| text.parse(process))?;
+    // Before anything can fail: a misspelt key may be the reason.
+    invocation.warn(text.warnings.iter().chain(&spec.warnings));
+    store.prepare()?;
+    let (plan, evidence) = plan::make(&spec, invocation, process, &store.memo_folder())?;
+    invocation.warn(&evidence.warnings);
+    Ok(Decided { spec, plan, evidence })
+}
+
 /// Does with the environment what a tool is for. Each returns the exit code.
 fn run_tool(tool: &Tool, invocation: &Invocation, process: &Process) -> Result<i32> {
     if tool.needs_script() {
@@ -98,6 +129,7 @@ fn run_tool(tool: &Tool, invocation: &Invocation, process: &Process) -> Result<i
             invocation.warn(&explanation.warnings);
             explanation.print(options.json)
         }
+        Tool::Export(options) => export(options, invocation, process),
         Tool::Fetch(options) => tool::fetch::run(options, invocation, process),
         Tool::Install => install(invocation, process),
         Tool::List(options) => tool::list::run(options, invocation, process),
@@ -124,6 +156,16 @@ fn install(invocation: &Invocation, process: &Process) -> Result<i32> {
     let entry = prepare(invocation, process)?.entry;
     build::add_byte_code(&entry, &Store::open(invocation, process)?, process)?;
     tool::install::run(&entry.path)
+}
+
+/// Makes the environment at a place of its own.
+fn export(options: &Export, invocation: &Invocation, process: &Process) -> Result<i32> {
+    let sharing = if options.copy { Sharing::Copied } else { Sharing::Linked };
+    let store = Store::open(invocation, process)?;
+    let Decided { spec, plan, .. } = decide(&spec::find(invocation, process)?, &store, invocation, process)?;
+    let wanted = Wanted { plan: &plan, python_path: &spec.python_path };
+    let _kept = store.keep_wheels()?;
+    tool::export::run(options, &wanted, process, |staging| build::standalone(&plan, &store, sharing, process, staging))
 }
 
 /// Holds environments against what they were made of; the one of the command line is built anew if it was discarded.

@@ -8,13 +8,13 @@ mod split;
 mod tools;
 
 use std::ffi::{OsStr, OsString};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
 pub use flags::{LogLevel, help};
 pub use python::Target;
-pub use tools::{Check, Explain, Fetch, List, Lock, Prune, Relocate, Tool, Upgrade};
+pub use tools::{Additions, Check, Explain, Export, Fetch, List, Lock, Prune, Relocate, Tool, Upgrade};
 
 use crate::process::{Process, variable};
 use crate::report::{self, shell_word};
@@ -35,6 +35,8 @@ pub struct Invocation {
     pub interpreter: Option<PathBuf>,
     /// Wheelhouses beside those of the spec.
     pub wheels: Wheels,
+    /// Whether a link to the environment is kept beside the spec.
+    pub local_venv: bool,
     /// Our own flags as they were typed, each in one word, without the one that names a tool.
     pub own_words: Vec<OsString>,
     /// How much is logged, if told.
@@ -103,6 +105,9 @@ impl Invocation {
         {
             fetch.pip_options = split.python.split_off(dashes).split_off(1);
         }
+        if let Action::Tool(Tool::Export(export)) = &mut action {
+            export.directory = process.absolute(Path::new(&tools::directory(OsStr::new("export"), &mut split.python)?));
+        }
         let is_tool = |word: &OsString| word.as_encoded_bytes().starts_with(b"--vpython-tool=");
         let own_words = split.own.into_iter().filter(|word| !is_tool(word)).collect();
         Ok(Self { own_words, ..Self::with_variables(action, flags, split.python, process) })
@@ -127,6 +132,7 @@ impl Invocation {
             default_spec: path(None, variable::DEFAULT_SPEC),
             interpreter: path(flags.interpreter, variable::INTERPRETER),
             wheels: Wheels::read(&flags.wheels, process),
+            local_venv: flags.local_venv,
             own_words: Vec::new(),
             log_level: flags.log_level.or(debug),
             trace: path(flags.trace, variable::TRACE),

@@ -38,7 +38,7 @@ pub(super) fn split(words: &[OsString]) -> Result<Split> {
     let mut next = 0;
     while next < end {
         let Some(option) = Word::read(&words[next]) else {
-            if !tool.as_deref().is_some_and(tools::mixes) {
+            if split.python.len() >= tool.as_deref().map_or(0, tools::mixes) {
                 break;
             }
             split.python.push(words[next].clone());

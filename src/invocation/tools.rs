@@ -39,6 +39,11 @@ pub enum Tool {
     Exec,
     /// Print which spec, interpreter, wheels and environment the command line gets, and why
     Explain(Explain),
+    /// Make the environment at DIR, for a life outside of the store
+    ///
+    /// An older one that vpython has made there is replaced in one step; nothing is done where nothing has changed.
+    #[command(override_usage = "vpython [vpython flags] -vpython-tool export DIR [options] [python command line]")]
+    Export(Export),
     /// List the environments in the store: what they are made of, how large they are, when they were last used
     #[command(override_usage = "vpython [vpython flags] -vpython-tool list [options]")]
     List(List),
@@ -90,6 +95,28 @@ pub struct Fetch {
     /// The words behind `--`, for pip.
     #[arg(skip)]
     pub pip_options: Vec<OsString>,
+}
+
+/// What `export` is told.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+pub struct Export {
+    /// The first word: where the environment is to be.
+    #[arg(skip)]
+    pub directory: PathBuf,
+    /// Make files of its own, which share nothing with the store
+    #[arg(long)]
+    pub copy: bool,
+    /// What goes with the environment.
+    #[command(flatten)]
+    pub additions: Additions,
+}
+
+/// What goes with an environment that leaves the store.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+pub struct Additions {
+    /// Put a copy of this folder of your own code into the environment, where it can be imported from; may be given again
+    #[arg(long, value_name = "DIR", action = ArgAction::Append)]
+    pub include: Vec<PathBuf>,
 }
 
 /// The options of `list`.
@@ -176,7 +203,13 @@ impl Tool {
     #[must_use]
     pub fn takes_command_line(&self) -> bool {
         match self {
-            Self::Check(_) | Self::Explain(_) | Self::Fetch(_) | Self::Install | Self::Lock(_) | Self::Verify => true,
+            Self::Check(_)
+            | Self::Explain(_)
+            | Self::Export(_)
+            | Self::Fetch(_)
+            | Self::Install
+            | Self::Lock(_)
+            | Self::Verify => true,
             Self::Exec | Self::List(_) | Self::Prune(_) | Self::Relocate(_) | Self::Upgrade(_) => false,
         }
     }
@@ -208,9 +241,13 @@ impl Tool {
             Self::Exec => true,
             Self::Relocate(_) => word == "--" || !word.as_encoded_bytes().starts_with(b"-"),
             Self::Upgrade(_) => long_option.is_none(),
-            Self::Check(_) | Self::Explain { .. } | Self::Fetch(_) | Self::Install | Self::Lock(_) | Self::Verify => {
-                long_option.is_none_or(python::is_long_option)
-            }
+            Self::Check(_)
+            | Self::Explain(_)
+            | Self::Export(_)
+            | Self::Fetch(_)
+            | Self::Install
+            | Self::Lock(_)
+            | Self::Verify => long_option.is_none_or(python::is_long_option),
         }
     }
 }
@@ -241,15 +278,39 @@ pub(super) fn arity(tool: &OsStr, option: &str) -> Option<Arity> {
         })
 }
 
-/// Whether a tool's options may stand behind its words too.
-pub(super) fn mixes(tool: &OsStr) -> bool {
-    tool == "relocate"
+/// Behind how many of a tool's words its options may stand too.
+pub(super) fn mixes(tool: &OsStr) -> usize {
+    match tool.as_encoded_bytes() {
+        b"export" => 1,
+        b"relocate" => usize::MAX,
+        _ => 0,
+    }
+}
+
+/// Takes the first word of a tool, which is the folder that it works on.
+///
+/// # Errors
+/// There is none.
+pub(super) fn directory(tool: &OsStr, words: &mut Vec<OsString>) -> Result<OsString> {
+    let name = tool.to_string_lossy();
+    match (words.first(), command(tool)) {
+        (Some(word), Some(command)) if word != "--" && word.as_encoded_bytes().starts_with(b"-") => {
+            Err(surplus(&command, &word.to_string_lossy()).into())
+        }
+        (Some(word), _) if word != "--" && !word.is_empty() => Ok(words.remove(0)),
+        _ => {
+            let example = format!("say which, as in `vpython -vpython-tool {name} env script.py`");
+            Err(Failure::new(format!("`-vpython-tool {name}` needs the folder that it is to make")).hint(example).into())
+        }
+    }
 }
 
 /// The word behind the options that may be a misspelt one.
 pub(super) fn doubtful<'a>(tool: &OsStr, words: &'a [OsString]) -> Option<&'a OsString> {
-    let like_option = words.iter().find(|word| word.as_encoded_bytes().starts_with(b"-"));
-    like_option.filter(|_| mixes(tool)).or(words.first())
+    match mixes(tool) {
+        usize::MAX => words.iter().find(|word| word.as_encoded_bytes().starts_with(b"-")).or(words.first()),
+        own => words.get(own),
+    }
 }
 
 /// The help of a tool.

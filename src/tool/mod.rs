@@ -3,9 +3,12 @@
 pub mod check;
 pub mod exec;
 pub mod explain;
+pub mod export;
 pub mod fetch;
+mod include;
 pub mod install;
 pub mod list;
+pub mod local_venv;
 pub mod lock;
 pub mod prune;
 pub mod relocate;

@@ -18,6 +18,7 @@ mod differential;
 mod evidence;
 mod exec;
 mod explain;
+mod export;
 mod fetch;
 mod handoff;
 mod hostile;

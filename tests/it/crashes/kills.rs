@@ -62,6 +62,11 @@ fn an_upgrade_that_is_killed_leaves_nothing_in_the_way() {
 }
 
 #[test]
+fn an_export_that_is_killed_leaves_nothing_in_the_way() {
+    sweep(&Scene::export());
+}
+
+#[test]
 fn a_fetch_that_is_killed_leaves_nothing_in_the_way() {
     sweep(&Scene::fetch());
 }

@@ -68,6 +68,15 @@ impl Scene {
         })
     }
 
+    /// `export` makes an environment where another one is.
+    fn export() -> Self {
+        Self::writing("export", &["-vpython-tool", "export", "env", "tool.py"], |world| {
+            let outcome = world.vpython(["-vpython-tool", "export", "env", "-c", ""]).run();
+            assert_eq!(outcome.code, Some(0), "{outcome}");
+            std::fs::remove_dir_all(world.outside("root")).unwrap();
+        })
+    }
+
     /// `fetch` fills a folder, by a few lines that stand for pip.
     fn fetch() -> Self {
         Self::writing("fetch", &["-vpython-tool", "fetch", "tool.py"], |world| {
@@ -150,10 +159,10 @@ impl Scene {
     }
 }
 
-/// The files in a folder, with their content.
+/// The files in a folder, with their content, but for what tells its own time.
 fn contents(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let entries = walkdir::WalkDir::new(folder).into_iter().map(Result::unwrap);
-    let files = entries.filter(|entry| !entry.file_type().is_dir());
+    let files = entries.filter(|entry| !entry.path().is_dir() && entry.file_name() != "vpython.json");
     files.map(|file| (file.path().strip_prefix(folder).unwrap().to_owned(), std::fs::read(file.path()).unwrap())).collect()
 }
 

@@ -1,0 +1,234 @@
+//! `-vpython-tool export` and `-vpython-local-venv`: environments where the caller wants them.
+
+use std::os::unix::fs::{MetadataExt, symlink};
+use std::path::Path;
+use std::process::Command;
+
+use crate::support::{Outcome, Wheel, World, start};
+
+fn world() -> World {
+    let world = World::new();
+    world.wheel(&Wheel::new("some", "1").file("some/__init__.py", "VERSION = '1'\n").entry_point("run-some", "some:main"));
+    world.write("tool.py", "# /// script\n# dependencies = ['some']\n# ///\nimport some; print(some.__file__)\n");
+    world
+}
+
+/// Exports with these words.
+fn export(world: &World, words: &[&str]) -> Outcome {
+    world.vpython(["-vpython-tool", "export"]).arguments(words).run()
+}
+
+/// What the python of an environment prints.
+fn said(environment: &Path, text: &str) -> String {
+    let mut command = Command::new(environment.join("bin/python"));
+    let child = start(command.args(["-c", text]).env_clear().stdout(std::process::Stdio::piped()));
+    String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap()
+}
+
+fn links(path: &Path) -> u64 {
+    std::fs::symlink_metadata(path).unwrap().nlink()
+}
+
+fn inode(path: &Path) -> u64 {
+    std::fs::symlink_metadata(path).unwrap().ino()
+}
+
+fn module(world: &World) -> String {
+    format!("lib/python3.{}/site-packages/some/__init__.py", world.python.minor)
+}
+
+#[test]
+fn an_environment_stands_where_it_is_wanted_with_byte_code() {
+    let world = world();
+    export(&world, &["out/env", "tool.py"]).prints("[WORLD]/work/out/env\n");
+    let environment = world.path("out/env");
+    let text = "import some, sys; print(some.__file__); print(some.__cached__ and open(some.__cached__, 'rb').read()[4:8])";
+    let unchecked = if world.python.minor < 7 { "" } else { "b'\\x01\\x00\\x00\\x00'\n" };
+    let expected = format!("{}\n{unchecked}", environment.join(module(&world)).display());
+    assert!(said(&environment, text).starts_with(&expected), "{}", said(&environment, text));
+    assert!(links(&environment.join(module(&world))) > 1, "it shares its files with the store");
+    assert!(world.environments().is_empty(), "the store has no environment of its own for that");
+    assert_eq!(std::fs::read_dir(world.path("out")).unwrap().count(), 1);
+}
+
+#[test]
+fn a_copy_outlives_the_store() {
+    let world = world();
+    export(&world, &["--copy", "env", "tool.py"]).prints("[WORLD]/work/env\n");
+    let files = walkdir::WalkDir::new(world.path("env")).into_iter().map(Result::unwrap);
+    let shared: Vec<_> = files.filter(|file| file.file_type().is_file() && links(file.path()) > 1).collect();
+    assert!(shared.is_empty(), "{shared:?}");
+    std::fs::remove_dir_all(world.outside("root")).unwrap();
+    std::fs::remove_dir_all(world.path("wheels")).unwrap();
+    assert_eq!(said(&world.path("env"), "import some; print(some.VERSION)"), "1\n");
+}
+
+#[test]
+fn where_nothing_has_changed_nothing_is_done() {
+    let world = world();
+    for words in [&["env", "tool.py"][..], &["env", "--copy", "tool.py"]] {
+        export(&world, words).prints("[WORLD]/work/env\n");
+        let before = inode(&world.path("env"));
+        export(&world, words).prints("[WORLD]/work/env\n");
+        assert_eq!(inode(&world.path("env")), before, "{words:?}");
+    }
+    assert_eq!(links(&world.path("env").join(module(&world))), 1, "how it is made is a part of what is asked for");
+}
+
+#[test]
+fn what_has_changed_takes_the_place_of_the_old_one_as_a_whole() {
+    let world = world();
+    export(&world, &["env", "tool.py"]).prints("[WORLD]/work/env\n");
+    std::fs::create_dir(world.path(".env.vpython-new")).unwrap();
+    world.wheel(&Wheel::new("some", "2").file("some/__init__.py", "VERSION = '2'\n"));
+    export(&world, &["env", "tool.py"]).prints("[WORLD]/work/env\n");
+    assert_eq!(said(&world.path("env"), "import some; print(some.VERSION)"), "2\n");
+    assert!(!world.path("env/bin/run-some").exists() && !world.path(".env.vpython-new").exists());
+}
+
+#[test]
+fn one_that_was_changed_or_is_not_whole_is_made_anew() {
+    let world = world();
+    export(&world, &["env", "tool.py"]).prints("[WORLD]/work/env\n");
+    std::fs::write(world.path("env").join(module(&world)).parent().unwrap().with_file_name("mine.py"), "").unwrap();
+    let warning = "vpython: warning: `[WORLD]/work/env` was changed after it was made; it is made anew\n";
+    export(&world, &["env", "tool.py"]).expect(0, "[WORLD]/work/env\n", warning);
+    std::fs::remove_file(world.path("env/pyvenv.cfg")).unwrap();
+    export(&world, &["env", "tool.py"]).prints("[WORLD]/work/env\n");
+    assert!(world.path("env/pyvenv.cfg").exists());
+}
+
+#[test]
+fn what_vpython_has_not_made_is_left_alone() {
+    let world = world();
+    world.write("own/file", "");
+    world.write("file", "");
+    symlink("own", world.path("link")).unwrap();
+    std::fs::create_dir(world.path("empty")).unwrap();
+    let rows = [("own", "vpython has not made what is there"), ("file", "it is not a folder"), ("link", "it is not a folder")];
+    for (name, why) in rows {
+        let message = format!(
+            "vpython: error: cannot make an environment at `[WORLD]/work/{name}`\n  caused by: {why}\n  \
+             hint: name another folder, or remove that one\n"
+        );
+        export(&world, &[name, "tool.py"]).refuses(125, &message);
+    }
+    assert!(world.path("own/file").exists());
+    export(&world, &["empty", "tool.py"]).prints("[WORLD]/work/empty\n");
+}
+
+#[test]
+fn a_failure_leaves_the_old_one() {
+    let world = world();
+    export(&world, &["env", "tool.py"]).prints("[WORLD]/work/env\n");
+    let before = inode(&world.path("env"));
+    world.wheel(&Wheel::new("some", "2").file("some/__init__.py", "").file("../escape.py", ""));
+    assert_eq!(export(&world, &["env", "tool.py"]).code, Some(125));
+    assert_eq!(inode(&world.path("env")), before);
+    assert!(!world.path(".env.vpython-new").exists());
+}
+
+#[test]
+fn the_command_line_is_read_strictly() {
+    let world = world();
+    let needs = "vpython: error: `-vpython-tool export` needs the folder that it is to make\n  \
+                 hint: say which, as in `vpython -vpython-tool export env script.py`\n";
+    export(&world, &[]).refuses(125, needs);
+    export(&world, &[""]).refuses(125, needs);
+    export(&world, &["--", "env"]).refuses(125, needs);
+    let misspelt = "vpython: error: `-vpython-tool export` has no option `--cpoy`\n  hint: did you mean `--copy`?\n";
+    export(&world, &["--cpoy", "env"]).refuses(125, misspelt);
+    export(&world, &["env", "--cpoy", "tool.py"]).refuses(125, misspelt);
+    export(&world, &["env", "none.py"]).refuses(125, "vpython: error: there is no script `none.py`\n");
+    assert!(!world.path("env").exists());
+}
+
+#[test]
+fn own_code_goes_along_and_is_found_wherever_the_environment_goes() {
+    let world = world();
+    world.write("lib/mine/__init__.py", "import some\n");
+    world.write("lib/mine/__pycache__/x.pyc", "");
+    world.write("lib/.git/config", "");
+    world.write("lib/venv/pyvenv.cfg", "");
+    world.write_with_mode("lib/run", "#!/bin/sh\n", 0o755);
+    symlink("mine", world.path("lib/also")).unwrap();
+    export(&world, &["env", "--include", "lib", "tool.py"]).prints("[WORLD]/work/env\n");
+    let before = inode(&world.path("env"));
+    export(&world, &["env", "--include=lib/", "tool.py"]).prints("[WORLD]/work/env\n");
+    assert_eq!(inode(&world.path("env")), before, "nothing has changed");
+    world.write("lib/mine/more.py", "");
+    export(&world, &["env", "--include=lib", "tool.py"]).prints("[WORLD]/work/env\n");
+    std::fs::rename(world.path("env"), world.path("moved here")).unwrap();
+    std::fs::rename(world.path("lib"), world.path("gone")).unwrap();
+    let moved = world.path("moved here");
+    let expected = format!("{}\n", moved.join("app/lib/mine/more.py").display());
+    assert_eq!(said(&moved, "import mine.more, also; print(mine.more.__file__)"), expected);
+    let left_out = ["mine/__pycache__/x.pyc", ".git", "venv"];
+    assert!(left_out.iter().all(|name| !moved.join("app/lib").join(name).exists()));
+    assert!(std::fs::metadata(moved.join("app/lib/run")).unwrap().mode() & 0o111 == 0o111);
+}
+
+#[test]
+fn what_cannot_be_included_is_refused() {
+    let world = world();
+    world.write("a/lib/x.py", "");
+    world.write("b/lib/x.py", "");
+    world.write("c/x.py", "");
+    symlink("/etc", world.path("c/etc")).unwrap();
+    let two = "vpython: error: two folders named `lib` cannot both be included: `[WORLD]/work/a/lib`, `[WORLD]/work/b/lib`\n";
+    export(&world, &["env", "--include=a/lib", "--include=b/lib", "tool.py"]).refuses(125, two);
+    let link = "vpython: error: cannot include `c`\n  caused by: the link `etc` leads out of the folder\n";
+    export(&world, &["env", "--include", "c", "tool.py"]).refuses(125, link);
+    let none = export(&world, &["env", "--include", "none", "tool.py"]);
+    assert!(
+        none.code == Some(125) && none.stderr.starts_with("vpython: error: cannot include `none`\n  caused by: "),
+        "{none}"
+    );
+    assert!(!world.path("env").exists());
+}
+
+#[test]
+fn roots_of_the_spec_that_stay_behind_are_named() {
+    let world = world();
+    world.write("lib/mine.py", "");
+    world.write("vpython.toml", "dependencies = ['some']\n[tool.vpython]\npython-path = ['lib']\n");
+    let warning = "vpython: warning: `[WORLD]/work/lib` of `python-path` is not in the environment; \
+                   `--include [WORLD]/work/lib` puts it there\n";
+    export(&world, &["env"]).expect(0, "[WORLD]/work/env\n", warning);
+    export(&world, &["env", "--include", "lib"]).prints("[WORLD]/work/env\n");
+}
+
+#[test]
+fn a_link_for_editors_follows_the_environment() {
+    let world = world();
+    let run = |world: &World| world.vpython(["-vpython-local-venv", "tool.py"]).run();
+    let first = run(&world);
+    assert_eq!((first.code, &*first.stderr), (Some(0), ""), "{first}");
+    let [environment] = &world.environments()[..] else { panic!() };
+    assert_eq!(std::fs::read_link(world.path(".venv")).unwrap(), *environment);
+    let before = inode(&world.path(".venv"));
+    run(&world);
+    assert_eq!(inode(&world.path(".venv")), before, "it is not written again");
+    world.wheel(&Wheel::new("some", "2").file("some/__init__.py", ""));
+    run(&world);
+    let target = std::fs::read_link(world.path(".venv")).unwrap();
+    assert!(target != *environment && target.join("bin/python").exists());
+}
+
+#[test]
+fn an_environment_that_somebody_else_keeps_for_editors_stays() {
+    let world = world();
+    std::fs::create_dir(world.path(".venv")).unwrap();
+    let message = |why| {
+        format!(
+            "vpython: error: cannot keep `[WORLD]/work/.venv` for `-vpython-local-venv`\n  caused by: {why}\n  \
+             hint: remove it, or leave the flag out\n"
+        )
+    };
+    world.vpython(["-vpython-local-venv", "tool.py"]).run().refuses(125, &message("it is no link"));
+    std::fs::remove_dir(world.path(".venv")).unwrap();
+    symlink("/usr", world.path(".venv")).unwrap();
+    world.vpython(["-vpython-local-venv", "tool.py"]).run().refuses(125, &message("it is a link to `/usr`"));
+    let alone = "vpython: warning: there is no spec for `-vpython-local-venv` to put a link beside\n";
+    world.vpython(["-vpython-local-venv", "-c", "print(1)"]).run().expect(0, "1\n", alone);
+}
