@@ -11,6 +11,7 @@ use pep440_rs::Version;
 use rayon::prelude::*;
 use walkdir::WalkDir;
 
+use super::activate;
 use super::byte_code;
 use super::install::{Layout, Places, own_files};
 use super::record;
@@ -105,6 +106,9 @@ fn expected(manifest: &Manifest, root: &Path, wheels: &[UnpackedWheel]) -> Resul
     }
     for (path, target) in venv::links(&manifest.interpreter, release) {
         expected.insert(path, Expected::Link(target));
+    }
+    for (path, content) in activate::SCRIPTS {
+        expected.insert(path.into(), Expected::Content(content.into()));
     }
     // Only an installed one has it.
     if fs::look_for(&root.join(COMPILED))? {

@@ -9,6 +9,7 @@ use anyhow::Result;
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
+use super::activate;
 use super::archive;
 use super::link::Linker;
 use super::members::{Destination, Scheme};
@@ -165,7 +166,8 @@ fn reserved(place: &str, scheme: Scheme, wheel: &UnpackedWheel) -> Option<&'stat
         let text = place.to_string_lossy();
         // On file systems where case does not count, other spellings are the same file.
         let text = archive::folded(&text);
-        if ["pyvenv.cfg", MANIFEST, COMPILED].contains(&&*text) {
+        let is_activation = || activate::SCRIPTS.iter().any(|(path, _)| *path == text);
+        if ["pyvenv.cfg", MANIFEST, COMPILED].contains(&&*text) || is_activation() {
             return Some("it is a part of the environment itself");
         }
         if text.strip_prefix("bin/").is_some_and(is_interpreter_name) {

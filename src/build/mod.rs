@@ -3,6 +3,7 @@
 //! A wheel is unpacked and checked once per machine (`unpack`); an environment is a skeleton (`venv`) into which the unpacked
 //! wheels are linked (`install`). Nothing that is written names the place where it is written.
 
+mod activate;
 mod archive;
 mod byte_code;
 mod check;

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
+use super::activate;
 use crate::fs;
 use crate::plan::Facts;
 
@@ -27,6 +28,7 @@ pub(super) fn lay_out(interpreter: &Facts, root: &Path) -> Result<()> {
     if interpreter.abi.pointer_bits == 64 && interpreter.site_packages.starts_with("lib/") {
         fs::symlink(Path::new("lib"), &root.join("lib64"))?;
     }
+    activate::write(root)?;
     fs::write_new(&root.join("pyvenv.cfg"), configuration(&interpreter.executable, interpreter.release)?.as_bytes(), 0o444)
 }
 

@@ -1,6 +1,7 @@
 //! `-vpython-tool exec NAME`: a script of the environment is run, as its python would be.
 
 use std::ffi::{OsStr, OsString};
+use std::fs::Metadata;
 use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -45,7 +46,7 @@ pub fn handoff(
 fn find(bin: &Path, name: &OsStr) -> Result<PathBuf> {
     let path = bin.join(name);
     let is_name = !name.is_empty() && !name.as_bytes().contains(&b'/') && name != ".." && name != ".";
-    if is_name && fs::is_file(&path) {
+    if is_name && fs::metadata(&path)?.is_some_and(|metadata| is_executable(&metadata)) {
         return Ok(path);
     }
     let (name, scripts) = (name.to_string_lossy(), scripts(bin)?);
@@ -62,11 +63,15 @@ pub fn without_name() -> Failure {
     Failure::new("`-vpython-tool exec` needs the name of a script")
 }
 
-/// What wheels have brought to `bin`, sorted. The interpreter's own names are links.
+fn is_executable(metadata: &Metadata) -> bool {
+    metadata.is_file() && fs::mode(metadata) & 0o111 != 0
+}
+
+/// What wheels have brought to `bin`, sorted. The interpreter's own names are links; what is sourced by a shell cannot be executed.
 fn scripts(bin: &Path) -> Result<Vec<String>> {
     let names = fs::list(bin)?.unwrap_or_default();
     let is_script =
-        |name: &OsString| fs::link_metadata(&bin.join(name)).is_ok_and(|metadata| metadata.is_some_and(|it| it.is_file()));
+        |name: &OsString| fs::link_metadata(&bin.join(name)).is_ok_and(|metadata| metadata.as_ref().is_some_and(is_executable));
     Ok(names.into_iter().filter(is_script).map(|name| name.to_string_lossy().into_owned()).collect())
 }
 

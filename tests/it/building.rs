@@ -98,7 +98,8 @@ fn the_record_is_true_and_complete() {
         listed.push(path);
     }
     listed.sort();
-    let own = ["pyvenv.cfg", "vpython.json", "vpython.compiled"].map(|name| environment.join(name));
+    let own = ["pyvenv.cfg", "vpython.json", "vpython.compiled", "bin/activate", "bin/activate.csh", "bin/activate.fish"];
+    let own = own.map(|name| environment.join(name));
     let files = walkdir::WalkDir::new(&environment).sort_by_file_name().into_iter().map(Result::unwrap);
     let files = files.filter(|entry| entry.file_type().is_file()).map(walkdir::DirEntry::into_path);
     // Byte code comes and goes, and is in no wheel.
