@@ -115,6 +115,7 @@ fn what_would_take_the_place_of_the_environments_own_files_is_refused() {
     #[rustfmt::skip]
     let rows = [
         ("data/pyvenv.cfg", "pyvenv.cfg", "it is a part of the environment itself"),
+        ("scripts/activate.fish", "bin/activate.fish", "it is a part of the environment itself"),
         ("data/vpython.json", "vpython.json", "it is a part of the environment itself"),
         ("data/bin/python3", "bin/python3", "it would take the place of the interpreter"),
         ("scripts/python", "bin/python", "it would take the place of the interpreter"),
