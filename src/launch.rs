@@ -17,8 +17,8 @@ use crate::report::{self, Failure, Kind, log};
 use crate::spec::{self, Spec, SpecText};
 use crate::store::{Entry, Inputs, MemoName, Store};
 use crate::tool;
+use crate::tool::additions::Wanted;
 use crate::tool::explain::Explanation;
-use crate::tool::export::Wanted;
 
 /// The one text that `VPYTHON_BYPASS` acts on, which LUCI's users have set where there is no bundled python.
 const BYPASS: &str = "manually managed python not supported by chrome operations";
@@ -163,9 +163,14 @@ fn export(options: &Export, invocation: &Invocation, process: &Process) -> Resul
     let sharing = if options.copy { Sharing::Copied } else { Sharing::Linked };
     let store = Store::open(invocation, process)?;
     let Decided { spec, plan, .. } = decide(&spec::find(invocation, process)?, &store, invocation, process)?;
-    let wanted = Wanted { plan: &plan, python_path: &spec.python_path };
     let _kept = store.keep_wheels()?;
-    tool::export::run(options, &wanted, process, |staging| build::standalone(&plan, &store, sharing, process, staging))
+    let wanted = Wanted {
+        plan: &plan,
+        python_path: &spec.python_path,
+        build: &|staging| build::standalone(&plan, &store, sharing, process, staging),
+        compile: &|folder| build::compile_folder(&plan.interpreter, folder, process),
+    };
+    tool::export::run(options, &wanted, process)
 }
 
 /// Holds environments against what they were made of; the one of the command line is built anew if it was discarded.

@@ -33,6 +33,7 @@ use link::Linker;
 use unpack::UnpackedWheel;
 
 pub use byte_code::add as add_byte_code;
+pub use byte_code::compile_folder;
 pub use check::check;
 
 /// Builds the environment of a plan in the empty folder `staging`. Wheels that the store does not have yet are unpacked there first,

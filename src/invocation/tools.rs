@@ -117,6 +117,9 @@ pub struct Additions {
     /// Put a copy of this folder of your own code into the environment, where it can be imported from; may be given again
     #[arg(long, value_name = "DIR", action = ArgAction::Append)]
     pub include: Vec<PathBuf>,
+    /// Put a copy of the interpreter into the environment, so that both move together
+    #[arg(long)]
+    pub with_python: bool,
 }
 
 /// The options of `list`.

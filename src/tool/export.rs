@@ -3,27 +3,19 @@
 //! It is built anew beside its place and put there as a whole. What it was made of stands in it, in the file that an environment of the
 //! store has too: by that it is told from anything else at its place, which is left alone, and that there is nothing to do.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
-use super::include::{self, Included};
+use super::additions::{Luggage, Wanted};
 use super::install;
 use crate::fs::{self, Digest, StagedFolder};
 use crate::invocation::Export;
-use crate::plan::{Key, Plan};
+use crate::plan::Key;
 use crate::process::Process;
 use crate::report::{self, Failure};
 use crate::store::{MANIFEST, Manifest};
-
-/// An environment that a command line asks for.
-pub struct Wanted<'a> {
-    /// What it is made of.
-    pub plan: &'a Plan,
-    /// The import roots of the spec, which are no part of it.
-    pub python_path: &'a [PathBuf],
-}
 
 /// What an exported environment says of itself.
 #[derive(Debug, Serialize, Deserialize)]
@@ -40,36 +32,35 @@ struct Extras {
     copied: bool,
     /// The states of the folders that were included.
     included: Vec<(String, Digest)>,
+    /// Whether the interpreter is in it.
+    with_python: bool,
 }
 
-/// Makes the environment, unless it is there, and prints where it is. `build` fills an empty folder with it. Gives the exit code.
+/// Makes the environment, unless it is there, and prints where it is. Gives the exit code.
 ///
 /// # Errors
 /// Something else is there; it cannot be built; the disk refuses.
-pub fn run(options: &Export, wanted: &Wanted, process: &Process, build: impl FnOnce(&Path) -> Result<()>) -> Result<i32> {
+pub fn run(options: &Export, wanted: &Wanted, process: &Process) -> Result<i32> {
     let place = &options.directory;
-    let included = Included::find(&options.additions.include, process)?;
-    warn_of_roots(wanted.python_path, &included);
+    let luggage = Luggage::pack(&options.additions, wanted, process)?;
     let key = Key::of(wanted.plan);
-    let extras = Extras {
-        copied: options.copy,
-        included: included.iter().map(|included| (included.name().to_owned(), included.state())).collect(),
-    };
+    let extras = Extras { copied: options.copy, included: luggage.states(), with_python: luggage.with_python };
     if Standing::look(place, &key, &extras)? == Standing::Wanted && !StagedFolder::is_beside(place) {
         return install::run(&fs::canonicalize(place)?);
     }
     let staged = StagedFolder::beside(place)?;
-    // Somebody else may have made it meanwhile.
     match Standing::look(place, &key, &extras)? {
+        // Somebody else has made it meanwhile.
         Standing::Wanted => return install::run(&fs::canonicalize(place)?),
         Standing::Changed => {
             report::warning(&format!("`{}` was changed after it was made; it is made anew", place.display()));
         }
         Standing::Absent | Standing::Older => {}
     }
-    build(staged.path())?;
-    include::put(&included, staged.path(), &wanted.plan.interpreter.site_packages)?;
-    let exported = Exported { manifest: Manifest::of(wanted.plan, &key, staged.path())?, export: extras };
+    luggage.build(wanted, staged.path())?;
+    let manifest = Manifest::of(wanted.plan, &key, staged.path())?;
+    let interpreter = luggage.interpreter(&manifest.interpreter);
+    let exported = Exported { manifest: Manifest { interpreter, ..manifest }, export: extras };
     fs::write_new(&staged.path().join(MANIFEST), &serde_json::to_vec_pretty(&exported)?, 0o444)?;
     staged.place()?;
     install::run(&fs::canonicalize(place)?)
@@ -116,12 +107,4 @@ impl Standing {
 fn refusal(place: &Path, why: &str) -> anyhow::Error {
     let failure = Failure::new(format!("cannot make an environment at `{}`", place.display())).because(why);
     failure.hint("name another folder, or remove that one").into()
-}
-
-/// The spec's own import roots reach a program through vpython, which is not there when an exported python is called.
-fn warn_of_roots(python_path: &[PathBuf], included: &[Included]) {
-    for root in python_path.iter().filter(|root| !included.iter().any(|included| included.holds(root))) {
-        let root = root.display();
-        report::warning(&format!("`{root}` of `python-path` is not in the environment; `--include {root}` puts it there"));
-    }
 }

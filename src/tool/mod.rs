@@ -1,6 +1,9 @@
 //! One file for each `-vpython-tool`. A tool gets the environment that the command line asks for, and does one thing with it.
 
+pub mod additions;
+mod bundle;
 pub mod check;
+mod elf;
 pub mod exec;
 pub mod explain;
 pub mod export;

@@ -7,6 +7,7 @@
 
 mod archives;
 mod building;
+mod bundle;
 mod bypass;
 mod byte_code;
 mod check;

@@ -27,6 +27,7 @@ use anyhow::{Context, Result, ensure};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use tracing::{debug, info, info_span};
+use walkdir::WalkDir;
 
 use super::link::Linker;
 use super::members::Scheme;
@@ -101,6 +102,35 @@ pub(super) struct Shop<'a> {
     pub process: &'a Process,
     /// Puts the files.
     pub linker: &'a Linker,
+}
+
+/// Puts byte code beside all sources in a folder, as it is put into environments.
+///
+/// # Errors
+/// The folder cannot be read or written.
+pub fn compile_folder(interpreter: &Facts, folder: &Path, process: &Process) -> Result<()> {
+    if kind(&interpreter.version().to_string()).is_none() {
+        return Ok(());
+    }
+    let mut sources = BTreeMap::new();
+    for entry in WalkDir::new(folder) {
+        let entry = entry?;
+        let path =
+            entry.path().strip_prefix(folder)?.to_str().filter(|path| entry.file_type().is_file() && module(path).is_some());
+        if let Some(path) = path {
+            sources.insert(path.to_owned(), entry.metadata()?.len());
+        }
+    }
+    let compiler = Compiler { interpreter: interpreter.executable.clone(), environment: process.environment.clone() };
+    let progress = Progress::start("compiling", sources.values().sum());
+    let parts = parts(sources.iter().map(|(path, size)| (&**path, *size)).collect());
+    let done = parts.par_iter().try_for_each(|names| {
+        compiler.compile(folder, names, |compiled| {
+            progress.advance(sources.get(compiled.name).copied().unwrap_or_default());
+            keep(compiled, folder).map(drop)
+        })
+    });
+    forgive(done).with_context(|| format!("cannot compile what is in `{}`", folder.display()))
 }
 
 /// Where nothing can be compiled or kept, there is no byte code, and that is no error.

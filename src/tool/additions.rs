@@ -1,0 +1,76 @@
+//! What goes with an environment that leaves the store: `--include` and `--with-python`, for all tools that take them.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+
+use super::bundle;
+use super::include::{self, Included};
+use crate::fs::Digest;
+use crate::invocation::Additions;
+use crate::plan::Plan;
+use crate::process::Process;
+use crate::report;
+
+/// An environment that a command line asks for.
+pub struct Wanted<'a> {
+    /// What it is made of.
+    pub plan: &'a Plan,
+    /// The import roots of the spec, which are no part of it.
+    pub python_path: &'a [PathBuf],
+    /// Fills an empty folder with it.
+    pub build: &'a dyn Fn(&Path) -> Result<()>,
+    /// Makes byte code of all sources in a folder.
+    pub compile: &'a dyn Fn(&Path) -> Result<()>,
+}
+
+/// What goes with an environment, looked through before anything is built.
+#[derive(Debug)]
+pub(super) struct Luggage {
+    included: Vec<Included>,
+    /// Whether the interpreter comes along.
+    pub with_python: bool,
+}
+
+impl Luggage {
+    /// Looks through what is to go along, and says what stays behind.
+    ///
+    /// # Errors
+    /// A folder cannot be included.
+    pub fn pack(options: &Additions, wanted: &Wanted, process: &Process) -> Result<Self> {
+        let included = Included::find(&options.include, process)?;
+        warn_of_roots(wanted.python_path, &included);
+        Ok(Self { included, with_python: options.with_python })
+    }
+
+    /// The folders' names, and what tells one state of each from another.
+    pub fn states(&self) -> Vec<(String, Digest)> {
+        self.included.iter().map(|included| (included.name().to_owned(), included.state())).collect()
+    }
+
+    /// What the environment says of its interpreter, which is at this path here: its place in the environment, where it comes along.
+    pub fn interpreter(&self, executable: &Path) -> PathBuf {
+        if self.with_python { bundle::place(executable) } else { executable.to_path_buf() }
+    }
+
+    /// Builds the environment in the empty folder `staged`, and puts all into it.
+    ///
+    /// # Errors
+    /// It cannot be built; two things want one place; the interpreter cannot be moved.
+    pub fn build(&self, wanted: &Wanted, staged: &Path) -> Result<()> {
+        (wanted.build)(staged)?;
+        include::put(&self.included, staged, &wanted.plan.interpreter.site_packages)?;
+        if self.with_python {
+            bundle::add(staged, &wanted.plan.interpreter, wanted.compile)?;
+        }
+        Ok(())
+    }
+}
+
+/// The spec's own import roots reach a program through vpython, which is not there when an environment's own python is called.
+fn warn_of_roots(python_path: &[PathBuf], included: &[Included]) {
+    for root in python_path.iter().filter(|root| !included.iter().any(|included| included.holds(root))) {
+        let root = root.display();
+        report::warning(&format!("`{root}` of `python-path` is not in the environment; `--include {root}` puts it there"));
+    }
+}

@@ -1,0 +1,195 @@
+//! `--with-python`: a copy of the base interpreter in an environment that leaves the store, so that both move together.
+//!
+//! ```text
+//! ENVIRONMENT/
+//!   bin/python3 -> ../python/bin/python3.11
+//!   pyvenv.cfg                        without `home`: python finds its library from where the link leads
+//!   python/bin/python3.11             the copy, which runs on its own too
+//!   python/lib/python3.11/            the standard library, without its tests, what others have installed, and archives to link with
+//!   python/lib/libpython3.11.so.1.0   where the interpreter has need of it
+//!   python/include/python3.11/
+//! ```
+//!
+//! Such a folder is a bundle too: `-vpython-interpreter` and the search beside vpython's binary take it for an interpreter. What a build
+//! of python says of itself, as in its `Makefile`, stays as it is. The base is only read.
+
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use rayon::prelude::*;
+use walkdir::{DirEntry, WalkDir};
+
+use super::elf::{self, Elf};
+use crate::fs;
+use crate::plan::Facts;
+use crate::report::Failure;
+
+/// The folder of the copy, relative to the environment.
+const FOLDER: &str = "python";
+/// Folders of the standard library that no program imports, or that are not of it.
+const LEFT_OUT: [&str; 6] = ["__pycache__", "dist-packages", "idle_test", "site-packages", "test", "tests"];
+
+/// Puts a copy of the interpreter into the environment at `environment`, which was built for it. `compile` makes byte code of all sources
+/// in a folder.
+///
+/// # Errors
+/// The interpreter cannot be found from somewhere else; the disk refuses.
+pub(super) fn add(environment: &Path, interpreter: &Facts, compile: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+    let cannot = || format!("cannot take `{}` along", interpreter.executable.display());
+    let copy = Copy::of(interpreter).with_context(cannot)?;
+    let _umask = fs::PlainUmask::set();
+    let python = environment.join(FOLDER);
+    if fs::exists(&python) {
+        return Err(Failure::new(cannot()).because(format!("a wheel has brought `{FOLDER}`")).into());
+    }
+    copy.make(&python).with_context(cannot)?;
+    compile(&python.join("lib"))?;
+    seal(environment, interpreter)
+}
+
+/// Where the copy of an interpreter's binary is, relative to the environment.
+pub(super) fn place(executable: &Path) -> PathBuf {
+    Path::new(FOLDER).join("bin").join(executable.file_name().unwrap_or_default())
+}
+
+/// Has an environment find the copy.
+fn seal(environment: &Path, interpreter: &Facts) -> Result<()> {
+    fs::replace_link(&Path::new("..").join(place(&interpreter.executable)), &environment.join("bin/python3"))?;
+    let configuration = format!("include-system-site-packages = false\nversion = {}\n", interpreter.version());
+    fs::replace(&environment.join("pyvenv.cfg"), configuration.as_bytes(), 0o444)
+}
+
+/// What is copied.
+struct Copy {
+    /// The folder that the base was installed to.
+    prefix: PathBuf,
+    /// The name of its binary in `bin`.
+    binary: String,
+    /// The files, by their paths relative to the prefix and to the copy, with what each is a copy of.
+    files: Vec<(PathBuf, PathBuf)>,
+}
+
+impl Copy {
+    fn of(interpreter: &Facts) -> Result<Self> {
+        let executable = &interpreter.executable;
+        let binary = executable.file_name().and_then(OsStr::to_str).context("its name is no text")?.to_owned();
+        let prefix = executable.parent().and_then(Path::parent).context("it is in no `bin` folder")?.to_path_buf();
+        let [major, minor, _] = interpreter.release;
+        let name = format!("python{major}.{minor}");
+        let mut copy =
+            Self { prefix, binary: binary.clone(), files: vec![(Path::new("bin").join(&binary), executable.clone())] };
+        for lib in ["lib", "lib64"] {
+            // On some systems one is a link to the other.
+            if !fs::link_metadata(&copy.prefix.join(lib))?.is_some_and(|found| found.is_symlink()) {
+                copy.add_folder(&Path::new(lib).join(&name))?;
+            }
+        }
+        if !copy.files.iter().any(|(path, _)| path.ends_with(Path::new(&name).join("os.py"))) {
+            return Err(Failure::new(format!("its standard library is not in `{}/lib/{name}`", copy.prefix.display())).into());
+        }
+        for include in fs::list(&copy.prefix.join("include"))?.unwrap_or_default() {
+            if include
+                .to_string_lossy()
+                .strip_prefix(&name)
+                .is_some_and(|flags| flags.bytes().all(|byte| byte.is_ascii_lowercase()))
+            {
+                copy.add_folder(&Path::new("include").join(include))?;
+            }
+        }
+        copy.add_library(executable)?;
+        Ok(copy)
+    }
+
+    /// Adds what is in a folder of the prefix, if that is there.
+    fn add_folder(&mut self, folder: &Path) -> Result<()> {
+        let root = self.prefix.join(folder);
+        if !fs::exists(&root) {
+            return Ok(());
+        }
+        for entry in WalkDir::new(&root).into_iter().filter_entry(|entry| !is_left_out(entry)) {
+            let entry = entry?;
+            // A link is copied as what it leads to, unless that is not of the standard library.
+            let real = match entry.file_type() {
+                kind if kind.is_file() => Some(entry.path().to_path_buf()),
+                kind if kind.is_symlink() => {
+                    fs::canonicalize(entry.path()).ok().filter(|real| real.starts_with(&root) && fs::is_file(real))
+                }
+                _ => None,
+            };
+            if let Some(real) = real {
+                self.files.push((entry.path().strip_prefix(&self.prefix)?.to_path_buf(), real));
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds the library that the binary is but a frame for, where it is.
+    fn add_library(&mut self, executable: &Path) -> Result<()> {
+        let Some(elf) = Elf::parse(fs::read(executable)?) else { return Ok(()) };
+        let Some(name) = elf.needed.iter().find(|name| name.starts_with("libpython")) else { return Ok(()) };
+        let Some(run_path) = elf.run_path() else {
+            let why = format!("it finds `{name}` without a run path, so that a copy would find that of the system");
+            return Err(Failure::new(why)
+                .hint("take a python that was built with a run path, or without a shared library")
+                .into());
+        };
+        let bin = executable.parent().unwrap_or(Path::new("/"));
+        let folders = run_path.iter().map(|folder| PathBuf::from(folder.replace("$ORIGIN", &bin.to_string_lossy())));
+        let library = folders.map(|folder| folder.join(name)).find(|library| fs::is_file(library));
+        let library = library.with_context(|| format!("its library `{name}` is not where its run path says"))?;
+        let others = library.parent().map(|folder| folder.join("libpython3.so")).filter(|stable| fs::is_file(stable));
+        for library in [Some(library), others].into_iter().flatten() {
+            let name = library.file_name().unwrap_or_default();
+            self.files.push((Path::new("lib").join(name), fs::canonicalize(&library)?));
+        }
+        Ok(())
+    }
+
+    /// Makes the copy in `to`.
+    fn make(&self, to: &Path) -> Result<()> {
+        let folders: BTreeSet<&Path> = self.files.iter().filter_map(|(path, _)| path.parent()).collect();
+        folders.into_iter().try_for_each(|folder| fs::create_dir_all(&to.join(folder), 0o755))?;
+        self.files.par_iter().try_for_each(|(path, real)| {
+            self.copy_file(path, real, &to.join(path)).with_context(|| format!("cannot copy `{}`", real.display()))
+        })?;
+        for name in ["python3", "python"] {
+            if name != self.binary {
+                fs::symlink(Path::new(&self.binary), &to.join("bin").join(name))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Copies one file; a run path into the prefix becomes one into the copy.
+    fn copy_file(&self, path: &Path, real: &Path, to: &Path) -> Result<()> {
+        let content = fs::read(real)?;
+        let is_executable = fs::metadata(real)?.is_some_and(|metadata| fs::mode(&metadata) & 0o111 != 0);
+        let mode = if is_executable { 0o555 } else { 0o444 };
+        let moved = Elf::parse(content.clone()).and_then(|elf| Some((self.moved(elf.run_path()?, path)?, elf)));
+        let content = match moved {
+            Some((run_path, elf)) => elf.with_run_path(&run_path)?,
+            None => content,
+        };
+        fs::write_new(to, &content, mode)
+    }
+
+    /// The run path of the copy of the file at `path`; none where it can stay as it is.
+    fn moved(&self, run_path: Vec<&str>, path: &Path) -> Option<Vec<String>> {
+        let folder = path.parent()?;
+        let inside = |entry: &str| Some(elf::by_origin(folder, Path::new(entry).strip_prefix(&self.prefix).ok()?));
+        let is_moved = run_path.iter().any(|entry| inside(entry).is_some());
+        is_moved.then(|| run_path.into_iter().map(|entry| inside(entry).unwrap_or_else(|| entry.to_owned())).collect())
+    }
+}
+
+fn is_left_out(entry: &DirEntry) -> bool {
+    let name = entry.file_name().to_string_lossy();
+    if entry.file_type().is_dir() {
+        return LEFT_OUT.contains(&&*name);
+    }
+    // What others configure is not python's, and what is linked with is large.
+    let is_installers = ["EXTERNALLY-MANAGED", "sitecustomize.py", "usercustomize.py"].contains(&&*name);
+    is_installers || [".a", ".o", ".pyc", ".pyo"].iter().any(|ending| name.ends_with(ending))
+}
