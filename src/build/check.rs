@@ -104,7 +104,16 @@ fn expected(manifest: &Manifest, root: &Path, wheels: &[UnpackedWheel]) -> Resul
             expected.insert(path, Expected::Content(content));
         }
     }
-    for (path, target) in venv::links(&manifest.interpreter, release) {
+    if release[0] == 2 {
+        for (path, content, _) in venv::own_files_2(&manifest.interpreter)? {
+            expected.insert(path, Expected::Content(content));
+        }
+    }
+    for (path, target) in venv::links(&manifest.interpreter, release)? {
+        // What python has compiled since is not linked.
+        if is_byte_code(&path) {
+            continue;
+        }
         expected.insert(path, Expected::Link(target));
     }
     for (path, content) in activate::SCRIPTS {
@@ -145,8 +154,15 @@ fn foreign(root: &Path, expected: &BTreeMap<PathBuf, Expected>) -> Result<Vec<Da
     Ok(foreign)
 }
 
-/// Whether a file is `__pycache__/NAME.TAG.pyc` beside a source `NAME.py`.
+fn is_byte_code(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "pyc" || extension == "pyo")
+}
+
+/// Whether a file is `__pycache__/NAME.TAG.pyc` beside a source `NAME.py`, or, as Python 2 has it, `NAME.pyc`.
 fn is_byte_code_of(path: &Path, sources: &BTreeSet<&Path>) -> bool {
+    if is_byte_code(path) && sources.contains(path.with_extension("py").as_path()) {
+        return true;
+    }
     let (Some(folder), Some(name)) = (path.parent(), path.file_name().and_then(OsStr::to_str)) else { return false };
     if folder.file_name() != Some(OsStr::new("__pycache__")) || !name.contains(".pyc") {
         return false;

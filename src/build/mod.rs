@@ -81,6 +81,9 @@ fn build(plan: &Plan, store: &Store, linker: &Linker, staging: &Path) -> Result<
     wheels.sort_by_key(|unpacked| plan.wheels.iter().position(|wheel| wheel.sha256 == unpacked.sha256));
     venv::lay_out(&plan.interpreter, staging)?;
     info_span!("install").in_scope(|| install::install(plan, &wheels, linker, staging))?;
+    if plan.interpreter.is_python2() {
+        byte_code::compile_modules(&staging.join(&plan.interpreter.site_packages), &plan.interpreter.executable)?;
+    }
     Ok(wheels)
 }
 

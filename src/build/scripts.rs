@@ -10,7 +10,7 @@ use super::entry_points::EntryPoint;
 /// place asked for. `env -S` splits it into words (GNU coreutils 8.30, the BSDs, macOS); old kernels read no
 /// more than 127 bytes of it.
 const FIRST_LINE: &str =
-    r#"#!/usr/bin/env -S sh -c 'f=$0;[ -L "$f" -o "${f#*/}" = "$f" ]&&f=$(realpath "$f");exec "${f%/*}/python3" "$0" "$@"'"#;
+    r#"#!/usr/bin/env -S sh -c 'f=$0;[ -L "$f" -o "${f#*/}" = "$f" ]&&f=$(realpath "$f");exec "${f%/*}/python" "$0" "$@"'"#;
 
 /// How a shipped script for python begins, and no other.
 pub(super) const SHIPPED: &[u8] = b"#!python";
@@ -29,7 +29,7 @@ while [ -L "$script" ]; do
     *) script=${script%/*}/$target ;;
     esac
 done
-exec "${script%/*}/python3" "$0" "$@"
+exec "${script%/*}/python" "$0" "$@"
 '''
 "#;
 

@@ -1,29 +1,48 @@
 //! The skeleton of a virtual environment, made without running python.
 //!
-//! What CPython needs is `pyvenv.cfg`, a link to the interpreter's binary and a site-packages folder; what its `venv` module adds
-//! for pip's sake is left out. The interpreter is a symbolic link, so that it finds its own libraries.
+//! What CPython 3 needs is `pyvenv.cfg`, a link to the interpreter's binary and a site-packages folder. The interpreter is a symbolic link,
+//! so that it finds its own libraries. CPython 2.7 knows no environments: it takes for its prefix where its binary lies, and so there is a
+//! copy of that, with a link to each part of the standard library beside it. `pyvenv.cfg` is there for those who look for it.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use memchr::memmem;
 
-use super::activate;
+use super::{activate, byte_code};
 use crate::fs;
 use crate::plan::Facts;
 
 /// Permission bits of folders.
 pub(super) const FOLDER: u32 = 0o755;
+/// The binary of CPython 2.7 in an environment, and its standard library.
+const BINARY_2: &str = "bin/python2.7";
+const LIBRARY_2: &str = "lib/python2.7";
+/// How the module `site` leaves it to others whether there is a folder of the user's own packages, and how it decides that itself.
+const USER_SITE: &[u8] = b"\nENABLE_USER_SITE = None\n";
+const NO_USER_SITE: &[u8] = b"\nENABLE_USER_SITE = False\n";
 
 /// Makes the skeleton in the empty folder `root`.
 pub(super) fn lay_out(interpreter: &Facts, root: &Path) -> Result<()> {
     let site_packages = root.join(&interpreter.site_packages);
-    // Python would make this folder when it first imports a module that is a single file, and so change the time of site-packages,
-    // by which a launch tells that something was installed.
-    fs::create_dir_all(&site_packages.join("__pycache__"), FOLDER)?;
+    fs::create_dir_all(&site_packages, FOLDER)?;
     let bin = root.join("bin");
     fs::create_dir_all(&bin, FOLDER)?;
-    for (path, target) in links(&interpreter.executable, interpreter.release) {
-        fs::symlink(&target, &root.join(path))?;
+    if interpreter.is_python2() {
+        for (path, content, mode) in own_files_2(&interpreter.executable)? {
+            fs::write_new(&root.join(path), &content, mode)?;
+        }
+        byte_code::compile_modules(&root.join(LIBRARY_2), &interpreter.executable)?;
+    } else {
+        // Python would make this folder when it first imports a module that is a single file, and so change the time of site-packages,
+        // by which a launch tells that something was installed.
+        fs::create_dir(&site_packages.join("__pycache__"), FOLDER)?;
+    }
+    for (path, target) in links(&interpreter.executable, interpreter.release)? {
+        let path = root.join(path);
+        fs::create_dir_all(path.parent().unwrap_or(root), FOLDER)?;
+        fs::symlink(&target, &path)?;
     }
     if interpreter.abi.pointer_bits == 64 && interpreter.site_packages.starts_with("lib/") {
         fs::symlink(Path::new("lib"), &root.join("lib64"))?;
@@ -32,10 +51,46 @@ pub(super) fn lay_out(interpreter: &Facts, root: &Path) -> Result<()> {
     fs::write_new(&root.join("pyvenv.cfg"), configuration(&interpreter.executable, interpreter.release)?.as_bytes(), 0o444)
 }
 
-/// The links to the interpreter: their paths in the environment, and what they say.
-pub(super) fn links(interpreter: &Path, [major, minor, _]: [u32; 3]) -> [(PathBuf, PathBuf); 3] {
-    let sibling = |name: String| (Path::new("bin").join(name), PathBuf::from("python3"));
-    [("bin/python3".into(), interpreter.to_path_buf()), sibling("python".into()), sibling(format!("python{major}.{minor}"))]
+/// The links of an environment but `lib64`: their paths in it, and what they say.
+pub(super) fn links(interpreter: &Path, [major, minor, _]: [u32; 3]) -> Result<Vec<(PathBuf, PathBuf)>> {
+    let named = |name: String, target: &str| (Path::new("bin").join(name), PathBuf::from(target));
+    if major == 2 {
+        let mut links = vec![named("python".into(), "python2.7"), named("python2".into(), "python2.7")];
+        links.extend(library_links(interpreter)?);
+        return Ok(links);
+    }
+    let own = (PathBuf::from("bin/python3"), interpreter.to_path_buf());
+    Ok(vec![own, named("python".into(), "python3"), named(format!("python{major}.{minor}"), "python3")])
+}
+
+/// The links to the standard library of a CPython 2.7.
+fn library_links(interpreter: &Path) -> Result<Vec<(PathBuf, PathBuf)>> {
+    let prefix = prefix(interpreter)?;
+    let library = Path::new(LIBRARY_2);
+    let names = fs::list(&prefix.join(library))?;
+    let names = names.with_context(|| format!("the standard library is not in `{}`", prefix.join(library).display()))?;
+    let left_out = ["site-packages", "dist-packages", "site.py", "site.pyc", "site.pyo"].map(OsStr::new);
+    let parts = names.into_iter().filter(|name| !left_out.contains(&&**name)).map(|name| library.join(name));
+    // Where the binary looks for its library beside itself.
+    let others = ["lib/libpython2.7.so.1.0", "include/python2.7"].into_iter().map(PathBuf::from);
+    let others = others.filter(|path| fs::exists(&prefix.join(path)));
+    Ok(parts.chain(others).map(|path| (path.clone(), prefix.join(path))).collect())
+}
+
+/// What CPython 2.7 has in an environment that is no link: its binary, and its module `site` with the user's own packages turned off, as
+/// CPython 3 does it in an environment. Paths in the environment, content and permission bits.
+pub(super) fn own_files_2(interpreter: &Path) -> Result<[(PathBuf, Vec<u8>, u32); 2]> {
+    let module = Path::new(LIBRARY_2).join("site.py");
+    let text = fs::read(&prefix(interpreter)?.join(&module))?;
+    let text = match memmem::find(&text, USER_SITE) {
+        Some(start) => [&text[..start], NO_USER_SITE, &text[start + USER_SITE.len()..]].concat(),
+        None => text,
+    };
+    Ok([(BINARY_2.into(), fs::read(interpreter)?, 0o555), (module, text, 0o444)])
+}
+
+fn prefix(interpreter: &Path) -> Result<&Path> {
+    interpreter.parent().and_then(Path::parent).context("the interpreter is in no `bin` folder")
 }
 
 /// The text of `pyvenv.cfg`. `home` must be absolute: python 3.11 and later reads a relative one from the current directory. Without the second line the

@@ -58,7 +58,9 @@ pub struct Target {
 /// The CPython of a platform.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TargetPython {
-    /// The version's second number; the first is 3.
+    /// The version's first number.
+    pub major: u32,
+    /// And its second.
     pub minor: u32,
     /// Whether it was built without the global lock.
     pub free_threaded: bool,

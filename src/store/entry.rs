@@ -17,8 +17,6 @@ use crate::plan::{Key, Plan};
 pub const MANIFEST: &str = "vpython.json";
 /// The file in an entry that says that byte code was put into it.
 pub const COMPILED: &str = "vpython.compiled";
-/// The interpreter in an entry.
-const PYTHON: &str = "bin/python3";
 /// How old the last-use stamp may grow before a launch renews it.
 const LAST_USE_PRECISION: Duration = Duration::from_hours(1);
 
@@ -63,6 +61,12 @@ pub struct Site {
 }
 
 impl Site {
+    /// The interpreter that belongs to it, relative to the environment.
+    #[must_use]
+    pub fn python(&self) -> &'static str {
+        if self.folder.starts_with("lib/python2.") { "bin/python2.7" } else { "bin/python3" }
+    }
+
     /// Looks at the folder of an environment that stands, complete, at `path`.
     fn look(path: &Path, folder: &str) -> Result<Self> {
         let (seconds, nanoseconds) = fs::metadata(&path.join(folder))?.map_or((0, 0), |site| (site.mtime(), site.mtime_nsec()));
@@ -78,10 +82,10 @@ impl Site {
 
 /// Whether the environment at `path` still has what makes it one: without the first, python would use the interpreter's own
 /// packages.
-fn is_whole(path: &Path) -> Result<bool> {
+fn is_whole(path: &Path, site: &Site) -> Result<bool> {
     let is_file =
         |name: &str| Ok::<_, anyhow::Error>(fs::metadata(&path.join(name))?.is_some_and(|metadata| metadata.is_file()));
-    Ok(is_file("pyvenv.cfg")? && is_file(PYTHON)?)
+    Ok(is_file("pyvenv.cfg")? && is_file(site.python())?)
 }
 
 impl Manifest {
@@ -161,7 +165,7 @@ impl Store {
         let ours = manifest.metadata()?;
         // A lock on a removed entry keeps nothing. That what has this name now is what was locked tells its site-packages: it is looked at
         // behind the lock, and whatever was built in the meantime has one of another time.
-        if !ours.is_file() || !site.holds(&path)? || !is_whole(&path)? {
+        if !ours.is_file() || !site.holds(&path)? || !is_whole(&path, site)? {
             return Ok(if fs::exists(&path) { Lookup::Changed } else { Lookup::Absent });
         }
         Ok(Lookup::Ready(Entry { path, site: site.clone(), manifest, last_use: ours.modified().ok() }))
@@ -183,7 +187,7 @@ impl Entry {
     /// The interpreter.
     #[must_use]
     pub fn python(&self) -> PathBuf {
-        self.path.join(PYTHON)
+        self.path.join(self.site.python())
     }
 
     /// Notes that the environment is used, at most once an hour. In a store that cannot be written, nothing is noted.

@@ -56,9 +56,38 @@ pub(super) fn place(executable: &Path) -> PathBuf {
 
 /// Has an environment find the copy.
 fn seal(environment: &Path, interpreter: &Facts) -> Result<()> {
-    fs::replace_link(&Path::new("..").join(place(&interpreter.executable)), &environment.join("bin/python3"))?;
-    let configuration = format!("include-system-site-packages = false\nversion = {}\n", interpreter.version());
+    let copy = place(&interpreter.executable);
+    let mut configuration = format!("include-system-site-packages = false\nversion = {}\n", interpreter.version());
+    if interpreter.is_python2() {
+        seal_python2(environment, &copy)?;
+        // Nobody reads it but those who look for environments.
+        configuration = format!("home = {FOLDER}/bin\n{configuration}");
+    } else {
+        fs::replace_link(&Path::new("..").join(copy), &environment.join("bin/python3"))?;
+    }
     fs::replace(&environment.join("pyvenv.cfg"), configuration.as_bytes(), 0o444)
+}
+
+/// Of CPython 2.7 the environment has a binary of its own, which finds its library beside itself, and links to each part of the standard
+/// library.
+fn seal_python2(environment: &Path, copy: &Path) -> Result<()> {
+    fs::replace(&environment.join("bin/python2.7"), &fs::read(&environment.join(copy))?, 0o555)?;
+    for folder in ["lib", "lib/python2.7", "include"] {
+        let up = "../".repeat(folder.split('/').count());
+        for name in fs::list(&environment.join(folder))?.unwrap_or_default() {
+            let path = Path::new(folder).join(&name);
+            let link = environment.join(&path);
+            if !fs::link_metadata(&link)?.is_some_and(|found| found.is_symlink()) {
+                continue;
+            }
+            if fs::exists(&environment.join(FOLDER).join(&path)) {
+                fs::replace_link(&Path::new(&up).join(FOLDER).join(&path), &link)?;
+            } else {
+                fs::remove_file(&link)?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// What is copied.
@@ -154,7 +183,8 @@ impl Copy {
         self.files.par_iter().try_for_each(|(path, real)| {
             self.copy_file(path, real, &to.join(path)).with_context(|| format!("cannot copy `{}`", real.display()))
         })?;
-        for name in ["python3", "python"] {
+        let major = if self.binary.starts_with("python2") { "python2" } else { "python3" };
+        for name in [major, "python"] {
             if name != self.binary {
                 fs::symlink(Path::new(&self.binary), &to.join("bin").join(name))?;
             }

@@ -17,7 +17,7 @@ use crate::report::{Failure, Kind, nearest};
 /// As much of a script as is looked at.
 const HEAD: u64 = 1024;
 /// How each script that vpython makes movable calls the interpreter beside it.
-const CALLS_PYTHON: &[u8] = br#"/python3" "$0" "$@""#;
+const CALLS_PYTHON: &[u8] = br#"/python" "$0" "$@""#;
 
 /// What is to be run for these words, the first of which names the script. A script for python is given to the environment's
 /// interpreter at once, without the shell that would look for it.

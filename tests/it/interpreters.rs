@@ -156,9 +156,9 @@ fn a_named_interpreter_that_will_not_do_is_refused() {
         (fake.path, 125, format!("{cannot}fakes/3.11.99/python3` as interpreter\n  caused by: it is CPython 3.11.99, and \
                                  `requires-python` is `>=3.12` (`[WORLD]/work/vpython.toml`, line 1)\n")),
         (old.path, 125, format!("{cannot}fakes/3.5.99/python3` as interpreter\n  caused by: it is CPython 3.5.99, and vpython runs \
-                                CPython 3.6 and later\n")),
+                                CPython 2.7, and 3.6 and later\n")),
         (world.path("failing"), 126, "vpython: error: cannot run the interpreter `[WORLD]/work/failing`\n  \
-                                      caused by: exit status: 3: out of order\n  hint: vpython runs CPython 3.6 and later\n".into()),
+                                      caused by: exit status: 3: out of order\n  hint: vpython runs CPython 2.7, and 3.6 and later\n".into()),
     ];
     for (path, code, message) in rows {
         world.vpython(["-c", "0"]).env("VPYTHON_INTERPRETER", path).run().refuses(code, &message);

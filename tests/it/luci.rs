@@ -390,11 +390,12 @@ fn a_python_version_chooses_the_interpreter() {
     assert_eq!(outcome.code, Some(127), "{outcome}");
     let headline = "vpython: error: no interpreter satisfies `python_version: \"3.99\"` (`[WORLD]/work/.vpython3`, line 1)\n";
     assert!(outcome.stderr.starts_with(headline), "{outcome}");
-    world.write(".vpython", "python_version: '2.7'\n");
+    world.write(".vpython", "python_version: '2.6'\n");
     remove(&world, ".vpython3");
-    world.vpython(print).run().refuses(
+    let outcome = world.vpython(["-vpython-interpreter"]).arguments([&world.python.path]).arguments(print).run();
+    outcome.refuses(
         125,
-        "vpython: error: bad spec in `[WORLD]/work/.vpython`\n  \
-         caused by: `[WORLD]/work/.vpython`, line 1, column 17: `python_version` is `2.7`, and vpython runs CPython 3.6 and later\n",
+        "vpython: error: cannot use `[PYTHON]` as interpreter\n  \
+         caused by: it is CPython [VERSION], and `python_version` is `2.6` (`[WORLD]/work/.vpython`, line 1)\n",
     );
 }

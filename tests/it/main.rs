@@ -33,6 +33,7 @@ mod neighbours;
 mod places;
 mod power;
 mod prune;
+mod python2;
 mod relocate;
 mod requirements;
 mod resolving;

@@ -124,7 +124,7 @@ fn another_platform_has_the_tags_that_pip_gives_it() {
     assert_eq!(expected.len(), TARGETS.len());
     let mut tags = 0;
     for ((name, minor, abi), expected) in TARGETS.into_iter().zip(expected) {
-        let python = TargetPython { minor, free_threaded: abi.ends_with('t') };
+        let python = TargetPython { major: 3, minor, free_threaded: abi.ends_with('t') };
         let target = Target { platform: Platform::parse(name).unwrap(), python: Some(python) };
         let ours: Vec<String> = Tags::of(&here().on(&target)).in_order().iter().map(ToString::to_string).collect();
         let theirs: Vec<&str> = expected.split(' ').collect();

@@ -347,9 +347,9 @@ vpython: error: bad spec in `[WORLD]/work/vpython.toml`
     Case::new("[tool.vpython]\nplatforms = [\n  'manylinux_2_17_amd64',\n  'any',\n]\n", &[]).verify().refuses(125, message);
     let message = "\
 vpython: error: cannot tell for which platforms to look
-  caused by: `[WORLD]/work/.vpython3`, line 1, column 20: `cp27` is no python that vpython runs; write CPython 3.6 or later, as in `cp311`
+  caused by: `[WORLD]/work/.vpython3`, line 1, column 20: `cp26` is no python that vpython runs; write CPython 2.7, or 3.6 or later, as in `cp311`
 ";
-    let spec = "verify_pep425_tag: <python: 'cp27' abi: 'cp27mu' platform: 'win32'>\n";
+    let spec = "verify_pep425_tag: <python: 'cp26' abi: 'cp26mu' platform: 'win32'>\n";
     let case = Case::with_spec(".vpython3", spec, &[]);
     case.verify().refuses(125, message);
     let run = case.launch(&["-c", ""]).run();

@@ -18,6 +18,7 @@
 //! pip. CPython 3.6 has no unchecked byte code, and gets none: it would have to be held against times of change that copies do not keep.
 
 mod compiler;
+mod python2;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
@@ -40,6 +41,8 @@ use crate::plan::Facts;
 use crate::process::Process;
 use crate::report::Progress;
 use crate::store::{COMPILED, Entry, InstalledWheel, MANIFEST, Manifest, Store};
+pub(super) use python2::compile_modules;
+
 use compiler::{Compiled, Compiler, NoCompiler};
 
 /// How the folders of byte code in an unpacked wheel are called.

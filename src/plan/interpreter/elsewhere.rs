@@ -21,8 +21,8 @@ impl Facts {
     pub fn on(&self, target: &Target) -> Self {
         let platform = &target.platform;
         let machine = platform.machine.as_str();
-        let [_, own_minor, _] = self.release;
-        let minor = target.python.map_or(own_minor, |python| python.minor);
+        let [own_major, own_minor, _] = self.release;
+        let (major, minor) = target.python.map_or((own_major, own_minor), |python| (python.major, python.minor));
         let mut facts = Self {
             platform: platform_of(platform.system, machine),
             abi: Abi {
@@ -30,6 +30,8 @@ impl Facts {
                 // What only a build on the spot could leave out.
                 pymalloc: true,
                 free_threaded: target.python.map_or(self.abi.free_threaded, |python| python.free_threaded),
+                // What builds for Linux had, and no others.
+                wide_unicode: major == 2 && !matches!(platform.system, System::MacOs { .. } | System::Windows),
                 pointer_bits: if NARROW.contains(&machine) { 32 } else { 64 },
             },
             libc: match platform.system {
@@ -43,7 +45,7 @@ impl Facts {
             ..self.clone()
         };
         if target.python.is_some() {
-            facts.suppose_version(minor);
+            facts.suppose_version(major, minor);
         }
         facts.suppose_system(platform.system, machine);
         facts
@@ -72,11 +74,11 @@ impl Facts {
         ["--only-binary=:all:".to_owned()].into_iter().chain(python).chain(named).collect()
     }
 
-    fn suppose_version(&mut self, minor: u32) {
-        let full = pep440_rs::Version::new([3, u64::from(minor), u64::from(NEWEST)]);
-        let short = pep440_rs::Version::new([3, u64::from(minor)]);
-        self.release = [3, minor, NEWEST];
-        self.cache_tag = format!("cpython-3{minor}");
+    fn suppose_version(&mut self, major: u32, minor: u32) {
+        let full = pep440_rs::Version::new([major, minor, NEWEST].map(u64::from));
+        let short = pep440_rs::Version::new([major, minor].map(u64::from));
+        self.release = [major, minor, NEWEST];
+        self.cache_tag = if major == 2 { String::new() } else { format!("cpython-{major}{minor}") };
         let markers = self.markers.clone().with_python_full_version(full.clone()).with_implementation_version(full);
         self.markers = markers.with_python_version(short);
     }
@@ -158,13 +160,13 @@ mod tests {
 
     #[test]
     fn a_python_of_its_own_is_the_newest_of_its_minor_version() {
-        let python = TargetPython { minor: 7, free_threaded: false };
+        let python = TargetPython { major: 3, minor: 7, free_threaded: false };
         let there = facts([3, 11, 7]).on(&target("win_amd64", Some(python)));
         assert_eq!(there.title(), "CPython 3.7 on win_amd64");
         assert_eq!(Tags::of(&there).in_order()[0].to_string(), "cp37-cp37m-win_amd64");
         assert!(">=3.7.17".parse::<pep440_rs::VersionSpecifiers>().unwrap().contains(there.version()));
         assert_eq!(there.markers.python_version().to_string(), "3.7");
-        let python = TargetPython { minor: 13, free_threaded: true };
+        let python = TargetPython { major: 3, minor: 13, free_threaded: true };
         let there = facts([3, 11, 7]).on(&target("win_amd64", Some(python)));
         assert_eq!(Tags::of(&there).in_order()[0].to_string(), "cp313-cp313t-win_amd64");
     }

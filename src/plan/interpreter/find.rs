@@ -5,13 +5,15 @@
 //!    version in them; where the spec leaves room for a single minor version, the name with that version comes first. 4. What
 //!    pyenv and uv have installed, the highest that satisfies.
 //!
+//! Python 2.7 is looked for where the spec leaves nothing else, by the names `python2.7`, `python2` and `python`, and only there.
+//!
 //! vpython itself under another name and scripts on `PATH` are never run; a shim of pyenv's is resolved by reading pyenv's files.
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use pep440_rs::{Operator, VersionSpecifiers};
+use pep440_rs::{Operator, Version, VersionSpecifiers};
 use tracing::debug;
 
 use super::binary::{self, Executable, search_path};
@@ -35,7 +37,8 @@ pub fn find(
     memo: Option<&Path>,
     evidence: &mut Evidence,
 ) -> Result<Facts> {
-    let mut search = Search { wanted, process, memo, evidence };
+    let wants_python2 = wanted.is_some_and(|wanted| is_for_python2(&wanted.value.specifiers));
+    let mut search = Search { wanted, wants_python2, process, memo, evidence };
     match &invocation.interpreter {
         Some(path) => search.named(path),
         None => search.anywhere(),
@@ -77,6 +80,8 @@ const DIRECTORY: &str = "the current directory";
 /// One search.
 struct Search<'a> {
     wanted: Option<&'a Placed<PythonRange>>,
+    /// Whether the spec leaves nothing but Python 2.
+    wants_python2: bool,
     process: &'a Process,
     memo: Option<&'a Path>,
     evidence: &'a mut Evidence,
@@ -87,7 +92,7 @@ impl Search<'_> {
     fn named(&mut self, path: &Path) -> Result<Facts> {
         self.evidence.look(path);
         let is_bundle = fs::metadata(path)?.is_some_and(|metadata| metadata.is_dir());
-        let path = if is_bundle { path.join("bin/python3") } else { path.to_path_buf() };
+        let path = if is_bundle { self.in_bundle(path)? } else { path.to_path_buf() };
         let cannot = |kind| Failure::new(format!("cannot use `{}` as interpreter", path.display())).kind(kind);
         let path = match self.looks(&path)? {
             Some(Executable::Vpython) => return Err(cannot(Kind::CannotExecute).because("it is vpython itself").into()),
@@ -103,6 +108,14 @@ impl Search<'_> {
             None => Ok(self.take(facts, &path, Source::Named)),
             Some(why) => Err(Failure::new(format!("cannot use `{}` as interpreter", path.display())).because(why).into()),
         }
+    }
+
+    /// The interpreter of a bundle: one of Python 3, where there is one and the spec does not ask for Python 2.
+    fn in_bundle(&self, folder: &Path) -> Result<PathBuf> {
+        let three = folder.join("bin/python3");
+        let two = folder.join("bin/python2.7");
+        let takes_two = fs::look_for_file(&two)? && (self.wants_python2 || !fs::look_for_file(&three)?);
+        Ok(if takes_two { two } else { three })
     }
 
     fn anywhere(&mut self) -> Result<Facts> {
@@ -138,7 +151,7 @@ impl Search<'_> {
     /// The highest version that satisfies among the folders that are named by a version.
     fn highest_in(&mut self, folder: &Path, source: Source) -> Result<Option<Facts>> {
         for (_, name) in pyenv::installed_versions(folder)? {
-            let path = folder.join(name).join("bin/python3");
+            let path = folder.join(name).join(if self.wants_python2 { "bin/python2.7" } else { "bin/python3" });
             // One that is being installed may not have its interpreter yet.
             self.evidence.look(&path);
             if let Some(facts) = self.consider(&path, source)? {
@@ -152,14 +165,17 @@ impl Search<'_> {
         let folders = search_path(self.process);
         let pinned =
             self.wanted.and_then(|wanted| single_minor(&wanted.value.specifiers)).map(|minor| format!("python3.{minor}"));
-        let names = pinned.iter().map(String::as_str).chain(["python3", "python"]);
-        for name in names {
+        let names: &[&str] = if self.wants_python2 { &["python2.7", "python2", "python"] } else { &["python3", "python"] };
+        for name in pinned.iter().map(String::as_str).chain(names.iter().copied()) {
             for folder in &folders {
                 self.evidence.look(folder);
                 if let Some(facts) = self.consider(&folder.join(name), Source::Path)? {
                     return Ok(Some(facts));
                 }
             }
+        }
+        if self.wants_python2 {
+            return Ok(None);
         }
         for folder in &folders {
             let names = fs::visible(fs::list(folder))?.flatten().unwrap_or_default();
@@ -189,14 +205,16 @@ impl Search<'_> {
             Some(Executable::Script(text)) if pyenv::is_shim(&text) => match self.resolve_shim(path)? {
                 Some(resolved) => resolved,
                 // pyenv has a shim for each version that is installed, whether it is chosen or not.
-                None if path.file_name().is_some_and(|name| minor_in_name(name).is_some()) => return Ok(None),
+                None if path.file_name().is_some_and(|name| minor_in_name(name).is_some() || name == "python2.7") => {
+                    return Ok(None);
+                }
                 None => return Ok(self.pass_over(path, NO_VERSION)),
             },
             Some(Executable::Script(_)) => return Ok(self.pass_over(path, "it is a script, and not an interpreter")),
             Some(Executable::Vpython) => return Ok(self.pass_over(path, "it is vpython itself")),
         };
         Ok(match self.ask(&path) {
-            Ok(facts) => match self.objection(&facts) {
+            Ok(facts) => match self.objection(&facts).or_else(|| self.unasked_python2(&facts)) {
                 None => Some(self.take(facts, found, source)),
                 Some(why) => self.pass_over(&path, &why),
             },
@@ -235,6 +253,12 @@ impl Search<'_> {
             let (place, PythonRange { key, written, .. }) = (&wanted.place, &wanted.value);
             Some(format!("it is {name} {}, and `{key}` is `{written}` ({place})", facts.version()))
         })
+    }
+
+    /// Why a Python 2 will not do that nobody has named.
+    fn unasked_python2(&self, facts: &Facts) -> Option<String> {
+        let is_unasked = facts.is_python2() && !self.wants_python2;
+        is_unasked.then(|| format!("it is CPython {}, which is taken where a spec leaves nothing else", facts.version()))
     }
 
     fn pass_over<T>(&mut self, path: &Path, why: &str) -> Option<T> {
@@ -287,6 +311,15 @@ fn single_minor(wanted: &VersionSpecifiers) -> Option<u64> {
     })
 }
 
+/// Whether a range has Python 2.7 in it and no Python 3.
+fn is_for_python2(wanted: &VersionSpecifiers) -> bool {
+    // What is asked for may be a patch level.
+    let has = |major: u64, minors: std::ops::Range<u64>| {
+        minors.into_iter().any(|minor| (0..40).any(|patch| wanted.contains(&Version::new([major, minor, patch]))))
+    };
+    has(2, 7..8) && !has(3, 0..60)
+}
+
 /// The minor version in a name like `python3.11`.
 fn minor_in_name(name: &OsStr) -> Option<u32> {
     name.to_str()?.strip_prefix("python3.")?.parse().ok()
@@ -309,6 +342,26 @@ mod tests {
         ];
         for (range, minor) in rows {
             assert_eq!(single_minor(&range.parse().unwrap()), minor, "{range}");
+        }
+    }
+
+    #[test]
+    fn python_2_is_for_those_who_leave_nothing_else() {
+        let rows = [
+            ("==2.7.*", true),
+            ("~=2.7.5", true),
+            ("==2.7.18", true),
+            ("<3", true),
+            (">=2.7,<3.0", true),
+            ("==2.*", true),
+            ("==2.6.*", false),
+            (">=2.7", false),
+            (">=2.7,!=3.0.*,!=3.1.*", false),
+            ("==3.11.*", false),
+            (">=3.8", false),
+        ];
+        for (range, expected) in rows {
+            assert_eq!(is_for_python2(&range.parse().unwrap()), expected, "{range}");
         }
     }
 

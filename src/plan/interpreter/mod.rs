@@ -57,6 +57,9 @@ pub struct Abi {
     pub pymalloc: bool,
     /// Without the global lock.
     pub free_threaded: bool,
+    /// Of Python 2: with characters of four bytes; part of its ABI.
+    #[serde(default)]
+    pub wide_unicode: bool,
     /// 32 or 64.
     pub pointer_bits: u32,
 }
@@ -96,14 +99,17 @@ impl Facts {
         format!("{} {} on {platform}", self.markers.platform_python_implementation(), self.version_title())
     }
 
+    /// Whether it is a Python 2.
+    #[must_use]
+    pub fn is_python2(&self) -> bool {
+        self.release[0] == 2
+    }
+
     /// Why vpython cannot make environments for it, if so.
     fn unsupported(&self) -> Option<String> {
-        let [major, minor, _] = self.release;
-        let supported = self.markers.implementation_name() == "cpython" && major == 3 && minor >= 6;
-        (!supported).then(|| {
-            let name = self.markers.platform_python_implementation();
-            format!("it is {name} {}, and vpython runs CPython 3.6 and later", self.version())
-        })
+        let is_known = matches!((self.release[0], self.release[1]), (2, 7) | (3, 6..));
+        let name = self.markers.platform_python_implementation();
+        (!is_known || name != "CPython").then(|| format!("it is {name} {}, and {}", self.version(), probe::SUPPORTED))
     }
 }
 
@@ -154,7 +160,7 @@ pub(in crate::plan) mod tests {
             cache_tag: format!("cpython-{major}{minor}"),
             site_packages: format!("lib/python{major}.{minor}/site-packages"),
             platform: "linux-x86_64".into(),
-            abi: Abi { debug: false, pymalloc: true, free_threaded: false, pointer_bits: 64 },
+            abi: Abi { debug: false, pymalloc: true, free_threaded: false, wide_unicode: major == 2, pointer_bits: 64 },
             libc: Libc::Glibc { major: 2, minor: 36 },
             libc_path: Some("/lib/libc.so.6".into()),
             markers: serde_json::from_value(markers).unwrap(),
@@ -171,10 +177,11 @@ pub(in crate::plan) mod tests {
     }
 
     #[test]
-    fn only_cpython_from_3_6_on_is_supported() {
+    fn only_cpython_2_7_and_from_3_6_on_is_supported() {
+        assert_eq!(facts([2, 7, 18]).unsupported(), None);
         assert_eq!(facts([3, 6, 0]).unsupported(), None);
         assert_eq!(facts([3, 15, 0]).unsupported(), None);
-        let why = "it is CPython 3.5.10, and vpython runs CPython 3.6 and later";
+        let why = "it is CPython 3.5.10, and vpython runs CPython 2.7, and 3.6 and later";
         assert_eq!(facts([3, 5, 10]).unsupported().as_deref(), Some(why));
     }
 

@@ -1,8 +1,10 @@
 """Asks an interpreter about itself, and prints the answer as one line of JSON.
 
-Run as `python -I -S -c <this text>`, once per interpreter; by CPython 3.6 and later. Nothing of site-packages is imported, and no
-process is started but on musl, whose version only its loader tells. `platform` is not used: it starts processes in old versions.
+Run as `python -I -S -c <this text>`, once per interpreter, by CPython 3.6 and later; as `python -E -s -S -c <this text>` by CPython 2.7,
+which knows no `-I`. Nothing of site-packages is imported, and no process is started but on musl, whose version only its loader tells.
+`platform` is not used: it starts processes in old versions.
 """
+import io
 import json
 import os
 import sys
@@ -16,25 +18,41 @@ def full_version(info):
     return text
 
 
+def text(path):
+    """A path as JSON has it."""
+    return path if str is bytes else os.fsdecode(path)
+
+
 def libc():
     """The C library's kind, version and file."""
     try:
         with open("/proc/self/maps", "rb") as maps:
-            files = [os.fsdecode(line.split(None, 5)[5].rstrip(b"\n")) for line in maps if line.count(b"/")]
-    except OSError:
+            files = [text(line.split(None, 5)[5].rstrip(b"\n")) for line in maps if line.count(b"/")]
+    except (IOError, OSError):
         files = []
     for path in files:
         if os.path.basename(path).startswith("ld-musl-"):
             import subprocess
 
-            text = subprocess.run([path], stderr=subprocess.PIPE).stderr.decode()
-            version = text.split("Version ")[1].split()[0]
+            answer = subprocess.Popen([path], stderr=subprocess.PIPE).communicate()[1].decode()
+            version = answer.split("Version ")[1].split()[0]
             return "Musl", version, path
     path = next((path for path in files if os.path.basename(path).startswith("libc")), None)
     try:
-        return "Glibc", os.confstr("CS_GNU_LIBC_VERSION").split()[1], path
-    except (ValueError, OSError, AttributeError, IndexError):
+        return "Glibc", glibc_version(), path
+    except (ValueError, OSError, AttributeError, ImportError, IndexError):
         return "Other", None, path
+
+
+def glibc_version():
+    if str is not bytes:
+        return os.confstr("CS_GNU_LIBC_VERSION").split()[1]
+    # Python 2 does not know that name.
+    import ctypes
+
+    version = ctypes.CDLL(None).gnu_get_libc_version
+    version.restype = ctypes.c_char_p
+    return version()
 
 
 def base_executable():
@@ -42,27 +60,29 @@ def base_executable():
     real = os.path.realpath(sys.executable)
     for folder in (os.path.dirname(real), os.path.dirname(os.path.dirname(real))):
         try:
-            with open(os.path.join(folder, "pyvenv.cfg"), encoding="utf-8") as file:
-                settings = dict(map(str.strip, line.split("=", 1)) for line in file if "=" in line)
-        except OSError:
+            with io.open(os.path.join(folder, "pyvenv.cfg"), encoding="utf-8") as file:
+                settings = dict([part.strip() for part in line.split("=", 1)] for line in file if "=" in line)
+        except (IOError, OSError):
             continue
         for name in (os.path.basename(real), "python%d.%d" % sys.version_info[:2], "python3", "python"):
-            original = os.path.join(settings.get("home", folder), name)
+            original = os.path.join(folder, settings.get("home", ""), name)
             if os.path.isfile(original):
                 return os.path.realpath(original)
     return real
 
 
 def main():
-    kind, version, libc_path = libc() if sys.platform == "linux" else ("Other", None, None)
+    kind, version, libc_path = libc() if sys.platform.startswith("linux") else ("Other", None, None)
     major_minor = version.split(".")[:2] if version else None
     # Debian's default scheme is for the system's own packages; the scheme of a virtual environment is what is wanted.
     scheme = "venv" if "venv" in sysconfig.get_scheme_names() else "posix_prefix"
     prefix = "/prefix"
     site_packages = sysconfig.get_path("purelib", scheme, {"base": prefix, "platbase": prefix})
     config = sysconfig.get_config_var
-    system = os.uname()
-    implementation = sys.implementation
+    system, _, system_release, system_version, machine = os.uname()
+    # As `packaging.markers` has it where there is no such thing.
+    implementation = getattr(sys, "implementation", None)
+    kind_of_python = implementation.name if implementation else "pypy" if "__pypy__" in sys.builtin_module_names else "cpython"
     version = full_version(sys.version_info)
     pymalloc = config("WITH_PYMALLOC")
     names = {"cpython": "CPython", "pypy": "PyPy"}
@@ -72,26 +92,27 @@ def main():
                 "executable": base_executable(),
                 "release": sys.version_info[:3],
                 "build": sys.version,
-                "cache_tag": implementation.cache_tag or "",
+                "cache_tag": implementation and implementation.cache_tag or "",
                 "site_packages": os.path.relpath(site_packages, prefix),
                 "platform": sysconfig.get_platform(),
                 "abi": {
                     "debug": bool(config("Py_DEBUG")),
                     "pymalloc": pymalloc is None or bool(pymalloc),
                     "free_threaded": bool(config("Py_GIL_DISABLED")),
+                    "wide_unicode": str is bytes and sys.maxunicode > 0xFFFF,
                     "pointer_bits": 64 if sys.maxsize > 2**32 else 32,
                 },
                 "libc": {kind: {"major": int(major_minor[0]), "minor": int(major_minor[1])}} if major_minor else kind,
                 "libc_path": libc_path,
                 "markers": {
-                    "implementation_name": implementation.name,
-                    "implementation_version": full_version(implementation.version),
+                    "implementation_name": implementation.name if implementation else "",
+                    "implementation_version": full_version(implementation.version) if implementation else "0",
                     "os_name": os.name,
-                    "platform_machine": system.machine,
-                    "platform_python_implementation": names.get(implementation.name, implementation.name),
-                    "platform_release": system.release,
-                    "platform_system": system.sysname,
-                    "platform_version": system.version,
+                    "platform_machine": machine,
+                    "platform_python_implementation": names.get(kind_of_python, kind_of_python),
+                    "platform_release": system_release,
+                    "platform_system": system,
+                    "platform_version": system_version,
                     "python_full_version": version,
                     "python_version": "%d.%d" % sys.version_info[:2],
                     "sys_platform": sys.platform,

@@ -1,7 +1,7 @@
 //! Asking an interpreter about itself: by one process, once, and then kept by stamp.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
@@ -12,9 +12,15 @@ use crate::process::Process;
 use crate::report::{Failure, Kind};
 
 const PROBE: &str = include_str!("probe.py");
-const SUPPORTED: &str = "vpython runs CPython 3.6 and later";
+pub(super) const SUPPORTED: &str = "vpython runs CPython 2.7, and 3.6 and later";
+/// The options that isolate an interpreter.
+const ISOLATED: &[&str] = &["-I", "-S"];
+/// And those for one that does not know these.
+const ISOLATED_2: &[&str] = &["-E", "-s", "-S"];
+/// What such a one says.
+const UNKNOWN_OPTION: &[u8] = b"Unknown option: -I";
 /// Counted up when the probe asks for more, so that what an older vpython kept is asked again.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 /// Variables that move a virtual environment's prefix even where `-I` is given (CPython 3.11 and later).
 const LAUNCHER_VARIABLES: [&str; 2] = ["__PYVENV_LAUNCHER__", "PYTHONEXECUTABLE"];
 
@@ -31,7 +37,7 @@ pub(super) struct Known {
 /// since.
 ///
 /// # Errors
-/// It cannot be executed, or does not answer as a Python 3 does.
+/// It cannot be executed, or does not answer as a Python does.
 pub(super) fn facts(path: &Path, process: &Process, memo: Option<&Path>) -> Result<Known> {
     let Some(memo) = memo else { return Ok(Known::of(Stamped::look(path), ask(path, process)?)) };
     if let Some(known) = recall(path, memo) {
@@ -92,25 +98,36 @@ fn kept_at(path: &Path, memo: &Path) -> PathBuf {
 fn ask(path: &Path, process: &Process) -> Result<Facts> {
     tracing::info!(path = %path.display(), "asking the interpreter about itself");
     let _asking = tracing::info_span!("ask the interpreter", path = %path.display()).entered();
+    let mut output = answer(path, ISOLATED, process)?;
+    if !output.status.success() && output.stderr.starts_with(UNKNOWN_OPTION) {
+        output = answer(path, ISOLATED_2, process)?;
+    }
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        let last = said.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("it said nothing");
+        return Err(cannot(path).because(format!("{}: {last}", output.status)).hint(SUPPORTED).into());
+    }
+    serde_json::from_slice(&output.stdout)
+        .map_err(|error| cannot(path).because(format!("it does not answer as a Python does: {error}")).hint(SUPPORTED).into())
+}
+
+/// What the interpreter at `path` answers with these options.
+fn answer(path: &Path, options: &[&str], process: &Process) -> Result<Output> {
     let mut command = Command::new(path);
-    command.args(["-I", "-S", "-c", PROBE]).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.args(options).args(["-c", PROBE]).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command.env_clear().envs(process.environment.iter().map(|(name, value)| (name, value)));
     for name in LAUNCHER_VARIABLES {
         command.env_remove(name);
     }
-    let cannot = || Failure::new(format!("cannot run the interpreter `{}`", path.display())).kind(Kind::CannotExecute);
-    let output = command.output().map_err(|error| {
+    command.output().map_err(|error| {
         let error = anyhow::Error::from(error);
         // That is not for the interpreter to answer for.
         let is_systems_fault = fs::is_systems_fault(&error);
         let said = error.to_string();
-        if is_systems_fault { error.context(cannot().to_string()) } else { cannot().because(said).into() }
-    })?;
-    if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr);
-        let last = said.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("it said nothing");
-        return Err(cannot().because(format!("{}: {last}", output.status)).hint(SUPPORTED).into());
-    }
-    serde_json::from_slice(&output.stdout)
-        .map_err(|error| cannot().because(format!("it does not answer as a Python 3 does: {error}")).hint(SUPPORTED).into())
+        if is_systems_fault { error.context(cannot(path).to_string()) } else { cannot(path).because(said).into() }
+    })
+}
+
+fn cannot(path: &Path) -> Failure {
+    Failure::new(format!("cannot run the interpreter `{}`", path.display())).kind(Kind::CannotExecute)
 }

@@ -39,13 +39,13 @@ impl Tags {
     /// The tags of an interpreter.
     #[must_use]
     pub fn of(facts: &Facts) -> Self {
-        let [_, minor, _] = facts.release;
-        let interpreter = format!("cp3{minor}");
-        let generic: Vec<String> = [format!("py3{minor}"), "py3".into()]
+        let [major, minor, _] = facts.release;
+        let interpreter = format!("cp{major}{minor}");
+        let generic: Vec<String> = [format!("py{major}{minor}"), format!("py{major}")]
             .into_iter()
-            .chain((0..minor).rev().map(|older| format!("py3{older}")))
+            .chain((0..minor).rev().map(|older| format!("py{major}{older}")))
             .collect();
-        let has_stable_abi = !facts.abi.free_threaded;
+        let has_stable_abi = major == 3 && !facts.abi.free_threaded;
         // CPython's own tags, then those of any implementation, for each platform; then those for any platform.
         let mut kinds: Vec<(String, String)> = abis(facts).into_iter().map(|abi| (interpreter.clone(), abi)).collect();
         kinds.extend(has_stable_abi.then(|| (interpreter.clone(), "abi3".into())));
@@ -90,12 +90,13 @@ impl Tags {
 
 /// The ABIs of this build of CPython, its own first. A debug build loads the modules of a normal one since 3.8.
 fn abis(facts: &Facts) -> Vec<String> {
-    let [_, minor, _] = facts.release;
+    let [major, minor, _] = facts.release;
     let threads = if facts.abi.free_threaded { "t" } else { "" };
     let debug = if facts.abi.debug { "d" } else { "" };
-    if minor < 8 {
+    if (major, minor) < (3, 8) {
         let pymalloc = if facts.abi.pymalloc { "m" } else { "" };
-        return vec![format!("cp3{minor}{debug}{pymalloc}")];
+        let characters = if facts.abi.wide_unicode { "u" } else { "" };
+        return vec![format!("cp{major}{minor}{debug}{pymalloc}{characters}")];
     }
     let mut abis = vec![format!("cp3{minor}{threads}{debug}")];
     if facts.abi.debug {
@@ -154,6 +155,17 @@ mod tests {
     }
 
     #[test]
+    fn python_2_has_no_stable_abi_and_its_own_numbers() {
+        let mut facts = facts([2, 7, 18]);
+        facts.libc = Libc::Other;
+        let any = ["cp27", "py27", "py2", "py26", "py25", "py24", "py23", "py22", "py21", "py20"];
+        let of_linux = any.iter().map(|python| format!("{python}-none-linux_x86_64"));
+        let of_any = any.iter().map(|python| format!("{python}-none-any"));
+        let expected: Vec<String> = std::iter::once("cp27-cp27mu-linux_x86_64".into()).chain(of_linux).chain(of_any).collect();
+        assert_eq!(texts(&Tags::of(&facts)), expected);
+    }
+
+    #[test]
     fn the_abi_names_the_build() {
         let first = |change: &dyn Fn(&mut Facts), release| {
             let mut facts = facts(release);
@@ -162,6 +174,8 @@ mod tests {
         };
         assert_eq!(first(&|_| {}, [3, 7, 16]), ["cp37m"], "pymalloc had a letter before 3.8");
         assert_eq!(first(&|facts| facts.abi.debug = true, [3, 7, 16]), ["cp37dm"]);
+        assert_eq!(first(&|_| {}, [2, 7, 18]), ["cp27mu"], "Python 2 had one for its characters");
+        assert_eq!(first(&|facts| facts.abi.wide_unicode = false, [2, 7, 18]), ["cp27m"]);
         assert_eq!(first(&|_| {}, [3, 8, 18]), ["cp38"]);
         assert_eq!(first(&|facts| facts.abi.debug = true, [3, 11, 7]), ["cp311d", "cp311"]);
         assert_eq!(first(&|facts| facts.abi.free_threaded = true, [3, 13, 0]), ["cp313t"]);

@@ -129,14 +129,9 @@ impl Reader<'_> {
         let numbers: Option<Vec<u32>> = written.split('.').map(number).collect();
         let range = match numbers.as_deref() {
             _ if written.is_empty() => return None,
-            Some([3]) => "==3.*".to_owned(),
-            Some([3, minor]) => format!("==3.{minor}.*"),
-            Some([3, minor, patch]) => format!("~=3.{minor}.{patch}"),
-            Some([2, ..]) => {
-                let what = format!("`python_version` is `{written}`, and vpython runs CPython 3.6 and later");
-                self.mistakes.push(Mistake::new(text.offset, what));
-                return None;
-            }
+            Some([major @ (2 | 3)]) => format!("=={major}.*"),
+            Some([major @ (2 | 3), minor]) => format!("=={major}.{minor}.*"),
+            Some([major @ (2 | 3), minor, patch]) => format!("~={major}.{minor}.{patch}"),
             _ => {
                 let what = format!("`{written}` is no version of Python; write one, two or three numbers, as in `3.11`");
                 self.mistakes.push(Mistake::new(text.offset, what));
@@ -226,13 +221,13 @@ mod tests {
     #[test]
     fn all_mistakes_are_said_at_once_with_line_and_column() {
         let error = parse(&text(concat!(
-            "python_version: '2.7'\nwheel <>\n",
+            "python_version: '2.x'\nwheel <>\n",
             "wheel <\n  name: 'x y'\n  version: 'latest'\n>\nwheel < name: 'six/${platfrom}' version: 'version:1' >\n"
         )))
         .unwrap_err();
         let message = "\
 vpython: error: bad spec in `/src/.vpython3`
-  caused by: `/src/.vpython3`, line 1, column 17: `python_version` is `2.7`, and vpython runs CPython 3.6 and later
+  caused by: `/src/.vpython3`, line 1, column 17: `2.x` is no version of Python; write one, two or three numbers, as in `3.11`
   caused by: `/src/.vpython3`, line 2, column 7: the wheel has no `name`
   caused by: `/src/.vpython3`, line 2, column 7: the wheel has no `version`
   caused by: `/src/.vpython3`, line 4, column 9: `x y` names no project: `x y` cannot be a project's name

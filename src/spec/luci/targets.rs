@@ -45,13 +45,14 @@ pub(super) fn native(name: &str) -> Result<Platform, String> {
 
 /// The CPython of `cp38` and `cp313t`. Which of the ABIs that it takes is named makes no difference.
 fn python_of(python: &str, abi: Option<&str>) -> Result<TargetPython, String> {
-    let refuse = || format!("`{python}` is no python that vpython runs; write CPython 3.6 or later, as in `cp311`");
-    let minor = python.strip_prefix("cp3").and_then(number).filter(|minor| *minor >= 6).ok_or_else(refuse)?;
+    let refuse = || format!("`{python}` is no python that vpython runs; write CPython 2.7, or 3.6 or later, as in `cp311`");
+    let of_three = || python.strip_prefix("cp3").and_then(number).filter(|minor| *minor >= 6).map(|minor| (3, minor));
+    let (major, minor) = (python == "cp27").then_some((2, 7)).or_else(of_three).ok_or_else(refuse)?;
     let flags = match abi {
         None | Some("none" | "abi3") => "",
         Some(abi) => abi.strip_prefix(python).ok_or_else(|| format!("`{abi}` is no ABI of `{python}`"))?,
     };
-    Ok(TargetPython { minor, free_threaded: flags.contains('t') })
+    Ok(TargetPython { major, minor, free_threaded: flags.contains('t') })
 }
 
 #[cfg(test)]
@@ -68,17 +69,18 @@ mod tests {
     fn a_tag_is_a_platform_and_a_python() {
         #[rustfmt::skip]
         let rows = [
-            (("cp38", "cp38", "manylinux1_x86_64"), System::Linux, "x86_64", Some((8, false)), "any Linux"),
-            (("cp38", "cp38", "linux_arm64"), System::Linux, "aarch64", Some((8, false)), "LUCI's name of the machine"),
-            (("cp37", "cp37m", "linux_mipsel"), System::Linux, "mipsel", Some((7, false)), "an ABI with a letter"),
-            (("cp38", "abi3", "macosx_10_10_intel"), System::MacOs { major: 10, minor: 10 }, "x86_64", Some((8, false)), "Intel"),
-            (("cp313", "cp313t", "win_amd64"), System::Windows, "AMD64", Some((13, true)), "free-threaded"),
+            (("cp38", "cp38", "manylinux1_x86_64"), System::Linux, "x86_64", Some((3, 8, false)), "any Linux"),
+            (("cp38", "cp38", "linux_arm64"), System::Linux, "aarch64", Some((3, 8, false)), "LUCI's name of the machine"),
+            (("cp37", "cp37m", "linux_mipsel"), System::Linux, "mipsel", Some((3, 7, false)), "an ABI with a letter"),
+            (("cp38", "abi3", "macosx_10_10_intel"), System::MacOs { major: 10, minor: 10 }, "x86_64", Some((3, 8, false)), "Intel"),
+            (("cp313", "cp313t", "win_amd64"), System::Windows, "AMD64", Some((3, 13, true)), "free-threaded"),
+            (("cp27", "cp27mu", "manylinux1_x86_64"), System::Linux, "x86_64", Some((2, 7, false)), "Python 2"),
             (("", "", "manylinux2014_x86_64"), System::Glibc { major: 2, minor: 17 }, "x86_64", None, "the python here"),
         ];
         for ((python, abi, name), system, machine, expected, why) in rows {
             let python = read_tag(python, abi, name).map(|target| (target.platform, target.python)).unwrap();
             let platform = Platform { name: name.into(), system, machine: machine.into() };
-            let expected = expected.map(|(minor, free_threaded)| TargetPython { minor, free_threaded });
+            let expected = expected.map(|(major, minor, free_threaded)| TargetPython { major, minor, free_threaded });
             assert_eq!(python, (platform, expected), "{why}");
         }
     }
@@ -88,8 +90,8 @@ mod tests {
         #[rustfmt::skip]
         let rows = [
             (("cp38", "cp38", ""), "the tag has no `platform`"),
-            (("cp27", "cp27mu", "win32"), "`cp27` is no python that vpython runs; write CPython 3.6 or later, as in `cp311`"),
-            (("py3", "none", "win32"), "`py3` is no python that vpython runs; write CPython 3.6 or later, as in `cp311`"),
+            (("cp26", "cp26mu", "win32"), "`cp26` is no python that vpython runs; write CPython 2.7, or 3.6 or later, as in `cp311`"),
+            (("py3", "none", "win32"), "`py3` is no python that vpython runs; write CPython 2.7, or 3.6 or later, as in `cp311`"),
             (("cp38", "cp39", "win32"), "`cp39` is no ABI of `cp38`"),
             (("cp38", "cp38", "win64"), "`win64` is no platform; did you mean `win_amd64`?"),
             (("cp38", "cp38", "manylinux1_amd64"), "`manylinux1_amd64` is no platform; did you mean `manylinux1_x86_64`?"),

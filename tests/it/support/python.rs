@@ -52,6 +52,22 @@ impl Python {
         pythons
     }
 
+    /// A CPython 2.7: pyenv's, or that on `PATH`. Where there is none, that is said aloud.
+    pub fn two() -> Option<PathBuf> {
+        let root = std::env::var_os("PYENV_ROOT").map(PathBuf::from);
+        let root = root.or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".pyenv")));
+        let versions = root.and_then(|root| std::fs::read_dir(root.join("versions")).ok()).into_iter().flatten();
+        let installed = versions
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("2.7.")));
+        let found = installed.map(|version| version.join("bin/python2.7")).chain([PathBuf::from("/usr/bin/python2.7")]);
+        let found = found.into_iter().find_map(|path| std::fs::canonicalize(path).ok());
+        if found.is_none() {
+            eprintln!("NOT TESTED HERE: there is no CPython 2.7");
+        }
+        found
+    }
+
     fn ask(path: &Path) -> Option<Self> {
         let text = "import os, sys; print(os.path.realpath(sys.executable)); print('%d.%d.%d' % sys.version_info[:3])";
         let mut command = Command::new(path);

@@ -1,0 +1,26 @@
+"""Compiles sources into byte code, beside each.
+
+Run as `python2.7 [-O] -E -s -S -B -c <this text> FOLDER SOURCE...`, with the names of sources in FOLDER. A source that cannot be compiled
+is passed over, as python would.
+"""
+import imp
+import marshal
+import os
+import struct
+import sys
+import warnings
+
+warnings.simplefilter("ignore")
+folder = sys.argv[1]
+for name in sys.argv[2:]:
+    path = os.path.join(folder, name)
+    with open(path, "U") as file:
+        source = file.read()
+        changed = int(os.fstat(file.fileno()).st_mtime)
+    try:
+        # The name is all that byte code says of where its source is; the import system puts the real path in its place.
+        code = compile(source + "\n", name, "exec", 0, True)
+    except Exception:
+        continue
+    with open(path + ("o" if sys.flags.optimize else "c"), "wb") as file:
+        file.write(imp.get_magic() + struct.pack("<L", changed & 0xFFFFFFFF) + marshal.dumps(code))
