@@ -10,7 +10,7 @@ use tracing::info_span;
 use crate::build::{self, Sharing};
 use crate::exec::Handoff;
 use crate::fs;
-use crate::invocation::{self, Action, Check, Explain, Export, Invocation, LogLevel, Target, Tool};
+use crate::invocation::{self, Action, Check, Explain, Export, Invocation, LogLevel, Pack, Target, Tool};
 use crate::plan::{self, Evidence, Key, Plan, interpreter};
 use crate::process::{Process, variable};
 use crate::report::{self, Failure, Kind, log};
@@ -134,6 +134,7 @@ fn run_tool(tool: &Tool, invocation: &Invocation, process: &Process) -> Result<i
         Tool::Install => install(invocation, process),
         Tool::List(options) => tool::list::run(options, invocation, process),
         Tool::Lock(options) => tool::lock::run(options, invocation, process),
+        Tool::Pack(options) => pack(options, invocation, process),
         Tool::Prune(options) => tool::prune::run(options, invocation, process),
         Tool::Relocate(options) => tool::relocate::run(options, &invocation.words, invocation, process),
         Tool::Upgrade(options) => tool::upgrade::run(options, &invocation.words, invocation, process),
@@ -161,16 +162,32 @@ fn install(invocation: &Invocation, process: &Process) -> Result<i32> {
 /// Makes the environment at a place of its own.
 fn export(options: &Export, invocation: &Invocation, process: &Process) -> Result<i32> {
     let sharing = if options.copy { Sharing::Copied } else { Sharing::Linked };
+    with_wanted(sharing, invocation, process, |wanted| tool::export::run(options, wanted, process))
+}
+
+/// Makes an archive or a package of the environment.
+fn pack(options: &Pack, invocation: &Invocation, process: &Process) -> Result<i32> {
+    // What is wrong with the order is told before anything is built.
+    let order = tool::pack::Order::read(options, process)?;
+    with_wanted(Sharing::Linked, invocation, process, |wanted| tool::pack::run(&order, wanted, process))
+}
+
+/// Decides on the environment that is to leave the store, and hands over how to build it.
+fn with_wanted(
+    sharing: Sharing,
+    invocation: &Invocation,
+    process: &Process,
+    take: impl FnOnce(&Wanted) -> Result<i32>,
+) -> Result<i32> {
     let store = Store::open(invocation, process)?;
     let Decided { spec, plan, .. } = decide(&spec::find(invocation, process)?, &store, invocation, process)?;
     let _kept = store.keep_wheels()?;
-    let wanted = Wanted {
+    take(&Wanted {
         plan: &plan,
         python_path: &spec.python_path,
         build: &|staging| build::standalone(&plan, &store, sharing, process, staging),
         compile: &|folder| build::compile_folder(&plan.interpreter, folder, process),
-    };
-    tool::export::run(options, &wanted, process)
+    })
 }
 
 /// Holds environments against what they were made of; the one of the command line is built anew if it was discarded.

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-/// Every environment variable of ours, once.
+/// Every environment variable of ours, and what we share with other tools, once.
 pub mod variable {
     /// The store's root, where `-vpython-root` is not given.
     pub const ROOT: &str = "VPYTHON_VIRTUALENV_ROOT";
@@ -27,6 +27,8 @@ pub mod variable {
     pub const MAX_CACHE: &str = "VPYTHON_MAX_CACHE";
     /// With its exact text, the next python on `PATH` is run, untouched.
     pub const BYPASS: &str = "VPYTHON_BYPASS";
+    /// The time of all that is packed, in seconds since 1970: <https://reproducible-builds.org/specs/source-date-epoch/>.
+    pub const SOURCE_DATE_EPOCH: &str = "SOURCE_DATE_EPOCH";
 }
 
 /// What the process was given.

@@ -29,7 +29,7 @@ pub use climb::Climb;
 pub use digest::Digest;
 pub use fault::{is_absence, is_fullness, is_systems_fault, visible};
 pub use lock::{Attempt, lock_exclusive, lock_shared, try_lock_exclusive, try_lock_shared};
-pub use replace::{UNFINISHED, replace, replace_link, rewrite, write_atomically, write_json};
+pub use replace::{UNFINISHED, replace, replace_by, replace_link, rewrite, write_atomically, write_json};
 pub use stamp::{Stamp, Stamped};
 pub use swap::StagedFolder;
 

@@ -34,14 +34,15 @@ pub fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<()> {
 /// Gives `path` this content and these permission bits, whatever the umask, among files of a user: what a killed process has left is taken
 /// up by the next that writes the same file, so that nothing gathers there. After a power cut too it is the old file or the new one.
 pub fn replace(path: &Path, content: &[u8], mode: u32) -> Result<()> {
-    write_staged(path, content, mode, |_| Ok(()))
+    replace_by(path, mode, |file| Ok(file.write_all(content)?))
 }
 
 /// Gives a file of somebody's this content in one step. Permission bits and, as far as the caller may, the owner stay; other names of the
 /// file keep the old content.
 pub fn rewrite(path: &Path, content: &[u8]) -> Result<()> {
     let before = path.metadata().with_context(|| format!("cannot look at `{}`", path.display()))?;
-    write_staged(path, content, mode(&before), |file| {
+    replace_by(path, mode(&before), |file| {
+        file.write_all(content)?;
         let now = file.metadata()?;
         if (before.uid(), before.gid()) != (now.uid(), now.gid()) {
             // Only the superuser can; of others the file is theirs from now on.
@@ -51,13 +52,12 @@ pub fn rewrite(path: &Path, content: &[u8]) -> Result<()> {
     })
 }
 
-/// Writes the new content beside the old one, hands it to `prepare`, and gives it the old one's name.
-fn write_staged(path: &Path, content: &[u8], mode: u32, prepare: impl Fn(&File) -> std::io::Result<()>) -> Result<()> {
+/// The same for content that is written piece by piece: `write` gets an empty file beside the old one, which takes its name.
+pub fn replace_by(path: &Path, mode: u32, write: impl FnOnce(&mut File) -> Result<()>) -> Result<()> {
     let staged = staged_name(path);
     let write = |file: &mut File| {
         file.set_len(0)?;
-        file.write_all(content)?;
-        prepare(file)?;
+        write(file)?;
         set_mode(&staged, mode)?;
         file.sync_all()?;
         rename(&staged, path)
@@ -90,6 +90,7 @@ fn staged_name(path: &Path) -> PathBuf {
 fn open_staged(path: &Path) -> Result<File> {
     loop {
         let file = File::options()
+            .read(true)
             .write(true)
             .create(true)
             .truncate(false)

@@ -14,7 +14,7 @@ use anyhow::Result;
 
 pub use flags::{LogLevel, help};
 pub use python::Target;
-pub use tools::{Additions, Check, Explain, Export, Fetch, List, Lock, Prune, Relocate, Tool, Upgrade};
+pub use tools::{Additions, Check, Explain, Export, Fetch, List, Lock, Pack, Prune, Relocate, Tool, Upgrade};
 
 use crate::process::{Process, variable};
 use crate::report::{self, shell_word};

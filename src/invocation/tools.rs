@@ -47,6 +47,11 @@ pub enum Tool {
     /// List the environments in the store: what they are made of, how large they are, when they were last used
     #[command(override_usage = "vpython [vpython flags] -vpython-tool list [options]")]
     List(List),
+    /// Write the environment that the command line gets as an archive or a package: `.tar`, `.tar.gz`, `.tar.zst`, `.zip`, `.rpm` or `.deb`
+    ///
+    /// The same spec and wheels give the same bytes, whoever packs them, where and when.
+    #[command(override_usage = "vpython [vpython flags] -vpython-tool pack --output FILE [options] [python command line]")]
+    Pack(Box<Pack>),
     /// Remove environments that were not used for long, and what is left of others; never one that a program runs in
     #[command(override_usage = "vpython [vpython flags] -vpython-tool prune [options]")]
     Prune(Prune),
@@ -128,6 +133,44 @@ pub struct List {
     /// Print JSON
     #[arg(long)]
     pub json: bool,
+}
+
+/// The options of `pack`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+pub struct Pack {
+    /// The file to write; its name says its form
+    #[arg(long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Where the environment will stand, as in `/opt/app/env`; of an archive all members lie below it
+    #[arg(long, value_name = "PATH")]
+    pub prefix: Option<PathBuf>,
+    /// The name of a package
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+    /// The version of a package
+    #[arg(long, value_name = "VERSION")]
+    pub package_version: Option<String>,
+    /// The release of an rpm [default: 1]
+    #[arg(long, value_name = "RELEASE")]
+    pub release: Option<String>,
+    /// The architecture of a package, if not the interpreter's
+    #[arg(long, value_name = "ARCH")]
+    pub arch: Option<String>,
+    /// What a package needs, as its form writes it: `python3 >= 3.11` in an rpm, `python3 (>= 3.11)` in a deb; may be given again
+    #[arg(long, value_name = "DEPENDENCY", action = ArgAction::Append)]
+    pub depends: Vec<String>,
+    /// Who looks after a package, as in `Ada Lovelace <ada@example.org>`
+    #[arg(long, value_name = "NAME")]
+    pub maintainer: Option<String>,
+    /// What a package is; behind the first line, at length
+    #[arg(long, value_name = "TEXT")]
+    pub description: Option<String>,
+    /// The licence of an rpm, in SPDX's words
+    #[arg(long, value_name = "LICENCE")]
+    pub license: Option<String>,
+    /// What goes with the environment.
+    #[command(flatten)]
+    pub additions: Additions,
 }
 
 /// The options of `prune`.
@@ -212,6 +255,7 @@ impl Tool {
             | Self::Fetch(_)
             | Self::Install
             | Self::Lock(_)
+            | Self::Pack(_)
             | Self::Verify => true,
             Self::Exec | Self::List(_) | Self::Prune(_) | Self::Relocate(_) | Self::Upgrade(_) => false,
         }
@@ -250,6 +294,7 @@ impl Tool {
             | Self::Fetch(_)
             | Self::Install
             | Self::Lock(_)
+            | Self::Pack(_)
             | Self::Verify => long_option.is_none_or(python::is_long_option),
         }
     }

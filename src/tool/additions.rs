@@ -65,6 +65,14 @@ impl Luggage {
         }
         Ok(())
     }
+
+    /// Makes byte code of what is included, where nobody is to change the sources any more.
+    ///
+    /// # Errors
+    /// The disk refuses.
+    pub fn compile(&self, wanted: &Wanted, staged: &Path) -> Result<()> {
+        if self.included.is_empty() { Ok(()) } else { (wanted.compile)(&staged.join(include::FOLDER)) }
+    }
 }
 
 /// The spec's own import roots reach a program through vpython, which is not there when an environment's own python is called.

@@ -17,7 +17,7 @@ use crate::process::Process;
 use crate::report::Failure;
 
 /// Where the folders are put, relative to the environment.
-const FOLDER: &str = "app";
+pub(super) const FOLDER: &str = "app";
 /// The file among the packages that names them.
 const PATH_FILE: &str = "vpython-include.pth";
 /// What is nobody's source.

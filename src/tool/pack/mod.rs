@@ -1,0 +1,76 @@
+//! `-vpython-tool pack`: an environment becomes an archive or a package.
+//!
+//! What is packed is a folder in which the environment was built for this alone. Its bytes are all that counts: order, owners, times,
+//! permission bits and compression are the same everywhere, so that the same plan is the same file. Nothing but this program is
+//! needed, neither the superuser nor `tar`, `rpmbuild` or `dpkg`.
+
+mod contents;
+mod deb;
+mod depends;
+mod order;
+mod package;
+mod rpm;
+mod scan;
+mod tar;
+mod zip;
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+pub use order::Order;
+
+use super::additions::{Luggage, Wanted};
+use super::listing::Listing;
+use crate::fs::{self, StagedFolder};
+use crate::plan::{Key, Plan};
+use crate::process::Process;
+use contents::Contents;
+use order::Archive;
+
+/// The permission bits of an archive.
+const MODE: u32 = 0o644;
+/// How much is written at a time.
+const BUFFER: usize = 1 << 16;
+
+/// Builds the environment beside the file, packs it, and removes it. Gives the exit code.
+///
+/// # Errors
+/// It cannot be built, or something in it cannot be packed; the file cannot be written. Then the file is what it was before.
+pub fn run(order: &Order, wanted: &Wanted, process: &Process) -> Result<i32> {
+    let luggage = Luggage::pack(&order.additions, wanted, process)?;
+    let staged = StagedFolder::beside(&order.output)?;
+    luggage.build(wanted, staged.path())?;
+    luggage.compile(wanted, staged.path())?;
+    let contents =
+        contents(order, wanted.plan, staged.path()).with_context(|| format!("cannot pack `{}`", order.output.display()))?;
+    write(order, &contents, &wanted.plan.interpreter.platform)?;
+    Ok(0)
+}
+
+/// What of the environment that stands in the folder `staged` goes into the file.
+fn contents(order: &Order, plan: &Plan, staged: &Path) -> Result<Contents> {
+    let mut listing = Listing::of(plan, &Key::of(plan), scan::members(staged)?)?;
+    listing.prefix.clone_from(&order.prefix);
+    listing.name = order.archive.package().map(|package| package.name.clone());
+    Contents::new(staged.to_path_buf(), listing, order.time)
+}
+
+/// Writes the file for interpreters of this platform.
+fn write(order: &Order, contents: &Contents, platform: &str) -> Result<()> {
+    fs::replace_by(&order.output, MODE, |file| match &order.archive {
+        Archive::Tar(compression) => buffered(file, |file| tar::write(contents, *compression, file)),
+        Archive::Zip => buffered(file, |file| zip::write(contents, file)),
+        Archive::Deb(package) => buffered(file, |file| deb::write(contents, package, platform, file)),
+        Archive::Rpm(package) => rpm::write(contents, package, platform, file),
+    })
+}
+
+/// Writes to a file in large pieces.
+fn buffered(file: &mut File, write: impl FnOnce(&mut BufWriter<&mut File>) -> Result<()>) -> Result<()> {
+    let mut file = BufWriter::with_capacity(BUFFER, file);
+    write(&mut file)?;
+    file.flush().context("cannot write to the disk")
+}
