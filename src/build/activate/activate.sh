@@ -4,35 +4,12 @@
 #
 # The environment may stand anywhere: this file asks the shell where it was read from. `deactivate` puts back what was there before.
 
-deactivate () {
-    if [ "${_OLD_VIRTUAL_PATH+set}" = set ]; then
-        PATH=$_OLD_VIRTUAL_PATH
-        export PATH
-        unset _OLD_VIRTUAL_PATH
-    fi
-    if [ "${_OLD_VIRTUAL_PYTHONHOME+set}" = set ]; then
-        PYTHONHOME=$_OLD_VIRTUAL_PYTHONHOME
-        export PYTHONHOME
-        unset _OLD_VIRTUAL_PYTHONHOME
-    fi
-    if [ "${_OLD_VIRTUAL_PS1+set}" = set ]; then
-        PS1=$_OLD_VIRTUAL_PS1
-        unset _OLD_VIRTUAL_PS1
-    fi
-    unset VIRTUAL_ENV VIRTUAL_ENV_PROMPT
-    # Where the shell remembers programs, it is to look for them again.
-    hash -r 2>/dev/null || true
-    if [ "${1-}" != nondestructive ]; then
-        unset -f deactivate
-    fi
-}
-
 # Sets _vpython_script to the path of this file, as far as the shell tells.
 _vpython_find_script () {
     _vpython_script=
     # Each of these is an error to the others.
     case ${BASH_VERSION:+bash}${ZSH_VERSION:+zsh}${KSH_VERSION-} in
-    bash) eval '_vpython_script=${BASH_SOURCE[0]}' ;;
+    bash) eval '_vpython_script=${BASH_SOURCE[0]-}' ;;
     zsh) eval '_vpython_script=${(%):-%x}' ;;
     *93*) eval '_vpython_script=${.sh.file}' ;;
     esac
@@ -57,17 +34,58 @@ _vpython_find_script () {
 
 _vpython_find_script
 unset -f _vpython_find_script
-if [ -L "$_vpython_script" ]; then
-    _vpython_script=$(readlink -f "$_vpython_script")
-fi
 case $_vpython_script in
 '' | /*) ;;
-*) _vpython_script=$PWD/$_vpython_script ;;
+# Where the current folder was moved, its name is an old one.
+*) if [ -f "$PWD/$_vpython_script" ]; then _vpython_script=$PWD/${_vpython_script#./}; fi ;;
 esac
+# Python finds the environment by the path that it is called by, and by nothing else. So links to this file or to its folder are
+# followed, and `..` is what it is to the kernel.
 case $_vpython_script in
-*/../* | */./*) _vpython_script=$(CDPATH= cd "${_vpython_script%/*}" && pwd)/activate ;;
+/*/../* | /*/./* | /*//*) _vpython_script=$(readlink -f "$_vpython_script") ;;
+/*)
+    if [ -L "$_vpython_script" ] || [ -L "${_vpython_script%/*}" ]; then
+        _vpython_script=$(readlink -f "$_vpython_script")
+    fi
+    ;;
+?*) _vpython_script=$(readlink -f "./$_vpython_script") ;;
 esac
-if [ -x "${_vpython_script%/*}/python" ] && [ "${_vpython_script%/bin/*}" != "$_vpython_script" ]; then
+_vpython_problem=
+case $_vpython_script in
+*:*/bin/*) _vpython_problem="a folder on PATH cannot have a \`:\` in its name, as \`${_vpython_script%/*}\` has" ;;
+*/bin/*)
+    if ! [ -x "${_vpython_script%/*}/python" ]; then
+        _vpython_problem="there is no python in \`${_vpython_script%/*}\`"
+    fi
+    ;;
+*) _vpython_problem='this shell does not tell where the file is; put the folder that it is in first on PATH instead' ;;
+esac
+
+if [ -z "$_vpython_problem" ]; then
+    deactivate () {
+        if [ "${_OLD_VIRTUAL_PATH+set}" = set ]; then
+            PATH=$_OLD_VIRTUAL_PATH
+            export PATH
+            unset _OLD_VIRTUAL_PATH
+        fi
+        if [ "${_OLD_VIRTUAL_PYTHONHOME+set}" = set ]; then
+            PYTHONHOME=$_OLD_VIRTUAL_PYTHONHOME
+            export PYTHONHOME
+            unset _OLD_VIRTUAL_PYTHONHOME
+        fi
+        if [ "${_OLD_VIRTUAL_PS1+set}" = set ]; then
+            PS1=$_OLD_VIRTUAL_PS1
+            unset _OLD_VIRTUAL_PS1
+        fi
+        unset VIRTUAL_ENV VIRTUAL_ENV_PROMPT
+        # Where the shell remembers programs, it is to look for them again.
+        hash -r 2>/dev/null || true
+        if [ "${1-}" != nondestructive ]; then
+            unset -f deactivate
+        fi
+    }
+
+    # What another environment has changed, one of another tool included.
     deactivate nondestructive
     VIRTUAL_ENV=${_vpython_script%/bin/*}
     case $VIRTUAL_ENV in
@@ -82,16 +100,19 @@ if [ -x "${_vpython_script%/*}/python" ] && [ "${_vpython_script%/bin/*}" != "$_
         _OLD_VIRTUAL_PYTHONHOME=$PYTHONHOME
         unset PYTHONHOME
     fi
-    if [ -z "${VIRTUAL_ENV_DISABLE_PROMPT-}" ]; then
-        _OLD_VIRTUAL_PS1=${PS1-}
-        PS1="($VIRTUAL_ENV_PROMPT) ${PS1-}"
+    if [ -z "${VIRTUAL_ENV_DISABLE_PROMPT-}" ] && [ "${PS1+set}" = set ]; then
+        _OLD_VIRTUAL_PS1=$PS1
+        # Shells take these for more than a part of a name, and would even run commands.
+        case $VIRTUAL_ENV_PROMPT in
+        *\$* | *\`* | *\\* | *%* | *!*) PS1="(environment) $PS1" ;;
+        *) PS1="($VIRTUAL_ENV_PROMPT) $PS1" ;;
+        esac
     fi
     hash -r 2>/dev/null || true
-    unset _vpython_script
+    unset _vpython_script _vpython_problem
 else
-    unset _vpython_script
-    unset -f deactivate
-    echo 'activate: this shell does not tell where the file is; put the folder that it is in first on PATH instead' >&2
+    echo "activate: $_vpython_problem" >&2
+    unset _vpython_script _vpython_problem
     # As the status of the file.
     false
 fi
