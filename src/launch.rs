@@ -137,6 +137,7 @@ fn run_tool(tool: &Tool, invocation: &Invocation, process: &Process) -> Result<i
         Tool::Pack(options) => pack(options, invocation, process),
         Tool::Prune(options) => tool::prune::run(options, invocation, process),
         Tool::Relocate(options) => tool::relocate::run(options, &invocation.words, invocation, process),
+        Tool::Unpack(options) => tool::unpack::run(options, invocation, process),
         Tool::Upgrade(options) => tool::upgrade::run(options, &invocation.words, invocation, process),
         Tool::Verify => tool::verify::run(invocation, process),
     }

@@ -17,7 +17,7 @@ use std::fs::{File, OpenOptions, Permissions};
 use std::io::{ErrorKind, Read, Write};
 use std::os::fd::{AsRawFd, IntoRawFd};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Context, Result};
 use nix::errno::Errno;
@@ -101,6 +101,16 @@ pub fn exists(path: &Path) -> bool {
 /// The path without links and dots.
 pub fn canonicalize(path: &Path) -> Result<PathBuf> {
     std::fs::canonicalize(path).with_context(|| format!("cannot resolve `{}`", path.display()))
+}
+
+/// A path for something to be made, without `..`: what is there above it is resolved.
+#[must_use]
+pub fn plain_place(path: PathBuf) -> PathBuf {
+    if !path.components().any(|component| component == Component::ParentDir) {
+        return path;
+    }
+    let resolve = |above: &Path| Some(canonicalize(above).ok()?.join(path.strip_prefix(above).ok()?));
+    path.ancestors().skip(1).find_map(resolve).unwrap_or(path)
 }
 
 /// Opens a file for reading.

@@ -14,8 +14,9 @@ use anyhow::Result;
 
 pub use flags::{LogLevel, help};
 pub use python::Target;
-pub use tools::{Additions, Check, Explain, Export, Fetch, List, Lock, Pack, Prune, Relocate, Tool, Upgrade};
+pub use tools::{Additions, Check, Explain, Export, Fetch, List, Lock, Pack, Prune, Relocate, Tool, Unpack, Upgrade};
 
+use crate::fs;
 use crate::process::{Process, variable};
 use crate::report::{self, shell_word};
 use flags::Flags;
@@ -106,7 +107,8 @@ impl Invocation {
             fetch.pip_options = split.python.split_off(dashes).split_off(1);
         }
         if let Action::Tool(Tool::Export(export)) = &mut action {
-            export.directory = process.absolute(Path::new(&tools::directory(OsStr::new("export"), &mut split.python)?));
+            let directory = tools::directory(OsStr::new("export"), &mut split.python)?;
+            export.directory = fs::plain_place(process.absolute(Path::new(&directory)));
         }
         let is_tool = |word: &OsString| word.as_encoded_bytes().starts_with(b"--vpython-tool=");
         let own_words = split.own.into_iter().filter(|word| !is_tool(word)).collect();

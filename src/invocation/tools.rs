@@ -67,6 +67,11 @@ pub enum Tool {
     /// they will do.
     #[command(override_usage = "vpython [vpython flags] -vpython-tool lock [options] [script, spec or python command line]")]
     Lock(Lock),
+    /// Make an environment of an archive that `pack` has written
+    ///
+    /// It is verified, and takes the place of an older one in one step; nothing is done where it is there already.
+    #[command(override_usage = "vpython [vpython flags] -vpython-tool unpack FILE DIR [options]")]
+    Unpack(Unpack),
     /// Write specs of LUCI's form as `vpython.toml` and `# /// script` blocks
     ///
     /// PATHs are specs, scripts, or folders, which are looked through; without any, the current directory is. A file is written only
@@ -219,6 +224,20 @@ pub struct Lock {
     pub upgrade: Vec<String>,
 }
 
+/// The options of `unpack`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+pub struct Unpack {
+    /// Have this link lead to the environment in the end; a name without a folder is one beside it
+    #[arg(long, value_name = "NAME")]
+    pub link: Option<PathBuf>,
+    /// The interpreter to run on, of the same minor version and ABI, if not the one that the environment was packed for
+    #[arg(long, value_name = "PATH")]
+    pub python: Option<PathBuf>,
+    /// Have an environment that brings its interpreter name its place, so that `python -m venv` works in it; it cannot be moved then
+    #[arg(long)]
+    pub settle: bool,
+}
+
 /// The options of `upgrade`.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub struct Upgrade {
@@ -257,7 +276,7 @@ impl Tool {
             | Self::Lock(_)
             | Self::Pack(_)
             | Self::Verify => true,
-            Self::Exec | Self::List(_) | Self::Prune(_) | Self::Relocate(_) | Self::Upgrade(_) => false,
+            Self::Exec | Self::List(_) | Self::Prune(_) | Self::Relocate(_) | Self::Unpack(_) | Self::Upgrade(_) => false,
         }
     }
 
@@ -286,7 +305,7 @@ impl Tool {
         match self {
             Self::List(_) | Self::Prune(_) => false,
             Self::Exec => true,
-            Self::Relocate(_) => word == "--" || !word.as_encoded_bytes().starts_with(b"-"),
+            Self::Relocate(_) | Self::Unpack(_) => word == "--" || !word.as_encoded_bytes().starts_with(b"-"),
             Self::Upgrade(_) => long_option.is_none(),
             Self::Check(_)
             | Self::Explain(_)
@@ -330,7 +349,7 @@ pub(super) fn arity(tool: &OsStr, option: &str) -> Option<Arity> {
 pub(super) fn mixes(tool: &OsStr) -> usize {
     match tool.as_encoded_bytes() {
         b"export" => 1,
-        b"relocate" => usize::MAX,
+        b"relocate" | b"unpack" => usize::MAX,
         _ => 0,
     }
 }

@@ -68,6 +68,16 @@ fn seal(environment: &Path, interpreter: &Facts) -> Result<()> {
     fs::replace(&environment.join("pyvenv.cfg"), configuration.as_bytes(), 0o444)
 }
 
+/// Has the environment of a python 3 that was sealed name the place that it will have: then `python -m venv` works in it too, and it is not
+/// moved any more.
+pub(super) fn settle(environment: &Path, place: &Path) -> Result<()> {
+    let path = environment.join("pyvenv.cfg");
+    let home = place.join(FOLDER).join("bin");
+    let home = home.to_str().filter(|home| !home.contains('\n')).context("the place cannot be written into `pyvenv.cfg`")?;
+    let sealed = fs::read(&path)?;
+    fs::replace(&path, &[b"home = ", home.as_bytes(), b"\n", &sealed].concat(), 0o644)
+}
+
 /// Of CPython 2.7 the environment has a binary of its own, which finds its library beside itself, and links to each part of the standard
 /// library.
 fn seal_python2(environment: &Path, copy: &Path) -> Result<()> {

@@ -46,12 +46,12 @@ pub fn run(options: &Export, wanted: &Wanted, process: &Process) -> Result<i32> 
     let key = Key::of(wanted.plan);
     let extras = Extras { copied: options.copy, included: luggage.states(), with_python: luggage.with_python };
     if Standing::look(place, &key, &extras)? == Standing::Wanted && !StagedFolder::is_beside(place) {
-        return install::run(&fs::canonicalize(place)?);
+        return install::run(place);
     }
     let staged = StagedFolder::beside(place)?;
     match Standing::look(place, &key, &extras)? {
         // Somebody else has made it meanwhile.
-        Standing::Wanted => return install::run(&fs::canonicalize(place)?),
+        Standing::Wanted => return install::run(place),
         Standing::Changed => {
             report::warning(&format!("`{}` was changed after it was made; it is made anew", place.display()));
         }
@@ -63,7 +63,7 @@ pub fn run(options: &Export, wanted: &Wanted, process: &Process) -> Result<i32> 
     let exported = Exported { manifest: Manifest { interpreter, ..manifest }, export: extras };
     fs::write_new(&staged.path().join(MANIFEST), &serde_json::to_vec_pretty(&exported)?, 0o444)?;
     staged.place()?;
-    install::run(&fs::canonicalize(place)?)
+    install::run(place)
 }
 
 /// What stands where an environment is to be.

@@ -43,6 +43,7 @@ mod support;
 mod tags;
 mod testdata;
 mod trace;
+mod unpack;
 mod upgrade;
 mod verify;
 mod warm;

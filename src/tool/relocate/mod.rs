@@ -66,6 +66,20 @@ pub fn run(options: &Relocate, words: &[OsString], invocation: &Invocation, proc
     Ok(if work.unmended.is_empty() { 0 } else { UNMENDED })
 }
 
+/// Gives an environment that nobody uses yet another interpreter of the same minor version and ABI.
+///
+/// # Errors
+/// The interpreter will not do; a file cannot be read or written.
+pub(super) fn give_interpreter(path: &Path, facts: &Facts) -> Result<()> {
+    let environment = Environment::open(path.to_path_buf())?;
+    let mut work = Work::default();
+    interpreter::mend(&environment, facts, &mut work)?;
+    if let Some(unmended) = work.unmended.first() {
+        return Err(Failure::new(format!("cannot mend `{}`", unmended.path.display())).because(unmended.why.clone()).into());
+    }
+    work.apply(&environment.path)
+}
+
 /// All that is to be done.
 fn decide(environment: &Environment, places: &Places, facts: Option<&Facts>) -> Result<Work> {
     let mut work = Work::default();
@@ -113,7 +127,7 @@ fn refuse_unwritable(to: &Path) -> Result<()> {
 }
 
 /// What the interpreter of this path, or in this folder, says of itself.
-fn facts(path: &Path, invocation: &Invocation, process: &Process) -> Result<Facts> {
+pub(super) fn facts(path: &Path, invocation: &Invocation, process: &Process) -> Result<Facts> {
     let invocation = Invocation { interpreter: Some(path.to_path_buf()), ..invocation.clone() };
     find(&invocation, None, process, None, &mut Evidence::default())
 }

@@ -12,6 +12,13 @@ use crate::tool::listing::Listing;
 /// How much may follow the end of an archive: tar fills blocks of 10 KiB, and others may be larger.
 const FILLING: u64 = 1 << 20;
 
+/// Reads what a tar archive says that is in it.
+pub(super) fn listing(from: impl Read) -> Result<Listing> {
+    let mut archive = Archive::new(from);
+    let first = archive.entries().context("cannot read it")?.next().context("there is nothing in it")?;
+    with_member(first, read_listing)
+}
+
 /// Extracts a tar archive.
 pub(super) fn extract(from: impl Read, into: &Path) -> Result<Listing> {
     let mut archive = Archive::new(from);

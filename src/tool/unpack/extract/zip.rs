@@ -16,6 +16,13 @@ const LONGEST: u64 = 4096;
 const KIND: u32 = 0o170_000;
 const REGULAR: u32 = 0o100_000;
 
+/// Reads what a zip archive says that is in it.
+pub(super) fn listing(from: impl Read + Seek) -> Result<Listing> {
+    let mut archive = ZipArchive::new(from).context("cannot read it")?;
+    ensure!(!archive.is_empty(), "there is nothing in it");
+    with_member(archive.by_index(0).context("cannot read it")?, read_listing)
+}
+
 /// Extracts a zip archive.
 pub(super) fn extract(from: impl Read + Seek, into: &Path) -> Result<Listing> {
     let mut archive = ZipArchive::new(from).context("cannot read it")?;
