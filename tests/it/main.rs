@@ -30,6 +30,7 @@ mod locks;
 mod luci;
 mod mutants;
 mod neighbours;
+mod pack;
 mod places;
 mod power;
 mod prune;

@@ -6,6 +6,7 @@ use std::path::{Component, Path, PathBuf};
 use anyhow::Result;
 
 use super::package::{Manager, Package};
+use crate::fs;
 use crate::invocation::{Additions, Pack};
 use crate::process::{Process, variable};
 use crate::report::Failure;
@@ -90,7 +91,11 @@ impl Order {
             let failure = cannot.because("the name of a file says its form, and this one none that is known");
             return Err(failure.hint(format!("the forms are: {}", endings())).into());
         };
+        let output = process.absolute(output);
         let mut problems = Vec::new();
+        if fs::metadata(&output)?.is_some_and(|found| found.is_dir()) {
+            problems.push("there is a folder of that name".to_owned());
+        }
         let prefix = noted(options.prefix.as_deref().map(prefix).transpose(), &mut problems).flatten();
         let time = noted(time(process), &mut problems).unwrap_or(EARLIEST);
         let archive = match form {
@@ -104,7 +109,7 @@ impl Order {
         if !problems.is_empty() {
             return Err(cannot.because_of(problems).into());
         }
-        Ok(Self { output: process.absolute(output), prefix, time, archive, additions: options.additions.clone() })
+        Ok(Self { output, prefix, time, archive, additions: options.additions.clone() })
     }
 }
 

@@ -1,0 +1,109 @@
+//! Archives, read by other programs.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::{files, has, is_alive, listing, output, packed, world};
+use crate::support::World;
+
+/// Extracts an archive and gives the environment in it.
+fn extracted(world: &World, program: &str, words: &[&str], top: &str) -> std::path::PathBuf {
+    let folder = world.outside(&format!("elsewhere/{}", words.join("_").replace('/', "_")));
+    std::fs::create_dir_all(&folder).unwrap();
+    let script = "cd \"$0\" && exec \"$@\"";
+    let words = [&["-c", script, folder.to_str().unwrap(), program], words].concat();
+    output("/bin/sh", &words);
+    if top.is_empty() { folder } else { folder.join(top) }
+}
+
+/// It is what the listing says, and works.
+fn is_right(environment: &Path) {
+    let listing = listing(environment);
+    let mut listed: Vec<String> = vec!["vpython-pack.json".into()];
+    let mut kinds = BTreeMap::new();
+    for member in listing["members"].as_array().unwrap() {
+        let path = member["path"].as_str().unwrap().to_owned();
+        let found = environment.join(&path).symlink_metadata().unwrap();
+        let kind = member["kind"].as_str().unwrap();
+        *kinds.entry(kind.to_owned()).or_insert(0) += 1;
+        match kind {
+            "folder" => assert!(found.is_dir(), "{path}"),
+            "link" => assert_eq!(member["target"].as_str().map(Path::new), environment.join(&path).read_link().ok().as_deref()),
+            _ => {
+                let mode = format!("{:04o}", std::os::unix::fs::MetadataExt::mode(&found) & 0o7777);
+                assert_eq!((member["mode"].as_str(), member["size"].as_u64()), (Some(&*mode), Some(found.len())), "{path}");
+                let digest = vpython::fs::Digest::of(&std::fs::read(environment.join(&path)).unwrap());
+                assert_eq!(member["sha256"], digest.to_string(), "{path}");
+            }
+        }
+        if kind != "folder" {
+            listed.push(path);
+        }
+    }
+    listed.sort();
+    assert_eq!(files(environment), listed);
+    assert!(kinds.len() == 3 && kinds["file"] > 15 && kinds["link"] > 2, "{kinds:?}");
+    is_alive(environment);
+    assert_eq!(files(environment), listed, "there is byte code of all that was imported");
+}
+
+#[test]
+fn tar_reads_it() {
+    let world = world();
+    for (name, top) in [("app.tar", ""), ("app.tar.gz", ""), ("app.tar.zst", "opt/app/env")] {
+        let file = packed(&world, name);
+        let file = file.to_str().unwrap();
+        if has("tar") && (has("zstd") || name != "app.tar.zst") {
+            is_right(&extracted(&world, "tar", &["-xf", file], top));
+            let listed = output("tar", &["--numeric-owner", "-tvf", file]);
+            assert!(listed.lines().all(|line| line.contains(" 0/0 ") && line.contains(" 1980-01-01 ")), "{listed}");
+        }
+        if has("bsdtar") {
+            is_right(&extracted(&world, "bsdtar", &["-x", "-f", file], top));
+        }
+        if name != "app.tar.zst" {
+            let program = "import sys, tarfile; tarfile.open(sys.argv[1]).extractall('.')";
+            let python = world.python.path.to_str().unwrap();
+            is_right(&extracted(&world, python, &["-W", "ignore", "-c", program, file], top));
+        }
+    }
+}
+
+#[test]
+fn unzip_and_python_read_a_zip() {
+    let world = world();
+    let file = packed(&world, "app.zip");
+    let file = file.to_str().unwrap();
+    if has("unzip") {
+        is_right(&extracted(&world, "unzip", &["-q", file], "opt/app/env"));
+        output("unzip", &["-tq", file]);
+    }
+    if has("bsdtar") {
+        is_right(&extracted(&world, "bsdtar", &["-x", "-f", file], "opt/app/env"));
+    }
+    let program = "import sys, zipfile\nfor one in zipfile.ZipFile(sys.argv[1]).infolist():\n  \
+                   print('%o' % (one.external_attr >> 16), one.date_time, one.create_system, one.filename)";
+    let listed = output(world.python.path.to_str().unwrap(), &["-c", program, file]);
+    assert!(listed.lines().all(|line| line.contains(" (1980, 1, 1, 0, 0, 0) 3 opt/app/env/")), "{listed}");
+    for (kind, name) in [("100755", "bin/run-some"), ("40755", "bin/"), ("120777", "bin/python"), ("100644", "pyvenv.cfg")] {
+        let line = format!("{kind} (1980, 1, 1, 0, 0, 0) 3 opt/app/env/{name}\n");
+        assert!(listed.contains(&line), "{line}{listed}");
+    }
+}
+
+#[test]
+fn members_are_in_order_and_hard_links_are_files() {
+    let world = world();
+    let file = packed(&world, "app.tar.gz");
+    let listed = output("tar", &["-tf", file.to_str().unwrap(), "--quoting-style=literal"]);
+    let names: Vec<&str> = listed.lines().collect();
+    assert_eq!(names[0], "vpython-pack.json");
+    let mut sorted = names[1..].iter().map(|name| name.trim_end_matches('/')).collect::<Vec<_>>();
+    sorted.sort_unstable();
+    assert_eq!(names[1..].iter().map(|name| name.trim_end_matches('/')).collect::<Vec<_>>(), sorted);
+    let kinds: std::collections::BTreeSet<char> =
+        output("tar", &["-tvf", file.to_str().unwrap()]).lines().map(|line| line.chars().next().unwrap()).collect();
+    assert_eq!(kinds, ['-', 'd', 'l'].into(), "though the files are shared with the store");
+    let head = std::fs::read(file).unwrap();
+    assert_eq!(head[..9], [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0], "no name and no time");
+}

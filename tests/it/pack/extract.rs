@@ -1,0 +1,298 @@
+//! The reader of archives: it takes what was packed, and nothing else.
+
+use std::io::{Cursor, Write};
+use std::path::{Path, PathBuf};
+
+use tar::{Archive, Builder, EntryType, Header};
+use vpython::tool::unpack::extract;
+
+use super::{files, is_alive, listing, packed, world};
+use crate::support::World;
+
+/// Extracts into a new folder.
+fn extracted(world: &World, file: &Path) -> anyhow::Result<PathBuf> {
+    let folder = world.outside("extracted");
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir(&folder).unwrap();
+    extract(file, &folder).map(|_| folder)
+}
+
+/// It is refused for this reason.
+#[track_caller]
+fn refuses(world: &World, file: &Path, why: &str) {
+    let error = extracted(world, file).unwrap_err();
+    let said = vpython::report::one_line(&error);
+    let expected = format!("cannot unpack `{}`: {why}", file.display());
+    assert!(said == expected || why.ends_with('…') && said.starts_with(expected.trim_end_matches('…')), "{said}\n{expected}");
+    assert!(!world.outside("escaped").exists() && !world.path("escaped").exists());
+}
+
+#[test]
+fn what_was_packed_is_what_comes_out() {
+    let world = world();
+    for name in ["app.tar", "app.tar.gz", "app.tar.zst", "app.zip"] {
+        let file = packed(&world, name);
+        // Its kind is told by its content.
+        let renamed = world.outside("download");
+        std::fs::copy(&file, &renamed).unwrap();
+        let folder = extracted(&world, &renamed).unwrap();
+        is_alive(&folder);
+        let known = extract(&file, &{
+            let other = world.outside(&format!("other {name}"));
+            std::fs::create_dir(&other).unwrap();
+            other
+        })
+        .unwrap();
+        assert_eq!(
+            known.wheels.iter().map(|wheel| &*wheel.file_name).collect::<Vec<_>>(),
+            ["other-2-py3-none-any.whl", "some-1-py3-none-any.whl"]
+        );
+        assert!(!folder.join("vpython-pack.json").exists(), "the listing is handed over, and not a file of the environment");
+        let mut listed: Vec<&str> = known.members.iter().map(vpython::tool::listing::Member::path).collect();
+        listed.retain(|path| !folder.join(path).is_dir() || folder.join(path).is_symlink());
+        assert_eq!(files(&folder), listed);
+    }
+}
+
+/// A member of an archive of tests.
+#[derive(Clone)]
+struct Member {
+    header: Header,
+    name: String,
+    content: Vec<u8>,
+}
+
+/// The members of an archive.
+fn members(file: &Path) -> Vec<Member> {
+    let mut archive = Archive::new(std::fs::File::open(file).unwrap());
+    let member = |entry: std::io::Result<tar::Entry<'_, std::fs::File>>| {
+        let mut entry = entry.unwrap();
+        let name = String::from_utf8(entry.path_bytes().into_owned()).unwrap();
+        let mut content = Vec::new();
+        std::io::Read::read_to_end(&mut entry, &mut content).unwrap();
+        Member { header: entry.header().clone(), name, content }
+    };
+    archive.entries().unwrap().map(member).collect()
+}
+
+/// Writes an archive.
+fn write(file: &Path, members: &[Member]) {
+    let mut builder = Builder::new(Vec::new());
+    for Member { header, name, content } in members {
+        let mut header = header.clone();
+        let field = &mut header.as_old_mut().name;
+        field.fill(0);
+        let length = name.len().min(100);
+        field[..length].copy_from_slice(&name.as_bytes()[..length]);
+        if name.len() > 100 {
+            builder.append(&long(name), &[name.as_bytes(), b"\0"].concat()[..]).unwrap();
+        }
+        header.set_size(content.len() as u64);
+        header.set_cksum();
+        builder.append(&header, &content[..]).unwrap();
+    }
+    std::fs::write(file, builder.into_inner().unwrap()).unwrap();
+}
+
+fn long(name: &str) -> Header {
+    let mut header = Header::new_gnu();
+    header.set_path("././@LongLink").unwrap();
+    header.set_entry_type(EntryType::GNULongName);
+    header.set_size(name.len() as u64 + 1);
+    header.set_mode(0o644);
+    header.set_cksum();
+    header
+}
+
+/// A new member, which is listed or not.
+fn member(name: &str, kind: EntryType, content: &str) -> Member {
+    let mut header = Header::new_gnu();
+    header.set_entry_type(kind);
+    header.set_mode(0o644);
+    if kind == EntryType::Symlink || kind == EntryType::Link {
+        header.set_link_name(content).unwrap();
+    }
+    let content = if kind == EntryType::Regular { content.into() } else { Vec::new() };
+    Member { header, name: name.into(), content }
+}
+
+#[test]
+fn an_archive_that_was_changed_is_refused() {
+    let world = world();
+    let whole = members(&packed(&world, "app.tar"));
+    let file = world.outside("changed.tar");
+    write(&file, &whole);
+    extracted(&world, &file).unwrap();
+    let at = |name: &str| whole.iter().position(|member| member.name == name).unwrap();
+    let module = format!("lib/python3.{}/site-packages/other.py", world.python.minor);
+    let deep = format!("lib/python3.{}/site-packages/{}", world.python.minor, super::DEEP);
+    let up = member("../escaped", EntryType::Regular, "x");
+    let absolute = member(world.outside("escaped").to_str().unwrap(), EntryType::Regular, "x");
+    let absolute_name = absolute.name.clone();
+    #[rustfmt::skip]
+    let rows: Vec<(Box<dyn Fn(&mut Vec<Member>)>, String)> = vec![
+        (Box::new(|all| drop(all.remove(at("bin/")))), "`bin` is listed, and missing".into()),
+        (Box::new(|all| drop(all.remove(at(&module)))), format!("`{module}` is listed, and missing")),
+        (Box::new(|all| all.truncate(1)), "`bin` is listed, and missing".into()),
+        (Box::new(|all| drop(all.remove(0))), "its first member `bin/` is no listing".into()),
+        (Box::new(|all| all.push(member("more", EntryType::Regular, "x"))), "`more` is not listed, or comes twice".into()),
+        (Box::new(|all| all.push(all[0].clone())), "`vpython-pack.json` is not listed, or comes twice".into()),
+        (Box::new(|all| all.push(all[at(&module)].clone())), format!("`{module}` is not listed, or comes twice")),
+        (Box::new(|all| all[at(&module)].content[0] = b'x'), format!("`{module}` is not what was packed: its digest is …")),
+        (Box::new(|all| all[at(&module)].content.push(b'x')), format!("`{module}` is 15 bytes long, and listed with 14")),
+        (Box::new(|all| all[at(&module)].header.set_mode(0o4755)), format!("`{module}` has the mode 4755, and is listed with 0644")),
+        (Box::new(|all| all[at(&deep)].content.clear()), format!("`{deep}` is 0 bytes long, and listed with 6")),
+        (Box::new(|all| all[at("bin/python")] = member("bin/python", EntryType::Symlink, "/bin/sh")), "`bin/python` is a link to `/bin/sh`, and listed as one to `python3`".into()),
+        (Box::new(|all| all[at("bin/python")] = member("bin/python", EntryType::Regular, "x")), "`bin/python` is not of the kind that is listed".into()),
+        (Box::new(|all| all[at("bin/python")] = member("bin/python", EntryType::Link, "bin/python3")), "`bin/python` is neither a file, a folder nor a symbolic link, but of the kind `1`".into()),
+        (Box::new(|all| all.insert(1, member("bin", EntryType::Symlink, ".."))), "`bin` is not of the kind that is listed".into()),
+        (Box::new(|all| all.push(member("device", EntryType::Char, ""))), "`device` is neither a file, a folder nor a symbolic link, but of the kind `3`".into()),
+        (Box::new(move |all| all.push(up.clone())), "`../escaped` is not listed, or comes twice".into()),
+        (Box::new(move |all| all.push(absolute.clone())), format!("`{absolute_name}` is not listed, or comes twice")),
+        (Box::new(|all| all[0].content = b"{}".to_vec()), "cannot read the listing: missing field `version` at line 1 column 2".into()),
+        (Box::new(|all| all[0].content = br#"{"version": 2}"#.to_vec()), "cannot read the listing: it is of version 2, and this vpython reads version 1".into()),
+        (Box::new(|all| all[0].name = "x/vpython-pack.json".into()), "its first member is `x/vpython-pack.json`, which is not where its prefix is".into()),
+    ];
+    for (change, why) in &rows {
+        let mut changed = whole.clone();
+        change(&mut changed);
+        write(&file, &changed);
+        refuses(&world, &file, why);
+    }
+}
+
+#[test]
+fn what_a_listing_may_not_say_is_refused() {
+    let world = world();
+    let mut whole = members(&packed(&world, "app.tar"));
+    let file = world.outside("changed.tar");
+    let extracted = extracted(&world, &world.path("app.tar")).unwrap();
+    drop(extracted);
+    let listed: serde_json::Value = serde_json::from_slice(&whole[0].content).unwrap();
+    let digest = vpython::fs::Digest::of(b"x").to_string();
+    let rows = [
+        (
+            serde_json::json!({"kind": "file", "path": "../escaped", "mode": "0644", "size": 1, "sha256": digest}),
+            "`../escaped` cannot be the path of a member",
+        ),
+        (
+            serde_json::json!({"kind": "file", "path": "/escaped", "mode": "0644", "size": 1, "sha256": digest}),
+            "`/escaped` cannot be the path of a member",
+        ),
+        (
+            serde_json::json!({"kind": "file", "path": "zzz", "mode": "4755", "size": 1, "sha256": digest}),
+            "unknown variant `4755`, expected `0644` or `0755`…",
+        ),
+        (
+            serde_json::json!({"kind": "link", "path": "zzz", "target": "../escaped"}),
+            "`zzz` is a link to `../escaped`, outside the environment",
+        ),
+        (
+            serde_json::json!({"kind": "file", "path": "lib64/escaped", "mode": "0644", "size": 1, "sha256": digest}),
+            "`lib64/escaped` is in no folder",
+        ),
+    ];
+    for (member, why) in rows {
+        let mut changed = listed.clone();
+        let members = changed["members"].as_array_mut().unwrap();
+        let place = members.iter().position(|other| other["path"].as_str() > member["path"].as_str()).unwrap_or(members.len());
+        members.insert(place, member);
+        whole[0].content = serde_json::to_vec(&changed).unwrap();
+        write(&file, &whole);
+        refuses(&world, &file, &format!("cannot read the listing: {why}"));
+    }
+}
+
+#[test]
+fn a_file_that_is_cut_off_or_something_else_is_refused() {
+    let world = world();
+    for name in ["app.tar", "app.tar.gz", "app.tar.zst", "app.zip"] {
+        let file = packed(&world, name);
+        let whole = std::fs::read(&file).unwrap();
+        let cut = world.outside(name);
+        for length in [0, 10, 600, whole.len() / 2, whole.len() - 2000] {
+            std::fs::write(&cut, &whole[..length]).unwrap();
+            assert!(extracted(&world, &cut).is_err(), "{name}, {length}");
+        }
+        let mut changed = whole.clone();
+        let middle = whole.len() / 2;
+        changed[middle] ^= 1;
+        std::fs::write(&cut, &changed).unwrap();
+        assert!(extracted(&world, &cut).is_err(), "{name}, a bit");
+        if name.starts_with("app.tar.") {
+            std::fs::write(&cut, &whole[..whole.len() - 3]).unwrap();
+            assert!(extracted(&world, &cut).is_err(), "{name}, the checksum");
+        }
+    }
+    let other = world.outside("other");
+    for (content, why) in [
+        (&b"hello"[..], "it is no archive of tar or zip"),
+        (b"!<arch>\n", "it is a deb"),
+        (b"\xed\xab\xee\xdb", "it is an rpm"),
+    ] {
+        std::fs::write(&other, content).unwrap();
+        refuses(&world, &other, why);
+    }
+}
+
+#[test]
+fn a_zip_that_was_changed_is_refused() {
+    let world = world();
+    let whole = std::fs::read(packed(&world, "app.zip")).unwrap();
+    let file = world.outside("changed.zip");
+    let top = "opt/app/env";
+    let module = format!("{top}/lib/python3.{}/site-packages/other.py", world.python.minor);
+    let options = zip::write::SimpleFileOptions::DEFAULT.unix_permissions(0o644);
+    let rewrite = |change: &dyn Fn(&str) -> Option<(String, Option<Vec<u8>>)>, more: &[(&str, &str)]| {
+        let mut archive = zip::ZipArchive::new(Cursor::new(&whole)).unwrap();
+        let mut writer = zip::ZipWriter::new(Cursor::new(Vec::new()));
+        for index in 0..archive.len() {
+            let mut member = archive.by_index(index).unwrap();
+            let before = String::from_utf8(member.name_raw().to_vec()).unwrap();
+            let Some((name, content)) = change(&before) else { continue };
+            if content.is_none() && name == before {
+                writer.raw_copy_file(member).unwrap();
+                continue;
+            }
+            let content = content.unwrap_or_else(|| {
+                let mut content = Vec::new();
+                std::io::Read::read_to_end(&mut member, &mut content).unwrap();
+                content
+            });
+            writer.start_file(name, options).unwrap();
+            writer.write_all(&content).unwrap();
+        }
+        for (name, content) in more {
+            writer.start_file(*name, options).unwrap();
+            writer.write_all(content.as_bytes()).unwrap();
+        }
+        std::fs::write(&file, writer.finish().unwrap().into_inner()).unwrap();
+    };
+    let same = |name: &str| Some((name.to_owned(), None));
+    rewrite(&same, &[]);
+    extracted(&world, &file).unwrap();
+    rewrite(&|name| (name != module).then(|| (name.to_owned(), None)), &[]);
+    refuses(&world, &file, &format!("`{module}` is listed, and missing"));
+    rewrite(&|name| Some((name.to_owned(), (name == module).then(|| b"VERSION = '3'\n".to_vec()))), &[]);
+    refuses(&world, &file, &format!("`{module}` is not what was packed: its digest is …"));
+    rewrite(&|name| Some((name.to_owned(), (name == module).then(|| b"VERSION = \"3\"\n\n".to_vec()))), &[]);
+    refuses(&world, &file, &format!("`{module}` is 15 bytes long, and listed with 14"));
+    for name in ["more", "../escaped", "opt/app/env/../../../../escaped", "/escaped", "opt/app/env/more"] {
+        rewrite(&same, &[(name, "x")]);
+        refuses(&world, &file, &format!("`{name}` is not listed, or comes twice"));
+    }
+}
+
+#[test]
+fn the_listing_tells_what_is_needed() {
+    let world = world();
+    packed(&world, "app.tar");
+    let folder = world.outside("listed");
+    std::fs::create_dir(&folder).unwrap();
+    super::output("tar", &["-C", folder.to_str().unwrap(), "-xf", world.path("app.tar").to_str().unwrap()]);
+    let listing = listing(&folder);
+    assert_eq!(listing["interpreter"].as_str(), world.python.path.to_str());
+    assert_eq!(listing["python"].as_str(), Some(&*world.python.version));
+    assert!(listing["prefix"].is_null() && listing.get("name").is_none() && listing["version"] == 1);
+    assert_eq!(listing["key"].as_str().unwrap().len(), 40);
+}

@@ -1,0 +1,197 @@
+//! What a command line can order, and what is said of one that cannot be filled.
+
+use super::{DEB, PACKAGE, listing, output, pack, world};
+use crate::support::World;
+
+/// Refused before anything is looked at: there is not even an interpreter.
+#[track_caller]
+fn refuses(words: &[&str], message: &str) {
+    let world = World::new();
+    std::fs::create_dir(world.path("folder.tar")).unwrap();
+    std::fs::remove_file(world.outside("bin/python3")).unwrap();
+    world.vpython(["-vpython-tool", "pack"]).arguments(words).env("PATH", "").run().refuses(125, message);
+    assert_eq!(std::fs::read_dir(world.path("")).unwrap().count(), 1, "nothing was written");
+}
+
+#[test]
+fn a_file_has_to_be_named_and_its_name_to_say_its_form() {
+    let forms = "`.tar`, `.tar.gz`, `.tgz`, `.tar.zst`, `.zip`, `.rpm`, `.deb`";
+    refuses(
+        &[],
+        &format!(
+            "vpython: error: `-vpython-tool pack` needs the file to write\n  hint: `--output FILE`, whose name ends with one of {forms}\n"
+        ),
+    );
+    for name in ["app.7z", "app", ".tar", "app.tar.xz", "a.deb/"] {
+        let name = name.trim_end_matches("b/");
+        let why = "the name of a file says its form, and this one none that is known";
+        refuses(
+            &["--output", name],
+            &format!("vpython: error: cannot pack `{name}`\n  caused by: {why}\n  hint: the forms are: {forms}\n"),
+        );
+    }
+    refuses(
+        &["--output", "folder.tar"],
+        "vpython: error: cannot pack `folder.tar`\n  caused by: there is a folder of that name\n",
+    );
+}
+
+#[test]
+fn all_that_is_wrong_is_told_at_once() {
+    #[rustfmt::skip]
+    let rows: [(&[&str], &[&str]); 9] = [
+        (&["a.rpm"], &["an rpm needs `--name NAME`, `--package-version VERSION`, `--prefix /opt/NAME`"]),
+        (&["a.deb", "--name=a1", "--prefix=opt"], &[
+            "`--prefix opt` is no absolute path of a folder, as `/opt/app/env` is",
+            "a deb needs `--package-version VERSION`, `--maintainer 'NAME <ADDRESS>'`",
+        ]),
+        (&["a.tar", "--name=a", "--package-version=1", "--release=1", "--arch=all", "--depends=b", "--maintainer=c", "--description=d", "--license=e"], &[
+            "`--name` is for `.rpm` and `.deb`",
+            "`--package-version` is for `.rpm` and `.deb`",
+            "`--release` is for `.rpm` and `.deb`",
+            "`--arch` is for `.rpm` and `.deb`",
+            "`--depends` is for `.rpm` and `.deb`",
+            "`--maintainer` is for `.rpm` and `.deb`",
+            "`--description` is for `.rpm` and `.deb`",
+            "`--license` is for `.rpm` and `.deb`",
+        ]),
+        (&["a.zip", "--prefix=/"], &["`--prefix /` is no absolute path of a folder, as `/opt/app/env` is"]),
+        (&["a.zip", "--prefix=/opt/../a"], &["`--prefix /opt/../a` is no absolute path of a folder, as `/opt/app/env` is"]),
+        (&["a.zip", "--prefix=/opt/a\nb"], &["`--prefix /opt/a\\nb` cannot be written into an archive"]),
+        (&["a.rpm", "--prefix=/a", "--name=-a", "--package-version=1-1", "--release=1-2", "--arch=amd64", "--license= ", "--maintainer=me", "--description=\n", "--depends=a>=1", "--depends=(a"], &[
+            "`--name -a`: a name is of letters, digits, `-`, `.`, `_` and `+`, and begins with a letter or digit",
+            "`--package-version 1-1`: a version is of letters, digits, `.`, `_`, `+`, `~` and `^`; what is behind `-` is the release",
+            "`--arch amd64`: an rpm calls it `x86_64`",
+            "`--release 1-2`: a release is of letters, digits, `.`, `_`, `+`, `~` and `^`",
+            "`--license  `: there is no text in it",
+            "`--maintainer me`: write a name and an address, as in `Ada Lovelace <ada@example.org>`",
+            "`--description \\n`: there is no text in it",
+            "`--depends a>=1`: it is to be `NAME`, `NAME >= VERSION` or `(NAME or NAME)`",
+            "`--depends (a`: it is to be `NAME`, `NAME >= VERSION` or `(NAME or NAME)`",
+        ]),
+        (&["a.deb", "--prefix=/a", "--name=App", "--package-version=v1", "--release=1", "--arch=noarch", "--license=MIT", "--maintainer=a <b@c>\n", "--depends=python3 >= 3"], &[
+            "`--name App`: a name is of two or more lower-case letters, digits, `-`, `.` and `+`, and begins with a letter or digit",
+            "`--package-version v1`: a version is of letters, digits, `.`, `+`, `~` and `-`, begins with a digit, and may have a number and `:` in front",
+            "`--arch noarch`: a deb calls it `all`",
+            "`--release 1`: in a deb it is a part of the version, as in `--package-version 1.0-1`",
+            "`--license MIT`: a deb has no room for it but in a file of the environment",
+            "`--maintainer a <b@c>\\n`: write a name and an address, as in `Ada Lovelace <ada@example.org>`",
+            "`--depends python3 >= 3`: it is to be `name`, `name (>= version)`, `name | name`, with commas between",
+        ]),
+        (&["a.rpm", "--prefix=/a", "--name=a", "--package-version=1", "--arch=vax"], &[
+            "`--arch vax`: an rpm knows: x86_64, aarch64, i686, armv7hl, ppc64le, riscv64, s390x, loongarch64, noarch",
+        ]),
+    ];
+    for (words, problems) in rows {
+        let causes: String = problems.iter().map(|problem| format!("  caused by: {problem}\n")).collect::<Vec<_>>().concat();
+        let words = [&["--output"], words].concat();
+        refuses(&words, &format!("vpython: error: cannot pack `{}`\n{causes}", words[1]));
+    }
+}
+
+#[test]
+fn the_time_is_a_number_of_seconds() {
+    let world = world();
+    for value in ["x", "-1", "4294967296", "1.5"] {
+        let outcome = world.vpython(["-vpython-tool", "pack", "--output", "a.tar"]).env("SOURCE_DATE_EPOCH", value).run();
+        let why = format!("`SOURCE_DATE_EPOCH` is `{value}`, and no number of seconds from 1970 to 2106");
+        outcome.refuses(125, &format!("vpython: error: cannot pack `a.tar`\n  caused by: {why}\n"));
+    }
+    let times = |value: &str| {
+        world.vpython(["-vpython-tool", "pack", "--output", "a.tar"]).env("SOURCE_DATE_EPOCH", value).run().prints("");
+        let text = output("tar", &["--utc", "--full-time", "-tvf", world.path("a.tar").to_str().unwrap()]);
+        let mut times: Vec<String> =
+            text.lines().map(|line| line.split_whitespace().skip(3).take(2).collect::<Vec<_>>().join(" ")).collect();
+        times.sort();
+        times.dedup();
+        times
+    };
+    assert_eq!(times("1700000001"), ["2023-11-14 22:13:21"]);
+    assert_eq!(times(""), ["1980-01-01 00:00:00"]);
+}
+
+#[test]
+fn members_lie_below_the_prefix() {
+    let world = world();
+    for (prefix, top) in [("/opt/app/", "opt/app/"), ("//opt/./app", "opt/app/")] {
+        pack(&world, "a.tar", &["--prefix", prefix]).prints("");
+        let names = output("tar", &["-tf", world.path("a.tar").to_str().unwrap()]);
+        assert!(names.starts_with(&format!("{top}vpython-pack.json\n{top}\n{top}bin/\n")), "{names}");
+        assert!(names.lines().all(|name| name.starts_with(top)), "{names}");
+    }
+}
+
+#[test]
+fn a_failure_leaves_the_file_that_was_there() {
+    let world = world();
+    world.write("a.tar.gz", "old");
+    pack(&world, "b.rpm", PACKAGE).prints("");
+    let wheel = world.path("wheels/some-1-py3-none-any.whl");
+    std::fs::remove_dir_all(world.outside("root")).unwrap();
+    let whole = std::fs::read(&wheel).unwrap();
+    std::fs::write(&wheel, &whole[..whole.len() / 2]).unwrap();
+    assert_eq!(pack(&world, "a.tar.gz", &[]).code, Some(125));
+    std::fs::write(&wheel, &whole).unwrap();
+    // What is larger than this many blocks ends the process.
+    let limited = "ulimit -f 1000; exec \"$0\" -vpython-tool pack --output a.tar.gz";
+    pack(&world, "c.tar", &[]).prints("");
+    let killed = world.program("/bin/sh", ["-c", limited, env!("CARGO_BIN_EXE_vpython")]).run();
+    assert_eq!(killed.signal, Some(libc::SIGXFSZ), "{killed}");
+    assert_eq!(std::fs::read(world.path("a.tar.gz")).unwrap(), b"old");
+    pack(&world, "a.tar.gz", &[]).prints("");
+    let mut names: Vec<_> = std::fs::read_dir(world.path("")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    names.sort();
+    assert_eq!(names, ["a.tar.gz", "b.rpm", "c.tar", "vpython.toml", "wheels"], "nothing is left");
+}
+
+#[test]
+fn own_code_and_the_interpreter_go_along() {
+    let world = world();
+    world.write("lib/mine/__init__.py", "import some\n");
+    pack(&world, "a.tar", &["--include", "lib", "--with-python"]).prints("");
+    let place = world.path("elsewhere/env");
+    std::fs::create_dir_all(&place).unwrap();
+    output("tar", &["-C", place.to_str().unwrap(), "-xf", world.path("a.tar").to_str().unwrap()]);
+    let before = super::files(&place);
+    super::is_alive(&place);
+    let python = place.join("bin/python");
+    let text = "import mine, sys; print(mine.__file__, sys.base_prefix)";
+    let said = output(python.to_str().unwrap(), &["-c", text]);
+    let (file, base) = said.trim_end().split_once(' ').unwrap();
+    assert_eq!(file, place.join("app/lib/mine/__init__.py").to_str().unwrap());
+    assert_eq!(std::fs::canonicalize(base).unwrap(), place.join("python"));
+    assert!(listing(&place)["interpreter"].is_null(), "no interpreter of the machine is needed");
+    assert_eq!(super::files(&place), before, "there is byte code of all of it");
+}
+
+#[test]
+fn what_is_said_of_a_package_is_in_it() {
+    let world = world();
+    let description = "An app\n\nIt does things.\n\n  And more.";
+    let more = ["--description", description, "--arch", "all", "--depends", "python3 (>= 3.11)", "--depends", "libc6"];
+    pack(&world, "a.deb", &[DEB, &more].concat()).prints("");
+    if super::has("dpkg-deb") {
+        let fields = output("dpkg-deb", &["-f", world.path("a.deb").to_str().unwrap()]);
+        let expected =
+            "Package: app\nVersion: 1.0\nArchitecture: all\nMaintainer: Ada Lovelace <ada@example.org>\nInstalled-Size: ";
+        let (start, rest) = fields.split_once("Depends").unwrap();
+        assert!(start.starts_with(expected), "{fields}");
+        let expected = ": python3 (>= 3.11), libc6\nSection: misc\nPriority: optional\n\
+                        Description: An app\n It does things.\n .\n   And more.\n";
+        assert_eq!(rest, expected);
+    }
+    let more = ["--description", description, "--arch", "noarch", "--depends", "(python3 or pypy)", "--depends", "a >= 1:2-3"];
+    let more =
+        [&more[..], &["--release", "3.el9", "--license", "MIT", "--maintainer", "Ada Lovelace <ada@example.org>"]].concat();
+    pack(&world, "a.rpm", &[PACKAGE, &more].concat()).prints("");
+    if super::has("rpm") {
+        let format =
+            "%{NEVRA}|%{LICENSE}|%{PACKAGER}|%{SUMMARY}|%{DESCRIPTION}|[%{REQUIRENEVRS},]|[%{PROVIDENEVRS},]|%{SOURCERPM}";
+        let said = output("rpm", &["-qp", "--qf", format, world.path("a.rpm").to_str().unwrap()]);
+        let expected = "app-1.0-3.el9.noarch|MIT|Ada Lovelace <ada@example.org>|An app|It does things.\n\n  And more.|\
+                        (python3 or pypy),a >= 1:2-3,rpmlib(CompressedFileNames) <= 3.0.4-1,rpmlib(FileDigests) <= 4.6.0-1,\
+                        rpmlib(PayloadFilesHavePrefix) <= 4.0-1,rpmlib(RichDependencies) <= 4.12.0-1,|app = 1.0-3.el9,|\
+                        app-1.0-3.el9.src.rpm";
+        assert_eq!(said, expected);
+    }
+}
