@@ -138,7 +138,11 @@ mod tests {
             ["python3", "python3 (>= 3.11~)", "python3(>=3.11)", "a1 | b2 (<< 1:2-3), c3:any", "libc6 (= 2.36-9+deb12u1)"];
         let bad =
             ["", "a", "Python", "python3 >= 3.11", "aa (> 1)", "aa (>= x)", "aa,", "aa (>= 1", "aa [amd64]", "aa bb", "aa:"];
-        good.iter().for_each(|text| assert!(is_deb_depends(text), "{text}"));
-        bad.iter().for_each(|text| assert!(!is_deb_depends(text), "{text}"));
+        for text in good {
+            assert!(is_deb_depends(text), "{text}");
+        }
+        for text in bad {
+            assert!(!is_deb_depends(text), "{text}");
+        }
     }
 }

@@ -122,7 +122,9 @@ mod tests {
         for name in ["__pycache__", "x"] {
             fs::create_dir(&folder.path().join(name), 0o755).unwrap();
         }
-        rows.iter().for_each(|(path, content, _)| fs::write_new(&folder.path().join(path), content, 0o444).unwrap());
+        for (path, content, _) in rows {
+            fs::write_new(&folder.path().join(path), content, 0o444).unwrap();
+        }
         let found = members(folder.path()).unwrap();
         let mut expected: Vec<&str> = rows.iter().filter(|(.., stays)| *stays).map(|(path, ..)| *path).collect();
         expected.extend(["__pycache__", "x"]);

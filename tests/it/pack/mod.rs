@@ -50,7 +50,7 @@ fn world_with(python: &'static Python) -> World {
         .file("some/__init__.py", main)
         .file(DEEP, "x = 1\n")
         .file("some/zażółć.py", "x = 2\n")
-        .file("some/large.bin", (0..700_000_u32).flat_map(|number| number.to_le_bytes()).collect::<Vec<u8>>())
+        .file("some/large.bin", (0..700_000_u32).flat_map(u32::to_le_bytes).collect::<Vec<u8>>())
         .file("some/empty", "")
         .file_with_mode("some/tool.sh", "#!/bin/sh\n", 0o777)
         .entry_point("run-some", "some:main")
