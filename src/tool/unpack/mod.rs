@@ -7,6 +7,8 @@
 mod extract;
 mod standing;
 
+pub use extract::extract;
+
 use std::ffi::OsString;
 use std::path::{Component, Path, PathBuf};
 
@@ -38,7 +40,7 @@ pub fn run(options: &Unpack, invocation: &Invocation, process: &Process) -> Resu
         let staged = StagedFolder::beside(&place)?;
         // Somebody else may have made it meanwhile.
         if Standing::look(&place, &listing, &state)? != Standing::Wanted {
-            let listing = extract::extract(&file, staged.path())?;
+            let listing = extract(&file, staged.path())?;
             if let Some(python) = &python {
                 relocate::give_interpreter(staged.path(), python)?;
             }
