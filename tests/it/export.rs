@@ -4,7 +4,7 @@ use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::{Outcome, Wheel, World, start};
+use crate::support::{Outcome, VPYTHON, Wheel, World, start};
 
 fn world() -> World {
     let world = World::new();
@@ -231,4 +231,41 @@ fn an_environment_that_somebody_else_keeps_for_editors_stays() {
     world.vpython(["-vpython-local-venv", "tool.py"]).run().refuses(125, &message("it is a link to `/usr`"));
     let alone = "vpython: warning: there is no spec for `-vpython-local-venv` to put a link beside\n";
     world.vpython(["-vpython-local-venv", "-c", "print(1)"]).run().expect(0, "1\n", alone);
+}
+
+/// Runs the commands of a block of a document, each behind `$`, and holds what they print against the lines between them.
+fn runs_as_documented(world: &World, document: &str, mark: &str, places: &[(&str, &str)]) {
+    let (_, behind) = document.split_once(&format!("<!-- {mark} -->\n```console\n")).unwrap();
+    let mut block = behind.split_once("```").unwrap().0.to_owned();
+    for (documented, real) in places {
+        block = block.replace(documented, real);
+    }
+    for part in block.strip_prefix("$ ").unwrap().split("\n$ ") {
+        let (command, expected) = part.split_once('\n').unwrap_or((part, ""));
+        let command = command.strip_prefix("vpython ").map_or(command.to_owned(), |words| format!("{VPYTHON} {words}"));
+        let outcome = world.program("/bin/sh", ["-c", &command]).run();
+        let printed = outcome.raw_stdout.trim_end();
+        assert!(outcome.code == Some(0) && (printed == expected.trim_end() || expected.is_empty()), "{outcome}\n{expected}");
+    }
+}
+
+#[test]
+fn the_documents_tell_what_happens() {
+    let world = world();
+    let here = world.path("");
+    let here = here.to_str().unwrap().trim_end_matches('/');
+    runs_as_documented(&world, include_str!("../../README.md"), "exported", &[("/src/project", here)]);
+    world.write("requirements.txt", "some==1\n");
+    runs_as_documented(&world, include_str!("../../docs/create-venv.md"), "exported", &[("/src/project", here)]);
+    world.write(
+        "src/main.py",
+        "# /// script\n# dependencies = ['some']\n# [tool.vpython]\n# wheels = ['../wheels']\n# ///\nimport some\n",
+    );
+    let app = world.path("opt");
+    runs_as_documented(
+        &world,
+        include_str!("../../docs/hermetic-python.md"),
+        "hermetic",
+        &[("/opt/app", app.to_str().unwrap())],
+    );
 }
