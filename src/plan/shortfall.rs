@@ -1,10 +1,11 @@
 //! What the wheels that there are lack, on this machine and on the platforms that a spec names, as an index would be asked for it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Error, Result};
 
-use super::resolve::attempt::attempt;
+use super::resolve::attempt::{Attempt, attempt};
+use super::resolve::locked::Unavailable;
 use super::resolve::{listed, locked};
 use super::verify::systems;
 use super::wheelhouse::Wheelhouse;
@@ -33,6 +34,8 @@ pub struct Lacking {
     pub requirements: Vec<String>,
     /// What is there and would be taken: a requirement each, with the very version.
     pub present: Vec<String>,
+    /// Files that are there under the name of what is missing, perhaps, and do not have the digest that is pinned.
+    pub other_bytes: Vec<PathBuf>,
     /// What a launch would say of it.
     pub refusal: Error,
 }
@@ -49,8 +52,8 @@ pub fn shortfall(spec: &Spec, invocation: &Invocation, process: &Process, memo: 
     if !spec.packages.is_empty() {
         let mut wheelhouse = Wheelhouse::open(spec, invocation, memo, &mut evidence)?;
         for (title, facts) in systems(here.clone(), &targets) {
-            let Missing { requirements, present, refusal } = missing(&spec.packages, &facts, &mut wheelhouse)?;
-            lacking.extend(refusal.map(|refusal| Lacking { title, facts, requirements, present, refusal }));
+            let Missing { requirements, present, other_bytes, refusal } = missing(&spec.packages, &facts, &mut wheelhouse)?;
+            lacking.extend(refusal.map(|refusal| Lacking { title, facts, requirements, present, other_bytes, refusal }));
         }
         wheelhouse.remember();
     }
@@ -62,6 +65,7 @@ pub fn shortfall(spec: &Spec, invocation: &Invocation, process: &Process, memo: 
 struct Missing {
     requirements: Vec<String>,
     present: Vec<String>,
+    other_bytes: Vec<PathBuf>,
     refusal: Option<Error>,
 }
 
@@ -70,11 +74,12 @@ fn missing(packages: &Packages, facts: &Facts, wheelhouse: &mut Wheelhouse) -> R
         Packages::Required(requirements) => {
             let attempt = attempt(requirements, facts, wheelhouse, &mut Evidence::default())?;
             let present = attempt.wheels.iter().map(|wheel| format!("{}=={}", wheel.name, wheel.version)).collect();
-            Ok(Missing { requirements: attempt.to_fetch, present, refusal: attempt.refusal.map(Into::into) })
+            let Attempt { to_fetch: requirements, other_bytes, refusal, .. } = attempt;
+            Ok(Missing { requirements, present, other_bytes, refusal: refusal.map(Into::into) })
         }
         Packages::Locked(lock) => {
-            let (requirements, refusal) = locked::to_fetch(lock, facts, wheelhouse)?;
-            Ok(Missing { requirements, present: Vec::new(), refusal })
+            let Unavailable { requirements, other_bytes, refusal } = locked::to_fetch(lock, facts, wheelhouse)?;
+            Ok(Missing { requirements, present: Vec::new(), other_bytes, refusal })
         }
         Packages::Listed(wheels) => {
             let requirements = listed::to_fetch(wheels, facts, wheelhouse)?;
@@ -82,7 +87,7 @@ fn missing(packages: &Packages, facts: &Facts, wheelhouse: &mut Wheelhouse) -> R
                 return Ok(Missing::default());
             }
             let refusal = listed::resolve(wheels, facts, wheelhouse, &mut Evidence::default()).err();
-            Ok(Missing { requirements, present: Vec::new(), refusal })
+            Ok(Missing { requirements, refusal, ..Missing::default() })
         }
     }
 }

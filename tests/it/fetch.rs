@@ -145,6 +145,32 @@ fn pinned_digests_are_checked_before_a_file_gets_its_name() {
 }
 
 #[test]
+fn a_file_with_other_bytes_than_are_pinned_is_replaced() {
+    let Some(world) = world(&[module("a", "1"), module("b", "1")]) else { return };
+    let other = module("a", "1").file("other.py", "");
+    let run = || launch(&world, &["-vpython-spec=requirements.txt", "-c", "import a; print(a.VERSION)"]).run();
+    let words = ["-vpython-spec=requirements.txt", "-vpython-tool", "fetch", "-c", ""];
+    let digest = |wheel: &Wheel| hex::encode(<sha2::Sha256 as sha2::Digest>::digest(wheel.bytes()));
+    world.write("requirements.txt", format!("a==1 --hash=sha256:{}\n", digest(&module("a", "1"))));
+    world.wheel(&other);
+    assert_eq!(run().code, Some(125));
+    let outcome = launch(&world, &words).run();
+    assert_eq!(came(&world, "wheels", &outcome), ["a-1-py3-none-any.whl"]);
+    assert!(outcome.stderr.starts_with("vpython: fetching into `[WORLD]/work/wheels`: a==1 (here ([VERSION]))\n"), "{outcome}");
+    run().prints("1\n");
+    // A lock, likewise; and what cannot be had leaves the file as it is.
+    assert_eq!(launch(&world, &["-vpython-spec=requirements.txt", "-vpython-tool", "lock"]).run().code, Some(0));
+    world.wheel(&other);
+    assert_eq!(came(&world, "wheels", &launch(&world, &words).run()), ["a-1-py3-none-any.whl"]);
+    run().prints("1\n");
+    world.wheel(&other);
+    std::fs::remove_file(world.outside("index/a-1-py3-none-any.whl")).unwrap();
+    let outcome = launch(&world, &words).run();
+    assert_eq!((outcome.code, &*outcome.stdout), (Some(125), ""), "{outcome}");
+    assert_eq!(std::fs::read(world.path("wheels/a-1-py3-none-any.whl")).unwrap(), other.bytes());
+}
+
+#[test]
 fn words_behind_two_dashes_are_pips() {
     let Some(world) = world(&[]) else { return };
     module("a", "1").write_to(&world.outside("elsewhere"));

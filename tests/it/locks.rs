@@ -137,7 +137,7 @@ fn one_flipped_byte_is_refused_and_the_right_wheel_is_found_elsewhere() {
         "\
 vpython: error: cannot follow the lock `[WORLD]/work/pylock.toml`
   caused by: `[WORLD]/work/wheels/one-1-py3-none-any.whl` has the sha256 `{}`, and `{}` is locked (`[WORLD]/work/pylock.toml`, line 8)
-  hint: put the wheel that is locked in its place
+  hint: put the wheel that is locked in its place (`vpython -vpython-spec=pylock.toml -vpython-tool fetch show.py`)
 ",
         hex::encode(Sha256::digest(&bytes)),
         sha256(&one)
@@ -376,7 +376,7 @@ fn one_flipped_character_of_a_digest_is_refused() {
         "\
 vpython: error: cannot follow the lock `[WORLD]/work/pylock.vpython.toml`
   caused by: `[WORLD]/work/wheels/one-1-py3-none-any.whl` has the sha256 `{digest}`, and `{flipped}` is locked (`[WORLD]/work/pylock.vpython.toml`, line 15)
-  hint: put the wheel that is locked in its place; if the other one is meant, `vpython -vpython-tool lock [WORLD]/work/vpython.toml`
+  hint: put the wheel that is locked in its place (`vpython -vpython-tool fetch -c ''`); if the other one is meant, `vpython -vpython-tool lock [WORLD]/work/vpython.toml`
 "
     );
     world.vpython(["-c", ""]).run().refuses(125, &message);

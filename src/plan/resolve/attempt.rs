@@ -1,5 +1,7 @@
 //! What comes of requirements as far as they can be met: for a check, which wants to know of each, and not only whether all can be.
 
+use std::path::PathBuf;
+
 use anyhow::Result;
 use pep508_rs::PackageName;
 
@@ -20,6 +22,8 @@ pub(in crate::plan) struct Attempt {
     pub lacks: Vec<Lack>,
     /// What to ask an index for, to have it.
     pub to_fetch: Vec<String>,
+    /// Files of what cannot be had that do not have the digest that is pinned.
+    pub other_bytes: Vec<PathBuf>,
     /// What a launch would say of that.
     pub refusal: Option<Failure>,
 }
@@ -61,9 +65,10 @@ pub(in crate::plan) fn attempt(
     stock.judge.was_not_hindered()?;
     let lacks = obstacles.iter().map(|obstacle| lack(obstacle, &mut stock)).collect();
     let to_fetch = super::hint::to_fetch(&obstacles);
+    let other_bytes = obstacles.iter().flat_map(|obstacle| stock.other_bytes(&obstacle.project)).collect();
     let refusal = (!obstacles.is_empty()).then(|| super::refusal::explain(&obstacles, &mut stock));
     let wheels = super::plan_chosen(&chosen, stock, evidence)?;
-    Ok(Attempt { wheels, lacks, to_fetch, refusal })
+    Ok(Attempt { wheels, lacks, to_fetch, other_bytes, refusal })
 }
 
 fn lack(obstacle: &Obstacle, stock: &mut Stock<'_>) -> Lack {

@@ -3,6 +3,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
 use std::rc::Rc;
 
 use pep440_rs::Version;
@@ -147,14 +148,28 @@ impl<'a> Stock<'a> {
         self.judge.content(file)?.with_requirements().inspect_err(|_| self.judge.note_rejection(file))
     }
 
+    /// The digests that the spec pins for a project, and where it does.
+    fn pins(&self, project: &PackageName) -> Vec<(Vec<Digest>, Asker)> {
+        let of_spec = self.asked.iter().filter(|demand| demand.project() == project).chain(self.constraints_on(project));
+        let pinning = of_spec.filter(|demand| !demand.hashes.is_empty());
+        pinning.map(|demand| (demand.hashes.clone(), demand.asker.clone())).collect()
+    }
+
+    /// The files of a project that the interpreter can take, and that do not have the digest that is pinned.
+    pub fn other_bytes(&mut self, project: &PackageName) -> Vec<PathBuf> {
+        let pins = self.pins(project);
+        if pins.is_empty() {
+            return Vec::new();
+        }
+        let files = self.judge.wheelhouse.wheels(project).to_vec();
+        let mut fitting: Vec<WheelFile> = files.into_iter().filter(|file| self.judge.tags(file).is_ok()).collect();
+        fitting.retain(|file| self.judge.digest_is_pinned(file, &pins).is_err());
+        fitting.iter().map(|file| self.judge.wheelhouse.path(file)).collect()
+    }
+
     /// Whether the wheel's digest is among those that are pinned; each demand of the spec that pins any must have it.
     fn judge_digest(&mut self, file: &WheelFile) -> Result<(), String> {
-        let project = &file.name.project;
-        let of_spec = self.asked.iter().filter(|demand| demand.project() == project).chain(self.constraints_on(project));
-        let pins: Vec<(Vec<Digest>, Asker)> = of_spec
-            .filter(|demand| !demand.hashes.is_empty())
-            .map(|demand| (demand.hashes.clone(), demand.asker.clone()))
-            .collect();
+        let pins = self.pins(&file.name.project);
         match (&pins[..], self.hashes_required) {
             ([], false) => Ok(()),
             ([], true) => Err("has no digest in the spec, which must name the digests of all wheels".into()),

@@ -7,6 +7,8 @@
 mod pip;
 mod staging;
 
+use std::collections::BTreeSet;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -64,7 +66,7 @@ fn fill(options: &Fetch, spec: &Spec, invocation: &Invocation, process: &Process
         let pip = Pip::of(&shortfall.here.executable, options, process)?;
         let mut came = Vec::new();
         for system in &shortfall.lacking {
-            came.extend(fetch(system, &pip, spec, destination)?);
+            came.extend(fetch(system, &pip, spec, destination, &files)?);
         }
         in_vain = came.is_empty().then_some(announcement);
         for file in &came {
@@ -97,11 +99,16 @@ fn announcement(lacking: &[Lacking], destination: &Path) -> String {
     format!("fetching into `{}`: {}", destination.display(), systems.collect::<Vec<_>>().join("; "))
 }
 
-/// Fetches what is missing on one system. What is there already is kept to, if that can be.
-fn fetch(system: &Lacking, pip: &Pip<'_>, spec: &Spec, destination: &Path) -> Result<Vec<PathBuf>> {
+/// Fetches what is missing on one system. What is there already is kept to, if that can be. A file with other bytes than are pinned is
+/// replaced; pip has held what comes in its place against the digest. None of those that `came` before is.
+fn fetch(system: &Lacking, pip: &Pip<'_>, spec: &Spec, destination: &Path, came: &[PathBuf]) -> Result<Vec<PathBuf>> {
     let staging = Staging::make(destination)?;
+    let names = |paths: &[PathBuf]| paths.iter().filter_map(|path| path.file_name().map(OsStr::to_owned)).collect();
+    let (other_bytes, came): (BTreeSet<OsString>, BTreeSet<OsString>) = (names(&system.other_bytes), names(came));
     let lines: Vec<String> = system.requirements.iter().map(|requirement| with_hashes(requirement, spec)).collect();
-    let folders = spec.wheelhouses.iter().map(|folder| folder.value.as_path()).chain([destination]).collect::<Vec<_>>();
+    let mut folders = spec.wheelhouses.iter().map(|folder| folder.value.as_path()).chain([destination]).collect::<Vec<_>>();
+    // pip would take the file that is there.
+    folders.retain(|folder| !system.other_bytes.iter().any(|path| path.parent() == Some(*folder)));
     let request = pip::Request {
         system: &system.facts,
         lines: &lines,
@@ -121,7 +128,7 @@ fn fetch(system: &Lacking, pip: &Pip<'_>, spec: &Spec, destination: &Path) -> Re
         }
         Follow::Nothing => pip.fetch(&request, Follow::Nothing, staging.path())?,
     }
-    staging.move_in(destination)
+    staging.move_in(destination, &other_bytes.difference(&came).map(OsString::as_os_str).collect())
 }
 
 /// Whether pip is to fetch what the wheels require too: on this machine, where the spec wants that and does not pin digests, of which pip

@@ -1,5 +1,7 @@
 //! The folder that pip writes to, inside the one that is filled: a wheel has its name there only when it is whole.
 
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -37,13 +39,14 @@ impl Staging {
         self.folder.path()
     }
 
-    /// Gives each new wheel its name in `destination`. Those that are there already stay as they are.
-    pub fn move_in(self, destination: &Path) -> Result<Vec<PathBuf>> {
+    /// Gives each new wheel its name in `destination`. Those that are there already stay as they are, but for those of the names
+    /// `replaced`.
+    pub fn move_in(self, destination: &Path, replaced: &BTreeSet<&OsStr>) -> Result<Vec<PathBuf>> {
         let mut came = Vec::new();
         for name in fs::list(self.path())?.unwrap_or_default() {
             let (from, to) = (self.path().join(&name), destination.join(&name));
             let is_wheel = from.extension().is_some_and(|extension| extension == "whl");
-            if is_wheel && !fs::exists(&to) {
+            if is_wheel && (replaced.contains(&*name) || !fs::exists(&to)) {
                 // After a power cut too, what has the name of a wheel is a whole one.
                 fs::sync(&from)?;
                 fs::rename(&from, &to)?;

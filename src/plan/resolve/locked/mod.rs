@@ -8,6 +8,7 @@ mod trouble;
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use anyhow::{Error, Result};
 use pep440_rs::Version;
@@ -86,24 +87,35 @@ pub(in crate::plan) fn verify(lock: &Lock, interpreter: &Facts, wheelhouse: &mut
     (verdicts, refusal)
 }
 
-/// What to ask an index for, to have the files of a lock that are in no folder: lines of a requirements file, with the digest of the very
-/// file. And why the lock cannot be followed, if so.
+/// What of a lock is in no folder.
+pub(in crate::plan) struct Unavailable {
+    /// What to ask an index for: lines of a requirements file, with the digest of the very file.
+    pub requirements: Vec<String>,
+    /// Files of these names that have other bytes.
+    pub other_bytes: Vec<PathBuf>,
+    /// Why the lock cannot be followed, if so.
+    pub refusal: Option<Error>,
+}
+
+/// Finds the files of a lock that are in no folder.
 ///
 /// # Errors
 /// The lock is not for this interpreter.
-pub(in crate::plan) fn to_fetch(
-    lock: &Lock,
-    interpreter: &Facts,
-    wheelhouse: &mut Wheelhouse,
-) -> Result<(Vec<String>, Option<Error>)> {
+pub(in crate::plan) fn to_fetch(lock: &Lock, interpreter: &Facts, wheelhouse: &mut Wheelhouse) -> Result<Unavailable> {
     let Following { troubles, .. } = follow(lock, interpreter, wheelhouse)?;
-    let missing = troubles.iter().filter_map(|trouble| match trouble {
-        Trouble::Missing { package, wheel } => Some(format!("{} --hash=sha256:{}", package.value.title(), wheel.value.sha256)),
-        _ => None,
-    });
-    let missing = missing.collect();
+    let mut requirements = Vec::new();
+    let mut other_bytes = Vec::new();
+    for trouble in &troubles {
+        if let Trouble::Missing { package, wheel } | Trouble::OtherBytes { package, wheel, .. } = trouble {
+            requirements.push(format!("{} --hash=sha256:{}", package.value.title(), wheel.value.sha256));
+        }
+        if let Trouble::OtherBytes { path, .. } = trouble {
+            other_bytes.push(path.clone());
+        }
+    }
     let is_fine = troubles.is_empty();
-    Ok((missing, (!is_fine).then(|| trouble::explain(troubles, lock, interpreter, wheelhouse).into())))
+    let refusal = (!is_fine).then(|| trouble::explain(troubles, lock, interpreter, wheelhouse).into());
+    Ok(Unavailable { requirements, other_bytes, refusal })
 }
 
 /// How far a lock can be followed.

@@ -111,10 +111,9 @@ fn hint(troubles: &[Trouble<'_>], lock: &Lock, wheelhouse: &Wheelhouse) -> Strin
         return format!("fetch what is missing: `{command}`");
     }
     if troubles.iter().any(|trouble| matches!(trouble, Trouble::OtherBytes { .. })) {
-        return match lock.how_to_relock() {
-            Some(relock) => format!("put the wheel that is locked in its place; if the other one is meant, `{relock}`"),
-            None => "put the wheel that is locked in its place".to_owned(),
-        };
+        let fetch = wheelhouse.fetch_command().map(|command| format!(" (`{command}`)")).unwrap_or_default();
+        let relock = lock.how_to_relock().map(|relock| format!("; if the other one is meant, `{relock}`"));
+        return format!("put the wheel that is locked in its place{fetch}{}", relock.unwrap_or_default());
     }
     if troubles.iter().any(|trouble| matches!(trouble, Trouble::NoWheel { misfits, .. } if misfits.is_empty())) {
         let hint = "lock without sources (`uv export --no-emit-project`), or build wheels of them and lock these";
