@@ -333,6 +333,15 @@ vpython: error: the lock `[WORLD]/work/pylock.vpython.toml` does not fit `[WORLD
     assert_eq!(read(world.path("pylock.vpython.toml")), written);
     let outcome = lock(&world, &["--check"]).run();
     assert_eq!(outcome.code, Some(1), "{outcome}");
+    // That it has changed is known also where what it asks for now is not there.
+    world.write("vpython.toml", "requires-python = '>=3.6'\ndependencies = ['one', 'two', 'four']\n");
+    let change = "pylock.vpython.toml: would change\n  `four` was added (`[WORLD]/work/vpython.toml`, line 2)\n";
+    let why = ": no wheel in `[WORLD]/work/wheels` fits `four` (asked for in `[WORLD]/work/vpython.toml`, line 2): there is no wheel of `four`\n";
+    let outcome = lock(&world, &["--check"]).run();
+    assert_eq!((outcome.code, &*outcome.stdout), (Some(1), change), "{outcome}");
+    assert!(outcome.stderr.starts_with("vpython: warning: cannot lock `[WORLD]/work/vpython.toml` for "), "{outcome}");
+    assert!(outcome.stderr.ends_with(why), "{outcome}");
+    assert_eq!(read(world.path("pylock.vpython.toml")), written);
     // The order and the spaces make no difference.
     world.write("vpython.toml", "requires-python='>=3.6'\ndependencies = [ 'two',  'one' ]\n");
     world.vpython(["-c", ""]).run().prints("");

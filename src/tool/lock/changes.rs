@@ -10,10 +10,10 @@ use crate::spec::{Lock, Packages, Spec, SpecText};
 /// The changes from the lock that was there to the new one.
 pub(super) fn between(before: Option<&(Lock, String)>, after: &Lock, text: &SpecText, spec: &Spec) -> Vec<String> {
     let Some((before, content)) = before else { return changed_packages(None, after) };
-    let mut changes = match (&before.basis, &spec.packages) {
-        (Some(basis), Packages::Required(requirements)) => basis.changes(text, spec, requirements),
-        _ => vec!["it was made by another tool".to_owned()],
-    };
+    let mut changes = of_spec(before, text, spec);
+    if before.basis.is_none() {
+        changes.push("it was made by another tool".to_owned());
+    }
     if range(before) != range(after) {
         changes.push(format!("python: {} becomes {}", range(before), range(after)));
     }
@@ -24,6 +24,14 @@ pub(super) fn between(before: Option<&(Lock, String)>, after: &Lock, text: &Spec
         changes.push("its text is not as it would be written".to_owned());
     }
     changes
+}
+
+/// What the spec says otherwise than it did when the lock was made.
+pub(super) fn of_spec(before: &Lock, text: &SpecText, spec: &Spec) -> Vec<String> {
+    match (&before.basis, &spec.packages) {
+        (Some(basis), Packages::Required(requirements)) => basis.changes(text, spec, requirements),
+        _ => Vec::new(),
+    }
 }
 
 fn range(lock: &Lock) -> &str {

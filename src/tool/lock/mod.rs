@@ -34,7 +34,16 @@ pub fn run(options: &invocation::Lock, invocation: &Invocation, process: &Proces
     let store = Store::open(invocation, process)?;
     store.prepare()?;
     let request = Request { text: &text, spec: &spec, before: before.as_ref().map(|(lock, _)| lock), upgraded };
-    let (lock, warnings) = make(&request, &path, invocation, process, &store.memo_folder())?;
+    let made = make(&request, &path, invocation, process, &store.memo_folder());
+    let of_spec = before.as_ref().map(|(before, _)| changes::of_spec(before, &text, &spec)).unwrap_or_default();
+    let (lock, warnings) = match made {
+        // That it would change is known, though not to what.
+        Err(error) if options.check && !of_spec.is_empty() => {
+            invocation.warn(&[report::one_line(&error)]);
+            return would_change(&path, &of_spec, process);
+        }
+        made => made?,
+    };
     invocation.warn(&warnings);
     let changes = changes::between(before.as_ref(), &lock, &text, &spec);
     finish(&lock, before.as_ref().map(|(_, text)| text.as_str()), &changes, options.check, process)
@@ -52,14 +61,24 @@ fn finish(lock: &Lock, before: Option<&str>, changes: &[String], check: bool, pr
         let mode = fs::metadata(&lock.path)?.map_or(0o644, |metadata| fs::mode(&metadata));
         fs::replace(&lock.path, content.as_bytes(), mode)?;
     }
-    let headline = match (check, before) {
-        (false, _) => format!("{title}: written"),
-        (true, Some(_)) => format!("{title}: would change"),
-        (true, None) => format!("{title}: would be written"),
+    let (what, code) = match (check, before) {
+        (false, _) => ("written", 0),
+        (true, Some(_)) => return would_change(&lock.path, changes, process),
+        (true, None) => ("would be written", WOULD_CHANGE),
     };
+    print(&format!("{title}: {what}"), changes)?;
+    Ok(code)
+}
+
+/// Says of a lock that is there how it would change.
+fn would_change(path: &Path, changes: &[String], process: &Process) -> Result<i32> {
+    print(&format!("{}: would change", title(path, process)), changes)?;
+    Ok(WOULD_CHANGE)
+}
+
+fn print(headline: &str, changes: &[String]) -> Result<()> {
     let lines = changes.iter().map(|change| format!("  {change}\n"));
-    report::print(format!("{headline}\n{}", lines.collect::<String>()).as_bytes())?;
-    Ok(if check { WOULD_CHANGE } else { 0 })
+    report::print(format!("{headline}\n{}", lines.collect::<String>()).as_bytes())
 }
 
 /// The spec of the command line; a spec that is named in place of a script is meant itself.
