@@ -18,8 +18,6 @@ endif
 if ( "$_vpython_problem" != "" ) then
     sh -c 'echo "activate.csh: $0" >&2' "$_vpython_problem"
     unset _vpython_script _vpython_problem
-    # As the status of the file.
-    sh -c 'exit 1'
 else
     alias deactivate 'test $?_OLD_VIRTUAL_PATH = 1 && setenv PATH $_OLD_VIRTUAL_PATH:q; unset _OLD_VIRTUAL_PATH; test $?_OLD_VIRTUAL_PYTHONHOME = 1 && setenv PYTHONHOME $_OLD_VIRTUAL_PYTHONHOME:q; unset _OLD_VIRTUAL_PYTHONHOME; test $?_OLD_VIRTUAL_PROMPT = 1 && set prompt = $_OLD_VIRTUAL_PROMPT:q; unset _OLD_VIRTUAL_PROMPT; unsetenv VIRTUAL_ENV; unsetenv VIRTUAL_ENV_PROMPT; rehash; test "\!:*" = nondestructive || unalias deactivate'
     # What another environment has changed, one of another tool included.
