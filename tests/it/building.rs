@@ -1,6 +1,6 @@
 //! What a built environment holds, and what is never built.
 
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use base64::Engine;
@@ -119,74 +119,6 @@ fn only_what_the_spec_asks_for_is_marked_as_requested() {
 }
 
 #[test]
-fn scripts_run_however_they_are_called_and_wherever_the_environment_is_moved() {
-    let world = world_with(Python::any(), &varied(), "varied");
-    let built = world.install([""; 0]);
-    let moved = world.outside("else where/moved");
-    std::fs::create_dir(world.outside("else where")).unwrap();
-    let bin = built.join("bin");
-    run_scripts(&world, &bin);
-    std::fs::rename(&built, &moved).unwrap();
-    std::fs::remove_dir_all(world.outside("root")).unwrap();
-    run_scripts(&world, &moved.join("bin"));
-}
-
-/// Runs the scripts of the varied wheel directly, through links, and by `PATH`.
-fn run_scripts(world: &World, bin: &Path) {
-    let answer = "main ['a b', '']\n";
-    let words = ["a b", ""];
-    world.program(bin.join("varied-main"), words).run().expect(3, answer, "");
-    world.program(bin.join("shipped"), words).run().prints("shipped\n");
-    world.program(bin.join("shell-script"), words).run().prints("shell\n");
-    let links = world.outside("links");
-    std::fs::remove_dir_all(&links).ok();
-    std::fs::create_dir(&links).unwrap();
-    for name in ["varied-main", "shipped"] {
-        symlink(bin.join(name), links.join(name)).unwrap();
-        symlink(name, links.join(format!("again-{name}"))).unwrap();
-    }
-    for folder in [links.to_str().unwrap(), "."] {
-        let within = if folder == "." { bin } else { &world.path("") };
-        let path = format!("{folder}:{}", world.search_path());
-        let shell = |line: &str| world.program("/bin/sh", ["-c", line]).env("PATH", &path).within(within).run();
-        shell("varied-main 'a b' ''").expect(3, answer, "");
-        shell("shipped").prints("shipped\n");
-    }
-    let path = format!("{}:{}", links.display(), world.search_path());
-    let shell = |line: &str| world.program("/bin/sh", ["-c", line]).env("PATH", &path).run();
-    shell("again-varied-main 'a b' ''").expect(3, answer, "");
-    shell("again-shipped").prints("shipped\n");
-}
-
-#[test]
-fn shipped_scripts_keep_every_byte_behind_the_first_line() {
-    let rest: [(&str, &[u8], &str); 5] = [
-        ("plain", b"'''doc'''\nfrom __future__ import annotations\nprint(__doc__)\n", "doc\n"),
-        ("latin", b"# -*- coding: latin-1 -*-\nprint(ascii('\xe9'))\n", "'\\xe9'\n"),
-        ("crlf", b"import sys\r\nprint(len(sys.argv))\r\n", "1\n"),
-        ("no-newline", b"print('end')", "end\n"),
-        ("windowed", b"print('w')\n", "w\n"),
-    ];
-    let mut wheel = Wheel::new("scripts", "1.0");
-    for (name, content, _) in rest {
-        let first: &[u8] = match name {
-            "crlf" => b"#!python\r\n",
-            "windowed" => b"#!pythonw -x\n",
-            _ => b"#!python\n",
-        };
-        wheel = wheel.script(name, [first, content].concat());
-    }
-    let world = world_with(Python::any(), &wheel, "scripts");
-    let bin = world.install([""; 0]).join("bin");
-    for (name, content, prints) in rest {
-        let script = std::fs::read(bin.join(name)).unwrap();
-        let newline = script.iter().position(|byte| *byte == b'\n').unwrap();
-        assert_eq!(&script[newline + 1..], content, "{name}");
-        world.program(bin.join(name), [""; 0]).run().prints(prints);
-    }
-}
-
-#[test]
 fn an_environment_runs_on_every_version_of_python() {
     for python in Python::each_minor() {
         let world = world_with(python, &varied(), "varied");
@@ -211,22 +143,6 @@ fn nothing_of_the_host_leaks_in() {
                 try:\n    import leak\nexcept ImportError:\n    print('no leak')\n";
     let outcome = world.vpython(["-c", text]).env("PYTHONHOME", "/nowhere").env("PYTHONUSERBASE", "/nowhere").run();
     outcome.prints(&format!("['[WORLD]/root/v1/envs/[KEY]/lib/python3.{}/site-packages']\nno leak\n", world.python.minor));
-}
-
-#[test]
-fn an_environment_does_not_name_the_place_it_was_built_in() {
-    let world = world_with(Python::any(), &varied(), "varied");
-    let environment = world.install([""; 0]);
-    let base = world.outside("");
-    let base = base.to_str().unwrap().trim_end_matches('/');
-    for entry in walkdir::WalkDir::new(&environment).into_iter().map(Result::unwrap) {
-        let content = match entry.file_type() {
-            kind if kind.is_file() => std::fs::read(entry.path()).unwrap(),
-            kind if kind.is_symlink() => std::fs::read_link(entry.path()).unwrap().into_os_string().into_encoded_bytes(),
-            _ => continue,
-        };
-        assert!(!content.windows(base.len()).any(|window| window == base.as_bytes()), "{}", entry.path().display());
-    }
 }
 
 #[test]

@@ -28,6 +28,7 @@ mod layers;
 mod load;
 mod locks;
 mod luci;
+mod movable;
 mod mutants;
 mod neighbours;
 mod pack;

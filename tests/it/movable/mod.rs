@@ -1,0 +1,282 @@
+//! Environments that are taken elsewhere: every form in which vpython makes one, at every place, in every use.
+//!
+//! Beside this table stand what a script is and how it may be called (`scripts`), activation by each shell (`shells`), and that nothing
+//! in an environment names where it stands (`names`).
+
+mod names;
+mod scripts;
+mod shells;
+
+use std::ffi::OsStr;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+
+use crate::support::{Launch, Python, Wheel, World, start};
+
+/// How an environment is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// In the store.
+    Entry,
+    /// By `export`, which shares its files with the store.
+    Export,
+    /// By `export --copy`.
+    Copy,
+    /// By `export --with-python`.
+    WithPython,
+}
+
+impl Form {
+    const ALL: [Self; 4] = [Self::Entry, Self::Export, Self::Copy, Self::WithPython];
+
+    /// Makes the environment that the world's spec asks for, byte code included, and gives its folder.
+    fn make(self, world: &World) -> PathBuf {
+        let options: &[&str] = match self {
+            Self::Entry => return world.install(["-c", ""]),
+            Self::Export => &[],
+            Self::Copy => &["--copy"],
+            Self::WithPython => &["--with-python"],
+        };
+        let words = [&["-vpython-tool", "export", "exported"], options, &["-c", ""]].concat();
+        world.vpython(words).run().prints("[WORLD]/work/exported\n");
+        world.path("exported")
+    }
+}
+
+/// Where an environment goes. What it was made of, and the place that it comes from, are gone by then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// Where it was made.
+    Made,
+    /// Elsewhere by `mv`; who comes from there has moved twice.
+    Moved,
+    /// Elsewhere by `cp -r`.
+    Copied,
+    /// A path of what shells take for more than a name, and of other alphabets.
+    Odd,
+    /// A path of more than 300 bytes.
+    Long,
+    /// A path with a link in it.
+    Linked,
+    /// A file system that cannot be written to.
+    ReadOnly,
+}
+
+impl Place {
+    const ALL: [Self; 7] = [Self::Made, Self::Moved, Self::Odd, Self::Copied, Self::Long, Self::Linked, Self::ReadOnly];
+
+    /// Takes the environment there, and gives it as it is called there.
+    fn take(self, world: &World, environment: &Path) -> PathBuf {
+        let long = "long".repeat(40);
+        let to = match self {
+            Self::Made => return environment.to_path_buf(),
+            Self::Moved => world.outside("moved/env"),
+            Self::Copied => world.outside("copied/env"),
+            Self::Odd => world.outside("odd/it's \"$HOME\" `x` & é 中 %n !1 \\t *;#~/e  nv"),
+            Self::Long => world.outside(&format!("{long}/{long}")),
+            Self::Linked => world.outside("real/env"),
+            Self::ReadOnly => world.outside("read only/env"),
+        };
+        std::fs::create_dir_all(to.parent().unwrap()).unwrap();
+        if self == Self::Copied {
+            world.program("/bin/cp", [OsStr::new("-r"), environment.as_ref(), to.as_ref()]).run().prints("");
+            std::fs::remove_dir_all(environment).unwrap();
+        } else {
+            std::fs::rename(environment, &to).unwrap();
+        }
+        for folder in [world.outside("root"), world.path("wheels")] {
+            std::fs::remove_dir_all(folder).ok();
+        }
+        if self != Self::Linked {
+            return to;
+        }
+        symlink("real", world.outside("link")).unwrap();
+        world.outside("link/env")
+    }
+}
+
+/// An environment at a place.
+struct Stand<'a> {
+    world: &'a World,
+    environment: PathBuf,
+    place: Place,
+}
+
+impl Stand<'_> {
+    fn path(&self, relative: &str) -> PathBuf {
+        self.environment.join(relative)
+    }
+
+    /// A program, to be run as the place has it.
+    fn program(&self, program: impl AsRef<OsStr>) -> Launch<'_> {
+        if self.place != Place::ReadOnly {
+            return self.world.program(program.as_ref(), [""; 0]);
+        }
+        let freeze = "mount --bind \"$1\" \"$1\" && mount -o remount,ro,bind \"$1\" && shift && exec \"$@\"";
+        let launch = self.world.program("/usr/bin/unshare", ["-rm", "sh", "-c", freeze, "sh"]);
+        launch.arguments([self.environment.as_os_str(), program.as_ref()])
+    }
+}
+
+/// Takes an environment from place to place.
+fn tour(world: &World, made: &Path, places: &[Place], visit: impl Fn(&Stand)) {
+    let mut environment = made.to_path_buf();
+    for place in places {
+        environment = place.take(world, &environment);
+        if *place == Place::ReadOnly && !can_mount() {
+            continue;
+        }
+        eprintln!("at {place:?}");
+        visit(&Stand { world, environment: environment.clone(), place: *place });
+    }
+}
+
+/// Whether a folder can be made read-only for us alone, also for the superuser.
+fn can_mount() -> bool {
+    static CAN: OnceLock<bool> = OnceLock::new();
+    *CAN.get_or_init(|| {
+        let mut command = Command::new("/usr/bin/env");
+        command.args(["unshare", "-rm", "mount", "--bind", "/tmp", "/tmp"]).stderr(Stdio::null());
+        let can = start(&mut command).wait().unwrap().success();
+        if !can {
+            eprintln!("NOT TESTED HERE: nothing can be mounted");
+        }
+        can
+    })
+}
+
+/// What is done with an environment.
+#[derive(Debug, Clone, Copy)]
+enum Use {
+    Import,
+    Module,
+    /// One of the standard library, and one of a wheel.
+    Extension,
+    EntryPoint,
+    Script,
+    Subprocess,
+    Activate,
+}
+
+impl Use {
+    const ALL: [Self; 7] =
+        [Self::Import, Self::Module, Self::Extension, Self::EntryPoint, Self::Script, Self::Subprocess, Self::Activate];
+
+    #[track_caller]
+    fn works(self, stand: &Stand) {
+        let python = stand.path("bin/python3");
+        let run = |text: &str| stand.program(&python).arguments(["-c", text]).run();
+        let own = |path: &str| format!("{}\n", stand.path(path).display());
+        let environment = format!("{}\n", stand.environment.display());
+        let module = format!("lib/python3.{}/site-packages/movable/__init__.py", stand.world.python.minor);
+        let (said, expected) = match self {
+            Self::Import => (run("import movable; print(movable.__file__)"), own(&module)),
+            Self::Module => (stand.program(&python).arguments(["-m", "movable"]).run(), "module\n".into()),
+            Self::Extension => (run("import _json, movable.native; print(movable.native.__name__)"), "movable.native\n".into()),
+            Self::EntryPoint => (stand.program(stand.path("bin/movable")).run(), environment),
+            Self::Script => (stand.program(stand.path("bin/plain")).run(), environment),
+            Self::Subprocess => {
+                let text = "import subprocess, sys; print(subprocess.check_output([sys.executable, '-c', \
+                            'import movable; print(movable.__file__)']).decode().strip())";
+                (run(text), own(&module))
+            }
+            Self::Activate => {
+                // Not every shell tells by which path, if there are several, it reads the file.
+                let text = ". \"$1\"; cd \"$(movable)\"; pwd -P";
+                let activate = stand.path("bin/activate");
+                let words = ["-euc".as_ref(), text.as_ref(), "sh".as_ref(), activate.as_os_str()];
+                let real = std::fs::canonicalize(&stand.environment).unwrap();
+                (stand.program("/bin/sh").arguments(words).run(), format!("{}\n", real.display()))
+            }
+        };
+        assert_eq!((said.code, &*said.raw_stdout, &*said.stderr), (Some(0), &*expected, ""), "{self:?}: {said}");
+    }
+}
+
+/// A wheel with a module, one in C where this machine can compile it, and scripts that print the environment that they find.
+fn wheel(python: &Python) -> Wheel {
+    let found = "import sys\ndef main():\n    print(sys.prefix)\ndef words():\n    print(sys.argv[1:])\n";
+    let native = native(python);
+    let native = native.map_or(("movable/native.py", Vec::new()), |content| ("movable/native.so", content));
+    let wheel = Wheel::new("movable", "1")
+        .compressed()
+        .file("movable/__init__.py", found)
+        .file("movable/__main__.py", "print('module')\n")
+        .file(native.0, native.1)
+        .data("data/share/movable/text", "data")
+        .entry_point("movable", "movable:main")
+        .entry_point("words", "movable:words")
+        .script("plain", "#!python\nimport movable\nmovable.main()\n")
+        .script("words-shipped", "#!python\nimport movable\nmovable.words()\n");
+    scripts::SCRIPTS.iter().fold(wheel, |wheel, script| wheel.script(script.name, script.content()))
+}
+
+/// A module in C, compiled for this python.
+fn native(python: &Python) -> Option<Vec<u8>> {
+    let folders = python.path.parent()?.parent()?.join("include");
+    let names = ["", "m"].map(|suffix| format!("python3.{}{suffix}/Python.h", python.minor));
+    let header = names.iter().map(|name| folders.join(name)).find(|header| header.exists());
+    let Some(header) = header else {
+        eprintln!("NOT TESTED HERE: there is nothing to compile modules for {} with", python.version);
+        return None;
+    };
+    let include = header.parent()?;
+    let folder = tempfile::tempdir().unwrap();
+    let (source, module) = (folder.path().join("native.c"), folder.path().join("native.so"));
+    let text = "#include <Python.h>\nstatic struct PyModuleDef module = {PyModuleDef_HEAD_INIT, \"native\"};\n\
+                PyMODINIT_FUNC PyInit_native(void) { return PyModule_Create(&module); }\n";
+    std::fs::write(&source, text).unwrap();
+    let mut command = Command::new("/usr/bin/env");
+    command.args(["cc", "-shared", "-fPIC", "-I"]).args([include, &source]).arg("-o").arg(&module);
+    if !start(&mut command).wait().unwrap().success() {
+        eprintln!("NOT TESTED HERE: there is no C compiler");
+        return None;
+    }
+    Some(std::fs::read(module).unwrap())
+}
+
+/// A world whose spec asks for that wheel.
+fn world(python: &'static Python) -> World {
+    let world = World::with_python(python);
+    world.wheel(&wheel(python));
+    world.write("vpython.toml", "dependencies = ['movable']\n");
+    world
+}
+
+#[test]
+fn every_form_works_at_every_place() {
+    let python = Python::any();
+    for form in Form::ALL {
+        let world = world(python);
+        eprintln!("{form:?}");
+        tour(&world, &form.make(&world), &Place::ALL, |stand| Use::ALL.into_iter().for_each(|usage| usage.works(stand)));
+    }
+}
+
+#[test]
+fn every_python_works_at_the_worst_places() {
+    for python in Python::each_minor() {
+        let world = world(python);
+        eprintln!("{}", python.version);
+        tour(&world, &Form::Entry.make(&world), &[Place::Odd, Place::Long], |stand| {
+            Use::ALL.into_iter().for_each(|usage| usage.works(stand));
+            if stand.place == Place::Odd {
+                scripts::SCRIPTS.iter().for_each(|script| script.works(stand));
+            }
+        });
+    }
+}
+
+#[test]
+fn a_place_that_is_read_only_is_so() {
+    if !can_mount() {
+        return;
+    }
+    let world = world(Python::any());
+    tour(&world, &Form::Copy.make(&world), &[Place::ReadOnly], |stand| {
+        let said = stand.program("/usr/bin/touch").arguments([stand.path("lib/x")]).run();
+        assert!(said.stderr.contains("Read-only file system"), "{said}");
+    });
+}

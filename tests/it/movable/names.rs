@@ -1,0 +1,50 @@
+//! Nothing in an environment names where it stands, where it was built, or whose home that was.
+
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use memchr::memmem;
+
+use super::{Form, world};
+use crate::support::Python;
+
+/// The files and links below a folder that name another, by content or by their own names.
+fn naming(environment: &Path, named: &Path) -> Vec<String> {
+    let named = named.as_os_str().as_bytes();
+    let entries = walkdir::WalkDir::new(environment).sort_by_file_name().into_iter().map(Result::unwrap);
+    let names_it = |entry: &walkdir::DirEntry| {
+        let relative = entry.path().strip_prefix(environment).unwrap();
+        let content = match entry.file_type() {
+            kind if kind.is_file() => std::fs::read(entry.path()).unwrap(),
+            kind if kind.is_symlink() => std::fs::read_link(entry.path()).unwrap().as_os_str().as_bytes().to_vec(),
+            _ => Vec::new(),
+        };
+        memmem::find(&content, named).is_some() || memmem::find(relative.as_os_str().as_bytes(), named).is_some()
+    };
+    entries.filter(names_it).map(|entry| entry.path().display().to_string()).collect()
+}
+
+#[test]
+fn no_file_and_no_link_names_a_place() {
+    for python in Python::each_minor() {
+        let forms = if python == Python::any() { &Form::ALL[..] } else { &[Form::Entry, Form::Export] };
+        for form in forms {
+            let world = world(python);
+            let environment = form.make(&world);
+            // The environment, the store, what is staged, and the home are all in the world; the interpreter is not.
+            let world_itself = world.outside("");
+            let named = naming(&environment, Path::new(world_itself.to_str().unwrap().trim_end_matches('/')));
+            assert!(named.is_empty(), "{form:?}, {}: {named:?}", python.version);
+        }
+    }
+}
+
+#[test]
+fn the_interpreter_is_named_where_python_and_we_look_for_it() {
+    let python = Python::any();
+    let world = world(python);
+    let environment = Form::Copy.make(&world);
+    let named = naming(&environment, python.path.parent().unwrap());
+    let expected = ["bin/python3", "pyvenv.cfg", "vpython.json"].map(|path| environment.join(path).display().to_string());
+    assert_eq!(named, expected);
+}
