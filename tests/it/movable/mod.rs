@@ -26,21 +26,43 @@ enum Form {
     Copy,
     /// By `export --with-python`.
     WithPython,
+    /// By `pack` and `unpack`.
+    Unpacked,
+    /// By `pack --with-python` and `unpack`.
+    UnpackedWithPython,
 }
 
 impl Form {
-    const ALL: [Self; 4] = [Self::Entry, Self::Export, Self::Copy, Self::WithPython];
+    const ALL: [Self; 6] = [Self::Entry, Self::Export, Self::Copy, Self::WithPython, Self::Unpacked, Self::UnpackedWithPython];
+
+    /// Where the tests take it. What brings an interpreter along has thousands of files, and goes only where that may matter.
+    fn places(self) -> &'static [Place] {
+        match self {
+            Self::WithPython => &[Place::Odd, Place::Long, Place::Linked, Place::ReadOnly],
+            Self::UnpackedWithPython => &[Place::Odd, Place::ReadOnly],
+            _ => &Place::ALL,
+        }
+    }
 
     /// Makes the environment that the world's spec asks for, byte code included, and gives its folder.
     fn make(self, world: &World) -> PathBuf {
-        let options: &[&str] = match self {
-            Self::Entry => return world.install(["-c", ""]),
-            Self::Export => &[],
-            Self::Copy => &["--copy"],
-            Self::WithPython => &["--with-python"],
+        let run = |words: &[&str]| {
+            let said = world.vpython(["-vpython-tool"]).arguments(words).run();
+            assert_eq!(said.code, Some(0), "{self:?}: {said}");
         };
-        let words = [&["-vpython-tool", "export", "exported"], options, &["-c", ""]].concat();
-        world.vpython(words).run().prints("[WORLD]/work/exported\n");
+        match self {
+            Self::Entry => return world.install(["-c", ""]),
+            Self::Export => run(&["export", "exported", "-c", ""]),
+            Self::Copy => run(&["export", "exported", "--copy", "-c", ""]),
+            Self::WithPython => run(&["export", "exported", "--with-python", "-c", ""]),
+            Self::Unpacked => run(&["pack", "--output", "packed.tar.gz", "-c", ""]),
+            Self::UnpackedWithPython => run(&["pack", "--output", "packed.tar", "--with-python", "-c", ""]),
+        }
+        match self {
+            Self::Unpacked => run(&["unpack", "packed.tar.gz", "exported"]),
+            Self::UnpackedWithPython => run(&["unpack", "packed.tar", "exported"]),
+            _ => {}
+        }
         world.path("exported")
     }
 }
@@ -109,6 +131,15 @@ impl Stand<'_> {
         self.environment.join(relative)
     }
 
+    /// The module of the wheel, as its python names it: 2.7 by the byte code, where there is some.
+    fn module(&self) -> String {
+        let two = "lib/python2.7/site-packages/movable/__init__.py";
+        if !self.path(two).exists() {
+            return format!("lib/python3.{}/site-packages/movable/__init__.py", self.world.python.minor);
+        }
+        if self.path(&format!("{two}c")).exists() { format!("{two}c") } else { two.to_owned() }
+    }
+
     /// A program, to be run as the place has it.
     fn program(&self, program: impl AsRef<OsStr>) -> Launch<'_> {
         if self.place != Place::ReadOnly {
@@ -166,11 +197,11 @@ impl Use {
 
     #[track_caller]
     fn works(self, stand: &Stand) {
-        let python = stand.path("bin/python3");
+        let python = stand.path("bin/python");
         let run = |text: &str| stand.program(&python).arguments(["-c", text]).run();
         let own = |path: &str| format!("{}\n", stand.path(path).display());
         let environment = format!("{}\n", stand.environment.display());
-        let module = format!("lib/python3.{}/site-packages/movable/__init__.py", stand.world.python.minor);
+        let module = stand.module();
         let (said, expected) = match self {
             Self::Import => (run("import movable; print(movable.__file__)"), own(&module)),
             Self::Module => (stand.program(&python).arguments(["-m", "movable"]).run(), "module\n".into()),
@@ -178,8 +209,8 @@ impl Use {
             Self::EntryPoint => (stand.program(stand.path("bin/movable")).run(), environment),
             Self::Script => (stand.program(stand.path("bin/plain")).run(), environment),
             Self::Subprocess => {
-                let text = "import subprocess, sys; print(subprocess.check_output([sys.executable, '-c', \
-                            'import movable; print(movable.__file__)']).decode().strip())";
+                let text = "import subprocess, sys; sys.exit(subprocess.call([sys.executable, '-c', \
+                            'import movable; print(movable.__file__)']))";
                 (run(text), own(&module))
             }
             Self::Activate => {
@@ -195,12 +226,22 @@ impl Use {
     }
 }
 
+#[track_caller]
+fn all_uses_work(stand: &Stand) {
+    for usage in Use::ALL {
+        usage.works(stand);
+    }
+}
+
 /// A wheel with a module, one in C where this machine can compile it, and scripts that print the environment that they find.
 fn wheel(python: &Python) -> Wheel {
+    fill(Wheel::new("movable", "1"), native(python))
+}
+
+fn fill(wheel: Wheel, native: Option<Vec<u8>>) -> Wheel {
     let found = "import sys\ndef main():\n    print(sys.prefix)\ndef words():\n    print(sys.argv[1:])\n";
-    let native = native(python);
     let native = native.map_or(("movable/native.py", Vec::new()), |content| ("movable/native.so", content));
-    let wheel = Wheel::new("movable", "1")
+    let wheel = wheel
         .compressed()
         .file("movable/__init__.py", found)
         .file("movable/__main__.py", "print('module')\n")
@@ -245,13 +286,26 @@ fn world(python: &'static Python) -> World {
     world
 }
 
+/// A world where the spec asks for CPython 2.7; none where there is none.
+fn world_of_two() -> Option<World> {
+    let two = Python::two()?;
+    let world = world(Python::any());
+    symlink(two, world.outside("bin/python2.7")).unwrap();
+    let wheel = Wheel::new("movable", "2").tag("py2-none-any");
+    world.wheel(&fill(wheel, None));
+    world.write("vpython.toml", "requires-python = '==2.7.*'\ndependencies = ['movable']\n");
+    Some(world)
+}
+
 #[test]
 fn every_form_works_at_every_place() {
     let python = Python::any();
     for form in Form::ALL {
         let world = world(python);
         eprintln!("{form:?}");
-        tour(&world, &form.make(&world), &Place::ALL, |stand| Use::ALL.into_iter().for_each(|usage| usage.works(stand)));
+        let made = form.make(&world);
+        names::assert_nothing_names(&world, &made);
+        tour(&world, &made, form.places(), all_uses_work);
     }
 }
 
@@ -260,10 +314,28 @@ fn every_python_works_at_the_worst_places() {
     for python in Python::each_minor() {
         let world = world(python);
         eprintln!("{}", python.version);
-        tour(&world, &Form::Entry.make(&world), &[Place::Odd, Place::Long], |stand| {
-            Use::ALL.into_iter().for_each(|usage| usage.works(stand));
+        let made = Form::Entry.make(&world);
+        names::assert_nothing_names(&world, &made);
+        tour(&world, &made, &[Place::Odd, Place::Long], |stand| {
+            all_uses_work(stand);
             if stand.place == Place::Odd {
-                scripts::SCRIPTS.iter().for_each(|script| script.works(stand));
+                scripts::all_work(stand);
+            }
+        });
+    }
+}
+
+#[test]
+fn python_2_works_in_every_form() {
+    for form in Form::ALL.into_iter().filter(|form| *form != Form::UnpackedWithPython) {
+        let Some(world) = world_of_two() else { return };
+        eprintln!("{form:?}");
+        let made = form.make(&world);
+        names::assert_nothing_names(&world, &made);
+        tour(&world, &made, &[Place::Odd, Place::ReadOnly], |stand| {
+            all_uses_work(stand);
+            if form == Form::Entry {
+                scripts::all_work(stand);
             }
         });
     }
