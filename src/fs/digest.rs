@@ -1,4 +1,4 @@
-//! SHA-256 digests.
+//! SHA-256 digests, by which files are known, and the longer ones of the same family that may be pinned beside them.
 
 use std::fmt;
 use std::io::Read;
@@ -31,16 +31,8 @@ impl Digest {
     /// The digest of all that a reader has left. `advance` is told of the bytes as they are done.
     pub fn of_reader(reader: &mut impl Read, mut advance: impl FnMut(u64)) -> std::io::Result<Self> {
         let mut hasher = sha2::Sha256::new();
-        let mut chunk = vec![0; CHUNK];
-        loop {
-            match reader.read(&mut chunk)? {
-                0 => return Ok(Self(hasher.finalize().into())),
-                length => {
-                    hasher.update(&chunk[..length]);
-                    advance(length as u64);
-                }
-            }
-        }
+        feed(&mut hasher, reader, &mut advance)?;
+        Ok(Self(hasher.finalize().into()))
     }
 
     /// The bytes.
@@ -48,6 +40,60 @@ impl Digest {
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
+}
+
+/// Takes all that a reader has left into a digest.
+fn feed(hasher: &mut impl sha2::Digest, reader: &mut impl Read, advance: &mut impl FnMut(u64)) -> std::io::Result<()> {
+    let mut chunk = vec![0; CHUNK];
+    loop {
+        match reader.read(&mut chunk)? {
+            0 => return Ok(()),
+            length => {
+                hasher.update(&chunk[..length]);
+                advance(length as u64);
+            }
+        }
+    }
+}
+
+/// A longer digest than SHA-256.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LongDigest {
+    /// SHA-384.
+    Sha384,
+    /// SHA-512.
+    Sha512,
+}
+
+impl LongDigest {
+    /// All.
+    pub const ALL: [Self; 2] = [Self::Sha384, Self::Sha512];
+
+    /// The name that Python's `hashlib` has for it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Sha384 => "sha384",
+            Self::Sha512 => "sha512",
+        }
+    }
+
+    /// That of a file's content, in lower-case hexadecimal.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn of_file(self, path: &Path) -> Result<String> {
+        match self {
+            Self::Sha384 => hex_of_file(sha2::Sha384::new(), path),
+            Self::Sha512 => hex_of_file(sha2::Sha512::new(), path),
+        }
+    }
+}
+
+fn hex_of_file(mut hasher: impl sha2::Digest, path: &Path) -> Result<String> {
+    let read = feed(&mut hasher, &mut super::open(path)?, &mut drop);
+    read.with_context(|| format!("cannot read `{}`", path.display()))?;
+    Ok(hex::encode(hasher.finalize()))
 }
 
 impl FromStr for Digest {

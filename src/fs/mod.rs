@@ -26,7 +26,7 @@ use serde::de::DeserializeOwned;
 
 pub use change::Change;
 pub use climb::Climb;
-pub use digest::Digest;
+pub use digest::{Digest, LongDigest};
 pub use fault::{is_absence, is_fullness, is_systems_fault, visible};
 pub use lock::{Attempt, lock_exclusive, lock_shared, try_lock_exclusive, try_lock_shared};
 pub use replace::{UNFINISHED, replace, replace_by, replace_link, rewrite, write_atomically, write_json};

@@ -155,6 +155,32 @@ vpython: error: cannot follow the lock `[WORLD]/work/pylock.toml`
     launch().run().prints("one==1\n");
 }
 
+#[test]
+fn a_longer_digest_beside_the_sha256_is_checked_too() {
+    let world = World::new();
+    let one = Wheel::module("one", "1");
+    world.wheel(&one);
+    world.write("show.py", SHOW);
+    let launch = || world.vpython(["-vpython-spec", "pylock.toml", "show.py"]).run();
+    let digest = hex::encode(sha2::Sha512::digest(one.bytes()));
+    let lock = |sha512: &str| {
+        let lock = foreign_lock(&[(&one, "one", "1", "")]);
+        world.write("pylock.toml", lock.replace("sha256 = ", &format!("md5 = \"\", sha512 = \"{sha512}\", sha256 = ")));
+    };
+    let flipped = format!("{}{}", if digest.starts_with('0') { '1' } else { '0' }, &digest[1..]);
+    lock(&flipped);
+    let message = format!(
+        "\
+vpython: error: cannot follow the lock `[WORLD]/work/pylock.toml`
+  caused by: `[WORLD]/work/wheels/one-1-py3-none-any.whl` has the sha512 `{digest}`, and `{flipped}` is locked (`[WORLD]/work/pylock.toml`, line 8)
+  hint: put the wheel that is locked in its place (`vpython -vpython-spec=pylock.toml -vpython-tool fetch show.py`)
+"
+    );
+    launch().refuses(125, &message);
+    lock(&digest.to_uppercase());
+    launch().prints("one==1\n");
+}
+
 /// A world with a spec of two platforms, and the wheels for both.
 fn world_of_two_platforms() -> World {
     let world = World::new();

@@ -19,7 +19,7 @@ use pep440_rs::{Version, VersionSpecifiers};
 use pep508_rs::{MarkerEnvironment, MarkerTree, PackageName};
 
 use super::{Asked, Packages, Placed, PythonRange, Spec, SpecText};
-use crate::fs::Digest;
+use crate::fs::{Digest, LongDigest};
 use crate::report::{Failure, shell_word};
 
 pub use basis::Basis;
@@ -99,6 +99,8 @@ pub struct LockedWheel {
     pub size: Option<u64>,
     /// The digest of its bytes.
     pub sha256: Digest,
+    /// Longer digests of its bytes that the lock has besides, in lower-case hexadecimal.
+    pub long_digests: Vec<(LongDigest, String)>,
 }
 
 impl LockedPackage {

@@ -13,7 +13,7 @@ use serde::de::IgnoredAny;
 use toml::Spanned;
 
 use super::{Basis, Lock, LockedPackage, LockedWheel, Marker, marker};
-use crate::fs::Digest;
+use crate::fs::{Digest, LongDigest};
 use crate::report::Failure;
 use crate::spec::{Placed, PythonRange, SpecText};
 
@@ -204,7 +204,10 @@ impl Reader<'_> {
             return None;
         };
         let path = file.path.as_deref().map(|path| self.text.resolve(path));
-        Some(Placed { value: LockedWheel { file_name, path, size: file.size, sha256 }, place: self.place(offset) })
+        let long_digest = |kind: LongDigest| Some((kind, file.hashes.get(kind.name())?.to_ascii_lowercase()));
+        let long_digests = LongDigest::ALL.into_iter().filter_map(long_digest).collect();
+        let value = LockedWheel { file_name, path, size: file.size, sha256, long_digests };
+        Some(Placed { value, place: self.place(offset) })
     }
 
     fn place(&self, offset: usize) -> crate::spec::Place {

@@ -49,7 +49,7 @@ fn package(package: &LockedPackage, folder: &Path) -> String {
 
 /// A file, on a line of its own. Where it lies is said from the folder of the lock on, if it can be.
 fn wheel(wheel: &LockedWheel, folder: &Path) -> String {
-    let LockedWheel { file_name, path, size, sha256 } = wheel;
+    let LockedWheel { file_name, path, size, sha256, long_digests: _ } = wheel;
     let path = path.as_deref().and_then(|path| path.strip_prefix(folder).ok()?.to_str());
     let path = path.map(|path| format!(", path = {}", quoted(path))).unwrap_or_default();
     let size = size.map(|size| format!(", size = {size}")).unwrap_or_default();

@@ -19,7 +19,7 @@ use crate::plan::wheelhouse::{WheelFile, WheelName, Wheelhouse};
 use crate::plan::{Asker, Evidence, Facts, PlannedWheel, Tags};
 use crate::report::Failure;
 use crate::spec::{Lock, LockedPackage, LockedWheel, Place, Placed, Requirement};
-use trouble::Trouble;
+use trouble::{Digests, Trouble};
 
 /// The wheels of a lock, sorted by project, and why they cannot be installed, where the file of one is missing or another. An environment
 /// that was made of them before is none the worse for that.
@@ -233,23 +233,36 @@ impl<'a> Choice<'a> {
         ranked.into_iter().next().map(|(_, choice)| choice).ok_or(Trouble::NoWheel { package, misfits })
     }
 
-    /// The file of that name and digest, from the first folder that has it; or what is wrong with the first file of that name.
+    /// The file of that name and of those digests, from the first folder that has it; or what is wrong with the first file of that name.
     fn find(&self, wheelhouse: &mut Wheelhouse) -> Result<Result<WheelFile, Trouble<'a>>> {
         let mut other = None;
         for file in wheelhouse.named(&self.name) {
-            let digest = wheelhouse.digests(std::slice::from_ref(&file))?[0];
-            if digest == self.wheel.value.sha256 {
-                return Ok(Ok(file));
-            }
+            let Some(digests) = self.difference(&file, wheelhouse)? else { return Ok(Ok(file)) };
             let path = wheelhouse.path(&file);
-            other.get_or_insert(Trouble::OtherBytes { package: self.package, wheel: self.wheel, path, digest });
+            other.get_or_insert(Trouble::OtherBytes { package: self.package, wheel: self.wheel, path, digests });
         }
         Ok(Err(other.unwrap_or(Trouble::Missing { package: self.package, wheel: self.wheel })))
     }
 
+    /// The first digest that a file has otherwise than the lock; none where all that the lock has are right.
+    fn difference(&self, file: &WheelFile, wheelhouse: &mut Wheelhouse) -> Result<Option<Digests>> {
+        let LockedWheel { sha256, long_digests, .. } = &self.wheel.value;
+        let digest = wheelhouse.digests(std::slice::from_ref(file))?[0];
+        if digest != *sha256 {
+            return Ok(Some(Digests { name: "sha256", found: digest.to_string(), locked: sha256.to_string() }));
+        }
+        for (kind, locked) in long_digests {
+            let found = kind.of_file(&wheelhouse.path(file))?;
+            if found != *locked {
+                return Ok(Some(Digests { name: kind.name(), found, locked: locked.clone() }));
+            }
+        }
+        Ok(None)
+    }
+
     /// The wheel as the lock alone tells of it.
     fn without_file(self, lock: &Lock, interpreter: &Facts) -> PlannedWheel {
-        let LockedWheel { file_name, path, size, sha256 } = &self.wheel.value;
+        let LockedWheel { file_name, path, size, sha256, long_digests: _ } = &self.wheel.value;
         PlannedWheel {
             name: self.name.project,
             version: self.name.version,

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use pep440_rs::VersionSpecifiers;
 
-use crate::fs::Digest;
 use crate::plan::Facts;
 use crate::plan::wheelhouse::Wheelhouse;
 use crate::report::Failure;
@@ -21,7 +20,17 @@ pub(super) enum Trouble<'a> {
     /// Its file is in none of the folders.
     Missing { package: &'a Placed<LockedPackage>, wheel: &'a Placed<LockedWheel> },
     /// Its file has other bytes.
-    OtherBytes { package: &'a Placed<LockedPackage>, wheel: &'a Placed<LockedWheel>, path: PathBuf, digest: Digest },
+    OtherBytes { package: &'a Placed<LockedPackage>, wheel: &'a Placed<LockedWheel>, path: PathBuf, digests: Digests },
+}
+
+/// Two digests that should be the same.
+pub(super) struct Digests {
+    /// How they are called.
+    pub name: &'static str,
+    /// What the file has.
+    pub found: String,
+    /// What the lock has.
+    pub locked: String,
 }
 
 impl<'a> Trouble<'a> {
@@ -63,9 +72,8 @@ impl<'a> Trouble<'a> {
                 let size = size.map(|size| format!("{size} bytes, ")).unwrap_or_default();
                 format!("`{file_name}` ({size}sha256 `{sha256}`) is not in {folders} ({})", wheel.place)
             }
-            Self::OtherBytes { wheel, path, digest, .. } => {
-                let locked = wheel.value.sha256;
-                format!("`{}` has the sha256 `{digest}`, and `{locked}` is locked ({})", path.display(), wheel.place)
+            Self::OtherBytes { wheel, path, digests: Digests { name, found, locked }, .. } => {
+                format!("`{}` has the {name} `{found}`, and `{locked}` is locked ({})", path.display(), wheel.place)
             }
         }
     }
