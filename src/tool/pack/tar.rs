@@ -15,7 +15,7 @@ use super::order::Compression;
 /// How hard gzip tries, from 1 to 9.
 const GZIP: u32 = 6;
 /// How hard Zstandard tries, from 1 to 19.
-const ZSTD: i32 = 9;
+const ZSTD: i32 = 8;
 /// How many threads compress at most: each takes memory of its own.
 const THREADS: usize = 4;
 /// How many bytes a thread compresses at a time. Left to itself it is four times as much, and so is the memory.

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::{files, has, is_alive, listing, output, packed, world};
-use crate::support::World;
+use super::{files, has, is_alive, listing, output, pack, packed, world};
+use crate::support::{Python, Wheel, World};
 
 /// Extracts an archive and gives the environment in it.
 fn extracted(world: &World, program: &str, words: &[&str], top: &str) -> std::path::PathBuf {
@@ -106,4 +106,40 @@ fn members_are_in_order_and_hard_links_are_files() {
     assert_eq!(kinds, ['-', 'd', 'l'].into(), "though the files are shared with the store");
     let head = std::fs::read(file).unwrap();
     assert_eq!(head[..9], [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0], "no name and no time");
+}
+
+/// A world for this CPython 2.7.
+fn world_of_two(two: &Path) -> World {
+    let world = World::new();
+    std::os::unix::fs::symlink(two, world.outside("bin/python2.7")).unwrap();
+    let main = "def main():\n    print('some %d' % 1)\n";
+    let wheel = Wheel::new("some", "1").tag("py2-none-any").file("some/__init__.py", main).entry_point("run-some", "some:main");
+    world.wheel(&wheel);
+    world.write(".vpython", "python_version: '2.7'\nwheel < name: 'some' version: 'version:1' >\n");
+    world
+}
+
+/// A world for this CPython 3.
+fn world_of(python: &'static Python) -> World {
+    let world = World::with_python(python);
+    world.wheel(
+        &Wheel::new("some", "1")
+            .file("some/__init__.py", "def main():\n    print('some', 1)\n")
+            .entry_point("run-some", "some:main"),
+    );
+    world.write("vpython.toml", "dependencies = ['some']\n");
+    world
+}
+
+#[test]
+fn each_version_of_python_is_packed_and_runs() {
+    let worlds = Python::each_minor().into_iter().map(world_of).chain(Python::two().map(|two| world_of_two(&two)));
+    for world in worlds {
+        pack(&world, "app.tar", &[]).prints("");
+        let folder = world.outside("it's elsewhere");
+        std::fs::create_dir(&folder).unwrap();
+        vpython::tool::unpack::extract(&world.path("app.tar"), &folder).unwrap();
+        let script = folder.join("bin/run-some");
+        assert_eq!(output(script.to_str().unwrap(), &[]), "some 1\n", "{}", world.python.version);
+    }
 }

@@ -21,7 +21,7 @@ fn digests(world: &World, user: Option<u32>, around: &[(&str, &str)], before: &s
         let script = format!("{before} exec \"$0\" \"$@\"");
         let mut launch = world.program("/bin/sh", ["-c", &script, VPYTHON, "-vpython-tool", "pack"]);
         // The interpreter is large: what is true of one form is of the others.
-        let more: &[&str] = if file == "app.tar.zst" { &["--include", "lib", "--with-python"] } else { &["--include", "lib"] };
+        let more: &[&str] = if file == "app.tar" { &["--include", "lib", "--with-python"] } else { &["--include", "lib"] };
         launch = launch.arguments(["--output", file]).arguments(more).arguments(options);
         launch = around.iter().fold(launch, |launch, (name, value)| launch.env(name, value));
         launch = user.into_iter().fold(launch, Launch::user);
