@@ -195,3 +195,17 @@ fn what_is_said_of_a_package_is_in_it() {
         assert_eq!(said, expected);
     }
 }
+
+#[test]
+fn the_example_of_the_readme_packs() {
+    let world = world();
+    world.write("tool.py", "");
+    let readme = include_str!("../../../README.md");
+    let example = readme.split_once("<!-- packed -->\n```console\n").unwrap().1.split_once("```").unwrap().0;
+    for line in example.lines() {
+        let words: Vec<&str> = line.strip_prefix("$ vpython ").unwrap().split(' ').collect();
+        world.vpython(&words).run().prints("");
+        let file = words[words.iter().position(|word| *word == "--output").unwrap() + 1];
+        assert!(world.path(file).is_file());
+    }
+}
