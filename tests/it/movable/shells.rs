@@ -275,6 +275,21 @@ fn the_prompt_stays_where_it_is_wanted_so() {
 }
 
 #[test]
+fn the_readmes_example_is_what_is_printed() {
+    let readme = include_str!("../../../README.md");
+    let example = readme.split_once("<!-- activated -->\n```console\n").unwrap().1.split_once("```").unwrap().0;
+    let world = world(Python::any());
+    std::fs::rename(Form::Copy.make(&world), world.path("env")).unwrap();
+    let commands = example.lines().filter_map(|line| line.split_once("$ "));
+    let show =
+        |(_, command): (&str, &str)| format!("printf '%s\\n' \"$PS1\"{}\n{command}\n", shlex::try_quote(command).unwrap());
+    let lines: String = commands.map(show).collect();
+    let lines = format!("PS1='$ '\n{lines}echo \"${{PS1% }}\"\n").replace("/srv", world.outside("work").to_str().unwrap());
+    let said = world.program("/bin/bash", ["-c", &lines]).run();
+    said.prints(&example.replace("/srv", "[WORLD]/work"));
+}
+
+#[test]
 fn bash_zsh_and_fish_start_no_process_for_it() {
     if !has_strace() {
         return;
