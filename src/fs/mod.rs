@@ -9,61 +9,30 @@ mod climb;
 mod digest;
 mod fault;
 mod lock;
+mod own;
+pub mod path_text;
+mod read;
 mod replace;
 mod stamp;
 mod swap;
 
 use std::fs::{File, OpenOptions, Permissions};
-use std::io::{ErrorKind, Read, Write};
-use std::os::fd::{AsRawFd, IntoRawFd};
+use std::io::{ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Context, Result};
-use nix::errno::Errno;
-use nix::fcntl::OFlag;
-use serde::de::DeserializeOwned;
 
 pub use change::Change;
 pub use climb::Climb;
 pub use digest::{Digest, LongDigest};
 pub use fault::{is_absence, is_fullness, is_systems_fault, visible};
 pub use lock::{Attempt, lock_exclusive, lock_shared, try_lock_exclusive, try_lock_shared};
-pub use replace::{UNFINISHED, replace, replace_by, replace_link, rewrite, write_atomically, write_json};
+pub use own::{look_for_json, open_across_exec, open_optional, open_or_create, read_json, read_json_before_exec, write_json};
+pub use read::{BEGINNING, leave_open, read, read_before_exec, read_beginning, read_rest, real_path};
+pub use replace::{UNFINISHED, replace, replace_by, replace_link, rewrite, write_atomically};
 pub use stamp::{Stamp, Stamped};
 pub use swap::StagedFolder;
-
-/// Paths in JSON: as text where they are UTF-8, else as an array of bytes.
-pub mod path_text {
-    use std::ffi::OsString;
-    use std::os::unix::ffi::{OsStrExt, OsStringExt};
-    use std::path::{Path, PathBuf};
-
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-    #[derive(Serialize, Deserialize)]
-    #[serde(untagged)]
-    enum Form {
-        Text(String),
-        Bytes(Vec<u8>),
-    }
-
-    /// Writes a path.
-    pub fn serialize<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
-        match path.to_str() {
-            Some(text) => serializer.serialize_str(text),
-            None => Form::Bytes(path.as_os_str().as_bytes().to_vec()).serialize(serializer),
-        }
-    }
-
-    /// Reads a path.
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PathBuf, D::Error> {
-        Ok(match Form::deserialize(deserializer)? {
-            Form::Text(text) => text.into(),
-            Form::Bytes(bytes) => OsString::from_vec(bytes).into(),
-        })
-    }
-}
 
 /// The metadata of what stands at `path`, following links; none where nothing does.
 pub fn metadata(path: &Path) -> Result<Option<std::fs::Metadata>> {
@@ -118,61 +87,9 @@ pub fn open(path: &Path) -> Result<File> {
     File::open(path).with_context(|| format!("cannot open `{}`", path.display()))
 }
 
-/// Opens a file of our own making: no link is followed, and a pipe that was put in its place is not waited for.
-fn open_own(path: &Path) -> std::io::Result<File> {
-    let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
-    OpenOptions::new().read(true).custom_flags(flags.bits()).open(path)
-}
-
-/// Opens a file of our own making for reading; none where there is none, or a link that somebody has put there.
-pub fn open_optional(path: &Path) -> Result<Option<File>> {
-    let is_link = |error: &std::io::Error| error.raw_os_error() == Some(Errno::ELOOP as i32);
-    let opened = match open_own(path) {
-        Err(error) if is_link(&error) => Ok(None),
-        opened => optional(opened),
-    };
-    opened.with_context(|| format!("cannot open `{}`", path.display()))
-}
-
-/// The same, but what the process becomes has the file open too.
-pub fn open_across_exec(path: &Path) -> Result<Option<File>> {
-    let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
-    match nix::fcntl::open(path, flags, nix::sys::stat::Mode::empty()) {
-        Ok(file) => Ok(Some(file.into())),
-        Err(Errno::ENOENT | Errno::ENOTDIR | Errno::ELOOP) => Ok(None),
-        Err(errno) => Err(std::io::Error::from(errno)).with_context(|| format!("cannot open `{}`", path.display())),
-    }
-}
-
-/// Leaves an open file to `execve`, which closes it, and spares a call.
-pub fn leave_open(file: File) {
-    let _ = file.into_raw_fd();
-}
-
-/// The content of a file of our own making; none where there is none.
-fn read_own(path: &Path) -> Result<Option<Vec<u8>>> {
-    let Some(mut file) = open_optional(path)? else { return Ok(None) };
-    let beginning = read_beginning(&mut file, path)?;
-    read_rest(&mut file, beginning, path).map(Some)
-}
-
 /// Opens `/dev/null` for both directions, close-on-exec.
 pub fn open_device_null() -> Result<File> {
     OpenOptions::new().read(true).write(true).open("/dev/null").context("cannot open `/dev/null`")
-}
-
-/// Opens a file for reading and writing, and makes it, readable by its owner alone, where it is missing. Its content stays, and a
-/// link in its place is refused.
-pub fn open_or_create(path: &Path) -> Result<File> {
-    OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .custom_flags((OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK).bits())
-        .open(path)
-        .with_context(|| format!("cannot open `{}`", path.display()))
 }
 
 /// Makes a file, or empties the one that is there.
@@ -194,59 +111,6 @@ pub fn create_new(path: &Path, mode: u32) -> Result<File> {
 pub fn write_new(path: &Path, content: &[u8], mode: u32) -> Result<()> {
     let mut file = create_new(path, mode)?;
     file.write_all(content).with_context(|| format!("cannot write `{}`", path.display()))
-}
-
-/// The whole content of a file of any kind.
-pub fn read(path: &Path) -> Result<Vec<u8>> {
-    let mut content = Vec::new();
-    open(path)?.read_to_end(&mut content).with_context(|| format!("cannot read `{}`", path.display()))?;
-    Ok(content)
-}
-
-/// The whole content of a regular file that is read on the way to `execve`: where it is short, with two system calls.
-pub fn read_before_exec(path: &Path) -> Result<Vec<u8>> {
-    read_to_the_end(open(path)?, path)
-}
-
-fn read_to_the_end(mut file: File, path: &Path) -> Result<Vec<u8>> {
-    let beginning = read_beginning(&mut file, path)?;
-    let content = read_rest(&mut file, beginning, path)?;
-    leave_open(file);
-    Ok(content)
-}
-
-/// What [`read_beginning`] gave, and the rest of the file. `path` is for the error.
-pub fn read_rest(file: &mut File, beginning: Vec<u8>, path: &Path) -> Result<Vec<u8>> {
-    let mut content = beginning;
-    if content.len() == BEGINNING {
-        file.read_to_end(&mut content).with_context(|| format!("cannot read `{}`", path.display()))?;
-    }
-    Ok(content)
-}
-
-/// How many bytes [`read_beginning`] reads.
-pub const BEGINNING: usize = 8 * 1024;
-
-/// The first [`BEGINNING`] bytes of a regular file that was just opened, or all of it where it is shorter: with one system call,
-/// since a short read of a regular file is its end. `path` is for the error.
-pub fn read_beginning(file: &mut File, path: &Path) -> Result<Vec<u8>> {
-    let mut content = vec![0; BEGINNING];
-    let length = loop {
-        match file.read(&mut content) {
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            result => break result.with_context(|| format!("cannot read `{}`", path.display()))?,
-        }
-    };
-    content.truncate(length);
-    Ok(content)
-}
-
-/// The real path of an open file, with one question to the system where `/proc` is mounted. `path` is how it was opened.
-pub fn real_path(file: &File, path: &Path) -> Result<PathBuf> {
-    match std::fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd())) {
-        Ok(real) if real.is_absolute() => Ok(real),
-        _ => canonicalize(path),
-    }
 }
 
 /// The names in a folder, sorted; none where there is no such folder.
@@ -367,30 +231,6 @@ pub fn is_at(file: &File, path: &Path) -> Result<bool> {
 #[must_use]
 pub fn space(metadata: &std::fs::Metadata) -> u64 {
     metadata.blocks() * 512
-}
-
-/// Reads a JSON file of our own making, which can be made again. Whatever is wrong with it, there is none.
-#[must_use]
-pub fn read_json<T: DeserializeOwned>(path: &Path) -> Option<T> {
-    serde_json::from_slice(&read_own(path).ok()??).ok()
-}
-
-/// The same for a launch memo, which is read on the way to `execve`.
-#[must_use]
-pub fn read_json_before_exec<T: DeserializeOwned>(path: &Path) -> Option<T> {
-    let file = open_optional(path).ok()??;
-    serde_json::from_slice(&read_to_the_end(file, path).ok()?).ok()
-}
-
-/// Reads a JSON file of our own making; none where there is none, or it is not what it should be.
-///
-/// # Errors
-/// Nobody can tell what is there, for a reason that lies in the system.
-pub fn look_for_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
-    match read_own(path) {
-        Err(error) if is_systems_fault(&error) => Err(error),
-        content => Ok(content.ok().flatten().and_then(|content| serde_json::from_slice(&content).ok())),
-    }
 }
 
 /// While this lives, new files and folders get the permission bits `0755` and less, whatever the caller's umask. The umask belongs

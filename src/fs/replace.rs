@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use nix::fcntl::OFlag;
-use serde::Serialize;
 
 use super::{is_at, lock_exclusive, mode, remove_file, rename, set_mode, symlink};
 
@@ -24,11 +23,6 @@ pub fn write_atomically(path: &Path, content: &[u8]) -> Result<()> {
         Ok::<_, anyhow::Error>(())
     };
     write().with_context(|| format!("cannot write `{}`", path.display()))
-}
-
-/// Writes a value as JSON.
-pub fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<()> {
-    write_atomically(path, &serde_json::to_vec(value)?)
 }
 
 /// Gives `path` this content and these permission bits, whatever the umask, among files of a user: what a killed process has left is taken
