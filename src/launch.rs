@@ -186,6 +186,7 @@ fn with_wanted(
     take(&Wanted {
         plan: &plan,
         python_path: &spec.python_path,
+        store: store.root(),
         build: &|staging| build::standalone(&plan, &store, sharing, process, staging),
         compile: &|folder| build::compile_folder(&plan.interpreter, folder, process),
     })

@@ -173,6 +173,9 @@ pub struct Pack {
     /// The licence of an rpm, in SPDX's words
     #[arg(long, value_name = "LICENCE")]
     pub license: Option<String>,
+    /// Have run paths of libraries and programs lead into the environment wherever it is, and nowhere else
+    #[arg(long)]
+    pub fix_rpath: bool,
     /// What goes with the environment.
     #[command(flatten)]
     pub additions: Additions,

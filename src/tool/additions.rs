@@ -18,6 +18,8 @@ pub struct Wanted<'a> {
     pub plan: &'a Plan,
     /// The import roots of the spec, which are no part of it.
     pub python_path: &'a [PathBuf],
+    /// Where the store is that it is made from.
+    pub store: &'a Path,
     /// Fills an empty folder with it.
     pub build: &'a dyn Fn(&Path) -> Result<()>,
     /// Makes byte code of all sources in a folder.

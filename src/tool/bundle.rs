@@ -21,13 +21,13 @@ use anyhow::{Context, Result};
 use rayon::prelude::*;
 use walkdir::{DirEntry, WalkDir};
 
-use super::elf::{self, Elf};
+use super::elf::{self, Elf, Precedence};
 use crate::fs;
 use crate::plan::Facts;
 use crate::report::Failure;
 
 /// The folder of the copy, relative to the environment.
-const FOLDER: &str = "python";
+pub(super) const FOLDER: &str = "python";
 /// Folders of the standard library that no program imports, or that are not of it.
 const LEFT_OUT: [&str; 6] = ["__pycache__", "dist-packages", "idle_test", "site-packages", "test", "tests"];
 
@@ -52,6 +52,11 @@ pub(super) fn add(environment: &Path, interpreter: &Facts, compile: impl FnOnce(
 /// Where the copy of an interpreter's binary is, relative to the environment.
 pub(super) fn place(executable: &Path) -> PathBuf {
     Path::new(FOLDER).join("bin").join(executable.file_name().unwrap_or_default())
+}
+
+/// Whether a file of an environment, by its path there, is one of the copy.
+pub(super) fn holds(path: &Path) -> bool {
+    path.starts_with(FOLDER) || path == Path::new("bin/python2.7")
 }
 
 /// Has an environment find the copy.
@@ -209,7 +214,7 @@ impl Copy {
         let mode = if is_executable { 0o555 } else { 0o444 };
         let moved = Elf::parse(content.clone()).and_then(|elf| Some((self.moved(elf.run_path()?, path)?, elf)));
         let content = match moved {
-            Some((run_path, elf)) => elf.with_run_path(&run_path)?,
+            Some((run_path, elf)) => elf.with_run_path(&run_path, Precedence::First)?,
             None => content,
         };
         fs::write_new(to, &content, mode)

@@ -19,6 +19,15 @@ pub(super) struct Elf {
     run_path: Option<RunPath>,
 }
 
+/// When the loader heeds a run path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Precedence {
+    /// When it did before.
+    Same,
+    /// Before `LD_LIBRARY_PATH`: it becomes a `DT_RPATH`.
+    First,
+}
+
 #[derive(Debug)]
 struct RunPath {
     text: String,
@@ -47,11 +56,11 @@ impl Elf {
         Some(self.run_path.as_ref()?.text.split(':').collect())
     }
 
-    /// The file with another run path, which the loader heeds before `LD_LIBRARY_PATH`: it becomes a `DT_RPATH`.
+    /// The file with another run path.
     ///
     /// # Errors
     /// There is none to change, or no room for this one.
-    pub fn with_run_path(mut self, folders: &[String]) -> Result<Vec<u8>> {
+    pub fn with_run_path(mut self, folders: &[String], precedence: Precedence) -> Result<Vec<u8>> {
         let RunPath { text, tag: (tag, size, endian), place, is_shared } =
             self.run_path.context("it has no run path to change")?;
         let new = folders.join(":");
@@ -59,6 +68,9 @@ impl Elf {
         ensure!(new.len() <= text.len(), "`{new}` is longer than its run path `{text}`");
         self.bytes[place..place + text.len()].fill(0);
         self.bytes[place..place + new.len()].copy_from_slice(new.as_bytes());
+        if precedence == Precedence::Same {
+            return Ok(self.bytes);
+        }
         match size {
             4 => self.bytes[tag..tag + 4].copy_from_slice(&endian.write_u32_bytes(DT_RPATH)),
             _ => self.bytes[tag..tag + 8].copy_from_slice(&endian.write_u64_bytes(DT_RPATH.into())),

@@ -1,6 +1,7 @@
 //! One file for each `-vpython-tool`. A tool gets the environment that the command line asks for, and does one thing with it.
 
 pub mod additions;
+mod audit;
 mod bundle;
 pub mod check;
 mod elf;

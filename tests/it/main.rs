@@ -6,6 +6,7 @@
 #![allow(clippy::disallowed_methods, reason = "tests look at the disk and the machine as they are")]
 
 mod archives;
+mod audit;
 mod building;
 mod bundle;
 mod bypass;

@@ -23,10 +23,12 @@ use anyhow::{Context, Result};
 pub use order::Order;
 
 use super::additions::{Luggage, Wanted};
-use super::listing::Listing;
+use super::audit::{Audit, Surroundings};
+use super::listing::{Listing, Member};
 use crate::fs::{self, StagedFolder};
 use crate::plan::{Key, Plan};
 use crate::process::Process;
+use crate::report;
 use contents::Contents;
 use order::Archive;
 
@@ -44,15 +46,36 @@ pub fn run(order: &Order, wanted: &Wanted, process: &Process) -> Result<i32> {
     let staged = StagedFolder::beside(&order.output)?;
     luggage.build(wanted, staged.path())?;
     luggage.compile(wanted, staged.path())?;
-    let contents =
-        contents(order, wanted.plan, staged.path()).with_context(|| format!("cannot pack `{}`", order.output.display()))?;
+    let members = members(order, wanted, process, staged.path());
+    let contents = members
+        .and_then(|members| contents(order, wanted.plan, staged.path(), members))
+        .with_context(|| format!("cannot pack `{}`", order.output.display()))?;
     write(order, &contents, &wanted.plan.interpreter.platform)?;
     Ok(0)
 }
 
-/// What of the environment that stands in the folder `staged` goes into the file.
-fn contents(order: &Order, plan: &Plan, staged: &Path) -> Result<Contents> {
-    let mut listing = Listing::of(plan, &Key::of(plan), scan::members(staged)?)?;
+/// What of the environment that stands in the folder `staged` goes into the file. What would not be at home elsewhere is told, or mended.
+fn members(order: &Order, wanted: &Wanted, process: &Process, staged: &Path) -> Result<Vec<Member>> {
+    let members = scan::members(staged)?;
+    let surroundings = Surroundings {
+        staged,
+        prefix: order.prefix.as_deref().map(Path::new),
+        private: [Some(wanted.store), process.home(), process.directory.as_deref()].into_iter().flatten().collect(),
+        interpreter: &wanted.plan.interpreter,
+        with_python: order.additions.with_python,
+    };
+    let mut audit = Audit::of(&members, &surroundings)?;
+    let is_mended = order.fix_rpath && audit.mend(&members, staged)?;
+    audit.tell();
+    if !order.fix_rpath && audit.can_be_mended() {
+        report::notice("with `--fix-rpath`, run paths are mended");
+    }
+    if is_mended { scan::members(staged) } else { Ok(members) }
+}
+
+/// The members and what is said of them.
+fn contents(order: &Order, plan: &Plan, staged: &Path, members: Vec<Member>) -> Result<Contents> {
+    let mut listing = Listing::of(plan, &Key::of(plan), members)?;
     listing.prefix.clone_from(&order.prefix);
     listing.name = order.archive.package().map(|package| package.name.clone());
     Contents::new(staged.to_path_buf(), listing, order.time)

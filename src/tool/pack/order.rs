@@ -34,6 +34,8 @@ pub struct Order {
     /// When all of it was last changed, in seconds since 1970.
     pub(super) time: u32,
     pub(super) archive: Archive,
+    /// Whether run paths are to be mended.
+    pub(super) fix_rpath: bool,
     /// What goes with the environment.
     pub(super) additions: Additions,
 }
@@ -109,7 +111,7 @@ impl Order {
         if !problems.is_empty() {
             return Err(cannot.because_of(problems).into());
         }
-        Ok(Self { output, prefix, time, archive, additions: options.additions.clone() })
+        Ok(Self { output, prefix, time, archive, fix_rpath: options.fix_rpath, additions: options.additions.clone() })
     }
 }
 

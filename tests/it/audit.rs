@@ -1,0 +1,150 @@
+//! What `pack` says of files that would not be at home elsewhere, and `--fix-rpath`.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use crate::support::{Outcome, Python, Wheel, World, start};
+
+/// A library with this run path; none where it cannot be made.
+fn library(run_path: &str) -> Option<Vec<u8>> {
+    let folder = tempfile::tempdir().unwrap();
+    let (source, library) = (folder.path().join("x.c"), folder.path().join("x.so"));
+    std::fs::write(&source, "int answer(void) { return 42; }\n").unwrap();
+    let mut command = Command::new("/usr/bin/env");
+    command.args(["cc", "-shared", "-fPIC", "-nostdlib", &format!("-Wl,--enable-new-dtags,-rpath,{run_path}"), "-o"]);
+    if !start(command.arg(&library).arg(&source)).wait().unwrap().success() {
+        eprintln!("NOT TESTED HERE: there is no C compiler");
+        return None;
+    }
+    Some(std::fs::read(library).unwrap())
+}
+
+/// What `readelf` says of the run path of a file.
+fn run_path(file: &Path) -> String {
+    let mut command = Command::new("/usr/bin/env");
+    let output = start(command.args(["readelf", "-d"]).arg(file).stdout(Stdio::piped())).wait_with_output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let line = text.lines().find(|line| line.contains("PATH)")).unwrap_or_default();
+    line.split_whitespace().skip(1).collect::<Vec<_>>().join(" ")
+}
+
+/// A world with a wheel of libraries with these run paths, by their names.
+fn world(libraries: &[(&str, &str)]) -> Option<World> {
+    let world = World::new();
+    let mut wheel = Wheel::new("some", "1").file("some/__init__.py", "").file("some.libs/x", "");
+    for (name, run_path) in libraries {
+        wheel = wheel.file(&format!("some/{name}.so"), library(run_path)?);
+    }
+    world.wheel(&wheel);
+    world.write("vpython.toml", "dependencies = ['some']\n");
+    Some(world)
+}
+
+fn pack(world: &World, options: &[&str]) -> Outcome {
+    world.vpython(["-vpython-tool", "pack", "--output", "env.tar"]).arguments(options).run()
+}
+
+/// Where libraries are in an environment of that python.
+fn site(python: &Python) -> String {
+    format!("lib/python3.{}/site-packages", python.minor)
+}
+
+/// Unpacks what was packed.
+fn unpack(world: &World) {
+    std::fs::create_dir_all(world.path("out")).unwrap();
+    let mut command = Command::new("/usr/bin/env");
+    command.args(["tar", "-C"]).arg(world.path("out")).arg("-xf").arg(world.path("env.tar"));
+    assert!(start(&mut command).wait().unwrap().success());
+}
+
+const LIBRARIES: [(&str, &str); 5] = [
+    ("a", "/home/nobody/lib:$ORIGIN/../some.libs"),
+    ("b", "$ORIGIN/../../../../../lib::lib"),
+    ("c", "/opt/app/env/bin"),
+    ("d", "$ORIGIN:$ORIGIN/../some.libs"),
+    ("e", "/o"),
+];
+
+#[test]
+fn run_paths_that_do_not_move_are_told() {
+    let Some(world) = world(&LIBRARIES) else { return };
+    let site = site(world.python);
+    let expected = format!(
+        "vpython: warning: the run path of `{site}/some/a.so` names `/home/nobody/lib`, which is absolute; names `$ORIGIN/../some.libs` behind `/home/nobody/lib`\n\
+         vpython: warning: the run path of `{site}/some/b.so` names `$ORIGIN/../../../../../lib`, which is out of the environment; \
+         has an empty entry, which is the current directory; names `lib`, which is relative to the current directory\n\
+         vpython: warning: the run path of `{site}/some/c.so` names `/opt/app/env/bin`, which is absolute\n\
+         vpython: warning: the run path of `{site}/some/e.so` names `/o`, which is absolute\n\
+         vpython: with `--fix-rpath`, run paths are mended\n"
+    );
+    pack(&world, &[]).expect(0, "", &expected);
+}
+
+#[test]
+fn run_paths_are_mended_in_what_is_packed_and_nowhere_else() {
+    let Some(world) = world(&LIBRARIES) else { return };
+    let site = site(world.python);
+    let options = ["--prefix", "/opt/app/env", "--fix-rpath"];
+    let expected = format!(
+        "vpython: the run path of `{site}/some/a.so` was `/home/nobody/lib:$ORIGIN/../some.libs` and is `$ORIGIN/../some.libs`\n\
+         vpython: the run path of `{site}/some/b.so` was `$ORIGIN/../../../../../lib::lib` and is ``\n\
+         vpython: the run path of `{site}/some/e.so` was `/o` and is ``\n\
+         vpython: warning: the run path of `{site}/some/c.so` names `/opt/app/env/bin`, which is absolute; \
+         cannot be mended: `$ORIGIN/../../../../bin` is longer than its run path `/opt/app/env/bin`\n"
+    );
+    pack(&world, &options).expect(0, "", &expected);
+    unpack(&world);
+    let environment = world.path("out/opt/app/env").join(&site);
+    let is = |name: &str| run_path(&environment.join(format!("some/{name}.so")));
+    assert_eq!(is("a"), "(RUNPATH) Library runpath: [$ORIGIN/../some.libs]");
+    assert_eq!(is("b"), "(RUNPATH) Library runpath: []");
+    assert_eq!(is("d"), "(RUNPATH) Library runpath: [$ORIGIN:$ORIGIN/../some.libs]");
+    let program = "import base64, csv, hashlib, os, sys
+record = os.path.join(sys.argv[1], 'some-1.dist-info/RECORD')
+for name, digest, size in csv.reader(open(record)):
+    content = open(os.path.join(sys.argv[1], name), 'rb').read()
+    right = 'sha256=' + base64.urlsafe_b64encode(hashlib.sha256(content).digest()).decode().rstrip('=')
+    if digest and (digest, size) != (right, str(len(content))):
+        print(name)
+";
+    let program = world.write("record.py", program);
+    world.vpython([program.as_os_str(), environment.as_os_str()]).run().prints("");
+    world.vpython(["-vpython-tool", "check", "--all"]).run().expect(0, &world.vpython(["-vpython-tool", "check", "--all"]).run().stdout, "");
+    let first = std::fs::read(world.path("env.tar")).unwrap();
+    pack(&world, &options).expect(0, "", &expected);
+    assert!(std::fs::read(world.path("env.tar")).unwrap() == first, "the same is mended alike");
+}
+
+#[test]
+fn a_library_that_is_mended_still_works() {
+    let Some(world) = world(&[("a", "/home/nobody/a/very/long/path:$ORIGIN/../some.libs")]) else { return };
+    let warnings = pack(&world, &["--fix-rpath"]);
+    assert_eq!(warnings.code, Some(0), "{warnings}");
+    unpack(&world);
+    let library = world.path("out").join(site(world.python)).join("some/a.so");
+    let text = format!("import ctypes; print(ctypes.CDLL('{}').answer())", library.display());
+    world.vpython(["-c", &text]).run().prints("42\n");
+}
+
+#[test]
+fn files_that_name_a_place_of_this_machine_are_told() {
+    let world = World::new();
+    let home = world.outside("home").display().to_string();
+    let wheel = Wheel::new("some", "1")
+        .file("some/__init__.py", format!("HERE = '{home}/src/some.c'\n"))
+        .file("some/data.bin", [b"\0\x01", home.as_bytes(), b"/x\0"].concat())
+        .file("some/else.txt", format!("{home}2 /root/x /usr/lib\n").replace("/root", "/x/root"));
+    world.wheel(&wheel);
+    world.write("vpython.toml", "dependencies = ['some']\n");
+    let site = site(world.python);
+    let minor = world.python.minor;
+    let mut expected = String::new();
+    if minor >= 7 {
+        expected = format!("vpython: warning: `{site}/some/__pycache__/__init__.cpython-3{minor}.pyc` names `[WORLD]/home/src/some.c`, which is on this machine\n");
+    }
+    let mut lines: Vec<String> = expected.lines().map(|line| format!("{line}\n")).collect();
+    lines.push(format!("vpython: warning: `{site}/some/__init__.py` names `[WORLD]/home/src/some.c`, which is on this machine\n"));
+    lines.push(format!("vpython: warning: `{site}/some/data.bin` names `[WORLD]/home/x`, which is on this machine\n"));
+    lines.sort();
+    pack(&world, &[]).expect(0, "", &lines.concat());
+}
