@@ -3,6 +3,7 @@
 //! Nothing is looked up here. The words for python stay as they were typed, and are read only to find the target.
 
 mod flags;
+mod options;
 mod python;
 mod split;
 mod tools;
@@ -13,8 +14,9 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 
 pub use flags::{LogLevel, help};
+pub use options::{Additions, Check, Explain, Export, Fetch, List, Lock, Pack, Prune, Relocate, Unpack, Upgrade};
 pub use python::Target;
-pub use tools::{Additions, Check, Explain, Export, Fetch, List, Lock, Pack, Prune, Relocate, Tool, Unpack, Upgrade};
+pub use tools::Tool;
 
 use crate::fs;
 use crate::process::{Process, variable};

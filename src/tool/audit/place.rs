@@ -34,9 +34,8 @@ impl Places {
 
     /// Whether what is named from here on is the one that may be.
     fn may_be(&self, content: &[u8], start: usize, form: Form) -> bool {
-        let named = |but: &PathBuf| {
-            content[start..].starts_with(but.as_os_str().as_bytes()) && is_whole(content, start, but, form)
-        };
+        let named =
+            |but: &PathBuf| content[start..].starts_with(but.as_os_str().as_bytes()) && is_whole(content, start, but, form);
         self.but.as_ref().is_some_and(named)
     }
 

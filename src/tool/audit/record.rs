@@ -12,8 +12,7 @@ use crate::fs::{self, Digest};
 
 /// Whether a file is the RECORD of an installed wheel.
 pub(super) fn is_one(path: &Path) -> bool {
-    path.ends_with("RECORD")
-        && path.parent().and_then(Path::extension).is_some_and(|extension| extension == "dist-info")
+    path.ends_with("RECORD") && path.parent().and_then(Path::extension).is_some_and(|extension| extension == "dist-info")
 }
 
 /// Has the RECORD at `record`, relative to the environment at `folder`, say what is in the `mended` files.
