@@ -122,7 +122,7 @@ impl RunPath {
         let elf = Elf::parse(content)?;
         let run_path = elf.run_path()?;
         let folder = file.parent()?;
-        let faults = ground.faults(&run_path, folder);
+        let faults = run_path::faults(&run_path, folder);
         let new = ground.mended(&run_path, folder);
         (!faults.is_empty()).then(|| Self { file: file.to_path_buf(), faults, old: run_path.join(":"), new })
     }

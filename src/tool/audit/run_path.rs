@@ -22,39 +22,14 @@ pub(super) struct Ground<'a> {
 }
 
 impl Ground<'_> {
-    /// What is wrong with the run path of a file in this folder of the environment, a part of a sentence each.
-    pub fn faults(&self, run_path: &[&str], folder: &Path) -> Vec<String> {
-        if run_path == [""] {
-            return Vec::new();
-        }
-        let mut faults = Vec::new();
-        let mut before = None;
-        for entry in run_path {
-            match (by_origin(entry, folder), before) {
-                (Some(None), _) => faults.push(format!("names `{entry}`, which is out of the environment")),
-                (Some(Some(_)), Some(before)) => faults.push(format!("names `{entry}` behind `{before}`")),
-                (Some(Some(_)), None) => {}
-                (None, _) => {
-                    faults.push(match *entry {
-                        "" => "has an empty entry, which is the current directory".to_owned(),
-                        entry if entry.starts_with('/') => format!("names `{entry}`, which is absolute"),
-                        entry => format!("names `{entry}`, which is relative to the current directory"),
-                    });
-                    before = before.or(Some(*entry));
-                }
-            }
-        }
-        faults
-    }
-
     /// The run path with what is in the environment by its place there, then what is the system's, and nothing else.
     pub fn mended(&self, run_path: &[&str], folder: &Path) -> Vec<String> {
         let (mut own, mut others) = (Vec::new(), Vec::new());
         for entry in run_path {
-            match by_origin(entry, folder) {
-                Some(Some(_)) => own.push((*entry).to_owned()),
-                Some(None) => {}
-                None => match self.inside(Path::new(entry)) {
+            match Origin::of(entry, folder) {
+                Origin::Inside => own.push((*entry).to_owned()),
+                Origin::Outside => {}
+                Origin::None => match self.inside(Path::new(entry)) {
                     Some(inside) => own.push(elf::by_origin(folder, &inside)),
                     None if is_of_the_system(entry) => others.push((*entry).to_owned()),
                     None => {}
@@ -80,14 +55,48 @@ impl Ground<'_> {
     }
 }
 
-/// Where in the environment an entry leads that begins with the folder of the file: none inside where that is out of it, none at all
-/// where it does not begin so.
-fn by_origin(entry: &str, folder: &Path) -> Option<Option<PathBuf>> {
-    let rest = ORIGIN.iter().find_map(|origin| entry.strip_prefix(origin))?;
-    match rest {
-        "" => Some(Some(folder.to_path_buf())),
-        rest => Some(normalized(&folder.join(rest.strip_prefix('/')?.trim_start_matches('/')))),
+/// Where an entry leads that begins with the folder of the file.
+enum Origin {
+    /// Into the environment.
+    Inside,
+    /// Out of it.
+    Outside,
+    /// It does not begin so.
+    None,
+}
+
+impl Origin {
+    fn of(entry: &str, folder: &Path) -> Self {
+        let Some(rest) = ORIGIN.iter().find_map(|origin| entry.strip_prefix(origin)) else { return Self::None };
+        let below = if rest.is_empty() { Some("") } else { rest.strip_prefix('/') };
+        let Some(below) = below else { return Self::None };
+        normalized(&folder.join(below.trim_start_matches('/'))).map_or(Self::Outside, |_| Self::Inside)
     }
+}
+
+/// What is wrong with the run path of a file in this folder of the environment, a part of a sentence each.
+pub(super) fn faults(run_path: &[&str], folder: &Path) -> Vec<String> {
+    if run_path == [""] {
+        return Vec::new();
+    }
+    let mut faults = Vec::new();
+    let mut before = None;
+    for entry in run_path {
+        match (Origin::of(entry, folder), before) {
+            (Origin::Outside, _) => faults.push(format!("names `{entry}`, which is out of the environment")),
+            (Origin::Inside, Some(before)) => faults.push(format!("names `{entry}` behind `{before}`")),
+            (Origin::Inside, None) => {}
+            (Origin::None, _) => {
+                faults.push(match *entry {
+                    "" => "has an empty entry, which is the current directory".to_owned(),
+                    entry if entry.starts_with('/') => format!("names `{entry}`, which is absolute"),
+                    entry => format!("names `{entry}`, which is relative to the current directory"),
+                });
+                before = before.or(Some(*entry));
+            }
+        }
+    }
+    faults
 }
 
 /// Whether the system has libraries there, but not where it looks for them anyhow.
@@ -115,7 +124,6 @@ mod tests {
 
     #[test]
     fn an_entry_is_to_lead_into_the_environment_from_wherever_it_is() {
-        let ground = Ground { folder: Path::new("/env"), inside: Vec::new() };
         #[rustfmt::skip]
         let rows: [(&str, &[&str]); 10] = [
             ("$ORIGIN:$ORIGIN/../some.libs:${ORIGIN}/x:$ORIGIN/../..", &[]),
@@ -131,7 +139,7 @@ mod tests {
         ];
         for (run_path, expected) in rows {
             let entries: Vec<&str> = run_path.split(':').collect();
-            assert_eq!(ground.faults(&entries, Path::new("lib/some")), expected, "{run_path}");
+            assert_eq!(faults(&entries, Path::new("lib/some")), expected, "{run_path}");
         }
     }
 
