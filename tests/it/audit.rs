@@ -109,12 +109,8 @@ for name, digest, size in csv.reader(open(record)):
 ";
     let program = world.write("record.py", program);
     world.vpython([program.as_os_str(), environment.as_os_str()]).run().prints("");
-    world.vpython(["-vpython-tool", "check", "--all"]).run().expect(
-        0,
-        &world.vpython(["-vpython-tool", "check", "--all"]).run().stdout,
-        "",
-    );
     let first = std::fs::read(world.path("env.tar")).unwrap();
+    // The store's own files are what they were.
     pack(&world, &options).expect(0, "", &expected);
     assert!(std::fs::read(world.path("env.tar")).unwrap() == first, "the same is mended alike");
 }
@@ -141,18 +137,13 @@ fn files_that_name_a_place_of_this_machine_are_told() {
     world.wheel(&wheel);
     world.write("vpython.toml", "dependencies = ['some']\n");
     let site = site(world.python);
-    let minor = world.python.minor;
-    let mut expected = String::new();
-    if minor >= 7 {
-        expected = format!(
-            "vpython: warning: `{site}/some/__pycache__/__init__.cpython-3{minor}.pyc` names `[WORLD]/home/src/some.c`, which is on this machine\n"
-        );
-    }
-    let mut lines: Vec<String> = expected.lines().map(|line| format!("{line}\n")).collect();
-    lines.push(format!(
-        "vpython: warning: `{site}/some/__init__.py` names `[WORLD]/home/src/some.c`, which is on this machine\n"
-    ));
-    lines.push(format!("vpython: warning: `{site}/some/data.bin` names `[WORLD]/home/x`, which is on this machine\n"));
-    lines.sort();
+    let warning = |file: &str, named: &str| {
+        format!("vpython: warning: `{site}/some/{file}` names `[WORLD]/home{named}`, which is on this machine\n")
+    };
+    let lines = [
+        warning("__init__.py", "/src/some.c"),
+        warning(&format!("__pycache__/__init__.cpython-3{}.pyc", world.python.minor), ""),
+        warning("data.bin", "/x"),
+    ];
     pack(&world, &[]).expect(0, "", &lines.concat());
 }

@@ -29,7 +29,8 @@ impl Places {
             let found = memmem::find_iter(content, place.as_os_str().as_bytes());
             found.into_iter().find(|start| is_whole(content, *start, place, form) && !self.may_be(content, *start, form))
         });
-        starts.min().map(|start| shown(&content[start..], self.longest_at(&content[start..])))
+        let found = &content[starts.min()?..];
+        Some(shown(found, self.longest_at(found), form))
     }
 
     /// Whether what is named from here on is the one that may be.
@@ -84,10 +85,11 @@ fn is_of_a_name(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"_-.+~".contains(&byte) || !byte.is_ascii()
 }
 
-/// The path at the beginning of a content, of which this much is known.
-fn shown(content: &[u8], known: usize) -> String {
+/// The path at the beginning of a content, of which this much is known; the rest goes on as long as it can be told.
+fn shown(content: &[u8], known: usize, form: Form) -> String {
     let ends = |byte: &u8| !byte.is_ascii_graphic() || b"\"'`:;,<>()[]{}|*\\".contains(byte);
-    let rest = content[known..].iter().take(SHOWN).position(ends).unwrap_or(SHOWN.min(content.len() - known));
+    let shown = if form == Form::ByteCode { 0 } else { SHOWN };
+    let rest = content[known..].iter().take(shown).position(ends).unwrap_or(shown.min(content.len() - known));
     String::from_utf8_lossy(&content[..known + rest]).into_owned()
 }
 
@@ -111,7 +113,7 @@ mod tests {
             (b"/src/x /usr/src/x", Form::Text, None),
             (b"\0x/root/y\0", Form::Binary, Some("/root/y")),
             (b"\0/rootfs\0", Form::Binary, None),
-            (b"\xdaA/home/mer", Form::ByteCode, Some("/home/mer")),
+            (b"\xdaA/home/me/xr", Form::ByteCode, Some("/home/me")),
             (b"/home/me\0", Form::Binary, Some("/home/me")),
             (b"/home/me and more", Form::Text, Some("/home/me")),
             (b"", Form::Text, None),
