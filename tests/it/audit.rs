@@ -138,7 +138,7 @@ fn files_that_name_a_place_of_this_machine_are_told() {
     world.write("vpython.toml", "dependencies = ['some']\n");
     let site = site(world.python);
     let warning = |file: &str, named: &str| {
-        format!("vpython: warning: `{site}/some/{file}` names `[WORLD]/home{named}`, which is on this machine\n")
+        format!("vpython: warning: `{site}/some/{file}` names `[WORLD]/home{named}`, which other machines may not have\n")
     };
     let lines = [
         warning("__init__.py", "/src/some.c"),

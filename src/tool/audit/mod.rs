@@ -106,7 +106,7 @@ impl Audit {
             report::warning(&format!("the run path of `{}` {}", file.display(), faults.join("; ")));
         }
         for (file, named) in &self.named {
-            report::warning(&format!("`{}` names `{named}`, which is on this machine", file.display()));
+            report::warning(&format!("`{}` names `{named}`, which other machines may not have", file.display()));
         }
     }
 
@@ -120,11 +120,11 @@ impl RunPath {
     /// Looks at a file of the environment; none where there is nothing wrong with it.
     fn look(file: &Path, content: Vec<u8>, ground: &Ground) -> Option<Self> {
         let elf = Elf::parse(content)?;
-        let run_path = elf.run_path()?;
+        let entries = elf.run_path()?;
         let folder = file.parent()?;
-        let faults = run_path::faults(&run_path, folder);
-        let new = ground.mended(&run_path, folder);
-        (!faults.is_empty()).then(|| Self { file: file.to_path_buf(), faults, old: run_path.join(":"), new })
+        let faults = run_path::faults(&entries, folder);
+        let new = ground.mended(&entries, folder);
+        (!faults.is_empty()).then(|| Self { file: file.to_path_buf(), faults, old: entries.join(":"), new })
     }
 
     fn can_be_mended(&self) -> bool {

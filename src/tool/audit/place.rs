@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use memchr::{memchr, memmem};
 
+/// The home of the superuser.
+const SUPERUSERS: &str = "/root";
 /// How much of what is named is shown.
 const SHOWN: usize = 100;
 
@@ -67,17 +69,20 @@ impl Form {
 
 /// Whether the place is one of a machine and not of every system, and more than a word.
 fn is_telling(place: &Path) -> bool {
-    place.is_absolute() && !place.starts_with("/usr") && (place.components().count() > 2 || place == Path::new("/root"))
+    place.is_absolute() && !place.starts_with("/usr") && (place.components().count() > 2 || place == Path::new(SUPERUSERS))
 }
 
 /// Whether the name begins and ends where it is found, and is no part of a longer one: `/home/me` is not in `/home/melanie`.
 fn is_whole(content: &[u8], start: usize, place: &Path, form: Form) -> bool {
-    let ends = content.get(start + place.as_os_str().len()).is_none_or(|byte| !is_of_a_name(*byte));
+    let behind = content.get(start + place.as_os_str().len());
+    // The name of the superuser's home is an XPath too, and stands as such in many a file.
+    let ends =
+        if place == Path::new(SUPERUSERS) { behind == Some(&b'/') } else { behind.is_none_or(|byte| !is_of_a_name(*byte)) };
     let begins = start.checked_sub(1).is_none_or(|before| !is_of_a_name(content[before]));
     match form {
         Form::Text => begins && ends,
         Form::Binary => ends,
-        Form::ByteCode => true,
+        Form::ByteCode => ends || place != Path::new(SUPERUSERS),
     }
 }
 
@@ -100,7 +105,7 @@ mod tests {
     #[test]
     fn a_place_is_named_where_its_whole_name_stands() {
         let places = Places::new(["/home/me", "/home/me/store", "/root", "/src", "/usr/src", "/"].map(Path::new), None);
-        let rows: [(&[u8], Form, Option<&str>); 16] = [
+        let rows: [(&[u8], Form, Option<&str>); 18] = [
             (b"x = '/home/me/a.py'", Form::Text, Some("/home/me/a.py")),
             (b"file:///home/me", Form::Text, Some("/home/me")),
             (b"#!/home/me/store/bin/python -s", Form::Text, Some("/home/me/store/bin/python")),
@@ -109,6 +114,8 @@ mod tests {
             (b"/rootfs", Form::Text, None),
             (b"/x/root/y", Form::Text, None),
             (b"../root/y", Form::Text, None),
+            (b"xpath('/root')", Form::Text, None),
+            (b"\xda\x05/roots", Form::ByteCode, None),
             (b"/root/y", Form::Text, Some("/root/y")),
             (b"/src/x /usr/src/x", Form::Text, None),
             (b"\0x/root/y\0", Form::Binary, Some("/root/y")),

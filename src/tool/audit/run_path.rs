@@ -26,10 +26,10 @@ impl Ground<'_> {
     pub fn mended(&self, run_path: &[&str], folder: &Path) -> Vec<String> {
         let (mut own, mut others) = (Vec::new(), Vec::new());
         for entry in run_path {
-            match Origin::of(entry, folder) {
-                Origin::Inside => own.push((*entry).to_owned()),
-                Origin::Outside => {}
-                Origin::None => match self.inside(Path::new(entry)) {
+            match Entry::of(entry, folder) {
+                Entry::Inside => own.push((*entry).to_owned()),
+                Entry::Outside => {}
+                Entry::Other => match self.inside(Path::new(entry)) {
                     Some(inside) => own.push(elf::by_origin(folder, &inside)),
                     None if is_of_the_system(entry) => others.push((*entry).to_owned()),
                     None => {}
@@ -55,48 +55,57 @@ impl Ground<'_> {
     }
 }
 
-/// Where an entry leads that begins with the folder of the file.
-enum Origin {
-    /// Into the environment.
-    Inside,
-    /// Out of it.
-    Outside,
-    /// It does not begin so.
-    None,
-}
-
-impl Origin {
-    fn of(entry: &str, folder: &Path) -> Self {
-        let Some(rest) = ORIGIN.iter().find_map(|origin| entry.strip_prefix(origin)) else { return Self::None };
-        let below = if rest.is_empty() { Some("") } else { rest.strip_prefix('/') };
-        let Some(below) = below else { return Self::None };
-        normalized(&folder.join(below.trim_start_matches('/'))).map_or(Self::Outside, |_| Self::Inside)
-    }
-}
-
 /// What is wrong with the run path of a file in this folder of the environment, a part of a sentence each.
 pub(super) fn faults(run_path: &[&str], folder: &Path) -> Vec<String> {
+    // As if there was none.
     if run_path == [""] {
         return Vec::new();
     }
     let mut faults = Vec::new();
     let mut before = None;
     for entry in run_path {
-        match (Origin::of(entry, folder), before) {
-            (Origin::Outside, _) => faults.push(format!("names `{entry}`, which is out of the environment")),
-            (Origin::Inside, Some(before)) => faults.push(format!("names `{entry}` behind `{before}`")),
-            (Origin::Inside, None) => {}
-            (Origin::None, _) => {
-                faults.push(match *entry {
-                    "" => "has an empty entry, which is the current directory".to_owned(),
-                    entry if entry.starts_with('/') => format!("names `{entry}`, which is absolute"),
-                    entry => format!("names `{entry}`, which is relative to the current directory"),
-                });
+        match (Entry::of(entry, folder), before) {
+            (Entry::Outside, _) => faults.push(format!("names `{entry}`, which is out of the environment")),
+            (Entry::Inside, Some(before)) => faults.push(format!("names `{entry}` behind `{before}`")),
+            (Entry::Inside, None) => {}
+            (Entry::Other, _) => {
+                faults.push(fault(entry));
                 before = before.or(Some(*entry));
             }
         }
     }
     faults
+}
+
+/// What is wrong with an entry that does not begin with the folder of the file.
+fn fault(entry: &str) -> String {
+    match entry {
+        "" => "has an empty entry, which is the current directory".to_owned(),
+        entry if entry.starts_with('/') => format!("names `{entry}`, which is absolute"),
+        entry => format!("names `{entry}`, which is relative to the current directory"),
+    }
+}
+
+/// Where an entry leads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Entry {
+    /// From the folder of the file into the environment.
+    Inside,
+    /// From the folder of the file out of the environment.
+    Outside,
+    /// It does not begin with the folder of the file.
+    Other,
+}
+
+impl Entry {
+    fn of(entry: &str, folder: &Path) -> Self {
+        let rest = ORIGIN.iter().find_map(|origin| entry.strip_prefix(origin));
+        match rest.filter(|rest| rest.is_empty() || rest.starts_with('/')) {
+            None => Self::Other,
+            Some(rest) if normalized(&folder.join(rest.trim_start_matches('/'))).is_none() => Self::Outside,
+            Some(_) => Self::Inside,
+        }
+    }
 }
 
 /// Whether the system has libraries there, but not where it looks for them anyhow.
