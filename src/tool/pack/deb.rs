@@ -9,7 +9,8 @@ use md5::{Digest, Md5};
 use rayon::prelude::*;
 
 use super::contents::{Contents, Item, What};
-use super::package::{Manager, Package};
+use super::package::Package;
+use super::rules::Manager;
 use super::tar;
 
 /// What the names in the tar archives of a deb begin with.

@@ -3,7 +3,7 @@
 //! Debian: <https://www.debian.org/doc/debian-policy/ch-relationships.html>; rpm:
 //! <https://rpm-software-management.github.io/rpm/manual/dependencies.html> and, for those in parentheses, `boolean_dependencies.html` there.
 
-use super::package::{Manager, is_deb_version};
+use super::rules::{Manager, is_deb_version};
 
 /// A dependency of an rpm.
 #[derive(Debug, PartialEq, Eq)]

@@ -10,6 +10,7 @@ mod depends;
 mod order;
 mod package;
 mod rpm;
+mod rules;
 mod scan;
 mod tar;
 mod zip;

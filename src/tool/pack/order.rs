@@ -5,7 +5,8 @@ use std::path::{Component, Path, PathBuf};
 
 use anyhow::Result;
 
-use super::package::{Manager, Package};
+use super::package::Package;
+use super::rules::Manager;
 use crate::fs;
 use crate::invocation::{Additions, Pack};
 use crate::process::{Process, variable};
@@ -85,14 +86,8 @@ impl Order {
             let failure = Failure::new("`-vpython-tool pack` needs the file to write");
             return Err(failure.hint(format!("`--output FILE`, whose name ends with one of {}", endings())).into());
         };
-        let name = output.file_name().unwrap_or_default().to_string_lossy();
+        let form = Form::of(output)?;
         let cannot = Failure::new(format!("cannot pack `{}`", output.display()));
-        // `.tar` alone is a hidden file without an ending.
-        let form = ENDINGS.iter().find(|(ending, _)| name.strip_suffix(ending).is_some_and(|stem| !stem.is_empty()));
-        let Some((_, form)) = form else {
-            let failure = cannot.because("the name of a file says its form, and this one none that is known");
-            return Err(failure.hint(format!("the forms are: {}", endings())).into());
-        };
         let output = process.absolute(output);
         let mut problems = Vec::new();
         if fs::metadata(&output)?.is_some_and(|found| found.is_dir()) {
@@ -100,18 +95,46 @@ impl Order {
         }
         let prefix = noted(options.prefix.as_deref().map(prefix).transpose(), &mut problems).flatten();
         let time = noted(time(process), &mut problems).unwrap_or(EARLIEST);
-        let archive = match form {
-            Form::Package(manager) => {
-                let package = Package::read(options, *manager, &mut problems);
-                if *manager == Manager::Rpm { Archive::Rpm(package) } else { Archive::Deb(package) }
-            }
-            Form::Tar(compression) => without_package(options, Archive::Tar(*compression), &mut problems),
-            Form::Zip => without_package(options, Archive::Zip, &mut problems),
-        };
+        let archive = form.archive(options, &mut problems);
         if !problems.is_empty() {
             return Err(cannot.because_of(problems).into());
         }
         Ok(Self { output, prefix, time, archive, fix_rpath: options.fix_rpath, additions: options.additions.clone() })
+    }
+}
+
+impl Form {
+    /// What the name of a file says.
+    ///
+    /// # Errors
+    /// It is none that is known.
+    fn of(file: &Path) -> Result<Self> {
+        let name = file.file_name().unwrap_or_default().to_string_lossy();
+        // `.tar` alone is a hidden file without an ending.
+        let has_ending = |ending: &str| name.strip_suffix(ending).is_some_and(|stem| !stem.is_empty());
+        match ENDINGS.iter().find(|(ending, _)| has_ending(ending)) {
+            Some((_, form)) => Ok(*form),
+            None => Err(Failure::new(format!("cannot pack `{}`", file.display()))
+                .because("the name of a file says its form, and this one none that is known")
+                .hint(format!("the forms are: {}", endings()))
+                .into()),
+        }
+    }
+
+    /// The archive that the options order. What is wrong is noted.
+    fn archive(self, options: &Pack, problems: &mut Vec<String>) -> Archive {
+        match self {
+            Self::Package(Manager::Rpm) => Archive::Rpm(Package::read(options, Manager::Rpm, problems)),
+            Self::Package(Manager::Dpkg) => Archive::Deb(Package::read(options, Manager::Dpkg, problems)),
+            Self::Tar(compression) => {
+                refuse_package(options, problems);
+                Archive::Tar(compression)
+            }
+            Self::Zip => {
+                refuse_package(options, problems);
+                Archive::Zip
+            }
+        }
     }
 }
 
@@ -146,8 +169,8 @@ fn time(process: &Process) -> Result<u32, String> {
     })
 }
 
-/// The archive, which is no package: what only packages have is a mistake.
-fn without_package(options: &Pack, archive: Archive, problems: &mut Vec<String>) -> Archive {
+/// What only packages have is a mistake in an archive that is none.
+fn refuse_package(options: &Pack, problems: &mut Vec<String>) {
     let Pack { name, package_version, release, arch, depends, maintainer, description, license, .. } = options;
     let given = [
         ("name", name.is_some()),
@@ -161,5 +184,4 @@ fn without_package(options: &Pack, archive: Archive, problems: &mut Vec<String>)
     ];
     let given = given.iter().filter(|(_, is_given)| *is_given);
     problems.extend(given.map(|(option, _)| format!("`--{option}` is for `.rpm` and `.deb`")));
-    archive
 }

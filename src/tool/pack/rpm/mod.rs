@@ -19,7 +19,8 @@ use sha1::Sha1;
 use sha2::Sha256;
 
 use super::contents::Contents;
-use super::package::{Manager, Package};
+use super::package::Package;
+use super::rules::Manager;
 use fields::Size;
 use header::{Header, tag};
 use payload::Payload;
