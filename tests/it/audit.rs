@@ -147,3 +147,31 @@ fn files_that_name_a_place_of_this_machine_are_told() {
     ];
     pack(&world, &[]).expect(0, "", &lines.concat());
 }
+
+#[test]
+fn the_binary_of_an_environment_of_2_7_finds_its_library_beside_itself_once_it_is_mended() {
+    let Some(two) = Python::two() else { return };
+    let base = two.parent().and_then(Path::parent).unwrap();
+    if !run_path(&two).ends_with(&format!("[{}/lib]", base.display())) {
+        eprintln!("NOT TESTED HERE: this CPython 2.7 has no run path into its own folder");
+        return;
+    }
+    let world = World::new();
+    std::os::unix::fs::symlink(&two, world.outside("bin/python2.7")).unwrap();
+    world.write("vpython.toml", "requires-python = '==2.7.*'\n");
+    let base = base.display();
+    let told = format!(
+        "vpython: warning: the run path of `bin/python2.7` names `{base}/lib`, which is absolute\n\
+         vpython: with `--fix-rpath`, run paths are mended\n"
+    );
+    pack(&world, &[]).expect(0, "", &told);
+    let mended = format!("vpython: the run path of `bin/python2.7` was `{base}/lib` and is `$ORIGIN/../lib`\n");
+    pack(&world, &["--fix-rpath"]).expect(0, "", &mended);
+    unpack(&world);
+    assert!(run_path(&world.path("out/bin/python2.7")).ends_with("[$ORIGIN/../lib]"));
+    let mut command = Command::new(world.path("out/bin/python2.7"));
+    let output = start(command.args(["-c", "import ssl; print(1)"]).stdout(Stdio::piped())).wait_with_output().unwrap();
+    assert_eq!(output.stdout, b"1\n");
+    // The copy of the interpreter has been told where its library is.
+    pack(&world, &["--with-python"]).prints("");
+}
