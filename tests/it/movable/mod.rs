@@ -2,6 +2,9 @@
 //!
 //! Beside this table stand what a script is and how it may be called (`scripts`), activation by each shell (`shells`), and that nothing
 //! in an environment names where it stands (`names`).
+//!
+//! `VPYTHON_MATRIX=all` takes every form with every python to every place; without, it is every form with one python, and one form with
+//! the others.
 
 mod names;
 mod scripts;
@@ -35,9 +38,15 @@ enum Form {
 impl Form {
     const ALL: [Self; 6] = [Self::Entry, Self::Export, Self::Copy, Self::WithPython, Self::Unpacked, Self::UnpackedWithPython];
 
+    /// Those that are made with each python.
+    fn with_each_python() -> &'static [Self] {
+        if is_full() { &Self::ALL } else { &[Self::Entry] }
+    }
+
     /// Where the tests take it. What brings an interpreter along has thousands of files, and goes only where that may matter.
     fn places(self) -> &'static [Place] {
         match self {
+            _ if is_full() => &Place::ALL,
             Self::WithPython => &[Place::Odd, Place::Long, Place::Linked, Place::ReadOnly],
             Self::UnpackedWithPython => &[Place::Odd, Place::ReadOnly],
             _ => &Place::ALL,
@@ -131,13 +140,11 @@ impl Stand<'_> {
         self.environment.join(relative)
     }
 
-    /// The module of the wheel, as its python names it: 2.7 by the byte code, where there is some.
+    /// The module of the wheel.
     fn module(&self) -> String {
-        let two = "lib/python2.7/site-packages/movable/__init__.py";
-        if !self.path(two).exists() {
-            return format!("lib/python3.{}/site-packages/movable/__init__.py", self.world.python.minor);
-        }
-        if self.path(&format!("{two}c")).exists() { format!("{two}c") } else { two.to_owned() }
+        let is_two = self.path("bin/python2.7").exists();
+        let version = if is_two { "2.7".to_owned() } else { format!("3.{}", self.world.python.minor) };
+        format!("lib/python{version}/site-packages/movable/__init__.py")
     }
 
     /// A program, to be run as the place has it.
@@ -203,14 +210,14 @@ impl Use {
         let environment = format!("{}\n", stand.environment.display());
         let module = stand.module();
         let (said, expected) = match self {
-            Self::Import => (run("import movable; print(movable.__file__)"), own(&module)),
+            Self::Import => (run("import movable; print(movable.__file__.replace('.pyc', '.py'))"), own(&module)),
             Self::Module => (stand.program(&python).arguments(["-m", "movable"]).run(), "module\n".into()),
             Self::Extension => (run("import _json, movable.native; print(movable.native.__name__)"), "movable.native\n".into()),
             Self::EntryPoint => (stand.program(stand.path("bin/movable")).run(), environment),
             Self::Script => (stand.program(stand.path("bin/plain")).run(), environment),
             Self::Subprocess => {
                 let text = "import subprocess, sys; sys.exit(subprocess.call([sys.executable, '-c', \
-                            'import movable; print(movable.__file__)']))";
+                            'import movable; print(movable.__file__.replace(\".pyc\", \".py\"))']))";
                 (run(text), own(&module))
             }
             Self::Activate => {
@@ -297,6 +304,11 @@ fn world_of_two() -> Option<World> {
     Some(world)
 }
 
+/// Whether all of the table is to be tested.
+fn is_full() -> bool {
+    std::env::var_os("VPYTHON_MATRIX").is_some_and(|value| value == "all")
+}
+
 #[test]
 fn every_form_works_at_every_place() {
     let python = Python::any();
@@ -311,28 +323,38 @@ fn every_form_works_at_every_place() {
 
 #[test]
 fn every_python_works_at_the_worst_places() {
-    for python in Python::each_minor() {
-        let world = world(python);
-        eprintln!("{}", python.version);
-        let made = Form::Entry.make(&world);
-        names::assert_nothing_names(&world, &made);
-        tour(&world, &made, &[Place::Odd, Place::Long], |stand| {
-            all_uses_work(stand);
-            if stand.place == Place::Odd {
-                scripts::all_work(stand);
-            }
-        });
-    }
+    let works = |python: &'static Python| {
+        for form in Form::with_each_python() {
+            let world = world(python);
+            eprintln!("{} {form:?}", python.version);
+            let made = form.make(&world);
+            names::assert_nothing_names(&world, &made);
+            let places: &[Place] = if is_full() { &Place::ALL } else { &[Place::Odd, Place::Long] };
+            tour(&world, &made, places, |stand| {
+                all_uses_work(stand);
+                if stand.place == Place::Odd {
+                    scripts::all_work(stand);
+                }
+            });
+        }
+    };
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = Python::each_minor().into_iter().map(|python| scope.spawn(move || works(python))).collect();
+        for thread in threads {
+            thread.join().unwrap();
+        }
+    });
 }
 
 #[test]
 fn python_2_works_in_every_form() {
-    for form in Form::ALL.into_iter().filter(|form| *form != Form::UnpackedWithPython) {
+    for form in Form::ALL.into_iter().filter(|form| is_full() || *form != Form::UnpackedWithPython) {
         let Some(world) = world_of_two() else { return };
         eprintln!("{form:?}");
         let made = form.make(&world);
         names::assert_nothing_names(&world, &made);
-        tour(&world, &made, &[Place::Odd, Place::ReadOnly], |stand| {
+        let places: &[Place] = if is_full() { &Place::ALL } else { &[Place::Odd, Place::ReadOnly] };
+        tour(&world, &made, places, |stand| {
             all_uses_work(stand);
             if form == Form::Entry {
                 scripts::all_work(stand);

@@ -60,7 +60,7 @@ impl Script {
         } else {
             assert_eq!(installed, self.content(), "{}", self.name);
         }
-        assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o555, "{}", self.name);
+        assert_eq!(path.metadata().unwrap().permissions().mode() & 0o555, 0o555, "{}", self.name);
         stand.program(&path).run().prints(self.prints);
     }
 }
