@@ -59,6 +59,20 @@ fn byte_code_that_python_writes_is_no_change() {
 }
 
 #[test]
+fn install_compiles_packages_too() {
+    let Some((world, _)) = world() else { return };
+    let environment = world.install(["tool.py"]);
+    let site = environment.join("lib/python2.7/site-packages");
+    assert!(site.join("old/__init__.pyc").exists() && site.join("six.pyc").exists());
+    world.vpython(["-B", "-c", "import old; print old.__file__[-4:]"]).run().prints(".pyc\n");
+    assert!(is_warm(&world, &["tool.py"]));
+    world
+        .vpython(["-vpython-tool", "check", "--all"])
+        .run()
+        .prints("1 environment and 2 unpacked wheels: all files are as they were made\n");
+}
+
+#[test]
 fn without_such_a_spec_it_is_not_taken() {
     let Some((world, two)) = world() else { return };
     std::fs::remove_file(world.path(".vpython")).unwrap();

@@ -22,5 +22,8 @@ for name in sys.argv[2:]:
         code = compile(source + "\n", name, "exec", 0, True)
     except Exception:
         continue
-    with open(path + ("o" if sys.flags.optimize else "c"), "wb") as file:
+    compiled = path + ("o" if sys.flags.optimize else "c")
+    unfinished = "%s.%d" % (compiled, os.getpid())
+    with open(unfinished, "wb") as file:
         file.write(imp.get_magic() + struct.pack("<L", changed & 0xFFFFFFFF) + marshal.dumps(code))
+    os.rename(unfinished, compiled)

@@ -15,7 +15,8 @@
 //! (`importlib._bootstrap_external._write_atomic`).
 //!
 //! A launch neither makes byte code nor looks for it. What cannot be compiled, such as templates and sources for Python 2, has none, as with
-//! pip. CPython 3.6 has no unchecked byte code, and gets none: it would have to be held against times of change that copies do not keep.
+//! pip. CPython 3.6 has no unchecked byte code, and gets none: it would have to be held against times of change that copies do not keep. Nor
+//! has 2.7 (`python2`), whose environments get theirs in place.
 
 mod compiler;
 mod python2;
@@ -91,8 +92,11 @@ pub fn add(entry: &Entry, store: &Store, process: &Process) -> Result<()> {
 /// # Errors
 /// Those of [`add`].
 pub(super) fn add_to_staged(environment: &Path, interpreter: &Facts, wheels: Vec<UnpackedWheel>, shop: &Shop) -> Result<()> {
-    let Some(version) = kind(&interpreter.version().to_string()) else { return Ok(()) };
     let site = environment.join(&interpreter.site_packages);
+    if interpreter.is_python2() {
+        return forgive(python2::compile_all(&site, &interpreter.executable));
+    }
+    let Some(version) = kind(&interpreter.version().to_string()) else { return Ok(()) };
     let done = compile_all(wheels, &version, &interpreter.executable, shop).and_then(|code| put(&code, &site, shop.linker));
     forgive(done).with_context(|| format!("cannot compile what is in `{}`", environment.display()))
 }
@@ -155,6 +159,10 @@ fn is_read_only(error: &anyhow::Error) -> bool {
 /// Compiles what is in an environment, and tells whether there is anything that can compile.
 fn compile_entry(entry: &Entry, store: &Store, process: &Process) -> Result<bool> {
     let Some(manifest) = fs::look_for_json::<Manifest>(&entry.path.join(MANIFEST))? else { return Ok(false) };
+    if manifest.python.starts_with("2.") {
+        let _umask = fs::PlainUmask::set();
+        return python2::compile_all(&entry.path.join(&manifest.site.folder), &manifest.interpreter).map(|()| true);
+    }
     let Some(version) = kind(&manifest.python) else { return Ok(false) };
     let _umask = fs::PlainUmask::set();
     let read = |wheel: &InstalledWheel| UnpackedWheel::read(&store.unpacked_wheel(&wheel.sha256), wheel.sha256);

@@ -1,19 +1,22 @@
-//! Byte code of modules that are a single file, for CPython 2.7.
+//! Byte code for CPython 2.7, which knows no other than that which is held against the time of its source, and has it beside the source.
 //!
-//! Python 2.7 writes byte code beside the source. For such a module that is the folder of all packages, whose time of change tells a launch
-//! that somebody has installed something. So it is there from the beginning, for python with `-O` too; that of packages python
-//! writes as it goes.
+//! Of modules that are a single file that is the folder of all packages, whose time of change tells a launch that somebody has installed
+//! something. So theirs is there from the beginning, for python with `-O` too. That of packages is made by `install` and `export`, in the
+//! environment, since a copy of the source has another time; else python writes it as it goes.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result};
+use walkdir::WalkDir;
 
 use super::module;
 use crate::fs;
 
 const PROGRAM: &str = include_str!("compile2.py");
+/// How many sources one process compiles: a command line has no room for all.
+const PART: usize = 1000;
 
 /// Compiles the modules in the folder `site` of an environment that is being built, by the interpreter at this path. One that does not
 /// compile leaves it to those who import.
@@ -22,16 +25,39 @@ const PROGRAM: &str = include_str!("compile2.py");
 /// The folder cannot be listed; the interpreter cannot be run.
 pub(in crate::build) fn compile_modules(site: &Path, interpreter: &Path) -> Result<()> {
     let names = fs::list(site)?.unwrap_or_default();
-    let is_module = |name: &OsString| name.to_str().is_some_and(|name| module(name).is_some());
-    let modules: Vec<OsString> = names.into_iter().filter(is_module).collect();
-    if modules.is_empty() {
+    let modules: Vec<OsString> = names.into_iter().filter(|name| is_source(name)).collect();
+    compile(site, &modules, interpreter, &[])?;
+    compile(site, &modules, interpreter, &["-O"])
+}
+
+/// Compiles all sources below the folder `site`, by the interpreter at this path.
+///
+/// # Errors
+/// The folder cannot be looked through; the interpreter cannot be run.
+pub(super) fn compile_all(site: &Path, interpreter: &Path) -> Result<()> {
+    let mut sources = Vec::new();
+    for entry in WalkDir::new(site).min_depth(2) {
+        let entry = entry.with_context(|| format!("cannot look through `{}`", site.display()))?;
+        let path = entry.path().strip_prefix(site)?;
+        if entry.file_type().is_file() && is_source(path.as_os_str()) {
+            sources.push(path.as_os_str().to_owned());
+        }
+    }
+    sources.sort();
+    sources.chunks(PART).try_for_each(|sources| compile(site, sources, interpreter, &[]))
+}
+
+fn is_source(path: &OsStr) -> bool {
+    path.to_str().is_some_and(|path| module(path).is_some())
+}
+
+/// Compiles sources by one process, which is given these options.
+fn compile(folder: &Path, sources: &[OsString], interpreter: &Path, options: &[&str]) -> Result<()> {
+    if sources.is_empty() {
         return Ok(());
     }
-    for optimization in [None, Some("-O")] {
-        let mut command = Command::new(interpreter);
-        command.args(optimization).args(["-E", "-s", "-S", "-B", "-c", PROGRAM]).arg(site).args(&modules);
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).current_dir("/");
-        command.status().with_context(|| format!("cannot run the interpreter `{}`", interpreter.display()))?;
-    }
-    Ok(())
+    let mut command = Command::new(interpreter);
+    command.args(options).args(["-E", "-s", "-S", "-B", "-c", PROGRAM]).arg(folder).args(sources);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).current_dir("/");
+    command.status().map(drop).with_context(|| format!("cannot run the interpreter `{}`", interpreter.display()))
 }
