@@ -96,6 +96,10 @@ impl Tool {
     /// Whether the words behind its options are python's command line, and not words of its own.
     #[must_use]
     pub fn takes_command_line(&self) -> bool {
+        self.words() == Words::CommandLine
+    }
+
+    fn words(&self) -> Words {
         match self {
             Self::Check(_)
             | Self::Explain(_)
@@ -104,8 +108,11 @@ impl Tool {
             | Self::Install
             | Self::Lock(_)
             | Self::Pack(_)
-            | Self::Verify => true,
-            Self::Exec | Self::List(_) | Self::Prune(_) | Self::Relocate(_) | Self::Unpack(_) | Self::Upgrade(_) => false,
+            | Self::Verify => Words::CommandLine,
+            Self::Exec => Words::Any,
+            Self::List(_) | Self::Prune(_) => Words::None,
+            Self::Relocate(_) | Self::Unpack(_) => Words::Places,
+            Self::Upgrade(_) => Words::Paths,
         }
     }
 
@@ -131,21 +138,28 @@ impl Tool {
     /// Whether a word can stand behind the options.
     fn takes(&self, word: &OsStr) -> bool {
         let long_option = word.as_encoded_bytes().strip_prefix(b"--");
-        match self {
-            Self::List(_) | Self::Prune(_) => false,
-            Self::Exec => true,
-            Self::Relocate(_) | Self::Unpack(_) => word == "--" || !word.as_encoded_bytes().starts_with(b"-"),
-            Self::Upgrade(_) => long_option.is_none(),
-            Self::Check(_)
-            | Self::Explain(_)
-            | Self::Export(_)
-            | Self::Fetch(_)
-            | Self::Install
-            | Self::Lock(_)
-            | Self::Pack(_)
-            | Self::Verify => long_option.is_none_or(python::is_long_option),
+        match self.words() {
+            Words::None => false,
+            Words::Any => true,
+            Words::Places => word == "--" || !word.as_encoded_bytes().starts_with(b"-"),
+            Words::Paths => long_option.is_none(),
+            Words::CommandLine => long_option.is_none_or(python::is_long_option),
         }
     }
+}
+
+/// What stands behind a tool's options.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Words {
+    None,
+    /// A program's.
+    Any,
+    /// Files and folders of any names, none of which is taken for an option.
+    Places,
+    /// Files and folders, with `-` in front or not.
+    Paths,
+    /// Python's.
+    CommandLine,
 }
 
 /// The error for a word that a tool cannot take.
