@@ -67,6 +67,16 @@ fn an_export_that_is_killed_leaves_nothing_in_the_way() {
 }
 
 #[test]
+fn a_pack_that_is_killed_leaves_nothing_in_the_way() {
+    sweep(&Scene::pack());
+}
+
+#[test]
+fn an_unpack_that_is_killed_leaves_nothing_in_the_way() {
+    sweep(&Scene::unpack());
+}
+
+#[test]
 fn a_fetch_that_is_killed_leaves_nothing_in_the_way() {
     sweep(&Scene::fetch());
 }

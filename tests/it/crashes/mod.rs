@@ -77,6 +77,27 @@ impl Scene {
         })
     }
 
+    /// `pack` writes a file where another one is.
+    fn pack() -> Self {
+        Self::writing("pack", &["-vpython-tool", "pack", "--output", "env.tar", "tool.py"], |world| {
+            world.write("env.tar", "an older one");
+        })
+    }
+
+    /// `unpack` makes an environment where another one is, and has a link lead there.
+    fn unpack() -> Self {
+        Self::writing("unpack", &["-vpython-tool", "unpack", "env.tar", "env", "--link", "current"], |world| {
+            let done = |words: &[&str]| {
+                let outcome = world.vpython(["-vpython-tool"]).arguments(words).run();
+                assert_eq!(outcome.code, Some(0), "{outcome}");
+            };
+            done(&["pack", "--output", "env.tar", "-c", ""]);
+            done(&["unpack", "env.tar", "env"]);
+            done(&["pack", "--output", "env.tar", "tool.py"]);
+            std::fs::remove_dir_all(world.outside("root")).unwrap();
+        })
+    }
+
     /// `fetch` fills a folder, by a few lines that stand for pip.
     fn fetch() -> Self {
         Self::writing("fetch", &["-vpython-tool", "fetch", "tool.py"], |world| {
