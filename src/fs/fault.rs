@@ -36,6 +36,12 @@ pub fn is_absence(error: &Error) -> bool {
     is(ErrorKind::NotFound, error)
 }
 
+/// Whether a call failed because something is there already.
+#[must_use]
+pub fn is_presence(error: &Error) -> bool {
+    is(ErrorKind::AlreadyExists, error)
+}
+
 /// Whether a call failed because a folder that was to be removed has something in it.
 #[must_use]
 pub fn is_fullness(error: &Error) -> bool {

@@ -26,7 +26,7 @@ use anyhow::{Context, Result};
 pub use change::Change;
 pub use climb::Climb;
 pub use digest::{Digest, LongDigest};
-pub use fault::{is_absence, is_fullness, is_systems_fault, visible};
+pub use fault::{is_absence, is_fullness, is_presence, is_systems_fault, visible};
 pub use lock::{Attempt, lock_exclusive, lock_shared, try_lock_exclusive, try_lock_shared};
 pub use own::{look_for_json, open_across_exec, open_optional, open_or_create, read_json, read_json_before_exec, write_json};
 pub use read::{BEGINNING, leave_open, read, read_before_exec, read_beginning, read_rest, real_path};
@@ -72,14 +72,26 @@ pub fn canonicalize(path: &Path) -> Result<PathBuf> {
     std::fs::canonicalize(path).with_context(|| format!("cannot resolve `{}`", path.display()))
 }
 
-/// A path for something to be made, without `..`: what is there above it is resolved.
+/// A path for something to be made, without `..`: what is there above it is resolved, and what is not there has no links.
 #[must_use]
 pub fn plain_place(path: PathBuf) -> PathBuf {
     if !path.components().any(|component| component == Component::ParentDir) {
         return path;
     }
-    let resolve = |above: &Path| Some(canonicalize(above).ok()?.join(path.strip_prefix(above).ok()?));
+    let resolve = |above: &Path| Some(below(canonicalize(above).ok()?, path.strip_prefix(above).ok()?));
     path.ancestors().skip(1).find_map(resolve).unwrap_or(path)
+}
+
+/// Follows a path of folders that are not there, by its words.
+fn below(folder: PathBuf, path: &Path) -> PathBuf {
+    path.components().fold(folder, |mut folder, component| {
+        if component == Component::ParentDir {
+            folder.pop();
+        } else {
+            folder.push(component);
+        }
+        folder
+    })
 }
 
 /// Opens a file for reading.
@@ -263,6 +275,24 @@ fn optional<T>(result: std::io::Result<T>) -> std::io::Result<Option<T>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_place_has_no_parent_folders_in_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let real = canonicalize(folder.path()).unwrap();
+        create_dir_all(&real.join("a/b"), 0o755).unwrap();
+        symlink(Path::new("a/b"), &real.join("link")).unwrap();
+        let rows = [
+            ("none/../env", "env"),
+            ("a/../env", "env"),
+            ("link/../env", "a/env"),
+            ("none/./x/../../a/env", "a/env"),
+            ("a/b/..", "a"),
+        ];
+        for (path, expected) in rows {
+            assert_eq!(plain_place(folder.path().join(path)), real.join(expected), "{path}");
+        }
+    }
 
     #[test]
     fn a_stamp_tells_a_change_a_replacement_and_a_removal() {

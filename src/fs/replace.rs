@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use nix::fcntl::OFlag;
 
-use super::{is_at, lock_exclusive, mode, remove_file, rename, set_mode, symlink};
+use super::{is_absence, is_at, is_presence, lock_exclusive, mode, remove_file, rename, set_mode, symlink};
 
 /// How the names of files begin that [`write_atomically`] has not given their names yet.
 pub const UNFINISHED: &str = ".new-";
@@ -64,12 +64,22 @@ pub fn replace_by(path: &Path, mode: u32, write: impl FnOnce(&mut File) -> Resul
     written.with_context(|| format!("cannot write `{}`", path.display()))
 }
 
-/// Puts a symbolic link that says `target` in the place of a file or link, in one step. What a killed process has left is taken up.
+/// Puts a symbolic link that says `target` in the place of a file or link, in one step. What a killed process has left is taken up. Of many
+/// who do so at once each has its turn.
 pub fn replace_link(target: &Path, path: &Path) -> Result<()> {
     let staged = staged_name(path);
-    remove_file(&staged)?;
-    symlink(target, &staged)?;
-    rename(&staged, path)
+    let put = || {
+        remove_file(&staged)?;
+        symlink(target, &staged)?;
+        rename(&staged, path)
+    };
+    loop {
+        match put() {
+            // Somebody else has taken the staged link, or put another there.
+            Err(error) if is_presence(&error) || is_absence(&error) && path.parent().is_some_and(super::exists) => {}
+            put => return put,
+        }
+    }
 }
 
 /// `.NAME.new` beside `NAME`.
@@ -151,6 +161,16 @@ mod tests {
         let content = fs::read(&path).unwrap();
         assert!(content.len() == 5_000 && content.iter().all(|byte| *byte == content[0]));
         assert_eq!(fs::list(folder.path()).unwrap().unwrap(), ["x"]);
+    }
+
+    #[test]
+    fn of_many_who_put_a_link_each_puts_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x");
+        let put = |target: usize| (0..200).for_each(|_| replace_link(Path::new(&target.to_string()), &path).unwrap());
+        std::thread::scope(|scope| (0..4).for_each(|target| drop(scope.spawn(move || put(target)))));
+        assert_eq!(fs::list(folder.path()).unwrap().unwrap(), ["x"]);
+        replace_link(Path::new("/new"), &folder.path().join("none/x")).unwrap_err();
     }
 
     #[test]

@@ -32,6 +32,10 @@ impl StagedFolder {
     /// # Errors
     /// It cannot be made, or something else has its name.
     pub fn beside(place: &Path) -> Result<Self> {
+        Self::stage(place).with_context(|| format!("cannot make `{}`", place.display()))
+    }
+
+    fn stage(place: &Path) -> Result<Self> {
         create_dir_all(place.parent().unwrap_or(Path::new("/")), 0o755)?;
         let path = beside(place, "new");
         let lock = lock_folder(&path)?;

@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use crate::fs;
 use crate::plan::Key;
@@ -32,5 +32,5 @@ pub fn keep(spec: &Path, environment: &Path) -> Result<()> {
             }
         }
     }
-    fs::replace_link(environment, &link)
+    fs::replace_link(environment, &link).with_context(|| format!("cannot keep `{}` for `-vpython-local-venv`", link.display()))
 }
