@@ -15,6 +15,8 @@ use crate::plan::{Key, Plan};
 
 /// What the file is called, relative to the environment.
 pub const LISTING: &str = "vpython-pack.json";
+/// The file that says what was done with the environment as it was unpacked; no archive has it.
+pub const STATE: &str = "vpython-unpack.json";
 /// Counted up when the listing changes its meaning.
 const VERSION: u32 = 1;
 
@@ -179,11 +181,13 @@ impl Listing {
             let relative = prefix.strip_prefix('/').unwrap_or_default();
             ensure!(is_plain(relative), "`{prefix}` is no absolute path of plain names");
         }
+        let sizes = self.members.iter().try_fold(0_u64, |sum, member| sum.checked_add(member.size()));
+        ensure!(sizes.is_some(), "no disk has room for its members");
         let mut folders = HashSet::new();
         let mut before = "";
         for member in &self.members {
             let path = member.path();
-            ensure!(is_plain(path) && path != LISTING, "`{path}` cannot be the path of a member");
+            ensure!(is_plain(path) && ![LISTING, STATE].contains(&path), "`{path}` cannot be the path of a member");
             ensure!(before < path, "`{path}` is not in its place");
             before = path;
             if let Some((folder, _)) = path.rsplit_once('/') {
@@ -240,6 +244,10 @@ mod tests {
         Member::File { path: path.into(), mode: Mode::Executable, size: 3, sha256: Digest::of(b"abc") }
     }
 
+    fn huge(path: &str) -> Member {
+        Member::File { path: path.into(), mode: Mode::Plain, size: u64::MAX / 2 + 1, sha256: Digest::of(b"abc") }
+    }
+
     fn link(path: &str, target: &str) -> Member {
         Member::Link { path: path.into(), target: target.into() }
     }
@@ -278,6 +286,8 @@ mod tests {
             (vec![file("a//b")], "`a//b` cannot be the path of a member"),
             (vec![file("")], "`` cannot be the path of a member"),
             (vec![file(LISTING)], "`vpython-pack.json` cannot be the path of a member"),
+            (vec![file(STATE)], "`vpython-unpack.json` cannot be the path of a member"),
+            (vec![huge("a"), huge("b")], "no disk has room for its members"),
             (vec![file("a"), file("a")], "`a` is not in its place"),
             (vec![file("b"), file("a")], "`a` is not in its place"),
             (vec![file("a/b")], "`a/b` is in no folder"),

@@ -75,6 +75,8 @@ fn another_version_takes_the_place_of_the_old_one_and_the_link_follows() {
     assert_eq!(std::fs::read_link(world.path("here")).unwrap(), world.path("app/1"));
     version(&world, "here").prints("2\n");
     assert_eq!(std::fs::read_dir(world.path("app")).unwrap().count(), 3, "nothing is left");
+    unpack(&world, &["two.zip", "app/1", "--link", "new/here"]).prints("[WORLD]/work/app/1\n");
+    version(&world, "new/here").prints("2\n");
 }
 
 #[test]
@@ -110,6 +112,11 @@ fn what_vpython_has_not_unpacked_is_left_alone() {
     unpack(&world, &["env.tar", "own"]).refuses(125, message);
     let message = "vpython: error: cannot make the link `[WORLD]/work/taken`\n  caused by: something else has that name\n";
     unpack(&world, &["env.tar", "env", "--link", "taken"]).refuses(125, message);
+    for name in ["./env/current", "none/../env/current"] {
+        let message =
+            "vpython: error: cannot make the link `[WORLD]/work/env/current`\n  caused by: it would be in the environment\n";
+        unpack(&world, &["env.tar", "env", "--link", name]).refuses(125, message);
+    }
     assert!(!world.path("env").exists(), "that is found out before anything is done");
     let message = "vpython: error: `-vpython-tool unpack` takes an archive and the folder to make of it\n  \
                    hint: write it as in `vpython -vpython-tool unpack env.tar.gz /opt/app/env`\n";

@@ -14,14 +14,14 @@ use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use super::listing::{LISTING, Listing};
+use super::listing::{LISTING, Listing, STATE};
 use super::{bundle, install, relocate};
 use crate::fs::{self, StagedFolder};
 use crate::invocation::{Invocation, Unpack};
 use crate::plan::Facts;
 use crate::process::Process;
 use crate::report::Failure;
-use standing::{STATE, Standing, State};
+use standing::{Standing, State};
 
 /// Unpacks the archive that the words name, and prints where. Gives the exit code.
 ///
@@ -115,16 +115,21 @@ impl Link {
     /// Something else has the name.
     fn to(name: &Path, place: &Path, process: &Process) -> Result<Self> {
         let is_plain = matches!(name.components().collect::<Vec<_>>()[..], [Component::Normal(_)]);
-        let path = if is_plain { place.with_file_name(name) } else { process.absolute(name) };
+        let path = if is_plain { place.with_file_name(name) } else { fs::plain_place(process.absolute(name)) };
+        let refuse = |why| Err(Failure::new(format!("cannot make the link `{}`", path.display())).because(why).into());
         if path == place || fs::link_metadata(&path)?.is_some_and(|found| !found.is_symlink()) {
-            let failure = Failure::new(format!("cannot make the link `{}`", path.display()));
-            return Err(failure.because("something else has that name").into());
+            return refuse("something else has that name");
+        }
+        if path.starts_with(place) {
+            return refuse("it would be in the environment");
         }
         let beside = place.file_name().filter(|_| path.parent() == place.parent());
         Ok(Self { target: beside.map_or_else(|| place.to_path_buf(), PathBuf::from), path })
     }
 
     fn put(&self) -> Result<()> {
-        fs::replace_link(&self.target, &self.path).with_context(|| format!("cannot make the link `{}`", self.path.display()))
+        let folder = self.path.parent().unwrap_or(Path::new("/"));
+        let put = fs::create_dir_all(folder, 0o755).and_then(|()| fs::replace_link(&self.target, &self.path));
+        put.with_context(|| format!("cannot make the link `{}`", self.path.display()))
     }
 }

@@ -7,10 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::fs;
 use crate::report::Failure;
-use crate::tool::listing::{LISTING, Listing, Member};
-
-/// The file that says what was done with the environment as it was unpacked.
-pub(super) const STATE: &str = "vpython-unpack.json";
+use crate::tool::listing::{LISTING, Listing, Member, STATE};
 
 /// What is done with an environment as it is unpacked.
 #[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
