@@ -35,12 +35,12 @@ pub(super) struct Luggage {
 }
 
 impl Luggage {
-    /// Looks through what is to go along, and says what stays behind.
+    /// Looks through what is to go along with what is made at `product`, and says what stays behind.
     ///
     /// # Errors
     /// A folder cannot be included.
-    pub fn pack(options: &Additions, wanted: &Wanted, process: &Process) -> Result<Self> {
-        let included = Included::find(&options.include, process)?;
+    pub fn pack(options: &Additions, product: &Path, wanted: &Wanted, process: &Process) -> Result<Self> {
+        let included = Included::find(&options.include, product, process)?;
         warn_of_roots(wanted.python_path, &included);
         Ok(Self { included, with_python: options.with_python })
     }

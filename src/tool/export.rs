@@ -42,7 +42,7 @@ struct Extras {
 /// Something else is there; it cannot be built; the disk refuses.
 pub fn run(options: &Export, wanted: &Wanted, process: &Process) -> Result<i32> {
     let place = &options.directory;
-    let luggage = Luggage::pack(&options.additions, wanted, process)?;
+    let luggage = Luggage::pack(&options.additions, place, wanted, process)?;
     let key = Key::of(wanted.plan);
     let extras = Extras { copied: options.copy, included: luggage.states(), with_python: luggage.with_python };
     if Standing::look(place, &key, &extras)? == Standing::Wanted && !StagedFolder::is_beside(place) {

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use sha2::{Digest as _, Sha256};
 use walkdir::{DirEntry, WalkDir};
 
@@ -42,15 +42,15 @@ enum Member {
 }
 
 impl Included {
-    /// Looks through the folders of these paths.
+    /// Looks through the folders of these paths, for what is to stand at `product`: what an earlier run has made there stays behind.
     ///
     /// # Errors
     /// One is no folder, or holds what cannot be taken along; two have one name.
-    pub fn find(folders: &[PathBuf], process: &Process) -> Result<Vec<Self>> {
+    pub fn find(folders: &[PathBuf], product: &Path, process: &Process) -> Result<Vec<Self>> {
         let mut found: Vec<Self> = Vec::new();
         for path in folders {
             let included =
-                Self::look(&process.absolute(path)).with_context(|| format!("cannot include `{}`", path.display()))?;
+                Self::look(&process.absolute(path), product).with_context(|| format!("cannot include `{}`", path.display()))?;
             if let Some(other) = found.iter().find(|other| other.name == included.name) {
                 let [one, two] = [&other.folder, &included.folder].map(|folder| folder.display());
                 let why = format!("two folders named `{}` cannot both be included: `{one}`, `{two}`", other.name);
@@ -61,13 +61,18 @@ impl Included {
         Ok(found)
     }
 
-    fn look(path: &Path) -> Result<Self> {
+    fn look(path: &Path, product: &Path) -> Result<Self> {
+        let product = fs::canonicalize(product).ok();
         let folder = fs::canonicalize(path)?;
+        ensure!(fs::metadata(&folder)?.is_some_and(|found| found.is_dir()), "it is not a folder");
         let name = folder.file_name().and_then(|name| name.to_str()).filter(|name| is_plain(name));
         let name = name.context("its name cannot stand in a `.pth` file")?.to_owned();
         let mut members = BTreeMap::new();
         for entry in WalkDir::new(&folder).min_depth(1).into_iter().filter_entry(|entry| !is_left_out(entry)) {
             let entry = entry?;
+            if product.as_deref() == Some(entry.path()) {
+                continue;
+            }
             let relative = entry.path().strip_prefix(&folder)?.to_path_buf();
             let member = Member::of(&entry, &relative)?;
             members.insert(relative, member);

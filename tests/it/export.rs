@@ -169,6 +169,17 @@ fn own_code_goes_along_and_is_found_wherever_the_environment_goes() {
 }
 
 #[test]
+fn what_cannot_be_made_is_told_by_the_name_that_it_was_to_have() {
+    let world = world();
+    let name = "n".repeat(250);
+    let outcome = export(&world, &[&name, "tool.py"]);
+    let message = format!("vpython: error: cannot make `[WORLD]/work/{name}`\n  caused by: cannot create folder `");
+    assert!(outcome.code == Some(125) && outcome.stderr.starts_with(&message), "{outcome}");
+    export(&world, &["none/../env", "tool.py"]).prints("[WORLD]/work/env\n");
+    assert!(!world.path("none").exists());
+}
+
+#[test]
 fn what_cannot_be_included_is_refused() {
     let world = world();
     world.write("a/lib/x.py", "");
@@ -179,6 +190,8 @@ fn what_cannot_be_included_is_refused() {
     export(&world, &["env", "--include=a/lib", "--include=b/lib", "tool.py"]).refuses(125, two);
     let link = "vpython: error: cannot include `c`\n  caused by: the link `etc` leads out of the folder\n";
     export(&world, &["env", "--include", "c", "tool.py"]).refuses(125, link);
+    let file = "vpython: error: cannot include `tool.py`\n  caused by: it is not a folder\n";
+    export(&world, &["env", "--include", "tool.py", "tool.py"]).refuses(125, file);
     let none = export(&world, &["env", "--include", "none", "tool.py"]);
     assert!(
         none.code == Some(125) && none.stderr.starts_with("vpython: error: cannot include `none`\n  caused by: "),

@@ -43,7 +43,7 @@ const BUFFER: usize = 1 << 16;
 /// # Errors
 /// It cannot be built, or something in it cannot be packed; the file cannot be written. Then the file is what it was before.
 pub fn run(order: &Order, wanted: &Wanted, process: &Process) -> Result<i32> {
-    let luggage = Luggage::pack(&order.additions, wanted, process)?;
+    let luggage = Luggage::pack(&order.additions, &order.output, wanted, process)?;
     let staged = StagedFolder::beside(&order.output)?;
     luggage.build(wanted, staged.path())?;
     luggage.compile(wanted, staged.path())?;

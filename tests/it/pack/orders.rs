@@ -209,3 +209,14 @@ fn the_example_of_the_readme_packs() {
         assert!(world.path(file).is_file());
     }
 }
+
+#[test]
+fn what_was_packed_before_is_not_packed_again() {
+    let world = world();
+    world.write("lib/helper.py", "");
+    pack(&world, "lib/a.tar", &["--include", "lib"]).prints("");
+    let first = std::fs::read(world.path("lib/a.tar")).unwrap();
+    assert!(output("tar", &["-tf", world.path("lib/a.tar").to_str().unwrap()]).contains("app/lib/helper.py\n"));
+    pack(&world, "lib/a.tar", &["--include", "lib"]).prints("");
+    assert!(std::fs::read(world.path("lib/a.tar")).unwrap() == first);
+}
