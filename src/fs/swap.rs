@@ -11,8 +11,8 @@ use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
 
 use super::{
-    create_dir, create_dir_all, inode, link_metadata, list, lock_exclusive, open, remove_any, remove_dir_all, rename, set_mode,
-    sync, sync_file_system,
+    create_dir, create_dir_all, inode, is_absence, link_metadata, list, lock_exclusive, open, remove_any, remove_dir_all,
+    rename, set_mode, sync, sync_file_system,
 };
 
 /// A folder `.NAME.vpython-new` that is to become `NAME`. It is removed with all in it unless it gets there. Of all who make the same one,
@@ -112,7 +112,10 @@ fn lock_folder(path: &Path) -> Result<File> {
         let Some(found) = link_metadata(path)? else { continue };
         let is_ours = found.is_dir() && found.uid() == nix::unistd::geteuid().as_raw();
         ensure!(is_ours, "`{}` is in the way: it is not a folder of yours", path.display());
-        let folder = open(path)?;
+        let folder = match open(path) {
+            Err(error) if is_absence(&error) => continue,
+            folder => folder?,
+        };
         lock_exclusive(&folder);
         // Who was waited for has given it its name, or has removed it.
         if link_metadata(path)?.is_some_and(|now| folder.metadata().is_ok_and(|locked| inode(&now) == inode(&locked))) {
@@ -163,7 +166,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let place = folder.path().join("env");
         let make = |number: usize| {
-            for _ in 0..20 {
+            for _ in 0..50 {
                 let staged = StagedFolder::beside(&place).unwrap();
                 (0..5).for_each(|file| fs::write_new(&staged.path().join(format!("{number}-{file}")), b"", 0o444).unwrap());
                 staged.place().unwrap();
