@@ -7,10 +7,10 @@ use std::io::Write;
 
 use anyhow::{Context, Result};
 use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use sha2::{Digest, Sha256, Sha384, Sha512};
 
-use crate::report::Failure;
+use super::oddities::{Oddity, OddityKind};
 
 /// What RECORD says of a file. The digest is `algorithm=text`, as it stands there; both are missing for RECORD itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -22,25 +22,42 @@ pub(super) struct Row {
 /// The rows of a wheel's RECORD, by path.
 pub(super) type Rows = HashMap<String, Row>;
 
-/// Reads a RECORD.
+/// Reads a RECORD as other tools write it: paths in any form, sizes or digests that are missing. Gives the rows by the names that members
+/// would have, and what is odd about them.
 ///
 /// # Errors
-/// It is no CSV, or a path stands there twice with different rows.
-pub(super) fn parse(text: &[u8]) -> Result<Rows> {
+/// It is not CSV.
+pub(super) fn parse(text: &[u8]) -> Result<(Rows, Vec<Oddity>)> {
     let mut rows = Rows::new();
+    let mut oddities = Vec::new();
     let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text);
     for (number, record) in reader.records().enumerate() {
         let record = record.with_context(|| format!("line {} of RECORD cannot be read", number + 1))?;
         let column = |index| record.get(index).filter(|text| !text.is_empty());
-        let Some(path) = column(0) else { continue };
-        let size = column(2).map(str::parse).transpose();
-        let size = size.with_context(|| format!("line {} of RECORD has a bad size", number + 1))?;
+        let Some(written) = column(0) else { continue };
+        let path = normal_path(written);
+        if path != written {
+            oddities.push(Oddity::new(written, OddityKind::PathForm));
+        }
+        let size = column(2).map(str::parse).transpose().unwrap_or_else(|_| {
+            oddities.push(Oddity::new(&path, OddityKind::OtherSize));
+            None
+        });
         let row = Row { digest: column(1).map(str::to_owned), size };
-        if rows.insert(path.to_owned(), row.clone()).is_some_and(|before| before != row) {
-            return Err(Failure::new(format!("RECORD has two rows for `{path}`")).into());
+        if rows.insert(path.clone(), row.clone()).is_some_and(|before| before != row) {
+            oddities.push(Oddity::new(&path, OddityKind::SeveralRows));
         }
     }
-    Ok(rows)
+    Ok((rows, oddities))
+}
+
+/// The name of the member that a path in RECORD means: tools on Windows wrote backslashes, others a `/` or `./` in front.
+fn normal_path(written: &str) -> String {
+    let mut path = written.replace('\\', "/");
+    while let Some(rest) = path.strip_prefix("./").or_else(|| path.strip_prefix('/')) {
+        path = rest.to_owned();
+    }
+    path
 }
 
 /// The digest column for a SHA-256 digest.
@@ -70,9 +87,11 @@ pub(super) struct Verifier<W> {
 
 /// The hash that a row of RECORD is in, where it is not SHA-256.
 enum Stated {
-    Same,
+    Sha256,
     Sha384(Sha384),
     Sha512(Sha512),
+    /// One that is not compared.
+    Other,
 }
 
 /// What went through a [`Verifier`].
@@ -82,46 +101,56 @@ pub(super) struct Verified {
     pub digest: String,
     /// In bytes.
     pub size: u64,
+    /// How RECORD disagrees with it, if so.
+    pub oddity: Option<OddityKind>,
 }
 
 impl<W: Write> Verifier<W> {
     /// Wraps a writer of the file that `row` is about.
-    ///
-    /// # Errors
-    /// The row's algorithm is none that RECORD may use.
-    pub fn new(inner: W, row: &Row) -> Result<Self> {
-        let algorithm = row.digest.as_deref().map(|digest| digest.split('=').next().unwrap_or_default());
-        let stated = match algorithm {
-            None | Some("sha256") => Stated::Same,
+    pub fn new(inner: W, row: &Row) -> Self {
+        let stated = match row.digest.as_deref().map(|digest| algorithm(digest).to_ascii_lowercase()).as_deref() {
+            // `wheel` on CPython 2.7 wrote `sha`, and means SHA-256.
+            None | Some("sha256" | "sha") => Stated::Sha256,
             Some("sha384") => Stated::Sha384(Sha384::new()),
             Some("sha512") => Stated::Sha512(Sha512::new()),
-            Some(other) => return Err(Failure::new(format!("RECORD uses `{other}`, which is no secure hash")).into()),
+            Some(_) => Stated::Other,
         };
-        Ok(Self { inner, sha256: Sha256::new(), stated, size: 0 })
+        Self { inner, sha256: Sha256::new(), stated, size: 0 }
     }
 
-    /// Compares what went through with the row of `member`, and gives back the writer.
-    ///
-    /// # Errors
-    /// Digest or size are not what the row says.
-    pub fn finish(self, member: &str, row: &Row) -> Result<(W, Verified)> {
-        let digest = sha256_column(&self.sha256.finalize());
-        let found = match self.stated {
-            Stated::Same => digest.clone(),
-            Stated::Sha384(hasher) => format!("sha384={}", URL_SAFE_NO_PAD.encode(hasher.finalize())),
-            Stated::Sha512(hasher) => format!("sha512={}", URL_SAFE_NO_PAD.encode(hasher.finalize())),
+    /// Compares what went through with its row, and gives back the writer.
+    pub fn finish(self, row: &Row) -> (W, Verified) {
+        let sha256 = self.sha256.finalize();
+        let in_form = |name: &str, found: &[u8]| row.digest.as_deref().and_then(|stated| compare(stated, name, found));
+        let oddity = match self.stated {
+            Stated::Sha256 => in_form("sha256", &sha256),
+            Stated::Sha384(hasher) => in_form("sha384", &hasher.finalize()),
+            Stated::Sha512(hasher) => in_form("sha512", &hasher.finalize()),
+            Stated::Other => Some(OddityKind::OtherAlgorithm),
         };
-        let refuse = |what: &str, stated: &str, found: &str| {
-            Failure::new(format!("member `{member}` is not what RECORD says"))
-                .because(format!("RECORD says {what} {stated}; it is {found}"))
-        };
-        if let Some(stated) = row.digest.as_deref().filter(|stated| stated.trim_end_matches('=') != found) {
-            return Err(refuse("digest", stated, &found).into());
-        }
-        if let Some(stated) = row.size.filter(|stated| *stated != self.size) {
-            return Err(refuse("size", &stated.to_string(), &self.size.to_string()).into());
-        }
-        Ok((self.inner, Verified { digest, size: self.size }))
+        let is_other_size = row.size.is_some_and(|stated| stated != self.size);
+        let oddity = oddity.filter(|oddity| *oddity == OddityKind::OtherDigest || !is_other_size);
+        let oddity = oddity.or(is_other_size.then_some(OddityKind::OtherSize));
+        (self.inner, Verified { digest: sha256_column(&sha256), size: self.size, oddity })
+    }
+}
+
+/// The algorithm that a digest column names.
+fn algorithm(column: &str) -> &str {
+    column.split('=').next().unwrap_or_default()
+}
+
+/// How a digest column disagrees with the digest that was found; none where it is as the specification has it, padding allowed.
+fn compare(column: &str, algorithm: &str, found: &[u8]) -> Option<OddityKind> {
+    let (name, text) = column.split_once('=').unwrap_or((column, ""));
+    let text = text.trim_end_matches('=');
+    let is_standard = text == URL_SAFE_NO_PAD.encode(found);
+    let is_same = || hex::decode(text).is_ok_and(|digest| digest == found) || text == STANDARD_NO_PAD.encode(found);
+    match (name == algorithm, is_standard) {
+        (true, true) => None,
+        (false, true) => Some(OddityKind::DigestForm),
+        _ if is_same() => Some(OddityKind::DigestForm),
+        _ => Some(OddityKind::OtherDigest),
     }
 }
 
@@ -131,7 +160,7 @@ impl<W: Write> Write for Verifier<W> {
         let bytes = &bytes[..written];
         self.sha256.update(bytes);
         match &mut self.stated {
-            Stated::Same => {}
+            Stated::Sha256 | Stated::Other => {}
             Stated::Sha384(hasher) => hasher.update(bytes),
             Stated::Sha512(hasher) => hasher.update(bytes),
         }
@@ -151,39 +180,57 @@ mod tests {
     #[test]
     fn rows_are_read_and_written() {
         let text = b"a.py,sha256=47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU,0\n\"b,c.py\",,\nx/RECORD,,\n";
-        let rows = parse(text).unwrap();
+        let (rows, oddities) = parse(text).unwrap();
+        assert_eq!(oddities, []);
         assert_eq!(rows["a.py"].size, Some(0));
         assert_eq!(rows["b,c.py"], Row::default());
         assert_eq!(render(rows.into_iter().collect(), "x/RECORD").unwrap(), text);
     }
 
     #[test]
-    fn two_rows_for_one_path_must_agree() {
-        assert!(parse(b"a,,\na,,\n").is_ok());
-        assert_eq!(parse(b"a,,1\na,,2\n").unwrap_err().to_string(), "RECORD has two rows for `a`");
-    }
-
-    /// What comes of a member `m` with this content and this row.
-    fn verify(content: &[u8], digest: Option<&str>, size: Option<u64>) -> Result<Verified> {
-        let row = Row { digest: digest.map(str::to_owned), size };
-        let mut verifier = Verifier::new(Vec::new(), &row)?;
-        verifier.write_all(content)?;
-        verifier.finish("m", &row).map(|(_, verified)| verified)
+    fn rows_in_other_forms_are_read_and_noted() {
+        let (rows, oddities) = parse(b"./a.py,,\n/b.py,,\nc\\d.py,,\ne.py,,many\nf,,1\nf,,2\ng,,\ng,,\n").unwrap();
+        let mut paths: Vec<_> = rows.keys().map(String::as_str).collect();
+        paths.sort_unstable();
+        assert_eq!(paths, ["a.py", "b.py", "c/d.py", "e.py", "f", "g"]);
+        let expected = [
+            Oddity::new("./a.py", OddityKind::PathForm),
+            Oddity::new("/b.py", OddityKind::PathForm),
+            Oddity::new("c\\d.py", OddityKind::PathForm),
+            Oddity::new("e.py", OddityKind::OtherSize),
+            Oddity::new("f", OddityKind::SeveralRows),
+        ];
+        assert_eq!(oddities, expected);
     }
 
     #[test]
-    fn digest_and_size_are_held_against_the_row() {
+    fn digest_and_size_are_compared_with_the_row() {
         let empty = "sha256=47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU";
-        assert_eq!(verify(b"", Some(empty), Some(0)).unwrap(), Verified { digest: empty.into(), size: 0 });
-        assert!(verify(b"", Some(&format!("{empty}=")), None).is_ok(), "padding is let pass");
         let sha384 = "sha384=OLBgp1GsljhM2TJ-sbHjaiH9txEUvgdDTAzHv2P24donTt6_529l-9Ua0vFImLlb";
-        assert_eq!(verify(b"", Some(sha384), None).unwrap().digest, empty, "our own record is in SHA-256");
-        let error = verify(b"x", Some(empty), None).unwrap_err();
-        let text = "vpython: error: member `m` is not what RECORD says\n  caused by: RECORD says digest \
-                    sha256=47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU; it is \
-                    sha256=LXEWQrcmsEQBYnyp-6wy9chTD7GQPMTbAiWHF5IaSIE\n";
-        assert_eq!(crate::report::render(&error), text);
-        assert!(verify(b"x", None, Some(2)).is_err());
-        assert_eq!(verify(b"x", Some("md5=x"), None).unwrap_err().to_string(), "RECORD uses `md5`, which is no secure hash");
+        let hex = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+        #[rustfmt::skip]
+        let rows: [(&[u8], Option<&str>, Option<u64>, Option<OddityKind>, &str); 13] = [
+            (b"", Some(empty), Some(0), None, "the form of the specification"),
+            (b"", Some(&format!("{empty}=")), None, None, "padding"),
+            (b"", Some(sha384), None, None, "a longer hash"),
+            (b"", None, None, None, "nothing is said"),
+            (b"", Some(&format!("sha256={hex}")), None, Some(OddityKind::DigestForm), "hexadecimal digits"),
+            (b"", Some(&format!("sha256={}", hex.to_uppercase())), None, Some(OddityKind::DigestForm), "in capitals"),
+            (b"", Some(&empty.replace("sha256", "SHA256")), None, Some(OddityKind::DigestForm), "the name in capitals"),
+            (b"", Some(&empty.replace("sha256", "sha")), None, Some(OddityKind::DigestForm), "a short name"),
+            (b"", Some(&empty.replace('-', "+").replace('_', "/")), None, Some(OddityKind::DigestForm), "other base64"),
+            (b"x", Some(empty), None, Some(OddityKind::OtherDigest), "another digest"),
+            (b"x", Some(empty), Some(7), Some(OddityKind::OtherDigest), "another digest and size"),
+            (b"x", None, Some(2), Some(OddityKind::OtherSize), "another size"),
+            (b"x", Some("md5=x"), None, Some(OddityKind::OtherAlgorithm), "a weak hash"),
+        ];
+        for (content, digest, size, expected, what) in rows {
+            let row = Row { digest: digest.map(str::to_owned), size };
+            let mut writer = Verifier::new(Vec::new(), &row);
+            writer.write_all(content).unwrap();
+            let (_, verified) = writer.finish(&row);
+            assert_eq!(verified.oddity, expected, "{what}");
+            assert_eq!(verified.digest, sha256_column(&Sha256::digest(content)), "what we write is always SHA-256: {what}");
+        }
     }
 }

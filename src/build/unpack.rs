@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::archive::{self, Archive, Content, Member, Whole};
 use super::members::{Destination, Scheme};
+use super::oddities::{Oddities, Oddity, OddityKind};
 use super::record::{self, Row, Rows, Verified, Verifier};
 use super::venv::FOLDER;
 use super::{entry_points, scripts};
@@ -53,6 +54,9 @@ pub(super) struct Contents {
     pub distribution: String,
     /// All its files but RECORD, in the order of the archive.
     pub files: Vec<UnpackedFile>,
+    /// What is odd about it.
+    #[serde(default, skip_serializing_if = "Oddities::is_empty")]
+    pub oddities: Oddities,
 }
 
 /// A file of an unpacked wheel.
@@ -104,7 +108,7 @@ impl UnpackedWheel {
 /// The digest of the whole is found while members are unpacked; where it is another one, what was unpacked goes unseen.
 ///
 /// # Errors
-/// The file is not the one that was planned, is no wheel, or its members are not what its RECORD says.
+/// The file is not the one that was planned, or not a wheel that every program unpacks alike.
 pub(super) fn unpack(wheel: &PlannedWheel, to: &Path, advance: impl Fn(u64) + Send + Sync) -> Result<()> {
     let file = fs::open(&wheel.path)?;
     let take_apart = || {
@@ -131,8 +135,11 @@ struct Unpacking<'a> {
     data: String,
     rows: Rows,
     files: Vec<UnpackedFile>,
-    /// What has been decided on, by scheme and path, folded but for scripts.
-    taken: HashMap<(Scheme, String), Destination>,
+    /// What has been decided on.
+    taken: HashSet<Destination>,
+    /// The same by scheme and folded path: names that are one file where case and Unicode form do not count.
+    folded: HashMap<(Scheme, String), Destination>,
+    oddities: Vec<Oddity>,
     folders: HashSet<PathBuf>,
 }
 
@@ -156,10 +163,11 @@ impl<'a> Unpacking<'a> {
     fn begin(wheel: &PlannedWheel, archive: &'a Archive, to: &'a Path) -> Result<Self> {
         let dist_info = own_folder(wheel, archive, ".dist-info")?.context("it has no `.dist-info` folder")?;
         check_wheel_version(&read_member(archive, &format!("{dist_info}/WHEEL"))?)?;
-        let rows = record::parse(&read_member(archive, &format!("{dist_info}/RECORD"))?)?;
+        let (rows, oddities) = record::parse(&read_member(archive, &format!("{dist_info}/RECORD"))?)?;
         let data = own_folder(wheel, archive, ".data")?.unwrap_or_else(|| dist_info.replace(".dist-info", ".data"));
-        let (files, taken, folders) = (Vec::new(), HashMap::new(), HashSet::new());
-        Ok(Self { archive, to, dist_info, data, rows, files, taken, folders })
+        let oddities = archive.oddities().iter().cloned().chain(oddities).collect();
+        let (files, taken, folded, folders) = (Vec::new(), HashSet::new(), HashMap::new(), HashSet::new());
+        Ok(Self { archive, to, dist_info, data, rows, files, taken, folded, oddities, folders })
     }
 
     fn run(mut self, advance: impl Fn(u64) + Sync) -> Result<Contents> {
@@ -186,19 +194,21 @@ impl<'a> Unpacking<'a> {
         if let Some(error) = refused {
             return Err(error);
         }
-        self.refuse_missing()?;
-        self.files.extend(written.into_iter().flatten());
+        self.note_absent();
+        for (step, written) in steps.iter().zip(written) {
+            self.oddities.extend(written.oddity.map(|kind| Oddity::new(&step.member.name, kind)));
+            self.files.extend(written.file);
+        }
         let distribution = self.dist_info.split('-').next().unwrap_or_default().to_owned();
-        Ok(Contents { dist_info: self.dist_info, distribution, files: self.files })
+        Ok(Contents { dist_info: self.dist_info, distribution, files: self.files, oddities: Oddities::of(self.oddities) })
     }
 
-    fn refuse_missing(&self) -> Result<()> {
+    /// Notes what RECORD lists and the archive does not have.
+    fn note_absent(&mut self) {
         let members = self.archive.members().iter().filter(|member| !member.is_folder());
         let seen: HashSet<&str> = members.map(|member| &*member.name).collect();
-        match self.rows.keys().filter(|path| !seen.contains(path.as_str())).min() {
-            Some(missing) => bail!("RECORD lists `{missing}`, which is not in the archive"),
-            None => Ok(()),
-        }
+        let absent = self.rows.keys().filter(|path| !seen.contains(path.as_str()));
+        self.oddities.extend(absent.map(|path| Oddity::new(path, OddityKind::Absent)));
     }
 
     /// Decides what becomes of a member; of a folder, nothing but the files in it is installed.
@@ -212,16 +222,16 @@ impl<'a> Unpacking<'a> {
             return Ok(Step { member, row: Row::default(), kind: StepKind::Read });
         }
         let is_signature = SIGNATURES.contains(&in_dist_info);
-        let row = match self.rows.get(name) {
-            Some(row) if row.digest.is_some() || is_signature => row.clone(),
-            Some(_) => bail!("RECORD has no digest for it"),
-            None if is_signature => Row::default(),
-            None => bail!("it is not in RECORD"),
-        };
+        let row = self.rows.get(name).cloned();
+        if !is_signature && row.as_ref().is_none_or(|row| row.digest.is_none()) {
+            let kind = if row.is_some() { OddityKind::NoDigest } else { OddityKind::Unlisted };
+            self.oddities.push(Oddity::new(name, kind));
+        }
+        let row = row.unwrap_or_default();
         let destination = Destination::of(name, &self.data)?;
         let is_script = destination.scheme == Scheme::Scripts;
         // The script of an entry point takes the place of one that is shipped under its name, as with pip.
-        let kind = if is_script && self.taken.values().any(|taken| *taken == destination) {
+        let kind = if is_script && self.taken.contains(&destination) {
             StepKind::Script(None)
         } else {
             let path = self.claim(&destination)?;
@@ -240,42 +250,75 @@ impl<'a> Unpacking<'a> {
         for point in entry_points::parse(&text)? {
             let destination = Destination { scheme: Scheme::Scripts, path: point.name.clone() };
             let path = self.claim(&destination)?;
-            self.files.push(write_own(destination, &path, scripts::of_entry_point(&point).as_bytes())?);
+            self.files.push(write_own(&destination, &path, scripts::of_entry_point(&point).as_bytes())?);
         }
         Ok(())
     }
 
     /// The path of a destination that nothing else has, its folder made.
     fn claim(&mut self, destination: &Destination) -> Result<PathBuf> {
-        // There are wheels with the entry points `Example` and `example`, so that of scripts only members must differ in more than case.
-        let path = match destination.scheme {
-            Scheme::Scripts => destination.path.clone(),
-            _ => archive::folded(&destination.path).into_owned(),
-        };
-        let folded = (destination.scheme, path);
-        if let Some(other) = self.taken.insert(folded, destination.clone()) {
-            bail!("two members of the wheel are to be installed as `{}`", other.path);
-        }
+        ensure!(
+            self.taken.insert(destination.clone()),
+            "two members of the wheel are to be installed as `{}`",
+            destination.path
+        );
         let path = self.to.join(destination.scheme.folder()).join(&destination.path);
         if let Some(folder) = path.parent()
             && self.folders.insert(folder.to_path_buf())
         {
             fs::create_dir_all(folder, FOLDER)?;
         }
+        let folded = (destination.scheme, archive::folded(&destination.path).into_owned());
+        if let Some(other) = self.folded.insert(folded, destination.clone()) {
+            let other_path = self.to.join(other.scheme.folder()).join(&other.path);
+            ensure!(
+                are_apart(&other_path, &path)?,
+                "`{}` and `{}` are one file on this file system, which ignores case or Unicode form",
+                other.path,
+                destination.path
+            );
+        }
         Ok(path)
     }
 }
 
+/// Whether the file system keeps two names apart, of which the second has no file yet.
+fn are_apart(one: &Path, other: &Path) -> Result<bool> {
+    let is_probe = !fs::exists(one);
+    if is_probe {
+        fs::write_new(one, b"", 0o600)?;
+    }
+    let are_apart = !fs::exists(other);
+    if is_probe {
+        fs::remove_file(one)?;
+    }
+    Ok(are_apart)
+}
+
+/// What came of a member.
+#[derive(Default)]
+struct Written {
+    file: Option<UnpackedFile>,
+    /// How RECORD disagrees with it.
+    oddity: Option<OddityKind>,
+}
+
+impl Written {
+    fn new(destination: &Destination, Verified { digest, size, oddity }: Verified) -> Self {
+        Self { file: Some(UnpackedFile { destination: destination.clone(), digest, size }), oddity }
+    }
+}
+
 impl Step<'_> {
-    /// Does it; gives the file that came of it.
-    fn take(&self, archive: &Archive, whole: &mut Whole) -> Result<Option<UnpackedFile>> {
+    /// Does it.
+    fn take(&self, archive: &Archive, whole: &mut Whole) -> Result<Written> {
         match &self.kind {
             StepKind::Read => {
                 std::io::copy(&mut archive.content(self.member), &mut std::io::sink())?;
-                Ok(None)
+                Ok(Written::default())
             }
             // Whatever system the archive says it was made on, as with pip.
-            StepKind::File(destination, path) => self.file((destination, path), self.member.mode & 0o111 != 0, archive, whole),
+            StepKind::File(destination, path) => self.file((destination, path), self.member.is_executable(), archive, whole),
             StepKind::Script(place) => self.script(place.as_ref(), archive),
         }
     }
@@ -287,56 +330,50 @@ impl Step<'_> {
         is_executable: bool,
         archive: &Archive,
         whole: &mut Whole,
-    ) -> Result<Option<UnpackedFile>> {
-        let row = (&*self.member.name, &self.row);
+    ) -> Result<Written> {
         let verified = match whole.read(archive, self.member) {
-            Some(content) => write(row, path, is_executable, |sink| sink.write_all(content))?,
-            None => write(row, path, is_executable, |sink| copy(archive.content(self.member), sink))?,
+            Some(content) => write(&self.row, path, is_executable, |sink| sink.write_all(content))?,
+            None => write(&self.row, path, is_executable, |sink| copy(archive.content(self.member), sink))?,
         };
-        Ok(Some(unpacked_file(destination.clone(), verified)))
+        Ok(Written::new(destination, verified))
     }
 
     /// Unpacks a script: checked as it was shipped, kept as it must be to move. It is executable whatever the archive says.
-    fn script(&self, place: Option<&(Destination, PathBuf)>, archive: &Archive) -> Result<Option<UnpackedFile>> {
+    fn script(&self, place: Option<&(Destination, PathBuf)>, archive: &Archive) -> Result<Written> {
         let mut content = archive.content(self.member);
         let beginning = beginning(&mut content, scripts::SHIPPED.len())?;
         if let Some((destination, path)) = place
             && beginning != scripts::SHIPPED
         {
-            let row = (&*self.member.name, &self.row);
-            let verified = write(row, path, true, |sink| copy(Cursor::new(beginning).chain(content), sink))?;
-            return Ok(Some(unpacked_file(destination.clone(), verified)));
+            let verified = write(&self.row, path, true, |sink| copy(Cursor::new(beginning).chain(content), sink))?;
+            return Ok(Written::new(destination, verified));
         }
-        let mut sink = Verifier::new(Vec::new(), &self.row)?;
+        let mut sink = Verifier::new(Vec::new(), &self.row);
         sink.write_all(&beginning)?;
         copy_text(content, &mut sink)?;
-        let (content, _) = sink.finish(&self.member.name, &self.row)?;
-        let Some((destination, path)) = place else { return Ok(None) };
+        let (content, Verified { oddity, .. }) = sink.finish(&self.row);
+        let Some((destination, path)) = place else { return Ok(Written { file: None, oddity }) };
         let content = scripts::of_shipped(&content).unwrap_or(content);
-        write_own(destination.clone(), path, &content).map(Some)
+        Ok(Written { file: Some(write_own(destination, path, &content)?), oddity })
     }
 }
 
 /// Writes an executable file of our own making.
-fn write_own(destination: Destination, path: &Path, content: &[u8]) -> Result<UnpackedFile> {
-    let verified = write((&destination.path, &Row::default()), path, true, |sink| sink.write_all(content))?;
-    Ok(unpacked_file(destination, verified))
+fn write_own(destination: &Destination, path: &Path, content: &[u8]) -> Result<UnpackedFile> {
+    let Verified { digest, size, .. } = write(&Row::default(), path, true, |sink| sink.write_all(content))?;
+    Ok(UnpackedFile { destination: destination.clone(), digest, size })
 }
 
-fn unpacked_file(destination: Destination, Verified { digest, size }: Verified) -> UnpackedFile {
-    UnpackedFile { destination, digest, size }
-}
-
-/// Writes a file, and holds it against its row of RECORD; `name` is what errors call it.
+/// Writes a file, and compares it with its row of RECORD.
 fn write(
-    (name, row): (&str, &Row),
+    row: &Row,
     path: &Path,
     is_executable: bool,
     fill: impl FnOnce(&mut Verifier<File>) -> std::io::Result<()>,
 ) -> Result<Verified> {
-    let mut sink = Verifier::new(fs::create_new(path, if is_executable { 0o555 } else { 0o444 })?, row)?;
+    let mut sink = Verifier::new(fs::create_new(path, if is_executable { 0o555 } else { 0o444 })?, row);
     fill(&mut sink).with_context(|| format!("cannot unpack it to `{}`", path.display()))?;
-    Ok(sink.finish(name, row)?.1)
+    Ok(sink.finish(row).1)
 }
 
 /// Copies a content of any size, with few calls of the system.

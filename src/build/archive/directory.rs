@@ -44,7 +44,7 @@ fn member(fields: &mut Fields) -> Result<Member> {
     fields.take(2)?;
     let attributes = fields.u32()?;
     let mut header = u64::from(fields.u32()?);
-    let (name, extra, comment) = (fields.take(name)?, fields.take(extra)?, fields.take(comment)?);
+    let (name, extra, _comment) = (fields.take(name)?, fields.take(extra)?, fields.take(comment)?);
     let name = names::read(name, flags)?;
     let mut check = || {
         ensure!(
@@ -53,7 +53,6 @@ fn member(fields: &mut Fields) -> Result<Member> {
         );
         ensure!(flags & !KNOWN_FLAGS == 0, "it has flags that are not for wheels ({flags:#06x})");
         ensure!(disk == 0, "it is on another disk");
-        ensure!(comment.is_empty(), "it has a comment");
         extra::read(extra, &mut [&mut size, &mut compressed, &mut header], Header::Central)?;
         let method = match method {
             0 => Method::Stored,
@@ -73,10 +72,11 @@ fn check_kind(name: &str, attributes: u32, size: u64) -> Result<()> {
     let is_folder = name.ends_with('/');
     let kind = SFlag::from_bits_truncate((attributes >> 16) & SFlag::S_IFMT.bits());
     let expected = if is_folder { SFlag::S_IFDIR } else { SFlag::S_IFREG };
-    if kind == SFlag::S_IFLNK {
-        bail!("it is a symbolic link");
-    }
-    ensure!(kind.is_empty() || kind == expected, "it is no file and no folder, or one by its name and the other by its mode");
+    let is_link = kind == SFlag::S_IFLNK && !is_folder;
+    ensure!(
+        kind.is_empty() || is_link || kind == expected,
+        "it is no file and no folder, or one by its name and the other by its mode"
+    );
     ensure!(is_folder || attributes & DOS_FOLDER == 0, "it is a file by its name, and a folder by its attributes");
     ensure!(!is_folder || size == 0, "it is a folder, and has content");
     Ok(())

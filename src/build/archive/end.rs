@@ -1,5 +1,5 @@
 //! The record that ends an archive (4.3.16 of the format), and the two before it in an archive that is too large for its fields (4.3.14
-//! and 4.3.15). Programs look for it in several ways where something stands behind it; here nothing may.
+//! and 4.3.15). Programs look for it in several ways where something follows it; here only a comment and NUL bytes may, which all of them pass.
 
 use std::fs::File;
 
@@ -9,6 +9,7 @@ use super::fields::{FULL, Fields, read_at};
 
 const SIGNATURE: &[u8] = b"PK\x05\x06";
 const LENGTH: u64 = 22;
+const LENGTH_AFTER_SIGNATURE: usize = 18;
 const LARGE_SIGNATURE: &[u8] = b"PK\x06\x06";
 const LARGE_LENGTH: u64 = 56;
 const LOCATOR_SIGNATURE: &[u8] = b"PK\x06\x07";
@@ -25,18 +26,37 @@ pub(super) struct Directory {
     pub members: u64,
 }
 
+/// What follows the record that ends an archive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Trailing {
+    /// Nothing.
+    Nothing,
+    /// A comment, NUL bytes, or both.
+    Harmless,
+}
+
+/// How many bytes may follow the record: as many as the longest comment has, which is how far programs look back.
+const TRAILING_LIMIT: u64 = u16::MAX as u64;
+
 /// Finds the central directory of an archive of `length` bytes.
-pub(super) fn find(file: &File, length: u64) -> Result<Directory> {
-    let Some(end) = length.checked_sub(LENGTH) else { bail!("it is no zip archive: it is too short") };
-    let record = read_at(file, end, LENGTH)?;
-    let mut fields = Fields(&record);
-    if fields.take(4)? != SIGNATURE {
-        bail!("it is no zip archive, or one with a comment or something else behind its end");
-    }
+pub(super) fn find(file: &File, length: u64) -> Result<(Directory, Trailing)> {
+    ensure!(length >= LENGTH, "it is no zip archive: it is too short");
+    let window = length.min(LENGTH + TRAILING_LIMIT);
+    let tail = read_at(file, length - window, window)?;
+    // The last signature, as programs find it that look backwards; a comment that holds another would mislead those that look forwards.
+    let Some(at) = memchr::memmem::rfind(&tail[..tail.len() - LENGTH_AFTER_SIGNATURE], SIGNATURE) else {
+        bail!("it is no zip archive: no record ends it within its last {window} bytes");
+    };
+    let end = length - window + at as u64;
+    let mut fields = Fields(&tail[at..]);
+    fields.take(4)?;
     let (disk, directory_disk) = (fields.u16()?, fields.u16()?);
     let (members_here, members) = (fields.u16()?, fields.u16()?);
     let small = Directory { length: fields.u32()?.into(), at: fields.u32()?.into(), members: members.into() };
-    ensure!(fields.u16()? == 0, "it has a comment at its end, which programs look through in several ways");
+    let comment = fields.u16()?;
+    let comment = fields.take(comment.into())?;
+    ensure!(fields.0.iter().all(|byte| *byte == 0), "data that no archive has follows the record that ends it");
+    let trailing = if comment.is_empty() && fields.0.is_empty() { Trailing::Nothing } else { Trailing::Harmless };
     ensure!((disk, directory_disk, members_here) == (0, 0, members), "it is a part of an archive on several disks");
     let is_full = members == u16::MAX || small.at == FULL || small.length == FULL;
     let has_locator = match end.checked_sub(LOCATOR_LENGTH) {
@@ -53,7 +73,7 @@ pub(super) fn find(file: &File, length: u64) -> Result<Directory> {
         directory.at.checked_add(directory.length) == Some(end),
         "something stands before the archive, or between its central directory and its end"
     );
-    Ok(directory)
+    Ok((directory, trailing))
 }
 
 /// The central directory by the records of a Zip64 archive, and where these begin. A field that is not full in the ordinary record has the

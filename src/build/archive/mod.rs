@@ -1,11 +1,11 @@
 //! A strict reader of zip archives: it takes only what every unzip program reads alike, and refuses the rest before anything is unpacked.
 //!
 //! The format is that of <https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT>, 6.3.10, of which wheels need little. An archive
-//! here is its members one after the other from the first byte on, then the central directory, then the record that ends it, and nothing
-//! between, before or behind. Each member is described twice, in the directory and before its content, and both must say the same.
-//! What programs are known to read differently is refused: names that are there twice or differ in case or Unicode form only, names that
-//! are no UTF-8, links and devices, encryption, other methods than "stored" and "deflated", extra fields that rename a member or change
-//! its kind.
+//! here is its members one after the other from the first byte on, then the central directory, then the record that ends it with a comment
+//! and NUL bytes at most, and nothing before or between. Each member is described twice, in the directory and before its content, and both
+//! must say the same. What programs are known to read differently is refused: a name with several contents, names that are not UTF-8, links
+//! out of the archive and devices, encryption, other methods than "stored" and "deflated", extra fields that rename a member or change its
+//! kind.
 //!
 //! The library that reads wheels elsewhere in this crate lets most of this pass, and does not tell where a member ends; so content is
 //! read here too, by what was checked: what is unpacked cannot be something else than what was looked at.
@@ -20,19 +20,28 @@ mod names;
 mod whole;
 
 use std::fs::File;
+use std::io::Read;
 use std::ops::Range;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
+use nix::sys::stat::SFlag;
 
 pub(super) use content::Content;
 pub(super) use names::folded;
 pub(super) use whole::Whole;
+
+use super::oddities::{Oddity, OddityKind};
+use end::Trailing;
+
+/// The longest path that Linux takes, in bytes.
+const PATH_LIMIT: u64 = 4096;
 
 /// An archive that was looked at.
 #[derive(Debug)]
 pub(super) struct Archive<'a> {
     file: &'a File,
     members: Vec<Member>,
+    oddities: Vec<Oddity>,
 }
 
 /// What an archive says of a member.
@@ -74,7 +83,7 @@ impl<'a> Archive<'a> {
     /// It is none, or one that another program may read otherwise: the rule that it breaks, and the member.
     pub fn open(file: &'a File) -> Result<Self> {
         let length = file.metadata().context("it cannot be read")?.len();
-        let directory = end::find(file, length)?;
+        let (directory, trailing) = end::find(file, length)?;
         let mut members = directory::read(file, &directory)?;
         let mut ends: Vec<(Range<u64>, usize)> = Vec::new();
         for (index, member) in members.iter_mut().enumerate() {
@@ -89,12 +98,28 @@ impl<'a> Archive<'a> {
             position = extent.end;
         }
         refuse_gap(position..directory.at, "the central directory")?;
-        names::refuse_collisions(&members)?;
         refuse_bomb(&members, length)?;
-        Ok(Self { file, members })
+        let mut oddities = Vec::new();
+        if trailing == Trailing::Harmless {
+            oddities.push(Oddity::new("", OddityKind::Trailing));
+        }
+        for member in members.iter().filter(|member| member.is_link()) {
+            refuse_link_out(file, member).with_context(|| format!("member `{}` cannot be unpacked", member.name))?;
+            oddities.push(Oddity::new(&member.name, OddityKind::SymbolicLink));
+        }
+        let repeated = names::repeated(file, &members)?;
+        oddities.extend(repeated.iter().map(|index| Oddity::new(&members[*index].name, OddityKind::Repeated)));
+        let mut index = 0..;
+        members.retain(|_| !index.next().is_some_and(|index| repeated.contains(&index)));
+        Ok(Self { file, members, oddities })
     }
 
-    /// The members, in the order of the central directory.
+    /// What is odd about the archive, and read alike by every program all the same.
+    pub fn oddities(&self) -> &[Oddity] {
+        &self.oddities
+    }
+
+    /// The members, each name once, in the order of the central directory.
     pub fn members(&self) -> &[Member] {
         &self.members
     }
@@ -115,6 +140,39 @@ impl Member {
     pub fn is_folder(&self) -> bool {
         self.name.ends_with('/')
     }
+
+    /// Whether it is marked as a symbolic link. As with pip, it becomes a plain file all the same.
+    pub fn is_link(&self) -> bool {
+        SFlag::from_bits_truncate(self.mode & SFlag::S_IFMT.bits()) == SFlag::S_IFLNK
+    }
+
+    /// Whether it is marked as a symbolic link, and whether its file will be executable.
+    fn becomes(&self) -> (bool, bool) {
+        (self.is_link(), self.is_executable())
+    }
+
+    /// Whether its file will be executable: any of the three bits is enough, as with pip.
+    pub fn is_executable(&self) -> bool {
+        self.mode & 0o111 != 0 && !self.is_link()
+    }
+}
+
+/// Refuses a symbolic link that leads out of the archive, and one that is longer than any path. Other programs would make the link.
+fn refuse_link_out(file: &File, member: &Member) -> Result<()> {
+    let mut target = Vec::new();
+    Content::new(file, member).take(PATH_LIMIT + 1).read_to_end(&mut target)?;
+    ensure!(target.len() as u64 <= PATH_LIMIT, "it is a symbolic link with a target longer than any path");
+    let mut depth = member.name.matches('/').count();
+    for part in target.split(|byte| *byte == b'/') {
+        let is_inside = match part {
+            b"" | b"." => !target.starts_with(b"/"),
+            b".." => depth > 0,
+            _ => true,
+        };
+        ensure!(is_inside, "it is a symbolic link that leads out of the wheel");
+        depth = if part == b".." { depth - 1 } else { depth + usize::from(!matches!(part, b"" | b".")) };
+    }
+    Ok(())
 }
 
 /// Members stand side by side: where they do not, bytes are hidden between them or belong to two.

@@ -1,14 +1,16 @@
-//! Names of members: what they are made of, and that no two are one on any file system.
+//! Names of members: what they are made of, and that no name has two contents.
 //!
 //! That a name leads nowhere but into its folder is looked at where it becomes a path, in `members`.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::fs::File;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use icu_normalizer::DecomposingNormalizerBorrowed;
 
-use super::Member;
+use super::{Content, Member};
+use crate::fs::Digest;
 
 /// The flag of a member whose name is UTF-8.
 const UTF8: u16 = 1 << 11;
@@ -36,27 +38,43 @@ pub(in super::super) fn folded(name: &str) -> Cow<'_, str> {
     Cow::Owned(normalizer.normalize(&lower).into_owned())
 }
 
-/// Refuses two members of one name, and a file that another member lies in.
-pub(super) fn refuse_collisions(members: &[Member]) -> Result<()> {
-    let mut files = HashMap::new();
-    for member in members {
+/// The members that are there again under the same name with the same content, each by its index: the first of a name is kept.
+///
+/// # Errors
+/// Two members have one name and differ, or a member lies in another that is a file.
+pub(super) fn repeated(file: &File, members: &[Member]) -> Result<HashSet<usize>> {
+    let mut files: HashMap<&str, &Member> = HashMap::new();
+    let mut repeated = HashSet::new();
+    for (index, member) in members.iter().enumerate() {
         let name = member.name.strip_suffix('/').unwrap_or(&member.name);
-        let Some(other) = files.insert(folded(name), member) else { continue };
-        if other.name == member.name {
-            bail!("two members have the name `{}`", member.name);
-        }
-        if !(other.is_folder() && member.is_folder()) {
-            bail!("members `{}` and `{}` are one file where case or Unicode form do not count", other.name, member.name);
-        }
+        let Some(first) = files.get(name) else {
+            files.insert(name, member);
+            continue;
+        };
+        let is_alike = first.name == member.name && first.becomes() == member.becomes();
+        let is_same = is_alike && have_one_content(file, first, member)?;
+        ensure!(is_same, "two members have the name `{}`", member.name);
+        repeated.insert(index);
     }
     for member in members {
         for (index, _) in member.name.trim_end_matches('/').match_indices('/') {
-            if let Some(file) = files.get(&folded(&member.name[..index])).filter(|other| !other.is_folder()) {
+            if let Some(file) = files.get(&member.name[..index]).filter(|other| !other.is_folder()) {
                 bail!("member `{}` lies in member `{}`, which is a file", member.name, file.name);
             }
         }
     }
-    Ok(())
+    Ok(repeated)
+}
+
+/// Whether two members have the same bytes. Only members of one size and CRC-32 are read.
+fn have_one_content(file: &File, one: &Member, other: &Member) -> Result<bool> {
+    if (one.size, one.crc) != (other.size, other.crc) {
+        return Ok(false);
+    }
+    let digest = |member| Digest::of_reader(&mut Content::new(file, member), drop);
+    let digests = digest(one).and_then(|digest_of_one| Ok((digest_of_one, digest(other)?)));
+    let (one, other) = digests.with_context(|| format!("member `{}` cannot be unpacked", one.name))?;
+    Ok(one == other)
 }
 
 #[cfg(test)]

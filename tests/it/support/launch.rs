@@ -174,6 +174,12 @@ impl Outcome {
         self.expect(0, stdout, "");
     }
 
+    /// vpython did what it was called for, and said this on standard error.
+    #[track_caller]
+    pub fn succeeds_with(&self, stderr: &str) {
+        self.expect(0, &self.stdout, stderr);
+    }
+
     /// vpython refused, with this message.
     #[track_caller]
     pub fn refuses(&self, code: i32, message: &str) {

@@ -44,6 +44,7 @@ pub struct Wheel {
     entry_points: Vec<String>,
     members: Vec<Member>,
     faults: Vec<Fault>,
+    record: Option<fn(&str) -> String>,
     compressed: bool,
 }
 
@@ -66,6 +67,7 @@ impl Wheel {
             entry_points: Vec::new(),
             members: Vec::new(),
             faults: Vec::new(),
+            record: None,
             compressed: false,
         }
     }
@@ -138,6 +140,12 @@ impl Wheel {
     /// Makes something wrong.
     pub fn fault(mut self, fault: Fault) -> Self {
         self.faults.push(fault);
+        self
+    }
+
+    /// Writes RECORD as this makes it of the right one.
+    pub fn record_as(mut self, rewrite: fn(&str) -> String) -> Self {
+        self.record = Some(rewrite);
         self
     }
 
@@ -246,7 +254,8 @@ impl Wheel {
             }
         }
         row(&format!("{dist_info}/RECORD"), "", "");
-        String::from_utf8(writer.into_inner().unwrap()).unwrap()
+        let record = String::from_utf8(writer.into_inner().unwrap()).unwrap();
+        self.record.map_or(record.clone(), |rewrite| rewrite(&record))
     }
 
     /// The name that a member has in the archive.
