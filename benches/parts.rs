@@ -160,7 +160,7 @@ fn environments(criterion: &mut Criterion) {
     let spec = place.spec(&invocation);
     let (plan, evidence) = plan::make(&spec, &invocation, &place.process, &store.memo_folder()).unwrap();
     let key = Key::of(&plan);
-    let entry = store.environment(&plan, &key, |staging| build::environment(&plan, &store, staging)).unwrap();
+    let entry = store.environment(&plan, &key, |staging| build::environment(&plan, &store, staging).map(drop)).unwrap();
     let name = MemoName::of_launch(&text, &invocation, &place.process);
     store.remember(&name, &key, &entry, evidence, &[]).unwrap();
     let mut group = criterion.benchmark_group("environment");

@@ -47,6 +47,8 @@ pub fn run(process: &Process) -> Result<i32> {
 struct Ready {
     entry: Entry,
     python_path: Vec<PathBuf>,
+    /// Whether it was built just now.
+    is_built: bool,
 }
 
 /// Finds the environment that a command line asks for: as the last launch like it did, or from the beginning.
@@ -65,7 +67,7 @@ fn prepare_for(spec: &SpecText, invocation: &Invocation, process: &Process) -> R
     if let Ok((known, entry)) = info_span!("recall the last launch").in_scope(|| store.recall(&memo, process)) {
         invocation.warn(spec.warnings.iter().chain(&known.warnings));
         let python_path = known.python_path.into_iter().map(|root| root.0).collect();
-        return Ok(Ready { entry, python_path });
+        return Ok(Ready { entry, python_path, is_built: false });
     }
     prepare_cold(spec, &store, &memo, invocation, process)
 }
@@ -86,7 +88,9 @@ fn prepare_cold(text: &SpecText, store: &Store, memo: &MemoName, invocation: &In
     let mut is_built = false;
     let entry = store.environment(&plan, &key, |staging| {
         is_built = true;
-        info_span!("build the environment").in_scope(|| build::environment(&plan, store, staging))
+        let warnings = info_span!("build the environment").in_scope(|| build::environment(&plan, store, staging))?;
+        invocation.warn(&warnings);
+        Ok(())
     })?;
     evidence.warnings.splice(0..0, spec.warnings);
     let kept = store.remember(memo, &key, &entry, evidence, &spec.python_path);
@@ -96,7 +100,7 @@ fn prepare_cold(text: &SpecText, store: &Store, memo: &MemoName, invocation: &In
     if is_built {
         info_span!("prune by the way").in_scope(|| tool::prune::by_the_way(store, process));
     }
-    Ok(Ready { entry, python_path: spec.python_path })
+    Ok(Ready { entry, python_path: spec.python_path, is_built })
 }
 
 /// What a spec says, and what it comes to here.
@@ -127,6 +131,9 @@ fn run_tool(tool: &Tool, invocation: &Invocation, process: &Process) -> Result<i
         Tool::Explain(options) => {
             let explanation = Explanation::of_launch(invocation, process);
             invocation.warn(&explanation.warnings);
+            if let (Some(path), Ok(store)) = (explanation.environment(), Store::look(invocation, process)) {
+                invocation.warn(&build::warnings(path, &store));
+            }
             explanation.print(options.json)
         }
         Tool::Export(options) => export(options, invocation, process),
@@ -155,8 +162,12 @@ fn refuse_missing_script(target: &Target, process: &Process) -> Result<()> {
 
 /// Builds the environment, puts byte code into it, and says where it is.
 fn install(invocation: &Invocation, process: &Process) -> Result<i32> {
-    let entry = prepare(invocation, process)?.entry;
-    build::add_byte_code(&entry, &Store::open(invocation, process)?, process)?;
+    let Ready { entry, is_built, .. } = prepare(invocation, process)?;
+    let store = Store::open(invocation, process)?;
+    if !is_built {
+        invocation.warn(&build::warnings(&entry.path, &store));
+    }
+    build::add_byte_code(&entry, &store, process)?;
     tool::install::run(&entry.path)
 }
 
@@ -187,7 +198,10 @@ fn with_wanted(
         plan: &plan,
         python_path: &spec.python_path,
         store: store.root(),
-        build: &|staging| build::standalone(&plan, &store, sharing, process, staging),
+        build: &|staging| {
+            invocation.warn(&build::standalone(&plan, &store, sharing, process, staging)?);
+            Ok(())
+        },
         compile: &|folder| build::compile_folder(&plan.interpreter, folder, process),
     })
 }
@@ -203,13 +217,13 @@ fn check(options: &Check, invocation: &Invocation, process: &Process) -> Result<
 
 /// Becomes the environment's python.
 fn run_python(ready: &Ready, invocation: &Invocation, process: &Process) -> Result<Infallible> {
-    let Ready { entry, python_path } = ready;
+    let Ready { entry, python_path, .. } = ready;
     hand_off(entry, Handoff::into_environment(&entry.path, entry.python(), &invocation.words, python_path, process)?)
 }
 
 /// Becomes a script of the environment.
 fn run_script(ready: &Ready, invocation: &Invocation, process: &Process) -> Result<Infallible> {
-    let Ready { entry, python_path } = ready;
+    let Ready { entry, python_path, .. } = ready;
     hand_off(entry, tool::exec::handoff(&entry.path, entry.python(), &invocation.words, python_path, process)?)
 }
 

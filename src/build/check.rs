@@ -7,7 +7,6 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use pep440_rs::Version;
 use rayon::prelude::*;
 use walkdir::WalkDir;
 
@@ -92,15 +91,16 @@ impl Expected {
 
 /// All that an environment has, by its path in it.
 fn expected(manifest: &Manifest, root: &Path, wheels: &[UnpackedWheel]) -> Result<BTreeMap<PathBuf, Expected>> {
-    let release = release(&manifest.python)?;
-    let layout = Layout { site_packages: manifest.site.folder.clone(), release };
+    let layout = Layout::of_manifest(manifest)?;
+    let release = layout.release;
     let mut expected = BTreeMap::from([(MANIFEST.into(), Expected::Anything)]);
-    for (place, owner) in Places::decide(&layout, wheels)?.0 {
+    let places = Places::decide(&layout, wheels)?;
+    for (place, owner) in &places.owners {
         expected.insert(place.into(), Expected::Digest(owner.file.digest.clone()));
     }
     for wheel in wheels {
         let is_requested = fs::exists(&root.join(&layout.site_packages).join(&wheel.contents.dist_info).join("REQUESTED"));
-        for (path, content) in own_files(wheel, &layout, is_requested)? {
+        for (path, content) in own_files(wheel, &layout, is_requested, &places)? {
             expected.insert(path, Expected::Content(content));
         }
     }
@@ -130,13 +130,6 @@ fn expected(manifest: &Manifest, root: &Path, wheels: &[UnpackedWheel]) -> Resul
     let configuration = venv::configuration(&manifest.interpreter, release)?;
     expected.insert("pyvenv.cfg".into(), Expected::Content(configuration.into_bytes()));
     Ok(expected)
-}
-
-/// Major, minor and micro version.
-fn release(version: &str) -> Result<[u32; 3]> {
-    let version: Version = version.parse().with_context(|| format!("`{version}` is no version"))?;
-    let part = |index: usize| version.release().get(index).and_then(|part| u32::try_from(*part).ok()).unwrap_or_default();
-    Ok([part(0), part(1), part(2)])
 }
 
 /// What is in an environment and should not be.

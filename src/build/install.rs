@@ -1,43 +1,49 @@
 //! Unpacked wheels put into an environment: every file in its place, RECORD, INSTALLER and REQUESTED written.
 //!
-//! All places are decided before the first file is put, so that two wheels that want the same file are found out at once.
+//! All places are decided before the first file is put, so that each file is written once, whichever wheels have one for its place.
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
+use pep440_rs::Version;
 use rayon::prelude::*;
-use sha2::{Digest, Sha256};
+use sha2::{Digest as _, Sha256};
 
 use super::activate;
 use super::archive;
+use super::collisions::{Collision, install_order};
 use super::link::Linker;
 use super::members::{Destination, Scheme};
 use super::record::{self, Row};
 use super::unpack::{UnpackedFile, UnpackedWheel};
 use super::venv::FOLDER;
-use crate::fs;
+use crate::fs::{self, Digest};
 use crate::plan::{Facts, Plan};
 use crate::report::Failure;
-use crate::store::{COMPILED, MANIFEST};
+use crate::store::{COMPILED, MANIFEST, Manifest};
 
 /// How many folders are worth handing to another thread.
 const AT_ONCE: usize = 16;
 /// What INSTALLER says.
 const INSTALLER: &[u8] = b"vpython\n";
 
-/// Installs the wheels into the skeleton at `root`.
+/// Installs the wheels, whose files go to these places, into the skeleton at `root`.
 ///
 /// # Errors
-/// Two wheels have different files for one place, or a wheel has one for a place of the environment's own.
-pub(super) fn install(plan: &Plan, wheels: &[UnpackedWheel], linker: &Linker, root: &Path) -> Result<()> {
+/// Two wheels have different files for one place and the plan is strict; the disk refuses.
+pub(super) fn install(plan: &Plan, wheels: &[UnpackedWheel], places: &Places, linker: &Linker, root: &Path) -> Result<()> {
     let layout = Layout::of(&plan.interpreter);
-    let places = Places::decide(&layout, wheels)?;
+    if plan.strict
+        && let Some(collision) = places.collisions.first()
+    {
+        return Err(collision.refusal().into());
+    }
     places.make_folders(root)?;
-    places.0.par_iter().try_for_each(|(place, owner)| linker.put(&owner.wheel.path(owner.file), &root.join(place)))?;
+    places.owners.par_iter().try_for_each(|(place, owner)| linker.put(&owner.wheel.path(owner.file), &root.join(place)))?;
     wheels.par_iter().try_for_each(|wheel| {
         let requested = plan.wheels.iter().any(|planned| planned.sha256 == wheel.sha256 && planned.is_requested());
-        own_files(wheel, &layout, requested)?
+        own_files(wheel, &layout, requested, places)?
             .iter()
             .try_for_each(|(path, content)| fs::write_new(&root.join(path), content, 0o444))
     })
@@ -52,46 +58,85 @@ pub(super) struct Layout {
 }
 
 impl Layout {
-    fn of(interpreter: &Facts) -> Self {
+    pub fn of(interpreter: &Facts) -> Self {
         Self { site_packages: interpreter.site_packages.clone(), release: interpreter.release }
+    }
+
+    /// The layout of an environment that was built.
+    ///
+    /// # Errors
+    /// Its manifest has no version of Python.
+    pub fn of_manifest(manifest: &Manifest) -> Result<Self> {
+        let version: Version =
+            manifest.python.parse().with_context(|| format!("`{}` is not a Python version", manifest.python))?;
+        let part = |index: usize| version.release().get(index).and_then(|part| u32::try_from(*part).ok()).unwrap_or_default();
+        Ok(Self { site_packages: manifest.site.folder.clone(), release: [part(0), part(1), part(2)] })
     }
 }
 
 /// A file and the wheel that brings it.
 pub(super) struct Owner<'a> {
-    wheel: &'a UnpackedWheel,
+    pub wheel: &'a UnpackedWheel,
     pub file: &'a UnpackedFile,
 }
 
-/// Every file to be put, by its path relative to the environment: plain names joined by `/`.
-pub(super) struct Places<'a>(pub BTreeMap<String, Owner<'a>>);
+/// Where every file goes. Of wheels that have different files for one place, the one that is installed last has it, as with pip.
+pub(super) struct Places<'a> {
+    /// Every file to be put, by its path relative to the environment: plain names joined by `/`.
+    pub owners: BTreeMap<String, Owner<'a>>,
+    /// The places for which several wheels have different files.
+    pub collisions: Vec<Collision<'a>>,
+}
 
 impl<'a> Places<'a> {
-    /// Decides on the place of each file.
+    /// Decides on the place of each file. `wheels` are in the order of their projects' names.
     ///
     /// # Errors
-    /// Two wheels have different files for one place, or a wheel has one for a place of the environment's own.
+    /// A wheel has a file for a place of the environment's own, or a file where others need a directory.
     pub fn decide(layout: &Layout, wheels: &'a [UnpackedWheel]) -> Result<Self> {
-        let mut places: BTreeMap<String, Owner<'a>> = BTreeMap::new();
+        let mut owners: BTreeMap<String, Owner<'a>> = BTreeMap::new();
+        let mut contested: Vec<(String, Owner<'a>)> = Vec::new();
         for wheel in wheels {
             for file in &wheel.contents.files {
                 let place = place(&file.destination, &wheel.contents.distribution, layout);
                 if let Some(why) = reserved(&place, file.destination.scheme, wheel) {
                     return Err(refusal(wheel, &place, why).into());
                 }
-                match places.get(&place) {
-                    None => drop(places.insert(place, Owner { wheel, file })),
+                match owners.get(&place) {
+                    None => drop(owners.insert(place, Owner { wheel, file })),
                     Some(other) if other.file.digest == file.digest => {}
-                    Some(other) => {
-                        let why = format!("`{}` brings another file of that name", other.wheel.contents.dist_info);
-                        return Err(refusal(wheel, &place, &why).into());
-                    }
+                    Some(_) => contested.push((place, Owner { wheel, file })),
                 }
             }
         }
-        let places = Self(places);
+        let mut places = Self { owners, collisions: Vec::new() };
+        if !contested.is_empty() {
+            places.settle(contested, &install_order(wheels)?);
+        }
         places.refuse_files_as_folders(layout)?;
         Ok(places)
+    }
+
+    /// Gives each contested place to the wheel that is last in `order`.
+    fn settle(&mut self, contested: Vec<(String, Owner<'a>)>, order: &[Digest]) {
+        let rank = |owner: &Owner| order.iter().position(|sha256| *sha256 == owner.wheel.sha256);
+        for (place, mut loser) in contested {
+            let Some(winner) = self.owners.get_mut(&place) else { continue };
+            if rank(&loser) > rank(winner) {
+                std::mem::swap(winner, &mut loser);
+            }
+            let winner = winner.wheel;
+            self.collisions.push(Collision { place, loser: loser.wheel, winner });
+        }
+        // A third wheel may have taken the place since.
+        for collision in &mut self.collisions {
+            collision.winner = self.owners.get(&collision.place).map_or(collision.winner, |owner| owner.wheel);
+        }
+    }
+
+    /// Whether the file of `wheel` at `place` is the one that is installed there.
+    pub fn has(&self, place: &str, wheel: &UnpackedWheel, file: &UnpackedFile) -> bool {
+        self.owners.get(place).is_some_and(|owner| owner.wheel.sha256 == wheel.sha256 || owner.file.digest == file.digest)
     }
 
     /// A place cannot be a file and a folder at once.
@@ -101,7 +146,7 @@ impl<'a> Places<'a> {
         for own in ["bin/", "lib64/", &site_packages] {
             add_folders(own, &mut folders);
         }
-        match self.0.iter().find(|(place, _)| folders.contains(place.as_str())) {
+        match self.owners.iter().find(|(place, _)| folders.contains(place.as_str())) {
             Some((place, owner)) => Err(refusal(owner.wheel, place, "a folder of that name is there").into()),
             None => Ok(()),
         }
@@ -110,7 +155,7 @@ impl<'a> Places<'a> {
     /// The folders of all places, and those that these are in.
     fn folders(&self) -> HashSet<&str> {
         let mut folders = HashSet::new();
-        self.0.keys().for_each(|place| add_folders(place, &mut folders));
+        self.owners.keys().for_each(|place| add_folders(place, &mut folders));
         folders
     }
 
@@ -185,12 +230,18 @@ fn is_interpreter_name(name: &str) -> bool {
 }
 
 /// INSTALLER, REQUESTED and RECORD of the `.dist-info` folder: their paths in the environment, and what is in them.
-pub(super) fn own_files(wheel: &UnpackedWheel, layout: &Layout, requested: bool) -> Result<Vec<(PathBuf, Vec<u8>)>> {
+pub(super) fn own_files(
+    wheel: &UnpackedWheel,
+    layout: &Layout,
+    requested: bool,
+    places: &Places,
+) -> Result<Vec<(PathBuf, Vec<u8>)>> {
     let dist_info = &wheel.contents.dist_info;
     let site_packages = Path::new(&layout.site_packages);
     let mut files = Vec::new();
     // A file that the wheel brings twice, in two schemes that are one folder, has one row.
-    let mut rows: BTreeMap<String, Row> = wheel.contents.files.iter().map(|file| row(file, wheel, layout)).collect();
+    let mut rows: BTreeMap<String, Row> =
+        wheel.contents.files.iter().filter_map(|file| row(file, wheel, layout, places)).collect();
     let own = [("INSTALLER", Some(INSTALLER)), ("REQUESTED", requested.then_some(&b""[..]))];
     for (name, content) in own.into_iter().filter_map(|(name, content)| Some((name, content?))) {
         let path = format!("{dist_info}/{name}");
@@ -203,11 +254,14 @@ pub(super) fn own_files(wheel: &UnpackedWheel, layout: &Layout, requested: bool)
     Ok(files)
 }
 
-/// The row of a file. Its path is relative to site-packages.
-fn row(file: &UnpackedFile, wheel: &UnpackedWheel, layout: &Layout) -> (String, Row) {
+/// The row of a file; none where another wheel's is installed in its place. Its path is relative to site-packages.
+fn row(file: &UnpackedFile, wheel: &UnpackedWheel, layout: &Layout, places: &Places) -> Option<(String, Row)> {
     let place = place(&file.destination, &wheel.contents.distribution, layout);
+    if !places.has(&place, wheel, file) {
+        return None;
+    }
     let in_site = place.strip_prefix(&layout.site_packages).and_then(|rest| rest.strip_prefix('/'));
     let path =
         in_site.map_or_else(|| format!("{}{place}", "../".repeat(layout.site_packages.split('/').count())), str::to_owned);
-    (path, Row { digest: Some(file.digest.clone()), size: Some(file.size) })
+    Some((path, Row { digest: Some(file.digest.clone()), size: Some(file.size) }))
 }

@@ -7,10 +7,12 @@ mod activate;
 mod archive;
 mod byte_code;
 mod check;
+mod collisions;
 mod entry_points;
 mod install;
 mod link;
 mod members;
+mod oddities;
 mod record;
 mod scripts;
 mod unpack;
@@ -27,8 +29,9 @@ use crate::fs;
 use crate::plan::{Plan, PlannedWheel};
 use crate::process::Process;
 use crate::report::Progress;
-use crate::store::Store;
+use crate::store::{InstalledWheel, MANIFEST, Manifest, Store};
 use byte_code::Shop;
+use install::{Layout, Places};
 use link::Linker;
 use unpack::UnpackedWheel;
 
@@ -37,12 +40,30 @@ pub use byte_code::compile_folder;
 pub use check::check;
 
 /// Builds the environment of a plan in the empty folder `staging`. Wheels that the store does not have yet are unpacked there first,
-/// on all processors.
+/// on all processors. Gives what the caller should know of the wheels, a sentence each.
 ///
 /// # Errors
-/// A wheel is not to be had or not what it should be, or two of them want the same file; the disk refuses.
-pub fn environment(plan: &Plan, store: &Store, staging: &Path) -> Result<()> {
-    build(plan, store, &Linker::default(), staging).map(drop)
+/// A wheel is not to be had or not what it should be, or has a file that no wheel may bring; the disk refuses.
+pub fn environment(plan: &Plan, store: &Store, staging: &Path) -> Result<Vec<String>> {
+    build(plan, store, &Linker::default(), staging).map(|(_, warnings)| warnings)
+}
+
+/// What [`environment`] said of the environment that stands at `path`; nothing where it or one of its wheels cannot be read.
+#[must_use]
+pub fn warnings(path: &Path, store: &Store) -> Vec<String> {
+    let Some(manifest) = fs::read_json::<Manifest>(&path.join(MANIFEST)) else { return Vec::new() };
+    let read = |wheel: &InstalledWheel| UnpackedWheel::read(&store.unpacked_wheel(&wheel.sha256), wheel.sha256).ok();
+    let Some(wheels) = manifest.wheels.iter().map(read).collect::<Option<Vec<_>>>() else { return Vec::new() };
+    let names = manifest.wheels.iter().map(|wheel| wheel.file_name.clone());
+    let places =
+        Layout::of_manifest(&manifest).and_then(|layout| Ok(warnings_of(names, &wheels, &Places::decide(&layout, &wheels)?)));
+    places.unwrap_or_default()
+}
+
+/// What there is to say of wheels, each with its file's name, in the environment with these places.
+fn warnings_of(names: impl Iterator<Item = String>, wheels: &[UnpackedWheel], places: &Places) -> Vec<String> {
+    let of_records = wheels.iter().zip(names).filter_map(|(wheel, name)| wheel.contents.oddities.warning(&name));
+    of_records.chain(collisions::warnings(&places.collisions)).collect()
 }
 
 /// How the files of an environment that leaves the store are related to the store's.
@@ -54,20 +75,22 @@ pub enum Sharing {
     Copied,
 }
 
-/// Builds the environment of a plan in the empty folder `staging`, byte code included, for a life outside of the store.
+/// Builds the environment of a plan in the empty directory `staging`, byte code included, to be kept outside the store. Gives what
+/// [`environment`] gives.
 ///
 /// # Errors
 /// Those of [`environment`]; those of [`add_byte_code`].
-pub fn standalone(plan: &Plan, store: &Store, sharing: Sharing, process: &Process, staging: &Path) -> Result<()> {
+pub fn standalone(plan: &Plan, store: &Store, sharing: Sharing, process: &Process, staging: &Path) -> Result<Vec<String>> {
     let linker = match sharing {
         Sharing::Linked => Linker::default(),
         Sharing::Copied => Linker::copying(),
     };
-    let wheels = build(plan, store, &linker, staging)?;
-    byte_code::add_to_staged(staging, &plan.interpreter, wheels, &Shop { store, process, linker: &linker })
+    let (wheels, warnings) = build(plan, store, &linker, staging)?;
+    byte_code::add_to_staged(staging, &plan.interpreter, wheels, &Shop { store, process, linker: &linker })?;
+    Ok(warnings)
 }
 
-fn build(plan: &Plan, store: &Store, linker: &Linker, staging: &Path) -> Result<Vec<UnpackedWheel>> {
+fn build(plan: &Plan, store: &Store, linker: &Linker, staging: &Path) -> Result<(Vec<UnpackedWheel>, Vec<String>)> {
     if let Some(failure) = &plan.unavailable {
         return Err(failure.clone().into());
     }
@@ -79,12 +102,23 @@ fn build(plan: &Plan, store: &Store, linker: &Linker, staging: &Path) -> Result<
     let mut wheels = workers::in_order(&largest_first, |wheel| unpacked(wheel, store, &progress))?;
     // In the plan's order, whatever was unpacked first.
     wheels.sort_by_key(|unpacked| plan.wheels.iter().position(|wheel| wheel.sha256 == unpacked.sha256));
+    let file_name = |wheel: &UnpackedWheel| {
+        let planned = plan.wheels.iter().find(|planned| planned.sha256 == wheel.sha256);
+        planned.map(PlannedWheel::file_name).unwrap_or_default()
+    };
+    if plan.strict
+        && let Some(failure) = wheels.iter().find_map(|wheel| wheel.contents.oddities.refusal(&file_name(wheel)))
+    {
+        return Err(failure.into());
+    }
     venv::lay_out(&plan.interpreter, staging)?;
-    info_span!("install").in_scope(|| install::install(plan, &wheels, linker, staging))?;
+    let places = Places::decide(&Layout::of(&plan.interpreter), &wheels)?;
+    info_span!("install").in_scope(|| install::install(plan, &wheels, &places, linker, staging))?;
+    let warnings = warnings_of(wheels.iter().map(file_name), &wheels, &places);
     if plan.interpreter.is_python2() {
         byte_code::compile_modules(&staging.join(&plan.interpreter.site_packages), &plan.interpreter.executable)?;
     }
-    Ok(wheels)
+    Ok((wheels, warnings))
 }
 
 /// Unpacks a wheel into the empty folder `to`, as it is done on the way to an environment.

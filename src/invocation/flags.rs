@@ -29,6 +29,7 @@ pub(super) const PREFIX: &str = "vpython-";
     disable_help_flag = true,
     args_override_self = true
 )]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own on the command line")]
 pub(super) struct Flags {
     /// Print this help, then python's
     #[arg(long, short, value_name = "BOOL", action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_value_t = false,
@@ -62,6 +63,12 @@ pub(super) struct Flags {
           default_value_t = false, default_missing_value = "true", hide_default_value = true, hide_possible_values = true,
           value_parser = boolean())]
     pub local_venv: bool,
+
+    /// Refuse wheels that are not as the specifications say, and different files of several wheels for one path
+    #[arg(long = "vpython-strict", value_name = "BOOL", action = ArgAction::Set, num_args = 0..=1, require_equals = true,
+          default_value_t = false, default_missing_value = "true", hide_default_value = true, hide_possible_values = true,
+          value_parser = boolean())]
+    pub strict: bool,
 
     /// A folder of wheels, beside those of the spec; may be given again [env: `VPYTHON_WHEELS`, a path list]
     #[arg(long = "vpython-wheels", value_name = "DIR", action = ArgAction::Append)]

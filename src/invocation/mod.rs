@@ -40,6 +40,8 @@ pub struct Invocation {
     pub wheels: Wheels,
     /// Whether a link to the environment is kept beside the spec.
     pub local_venv: bool,
+    /// Whether what is sloppy about wheels is an error.
+    pub strict: bool,
     /// Our own flags as they were typed, each in one word, without the one that names a tool.
     pub own_words: Vec<OsString>,
     /// How much is logged, if told.
@@ -137,6 +139,7 @@ impl Invocation {
             interpreter: path(flags.interpreter, variable::INTERPRETER),
             wheels: Wheels::read(&flags.wheels, process),
             local_venv: flags.local_venv,
+            strict: flags.strict,
             own_words: Vec::new(),
             log_level: flags.log_level.or(debug),
             trace: path(flags.trace, variable::TRACE),

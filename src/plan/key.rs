@@ -28,7 +28,7 @@ impl Key {
     /// new field does not compile until somebody has decided whether it belongs to the content.
     #[must_use]
     pub fn of(plan: &Plan) -> Self {
-        let Plan { interpreter, wheels, unavailable: _ } = plan;
+        let Plan { interpreter, wheels, unavailable: _, strict } = plan;
         let mut canonical = Canonical(Sha256::new());
         canonical.part(b"vpython environment");
         canonical.part(&LAYOUT.to_le_bytes());
@@ -38,6 +38,10 @@ impl Key {
         canonical.part(&(wheels.len() as u64).to_le_bytes());
         for wheel in wheels {
             canonical.wheel(wheel);
+        }
+        // Its content is no other, but an environment that was built without it has not been judged.
+        if *strict {
+            canonical.part(b"strict");
         }
         Self(hex::encode(&canonical.0.finalize()[..Self::LENGTH / 2]))
     }
@@ -134,7 +138,8 @@ mod tests {
     }
 
     fn plan() -> Plan {
-        Plan { interpreter: facts([3, 11, 7]), wheels: vec![wheel("one", b"1"), wheel("two", b"2")], unavailable: None }
+        let wheels = vec![wheel("one", b"1"), wheel("two", b"2")];
+        Plan { interpreter: facts([3, 11, 7]), wheels, unavailable: None, strict: false }
     }
 
     /// The key of the plan after a change.
@@ -163,6 +168,7 @@ mod tests {
         assert_ne!(changed(|plan| plan.wheels[0].sha256 = Digest::of(b"3")), key, "another wheel");
         assert_ne!(changed(|plan| plan.wheels[0].required_by.clear()), key, "REQUESTED is a file of the environment");
         assert_ne!(changed(|plan| drop(plan.wheels.pop())), key, "a wheel less");
+        assert_ne!(changed(|plan| plan.strict = true), key, "what was not judged");
     }
 
     #[test]

@@ -46,6 +46,8 @@ pub struct Plan {
     pub wheels: Vec<PlannedWheel>,
     /// Why it cannot be built, where a wheel is locked and its file is not to be had. An environment that stands can be used.
     pub unavailable: Option<Failure>,
+    /// Whether what is sloppy about a wheel, and files that several wheels bring, are errors.
+    pub strict: bool,
 }
 
 /// A wheel of a plan.
@@ -198,7 +200,8 @@ pub fn make(spec: &Spec, invocation: &Invocation, process: &Process, memo: &Path
         }
         None => (Vec::new(), None),
     };
-    Ok((Plan { interpreter, wheels, unavailable }, evidence))
+    let strict = spec.strict || invocation.strict;
+    Ok((Plan { interpreter, wheels, unavailable, strict }, evidence))
 }
 
 /// The folders of wheels of a launch, and what was seen of them.

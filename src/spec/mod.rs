@@ -185,6 +185,8 @@ pub struct Spec {
     pub verify_tags: Vec<Placed<TagPattern>>,
     /// The folder of the spec.
     pub base: Option<PathBuf>,
+    /// Whether what is sloppy about wheels is an error.
+    pub strict: bool,
     /// What it was read from, besides its own text.
     pub sources: Vec<Source>,
     /// What its author should know, a sentence each, with the place.

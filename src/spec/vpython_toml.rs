@@ -14,7 +14,7 @@ use super::{Asked, Dependencies, Packages, Placed, Platform, PythonRange, Requir
 use crate::report::{Failure, nearest};
 
 const TOP_KEYS: [&str; 3] = ["requires-python", "dependencies", "tool"];
-const TOOL_KEYS: [&str; 4] = ["wheels", "python-path", "no-deps", "platforms"];
+const TOOL_KEYS: [&str; 5] = ["wheels", "python-path", "no-deps", "platforms", "strict"];
 
 /// Reads the text.
 pub(super) fn parse(text: &SpecText) -> Result<Spec> {
@@ -61,6 +61,7 @@ impl<'a> Reader<'a> {
             spec.wheelhouses = self.paths(tool, "wheels");
             spec.python_path = self.paths(tool, "python-path").into_iter().map(|path| path.value).collect();
             spec.platforms = self.platforms(tool);
+            spec.strict = self.boolean(tool.get("strict"), "tool.vpython.strict");
             if self.boolean(tool.get("no-deps"), "tool.vpython.no-deps") {
                 requirements.dependencies = Dependencies::Ignored;
             }

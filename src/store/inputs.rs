@@ -48,6 +48,9 @@ pub(super) fn for_each_input(
     for folder in &invocation.wheels.folders {
         see(wheels, folder.as_os_str().as_bytes());
     }
+    if invocation.strict {
+        see("`-vpython-strict`", b"");
+    }
     for (setting, value) in interpreter::search_settings(invocation.interpreter.as_deref(), process) {
         see(setting, value.as_bytes());
     }

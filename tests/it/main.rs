@@ -40,6 +40,7 @@ mod python2;
 mod relocate;
 mod requirements;
 mod resolving;
+mod sloppy;
 mod specs;
 mod store;
 mod support;

@@ -31,6 +31,7 @@ use serde::{Deserialize, Serialize};
 use tracing::{debug, info, info_span};
 use walkdir::WalkDir;
 
+use super::install::{Layout, Places};
 use super::link::Linker;
 use super::members::Scheme;
 use super::record;
@@ -97,7 +98,9 @@ pub(super) fn add_to_staged(environment: &Path, interpreter: &Facts, wheels: Vec
         return forgive(python2::compile_all(&site, &interpreter.executable));
     }
     let Some(version) = kind(&interpreter.version().to_string()) else { return Ok(()) };
-    let done = compile_all(wheels, &version, &interpreter.executable, shop).and_then(|code| put(&code, &site, shop.linker));
+    let replaced = replaced(&Layout::of(interpreter), &wheels)?;
+    let done = compile_all(wheels, &version, &interpreter.executable, shop);
+    let done = done.and_then(|code| put(&code, &replaced, &site, shop.linker));
     forgive(done).with_context(|| format!("cannot compile what is in `{}`", environment.display()))
 }
 
@@ -166,11 +169,12 @@ fn compile_entry(entry: &Entry, store: &Store, process: &Process) -> Result<bool
     let Some(version) = kind(&manifest.python) else { return Ok(false) };
     let _umask = fs::PlainUmask::set();
     let read = |wheel: &InstalledWheel| UnpackedWheel::read(&store.unpacked_wheel(&wheel.sha256), wheel.sha256);
-    let wheels = manifest.wheels.iter().map(read).collect::<Result<_>>()?;
+    let wheels = manifest.wheels.iter().map(read).collect::<Result<Vec<_>>>()?;
+    let replaced = replaced(&Layout::of_manifest(&manifest)?, &wheels)?;
     let shop = Shop { store, process, linker: &Linker::default() };
     let byte_code = compile_all(wheels, &version, &manifest.interpreter, &shop)?;
     fs::sync_file_system(&entry.path)?;
-    put(&byte_code, &entry.path.join(&manifest.site.folder), shop.linker)?;
+    put(&byte_code, &replaced, &entry.path.join(&manifest.site.folder), shop.linker)?;
     Ok(true)
 }
 
@@ -315,11 +319,40 @@ impl ByteCode {
     }
 }
 
-/// Puts byte code, each wheel's with its folder, into site-packages. What is there already stays.
-fn put(byte_code: &[(PathBuf, ByteCode)], site: &Path, linker: &Linker) -> Result<()> {
+/// The sources of wheels in whose place another wheel's file is installed: the folder of the unpacked wheel, and the path relative to
+/// site-packages.
+fn replaced(layout: &Layout, wheels: &[UnpackedWheel]) -> Result<BTreeSet<(PathBuf, String)>> {
+    let site = format!("{}/", layout.site_packages);
+    let places = Places::decide(layout, wheels)?;
+    let losers = places.collisions.iter().flat_map(|collision| {
+        let path = collision.place.strip_prefix(&site);
+        let others = wheels.iter().filter(|wheel| wheel.sha256 != collision.winner.sha256);
+        path.into_iter().flat_map(move |path| others.clone().map(|wheel| (wheel.folder.clone(), path.to_owned())))
+    });
+    Ok(losers.collect())
+}
+
+/// The source of a file of byte code, `NAME.py` of `__pycache__/NAME.TAG.pyc`.
+fn source_of(path: &str) -> Option<String> {
+    let (folder, name) = path.rsplit_once("__pycache__/")?;
+    let (module, _) = name.split_once('.')?;
+    Some(format!("{folder}{module}.py"))
+}
+
+/// Puts byte code, each wheel's with its folder, into site-packages, but for what is of `replaced` sources. What is there already stays.
+fn put(byte_code: &[(PathBuf, ByteCode)], replaced: &BTreeSet<(PathBuf, String)>, site: &Path, linker: &Linker) -> Result<()> {
+    let is_replaced = |folder: &Path, file: &CodeFile| {
+        let wheel = folder.parent().unwrap_or(folder);
+        !replaced.is_empty() && source_of(&file.path).is_some_and(|source| replaced.contains(&(wheel.to_path_buf(), source)))
+    };
     // Wheels may have a file in common.
-    let files: BTreeMap<&str, &Path> =
-        byte_code.iter().flat_map(|(folder, code)| code.files.iter().map(|file| (&*file.path, folder.as_path()))).collect();
+    let files: BTreeMap<&str, &Path> = byte_code
+        .iter()
+        .flat_map(|(folder, code)| {
+            let files = code.files.iter().filter(|file| !is_replaced(folder, file));
+            files.map(|file| (&*file.path, folder.as_path()))
+        })
+        .collect();
     let folders: BTreeSet<&str> = files.keys().filter_map(|path| Some(path.rsplit_once('/')?.0)).collect();
     folders.into_iter().try_for_each(|folder| fs::create_dir(&site.join(folder), FOLDER))?;
     files.par_iter().try_for_each(|(path, folder)| linker.put_in_use(&folder.join(path), &site.join(path)))

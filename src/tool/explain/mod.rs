@@ -9,7 +9,7 @@ mod miss;
 mod searched;
 mod text;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
@@ -102,6 +102,12 @@ impl Explanation {
         }
     }
 
+    /// Where the environment is or will be; none where the explanation does not get that far.
+    #[must_use]
+    pub fn environment(&self) -> Option<&Path> {
+        self.environment.as_ref().map(|environment| environment.path.as_path())
+    }
+
     /// Prints the explanation on standard output, as text or as JSON, and gives the exit code.
     ///
     /// # Errors
@@ -184,7 +190,8 @@ impl Explanation {
         let (wheels, unavailable) = plan::choose_wheels(spec, &facts, invocation, &store.memo_folder(), &mut evidence)?;
         self.wheels.clone_from(&wheels);
         self.warnings.append(&mut evidence.warnings);
-        let key = Key::of(&Plan { interpreter: facts, wheels, unavailable: None });
+        let strict = spec.strict || invocation.strict;
+        let key = Key::of(&Plan { interpreter: facts, wheels, unavailable: None, strict });
         if let Outlook::Miss(why) = &mut self.outlook {
             miss::add_standing(why, store, &key);
         }

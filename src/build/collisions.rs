@@ -1,0 +1,160 @@
+//! Two wheels that have different files for one path: which of them is installed, and what is said of it.
+//!
+//! pip and uv install such wheels one over the other. Here the order is defined, by nothing but the wheels: a wheel comes after those that it
+//! requires, whatever extra or marker that is for, and otherwise by the name of its project. The last one has the path.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use mailparse::MailHeaderMap;
+use pep508_rs::PackageName;
+
+use super::unpack::UnpackedWheel;
+use crate::fs::{self, Digest};
+use crate::report::Failure;
+
+/// How many paths a warning names.
+const NAMED: usize = 3;
+
+/// A path for which two wheels have different files.
+#[derive(Debug)]
+pub(super) struct Collision<'a> {
+    /// The path, relative to the environment.
+    pub place: String,
+    /// The wheel whose file is not installed.
+    pub loser: &'a UnpackedWheel,
+    /// The wheel whose file is.
+    pub winner: &'a UnpackedWheel,
+}
+
+impl Collision<'_> {
+    /// The error that it is where `strict` is asked for.
+    pub fn refusal(&self) -> Failure {
+        let (loser, winner) = (title(self.loser), title(self.winner));
+        Failure::new(format!("`{loser}` and `{winner}` bring different files for `{}`, and `strict` is set", self.place))
+            .hint("leave out one of them, or `strict`; without it the file of the one that is installed last is used")
+    }
+
+    /// Whether a program can notice it: a module or a script is another one.
+    fn matters(&self) -> bool {
+        if self.place.starts_with("bin/") {
+            return true;
+        }
+        let extension = Path::new(&self.place).extension().unwrap_or_default();
+        let is_module = ["py", "so", "pth"].iter().any(|known| extension == *known);
+        let is_test = self.place.split('/').any(|name| matches!(name, "test" | "tests"));
+        is_module && !is_test
+    }
+}
+
+/// One warning for each two wheels that collide in modules or scripts.
+pub(super) fn warnings(collisions: &[Collision]) -> Vec<String> {
+    let mut pairs: BTreeMap<(String, String), BTreeSet<&str>> = BTreeMap::new();
+    for collision in collisions.iter().filter(|collision| collision.matters()) {
+        pairs.entry((title(collision.loser), title(collision.winner))).or_default().insert(&collision.place);
+    }
+    let warning = |((loser, winner), places): ((String, String), BTreeSet<&str>)| {
+        let named: Vec<String> = places.iter().take(NAMED).map(|place| format!("`{place}`")).collect();
+        let more = match places.len().saturating_sub(NAMED) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        format!("`{loser}` and `{winner}` both bring {}{more}; the files of `{winner}` are used", named.join(", "))
+    };
+    pairs.into_iter().map(warning).collect()
+}
+
+/// Project and version of a wheel, as its `.dist-info` directory spells them.
+fn title(wheel: &UnpackedWheel) -> String {
+    wheel.contents.dist_info.trim_end_matches(".dist-info").replacen('-', " ", 1)
+}
+
+/// The order in which wheels are installed: from the first to the last as given, each preceded by those that it requires, as far as these do
+/// not require it in turn.
+///
+/// # Errors
+/// The METADATA of a wheel cannot be read.
+pub(super) fn install_order(wheels: &[UnpackedWheel]) -> Result<Vec<Digest>> {
+    let projects: Vec<Option<PackageName>> = wheels.iter().map(|wheel| project(wheel.contents.distribution.as_str())).collect();
+    let position = |required: &PackageName| projects.iter().position(|project| project.as_ref() == Some(required));
+    let mut requires = Vec::with_capacity(wheels.len());
+    for wheel in wheels {
+        requires.push(required_projects(wheel)?.iter().filter_map(position).collect::<BTreeSet<usize>>());
+    }
+    let order = dependencies_first(&requires);
+    Ok(order.into_iter().map(|index| wheels[index].sha256).collect())
+}
+
+/// The indexes of `requires`, each after those that it names, without recursion: a chain of requirements may be of any length.
+fn dependencies_first(requires: &[BTreeSet<usize>]) -> Vec<usize> {
+    let mut order = Vec::with_capacity(requires.len());
+    let mut is_seen = vec![false; requires.len()];
+    for start in 0..requires.len() {
+        if std::mem::replace(&mut is_seen[start], true) {
+            continue;
+        }
+        let mut path = vec![(start, requires[start].iter())];
+        while let Some((index, rest)) = path.last_mut() {
+            match rest.next() {
+                Some(next) if !is_seen[*next] => {
+                    is_seen[*next] = true;
+                    path.push((*next, requires[*next].iter()));
+                }
+                Some(_) => {}
+                None => {
+                    order.push(*index);
+                    path.pop();
+                }
+            }
+        }
+    }
+    order
+}
+
+/// The projects that a wheel names in `Requires-Dist`, for any extra and any marker.
+fn required_projects(wheel: &UnpackedWheel) -> Result<Vec<PackageName>> {
+    let path = wheel.folder.join("site").join(&wheel.contents.dist_info).join("METADATA");
+    let text = fs::read(&path)?;
+    let (headers, _) =
+        mailparse::parse_headers(&text).with_context(|| format!("`{}` is not a block of headers", path.display()))?;
+    Ok(headers.get_all_values("Requires-Dist").iter().filter_map(|requirement| project(requirement)).collect())
+}
+
+/// The project at the beginning of a requirement.
+fn project(requirement: &str) -> Option<PackageName> {
+    let is_name = |character: char| character.is_ascii_alphanumeric() || matches!(character, '-' | '_' | '.');
+    let requirement = requirement.trim_start();
+    let end = requirement.find(|character| !is_name(character)).unwrap_or(requirement.len());
+    (end > 0).then(|| requirement[..end].parse().ok()).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_required_comes_first_and_circles_end() {
+        let rows: [(&[&[usize]], &[usize], &str); 5] = [
+            (&[&[], &[]], &[0, 1], "nothing required: the order of names"),
+            (&[&[1], &[]], &[1, 0], "a wheel comes after what it requires"),
+            (&[&[2], &[], &[1]], &[1, 2, 0], "also through others"),
+            (&[&[1], &[0]], &[1, 0], "of a circle the first one comes last"),
+            (&[&[0]], &[0], "a wheel may require itself, for an extra"),
+        ];
+        for (requires, expected, why) in rows {
+            let requires: Vec<BTreeSet<usize>> = requires.iter().map(|set| set.iter().copied().collect()).collect();
+            assert_eq!(dependencies_first(&requires), expected, "{why}");
+        }
+        let chain: Vec<BTreeSet<usize>> = (0..200_000).map(|index| BTreeSet::from([(index + 1) % 200_000])).collect();
+        assert_eq!(dependencies_first(&chain).len(), 200_000, "a long chain does not overflow the stack");
+    }
+
+    #[test]
+    fn a_requirement_begins_with_its_project() {
+        for (requirement, expected) in [("A.b_c>=1", "a-b-c"), ("x [y] ; z", "x"), (" x", "x"), ("x(>1)", "x")] {
+            assert_eq!(project(requirement).unwrap().to_string(), expected);
+        }
+        assert_eq!(project(">=1"), None);
+    }
+}
