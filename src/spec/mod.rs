@@ -27,7 +27,7 @@ pub use find::{Block, Finding, Look, LookedAt, Trail, find, find_by, is_spec_by_
 pub use listed::{Condition, ListedWheel, TagPattern, Variable};
 pub use platform::{Platform, System, Target, TargetPython};
 pub use pylock::{Basis, Bound, Lock, LockedPackage, LockedWheel, Marker};
-pub use requirement::parse_requirement;
+pub use requirement::{parse_marker, parse_requirement};
 
 use crate::fs::{Digest, Stamped};
 use crate::process::Process;

@@ -47,7 +47,7 @@ fn parse(text: &str) -> Result<Requirement, String> {
 ///
 /// # Errors
 /// What is wrong with it, as the rest of a sentence.
-pub(super) fn parse_marker(text: &str) -> Result<MarkerTree, String> {
+pub fn parse_marker(text: &str) -> Result<MarkerTree, String> {
     check_marker(text)?;
     let text = &with_spaces_for_commas(text);
     if let Cow::Owned(plain) = plain(text) {

@@ -29,6 +29,7 @@ mod layers;
 mod load;
 mod locks;
 mod luci;
+mod metadata;
 mod movable;
 mod mutants;
 mod neighbours;

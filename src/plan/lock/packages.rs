@@ -11,7 +11,7 @@ use super::identity::{self, Identity};
 use super::{Answer, PlannedWheel, Wheelhouse};
 use crate::fs::{self, Digest};
 use crate::plan::Tags;
-use crate::plan::wheelhouse::WheelFile;
+use crate::plan::wheelhouse::{WheelFile, read_specifiers};
 use crate::spec::{LockedPackage, LockedWheel, Place, Placed, Spec};
 
 /// A version of a project that is to be locked.
@@ -69,7 +69,7 @@ fn fitting(wheel: &PlannedWheel, tags: &Tags, wheelhouse: &mut Wheelhouse) -> im
 }
 
 fn requires_python(file: &WheelFile, wheelhouse: &mut Wheelhouse) -> Option<VersionSpecifiers> {
-    wheelhouse.metadata(file).ok()?.requires_python?.parse().ok()
+    read_specifiers(&wheelhouse.metadata(file).ok()?.requires_python?)
 }
 
 fn locked(file: &WheelFile, spec: &Spec, wheelhouse: &mut Wheelhouse) -> Result<LockedWheel> {

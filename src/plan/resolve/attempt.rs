@@ -8,7 +8,7 @@ use pep508_rs::PackageName;
 use super::judge::Judge;
 use super::refusal::Obstacle;
 use super::stock::Stock;
-use crate::plan::wheelhouse::{Metadata, Wheelhouse};
+use crate::plan::wheelhouse::Wheelhouse;
 use crate::plan::{Asker, Evidence, Facts, PlannedWheel};
 use crate::report::Failure;
 use crate::spec::Requirements;
@@ -87,9 +87,6 @@ fn kind(obstacle: &Obstacle, stock: &mut Stock<'_>) -> LackKind {
     let files = stock.judge.wheelhouse.wheels(project).to_vec();
     let mut admitted = files.iter().filter(|file| demands.iter().all(|demand| demand.admits(&file.name.version)));
     // With any digest.
-    let fits = admitted.any(|file| {
-        let content = stock.judge.tags(file).and_then(|_| stock.judge.content(file));
-        content.and_then(Metadata::with_requirements).is_ok()
-    });
+    let fits = admitted.any(|file| stock.judge.tags(file).is_ok() && stock.content_with_any_digest(file).is_ok());
     if fits { LackKind::WrongHash } else { LackKind::Missing }
 }

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use pep440_rs::Version;
+use pep440_rs::{Version, VersionSpecifiers};
 use pubgrub::Ranges;
 
 use super::demand::Demand;
 use super::refusal::Obstacle;
 use super::stock::Stock;
 use crate::plan::Asker;
+use crate::plan::wheelhouse::read_specifiers;
 
 /// The likeliest mendings: wheels to fetch, a bound to loosen, another python.
 pub(super) fn of(obstacles: &[Obstacle], stock: &mut Stock<'_>) -> String {
@@ -85,8 +86,9 @@ fn loosen(obstacle: &Obstacle, stock: &mut Stock<'_>) -> Option<String> {
 /// The highest other minor version of CPython that a wheel of the project is built for, where that wheel would satisfy all demands.
 fn other_minor(obstacle: &Obstacle, stock: &Stock<'_>) -> Option<u64> {
     let [_, own, _] = stock.judge.interpreter.release;
-    let files = stock.judge.wheelhouse.wheels(&obstacle.project).iter();
-    let admitted = files.filter(|file| obstacle.demands.iter().all(|demand| demand.admits(&file.name.version)));
+    // A wheel that fits this interpreter helps no other.
+    let misfits = stock.judge.wheelhouse.wheels(&obstacle.project).iter().filter(|file| stock.judge.tags(file).is_err());
+    let admitted = misfits.filter(|file| obstacle.demands.iter().all(|demand| demand.admits(&file.name.version)));
     admitted.flat_map(|file| file.name.cpython_minors()).filter(|minor| *minor != u64::from(own)).max()
 }
 
@@ -100,7 +102,11 @@ fn wanted_python(obstacle: &Obstacle, stock: &mut Stock<'_>) -> Option<String> {
             && stock.judge.tags(&file).is_ok()
             && let Ok(metadata) = stock.judge.wheelhouse.metadata(&file)
         {
-            ranges.extend(metadata.requires_python.map(|range| (file.name.version, range)));
+            let written = metadata.requires_python.unwrap_or_default();
+            let range = read_specifiers(&written).filter(|range| !range.contains(stock.judge.interpreter.version()));
+            // What had to be mended is no range for a spec either.
+            let is_plain = written.parse::<VersionSpecifiers>().is_ok();
+            ranges.extend(range.map(|range| (file.name.version, if is_plain { written } else { range.to_string() })));
         }
     }
     ranges.pop_last().map(|(_, range)| range)

@@ -1,13 +1,12 @@
 //! Whether a wheel will do on an interpreter, whoever asks for it: by the tags of its name, and by what is in it.
 
-use pep440_rs::VersionSpecifiers;
-use pep508_rs::ExtraName;
+use pep508_rs::{ExtraName, MarkerTree};
 
 use crate::fs::{self, Digest, Stamped};
-use crate::plan::wheelhouse::{Metadata, WheelFile, Wheelhouse};
+use crate::plan::wheelhouse::{Metadata, WheelFile, Wheelhouse, read_requirement, read_specifiers};
 use crate::plan::{Asker, Facts, Tags};
 use crate::report;
-use crate::spec::{Requirement, parse_requirement};
+use crate::spec::{Requirement, parse_marker};
 
 /// An interpreter that wheels are held against.
 pub(super) struct Judge<'a> {
@@ -21,12 +20,14 @@ pub(super) struct Judge<'a> {
     pub rejected: Vec<Stamped>,
     /// What kept a wheel from being read, though nothing may be wrong with it. An answer without that wheel would not be the right one.
     pub fault: Option<anyhow::Error>,
+    /// What was passed over in a wheel that will do all the same.
+    warnings: Vec<(WheelFile, String)>,
 }
 
 impl<'a> Judge<'a> {
     /// One that has not read a wheel yet.
     pub fn new(interpreter: &'a Facts, wheelhouse: &'a mut Wheelhouse) -> Self {
-        Self { interpreter, tags: Tags::of(interpreter), wheelhouse, rejected: Vec::new(), fault: None }
+        Self { interpreter, tags: Tags::of(interpreter), wheelhouse, rejected: Vec::new(), fault: None, warnings: Vec::new() }
     }
 
     /// The place of a wheel in the interpreter's order of tags, or why the interpreter cannot take it.
@@ -79,13 +80,29 @@ impl<'a> Judge<'a> {
     fn metadata(&mut self, wheel: &WheelFile) -> Result<Metadata, String> {
         let metadata = self.wheelhouse.metadata(wheel).map_err(|error| self.cannot_be_used(error))?;
         if let Some(wanted) = &metadata.requires_python {
-            let range = without_stray_commas(wanted).parse::<VersionSpecifiers>();
-            let range = range.map_err(|_| format!("has a bad `Requires-Python`: `{wanted}`"))?;
-            if !range.contains(self.interpreter.version()) {
-                return Err(format!("requires Python `{wanted}`; the interpreter is {}", self.interpreter.title()));
+            match read_specifiers(wanted) {
+                Some(range) if !range.contains(self.interpreter.version()) => {
+                    return Err(format!("requires Python `{wanted}`; the interpreter is {}", self.interpreter.title()));
+                }
+                Some(_) => {}
+                None => self.note_ignored(wheel, wanted),
             }
         }
         Ok(metadata)
+    }
+
+    /// A range of Python versions that cannot be read rules nothing out.
+    fn note_ignored(&mut self, wheel: &WheelFile, range: &str) {
+        if self.warnings_of(std::slice::from_ref(wheel)).is_empty() {
+            let warning = format!("`{}` has a bad `Requires-Python`, which is ignored: `{range}`", wheel.file_name);
+            self.warnings.push((wheel.clone(), warning));
+        }
+    }
+
+    /// What there is to say of wheels that will do all the same, a sentence each.
+    pub fn warnings_of(&self, wheels: &[WheelFile]) -> Vec<String> {
+        let of_them = self.warnings.iter().filter(|(wheel, _)| wheels.contains(wheel));
+        of_them.map(|(_, warning)| warning.clone()).collect()
     }
 }
 
@@ -95,54 +112,57 @@ pub(super) struct Content {
     pub extras: Vec<ExtraName>,
     /// What it requires, whatever the markers.
     pub requirements: Vec<Requirement>,
+    /// Lines of `Requires-Dist` that cannot be read, each with its marker: what nobody follows does no harm.
+    unreadable: Vec<(MarkerTree, String)>,
 }
 
-impl Metadata {
-    /// What a wheel says of itself, or why it will not do: a requirement that cannot be followed.
-    pub(super) fn with_requirements(self) -> Result<Content, String> {
-        let bad = |line: &String| format!("has a bad `Requires-Dist`: `{line}`");
-        let requirements = self.requires_dist.iter().map(|line| requirement(line).ok_or_else(|| bad(line)));
-        Ok(Content {
-            extras: self.extras.iter().filter_map(|extra| extra.parse().ok()).collect(),
-            requirements: requirements.collect::<Result<_, _>>()?,
-        })
+impl From<Metadata> for Content {
+    fn from(metadata: Metadata) -> Self {
+        let mut content = Self {
+            extras: metadata.extras.iter().filter_map(|extra| extra.parse().ok()).collect(),
+            requirements: Vec::new(),
+            unreadable: Vec::new(),
+        };
+        for line in metadata.requires_dist {
+            match read_requirement(&line) {
+                Some(requirement) => content.requirements.push(requirement),
+                None => content.unreadable.push((marker_of(&line), line)),
+            }
+        }
+        content
     }
 }
 
-/// A line of `Requires-Dist`. A comma too many, which old tools wrote and pip takes, is taken.
-fn requirement(line: &str) -> Option<Requirement> {
-    parse_requirement(line).or_else(|_| parse_requirement(&without_stray_commas(line))).ok()
-}
-
-/// A text without the commas that nothing follows.
-fn without_stray_commas(text: &str) -> String {
-    let mut kept = String::with_capacity(text.len());
-    for (index, character) in text.char_indices() {
-        let next = text[index + character.len_utf8()..].trim_start().chars().next();
-        if character != ',' || !matches!(next, None | Some(')' | ';' | ',')) {
-            kept.push(character);
+impl Content {
+    /// That what the wheel requires can be followed: for itself, or for an extra besides.
+    pub fn is_readable(&self, interpreter: &Facts, extra: Option<&ExtraName>) -> Result<(), String> {
+        let counts = |marker: &MarkerTree| marker.evaluate(&interpreter.markers, extra.map_or(&[], std::slice::from_ref));
+        match self.unreadable.iter().find(|(marker, _)| counts(marker)) {
+            Some((_, line)) => Err(format!("has a bad `Requires-Dist`: `{line}`")),
+            None => Ok(()),
         }
     }
-    kept
+}
+
+/// The marker of a line that cannot be read as a whole; one that always holds, where there is none that can be read.
+fn marker_of(line: &str) -> MarkerTree {
+    line.split_once(';').and_then(|(_, marker)| parse_marker(marker).ok()).unwrap_or(MarkerTree::TRUE)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::interpreter::tests::facts;
 
     #[test]
-    fn a_comma_too_many_is_taken() {
-        let rows = [
-            ("foo>=1,", "foo>=1"),
-            ("foo (>=1,<2,)", "foo>=1,<2"),
-            ("foo>=1, ; python_version >= '3'", "foo>=1 ; python_full_version >= '3'"),
-            ("foo>=1,,<2", "foo>=1,<2"),
-        ];
-        for (line, expected) in rows {
-            let expected: Requirement = expected.parse().unwrap();
-            let found = requirement(line).unwrap();
-            assert_eq!((&found.name, &found.version_or_url), (&expected.name, &expected.version_or_url), "{line}");
+    fn what_cannot_be_read_counts_where_it_is_followed() {
+        let lines = ["one >= x", "two >= x; extra == 'y'", "three >= x; python_version < '3'", "four >= x; nonsense", "five"];
+        let (facts, extra) = (facts([3, 11, 7]), "y".parse().unwrap());
+        let rows = [(0, false, false), (1, true, false), (2, true, true), (3, false, false), (4, true, true)];
+        for (line, alone, with_extra) in rows {
+            let content = Content::from(Metadata { requires_dist: vec![lines[line].to_owned()], ..Metadata::default() });
+            assert_eq!(content.is_readable(&facts, None).is_ok(), alone, "{}", lines[line]);
+            assert_eq!(content.is_readable(&facts, Some(&extra)).is_ok(), with_extra, "{}", lines[line]);
         }
-        assert_eq!(requirement("foo >= "), None);
     }
 }

@@ -95,9 +95,10 @@ fn choose(stock: &mut Stock<'_>) -> (Chosen, Vec<Obstacle>) {
 /// Wheels, and who asks for each, with their digests. Their stamps, and those of wheels that were rejected, go to
 /// the evidence before they are read.
 fn plan(wheels: Vec<(WheelFile, Vec<Asker>)>, judge: Judge<'_>, evidence: &mut Evidence) -> Result<Vec<PlannedWheel>> {
+    let (wheels, askers): (Vec<WheelFile>, Vec<Vec<Asker>>) = wheels.into_iter().unzip();
+    evidence.warnings.extend(judge.warnings_of(&wheels));
     let Judge { wheelhouse, rejected, .. } = judge;
     evidence.stamps.extend(rejected);
-    let (wheels, askers): (Vec<WheelFile>, Vec<Vec<Asker>>) = wheels.into_iter().unzip();
     let stamps: Vec<Stamped> = wheels.iter().map(|wheel| wheelhouse.stamped(wheel)).collect();
     let mut newest = stamps.clone();
     newest.sort_by_key(|stamped| Reverse(stamped.stamp.map(|stamp| stamp.modified)));

@@ -112,8 +112,13 @@ impl Way {
         self.ask(&Package::Spec, 0, core, stock)?;
         loop {
             let Some(project) = self.wishes.order.iter().find(|project| !self.chosen.contains_key(*project)).cloned() else {
-                // Where all is decided without a contradiction, the last wheel asks for another version of itself.
-                return Ok(self.wishes.order.pop().unwrap_or_else(|| stock.asked[0].project().clone()));
+                // Where all is decided without a contradiction, a wheel contradicts itself.
+                let flawed = self.chosen.iter().find(|(project, number)| {
+                    let extras = self.wishes.extras(project);
+                    stock.flaw(project, **number, &extras).is_some()
+                });
+                let flawed = flawed.map(|(project, _)| project.clone()).or_else(|| self.wishes.order.last().cloned());
+                return Ok(flawed.unwrap_or_else(|| stock.asked[0].project().clone()));
             };
             let Some(number) = self.best(&project, dismissed, stock) else { return Ok(project) };
             self.chosen.insert(project.clone(), number);

@@ -173,6 +173,9 @@ impl DependencyProvider for Provider<'_, '_> {
             }
             Package::Extra(project, extra) => {
                 let number = choice::number(*version);
+                if !self.stock.borrow_mut().can_follow_extra(project, number, extra) {
+                    return Ok(Dependencies::Unavailable(Unusable));
+                }
                 let demands = self.stock.borrow_mut().requirements(project, number, Some(extra));
                 let itself = (Package::Project(project.clone()), Stock::exactly(number));
                 let others = self.dependencies(&demands, Some((project, *version)));

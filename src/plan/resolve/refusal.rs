@@ -127,7 +127,14 @@ fn why_not(file: &WheelFile, demands: &[Demand], stock: &mut Stock<'_>) -> Strin
         return format!("is version {version}, which does not satisfy `{}`", demand.title());
     }
     let unfit = stock.judge.tags(file).err().or_else(|| stock.content(file).err());
-    unfit.unwrap_or_else(|| "leads to another conflict".to_owned())
+    unfit.or_else(|| flaw(file, demands, stock)).unwrap_or_else(|| "leads to another conflict".to_owned())
+}
+
+fn flaw(file: &WheelFile, demands: &[Demand], stock: &mut Stock<'_>) -> Option<String> {
+    let project = &file.name.project;
+    let number = stock.offers(project).iter().position(|offer| offer.version == file.name.version)?;
+    let extras = demands.iter().flat_map(|demand| demand.requirement.extras.iter().cloned()).collect();
+    stock.flaw(project, number, &extras)
 }
 
 /// Why the wheels do not help that could stand in for those who ask.

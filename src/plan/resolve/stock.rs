@@ -2,7 +2,7 @@
 //! asks for. A wheel is opened when its version is first considered.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::rc::Rc;
 
@@ -145,7 +145,46 @@ impl<'a> Stock<'a> {
     /// What a wheel says of itself, or why it will not do: its digest, then what is in it.
     pub fn content(&mut self, file: &WheelFile) -> Result<Content, String> {
         self.judge_digest(file)?;
-        self.judge.content(file)?.with_requirements().inspect_err(|_| self.judge.note_rejection(file))
+        self.content_with_any_digest(file)
+    }
+
+    /// The same, whatever digests are pinned. What the wheel requires is judged only where it is followed.
+    pub fn content_with_any_digest(&mut self, file: &WheelFile) -> Result<Content, String> {
+        let content = Content::from(self.judge.content(file)?);
+        self.is_followable(&content, None).inspect_err(|_| self.judge.note_rejection(file))?;
+        Ok(content)
+    }
+
+    /// Why nothing can come of a wheel although it would do alone: what it requires of itself, or for the extras that are asked for.
+    pub fn flaw(&mut self, project: &PackageName, number: usize, extras: &BTreeSet<ExtraName>) -> Option<String> {
+        for extra in [None].into_iter().chain(extras.iter().map(Some)) {
+            let wheel = self.wheel(project, number);
+            let Ok(Wheel { file, content }) = &*wheel else { return None };
+            if let Some(why) = self.is_followable(content, extra).err() {
+                return Some(why);
+            }
+            let demands = self.requirements(project, number, extra);
+            let of_itself = demands.iter().find(|demand| demand.project() == project && !demand.admits(&file.name.version));
+            if let Some(demand) = of_itself {
+                return Some(format!("requires `{}`, which it is not itself", demand.title()));
+            }
+        }
+        None
+    }
+
+    /// Whether what the wheel of a version requires for an extra can be followed. A wheel that cannot leaves its stamp.
+    pub fn can_follow_extra(&mut self, project: &PackageName, number: usize, extra: &ExtraName) -> bool {
+        let wheel = self.wheel(project, number);
+        let Ok(Wheel { file, content }) = &*wheel else { return true };
+        self.is_followable(content, Some(extra)).inspect_err(|_| self.judge.note_rejection(file)).is_ok()
+    }
+
+    /// That what a wheel requires can be followed, if it is: for itself, or for an extra besides.
+    fn is_followable(&self, content: &Content, extra: Option<&ExtraName>) -> Result<(), String> {
+        match self.dependencies {
+            Dependencies::Followed => content.is_readable(self.judge.interpreter, extra),
+            Dependencies::Ignored => Ok(()),
+        }
     }
 
     /// The digests that the spec pins for a project, and where it does.

@@ -6,6 +6,7 @@
 
 mod file_name;
 mod index;
+mod lenient;
 mod metadata;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,6 +19,7 @@ use rayon::prelude::*;
 use tracing::debug;
 
 pub(super) use file_name::WheelName;
+pub(super) use lenient::{read_requirement, read_specifiers};
 pub(super) use metadata::Metadata;
 
 use super::Evidence;

@@ -6,7 +6,7 @@ use pep440_rs::Version;
 use pep508_rs::PackageName;
 
 use super::super::demand::{Demand, Role};
-use super::super::judge::Judge;
+use super::super::judge::{Content, Judge};
 use super::{choose, wanted};
 use crate::plan::Facts;
 use crate::plan::wheelhouse::{WheelFile, Wheelhouse};
@@ -49,7 +49,9 @@ pub(in crate::plan) fn verify(
             files.insert(wheel.value.project.clone(), file.map(|file| Chosen { file, place: &wheel.place }));
         }
     }
-    let unmet = files.values().flatten().flat_map(|chosen| unmet(chosen, &files, &mut judge)).collect();
+    let mut unmet: Vec<String> = files.values().flatten().flat_map(|chosen| unmet(chosen, &files, &mut judge)).collect();
+    let chosen: Vec<WheelFile> = files.values().flatten().map(|chosen| chosen.file.clone()).collect();
+    unmet.extend(judge.warnings_of(&chosen));
     (verdicts, unmet)
 }
 
@@ -63,13 +65,13 @@ struct Chosen<'a> {
 fn unmet(chosen: &Chosen<'_>, files: &BTreeMap<PackageName, Option<Chosen<'_>>>, judge: &mut Judge<'_>) -> Vec<String> {
     let Chosen { file, place } = chosen;
     let say = |what: String| format!("`{}` {what} (listed in {place})", file.file_name);
-    let content = judge.content(file).and_then(crate::plan::wheelhouse::Metadata::with_requirements);
-    let requirements = match content {
-        Ok(content) => content.requirements,
+    let content = match judge.content(file) {
+        Ok(metadata) => Content::from(metadata),
         Err(why) => return vec![say(why)],
     };
-    let here = requirements.into_iter().filter(|requirement| requirement.marker.evaluate(&judge.interpreter.markers, &[]));
-    let mut unmet = Vec::new();
+    let mut unmet: Vec<String> = content.is_readable(judge.interpreter, None).err().map(say).into_iter().collect();
+    let requirements = content.requirements.into_iter();
+    let here = requirements.filter(|requirement| requirement.marker.evaluate(&judge.interpreter.markers, &[]));
     for requirement in here {
         let asked = Placed { value: Asked { requirement, hashes: Vec::new() }, place: (*place).clone() };
         let demand = Demand::of(&asked, Role::Requirement);

@@ -1,0 +1,124 @@
+//! Version ranges as tools wrote them before PEP 440 and PEP 508 were rules, mended.
+//!
+//! What a range can only have meant is taken for that, as uv does. A text is mended only where the library cannot read it as it is.
+
+use pep440_rs::{VersionSpecifier, VersionSpecifiers};
+
+use crate::spec::{Requirement, parse_requirement};
+
+/// Reads a range of versions; none where it cannot be told what is meant.
+pub fn read_specifiers(text: &str) -> Option<VersionSpecifiers> {
+    text.parse().ok().or_else(|| mend(text))
+}
+
+/// Reads a line of `Requires-Dist`; none where it cannot be told what is meant.
+pub fn read_requirement(line: &str) -> Option<Requirement> {
+    parse_requirement(line).ok().or_else(|| {
+        let (asked, marker) = line.split_at(line.find(';').unwrap_or(line.len()));
+        let (project, range) = asked.split_at(asked.find(|char: char| "<>=!~('\",".contains(char) || char == '@')?);
+        let extras_end = asked.find('[').map(|_| asked.find(']')).unwrap_or_default();
+        let (project, range) = extras_end.map_or((project, range), |end| asked.split_at(end + 1));
+        parse_requirement(&format!("{project}{}{marker}", mend(range)?)).ok()
+    })
+}
+
+/// The range without stray quotes, commas and brackets, each of its specifiers mended.
+fn mend(text: &str) -> Option<VersionSpecifiers> {
+    let text = text.replace(['\'', '"'], "");
+    let text = text.trim();
+    let mut rest = text.strip_prefix('(').and_then(|text| text.strip_suffix(')')).unwrap_or(text);
+    let mut specifiers = Vec::new();
+    loop {
+        rest = rest.trim_start_matches(|char: char| char == ',' || char.is_whitespace());
+        if rest.is_empty() {
+            return Some(specifiers.into_iter().collect());
+        }
+        let (operator, behind) = rest.split_at(rest.find(|char| !is_of_operator(char))?);
+        let behind = behind.trim_start();
+        let end = behind.find(|char: char| char == ',' || char.is_whitespace() || is_of_operator(char));
+        let (version, behind) = behind.split_at(end.unwrap_or(behind.len()));
+        specifiers.push(mend_specifier(operator, version)?);
+        rest = behind;
+    }
+}
+
+fn is_of_operator(char: char) -> bool {
+    matches!(char, '<' | '>' | '=' | '!' | '~')
+}
+
+/// One specifier: `!=3.0*` is `!=3.0.*`, `>=3.6.*` is `>=3.6`, `!=~5.0` is `!=5.0.*`, `>dev` is `>0.0.0dev`, `>=9.0a1.0` is `>=9.0a1`.
+fn mend_specifier(operator: &str, version: &str) -> Option<VersionSpecifier> {
+    let stem = version.strip_suffix('*').map(|stem| stem.strip_suffix('.').unwrap_or(stem));
+    let read = |operator: &str, version: &str| format!("{operator}{version}").parse().ok();
+    match (operator, stem) {
+        ("<" | "<=" | ">" | ">=", Some(stem)) => read(operator, stem),
+        ("==" | "!=", Some(stem)) => read(operator, &format!("{stem}.*")),
+        ("!=~", _) => read("!=", &format!("{}.*", stem.unwrap_or(version))),
+        (">" | ">=", None) if version == "dev" => read(operator, "0.0.0dev"),
+        _ => read(operator, version).or_else(|| read(operator, version.strip_suffix(".0")?)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_means_what_it_can_only_have_meant() {
+        let rows = [
+            (">=3.6", Some(">=3.6")),
+            (">=3.6.*", Some(">=3.6")),
+            (">=3.6*", Some(">=3.6")),
+            (">3.5.*", Some(">3.5")),
+            ("<=3.9.*, <4.*", Some("<=3.9, <4")),
+            ("!=3.0*", Some("!=3.0.*")),
+            ("==3*", Some("==3.*")),
+            (">= 2.7, !=3.0.*,", Some(">=2.7, !=3.0.*")),
+            (">=2.7,!=3.0*,!=3.1*,!=3.2*", Some(">=2.7, !=3.0.*, !=3.1.*, !=3.2.*")),
+            (">=3.6,", Some(">=3.6")),
+            (">=3.6, , <4", Some(">=3.6, <4")),
+            (">=2.3.0<2.4.0", Some(">=2.3.0, <2.4.0")),
+            (">=2.3.0 <2.4.0", Some(">=2.3.0, <2.4.0")),
+            (">='3.6'", Some(">=3.6")),
+            ("\">=3.6\"", Some(">=3.6")),
+            (">= 2.7'", Some(">=2.7")),
+            ("(>2.0)", Some(">2.0")),
+            ("!=~5.0,>=4.12", Some("!=5.0.*, >=4.12")),
+            (">dev", Some(">0.0.0.dev0")),
+            (">=9.0.0a1.0", Some(">=9.0.0a1")),
+            ("", Some("")),
+            ("~=3.6.*", None),
+            ("3.6", None),
+            ("=>3.6", None),
+            (">=", None),
+            (">=3.6)", None),
+            (">=three", None),
+        ];
+        for (text, expected) in rows {
+            assert_eq!(read_specifiers(text), expected.map(|range| range.parse().unwrap()), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_requirement_means_what_it_can_only_have_meant() {
+        let rows = [
+            ("foo>=1,", Some("foo>=1")),
+            ("foo (>=1,<2,)", Some("foo>=1,<2")),
+            ("foo>=1, ; python_version >= '3'", Some("foo>=1 ; python_full_version >= '3'")),
+            ("foo>=1,,<2", Some("foo>=1,<2")),
+            ("foo>=4.0.*; extra == 'x'", Some("foo>=4.0 ; extra == 'x'")),
+            ("foo[a,b]>=2.3.0<2.4.0", Some("foo[a,b]>=2.3.0,<2.4.0")),
+            ("foo [a] (!=3.0*)", Some("foo[a]!=3.0.*")),
+            ("foo>='1'", Some("foo>=1")),
+            ("foo (>2.0)", Some("foo>2.0")),
+            ("foo >= ", None),
+            ("foo (2.0)", None),
+            ("one_>1", None),
+            ("foo[a>=1", None),
+            ("foo @ nowhere", None),
+        ];
+        for (line, expected) in rows {
+            assert_eq!(read_requirement(line).map(|found| found.to_string()).as_deref(), expected, "{line}");
+        }
+    }
+}

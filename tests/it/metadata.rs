@@ -1,0 +1,79 @@
+//! What wheels say of themselves, in good form and in bad.
+
+use crate::support::{Case, Wheel};
+
+fn module(name: &str, version: &str) -> Wheel {
+    Wheel::module(name, version)
+}
+
+/// Refused with this message, in which `[FETCH]` stands for the command that fills the folder.
+#[track_caller]
+fn refuses(case: &Case, message: &str) {
+    case.refuses(&message.replace("[FETCH]", "vpython -vpython-spec=vpython.toml -vpython-tool fetch"));
+}
+
+const A: &str = "a-1-py3-none-any.whl";
+const B: &str = "b-1-py3-none-any.whl";
+
+#[test]
+fn ranges_from_before_there_was_a_rule_are_mended() {
+    for range in [">=3.6.*", ">=2.7,!=3.0*,!=3.1*", ">= 2.7, !=3.0.*,", ">='3.6'", ">=3.6<4"] {
+        Case::new(&["a"], &[module("a", "1").requires_python(range)]).takes(&[A]);
+    }
+    let wheels = [module("a", "1").requires("b>=1.0.*<2"), module("b", "2"), module("b", "1")];
+    Case::new(&["a"], &wheels).takes(&[A, B]);
+    refuses(
+        &Case::new(&["a"], &[module("a", "1").requires_python(">=3.12.*")]),
+        "vpython: error: no wheel in `[WORLD]/work/wheels` fits `a` (asked for in `[WORLD]/work/vpython.toml`, line 1)\n  \
+         caused by: `a-1-py3-none-any.whl` requires Python `>=3.12.*`; the interpreter is CPython 3.11.99 on linux x86_64\n  \
+         hint: fetch one: `[FETCH]`, or set `requires-python = \">=3.12\"`\n",
+    );
+}
+
+#[test]
+fn a_range_of_pythons_that_cannot_be_read_rules_nothing_out_and_is_told() {
+    let case = Case::new(&["a"], &[module("a", "1").requires_python("three")]);
+    let warning = "vpython: warning: `a-1-py3-none-any.whl` has a bad `Requires-Python`, which is ignored: `three`\n";
+    case.run().expect(0, "[WORLD]/root/v1/envs/[KEY]\n", warning);
+    let listed = "wheel: < name: \"infra/python/wheels/a-py3\" version: \"version:1\" >\n";
+    let wheel = module("a", "1").requires_python("three").requires("b >= x");
+    let case = Case::with_spec("luci.vpython3", listed, &[wheel]);
+    case.run().expect(0, "[WORLD]/root/v1/envs/[KEY]\n", warning);
+}
+
+#[test]
+fn a_requirement_that_cannot_be_read_counts_only_where_it_is_followed() {
+    let bad = || module("a", "2").extra("x").extra("y").requires("b >= x; extra == 'x'").requires("b; extra == 'y'");
+    let wheels = || [bad(), module("a", "1").extra("x").requires("b"), module("b", "1")];
+    Case::new(&["a"], &wheels()).takes(&["a-2-py3-none-any.whl"]);
+    Case::new(&["a[y]"], &wheels()).takes(&["a-2-py3-none-any.whl", B]);
+    Case::new(&["a[x]"], &wheels()).takes(&[A, B]);
+    let spec = "dependencies = ['a']\n[tool.vpython]\nno-deps = true\n";
+    Case::with_spec("vpython.toml", spec, &[module("a", "1").requires("b >= x")]).takes(&[A]);
+    refuses(
+        &Case::new(&["a[x]"], &[bad()]),
+        "vpython: error: no wheel in `[WORLD]/work/wheels` fits `a[x]` (asked for in `[WORLD]/work/vpython.toml`, line 1)\n  \
+         caused by: `a-2-py3-none-any.whl` has a bad `Requires-Dist`: `b >= x; extra == 'x'`\n  \
+         hint: fetch one: `[FETCH]`\n",
+    );
+    refuses(
+        &Case::new(&["a"], &[module("a", "1").tag("cp37-abi3-linux_x86_64").requires("b >= x")]),
+        "vpython: error: no wheel in `[WORLD]/work/wheels` fits `a` (asked for in `[WORLD]/work/vpython.toml`, line 1)\n  \
+         caused by: `a-1-cp37-abi3-linux_x86_64.whl` has a bad `Requires-Dist`: `b >= x`\n  \
+         hint: fetch one: `[FETCH]`\n",
+    );
+}
+
+#[test]
+fn a_wheel_that_requires_another_version_of_itself_is_named() {
+    refuses(
+        &Case::new(
+            &["b"],
+            &[module("a", "1").requires("a>=2"), module("b", "1").requires("a").requires("c"), module("c", "1")],
+        ),
+        "vpython: error: no wheel in `[WORLD]/work/wheels` fits `a` (asked for by `b` 1, `b-1-py3-none-any.whl`)\n  \
+         caused by: `b` is asked for in `[WORLD]/work/vpython.toml`, line 1\n  \
+         caused by: `a-1-py3-none-any.whl` requires `a>=2`, which it is not itself\n  \
+         hint: fetch one: `[FETCH]`\n",
+    );
+}
