@@ -77,3 +77,9 @@ fn a_wheel_that_requires_another_version_of_itself_is_named() {
          hint: fetch one: `[FETCH]`\n",
     );
 }
+
+#[test]
+fn a_description_may_begin_where_it_should_not() {
+    let wheel = module("a", "1").requires("b").header("A description without an empty line before it.").requires("c");
+    Case::new(&["a"], &[wheel, module("b", "1")]).takes(&[A, B]);
+}

@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use super::Metadata;
 use crate::fs::{self, Digest, Stamp};
 
-/// Counted up when more is kept, so that what an older vpython kept is read again.
-const FORMAT: u32 = 2;
+/// Counted up when more is kept, or read otherwise, so that what an older vpython kept is read again.
+const FORMAT: u32 = 3;
 
 /// The index of one folder.
 pub(super) struct Index {

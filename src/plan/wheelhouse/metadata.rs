@@ -5,13 +5,15 @@ use std::io::{BufReader, Read};
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use mailparse::MailHeaderMap;
 use serde::{Deserialize, Serialize};
 use zip::ZipArchive;
 
 use super::WheelName;
 use crate::fs;
 use crate::report::Failure;
+
+/// The longest `METADATA` that is read.
+const LIMIT: u64 = 64 << 20;
 
 /// The part of the metadata that a plan depends on, as it is written.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,9 +36,19 @@ pub(super) fn read(path: &Path, name: &WheelName) -> Result<Metadata> {
     let member = metadata_member(&archive, name).ok_or_else(|| {
         Failure::new(context()).because(format!("it has no `METADATA` of `{}` {}", name.project, name.version))
     })?;
-    let mut text = Vec::new();
-    archive.by_name(&member).with_context(context)?.read_to_end(&mut text).with_context(context)?;
+    let source = archive.by_name(&member).with_context(context)?;
+    let text = read_at_most(LIMIT, source).with_context(context)?;
     parse(&text, name).with_context(context)
+}
+
+/// All that there is to read; an error where that is more than so many bytes.
+fn read_at_most(limit: u64, source: impl Read) -> Result<Vec<u8>> {
+    let mut text = Vec::new();
+    source.take(limit + 1).read_to_end(&mut text)?;
+    if text.len() as u64 > limit {
+        return Err(Failure::new(format!("its `METADATA` is longer than {limit} bytes")).into());
+    }
+    Ok(text)
 }
 
 /// The `METADATA` in the one `.dist-info` folder that is named after the project.
@@ -50,20 +62,50 @@ fn metadata_member<R: Read + std::io::Seek>(archive: &ZipArchive<R>, name: &Whee
 }
 
 fn parse(text: &[u8], name: &WheelName) -> Result<Metadata> {
-    let (headers, _) = mailparse::parse_headers(text).context("its `METADATA` is no block of headers")?;
-    let stated = headers.get_first_value("Name").unwrap_or_default();
+    let headers = headers(&String::from_utf8_lossy(text));
+    let all = |wanted: &'static str| {
+        let named = headers.iter().filter(move |(name, _)| name.eq_ignore_ascii_case(wanted));
+        named.map(|(_, value)| value.clone())
+    };
+    let stated = all("Name").next().unwrap_or_default();
     if stated.parse::<pep508_rs::PackageName>().ok().as_ref() != Some(&name.project) {
         return Err(Failure::new(format!("its `METADATA` is that of `{stated}`")).into());
     }
-    let version = headers.get_first_value("Version").unwrap_or_default();
+    let version = all("Version").next().unwrap_or_default();
     if version.parse::<pep440_rs::Version>().ok().as_ref() != Some(&name.version) {
         return Err(Failure::new(format!("its `METADATA` is that of version `{version}`")).into());
     }
     Ok(Metadata {
-        requires_dist: headers.get_all_values("Requires-Dist"),
-        requires_python: headers.get_first_value("Requires-Python"),
-        extras: headers.get_all_values("Provides-Extra"),
+        requires_dist: all("Requires-Dist").collect(),
+        requires_python: all("Requires-Python").next(),
+        extras: all("Provides-Extra").collect(),
     })
+}
+
+/// The headers at the beginning of a text, names and values, as Python's `email.parser` finds them: the first line that is neither a
+/// header nor the continuation of one ends them, be it empty or not.
+fn headers(text: &str) -> Vec<(String, String)> {
+    let is_of_name = |byte: u8| byte.is_ascii_graphic() && byte != b':';
+    let mut headers: Vec<(String, String)> = Vec::new();
+    // A continuation belongs to the header right before it, and to none behind what is passed over.
+    let mut is_open = false;
+    for line in text.replace("\r\n", "\n").split(['\n', '\r']) {
+        if line.starts_with([' ', '\t']) {
+            if let Some((_, value)) = headers.last_mut().filter(|_| is_open) {
+                *value = [value, line.trim()].join(" ").trim_end().to_owned();
+            }
+            continue;
+        }
+        match line.split_once(':').filter(|(name, _)| name.bytes().all(is_of_name)) {
+            Some((name, value)) if !name.is_empty() => {
+                headers.push((name.to_owned(), value.trim().to_owned()));
+                is_open = true;
+            }
+            _ if line.starts_with("From ") || line.starts_with(':') => is_open = false,
+            _ => break,
+        }
+    }
+    headers
 }
 
 #[cfg(test)]
@@ -87,5 +129,35 @@ mod tests {
         assert_eq!(error.to_string(), "its `METADATA` is that of `A.b`");
         let error = parse(TEXT, &WheelName::parse("a_b-1.1-py3-none-any.whl").unwrap()).unwrap_err();
         assert_eq!(error.to_string(), "its `METADATA` is that of version `1.0`");
+    }
+
+    #[test]
+    fn the_headers_end_where_python_takes_them_to_end() {
+        let rows = [
+            ("A: 1\nB: 2\n\nC: 3\n", "A=1 B=2"),
+            ("A: 1\nA text without an empty line before it.\nB: 2\n", "A=1"),
+            ("A: 1\na name: 2\nB: 3\n", "A=1"),
+            ("A: 1\r\nB:2\r\n\r\nC: 3", "A=1 B=2"),
+            ("A: 1\rB: 2\r\rC: 3", "A=1 B=2"),
+            ("A: 1\n  more\n\tand more\nB:\n", "A=1 more and more B="),
+            ("A: 1\n \nB: 2\n", "A=1 B=2"),
+            (" first\nA: 1\n", "A=1"),
+            ("From me\nA: 1\n", "A=1"),
+            ("A: 1\n: none\n more\nB: 2: 3\n", "A=1 B=2: 3"),
+            ("A: é\n", "A=é"),
+            ("é: 1\n", ""),
+            ("", ""),
+        ];
+        for (text, expected) in rows {
+            let found: Vec<String> = headers(text).into_iter().map(|(name, value)| format!("{name}={value}")).collect();
+            assert_eq!(found.join(" "), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn metadata_without_end_is_refused() {
+        assert_eq!(read_at_most(3, &b"abc"[..]).unwrap(), b"abc");
+        let error = read_at_most(3, std::io::repeat(b'a')).unwrap_err();
+        assert_eq!(error.to_string(), "its `METADATA` is longer than 3 bytes");
     }
 }

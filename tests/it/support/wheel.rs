@@ -92,7 +92,8 @@ impl Wheel {
         self.header(&format!("Provides-Extra: {name}"))
     }
 
-    fn header(mut self, line: &str) -> Self {
+    /// Adds a line to `METADATA`.
+    pub fn header(mut self, line: &str) -> Self {
         self.headers.push(line.into());
         self
     }
