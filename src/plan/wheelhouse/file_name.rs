@@ -14,8 +14,8 @@ pub struct WheelName {
     pub project: PackageName,
     /// The version.
     pub version: Version,
-    /// The build tag, which breaks ties: its number, then its text. None comes before any.
-    pub build: Option<(u64, String)>,
+    /// The build tag, which breaks ties. None comes before any.
+    pub build: Option<BuildTag>,
     pythons: Vec<String>,
     abis: Vec<String>,
     platforms: Vec<String>,
@@ -35,7 +35,7 @@ impl WheelName {
         Ok(Self {
             project: PackageName::new(project.into()).map_err(|error| error.to_string())?,
             version: version.replace('_', "-").parse().map_err(|_| format!("`{version}` is no version"))?,
-            build: build.map(build_tag).transpose()?,
+            build: build.map(BuildTag::parse).transpose()?,
             pythons,
             abis,
             platforms,
@@ -75,11 +75,26 @@ impl WheelName {
     }
 }
 
-/// A build tag begins with a digit and is compared as a number and a text.
-fn build_tag(text: &str) -> Result<(u64, String), String> {
-    let digits = text.len() - text.trim_start_matches(|character: char| character.is_ascii_digit()).len();
-    let number = text[..digits].parse().map_err(|_| format!("its build tag `{text}` does not begin with a number"))?;
-    Ok((number, text[digits..].to_owned()))
+/// A build tag: its number, of any size, then its text.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct BuildTag {
+    /// How many digits the number has: the more, the higher.
+    length: usize,
+    /// The number without zeros before it.
+    digits: String,
+    text: String,
+}
+
+impl BuildTag {
+    fn parse(tag: &str) -> Result<Self, String> {
+        let text = tag.trim_start_matches(|character: char| character.is_ascii_digit());
+        let digits = &tag[..tag.len() - text.len()];
+        if digits.is_empty() {
+            return Err(format!("its build tag `{tag}` does not begin with a number"));
+        }
+        let digits = digits.trim_start_matches('0');
+        Ok(Self { length: digits.len(), digits: digits.to_owned(), text: text.to_owned() })
+    }
 }
 
 #[cfg(test)]
@@ -93,9 +108,17 @@ mod tests {
             WheelName::parse("Zope.Interface-6.1_post1-2b-cp311-cp311-manylinux_2_17_x86_64.manylinux2014_x86_64.whl").unwrap();
         assert_eq!(name.project.to_string(), "zope-interface");
         assert_eq!(name.version, "6.1.post1".parse().unwrap());
-        assert_eq!(name.build, Some((2, "b".into())));
+        assert_eq!(name.build, Some(BuildTag::parse("2b").unwrap()));
         assert_eq!(name.tags().count(), 2);
         assert_eq!(name.cpython_minors().collect::<Vec<_>>(), [11]);
+    }
+
+    #[test]
+    fn build_tags_are_in_the_order_of_their_numbers() {
+        let rising = ["0", "1", "1a", "1b", "2", "9", "010", "20240101123456", "18446744073709551616", "99999999999999999999x"];
+        let tags: Vec<BuildTag> = rising.iter().map(|tag| BuildTag::parse(tag).unwrap()).collect();
+        assert!(tags.is_sorted_by(|one, next| one < next), "{tags:?}");
+        assert_eq!(BuildTag::parse("01").unwrap(), BuildTag::parse("1").unwrap());
     }
 
     #[test]
