@@ -103,8 +103,12 @@ impl Canonical {
         self.part(site_packages.as_bytes());
         let tags = super::Tags::of(facts);
         self.part(&(tags.in_order().len() as u64).to_le_bytes());
-        for tag in tags.in_order() {
-            self.part(tag.to_string().as_bytes());
+        // Which tags there are decides, and not which of them is best: plain `linux` has come last here from the beginning.
+        for alike in tags.in_order().chunk_by(|one, next| (&one.python, &one.abi) == (&next.python, &next.abi)) {
+            let (plain, others): (Vec<_>, Vec<_>) = alike.iter().partition(|tag| tag.platform.starts_with("linux_"));
+            for tag in others.into_iter().chain(plain) {
+                self.part(tag.to_string().as_bytes());
+            }
         }
     }
 

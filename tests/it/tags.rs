@@ -56,10 +56,10 @@ def platforms(name):
     linux = ["linux_" + machine for machine in machines]
     if family == "musllinux":
         _musllinux._get_musl_version = lambda executable: _musllinux._MuslVersion(*version)
-        return list(_musllinux.platform_tags(machines)) + linux
+        return linux + list(_musllinux.platform_tags(machines))
     _manylinux._get_glibc_version = lambda: version
     _manylinux._have_compatible_abi = lambda executable, machines: True
-    return list(_manylinux.platform_tags(machines)) + linux
+    return linux + list(_manylinux.platform_tags(machines))
 
 for line in sys.stdin:
     name, minor, abi = line.split()

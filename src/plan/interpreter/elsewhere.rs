@@ -99,8 +99,9 @@ impl Facts {
 fn pip_platforms(platforms: &[String]) -> Vec<&str> {
     let supposed = format!("manylinux_2_{NEWEST_GLIBC}_");
     let find = |is_meant: &dyn Fn(&str) -> bool| platforms.iter().map(String::as_str).find(|platform| is_meant(platform));
+    let newest = find(&|platform| !platform.starts_with("linux_")).or_else(|| platforms.first().map(String::as_str));
     let named = [
-        platforms.first().map(String::as_str).filter(|first| !first.starts_with(&supposed)),
+        newest.filter(|newest| !newest.starts_with(&supposed)),
         find(&|platform| platform.starts_with("manylinux_2_28_")),
         find(&|platform| platform.starts_with("manylinux") && !platform.starts_with("manylinux_")),
         find(&|platform| platform.starts_with("musllinux_1_1_")),
@@ -153,7 +154,11 @@ mod tests {
         for (name, expected, best) in rows {
             let there = facts([3, 11, 7]).on(&target(name, None));
             assert_eq!(markers(&there), expected, "{name}");
-            assert_eq!(Tags::of(&there).in_order()[0].to_string(), best, "{name}");
+            // Plain `linux` comes before the others.
+            let tags = Tags::of(&there).in_order().to_vec();
+            let plain = usize::from(tags[0].platform == format!("linux_{}", expected[3]));
+            assert_eq!(plain == 1, expected[1] == "linux", "{name}");
+            assert_eq!(tags[plain].to_string(), best, "{name}");
             assert_eq!(there.title(), format!("CPython 3.11.7 on {name}"));
         }
     }

@@ -12,7 +12,7 @@ pub(in crate::plan) fn platforms(facts: &Facts) -> Vec<String> {
     }
 }
 
-/// Those of a Linux system: of its C library from its own version down, then plain `linux`.
+/// Those of a Linux system: plain `linux`, whose wheels were built for it alone, then those of its C library from its own version down.
 fn linux(machine: &str, facts: &Facts) -> Vec<String> {
     // A 32-bit python on a 64-bit kernel.
     let machine = match (machine, facts.abi.pointer_bits) {
@@ -21,7 +21,7 @@ fn linux(machine: &str, facts: &Facts) -> Vec<String> {
         (machine, _) => machine,
     };
     let machines = if machine == "armv8l" { vec!["armv8l", "armv7l"] } else { vec![machine] };
-    let mut platforms = Vec::new();
+    let mut platforms: Vec<String> = machines.iter().map(|machine| format!("linux_{machine}")).collect();
     for machine in &machines {
         match facts.libc {
             Libc::Glibc { major, minor } => platforms.extend(manylinux(machine, major, minor)),
@@ -31,7 +31,6 @@ fn linux(machine: &str, facts: &Facts) -> Vec<String> {
             Libc::Other => {}
         }
     }
-    platforms.extend(machines.iter().map(|machine| format!("linux_{machine}")));
     // LUCI's name, as in `linux_arm64`: no wheel has it, but conditions in its specs do.
     let name = facts.elsewhere.iter().find(|name| name.starts_with("linux_") && !platforms.contains(name)).cloned();
     platforms.extend(name);
@@ -100,16 +99,16 @@ mod tests {
         let mut facts = facts([3, 11, 7]);
         facts.libc = Libc::Glibc { major: 2, minor: 17 };
         let all = platforms(&facts);
-        assert_eq!(all[..3], ["manylinux_2_17_x86_64", "manylinux2014_x86_64", "manylinux_2_16_x86_64"]);
-        assert_eq!(all[all.len() - 3..], ["manylinux_2_5_x86_64", "manylinux1_x86_64", "linux_x86_64"]);
+        assert_eq!(all[..4], ["linux_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64", "manylinux_2_16_x86_64"]);
+        assert_eq!(all[all.len() - 2..], ["manylinux_2_5_x86_64", "manylinux1_x86_64"]);
         facts.libc = Libc::Musl { major: 1, minor: 1 };
-        assert_eq!(platforms(&facts), ["musllinux_1_1_x86_64", "musllinux_1_0_x86_64", "linux_x86_64"]);
+        assert_eq!(platforms(&facts), ["linux_x86_64", "musllinux_1_1_x86_64", "musllinux_1_0_x86_64"]);
         facts.platform = "linux-aarch64".into();
         facts.libc = Libc::Glibc { major: 2, minor: 18 };
-        assert_eq!(platforms(&facts)[..3], ["manylinux_2_18_aarch64", "manylinux_2_17_aarch64", "manylinux2014_aarch64"]);
+        assert_eq!(platforms(&facts)[1..4], ["manylinux_2_18_aarch64", "manylinux_2_17_aarch64", "manylinux2014_aarch64"]);
         facts.platform = "linux-x86_64".into();
         facts.abi.pointer_bits = 32;
-        assert_eq!(platforms(&facts)[0], "manylinux_2_18_i686", "a 32-bit python on a 64-bit kernel");
+        assert_eq!(platforms(&facts)[..2], ["linux_i686", "manylinux_2_18_i686"], "a 32-bit python on a 64-bit kernel");
     }
 
     #[test]
