@@ -102,7 +102,7 @@ impl Invocation {
             Some(tool) if flags.help => Action::ToolHelp(tools::help(tool)?),
             _ if flags.help => Action::Help,
             _ if flags.version => Action::Version,
-            Some(tool) => Action::Tool(Tool::parse(tool, &split.tool, tools::doubtful(tool, &split.python))?),
+            Some(tool) => Action::Tool(Tool::parse(tool, &split.tool, split.stray.as_ref())?),
             None => Action::Run,
         };
         if let Action::Tool(Tool::Fetch(fetch)) = &mut action
@@ -231,9 +231,9 @@ mod tests {
 
     #[test]
     fn a_tool_is_an_action() {
-        let invocation = read(&["-vpython-tool", "install", "-vpython-root=/r", "x.py", "--json"], &[]).unwrap();
+        let invocation = read(&["-vpython-tool", "install", "-vpython-root=/r", "x.py", "-x"], &[]).unwrap();
         assert_eq!((invocation.action, invocation.root), (Action::Tool(Tool::Install), Some("/r".into())));
-        assert_eq!(invocation.words, ["x.py", "--json"]);
+        assert_eq!(invocation.words, ["x.py", "-x"]);
         assert_eq!(read(&["-vpython-tool", "", "x.py"], &[]).unwrap().action, Action::Run, "an empty name is none");
     }
 

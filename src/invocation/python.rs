@@ -70,6 +70,18 @@ impl Target {
     }
 }
 
+/// How many words the first of `words` takes, itself counted, and whether what is run is named with it.
+pub(super) fn step(words: &[OsString]) -> (usize, bool) {
+    let Some((word, behind)) = words.split_first() else { return (0, true) };
+    let mut rest = behind.iter();
+    let is_last = match word.as_bytes() {
+        b"--help" | b"--version" => false,
+        [b'-', letters @ ..] if !letters.is_empty() => !matches!(read_bundle(letters, &mut rest), Bundle::Flags { .. }),
+        _ => true,
+    };
+    (words.len() - rest.len(), is_last)
+}
+
 /// What a word of bundled one-letter options comes to. `information`: one of them makes python speak of itself.
 enum Bundle {
     /// Options only.

@@ -1,8 +1,8 @@
 //! Which words are vpython's and which are python's, by LUCI's rule.
 //!
 //! Our words come first and are `-vpython-…`, `-h`, `-help` or `--help`, with one dash or two, and their values behind `=` or in
-//! the next word, whatever that is. Behind `-vpython-tool NAME` the tool's own options count too. The first other word, or `--`, ends
-//! them; from there on `-vpython-…` is data. Of a tool that runs nothing the options may stand behind its words.
+//! the next word, whatever that is. The first other word, or `--`, ends them; from there on `-vpython-…` is data. The options of the
+//! tool that `-vpython-tool NAME` names count wherever they stand before `--`, but for `exec`, whose words are the program's.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -10,7 +10,8 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use anyhow::Result;
 
 use super::flags::{Arity, Flags, PREFIX};
-use super::tools;
+use super::python;
+use super::tools::{self, Words};
 use crate::report::Failure;
 
 /// The flag that names a tool.
@@ -23,8 +24,12 @@ pub(super) struct Split {
     pub own: Vec<OsString>,
     /// The options of the tool that is named among them, in the same form.
     pub tool: Vec<OsString>,
-    /// Python's words, as they were typed.
+    /// Python's words, or the tool's own that are no options, as they were typed.
     pub python: Vec<OsString>,
+    /// The first word that the tool cannot take.
+    pub stray: Option<OsString>,
+    /// Whether the tool that is to be named is missing at the end.
+    pub names_no_tool: bool,
 }
 
 /// Splits the words behind the program's name.
@@ -34,55 +39,92 @@ pub(super) struct Split {
 pub(super) fn split(words: &[OsString]) -> Result<Split> {
     let end = words.iter().position(|word| word == "--").unwrap_or(words.len());
     let mut split = Split::default();
-    let mut tool = None;
+    let mut tool: Option<OsString> = None;
     let mut next = 0;
     while next < end {
-        let Some(option) = Word::read(&words[next]) else {
-            if split.python.len() >= tool.as_deref().map_or(0, tools::mixes) {
-                break;
-            }
-            split.python.push(words[next].clone());
-            next += 1;
-            continue;
-        };
-        let of_tool = tool
-            .as_ref()
-            .and_then(|tool: &OsString| tools::arity(tool, &option.name))
-            .filter(|_| option.dashes == 2 || option.is_ours());
-        let (arity, title, list) = match of_tool {
-            Some(arity) => (arity, format!("option `--{}`", option.name), &mut split.tool),
+        let Some(option) = Word::read(&words[next]) else { break };
+        let of_tool = tool.as_ref().and_then(|tool| option.of_tool(tool));
+        let (arity, list) = match of_tool {
+            Some(arity) => (arity, &mut split.tool),
             None if !option.is_ours() => break,
-            None => {
-                let arity = Flags::arity(&option.name).ok_or_else(|| Flags::unknown(&option.name))?;
-                (arity, format!("flag `-{}`", option.name), &mut split.own)
+            None if option.name == TOOL && option.value.is_none() && next + 1 == words.len() => {
+                split.names_no_tool = true;
+                return Ok(split);
             }
+            None => (Flags::arity(&option.name).ok_or_else(|| Flags::unknown(&option.name))?, &mut split.own),
         };
         next += 1;
-        if arity == Arity::Names && option.value.is_none() {
-            let names = words[next..end].iter().take_while(|word| is_project_name(word));
-            let before = list.len();
-            list.extend(names.map(|name| joined(&option.name, Some(name))));
-            next += list.len() - before;
-            if list.len() > before {
-                continue;
-            }
-        }
-        let value = match (arity, option.value) {
-            (_, Some(value)) => Some(value),
-            (Arity::Switch | Arity::Names, None) => None,
-            (Arity::Valued, None) => {
-                let value = words[..end].get(next).ok_or_else(|| Failure::new(format!("{title} needs a value")))?;
-                next += 1;
-                Some(value.as_os_str())
-            }
-        };
-        list.push(joined(&option.name, value));
+        next += option.take(arity, of_tool.is_some(), &words[next..end], list)?;
         if of_tool.is_none() && option.name == TOOL {
-            tool = value.map(OsStr::to_owned);
+            tool = option.value.map(OsStr::to_owned).or_else(|| words.get(next - 1).cloned());
         }
+    }
+    match tool.as_deref().and_then(tools::words) {
+        Some(Words::Program) | None => {}
+        Some(kind) => next += split.sort(tool.as_deref().unwrap_or_default(), kind, &words[next..end])?,
+    }
+    if next < words.len() && tool.as_deref().and_then(tools::words) == Some(Words::None) {
+        split.stray.get_or_insert_with(|| words[next].clone());
     }
     split.python.extend_from_slice(&words[next..]);
     Ok(split)
+}
+
+impl Split {
+    /// Takes the options of a tool out of the words before `--`. Gives how many words there were.
+    fn sort(&mut self, tool: &OsStr, kind: Words, words: &[OsString]) -> Result<usize> {
+        // A tool's own words come first; behind python's target all words are data, but for what begins with two dashes.
+        let mut own_words = if kind == Words::PlaceThenCommandLine { 1 } else { 0 };
+        let mut is_target_named = false;
+        let mut next = 0;
+        while next < words.len() {
+            let word = &words[next];
+            let option = Word::read(word);
+            if let Some((option, arity)) = option.as_ref().and_then(|option| Some((option, option.of_tool(tool)?))) {
+                next += 1;
+                next += option.take(arity, true, &words[next..], &mut self.tool)?;
+                continue;
+            }
+            let is_long = option.as_ref().is_some_and(|option| option.dashes == 2);
+            let is_help = is_long && word == "--help";
+            let taken = match kind {
+                Words::CommandLine | Words::PlaceThenCommandLine if own_words > 0 && option.is_none() => {
+                    own_words -= 1;
+                    1
+                }
+                Words::CommandLine | Words::PlaceThenCommandLine if !is_target_named => {
+                    let name = word.as_bytes().get(2..).unwrap_or_default();
+                    if is_long && !python::is_long_option(name) || own_words > 0 {
+                        self.stray.get_or_insert_with(|| word.clone());
+                    }
+                    let (taken, is_last) = python::step(&words[next..]);
+                    is_target_named = is_last;
+                    taken
+                }
+                _ if is_help => {
+                    self.own.push(word.clone());
+                    next += 1;
+                    continue;
+                }
+                Words::None => {
+                    self.stray.get_or_insert_with(|| word.clone());
+                    1
+                }
+                Words::Places if option.is_some() => {
+                    self.stray.get_or_insert_with(|| word.clone());
+                    1
+                }
+                _ if is_long => {
+                    self.stray.get_or_insert_with(|| word.clone());
+                    1
+                }
+                _ => 1,
+            };
+            self.python.extend_from_slice(&words[next..next + taken]);
+            next += taken;
+        }
+        Ok(next)
+    }
 }
 
 /// Whether a word is the name of a project rather than of a file: letters, digits, dashes and underscores.
@@ -102,6 +144,35 @@ struct Word<'a> {
 }
 
 impl<'a> Word<'a> {
+    /// How it takes its value as an option of this tool, if it is one.
+    fn of_tool(&self, tool: &OsStr) -> Option<Arity> {
+        tools::arity(tool, &self.name).filter(|_| self.dashes == 2 || self.is_ours())
+    }
+
+    /// Puts it on the list with its value, which may be in `words`, those behind it. Gives how many of them it takes.
+    fn take(&self, arity: Arity, is_of_tool: bool, words: &[OsString], list: &mut Vec<OsString>) -> Result<usize> {
+        let value = match (arity, self.value) {
+            (Arity::Names, None) => {
+                let names = words.iter().take_while(|word| is_project_name(word));
+                let before = list.len();
+                list.extend(names.map(|name| joined(&self.name, Some(name))));
+                if list.len() > before {
+                    return Ok(list.len() - before);
+                }
+                None
+            }
+            (Arity::Valued, None) => {
+                let title = || if is_of_tool { format!("option `--{}`", self.name) } else { format!("flag `-{}`", self.name) };
+                let value = words.first().ok_or_else(|| Failure::new(format!("{} needs a value", title())))?;
+                list.push(joined(&self.name, Some(value)));
+                return Ok(1);
+            }
+            (_, value) => value,
+        };
+        list.push(joined(&self.name, value));
+        Ok(0)
+    }
+
     fn read(word: &'a OsStr) -> Option<Self> {
         let bytes = word.as_bytes().strip_prefix(b"-")?;
         let (bytes, dashes) = bytes.strip_prefix(b"-").map_or((bytes, 1), |bytes| (bytes, 2));
@@ -164,7 +235,7 @@ mod tests {
             (&["-E", "-vpython-spec", "s"], &[], &["-E", "-vpython-spec", "s"], "an option of python's ends our part"),
         ];
         for (line, own, python, why) in rows {
-            let expected = Split { own: words(own), tool: Vec::new(), python: words(python) };
+            let expected = Split { own: words(own), python: words(python), ..Split::default() };
             assert_eq!(split(&words(line)).unwrap(), expected, "{why}");
         }
     }
@@ -176,9 +247,20 @@ mod tests {
             (&["-vpython-tool", "upgrade", "--check", "x"], &["--vpython-tool=upgrade"], &["--check"], &["x"], "an option"),
             (&["-vpython-tool=upgrade", "-vpython-keep-legacy", "x"], &["--vpython-tool=upgrade"], &["--vpython-keep-legacy"], &["x"], "that looks like a flag"),
             (&["-vpython-tool", "upgrade", "--check", "-vpython-root", "r", "--keep-legacy"], &["--vpython-tool=upgrade", "--vpython-root=r"], &["--check", "--keep-legacy"], &[], "between flags"),
-            (&["-vpython-tool", "upgrade", "x", "--check"], &["--vpython-tool=upgrade"], &[], &["x", "--check"], "behind another word it is data"),
+            (&["-vpython-tool", "upgrade", "x", "--check"], &["--vpython-tool=upgrade"], &["--check"], &["x"], "behind another word"),
             (&["-vpython-tool", "upgrade", "-check"], &["--vpython-tool=upgrade"], &[], &["-check"], "with one dash it is python's bundle"),
-            (&["-vpython-tool", "install", "--check"], &["--vpython-tool=install"], &[], &["--check"], "an option of another tool"),
+            (&["-vpython-tool", "lock", "x.py", "--check"], &["--vpython-tool=lock"], &["--check"], &["x.py"], "behind a script"),
+            (&["-vpython-tool", "lock", "x.py", "-x", "--upgrade", "a", "b.c"], &["--vpython-tool=lock"], &["--upgrade=a"], &["x.py", "-x", "b.c"], "names behind a script"),
+            (&["-vpython-tool", "explain", "-c", "--json", "--json", "a"], &["--vpython-tool=explain"], &["--json"], &["-c", "--json", "a"], "a command is no option"),
+            (&["-vpython-tool", "explain", "-W", "--json", "--version", "x.py"], &["--vpython-tool=explain"], &[], &["-W", "--json", "--version", "x.py"], "nor is a value of python's"),
+            (&["-vpython-tool", "explain", "-um", "a", "--json"], &["--vpython-tool=explain"], &["--json"], &["-um", "a"], "behind a module"),
+            (&["-vpython-tool", "explain", "x.py", "--", "--json"], &["--vpython-tool=explain"], &[], &["x.py", "--", "--json"], "behind two dashes it is the script's"),
+            (&["-vpython-tool", "export", "e", "x.py", "--with-python"], &["--vpython-tool=export"], &["--with-python"], &["e", "x.py"], "behind a place and a script"),
+            (&["-vpython-tool", "pack", "x.py", "--output", "-f"], &["--vpython-tool=pack"], &["--output=-f"], &["x.py"], "with its value"),
+            (&["-vpython-tool", "exec", "ruff", "--help"], &["--vpython-tool=exec"], &[], &["ruff", "--help"], "what a program gets is its own"),
+            (&["-vpython-tool", "lock", "x.py", "--help"], &["--vpython-tool=lock", "--help"], &[], &["x.py"], "help behind a script is the tool's"),
+            (&["-vpython-tool", "explain", "-i", "--help"], &["--vpython-tool=explain"], &[], &["-i", "--help"], "and before it python's"),
+            (&["-vpython-tool", "install", "x.py", "-vpython-root", "r"], &["--vpython-tool=install"], &[], &["x.py", "-vpython-root", "r"], "one dash behind a script is data"),
             (&["-vpython-tool", "relocate", "x", "--to", "y", "--json"], &["--vpython-tool=relocate"], &["--to=y", "--json"], &["x"], "behind a word of a tool that runs nothing"),
             (&["-vpython-tool", "relocate", "--", "-x"], &["--vpython-tool=relocate"], &[], &["--", "-x"], "up to two dashes"),
             (&["-vpython-tool", "lock", "--upgrade", "x.py"], &["--vpython-tool=lock"], &["--upgrade"], &["x.py"], "no word behind it is a name"),
@@ -189,8 +271,34 @@ mod tests {
             (&["--check", "-vpython-tool", "upgrade"], &[], &[], &["--check", "-vpython-tool", "upgrade"], "before the tool"),
         ];
         for (line, own, tool, python, why) in rows {
-            let expected = Split { own: words(own), tool: words(tool), python: words(python) };
+            let expected = Split { own: words(own), tool: words(tool), python: words(python), ..Split::default() };
             assert_eq!(split(&words(line)).unwrap(), expected, "{why}");
+        }
+    }
+
+    #[test]
+    fn a_word_that_cannot_be_meant_is_told_apart() {
+        #[rustfmt::skip]
+        let rows: &[(&[&str], Option<&str>)] = &[
+            (&["install", "--check"], Some("--check")),
+            (&["install", "-u", "--new-in-4", "x.py"], Some("--new-in-4")),
+            (&["install", "--version"], None),
+            (&["install", "x.py", "--version"], Some("--version")),
+            (&["install", "-m", "a", "--b"], Some("--b")),
+            (&["install", "x.py", "-b", "c", "--", "--d"], None),
+            (&["export", "-x", "e", "x.py"], Some("-x")),
+            (&["export", "e", "--cpoy", "x.py"], Some("--cpoy")),
+            (&["relocate", "e", "-x"], Some("-x")),
+            (&["relocate", "--", "-x"], None),
+            (&["upgrade", "a", "-b"], None),
+            (&["upgrade", "a", "--b"], Some("--b")),
+            (&["prune", "x"], Some("x")),
+            (&["prune", "--", "x"], Some("--")),
+            (&["exec", "a", "--b"], None),
+        ];
+        for (line, expected) in rows {
+            let line: Vec<OsString> = ["-vpython-tool"].iter().chain(*line).map(OsString::from).collect();
+            assert_eq!(split(&line).unwrap().stray, expected.map(OsString::from), "{line:?}");
         }
     }
 
@@ -212,6 +320,8 @@ mod tests {
                                   program itself goes behind the program's name\n"),
             (&["-vpython-root"], "vpython: error: flag `-vpython-root` needs a value\n"),
             (&["-vpython-root", "--", "x.py"], "vpython: error: flag `-vpython-root` needs a value\n"),
+            (&["-vpython-tool", "--", "x.py"], "vpython: error: flag `-vpython-tool` needs a value\n"),
+            (&["-vpython-tool", "pack", "x.py", "--output"], "vpython: error: option `--output` needs a value\n"),
         ];
         for (line, text) in rows {
             assert_eq!(crate::report::render(&split(&words(line)).unwrap_err()), *text);

@@ -178,3 +178,28 @@ fn a_tool_wants_a_script_that_is_there() {
     world.vpython(["-vpython-tool", "install", "typo.py"]).run().refuses(125, message);
     assert_eq!(world.environments(), [] as [std::path::PathBuf; 0]);
 }
+
+#[test]
+fn options_of_a_tool_count_behind_its_script_too() {
+    let world = World::new();
+    world.write("x.py", "# /// script\n# dependencies = []\n# ///\n");
+    let tool = |words: &[&str]| world.vpython(["-vpython-tool"]).arguments(words).run();
+    let lock = tool(&["lock", "x.py", "--check"]);
+    assert_eq!((lock.code, &*lock.stderr), (Some(1), ""), "{lock}");
+    assert!(!world.path("pylock.x.toml").exists(), "nothing was written");
+    let explained = tool(&["explain", "x.py", "--json"]);
+    assert!(explained.stdout.starts_with('{'), "{explained}");
+    tool(&["pack", "x.py", "--output", "x.tar"]);
+    assert!(world.path("x.tar").is_file());
+    let no_option = "vpython: error: `-vpython-tool lock` has no option `--chekc`\n  hint: did you mean `--check`?\n";
+    tool(&["lock", "x.py", "--chekc"]).refuses(125, no_option);
+    let behind = "vpython: error: `-vpython-tool install` has no option `--zzz`\n  hint: `vpython -vpython-tool install --help` lists \
+                  the options; what is the script's stands behind `--`\n";
+    tool(&["install", "x.py", "--zzz"]).refuses(125, behind);
+    let ours = "vpython: error: `-vpython-tool install` has no option `--vpython-root`\n  hint: flags of vpython's stand before \
+                python's command line\n";
+    tool(&["install", "x.py", "--vpython-root", "r"]).refuses(125, ours);
+    let pips = "vpython: error: `-vpython-tool fetch` has no option `--no-binary`\n  hint: what pip is to be told stands behind `--`\n";
+    tool(&["fetch", "x.py", "--no-binary"]).refuses(125, pips);
+    assert_eq!(tool(&["install", "x.py", "-x", "y", "--", "--zzz"]).code, Some(0));
+}

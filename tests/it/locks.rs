@@ -272,7 +272,7 @@ platforms = [
     );
     assert_eq!(read(world.path("pylock.vpython.toml")), expected);
     let before = tree(&world.path(""));
-    for words in [&[][..], &["--check"], &["vpython.toml"], &["show.py", "--option"]] {
+    for words in [&[][..], &["--check"], &["vpython.toml"], &["show.py", "-o", "--", "--option"]] {
         lock(&world, words).run().prints("pylock.vpython.toml is up to date\n");
     }
     assert_eq!(tree(&world.path("")), before, "an unchanged lock is not written");
