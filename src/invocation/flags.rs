@@ -12,6 +12,14 @@ use clap::{ArgAction, CommandFactory, Parser, ValueEnum};
 use super::tools;
 use crate::report::{Failure, nearest};
 
+/// No line of help is longer, however wide the terminal is.
+pub(super) const MAX_WIDTH: usize = 100;
+
+/// The groups of flags in the help.
+const ENVIRONMENT: &str = "Environment";
+const TOOLS: &str = "Tools";
+const DIAGNOSTICS: &str = "Diagnostics";
+
 /// What the names of our flags begin with, behind the dashes.
 pub(super) const PREFIX: &str = "vpython-";
 
@@ -22,9 +30,9 @@ pub(super) const PREFIX: &str = "vpython-";
     bin_name = "vpython",
     about = "Runs a Python program in exactly the environment that it asks for.",
     override_usage = "vpython [vpython flags] [python options] [script | -m module | -c command | -] [arguments]",
-    after_help = "Flags may begin with one dash or two. They come first; the first other word begins python's own command line, which\n\
+    after_help = "Flags may begin with one dash or two. They come first; the first other word begins python's own command line, which \
                   is passed on as it is.\n\n\
-                  Exit codes of vpython's own: 125 (bad flag, bad spec, no fitting wheel, cannot build), 126 (the interpreter cannot be\n\
+                  Exit codes of vpython's own: 125 (bad flag, bad spec, no fitting wheel, cannot build), 126 (the interpreter cannot be \
                   executed), 127 (none found).",
     disable_help_flag = true,
     args_override_self = true
@@ -32,34 +40,34 @@ pub(super) const PREFIX: &str = "vpython-";
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own on the command line")]
 pub(super) struct Flags {
     /// Print this help, then python's
-    #[arg(long, short, value_name = "BOOL", action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_value_t = false,
+    #[arg(long, short, help_heading = DIAGNOSTICS, value_name = "BOOL", action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_value_t = false,
           default_missing_value = "true", hide_default_value = true, hide_possible_values = true, value_parser = boolean())]
     pub help: bool,
 
     /// Print vpython's version
-    #[arg(long = "vpython-version", value_name = "BOOL", action = ArgAction::Set, num_args = 0..=1, require_equals = true,
+    #[arg(long = "vpython-version", help_heading = DIAGNOSTICS, value_name = "BOOL", action = ArgAction::Set, num_args = 0..=1, require_equals = true,
           default_value_t = false, default_missing_value = "true", hide_default_value = true, hide_possible_values = true,
           value_parser = boolean())]
     pub version: bool,
 
     /// The folder of the store [env: `VPYTHON_VIRTUALENV_ROOT`; default: vpython-root.UID in the user's cache folder]
-    #[arg(long = "vpython-root", value_name = "DIR")]
+    #[arg(long = "vpython-root", help_heading = ENVIRONMENT, value_name = "DIR")]
     pub root: Option<OsString>,
 
     /// The spec to use, instead of looking for one [env, for programs that have none: `VPYTHON_DEFAULT_SPEC`]
-    #[arg(long = "vpython-spec", value_name = "FILE")]
+    #[arg(long = "vpython-spec", help_heading = ENVIRONMENT, value_name = "FILE")]
     pub spec: Option<OsString>,
 
     /// Do this with the environment instead of running python; --help behind NAME tells more
-    #[arg(long = "vpython-tool", value_name = "NAME")]
+    #[arg(long = "vpython-tool", help_heading = TOOLS, value_name = "NAME")]
     pub tool: Option<OsString>,
 
     /// The interpreter: an executable, or a folder with bin/python3 [env: `VPYTHON_INTERPRETER`]
-    #[arg(long = "vpython-interpreter", value_name = "PATH")]
+    #[arg(long = "vpython-interpreter", help_heading = ENVIRONMENT, value_name = "PATH")]
     pub interpreter: Option<OsString>,
 
     /// Keep a link `.venv` to the environment beside the spec, for editors
-    #[arg(long = "vpython-local-venv", value_name = "BOOL", action = ArgAction::Set, num_args = 0..=1, require_equals = true,
+    #[arg(long = "vpython-local-venv", help_heading = ENVIRONMENT, value_name = "BOOL", action = ArgAction::Set, num_args = 0..=1, require_equals = true,
           default_value_t = false, default_missing_value = "true", hide_default_value = true, hide_possible_values = true,
           value_parser = boolean())]
     pub local_venv: bool,
@@ -71,15 +79,15 @@ pub(super) struct Flags {
     pub strict: bool,
 
     /// A folder of wheels, beside those of the spec; may be given again [env: `VPYTHON_WHEELS`, a path list]
-    #[arg(long = "vpython-wheels", value_name = "DIR", action = ArgAction::Append)]
+    #[arg(long = "vpython-wheels", help_heading = ENVIRONMENT, value_name = "DIR", action = ArgAction::Append)]
     pub wheels: Vec<OsString>,
 
     /// How much to log on stderr [env: `VPYTHON_LOG_TRACE`, any text for debug]
-    #[arg(long = "vpython-log-level", value_name = "LEVEL")]
+    #[arg(long = "vpython-log-level", help_heading = DIAGNOSTICS, value_name = "LEVEL")]
     pub log_level: Option<LogLevel>,
 
     /// Write to FILE how long each part of the run takes, for a viewer of Chrome's trace format [env: `VPYTHON_TRACE`]
-    #[arg(long = "vpython-trace", value_name = "FILE")]
+    #[arg(long = "vpython-trace", help_heading = DIAGNOSTICS, value_name = "FILE")]
     pub trace: Option<OsString>,
 }
 
@@ -149,12 +157,29 @@ impl Flags {
 /// vpython's help.
 #[must_use]
 pub fn help() -> String {
+    shown().max_term_width(MAX_WIDTH).render_help().to_string()
+}
+
+/// The flags as help shows them: a switch without the value that it may have.
+fn shown() -> clap::Command {
     let names = tools::names().join(", ");
-    let command = Flags::command().mut_arg("tool", |argument| {
+    let command = Flags::command().mut_args(|argument| {
+        let is_switch = argument.is_require_equals_set();
+        if is_switch {
+            argument
+                .require_equals(false)
+                .num_args(0)
+                .hide_possible_values(false)
+                .hide_default_value(false)
+                .action(ArgAction::SetTrue)
+        } else {
+            argument
+        }
+    });
+    command.mut_arg("tool", |argument| {
         let help = argument.get_help().map(ToString::to_string).unwrap_or_default();
         argument.help(format!("{help}. The tools: {names}"))
-    });
-    command.term_width(100).render_help().to_string()
+    })
 }
 
 /// The parser's error in our words; `title` names a flag or option in a message.

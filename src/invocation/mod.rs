@@ -65,7 +65,7 @@ pub enum Action {
     Help,
     /// Print vpython's version.
     Version,
-    /// Print this help of a tool.
+    /// Print this help of a tool, or this list of the tools.
     ToolHelp(String),
     /// Do this with the environment.
     Tool(Tool),
@@ -99,6 +99,11 @@ impl Invocation {
         let mut split = split::split(&process.arguments)?;
         let flags = Flags::parse(&split.own)?;
         let mut action = match flags.tool.as_deref().filter(|name| !name.is_empty()) {
+            _ if split.names_no_tool => Action::ToolHelp(tools::list()),
+            Some(help) if tools::is_help(help) => Action::ToolHelp(match split.python.first() {
+                Some(tool) => tools::help(tool)?,
+                None => tools::list(),
+            }),
             Some(tool) if flags.help => Action::ToolHelp(tools::help(tool)?),
             _ if flags.help => Action::Help,
             _ if flags.version => Action::Version,

@@ -17,14 +17,14 @@ use crate::report::{Failure, nearest};
 pub enum Tool {
     /// Build the environment that the command line gets, and print where it is
     Install,
-    /// Read and hash all files of the environment and of its wheels, and name those that are not as they were made
+    /// Hash the files of the environment and of its wheels, and name those that have changed
     Check(Check),
-    /// Fill the first folder of wheels with what the spec asks for and the folders lack, here and on each platform that it names
+    /// Fill the first folder of wheels with what the spec asks for and the folders lack
     ///
-    /// It is the interpreter's own pip that fetches; words behind `--` are passed on to it. No other tool and no launch uses the network.
+    /// That is done for this platform and for each that the spec names. It is the interpreter's own pip that fetches; words behind `--` are passed on to it. No other tool and no launch uses the network.
     #[command(override_usage = "vpython [vpython flags] -vpython-tool fetch [python command line] [-- pip options]")]
     Fetch(Fetch),
-    /// Check that there is a wheel for all that the spec asks for, here and on each platform that it names
+    /// Check that there is a wheel for all that the spec asks for, here and on its platforms
     ///
     /// Prints a table. The exit code is 1 if something is missing; nothing is built.
     Verify,
@@ -40,15 +40,17 @@ pub enum Tool {
     /// An older one that vpython has made there is replaced in one step; nothing is done where nothing has changed.
     #[command(override_usage = "vpython [vpython flags] -vpython-tool export DIR [options] [python command line]")]
     Export(Export),
-    /// List the environments in the store: what they are made of, how large they are, when they were last used
+    /// List the environments in the store: what is in them, their sizes, their last uses
     #[command(override_usage = "vpython [vpython flags] -vpython-tool list [options]")]
     List(List),
-    /// Write the environment that the command line gets as an archive or a package: `.tar`, `.tar.gz`, `.tar.zst`, `.zip`, `.rpm` or `.deb`
+    /// Write the environment that the command line gets as an archive or a package
     ///
-    /// The same spec and wheels give the same bytes, whoever packs them, where and when.
+    /// Its form is told by the file's name: `.tar`, `.tar.gz`, `.tar.zst`, `.zip`, `.rpm` or `.deb`. The same spec and wheels give the same bytes, whoever packs them, where and when.
     #[command(override_usage = "vpython [vpython flags] -vpython-tool pack --output FILE [options] [python command line]")]
     Pack(Box<Pack>),
-    /// Remove environments that were not used for long, and what is left of others; never one that a program runs in
+    /// Remove environments that were not used for long, and what is left of others
+    ///
+    /// An environment that a program runs in stays.
     #[command(override_usage = "vpython [vpython flags] -vpython-tool prune [options]")]
     Prune(Prune),
     /// Tell an environment of `venv`, virtualenv or uv where it stands, or will stand
@@ -224,7 +226,23 @@ pub(super) fn help(tool: &OsStr) -> Result<String> {
     let name = command.get_name().to_owned();
     let usage = format!("vpython [vpython flags] -vpython-tool {name} [options] [python command line]");
     let usage = command.get_overridden_usage().map_or(usage, ToString::to_string);
-    Ok(command.bin_name("vpython").override_usage(usage).term_width(100).render_help().to_string())
+    Ok(command.bin_name("vpython").override_usage(usage).max_term_width(flags::MAX_WIDTH).render_help().to_string())
+}
+
+/// Whether a name in place of a tool's asks what there is.
+pub(super) fn is_help(name: &OsStr) -> bool {
+    ["help", "--help", "-help", "-h"].iter().any(|help| name == *help)
+}
+
+/// The tools, one a line.
+pub(super) fn list() -> String {
+    let command = Line::command();
+    let width = command.get_subcommands().map(|tool| tool.get_name().len()).max().unwrap_or_default();
+    let line = |tool: &clap::Command| {
+        let about = tool.get_about().map(ToString::to_string).unwrap_or_default();
+        format!("{:width$}  {about}\n", tool.get_name())
+    };
+    command.get_subcommands().map(line).collect()
 }
 
 /// The names of the tools, for the help of the flag.
@@ -308,5 +326,16 @@ mod tests {
         let text = help(OsStr::new("fetch")).unwrap();
         assert!(text.contains("words behind `--` are passed on to it"), "{text}");
         assert!(text.ends_with("\n  -h, --help  Print help\n"), "{text}");
+    }
+
+    #[test]
+    fn no_line_of_help_is_longer_than_a_hundred_columns() {
+        let tools = names().into_iter().map(|name| help(OsStr::new(&name)).unwrap());
+        for text in tools.chain([list(), flags::help()]) {
+            for line in text.lines() {
+                assert!(line.chars().count() <= 100, "{line}");
+            }
+        }
+        assert!(!flags::help().contains("BOOL"), "a switch is shown without a value");
     }
 }
