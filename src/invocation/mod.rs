@@ -97,7 +97,7 @@ impl Invocation {
     /// An unknown flag of ours, a missing or bad value, an unknown tool.
     pub fn read(process: &Process) -> Result<Self> {
         let mut split = split::split(&process.arguments)?;
-        let flags = Flags::parse(&split.own)?;
+        let mut flags = Flags::parse(&split.own)?;
         let mut action = match flags.tool.as_deref().filter(|name| !name.is_empty()) {
             _ if split.names_no_tool => Action::ToolHelp(tools::list()),
             Some(help) if tools::is_help(help) => Action::ToolHelp(match split.python.first() {
@@ -118,6 +118,17 @@ impl Invocation {
         if let Action::Tool(Tool::Export(export)) = &mut action {
             let directory = tools::directory(OsStr::new("export"), &mut split.python)?;
             export.directory = fs::plain_place(process.absolute(Path::new(&directory)));
+        }
+        if let Action::Tool(tool) = &action
+            && tool.takes_command_line()
+            && flags.spec.as_ref().is_none_or(|spec| spec.is_empty())
+            && split.python.first().is_some_and(|word| names_spec(word))
+        {
+            let spec = split.python.remove(0);
+            let mut word = OsString::from("--vpython-spec=");
+            word.push(&spec);
+            split.own.push(word);
+            flags.spec = Some(spec);
         }
         let is_tool = |word: &OsString| word.as_encoded_bytes().starts_with(b"--vpython-tool=");
         let own_words = split.own.into_iter().filter(|word| !is_tool(word)).collect();
@@ -177,6 +188,13 @@ impl Invocation {
         let words = own.chain(tool).chain(target).map(|word| shell_word(&word));
         ["vpython".to_owned()].into_iter().chain(words).collect::<Vec<_>>().join(" ")
     }
+}
+
+/// Whether a word in place of a script names a spec, by the file's name: requirements, a `.toml` file, or LUCI's form.
+fn names_spec(word: &OsStr) -> bool {
+    let name = Path::new(word).file_name().unwrap_or_default().as_encoded_bytes();
+    let endings: [&[u8]; 5] = [b".txt", b".in", b".toml", b".vpython", b".vpython3"];
+    !word.as_encoded_bytes().starts_with(b"-") && endings.iter().any(|ending| name.ends_with(ending))
 }
 
 impl Wheels {
@@ -240,6 +258,28 @@ mod tests {
         assert_eq!((invocation.action, invocation.root), (Action::Tool(Tool::Install), Some("/r".into())));
         assert_eq!(invocation.words, ["x.py", "-x"]);
         assert_eq!(read(&["-vpython-tool", "", "x.py"], &[]).unwrap().action, Action::Run, "an empty name is none");
+    }
+
+    #[test]
+    fn a_spec_may_stand_in_place_of_a_script_of_a_tool() {
+        let specs =
+            ["requirements.txt", "a/pylock.toml", "pylock.x.toml", "vpython.toml", ".vpython3", "x.vpython", "pyproject.toml"];
+        for spec in specs {
+            for tool in ["install", "check", "fetch", "verify", "explain", "lock", "pack"] {
+                let short = read(&["-vpython-tool", tool, spec, "-x", "y"], &[]).unwrap();
+                let long = read(&["-vpython-tool", tool, "-vpython-spec", spec, "-x", "y"], &[]).unwrap();
+                assert_eq!(short, long);
+            }
+            let short = read(&["-vpython-tool", "export", "e", spec], &[]).unwrap();
+            assert_eq!(short, read(&["-vpython-spec", spec, "-vpython-tool", "export", "e"], &[]).unwrap());
+            for words in [&["-vpython-tool", "exec", spec][..], &["-vpython-tool", "upgrade", spec], &[spec]] {
+                assert_eq!(read(words, &[]).unwrap().spec, None, "it is no script there");
+            }
+        }
+        let other = read(&["-vpython-spec=a.toml", "-vpython-tool", "install", "b.toml"], &[]).unwrap();
+        assert_eq!((other.spec, other.target), (Some("/here/a.toml".into()), Target::Script("b.toml".into())));
+        let behind = read(&["-vpython-tool", "install", "x.py", "b.toml"], &[]).unwrap();
+        assert_eq!((behind.spec, behind.target), (None, Target::Script("x.py".into())));
     }
 
     #[test]

@@ -23,7 +23,7 @@ use anyhow::Result;
 use pep440_rs::{Version, VersionSpecifiers};
 use pep508_rs::PackageName;
 
-pub use find::{Block, Finding, Look, LookedAt, Trail, find, find_by, is_spec_by_name};
+pub use find::{Block, Finding, Look, LookedAt, Trail, find, find_by};
 pub use listed::{Condition, ListedWheel, TagPattern, Variable};
 pub use platform::{Platform, System, Target, TargetPython};
 pub use pylock::{Basis, Bound, Lock, LockedPackage, LockedWheel, Marker};

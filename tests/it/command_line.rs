@@ -230,3 +230,16 @@ fn the_tools_are_listed_where_none_is_named() {
     let help = world.vpython(["-vpython-tool", "list", "--help"]).run();
     world.vpython(["-vpython-tool", "help", "list"]).run().prints(&help.stdout);
 }
+
+#[test]
+fn a_tool_takes_a_spec_in_place_of_a_script() {
+    let world = World::new();
+    world.wheel(&crate::support::Wheel::module("greeting", "1.0"));
+    world.write("requirements.txt", "greeting\n");
+    let installed = world.vpython(["-vpython-tool", "install", "requirements.txt"]).run();
+    assert_eq!((installed.code, &*installed.stderr), (Some(0), ""), "{installed}");
+    world.vpython(["-vpython-spec", "requirements.txt", "-vpython-tool", "install"]).run().prints(&installed.stdout);
+    let absent = "vpython: error: cannot use the spec that `-vpython-spec` names\n  caused by: cannot open \
+                  `[WORLD]/work/none.toml`\n  caused by: No such file or directory (os error 2)\n";
+    world.vpython(["-vpython-tool", "install", "none.toml"]).run().refuses(125, absent);
+}

@@ -212,13 +212,6 @@ pub(in crate::spec) fn inside_text(text: &[u8], origin: Origin, base: Option<Pat
     inside::text(text, origin, base, &mut Trail::default()).map(|inside| inside.spec)
 }
 
-/// Whether a file is a spec by its name, and no script with one inside.
-#[must_use]
-pub fn is_spec_by_name(path: &Path) -> bool {
-    let is_requirements = path.extension().is_some_and(|extension| extension == "txt" || extension == "in");
-    is_requirements || kind_by_name(path).is_some()
-}
-
 /// The kind of a file whose name leaves no doubt.
 fn kind_by_name(path: &Path) -> Option<SpecKind> {
     let name = path.file_name()?.as_bytes();

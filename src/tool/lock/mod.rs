@@ -81,17 +81,15 @@ fn print(headline: &str, changes: &[String]) -> Result<()> {
     report::print(format!("{headline}\n{}", lines.collect::<String>()).as_bytes())
 }
 
-/// The spec of the command line; a spec that is named in place of a script is meant itself.
+/// The spec of the command line.
 fn find_spec(invocation: &Invocation, process: &Process) -> Result<SpecText> {
-    let Target::Script(path) = &invocation.target else { return spec::find(invocation, process) };
-    let path = process.absolute(path);
-    if !fs::look_for(&path)? {
-        return Err(Failure::new(format!("there is no script or spec `{}`", path.display())).into());
+    if let Target::Script(path) = &invocation.target {
+        let path = process.absolute(path);
+        if !fs::look_for(&path)? {
+            return Err(Failure::new(format!("there is no script or spec `{}`", path.display())).into());
+        }
     }
-    if !spec::is_spec_by_name(&path) || invocation.spec.is_some() {
-        return spec::find(invocation, process);
-    }
-    spec::find(&Invocation { spec: Some(path), ..invocation.clone() }, process)
+    spec::find(invocation, process)
 }
 
 /// Why a spec cannot have a lock, and what can.
