@@ -32,6 +32,8 @@ pub(super) struct Reading {
 pub(super) const COLUMNS_BEFORE: usize = 2;
 const OPENER: &[u8] = b"# /// ";
 const CLOSER: &[u8] = b"# ///";
+/// The line that opens a `script` block.
+const SCRIPT: &[u8] = b"# /// script";
 
 /// Looks for the `script` block of a text in any encoding that has ASCII in it.
 ///
@@ -50,12 +52,24 @@ pub(super) fn read(text: &[u8], origin: &Origin) -> Result<Reading> {
     while next < lines.len() {
         let kind = block_kind(lines[next]);
         let Some(close) = kind.and_then(|_| closing_line(&lines, next)) else {
-            warnings.extend(resemblance(lines[next]).map(|why| format!("{} is no `script` block: {why}", at(next))));
+            warnings.extend(resemblance(&lines[next..]).map(|why| format!("{} is no `script` block: {why}", at(next))));
             next += 1;
             continue;
         };
-        if kind == Some(b"script") {
-            blocks.push(next..close);
+        match kind {
+            Some(b"script") => blocks.push(next..close),
+            kind => {
+                let kind = String::from_utf8_lossy(kind.unwrap_or_default());
+                let inside = (next + 1..close).filter(|index| lines[*index] == SCRIPT);
+                warnings.extend(inside.map(|index| {
+                    let begin = next + 1;
+                    format!(
+                        "{} is no `script` block: it belongs to the `{kind}` block that begins in line {begin}; put an empty \
+                         line between the two",
+                        at(index)
+                    )
+                }));
+            }
         }
         next = close + 1;
     }
@@ -96,9 +110,13 @@ fn closing_line(lines: &[&[u8]], open: usize) -> Option<usize> {
     (open + 2..=open + comment).rev().find(|index| lines[*index] == CLOSER)
 }
 
-/// Why a line that looks like the beginning of a `script` block is none.
-fn resemblance(line: &[u8]) -> Option<&'static str> {
-    if line == b"# /// script" {
+/// Why the first of these lines, which looks like the beginning of a `script` block, is none.
+fn resemblance(lines: &[&[u8]]) -> Option<&'static str> {
+    let line = *lines.first()?;
+    if line == SCRIPT && lines.get(1) == Some(&CLOSER) {
+        return Some("no line stands between it and the `# ///` that closes it (`# dependencies = []` asks for no packages)");
+    }
+    if line == SCRIPT {
         return Some("no line `# ///` closes it, or a line between does not begin with `# `");
     }
     let word = line.strip_prefix(b"#")?.trim_ascii_start().strip_prefix(b"///")?.trim_ascii();
@@ -147,6 +165,7 @@ mod tests {
             ("# /// script\n# a = 1\n# ///\n# b = 2\n# ///\n", Some(("a = 1\n///\nb = 2\n", 1)), "the last closing line counts"),
             ("# /// script\n# a = 1\n# ///\n# more\n", Some(("a = 1\n", 1)), "a comment may follow"),
             ("# /// script\n# ///\n", None, "an empty block is no block"),
+            ("# /// script\n# ///\n# ///\n", Some(("///\n", 1)), "but a closing line too many is content"),
             ("# /// script\n#\n# ///\n", Some(("\n", 1)), "an empty line is content"),
             ("# /// script\n#a = 1\n# ///\n", None, "a content line needs its space"),
             ("# /// script\n\n# ///\n", None, "a blank line breaks the comment"),
@@ -167,6 +186,10 @@ mod tests {
         let not_exact = "`/x.py`, line 1 is no `script` block: the line must be exactly `# /// script`";
         let not_closed =
             "`/x.py`, line 1 is no `script` block: no line `# ///` closes it, or a line between does not begin with `# `";
+        let empty = "`/x.py`, line 1 is no `script` block: no line stands between it and the `# ///` that closes it \
+                     (`# dependencies = []` asks for no packages)";
+        let swallowed = "`/x.py`, line 4 is no `script` block: it belongs to the `pyproject` block that begins in line 1; put an \
+                         empty line between the two";
         #[rustfmt::skip]
         let rows: &[(&str, Option<&str>)] = &[
             ("#/// script\n# a = 1\n# ///\n", Some(not_exact)),
@@ -174,6 +197,11 @@ mod tests {
             ("#  ///  script \n", Some(not_exact)),
             ("# /// script\n# a = 1\n", Some(not_closed)),
             ("# /// script\n#a = 1\n# ///\n", Some(not_closed)),
+            ("# /// script\n\n# ///\n", Some(not_closed)),
+            ("# /// script\n# ///\n", Some(empty)),
+            ("# /// script\n# ///\n\n# x\n# ///\n", Some(empty)),
+            ("# /// pyproject\n# x = 1\n# ///\n# /// script\n# a = 1\n# ///\n", Some(swallowed)),
+            ("# /// pyproject\n# x = 1\n# ///\n\n# /// script\n# a = 1\n# ///\n", None),
             ("'''\n    # /// script\n'''\n", None),
             ("x = 7 /// script\n", None),
             ("# /// pyproject\n", None),
