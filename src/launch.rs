@@ -74,7 +74,7 @@ fn prepare_for(spec: &SpecText, invocation: &Invocation, process: &Process) -> R
 
 /// Has a link beside the spec lead to its environment.
 fn keep_local_venv(spec: &SpecText, ready: &Ready, invocation: &Invocation) -> Result<()> {
-    let Some(file) = &spec.origin.file else {
+    let Some(file) = spec.origin.file_on_disk() else {
         invocation.warn([&"there is no spec for `-vpython-local-venv` to put a link beside".to_owned()]);
         return Ok(());
     };

@@ -3,10 +3,13 @@
 //! Below this module nobody asks `std::env`: whoever needs a part of this takes a `&Process`, so that a test can say what a
 //! launch was given without changing its own environment.
 
+mod input;
+
 use std::ffi::{OsStr, OsString};
 use std::os::fd::{AsFd, IntoRawFd};
 use std::path::{Path, PathBuf};
 
+use anyhow::Result;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 /// Every environment variable of ours, and what we share with other tools, once.
@@ -46,6 +49,8 @@ pub struct Process {
     pub user: u32,
     /// Whether the program has more rights than its caller, by a set-user-ID bit or file capabilities.
     pub is_elevated: bool,
+    /// Whether standard input is this process's own, and may be read.
+    pub has_input: bool,
 }
 
 impl Process {
@@ -62,6 +67,7 @@ impl Process {
             executable: std::env::current_exe().ok(),
             user: u32::try_from(told_at_start(libc::AT_EUID)).unwrap_or(u32::MAX),
             is_elevated: told_at_start(libc::AT_SECURE) != 0,
+            has_input: true,
         }
     }
 
@@ -82,6 +88,14 @@ impl Process {
     #[must_use]
     pub fn search_path(&self) -> &OsStr {
         if self.is_elevated { OsStr::new("/usr/local/bin:/usr/bin:/bin") } else { self.variable("PATH").unwrap_or_default() }
+    }
+
+    /// The program that stands on standard input, which python still finds there; none where that is a terminal, or another device.
+    ///
+    /// # Errors
+    /// It is too large to be kept, or cannot be kept.
+    pub fn program_on_input(&self) -> Result<Option<Vec<u8>>> {
+        if self.has_input { input::read() } else { Ok(None) }
     }
 
     /// The user's home directory, as `HOME` says. The password file is not asked: a static binary must not load what reads it.

@@ -173,6 +173,16 @@ impl Invocation {
         }
     }
 
+    /// Whether the program is what stands on standard input, unless that is a terminal. A tool reads it only where it is named: it may
+    /// be called where nobody will ever close that.
+    #[must_use]
+    pub fn runs_input(&self) -> bool {
+        match (&self.action, &self.target) {
+            (Action::Run, Target::Stdin | Target::None) | (Action::Tool(_), Target::Stdin) => python::runs_input(&self.words),
+            _ => false,
+        }
+    }
+
     /// What to type to have a tool work on the environment of this command line.
     #[must_use]
     pub fn command_of_tool(&self, tool: &str) -> String {

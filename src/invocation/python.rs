@@ -35,29 +35,99 @@ const VALUED: &[u8] = b"cmWXQ";
 const INFORMATION: [&[u8]; 3] = [b"help-all", b"help-env", b"help-xoptions"];
 const VALUED_LONG: &[u8] = b"check-hash-based-pycs";
 
+/// Whether python reads all that is on a standard input which is no terminal, and runs that: where no other program is named, and
+/// `-i` does not have it run line by line.
+pub(super) fn runs_input(words: &[OsString]) -> bool {
+    let line = Line::read(words);
+    !line.is_interactive && !line.is_refused && matches!(line.target(), Target::Stdin | Target::None)
+}
+
+/// A command line of python's, as far as it tells what is run.
+struct Line {
+    target: Target,
+    /// An option makes python speak of itself.
+    only_information: bool,
+    /// There is a `-i`.
+    is_interactive: bool,
+    /// Python will refuse it.
+    is_refused: bool,
+}
+
+impl Line {
+    fn new() -> Self {
+        Self { target: Target::None, only_information: false, is_interactive: false, is_refused: false }
+    }
+
+    fn read(words: &[OsString]) -> Self {
+        let mut words = words.iter();
+        let mut line = Self::new();
+        while let Some(word) = words.next() {
+            match word.as_bytes() {
+                b"--" => {
+                    line.target = Target::positional(words.next());
+                    break;
+                }
+                b"--help" | b"--version" => line.only_information = true,
+                [b'-', letters @ ..] if !letters.is_empty() => match line.read_bundle(letters, &mut words) {
+                    Bundle::Flags => {}
+                    Bundle::Refused => {
+                        line.is_refused = true;
+                        break;
+                    }
+                    Bundle::Runs(target) => {
+                        line.target = target;
+                        break;
+                    }
+                },
+                _ => {
+                    line.target = Target::positional(Some(word));
+                    break;
+                }
+            }
+        }
+        line
+    }
+
+    fn target(self) -> Target {
+        if self.only_information { Target::Information } else { self.target }
+    }
+
+    /// Reads the letters of one word; a value may be the rest of the word or the next word, even an empty one.
+    fn read_bundle<'a>(&mut self, letters: &'a [u8], words: &mut impl Iterator<Item = &'a OsString>) -> Bundle {
+        for (index, letter) in letters.iter().enumerate() {
+            let rest = &letters[index + 1..];
+            match letter {
+                letter if VALUED.contains(letter) => {
+                    let value =
+                        if rest.is_empty() { words.next().map(OsString::as_os_str) } else { Some(OsStr::from_bytes(rest)) };
+                    return match (letter, value) {
+                        (_, None) => Bundle::Refused,
+                        (b'c', Some(text)) => Bundle::Runs(Target::Command(text.to_owned())),
+                        (b'm', Some(name)) => Bundle::Runs(Target::Module(name.to_owned())),
+                        _ => Bundle::Flags,
+                    };
+                }
+                b'-' if rest == VALUED_LONG => {
+                    return if words.next().is_some() { Bundle::Flags } else { Bundle::Refused };
+                }
+                b'-' => {
+                    self.only_information |= INFORMATION.contains(&rest);
+                    return Bundle::Flags;
+                }
+                b'h' | b'?' | b'V' => self.only_information = true,
+                b'i' => self.is_interactive = true,
+                _ => {}
+            }
+        }
+        Bundle::Flags
+    }
+}
+
 impl Target {
     /// Finds the target in the words behind the program's name.
     #[must_use]
     pub fn of(words: &[OsString]) -> Self {
-        let mut words = words.iter();
-        let mut only_information = false;
-        let target = loop {
-            let Some(word) = words.next() else { break Self::None };
-            match word.as_bytes() {
-                b"--" => break Self::positional(words.next()),
-                b"--help" | b"--version" => only_information = true,
-                [b'-', letters @ ..] if !letters.is_empty() => match read_bundle(letters, &mut words) {
-                    Bundle::Flags { information } => only_information |= information,
-                    Bundle::Refused => break Self::None,
-                    Bundle::Runs { target, information } => {
-                        only_information |= information;
-                        break target;
-                    }
-                },
-                _ => break Self::positional(Some(word)),
-            }
-        };
-        if only_information { Self::Information } else { target }
+        Line::read(words).target()
     }
 
     /// The first word that is no option.
@@ -76,46 +146,20 @@ pub(super) fn step(words: &[OsString]) -> (usize, bool) {
     let mut rest = behind.iter();
     let is_last = match word.as_bytes() {
         b"--help" | b"--version" => false,
-        [b'-', letters @ ..] if !letters.is_empty() => !matches!(read_bundle(letters, &mut rest), Bundle::Flags { .. }),
+        [b'-', letters @ ..] if !letters.is_empty() => !matches!(Line::new().read_bundle(letters, &mut rest), Bundle::Flags),
         _ => true,
     };
     (words.len() - rest.len(), is_last)
 }
 
-/// What a word of bundled one-letter options comes to. `information`: one of them makes python speak of itself.
+/// What a word of bundled one-letter options comes to.
 enum Bundle {
     /// Options only.
-    Flags { information: bool },
+    Flags,
     /// Python will refuse it.
     Refused,
     /// It ends in `-c` or `-m`, which end the options.
-    Runs { target: Target, information: bool },
-}
-
-/// Reads the letters of one word; a value may be the rest of the word or the next word, even an empty one.
-fn read_bundle<'a>(letters: &'a [u8], words: &mut impl Iterator<Item = &'a OsString>) -> Bundle {
-    let mut information = false;
-    for (index, letter) in letters.iter().enumerate() {
-        let rest = &letters[index + 1..];
-        match letter {
-            letter if VALUED.contains(letter) => {
-                let value = if rest.is_empty() { words.next().map(OsString::as_os_str) } else { Some(OsStr::from_bytes(rest)) };
-                return match (letter, value) {
-                    (_, None) => Bundle::Refused,
-                    (b'c', Some(text)) => Bundle::Runs { target: Target::Command(text.to_owned()), information },
-                    (b'm', Some(name)) => Bundle::Runs { target: Target::Module(name.to_owned()), information },
-                    _ => Bundle::Flags { information },
-                };
-            }
-            b'-' if rest == VALUED_LONG => {
-                return if words.next().is_some() { Bundle::Flags { information } } else { Bundle::Refused };
-            }
-            b'-' => return Bundle::Flags { information: information || INFORMATION.contains(&rest) },
-            b'h' | b'?' | b'V' => information = true,
-            _ => {}
-        }
-    }
-    Bundle::Flags { information }
+    Runs(Target),
 }
 
 #[cfg(test)]
@@ -179,6 +223,29 @@ mod tests {
         for (words, target, why) in rows {
             let words: Vec<OsString> = words.iter().map(OsString::from).collect();
             assert_eq!(Target::of(&words), *target, "{words:?}: {why}");
+        }
+    }
+
+    #[test]
+    fn standard_input_is_run_where_nothing_else_is_named() {
+        let rows: &[(&[&str], bool)] = &[
+            (&[], true),
+            (&["-"], true),
+            (&["-u", "-W", "error", "-", "x.py"], true),
+            (&["--"], true),
+            (&["-i"], false),
+            (&["-ui", "-"], false),
+            (&["-W", "-i", "-"], true),
+            (&["-", "-i"], true),
+            (&["x.py"], false),
+            (&["-c", "x"], false),
+            (&["-m", "x"], false),
+            (&["-V"], false),
+            (&["-c"], false),
+        ];
+        for (words, expected) in rows {
+            let words: Vec<OsString> = words.iter().map(OsString::from).collect();
+            assert_eq!(runs_input(&words), *expected, "{words:?}");
         }
     }
 

@@ -41,7 +41,7 @@ pub type Requirement = pep508_rs::Requirement<pep508_rs::VerbatimUrl>;
 pub enum SpecKind {
     /// A `vpython.toml` file.
     VpythonToml,
-    /// A `# /// script` block (PEP 723) in a script or in the text of `-c`.
+    /// A `# /// script` block (PEP 723) in a script, in the text of `-c`, or on standard input.
     Pep723,
     /// LUCI's `vpython.Spec` in protobuf text: `.vpython3`, `.vpython`, a partner file, or a `[VPYTHON:BEGIN]` block in a script.
     Luci,
@@ -84,10 +84,13 @@ pub struct SpecText {
     pub warnings: Vec<String>,
 }
 
+/// What stands for a file where the text of a spec was read from standard input.
+pub const STANDARD_INPUT: &str = "/dev/stdin";
+
 /// Where the text of a spec stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Origin {
-    /// The file; none for the text of `-c`.
+    /// The file, which is [`STANDARD_INPUT`] for what was read there; none for the text of `-c`.
     pub file: Option<PathBuf>,
     /// How many lines stand before the text.
     pub lines_before: usize,
@@ -96,6 +99,12 @@ pub struct Origin {
 }
 
 impl Origin {
+    /// The file, where others may stand beside it.
+    #[must_use]
+    pub fn file_on_disk(&self) -> Option<&Path> {
+        self.file.as_deref().filter(|file| *file != Path::new(STANDARD_INPUT))
+    }
+
     /// The whole of a file.
     fn file(path: PathBuf) -> Self {
         Self { file: Some(path), lines_before: 0, columns_before: 0 }

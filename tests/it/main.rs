@@ -24,6 +24,7 @@ mod export;
 mod fetch;
 mod handoff;
 mod hostile;
+mod input;
 mod interpreters;
 mod layers;
 mod load;

@@ -58,7 +58,7 @@ pub(super) fn text(text: &[u8], origin: Origin, base: Option<PathBuf>, trail: &m
     Ok(Inside { spec, ..inside })
 }
 
-/// Looks into the text of `-c`, which has none of LUCI's blocks.
+/// Looks into the text of `-c` or of standard input, which has none of LUCI's blocks.
 pub(super) fn command(text: &[u8], origin: Origin, base: Option<PathBuf>, trail: &mut Trail) -> Result<Inside> {
     let read = pep723::read(text, &origin);
     let has_block = read.as_ref().ok().map(|reading| reading.block.is_some());

@@ -1,7 +1,7 @@
 //! Which text is the spec: the places are looked at in order, and the first that has one is the only one used.
 //!
 //! 1. `-vpython-spec`. 2. A partner file beside the script, by the path as it was given, then beside the real file. 3. Inside the
-//!    script, or in the text of `-c`. 4. Walking up from the real script's folder, or from the current directory where there is no
+//!    script, in the text of `-c`, or in the program on standard input. 4. Walking up from the real script's folder, or from the current directory where there is no
 //!    script, to a folder with `.gclient` or to the root. 5. `VPYTHON_DEFAULT_SPEC`. 6. None.
 //!
 //! This is on the warm path: each place is looked at once, nothing is opened that is not there, and the script is read once.
@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use tracing::debug;
 
-use super::{Origin, SpecKind, SpecText, luci, pylock, requirements};
+use super::{Origin, STANDARD_INPUT, SpecKind, SpecText, luci, pylock, requirements};
 use crate::fs;
 use crate::invocation::{Invocation, Target};
 use crate::process::Process;
@@ -47,7 +47,7 @@ pub fn find_by(trail: &mut Trail, invocation: &Invocation, process: &Process) ->
         return loaded;
     }
     trail.note(Finding::Nothing, || LookedAt::Flag(None));
-    let mut around = look_around(&invocation.target, process, trail)?;
+    let mut around = look_around(invocation, process, trail)?;
     if let Some(spec) = around.spec {
         let warnings = around.warnings.into_iter().chain(spec.warnings).collect();
         return Ok(SpecText { warnings, ..spec });
@@ -101,18 +101,27 @@ impl<'t> Around<'t> {
     }
 }
 
-fn look_around<'t>(target: &Target, process: &Process, trail: &'t mut Trail) -> Result<Around<'t>> {
-    match target {
+fn look_around<'t>(invocation: &Invocation, process: &Process, trail: &'t mut Trail) -> Result<Around<'t>> {
+    match &invocation.target {
         Target::Script(path) => look_around_script(&process.absolute(path), process, trail),
         Target::Command(text) => {
             let origin = Origin { file: None, lines_before: 0, columns_before: 0 };
-            let inside = inside::command(text.as_bytes(), origin, process.directory.clone(), trail)?;
-            Ok(Around::folder(process.directory.clone(), process, trail).with(inside))
+            look_around_text(text.as_bytes(), origin, process, trail)
         }
+        Target::Stdin | Target::None if invocation.runs_input() => match process.program_on_input()? {
+            Some(text) => look_around_text(&text, Origin::file(STANDARD_INPUT.into()), process, trail),
+            None => Ok(Around::folder(process.directory.clone(), process, trail)),
+        },
         Target::Module(_) | Target::Stdin | Target::None | Target::Information => {
             Ok(Around::folder(process.directory.clone(), process, trail))
         }
     }
+}
+
+/// A program that is no file, and so stands in the current directory.
+fn look_around_text<'t>(text: &[u8], origin: Origin, process: &Process, trail: &'t mut Trail) -> Result<Around<'t>> {
+    let inside = inside::command(text, origin, process.directory.clone(), trail)?;
+    Ok(Around::folder(process.directory.clone(), process, trail).with(inside))
 }
 
 /// A script that is not there or cannot be opened has nothing inside: python will say what there is to say. Nor has one that is no

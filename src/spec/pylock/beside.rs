@@ -14,7 +14,7 @@ impl SpecText {
     #[must_use]
     pub fn lock_path(&self) -> Option<PathBuf> {
         match self.kind {
-            SpecKind::VpythonToml | SpecKind::Pep723 | SpecKind::Requirements => name::beside(self.origin.file.as_deref()?),
+            SpecKind::VpythonToml | SpecKind::Pep723 | SpecKind::Requirements => name::beside(self.origin.file_on_disk()?),
             SpecKind::Luci | SpecKind::Pylock | SpecKind::None => None,
         }
     }

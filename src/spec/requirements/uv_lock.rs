@@ -50,7 +50,7 @@ pub(in crate::spec) fn bind(text: &SpecText, spec: Spec, process: &Process) -> R
 
 /// Where the lock would be.
 fn path(text: &SpecText) -> Option<PathBuf> {
-    let file = text.origin.file.as_ref()?;
+    let file = text.origin.file_on_disk()?;
     let mut name = file.file_name()?.to_owned();
     name.push(".uv.lock");
     Some(file.with_file_name(name))

@@ -1,0 +1,86 @@
+//! Reading the program on standard input, and leaving it there for python.
+
+use std::fs::File;
+use std::io::{ErrorKind, Read, Seek, Write};
+use std::os::fd::AsFd;
+use std::os::unix::fs::{FileExt, FileTypeExt};
+
+use anyhow::{Context, Result};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::memfd::{MFdFlags, memfd_create};
+use nix::unistd::dup2_stdin;
+
+use crate::report::Failure;
+
+/// How large a program may be that comes through a pipe.
+const LIMIT: u64 = 64 << 20;
+
+/// The bytes that python would run: of a file those from its current position on, which stays; of a pipe or socket all of them.
+///
+/// What was taken out of a pipe cannot be put back. It is kept in memory, in a file that takes the place of the pipe; python, which reads
+/// to the end before it runs anything, gets the same bytes.
+pub(super) fn read() -> Result<Option<Vec<u8>>> {
+    let Ok(input) = std::io::stdin().as_fd().try_clone_to_owned() else { return Ok(None) };
+    let mut input = File::from(input);
+    let Ok(kind) = input.metadata().map(|metadata| metadata.file_type()) else { return Ok(None) };
+    if kind.is_file() {
+        // Python will say what is wrong with a file that cannot be read.
+        return Ok(read_file(&mut input).ok());
+    }
+    if !kind.is_fifo() && !kind.is_socket() {
+        return Ok(None);
+    }
+    let cannot = "cannot read the program on standard input";
+    let mut program = Vec::new();
+    match read_pipe(&input, &mut program) {
+        // It may be open for writing alone. Nothing was taken out, and python will say what is wrong.
+        Err(_) if program.is_empty() => return Ok(None),
+        read => read.context(cannot)?,
+    }
+    if program.len() as u64 > LIMIT {
+        let why = format!("it is larger than {} MiB", LIMIT >> 20);
+        return Err(Failure::new(cannot).because(why).hint("write it to a file, and run that").into());
+    }
+    keep(&program).context("cannot keep the program on standard input for python")?;
+    Ok(Some(program))
+}
+
+fn read_file(file: &mut File) -> std::io::Result<Vec<u8>> {
+    let mut offset = file.stream_position()?;
+    let mut program = Vec::new();
+    let mut chunk = vec![0; 64 * 1024];
+    loop {
+        match file.read_at(&mut chunk, offset) {
+            Ok(0) => return Ok(program),
+            Ok(count) => {
+                program.extend_from_slice(&chunk[..count]);
+                offset += count as u64;
+            }
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Reads to the end, or to just behind the limit.
+fn read_pipe(pipe: &File, program: &mut Vec<u8>) -> std::io::Result<()> {
+    loop {
+        let rest = (LIMIT + 1).saturating_sub(program.len() as u64);
+        match pipe.take(rest).read_to_end(program) {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                poll(&mut [PollFd::new(pipe.as_fd(), PollFlags::POLLIN)], PollTimeout::NONE)?;
+            }
+            read => return read.map(drop),
+        }
+    }
+}
+
+/// Has standard input begin with these bytes, and end behind them.
+fn keep(program: &[u8]) -> Result<()> {
+    let memory = memfd_create("vpython: standard input", MFdFlags::MFD_CLOEXEC).map_err(std::io::Error::from)?;
+    let mut memory = File::from(memory);
+    memory.write_all(program)?;
+    memory.rewind()?;
+    dup2_stdin(&memory).map_err(std::io::Error::from)?;
+    Ok(())
+}
