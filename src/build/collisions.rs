@@ -1,7 +1,8 @@
 //! Two wheels that have different files for one path: which of them is installed, and what is said of it.
 //!
 //! pip and uv install such wheels one over the other. Here the order is defined, by nothing but the wheels: a wheel comes after those that it
-//! requires, whatever extra or marker that is for, and otherwise by the name of its project. The last one has the path.
+//! requires, whatever extra or marker that is for, and otherwise from the last name of a project to the first, as pip does. The one that
+//! is installed last has the path.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -70,7 +71,7 @@ fn title(wheel: &UnpackedWheel) -> String {
     wheel.contents.dist_info.trim_end_matches(".dist-info").replacen('-', " ", 1)
 }
 
-/// The order in which wheels are installed: from the first to the last as given, each preceded by those that it requires, as far as these do
+/// The order in which wheels are installed: from the last to the first as given, each preceded by those that it requires, as far as these do
 /// not require it in turn.
 ///
 /// # Errors
@@ -86,20 +87,21 @@ pub(super) fn install_order(wheels: &[UnpackedWheel]) -> Result<Vec<Digest>> {
     Ok(order.into_iter().map(|index| wheels[index].sha256).collect())
 }
 
-/// The indexes of `requires`, each after those that it names, without recursion: a chain of requirements may be of any length.
+/// The indexes of `requires` from the last to the first, each after those that it names, without recursion: a chain of requirements may be of
+/// any length.
 fn dependencies_first(requires: &[BTreeSet<usize>]) -> Vec<usize> {
     let mut order = Vec::with_capacity(requires.len());
     let mut is_seen = vec![false; requires.len()];
-    for start in 0..requires.len() {
+    for start in (0..requires.len()).rev() {
         if std::mem::replace(&mut is_seen[start], true) {
             continue;
         }
-        let mut path = vec![(start, requires[start].iter())];
+        let mut path = vec![(start, requires[start].iter().rev())];
         while let Some((index, rest)) = path.last_mut() {
             match rest.next() {
                 Some(next) if !is_seen[*next] => {
                     is_seen[*next] = true;
-                    path.push((*next, requires[*next].iter()));
+                    path.push((*next, requires[*next].iter().rev()));
                 }
                 Some(_) => {}
                 None => {
@@ -136,10 +138,10 @@ mod tests {
     #[test]
     fn what_is_required_comes_first_and_circles_end() {
         let rows: [(&[&[usize]], &[usize], &str); 5] = [
-            (&[&[], &[]], &[0, 1], "nothing required: the order of names"),
-            (&[&[1], &[]], &[1, 0], "a wheel comes after what it requires"),
-            (&[&[2], &[], &[1]], &[1, 2, 0], "also through others"),
-            (&[&[1], &[0]], &[1, 0], "of a circle the first one comes last"),
+            (&[&[], &[]], &[1, 0], "nothing required: from the last name to the first"),
+            (&[&[], &[0]], &[0, 1], "a wheel comes after what it requires"),
+            (&[&[], &[0], &[1]], &[0, 1, 2], "also through others"),
+            (&[&[1], &[0]], &[0, 1], "of a circle the last one comes last"),
             (&[&[0]], &[0], "a wheel may require itself, for an extra"),
         ];
         for (requires, expected, why) in rows {

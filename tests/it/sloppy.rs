@@ -126,26 +126,26 @@ fn of_two_wheels_with_one_path_the_later_wins_and_one_warning_names_them() {
     let (world, fake) = world(&colliding(&paths), &["a", "b"], "");
     let site = "lib/python3.11/site-packages";
     let warning = format!(
-        "vpython: warning: `a 1` and `b 1` both bring `{site}/shared/__init__.py`, `{site}/shared/c.py`, `{site}/shared/d.py` and \
-         1 more; the files of `b 1` are used\n"
+        "vpython: warning: `b 1` and `a 1` both bring `{site}/shared/__init__.py`, `{site}/shared/c.py`, `{site}/shared/d.py` and \
+         1 more; the files of `a 1` are used\n"
     );
     install(&world, &fake).succeeds_with(&warning);
     install(&world, &fake).succeeds_with(&warning);
-    assert_eq!(installed(&world, "shared/c.py"), "WHO = 'b'\n");
-    assert!(!installed(&world, "a-1.dist-info/RECORD").contains("shared/"), "the loser has no row for what it lost");
-    assert!(installed(&world, "b-1.dist-info/RECORD").contains("shared/c.py,sha256="));
+    assert_eq!(installed(&world, "shared/c.py"), "WHO = 'a'\n");
+    assert!(!installed(&world, "b-1.dist-info/RECORD").contains("shared/"), "the loser has no row for what it lost");
+    assert!(installed(&world, "a-1.dist-info/RECORD").contains("shared/c.py,sha256="));
     world.vpython(["-vpython-tool", "check"]).env("VPYTHON_INTERPRETER", &fake.path).run().succeeds_with("");
 }
 
 #[test]
 fn a_wheel_wins_over_those_that_it_requires() {
     let [a, b] = colliding(&["shared.py"]);
-    let (world, fake) = world(&[a.requires("b ; extra == 'never'"), b], &["a", "b"], "");
+    let (world, fake) = world(&[a, b.requires("a ; extra == 'never'")], &["a", "b"], "");
     let outcome = install(&world, &fake);
     outcome.succeeds_with(
-        "vpython: warning: `b 1` and `a 1` both bring `lib/python3.11/site-packages/shared.py`; the files of `a 1` are used\n",
+        "vpython: warning: `a 1` and `b 1` both bring `lib/python3.11/site-packages/shared.py`; the files of `b 1` are used\n",
     );
-    assert_eq!(installed(&world, "shared.py"), "WHO = 'a'\n");
+    assert_eq!(installed(&world, "shared.py"), "WHO = 'b'\n");
 }
 
 #[test]
@@ -159,7 +159,7 @@ fn strict_refuses_two_files_for_one_path() {
     let (world, fake) = world(&colliding(&["README.md"]), &["a", "b"], "[tool.vpython]\nstrict = true\n");
     install(&world, &fake).refuses(
         125,
-        "vpython: error: `a 1` and `b 1` bring different files for `lib/python3.11/site-packages/README.md`, and `strict` is set\n  \
+        "vpython: error: `b 1` and `a 1` bring different files for `lib/python3.11/site-packages/README.md`, and `strict` is set\n  \
          hint: leave out one of them, or `strict`; without it the file of the one that is installed last is used\n",
     );
     assert_eq!(world.environments(), [] as [PathBuf; 0]);
@@ -175,5 +175,5 @@ fn byte_code_is_that_of_the_file_that_is_installed() {
     let environment = world.vpython(["-vpython-tool", "install"]).run().raw_stdout;
     let site = Path::new(environment.trim_end()).join("lib");
     assert!(walkdir::WalkDir::new(site).into_iter().any(|entry| entry.unwrap().path().extension().is_some_and(|e| e == "pyc")));
-    world.vpython(["-c", "import shared; print(shared.WHO)"]).run().prints("b\n");
+    world.vpython(["-c", "import shared; print(shared.WHO)"]).run().prints("a\n");
 }
