@@ -116,10 +116,10 @@ fn of_one_version_the_tag_that_fits_best_is_taken() {
         "cp32-abi3-manylinux_2_17_x86_64",
         "cp310-abi3-linux_x86_64",
         "cp311-abi3-linux_x86_64",
-        "cp311-cp311-linux_x86_64",
         "cp311-cp311-manylinux1_x86_64",
         "cp311-cp311-manylinux_2_17_x86_64.manylinux2014_x86_64",
         "cp311-cp311-manylinux_2_36_x86_64",
+        "cp311-cp311-linux_x86_64",
     ];
     let misfits =
         ["cp312-cp312-linux_x86_64", "cp311-cp311-manylinux_2_37_x86_64", "cp311-cp311-musllinux_1_2_x86_64", "pp311-none-any"];
