@@ -21,7 +21,7 @@ pub fn pins(spec: &Spec, system: &Facts) -> BTreeSet<(PackageName, Option<Versio
         }
         Packages::Required(requirements) => {
             let asked = requirements.asked.iter().map(|asked| &asked.value.requirement);
-            let wanted = asked.filter(|requirement| requirement.marker.evaluate(&system.markers, &[]));
+            let wanted = asked.filter(|requirement| crate::spec::holds(&requirement.marker, &system.markers, &[]));
             wanted.map(|requirement| (requirement.name.clone(), pinned(requirement))).collect()
         }
         Packages::Locked(lock) => {

@@ -4,6 +4,7 @@
 //! meaning. Each kind of spec has a file or a folder of its own.
 
 mod find;
+mod holds;
 mod listed;
 mod luci;
 mod pep723;
@@ -24,6 +25,7 @@ use pep440_rs::{Version, VersionSpecifiers};
 use pep508_rs::PackageName;
 
 pub use find::{Block, Finding, Look, LookedAt, Trail, find, find_by};
+pub use holds::holds;
 pub use listed::{Condition, ListedWheel, TagPattern, Variable};
 pub use platform::{Platform, System, Target, TargetPython};
 pub use pylock::{Basis, Bound, Lock, LockedPackage, LockedWheel, Marker};

@@ -6,7 +6,7 @@ use crate::fs::{self, Digest, Stamped};
 use crate::plan::wheelhouse::{Metadata, WheelFile, Wheelhouse, read_requirement, read_specifiers};
 use crate::plan::{Asker, Facts, Tags};
 use crate::report;
-use crate::spec::{Requirement, parse_marker};
+use crate::spec::{Requirement, holds, parse_marker};
 
 /// An interpreter that wheels are held against.
 pub(super) struct Judge<'a> {
@@ -136,7 +136,7 @@ impl From<Metadata> for Content {
 impl Content {
     /// That what the wheel requires can be followed: for itself, or for an extra besides.
     pub fn is_readable(&self, interpreter: &Facts, extra: Option<&ExtraName>) -> Result<(), String> {
-        let counts = |marker: &MarkerTree| marker.evaluate(&interpreter.markers, extra.map_or(&[], std::slice::from_ref));
+        let counts = |marker: &MarkerTree| holds(marker, &interpreter.markers, extra.map_or(&[], std::slice::from_ref));
         match self.unreadable.iter().find(|(marker, _)| counts(marker)) {
             Some((_, line)) => Err(format!("has a bad `Requires-Dist`: `{line}`")),
             None => Ok(()),

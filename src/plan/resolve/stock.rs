@@ -15,7 +15,7 @@ use super::judge::{Content, Judge};
 use crate::fs::Digest;
 use crate::plan::Asker;
 use crate::plan::wheelhouse::WheelFile;
-use crate::spec::{Asked, Dependencies, Placed, Requirements};
+use crate::spec::{Asked, Dependencies, Placed, Requirements, holds};
 
 /// The spec's question, and what there is to answer it with.
 pub(super) struct Stock<'a> {
@@ -56,7 +56,7 @@ impl<'a> Stock<'a> {
         let Requirements { asked, constraints, dependencies, pre_releases, hashes_required, preferred } = requirements;
         let count_here = |asked: &[Placed<Asked>], role: Role| -> Vec<Demand> {
             let demands = asked.iter().map(|placed| Demand::of(placed, role));
-            demands.filter(|demand| demand.requirement.marker.evaluate(&judge.interpreter.markers, &[])).collect()
+            demands.filter(|demand| holds(&demand.requirement.marker, &judge.interpreter.markers, &[])).collect()
         };
         let mut by_project: BTreeMap<PackageName, Vec<Demand>> = BTreeMap::new();
         for demand in count_here(constraints, Role::Constraint) {
@@ -227,7 +227,7 @@ impl<'a> Stock<'a> {
         let markers = &self.judge.interpreter.markers;
         let asker =
             Asker::Wheel { project: project.clone(), version: file.name.version.clone(), file_name: file.file_name.clone() };
-        let counts = |extras: &[ExtraName], demand: &crate::spec::Requirement| demand.marker.evaluate(markers, extras);
+        let counts = |extras: &[ExtraName], demand: &crate::spec::Requirement| holds(&demand.marker, markers, extras);
         let requirements = content.requirements.iter().filter(|requirement| match extra {
             None => counts(&[], requirement),
             Some(extra) => counts(std::slice::from_ref(extra), requirement) && !counts(&[], requirement),

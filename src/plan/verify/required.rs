@@ -22,7 +22,7 @@ pub(super) fn find(requirements: &Requirements, facts: &Facts, wheelhouse: &mut 
 
 fn cell(asked: &Asked, facts: &Facts, attempt: &Attempt) -> Cell {
     let Asked { requirement, .. } = asked;
-    if !requirement.marker.evaluate(&facts.markers, &[]) {
+    if !crate::spec::holds(&requirement.marker, &facts.markers, &[]) {
         return Cell::Unwanted;
     }
     let lack = attempt.lacks.iter().find(|lack| lack.project == requirement.name);

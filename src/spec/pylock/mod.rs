@@ -67,7 +67,7 @@ impl Marker {
     /// Whether it holds where these are the values of the variables.
     #[must_use]
     pub fn holds(&self, environment: &MarkerEnvironment) -> bool {
-        self.tree.evaluate(environment, &[])
+        crate::spec::holds(&self.tree, environment, &[])
     }
 }
 

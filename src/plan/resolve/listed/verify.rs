@@ -10,7 +10,7 @@ use super::super::judge::{Content, Judge};
 use super::{choose, wanted};
 use crate::plan::Facts;
 use crate::plan::wheelhouse::{WheelFile, Wheelhouse};
-use crate::spec::{Asked, ListedWheel, Place, Placed};
+use crate::spec::{Asked, ListedWheel, Place, Placed, holds};
 
 /// What comes of a listed wheel.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,7 +71,7 @@ fn unmet(chosen: &Chosen<'_>, files: &BTreeMap<PackageName, Option<Chosen<'_>>>,
     };
     let mut unmet: Vec<String> = content.is_readable(judge.interpreter, None).err().map(say).into_iter().collect();
     let requirements = content.requirements.into_iter();
-    let here = requirements.filter(|requirement| requirement.marker.evaluate(&judge.interpreter.markers, &[]));
+    let here = requirements.filter(|requirement| holds(&requirement.marker, &judge.interpreter.markers, &[]));
     for requirement in here {
         let asked = Placed { value: Asked { requirement, hashes: Vec::new() }, place: (*place).clone() };
         let demand = Demand::of(&asked, Role::Requirement);

@@ -185,7 +185,7 @@ fn wanted<'a>(lock: &'a Lock, interpreter: &Facts) -> Result<Wanted<'a>> {
 /// A lock must have what the spec asks for that it binds. One that vpython made says that of itself; one of another tool does not.
 fn refuse_unsatisfied(lock: &Lock, wanted: &Wanted<'_>, interpreter: &Facts) -> Result<()> {
     let asked = lock.bound.iter().flat_map(|bound| &bound.asked);
-    let asked = asked.filter(|asked| asked.value.requirement.marker.evaluate(&interpreter.markers, &[]));
+    let asked = asked.filter(|asked| crate::spec::holds(&asked.value.requirement.marker, &interpreter.markers, &[]));
     let unsatisfied = asked.filter_map(|asked| {
         let requirement = &asked.value.requirement;
         let found = wanted.get(&requirement.name).map(|package| package.value.version.as_ref());
@@ -278,7 +278,7 @@ impl<'a> Choice<'a> {
 fn askers(lock: &Lock, package: &Placed<LockedPackage>, interpreter: &Facts) -> Vec<Asker> {
     let Some(bound) = &lock.bound else { return vec![Asker::Spec(package.place.clone())] };
     let counts = |requirement: &Requirement| {
-        requirement.name == package.value.name && requirement.marker.evaluate(&interpreter.markers, &[])
+        requirement.name == package.value.name && crate::spec::holds(&requirement.marker, &interpreter.markers, &[])
     };
     let asking = bound.asked.iter().filter(|asked| counts(&asked.value.requirement));
     let askers: Vec<Asker> = asking.map(|asked| Asker::Spec(asked.place.clone())).collect();
