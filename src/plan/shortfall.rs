@@ -34,7 +34,7 @@ pub struct Lacking {
     pub requirements: Vec<String>,
     /// What is there and would be taken: a requirement each, with the very version.
     pub present: Vec<String>,
-    /// Files that are there under the name of what is missing, perhaps, and do not have the digest that is pinned.
+    /// Files that are there under the name of what is missing, perhaps, and do not have the digest that is pinned, or are no wheels.
     pub other_bytes: Vec<PathBuf>,
     /// What a launch would say of it.
     pub refusal: Error,
@@ -87,7 +87,8 @@ fn missing(packages: &Packages, facts: &Facts, wheelhouse: &mut Wheelhouse) -> R
                 return Ok(Missing::default());
             }
             let refusal = listed::resolve(wheels, facts, wheelhouse, &mut Evidence::default()).err();
-            Ok(Missing { requirements, refusal, ..Missing::default() })
+            let other_bytes = wheels.iter().flat_map(|wheel| wheelhouse.impostors(&wheel.value.project)).collect();
+            Ok(Missing { requirements, other_bytes, refusal, ..Missing::default() })
         }
     }
 }

@@ -230,3 +230,40 @@ fn a_program_that_asks_for_nothing_needs_no_folder() {
     let Some(world) = world(&[]) else { return };
     fetch(&world, &["-c", ""]).expect(0, "", NOTHING);
 }
+
+#[test]
+fn a_file_that_is_no_wheel_is_told_and_replaced() {
+    let Some(world) = world(&[module("a", "1")]) else { return };
+    let whole = module("a", "1").bytes();
+    let pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n";
+    let rows: [(&[u8], &str, &str); 4] = [
+        (pointer, "is a Git LFS pointer, not a wheel", "`git lfs pull` fetches the file"),
+        (b"<!DOCTYPE html>\n", "is an HTML page, not a wheel", "fetch one: `vpython -vpython-tool fetch`"),
+        (b"", "is an empty file, not a wheel", "fetch one: `vpython -vpython-tool fetch`"),
+        (
+            &whole[..whole.len() - 30],
+            "is a zip archive without its end, as an interrupted download leaves it",
+            "fetch one: `vpython -vpython-tool fetch`",
+        ),
+    ];
+    world.write("vpython.toml", "dependencies = ['a']\n");
+    for (content, why, hint) in rows {
+        let file = world.write("wheels/a-1-py3-none-any.whl", content);
+        launch(&world, &["-vpython-tool", "install"]).run().refuses(
+            125,
+            &format!(
+                "vpython: error: no wheel in `[WORLD]/work/wheels` fits `a` (asked for in `[WORLD]/work/vpython.toml`, line 1)\n  \
+                 caused by: `a-1-py3-none-any.whl` {why}\n  \
+                 hint: {hint}\n"
+            ),
+        );
+        assert_eq!(came(&world, "wheels", &fetch(&world, &[])), ["a-1-py3-none-any.whl"], "{why}");
+        assert_eq!(std::fs::read(file).unwrap(), whole, "{why}");
+    }
+    // For a list of wheels, likewise.
+    let file = world.write("wheels/a-1-py3-none-any.whl", pointer);
+    world.write("x.vpython3", "wheel: < name: \"infra/python/wheels/a-py3\" version: \"version:1\" >\n");
+    let outcome = launch(&world, &["-vpython-spec=x.vpython3", "-vpython-tool", "fetch"]).run();
+    assert_eq!(came(&world, "wheels", &outcome), ["a-1-py3-none-any.whl"]);
+    assert_eq!(std::fs::read(file).unwrap(), whole);
+}

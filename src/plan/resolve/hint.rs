@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 
 use pep440_rs::{Version, VersionSpecifiers};
+use pep508_rs::PackageName;
 use pubgrub::Ranges;
 
 use super::demand::Demand;
 use super::refusal::Obstacle;
 use super::stock::Stock;
 use crate::plan::Asker;
-use crate::plan::wheelhouse::read_specifiers;
+use crate::plan::wheelhouse::{Impostor, read_specifiers};
 
 /// The likeliest mendings: wheels to fetch, a bound to loosen, another python.
 pub(super) fn of(obstacles: &[Obstacle], stock: &mut Stock<'_>) -> String {
@@ -18,6 +19,9 @@ pub(super) fn of(obstacles: &[Obstacle], stock: &mut Stock<'_>) -> String {
         let fetch = stock.judge.wheelhouse.fetch_command().map(|command| format!("make and fill one: `{command}`, or "));
         return format!("{}{name}", fetch.unwrap_or_default());
     };
+    if obstacles.iter().any(|obstacle| is_in_lfs(&obstacle.project, stock)) {
+        return "`git lfs pull` fetches the file".to_owned();
+    }
     let mut mendings = Vec::new();
     if let [obstacle] = obstacles
         && let Some(minor) = other_minor(obstacle, stock)
@@ -33,6 +37,13 @@ pub(super) fn of(obstacles: &[Obstacle], stock: &mut Stock<'_>) -> String {
         mendings.extend(wanted_python(obstacle, stock).map(|range| format!("set `requires-python = \"{range}\"`")));
     }
     mendings.join(", or ")
+}
+
+/// Whether a file of the project that the interpreter could take is yet to be fetched by Git LFS.
+fn is_in_lfs(project: &PackageName, stock: &Stock<'_>) -> bool {
+    let wheelhouse = &stock.judge.wheelhouse;
+    let mut fitting = wheelhouse.wheels(project).iter().filter(|file| stock.judge.tags(file).is_ok());
+    fitting.any(|file| wheelhouse.impostor(file) == Some(Impostor::LfsPointer))
 }
 
 /// The command that brings what is missing.

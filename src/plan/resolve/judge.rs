@@ -48,6 +48,9 @@ impl<'a> Judge<'a> {
         let judged = digest.and_then(|digest| match pins.iter().find(|(pinned, _)| !pinned.contains(&digest)) {
             None => Ok(()),
             Some((pinned, asker)) => {
+                if let Some(impostor) = self.wheelhouse.impostor(wheel) {
+                    return Err(impostor.to_string());
+                }
                 let pinned = pinned.iter().map(|hash| format!("`{hash}`")).collect::<Vec<_>>().join(", ");
                 Err(format!("has the sha256 `{digest}`, and {pinned} is pinned ({asker})"))
             }
@@ -78,7 +81,10 @@ impl<'a> Judge<'a> {
     }
 
     fn metadata(&mut self, wheel: &WheelFile) -> Result<Metadata, String> {
-        let metadata = self.wheelhouse.metadata(wheel).map_err(|error| self.cannot_be_used(error))?;
+        let metadata = self.wheelhouse.metadata(wheel).map_err(|error| {
+            let why = self.cannot_be_used(error);
+            self.wheelhouse.impostor(wheel).map_or(why, |impostor| impostor.to_string())
+        })?;
         if let Some(wanted) = &metadata.requires_python {
             match read_specifiers(wanted) {
                 Some(range) if !range.contains(self.interpreter.version()) => {

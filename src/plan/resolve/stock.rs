@@ -194,11 +194,11 @@ impl<'a> Stock<'a> {
         pinning.map(|demand| (demand.hashes.clone(), demand.asker.clone())).collect()
     }
 
-    /// The files of a project that the interpreter can take, and that do not have the digest that is pinned.
+    /// The files of a project that the interpreter can take, and that do not have the digest that is pinned, or are no wheels at all.
     pub fn other_bytes(&mut self, project: &PackageName) -> Vec<PathBuf> {
         let pins = self.pins(project);
         if pins.is_empty() {
-            return Vec::new();
+            return self.judge.wheelhouse.impostors(project);
         }
         let files = self.judge.wheelhouse.wheels(project).to_vec();
         let mut fitting: Vec<WheelFile> = files.into_iter().filter(|file| self.judge.tags(file).is_ok()).collect();

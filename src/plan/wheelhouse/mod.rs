@@ -5,6 +5,7 @@
 //! first folder counts. What is no wheel, or a broken one, is passed over.
 
 mod file_name;
+mod impostor;
 mod index;
 mod lenient;
 mod metadata;
@@ -19,6 +20,7 @@ use rayon::prelude::*;
 use tracing::debug;
 
 pub(super) use file_name::WheelName;
+pub(super) use impostor::Impostor;
 pub(super) use lenient::{read_requirement, read_specifiers};
 pub(super) use metadata::Metadata;
 
@@ -157,7 +159,9 @@ impl Wheelhouse {
         let wheels: Vec<WheelFile> = self.wheels.values().flatten().cloned().collect();
         for wheel in wheels {
             if let Err(error) = self.metadata(&wheel) {
-                passed_over.push(PassedOver { path: self.path(&wheel), why: report::one_line(&error) });
+                let path = self.path(&wheel);
+                let why = Impostor::at(&path).map_or_else(|| report::one_line(&error), |impostor| format!("it {impostor}"));
+                passed_over.push(PassedOver { path, why });
             }
         }
         passed_over
@@ -192,6 +196,17 @@ impl Wheelhouse {
     /// Where a wheel is.
     pub fn path(&self, wheel: &WheelFile) -> PathBuf {
         self.folders[wheel.folder].path.join(&wheel.file_name)
+    }
+
+    /// What a file is that cannot be read as a wheel, where that can be told.
+    pub fn impostor(&self, wheel: &WheelFile) -> Option<Impostor> {
+        Impostor::at(&self.path(wheel))
+    }
+
+    /// The files of a project that are something else than wheels.
+    pub fn impostors(&self, project: &PackageName) -> Vec<PathBuf> {
+        let paths = self.wheels(project).iter().map(|wheel| self.path(wheel));
+        paths.filter(|path| Impostor::at(path).is_some()).collect()
     }
 
     /// A wheel and what stands there, or stood there when it was first read.
