@@ -54,7 +54,7 @@ type Segments<'a> = Vec<(Bound<&'a String>, Bound<&'a String>)>;
 /// On which side a text is of those that comparisons with it come to; none where it is on no side.
 fn side(text: &str, sides: &[Segments<'_>], is_release: bool) -> Option<usize> {
     let values: Vec<&str> = sides.iter().flat_map(|segments| segments.iter()).flat_map(values).collect();
-    let is_only_equality = sides.iter().all(|segments| has_no_order(segments));
+    let is_only_equality = sides.iter().all(has_no_order);
     let are_versions = || values.iter().all(|value| specifier("==", value).is_some());
     if is_release && are_versions() {
         let version: Version = text.parse().ok()?;
@@ -63,7 +63,7 @@ fn side(text: &str, sides: &[Segments<'_>], is_release: bool) -> Option<usize> {
         return sides
             .iter()
             .position(|side| is_in(side) && !is_all_but_some(side))
-            .or_else(|| sides.iter().position(|side| is_all_but_some(side)));
+            .or_else(|| sides.iter().position(is_all_but_some));
     }
     let is_in =
         |segments: &Segments<'_>| segments.iter().any(|segment| RangeBounds::<String>::contains(segment, &text.to_owned()));

@@ -92,7 +92,8 @@ fn headers(text: &str) -> Vec<(String, String)> {
     for line in text.replace("\r\n", "\n").split(['\n', '\r']) {
         if line.starts_with([' ', '\t']) {
             if let Some((_, value)) = headers.last_mut().filter(|_| is_open) {
-                *value = [value, line.trim()].join(" ").trim_end().to_owned();
+                *value = format!("{value} {}", line.trim());
+                value.truncate(value.trim_end().len());
             }
             continue;
         }
