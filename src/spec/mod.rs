@@ -10,6 +10,7 @@ mod luci;
 mod pep723;
 mod platform;
 mod pylock;
+mod pyproject;
 mod requirement;
 mod requirements;
 mod source;
@@ -43,6 +44,8 @@ pub type Requirement = pep508_rs::Requirement<pep508_rs::VerbatimUrl>;
 pub enum SpecKind {
     /// A `vpython.toml` file.
     VpythonToml,
+    /// A `pyproject.toml` file (PEP 621, PEP 735).
+    Pyproject,
     /// A `# /// script` block (PEP 723) in a script, in the text of `-c`, or on standard input.
     Pep723,
     /// LUCI's `vpython.Spec` in protobuf text: `.vpython3`, `.vpython`, a partner file, or a `[VPYTHON:BEGIN]` block in a script.
@@ -61,6 +64,7 @@ impl SpecKind {
     pub fn name(self) -> &'static str {
         match self {
             Self::VpythonToml => "vpython.toml",
+            Self::Pyproject => "pyproject",
             Self::Pep723 => "pep723",
             Self::Luci => "luci",
             Self::Requirements => "requirements",
@@ -327,7 +331,9 @@ impl SpecText {
     /// All that is wrong with it, each with line and column.
     pub fn parse_without_lock(&self, process: &Process) -> Result<Spec> {
         match self.kind {
-            SpecKind::VpythonToml | SpecKind::Pep723 => requirements::uv_lock::bind(self, vpython_toml::parse(self)?, process),
+            SpecKind::VpythonToml | SpecKind::Pyproject | SpecKind::Pep723 => {
+                requirements::uv_lock::bind(self, vpython_toml::parse(self)?, process)
+            }
             SpecKind::Luci => luci::parse(self),
             SpecKind::Requirements => requirements::parse(self, process),
             SpecKind::Pylock => pylock::parse(self),

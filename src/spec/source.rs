@@ -11,7 +11,7 @@ impl SpecText {
     #[must_use]
     pub fn source(&self) -> Option<Value> {
         match self.kind {
-            SpecKind::VpythonToml | SpecKind::Pep723 | SpecKind::Pylock => {
+            SpecKind::VpythonToml | SpecKind::Pyproject | SpecKind::Pep723 | SpecKind::Pylock => {
                 self.content.parse::<toml::Table>().ok().map(|table| json(Toml::Table(table)))
             }
             SpecKind::Luci => luci::source(&self.content),

@@ -10,7 +10,10 @@ use pep440_rs::VersionSpecifiers;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::{Asked, Dependencies, Packages, Placed, Platform, PythonRange, Requirements, Spec, SpecText, parse_requirement};
+use super::pyproject::{self, Project};
+use super::{
+    Asked, Dependencies, Packages, Placed, Platform, PythonRange, Requirements, Spec, SpecKind, SpecText, parse_requirement,
+};
 use crate::report::{Failure, nearest};
 
 const TOP_KEYS: [&str; 3] = ["requires-python", "dependencies", "tool"];
@@ -18,7 +21,7 @@ const TOOL_KEYS: [&str; 5] = ["wheels", "python-path", "no-deps", "platforms", "
 
 /// Reads the text.
 pub(super) fn parse(text: &SpecText) -> Result<Spec> {
-    let mut reader = Reader { text, problems: Vec::new(), warnings: Vec::new() };
+    let mut reader = Reader { text, problems: Vec::new(), warnings: Vec::new(), hint: None };
     let spec = reader.read();
     match spec {
         Some(spec) if reader.problems.is_empty() => Ok(Spec { warnings: reader.warnings, base: text.base.clone(), ..spec }),
@@ -27,14 +30,16 @@ pub(super) fn parse(text: &SpecText) -> Result<Spec> {
 }
 
 /// One reading of one text, with what was found wrong so far.
-struct Reader<'a> {
+pub(super) struct Reader<'a> {
     text: &'a SpecText,
     /// Each with its offset in the text.
     problems: Vec<(usize, String)>,
     warnings: Vec<String>,
+    /// What to try where something is wrong.
+    hint: Option<&'static str>,
 }
 
-type Value<'a> = Spanned<DeValue<'a>>;
+pub(super) type Value<'a> = Spanned<DeValue<'a>>;
 
 impl<'a> Reader<'a> {
     fn read(&mut self) -> Option<Spec> {
@@ -46,18 +51,15 @@ impl<'a> Reader<'a> {
             return None;
         }
         let document = document.get_ref();
-        self.warn_of_unknown_keys(document, &TOP_KEYS, "");
-        let mut spec = Spec {
-            requires_python: document.get("requires-python").and_then(|value| self.python_range(value)),
-            ..Spec::default()
-        };
-        let mut requirements = Requirements::default();
-        for (text, start) in self.strings(document.get("dependencies"), "dependencies") {
-            requirements.asked.extend(self.requirement(text, start));
-        }
+        let is_pyproject = self.text.kind == SpecKind::Pyproject;
+        let Project { requires_python, asked } =
+            if is_pyproject { pyproject::read(document, self) } else { self.project(document) };
+        let choices: &[&str] = if is_pyproject { &pyproject::CHOICES } else { &[] };
+        let mut spec = Spec { requires_python, ..Spec::default() };
+        let mut requirements = Requirements { asked, ..Requirements::default() };
         let tool = self.table(document.get("tool"), "tool");
         if let Some(tool) = self.table(tool.and_then(|tool| tool.get("vpython")), "tool.vpython") {
-            self.warn_of_unknown_keys(tool, &TOOL_KEYS, "tool.vpython.");
+            self.warn_of_unknown_keys(tool, &[&TOOL_KEYS, choices].concat(), "tool.vpython.");
             spec.wheelhouses = self.paths(tool, "wheels");
             spec.python_path = self.paths(tool, "python-path").into_iter().map(|path| path.value).collect();
             spec.platforms = self.platforms(tool);
@@ -70,7 +72,16 @@ impl<'a> Reader<'a> {
         Some(spec)
     }
 
-    fn python_range(&mut self, value: &Value<'a>) -> Option<Placed<PythonRange>> {
+    /// What the keys at the top ask for.
+    fn project(&mut self, document: &DeTable<'a>) -> Project {
+        self.warn_of_unknown_keys(document, &TOP_KEYS, "");
+        let requires_python = document.get("requires-python").and_then(|value| self.python_range(value));
+        let dependencies = self.strings(document.get("dependencies"), "dependencies");
+        let asked = dependencies.into_iter().filter_map(|(text, start)| self.requirement(text, start)).collect();
+        Project { requires_python, asked }
+    }
+
+    pub(super) fn python_range(&mut self, value: &Value<'a>) -> Option<Placed<PythonRange>> {
         let DeValue::String(text) = value.get_ref() else {
             self.wrong_type("requires-python", "a string", value);
             return None;
@@ -89,7 +100,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn requirement(&mut self, text: &str, start: usize) -> Option<Placed<Asked>> {
+    pub(super) fn requirement(&mut self, text: &str, start: usize) -> Option<Placed<Asked>> {
         match parse_requirement(text) {
             Ok(requirement) if matches!(requirement.version_or_url, Some(pep508_rs::VersionOrUrl::Url(_))) => {
                 self.problem(start, &format!("`{text}` names a place to fetch from; put the wheel into a folder of `wheels`"));
@@ -131,7 +142,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The strings of an array and where each begins.
-    fn strings<'v>(&mut self, value: Option<&'v Value<'a>>, key: &str) -> Vec<(&'v str, usize)> {
+    pub(super) fn strings<'v>(&mut self, value: Option<&'v Value<'a>>, key: &str) -> Vec<(&'v str, usize)> {
         let Some(value) = value else { return Vec::new() };
         let DeValue::Array(items) = value.get_ref() else {
             self.wrong_type(key, "an array of strings", value);
@@ -147,7 +158,7 @@ impl<'a> Reader<'a> {
         strings
     }
 
-    fn table<'v>(&mut self, value: Option<&'v Value<'a>>, key: &str) -> Option<&'v DeTable<'a>> {
+    pub(super) fn table<'v>(&mut self, value: Option<&'v Value<'a>>, key: &str) -> Option<&'v DeTable<'a>> {
         let value = value?;
         let table = value.get_ref().as_table();
         if table.is_none() {
@@ -166,7 +177,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn wrong_type(&mut self, key: &str, wanted: &str, value: &Value<'a>) {
+    pub(super) fn wrong_type(&mut self, key: &str, wanted: &str, value: &Value<'a>) {
         let name = if key.contains(' ') { key.to_owned() } else { format!("`{key}`") };
         let found = match value.get_ref() {
             DeValue::String(_) => "a string",
@@ -184,12 +195,23 @@ impl<'a> Reader<'a> {
     fn refusal(mut self) -> Failure {
         self.problems.sort();
         let problems = self.problems.into_iter().map(|(_, problem)| problem);
-        Failure::new(format!("bad spec in {}", self.text.title())).because_of(problems)
+        let failure = Failure::new(format!("bad spec in {}", self.text.title())).because_of(problems);
+        Failure { hint: self.hint.map(str::to_owned), ..failure }
     }
 
-    fn problem(&mut self, offset: usize, what: &str) {
+    pub(super) fn problem(&mut self, offset: usize, what: &str) {
         let place = self.text.origin.place(&self.text.content, offset);
         self.problems.push((offset, format!("{}: {what}", place.exact())));
+    }
+
+    /// Says what to try.
+    pub(super) fn hint(&mut self, hint: &'static str) {
+        self.hint = Some(hint);
+    }
+
+    /// Says what the author of the text should know.
+    pub(super) fn warn(&mut self, offset: usize, what: &str) {
+        self.warnings.push(format!("{}: {what}", self.text.origin.place(&self.text.content, offset)));
     }
 
     fn placed<T>(&self, value: T, offset: usize) -> Placed<T> {

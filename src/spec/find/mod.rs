@@ -227,6 +227,9 @@ fn kind_by_name(path: &Path) -> Option<SpecKind> {
     if pylock::is_lock(name) {
         return Some(SpecKind::Pylock);
     }
+    if name == b"pyproject.toml" {
+        return Some(SpecKind::Pyproject);
+    }
     if name.ends_with(b".toml") {
         return Some(SpecKind::VpythonToml);
     }

@@ -14,7 +14,9 @@ impl SpecText {
     #[must_use]
     pub fn lock_path(&self) -> Option<PathBuf> {
         match self.kind {
-            SpecKind::VpythonToml | SpecKind::Pep723 | SpecKind::Requirements => name::beside(self.origin.file_on_disk()?),
+            SpecKind::VpythonToml | SpecKind::Pyproject | SpecKind::Pep723 | SpecKind::Requirements => {
+                name::beside(self.origin.file_on_disk()?)
+            }
             SpecKind::Luci | SpecKind::Pylock | SpecKind::None => None,
         }
     }

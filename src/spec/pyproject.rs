@@ -1,0 +1,273 @@
+//! `pyproject.toml`: what `[project]`, its extras and `[dependency-groups]` (PEP 621, PEP 735) ask for. `[tool.vpython]` means what it
+//! means in `vpython.toml`, and chooses extras and groups: `extras = ["cli"]`, `groups = ["test"]`.
+//!
+//! Only what is written counts. No build backend is asked, so that what is `dynamic` is a mistake.
+
+use pep508_rs::{ExtraName, PackageName};
+use toml::de::{DeTable, DeValue};
+
+use super::vpython_toml::{Reader, Value};
+use super::{Asked, Placed, PythonRange};
+
+/// What chooses among what a project may ask for, in `[tool.vpython]`.
+pub(super) const CHOICES: [&str; 2] = ["extras", "groups"];
+
+/// What a project asks for.
+#[derive(Default)]
+pub(super) struct Project {
+    pub requires_python: Option<Placed<PythonRange>>,
+    pub asked: Vec<Placed<Asked>>,
+}
+
+/// Reads the tables of a project.
+pub(super) fn read<'a>(document: &DeTable<'a>, reader: &mut Reader<'a>) -> Project {
+    let project = reader.table(document.get("project"), "project");
+    let groups = reader.table(document.get("dependency-groups"), "dependency-groups");
+    let tool = document.get("tool").and_then(|tool| tool.get_ref().as_table()?.get("vpython")?.get_ref().as_table());
+    let [extras_chosen, groups_chosen] = CHOICES.map(|key| {
+        let value = tool.and_then(|tool| tool.get(key));
+        reader.strings(value, &format!("tool.vpython.{key}"))
+    });
+    if project.is_none() && groups_chosen.is_empty() {
+        let why = if groups.is_some() {
+            "there is no `[project]` table, and no group of `[dependency-groups]` is chosen"
+        } else {
+            "there is neither a `[project]` table nor `[dependency-groups]`"
+        };
+        reader.problem(0, &format!("{why}: nobody can tell what it asks for"));
+        reader.hint("write `dependencies` to `[project]`, or choose groups with `groups = [\"...\"]` in `[tool.vpython]`");
+        return Project::default();
+    }
+    let dynamic = reader.strings(project.and_then(|project| project.get("dynamic")), "project.dynamic");
+    for (field, start) in &dynamic {
+        match *field {
+            "dependencies" => refuse_dynamic(field, *start, reader),
+            "optional-dependencies" if !extras_chosen.is_empty() => refuse_dynamic(field, *start, reader),
+            "requires-python" => reader.warn(*start, "`requires-python` is dynamic, and does not count"),
+            _ => {}
+        }
+    }
+    let requires_python = project.and_then(|project| project.get("requires-python"));
+    let optional = project.and_then(|project| project.get("optional-dependencies"));
+    let own_name = project.and_then(|project| project.get("name")?.get_ref().as_str()?.parse::<PackageName>().ok());
+    let mut tables = Tables { own_name, extras: reader.table(optional, "project.optional-dependencies"), groups, reader };
+    let mut asked =
+        tables.strings(project.and_then(|project| project.get("dependencies")), "project.dependencies", &mut vec![]);
+    for (extra, start) in extras_chosen {
+        asked.extend(tables.extra(extra, start, &mut vec![]));
+    }
+    for (group, start) in groups_chosen {
+        asked.extend(tables.group(group, start, &mut vec![]));
+    }
+    Project { requires_python: requires_python.and_then(|value| tables.reader.python_range(value)), asked }
+}
+
+fn refuse_dynamic(field: &str, start: usize, reader: &mut Reader<'_>) {
+    let why = format!("`{field}` is dynamic: only the project's build backend knows it, and vpython runs none");
+    reader.problem(start, &why);
+    reader.hint("write it to `[project]`, or name a `vpython.toml` or a `requirements.txt` with `-vpython-spec`");
+}
+
+/// Tables of requirements by name, which name each other.
+struct Tables<'r, 'v, 'a> {
+    own_name: Option<PackageName>,
+    extras: Option<&'v DeTable<'a>>,
+    groups: Option<&'v DeTable<'a>>,
+    reader: &'r mut Reader<'a>,
+}
+
+impl<'a> Tables<'_, '_, 'a> {
+    /// What an extra of the project asks for. `open` are the extras and groups that lead to it.
+    fn extra(&mut self, name: &str, start: usize, open: &mut Vec<String>) -> Vec<Placed<Asked>> {
+        let Some(value) = self.extras.and_then(|extras| by_name(extras, name)) else {
+            self.reader.problem(start, &format!("there is no `{name}` in `[project.optional-dependencies]`"));
+            return Vec::new();
+        };
+        self.within(&format!("the extra `{}`", normalised(name)), start, open, |tables, open| {
+            tables.strings(Some(value), &format!("project.optional-dependencies.{name}"), open)
+        })
+    }
+
+    /// What a group asks for, with the groups that it includes.
+    fn group(&mut self, name: &str, start: usize, open: &mut Vec<String>) -> Vec<Placed<Asked>> {
+        let Some(value) = self.groups.and_then(|groups| by_name(groups, name)) else {
+            self.reader.problem(start, &format!("there is no `{name}` in `[dependency-groups]`"));
+            return Vec::new();
+        };
+        let key = format!("dependency-groups.{name}");
+        let DeValue::Array(items) = value.get_ref() else {
+            self.reader.wrong_type(&key, "an array", value);
+            return Vec::new();
+        };
+        self.within(&format!("the group `{}`", normalised(name)), start, open, |tables, open| {
+            let mut asked = Vec::new();
+            for item in items {
+                let start = item.span().start;
+                match item.get_ref() {
+                    DeValue::String(text) => asked.extend(tables.requirement(text, start, open)),
+                    DeValue::Table(table) => match table.get("include-group").map(toml::Spanned::get_ref) {
+                        Some(DeValue::String(included)) if table.len() == 1 => {
+                            asked.extend(tables.group(included, start, open))
+                        }
+                        _ => tables.reader.problem(start, &format!("an item of `{key}` has `include-group` alone")),
+                    },
+                    _ => tables.reader.wrong_type(&format!("an item of {key}"), "a string or a table", item),
+                }
+            }
+            asked
+        })
+    }
+
+    /// Goes into an extra or a group, unless that is open already.
+    fn within<T: Default>(
+        &mut self,
+        title: &str,
+        start: usize,
+        open: &mut Vec<String>,
+        read: impl FnOnce(&mut Self, &mut Vec<String>) -> T,
+    ) -> T {
+        if open.iter().any(|known| known == title) {
+            self.reader.problem(start, &format!("{title} includes itself"));
+            return T::default();
+        }
+        open.push(title.to_owned());
+        let read = read(self, open);
+        open.pop();
+        read
+    }
+
+    fn strings(&mut self, value: Option<&Value<'a>>, key: &str, open: &mut Vec<String>) -> Vec<Placed<Asked>> {
+        let strings = self.reader.strings(value, key);
+        strings.into_iter().flat_map(|(text, start)| self.requirement(text, start, open)).collect()
+    }
+
+    /// A requirement; one of the project itself stands for its extras, since the project is no wheel here.
+    fn requirement(&mut self, text: &str, start: usize, open: &mut Vec<String>) -> Vec<Placed<Asked>> {
+        let Some(asked) = self.reader.requirement(text, start) else { return Vec::new() };
+        if self.own_name.as_ref() != Some(&asked.value.requirement.name) {
+            return vec![asked];
+        }
+        let extras: Vec<ExtraName> = asked.value.requirement.extras.to_vec();
+        let mut found: Vec<Placed<Asked>> = Vec::new();
+        for extra in extras {
+            found.extend(self.extra(extra.as_ref(), start, open));
+        }
+        for one in &mut found {
+            one.value.requirement.marker.and(asked.value.requirement.marker.clone());
+        }
+        found
+    }
+}
+
+/// The value of a name, by whichever of its spellings it is there.
+fn by_name<'v, 'a>(table: &'v DeTable<'a>, name: &str) -> Option<&'v Value<'a>> {
+    let name = normalised(name);
+    table.iter().find(|(key, _)| normalised(key.get_ref()) == name).map(|(_, value)| value)
+}
+
+/// A name of an extra or a group, in the one spelling that stands for all.
+fn normalised(name: &str) -> String {
+    name.parse::<ExtraName>().map_or_else(|_| name.to_owned(), |name| name.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Origin, Packages, Spec, SpecKind, SpecText, vpython_toml};
+
+    fn parse(content: &str) -> anyhow::Result<Spec> {
+        vpython_toml::parse(&SpecText {
+            kind: SpecKind::Pyproject,
+            origin: Origin::file("/p/pyproject.toml".into()),
+            base: Some("/p".into()),
+            content: content.into(),
+            warnings: Vec::new(),
+        })
+    }
+
+    fn asked(content: &str) -> Vec<String> {
+        let spec = parse(content).unwrap_or_else(|error| panic!("{}", crate::report::render(&error)));
+        let Packages::Required(required) = spec.packages else { panic!("{content}") };
+        required.asked.iter().map(|asked| asked.value.requirement.to_string()).collect()
+    }
+
+    #[test]
+    fn what_a_project_asks_for_is_read() {
+        let project = "[build-system]\nrequires = ['b']\n[project]\nname = 'My.Project'\nrequires-python = '>=3.8'\n\
+                       dependencies = ['a>=1']\n[project.optional-dependencies]\nCli = ['c']\n\
+                       all = ['my-project[cli]; sys_platform == \"linux\"', 'd']\n\
+                       [dependency-groups]\ntest = ['t', {include-group = 'Lint_All'}]\nlint-all = ['l']\n";
+        let rows: &[(&str, &[&str])] = &[
+            ("", &["a>=1"]),
+            ("extras = ['cli']", &["a>=1", "c"]),
+            ("extras = ['all']", &["a>=1", "c ; sys_platform == 'linux'", "d"]),
+            ("groups = ['test']", &["a>=1", "t", "l"]),
+            ("groups = ['lint.all']\nwheels = ['w']", &["a>=1", "l"]),
+        ];
+        for (tool, expected) in rows {
+            let content = format!("{project}[tool.vpython]\n{tool}\n[tool.other]\nx = 1\n");
+            assert_eq!(asked(&content), *expected, "{tool}");
+            let spec = parse(&content).unwrap();
+            assert_eq!(spec.warnings, [""; 0]);
+            assert_eq!(spec.requires_python.unwrap().value.written, ">=3.8");
+        }
+        assert_eq!(asked("[dependency-groups]\ntest = ['t']\n[tool.vpython]\ngroups = ['test']\n"), ["t"]);
+        assert_eq!(asked("[project]\nname = 'x'\nversion = '1'\n"), [""; 0], "a project may have no dependencies");
+    }
+
+    #[test]
+    fn what_nobody_can_tell_is_refused() {
+        let nothing =
+            "hint: write `dependencies` to `[project]`, or choose groups with `groups = [\"...\"]` in `[tool.vpython]`";
+        let dynamic = "hint: write it to `[project]`, or name a `vpython.toml` or a `requirements.txt` with `-vpython-spec`";
+        let rows = [
+            (
+                "[tool.poetry.dependencies]\na = '1'\n",
+                "line 1, column 1: there is neither a `[project]` table nor `[dependency-groups]`: nobody can tell what it asks for",
+                nothing,
+            ),
+            (
+                "[dependency-groups]\na = ['b']\n",
+                "line 1, column 1: there is no `[project]` table, and no group of `[dependency-groups]` is chosen: nobody can tell \
+                 what it asks for",
+                nothing,
+            ),
+            (
+                "[project]\ndynamic = ['version', 'dependencies']\n",
+                "line 2, column 23: `dependencies` is dynamic: only the project's build backend knows it, and vpython runs none",
+                dynamic,
+            ),
+            (
+                "[project]\ndynamic = ['optional-dependencies']\n[tool.vpython]\nextras = []\ngroups = ['x']\n",
+                "line 5, column 11: there is no `x` in `[dependency-groups]`",
+                "",
+            ),
+            (
+                "[project]\n[tool.vpython]\nextras = ['x']\n",
+                "line 3, column 11: there is no `x` in `[project.optional-dependencies]`",
+                "",
+            ),
+            (
+                "[project]\n[dependency-groups]\nx = [{include-group = 'y'}]\ny = [{include-group = 'X'}]\n[tool.vpython]\ngroups = ['x']\n",
+                "line 4, column 6: the group `x` includes itself",
+                "",
+            ),
+            (
+                "[project]\n[dependency-groups]\nx = [{include = 'y'}]\n[tool.vpython]\ngroups = ['x']\n",
+                "line 3, column 6: an item of `dependency-groups.x` has `include-group` alone",
+                "",
+            ),
+        ];
+        for (content, cause, hint) in rows {
+            let hint = if hint.is_empty() { String::new() } else { format!("  {hint}\n") };
+            let expected =
+                format!("vpython: error: bad spec in `/p/pyproject.toml`\n  caused by: `/p/pyproject.toml`, {cause}\n{hint}");
+            assert_eq!(crate::report::render(&parse(content).unwrap_err()), expected, "{content}");
+        }
+    }
+
+    #[test]
+    fn a_dynamic_python_version_is_worth_a_warning() {
+        let spec = parse("[project]\ndynamic = ['requires-python', 'version']\n").unwrap();
+        assert_eq!(spec.warnings, ["`/p/pyproject.toml`, line 2: `requires-python` is dynamic, and does not count"]);
+    }
+}
