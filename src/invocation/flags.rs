@@ -62,7 +62,7 @@ pub(super) struct Flags {
     #[arg(long = "vpython-tool", help_heading = TOOLS, value_name = "NAME")]
     pub tool: Option<OsString>,
 
-    /// The interpreter: an executable, or a folder with bin/python3 [env: `VPYTHON_INTERPRETER`]
+    /// The interpreter: an executable, a folder with bin/python3, or a version as in 3.12 [env: `VPYTHON_INTERPRETER`]
     #[arg(long = "vpython-interpreter", help_heading = ENVIRONMENT, value_name = "PATH")]
     pub interpreter: Option<OsString>,
 

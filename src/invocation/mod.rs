@@ -34,7 +34,7 @@ pub struct Invocation {
     pub spec: Option<PathBuf>,
     /// The spec of a program that has none.
     pub default_spec: Option<PathBuf>,
-    /// The interpreter, if told: an executable or a bundle's folder.
+    /// The interpreter, if told: an executable, a bundle's folder, or a version. A word without a slash stays as it was typed.
     pub interpreter: Option<PathBuf>,
     /// Wheelhouses beside those of the spec.
     pub wheels: Wheels,
@@ -137,9 +137,13 @@ impl Invocation {
 
     /// Joins flags and variables; a flag beats its variable, and an empty value is none.
     fn with_variables(action: Action, flags: Flags, words: Vec<OsString>, process: &Process) -> Self {
-        let path = |flag: Option<OsString>, name: &str| -> Option<PathBuf> {
-            let given = flag.filter(|value| !value.is_empty()).or_else(|| process.setting(name).map(OsStr::to_owned));
-            given.map(|value| process.absolute(value.as_ref()))
+        let given = |flag: Option<OsString>, name: &str| {
+            flag.filter(|value| !value.is_empty()).or_else(|| process.setting(name).map(OsStr::to_owned))
+        };
+        let path = |flag: Option<OsString>, name: &str| Some(process.absolute(given(flag, name)?.as_ref()));
+        let interpreter = |flag: Option<OsString>| {
+            let given = given(flag, variable::INTERPRETER)?;
+            Some(if given.as_encoded_bytes().contains(&b'/') { process.absolute(given.as_ref()) } else { given.into() })
         };
         let debug = process.setting(variable::LOG_TRACE).map(|_| LogLevel::Debug);
         Self {
@@ -152,7 +156,7 @@ impl Invocation {
             root: path(flags.root, variable::ROOT),
             spec: flags.spec.filter(|spec| !spec.is_empty()).map(|spec| process.absolute(spec.as_ref())),
             default_spec: path(None, variable::DEFAULT_SPEC),
-            interpreter: path(flags.interpreter, variable::INTERPRETER),
+            interpreter: interpreter(flags.interpreter),
             wheels: Wheels::read(&flags.wheels, process),
             local_venv: flags.local_venv,
             strict: flags.strict,

@@ -229,3 +229,52 @@ fn vpython_under_the_name_of_python_is_not_run() {
         world.program(&path, ["-c", SHOW]).env("PATH", &search_path).run().prints("[VERSION]\n");
     }
 }
+
+#[test]
+fn a_version_may_be_named_instead_of_a_file() {
+    let Some(other) = Python::other() else { return };
+    let world = World::new();
+    let named = format!("3.{}", other.minor);
+    symlink(&other.path, world.outside(&format!("bin/python{named}"))).unwrap();
+    for word in [named.clone(), format!("python{named}"), other.version.clone()] {
+        for _ in 0..2 {
+            world.vpython(["-vpython-interpreter", &word, "-c", SHOW]).run().prints(&format!("{}\n", other.version));
+        }
+        let by_variable = world.vpython(["-c", SHOW]).env("VPYTHON_INTERPRETER", &word).run();
+        by_variable.prints(&format!("{}\n", other.version));
+    }
+    // A file of that name is what is named, from the moment on at which it is there.
+    symlink(&world.python.path, world.path(&named)).unwrap();
+    world.vpython(["-vpython-interpreter", &named, "-c", SHOW]).run().prints("[VERSION]\n");
+    std::fs::remove_file(world.path(&named)).unwrap();
+    std::fs::remove_file(world.outside(&format!("bin/python{named}"))).unwrap();
+    world.pyenv(&[other, world.python]);
+    let launch = world.vpython(["-vpython-interpreter", &named, "-c", SHOW]).env("PATH", world.outside("bin"));
+    launch.env("PYENV_ROOT", world.outside("pyenv")).run().prints(&format!("{}\n", other.version));
+}
+
+#[test]
+fn a_version_that_nobody_has_is_said_with_the_places() {
+    let world = World::new();
+    let vpython = world.copy_vpython("bundles/vpython");
+    let launch = || world.program(&vpython, ["-vpython-interpreter=3.99", "-c", SHOW]).env("PATH", world.outside("bin"));
+    let rest = "  caused by: looked beside vpython (`[WORLD]/bundles`), on `PATH` (`[WORLD]/bin`), among those of pyenv \
+                (`[WORLD]/home/.pyenv/versions`), among those of uv (`[WORLD]/home/.local/share/uv/python`)\n  caused by: \
+                `[WORLD]/bin/python3`: it is CPython [VERSION], and 3.99 is named\n  hint: install one where `PATH`, pyenv or uv has \
+                it, or name one with `-vpython-interpreter`\n";
+    launch().run().refuses(127, &format!("vpython: error: no interpreter 3.99 found\n{rest}"));
+    wants(&world, ">=3.6");
+    let what = "no interpreter 3.99 satisfies `requires-python = \">=3.6\"` (`[WORLD]/work/vpython.toml`, line 1)";
+    launch().run().refuses(127, &format!("vpython: error: {what}\n{rest}"));
+}
+
+#[test]
+fn an_interpreter_of_several_names_is_told_once() {
+    let world = World::new();
+    wants(&world, ">=4");
+    symlink(world.outside("bin"), world.outside("also")).unwrap();
+    symlink("python3", world.outside("bin/python")).unwrap();
+    let path = format!("{}:{}", world.outside("bin").display(), world.outside("also").display());
+    let outcome = world.vpython(["-c", SHOW]).env("PATH", path).run();
+    assert_eq!((outcome.code, outcome.stderr.matches("it is CPython").count()), (Some(127), 1), "{outcome}");
+}

@@ -1,6 +1,6 @@
 //! Which interpreter a spec gets.
 //!
-//! 1. The one that `-vpython-interpreter` or `VPYTHON_INTERPRETER` names. 2. Bundles: folders named by version beside vpython's own
+//! 1. The one that `-vpython-interpreter` or `VPYTHON_INTERPRETER` names; where that is a version, one of the following that has it. 2. Bundles: folders named by version beside vpython's own
 //!    binary, the highest that satisfies. 3. Names on `PATH`, as a shell would find them: `python3`, `python`, then names with a
 //!    version in them; where the spec leaves room for a single minor version, the name with that version comes first. 4. What
 //!    pyenv and uv have installed, the highest that satisfies.
@@ -9,17 +9,17 @@
 //!
 //! vpython itself under another name and scripts on `PATH` are never run; a shim of pyenv's is resolved by reading pyenv's files.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use pep440_rs::{Operator, Version, VersionSpecifiers};
 use tracing::debug;
 
 use super::binary::{self, Executable, search_path};
 use super::choice::{PassedOver, Source, Taken};
+use super::version::{NamedVersion, is_for_python2, minor_in_name, single_minor};
 use super::{Facts, probe, pyenv};
-use crate::fs;
+use crate::fs::{self, Stamp};
 use crate::invocation::Invocation;
 use crate::plan::Evidence;
 use crate::process::Process;
@@ -37,11 +37,20 @@ pub fn find(
     memo: Option<&Path>,
     evidence: &mut Evidence,
 ) -> Result<Facts> {
-    let wants_python2 = wanted.is_some_and(|wanted| is_for_python2(&wanted.value.specifiers));
-    let mut search = Search { wanted, wants_python2, process, memo, evidence };
-    match &invocation.interpreter {
-        Some(path) => search.named(path),
-        None => search.anywhere(),
+    let named = invocation.interpreter.as_deref();
+    let mut version = named.and_then(NamedVersion::of);
+    if let (Some(path), Some(_)) = (named, &version) {
+        // A file of such a name in the current directory is what is named.
+        let path = process.absolute(path);
+        evidence.look(&path);
+        version = version.filter(|_| !fs::exists(&path));
+    }
+    let wants_python2 = wanted.is_some_and(|wanted| is_for_python2(&wanted.value.specifiers))
+        || version.as_ref().is_some_and(|version| is_for_python2(&version.specifiers));
+    let mut search = Search { wanted, version, wants_python2, process, memo, evidence };
+    match named {
+        Some(path) if search.version.is_none() => search.named(&process.absolute(path)),
+        _ => search.anywhere(),
     }
 }
 
@@ -58,15 +67,16 @@ pub fn search_settings(interpreter: Option<&Path>, process: &Process) -> Vec<(&'
     ];
     let mut settings: Vec<(&str, OsString)> =
         names.iter().filter_map(|(name, title)| Some((*title, process.setting(name)?.to_owned()))).collect();
-    let path = match interpreter {
-        Some(path) => path.parent().map(Path::to_path_buf).into_iter().collect(),
-        None => search_path(process),
-    };
+    let mut path: Vec<PathBuf> =
+        interpreter.and_then(|path| Some(process.absolute(path).parent()?.to_path_buf())).into_iter().collect();
+    if interpreter.is_none_or(|path| NamedVersion::of(path).is_some()) {
+        path.extend(search_path(process));
+    }
     settings.extend(interpreter.map(|path| ("the interpreter that is named", path.into())));
     settings.extend(path.iter().map(|folder| ("`PATH`", folder.into())));
     settings.extend(process.executable.as_ref().map(|path| ("the place of vpython", path.into())));
-    // pyenv's choice depends on the current directory; nobody else's does.
-    if path.iter().any(|folder| pyenv::is_shims_folder(folder)) {
+    // pyenv's choice depends on the current directory, and so does what a word names; nothing else does.
+    if interpreter.is_some_and(Path::is_relative) || path.iter().any(|folder| pyenv::is_shims_folder(folder)) {
         settings.extend(process.directory.as_ref().map(|directory| (DIRECTORY, directory.into())));
     }
     settings
@@ -80,7 +90,9 @@ const DIRECTORY: &str = "the current directory";
 /// One search.
 struct Search<'a> {
     wanted: Option<&'a Placed<PythonRange>>,
-    /// Whether the spec leaves nothing but Python 2.
+    /// The version that the caller names instead of a file.
+    version: Option<NamedVersion>,
+    /// Whether the spec, or the caller, leaves nothing but Python 2.
     wants_python2: bool,
     process: &'a Process,
     memo: Option<&'a Path>,
@@ -163,8 +175,9 @@ impl Search<'_> {
 
     fn on_path(&mut self) -> Result<Option<Facts>> {
         let folders = search_path(self.process);
-        let pinned =
-            self.wanted.and_then(|wanted| single_minor(&wanted.value.specifiers)).map(|minor| format!("python3.{minor}"));
+        let ranges = self.version.iter().map(|version| &version.specifiers);
+        let mut ranges = ranges.chain(self.wanted.map(|wanted| &wanted.value.specifiers));
+        let pinned = ranges.find_map(single_minor).map(|minor| format!("python3.{minor}"));
         let names: &[&str] = if self.wants_python2 { &["python2.7", "python2", "python"] } else { &["python3", "python"] };
         for name in pinned.iter().map(String::as_str).chain(names.iter().copied()) {
             for folder in &folders {
@@ -247,7 +260,12 @@ impl Search<'_> {
 
     /// Why these facts will not do.
     fn objection(&self, facts: &Facts) -> Option<String> {
-        facts.unsupported().or_else(|| {
+        let version = self.version.as_ref().filter(|version| !version.specifiers.contains(facts.version()));
+        let other = version.map(|version| {
+            let name = facts.markers.platform_python_implementation();
+            format!("it is {name} {}, and {} is named", facts.version(), version.text)
+        });
+        facts.unsupported().or(other).or_else(|| {
             let wanted = self.wanted.filter(|wanted| !wanted.value.specifiers.contains(facts.version()))?;
             let name = facts.markers.platform_python_implementation();
             let (place, PythonRange { key, written, .. }) = (&wanted.place, &wanted.value);
@@ -265,7 +283,13 @@ impl Search<'_> {
         debug!(path = %path.display(), why, "passed over");
         let passed_over = PassedOver { path: path.to_path_buf(), why: why.to_owned() };
         let known = &mut self.evidence.choice.passed_over;
-        if !known.contains(&passed_over) {
+        // One file may be met by several names: by a link, or in a folder that is a link.
+        let stamp = Stamp::of(path);
+        let says = |passed: &PassedOver| passed.why.replace(&*passed.path.to_string_lossy(), "");
+        let is_same = |known: &PassedOver| {
+            known.path == path || stamp.is_some() && Stamp::of(&known.path) == stamp && says(known) == says(&passed_over)
+        };
+        if !known.iter().any(is_same) {
             known.push(passed_over);
         }
         None
@@ -278,14 +302,29 @@ impl Search<'_> {
     }
 
     fn none_found(&self) -> Failure {
+        let what =
+            self.version.as_ref().map_or("no interpreter".to_owned(), |version| format!("no interpreter {}", version.text));
         let what = match self.wanted {
-            Some(wanted) => format!("no interpreter satisfies `{}` ({})", wanted.value, wanted.place),
-            None => "no interpreter found".to_owned(),
+            Some(wanted) => format!("{what} satisfies `{}` ({})", wanted.value, wanted.place),
+            None => format!("{what} found"),
         };
         Failure::new(what)
+            .because_of(self.version.is_some().then(|| self.looked_at()))
             .because_of(self.evidence.choice.passed_over.iter().map(ToString::to_string))
             .hint("install one where `PATH`, pyenv or uv has it, or name one with `-vpython-interpreter`")
             .kind(Kind::NotFound)
+    }
+
+    /// Where interpreters were looked for.
+    fn looked_at(&self) -> String {
+        let bundles =
+            self.process.executable.as_ref().and_then(|own| own.parent()).map(|folder| ("beside vpython", folder.into()));
+        let path = Some(("on `PATH`", PathBuf::from(self.process.search_path())));
+        let pyenv = pyenv::root(self.process).map(|root| ("among those of pyenv", root.join("versions")));
+        let uv = uv_versions(self.process).map(|folder| ("among those of uv", folder));
+        let places = [bundles, path, pyenv, uv].into_iter().flatten();
+        let places: Vec<_> = places.map(|(title, place)| format!("{title} (`{}`)", place.display())).collect();
+        format!("looked {}", places.join(", "))
     }
 }
 
@@ -298,80 +337,9 @@ fn uv_versions(process: &Process) -> Option<PathBuf> {
     Some(data.or_else(|| Some(process.home()?.join(".local/share")))?.join("uv/python"))
 }
 
-/// The one minor version of Python 3 that a range leaves, as `==3.11.*`, `==3.11.7` and `~=3.11.2` do.
-fn single_minor(wanted: &VersionSpecifiers) -> Option<u64> {
-    wanted.iter().find_map(|specifier| {
-        let release = specifier.version().release();
-        let single = match specifier.operator() {
-            Operator::Equal | Operator::EqualStar | Operator::ExactEqual => release.len() >= 2,
-            Operator::TildeEqual => release.len() >= 3,
-            _ => false,
-        };
-        (single && release[0] == 3).then(|| release[1])
-    })
-}
-
-/// Whether a range has Python 2.7 in it and no Python 3.
-fn is_for_python2(wanted: &VersionSpecifiers) -> bool {
-    // What is asked for may be a patch level.
-    let has = |major: u64, minors: std::ops::Range<u64>| {
-        minors.into_iter().any(|minor| (0..40).any(|patch| wanted.contains(&Version::new([major, minor, patch]))))
-    };
-    has(2, 7..8) && !has(3, 0..60)
-}
-
-/// The minor version in a name like `python3.11`.
-fn minor_in_name(name: &OsStr) -> Option<u32> {
-    name.to_str()?.strip_prefix("python3.")?.parse().ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_range_with_one_minor_version_is_known() {
-        let rows = [
-            ("==3.11.*", Some(11)),
-            ("==3.11.7", Some(11)),
-            ("~=3.11.2", Some(11)),
-            ("===3.9.1", Some(9)),
-            ("~=3.11", None),
-            (">=3.11", None),
-            ("==3.*", None),
-        ];
-        for (range, minor) in rows {
-            assert_eq!(single_minor(&range.parse().unwrap()), minor, "{range}");
-        }
-    }
-
-    #[test]
-    fn python_2_is_for_those_who_leave_nothing_else() {
-        let rows = [
-            ("==2.7.*", true),
-            ("~=2.7.5", true),
-            ("==2.7.18", true),
-            ("<3", true),
-            (">=2.7,<3.0", true),
-            ("==2.*", true),
-            ("==2.6.*", false),
-            (">=2.7", false),
-            (">=2.7,!=3.0.*,!=3.1.*", false),
-            ("==3.11.*", false),
-            (">=3.8", false),
-        ];
-        for (range, expected) in rows {
-            assert_eq!(is_for_python2(&range.parse().unwrap()), expected, "{range}");
-        }
-    }
-
-    #[test]
-    fn names_with_a_version_are_known() {
-        assert_eq!(minor_in_name(OsStr::new("python3.11")), Some(11));
-        for name in ["python3", "python3.11-config", "python3.", "python2.7"] {
-            assert_eq!(minor_in_name(OsStr::new(name)), None, "{name}");
-        }
-    }
 
     #[test]
     fn the_current_directory_matters_only_to_pyenv() {

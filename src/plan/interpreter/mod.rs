@@ -6,6 +6,7 @@ mod elsewhere;
 mod find;
 mod probe;
 mod pyenv;
+mod version;
 
 use std::path::PathBuf;
 

@@ -208,5 +208,5 @@ impl Explanation {
 fn named_by(invocation: &Invocation, process: &Process) -> Option<&'static str> {
     let named = invocation.interpreter.as_deref()?;
     let by_variable = process.setting(variable::INTERPRETER).map(|value| process.absolute(value.as_ref()));
-    Some(if by_variable.as_deref() == Some(named) { variable::INTERPRETER } else { "-vpython-interpreter" })
+    Some(if by_variable == Some(process.absolute(named)) { variable::INTERPRETER } else { "-vpython-interpreter" })
 }
