@@ -127,6 +127,7 @@ fn run_tool(tool: &Tool, invocation: &Invocation, process: &Process) -> Result<i
     }
     match tool {
         Tool::Check(options) => check(options, invocation, process),
+        Tool::Completions => tool::documents::completions(&invocation.words),
         Tool::Exec => run_script(&prepare(invocation, process)?, invocation, process).map(never),
         Tool::Explain(options) => {
             let explanation = Explanation::of_launch(invocation, process);
@@ -141,6 +142,7 @@ fn run_tool(tool: &Tool, invocation: &Invocation, process: &Process) -> Result<i
         Tool::Install => install(invocation, process),
         Tool::List(options) => tool::list::run(options, invocation, process),
         Tool::Lock(options) => tool::lock::run(options, invocation, process),
+        Tool::Man => tool::documents::man(&invocation.words, process),
         Tool::Pack(options) => pack(options, invocation, process),
         Tool::Prune(options) => tool::prune::run(options, invocation, process),
         Tool::Relocate(options) => tool::relocate::run(options, &invocation.words, invocation, process),

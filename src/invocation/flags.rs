@@ -15,7 +15,7 @@ use crate::report::{Failure, nearest};
 /// No line of help is longer, however wide the terminal is.
 pub(super) const MAX_WIDTH: usize = 100;
 
-/// The groups of flags in the help.
+/// The groups of flags in the help; what is in no other is about the environment.
 const ENVIRONMENT: &str = "Environment";
 const TOOLS: &str = "Tools";
 const DIAGNOSTICS: &str = "Diagnostics";
@@ -35,27 +35,17 @@ pub(super) const PREFIX: &str = "vpython-";
                   Exit codes of vpython's own: 125 (bad flag, bad spec, no fitting wheel, cannot build), 126 (the interpreter cannot be \
                   executed), 127 (none found).",
     disable_help_flag = true,
-    args_override_self = true
+    args_override_self = true,
+    next_help_heading = ENVIRONMENT
 )]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own on the command line")]
 pub(super) struct Flags {
-    /// Print this help, then python's
-    #[arg(long, short, help_heading = DIAGNOSTICS, value_name = "BOOL", action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_value_t = false,
-          default_missing_value = "true", hide_default_value = true, hide_possible_values = true, value_parser = boolean())]
-    pub help: bool,
-
-    /// Print vpython's version
-    #[arg(long = "vpython-version", help_heading = DIAGNOSTICS, value_name = "BOOL", action = ArgAction::Set, num_args = 0..=1, require_equals = true,
-          default_value_t = false, default_missing_value = "true", hide_default_value = true, hide_possible_values = true,
-          value_parser = boolean())]
-    pub version: bool,
-
     /// The folder of the store [env: `VPYTHON_VIRTUALENV_ROOT`; default: vpython-root.UID in the user's cache folder]
-    #[arg(long = "vpython-root", help_heading = ENVIRONMENT, value_name = "DIR")]
+    #[arg(long = "vpython-root", value_name = "DIR")]
     pub root: Option<OsString>,
 
     /// The spec to use, instead of looking for one [env, for programs that have none: `VPYTHON_DEFAULT_SPEC`]
-    #[arg(long = "vpython-spec", help_heading = ENVIRONMENT, value_name = "FILE")]
+    #[arg(long = "vpython-spec", value_name = "FILE")]
     pub spec: Option<OsString>,
 
     /// Do this with the environment instead of running python; --help behind NAME tells more
@@ -63,11 +53,11 @@ pub(super) struct Flags {
     pub tool: Option<OsString>,
 
     /// The interpreter: an executable, a folder with bin/python3, or a version as in 3.12 [env: `VPYTHON_INTERPRETER`]
-    #[arg(long = "vpython-interpreter", help_heading = ENVIRONMENT, value_name = "PATH")]
+    #[arg(long = "vpython-interpreter", value_name = "PATH")]
     pub interpreter: Option<OsString>,
 
     /// Keep a link `.venv` to the environment beside the spec, for editors
-    #[arg(long = "vpython-local-venv", help_heading = ENVIRONMENT, value_name = "BOOL", action = ArgAction::Set, num_args = 0..=1, require_equals = true,
+    #[arg(long = "vpython-local-venv", value_name = "BOOL", action = ArgAction::Set, num_args = 0..=1, require_equals = true,
           default_value_t = false, default_missing_value = "true", hide_default_value = true, hide_possible_values = true,
           value_parser = boolean())]
     pub local_venv: bool,
@@ -79,7 +69,7 @@ pub(super) struct Flags {
     pub strict: bool,
 
     /// A folder of wheels, beside those of the spec; may be given again [env: `VPYTHON_WHEELS`, a path list]
-    #[arg(long = "vpython-wheels", help_heading = ENVIRONMENT, value_name = "DIR", action = ArgAction::Append)]
+    #[arg(long = "vpython-wheels", value_name = "DIR", action = ArgAction::Append)]
     pub wheels: Vec<OsString>,
 
     /// How much to log on stderr [env: `VPYTHON_LOG_TRACE`, any text for debug]
@@ -89,6 +79,17 @@ pub(super) struct Flags {
     /// Write to FILE how long each part of the run takes, for a viewer of Chrome's trace format [env: `VPYTHON_TRACE`]
     #[arg(long = "vpython-trace", help_heading = DIAGNOSTICS, value_name = "FILE")]
     pub trace: Option<OsString>,
+
+    /// Print this help, then python's
+    #[arg(long, short, help_heading = DIAGNOSTICS, value_name = "BOOL", action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_value_t = false,
+          default_missing_value = "true", hide_default_value = true, hide_possible_values = true, value_parser = boolean())]
+    pub help: bool,
+
+    /// Print vpython's version
+    #[arg(long = "vpython-version", help_heading = DIAGNOSTICS, value_name = "BOOL", action = ArgAction::Set, num_args = 0..=1, require_equals = true,
+          default_value_t = false, default_missing_value = "true", hide_default_value = true, hide_possible_values = true,
+          value_parser = boolean())]
+    pub version: bool,
 }
 
 /// How much is logged.
@@ -161,7 +162,7 @@ pub fn help() -> String {
 }
 
 /// The flags as help shows them: a switch without the value that it may have.
-fn shown() -> clap::Command {
+pub(super) fn shown() -> clap::Command {
     let names = tools::names().join(", ");
     let command = Flags::command().mut_args(|argument| {
         let is_switch = argument.is_require_equals_set();

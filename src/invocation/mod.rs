@@ -2,6 +2,7 @@
 //!
 //! Nothing is looked up here. The words for python stay as they were typed, and are read only to find the target.
 
+mod documents;
 mod flags;
 mod options;
 mod python;
@@ -13,6 +14,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
+pub use documents::{completions, manual};
 pub use flags::{LogLevel, help};
 pub use options::{Additions, Check, Explain, Export, Fetch, List, Lock, Pack, Prune, Relocate, Unpack, Upgrade};
 pub use python::Target;

@@ -74,7 +74,7 @@ impl Split {
     /// Takes the options of a tool out of the words before `--`. Gives how many words there were.
     fn sort(&mut self, tool: &OsStr, kind: Words, words: &[OsString]) -> Result<usize> {
         // A tool's own words come first; behind python's target all words are data, but for what begins with two dashes.
-        let mut own_words = if kind == Words::PlaceThenCommandLine { 1 } else { 0 };
+        let mut wants_place = kind == Words::PlaceThenCommandLine;
         let mut is_target_named = false;
         let mut next = 0;
         while next < words.len() {
@@ -88,13 +88,13 @@ impl Split {
             let is_long = option.as_ref().is_some_and(|option| option.dashes == 2);
             let is_help = is_long && word == "--help";
             let taken = match kind {
-                Words::CommandLine | Words::PlaceThenCommandLine if own_words > 0 && option.is_none() => {
-                    own_words -= 1;
+                Words::CommandLine | Words::PlaceThenCommandLine if wants_place && option.is_none() => {
+                    wants_place = false;
                     1
                 }
                 Words::CommandLine | Words::PlaceThenCommandLine if !is_target_named => {
                     let name = word.as_bytes().get(2..).unwrap_or_default();
-                    if is_long && !python::is_long_option(name) || own_words > 0 {
+                    if is_long && !python::is_long_option(name) || wants_place {
                         self.stray.get_or_insert_with(|| word.clone());
                     }
                     let (taken, is_last) = python::step(&words[next..]);

@@ -70,6 +70,16 @@ pub enum Tool {
     /// It is verified, and takes the place of an older one in one step; nothing is done where it is there already.
     #[command(override_usage = "vpython [vpython flags] -vpython-tool unpack FILE DIR [options]")]
     Unpack(Unpack),
+    /// Print what a shell is to read so that it completes vpython's command lines
+    ///
+    /// SHELL is `bash`, `zsh`, `fish`, `elvish` or `powershell`.
+    #[command(override_usage = "vpython -vpython-tool completions SHELL")]
+    Completions,
+    /// Print vpython's manual page, or write it and a page for each tool into a directory
+    ///
+    /// The directory DIR is made if it is not there.
+    #[command(override_usage = "vpython -vpython-tool man [DIR]")]
+    Man,
     /// Write specs of LUCI's form as `vpython.toml` and `# /// script` blocks
     ///
     /// PATHs are specs, scripts, or folders, which are looked through; without any, the current directory is. A file is written only
@@ -111,7 +121,7 @@ impl Tool {
             Self::Export(_) => Words::PlaceThenCommandLine,
             Self::Exec => Words::Program,
             Self::List(_) | Self::Prune(_) => Words::None,
-            Self::Relocate(_) | Self::Unpack(_) => Words::Places,
+            Self::Completions | Self::Man | Self::Relocate(_) | Self::Unpack(_) => Words::Places,
             Self::Upgrade(_) => Words::Paths,
         }
     }
@@ -220,13 +230,17 @@ pub(super) fn directory(tool: &OsStr, words: &mut Vec<OsString>) -> Result<OsStr
 /// There is no such tool.
 pub(super) fn help(tool: &OsStr) -> Result<String> {
     let command = command(tool).ok_or_else(|| unknown(&tool.to_string_lossy()))?;
-    // All that is to be said, in the terse form.
+    Ok(shown(command).bin_name("vpython").max_term_width(flags::MAX_WIDTH).render_help().to_string())
+}
+
+/// A tool as help shows it: with all that is to be said, in the terse form.
+pub(super) fn shown(command: clap::Command) -> clap::Command {
     let about = command.get_long_about().or(command.get_about()).cloned().unwrap_or_default();
     let command = command.about(about).long_about(Resettable::Reset);
     let name = command.get_name().to_owned();
     let usage = format!("vpython [vpython flags] -vpython-tool {name} [options] [python command line]");
     let usage = command.get_overridden_usage().map_or(usage, ToString::to_string);
-    Ok(command.bin_name("vpython").override_usage(usage).max_term_width(flags::MAX_WIDTH).render_help().to_string())
+    command.override_usage(usage)
 }
 
 /// Whether a name in place of a tool's asks what there is.
@@ -243,6 +257,11 @@ pub(super) fn list() -> String {
         format!("{:width$}  {about}\n", tool.get_name())
     };
     command.get_subcommands().map(line).collect()
+}
+
+/// The tools as they are declared.
+pub(super) fn declared() -> Vec<clap::Command> {
+    Line::command().get_subcommands().cloned().collect()
 }
 
 /// The names of the tools, for the help of the flag.

@@ -4,6 +4,7 @@ pub mod additions;
 mod audit;
 mod bundle;
 pub mod check;
+pub mod documents;
 mod elf;
 pub mod exec;
 pub mod explain;

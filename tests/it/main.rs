@@ -17,6 +17,7 @@ mod command_line;
 mod crashes;
 mod damage;
 mod differential;
+mod documents;
 mod evidence;
 mod exec;
 mod explain;

@@ -386,7 +386,7 @@ fn no_store_is_needed() {
 fn the_spec_is_that_of_the_target() {
     let case = Case::new("dependencies = ['a']\n", &[module("b", "1")]);
     case.world.write("tool.py", "# /// script\n# dependencies = ['b']\n# [tool.vpython]\n# platforms = ['win32']\n# ///\n");
-    case.launch(&["-vpython-tool", "verify", "tool.py", "--help"]).run().prints(
+    case.launch(&["-vpython-tool", "verify", "tool.py", "--", "--help"]).run().prints(
         "\
 requirement  asked for  here (3.11.42)  win32
 b            line 2     1               1
