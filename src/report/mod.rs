@@ -1,10 +1,11 @@
-//! All that vpython says: errors with kind, cause and hint, and warnings; on stderr, readable without colour.
+//! All that vpython says: errors with kind, cause and hint, and warnings; on stderr, with colour on a terminal and readable without.
 //!
 //! An error says what could not be done, why, and what to try. Text that comes from outside is shown with its control
 //! characters escaped, so that a file name cannot write on the terminal. Standard output is not ours: it belongs to python, and to
 //! what a tool was asked to print.
 
 pub mod log;
+mod paint;
 mod progress;
 
 use std::fmt;
@@ -12,6 +13,7 @@ use std::io::{ErrorKind, Write};
 
 use anyhow::Context;
 use nix::sys::signal::{SigSet, SigmaskHow, Signal};
+use paint::Paint;
 pub use progress::Progress;
 use serde::{Deserialize, Serialize};
 
@@ -126,15 +128,27 @@ pub fn parts(error: &anyhow::Error) -> (Vec<String>, Option<&str>) {
 /// The whole text of an error: headline, causes, at most one hint, each on a line of its own.
 #[must_use]
 pub fn render(error: &anyhow::Error) -> String {
+    render_in(error, Paint::None)
+}
+
+fn render_in(error: &anyhow::Error, paint: Paint) -> String {
     let (lines, hint) = parts(error);
     let mut text = String::new();
     for (number, line) in lines.iter().enumerate() {
-        text.push_str(if number == 0 { "vpython: error: " } else { "  caused by: " });
+        if number == 0 {
+            text.push_str("vpython: ");
+            text.push_str(&paint.error());
+            text.push(' ');
+        } else {
+            text.push_str("  caused by: ");
+        }
         text.push_str(&printable(line));
         text.push('\n');
     }
     if let Some(hint) = hint {
-        text.push_str("  hint: ");
+        text.push_str("  ");
+        text.push_str(&paint.hint());
+        text.push(' ');
         text.push_str(&printable(hint));
         text.push('\n');
     }
@@ -143,7 +157,7 @@ pub fn render(error: &anyhow::Error) -> String {
 
 /// Prints an error.
 pub fn error(error: &anyhow::Error) {
-    say(&render(error));
+    say(&render_in(error, Paint::of_stderr()));
 }
 
 /// The exit code that an error makes.
@@ -175,7 +189,7 @@ pub fn print(text: &[u8]) -> anyhow::Result<()> {
 
 /// Prints a warning.
 pub fn warning(text: &str) {
-    say(&format!("vpython: warning: {}\n", printable(text)));
+    say(&format!("vpython: {} {}\n", Paint::of_stderr().warning(), printable(text)));
 }
 
 /// Prints a remark that a person who waits wants to see.

@@ -12,6 +12,7 @@ mod bundle;
 mod bypass;
 mod byte_code;
 mod check;
+mod colour;
 mod command_line;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod crashes;

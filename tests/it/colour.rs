@@ -1,0 +1,45 @@
+//! Colours on a terminal, and none elsewhere.
+
+use std::io::Read;
+use std::process::Stdio;
+
+use crate::support::World;
+
+/// What a launch with a misspelt flag writes to a terminal on stderr, with these variables.
+fn shown(world: &World, variables: &[(&str, &str)]) -> String {
+    let terminal = nix::pty::openpty(None, None).unwrap();
+    let side = Stdio::from(terminal.slave.try_clone().unwrap());
+    let launch = world.vpython(["-vpython-sepc"]).env("TERM", "xterm").env("VPYTHON_BYPASS", "x");
+    let launch = variables.iter().fold(launch, |launch, (name, value)| launch.env(name, value));
+    let mut child = launch.stderr(side).spawn();
+    assert_eq!(child.wait().unwrap().code(), Some(125));
+    drop(terminal.slave);
+    let mut shown = Vec::new();
+    // Where nobody has the other side open, reading ends in an error.
+    let _ = std::fs::File::from(terminal.master).read_to_end(&mut shown);
+    String::from_utf8(shown).unwrap().replace("\r\n", "\n")
+}
+
+const PLAIN: &str = "vpython: error: unknown flag `-vpython-sepc`\n  hint: did you mean `-vpython-spec`?\n";
+const COLOURED: &str = "vpython: \x1b[1m\x1b[31merror:\x1b[0m unknown flag `-vpython-sepc`\n  \
+                        \x1b[1m\x1b[36mhint:\x1b[0m did you mean `-vpython-spec`?\n";
+
+#[test]
+fn messages_are_coloured_on_a_terminal_unless_told_otherwise() {
+    let world = World::new();
+    assert_eq!(shown(&world, &[]), COLOURED);
+    assert_eq!(shown(&world, &[("NO_COLOR", "1")]), PLAIN);
+    assert_eq!(shown(&world, &[("NO_COLOR", "")]), COLOURED, "an empty value is none");
+    assert_eq!(shown(&world, &[("TERM", "dumb")]), PLAIN);
+    assert_eq!(shown(&world, &[("TERM", "dumb"), ("CLICOLOR_FORCE", "1")]), COLOURED);
+    assert_eq!(shown(&world, &[("NO_COLOR", "1"), ("CLICOLOR_FORCE", "1")]), PLAIN);
+}
+
+#[test]
+fn messages_are_plain_where_there_is_no_terminal() {
+    let world = World::new();
+    let launch = || world.vpython(["-vpython-sepc"]).env("TERM", "xterm");
+    launch().run().refuses(125, PLAIN);
+    launch().env("CLICOLOR", "1").run().refuses(125, PLAIN);
+    launch().env("CLICOLOR_FORCE", "1").run().refuses(125, COLOURED);
+}
