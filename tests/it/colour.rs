@@ -1,4 +1,4 @@
-//! Colours on a terminal, and none elsewhere.
+//! What a terminal gets: colours, and help of its width.
 
 use std::io::Read;
 use std::process::Stdio;
@@ -42,4 +42,22 @@ fn messages_are_plain_where_there_is_no_terminal() {
     launch().run().refuses(125, PLAIN);
     launch().env("CLICOLOR", "1").run().refuses(125, PLAIN);
     launch().env("CLICOLOR_FORCE", "1").run().refuses(125, COLOURED);
+}
+
+#[test]
+fn help_is_as_wide_as_the_terminal() {
+    let world = World::new();
+    let width = |columns| {
+        let size = nix::pty::Winsize { ws_row: 24, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+        let terminal = nix::pty::openpty(Some(&size), None).unwrap();
+        let side = Stdio::from(terminal.slave.try_clone().unwrap());
+        let mut child = world.vpython(["-vpython-tool", "prune", "--help"]).stdout(side).spawn();
+        assert_eq!(child.wait().unwrap().code(), Some(0));
+        drop(terminal.slave);
+        let mut shown = Vec::new();
+        let _ = std::fs::File::from(terminal.master).read_to_end(&mut shown);
+        String::from_utf8(shown).unwrap().lines().map(|line| line.trim_end().len()).max().unwrap()
+    };
+    assert!((55..=64).contains(&width(64)));
+    assert!((85..=100).contains(&width(200)), "but no wider than a hundred columns");
 }
