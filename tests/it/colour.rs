@@ -50,8 +50,8 @@ fn help_is_as_wide_as_the_terminal() {
     let width = |columns| {
         let size = nix::pty::Winsize { ws_row: 24, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
         let terminal = nix::pty::openpty(Some(&size), None).unwrap();
-        let side = Stdio::from(terminal.slave.try_clone().unwrap());
-        let mut child = world.vpython(["-vpython-tool", "prune", "--help"]).stdout(side).spawn();
+        let output = Stdio::from(terminal.slave.try_clone().unwrap());
+        let mut child = world.vpython(["-vpython-tool", "prune", "--help"]).stdout(output).spawn();
         assert_eq!(child.wait().unwrap().code(), Some(0));
         drop(terminal.slave);
         let mut shown = Vec::new();
