@@ -137,9 +137,10 @@ fn pinned_digests_are_checked_before_a_file_gets_its_name() {
     let words = ["-vpython-spec=requirements.txt", "-vpython-tool", "fetch"];
     world.write("requirements.txt", format!("a==1 --hash=sha256:{a}\nb==1 --hash=sha256:{a}\n"));
     let outcome = launch(&world, &words).run();
-    assert_eq!(outcome.code, Some(125), "{outcome}");
-    assert!(std::fs::read_dir(world.path("wheels")).unwrap().next().is_none(), "{outcome}");
+    assert_eq!((outcome.code, &*outcome.stdout), (Some(1), "[WORLD]/work/wheels/a-1-py3-none-any.whl\n"), "{outcome}");
+    assert_eq!(std::fs::read_dir(world.path("wheels")).unwrap().count(), 1, "{outcome}");
     world.write("requirements.txt", format!("a==1 --hash=sha256:{a}\nb==1 --hash=sha256:{b}\n"));
+    std::fs::remove_dir_all(world.path("wheels")).unwrap();
     let outcome = launch(&world, &words).run();
     assert_eq!(came(&world, "wheels", &outcome), ["a-1-py3-none-any.whl", "b-1-py3-none-any.whl"]);
 }
@@ -193,6 +194,36 @@ fn what_pip_cannot_fetch_is_an_error_and_nothing_is_left() {
         "{outcome}"
     );
     assert!(std::fs::read_dir(world.path("wheels")).unwrap().next().is_none());
+}
+
+#[test]
+fn what_can_be_had_comes_and_the_rest_is_listed() {
+    let Some(world) = world(&[module("a", "1"), module("b", "1").tag("py3-none-win_amd64"), module("d", "1")]) else { return };
+    world.write(
+        "vpython.toml",
+        "dependencies = ['a', 'b; sys_platform == \"win32\"', 'c>1', 'd']\n[tool.vpython]\nplatforms = ['win_amd64']\n",
+    );
+    let outcome = fetch(&world, &[]);
+    let came = "[WORLD]/work/wheels/a-1-py3-none-any.whl\n[WORLD]/work/wheels/d-1-py3-none-any.whl\n\
+                [WORLD]/work/wheels/b-1-py3-none-win_amd64.whl\n";
+    assert_eq!((outcome.code, &*outcome.stdout), (Some(1), came), "{outcome}");
+    let end = "\nvpython: error: pip cannot fetch all that is missing\n  caused by: c>1 (here ([VERSION]))\n  caused by: c>1 \
+               (win_amd64)\n  hint: its own words are above; words behind `--` are passed on to it\n";
+    assert!(outcome.stderr.ends_with(end), "{outcome}");
+    let outcome = fetch(&world, &[]);
+    assert_eq!((outcome.code, &*outcome.stdout), (Some(125), ""), "{outcome}");
+}
+
+#[test]
+fn the_folder_of_a_usual_name_that_is_there_is_filled() {
+    let Some(world) = world(&[module("a", "1"), module("b", "1")]) else { return };
+    world.write("vpython.toml", "dependencies = ['a']\n");
+    std::fs::create_dir(world.path("pip_packages")).unwrap();
+    assert_eq!(came(&world, "pip_packages", &fetch(&world, &[])), ["a-1-py3-none-any.whl"]);
+    assert!(!world.path("wheels").exists());
+    world.write("vpython.toml", "dependencies = ['a', 'b']\n");
+    std::fs::create_dir(world.path("wheels")).unwrap();
+    assert_eq!(came(&world, "wheels", &fetch(&world, &[])), ["b-1-py3-none-any.whl"]);
 }
 
 #[test]

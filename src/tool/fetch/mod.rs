@@ -25,10 +25,10 @@ use pip::{Follow, Pip};
 use staging::Staging;
 
 /// Fetches what the spec of a command line lacks, and prints the files that came; a lock that no longer fits is made anew. Gives the exit
-/// code.
+/// code, which is 1 where something came and pip cannot fetch the rest.
 ///
 /// # Errors
-/// There is no place for a folder of wheels; the interpreter has no pip, or pip cannot fetch; what it fetches does not fit.
+/// There is no place for a folder of wheels; the interpreter has no pip, or pip cannot fetch anything; what it fetches does not fit.
 pub fn run(options: &Fetch, invocation: &Invocation, process: &Process) -> Result<i32> {
     let text = spec::find(invocation, process)?;
     // A lock that no longer fits cannot be made anew without the wheels, so these come first.
@@ -40,12 +40,15 @@ pub fn run(options: &Fetch, invocation: &Invocation, process: &Process) -> Resul
     invocation.warn(text.warnings.iter().chain(&spec.warnings));
     let store = Store::open(invocation, process)?;
     store.prepare()?;
-    fill(options, &spec, invocation, process, &store.memo_folder())?;
+    if !fill(options, &spec, invocation, process, &store.memo_folder())? {
+        return Ok(1);
+    }
     if is_stale { lock::run(&invocation::Lock::default(), invocation, process) } else { Ok(0) }
 }
 
-/// Fetches until nothing is missing.
-fn fill(options: &Fetch, spec: &Spec, invocation: &Invocation, process: &Process, memo: &Path) -> Result<()> {
+/// Fetches until nothing is missing, or pip cannot fetch the rest; that is said, and none of it is asked for twice. Gives whether
+/// nothing is missing.
+fn fill(options: &Fetch, spec: &Spec, invocation: &Invocation, process: &Process, memo: &Path) -> Result<bool> {
     let destination = destination(spec, invocation);
     if let Some(destination) = &destination {
         fs::create_dir_all(destination, 0o777)?;
@@ -53,11 +56,13 @@ fn fill(options: &Fetch, spec: &Spec, invocation: &Invocation, process: &Process
     }
     let mut files: Vec<PathBuf> = Vec::new();
     let mut in_vain = None;
+    let mut refused = Refused::default();
     loop {
         let shortfall = plan::shortfall(spec, invocation, process, memo)?;
-        let Some(first) = shortfall.lacking.first() else { break };
+        let lacking: Vec<Lacking> = shortfall.lacking.into_iter().filter_map(|system| refused.without(system)).collect();
+        let Some(first) = lacking.first() else { break };
         let destination = destination.as_ref().ok_or_else(no_destination)?;
-        let announcement = announcement(&shortfall.lacking, destination);
+        let announcement = announcement(&lacking, destination);
         // Where nothing came, somebody else may have brought it meanwhile.
         if in_vain.as_ref() == Some(&announcement) {
             return Err(nothing_came(first).into());
@@ -65,8 +70,9 @@ fn fill(options: &Fetch, spec: &Spec, invocation: &Invocation, process: &Process
         report::notice(&announcement);
         let pip = Pip::of(&shortfall.here.executable, options, process)?;
         let mut came = Vec::new();
-        for system in &shortfall.lacking {
-            came.extend(fetch(system, &pip, spec, destination, &files)?);
+        for system in &lacking {
+            let known = [&files[..], &came].concat();
+            came.extend(fetch(system, &pip, spec, destination, &known, &mut refused)?);
         }
         in_vain = came.is_empty().then_some(announcement);
         for file in &came {
@@ -74,17 +80,63 @@ fn fill(options: &Fetch, spec: &Spec, invocation: &Invocation, process: &Process
         }
         files.extend(came);
     }
+    if let Some(failure) = refused.failure(files.is_empty()) {
+        if files.is_empty() {
+            return Err(failure.into());
+        }
+        report::error(&failure.into());
+        return Ok(false);
+    }
     if files.is_empty() {
         report::notice("nothing to fetch: all that the spec asks for is there");
     }
-    Ok(())
+    Ok(true)
 }
 
-/// The folder to fill: the caller's first, else the spec's first, else `wheels` beside the spec.
+/// What pip cannot fetch.
+#[derive(Default)]
+struct Refused {
+    /// Each with the title of its system.
+    requirements: Vec<(String, String)>,
+    /// What was said of the first.
+    first: Option<Failure>,
+}
+
+impl Refused {
+    fn add(&mut self, system: &Lacking, requirement: &str, failure: Failure) {
+        self.requirements.push((system.title.clone(), requirement.to_owned()));
+        self.first.get_or_insert(failure);
+    }
+
+    /// What a system lacks besides; none where that is nothing.
+    fn without(&self, mut system: Lacking) -> Option<Lacking> {
+        let is_refused = |one: &String| self.requirements.iter().any(|(title, known)| *title == system.title && known == one);
+        system.requirements.retain(|requirement| !is_refused(requirement));
+        (!system.requirements.is_empty()).then_some(system)
+    }
+
+    /// The error, which lists them; a single one that was all that is missing is its own.
+    fn failure(self, nothing_came: bool) -> Option<Failure> {
+        let first = self.first?;
+        if nothing_came && self.requirements.len() == 1 {
+            return Some(first);
+        }
+        let rest = self.requirements.iter().map(|(title, requirement)| format!("{} ({title})", bare(requirement)));
+        let what = if nothing_came { "pip cannot fetch what is missing" } else { "pip cannot fetch all that is missing" };
+        let failure = Failure::new(what).because_of(rest);
+        Some(Failure { hint: first.hint, ..failure })
+    }
+}
+
+/// The folder to fill: the caller's first, else the spec's first, else that of a usual name beside the spec: `wheels`, unless only
+/// `pip_packages` is there.
 fn destination(spec: &Spec, invocation: &Invocation) -> Option<PathBuf> {
     let of_caller = invocation.wheels.folders.first().cloned();
     let of_spec = spec.wheelhouses.first().map(|folder| folder.value.clone());
-    let beside = spec.base.as_ref().map(|base| base.join("wheels"));
+    let beside = spec.base.as_ref().map(|base| {
+        let [wheels, pip_packages] = ["wheels", "pip_packages"].map(|name| base.join(name));
+        if !fs::exists(&wheels) && fs::exists(&pip_packages) { pip_packages } else { wheels }
+    });
     of_caller.or(of_spec).or(beside)
 }
 
@@ -93,19 +145,60 @@ fn no_destination() -> Failure {
 }
 
 fn announcement(lacking: &[Lacking], destination: &Path) -> String {
-    let bare = |line: &String| line.split(" --hash").next().unwrap_or_default().to_owned();
-    let named = |system: &Lacking| system.requirements.iter().map(bare).collect::<Vec<_>>().join(", ");
+    let named = |system: &Lacking| system.requirements.iter().map(|line| bare(line)).collect::<Vec<_>>().join(", ");
     let systems = lacking.iter().map(|system| format!("{} ({})", named(system), system.title));
     format!("fetching into `{}`: {}", destination.display(), systems.collect::<Vec<_>>().join("; "))
 }
 
-/// Fetches what is missing on one system. What is there already is kept to, if that can be. A file with other bytes than are pinned is
+/// A line of a requirements file without its digests.
+fn bare(line: &str) -> &str {
+    line.split(" --hash").next().unwrap_or_default()
+}
+
+/// Fetches what is missing on one system: together, and where pip cannot do that, each by itself, so that one does not keep the others
+/// away.
+fn fetch(
+    system: &Lacking,
+    pip: &Pip<'_>,
+    spec: &Spec,
+    destination: &Path,
+    came: &[PathBuf],
+    refused: &mut Refused,
+) -> Result<Vec<PathBuf>> {
+    let together = match fetch_lines(&system.requirements, system, pip, spec, destination, came)? {
+        Ok(files) => return Ok(files),
+        Err(failure) => failure,
+    };
+    if let [requirement] = &system.requirements[..] {
+        refused.add(system, requirement, together);
+        return Ok(Vec::new());
+    }
+    report::notice("pip cannot fetch these together; fetching each by itself");
+    let mut files = Vec::new();
+    for requirement in &system.requirements {
+        let known = [came, &files[..]].concat();
+        match fetch_lines(std::slice::from_ref(requirement), system, pip, spec, destination, &known)? {
+            Ok(more) => files.extend(more),
+            Err(failure) => refused.add(system, requirement, failure),
+        }
+    }
+    Ok(files)
+}
+
+/// Fetches some of what is missing on one system. What is there already is kept to, if that can be. A file with other bytes than are pinned is
 /// replaced; pip has held what comes in its place against the digest. None of those that `came` before is.
-fn fetch(system: &Lacking, pip: &Pip<'_>, spec: &Spec, destination: &Path, came: &[PathBuf]) -> Result<Vec<PathBuf>> {
+fn fetch_lines(
+    requirements: &[String],
+    system: &Lacking,
+    pip: &Pip<'_>,
+    spec: &Spec,
+    destination: &Path,
+    came: &[PathBuf],
+) -> Result<Result<Vec<PathBuf>, Failure>> {
     let staging = Staging::make(destination)?;
     let names = |paths: &[PathBuf]| paths.iter().filter_map(|path| path.file_name().map(OsStr::to_owned)).collect();
     let (other_bytes, came): (BTreeSet<OsString>, BTreeSet<OsString>) = (names(&system.other_bytes), names(came));
-    let lines: Vec<String> = system.requirements.iter().map(|requirement| with_hashes(requirement, spec)).collect();
+    let lines: Vec<String> = requirements.iter().map(|requirement| with_hashes(requirement, spec)).collect();
     let mut folders = spec.wheelhouses.iter().map(|folder| folder.value.as_path()).chain([destination]).collect::<Vec<_>>();
     // pip would take the file that is there.
     folders.retain(|folder| !system.other_bytes.iter().any(|path| path.parent() == Some(*folder)));
@@ -116,19 +209,15 @@ fn fetch(system: &Lacking, pip: &Pip<'_>, spec: &Spec, destination: &Path, came:
         folders: &folders,
         pre_releases: pre_releases(spec),
     };
-    match follow(system, spec) {
-        Follow::Dependencies => {
-            let kept = pip.fetch(&request, Follow::Dependencies, staging.path());
-            if let Err(error) = kept {
-                if system.present.is_empty() {
-                    return Err(error);
-                }
-                pip.fetch(&pip::Request { kept: &[], ..request }, Follow::Dependencies, staging.path())?;
-            }
-        }
-        Follow::Nothing => pip.fetch(&request, Follow::Nothing, staging.path())?,
+    let follow = follow(system, spec);
+    let mut fetched = pip.fetch(&request, follow, staging.path())?;
+    if fetched.is_err() && follow == Follow::Dependencies && !system.present.is_empty() {
+        fetched = pip.fetch(&pip::Request { kept: &[], ..request }, follow, staging.path())?;
     }
-    staging.move_in(destination, &other_bytes.difference(&came).map(OsString::as_os_str).collect())
+    if let Err(failure) = fetched {
+        return Ok(Err(failure));
+    }
+    staging.move_in(destination, &other_bytes.difference(&came).map(OsString::as_os_str).collect()).map(Ok)
 }
 
 /// Whether pip is to fetch what the wheels require too: on this machine, where the spec wants that and does not pin digests, of which pip

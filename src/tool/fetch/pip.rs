@@ -65,8 +65,8 @@ impl<'a> Pip<'a> {
     }
 
     /// Fetches into the folder `to`: for this machine by `pip wheel`, which builds what has no wheel, for others by `pip download`. What pip
-    /// says goes to stderr.
-    pub fn fetch(&self, request: &Request<'_>, follow: Follow, to: &Path) -> Result<()> {
+    /// says goes to stderr. Where it cannot, that is the inner error.
+    pub fn fetch(&self, request: &Request<'_>, follow: Follow, to: &Path) -> Result<Result<(), Failure>> {
         let mut command = self.command();
         if request.system.is_elsewhere() {
             command.arg("download").arg("--dest").arg(to).args(request.system.pip_platform_options());
@@ -91,14 +91,13 @@ impl<'a> Pip<'a> {
         command.stdout(Stdio::from(error));
         let status = command.status().with_context(|| format!("cannot run `{}`", self.python.display()))?;
         if status.success() {
-            return Ok(());
+            return Ok(Ok(()));
         }
         let words: Vec<_> = command.get_args().map(|word| word.to_string_lossy()).collect();
-        Err(Failure::new(format!("pip cannot fetch {}", request.lines.join(", ")))
+        Ok(Err(Failure::new(format!("pip cannot fetch {}", request.lines.join(", ")))
             .because(format!("`{} {}` ended with {status}", self.python.display(), words.join(" ")))
             .hint("its own words are above; words behind `--` are passed on to it")
-            .kind(Kind::Refused)
-            .into())
+            .kind(Kind::Refused)))
     }
 
     /// pip, with the caller's environment, and without byte code beside the interpreter's packages.
