@@ -13,13 +13,11 @@ use anyhow::{Context, Result};
 use nix::errno::Errno;
 
 use crate::plan::Key;
-use crate::process::{Process, variable};
+use crate::process::{DEFAULT_PATH, Process, variable};
 use crate::report::{Failure, Kind, log};
 
 /// Variables that would make the environment another one.
 const REMOVED: [&str; 5] = ["PYTHONHOME", "PYTHONUSERBASE", "PYTHONPLATLIBDIR", "PYTHONEXECUTABLE", "__PYVENV_LAUNCHER__"];
-/// Where programs are found when `PATH` is not set: python's `os.defpath`.
-const DEFAULT_PATH: &str = "/bin:/usr/bin";
 
 /// What is to be run, entirely.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -34,6 +34,9 @@ pub mod variable {
     pub const SOURCE_DATE_EPOCH: &str = "SOURCE_DATE_EPOCH";
 }
 
+/// Where programs are found when `PATH` is not set: python's `os.defpath`, and what `execvp` takes for it.
+pub const DEFAULT_PATH: &str = "/bin:/usr/bin";
+
 /// What the process was given.
 #[derive(Debug, Clone, Default)]
 pub struct Process {
@@ -84,10 +87,11 @@ impl Process {
         self.variable(name).filter(|value| !value.is_empty() && !self.is_elevated)
     }
 
-    /// Where programs are looked for: `PATH`, or where the caller has no say the folders that every system has.
+    /// Where programs are looked for: `PATH`, or the system's default where it is not set; or where the caller has no say the folders that every system has.
     #[must_use]
     pub fn search_path(&self) -> &OsStr {
-        if self.is_elevated { OsStr::new("/usr/local/bin:/usr/bin:/bin") } else { self.variable("PATH").unwrap_or_default() }
+        let given = || self.variable("PATH").unwrap_or(OsStr::new(DEFAULT_PATH));
+        if self.is_elevated { OsStr::new("/usr/local/bin:/usr/bin:/bin") } else { given() }
     }
 
     /// The program that stands on standard input, which python still finds there; none where that is a terminal, or another device.
@@ -163,6 +167,17 @@ mod tests {
         for (directory, path, absolute, why) in rows {
             assert_eq!(process(directory).absolute(Path::new(path)), Path::new(absolute), "{why}");
         }
+    }
+
+    #[test]
+    fn without_a_search_path_it_is_the_systems() {
+        let path = |environment: &[(&str, &str)]| {
+            let environment = environment.iter().map(|(name, value)| (name.into(), value.into())).collect();
+            Process { environment, ..Process::default() }.search_path().to_owned()
+        };
+        assert_eq!(path(&[]), "/bin:/usr/bin");
+        assert_eq!(path(&[("PATH", "/a")]), "/a");
+        assert_eq!(path(&[("PATH", "")]), "", "an empty one is one");
     }
 
     #[test]

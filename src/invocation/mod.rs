@@ -22,7 +22,7 @@ pub use tools::Tool;
 
 use crate::fs;
 use crate::process::{Process, variable};
-use crate::report::{self, shell_word};
+use crate::report::{self, Failure, shell_word};
 use flags::Flags;
 
 /// One command line of vpython's, with the variables that stand for flags that were not given.
@@ -134,11 +134,14 @@ impl Invocation {
         }
         let is_tool = |word: &OsString| word.as_encoded_bytes().starts_with(b"--vpython-tool=");
         let own_words = split.own.into_iter().filter(|word| !is_tool(word)).collect();
-        Ok(Self { own_words, ..Self::with_variables(action, flags, split.python, process) })
+        Ok(Self { own_words, ..Self::with_variables(action, flags, split.python, process)? })
     }
 
     /// Joins flags and variables; a flag beats its variable, and an empty value is none.
-    fn with_variables(action: Action, flags: Flags, words: Vec<OsString>, process: &Process) -> Self {
+    ///
+    /// # Errors
+    /// A folder whose name begins with `~`.
+    fn with_variables(action: Action, flags: Flags, words: Vec<OsString>, process: &Process) -> Result<Self> {
         let given = |flag: Option<OsString>, name: &str| {
             flag.filter(|value| !value.is_empty()).or_else(|| process.setting(name).map(OsStr::to_owned))
         };
@@ -148,18 +151,21 @@ impl Invocation {
             Some(if given.as_encoded_bytes().contains(&b'/') { process.absolute(given.as_ref()) } else { given.into() })
         };
         let debug = process.setting(variable::LOG_TRACE).map(|_| LogLevel::Debug);
-        Self {
+        let root_by = if flags.root.as_ref().is_some_and(|root| !root.is_empty()) { "-vpython-root" } else { variable::ROOT };
+        let root = given(flags.root, variable::ROOT);
+        root.as_deref().map_or(Ok(()), |root| refuse_tilde(root, root_by))?;
+        Ok(Self {
             target: match &action {
                 Action::Help => Target::None,
                 Action::Tool(tool) if !tool.takes_command_line() => Target::None,
                 _ => Target::of(&words),
             },
             action,
-            root: path(flags.root, variable::ROOT),
+            root: root.map(|root| process.absolute(root.as_ref())),
             spec: flags.spec.filter(|spec| !spec.is_empty()).map(|spec| process.absolute(spec.as_ref())),
             default_spec: path(None, variable::DEFAULT_SPEC),
             interpreter: interpreter(flags.interpreter),
-            wheels: Wheels::read(&flags.wheels, process),
+            wheels: Wheels::read(&flags.wheels, process)?,
             local_venv: flags.local_venv,
             strict: flags.strict,
             own_words: Vec::new(),
@@ -167,8 +173,23 @@ impl Invocation {
             trace: path(flags.trace, variable::TRACE),
             words,
             user: process.user,
-        }
+        })
     }
+}
+
+/// Refuses a folder in the user's home that the shell has not put in its place.
+fn refuse_tilde(folder: &OsStr, named_by: &str) -> Result<()> {
+    if !folder.as_encoded_bytes().starts_with(b"~") {
+        return Ok(());
+    }
+    let folder = folder.to_string_lossy();
+    let failure = Failure::new(format!("cannot use the folder `{folder}`"));
+    let why = format!("`{named_by}` names it, and the shell leaves a `~` as it is where it is quoted or behind a flag's `=`");
+    let hint = match folder.strip_prefix("~/") {
+        Some(rest) => format!("write `$HOME/{rest}`, or `./{folder}` if it is called so"),
+        None => format!("write its whole path, or `./{folder}` if it is called so"),
+    };
+    Err(failure.because(why).hint(hint).into())
 }
 
 impl Invocation {
@@ -214,13 +235,23 @@ fn names_spec(word: &OsStr) -> bool {
 }
 
 impl Wheels {
-    fn read(flags: &[OsString], process: &Process) -> Self {
+    fn read(flags: &[OsString], process: &Process) -> Result<Self> {
+        let list = process.setting(variable::WHEELS).unwrap_or_default();
+        let wheels = Self::named(flags, list, process);
+        if wheels.source == WheelsSource::Flag {
+            flags.iter().try_for_each(|folder| refuse_tilde(folder, "-vpython-wheels"))?;
+        } else {
+            std::env::split_paths(list).try_for_each(|folder| refuse_tilde(folder.as_os_str(), variable::WHEELS))?;
+        }
+        Ok(wheels)
+    }
+
+    fn named(flags: &[OsString], list: &OsStr, process: &Process) -> Self {
         let given = |folder: &OsStr| (!folder.is_empty()).then(|| process.absolute(folder.as_ref()));
         let from_flags: Vec<PathBuf> = flags.iter().filter_map(|folder| given(folder)).collect();
         if !from_flags.is_empty() {
             return Self { folders: from_flags, source: WheelsSource::Flag };
         }
-        let list = process.setting(variable::WHEELS).unwrap_or_default();
         let folders = std::env::split_paths(list).filter_map(|folder| given(folder.as_os_str())).collect();
         Self { folders, source: WheelsSource::Variable }
     }
@@ -260,6 +291,38 @@ mod tests {
         assert_eq!(by_flags.wheels.folders, [PathBuf::from("/here/w"), PathBuf::from("/x")]);
         assert_eq!(by_flags.wheels.source, WheelsSource::Flag);
         assert_eq!(by_flags.log_level, Some(LogLevel::Error));
+    }
+
+    #[test]
+    fn a_tilde_that_the_shell_has_left_is_refused() {
+        let why = "names it, and the shell leaves a `~` as it is where it is quoted or behind a flag's `=`";
+        let rows: [(&[&str], &[(&str, &str)], String); 4] = [
+            (
+                &["x.py"],
+                &[(variable::WHEELS, "/one:~/wheels")],
+                format!("`~/wheels`\n  caused by: `VPYTHON_WHEELS` {why}\n  hint: write `$HOME/wheels`, or `./~/wheels`"),
+            ),
+            (
+                &["-vpython-wheels=~", "x.py"],
+                &[],
+                format!("`~`\n  caused by: `-vpython-wheels` {why}\n  hint: write its whole path, or `./~`"),
+            ),
+            (
+                &["x.py"],
+                &[(variable::ROOT, "~/root")],
+                format!("`~/root`\n  caused by: `VPYTHON_VIRTUALENV_ROOT` {why}\n  hint: write `$HOME/root`, or `./~/root`"),
+            ),
+            (
+                &["-vpython-root=~me/root", "x.py"],
+                &[(variable::ROOT, "/root")],
+                format!("`~me/root`\n  caused by: `-vpython-root` {why}\n  hint: write its whole path, or `./~me/root`"),
+            ),
+        ];
+        for (arguments, environment, rest) in rows {
+            let message = format!("vpython: error: cannot use the folder {rest} if it is called so\n");
+            assert_eq!(report::render(&read(arguments, environment).unwrap_err()), message);
+        }
+        assert!(read(&["-vpython-wheels=./~/wheels", "-vpython-root=/a/~", "x.py"], &[(variable::WHEELS, "~")]).is_ok());
     }
 
     #[test]

@@ -155,6 +155,22 @@ fn render_in(error: &anyhow::Error, paint: Paint) -> String {
     text
 }
 
+/// The end of what another program has said, short enough for an error: its last lines in one.
+#[must_use]
+pub fn last_words(said: &[u8]) -> String {
+    let said = String::from_utf8_lossy(said);
+    let lines = said.lines().rev().map(str::trim).filter(|line| !line.is_empty()).take(3);
+    let mut lines: Vec<String> = lines.map(shortened).collect();
+    lines.reverse();
+    lines.join(" / ")
+}
+
+/// The beginning of a line that may be a whole file.
+fn shortened(line: &str) -> String {
+    let beginning: String = line.chars().take(200).collect();
+    if beginning.len() < line.len() { beginning + "..." } else { beginning }
+}
+
 /// Prints an error.
 pub fn error(error: &anyhow::Error) {
     say(&render_in(error, Paint::of_stderr()));
@@ -273,5 +289,18 @@ mod tests {
         assert_eq!(nearest("dependancies", names), Some("dependencies"));
         assert_eq!(nearest("requires_python", names), Some("requires-python"));
         assert_eq!(nearest("colour", names), None);
+    }
+
+    #[test]
+    fn only_the_end_of_what_others_say_is_told() {
+        let rows: [(&[u8], String); 4] = [
+            (b"", String::new()),
+            (b"one\n\n", "one".into()),
+            (b"1\n2\n  3\r\n\n4\n", "2 / 3 / 4".into()),
+            (&[b'x'; 1000], "x".repeat(200) + "..."),
+        ];
+        for (said, expected) in rows {
+            assert_eq!(last_words(said), expected);
+        }
     }
 }

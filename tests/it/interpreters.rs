@@ -269,6 +269,23 @@ fn a_version_that_nobody_has_is_said_with_the_places() {
 }
 
 #[test]
+fn without_a_search_path_the_systems_own_is_used() {
+    let world = World::new();
+    let outcome = world.vpython(["-vpython-interpreter=3.99", "-c", SHOW]).without("PATH").run();
+    assert!(outcome.stderr.contains("on `PATH` (`/bin:/usr/bin`)"), "{outcome}");
+}
+
+#[test]
+fn of_what_an_interpreter_says_in_vain_the_end_is_told() {
+    let world = World::new();
+    let failing = "#!/bin/sh\nfor line in 1 2 3 4 5; do echo \"line $line\" >&2; done\nexit 3\n";
+    let failing = world.write_with_mode("failing", failing, 0o755);
+    let message = "vpython: error: cannot run the interpreter `[WORLD]/work/failing`\n  caused by: exit status: 3: line 3 / line 4 / \
+                   line 5\n  hint: vpython runs CPython 2.7, and 3.6 and later\n";
+    world.vpython(["-c", "0"]).env("VPYTHON_INTERPRETER", failing).run().refuses(126, message);
+}
+
+#[test]
 fn an_interpreter_of_several_names_is_told_once() {
     let world = World::new();
     wants(&world, ">=4");

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::Facts;
 use crate::fs::{self, Digest, Stamped};
 use crate::process::Process;
-use crate::report::{Failure, Kind};
+use crate::report::{self, Failure, Kind};
 
 const PROBE: &str = include_str!("probe.py");
 pub(super) const SUPPORTED: &str = "vpython runs CPython 2.7, and 3.6 and later";
@@ -103,9 +103,9 @@ fn ask(path: &Path, process: &Process) -> Result<Facts> {
         output = answer(path, ISOLATED_2, process)?;
     }
     if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr);
-        let last = said.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("it said nothing");
-        return Err(cannot(path).because(format!("{}: {last}", output.status)).hint(SUPPORTED).into());
+        let said = report::last_words(&output.stderr);
+        let said = if said.is_empty() { "it said nothing" } else { &said };
+        return Err(cannot(path).because(format!("{}: {said}", output.status)).hint(SUPPORTED).into());
     }
     serde_json::from_slice(&output.stdout)
         .map_err(|error| cannot(path).because(format!("it does not answer as a Python does: {error}")).hint(SUPPORTED).into())
