@@ -107,7 +107,7 @@ impl<'a> Tables<'_, '_, 'a> {
                     DeValue::String(text) => asked.extend(tables.requirement(text, start, open)),
                     DeValue::Table(table) => match table.get("include-group").map(toml::Spanned::get_ref) {
                         Some(DeValue::String(included)) if table.len() == 1 => {
-                            asked.extend(tables.group(included, start, open))
+                            asked.extend(tables.group(included, start, open));
                         }
                         _ => tables.reader.problem(start, &format!("an item of `{key}` has `include-group` alone")),
                     },
@@ -147,7 +147,7 @@ impl<'a> Tables<'_, '_, 'a> {
         if self.own_name.as_ref() != Some(&asked.value.requirement.name) {
             return vec![asked];
         }
-        let extras: Vec<ExtraName> = asked.value.requirement.extras.to_vec();
+        let extras = asked.value.requirement.extras.clone();
         let mut found: Vec<Placed<Asked>> = Vec::new();
         for extra in extras {
             found.extend(self.extra(extra.as_ref(), start, open));
