@@ -14,7 +14,7 @@ use super::activate;
 use super::byte_code;
 use super::install::{Layout, Places, own_files};
 use super::record;
-use super::unpack::UnpackedWheel;
+use super::unpacked::UnpackedWheel;
 use super::venv;
 use crate::fs::{self, Digest};
 use crate::store::{COMPILED, Damage, Fault, MANIFEST, Manifest, Store, Stored};

@@ -11,7 +11,7 @@ use anyhow::{Context, Result};
 use mailparse::MailHeaderMap;
 use pep508_rs::PackageName;
 
-use super::unpack::UnpackedWheel;
+use super::unpacked::UnpackedWheel;
 use crate::fs::{self, Digest};
 use crate::report::Failure;
 

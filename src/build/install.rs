@@ -16,7 +16,7 @@ use super::collisions::{Collision, install_order};
 use super::link::Linker;
 use super::members::{Destination, Scheme};
 use super::record::{self, Row};
-use super::unpack::{UnpackedFile, UnpackedWheel};
+use super::unpacked::{UnpackedFile, UnpackedWheel};
 use super::venv::FOLDER;
 use crate::fs::{self, Digest};
 use crate::plan::{Facts, Plan};

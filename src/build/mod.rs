@@ -16,6 +16,7 @@ mod oddities;
 mod record;
 mod scripts;
 mod unpack;
+mod unpacked;
 mod venv;
 mod workers;
 
@@ -33,7 +34,7 @@ use crate::store::{InstalledWheel, MANIFEST, Manifest, Store};
 use byte_code::Shop;
 use install::{Layout, Places};
 use link::Linker;
-use unpack::UnpackedWheel;
+use unpacked::UnpackedWheel;
 
 pub use byte_code::add as add_byte_code;
 pub use byte_code::compile_folder;

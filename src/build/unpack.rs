@@ -9,99 +9,26 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
 
 use super::archive::{self, Archive, Content, Member, Whole};
 use super::members::{Destination, Scheme};
 use super::oddities::{Oddities, Oddity, OddityKind};
 use super::record::{self, Row, Rows, Verified, Verifier};
+use super::unpacked::{Contents, MANIFEST, UnpackedFile};
 use super::venv::FOLDER;
 use super::{entry_points, scripts};
 use crate::fs::{self, Digest};
 use crate::plan::PlannedWheel;
 use crate::report::Failure;
 
-/// The list of an unpacked wheel's files.
-const MANIFEST: &str = "wheel.json";
 /// What an installer writes itself, whatever the wheel ships under these names.
 const INSTALLERS_OWN: [&str; 3] = ["RECORD", "INSTALLER", "REQUESTED"];
 /// The signatures of RECORD, which cannot be in it.
 const SIGNATURES: [&str; 2] = ["RECORD.jws", "RECORD.p7s"];
 /// How much is written at a time.
 const BUFFER: usize = 256 * 1024;
-/// How many files are worth handing to another thread.
-const AT_ONCE: usize = 64;
 /// How large what is read as a whole may be: RECORD, and scripts for python. Real ones are a tenth of that.
 const TEXT_LIMIT: u64 = 64 << 20;
-
-/// An unpacked wheel in the store.
-#[derive(Debug)]
-pub(super) struct UnpackedWheel {
-    /// Its folder.
-    pub folder: PathBuf,
-    /// The digest of the wheel file.
-    pub sha256: Digest,
-    /// What is in it.
-    pub contents: Contents,
-}
-
-/// What is in an unpacked wheel.
-#[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Contents {
-    /// The name of its `.dist-info` folder.
-    pub dist_info: String,
-    /// The name that its headers are installed under: the distribution's, as the wheel spells it.
-    pub distribution: String,
-    /// All its files but RECORD, in the order of the archive.
-    pub files: Vec<UnpackedFile>,
-    /// What is odd about it.
-    #[serde(default, skip_serializing_if = "Oddities::is_empty")]
-    pub oddities: Oddities,
-}
-
-/// A file of an unpacked wheel.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct UnpackedFile {
-    /// Where it goes.
-    pub destination: Destination,
-    /// Its digest, as a column of RECORD.
-    pub digest: String,
-    /// Its size in bytes.
-    pub size: u64,
-}
-
-impl UnpackedWheel {
-    /// Reads what is in the unpacked wheel in `folder`, and looks whether it is all there: a file that is missing or was cut short
-    /// is noticed by its size.
-    ///
-    /// # Errors
-    /// A file is not there, or has not the size that it had.
-    pub fn load(folder: &Path, sha256: Digest) -> Result<Self> {
-        let wheel = Self::read(folder, sha256)?;
-        let look = |file: &UnpackedFile| {
-            let path = wheel.path(file);
-            let size = fs::link_metadata(&path)?.map(|metadata| metadata.len());
-            ensure!(size == Some(file.size), "`{}` is not what was unpacked", path.display());
-            Ok(())
-        };
-        // The first in order, whichever was looked at first.
-        let error = wheel.contents.files.par_iter().with_min_len(AT_ONCE).find_map_first(|file| look(file).err());
-        error.map_or(Ok(wheel), Err)
-    }
-
-    /// Reads what is in the unpacked wheel in `folder`, and looks at none of it.
-    pub fn read(folder: &Path, sha256: Digest) -> Result<Self> {
-        let path = folder.join(MANIFEST);
-        let contents =
-            serde_json::from_slice(&fs::read(&path)?).with_context(|| format!("cannot read `{}`", path.display()))?;
-        Ok(Self { folder: folder.to_path_buf(), sha256, contents })
-    }
-
-    /// Where a file of it lies.
-    pub fn path(&self, file: &UnpackedFile) -> PathBuf {
-        self.folder.join(file.destination.scheme.folder()).join(&file.destination.path)
-    }
-}
 
 /// Unpacks a wheel into the empty folder `to`. `advance` is told of the bytes of the wheel as they are done.
 ///

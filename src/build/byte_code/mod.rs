@@ -35,7 +35,7 @@ use super::install::{Layout, Places};
 use super::link::Linker;
 use super::members::Scheme;
 use super::record;
-use super::unpack::UnpackedWheel;
+use super::unpacked::UnpackedWheel;
 use super::venv::FOLDER;
 use super::workers;
 use crate::fs::{self, Digest};
