@@ -12,8 +12,9 @@ use nix::unistd::dup2_stdin;
 
 use crate::report::Failure;
 
-/// How large a program may be that comes through a pipe.
+/// How large a program on standard input may be.
 const LIMIT: u64 = 64 << 20;
+const CANNOT_READ: &str = "cannot read the program on standard input";
 
 /// The bytes that python would run: of a file those from its current position on, which stays; of a pipe or socket all of them.
 ///
@@ -24,27 +25,35 @@ pub(super) fn read() -> Result<Option<Vec<u8>>> {
     let mut input = File::from(input);
     let Ok(kind) = input.metadata().map(|metadata| metadata.file_type()) else { return Ok(None) };
     if kind.is_file() {
-        // Python will say what is wrong with a file that cannot be read.
-        return Ok(read_file(&mut input).ok());
+        return match read_file(&mut input) {
+            Ok(program) => refuse_too_large(&program).map(|()| Some(program)),
+            // Python will say what is wrong with a file that cannot be read.
+            Err(_) => Ok(None),
+        };
     }
     if !kind.is_fifo() && !kind.is_socket() {
         return Ok(None);
     }
-    let cannot = "cannot read the program on standard input";
     let mut program = Vec::new();
     match read_pipe(&input, &mut program) {
         // It may be open for writing alone. Nothing was taken out, and python will say what is wrong.
         Err(_) if program.is_empty() => return Ok(None),
-        read => read.context(cannot)?,
+        read => read.context(CANNOT_READ)?,
     }
-    if program.len() as u64 > LIMIT {
-        let why = format!("it is larger than {} MiB", LIMIT >> 20);
-        return Err(Failure::new(cannot).because(why).hint("write it to a file, and run that").into());
-    }
+    refuse_too_large(&program)?;
     keep(&program).context("cannot keep the program on standard input for python")?;
     Ok(Some(program))
 }
 
+fn refuse_too_large(program: &[u8]) -> Result<()> {
+    if program.len() as u64 <= LIMIT {
+        return Ok(());
+    }
+    let why = format!("it is larger than {} MiB", LIMIT >> 20);
+    Err(Failure::new(CANNOT_READ).because(why).hint("write it to a file, and run that").into())
+}
+
+/// Reads from the current position, which stays, to the end or to just behind the limit.
 fn read_file(file: &mut File) -> std::io::Result<Vec<u8>> {
     let mut offset = file.stream_position()?;
     let mut program = Vec::new();
@@ -52,6 +61,7 @@ fn read_file(file: &mut File) -> std::io::Result<Vec<u8>> {
     loop {
         match file.read_at(&mut chunk, offset) {
             Ok(0) => return Ok(program),
+            Ok(_) if program.len() as u64 > LIMIT => return Ok(program),
             Ok(count) => {
                 program.extend_from_slice(&chunk[..count]);
                 offset += count as u64;

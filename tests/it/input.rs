@@ -98,4 +98,8 @@ fn what_is_wrong_with_a_program_on_standard_input_is_said() {
     let message = "vpython: error: cannot read the program on standard input\n  caused by: it is larger than 64 MiB\n  hint: write \
                    it to a file, and run that\n";
     world.vpython(["-"]).input(vec![b'#'; (64 << 20) + 1]).run().refuses(125, message);
+    // A file without end in sight is read no further than a pipe.
+    let large = File::options().read(true).write(true).create_new(true).open(world.path("large.py")).unwrap();
+    large.set_len(1 << 35).unwrap();
+    world.vpython(["-"]).stdin(large).run().refuses(125, message);
 }
