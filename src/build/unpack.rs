@@ -1,4 +1,4 @@
-//! A wheel taken apart: its files in one folder for each data scheme, checked against its RECORD, its scripts made movable.
+//! A wheel taken apart: its files in one folder for each data scheme, compared with its RECORD, its scripts made movable.
 //!
 //! Of what an installer does to a wheel, this is all that does not depend on the environment; so it is done once per machine.
 
