@@ -64,7 +64,8 @@ fn prepare(invocation: &Invocation, process: &Process) -> Result<Ready> {
 fn prepare_for(spec: &SpecText, invocation: &Invocation, process: &Process) -> Result<Ready> {
     let store = Store::open(invocation, process)?;
     let memo = MemoName::of_launch(spec, invocation, process);
-    if let Ok((known, entry)) = info_span!("recall the last launch").in_scope(|| store.recall(&memo, process)) {
+    if let Ok((mut known, entry)) = info_span!("recall the last launch").in_scope(|| store.recall(&memo, process)) {
+        store.renew(&memo, &mut known);
         invocation.warn(spec.warnings.iter().chain(&known.warnings));
         let python_path = known.python_path.into_iter().map(|root| root.0).collect();
         return Ok(Ready { entry, python_path, is_built: false });

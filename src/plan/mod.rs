@@ -136,6 +136,8 @@ impl PlannedWheel {
 pub struct Evidence {
     /// Files and folders that were looked at, those that were absent among them.
     pub stamps: Vec<Stamped>,
+    /// Wheels beyond those among `stamps`, which a warm launch looks at once an hour.
+    pub other_wheels: Vec<Stamped>,
     /// Environment variables that the spec names, with their values; none where one is not set, or empty.
     pub variables: BTreeMap<String, Option<String>>,
     /// What the caller should know of the choice, a sentence each.
@@ -166,7 +168,8 @@ impl Evidence {
 
     /// Adds what was seen elsewhere; what was seen of a path first stands.
     fn extend(&mut self, seen: Self) {
-        let Self { stamps, variables, warnings, choice: _ } = seen;
+        let Self { stamps, other_wheels, variables, warnings, choice: _ } = seen;
+        self.other_wheels.extend(other_wheels);
         for stamped in stamps {
             if !self.stamps.iter().any(|known| known.path == stamped.path) {
                 self.stamps.push(stamped);

@@ -18,7 +18,7 @@ use crate::process::Process;
 use crate::spec::SpecText;
 
 /// Counted up when a memo says more, so that what an older vpython wrote is decided anew.
-const FORMAT: u32 = 7;
+const FORMAT: u32 = 8;
 
 /// How the names of the files begin in which inputs are kept.
 const PREFIX: &str = "inputs-";

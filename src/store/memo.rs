@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
@@ -48,11 +48,24 @@ pub struct Memo {
     missing: Vec<Missing>,
     /// Environment variables as digests: what a spec takes from one may be a password.
     variables: BTreeMap<String, Option<Digest>>,
+    /// When the wheels that not each launch looks at were last looked at, in seconds since 1970; none where there are none.
+    others_seen: Option<u64>,
     /// What the spec's author or the caller should know, each time.
     pub warnings: Vec<String>,
     /// Import roots of first-party code.
     pub python_path: Vec<TextPath>,
 }
+
+/// The wheels of a launch that are looked at once an hour, in a file of their own: to read them costs as much as a launch.
+#[derive(Debug, Serialize, Deserialize)]
+struct OtherWheels {
+    /// As in a memo: what is kept goes with the environment.
+    key: Key,
+    stamps: Vec<Stamped>,
+}
+
+/// How long a launch relies on the last look at the other wheels.
+const OTHERS_PRECISION: Duration = Duration::from_hours(1);
 
 /// A path in a memo.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -88,8 +101,33 @@ impl Store {
             tracing::debug!(name, "changed since the last launch");
             return Err(Miss::Variable(name.clone()));
         }
+        if memo.others_are_due(SystemTime::now()) {
+            self.look_at_other_wheels(name, &memo)?;
+        }
         let lookup = self.entry(&memo.key, &memo.site).map_err(|_| Miss::Environment(Standing::Absent))?;
         Ok((memo, lookup.ready().map_err(Miss::Environment)?))
+    }
+
+    /// Looks at the wheels that not each launch looks at.
+    fn look_at_other_wheels(&self, name: &MemoName, memo: &Memo) -> Result<(), Miss> {
+        let others: OtherWheels = fs::read_json(&self.other_wheels_file(name)).ok_or(Miss::Unknown)?;
+        // Those of another launch like this, which has come to another environment.
+        if others.key != memo.key {
+            return Err(Miss::Unknown);
+        }
+        others.stamps.into_iter().find(|stamped| !stamped.holds()).map_or(Ok(()), |changed| Err(Miss::Changed(changed)))
+    }
+
+    /// Notes that [`Store::recall`] has looked at all wheels, where that was due: at most once an hour. In a store that cannot be written,
+    /// nothing is noted, and each launch looks at all.
+    pub fn renew(&self, name: &MemoName, memo: &mut Memo) {
+        let now = SystemTime::now();
+        if memo.others_are_due(now) {
+            memo.others_seen = Some(seconds(now));
+            if let Err(error) = fs::write_json(&self.memo_file(name), memo) {
+                tracing::debug!("cannot note that all wheels were looked at: {error:#}");
+            }
+        }
     }
 
     /// Keeps what a launch came to.
@@ -101,16 +139,39 @@ impl Store {
         evidence: Evidence,
         python_path: &[PathBuf],
     ) -> Result<()> {
-        let Evidence { stamps, variables, warnings, choice: _ } = evidence;
+        let Evidence { stamps, other_wheels, variables, warnings, choice: _ } = evidence;
         let variables =
             variables.into_iter().map(|(name, value)| (name, value.map(|text| Digest::of(text.as_bytes())))).collect();
         let python_path = python_path.iter().cloned().map(TextPath).collect();
         let (stamps, missing) = missing::set_apart(stamps, SystemTime::now());
-        let memo = Memo { key: key.clone(), site: entry.site.clone(), stamps, missing, variables, warnings, python_path };
+        let others_seen = (!other_wheels.is_empty()).then(|| seconds(SystemTime::now()));
+        if others_seen.is_some() {
+            let others = OtherWheels { key: key.clone(), stamps: other_wheels };
+            fs::write_json(&self.other_wheels_file(name), &others)?;
+        }
+        let site = entry.site.clone();
+        let memo = Memo { key: key.clone(), site, stamps, missing, variables, others_seen, warnings, python_path };
         fs::write_json(&self.memo_file(name), &memo)
     }
 
     fn memo_file(&self, name: &MemoName) -> PathBuf {
         self.memo_folder().join(format!("launch-{}.json", name.0))
     }
+
+    fn other_wheels_file(&self, name: &MemoName) -> PathBuf {
+        self.memo_folder().join(format!("wheels-of-{}.json", name.0))
+    }
+}
+
+impl Memo {
+    /// Whether the wheels that not each launch looks at are to be looked at. A time in the future is as good as none.
+    fn others_are_due(&self, now: SystemTime) -> bool {
+        let age = self.others_seen.map(|seen| seconds(now).checked_sub(seen));
+        age.is_some_and(|age| age.is_none_or(|age| age >= OTHERS_PRECISION.as_secs()))
+    }
+}
+
+/// Seconds since 1970.
+fn seconds(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }

@@ -110,3 +110,42 @@ fn a_named_shim_runs_what_pyenv_chooses_each_time() {
         outcome.prints(&format!("{}\n", world.redact(&python.version)));
     }
 }
+
+#[test]
+fn an_old_wheel_that_is_written_over_is_noticed_within_an_hour() {
+    let world = World::new();
+    let names: Vec<String> = (0..8).map(|number| format!("w{number}")).collect();
+    for name in &names {
+        world.wheel(&Wheel::module(name, "1"));
+    }
+    let old = world.wheel(&Wheel::module("a", "1"));
+    std::fs::File::open(&old).unwrap().set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
+    let block = format!("# /// script\n# dependencies = ['a', '{}']\n# ///\n", names.join("', '"));
+    world.write("tool.py", block + "import a\nprint(getattr(a, 'MORE', 'none'))\n");
+    world.vpython(["tool.py"]).run().prints("none\n");
+    std::fs::write(&old, Wheel::new("a", "1").file("a.py", "MORE = 'more'\n").bytes()).unwrap();
+    world.vpython(["tool.py"]).run().prints("none\n");
+    let looked = set_last_look(&world, |last| last - 3600);
+    world.vpython(["tool.py"]).run().prints("more\n");
+    // All of them were looked at as the launch was decided; and where nothing has changed an hour later, that is noted.
+    assert!(set_last_look(&world, |last| last - 3600) >= looked);
+    world.vpython(["tool.py"]).run().prints("more\n");
+    assert!(set_last_look(&world, |last| last) >= looked, "the next look is in an hour");
+    // A time in the future tells nothing.
+    std::fs::write(&old, Wheel::new("a", "1").file("a.py", "MORE = 'again'\n").bytes()).unwrap();
+    set_last_look(&world, |last| last + 9999);
+    world.vpython(["tool.py"]).run().prints("again\n");
+}
+
+/// Changes when the only launch memo says that all wheels were looked at; gives what it said.
+fn set_last_look(world: &World, change: impl Fn(u64) -> u64) -> u64 {
+    let names = std::fs::read_dir(world.store("memo")).unwrap().map(|entry| entry.unwrap().path());
+    let is_memo = |path: &std::path::Path| path.file_name().unwrap().to_str().unwrap().starts_with("launch-");
+    let memos: Vec<_> = names.filter(|path| is_memo(path)).collect();
+    let [path] = &memos[..] else { panic!("one memo: {memos:?}") };
+    let mut memo: serde_json::Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    let last = memo["others_seen"].as_u64().unwrap();
+    memo["others_seen"] = change(last).into();
+    std::fs::write(path, serde_json::to_vec(&memo).unwrap()).unwrap();
+    last
+}

@@ -33,9 +33,9 @@ use search::Chosen;
 use stock::Stock;
 use wishes::Wishes;
 
-/// How many of the chosen wheels a warm launch looks at: those that were changed last, which are the likeliest to be written over
-/// where they lie. A wheel that is added, removed or replaced changes its folder, and is noticed in any number; so a launch costs
-/// the same however large the environment is.
+/// How many of the chosen wheels each warm launch looks at: those that were changed last, which are the likeliest to be written over
+/// where they lie. A wheel that is added, removed or replaced changes its directory, and is noticed in any number; so a launch costs
+/// the same however large the environment is. The others are looked at once an hour.
 const WATCHED: usize = 8;
 
 /// Chooses the wheels of a spec, sorted by project.
@@ -102,7 +102,8 @@ fn plan(wheels: Vec<(WheelFile, Vec<Asker>)>, judge: Judge<'_>, evidence: &mut E
     let stamps: Vec<Stamped> = wheels.iter().map(|wheel| wheelhouse.stamped(wheel)).collect();
     let mut newest = stamps.clone();
     newest.sort_by_key(|stamped| Reverse(stamped.stamp.map(|stamp| stamp.modified)));
-    evidence.stamps.extend(newest.into_iter().take(WATCHED));
+    evidence.other_wheels.extend(newest.split_off(WATCHED.min(newest.len())));
+    evidence.stamps.extend(newest);
     let digests = wheelhouse.digests(&wheels)?;
     let planned = wheels.into_iter().zip(askers).zip(stamps).zip(digests);
     let planned = planned.map(|(((wheel, required_by), Stamped { path, stamp }), sha256)| {
