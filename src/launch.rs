@@ -10,7 +10,7 @@ use tracing::info_span;
 use crate::build::{self, Sharing};
 use crate::exec::Handoff;
 use crate::fs;
-use crate::invocation::{self, Action, Check, Explain, Export, Invocation, LogLevel, Pack, Target, Tool};
+use crate::invocation::{self, Action, Check, Export, Invocation, LogLevel, Pack, Target, Tool};
 use crate::plan::{self, Evidence, Key, Plan, interpreter};
 use crate::process::{Process, variable};
 use crate::report::{self, Failure, Kind, log};
@@ -136,7 +136,7 @@ fn run_tool(tool: &Tool, invocation: &Invocation, process: &Process) -> Result<i
             if let (Some(path), Ok(store)) = (explanation.environment(), Store::look(invocation, process)) {
                 invocation.warn(&build::warnings(path, &store));
             }
-            explanation.print(options.json)
+            explanation.print(options)
         }
         Tool::Export(options) => export(options, invocation, process),
         Tool::Fetch(options) => tool::fetch::run(options, invocation, process),
@@ -274,8 +274,8 @@ fn is_bypassed(process: &Process) -> bool {
 /// what explains a launch says so, and what runs a program runs it.
 fn bypass(invocation: &Invocation, process: &Process) -> Result<i32> {
     match &invocation.action {
-        Action::Tool(Tool::Explain(Explain { json })) => {
-            return Explanation::of_bypass(invocation, next_python(process)).print(*json);
+        Action::Tool(Tool::Explain(options)) => {
+            return Explanation::of_bypass(invocation, next_python(process)).print(options);
         }
         Action::Tool(Tool::Exec) => return run_next(&invocation.words, process).map(never),
         Action::Tool(_) => return Ok(0),

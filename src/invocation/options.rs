@@ -24,6 +24,12 @@ pub struct Explain {
     /// Print it as JSON
     #[arg(long)]
     pub json: bool,
+    /// Print what requires what, as a tree
+    #[arg(long)]
+    pub tree: bool,
+    /// Print what requires what, as a graph for graphviz
+    #[arg(long)]
+    pub dot: bool,
 }
 
 /// What `fetch` is told.

@@ -3,8 +3,10 @@
 use std::path::Path;
 
 use anyhow::Result;
+use pep508_rs::PackageName;
 use serde::Serialize;
 
+use super::graph::Graph;
 use super::{Explanation, Interpreter, Outlook, searched};
 use crate::plan::interpreter::Source;
 use crate::plan::{Asker, PlannedWheel};
@@ -22,6 +24,7 @@ struct Document {
     spec: Option<Spec>,
     interpreter: Option<Chosen>,
     wheels: Vec<Wheel>,
+    edges: Vec<Edge>,
     key: Option<String>,
     entry: Option<String>,
     hit: bool,
@@ -71,6 +74,12 @@ struct Wheel {
 }
 
 #[derive(Serialize)]
+struct Edge {
+    from: Option<String>,
+    to: String,
+}
+
+#[derive(Serialize)]
 struct Error {
     message: String,
     causes: Vec<String>,
@@ -94,6 +103,7 @@ fn document(explanation: &Explanation) -> Document {
         spec: spec(explanation),
         interpreter: interpreter(explanation),
         wheels: explanation.wheels.iter().map(wheel).collect(),
+        edges: Graph::of(&explanation.wheels).edges().into_iter().map(edge).collect(),
         key: environment.map(|environment| environment.key.to_string()),
         entry: environment.map(|environment| path(&environment.path)),
         hit: matches!(explanation.outlook, Outlook::Hit),
@@ -180,6 +190,10 @@ fn wheel(wheel: &PlannedWheel) -> Wheel {
         sha256: wheel.sha256.to_string(),
         required_by: wheel.required_by.iter().map(asker).collect(),
     }
+}
+
+fn edge((from, to): (Option<&PackageName>, &PackageName)) -> Edge {
+    Edge { from: from.map(ToString::to_string), to: to.to_string() }
 }
 
 /// Who asks for a wheel: a place in a spec, or a wheel by name and version.

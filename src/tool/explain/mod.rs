@@ -4,6 +4,7 @@
 //! The same stages are asked that a launch asks, in the same order, and what they say is kept as far as they get: an error ends the
 //! way, and is a part of the explanation. What only building can find, such as a damaged wheel or a full disk, is not seen.
 
+mod graph;
 mod json;
 mod miss;
 mod searched;
@@ -14,13 +15,14 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 
 use crate::fs;
-use crate::invocation::{Invocation, Target};
+use crate::invocation::{Explain, Invocation, Target};
 use crate::plan::interpreter::{self, InterpreterChoice};
 use crate::plan::{self, Evidence, Facts, Key, Plan, PlannedWheel};
 use crate::process::{Process, variable};
 use crate::report;
 use crate::spec::{self, Look, Spec, SpecText, Trail};
 use crate::store::Store;
+use graph::Graph;
 
 /// What a launch comes to, as far as it gets.
 #[derive(Debug)]
@@ -108,12 +110,20 @@ impl Explanation {
         self.environment.as_ref().map(|environment| environment.path.as_path())
     }
 
-    /// Prints the explanation on standard output, as text or as JSON, and gives the exit code.
+    /// Prints the explanation on standard output in the form that the options ask for, and gives the exit code.
     ///
     /// # Errors
     /// The one that the launch would end with.
-    pub fn print(self, as_json: bool) -> Result<i32> {
-        let text = if as_json { json::render(&self)? } else { text::render(&self) };
+    pub fn print(self, options: &Explain) -> Result<i32> {
+        let graph = Graph::of(&self.wheels);
+        let text = match options {
+            Explain { json: true, .. } => json::render(&self)?,
+            Explain { dot: false, tree: false, .. } => text::render(&self),
+            // The error is told, and says more than that there are no wheels.
+            _ if self.wheels.is_empty() && self.error.is_some() => String::new(),
+            Explain { dot: true, .. } => graph.dot(),
+            Explain { tree: true, .. } => graph.tree(),
+        };
         report::print(text.as_bytes())?;
         self.error.map_or(Ok(0), Err)
     }

@@ -55,6 +55,7 @@ fn the_whole_of_a_luci_spec_as_json() {
             "sha256": null,
             "required_by": ["[WORLD]/work/tool.py.vpython3, line 1"],
         }],
+        "edges": [{"from": null, "to": "b"}],
         "key": null,
         "entry": "[WORLD]/root/v1/envs/[KEY]",
         "hit": false,

@@ -4,6 +4,7 @@ mod documents;
 mod failures;
 mod forms;
 mod misses;
+mod tree;
 
 use serde_json::Value;
 

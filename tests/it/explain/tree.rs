@@ -1,0 +1,84 @@
+//! What requires what, as a tree, as edges and as a graph.
+
+use serde_json::json;
+
+use super::{as_json, explain};
+use crate::support::{Wheel, World};
+
+/// A world in which `a` and `c` are asked for; `a`, `b` and `d` are a circle, and `c` is required twice.
+fn world() -> World {
+    let world = World::new();
+    world.wheel(&Wheel::module("a", "1").requires("b>=1").requires("c"));
+    world.wheel(&Wheel::module("b", "2").requires("d"));
+    world.wheel(&Wheel::module("c", "3"));
+    world.wheel(&Wheel::module("d", "4.post1").requires("a"));
+    world.write("vpython.toml", "dependencies = ['c', 'a']\n");
+    world
+}
+
+#[track_caller]
+fn assert_prints(world: &World, words: &[&str], code: i32, stdout: &str, stderr: &str) {
+    let outcome = explain(world, words).run();
+    assert_eq!((outcome.code, &*outcome.stdout, &*outcome.stderr), (Some(code), stdout, stderr), "{outcome}");
+}
+
+#[test]
+fn a_tree_begins_with_what_the_spec_asks_for() {
+    let world = world();
+    let tree = "\
+a 1
+├── b 2
+│   └── d 4.post1
+│       └── a 1 (*)
+└── c 3
+c 3 (*)
+
+(*) shown above
+";
+    assert_prints(&world, &["--tree", "-c", ""], 0, tree, "");
+    // Nothing is another where the launch is warm.
+    world.install(["-c", ""]);
+    assert_prints(&world, &["--tree", "-c", ""], 0, tree, "");
+}
+
+#[test]
+fn a_graph_is_what_graphviz_reads() {
+    let graph = "\
+digraph vpython {
+  node [shape=box]
+  \"a\" [label=\"a 1\", style=bold]
+  \"b\" [label=\"b 2\"]
+  \"c\" [label=\"c 3\", style=bold]
+  \"d\" [label=\"d 4.post1\"]
+  \"a\" -> \"b\"
+  \"a\" -> \"c\"
+  \"b\" -> \"d\"
+  \"d\" -> \"a\"
+}
+";
+    let world = world();
+    assert_prints(&world, &["--dot", "-c", ""], 0, graph, "");
+    assert_prints(&world, &["--tree", "--dot", "-c", ""], 0, graph, "");
+}
+
+#[test]
+fn the_edges_are_in_the_json() {
+    let edge = |(from, to): (Option<&str>, &str)| json!({"from": from, "to": to});
+    let edges = [(None, "a"), (None, "c"), (Some("a"), "b"), (Some("a"), "c"), (Some("b"), "d"), (Some("d"), "a")].map(edge);
+    let world = world();
+    for words in [&["-c", ""][..], &["--tree", "-c", ""], &["--dot", "-c", ""]] {
+        assert_eq!(as_json(&world, words)["edges"], json!(edges));
+    }
+}
+
+#[test]
+fn where_there_are_no_wheels_there_is_no_tree() {
+    let world = World::new();
+    assert_prints(&world, &["--tree", "-c", ""], 0, "no wheels\n", "");
+    assert_prints(&world, &["--dot", "-c", ""], 0, "digraph vpython {\n  node [shape=box]\n}\n", "");
+    world.write("vpython.toml", "dependencies = 1\n");
+    for form in ["--tree", "--dot"] {
+        let outcome = explain(&world, &[form, "-c", ""]).run();
+        assert_eq!((outcome.code, &*outcome.stdout), (Some(125), ""), "{outcome}");
+    }
+}
