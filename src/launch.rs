@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
+use std::time::Instant;
 
 use anyhow::Result;
 use tracing::info_span;
@@ -163,15 +164,19 @@ fn refuse_missing_script(target: &Target, process: &Process) -> Result<()> {
     }
 }
 
-/// Builds the environment, puts byte code into it, and says where it is.
+/// Builds the environment, puts byte code into it, and says where it is and what it came to.
 fn install(invocation: &Invocation, process: &Process) -> Result<i32> {
+    let started = Instant::now();
     let Ready { entry, is_built, .. } = prepare(invocation, process)?;
     let store = Store::open(invocation, process)?;
     if !is_built {
         invocation.warn(&build::warnings(&entry.path, &store));
     }
-    build::add_byte_code(&entry, &store, process)?;
-    tool::install::run(&entry.path)
+    let is_compiled = build::add_byte_code(&entry, &store, process)?;
+    let took = (is_built || is_compiled).then(|| started.elapsed());
+    let code = tool::install::run(&entry.path)?;
+    invocation.notice(|| tool::install::summary(&entry.path, took));
+    Ok(code)
 }
 
 /// Makes the environment at a place of its own.

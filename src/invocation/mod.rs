@@ -200,6 +200,13 @@ impl Invocation {
         }
     }
 
+    /// Prints a remark, unless only errors are wanted.
+    pub fn notice(&self, text: impl FnOnce() -> String) {
+        if self.log_level.is_none_or(|level| level >= LogLevel::Warning) {
+            report::notice(&text());
+        }
+    }
+
     /// Whether the program is what stands on standard input, unless that is a terminal. A tool reads it only where it is named: it may
     /// be called where nobody will ever close that.
     #[must_use]

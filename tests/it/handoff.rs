@@ -234,9 +234,15 @@ fn install_prints_the_path_alone() {
     let world = World::new();
     world.wheel(&Wheel::module("a", "1"));
     world.write("tool.py", "# /// script\n# dependencies = ['a']\n# ///\nraise SystemExit('not to be run')\n");
-    for _ in 0..2 {
-        world.vpython(["-vpython-tool", "install", "tool.py", "--", "x"]).run().prints("[WORLD]/root/v1/envs/[KEY]\n");
-    }
+    let install =
+        |level: &str| world.vpython(["-vpython-log-level", level, "-vpython-tool", "install", "tool.py", "--", "x"]).run();
+    let built = install("warning");
+    built.installs("");
+    assert!(built.stderr.starts_with("vpython: 1 wheel, ") && built.stderr.ends_with(" files, [TIME]\n"), "{built}");
+    let again = install("warning");
+    again.installs("");
+    assert!(again.stderr.ends_with(" files, already built\n"), "{again}");
+    install("error").prints("[WORLD]/root/v1/envs/[KEY]\n");
     let environment = world.install(["tool.py"]);
     world.program(environment.join("bin/python"), ["-c", "import a; print(a.VERSION)"]).run().prints("1\n");
 }

@@ -24,9 +24,9 @@ fn install(world: &World, fake: &Fake) -> Outcome {
 fn is_told(wheel: &Wheel, warning: &str) {
     let (world, fake) = world(std::slice::from_ref(wheel), &["a"], "");
     let warning = if warning.is_empty() { String::new() } else { format!("vpython: warning: {warning}\n") };
-    install(&world, &fake).succeeds_with(&warning);
+    install(&world, &fake).installs(&warning);
     world.vpython(["-vpython-tool", "check"]).env("VPYTHON_INTERPRETER", &fake.path).run().succeeds_with("");
-    install(&world, &fake).succeeds_with(&warning);
+    install(&world, &fake).installs(&warning);
     let record = installed(&world, "a-1.dist-info/RECORD");
     assert!(record.contains("\na.py,sha256=DY6Pb1MTeDXll1BuQZmqd4-_jskY7Pd5FDZeZxI0wsg,14\n"), "ours is true: {record}");
     // Strict, it is another environment, which nobody has built.
@@ -94,7 +94,7 @@ fn a_record_in_another_form_is_read_in_silence() {
 #[test]
 fn a_record_that_does_not_list_itself_is_enough() {
     let (world, fake) = world(&[wheel().record_as(|record| record.replace("a-1.dist-info/RECORD,,\n", ""))], &["a"], "");
-    install(&world, &fake).succeeds_with("");
+    install(&world, &fake).installs("");
 }
 
 #[test]
@@ -110,7 +110,7 @@ fn a_symbolic_link_becomes_a_plain_file() {
     let (world, fake) = world(&[linked], &["a"], "");
     let warning = "vpython: warning: RECORD of `a-1-py3-none-any.whl` disagrees with its content in one place: `link` (not in \
                    RECORD)\n";
-    install(&world, &fake).succeeds_with(warning);
+    install(&world, &fake).installs(warning);
     assert_eq!(installed(&world, "link"), "a.py");
 }
 
@@ -129,8 +129,8 @@ fn of_two_wheels_with_one_path_the_later_wins_and_one_warning_names_them() {
         "vpython: warning: `b 1` and `a 1` both bring `{site}/shared/__init__.py`, `{site}/shared/c.py`, `{site}/shared/d.py` and \
          1 more; the files of `a 1` are used\n"
     );
-    install(&world, &fake).succeeds_with(&warning);
-    install(&world, &fake).succeeds_with(&warning);
+    install(&world, &fake).installs(&warning);
+    install(&world, &fake).installs(&warning);
     assert_eq!(installed(&world, "shared/c.py"), "WHO = 'a'\n");
     assert!(!installed(&world, "b-1.dist-info/RECORD").contains("shared/"), "the loser has no row for what it lost");
     assert!(installed(&world, "a-1.dist-info/RECORD").contains("shared/c.py,sha256="));
@@ -142,7 +142,7 @@ fn a_wheel_wins_over_those_that_it_requires() {
     let [a, b] = colliding(&["shared.py"]);
     let (world, fake) = world(&[a, b.requires("a ; extra == 'never'")], &["a", "b"], "");
     let outcome = install(&world, &fake);
-    outcome.succeeds_with(
+    outcome.installs(
         "vpython: warning: `a 1` and `b 1` both bring `lib/python3.11/site-packages/shared.py`; the files of `b 1` are used\n",
     );
     assert_eq!(installed(&world, "shared.py"), "WHO = 'b'\n");
@@ -151,7 +151,7 @@ fn a_wheel_wins_over_those_that_it_requires() {
 #[test]
 fn files_that_no_program_imports_collide_in_silence() {
     let (world, fake) = world(&colliding(&["README.md", "LICENSE", "tests/__init__.py", "share/x.json"]), &["a", "b"], "");
-    install(&world, &fake).succeeds_with("");
+    install(&world, &fake).installs("");
 }
 
 #[test]

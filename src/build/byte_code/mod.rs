@@ -74,18 +74,19 @@ struct CodeFile {
 }
 
 /// Puts byte code into an environment that stands, where it is not there yet. Without it the environment is as good, only slower at first;
-/// so an interpreter that does not compile, and a store that cannot be written, are no errors.
+/// so an interpreter that does not compile, and a store that cannot be written, are no errors. Tells whether it was put there now.
 ///
 /// # Errors
 /// The store cannot be read, or there is no room.
-pub fn add(entry: &Entry, store: &Store, process: &Process) -> Result<()> {
+pub fn add(entry: &Entry, store: &Store, process: &Process) -> Result<bool> {
     let mark = entry.path.join(COMPILED);
     if fs::exists(&mark) {
-        return Ok(());
+        return Ok(false);
     }
     let done =
         compile_entry(entry, store, process).and_then(|is_done| if is_done { fs::replace(&mark, b"", 0o444) } else { Ok(()) });
-    forgive(done).with_context(|| format!("cannot compile what is in `{}`", entry.path.display()))
+    forgive(done).with_context(|| format!("cannot compile what is in `{}`", entry.path.display()))?;
+    Ok(fs::exists(&mark))
 }
 
 /// Puts byte code into an environment that is being built for a life outside of the store.

@@ -180,11 +180,29 @@ impl Outcome {
         self.expect(0, &self.stdout, stderr);
     }
 
+    /// `install` printed the environment's path, these warnings, and what the environment came to.
+    #[track_caller]
+    pub fn installs(&self, warnings: &str) {
+        let is_right = (self.code, &*self.stdout) == (Some(0), "[WORLD]/root/v1/envs/[KEY]\n");
+        assert!(is_right && self.stderr.strip_prefix(warnings).is_some_and(is_summary), "after {warnings}{self}");
+    }
+
     /// vpython refused, with this message.
     #[track_caller]
     pub fn refuses(&self, code: i32, message: &str) {
         self.expect(code, "", message);
     }
+}
+
+/// Whether it is one line as `vpython: 2 wheels, 345 files, [TIME]`.
+fn is_summary(text: &str) -> bool {
+    let counts = |text: &str, what: &str| {
+        let (number, name) = text.split_once(' ').unwrap_or_default();
+        let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit() || byte == b',');
+        is_number && name == if number == "1" { what.to_owned() } else { format!("{what}s") }
+    };
+    let parts: Vec<&str> = text.strip_prefix("vpython: ").unwrap_or_default().split(", ").collect();
+    matches!(parts[..], [wheels, files, "[TIME]\n" | "already built\n"] if counts(wheels, "wheel") && counts(files, "file"))
 }
 
 impl fmt::Display for Outcome {

@@ -135,7 +135,7 @@ impl World {
     pub fn redact(&self, text: &str) -> String {
         let text = text.replace(self.base.to_str().unwrap(), "[WORLD]");
         let text = text.replace(self.python.path.to_str().unwrap(), "[PYTHON]");
-        redact_keys(&text.replace(&self.python.version, "[VERSION]"))
+        redact_times(&redact_keys(&text.replace(&self.python.version, "[VERSION]")))
     }
 }
 
@@ -161,6 +161,21 @@ fn redact_keys(text: &str) -> String {
         redacted.push_str(if is_key { &part[40..] } else { part });
     }
     redacted
+}
+
+/// Replaces the time at the end of the line that `install` says, as in `vpython: 1 wheel, 20 files, 0.3 s`.
+fn redact_times(text: &str) -> String {
+    let line = |line: &str| match line.strip_suffix(" s\n").and_then(|line| line.rsplit_once(" files, ")) {
+        Some((start, time)) if start.starts_with("vpython: ") && is_time(time) => format!("{start} files, [TIME]\n"),
+        _ => line.to_owned(),
+    };
+    text.split_inclusive('\n').map(line).collect()
+}
+
+/// Whether it is seconds with one decimal place.
+fn is_time(text: &str) -> bool {
+    let is_number = |digits: &str| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    text.split_once('.').is_some_and(|(whole, part)| is_number(whole) && is_number(part) && part.len() == 1)
 }
 
 /// The paths in a folder, sorted; none where there is no folder.
