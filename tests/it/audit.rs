@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use crate::support::{Outcome, Python, Wheel, World, start};
+use crate::support::{Outcome, Python, Wheel, World, start, told_of_interpreter};
 
 /// A library with this run path; none where it cannot be made.
 fn library(run_path: &str) -> Option<Vec<u8>> {
@@ -77,7 +77,7 @@ fn run_paths_that_do_not_move_are_told() {
          vpython: warning: the run path of `{site}/some/e.so` names `/o`, which is absolute\n\
          vpython: with `--fix-rpath`, run paths are mended\n"
     );
-    pack(&world, &[]).expect(0, "", &expected);
+    pack(&world, &[]).expect(0, "", &(expected + &world.told_of_interpreter()));
 }
 
 #[test]
@@ -91,7 +91,7 @@ fn run_paths_are_mended_in_what_is_packed_and_nowhere_else() {
          vpython: the run path of `{site}/some/e.so` was `/o` and is ``\n\
          vpython: warning: the run path of `{site}/some/c.so` names `/opt/app/env/bin`, which is absolute; \
          cannot be mended: `$ORIGIN/../../../../bin` is longer than its run path `/opt/app/env/bin`\n"
-    );
+    ) + &world.told_of_interpreter();
     pack(&world, &options).expect(0, "", &expected);
     unpack(&world);
     let environment = world.path("out/opt/app/env").join(&site);
@@ -145,7 +145,7 @@ fn files_that_name_a_place_of_this_machine_are_told() {
         warning(&format!("__pycache__/__init__.cpython-3{}.pyc", world.python.minor), ""),
         warning("data.bin", "/x"),
     ];
-    pack(&world, &[]).expect(0, "", &lines.concat());
+    pack(&world, &[]).expect(0, "", &(lines.concat() + &world.told_of_interpreter()));
 }
 
 #[test]
@@ -160,12 +160,13 @@ fn the_binary_of_an_environment_of_2_7_finds_its_library_beside_itself_once_it_i
     std::os::unix::fs::symlink(&two, world.outside("bin/python2.7")).unwrap();
     world.write("vpython.toml", "requires-python = '==2.7.*'\n");
     let base = base.display();
+    let interpreter = told_of_interpreter(&two).replace("[PYTHON]", two.to_str().unwrap());
     let told = format!(
         "vpython: warning: the run path of `bin/python2.7` names `{base}/lib`, which is absolute\n\
          vpython: with `--fix-rpath`, run paths are mended\n"
-    );
+    ) + &interpreter;
     pack(&world, &[]).expect(0, "", &told);
-    let mended = format!("vpython: the run path of `bin/python2.7` was `{base}/lib` and is `$ORIGIN/../lib`\n");
+    let mended = format!("vpython: the run path of `bin/python2.7` was `{base}/lib` and is `$ORIGIN/../lib`\n") + &interpreter;
     pack(&world, &["--fix-rpath"]).expect(0, "", &mended);
     unpack(&world);
     assert!(run_path(&world.path("out/bin/python2.7")).ends_with("[$ORIGIN/../lib]"));

@@ -7,6 +7,7 @@
 mod contents;
 mod deb;
 mod depends;
+mod home;
 mod order;
 mod package;
 mod rpm;
@@ -70,6 +71,9 @@ fn members(order: &Order, wanted: &Wanted, process: &Process, staged: &Path) -> 
     audit.tell();
     if !order.fix_rpath && audit.can_be_mended() {
         report::notice("with `--fix-rpath`, run paths are mended");
+    }
+    if !order.additions.with_python {
+        home::tell(&wanted.plan.interpreter.executable, process.home());
     }
     if is_mended { scan::members(staged) } else { Ok(members) }
 }

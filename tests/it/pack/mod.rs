@@ -69,7 +69,7 @@ fn pack(world: &World, file: &str, options: &[&str]) -> Outcome {
 /// Packs in the form of this file's name, and gives its path.
 fn packed(world: &World, file: &str) -> PathBuf {
     let (_, options) = ORDERS.iter().find(|(name, _)| *name == file).unwrap();
-    pack(world, file, options).prints("");
+    pack(world, file, options).expect(0, "", &world.told_of_interpreter());
     world.path(file)
 }
 

@@ -98,7 +98,11 @@ fn the_time_is_a_number_of_seconds() {
         outcome.refuses(125, &format!("vpython: error: cannot pack `a.tar`\n  caused by: {why}\n"));
     }
     let times = |value: &str| {
-        world.vpython(["-vpython-tool", "pack", "--output", "a.tar"]).env("SOURCE_DATE_EPOCH", value).run().prints("");
+        world.vpython(["-vpython-tool", "pack", "--output", "a.tar"]).env("SOURCE_DATE_EPOCH", value).run().expect(
+            0,
+            "",
+            &world.told_of_interpreter(),
+        );
         let text = output("tar", &["--utc", "--full-time", "-tvf", world.path("a.tar").to_str().unwrap()]);
         let mut times: Vec<String> =
             text.lines().map(|line| line.split_whitespace().skip(3).take(2).collect::<Vec<_>>().join(" ")).collect();
@@ -114,7 +118,7 @@ fn the_time_is_a_number_of_seconds() {
 fn members_lie_below_the_prefix() {
     let world = world();
     for (prefix, top) in [("/opt/app/", "opt/app/"), ("//opt/./app", "opt/app/")] {
-        pack(&world, "a.tar", &["--prefix", prefix]).prints("");
+        pack(&world, "a.tar", &["--prefix", prefix]).expect(0, "", &world.told_of_interpreter());
         let names = output("tar", &["-tf", world.path("a.tar").to_str().unwrap()]);
         assert!(names.starts_with(&format!("{top}vpython-pack.json\n{top}\n{top}bin/\n")), "{names}");
         assert!(names.lines().all(|name| name.starts_with(top)), "{names}");
@@ -125,7 +129,7 @@ fn members_lie_below_the_prefix() {
 fn a_failure_leaves_the_file_that_was_there() {
     let world = world();
     world.write("a.tar.gz", "old");
-    pack(&world, "b.rpm", PACKAGE).prints("");
+    pack(&world, "b.rpm", PACKAGE).expect(0, "", &world.told_of_interpreter());
     let wheel = world.path("wheels/some-1-py3-none-any.whl");
     std::fs::remove_dir_all(world.outside("root")).unwrap();
     let whole = std::fs::read(&wheel).unwrap();
@@ -134,11 +138,11 @@ fn a_failure_leaves_the_file_that_was_there() {
     std::fs::write(&wheel, &whole).unwrap();
     // What is larger than this many blocks ends the process.
     let limited = "ulimit -f 1000; exec \"$0\" -vpython-tool pack --output a.tar.gz";
-    pack(&world, "c.tar", &[]).prints("");
+    pack(&world, "c.tar", &[]).expect(0, "", &world.told_of_interpreter());
     let killed = world.program("/bin/sh", ["-c", limited, env!("CARGO_BIN_EXE_vpython")]).run();
     assert_eq!(killed.signal, Some(libc::SIGXFSZ), "{killed}");
     assert_eq!(std::fs::read(world.path("a.tar.gz")).unwrap(), b"old");
-    pack(&world, "a.tar.gz", &[]).prints("");
+    pack(&world, "a.tar.gz", &[]).expect(0, "", &world.told_of_interpreter());
     let mut names: Vec<_> = std::fs::read_dir(world.path("")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     names.sort();
     assert_eq!(names, ["a.tar.gz", "b.rpm", "c.tar", "vpython.toml", "wheels"], "nothing is left");
@@ -169,7 +173,7 @@ fn what_is_said_of_a_package_is_in_it() {
     let world = world();
     let description = "An app\n\nIt does things.\n\n  And more.";
     let more = ["--description", description, "--arch", "all", "--depends", "python3 (>= 3.11)", "--depends", "libc6"];
-    pack(&world, "a.deb", &[DEB, &more].concat()).prints("");
+    pack(&world, "a.deb", &[DEB, &more].concat()).expect(0, "", &world.told_of_interpreter());
     if super::has("dpkg-deb") {
         let fields = output("dpkg-deb", &["-f", world.path("a.deb").to_str().unwrap()]);
         let expected =
@@ -183,7 +187,7 @@ fn what_is_said_of_a_package_is_in_it() {
     let more = ["--description", description, "--arch", "noarch", "--depends", "(python3 or pypy)", "--depends", "a >= 1:2-3"];
     let more =
         [&more[..], &["--release", "3.el9", "--license", "MIT", "--maintainer", "Ada Lovelace <ada@example.org>"]].concat();
-    pack(&world, "a.rpm", &[PACKAGE, &more].concat()).prints("");
+    pack(&world, "a.rpm", &[PACKAGE, &more].concat()).expect(0, "", &world.told_of_interpreter());
     if super::has("rpm") {
         let format =
             "%{NEVRA}|%{LICENSE}|%{PACKAGER}|%{SUMMARY}|%{DESCRIPTION}|[%{REQUIRENEVRS},]|[%{PROVIDENEVRS},]|%{SOURCERPM}";
@@ -204,7 +208,8 @@ fn the_example_of_the_readme_packs() {
     let example = readme.split_once("<!-- packed -->\n```console\n").unwrap().1.split_once("```").unwrap().0;
     for line in example.lines() {
         let words: Vec<&str> = line.strip_prefix("$ vpython ").unwrap().split(' ').collect();
-        world.vpython(&words).run().prints("");
+        let told = if words.contains(&"--with-python") { String::new() } else { world.told_of_interpreter() };
+        world.vpython(&words).run().expect(0, "", &told);
         let file = words[words.iter().position(|word| *word == "--output").unwrap() + 1];
         assert!(world.path(file).is_file());
     }
@@ -214,9 +219,9 @@ fn the_example_of_the_readme_packs() {
 fn what_was_packed_before_is_not_packed_again() {
     let world = world();
     world.write("lib/helper.py", "");
-    pack(&world, "lib/a.tar", &["--include", "lib"]).prints("");
+    pack(&world, "lib/a.tar", &["--include", "lib"]).expect(0, "", &world.told_of_interpreter());
     let first = std::fs::read(world.path("lib/a.tar")).unwrap();
     assert!(output("tar", &["-tf", world.path("lib/a.tar").to_str().unwrap()]).contains("app/lib/helper.py\n"));
-    pack(&world, "lib/a.tar", &["--include", "lib"]).prints("");
+    pack(&world, "lib/a.tar", &["--include", "lib"]).expect(0, "", &world.told_of_interpreter());
     assert!(std::fs::read(world.path("lib/a.tar")).unwrap() == first);
 }

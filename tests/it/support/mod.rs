@@ -15,4 +15,4 @@ pub use fake::Fake;
 pub use launch::{Launch, Outcome, has_strace, start};
 pub use python::Python;
 pub use wheel::{Fault, Wheel, planned};
-pub use world::{VPYTHON, World, tree, write_with_mode};
+pub use world::{VPYTHON, World, told_of_interpreter, tree, write_with_mode};

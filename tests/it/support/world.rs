@@ -121,6 +121,11 @@ impl World {
         outcome.raw_stdout.trim_end_matches('\n').into()
     }
 
+    /// What `pack` says of the interpreter, where other machines may not have it.
+    pub fn told_of_interpreter(&self) -> String {
+        told_of_interpreter(&self.python.path)
+    }
+
     /// The environments in the store.
     pub fn environments(&self) -> Vec<PathBuf> {
         list(&self.store("envs"))
@@ -137,6 +142,20 @@ impl World {
         let text = text.replace(self.python.path.to_str().unwrap(), "[PYTHON]");
         redact_times(&redact_keys(&text.replace(&self.python.version, "[VERSION]")))
     }
+}
+
+/// What `pack` says of this interpreter, with its path as [`World::redact`] leaves it.
+pub fn told_of_interpreter(python: &Path) -> String {
+    let is_below = |folders: &[&str]| folders.iter().any(|folder| python.starts_with(folder));
+    let place = match python {
+        _ if is_below(&["/home", "/root", "/Users"]) => "below a home directory",
+        _ if is_below(&["/usr", "/bin", "/sbin", "/lib", "/lib64", "/opt", "/nix/store", "/Library"]) => return String::new(),
+        _ => "outside the system's directories",
+    };
+    format!(
+        "vpython: warning: the package needs `[PYTHON]`, which lies {place}; other machines may not have it\n\
+         vpython: `-vpython-interpreter /usr/bin/python3` packs for the system's interpreter, `--with-python` packs a copy of this one\n"
+    )
 }
 
 /// Held for reading while a program is started, and for writing while one is written. A process that is forked in between has the
