@@ -34,7 +34,7 @@ pub struct Invocation {
     pub root: Option<PathBuf>,
     /// The one spec to use, if told.
     pub spec: Option<PathBuf>,
-    /// The spec of a program that has none.
+    /// The spec of a program that has none, as it was named: a relative path may be one from the program's folder on.
     pub default_spec: Option<PathBuf>,
     /// The interpreter, if told: an executable, a bundle's folder, or a version. A word without a slash stays as it was typed.
     pub interpreter: Option<PathBuf>,
@@ -163,7 +163,7 @@ impl Invocation {
             action,
             root: root.map(|root| process.absolute(root.as_ref())),
             spec: flags.spec.filter(|spec| !spec.is_empty()).map(|spec| process.absolute(spec.as_ref())),
-            default_spec: path(None, variable::DEFAULT_SPEC),
+            default_spec: given(None, variable::DEFAULT_SPEC).map(PathBuf::from),
             interpreter: interpreter(flags.interpreter),
             wheels: Wheels::read(&flags.wheels, process)?,
             local_venv: flags.local_venv,

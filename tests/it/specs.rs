@@ -38,6 +38,12 @@ fn the_first_place_that_has_a_spec_is_the_one_that_counts() {
     let launch = |words: &[&PathBuf]| world.vpython(words).env("VPYTHON_DEFAULT_SPEC", &default).run();
     launch(&[&plain]).prints("4\n");
     world.vpython([&plain]).run().prints("none\n");
+    let relative = || world.vpython([&plain]).env("VPYTHON_DEFAULT_SPEC", "default.toml").run();
+    relative().prints("4\n");
+    let beside = world.write("a/b/default.toml", spec(&world, 5));
+    relative().prints("5\n");
+    std::fs::remove_file(beside).unwrap();
+    relative().prints("4\n");
     world.write("vpython.toml", spec(&world, 1));
     launch(&[&plain]).prints("1\n");
     world.write("a/vpython.toml", spec(&world, 2));

@@ -52,13 +52,15 @@ pub fn find_by(trail: &mut Trail, invocation: &Invocation, process: &Process) ->
         let warnings = around.warnings.into_iter().chain(spec.warnings).collect();
         return Ok(SpecText { warnings, ..spec });
     }
-    let walked = match around.folder.take() {
-        Some(folder) => walk::up(&folder, &mut around)?,
+    let folder = around.folder.take();
+    let walked = match &folder {
+        Some(folder) => walk::up(folder, &mut around)?,
         None => None,
     };
     let found = match (walked, &invocation.default_spec) {
         (Some(spec), _) => spec,
         (None, Some(path)) => {
+            let path = &named_by_variable(path, folder.as_deref(), process, &mut around)?;
             let loaded = load(path, "the spec that `VPYTHON_DEFAULT_SPEC` names");
             around.trail.note(Finding::of(&loaded), || LookedAt::Variable(Some(path.clone())));
             loaded?
@@ -70,6 +72,18 @@ pub fn find_by(trail: &mut Trail, invocation: &Invocation, process: &Process) ->
     };
     let warnings = around.warnings.into_iter().chain(found.warnings).collect();
     Ok(SpecText { warnings, ..found })
+}
+
+/// The file that `VPYTHON_DEFAULT_SPEC` names: a relative path is one from the program's folder on, or where nothing is there, from the
+/// current directory on.
+fn named_by_variable(path: &Path, folder: Option<&Path>, process: &Process, around: &mut Around<'_>) -> Result<PathBuf> {
+    if let Some(folder) = folder.filter(|folder| path.is_relative() && process.directory.as_deref() != Some(*folder)) {
+        let found = Found::at(folder.join(path), |path| LookedAt::Variable(Some(path)), around.trail)?;
+        if let Some(found) = found.filter(|found| found.is_trusted(around)) {
+            return Ok(found.path);
+        }
+    }
+    Ok(process.absolute(path))
 }
 
 /// The permission of everybody to write.
