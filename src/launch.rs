@@ -134,9 +134,7 @@ fn run_tool(tool: &Tool, invocation: &Invocation, process: &Process) -> Result<i
         Tool::Explain(options) => {
             let explanation = Explanation::of_launch(invocation, process);
             invocation.warn(&explanation.warnings);
-            if let (Some(path), Ok(store)) = (explanation.environment(), Store::look(invocation, process)) {
-                invocation.warn(&build::warnings(path, &store));
-            }
+            invocation.warn(&warnings_of_wheels(&explanation, invocation, process));
             explanation.print(options)
         }
         Tool::Export(options) => export(options, invocation, process),
@@ -150,7 +148,19 @@ fn run_tool(tool: &Tool, invocation: &Invocation, process: &Process) -> Result<i
         Tool::Relocate(options) => tool::relocate::run(options, &invocation.words, invocation, process),
         Tool::Unpack(options) => tool::unpack::run(options, invocation, process),
         Tool::Upgrade(options) => tool::upgrade::run(options, &invocation.words, invocation, process),
-        Tool::Verify => tool::verify::run(invocation, process),
+        Tool::Verify => {
+            let (code, plan) = tool::verify::run(invocation, process)?;
+            invocation.warn(plan.iter().flat_map(build::foreseen).collect::<Vec<_>>().iter());
+            Ok(code)
+        }
+    }
+}
+
+/// What a build has said of the wheels of an environment, or will say as far as that can be told before.
+fn warnings_of_wheels(explanation: &Explanation, invocation: &Invocation, process: &Process) -> Vec<String> {
+    match (explanation.environment(), Store::look(invocation, process)) {
+        (Some(path), Ok(store)) if fs::exists(path) => build::warnings(path, &store),
+        _ => explanation.plan().map_or_else(Vec::new, |plan| build::foreseen(&plan)),
     }
 }
 

@@ -4,15 +4,16 @@
 //! requires, whatever extra or marker that is for, and otherwise from the last name of a project to the first, as pip does. The one that
 //! is installed last has the path.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 
-use anyhow::{Context, Result};
-use mailparse::MailHeaderMap;
+use anyhow::Result;
 use pep508_rs::PackageName;
 
+use super::members::Scheme;
 use super::unpacked::UnpackedWheel;
 use crate::fs::{self, Digest};
+use crate::plan::requires_dist;
 use crate::report::Failure;
 
 /// How many paths a warning names.
@@ -71,17 +72,30 @@ fn title(wheel: &UnpackedWheel) -> String {
     wheel.contents.dist_info.trim_end_matches(".dist-info").replacen('-', " ", 1)
 }
 
+/// Reads the METADATA of a wheel.
+pub(super) type ReadMetadata<'a> = &'a dyn Fn(&UnpackedWheel) -> Result<Vec<u8>>;
+
+/// The METADATA of a wheel that is unpacked.
+pub(super) fn unpacked_metadata(wheel: &UnpackedWheel) -> Result<Vec<u8>> {
+    fs::read(&wheel.folder.join(Scheme::Site.folder()).join(&wheel.contents.dist_info).join("METADATA"))
+}
+
 /// The order in which wheels are installed: from the last to the first as given, each preceded by those that it requires, as far as these do
 /// not require it in turn.
 ///
 /// # Errors
 /// The METADATA of a wheel cannot be read.
-pub(super) fn install_order(wheels: &[UnpackedWheel]) -> Result<Vec<Digest>> {
-    let projects: Vec<Option<PackageName>> = wheels.iter().map(|wheel| project(wheel.contents.distribution.as_str())).collect();
-    let position = |required: &PackageName| projects.iter().position(|project| project.as_ref() == Some(required));
+pub(super) fn install_order(wheels: &[UnpackedWheel], metadata: ReadMetadata) -> Result<Vec<Digest>> {
+    let positions: HashMap<PackageName, usize> = wheels
+        .iter()
+        .enumerate()
+        .filter_map(|(position, wheel)| Some((project(&wheel.contents.distribution)?, position)))
+        .collect();
     let mut requires = Vec::with_capacity(wheels.len());
     for wheel in wheels {
-        requires.push(required_projects(wheel)?.iter().filter_map(position).collect::<BTreeSet<usize>>());
+        // For any extra and any marker.
+        let written = requires_dist(&metadata(wheel)?);
+        requires.push(written.iter().filter_map(|text| positions.get(&project(text)?).copied()).collect::<BTreeSet<usize>>());
     }
     let order = dependencies_first(&requires);
     Ok(order.into_iter().map(|index| wheels[index].sha256).collect())
@@ -112,15 +126,6 @@ fn dependencies_first(requires: &[BTreeSet<usize>]) -> Vec<usize> {
         }
     }
     order
-}
-
-/// The projects that a wheel names in `Requires-Dist`, for any extra and any marker.
-fn required_projects(wheel: &UnpackedWheel) -> Result<Vec<PackageName>> {
-    let path = wheel.folder.join("site").join(&wheel.contents.dist_info).join("METADATA");
-    let text = fs::read(&path)?;
-    let (headers, _) =
-        mailparse::parse_headers(&text).with_context(|| format!("`{}` is not a block of headers", path.display()))?;
-    Ok(headers.get_all_values("Requires-Dist").iter().filter_map(|requirement| project(requirement)).collect())
 }
 
 /// The project at the beginning of a requirement.

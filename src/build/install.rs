@@ -2,7 +2,7 @@
 //!
 //! All places are decided before the first file is put, so that each file is written once, whichever wheels have one for its place.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -12,7 +12,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::activate;
 use super::archive;
-use super::collisions::{Collision, install_order};
+use super::collisions::{Collision, ReadMetadata, install_order, unpacked_metadata};
 use super::link::Linker;
 use super::members::{Destination, Scheme};
 use super::record::{self, Row};
@@ -94,6 +94,11 @@ impl<'a> Places<'a> {
     /// # Errors
     /// A wheel has a file for a place of the environment's own, or a file where others need a directory.
     pub fn decide(layout: &Layout, wheels: &'a [UnpackedWheel]) -> Result<Self> {
+        Self::decide_by(layout, wheels, &unpacked_metadata)
+    }
+
+    /// The same, where METADATA is read in another way.
+    pub fn decide_by(layout: &Layout, wheels: &'a [UnpackedWheel], metadata: ReadMetadata) -> Result<Self> {
         let mut owners: BTreeMap<String, Owner<'a>> = BTreeMap::new();
         let mut contested: Vec<(String, Owner<'a>)> = Vec::new();
         for wheel in wheels {
@@ -111,7 +116,7 @@ impl<'a> Places<'a> {
         }
         let mut places = Self { owners, collisions: Vec::new() };
         if !contested.is_empty() {
-            places.settle(contested, &install_order(wheels)?);
+            places.settle(contested, &install_order(wheels, metadata)?);
         }
         places.refuse_files_as_folders(layout)?;
         Ok(places)
@@ -119,7 +124,8 @@ impl<'a> Places<'a> {
 
     /// Gives each contested place to the wheel that is last in `order`.
     fn settle(&mut self, contested: Vec<(String, Owner<'a>)>, order: &[Digest]) {
-        let rank = |owner: &Owner| order.iter().position(|sha256| *sha256 == owner.wheel.sha256);
+        let ranks: HashMap<&Digest, usize> = order.iter().enumerate().map(|(rank, sha256)| (sha256, rank)).collect();
+        let rank = |owner: &Owner| ranks.get(&owner.wheel.sha256);
         for (place, mut loser) in contested {
             let Some(winner) = self.owners.get_mut(&place) else { continue };
             if rank(&loser) > rank(winner) {

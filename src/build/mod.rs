@@ -9,6 +9,7 @@ mod byte_code;
 mod check;
 mod collisions;
 mod entry_points;
+mod foresight;
 mod install;
 mod link;
 mod members;
@@ -39,6 +40,7 @@ use unpacked::UnpackedWheel;
 pub use byte_code::add as add_byte_code;
 pub use byte_code::compile_folder;
 pub use check::check;
+pub use foresight::foreseen;
 
 /// Builds the environment of a plan in the empty folder `staging`. Wheels that the store does not have yet are unpacked there first,
 /// on all processors. Gives what the caller should know of the wheels, a sentence each.

@@ -22,7 +22,7 @@ use crate::plan::PlannedWheel;
 use crate::report::Failure;
 
 /// What an installer writes itself, whatever the wheel ships under these names.
-const INSTALLERS_OWN: [&str; 3] = ["RECORD", "INSTALLER", "REQUESTED"];
+pub(super) const INSTALLERS_OWN: [&str; 3] = ["RECORD", "INSTALLER", "REQUESTED"];
 /// The signatures of RECORD, which cannot be in it.
 const SIGNATURES: [&str; 2] = ["RECORD.jws", "RECORD.p7s"];
 /// How much is written at a time.
@@ -313,7 +313,7 @@ fn copy(mut content: impl Read, sink: &mut Verifier<File>) -> std::io::Result<()
 }
 
 /// The one folder at the top of the wheel with this ending, which must be named after its project and version.
-fn own_folder(wheel: &PlannedWheel, archive: &Archive, ending: &str) -> Result<Option<String>> {
+pub(super) fn own_folder(wheel: &PlannedWheel, archive: &Archive, ending: &str) -> Result<Option<String>> {
     let tops = archive.members().iter().filter_map(|member| member.name.split_once('/'));
     let mut folders: BTreeSet<String> =
         tops.map(|(folder, _)| folder).filter(|folder| folder.ends_with(ending)).map(str::to_owned).collect();
@@ -341,7 +341,7 @@ fn check_wheel_version(text: &[u8]) -> Result<()> {
 }
 
 /// A member as a whole.
-fn read_member(archive: &Archive, name: &str) -> Result<Vec<u8>> {
+pub(super) fn read_member(archive: &Archive, name: &str) -> Result<Vec<u8>> {
     let member = archive.member(name).with_context(|| format!("it has no `{name}`"))?;
     let mut text = Vec::new();
     copy_text(archive.content(member), &mut text).with_context(|| format!("member `{name}` cannot be read"))?;

@@ -28,6 +28,7 @@ pub use pins::pins;
 pub use shortfall::{Lacking, Shortfall, shortfall};
 pub use tags::Tags;
 pub use verify::{Cell, Column, Row, RowOrigin, Verification, verify};
+pub use wheelhouse::requires_dist;
 
 use crate::fs::{Digest, Stamped};
 use crate::invocation::Invocation;

@@ -177,3 +177,19 @@ fn byte_code_is_that_of_the_file_that_is_installed() {
     assert!(walkdir::WalkDir::new(site).into_iter().any(|entry| entry.unwrap().path().extension().is_some_and(|e| e == "pyc")));
     world.vpython(["-c", "import shared; print(shared.WHO)"]).run().prints("a\n");
 }
+
+#[test]
+fn collisions_are_told_before_a_build() {
+    let [a, b] = colliding(&["shared.py"]);
+    let wheels = [a.entry_point("run", "shared:main"), b.requires("a").entry_point("run", "shared:other")];
+    let (world, fake) = world(&wheels, &["a", "b"], "");
+    let warning = "vpython: warning: `a 1` and `b 1` both bring `bin/run`, `lib/python3.11/site-packages/shared.py`; the files of `b 1` \
+                   are used\n";
+    for tool in ["explain", "verify"] {
+        let outcome = world.vpython(["-vpython-tool", tool]).env("VPYTHON_INTERPRETER", &fake.path).run();
+        outcome.succeeds_with(warning);
+        assert_eq!(world.environments(), [] as [PathBuf; 0], "{tool} builds nothing");
+    }
+    install(&world, &fake).installs(warning);
+    world.vpython(["-vpython-tool", "explain"]).env("VPYTHON_INTERPRETER", &fake.path).run().succeeds_with(warning);
+}

@@ -136,6 +136,11 @@ impl<'a> Archive<'a> {
 }
 
 impl Member {
+    /// The CRC-32 of its content, as the archive says.
+    pub fn crc(&self) -> u32 {
+        self.crc
+    }
+
     /// Whether it is a folder.
     pub fn is_folder(&self) -> bool {
         self.name.ends_with('/')

@@ -25,6 +25,8 @@ use crate::spec::{ListedWheel, Lock, Packages, Place, Placed, Requirement, Spec,
 /// What came of a check.
 #[derive(Debug, Default)]
 pub struct Verification {
+    /// The interpreter of this machine; none where the spec asks for nothing.
+    pub here: Option<Facts>,
     /// This machine, then the platforms in the spec's order.
     pub columns: Vec<Column>,
     /// What the spec asks for, in its order, then what that brings along, sorted by name. None where the spec asks for nothing.
@@ -119,7 +121,7 @@ pub fn verify(spec: &Spec, invocation: &Invocation, process: &Process, memo: &Pa
     let passed_over = wheelhouse.passed_over().into_iter();
     let mut warnings: Vec<String> =
         passed_over.map(|file| format!("`{}` is passed over: {}", file.path.display(), file.why)).collect();
-    let systems = systems(here, &targets);
+    let systems = systems(here.clone(), &targets);
     let findings = systems.iter().map(|(_, facts)| find(&spec.packages, facts, &mut wheelhouse)).collect::<Result<Vec<_>>>()?;
     wheelhouse.remember();
     warnings.extend(merge_warnings(&systems, &findings));
@@ -128,7 +130,7 @@ pub fn verify(spec: &Spec, invocation: &Invocation, process: &Process, memo: &Pa
         let headline = format!("the spec cannot be met by {}", facts.title());
         Column { title, refusal: findings.refusal.map(|refusal| refusal.context(headline)) }
     });
-    Ok(Verification { columns: columns.collect(), rows, warnings })
+    Ok(Verification { here: Some(here), columns: columns.collect(), rows, warnings })
 }
 
 /// The systems to check, each under its title.

@@ -61,6 +61,13 @@ fn metadata_member<R: Read + std::io::Seek>(archive: &ZipArchive<R>, name: &Whee
     archive.file_names().flatten().find(|member| is_ours(member)).map(std::borrow::Cow::into_owned)
 }
 
+/// The values of `Requires-Dist` in a `METADATA` of any project, as they are written.
+#[must_use]
+pub fn requires_dist(text: &[u8]) -> Vec<String> {
+    let headers = headers(&String::from_utf8_lossy(text)).into_iter();
+    headers.filter(|(name, _)| name.eq_ignore_ascii_case("Requires-Dist")).map(|(_, value)| value).collect()
+}
+
 fn parse(text: &[u8], name: &WheelName) -> Result<Metadata> {
     let headers = headers(&String::from_utf8_lossy(text));
     let all = |wanted: &'static str| {

@@ -23,6 +23,7 @@ pub(super) use file_name::WheelName;
 pub(super) use impostor::Impostor;
 pub(super) use lenient::{read_requirement, read_specifiers};
 pub(super) use metadata::Metadata;
+pub use metadata::requires_dist;
 
 use super::Evidence;
 use crate::fs::{self, Digest, Stamped};

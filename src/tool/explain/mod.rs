@@ -104,6 +104,13 @@ impl Explanation {
         }
     }
 
+    /// What would be built; none where the explanation does not get that far.
+    #[must_use]
+    pub fn plan(&self) -> Option<Plan> {
+        let interpreter = self.environment.as_ref().and(self.interpreter.facts.clone())?;
+        Some(Plan { interpreter, wheels: self.wheels.clone(), unavailable: None, strict: false })
+    }
+
     /// Where the environment is or will be; none where the explanation does not get that far.
     #[must_use]
     pub fn environment(&self) -> Option<&Path> {

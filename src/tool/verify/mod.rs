@@ -7,17 +7,18 @@ mod table;
 use anyhow::Result;
 
 use crate::invocation::Invocation;
-use crate::plan::{self, Cell, Verification};
+use crate::plan::{self, Cell, Evidence, Plan, Verification};
 use crate::process::Process;
 use crate::report;
 use crate::spec::{self, SpecKind};
 use crate::store::Store;
 
-/// Holds the wheels that there are against the spec of a command line, and says what came of it. The exit code is 1 if something is missing.
+/// Compares the wheels that there are with the spec of a command line, and prints the result. Gives the exit code, which is 1 if something
+/// is missing, and what would be built here if nothing is.
 ///
 /// # Errors
 /// The spec cannot be read, or what it asks for cannot be checked at all; standard output cannot be written.
-pub fn run(invocation: &Invocation, process: &Process) -> Result<i32> {
+pub fn run(invocation: &Invocation, process: &Process) -> Result<(i32, Option<Plan>)> {
     let text = spec::find(invocation, process)?;
     let spec = text.parse(process)?;
     // Where there can be no store nothing is kept, and nothing is a file's name below this one.
@@ -25,7 +26,12 @@ pub fn run(invocation: &Invocation, process: &Process) -> Result<i32> {
     let verification = plan::verify(&spec, invocation, process, &memo)?;
     invocation.warn(text.warnings.iter().chain(&spec.warnings).chain(&verification.warnings));
     let title = text.title();
-    print((text.kind != SpecKind::None).then_some(title.as_str()), &verification)
+    let code = print((text.kind != SpecKind::None).then_some(title.as_str()), &verification)?;
+    let plan = verification.here.filter(|_| code == 0).map(|interpreter| {
+        let chosen = plan::choose_wheels(&spec, &interpreter, invocation, &memo, &mut Evidence::default());
+        chosen.map(|(wheels, unavailable)| Plan { interpreter, wheels, unavailable, strict: spec.strict })
+    });
+    Ok((code, plan.transpose()?))
 }
 
 /// Prints what came of the check of a spec of this title, where there is one.

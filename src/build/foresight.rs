@@ -1,0 +1,75 @@
+//! Which wheels will collide in an environment that is not built: told from what their archives list, before anything is unpacked.
+
+use anyhow::{Context, Result};
+use rayon::prelude::*;
+
+use super::archive::Archive;
+use super::collisions;
+use super::entry_points;
+use super::install::{Layout, Places};
+use super::members::{Destination, Scheme};
+use super::oddities::Oddities;
+use super::scripts;
+use super::unpack::{INSTALLERS_OWN, own_folder, read_member};
+use super::unpacked::{Contents, UnpackedFile, UnpackedWheel};
+use crate::fs::{self, Digest};
+use crate::plan::{Plan, PlannedWheel};
+
+/// The warnings about collisions that building this plan will give; none where a wheel cannot be read, which only a build tells.
+#[must_use]
+pub fn foreseen(plan: &Plan) -> Vec<String> {
+    let listed = plan.wheels.par_iter().map(list).collect::<Vec<_>>().into_iter().collect::<Result<Vec<_>>>();
+    let warnings = listed.and_then(|wheels| {
+        let metadata = |wheel: &UnpackedWheel| {
+            let file = fs::open(&wheel.folder)?;
+            read_member(&Archive::open(&file)?, &format!("{}/METADATA", wheel.contents.dist_info))
+        };
+        let places = Places::decide_by(&Layout::of(&plan.interpreter), &wheels, &metadata)?;
+        Ok(collisions::warnings(&places.collisions))
+    });
+    warnings.unwrap_or_default()
+}
+
+/// What would be unpacked from a wheel. Size and CRC-32 stand for the digest of a file, and the wheel's own path for its directory.
+fn list(wheel: &PlannedWheel) -> Result<UnpackedWheel> {
+    let file = fs::open(&wheel.path)?;
+    let archive = Archive::open(&file)?;
+    let dist_info = own_folder(wheel, &archive, ".dist-info")?.context("it has no `.dist-info` directory")?;
+    let data = own_folder(wheel, &archive, ".data")?.unwrap_or_else(|| dist_info.replace(".dist-info", ".data"));
+    let mut files = scripts_of_entry_points(&archive, &dist_info)?;
+    for member in archive.members().iter().filter(|member| !member.is_folder()) {
+        let in_dist_info = member.name.strip_prefix(&dist_info).and_then(|rest| rest.strip_prefix('/')).unwrap_or_default();
+        if INSTALLERS_OWN.contains(&in_dist_info) {
+            continue;
+        }
+        let destination = Destination::of(&member.name, &data)?;
+        // The script of an entry point takes the place of one that is shipped under its name.
+        if destination.scheme != Scheme::Scripts || files.iter().all(|file| file.destination != destination) {
+            files.push(UnpackedFile {
+                destination,
+                digest: format!("{} {:08x}", member.size, member.crc()),
+                size: member.size,
+            });
+        }
+    }
+    let distribution = dist_info.split('-').next().unwrap_or_default().to_owned();
+    let contents = Contents { dist_info, distribution, files, oddities: Oddities::default() };
+    Ok(UnpackedWheel { folder: wheel.path.clone(), sha256: wheel.sha256, contents })
+}
+
+/// The scripts that a build makes for a wheel.
+fn scripts_of_entry_points(archive: &Archive, dist_info: &str) -> Result<Vec<UnpackedFile>> {
+    let member = format!("{dist_info}/entry_points.txt");
+    if archive.member(&member).is_none() {
+        return Ok(Vec::new());
+    }
+    let text = String::from_utf8(read_member(archive, &member)?)?;
+    let points = entry_points::parse(&text)?;
+    let script = |point: entry_points::EntryPoint| {
+        let content = scripts::of_entry_point(&point);
+        let digest = Digest::of(content.as_bytes()).to_string();
+        let destination = Destination { scheme: Scheme::Scripts, path: point.name };
+        UnpackedFile { destination, digest, size: content.len() as u64 }
+    };
+    Ok(points.into_iter().map(script).collect())
+}
