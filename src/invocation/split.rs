@@ -1,8 +1,8 @@
 //! Which words are vpython's and which are python's, by LUCI's rule.
 //!
 //! Our words come first and are `-vpython-…`, `-h`, `-help` or `--help`, with one dash or two, and their values behind `=` or in
-//! the next word, whatever that is. The first other word, or `--`, ends them; from there on `-vpython-…` is data. The options of the
-//! tool that `-vpython-tool NAME` names count wherever they stand before `--`, but for `exec`, whose words are the program's.
+//! the next word, whatever that is. The first other word, or `--`, ends them; from there on `-vpython-…` is data. With `-vpython-tool NAME`
+//! flags and the options of the tool count wherever they stand before `--`, but for `exec`, whose words are the program's.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -71,7 +71,7 @@ pub(super) fn split(words: &[OsString]) -> Result<Split> {
 }
 
 impl Split {
-    /// Takes the options of a tool out of the words before `--`. Gives how many words there were.
+    /// Takes flags and the options of a tool out of the words before `--`. Gives how many words there were.
     fn sort(&mut self, tool: &OsStr, kind: Words, words: &[OsString]) -> Result<usize> {
         // A tool's own words come first; behind python's target all words are data, but for what begins with two dashes.
         let mut wants_place = kind == Words::PlaceThenCommandLine;
@@ -83,6 +83,12 @@ impl Split {
             if let Some((option, arity)) = option.as_ref().and_then(|option| Some((option, option.of_tool(tool)?))) {
                 next += 1;
                 next += option.take(arity, true, &words[next..], &mut self.tool)?;
+                continue;
+            }
+            if let Some(flag) = option.as_ref().filter(|option| option.name.starts_with(PREFIX) && option.name != TOOL) {
+                let arity = Flags::arity(&flag.name).ok_or_else(|| Flags::unknown(&flag.name))?;
+                next += 1;
+                next += flag.take(arity, false, &words[next..], &mut self.own)?;
                 continue;
             }
             let is_long = option.as_ref().is_some_and(|option| option.dashes == 2);
@@ -260,7 +266,9 @@ mod tests {
             (&["-vpython-tool", "exec", "ruff", "--help"], &["--vpython-tool=exec"], &[], &["ruff", "--help"], "what a program gets is its own"),
             (&["-vpython-tool", "lock", "x.py", "--help"], &["--vpython-tool=lock", "--help"], &[], &["x.py"], "help behind a script is the tool's"),
             (&["-vpython-tool", "explain", "-i", "--help"], &["--vpython-tool=explain"], &[], &["-i", "--help"], "and before it python's"),
-            (&["-vpython-tool", "install", "x.py", "-vpython-root", "r"], &["--vpython-tool=install"], &[], &["x.py", "-vpython-root", "r"], "one dash behind a script is data"),
+            (&["-vpython-tool", "install", "x.py", "-vpython-root", "r"], &["--vpython-tool=install", "--vpython-root=r"], &[], &["x.py"], "a flag behind a script"),
+            (&["-vpython-tool", "install", "x.py", "--", "-vpython-root", "r"], &["--vpython-tool=install"], &[], &["x.py", "--", "-vpython-root", "r"], "but not behind two dashes"),
+            (&["-vpython-tool", "exec", "x", "-vpython-root", "r"], &["--vpython-tool=exec"], &[], &["x", "-vpython-root", "r"], "nor behind a program"),
             (&["-vpython-tool", "relocate", "x", "--to", "y", "--json"], &["--vpython-tool=relocate"], &["--to=y", "--json"], &["x"], "behind a word of a tool that runs nothing"),
             (&["-vpython-tool", "relocate", "--", "-x"], &["--vpython-tool=relocate"], &[], &["--", "-x"], "up to two dashes"),
             (&["-vpython-tool", "lock", "--upgrade", "x.py"], &["--vpython-tool=lock"], &["--upgrade"], &["x.py"], "no word behind it is a name"),

@@ -183,7 +183,7 @@ fn surplus(tool: &clap::Command, word: &str) -> Failure {
     let name = word.trim_start_matches('-').split('=').next().unwrap_or_default();
     let hint = match nearest(name, tool.get_arguments().filter_map(clap::Arg::get_long)) {
         Some(known) => format!("did you mean `--{known}`?"),
-        None if name.starts_with(flags::PREFIX) => "flags of vpython's stand before python's command line".to_owned(),
+        None if name.starts_with(flags::PREFIX) => "name one tool at a time".to_owned(),
         None if tool.get_name() == "fetch" => "what pip is to be told stands behind `--`".to_owned(),
         None => {
             let lists = format!("`vpython -vpython-tool {} --help` lists the options", tool.get_name());

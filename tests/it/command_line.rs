@@ -196,9 +196,11 @@ fn options_of_a_tool_count_behind_its_script_too() {
     let behind = "vpython: error: `-vpython-tool install` has no option `--zzz`\n  hint: `vpython -vpython-tool install --help` lists \
                   the options; what is the script's stands behind `--`\n";
     tool(&["install", "x.py", "--zzz"]).refuses(125, behind);
-    let ours = "vpython: error: `-vpython-tool install` has no option `--vpython-root`\n  hint: flags of vpython's stand before \
-                python's command line\n";
-    tool(&["install", "x.py", "--vpython-root", "r"]).refuses(125, ours);
+    assert_eq!(tool(&["install", "x.py", "--vpython-root", "elsewhere"]).stdout, "[WORLD]/work/elsewhere/v1/envs/[KEY]\n");
+    let unknown = "vpython: error: unknown flag `-vpython-rot`\n  hint: did you mean `-vpython-root`?\n";
+    tool(&["install", "x.py", "-vpython-rot", "r"]).refuses(125, unknown);
+    let second = "vpython: error: `-vpython-tool install` has no option `--vpython-tool`\n  hint: name one tool at a time\n";
+    tool(&["install", "x.py", "--vpython-tool", "lock"]).refuses(125, second);
     let pips = "vpython: error: `-vpython-tool fetch` has no option `--no-binary`\n  hint: what pip is to be told stands behind `--`\n";
     tool(&["fetch", "x.py", "--no-binary"]).refuses(125, pips);
     assert_eq!(tool(&["install", "x.py", "-x", "y", "--", "--zzz"]).code, Some(0));
