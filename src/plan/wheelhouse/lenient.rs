@@ -121,4 +121,41 @@ mod tests {
             assert_eq!(read_requirement(line).map(|found| found.to_string()).as_deref(), expected, "{line}");
         }
     }
+
+    /// The forms in which 373 wheels of PyPI, the most downloaded among them, wrote what they require.
+    #[test]
+    fn requirements_in_the_forms_of_real_wheels_are_read() {
+        #[rustfmt::skip]
+        let wanted = [
+            "n", "n-n", "n_n", "n.n", "n[e]", "n[e,f]", "n[e, f]", "n>=1", "n >=1", "n >= 1", "n~=1.1", "n!=1.1", "n<=1", "n==1.*",
+            "n!=1.1.*,>=1", "n (>=1)", "n (==1.*)", "n (==1.1+cu1)", "n (>=1.0a1)", "n (<2,>=1)", "n >= 1, < 2", "n >=1,<2", "n>=1.1.post1",
+            "n>=1-1", "n >=1rc1", "n[e]>=1", "n[e] >=1", "n[e] (>=1)", "n!=1.1,!=1.2,<2,>=1", "n!=1.1,!=1.2,!=1.3,!=1.4,!=1.5,<3,>=1",
+        ];
+        #[rustfmt::skip]
+        let markers = [
+            "", "; extra == \"x\"", "; extra == 'x'", " ; extra == \"x\"", " ; extra == 'x-y-z'", "; os_name != 'x'", " ; sys_platform==\"x\"",
+            ";python_version>='1.1'", " ; python_version<\"1.1\"", "; python_full_version < '1.1.1'", "; platform_system == \"x\"",
+            "; implementation_name == 'x'", " ; platform_python_implementation != 'x'", "; extra == \"x\" or extra == \"y\"",
+            " ; (os_name == \"x\") and extra == 'x'", "; python_version <= \"1\" and extra == \"x\"", " ; extra == \"x\" and ( python_version < '1')",
+            "; platform_machine != \"x\" and platform_machine != \"y\"", " ; python_version > \"1\" and python_version < \"2\"",
+            "; (sys_platform == \"x\" or sys_platform == \"y\") and extra == \"x\"",
+            "; ((os_name != \"x\" or python_version >= \"1\") and platform_python_implementation != \"x\") and extra == \"x\"",
+            "; (sys_platform != 'x' and (sys_platform != 'y' and platform_python_implementation != 'x')) and extra == 'x'",
+        ];
+        for wanted in wanted {
+            for marker in markers {
+                assert!(read_requirement(&format!("{wanted}{marker}")).is_some(), "{wanted}{marker}");
+            }
+        }
+        let ranges = [
+            ">=2.6",
+            ">= 3.10",
+            ">=2.7, !=3.0.*, !=3.1.*, <3.7",
+            "!=3.0.*,!=3.1.*,<4,>=2.7",
+            ">=3.6.*",
+            "~=3.5",
+            ">=3.6.3,<4.0.0",
+        ];
+        assert!(ranges.iter().all(|range| read_specifiers(range).is_some()));
+    }
 }
