@@ -294,7 +294,21 @@ fn a_file_that_is_no_wheel_is_told_and_replaced() {
     // For a list of wheels, likewise.
     let file = world.write("wheels/a-1-py3-none-any.whl", pointer);
     world.write("x.vpython3", "wheel: < name: \"infra/python/wheels/a-py3\" version: \"version:1\" >\n");
+    launch(&world, &["-vpython-spec=x.vpython3", "-vpython-tool", "install"]).run().refuses(
+        125,
+        "vpython: error: no wheel in `[WORLD]/work/wheels` fits `a==1` (listed in `[WORLD]/work/x.vpython3`, line 1 as \
+         `infra/python/wheels/a-py3` `version:1`)\n  caused by: `a-1-py3-none-any.whl` is a Git LFS pointer, not a wheel\n  \
+         hint: `git lfs pull` fetches the file\n",
+    );
     let outcome = launch(&world, &["-vpython-spec=x.vpython3", "-vpython-tool", "fetch"]).run();
     assert_eq!(came(&world, "wheels", &outcome), ["a-1-py3-none-any.whl"]);
-    assert_eq!(std::fs::read(file).unwrap(), whole);
+    assert_eq!(std::fs::read(&file).unwrap(), whole);
+    // For a lock too.
+    launch(&world, &["-vpython-tool", "lock"]).run();
+    std::fs::write(&file, pointer).unwrap();
+    let outcome = launch(&world, &["-vpython-tool", "install"]).run();
+    let message = "vpython: error: cannot follow the lock `[WORLD]/work/pylock.vpython.toml`\n  caused by: \
+                   `[WORLD]/work/wheels/a-1-py3-none-any.whl` is a Git LFS pointer, not a wheel \
+                   (`[WORLD]/work/pylock.vpython.toml`, line 15)\n  hint: `git lfs pull` fetches the file\n";
+    outcome.refuses(125, message);
 }

@@ -10,7 +10,10 @@ use super::demand::Demand;
 use super::refusal::Obstacle;
 use super::stock::Stock;
 use crate::plan::Asker;
-use crate::plan::wheelhouse::{Impostor, read_specifiers};
+use crate::plan::wheelhouse::read_specifiers;
+
+/// What to try where Git LFS has a file that is not fetched.
+pub(super) const PULL_FROM_LFS: &str = "`git lfs pull` fetches the file";
 
 /// The likeliest mendings: wheels to fetch, a bound to loosen, another python.
 pub(super) fn of(obstacles: &[Obstacle], stock: &mut Stock<'_>) -> String {
@@ -20,7 +23,7 @@ pub(super) fn of(obstacles: &[Obstacle], stock: &mut Stock<'_>) -> String {
         return format!("{}{name}", fetch.unwrap_or_default());
     };
     if obstacles.iter().any(|obstacle| is_in_lfs(&obstacle.project, stock)) {
-        return "`git lfs pull` fetches the file".to_owned();
+        return PULL_FROM_LFS.to_owned();
     }
     let mut mendings = Vec::new();
     if let [obstacle] = obstacles
@@ -43,7 +46,7 @@ pub(super) fn of(obstacles: &[Obstacle], stock: &mut Stock<'_>) -> String {
 fn is_in_lfs(project: &PackageName, stock: &Stock<'_>) -> bool {
     let wheelhouse = &stock.judge.wheelhouse;
     let mut fitting = wheelhouse.wheels(project).iter().filter(|file| stock.judge.tags(file).is_ok());
-    fitting.any(|file| wheelhouse.impostor(file) == Some(Impostor::LfsPointer))
+    fitting.any(|file| wheelhouse.is_in_lfs(file))
 }
 
 /// The command that brings what is missing.

@@ -204,6 +204,11 @@ impl Wheelhouse {
         Impostor::at(&self.path(wheel))
     }
 
+    /// Whether a file is yet to be fetched by Git LFS.
+    pub fn is_in_lfs(&self, wheel: &WheelFile) -> bool {
+        self.impostor(wheel) == Some(Impostor::LfsPointer)
+    }
+
     /// The files of a project that are something else than wheels.
     pub fn impostors(&self, project: &PackageName) -> Vec<PathBuf> {
         let paths = self.wheels(project).iter().map(|wheel| self.path(wheel));

@@ -1,5 +1,6 @@
 //! What is said when listed wheels are not there: all of them at once, each file and why it was not taken, and what to fetch.
 
+use crate::plan::resolve::hint::PULL_FROM_LFS;
 use crate::plan::wheelhouse::Wheelhouse;
 use crate::report::Failure;
 use crate::spec::{ListedWheel, Placed};
@@ -59,7 +60,8 @@ pub(super) fn explain(missing: &[Missing<'_>], wheelhouse: &Wheelhouse) -> Failu
                 .because_of(causes)
         }
     };
-    failure.hint(hint(wheelhouse))
+    let is_in_lfs = |one: &Missing| wheelhouse.wheels(&one.wheel.value.project).iter().any(|file| wheelhouse.is_in_lfs(file));
+    failure.hint(if missing.iter().any(is_in_lfs) { PULL_FROM_LFS.to_owned() } else { hint(wheelhouse) })
 }
 
 /// How to fetch what is missing.

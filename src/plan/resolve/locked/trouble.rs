@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use pep440_rs::VersionSpecifiers;
 
 use crate::plan::Facts;
-use crate::plan::wheelhouse::Wheelhouse;
+use crate::plan::resolve::hint::PULL_FROM_LFS;
+use crate::plan::wheelhouse::{Impostor, Wheelhouse};
 use crate::report::Failure;
 use crate::spec::{Lock, LockedPackage, LockedWheel, Place, Placed};
 
@@ -73,6 +74,9 @@ impl<'a> Trouble<'a> {
                 format!("`{file_name}` ({size}sha256 `{sha256}`) is not in {folders} ({})", wheel.place)
             }
             Self::OtherBytes { wheel, path, digests: Digests { name, found, locked }, .. } => {
+                if let Some(impostor) = Impostor::at(path) {
+                    return format!("`{}` {impostor} ({})", path.display(), wheel.place);
+                }
                 format!("`{}` has the {name} `{found}`, and `{locked}` is locked ({})", path.display(), wheel.place)
             }
         }
@@ -114,6 +118,10 @@ pub(super) fn explain(mut troubles: Vec<Trouble<'_>>, lock: &Lock, interpreter: 
 }
 
 fn hint(troubles: &[Trouble<'_>], lock: &Lock, wheelhouse: &Wheelhouse) -> String {
+    let is_in_lfs = |trouble: &Trouble| matches!(trouble, Trouble::OtherBytes { path, .. } if Impostor::at(path) == Some(Impostor::LfsPointer));
+    if troubles.iter().any(is_in_lfs) {
+        return PULL_FROM_LFS.to_owned();
+    }
     let is_missing = troubles.iter().any(|trouble| matches!(trouble, Trouble::Missing { .. }));
     if let (true, Some(command)) = (is_missing, wheelhouse.fetch_command()) {
         return format!("fetch what is missing: `{command}`");
