@@ -14,7 +14,7 @@ use nix::errno::Errno;
 
 use crate::plan::Key;
 use crate::process::{DEFAULT_PATH, Process, variable};
-use crate::report::{Failure, Kind, log};
+use crate::report::{Failure, Kind, log, progress};
 
 /// Variables that would make the environment another one.
 const REMOVED: [&str; 5] = ["PYTHONHOME", "PYTHONUSERBASE", "PYTHONPLATLIBDIR", "PYTHONEXECUTABLE", "__PYVENV_LAUNCHER__"];
@@ -82,6 +82,7 @@ impl Handoff {
             text(entry)
         });
         let environment = environment.collect::<Result<Vec<_>>>()?;
+        progress::end();
         log::finish_trace();
         let Err(errno) = nix::unistd::execve(&program, &arguments, &environment);
         let kind = if errno == Errno::ENOENT { Kind::NotFound } else { Kind::CannotExecute };

@@ -14,7 +14,7 @@ use crate::fs;
 use crate::invocation::{self, Action, Check, Export, Invocation, LogLevel, Pack, Target, Tool};
 use crate::plan::{self, Evidence, Key, Plan, interpreter};
 use crate::process::{Process, variable};
-use crate::report::{self, Failure, Kind, log};
+use crate::report::{self, Failure, Kind, log, progress};
 use crate::spec::{self, Spec, SpecText};
 use crate::store::{Entry, Inputs, MemoName, Store};
 use crate::tool;
@@ -29,6 +29,12 @@ const BYPASS: &str = "manually managed python not supported by chrome operations
 /// # Errors
 /// Whatever kept the program from being run; [`report::exit_code`] tells the exit code.
 pub fn run(process: &Process) -> Result<i32> {
+    let result = act(process);
+    progress::end();
+    result
+}
+
+fn act(process: &Process) -> Result<i32> {
     let invocation = Invocation::read(process)?;
     log::start(level(invocation.log_level), invocation.trace.as_deref())?;
     if is_bypassed(process) {
@@ -100,6 +106,7 @@ fn prepare_cold(text: &SpecText, store: &Store, memo: &MemoName, invocation: &In
         tracing::debug!("cannot keep a memo of this launch: {error:#}");
     }
     if is_built {
+        progress::phase("pruning the store");
         info_span!("prune by the way").in_scope(|| tool::prune::by_the_way(store, process));
     }
     Ok(Ready { entry, python_path: spec.python_path, is_built })

@@ -17,6 +17,7 @@ use super::record;
 use super::unpacked::UnpackedWheel;
 use super::venv;
 use crate::fs::{self, Digest};
+use crate::report::Progress;
 use crate::store::{COMPILED, Damage, Fault, MANIFEST, Manifest, Store, Stored};
 
 /// What a path of an environment is.
@@ -37,12 +38,13 @@ enum Expected {
 /// Something cannot be read.
 pub fn check(stored: &Stored, store: &Store) -> Result<Vec<Damage>> {
     let mut wheels = Vec::new();
+    let mut parts = Vec::new();
     let mut damages = Vec::new();
     for installed in &stored.manifest.wheels {
         let folder = store.unpacked_wheel(&installed.sha256);
         match UnpackedWheel::read(&folder, installed.sha256) {
             Ok(wheel) => {
-                damages.extend(check_wheel(&wheel)?);
+                parts.push((folder, files_of(&wheel)?));
                 wheels.push(wheel);
             }
             Err(_) => damages.push(Damage { path: folder.clone(), of: folder, fault: Fault::Missing }),
@@ -51,25 +53,31 @@ pub fn check(stored: &Stored, store: &Store) -> Result<Vec<Damage>> {
     // Without all the wheels nobody knows what the environment should have.
     if wheels.len() == stored.manifest.wheels.len() {
         let expected = expected(&stored.manifest, &stored.path, &wheels)?;
-        damages.extend(compare(&stored.path, &expected)?);
         damages.extend(foreign(&stored.path, &expected)?);
+        parts.push((stored.path.clone(), expected));
+    }
+    let progress = Progress::start("checking the files", parts.iter().map(|(_, files)| files.len() as u64).sum());
+    for (folder, files) in &parts {
+        damages.extend(compare(folder, files, &progress)?);
     }
     damages.sort();
     Ok(damages)
 }
 
-fn check_wheel(wheel: &UnpackedWheel) -> Result<Vec<Damage>> {
+/// All that an unpacked wheel has.
+fn files_of(wheel: &UnpackedWheel) -> Result<BTreeMap<PathBuf, Expected>> {
     let mut files: BTreeMap<PathBuf, Expected> =
         wheel.contents.files.iter().map(|file| (wheel.path(file), Expected::Digest(file.digest.clone()))).collect();
     files.extend(byte_code::of_unpacked(&wheel.folder)?.into_iter().map(|(path, digest)| (path, Expected::Digest(digest))));
-    compare(&wheel.folder, &files)
+    Ok(files)
 }
 
 /// The files of a folder that are not what they should be. Their paths are absolute, or relative to the folder.
-fn compare(folder: &Path, expected: &BTreeMap<PathBuf, Expected>) -> Result<Vec<Damage>> {
+fn compare(folder: &Path, expected: &BTreeMap<PathBuf, Expected>, progress: &Progress) -> Result<Vec<Damage>> {
     let faults = expected.par_iter().map(|(path, expected)| {
         let path = folder.join(path);
         let fault = expected.fault_of(&path)?;
+        progress.advance(1);
         Ok(fault.map(|fault| Damage { of: folder.to_path_buf(), path, fault }))
     });
     Ok(faults.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())

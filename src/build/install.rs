@@ -20,7 +20,7 @@ use super::unpacked::{UnpackedFile, UnpackedWheel};
 use super::venv::FOLDER;
 use crate::fs::{self, Digest};
 use crate::plan::{Facts, Plan};
-use crate::report::Failure;
+use crate::report::{Failure, Progress};
 use crate::store::{COMPILED, MANIFEST, Manifest};
 
 /// How many folders are worth handing to another thread.
@@ -40,7 +40,11 @@ pub(super) fn install(plan: &Plan, wheels: &[UnpackedWheel], places: &Places, li
         return Err(collision.refusal().into());
     }
     places.make_folders(root)?;
-    places.owners.par_iter().try_for_each(|(place, owner)| linker.put(&owner.wheel.path(owner.file), &root.join(place)))?;
+    let progress = Progress::start("linking the files", places.owners.len() as u64);
+    places.owners.par_iter().try_for_each(|(place, owner)| {
+        progress.advance(1);
+        linker.put(&owner.wheel.path(owner.file), &root.join(place))
+    })?;
     wheels.par_iter().try_for_each(|wheel| {
         let requested = plan.wheels.iter().any(|planned| planned.sha256 == wheel.sha256 && planned.is_requested());
         own_files(wheel, &layout, requested, places)?

@@ -22,7 +22,6 @@ mod venv;
 mod workers;
 
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::{Context, Result};
 use tracing::{info, info_span};
@@ -99,7 +98,7 @@ fn build(plan: &Plan, store: &Store, linker: &Linker, staging: &Path) -> Result<
     }
     info!(wheels = plan.wheels.len(), python = %plan.interpreter.version(), "building the environment");
     let _umask = fs::PlainUmask::set();
-    let progress = Progress::start("building the environment", plan.wheels.iter().map(|wheel| wheel.size).sum());
+    let progress = Progress::start("unpacking the wheels", plan.wheels.iter().map(|wheel| wheel.size).sum());
     let mut largest_first: Vec<&PlannedWheel> = plan.wheels.iter().collect();
     largest_first.sort_by(|one, other| other.size.cmp(&one.size).then_with(|| one.name.cmp(&other.name)));
     let mut wheels = workers::in_order(&largest_first, |wheel| unpacked(wheel, store, &progress))?;
@@ -134,17 +133,12 @@ pub fn unpack(wheel: &PlannedWheel, to: &Path) -> Result<()> {
 
 /// The unpacked wheel, from the store or made now.
 fn unpacked(wheel: &PlannedWheel, store: &Store, progress: &Progress) -> Result<UnpackedWheel> {
-    let counted = AtomicU64::new(0);
+    let part = progress.part(wheel.size);
     let unpack = |staging: &Path| {
         info!(wheel = %wheel.path.display(), "unpacking the wheel");
         let _unpacking = info_span!("unpack", wheel = %wheel.name, bytes = wheel.size).entered();
-        let advance = |bytes| {
-            counted.fetch_add(bytes, Ordering::Relaxed);
-            progress.advance(bytes);
-        };
-        unpack::unpack(wheel, staging, advance).with_context(|| format!("cannot unpack `{}`", wheel.path.display()))
+        unpack::unpack(wheel, staging, |bytes| part.advance(bytes))
+            .with_context(|| format!("cannot unpack `{}`", wheel.path.display()))
     };
-    let unpacked = store.wheel((&wheel.sha256, &wheel.path), unpack, |folder| UnpackedWheel::load(folder, wheel.sha256))?;
-    progress.advance(wheel.size.saturating_sub(counted.into_inner()));
-    Ok(unpacked)
+    store.wheel((&wheel.sha256, &wheel.path), unpack, |folder| UnpackedWheel::load(folder, wheel.sha256))
 }

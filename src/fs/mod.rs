@@ -23,6 +23,8 @@ use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Context, Result};
 
+use crate::report::progress;
+
 pub use change::Change;
 pub use climb::Climb;
 pub use digest::{Digest, LongDigest};
@@ -191,6 +193,7 @@ pub fn rename(from: &Path, to: &Path) -> Result<()> {
 /// Waits until all that was written to the file system of `path`, by whomever, is on the disk. File systems that cannot do that are left
 /// to themselves.
 pub fn sync_file_system(path: &Path) -> Result<()> {
+    progress::phase("writing to the disk");
     match nix::unistd::syncfs(open(path)?) {
         Err(errno) if errno != nix::errno::Errno::ENOSYS && errno != nix::errno::Errno::EINVAL => {
             Err(std::io::Error::from(errno))

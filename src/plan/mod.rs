@@ -33,7 +33,7 @@ pub use wheelhouse::requires_dist;
 use crate::fs::{Digest, Stamped};
 use crate::invocation::Invocation;
 use crate::process::Process;
-use crate::report::Failure;
+use crate::report::{Failure, progress};
 use crate::spec::{Packages, Place, Source, Spec};
 use interpreter::InterpreterChoice;
 use wheelhouse::Wheelhouse;
@@ -186,6 +186,7 @@ impl Evidence {
 /// # Errors
 /// No interpreter satisfies the spec; no set of wheels does; a wheel cannot be read.
 pub fn make(spec: &Spec, invocation: &Invocation, process: &Process, memo: &Path) -> Result<(Plan, Evidence)> {
+    progress::phase("finding the interpreter");
     let mut evidence = Evidence::of_spec(spec);
     // An interpreter that was never asked takes its time to answer.
     let (interpreter, listed) = std::thread::scope(|scope| {
@@ -241,6 +242,7 @@ fn choose_among(
     interpreter: &Facts,
     evidence: &mut Evidence,
 ) -> Result<(Vec<PlannedWheel>, Option<Failure>)> {
+    progress::phase("choosing the wheels");
     let _choosing = info_span!("choose the wheels").entered();
     let wheels = match &spec.packages {
         Packages::Required(requirements) => (resolve::resolve(requirements, interpreter, &mut wheelhouse, evidence)?, None),

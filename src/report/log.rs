@@ -1,6 +1,7 @@
 //! The log on stderr, and the trace of one run, where they are asked for. Setting up either costs more than a warm launch may: without,
 //! there is neither.
 
+use std::io::Write;
 use std::path::Path;
 use std::sync::Mutex;
 
@@ -12,6 +13,7 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
+use super::progress;
 use crate::fs;
 
 /// Ends the trace when it is dropped. Nobody panics while he has it.
@@ -27,7 +29,7 @@ pub fn start(level: Option<Level>, trace: Option<&Path>) -> Result<()> {
         return Ok(());
     }
     let log = level.map(|level| {
-        let log = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(false);
+        let log = tracing_subscriber::fmt::layer().with_writer(|| Aside).with_ansi(false);
         log.with_filter(LevelFilter::from_level(level))
     });
     let trace = trace.map(|path| {
@@ -40,6 +42,19 @@ pub fn start(level: Option<Level>, trace: Option<&Path>) -> Result<()> {
     // A second subscriber in one process would be a test's.
     let _ = tracing_subscriber::registry().with(log).with(trace.transpose()?).try_init();
     Ok(())
+}
+
+/// Standard error, with the line of progress out of the way.
+struct Aside;
+
+impl Write for Aside {
+    fn write(&mut self, text: &[u8]) -> std::io::Result<usize> {
+        progress::aside(|| std::io::stderr().write(text))
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Ends the trace, if there is one: what the process does or becomes from here on is not in it.

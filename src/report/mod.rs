@@ -6,7 +6,7 @@
 
 pub mod log;
 mod paint;
-mod progress;
+pub mod progress;
 
 use std::fmt;
 use std::io::{ErrorKind, Write};
@@ -200,7 +200,7 @@ pub fn printable_lines(text: &str) -> String {
 /// It cannot be written.
 pub fn print(text: &[u8]) -> anyhow::Result<()> {
     let mut output = std::io::stdout();
-    output.write_all(text).and_then(|()| output.flush()).context("cannot write to standard output")
+    progress::aside(|| output.write_all(text).and_then(|()| output.flush())).context("cannot write to standard output")
 }
 
 /// Prints a warning.
@@ -245,7 +245,7 @@ pub fn printable(text: &str) -> String {
 fn say(text: &str) {
     let signal = SigSet::from(Signal::SIGPIPE);
     let before = signal.thread_swap_mask(SigmaskHow::SIG_BLOCK);
-    let written = std::io::stderr().write_all(text.as_bytes());
+    let written = progress::aside(|| std::io::stderr().write_all(text.as_bytes()));
     let Ok(before) = before else { return };
     if written.is_err_and(|error| error.kind() == ErrorKind::BrokenPipe) && !before.contains(Signal::SIGPIPE) {
         let _ = signal.wait();

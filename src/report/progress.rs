@@ -1,48 +1,176 @@
-//! A bar for what takes longer than a second, on a terminal only. Elsewhere nothing is drawn.
+//! The line on a terminal that says what is being done, and how much of it is done.
+//!
+//! The process has one such line. Stages say what they begin with [`phase`] or [`Progress::start`], and a thread draws that by the clock, so
+//! that the line moves while a stage waits for another program. Nothing is drawn in the first moments, so that a quick launch stays silent.
+//! Where stderr is no terminal there is neither a line nor a thread.
 
 use std::io::IsTerminal;
-use std::sync::Mutex;
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{Builder, JoinHandle};
+use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-/// What is done in less time than this is not worth a bar.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// What is done in less time than this is not worth a line.
+const PATIENCE: Duration = Duration::from_millis(400);
+/// How often the line is drawn.
+const TICK: Duration = Duration::from_millis(100);
+/// What is shown where the total is known, and where it is not. Both fit a terminal of any usual width.
+const COUNTED: &str = "vpython: {msg} [{wide_bar}] {percent:>3}%";
+const UNCOUNTED: &str = "vpython: {msg} {spinner} {elapsed}";
 
-/// The progress of one piece of work, counted in bytes. Shared between threads; the bar goes away when it is dropped.
-pub struct Progress {
+static LINE: Mutex<Option<Line>> = Mutex::new(None);
+
+/// The line, and the thread that draws it.
+struct Line {
     bar: ProgressBar,
-    /// When the bar becomes visible; none once it is, and where there is no terminal.
-    hidden_until: Mutex<Option<Instant>>,
+    done: Arc<AtomicU64>,
+    /// Ends the thread when it is dropped.
+    stop: Sender<()>,
+    timer: JoinHandle<()>,
 }
+
+impl Line {
+    /// Begins to draw; none where there is no terminal, or can be no more threads.
+    fn start() -> Option<Self> {
+        if !std::io::stderr().is_terminal() {
+            return None;
+        }
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
+        let done = Arc::new(AtomicU64::new(0));
+        let (stop, stopped) = mpsc::channel();
+        let (shown, counted) = (bar.clone(), Arc::clone(&done));
+        let draw = move || {
+            if stopped.recv_timeout(PATIENCE) != Err(RecvTimeoutError::Timeout) {
+                return;
+            }
+            shown.set_draw_target(ProgressDrawTarget::stderr());
+            loop {
+                shown.set_position(counted.load(Ordering::Relaxed));
+                shown.tick();
+                if stopped.recv_timeout(TICK) != Err(RecvTimeoutError::Timeout) {
+                    return;
+                }
+            }
+        };
+        let timer = Builder::new().spawn(draw).ok()?;
+        Some(Self { bar, done, stop, timer })
+    }
+
+    fn begin(&self, what: &'static str, total: u64) {
+        self.done.store(0, Ordering::Relaxed);
+        let template = if total == 0 { UNCOUNTED } else { COUNTED };
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            self.bar.set_style(style.progress_chars("=> ").tick_chars("|/-\\ "));
+        }
+        self.bar.set_length(total);
+        self.bar.set_position(0);
+        self.bar.set_message(what);
+    }
+
+    fn end(self) {
+        drop(self.stop);
+        let _ = self.timer.join();
+        self.bar.finish_and_clear();
+    }
+}
+
+fn line() -> MutexGuard<'static, Option<Line>> {
+    LINE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Says what is done from here on, where nobody knows how much it is: a few words, as in `finding the interpreter`.
+pub fn phase(what: &'static str) {
+    drop(Progress::start(what, 0));
+}
+
+/// Clears the line and ends its thread: before another program writes to the terminal, or takes the place of this one.
+pub fn end() {
+    // The lock is not held while the thread is waited for.
+    let ended = line().take();
+    if let Some(ended) = ended {
+        ended.end();
+    }
+}
+
+/// Writes to the terminal, maybe, while the line is out of the way.
+pub(super) fn aside<T>(write: impl FnOnce() -> T) -> T {
+    match &*line() {
+        Some(line) => line.bar.suspend(write),
+        None => write(),
+    }
+}
+
+/// How much is done of one piece of work. Shared between threads.
+pub struct Progress(Option<Arc<AtomicU64>>);
 
 impl Progress {
-    /// Begins to count towards `total` bytes. `what` is what is being done, as in `building environment`.
+    /// Begins to count towards `total`, in bytes or in files. `what` is what is being done, as in `unpacking the wheels`.
     #[must_use]
     pub fn start(what: &'static str, total: u64) -> Self {
-        let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::hidden());
-        bar.set_message(what);
-        if let Ok(style) = ProgressStyle::with_template("vpython: {msg} [{bar:30}] {bytes} of {total_bytes}") {
-            bar.set_style(style.progress_chars("=> "));
+        let mut line = line();
+        if line.is_none() {
+            *line = Line::start();
         }
-        let hidden_until = std::io::stderr().is_terminal().then(|| Instant::now() + PATIENCE);
-        Self { bar, hidden_until: Mutex::new(hidden_until) }
+        Self(line.as_ref().map(|line| {
+            line.begin(what, total);
+            Arc::clone(&line.done)
+        }))
     }
 
-    /// Counts `bytes` more as done.
-    pub fn advance(&self, bytes: u64) {
-        if let Ok(mut hidden_until) = self.hidden_until.lock()
-            && hidden_until.is_some_and(|time| Instant::now() >= time)
-        {
-            *hidden_until = None;
-            self.bar.set_draw_target(ProgressDrawTarget::stderr());
+    /// Counts `more` as done.
+    pub fn advance(&self, more: u64) {
+        if let Some(done) = &self.0 {
+            done.fetch_add(more, Ordering::Relaxed);
         }
-        self.bar.inc(bytes);
+    }
+
+    /// A part of the work that comes to `size`, however much of it is counted one by one.
+    #[must_use]
+    pub fn part(&self, size: u64) -> Part<'_> {
+        Part { of: self, rest: AtomicU64::new(size) }
     }
 }
 
-impl Drop for Progress {
+/// A part of a piece of work. What is not counted of it when it is dropped is counted then.
+pub struct Part<'a> {
+    of: &'a Progress,
+    rest: AtomicU64,
+}
+
+impl Part<'_> {
+    /// Counts `more` of the part as done.
+    pub fn advance(&self, more: u64) {
+        let take = |rest: u64| Some(rest.saturating_sub(more));
+        let rest = self.rest.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).unwrap_or_default();
+        self.of.advance(more.min(rest));
+    }
+}
+
+impl Drop for Part<'_> {
     fn drop(&mut self) {
-        self.bar.finish_and_clear();
+        self.of.advance(*self.rest.get_mut());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_counts_as_much_as_it_comes_to() {
+        for (counted, expected) in [(&[][..], 0), (&[3, 4][..], 7), (&[3, 4, 5][..], 10)] {
+            let progress = Progress(Some(Arc::default()));
+            let done = || progress.0.as_ref().unwrap().load(Ordering::Relaxed);
+            let part = progress.part(10);
+            for more in counted {
+                part.advance(*more);
+            }
+            assert_eq!(done(), expected);
+            drop(part);
+            assert_eq!(done(), 10);
+        }
     }
 }

@@ -39,6 +39,7 @@ mod neighbours;
 mod pack;
 mod places;
 mod power;
+mod progress;
 mod prune;
 mod python2;
 mod relocate;

@@ -42,6 +42,7 @@ use crate::fs::{self, Digest};
 use crate::plan::Facts;
 use crate::process::Process;
 use crate::report::Progress;
+use crate::report::progress::Part;
 use crate::store::{COMPILED, Entry, InstalledWheel, MANIFEST, Manifest, Store};
 pub(super) use python2::compile_modules;
 
@@ -241,6 +242,7 @@ fn of_wheel(
     if size == 0 {
         return Ok((wheel.folder.clone(), ByteCode { files: Vec::new() }));
     }
+    let part = progress.part(size);
     let name = format!("{FOLDER_PREFIX}{version}");
     let folder = wheel.folder.join(&name);
     let byte_code = store.part_of_wheel(
@@ -248,21 +250,22 @@ fn of_wheel(
         |staging| {
             info!(wheel = %wheel.contents.dist_info, version, "compiling the wheel");
             let _compiling = info_span!("compile", wheel = %wheel.contents.distribution, bytes = size).entered();
-            compile(wheel, compiler, staging)
+            compile(wheel, compiler, staging, &part)
         },
         ByteCode::load,
     )?;
-    progress.advance(size);
     Ok((folder, byte_code))
 }
 
 /// Compiles a wheel into the empty folder `to`.
-fn compile(wheel: &UnpackedWheel, compiler: &Compiler, to: &Path) -> Result<()> {
+fn compile(wheel: &UnpackedWheel, compiler: &Compiler, to: &Path, progress: &Part) -> Result<()> {
     let site = wheel.folder.join(Scheme::Site.folder());
-    let parts = parts(sources(wheel).collect());
+    let sizes: BTreeMap<&str, u64> = sources(wheel).collect();
+    let parts = parts(sizes.clone());
     let files = parts.par_iter().map(|names| {
         let mut files = Vec::new();
         compiler.compile(&site, names, |compiled| {
+            progress.advance(sizes.get(compiled.name).copied().unwrap_or_default());
             files.extend(keep(compiled, to)?);
             Ok(())
         })?;

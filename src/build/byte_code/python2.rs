@@ -13,6 +13,7 @@ use walkdir::WalkDir;
 
 use super::module;
 use crate::fs;
+use crate::report::progress;
 
 const PROGRAM: &str = include_str!("compile2.py");
 /// How many sources one process compiles: a command line has no room for all.
@@ -56,6 +57,7 @@ fn compile(folder: &Path, sources: &[OsString], interpreter: &Path, options: &[&
     if sources.is_empty() {
         return Ok(());
     }
+    progress::phase("compiling");
     let mut command = Command::new(interpreter);
     command.args(options).args(["-E", "-s", "-S", "-B", "-c", PROGRAM]).arg(folder).args(sources);
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).current_dir("/");

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::Facts;
 use crate::fs::{self, Digest, Stamped};
 use crate::process::Process;
-use crate::report::{self, Failure, Kind};
+use crate::report::{self, Failure, Kind, progress};
 
 const PROBE: &str = include_str!("probe.py");
 pub(super) const SUPPORTED: &str = "vpython runs CPython 2.7, and 3.6 and later";
@@ -96,6 +96,7 @@ fn kept_at(path: &Path, memo: &Path) -> PathBuf {
 }
 
 fn ask(path: &Path, process: &Process) -> Result<Facts> {
+    progress::phase("finding the interpreter");
     tracing::info!(path = %path.display(), "asking the interpreter about itself");
     let _asking = tracing::info_span!("ask the interpreter", path = %path.display()).entered();
     let mut output = answer(path, ISOLATED, process)?;

@@ -11,7 +11,7 @@ use crate::fs;
 use crate::invocation::Fetch;
 use crate::plan::Facts;
 use crate::process::Process;
-use crate::report::{Failure, Kind};
+use crate::report::{Failure, Kind, progress};
 
 /// Whether what is fetched brings along what it requires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,6 +89,8 @@ impl<'a> Pip<'a> {
         command.args(self.options);
         let error = std::io::stderr().as_fd().try_clone_to_owned().context("cannot share stderr with pip")?;
         command.stdout(Stdio::from(error));
+        // It writes to the terminal itself.
+        progress::end();
         let status = command.status().with_context(|| format!("cannot run `{}`", self.python.display()))?;
         if status.success() {
             return Ok(Ok(()));
