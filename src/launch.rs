@@ -1,5 +1,7 @@
 //! One run of vpython, in order. The warm road is short and comes first; the cold road is entered only where it ends.
 
+mod account;
+
 use std::convert::Infallible;
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
@@ -71,13 +73,20 @@ fn prepare(invocation: &Invocation, process: &Process) -> Result<Ready> {
 fn prepare_for(spec: &SpecText, invocation: &Invocation, process: &Process) -> Result<Ready> {
     let store = Store::open(invocation, process)?;
     let memo = MemoName::of_launch(spec, invocation, process);
-    if let Ok((mut known, entry)) = info_span!("recall the last launch").in_scope(|| store.recall(&memo, process)) {
-        store.renew(&memo, &mut known);
-        invocation.warn(spec.warnings.iter().chain(&known.warnings));
-        let python_path = known.python_path.into_iter().map(|root| root.0).collect();
-        return Ok(Ready { entry, python_path, is_built: false });
+    account::of_spec(spec);
+    match info_span!("recall the last launch").in_scope(|| store.recall(&memo, process)) {
+        Ok((mut known, entry)) => {
+            account::of_hit(&entry.path);
+            store.renew(&memo, &mut known);
+            invocation.warn(spec.warnings.iter().chain(&known.warnings));
+            let python_path = known.python_path.into_iter().map(|root| root.0).collect();
+            Ok(Ready { entry, python_path, is_built: false })
+        }
+        Err(miss) => {
+            account::of_miss(|| tool::explain::why_missed(miss, &store, &Inputs::of_launch(spec, invocation, process)));
+            prepare_cold(spec, &store, &memo, invocation, process)
+        }
     }
-    prepare_cold(spec, &store, &memo, invocation, process)
 }
 
 /// Has a link beside the spec lead to its environment.
@@ -94,12 +103,14 @@ fn prepare_cold(text: &SpecText, store: &Store, memo: &MemoName, invocation: &In
     let Decided { spec, plan, mut evidence } = decide(text, store, invocation, process)?;
     let key = Key::of(&plan);
     let mut is_built = false;
+    let begin = Instant::now();
     let entry = store.environment(&plan, &key, |staging| {
         is_built = true;
         let warnings = info_span!("build the environment").in_scope(|| build::environment(&plan, store, staging))?;
         invocation.warn(&warnings);
         Ok(())
     })?;
+    account::of_environment(&entry.path, is_built.then(|| begin.elapsed()));
     evidence.warnings.splice(0..0, spec.warnings);
     let kept = store.remember(memo, &key, &entry, evidence, &spec.python_path);
     if let Err(error) = kept.and_then(|()| store.keep_inputs(&Inputs::of_launch(text, invocation, process), &key)) {
@@ -125,6 +136,7 @@ fn decide(text: &SpecText, store: &Store, invocation: &Invocation, process: &Pro
     invocation.warn(text.warnings.iter().chain(&spec.warnings));
     store.prepare()?;
     let (plan, evidence) = plan::make(&spec, invocation, process, &store.memo_folder())?;
+    account::of_plan(&plan, &spec, &evidence);
     invocation.warn(&evidence.warnings);
     Ok(Decided { spec, plan, evidence })
 }

@@ -22,9 +22,10 @@ mod venv;
 mod workers;
 
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Context, Result};
-use tracing::{info, info_span};
+use tracing::{debug, info, info_span};
 
 use crate::fs;
 use crate::plan::{Plan, PlannedWheel};
@@ -96,12 +97,18 @@ fn build(plan: &Plan, store: &Store, linker: &Linker, staging: &Path) -> Result<
     if let Some(failure) = &plan.unavailable {
         return Err(failure.clone().into());
     }
-    info!(wheels = plan.wheels.len(), python = %plan.interpreter.version(), "building the environment");
+    let s = if plan.wheels.len() == 1 { "" } else { "s" };
+    info!("building the environment of {} wheel{s}", plan.wheels.len());
     let _umask = fs::PlainUmask::set();
     let progress = Progress::start("unpacking the wheels", plan.wheels.iter().map(|wheel| wheel.size).sum());
     let mut largest_first: Vec<&PlannedWheel> = plan.wheels.iter().collect();
     largest_first.sort_by(|one, other| other.size.cmp(&one.size).then_with(|| one.name.cmp(&other.name)));
-    let mut wheels = workers::in_order(&largest_first, |wheel| unpacked(wheel, store, &progress))?;
+    let news = AtomicUsize::new(0);
+    let mut wheels = workers::in_order(&largest_first, |wheel| unpacked(wheel, store, &progress, &news))?;
+    let news = news.into_inner();
+    if !wheels.is_empty() {
+        info!("wheels unpacked now: {news}, unpacked before: {}", wheels.len() - news);
+    }
     // In the plan's order, whatever was unpacked first.
     wheels.sort_by_key(|unpacked| plan.wheels.iter().position(|wheel| wheel.sha256 == unpacked.sha256));
     let file_name = |wheel: &UnpackedWheel| {
@@ -131,11 +138,12 @@ pub fn unpack(wheel: &PlannedWheel, to: &Path) -> Result<()> {
     unpack::unpack(wheel, to, drop)
 }
 
-/// The unpacked wheel, from the store or made now.
-fn unpacked(wheel: &PlannedWheel, store: &Store, progress: &Progress) -> Result<UnpackedWheel> {
+/// The unpacked wheel, from the store or made now, which is counted among the `news`.
+fn unpacked(wheel: &PlannedWheel, store: &Store, progress: &Progress, news: &AtomicUsize) -> Result<UnpackedWheel> {
     let part = progress.part(wheel.size);
     let unpack = |staging: &Path| {
-        info!(wheel = %wheel.path.display(), "unpacking the wheel");
+        news.fetch_add(1, Ordering::Relaxed);
+        debug!(wheel = %wheel.path.display(), "unpacking the wheel");
         let _unpacking = info_span!("unpack", wheel = %wheel.name, bytes = wheel.size).entered();
         unpack::unpack(wheel, staging, |bytes| part.advance(bytes))
             .with_context(|| format!("cannot unpack `{}`", wheel.path.display()))

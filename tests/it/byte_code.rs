@@ -30,7 +30,7 @@ fn site(environment: &Path, world: &World) -> PathBuf {
 
 /// Installs, and tells what was compiled.
 fn install(world: &World, words: &[&str]) -> (PathBuf, usize) {
-    let launch = world.vpython(["-vpython-log-level", "info", "-vpython-tool", "install"]).arguments(words);
+    let launch = world.vpython(["-vpython-log-level", "debug", "-vpython-tool", "install"]).arguments(words);
     let outcome = launch.run();
     assert_eq!(outcome.code, Some(0), "{outcome}");
     (outcome.raw_stdout.trim_end().into(), outcome.stderr.matches("compiling the wheel").count())

@@ -102,7 +102,7 @@ fn an_interpreter_of_pyenvs_is_asked_once_by_whatever_shim() {
     let times: Vec<usize> = specs
         .map(|range| {
             wants(&world, &range);
-            let launch = world.vpython(["-vpython-log-level", "info", "-c", SHOW]).env("PATH", &path);
+            let launch = world.vpython(["-vpython-log-level", "debug", "-c", SHOW]).env("PATH", &path);
             let outcome = launch.env("PYENV_ROOT", world.outside("pyenv")).run();
             assert_eq!(outcome.stdout, "[VERSION]\n", "{outcome}");
             outcome.stderr.matches("asking the interpreter").count()

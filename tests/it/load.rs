@@ -15,7 +15,7 @@ const BUILDS: &str = "building the environment";
 
 /// Starts vpython with these words so that it waits for a line before it does anything; then all begin when all are there.
 fn start_at_the_gate(world: &World, words: &[&str]) -> Child {
-    let line = "read line; exec \"$0\" -vpython-log-level info \"$@\" </dev/null";
+    let line = "read line; exec \"$0\" -vpython-log-level debug \"$@\" </dev/null";
     let launch = world.program("/bin/sh", ["-c", line, env!("CARGO_BIN_EXE_vpython")]).arguments(words);
     launch.stdin(Stdio::piped()).spawn()
 }
@@ -116,7 +116,7 @@ fn a_failing_build_is_not_repeated_by_those_who_waited_for_it() {
     // The lock is held until all wait for it, which they say.
     let lock = only_lock(&world, |name| !name.contains('-') && name != "building.lock");
     fs2::FileExt::try_lock_exclusive(&lock).unwrap();
-    let mut children: Vec<Child> = (0..8).map(|_| world.vpython(["-vpython-log-level", "info", "tool.py"]).spawn()).collect();
+    let mut children: Vec<Child> = (0..8).map(|_| world.vpython(["-vpython-log-level", "debug", "tool.py"]).spawn()).collect();
     let mut said: Vec<(BufReader<_>, String)> = children.iter_mut().map(wait_for_notice).collect();
     drop(lock);
     let mut builds = 0;
@@ -128,7 +128,7 @@ fn a_failing_build_is_not_repeated_by_those_who_waited_for_it() {
         assert_eq!(world.redact(&error), first.stderr, "all say the same");
     }
     assert_eq!(builds, 1);
-    let late = world.vpython(["-vpython-log-level", "info", "tool.py"]).run();
+    let late = world.vpython(["-vpython-log-level", "debug", "tool.py"]).run();
     assert!(late.code == Some(125) && late.stderr.contains(BUILDS), "who comes later tries again: {late}");
 }
 

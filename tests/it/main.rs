@@ -31,6 +31,7 @@ mod interpreters;
 mod layers;
 mod load;
 mod locks;
+mod log;
 mod luci;
 mod metadata;
 mod movable;

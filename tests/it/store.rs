@@ -102,7 +102,7 @@ fn a_hundred_first_launches_at_once_build_once() {
     for outcome in &outcomes {
         assert_eq!((outcome.code, &*outcome.stdout), (Some(0), "1\n"), "{outcome}");
     }
-    let builders = outcomes.iter().filter(|outcome| outcome.stderr.contains("building the environment wheels=1")).count();
+    let builders = outcomes.iter().filter(|outcome| outcome.stderr.contains("building the environment of 1 wheel")).count();
     assert_eq!(builders, 1);
     assert_eq!(world.environments().len(), 1);
     assert_eq!(world.leftovers().len(), 2, "an environment, a wheel, and nothing staged: {:?}", world.leftovers());

@@ -28,7 +28,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
-use tracing::{debug, info, info_span};
+use tracing::{debug, info_span};
 use walkdir::WalkDir;
 
 use super::install::{Layout, Places};
@@ -248,7 +248,7 @@ fn of_wheel(
     let byte_code = store.part_of_wheel(
         (&wheel.sha256, &name),
         |staging| {
-            info!(wheel = %wheel.contents.dist_info, version, "compiling the wheel");
+            debug!(wheel = %wheel.contents.dist_info, version, "compiling the wheel");
             let _compiling = info_span!("compile", wheel = %wheel.contents.distribution, bytes = size).entered();
             compile(wheel, compiler, staging, &part)
         },

@@ -97,7 +97,7 @@ fn kept_at(path: &Path, memo: &Path) -> PathBuf {
 
 fn ask(path: &Path, process: &Process) -> Result<Facts> {
     progress::phase("finding the interpreter");
-    tracing::info!(path = %path.display(), "asking the interpreter about itself");
+    tracing::debug!(path = %path.display(), "asking the interpreter about itself");
     let _asking = tracing::info_span!("ask the interpreter", path = %path.display()).entered();
     let mut output = answer(path, ISOLATED, process)?;
     if !output.status.success() && output.stderr.starts_with(UNKNOWN_OPTION) {

@@ -14,13 +14,21 @@ pub(super) fn recall(store: &Store, text: &SpecText, invocation: &Invocation, pr
     // The entry's lock is given back at once.
     match store.recall(&MemoName::of_launch(text, invocation, process), process) {
         Ok((memo, _)) => Ok(memo.key),
-        Err(Miss::Unknown) => Err(asked_otherwise(store, &Inputs::of_launch(text, invocation, process))),
-        Err(Miss::Changed(stamped)) => {
+        Err(miss) => Err(why(miss, store, &Inputs::of_launch(text, invocation, process))),
+    }
+}
+
+/// Why a launch of these inputs cannot go by the last one, in a clause.
+#[must_use]
+pub fn why(miss: Miss, store: &Store, inputs: &Inputs) -> String {
+    match miss {
+        Miss::Unknown => asked_otherwise(store, inputs),
+        Miss::Changed(stamped) => {
             let how = stamped.change().map_or_else(|| "was changed".to_owned(), |change| change.to_string());
-            Err(format!("since the last launch `{}` {how}", stamped.path.display()))
+            format!("since the last launch `{}` {how}", stamped.path.display())
         }
-        Err(Miss::Variable(name)) => Err(format!("`{name}` is not what it was at the last launch")),
-        Err(Miss::Environment(standing)) => Err(describe(standing)),
+        Miss::Variable(name) => format!("`{name}` is not what it was at the last launch"),
+        Miss::Environment(standing) => describe(standing),
     }
 }
 

@@ -23,6 +23,7 @@ use crate::report;
 use crate::spec::{self, Look, Spec, SpecText, Trail};
 use crate::store::Store;
 use graph::Graph;
+pub use miss::why as why_missed;
 
 /// What a launch comes to, as far as it gets.
 #[derive(Debug)]
