@@ -231,6 +231,7 @@ pub fn choose_wheels(
     if spec.packages.is_empty() {
         return Ok((Vec::new(), None));
     }
+    progress::phase("choosing the wheels");
     let (wheelhouse, seen) = list(spec, invocation, memo)?;
     evidence.extend(seen);
     choose_among(wheelhouse, spec, interpreter, evidence)

@@ -12,6 +12,7 @@ use super::wheelhouse::Wheelhouse;
 use super::{Evidence, Facts, interpreter};
 use crate::invocation::Invocation;
 use crate::process::Process;
+use crate::report::progress;
 use crate::spec::{Packages, Spec};
 
 /// What is missing.
@@ -50,6 +51,7 @@ pub fn shortfall(spec: &Spec, invocation: &Invocation, process: &Process, memo: 
     let here = interpreter::find(invocation, spec.requires_python.as_ref(), process, Some(memo), &mut evidence)?;
     let mut lacking = Vec::new();
     if !spec.packages.is_empty() {
+        progress::phase("choosing the wheels");
         let mut wheelhouse = Wheelhouse::open(spec, invocation, memo, &mut evidence)?;
         for (title, facts) in systems(here.clone(), &targets) {
             let Missing { requirements, present, other_bytes, refusal } = missing(&spec.packages, &facts, &mut wheelhouse)?;

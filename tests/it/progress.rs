@@ -101,7 +101,10 @@ fn slow(world: &World, at: &str) -> Fake {
     let wait = format!("until [ -e '{}' ]; do sleep 0.05; done", world.outside("gate").display());
     let code = r"printf '\002\000\000\000ab'";
     let script = match at {
-        "probe" => script.replace("    echo asked", &format!("    {wait}\n    echo asked")),
+        "probe" => script.replace("    echo asked", &format!("    {wait}\n    echo asked")).replace(
+            "echo run",
+            "case \"$*\" in *'-m pip '*' wheel '*) echo 'pip speaks' >&2; sleep 0.7; exit 1;; *'-m pip '*) echo pip 24.0; exit;; esac\necho run",
+        ),
         _ => script.replace(
             "echo run",
             &format!("case \"$*\" in *'byte code'*) echo 'byte code of x-1'; {code}; {wait}; {code}; exit;; esac\necho run"),
@@ -145,6 +148,25 @@ fn an_error_stands_alone() {
     let (code, _, screen) = terminal.finish();
     assert_eq!(code, Some(125));
     assert!(screen.starts_with("vpython: error: ") && !screen.contains("finding"), "{screen}");
+}
+
+#[test]
+fn pip_has_the_terminal_for_itself() {
+    let world = World::new();
+    let fake = slow(&world, "probe");
+    world.write("vpython.toml", "dependencies = ['absent']\n");
+    let fetch = world.vpython(["-vpython-tool", "fetch"]).env("VPYTHON_INTERPRETER", &fake.path);
+    let mut terminal = Terminal::open(fetch);
+    terminal.wait_for(|piece| piece.starts_with("vpython: finding the interpreter "));
+    open_gate(&world);
+    while terminal.read() {}
+    let (_, while_pip_runs) = terminal.raw.split_once("pip speaks").expect("pip is run");
+    let (while_pip_runs, _) = while_pip_runs.split_once("vpython: error: ").expect("it cannot fetch");
+    assert_eq!(while_pip_runs, "\r\n");
+    let (code, _, screen) = terminal.finish();
+    let is_told = |text: &str| screen.lines().any(|line| line.starts_with(text));
+    assert_eq!((code, is_told("pip speaks"), is_told("vpython: fetching into ")), (Some(125), true, true), "{screen}");
+    assert!(!screen.contains("finding") && !screen.contains("choosing"), "{screen}");
 }
 
 #[test]

@@ -18,7 +18,7 @@ use super::wheelhouse::Wheelhouse;
 use super::{Evidence, Facts, PlannedWheel, interpreter};
 use crate::invocation::Invocation;
 use crate::process::Process;
-use crate::report::Failure;
+use crate::report::{Failure, progress};
 use crate::spec::{Basis, Lock, Packages, Place, Placed, PythonRange, Requirements, Spec, SpecText};
 use identity::Identity;
 
@@ -66,6 +66,7 @@ pub fn make(
     };
     let mut evidence = Evidence::default();
     let interpreter = find_interpreter(request, invocation, process, memo, &mut evidence)?;
+    progress::phase("choosing the wheels");
     let mut wheelhouse = Wheelhouse::open(request.spec, invocation, memo, &mut evidence)?;
     let mut answers = Vec::new();
     for target in targets(request.spec, &interpreter)? {
