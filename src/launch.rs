@@ -63,6 +63,9 @@ struct Ready {
 /// Finds the environment that a command line asks for: as the last launch like it did, or from the beginning.
 fn prepare(invocation: &Invocation, process: &Process) -> Result<Ready> {
     let spec = info_span!("find the spec").in_scope(|| spec::find(invocation, process))?;
+    if invocation.action == Action::Tool(Tool::Install) {
+        invocation.warn(&spec::unnamed(&spec, "install", invocation, process));
+    }
     let ready = prepare_for(&spec, invocation, process)?;
     if invocation.local_venv {
         keep_local_venv(&spec, &ready, invocation)?;
@@ -100,6 +103,12 @@ fn keep_local_venv(spec: &SpecText, ready: &Ready, invocation: &Invocation) -> R
 
 /// Decides what the spec comes to, builds what is missing, and notes both for the next launch.
 fn prepare_cold(text: &SpecText, store: &Store, memo: &MemoName, invocation: &Invocation, process: &Process) -> Result<Ready> {
+    if invocation.action == Action::Run
+        && invocation.log_level >= Some(LogLevel::Info)
+        && let Some(remark) = spec::unnamed(text, "install", invocation, process)
+    {
+        tracing::info!("{remark}");
+    }
     let Decided { spec, plan, mut evidence } = decide(text, store, invocation, process)?;
     let key = Key::of(&plan);
     let mut is_built = false;

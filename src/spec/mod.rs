@@ -14,6 +14,7 @@ mod pyproject;
 mod requirement;
 mod requirements;
 mod source;
+mod unnamed;
 pub mod upgrade;
 mod vpython_toml;
 
@@ -31,6 +32,7 @@ pub use listed::{Condition, ListedWheel, TagPattern, Variable};
 pub use platform::{Platform, System, Target, TargetPython};
 pub use pylock::{Basis, Bound, Lock, LockedPackage, LockedWheel, Marker};
 pub use requirement::{parse_marker, parse_requirement};
+pub use unnamed::unnamed;
 
 use crate::fs::{Digest, Stamped};
 use crate::process::Process;

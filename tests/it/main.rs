@@ -53,6 +53,7 @@ mod support;
 mod tags;
 mod testdata;
 mod trace;
+mod unnamed;
 mod unpack;
 mod upgrade;
 mod verify;

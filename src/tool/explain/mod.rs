@@ -147,6 +147,7 @@ impl Explanation {
         }
         let text = self.text.insert(text?).clone();
         self.warnings.extend(text.warnings.iter().cloned());
+        self.warnings.extend(spec::unnamed(&text, "explain", invocation, process));
         let store = Store::look(invocation, process);
         let known = store.as_ref().ok().and_then(|store| self.recall(store, &text, invocation, process));
         let decided = self.decide(&text, store.as_ref().ok(), invocation, process);

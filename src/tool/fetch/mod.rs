@@ -38,6 +38,7 @@ pub fn run(options: &Fetch, invocation: &Invocation, process: &Process) -> Resul
         parsed => (parsed?, false),
     };
     invocation.warn(text.warnings.iter().chain(&spec.warnings));
+    invocation.warn(&spec::unnamed(&text, "fetch", invocation, process));
     let store = Store::open(invocation, process)?;
     store.prepare()?;
     if !fill(options, &spec, invocation, process, &store.memo_folder())? {
