@@ -7,6 +7,7 @@
 pub mod log;
 mod paint;
 pub mod progress;
+pub mod table;
 
 use std::fmt;
 use std::io::{ErrorKind, Write};

@@ -10,11 +10,15 @@ use serde::Serialize;
 use crate::invocation::{Invocation, List};
 use crate::process::Process;
 use crate::report;
+use crate::report::table::{self, Cell};
 use crate::spec::SpecKind;
 use crate::store::{KnownSpec, Programs, Space, Store, Stored, Use};
 
 /// Counted up when what is printed changes its meaning.
 const VERSION: u32 = 1;
+
+/// The titles of the columns.
+const HEADER: [&str; 6] = ["used", "size", "shared", "spec", "python", "key"];
 
 /// What `--json` prints.
 #[derive(Serialize)]
@@ -105,20 +109,12 @@ impl Listed {
         }
     }
 
-    /// Its line, and one for each spec.
-    fn text(&self, now: u64) -> String {
-        let state = if self.in_use == Some(true) { "in use".to_owned() } else { ago(now.saturating_sub(self.last_use)) };
-        let wheels = match self.wheels.len() {
-            1 => "1 wheel".to_owned(),
-            count => format!("{count} wheels"),
-        };
-        let [own, shared] = [self.own, self.shared].map(|bytes| ByteSize::b(bytes).to_string());
-        let mut text =
-            format!("{}  python {:<9} {wheels:>10} {own:>11} + {shared:>9} shared  {state}\n", self.key, self.python);
-        for spec in &self.specs {
-            text.extend(["    for ", &spec.text(), "\n"]);
-        }
-        text
+    /// Its line in the table: what a person looks for comes first, and the key, which is long, last.
+    fn line(&self, now: u64) -> Vec<Cell> {
+        let used = if self.in_use == Some(true) { "in use".to_owned() } else { ago(now.saturating_sub(self.last_use)) };
+        let [own, shared] = [self.own, self.shared].map(|bytes| Cell::Text(ByteSize::b(bytes).to_string()));
+        let specs = Cell::Paths(self.specs.iter().map(Spec::text).collect());
+        vec![Cell::Text(used), own, shared, specs, Cell::text(&self.python), Cell::Digest(self.key.clone())]
     }
 }
 
@@ -139,8 +135,13 @@ impl Listing {
             1 => "1 environment".to_owned(),
             count => format!("{count} environments"),
         };
-        let lines: String = self.environments.iter().map(|listed| listed.text(now)).collect();
-        format!("{lines}{count} in {}: {}\n", self.root, ByteSize::b(self.total))
+        let header = HEADER.map(Cell::text).to_vec();
+        let lines: Vec<Vec<Cell>> = self.environments.iter().map(|listed| listed.line(now)).collect();
+        let table = match lines.len() {
+            0 => String::new(),
+            _ => table::draw(&[vec![header], lines].concat(), table::width_of_output()) + "\n",
+        };
+        format!("{table}{count} in {}: {}\n", report::printable(&self.root), ByteSize::b(self.total))
     }
 }
 
@@ -150,9 +151,9 @@ fn ago(seconds: u64) -> String {
     match units.iter().find(|(_, length)| seconds >= *length) {
         Some((unit, length)) => {
             let count = seconds / length;
-            format!("used {count} {unit}{} ago", if count == 1 { "" } else { "s" })
+            format!("{count} {unit}{} ago", if count == 1 { "" } else { "s" })
         }
-        None => "used just now".to_owned(),
+        None => "just now".to_owned(),
     }
 }
 
@@ -164,7 +165,7 @@ mod tests {
     fn a_time_is_told_in_its_largest_unit() {
         let rows = [(3, "just now"), (60, "1 minute ago"), (7200, "2 hours ago"), (86400 * 41, "41 days ago")];
         for (seconds, expected) in rows {
-            assert_eq!(ago(seconds), format!("used {expected}"));
+            assert_eq!(ago(seconds), expected);
         }
     }
 }

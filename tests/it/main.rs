@@ -50,6 +50,7 @@ mod sloppy;
 mod specs;
 mod store;
 mod support;
+mod tables;
 mod tags;
 mod testdata;
 mod trace;
