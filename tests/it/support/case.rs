@@ -38,7 +38,7 @@ impl Case {
     #[track_caller]
     pub fn takes(&self, expected: &[&str]) {
         let outcome = self.run();
-        assert_eq!((outcome.code, &*outcome.stdout), (Some(0), "[WORLD]/root/v1/envs/[KEY]\n"), "{outcome}");
+        outcome.installs("");
         let manifest = std::fs::read(format!("{}/vpython.json", outcome.raw_stdout.trim_end())).unwrap();
         let manifest: serde_json::Value = serde_json::from_slice(&manifest).unwrap();
         let wheels = manifest["wheels"].as_array().unwrap();

@@ -180,11 +180,20 @@ impl Outcome {
         self.expect(0, &self.stdout, stderr);
     }
 
-    /// `install` printed the environment's path, these warnings, and what the environment came to.
+    /// `install` printed the environment's path, these warnings, and what is in the environment.
     #[track_caller]
     pub fn installs(&self, warnings: &str) {
-        let is_right = (self.code, &*self.stdout) == (Some(0), "[WORLD]/root/v1/envs/[KEY]\n");
-        assert!(is_right && self.stderr.strip_prefix(warnings).is_some_and(is_summary), "after {warnings}{self}");
+        assert_eq!((self.code, &*self.stdout), (Some(0), "[WORLD]/root/v1/envs/[KEY]\n"), "{self}");
+        let environment = Path::new(self.raw_stdout.trim_end());
+        let manifest = std::fs::read(environment.join("vpython.json")).unwrap();
+        let manifest: serde_json::Value = serde_json::from_slice(&manifest).unwrap();
+        let files =
+            walkdir::WalkDir::new(environment).into_iter().filter(|entry| !entry.as_ref().unwrap().file_type().is_dir());
+        let counted = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
+        let wheels = counted(manifest["wheels"].as_array().unwrap().len(), "wheel");
+        let summary = format!("{warnings}vpython: {wheels}, {}, ", counted(files.count(), "file"));
+        let end = self.stderr.strip_prefix(&summary);
+        assert!(matches!(end, Some("[TIME]\n" | "already built\n")), "expected {summary}[TIME]\nbut:\n{self}");
     }
 
     /// vpython refused, with this message.
@@ -192,17 +201,6 @@ impl Outcome {
     pub fn refuses(&self, code: i32, message: &str) {
         self.expect(code, "", message);
     }
-}
-
-/// Whether it is one line as `vpython: 2 wheels, 345 files, [TIME]`.
-fn is_summary(text: &str) -> bool {
-    let counts = |text: &str, what: &str| {
-        let (number, name) = text.split_once(' ').unwrap_or_default();
-        let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit() || byte == b',');
-        is_number && name == if number == "1" { what.to_owned() } else { format!("{what}s") }
-    };
-    let parts: Vec<&str> = text.strip_prefix("vpython: ").unwrap_or_default().split(", ").collect();
-    matches!(parts[..], [wheels, files, "[TIME]\n" | "already built\n"] if counts(wheels, "wheel") && counts(files, "file"))
 }
 
 impl fmt::Display for Outcome {
