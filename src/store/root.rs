@@ -5,7 +5,10 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Context, Result};
+use nix::fcntl::{AT_FDCWD, AtFlags};
+use nix::unistd::{AccessFlags, faccessat};
 
+use super::way;
 use crate::fs;
 use crate::invocation::Invocation;
 use crate::process::{Process, variable};
@@ -17,13 +20,30 @@ const OTHERS_WRITE: u32 = 0o022;
 /// The root that a command line is to use: made where it is missing, checked where it is there.
 pub(super) fn find(invocation: &Invocation, process: &Process) -> Result<PathBuf> {
     let path = place(invocation, process)?;
-    let Some(metadata) = fs::link_metadata(&path)? else { return make(path, invocation, process) };
+    let Some(metadata) = looked_at(&path, invocation)? else { return make(path, invocation, process) };
     check(&path, &metadata, process.user)?;
     normalised(path)
 }
 
+/// What stands at the root. Where nobody has named it, a home directory that cannot be entered has none.
+fn looked_at(path: &Path, invocation: &Invocation) -> Result<Option<std::fs::Metadata>> {
+    let looked = fs::link_metadata(path);
+    if invocation.root.is_some() { looked } else { Ok(fs::visible(looked)?.flatten()) }
+}
+
+/// The directory that is to hold the first of those that are missing on the way to the root, if the caller can write to it.
+fn writable_above(path: &Path) -> Option<&Path> {
+    let above = path.ancestors().skip(1).find(|above| fs::exists(above))?;
+    let access = AccessFlags::W_OK | AccessFlags::X_OK;
+    faccessat(AT_FDCWD, above, access, AtFlags::AT_EACCESS).is_ok().then_some(above)
+}
+
 /// Makes the root. Where nobody has named one, and the user's cache folder cannot be written to, it is made beside temporary files.
 fn make(path: PathBuf, invocation: &Invocation, process: &Process) -> Result<PathBuf> {
+    // The superuser can write to everybody's home: a refusal after the first directory is made would leave that one there.
+    if let Some(above) = writable_above(&path) {
+        way::check_above(above, &path, process.user)?;
+    }
     let made = create(&path).with_context(|| format!("cannot make the store `{}`", path.display()));
     let (path, metadata) = match made {
         Ok(metadata) => (path, metadata),
@@ -46,10 +66,16 @@ fn make(path: PathBuf, invocation: &Invocation, process: &Process) -> Result<Pat
 /// The root that a command line is to use, checked where it is there.
 pub(super) fn look(invocation: &Invocation, process: &Process) -> Result<PathBuf> {
     let path = place(invocation, process)?;
-    match fs::link_metadata(&path)? {
-        Some(metadata) => check(&path, &metadata, process.user)?,
-        None => return Ok(path),
-    }
+    let (path, metadata) = match looked_at(&path, invocation)? {
+        None if invocation.root.is_none() && writable_above(&path).is_none() => {
+            let instead = temporary(process);
+            let metadata = fs::link_metadata(&instead)?;
+            (instead, metadata)
+        }
+        metadata => (path, metadata),
+    };
+    let Some(metadata) = metadata else { return Ok(path) };
+    check(&path, &metadata, process.user)?;
     normalised(path)
 }
 
@@ -89,7 +115,7 @@ fn default(process: &Process) -> PathBuf {
 /// The root in the folder for temporary files.
 fn temporary(process: &Process) -> PathBuf {
     let folder = process.setting("TMPDIR").map(PathBuf::from).filter(|path| path.is_absolute());
-    folder.unwrap_or_else(|| "/tmp".into()).join(format!("vpython-root_{}", process.user))
+    folder.unwrap_or_else(|| "/tmp".into()).join(format!("vpython-root.{}", process.user))
 }
 
 fn create(path: &Path) -> Result<std::fs::Metadata> {
@@ -142,8 +168,8 @@ mod tests {
             (&[("HOME", "/home/me")], "/home/me/.cache/vpython-root.1000"),
             (&[("HOME", "/home/me"), ("XDG_CACHE_HOME", "/cache")], "/cache/vpython-root.1000"),
             (&[("HOME", "/home/me"), ("XDG_CACHE_HOME", "cache")], "/home/me/.cache/vpython-root.1000"),
-            (&[("HOME", "")], "/tmp/vpython-root_1000"),
-            (&[("TMPDIR", "/scratch")], "/scratch/vpython-root_1000"),
+            (&[("HOME", "")], "/tmp/vpython-root.1000"),
+            (&[("TMPDIR", "/scratch")], "/scratch/vpython-root.1000"),
         ];
         for (environment, expected) in rows {
             assert_eq!(default(&process(environment)), Path::new(expected), "{environment:?}");

@@ -32,7 +32,15 @@ const UNKNOWN: u32 = 65534;
 /// # Errors
 /// One of them belongs neither to `user` nor to the superuser, or somebody else can write to it; or something else is there.
 pub(super) fn check(root: &Path, user: u32) -> Result<()> {
-    let mut way = Way { folder: top()?, path: PathBuf::from("/"), rest: words(root).collect(), links: 0, user };
+    check_above(root, root, user)
+}
+
+/// Looks at each folder on the way from `/` to `above`, which is there, for a `root` that is yet to be made below it.
+///
+/// # Errors
+/// As those of [`check`].
+pub(super) fn check_above(above: &Path, root: &Path, user: u32) -> Result<()> {
+    let mut way = Way { folder: top()?, path: PathBuf::from("/"), rest: words(above).collect(), links: 0, user };
     way.check_folder(&fstat(&way.folder).map_err(system).context("cannot look at `/`")?, root)?;
     while let Some(name) = way.rest.pop_front() {
         way.step(&name, root)?;

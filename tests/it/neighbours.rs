@@ -3,7 +3,7 @@
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::Path;
 
-use crate::support::{Wheel, World};
+use crate::support::{Python, Wheel, World};
 
 /// Nobody in particular, to whom things are given.
 const STRANGER: u32 = 54_321;
@@ -56,6 +56,54 @@ fn a_folder_on_the_way_that_is_anothers_is_refused() {
     let hint = "  hint: call `sudo -H`, so that `HOME` is the superuser's, or name another folder with `-vpython-root`\n";
     let why = format!("`[WORLD]/shared` belongs to user {STRANGER}, and this is user 0");
     launch(&world).refuses(125, &(cannot_use(&why) + hint));
+}
+
+#[test]
+fn the_superuser_leaves_nothing_in_the_home_of_somebody_else() {
+    if !is_superuser() {
+        return;
+    }
+    let world = World::new();
+    let home = world.outside("home");
+    chown(&home, Some(STRANGER), None).unwrap();
+    let expected = format!(
+        "vpython: error: cannot use `[WORLD]/home/.cache/vpython-root.0` as the store\n  \
+         caused by: `[WORLD]/home` belongs to user {STRANGER}, and this is user 0\n  \
+         hint: call `sudo -H`, so that `HOME` is the superuser's, or name another folder with `-vpython-root`\n"
+    );
+    world.vpython(["-c", "print(1)"]).without("VPYTHON_VIRTUALENV_ROOT").run().refuses(125, &expected);
+    assert_eq!(std::fs::read_dir(&home).unwrap().count(), 0, "nothing is left in the home");
+}
+
+#[test]
+fn where_the_home_is_closed_the_store_is_beside_temporary_files() {
+    if !is_superuser() {
+        return;
+    }
+    let Some(python) = Python::all().iter().find(|python| python.path.starts_with("/usr")) else {
+        eprintln!("NOT TESTED HERE: there is no python that others than the superuser can run");
+        return;
+    };
+    // One that cannot be entered, and one that cannot be written to.
+    for mode in [0o700, 0o555] {
+        let world = World::with_python(python);
+        let program = world.copy_vpython("launcher");
+        for (folder, mode) in [("", 0o755), ("work", 0o755), ("bin", 0o755), ("home", mode), ("tmp", 0o1777)] {
+            set_mode(&world.outside(folder), mode);
+        }
+        let run = |words: &[&str]| world.program(&program, words).without("VPYTHON_VIRTUALENV_ROOT").user(STRANGER).run();
+        let warning = format!(
+            "vpython: warning: the store is `[WORLD]/tmp/vpython-root.{STRANGER}`: cannot make the store \
+             `[WORLD]/home/.cache/vpython-root.{STRANGER}`: cannot create folder `[WORLD]/home/.cache`: Permission denied (os error 13)\n"
+        );
+        run(&["-c", "print(1)"]).expect(0, "1\n", &warning);
+        run(&["-c", "print(1)"]).prints("1\n");
+        assert!(world.outside(&format!("tmp/vpython-root.{STRANGER}/v1/envs")).exists());
+        // What only looks at the store finds the same one.
+        let outcome = run(&["-vpython-tool", "explain", "-c", ""]);
+        let entry = format!("entry         [WORLD]/tmp/vpython-root.{STRANGER}/v1/envs/[KEY]\n");
+        assert!(outcome.code == Some(0) && outcome.stdout.contains(&entry), "{outcome}");
+    }
 }
 
 #[test]

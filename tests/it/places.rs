@@ -68,13 +68,13 @@ fn without_a_writable_home_the_store_is_beside_temporary_files() {
     let run = || world.vpython(["tool.py"]).without("VPYTHON_VIRTUALENV_ROOT").env("HOME", "/proc/self/nowhere").run();
     let user = nix::unistd::geteuid();
     let warning = format!(
-        "vpython: warning: the store is `[WORLD]/tmp/vpython-root_{user}`: cannot make the store \
+        "vpython: warning: the store is `[WORLD]/tmp/vpython-root.{user}`: cannot make the store \
          `/proc/self/nowhere/.cache/vpython-root.{user}`: cannot create folder `/proc/self/nowhere/.cache`: No such file or directory \
          (os error 2)\n"
     );
     run().expect(0, "1\n", &warning);
     run().prints("1\n");
-    assert!(world.outside(&format!("tmp/vpython-root_{user}/v1/envs")).exists());
+    assert!(world.outside(&format!("tmp/vpython-root.{user}/v1/envs")).exists());
     let run = || world.vpython(["tool.py"]).without("VPYTHON_VIRTUALENV_ROOT").without("HOME").run();
     run().prints("1\n");
 }
