@@ -33,7 +33,7 @@ fn run_apart(hidden: &Path, frozen: &Path, lines: &str) -> Option<String> {
     command.env_clear().env("PATH", "/usr/bin:/bin").stdout(Stdio::piped());
     let output = start(&mut command).wait_with_output().unwrap();
     if matches!(output.status.code(), Some(1 | 9 | 127)) && output.stdout.is_empty() {
-        eprintln!("NOT TESTED HERE: nothing can be mounted");
+        not_tested!("nothing can be mounted");
         return None;
     }
     Some(String::from_utf8(output.stdout).unwrap())
@@ -56,7 +56,7 @@ fn prefix(python: &Python) -> Option<&Path> {
     let prefix = python.path.parent()?.parent()?;
     let is_own = prefix != Path::new("/usr") && prefix != Path::new("/usr/local");
     if !is_own {
-        eprintln!("NOT TESTED HERE: `{}` cannot be hidden", prefix.display());
+        not_tested!("`{}` cannot be hidden", prefix.display());
     }
     is_own.then_some(prefix)
 }

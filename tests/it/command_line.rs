@@ -66,7 +66,7 @@ fn each_form_of_a_command_line_finds_its_spec_and_its_program() {
 fn the_value_of_a_long_option_is_no_script() {
     let world = World::new();
     if world.python.minor < 7 {
-        eprintln!("NOT TESTED HERE: python knows no --check-hash-based-pycs");
+        not_tested!("python knows no --check-hash-based-pycs");
         return;
     }
     world.wheel(&crate::support::Wheel::module("greeting", "1.0"));

@@ -58,7 +58,7 @@ fn a_spec_in_the_style_of_chromium_runs() {
     world.write("tools/deep/tool.py", program);
     let expected = "cffi 1.14.5\ncoverage 5.5+chromium.3\nnumpy 1.21.1\npyasn1_modules 0.2.4\nrequests 2.26.0\nsix 1.15.0\n";
     if minor < 8 {
-        eprintln!("NOT TESTED HERE: `importlib.metadata` needs CPython 3.8");
+        not_tested!("`importlib.metadata` needs CPython 3.8");
         return;
     }
     world.vpython(["tools/deep/tool.py"]).run().prints(expected);
@@ -69,7 +69,7 @@ fn a_spec_in_the_style_of_chromium_runs() {
 #[test]
 fn the_example_of_the_readme_runs() {
     let Some(python) = Python::all().iter().find(|python| python.minor == 11) else {
-        eprintln!("NOT TESTED HERE: there is no CPython 3.11");
+        not_tested!("there is no CPython 3.11");
         return;
     };
     let world = World::with_python(python);
@@ -249,7 +249,7 @@ fn a_strangers_spec_in_a_folder_for_everybody_is_passed_over() {
     open_to_all(&shared, true);
     launch(&world, &["shared/deep/tool.py"]).run().prints("2\n");
     if chown(&planted, Some(STRANGER), None).is_err() {
-        eprintln!("NOT TESTED HERE: only root can make a file another user's");
+        not_tested!("only root can make a file another user's");
         return;
     }
     let warning = "vpython: warning: `[WORLD]/work/shared/.vpython3` is passed over: it is user 54321's, and everybody can put a spec \

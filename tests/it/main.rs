@@ -5,6 +5,11 @@
 //! aloud.
 #![allow(clippy::disallowed_methods, reason = "tests look at the disk and the machine as they are")]
 
+/// Says what is not tested on this machine, and why, as a sentence without its end.
+macro_rules! not_tested {
+    ($($why:tt)*) => { crate::support::not_tested(&format!($($why)*)) };
+}
+
 mod archives;
 mod audit;
 mod building;

@@ -169,7 +169,7 @@ impl Peer {
     fn start() -> Self {
         let has_bsdtar = Command::new("bsdtar").arg("--version").stdout(Stdio::null()).status().is_ok();
         if !has_bsdtar {
-            eprintln!("NOT TESTED HERE: there is no bsdtar to compare with");
+            not_tested!("there is no bsdtar to compare with");
         }
         let mut python = Command::new(&Python::any().path);
         python.args(["-I", "-c", PEER]).env("LC_ALL", "C.UTF-8").stdin(Stdio::piped()).stdout(Stdio::piped());

@@ -12,7 +12,7 @@ const STRANGER: u32 = 54_321;
 fn is_superuser() -> bool {
     let is_superuser = nix::unistd::geteuid().is_root();
     if !is_superuser {
-        eprintln!("NOT TESTED HERE: only the superuser can give a file to somebody else");
+        not_tested!("only the superuser can give a file to somebody else");
     }
     is_superuser
 }
@@ -81,7 +81,7 @@ fn where_the_home_is_closed_the_store_is_beside_temporary_files() {
         return;
     }
     let Some(python) = Python::all().iter().find(|python| python.path.starts_with("/usr")) else {
-        eprintln!("NOT TESTED HERE: there is no python that others than the superuser can run");
+        not_tested!("there is no python that others than the superuser can run");
         return;
     };
     // One that cannot be entered, and one that cannot be written to.

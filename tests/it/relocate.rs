@@ -82,7 +82,7 @@ fn works(world: &World, environment: &Path, old: &[&Path]) {
     {
         let program = Path::new("/usr/bin").join(shell);
         if !program.exists() {
-            eprintln!("NOT TESTED HERE: there is no {shell}");
+            not_tested!("there is no {shell}");
             continue;
         }
         let source = if shell == "sh" { "." } else { "source" };
@@ -122,7 +122,7 @@ fn a_moved_environment_works_in_each_version_of_python() {
 #[test]
 fn the_example_of_the_readme_is_what_is_printed() {
     let Some(python) = Python::all().iter().find(|python| python.minor == 11) else {
-        eprintln!("NOT TESTED HERE: there is no CPython 3.11");
+        not_tested!("there is no CPython 3.11");
         return;
     };
     let readme = include_str!("../../README.md");
@@ -319,7 +319,7 @@ fn what_names_the_old_place_and_cannot_be_mended_is_said() {
 fn the_interpreter_can_be_another_of_the_same_version() {
     let same = |python: &&Python| Python::all().iter().find(|other| other.minor == python.minor && other.path != python.path);
     let Some((python, other)) = Python::all().iter().find_map(|python| Some((python, same(&python)?))) else {
-        eprintln!("NOT TESTED HERE: there are no two CPythons of one version");
+        not_tested!("there are no two CPythons of one version");
         return;
     };
     let world = World::with_python(python);
@@ -434,7 +434,7 @@ fn pips_own_files_are_all_true_afterwards() {
     let mut command = Command::new(&world.python.path);
     command.args(["-m", "venv"]).arg(&old).env_clear();
     if !start(&mut command).wait().unwrap().success() {
-        eprintln!("NOT TESTED HERE: this python has no ensurepip");
+        not_tested!("this python has no ensurepip");
         return;
     }
     let new = world.path("a b/env");

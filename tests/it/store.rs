@@ -210,7 +210,7 @@ fn a_finished_environment_runs_from_a_store_that_cannot_be_written() {
     // The superuser can write everywhere, and so becomes somebody else, who may not see the superuser's own pythons.
     let python = Python::all().iter().find(|python| !is_root || python.path.starts_with("/usr"));
     let Some(python) = python else {
-        eprintln!("NOT TESTED HERE: there is no python that others than the superuser can run");
+        not_tested!("there is no python that others than the superuser can run");
         return;
     };
     let world = world_with(python);

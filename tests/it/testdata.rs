@@ -45,7 +45,7 @@ fn the_committed_wheels_are_what_the_code_makes() {
 fn the_example_prints_its_answer() {
     let world = World::new();
     if world.python.minor < 8 {
-        eprintln!("NOT TESTED HERE: the example needs python 3.8");
+        not_tested!("the example needs python 3.8");
         return;
     }
     let script = example().join("hello.py");

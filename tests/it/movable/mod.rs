@@ -179,7 +179,7 @@ fn can_mount() -> bool {
         command.args(["unshare", "-rm", "mount", "--bind", "/tmp", "/tmp"]).stderr(Stdio::null());
         let can = start(&mut command).wait().unwrap().success();
         if !can {
-            eprintln!("NOT TESTED HERE: nothing can be mounted");
+            not_tested!("nothing can be mounted");
         }
         can
     })
@@ -267,7 +267,7 @@ fn native(python: &Python) -> Option<Vec<u8>> {
     let names = ["", "m"].map(|suffix| format!("python3.{}{suffix}/Python.h", python.minor));
     let header = names.iter().map(|name| folders.join(name)).find(|header| header.exists());
     let Some(header) = header else {
-        eprintln!("NOT TESTED HERE: there is nothing to compile modules for {} with", python.version);
+        not_tested!("there is nothing to compile modules for {} with", python.version);
         return None;
     };
     let include = header.parent()?;
@@ -279,7 +279,7 @@ fn native(python: &Python) -> Option<Vec<u8>> {
     let mut command = Command::new("/usr/bin/env");
     command.args(["cc", "-shared", "-fPIC", "-I"]).args([include, &source]).arg("-o").arg(&module);
     if !start(&mut command).wait().unwrap().success() {
-        eprintln!("NOT TESTED HERE: there is no C compiler");
+        not_tested!("there is no C compiler");
         return None;
     }
     Some(std::fs::read(module).unwrap())

@@ -10,7 +10,7 @@ const ENVIRONMENT: &str = "opt/app/env";
 fn is_superuser() -> bool {
     let is_superuser = nix::unistd::geteuid().is_root();
     if !is_superuser {
-        eprintln!("NOT TESTED HERE: only the superuser can install under another root");
+        not_tested!("only the superuser can install under another root");
     }
     is_superuser
 }

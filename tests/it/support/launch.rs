@@ -123,7 +123,7 @@ pub fn has_strace() -> bool {
     command.args(["strace", "-o", "/dev/null", "true"]).stdout(Stdio::null()).stderr(Stdio::null());
     let works = start(&mut command).wait().unwrap().success();
     if !works {
-        eprintln!("NOT TESTED HERE: there is no strace, or it may not trace");
+        not_tested!("there is no strace, or it may not trace");
     }
     works
 }

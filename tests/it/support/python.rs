@@ -40,7 +40,7 @@ impl Python {
     pub fn other() -> Option<&'static Self> {
         let found = Self::all().iter().find(|python| python.minor != Self::any().minor);
         if found.is_none() {
-            eprintln!("NOT TESTED HERE: there is only one version of CPython");
+            not_tested!("there is only one version of CPython");
         }
         found
     }
@@ -63,7 +63,7 @@ impl Python {
         let found = installed.map(|version| version.join("bin/python2.7")).chain([PathBuf::from("/usr/bin/python2.7")]);
         let found = found.into_iter().find_map(|path| std::fs::canonicalize(path).ok());
         if found.is_none() {
-            eprintln!("NOT TESTED HERE: there is no CPython 2.7");
+            not_tested!("there is no CPython 2.7");
         }
         found
     }
