@@ -204,12 +204,13 @@ fn a_shim_is_resolved_by_reading_pyenvs_files() {
     std::fs::write(world.outside("pyenv/version"), format!("{}\n", world.python.version)).unwrap();
     let path = format!("{}:/usr/bin:/bin", world.outside("pyenv/shims").display());
     let launch = || world.vpython(["-c", SHOW]).env("PATH", &path).env("PYENV_ROOT", world.outside("pyenv"));
-    launch().run().prints("[VERSION]\n");
+    // Above the world there may be a `.python-version`.
+    launch().within("/").run().prints("[VERSION]\n");
     launch().env("PYENV_VERSION", &other.version).run().prints(&format!("{}\n", other.version));
     world.write(".python-version", format!("3.{}\n", other.minor));
     launch().run().prints(&format!("{}\n", other.version));
     std::fs::remove_file(world.path(".python-version")).unwrap();
-    launch().run().prints("[VERSION]\n");
+    launch().within("/").run().prints("[VERSION]\n");
     assert!(!world.path("was-run").exists());
 }
 

@@ -49,8 +49,10 @@ impl Terminal {
     fn finish(mut self) -> (Option<i32>, String, String) {
         while self.read() {}
         let output = self.child.wait_with_output().unwrap();
-        // Errors are as long as they are.
-        let is_drawn = |piece: &&str| piece.starts_with("vpython: ") && !piece.starts_with("vpython: error: ");
+        // What is said is as long as it is.
+        let is_said =
+            |piece: &&str| ["error: ", "fetching into "].iter().any(|said| piece.starts_with(&format!("vpython: {said}")));
+        let is_drawn = |piece: &&str| piece.starts_with("vpython: ") && !is_said(piece);
         for piece in pieces(&self.raw).into_iter().filter(is_drawn) {
             assert!(piece.chars().count() <= COLUMNS, "{piece:?} is too wide");
         }
