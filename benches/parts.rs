@@ -18,7 +18,7 @@ use std::path::PathBuf;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use tempfile::TempDir;
-use vpython::invocation::Invocation;
+use vpython::invocation::{Chosen, Invocation};
 use vpython::plan::{self, Evidence, Key, Plan, interpreter};
 use vpython::process::Process;
 use vpython::spec::{self, Origin, Spec, SpecKind, SpecText};
@@ -108,7 +108,7 @@ fn specs(criterion: &mut Criterion) {
     for (kind, content) in kinds {
         let origin = Origin { file: Some(place.path("pylock.toml")), lines_before: 0, columns_before: 0 };
         let base = Some(place.folder.path().to_owned());
-        let text = SpecText { kind, origin, base, content, warnings: Vec::new() };
+        let text = SpecText { kind, origin, base, content, warnings: Vec::new(), chosen: Chosen::default() };
         group.bench_function(kind.name(), |bencher| bencher.iter(|| black_box(&text).parse(&place.process).unwrap()));
     }
     place.write("script.py", &format!("# /// script\n# {toml}# ///\n{}", "print('a line of the program')\n".repeat(1000)));

@@ -48,6 +48,14 @@ pub(super) struct Flags {
     #[arg(long = "vpython-spec", value_name = "FILE")]
     pub spec: Option<OsString>,
 
+    /// Take this extra of a `pyproject.toml` too; may be given again, behind a tool also as --extra
+    #[arg(long = "vpython-extra", value_name = "NAME", action = ArgAction::Append)]
+    pub extras: Vec<String>,
+
+    /// Take this dependency group of a `pyproject.toml` too; may be given again, behind a tool also as --group
+    #[arg(long = "vpython-group", value_name = "NAME", action = ArgAction::Append)]
+    pub groups: Vec<String>,
+
     /// Do this with the environment instead of running python; --help behind NAME tells more
     #[arg(long = "vpython-tool", help_heading = TOOLS, value_name = "NAME")]
     pub tool: Option<OsString>,

@@ -2,6 +2,7 @@
 //!
 //! Nothing is looked up here. The words for python stay as they were typed, and are read only to find the target.
 
+mod chosen;
 mod documents;
 mod flags;
 mod options;
@@ -14,6 +15,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
+pub use chosen::Chosen;
 pub use documents::{completions, manual};
 pub use flags::{LogLevel, help};
 pub use options::{Additions, Check, Explain, Export, Fetch, List, Lock, Pack, Prune, Relocate, Unpack, Upgrade};
@@ -42,6 +44,8 @@ pub struct Invocation {
     pub wheels: Wheels,
     /// Whether a link to the environment is kept beside the spec.
     pub local_venv: bool,
+    /// What is chosen of a `pyproject.toml`.
+    pub chosen: Chosen,
     /// Whether what is sloppy about wheels is an error.
     pub strict: bool,
     /// Our own flags as they were typed, each in one word, without the one that names a tool.
@@ -167,6 +171,7 @@ impl Invocation {
             interpreter: interpreter(flags.interpreter),
             wheels: Wheels::read(&flags.wheels, process)?,
             local_venv: flags.local_venv,
+            chosen: Chosen { extras: flags.extras, groups: flags.groups },
             strict: flags.strict,
             own_words: Vec::new(),
             log_level: flags.log_level.or(debug),

@@ -42,7 +42,7 @@ pub(super) fn split(words: &[OsString]) -> Result<Split> {
     let mut tool: Option<OsString> = None;
     let mut next = 0;
     while next < end {
-        let Some(option) = Word::read(&words[next]) else { break };
+        let Some(option) = Word::of(&words[next], tool.as_deref()) else { break };
         let of_tool = tool.as_ref().and_then(|tool| option.of_tool(tool));
         let (arity, list) = match of_tool {
             Some(arity) => (arity, &mut split.tool),
@@ -79,7 +79,7 @@ impl Split {
         let mut next = 0;
         while next < words.len() {
             let word = &words[next];
-            let option = Word::read(word);
+            let option = Word::of(word, Some(tool));
             if let Some((option, arity)) = option.as_ref().and_then(|option| Some((option, option.of_tool(tool)?))) {
                 next += 1;
                 next += option.take(arity, true, &words[next..], &mut self.tool)?;
@@ -150,6 +150,14 @@ struct Word<'a> {
 }
 
 impl<'a> Word<'a> {
+    /// A word as the tool takes it: `--extra` and `--group` choose of the spec, and are flags, where it takes one.
+    fn of(word: &'a OsStr, tool: Option<&OsStr>) -> Option<Self> {
+        let read = Self::read(word)?;
+        let takes_spec = || tool.and_then(tools::words).is_some_and(Words::are_pythons);
+        let is_choice = read.dashes == 2 && matches!(&*read.name, "extra" | "group") && takes_spec();
+        Some(if is_choice { Self { name: format!("{PREFIX}{}", read.name), ..read } } else { read })
+    }
+
     /// How it takes its value as an option of this tool, if it is one.
     fn of_tool(&self, tool: &OsStr) -> Option<Arity> {
         tools::arity(tool, &self.name).filter(|_| self.dashes == 2 || self.is_ours())

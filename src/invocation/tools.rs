@@ -164,7 +164,7 @@ pub(super) enum Words {
 
 impl Words {
     /// Whether a python command line is among them.
-    fn are_pythons(self) -> bool {
+    pub(super) fn are_pythons(self) -> bool {
         matches!(self, Self::CommandLine | Self::PlaceThenCommandLine)
     }
 }

@@ -35,6 +35,7 @@ pub use requirement::{parse_marker, parse_requirement};
 pub use unnamed::unnamed;
 
 use crate::fs::{Digest, Stamped};
+use crate::invocation::Chosen;
 use crate::process::Process;
 use crate::report::Failure;
 
@@ -90,6 +91,8 @@ pub struct SpecText {
     pub content: String,
     /// What was seen on the way to it and its author should know, a sentence each, with the place.
     pub warnings: Vec<String>,
+    /// What the command line chooses of it, where it is a `pyproject.toml`.
+    pub chosen: Chosen,
 }
 
 /// What stands for a file where the text of a spec was read from standard input.
@@ -316,7 +319,8 @@ impl SpecText {
     /// No spec at all.
     fn none() -> Self {
         let origin = Origin { file: None, lines_before: 0, columns_before: 0 };
-        Self { kind: SpecKind::None, origin, base: None, content: String::new(), warnings: Vec::new() }
+        let chosen = Chosen::default();
+        Self { kind: SpecKind::None, origin, base: None, content: String::new(), warnings: Vec::new(), chosen }
     }
 
     /// Gives the text its meaning. Of the process, its environment may count; a lock beside the spec does.

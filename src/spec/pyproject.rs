@@ -24,10 +24,13 @@ pub(super) fn read<'a>(document: &DeTable<'a>, reader: &mut Reader<'a>) -> Proje
     let project = reader.table(document.get("project"), "project");
     let groups = reader.table(document.get("dependency-groups"), "dependency-groups");
     let tool = document.get("tool").and_then(|tool| tool.get_ref().as_table()?.get("vpython")?.get_ref().as_table());
-    let [extras_chosen, groups_chosen] = CHOICES.map(|key| {
+    let [mut extras_chosen, mut groups_chosen] = CHOICES.map(|key| {
         let value = tool.and_then(|tool| tool.get(key));
         reader.strings(value, &format!("tool.vpython.{key}"))
     });
+    let chosen = reader.chosen();
+    extras_chosen.extend(chosen.extras.iter().map(|extra| (extra.as_str(), 0)));
+    groups_chosen.extend(chosen.groups.iter().map(|group| (group.as_str(), 0)));
     if project.is_none() && groups_chosen.is_empty() {
         let why = if groups.is_some() {
             "there is no `[project]` table, and no group of `[dependency-groups]` is chosen"
@@ -80,7 +83,8 @@ impl<'a> Tables<'_, '_, 'a> {
     /// What an extra of the project asks for. `open` are the extras and groups that lead to it.
     fn extra(&mut self, name: &str, start: usize, open: &mut Vec<String>) -> Vec<Placed<Asked>> {
         let Some(value) = self.extras.and_then(|extras| by_name(extras, name)) else {
-            self.reader.problem(start, &format!("there is no `{name}` in `[project.optional-dependencies]`"));
+            let known = known(self.extras);
+            self.reader.problem(start, &format!("there is no `{name}` in `[project.optional-dependencies]`{known}"));
             return Vec::new();
         };
         self.within(&format!("the extra `{}`", normalised(name)), start, open, |tables, open| {
@@ -91,7 +95,8 @@ impl<'a> Tables<'_, '_, 'a> {
     /// What a group asks for, with the groups that it includes.
     fn group(&mut self, name: &str, start: usize, open: &mut Vec<String>) -> Vec<Placed<Asked>> {
         let Some(value) = self.groups.and_then(|groups| by_name(groups, name)) else {
-            self.reader.problem(start, &format!("there is no `{name}` in `[dependency-groups]`"));
+            let known = known(self.groups);
+            self.reader.problem(start, &format!("there is no `{name}` in `[dependency-groups]`{known}"));
             return Vec::new();
         };
         let key = format!("dependency-groups.{name}");
@@ -165,6 +170,13 @@ fn by_name<'v, 'a>(table: &'v DeTable<'a>, name: &str) -> Option<&'v Value<'a>> 
     table.iter().find(|(key, _)| normalised(key.get_ref()) == name).map(|(_, value)| value)
 }
 
+/// The names that a table has, for who has chosen another.
+fn known(table: Option<&DeTable<'_>>) -> String {
+    let names: Vec<String> =
+        table.into_iter().flat_map(|table| table.keys().map(|key| format!("`{}`", key.get_ref()))).collect();
+    if names.is_empty() { ", which has none".to_owned() } else { format!(", which has {}", names.join(", ")) }
+}
+
 /// A name of an extra or a group, in the one spelling that stands for all.
 fn normalised(name: &str) -> String {
     name.parse::<ExtraName>().map_or_else(|_| name.to_owned(), |name| name.to_string())
@@ -173,6 +185,7 @@ fn normalised(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::super::{Origin, Packages, Spec, SpecKind, SpecText, vpython_toml};
+    use crate::invocation::Chosen;
 
     fn parse(content: &str) -> anyhow::Result<Spec> {
         vpython_toml::parse(&SpecText {
@@ -181,6 +194,7 @@ mod tests {
             base: Some("/p".into()),
             content: content.into(),
             warnings: Vec::new(),
+            chosen: Chosen::default(),
         })
     }
 
@@ -238,12 +252,12 @@ mod tests {
             ),
             (
                 "[project]\ndynamic = ['optional-dependencies']\n[tool.vpython]\nextras = []\ngroups = ['x']\n",
-                "line 5, column 11: there is no `x` in `[dependency-groups]`",
+                "line 5, column 11: there is no `x` in `[dependency-groups]`, which has none",
                 "",
             ),
             (
                 "[project]\n[tool.vpython]\nextras = ['x']\n",
-                "line 3, column 11: there is no `x` in `[project.optional-dependencies]`",
+                "line 3, column 11: there is no `x` in `[project.optional-dependencies]`, which has none",
                 "",
             ),
             (

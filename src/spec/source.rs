@@ -36,6 +36,7 @@ fn json(value: Toml) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use crate::invocation::Chosen;
     use serde_json::json;
 
     use super::super::Origin;
@@ -43,7 +44,7 @@ mod tests {
 
     fn source(kind: SpecKind, content: &str) -> Option<Value> {
         let origin = Origin { file: Some("/src/spec".into()), lines_before: 0, columns_before: 0 };
-        SpecText { kind, origin, base: None, content: content.into(), warnings: Vec::new() }.source()
+        SpecText { kind, origin, base: None, content: content.into(), warnings: Vec::new(), chosen: Chosen::default() }.source()
     }
 
     #[test]

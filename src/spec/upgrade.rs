@@ -21,6 +21,7 @@ use pep508_rs::PackageName;
 use super::luci::{inline, native};
 use super::{Origin, SpecKind, SpecText, pep723};
 use crate::fs;
+use crate::invocation::Chosen;
 use crate::report::Failure;
 
 /// How the names of LUCI's specs end.
@@ -142,6 +143,7 @@ impl Legacy {
             base: path.parent().map(Path::to_path_buf),
             content: block.content,
             warnings: Vec::new(),
+            chosen: Chosen::default(),
         };
         Ok(Some(Self { text, path: path.to_path_buf(), target: path.to_path_buf(), there: None, script: Some(content) }))
     }

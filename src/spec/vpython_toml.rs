@@ -14,6 +14,7 @@ use super::pyproject::{self, Project};
 use super::{
     Asked, Dependencies, Packages, Placed, Platform, PythonRange, Requirements, Spec, SpecKind, SpecText, parse_requirement,
 };
+use crate::invocation::Chosen;
 use crate::report::{Failure, nearest};
 
 const TOP_KEYS: [&str; 3] = ["requires-python", "dependencies", "tool"];
@@ -141,6 +142,11 @@ impl<'a> Reader<'a> {
         platforms
     }
 
+    /// What the command line chooses of the text.
+    pub(super) fn chosen(&self) -> &'a Chosen {
+        &self.text.chosen
+    }
+
     /// The strings of an array and where each begins.
     pub(super) fn strings<'v>(&mut self, value: Option<&'v Value<'a>>, key: &str) -> Vec<(&'v str, usize)> {
         let Some(value) = value else { return Vec::new() };
@@ -231,6 +237,7 @@ mod tests {
             base: Some("/src".into()),
             content: content.into(),
             warnings: Vec::new(),
+            chosen: Chosen::default(),
         }
     }
 

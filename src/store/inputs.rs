@@ -48,6 +48,11 @@ pub(super) fn for_each_input(
     for folder in &invocation.wheels.folders {
         see(wheels, folder.as_os_str().as_bytes());
     }
+    for (flag, names) in [("`-vpython-extra`", &spec.chosen.extras), ("`-vpython-group`", &spec.chosen.groups)] {
+        for name in names {
+            see(flag, name.as_bytes());
+        }
+    }
     if invocation.strict {
         see("`-vpython-strict`", b"");
     }

@@ -47,6 +47,7 @@ mod places;
 mod power;
 mod progress;
 mod prune;
+mod pyproject;
 mod python2;
 mod relocate;
 mod requirements;

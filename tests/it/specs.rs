@@ -382,19 +382,3 @@ fn a_requirement_that_is_wrong_in_any_way_is_an_error_with_its_place() {
          hint: fetch one: `vpython -vpython-tool fetch -c ''`\n",
     );
 }
-
-#[test]
-fn a_pyproject_that_is_named_is_a_spec() {
-    let world = world();
-    let tool = format!("[tool.vpython]\nwheels = ['{}']\n", world.outside("house").display());
-    world.write("pyproject.toml", format!("[project]\nname = 'x'\ndependencies = ['which==2']\n{tool}"));
-    world.write("plain.py", PROGRAM);
-    world.vpython(["-vpython-spec=pyproject.toml", "plain.py"]).run().prints("2\n");
-    world.vpython(["plain.py"]).env("VPYTHON_DEFAULT_SPEC", world.path("pyproject.toml")).run().prints("2\n");
-    world.vpython(["plain.py"]).run().prints("none\n");
-    world.write("pyproject.toml", "[tool.poetry.dependencies]\nwhich = '2'\n");
-    let message = "vpython: error: bad spec in `[WORLD]/work/pyproject.toml`\n  caused by: `[WORLD]/work/pyproject.toml`, line 1, column 1: \
-                   there is neither a `[project]` table nor `[dependency-groups]`: nobody can tell what it asks for\n  hint: write \
-                   `dependencies` to `[project]`, or choose groups with `groups = [\"...\"]` in `[tool.vpython]`\n";
-    world.vpython(["-vpython-spec=pyproject.toml", "plain.py"]).run().refuses(125, message);
-}

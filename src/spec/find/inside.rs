@@ -8,6 +8,7 @@ use tracing::debug;
 
 use super::{Block, Finding, LookedAt, Trail};
 use crate::fs;
+use crate::invocation::Chosen;
 use crate::spec::luci::inline;
 use crate::spec::{Origin, SpecKind, SpecText, pep723};
 
@@ -53,7 +54,14 @@ pub(super) fn text(text: &[u8], origin: Origin, base: Option<PathBuf>, trail: &m
     let spec = read?.map(|block| {
         debug!(line = block.lines_before, "found a `[VPYTHON:BEGIN]` block");
         let origin = Origin { lines_before: block.lines_before, ..origin };
-        SpecText { kind: SpecKind::Luci, origin, base, content: block.content, warnings: inside.warnings.clone() }
+        SpecText {
+            kind: SpecKind::Luci,
+            origin,
+            base,
+            content: block.content,
+            warnings: inside.warnings.clone(),
+            chosen: Chosen::default(),
+        }
     });
     Ok(Inside { spec, ..inside })
 }
@@ -67,6 +75,13 @@ pub(super) fn command(text: &[u8], origin: Origin, base: Option<PathBuf>, trail:
     let Some(block) = reading.block else { return Ok(Inside { spec: None, warnings: reading.warnings }) };
     debug!(line = block.lines_before, "found a `script` block");
     let origin = Origin { lines_before: block.lines_before, columns_before: pep723::COLUMNS_BEFORE, ..origin };
-    let spec = SpecText { kind: SpecKind::Pep723, origin, base, content: block.content, warnings: reading.warnings };
+    let spec = SpecText {
+        kind: SpecKind::Pep723,
+        origin,
+        base,
+        content: block.content,
+        warnings: reading.warnings,
+        chosen: Chosen::default(),
+    };
     Ok(Inside { spec: Some(spec), warnings: Vec::new() })
 }

@@ -22,7 +22,7 @@ use tracing::debug;
 
 use super::{Origin, STANDARD_INPUT, SpecKind, SpecText, luci, pylock, requirements};
 use crate::fs;
-use crate::invocation::{Invocation, Target};
+use crate::invocation::{Chosen, Invocation, Target};
 use crate::process::Process;
 use crate::report::Failure;
 use inside::Inside;
@@ -41,6 +41,21 @@ pub fn find(invocation: &Invocation, process: &Process) -> Result<SpecText> {
 /// # Errors
 /// Those of [`find`].
 pub fn find_by(trail: &mut Trail, invocation: &Invocation, process: &Process) -> Result<SpecText> {
+    choose(look(trail, invocation, process)?, &invocation.chosen)
+}
+
+/// Has the extras and groups count that the command line chooses.
+fn choose(text: SpecText, chosen: &Chosen) -> Result<SpecText> {
+    if !chosen.is_empty() && text.kind != SpecKind::Pyproject {
+        let why =
+            if text.kind == SpecKind::None { "there is no spec".to_owned() } else { format!("the spec is {}", text.title()) };
+        let failure = Failure::new("`-vpython-extra` and `-vpython-group` choose from a `pyproject.toml`").because(why);
+        return Err(failure.hint("name it: `-vpython-spec pyproject.toml`").into());
+    }
+    Ok(SpecText { chosen: chosen.clone(), ..text })
+}
+
+fn look(trail: &mut Trail, invocation: &Invocation, process: &Process) -> Result<SpecText> {
     if let Some(path) = &invocation.spec {
         let loaded = load(path, "the spec that `-vpython-spec` names");
         trail.note(Finding::of(&loaded), || LookedAt::Flag(Some(path.clone())));
@@ -342,5 +357,6 @@ pub(in crate::spec) fn from_bytes(path: &Path, kind: SpecKind, bytes: Vec<u8>) -
         base: path.parent().map(Path::to_path_buf),
         content,
         warnings: Vec::new(),
+        chosen: Chosen::default(),
     })
 }

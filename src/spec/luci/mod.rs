@@ -154,6 +154,7 @@ fn pattern(tag: TagEntry) -> TagPattern {
 mod tests {
     use super::super::{Origin, SpecKind};
     use super::*;
+    use crate::invocation::Chosen;
 
     fn text(content: &str) -> SpecText {
         SpecText {
@@ -162,6 +163,7 @@ mod tests {
             base: Some("/src".into()),
             content: content.into(),
             warnings: Vec::new(),
+            chosen: Chosen::default(),
         }
     }
 

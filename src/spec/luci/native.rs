@@ -191,6 +191,7 @@ fn header_end(content: &str, comments: &[Range<usize>], items: &[(Owner, Range<u
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::invocation::Chosen;
     use crate::spec::{Origin, SpecKind};
 
     fn native(content: &str, exact: &[(&str, &str)]) -> Result<String> {
@@ -200,6 +201,7 @@ mod tests {
             base: Some("/src".into()),
             content: content.into(),
             warnings: Vec::new(),
+            chosen: Chosen::default(),
         };
         let exact = exact.iter().map(|(name, version)| (name.parse().unwrap(), version.parse().unwrap())).collect();
         write(&text, &exact)

@@ -241,6 +241,7 @@ fn is_wheel_name(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::invocation::Chosen;
     use crate::spec::{Origin, SpecKind};
 
     const SHA: &str = "c75a69e28a550a7e93789579c22aa26b0f5b83b75dc4e08fe092980051e1090a";
@@ -252,6 +253,7 @@ mod tests {
             base: Some("/src".into()),
             content: content.replace("SHA", SHA),
             warnings: Vec::new(),
+            chosen: Chosen::default(),
         })
     }
 
