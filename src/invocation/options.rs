@@ -38,6 +38,10 @@ pub struct Fetch {
     /// The words behind `--`, for pip.
     #[arg(skip)]
     pub pip_options: Vec<OsString>,
+    /// Fetch the newest versions that the spec permits, of these projects or of all; the words behind it that can be names of projects are
+    #[arg(long, value_name = "NAME", num_args = 0..=1, require_equals = true, action = ArgAction::Append, value_delimiter = ',',
+          default_missing_value = "")]
+    pub upgrade: Vec<String>,
 }
 
 /// What `export` is told.

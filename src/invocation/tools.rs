@@ -22,7 +22,7 @@ pub enum Tool {
     /// Fill the first folder of wheels with what the spec asks for and the folders lack
     ///
     /// That is done for this platform and for each that the spec names. It is the interpreter's own pip that fetches; words behind `--` are passed on to it. No other tool and no launch uses the network.
-    #[command(override_usage = "vpython [vpython flags] -vpython-tool fetch [python command line] [-- pip options]")]
+    #[command(override_usage = "vpython [vpython flags] -vpython-tool fetch [options] [python command line] [-- pip options]")]
     Fetch(Fetch),
     /// Check that there is a wheel for all that the spec asks for, here and on its platforms
     ///
@@ -344,7 +344,8 @@ mod tests {
         );
         let text = help(OsStr::new("fetch")).unwrap();
         assert!(text.contains("words behind `--` are passed on to it"), "{text}");
-        assert!(text.ends_with("\n  -h, --help  Print help\n"), "{text}");
+        assert!(text.contains("\n      --upgrade[=<NAME>]  Fetch the newest versions"), "{text}");
+        assert!(text.ends_with("\n  -h, --help              Print help\n"), "{text}");
     }
 
     #[test]

@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Error, Result};
+use pep440_rs::Version;
+use pep508_rs::PackageName;
 
 use super::resolve::attempt::{Attempt, attempt};
 use super::resolve::locked::Unavailable;
@@ -13,7 +15,7 @@ use super::{Evidence, Facts, interpreter};
 use crate::invocation::Invocation;
 use crate::process::Process;
 use crate::report::progress;
-use crate::spec::{Packages, Spec};
+use crate::spec::{Packages, Requirements, Spec};
 
 /// What is missing.
 #[derive(Debug)]
@@ -60,6 +62,42 @@ pub fn shortfall(spec: &Spec, invocation: &Invocation, process: &Process, memo: 
         wheelhouse.remember();
     }
     Ok(Shortfall { here, lacking })
+}
+
+/// What a system gets of the wheels that there are.
+#[derive(Debug)]
+pub struct Present {
+    /// `here (3.11.7)`, or the platform's name.
+    pub title: String,
+    /// The system.
+    pub facts: Facts,
+    /// Each project, with the version that is taken.
+    pub versions: Vec<(PackageName, Version)>,
+}
+
+/// Finds what each system gets by requirements, this machine first. `memo` is the directory for what can be found again.
+///
+/// # Errors
+/// The platforms cannot be told; no interpreter satisfies the spec; a wheel or a directory of wheels cannot be read.
+pub fn present(
+    spec: &Spec,
+    requirements: &Requirements,
+    invocation: &Invocation,
+    process: &Process,
+    memo: &Path,
+) -> Result<Vec<Present>> {
+    let targets = spec.targets()?;
+    let mut evidence = Evidence::default();
+    let here = interpreter::find(invocation, spec.requires_python.as_ref(), process, Some(memo), &mut evidence)?;
+    let mut wheelhouse = Wheelhouse::open(spec, invocation, memo, &mut evidence)?;
+    let mut present = Vec::new();
+    for (title, facts) in systems(here, &targets) {
+        let attempt = attempt(requirements, &facts, &mut wheelhouse, &mut Evidence::default())?;
+        let versions = attempt.wheels.into_iter().map(|wheel| (wheel.name, wheel.version)).collect();
+        present.push(Present { title, facts, versions });
+    }
+    wheelhouse.remember();
+    Ok(present)
 }
 
 /// What is missing on one system.

@@ -6,6 +6,7 @@
 
 mod pip;
 mod staging;
+mod upgrade;
 
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
@@ -16,7 +17,7 @@ use anyhow::Result;
 use super::lock;
 use crate::fs;
 use crate::invocation::{self, Fetch, Invocation};
-use crate::plan::{self, Lacking};
+use crate::plan::{self, Facts, Lacking};
 use crate::process::Process;
 use crate::report::{self, Failure};
 use crate::spec::{self, Dependencies, Packages, Spec};
@@ -33,7 +34,10 @@ pub fn run(options: &Fetch, invocation: &Invocation, process: &Process) -> Resul
     let text = spec::find(invocation, process)?;
     // A lock that no longer fits cannot be made anew without the wheels, so these come first.
     let has_lock = text.lock_path().is_some_and(|path| fs::exists(&path));
+    let is_upgrade = !options.upgrade.is_empty();
     let (spec, is_stale) = match text.parse(process) {
+        // A lock would keep to what it pins.
+        _ if has_lock && is_upgrade => (text.parse_without_lock(process)?, false),
         Err(_) if has_lock => (text.parse_without_lock(process)?, true),
         parsed => (parsed?, false),
     };
@@ -43,6 +47,13 @@ pub fn run(options: &Fetch, invocation: &Invocation, process: &Process) -> Resul
     store.prepare()?;
     if !fill(options, &spec, invocation, process, &store.memo_folder())? {
         return Ok(1);
+    }
+    if is_upgrade {
+        let is_whole = upgrade::run(options, &spec, invocation, process, &store.memo_folder())?;
+        if let Some(lock) = text.lock_path().filter(|_| has_lock) {
+            report::notice(&format!("`{}` stays as it is; `-vpython-tool lock --upgrade` makes it anew", lock.display()));
+        }
+        return Ok(i32::from(!is_whole));
     }
     if is_stale { lock::run(&invocation::Lock::default(), invocation, process) } else { Ok(0) }
 }
@@ -88,7 +99,7 @@ fn fill(options: &Fetch, spec: &Spec, invocation: &Invocation, process: &Process
         report::error(&failure.into());
         return Ok(false);
     }
-    if files.is_empty() {
+    if files.is_empty() && options.upgrade.is_empty() {
         report::notice("nothing to fetch: all that the spec asks for is there");
     }
     Ok(true)
@@ -210,7 +221,7 @@ fn fetch_lines(
         folders: &folders,
         pre_releases: pre_releases(spec),
     };
-    let follow = follow(system, spec);
+    let follow = follow(&system.facts, spec);
     let mut fetched = pip.fetch(&request, follow, staging.path())?;
     if fetched.is_err() && follow == Follow::Dependencies && !system.present.is_empty() {
         fetched = pip.fetch(&pip::Request { kept: &[], ..request }, follow, staging.path())?;
@@ -223,12 +234,12 @@ fn fetch_lines(
 
 /// Whether pip is to fetch what the wheels require too: on this machine, where the spec wants that and does not pin digests, of which pip
 /// would want one for each.
-fn follow(system: &Lacking, spec: &Spec) -> Follow {
+fn follow(system: &Facts, spec: &Spec) -> Follow {
     match &spec.packages {
         Packages::Required(requirements)
             if requirements.dependencies == Dependencies::Followed
                 && !requirements.hashes_required
-                && !system.facts.is_elsewhere() =>
+                && !system.is_elsewhere() =>
         {
             Follow::Dependencies
         }

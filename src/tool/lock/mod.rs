@@ -28,7 +28,7 @@ pub fn run(options: &invocation::Lock, invocation: &Invocation, process: &Proces
     let spec = text.parse_without_lock(process)?;
     invocation.warn(text.warnings.iter().chain(&spec.warnings));
     let before = read_before(&path, &text)?;
-    let names = names(&options.upgrade)?;
+    let names = names(&options.upgrade, "lock")?;
     let upgraded = if options.upgrade.iter().any(String::is_empty) { Upgraded::All } else { Upgraded::Named(&names) };
     refuse_unknown(&names, before.as_ref().map(|(lock, _)| lock), &path)?;
     let store = Store::open(invocation, process)?;
@@ -127,11 +127,11 @@ fn read_before(path: &Path, text: &SpecText) -> Result<Option<(Lock, String)>> {
     }
 }
 
-/// The names behind `--upgrade`.
-fn names(written: &[String]) -> Result<Vec<PackageName>> {
+/// The names behind `--upgrade` of a tool.
+pub(super) fn names(written: &[String], tool: &str) -> Result<Vec<PackageName>> {
     let written = written.iter().map(|name| name.trim()).filter(|name| !name.is_empty());
     let name = |name: &str| {
-        let what = || Failure::new(format!("bad value `{name}` for `--upgrade` of `-vpython-tool lock`"));
+        let what = || Failure::new(format!("bad value `{name}` for `--upgrade` of `-vpython-tool {tool}`"));
         name.parse().map_err(|_| what().because("it is no name of a project").into())
     };
     written.map(name).collect()
