@@ -42,6 +42,12 @@ pub struct Fetch {
     #[arg(long, value_name = "NAME", num_args = 0..=1, require_equals = true, action = ArgAction::Append, value_delimiter = ',',
           default_missing_value = "")]
     pub upgrade: Vec<String>,
+    /// Fetch nothing, and remove the wheels that no spec or lock in the spec's directory needs; asks first
+    #[arg(long)]
+    pub prune: bool,
+    /// With --prune, remove without asking
+    #[arg(long)]
+    pub yes: bool,
 }
 
 /// What `export` is told.

@@ -25,7 +25,7 @@ use tracing::{debug, info_span};
 pub use interpreter::Facts;
 pub use key::Key;
 pub use pins::pins;
-pub use shortfall::{Lacking, Present, Shortfall, present, shortfall};
+pub use shortfall::{Lacking, Present, Shortfall, present, shortfall, taken};
 pub use tags::Tags;
 pub use verify::{Cell, Column, Row, RowOrigin, Verification, verify};
 pub use wheelhouse::requires_dist;

@@ -1,8 +1,10 @@
 //! What the wheels that there are lack, on this machine and on the platforms that a spec names, as an index would be asked for it.
 
+use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Error, Result};
+use anyhow::{Context, Error, Result};
 use pep440_rs::Version;
 use pep508_rs::PackageName;
 
@@ -98,6 +100,26 @@ pub fn present(
     }
     wheelhouse.remember();
     Ok(present)
+}
+
+/// The wheel files that a spec takes, here and on each of its platforms; of a lock all that it lists, wherever they are for.
+///
+/// # Errors
+/// Those of [`super::make`], for any of the platforms.
+pub fn taken(spec: &Spec, invocation: &Invocation, process: &Process, memo: &Path) -> Result<BTreeSet<OsString>> {
+    if let Packages::Locked(lock) = &spec.packages {
+        let wheels = lock.packages.iter().flat_map(|package| &package.value.wheels);
+        return Ok(wheels.map(|wheel| wheel.value.file_name.clone().into()).collect());
+    }
+    let targets = spec.targets()?;
+    let mut evidence = Evidence::default();
+    let here = interpreter::find(invocation, spec.requires_python.as_ref(), process, Some(memo), &mut evidence)?;
+    let mut taken = BTreeSet::new();
+    for (title, facts) in systems(here, &targets) {
+        let (wheels, _) = super::choose_wheels(spec, &facts, invocation, memo, &mut evidence).context(title)?;
+        taken.extend(wheels.into_iter().map(|wheel| OsString::from(wheel.file_name())));
+    }
+    Ok(taken)
 }
 
 /// What is missing on one system.

@@ -32,7 +32,7 @@ pub use listed::{Condition, ListedWheel, TagPattern, Variable};
 pub use platform::{Platform, System, Target, TargetPython};
 pub use pylock::{Basis, Bound, Lock, LockedPackage, LockedWheel, Marker};
 pub use requirement::{parse_marker, parse_requirement};
-pub use unnamed::unnamed;
+pub use unnamed::{has_project, unnamed};
 
 use crate::fs::{Digest, Stamped};
 use crate::invocation::Chosen;

@@ -29,6 +29,7 @@ mod exec;
 mod explain;
 mod export;
 mod fetch;
+mod fetch_prune;
 mod handoff;
 mod hostile;
 mod input;

@@ -5,6 +5,7 @@
 //! touches the network.
 
 mod pip;
+mod prune;
 mod staging;
 mod upgrade;
 
@@ -31,6 +32,12 @@ use staging::Staging;
 /// # Errors
 /// There is no place for a folder of wheels; the interpreter has no pip, or pip cannot fetch anything; what it fetches does not fit.
 pub fn run(options: &Fetch, invocation: &Invocation, process: &Process) -> Result<i32> {
+    if options.yes && !options.prune {
+        return Err(Failure::new("`--yes` of `-vpython-tool fetch` goes with `--prune`").into());
+    }
+    if options.prune {
+        return prune::run(options, invocation, process);
+    }
     let text = spec::find(invocation, process)?;
     // A lock that no longer fits cannot be made anew without the wheels, so these come first.
     let has_lock = text.lock_path().is_some_and(|path| fs::exists(&path));

@@ -1,0 +1,163 @@
+//! `fetch --prune`: the wheels go that no spec or lock in the spec's own directory needs.
+//!
+//! Which specs use a directory of wheels nobody can know; those beside the spec are the ones that share `wheels` and `pip_packages`. A spec
+//! among them that cannot be read, or lacks a wheel, may need any of them: then nothing is removed.
+
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use memchr::memmem;
+
+use super::{destination, no_destination};
+use crate::fs;
+use crate::invocation::{Chosen, Fetch, Invocation, Target};
+use crate::plan;
+use crate::process::Process;
+use crate::report::{self, Failure};
+use crate::spec::{self, Spec, SpecKind};
+use crate::store::Store;
+
+/// Removes the wheels that nothing needs, and prints them. Gives the exit code: 1 where they are only listed, since nobody can be asked.
+///
+/// # Errors
+/// There is no spec; one of the specs cannot be followed; a wheel cannot be removed.
+pub(super) fn run(options: &Fetch, invocation: &Invocation, process: &Process) -> Result<i32> {
+    if !options.upgrade.is_empty() {
+        return Err(Failure::new("`--prune` and `--upgrade` of `-vpython-tool fetch` do not go together").into());
+    }
+    let text = spec::find(invocation, process)?;
+    if text.kind == SpecKind::None {
+        let failure = Failure::new("`-vpython-tool fetch --prune` needs a spec: without one no wheel is needed");
+        return Err(failure.hint("name it, as in `vpython -vpython-tool fetch requirements.txt --prune`").into());
+    }
+    let spec = text.parse(process)?;
+    let store = Store::open(invocation, process)?;
+    store.prepare()?;
+    let memo = store.memo_folder();
+    let folder = destination(&spec, invocation).ok_or_else(no_destination)?;
+    let mut needed = taken_by(&text.title(), &spec, invocation, process, &memo)?;
+    for other in text.base.as_deref().map(specs_in).transpose()?.unwrap_or_default() {
+        let title = format!("`{}`", other.path().display());
+        let (spec, target) = match other {
+            Other::Spec(path) => (Some(path), Target::None),
+            Other::Script(path) => (None, Target::Script(path)),
+        };
+        let invocation = Invocation { spec, target, chosen: Chosen::default(), ..invocation.clone() };
+        let spec =
+            spec::find(&invocation, process).and_then(|text| text.parse(process)).with_context(|| cannot_tell(&title))?;
+        if uses(&spec, &invocation, &folder) {
+            needed.extend(taken_by(&title, &spec, &invocation, process, &memo)?);
+        }
+    }
+    let names = fs::list(&folder)?.unwrap_or_default().into_iter();
+    let is_wheel = |name: &OsString| Path::new(name).extension().is_some_and(|extension| extension == "whl");
+    let unneeded = names.filter(|name| is_wheel(name) && !needed.contains(name));
+    let unneeded: Vec<PathBuf> = unneeded.map(|name| folder.join(name)).filter(|path| fs::is_file(path)).collect();
+    remove(&unneeded, &folder, options.yes)
+}
+
+/// Removes what may be removed, or lists it.
+fn remove(wheels: &[PathBuf], folder: &Path, is_agreed: bool) -> Result<i32> {
+    let folder = folder.display();
+    if wheels.is_empty() {
+        report::notice(&format!("nothing to remove: each wheel in `{folder}` is needed"));
+        return Ok(0);
+    }
+    let count = if wheels.len() == 1 { "1 wheel is".to_owned() } else { format!("{} wheels are", wheels.len()) };
+    if !is_agreed {
+        report::notice(&format!("{count} not needed in `{folder}`:"));
+        for wheel in wheels {
+            report::notice(&format!("  {}", wheel.file_name().unwrap_or_default().display()));
+        }
+        if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
+            report::notice("nothing was removed; `--yes` removes them");
+            return Ok(1);
+        }
+        report::notice("remove them? [y/N]");
+        let mut answer = String::new();
+        std::io::stdin().read_line(&mut answer).context("cannot read the answer")?;
+        if !matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes") {
+            report::notice("nothing was removed");
+            return Ok(1);
+        }
+    }
+    for wheel in wheels {
+        fs::remove_file(wheel)?;
+        report::print(format!("{}\n", wheel.display()).as_bytes())?;
+    }
+    Ok(0)
+}
+
+fn taken_by(title: &str, spec: &Spec, invocation: &Invocation, process: &Process, memo: &Path) -> Result<BTreeSet<OsString>> {
+    plan::taken(spec, invocation, process, memo).with_context(|| cannot_tell(title))
+}
+
+fn cannot_tell(title: &str) -> String {
+    format!("cannot tell which wheels are needed by {title}; nothing was removed")
+}
+
+/// Whether a spec takes wheels from a directory.
+fn uses(spec: &Spec, invocation: &Invocation, folder: &Path) -> bool {
+    let of_spec = spec.wheelhouses.iter().map(|placed| placed.value.clone());
+    let beside = spec.base.iter().flat_map(|base| ["wheels", "pip_packages"].map(|name| base.join(name)));
+    let mut folders = invocation.wheels.folders.iter().cloned().chain(of_spec).chain(beside);
+    let real = |path: &Path| fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
+    let folder = real(folder);
+    folders.any(|other| real(&other) == folder)
+}
+
+/// A file that may need wheels.
+enum Other {
+    /// A spec or a lock, by its name.
+    Spec(PathBuf),
+    /// A script that may have a block.
+    Script(PathBuf),
+}
+
+impl Other {
+    fn path(&self) -> &Path {
+        match self {
+            Self::Spec(path) | Self::Script(path) => path,
+        }
+    }
+
+    /// What a file is; none where it needs no wheels.
+    fn of(path: PathBuf) -> Result<Option<Self>> {
+        if is_spec(&path) {
+            return Ok(Some(Self::Spec(path)));
+        }
+        let extension = path.extension().unwrap_or_default();
+        if extension != "py" && !extension.is_empty() {
+            return Ok(None);
+        }
+        let content = fs::read(&path)?;
+        let is_script = extension == "py" || content.starts_with(b"#!");
+        let has_guard = |guard: &str| memmem::find(&content, guard.as_bytes()).is_some();
+        let has_block = is_script && (has_guard("# /// script") || has_guard("[VPYTHON:BEGIN]"));
+        Ok(has_block.then_some(Self::Script(path)))
+    }
+}
+
+/// The specs, locks, and scripts with a block in a directory.
+fn specs_in(base: &Path) -> Result<Vec<Other>> {
+    let names = fs::list(base)?.unwrap_or_default();
+    let paths = names.into_iter().map(|name| base.join(name)).filter(|path| fs::is_file(path));
+    paths.filter_map(|path| Other::of(path).transpose()).collect()
+}
+
+/// Whether a file is a spec or a lock by its name.
+fn is_spec(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let is_of = |extension: &str| path.extension().is_some_and(|found| found == extension);
+    name == "vpython.toml"
+        || is_of("vpython3")
+        || is_of("vpython")
+        || matches!(&*name, ".vpython3" | ".vpython")
+        || name.starts_with("requirements") && is_of("txt")
+        || name == "pylock.toml"
+        || name.starts_with("pylock.") && is_of("toml")
+        || name == "pyproject.toml" && spec::has_project(path)
+}

@@ -1,0 +1,83 @@
+//! `fetch --prune`: what is removed from a directory of wheels, and what is kept.
+
+use crate::support::{Fake, Outcome, Wheel, World};
+
+fn world() -> (World, Fake) {
+    let world = World::new();
+    for (name, version) in [("a", "1"), ("a", "2"), ("b", "1"), ("c", "1"), ("d", "1")] {
+        world.wheel(&Wheel::module(name, version));
+    }
+    world.write("wheels/notes.txt", "kept");
+    world.write("vpython.toml", "dependencies = ['a']\n");
+    let fake = Fake::new(&world, "3.11.99");
+    (world, fake)
+}
+
+fn prune(world: &World, fake: &Fake, words: &[&str]) -> Outcome {
+    let tool = world.vpython(["-vpython-tool", "fetch", "--prune"]).arguments(words);
+    tool.env("VPYTHON_INTERPRETER", &fake.path).run()
+}
+
+fn left(world: &World) -> Vec<String> {
+    let mut names: Vec<String> = std::fs::read_dir(world.path("wheels"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn what_nothing_needs_is_listed_and_removed_where_that_is_agreed() {
+    let (world, fake) = world();
+    world.write("tool.py", "# /// script\n# dependencies = ['b']\n# ///\n");
+    world.write("talks.py", "'about `# /// script` blocks'\n");
+    world.write(
+        "pylock.other.toml",
+        format!(
+            "lock-version = '1.0'\ncreated-by = 'x'\n[[packages]]\nname = 'c'\nversion = '1'\n\
+                 [[packages.wheels]]\nname = 'c-1-py3-none-any.whl'\nhashes = {{ sha256 = '{}' }}\n",
+            "0".repeat(64)
+        ),
+    );
+    let all = left(&world);
+    let listed = "vpython: 2 wheels are not needed in `[WORLD]/work/wheels`:\nvpython:   a-1-py3-none-any.whl\nvpython:   \
+                  d-1-py3-none-any.whl\nvpython: nothing was removed; `--yes` removes them\n";
+    prune(&world, &fake, &[]).expect(1, "", listed);
+    assert_eq!(left(&world), all);
+    let removed = "[WORLD]/work/wheels/a-1-py3-none-any.whl\n[WORLD]/work/wheels/d-1-py3-none-any.whl\n";
+    prune(&world, &fake, &["--yes"]).prints(removed);
+    assert_eq!(left(&world), ["a-2-py3-none-any.whl", "b-1-py3-none-any.whl", "c-1-py3-none-any.whl", "notes.txt"]);
+    let nothing = "vpython: nothing to remove: each wheel in `[WORLD]/work/wheels` is needed\n";
+    prune(&world, &fake, &["--yes"]).expect(0, "", nothing);
+}
+
+#[test]
+fn a_spec_that_cannot_be_followed_keeps_everything() {
+    let (world, fake) = world();
+    let all = left(&world);
+    world.write("requirements-test.txt", "absent\n");
+    let outcome = prune(&world, &fake, &["--yes"]);
+    assert_eq!(outcome.code, Some(125), "{outcome}");
+    let headline = "vpython: error: cannot tell which wheels are needed by `[WORLD]/work/requirements-test.txt`; nothing was removed\n  \
+                    caused by: here (3.11.99)\n  caused by: no wheel in `[WORLD]/work/wheels` fits `absent`";
+    assert!(outcome.stderr.starts_with(headline), "{outcome}");
+    assert_eq!(left(&world), all);
+    world.write("requirements-test.txt", "");
+    prune(&world, &fake, &["--yes"]);
+    assert_eq!(left(&world), ["a-2-py3-none-any.whl", "notes.txt"]);
+}
+
+#[test]
+fn without_a_spec_nothing_is_removed() {
+    let (world, fake) = world();
+    std::fs::remove_file(world.path("vpython.toml")).unwrap();
+    let message = "vpython: error: `-vpython-tool fetch --prune` needs a spec: without one no wheel is needed\n  hint: name it, as in \
+                   `vpython -vpython-tool fetch requirements.txt --prune`\n";
+    prune(&world, &fake, &["--yes"]).refuses(125, message);
+    world.write("vpython.toml", "dependencies = []\n");
+    let message = "vpython: error: `--prune` and `--upgrade` of `-vpython-tool fetch` do not go together\n";
+    prune(&world, &fake, &["--upgrade"]).refuses(125, message);
+    let message = "vpython: error: `--yes` of `-vpython-tool fetch` goes with `--prune`\n";
+    world.vpython(["-vpython-tool", "fetch", "--yes"]).run().refuses(125, message);
+}
