@@ -15,51 +15,51 @@ use crate::report::{Failure, nearest};
 /// A tool, with its options.
 #[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
 pub enum Tool {
-    /// Build the environment that the command line gets, and print where it is
+    /// Build the environment of the command line, and print its path
     Install,
-    /// Hash the files of the environment and of its wheels, and name those that have changed
+    /// Hash the environment's files, and name those that have changed
     Check(Check),
-    /// Fill the first folder of wheels with what the spec asks for and the folders lack
+    /// Download the wheels that the spec needs and no directory has
     ///
-    /// That is done for this platform and for each that the spec names. It is the interpreter's own pip that fetches; words behind `--` are passed on to it. No other tool and no launch uses the network.
+    /// They go into the first directory of wheels, for this platform and for each that the spec names. It is the interpreter's own pip that fetches; words behind `--` are passed on to it. No other tool and no launch uses the network.
     #[command(override_usage = "vpython [vpython flags] -vpython-tool fetch [options] [python command line] [-- pip options]")]
     Fetch(Fetch),
-    /// Check that there is a wheel for all that the spec asks for, here and on its platforms
+    /// Check that there is a wheel for all that the spec asks for
     ///
-    /// Prints a table. The exit code is 1 if something is missing; nothing is built.
+    /// That is done here and on each platform that the spec names. Prints a table. The exit code is 1 if something is missing; nothing is built.
     Verify,
     /// Run a script of the environment, such as `ruff` or `pytest`
     ///
     /// The environment is that of the spec that a walk up from the current directory finds, unless `-vpython-spec` names one.
     #[command(override_usage = "vpython [vpython flags] -vpython-tool exec NAME [arguments]")]
     Exec,
-    /// Print which spec, interpreter, wheels and environment the command line gets, and why
+    /// Print which environment the command line gets, and why
     Explain(Explain),
-    /// Make the environment at DIR, for a life outside of the store
+    /// Make the environment at DIR, outside the store
     ///
     /// An older one that vpython has made there is replaced in one step; nothing is done where nothing has changed.
     #[command(override_usage = "vpython [vpython flags] -vpython-tool export DIR [options] [python command line]")]
     Export(Export),
-    /// List the environments in the store: what is in them, their sizes, their last uses
+    /// List the environments in the store
     #[command(override_usage = "vpython [vpython flags] -vpython-tool list [options]")]
     List(List),
-    /// Write the environment that the command line gets as an archive or a package
+    /// Write the environment as an archive or a package
     ///
     /// Its form is told by the file's name: `.tar`, `.tar.gz`, `.tar.zst`, `.zip`, `.rpm` or `.deb`. The same spec and wheels give the same bytes, whoever packs them, where and when.
     #[command(override_usage = "vpython [vpython flags] -vpython-tool pack --output FILE [options] [python command line]")]
     Pack(Box<Pack>),
-    /// Remove environments that were not used for long, and what is left of others
+    /// Remove environments that were not used for long
     ///
-    /// An environment that a program runs in stays.
+    /// What killed builds have left goes too. An environment that a program runs in stays.
     #[command(override_usage = "vpython [vpython flags] -vpython-tool prune [options]")]
     Prune(Prune),
-    /// Tell an environment of `venv`, virtualenv or uv where it stands, or will stand
+    /// Rewrite the paths in an environment of venv, virtualenv or uv
     ///
     /// Its scripts, activation, configuration, import paths and RECORDs are mended; nothing is moved, and its python is not run. The
     /// exit code is 1 if something cannot be mended.
     #[command(override_usage = "vpython [vpython flags] -vpython-tool relocate ENV [options]")]
     Relocate(Relocate),
-    /// Write the lock of the command line's spec: the exact wheels of all its platforms
+    /// Write the spec's lock: the exact wheels of all its platforms
     ///
     /// The lock is `pylock.STEM.toml` beside the spec, a file of the form of all tools (PEP 751). Versions that are locked stay where
     /// they will do.
@@ -70,17 +70,17 @@ pub enum Tool {
     /// It is verified, and takes the place of an older one in one step; nothing is done where it is there already.
     #[command(override_usage = "vpython [vpython flags] -vpython-tool unpack FILE DIR [options]")]
     Unpack(Unpack),
-    /// Print what a shell is to read so that it completes vpython's command lines
+    /// Print vpython's completions for a shell
     ///
     /// SHELL is `bash`, `zsh`, `fish`, `elvish` or `powershell`.
     #[command(override_usage = "vpython -vpython-tool completions SHELL")]
     Completions,
-    /// Print vpython's manual page, or write it and a page for each tool into a directory
+    /// Print vpython's manual page, or write one for each tool
     ///
-    /// The directory DIR is made if it is not there.
+    /// With DIR, a page for each tool goes there too; DIR is made if it is not there.
     #[command(override_usage = "vpython -vpython-tool man [DIR]")]
     Man,
-    /// Write specs of LUCI's form as `vpython.toml` and `# /// script` blocks
+    /// Write LUCI's specs as `vpython.toml` and `# /// script` blocks
     ///
     /// PATHs are specs, scripts, or folders, which are looked through; without any, the current directory is. A file is written only
     /// if both forms come to the same plan here.
@@ -337,7 +337,7 @@ mod tests {
     #[test]
     fn the_help_of_a_tool_is_its_own() {
         let text = help(OsStr::new("install")).unwrap();
-        assert!(text.starts_with("Build the environment that the command line gets, and print where it is\n"), "{text}");
+        assert!(text.starts_with("Build the environment of the command line, and print its path\n"), "{text}");
         assert!(
             text.contains("Usage: vpython [vpython flags] -vpython-tool install [options] [python command line]\n"),
             "{text}"

@@ -11,6 +11,8 @@ use crate::spec::{Spec, SpecKind, SpecText};
 
 /// How many of the interpreters are named that will not do.
 const NAMED: usize = 3;
+/// How many wheels of a directory are named.
+const NAMED_WHEELS: usize = 10;
 
 /// Tells which spec was found.
 pub(super) fn of_spec(text: &SpecText) {
@@ -61,7 +63,12 @@ fn of_wheels(wheels: &[PlannedWheel]) {
     for directory in directories {
         let inside = wheels.iter().filter(|wheel| wheel.path.parent() == Some(directory));
         let names: Vec<String> = inside.map(|wheel| format!("{} {}", wheel.name, wheel.version)).collect();
-        info!("wheels from `{}`: {}", directory.display(), names.join(", "));
+        let more = match names.len().saturating_sub(NAMED_WHEELS) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let first = &names[..names.len().min(NAMED_WHEELS)];
+        info!("wheels from `{}`: {}{more}", directory.display(), first.join(", "));
     }
 }
 

@@ -210,23 +210,24 @@ fn options_of_a_tool_count_behind_its_script_too() {
 fn the_tools_are_listed_where_none_is_named() {
     let world = World::new();
     let list = [
-        "install      Build the environment that the command line gets, and print where it is",
-        "check        Hash the files of the environment and of its wheels, and name those that have changed",
-        "fetch        Fill the first folder of wheels with what the spec asks for and the folders lack",
-        "verify       Check that there is a wheel for all that the spec asks for, here and on its platforms",
+        "install      Build the environment of the command line, and print its path",
+        "check        Hash the environment's files, and name those that have changed",
+        "fetch        Download the wheels that the spec needs and no directory has",
+        "verify       Check that there is a wheel for all that the spec asks for",
         "exec         Run a script of the environment, such as `ruff` or `pytest`",
-        "explain      Print which spec, interpreter, wheels and environment the command line gets, and why",
-        "export       Make the environment at DIR, for a life outside of the store",
-        "list         List the environments in the store: what is in them, their sizes, their last uses",
-        "pack         Write the environment that the command line gets as an archive or a package",
-        "prune        Remove environments that were not used for long, and what is left of others",
-        "relocate     Tell an environment of `venv`, virtualenv or uv where it stands, or will stand",
-        "lock         Write the lock of the command line's spec: the exact wheels of all its platforms",
+        "explain      Print which environment the command line gets, and why",
+        "export       Make the environment at DIR, outside the store",
+        "list         List the environments in the store",
+        "pack         Write the environment as an archive or a package",
+        "prune        Remove environments that were not used for long",
+        "relocate     Rewrite the paths in an environment of venv, virtualenv or uv",
+        "lock         Write the spec's lock: the exact wheels of all its platforms",
         "unpack       Make an environment of an archive that `pack` has written",
-        "completions  Print what a shell is to read so that it completes vpython's command lines",
-        "man          Print vpython's manual page, or write it and a page for each tool into a directory",
-        "upgrade      Write specs of LUCI's form as `vpython.toml` and `# /// script` blocks",
+        "completions  Print vpython's completions for a shell",
+        "man          Print vpython's manual page, or write one for each tool",
+        "upgrade      Write LUCI's specs as `vpython.toml` and `# /// script` blocks",
     ];
+    assert!(list.iter().all(|line| line.len() <= 80), "each fits a terminal");
     let list = list.join("\n") + "\n";
     for words in [&["-vpython-tool"][..], &["-vpython-tool", "help"], &["-vpython-tool", "--help"], &["--vpython-tool=help"]] {
         world.vpython(words).run().prints(&list);
