@@ -4,12 +4,21 @@
 //! of macOS, or how python was built. What stands here is the nearest; whoever uses it has to hold both against the interpreters that
 //! matter.
 
+use pep440_rs::{Version, VersionSpecifiers};
 use pep508_rs::MarkerTree;
 
 use crate::spec::{Condition, ListedWheel, TagPattern, Variable};
 
-/// The marker of a wheel; [`MarkerTree::TRUE`] where it is wanted everywhere. The error says what has no marker, as a sentence.
-pub(super) fn of(wheel: &ListedWheel) -> Result<MarkerTree, String> {
+/// More patch levels than any minor version of CPython has had.
+const MICROS: u64 = 40;
+
+/// The marker of a wheel in a spec for these Python versions; [`MarkerTree::TRUE`] where it is wanted everywhere. The error says what has no
+/// marker, as a sentence. A tag that no interpreter of these versions can have says nothing, whatever else is in it.
+pub(super) fn of(wheel: &ListedWheel, python: Option<&VersionSpecifiers>) -> Result<MarkerTree, String> {
+    let of_pattern = |pattern: &TagPattern| {
+        let is_had = pattern.abi.as_deref().and_then(abi_version).is_none_or(|version| can_be(version, python));
+        if is_had { of_pattern(pattern) } else { Ok(MarkerTree::FALSE) }
+    };
     let mut marker = MarkerTree::TRUE;
     for condition in &wheel.conditions {
         marker.and(any(condition.values.iter().map(|value| of_value(condition, value)))?);
@@ -48,12 +57,12 @@ fn of_pattern(pattern: &TagPattern) -> Result<MarkerTree, String> {
 fn of_python_and_abi(python: Option<&str>, abi: Option<&str>) -> Result<MarkerTree, String> {
     let of_abi = match abi {
         None | Some("none" | "abi3") => MarkerTree::TRUE,
-        Some(abi) => exactly(cpython_minor(abi).ok_or_else(|| format!("the ABI `{abi}` has no marker"))?),
+        Some(abi) => exactly(abi_version(abi).ok_or_else(|| format!("the ABI `{abi}` has no marker"))?),
     };
     let Some(python) = python else { return Ok(of_abi) };
     let mut marker = match (cpython_minor(python), python.strip_prefix("py3").map(str::parse)) {
         (Some(minor), _) if matches!(abi, None | Some("abi3")) => at_least(minor),
-        (Some(minor), _) => exactly(minor),
+        (Some(minor), _) => exactly((3, minor)),
         (None, Some(Ok(minor))) => at_least(minor),
         (None, Some(Err(_))) if python == "py3" => MarkerTree::TRUE,
         _ if python.starts_with("py2") || python.starts_with("cp2") => MarkerTree::FALSE,
@@ -68,8 +77,21 @@ fn cpython_minor(text: &str) -> Option<u32> {
     text.strip_prefix("cp3")?.trim_end_matches(['m', 'd', 't', 'u']).parse().ok()
 }
 
-fn exactly(minor: u32) -> MarkerTree {
-    marker(&format!("python_version == '3.{minor}'"))
+/// The version of CPython that alone has an ABI: of `cp38`, `cp37m` and `cp27mu`.
+fn abi_version(abi: &str) -> Option<(u32, u32)> {
+    let digits = abi.strip_prefix("cp")?.trim_end_matches(['m', 'd', 't', 'u']);
+    let (major, minor) = digits.split_at_checked(1)?;
+    Some((major.parse().ok()?, minor.parse().ok()?))
+}
+
+/// Whether a spec for these versions can get an interpreter of this one. Where a spec does not say, it gets a Python 3.
+fn can_be((major, minor): (u32, u32), python: Option<&VersionSpecifiers>) -> bool {
+    let is_within = |micro: u64| Version::new([major.into(), minor.into(), micro]);
+    python.map_or(major >= 3, |range| (0..MICROS).any(|micro| range.contains(&is_within(micro))))
+}
+
+fn exactly((major, minor): (u32, u32)) -> MarkerTree {
+    marker(&format!("python_version == '{major}.{minor}'"))
 }
 
 fn at_least(minor: u32) -> MarkerTree {
@@ -124,7 +146,7 @@ fn of_value(condition: &Condition, value: &str) -> Result<MarkerTree, String> {
         Variable::Os => of_system(value).ok_or_else(unknown),
         Variable::Arch => of_machine(value).ok_or_else(unknown),
         Variable::Platform => of_cipd_platform(value).ok_or_else(unknown),
-        Variable::Python | Variable::Abi => cpython_minor(value).map(exactly).ok_or_else(unknown),
+        Variable::Python | Variable::Abi => cpython_minor(value).map(|minor| exactly((3, minor))).ok_or_else(unknown),
         Variable::TagPlatform => of_platform(value),
         Variable::Tag => {
             let mut parts = value.splitn(3, '-').map(str::to_owned);
@@ -241,7 +263,24 @@ mod tests {
             (&["*-pypy38_pp73-*"], &[], "the ABI `pypy38_pp73` has no marker"),
         ];
         for (match_tags, not_match_tags, expected) in rows {
-            assert_eq!(shown(of(&wheel(match_tags, not_match_tags))), *expected, "{match_tags:?} {not_match_tags:?}");
+            assert_eq!(shown(of(&wheel(match_tags, not_match_tags), None)), *expected, "{match_tags:?} {not_match_tags:?}");
+        }
+    }
+
+    #[test]
+    fn a_tag_of_another_python_says_nothing() {
+        #[rustfmt::skip]
+        let rows: &[(&str, &[&str], &[&str], &str)] = &[
+            ("==3.11.*", &[], &["*-cp27mu-linux_mips64"], "everywhere"),
+            ("==3.11.*", &["*-cp27mu-linux_x86_64", "*-*-win32"], &[], "platform_machine == 'x86' and sys_platform == 'win32'"),
+            ("==3.11.*", &["*-cp36m-*"], &[], "python_version < '0'"),
+            ("==3.11.*,>=3.11.8", &["*-cp311-*"], &[], "python_full_version == '3.11.*'"),
+            ("==2.7.*", &["*-cp27mu-*"], &[], "python_full_version == '2.7.*'"),
+        ];
+        for (python, match_tags, not_match_tags, expected) in rows {
+            let python = python.parse().unwrap();
+            let marker = of(&wheel(match_tags, not_match_tags), Some(&python));
+            assert_eq!(shown(marker), *expected, "{python} {match_tags:?} {not_match_tags:?}");
         }
     }
 
@@ -255,7 +294,7 @@ mod tests {
         ];
         for (variable, value, expected) in rows {
             let conditions = vec![Condition { variable, values: vec![value.into()] }];
-            assert_eq!(shown(of(&ListedWheel { conditions, ..wheel(&[], &[]) })), expected, "{value}");
+            assert_eq!(shown(of(&ListedWheel { conditions, ..wheel(&[], &[]) }, None)), expected, "{value}");
         }
     }
 }

@@ -15,7 +15,7 @@ use std::fmt::Write;
 use std::ops::Range;
 
 use anyhow::Result;
-use pep440_rs::Version;
+use pep440_rs::{Version, VersionSpecifiers};
 use pep508_rs::PackageName;
 
 use super::text::{self, Field, Shape, Value};
@@ -80,7 +80,7 @@ fn dependencies(
     let mut lines = String::new();
     for (index, wheel) in listed.iter().enumerate() {
         lines += &comments.before(Owner::Wheel(index), "    ");
-        match requirement(wheel, exact) {
+        match requirement(wheel, exact, spec.requires_python.as_ref().map(|range| &range.value.specifiers)) {
             Ok(requirement) if written.contains(&requirement) => {}
             Ok(requirement) => {
                 let _ = writeln!(lines, "    \"{requirement}\",");
@@ -98,10 +98,14 @@ fn refusal(text: &SpecText, problems: Vec<String>) -> Failure {
 }
 
 /// A wheel as a requirement. Neither names nor versions nor markers have anything that a string in TOML must escape.
-fn requirement(wheel: &Placed<ListedWheel>, exact: &BTreeMap<PackageName, Version>) -> Result<String, String> {
+fn requirement(
+    wheel: &Placed<ListedWheel>,
+    exact: &BTreeMap<PackageName, Version>,
+    python: Option<&VersionSpecifiers>,
+) -> Result<String, String> {
     let ListedWheel { project, wanted, .. } = &wheel.value;
     let version = exact.get(project).cloned().unwrap_or_else(|| wanted.clone().without_local());
-    let marker = marker::of(&wheel.value).map_err(|why| format!("{}: {why}", wheel.place))?;
+    let marker = marker::of(&wheel.value, python).map_err(|why| format!("{}: {why}", wheel.place))?;
     let marker = marker.try_to_string().map(|marker| format!("; {marker}")).unwrap_or_default();
     Ok(format!("{project}=={version}{marker}"))
 }
