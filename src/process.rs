@@ -87,7 +87,8 @@ impl Process {
         self.variable(name).filter(|value| !value.is_empty() && !self.is_elevated)
     }
 
-    /// Where programs are looked for: `PATH`, or the system's default where it is not set; or where the caller has no say the folders that every system has.
+    /// Where programs are looked for: `PATH`, or the system's default where it is not set; or where the caller has no say the folders
+    /// that every system has.
     #[must_use]
     pub fn search_path(&self) -> &OsStr {
         let given = || self.variable("PATH").unwrap_or(OsStr::new(DEFAULT_PATH));

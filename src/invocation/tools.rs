@@ -1,6 +1,7 @@
 //! The tools behind `-vpython-tool NAME`, declared once, and how their words are read; [`super::options`] has the options of each.
 //!
-//! A tool's options stand behind its name, before python's command line or between its words, and begin with two dashes. As with these, the parser sees none but its own words, each with its value behind `=`, as [`super::split`] leaves them.
+//! A tool's options stand behind its name, before python's command line or between its words, and begin with two dashes. As with flags,
+//! the parser sees none but its own words, each with its value behind `=`, as [`super::split`] leaves them.
 
 use std::ffi::{OsStr, OsString};
 
@@ -21,12 +22,14 @@ pub enum Tool {
     Check(Check),
     /// Download the wheels that the spec needs and no directory has
     ///
-    /// They go into the first directory of wheels, for this platform and for each that the spec names. It is the interpreter's own pip that fetches; words behind `--` are passed on to it. No other tool and no launch uses the network.
+    /// They go into the first directory of wheels, for this platform and for each that the spec names. It is the interpreter's own pip
+    /// that fetches; words behind `--` are passed on to it. No other tool and no launch uses the network.
     #[command(override_usage = "vpython [vpython flags] -vpython-tool fetch [options] [python command line] [-- pip options]")]
     Fetch(Fetch),
     /// Check that there is a wheel for all that the spec asks for
     ///
-    /// That is done here and on each platform that the spec names. Prints a table. The exit code is 1 if something is missing; nothing is built.
+    /// That is done here and on each platform that the spec names. Prints a table. The exit code is 1 if something is missing; nothing is
+    /// built.
     Verify,
     /// Run a script of the environment, such as `ruff` or `pytest`
     ///
@@ -45,7 +48,8 @@ pub enum Tool {
     List(List),
     /// Write the environment as an archive or a package
     ///
-    /// Its form is told by the file's name: `.tar`, `.tar.gz`, `.tar.zst`, `.zip`, `.rpm` or `.deb`. The same spec and wheels give the same bytes, whoever packs them, where and when.
+    /// Its form is told by the file's name: `.tar`, `.tar.gz`, `.tar.zst`, `.zip`, `.rpm` or `.deb`. The same spec and wheels give the
+    /// same bytes, whoever packs them, where and when.
     #[command(override_usage = "vpython [vpython flags] -vpython-tool pack --output FILE [options] [python command line]")]
     Pack(Box<Pack>),
     /// Remove environments that were not used for long

@@ -44,7 +44,8 @@ fn member(fields: &mut Fields) -> Result<Member> {
     fields.take(2)?;
     let attributes = fields.u32()?;
     let mut header = u64::from(fields.u32()?);
-    let (name, extra, _comment) = (fields.take(name)?, fields.take(extra)?, fields.take(comment)?);
+    let (name, extra) = (fields.take(name)?, fields.take(extra)?);
+    fields.take(comment)?;
     let name = names::read(name, flags)?;
     let mut check = || {
         ensure!(

@@ -1,5 +1,6 @@
 //! The record that ends an archive (4.3.16 of the format), and the two before it in an archive that is too large for its fields (4.3.14
-//! and 4.3.15). Programs look for it in several ways where something follows it; here only a comment and NUL bytes may, which all of them pass.
+//! and 4.3.15). Programs look for it in several ways where something follows it; here only a comment and NUL bytes may, which all of them
+//! pass.
 
 use std::fs::File;
 

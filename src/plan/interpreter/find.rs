@@ -1,9 +1,10 @@
 //! Which interpreter a spec gets.
 //!
-//! 1. The one that `-vpython-interpreter` or `VPYTHON_INTERPRETER` names; where that is a version, one of the following that has it. 2. Bundles: folders named by version beside vpython's own
-//!    binary, the highest that satisfies. 3. Names on `PATH`, as a shell would find them: `python3`, `python`, then names with a
-//!    version in them; where the spec leaves room for a single minor version, the name with that version comes first. 4. What
-//!    pyenv and uv have installed, the highest that satisfies.
+//! 1. The one that `-vpython-interpreter` or `VPYTHON_INTERPRETER` names; where that is a version, one of the following that has it.
+//! 2. Bundles: folders named by version beside vpython's own binary, the highest that satisfies.
+//! 3. Names on `PATH`, as a shell would find them: `python3`, `python`, then names with a version in them; where the spec leaves room for a
+//!    single minor version, the name with that version comes first.
+//! 4. What pyenv and uv have installed, the highest that satisfies.
 //!
 //! Python 2.7 is looked for where the spec leaves nothing else, by the names `python2.7`, `python2` and `python`, and only there.
 //!

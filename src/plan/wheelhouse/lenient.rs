@@ -122,7 +122,7 @@ mod tests {
         }
     }
 
-    /// The forms in which 373 wheels of PyPI, the most downloaded among them, wrote what they require.
+    /// The forms in which 373 wheels of PyPI wrote what they require.
     #[test]
     fn requirements_in_the_forms_of_real_wheels_are_read() {
         #[rustfmt::skip]

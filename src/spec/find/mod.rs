@@ -1,8 +1,12 @@
 //! Which text is the spec: the places are looked at in order, and the first that has one is the only one used.
 //!
-//! 1. `-vpython-spec`. 2. A partner file beside the script, by the path as it was given, then beside the real file. 3. Inside the
-//!    script, in the text of `-c`, or in the program on standard input. 4. Walking up from the real script's folder, or from the current directory where there is no
-//!    script, to a folder with `.gclient` or to the root. 5. `VPYTHON_DEFAULT_SPEC`. 6. None.
+//! 1. `-vpython-spec`.
+//! 2. A partner file beside the script, by the path as it was given, then beside the real file.
+//! 3. Inside the script, in the text of `-c`, or in the program on standard input.
+//! 4. Walking up from the real script's folder, or from the current directory where there is no script, to a folder with `.gclient` or to
+//!    the root.
+//! 5. `VPYTHON_DEFAULT_SPEC`.
+//! 6. None.
 //!
 //! This is on the warm path: each place is looked at once, nothing is opened that is not there, and the script is read once.
 

@@ -204,8 +204,8 @@ fn fetch(
     Ok(files)
 }
 
-/// Fetches some of what is missing on one system. What is there already is kept to, if that can be. A file with other bytes than are pinned is
-/// replaced; pip has held what comes in its place against the digest. None of those that `came` before is.
+/// Fetches some of what is missing on one system. What is there already is kept to, if that can be. A file with other bytes than are
+/// pinned is replaced; pip has held what comes in its place against the digest. None of those that `came` before is.
 fn fetch_lines(
     requirements: &[String],
     system: &Lacking,

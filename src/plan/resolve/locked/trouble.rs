@@ -118,7 +118,10 @@ pub(super) fn explain(mut troubles: Vec<Trouble<'_>>, lock: &Lock, interpreter: 
 }
 
 fn hint(troubles: &[Trouble<'_>], lock: &Lock, wheelhouse: &Wheelhouse) -> String {
-    let is_in_lfs = |trouble: &Trouble| matches!(trouble, Trouble::OtherBytes { path, .. } if Impostor::at(path) == Some(Impostor::LfsPointer));
+    let is_in_lfs = |trouble: &Trouble| match trouble {
+        Trouble::OtherBytes { path, .. } => Impostor::at(path) == Some(Impostor::LfsPointer),
+        _ => false,
+    };
     if troubles.iter().any(is_in_lfs) {
         return PULL_FROM_LFS.to_owned();
     }
