@@ -102,3 +102,24 @@ fn list_cuts_the_key_first_and_then_the_beginnings_of_paths() {
 fn columns(line: &str) -> Vec<&str> {
     line.split("  ").map(str::trim).filter(|column| !column.is_empty()).collect()
 }
+
+#[test]
+fn explain_cuts_the_beginnings_of_paths_and_of_file_names() {
+    let world = World::new();
+    world.write("vpython.toml", "dependencies = ['requests']\n");
+    world.write("source/of/a/tool/with/a/long/path/tool.py", "");
+    world.wheel(&Wheel::module("requests", "2.31.0").requires("certifi"));
+    world.wheel(&Wheel::module("certifi", "2023.7.22"));
+    let fake = Fake::new(&world, "3.11.42");
+    let explain = || {
+        let words = ["-vpython-tool", "explain", "source/of/a/tool/with/a/long/path/tool.py"];
+        world.vpython(words).env("VPYTHON_INTERPRETER", &fake.path)
+    };
+    let shown = shown(&world, 80, explain());
+    let rows: Vec<&str> = shown.lines().filter(|line| line.contains("2.31.0") || line.contains("block")).collect();
+    // How much of a path is cut depends on where the test runs.
+    let ends = ["/tool.py  no block", "ny.whl", "ny.whl"];
+    assert!(rows.iter().zip(ends).all(|(row, end)| row.contains("...") && row.ends_with(end)), "{shown}");
+    assert_eq!(rows.len(), ends.len(), "{shown}");
+    assert!(shown.lines().all(|line| line.chars().count() <= 80 || line.starts_with("entry")), "{shown}");
+}

@@ -19,7 +19,7 @@ use crate::invocation::{Explain, Invocation, Target};
 use crate::plan::interpreter::{self, InterpreterChoice};
 use crate::plan::{self, Evidence, Facts, Key, Plan, PlannedWheel};
 use crate::process::{Process, variable};
-use crate::report;
+use crate::report::{self, table};
 use crate::spec::{self, Look, Spec, SpecText, Trail};
 use crate::store::Store;
 use graph::Graph;
@@ -126,7 +126,7 @@ impl Explanation {
         let graph = Graph::of(&self.wheels);
         let text = match options {
             Explain { json: true, .. } => json::render(&self)?,
-            Explain { dot: false, tree: false, .. } => text::render(&self),
+            Explain { dot: false, tree: false, .. } => text::render(&self, table::width_of_output()),
             // The error is told, and says more than that there are no wheels.
             _ if self.wheels.is_empty() && self.error.is_some() => String::new(),
             Explain { dot: true, .. } => graph.dot(),

@@ -9,20 +9,21 @@ use crate::fs::Stamped;
 use crate::invocation::Target;
 use crate::plan::{Asker, PlannedWheel};
 use crate::report;
+use crate::report::table::{self, Cell};
 use crate::spec::{Packages, Source, SpecKind, SpecText};
 
 /// The column in which values begin.
 const MARGIN: usize = 14;
-/// The column at which a list goes on in the next line.
+/// The column at which a list goes on in the next line where standard output is not a terminal.
 const WIDTH: usize = 110;
 /// As much of a digest as tells wheels apart.
 const DIGEST: usize = 16;
 
-/// The whole text.
-pub(super) fn render(explanation: &Explanation) -> String {
-    let mut page = Page::default();
+/// The whole text, its tables and lists no wider than a terminal of `width` columns; none where standard output is not a terminal.
+pub(super) fn render(explanation: &Explanation, width: Option<usize>) -> String {
+    let mut page = Page { text: String::new(), width: width.map(|width| width.saturating_sub(MARGIN)) };
     page.row("program", [program(&explanation.target)]);
-    page.row("looked at", table(&searched::summary(&explanation.searched)));
+    page.table("looked at", &looked_at(explanation));
     page.gap();
     if let Some(text) = &explanation.text {
         add_spec(&mut page, text, explanation);
@@ -30,15 +31,21 @@ pub(super) fn render(explanation: &Explanation) -> String {
     page.gap();
     add_interpreter(&mut page, explanation);
     page.gap();
-    page.row("wheels", wheels(&explanation.wheels, explanation.text.as_ref()));
-    page.row("not here", wrapped(&not_here(explanation)));
+    page.row("wheels", wheels(&explanation.wheels, explanation.text.as_ref(), page.width));
+    page.list("not here", &not_here(explanation));
     page.gap();
     if let Some(environment) = &explanation.environment {
         page.row("key", [environment.key.to_string()]);
         page.row("entry", [environment.path.display().to_string()]);
     }
     page.row("launch", outlook(explanation));
-    page.0
+    page.text
+}
+
+/// Where the spec was looked for, and what was found there.
+fn looked_at(explanation: &Explanation) -> Vec<Vec<Cell>> {
+    let rows = searched::summary(&explanation.searched).into_iter();
+    rows.map(|[place, found]| vec![Cell::Paths(vec![place]), Cell::Text(found)]).collect()
 }
 
 /// What a command line runs.
@@ -64,7 +71,7 @@ fn add_spec(page: &mut Page, text: &SpecText, explanation: &Explanation) {
     let Some(spec) = &explanation.spec else { return };
     let range = spec.requires_python.as_ref().map(|range| range.value.specifiers.to_string());
     page.row("python", range);
-    page.row("requirements", wrapped(&json::requirements(&spec.packages)));
+    page.list("requirements", &json::requirements(&spec.packages));
     let files = spec.sources.iter().filter_map(|source| match source {
         Source::File(Stamped { path, stamp: Some(_) }) => Some(path.display().to_string()),
         _ => None,
@@ -89,9 +96,11 @@ fn add_interpreter(page: &mut Page, explanation: &Explanation) {
     // Where the range stands was said of the spec.
     let place = range.map(|range| format!(" ({})", range.place)).unwrap_or_default();
     let passed_over = interpreter.choice.passed_over.iter();
-    let rows =
-        passed_over.map(|one| [one.path.display().to_string(), one.why.strip_suffix(&place).unwrap_or(&one.why).to_owned()]);
-    page.row("passed over", table(&rows.collect::<Vec<_>>()));
+    let rows = passed_over.map(|one| {
+        let why = one.why.strip_suffix(&place).unwrap_or(&one.why);
+        vec![Cell::Paths(vec![one.path.display().to_string()]), Cell::text(why)]
+    });
+    page.table("passed over", &rows.collect::<Vec<_>>());
 }
 
 /// What the spec asks for elsewhere only, by markers and tags.
@@ -106,8 +115,8 @@ fn not_here(explanation: &Explanation) -> Vec<String> {
     names.into_iter().filter(|name| !is_here(name)).map(ToString::to_string).collect()
 }
 
-/// The wheels, folder by folder.
-fn wheels(wheels: &[PlannedWheel], text: Option<&SpecText>) -> Vec<String> {
+/// The wheels, directory by directory.
+fn wheels(wheels: &[PlannedWheel], text: Option<&SpecText>, width: Option<usize>) -> Vec<String> {
     let mut lines = Vec::new();
     let mut folders: Vec<&Path> = wheels.iter().filter_map(|wheel| wheel.path.parent()).collect();
     folders.sort_unstable();
@@ -116,12 +125,12 @@ fn wheels(wheels: &[PlannedWheel], text: Option<&SpecText>) -> Vec<String> {
         lines.push(format!("in {}", folder.display()));
         let inside = wheels.iter().filter(|wheel| wheel.path.parent() == Some(folder));
         let rows = inside.map(|wheel| {
-            let digest = wheel.sha256.to_string();
-            let title = format!("  {} {}", wheel.name, wheel.version);
-            // Names of files may be long, and so come last.
-            [title, askers(wheel, text), format!("sha256 {}", &digest[..DIGEST]), wheel.file_name()]
+            let title = Cell::Text(format!("  {} {}", wheel.name, wheel.version));
+            let digest = Cell::Digest(wheel.sha256.to_string()[..DIGEST].to_owned());
+            // What a file name ends in, its tags, says what no other column does.
+            vec![title, Cell::Text(askers(wheel, text)), digest, Cell::Paths(vec![wheel.file_name()])]
         });
-        lines.extend(table(&rows.collect::<Vec<_>>()));
+        lines.extend(drawn(&rows.collect::<Vec<_>>(), width));
     }
     lines
 }
@@ -161,43 +170,53 @@ fn outlook(explanation: &Explanation) -> Vec<String> {
 
 /// Labelled rows, the labels in a column of their own.
 #[derive(Default)]
-struct Page(String);
+struct Page {
+    text: String,
+    /// How much room there is behind the labels; none where there is no end to it.
+    width: Option<usize>,
+}
 
 impl Page {
     /// Adds the lines of a row, the first behind its label; none where there are no lines.
     fn row(&mut self, label: &str, lines: impl IntoIterator<Item = String>) {
         for (index, line) in lines.into_iter().enumerate() {
             let label = if index == 0 { label } else { "" };
-            let line = format!("{label:MARGIN$}{}\n", report::printable(&line));
-            self.0.push_str(&line);
+            let line = format!("{label:MARGIN$}{}", report::printable(&line));
+            self.text.push_str(line.trim_end());
+            self.text.push('\n');
         }
+    }
+
+    /// Adds a row whose lines are a table.
+    fn table(&mut self, label: &str, rows: &[Vec<Cell>]) {
+        self.row(label, drawn(rows, self.width));
+    }
+
+    /// Adds a row of items with commas between them, in as many lines as that takes.
+    fn list(&mut self, label: &str, items: &[String]) {
+        self.row(label, wrapped(items, self.width.unwrap_or(WIDTH - MARGIN)));
     }
 
     /// Adds an empty line, unless there is one.
     fn gap(&mut self) {
-        if !self.0.is_empty() && !self.0.ends_with("\n\n") {
-            self.0.push('\n');
+        if !self.text.is_empty() && !self.text.ends_with("\n\n") {
+            self.text.push('\n');
         }
     }
 }
 
-/// Rows with their columns under each other.
-fn table<const COLUMNS: usize>(rows: &[[String; COLUMNS]]) -> Vec<String> {
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default();
-    let widths: Vec<usize> = (0..COLUMNS).map(width).collect();
-    let line = |row: &[String; COLUMNS]| {
-        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
-        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
-    };
-    rows.iter().map(line).collect()
+/// The lines of a table.
+fn drawn(rows: &[Vec<Cell>], width: Option<usize>) -> Vec<String> {
+    table::draw(rows, width).lines().map(str::to_owned).collect()
 }
 
-/// Items with commas between them, in as many lines as that takes.
-fn wrapped(items: &[String]) -> Vec<String> {
+/// Items with commas between them, in lines of `width` characters at most unless one item is longer.
+fn wrapped(items: &[String], width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for item in items {
         match lines.last_mut() {
-            Some(line) if MARGIN + line.chars().count() + item.chars().count() + 3 <= WIDTH => {
+            // Behind the item there may be a comma.
+            Some(line) if line.chars().count() + item.chars().count() + 3 <= width => {
                 line.push_str(", ");
                 line.push_str(item);
             }
@@ -216,23 +235,30 @@ mod tests {
     use super::*;
 
     #[test]
-    fn columns_stand_under_each_other() {
-        let rows = [["é".to_owned(), "x".to_owned()], ["long".to_owned(), String::new()]];
-        assert_eq!(table(&rows), ["é     x", "long"]);
-        let mut page = Page::default();
-        page.row("label", table(&rows));
+    fn rows_begin_behind_their_labels() {
+        let cells = |first: &str, second: &str| vec![Cell::Paths(vec![first.to_owned()]), Cell::text(second)];
+        let mut page = Page { text: String::new(), width: Some(20) };
+        page.table("label", &[cells("/a/long/directory", "x"), cells("b", "yyyyyy")]);
         page.gap();
         page.gap();
         page.row("empty", Vec::new());
-        assert_eq!(page.0, "label         é     x\n              long\n\n");
+        page.list("list", &["one".into(), "two".into(), "three four five six".into()]);
+        let expected = "\
+label         ...directory  x
+              b             yyyyyy
+
+list          one, two,
+              three four five six
+";
+        assert_eq!(page.text, expected);
     }
 
     #[test]
     fn a_long_list_goes_on_in_the_next_line() {
         let item = "x".repeat(40);
         let line = format!("{item}, {item},");
-        assert_eq!(wrapped(&[item.clone(), item.clone(), item.clone()]), [line, item.clone()]);
-        assert_eq!(wrapped(std::slice::from_ref(&item)), [item]);
-        assert_eq!(wrapped(&[]), [""; 0]);
+        assert_eq!(wrapped(&[item.clone(), item.clone(), item.clone()], 96), [line, item.clone()]);
+        assert_eq!(wrapped(std::slice::from_ref(&item), 10), [item]);
+        assert_eq!(wrapped(&[], 96), [""; 0]);
     }
 }

@@ -40,8 +40,8 @@ interpreter  [PYTHON], CPython [VERSION] on [PLATFORM]
   by PATH, as [WORLD]/bin/python3
 
 wheels  in [WORLD]/work/wheels
-  a 1  for line 3  sha256 [DIGEST]  a-1-py3-none-any.whl
-  b 2  for line 3 and 1 more  sha256 [DIGEST]  b-2-py3-none-any.whl
+  a 1  for line 3  [DIGEST]  a-1-py3-none-any.whl
+  b 2  for line 3 and 1 more  [DIGEST]  b-2-py3-none-any.whl
 
 {NEW}"
     );
@@ -78,7 +78,7 @@ interpreter  [PYTHON], CPython [VERSION] on [PLATFORM]
   by PATH, as [WORLD]/bin/python3
 
 wheels  in [WORLD]/work/project/../wheels
-  b 2  for line 1  sha256 [DIGEST]  b-2-py3-none-any.whl
+  b 2  for line 1  [DIGEST]  b-2-py3-none-any.whl
 not here  c
 
 {NEW}"
