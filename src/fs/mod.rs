@@ -15,6 +15,7 @@ mod read;
 mod replace;
 mod stamp;
 mod swap;
+mod trust;
 
 use std::fs::{File, OpenOptions, Permissions};
 use std::io::{ErrorKind, Write};
@@ -35,6 +36,7 @@ pub use read::{BEGINNING, leave_open, read, read_before_exec, read_beginning, re
 pub use replace::{UNFINISHED, replace, replace_by, replace_link, rewrite, write_atomically};
 pub use stamp::{Stamp, Stamped};
 pub use swap::StagedFolder;
+pub use trust::{Stranger, Trust};
 
 /// The metadata of what stands at `path`, following links; none where nothing does.
 pub fn metadata(path: &Path) -> Result<Option<std::fs::Metadata>> {

@@ -34,7 +34,7 @@ pub use pylock::{Basis, Bound, Lock, LockedPackage, LockedWheel, Marker};
 pub use requirement::{parse_marker, parse_requirement};
 pub use unnamed::{has_project, unnamed};
 
-use crate::fs::{Digest, Stamped};
+use crate::fs::{Digest, Stamped, Trust};
 use crate::invocation::Chosen;
 use crate::process::Process;
 use crate::report::Failure;
@@ -207,6 +207,8 @@ pub struct Spec {
     pub base: Option<PathBuf>,
     /// Whether what is sloppy about wheels is an error.
     pub strict: bool,
+    /// Whose files count beside its own: what it names, and what is looked for beside it.
+    pub trust: Trust,
     /// What it was read from, besides its own text.
     pub sources: Vec<Source>,
     /// What its author should know, a sentence each, with the place.
@@ -228,6 +230,21 @@ pub enum Source {
 }
 
 impl Spec {
+    /// Without the directories of wheels and of code that another user may have put where it names them, each with a warning.
+    fn without_planted_directories(mut self) -> Self {
+        let base = self.base.clone().unwrap_or_default();
+        let Self { trust, sources, warnings, wheelhouses, python_path, .. } = &mut self;
+        let mut counts = |path: &Path, what: &str| {
+            let Some(stranger) = trust.stranger_on_way(path, &base) else { return true };
+            warnings.push(format!("the {what} `{}` is skipped: {stranger}", path.display()));
+            sources.push(Source::File(Stamped::look(&stranger.path)));
+            false
+        };
+        wheelhouses.retain(|directory| counts(&directory.value, "wheel directory"));
+        python_path.retain(|root| counts(root, "import root"));
+        self
+    }
+
     /// The platforms beside this one that it is meant for, each once, in its order.
     ///
     /// # Errors
@@ -328,7 +345,7 @@ impl SpecText {
     /// # Errors
     /// All that is wrong with it, each with line and column; a lock that cannot be read, or is not this spec's any more.
     pub fn parse(&self, process: &Process) -> Result<Spec> {
-        pylock::bind(self, self.parse_without_lock(process)?)
+        pylock::bind(self, self.parse_without_lock(process)?, process)
     }
 
     /// Gives the text its meaning, as if there were no lock beside it of the form of all tools.
@@ -336,7 +353,7 @@ impl SpecText {
     /// # Errors
     /// All that is wrong with it, each with line and column.
     pub fn parse_without_lock(&self, process: &Process) -> Result<Spec> {
-        match self.kind {
+        let spec = match self.kind {
             SpecKind::VpythonToml | SpecKind::Pyproject | SpecKind::Pep723 => {
                 requirements::uv_lock::bind(self, vpython_toml::parse(self)?, process)
             }
@@ -344,7 +361,22 @@ impl SpecText {
             SpecKind::Requirements => requirements::parse(self, process),
             SpecKind::Pylock => pylock::parse(self),
             SpecKind::None => Ok(Spec::default()),
-        }
+        };
+        Ok(Spec { trust: self.trust(process), ..spec? }.without_planted_directories())
+    }
+
+    /// Whose files count beside it: those of the caller, of the superuser, and of the owner of its own file.
+    fn trust(&self, process: &Process) -> Trust {
+        let trust = Trust::of_user(process.user);
+        self.origin.file_on_disk().map_or_else(|| trust.clone(), |file| trust.clone().and_owner_of(file))
+    }
+
+    /// Whether a file beside it may count, such as its lock. One that another user may have put there does not, and a warning says so.
+    fn counts_beside(&self, path: &Path, process: &Process, warnings: &mut Vec<String>) -> bool {
+        let base = path.parent().unwrap_or(Path::new("/"));
+        let stranger = self.trust(process).stranger_on_way(path, base);
+        warnings.extend(stranger.iter().map(|stranger| format!("the lock {stranger}; it is skipped")));
+        stranger.is_none()
     }
 
     /// The line in which it begins, counted from 1: of a block, its first guard.

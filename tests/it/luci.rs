@@ -252,8 +252,8 @@ fn a_strangers_spec_in_a_folder_for_everybody_is_passed_over() {
         not_tested!("only root can make a file another user's");
         return;
     }
-    let warning = "vpython: warning: `[WORLD]/work/shared/.vpython3` is passed over: it is user 54321's, and everybody can put a spec \
-                   into `[WORLD]/work/shared`\n";
+    let warning = "vpython: warning: the spec `[WORLD]/work/shared/.vpython3` belongs to user 54321, and every user can write to \
+                   `[WORLD]/work/shared`; it is skipped\n";
     launch(&world, &["shared/deep/tool.py"]).run().expect(0, "1\n", warning);
     launch(&world, &["shared/deep/tool.py"]).run().expect(0, "1\n", warning);
     open_to_all(&shared, false);

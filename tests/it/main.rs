@@ -61,6 +61,7 @@ mod tables;
 mod tags;
 mod testdata;
 mod trace;
+mod trust;
 mod unnamed;
 mod unpack;
 mod upgrade;

@@ -202,32 +202,6 @@ fn a_caller_with_fewer_rights_than_the_program_has_no_say_by_variables() {
 }
 
 #[test]
-fn wheels_of_a_stranger_beside_the_spec_are_passed_over() {
-    if !is_superuser() {
-        return;
-    }
-    let world = World::new();
-    world.wheel(&Wheel::module("a", "1"));
-    world.write("open/tool.py", "# /// script\n# dependencies = ['a']\n# ///\nimport a\nprint(a.VERSION)\n");
-    std::fs::rename(world.path("wheels"), world.path("open/wheels")).unwrap();
-    chown(world.path("open/wheels"), Some(STRANGER), None).unwrap();
-    set_mode(&world.path("open"), 0o1777);
-    let outcome = world.vpython(["open/tool.py"]).run();
-    let warning = format!(
-        "vpython: warning: `[WORLD]/work/open/wheels` is passed over: it is user {STRANGER}'s, and everybody can put a folder into \
-         `[WORLD]/work/open`\n"
-    );
-    assert!(outcome.code == Some(125), "{outcome}");
-    set_mode(&world.path("open"), 0o755);
-    world.vpython(["open/tool.py"]).run().prints("1\n");
-    set_mode(&world.path("open"), 0o1777);
-    let beside = world.path("open/pip_packages");
-    Wheel::module("a", "1").write_to(&beside);
-    world.vpython(["open/tool.py"]).run().expect(0, "1\n", &warning);
-    world.vpython(["open/tool.py"]).run().expect(0, "1\n", &warning);
-}
-
-#[test]
 fn what_a_spec_takes_from_the_environment_is_not_written_to_the_disk() {
     let world = World::new();
     world.wheel(&Wheel::module("a", "1"));

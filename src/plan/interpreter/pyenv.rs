@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use pep440_rs::Version;
 
-use crate::fs;
+use crate::fs::{self, Trust};
 use crate::plan::Evidence;
 use crate::process::Process;
 
@@ -62,7 +62,9 @@ fn version_file(root: &Path, process: &Process, evidence: &mut Evidence) -> Resu
         process.directory.iter().flat_map(|directory| directory.ancestors()).map(|folder| folder.join(".python-version"));
     for path in local.chain([root.join("version")]) {
         evidence.look(&path);
-        if fs::look_for_file(&path)? {
+        // In `/tmp`, that of another user does not count.
+        let is_planted = || Trust::of_user(process.user).stranger_on_way(&path, Path::new("/")).is_some();
+        if fs::look_for_file(&path)? && !is_planted() {
             return Ok(Some(path));
         }
     }

@@ -11,7 +11,6 @@ mod lenient;
 mod metadata;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -26,7 +25,7 @@ pub(super) use metadata::Metadata;
 pub use metadata::requires_dist;
 
 use super::Evidence;
-use crate::fs::{self, Digest, Stamped};
+use crate::fs::{self, Digest, Stamped, Trust};
 use crate::invocation::{Invocation, WheelsSource};
 use crate::report::{self, Failure, Progress};
 use crate::spec::{Packages, Spec};
@@ -35,8 +34,8 @@ use index::Index;
 /// Folders of these names beside a spec are wheelhouses.
 const BESIDE_SPEC: [&str; 2] = ["wheels", "pip_packages"];
 
-/// The permission of everybody to write.
-const OTHERS_WRITE: u32 = 0o002;
+/// How many wheels of other users a warning names.
+const NAMED_AT_MOST: usize = 3;
 
 /// A wheel file in one of the folders.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,12 +44,26 @@ pub(super) struct WheelFile {
     pub name: WheelName,
     /// The file's name.
     pub file_name: String,
+    /// Its owner, where that is a user who is not trusted and others can write to the folder: it counts only where its digest is pinned.
+    pub stranger: Option<u32>,
     /// Which of the folders it is in.
     folder: usize,
 }
 
+impl WheelFile {
+    /// That no other user can have put the wheel where it is; or why it does not count unless its digest is pinned.
+    pub fn is_trusted(&self) -> Result<(), String> {
+        match self.stranger {
+            Some(user) => Err(format!("belongs to user {user}, and others can write to its directory")),
+            None => Ok(()),
+        }
+    }
+}
+
 /// All wheels of all folders.
 pub(super) struct Wheelhouse {
+    /// Whose files count in folders that others can write to.
+    trust: Trust,
     folders: Vec<Folder>,
     wheels: BTreeMap<PackageName, Vec<WheelFile>>,
     passed_over: Vec<PassedOver>,
@@ -81,7 +94,8 @@ impl Wheelhouse {
     pub fn open(spec: &Spec, invocation: &Invocation, memo: &Path, evidence: &mut Evidence) -> Result<Self> {
         let caller = &invocation.wheels;
         let fetch_command = spec.base.as_ref().map(|_| invocation.command_of_tool("fetch"));
-        let mut wheelhouse = Self { folders: Vec::new(), wheels: BTreeMap::new(), passed_over: Vec::new(), fetch_command };
+        let (trust, folders, wheels, passed_over) = (spec.trust.clone(), Vec::new(), BTreeMap::new(), Vec::new());
+        let mut wheelhouse = Self { trust, folders, wheels, passed_over, fetch_command };
         for path in &caller.folders {
             let is_there = wheelhouse.add(path, memo, evidence)?;
             match caller.source {
@@ -109,9 +123,18 @@ impl Wheelhouse {
             Packages::Locked(lock) => lock.folders(),
             _ => BTreeSet::new(),
         };
-        let beside = beside(spec).filter(|path| is_trusted(path, invocation.user, evidence)).collect::<Vec<_>>();
-        for path in beside.into_iter().chain(named_in_lock.into_iter().map(Path::to_path_buf)) {
-            wheelhouse.add(&path, memo, evidence)?;
+        let base = spec.base.clone().unwrap_or_default();
+        for path in beside(spec).chain(named_in_lock.into_iter().map(Path::to_path_buf)) {
+            match spec.trust.stranger_on_way(&path, &base) {
+                None => drop(wheelhouse.add(&path, memo, evidence)?),
+                Some(stranger) => {
+                    evidence.look(&stranger.path);
+                    evidence.warnings.push(format!("the wheel directory {stranger}; it is skipped"));
+                }
+            }
+        }
+        if !matches!(spec.packages, Packages::Locked(_)) {
+            evidence.warnings.extend(wheelhouse.warnings_of_strangers());
         }
         Ok(wheelhouse)
     }
@@ -131,6 +154,7 @@ impl Wheelhouse {
         let Some(names) = fs::list(path)? else { return Ok(false) };
         let names: Vec<String> = names.into_iter().filter_map(|name| name.into_string().ok()).collect();
         let index = Index::load(path, &names, memo);
+        let trust = self.trust.within(path);
         let folder = self.folders.len();
         self.folders.push(Folder { path: path.to_path_buf(), index });
         for file_name in names {
@@ -138,7 +162,8 @@ impl Wheelhouse {
                 Ok(name) => {
                     let wheels = self.wheels.entry(name.project.clone()).or_default();
                     if !wheels.iter().any(|known| known.file_name == file_name) {
-                        wheels.push(WheelFile { name, file_name, folder });
+                        let stranger = trust.as_ref().and_then(|trust| trust.other_owner(&path.join(&file_name)));
+                        wheels.push(WheelFile { name, file_name, stranger, folder });
                     }
                 }
                 Err(why) => {
@@ -148,6 +173,27 @@ impl Wheelhouse {
             }
         }
         Ok(true)
+    }
+
+    /// The wheels that other users may have put into folders, a sentence for each folder.
+    fn warnings_of_strangers(&self) -> Vec<String> {
+        let mut by_folder: BTreeMap<usize, Vec<&str>> = BTreeMap::new();
+        for wheel in self.wheels.values().flatten().filter(|wheel| wheel.stranger.is_some()) {
+            by_folder.entry(wheel.folder).or_default().push(&wheel.file_name);
+        }
+        let say = |(folder, mut names): (usize, Vec<&str>)| {
+            names.sort_unstable();
+            let more = names.len().saturating_sub(NAMED_AT_MOST);
+            let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+            names.truncate(NAMED_AT_MOST);
+            let names: Vec<String> = names.into_iter().map(|name| format!("`{name}`")).collect();
+            format!(
+                "wheels of other users in `{}`, to which others can write, are skipped unless their digest is pinned: {}{more}",
+                self.folders[folder].path.display(),
+                names.join(", ")
+            )
+        };
+        by_folder.into_iter().map(say).collect()
     }
 
     /// The files in the folders that cannot be used as wheels, whatever the interpreter: those that are named like none, in the order
@@ -273,25 +319,6 @@ impl Wheelhouse {
 /// The folders of the usual names beside a spec.
 fn beside(spec: &Spec) -> impl Iterator<Item = PathBuf> {
     spec.base.iter().flat_map(|base| BESIDE_SPEC.map(|name| base.join(name)))
-}
-
-/// Whether a folder beside the spec may count: where everybody can put one, only that of the caller or the superuser
-/// does. Else a warning says so.
-fn is_trusted(path: &Path, user: u32, evidence: &mut Evidence) -> bool {
-    let metadata = |path: &Path| fs::metadata(path).ok().flatten();
-    let Some(owner) = metadata(path).map(|folder| folder.uid()) else { return true };
-    let around = path.parent().unwrap_or(Path::new("/"));
-    let is_open_to_all = metadata(around).is_none_or(|folder| folder.mode() & OTHERS_WRITE != 0);
-    if [0, user].contains(&owner) || !is_open_to_all {
-        return true;
-    }
-    evidence.look(path);
-    evidence.warnings.push(format!(
-        "`{}` is passed over: it is user {owner}'s, and everybody can put a folder into `{}`",
-        path.display(),
-        around.display()
-    ));
-    false
 }
 
 #[cfg(test)]

@@ -25,7 +25,7 @@ use anyhow::{Context, Result};
 use tracing::debug;
 
 use super::{Origin, STANDARD_INPUT, SpecKind, SpecText, luci, pylock, requirements};
-use crate::fs;
+use crate::fs::{self, Trust};
 use crate::invocation::{Chosen, Invocation, Target};
 use crate::process::Process;
 use crate::report::Failure;
@@ -105,17 +105,14 @@ fn named_by_variable(path: &Path, folder: Option<&Path>, process: &Process, arou
     Ok(process.absolute(path))
 }
 
-/// The permission of everybody to write.
-const OTHERS_WRITE: u32 = 0o002;
-
 /// What the target itself tells.
 struct Around<'t> {
     /// The spec beside or inside it.
     spec: Option<SpecText>,
     /// Where the walk begins.
     folder: Option<PathBuf>,
-    /// The users whose specs are trusted wherever they lie: the caller, root, and the script's owner.
-    trusted: Vec<u32>,
+    /// Whose specs count wherever they are: those of the caller, of root, and of the script's owner.
+    trust: Trust,
     /// What looks like a spec and is none.
     warnings: Vec<String>,
     /// Where looks are noted.
@@ -125,7 +122,7 @@ struct Around<'t> {
 impl<'t> Around<'t> {
     /// A target that tells nothing but where the walk begins.
     fn folder(folder: Option<PathBuf>, process: &Process, trail: &'t mut Trail) -> Self {
-        Self { spec: None, folder, trusted: vec![process.user, 0], warnings: Vec::new(), trail }
+        Self { spec: None, folder, trust: Trust::of_user(process.user), warnings: Vec::new(), trail }
     }
 
     fn with(self, inside: Inside) -> Self {
@@ -177,7 +174,7 @@ fn look_around_script<'t>(path: &Path, process: &Process, trail: &'t mut Trail) 
         around.trail.note(Finding::NoFile, || LookedAt::Program(path.to_path_buf()));
         return Ok(Around { folder: process.directory.clone(), ..around });
     }
-    around.trusted.push(metadata.uid());
+    around.trust = around.trust.and(metadata.uid());
     if metadata.is_dir() {
         return look_around_folder(path, around);
     }
@@ -317,17 +314,9 @@ impl Found {
 
     /// Whether it may count: where everybody can put a spec, only one of a trusted user does. Else a warning says so.
     fn is_trusted(&self, around: &mut Around<'_>) -> bool {
-        let folder = self.path.parent().unwrap_or(Path::new("/"));
-        if around.trusted.contains(&self.owner) || !is_open_to_all(folder) {
-            return true;
-        }
+        let Some(stranger) = around.trust.stranger(&self.path, self.owner) else { return true };
         around.trail.note(Finding::Stranger(self.owner), || (self.place)(self.path.clone()));
-        around.warnings.push(format!(
-            "`{}` is passed over: it is user {}'s, and everybody can put a spec into `{}`",
-            self.path.display(),
-            self.owner,
-            folder.display()
-        ));
+        around.warnings.push(format!("the spec {stranger}; it is skipped"));
         false
     }
 
@@ -339,11 +328,6 @@ impl Found {
         trail.note(Finding::of(&text), || (self.place)(self.path.clone()));
         text
     }
-}
-
-/// Whether everybody can write to a folder. One that cannot be looked at is taken for such.
-fn is_open_to_all(folder: &Path) -> bool {
-    fs::metadata(folder).ok().flatten().is_none_or(|metadata| metadata.mode() & OTHERS_WRITE != 0)
 }
 
 /// The spec that a whole file is.

@@ -1,5 +1,6 @@
 //! The walk: from a folder upwards, to the first that has a spec of a usual name.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use anyhow::Result;
@@ -29,7 +30,7 @@ pub(super) fn up(folder: &Path, around: &mut Around<'_>) -> Result<Option<SpecTe
                 return found.read(kind, around.trail).map(Some);
             }
         }
-        if !climb.lacks(BARRIER) && fs::look_for(&folder.join(BARRIER))? {
+        if !climb.lacks(BARRIER) && is_barrier(&folder.join(BARRIER), around)? {
             debug!(folder = %folder.display(), "no spec up to the barrier");
             around.trail.note(Finding::Barrier, || LookedAt::Barrier(folder.join(BARRIER)));
             break;
@@ -37,4 +38,10 @@ pub(super) fn up(folder: &Path, around: &mut Around<'_>) -> Result<Option<SpecTe
         climb.up();
     }
     Ok(None)
+}
+
+/// Whether the walk ends at a path: something is there, and it is not what another user may have put there.
+fn is_barrier(path: &Path, around: &Around<'_>) -> Result<bool> {
+    let found = fs::visible(fs::metadata(path))?.flatten();
+    Ok(found.is_some_and(|found| around.trust.stranger(path, found.uid()).is_none()))
 }

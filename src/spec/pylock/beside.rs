@@ -7,6 +7,7 @@ use pep440_rs::VersionSpecifiers;
 
 use super::{Bound, Lock, name, read};
 use crate::fs::{self, Stamped};
+use crate::process::Process;
 use crate::spec::{Packages, Placed, PythonRange, Source, Spec, SpecKind, SpecText, find};
 
 impl SpecText {
@@ -51,10 +52,10 @@ impl Lock {
 ///
 /// # Errors
 /// The lock cannot be read, or was made from something else than the spec is now.
-pub(in crate::spec) fn bind(text: &SpecText, mut spec: Spec) -> Result<Spec> {
+pub(in crate::spec) fn bind(text: &SpecText, mut spec: Spec, process: &Process) -> Result<Spec> {
     let (Some(path), Packages::Required(requirements)) = (text.lock_path(), &spec.packages) else { return Ok(spec) };
     let found = Stamped::look(&path);
-    let is_there = found.stamp.is_some();
+    let is_there = found.stamp.is_some() && text.counts_beside(&path, process, &mut spec.warnings);
     spec.sources.push(Source::File(found));
     if !is_there {
         return Ok(spec);

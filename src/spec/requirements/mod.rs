@@ -70,7 +70,7 @@ impl<'a> Reader<'a> {
     fn read(text: &SpecText, role: Role, process: &'a Process) -> Result<Spec> {
         let mut reader = Self {
             process,
-            spec: Spec { base: text.base.clone(), ..Spec::default() },
+            spec: Spec { base: text.base.clone(), trust: text.trust(process), ..Spec::default() },
             requirements: Requirements::default(),
             open: text.origin.file.iter().map(Stamped::look).collect(),
             problems: Vec::new(),
@@ -179,6 +179,10 @@ impl<'a> Reader<'a> {
             return self.problem(place, &format!("`{}` is being read already: these files name each other", path.display()));
         }
         self.spec.sources.push(Source::File(found.clone()));
+        let base = text.base.as_deref().unwrap_or(Path::new("/"));
+        if let Some(stranger) = self.spec.trust.stranger_on_way(&path, base) {
+            return self.problem(place, &format!("`{}` is not read: {stranger}", path.display()));
+        }
         let nested = fs::read(&path).and_then(|bytes| find::from_bytes(&path, SpecKind::Requirements, bytes));
         match nested {
             Err(error) => self.problem(place, &crate::report::one_line(&error)),

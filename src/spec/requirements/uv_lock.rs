@@ -21,8 +21,10 @@ use crate::spec::{Packages, Requirements, Source, Spec, SpecKind, SpecText};
 pub(in crate::spec) fn bind(text: &SpecText, spec: Spec, process: &Process) -> Result<Spec> {
     let (Some(path), Packages::Required(requirements)) = (path(text), &spec.packages) else { return Ok(spec) };
     let found = Stamped::look(&path);
-    let is_there = found.stamp.is_some();
-    let mut spec = Spec { sources: [spec.sources, vec![Source::File(found)]].concat(), packages: Packages::default(), ..spec };
+    let mut warnings = spec.warnings;
+    let is_there = found.stamp.is_some() && text.counts_beside(&path, process, &mut warnings);
+    let sources = [spec.sources, vec![Source::File(found)]].concat();
+    let mut spec = Spec { sources, packages: Packages::default(), warnings, ..spec };
     let requirements = requirements.clone();
     if !is_there {
         return Ok(Spec { packages: Packages::Required(requirements), ..spec });

@@ -244,8 +244,8 @@ fn a_strangers_spec_is_passed_over() {
     std::os::unix::fs::chown(world.path("open/vpython.toml"), Some(65534), None).unwrap();
     std::fs::set_permissions(world.path("open"), std::os::unix::fs::PermissionsExt::from_mode(0o777)).unwrap();
     let outcome = explain(&world, &["--json", "-c", ""]).within(world.path("open")).run();
-    let warning = "vpython: warning: `[WORLD]/work/open/vpython.toml` is passed over: it is user 65534's, and everybody can put a spec \
-                   into `[WORLD]/work/open`\n";
+    let warning = "vpython: warning: the spec `[WORLD]/work/open/vpython.toml` belongs to user 65534, and every user can write to \
+                   `[WORLD]/work/open`; it is skipped\n";
     assert_eq!((outcome.code, &*outcome.stderr), (Some(0), warning), "{outcome}");
     let explanation: Value = serde_json::from_str(&outcome.stdout).unwrap();
     let look = json!({"place": "[WORLD]/work/open/vpython.toml", "found": "another user's"});

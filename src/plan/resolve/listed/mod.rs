@@ -103,7 +103,7 @@ fn choose(wheel: &ListedWheel, judge: &mut Judge<'_>) -> Result<WheelFile, Vec<S
     let mut rejected = Vec::new();
     let mut ranked = Vec::new();
     for file in judge.wheelhouse.wheels(&wheel.project).to_vec() {
-        match rank(&file, wheel, judge) {
+        match file.is_trusted().and_then(|()| rank(&file, wheel, judge)) {
             Ok(rank) => ranked.push((rank, file)),
             Err(why) => rejected.push(format!("`{}` {why}", file.file_name)),
         }
