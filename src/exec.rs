@@ -4,6 +4,8 @@
 //! `PYTHONUSERBASE` brings the user's packages, and `__PYVENV_LAUNCHER__` and `PYTHONEXECUTABLE` move a virtual environment's
 //! prefix even on Linux since CPython 3.11, and even under `-I`.
 
+pub mod supervise;
+
 use std::convert::Infallible;
 use std::ffi::{CString, OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};

@@ -1,6 +1,7 @@
 //! One run of vpython, in order. The warm road is short and comes first; the cold road is entered only where it ends.
 
 mod account;
+mod throw_away;
 
 use std::convert::Infallible;
 use std::ffi::{OsStr, OsString};
@@ -38,17 +39,27 @@ pub fn run(process: &Process) -> Result<i32> {
 
 fn act(process: &Process) -> Result<i32> {
     let invocation = Invocation::read(process)?;
-    log::start(level(invocation.log_level), invocation.trace.as_deref())?;
     if is_bypassed(process) {
+        start_log(&invocation)?;
         return bypass(&invocation, process);
     }
+    if invocation.is_throw_away && throw_away::has_need(&invocation.action) {
+        // The log may have a thread, which would be lost by the fork.
+        return throw_away::run(invocation, process, follow);
+    }
+    follow(&invocation, process)
+}
+
+/// Does what a command line asks for.
+fn follow(invocation: &Invocation, process: &Process) -> Result<i32> {
+    start_log(invocation)?;
     match (&invocation.action, &invocation.target) {
         (Action::Version, _) => print(&format!("vpython {}\n", env!("CARGO_PKG_VERSION"))),
-        (Action::Help, _) => help(&invocation, process),
+        (Action::Help, _) => help(invocation, process),
         (Action::ToolHelp(help), _) => print(help),
-        (Action::Tool(tool), _) => run_tool(tool, &invocation, process),
-        (Action::Run, Target::Information) => inform(&invocation, process).map(never),
-        (Action::Run, _) => run_python(&prepare(&invocation, process)?, &invocation, process).map(never),
+        (Action::Tool(tool), _) => run_tool(tool, invocation, process),
+        (Action::Run, Target::Information) => inform(invocation, process).map(never),
+        (Action::Run, _) => run_python(&prepare(invocation, process)?, invocation, process).map(never),
     }
 }
 
@@ -125,7 +136,7 @@ fn prepare_cold(text: &SpecText, store: &Store, memo: &MemoName, invocation: &In
     if let Err(error) = kept.and_then(|()| store.keep_inputs(&Inputs::of_launch(text, invocation, process), &key)) {
         tracing::debug!("cannot keep a memo of this launch: {error:#}");
     }
-    if is_built {
+    if is_built && !invocation.is_throw_away {
         progress::phase("pruning the store");
         info_span!("prune by the way").in_scope(|| tool::prune::by_the_way(store, process));
     }
@@ -212,6 +223,9 @@ fn install(invocation: &Invocation, process: &Process) -> Result<i32> {
     }
     let is_compiled = build::add_byte_code(&entry, &store, process)?;
     let took = (is_built || is_compiled).then(|| started.elapsed());
+    if invocation.is_throw_away {
+        invocation.warn([&format!("the store is a throw-away one: `{}` is removed now", entry.path.display())]);
+    }
     let code = tool::install::run(&entry.path)?;
     invocation.notice(|| tool::install::summary(&entry.path, took));
     Ok(code)
@@ -356,6 +370,10 @@ fn next_python(process: &Process) -> Result<PathBuf> {
 fn print(text: &str) -> Result<i32> {
     report::print(text.as_bytes())?;
     Ok(0)
+}
+
+fn start_log(invocation: &Invocation) -> Result<()> {
+    log::start(level(invocation.log_level), invocation.trace.as_deref())
 }
 
 /// What is logged beside errors and warnings.

@@ -12,6 +12,7 @@ mod lock;
 mod own;
 pub mod path_text;
 mod read;
+mod remove;
 mod replace;
 mod stamp;
 mod swap;
@@ -210,9 +211,17 @@ pub fn sync(path: &Path) -> Result<()> {
     open(path)?.sync_all().with_context(|| format!("cannot write `{}` to the disk", path.display()))
 }
 
-/// Removes a folder and all in it. If somebody else was first, it is gone all the same.
+/// Removes a directory and all in it, read-only directories too. If another process was first, it is gone all the same.
 pub fn remove_dir_all(path: &Path) -> Result<()> {
-    optional(std::fs::remove_dir_all(path)).map(drop).with_context(|| format!("cannot remove `{}`", path.display()))
+    let remove = || optional(std::fs::remove_dir_all(path));
+    let removed = match remove() {
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+            let _ = remove::make_removable(path);
+            remove()
+        }
+        removed => removed,
+    };
+    removed.map(drop).with_context(|| format!("cannot remove `{}`", path.display()))
 }
 
 /// The permission bits.

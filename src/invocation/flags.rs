@@ -40,7 +40,7 @@ pub(super) const PREFIX: &str = "vpython-";
 )]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own on the command line")]
 pub(super) struct Flags {
-    /// The folder of the store [env: `VPYTHON_VIRTUALENV_ROOT`; default: vpython-root.UID in the user's cache folder]
+    /// The directory of the store; empty for one that is removed when the run ends [env: `VPYTHON_VIRTUALENV_ROOT`; default: vpython-root.UID in the user's cache folder]
     #[arg(long = "vpython-root", value_name = "DIR")]
     pub root: Option<OsString>,
 

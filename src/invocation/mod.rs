@@ -7,6 +7,7 @@ mod documents;
 mod flags;
 mod options;
 mod python;
+mod root;
 mod split;
 mod tools;
 
@@ -34,6 +35,8 @@ pub struct Invocation {
     pub action: Action,
     /// Where the store is, if told.
     pub root: Option<PathBuf>,
+    /// Whether the store is to be removed when the run ends. Its root is not known before it is made.
+    pub is_throw_away: bool,
     /// The one spec to use, if told.
     pub spec: Option<PathBuf>,
     /// The spec of a program that has none, as it was named: a relative path may be one from the program's folder on.
@@ -141,7 +144,7 @@ impl Invocation {
         Ok(Self { own_words, ..Self::with_variables(action, flags, split.python, process)? })
     }
 
-    /// Joins flags and variables; a flag beats its variable, and an empty value is none.
+    /// Joins flags and variables; a flag beats its variable, and an empty value is none, except that of the root.
     ///
     /// # Errors
     /// A folder whose name begins with `~`.
@@ -155,9 +158,7 @@ impl Invocation {
             Some(if given.as_encoded_bytes().contains(&b'/') { process.absolute(given.as_ref()) } else { given.into() })
         };
         let debug = process.setting(variable::LOG_TRACE).map(|_| LogLevel::Debug);
-        let root_by = if flags.root.as_ref().is_some_and(|root| !root.is_empty()) { "-vpython-root" } else { variable::ROOT };
-        let root = given(flags.root, variable::ROOT);
-        root.as_deref().map_or(Ok(()), |root| refuse_tilde(root, root_by))?;
+        let (root, is_throw_away) = root::read(flags.root, process)?;
         Ok(Self {
             target: match &action {
                 Action::Help => Target::None,
@@ -165,7 +166,8 @@ impl Invocation {
                 _ => Target::of(&words),
             },
             action,
-            root: root.map(|root| process.absolute(root.as_ref())),
+            root,
+            is_throw_away,
             spec: flags.spec.filter(|spec| !spec.is_empty()).map(|spec| process.absolute(spec.as_ref())),
             default_spec: given(None, variable::DEFAULT_SPEC).map(PathBuf::from),
             interpreter: interpreter(flags.interpreter),
@@ -339,8 +341,8 @@ mod tests {
 
     #[test]
     fn an_empty_value_is_none() {
-        let invocation = read(&["-vpython-root=", "-vpython-spec", "", "x.py"], &[(variable::DEFAULT_SPEC, "")]).unwrap();
-        assert_eq!((invocation.root, invocation.spec, invocation.default_spec), (None, None, None));
+        let invocation = read(&["-vpython-spec", "", "x.py"], &[(variable::DEFAULT_SPEC, "")]).unwrap();
+        assert_eq!((invocation.spec, invocation.default_spec), (None, None));
     }
 
     #[test]

@@ -25,6 +25,7 @@ mod prune;
 mod publish;
 mod root;
 mod shared_failure;
+mod throw_away;
 mod usage;
 mod way;
 
@@ -40,6 +41,7 @@ pub use miss::{Miss, Standing};
 pub use programs::Programs;
 pub use prune::{Act, Limits, Pruned};
 pub use publish::WheelsKept;
+pub use throw_away::ThrowAway;
 pub use usage::{Space, Stored, Usage};
 
 use crate::fs::{self, Digest};
@@ -61,6 +63,8 @@ const ASIDE_CONTENT: &str = "content";
 pub struct Store {
     layout: PathBuf,
     user: u32,
+    /// Whether it does not outlive the run.
+    is_throw_away: bool,
 }
 
 impl Store {
@@ -70,7 +74,7 @@ impl Store {
     /// The root cannot be made, or is somebody else's to write.
     pub fn open(invocation: &Invocation, process: &Process) -> Result<Self> {
         let root = root::find(invocation, process)?;
-        Ok(Self { layout: root.join(LAYOUT_FOLDER), user: process.user })
+        Ok(Self { layout: root.join(LAYOUT_FOLDER), user: process.user, is_throw_away: invocation.is_throw_away })
     }
 
     /// The store that a command line would use, as it is: nothing is made.
@@ -79,7 +83,7 @@ impl Store {
     /// The root is somebody else's to write, or cannot be one.
     pub fn look(invocation: &Invocation, process: &Process) -> Result<Self> {
         let root = root::look(invocation, process)?;
-        Ok(Self { layout: root.join(LAYOUT_FOLDER), user: process.user })
+        Ok(Self { layout: root.join(LAYOUT_FOLDER), user: process.user, is_throw_away: invocation.is_throw_away })
     }
 
     /// Whether there is anything yet.
@@ -111,6 +115,11 @@ impl Store {
             }
         }
         Ok(())
+    }
+
+    /// Waits until all that was written to the file system of `path` is on the disk. What no later run will see need not get there.
+    pub fn sync(&self, path: &Path) -> Result<()> {
+        if self.is_throw_away { Ok(()) } else { fs::sync_file_system(path) }
     }
 
     /// Where the unpacked wheel of a digest is, if it is there.

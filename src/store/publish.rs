@@ -81,7 +81,7 @@ impl Store {
         // each file; and to trust an environment only within the boot that it was built in would cost each launch a look at the
         // boot's id. Unpacked wheels need none of their own: whoever links one looks at the sizes of its files, and a file that was cut
         // off has another.
-        info_span!("write to the disk").in_scope(|| fs::sync_file_system(staged.path()))?;
+        info_span!("write to the disk").in_scope(|| self.sync(staged.path()))?;
         if matches!(self.lookup(key)?, Lookup::Changed) {
             // Only now: programs that run in it have its files until there are others in their place.
             self.set_aside(&path)?;
@@ -232,7 +232,8 @@ fn inputs(plan: &Plan) -> Digest {
     Digest::of(&text)
 }
 
-fn temporary(folder: &Path, prefix: &str) -> Result<TempDir> {
+/// A new directory in `folder`, for its owner alone, which is removed when this is dropped.
+pub(super) fn temporary(folder: &Path, prefix: &str) -> Result<TempDir> {
     let made = tempfile::Builder::new().prefix(prefix).tempdir_in(folder);
     made.with_context(|| format!("cannot create a folder in `{}`", folder.display()))
 }
@@ -262,7 +263,7 @@ mod tests {
     #[test]
     fn what_goes_aside_goes_whoever_prunes_meanwhile() {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store { layout: folder.path().join("v1"), user: 0 };
+        let store = Store { layout: folder.path().join("v1"), user: 0, is_throw_away: false };
         store.prepare().unwrap();
         let limits = Limits { older_than: Duration::ZERO, max_size: None, until: None };
         let remove = |number: usize| {

@@ -112,10 +112,15 @@ fn default(process: &Process) -> PathBuf {
     temporary(process)
 }
 
-/// The root in the folder for temporary files.
+/// The root in the directory for temporary files.
 fn temporary(process: &Process) -> PathBuf {
-    let folder = process.setting("TMPDIR").map(PathBuf::from).filter(|path| path.is_absolute());
-    folder.unwrap_or_else(|| "/tmp".into()).join(format!("vpython-root.{}", process.user))
+    temporary_directory(process).join(format!("vpython-root.{}", process.user))
+}
+
+/// The directory for temporary files.
+pub(super) fn temporary_directory(process: &Process) -> PathBuf {
+    let directory = process.setting("TMPDIR").map(PathBuf::from).filter(|path| path.is_absolute());
+    directory.unwrap_or_else(|| "/tmp".into())
 }
 
 fn create(path: &Path) -> Result<std::fs::Metadata> {

@@ -60,6 +60,7 @@ mod support;
 mod tables;
 mod tags;
 mod testdata;
+mod throw_away;
 mod trace;
 mod trust;
 mod unnamed;

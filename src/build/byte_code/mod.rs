@@ -175,7 +175,7 @@ fn compile_entry(entry: &Entry, store: &Store, process: &Process) -> Result<bool
     let replaced = replaced(&Layout::of_manifest(&manifest)?, &wheels)?;
     let shop = Shop { store, process, linker: &Linker::default() };
     let byte_code = compile_all(wheels, &version, &manifest.interpreter, &shop)?;
-    fs::sync_file_system(&entry.path)?;
+    store.sync(&entry.path)?;
     put(&byte_code, &replaced, &entry.path.join(&manifest.site.folder), shop.linker)?;
     Ok(true)
 }

@@ -8,6 +8,9 @@ use crate::store::{Inputs, MemoName, Miss, Standing, Store};
 
 /// The key of the environment that the launch takes as the last one like it did; else why it cannot.
 pub(super) fn recall(store: &Store, text: &SpecText, invocation: &Invocation, process: &Process) -> Result<Key, String> {
+    if invocation.is_throw_away {
+        return Err("the store is a throw-away one, which is new in each run".to_owned());
+    }
     if !store.exists() {
         return Err(format!("there is no store yet in `{}`", store.root().display()));
     }

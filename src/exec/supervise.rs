@@ -1,0 +1,210 @@
+//! A parent for a program: where something is to be done when the program has ended, somebody must be left to do it.
+//!
+//! The process forks before it does anything else. The child goes on as any launch does, and becomes the program; the parent waits. To
+//! those outside both look like one process: signals that are sent to the parent reach the program, a program that stops stops the
+//! parent, and the parent ends as the program did. Signals of the terminal go to the whole foreground process group, and are not sent
+//! twice. If the parent is killed so that it cannot clean up, the kernel kills the program too (`PR_SET_PDEATHSIG`), as it would have been
+//! without a parent.
+
+use std::os::fd::{AsFd, AsRawFd, RawFd};
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use nix::errno::Errno;
+use nix::sys::prctl;
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, kill, sigaction};
+use nix::sys::signalfd::{SfdFlags, SignalFd, siginfo};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::{self, ForkResult, Pid};
+
+use crate::fs;
+
+/// What the program itself, or a fault in it, brings about.
+const FAULTS: [Signal; 7] =
+    [Signal::SIGABRT, Signal::SIGBUS, Signal::SIGFPE, Signal::SIGILL, Signal::SIGSEGV, Signal::SIGSYS, Signal::SIGTRAP];
+/// What the kernel sends to each process of the terminal's foreground group.
+const FROM_TERMINAL: [Signal; 8] = [
+    Signal::SIGCONT,
+    Signal::SIGHUP,
+    Signal::SIGINT,
+    Signal::SIGQUIT,
+    Signal::SIGTSTP,
+    Signal::SIGTTIN,
+    Signal::SIGTTOU,
+    Signal::SIGWINCH,
+];
+/// Added to a signal's number in the exit code where the signal cannot end this process, as in a shell.
+const SIGNALLED: i32 = 128;
+
+/// The two processes after the fork.
+#[derive(Debug)]
+pub enum Side {
+    /// The one that is to become the program.
+    Program,
+    /// The one that waits for it.
+    Supervisor(Supervisor),
+}
+
+/// The parent of a program.
+#[derive(Debug)]
+pub struct Supervisor {
+    child: Pid,
+    signals: SignalFd,
+}
+
+/// How a program ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// With this exit code.
+    Code(i32),
+    /// By this signal.
+    Signal(Signal),
+}
+
+/// Makes two processes of this one, which must have a single thread.
+///
+/// # Errors
+/// The system has no room for another process.
+pub fn fork() -> Result<Side> {
+    let cannot = "cannot start a process for the program";
+    let (mask, parent) = (SigSet::thread_get_mask().context(cannot)?, Pid::this());
+    let watched = watched();
+    // From here on nothing is lost that comes before the parent waits.
+    watched.thread_block().context(cannot)?;
+    let signals = SignalFd::with_flags(&watched, SfdFlags::SFD_CLOEXEC).context(cannot)?;
+    // Where the caller ignores the end of children, the kernel would not keep the program's exit code.
+    let of_children = set_action(Signal::SIGCHLD, &default_action()).context(cannot)?;
+    let forked = split();
+    if !matches!(forked, Ok(ForkResult::Parent { .. })) {
+        set_action(Signal::SIGCHLD, &of_children).context(cannot)?;
+        mask.thread_set_mask().context(cannot)?;
+    }
+    match forked.map_err(std::io::Error::from).context(cannot)? {
+        ForkResult::Parent { child } => Ok(Side::Supervisor(Supervisor { child, signals })),
+        ForkResult::Child => {
+            prctl::set_pdeathsig(Signal::SIGKILL).context(cannot)?;
+            if Pid::parent() != parent {
+                // It was killed before the kernel knew of the wish.
+                let _ = kill(Pid::this(), Signal::SIGKILL);
+            }
+            Ok(Side::Program)
+        }
+    }
+}
+
+impl Supervisor {
+    /// Waits for the program's end, and does meanwhile with signals what they would have done to the program. Files of the caller's are
+    /// closed but standard error and `kept`, so that whoever reads what the program writes sees when it has closed them.
+    pub fn wait(&self, kept: impl AsFd) -> End {
+        self.let_go(kept.as_fd().as_raw_fd());
+        loop {
+            match self.signals.read_signal() {
+                Ok(Some(info)) if Signal::try_from(number(info.ssi_signo)) != Ok(Signal::SIGCHLD) => self.forward(&info),
+                Ok(_) => {}
+                Err(Errno::EINTR) => continue,
+                // Without signals there is still an end to wait for.
+                Err(_) => return self.ended(WaitPidFlag::empty()).unwrap_or(End::Code(SIGNALLED)),
+            }
+            if let Some(end) = self.ended(WaitPidFlag::WNOHANG) {
+                return end;
+            }
+        }
+    }
+
+    /// How the program ended; none while it runs. One that was stopped has its parent stopped too, for the shell to see.
+    fn ended(&self, flags: WaitPidFlag) -> Option<End> {
+        loop {
+            match waitpid(self.child, Some(flags | WaitPidFlag::WUNTRACED)) {
+                Ok(WaitStatus::Exited(_, code)) => return Some(End::Code(code)),
+                Ok(WaitStatus::Signaled(_, signal, _)) => return Some(End::Signal(signal)),
+                Ok(WaitStatus::Stopped(..)) => drop(kill(Pid::this(), Signal::SIGSTOP)),
+                Ok(WaitStatus::StillAlive) => return None,
+                Ok(_) | Err(Errno::EINTR) => {}
+                // A real-time signal, for which the library has no name.
+                Err(_) => return Some(End::Code(SIGNALLED)),
+            }
+        }
+    }
+
+    fn forward(&self, info: &siginfo) {
+        if let Ok(signal) = Signal::try_from(number(info.ssi_signo))
+            && is_to_forward(signal, info, self.child, is_session_leader())
+        {
+            let _ = kill(self.child, signal);
+        }
+    }
+
+    /// Lets go of all open files but standard error, which has room for a warning, and of those that are in use here.
+    fn let_go(&self, kept: RawFd) {
+        if let Ok(null) = fs::open_device_null() {
+            let _ = unistd::dup2_stdin(&null);
+            let _ = unistd::dup2_stdout(&null);
+        }
+        let in_use = [0, 1, 2, kept, self.signals.as_raw_fd()];
+        let names = fs::list(Path::new("/proc/self/fd")).ok().flatten().unwrap_or_default();
+        let open = names.iter().filter_map(|name| name.to_str()?.parse::<RawFd>().ok());
+        for file in open.filter(|file| !in_use.contains(file)) {
+            let _ = unistd::close(file);
+        }
+    }
+}
+
+impl End {
+    /// Ends this process by the signal that ended the program; else gives the exit code.
+    #[must_use]
+    pub fn pass_on(self) -> i32 {
+        match self {
+            Self::Code(code) => code,
+            Self::Signal(signal) => {
+                // The program has left what there is to be seen of its memory.
+                let _ = prctl::set_dumpable(false);
+                let _ = set_action(signal, &default_action());
+                let _ = kill(Pid::this(), signal);
+                let _ = SigSet::from(signal).thread_unblock();
+                // The first process of a container is not ended by a signal.
+                SIGNALLED + signal as i32
+            }
+        }
+    }
+}
+
+/// Whether the program is to get a signal that has reached its parent.
+fn is_to_forward(signal: Signal, info: &siginfo, child: Pid, is_session_leader: bool) -> bool {
+    // The end of a terminal is told to the session's leader alone.
+    let has_come_by_terminal =
+        FROM_TERMINAL.contains(&signal) && info.ssi_code > 0 && !(signal == Signal::SIGHUP && is_session_leader);
+    // What the program sends to its own process group has reached it.
+    let is_the_childs = info.ssi_code <= 0 && number(info.ssi_pid) == child.as_raw();
+    !has_come_by_terminal && !is_the_childs
+}
+
+fn is_session_leader() -> bool {
+    unistd::getsid(None) == Ok(Pid::this())
+}
+
+/// The signals that reach the parent by a file that it reads: all but faults of its own, and those that nobody can keep from it.
+fn watched() -> SigSet {
+    let is_watched = |signal: &Signal| !FAULTS.contains(signal) && ![Signal::SIGKILL, Signal::SIGSTOP].contains(signal);
+    Signal::iterator().filter(is_watched).collect()
+}
+
+/// A number of the kernel's, as the C library has it.
+fn number(number: u32) -> i32 {
+    i32::try_from(number).unwrap_or_default()
+}
+
+fn default_action() -> SigAction {
+    SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty())
+}
+
+#[allow(unsafe_code, reason = "a handler could be any code; this one is none, or was set before this program began")]
+fn set_action(signal: Signal, action: &SigAction) -> nix::Result<SigAction> {
+    // SAFETY: the action is the default one or one that a call of this gave, and this program sets no handlers.
+    unsafe { sigaction(signal, action) }
+}
+
+#[allow(unsafe_code, reason = "the child of a process with threads could wait for a lock that nobody holds any more")]
+fn split() -> nix::Result<ForkResult> {
+    // SAFETY: this process has a single thread, as the caller of `fork` promises.
+    unsafe { unistd::fork() }
+}

@@ -1,0 +1,65 @@
+//! A run with a throw-away store: a small parent process waits for the program, and then removes the store.
+
+use anyhow::Result;
+
+use crate::exec::supervise::{self, Side};
+use crate::invocation::{Action, Invocation, Tool};
+use crate::process::Process;
+use crate::report::{self, Failure};
+use crate::store::ThrowAway;
+
+/// Does `act` in a process of its own, with a store that is there for as long. Gives the exit code of what that became.
+///
+/// # Errors
+/// The store cannot be made; the command line makes no sense with such a store; those of `act`.
+pub(super) fn run(
+    mut invocation: Invocation,
+    process: &Process,
+    act: impl FnOnce(&Invocation, &Process) -> Result<i32>,
+) -> Result<i32> {
+    if let Some(failure) = refusal(&invocation) {
+        return Err(failure.into());
+    }
+    let store = ThrowAway::make(process)?;
+    match supervise::fork() {
+        Ok(Side::Program) => {
+            invocation.root = Some(store.path().to_owned());
+            act(&invocation, process)
+        }
+        Ok(Side::Supervisor(supervisor)) => {
+            let end = supervisor.wait(store.lock());
+            if let Err(error) = store.remove() {
+                report::warning(&report::one_line(&error));
+            }
+            Ok(end.pass_on())
+        }
+        Err(error) => store.remove().and(Err(error)),
+    }
+}
+
+/// Whether a command line has need of a store.
+pub(super) fn has_need(action: &Action) -> bool {
+    match action {
+        Action::Run | Action::Help => true,
+        Action::Version | Action::ToolHelp(_) => false,
+        Action::Tool(tool) => !matches!(tool, Tool::Completions | Tool::Man | Tool::Relocate(_) | Tool::Unpack(_)),
+    }
+}
+
+/// Why a command line makes no sense with a store that has nothing in it before, and is gone after.
+fn refusal(invocation: &Invocation) -> Option<Failure> {
+    let tool = match invocation.action {
+        Action::Tool(Tool::Check(_)) => "check",
+        Action::Tool(Tool::List(_)) => "list",
+        Action::Tool(Tool::Prune(_)) => "prune",
+        _ if invocation.local_venv => {
+            let failure = Failure::new("cannot keep a link for `-vpython-local-venv`");
+            let failure = failure.because("the store is a throw-away one: the link would lead nowhere when the run ends");
+            return Some(failure.hint("name a store with `-vpython-root`, or leave the flag out"));
+        }
+        _ => return None,
+    };
+    let failure = Failure::new(format!("nothing for `-vpython-tool {tool}` to work on"));
+    let failure = failure.because("the store is a throw-away one, which is new and empty in each run");
+    Some(failure.hint("name a store with `-vpython-root`"))
+}
