@@ -113,7 +113,7 @@ fn expected(manifest: &Manifest, root: &Path, wheels: &[UnpackedWheel]) -> Resul
         }
     }
     if release[0] == 2 {
-        for (path, content, _) in venv::own_files_2(&manifest.interpreter)? {
+        for (path, content, _) in venv::own_files_2(&manifest.interpreter, manifest.system_packages)? {
             expected.insert(path, Expected::Content(content));
         }
     }
@@ -135,7 +135,7 @@ fn expected(manifest: &Manifest, root: &Path, wheels: &[UnpackedWheel]) -> Resul
     if fs::link_metadata(&root.join("lib64"))?.is_some() {
         expected.insert("lib64".into(), Expected::Link("lib".into()));
     }
-    let configuration = venv::configuration(&manifest.interpreter, release)?;
+    let configuration = venv::configuration(&manifest.interpreter, release, manifest.system_packages)?;
     expected.insert("pyvenv.cfg".into(), Expected::Content(configuration.into_bytes()));
     Ok(expected)
 }

@@ -120,7 +120,7 @@ fn build(plan: &Plan, store: &Store, linker: &Linker, staging: &Path) -> Result<
     {
         return Err(failure.into());
     }
-    venv::lay_out(&plan.interpreter, staging)?;
+    venv::lay_out(&plan.interpreter, plan.system_packages, staging)?;
     let places = Places::decide(&Layout::of(&plan.interpreter), &wheels)?;
     info_span!("install").in_scope(|| install::install(plan, &wheels, &places, linker, staging))?;
     let warnings = warnings_of(wheels.iter().map(file_name), &wheels, &places);

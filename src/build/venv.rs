@@ -13,6 +13,8 @@ use memchr::memmem;
 use super::{activate, byte_code};
 use crate::fs;
 use crate::plan::Facts;
+use crate::report::Failure;
+use crate::spec::SystemPackages;
 
 /// Permission bits of folders.
 pub(super) const FOLDER: u32 = 0o755;
@@ -22,15 +24,20 @@ const LIBRARY_2: &str = "lib/python2.7";
 /// How the module `site` leaves it to others whether there is a folder of the user's own packages, and how it decides that itself.
 const USER_SITE: &[u8] = b"\nENABLE_USER_SITE = None\n";
 const NO_USER_SITE: &[u8] = b"\nENABLE_USER_SITE = False\n";
+/// Where it looks for packages, and where it does so if the interpreter's own are to be found too: these are where the standard library
+/// really is, which the environment has links to, so that no place is named.
+const PREFIXES: &[u8] = b"\nPREFIXES = [sys.prefix, sys.exec_prefix]\n";
+const PREFIXES_AND_SYSTEMS: &[u8] = b"\nPREFIXES = [sys.prefix, sys.exec_prefix, os.path.realpath(\
+    os.path.join(os.path.dirname(os.__file__), 'os.py')).rsplit(os.sep, 3)[0]]\n";
 
 /// Makes the skeleton in the empty folder `root`.
-pub(super) fn lay_out(interpreter: &Facts, root: &Path) -> Result<()> {
+pub(super) fn lay_out(interpreter: &Facts, system: SystemPackages, root: &Path) -> Result<()> {
     let site_packages = root.join(&interpreter.site_packages);
     fs::create_dir_all(&site_packages, FOLDER)?;
     let bin = root.join("bin");
     fs::create_dir_all(&bin, FOLDER)?;
     if interpreter.is_python2() {
-        for (path, content, mode) in own_files_2(&interpreter.executable)? {
+        for (path, content, mode) in own_files_2(&interpreter.executable, system)? {
             fs::write_new(&root.join(path), &content, mode)?;
         }
         byte_code::compile_modules(&root.join(LIBRARY_2), &interpreter.executable)?;
@@ -48,7 +55,11 @@ pub(super) fn lay_out(interpreter: &Facts, root: &Path) -> Result<()> {
         fs::symlink(Path::new("lib"), &root.join("lib64"))?;
     }
     activate::write(root)?;
-    fs::write_new(&root.join("pyvenv.cfg"), configuration(&interpreter.executable, interpreter.release)?.as_bytes(), 0o444)
+    fs::write_new(
+        &root.join("pyvenv.cfg"),
+        configuration(&interpreter.executable, interpreter.release, system)?.as_bytes(),
+        0o444,
+    )
 }
 
 /// The links of an environment but `lib64`: their paths in it, and what they say.
@@ -79,14 +90,28 @@ fn library_links(interpreter: &Path) -> Result<Vec<(PathBuf, PathBuf)>> {
 
 /// What CPython 2.7 has in an environment that is no link: its binary, and its module `site` with the user's own packages turned off, as
 /// CPython 3 does it in an environment. Paths in the environment, content and permission bits.
-pub(super) fn own_files_2(interpreter: &Path) -> Result<[(PathBuf, Vec<u8>, u32); 2]> {
+///
+/// # Errors
+/// They cannot be read; the interpreter's own packages are to be visible, and its `site` is not as CPython 2.7 has it.
+pub(super) fn own_files_2(interpreter: &Path, system: SystemPackages) -> Result<[(PathBuf, Vec<u8>, u32); 2]> {
     let module = Path::new(LIBRARY_2).join("site.py");
     let text = fs::read(&prefix(interpreter)?.join(&module))?;
-    let text = match memmem::find(&text, USER_SITE) {
-        Some(start) => [&text[..start], NO_USER_SITE, &text[start + USER_SITE.len()..]].concat(),
-        None => text,
+    let text = replaced(&text, USER_SITE, NO_USER_SITE).unwrap_or(text);
+    let text = match system {
+        SystemPackages::Hidden => text,
+        SystemPackages::Visible => replaced(&text, PREFIXES, PREFIXES_AND_SYSTEMS).ok_or_else(|| {
+            let failure = Failure::new(format!("cannot make the packages of `{}` visible", interpreter.display()));
+            let failure = failure.because("its module `site` is not as CPython 2.7 has it");
+            failure.hint("leave `system-site-packages` out, or name another interpreter with `-vpython-interpreter`")
+        })?,
     };
     Ok([(BINARY_2.into(), fs::read(interpreter)?, 0o555), (module, text, 0o444)])
+}
+
+/// The text with what is first found replaced; none where it is not found.
+fn replaced(text: &[u8], old: &[u8], new: &[u8]) -> Option<Vec<u8>> {
+    let start = memmem::find(text, old)?;
+    Some([&text[..start], new, &text[start + old.len()..]].concat())
 }
 
 fn prefix(interpreter: &Path) -> Result<&Path> {
@@ -94,10 +119,10 @@ fn prefix(interpreter: &Path) -> Result<&Path> {
 }
 
 /// The text of `pyvenv.cfg`. `home` must be absolute: python 3.11 and later reads a relative one from the current directory. Without the second line the
-/// interpreter's own packages would be visible.
-pub(super) fn configuration(interpreter: &Path, release: [u32; 3]) -> Result<String> {
+/// interpreter's own packages would be visible whether asked for or not.
+pub(super) fn configuration(interpreter: &Path, release: [u32; 3], system: SystemPackages) -> Result<String> {
     let home = interpreter.parent().and_then(Path::to_str).filter(|home| !home.contains('\n'));
     let home = home.with_context(|| format!("cannot write the path of `{}` into `pyvenv.cfg`", interpreter.display()))?;
     let version = release.map(|part| part.to_string()).join(".");
-    Ok(format!("home = {home}\ninclude-system-site-packages = false\nversion = {version}\n"))
+    Ok(format!("home = {home}\ninclude-system-site-packages = {}\nversion = {version}\n", system.setting()))
 }

@@ -28,7 +28,7 @@ impl Key {
     /// new field does not compile until somebody has decided whether it belongs to the content.
     #[must_use]
     pub fn of(plan: &Plan) -> Self {
-        let Plan { interpreter, wheels, unavailable: _, strict } = plan;
+        let Plan { interpreter, wheels, unavailable: _, strict, system_packages } = plan;
         let mut canonical = Canonical(Sha256::new());
         canonical.part(b"vpython environment");
         canonical.part(&LAYOUT.to_le_bytes());
@@ -42,6 +42,9 @@ impl Key {
         // Its content is no other, but an environment that was built without it has not been judged.
         if *strict {
             canonical.part(b"strict");
+        }
+        if !system_packages.are_hidden() {
+            canonical.part(b"system-site-packages");
         }
         Self(hex::encode(&canonical.0.finalize()[..Self::LENGTH / 2]))
     }
@@ -128,7 +131,7 @@ mod tests {
     use super::super::interpreter::tests::facts;
     use super::*;
     use crate::fs::Digest;
-    use crate::spec::Place;
+    use crate::spec::{Place, SystemPackages};
 
     fn wheel(name: &str, sha256: &[u8]) -> PlannedWheel {
         PlannedWheel {
@@ -143,7 +146,13 @@ mod tests {
 
     fn plan() -> Plan {
         let wheels = vec![wheel("one", b"1"), wheel("two", b"2")];
-        Plan { interpreter: facts([3, 11, 7]), wheels, unavailable: None, strict: false }
+        Plan {
+            interpreter: facts([3, 11, 7]),
+            wheels,
+            unavailable: None,
+            strict: false,
+            system_packages: SystemPackages::Hidden,
+        }
     }
 
     /// The key of the plan after a change.
@@ -173,6 +182,9 @@ mod tests {
         assert_ne!(changed(|plan| plan.wheels[0].required_by.clear()), key, "REQUESTED is a file of the environment");
         assert_ne!(changed(|plan| drop(plan.wheels.pop())), key, "a wheel less");
         assert_ne!(changed(|plan| plan.strict = true), key, "what was not judged");
+        let system = changed(|plan| plan.system_packages = SystemPackages::Visible);
+        assert_ne!(system, key, "another `pyvenv.cfg`");
+        assert_ne!(system, changed(|plan| plan.strict = true), "which of the two is set");
     }
 
     #[test]

@@ -34,7 +34,7 @@ use crate::fs::{Digest, Stamped};
 use crate::invocation::Invocation;
 use crate::process::Process;
 use crate::report::{Failure, progress};
-use crate::spec::{Packages, Place, Source, Spec};
+use crate::spec::{Packages, Place, Source, Spec, SystemPackages};
 use interpreter::InterpreterChoice;
 use wheelhouse::Wheelhouse;
 
@@ -49,6 +49,8 @@ pub struct Plan {
     pub unavailable: Option<Failure>,
     /// Whether what is sloppy about a wheel, and files that several wheels bring, are errors.
     pub strict: bool,
+    /// Whether the interpreter's own packages can be imported.
+    pub system_packages: SystemPackages,
 }
 
 /// A wheel of a plan.
@@ -206,7 +208,8 @@ pub fn make(spec: &Spec, invocation: &Invocation, process: &Process, memo: &Path
         None => (Vec::new(), None),
     };
     let strict = spec.strict || invocation.strict;
-    Ok((Plan { interpreter, wheels, unavailable, strict }, evidence))
+    let system_packages = spec.system_packages;
+    Ok((Plan { interpreter, wheels, unavailable, strict, system_packages }, evidence))
 }
 
 /// The folders of wheels of a launch, and what was seen of them.

@@ -14,6 +14,7 @@ mod pyproject;
 mod requirement;
 mod requirements;
 mod source;
+mod system_packages;
 mod unnamed;
 pub mod upgrade;
 mod vpython_toml;
@@ -32,6 +33,7 @@ pub use listed::{Condition, ListedWheel, TagPattern, Variable};
 pub use platform::{Platform, System, Target, TargetPython};
 pub use pylock::{Basis, Bound, Lock, LockedPackage, LockedWheel, Marker};
 pub use requirement::{parse_marker, parse_requirement};
+pub use system_packages::SystemPackages;
 pub use unnamed::{has_project, unnamed};
 
 use crate::fs::{Digest, Stamped, Trust};
@@ -209,6 +211,8 @@ pub struct Spec {
     pub strict: bool,
     /// Whose files count beside its own: what it names, and what is looked for beside it.
     pub trust: Trust,
+    /// Whether the interpreter's own packages can be imported.
+    pub system_packages: SystemPackages,
     /// What it was read from, besides its own text.
     pub sources: Vec<Source>,
     /// What its author should know, a sentence each, with the place.

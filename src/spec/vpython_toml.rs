@@ -12,13 +12,14 @@ use toml::de::{DeTable, DeValue};
 
 use super::pyproject::{self, Project};
 use super::{
-    Asked, Dependencies, Packages, Placed, Platform, PythonRange, Requirements, Spec, SpecKind, SpecText, parse_requirement,
+    Asked, Dependencies, Packages, Placed, Platform, PythonRange, Requirements, Spec, SpecKind, SpecText, SystemPackages,
+    parse_requirement,
 };
 use crate::invocation::Chosen;
 use crate::report::{Failure, nearest};
 
 const TOP_KEYS: [&str; 3] = ["requires-python", "dependencies", "tool"];
-const TOOL_KEYS: [&str; 5] = ["wheels", "python-path", "no-deps", "platforms", "strict"];
+const TOOL_KEYS: [&str; 6] = ["wheels", "python-path", "no-deps", "platforms", "strict", "system-site-packages"];
 
 /// Reads the text.
 pub(super) fn parse(text: &SpecText) -> Result<Spec> {
@@ -65,6 +66,9 @@ impl<'a> Reader<'a> {
             spec.python_path = self.paths(tool, "python-path").into_iter().map(|path| path.value).collect();
             spec.platforms = self.platforms(tool);
             spec.strict = self.boolean(tool.get("strict"), "tool.vpython.strict");
+            if self.boolean(tool.get("system-site-packages"), "tool.vpython.system-site-packages") {
+                spec.system_packages = SystemPackages::Visible;
+            }
             if self.boolean(tool.get("no-deps"), "tool.vpython.no-deps") {
                 requirements.dependencies = Dependencies::Ignored;
             }
@@ -267,6 +271,18 @@ mod tests {
     #[test]
     fn an_empty_file_asks_for_nothing() {
         assert_eq!(parse(&text("")).unwrap(), Spec { base: Some("/src".into()), ..Spec::default() });
+    }
+
+    #[test]
+    fn the_interpreters_packages_are_visible_on_request_only() {
+        let read = |content: &str| parse(&text(content)).map(|spec| spec.system_packages);
+        assert_eq!(read("").unwrap(), SystemPackages::Hidden);
+        assert_eq!(read("[tool.vpython]\nsystem-site-packages = false\n").unwrap(), SystemPackages::Hidden);
+        assert_eq!(read("[tool.vpython]\nsystem-site-packages = true\n").unwrap(), SystemPackages::Visible);
+        let message = "vpython: error: bad spec in `/src/vpython.toml`\n  caused by: `/src/vpython.toml`, line 2, column 24: \
+                       `tool.vpython.system-site-packages` must be a boolean, and is a string\n";
+        let error = read("[tool.vpython]\nsystem-site-packages = 'yes'\n").unwrap_err();
+        assert_eq!(crate::report::render(&error), message);
     }
 
     #[test]

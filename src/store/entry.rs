@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::Store;
 use crate::fs::{self, Attempt, Digest};
 use crate::plan::{Key, Plan};
+use crate::spec::SystemPackages;
 
 /// The file in an entry that says what it is. It is written last, its lock says that the entry is in use, and its time of change
 /// is the time of the entry's last use.
@@ -34,6 +35,9 @@ pub struct Manifest {
     pub wheels: Vec<InstalledWheel>,
     /// Where its packages are.
     pub site: Site,
+    /// Whether its python finds the interpreter's own packages too.
+    #[serde(default, skip_serializing_if = "SystemPackages::are_hidden")]
+    pub system_packages: SystemPackages,
 }
 
 /// A wheel in an environment.
@@ -115,6 +119,7 @@ impl Manifest {
             python: plan.interpreter.version().to_string(),
             wheels: wheels.collect(),
             site: Site::look(path, &plan.interpreter.site_packages)?,
+            system_packages: plan.system_packages,
         })
     }
 }

@@ -10,7 +10,7 @@ use crate::fs::Digest;
 use crate::invocation::Additions;
 use crate::plan::Plan;
 use crate::process::Process;
-use crate::report;
+use crate::report::{self, Failure};
 
 /// An environment that a command line asks for.
 pub struct Wanted<'a> {
@@ -38,9 +38,12 @@ impl Luggage {
     /// Looks through what is to go along with what is made at `product`, and says what stays behind.
     ///
     /// # Errors
-    /// A folder cannot be included.
+    /// A folder cannot be included; the interpreter cannot come along.
     pub fn pack(options: &Additions, product: &Path, wanted: &Wanted, process: &Process) -> Result<Self> {
         let included = Included::find(&options.include, product, process)?;
+        if !wanted.plan.system_packages.are_hidden() {
+            check_system_packages(options.with_python, &wanted.plan.interpreter.executable)?;
+        }
         warn_of_roots(wanted.python_path, &included);
         Ok(Self { included, with_python: options.with_python })
     }
@@ -75,6 +78,19 @@ impl Luggage {
     pub fn compile(&self, wanted: &Wanted, staged: &Path) -> Result<()> {
         if self.included.is_empty() { Ok(()) } else { (wanted.compile)(&staged.join(include::FOLDER)) }
     }
+}
+
+/// Packages of the interpreter's own are no part of the environment: that is told, or refused where the interpreter goes along without them.
+fn check_system_packages(with_python: bool, interpreter: &Path) -> Result<()> {
+    let interpreter = interpreter.display();
+    if with_python {
+        let failure = Failure::new(format!("cannot take `{interpreter}` along"));
+        let failure = failure.because("the spec has `system-site-packages = true`, and a copy has no packages of its own");
+        return Err(failure.hint("leave out one of the two").into());
+    }
+    let packages = format!("the packages that are installed for `{interpreter}` (`system-site-packages`)");
+    report::warning(&format!("the environment depends on {packages}, which are not in it"));
+    Ok(())
 }
 
 /// The spec's own import roots reach a program through vpython, which is not there when an environment's own python is called.

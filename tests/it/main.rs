@@ -57,6 +57,7 @@ mod sloppy;
 mod specs;
 mod store;
 mod support;
+mod system_packages;
 mod tables;
 mod tags;
 mod testdata;

@@ -46,6 +46,7 @@ struct Spec {
     source: Option<serde_json::Value>,
     requires_python: Option<String>,
     requirements: Vec<String>,
+    system_site_packages: bool,
 }
 
 #[derive(Serialize)]
@@ -123,6 +124,7 @@ fn spec(explanation: &Explanation) -> Option<Spec> {
         source: text.source(),
         requires_python: requires_python.map(|range| range.value.specifiers.to_string()),
         requirements: meaning.map(|spec| requirements(&spec.packages)).unwrap_or_default(),
+        system_site_packages: meaning.is_some_and(|spec| !spec.system_packages.are_hidden()),
     })
 }
 

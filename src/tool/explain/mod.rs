@@ -20,7 +20,7 @@ use crate::plan::interpreter::{self, InterpreterChoice};
 use crate::plan::{self, Evidence, Facts, Key, Plan, PlannedWheel};
 use crate::process::{Process, variable};
 use crate::report::{self, table};
-use crate::spec::{self, Look, Spec, SpecText, Trail};
+use crate::spec::{self, Look, Spec, SpecText, SystemPackages, Trail};
 use crate::store::Store;
 use graph::Graph;
 pub use miss::why as why_missed;
@@ -109,7 +109,8 @@ impl Explanation {
     #[must_use]
     pub fn plan(&self) -> Option<Plan> {
         let interpreter = self.environment.as_ref().and(self.interpreter.facts.clone())?;
-        Some(Plan { interpreter, wheels: self.wheels.clone(), unavailable: None, strict: false })
+        let system_packages = SystemPackages::default();
+        Some(Plan { interpreter, wheels: self.wheels.clone(), unavailable: None, strict: false, system_packages })
     }
 
     /// Where the environment is or will be; none where the explanation does not get that far.
@@ -210,7 +211,8 @@ impl Explanation {
         self.wheels.clone_from(&wheels);
         self.warnings.append(&mut evidence.warnings);
         let strict = spec.strict || invocation.strict;
-        let key = Key::of(&Plan { interpreter: facts, wheels, unavailable: None, strict });
+        let system_packages = spec.system_packages;
+        let key = Key::of(&Plan { interpreter: facts, wheels, unavailable: None, strict, system_packages });
         if let Outlook::Miss(why) = &mut self.outlook {
             miss::add_standing(why, store, &key);
         }

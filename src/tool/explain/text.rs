@@ -10,7 +10,7 @@ use crate::invocation::Target;
 use crate::plan::{Asker, PlannedWheel};
 use crate::report;
 use crate::report::table::{self, Cell};
-use crate::spec::{Packages, Source, SpecKind, SpecText};
+use crate::spec::{Packages, Source, Spec, SpecKind, SpecText};
 
 /// The column in which values begin.
 const MARGIN: usize = 14;
@@ -91,6 +91,10 @@ fn add_interpreter(page: &mut Page, explanation: &Explanation) {
         let taken = interpreter.choice.taken.as_ref();
         lines.extend(taken.map(|taken| format!("by {by}, as {}", taken.path.display())));
         page.row("interpreter", lines);
+    }
+    let is_visible = |spec: &Spec| !spec.system_packages.are_hidden();
+    if explanation.spec.as_ref().is_some_and(is_visible) {
+        page.row("its packages", ["can be imported, behind the wheels (system-site-packages)".to_owned()]);
     }
     let range = explanation.spec.as_ref().and_then(|spec| spec.requires_python.as_ref());
     // Where the range stands was said of the spec.

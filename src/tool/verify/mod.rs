@@ -29,7 +29,8 @@ pub fn run(invocation: &Invocation, process: &Process) -> Result<(i32, Option<Pl
     let code = print((text.kind != SpecKind::None).then_some(title.as_str()), &verification)?;
     let plan = verification.here.filter(|_| code == 0).map(|interpreter| {
         let chosen = plan::choose_wheels(&spec, &interpreter, invocation, &memo, &mut Evidence::default());
-        chosen.map(|(wheels, unavailable)| Plan { interpreter, wheels, unavailable, strict: spec.strict })
+        let (strict, system_packages) = (spec.strict, spec.system_packages);
+        chosen.map(|(wheels, unavailable)| Plan { interpreter, wheels, unavailable, strict, system_packages })
     });
     Ok((code, plan.transpose()?))
 }

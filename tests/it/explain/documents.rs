@@ -39,6 +39,7 @@ fn the_whole_of_a_luci_spec_as_json() {
             },
             "requires_python": "==3.*",
             "requirements": ["b==2", "pywin==300+chromium.1", "b==2"],
+            "system_site_packages": false,
         },
         "interpreter": {
             "path": "[PYTHON]",

@@ -152,6 +152,7 @@ requirements  a
         "source": {"requires-python": ">=3.6", "dependencies": ["a"]},
         "requires_python": ">=3.6",
         "requirements": ["a"],
+        "system_site_packages": false,
     });
     assert_eq!(explanation["spec"], spec);
     assert_eq!(explanation["wheels"][0]["required_by"], json!(["the text of -c, line 3"]));
