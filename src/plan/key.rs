@@ -85,7 +85,8 @@ impl Canonical {
     }
 
     fn interpreter(&mut self, facts: &Facts) {
-        // What matters of platform, ABI and C library is in the tags; `libc_path` is only there to be stamped.
+        // What matters of platform, ABI and C library is in the tags; `libc_path` is only there to be stamped, and what is taken of
+        // `bundled` is among the wheels.
         let Facts {
             executable,
             release: _,
@@ -96,6 +97,7 @@ impl Canonical {
             abi: _,
             libc: _,
             libc_path: _,
+            bundled: _,
             markers,
             elsewhere: _,
         } = facts;
@@ -193,6 +195,7 @@ mod tests {
         assert_eq!(changed(|plan| plan.wheels.reverse()), key, "the order of the wheels");
         assert_eq!(changed(|plan| plan.wheels[0].path = "/elsewhere/x.whl".into()), key, "where a wheel lies");
         assert_eq!(changed(|plan| plan.interpreter.libc_path = None), key, "where the C library lies");
+        assert_eq!(changed(|plan| plan.interpreter.bundled.clear()), key, "where the wheels of `ensurepip` lie");
         let elsewhere = Asker::Spec(Place { file: Some("/x.py".into()), line: 7, column: 1 });
         assert_eq!(changed(|plan| plan.wheels[0].required_by.push(elsewhere)), key, "where the spec asks for a wheel");
     }

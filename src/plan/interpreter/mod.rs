@@ -41,6 +41,9 @@ pub struct Facts {
     /// That library's file, where it is known: an upgrade of the system changes what wheels fit.
     #[serde(with = "optional_path")]
     pub libc_path: Option<PathBuf>,
+    /// The directories of wheels that its `ensurepip` installs pip and setuptools from, in that order. They need not be there.
+    #[serde(default, with = "paths")]
+    pub bundled: Vec<PathBuf>,
     /// What environment markers are evaluated with (PEP 508).
     pub markers: MarkerEnvironment,
     /// The platform that these facts are supposed for, by its name in wheel tags; none for an interpreter that was asked.
@@ -114,6 +117,24 @@ impl Facts {
     }
 }
 
+/// Several paths in JSON.
+mod paths {
+    use std::path::PathBuf;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[derive(Serialize, Deserialize)]
+    struct Wrapped(#[serde(with = "crate::fs::path_text")] PathBuf);
+
+    pub fn serialize<S: Serializer>(paths: &[PathBuf], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(paths.iter().cloned().map(Wrapped))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<PathBuf>, D::Error> {
+        Ok(Vec::<Wrapped>::deserialize(deserializer)?.into_iter().map(|Wrapped(path)| path).collect())
+    }
+}
+
 /// Optional paths in JSON.
 mod optional_path {
     use std::path::PathBuf;
@@ -164,6 +185,7 @@ pub(in crate::plan) mod tests {
             abi: Abi { debug: false, pymalloc: true, free_threaded: false, wide_unicode: major == 2, pointer_bits: 64 },
             libc: Libc::Glibc { major: 2, minor: 36 },
             libc_path: Some("/lib/libc.so.6".into()),
+            bundled: vec![format!("/usr/lib/python{major}.{minor}/ensurepip/_bundled").into()],
             markers: serde_json::from_value(markers).unwrap(),
             elsewhere: None,
         }

@@ -71,6 +71,13 @@ def base_executable():
     return real
 
 
+def bundled():
+    """The directories of wheels that `ensurepip` installs from: that of the system's packager where one is configured, then its own."""
+    own = os.path.join(os.path.realpath(sysconfig.get_path("stdlib")), "ensurepip", "_bundled")
+    of_packager = sysconfig.get_config_var("WHEEL_PKG_DIR")
+    return [os.path.abspath(path) for path in (of_packager, own) if path]
+
+
 def main():
     kind, version, libc_path = libc() if sys.platform.startswith("linux") else ("Other", None, None)
     major_minor = version.split(".")[:2] if version else None
@@ -104,6 +111,7 @@ def main():
                 },
                 "libc": {kind: {"major": int(major_minor[0]), "minor": int(major_minor[1])}} if major_minor else kind,
                 "libc_path": libc_path,
+                "bundled": bundled(),
                 "markers": {
                     "implementation_name": implementation.name if implementation else "",
                     "implementation_version": full_version(implementation.version) if implementation else "0",

@@ -20,7 +20,7 @@ const ISOLATED_2: &[&str] = &["-E", "-s", "-S"];
 /// What such a one says.
 const UNKNOWN_OPTION: &[u8] = b"Unknown option: -I";
 /// Counted up when the probe asks for more, so that what an older vpython kept is asked again.
-const FORMAT: u32 = 3;
+const FORMAT: u32 = 4;
 /// Variables that move a virtual environment's prefix even where `-I` is given (CPython 3.11 and later).
 const LAUNCHER_VARIABLES: [&str; 2] = ["__PYVENV_LAUNCHER__", "PYTHONEXECUTABLE"];
 
