@@ -252,7 +252,10 @@ fn with_wanted(
     take: impl FnOnce(&Wanted) -> Result<i32>,
 ) -> Result<i32> {
     let store = Store::open(invocation, process)?;
-    let Decided { spec, plan, .. } = decide(&spec::find(invocation, process)?, &store, invocation, process)?;
+    let Decided { spec, mut plan, .. } = decide(&spec::find(invocation, process)?, &store, invocation, process)?;
+    if matches!(&invocation.action, Action::Tool(Tool::Export(Export { with_pip: true, .. }))) {
+        plan::add_pip(&mut plan, &spec, invocation, &store.memo_folder())?;
+    }
     let _kept = store.keep_wheels()?;
     take(&Wanted {
         plan: &plan,

@@ -59,6 +59,9 @@ pub struct Export {
     /// Make files of its own, which share nothing with the store
     #[arg(long)]
     pub copy: bool,
+    /// Put pip into the environment, from the directories of wheels or from what the interpreter brings
+    #[arg(long)]
+    pub with_pip: bool,
     /// What goes with the environment.
     #[command(flatten)]
     pub additions: Additions,

@@ -70,3 +70,4 @@ mod upgrade;
 mod verify;
 mod warm;
 mod wheels;
+mod with_pip;

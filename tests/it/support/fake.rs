@@ -47,6 +47,11 @@ impl Fake {
         std::fs::write(folder.join("answer.json"), answer(&self.path, version).to_string()).unwrap();
     }
 
+    /// The directory from which its `ensurepip` would install; a test has to make it.
+    pub fn bundle(&self) -> PathBuf {
+        self.path.with_file_name("bundled")
+    }
+
     /// Gives the script another content.
     pub fn rewrite(&self, script: &[u8]) {
         super::world::write_with_mode(&self.path, script, 0o755);
@@ -72,6 +77,7 @@ fn answer(path: &Path, version: &str) -> serde_json::Value {
         "abi": {"debug": false, "pymalloc": true, "free_threaded": false, "pointer_bits": 64},
         "libc": {"Glibc": {"major": 2, "minor": 36}},
         "libc_path": null,
+        "bundled": [path.with_file_name("bundled")],
         "markers": {
             "implementation_name": "cpython",
             "implementation_version": version,
