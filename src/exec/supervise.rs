@@ -128,7 +128,7 @@ impl Supervisor {
 
     fn forward(&self, info: &siginfo) {
         if let Ok(signal) = Signal::try_from(number(info.ssi_signo))
-            && is_to_forward(signal, info, self.child, is_session_leader())
+            && is_to_forward(signal, Sender::of(info, self.child), is_session_leader())
         {
             let _ = kill(self.child, signal);
         }
@@ -168,14 +168,37 @@ impl End {
     }
 }
 
+/// Who has sent a signal to the parent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sender {
+    /// The kernel: for the terminal, or a timer that ran before this program began.
+    Kernel,
+    /// The program that is waited for.
+    Program,
+    /// Another process.
+    Other,
+}
+
+impl Sender {
+    /// `si_code` is positive where no process has sent the signal: `sigaction(2)`.
+    fn of(info: &siginfo, child: Pid) -> Self {
+        match info.ssi_code {
+            1.. => Self::Kernel,
+            _ if number(info.ssi_pid) == child.as_raw() => Self::Program,
+            _ => Self::Other,
+        }
+    }
+}
+
 /// Whether the program is to get a signal that has reached its parent.
-fn is_to_forward(signal: Signal, info: &siginfo, child: Pid, is_session_leader: bool) -> bool {
-    // The end of a terminal is told to the session's leader alone.
-    let has_come_by_terminal =
-        FROM_TERMINAL.contains(&signal) && info.ssi_code > 0 && !(signal == Signal::SIGHUP && is_session_leader);
-    // What the program sends to its own process group has reached it.
-    let is_the_childs = info.ssi_code <= 0 && number(info.ssi_pid) == child.as_raw();
-    !has_come_by_terminal && !is_the_childs
+fn is_to_forward(signal: Signal, sender: Sender, is_session_leader: bool) -> bool {
+    match sender {
+        // The end of a terminal is told to the session's leader alone.
+        Sender::Kernel => !FROM_TERMINAL.contains(&signal) || signal == Signal::SIGHUP && is_session_leader,
+        // What the program sends to its own process group has reached it.
+        Sender::Program => false,
+        Sender::Other => true,
+    }
 }
 
 fn is_session_leader() -> bool {
@@ -207,4 +230,26 @@ fn set_action(signal: Signal, action: &SigAction) -> nix::Result<SigAction> {
 fn split() -> nix::Result<ForkResult> {
     // SAFETY: this process has a single thread, as the caller of `fork` promises.
     unsafe { unistd::fork() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_program_gets_each_signal_once() {
+        let rows = [
+            (Signal::SIGTERM, Sender::Other, false, true, "`kill PID`"),
+            (Signal::SIGINT, Sender::Other, false, true, "`kill -INT PID`"),
+            (Signal::SIGINT, Sender::Kernel, false, false, "Ctrl-C reaches both"),
+            (Signal::SIGTSTP, Sender::Kernel, true, false, "Ctrl-Z reaches both"),
+            (Signal::SIGHUP, Sender::Kernel, false, false, "the end of a session reaches both"),
+            (Signal::SIGHUP, Sender::Kernel, true, true, "the end of a terminal reaches the session's leader alone"),
+            (Signal::SIGALRM, Sender::Kernel, false, true, "a timer that the caller has set belongs to this process alone"),
+            (Signal::SIGTERM, Sender::Program, false, false, "`kill 0` in the program reaches both"),
+        ];
+        for (signal, sender, is_session_leader, expected, why) in rows {
+            assert_eq!(is_to_forward(signal, sender, is_session_leader), expected, "{why}");
+        }
+    }
 }

@@ -158,7 +158,7 @@ impl Invocation {
             Some(if given.as_encoded_bytes().contains(&b'/') { process.absolute(given.as_ref()) } else { given.into() })
         };
         let debug = process.setting(variable::LOG_TRACE).map(|_| LogLevel::Debug);
-        let (root, is_throw_away) = root::read(flags.root, process)?;
+        let (root, is_throw_away) = root::read(flags.root.as_deref(), process)?;
         Ok(Self {
             target: match &action {
                 Action::Help => Target::None,

@@ -1,6 +1,6 @@
 //! Where the store is to be: a directory that a flag or a variable names, or a throw-away one.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::path::PathBuf;
 
 use anyhow::Result;
@@ -13,10 +13,10 @@ use crate::process::{Process, variable};
 ///
 /// # Errors
 /// A directory whose name begins with `~`.
-pub(super) fn read(flag: Option<OsString>, process: &Process) -> Result<(Option<PathBuf>, bool)> {
+pub(super) fn read(flag: Option<&OsStr>, process: &Process) -> Result<(Option<PathBuf>, bool)> {
     let by_variable = || process.variable(variable::ROOT).filter(|_| !process.is_elevated);
     let named_by = if flag.is_some() { "-vpython-root" } else { variable::ROOT };
-    match flag.as_deref().or_else(by_variable) {
+    match flag.or_else(by_variable) {
         None => Ok((None, false)),
         Some(root) if root.is_empty() => Ok((None, true)),
         Some(root) => {
@@ -47,7 +47,7 @@ mod tests {
         for (flag, variable, (root, is_throw_away), why) in rows {
             let environment = variable.map(|value| (variable::ROOT.into(), value.into())).into_iter().collect();
             let process = Process { environment, directory: Some("/here".into()), ..Process::default() };
-            let found = read(flag.map(OsString::from), &process).unwrap();
+            let found = read(flag.map(OsStr::new), &process).unwrap();
             assert_eq!((found.0.as_deref(), found.1), (root.map(Path::new), is_throw_away), "{why}");
         }
         for value in ["", "/v"] {
