@@ -1,7 +1,7 @@
-//! A parent for a program: where something is to be done when the program has ended, somebody must be left to do it.
+//! A parent for a program, for what is to be done when the program has ended.
 //!
-//! The process forks before it does anything else. The child goes on as any launch does, and becomes the program; the parent waits. To
-//! those outside both look like one process: signals that are sent to the parent reach the program, a program that stops stops the
+//! The process forks before it does anything else. The child goes on as any launch does, and becomes the program; the parent waits. From
+//! outside both look like one process: signals that are sent to the parent reach the program, a program that stops stops the
 //! parent, and the parent ends as the program did. Signals of the terminal go to the whole foreground process group, and are not sent
 //! twice. If the parent is killed so that it cannot clean up, the kernel kills the program too (`PR_SET_PDEATHSIG`), as it would have been
 //! without a parent.
@@ -84,7 +84,7 @@ pub fn fork() -> Result<Side> {
         ForkResult::Child => {
             prctl::set_pdeathsig(Signal::SIGKILL).context(cannot)?;
             if Pid::parent() != parent {
-                // It was killed before the kernel knew of the wish.
+                // It was killed before the call.
                 let _ = kill(Pid::this(), Signal::SIGKILL);
             }
             Ok(Side::Program)
@@ -94,7 +94,7 @@ pub fn fork() -> Result<Side> {
 
 impl Supervisor {
     /// Waits for the program's end, and does meanwhile with signals what they would have done to the program. Files of the caller's are
-    /// closed but standard error and `kept`, so that whoever reads what the program writes sees when it has closed them.
+    /// closed but standard error and `kept`, so that a reader of the program's output sees when the program closes it.
     pub fn wait(&self, kept: impl AsFd) -> End {
         self.let_go(kept.as_fd().as_raw_fd());
         loop {
@@ -193,7 +193,7 @@ impl Sender {
 /// Whether the program is to get a signal that has reached its parent.
 fn is_to_forward(signal: Signal, sender: Sender, is_session_leader: bool) -> bool {
     match sender {
-        // The end of a terminal is told to the session's leader alone.
+        // The end of a terminal is sent to the session leader alone.
         Sender::Kernel => !FROM_TERMINAL.contains(&signal) || signal == Signal::SIGHUP && is_session_leader,
         // What the program sends to its own process group has reached it.
         Sender::Program => false,
@@ -205,7 +205,7 @@ fn is_session_leader() -> bool {
     unistd::getsid(None) == Ok(Pid::this())
 }
 
-/// The signals that reach the parent by a file that it reads: all but faults of its own, and those that nobody can keep from it.
+/// The signals that reach the parent by a file that it reads: all but faults of its own, and those that cannot be caught.
 fn watched() -> SigSet {
     let is_watched = |signal: &Signal| !FAULTS.contains(signal) && ![Signal::SIGKILL, Signal::SIGSTOP].contains(signal);
     Signal::iterator().filter(is_watched).collect()
@@ -226,7 +226,7 @@ fn set_action(signal: Signal, action: &SigAction) -> nix::Result<SigAction> {
     unsafe { sigaction(signal, action) }
 }
 
-#[allow(unsafe_code, reason = "the child of a process with threads could wait for a lock that nobody holds any more")]
+#[allow(unsafe_code, reason = "the child of a process with threads could wait for a lock that no thread is left to release")]
 fn split() -> nix::Result<ForkResult> {
     // SAFETY: this process has a single thread, as the caller of `fork` promises.
     unsafe { unistd::fork() }
@@ -244,7 +244,7 @@ mod tests {
             (Signal::SIGINT, Sender::Kernel, false, false, "Ctrl-C reaches both"),
             (Signal::SIGTSTP, Sender::Kernel, true, false, "Ctrl-Z reaches both"),
             (Signal::SIGHUP, Sender::Kernel, false, false, "the end of a session reaches both"),
-            (Signal::SIGHUP, Sender::Kernel, true, true, "the end of a terminal reaches the session's leader alone"),
+            (Signal::SIGHUP, Sender::Kernel, true, true, "the end of a terminal reaches the session leader alone"),
             (Signal::SIGALRM, Sender::Kernel, false, true, "a timer that the caller has set belongs to this process alone"),
             (Signal::SIGTERM, Sender::Program, false, false, "`kill 0` in the program reaches both"),
         ];
