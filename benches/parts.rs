@@ -137,7 +137,8 @@ fn plans(criterion: &mut Criterion) {
     let store = Store::open(&invocation, &place.process).unwrap();
     store.prepare().unwrap();
     let memo = store.memo_folder();
-    let facts = interpreter::find(&invocation, None, &place.process, Some(&memo), &mut Evidence::default()).unwrap();
+    let facts =
+        interpreter::find(&invocation, &Spec::default(), &place.process, Some(&memo), &mut Evidence::default()).unwrap();
     let mut group = criterion.benchmark_group("plan");
     for (name, asked) in [("index of 1,000 wheels", "project999"), ("resolve a chain of 61", "project0")] {
         place.write("vpython.toml", &format!("dependencies = ['{asked}']\n"));

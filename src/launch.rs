@@ -313,9 +313,9 @@ fn inform(invocation: &Invocation, process: &Process) -> Result<Infallible> {
 fn choose_interpreter(invocation: &Invocation, process: &Process) -> Result<PathBuf> {
     let store = Store::open(invocation, process).and_then(|store| store.prepare().map(|()| store)).ok();
     let memo = store.map(|store| store.memo_folder());
-    let find = |wanted: Option<_>| interpreter::find(invocation, wanted, process, memo.as_deref(), &mut Evidence::default());
+    let find = |spec: &Spec| interpreter::find(invocation, spec, process, memo.as_deref(), &mut Evidence::default());
     let spec = spec::find(invocation, process).and_then(|text| text.parse(process)).unwrap_or_default();
-    let facts = find(spec.requires_python.as_ref()).or_else(|error| find(None).map_err(|_| error))?;
+    let facts = find(&spec).or_else(|error| find(&Spec::default()).map_err(|_| error))?;
     Ok(facts.executable)
 }
 

@@ -17,6 +17,9 @@ use vpython::{launch, report};
 #[unsafe(no_mangle)]
 pub extern "C" fn main(_count: c_int, _arguments: *const *const c_char) -> c_int {
     let process = Process::capture();
+    if let Some(name) = &process.name {
+        report::set_program(name);
+    }
     let code = launch::run(&process).unwrap_or_else(|error| {
         report::error(&error);
         report::exit_code(&error)

@@ -37,9 +37,21 @@ pub mod variable {
 /// Where programs are found when `PATH` is not set: python's `os.defpath`, and what `execvp` takes for it.
 pub const DEFAULT_PATH: &str = "/bin:/usr/bin";
 
+/// The names by which the program is called, as far as they decide what it does: LUCI has one program for each major version of Python.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum CalledAs {
+    /// `vpython`, and any name that is not one of the others.
+    #[default]
+    Vpython,
+    /// `vpython3`, and any name with `python3` in it, such as that of a link `python3` or `vpython3.11`.
+    Vpython3,
+}
+
 /// What the process was given.
 #[derive(Debug, Clone, Default)]
 pub struct Process {
+    /// The file name of the path by which the program was called; none where the caller gave no such path.
+    pub name: Option<OsString>,
     /// The command line behind the program's name.
     pub arguments: Vec<OsString>,
     /// The environment, in its own order.
@@ -63,8 +75,11 @@ impl Process {
     #[allow(clippy::disallowed_methods, reason = "this is the place that reads the environment")]
     pub fn capture() -> Self {
         hold_closed_streams();
+        let mut words = std::env::args_os();
+        let name = words.next().and_then(|path| Some(Path::new(&path).file_name()?.to_owned()));
         Self {
-            arguments: std::env::args_os().skip(1).collect(),
+            name,
+            arguments: words.collect(),
             environment: std::env::vars_os().collect(),
             directory: std::env::current_dir().ok(),
             executable: std::env::current_exe().ok(),
@@ -72,6 +87,13 @@ impl Process {
             is_elevated: told_at_start(libc::AT_SECURE) != 0,
             has_input: true,
         }
+    }
+
+    /// By which of its names the program was called.
+    #[must_use]
+    pub fn called_as(&self) -> CalledAs {
+        let name = self.name.as_deref().unwrap_or_default().as_encoded_bytes();
+        if memchr::memmem::find(name, b"python3").is_some() { CalledAs::Vpython3 } else { CalledAs::Vpython }
     }
 
     /// The value of an environment variable; an empty value is a value.
@@ -167,6 +189,26 @@ mod tests {
         ];
         for (directory, path, absolute, why) in rows {
             assert_eq!(process(directory).absolute(Path::new(path)), Path::new(absolute), "{why}");
+        }
+    }
+
+    #[test]
+    fn a_name_with_python3_in_it_is_vpython3() {
+        let rows = [
+            (Some("vpython"), CalledAs::Vpython),
+            (Some("vpython3"), CalledAs::Vpython3),
+            (Some("python3"), CalledAs::Vpython3),
+            (Some("vpython3.11"), CalledAs::Vpython3),
+            (Some("vpython3-dev"), CalledAs::Vpython3),
+            (Some("vpython2"), CalledAs::Vpython),
+            (Some("vpython2.7"), CalledAs::Vpython),
+            (Some("python"), CalledAs::Vpython),
+            (Some("launcher"), CalledAs::Vpython),
+            (None, CalledAs::Vpython),
+        ];
+        for (name, expected) in rows {
+            let process = Process { name: name.map(OsString::from), ..Process::default() };
+            assert_eq!(process.called_as(), expected, "{name:?}");
         }
     }
 

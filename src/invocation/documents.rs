@@ -8,12 +8,12 @@ use clap::{Arg, ArgAction, Command, ValueHint};
 use clap_complete::Shell;
 
 use super::{flags, tools};
-use crate::report::{Failure, nearest};
+use crate::report::{Failure, nearest, program};
 
 /// The shells that there are completions for.
 const SHELLS: [&str; 5] = ["bash", "zsh", "fish", "elvish", "powershell"];
 
-/// What a shell of this name is to read, so that it completes vpython's command lines.
+/// What a shell of this name is to read, so that it completes the command lines of the program by the name that was typed.
 ///
 /// # Errors
 /// There are no completions for such a shell.
@@ -26,7 +26,7 @@ pub fn completions(shell: &str) -> Result<String> {
         return Err(Failure::new(format!("there are no completions for a shell `{shell}`")).hint(hint).into());
     };
     let mut text = Vec::new();
-    clap_complete::generate(known, &mut completed(), "vpython", &mut text);
+    clap_complete::generate(known, &mut completed(), program(), &mut text);
     let text = String::from_utf8(text).context("cannot make the completions")?;
     Ok(if known == Shell::Bash { with_one_dash(&text) } else { text })
 }

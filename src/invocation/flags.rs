@@ -10,7 +10,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgAction, CommandFactory, Parser, ValueEnum};
 
 use super::tools;
-use crate::report::{Failure, nearest};
+use crate::report::{Failure, nearest, program};
 
 /// No line of help is longer, however wide the terminal is.
 pub(super) const MAX_WIDTH: usize = 100;
@@ -156,7 +156,7 @@ impl Flags {
         let own_part = |flag| str::strip_prefix(flag, PREFIX);
         let known = command.get_arguments().filter_map(clap::Arg::get_long).filter_map(own_part);
         let hint = nearest(own_part(name).unwrap_or(name), known).map_or_else(
-            || "`vpython -h` lists the flags; a flag for the program itself goes behind the program's name".to_owned(),
+            || format!("`{} -h` lists the flags; a flag for the program itself goes behind the program's name", program()),
             |known| format!("did you mean `-{PREFIX}{known}`?"),
         );
         Failure::new(format!("unknown flag `-{name}`")).hint(hint)
@@ -166,7 +166,15 @@ impl Flags {
 /// vpython's help.
 #[must_use]
 pub fn help() -> String {
-    shown().max_term_width(MAX_WIDTH).render_help().to_string()
+    called(shown()).max_term_width(MAX_WIDTH).render_help().to_string()
+}
+
+/// A command whose usage calls the program by the name that was typed.
+pub(super) fn called(command: clap::Command) -> clap::Command {
+    match command.get_overridden_usage().map(ToString::to_string) {
+        Some(usage) => command.override_usage(usage.replacen("vpython", program(), 1)),
+        None => command,
+    }
 }
 
 /// The flags as help shows them: a switch without the value that it may have.

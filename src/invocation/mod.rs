@@ -237,7 +237,7 @@ impl Invocation {
         };
         let tool = ["-vpython-tool".to_owned(), tool.to_owned()];
         let words = own.chain(tool).chain(target).map(|word| shell_word(&word));
-        ["vpython".to_owned()].into_iter().chain(words).collect::<Vec<_>>().join(" ")
+        [report::program().to_owned()].into_iter().chain(words).collect::<Vec<_>>().join(" ")
     }
 }
 

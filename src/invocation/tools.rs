@@ -11,7 +11,7 @@ use clap::{ArgAction, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use super::flags::{self, Arity};
 use super::options::{Check, Explain, Export, Fetch, List, Lock, Pack, Prune, Relocate, Unpack, Upgrade};
-use crate::report::{Failure, nearest};
+use crate::report::{Failure, nearest, program};
 
 /// A tool, with its options.
 #[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
@@ -190,7 +190,7 @@ fn surplus(tool: &clap::Command, word: &str) -> Failure {
         None if name.starts_with(flags::PREFIX) => "name one tool at a time".to_owned(),
         None if tool.get_name() == "fetch" => "what pip is to be told stands behind `--`".to_owned(),
         None => {
-            let lists = format!("`vpython -vpython-tool {} --help` lists the options", tool.get_name());
+            let lists = format!("`{} -vpython-tool {} --help` lists the options", program(), tool.get_name());
             let is_pythons = words(OsStr::new(tool.get_name())).is_some_and(Words::are_pythons);
             if is_pythons { lists + "; what is the script's stands behind `--`" } else { lists }
         }
@@ -222,7 +222,7 @@ pub(super) fn directory(tool: &OsStr, words: &mut Vec<OsString>) -> Result<OsStr
         }
         (Some(word), _) if word != "--" && !word.is_empty() => Ok(words.remove(0)),
         _ => {
-            let example = format!("say which, as in `vpython -vpython-tool {name} env script.py`");
+            let example = format!("say which, as in `{} -vpython-tool {name} env script.py`", program());
             Err(Failure::new(format!("`-vpython-tool {name}` needs the folder that it is to make")).hint(example).into())
         }
     }
@@ -234,7 +234,7 @@ pub(super) fn directory(tool: &OsStr, words: &mut Vec<OsString>) -> Result<OsStr
 /// There is no such tool.
 pub(super) fn help(tool: &OsStr) -> Result<String> {
     let command = command(tool).ok_or_else(|| unknown(&tool.to_string_lossy()))?;
-    Ok(shown(command).bin_name("vpython").max_term_width(flags::MAX_WIDTH).render_help().to_string())
+    Ok(flags::called(shown(command)).bin_name(program()).max_term_width(flags::MAX_WIDTH).render_help().to_string())
 }
 
 /// A tool as help shows it: with all that is to be said, in the terse form.

@@ -196,7 +196,7 @@ pub fn make(spec: &Spec, invocation: &Invocation, process: &Process, memo: &Path
     let (interpreter, listed) = std::thread::scope(|scope| {
         let listing = (!spec.packages.is_empty()).then(|| scope.spawn(|| list(spec, invocation, memo)));
         let interpreter = info_span!("find the interpreter")
-            .in_scope(|| interpreter::find(invocation, spec.requires_python.as_ref(), process, Some(memo), &mut evidence));
+            .in_scope(|| interpreter::find(invocation, spec, process, Some(memo), &mut evidence));
         let listed = listing.map(|listing| listing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
         (interpreter, listed)
     });

@@ -52,7 +52,7 @@ pub struct Lacking {
 pub fn shortfall(spec: &Spec, invocation: &Invocation, process: &Process, memo: &Path) -> Result<Shortfall> {
     let targets = spec.targets()?;
     let mut evidence = Evidence::default();
-    let here = interpreter::find(invocation, spec.requires_python.as_ref(), process, Some(memo), &mut evidence)?;
+    let here = interpreter::find(invocation, spec, process, Some(memo), &mut evidence)?;
     let mut lacking = Vec::new();
     if !spec.packages.is_empty() {
         progress::phase("choosing the wheels");
@@ -90,7 +90,7 @@ pub fn present(
 ) -> Result<Vec<Present>> {
     let targets = spec.targets()?;
     let mut evidence = Evidence::default();
-    let here = interpreter::find(invocation, spec.requires_python.as_ref(), process, Some(memo), &mut evidence)?;
+    let here = interpreter::find(invocation, spec, process, Some(memo), &mut evidence)?;
     let mut wheelhouse = Wheelhouse::open(spec, invocation, memo, &mut evidence)?;
     let mut present = Vec::new();
     for (title, facts) in systems(here, &targets) {
@@ -113,7 +113,7 @@ pub fn taken(spec: &Spec, invocation: &Invocation, process: &Process, memo: &Pat
     }
     let targets = spec.targets()?;
     let mut evidence = Evidence::default();
-    let here = interpreter::find(invocation, spec.requires_python.as_ref(), process, Some(memo), &mut evidence)?;
+    let here = interpreter::find(invocation, spec, process, Some(memo), &mut evidence)?;
     let mut taken = BTreeSet::new();
     for (title, facts) in systems(here, &targets) {
         let (wheels, _) = super::choose_wheels(spec, &facts, invocation, memo, &mut evidence).context(title)?;

@@ -9,14 +9,30 @@ mod paint;
 pub mod progress;
 pub mod table;
 
+use std::ffi::OsStr;
 use std::fmt;
 use std::io::{ErrorKind, Write};
+use std::sync::OnceLock;
 
 use anyhow::Context;
 use nix::sys::signal::{SigSet, SigmaskHow, Signal};
 use paint::Paint;
 pub use progress::Progress;
 use serde::{Deserialize, Serialize};
+
+/// What [`program`] gives.
+static PROGRAM: OnceLock<String> = OnceLock::new();
+
+/// Sets the name by which hints and help call the program: the one that was typed. To be called once, at the edge.
+pub fn set_program(name: &OsStr) {
+    let _ = PROGRAM.set(shell_word(&name.to_string_lossy()));
+}
+
+/// What to type to call the program.
+#[must_use]
+pub fn program() -> &'static str {
+    PROGRAM.get().map_or("vpython", String::as_str)
+}
 
 /// Why vpython ends, as an exit code of its own; the numbers are those of `env`, `nohup` and the shell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]

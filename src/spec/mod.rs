@@ -190,11 +190,37 @@ impl fmt::Display for PythonRange {
     }
 }
 
+/// Which Python is taken where a spec names no version.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum PythonDefault {
+    /// The first that is found.
+    #[default]
+    First,
+    /// 2.7, which LUCI's `vpython` takes; where there is none, the first that is found.
+    Two,
+    /// 3.11, else 3.8, which LUCI's `vpython3` takes; where there is neither, the highest Python 3.
+    Three,
+}
+
+impl PythonDefault {
+    /// The versions that are looked for, in this order, before any other is taken.
+    #[must_use]
+    pub fn versions(self) -> &'static [&'static str] {
+        match self {
+            Self::First => &[],
+            Self::Two => &["2.7"],
+            Self::Three => &["3.11", "3.8"],
+        }
+    }
+}
+
 /// What a spec asks for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Spec {
     /// The Python versions that will do; none where any will.
     pub requires_python: Option<Placed<PythonRange>>,
+    /// Which of them is taken where it names none.
+    pub python_default: PythonDefault,
     /// The distributions to have.
     pub packages: Packages,
     /// Folders of wheels that the spec names, as absolute paths.
@@ -361,7 +387,7 @@ impl SpecText {
             SpecKind::VpythonToml | SpecKind::Pyproject | SpecKind::Pep723 => {
                 requirements::uv_lock::bind(self, vpython_toml::parse(self)?, process)
             }
-            SpecKind::Luci => luci::parse(self),
+            SpecKind::Luci => luci::parse_for(self, process.called_as()),
             SpecKind::Requirements => requirements::parse(self, process),
             SpecKind::Pylock => pylock::parse(self),
             SpecKind::None => Ok(Spec::default()),
@@ -381,6 +407,12 @@ impl SpecText {
         let stranger = self.trust(process).stranger_on_way(path, base);
         warnings.extend(stranger.iter().map(|stranger| format!("the lock {stranger}; it is skipped")));
         stranger.is_none()
+    }
+
+    /// Whether it is a file of LUCI's that only `vpython` reads there, and not `vpython3`: `.vpython`, or `SCRIPT.vpython`.
+    fn is_for_vpython2(&self) -> bool {
+        let name = self.origin.file.as_deref().and_then(Path::file_name).unwrap_or_default();
+        self.kind == SpecKind::Luci && name.as_encoded_bytes().ends_with(b".vpython")
     }
 
     /// The line in which it begins, counted from 1: of a block, its first guard.

@@ -6,7 +6,7 @@ use super::{SpecKind, SpecText};
 use crate::fs;
 use crate::invocation::{Invocation, Target};
 use crate::process::Process;
-use crate::report::shell_word;
+use crate::report::{program, shell_word};
 
 /// What to say of the `requirements.txt` and the `pyproject.toml` beside a program without a spec: which there are, and how one is used,
 /// with `tool` as the example. None where there is nothing to say. This looks at the disk, and so is nothing for a warm launch.
@@ -24,8 +24,9 @@ pub fn unnamed(text: &SpecText, tool: &str, invocation: &Invocation, process: &P
     let word = shell_word(&word.to_string_lossy());
     let (are, one) = if titles.len() == 1 { ("is", "it is") } else { ("are", "one is") };
     Some(format!(
-        "there is no spec; {} {are} there, and used only where {one} named: `-vpython-spec {word}`, or `vpython -vpython-tool {tool} {word}`",
-        titles.join(" and ")
+        "there is no spec; {} {are} there, and used only where {one} named: `-vpython-spec {word}`, or `{} -vpython-tool {tool} {word}`",
+        titles.join(" and "),
+        program()
     ))
 }
 

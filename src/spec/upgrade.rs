@@ -15,7 +15,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use pep440_rs::Version;
+use pep440_rs::{Version, VersionSpecifiers};
 use pep508_rs::PackageName;
 
 use super::luci::{inline, native};
@@ -77,7 +77,10 @@ impl Legacy {
         let cannot = || Failure::new(format!("cannot upgrade `{}`", path.display()));
         if stem.is_empty() {
             if name == b".vpython" && fs::is_file(&folder.join(".vpython3")) {
-                return Err(cannot().because("it is never used: `.vpython3` beside it counts").hint("remove it").into());
+                return Err(cannot()
+                    .because("`.vpython3` beside it becomes `vpython.toml`, which counts before it")
+                    .hint("remove it")
+                    .into());
             }
             return Self::to_file(text, path, folder.join("vpython.toml"));
         }
@@ -148,12 +151,13 @@ impl Legacy {
         Ok(Some(Self { text, path: path.to_path_buf(), target: path.to_path_buf(), there: None, script: Some(content) }))
     }
 
-    /// The spec in the native form, with these versions for these projects and public ones for the others.
+    /// The spec in the native form, with these versions for these projects and public ones for the others; `python` is the range to ask for
+    /// where it names no version.
     ///
     /// # Errors
     /// It cannot be read, or says what the native form cannot say.
-    pub fn to_native(&self, exact: &BTreeMap<PackageName, Version>) -> Result<Native> {
-        let native = native::write(&self.text, exact)?;
+    pub fn to_native(&self, exact: &BTreeMap<PackageName, Version>, python: Option<&VersionSpecifiers>) -> Result<Native> {
+        let native = native::write(&self.text, exact, python)?;
         let Some(script) = &self.script else {
             let content = native.into_bytes();
             let text = super::find::from_bytes(&self.target, SpecKind::VpythonToml, content.clone())?;

@@ -14,11 +14,11 @@ use super::memo::TextPath;
 use crate::fs::{self, Digest};
 use crate::invocation::{Invocation, WheelsSource};
 use crate::plan::{Key, interpreter};
-use crate::process::Process;
-use crate::spec::SpecText;
+use crate::process::{CalledAs, Process};
+use crate::spec::{SpecKind, SpecText};
 
 /// Counted up when a memo says more, so that what an older vpython wrote is decided anew.
-const FORMAT: u32 = 8;
+const FORMAT: u32 = 9;
 
 /// How the names of the files begin in which inputs are kept.
 const PREFIX: &str = "inputs-";
@@ -26,6 +26,7 @@ const PREFIX: &str = "inputs-";
 const VERSION: &str = "the version of vpython";
 const PLACE: &str = "the place of the spec";
 const TEXT: &str = "the text of the spec";
+const NAME: &str = "the name of the program";
 
 /// Calls `see` with each input of a launch, by the name that a person knows it by. An input of several parts comes in as many calls.
 pub(super) fn for_each_input(
@@ -41,6 +42,10 @@ pub(super) fn for_each_input(
         see(PLACE, path.as_ref().map_or(b"", |path| path.as_os_str().as_bytes()));
     }
     see(TEXT, spec.content.as_bytes());
+    // It also decides which file is the spec, and takes another Python only where that is of LUCI's form and names none.
+    if spec.kind == SpecKind::Luci && process.called_as() == CalledAs::Vpython3 {
+        see(NAME, b"vpython3");
+    }
     let wheels = match invocation.wheels.source {
         WheelsSource::Flag => "`-vpython-wheels`",
         WheelsSource::Variable => "`VPYTHON_WHEELS`",

@@ -17,7 +17,7 @@ use crate::report::{self, Failure};
 pub fn completions(words: &[OsString]) -> Result<i32> {
     let [shell] = words else {
         return Err(Failure::new("`-vpython-tool completions` needs the name of one shell")
-            .hint("say which, as in `vpython -vpython-tool completions bash`")
+            .hint(format!("say which, as in `{} -vpython-tool completions bash`", report::program()))
             .into());
     };
     report::print(invocation::completions(&shell.to_string_lossy())?.as_bytes())?;

@@ -89,13 +89,13 @@ fn a_partner_of_the_link_comes_before_that_of_the_real_file() {
     std::fs::create_dir(world.path("links")).unwrap();
     symlink("../real/tool.py", world.path("links/tool")).unwrap();
     launch(&world, &["links/tool"]).run().prints("4\n");
-    world.write("real/tool.py.vpython", spec(1));
+    world.write("real/tool.py.vpython3", spec(1));
     launch(&world, &["links/tool"]).run().prints("1\n");
-    world.write("real/tool.py.vpython3", spec(2));
+    world.write("real/tool.py.vpython", spec(2));
     launch(&world, &["links/tool"]).run().prints("2\n");
-    world.write("links/tool.vpython", spec(3));
+    world.write("links/tool.vpython3", spec(3));
     launch(&world, &["links/tool"]).run().prints("3\n");
-    world.write("links/tool.vpython3", spec(5));
+    world.write("links/tool.vpython", spec(5));
     launch(&world, &["links/tool"]).run().prints("5\n");
     launch(&world, &["real/tool.py"]).run().prints("2\n");
 }
@@ -152,10 +152,10 @@ fn the_walk_takes_the_nearest_folder_and_in_it_the_native_form_first() {
     let world = world();
     world.write("a/b/plain.py", PROGRAM);
     world.write("which_one.py", PROGRAM);
-    world.write(".vpython", spec(1));
+    world.write(".vpython3", spec(1));
     launch(&world, &["a/b/plain.py"]).run().prints("1\n");
     launch(&world, &["-m", "which_one"]).run().prints("1\n");
-    world.write(".vpython3", spec(2));
+    world.write(".vpython", spec(2));
     launch(&world, &["a/b/plain.py"]).run().prints("2\n");
     world.write("vpython.toml", "dependencies = ['which==3']\n");
     launch(&world, &["a/b/plain.py"]).run().prints("3\n");

@@ -14,6 +14,7 @@ mod archives;
 mod audit;
 mod building;
 mod bundle;
+mod by_name;
 mod bypass;
 mod byte_code;
 mod check;

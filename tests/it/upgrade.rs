@@ -192,7 +192,7 @@ vpython: error: cannot upgrade `[WORLD]/work/a/.vpython3`
   caused by: `[WORLD]/work/a/vpython.toml` is there already
   hint: remove one of the two
 vpython: error: cannot upgrade `[WORLD]/work/b/.vpython`
-  caused by: it is never used: `.vpython3` beside it counts
+  caused by: `.vpython3` beside it becomes `vpython.toml`, which counts before it
   hint: remove it
 vpython: error: cannot upgrade `[WORLD]/work/c/.vpython3`
   caused by: bad spec in `[WORLD]/work/c/.vpython3`

@@ -6,6 +6,9 @@
 //!    single minor version, the name with that version comes first.
 //! 4. What pyenv and uv have installed, the highest that satisfies.
 //!
+//! Where neither the caller nor the spec names a version, there may be default versions, each of which is looked for in all these places
+//! before any other is taken: see `default`.
+//!
 //! Python 2.7 is looked for where the spec leaves nothing else, by the names `python2.7`, `python2` and `python`, and only there.
 //!
 //! vpython itself under another name and scripts on `PATH` are never run; a shim of pyenv's is resolved by reading pyenv's files.
@@ -19,13 +22,13 @@ use tracing::debug;
 use super::binary::{self, Executable, search_path};
 use super::choice::{PassedOver, Source, Taken};
 use super::version::{NamedVersion, is_for_python2, minor_in_name, single_minor};
-use super::{Facts, probe, pyenv};
+use super::{Facts, default, probe, pyenv};
 use crate::fs::{self, Stamp, Trust};
 use crate::invocation::Invocation;
 use crate::plan::Evidence;
 use crate::process::Process;
 use crate::report::{self, Failure, Kind};
-use crate::spec::{Placed, PythonRange};
+use crate::spec::{Placed, PythonRange, Spec};
 
 /// Finds the interpreter for a spec. `memo` is the folder for what interpreters have said, where there is one.
 ///
@@ -33,11 +36,22 @@ use crate::spec::{Placed, PythonRange};
 /// None satisfies, or the one that is named does not or cannot be run.
 pub fn find(
     invocation: &Invocation,
-    wanted: Option<&Placed<PythonRange>>,
+    spec: &Spec,
     process: &Process,
     memo: Option<&Path>,
     evidence: &mut Evidence,
 ) -> Result<Facts> {
+    let wanted = spec.requires_python.as_ref();
+    for version in default::versions(invocation, spec) {
+        evidence.choice.defaults.push(version.text.clone());
+        let wants_python2 = is_for_python2(&version.specifiers);
+        let mut search = Search { wanted, version: Some(version), wants_python2, process, memo, evidence };
+        if let Some(facts) = search.anywhere()? {
+            return Ok(facts);
+        }
+        // What has another version is looked at again.
+        evidence.choice.passed_over.clear();
+    }
     let named = invocation.interpreter.as_deref();
     let mut version = named.and_then(NamedVersion::of);
     if let (Some(path), Some(_)) = (named, &version) {
@@ -49,10 +63,12 @@ pub fn find(
     let wants_python2 = wanted.is_some_and(|wanted| is_for_python2(&wanted.value.specifiers))
         || version.as_ref().is_some_and(|version| is_for_python2(&version.specifiers));
     let mut search = Search { wanted, version, wants_python2, process, memo, evidence };
-    match named {
-        Some(path) if search.version.is_none() => search.named(&process.absolute(path)),
-        _ => search.anywhere(),
-    }
+    let found = match named {
+        Some(path) if search.version.is_none() => return search.named(&process.absolute(path)),
+        _ if default::takes_highest(invocation, spec) => search.highest()?,
+        _ => search.anywhere()?,
+    };
+    found.ok_or_else(|| search.none_found().into())
 }
 
 /// The parts of the environment that decide what [`find`] looks at, for the name of a launch memo, each by the name that a person
@@ -89,15 +105,15 @@ const NO_VERSION: &str = "it is a shim of pyenv's, and pyenv has no version for 
 const DIRECTORY: &str = "the current directory";
 
 /// One search.
-struct Search<'a> {
+pub(super) struct Search<'a> {
     wanted: Option<&'a Placed<PythonRange>>,
-    /// The version that the caller names instead of a file.
-    version: Option<NamedVersion>,
+    /// The version that the caller names instead of a file, or that is looked for first.
+    pub(super) version: Option<NamedVersion>,
     /// Whether the spec, or the caller, leaves nothing but Python 2.
     wants_python2: bool,
     process: &'a Process,
     memo: Option<&'a Path>,
-    evidence: &'a mut Evidence,
+    pub(super) evidence: &'a mut Evidence,
 }
 
 impl Search<'_> {
@@ -131,13 +147,14 @@ impl Search<'_> {
         Ok(if takes_two { two } else { three })
     }
 
-    fn anywhere(&mut self) -> Result<Facts> {
+    /// The first that satisfies; none where none does.
+    pub(super) fn anywhere(&mut self) -> Result<Option<Facts>> {
         for place in [Self::bundles, Self::on_path, Self::installed_by_pyenv, Self::installed_by_uv] {
             if let Some(facts) = place(self)? {
-                return Ok(facts);
+                return Ok(Some(facts));
             }
         }
-        Err(self.none_found().into())
+        Ok(None)
     }
 
     fn bundles(&mut self) -> Result<Option<Facts>> {
@@ -267,7 +284,7 @@ impl Search<'_> {
         let version = self.version.as_ref().filter(|version| !version.specifiers.contains(facts.version()));
         let other = version.map(|version| {
             let name = facts.markers.platform_python_implementation();
-            format!("it is {name} {}, and {} is named", facts.version(), version.text)
+            format!("it is {name} {}, and {} is {}", facts.version(), version.text, version.how)
         });
         facts.unsupported().or(other).or_else(|| {
             let wanted = self.wanted.filter(|wanted| !wanted.value.specifiers.contains(facts.version()))?;

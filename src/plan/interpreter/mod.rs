@@ -2,6 +2,7 @@
 
 mod binary;
 mod choice;
+mod default;
 mod elsewhere;
 mod find;
 mod probe;

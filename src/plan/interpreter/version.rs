@@ -3,13 +3,15 @@
 use std::ffi::OsStr;
 use std::path::{Component, Path};
 
-use pep440_rs::{Operator, Version, VersionSpecifiers};
+use pep440_rs::{Operator, Version, VersionSpecifier, VersionSpecifiers};
 
-/// A version that the caller names instead of a file: `3.12`, or `python3.12`.
+/// A version that is looked for, because the caller names it instead of a file (`3.12`, or `python3.12`) or because it is a default.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct NamedVersion {
     /// The version as it is named, as in `3.12`.
     pub text: String,
+    /// Why it is looked for, as in `3.12 is named`.
+    pub how: &'static str,
     /// Which versions these are.
     pub specifiers: VersionSpecifiers,
 }
@@ -27,7 +29,18 @@ impl NamedVersion {
             return None;
         }
         let rest = if parts.len() < 3 { ".*" } else { "" };
-        Some(Self { text: text.to_owned(), specifiers: format!("=={text}{rest}").parse().ok()? })
+        Some(Self { text: text.to_owned(), how: "named", specifiers: format!("=={text}{rest}").parse().ok()? })
+    }
+
+    /// The same version, where it is a default.
+    pub fn by_default(self) -> Self {
+        Self { how: "looked for first", ..self }
+    }
+
+    /// Any version above this one.
+    pub fn above(version: &Version) -> Self {
+        let specifier = VersionSpecifier::greater_than_version(version.clone());
+        Self { text: specifier.to_string(), how: "looked for", specifiers: specifier.into() }
     }
 }
 

@@ -100,10 +100,11 @@ fn find_interpreter(
     memo: &Path,
     evidence: &mut Evidence,
 ) -> Result<Facts> {
-    let of_spec = request.spec.requires_python.as_ref();
+    let of_spec = request.spec;
     if let (Some(lock), Upgraded::Named(_)) = (request.before, request.upgraded) {
-        let kept = lock.python_range(of_spec);
-        if let Ok(found) = interpreter::find(invocation, kept.as_ref(), process, Some(memo), evidence) {
+        let kept = lock.python_range(of_spec.requires_python.as_ref());
+        let kept = Spec { requires_python: kept, ..Spec::default() };
+        if let Ok(found) = interpreter::find(invocation, &kept, process, Some(memo), evidence) {
             return Ok(found);
         }
     }

@@ -116,7 +116,7 @@ pub fn verify(spec: &Spec, invocation: &Invocation, process: &Process, memo: &Pa
         return Ok(Verification::default());
     }
     let mut evidence = Evidence::default();
-    let here = interpreter::find(invocation, spec.requires_python.as_ref(), process, Some(memo), &mut evidence)?;
+    let here = interpreter::find(invocation, spec, process, Some(memo), &mut evidence)?;
     let mut wheelhouse = Wheelhouse::open(spec, invocation, memo, &mut evidence)?;
     let passed_over = wheelhouse.passed_over().into_iter();
     let mut warnings: Vec<String> =

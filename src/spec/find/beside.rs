@@ -5,19 +5,19 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-use super::{Around, Found, LookedAt};
+use super::{Around, Found, LookedAt, by_name};
 use crate::fs;
+use crate::process::CalledAs;
 use crate::spec::{SpecKind, SpecText};
-
-/// What a partner's name has more than the script's; the first that is there counts.
-const SUFFIXES: [&str; 2] = [".vpython3", ".vpython"];
 
 /// The partner of a script.
 pub(super) fn partner_of_file(script: &Path, around: &mut Around<'_>) -> Result<Option<SpecText>> {
-    for path in partners(script) {
+    for path in partners(script, around.called) {
         let Some(found) = Found::at(path, LookedAt::Partner, around.trail)? else { continue };
-        if found.is_trusted(around) {
-            return found.read(SpecKind::Luci, around.trail).map(Some);
+        if found.is_trusted(around)
+            && let Some(spec) = found.read(SpecKind::Luci, around)?
+        {
+            return Ok(Some(spec));
         }
     }
     Ok(None)
@@ -37,11 +37,11 @@ pub(super) fn partner_of_folder(folder: &Path, around: &mut Around<'_>) -> Resul
     Ok(None)
 }
 
-/// Where partners would be. The root has no name, and so no partner.
-fn partners(path: &Path) -> impl Iterator<Item = PathBuf> {
+/// Where partners would be, in the order in which they count. The root has no name, and so no partner.
+fn partners(path: &Path, called: CalledAs) -> impl Iterator<Item = PathBuf> {
     let name = path.file_name().map(OsString::from);
     name.into_iter().flat_map(move |name| {
-        SUFFIXES.map(|suffix| {
+        by_name::names(called).map(|suffix| {
             let mut name = name.clone();
             name.push(suffix);
             path.with_file_name(name)

@@ -8,9 +8,12 @@
 //! 5. `VPYTHON_DEFAULT_SPEC`.
 //! 6. None.
 //!
+//! Of LUCI's files in one place, the name that the program is called by decides which counts: see `by_name`.
+//!
 //! This is on the warm path: each place is looked at once, nothing is opened that is not there, and the script is read once.
 
 mod beside;
+mod by_name;
 mod inside;
 mod trail;
 mod walk;
@@ -27,7 +30,7 @@ use tracing::debug;
 use super::{Origin, STANDARD_INPUT, SpecKind, SpecText, luci, pylock, requirements};
 use crate::fs::{self, Trust};
 use crate::invocation::{Chosen, Invocation, Target};
-use crate::process::Process;
+use crate::process::{CalledAs, Process};
 use crate::report::Failure;
 use inside::Inside;
 pub use trail::{Block, Finding, Look, LookedAt, Trail};
@@ -115,6 +118,8 @@ struct Around<'t> {
     trust: Trust,
     /// What looks like a spec and is none.
     warnings: Vec<String>,
+    /// The name of the program, by which LUCI's files count.
+    called: CalledAs,
     /// Where looks are noted.
     trail: &'t mut Trail,
 }
@@ -122,7 +127,8 @@ struct Around<'t> {
 impl<'t> Around<'t> {
     /// A target that tells nothing but where the walk begins.
     fn folder(folder: Option<PathBuf>, process: &Process, trail: &'t mut Trail) -> Self {
-        Self { spec: None, folder, trust: Trust::of_user(process.user), warnings: Vec::new(), trail }
+        let trust = Trust::of_user(process.user);
+        Self { spec: None, folder, trust, warnings: Vec::new(), called: process.called_as(), trail }
     }
 
     fn with(self, inside: Inside) -> Self {
@@ -320,13 +326,15 @@ impl Found {
         false
     }
 
-    /// Reads the whole of it.
-    fn read(&self, kind: SpecKind, trail: &mut Trail) -> Result<SpecText> {
+    /// Reads the whole of it; none where it does not count for the program of this name.
+    fn read(&self, kind: SpecKind, around: &mut Around<'_>) -> Result<Option<SpecText>> {
         debug!(path = %self.path.display(), "found a spec");
         let bytes = if self.is_regular { fs::read_before_exec(&self.path) } else { fs::read(&self.path) };
         let text = bytes.and_then(|bytes| from_bytes(&self.path, kind, bytes));
-        trail.note(Finding::of(&text), || (self.place)(self.path.clone()));
-        text
+        let counts = text.as_ref().map_or(true, |text| by_name::counts(around.called, text));
+        let finding = if counts { Finding::of(&text) } else { Finding::Python2 };
+        around.trail.note(finding, || (self.place)(self.path.clone()));
+        if counts { text.map(Some) } else { Ok(None) }
     }
 }
 

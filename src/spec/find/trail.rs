@@ -59,6 +59,8 @@ pub enum Finding {
     NoFile,
     /// A spec that is passed over: it is this user's, in a folder that everybody can write to.
     Stranger(u32),
+    /// A spec for Python 2, which is passed over where the program is called as `vpython3`.
+    Python2,
     /// A zip archive, into which nobody looks.
     Archive,
     /// What the walk ends at.

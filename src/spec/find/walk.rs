@@ -6,28 +6,31 @@ use std::path::Path;
 use anyhow::Result;
 use tracing::debug;
 
-use super::{Around, Finding, Found, LookedAt};
+use super::{Around, Finding, Found, LookedAt, by_name};
 use crate::fs;
 use crate::spec::{SpecKind, SpecText};
 
-/// The usual names, in the order in which they count within a folder.
-const NAMES: [(&str, SpecKind); 3] =
-    [("vpython.toml", SpecKind::VpythonToml), (".vpython3", SpecKind::Luci), (".vpython", SpecKind::Luci)];
+/// The usual name of the native form, which counts before LUCI's within a folder.
+const NATIVE: &str = "vpython.toml";
 /// The walk ends after the folder that holds this.
 const BARRIER: &str = ".gclient";
 
 /// The nearest spec from `folder` upwards, of a trusted user where anybody can put one. Those of others are passed over with a warning.
 pub(super) fn up(folder: &Path, around: &mut Around<'_>) -> Result<Option<SpecText>> {
+    let [first, second] = by_name::names(around.called);
+    let names = [(NATIVE, SpecKind::VpythonToml), (first, SpecKind::Luci), (second, SpecKind::Luci)];
     let mut climb = fs::Climb::from(folder);
     for folder in folder.ancestors() {
-        for (name, kind) in NAMES {
+        for (name, kind) in names {
             if climb.lacks(name) {
                 around.trail.note(Finding::Nothing, || LookedAt::Walk(folder.join(name)));
                 continue;
             }
             let Some(found) = Found::at(folder.join(name), LookedAt::Walk, around.trail)? else { continue };
-            if found.is_trusted(around) {
-                return found.read(kind, around.trail).map(Some);
+            if found.is_trusted(around)
+                && let Some(spec) = found.read(kind, around)?
+            {
+                return Ok(Some(spec));
             }
         }
         if !climb.lacks(BARRIER) && is_barrier(&folder.join(BARRIER), around)? {

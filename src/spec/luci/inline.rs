@@ -21,7 +21,8 @@ pub(in crate::spec) struct Block {
     pub lines_before: usize,
 }
 
-/// Looks for the block of a text in any encoding that has ASCII in it. A block with nothing but white space in it is none.
+/// Looks for the block of a text in any encoding that has ASCII in it. A block without any line is none; one with nothing in its lines asks
+/// for nothing.
 ///
 /// # Errors
 /// A block that does not end, or whose guards have different prefixes, or whose content is not UTF-8.
@@ -58,7 +59,7 @@ pub(in crate::spec) fn read(text: &[u8], origin: &Origin) -> Result<Option<Block
         content.push_str(&blanked(line, prefix));
         content.push('\n');
     }
-    Ok((!content.trim().is_empty()).then_some(Block { content, lines_before: begin + 1 }))
+    Ok((!content.is_empty()).then_some(Block { content, lines_before: begin + 1 }))
 }
 
 /// What stands before the guard of a line that begins a block, without the indentation.
@@ -109,7 +110,8 @@ mod tests {
             ("# [VPYTHON:BEGIN]  \n# a: 'x'\t\n# [VPYTHON:END]\n", Some(("  a: 'x'\n", 1)), "blanks at the end of lines"),
             ("# [VPYTHON:BEGIN]\n# # a\n# [VPYTHON:END]\n", Some(("  # a\n", 1)), "a comment in the block is content"),
             ("# é [VPYTHON:BEGIN]\n# é a: 'x'\n# é [VPYTHON:END]\n", Some(("    a: 'x'\n", 1)), "a prefix of any characters"),
-            ("# [VPYTHON:BEGIN]\n#\n# [VPYTHON:END]\n", None, "nothing between"),
+            ("# [VPYTHON:BEGIN]\n#\n# [VPYTHON:END]\n", Some(("\n", 1)), "nothing between"),
+            ("# [VPYTHON:BEGIN]\n\n# [VPYTHON:END]\n", Some(("\n", 1)), "an empty line between"),
             ("# [VPYTHON:BEGIN]\n# [VPYTHON:END]\n", None, "no line between"),
             ("x = '[VPYTHON:BEGIN]'\n", None, "a quotation is no guard"),
             ("# [VPYTHON:END]\n", None, "an end alone"),

@@ -26,10 +26,21 @@ mod text;
 
 use anyhow::Result;
 
-use super::{ListedWheel, Packages, Placed, PythonRange, Spec, SpecText, TagPattern};
+use super::{ListedWheel, Packages, Placed, PythonDefault, PythonRange, Spec, SpecText, TagPattern};
+use crate::process::CalledAs;
 use crate::report::Failure;
 use lexer::Mistake;
 use schema::{Message, Package, TagEntry, Text};
+
+/// Reads the text, for the program of this name.
+pub(super) fn parse_for(text: &SpecText, called: CalledAs) -> Result<Spec> {
+    let python_default = match called {
+        CalledAs::Vpython3 => PythonDefault::Three,
+        CalledAs::Vpython if text.is_for_vpython2() => PythonDefault::Two,
+        CalledAs::Vpython => PythonDefault::First,
+    };
+    Ok(Spec { python_default, ..parse(text)? })
+}
 
 /// Reads the text.
 pub(super) fn parse(text: &SpecText) -> Result<Spec> {
@@ -52,6 +63,14 @@ pub(super) fn source(content: &str) -> Option<serde_json::Value> {
 pub(super) fn is_likely(content: &str) -> bool {
     let first = lexer::Lexer::new(content).token();
     first.is_ok_and(|first| first.kind == lexer::Kind::End) || begins_with_field(content)
+}
+
+/// Whether a text names a version of Python that is not a Python 2. One that cannot be read is taken to.
+pub(super) fn names_python3(content: &str) -> bool {
+    let Some(message) = text::parse(content).ok().and_then(|fields| schema::read(fields).ok()) else { return true };
+    let version = message.python_version.map(|version| version.value).unwrap_or_default();
+    let version = version.trim();
+    !version.is_empty() && version.split('.').next() != Some("2")
 }
 
 /// Whether a text begins with a field of these specs.

@@ -35,23 +35,29 @@ enum Owner {
     Nothing,
 }
 
-/// Writes the spec that `text` is, with these versions for these projects and public ones for the others.
+/// Writes the spec that `text` is, with these versions for these projects and public ones for the others; `python` is the range to ask for
+/// where it names no version.
 ///
 /// # Errors
 /// It cannot be read, or says something that the native form cannot say: all of it, with line and column.
-pub(in crate::spec) fn write(text: &SpecText, exact: &BTreeMap<PackageName, Version>) -> Result<String> {
+pub(in crate::spec) fn write(
+    text: &SpecText,
+    exact: &BTreeMap<PackageName, Version>,
+    python: Option<&VersionSpecifiers>,
+) -> Result<String> {
     let spec = super::parse(text)?;
+    let python = spec.requires_python.as_ref().map(|range| &range.value.specifiers).or(python);
     let (fields, comments) = text::parse_with_comments(&text.content).map_err(|mistake| Failure::new(mistake.what))?;
     let comments = Comments::of(&text.content, &fields, comments);
     let platforms = platforms(&spec).map_err(|problems| refusal(text, problems))?;
-    let dependencies = dependencies(&spec, exact, &comments, text)?;
+    let dependencies = dependencies(&spec, exact, python, &comments, text)?;
     let mut native = comments.before(Owner::Header, "");
     if !native.is_empty() {
         native.push('\n');
     }
     native += &comments.before(Owner::Python, "");
-    if let Some(python) = &spec.requires_python {
-        let _ = writeln!(native, "requires-python = \"{}\"", python.value.specifiers);
+    if let Some(python) = python {
+        let _ = writeln!(native, "requires-python = \"{python}\"");
     }
     let dependencies = if dependencies.is_empty() { dependencies } else { format!("\n{dependencies}") };
     let _ = writeln!(native, "dependencies = [{dependencies}]\n\n[tool.vpython]\nno-deps = true");
@@ -71,6 +77,7 @@ pub(in crate::spec) fn write(text: &SpecText, exact: &BTreeMap<PackageName, Vers
 fn dependencies(
     spec: &Spec,
     exact: &BTreeMap<PackageName, Version>,
+    python: Option<&VersionSpecifiers>,
     comments: &Comments<'_>,
     text: &SpecText,
 ) -> Result<String> {
@@ -80,7 +87,7 @@ fn dependencies(
     let mut lines = String::new();
     for (index, wheel) in listed.iter().enumerate() {
         lines += &comments.before(Owner::Wheel(index), "    ");
-        match requirement(wheel, exact, spec.requires_python.as_ref().map(|range| &range.value.specifiers)) {
+        match requirement(wheel, exact, python) {
             Ok(requirement) if written.contains(&requirement) => {}
             Ok(requirement) => {
                 let _ = writeln!(lines, "    \"{requirement}\",");
@@ -208,7 +215,7 @@ mod tests {
             chosen: Chosen::default(),
         };
         let exact = exact.iter().map(|(name, version)| (name.parse().unwrap(), version.parse().unwrap())).collect();
-        write(&text, &exact)
+        write(&text, &exact, None)
     }
 
     #[test]

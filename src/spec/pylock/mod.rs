@@ -20,7 +20,7 @@ use pep508_rs::{MarkerEnvironment, MarkerTree, PackageName};
 
 use super::{Asked, Packages, Placed, PythonRange, Spec, SpecText};
 use crate::fs::{Digest, LongDigest};
-use crate::report::{Failure, shell_word};
+use crate::report::{Failure, program, shell_word};
 
 pub use basis::Basis;
 pub(super) use beside::bind;
@@ -143,7 +143,7 @@ impl Lock {
     #[must_use]
     pub fn how_to_relock(&self) -> Option<String> {
         let spec = &self.bound.as_ref()?.file;
-        Some(format!("vpython -vpython-tool lock {}", shell_word(&spec.to_string_lossy())))
+        Some(format!("{} -vpython-tool lock {}", program(), shell_word(&spec.to_string_lossy())))
     }
 }
 

@@ -56,6 +56,7 @@ struct Chosen {
     implementation: Option<String>,
     found_by: Option<&'static str>,
     found_as: Option<String>,
+    defaults: Vec<String>,
     passed_over: Vec<PassedOver>,
 }
 
@@ -153,6 +154,7 @@ fn interpreter(explanation: &Explanation) -> Option<Chosen> {
             implementation: None,
             found_by: Some(variable::BYPASS),
             found_as: Some(path(python)),
+            defaults: Vec::new(),
             passed_over: Vec::new(),
         });
     }
@@ -169,6 +171,7 @@ fn interpreter(explanation: &Explanation) -> Option<Chosen> {
         implementation: facts.map(|facts| facts.markers.platform_python_implementation().to_owned()),
         found_by: found_by(&explanation.interpreter),
         found_as: choice.taken.as_ref().map(|taken| path(&taken.path)),
+        defaults: choice.defaults.clone(),
         passed_over: passed_over.map(|one| PassedOver { path: path(&one.path), why: one.why.clone() }).collect(),
     })
 }

@@ -173,9 +173,9 @@ impl Explanation {
         self.text = text;
         let memo = Store::look(invocation, process).ok().map(|store| store.memo_folder());
         let mut evidence = Evidence::default();
-        let mut find = |wanted| interpreter::find(invocation, wanted, process, memo.as_deref(), &mut evidence);
-        let wanted = self.spec.as_ref().and_then(|spec| spec.requires_python.as_ref());
-        let facts = find(wanted).or_else(|error| find(None).map_err(|_| error));
+        let mut find = |spec: &Spec| interpreter::find(invocation, spec, process, memo.as_deref(), &mut evidence);
+        let any = Spec::default();
+        let facts = find(self.spec.as_ref().unwrap_or(&any)).or_else(|error| find(&any).map_err(|_| error));
         self.interpreter.choice = evidence.choice;
         self.interpreter.facts = Some(facts?);
         Ok(())
@@ -202,8 +202,7 @@ impl Explanation {
         let spec = self.spec.insert(spec);
         let memo = store.map(Store::memo_folder);
         let mut evidence = Evidence::default();
-        let wanted = spec.requires_python.as_ref();
-        let facts = interpreter::find(invocation, wanted, process, memo.as_deref(), &mut evidence);
+        let facts = interpreter::find(invocation, spec, process, memo.as_deref(), &mut evidence);
         self.interpreter.choice = std::mem::take(&mut evidence.choice);
         let facts = self.interpreter.facts.insert(facts?).clone();
         let Some(store) = store else { return Ok(()) };

@@ -1,5 +1,6 @@
 //! The places where a spec was looked for, in words: each by itself for programs, and drawn together for a reader.
 
+use std::ffi::OsStr;
 use std::mem::discriminant;
 use std::path::Path;
 
@@ -27,6 +28,7 @@ pub(super) fn found(look: &Look) -> Option<&'static str> {
         Finding::Broken => "broken",
         Finding::NoFile => "no file",
         Finding::Stranger(_) => "another user's",
+        Finding::Python2 => "for Python 2",
         Finding::Archive => "archive",
         Finding::Barrier => "barrier",
     })
@@ -79,18 +81,36 @@ fn subject(look: &Look) -> String {
     }
 }
 
+/// The names that looks of one kind were for, or the endings of these, each once, in order: `a, b or c`.
+fn endings(group: &[&Look], ending: impl Fn(&Path) -> Option<&OsStr>) -> String {
+    let mut endings: Vec<String> = Vec::new();
+    for look in group {
+        if let LookedAt::Partner(path) | LookedAt::Walk(path) = &look.place
+            && let Some(ending) = ending(path).map(|ending| ending.to_string_lossy().into_owned())
+            && !endings.contains(&ending)
+        {
+            endings.push(ending);
+        }
+    }
+    match endings.split_last() {
+        Some((last, others)) if !others.is_empty() => format!("{} or {last}", others.join(", ")),
+        _ => endings.concat(),
+    }
+}
+
 /// The row of looks of one kind.
 fn row(group: &[&Look]) -> Option<[String; 2]> {
     let (first, last) = (group.first()?, group.last()?);
+    let (partners, names) = (endings(group, Path::extension), endings(group, Path::file_name));
     let (from, to) = (subject(first), subject(last));
     let (place, found) = match (&first.place, first.found) {
         (LookedAt::Flag(None), _) => return None,
         (LookedAt::Variable(None), _) => (place(first), "not set".to_owned()),
-        (LookedAt::Partner(_), Finding::Nothing) => (from, "no partner file, .vpython3 or .vpython".to_owned()),
+        (LookedAt::Partner(_), Finding::Nothing) => (from, format!("no partner file, .{}", partners.replace(" or ", " or ."))),
         (LookedAt::Block(..), Finding::Nothing) => (from, "no block".to_owned()),
         (LookedAt::Walk(_), Finding::Nothing) => {
             let folders = if from == to { from } else { format!("{from} up to {to}") };
-            (folders, "no vpython.toml, .vpython3 or .vpython".to_owned())
+            (folders, format!("no {names}"))
         }
         (LookedAt::Program(_), Finding::Nothing) => (from, "no such file; python will say so".to_owned()),
         (LookedAt::Program(_), Finding::Broken) => (from, "cannot be opened; python will say so".to_owned()),
@@ -100,6 +120,7 @@ fn row(group: &[&Look]) -> Option<[String; 2]> {
         (_, Finding::Broken) => (place(first), "cannot be read".to_owned()),
         (_, Finding::NoFile) => (place(first), "no file; stepped over".to_owned()),
         (_, Finding::Stranger(user)) => (place(first), format!("user {user}'s; passed over")),
+        (_, Finding::Python2) => (place(first), "for Python 2, and not for vpython3; passed over".to_owned()),
         (_, Finding::Archive) => (place(first), "a zip archive; not looked into".to_owned()),
         (_, Finding::Barrier) => (place(first), "ends the walk".to_owned()),
     };

@@ -90,6 +90,9 @@ fn add_interpreter(page: &mut Page, explanation: &Explanation) {
         let by = json::found_by(interpreter).unwrap_or_default();
         let taken = interpreter.choice.taken.as_ref();
         lines.extend(taken.map(|taken| format!("by {by}, as {}", taken.path.display())));
+        if !interpreter.choice.defaults.is_empty() {
+            lines.push(format!("no version is named; looked first for {}", interpreter.choice.defaults.join(", then ")));
+        }
         page.row("interpreter", lines);
     }
     let is_visible = |spec: &Spec| !spec.system_packages.are_hidden();

@@ -31,7 +31,9 @@ pub(super) fn run(options: &Fetch, invocation: &Invocation, process: &Process) -
     let text = spec::find(invocation, process)?;
     if text.kind == SpecKind::None {
         let failure = Failure::new("`-vpython-tool fetch --prune` needs a spec: without one no wheel is needed");
-        return Err(failure.hint("name it, as in `vpython -vpython-tool fetch requirements.txt --prune`").into());
+        return Err(failure
+            .hint(format!("name it, as in `{} -vpython-tool fetch requirements.txt --prune`", report::program()))
+            .into());
     }
     let spec = text.parse(process)?;
     let store = Store::open(invocation, process)?;

@@ -102,7 +102,7 @@ fn nothing_to_lock(text: &SpecText) -> Failure {
         SpecKind::None => cannot.hint("name a script with a `# /// script` block, a `vpython.toml` or a `requirements.txt`"),
         SpecKind::Luci => cannot
             .because("it lists its wheels with exact versions already")
-            .hint("`vpython -vpython-tool upgrade` writes it in a form that can have a lock"),
+            .hint(format!("`{} -vpython-tool upgrade` writes it in a form that can have a lock", report::program())),
         SpecKind::Pylock => cannot.because("it is a lock itself").hint("make it anew with the tool that made it"),
         SpecKind::VpythonToml | SpecKind::Pyproject | SpecKind::Pep723 | SpecKind::Requirements => {
             cannot.because("a lock lies beside the file of its spec, and this spec has no file").hint("put it into a script")

@@ -28,7 +28,8 @@ use crate::invocation::{Invocation, Relocate};
 use crate::plan::interpreter::find;
 use crate::plan::{Evidence, Facts};
 use crate::process::Process;
-use crate::report::Failure;
+use crate::report::{self, Failure};
+use crate::spec::Spec;
 use environment::Environment;
 use journal::Journal;
 use places::Places;
@@ -106,7 +107,7 @@ fn named(words: &[OsString], process: &Process) -> Result<PathBuf> {
     let [word] = words[..] else {
         let why = if words.is_empty() { "none is named".to_owned() } else { format!("{} are named", words.len()) };
         let failure = Failure::new("`-vpython-tool relocate` takes one environment").because(why);
-        return Err(failure.hint("`vpython -vpython-tool relocate --help` lists the options").into());
+        return Err(failure.hint(format!("`{} -vpython-tool relocate --help` lists the options", report::program())).into());
     };
     let path = process.absolute(Path::new(word));
     let is_plain = !path.components().any(|component| component == Component::ParentDir);
@@ -129,5 +130,5 @@ fn refuse_unwritable(to: &Path) -> Result<()> {
 /// What the interpreter of this path, or in this folder, says of itself.
 pub(super) fn facts(path: &Path, invocation: &Invocation, process: &Process) -> Result<Facts> {
     let invocation = Invocation { interpreter: Some(path.to_path_buf()), ..invocation.clone() };
-    find(&invocation, None, process, None, &mut Evidence::default())
+    find(&invocation, &Spec::default(), process, None, &mut Evidence::default())
 }

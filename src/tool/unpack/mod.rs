@@ -20,7 +20,7 @@ use crate::fs::{self, StagedFolder};
 use crate::invocation::{Invocation, Unpack};
 use crate::plan::Facts;
 use crate::process::Process;
-use crate::report::Failure;
+use crate::report::{self, Failure};
 use standing::{Standing, State};
 
 /// Unpacks the archive that the words name, and prints where. Gives the exit code.
@@ -65,7 +65,9 @@ fn named(words: &[OsString], process: &Process) -> Result<(PathBuf, PathBuf)> {
         }
         _ => {
             let failure = Failure::new("`-vpython-tool unpack` takes an archive and the folder to make of it");
-            Err(failure.hint("write it as in `vpython -vpython-tool unpack env.tar.gz /opt/app/env`").into())
+            Err(failure
+                .hint(format!("write it as in `{} -vpython-tool unpack env.tar.gz /opt/app/env`", report::program()))
+                .into())
         }
     }
 }

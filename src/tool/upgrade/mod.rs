@@ -8,14 +8,15 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use pep440_rs::VersionSpecifiers;
 
 use crate::fs;
 use crate::invocation::{Invocation, Upgrade};
 use crate::plan::{self, Key, Plan, PlannedWheel};
 use crate::process::Process;
 use crate::report::{self, Failure};
-use crate::spec::SpecText;
 use crate::spec::upgrade::{Legacy, Native};
+use crate::spec::{PythonDefault, SpecText};
 use crate::store::Store;
 use files::Candidate;
 
@@ -87,17 +88,29 @@ impl Upgrader<'_> {
     /// The native form that comes to the same plan: with public versions where they do, else with the very builds of the plan.
     fn proven(&self, legacy: &Legacy) -> Result<Native> {
         let before = self.plan(&legacy.text).with_context(|| format!("cannot upgrade `{}`", legacy.path.display()))?;
-        let native = legacy.to_native(&BTreeMap::new())?;
+        let python = self.default_python(legacy, &before)?;
+        let native = legacy.to_native(&BTreeMap::new(), python.as_ref())?;
         if self.plan(&native.text).is_ok_and(|after| Key::of(&after) == Key::of(&before)) {
             return self.proven_elsewhere(legacy, native, &before);
         }
         let exact = before.wheels.iter().map(|wheel| (wheel.name.clone(), wheel.version.clone())).collect();
-        let native = legacy.to_native(&exact)?;
+        let native = legacy.to_native(&exact, python.as_ref())?;
         let after = self.plan(&native.text)?;
         if Key::of(&after) != Key::of(&before) {
             return Err(another_plan(legacy, &before, &after).into());
         }
         self.proven_elsewhere(legacy, native, &before)
+    }
+
+    /// The version that the name of the program gives a spec that names none: the native form must say it, which is read alike by all names.
+    fn default_python(&self, legacy: &Legacy, plan: &Plan) -> Result<Option<VersionSpecifiers>> {
+        let [major, minor, _] = plan.interpreter.release;
+        match legacy.text.parse(self.process)?.python_default {
+            PythonDefault::First => Ok(None),
+            // Where there is no 2.7, the first that is found was taken.
+            PythonDefault::Two if major != 2 => Ok(None),
+            PythonDefault::Two | PythonDefault::Three => Ok(Some(format!("=={major}.{minor}.*").parse()?)),
+        }
     }
 
     /// The native form, if it wants the same on each platform that the spec names, where nobody may have the wheels.

@@ -26,6 +26,7 @@ fn the_whole_of_a_luci_spec_as_json() {
         "version": 1,
         "searched": [
             {"place": "-vpython-spec", "found": null},
+            {"place": "[WORLD]/work/tool.py.vpython", "found": null},
             {"place": "[WORLD]/work/tool.py.vpython3", "found": "spec"},
         ],
         "spec": {
@@ -47,6 +48,7 @@ fn the_whole_of_a_luci_spec_as_json() {
             "implementation": "CPython",
             "found_by": "PATH",
             "found_as": "[WORLD]/bin/python3",
+            "defaults": [],
             "passed_over": [],
         },
         "wheels": [{
@@ -108,6 +110,7 @@ fn an_interpreter_is_told_with_those_before_it() {
         "implementation": "CPython",
         "found_by": "PATH",
         "found_as": "[WORLD]/bin/python3",
+        "defaults": [],
         "passed_over": [
             {"path": "[WORLD]/work/first/python3", "why": "it is vpython itself"},
             {"path": "[WORLD]/work/second/python3", "why": "it is a script, and not an interpreter"},

@@ -29,7 +29,7 @@ fn a_script_with_a_block() {
     let expected = format!(
         "\
 program  tool.py
-looked at  [WORLD]/work/tool.py  no partner file, .vpython3 or .vpython
+looked at  [WORLD]/work/tool.py  no partner file, .vpython or .vpython3
   [WORLD]/work/tool.py, # /// script  the spec
 
 spec  [WORLD]/work/tool.py, line 1 (pep723)
@@ -62,12 +62,11 @@ fn a_link_to_a_script_below_a_spec() {
     let expected = format!(
         "\
 program  tool
-looked at  [WORLD]/work/tool  no partner file, .vpython3 or .vpython
-  [WORLD]/work/project/bin/deep/tool.py  no partner file, .vpython3 or .vpython
+looked at  [WORLD]/work/tool  no partner file, .vpython or .vpython3
+  [WORLD]/work/project/bin/deep/tool.py  no partner file, .vpython or .vpython3
   [WORLD]/work/project/bin/deep/tool.py  no block
-  [WORLD]/work/project/bin/deep  no vpython.toml, .vpython3 or .vpython
+  [WORLD]/work/project/bin/deep  no vpython.toml, .vpython or .vpython3
   [WORLD]/work/project/bin/.vpython3  no file; stepped over
-  [WORLD]/work/project/bin  no vpython.toml, .vpython3 or .vpython
   [WORLD]/work/project/vpython.toml  the spec
 
 spec  [WORLD]/work/project/vpython.toml, line 1 (vpython.toml)
@@ -123,7 +122,7 @@ requirements  b
     }
     let barrier = "\
 program  module json.tool
-looked at  [WORLD]/work/inner  no vpython.toml, .vpython3 or .vpython
+looked at  [WORLD]/work/inner  no vpython.toml, .vpython or .vpython3
   [WORLD]/work/inner/.gclient  ends the walk
   VPYTHON_DEFAULT_SPEC  not set
 
@@ -173,17 +172,17 @@ requirements  a
 ";
     assert_search(&world, explain(&world, &["app"]), expected);
     world.write("app.pyz", b"#!/usr/bin/env python3\nPK\x03\x04");
-    world.write("app.pyz.vpython", "");
-    std::fs::create_dir(world.path("app.pyz.vpython3")).unwrap();
+    world.write("app.pyz.vpython3", "");
+    std::fs::create_dir(world.path("app.pyz.vpython")).unwrap();
     let expected = "\
 program  app.pyz
-looked at  [WORLD]/work/app.pyz.vpython3  no file; stepped over
-  [WORLD]/work/app.pyz.vpython  the spec
+looked at  [WORLD]/work/app.pyz.vpython  no file; stepped over
+  [WORLD]/work/app.pyz.vpython3  the spec
 
-spec  [WORLD]/work/app.pyz.vpython, line 1 (luci)
+spec  [WORLD]/work/app.pyz.vpython3, line 1 (luci)
 ";
     assert_search(&world, explain(&world, &["app.pyz"]), expected);
-    std::fs::remove_file(world.path("app.pyz.vpython")).unwrap();
+    std::fs::remove_file(world.path("app.pyz.vpython3")).unwrap();
     let text = text(&world, &explain(&world, &["app.pyz"]).run());
     assert!(text.contains("\n  [WORLD]/work/app.pyz  a zip archive; not looked into\n"), "{text}");
 }
@@ -221,7 +220,7 @@ read with it  [WORLD]/work/${NOWHERE}two.txt
     let expected = "\
 program  the text of -c
 looked at  the text of -c  no block
-  [WORLD]/work up to [WORLD]  no vpython.toml, .vpython3 or .vpython
+  [WORLD]/work up to [WORLD]  no vpython.toml, .vpython or .vpython3
   [WORLD]/.gclient  ends the walk
   VPYTHON_DEFAULT_SPEC=[WORLD]/work/one.txt  the spec
 

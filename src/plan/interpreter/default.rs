@@ -1,0 +1,47 @@
+//! Which versions of Python are looked for first where neither the caller nor the spec names one.
+
+use anyhow::Result;
+
+use super::Facts;
+use super::find::Search;
+use super::version::NamedVersion;
+use crate::invocation::Invocation;
+use crate::plan::interpreter::Source;
+use crate::spec::{PythonDefault, Spec};
+
+/// The default versions of a launch, in the order in which they are looked for; none where a version is named.
+pub(super) fn versions(invocation: &Invocation, spec: &Spec) -> Vec<NamedVersion> {
+    if invocation.interpreter.is_some() || spec.requires_python.is_some() {
+        return Vec::new();
+    }
+    let of_spec = spec.python_default.versions().iter().copied();
+    of_spec.filter_map(|version| NamedVersion::of(version.as_ref())).map(NamedVersion::by_default).collect()
+}
+
+/// Whether of all that is left the highest version is taken, and not the first.
+pub(super) fn takes_highest(invocation: &Invocation, spec: &Spec) -> bool {
+    let is_named = invocation.interpreter.is_some() || spec.requires_python.is_some();
+    spec.python_default == PythonDefault::Three && !is_named
+}
+
+impl Search<'_> {
+    /// The highest version of all places, and of equal ones the first. A bundle goes before all others, as ever.
+    pub(super) fn highest(&mut self) -> Result<Option<Facts>> {
+        let Some(mut best) = self.anywhere()? else { return Ok(None) };
+        let passed_over = self.evidence.choice.passed_over.clone();
+        while self.evidence.choice.taken.as_ref().is_some_and(|taken| taken.source != Source::Bundle) {
+            let taken = self.evidence.choice.taken.take();
+            self.version = Some(NamedVersion::above(best.version()));
+            match self.anywhere()? {
+                Some(higher) => best = higher,
+                None => {
+                    self.evidence.choice.taken = taken;
+                    break;
+                }
+            }
+        }
+        // That one is lower than another is nothing to say of it.
+        self.evidence.choice.passed_over = passed_over;
+        Ok(Some(best))
+    }
+}
