@@ -24,7 +24,7 @@ use crate::tool;
 use crate::tool::additions::Wanted;
 use crate::tool::explain::Explanation;
 
-/// The one text that `VPYTHON_BYPASS` acts on, which LUCI's users have set where there is no bundled python.
+/// The one text that `VPYTHON_BYPASS` acts on unless `vpython.conf` has another, which LUCI's users have set where there is no bundled python.
 const BYPASS: &str = "manually managed python not supported by chrome operations";
 
 /// Does what the process was called for. Where that is to run python, this returns only if it failed; else it returns the exit code.
@@ -39,7 +39,7 @@ pub fn run(process: &Process) -> Result<i32> {
 
 fn act(process: &Process) -> Result<i32> {
     let invocation = Invocation::read(process)?;
-    if is_bypassed(process) {
+    if is_bypassed(&invocation, process) {
         start_log(&invocation)?;
         return bypass(&invocation, process);
     }
@@ -138,7 +138,7 @@ fn prepare_cold(text: &SpecText, store: &Store, memo: &MemoName, invocation: &In
     }
     if is_built && !invocation.is_throw_away {
         progress::phase("pruning the store");
-        info_span!("prune by the way").in_scope(|| tool::prune::by_the_way(store, process));
+        info_span!("prune by the way").in_scope(|| tool::prune::by_the_way(store, invocation, process));
     }
     Ok(Ready { entry, python_path: spec.python_path, is_built })
 }
@@ -320,12 +320,13 @@ fn choose_interpreter(invocation: &Invocation, process: &Process) -> Result<Path
 }
 
 /// Whether the caller wants no vpython. Another text than the one that is acted on is a mistake worth a word.
-fn is_bypassed(process: &Process) -> bool {
+fn is_bypassed(invocation: &Invocation, process: &Process) -> bool {
     let Some(value) = process.setting(variable::BYPASS) else { return false };
-    let is_exact = value == OsStr::new(BYPASS);
+    let text = invocation.conf.bypass.as_ref().map_or(BYPASS, |text| &text.value);
+    let is_exact = value == OsStr::new(text);
     if !is_exact {
         let value = value.to_string_lossy();
-        report::warning(&format!("`{}` is ignored: it is `{value}`, and would have to be `{BYPASS}`", variable::BYPASS));
+        report::warning(&format!("`{}` is ignored: it is `{value}`, and would have to be `{text}`", variable::BYPASS));
     }
     is_exact
 }
@@ -335,7 +336,7 @@ fn is_bypassed(process: &Process) -> bool {
 fn bypass(invocation: &Invocation, process: &Process) -> Result<i32> {
     match &invocation.action {
         Action::Tool(Tool::Explain(options)) => {
-            return Explanation::of_bypass(invocation, next_python(process)).print(options);
+            return Explanation::of_bypass(invocation, process, next_python(process)).print(options);
         }
         Action::Tool(Tool::Exec) => return run_next(&invocation.words, process).map(never),
         Action::Tool(_) => return Ok(0),
@@ -375,8 +376,11 @@ fn print(text: &str) -> Result<i32> {
     Ok(0)
 }
 
+/// Starts the log, and says what is wrong with the settings that the command line was read with.
 fn start_log(invocation: &Invocation) -> Result<()> {
-    log::start(level(invocation.log_level), invocation.trace.as_deref())
+    log::start(level(invocation.log_level), invocation.trace.as_deref())?;
+    invocation.warn(&invocation.conf.warnings);
+    Ok(())
 }
 
 /// What is logged beside errors and warnings.

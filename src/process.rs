@@ -22,6 +22,8 @@ pub mod variable {
     pub const INTERPRETER: &str = "VPYTHON_INTERPRETER";
     /// A path list of wheelhouses, where `-vpython-wheels` is not given.
     pub const WHEELS: &str = "VPYTHON_WHEELS";
+    /// The file of settings to read in place of those in the usual places.
+    pub const CONF: &str = "VPYTHON_CONF";
     /// Any text turns the log on, at the level `debug`.
     pub const LOG_TRACE: &str = "VPYTHON_LOG_TRACE";
     /// The file for a trace of the run, where `-vpython-trace` is not given.
@@ -33,6 +35,9 @@ pub mod variable {
     /// The time of all that is packed, in seconds since 1970: <https://reproducible-builds.org/specs/source-date-epoch/>.
     pub const SOURCE_DATE_EPOCH: &str = "SOURCE_DATE_EPOCH";
 }
+
+/// The name of the file of settings beside the program, and its place for a whole machine.
+const CONF: [&str; 2] = ["vpython.conf", "/etc/vpython.conf"];
 
 /// Where programs are found when `PATH` is not set: python's `os.defpath`, and what `execvp` takes for it.
 pub const DEFAULT_PATH: &str = "/bin:/usr/bin";
@@ -60,6 +65,8 @@ pub struct Process {
     pub directory: Option<PathBuf>,
     /// The real path of this program's binary; none where the system does not tell.
     pub executable: Option<PathBuf>,
+    /// The usual places of the file of settings; the first that is there counts.
+    pub conf_files: Vec<PathBuf>,
     /// The effective user id.
     pub user: u32,
     /// Whether the program has more rights than its caller, by a set-user-ID bit or file capabilities.
@@ -76,13 +83,17 @@ impl Process {
     pub fn capture() -> Self {
         hold_closed_streams();
         let mut words = std::env::args_os();
+        let executable = std::env::current_exe().ok();
+        let beside = executable.iter().map(|program| program.with_file_name(CONF[0]));
+        let conf_files = beside.chain([CONF[1].into()]).collect();
         let name = words.next().and_then(|path| Some(Path::new(&path).file_name()?.to_owned()));
         Self {
             name,
             arguments: words.collect(),
             environment: std::env::vars_os().collect(),
             directory: std::env::current_dir().ok(),
-            executable: std::env::current_exe().ok(),
+            executable,
+            conf_files,
             user: u32::try_from(told_at_start(libc::AT_EUID)).unwrap_or(u32::MAX),
             is_elevated: told_at_start(libc::AT_SECURE) != 0,
             has_input: true,

@@ -33,7 +33,7 @@ pub use digest::{Digest, LongDigest};
 pub use fault::{is_absence, is_fullness, is_presence, is_systems_fault, visible};
 pub use lock::{Attempt, lock_exclusive, lock_shared, try_lock_exclusive, try_lock_shared};
 pub use own::{look_for_json, open_across_exec, open_optional, open_or_create, read_json, read_json_before_exec, write_json};
-pub use read::{BEGINNING, leave_open, read, read_before_exec, read_beginning, read_rest, real_path};
+pub use read::{BEGINNING, leave_open, open_without_waiting, read, read_before_exec, read_beginning, read_rest, real_path};
 pub use replace::{UNFINISHED, replace, replace_by, replace_link, rewrite, write_atomically};
 pub use stamp::{Stamp, Stamped};
 pub use swap::StagedFolder;

@@ -3,11 +3,13 @@
 use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::os::fd::{AsRawFd, IntoRawFd};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use nix::fcntl::OFlag;
 
-use super::{canonicalize, open, read_link};
+use super::{canonicalize, open, optional, read_link};
 
 /// The whole content of a file of any kind.
 pub fn read(path: &Path) -> Result<Vec<u8>> {
@@ -60,6 +62,14 @@ pub fn real_path(file: &File, path: &Path) -> Result<PathBuf> {
         Ok(real) if real.is_absolute() => Ok(real),
         _ => canonicalize(path),
     }
+}
+
+/// Opens a file for reading, with what the system says of it; none where there is none. A pipe in its place is not waited for.
+pub fn open_without_waiting(path: &Path) -> Result<Option<(File, std::fs::Metadata)>> {
+    let opened = optional(File::options().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(path));
+    let Some(file) = opened.with_context(|| format!("cannot open `{}`", path.display()))? else { return Ok(None) };
+    let metadata = file.metadata().with_context(|| format!("cannot look at `{}`", path.display()))?;
+    Ok(Some((file, metadata)))
 }
 
 /// Leaves an open file to `execve`, which closes it, and spares a call.

@@ -3,13 +3,16 @@
 //! Nothing is looked up here. The words for python stay as they were typed, and are read only to find the target.
 
 mod chosen;
+mod conf;
 mod documents;
 mod flags;
 mod options;
 mod python;
 mod root;
+mod settings;
 mod split;
 mod tools;
+mod wheels;
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -17,11 +20,14 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 
 pub use chosen::Chosen;
+pub use conf::Conf;
 pub use documents::{completions, manual};
 pub use flags::{LogLevel, help};
 pub use options::{Additions, Check, Explain, Export, Fetch, List, Lock, Pack, Prune, Relocate, Unpack, Upgrade};
 pub use python::Target;
+pub use settings::Setting;
 pub use tools::Tool;
+pub use wheels::{Wheels, WheelsSource};
 
 use crate::fs;
 use crate::process::{Process, variable};
@@ -53,6 +59,8 @@ pub struct Invocation {
     pub strict: bool,
     /// Our own flags as they were typed, each in one word, without the one that names a tool.
     pub own_words: Vec<OsString>,
+    /// What `vpython.conf` says.
+    pub conf: Conf,
     /// How much is logged, if told.
     pub log_level: Option<LogLevel>,
     /// The file for a trace of the run, if told.
@@ -80,31 +88,13 @@ pub enum Action {
     Tool(Tool),
 }
 
-/// Wheelhouses that the caller names.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Wheels {
-    /// Their paths, in the caller's order.
-    pub folders: Vec<PathBuf>,
-    /// What named them.
-    pub source: WheelsSource,
-}
-
-/// What named the caller's wheelhouses.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum WheelsSource {
-    /// The flag, for this one launch: a folder that is not there is a mistake.
-    Flag,
-    /// The variable, for all launches: a folder that is not there is passed over.
-    #[default]
-    Variable,
-}
-
 impl Invocation {
     /// Reads a command line.
     ///
     /// # Errors
     /// An unknown flag of ours, a missing or bad value, an unknown tool.
     pub fn read(process: &Process) -> Result<Self> {
+        let conf = Conf::read(process)?;
         let mut split = split::split(&process.arguments)?;
         let mut flags = Flags::parse(&split.own)?;
         let mut action = match flags.tool.as_deref().filter(|name| !name.is_empty()) {
@@ -141,14 +131,15 @@ impl Invocation {
         }
         let is_tool = |word: &OsString| word.as_encoded_bytes().starts_with(b"--vpython-tool=");
         let own_words = split.own.into_iter().filter(|word| !is_tool(word)).collect();
-        Ok(Self { own_words, ..Self::with_variables(action, flags, split.python, process)? })
+        Ok(Self { own_words, ..Self::with_variables(action, flags, split.python, conf, process)? })
     }
 
-    /// Joins flags and variables; a flag beats its variable, and an empty value is none, except that of the root.
+    /// Joins flags, variables and `vpython.conf`; a flag beats its variable, which beats the file, and an empty value is none, except that of
+    /// the root.
     ///
     /// # Errors
     /// A folder whose name begins with `~`.
-    fn with_variables(action: Action, flags: Flags, words: Vec<OsString>, process: &Process) -> Result<Self> {
+    fn with_variables(action: Action, flags: Flags, words: Vec<OsString>, conf: Conf, process: &Process) -> Result<Self> {
         let given = |flag: Option<OsString>, name: &str| {
             flag.filter(|value| !value.is_empty()).or_else(|| process.setting(name).map(OsStr::to_owned))
         };
@@ -166,16 +157,19 @@ impl Invocation {
                 _ => Target::of(&words),
             },
             action,
-            root,
+            root: root.or_else(|| conf.root.as_ref().filter(|_| !is_throw_away).map(|root| root.value.clone())),
             is_throw_away,
             spec: flags.spec.filter(|spec| !spec.is_empty()).map(|spec| process.absolute(spec.as_ref())),
-            default_spec: given(None, variable::DEFAULT_SPEC).map(PathBuf::from),
+            default_spec: given(None, variable::DEFAULT_SPEC)
+                .map(PathBuf::from)
+                .or_else(|| conf.default_spec.as_ref().map(|spec| spec.value.clone())),
             interpreter: interpreter(flags.interpreter),
-            wheels: Wheels::read(&flags.wheels, process)?,
+            wheels: Wheels::read(&flags.wheels, &conf, process)?,
             local_venv: flags.local_venv,
             chosen: Chosen { extras: flags.extras, groups: flags.groups },
             strict: flags.strict,
             own_words: Vec::new(),
+            conf,
             log_level: flags.log_level.or(debug),
             trace: path(flags.trace, variable::TRACE),
             words,
@@ -246,29 +240,6 @@ fn names_spec(word: &OsStr) -> bool {
     let name = Path::new(word).file_name().unwrap_or_default().as_encoded_bytes();
     let endings: [&[u8]; 5] = [b".txt", b".in", b".toml", b".vpython", b".vpython3"];
     !word.as_encoded_bytes().starts_with(b"-") && endings.iter().any(|ending| name.ends_with(ending))
-}
-
-impl Wheels {
-    fn read(flags: &[OsString], process: &Process) -> Result<Self> {
-        let list = process.setting(variable::WHEELS).unwrap_or_default();
-        let wheels = Self::named(flags, list, process);
-        if wheels.source == WheelsSource::Flag {
-            flags.iter().try_for_each(|folder| refuse_tilde(folder, "-vpython-wheels"))?;
-        } else {
-            std::env::split_paths(list).try_for_each(|folder| refuse_tilde(folder.as_os_str(), variable::WHEELS))?;
-        }
-        Ok(wheels)
-    }
-
-    fn named(flags: &[OsString], list: &OsStr, process: &Process) -> Self {
-        let given = |folder: &OsStr| (!folder.is_empty()).then(|| process.absolute(folder.as_ref()));
-        let from_flags: Vec<PathBuf> = flags.iter().filter_map(|folder| given(folder)).collect();
-        if !from_flags.is_empty() {
-            return Self { folders: from_flags, source: WheelsSource::Flag };
-        }
-        let folders = std::env::split_paths(list).filter_map(|folder| given(folder.as_os_str())).collect();
-        Self { folders, source: WheelsSource::Variable }
-    }
 }
 
 #[cfg(test)]

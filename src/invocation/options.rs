@@ -130,9 +130,9 @@ pub struct Pack {
 /// The options of `prune`.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub struct Prune {
-    /// Remove what was not used for this long
-    #[arg(long, value_name = "AGE", default_value = "30d", value_parser = humantime::parse_duration)]
-    pub older_than: Duration,
+    /// Remove what was not used for this long [default: 30d]
+    #[arg(long, value_name = "AGE", value_parser = humantime::parse_duration)]
+    pub older_than: Option<Duration>,
     /// Remove what was not used for longest, until the store takes no more than this [env: `VPYTHON_MAX_CACHE`]
     #[arg(long, value_name = "SIZE")]
     pub max_size: Option<ByteSize>,

@@ -330,7 +330,7 @@ mod tests {
     fn an_option_may_be_given_again_and_the_last_wins() {
         let words = ["--older-than=1d", "--dry-run", "--older-than=2d", "--dry-run"].map(OsString::from);
         let Tool::Prune(prune) = Tool::parse(OsStr::new("prune"), &words, None).unwrap() else { panic!() };
-        assert_eq!((prune.older_than, prune.dry_run), (Duration::from_hours(48), true));
+        assert_eq!((prune.older_than, prune.dry_run), (Some(Duration::from_hours(48)), true));
         let words = ["--upgrade=a", "--upgrade=b"].map(OsString::from);
         let Tool::Lock(lock) = Tool::parse(OsStr::new("lock"), &words, None).unwrap() else { panic!() };
         assert_eq!(lock.upgrade, ["a", "b"]);

@@ -11,6 +11,7 @@ mod pep723;
 mod platform;
 mod pylock;
 mod pyproject;
+mod python;
 mod requirement;
 mod requirements;
 mod source;
@@ -24,7 +25,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use pep440_rs::{Version, VersionSpecifiers};
+use pep440_rs::Version;
 use pep508_rs::PackageName;
 
 pub use find::{Block, Finding, Look, LookedAt, Trail, find, find_by};
@@ -32,6 +33,7 @@ pub use holds::holds;
 pub use listed::{Condition, ListedWheel, TagPattern, Variable};
 pub use platform::{Platform, System, Target, TargetPython};
 pub use pylock::{Basis, Bound, Lock, LockedPackage, LockedWheel, Marker};
+pub use python::{PythonDefault, PythonRange};
 pub use requirement::{parse_marker, parse_requirement};
 pub use system_packages::SystemPackages;
 pub use unnamed::{has_project, unnamed};
@@ -169,49 +171,6 @@ pub struct Placed<T> {
     pub value: T,
     /// Where it stands.
     pub place: Place,
-}
-
-/// The Python versions that will do.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PythonRange {
-    /// Which versions these are (PEP 440).
-    pub specifiers: VersionSpecifiers,
-    /// The key or field that says so.
-    pub key: &'static str,
-    /// What it says.
-    pub written: String,
-}
-
-impl fmt::Display for PythonRange {
-    /// As a spec of the kind that has the key says it.
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let sign = if self.key.contains('-') { " =" } else { ":" };
-        write!(formatter, "{}{sign} \"{}\"", self.key, self.written)
-    }
-}
-
-/// Which Python is taken where a spec names no version.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum PythonDefault {
-    /// The first that is found.
-    #[default]
-    First,
-    /// 2.7, which LUCI's `vpython` takes; where there is none, the first that is found.
-    Two,
-    /// 3.11, else 3.8, which LUCI's `vpython3` takes; where there is neither, the highest Python 3.
-    Three,
-}
-
-impl PythonDefault {
-    /// The versions that are looked for, in this order, before any other is taken.
-    #[must_use]
-    pub fn versions(self) -> &'static [&'static str] {
-        match self {
-            Self::First => &[],
-            Self::Two => &["2.7"],
-            Self::Three => &["3.11", "3.8"],
-        }
-    }
 }
 
 /// What a spec asks for.

@@ -53,6 +53,16 @@ pub(super) fn for_each_input(
     for folder in &invocation.wheels.folders {
         see(wheels, folder.as_os_str().as_bytes());
     }
+    for folder in &invocation.wheels.of_site {
+        see("`wheels` of `vpython.conf`", folder.as_os_str().as_bytes());
+    }
+    if let Some(versions) = &invocation.conf.python
+        && invocation.interpreter.is_none()
+    {
+        for version in &versions.value {
+            see("`python` of `vpython.conf`", version.as_bytes());
+        }
+    }
     for (flag, names) in [("`-vpython-extra`", &spec.chosen.extras), ("`-vpython-group`", &spec.chosen.groups)] {
         for name in names {
             see(flag, name.as_bytes());

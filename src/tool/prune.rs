@@ -27,9 +27,9 @@ pub fn run(options: &Prune, invocation: &Invocation, process: &Process) -> Resul
     }
     let max_size = match options.max_size {
         Some(size) => Some(size.as_u64()),
-        None => max_cache(process)?,
+        None => max_cache(invocation, process)?,
     };
-    let older_than = if options.all { Duration::ZERO } else { options.older_than };
+    let older_than = if options.all { Duration::ZERO } else { options.older_than.unwrap_or_else(|| older_than(invocation)) };
     let limits = Limits { older_than, max_size, until: None };
     let act = if options.dry_run { Act::Pretend } else { Act::Remove };
     let usage = store.usage()?;
@@ -39,15 +39,16 @@ pub fn run(options: &Prune, invocation: &Invocation, process: &Process) -> Resul
 }
 
 /// After a build, at most once a day and for at most half a second: whatever goes wrong, the launch goes on.
-pub fn by_the_way(store: &Store, process: &Process) {
+pub fn by_the_way(store: &Store, invocation: &Invocation, process: &Process) {
     if !store.is_prune_due() {
         return;
     }
     let prune = || {
-        let max_size = max_cache(process)?;
+        let max_size = max_cache(invocation, process)?;
         let usage = if max_size.is_some() { store.usage()? } else { Usage::default() };
         let until = SystemTime::now() + BY_THE_WAY;
-        let pruned = store.prune(&Limits { older_than: OLDER_THAN, max_size, until: Some(until) }, &usage, Act::Remove)?;
+        let pruned =
+            store.prune(&Limits { older_than: older_than(invocation), max_size, until: Some(until) }, &usage, Act::Remove)?;
         if SystemTime::now() < until {
             store.note_prune()?;
         }
@@ -61,8 +62,15 @@ pub fn by_the_way(store: &Store, process: &Process) {
     }
 }
 
-fn max_cache(process: &Process) -> Result<Option<u64>> {
-    let Some(text) = process.setting(variable::MAX_CACHE) else { return Ok(None) };
+/// For how long an environment may stay unused, where the command line does not say.
+fn older_than(invocation: &Invocation) -> Duration {
+    invocation.conf.prune_older_than.as_ref().map_or(OLDER_THAN, |age| age.value)
+}
+
+/// How large the store may grow, where the command line does not say: the variable, or else `vpython.conf` does.
+fn max_cache(invocation: &Invocation, process: &Process) -> Result<Option<u64>> {
+    let of_site = invocation.conf.prune_max_size.as_ref().map(|size| size.value);
+    let Some(text) = process.setting(variable::MAX_CACHE) else { return Ok(of_site) };
     let text = text.to_string_lossy();
     match text.parse::<ByteSize>() {
         Ok(size) => Ok(Some(size.as_u64())),

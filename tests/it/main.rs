@@ -20,6 +20,7 @@ mod byte_code;
 mod check;
 mod colour;
 mod command_line;
+mod conf;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod crashes;
 mod damage;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::support::{Launch, Wheel, World, has_strace};
 
 /// How many calls a warm launch may make before it becomes python.
-const CALLS: usize = 45;
+const CALLS: usize = 47;
 /// How many of them are those of a program that does nothing.
 const FEWEST: usize = 10;
 
@@ -30,10 +30,10 @@ fn settle() {
 /// The calls of a warm launch between its own start and that of python.
 fn calls<'w>(world: &'w World, launch: impl Fn(&Path, &[&str]) -> Launch<'w>) -> Vec<String> {
     let vpython = Path::new(env!("CARGO_BIN_EXE_vpython"));
-    launch(vpython, &[]).run().prints("1\n");
+    launch(vpython, &[]).without("VPYTHON_CONF").run().prints("1\n");
     let log = world.outside("calls");
     let traced = ["strace", "-f", "-o", log.to_str().unwrap(), vpython.to_str().unwrap()];
-    launch(Path::new("/usr/bin/env"), &traced).run().prints("1\n");
+    launch(Path::new("/usr/bin/env"), &traced).without("VPYTHON_CONF").run().prints("1\n");
     let log = std::fs::read_to_string(log).unwrap();
     // Only a debug build asks whether a descriptor is open before it closes it. Each line is `PID call(...`; of the first program only, up to where it becomes python.
     let calls = log.lines().filter_map(|line| line.split_once(char::is_whitespace));
@@ -49,6 +49,9 @@ fn calls<'w>(world: &'w World, launch: impl Fn(&Path, &[&str]) -> Launch<'w>) ->
 fn assert_few(calls: &[String]) {
     let starts = |call: &String| ["clone", "fork", "vfork"].iter().any(|name| call.starts_with(name));
     assert!(!calls.iter().any(starts), "{calls:#?}");
+    // Where there is no file of settings, there is one attempt to open each.
+    let settings = calls.iter().filter(|call| call.contains("vpython.conf\""));
+    assert_eq!(settings.count(), 2, "{calls:#?}");
     assert!((FEWEST..=CALLS).contains(&calls.len()), "{} calls: {calls:#?}", calls.len());
 }
 

@@ -1,4 +1,5 @@
-//! Which versions of Python are looked for first where neither the caller nor the spec names one.
+//! Which versions of Python are looked for first where neither the caller nor the spec names one: those of `vpython.conf`, or else those that
+//! LUCI's program of the same name takes.
 
 use anyhow::Result;
 
@@ -14,8 +15,9 @@ pub(super) fn versions(invocation: &Invocation, spec: &Spec) -> Vec<NamedVersion
     if invocation.interpreter.is_some() || spec.requires_python.is_some() {
         return Vec::new();
     }
-    let of_spec = spec.python_default.versions().iter().copied();
-    of_spec.filter_map(|version| NamedVersion::of(version.as_ref())).map(NamedVersion::by_default).collect()
+    let of_site = invocation.conf.python.as_ref().map(|python| python.value.iter().map(String::as_str).collect::<Vec<_>>());
+    let versions = of_site.unwrap_or_else(|| spec.python_default.versions().to_vec());
+    versions.into_iter().filter_map(|version| NamedVersion::of(version.as_ref())).map(NamedVersion::by_default).collect()
 }
 
 /// Whether of all that is left the highest version is taken, and not the first.
@@ -32,13 +34,11 @@ impl Search<'_> {
         while self.evidence.choice.taken.as_ref().is_some_and(|taken| taken.source != Source::Bundle) {
             let taken = self.evidence.choice.taken.take();
             self.version = Some(NamedVersion::above(best.version()));
-            match self.anywhere()? {
-                Some(higher) => best = higher,
-                None => {
-                    self.evidence.choice.taken = taken;
-                    break;
-                }
-            }
+            let Some(higher) = self.anywhere()? else {
+                self.evidence.choice.taken = taken;
+                break;
+            };
+            best = higher;
         }
         // That one is lower than another is nothing to say of it.
         self.evidence.choice.passed_over = passed_over;

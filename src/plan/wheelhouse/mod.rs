@@ -85,9 +85,8 @@ struct Folder {
 }
 
 impl Wheelhouse {
-    /// Lists the folders of a launch: the caller's, the spec's, those of the usual names beside the spec, and those
-    /// that its lock names. `memo` is the folder
-    /// for what is known of wheels.
+    /// Lists the folders of a launch: the caller's, the spec's, those of the usual names beside the spec, those that its lock names, the
+    /// site's, and `wheels` beside the program. `memo` is the folder for what is known of wheels.
     ///
     /// # Errors
     /// A folder that the spec or the flag names is not there.
@@ -125,13 +124,13 @@ impl Wheelhouse {
         };
         let base = spec.base.clone().unwrap_or_default();
         for path in beside(spec).chain(named_in_lock.into_iter().map(Path::to_path_buf)) {
-            match spec.trust.stranger_on_way(&path, &base) {
-                None => drop(wheelhouse.add(&path, memo, evidence)?),
-                Some(stranger) => {
-                    evidence.look(&stranger.path);
-                    evidence.warnings.push(format!("the wheel directory {stranger}; it is skipped"));
-                }
-            }
+            wheelhouse.add_if_trusted(&path, &base, memo, evidence)?;
+        }
+        for path in &caller.of_site {
+            wheelhouse.add(path, memo, evidence)?;
+        }
+        if let Some(path) = &caller.of_program {
+            wheelhouse.add_if_trusted(path, path.parent().unwrap_or(Path::new("/")), memo, evidence)?;
         }
         if !matches!(spec.packages, Packages::Locked(_)) {
             evidence.warnings.extend(wheelhouse.warnings_of_strangers());
@@ -143,6 +142,18 @@ impl Wheelhouse {
     pub fn path_in_own_folders(file_name: &str, spec: &Spec) -> Option<PathBuf> {
         let own = spec.wheelhouses.iter().map(|folder| folder.value.clone()).chain(beside(spec));
         own.map(|folder| folder.join(file_name)).find(|path| fs::is_file(path))
+    }
+
+    /// Adds the wheels of a folder that is looked for below `base`, unless another user may have put it there.
+    fn add_if_trusted(&mut self, path: &Path, base: &Path, memo: &Path, evidence: &mut Evidence) -> Result<()> {
+        match self.trust.stranger_on_way(path, base) {
+            None => drop(self.add(path, memo, evidence)?),
+            Some(stranger) => {
+                evidence.look(&stranger.path);
+                evidence.warnings.push(format!("the wheel directory {stranger}; it is skipped"));
+            }
+        }
+        Ok(())
     }
 
     /// Adds the wheels of a folder; false where there is none. The file names that are no wheel's are passed over.

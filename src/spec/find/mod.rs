@@ -5,7 +5,7 @@
 //! 3. Inside the script, in the text of `-c`, or in the program on standard input.
 //! 4. Walking up from the real script's folder, or from the current directory where there is no script, to a folder with `.gclient` or to
 //!    the root.
-//! 5. `VPYTHON_DEFAULT_SPEC`.
+//! 5. `VPYTHON_DEFAULT_SPEC`, or else the one that `vpython.conf` names.
 //! 6. None.
 //!
 //! Of LUCI's files in one place, the name that the program is called by decides which counts: see `by_name`.
@@ -83,8 +83,9 @@ fn look(trail: &mut Trail, invocation: &Invocation, process: &Process) -> Result
         (Some(spec), _) => spec,
         (None, Some(path)) => {
             let path = &named_by_variable(path, folder.as_deref(), process, &mut around)?;
-            let loaded = load(path, "the spec that `VPYTHON_DEFAULT_SPEC` names");
-            around.trail.note(Finding::of(&loaded), || LookedAt::Variable(Some(path.clone())));
+            let (by, place) = default_spec_by(invocation, path);
+            let loaded = load(path, &format!("the spec that {by} names"));
+            around.trail.note(Finding::of(&loaded), || place);
             loaded?
         }
         (None, None) => {
@@ -94,6 +95,18 @@ fn look(trail: &mut Trail, invocation: &Invocation, process: &Process) -> Result
     };
     let warnings = around.warnings.into_iter().chain(found.warnings).collect();
     Ok(SpecText { warnings, ..found })
+}
+
+/// What names the default spec at `path`, for an error and for the trail.
+fn default_spec_by(invocation: &Invocation, path: &Path) -> (String, LookedAt) {
+    let conf = &invocation.conf;
+    match &conf.default_spec {
+        Some(set) if invocation.default_spec.as_ref() == Some(&set.value) => {
+            let file = conf.file.clone().unwrap_or_default();
+            (format!("`default-spec` in {}", conf.place(set.line)), LookedAt::Conf(file, path.to_path_buf()))
+        }
+        _ => ("`VPYTHON_DEFAULT_SPEC`".to_owned(), LookedAt::Variable(Some(path.to_path_buf()))),
+    }
 }
 
 /// The file that `VPYTHON_DEFAULT_SPEC` names: a relative path is one from the program's folder on, or where nothing is there, from the

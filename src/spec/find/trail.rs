@@ -35,6 +35,8 @@ pub enum LookedAt {
     Barrier(PathBuf),
     /// `VPYTHON_DEFAULT_SPEC`, and the file that it names.
     Variable(Option<PathBuf>),
+    /// This `vpython.conf`, and the file that it names for programs that have none.
+    Conf(PathBuf, PathBuf),
 }
 
 /// The kinds of blocks, by their first lines.

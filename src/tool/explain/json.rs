@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::graph::Graph;
 use super::{Explanation, Interpreter, Outlook, searched};
+use crate::invocation;
 use crate::plan::interpreter::Source;
 use crate::plan::{Asker, PlannedWheel};
 use crate::process::variable;
@@ -20,6 +21,8 @@ const VERSION: u32 = 1;
 #[derive(Serialize)]
 struct Document {
     version: u32,
+    conf: Option<String>,
+    settings: Vec<Setting>,
     searched: Vec<Looked>,
     spec: Option<Spec>,
     interpreter: Option<Chosen>,
@@ -30,6 +33,13 @@ struct Document {
     hit: bool,
     miss: Option<String>,
     error: Option<Error>,
+}
+
+#[derive(Serialize)]
+struct Setting {
+    key: &'static str,
+    value: String,
+    from: String,
 }
 
 #[derive(Serialize)]
@@ -97,6 +107,8 @@ fn document(explanation: &Explanation) -> Document {
     let environment = explanation.environment.as_ref();
     Document {
         version: VERSION,
+        conf: explanation.conf.as_deref().map(path),
+        settings: explanation.settings.iter().map(setting).collect(),
         searched: explanation
             .searched
             .iter()
@@ -185,6 +197,11 @@ pub(super) fn found_by(interpreter: &Interpreter) -> Option<&'static str> {
         Source::Pyenv => "pyenv",
         Source::Uv => "uv",
     })
+}
+
+fn setting(setting: &invocation::Setting) -> Setting {
+    let invocation::Setting { key, value, from } = setting.clone();
+    Setting { key, value, from }
 }
 
 fn wheel(wheel: &PlannedWheel) -> Wheel {

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 
 use crate::fs;
-use crate::invocation::{Explain, Invocation, Target};
+use crate::invocation::{Explain, Invocation, Setting, Target};
 use crate::plan::interpreter::{self, InterpreterChoice};
 use crate::plan::{self, Evidence, Facts, Key, Plan, PlannedWheel};
 use crate::process::{Process, variable};
@@ -31,6 +31,9 @@ pub struct Explanation {
     /// What the launch should know, a sentence each.
     pub warnings: Vec<String>,
     target: Target,
+    /// The `vpython.conf` that counts.
+    conf: Option<PathBuf>,
+    settings: Vec<Setting>,
     searched: Vec<Look>,
     text: Option<SpecText>,
     spec: Option<Spec>,
@@ -74,7 +77,7 @@ impl Explanation {
     /// Explains a launch.
     #[must_use]
     pub fn of_launch(invocation: &Invocation, process: &Process) -> Self {
-        let mut explanation = Self::new(invocation, Outlook::Miss(Vec::new()));
+        let mut explanation = Self::new(invocation, process, Outlook::Miss(Vec::new()));
         explanation.interpreter.named_by = named_by(invocation, process);
         explanation.error = explanation.follow(invocation, process).err();
         explanation
@@ -82,18 +85,20 @@ impl Explanation {
 
     /// Explains a launch in which vpython does nothing but run the next python on `PATH`.
     #[must_use]
-    pub fn of_bypass(invocation: &Invocation, python: Result<PathBuf>) -> Self {
+    pub fn of_bypass(invocation: &Invocation, process: &Process, python: Result<PathBuf>) -> Self {
         let (python, error) = match python {
             Ok(python) => (Some(python), None),
             Err(error) => (None, Some(error)),
         };
-        Self { error, ..Self::new(invocation, Outlook::Bypassed(python)) }
+        Self { error, ..Self::new(invocation, process, Outlook::Bypassed(python)) }
     }
 
-    fn new(invocation: &Invocation, outlook: Outlook) -> Self {
+    fn new(invocation: &Invocation, process: &Process, outlook: Outlook) -> Self {
         Self {
             warnings: Vec::new(),
             target: invocation.target.clone(),
+            conf: invocation.conf.file.clone(),
+            settings: invocation.settings(process),
             searched: Vec::new(),
             text: None,
             spec: None,

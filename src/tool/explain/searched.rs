@@ -13,6 +13,7 @@ pub(super) fn place(look: &Look) -> String {
         LookedAt::Flag(Some(path)) => format!("-vpython-spec {}", path.display()),
         LookedAt::Variable(None) => "VPYTHON_DEFAULT_SPEC".to_owned(),
         LookedAt::Variable(Some(path)) => format!("VPYTHON_DEFAULT_SPEC={}", path.display()),
+        LookedAt::Conf(conf, path) => format!("default-spec of {}: {}", conf.display(), path.display()),
         LookedAt::Block(block, file) => format!("{}, {}", program(file.as_deref()), title(*block)),
         LookedAt::Program(path) | LookedAt::Partner(path) | LookedAt::Walk(path) | LookedAt::Barrier(path) => {
             path.display().to_string()

@@ -23,6 +23,13 @@ const DIGEST: usize = 16;
 pub(super) fn render(explanation: &Explanation, width: Option<usize>) -> String {
     let mut page = Page { text: String::new(), width: width.map(|width| width.saturating_sub(MARGIN)) };
     page.row("program", [program(&explanation.target)]);
+    if explanation.conf.is_some() {
+        let settings = explanation.settings.iter();
+        let rows = settings.map(|made| {
+            vec![Cell::text(made.key), Cell::Paths(vec![made.value.clone()]), Cell::Text(format!("by {}", made.from))]
+        });
+        page.table("settings", &rows.collect::<Vec<_>>());
+    }
     page.table("looked at", &looked_at(explanation));
     page.gap();
     if let Some(text) = &explanation.text {

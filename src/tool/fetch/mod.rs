@@ -26,6 +26,9 @@ use crate::store::Store;
 use pip::{Follow, Pip};
 use staging::Staging;
 
+/// Pip's variable for the index to ask.
+const INDEX_URL: &str = "PIP_INDEX_URL";
+
 /// Fetches what the spec of a command line lacks, and prints the files that came; a lock that no longer fits is made anew. Gives the exit
 /// code, which is 1 where something came and pip cannot fetch the rest.
 ///
@@ -38,6 +41,10 @@ pub fn run(options: &Fetch, invocation: &Invocation, process: &Process) -> Resul
     if options.prune {
         return prune::run(options, invocation, process);
     }
+    if let Some(refusal) = invocation.conf.refusal_of_fetch() {
+        return Err(refusal.into());
+    }
+    let (options, process) = (&with_site_options(options, invocation), &with_site_index(invocation, process));
     let text = spec::find(invocation, process)?;
     // A lock that no longer fits cannot be made anew without the wheels, so these come first.
     let has_lock = text.lock_path().is_some_and(|path| fs::exists(&path));
@@ -63,6 +70,23 @@ pub fn run(options: &Fetch, invocation: &Invocation, process: &Process) -> Resul
         return Ok(i32::from(!is_whole));
     }
     if is_stale { lock::run(&invocation::Lock::default(), invocation, process) } else { Ok(0) }
+}
+
+/// The options, with the site's words for pip before the caller's, of which pip takes the last.
+fn with_site_options(options: &Fetch, invocation: &Invocation) -> Fetch {
+    let of_site = invocation.conf.fetch_pip_options.iter().flat_map(|words| words.value.iter().map(OsString::from));
+    let pip_options = of_site.chain(options.pip_options.iter().cloned()).collect();
+    Fetch { pip_options, ..options.clone() }
+}
+
+/// The process, with the site's index for pip where the caller's environment has none. As a variable it loses to pip's own options.
+fn with_site_index(invocation: &Invocation, process: &Process) -> Process {
+    let mut process = process.clone();
+    if let (Some(index), None) = (&invocation.conf.fetch_index_url, process.setting(INDEX_URL)) {
+        process.environment.retain(|(name, _)| name != INDEX_URL);
+        process.environment.push((INDEX_URL.into(), OsString::from(&index.value)));
+    }
+    process
 }
 
 /// Fetches until nothing is missing, or pip cannot fetch the rest; that is said, and none of it is asked for twice. Gives whether

@@ -24,6 +24,8 @@ fn the_whole_of_a_luci_spec_as_json() {
     });
     let expected = json!({
         "version": 1,
+        "conf": null,
+        "settings": [{"key": "root", "value": "[WORLD]/root", "from": "VPYTHON_VIRTUALENV_ROOT"}],
         "searched": [
             {"place": "-vpython-spec", "found": null},
             {"place": "[WORLD]/work/tool.py.vpython", "found": null},

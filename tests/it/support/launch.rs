@@ -31,6 +31,8 @@ impl<'a> Launch<'a> {
             .env("TMPDIR", world.outside("tmp"))
             .env("LC_ALL", "C.UTF-8")
             .env("VPYTHON_VIRTUALENV_ROOT", world.outside("root"))
+            // What this machine has at `/etc/vpython.conf` is nothing to a test.
+            .env("VPYTHON_CONF", "/dev/null")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());

@@ -1,0 +1,344 @@
+//! Reading the text of `vpython.conf`. All that is wrong with it is said at once, each with its line and column; a key that nobody knows is a
+//! warning, because a later version may know it.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Result;
+use bytesize::ByteSize;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::{Conf, Set};
+use crate::process::{CalledAs, Process};
+use crate::report::{Failure, nearest};
+
+const TOP_KEYS: [&str; 7] = ["root", "wheels", "default-spec", "python", "prune", "fetch", "bypass"];
+const PYTHON_KEYS: [&str; 2] = ["vpython", "vpython3"];
+const PRUNE_KEYS: [&str; 2] = ["older-than", "max-size"];
+const FETCH_KEYS: [&str; 3] = ["allow", "index-url", "pip-options"];
+
+type Value<'a> = Spanned<DeValue<'a>>;
+
+/// Reads the text of the file at `path`.
+///
+/// # Errors
+/// All that is wrong with it.
+pub(super) fn parse(path: &Path, content: Vec<u8>, process: &Process) -> Result<Conf> {
+    let bad = || Failure::new(format!("bad settings in `{}`", path.display()));
+    let content = String::from_utf8(content).map_err(|error| {
+        let line = memchr::memchr_iter(b'\n', &error.as_bytes()[..error.utf8_error().valid_up_to()]).count() + 1;
+        bad().because(format!("line {line} is not UTF-8"))
+    })?;
+    let mut reader = Reader { path, content: &content, process, problems: Vec::new(), warnings: Vec::new() };
+    let conf = reader.read();
+    let Reader { mut problems, warnings, .. } = reader;
+    if problems.is_empty() {
+        return Ok(Conf { file: Some(path.to_path_buf()), warnings, ..conf });
+    }
+    problems.sort();
+    Err(bad().because_of(problems.into_iter().map(|(_, problem)| problem)).into())
+}
+
+/// One reading of one text, with what was found wrong so far.
+struct Reader<'a> {
+    path: &'a Path,
+    content: &'a str,
+    process: &'a Process,
+    /// Each with its offset in the text.
+    problems: Vec<(usize, String)>,
+    warnings: Vec<String>,
+}
+
+impl<'a> Reader<'a> {
+    fn read(&mut self) -> Conf {
+        let (document, errors) = DeTable::parse_recoverable(self.content);
+        for error in &errors {
+            self.problem(error.span().map_or(0, |span| span.start), error.message().lines().next().unwrap_or_default());
+        }
+        if !errors.is_empty() {
+            return Conf::default();
+        }
+        let top = document.get_ref();
+        self.warn_of_unknown_keys(top, &TOP_KEYS, "");
+        let python = self.table(top, "python", &PYTHON_KEYS);
+        let prune = self.table(top, "prune", &PRUNE_KEYS);
+        let fetch = self.table(top, "fetch", &FETCH_KEYS);
+        let versions = python.map(|table| PYTHON_KEYS.map(|key| self.set(table, "python.", key, Self::versions)));
+        let [vpython, vpython3] = versions.unwrap_or_default();
+        Conf {
+            root: self.set(top, "", "root", Self::root),
+            wheels: self.set(top, "", "wheels", Self::paths),
+            default_spec: self.set(top, "", "default-spec", Self::path),
+            python: if self.process.called_as() == CalledAs::Vpython3 { vpython3 } else { vpython },
+            prune_older_than: prune.and_then(|table| self.set(table, "prune.", "older-than", Self::age)),
+            prune_max_size: prune.and_then(|table| self.set(table, "prune.", "max-size", Self::size)),
+            fetch_allow: fetch.and_then(|table| self.set(table, "fetch.", "allow", Self::boolean)),
+            fetch_index_url: fetch.and_then(|table| self.set(table, "fetch.", "index-url", Self::text)),
+            fetch_pip_options: fetch.and_then(|table| self.set(table, "fetch.", "pip-options", Self::texts)),
+            bypass: self.set(top, "", "bypass", Self::text),
+            ..Conf::default()
+        }
+    }
+
+    /// The value of a key, as `read` reads it; none where there is no such key, or something else.
+    fn set<T>(
+        &mut self,
+        table: &DeTable<'_>,
+        prefix: &str,
+        key: &str,
+        read: impl Fn(&mut Self, &str, &Value<'_>) -> Option<T>,
+    ) -> Option<Set<T>> {
+        let value = table.get(key)?;
+        let line = self.line(value.span().start);
+        Some(Set { value: read(self, &format!("{prefix}{key}"), value)?, line })
+    }
+
+    fn table<'v>(&mut self, top: &'v DeTable<'a>, key: &str, known: &[&str]) -> Option<&'v DeTable<'a>> {
+        let value = top.get(key)?;
+        let Some(table) = value.get_ref().as_table() else {
+            self.wrong_type(&format!("`{key}`"), "a table", value);
+            return None;
+        };
+        self.warn_of_unknown_keys(table, known, &format!("{key}."));
+        Some(table)
+    }
+
+    fn text(&mut self, key: &str, value: &Value<'_>) -> Option<String> {
+        let text = value.get_ref().as_str().map(str::to_owned);
+        if text.is_none() {
+            self.wrong_type(&format!("`{key}`"), "a string", value);
+        }
+        text
+    }
+
+    fn boolean(&mut self, key: &str, value: &Value<'_>) -> Option<bool> {
+        let truth = value.get_ref().as_bool();
+        if truth.is_none() {
+            self.wrong_type(&format!("`{key}`"), "a boolean", value);
+        }
+        truth
+    }
+
+    /// The strings of an array.
+    fn texts(&mut self, key: &str, value: &Value<'_>) -> Option<Vec<String>> {
+        let Some(items) = value.get_ref().as_array() else {
+            self.wrong_type(&format!("`{key}`"), "an array of strings", value);
+            return None;
+        };
+        let texts: Vec<String> = items.iter().filter_map(|item| Some(item.get_ref().as_str()?.to_owned())).collect();
+        for item in items.iter().filter(|item| item.get_ref().as_str().is_none()) {
+            self.wrong_type(&format!("an item of `{key}`"), "a string", item);
+        }
+        (texts.len() == items.len()).then_some(texts)
+    }
+
+    /// A version of Python, or several.
+    fn versions(&mut self, key: &str, value: &Value<'_>) -> Option<Vec<String>> {
+        let versions = match value.get_ref() {
+            DeValue::String(text) => vec![text.clone().into_owned()],
+            DeValue::Array(_) => self.texts(key, value)?,
+            _ => {
+                self.wrong_type(&format!("`{key}`"), "a string, or an array of strings", value);
+                return None;
+            }
+        };
+        let bad: Vec<&String> = versions.iter().filter(|version| !is_version(version)).collect();
+        for version in &bad {
+            self.problem(value.span().start, &format!("`{version}` is not a version of Python; write it as in `3.11`"));
+        }
+        if bad.is_empty() { Some(versions) } else { None }
+    }
+
+    fn age(&mut self, key: &str, value: &Value<'_>) -> Option<Duration> {
+        let text = self.text(key, value)?;
+        let age = humantime::parse_duration(&text).ok();
+        if age.is_none() {
+            self.problem(value.span().start, &format!("`{text}` is not an age; write a number and its unit, as in `30d`"));
+        }
+        age
+    }
+
+    fn size(&mut self, key: &str, value: &Value<'_>) -> Option<u64> {
+        let text = self.text(key, value)?;
+        let size = text.parse::<ByteSize>().ok();
+        if size.is_none() {
+            self.problem(value.span().start, &format!("`{text}` is not a size; write a number and its unit, as in `10GiB`"));
+        }
+        size.map(|size| size.as_u64())
+    }
+
+    /// The root, in whose path `{uid}` is the user's id: a store is one user's.
+    fn root(&mut self, key: &str, value: &Value<'_>) -> Option<PathBuf> {
+        let text = self.text(key, value)?;
+        self.resolve(&text.replace("{uid}", &self.process.user.to_string()), value)
+    }
+
+    fn path(&mut self, key: &str, value: &Value<'_>) -> Option<PathBuf> {
+        let text = self.text(key, value)?;
+        self.resolve(&text, value)
+    }
+
+    fn paths(&mut self, key: &str, value: &Value<'_>) -> Option<Vec<PathBuf>> {
+        let texts = self.texts(key, value)?;
+        texts.iter().map(|text| self.resolve(text, value)).collect()
+    }
+
+    /// The absolute path of one that is relative to the file's directory, or to the user's home behind `~/`.
+    fn resolve(&mut self, text: &str, value: &Value<'_>) -> Option<PathBuf> {
+        let path = match text.strip_prefix("~/") {
+            _ if text.is_empty() => None,
+            None => Some(self.path.parent().unwrap_or(Path::new("/")).join(text)),
+            Some(rest) => self.process.home().map(|home| home.join(rest)),
+        };
+        if path.is_none() {
+            let why = if text.is_empty() { "the path is empty" } else { "`HOME` is not set, which `~` stands for" };
+            self.problem(value.span().start, why);
+        }
+        path.map(|path| path.components().collect())
+    }
+
+    fn warn_of_unknown_keys(&mut self, table: &DeTable<'_>, known: &[&str], prefix: &str) {
+        for key in table.keys().filter(|key| !known.contains(&key.get_ref().as_ref())) {
+            let (line, key) = (self.line(key.span().start), key.get_ref());
+            let near = nearest(key, known.iter().copied());
+            let hint = near.map(|near| format!("; did you mean `{prefix}{near}`?")).unwrap_or_default();
+            self.warnings.push(format!("`{}`, line {line}: unknown key `{prefix}{key}` is ignored{hint}", self.path.display()));
+        }
+    }
+
+    fn wrong_type(&mut self, what: &str, wanted: &str, value: &Value<'_>) {
+        let found = match value.get_ref() {
+            DeValue::String(_) => "a string",
+            DeValue::Integer(_) => "an integer",
+            DeValue::Float(_) => "a float",
+            DeValue::Boolean(_) => "a boolean",
+            DeValue::Datetime(_) => "a date or time",
+            DeValue::Array(_) => "an array",
+            DeValue::Table(_) => "a table",
+        };
+        self.problem(value.span().start, &format!("{what} must be {wanted}, and is {found}"));
+    }
+
+    fn problem(&mut self, offset: usize, what: &str) {
+        let before = &self.content[..self.content.floor_char_boundary(offset)];
+        let column = before[before.rfind('\n').map_or(0, |newline| newline + 1)..].chars().count() + 1;
+        let place = format!("`{}`, line {}, column {column}", self.path.display(), self.line(offset));
+        self.problems.push((offset, format!("{place}: {what}")));
+    }
+
+    /// The line of the byte at `offset`, counted from 1.
+    fn line(&self, offset: usize) -> usize {
+        memchr::memchr_iter(b'\n', &self.content.as_bytes()[..offset]).count() + 1
+    }
+}
+
+/// Whether a text is one, two or three numbers, as a version of Python is named.
+fn is_version(text: &str) -> bool {
+    let is_number = |part: &str| !part.is_empty() && part.len() < 4 && part.bytes().all(|byte| byte.is_ascii_digit());
+    text.split('.').count() <= 3 && text.split('.').all(is_number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(content: &str, name: &str) -> Result<Conf> {
+        let process = Process {
+            name: Some(name.into()),
+            environment: vec![("HOME".into(), "/home/me".into())],
+            user: 7,
+            ..Process::default()
+        };
+        parse(Path::new("/site/vpython.conf"), content.into(), &process)
+    }
+
+    fn set<T>(value: T, line: usize) -> Set<T> {
+        Set { value, line }
+    }
+
+    #[test]
+    fn the_whole_form_is_read() {
+        let content = "\
+root = '/scratch/{uid}/vpython'
+wheels = ['wheels', '~/wheels', '/opt/wheels']
+default-spec = './default.toml'
+bypass = ''
+[python]
+vpython = '3.11'
+vpython3 = ['3.12', '3.11.4', '3']
+[prune]
+older-than = '2days'
+max-size = '1GiB'
+[fetch]
+allow = false
+index-url = 'https://pypi.example/simple'
+pip-options = ['--no-input']
+";
+        let expected = Conf {
+            file: Some("/site/vpython.conf".into()),
+            root: Some(set("/scratch/7/vpython".into(), 1)),
+            wheels: Some(set(vec!["/site/wheels".into(), "/home/me/wheels".into(), "/opt/wheels".into()], 2)),
+            default_spec: Some(set("/site/default.toml".into(), 3)),
+            python: Some(set(vec!["3.11".into()], 6)),
+            prune_older_than: Some(set(Duration::from_hours(48), 9)),
+            prune_max_size: Some(set(1 << 30, 10)),
+            fetch_allow: Some(set(false, 12)),
+            fetch_index_url: Some(set("https://pypi.example/simple".into(), 13)),
+            fetch_pip_options: Some(set(vec!["--no-input".into()], 14)),
+            bypass: Some(set(String::new(), 4)),
+            warnings: Vec::new(),
+        };
+        assert_eq!(read(content, "vpython").unwrap(), expected);
+        let python = Some(set(vec!["3.12".into(), "3.11.4".into(), "3".into()], 7));
+        assert_eq!(read(content, "vpython3").unwrap(), Conf { python, ..expected });
+        assert_eq!(read("", "vpython").unwrap(), Conf { file: Some("/site/vpython.conf".into()), ..Conf::default() });
+    }
+
+    #[test]
+    fn the_example_of_the_readme_is_read() {
+        let (_, behind) = include_str!("../../../README.md").split_once("<!-- conf -->\n```toml\n").unwrap();
+        let conf = read(behind.split_once("```").unwrap().0, "vpython3").unwrap();
+        assert_eq!(conf.warnings, [""; 0]);
+        assert_eq!(conf.wheels.unwrap().value, [Path::new("/site/wheels-of-2026")]);
+        assert_eq!(conf.python.unwrap().value, ["3.12", "3.11"]);
+    }
+
+    #[test]
+    fn all_mistakes_are_said_at_once_with_line_and_column() {
+        let content = "\
+root = ''
+wheels = 'wheels'
+python = '3.11'
+bypass = true
+[prune]
+older-than = 'long'
+max-size = 10
+[fetch]
+allow = 'no'
+";
+        let message = "\
+vpython: error: bad settings in `/site/vpython.conf`
+  caused by: `/site/vpython.conf`, line 1, column 8: the path is empty
+  caused by: `/site/vpython.conf`, line 2, column 10: `wheels` must be an array of strings, and is a string
+  caused by: `/site/vpython.conf`, line 3, column 10: `python` must be a table, and is a string
+  caused by: `/site/vpython.conf`, line 4, column 10: `bypass` must be a string, and is a boolean
+  caused by: `/site/vpython.conf`, line 6, column 14: `long` is not an age; write a number and its unit, as in `30d`
+  caused by: `/site/vpython.conf`, line 7, column 12: `prune.max-size` must be a string, and is an integer
+  caused by: `/site/vpython.conf`, line 9, column 9: `fetch.allow` must be a boolean, and is a string
+";
+        assert_eq!(crate::report::render(&read(content, "vpython").unwrap_err()), message);
+        let rows = [
+            (
+                "[python]\nvpython = 3.11",
+                "line 2, column 11: `python.vpython` must be a string, or an array of strings, and is a float",
+            ),
+            ("[python]\nvpython3 = 'x'", "line 2, column 12: `x` is not a version of Python; write it as in `3.11`"),
+            ("a = [\n'b'\n'c'\n]", "line 3, column 1: missing comma between array elements, expected `,`"),
+        ];
+        for (content, cause) in rows {
+            let message = crate::report::render(&read(content, "vpython").unwrap_err());
+            assert!(message.ends_with(&format!("  caused by: `/site/vpython.conf`, {cause}\n")), "{message}");
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! The wheelhouses beside those of the spec: which the caller, the site and the program bring.
+
+use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
+
+use anyhow::Result;
+
+use super::conf::Conf;
+use super::refuse_tilde;
+use crate::process::{Process, variable};
+
+/// Wheelhouses that the caller names.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Wheels {
+    /// Their paths, in the caller's order.
+    pub folders: Vec<PathBuf>,
+    /// What named them.
+    pub source: WheelsSource,
+    /// Those that `vpython.conf` names, after those of the spec; none where the caller names some.
+    pub of_site: Vec<PathBuf>,
+    /// `wheels` beside the program's own binary, after all others: as bundles, whoever installs the program may bring them with it.
+    pub of_program: Option<PathBuf>,
+}
+
+/// What named the caller's wheelhouses.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum WheelsSource {
+    /// The flag, for this one launch: a folder that is not there is a mistake.
+    Flag,
+    /// The variable, for all launches: a folder that is not there is passed over.
+    #[default]
+    Variable,
+}
+
+impl Wheels {
+    /// Reads flags, or else the variable, or else `vpython.conf`.
+    ///
+    /// # Errors
+    /// A folder whose name begins with `~`.
+    pub(super) fn read(flags: &[OsString], conf: &Conf, process: &Process) -> Result<Self> {
+        let list = process.setting(variable::WHEELS).unwrap_or_default();
+        let wheels = Self::named(flags, list, process);
+        if wheels.source == WheelsSource::Flag {
+            flags.iter().try_for_each(|folder| refuse_tilde(folder, "-vpython-wheels"))?;
+        } else {
+            std::env::split_paths(list).try_for_each(|folder| refuse_tilde(folder.as_os_str(), variable::WHEELS))?;
+        }
+        let of_site = conf.wheels.as_ref().filter(|_| wheels.folders.is_empty()).map(|wheels| wheels.value.clone());
+        let of_program = process.executable.as_ref().map(|program| program.with_file_name("wheels"));
+        Ok(Self { of_site: of_site.unwrap_or_default(), of_program, ..wheels })
+    }
+
+    fn named(flags: &[OsString], list: &OsStr, process: &Process) -> Self {
+        let given = |folder: &OsStr| (!folder.is_empty()).then(|| process.absolute(folder.as_ref()));
+        let from_flags: Vec<PathBuf> = flags.iter().filter_map(|folder| given(folder)).collect();
+        if !from_flags.is_empty() {
+            return Self { folders: from_flags, source: WheelsSource::Flag, ..Self::default() };
+        }
+        let folders = std::env::split_paths(list).filter_map(|folder| given(folder.as_os_str())).collect();
+        Self { folders, source: WheelsSource::Variable, ..Self::default() }
+    }
+}
