@@ -174,6 +174,9 @@ fn the_default_python_is_looked_for_first_and_a_change_is_noticed() {
     }
     set(&world, "[python]\nvpython = '3.99'\n");
     assert_eq!(run(&["tool.py"]), any.to_string(), "where there is none, it is as if nothing were said");
+    let explain = launch(&world, &["-vpython-tool", "explain", "--json", "tool.py"]).run();
+    let explanation: Value = serde_json::from_str(&explain.stdout).unwrap();
+    assert_eq!(explanation["interpreter"]["defaults"], json!(["3.99"]));
 }
 
 #[test]

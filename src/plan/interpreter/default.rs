@@ -1,4 +1,4 @@
-//! Which versions of Python are looked for first where neither the caller nor the spec names one: those of `vpython.conf`, or else those that
+//! Which versions of Python are looked for first where neither the caller nor the spec names one: those of `vpython.conf`, then those that
 //! LUCI's program of the same name takes.
 
 use anyhow::Result;
@@ -15,9 +15,9 @@ pub(super) fn versions(invocation: &Invocation, spec: &Spec) -> Vec<NamedVersion
     if invocation.interpreter.is_some() || spec.requires_python.is_some() {
         return Vec::new();
     }
-    let of_site = invocation.conf.python.as_ref().map(|python| python.value.iter().map(String::as_str).collect::<Vec<_>>());
-    let versions = of_site.unwrap_or_else(|| spec.python_default.versions().to_vec());
-    versions.into_iter().filter_map(|version| NamedVersion::of(version.as_ref())).map(NamedVersion::by_default).collect()
+    let of_site = invocation.conf.python.iter().flat_map(|python| python.value.iter().map(String::as_str));
+    let versions = of_site.chain(spec.python_default.versions().iter().copied());
+    versions.filter_map(|version| NamedVersion::of(version.as_ref())).map(NamedVersion::by_default).collect()
 }
 
 /// Whether of all that is left the highest version is taken, and not the first.

@@ -6,9 +6,9 @@ use crate::process::CalledAs;
 use crate::spec::{SpecText, luci};
 
 /// The file for Python 3.
-pub(super) const THREE: &str = ".vpython3";
+const THREE: &str = ".vpython3";
 /// The file for Python 2, as LUCI has it.
-pub(super) const TWO: &str = ".vpython";
+const TWO: &str = ".vpython";
 
 /// The names and suffixes of the files, in the order in which they count.
 pub(super) fn names(called: CalledAs) -> [&'static str; 2] {
