@@ -18,6 +18,7 @@ mod source;
 mod system_packages;
 mod unnamed;
 pub mod upgrade;
+mod uv_lock;
 mod vpython_toml;
 
 use std::collections::BTreeMap;
@@ -32,11 +33,12 @@ pub use find::{Block, Finding, Look, LookedAt, Trail, find, find_by};
 pub use holds::holds;
 pub use listed::{Condition, ListedWheel, TagPattern, Variable};
 pub use platform::{Platform, System, Target, TargetPython};
-pub use pylock::{Basis, Bound, Lock, LockedPackage, LockedWheel, Marker};
+pub use pylock::{Basis, Bound, Lock, LockForm, LockedPackage, LockedWheel, Marker};
 pub use python::{PythonDefault, PythonRange};
 pub use requirement::{parse_marker, parse_requirement};
 pub use system_packages::SystemPackages;
 pub use unnamed::{has_project, unnamed};
+pub use uv_lock::is_uv_lock;
 
 use crate::fs::{Digest, Stamped, Trust};
 use crate::invocation::Chosen;
@@ -198,6 +200,8 @@ pub struct Spec {
     pub trust: Trust,
     /// Whether the interpreter's own packages can be imported.
     pub system_packages: SystemPackages,
+    /// The lock of uv's own form beside it, which counts where there is none of the form of all tools.
+    pub uv_lock: Option<SpecText>,
     /// What it was read from, besides its own text.
     pub sources: Vec<Source>,
     /// What its author should know, a sentence each, with the place.
@@ -334,10 +338,11 @@ impl SpecText {
     /// # Errors
     /// All that is wrong with it, each with line and column; a lock that cannot be read, or is not this spec's any more.
     pub fn parse(&self, process: &Process) -> Result<Spec> {
-        pylock::bind(self, self.parse_without_lock(process)?, process)
+        let spec = pylock::bind(self, self.parse_without_lock(process)?, process)?;
+        uv_lock::bind(self, spec)
     }
 
-    /// Gives the text its meaning, as if there were no lock beside it of the form of all tools.
+    /// Gives the text its meaning, as if there were no lock beside it, be it of the form of all tools or of uv's.
     ///
     /// # Errors
     /// All that is wrong with it, each with line and column.

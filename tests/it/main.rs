@@ -69,6 +69,7 @@ mod trust;
 mod unnamed;
 mod unpack;
 mod upgrade;
+mod uv_lock;
 mod verify;
 mod warm;
 mod wheels;

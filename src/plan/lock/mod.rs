@@ -19,7 +19,7 @@ use super::{Evidence, Facts, PlannedWheel, interpreter};
 use crate::invocation::Invocation;
 use crate::process::Process;
 use crate::report::{Failure, progress};
-use crate::spec::{Basis, Lock, Packages, Place, Placed, PythonRange, Requirements, Spec, SpecText};
+use crate::spec::{Basis, Lock, LockForm, Packages, Place, Placed, PythonRange, Requirements, Spec, SpecText};
 use identity::Identity;
 
 /// What is to be locked.
@@ -80,6 +80,7 @@ pub fn make(
     }
     let place = Place { file: Some(path.to_path_buf()), line: 1, column: 1 };
     let lock = Lock {
+        form: LockForm::Pylock,
         path: path.to_path_buf(),
         requires_python: Some(Placed { value: python_range(&interpreter), place: place.clone() }),
         environments: identity::environments(&answers, &place),

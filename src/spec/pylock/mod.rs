@@ -25,10 +25,13 @@ use crate::report::{Failure, program, shell_word};
 pub use basis::Basis;
 pub(super) use beside::bind;
 pub(super) use name::is_lock;
+pub(super) use read::file_name;
 
 /// A lock.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lock {
+    /// The form of the file.
+    pub form: LockForm,
     /// The file.
     pub path: PathBuf,
     /// The Python versions that it is for; none where it is for any.
@@ -43,6 +46,15 @@ pub struct Lock {
     pub bound: Option<Bound>,
     /// What the reader should know, a sentence each, with the place.
     pub warnings: Vec<String>,
+}
+
+/// The forms that a lock may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LockForm {
+    /// That of all tools (PEP 751).
+    Pylock,
+    /// uv's own.
+    Uv,
 }
 
 /// A spec that is bound by the lock beside it.
@@ -135,6 +147,7 @@ impl Lock {
         let failure = Failure::new(format!("the lock `{}` does not fit `{spec}`", self.path.display())).because_of(changes);
         match self.how_to_relock() {
             Some(relock) => failure.hint(format!("`{relock}` makes it anew")),
+            None if self.form == LockForm::Uv => failure.hint("make it anew with `uv lock`, or remove it"),
             None => failure,
         }
     }
@@ -142,7 +155,7 @@ impl Lock {
     /// The command that makes it anew; none where another tool than vpython must do that.
     #[must_use]
     pub fn how_to_relock(&self) -> Option<String> {
-        let spec = &self.bound.as_ref()?.file;
+        let spec = &self.bound.as_ref().filter(|_| self.form == LockForm::Pylock)?.file;
         Some(format!("{} -vpython-tool lock {}", program(), shell_word(&spec.to_string_lossy())))
     }
 }

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use toml::Spanned;
 
-use super::{Basis, Lock, LockedPackage, LockedWheel, Marker, marker};
+use super::{Basis, Lock, LockForm, LockedPackage, LockedWheel, Marker, marker};
 use crate::fs::{Digest, LongDigest};
 use crate::report::Failure;
 use crate::spec::{Placed, PythonRange, SpecText};
@@ -108,7 +108,17 @@ impl Reader<'_> {
         let environments = environments.collect();
         let packages = raw.packages.into_iter().filter_map(|package| self.package(package, &groups)).collect();
         let path = self.text.origin.file.clone().unwrap_or_default();
-        Some(Lock { path, requires_python, environments, packages, basis: raw.tool.vpython, bound: None, warnings: Vec::new() })
+        let form = LockForm::Pylock;
+        Some(Lock {
+            form,
+            path,
+            requires_python,
+            environments,
+            packages,
+            basis: raw.tool.vpython,
+            bound: None,
+            warnings: Vec::new(),
+        })
     }
 
     fn deserialize<T: serde::de::DeserializeOwned>(&mut self) -> Option<T> {
@@ -221,17 +231,21 @@ impl Reader<'_> {
 }
 
 impl RawFile {
-    /// The name, or else the last part of the path or of the URL.
     fn file_name(&self) -> Option<String> {
-        let last = |path: &str| path.rsplit(['/', '\\']).next().unwrap_or_default().to_owned();
-        let of_url = || {
-            let path = self.url.as_deref()?.split(['?', '#']).next()?;
-            Some(percent_decode_str(&last(path)).decode_utf8_lossy().into_owned())
-        };
-        let name = self.name.clone().or_else(|| self.path.as_deref().map(last)).or_else(of_url)?;
-        // A name that is a path would lead elsewhere.
-        (!name.is_empty() && !name.contains('/')).then_some(name)
+        file_name(self.name.as_deref(), self.path.as_deref(), self.url.as_deref())
     }
+}
+
+/// The name of a locked file: as it is written, or else the last part of the path or of the URL.
+pub(in crate::spec) fn file_name(name: Option<&str>, path: Option<&str>, url: Option<&str>) -> Option<String> {
+    let last = |path: &str| path.rsplit(['/', '\\']).next().unwrap_or_default().to_owned();
+    let of_url = || {
+        let path = url?.split(['?', '#']).next()?;
+        Some(percent_decode_str(&last(path)).decode_utf8_lossy().into_owned())
+    };
+    let name = name.map(str::to_owned).or_else(|| path.map(last)).or_else(of_url)?;
+    // A name that is a path would lead elsewhere.
+    (!name.is_empty() && !name.contains('/')).then_some(name)
 }
 
 fn is_wheel_name(name: &str) -> bool {

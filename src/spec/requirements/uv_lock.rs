@@ -4,22 +4,20 @@
 //! It binds as constraints do: what the spec asks for is taken in the versions and with the digests of the lock. So a lock that no
 //! longer satisfies its spec leaves nothing to choose, and what it lacks is an error here.
 
-use std::path::PathBuf;
-
 use anyhow::Result;
 
 use super::{Reader, Role, find};
 use crate::fs::{self, Stamped};
 use crate::process::Process;
 use crate::report::Failure;
-use crate::spec::{Packages, Requirements, Source, Spec, SpecKind, SpecText};
+use crate::spec::{Packages, Requirements, Source, Spec, SpecKind, SpecText, uv_lock};
 
 /// The spec with its lock, where there is one. That there is none is a thing that it was read from too.
 ///
 /// # Errors
 /// The lock cannot be read, or has nothing for something that the spec asks for.
 pub(in crate::spec) fn bind(text: &SpecText, spec: Spec, process: &Process) -> Result<Spec> {
-    let (Some(path), Packages::Required(requirements)) = (path(text), &spec.packages) else { return Ok(spec) };
+    let (Some(path), Packages::Required(requirements)) = (uv_lock::path(text), &spec.packages) else { return Ok(spec) };
     let found = Stamped::look(&path);
     let mut warnings = spec.warnings;
     let is_there = found.stamp.is_some() && text.counts_beside(&path, process, &mut warnings);
@@ -30,6 +28,10 @@ pub(in crate::spec) fn bind(text: &SpecText, spec: Spec, process: &Process) -> R
         return Ok(Spec { packages: Packages::Required(requirements), ..spec });
     }
     let lock = find::from_bytes(&path, SpecKind::Requirements, fs::read(&path)?)?;
+    // uv's own form is a lock, which comes after that of all tools.
+    if uv_lock::is_toml(&lock.content) {
+        return Ok(Spec { packages: Packages::Required(requirements), uv_lock: Some(lock), ..spec });
+    }
     let locked = Reader::read(&lock, Role::Constraints, process)?;
     spec.warnings.extend(locked.warnings);
     spec.wheelhouses.extend(locked.wheelhouses);
@@ -48,14 +50,6 @@ pub(in crate::spec) fn bind(text: &SpecText, spec: Spec, process: &Process) -> R
         ..requirements
     };
     Ok(Spec { packages: Packages::Required(requirements), ..spec })
-}
-
-/// Where the lock would be.
-fn path(text: &SpecText) -> Option<PathBuf> {
-    let file = text.origin.file_on_disk()?;
-    let mut name = file.file_name()?.to_owned();
-    name.push(".uv.lock");
-    Some(file.with_file_name(name))
 }
 
 /// What a spec asks for and the lock has nothing for, a sentence each.

@@ -33,7 +33,10 @@ pub fn run(options: &invocation::Lock, invocation: &Invocation, process: &Proces
     refuse_unknown(&names, before.as_ref().map(|(lock, _)| lock), &path)?;
     let store = Store::open(invocation, process)?;
     store.prepare()?;
-    let request = Request { text: &text, spec: &spec, before: before.as_ref().map(|(lock, _)| lock), upgraded };
+    // What uv has locked stays as it is, too. A lock of its that does not fit any more has no say.
+    let of_uv = if before.is_none() { text.uv_lock(&spec).unwrap_or_default() } else { None };
+    let kept = before.as_ref().map(|(lock, _)| lock).or(of_uv.as_ref());
+    let request = Request { text: &text, spec: &spec, before: kept, upgraded };
     let made = make(&request, &path, invocation, process, &store.memo_folder());
     let of_spec = before.as_ref().map(|(before, _)| changes::of_spec(before, &text, &spec)).unwrap_or_default();
     let (lock, warnings) = match made {

@@ -1,0 +1,153 @@
+//! uv's own lock beside a spec.
+
+use crate::support::{Launch, Wheel, World};
+
+fn module(name: &str, version: &str) -> Wheel {
+    Wheel::module(name, version)
+}
+
+fn digest(wheel: &Wheel) -> String {
+    hex::encode(<sha2::Sha256 as sha2::Digest>::digest(wheel.bytes()))
+}
+
+/// An entry of a lock, with these lines between its version and its wheel.
+fn entry(wheel: &Wheel, name: &str, version: &str, lines: &str) -> String {
+    let (file, digest, size) = (wheel.file_name(), digest(wheel), wheel.bytes().len());
+    format!(
+        "[[package]]\nname = \"{name}\"\nversion = \"{version}\"\nsource = {{ registry = \"https://x.invalid/simple\" }}\n{lines}wheels \
+         = [\n    {{ url = \"https://x.invalid/{file}\", hash = \"sha256:{digest}\", size = {size}, upload-time = \
+         \"2025-01-01T00:00:00Z\" }},\n]\n\n"
+    )
+}
+
+/// An entry without requirements.
+fn plain(name: &str, version: &str) -> String {
+    entry(&module(name, version), name, version, "")
+}
+
+fn run<'a>(world: &'a World, words: &[&str]) -> Launch<'a> {
+    world.vpython(words.iter().copied())
+}
+
+const VERSIONS: &str = "\
+import importlib.metadata as metadata
+print(*sorted(found.metadata['Name'] + ' ' + found.version for found in metadata.distributions()))
+";
+
+/// A script whose lock has two versions of `n`, an extra of `b`, and something for Windows alone.
+fn forked() -> World {
+    let world = World::new();
+    let b = || module("b", "1").extra("x").requires("n").requires("d; extra == 'x'").requires("e");
+    let wheels =
+        [module("a", "1"), module("a", "2"), b(), module("c", "1"), module("c", "2"), module("d", "1"), module("d", "2")];
+    for wheel in wheels.iter().chain(&[module("e", "1"), module("n", "1"), module("n", "2"), module("n", "3")]) {
+        world.wheel(wheel);
+    }
+    let head =
+        "# /// script\n# requires-python = '>=3.8'\n# dependencies = ['a>=1', 'b[x]', \"w; sys_platform == 'win32'\"]\n# ///\n";
+    world.write("tool.py", format!("{head}{VERSIONS}"));
+    let old = "python_full_version < '3.6.1'";
+    let new = "python_full_version >= '3.6.1'";
+    let registry = "source = { registry = \"https://x.invalid/simple\" }";
+    let lock = format!(
+        "version = 1\nrevision = 3\nrequires-python = \">=3.8\"\nresolution-markers = [\n    \"{new}\",\n    \"{old}\",\n]\n\n\
+         [manifest]\nrequirements = [\n    {{ name = \"a\", specifier = \">=1\" }},\n    {{ name = \"b\", extras = [\"x\"] }},\n    \
+         {{ name = \"w\", marker = \"sys_platform == 'win32'\" }},\n]\n\n{}{}{}{}{}{}{}",
+        // It requires what its wheel does not, as uv's overrides have it, and what it requires requires it.
+        entry(&module("a", "1"), "a", "1", "dependencies = [\n    { name = \"c\" },\n]\n"),
+        entry(
+            &b(),
+            "b",
+            "1",
+            &format!(
+                "dependencies = [\n    {{ name = \"e\", marker = \"sys_platform == 'win32'\" }},\n    {{ name = \"n\", version = \
+                 \"1\", {registry}, marker = \"{old}\" }},\n    {{ name = \"n\", version = \"2\", {registry}, marker = \"{new}\" \
+                 }},\n]\n"
+            )
+        ) + "[package.optional-dependencies]\nx = [\n    { name = \"d\" },\n]\n\n",
+        entry(&module("c", "1"), "c", "1", "dependencies = [\n    { name = \"a\" },\n]\n"),
+        plain("d", "1") + &plain("e", "1"),
+        entry(&module("n", "1"), "n", "1", &format!("resolution-markers = [\n    \"{old}\",\n]\n")),
+        entry(&module("n", "2"), "n", "2", &format!("resolution-markers = [\n    \"{new}\",\n]\n")),
+        plain("w", "1") + &plain("z", "1"),
+    );
+    world.write("tool.py.uv.lock", lock);
+    world
+}
+
+#[test]
+fn what_uv_would_install_is_installed() {
+    let world = forked();
+    run(&world, &["tool.py"]).run().prints("a 1 b 1 c 1 d 1 n 2\n");
+    let verified = run(&world, &["-vpython-tool", "verify", "tool.py"]).run();
+    assert_eq!(verified.code, Some(0), "{verified}");
+    // A change of the lock is noticed.
+    let lock = std::fs::read_to_string(world.path("tool.py.uv.lock")).unwrap();
+    let two = lock.replace(&plain("d", "1"), &plain("d", "2"));
+    world.write("tool.py.uv.lock", two);
+    run(&world, &["tool.py"]).run().prints("a 1 b 1 c 1 d 2 n 2\n");
+    std::fs::remove_file(world.path("tool.py.uv.lock")).unwrap();
+    run(&world, &["tool.py"]).run().prints("a 2 b 1 d 2 e 1 n 3\n");
+}
+
+#[test]
+fn a_lock_of_all_tools_comes_first_and_is_made_with_the_versions_of_uvs() {
+    let world = forked();
+    let made = run(&world, &["-vpython-tool", "lock", "tool.py"]).run();
+    assert_eq!(made.code, Some(0), "{made}");
+    run(&world, &["tool.py"]).run().prints("a 1 b 1 d 1 e 1 n 2\n");
+}
+
+#[test]
+fn a_spec_that_asks_for_something_else_is_told() {
+    let world = forked();
+    let head = "# /// script\n# dependencies = ['a>=1', 'b', 'c', 'f']\n# ///\n";
+    world.write("tool.py", head.to_owned() + VERSIONS);
+    run(&world, &["tool.py"]).run().refuses(
+        125,
+        "vpython: error: the lock `[WORLD]/work/tool.py.uv.lock` does not fit `[WORLD]/work/tool.py`\n  caused by: it was not made for \
+         `f` (`[WORLD]/work/tool.py`, line 2)\n  hint: make it anew with `uv lock`, or remove it\n",
+    );
+    world.write("tool.py", head.replace(", 'f'", "").replace("a>=1", "a>1") + VERSIONS);
+    run(&world, &["tool.py"]).run().refuses(
+        125,
+        "vpython: error: the lock `[WORLD]/work/tool.py.uv.lock` does not fit `[WORLD]/work/tool.py`\n  caused by: it was not made for \
+         `a>1` (`[WORLD]/work/tool.py`, line 2)\n  hint: make it anew with `uv lock`, or remove it\n",
+    );
+}
+
+#[test]
+fn what_is_wrong_with_it_is_said_with_its_line() {
+    let world = World::new();
+    world.write("vpython.toml", "dependencies = ['a']\n");
+    let rows = [
+        ("version = 2\n", "line 1, column 11: `version` is 2, and vpython reads version 1 of uv's locks"),
+        ("version = 1\n[[package]\n", "line 2, column 11: unclosed array table, expected `]`"),
+        ("version = 1\n[[package]]\nversion = '1'\n", "line 2, column 1: missing field `name`"),
+        ("version = 1\nrequires-python = '3.x'\n", "line 2, column 19: `3.x` is no version range"),
+        ("version = 1\n[[package]]\nname = '-'\n", "line 3, column 8: `-` is no name"),
+        (
+            "version = 1\n[[package]]\nname = 'a'\nwheels = [\n    { url = 'https://x/a-1-py3-none-any.whl' },\n]\n",
+            "line 5, column 5: `a-1-py3-none-any.whl` has no `hash`; vpython needs the sha256 of each wheel",
+        ),
+        (
+            "version = 1\n[[package]]\nname = 'a'\nwheels = [\n    { hash = 'sha256:0' },\n]\n",
+            "line 5, column 5: a wheel has neither `url` nor `path` nor `filename`",
+        ),
+        (
+            "version = 1\n[[package]]\nname = 'a'\ndependencies = [\n    { name = 'b' },\n]\n",
+            "line 5, column 5: `a` requires `b`, which the lock does not have",
+        ),
+        (
+            "version = 1\n[[package]]\nname = 'a'\ndependencies = [\n    { name = 'a', marker = 'linux' },\n]\n",
+            "line 5, column 28: `linux` is no marker: Expected a quoted string or a valid marker name, found `linux`",
+        ),
+    ];
+    for (lock, cause) in rows {
+        world.write("vpython.toml.uv.lock", lock);
+        let message = format!(
+            "vpython: error: bad lock in `[WORLD]/work/vpython.toml.uv.lock`\n  caused by: `[WORLD]/work/vpython.toml.uv.lock`, {cause}\n"
+        );
+        run(&world, &["-c", ""]).run().refuses(125, &message);
+    }
+}
