@@ -221,6 +221,8 @@ fn install(invocation: &Invocation, process: &Process) -> Result<i32> {
     if !is_built {
         invocation.warn(&build::warnings(&entry.path, &store));
     }
+    // Each time, and in no launch.
+    invocation.warn(&spec::find(invocation, process)?.parse(process)?.unchecked_digests());
     let is_compiled = build::add_byte_code(&entry, &store, process)?;
     let took = (is_built || is_compiled).then(|| started.elapsed());
     if invocation.is_throw_away {

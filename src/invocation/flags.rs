@@ -76,6 +76,12 @@ pub(super) struct Flags {
           value_parser = boolean())]
     pub strict: bool,
 
+    /// Take the versions that are locked or pinned, and wheels of any digest
+    #[arg(long = "vpython-unlocked", value_name = "BOOL", action = ArgAction::Set, num_args = 0..=1, require_equals = true,
+          default_value_t = false, default_missing_value = "true", hide_default_value = true, hide_possible_values = true,
+          value_parser = boolean())]
+    pub unlocked: bool,
+
     /// A folder of wheels, beside those of the spec; may be given again [env: `VPYTHON_WHEELS`, a path list]
     #[arg(long = "vpython-wheels", value_name = "DIR", action = ArgAction::Append)]
     pub wheels: Vec<OsString>,

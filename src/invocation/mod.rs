@@ -166,7 +166,7 @@ impl Invocation {
             interpreter: interpreter(flags.interpreter),
             wheels: Wheels::read(&flags.wheels, &conf, process)?,
             local_venv: flags.local_venv,
-            chosen: Chosen { extras: flags.extras, groups: flags.groups },
+            chosen: Chosen { extras: flags.extras, groups: flags.groups, unlocked: flags.unlocked },
             strict: flags.strict,
             own_words: Vec::new(),
             conf,

@@ -16,6 +16,7 @@ mod requirement;
 mod requirements;
 mod source;
 mod system_packages;
+mod unlocked;
 mod unnamed;
 pub mod upgrade;
 mod uv_lock;
@@ -37,6 +38,7 @@ pub use pylock::{Basis, Bound, Lock, LockForm, LockedPackage, LockedWheel, Marke
 pub use python::{PythonDefault, PythonRange};
 pub use requirement::{parse_marker, parse_requirement};
 pub use system_packages::SystemPackages;
+pub use unlocked::ways_around_digests;
 pub use unnamed::{has_project, unnamed};
 pub use uv_lock::is_uv_lock;
 
@@ -202,6 +204,10 @@ pub struct Spec {
     pub system_packages: SystemPackages,
     /// The lock of uv's own form beside it, which counts where there is none of the form of all tools.
     pub uv_lock: Option<SpecText>,
+    /// Whether digests that are pinned do not count.
+    pub unlocked: bool,
+    /// The files whose digests do not count for that, sorted.
+    pub unchecked: Vec<PathBuf>,
     /// What it was read from, besides its own text.
     pub sources: Vec<Source>,
     /// What its author should know, a sentence each, with the place.
@@ -339,7 +345,7 @@ impl SpecText {
     /// All that is wrong with it, each with line and column; a lock that cannot be read, or is not this spec's any more.
     pub fn parse(&self, process: &Process) -> Result<Spec> {
         let spec = pylock::bind(self, self.parse_without_lock(process)?, process)?;
-        uv_lock::bind(self, spec)
+        unlocked::apply(self, uv_lock::bind(self, spec)?)
     }
 
     /// Gives the text its meaning, as if there were no lock beside it, be it of the form of all tools or of uv's.
@@ -349,14 +355,15 @@ impl SpecText {
     pub fn parse_without_lock(&self, process: &Process) -> Result<Spec> {
         let spec = match self.kind {
             SpecKind::VpythonToml | SpecKind::Pyproject | SpecKind::Pep723 => {
-                requirements::uv_lock::bind(self, vpython_toml::parse(self)?, process)
+                requirements::uv_lock::bind(self, vpython_toml::parse(self)?, process)?
             }
-            SpecKind::Luci => luci::parse_for(self, process.called_as()),
-            SpecKind::Requirements => requirements::parse(self, process),
-            SpecKind::Pylock => pylock::parse(self),
-            SpecKind::None => Ok(Spec::default()),
+            SpecKind::Luci => luci::parse_for(self, process.called_as())?,
+            SpecKind::Requirements => requirements::parse(self, process)?,
+            SpecKind::Pylock => pylock::parse(self)?,
+            SpecKind::None => Spec::default(),
         };
-        Ok(Spec { trust: self.trust(process), ..spec? }.without_planted_directories())
+        let spec = Spec { trust: self.trust(process), ..spec }.without_planted_directories();
+        unlocked::apply(self, spec)
     }
 
     /// Whose files count beside it: those of the caller, of the superuser, and of the owner of its own file.

@@ -19,7 +19,7 @@ use crate::invocation::Chosen;
 use crate::report::{Failure, nearest};
 
 const TOP_KEYS: [&str; 3] = ["requires-python", "dependencies", "tool"];
-const TOOL_KEYS: [&str; 6] = ["wheels", "python-path", "no-deps", "platforms", "strict", "system-site-packages"];
+const TOOL_KEYS: [&str; 7] = ["wheels", "python-path", "no-deps", "platforms", "strict", "system-site-packages", "unlocked"];
 
 /// Reads the text.
 pub(super) fn parse(text: &SpecText) -> Result<Spec> {
@@ -69,6 +69,7 @@ impl<'a> Reader<'a> {
             if self.boolean(tool.get("system-site-packages"), "tool.vpython.system-site-packages") {
                 spec.system_packages = SystemPackages::Visible;
             }
+            spec.unlocked = self.boolean(tool.get("unlocked"), "tool.vpython.unlocked");
             if self.boolean(tool.get("no-deps"), "tool.vpython.no-deps") {
                 requirements.dependencies = Dependencies::Ignored;
             }

@@ -71,6 +71,9 @@ pub(super) fn for_each_input(
     if invocation.strict {
         see("`-vpython-strict`", b"");
     }
+    if spec.chosen.unlocked {
+        see("`-vpython-unlocked`", b"");
+    }
     for (setting, value) in interpreter::search_settings(invocation.interpreter.as_deref(), process) {
         see(setting, value.as_bytes());
     }

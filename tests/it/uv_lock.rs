@@ -1,4 +1,4 @@
-//! uv's own lock beside a spec.
+//! uv's own lock beside a spec, and versions without digests.
 
 use crate::support::{Launch, Wheel, World};
 
@@ -150,4 +150,90 @@ fn what_is_wrong_with_it_is_said_with_its_line() {
         );
         run(&world, &["-c", ""]).run().refuses(125, &message);
     }
+}
+
+/// A spec of `a` with a lock of the other form or of this one, which has the digest of other wheels than are there.
+fn foreign(is_toml: bool) -> (World, String, String) {
+    let world = World::new();
+    let rebuilt = module("a", "1").file("rebuilt.py", "");
+    let [there, locked] = [digest(&module("a", "1")), digest(&rebuilt)];
+    world.wheel(&module("a", "1"));
+    world.wheel(&module("a", "2"));
+    world.write("vpython.toml", "dependencies = ['a']\n");
+    let lock = if is_toml {
+        "version = 1\n".to_owned() + &entry(&rebuilt, "a", "1", "")
+    } else {
+        format!("a==1 \\\n    --hash=sha256:{locked}\n")
+    };
+    world.write("vpython.toml.uv.lock", lock);
+    (world, there, locked)
+}
+
+const PROGRAM: &str = "import a; print(a.VERSION)";
+const WAYS: &str = "fetch from the index whose wheels are pinned (`vpython -vpython-tool fetch -c '' -- --index-url https://…`), or take the \
+                    versions without the digests: `-vpython-unlocked`, or `unlocked = true` under `[tool.vpython]`";
+const UNCHECKED: &str = "vpython: warning: the digests in `[WORLD]/work/vpython.toml.uv.lock` are not checked: `-vpython-unlocked` or \
+                         `unlocked = true` takes versions alone\n";
+
+#[test]
+fn digests_of_other_wheels_are_an_error_that_names_the_ways() {
+    let (world, there, locked) = foreign(true);
+    run(&world, &["-c", ""]).run().refuses(
+        125,
+        &format!(
+            "vpython: error: cannot follow the lock `[WORLD]/work/vpython.toml.uv.lock`\n  caused by: \
+             `[WORLD]/work/wheels/a-1-py3-none-any.whl` has the sha256 `{there}`, and `{locked}` is locked \
+             (`[WORLD]/work/vpython.toml.uv.lock`, line 7)\n  hint: {WAYS}\n"
+        ),
+    );
+    let (world, there, locked) = foreign(false);
+    let outcome = run(&world, &["-c", ""]).run();
+    let cause = format!("`a-1-py3-none-any.whl` has the sha256 `{there}`, and `{locked}` is pinned (");
+    assert!(outcome.stderr.contains(&cause), "{outcome}");
+    assert!(outcome.stderr.ends_with(&format!("  hint: {WAYS}\n")), "{outcome}");
+}
+
+#[test]
+fn without_digests_the_versions_of_a_lock_bind() {
+    for is_toml in [true, false] {
+        let (world, ..) = foreign(is_toml);
+        run(&world, &["-vpython-unlocked", "-c", PROGRAM]).run().prints("1\n");
+        run(&world, &["-vpython-unlocked", "-c", PROGRAM]).run().prints("1\n");
+        // The flag is for the one launch, which another does not take for its own.
+        assert_eq!(run(&world, &["-c", PROGRAM]).run().code, Some(125));
+        for _ in 0..2 {
+            let installed = run(&world, &["-vpython-unlocked", "-vpython-tool", "install"]).run();
+            assert_eq!(installed.code, Some(0), "{installed}");
+            assert!(installed.stderr.starts_with(UNCHECKED), "{installed}");
+        }
+        world.write("vpython.toml", "dependencies = ['a']\n[tool.vpython]\nunlocked = true\n");
+        run(&world, &["-c", PROGRAM]).run().prints("1\n");
+        let installed = run(&world, &["-vpython-tool", "install"]).run();
+        assert!(installed.stderr.starts_with(UNCHECKED), "{installed}");
+        world.write("vpython.toml", "dependencies = ['a', 'b']\n[tool.vpython]\nunlocked = true\n");
+        assert_eq!(run(&world, &["-c", PROGRAM]).run().code, Some(125), "it is still the lock of another spec");
+    }
+}
+
+#[test]
+fn without_digests_the_versions_of_other_locks_bind_too() {
+    let world = World::new();
+    world.wheel(&module("a", "1").requires("b"));
+    world.wheel(&module("b", "1"));
+    world.write("vpython.toml", "dependencies = ['a']\n");
+    assert_eq!(run(&world, &["-vpython-tool", "lock"]).run().code, Some(0));
+    for (name, version) in [("a", "1"), ("b", "1"), ("a", "2"), ("b", "2")] {
+        world.wheel(&module(name, version).file("other.py", ""));
+    }
+    let program = "import a, b; print(a.VERSION, b.VERSION)";
+    assert_eq!(run(&world, &["-c", program]).run().code, Some(125));
+    run(&world, &["-vpython-unlocked", "-c", program]).run().prints("1 1\n");
+    run(&world, &["-vpython-unlocked", "-vpython-spec=pylock.vpython.toml", "-c", program]).run().prints("1 1\n");
+    let digest = "0".repeat(64);
+    world.write("requirements.txt", format!("a==1 --hash=sha256:{digest}\nb==1 --hash=sha256:{digest}\n"));
+    run(&world, &["-vpython-unlocked", "-vpython-spec=requirements.txt", "-c", program]).run().prints("1 1\n");
+    // A script's own list of wheels has no digests, and nothing is said of any.
+    world.write("x.vpython3", "wheel: < name: 'infra/python/wheels/b-py3' version: 'version:1' >\n");
+    let installed = run(&world, &["-vpython-unlocked", "-vpython-spec=x.vpython3", "-vpython-tool", "install"]).run();
+    installed.installs("");
 }

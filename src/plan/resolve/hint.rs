@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use pep440_rs::{Version, VersionSpecifiers};
+use pep440_rs::{Operator, Version, VersionSpecifiers};
 use pep508_rs::PackageName;
 use pubgrub::Ranges;
 
@@ -11,6 +11,7 @@ use super::refusal::Obstacle;
 use super::stock::Stock;
 use crate::plan::Asker;
 use crate::plan::wheelhouse::read_specifiers;
+use crate::spec::{is_uv_lock, ways_around_digests};
 
 /// What to try where Git LFS has a file that is not fetched.
 pub(super) const PULL_FROM_LFS: &str = "`git lfs pull` fetches the file";
@@ -24,6 +25,10 @@ pub(super) fn of(obstacles: &[Obstacle], stock: &mut Stock<'_>) -> String {
     };
     if obstacles.iter().any(|obstacle| is_in_lfs(&obstacle.project, stock)) {
         return PULL_FROM_LFS.to_owned();
+    }
+    let is_foreign = obstacles.iter().any(|obstacle| has_foreign_digest(&obstacle.project, stock));
+    if let Some(command) = stock.judge.wheelhouse.fetch_command().filter(|_| is_foreign) {
+        return ways_around_digests(command);
     }
     let mut mendings = Vec::new();
     if let [obstacle] = obstacles
@@ -49,6 +54,11 @@ fn is_in_lfs(project: &PackageName, stock: &Stock<'_>) -> bool {
     fitting.any(|file| wheelhouse.is_in_lfs(file))
 }
 
+/// Whether a wheel of the project that the interpreter could take has another digest than a lock of LUCI's pins.
+fn has_foreign_digest(project: &PackageName, stock: &mut Stock<'_>) -> bool {
+    stock.is_pinned_by(project, is_uv_lock) && !stock.other_bytes(project).is_empty()
+}
+
 /// The command that brings what is missing.
 fn fetch(obstacles: &[Obstacle], stock: &Stock<'_>) -> Option<String> {
     let what = match obstacles {
@@ -64,7 +74,10 @@ fn fetch(obstacles: &[Obstacle], stock: &Stock<'_>) -> Option<String> {
 pub(super) fn to_fetch(obstacles: &[Obstacle]) -> Vec<String> {
     let mut wanted: Vec<String> = Vec::new();
     for obstacle in obstacles {
-        for demand in if can_be_satisfied(&obstacle.demands) { &obstacle.demands } else { &obstacle.roots } {
+        let demands = if can_be_satisfied(&obstacle.demands) { &obstacle.demands } else { &obstacle.roots };
+        // Where there are digests, pip takes no requirement without an exact version, and the digests go with that.
+        let is_pinned = demands.iter().any(|demand| !demand.hashes.is_empty()) && demands.iter().any(is_exact);
+        for demand in demands.iter().filter(|demand| !is_pinned || is_exact(demand)) {
             let title = demand.title();
             if !wanted.contains(&title) {
                 wanted.push(title);
@@ -72,6 +85,11 @@ pub(super) fn to_fetch(obstacles: &[Obstacle]) -> Vec<String> {
         }
     }
     wanted
+}
+
+/// Whether a demand names one version, as pip wants it beside a digest.
+fn is_exact(demand: &Demand) -> bool {
+    demand.specifiers().iter().any(|specifier| *specifier.operator() == Operator::Equal)
 }
 
 /// Whether any version at all could satisfy these demands.

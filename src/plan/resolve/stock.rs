@@ -3,7 +3,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use pep440_rs::Version;
@@ -192,6 +192,12 @@ impl<'a> Stock<'a> {
         let of_spec = self.asked.iter().filter(|demand| demand.project() == project).chain(self.constraints_on(project));
         let pinning = of_spec.filter(|demand| !demand.hashes.is_empty());
         pinning.map(|demand| (demand.hashes.clone(), demand.asker.clone())).collect()
+    }
+
+    /// Whether a file of this kind pins a digest for a project.
+    pub fn is_pinned_by(&self, project: &PackageName, is_meant: impl Fn(&Path) -> bool) -> bool {
+        let pins = self.pins(project);
+        pins.iter().any(|(_, asker)| matches!(asker, Asker::Spec(place) if place.file.as_deref().is_some_and(&is_meant)))
     }
 
     /// The files of a project that the interpreter can take, and that do not have the digest that is pinned, or are no wheels at all.

@@ -60,8 +60,13 @@ impl Basis {
             let place = spec.requires_python.as_ref().map(|range| &range.place);
             changes.push(change("requires-python", self.requires_python.as_deref(), now.requires_python.as_deref(), place));
         }
-        changes.extend(changed_requirements(&self.dependencies, &requirements.asked, ""));
-        changes.extend(changed_requirements(&self.constraints, &requirements.constraints, "the constraint "));
+        // Where digests do not count, neither do those of the time when the lock was made.
+        let before = |texts: &[String]| -> Vec<String> {
+            let bare = |text: &String| text.split(" --hash").next().unwrap_or_default().to_owned();
+            if spec.unlocked { texts.iter().map(bare).collect() } else { texts.to_vec() }
+        };
+        changes.extend(changed_requirements(&before(&self.dependencies), &requirements.asked, ""));
+        changes.extend(changed_requirements(&before(&self.constraints), &requirements.constraints, "the constraint "));
         let gone = self.platforms.iter().filter(|name| !now.platforms.contains(name));
         changes.extend(gone.map(|name| format!("the platform `{name}` was removed")));
         let new = spec.platforms.iter().filter(|platform| !self.platforms.contains(&platform.value.name));

@@ -204,6 +204,7 @@ impl Explanation {
     fn decide(&mut self, text: &SpecText, store: Option<&Store>, invocation: &Invocation, process: &Process) -> Result<()> {
         let mut spec = text.parse(process)?;
         self.warnings.append(&mut spec.warnings);
+        self.warnings.extend(spec.unchecked_digests());
         let spec = self.spec.insert(spec);
         let memo = store.map(Store::memo_folder);
         let mut evidence = Evidence::default();

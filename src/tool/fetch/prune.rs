@@ -47,7 +47,8 @@ pub(super) fn run(options: &Fetch, invocation: &Invocation, process: &Process) -
             Other::Spec(path) => (Some(path), Target::None),
             Other::Script(path) => (None, Target::Script(path)),
         };
-        let invocation = Invocation { spec, target, chosen: Chosen::default(), ..invocation.clone() };
+        let chosen = Chosen { unlocked: invocation.chosen.unlocked, ..Chosen::default() };
+        let invocation = Invocation { spec, chosen, target, ..invocation.clone() };
         let spec =
             spec::find(&invocation, process).and_then(|text| text.parse(process)).with_context(|| cannot_tell(&title))?;
         if uses(&spec, &invocation, &folder) {

@@ -8,7 +8,7 @@ use crate::plan::Facts;
 use crate::plan::resolve::hint::PULL_FROM_LFS;
 use crate::plan::wheelhouse::{Impostor, Wheelhouse};
 use crate::report::Failure;
-use crate::spec::{Lock, LockedPackage, LockedWheel, Place, Placed};
+use crate::spec::{Lock, LockForm, LockedPackage, LockedWheel, Place, Placed, ways_around_digests};
 
 /// Why a package of a lock cannot be had.
 pub(super) enum Trouble<'a> {
@@ -130,6 +130,9 @@ fn hint(troubles: &[Trouble<'_>], lock: &Lock, wheelhouse: &Wheelhouse) -> Strin
         return format!("fetch what is missing: `{command}`");
     }
     if troubles.iter().any(|trouble| matches!(trouble, Trouble::OtherBytes { .. })) {
+        if let (LockForm::Uv, Some(command)) = (lock.form, wheelhouse.fetch_command()) {
+            return ways_around_digests(command);
+        }
         let fetch = wheelhouse.fetch_command().map(|command| format!(" (`{command}`)")).unwrap_or_default();
         let relock = lock.how_to_relock().map(|relock| format!("; if the other one is meant, `{relock}`"));
         return format!("put the wheel that is locked in its place{fetch}{}", relock.unwrap_or_default());
