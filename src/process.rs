@@ -30,6 +30,8 @@ pub mod variable {
     pub const TRACE: &str = "VPYTHON_TRACE";
     /// How large the store may grow, as in `10GiB`.
     pub const MAX_CACHE: &str = "VPYTHON_MAX_CACHE";
+    /// For how many seconds `fetch` tries again where the network fails.
+    pub const NETWORK_RETRY_TIMEOUT: &str = "VPYTHON_NETWORK_RETRY_TIMEOUT";
     /// With its exact text, the next python on `PATH` is run, untouched.
     pub const BYPASS: &str = "VPYTHON_BYPASS";
     /// The time of all that is packed, in seconds since 1970: <https://reproducible-builds.org/specs/source-date-epoch/>.

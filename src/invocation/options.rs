@@ -42,6 +42,9 @@ pub struct Fetch {
     #[arg(long, value_name = "NAME", num_args = 0..=1, require_equals = true, action = ArgAction::Append, value_delimiter = ',',
           default_missing_value = "")]
     pub upgrade: Vec<String>,
+    /// Fetch for this platform alone, and not for the others that the spec names
+    #[arg(long)]
+    pub here: bool,
     /// Fetch nothing, and remove the wheels that no spec or lock in the spec's directory needs; asks first
     #[arg(long)]
     pub prune: bool,

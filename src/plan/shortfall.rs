@@ -13,11 +13,11 @@ use super::resolve::locked::Unavailable;
 use super::resolve::{listed, locked};
 use super::verify::systems;
 use super::wheelhouse::Wheelhouse;
-use super::{Evidence, Facts, interpreter};
+use super::{Evidence, Facts, Tags, interpreter};
 use crate::invocation::Invocation;
 use crate::process::Process;
 use crate::report::progress;
-use crate::spec::{Packages, Requirements, Spec};
+use crate::spec::{ListedWheel, Packages, Placed, Requirements, Spec};
 
 /// What is missing.
 #[derive(Debug)]
@@ -26,6 +26,8 @@ pub struct Shortfall {
     pub here: Facts,
     /// Each system on which something is missing, this machine first.
     pub lacking: Vec<Lacking>,
+    /// The titles of other platforms for which the spec cannot be followed at all, and why.
+    pub broken: Vec<(String, Error)>,
 }
 
 /// A system on which something is missing.
@@ -37,6 +39,8 @@ pub struct Lacking {
     pub facts: Facts,
     /// What to ask for: a requirement each, without markers.
     pub requirements: Vec<String>,
+    /// Of these the ones for which a build of a site's own is listed, each with that: `cffi==1.14.5` with `cffi==1.14.5+chromium.7`.
+    pub builds: Vec<(String, String)>,
     /// What is there and would be taken: a requirement each, with the very version.
     pub present: Vec<String>,
     /// Files that are there under the name of what is missing, perhaps, and do not have the digest that is pinned, or are no wheels.
@@ -53,17 +57,33 @@ pub fn shortfall(spec: &Spec, invocation: &Invocation, process: &Process, memo: 
     let targets = spec.targets()?;
     let mut evidence = Evidence::default();
     let here = interpreter::find(invocation, spec, process, Some(memo), &mut evidence)?;
-    let mut lacking = Vec::new();
+    let (mut lacking, mut broken) = (Vec::new(), Vec::new());
     if !spec.packages.is_empty() {
         progress::phase("choosing the wheels");
         let mut wheelhouse = Wheelhouse::open(spec, invocation, memo, &mut evidence)?;
         for (title, facts) in systems(here.clone(), &targets) {
-            let Missing { requirements, present, other_bytes, refusal } = missing(&spec.packages, &facts, &mut wheelhouse)?;
-            lacking.extend(refusal.map(|refusal| Lacking { title, facts, requirements, present, other_bytes, refusal }));
+            let missing = match missing(&spec.packages, &facts, &mut wheelhouse) {
+                // What is wrong with one platform keeps nothing from the others.
+                Err(error) if facts.is_elsewhere() => {
+                    broken.push((title, error));
+                    continue;
+                }
+                missing => missing?,
+            };
+            let Missing { requirements, builds, present, other_bytes, refusal } = missing;
+            lacking.extend(refusal.map(|refusal| Lacking {
+                title,
+                facts,
+                requirements,
+                builds,
+                present,
+                other_bytes,
+                refusal,
+            }));
         }
         wheelhouse.remember();
     }
-    Ok(Shortfall { here, lacking })
+    Ok(Shortfall { here, lacking, broken })
 }
 
 /// What a system gets of the wheels that there are.
@@ -126,6 +146,7 @@ pub fn taken(spec: &Spec, invocation: &Invocation, process: &Process, memo: &Pat
 #[derive(Default)]
 struct Missing {
     requirements: Vec<String>,
+    builds: Vec<(String, String)>,
     present: Vec<String>,
     other_bytes: Vec<PathBuf>,
     refusal: Option<Error>,
@@ -137,11 +158,11 @@ fn missing(packages: &Packages, facts: &Facts, wheelhouse: &mut Wheelhouse) -> R
             let attempt = attempt(requirements, facts, wheelhouse, &mut Evidence::default())?;
             let present = attempt.wheels.iter().map(|wheel| format!("{}=={}", wheel.name, wheel.version)).collect();
             let Attempt { to_fetch: requirements, other_bytes, refusal, .. } = attempt;
-            Ok(Missing { requirements, present, other_bytes, refusal: refusal.map(Into::into) })
+            Ok(Missing { requirements, present, other_bytes, refusal: refusal.map(Into::into), ..Missing::default() })
         }
         Packages::Locked(lock) => {
             let Unavailable { requirements, other_bytes, refusal } = locked::to_fetch(lock, facts, wheelhouse)?;
-            Ok(Missing { requirements, present: Vec::new(), other_bytes, refusal })
+            Ok(Missing { requirements, other_bytes, refusal, ..Missing::default() })
         }
         Packages::Listed(wheels) => {
             let requirements = listed::to_fetch(wheels, facts, wheelhouse)?;
@@ -150,7 +171,19 @@ fn missing(packages: &Packages, facts: &Facts, wheelhouse: &mut Wheelhouse) -> R
             }
             let refusal = listed::resolve(wheels, facts, wheelhouse, &mut Evidence::default()).err();
             let other_bytes = wheels.iter().flat_map(|wheel| wheelhouse.impostors(&wheel.value.project)).collect();
-            Ok(Missing { requirements, other_bytes, refusal, ..Missing::default() })
+            let builds = builds(&requirements, wheels, facts);
+            Ok(Missing { requirements, builds, other_bytes, refusal, ..Missing::default() })
         }
     }
+}
+
+/// The builds of a site's own among listed wheels, each behind the requirement of its public version.
+fn builds(requirements: &[String], wheels: &[Placed<ListedWheel>], facts: &Facts) -> Vec<(String, String)> {
+    let tags = Tags::of(facts);
+    let listed = wheels.iter().map(|wheel| &wheel.value).filter(|wheel| wheel.wanted.is_local());
+    let here = listed.filter(|wheel| listed::is_wanted(wheel, &tags));
+    let pairs = here.map(|ListedWheel { project, wanted, .. }| {
+        (format!("{project}=={}", wanted.clone().without_local()), format!("{project}=={wanted}"))
+    });
+    pairs.filter(|(public, _)| requirements.contains(public)).collect::<BTreeSet<_>>().into_iter().collect()
 }

@@ -31,6 +31,7 @@ mod exec;
 mod explain;
 mod export;
 mod fetch;
+mod fetch_platforms;
 mod fetch_prune;
 mod handoff;
 mod hostile;

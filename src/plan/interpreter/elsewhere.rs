@@ -65,13 +65,30 @@ impl Facts {
         self.elsewhere.is_some()
     }
 
-    /// The options that have `pip download` look for wheels that fit there.
+    /// The platforms to name to pip, best first: each whose wheels fit there, but for the older ones of a macOS, which pip takes for
+    /// granted. Of manylinux it knows only the oldest names to be compatible with each other.
     #[must_use]
-    pub fn pip_platform_options(&self) -> Vec<String> {
-        let platforms = platforms(self);
-        let named = pip_platforms(&platforms).into_iter().map(|platform| format!("--platform={platform}"));
-        let python = [format!("--python-version={}", self.version())];
-        ["--only-binary=:all:".to_owned()].into_iter().chain(python).chain(named).collect()
+    pub fn pip_platforms(&self) -> Vec<String> {
+        let mut platforms = platforms(self);
+        if self.platform.starts_with("macosx") {
+            platforms.truncate(1);
+        }
+        platforms
+    }
+
+    /// The options that name ABIs to pip, where it would suppose others for the version alone.
+    #[must_use]
+    pub fn pip_abi_options(&self) -> Vec<String> {
+        let [major, minor, _] = self.release;
+        let abis = match major {
+            2 if self.abi.wide_unicode => vec![format!("cp{major}{minor}mu")],
+            2 => vec![format!("cp{major}{minor}m")],
+            _ if self.abi.free_threaded => vec![format!("cp{major}{minor}t")],
+            _ => Vec::new(),
+        };
+        let implementation = (!abis.is_empty()).then(|| "--implementation=cp".to_owned());
+        let none = (!abis.is_empty()).then(|| "none".to_owned());
+        implementation.into_iter().chain(abis.into_iter().chain(none).map(|abi| format!("--abi={abi}"))).collect()
     }
 
     fn suppose_version(&mut self, major: u32, minor: u32) {
@@ -93,22 +110,6 @@ impl Facts {
         let markers = markers.with_platform_system(platform_system).with_platform_machine(machine);
         self.markers = markers.with_platform_release("").with_platform_version("");
     }
-}
-
-/// The platforms to name to pip, which takes the older ones of a macOS and of the oldest names of manylinux for granted, and no others.
-fn pip_platforms(platforms: &[String]) -> Vec<&str> {
-    let supposed = format!("manylinux_2_{NEWEST_GLIBC}_");
-    let find = |is_meant: &dyn Fn(&str) -> bool| platforms.iter().map(String::as_str).find(|platform| is_meant(platform));
-    let newest = find(&|platform| !platform.starts_with("linux_")).or_else(|| platforms.first().map(String::as_str));
-    let named = [
-        newest.filter(|newest| !newest.starts_with(&supposed)),
-        find(&|platform| platform.starts_with("manylinux_2_28_")),
-        find(&|platform| platform.starts_with("manylinux") && !platform.starts_with("manylinux_")),
-        find(&|platform| platform.starts_with("musllinux_1_1_")),
-    ];
-    let mut named: Vec<&str> = named.into_iter().flatten().collect();
-    named.dedup();
-    named
 }
 
 /// What `sysconfig.get_platform()` says there.
@@ -177,21 +178,37 @@ mod tests {
     }
 
     #[test]
-    fn pip_is_told_of_the_platform() {
+    fn pip_is_told_of_all_that_fits() {
         let rows = [
             ("win_amd64", "win_amd64"),
             ("macosx_11_0_arm64", "macosx_11_0_arm64"),
-            ("manylinux_2_39_x86_64", "manylinux_2_39_x86_64 manylinux_2_28_x86_64 manylinux2014_x86_64"),
-            ("manylinux_2_28_aarch64", "manylinux_2_28_aarch64 manylinux2014_aarch64"),
-            ("manylinux1_i686", "manylinux_2_5_i686 manylinux1_i686"),
-            ("linux_x86_64", "manylinux_2_28_x86_64 manylinux2014_x86_64"),
-            ("musllinux_1_2_x86_64", "musllinux_1_2_x86_64 musllinux_1_1_x86_64"),
+            ("manylinux_2_18_aarch64", "linux_aarch64 manylinux_2_18_aarch64 manylinux_2_17_aarch64 manylinux2014_aarch64"),
+            ("manylinux1_i686", "linux_i686 manylinux_2_5_i686 manylinux1_i686"),
+            ("musllinux_1_1_x86_64", "linux_x86_64 musllinux_1_1_x86_64 musllinux_1_0_x86_64"),
         ];
         let here = facts([3, 11, 7]);
         for (name, expected) in rows {
-            let platforms = expected.split(' ').map(|platform| format!("--platform={platform}"));
-            let options = ["--only-binary=:all:", "--python-version=3.11.7"].map(str::to_owned).into_iter().chain(platforms);
-            assert_eq!(here.on(&target(name, None)).pip_platform_options(), options.collect::<Vec<_>>(), "{name}");
+            let there = here.on(&target(name, None));
+            assert_eq!(there.pip_platforms().join(" "), expected, "{name}");
+            assert_eq!(there.pip_abi_options(), [""; 0], "{name}");
+        }
+        let any_linux = here.on(&target("linux_x86_64", None)).pip_platforms();
+        for level in ["manylinux_2_39_x86_64", "manylinux_2_28_x86_64", "manylinux2014_x86_64", "manylinux1_x86_64"] {
+            assert!(any_linux.iter().any(|platform| platform == level), "{level}");
+        }
+    }
+
+    #[test]
+    fn pip_is_told_of_abis_that_the_version_does_not_tell() {
+        let python = |major, minor, free_threaded| Some(TargetPython { major, minor, free_threaded });
+        let rows = [
+            ("linux_x86_64", python(2, 7, false), "--implementation=cp --abi=cp27mu --abi=none"),
+            ("win_amd64", python(2, 7, false), "--implementation=cp --abi=cp27m --abi=none"),
+            ("win_amd64", python(3, 13, true), "--implementation=cp --abi=cp313t --abi=none"),
+            ("win_amd64", python(3, 8, false), ""),
+        ];
+        for (name, python, expected) in rows {
+            assert_eq!(facts([3, 11, 7]).on(&target(name, python)).pip_abi_options().join(" "), expected, "{name}");
         }
     }
 

@@ -4,13 +4,16 @@
 //! out here, for other platforms too, where pip would judge markers by the machine that it runs on. No launch and no other tool
 //! touches the network.
 
+mod failed;
+mod network;
 mod pip;
 mod prune;
+mod refused;
 mod staging;
+mod system;
 mod upgrade;
 
-use std::collections::BTreeSet;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -23,8 +26,10 @@ use crate::process::Process;
 use crate::report::{self, Failure};
 use crate::spec::{self, Dependencies, Packages, Spec};
 use crate::store::Store;
+use failed::bare;
 use pip::{Follow, Pip};
-use staging::Staging;
+use refused::Refused;
+use system::Fetching;
 
 /// Pip's variable for the index to ask.
 const INDEX_URL: &str = "PIP_INDEX_URL";
@@ -38,6 +43,10 @@ pub fn run(options: &Fetch, invocation: &Invocation, process: &Process) -> Resul
     if options.yes && !options.prune {
         return Err(Failure::new("`--yes` of `-vpython-tool fetch` goes with `--prune`").into());
     }
+    if options.here && options.prune {
+        let failure = Failure::new("`--prune` and `--here` of `-vpython-tool fetch` do not go together");
+        return Err(failure.because("what other platforms need would be removed").into());
+    }
     if options.prune {
         return prune::run(options, invocation, process);
     }
@@ -49,12 +58,15 @@ pub fn run(options: &Fetch, invocation: &Invocation, process: &Process) -> Resul
     // A lock that no longer fits cannot be made anew without the wheels, so these come first.
     let has_lock = text.lock_path().is_some_and(|path| fs::exists(&path));
     let is_upgrade = !options.upgrade.is_empty();
-    let (spec, is_stale) = match text.parse(process) {
+    let (mut spec, is_stale) = match text.parse(process) {
         // A lock would keep to what it pins.
         _ if has_lock && is_upgrade => (text.parse_without_lock(process)?, false),
         Err(_) if has_lock => (text.parse_without_lock(process)?, true),
         parsed => (parsed?, false),
     };
+    if options.here {
+        spec = Spec { platforms: Vec::new(), verify_tags: Vec::new(), ..spec };
+    }
     invocation.warn(text.warnings.iter().chain(&spec.warnings));
     invocation.warn(&spec::unnamed(&text, "fetch", invocation, process));
     let store = Store::open(invocation, process)?;
@@ -89,8 +101,8 @@ fn with_site_index(invocation: &Invocation, process: &Process) -> Process {
     process
 }
 
-/// Fetches until nothing is missing, or pip cannot fetch the rest; that is said, and none of it is asked for twice. Gives whether
-/// nothing is missing.
+/// Fetches for one system after the other until nothing is missing, or pip cannot fetch the rest; that is said, and none of it is asked
+/// for twice. Gives whether nothing is missing.
 fn fill(options: &Fetch, spec: &Spec, invocation: &Invocation, process: &Process, memo: &Path) -> Result<bool> {
     let destination = destination(spec, invocation);
     if let Some(destination) = &destination {
@@ -98,25 +110,27 @@ fn fill(options: &Fetch, spec: &Spec, invocation: &Invocation, process: &Process
         staging::remove_left_behind(destination)?;
     }
     let mut files: Vec<PathBuf> = Vec::new();
+    let mut pip = None;
     let mut in_vain = None;
     let mut refused = Refused::default();
     loop {
+        // What came for one system may serve another, so what is missing is found out each time.
         let shortfall = plan::shortfall(spec, invocation, process, memo)?;
-        let lacking: Vec<Lacking> = shortfall.lacking.into_iter().filter_map(|system| refused.without(system)).collect();
-        let Some(first) = lacking.first() else { break };
+        shortfall.broken.iter().for_each(|(title, error)| refused.add_system(title, error));
+        let Some(system) = shortfall.lacking.into_iter().find_map(|system| refused.without(system)) else { break };
         let destination = destination.as_ref().ok_or_else(no_destination)?;
-        let announcement = announcement(&lacking, destination);
-        // Where nothing came, somebody else may have brought it meanwhile.
+        let announcement = announcement(&system, destination);
+        // Where nothing came, another process may have brought it meanwhile.
         if in_vain.as_ref() == Some(&announcement) {
-            return Err(nothing_came(first).into());
+            refused.add(&system, &system.requirements, nothing_came(&system));
+            continue;
         }
         report::notice(&announcement);
-        let pip = Pip::of(&shortfall.here.executable, options, process)?;
-        let mut came = Vec::new();
-        for system in &lacking {
-            let known = [&files[..], &came].concat();
-            came.extend(fetch(system, &pip, spec, destination, &known, &mut refused)?);
-        }
+        let pip = match &mut pip {
+            Some(pip) => pip,
+            none => none.insert(Pip::of(&shortfall.here, &options.pip_options, invocation, process)?),
+        };
+        let came = Fetching { system: &system, pip, spec, destination, came: &files }.run(&mut refused)?;
         in_vain = came.is_empty().then_some(announcement);
         for file in &came {
             report::print(format!("{}\n", file.display()).as_bytes())?;
@@ -136,41 +150,6 @@ fn fill(options: &Fetch, spec: &Spec, invocation: &Invocation, process: &Process
     Ok(true)
 }
 
-/// What pip cannot fetch.
-#[derive(Default)]
-struct Refused {
-    /// Each with the title of its system.
-    requirements: Vec<(String, String)>,
-    /// What was said of the first.
-    first: Option<Failure>,
-}
-
-impl Refused {
-    fn add(&mut self, system: &Lacking, requirement: &str, failure: Failure) {
-        self.requirements.push((system.title.clone(), requirement.to_owned()));
-        self.first.get_or_insert(failure);
-    }
-
-    /// What a system lacks besides; none where that is nothing.
-    fn without(&self, mut system: Lacking) -> Option<Lacking> {
-        let is_refused = |one: &String| self.requirements.iter().any(|(title, known)| *title == system.title && known == one);
-        system.requirements.retain(|requirement| !is_refused(requirement));
-        (!system.requirements.is_empty()).then_some(system)
-    }
-
-    /// The error, which lists them; a single one that was all that is missing is its own.
-    fn failure(self, nothing_came: bool) -> Option<Failure> {
-        let first = self.first?;
-        if nothing_came && self.requirements.len() == 1 {
-            return Some(first);
-        }
-        let rest = self.requirements.iter().map(|(title, requirement)| format!("{} ({title})", bare(requirement)));
-        let what = if nothing_came { "pip cannot fetch what is missing" } else { "pip cannot fetch all that is missing" };
-        let failure = Failure::new(what).because_of(rest);
-        Some(Failure { hint: first.hint, ..failure })
-    }
-}
-
 /// The folder to fill: the caller's first, else the spec's first, else that of a usual name beside the spec: `wheels`, unless only
 /// `pip_packages` is there.
 fn destination(spec: &Spec, invocation: &Invocation) -> Option<PathBuf> {
@@ -187,80 +166,9 @@ fn no_destination() -> Failure {
     Failure::new("there is no folder to fetch wheels into").hint("name one with `-vpython-wheels`")
 }
 
-fn announcement(lacking: &[Lacking], destination: &Path) -> String {
-    let named = |system: &Lacking| system.requirements.iter().map(|line| bare(line)).collect::<Vec<_>>().join(", ");
-    let systems = lacking.iter().map(|system| format!("{} ({})", named(system), system.title));
-    format!("fetching into `{}`: {}", destination.display(), systems.collect::<Vec<_>>().join("; "))
-}
-
-/// A line of a requirements file without its digests.
-fn bare(line: &str) -> &str {
-    line.split(" --hash").next().unwrap_or_default()
-}
-
-/// Fetches what is missing on one system: together, and where pip cannot do that, each by itself, so that one does not keep the others
-/// away.
-fn fetch(
-    system: &Lacking,
-    pip: &Pip<'_>,
-    spec: &Spec,
-    destination: &Path,
-    came: &[PathBuf],
-    refused: &mut Refused,
-) -> Result<Vec<PathBuf>> {
-    let together = match fetch_lines(&system.requirements, system, pip, spec, destination, came)? {
-        Ok(files) => return Ok(files),
-        Err(failure) => failure,
-    };
-    if let [requirement] = &system.requirements[..] {
-        refused.add(system, requirement, together);
-        return Ok(Vec::new());
-    }
-    report::notice("pip cannot fetch these together; fetching each by itself");
-    let mut files = Vec::new();
-    for requirement in &system.requirements {
-        let known = [came, &files[..]].concat();
-        match fetch_lines(std::slice::from_ref(requirement), system, pip, spec, destination, &known)? {
-            Ok(more) => files.extend(more),
-            Err(failure) => refused.add(system, requirement, failure),
-        }
-    }
-    Ok(files)
-}
-
-/// Fetches some of what is missing on one system. What is there already is kept to, if that can be. A file with other bytes than are
-/// pinned is replaced; pip has held what comes in its place against the digest. None of those that `came` before is.
-fn fetch_lines(
-    requirements: &[String],
-    system: &Lacking,
-    pip: &Pip<'_>,
-    spec: &Spec,
-    destination: &Path,
-    came: &[PathBuf],
-) -> Result<Result<Vec<PathBuf>, Failure>> {
-    let staging = Staging::make(destination)?;
-    let names = |paths: &[PathBuf]| paths.iter().filter_map(|path| path.file_name().map(OsStr::to_owned)).collect();
-    let (other_bytes, came): (BTreeSet<OsString>, BTreeSet<OsString>) = (names(&system.other_bytes), names(came));
-    let lines: Vec<String> = requirements.iter().map(|requirement| with_hashes(requirement, spec)).collect();
-    let mut folders = spec.wheelhouses.iter().map(|folder| folder.value.as_path()).chain([destination]).collect::<Vec<_>>();
-    // pip would take the file that is there.
-    folders.retain(|folder| !system.other_bytes.iter().any(|path| path.parent() == Some(*folder)));
-    let request = pip::Request {
-        system: &system.facts,
-        lines: &lines,
-        kept: &system.present,
-        folders: &folders,
-        pre_releases: pre_releases(spec),
-    };
-    let follow = follow(&system.facts, spec);
-    let mut fetched = pip.fetch(&request, follow, staging.path())?;
-    if fetched.is_err() && follow == Follow::Dependencies && !system.present.is_empty() {
-        fetched = pip.fetch(&pip::Request { kept: &[], ..request }, follow, staging.path())?;
-    }
-    if let Err(failure) = fetched {
-        return Ok(Err(failure));
-    }
-    staging.move_in(destination, &other_bytes.difference(&came).map(OsString::as_os_str).collect()).map(Ok)
+fn announcement(system: &Lacking, destination: &Path) -> String {
+    let named = system.requirements.iter().map(|line| bare(line)).collect::<Vec<_>>().join(", ");
+    format!("fetching into `{}`: {named} ({})", destination.display(), system.title)
 }
 
 /// Whether pip is to fetch what the wheels require too: on this machine, where the spec wants that and does not pin digests, of which pip
@@ -280,15 +188,6 @@ fn follow(system: &Facts, spec: &Spec) -> Follow {
 
 fn pre_releases(spec: &Spec) -> bool {
     matches!(&spec.packages, Packages::Required(requirements) if requirements.pre_releases)
-}
-
-/// A line of a requirements file, with the digests that the spec pins for the project.
-fn with_hashes(requirement: &str, spec: &Spec) -> String {
-    let Packages::Required(requirements) = &spec.packages else { return requirement.to_owned() };
-    let Ok(asked) = crate::spec::parse_requirement(requirement) else { return requirement.to_owned() };
-    let pinned = requirements.asked.iter().chain(&requirements.constraints).map(|placed| &placed.value);
-    let hashes = pinned.filter(|pinned| pinned.requirement.name == asked.name).flat_map(|pinned| &pinned.hashes);
-    hashes.fold(requirement.to_owned(), |line, hash| format!("{line} --hash=sha256:{hash}"))
 }
 
 fn nothing_came(system: &Lacking) -> Failure {

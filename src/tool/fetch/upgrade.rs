@@ -33,7 +33,7 @@ pub(super) fn run(options: &Fetch, spec: &Spec, invocation: &Invocation, process
     if let Some(here) = systems.first().filter(|_| !spec.packages.is_empty()) {
         let destination = destination(spec, invocation).ok_or_else(no_destination)?;
         report::notice(&format!("fetching newer versions into `{}`", destination.display()));
-        let pip = Pip::of(&here.facts.executable, options, process)?;
+        let pip = Pip::of(&here.facts, &options.pip_options, invocation, process)?;
         let of_caller = invocation.wheels.folders.iter().map(PathBuf::as_path);
         let of_spec = spec.wheelhouses.iter().map(|folder| folder.value.as_path());
         // pip takes the highest of all, so what is there already is not loaded again.
@@ -47,7 +47,8 @@ pub(super) fn run(options: &Fetch, spec: &Spec, invocation: &Invocation, process
             let pre_releases = requirements.pre_releases;
             let request = Request { system: &system.facts, lines: &lines, kept: &kept, folders: &folders, pre_releases };
             let staging = Staging::make(&destination)?;
-            pip.fetch(&request, follow(&system.facts, spec), staging.path())??;
+            let fetched = pip.fetch(&request, follow(&system.facts, spec), staging.path())?;
+            fetched.map_err(|failed| failed.failure(&lines))?;
             for file in staging.move_in(&destination, &BTreeSet::new())? {
                 report::print(format!("{}\n", file.display()).as_bytes())?;
                 has_come = true;
