@@ -18,7 +18,7 @@ use crate::invocation::{self, Action, Check, Export, Invocation, LogLevel, Pack,
 use crate::plan::{self, Evidence, Key, Plan, interpreter};
 use crate::process::{Process, variable};
 use crate::report::{self, Failure, Kind, log, progress};
-use crate::spec::{self, Spec, SpecText};
+use crate::spec::{self, Spec, SpecKind, SpecText};
 use crate::store::{Entry, Inputs, MemoName, Store};
 use crate::tool;
 use crate::tool::additions::Wanted;
@@ -69,6 +69,8 @@ struct Ready {
     python_path: Vec<PathBuf>,
     /// Whether it was built just now.
     is_built: bool,
+    /// What only a cold launch finds out, and only `install` says.
+    remarks: Option<Vec<String>>,
 }
 
 /// Finds the environment that a command line asks for: as the last launch like it did, or from the beginning.
@@ -94,7 +96,7 @@ fn prepare_for(spec: &SpecText, invocation: &Invocation, process: &Process) -> R
             store.renew(&memo, &mut known);
             invocation.warn(spec.warnings.iter().chain(&known.warnings));
             let python_path = known.python_path.into_iter().map(|root| root.0).collect();
-            Ok(Ready { entry, python_path, is_built: false })
+            Ok(Ready { entry, python_path, is_built: false, remarks: None })
         }
         Err(miss) => {
             account::of_miss(|| tool::explain::why_missed(miss, &store, &Inputs::of_launch(spec, invocation, process)));
@@ -132,6 +134,7 @@ fn prepare_cold(text: &SpecText, store: &Store, memo: &MemoName, invocation: &In
     })?;
     account::of_environment(&entry.path, is_built.then(|| begin.elapsed()));
     evidence.warnings.splice(0..0, spec.warnings);
+    let remarks = Some(tool::install::remarks(&mut evidence, invocation));
     let kept = store.remember(memo, &key, &entry, evidence, &spec.python_path);
     if let Err(error) = kept.and_then(|()| store.keep_inputs(&Inputs::of_launch(text, invocation, process), &key)) {
         tracing::debug!("cannot keep a memo of this launch: {error:#}");
@@ -140,7 +143,7 @@ fn prepare_cold(text: &SpecText, store: &Store, memo: &MemoName, invocation: &In
         progress::phase("pruning the store");
         info_span!("prune by the way").in_scope(|| tool::prune::by_the_way(store, invocation, process));
     }
-    Ok(Ready { entry, python_path: spec.python_path, is_built })
+    Ok(Ready { entry, python_path: spec.python_path, is_built, remarks })
 }
 
 /// What a spec says, and what it comes to here.
@@ -216,8 +219,9 @@ fn refuse_missing_script(target: &Target, process: &Process) -> Result<()> {
 /// Builds the environment, puts byte code into it, and says where it is and what it came to.
 fn install(invocation: &Invocation, process: &Process) -> Result<i32> {
     let started = Instant::now();
-    let Ready { entry, is_built, .. } = prepare(invocation, process)?;
+    let Ready { entry, is_built, remarks, .. } = prepare(invocation, process)?;
     let store = Store::open(invocation, process)?;
+    invocation.warn(&remarks.map_or_else(|| remarks_again(&store, invocation, process), Ok)?);
     if !is_built {
         invocation.warn(&build::warnings(&entry.path, &store));
     }
@@ -231,6 +235,16 @@ fn install(invocation: &Invocation, process: &Process) -> Result<i32> {
     let code = tool::install::run(&entry.path)?;
     invocation.notice(|| tool::install::summary(&entry.path, took));
     Ok(code)
+}
+
+/// What `install` says of a list of wheels, where the environment is that of an earlier launch, which has not said it.
+fn remarks_again(store: &Store, invocation: &Invocation, process: &Process) -> Result<Vec<String>> {
+    let text = spec::find(invocation, process)?;
+    if text.kind != SpecKind::Luci {
+        return Ok(Vec::new());
+    }
+    let (_, mut evidence) = plan::make(&text.parse(process)?, invocation, process, &store.memo_folder())?;
+    Ok(tool::install::remarks(&mut evidence, invocation))
 }
 
 /// Makes the environment at a place of its own.

@@ -86,8 +86,8 @@ pub enum Tool {
     Man,
     /// Write LUCI's specs as `vpython.toml` and `# /// script` blocks
     ///
-    /// PATHs are specs, scripts, or folders, which are looked through; without any, the current directory is. A file is written only
-    /// if both forms come to the same plan here.
+    /// PATHs are specs, scripts, or directories, which are looked through; without any, the current directory is. A file is written only
+    /// if both forms come to the same plan here, as far as the wheels are there to tell.
     #[command(override_usage = "vpython [vpython flags] -vpython-tool upgrade [options] [PATH...]")]
     Upgrade(Upgrade),
 }

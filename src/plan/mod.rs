@@ -6,9 +6,11 @@
 pub mod interpreter;
 mod key;
 pub mod lock;
+mod outline;
 mod pins;
 mod pip;
 mod resolve;
+mod seed;
 mod shortfall;
 mod tags;
 mod verify;
@@ -25,8 +27,10 @@ use tracing::{debug, info_span};
 
 pub use interpreter::Facts;
 pub use key::Key;
+pub use outline::{Outline, outline};
 pub use pins::pins;
 pub use pip::add_pip;
+pub use seed::{Seed, is_seed};
 pub use shortfall::{Lacking, Present, Shortfall, present, shortfall, taken};
 pub use tags::Tags;
 pub use verify::{Cell, Column, Row, RowOrigin, Verification, verify};
@@ -79,6 +83,8 @@ pub enum Asker {
     Spec(Place),
     /// The lock of the spec, in this place.
     Lock(Place),
+    /// Each spec of LUCI's, without saying so.
+    Seed,
     /// A wheel that was chosen.
     Wheel {
         /// Its project.
@@ -95,7 +101,7 @@ impl Asker {
     #[must_use]
     pub fn project(&self) -> Option<&PackageName> {
         match self {
-            Self::Spec(_) | Self::Lock(_) => None,
+            Self::Spec(_) | Self::Lock(_) | Self::Seed => None,
             Self::Wheel { project, .. } => Some(project),
         }
     }
@@ -104,17 +110,21 @@ impl Asker {
     #[must_use]
     pub fn file_name(&self) -> Option<&str> {
         match self {
-            Self::Spec(_) | Self::Lock(_) => None,
+            Self::Spec(_) | Self::Lock(_) | Self::Seed => None,
             Self::Wheel { file_name, .. } => Some(file_name),
         }
     }
 }
+
+/// Why a seed is in an environment.
+const SEEDED: &str = "seeded for LUCI specs";
 
 impl fmt::Display for Asker {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Spec(place) => write!(formatter, "asked for in {place}"),
             Self::Lock(place) => write!(formatter, "locked in {place}"),
+            Self::Seed => formatter.write_str(SEEDED),
             Self::Wheel { project, version, file_name } => {
                 write!(formatter, "asked for by `{project}` {version}, `{file_name}`")
             }
@@ -126,7 +136,7 @@ impl PlannedWheel {
     /// Whether the spec itself asks for it, and not only another wheel; installers note that in `REQUESTED`.
     #[must_use]
     pub fn is_requested(&self) -> bool {
-        self.required_by.iter().any(|asker| matches!(asker, Asker::Spec(_)))
+        self.required_by.iter().any(|asker| matches!(asker, Asker::Spec(_) | Asker::Seed))
     }
 
     /// The wheel file's name.
@@ -147,6 +157,10 @@ pub struct Evidence {
     pub variables: BTreeMap<String, Option<String>>,
     /// What the caller should know of the choice, a sentence each.
     pub warnings: Vec<String>,
+    /// What they should know of what listed wheels require, a sentence each. A launch does not say it.
+    pub remarks: Vec<String>,
+    /// The seeds that the environment is to have and does not, since there is no wheel of them.
+    pub unseeded: Vec<Seed>,
     /// How the interpreter was chosen. Only who explains it wants to know.
     pub choice: InterpreterChoice,
 }
@@ -173,7 +187,7 @@ impl Evidence {
 
     /// Adds what was seen elsewhere; what was seen of a path first stands.
     fn extend(&mut self, seen: Self) {
-        let Self { stamps, other_wheels, variables, warnings, choice: _ } = seen;
+        let Self { stamps, other_wheels, variables, warnings, remarks, unseeded, choice: _ } = seen;
         self.other_wheels.extend(other_wheels);
         for stamped in stamps {
             if !self.stamps.iter().any(|known| known.path == stamped.path) {
@@ -182,6 +196,8 @@ impl Evidence {
         }
         self.variables.extend(variables);
         self.warnings.extend(warnings);
+        self.remarks.extend(remarks);
+        self.unseeded.extend(unseeded);
     }
 }
 
@@ -194,7 +210,7 @@ pub fn make(spec: &Spec, invocation: &Invocation, process: &Process, memo: &Path
     let mut evidence = Evidence::of_spec(spec);
     // An interpreter that was never asked takes its time to answer.
     let (interpreter, listed) = std::thread::scope(|scope| {
-        let listing = (!spec.packages.is_empty()).then(|| scope.spawn(|| list(spec, invocation, memo)));
+        let listing = (!spec.wants_no_wheels()).then(|| scope.spawn(|| list(spec, invocation, memo)));
         let interpreter = info_span!("find the interpreter")
             .in_scope(|| interpreter::find(invocation, spec, process, Some(memo), &mut evidence));
         let listed = listing.map(|listing| listing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
@@ -233,7 +249,7 @@ pub fn choose_wheels(
     memo: &Path,
     evidence: &mut Evidence,
 ) -> Result<(Vec<PlannedWheel>, Option<Failure>)> {
-    if spec.packages.is_empty() {
+    if spec.wants_no_wheels() {
         return Ok((Vec::new(), None));
     }
     progress::phase("choosing the wheels");

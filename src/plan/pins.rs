@@ -43,7 +43,7 @@ mod tests {
     use super::super::interpreter::tests::facts;
     use super::*;
     use crate::process::Process;
-    use crate::spec::upgrade::Legacy;
+    use crate::spec::upgrade::{Legacy, Planned};
 
     #[test]
     fn a_spec_and_its_native_form_want_the_same_where_their_conditions_agree() {
@@ -54,7 +54,7 @@ mod tests {
             wheel("a", "") + &wheel("b", "match_tag <platform: 'win_amd64'>") + &wheel("c", "not_match_tag <abi: 'cp39'>");
         crate::fs::write_new(&path, text.as_bytes(), 0o644).unwrap();
         let legacy = Legacy::read(&path).unwrap().unwrap();
-        let native = legacy.to_native(&std::collections::BTreeMap::new(), None).unwrap();
+        let native = legacy.to_native(&Planned::default()).unwrap();
         let parse = |text: &crate::spec::SpecText| text.parse(&Process::default()).unwrap();
         let (before, after) = (parse(&legacy.text), parse(&native.text));
         for (release, expected) in [([3, 11, 7], vec!["a", "c"]), ([3, 9, 1], vec!["a"])] {

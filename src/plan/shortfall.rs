@@ -16,7 +16,7 @@ use super::wheelhouse::Wheelhouse;
 use super::{Evidence, Facts, Tags, interpreter};
 use crate::invocation::Invocation;
 use crate::process::Process;
-use crate::report::progress;
+use crate::report::{Failure, progress};
 use crate::spec::{ListedWheel, Packages, Placed, Requirements, Spec};
 
 /// What is missing.
@@ -41,6 +41,8 @@ pub struct Lacking {
     pub requirements: Vec<String>,
     /// Of these the ones for which a build of a site's own is listed, each with that: `cffi==1.14.5` with `cffi==1.14.5+chromium.7`.
     pub builds: Vec<(String, String)>,
+    /// Of these the seeds, which no spec asks for.
+    pub seeds: Vec<String>,
     /// What is there and would be taken: a requirement each, with the very version.
     pub present: Vec<String>,
     /// Files that are there under the name of what is missing, perhaps, and do not have the digest that is pinned, or are no wheels.
@@ -58,7 +60,7 @@ pub fn shortfall(spec: &Spec, invocation: &Invocation, process: &Process, memo: 
     let mut evidence = Evidence::default();
     let here = interpreter::find(invocation, spec, process, Some(memo), &mut evidence)?;
     let (mut lacking, mut broken) = (Vec::new(), Vec::new());
-    if !spec.packages.is_empty() {
+    if !spec.wants_no_wheels() {
         progress::phase("choosing the wheels");
         let mut wheelhouse = Wheelhouse::open(spec, invocation, memo, &mut evidence)?;
         for (title, facts) in systems(here.clone(), &targets) {
@@ -70,12 +72,13 @@ pub fn shortfall(spec: &Spec, invocation: &Invocation, process: &Process, memo: 
                 }
                 missing => missing?,
             };
-            let Missing { requirements, builds, present, other_bytes, refusal } = missing;
+            let Missing { requirements, builds, seeds, present, other_bytes, refusal } = missing;
             lacking.extend(refusal.map(|refusal| Lacking {
                 title,
                 facts,
                 requirements,
                 builds,
+                seeds,
                 present,
                 other_bytes,
                 refusal,
@@ -147,6 +150,7 @@ pub fn taken(spec: &Spec, invocation: &Invocation, process: &Process, memo: &Pat
 struct Missing {
     requirements: Vec<String>,
     builds: Vec<(String, String)>,
+    seeds: Vec<String>,
     present: Vec<String>,
     other_bytes: Vec<PathBuf>,
     refusal: Option<Error>,
@@ -165,14 +169,19 @@ fn missing(packages: &Packages, facts: &Facts, wheelhouse: &mut Wheelhouse) -> R
             Ok(Missing { requirements, other_bytes, refusal, ..Missing::default() })
         }
         Packages::Listed(wheels) => {
-            let requirements = listed::to_fetch(wheels, facts, wheelhouse)?;
+            let (listed, seeds) = listed::to_fetch(wheels, facts, wheelhouse)?;
+            let seeds: Vec<String> = seeds.iter().map(ToString::to_string).collect();
+            let requirements = [listed, seeds.clone()].concat();
             if requirements.is_empty() {
                 return Ok(Missing::default());
             }
-            let refusal = listed::resolve(wheels, facts, wheelhouse, &mut Evidence::default()).err();
+            // No launch fails for want of a seed.
+            let unseeded = || Failure::new(format!("there is no wheel to seed {} from", seeds.join(", "))).into();
+            let refusal = listed::resolve(wheels, facts, wheelhouse, &mut Evidence::default());
+            let refusal = Some(refusal.err().unwrap_or_else(unseeded));
             let other_bytes = wheels.iter().flat_map(|wheel| wheelhouse.impostors(&wheel.value.project)).collect();
             let builds = builds(&requirements, wheels, facts);
-            Ok(Missing { requirements, builds, other_bytes, refusal, ..Missing::default() })
+            Ok(Missing { requirements, builds, seeds, other_bytes, refusal, ..Missing::default() })
         }
     }
 }

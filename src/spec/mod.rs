@@ -208,6 +208,9 @@ pub struct Spec {
     pub unlocked: bool,
     /// The files whose digests do not count for that, sorted.
     pub unchecked: Vec<PathBuf>,
+    /// Whether pip, setuptools and wheel may be the interpreter's own, those that `ensurepip` installs, where no directory has one that
+    /// fits. Where wheels are listed, these three are in the environment without being listed.
+    pub seed: bool,
     /// What it was read from, besides its own text.
     pub sources: Vec<Source>,
     /// What its author should know, a sentence each, with the place.
@@ -244,6 +247,13 @@ impl Spec {
         self
     }
 
+    /// Whether it asks for no wheels at all.
+    #[must_use]
+    pub fn wants_no_wheels(&self) -> bool {
+        let is_seeded = self.seed && matches!(self.packages, Packages::Listed(_));
+        self.packages.is_empty() && !is_seeded
+    }
+
     /// The platforms beside this one that it is meant for, each once, in its order.
     ///
     /// # Errors
@@ -270,7 +280,7 @@ impl Spec {
 pub enum Packages {
     /// Requirements, among whose wheels there is a choice.
     Required(Requirements),
-    /// Wheels by name and exact version, in the spec's order, and none but these.
+    /// Wheels by name and exact version, in the spec's order. What they require comes along as far as there are wheels for it.
     Listed(Vec<Placed<ListedWheel>>),
     /// Packages with their files, and none but these.
     Locked(Box<Lock>),

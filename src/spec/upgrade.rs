@@ -9,7 +9,7 @@
 //!
 //! Nothing is written here, and nothing planned: that both forms come to the same is for the caller to see.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -51,6 +51,19 @@ pub struct Native {
     pub content: Vec<u8>,
     /// The spec, as it is read back from that content.
     pub text: SpecText,
+}
+
+/// What is known of the plan of a spec, and goes into its native form.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Planned {
+    /// The versions to write for these projects, in place of public ones.
+    pub exact: BTreeMap<PackageName, Version>,
+    /// What listed wheels bring along: each project with its version, and the projects that require it.
+    pub required: BTreeMap<PackageName, (Version, BTreeSet<PackageName>)>,
+    /// The seeds, as requirements.
+    pub seeds: Vec<String>,
+    /// The Python versions to ask for where the spec names none.
+    pub python: Option<VersionSpecifiers>,
 }
 
 /// Whether a file is a spec of LUCI's by its name.
@@ -151,13 +164,12 @@ impl Legacy {
         Ok(Some(Self { text, path: path.to_path_buf(), target: path.to_path_buf(), there: None, script: Some(content) }))
     }
 
-    /// The spec in the native form, with these versions for these projects and public ones for the others; `python` is the range to ask for
-    /// where it names no version.
+    /// The spec in the native form, with what is known of its plan.
     ///
     /// # Errors
     /// It cannot be read, or says what the native form cannot say.
-    pub fn to_native(&self, exact: &BTreeMap<PackageName, Version>, python: Option<&VersionSpecifiers>) -> Result<Native> {
-        let native = native::write(&self.text, exact, python)?;
+    pub fn to_native(&self, planned: &Planned) -> Result<Native> {
+        let native = native::write(&self.text, planned)?;
         let Some(script) = &self.script else {
             let content = native.into_bytes();
             let text = super::find::from_bytes(&self.target, SpecKind::VpythonToml, content.clone())?;

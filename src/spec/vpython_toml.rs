@@ -19,7 +19,8 @@ use crate::invocation::Chosen;
 use crate::report::{Failure, nearest};
 
 const TOP_KEYS: [&str; 3] = ["requires-python", "dependencies", "tool"];
-const TOOL_KEYS: [&str; 7] = ["wheels", "python-path", "no-deps", "platforms", "strict", "system-site-packages", "unlocked"];
+const TOOL_KEYS: [&str; 8] =
+    ["wheels", "python-path", "no-deps", "platforms", "strict", "seed", "system-site-packages", "unlocked"];
 
 /// Reads the text.
 pub(super) fn parse(text: &SpecText) -> Result<Spec> {
@@ -70,6 +71,7 @@ impl<'a> Reader<'a> {
                 spec.system_packages = SystemPackages::Visible;
             }
             spec.unlocked = self.boolean(tool.get("unlocked"), "tool.vpython.unlocked");
+            spec.seed = self.boolean(tool.get("seed"), "tool.vpython.seed");
             if self.boolean(tool.get("no-deps"), "tool.vpython.no-deps") {
                 requirements.dependencies = Dependencies::Ignored;
             }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Store;
 use crate::fs::{self, Attempt, Digest};
-use crate::plan::{Key, Plan};
+use crate::plan::{Key, Plan, is_seed};
 use crate::spec::SystemPackages;
 
 /// The file in an entry that says what it is. It is written last, its lock says that the entry is in use, and its time of change
@@ -96,7 +96,10 @@ impl Manifest {
     /// What it is, in a few words.
     #[must_use]
     pub fn title(&self) -> String {
-        let names: Vec<String> = self.wheels.iter().map(|wheel| format!("{} {}", wheel.name, wheel.version)).collect();
+        // What each environment of LUCI's specs has says least.
+        let (seeds, others): (Vec<_>, Vec<_>) = self.wheels.iter().partition(|wheel| is_seed(&wheel.name));
+        let wheels = others.into_iter().chain(seeds);
+        let names: Vec<String> = wheels.map(|wheel| format!("{} {}", wheel.name, wheel.version)).collect();
         match &names[..] {
             [] => format!("python {} without wheels", self.python),
             [one] => format!("python {} with {one}", self.python),

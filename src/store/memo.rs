@@ -139,7 +139,7 @@ impl Store {
         evidence: Evidence,
         python_path: &[PathBuf],
     ) -> Result<()> {
-        let Evidence { stamps, other_wheels, variables, warnings, choice: _ } = evidence;
+        let Evidence { stamps, other_wheels, variables, warnings, remarks: _, unseeded: _, choice: _ } = evidence;
         let variables =
             variables.into_iter().map(|(name, value)| (name, value.map(|text| Digest::of(text.as_bytes())))).collect();
         let python_path = python_path.iter().cloned().map(TextPath).collect();

@@ -8,6 +8,8 @@ use anyhow::Result;
 use walkdir::WalkDir;
 
 use crate::fs;
+use crate::invocation::Invocation;
+use crate::plan::Evidence;
 use crate::report;
 use crate::store::{MANIFEST, Manifest};
 
@@ -19,6 +21,20 @@ pub fn run(environment: &Path) -> Result<i32> {
     let line = [environment.as_os_str().as_bytes(), b"\n"].concat();
     report::print(&line)?;
     Ok(0)
+}
+
+/// What a launch does not say of what listed wheels require and of the seeds, a sentence each; it is taken out of the evidence.
+#[must_use]
+pub fn remarks(evidence: &mut Evidence, invocation: &Invocation) -> Vec<String> {
+    let mut remarks = std::mem::take(&mut evidence.remarks);
+    let unseeded = std::mem::take(&mut evidence.unseeded);
+    // Many programs import `pkg_resources`, and hardly one the other two.
+    if unseeded.iter().any(|seed| seed.project.as_ref() == "setuptools") {
+        let unseeded: Vec<String> = unseeded.iter().map(|seed| format!("`{seed}`")).collect();
+        let command = invocation.command_of_tool("fetch");
+        remarks.push(format!("there is no wheel to seed {} from; `{command}` brings what is missing", unseeded.join(", ")));
+    }
+    remarks
 }
 
 /// What the environment came to, in one line: how many wheels and files are in it, and how long it took where it was built now.

@@ -89,9 +89,43 @@ fn the_first_folder_of_the_spec_is_made_and_filled() {
 #[test]
 fn listed_wheels_come_in_their_public_versions_and_bring_nothing() {
     let Some(world) = world(&[module("a", "1").requires("b"), module("b", "1")]) else { return };
-    world.write(".vpython3", "wheel: <\n  name: 'infra/python/wheels/a-py3'\n  version: 'version:1.chromium.7'\n>\n");
+    world.write(
+        ".vpython3",
+        "# vpython: no-seed\nwheel: <\n  name: 'infra/python/wheels/a-py3'\n  version: 'version:1.chromium.7'\n>\n",
+    );
     assert_eq!(came(&world, "wheels", &fetch(&world, &[])), ["a-1-py3-none-any.whl"]);
     launch(&world, &["-c", "import a; print(a.VERSION)"]).run().prints("1\n");
+}
+
+#[test]
+fn seeds_come_that_the_interpreter_does_not_bring_and_are_no_loss() {
+    let index = [
+        module("a", "1"),
+        module("setuptools", "81"),
+        module("setuptools", "82"),
+        module("pip", "98"),
+        module("wheel", "0.45"),
+    ];
+    let Some(world) = world(&index) else { return };
+    world.write(".vpython3", "wheel: < name: \"infra/python/wheels/a-py3\" version: \"version:1\" >\n");
+    let seeds = || launch(&world, &["-vpython-tool", "explain"]).run().stdout.matches("  seeded for LUCI specs").count();
+    let before = {
+        world.wheel(&module("a", "1"));
+        seeds()
+    };
+    assert_eq!(came(&world, "wheels", &fetch(&world, &[])).len(), 3 - before);
+    assert_eq!(seeds(), 3);
+    assert!(!world.path("wheels/setuptools-82-py3-none-any.whl").exists());
+    fetch(&world, &[]).expect(0, "", NOTHING);
+    // What no index has is said, and is no failure.
+    for seed in ["wheel-0.45", "setuptools-81", "pip-98"] {
+        for folder in [world.path("wheels"), world.outside("index")] {
+            let _ = std::fs::remove_file(folder.join(format!("{seed}-py3-none-any.whl")));
+        }
+    }
+    let outcome = fetch(&world, &[]);
+    let said = "vpython: pip cannot fetch `wheel<0.46` (here ([VERSION])); environments go without this seed\n";
+    assert!(outcome.code == Some(0) && outcome.stderr.contains(said), "{outcome}");
 }
 
 #[test]
@@ -293,10 +327,10 @@ fn a_file_that_is_no_wheel_is_told_and_replaced() {
     }
     // For a list of wheels, likewise.
     let file = world.write("wheels/a-1-py3-none-any.whl", pointer);
-    world.write("x.vpython3", "wheel: < name: \"infra/python/wheels/a-py3\" version: \"version:1\" >\n");
+    world.write("x.vpython3", "# vpython: no-seed\nwheel: < name: \"infra/python/wheels/a-py3\" version: \"version:1\" >\n");
     launch(&world, &["-vpython-spec=x.vpython3", "-vpython-tool", "install"]).run().refuses(
         125,
-        "vpython: error: no wheel in `[WORLD]/work/wheels` fits `a==1` (listed in `[WORLD]/work/x.vpython3`, line 1 as \
+        "vpython: error: no wheel in `[WORLD]/work/wheels` fits `a==1` (listed in `[WORLD]/work/x.vpython3`, line 2 as \
          `infra/python/wheels/a-py3` `version:1`)\n  caused by: `a-1-py3-none-any.whl` is a Git LFS pointer, not a wheel\n  \
          hint: `git lfs pull` fetches the file\n",
     );
@@ -351,7 +385,7 @@ fn an_upgrade_goes_by_the_spec_and_leaves_its_lock() {
     let end = "\nvpython: `[WORLD]/work/pylock.vpython.toml` stays as it is; `-vpython-tool lock --upgrade` makes it anew\n";
     assert!(outcome.stderr.ends_with(end), "{outcome}");
     launch(&world, &["-c", "import a; print(a.VERSION)"]).run().prints("1\n");
-    world.write("x.vpython3", "wheel: < name: \"infra/python/wheels/a-py3\" version: \"version:1\" >\n");
+    world.write("x.vpython3", "# vpython: no-seed\nwheel: < name: \"infra/python/wheels/a-py3\" version: \"version:1\" >\n");
     let outcome = launch(&world, &["-vpython-spec=x.vpython3", "-vpython-tool", "fetch", "--upgrade"]).run();
     outcome.expect(0, "", "vpython: nothing to upgrade: the spec pins every version\n");
 }

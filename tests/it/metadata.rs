@@ -35,10 +35,12 @@ fn a_range_of_pythons_that_cannot_be_read_rules_nothing_out_and_is_told() {
     let case = Case::new(&["a"], &[module("a", "1").requires_python("three")]);
     let warning = "vpython: warning: `a-1-py3-none-any.whl` has a bad `Requires-Python`, which is ignored: `three`\n";
     case.run().installs(warning);
-    let listed = "wheel: < name: \"infra/python/wheels/a-py3\" version: \"version:1\" >\n";
+    let listed = "# vpython: no-seed\nwheel: < name: \"infra/python/wheels/a-py3\" version: \"version:1\" >\n";
     let wheel = module("a", "1").requires_python("three").requires("b >= x");
     let case = Case::with_spec("luci.vpython3", listed, &[wheel]);
-    case.run().installs(warning);
+    let requirement = "vpython: warning: `a-1-py3-none-any.whl` has a bad `Requires-Dist`: `b >= x` (listed in \
+                       `[WORLD]/work/luci.vpython3`, line 2)\n";
+    case.run().installs(&format!("{warning}{requirement}"));
 }
 
 #[test]

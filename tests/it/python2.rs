@@ -18,7 +18,7 @@ fn world() -> Option<(World, PathBuf)> {
     world.wheel(&six);
     world.wheel(&old);
     world.wheel(&Wheel::new("old", "3").tag("py3-none-any").file("old.py", ""));
-    let spec = "python_version: '2.7'\nwheel < name: 'infra/python/wheels/six-py2_py3' version: 'version:1' >\nwheel < name: 'old' version: 'version:2' >\n";
+    let spec = "# vpython: no-seed\npython_version: '2.7'\nwheel < name: 'infra/python/wheels/six-py2_py3' version: 'version:1' >\nwheel < name: 'old' version: 'version:2' >\n";
     world.write(".vpython", spec);
     world.write(
         "tool.py",

@@ -8,6 +8,7 @@ use crate::support::{Launch, Python, Wheel, World};
 const SPEC: &str = "\
 # Shared by all tools.
 
+# vpython: no-seed
 wheel: <
   name: \"infra/python/wheels/which-py3\"  # Asks.
   version: \"version:1\"
@@ -30,6 +31,7 @@ dependencies = [
 
 [tool.vpython]
 no-deps = true
+seed = false
 ";
 
 fn world() -> World {
@@ -179,13 +181,14 @@ fn what_cannot_be_upgraded_is_left_and_said_and_keeps_nothing_else() {
     let unused = world.write("b/.vpython", SPEC);
     world.write("b/.vpython3", SPEC);
     let broken = world.write("c/.vpython3", broken);
-    let missing = world.write("d/.vpython3", SPEC.replace("version:1", "version:7"));
+    let clash = format!("{SPEC}wheel: < name: \"which-py3\" version: \"version:2\" >\n");
+    let clash = world.write("d/.vpython3", clash);
     let foreign = world.write("e/.vpython3", SPEC.replace("win_amd64", "plan9"));
     world.write("f/package/__init__.py", "");
     let of_package = world.write("f/package.vpython3", SPEC);
     let quoted = world.write("g/quoted.py", format!("'''[VPYTHON:BEGIN]\n{SPEC}'''[VPYTHON:END]\n"));
     let both = world.write("h/both.py", format!("# /// script\n# dependencies = []\n# ///\n{}", script_with_guards("")));
-    let kept = [&there, &unused, &broken, &missing, &foreign, &of_package, &quoted, &both];
+    let kept = [&there, &unused, &broken, &clash, &foreign, &of_package, &quoted, &both];
     let before = kept.map(read);
     let expected = "\
 vpython: error: cannot upgrade `[WORLD]/work/a/.vpython3`
@@ -196,15 +199,15 @@ vpython: error: cannot upgrade `[WORLD]/work/b/.vpython`
   hint: remove it
 vpython: error: cannot upgrade `[WORLD]/work/c/.vpython3`
   caused by: bad spec in `[WORLD]/work/c/.vpython3`
-  caused by: `[WORLD]/work/c/.vpython3`, line 3, column 1: a spec has no field `wheels`; did you mean `wheel`?
-  caused by: `[WORLD]/work/c/.vpython3`, line 7, column 1: a spec has no field `wheels`; did you mean `wheel`?
+  caused by: `[WORLD]/work/c/.vpython3`, line 4, column 1: a spec has no field `wheels`; did you mean `wheel`?
+  caused by: `[WORLD]/work/c/.vpython3`, line 8, column 1: a spec has no field `wheels`; did you mean `wheel`?
 vpython: error: cannot upgrade `[WORLD]/work/d/.vpython3`
-  caused by: no wheel in `[WORLD]/house` fits `which==7` (listed in `[WORLD]/work/d/.vpython3`, line 4 as `infra/python/wheels/which-py3` `version:7`)
-  caused by: `which-1-py3-none-any.whl` is version 1
-  caused by: `which-2-py3-none-any.whl` is version 2
-  hint: fetch what is missing: `vpython -vpython-spec=[WORLD]/work/d/.vpython3 -vpython-tool fetch`
+  caused by: `which` is listed in different versions, all of them wanted here
+  caused by: `infra/python/wheels/which-py3` is `version:1` in `[WORLD]/work/d/.vpython3`, line 5
+  caused by: `which-py3` is `version:2` in `[WORLD]/work/d/.vpython3`, line 13
+  hint: keep one version, or give each a `match_tag` or `not_match_tag` so that one is left
 vpython: error: the spec in `[WORLD]/work/e/.vpython3` says what the native form cannot
-  caused by: `[WORLD]/work/e/.vpython3`, line 8: the platform `plan9` has no marker
+  caused by: `[WORLD]/work/e/.vpython3`, line 9: the platform `plan9` has no marker
   hint: say it in another way, or leave this spec as it is
 vpython: error: cannot upgrade `[WORLD]/work/f/package.vpython3`
   caused by: `[WORLD]/work/f/package` is a folder, and only a script itself can have a `# /// script` block
@@ -265,12 +268,12 @@ common.vpython3: written to common.toml
 #[test]
 fn what_would_differ_on_another_platform_of_the_spec_is_left_as_it_is() {
     let world = world();
-    let tag = "verify_pep425_tag: {python: \"cp311\", abi: \"cp311\", platform: \"macosx_11_0_arm64\"}\n";
+    let tag = "# vpython: no-seed\nverify_pep425_tag: {python: \"cp311\", abi: \"cp311\", platform: \"macosx_11_0_arm64\"}\n";
     let newer = "wheel: < name: \"apple-py3\" version: \"version:1\" match_tag: < platform: \"macosx_13_0_arm64\" > >\n";
     let spec = world.write(".vpython3", format!("{tag}{newer}"));
     let message = "\
 vpython: error: cannot upgrade `[WORLD]/work/.vpython3`: its native form would make another environment elsewhere
-  caused by: `apple` is wanted on CPython 3.11 on macosx_11_0_arm64 by only one of the two (`[WORLD]/work/.vpython3`, line 1)
+  caused by: `apple` is wanted on CPython 3.11 on macosx_11_0_arm64 by only one of the two (`[WORLD]/work/.vpython3`, line 2)
 ";
     upgrade(&world, &[]).run().refuses(125, message);
     assert_eq!(read(spec), format!("{tag}{newer}"));

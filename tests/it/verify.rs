@@ -265,6 +265,7 @@ cffi==1.14.5+chromium.7  line 11    1.14.5          1.14.5                   -  
 pywin32==300             line 16    -               -                        -                         300
 
 ok here and on 3 platforms
+not seeded: pip, setuptools, wheel (`-vpython-tool fetch` brings what is missing)
 ";
     Case::with_spec(".vpython3", LUCI, &listed()).verify().expect(0, table, LUCI_WARNINGS);
 }

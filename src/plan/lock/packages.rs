@@ -1,7 +1,7 @@
 //! The packages of a lock: each version that a platform came to, with all of its files that fit a platform of that version.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use pep440_rs::{Version, VersionSpecifiers};
@@ -36,7 +36,7 @@ pub(super) fn of(
         for wheel in wheels {
             let wanted = packages.entry((&wheel.name, &wheel.version)).or_default();
             wanted.on.insert(Identity::of(target));
-            wanted.files.extend(fitting(wheel, &tags, wheelhouse).map(|file| (file.file_name.clone(), file)));
+            wanted.files.extend(fitting(wheel, &tags, &target.bundled, wheelhouse).map(|file| (file.file_name.clone(), file)));
         }
     }
     let files: Vec<WheelFile> = packages.values().flat_map(|wanted| wanted.files.values().cloned()).collect();
@@ -60,9 +60,14 @@ pub(super) fn of(
 }
 
 /// The files of a wheel's version that the tags accept. Those that cannot be read are none.
-fn fitting(wheel: &PlannedWheel, tags: &Tags, wheelhouse: &mut Wheelhouse) -> impl Iterator<Item = WheelFile> + use<> {
-    let files = wheelhouse.wheels(&wheel.name).to_vec();
-    let mut fitting = files;
+fn fitting(
+    wheel: &PlannedWheel,
+    tags: &Tags,
+    bundled: &[PathBuf],
+    wheelhouse: &mut Wheelhouse,
+) -> impl Iterator<Item = WheelFile> + use<> {
+    let mut fitting = wheelhouse.wheels(&wheel.name).to_vec();
+    fitting.extend(wheelhouse.bundled(&wheel.name, bundled));
     fitting.retain(|file| file.name.version == wheel.version && file.name.rank(tags).is_some());
     fitting.retain(|file| wheelhouse.metadata(file).is_ok());
     fitting.into_iter()

@@ -84,7 +84,7 @@ fn kind(obstacle: &Obstacle, stock: &mut Stock<'_>) -> LackKind {
     if demands.iter().all(|demand| usable.iter().any(|number| demand.admits(&offers[*number].version))) {
         return LackKind::Conflict;
     }
-    let files = stock.judge.wheelhouse.wheels(project).to_vec();
+    let files = stock.files(project);
     let mut admitted = files.iter().filter(|file| demands.iter().all(|demand| demand.admits(&file.name.version)));
     // With any digest.
     let fits = admitted.any(|file| stock.judge.tags(file).is_ok() && stock.content_with_any_digest(file).is_ok());

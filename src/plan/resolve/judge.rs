@@ -1,8 +1,9 @@
 //! Whether a wheel will do on an interpreter, whoever asks for it: by the tags of its name, and by what is in it.
 
-use pep508_rs::{ExtraName, MarkerTree};
+use pep508_rs::{ExtraName, MarkerTree, PackageName};
 
 use crate::fs::{self, Digest, Stamped};
+use crate::plan::seed::Seed;
 use crate::plan::wheelhouse::{Metadata, WheelFile, Wheelhouse, read_requirement, read_specifiers};
 use crate::plan::{Asker, Facts, Tags};
 use crate::report;
@@ -28,6 +29,22 @@ impl<'a> Judge<'a> {
     /// One that has not read a wheel yet.
     pub fn new(interpreter: &'a Facts, wheelhouse: &'a mut Wheelhouse) -> Self {
         Self { interpreter, tags: Tags::of(interpreter), wheelhouse, rejected: Vec::new(), fault: None, warnings: Vec::new() }
+    }
+
+    /// The wheels of a project: those in the directories, and of a seed, where none of these will do, those that the interpreter brings too.
+    pub fn files(&mut self, project: &PackageName) -> Vec<WheelFile> {
+        let files = self.wheelhouse.wheels(project).to_vec();
+        let seed = if self.wheelhouse.is_seeded() { Seed::named(project) } else { None };
+        let Some(seed) = seed else { return files };
+        if files.iter().any(|file| self.can_be_seed(file, &seed)) {
+            return files;
+        }
+        let bundled = self.wheelhouse.bundled(project, &self.interpreter.bundled);
+        [files, bundled].concat()
+    }
+
+    fn can_be_seed(&mut self, file: &WheelFile, seed: &Seed) -> bool {
+        seed.admits(&file.name.version) && self.tags(file).is_ok() && self.content(file).is_ok()
     }
 
     /// The place of a wheel in the interpreter's order of tags, or why the interpreter cannot take it.

@@ -98,6 +98,7 @@ fn plan(wheels: Vec<(WheelFile, Vec<Asker>)>, judge: Judge<'_>, evidence: &mut E
     let (wheels, askers): (Vec<WheelFile>, Vec<Vec<Asker>>) = wheels.into_iter().unzip();
     evidence.warnings.extend(judge.warnings_of(&wheels));
     let Judge { wheelhouse, rejected, .. } = judge;
+    evidence.stamps.extend_from_slice(wheelhouse.bundles_seen());
     evidence.stamps.extend(rejected);
     let stamps: Vec<Stamped> = wheels.iter().map(|wheel| wheelhouse.stamped(wheel)).collect();
     let mut newest = stamps.clone();

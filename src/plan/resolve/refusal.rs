@@ -106,13 +106,13 @@ fn which_is(demand: &Demand) -> String {
 }
 
 /// Whether there are folders, and no file of the project in them.
-fn is_absent(obstacle: &Obstacle, stock: &Stock<'_>) -> bool {
-    stock.judge.wheelhouse.wheels(&obstacle.project).is_empty() && stock.judge.wheelhouse.folders().next().is_some()
+fn is_absent(obstacle: &Obstacle, stock: &mut Stock<'_>) -> bool {
+    stock.files(&obstacle.project).is_empty() && stock.judge.wheelhouse.folders().next().is_some()
 }
 
 /// Each file of the project and why it was not taken, sorted.
 fn rejected(obstacle: &Obstacle, stock: &mut Stock<'_>) -> Vec<String> {
-    let files = stock.judge.wheelhouse.wheels(&obstacle.project).to_vec();
+    let files = stock.files(&obstacle.project);
     let mut rejected: Vec<String> =
         files.iter().map(|file| format!("`{}` {}", file.file_name, why_not(file, &obstacle.demands, stock))).collect();
     rejected.sort();

@@ -30,6 +30,10 @@ pub(super) struct Stock<'a> {
     hashes_required: bool,
     /// Versions that are taken before higher ones, where they will do.
     pub preferred: BTreeMap<PackageName, Version>,
+    /// The wheels that are taken whatever is asked of their projects, and whatever they require.
+    fixed: BTreeMap<PackageName, WheelFile>,
+    /// The projects of which nothing is wanted, whatever requires them.
+    ignored: BTreeSet<PackageName>,
     projects: HashMap<PackageName, Rc<Vec<Offer>>>,
     wheels: HashMap<(PackageName, usize), Rc<Result<Wheel, Vec<String>>>>,
 }
@@ -71,9 +75,21 @@ impl<'a> Stock<'a> {
             pre_releases: *pre_releases,
             hashes_required: *hashes_required,
             preferred: preferred.clone(),
+            fixed: BTreeMap::new(),
+            ignored: BTreeSet::new(),
             projects: HashMap::new(),
             wheels: HashMap::new(),
         }
+    }
+
+    /// What wheels require that are taken as they are, but for projects to be ignored; each project of `asked` is in the answer.
+    pub fn around(
+        fixed: BTreeMap<PackageName, WheelFile>,
+        ignored: BTreeSet<PackageName>,
+        asked: Vec<Demand>,
+        judge: Judge<'a>,
+    ) -> Self {
+        Self { asked, fixed, ignored, ..Self::new(&Requirements::default(), judge) }
     }
 
     /// Reads the wheels that a demand with digests may come to, all at once, which is faster than one by one when each is considered.
@@ -94,13 +110,21 @@ impl<'a> Stock<'a> {
         self.constraints.get(project).map_or(&[], Vec::as_slice)
     }
 
+    /// The files of a project among which there is a choice: where one is fixed, that alone.
+    pub fn files(&mut self, project: &PackageName) -> Vec<WheelFile> {
+        match self.fixed.get(project) {
+            Some(file) => vec![file.clone()],
+            None => self.judge.files(project),
+        }
+    }
+
     /// The versions of a project, the lowest first. Their places are their numbers.
     pub fn offers(&mut self, project: &PackageName) -> Rc<Vec<Offer>> {
         if let Some(known) = self.projects.get(project) {
             return Rc::clone(known);
         }
         let mut by_version: BTreeMap<Version, Vec<(usize, WheelFile)>> = BTreeMap::new();
-        for file in self.judge.wheelhouse.wheels(project).to_vec() {
+        for file in self.files(project) {
             if let Ok(rank) = self.judge.tags(&file) {
                 by_version.entry(file.name.version.clone()).or_default().push((rank, file));
             }
@@ -142,6 +166,12 @@ impl<'a> Stock<'a> {
         self.wheel(project, number).as_ref().as_ref().ok().map(|wheel| wheel.file.file_name.clone())
     }
 
+    /// The name of the wheel that stands for a version, and that version.
+    pub fn file_name_and_version(&mut self, project: &PackageName, number: usize) -> Option<(String, Version)> {
+        let wheel = self.wheel(project, number);
+        wheel.as_ref().as_ref().ok().map(|wheel| (wheel.file.file_name.clone(), wheel.file.name.version.clone()))
+    }
+
     /// What a wheel says of itself, or why it will not do: its digest, then what is in it.
     pub fn content(&mut self, file: &WheelFile) -> Result<Content, String> {
         self.judge_digest(file)?;
@@ -151,7 +181,7 @@ impl<'a> Stock<'a> {
     /// The same, whatever digests are pinned. What the wheel requires is judged only where it is followed.
     pub fn content_with_any_digest(&mut self, file: &WheelFile) -> Result<Content, String> {
         let content = Content::from(self.judge.content(file)?);
-        self.is_followable(&content, None).inspect_err(|_| self.judge.note_rejection(file))?;
+        self.is_followable(file, &content, None).inspect_err(|_| self.judge.note_rejection(file))?;
         Ok(content)
     }
 
@@ -160,7 +190,7 @@ impl<'a> Stock<'a> {
         for extra in [None].into_iter().chain(extras.iter().map(Some)) {
             let wheel = self.wheel(project, number);
             let Ok(Wheel { file, content }) = &*wheel else { return None };
-            if let Some(why) = self.is_followable(content, extra).err() {
+            if let Some(why) = self.is_followable(file, content, extra).err() {
                 return Some(why);
             }
             let demands = self.requirements(project, number, extra);
@@ -176,12 +206,13 @@ impl<'a> Stock<'a> {
     pub fn can_follow_extra(&mut self, project: &PackageName, number: usize, extra: &ExtraName) -> bool {
         let wheel = self.wheel(project, number);
         let Ok(Wheel { file, content }) = &*wheel else { return true };
-        self.is_followable(content, Some(extra)).inspect_err(|_| self.judge.note_rejection(file)).is_ok()
+        self.is_followable(file, content, Some(extra)).inspect_err(|_| self.judge.note_rejection(file)).is_ok()
     }
 
     /// That what a wheel requires can be followed, if it is: for itself, or for an extra besides.
-    fn is_followable(&self, content: &Content, extra: Option<&ExtraName>) -> Result<(), String> {
+    fn is_followable(&self, file: &WheelFile, content: &Content, extra: Option<&ExtraName>) -> Result<(), String> {
         match self.dependencies {
+            _ if self.fixed.contains_key(&file.name.project) => Ok(()),
             Dependencies::Followed => content.is_readable(self.judge.interpreter, extra),
             Dependencies::Ignored => Ok(()),
         }
@@ -223,8 +254,20 @@ impl<'a> Stock<'a> {
     }
 
     /// What the wheel of a version asks for: itself, or where an extra is named what it asks for that extra besides. Nothing, where
-    /// there is no such wheel.
+    /// there is no such wheel. A project whose wheel is fixed is asked for in whatever version that is.
     pub fn requirements(&mut self, project: &PackageName, number: usize, extra: Option<&ExtraName>) -> Vec<Demand> {
+        let mut demands = self.requirements_as_written(project, number, extra);
+        for demand in &mut demands {
+            let fixed = self.fixed.get(demand.project());
+            if fixed.is_some_and(|file| !demand.admits(&file.name.version)) {
+                demand.requirement.version_or_url = None;
+            }
+        }
+        demands
+    }
+
+    /// The same, also where it asks for another version than the fixed one.
+    pub fn requirements_as_written(&mut self, project: &PackageName, number: usize, extra: Option<&ExtraName>) -> Vec<Demand> {
         let wheel = self.wheel(project, number);
         let Ok(Wheel { file, content }) = &*wheel else { return Vec::new() };
         if self.dependencies == Dependencies::Ignored {
@@ -235,6 +278,7 @@ impl<'a> Stock<'a> {
             Asker::Wheel { project: project.clone(), version: file.name.version.clone(), file_name: file.file_name.clone() };
         let counts = |extras: &[ExtraName], demand: &crate::spec::Requirement| holds(&demand.marker, markers, extras);
         let requirements = content.requirements.iter().filter(|requirement| match extra {
+            _ if self.ignored.contains(&requirement.name) => false,
             None => counts(&[], requirement),
             Some(extra) => counts(std::slice::from_ref(extra), requirement) && !counts(&[], requirement),
         });

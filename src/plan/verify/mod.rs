@@ -14,7 +14,7 @@ use pep440_rs::Version;
 use pep508_rs::{MarkerTree, PackageName};
 
 use super::interpreter;
-use super::resolve::listed::{self, Verdict};
+use super::resolve::listed::{self, Verdict, Verdicts};
 use super::resolve::locked;
 use super::wheelhouse::Wheelhouse;
 use super::{Evidence, Facts};
@@ -31,6 +31,8 @@ pub struct Verification {
     pub columns: Vec<Column>,
     /// What the spec asks for, in its order, then what that brings along, sorted by name. None where the spec asks for nothing.
     pub rows: Vec<Row>,
+    /// The seeds that no environment of the spec would have, since there is no wheel of them.
+    pub unseeded: Vec<PackageName>,
     /// What the caller should know, a sentence each.
     pub warnings: Vec<String>,
 }
@@ -62,6 +64,8 @@ pub enum RowOrigin {
     Spec(Place),
     /// The wheels of these projects.
     Wheels(BTreeSet<PackageName>),
+    /// Each spec of LUCI's, without saying so.
+    Seed,
 }
 
 /// What comes of a requirement on a system.
@@ -88,6 +92,8 @@ struct Findings {
     asked: Vec<Cell>,
     /// What that brings along.
     brought: Vec<(PackageName, Brought)>,
+    /// The seeds that the spec does not ask for, each with the version that is taken, if there is a wheel of it.
+    seeds: Vec<(PackageName, Option<Version>)>,
     refusal: Option<Error>,
     warnings: Vec<String>,
 }
@@ -101,6 +107,11 @@ struct Brought {
 }
 
 impl Findings {
+    /// The version that is taken of a seed.
+    fn seed(&self, project: &PackageName) -> Option<&Version> {
+        self.seeds.iter().find(|(known, _)| known == project)?.1.as_ref()
+    }
+
     fn brought(&self, project: &PackageName) -> Option<&Brought> {
         self.brought.iter().find(|(known, _)| known == project).map(|(_, brought)| brought)
     }
@@ -112,7 +123,7 @@ impl Findings {
 /// The platforms cannot be told; no interpreter satisfies the spec; a folder of wheels is not there.
 pub fn verify(spec: &Spec, invocation: &Invocation, process: &Process, memo: &Path) -> Result<Verification> {
     let targets = spec.targets()?;
-    if spec.packages.is_empty() {
+    if spec.wants_no_wheels() {
         return Ok(Verification::default());
     }
     let mut evidence = Evidence::default();
@@ -126,11 +137,13 @@ pub fn verify(spec: &Spec, invocation: &Invocation, process: &Process, memo: &Pa
     wheelhouse.remember();
     warnings.extend(merge_warnings(&systems, &findings));
     let rows = rows(&spec.packages, &findings);
+    let unseeded = seeds(&findings).into_iter().filter(|seed| findings.iter().all(|one| one.seed(seed).is_none()));
+    let unseeded = unseeded.cloned().collect();
     let columns = systems.into_iter().zip(findings).map(|((title, facts), findings)| {
         let headline = format!("the spec cannot be met by {}", facts.title());
         Column { title, refusal: findings.refusal.map(|refusal| refusal.context(headline)) }
     });
-    Ok(Verification { here: Some(here), columns: columns.collect(), rows, warnings })
+    Ok(Verification { here: Some(here), columns: columns.collect(), rows, unseeded, warnings })
 }
 
 /// The systems to check, each under its title.
@@ -156,15 +169,18 @@ fn find(packages: &Packages, facts: &Facts, wheelhouse: &mut Wheelhouse) -> Resu
 }
 
 fn find_listed(wheels: &[Placed<ListedWheel>], facts: &Facts, wheelhouse: &mut Wheelhouse) -> Findings {
-    let (verdicts, warnings) = listed::verify(wheels, facts, wheelhouse);
+    let Verdicts { listed, seeds, required, warnings } = listed::verify(wheels, facts, wheelhouse);
     let refusal = listed::resolve(wheels, facts, wheelhouse, &mut Evidence::default()).err();
-    let asked = verdicts.into_iter().map(|verdict| match verdict {
+    let brought = required
+        .into_iter()
+        .map(|(project, (version, askers))| (project, Brought { cell: version.map_or(Cell::Missing, Cell::Fits), askers }));
+    let asked = listed.into_iter().map(|verdict| match verdict {
         Verdict::Unwanted => Cell::Unwanted,
         Verdict::Fits(version) => Cell::Fits(version),
         Verdict::Missing => Cell::Missing,
         Verdict::Clash => Cell::Conflict,
     });
-    Findings { asked: asked.collect(), brought: Vec::new(), refusal, warnings }
+    Findings { asked: asked.collect(), brought: brought.collect(), seeds, refusal, warnings }
 }
 
 fn find_locked(lock: &Lock, facts: &Facts, wheelhouse: &mut Wheelhouse) -> Findings {
@@ -176,7 +192,7 @@ fn find_locked(lock: &Lock, facts: &Facts, wheelhouse: &mut Wheelhouse) -> Findi
         locked::Verdict::WrongHash => Cell::WrongHash,
         locked::Verdict::Unknown => Cell::Unknown,
     });
-    Findings { asked: asked.collect(), brought: Vec::new(), refusal, warnings: Vec::new() }
+    Findings { asked: asked.collect(), refusal, ..Findings::default() }
 }
 
 /// The rows of a table in which each of these findings is a column.
@@ -195,14 +211,29 @@ fn rows(packages: &Packages, findings: &[Findings]) -> Vec<Row> {
         origin: RowOrigin::Spec(place.clone()),
         cells: findings.iter().map(|findings| findings.asked[index].clone()).collect(),
     });
+    // A list is not refused for what it does not name, so of that nothing is shown but what there is.
+    let is_listed = matches!(packages, Packages::Listed(_));
+    let is_shown = |brought: &Brought| !is_listed || matches!(brought.cell, Cell::Fits(_));
+    let brought = findings.iter().flat_map(|findings| &findings.brought);
     let brought: BTreeSet<&PackageName> =
-        findings.iter().flat_map(|findings| findings.brought.iter().map(|(project, _)| project)).collect();
+        brought.filter(|(_, brought)| is_shown(brought)).map(|(project, _)| project).collect();
     let brought = brought.into_iter().map(|project| Row {
         title: project.to_string(),
         origin: RowOrigin::Wheels(askers(project, findings)),
         cells: findings.iter().map(|findings| cell_of_brought(project, findings)).collect(),
     });
-    asked.chain(brought).collect()
+    let seeds = seeds(findings).into_iter().filter(|seed| findings.iter().any(|one| one.seed(seed).is_some()));
+    let seeds = seeds.map(|seed| Row {
+        title: seed.to_string(),
+        origin: RowOrigin::Seed,
+        cells: findings.iter().map(|one| one.seed(seed).cloned().map_or(Cell::Unwanted, Cell::Fits)).collect(),
+    });
+    asked.chain(brought).chain(seeds).collect()
+}
+
+/// The seeds that the spec leaves to the interpreter on any system.
+fn seeds(findings: &[Findings]) -> BTreeSet<&PackageName> {
+    findings.iter().flat_map(|findings| findings.seeds.iter().map(|(seed, _)| seed)).collect()
 }
 
 /// A requirement without its marker, which the cells tell of.

@@ -17,7 +17,8 @@ pub(super) fn find(requirements: &Requirements, facts: &Facts, wheelhouse: &mut 
     let attempt = attempt(requirements, facts, wheelhouse, &mut evidence)?;
     let asked = requirements.asked.iter().map(|asked| cell(&asked.value, facts, &attempt)).collect();
     let brought = brought(&attempt);
-    Ok(Findings { asked, brought, refusal: attempt.refusal.map(Into::into), warnings: evidence.warnings })
+    let refusal = attempt.refusal.map(Into::into);
+    Ok(Findings { asked, brought, refusal, warnings: evidence.warnings, ..Findings::default() })
 }
 
 fn cell(asked: &Asked, facts: &Facts, attempt: &Attempt) -> Cell {
@@ -57,6 +58,6 @@ fn brought(attempt: &Attempt) -> Vec<(PackageName, Brought)> {
 fn project_of(asker: &Asker) -> Option<PackageName> {
     match asker {
         Asker::Wheel { project, .. } => Some(project.clone()),
-        Asker::Spec(_) | Asker::Lock(_) => None,
+        Asker::Spec(_) | Asker::Lock(_) | Asker::Seed => None,
     }
 }

@@ -4,6 +4,7 @@
 //! by the wheel's stamp. So a folder of thousands of wheels costs the reading of its names. Of two files with one name, the one in the
 //! first folder counts. What is no wheel, or a broken one, is passed over.
 
+mod bundle;
 mod file_name;
 mod impostor;
 mod index;
@@ -29,6 +30,7 @@ use crate::fs::{self, Digest, Stamped, Trust};
 use crate::invocation::{Invocation, WheelsSource};
 use crate::report::{self, Failure, Progress};
 use crate::spec::{Packages, Spec};
+use bundle::Bundle;
 use index::Index;
 
 /// Folders of these names beside a spec are wheelhouses.
@@ -68,6 +70,7 @@ pub(super) struct Wheelhouse {
     wheels: BTreeMap<PackageName, Vec<WheelFile>>,
     passed_over: Vec<PassedOver>,
     fetch_command: Option<String>,
+    bundle: Bundle,
 }
 
 /// A file in one of the folders that cannot be used as a wheel.
@@ -82,6 +85,8 @@ pub(super) struct PassedOver {
 struct Folder {
     path: PathBuf,
     index: Index,
+    /// Whether it is an interpreter's own.
+    is_bundle: bool,
 }
 
 impl Wheelhouse {
@@ -93,8 +98,9 @@ impl Wheelhouse {
     pub fn open(spec: &Spec, invocation: &Invocation, memo: &Path, evidence: &mut Evidence) -> Result<Self> {
         let caller = &invocation.wheels;
         let fetch_command = spec.base.as_ref().map(|_| invocation.command_of_tool("fetch"));
-        let (trust, folders, wheels, passed_over) = (spec.trust.clone(), Vec::new(), BTreeMap::new(), Vec::new());
-        let mut wheelhouse = Self { trust, folders, wheels, passed_over, fetch_command };
+        let (trust, bundle) = (spec.trust.clone(), Bundle::new(spec.seed, memo));
+        let (folders, wheels, passed_over) = (Vec::new(), BTreeMap::new(), Vec::new());
+        let mut wheelhouse = Self { trust, folders, wheels, passed_over, fetch_command, bundle };
         for path in &caller.folders {
             let is_there = wheelhouse.add(path, memo, evidence)?;
             match caller.source {
@@ -167,7 +173,7 @@ impl Wheelhouse {
         let index = Index::load(path, &names, memo);
         let trust = self.trust.within(path);
         let folder = self.folders.len();
-        self.folders.push(Folder { path: path.to_path_buf(), index });
+        self.folders.push(Folder { path: path.to_path_buf(), index, is_bundle: false });
         for file_name in names {
             match WheelName::parse(&file_name) {
                 Ok(name) => {
@@ -233,7 +239,8 @@ impl Wheelhouse {
     /// All wheels of a name, in the order of the folders. Tools write the project's part of a name in different ways, so what the name
     /// says counts. A folder whose file is hidden by that of another has its own here.
     pub fn named(&self, name: &WheelName) -> Vec<WheelFile> {
-        let alike: Vec<&WheelFile> = self.wheels(&name.project).iter().filter(|wheel| wheel.name == *name).collect();
+        let in_wheelhouses = self.wheels(&name.project).iter().filter(|wheel| wheel.name == *name);
+        let alike: Vec<&WheelFile> = in_wheelhouses.chain(self.bundled_as(name)).collect();
         let in_folder = |folder: usize| {
             let there = alike.iter().filter(move |wheel| fs::is_file(&self.folders[folder].path.join(&wheel.file_name)));
             there.map(move |wheel| WheelFile { folder, ..(*wheel).clone() })
@@ -246,9 +253,9 @@ impl Wheelhouse {
         self.fetch_command.as_deref()
     }
 
-    /// The folders' paths.
+    /// The folders' paths, without the interpreter's own.
     pub fn folders(&self) -> impl Iterator<Item = &Path> {
-        self.folders.iter().map(|folder| folder.path.as_path())
+        self.folders.iter().filter(|folder| !folder.is_bundle).map(|folder| folder.path.as_path())
     }
 
     /// Where a wheel is.

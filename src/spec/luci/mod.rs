@@ -12,14 +12,10 @@ mod lexer;
 mod marker;
 mod names;
 pub(super) mod native;
-/// A number of digits alone.
-fn number(text: &str) -> Option<u32> {
-    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
-}
-
 #[cfg(test)]
 mod oracle;
 mod schema;
+mod seed;
 mod source;
 pub(super) mod targets;
 mod text;
@@ -44,8 +40,13 @@ pub(super) fn parse_for(text: &SpecText, called: CalledAs) -> Result<Spec> {
 
 /// Reads the text.
 pub(super) fn parse(text: &SpecText) -> Result<Spec> {
-    let message = text::parse(&text.content).map_err(|mistake| vec![mistake]).and_then(schema::read);
-    message.and_then(|message| Reader { text, mistakes: Vec::new() }.read(message)).map_err(|mut mistakes| {
+    let parsed = text::parse_with_comments(&text.content).map_err(|mistake| vec![mistake]);
+    let read = parsed.and_then(|(fields, comments)| {
+        let spec = Reader { text, mistakes: Vec::new() }.read(schema::read(fields)?)?;
+        let (seed, warnings) = seed::read(text, &comments);
+        Ok(Spec { seed, warnings, ..spec })
+    });
+    read.map_err(|mut mistakes: Vec<Mistake>| {
         mistakes.sort_by_key(|mistake| mistake.offset);
         let place = |mistake: &Mistake| text.origin.place(&text.content, mistake.offset).exact();
         let causes = mistakes.iter().map(|mistake| format!("{}: {}", place(mistake), mistake.what));
@@ -164,6 +165,11 @@ impl Reader<'_> {
     }
 }
 
+/// A number of digits alone.
+fn number(text: &str) -> Option<u32> {
+    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
+}
+
 fn pattern(tag: TagEntry) -> TagPattern {
     let part = |text: Option<Text>| text.map(|text| text.value).filter(|text| !text.is_empty());
     TagPattern { python: part(tag.python), abi: part(tag.abi), platform: part(tag.platform) }
@@ -234,7 +240,7 @@ mod tests {
     fn an_empty_file_asks_for_nothing() {
         for content in ["", "# nothing\n"] {
             let nothing = Packages::Listed(Vec::new());
-            let expected = Spec { packages: nothing, base: Some("/src".into()), ..Spec::default() };
+            let expected = Spec { packages: nothing, base: Some("/src".into()), seed: true, ..Spec::default() };
             assert_eq!(parse(&text(content)).unwrap(), expected);
         }
     }

@@ -4,7 +4,8 @@
 //! |---|---|
 //! | `python_version: "3.8"` | `requires-python = "==3.8.*"` |
 //! | `wheel`, with its name, version and tags | an item of `dependencies`, with a marker |
-//! | that the listed wheels are all that there is | `no-deps = true` |
+//! | what listed wheels bring along, and the seeds | items of `dependencies`, with `no-deps = true` and `seed = true` |
+//! | `# vpython: no-seed` | `seed = false` |
 //! | `verify_pep425_tag` | `platforms`, without the pythons, and `linux_…` for `manylinux1_…` |
 //!
 //! Comments stay with what they stand before, in, or behind of on the same line. A build of LUCI's own, such as `1.14.5.chromium.7`,
@@ -19,8 +20,9 @@ use pep440_rs::{Version, VersionSpecifiers};
 use pep508_rs::PackageName;
 
 use super::text::{self, Field, Shape, Value};
-use super::{marker, targets};
+use super::{marker, seed, targets};
 use crate::report::Failure;
+use crate::spec::upgrade::Planned;
 use crate::spec::{ListedWheel, Packages, Placed, Spec, SpecText};
 
 /// What a comment belongs to.
@@ -35,22 +37,17 @@ enum Owner {
     Nothing,
 }
 
-/// Writes the spec that `text` is, with these versions for these projects and public ones for the others; `python` is the range to ask for
-/// where it names no version.
+/// Writes the spec that `text` is, with what is known of its plan.
 ///
 /// # Errors
 /// It cannot be read, or says something that the native form cannot say: all of it, with line and column.
-pub(in crate::spec) fn write(
-    text: &SpecText,
-    exact: &BTreeMap<PackageName, Version>,
-    python: Option<&VersionSpecifiers>,
-) -> Result<String> {
+pub(in crate::spec) fn write(text: &SpecText, planned: &Planned) -> Result<String> {
     let spec = super::parse(text)?;
-    let python = spec.requires_python.as_ref().map(|range| &range.value.specifiers).or(python);
+    let python = spec.requires_python.as_ref().map(|range| &range.value.specifiers).or(planned.python.as_ref());
     let (fields, comments) = text::parse_with_comments(&text.content).map_err(|mistake| Failure::new(mistake.what))?;
     let comments = Comments::of(&text.content, &fields, comments);
     let platforms = platforms(&spec).map_err(|problems| refusal(text, problems))?;
-    let dependencies = dependencies(&spec, exact, python, &comments, text)?;
+    let dependencies = dependencies(&spec, &planned.exact, python, &comments, text)? + &unlisted(planned);
     let mut native = comments.before(Owner::Header, "");
     if !native.is_empty() {
         native.push('\n');
@@ -61,6 +58,10 @@ pub(in crate::spec) fn write(
     }
     let dependencies = if dependencies.is_empty() { dependencies } else { format!("\n{dependencies}") };
     let _ = writeln!(native, "dependencies = [{dependencies}]\n\n[tool.vpython]\nno-deps = true");
+    match spec.seed {
+        true if planned.seeds.is_empty() => {}
+        seed => drop(writeln!(native, "seed = {seed}")),
+    }
     native += &comments.before(Owner::Platforms, "");
     match &platforms[..] {
         [] => {}
@@ -71,6 +72,22 @@ pub(in crate::spec) fn write(
     }
     native += &comments.before(Owner::Nothing, "");
     Ok(native)
+}
+
+/// The items of `dependencies` that no list has: what listed wheels bring along, and the seeds.
+fn unlisted(planned: &Planned) -> String {
+    let mut lines = String::new();
+    for (project, (version, required_by)) in &planned.required {
+        let required_by: Vec<&str> = required_by.iter().map(AsRef::as_ref).collect();
+        let _ = writeln!(lines, "    # Required by {}.\n    \"{project}=={version}\",", required_by.join(", "));
+    }
+    if !planned.seeds.is_empty() {
+        lines += "    # Seeded by LUCI's virtualenv.\n";
+    }
+    for seed in &planned.seeds {
+        let _ = writeln!(lines, "    \"{seed}\",");
+    }
+    lines
 }
 
 /// The items of `dependencies`, a line each. A wheel that is listed twice stands there once.
@@ -148,7 +165,8 @@ impl<'a> Comments<'a> {
             let next = || items.iter().find(|(_, item)| item.start > comment.start);
             in_or_behind.or_else(next).map_or(Owner::Nothing, |(owner, _)| *owner)
         };
-        Self(comments.into_iter().map(|comment| (owner(&comment), content[comment].trim_end())).collect())
+        let comments = comments.into_iter().filter(|comment| !seed::is_no_seed(&content[comment.clone()]));
+        Self(comments.map(|comment| (owner(&comment), content[comment].trim_end())).collect())
     }
 
     /// The comments that belong to `owner`, a line each.
@@ -215,7 +233,7 @@ mod tests {
             chosen: Chosen::default(),
         };
         let exact = exact.iter().map(|(name, version)| (name.parse().unwrap(), version.parse().unwrap())).collect();
-        write(&text, &exact, None)
+        write(&text, &Planned { exact, ..Planned::default() })
     }
 
     #[test]
@@ -284,6 +302,43 @@ platforms = [
         assert_eq!(native(luci, &[]).unwrap(), expected);
         let exact = native(luci, &[("cffi", "1.14.5+chromium.7")]).unwrap();
         assert!(exact.contains("\n    \"cffi==1.14.5+chromium.7\",\n"), "{exact}");
+    }
+
+    #[test]
+    fn what_no_list_has_is_written_behind_it() {
+        let text = |content: &str| SpecText {
+            kind: SpecKind::Luci,
+            origin: Origin::file("/src/.vpython3".into()),
+            base: Some("/src".into()),
+            content: content.into(),
+            warnings: Vec::new(),
+            chosen: Chosen::default(),
+        };
+        let askers = ["a", "c"].map(|name| name.parse().unwrap()).into_iter().collect();
+        let planned = Planned {
+            exact: BTreeMap::new(),
+            required: [("b".parse().unwrap(), ("2".parse().unwrap(), askers))].into_iter().collect(),
+            seeds: vec!["pip".into(), "setuptools<82".into()],
+            ..Planned::default()
+        };
+        let expected = "\
+dependencies = [
+    \"a==1\",
+    # Required by a, c.
+    \"b==2\",
+    # Seeded by LUCI's virtualenv.
+    \"pip\",
+    \"setuptools<82\",
+]
+
+[tool.vpython]
+no-deps = true
+seed = true
+";
+        assert_eq!(write(&text("wheel < name: 'a' version: '1' >"), &planned).unwrap(), expected);
+        let without = "# Ours.\ndependencies = []\n\n[tool.vpython]\nno-deps = true\nseed = false\n";
+        let spec = text("# vpython: no-seed\n# Ours.\n");
+        assert_eq!(write(&spec, &Planned::default()).unwrap(), without.replace("# Ours.\n", "") + "# Ours.\n");
     }
 
     #[test]

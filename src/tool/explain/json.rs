@@ -227,6 +227,7 @@ pub(super) fn asker(asker: &Asker) -> String {
         Asker::Spec(Place { file: None, line, .. }) | Asker::Lock(Place { file: None, line, .. }) => {
             format!("the text of -c, line {line}")
         }
+        Asker::Seed => asker.to_string(),
         Asker::Wheel { project, version, .. } => format!("{project} {version}"),
     }
 }

@@ -17,7 +17,7 @@ use anyhow::Result;
 use crate::fs;
 use crate::invocation::{Explain, Invocation, Setting, Target};
 use crate::plan::interpreter::{self, InterpreterChoice};
-use crate::plan::{self, Evidence, Facts, Key, Plan, PlannedWheel};
+use crate::plan::{self, Evidence, Facts, Key, Plan, PlannedWheel, Seed};
 use crate::process::{Process, variable};
 use crate::report::{self, table};
 use crate::spec::{self, Look, Spec, SpecText, SystemPackages, Trail};
@@ -39,6 +39,8 @@ pub struct Explanation {
     spec: Option<Spec>,
     interpreter: Interpreter,
     wheels: Vec<PlannedWheel>,
+    /// The seeds that the environment is to have, and of which there is no wheel.
+    unseeded: Vec<Seed>,
     environment: Option<Environment>,
     outlook: Outlook,
     error: Option<anyhow::Error>,
@@ -104,6 +106,7 @@ impl Explanation {
             spec: None,
             interpreter: Interpreter::default(),
             wheels: Vec::new(),
+            unseeded: Vec::new(),
             environment: None,
             outlook,
             error: None,
@@ -215,6 +218,8 @@ impl Explanation {
         let (wheels, unavailable) = plan::choose_wheels(spec, &facts, invocation, &store.memo_folder(), &mut evidence)?;
         self.wheels.clone_from(&wheels);
         self.warnings.append(&mut evidence.warnings);
+        self.warnings.append(&mut evidence.remarks);
+        self.unseeded = evidence.unseeded;
         let strict = spec.strict || invocation.strict;
         let system_packages = spec.system_packages;
         let key = Key::of(&Plan { interpreter: facts, wheels, unavailable: None, strict, system_packages });

@@ -40,6 +40,7 @@ pub(super) fn render(explanation: &Explanation, width: Option<usize>) -> String 
     page.gap();
     page.row("wheels", wheels(&explanation.wheels, explanation.text.as_ref(), page.width));
     page.list("not here", &not_here(explanation));
+    page.list("not seeded", &explanation.unseeded.iter().map(|seed| seed.project.to_string()).collect::<Vec<_>>());
     page.gap();
     if let Some(environment) = &explanation.environment {
         page.row("key", [environment.key.to_string()]);
@@ -151,10 +152,14 @@ fn wheels(wheels: &[PlannedWheel], text: Option<&SpecText>, width: Option<usize>
 
 /// Who asks for a wheel: the first, and how many others.
 fn askers(wheel: &PlannedWheel, text: Option<&SpecText>) -> String {
+    let first = |first: &Asker| match first {
+        Asker::Seed => asker(first, text),
+        _ => format!("for {}", asker(first, text)),
+    };
     match &wheel.required_by[..] {
         [] => String::new(),
-        [one] => format!("for {}", asker(one, text)),
-        [first, others @ ..] => format!("for {} and {} more", asker(first, text), others.len()),
+        [one] => first(one),
+        [one, others @ ..] => format!("{} and {} more", first(one), others.len()),
     }
 }
 

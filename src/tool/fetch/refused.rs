@@ -11,6 +11,8 @@ use crate::report::{self, Failure};
 pub(super) struct Refused {
     /// Each requirement with the title of its system.
     requirements: Vec<(String, String)>,
+    /// The seeds among what cannot be fetched, without which environments do.
+    seeds: Vec<(String, String)>,
     /// What keeps all from being fetched for a system, with its title.
     systems: Vec<(String, String)>,
     /// What was said of the first.
@@ -22,8 +24,16 @@ pub(super) struct Refused {
 impl Refused {
     /// Notes that a system lacks these requirements, and why they cannot be fetched.
     pub fn add(&mut self, system: &Lacking, requirements: &[String], failure: Failure) {
-        self.requirements.extend(requirements.iter().map(|requirement| (system.title.clone(), requirement.clone())));
-        self.first.get_or_insert(failure);
+        let titled = requirements.iter().map(|requirement| (system.title.clone(), requirement.clone()));
+        let (seeds, asked): (Vec<_>, Vec<_>) = titled.partition(|(_, requirement)| system.seeds.contains(requirement));
+        for (title, seed) in &seeds {
+            report::notice(&format!("pip cannot fetch `{seed}` ({title}); environments go without this seed"));
+        }
+        self.seeds.extend(seeds);
+        if !asked.is_empty() {
+            self.requirements.extend(asked);
+            self.first.get_or_insert(failure);
+        }
     }
 
     /// Notes that the network failed.
@@ -48,7 +58,8 @@ impl Refused {
 
     /// What a system lacks besides; none where that is nothing. Where the network fails, nothing of it is to be tried.
     pub fn without(&mut self, mut system: Lacking) -> Option<Lacking> {
-        let is_refused = |one: &String| self.requirements.iter().any(|(title, known)| *title == system.title && known == one);
+        let refused = || self.requirements.iter().chain(&self.seeds);
+        let is_refused = |one: &String| refused().any(|(title, known)| *title == system.title && known == one);
         system.requirements.retain(|requirement| !is_refused(requirement));
         if let Some(failure) = self.offline.clone() {
             let requirements = std::mem::take(&mut system.requirements);

@@ -1,22 +1,23 @@
 //! `-vpython-tool upgrade`: specs of LUCI's form are written in the native one, each file in one step, and only where both come to the
-//! same plan.
+//! same plan, if there is any.
 
 mod files;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
-use pep440_rs::VersionSpecifiers;
+use anyhow::{Context, Error, Result};
+use pep440_rs::{Version, VersionSpecifiers};
+use pep508_rs::PackageName;
 
 use crate::fs;
 use crate::invocation::{Invocation, Upgrade};
-use crate::plan::{self, Key, Plan, PlannedWheel};
+use crate::plan::{self, Evidence, Facts, Outline, Plan, PlannedWheel, Seed, interpreter};
 use crate::process::Process;
 use crate::report::{self, Failure};
-use crate::spec::upgrade::{Legacy, Native};
-use crate::spec::{PythonDefault, SpecText};
+use crate::spec::upgrade::{Legacy, Native, Planned};
+use crate::spec::{PythonDefault, Spec, SpecText};
 use crate::store::Store;
 use files::Candidate;
 
@@ -66,7 +67,7 @@ impl Upgrader<'_> {
         let Some(legacy) = Legacy::read(&candidate.path)? else {
             return if candidate.is_named { Err(nothing_in(candidate).into()) } else { Ok(None) };
         };
-        let native = self.proven(&legacy)?;
+        let native = self.proven(&legacy, &candidate.title)?;
         let is_to_be_written = legacy.is_to_be_written(&native)?;
         let target = target_title(candidate, &legacy);
         if self.options.check {
@@ -85,41 +86,76 @@ impl Upgrader<'_> {
         Ok(Some(format!("{}: written to {target}{kept}", candidate.title)))
     }
 
-    /// The native form that comes to the same plan: with public versions where they do, else with the very builds of the plan.
-    fn proven(&self, legacy: &Legacy) -> Result<Native> {
-        let before = self.plan(&legacy.text).with_context(|| format!("cannot upgrade `{}`", legacy.path.display()))?;
-        let python = self.default_python(legacy, &before)?;
-        let native = legacy.to_native(&BTreeMap::new(), python.as_ref())?;
-        if self.plan(&native.text).is_ok_and(|after| Key::of(&after) == Key::of(&before)) {
-            return self.proven_elsewhere(legacy, native, &before);
+    /// The native form that comes to the same plan: with public versions where they do, else with the very builds of the plan. Where
+    /// wheels or an interpreter are missing, plans cannot be compared; that is said.
+    fn proven(&self, legacy: &Legacy, title: &str) -> Result<Native> {
+        let context = || format!("cannot upgrade `{}`", legacy.path.display());
+        let spec = legacy.text.parse(self.process).with_context(context)?;
+        let before = match self.plan(&legacy.text) {
+            Ok(before) => before,
+            Err(error) => return self.unproven(legacy, &spec, title, error.context(context())),
+        };
+        let outline = self.outline(&spec, &before.interpreter)?;
+        let planned = Planned { python: default_python(&spec, before.interpreter.release)?, ..planned(&outline) };
+        let native = legacy.to_native(&planned)?;
+        if self.plan(&native.text).is_ok_and(|after| is_alike(&before, &after)) {
+            return self.proven_elsewhere(legacy, native, &planned, &before.interpreter);
         }
         let exact = before.wheels.iter().map(|wheel| (wheel.name.clone(), wheel.version.clone())).collect();
-        let native = legacy.to_native(&exact, python.as_ref())?;
+        let native = legacy.to_native(&Planned { exact, ..planned.clone() })?;
         let after = self.plan(&native.text)?;
-        if Key::of(&after) != Key::of(&before) {
+        if !is_alike(&before, &after) {
             return Err(another_plan(legacy, &before, &after).into());
         }
-        self.proven_elsewhere(legacy, native, &before)
+        self.proven_elsewhere(legacy, native, &planned, &before.interpreter)
     }
 
-    /// The version that the name of the program gives a spec that names none: the native form must say it, which is read alike by all names.
-    fn default_python(&self, legacy: &Legacy, plan: &Plan) -> Result<Option<VersionSpecifiers>> {
-        let [major, minor, _] = plan.interpreter.release;
-        match legacy.text.parse(self.process)?.python_default {
-            PythonDefault::First => Ok(None),
-            // Where there is no 2.7, the first that is found was taken.
-            PythonDefault::Two if major != 2 => Ok(None),
-            PythonDefault::Two | PythonDefault::Three => Ok(Some(format!("=={major}.{minor}.*").parse()?)),
+    /// The native form of a spec that has no plan here, by what can be told of it.
+    ///
+    /// # Errors
+    /// That there is no plan is nothing that wheels or an interpreter would change.
+    fn unproven(&self, legacy: &Legacy, spec: &Spec, title: &str, error: Error) -> Result<Native> {
+        if fs::is_systems_fault(&error) {
+            return Err(error);
         }
+        let memo = Some(&*self.memo);
+        let interpreter = interpreter::find(self.invocation, spec, self.process, memo, &mut Evidence::default());
+        let (why, native) = if let Ok(interpreter) = interpreter {
+            let outline = self.outline(spec, &interpreter)?;
+            if !outline.lacks_wheels {
+                return Err(error);
+            }
+            let planned = Planned { python: default_python(spec, interpreter.release)?, ..planned(&outline) };
+            ("wheels are missing", self.proven_elsewhere(legacy, legacy.to_native(&planned)?, &planned, &interpreter)?)
+        } else {
+            // Most interpreters bring these two.
+            let seeds = Seed::all().into_iter().filter(|seed| spec.seed && seed.project.as_ref() != "wheel").collect();
+            let native = legacy.to_native(&planned(&Outline { seeds, ..Outline::default() }))?;
+            ("there is no interpreter for it", native)
+        };
+        report::notice(&format!("{title}: the plans of both forms were not compared, since {why}"));
+        Ok(native)
+    }
+
+    fn outline(&self, spec: &Spec, interpreter: &Facts) -> Result<Outline> {
+        plan::outline(spec, interpreter, self.invocation, &self.memo)
     }
 
     /// The native form, if it wants the same on each platform that the spec names, where nobody may have the wheels.
-    fn proven_elsewhere(&self, legacy: &Legacy, native: Native, here: &Plan) -> Result<Native> {
+    fn proven_elsewhere(&self, legacy: &Legacy, native: Native, planned: &Planned, here: &Facts) -> Result<Native> {
         let (before, after) = (legacy.text.parse(self.process)?, native.text.parse(self.process)?);
+        let is_added = |project: &PackageName, version: Option<&Version>| {
+            planned.required.contains_key(project) || version.is_none() && plan::is_seed(project.as_ref())
+        };
         for target in before.targets()? {
-            let system = here.interpreter.on(&target.value);
-            let (wanted, got) = (plan::pins(&before, &system), plan::pins(&after, &system));
-            if let Some((project, _)) = wanted.symmetric_difference(&got).next() {
+            let system = here.on(&target.value);
+            let (wanted, mut got) = (plan::pins(&before, &system), plan::pins(&after, &system));
+            // No list has these.
+            got.retain(|pin| wanted.contains(pin) || !is_added(&pin.0, pin.1.as_ref()));
+            let wanted_elsewhere = self.outline(&before, &system)?.required;
+            let missing = wanted_elsewhere.keys().find(|project| !planned.required.contains_key(*project));
+            let differing = wanted.symmetric_difference(&got).next().map(|(project, _)| project);
+            if let Some(project) = differing.or(missing) {
                 let what = format!(
                     "cannot upgrade `{}`: its native form would make another environment elsewhere",
                     legacy.path.display()
@@ -138,6 +174,34 @@ impl Upgrader<'_> {
         let (plan, _) = plan::make(&text.parse(self.process)?, &invocation, self.process, &self.memo)?;
         Ok(plan)
     }
+}
+
+/// What goes into the native form.
+fn planned(outline: &Outline) -> Planned {
+    let Outline { seeds, required, .. } = outline;
+    Planned {
+        exact: BTreeMap::new(),
+        required: required.clone(),
+        seeds: seeds.iter().map(ToString::to_string).collect(),
+        python: None,
+    }
+}
+
+/// The versions to ask for where a spec names none, and its Python hangs on the name of the program: the native form must say which, since
+/// it means the same by all names. `release` is that of the interpreter that was found.
+fn default_python(spec: &Spec, [major, minor, _]: [u32; 3]) -> Result<Option<VersionSpecifiers>> {
+    match spec.python_default {
+        PythonDefault::First => Ok(None),
+        // Where there is no 2.7, the first that is found was taken.
+        PythonDefault::Two if major != 2 => Ok(None),
+        PythonDefault::Two | PythonDefault::Three => Ok(Some(format!("=={major}.{minor}.*").parse()?)),
+    }
+}
+
+/// Whether two plans are the same environment, but for what asks for each wheel: a native spec names also what a list leaves to its wheels.
+fn is_alike(one: &Plan, other: &Plan) -> bool {
+    let digests = |plan: &Plan| plan.wheels.iter().map(|wheel| wheel.sha256).collect::<BTreeSet<_>>();
+    one.interpreter == other.interpreter && digests(one) == digests(other)
 }
 
 fn nothing_in(candidate: &Candidate) -> Failure {

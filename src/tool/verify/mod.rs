@@ -48,6 +48,12 @@ fn print(spec: Option<&str>, verification: &Verification) -> Result<i32> {
     Ok(i32::from(refusals.inspect(|refusal| report::error(refusal)).count() > 0))
 }
 
+/// What the table does not show: the seeds of which there is no wheel.
+fn unseeded(verification: &Verification) -> Option<String> {
+    let seeds: Vec<String> = verification.unseeded.iter().map(ToString::to_string).collect();
+    (!seeds.is_empty()).then(|| format!("not seeded: {} (`-vpython-tool fetch` brings what is missing)\n", seeds.join(", ")))
+}
+
 /// What the table comes to, where that is not a failure.
 fn closing_line(spec: &str, verification: &Verification) -> String {
     let Verification { columns, rows, .. } = verification;
@@ -57,9 +63,10 @@ fn closing_line(spec: &str, verification: &Verification) -> String {
     if rows.iter().flat_map(|row| &row.cells).all(|cell| *cell == Cell::Unwanted) {
         return format!("\nnothing to check: nothing that {spec} asks for is wanted on any of these\n");
     }
-    match columns.len() - 1 {
+    let ok = match columns.len() - 1 {
         0 => "\nok here; the spec names no other platforms\n".to_owned(),
         1 => "\nok here and on 1 platform\n".to_owned(),
         platforms => format!("\nok here and on {platforms} platforms\n"),
-    }
+    };
+    ok + &unseeded(verification).unwrap_or_default()
 }

@@ -14,6 +14,7 @@ pub(super) fn render(columns: &[Column], rows: &[Row]) -> String {
     for row in rows {
         let (title, origin) = match &row.origin {
             RowOrigin::Spec(place) => (row.title.clone(), table::Cell::Text(where_asked(place, in_one_file))),
+            RowOrigin::Seed => (format!("  {}", row.title), table::Cell::Text("for LUCI".to_owned())),
             RowOrigin::Wheels(projects) => {
                 let projects = projects.iter().map(ToString::to_string).collect();
                 (format!("  {}", row.title), table::Cell::Names("by ", projects))
@@ -40,7 +41,7 @@ fn word(cell: &Cell) -> String {
 fn is_in_one_file(rows: &[Row]) -> bool {
     let mut files = rows.iter().filter_map(|row| match &row.origin {
         RowOrigin::Spec(place) => Some(&place.file),
-        RowOrigin::Wheels(_) => None,
+        RowOrigin::Wheels(_) | RowOrigin::Seed => None,
     });
     let first = files.next();
     files.all(|file| Some(file) == first)

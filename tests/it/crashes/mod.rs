@@ -64,7 +64,10 @@ impl Scene {
     /// `upgrade` writes one file and removes another.
     fn upgrade() -> Self {
         Self::writing("upgrade", &["-vpython-tool", "upgrade"], |world| {
-            world.write(".vpython3", "wheel: < name: \"infra/python/wheels/a-py3\" version: \"version:1\" >\n");
+            world.write(
+                ".vpython3",
+                "# vpython: no-seed\nwheel: < name: \"infra/python/wheels/a-py3\" version: \"version:1\" >\n",
+            );
         })
     }
 

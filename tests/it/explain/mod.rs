@@ -34,6 +34,7 @@ wheel: <
 wheel: < name: 'infra/python/wheels/b-py3' version: 'version:2' >
 verify_pep425_tag: [ { python: 'cp38', platform: 'win_amd64' } ]
 python_version: '3'
+# vpython: no-seed
 ";
 
 fn explain<'a>(world: &'a World, words: &[&str]) -> Launch<'a> {

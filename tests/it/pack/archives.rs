@@ -115,7 +115,7 @@ fn world_of_two(two: &Path) -> World {
     let main = "def main():\n    print('some %d' % 1)\n";
     let wheel = Wheel::new("some", "1").tag("py2-none-any").file("some/__init__.py", main).entry_point("run-some", "some:main");
     world.wheel(&wheel);
-    world.write(".vpython", "python_version: '2.7'\nwheel < name: 'some' version: 'version:1' >\n");
+    world.write(".vpython", "# vpython: no-seed\npython_version: '2.7'\nwheel < name: 'some' version: 'version:1' >\n");
     world
 }
 

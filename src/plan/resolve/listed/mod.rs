@@ -1,14 +1,17 @@
-//! Which wheels a list comes to: those that are wanted on this interpreter, each in exactly its version. Nothing is added to them.
+//! Which wheels a list comes to: those that are wanted on this interpreter, each in exactly its version. To these come the seeds, and what
+//! all of them require, as far as there are wheels for it.
 //!
 //! A local version, such as `1.14.5+chromium.7`, is LUCI's own build of a public one. Where no such build fits, the wheel of the public
 //! version is taken. A public version is satisfied by its local builds too, as `==` is (PEP 440), but only where it has no wheel itself.
 
+mod follow;
 mod missing;
+mod seeding;
 mod verify;
 mod wanted;
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
 use pep440_rs::Version;
@@ -17,11 +20,12 @@ use tracing::debug;
 
 use super::judge::Judge;
 use crate::plan::wheelhouse::{WheelFile, Wheelhouse};
-use crate::plan::{Asker, Evidence, Facts, PlannedWheel};
+use crate::plan::{Asker, Evidence, Facts, PlannedWheel, Seed};
 use crate::report::Failure;
 use crate::spec::{ListedWheel, Placed};
+use follow::{Fixed, Followed};
 use missing::Missing;
-pub(in crate::plan) use verify::{Verdict, verify};
+pub(in crate::plan) use verify::{Verdict, Verdicts, verify};
 pub(in crate::plan) use wanted::is_wanted;
 
 /// Chooses the wheels of a list, sorted by project.
@@ -36,11 +40,11 @@ pub(in crate::plan) fn resolve(
 ) -> Result<Vec<PlannedWheel>> {
     let mut judge = Judge::new(interpreter, wheelhouse);
     let wanted = merge(listed.iter().filter(|wheel| wanted::is_wanted(&wheel.value, &judge.tags)))?;
-    let mut chosen = Vec::new();
+    let mut fixed = Vec::new();
     let mut missing = Vec::new();
-    for wheel in wanted.into_values() {
+    for wheel in wanted.values() {
         match choose(&wheel.value, &mut judge) {
-            Ok(file) => chosen.push((file, vec![Asker::Spec(wheel.place.clone())])),
+            Ok(file) => fixed.push(Fixed { file, asker: Asker::Spec(wheel.place.clone()) }),
             Err(rejected) => missing.push(Missing { wheel, rejected }),
         }
     }
@@ -48,11 +52,30 @@ pub(in crate::plan) fn resolve(
     if !missing.is_empty() {
         return Err(missing::explain(&missing, judge.wheelhouse).into());
     }
-    super::plan(chosen, judge, evidence)
+    evidence.unseeded.extend(seed(&mut fixed, &wanted, &mut judge));
+    let Followed { wheels, remarks, mut judge, .. } = follow::follow(&fixed, &BTreeSet::new(), judge);
+    judge.was_not_hindered()?;
+    evidence.remarks.extend(remarks);
+    super::plan(wheels, judge, evidence)
+}
+
+/// Adds the seeds that a list does not want in a version of its own. Gives those of which there is no wheel.
+fn seed(fixed: &mut Vec<Fixed>, wanted: &Wanted<'_>, judge: &mut Judge<'_>) -> Vec<Seed> {
+    if !judge.wheelhouse.is_seeded() {
+        return Vec::new();
+    }
+    let mut unseeded = Vec::new();
+    for seed in Seed::all().into_iter().filter(|seed| !wanted.contains_key(&seed.project)) {
+        match seeding::choose(&seed, judge) {
+            Some(file) => fixed.push(Fixed { file, asker: Asker::Seed }),
+            None => unseeded.push(seed),
+        }
+    }
+    unseeded
 }
 
 /// What to ask an index for, to have the wheels of a list that are missing: the public version of each, since builds of LUCI's own are on
-/// no index.
+/// no index; and the seeds of which there is no wheel.
 ///
 /// # Errors
 /// A project that is listed in two versions, both wanted here.
@@ -60,15 +83,21 @@ pub(in crate::plan) fn to_fetch(
     listed: &[Placed<ListedWheel>],
     interpreter: &Facts,
     wheelhouse: &mut Wheelhouse,
-) -> Result<Vec<String>> {
+) -> Result<(Vec<String>, Vec<Seed>)> {
     let mut judge = Judge::new(interpreter, wheelhouse);
     let wanted = merge(listed.iter().filter(|wheel| wanted::is_wanted(&wheel.value, &judge.tags)))?;
-    let missing = wanted.into_values().filter(|wheel| choose(&wheel.value, &mut judge).is_err());
-    Ok(missing.map(|wheel| format!("{}=={}", wheel.value.project, wheel.value.wanted.clone().without_local())).collect())
+    let missing = wanted.values().filter(|wheel| choose(&wheel.value, &mut judge).is_err());
+    let title =
+        |wheel: &&Placed<ListedWheel>| format!("{}=={}", wheel.value.project, wheel.value.wanted.clone().without_local());
+    let requirements = missing.map(title).collect();
+    Ok((requirements, seed(&mut Vec::new(), &wanted, &mut judge)))
 }
 
+/// The wheels of a list that are wanted on an interpreter.
+type Wanted<'a> = BTreeMap<PackageName, &'a Placed<ListedWheel>>;
+
 /// One wheel for each project. The same version twice is one wish.
-fn merge<'a>(wheels: impl Iterator<Item = &'a Placed<ListedWheel>>) -> Result<BTreeMap<PackageName, &'a Placed<ListedWheel>>> {
+fn merge<'a>(wheels: impl Iterator<Item = &'a Placed<ListedWheel>>) -> Result<Wanted<'a>> {
     let mut mentions: BTreeMap<PackageName, Vec<&Placed<ListedWheel>>> = BTreeMap::new();
     for wheel in wheels {
         mentions.entry(wheel.value.project.clone()).or_default().push(wheel);

@@ -1,16 +1,16 @@
-//! What comes of each listed wheel, for a check of the list: one verdict each, and what the wheels require that is not among them.
+//! What comes of each listed wheel, of the seeds, and of what they require, for a check of the list: also where wheels are missing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use pep440_rs::Version;
 use pep508_rs::PackageName;
 
-use super::super::demand::{Demand, Role};
-use super::super::judge::{Content, Judge};
-use super::{choose, wanted};
-use crate::plan::Facts;
-use crate::plan::wheelhouse::{WheelFile, Wheelhouse};
-use crate::spec::{Asked, ListedWheel, Place, Placed, holds};
+use super::follow::{self, Fixed, Followed};
+use super::{Wanted, choose, seed, wanted};
+use crate::plan::resolve::judge::Judge;
+use crate::plan::wheelhouse::Wheelhouse;
+use crate::plan::{Asker, Facts};
+use crate::spec::{ListedWheel, Placed};
 
 /// What comes of a listed wheel.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,17 +25,27 @@ pub(in crate::plan) enum Verdict {
     Clash,
 }
 
-/// Judges each wheel of a list, in its order. With the verdicts comes what the files require that is not among them, a sentence each.
-pub(in crate::plan) fn verify(
-    listed: &[Placed<ListedWheel>],
-    interpreter: &Facts,
-    wheelhouse: &mut Wheelhouse,
-) -> (Vec<Verdict>, Vec<String>) {
+/// What comes of a list.
+#[derive(Debug)]
+pub(in crate::plan) struct Verdicts {
+    /// Of each listed wheel, in the list's order.
+    pub listed: Vec<Verdict>,
+    /// The seeds that the list leaves to the interpreter, each with the version that is taken; none where there is no wheel of it.
+    pub seeds: Vec<(PackageName, Option<Version>)>,
+    /// What these require besides, each with the version that is taken, if there is a wheel of it, and the projects that require it.
+    pub required: BTreeMap<PackageName, (Option<Version>, BTreeSet<PackageName>)>,
+    /// What is required and cannot be met, a sentence each.
+    pub warnings: Vec<String>,
+}
+
+/// Judges each wheel of a list, in its order.
+pub(in crate::plan) fn verify(listed: &[Placed<ListedWheel>], interpreter: &Facts, wheelhouse: &mut Wheelhouse) -> Verdicts {
     let mut judge = Judge::new(interpreter, wheelhouse);
     let is_wanted: Vec<bool> = listed.iter().map(|wheel| wanted::is_wanted(&wheel.value, &judge.tags)).collect();
-    let all_wanted = || listed.iter().zip(&is_wanted).filter(|(_, is_wanted)| **is_wanted).map(|(wheel, _)| &wheel.value);
-    let clashes = |one: &ListedWheel| all_wanted().any(|other| other.project == one.project && other.wanted != one.wanted);
-    let mut files: BTreeMap<PackageName, Option<Chosen<'_>>> = BTreeMap::new();
+    let all_wanted = || listed.iter().zip(&is_wanted).filter(|(_, is_wanted)| **is_wanted).map(|(wheel, _)| wheel);
+    let clashes =
+        |one: &ListedWheel| all_wanted().any(|other| other.value.project == one.project && other.value.wanted != one.wanted);
+    let mut fixed: Vec<Fixed> = Vec::new();
     let mut verdicts = Vec::new();
     for (wheel, is_wanted) in listed.iter().zip(&is_wanted) {
         let file = if *is_wanted && !clashes(&wheel.value) { choose(&wheel.value, &mut judge).ok() } else { None };
@@ -45,43 +55,31 @@ pub(in crate::plan) fn verify(
             None if clashes(&wheel.value) => Verdict::Clash,
             None => Verdict::Missing,
         });
-        if *is_wanted {
-            files.insert(wheel.value.project.clone(), file.map(|file| Chosen { file, place: &wheel.place }));
+        if let Some(file) = file
+            && !fixed.iter().any(|known| known.file.name.project == file.name.project)
+        {
+            fixed.push(Fixed { file, asker: Asker::Spec(wheel.place.clone()) });
         }
     }
-    let mut unmet: Vec<String> = files.values().flatten().flat_map(|chosen| unmet(chosen, &files, &mut judge)).collect();
-    let chosen: Vec<WheelFile> = files.values().flatten().map(|chosen| chosen.file.clone()).collect();
-    unmet.extend(judge.warnings_of(&chosen));
-    (verdicts, unmet)
-}
-
-/// The file for a listed wheel, and where that is listed.
-struct Chosen<'a> {
-    file: WheelFile,
-    place: &'a Place,
-}
-
-/// What a file requires that is not among the others; what is wanted and missing is said elsewhere.
-fn unmet(chosen: &Chosen<'_>, files: &BTreeMap<PackageName, Option<Chosen<'_>>>, judge: &mut Judge<'_>) -> Vec<String> {
-    let Chosen { file, place } = chosen;
-    let say = |what: String| format!("`{}` {what} (listed in {place})", file.file_name);
-    let content = match judge.content(file) {
-        Ok(metadata) => Content::from(metadata),
-        Err(why) => return vec![say(why)],
-    };
-    let mut unmet: Vec<String> = content.is_readable(judge.interpreter, None).err().map(say).into_iter().collect();
-    let requirements = content.requirements.into_iter();
-    let here = requirements.filter(|requirement| holds(&requirement.marker, &judge.interpreter.markers, &[]));
-    for requirement in here {
-        let asked = Placed { value: Asked { requirement, hashes: Vec::new() }, place: (*place).clone() };
-        let demand = Demand::of(&asked, Role::Requirement);
-        match files.get(demand.project()) {
-            None => unmet.push(say(format!("requires `{}`, which is not among the listed wheels", demand.title()))),
-            Some(Some(other)) if !demand.admits(&other.file.name.version) => {
-                unmet.push(say(format!("requires `{}`, and `{}` is listed", demand.title(), other.file.file_name)));
-            }
-            Some(_) => {}
+    let wanted: Wanted<'_> = all_wanted().map(|wheel| (wheel.value.project.clone(), wheel)).collect();
+    let is_there = |project: &&PackageName| fixed.iter().any(|one| one.file.name.project == **project);
+    let missing: BTreeSet<PackageName> = wanted.keys().filter(|project| !is_there(project)).cloned().collect();
+    let unseeded = seed(&mut fixed, &wanted, &mut judge);
+    let seeded = fixed.iter().filter(|one| one.asker == Asker::Seed);
+    let mut seeds: Vec<(PackageName, Option<Version>)> =
+        seeded.map(|one| (one.file.name.project.clone(), Some(one.file.name.version.clone()))).collect();
+    seeds.extend(unseeded.into_iter().map(|seed| (seed.project, None)));
+    let Followed { wheels, lacking, remarks, judge } = follow::follow(&fixed, &missing, judge);
+    let files: Vec<_> = wheels.iter().map(|(file, _)| file.clone()).collect();
+    let mut required: BTreeMap<PackageName, (Option<Version>, BTreeSet<PackageName>)> = BTreeMap::new();
+    for (file, askers) in wheels {
+        let project = file.name.project;
+        if !fixed.iter().any(|one| one.file.name.project == project) {
+            required.insert(project, (Some(file.name.version), askers.iter().filter_map(Asker::project).cloned().collect()));
         }
     }
-    unmet
+    for lacking in lacking {
+        required.entry(lacking.project).or_default().1.insert(lacking.required_by);
+    }
+    Verdicts { listed: verdicts, seeds, required, warnings: [remarks, judge.warnings_of(&files)].concat() }
 }

@@ -137,6 +137,10 @@ fn follow<'a>(lock: &'a Lock, interpreter: &Facts, wheelhouse: &mut Wheelhouse) 
             Err(trouble) => following.troubles.push(trouble),
         }
     }
+    for choice in &following.choices {
+        // So that they are found by their names.
+        wheelhouse.bundled(&choice.package.value.name, &interpreter.bundled);
+    }
     // All at once, on all processors; after that they are known.
     let files: Vec<WheelFile> = following.choices.iter().flat_map(|choice| wheelhouse.named(&choice.name)).collect();
     wheelhouse.digests(&files)?;

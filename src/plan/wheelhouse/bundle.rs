@@ -1,0 +1,82 @@
+//! The wheels that an interpreter brings for `ensurepip`, as far as they are seeds: a last resort behind the directories of wheels.
+
+use std::path::{Path, PathBuf};
+
+use pep508_rs::PackageName;
+use tracing::debug;
+
+use super::index::Index;
+use super::{Folder, WheelFile, WheelName, Wheelhouse};
+use crate::fs::{self, Stamped};
+use crate::plan::seed::is_seed;
+
+/// What is known of such wheels.
+pub(super) struct Bundle {
+    /// Whether the spec may have them.
+    is_wanted: bool,
+    memo: PathBuf,
+    /// The directories that were looked at, as they were then.
+    looked: Vec<Stamped>,
+    wheels: Vec<WheelFile>,
+}
+
+impl Bundle {
+    /// One of which nothing is known yet. `memo` is the store's directory for what is known of wheels.
+    pub fn new(is_wanted: bool, memo: &Path) -> Self {
+        Self { is_wanted, memo: memo.to_path_buf(), looked: Vec::new(), wheels: Vec::new() }
+    }
+}
+
+impl Wheelhouse {
+    /// Whether the spec has seeds, or takes them from the interpreter.
+    pub fn is_seeded(&self) -> bool {
+        self.bundle.is_wanted
+    }
+
+    /// The wheels of a seed in these directories of an interpreter; none of another project, or where the spec does not take them.
+    pub fn bundled(&mut self, project: &PackageName, directories: &[PathBuf]) -> Vec<WheelFile> {
+        if !self.bundle.is_wanted || !is_seed(project.as_ref()) {
+            return Vec::new();
+        }
+        for directory in directories {
+            self.open_bundle(directory);
+        }
+        self.bundle.wheels.iter().filter(|wheel| wheel.name.project == *project).cloned().collect()
+    }
+
+    /// The bundled wheels of that name.
+    pub(super) fn bundled_as<'a>(&'a self, name: &'a WheelName) -> impl Iterator<Item = &'a WheelFile> {
+        self.bundle.wheels.iter().filter(move |wheel| wheel.name == *name)
+    }
+
+    /// The directories of interpreters that were looked at, as they were before.
+    pub fn bundles_seen(&self) -> &[Stamped] {
+        &self.bundle.looked
+    }
+
+    /// Lists a directory once. One that cannot be read is as good as none: nothing depends on it.
+    fn open_bundle(&mut self, directory: &Path) {
+        if self.bundle.looked.iter().any(|looked| looked.path == directory) {
+            return;
+        }
+        self.bundle.looked.push(Stamped::look(directory));
+        let names = match fs::list(directory) {
+            Ok(names) => names.unwrap_or_default(),
+            Err(error) => {
+                debug!("cannot list what the interpreter bundles: {error:#}");
+                return;
+            }
+        };
+        let names: Vec<String> = names.into_iter().filter_map(|name| name.into_string().ok()).collect();
+        let index = Index::load(directory, &names, &self.bundle.memo);
+        let folder = self.folders.len();
+        self.folders.push(Folder { path: directory.to_path_buf(), index, is_bundle: true });
+        for file_name in names {
+            if let Ok(name) = WheelName::parse(&file_name)
+                && is_seed(name.project.as_ref())
+            {
+                self.bundle.wheels.push(WheelFile { name, file_name, stranger: None, folder });
+            }
+        }
+    }
+}
