@@ -189,7 +189,7 @@ fn run_tool(tool: &Tool, invocation: &Invocation, process: &Process) -> Result<i
         Tool::Prune(options) => tool::prune::run(options, invocation, process),
         Tool::Relocate(options) => tool::relocate::run(options, &invocation.words, invocation, process),
         Tool::Unpack(options) => tool::unpack::run(options, invocation, process),
-        Tool::Upgrade(options) => tool::upgrade::run(options, &invocation.words, invocation, process),
+        Tool::Upgrade(options) => tool::upgrade::run(options, invocation, process),
         Tool::Verify => {
             let (code, plan) = tool::verify::run(invocation, process)?;
             invocation.warn(plan.iter().flat_map(build::foreseen).collect::<Vec<_>>().iter());

@@ -86,6 +86,11 @@ pub(super) struct Flags {
     #[arg(long = "vpython-wheels", value_name = "DIR", action = ArgAction::Append)]
     pub wheels: Vec<OsString>,
 
+    /// LUCI's flag for `upgrade`, which it takes in front of the tool; of no effect elsewhere, as there
+    #[arg(long = "vpython-keep-legacy", hide = true, value_name = "BOOL", action = ArgAction::Set, num_args = 0..=1,
+          require_equals = true, default_value_t = false, default_missing_value = "true", value_parser = boolean())]
+    pub keep_legacy: bool,
+
     /// How much to log on stderr [env: `VPYTHON_LOG_TRACE`, any text for debug]
     #[arg(long = "vpython-log-level", help_heading = DIAGNOSTICS, value_name = "LEVEL")]
     pub log_level: Option<LogLevel>,

@@ -114,6 +114,9 @@ impl Invocation {
         {
             fetch.pip_options = split.python.split_off(dashes).split_off(1);
         }
+        if let Action::Tool(Tool::Upgrade(upgrade)) = &mut action {
+            upgrade.keep_legacy |= flags.keep_legacy;
+        }
         if let Action::Tool(Tool::Export(export)) = &mut action {
             let directory = tools::directory(OsStr::new("export"), &mut split.python)?;
             export.directory = fs::plain_place(process.absolute(Path::new(&directory)));
@@ -129,8 +132,9 @@ impl Invocation {
             split.own.push(word);
             flags.spec = Some(spec);
         }
-        let is_tool = |word: &OsString| word.as_encoded_bytes().starts_with(b"--vpython-tool=");
-        let own_words = split.own.into_iter().filter(|word| !is_tool(word)).collect();
+        let of_tool = ["--vpython-tool=", "--vpython-keep-legacy"].map(str::as_bytes);
+        let is_of_tool = |word: &OsString| of_tool.iter().any(|name| word.as_encoded_bytes().starts_with(name));
+        let own_words = split.own.into_iter().filter(|word| !is_of_tool(word)).collect();
         Ok(Self { own_words, ..Self::with_variables(action, flags, split.python, conf, process)? })
     }
 

@@ -192,10 +192,17 @@ pub struct Unpack {
 
 /// The options of `upgrade`.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own on the command line")]
 pub struct Upgrade {
     /// Only say what would be done; the exit code is 1 if that is anything
     #[arg(long)]
     pub check: bool,
+    /// Write LUCI's specs in the native form; as without it, unless `--all` is given
+    #[arg(long)]
+    pub legacy: bool,
+    /// Make the locks of native specs anew that are there, where they would change
+    #[arg(long)]
+    pub all: bool,
     /// Keep the files of the old form
     #[arg(long = "vpython-keep-legacy", visible_alias = "keep-legacy")]
     pub keep_legacy: bool,

@@ -160,7 +160,9 @@ impl<'a> Word<'a> {
 
     /// How it takes its value as an option of this tool, if it is one.
     fn of_tool(&self, tool: &OsStr) -> Option<Arity> {
-        tools::arity(tool, &self.name).filter(|_| self.dashes == 2 || self.is_ours())
+        // LUCI's `-legacy` and `-all` have one dash as well.
+        let is_lucis = tool == "upgrade" && matches!(&*self.name, "legacy" | "all");
+        tools::arity(tool, &self.name).filter(|_| self.dashes == 2 || self.is_ours() || is_lucis)
     }
 
     /// Puts it on the list with its value, which may be in `words`, those behind it. Gives how many of them it takes.
@@ -258,6 +260,8 @@ mod tests {
     fn a_tool_has_options_of_its_own_behind_its_name() {
         #[rustfmt::skip]
         let rows: &[(&[&str], &[&str], &[&str], &[&str], &str)] = &[
+            (&["-vpython-keep-legacy", "-vpython-tool", "upgrade", "-legacy", "d"], &["--vpython-keep-legacy", "--vpython-tool=upgrade"], &["--legacy"], &["d"], "in LUCI's order"),
+            (&["-vpython-tool", "upgrade", "--all", "-x"], &["--vpython-tool=upgrade"], &["--all"], &["-x"], "a path with a dash"),
             (&["-vpython-tool", "upgrade", "--check", "x"], &["--vpython-tool=upgrade"], &["--check"], &["x"], "an option"),
             (&["-vpython-tool=upgrade", "-vpython-keep-legacy", "x"], &["--vpython-tool=upgrade"], &["--vpython-keep-legacy"], &["x"], "that looks like a flag"),
             (&["-vpython-tool", "upgrade", "--check", "-vpython-root", "r", "--keep-legacy"], &["--vpython-tool=upgrade", "--vpython-root=r"], &["--check", "--keep-legacy"], &[], "between flags"),

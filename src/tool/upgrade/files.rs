@@ -1,5 +1,6 @@
-//! Which files are meant: those that are named, and in the folders that are named, all that may have a spec of LUCI's form.
+//! Which files are meant: those that are named, and in the folders that are named, all that may have a spec of the wanted form.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -22,20 +23,24 @@ pub(super) struct Candidate {
     pub is_named: bool,
 }
 
+/// Whether a file that is in a directory is looked at.
+type IsWanted = fn(&Path) -> Result<bool>;
+
 /// All candidates of these paths; of the current directory where there are none. Those of a folder are sorted, links in front: once its
 /// file is written in another form, a link leads nowhere.
 ///
 /// # Errors
 /// A path that is not there, a folder that cannot be listed.
-pub(super) fn find(paths: &[PathBuf], process: &Process) -> Result<Vec<Candidate>> {
-    let here = [PathBuf::from(".")];
+pub(super) fn find(words: &[OsString], process: &Process, is_wanted: IsWanted) -> Result<Vec<Candidate>> {
+    let here = [OsString::from(".")];
     let mut candidates = Vec::new();
-    for path in if paths.is_empty() { &here[..] } else { paths } {
+    for word in if words.is_empty() { &here[..] } else { words } {
+        let path = Path::new(word);
         let absolute = process.absolute(path);
         let metadata = fs::metadata(&absolute)?;
         let metadata = metadata.ok_or_else(|| Failure::new(format!("there is no file `{}`", path.display())))?;
         if metadata.is_dir() {
-            candidates.extend(in_folder(path, &absolute)?);
+            candidates.extend(in_folder(path, &absolute, is_wanted)?);
         } else {
             candidates.push(Candidate { path: absolute, title: path.display().to_string(), is_named: true });
         }
@@ -43,7 +48,7 @@ pub(super) fn find(paths: &[PathBuf], process: &Process) -> Result<Vec<Candidate
     Ok(candidates)
 }
 
-fn in_folder(folder: &Path, absolute: &Path) -> Result<Vec<Candidate>> {
+fn in_folder(folder: &Path, absolute: &Path, is_wanted: IsWanted) -> Result<Vec<Candidate>> {
     let (mut links, mut candidates) = (Vec::new(), Vec::new());
     for entry in WalkDir::new(absolute)
         .sort_by_file_name()
@@ -51,7 +56,7 @@ fn in_folder(folder: &Path, absolute: &Path) -> Result<Vec<Candidate>> {
         .filter_entry(|entry| entry.depth() == 0 || !is_hidden_folder(entry))
     {
         let entry = entry.with_context(|| format!("cannot list `{}`", folder.display()))?;
-        if is_candidate(&entry)? {
+        if is_candidate(&entry, is_wanted)? {
             let relative = entry.path().strip_prefix(absolute).unwrap_or(entry.path());
             let title = folder.strip_prefix(".").unwrap_or(folder).join(relative);
             let found = if entry.path_is_symlink() { &mut links } else { &mut candidates };
@@ -63,11 +68,11 @@ fn in_folder(folder: &Path, absolute: &Path) -> Result<Vec<Candidate>> {
 }
 
 /// Of links, those count that are specs themselves. A script is looked at where its file is.
-fn is_candidate(entry: &DirEntry) -> Result<bool> {
+fn is_candidate(entry: &DirEntry, is_wanted: IsWanted) -> Result<bool> {
     if entry.path_is_symlink() {
         return Ok(upgrade::is_legacy_name(entry.path()) && fs::is_file(entry.path()));
     }
-    Ok(entry.file_type().is_file() && may_have_spec(entry.path())?)
+    Ok(entry.file_type().is_file() && is_wanted(entry.path())?)
 }
 
 /// The folders of version control, of environments and the like.
@@ -76,7 +81,7 @@ fn is_hidden_folder(entry: &DirEntry) -> bool {
 }
 
 /// Whether a file is a spec by its name, or a script of Python's with a guard of LUCI's in it.
-fn may_have_spec(path: &Path) -> Result<bool> {
+pub(super) fn may_be_legacy(path: &Path) -> Result<bool> {
     if upgrade::is_legacy_name(path) {
         return Ok(true);
     }

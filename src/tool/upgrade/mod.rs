@@ -1,7 +1,8 @@
 //! `-vpython-tool upgrade`: specs of LUCI's form are written in the native one, each file in one step, and only where both come to the
-//! same plan, if there is any.
+//! same plan, if there is any. With `--all`, locks of native specs are made anew instead.
 
 mod files;
+mod locks;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -24,18 +25,26 @@ use files::Candidate;
 /// The exit code where `--check` finds something to do.
 const WOULD_CHANGE: i32 = 1;
 
-/// Upgrades the files that the words name, and those in the folders that they name; without words, those in the current directory.
+/// Upgrades the files that the words name, and those in the folders that they name; without words, those in the current directory. With
+/// `--all`, makes locks anew instead, or besides where `--legacy` is given too.
 /// What fails is said, and keeps nothing else from being upgraded. Gives the exit code.
 ///
 /// # Errors
 /// A path that is not there; standard output cannot be written.
-pub fn run(options: &Upgrade, words: &[OsString], invocation: &Invocation, process: &Process) -> Result<i32> {
-    let paths: Vec<PathBuf> = words.iter().map(PathBuf::from).collect();
+pub fn run(options: &Upgrade, invocation: &Invocation, process: &Process) -> Result<i32> {
+    let is_to_convert = options.legacy || !options.all;
+    let converted = if is_to_convert { convert(options, invocation, process)? } else { 0 };
+    let locked = if options.all { locks::run(options, invocation, process)? } else { 0 };
+    Ok(converted.max(locked))
+}
+
+/// Writes specs of LUCI's form in the native one.
+fn convert(options: &Upgrade, invocation: &Invocation, process: &Process) -> Result<i32> {
     let store = Store::open(invocation, process)?;
     store.prepare()?;
     let upgrader = Upgrader { options, invocation, process, memo: store.memo_folder() };
     let (mut changes, mut failure) = (0, None);
-    for candidate in files::find(&paths, process)? {
+    for candidate in files::find(&invocation.words, process, files::may_be_legacy)? {
         match upgrader.upgrade(&candidate) {
             Ok(None) => {}
             Ok(Some(line)) => {

@@ -1,0 +1,74 @@
+//! `upgrade --all`: LUCI's vpython makes the locks of all native specs anew by it. So does this, for the locks that are there.
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use anyhow::Result;
+use memchr::memmem;
+
+use super::files::{self, Candidate};
+use crate::fs;
+use crate::invocation::{self, Chosen, Invocation, Target, Upgrade};
+use crate::process::Process;
+use crate::report;
+use crate::spec::{self, SpecKind, SpecText};
+use crate::tool::lock;
+
+/// Makes the locks of native specs anew, each as `-vpython-tool lock` would. What fails is said, and keeps none of the others from it. Gives
+/// the exit code.
+///
+/// # Errors
+/// A path that is not there; a directory that cannot be listed.
+pub(super) fn run(options: &Upgrade, invocation: &Invocation, process: &Process) -> Result<i32> {
+    let (mut has_lock, mut code) = (false, 0);
+    for candidate in files::find(&invocation.words, process, may_have_lock)? {
+        let result = relock(&candidate, options, invocation, process);
+        has_lock |= !matches!(result, Ok(None));
+        match result {
+            Ok(done) => code = code.max(done.unwrap_or(0)),
+            Err(error) => {
+                report::error(&error);
+                code = code.max(report::exit_code(&error));
+            }
+        }
+    }
+    if !has_lock {
+        report::notice("no native spec here has a lock");
+    }
+    Ok(code)
+}
+
+/// Makes the lock of a file anew; none where it has none.
+fn relock(candidate: &Candidate, options: &Upgrade, invocation: &Invocation, process: &Process) -> Result<Option<i32>> {
+    let mut own_words = vec![OsString::from("--vpython-spec=")];
+    own_words[0].push(&candidate.path);
+    let invocation = Invocation {
+        spec: Some(candidate.path.clone()),
+        target: Target::None,
+        words: Vec::new(),
+        chosen: Chosen::default(),
+        own_words,
+        ..invocation.clone()
+    };
+    let text = spec::find(&invocation, process)?;
+    let is_native = matches!(text.kind, SpecKind::VpythonToml | SpecKind::Pep723);
+    let has_lock = |text: &SpecText| text.lock_path().is_some_and(|path| fs::exists(&path));
+    if !is_native || !has_lock(&text) {
+        return Ok(None);
+    }
+    let options = invocation::Lock { check: options.check, ..invocation::Lock::default() };
+    lock::run(&options, &invocation, process).map(Some)
+}
+
+/// Whether a file is a native spec by its name, or a script with a block.
+fn may_have_lock(path: &Path) -> Result<bool> {
+    if path.file_name().is_some_and(|name| name == "vpython.toml") {
+        return Ok(true);
+    }
+    if path.extension().is_some_and(|extension| extension != "py") {
+        return Ok(false);
+    }
+    let text = fs::read(path)?;
+    let is_script = path.extension().is_some() || text.starts_with(b"#!");
+    Ok(is_script && memmem::find(&text, b"# /// script").is_some())
+}
