@@ -17,7 +17,7 @@ fn bash_completes_flags_tools_and_options() {
         (&["-vpython-tool", "l"], "list\nlock\n"),
         (&["--vpython-tool", "comp"], "completions\n"),
         (&["-vpython-log-level", ""], "error\nwarning\ninfo\ndebug\n"),
-        (&["-vpython-tool", "export", "e", "--with"], "--with-python\n"),
+        (&["-vpython-tool", "export", "e", "--with"], "--with-pip\n--with-python\n"),
         (&["-vpython-spec", "vpy"], "vpython.bash\n"),
         (&["vpy"], "\n"),
     ];
