@@ -9,9 +9,10 @@ mod paint;
 pub mod progress;
 pub mod table;
 
+use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::fmt;
-use std::io::{ErrorKind, Write};
+use std::io::{ErrorKind, IsTerminal, Write};
 use std::sync::OnceLock;
 
 use anyhow::Context;
@@ -211,13 +212,25 @@ pub fn printable_lines(text: &str) -> String {
         .collect()
 }
 
-/// Writes to standard output what a tool was asked to print.
+/// Writes to standard output what a tool was asked to print: to a terminal with its control characters escaped, since a path may have some,
+/// and to anything else byte for byte.
 ///
 /// # Errors
 /// It cannot be written.
 pub fn print(text: &[u8]) -> anyhow::Result<()> {
     let mut output = std::io::stdout();
-    progress::aside(|| output.write_all(text).and_then(|()| output.flush())).context("cannot write to standard output")
+    let text = if output.is_terminal() { Cow::Owned(for_terminal(text)) } else { Cow::Borrowed(text) };
+    progress::aside(|| output.write_all(&text).and_then(|()| output.flush())).context("cannot write to standard output")
+}
+
+/// A text as a terminal may get it: nothing controls it but the ends of lines and tabs.
+fn for_terminal(text: &[u8]) -> Vec<u8> {
+    let text = String::from_utf8_lossy(text);
+    let parts = text.split_inclusive(['\n', '\t']).map(|part| match part.char_indices().next_back() {
+        Some((at, end @ ('\n' | '\t'))) => format!("{}{end}", printable(&part[..at])),
+        _ => printable(part),
+    });
+    parts.collect::<String>().into_bytes()
 }
 
 /// Prints a warning.
@@ -290,6 +303,19 @@ mod tests {
     fn a_name_cannot_write_on_the_terminal() {
         let error = anyhow::anyhow!("no file `a\u{1b}[2J\nb`");
         assert_eq!(render(&error), "vpython: error: no file `a\\u{1b}[2J\\nb`\n");
+    }
+
+    #[test]
+    fn a_terminal_gets_no_control_characters_but_those_of_lines_and_tables() {
+        let rows: [(&[u8], &str); 4] = [
+            (b"/a/\x1b[31m\n\tb\r\n", "/a/\\u{1b}[31m\n\tb\\r\n"),
+            ("\u{9b}31m\u{7f}\u{fc}".as_bytes(), "\\u{9b}31m\\u{7f}\u{fc}"),
+            (b"\x9b31m", "\u{fffd}31m"),
+            (b"", ""),
+        ];
+        for (text, expected) in rows {
+            assert_eq!(String::from_utf8(for_terminal(text)).unwrap(), expected);
+        }
     }
 
     #[test]

@@ -65,6 +65,7 @@ mod support;
 mod system_packages;
 mod tables;
 mod tags;
+mod terminal;
 mod testdata;
 mod throw_away;
 mod trace;
