@@ -1,8 +1,9 @@
 //! Whether an environment, and the unpacked wheels that it was made of, are as they were made: each file is read and hashed again.
 //!
-//! Byte code that python has written beside a source of the environment's is as it should be, whatever is in it.
+//! Byte code that was put into the environment has its digest as the rest has. What python has written beside a source of the environment's
+//! is nobody's to judge; it is named apart, and python writes it again where it is gone.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
@@ -11,14 +12,14 @@ use rayon::prelude::*;
 use walkdir::WalkDir;
 
 use super::activate;
-use super::byte_code;
+use super::byte_code::Listed;
 use super::install::{Layout, Places, own_files};
 use super::record;
-use super::unpacked::UnpackedWheel;
+use super::unpacked::{self, UnpackedWheel};
 use super::venv;
 use crate::fs::{self, Digest};
 use crate::report::Progress;
-use crate::store::{COMPILED, Damage, Fault, MANIFEST, Manifest, Store, Stored};
+use crate::store::{COMPILED, Checked, Damage, Fault, MANIFEST, Manifest, Store, Stored};
 
 /// What a path of an environment is.
 enum Expected {
@@ -28,48 +29,74 @@ enum Expected {
     Content(Vec<u8>),
     /// A link that says this.
     Link(PathBuf),
-    /// A file of any content.
-    Anything,
+    /// The manifest.
+    Manifest,
 }
 
-/// All that is wrong with an environment and its wheels, sorted.
+/// Looks at all of an environment and its wheels.
 ///
 /// # Errors
 /// Something cannot be read.
-pub fn check(stored: &Stored, store: &Store) -> Result<Vec<Damage>> {
-    let mut wheels = Vec::new();
-    let mut parts = Vec::new();
-    let mut damages = Vec::new();
-    for installed in &stored.manifest.wheels {
-        let folder = store.unpacked_wheel(&installed.sha256);
-        match UnpackedWheel::read(&folder, installed.sha256) {
-            Ok(wheel) => {
-                parts.push((folder, files_of(&wheel)?));
-                wheels.push(wheel);
-            }
-            Err(_) => damages.push(Damage { path: folder.clone(), of: folder, fault: Fault::Missing }),
-        }
+pub fn check(stored: &Stored, store: &Store) -> Result<Checked> {
+    let (root, manifest) = (&stored.path, &stored.manifest);
+    let (wheels, mut damages) = wheels(manifest, store)?;
+    let is_compiled = fs::link_metadata(&root.join(COMPILED))?.is_some();
+    let listed = if is_compiled { Listed::read(manifest, &wheels)? } else { Listed::default() };
+    for (wheel, list) in &listed.unreadable {
+        damages.push(damaged_list(wheel, list.clone())?);
     }
-    // Without all the wheels nobody knows what the environment should have.
-    if wheels.len() == stored.manifest.wheels.len() {
-        let expected = expected(&stored.manifest, &stored.path, &wheels)?;
-        damages.extend(foreign(&stored.path, &expected)?);
-        parts.push((stored.path.clone(), expected));
+    let mut parts: Vec<(PathBuf, BTreeMap<PathBuf, Expected>)> =
+        wheels.iter().map(|wheel| (wheel.folder.clone(), files_of(wheel, &listed))).collect();
+    let mut checked = Checked::default();
+    // Without all the lists nobody knows what the environment should have.
+    if damages.is_empty() {
+        let expected = expected(manifest, root, &wheels, &listed)?;
+        for path in others(root, &expected)? {
+            if is_byte_code_of(&path, &expected) {
+                // Of what lies beside all packages the build has put some for CPython 2.7, and a launch notices what goes there.
+                let is_in_package = path.parent() != Some(Path::new(&manifest.site.folder));
+                checked.by_python.extend(is_in_package.then(|| root.join(path)));
+            } else {
+                damages.push(Damage { of: root.clone(), path: root.join(path), fault: Fault::Foreign });
+            }
+        }
+        parts.push((root.clone(), expected));
     }
     let progress = Progress::start("checking the files", parts.iter().map(|(_, files)| files.len() as u64).sum());
     for (folder, files) in &parts {
         damages.extend(compare(folder, files, &progress)?);
     }
     damages.sort();
-    Ok(damages)
+    checked.damages = damages;
+    Ok(checked)
 }
 
-/// All that an unpacked wheel has.
-fn files_of(wheel: &UnpackedWheel) -> Result<BTreeMap<PathBuf, Expected>> {
-    let mut files: BTreeMap<PathBuf, Expected> =
-        wheel.contents.files.iter().map(|file| (wheel.path(file), Expected::Digest(file.digest.clone()))).collect();
-    files.extend(byte_code::of_unpacked(&wheel.folder)?.into_iter().map(|(path, digest)| (path, Expected::Digest(digest))));
-    Ok(files)
+/// The unpacked wheels of an environment, and the damage of those whose lists cannot be read.
+fn wheels(manifest: &Manifest, store: &Store) -> Result<(Vec<UnpackedWheel>, Vec<Damage>)> {
+    let (mut wheels, mut damages) = (Vec::new(), Vec::new());
+    for installed in &manifest.wheels {
+        let folder = store.unpacked_wheel(&installed.sha256);
+        match fs::visible(UnpackedWheel::read(&folder, installed.sha256))? {
+            Some(wheel) => wheels.push(wheel),
+            None if fs::link_metadata(&folder)?.is_none() => {
+                damages.push(Damage { path: folder.clone(), of: folder, fault: Fault::Missing });
+            }
+            None => damages.push(damaged_list(&folder, folder.join(unpacked::MANIFEST))?),
+        }
+    }
+    Ok((wheels, damages))
+}
+
+/// The damage of a list in an unpacked wheel that cannot be read.
+fn damaged_list(wheel: &Path, list: PathBuf) -> Result<Damage> {
+    let fault = if fs::link_metadata(&list)?.is_some() { Fault::Changed } else { Fault::Missing };
+    Ok(Damage { of: wheel.to_path_buf(), path: list, fault })
+}
+
+/// All that an unpacked wheel has, with the byte code that is listed.
+fn files_of(wheel: &UnpackedWheel, listed: &Listed) -> BTreeMap<PathBuf, Expected> {
+    let files = wheel.contents.files.iter().map(|file| (wheel.path(file), file.digest.clone()));
+    files.chain(listed.in_wheel(wheel)).map(|(path, digest)| (path, Expected::Digest(digest))).collect()
 }
 
 /// The files of a folder that are not what they should be. Their paths are absolute, or relative to the folder.
@@ -91,20 +118,28 @@ impl Expected {
             _ if !metadata.is_file() => false,
             Self::Digest(digest) => record::sha256_column(Digest::of_file(path, drop)?.as_bytes()) == *digest,
             Self::Content(content) => fs::read(path)? == *content,
-            Self::Anything => true,
+            Self::Manifest => fs::look_for_json::<Manifest>(path)?.is_some(),
         };
         Ok((!is_right).then_some(Fault::Changed))
     }
 }
 
 /// All that an environment has, by its path in it.
-fn expected(manifest: &Manifest, root: &Path, wheels: &[UnpackedWheel]) -> Result<BTreeMap<PathBuf, Expected>> {
+fn expected(
+    manifest: &Manifest,
+    root: &Path,
+    wheels: &[UnpackedWheel],
+    listed: &Listed,
+) -> Result<BTreeMap<PathBuf, Expected>> {
     let layout = Layout::of_manifest(manifest)?;
     let release = layout.release;
-    let mut expected = BTreeMap::from([(MANIFEST.into(), Expected::Anything)]);
+    let mut expected = BTreeMap::from([(MANIFEST.into(), Expected::Manifest)]);
     let places = Places::decide(&layout, wheels)?;
     for (place, owner) in &places.owners {
         expected.insert(place.into(), Expected::Digest(owner.file.digest.clone()));
+    }
+    for (path, digest) in listed.in_site(&layout, &places) {
+        expected.insert(Path::new(&layout.site_packages).join(path), Expected::Digest(digest));
     }
     for wheel in wheels {
         let is_requested = fs::exists(&root.join(&layout.site_packages).join(&wheel.contents.dist_info).join("REQUESTED"));
@@ -128,7 +163,7 @@ fn expected(manifest: &Manifest, root: &Path, wheels: &[UnpackedWheel]) -> Resul
         expected.insert(path.into(), Expected::Content(content.into()));
     }
     // Only an installed one has it.
-    if fs::look_for(&root.join(COMPILED))? {
+    if fs::link_metadata(&root.join(COMPILED))?.is_some() {
         expected.insert(COMPILED.into(), Expected::Content(Vec::new()));
     }
     // Only a 64-bit interpreter has it.
@@ -140,19 +175,17 @@ fn expected(manifest: &Manifest, root: &Path, wheels: &[UnpackedWheel]) -> Resul
     Ok(expected)
 }
 
-/// What is in an environment and should not be.
-fn foreign(root: &Path, expected: &BTreeMap<PathBuf, Expected>) -> Result<Vec<Damage>> {
-    let sources: BTreeSet<&Path> = expected.keys().map(PathBuf::as_path).collect();
-    let mut foreign = Vec::new();
+/// What is in an environment and was not put there, by its paths relative to it.
+fn others(root: &Path, expected: &BTreeMap<PathBuf, Expected>) -> Result<Vec<PathBuf>> {
+    let mut others = Vec::new();
     for entry in WalkDir::new(root) {
         let entry = entry.with_context(|| format!("cannot list `{}`", root.display()))?;
         let path = entry.path().strip_prefix(root).unwrap_or(entry.path());
-        let is_known = entry.file_type().is_dir() || expected.contains_key(path) || is_byte_code_of(path, &sources);
-        if !is_known {
-            foreign.push(Damage { of: root.to_path_buf(), path: entry.path().to_path_buf(), fault: Fault::Foreign });
+        if !entry.file_type().is_dir() && !expected.contains_key(path) {
+            others.push(path.to_path_buf());
         }
     }
-    Ok(foreign)
+    Ok(others)
 }
 
 fn is_byte_code(path: &Path) -> bool {
@@ -160,15 +193,15 @@ fn is_byte_code(path: &Path) -> bool {
 }
 
 /// Whether a file is `__pycache__/NAME.TAG.pyc` beside a source `NAME.py`, or, as Python 2 has it, `NAME.pyc`.
-fn is_byte_code_of(path: &Path, sources: &BTreeSet<&Path>) -> bool {
-    if is_byte_code(path) && sources.contains(path.with_extension("py").as_path()) {
+fn is_byte_code_of(path: &Path, expected: &BTreeMap<PathBuf, Expected>) -> bool {
+    if is_byte_code(path) && expected.contains_key(&path.with_extension("py")) {
         return true;
     }
     let (Some(folder), Some(name)) = (path.parent(), path.file_name().and_then(OsStr::to_str)) else { return false };
     if folder.file_name() != Some(OsStr::new("__pycache__")) || !name.contains(".pyc") {
         return false;
     }
-    let sources_folder = folder.parent().unwrap_or(Path::new(""));
+    let folder_of_sources = folder.parent().unwrap_or(Path::new(""));
     // A name may have dots of its own.
-    name.match_indices('.').any(|(dot, _)| sources.contains(sources_folder.join(format!("{}.py", &name[..dot])).as_path()))
+    name.match_indices('.').any(|(dot, _)| expected.contains_key(&folder_of_sources.join(format!("{}.py", &name[..dot]))))
 }

@@ -89,7 +89,7 @@ pub fn standalone(plan: &Plan, store: &Store, sharing: Sharing, process: &Proces
         Sharing::Copied => Linker::copying(),
     };
     let (wheels, warnings) = build(plan, store, &linker, staging)?;
-    byte_code::add_to_staged(staging, &plan.interpreter, wheels, &Shop { store, process, linker: &linker })?;
+    byte_code::add_to_staged(staging, &plan.interpreter, &wheels, &Shop { store, process, linker: &linker })?;
     Ok(warnings)
 }
 

@@ -50,7 +50,7 @@ pub(super) fn unpack(wheel: &PlannedWheel, to: &Path, advance: impl Fn(u64) + Se
             .hint("run it again, when nobody writes to the wheel any more")
             .into());
     }
-    fs::write_new(&to.join(MANIFEST), &serde_json::to_vec(&contents?)?, 0o444)
+    fs::write_new(&to.join(MANIFEST), &fs::seal(&serde_json::to_vec(&contents?)?), 0o444)
 }
 
 /// One wheel being unpacked: first the place of each member is decided on, in the order of the archive, then the members are

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -61,7 +61,7 @@ impl UnpackedWheel {
         let wheel = Self::read(folder, sha256)?;
         let look = |file: &UnpackedFile| {
             let path = wheel.path(file);
-            let size = fs::link_metadata(&path)?.map(|metadata| metadata.len());
+            let size = fs::link_metadata(&path)?.filter(std::fs::Metadata::is_file).map(|metadata| metadata.len());
             ensure!(size == Some(file.size), "`{}` is not what was unpacked", path.display());
             Ok(())
         };
@@ -72,9 +72,7 @@ impl UnpackedWheel {
 
     /// Reads what is in the unpacked wheel in `folder`, and looks at none of it.
     pub fn read(folder: &Path, sha256: Digest) -> Result<Self> {
-        let path = folder.join(MANIFEST);
-        let contents =
-            serde_json::from_slice(&fs::read(&path)?).with_context(|| format!("cannot read `{}`", path.display()))?;
+        let contents = fs::read_own_json(&folder.join(MANIFEST))?;
         Ok(Self { folder: folder.to_path_buf(), sha256, contents })
     }
 

@@ -14,6 +14,7 @@ pub mod path_text;
 mod read;
 mod remove;
 mod replace;
+mod seal;
 mod stamp;
 mod swap;
 mod trust;
@@ -32,9 +33,13 @@ pub use climb::Climb;
 pub use digest::{Digest, LongDigest};
 pub use fault::{is_absence, is_fullness, is_presence, is_systems_fault, visible};
 pub use lock::{Attempt, lock_exclusive, lock_shared, try_lock_exclusive, try_lock_shared};
-pub use own::{look_for_json, open_across_exec, open_optional, open_or_create, read_json, read_json_before_exec, write_json};
+pub use own::{
+    look_for_json, open_across_exec, open_optional, open_or_create, read_json, read_memo, read_memo_before_exec, read_own_json,
+    write_memo,
+};
 pub use read::{BEGINNING, leave_open, open_without_waiting, read, read_before_exec, read_beginning, read_rest, real_path};
 pub use replace::{UNFINISHED, replace, replace_by, replace_link, rewrite, write_atomically};
+pub use seal::seal;
 pub use stamp::{Stamp, Stamped};
 pub use swap::StagedFolder;
 pub use trust::{Stranger, Trust};
@@ -157,9 +162,13 @@ pub fn create_dir(path: &Path, mode: u32) -> Result<()> {
     }
 }
 
-/// Makes a symbolic link at `path` that says `target`.
+/// Makes a symbolic link at `path` that says `target`. If it is there already, that is as good: a file server whose answer was lost says so
+/// when it is asked again.
 pub fn symlink(target: &Path, path: &Path) -> Result<()> {
-    std::os::unix::fs::symlink(target, path).with_context(|| format!("cannot create link `{}`", path.display()))
+    match std::os::unix::fs::symlink(target, path) {
+        Err(_) if std::fs::read_link(path).is_ok_and(|said| said == target) => Ok(()),
+        result => result.with_context(|| format!("cannot create link `{}`", path.display())),
+    }
 }
 
 /// What a symbolic link says.
@@ -170,6 +179,18 @@ pub fn read_link(path: &Path) -> Result<PathBuf> {
 /// Gives a file a second name. The bare error is returned, since its kind decides what to try instead.
 pub fn hard_link(from: &Path, to: &Path) -> std::io::Result<()> {
     std::fs::hard_link(from, to)
+}
+
+/// Copies a file's bytes and permission bits to a new file. What stands at `to` already, which may be the same file, is never written to.
+pub fn copy_new(from: &Path, to: &Path) -> Result<()> {
+    let mut content = open(from)?;
+    let copy = |content: &mut File| {
+        let metadata = content.metadata()?;
+        let mut copied = create_new(to, mode(&metadata))?;
+        std::io::copy(content, &mut copied).inspect_err(|_| drop(std::fs::remove_file(to)))?;
+        Ok::<_, anyhow::Error>(())
+    };
+    copy(&mut content).with_context(|| format!("cannot copy `{}` to `{}`", from.display(), to.display()))
 }
 
 /// Copies a file's bytes and permission bits. What stands at `to` is overwritten.
@@ -245,6 +266,13 @@ pub fn remove_any(path: &Path) -> Result<()> {
 #[must_use]
 pub fn inode(metadata: &std::fs::Metadata) -> (u64, u64) {
     (metadata.dev(), metadata.ino())
+}
+
+/// Whether two paths are names of one file.
+#[must_use]
+pub fn are_one(one: &Path, other: &Path) -> bool {
+    let inode = |path| std::fs::symlink_metadata(path).ok().map(|metadata| inode(&metadata));
+    inode(one).is_some_and(|found| inode(other) == Some(found))
 }
 
 /// Whether an open file is still the one that has this name.

@@ -20,10 +20,7 @@ pub fn read(path: &Path) -> Result<Vec<u8>> {
 
 /// The whole content of a regular file that is read on the way to `execve`: where it is short, with two system calls.
 pub fn read_before_exec(path: &Path) -> Result<Vec<u8>> {
-    read_to_the_end(open(path)?, path)
-}
-
-pub(super) fn read_to_the_end(mut file: File, path: &Path) -> Result<Vec<u8>> {
+    let mut file = open(path)?;
     let beginning = read_beginning(&mut file, path)?;
     let content = read_rest(&mut file, beginning, path)?;
     leave_open(file);

@@ -9,8 +9,18 @@ use anyhow::Result;
 use super::entry::{MANIFEST, Manifest};
 use super::programs::Programs;
 use super::usage::Stored;
-use super::{Act, Store, Use};
+use super::{Act, Store, Use, entry};
 use crate::fs;
+use crate::plan::Key;
+
+/// What came of looking at an environment.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Checked {
+    /// All that is wrong with it and its wheels, sorted.
+    pub damages: Vec<Damage>,
+    /// The byte code that python has written into it.
+    pub by_python: Vec<PathBuf>,
+}
 
 /// A file that is not as it was made.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -44,6 +54,40 @@ pub enum Discarded {
 }
 
 impl Store {
+    /// The damage of what stands in the place of environments and does not say what it is: a manifest that is gone, or is another.
+    pub fn ruins(&self) -> Result<Vec<Damage>> {
+        let mut ruins = Vec::new();
+        for name in fs::list(&self.environments())?.unwrap_or_default() {
+            let of = self.environments().join(&name);
+            if Key::is_one(name.as_encoded_bytes()) && is_ruin(&of)? {
+                let path = of.join(MANIFEST);
+                let fault = if fs::link_metadata(&path)?.is_some() { Fault::Changed } else { Fault::Missing };
+                ruins.push(Damage { of, path, fault });
+            }
+        }
+        Ok(ruins)
+    }
+
+    /// Removes a ruin, unless a program runs in it, or somebody builds in its place.
+    pub(super) fn remove_ruin(&self, path: &Path, programs: &Programs, act: Act) -> Result<Use> {
+        // Whoever builds it anew would find it gone, or lose what he has built.
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let lock = fs::open_or_create(&self.lock_file(&name))?;
+        match fs::try_lock_exclusive(&lock).into() {
+            Use::Free if programs.name(path) => return Ok(Use::InUse),
+            Use::Free => {}
+            other => return Ok(other),
+        }
+        if !is_ruin(path)? {
+            return Ok(Use::Free);
+        }
+        let found = entry::use_of(path)?;
+        if found == Use::Free && act == Act::Remove {
+            self.remove_aside(path)?;
+        }
+        Ok(found)
+    }
+
     /// Keeps an environment from being removed until the file is dropped; none where it is gone.
     pub fn keep(&self, stored: &Stored) -> Result<Option<File>> {
         let name = stored.path.join(MANIFEST);
@@ -57,12 +101,25 @@ impl Store {
     pub fn discard(&self, damaged: &Path) -> Result<Discarded> {
         if !damaged.starts_with(self.environments()) {
             self.set_aside(damaged)?;
-        } else if self.remove_environment(damaged, &Programs::look(), Act::Remove)? != Use::Free {
-            outdate(damaged)?;
-            return Ok(Discarded::Outdated);
+            return Ok(Discarded::Removed);
         }
-        Ok(Discarded::Removed)
+        let programs = Programs::look();
+        let found = if is_ruin(damaged)? {
+            self.remove_ruin(damaged, &programs, Act::Remove)?
+        } else {
+            self.remove_environment(damaged, &programs, Act::Remove)?
+        };
+        if found == Use::Free {
+            return Ok(Discarded::Removed);
+        }
+        outdate(damaged)?;
+        Ok(Discarded::Outdated)
     }
+}
+
+/// Whether what stands in the place of an environment does not say what it is.
+pub(super) fn is_ruin(path: &Path) -> Result<bool> {
+    Ok(fs::look_for_json::<Manifest>(&path.join(MANIFEST))?.is_none() && fs::link_metadata(path)?.is_some())
 }
 
 /// Makes an environment look as if somebody had installed something into it. Where it has no packages at all, it looks so already.

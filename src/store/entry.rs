@@ -18,6 +18,8 @@ use crate::spec::SystemPackages;
 pub const MANIFEST: &str = "vpython.json";
 /// The file in an entry that says that byte code was put into it.
 pub const COMPILED: &str = "vpython.compiled";
+/// The file in an entry that tells python where its interpreter is, and that it is to use no packages of that.
+const CONFIGURATION: &str = "pyvenv.cfg";
 /// How old the last-use stamp may grow before a launch renews it.
 const LAST_USE_PRECISION: Duration = Duration::from_hours(1);
 
@@ -62,6 +64,9 @@ pub struct Site {
     pub seconds: i64,
     /// And the nanoseconds of that second.
     pub nanoseconds: i64,
+    /// The size of `pyvenv.cfg`: one that was cut off lets python use the interpreter's own packages. None where an older vpython built.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    configuration: Option<u64>,
 }
 
 impl Site {
@@ -74,7 +79,8 @@ impl Site {
     /// Looks at the folder of an environment that stands, complete, at `path`.
     fn look(path: &Path, folder: &str) -> Result<Self> {
         let (seconds, nanoseconds) = fs::metadata(&path.join(folder))?.map_or((0, 0), |site| (site.mtime(), site.mtime_nsec()));
-        Ok(Self { folder: folder.to_owned(), seconds, nanoseconds })
+        let configuration = fs::metadata(&path.join(CONFIGURATION))?.map(|metadata| metadata.len());
+        Ok(Self { folder: folder.to_owned(), seconds, nanoseconds, configuration })
     }
 
     /// Whether nothing was installed into the environment at `path` since. An archive may have kept whole seconds only.
@@ -87,9 +93,12 @@ impl Site {
 /// Whether the environment at `path` still has what makes it one: without the first, python would use the interpreter's own
 /// packages.
 fn is_whole(path: &Path, site: &Site) -> Result<bool> {
-    let is_file =
-        |name: &str| Ok::<_, anyhow::Error>(fs::metadata(&path.join(name))?.is_some_and(|metadata| metadata.is_file()));
-    Ok(is_file("pyvenv.cfg")? && is_file(site.python())?)
+    let size_of = |name: &str| {
+        let metadata = fs::metadata(&path.join(name))?.filter(std::fs::Metadata::is_file);
+        Ok::<_, anyhow::Error>(metadata.map(|metadata| metadata.len()))
+    };
+    let is_configured = size_of(CONFIGURATION)?.is_some_and(|size| site.configuration.is_none_or(|expected| size == expected));
+    Ok(is_configured && size_of(site.python())?.is_some())
 }
 
 impl Manifest {

@@ -136,13 +136,13 @@ impl Store {
     pub fn keep_inputs(&self, inputs: &Inputs, key: &Key) -> Result<()> {
         let Inputs { digests, kind, file, kept_as } = inputs.clone();
         let kept = KeptInputs { key: key.clone(), kind: kind.to_owned(), file: file.map(TextPath), digests };
-        fs::write_json(&self.memo_folder().join(kept_as), &kept)
+        fs::write_memo(&self.memo_folder().join(kept_as), &kept)
     }
 
     /// Which inputs are not those of the last cold launch of the same spec, by their names, sorted; none where there was no such launch.
     #[must_use]
     pub fn changed_inputs(&self, inputs: &Inputs) -> Option<Vec<String>> {
-        let before: KeptInputs = fs::read_json(&self.memo_folder().join(&inputs.kept_as))?;
+        let before: KeptInputs = fs::read_memo(&self.memo_folder().join(&inputs.kept_as))?;
         Some(inputs.differing_from(&before.digests))
     }
 
@@ -151,7 +151,7 @@ impl Store {
         let folder = self.memo_folder();
         let mut specs: BTreeMap<Key, BTreeSet<KnownSpec>> = BTreeMap::new();
         for name in fs::list(&folder)?.unwrap_or_default() {
-            let kept = if name.as_bytes().starts_with(PREFIX.as_bytes()) { fs::read_json(&folder.join(name)) } else { None };
+            let kept = if name.as_bytes().starts_with(PREFIX.as_bytes()) { fs::read_memo(&folder.join(name)) } else { None };
             let Some(KeptInputs { key, kind, file, digests: _ }) = kept else { continue };
             specs.entry(key).or_default().insert(KnownSpec { file: file.map(|file| file.0), kind });
         }

@@ -78,7 +78,7 @@ pub(super) fn key_of(path: &Path) -> Option<Key> {
     struct Kept {
         key: Key,
     }
-    fs::read_json::<Kept>(path).map(|kept| kept.key)
+    fs::read_memo::<Kept>(path).map(|kept| kept.key)
 }
 
 impl Store {
@@ -88,7 +88,7 @@ impl Store {
     /// # Errors
     /// Why there is none.
     pub fn recall(&self, name: &MemoName, process: &Process) -> Result<(Memo, Entry), Miss> {
-        let memo: Memo = fs::read_json_before_exec(&self.memo_file(name)).ok_or(Miss::Unknown)?;
+        let memo: Memo = fs::read_memo_before_exec(&self.memo_file(name)).ok_or(Miss::Unknown)?;
         let changed = memo.stamps.iter().find(|stamped| !stamped.holds()).cloned();
         if let Some(changed) = changed.or_else(|| memo.missing.iter().find_map(Missing::appeared)) {
             tracing::debug!(path = %changed.path.display(), "changed since the last launch");
@@ -110,7 +110,7 @@ impl Store {
 
     /// Looks at the wheels that not each launch looks at.
     fn look_at_other_wheels(&self, name: &MemoName, memo: &Memo) -> Result<(), Miss> {
-        let others: OtherWheels = fs::read_json(&self.other_wheels_file(name)).ok_or(Miss::Unknown)?;
+        let others: OtherWheels = fs::read_memo(&self.other_wheels_file(name)).ok_or(Miss::Unknown)?;
         // Those of another launch like this, which has come to another environment.
         if others.key != memo.key {
             return Err(Miss::Unknown);
@@ -124,7 +124,7 @@ impl Store {
         let now = SystemTime::now();
         if memo.others_are_due(now) {
             memo.others_seen = Some(seconds(now));
-            if let Err(error) = fs::write_json(&self.memo_file(name), memo) {
+            if let Err(error) = fs::write_memo(&self.memo_file(name), memo) {
                 tracing::debug!("cannot note that all wheels were looked at: {error:#}");
             }
         }
@@ -147,11 +147,11 @@ impl Store {
         let others_seen = (!other_wheels.is_empty()).then(|| seconds(SystemTime::now()));
         if others_seen.is_some() {
             let others = OtherWheels { key: key.clone(), stamps: other_wheels };
-            fs::write_json(&self.other_wheels_file(name), &others)?;
+            fs::write_memo(&self.other_wheels_file(name), &others)?;
         }
         let site = entry.site.clone();
         let memo = Memo { key: key.clone(), site, stamps, missing, variables, others_seen, warnings, python_path };
-        fs::write_json(&self.memo_file(name), &memo)
+        fs::write_memo(&self.memo_file(name), &memo)
     }
 
     fn memo_file(&self, name: &MemoName) -> PathBuf {

@@ -33,7 +33,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-pub use damage::{Damage, Discarded, Fault};
+pub use damage::{Checked, Damage, Discarded, Fault};
 pub use entry::{COMPILED, Entry, InstalledWheel, MANIFEST, Manifest, Site, Use};
 pub use inputs::{Inputs, KnownSpec};
 pub use memo::{Memo, MemoName};

@@ -72,7 +72,7 @@ impl Store {
         let staged = self.stage(key.as_str(), lock)?;
         build(staged.path())?;
         let manifest = Manifest::of(plan, key, staged.path())?;
-        fs::write_new(&staged.path().join(MANIFEST), &serde_json::to_vec_pretty(&manifest)?, 0o444)?;
+        fs::write_new(&staged.path().join(MANIFEST), &fs::seal(&serde_json::to_vec_pretty(&manifest)?), 0o444)?;
         let in_use = fs::open(&staged.path().join(MANIFEST))?;
         // Nobody else knows of it yet.
         let _ = fs::try_lock_shared(&in_use);
@@ -169,7 +169,7 @@ impl Store {
         if lock.excludes {
             for leftover in fs::list(&folder)?.unwrap_or_default() {
                 if leftover.to_string_lossy().starts_with(&prefix) {
-                    fs::remove_dir_all(&folder.join(leftover))?;
+                    fs::remove_any(&folder.join(leftover))?;
                 }
             }
         }

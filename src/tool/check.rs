@@ -1,17 +1,19 @@
 //! `-vpython-tool check`: environments, and the wheels that they were made of, are held against what they were made of; with `--repair`
-//! what is damaged is taken out of the way.
+//! what is damaged is taken out of the way, and so is the byte code that python has written: nobody can tell whether it is whole, and it may
+//! be what a launch dies of.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
+use crate::fs;
 use crate::invocation::{Check, Invocation};
 use crate::plan::{self, Key};
 use crate::process::Process;
 use crate::report::{self, Failure};
 use crate::spec;
-use crate::store::{Damage, Discarded, Fault, Store, Stored};
+use crate::store::{Checked, Damage, Discarded, Fault, Store, Stored};
 
 /// The exit code where something is damaged.
 const DAMAGED: i32 = 1;
@@ -43,29 +45,37 @@ pub fn run(
     options: &Check,
     invocation: &Invocation,
     process: &Process,
-    check: impl Fn(&Stored, &Store) -> Result<Vec<Damage>>,
+    check: impl Fn(&Stored, &Store) -> Result<Checked>,
 ) -> Result<Outcome> {
     let store = &Store::open(invocation, process)?;
     store.prepare()?;
     let key = if options.all { None } else { Some(key(store, invocation, process)?) };
     let stored: Vec<Stored> =
         store.stored()?.into_iter().filter(|stored| key.as_ref().is_none_or(|key| stored.manifest.key == *key)).collect();
-    if let (Some(key), []) = (&key, &stored[..]) {
+    let ruins = store.ruins()?.into_iter().filter(|ruin| key.as_ref().is_none_or(|key| ruin.of == store.path_of(key)));
+    let mut damages: BTreeSet<Damage> = ruins.collect();
+    if let (Some(key), [], true) = (&key, &stored[..], damages.is_empty()) {
         return Err(Failure::new(format!("there is no environment `{key}` yet"))
             .hint("`-vpython-tool install` builds it")
             .into());
     }
-    let mut damages = BTreeSet::new();
+    let environments = stored.len() + damages.len();
+    let mut by_python = Vec::new();
     for stored in &stored {
         // What is gone by now, or goes while it is looked at, would seem to be damaged.
         let Some(_kept) = store.keep(stored)? else { continue };
-        damages.extend(check(stored, store)?);
+        let checked = check(stored, store)?;
+        damages.extend(checked.damages);
+        by_python.extend(checked.by_python);
     }
     for damage in &damages {
         report::print(line(damage).as_bytes())?;
     }
     let wheels: BTreeSet<_> = stored.iter().flat_map(|stored| &stored.manifest.wheels).map(|wheel| wheel.sha256).collect();
-    let counts = format!("{} and {}", count(stored.len(), "environment"), count(wheels.len(), "unpacked wheel"));
+    let counts = format!("{} and {}", count(environments, "environment"), count(wheels.len(), "unpacked wheel"));
+    if options.repair {
+        by_python.iter().try_for_each(|path| fs::remove_file(path))?;
+    }
     if damages.is_empty() {
         report::print(format!("{counts}: all files are as they were made\n").as_bytes())?;
         return Ok(Outcome::Sound);
@@ -104,6 +114,10 @@ fn count(count: usize, name: &str) -> String {
     format!("{count} {name}{}", if count == 1 { "" } else { "s" })
 }
 
+fn is_there(path: &Path) -> bool {
+    fs::link_metadata(path).is_ok_and(|found| found.is_some())
+}
+
 /// The damaged folders that are there, and the environments that damaged wheels were linked into.
 fn to_discard(stored: &[Stored], damages: &BTreeSet<Damage>, store: &Store) -> BTreeSet<PathBuf> {
     let folders: BTreeSet<&Path> = damages.iter().map(|damage| damage.of.as_path()).collect();
@@ -111,5 +125,5 @@ fn to_discard(stored: &[Stored], damages: &BTreeSet<Damage>, store: &Store) -> B
         stored.manifest.wheels.iter().any(|wheel| folders.contains(store.unpacked_wheel(&wheel.sha256).as_path()))
     };
     let environments = stored.iter().filter(has_damaged_wheel).map(|stored| stored.path.as_path());
-    folders.iter().copied().chain(environments).filter(|folder| crate::fs::exists(folder)).map(Path::to_path_buf).collect()
+    folders.iter().copied().chain(environments).filter(|folder| is_there(folder)).map(Path::to_path_buf).collect()
 }

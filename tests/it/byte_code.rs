@@ -106,7 +106,8 @@ fn a_launch_does_not_compile_and_an_install_behind_it_does() {
     let before = site.metadata().unwrap().modified().unwrap();
     assert_eq!(install(&world, &["-c", "import one"]), (environment.clone(), 1));
     assert_eq!(byte_code(&site).len(), 3);
-    assert_eq!(std::fs::read(site.join(&byte_code(&site)[0])).unwrap(), own, "what python wrote stays");
+    let ours = std::fs::read(in_store(&world).join(&byte_code(&site)[0])).unwrap();
+    assert_eq!(std::fs::read(site.join(&byte_code(&site)[0])).unwrap(), ours, "it takes the place of what python wrote");
     assert_eq!(site.metadata().unwrap().modified().unwrap(), before);
     assert!(is_used(&world, "some"));
     assert_eq!(install(&world, &["-c", "import one"]).1, 0);
@@ -163,7 +164,9 @@ fn python_does_not_write_into_the_store() {
     let program = "import compileall, one, os; compileall.compile_dir(os.path.dirname(one.__file__), force=True, quiet=2)";
     world.vpython(["-c", program]).run().expect(0, "", "");
     assert_eq!(read(), before);
-    is_sound(&world);
+    let outcome = world.vpython(["-vpython-tool", "check", "-c", ""]).run();
+    let is_told = outcome.stdout.starts_with("changed  ") && outcome.stdout.contains("/site-packages/__pycache__/one.cpython");
+    assert!(outcome.code == Some(1) && is_told, "what it has written in the place of ours is told: {outcome}");
 }
 
 #[test]

@@ -146,6 +146,7 @@ fn set_last_look(world: &World, change: impl Fn(u64) -> u64) -> u64 {
     let mut memo: serde_json::Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
     let last = memo["others_seen"].as_u64().unwrap();
     memo["others_seen"] = change(last).into();
-    std::fs::write(path, serde_json::to_vec(&memo).unwrap()).unwrap();
+    memo.as_object_mut().unwrap().remove("crc32").unwrap();
+    std::fs::write(path, vpython::fs::seal(&serde_json::to_vec(&memo).unwrap())).unwrap();
     last
 }

@@ -15,6 +15,7 @@ mod audit;
 mod building;
 mod bundle;
 mod by_name;
+mod by_python;
 mod bypass;
 mod byte_code;
 mod check;
@@ -24,6 +25,7 @@ mod conf;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod crashes;
 mod damage;
+mod damaged_store;
 mod differential;
 mod documents;
 mod evidence;

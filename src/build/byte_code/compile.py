@@ -2,7 +2,8 @@
 
 Run as `python -S -s -B -X utf8 -c <this text> FOLDER SOURCE...`, by CPython 3.7 and later, with the names of sources in FOLDER. Standard
 output is a line `byte code of <cache tag>`, then for each source a length of four bytes, little-endian, and as many bytes of byte code;
-none where the source cannot be compiled. Nothing is written elsewhere.
+none where the source cannot be compiled. Where it cannot be read, the length is that of all bits set, and a line follows that says why. A
+process that has no memory left ends. Nothing is written elsewhere.
 """
 import sys
 
@@ -38,6 +39,13 @@ def main():
     for name in names:
         try:
             code = compiled(folder, name)
+        except OSError as error:
+            why = str(error).replace("\n", " ").encode("utf-8", "backslashreplace")
+            answer.write(b"\xff\xff\xff\xff" + why + b"\n")
+            answer.flush()
+            return
+        except MemoryError:
+            return
         except Exception:
             code = b""
         answer.write(len(code).to_bytes(4, "little") + code)

@@ -8,8 +8,10 @@
 //! - **Put into environments that stand**, by the same way as the wheels' files. Python does nothing else when it writes byte code as it
 //!   goes, and that is why nobody is harmed: each file is whole when it has its name, programs that run there may read it or not, a
 //!   kill leaves some of them, and the time of site-packages, by which a launch notices what others install, stays, since `__pycache__`
-//!   is there from the beginning. What python has written before stays. A mark in the environment says that all is done.
-//! - **Before it has a name there, it is on the disk**: python reads half a file of byte code as an error.
+//!   is there from the beginning. It takes the place of what python has written before. A mark in the environment says that all is done:
+//!   from then on each file there has its digest in the list of its wheel's byte code, and `check` holds it against that.
+//! - **Before it has a name there, it is on the disk**: python reads half a file of byte code as an error. In the wheel it may be cut off
+//!   by a power cut, as the wheel's own files may: there it counts from the mark on, and whoever takes it looks at the sizes.
 //!
 //! Python never writes into a file that the store shares: it writes byte code to a new file that takes the other's name
 //! (`importlib._bootstrap_external._write_atomic`).
@@ -19,15 +21,15 @@
 //! has 2.7 (`python2`), whose environments get theirs in place.
 
 mod compiler;
+mod list;
 mod python2;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
 use tracing::{debug, info_span};
 use walkdir::WalkDir;
 
@@ -44,35 +46,18 @@ use crate::process::Process;
 use crate::report::Progress;
 use crate::report::progress::Part;
 use crate::store::{COMPILED, Entry, InstalledWheel, MANIFEST, Manifest, Store};
+pub(super) use list::Listed;
 pub(super) use python2::compile_modules;
 
 use compiler::{Compiled, Compiler, NoCompiler};
+use list::{ByteCode, CodeFile, LIST, belonging};
 
 /// How the folders of byte code in an unpacked wheel are called.
 const FOLDER_PREFIX: &str = "byte-code-";
-/// The list of what is in such a folder.
-const LIST: &str = "byte-code.json";
 /// How many bytes of sources one process compiles: a second's work.
 const PART: u64 = 1 << 20;
 /// How much a byte of a name counts: a command line has no room for a million.
 const NAME: u64 = 16;
-
-/// The byte code of a wheel.
-#[derive(Debug, Serialize, Deserialize)]
-struct ByteCode {
-    files: Vec<CodeFile>,
-}
-
-/// A file of byte code.
-#[derive(Debug, Serialize, Deserialize)]
-struct CodeFile {
-    /// Its path, relative to the folder of byte code and to site-packages.
-    path: String,
-    /// Its digest, as a column of RECORD.
-    digest: String,
-    /// Its size in bytes.
-    size: u64,
-}
 
 /// Puts byte code into an environment that stands, where it is not there yet. Without it the environment is as good, only slower at first;
 /// so an interpreter that does not compile, and a store that cannot be written, are no errors. Tells whether it was put there now.
@@ -84,25 +69,35 @@ pub fn add(entry: &Entry, store: &Store, process: &Process) -> Result<bool> {
     if fs::exists(&mark) {
         return Ok(false);
     }
-    let done =
-        compile_entry(entry, store, process).and_then(|is_done| if is_done { fs::replace(&mark, b"", 0o444) } else { Ok(()) });
+    let done = compile_entry(entry, store, process).and_then(|is_done| if is_done { set_mark(&mark) } else { Ok(()) });
     forgive(done).with_context(|| format!("cannot compile what is in `{}`", entry.path.display()))?;
     Ok(fs::exists(&mark))
+}
+
+/// Puts an empty file at `mark`, which is whole as soon as it has its name.
+fn set_mark(mark: &Path) -> Result<()> {
+    match fs::write_new(mark, b"", 0o444) {
+        // Of all who compile at once, each has put the same.
+        Err(error) if !fs::is_presence(&error) => return Err(error),
+        _ => {}
+    }
+    fs::sync(mark.parent().unwrap_or(mark))
 }
 
 /// Puts byte code into an environment that is being built for a life outside of the store.
 ///
 /// # Errors
 /// Those of [`add`].
-pub(super) fn add_to_staged(environment: &Path, interpreter: &Facts, wheels: Vec<UnpackedWheel>, shop: &Shop) -> Result<()> {
+pub(super) fn add_to_staged(environment: &Path, interpreter: &Facts, wheels: &[UnpackedWheel], shop: &Shop) -> Result<()> {
     let site = environment.join(&interpreter.site_packages);
     if interpreter.is_python2() {
         return forgive(python2::compile_all(&site, &interpreter.executable));
     }
     let Some(version) = kind(&interpreter.version().to_string()) else { return Ok(()) };
-    let replaced = replaced(&Layout::of(interpreter), &wheels)?;
+    let layout = Layout::of(interpreter);
+    let places = Places::decide(&layout, wheels)?;
     let done = compile_all(wheels, &version, &interpreter.executable, shop);
-    let done = done.and_then(|code| put(&code, &replaced, &site, shop.linker));
+    let done = done.and_then(|code| put(&belonging(&code, &layout, &places), &site, shop.linker, Target::Staged));
     forgive(done).with_context(|| format!("cannot compile what is in `{}`", environment.display()))
 }
 
@@ -172,38 +167,33 @@ fn compile_entry(entry: &Entry, store: &Store, process: &Process) -> Result<bool
     let _umask = fs::PlainUmask::set();
     let read = |wheel: &InstalledWheel| UnpackedWheel::read(&store.unpacked_wheel(&wheel.sha256), wheel.sha256);
     let wheels = manifest.wheels.iter().map(read).collect::<Result<Vec<_>>>()?;
-    let replaced = replaced(&Layout::of_manifest(&manifest)?, &wheels)?;
+    let layout = Layout::of_manifest(&manifest)?;
+    let places = Places::decide(&layout, &wheels)?;
     let shop = Shop { store, process, linker: &Linker::default() };
-    let byte_code = compile_all(wheels, &version, &manifest.interpreter, &shop)?;
+    let byte_code = compile_all(&wheels, &version, &manifest.interpreter, &shop)?;
     store.sync(&entry.path)?;
-    put(&byte_code, &replaced, &entry.path.join(&manifest.site.folder), shop.linker)?;
+    let site = entry.path.join(&manifest.site.folder);
+    put(&belonging(&byte_code, &layout, &places), &site, shop.linker, Target::InUse)?;
     Ok(true)
 }
 
 /// The byte code of wheels, each with its folder.
-fn compile_all(
-    mut wheels: Vec<UnpackedWheel>,
-    version: &str,
-    interpreter: &Path,
-    shop: &Shop,
-) -> Result<Vec<(PathBuf, ByteCode)>> {
+fn compile_all(wheels: &[UnpackedWheel], version: &str, interpreter: &Path, shop: &Shop) -> Result<Vec<(PathBuf, ByteCode)>> {
     let compiler = Compiler { interpreter: interpreter.to_path_buf(), environment: shop.process.environment.clone() };
-    wheels.sort_by_cached_key(|wheel| (std::cmp::Reverse(sources(wheel).map(|(_, size)| size).sum::<u64>()), wheel.sha256));
-    let total = wheels.iter().flat_map(sources).map(|(_, size)| size).sum();
+    let mut wheels: Vec<&UnpackedWheel> = wheels.iter().collect();
+    wheels.sort_by_cached_key(|wheel| (std::cmp::Reverse(size_of_sources(wheel)), wheel.sha256));
+    let total = wheels.iter().flat_map(|wheel| sources(wheel)).map(|(_, size)| size).sum();
     let progress = Progress::start("compiling", total);
     workers::in_order(&wheels, |wheel| of_wheel(wheel, version, &compiler, shop.store, &progress))
 }
 
-/// The files of byte code in an unpacked wheel, by their paths, with their digests as columns of RECORD.
-pub(super) fn of_unpacked(folder: &Path) -> Result<Vec<(PathBuf, String)>> {
-    let mut files = Vec::new();
-    for name in fs::list(folder)?.unwrap_or_default() {
-        if name.as_encoded_bytes().starts_with(FOLDER_PREFIX.as_bytes()) {
-            let folder = folder.join(name);
-            files.extend(ByteCode::read(&folder)?.files.into_iter().map(|file| (folder.join(file.path), file.digest)));
-        }
-    }
-    Ok(files)
+/// Where the byte code of a wheel is, in the unpacked wheel.
+fn folder_in(wheel: &UnpackedWheel, version: &str) -> PathBuf {
+    wheel.folder.join(format!("{FOLDER_PREFIX}{version}"))
+}
+
+fn size_of_sources(wheel: &UnpackedWheel) -> u64 {
+    sources(wheel).map(|(_, size)| size).sum()
 }
 
 /// A name for the byte code of a version of python; none where there is no unchecked byte code. Within a minor version it is the same,
@@ -238,13 +228,13 @@ fn of_wheel(
     store: &Store,
     progress: &Progress,
 ) -> Result<(PathBuf, ByteCode)> {
-    let size = sources(wheel).map(|(_, size)| size).sum();
+    let size = size_of_sources(wheel);
     if size == 0 {
         return Ok((wheel.folder.clone(), ByteCode { files: Vec::new() }));
     }
     let part = progress.part(size);
     let name = format!("{FOLDER_PREFIX}{version}");
-    let folder = wheel.folder.join(&name);
+    let folder = folder_in(wheel, version);
     let byte_code = store.part_of_wheel(
         (&wheel.sha256, &name),
         |staging| {
@@ -273,7 +263,7 @@ fn compile(wheel: &UnpackedWheel, compiler: &Compiler, to: &Path, progress: &Par
     });
     let files = files.collect::<Vec<Result<Vec<CodeFile>>>>().into_iter().collect::<Result<Vec<_>>>()?;
     let byte_code = ByteCode { files: files.into_iter().flatten().collect() };
-    fs::write_new(&to.join(LIST), &serde_json::to_vec(&byte_code)?, 0o444)
+    fs::write_new(&to.join(LIST), &fs::seal(&serde_json::to_vec(&byte_code)?), 0o444)
 }
 
 /// The sources in order, in parts that do not depend on the machine.
@@ -295,7 +285,7 @@ fn parts<'a>(sources: BTreeMap<&'a str, u64>) -> Vec<Vec<&'a str>> {
 }
 
 /// Writes a file of byte code.
-fn keep(Compiled { name, tag, code }: &Compiled, to: &Path) -> Result<Option<CodeFile>> {
+fn keep(Compiled { name, tag, code, .. }: &Compiled, to: &Path) -> Result<Option<CodeFile>> {
     let Some((folder, module)) = module(name) else { return Ok(None) };
     let path = format!("{folder}__pycache__/{module}.{tag}.pyc");
     let file = to.join(&path);
@@ -305,61 +295,29 @@ fn keep(Compiled { name, tag, code }: &Compiled, to: &Path) -> Result<Option<Cod
     Ok(Some(CodeFile { path, digest, size: code.len() as u64 }))
 }
 
-impl ByteCode {
-    fn read(folder: &Path) -> Result<Self> {
-        let path = folder.join(LIST);
-        serde_json::from_slice(&fs::read(&path)?).with_context(|| format!("cannot read `{}`", path.display()))
-    }
-
-    /// Reads what is there, and looks whether it is: a file that was cut off has another size.
-    fn load(folder: &Path) -> Result<Self> {
-        let byte_code = Self::read(folder)?;
-        for file in &byte_code.files {
-            let path = folder.join(&file.path);
-            let size = fs::link_metadata(&path)?.map(|metadata| metadata.len());
-            ensure!(size == Some(file.size), "`{}` is not what was compiled", path.display());
-        }
-        Ok(byte_code)
-    }
+/// What byte code is put into.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Target {
+    /// An environment that programs may run in.
+    InUse,
+    /// One that nobody knows of yet, and that is written to the disk before anybody does.
+    Staged,
 }
 
-/// The sources of wheels in whose place another wheel's file is installed: the folder of the unpacked wheel, and the path relative to
-/// site-packages.
-fn replaced(layout: &Layout, wheels: &[UnpackedWheel]) -> Result<BTreeSet<(PathBuf, String)>> {
-    let site = format!("{}/", layout.site_packages);
-    let places = Places::decide(layout, wheels)?;
-    let losers = places.collisions.iter().flat_map(|collision| {
-        let path = collision.place.strip_prefix(&site);
-        let others = wheels.iter().filter(|wheel| wheel.sha256 != collision.winner.sha256);
-        path.into_iter().flat_map(move |path| others.clone().map(|wheel| (wheel.folder.clone(), path.to_owned())))
-    });
-    Ok(losers.collect())
-}
-
-/// The source of a file of byte code, `NAME.py` of `__pycache__/NAME.TAG.pyc`.
-fn source_of(path: &str) -> Option<String> {
-    let (folder, name) = path.rsplit_once("__pycache__/")?;
-    let (module, _) = name.split_once('.')?;
-    Some(format!("{folder}{module}.py"))
-}
-
-/// Puts byte code, each wheel's with its folder, into site-packages, but for what is of `replaced` sources. What is there already stays.
-fn put(byte_code: &[(PathBuf, ByteCode)], replaced: &BTreeSet<(PathBuf, String)>, site: &Path, linker: &Linker) -> Result<()> {
-    let is_replaced = |folder: &Path, file: &CodeFile| {
-        let wheel = folder.parent().unwrap_or(folder);
-        !replaced.is_empty() && source_of(&file.path).is_some_and(|source| replaced.contains(&(wheel.to_path_buf(), source)))
-    };
-    // Wheels may have a file in common.
-    let files: BTreeMap<&str, &Path> = byte_code
-        .iter()
-        .flat_map(|(folder, code)| {
-            let files = code.files.iter().filter(|file| !is_replaced(folder, file));
-            files.map(|file| (&*file.path, folder.as_path()))
-        })
-        .collect();
+/// Puts byte code into site-packages, in the place of what python has written there.
+fn put(files: &BTreeMap<&str, (&Path, &CodeFile)>, site: &Path, linker: &Linker, target: Target) -> Result<()> {
     let folders: BTreeSet<&str> = files.keys().filter_map(|path| Some(path.rsplit_once('/')?.0)).collect();
     folders.into_iter().try_for_each(|folder| fs::create_dir(&site.join(folder), FOLDER))?;
-    files.par_iter().try_for_each(|(path, folder)| linker.put_in_use(&folder.join(path), &site.join(path)))
+    let staged = files.par_iter().map(|(path, (folder, _))| {
+        let to = site.join(path);
+        Ok(linker.stage(&folder.join(path), &to)?.map(|unfinished| (unfinished, to)))
+    });
+    let staged: Vec<(PathBuf, PathBuf)> = staged.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect();
+    // Second names are those of files that are on the disk already.
+    if target == Target::InUse && !staged.is_empty() && !linker.shares_files() {
+        fs::sync_file_system(site)?;
+    }
+    staged.par_iter().try_for_each(|(unfinished, to)| Linker::finish(unfinished, to))
 }
 
 #[cfg(test)]

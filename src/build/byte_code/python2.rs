@@ -8,9 +8,10 @@ use std::ffi::{OsStr, OsString};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use walkdir::WalkDir;
 
+use super::compiler::killed_from_outside;
 use super::module;
 use crate::fs;
 use crate::report::progress;
@@ -23,7 +24,7 @@ const PART: usize = 1000;
 /// compile leaves it to those who import.
 ///
 /// # Errors
-/// The folder cannot be listed; the interpreter cannot be run.
+/// The folder cannot be listed; the interpreter cannot be run, or was killed.
 pub(in crate::build) fn compile_modules(site: &Path, interpreter: &Path) -> Result<()> {
     let names = fs::list(site)?.unwrap_or_default();
     let modules: Vec<OsString> = names.into_iter().filter(|name| is_source(name)).collect();
@@ -34,7 +35,7 @@ pub(in crate::build) fn compile_modules(site: &Path, interpreter: &Path) -> Resu
 /// Compiles all sources below the folder `site`, by the interpreter at this path.
 ///
 /// # Errors
-/// The folder cannot be looked through; the interpreter cannot be run.
+/// The folder cannot be looked through; the interpreter cannot be run, or was killed.
 pub(super) fn compile_all(site: &Path, interpreter: &Path) -> Result<()> {
     let mut sources = Vec::new();
     for entry in WalkDir::new(site).min_depth(2) {
@@ -61,5 +62,11 @@ fn compile(folder: &Path, sources: &[OsString], interpreter: &Path, options: &[&
     let mut command = Command::new(interpreter);
     command.args(options).args(["-E", "-s", "-S", "-B", "-c", PROGRAM]).arg(folder).args(sources);
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).current_dir("/");
-    command.status().map(drop).with_context(|| format!("cannot run the interpreter `{}`", interpreter.display()))
+    let status = command.status().with_context(|| format!("cannot run the interpreter `{}`", interpreter.display()))?;
+    match killed_from_outside(status) {
+        Some(signal) => {
+            bail!("the interpreter was killed by signal {signal} while it compiled what is in `{}`", folder.display())
+        }
+        None => Ok(()),
+    }
 }

@@ -75,12 +75,12 @@ impl Known {
 
 /// What the interpreter at `path` said when it was asked by this name, if nothing has changed since.
 fn recall(path: &Path, memo: &Path) -> Option<Known> {
-    let known: Known = fs::read_json(&kept_at(path, memo))?;
+    let known: Known = fs::read_memo(&kept_at(path, memo))?;
     (known.format == FORMAT && known.stamps.iter().all(Stamped::holds)).then_some(known)
 }
 
 fn keep(path: &Path, known: &Known, memo: &Path) {
-    if let Err(error) = fs::write_json(&kept_at(path, memo), known) {
+    if let Err(error) = fs::write_memo(&kept_at(path, memo), known) {
         tracing::debug!("cannot keep what the interpreter said: {error:#}");
     }
 }

@@ -43,7 +43,7 @@ impl Index {
     pub fn load(folder: &Path, names: &[String], memo: &Path) -> Self {
         let name = Digest::of(folder.as_os_str().as_encoded_bytes()).to_string();
         let file = memo.join(format!("wheelhouse-{}.json", &name[..32]));
-        let kept = fs::read_json::<Kept>(&file).filter(|kept| kept.format == FORMAT);
+        let kept = fs::read_memo::<Kept>(&file).filter(|kept| kept.format == FORMAT);
         let mut wheels = kept.map(|kept| kept.wheels).unwrap_or_default();
         let before = wheels.len();
         let there: HashSet<&str> = names.iter().map(String::as_str).collect();
@@ -84,7 +84,7 @@ impl Index {
             return Ok(());
         }
         self.wheels.retain(|_, known| known.metadata.is_some() || known.sha256.is_some());
-        fs::write_json(&self.file, &Kept { format: FORMAT, wheels: self.wheels })
+        fs::write_memo(&self.file, &Kept { format: FORMAT, wheels: self.wheels })
     }
 
     /// The entry of a wheel, emptied where the wheel has changed. Its stamp is taken once, before it is read.

@@ -11,8 +11,9 @@ use anyhow::Result;
 use super::Act;
 use crate::fs::{self, Attempt};
 use crate::plan::Key;
+use crate::store::damage::is_ruin;
 use crate::store::programs::Programs;
-use crate::store::{MANIFEST, Manifest, Store, Use, entry, memo};
+use crate::store::{Store, Use, entry, memo};
 
 /// How old something of an unknown name must be to be taken for rubbish.
 const UNKNOWN: Duration = Duration::from_hours(24);
@@ -49,20 +50,12 @@ impl Store {
         let programs = LazyCell::new(Programs::look);
         let mut ruins = Vec::new();
         for path in paths_in(&self.environments())? {
-            let Some(key) = path.file_name().and_then(OsStr::to_str).filter(|name| Key::is_one(name.as_bytes())) else {
-                continue;
-            };
-            if !is_ruin(&path) || !is_older(&path, older_than, now) {
+            let is_named_so = path.file_name().is_some_and(|name| Key::is_one(name.as_encoded_bytes()));
+            if !is_named_so || !is_ruin(&path)? || !is_older(&path, older_than, now) {
                 continue;
             }
-            // Whoever builds it anew would find it gone, or lose what he has built.
-            let lock = fs::open_or_create(&self.lock_file(key))?;
-            let is_free = fs::try_lock_exclusive(&lock) == Attempt::Held && is_ruin(&path);
-            if !is_free || entry::use_of(&path)? != Use::Free || programs.name(&path) {
+            if self.remove_ruin(&path, &programs, act)? != Use::Free {
                 continue;
-            }
-            if act == Act::Remove {
-                self.remove_aside(&path)?;
             }
             ruins.push(path);
         }
@@ -93,12 +86,6 @@ impl Store {
             None => is_older(path, older_than.max(UNKNOWN), now),
         }
     }
-}
-
-/// Whether a folder in the place of an environment does not say what it is.
-fn is_ruin(path: &Path) -> bool {
-    let is_folder = fs::link_metadata(path).is_ok_and(|found| found.is_some_and(|metadata| metadata.is_dir()));
-    is_folder && fs::read_json::<Manifest>(&path.join(MANIFEST)).is_none()
 }
 
 fn paths_in(folder: &Path) -> Result<Vec<PathBuf>> {
