@@ -5,6 +5,7 @@
 
 mod in_place;
 mod kills;
+mod misreports;
 mod peers;
 mod refusals;
 mod relocate;

@@ -97,9 +97,32 @@ pub enum Fault {
     Kill(usize),
     /// Of the calls of vpython itself that may fail in this way, this one does.
     Refuse(usize, Errno),
-    /// This one of the renames of vpython itself is done, and reported as failed: so a server is heard whose answer was lost.
-    Misreport(usize),
+    /// This one of the calls of vpython itself that change what folders list is done, and reported as failed: so a server is heard whose
+    /// answer was lost.
+    Misreport(usize, Report),
 }
+
+/// How a call is reported as failed that was done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Report {
+    /// By an error that tells nothing.
+    Broken,
+    /// By that which the call meets when it is made again: what it makes is there already, what it takes away is not.
+    Repeated,
+}
+
+impl Report {
+    fn of(self, call: &str) -> Errno {
+        match self {
+            Self::Broken => Errno::EIO,
+            Self::Repeated if ["rename", "unlink", "rmdir"].iter().any(|name| call.starts_with(name)) => Errno::ENOENT,
+            Self::Repeated => Errno::EEXIST,
+        }
+    }
+}
+
+/// The calls that change what folders list, by the beginnings of their names.
+const LISTING: [&str; 6] = ["rename", "link", "symlink", "mkdir", "unlink", "rmdir"];
 
 /// What came of a run.
 #[derive(Debug)]
@@ -108,8 +131,8 @@ pub struct Traced {
     pub calls: usize,
     /// How many of them vpython itself made, and may meet each of [`ERRORS`].
     pub refusable: [usize; ERRORS.len()],
-    /// How many of them were renames of vpython itself.
-    pub renames: usize,
+    /// How many of them vpython itself made to change what folders list.
+    pub listings: usize,
     /// The call that the fault hit; none where the run was over before.
     pub hit: Option<&'static str>,
     /// What came of it all.
@@ -161,7 +184,7 @@ fn run(world: &World, launch: Launch<'_>, fault: Option<Fault>) -> Option<Traced
     let mut tracer = Tracer::new(root, fault);
     let status = tracer.follow();
     let outcome = Outcome::new(world, &format!("{fault:?}"), &output(&mut child, status));
-    Some(Traced { calls: tracer.calls, refusable: tracer.refusable, renames: tracer.renames, hit: tracer.hit, outcome })
+    Some(Traced { calls: tracer.calls, refusable: tracer.refusable, listings: tracer.listings, hit: tracer.hit, outcome })
 }
 
 /// What a child that has ended has written.
@@ -194,7 +217,7 @@ struct Tracer {
     is_killed: bool,
     calls: usize,
     refusable: [usize; ERRORS.len()],
-    renames: usize,
+    listings: usize,
     hit: Option<&'static str>,
 }
 
@@ -211,7 +234,7 @@ impl Tracer {
             is_killed: false,
             calls: 0,
             refusable: [0; ERRORS.len()],
-            renames: 0,
+            listings: 0,
             hit: None,
         }
     }
@@ -314,9 +337,9 @@ impl Tracer {
         // What comes through a pipe does not come from a disk.
         let is_ours = self.is_started && self.tasks.get(&task) == Some(&true) && !reads_pipe(task, registers);
         let Some((_, name, does)) = refusable(registers).filter(|_| is_ours && self.hit.is_none()) else { return };
-        if name.starts_with("rename") {
-            self.renames += 1;
-            if self.fault == Some(Fault::Misreport(self.renames)) {
+        if LISTING.iter().any(|listing| name.starts_with(listing)) {
+            self.listings += 1;
+            if matches!(self.fault, Some(Fault::Misreport(number, _)) if number == self.listings) {
                 self.hit = Some(name);
                 self.refused = Some(task);
                 return;
@@ -338,7 +361,7 @@ impl Tracer {
     fn answer(&self, task: Pid) {
         let errno = match self.fault {
             Some(Fault::Refuse(_, errno)) => errno,
-            Some(Fault::Misreport(_)) => Errno::EIO,
+            Some(Fault::Misreport(_, report)) => report.of(self.hit.unwrap_or_default()),
             _ => return,
         };
         let mut registers = ptrace::getregs(task).unwrap();

@@ -1,0 +1,56 @@
+//! Calls that are done, and reported as failed: what a network file system says when the answer of its server was lost. A call that fails
+//! with a number that tells nothing, and one that was made again by the client, and so finds that what it was to do is done.
+
+use super::refusals::is_clear;
+use super::{Scene, Tally, moments};
+use crate::support::trace::{Fault, Report, can_trace};
+
+/// Has the calls of a scene's run that change what folders list reported as failed, one at a time, and looks what comes of it.
+fn sweep(scene: &Scene) {
+    if !can_trace(&scene.world) {
+        return;
+    }
+    let clean = scene.clean_run();
+    for report in [Report::Broken, Report::Repeated] {
+        let mut tally = Tally::default();
+        for number in moments(clean.listings) {
+            tally.visited += 1;
+            let traced = scene.run(Some(Fault::Misreport(number, report)));
+            tally.hit += usize::from(traced.hit.is_some());
+            let came = is_clear(&traced.outcome, &clean.outcome).and_then(|()| scene.next_launch_works());
+            if let Err(why) = came {
+                tally.broken.push(format!("call {number} ({:?}), {report:?}: {why}", traced.hit));
+            }
+        }
+        tally.report(&format!("{}, {} calls done and reported as failed, {report:?}", scene.name, clean.listings));
+    }
+}
+
+#[test]
+fn a_first_launch_is_not_harmed_by_calls_that_are_done_and_reported_as_failed() {
+    sweep(&Scene::cold("a first launch", &["tool.py"]));
+}
+
+#[test]
+fn an_install_is_not_harmed_by_calls_that_are_done_and_reported_as_failed() {
+    sweep(&Scene::cold("install", &["-vpython-tool", "install", "tool.py"]));
+}
+
+#[test]
+fn a_prune_is_not_harmed_by_calls_that_are_done_and_reported_as_failed() {
+    sweep(&Scene::built("prune", &["-vpython-tool", "prune", "--all"], drop));
+}
+
+#[test]
+fn a_repair_is_not_harmed_by_calls_that_are_done_and_reported_as_failed() {
+    sweep(&Scene::built("check --repair", &["-vpython-tool", "check", "--repair", "tool.py"], |environment| {
+        std::fs::remove_file(environment.join("bin/run-a")).unwrap();
+    }));
+}
+
+#[test]
+fn files_of_a_user_are_not_harmed_by_calls_that_are_done_and_reported_as_failed() {
+    for scene in [Scene::lock(), Scene::upgrade(), Scene::fetch(), Scene::export(), Scene::unpack(), Scene::pack()] {
+        sweep(&scene);
+    }
+}
