@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use rayon::prelude::*;
 
-use super::archive::Archive;
+use super::archive::{Archive, Source};
 use super::collisions;
 use super::entry_points;
 use super::install::{Layout, Places};
@@ -22,7 +22,7 @@ pub fn foreseen(plan: &Plan) -> Vec<String> {
     let warnings = listed.and_then(|wheels| {
         let metadata = |wheel: &UnpackedWheel| {
             let file = fs::open(&wheel.folder)?;
-            read_member(&Archive::open(&file)?, &format!("{}/METADATA", wheel.contents.dist_info))
+            read_member(&Archive::open(Source::file(&file)?)?, &format!("{}/METADATA", wheel.contents.dist_info))
         };
         let places = Places::decide_by(&Layout::of(&plan.interpreter), &wheels, &metadata)?;
         Ok(collisions::warnings(&places.collisions))
@@ -33,7 +33,7 @@ pub fn foreseen(plan: &Plan) -> Vec<String> {
 /// What would be unpacked from a wheel. Size and CRC-32 stand for the digest of a file, and the wheel's own path for its directory.
 fn list(wheel: &PlannedWheel) -> Result<UnpackedWheel> {
     let file = fs::open(&wheel.path)?;
-    let archive = Archive::open(&file)?;
+    let archive = Archive::open(Source::file(&file)?)?;
     let dist_info = own_folder(wheel, &archive, ".dist-info")?.context("it has no `.dist-info` directory")?;
     let data = own_folder(wheel, &archive, ".data")?.unwrap_or_else(|| dist_info.replace(".dist-info", ".data"));
     let mut files = scripts_of_entry_points(&archive, &dist_info)?;

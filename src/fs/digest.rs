@@ -42,6 +42,13 @@ impl Digest {
     }
 }
 
+impl From<[u8; 32]> for Digest {
+    /// The bytes, as SHA-256 has given them.
+    fn from(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+}
+
 /// Takes all that a reader has left into a digest.
 fn feed(hasher: &mut impl sha2::Digest, reader: &mut impl Read, advance: &mut impl FnMut(u64)) -> std::io::Result<()> {
     let mut chunk = vec![0; CHUNK];

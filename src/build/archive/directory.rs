@@ -1,14 +1,12 @@
 //! The central directory (4.3.12 of the format): what an archive says of its members at its end.
 
-use std::fs::File;
-
 use anyhow::{Context, Result, bail, ensure};
 use nix::sys::stat::SFlag;
 
 use super::end::Directory;
 use super::extra::{self, Header};
 use super::fields::{Fields, read_at};
-use super::{Member, Method, names};
+use super::{Member, Method, Source, names};
 
 const SIGNATURE: &[u8] = b"PK\x01\x02";
 /// The flags that a member may have: how hard it was compressed, that its sizes stand behind it, that its name is UTF-8. Encryption,
@@ -20,8 +18,8 @@ pub(super) const NEWEST_VERSION: u16 = 45;
 const DOS_FOLDER: u32 = 0x10;
 
 /// Reads it.
-pub(super) fn read(file: &File, directory: &Directory) -> Result<Vec<Member>> {
-    let bytes = read_at(file, directory.at, directory.length)?;
+pub(super) fn read(source: Source, directory: &Directory) -> Result<Vec<Member>> {
+    let bytes = read_at(source, directory.at, directory.length)?;
     let mut fields = Fields(&bytes);
     let mut members = Vec::new();
     while !fields.0.is_empty() {

@@ -2,10 +2,9 @@
 //! and 4.3.15). Programs look for it in several ways where something follows it; here only a comment and NUL bytes may, which all of them
 //! pass.
 
-use std::fs::File;
-
 use anyhow::{Result, bail, ensure};
 
+use super::Source;
 use super::fields::{FULL, Fields, read_at};
 
 const SIGNATURE: &[u8] = b"PK\x05\x06";
@@ -39,11 +38,12 @@ pub(super) enum Trailing {
 /// How many bytes may follow the record: as many as the longest comment has, which is how far programs look back.
 const TRAILING_LIMIT: u64 = u16::MAX as u64;
 
-/// Finds the central directory of an archive of `length` bytes.
-pub(super) fn find(file: &File, length: u64) -> Result<(Directory, Trailing)> {
+/// Finds the central directory of an archive.
+pub(super) fn find(source: Source) -> Result<(Directory, Trailing)> {
+    let length = source.length();
     ensure!(length >= LENGTH, "it is no zip archive: it is too short");
     let window = length.min(LENGTH + TRAILING_LIMIT);
-    let tail = read_at(file, length - window, window)?;
+    let tail = read_at(source, length - window, window)?;
     // The last signature, as programs find it that look backwards; a comment that holds another would mislead those that look forwards.
     let Some(at) = memchr::memmem::rfind(&tail[..tail.len() - LENGTH_AFTER_SIGNATURE], SIGNATURE) else {
         bail!("it is no zip archive: no record ends it within its last {window} bytes");
@@ -61,12 +61,12 @@ pub(super) fn find(file: &File, length: u64) -> Result<(Directory, Trailing)> {
     ensure!((disk, directory_disk, members_here) == (0, 0, members), "it is a part of an archive on several disks");
     let is_full = members == u16::MAX || small.at == FULL || small.length == FULL;
     let has_locator = match end.checked_sub(LOCATOR_LENGTH) {
-        Some(at) => read_at(file, at, 4)? == LOCATOR_SIGNATURE,
+        Some(at) => read_at(source, at, 4)? == LOCATOR_SIGNATURE,
         None => false,
     };
     let (directory, end) = match (is_full, has_locator) {
         (false, false) => (small, end),
-        (true, true) => find_large(file, end - LOCATOR_LENGTH, small)?,
+        (true, true) => find_large(source, end - LOCATOR_LENGTH, small)?,
         (true, false) => bail!("its end says that it is a Zip64 archive, and it is none"),
         (false, true) => bail!("it is a Zip64 archive by one record at its end, and none by another"),
     };
@@ -79,13 +79,13 @@ pub(super) fn find(file: &File, length: u64) -> Result<(Directory, Trailing)> {
 
 /// The central directory by the records of a Zip64 archive, and where these begin. A field that is not full in the ordinary record has the
 /// same value in both.
-fn find_large(file: &File, locator: u64, small: Directory) -> Result<(Directory, u64)> {
-    let record = read_at(file, locator, LOCATOR_LENGTH)?;
+fn find_large(source: Source, locator: u64, small: Directory) -> Result<(Directory, u64)> {
+    let record = read_at(source, locator, LOCATOR_LENGTH)?;
     let mut fields = Fields(&record[4..]);
     let (disk, at, disks) = (fields.u32()?, fields.u64()?, fields.u32()?);
     ensure!(disk == 0 && disks == 1, "it is a part of an archive on several disks");
     ensure!(at.checked_add(LARGE_LENGTH) == Some(locator), "its two Zip64 records do not stand side by side");
-    let record = read_at(file, at, LARGE_LENGTH)?;
+    let record = read_at(source, at, LARGE_LENGTH)?;
     let mut fields = Fields(&record);
     ensure!(fields.take(4)? == LARGE_SIGNATURE, "it has no Zip64 record where it says that it has one");
     ensure!(fields.u64()? == LARGE_LENGTH - 12, "its Zip64 record has a part of its own");

@@ -1,9 +1,8 @@
 //! Numbers in an archive's headers: little-endian, one after the other.
 
-use std::fs::File;
-use std::os::unix::fs::FileExt;
-
 use anyhow::{Context, Result};
+
+use super::Source;
 
 /// The value of a field of four bytes that is too small for its number, which stands elsewhere then.
 pub(super) const FULL: u64 = u32::MAX as u64;
@@ -40,15 +39,15 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// The bytes of the file from `at` on, as many as `length`.
+/// The bytes of the archive from `at` on, as many as `length`.
 ///
 /// # Errors
-/// The file has fewer.
-pub(super) fn read_at(file: &File, at: u64, length: u64) -> Result<Vec<u8>> {
+/// It has fewer.
+pub(super) fn read_at(source: Source, at: u64, length: u64) -> Result<Vec<u8>> {
     // Before anything of that size is asked for.
     let end = at.checked_add(length).context("a header is beyond all files")?;
-    anyhow::ensure!(end <= file.metadata()?.len(), "a header is cut short");
+    anyhow::ensure!(end <= source.length(), "a header is cut short");
     let mut bytes = vec![0; usize::try_from(length)?];
-    file.read_exact_at(&mut bytes, at).context("it cannot be read")?;
+    source.read_exact_at(&mut bytes, at).context("it cannot be read")?;
     Ok(bytes)
 }

@@ -1,15 +1,14 @@
 //! The header before a member's content (4.3.7 of the format), and the record behind it where one is (4.3.9): both must say what the central
 //! directory says. Programs that read an archive from its beginning on go by these.
 
-use std::fs::File;
 use std::ops::Range;
 
 use anyhow::{Context, Result, ensure};
 
-use super::Member;
 use super::directory::NEWEST_VERSION;
 use super::extra::{self, Header};
 use super::fields::{Fields, read_at};
+use super::{Member, Source};
 
 const SIGNATURE: &[u8] = b"PK\x03\x04";
 const LENGTH: u64 = 30;
@@ -19,8 +18,8 @@ const SIZES_BEHIND: u16 = 1 << 3;
 
 /// Holds it against the member, and notes where the content begins. Gives the bytes of the archive that the member takes, all of
 /// which lie before `limit`.
-pub(super) fn check(file: &File, member: &mut Member, limit: u64) -> Result<Range<u64>> {
-    let bytes = read_at(file, member.header, LENGTH)?;
+pub(super) fn check(source: Source, member: &mut Member, limit: u64) -> Result<Range<u64>> {
+    let bytes = read_at(source, member.header, LENGTH)?;
     let mut fields = Fields(&bytes);
     ensure!(fields.take(4)? == SIGNATURE, "it has no local header");
     let (version, flags, method) = (fields.u16()?, fields.u16()?, fields.u16()?);
@@ -29,7 +28,7 @@ pub(super) fn check(file: &File, member: &mut Member, limit: u64) -> Result<Rang
     let crc = fields.u32()?;
     let (mut compressed, mut size) = (u64::from(fields.u32()?), u64::from(fields.u32()?));
     let (name, extra) = (u64::from(fields.u16()?), u64::from(fields.u16()?));
-    let names = read_at(file, member.header + LENGTH, name + extra)?;
+    let names = read_at(source, member.header + LENGTH, name + extra)?;
     let (name, extra) = names.split_at(usize::try_from(name)?);
     ensure!(name == member.name.as_bytes(), "it has another name in its local header");
     ensure!(flags == member.flags && method == member.method as u16, "it has another kind of content in its local header");
@@ -40,12 +39,12 @@ pub(super) fn check(file: &File, member: &mut Member, limit: u64) -> Result<Rang
     member.data = member.header + LENGTH + names.len() as u64;
     let end = member.data.checked_add(member.compressed).filter(|end| *end <= limit);
     let end = end.context("it does not end before the central directory begins")?;
-    let descriptor = if is_behind { descriptor(file, member, end, limit)? } else { 0 };
+    let descriptor = if is_behind { descriptor(source, member, end, limit)? } else { 0 };
     Ok(member.header..end + descriptor)
 }
 
 /// The length of the record behind a member's content. It may have a signature, and four or eight bytes for each size.
-fn descriptor(file: &File, member: &Member, at: u64, limit: u64) -> Result<u64> {
+fn descriptor(source: Source, member: &Member, at: u64, limit: u64) -> Result<u64> {
     let crc = member.crc.to_le_bytes();
     let large = [member.compressed.to_le_bytes(), member.size.to_le_bytes()].concat();
     let mut sizes = vec![large];
@@ -56,7 +55,7 @@ fn descriptor(file: &File, member: &Member, at: u64, limit: u64) -> Result<u64> 
         for signature in [DESCRIPTOR_SIGNATURE, b""] {
             let expected = [signature, &crc, &sizes].concat();
             let length = expected.len() as u64;
-            if at + length <= limit && read_at(file, at, length)? == expected {
+            if at + length <= limit && read_at(source, at, length)? == expected {
                 return Ok(length);
             }
         }

@@ -17,9 +17,9 @@ mod extra;
 mod fields;
 mod local;
 mod names;
+mod source;
 mod whole;
 
-use std::fs::File;
 use std::io::Read;
 use std::ops::Range;
 
@@ -28,6 +28,7 @@ use nix::sys::stat::SFlag;
 
 pub(super) use content::Content;
 pub(super) use names::folded;
+pub(super) use source::{Source, Tap};
 pub(super) use whole::Whole;
 
 use super::oddities::{Oddity, OddityKind};
@@ -39,7 +40,9 @@ const PATH_LIMIT: u64 = 4096;
 /// An archive that was looked at.
 #[derive(Debug)]
 pub(super) struct Archive<'a> {
-    file: &'a File,
+    source: Source<'a>,
+    /// Where the central directory begins.
+    directory: u64,
     members: Vec<Member>,
     oddities: Vec<Oddity>,
 }
@@ -81,13 +84,12 @@ impl<'a> Archive<'a> {
     ///
     /// # Errors
     /// It is none, or one that another program may read otherwise: the rule that it breaks, and the member.
-    pub fn open(file: &'a File) -> Result<Self> {
-        let length = file.metadata().context("it cannot be read")?.len();
-        let (directory, trailing) = end::find(file, length)?;
-        let mut members = directory::read(file, &directory)?;
+    pub fn open(source: Source<'a>) -> Result<Self> {
+        let (directory, trailing) = end::find(source)?;
+        let mut members = directory::read(source, &directory)?;
         let mut ends: Vec<(Range<u64>, usize)> = Vec::new();
         for (index, member) in members.iter_mut().enumerate() {
-            let extent = local::check(file, member, directory.at)
+            let extent = local::check(source, member, directory.at)
                 .with_context(|| format!("member `{}` cannot be unpacked", member.name))?;
             ends.push((extent, index));
         }
@@ -98,20 +100,20 @@ impl<'a> Archive<'a> {
             position = extent.end;
         }
         refuse_gap(position..directory.at, "the central directory")?;
-        refuse_bomb(&members, length)?;
+        refuse_bomb(&members, source.length())?;
         let mut oddities = Vec::new();
         if trailing == Trailing::Harmless {
             oddities.push(Oddity::new("", OddityKind::Trailing));
         }
         for member in members.iter().filter(|member| member.is_link()) {
-            refuse_link_out(file, member).with_context(|| format!("member `{}` cannot be unpacked", member.name))?;
+            refuse_link_out(source, member).with_context(|| format!("member `{}` cannot be unpacked", member.name))?;
             oddities.push(Oddity::new(&member.name, OddityKind::SymbolicLink));
         }
-        let repeated = names::repeated(file, &members)?;
+        let repeated = names::repeated(source, &members)?;
         oddities.extend(repeated.iter().map(|index| Oddity::new(&members[*index].name, OddityKind::Repeated)));
         let mut index = 0..;
         members.retain(|_| !index.next().is_some_and(|index| repeated.contains(&index)));
-        Ok(Self { file, members, oddities })
+        Ok(Self { source, directory: directory.at, members, oddities })
     }
 
     /// What is odd about the archive, and read alike by every program all the same.
@@ -131,7 +133,35 @@ impl<'a> Archive<'a> {
 
     /// The content of a member; what is wrong with it is an error of reading.
     pub fn content(&self, member: &Member) -> Content<'_> {
-        Content::new(self.file, member)
+        Content::new(self.source, member)
+    }
+
+    /// The archive up to its central directory, in parts one behind the other with whole members in each. One that is larger than `limit`
+    /// has one member.
+    pub fn parts(&self, limit: u64) -> Vec<Range<u64>> {
+        let mut starts: Vec<u64> = self.members.iter().map(|member| member.header).collect();
+        starts.sort_unstable();
+        let ends = starts.iter().copied().skip(1).chain([self.directory]);
+        let (mut parts, mut begin) = (Vec::new(), 0);
+        for (start, end) in starts.iter().copied().zip(ends) {
+            if end - begin > limit && start > begin {
+                parts.push(begin..start);
+                begin = start;
+            }
+        }
+        parts.push(begin..self.directory);
+        parts
+    }
+
+    /// Holds a member against what a part that ends at `end` has of it: what was looked at before may have been written to since.
+    ///
+    /// # Errors
+    /// It is another one.
+    pub fn check_again(part: Source, member: &Member, end: u64) -> Result<()> {
+        let mut again = Member { data: 0, ..member.clone() };
+        local::check(part, &mut again, end)?;
+        ensure!(again == *member, "it has another place by now");
+        Ok(())
     }
 }
 
@@ -139,6 +169,21 @@ impl Member {
     /// The CRC-32 of its content, as the archive says.
     pub fn crc(&self) -> u32 {
         self.crc
+    }
+
+    /// Where it begins, with its local header.
+    pub fn header(&self) -> u64 {
+        self.header
+    }
+
+    /// The bytes of the archive that its content takes.
+    pub fn extent(&self) -> Range<u64> {
+        self.data..self.data + self.compressed
+    }
+
+    /// Its content in a part of the archive; what is wrong with it is an error of reading.
+    pub fn content<'a>(&self, part: Source<'a>) -> Content<'a> {
+        Content::new(part, self)
     }
 
     /// Whether it is a folder.
@@ -162,10 +207,18 @@ impl Member {
     }
 }
 
+/// Where the central directory of an archive begins.
+///
+/// # Errors
+/// It is none.
+pub(super) fn directory_of(source: Source) -> Result<u64> {
+    end::find(source).map(|(directory, _)| directory.at)
+}
+
 /// Refuses a symbolic link that leads out of the archive, and one that is longer than any path. Other programs would make the link.
-fn refuse_link_out(file: &File, member: &Member) -> Result<()> {
+fn refuse_link_out(source: Source, member: &Member) -> Result<()> {
     let mut target = Vec::new();
-    Content::new(file, member).take(PATH_LIMIT + 1).read_to_end(&mut target)?;
+    Content::new(source, member).take(PATH_LIMIT + 1).read_to_end(&mut target)?;
     ensure!(target.len() as u64 <= PATH_LIMIT, "it is a symbolic link with a target longer than any path");
     let mut depth = member.name.matches('/').count();
     for part in target.split(|byte| *byte == b'/') {

@@ -4,12 +4,11 @@
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
-use std::fs::File;
 
 use anyhow::{Context, Result, bail, ensure};
 use icu_normalizer::DecomposingNormalizerBorrowed;
 
-use super::{Content, Member};
+use super::{Content, Member, Source};
 use crate::fs::Digest;
 
 /// The flag of a member whose name is UTF-8.
@@ -42,7 +41,7 @@ pub(in super::super) fn folded(name: &str) -> Cow<'_, str> {
 ///
 /// # Errors
 /// Two members have one name and differ, or a member lies in another that is a file.
-pub(super) fn repeated(file: &File, members: &[Member]) -> Result<HashSet<usize>> {
+pub(super) fn repeated(source: Source, members: &[Member]) -> Result<HashSet<usize>> {
     let mut files: HashMap<&str, &Member> = HashMap::new();
     let mut repeated = HashSet::new();
     for (index, member) in members.iter().enumerate() {
@@ -52,7 +51,7 @@ pub(super) fn repeated(file: &File, members: &[Member]) -> Result<HashSet<usize>
             continue;
         };
         let is_alike = first.name == member.name && first.becomes() == member.becomes();
-        let is_same = is_alike && have_one_content(file, first, member)?;
+        let is_same = is_alike && have_one_content(source, first, member)?;
         ensure!(is_same, "two members have the name `{}`", member.name);
         repeated.insert(index);
     }
@@ -67,11 +66,11 @@ pub(super) fn repeated(file: &File, members: &[Member]) -> Result<HashSet<usize>
 }
 
 /// Whether two members have the same bytes. Only members of one size and CRC-32 are read.
-fn have_one_content(file: &File, one: &Member, other: &Member) -> Result<bool> {
+fn have_one_content(source: Source, one: &Member, other: &Member) -> Result<bool> {
     if (one.size, one.crc) != (other.size, other.crc) {
         return Ok(false);
     }
-    let digest = |member| Digest::of_reader(&mut Content::new(file, member), drop);
+    let digest = |member| Digest::of_reader(&mut Content::new(source, member), drop);
     let digests = digest(one).and_then(|digest_of_one| Ok((digest_of_one, digest(other)?)));
     let (one, other) = digests.with_context(|| format!("member `{}` cannot be unpacked", one.name))?;
     Ok(one == other)

@@ -3,12 +3,10 @@
 //! What is read here is held to the same rules as [`Content`](super::Content) holds it to. Where anything is wrong with a member, there is
 //! none here, and reading it piece by piece tells what.
 
-use std::os::unix::fs::FileExt;
-
 use libdeflater::Decompressor;
 use memchr::memmem;
 
-use super::{Archive, Member, Method};
+use super::{Member, Method, Source};
 
 /// How large a member may be, deflated and not.
 const LIMIT: u64 = 4 << 20;
@@ -30,7 +28,7 @@ impl Default for Whole {
 
 impl Whole {
     /// The content of a member; none where it is large, or is not what the archive says.
-    pub fn read(&mut self, archive: &Archive, member: &Member) -> Option<&[u8]> {
+    pub fn read(&mut self, source: Source, member: &Member) -> Option<&[u8]> {
         if member.size > LIMIT || member.compressed > LIMIT {
             return None;
         }
@@ -38,21 +36,21 @@ impl Whole {
         match member.method {
             Method::Stored => {
                 self.content.resize(size, 0);
-                archive.file.read_exact_at(&mut self.content, member.data).ok()?;
+                source.read_exact_at(&mut self.content, member.data).ok()?;
                 (libdeflater::crc32(&self.content) == member.crc).then_some(&*self.content)
             }
-            Method::Deflated => self.inflate(archive, member, (length, size)),
+            Method::Deflated => self.inflate(source, member, (length, size)),
         }
     }
 
     /// The inflater does not tell how much it has read. It does where the content has a footer behind it, as in a gzip file: CRC-32 and
     /// size are found where the content ends, so if they are nowhere but at the end, that is where it ends.
-    fn inflate(&mut self, archive: &Archive, member: &Member, (length, size): (usize, usize)) -> Option<&[u8]> {
+    fn inflate(&mut self, source: Source, member: &Member, (length, size): (usize, usize)) -> Option<&[u8]> {
         let footer = [member.crc.to_le_bytes(), u32::try_from(size).ok()?.to_le_bytes()].concat();
         let end = HEADER.len() + length;
         self.deflated.resize(end, 0);
         self.deflated[..HEADER.len()].copy_from_slice(&HEADER);
-        archive.file.read_exact_at(&mut self.deflated[HEADER.len()..], member.data).ok()?;
+        source.read_exact_at(&mut self.deflated[HEADER.len()..], member.data).ok()?;
         self.deflated.extend_from_slice(&footer);
         if memmem::find(&self.deflated[HEADER.len()..], &footer)? != length {
             return None;

@@ -1,6 +1,12 @@
 //! A wheel taken apart: its files in one folder for each data scheme, compared with its RECORD, its scripts made movable.
 //!
 //! Of what an installer does to a wheel, this is all that does not depend on the environment; so it is done once per machine.
+//! **What is unpacked is what was hashed.** Whoever may write to a wheel may do so between any two looks at it; so its bytes are read once,
+//! into memory, and are hashed and unpacked from there: all at once (here), or, of a large wheel, part by part (`parts`).
+
+mod parts;
+#[cfg(test)]
+mod rewritten;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fs::File;
@@ -10,7 +16,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail, ensure};
 use rayon::prelude::*;
 
-use super::archive::{self, Archive, Content, Member, Whole};
+use super::archive::{self, Archive, Content, Member, Source, Whole};
 use super::members::{Destination, Scheme};
 use super::oddities::{Oddities, Oddity, OddityKind};
 use super::record::{self, Row, Rows, Verified, Verifier};
@@ -25,6 +31,8 @@ use crate::report::Failure;
 pub(super) const INSTALLERS_OWN: [&str; 3] = ["RECORD", "INSTALLER", "REQUESTED"];
 /// The signatures of RECORD, which cannot be in it.
 const SIGNATURES: [&str; 2] = ["RECORD.jws", "RECORD.p7s"];
+/// What names the scripts that a wheel wants.
+const ENTRY_POINTS: &str = "entry_points.txt";
 /// How much is written at a time.
 const BUFFER: usize = 256 * 1024;
 /// How large what is read as a whole may be: RECORD, and scripts for python. Real ones are a tenth of that.
@@ -32,18 +40,28 @@ const TEXT_LIMIT: u64 = 64 << 20;
 
 /// Unpacks a wheel into the empty folder `to`. `advance` is told of the bytes of the wheel as they are done.
 ///
-/// The digest of the whole is found while members are unpacked; where it is another one, what was unpacked goes unseen.
-///
-/// # Errors
-/// The file is not the one that was planned, or not a wheel that every program unpacks alike.
+/// The digest of the whole is found while members are unpacked; where it is another one, what was unpacked goes unseen, and that is the
+/// error. So it is where the file is not a wheel that every program unpacks alike.
 pub(super) fn unpack(wheel: &PlannedWheel, to: &Path, advance: impl Fn(u64) + Send + Sync) -> Result<()> {
     let file = fs::open(&wheel.path)?;
-    let take_apart = || {
-        let archive = Archive::open(&file)?;
-        Unpacking::begin(wheel, &archive, to)?.run(advance)
+    let length = file.metadata().context("it cannot be read")?.len();
+    let (found, contents) = if length > parts::LIMIT {
+        parts::unpack(wheel, &file, to, &advance)?
+    } else {
+        let mut bytes = Vec::with_capacity(usize::try_from(length)? + 1);
+        (&file).take(length).read_to_end(&mut bytes).context("it cannot be read")?;
+        let source = Source::memory(&bytes, 0);
+        let take_apart = || {
+            let archive = Archive::open(source)?;
+            let texts = Texts::read(wheel, &archive)?;
+            Unpacking::begin(wheel, &archive, &texts, to)?.run(|steps| {
+                let written = steps.par_iter().map_init(Whole::default, |whole, step| step.take_from(source, whole, &advance));
+                // The first failure in order, whichever came first.
+                written.collect::<Vec<_>>().into_iter().collect()
+            })
+        };
+        rayon::join(|| Digest::of(&bytes), take_apart)
     };
-    let (found, contents) = rayon::join(|| Digest::of_reader(&mut &file, drop), take_apart);
-    let found = found.context("it cannot be read")?;
     if found != wheel.sha256 {
         return Err(Failure::new("it has changed since it was chosen")
             .because(format!("its sha256 was {}, and is {found}", wheel.sha256))
@@ -53,12 +71,30 @@ pub(super) fn unpack(wheel: &PlannedWheel, to: &Path, advance: impl Fn(u64) + Se
     fs::write_new(&to.join(MANIFEST), &fs::seal(&serde_json::to_vec(&contents?)?), 0o444)
 }
 
+/// What is read of a wheel before its members are unpacked.
+struct Texts {
+    dist_info: String,
+    wheel: Vec<u8>,
+    record: Vec<u8>,
+    entry_points: Option<Vec<u8>>,
+}
+
+impl Texts {
+    fn read(wheel: &PlannedWheel, archive: &Archive) -> Result<Self> {
+        let dist_info = own_folder(wheel, archive, ".dist-info")?.context("it has no `.dist-info` folder")?;
+        let read = |name: &str| read_member(archive, &format!("{dist_info}/{name}"));
+        let has_entry_points = archive.member(&format!("{dist_info}/{ENTRY_POINTS}")).is_some();
+        let entry_points = has_entry_points.then(|| read(ENTRY_POINTS)).transpose()?;
+        Ok(Self { wheel: read("WHEEL")?, record: read("RECORD")?, entry_points, dist_info })
+    }
+}
+
 /// One wheel being unpacked: first the place of each member is decided on, in the order of the archive, then the members are
 /// written, on all processors.
 struct Unpacking<'a> {
     archive: &'a Archive<'a>,
+    texts: &'a Texts,
     to: &'a Path,
-    dist_info: String,
     data: String,
     rows: Rows,
     files: Vec<UnpackedFile>,
@@ -87,17 +123,17 @@ enum StepKind {
 }
 
 impl<'a> Unpacking<'a> {
-    fn begin(wheel: &PlannedWheel, archive: &'a Archive, to: &'a Path) -> Result<Self> {
-        let dist_info = own_folder(wheel, archive, ".dist-info")?.context("it has no `.dist-info` folder")?;
-        check_wheel_version(&read_member(archive, &format!("{dist_info}/WHEEL"))?)?;
-        let (rows, oddities) = record::parse(&read_member(archive, &format!("{dist_info}/RECORD"))?)?;
-        let data = own_folder(wheel, archive, ".data")?.unwrap_or_else(|| dist_info.replace(".dist-info", ".data"));
+    fn begin(wheel: &PlannedWheel, archive: &'a Archive, texts: &'a Texts, to: &'a Path) -> Result<Self> {
+        check_wheel_version(&texts.wheel)?;
+        let (rows, oddities) = record::parse(&texts.record)?;
+        let data = own_folder(wheel, archive, ".data")?.unwrap_or_else(|| texts.dist_info.replace(".dist-info", ".data"));
         let oddities = archive.oddities().iter().cloned().chain(oddities).collect();
         let (files, taken, folded, folders) = (Vec::new(), HashSet::new(), HashMap::new(), HashSet::new());
-        Ok(Self { archive, to, dist_info, data, rows, files, taken, folded, oddities, folders })
+        Ok(Self { archive, texts, to, data, rows, files, taken, folded, oddities, folders })
     }
 
-    fn run(mut self, advance: impl Fn(u64) + Sync) -> Result<Contents> {
+    /// Decides on each member, has `write` take the steps, and puts together what came of them, in the order of the steps.
+    fn run(mut self, write: impl FnOnce(&[Step]) -> Result<Vec<Written>>) -> Result<Contents> {
         self.entry_points()?;
         let mut steps = Vec::new();
         let mut refused = None;
@@ -111,13 +147,7 @@ impl<'a> Unpacking<'a> {
                 }
             }
         }
-        let written = steps.par_iter().map_init(Whole::default, |whole, step| {
-            let written = step.take(self.archive, whole);
-            advance(step.member.compressed);
-            written.with_context(|| format!("member `{}` cannot be unpacked", step.member.name))
-        });
-        let written = written.collect::<Vec<_>>();
-        let written = written.into_iter().collect::<Result<Vec<_>>>()?;
+        let written = write(&steps)?;
         if let Some(error) = refused {
             return Err(error);
         }
@@ -126,8 +156,9 @@ impl<'a> Unpacking<'a> {
             self.oddities.extend(written.oddity.map(|kind| Oddity::new(&step.member.name, kind)));
             self.files.extend(written.file);
         }
-        let distribution = self.dist_info.split('-').next().unwrap_or_default().to_owned();
-        Ok(Contents { dist_info: self.dist_info, distribution, files: self.files, oddities: Oddities::of(self.oddities) })
+        let dist_info = self.texts.dist_info.clone();
+        let distribution = dist_info.split('-').next().unwrap_or_default().to_owned();
+        Ok(Contents { dist_info, distribution, files: self.files, oddities: Oddities::of(self.oddities) })
     }
 
     /// Notes what RECORD lists and the archive does not have.
@@ -144,7 +175,7 @@ impl<'a> Unpacking<'a> {
         if member.is_folder() {
             Destination::of(name.trim_end_matches('/'), "\0")?;
         }
-        let in_dist_info = name.strip_prefix(&self.dist_info).and_then(|rest| rest.strip_prefix('/')).unwrap_or_default();
+        let in_dist_info = name.strip_prefix(&self.texts.dist_info).and_then(|rest| rest.strip_prefix('/')).unwrap_or_default();
         if member.is_folder() || INSTALLERS_OWN.contains(&in_dist_info) {
             return Ok(Step { member, row: Row::default(), kind: StepKind::Read });
         }
@@ -169,12 +200,9 @@ impl<'a> Unpacking<'a> {
 
     /// Makes the scripts that the wheel's entry points ask for.
     fn entry_points(&mut self) -> Result<()> {
-        let member = format!("{}/entry_points.txt", self.dist_info);
-        if self.archive.member(&member).is_none() {
-            return Ok(());
-        }
-        let text = String::from_utf8(read_member(self.archive, &member)?).context("`entry_points.txt` is not UTF-8")?;
-        for point in entry_points::parse(&text)? {
+        let Some(text) = &self.texts.entry_points else { return Ok(()) };
+        let text = std::str::from_utf8(text).context("`entry_points.txt` is not UTF-8")?;
+        for point in entry_points::parse(text)? {
             let destination = Destination { scheme: Scheme::Scripts, path: point.name.clone() };
             let path = self.claim(&destination)?;
             self.files.push(write_own(&destination, &path, scripts::of_entry_point(&point).as_bytes())?);
@@ -237,16 +265,22 @@ impl Written {
 }
 
 impl Step<'_> {
-    /// Does it.
-    fn take(&self, archive: &Archive, whole: &mut Whole) -> Result<Written> {
+    /// Does it with the member's bytes in `source`, and says so.
+    fn take_from(&self, source: Source, whole: &mut Whole, advance: &impl Fn(u64)) -> Result<Written> {
+        let written = self.take(source, whole);
+        advance(self.member.compressed);
+        written.with_context(|| format!("member `{}` cannot be unpacked", self.member.name))
+    }
+
+    fn take(&self, source: Source, whole: &mut Whole) -> Result<Written> {
         match &self.kind {
             StepKind::Read => {
-                std::io::copy(&mut archive.content(self.member), &mut std::io::sink())?;
+                std::io::copy(&mut self.member.content(source), &mut std::io::sink())?;
                 Ok(Written::default())
             }
             // Whatever system the archive says it was made on, as with pip.
-            StepKind::File(destination, path) => self.file((destination, path), self.member.is_executable(), archive, whole),
-            StepKind::Script(place) => self.script(place.as_ref(), archive),
+            StepKind::File(destination, path) => self.file((destination, path), self.member.is_executable(), source, whole),
+            StepKind::Script(place) => self.script(place.as_ref(), source),
         }
     }
 
@@ -255,19 +289,19 @@ impl Step<'_> {
         &self,
         (destination, path): (&Destination, &Path),
         is_executable: bool,
-        archive: &Archive,
+        source: Source,
         whole: &mut Whole,
     ) -> Result<Written> {
-        let verified = match whole.read(archive, self.member) {
+        let verified = match whole.read(source, self.member) {
             Some(content) => write(&self.row, path, is_executable, |sink| sink.write_all(content))?,
-            None => write(&self.row, path, is_executable, |sink| copy(archive.content(self.member), sink))?,
+            None => write(&self.row, path, is_executable, |sink| copy(self.member.content(source), sink))?,
         };
         Ok(Written::new(destination, verified))
     }
 
     /// Unpacks a script: checked as it was shipped, kept as it must be to move. It is executable whatever the archive says.
-    fn script(&self, place: Option<&(Destination, PathBuf)>, archive: &Archive) -> Result<Written> {
-        let mut content = archive.content(self.member);
+    fn script(&self, place: Option<&(Destination, PathBuf)>, source: Source) -> Result<Written> {
+        let mut content = self.member.content(source);
         let beginning = beginning(&mut content, scripts::SHIPPED.len())?;
         if let Some((destination, path)) = place
             && beginning != scripts::SHIPPED

@@ -1,0 +1,144 @@
+//! Where the bytes of an archive come from. A file may be written to while it is read; what is held in memory stays as it was when it was
+//! read, and what is read through a tap is shown to whoever hashes it.
+
+use std::fs::File;
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::FileExt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::SyncSender;
+
+use anyhow::{Context, Result};
+
+/// The bytes of an archive.
+#[derive(Debug, Clone, Copy)]
+pub(in super::super) struct Source<'a> {
+    /// Where what is not held is read; none where nothing else may be.
+    file: Option<&'a File>,
+    /// Where the bytes end.
+    length: u64,
+    /// What is held, and where it begins.
+    held: (&'a [u8], u64),
+    tap: Option<&'a Tap>,
+}
+
+impl<'a> Source<'a> {
+    /// A file of which nothing is held.
+    pub fn file(file: &'a File) -> Result<Self> {
+        let length = file.metadata().context("it cannot be read")?.len();
+        Ok(Self { file: Some(file), length, held: (&[], 0), tap: None })
+    }
+
+    /// The bytes of an archive from `at` on, and no others.
+    pub fn memory(bytes: &'a [u8], at: u64) -> Self {
+        Self { file: None, length: at + bytes.len() as u64, held: (bytes, at), tap: None }
+    }
+
+    /// The same, with the bytes from `at` on held.
+    pub fn holding(self, bytes: &'a [u8], at: u64) -> Self {
+        Self { held: (bytes, at), ..self }
+    }
+
+    /// The same, with all that is read shown to a tap.
+    pub fn through(self, tap: &'a Tap) -> Self {
+        Self { tap: Some(tap), ..self }
+    }
+
+    /// Where the bytes end.
+    pub fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// Reads some bytes at an offset; none behind the end.
+    pub fn read_at(&self, buffer: &mut [u8], at: u64) -> io::Result<usize> {
+        let (held, held_at) = self.held;
+        let inside = at.checked_sub(held_at).and_then(|from| held.get(usize::try_from(from).ok()?..));
+        let read = match (inside.filter(|rest| !rest.is_empty()), self.file) {
+            (Some(rest), _) => {
+                let length = rest.len().min(buffer.len());
+                buffer[..length].copy_from_slice(&rest[..length]);
+                length
+            }
+            (None, Some(file)) => {
+                let before_held = usize::try_from(held_at.saturating_sub(at)).ok().filter(|length| *length > 0);
+                let limit = before_held.map_or(buffer.len(), |length| length.min(buffer.len()));
+                file.read_at(&mut buffer[..limit], at)?
+            }
+            (None, None) => 0,
+        };
+        if let Some(tap) = self.tap {
+            tap.show(&buffer[..read], at)?;
+        }
+        Ok(read)
+    }
+
+    /// Reads as many bytes as the buffer has room for.
+    pub fn read_exact_at(&self, mut buffer: &mut [u8], mut at: u64) -> io::Result<()> {
+        while !buffer.is_empty() {
+            match self.read_at(buffer, at) {
+                Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
+                Ok(length) => {
+                    buffer = &mut buffer[length..];
+                    at += length as u64;
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Sends on what is read of an archive, each byte once and in order.
+#[derive(Debug)]
+pub(in super::super) struct Tap {
+    next: AtomicU64,
+    to: SyncSender<Vec<u8>>,
+}
+
+impl Tap {
+    /// A tap for what is read from `at` on.
+    pub fn new(at: u64, to: SyncSender<Vec<u8>>) -> Self {
+        Self { next: AtomicU64::new(at), to }
+    }
+
+    fn show(&self, bytes: &[u8], at: u64) -> io::Result<()> {
+        let next = self.next.swap(at + bytes.len() as u64, Ordering::Relaxed);
+        let sent = next == at && self.to.send(bytes.to_vec()).is_ok();
+        if sent { Ok(()) } else { Err(io::Error::other("it is not read in order")) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fs;
+
+    #[test]
+    fn what_is_held_is_not_read_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x");
+        fs::write_atomically(&path, b"0123456789").unwrap();
+        let file = fs::open(&path).unwrap();
+        let source = Source::file(&file).unwrap().holding(b"abc", 4);
+        let mut all = [0; 10];
+        source.read_exact_at(&mut all, 0).unwrap();
+        assert_eq!(&all, b"0123abc789");
+        assert!(source.read_exact_at(&mut all, 1).is_err());
+        let memory = Source::memory(b"abc", 4);
+        let mut three = [0; 3];
+        memory.read_exact_at(&mut three, 4).unwrap();
+        assert_eq!((&three, memory.length()), (b"abc", 7));
+        assert!(memory.read_exact_at(&mut three, 3).is_err() && memory.read_exact_at(&mut three, 5).is_err());
+    }
+
+    #[test]
+    fn a_tap_shows_all_in_order_or_nothing_is_read() {
+        let (to, from) = std::sync::mpsc::sync_channel(4);
+        let tap = Tap::new(1, to);
+        let source = Source::memory(b"0123", 0).through(&tap);
+        let mut two = [0; 2];
+        source.read_exact_at(&mut two, 1).unwrap();
+        assert!(source.read_exact_at(&mut two, 1).is_err(), "a second time");
+        assert_eq!(from.try_recv().unwrap(), b"12");
+    }
+}

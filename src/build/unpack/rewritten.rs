@@ -1,0 +1,127 @@
+//! Tests of wheels that are written to while they are unpacked. What is done to a wheel is done between two members, from within.
+
+use std::fs::File;
+use std::io::Write;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use zip::write::SimpleFileOptions;
+
+use super::{parts, unpack};
+use crate::fs::{self, Digest};
+use crate::plan::PlannedWheel;
+
+/// Writes a wheel of `a` with these members, which are stored as they are.
+fn wheel(path: &Path, members: &[(&str, &[u8])]) -> PlannedWheel {
+    let own: [(&str, &[u8]); 3] = [
+        ("a-1.dist-info/WHEEL", b"Wheel-Version: 1.0\n"),
+        ("a-1.dist-info/entry_points.txt", b"[console_scripts]\nrun = a:one\n"),
+        ("a-1.dist-info/RECORD", b""),
+    ];
+    let mut archive = zip::ZipWriter::new(fs::create(path).unwrap());
+    let options = SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
+    for (name, content) in members.iter().chain(&own) {
+        archive.start_file(*name, options).unwrap();
+        archive.write_all(content).unwrap();
+    }
+    archive.finish().unwrap();
+    PlannedWheel {
+        name: "a".parse().unwrap(),
+        version: "1".parse().unwrap(),
+        path: path.to_path_buf(),
+        size: path.metadata().unwrap().len(),
+        sha256: Digest::of_file(path, drop).unwrap(),
+        required_by: Vec::new(),
+    }
+}
+
+/// Writes over each place where `old` stands in a file. Both are of one length.
+fn rewrite(path: &Path, old: &[u8], new: &[u8]) {
+    let content = fs::read(path).unwrap();
+    let file = File::options().write(true).open(path).unwrap();
+    let places: Vec<usize> = memchr::memmem::find_iter(&content, old).collect();
+    assert!(!places.is_empty());
+    for at in places {
+        file.write_all_at(new, at as u64).unwrap();
+    }
+}
+
+/// The content of a file, with its CRC-32 as an archive has it.
+fn with_checksum(content: &[u8]) -> (Vec<u8>, [u8; 4]) {
+    (content.to_vec(), libdeflater::crc32(content).to_le_bytes())
+}
+
+/// Has the wheel say `new` where it said `old`, so that the archive agrees with itself.
+fn forge(path: &Path, old: &[u8], new: &[u8]) {
+    let ((old, old_checksum), (new, new_checksum)) = (with_checksum(old), with_checksum(new));
+    rewrite(path, &old, &new);
+    rewrite(path, &old_checksum, &new_checksum);
+}
+
+#[test]
+fn a_wheel_in_memory_is_unpacked_as_it_was_hashed() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, to) = (folder.path().join("a-1-py3-none-any.whl"), folder.path().join("to"));
+    fs::create_dir_all(&to, 0o755).unwrap();
+    let planned = wheel(&path, &[("a.py", b"VERSION = 'one'"), ("b.py", b"VERSION = 'two'")]);
+    let done = AtomicUsize::new(0);
+    let rewrite_after_one = |_| {
+        if done.fetch_add(1, Ordering::Relaxed) == 0 {
+            forge(&path, b"VERSION = 'one'", b"VERSION = 'bad'");
+            forge(&path, b"VERSION = 'two'", b"VERSION = 'BAD'");
+        }
+    };
+    unpack(&planned, &to, rewrite_after_one).unwrap();
+    let read = |name: &str| fs::read(&to.join("site").join(name)).unwrap();
+    assert_eq!((&*read("a.py"), &*read("b.py")), (&b"VERSION = 'one'"[..], &b"VERSION = 'two'"[..]));
+    let again = folder.path().join("again");
+    fs::create_dir_all(&again, 0o755).unwrap();
+    let error = format!("{:#}", unpack(&planned, &again, drop).unwrap_err());
+    assert!(error.starts_with("it has changed since it was chosen"), "{error}");
+}
+
+#[test]
+fn a_large_wheel_is_unpacked_as_it_was_hashed_or_not_at_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a-1-py3-none-any.whl");
+    let limit = usize::try_from(parts::LIMIT).unwrap();
+    let (larger, large) = (vec![1; limit + 1], vec![2; limit / 2]);
+    let members: [(&str, &[u8]); 5] = [
+        ("first.py", b"one"),
+        ("larger.bin", &larger),
+        ("large.bin", &large),
+        ("large2.bin", &large),
+        ("last.py", b"LAST = 'one'"),
+    ];
+    let planned = wheel(&path, &members);
+    let unpacked = |name: &str, advance: &(dyn Fn(u64) + Send + Sync)| {
+        let to = folder.path().join(name);
+        fs::create_dir_all(&to, 0o755).unwrap();
+        let done = unpack(&planned, &to, advance).map_err(|error| format!("{error:#}"));
+        (to, done)
+    };
+    let (to, done) = unpacked("clean", &|_| {});
+    done.unwrap();
+    for (name, content) in members {
+        assert!(fs::read(&to.join("site").join(name)).unwrap() == content, "{name}");
+    }
+    assert!(fs::exists(&to.join("scripts/run")));
+    // Behind the first part, what is in the last one becomes another.
+    let changes: [(&str, &[u8], &[u8]); 2] = [
+        ("content", b"LAST = 'one'", b"LAST = 'bad'"),
+        ("entry points", b"[console_scripts]\nrun = a:one\n", b"[console_scripts]\nrun = a:bad\n"),
+    ];
+    for (what, right, wrong) in changes {
+        let done_members = AtomicUsize::new(0);
+        let (_, done) = unpacked(what, &|_| {
+            if done_members.fetch_add(1, Ordering::Relaxed) == 0 {
+                forge(&path, right, wrong);
+            }
+        });
+        let error = done.unwrap_err();
+        assert!(error.starts_with("it has changed since it was chosen"), "{what}: {error}");
+        forge(&path, wrong, right);
+        unpacked(&format!("{what} again"), &|_| {}).1.unwrap();
+    }
+}
