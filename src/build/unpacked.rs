@@ -61,7 +61,7 @@ impl UnpackedWheel {
         let wheel = Self::read(folder, sha256)?;
         let look = |file: &UnpackedFile| {
             let path = wheel.path(file);
-            let size = fs::link_metadata(&path)?.filter(std::fs::Metadata::is_file).map(|metadata| metadata.len());
+            let size = fs::link_metadata(&path)?.and_then(|found| found.is_file().then_some(found.len()));
             ensure!(size == Some(file.size), "`{}` is not what was unpacked", path.display());
             Ok(())
         };

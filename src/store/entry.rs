@@ -94,8 +94,7 @@ impl Site {
 /// packages.
 fn is_whole(path: &Path, site: &Site) -> Result<bool> {
     let size_of = |name: &str| {
-        let metadata = fs::metadata(&path.join(name))?.filter(std::fs::Metadata::is_file);
-        Ok::<_, anyhow::Error>(metadata.map(|metadata| metadata.len()))
+        Ok::<_, anyhow::Error>(fs::metadata(&path.join(name))?.and_then(|found| found.is_file().then_some(found.len())))
     };
     let is_configured = size_of(CONFIGURATION)?.is_some_and(|size| site.configuration.is_none_or(|expected| size == expected));
     Ok(is_configured && size_of(site.python())?.is_some())

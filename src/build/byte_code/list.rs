@@ -44,7 +44,7 @@ impl ByteCode {
         let byte_code = Self::read(folder)?;
         for file in &byte_code.files {
             let path = folder.join(&file.path);
-            let size = fs::link_metadata(&path)?.filter(std::fs::Metadata::is_file).map(|metadata| metadata.len());
+            let size = fs::link_metadata(&path)?.and_then(|found| found.is_file().then_some(found.len()));
             ensure!(size == Some(file.size), "`{}` is not what was compiled", path.display());
         }
         Ok(byte_code)

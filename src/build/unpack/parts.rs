@@ -1,5 +1,5 @@
 //! A large wheel, unpacked part by part: each part is read once, and hashed and unpacked from memory. A member that is larger than a part goes
-//! through memory piece by piece, and each piece is hashed by a thread of its own. Memory for two parts is all that it takes.
+//! through memory piece by piece, and each piece is hashed by a thread of its own. Memory for one part is all that it takes.
 //!
 //! What an archive says of its members is read before, from the bytes of the central directory that are hashed in the end; each local header
 //! and each text that was read before is held against the part that it is in.
@@ -10,6 +10,7 @@ use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::mpsc::sync_channel;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context, Result, ensure};
 use rayon::prelude::*;
@@ -21,8 +22,8 @@ use crate::build::unpacked::Contents;
 use crate::fs::Digest;
 use crate::plan::PlannedWheel;
 
-/// How large a part may be, in bytes, and a wheel that is no large one.
-pub(super) const LIMIT: u64 = 32 << 20;
+/// How large a part may be, in bytes, and a wheel that is no large one: as much as the caches of a processor hold.
+pub(super) const LIMIT: u64 = 4 << 20;
 /// How many pieces of a large member wait to be hashed.
 const WAITING: usize = 8;
 
@@ -53,18 +54,20 @@ fn take_apart(
 ) -> Result<Contents> {
     let source = Source::file(file)?;
     let directory = archive::directory_of(source)?;
-    let end = bytes(file, &(directory..source.length()))?;
-    let archive = Archive::open(source.holding(&end, directory))?;
+    let mut end = Vec::new();
+    let end = bytes(file, &(directory..source.length()), &mut end)?;
+    let archive = Archive::open(source.holding(end, directory))?;
     let texts = Texts::read(wheel, &archive)?;
     let contents = Unpacking::begin(wheel, &archive, &texts, to)?.run(|steps| {
+        let (mut room, wholes) = (Vec::new(), Mutex::new(Vec::new()));
         let mut written: Vec<Option<Written>> = steps.iter().map(|_| None).collect();
         for range in archive.parts(LIMIT) {
             let inside = steps.iter().enumerate().filter(|(_, step)| range.contains(&step.member.header()));
             let inside: Vec<(usize, &Step)> = inside.collect();
-            let part = Part { file, range, texts: &texts };
+            let part = Part { file, range, texts: &texts, wholes: &wholes };
             let done = match &inside[..] {
-                [(index, step)] if part.is_large() => vec![(*index, part.take_large(step, advance, hasher)?)],
-                _ => part.take(&inside, advance, hasher)?,
+                [(index, step)] if part.is_large() => vec![(*index, part.take_large(step, advance, hasher, &mut room)?)],
+                _ => part.take(&inside, advance, hasher, &mut room)?,
             };
             for (index, done) in done {
                 written[index] = Some(done);
@@ -72,7 +75,7 @@ fn take_apart(
         }
         written.into_iter().collect::<Option<Vec<_>>>().context("a member is in no part")
     })?;
-    hasher.update(&end);
+    hasher.update(end);
     Ok(contents)
 }
 
@@ -81,6 +84,8 @@ struct Part<'a> {
     file: &'a File,
     range: Range<u64>,
     texts: &'a Texts,
+    /// Room for small members, which each part takes up again.
+    wholes: &'a Mutex<Vec<Whole>>,
 }
 
 impl Part<'_> {
@@ -94,28 +99,36 @@ impl Part<'_> {
         steps: &[(usize, &Step)],
         advance: &(impl Fn(u64) + Sync),
         hasher: &mut Sha256,
+        room: &mut Vec<u8>,
     ) -> Result<Vec<(usize, Written)>> {
-        let bytes = bytes(self.file, &self.range)?;
-        let source = Source::memory(&bytes, self.range.start);
+        let bytes = bytes(self.file, &self.range, room)?;
+        let source = Source::memory(bytes, self.range.start);
         let take = || {
-            let written = steps.par_iter().map_init(Whole::default, |whole, (index, step)| {
+            let written = steps.par_iter().map(|(index, step)| {
                 self.check_again(step.member, source)?;
-                Ok((*index, step.take_from(source, whole, advance)?))
+                let mut whole = self.wholes().pop().unwrap_or_default();
+                let written = step.take_from(source, &mut whole, advance);
+                self.wholes().push(whole);
+                Ok((*index, written?))
             });
             // The first failure in order, whichever came first.
             written.collect::<Vec<_>>().into_iter().collect::<Result<Vec<_>>>()
         };
-        let ((), written) = rayon::join(|| hasher.update(&bytes), take);
+        let ((), written) = rayon::join(|| hasher.update(bytes), take);
         written
     }
 
+    fn wholes(&self) -> MutexGuard<'_, Vec<Whole>> {
+        self.wholes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Takes the step with the one member in it, whose content goes through memory once.
-    fn take_large(&self, step: &Step, advance: &impl Fn(u64), hasher: &mut Sha256) -> Result<Written> {
+    fn take_large(&self, step: &Step, advance: &impl Fn(u64), hasher: &mut Sha256, room: &mut Vec<u8>) -> Result<Written> {
         let extent = step.member.extent();
-        let header = bytes(self.file, &(self.range.start..extent.start))?;
-        let source = Source::file(self.file)?.holding(&header, self.range.start);
+        let header = bytes(self.file, &(self.range.start..extent.start), room)?;
+        let source = Source::file(self.file)?.holding(header, self.range.start);
         Archive::check_again(source, step.member, self.range.end)?;
-        hasher.update(&header);
+        hasher.update(header);
         let written = std::thread::scope(|scope| {
             let (to, pieces) = sync_channel::<Vec<u8>>(WAITING);
             let hashing = &mut *hasher;
@@ -124,7 +137,7 @@ impl Part<'_> {
             step.take_from(source.through(&tap), &mut Whole::default(), advance)
         })?;
         // What stands behind it is no more than a few numbers.
-        hasher.update(bytes(self.file, &(extent.end..self.range.end))?);
+        hasher.update(bytes(self.file, &(extent.end..self.range.end), room)?);
         Ok(written)
     }
 
@@ -145,9 +158,12 @@ impl Part<'_> {
     }
 }
 
-/// The bytes of a file in a range.
-fn bytes(file: &File, range: &Range<u64>) -> Result<Vec<u8>> {
-    let mut bytes = vec![0; usize::try_from(range.end - range.start)?];
-    file.read_exact_at(&mut bytes, range.start).context("it cannot be read")?;
-    Ok(bytes)
+/// The bytes of a file in a range, read into `room`, which grows where it has to.
+fn bytes<'a>(file: &File, range: &Range<u64>, room: &'a mut Vec<u8>) -> Result<&'a [u8]> {
+    let length = usize::try_from(range.end - range.start)?;
+    if room.len() < length {
+        *room = vec![0; length];
+    }
+    file.read_exact_at(&mut room[..length], range.start).context("it cannot be read")?;
+    Ok(&room[..length])
 }
