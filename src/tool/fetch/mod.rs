@@ -155,9 +155,12 @@ fn fill(options: &Fetch, spec: &Spec, invocation: &Invocation, process: &Process
 fn destination(spec: &Spec, invocation: &Invocation) -> Option<PathBuf> {
     let of_caller = invocation.wheels.folders.first().cloned();
     let of_spec = spec.wheelhouses.first().map(|folder| folder.value.clone());
-    let beside = spec.base.as_ref().map(|base| {
-        let [wheels, pip_packages] = ["wheels", "pip_packages"].map(|name| base.join(name));
-        if !fs::exists(&wheels) && fs::exists(&pip_packages) { pip_packages } else { wheels }
+    let beside = spec.base.as_ref().and_then(|base| {
+        // What another user may have put there is not filled: a launch skips it.
+        let is_trusted = |path: &PathBuf| spec.trust.stranger_on_way(path, base).is_none();
+        let [wheels, pip_packages] = ["wheels", "pip_packages"].map(|name| Some(base.join(name)).filter(is_trusted));
+        let is_there = |path: &Option<PathBuf>| path.as_deref().is_some_and(fs::exists);
+        if !is_there(&wheels) && is_there(&pip_packages) { pip_packages } else { wheels }
     });
     of_caller.or(of_spec).or(beside)
 }
