@@ -77,7 +77,8 @@ pub(super) type ReadMetadata<'a> = &'a dyn Fn(&UnpackedWheel) -> Result<Vec<u8>>
 
 /// The METADATA of a wheel that is unpacked.
 pub(super) fn unpacked_metadata(wheel: &UnpackedWheel) -> Result<Vec<u8>> {
-    fs::read(&wheel.folder.join(Scheme::Site.folder()).join(&wheel.contents.dist_info).join("METADATA"))
+    let path = wheel.folder.join(Scheme::Site.folder()).join(&wheel.contents.dist_info).join("METADATA");
+    fs::read_text(&path, fs::limits::METADATA)
 }
 
 /// The order in which wheels are installed: from the last to the first as given, each preceded by those that it requires, as far as these do

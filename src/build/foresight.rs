@@ -32,7 +32,7 @@ pub fn foreseen(plan: &Plan) -> Vec<String> {
 
 /// What would be unpacked from a wheel. Size and CRC-32 stand for the digest of a file, and the wheel's own path for its directory.
 fn list(wheel: &PlannedWheel) -> Result<UnpackedWheel> {
-    let file = fs::open(&wheel.path)?;
+    let file = fs::open_regular(&wheel.path)?;
     let archive = Archive::open(Source::file(&file)?)?;
     let dist_info = own_folder(wheel, &archive, ".dist-info")?.context("it has no `.dist-info` directory")?;
     let data = own_folder(wheel, &archive, ".data")?.unwrap_or_else(|| dist_info.replace(".dist-info", ".data"));

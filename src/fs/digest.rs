@@ -25,7 +25,7 @@ impl Digest {
 
     /// The digest of a file's content. `advance` is told of the bytes as they are done.
     pub fn of_file(path: &Path, advance: impl FnMut(u64)) -> Result<Self> {
-        Self::of_reader(&mut super::open(path)?, advance).with_context(|| format!("cannot read `{}`", path.display()))
+        Self::of_reader(&mut super::open_regular(path)?, advance).with_context(|| format!("cannot read `{}`", path.display()))
     }
 
     /// The digest of all that a reader has left. `advance` is told of the bytes as they are done.
@@ -98,7 +98,7 @@ impl LongDigest {
 }
 
 fn hex_of_file(mut hasher: impl sha2::Digest, path: &Path) -> Result<String> {
-    let read = feed(&mut hasher, &mut super::open(path)?, &mut drop);
+    let read = feed(&mut hasher, &mut super::open_regular(path)?, &mut drop);
     read.with_context(|| format!("cannot read `{}`", path.display()))?;
     Ok(hex::encode(hasher.finalize()))
 }

@@ -8,6 +8,7 @@ mod change;
 mod climb;
 mod digest;
 mod fault;
+pub mod limits;
 mod lock;
 mod own;
 pub mod path_text;
@@ -37,7 +38,10 @@ pub use own::{
     look_for_json, open_across_exec, open_optional, open_or_create, read_json, read_memo, read_memo_before_exec, read_own_json,
     write_memo,
 };
-pub use read::{BEGINNING, leave_open, open_without_waiting, read, read_before_exec, read_beginning, read_rest, real_path};
+pub use read::{
+    BEGINNING, leave_open, open_if_there, open_regular, open_without_waiting, read, read_before_exec, read_beginning,
+    read_named_text, read_rest, read_text, real_path,
+};
 pub use replace::{UNFINISHED, replace, replace_by, replace_link, rewrite, write_atomically};
 pub use seal::seal;
 pub use stamp::{Stamp, Stamped};

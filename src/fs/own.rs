@@ -13,7 +13,9 @@ use serde::de::DeserializeOwned;
 
 use super::read::{BEGINNING, leave_open, read_beginning, read_rest};
 use super::seal::{Content, seal, unseal};
-use super::{is_systems_fault, link_metadata, lock_exclusive, open, optional, remove_any, remove_dir_all, write_atomically};
+use super::{
+    is_systems_fault, limits, link_metadata, lock_exclusive, open, optional, remove_any, remove_dir_all, write_atomically,
+};
 
 /// Opens a file of our own making: no link is followed, and a pipe that was put in its place is not waited for.
 fn open_own(path: &Path) -> std::io::Result<File> {
@@ -91,7 +93,7 @@ fn read_open(file: &mut File, path: &Path) -> Result<Vec<u8>> {
     if beginning.len() == BEGINNING && !file.metadata().is_ok_and(|metadata| metadata.is_file()) {
         bail!("`{}` is not a file", path.display());
     }
-    read_rest(file, beginning, path)
+    read_rest(file, beginning, path, limits::STATE)
 }
 
 /// The content of a file of our own making; none where there is none.

@@ -11,7 +11,7 @@ use super::metadata;
 ///
 /// Following links, so that it is the content's stamp and not the link's. A change in place, a replacement and a change of what
 /// a folder lists each alter at least one of these.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Stamp {
     /// The device that holds it.
     pub device: u64,

@@ -44,7 +44,7 @@ fn folder(target: &Target, process: &Process) -> Option<PathBuf> {
 /// Whether a `pyproject.toml` is a project's: many hold nothing but the settings of tools.
 #[must_use]
 pub fn has_project(file: &Path) -> bool {
-    let bytes = fs::read(file).unwrap_or_default();
+    let bytes = fs::read_text(file, fs::limits::SPEC).unwrap_or_default();
     let table: toml::Table = std::str::from_utf8(&bytes).ok().and_then(|text| text.parse().ok()).unwrap_or_default();
     table.contains_key("project")
 }

@@ -83,7 +83,7 @@ impl Legacy {
     }
 
     fn read_file(path: &Path) -> Result<Self> {
-        let text = super::find::from_bytes(path, SpecKind::Luci, fs::read(path)?)?;
+        let text = super::find::from_bytes(path, SpecKind::Luci, fs::read_text(path, fs::limits::SPEC)?)?;
         let folder = path.parent().unwrap_or(Path::new("/"));
         let name = path.file_name().unwrap_or_default().as_bytes();
         let stem = SUFFIXES.iter().find_map(|suffix| name.strip_suffix(suffix.as_bytes())).unwrap_or(name);
@@ -101,7 +101,7 @@ impl Legacy {
         match fs::link_metadata(&script)? {
             None => Self::to_file(text, path, folder.join(OsStr::from_bytes(&[stem, b".toml"].concat()))),
             Some(metadata) if metadata.is_file() => {
-                let content = fs::read(&script)?;
+                let content = fs::read_text(&script, fs::limits::PROGRAM)?;
                 let inside = super::find::inside_text(&content, Origin::file(script.clone()), text.base.clone())?;
                 let there = inside.filter(|inside| inside.kind == SpecKind::Pep723);
                 Ok(Self { text, path: path.to_path_buf(), target: script, there, script: Some(content) })
@@ -118,7 +118,9 @@ impl Legacy {
     fn to_file(text: SpecText, path: &Path, target: PathBuf) -> Result<Self> {
         let there = match fs::link_metadata(&target)? {
             None => None,
-            Some(_) => Some(super::find::from_bytes(&target, SpecKind::VpythonToml, fs::read(&target)?)?),
+            Some(_) => {
+                Some(super::find::from_bytes(&target, SpecKind::VpythonToml, fs::read_text(&target, fs::limits::SPEC)?)?)
+            }
         };
         Ok(Self { text, path: path.to_path_buf(), target, there, script: None })
     }
@@ -138,7 +140,7 @@ impl Legacy {
     }
 
     fn read_script(path: &Path) -> Result<Option<Self>> {
-        let content = fs::read(path)?;
+        let content = fs::read_text(path, fs::limits::SPEC)?;
         let origin = Origin::file(path.to_path_buf());
         let Some(block) = inline::read(&content, &origin)? else { return Ok(None) };
         let cannot = || Failure::new(format!("cannot upgrade `{}`", path.display()));

@@ -113,7 +113,7 @@ fn sign(file: &mut File, content: &[u8]) {
 
 fn text(file: &mut File) -> String {
     let mut text = String::new();
-    let _ = file.rewind().and_then(|()| file.read_to_string(&mut text));
+    let _ = file.rewind().and_then(|()| file.take(fs::limits::LIST.bytes).read_to_string(&mut text));
     text
 }
 

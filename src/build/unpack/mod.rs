@@ -43,7 +43,7 @@ const TEXT_LIMIT: u64 = 64 << 20;
 /// The digest of the whole is found while members are unpacked; where it is another one, what was unpacked goes unseen, and that is the
 /// error. So it is where the file is not a wheel that every program unpacks alike.
 pub(super) fn unpack(wheel: &PlannedWheel, to: &Path, advance: impl Fn(u64) + Send + Sync) -> Result<()> {
-    let file = fs::open(&wheel.path)?;
+    let file = fs::open_regular(&wheel.path)?;
     let length = file.metadata().context("it cannot be read")?.len();
     let (found, contents) = if length > parts::LIMIT {
         parts::unpack(wheel, &file, to, &advance)?

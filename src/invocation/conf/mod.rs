@@ -113,7 +113,7 @@ impl Conf {
 /// Why it does not count: it cannot be read, or somebody else may have written it.
 fn read_trusted(path: &Path, process: &Process) -> Result<Option<Vec<u8>>, String> {
     let cannot = |error: &anyhow::Error| report::one_line(error);
-    let Some((mut file, metadata)) = fs::open_without_waiting(path).map_err(|error| cannot(&error))? else { return Ok(None) };
+    let Some((mut file, metadata)) = fs::open_if_there(path).map_err(|error| cannot(&error))? else { return Ok(None) };
     if !metadata.is_file() {
         return Err("it is not a file".to_owned());
     }
@@ -130,7 +130,7 @@ fn read_trusted(path: &Path, process: &Process) -> Result<Option<Vec<u8>>, Strin
         return Err(format!("everybody can write to `{}`", folder.display()));
     }
     let beginning = fs::read_beginning(&mut file, path).map_err(|error| cannot(&error))?;
-    let content = fs::read_rest(&mut file, beginning, path).map_err(|error| cannot(&error))?;
+    let content = fs::read_rest(&mut file, beginning, path, fs::limits::SETTINGS).map_err(|error| cannot(&error))?;
     fs::leave_open(file);
     Ok(Some(content))
 }

@@ -62,7 +62,7 @@ fn is_executable(path: &Path) -> Result<bool> {
 
 fn read_head(path: &Path) -> Result<Vec<u8>> {
     let mut head = Vec::new();
-    let read = fs::open(path)?.take(SCRIPT_HEAD).read_to_end(&mut head);
+    let read = fs::open_regular(path)?.take(SCRIPT_HEAD).read_to_end(&mut head);
     read.with_context(|| format!("cannot read `{}`", path.display()))?;
     Ok(head)
 }

@@ -73,7 +73,7 @@ fn version_file(root: &Path, process: &Process, evidence: &mut Evidence) -> Resu
 
 /// The versions that such a file lists; `#` begins a comment.
 fn listed_versions(path: &Path) -> Result<Vec<String>> {
-    let text = fs::visible(fs::read(path))?.unwrap_or_default();
+    let text = fs::visible(fs::read_text(path, fs::limits::SETTINGS))?.unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
     let lines = text.lines().map(|line| line.split('#').next().unwrap_or_default());
     Ok(lines.flat_map(str::split_whitespace).map(str::to_owned).collect())

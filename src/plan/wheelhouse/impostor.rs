@@ -31,7 +31,7 @@ pub enum Impostor {
 impl Impostor {
     /// What the file is; none where it may be a wheel, or cannot be read.
     pub fn at(path: &Path) -> Option<Self> {
-        let file = fs::open(path).ok()?;
+        let file = fs::open_regular(path).ok()?;
         let mut beginning = Vec::new();
         (&file).take(BEGINNING).read_to_end(&mut beginning).ok()?;
         let text = beginning.trim_ascii_start().to_ascii_lowercase();

@@ -12,9 +12,6 @@ use super::WheelName;
 use crate::fs;
 use crate::report::Failure;
 
-/// The longest `METADATA` that is read.
-const LIMIT: u64 = 64 << 20;
-
 /// The part of the metadata that a plan depends on, as it is written.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Metadata {
@@ -32,12 +29,12 @@ pub struct Metadata {
 /// It is no zip archive, has no `METADATA`, or is another project's than its file name says.
 pub(super) fn read(path: &Path, name: &WheelName) -> Result<Metadata> {
     let context = || format!("cannot read `{}` as a wheel", path.display());
-    let mut archive = ZipArchive::new(BufReader::new(fs::open(path)?)).with_context(context)?;
+    let mut archive = ZipArchive::new(BufReader::new(fs::open_regular(path)?)).with_context(context)?;
     let member = metadata_member(&archive, name).ok_or_else(|| {
         Failure::new(context()).because(format!("it has no `METADATA` of `{}` {}", name.project, name.version))
     })?;
     let source = archive.by_name(&member).with_context(context)?;
-    let text = read_at_most(LIMIT, source).with_context(context)?;
+    let text = read_at_most(fs::limits::METADATA.bytes, source).with_context(context)?;
     parse(&text, name).with_context(context)
 }
 
@@ -99,7 +96,8 @@ fn headers(text: &str) -> Vec<(String, String)> {
     for line in text.replace("\r\n", "\n").split(['\n', '\r']) {
         if line.starts_with([' ', '\t']) {
             if let Some((_, value)) = headers.last_mut().filter(|_| is_open) {
-                *value = format!("{value} {}", line.trim());
+                value.push(' ');
+                value.push_str(line.trim());
                 value.truncate(value.trim_end().len());
             }
             continue;

@@ -28,7 +28,7 @@ pub(super) fn script(file: &mut File, real: PathBuf, trail: &mut Trail) -> Resul
         trail.note(Finding::Archive, || LookedAt::Program(real));
         return Ok(Inside::default());
     }
-    let text = fs::read_rest(file, beginning, &real)?;
+    let text = fs::read_rest(file, beginning, &real, fs::limits::PROGRAM)?;
     let folder = real.parent().map(PathBuf::from);
     self::text(&text, Origin::file(real), folder, trail)
 }

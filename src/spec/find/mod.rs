@@ -28,7 +28,7 @@ use anyhow::{Context, Result};
 use tracing::debug;
 
 use super::{Origin, STANDARD_INPUT, SpecKind, SpecText, luci, pylock, requirements};
-use crate::fs::{self, Trust};
+use crate::fs::{self, Trust, limits};
 use crate::invocation::{Chosen, Invocation, Target};
 use crate::process::{CalledAs, Process};
 use crate::report::Failure;
@@ -200,7 +200,7 @@ fn look_around_script<'t>(path: &Path, process: &Process, trail: &'t mut Trail) 
     if let Some(spec) = beside::partner_of_file(path, &mut around)? {
         return Ok(Around { spec: Some(spec), ..around });
     }
-    let Some(file) = fs::visible(fs::open(path))? else {
+    let Some(file) = fs::visible(fs::open_without_waiting(path))? else {
         around.trail.note(Finding::Broken, || LookedAt::Program(path.to_path_buf()));
         return Ok(around);
     };
@@ -232,7 +232,7 @@ fn look_around_folder<'t>(path: &Path, mut around: Around<'t>) -> Result<Around<
     if spec.is_some() {
         return Ok(Around { spec, ..around });
     }
-    let Some(mut file) = fs::visible(fs::open(&main))? else {
+    let Some(mut file) = fs::visible(fs::open_without_waiting(&main))? else {
         around.trail.note(Finding::Nothing, || LookedAt::Program(main));
         return Ok(around);
     };
@@ -243,7 +243,8 @@ fn look_around_folder<'t>(path: &Path, mut around: Around<'t>) -> Result<Around<
 /// Reads a spec that was named; its kind is told by its name and content.
 fn load(path: &Path, what: &str) -> Result<SpecText> {
     let cannot = || format!("cannot use {what}");
-    let bytes = fs::read(path).with_context(cannot)?;
+    let limit = if kind_by_name(path) == Some(SpecKind::Pylock) { limits::LOCK } else { limits::SPEC };
+    let bytes = fs::read_named_text(path, limit).with_context(cannot)?;
     if let Some(kind) = kind_by_name(path) {
         return from_bytes(path, kind, bytes).with_context(cannot);
     }
@@ -342,7 +343,11 @@ impl Found {
     /// Reads the whole of it; none where it does not count for the program of this name.
     fn read(&self, kind: SpecKind, around: &mut Around<'_>) -> Result<Option<SpecText>> {
         debug!(path = %self.path.display(), "found a spec");
-        let bytes = if self.is_regular { fs::read_before_exec(&self.path) } else { fs::read(&self.path) };
+        let bytes = if self.is_regular {
+            fs::read_before_exec(&self.path, limits::SPEC)
+        } else {
+            fs::read_text(&self.path, limits::SPEC)
+        };
         let text = bytes.and_then(|bytes| from_bytes(&self.path, kind, bytes));
         let counts = text.as_ref().map_or(true, |text| by_name::counts(around.called, text));
         let finding = if counts { Finding::of(&text) } else { Finding::Python2 };

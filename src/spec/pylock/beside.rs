@@ -6,7 +6,7 @@ use anyhow::Result;
 use pep440_rs::VersionSpecifiers;
 
 use super::{Bound, Lock, name, read};
-use crate::fs::{self, Stamped};
+use crate::fs::{self, Stamped, limits};
 use crate::process::Process;
 use crate::spec::{Packages, Placed, PythonRange, Source, Spec, SpecKind, SpecText, find};
 
@@ -29,7 +29,7 @@ impl Lock {
     /// # Errors
     /// It cannot be read, or is no lock.
     pub fn read(path: &Path) -> Result<Self> {
-        read::read(&find::from_bytes(path, SpecKind::Pylock, fs::read(path)?)?)
+        read::read(&find::from_bytes(path, SpecKind::Pylock, fs::read_text(path, limits::LOCK)?)?)
     }
 
     /// The Python versions that will do for the lock and for its spec, which has this range.

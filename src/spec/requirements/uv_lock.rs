@@ -27,7 +27,7 @@ pub(in crate::spec) fn bind(text: &SpecText, spec: Spec, process: &Process) -> R
     if !is_there {
         return Ok(Spec { packages: Packages::Required(requirements), ..spec });
     }
-    let lock = find::from_bytes(&path, SpecKind::Requirements, fs::read(&path)?)?;
+    let lock = find::from_bytes(&path, SpecKind::Requirements, fs::read_text(&path, fs::limits::LOCK)?)?;
     // uv's own form is a lock, which comes after that of all tools.
     if uv_lock::is_toml(&lock.content) {
         return Ok(Spec { packages: Packages::Required(requirements), uv_lock: Some(lock), ..spec });

@@ -22,7 +22,7 @@ pub(super) fn is_one(path: &Path) -> bool {
 pub(super) fn settle(folder: &Path, record: &Path, mended: &[PathBuf]) -> Result<()> {
     let path = folder.join(record);
     let site = record.parent().and_then(Path::parent).unwrap_or(Path::new(""));
-    let before = fs::read(&path)?;
+    let before = fs::read_text(&path, fs::limits::LIST)?;
     let after = settled(&before, site, mended, |file| fs::read(&folder.join(file)))
         .with_context(|| format!("cannot bring `{}` up to date", path.display()))?;
     if after == before { Ok(()) } else { fs::rewrite(&path, &after) }

@@ -118,7 +118,7 @@ fn read_before(path: &Path, text: &SpecText) -> Result<Option<(Lock, String)>> {
     if fs::link_metadata(path)?.is_none() {
         return Ok(None);
     }
-    let content = String::from_utf8_lossy(&fs::read(path)?).into_owned();
+    let content = String::from_utf8_lossy(&fs::read_text(path, fs::limits::LOCK)?).into_owned();
     let lock = Lock::read(path).with_context(|| format!("cannot make the lock of {} anew", text.title()))?;
     let other = lock.basis.as_ref().and_then(|basis| basis.spec.as_ref()).map(|name| path.with_file_name(name));
     match other.filter(|other| Some(other) != text.origin.file.as_ref() && fs::exists(other)) {

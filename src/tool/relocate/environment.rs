@@ -55,7 +55,8 @@ impl Environment {
             return Err(cannot().because("it is one of vpython's own, which name no place and work wherever they are").into());
         }
         let configuration = path.join("pyvenv.cfg");
-        let configuration = if fs::look_for_file(&configuration)? { fs::read(&configuration)? } else { Vec::new() };
+        let configuration =
+            if fs::look_for_file(&configuration)? { fs::read_text(&configuration, fs::limits::SETTINGS)? } else { Vec::new() };
         Ok(Self { sites: sites(&path)?, configuration, path })
     }
 
@@ -70,7 +71,7 @@ impl Environment {
         for site in &self.sites {
             let file = self.path.join(site).with_file_name("orig-prefix.txt");
             if home.is_none() && fs::look_for_file(&file)? {
-                return Ok(Some(fs::read(&file)?.trim_ascii().to_vec()));
+                return Ok(Some(fs::read_text(&file, fs::limits::SETTINGS)?.trim_ascii().to_vec()));
             }
         }
         Ok(home)

@@ -25,7 +25,7 @@ pub(super) fn mend(environment: &Environment, places: &Places, work: &mut Work) 
             if Path::new(&name).extension().is_some_and(|extension| extension == "dist-info")
                 && fs::look_for_file(&environment.path.join(&record))?
             {
-                let before = fs::read(&environment.path.join(&record))?;
+                let before = fs::read_text(&environment.path.join(&record), fs::limits::LIST)?;
                 let mut after = Vec::with_capacity(before.len());
                 for row in before.split_inclusive(|byte| *byte == b'\n') {
                     after.extend(mended(row, site, environment, places, work)?.unwrap_or_else(|| row.to_vec()));

@@ -88,7 +88,7 @@ pub(super) fn may_be_legacy(path: &Path) -> Result<bool> {
     if path.extension().is_some_and(|extension| extension != "py") {
         return Ok(false);
     }
-    let text = fs::read(path)?;
+    let text = fs::read_text(path, fs::limits::SPEC)?;
     let is_script = path.extension().is_some() || text.starts_with(b"#!");
     Ok(is_script && memmem::find(&text, b"[VPYTHON:BEGIN]").is_some())
 }

@@ -56,7 +56,7 @@ enum Archive {
 
 impl Archive {
     fn open(path: &Path) -> Result<Self> {
-        let mut file = fs::open(path)?;
+        let mut file = fs::open_regular(path)?;
         let mut head = Vec::new();
         file.by_ref().take(512).read_to_end(&mut head).context("cannot read it")?;
         file.rewind().context("cannot read it")?;
