@@ -8,13 +8,15 @@ mod lines;
 mod options;
 pub(super) mod uv_lock;
 
-use std::path::Path;
+use std::collections::HashSet;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use url::Url;
 
 use super::{Asked, Packages, Place, Placed, Requirement, Requirements, Source, Spec, SpecKind, SpecText, find};
-use crate::fs::{self, Digest, Stamped};
+use crate::fs::{self, Digest, Stamp, Stamped};
 use crate::process::Process;
 use crate::report::Failure;
 use crate::spec;
@@ -45,8 +47,11 @@ pub(super) fn is_likely(content: &str) -> bool {
     })
 }
 
+/// How many files may be read at a time, each because the one before names it: more would take more of the stack than there is.
+const DEEPEST: usize = 100;
+
 /// What the requirements of a file are for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Role {
     Requirements,
     Constraints,
@@ -59,6 +64,11 @@ struct Reader<'a> {
     requirements: Requirements,
     /// The files that are being read, each named by the one before.
     open: Vec<Stamped>,
+    /// The files that were read, by what they are, the directory that their paths are relative to, and what for. A second reading would
+    /// find the same again, and `-r a.txt` twice in each of thirty files would make a thousand million readings.
+    read: HashSet<(Stamp, PathBuf, Role)>,
+    /// The files and variables among the sources of the spec.
+    sources: HashSet<OsString>,
     problems: Vec<String>,
 }
 
@@ -73,6 +83,8 @@ impl<'a> Reader<'a> {
             spec: Spec { base: text.base.clone(), trust: text.trust(process), ..Spec::default() },
             requirements: Requirements::default(),
             open: text.origin.file.iter().map(Stamped::look).collect(),
+            read: HashSet::new(),
+            sources: HashSet::new(),
             problems: Vec::new(),
         };
         reader.file(text, role);
@@ -102,9 +114,8 @@ impl<'a> Reader<'a> {
     /// The value of a variable, which from now on is a part of what the spec was read from. An empty one is none, as in pip.
     fn variable(&mut self, name: &str) -> Option<String> {
         let value = self.process.setting(name).map(|value| value.to_string_lossy().into_owned());
-        let source = Source::Variable { name: name.to_owned(), value: value.clone() };
-        if !self.spec.sources.contains(&source) {
-            self.spec.sources.push(source);
+        if self.sources.insert(format!("${name}").into()) {
+            self.spec.sources.push(Source::Variable { name: name.to_owned(), value: value.clone() });
         }
         value
     }
@@ -178,12 +189,25 @@ impl<'a> Reader<'a> {
         if found.stamp.is_some() && self.open.iter().any(|open| open.stamp == found.stamp) {
             return self.problem(place, &format!("`{}` is being read already: these files name each other", path.display()));
         }
-        self.spec.sources.push(Source::File(found.clone()));
+        if self.open.len() > DEEPEST {
+            let what =
+                format!("`{}` is not read: {DEEPEST} files are open already, each because another names it", path.display());
+            return self.problem(place, &what);
+        }
+        if self.sources.insert(path.clone().into_os_string()) {
+            self.spec.sources.push(Source::File(found.clone()));
+        }
         let base = text.base.as_deref().unwrap_or(Path::new("/"));
         if let Some(stranger) = self.spec.trust.stranger_on_way(&path, base) {
             return self.problem(place, &format!("`{}` is not read: {stranger}", path.display()));
         }
-        let nested = fs::read(&path).and_then(|bytes| find::from_bytes(&path, SpecKind::Requirements, bytes));
+        if let (Some(stamp), Some(folder)) = (found.stamp, path.parent().and_then(|folder| fs::canonicalize(folder).ok()))
+            && !self.read.insert((stamp, folder, role))
+        {
+            return;
+        }
+        let nested =
+            fs::read_text(&path, fs::limits::SPEC).and_then(|bytes| find::from_bytes(&path, SpecKind::Requirements, bytes));
         match nested {
             Err(error) => self.problem(place, &crate::report::one_line(&error)),
             Ok(nested) => {
