@@ -7,7 +7,9 @@ mod find;
 mod holds;
 mod listed;
 mod luci;
+mod marker;
 mod pep723;
+mod places;
 mod platform;
 mod pylock;
 mod pyproject;
@@ -33,6 +35,7 @@ use pep508_rs::PackageName;
 pub use find::{Block, Finding, Look, LookedAt, Trail, find, find_by};
 pub use holds::holds;
 pub use listed::{Condition, ListedWheel, TagPattern, Variable};
+pub use marker::extras;
 pub use platform::{Platform, System, Target, TargetPython};
 pub use pylock::{Basis, Bound, Lock, LockForm, LockedPackage, LockedWheel, Marker};
 pub use python::{PythonDefault, PythonRange};
@@ -129,13 +132,13 @@ impl Origin {
         Self { file: Some(path), lines_before: 0, columns_before: 0 }
     }
 
-    /// The place of the byte at `offset` in the text.
+    /// The place of the byte at `offset` in the text; for many, [`places::Places`] is faster.
     fn place(&self, content: &str, offset: usize) -> Place {
         let before = &content[..content.floor_char_boundary(offset)];
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
         Place {
             file: self.file.clone(),
-            line: self.lines_before + before.matches('\n').count() + 1,
+            line: self.lines_before + memchr::memchr_iter(b'\n', before.as_bytes()).count() + 1,
             column: self.columns_before + before[line_start..].chars().count() + 1,
         }
     }

@@ -3,11 +3,13 @@
 //!
 //! Only what is written counts. No build backend is asked, so that what is `dynamic` is a mistake.
 
-use pep508_rs::{ExtraName, PackageName};
+use std::collections::{HashMap, HashSet};
+
+use pep508_rs::{ExtraName, MarkerTree, PackageName};
 use toml::de::{DeTable, DeValue};
 
 use super::vpython_toml::{Reader, Value};
-use super::{Asked, Placed, PythonRange};
+use super::{Asked, Placed, PythonRange, marker};
 
 /// What chooses among what a project may ask for, in `[tool.vpython]`.
 pub(super) const CHOICES: [&str; 2] = ["extras", "groups"];
@@ -53,16 +55,17 @@ pub(super) fn read<'a>(document: &DeTable<'a>, reader: &mut Reader<'a>) -> Proje
     let requires_python = project.and_then(|project| project.get("requires-python"));
     let optional = project.and_then(|project| project.get("optional-dependencies"));
     let own_name = project.and_then(|project| project.get("name")?.get_ref().as_str()?.parse::<PackageName>().ok());
-    let mut tables = Tables { own_name, extras: reader.table(optional, "project.optional-dependencies"), groups, reader };
-    let mut asked =
-        tables.strings(project.and_then(|project| project.get("dependencies")), "project.dependencies", &mut vec![]);
+    let extras = reader.table(optional, "project.optional-dependencies");
+    let mut tables = Tables::new(own_name, extras, groups, reader);
+    tables.strings(project.and_then(|project| project.get("dependencies")), "project.dependencies", &MarkerTree::TRUE);
     for (extra, start) in extras_chosen {
-        asked.extend(tables.extra(extra, start, &mut vec![]));
+        tables.extra(extra, start, MarkerTree::TRUE);
     }
     for (group, start) in groups_chosen {
-        asked.extend(tables.group(group, start, &mut vec![]));
+        tables.group(group, start, MarkerTree::TRUE);
     }
-    Project { requires_python: requires_python.and_then(|value| tables.reader.python_range(value)), asked }
+    let Tables { asked, reader, .. } = tables;
+    Project { requires_python: requires_python.and_then(|value| reader.python_range(value)), asked }
 }
 
 fn refuse_dynamic(field: &str, start: usize, reader: &mut Reader<'_>) {
@@ -71,103 +74,132 @@ fn refuse_dynamic(field: &str, start: usize, reader: &mut Reader<'_>) {
     reader.hint("write it to `[project]`, or name a `vpython.toml` or a `requirements.txt` with `-vpython-spec`");
 }
 
+/// How many extras and groups may be open at a time, each because the one before includes it.
+const DEEPEST: usize = 64;
+/// How many extras and groups are read, each for another marker: requirements of a project for itself, each with a marker of its own,
+/// can make two of one at each step.
+const READINGS: usize = 100_000;
+
 /// Tables of requirements by name, which name each other.
 struct Tables<'r, 'v, 'a> {
     own_name: Option<PackageName>,
-    extras: Option<&'v DeTable<'a>>,
-    groups: Option<&'v DeTable<'a>>,
+    extras: Table<'v, 'a>,
+    groups: Table<'v, 'a>,
     reader: &'r mut Reader<'a>,
+    /// What is asked for, as far as it was read.
+    asked: Vec<Placed<Asked>>,
+    /// The extras and groups that are being read, each included by the one before.
+    open: Vec<String>,
+    /// Those that were read, and where what is in them counts. A second reading would find the same again.
+    read: HashSet<(String, MarkerTree)>,
 }
 
-impl<'a> Tables<'_, '_, 'a> {
-    /// What an extra of the project asks for. `open` are the extras and groups that lead to it.
-    fn extra(&mut self, name: &str, start: usize, open: &mut Vec<String>) -> Vec<Placed<Asked>> {
-        let Some(value) = self.extras.and_then(|extras| by_name(extras, name)) else {
-            let known = known(self.extras);
-            self.reader.problem(start, &format!("there is no `{name}` in `[project.optional-dependencies]`{known}"));
-            return Vec::new();
-        };
-        self.within(&format!("the extra `{}`", normalised(name)), start, open, |tables, open| {
-            tables.strings(Some(value), &format!("project.optional-dependencies.{name}"), open)
-        })
+/// The values of a table by their normalised names.
+struct Table<'v, 'a> {
+    table: Option<&'v DeTable<'a>>,
+    by_name: HashMap<String, &'v Value<'a>>,
+}
+
+impl<'v, 'a> Table<'v, 'a> {
+    fn of(table: Option<&'v DeTable<'a>>) -> Self {
+        let mut by_name = HashMap::new();
+        for (key, value) in table.into_iter().flatten() {
+            by_name.entry(normalised(key.get_ref())).or_insert(value);
+        }
+        Self { table, by_name }
+    }
+}
+
+impl<'r, 'v, 'a> Tables<'r, 'v, 'a> {
+    fn new(
+        own_name: Option<PackageName>,
+        extras: Option<&'v DeTable<'a>>,
+        groups: Option<&'v DeTable<'a>>,
+        reader: &'r mut Reader<'a>,
+    ) -> Self {
+        let (extras, groups) = (Table::of(extras), Table::of(groups));
+        Self { own_name, extras, groups, reader, asked: Vec::new(), open: Vec::new(), read: HashSet::new() }
     }
 
-    /// What a group asks for, with the groups that it includes.
-    fn group(&mut self, name: &str, start: usize, open: &mut Vec<String>) -> Vec<Placed<Asked>> {
-        let Some(value) = self.groups.and_then(|groups| by_name(groups, name)) else {
-            let known = known(self.groups);
-            self.reader.problem(start, &format!("there is no `{name}` in `[dependency-groups]`{known}"));
-            return Vec::new();
+    /// Reads what an extra of the project asks for, where `marker` holds.
+    fn extra(&mut self, name: &str, start: usize, marker: MarkerTree) {
+        let normal = normalised(name);
+        let Some(value) = self.extras.by_name.get(&normal).copied() else {
+            let known = known(self.extras.table);
+            return self.reader.problem(start, &format!("there is no `{name}` in `[project.optional-dependencies]`{known}"));
+        };
+        self.within(format!("the extra `{normal}`"), start, marker, |tables, marker| {
+            tables.strings(Some(value), &format!("project.optional-dependencies.{name}"), &marker);
+        });
+    }
+
+    /// Reads what a group asks for, with the groups that it includes, where `marker` holds.
+    fn group(&mut self, name: &str, start: usize, marker: MarkerTree) {
+        let normal = normalised(name);
+        let Some(value) = self.groups.by_name.get(&normal).copied() else {
+            let known = known(self.groups.table);
+            return self.reader.problem(start, &format!("there is no `{name}` in `[dependency-groups]`{known}"));
         };
         let key = format!("dependency-groups.{name}");
         let DeValue::Array(items) = value.get_ref() else {
-            self.reader.wrong_type(&key, "an array", value);
-            return Vec::new();
+            return self.reader.wrong_type(&key, "an array", value);
         };
-        self.within(&format!("the group `{}`", normalised(name)), start, open, |tables, open| {
-            let mut asked = Vec::new();
+        self.within(format!("the group `{normal}`"), start, marker, |tables, marker| {
             for item in items {
                 let start = item.span().start;
                 match item.get_ref() {
-                    DeValue::String(text) => asked.extend(tables.requirement(text, start, open)),
+                    DeValue::String(text) => tables.requirement(text, start, marker.clone()),
                     DeValue::Table(table) => match table.get("include-group").map(toml::Spanned::get_ref) {
-                        Some(DeValue::String(included)) if table.len() == 1 => {
-                            asked.extend(tables.group(included, start, open));
-                        }
+                        Some(DeValue::String(included)) if table.len() == 1 => tables.group(included, start, marker.clone()),
                         _ => tables.reader.problem(start, &format!("an item of `{key}` has `include-group` alone")),
                     },
                     _ => tables.reader.wrong_type(&format!("an item of {key}"), "a string or a table", item),
                 }
             }
-            asked
-        })
+        });
     }
 
-    /// Goes into an extra or a group, unless that is open already.
-    fn within<T: Default>(
-        &mut self,
-        title: &str,
-        start: usize,
-        open: &mut Vec<String>,
-        read: impl FnOnce(&mut Self, &mut Vec<String>) -> T,
-    ) -> T {
-        if open.iter().any(|known| known == title) {
-            self.reader.problem(start, &format!("{title} includes itself"));
-            return T::default();
+    /// Goes into an extra or a group, unless that is open already, or was read for the same marker.
+    fn within(&mut self, title: String, start: usize, marker: MarkerTree, read: impl FnOnce(&mut Self, MarkerTree)) {
+        if self.open.contains(&title) {
+            return self.reader.problem(start, &format!("{title} includes itself"));
         }
-        open.push(title.to_owned());
-        let read = read(self, open);
-        open.pop();
-        read
+        if self.open.len() == DEEPEST {
+            let what =
+                format!("{title} is not read: {DEEPEST} extras and groups are open already, each because another includes it");
+            return self.reader.problem(start, &what);
+        }
+        if self.read.len() == READINGS || !self.read.insert((title.clone(), marker.clone())) {
+            return;
+        }
+        if self.read.len() == READINGS {
+            self.reader.problem(start, &format!("{title} is not read: more than {READINGS} extras and groups would be"));
+        }
+        self.open.push(title);
+        read(self, marker);
+        self.open.pop();
     }
 
-    fn strings(&mut self, value: Option<&Value<'a>>, key: &str, open: &mut Vec<String>) -> Vec<Placed<Asked>> {
-        let strings = self.reader.strings(value, key);
-        strings.into_iter().flat_map(|(text, start)| self.requirement(text, start, open)).collect()
+    fn strings(&mut self, value: Option<&'v Value<'a>>, key: &str, marker: &MarkerTree) {
+        for (text, start) in self.reader.strings(value, key) {
+            self.requirement(text, start, marker.clone());
+        }
     }
 
-    /// A requirement; one of the project itself stands for its extras, since the project is no wheel here.
-    fn requirement(&mut self, text: &str, start: usize, open: &mut Vec<String>) -> Vec<Placed<Asked>> {
-        let Some(asked) = self.reader.requirement(text, start) else { return Vec::new() };
-        if self.own_name.as_ref() != Some(&asked.value.requirement.name) {
-            return vec![asked];
+    /// Reads a requirement; one of the project itself stands for its extras, since the project is no wheel here.
+    fn requirement(&mut self, text: &str, start: usize, marker: MarkerTree) {
+        let Some(mut asked) = self.reader.requirement(text, start) else { return };
+        let requirement = &mut asked.value.requirement;
+        if let Err(why) = marker::and(&mut requirement.marker, marker) {
+            return self.reader.problem(start, &format!("`{text}` is no requirement: {why}"));
         }
-        let extras = asked.value.requirement.extras.clone();
-        let mut found: Vec<Placed<Asked>> = Vec::new();
-        for extra in extras {
-            found.extend(self.extra(extra.as_ref(), start, open));
+        if self.own_name.as_ref() != Some(&requirement.name) {
+            return self.asked.push(asked);
         }
-        for one in &mut found {
-            one.value.requirement.marker.and(asked.value.requirement.marker.clone());
+        for extra in &requirement.extras {
+            self.extra(extra.as_ref(), start, requirement.marker.clone());
         }
-        found
     }
-}
-
-/// The value of a name, by whichever of its spellings it is there.
-fn by_name<'v, 'a>(table: &'v DeTable<'a>, name: &str) -> Option<&'v Value<'a>> {
-    let name = normalised(name);
-    table.iter().find(|(key, _)| normalised(key.get_ref()) == name).map(|(_, value)| value)
 }
 
 /// The names that a table has, for who has chosen another.

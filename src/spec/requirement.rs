@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use pep440_rs::Version;
 use pep508_rs::{MarkerTree, Pep508Error};
 
-use super::Requirement;
+use super::{Requirement, marker};
 
 /// Variables of markers that are versions.
 const VERSIONS: [&str; 3] = ["python_version", "python_full_version", "implementation_version"];
@@ -36,7 +36,19 @@ fn parse(text: &str) -> Result<Requirement, String> {
     };
     check_extras(asked)?;
     check_marker(marker)?;
+    if asked.contains('@') {
+        return parse_with_url(asked, marker);
+    }
+    // The marker is read apart from the rest, since the library would read it without limits.
+    let requirement: Requirement = asked.parse().map_err(|error| why(&error))?;
+    Ok(Requirement { marker: parse_marker(marker)?, ..requirement })
+}
+
+/// A URL ends at a `;` only where white space is next to it, which the library is to find out. So it reads the marker as well, once that
+/// is known to be within limits.
+fn parse_with_url(asked: &str, marker: &str) -> Result<Requirement, String> {
     let marker = with_spaces_for_commas(marker);
+    marker::check(&marker)?;
     if let Cow::Owned(plain) = plain(&marker) {
         format!("{asked};{plain}").parse::<Requirement>().map_err(|error| why(&error))?;
     }
@@ -51,12 +63,13 @@ pub fn parse_marker(text: &str) -> Result<MarkerTree, String> {
     check_marker(text)?;
     let text = &with_spaces_for_commas(text);
     if let Cow::Owned(plain) = plain(text) {
-        plain.parse::<MarkerTree>().map_err(|error| why(&error))?;
+        marker::parse(&plain)?;
     }
-    text.parse().map_err(|error| why(&error))
+    marker::parse(text)
 }
 
-fn why(error: &Pep508Error) -> String {
+/// What the library says of an error, without the picture of its place.
+pub(super) fn why(error: &Pep508Error) -> String {
     error.message.to_string().lines().next().unwrap_or_default().to_owned()
 }
 

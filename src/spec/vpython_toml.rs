@@ -10,6 +10,7 @@ use pep440_rs::VersionSpecifiers;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::places::Places;
 use super::pyproject::{self, Project};
 use super::{
     Asked, Dependencies, Packages, Placed, Platform, PythonRange, Requirements, Spec, SpecKind, SpecText, SystemPackages,
@@ -24,7 +25,8 @@ const TOOL_KEYS: [&str; 8] =
 
 /// Reads the text.
 pub(super) fn parse(text: &SpecText) -> Result<Spec> {
-    let mut reader = Reader { text, problems: Vec::new(), warnings: Vec::new(), hint: None };
+    let places = Places::of(&text.origin, &text.content);
+    let mut reader = Reader { text, places, problems: Vec::new(), warnings: Vec::new(), hint: None };
     let spec = reader.read();
     match spec {
         Some(spec) if reader.problems.is_empty() => Ok(Spec { warnings: reader.warnings, base: text.base.clone(), ..spec }),
@@ -35,6 +37,7 @@ pub(super) fn parse(text: &SpecText) -> Result<Spec> {
 /// One reading of one text, with what was found wrong so far.
 pub(super) struct Reader<'a> {
     text: &'a SpecText,
+    places: Places<'a>,
     /// Each with its offset in the text.
     problems: Vec<(usize, String)>,
     warnings: Vec<String>,
@@ -182,7 +185,7 @@ impl<'a> Reader<'a> {
 
     fn warn_of_unknown_keys(&mut self, table: &DeTable<'a>, known: &[&str], prefix: &str) {
         for key in table.keys().filter(|key| !known.contains(&key.get_ref().as_ref())) {
-            let place = self.text.origin.place(&self.text.content, key.span().start);
+            let place = self.places.at(key.span().start);
             let key = key.get_ref();
             let hint =
                 nearest(key, known.iter().copied()).map(|near| format!("; did you mean `{prefix}{near}`?")).unwrap_or_default();
@@ -213,7 +216,7 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn problem(&mut self, offset: usize, what: &str) {
-        let place = self.text.origin.place(&self.text.content, offset);
+        let place = self.places.at(offset);
         self.problems.push((offset, format!("{}: {what}", place.exact())));
     }
 
@@ -224,11 +227,11 @@ impl<'a> Reader<'a> {
 
     /// Says what the author of the text should know.
     pub(super) fn warn(&mut self, offset: usize, what: &str) {
-        self.warnings.push(format!("{}: {what}", self.text.origin.place(&self.text.content, offset)));
+        self.warnings.push(format!("{}: {what}", self.places.at(offset)));
     }
 
     fn placed<T>(&self, value: T, offset: usize) -> Placed<T> {
-        Placed { value, place: self.text.origin.place(&self.text.content, offset) }
+        Placed { value, place: self.places.at(offset) }
     }
 }
 

@@ -15,6 +15,7 @@ use toml::Spanned;
 use super::{Basis, Lock, LockForm, LockedPackage, LockedWheel, Marker, marker};
 use crate::fs::{Digest, LongDigest};
 use crate::report::Failure;
+use crate::spec::places::Places;
 use crate::spec::{Placed, PythonRange, SpecText};
 
 /// The version of the format that is known in full.
@@ -75,7 +76,8 @@ struct RawVersion {
 /// # Errors
 /// All that is wrong with it, each with its line; a major version of the format that is not known.
 pub(super) fn read(text: &SpecText) -> Result<Lock> {
-    let mut reader = Reader { text, problems: Vec::new(), warnings: Vec::new() };
+    let places = Places::of(&text.origin, &text.content);
+    let mut reader = Reader { text, places, problems: Vec::new(), warnings: Vec::new() };
     let lock = reader.read();
     match lock {
         Some(lock) if reader.problems.is_empty() => Ok(Lock { warnings: reader.warnings, ..lock }),
@@ -89,6 +91,7 @@ pub(super) fn read(text: &SpecText) -> Result<Lock> {
 
 struct Reader<'a> {
     text: &'a SpecText,
+    places: Places<'a>,
     /// Each with its offset in the text.
     problems: Vec<(usize, String)>,
     warnings: Vec<String>,
@@ -221,7 +224,7 @@ impl Reader<'_> {
     }
 
     fn place(&self, offset: usize) -> crate::spec::Place {
-        self.text.origin.place(&self.text.content, offset)
+        self.places.at(offset)
     }
 
     fn problem(&mut self, offset: usize, what: &str) {
