@@ -49,9 +49,10 @@ pub(super) fn read(text: &[u8], origin: &Origin) -> Result<Reading> {
     let mut blocks = Vec::new();
     let mut warnings = Vec::new();
     let mut next = 0;
+    let mut comment = Comment::default();
     while next < lines.len() {
         let kind = block_kind(lines[next]);
-        let Some(close) = kind.and_then(|_| closing_line(&lines, next)) else {
+        let Some(close) = kind.and_then(|_| comment.closing_line(&lines, next)) else {
             warnings.extend(resemblance(&lines[next..]).map(|why| format!("{} is no `script` block: {why}", at(next))));
             next += 1;
             continue;
@@ -104,10 +105,26 @@ fn block_kind(line: &[u8]) -> Option<&[u8]> {
     is_word.then_some(kind)
 }
 
-/// The last `# ///` of the comment that follows the opening line, with at least one line between.
-fn closing_line(lines: &[&[u8]], open: usize) -> Option<usize> {
-    let comment = lines[open + 1..].iter().take_while(|line| **line == b"#" || line.starts_with(b"# ")).count();
-    (open + 2..=open + comment).rev().find(|index| lines[*index] == CLOSER)
+/// The comment that was looked at last. Many opening lines may stand in one.
+#[derive(Default)]
+struct Comment {
+    /// Its lines, by their numbers.
+    lines: std::ops::Range<usize>,
+    /// The last `# ///` in it.
+    closer: Option<usize>,
+}
+
+impl Comment {
+    /// The last `# ///` of the comment that follows the opening line, with at least one line between.
+    fn closing_line(&mut self, lines: &[&[u8]], open: usize) -> Option<usize> {
+        let begin = open + 1;
+        if !self.lines.contains(&begin) {
+            let length = lines[begin..].iter().take_while(|line| **line == b"#" || line.starts_with(b"# ")).count();
+            self.lines = begin..begin + length;
+            self.closer = self.lines.clone().rev().find(|index| lines[*index] == CLOSER);
+        }
+        self.closer.filter(|closer| *closer > begin)
+    }
 }
 
 /// Why the first of these lines, which looks like the beginning of a `script` block, is none.
