@@ -201,7 +201,7 @@ impl Invocation {
     /// Prints what the caller should know, unless he wants to hear of errors alone.
     pub fn warn<'a>(&self, warnings: impl IntoIterator<Item = &'a String>) {
         if self.log_level.is_none_or(|level| level >= LogLevel::Warning) {
-            warnings.into_iter().for_each(|warning| report::warning(warning));
+            report::warnings(warnings);
         }
     }
 

@@ -143,6 +143,13 @@ pub fn parts(error: &anyhow::Error) -> (Vec<String>, Option<&str>) {
     (lines, hint)
 }
 
+/// How many lines of an error are shown, without that which says how many there are more, and the hint: nobody reads further, and what
+/// is wrong in each line of a long file fills the log of a build.
+const LINES: usize = 198;
+
+/// How many bytes of a line are shown.
+const LONGEST: usize = 4000;
+
 /// The whole text of an error: headline, causes, at most one hint, each on a line of its own.
 #[must_use]
 pub fn render(error: &anyhow::Error) -> String {
@@ -150,7 +157,12 @@ pub fn render(error: &anyhow::Error) -> String {
 }
 
 fn render_in(error: &anyhow::Error, paint: Paint) -> String {
-    let (lines, hint) = parts(error);
+    let (mut lines, hint) = parts(error);
+    if lines.len() > LINES {
+        let more = lines.len() - LINES;
+        lines.truncate(LINES);
+        lines.push(format!("and {more} more"));
+    }
     let mut text = String::new();
     for (number, line) in lines.iter().enumerate() {
         if number == 0 {
@@ -160,7 +172,7 @@ fn render_in(error: &anyhow::Error, paint: Paint) -> String {
         } else {
             text.push_str("  caused by: ");
         }
-        text.push_str(&printable(line));
+        text.push_str(&printable(&without_middle(line)));
         text.push('\n');
     }
     if let Some(hint) = hint {
@@ -171,6 +183,16 @@ fn render_in(error: &anyhow::Error, paint: Paint) -> String {
         text.push('\n');
     }
     text
+}
+
+/// A line that may quote a whole file: of a long one the beginning and the end, where the reason is.
+fn without_middle(line: &str) -> std::borrow::Cow<'_, str> {
+    let left_out = line.len().saturating_sub(LONGEST);
+    if left_out == 0 {
+        return line.into();
+    }
+    let (beginning, end) = (line.floor_char_boundary(LONGEST / 2), line.ceil_char_boundary(LONGEST / 2 + left_out));
+    format!("{} [... {} bytes ...] {}", &line[..beginning], end - beginning, &line[end..]).into()
 }
 
 /// The end of what another program has said, short enough for an error: its last lines in one.
@@ -238,6 +260,19 @@ pub fn warning(text: &str) {
     say(&format!("vpython: {} {}\n", Paint::of_stderr().warning(), printable(text)));
 }
 
+/// How many warnings are printed at a time.
+const WARNINGS: usize = 100;
+
+/// Prints warnings, the first ones where there are many.
+pub fn warnings<'a>(texts: impl IntoIterator<Item = &'a String>) {
+    let mut texts = texts.into_iter();
+    texts.by_ref().take(WARNINGS).for_each(|text| warning(text));
+    match texts.count() {
+        0 => {}
+        more => warning(&format!("there are {more} more warnings")),
+    }
+}
+
 /// Prints a remark that a person who waits wants to see.
 pub fn notice(text: &str) {
     say(&format!("vpython: {}\n", printable(text)));
@@ -297,6 +332,30 @@ mod tests {
         let text = "vpython: error: cannot build `x`\n  caused by: no wheel fits `a`\n  caused by: `b` is for cp311\n  \
                     caused by: `c` is for cp312\n  hint: fetch one\n";
         assert_eq!(render(&error), text);
+    }
+
+    #[test]
+    fn an_error_has_two_hundred_lines_at_most() {
+        let failure = |count: usize| Failure::new("x").because_of((1..=count).map(|n| n.to_string())).hint("y");
+        for (count, expected, last) in [
+            (197, 199, "  caused by: 197"),
+            (198, 200, "  caused by: and 1 more"),
+            (100_000, 200, "  caused by: and 99803 more"),
+        ] {
+            let text = render(&failure(count).into());
+            let lines: Vec<&str> = text.lines().collect();
+            assert_eq!((lines.len(), lines[lines.len() - 2]), (expected, last));
+        }
+    }
+
+    #[test]
+    fn a_long_line_loses_its_middle() {
+        let text = render(&Failure::new(format!("a{}b", "é".repeat(100_000))).into());
+        assert!(
+            text.starts_with("vpython: error: aé") && text.ends_with("éb\n") && text.contains("é [... 196004 bytes ...] é"),
+            "{text}"
+        );
+        assert_eq!(without_middle(&"x".repeat(LONGEST)), "x".repeat(LONGEST));
     }
 
     #[test]
