@@ -16,7 +16,7 @@ mod tags;
 mod verify;
 mod wheelhouse;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -189,11 +189,8 @@ impl Evidence {
     fn extend(&mut self, seen: Self) {
         let Self { stamps, other_wheels, variables, warnings, remarks, unseeded, choice: _ } = seen;
         self.other_wheels.extend(other_wheels);
-        for stamped in stamps {
-            if !self.stamps.iter().any(|known| known.path == stamped.path) {
-                self.stamps.push(stamped);
-            }
-        }
+        let known: HashSet<PathBuf> = self.stamps.iter().map(|known| known.path.clone()).collect();
+        self.stamps.extend(stamps.into_iter().filter(|stamped| !known.contains(&stamped.path)));
         self.variables.extend(variables);
         self.warnings.extend(warnings);
         self.remarks.extend(remarks);

@@ -61,7 +61,8 @@ pub(in crate::plan) fn attempt(
     evidence: &mut Evidence,
 ) -> Result<Attempt> {
     let mut stock = Stock::new(requirements, Judge::new(interpreter, wheelhouse));
-    let (chosen, obstacles) = super::choose(&mut stock);
+    let (chosen, obstacles) = super::choose(&mut stock, usize::MAX);
+    let chosen = chosen.unwrap_or_default();
     stock.judge.was_not_hindered()?;
     let lacks = obstacles.iter().map(|obstacle| lack(obstacle, &mut stock)).collect();
     let to_fetch = super::hint::to_fetch(&obstacles);

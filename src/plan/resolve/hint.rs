@@ -1,6 +1,6 @@
 //! What to try when there is no answer: the likeliest mendings, in one line.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use pep440_rs::{Operator, Version, VersionSpecifiers};
 use pep508_rs::PackageName;
@@ -72,14 +72,14 @@ fn fetch(obstacles: &[Obstacle], stock: &Stock<'_>) -> Option<String> {
 /// What to ask an index for, to get rid of these obstacles. Where no version can satisfy all that is asked of a project, other wheels of
 /// those who ask are needed, and which these are is found out from what the spec asks for.
 pub(super) fn to_fetch(obstacles: &[Obstacle]) -> Vec<String> {
-    let mut wanted: Vec<String> = Vec::new();
+    let (mut wanted, mut seen) = (Vec::new(), HashSet::new());
     for obstacle in obstacles {
         let demands = if can_be_satisfied(&obstacle.demands) { &obstacle.demands } else { &obstacle.roots };
         // Where there are digests, pip takes no requirement without an exact version, and the digests go with that.
         let is_pinned = demands.iter().any(|demand| !demand.hashes.is_empty()) && demands.iter().any(is_exact);
         for demand in demands.iter().filter(|demand| !is_pinned || is_exact(demand)) {
             let title = demand.title();
-            if !wanted.contains(&title) {
+            if seen.insert(title.clone()) {
                 wanted.push(title);
             }
         }
@@ -103,14 +103,14 @@ fn can_be_satisfied(demands: &[Demand]) -> bool {
 /// A demand of the spec that alone keeps a wheel out.
 fn loosen(obstacle: &Obstacle, stock: &mut Stock<'_>) -> Option<String> {
     let offers = stock.offers(&obstacle.project);
-    let of_spec = obstacle.demands.iter().filter(|demand| demand.is_from_spec());
-    let keeps_out = |demand: &&Demand| {
-        let others = || obstacle.demands.iter().filter(|other| other != demand);
-        let kept_out = offers.iter().enumerate().filter(|(_, offer)| !demand.admits(&offer.version));
-        let mut usable = kept_out.filter(|(_, offer)| others().all(|other| other.admits(&offer.version)));
-        usable.any(|(number, _)| stock.wheel(&obstacle.project, number).is_ok())
+    let keeping_out = |number: usize| {
+        let mut demands = obstacle.demands.iter().enumerate().filter(|(_, demand)| !demand.admits(&offers[number].version));
+        demands.next().filter(|_| demands.next().is_none()).filter(|(_, demand)| demand.is_from_spec())
     };
-    let demand = of_spec.into_iter().find(keeps_out)?;
+    let alone = (0..offers.len()).filter_map(|number| Some((keeping_out(number)?, number)));
+    let mut alone: Vec<((usize, &Demand), usize)> = alone.collect();
+    alone.sort_by_key(|((place, _), number)| (*place, *number));
+    let ((_, demand), _) = alone.into_iter().find(|(_, number)| stock.wheel(&obstacle.project, *number).is_ok())?;
     let Asker::Spec(place) = &demand.asker else { return None };
     Some(format!("loosen `{}` in {place}", demand.title()))
 }

@@ -1,13 +1,15 @@
 //! Whether a wheel will do on an interpreter, whoever asks for it: by the tags of its name, and by what is in it.
 
-use pep508_rs::{ExtraName, MarkerTree, PackageName};
+use std::collections::{HashMap, HashSet};
+
+use pep508_rs::{ExtraName, MarkerEnvironment, MarkerTree, PackageName};
 
 use crate::fs::{self, Digest, Stamped};
 use crate::plan::seed::Seed;
 use crate::plan::wheelhouse::{Metadata, WheelFile, Wheelhouse, read_requirement, read_specifiers};
 use crate::plan::{Asker, Facts, Tags};
 use crate::report;
-use crate::spec::{Requirement, holds, parse_marker};
+use crate::spec::{Requirement, extras, holds, parse_marker};
 
 /// An interpreter that wheels are held against.
 pub(super) struct Judge<'a> {
@@ -21,14 +23,27 @@ pub(super) struct Judge<'a> {
     pub rejected: Vec<Stamped>,
     /// What kept a wheel from being read, though nothing may be wrong with it. An answer without that wheel would not be the right one.
     pub fault: Option<anyhow::Error>,
+    /// The wheels among `rejected`.
+    noted: HashSet<WheelFile>,
     /// What was passed over in a wheel that will do all the same.
     warnings: Vec<(WheelFile, String)>,
+    /// The wheels among `warnings`.
+    warned_of: HashSet<WheelFile>,
 }
 
 impl<'a> Judge<'a> {
     /// One that has not read a wheel yet.
     pub fn new(interpreter: &'a Facts, wheelhouse: &'a mut Wheelhouse) -> Self {
-        Self { interpreter, tags: Tags::of(interpreter), wheelhouse, rejected: Vec::new(), fault: None, warnings: Vec::new() }
+        Self {
+            interpreter,
+            tags: Tags::of(interpreter),
+            wheelhouse,
+            rejected: Vec::new(),
+            fault: None,
+            noted: HashSet::new(),
+            warnings: Vec::new(),
+            warned_of: HashSet::new(),
+        }
     }
 
     /// The wheels of a project: those in the directories, and of a seed, where none of these will do, those that the interpreter brings too.
@@ -77,9 +92,8 @@ impl<'a> Judge<'a> {
 
     /// A wheel that is rejected for what is in it leaves its stamp, from before it was read.
     pub fn note_rejection(&mut self, wheel: &WheelFile) {
-        let stamped = self.wheelhouse.stamped(wheel);
-        if !self.rejected.contains(&stamped) {
-            self.rejected.push(stamped);
+        if self.noted.insert(wheel.clone()) {
+            self.rejected.push(self.wheelhouse.stamped(wheel));
         }
     }
 
@@ -116,7 +130,7 @@ impl<'a> Judge<'a> {
 
     /// A range of Python versions that cannot be read rules nothing out.
     fn note_ignored(&mut self, wheel: &WheelFile, range: &str) {
-        if self.warnings_of(std::slice::from_ref(wheel)).is_empty() {
+        if self.warned_of.insert(wheel.clone()) {
             let warning = format!("`{}` has a bad `Requires-Python`, which is ignored: `{range}`", wheel.file_name);
             self.warnings.push((wheel.clone(), warning));
         }
@@ -124,6 +138,10 @@ impl<'a> Judge<'a> {
 
     /// What there is to say of wheels that will do all the same, a sentence each.
     pub fn warnings_of(&self, wheels: &[WheelFile]) -> Vec<String> {
+        if self.warnings.is_empty() {
+            return Vec::new();
+        }
+        let wheels: HashSet<&WheelFile> = wheels.iter().collect();
         let of_them = self.warnings.iter().filter(|(wheel, _)| wheels.contains(wheel));
         of_them.map(|(_, warning)| warning.clone()).collect()
     }
@@ -132,9 +150,11 @@ impl<'a> Judge<'a> {
 /// What a wheel says of itself, understood.
 pub(super) struct Content {
     /// The extras that it has.
-    pub extras: Vec<ExtraName>,
+    pub extras: HashSet<ExtraName>,
     /// What it requires, whatever the markers.
     pub requirements: Vec<Requirement>,
+    /// Which of these have a marker that speaks of an extra.
+    of_extra: HashMap<ExtraName, Vec<usize>>,
     /// Lines of `Requires-Dist` that cannot be read, each with its marker: what nobody follows does no harm.
     unreadable: Vec<(MarkerTree, String)>,
 }
@@ -144,11 +164,17 @@ impl From<Metadata> for Content {
         let mut content = Self {
             extras: metadata.extras.iter().filter_map(|extra| extra.parse().ok()).collect(),
             requirements: Vec::new(),
+            of_extra: HashMap::new(),
             unreadable: Vec::new(),
         };
         for line in metadata.requires_dist {
             match read_requirement(&line) {
-                Some(requirement) => content.requirements.push(requirement),
+                Some(requirement) => {
+                    for extra in extras(&requirement.marker) {
+                        content.of_extra.entry(extra).or_default().push(content.requirements.len());
+                    }
+                    content.requirements.push(requirement);
+                }
                 None => content.unreadable.push((marker_of(&line), line)),
             }
         }
@@ -157,6 +183,17 @@ impl From<Metadata> for Content {
 }
 
 impl Content {
+    /// What the wheel requires for an extra besides what it requires anyhow.
+    pub fn required_for<'a>(
+        &'a self,
+        extra: &'a ExtraName,
+        markers: &'a MarkerEnvironment,
+    ) -> impl Iterator<Item = &'a Requirement> {
+        let of_extra = self.of_extra.get(extra).into_iter().flatten().map(|index| &self.requirements[*index]);
+        let counts = |extras: &[ExtraName], marker: &MarkerTree| holds(marker, markers, extras);
+        of_extra.filter(move |known| counts(std::slice::from_ref(extra), &known.marker) && !counts(&[], &known.marker))
+    }
+
     /// That what the wheel requires can be followed: for itself, or for an extra besides.
     pub fn is_readable(&self, interpreter: &Facts, extra: Option<&ExtraName>) -> Result<(), String> {
         let counts = |marker: &MarkerTree| holds(marker, &interpreter.markers, extra.map_or(&[], std::slice::from_ref));

@@ -6,6 +6,7 @@
 pub(super) mod attempt;
 mod choices;
 mod demand;
+mod forced;
 mod hint;
 mod judge;
 pub(super) mod listed;
@@ -38,6 +39,11 @@ use wishes::Wishes;
 /// the same however large the environment is. The others are looked at once an hour.
 const WATCHED: usize = 8;
 
+/// After so many searches that found something in the way each, what no choice has to do with is looked for without another search.
+const MANY: usize = 8;
+/// After so many searches a launch has enough to say.
+const PATIENCE: usize = 40;
+
 /// Chooses the wheels of a spec, sorted by project.
 ///
 /// # Errors
@@ -50,11 +56,14 @@ pub(super) fn resolve(
 ) -> Result<Vec<PlannedWheel>> {
     let mut stock = Stock::new(requirements, Judge::new(interpreter, wheelhouse));
     stock.read_pinned();
-    let (chosen, obstacles) = choose(&mut stock);
+    let (chosen, obstacles) = choose(&mut stock, PATIENCE);
     stock.judge.was_not_hindered()?;
     if !obstacles.is_empty() {
-        return Err(refusal::explain(&obstacles, &mut stock).into());
+        let failure = refusal::explain(&obstacles, &mut stock);
+        let more = chosen.is_none().then(|| format!("there may be more: {PATIENCE} searches found something in the way each"));
+        return Err(failure.because_of(more).into());
     }
+    let chosen = chosen.unwrap_or_default();
     plan_chosen(&chosen, stock, evidence)
 }
 
@@ -73,23 +82,28 @@ fn plan_chosen(chosen: &Chosen, mut stock: Stock<'_>, evidence: &mut Evidence) -
 }
 
 /// Chooses a version of each project. Where that cannot be done, the search goes on as if what is in its way were not asked for, until all
-/// is found that is in its way; what is chosen then is an answer to the rest.
-fn choose(stock: &mut Stock<'_>) -> (Chosen, Vec<Obstacle>) {
+/// is found that is in its way; what is chosen then is an answer to the rest. After so many searches as `patience` says there is none.
+fn choose(stock: &mut Stock<'_>, patience: usize) -> (Option<Chosen>, Vec<Obstacle>) {
     let mut given = BTreeSet::new();
     let mut obstacles: Vec<Obstacle> = Vec::new();
-    loop {
+    let mut answer = None;
+    for searches in 1..=patience {
         match search::search(stock, &given) {
             Ok(chosen) => {
-                obstacles.sort_by_cached_key(|obstacle| obstacle.rank(stock));
-                return (chosen, obstacles);
+                answer = Some(chosen);
+                break;
             }
-            Err(proof) => {
-                let obstacle = proof::find_obstacle(&proof, stock);
-                given.insert(obstacle.project.clone());
-                obstacles.push(obstacle);
-            }
+            Err(proof) => obstacles.push(proof::find_obstacle(&proof, stock)),
+        }
+        given.extend(obstacles.last().map(|obstacle| obstacle.project.clone()));
+        if searches == MANY {
+            let forced = forced::find(stock, &given);
+            given.extend(forced.iter().map(|obstacle| obstacle.project.clone()));
+            obstacles.extend(forced);
         }
     }
+    obstacles.sort_by_cached_key(|obstacle| obstacle.rank(stock));
+    (answer, obstacles)
 }
 
 /// Wheels, and who asks for each, with their digests. Their stamps, and those of wheels that were rejected, go to

@@ -110,8 +110,9 @@ impl Way {
     /// A version that was chosen will not do after all, and another way is to be tried without it.
     fn follow(&mut self, core: &Core, dismissed: &[Dismissed], stock: &mut Stock<'_>) -> Result<PackageName, Dismissed> {
         self.ask(&Package::Spec, 0, core, stock)?;
+        let mut place = 0;
         loop {
-            let Some(project) = self.wishes.order.iter().find(|project| !self.chosen.contains_key(*project)).cloned() else {
+            let Some(project) = self.wishes.order.get(place).cloned() else {
                 // Where all is decided without a contradiction, a wheel contradicts itself.
                 let flawed = self.chosen.iter().find(|(project, number)| {
                     let extras = self.wishes.extras(project);
@@ -120,6 +121,7 @@ impl Way {
                 let flawed = flawed.map(|(project, _)| project.clone()).or_else(|| self.wishes.order.last().cloned());
                 return Ok(flawed.unwrap_or_else(|| stock.asked[0].project().clone()));
             };
+            place += 1;
             let Some(number) = self.best(&project, dismissed, stock) else { return Ok(project) };
             self.chosen.insert(project.clone(), number);
             self.ask(&Package::Project(project.clone()), number, core, stock)?;
@@ -139,8 +141,13 @@ impl Way {
             {
                 return Err(Dismissed { project, number: *number, by: Box::new(demand) });
             }
+            let extras = demand.requirement.extras.clone();
             self.wishes.ask(demand);
-            self.ask_for_extras(&project, core, stock)?;
+            if let Some(number) = self.chosen.get(&project).copied() {
+                for extra in extras {
+                    self.ask(&Package::Extra(project.clone(), extra), number, core, stock)?;
+                }
+            }
         }
         Ok(())
     }
@@ -164,33 +171,17 @@ impl Way {
             self.wishes.ask((*known.by).clone());
         }
         // What the spec asks of it holds whatever is chosen, and so for a wheel that is fetched too.
-        let of_spec: Vec<Demand> = stock.asked.iter().filter(|demand| *demand.project() == project).cloned().collect();
+        let of_spec: Vec<Demand> = stock.asked_of(&project).cloned().collect();
         for demand in of_spec {
             self.wishes.ask(demand);
         }
         let mut demands = self.wishes.of(&project).to_vec();
         demands.sort_by_key(|demand| !demand.is_from_spec());
-        let reasons = self.reasons(&demands);
+        let reasons = self.wishes.reasons(&demands);
         let instead = self.instead(&demands, core, stock);
         demands.extend(stock.constraints_on(&project).iter().cloned());
         let roots = core.demands(&Package::Spec, 0, stock);
         Obstacle { project, demands, reasons, instead, roots }
-    }
-
-    /// Why those wheels are there that ask for the project: for each the way back to the spec.
-    fn reasons(&self, demands: &[Demand]) -> Vec<Vec<Demand>> {
-        let mut reasons: Vec<Vec<Demand>> = Vec::new();
-        for project in demands.iter().filter_map(|demand| demand.asker.project()) {
-            let way_back = std::iter::successors(self.wishes.of(project).first(), |demand| {
-                demand.asker.project().and_then(|project| self.wishes.of(project).first())
-            });
-            // It ends, since who asked first for a project was on the way before it.
-            let way_back: Vec<Demand> = way_back.cloned().collect();
-            if !reasons.contains(&way_back) {
-                reasons.push(way_back);
-            }
-        }
-        reasons
     }
 
     /// What the wheels ask for that were not taken on the way and would satisfy what is asked of their projects: of each the first

@@ -78,13 +78,17 @@ impl<'a, 'b> Provider<'a, 'b> {
     fn choose(&self, project: &PackageName, left: &Choices) -> Option<u32> {
         let mut stock = self.stock.borrow_mut();
         let offers = stock.offers(project);
-        let is_preferred = |number: &usize| stock.preferred.get(project) == Some(&offers[*number].version);
+        let preferred_version = stock.preferred.get(project).cloned();
+        let is_preferred = |number: &usize| preferred_version.as_ref() == Some(&offers[*number].version);
         let by_height = (0..offers.len()).rev().filter(|number| left.contains(&choice::version(*number)));
         let is_final = |number: &usize| !offers[*number].version.any_prerelease();
         let finals = by_height.clone().filter(|number| is_final(number) && left.contains(&choice::NO_PRE_RELEASE_NAMED));
-        let of_finals = finals.clone().find(is_preferred).or_else(|| finals.clone().next());
-        let of_all = || by_height.clone().find(is_preferred).or_else(|| by_height.clone().next());
-        of_finals.or_else(of_all).map(choice::version)
+        // Those of which the wheel is broken are passed over here: told of each, PubGrub would look through all before the next.
+        let preferred_final = finals.clone().find(is_preferred);
+        let preferred = || by_height.clone().find(is_preferred);
+        let mut is_usable = |number: &usize| stock.wheel(project, *number).is_ok();
+        let of_finals = first_usable(preferred_final, finals, &mut is_usable);
+        of_finals.or_else(|| first_usable(preferred(), by_height.clone(), &mut is_usable)).map(choice::version)
     }
 
     /// What demands come to as dependencies of a package; none where they contradict each other or the package itself.
@@ -92,12 +96,15 @@ impl<'a, 'b> Provider<'a, 'b> {
         let mut stock = self.stock.borrow_mut();
         let mut places = self.places.borrow_mut();
         let mut dependencies: Vec<(Package, Choices)> = Vec::new();
+        let mut known: HashMap<Package, usize> = HashMap::new();
         let mut depend = |package: Package, choices: &Choices| {
             let place = places.len();
             places.entry(package.clone()).or_insert(place);
-            match dependencies.iter_mut().find(|(known, _)| *known == package) {
-                Some((_, known)) => *known = known.intersection(choices),
-                None => dependencies.push((package, choices.clone())),
+            if let Some(index) = known.get(&package) {
+                dependencies[*index].1 = dependencies[*index].1.intersection(choices);
+            } else {
+                known.insert(package.clone(), dependencies.len());
+                dependencies.push((package, choices.clone()));
             }
         };
         for demand in demands {
@@ -117,6 +124,15 @@ impl<'a, 'b> Provider<'a, 'b> {
         }
         Some(dependencies)
     }
+}
+
+/// The preferred version, or else the first of all, that is usable.
+fn first_usable(
+    preferred: Option<usize>,
+    mut all: impl Iterator<Item = usize>,
+    is_usable: &mut impl FnMut(&usize) -> bool,
+) -> Option<usize> {
+    preferred.filter(&mut *is_usable).or_else(|| all.find(is_usable))
 }
 
 impl DependencyProvider for Provider<'_, '_> {

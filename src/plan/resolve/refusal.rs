@@ -1,7 +1,7 @@
 //! What is said when there is no answer: of each project in the way who asks for what, each of its files with why it was not taken, and
 //! why no other wheel helps.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use pep440_rs::Version;
 use pep508_rs::PackageName;
@@ -30,7 +30,7 @@ pub(super) struct Obstacle {
 impl Obstacle {
     /// Its place among several: as the spec asks, then by name.
     pub fn rank(&self, stock: &Stock<'_>) -> (usize, PackageName) {
-        let place = stock.asked.iter().position(|demand| *demand.project() == self.project);
+        let place = stock.places_of(&self.project).first().copied();
         (place.unwrap_or(usize::MAX), self.project.clone())
     }
 }
@@ -43,12 +43,9 @@ pub(super) fn explain(obstacles: &[Obstacle], stock: &mut Stock<'_>) -> Failure 
         [one] => explain_one(one, &place, stock),
         several => {
             let what = format!("no wheel{place} fits what is asked of {} projects", several.len());
-            let mut lines: Vec<String> = Vec::new();
-            for line in several.iter().flat_map(|one| summary(one, stock)) {
-                if !lines.contains(&line) {
-                    lines.push(line);
-                }
-            }
+            let mut lines: Vec<String> = several.iter().flat_map(|one| summary(one, stock)).collect();
+            let mut seen = HashSet::new();
+            lines.retain(|line| seen.insert(line.clone()));
             Failure::new(what).because_of(lines)
         }
     };
@@ -122,8 +119,9 @@ fn rejected(obstacle: &Obstacle, stock: &mut Stock<'_>) -> Vec<String> {
 /// Why a file was not taken. Where several demands rule it out, one of the spec's is named, which no choice can change.
 fn why_not(file: &WheelFile, demands: &[Demand], stock: &mut Stock<'_>) -> String {
     let version = &file.name.version;
-    let ruling_out = demands.iter().filter(|demand| !demand.admits(version));
-    if let Some(demand) = ruling_out.min_by_key(|demand| !demand.is_from_spec()) {
+    let rules_out = |demand: &&Demand| !demand.admits(version);
+    let of_spec = demands.iter().filter(|demand| demand.is_from_spec()).find(rules_out);
+    if let Some(demand) = of_spec.or_else(|| demands.iter().find(rules_out)) {
         return format!("is version {version}, which does not satisfy `{}`", demand.title());
     }
     let unfit = stock.judge.tags(file).err().or_else(|| stock.content(file).err());
@@ -132,7 +130,7 @@ fn why_not(file: &WheelFile, demands: &[Demand], stock: &mut Stock<'_>) -> Strin
 
 fn flaw(file: &WheelFile, demands: &[Demand], stock: &mut Stock<'_>) -> Option<String> {
     let project = &file.name.project;
-    let number = stock.offers(project).iter().position(|offer| offer.version == file.name.version)?;
+    let number = stock.offers(project).binary_search_by(|offer| offer.version.cmp(&file.name.version)).ok()?;
     let extras = demands.iter().flat_map(|demand| demand.requirement.extras.iter().cloned()).collect();
     stock.flaw(project, number, &extras)
 }

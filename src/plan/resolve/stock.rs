@@ -2,7 +2,7 @@
 //! asks for. A wheel is opened when its version is first considered.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -23,6 +23,8 @@ pub(super) struct Stock<'a> {
     pub judge: Judge<'a>,
     /// What the spec asks for, in its order.
     pub asked: Vec<Demand>,
+    /// Which of these are about a project.
+    asked_of: HashMap<PackageName, Vec<usize>>,
     /// What the spec says of projects that something may ask for.
     constraints: BTreeMap<PackageName, Vec<Demand>>,
     dependencies: Dependencies,
@@ -35,6 +37,8 @@ pub(super) struct Stock<'a> {
     /// The projects of which nothing is wanted, whatever requires them.
     ignored: BTreeSet<PackageName>,
     projects: HashMap<PackageName, Rc<Vec<Offer>>>,
+    /// Which versions of a project the constraints admit.
+    constrained: HashMap<PackageName, Rc<Vec<bool>>>,
     wheels: HashMap<(PackageName, usize), Rc<Result<Wheel, Vec<String>>>>,
 }
 
@@ -67,9 +71,14 @@ impl<'a> Stock<'a> {
             by_project.entry(demand.project().clone()).or_default().push(demand);
         }
         let asked = count_here(asked, Role::Requirement);
+        let mut asked_of: HashMap<PackageName, Vec<usize>> = HashMap::new();
+        for (place, demand) in asked.iter().enumerate() {
+            asked_of.entry(demand.project().clone()).or_default().push(place);
+        }
         Self {
             judge,
             asked,
+            asked_of,
             constraints: by_project,
             dependencies: *dependencies,
             pre_releases: *pre_releases,
@@ -78,6 +87,7 @@ impl<'a> Stock<'a> {
             fixed: BTreeMap::new(),
             ignored: BTreeSet::new(),
             projects: HashMap::new(),
+            constrained: HashMap::new(),
             wheels: HashMap::new(),
         }
     }
@@ -96,13 +106,25 @@ impl<'a> Stock<'a> {
     pub fn read_pinned(&mut self) {
         let of_spec = self.asked.iter().chain(self.constraints.values().flatten());
         let mut pinned: Vec<WheelFile> = Vec::new();
+        let mut known: HashSet<WheelFile> = HashSet::new();
         for demand in of_spec.filter(|demand| !demand.hashes.is_empty()) {
             let files = self.judge.wheelhouse.wheels(demand.project()).iter();
             let files = files.filter(|file| demand.admits(&file.name.version) && self.judge.tags(file).is_ok());
-            pinned.extend(files.filter(|file| !pinned.contains(file)).cloned().collect::<Vec<_>>());
+            pinned.extend(files.filter(|file| known.insert((*file).clone())).cloned());
         }
         // A wheel that cannot be read is told of when it is considered.
         let _ = self.judge.wheelhouse.digests(&pinned);
+    }
+
+    /// The places in [`Self::asked`] of what the spec asks of a project.
+    pub fn places_of(&self, project: &PackageName) -> &[usize] {
+        self.asked_of.get(project).map_or(&[], Vec::as_slice)
+    }
+
+    /// What the spec asks of a project.
+    pub fn asked_of<'s>(&'s self, project: &PackageName) -> impl Iterator<Item = &'s Demand> + use<'s, 'a> {
+        let places = self.asked_of.get(project).into_iter().flatten();
+        places.map(|place| &self.asked[*place])
     }
 
     /// What the spec says of a project in case that something asks for it.
@@ -220,7 +242,7 @@ impl<'a> Stock<'a> {
 
     /// The digests that the spec pins for a project, and where it does.
     fn pins(&self, project: &PackageName) -> Vec<(Vec<Digest>, Asker)> {
-        let of_spec = self.asked.iter().filter(|demand| demand.project() == project).chain(self.constraints_on(project));
+        let of_spec = self.asked_of(project).chain(self.constraints_on(project));
         let pinning = of_spec.filter(|demand| !demand.hashes.is_empty());
         pinning.map(|demand| (demand.hashes.clone(), demand.asker.clone())).collect()
     }
@@ -276,19 +298,20 @@ impl<'a> Stock<'a> {
         let markers = &self.judge.interpreter.markers;
         let asker =
             Asker::Wheel { project: project.clone(), version: file.name.version.clone(), file_name: file.file_name.clone() };
-        let counts = |extras: &[ExtraName], demand: &crate::spec::Requirement| holds(&demand.marker, markers, extras);
-        let requirements = content.requirements.iter().filter(|requirement| match extra {
-            _ if self.ignored.contains(&requirement.name) => false,
-            None => counts(&[], requirement),
-            Some(extra) => counts(std::slice::from_ref(extra), requirement) && !counts(&[], requirement),
-        });
+        let is_wanted = |known: &&crate::spec::Requirement| !self.ignored.contains(&known.name);
         let demand = |requirement: &crate::spec::Requirement| Demand {
             requirement: requirement.clone(),
             hashes: Vec::new(),
             asker: asker.clone(),
             role: Role::Requirement,
         };
-        requirements.map(demand).collect()
+        match extra {
+            Some(extra) => content.required_for(extra, markers).filter(is_wanted).map(demand).collect(),
+            None => {
+                let requirements = content.requirements.iter().filter(is_wanted);
+                requirements.filter(|known| holds(&known.marker, markers, &[])).map(demand).collect()
+            }
+        }
     }
 
     /// Whether a demand on a project lets its pre-releases in, be it because the spec does.
@@ -310,18 +333,34 @@ impl<'a> Stock<'a> {
         fitting
     }
 
-    /// Whether a version satisfies a demand and what the spec says of the project besides.
-    fn admits(&self, demand: &Demand, version: &Version) -> bool {
-        demand.admits(version) && self.constraints_on(demand.project()).iter().all(|constraint| constraint.admits(version))
+    /// Whether any version satisfies all these demands on a project and has a wheel.
+    pub fn is_there_one(&mut self, project: &PackageName, demands: &[Demand]) -> bool {
+        let (offers, constrained) = (self.offers(project), self.constrained(project));
+        let admitted =
+            |number: &usize| constrained[*number] && demands.iter().all(|demand| demand.admits(&offers[*number].version));
+        (0..offers.len()).rev().filter(admitted).any(|number| self.wheel(project, number).is_ok())
+    }
+
+    /// Which versions of a project what the spec says of it besides admits.
+    fn constrained(&mut self, project: &PackageName) -> Rc<Vec<bool>> {
+        if let Some(known) = self.constrained.get(project) {
+            return Rc::clone(known);
+        }
+        let offers = self.offers(project);
+        let constraints = self.constraints_on(project);
+        let is_admitted = |offer: &Offer| constraints.iter().all(|constraint| constraint.admits(&offer.version));
+        let constrained: Rc<Vec<bool>> = Rc::new(offers.iter().map(is_admitted).collect());
+        self.constrained.insert(project.clone(), Rc::clone(&constrained));
+        constrained
     }
 
     /// What a demand leaves of its project. Where finals come first, a pre-release that it does not name is left only if it leaves no
     /// final version.
     pub fn choices(&mut self, demand: &Demand, finals_first: bool) -> Choices {
         let project = demand.project();
-        let offers = self.offers(project);
-        let mut admitted: Vec<usize> =
-            (0..offers.len()).filter(|number| self.admits(demand, &offers[*number].version)).collect();
+        let (offers, constrained) = (self.offers(project), self.constrained(project));
+        let is_admitted = |number: &usize| constrained[*number] && demand.admits(&offers[*number].version);
+        let mut admitted: Vec<usize> = (0..offers.len()).filter(is_admitted).collect();
         let names_none = !self.lets_pre_releases_in(demand);
         let is_final = |number: &usize| !offers[*number].version.any_prerelease();
         if names_none && finals_first && admitted.iter().any(|number| is_final(number) && self.wheel(project, *number).is_ok())

@@ -1,6 +1,6 @@
 //! What is asked of each project once versions have been chosen: by the spec, and by the wheels that it leads to.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use pep508_rs::{ExtraName, PackageName};
 
@@ -11,6 +11,8 @@ use super::stock::{Stock, Wheel};
 #[derive(Debug, Default)]
 pub(super) struct Wishes {
     by_project: BTreeMap<PackageName, Vec<Demand>>,
+    /// What was asked, as it is written, and by whom.
+    known: HashSet<(String, String)>,
     /// The projects in the order in which they were first asked for.
     pub order: Vec<PackageName>,
 }
@@ -22,9 +24,8 @@ impl Wishes {
         if !self.by_project.contains_key(project) {
             self.order.push(project.clone());
         }
-        let known = self.by_project.entry(project.clone()).or_default();
-        if !known.contains(&demand) {
-            known.push(demand);
+        if self.known.insert((demand.title(), format!("{:?} {:?}", demand.role, demand.asker))) {
+            self.by_project.entry(project.clone()).or_default().push(demand);
         }
     }
 
@@ -41,19 +42,42 @@ impl Wishes {
     /// What the spec and the chosen wheels ask for.
     pub fn of_chosen(chosen: &BTreeMap<PackageName, usize>, stock: &mut Stock<'_>) -> Self {
         let mut wishes = Self::default();
-        stock.asked.iter().cloned().for_each(|demand| wishes.ask(demand));
-        let mut done: BTreeSet<(PackageName, Option<ExtraName>)> = BTreeSet::new();
+        // Projects by their places in the order, and their extras: those to go on with, and all that ever were among them.
+        let mut places: HashMap<PackageName, usize> = HashMap::new();
+        let mut open: BTreeSet<(usize, Option<ExtraName>)> = BTreeSet::new();
+        let mut seen: HashSet<(usize, Option<ExtraName>)> = HashSet::new();
+        let mut demands = stock.asked.clone();
         loop {
-            let parts = wishes.order.iter().flat_map(|project| {
-                let extras = wishes.extras(project).into_iter().map(Some);
-                [None].into_iter().chain(extras).map(|extra| (project.clone(), extra)).collect::<Vec<_>>()
-            });
-            let Some((project, extra)) = parts.into_iter().find(|part| !done.contains(part)) else { return wishes };
-            if let Some(number) = chosen.get(&project) {
-                stock.requirements(&project, *number, extra.as_ref()).into_iter().for_each(|demand| wishes.ask(demand));
+            for demand in demands {
+                let next = places.len();
+                let place = *places.entry(demand.project().clone()).or_insert(next);
+                let extras = demand.requirement.extras.iter().cloned().map(Some);
+                open.extend(
+                    [None].into_iter().chain(extras).map(|extra| (place, extra)).filter(|part| seen.insert(part.clone())),
+                );
+                wishes.ask(demand);
             }
-            done.insert((project, extra));
+            let Some((place, extra)) = open.pop_first() else { return wishes };
+            let project = &wishes.order[place];
+            demands = match chosen.get(project) {
+                Some(number) => stock.requirements(project, *number, extra.as_ref()),
+                None => Vec::new(),
+            };
         }
+    }
+
+    /// Why those wheels are there that ask for a project: for each the way back to the spec.
+    pub fn reasons(&self, demands: &[Demand]) -> Vec<Vec<Demand>> {
+        let mut reasons: Vec<Vec<Demand>> = Vec::new();
+        let mut seen = HashSet::new();
+        for project in demands.iter().filter_map(|demand| demand.asker.project()).filter(|project| seen.insert(*project)) {
+            let way_back = std::iter::successors(self.of(project).first(), |demand| {
+                demand.asker.project().and_then(|project| self.of(project).first())
+            });
+            // It ends, since who asked first for a project was on the way before it.
+            reasons.push(way_back.cloned().collect());
+        }
+        reasons
     }
 
     /// Extras that are asked for and that the chosen wheel does not have, a sentence each, in the order of the projects' names.

@@ -8,7 +8,7 @@ use crate::plan::Tags;
 use crate::plan::tags::Tag;
 
 /// A wheel's file name, taken apart.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct WheelName {
     /// The project, normalised.
     pub project: PackageName,
@@ -76,7 +76,7 @@ impl WheelName {
 }
 
 /// A build tag: its number, of any size, then its text.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BuildTag {
     /// How many digits the number has: the more, the higher.
     length: usize,

@@ -11,7 +11,7 @@ mod index;
 mod lenient;
 mod metadata;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -40,7 +40,7 @@ const BESIDE_SPEC: [&str; 2] = ["wheels", "pip_packages"];
 const NAMED_AT_MOST: usize = 3;
 
 /// A wheel file in one of the folders.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct WheelFile {
     /// What the file's name says.
     pub name: WheelName,
@@ -173,13 +173,17 @@ impl Wheelhouse {
         let index = Index::load(path, &names, memo);
         let trust = self.trust.within(path);
         let folder = self.folders.len();
+        let hidden: HashSet<String> = match folder {
+            0 => HashSet::new(),
+            _ => self.wheels.values().flatten().map(|known| known.file_name.clone()).collect(),
+        };
         self.folders.push(Folder { path: path.to_path_buf(), index, is_bundle: false });
         for file_name in names {
             match WheelName::parse(&file_name) {
                 Ok(name) => {
-                    let wheels = self.wheels.entry(name.project.clone()).or_default();
-                    if !wheels.iter().any(|known| known.file_name == file_name) {
+                    if !hidden.contains(&file_name) {
                         let stranger = trust.as_ref().and_then(|trust| trust.other_owner(&path.join(&file_name)));
+                        let wheels = self.wheels.entry(name.project.clone()).or_default();
                         wheels.push(WheelFile { name, file_name, stranger, folder });
                     }
                 }

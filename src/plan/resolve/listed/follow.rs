@@ -52,7 +52,8 @@ pub(super) fn follow<'a>(fixed: &[Fixed], missing: &BTreeSet<PackageName>, judge
     let mut judge = judge;
     loop {
         let mut stock = Stock::around(files.clone(), missing.clone(), asked.clone(), judge);
-        let (mut chosen, _) = crate::plan::resolve::choose(&mut stock);
+        let (chosen, _) = crate::plan::resolve::choose(&mut stock, usize::MAX);
+        let mut chosen = chosen.unwrap_or_default();
         for one in fixed {
             chosen.entry(one.file.name.project.clone()).or_insert(0);
         }

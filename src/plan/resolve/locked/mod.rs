@@ -7,7 +7,7 @@
 mod trouble;
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 
 use anyhow::{Error, Result};
@@ -18,7 +18,7 @@ use super::judge::Judge;
 use crate::plan::wheelhouse::{WheelFile, WheelName, Wheelhouse};
 use crate::plan::{Asker, Evidence, Facts, PlannedWheel, Tags};
 use crate::report::Failure;
-use crate::spec::{Lock, LockedPackage, LockedWheel, Place, Placed, Requirement};
+use crate::spec::{Lock, LockedPackage, LockedWheel, Placed, Requirement};
 use trouble::{Digests, Trouble};
 
 /// The wheels of a lock, sorted by project, and why they cannot be installed, where the file of one is missing or another. An environment
@@ -36,8 +36,9 @@ pub(in crate::plan) fn resolve(
     let is_all_of_files = troubles.iter().all(Trouble::is_of_file);
     let unavailable = (!troubles.is_empty()).then(|| trouble::explain(troubles, lock, interpreter, wheelhouse));
     let (found, absent): (Vec<Choice<'_>>, Vec<Choice<'_>>) = choices.into_iter().partition(|choice| choice.file.is_some());
-    let absent = absent.into_iter().map(|choice| choice.without_file(lock, interpreter)).collect();
-    let found = found.into_iter().filter_map(|choice| Some((choice.file?, askers(lock, choice.package, interpreter))));
+    let askers = Askers::of(lock, interpreter);
+    let absent = absent.into_iter().map(|choice| choice.without_file(lock, &askers)).collect();
+    let found = found.into_iter().filter_map(|choice| Some((choice.file?, askers.of_package(choice.package))));
     match unavailable {
         Some(failure) if !is_all_of_files => Err(failure.into()),
         unavailable => {
@@ -70,11 +71,13 @@ pub(in crate::plan) fn verify(lock: &Lock, interpreter: &Facts, wheelhouse: &mut
         Ok(following) => following,
         Err(error) => return (vec![Verdict::Unknown; lock.packages.len()], Some(error)),
     };
+    let trouble_of: HashMap<*const Placed<LockedPackage>, &Trouble<'_>> =
+        troubles.iter().map(|trouble| (std::ptr::from_ref(trouble.package()), trouble)).collect();
+    let choice_of: HashMap<*const Placed<LockedPackage>, &Choice<'_>> =
+        choices.iter().map(|choice| (std::ptr::from_ref(choice.package), choice)).collect();
     let verdict = |package: &Placed<LockedPackage>| {
-        let of_package = |place: &Place| *place == package.place;
-        let trouble = troubles.iter().find(|trouble| of_package(&trouble.package().place));
-        let choice = choices.iter().find(|choice| of_package(&choice.package.place));
-        match (trouble, choice) {
+        let package = std::ptr::from_ref(package);
+        match (trouble_of.get(&package), choice_of.get(&package)) {
             (Some(Trouble::OtherBytes { .. }), _) => Verdict::WrongHash,
             (Some(_), _) => Verdict::Missing,
             (None, Some(choice)) => Verdict::Fits(choice.name.version.clone()),
@@ -265,7 +268,7 @@ impl<'a> Choice<'a> {
     }
 
     /// The wheel as the lock alone tells of it.
-    fn without_file(self, lock: &Lock, interpreter: &Facts) -> PlannedWheel {
+    fn without_file(self, lock: &Lock, askers: &Askers) -> PlannedWheel {
         let LockedWheel { file_name, path, size, sha256, long_digests: _ } = &self.wheel.value;
         PlannedWheel {
             name: self.name.project,
@@ -273,20 +276,35 @@ impl<'a> Choice<'a> {
             path: path.clone().unwrap_or_else(|| lock.path.with_file_name(file_name)),
             size: size.unwrap_or_default(),
             sha256: *sha256,
-            required_by: askers(lock, self.package, interpreter),
+            required_by: askers.of_package(self.package),
         }
     }
 }
 
-/// Who asks for a package: the requirements of the spec that the lock binds, where there are any of this project, else the lock.
-fn askers(lock: &Lock, package: &Placed<LockedPackage>, interpreter: &Facts) -> Vec<Asker> {
-    let Some(bound) = &lock.bound else { return vec![Asker::Spec(package.place.clone())] };
-    let counts = |requirement: &Requirement| {
-        requirement.name == package.value.name && crate::spec::holds(&requirement.marker, &interpreter.markers, &[])
-    };
-    let asking = bound.asked.iter().filter(|asked| counts(&asked.value.requirement));
-    let askers: Vec<Asker> = asking.map(|asked| Asker::Spec(asked.place.clone())).collect();
-    if askers.is_empty() { vec![Asker::Lock(package.place.clone())] } else { askers }
+/// Who asks for the packages of a lock: of each the requirements of the spec that the lock binds, where there are any of its project, else
+/// the lock.
+struct Askers {
+    is_bound: bool,
+    of_spec: HashMap<PackageName, Vec<Asker>>,
+}
+
+impl Askers {
+    fn of(lock: &Lock, interpreter: &Facts) -> Self {
+        let mut of_spec: HashMap<PackageName, Vec<Asker>> = HashMap::new();
+        for asked in lock.bound.iter().flat_map(|bound| &bound.asked) {
+            let Requirement { name, marker, .. } = &asked.value.requirement;
+            if crate::spec::holds(marker, &interpreter.markers, &[]) {
+                of_spec.entry(name.clone()).or_default().push(Asker::Spec(asked.place.clone()));
+            }
+        }
+        Self { is_bound: lock.bound.is_some(), of_spec }
+    }
+
+    fn of_package(&self, package: &Placed<LockedPackage>) -> Vec<Asker> {
+        let of_spec = self.of_spec.get(&package.value.name).cloned();
+        let by_itself = || if self.is_bound { Asker::Lock(package.place.clone()) } else { Asker::Spec(package.place.clone()) };
+        of_spec.unwrap_or_else(|| vec![by_itself()])
+    }
 }
 
 /// What the name of a locked file says; it must be that of its package.
