@@ -40,6 +40,7 @@ mod hostile;
 mod input;
 mod interpreters;
 mod layers;
+mod limits;
 mod listed_requirements;
 mod load;
 mod locks;

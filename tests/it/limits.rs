@@ -1,0 +1,285 @@
+//! What is too deep, too long, too much or no file: refused at once with its name and its limit, whoever reads it.
+
+use std::fmt::Write as _;
+use std::fs::File;
+use std::path::Path;
+
+use crate::support::{Launch, Wheel, World};
+
+/// Writes a spec or lock with this marker.
+type Write<'a> = &'a dyn Fn(&str) -> String;
+
+fn world() -> World {
+    let world = World::new();
+    world.wheel(&Wheel::module("one", "1.0"));
+    world.write("tool.py", "import one\nprint(one.VERSION)\n");
+    world
+}
+
+fn launch<'a>(world: &'a World, spec: &str) -> Launch<'a> {
+    world.vpython(["-vpython-spec", spec, "tool.py"])
+}
+
+fn mkfifo(path: &Path) {
+    nix::unistd::mkfifo(path, nix::sys::stat::Mode::S_IRWXU).unwrap();
+}
+
+/// A marker in so many parentheses.
+fn nested(depth: usize) -> String {
+    format!("{}os_name == 'posix'{}", "(".repeat(depth), ")".repeat(depth))
+}
+
+#[test]
+fn a_marker_has_a_limit_whoever_reads_it() {
+    let world = world();
+    let sha = "0".repeat(64);
+    let wheel = format!("{{ name = 'one-1.0-py3-none-any.whl', hashes = {{ sha256 = '{sha}' }} }}");
+    let lock = |marker: &str| {
+        format!(
+            "lock-version = '1.0'\ncreated-by = 'x'\n[[packages]]\nname = 'one'\nmarker = \"{marker}\"\nwheels = [{wheel}]\n"
+        )
+    };
+    let why = "more than 64 parentheses are open at a time";
+    let marker = nested(65);
+    let script = |marker: &str| format!("# /// script\n# dependencies = [\"one; {marker}\"]\n# ///\n");
+    let rows: [(&str, Write<'_>, String); 5] = [
+        (
+            "r.txt",
+            &|marker| format!("one; {marker}\n"),
+            format!("`[WORLD]/work/r.txt`, line 1: `one; {marker}` is no requirement: {why}"),
+        ),
+        (
+            "v.toml",
+            &|marker| format!("dependencies = [\"one; {marker}\"]\n"),
+            format!("`[WORLD]/work/v.toml`, line 1, column 17: `one; {marker}` is no requirement: {why}"),
+        ),
+        (
+            "pyproject.toml",
+            &|marker| format!("[project]\ndependencies = [\"one; {marker}\"]\n"),
+            format!("`[WORLD]/work/pyproject.toml`, line 2, column 17: `one; {marker}` is no requirement: {why}"),
+        ),
+        ("s.py", &script, format!("`[WORLD]/work/s.py`, line 2, column 19: `one; {marker}` is no requirement: {why}")),
+        ("pylock.toml", &lock, format!("`[WORLD]/work/pylock.toml`, line 5, column 10: `{marker}` is no marker: {why}")),
+    ];
+    for (name, text, cause) in rows {
+        let what = if name == "pylock.toml" { "lock" } else { "spec" };
+        world.write(name, text(&marker));
+        let message = format!("vpython: error: bad {what} in `[WORLD]/work/{name}`\n  caused by: {cause}\n");
+        launch(&world, name).run().refuses(125, &message);
+        world.write(name, text(&nested(200_000)));
+        let outcome = launch(&world, name).run();
+        assert!(outcome.code == Some(125) && outcome.stderr.contains(why) && outcome.stderr.len() < 10_000, "{outcome}");
+    }
+    world.write("r.txt", format!("one; {}\n", nested(64)));
+    launch(&world, "r.txt").run().prints("1.0\n");
+}
+
+#[test]
+fn a_wheel_that_requires_too_deep_a_marker_will_not_do() {
+    let world = World::new();
+    world.wheel(&Wheel::module("one", "1.0").requires(&format!("two; {}", nested(65))));
+    world.write("r.txt", "one\n");
+    world.write("tool.py", "");
+    let message = format!(
+        "vpython: error: no wheel in `[WORLD]/work/wheels` fits `one` (asked for in `[WORLD]/work/r.txt`, line 1)\n  caused by: \
+         `one-1.0-py3-none-any.whl` has a bad `Requires-Dist`: `two; {}`\n  hint: fetch one: `vpython -vpython-spec=r.txt \
+         -vpython-tool fetch tool.py`\n",
+        nested(65)
+    );
+    launch(&world, "r.txt").run().refuses(125, &message);
+}
+
+#[test]
+fn files_that_name_each_other_in_a_chain_have_a_limit() {
+    let world = world();
+    for number in 0..1000 {
+        world.write(&format!("r{number}.txt"), format!("# next\n-r r{}.txt\n", number + 1));
+    }
+    world.write("r1000.txt", "one\n");
+    launch(&world, "r900.txt").run().prints("1.0\n");
+    launch(&world, "r0.txt").run().refuses(
+        125,
+        "vpython: error: bad spec in `[WORLD]/work/r0.txt`\n  caused by: `[WORLD]/work/r100.txt`, line 2: `[WORLD]/work/r101.txt` is not \
+         read: 100 files are open already, each because another names it\n",
+    );
+}
+
+#[test]
+fn what_is_included_many_times_is_read_once() {
+    let world = world();
+    let mut groups =
+        String::from("[tool.vpython]\ngroups = ['g0']\nextras = ['e0']\n[project]\nname = 'me'\n[dependency-groups]\n");
+    let mut extras = String::from("[project.optional-dependencies]\n");
+    for number in 0..40 {
+        let next = number + 1;
+        world.write(&format!("r{number}.txt"), format!("-r r{next}.txt\n-c r{next}.txt\n-r ../work/r{next}.txt\n"));
+        writeln!(groups, "g{number} = [{{include-group = 'g{next}'}}, {{include-group = 'G{next}'}}]").unwrap();
+        writeln!(extras, "e{number} = ['me[e{next}]', 'me[E{next}]']").unwrap();
+    }
+    world.write("r40.txt", "one\n");
+    world.write("pyproject.toml", format!("{groups}g40 = ['one']\n{extras}e40 = ['one']\n"));
+    launch(&world, "r0.txt").run().prints("1.0\n");
+    launch(&world, "pyproject.toml").run().prints("1.0\n");
+}
+
+#[test]
+fn groups_that_include_each_other_in_a_chain_have_a_limit() {
+    let world = world();
+    let mut text = String::from("[tool.vpython]\ngroups = ['g0']\n[dependency-groups]\n");
+    for number in 0..1000 {
+        writeln!(text, "g{number} = [{{include-group = 'g{}'}}]", number + 1).unwrap();
+    }
+    world.write("pyproject.toml", text + "g1000 = []\n");
+    launch(&world, "pyproject.toml").run().refuses(
+        125,
+        "vpython: error: bad spec in `[WORLD]/work/pyproject.toml`\n  caused by: `[WORLD]/work/pyproject.toml`, line 67, column 8: the \
+         group `g64` is not read: 64 extras and groups are open already, each because another includes it\n",
+    );
+}
+
+#[test]
+fn what_is_no_regular_file_is_refused_and_not_waited_for() {
+    let world = world();
+    mkfifo(&world.path("pipe.txt"));
+    world.write("names.txt", "-r pipe.txt\n");
+    world.write("v.toml", "dependencies = ['one']\n");
+    mkfifo(&world.path("v.toml.uv.lock"));
+    world.write("w.toml", "dependencies = ['one']\n");
+    mkfifo(&world.path("pylock.w.toml"));
+    let pipe =
+        |name: &str| format!("cannot read `[WORLD]/work/{name}`\n  caused by: it is a named pipe, and not a regular file\n");
+    let named = "vpython: error: cannot use the spec that `-vpython-spec` names\n  caused by: ";
+    let rows = [
+        ("/dev/zero", format!("{named}cannot read `/dev/zero`\n  caused by: it is a device, and not a regular file\n")),
+        (
+            "names.txt",
+            format!(
+                "vpython: error: bad spec in `[WORLD]/work/names.txt`\n  caused by: `[WORLD]/work/names.txt`, line 1: {}",
+                pipe("pipe.txt").replace("\n  caused by: ", ": ")
+            ),
+        ),
+        ("v.toml", format!("vpython: error: {}", pipe("v.toml.uv.lock"))),
+    ];
+    for (spec, message) in rows {
+        launch(&world, spec).run().refuses(125, &message);
+    }
+}
+
+#[test]
+fn a_wheel_that_is_a_pipe_is_passed_over() {
+    let world = world();
+    mkfifo(&world.path("wheels/one-2.0-py3-none-any.whl"));
+    world.write("r.txt", "one\n");
+    launch(&world, "r.txt").run().prints("1.0\n");
+    world.write("r.txt", "one==2.0\n");
+    let outcome = launch(&world, "r.txt").run();
+    let why = "caused by: `one-2.0-py3-none-any.whl` cannot be used: cannot read `[WORLD]/work/wheels/one-2.0-py3-none-any.whl`: it is a \
+               named pipe, and not a regular file\n";
+    assert!(outcome.code == Some(125) && outcome.stderr.contains(why), "{outcome}");
+}
+
+#[test]
+fn an_archive_that_is_a_pipe_is_refused() {
+    let world = world();
+    mkfifo(&world.path("a.tar"));
+    world.vpython(["-vpython-tool", "unpack", "a.tar", "into"]).run().refuses(
+        125,
+        "vpython: error: cannot unpack `[WORLD]/work/a.tar`\n  caused by: cannot read `[WORLD]/work/a.tar`\n  caused by: it is a named \
+         pipe, and not a regular file\n",
+    );
+}
+
+#[test]
+fn a_spec_that_the_process_was_given_as_an_open_file_is_read() {
+    let world = world();
+    // What is relative in it would be relative to `/dev`.
+    for spec in ["/dev/stdin", "/dev/fd/0"] {
+        let words = ["-vpython-wheels", "wheels", "-vpython-spec", spec, "tool.py"];
+        world.vpython(words).input("one\n").run().prints("1.0\n");
+    }
+    let vpython = env!("CARGO_BIN_EXE_vpython");
+    let substitution = format!("{vpython} -vpython-wheels wheels -vpython-spec <(echo one) tool.py");
+    world.program("/bin/bash", ["-c", &substitution]).run().prints("1.0\n");
+    let endless = format!("yes one | {vpython} -vpython-spec /dev/stdin tool.py");
+    world.program("/bin/sh", ["-c", &endless]).run().refuses(
+        125,
+        "vpython: error: cannot use the spec that `-vpython-spec` names\n  caused by: cannot read `/dev/stdin`\n  caused by: it is longer \
+         than a spec may be: 32 MiB\n",
+    );
+}
+
+#[test]
+fn texts_have_limits() {
+    let world = world();
+    let long = |name: &str, mebibytes: u64| {
+        let file = File::options().create(true).append(true).open(world.path(name)).unwrap();
+        file.set_len(mebibytes << 20).unwrap();
+    };
+    let refusal = |name: &str, what: &str, limit: u64| {
+        format!("cannot read `[WORLD]/work/{name}`\n  caused by: it is longer than {what} may be: {limit} MiB\n")
+    };
+    let named = "vpython: error: cannot use the spec that `-vpython-spec` names\n  caused by: ";
+    long("long.toml", 33);
+    long("pylock.toml", 65);
+    launch(&world, "long.toml").run().refuses(125, &format!("{named}{}", refusal("long.toml", "a spec", 32)));
+    launch(&world, "pylock.toml").run().refuses(125, &format!("{named}{}", refusal("pylock.toml", "a lock file", 64)));
+    long("vpython.toml", 4096);
+    world.vpython(["tool.py"]).run().refuses(125, &format!("vpython: error: {}", refusal("vpython.toml", "a spec", 32)));
+    long("long.py", 257);
+    world.vpython(["long.py"]).run().refuses(125, &format!("vpython: error: {}", refusal("long.py", "a program", 256)));
+}
+
+#[test]
+fn a_long_metadata_is_not_read() {
+    let world = World::new();
+    world.wheel(&Wheel::module("one", "1.0").header(&"x".repeat(17 << 20)).compressed());
+    world.write("r.txt", "one\n");
+    world.write("tool.py", "");
+    let outcome = launch(&world, "r.txt").run();
+    let why = "its `METADATA` is longer than 16777216 bytes\n";
+    assert!(outcome.code == Some(125) && outcome.stderr.contains(why) && outcome.stderr.lines().count() == 3, "{outcome}");
+}
+
+#[test]
+fn an_error_of_many_lines_says_how_many_more_there_are() {
+    let world = world();
+    let pins: Vec<String> = (0..500).map(|number| format!("p{number:03}==1")).collect();
+    world.write("r.txt", pins.join("\n"));
+    let outcome = launch(&world, "r.txt").run();
+    let lines: Vec<&str> = outcome.stderr.lines().collect();
+    assert_eq!((outcome.code, lines.len()), (Some(125), 200), "{outcome}");
+    assert_eq!(lines[0], "vpython: error: no wheel in `[WORLD]/work/wheels` fits what is asked of 500 projects");
+    for (number, line) in lines[1..198].iter().enumerate() {
+        let place = format!("asked for in `[WORLD]/work/r.txt`, line {}", number + 1);
+        assert_eq!(*line, format!("  caused by: `p{number:03}==1` is {place}; there is no wheel of `p{number:03}`"));
+    }
+    assert_eq!(lines[198], "  caused by: and 303 more");
+    assert_eq!(lines[199], "  hint: fetch what is missing: `vpython -vpython-spec=r.txt -vpython-tool fetch tool.py`");
+}
+
+#[test]
+fn what_many_wheels_ask_for_in_vain_is_all_found() {
+    let world = World::new();
+    world.write("tool.py", "");
+    let mut all = Wheel::module("all", "1");
+    for number in 0..30 {
+        all = all.requires(&format!("p{number:02}[x]>=1"));
+        let part = Wheel::module(&format!("p{number:02}"), "1").extra("x").requires("absent>=2; extra == 'x'");
+        world.wheel(&part.requires(&format!("q{number:02}")));
+    }
+    world.wheel(&all);
+    world.write("r.txt", "all\n");
+    let outcome = launch(&world, "r.txt").run();
+    let missing = outcome.stderr.lines().filter(|line| line.contains("there is no wheel of")).count();
+    assert_eq!((outcome.code, missing), (Some(125), 31), "{outcome}");
+}
+
+#[test]
+fn a_broken_wheel_among_many_costs_no_more_than_the_others() {
+    let world = world();
+    for number in 0..300 {
+        world.write(&format!("wheels/one-2.{number}-py3-none-any.whl"), "no wheel");
+    }
+    world.write("r.txt", "one\n");
+    launch(&world, "r.txt").run().prints("1.0\n");
+}
