@@ -1,6 +1,7 @@
 //! One run of vpython, in order. The warm road is short and comes first; the cold road is entered only where it ends.
 
 mod account;
+mod install;
 mod throw_away;
 
 use std::convert::Infallible;
@@ -18,7 +19,7 @@ use crate::invocation::{self, Action, Check, Export, Invocation, LogLevel, Pack,
 use crate::plan::{self, Evidence, Key, Plan, interpreter};
 use crate::process::{Process, variable};
 use crate::report::{self, Failure, Kind, log, progress};
-use crate::spec::{self, Spec, SpecKind, SpecText};
+use crate::spec::{self, Spec, SpecText};
 use crate::store::{Entry, Inputs, MemoName, Store};
 use crate::tool;
 use crate::tool::additions::Wanted;
@@ -181,7 +182,7 @@ fn run_tool(tool: &Tool, invocation: &Invocation, process: &Process) -> Result<i
         }
         Tool::Export(options) => export(options, invocation, process),
         Tool::Fetch(options) => tool::fetch::run(options, invocation, process),
-        Tool::Install => install(invocation, process),
+        Tool::Install => install::run(invocation, process),
         Tool::List(options) => tool::list::run(options, invocation, process),
         Tool::Lock(options) => tool::lock::run(options, invocation, process),
         Tool::Man => tool::documents::man(&invocation.words, process),
@@ -214,37 +215,6 @@ fn refuse_missing_script(target: &Target, process: &Process) -> Result<()> {
         }
         _ => Ok(()),
     }
-}
-
-/// Builds the environment, puts byte code into it, and says where it is and what it came to.
-fn install(invocation: &Invocation, process: &Process) -> Result<i32> {
-    let started = Instant::now();
-    let Ready { entry, is_built, remarks, .. } = prepare(invocation, process)?;
-    let store = Store::open(invocation, process)?;
-    invocation.warn(&remarks.map_or_else(|| remarks_again(&store, invocation, process), Ok)?);
-    if !is_built {
-        invocation.warn(&build::warnings(&entry.path, &store));
-    }
-    // Each time, and in no launch.
-    invocation.warn(&spec::find(invocation, process)?.parse(process)?.unchecked_digests());
-    let is_compiled = build::add_byte_code(&entry, &store, process)?;
-    let took = (is_built || is_compiled).then(|| started.elapsed());
-    if invocation.is_throw_away {
-        invocation.warn([&format!("the store is a throw-away one: `{}` is removed now", entry.path.display())]);
-    }
-    let code = tool::install::run(&entry.path)?;
-    invocation.notice(|| tool::install::summary(&entry.path, took));
-    Ok(code)
-}
-
-/// What `install` says of a list of wheels, where the environment is that of an earlier launch, which has not said it.
-fn remarks_again(store: &Store, invocation: &Invocation, process: &Process) -> Result<Vec<String>> {
-    let text = spec::find(invocation, process)?;
-    if text.kind != SpecKind::Luci {
-        return Ok(Vec::new());
-    }
-    let (_, mut evidence) = plan::make(&text.parse(process)?, invocation, process, &store.memo_folder())?;
-    Ok(tool::install::remarks(&mut evidence, invocation))
 }
 
 /// Makes the environment at a place of its own.

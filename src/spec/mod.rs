@@ -9,6 +9,7 @@ mod listed;
 mod luci;
 mod marker;
 mod pep723;
+mod place;
 mod places;
 mod platform;
 mod pylock;
@@ -25,7 +26,6 @@ mod uv_lock;
 mod vpython_toml;
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -36,6 +36,7 @@ pub use find::{Block, Finding, Look, LookedAt, Trail, find, find_by};
 pub use holds::holds;
 pub use listed::{Condition, ListedWheel, TagPattern, Variable};
 pub use marker::extras;
+pub use place::{Origin, Place, Placed, STANDARD_INPUT};
 pub use platform::{Platform, System, Target, TargetPython};
 pub use pylock::{Basis, Bound, Lock, LockForm, LockedPackage, LockedWheel, Marker};
 pub use python::{PythonDefault, PythonRange};
@@ -104,80 +105,6 @@ pub struct SpecText {
     pub warnings: Vec<String>,
     /// What the command line chooses of it, where it is a `pyproject.toml`.
     pub chosen: Chosen,
-}
-
-/// What stands for a file where the text of a spec was read from standard input.
-pub const STANDARD_INPUT: &str = "/dev/stdin";
-
-/// Where the text of a spec stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Origin {
-    /// The file, which is [`STANDARD_INPUT`] for what was read there; none for the text of `-c`.
-    pub file: Option<PathBuf>,
-    /// How many lines stand before the text.
-    pub lines_before: usize,
-    /// How many columns stand before each of its lines.
-    pub columns_before: usize,
-}
-
-impl Origin {
-    /// The file, where others may stand beside it.
-    #[must_use]
-    pub fn file_on_disk(&self) -> Option<&Path> {
-        self.file.as_deref().filter(|file| *file != Path::new(STANDARD_INPUT))
-    }
-
-    /// The whole of a file.
-    fn file(path: PathBuf) -> Self {
-        Self { file: Some(path), lines_before: 0, columns_before: 0 }
-    }
-
-    /// The place of the byte at `offset` in the text; for many, [`places::Places`] is faster.
-    fn place(&self, content: &str, offset: usize) -> Place {
-        let before = &content[..content.floor_char_boundary(offset)];
-        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        Place {
-            file: self.file.clone(),
-            line: self.lines_before + memchr::memchr_iter(b'\n', before.as_bytes()).count() + 1,
-            column: self.columns_before + before[line_start..].chars().count() + 1,
-        }
-    }
-}
-
-/// A place in a spec: file, line and column, both counted from 1.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
-    /// The file; none for the text of `-c`.
-    pub file: Option<PathBuf>,
-    /// The line in the file.
-    pub line: usize,
-    /// The column in the line, in characters.
-    pub column: usize,
-}
-
-impl Place {
-    /// The place with its column, for what is wrong with a single value.
-    fn exact(&self) -> String {
-        format!("{self}, column {}", self.column)
-    }
-}
-
-impl fmt::Display for Place {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.file {
-            Some(file) => write!(formatter, "`{}`, line {}", file.display(), self.line),
-            None => write!(formatter, "the text of `-c`, line {}", self.line),
-        }
-    }
-}
-
-/// A value of a spec, and where it stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Placed<T> {
-    /// The value.
-    pub value: T,
-    /// Where it stands.
-    pub place: Place,
 }
 
 /// What a spec asks for.
@@ -417,18 +344,5 @@ impl SpecText {
     /// The absolute path of a relative one in the spec.
     fn resolve(&self, path: &str) -> PathBuf {
         self.base.as_deref().unwrap_or(Path::new("/")).join(path).components().collect()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_place_counts_lines_and_columns_of_the_file() {
-        let origin = Origin { file: Some("/x.py".into()), lines_before: 3, columns_before: 2 };
-        let place = origin.place("a = 1\né = 2\n", 9);
-        assert_eq!((place.line, place.column), (5, 5));
-        assert_eq!(place.exact(), "`/x.py`, line 5, column 5");
     }
 }

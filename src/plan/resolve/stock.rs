@@ -298,20 +298,17 @@ impl<'a> Stock<'a> {
         let markers = &self.judge.interpreter.markers;
         let asker =
             Asker::Wheel { project: project.clone(), version: file.name.version.clone(), file_name: file.file_name.clone() };
-        let is_wanted = |known: &&crate::spec::Requirement| !self.ignored.contains(&known.name);
         let demand = |requirement: &crate::spec::Requirement| Demand {
             requirement: requirement.clone(),
             hashes: Vec::new(),
             asker: asker.clone(),
             role: Role::Requirement,
         };
-        match extra {
-            Some(extra) => content.required_for(extra, markers).filter(is_wanted).map(demand).collect(),
-            None => {
-                let requirements = content.requirements.iter().filter(is_wanted);
-                requirements.filter(|known| holds(&known.marker, markers, &[])).map(demand).collect()
-            }
-        }
+        let requirements: Vec<&crate::spec::Requirement> = match extra {
+            Some(extra) => content.required_for(extra, markers).collect(),
+            None => content.requirements.iter().filter(|known| holds(&known.marker, markers, &[])).collect(),
+        };
+        requirements.into_iter().filter(|known| !self.ignored.contains(&known.name)).map(demand).collect()
     }
 
     /// Whether a demand on a project lets its pre-releases in, be it because the spec does.

@@ -1,0 +1,91 @@
+//! Where a spec and its values are: file, line and column.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// What stands for a file where the text of a spec was read from standard input.
+pub const STANDARD_INPUT: &str = "/dev/stdin";
+
+/// Where the text of a spec stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// The file, which is [`STANDARD_INPUT`] for what was read there; none for the text of `-c`.
+    pub file: Option<PathBuf>,
+    /// How many lines stand before the text.
+    pub lines_before: usize,
+    /// How many columns stand before each of its lines.
+    pub columns_before: usize,
+}
+
+impl Origin {
+    /// The file, where others may stand beside it.
+    #[must_use]
+    pub fn file_on_disk(&self) -> Option<&Path> {
+        self.file.as_deref().filter(|file| *file != Path::new(STANDARD_INPUT))
+    }
+
+    /// The whole of a file.
+    pub(super) fn file(path: PathBuf) -> Self {
+        Self { file: Some(path), lines_before: 0, columns_before: 0 }
+    }
+
+    /// The place of the byte at `offset` in the text; for many, [`super::places::Places`] is faster.
+    pub(super) fn place(&self, content: &str, offset: usize) -> Place {
+        let before = &content[..content.floor_char_boundary(offset)];
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        Place {
+            file: self.file.clone(),
+            line: self.lines_before + memchr::memchr_iter(b'\n', before.as_bytes()).count() + 1,
+            column: self.columns_before + before[line_start..].chars().count() + 1,
+        }
+    }
+}
+
+/// A place in a spec: file, line and column, both counted from 1.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The file; none for the text of `-c`.
+    pub file: Option<PathBuf>,
+    /// The line in the file.
+    pub line: usize,
+    /// The column in the line, in characters.
+    pub column: usize,
+}
+
+impl Place {
+    /// The place with its column, for what is wrong with a single value.
+    pub(super) fn exact(&self) -> String {
+        format!("{self}, column {}", self.column)
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.file {
+            Some(file) => write!(formatter, "`{}`, line {}", file.display(), self.line),
+            None => write!(formatter, "the text of `-c`, line {}", self.line),
+        }
+    }
+}
+
+/// A value of a spec, and where it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Placed<T> {
+    /// The value.
+    pub value: T,
+    /// Where it stands.
+    pub place: Place,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_counts_lines_and_columns_of_the_file() {
+        let origin = Origin { file: Some("/x.py".into()), lines_before: 3, columns_before: 2 };
+        let place = origin.place("a = 1\né = 2\n", 9);
+        assert_eq!((place.line, place.column), (5, 5));
+        assert_eq!(place.exact(), "`/x.py`, line 5, column 5");
+    }
+}
