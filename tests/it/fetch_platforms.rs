@@ -55,6 +55,9 @@ fn lines<'a>(outcome: &'a Outcome, begin: &str) -> Vec<&'a str> {
     lines.filter(|line| line.starts_with(begin)).collect()
 }
 
+/// Keeps `fetch` from bringing what LUCI's virtualenv had, which `seeds.rs` is about.
+const NO_SEED: &str = "# vpython: no-seed\n";
+
 fn listed(name: &str, version: &str) -> String {
     format!("wheel: < name: 'infra/python/wheels/{name}' version: 'version:{version}' >\n")
 }
@@ -68,7 +71,7 @@ fn each_platform_is_announced_when_its_turn_comes_and_gets_what_can_be_had() {
     );
     let tags = ["win_amd64", "manylinux1_x86_64", "macosx_11_0_arm64"];
     let tags = tags.map(|tag| format!("verify_pep425_tag: < platform: '{tag}' >\n")).concat();
-    world.write(".vpython3", listed("a-py3", "1") + &listed("b/${vpython_platform}", "1") + &tags);
+    world.write(".vpython3", listed("a-py3", "1") + &listed("b/${vpython_platform}", "1") + &tags + NO_SEED);
     let outcome = fetch(&world, &[]);
     assert_eq!(outcome.code, Some(1), "{outcome}");
     assert_eq!(came(&outcome), ["a-1-py3-none-any.whl", "b-1-py3-none-manylinux1_x86_64.whl", "b-1-py3-none-win_amd64.whl"]);
@@ -89,7 +92,7 @@ fn what_is_built_for_here_serves_any_linux() {
     put(&world, &[module("a", "1").tag("py3-none-linux_x86_64"), module("b", "1").tag("py3-none-manylinux_2_28_x86_64")]);
     world.write(
         ".vpython3",
-        listed("a-py3", "1") + &listed("b-py3", "1") + "verify_pep425_tag: < platform: 'manylinux1_x86_64' >\n",
+        listed("a-py3", "1") + &listed("b-py3", "1") + "verify_pep425_tag: < platform: 'manylinux1_x86_64' >\n" + NO_SEED,
     );
     let outcome = fetch(&world, &[]);
     assert_eq!((outcome.code, lines(&outcome, "fetching into").len()), (Some(0), 1), "{outcome}");
@@ -142,7 +145,7 @@ fn the_listed_build_comes_before_the_public_version_and_no_other_build_does() {
     for (index, expected, notices) in rows {
         let Some(world) = world(None) else { return };
         put(&world, &index.iter().map(|version| module("a", version)).collect::<Vec<_>>());
-        world.write(".vpython3", listed("a-py3", "1.chromium.7"));
+        world.write(".vpython3", listed("a-py3", "1.chromium.7") + NO_SEED);
         let outcome = fetch(&world, &[]);
         assert_eq!((outcome.code, &came(&outcome)[..]), (Some(0), expected), "{index:?}: {outcome}");
         assert_eq!(lines(&outcome, "the index does not have all of these builds").len(), notices, "{index:?}: {outcome}");
@@ -150,7 +153,10 @@ fn the_listed_build_comes_before_the_public_version_and_no_other_build_does() {
     // Where one of several builds is not there, the others are the listed ones all the same.
     let Some(world) = world(None) else { return };
     put(&world, &[module("a", "1"), module("a", "1+chromium.7"), module("a", "1+chromium.8"), module("b", "1")]);
-    world.write(".vpython3", listed("a-py3", "1.chromium.7") + &listed("b-py3", "1.chromium.7") + &listed("c-py3", "1"));
+    world.write(
+        ".vpython3",
+        listed("a-py3", "1.chromium.7") + &listed("b-py3", "1.chromium.7") + &listed("c-py3", "1") + NO_SEED,
+    );
     let outcome = fetch(&world, &[]);
     assert_eq!(came(&outcome), ["a-1+chromium.7-py3-none-any.whl", "b-1-py3-none-any.whl"], "{outcome}");
     assert_eq!(outcome.code, Some(1), "{outcome}");
@@ -310,7 +316,8 @@ fn an_old_pip_without_wheel_builds_by_the_way_that_works() {
 #[test]
 fn a_pip_that_takes_one_platform_is_called_for_each() {
     let spec = listed("a/${vpython_platform}", "1")
-        + "python_version: '3'\nverify_pep425_tag: < python: 'cp37' abi: 'cp37m' platform: 'manylinux1_x86_64' >\n";
+        + "python_version: '3'\nverify_pep425_tag: < python: 'cp37' abi: 'cp37m' platform: 'manylinux1_x86_64' >\n"
+        + NO_SEED;
     let run = |version: &str, python: &str| {
         let world = stub(version, true);
         put(&world, &[module("a", "1").tag("cp37-cp37m-manylinux2010_x86_64")]);

@@ -183,7 +183,7 @@ fn the_environment_is_the_callers_but_for_what_would_make_it_another() {
     outcome.prints(
         "EMPTY=\nHOME=[WORLD]/home\nLC_ALL=C.UTF-8\nPATH=[WORLD]/root/v1/envs/[KEY]/bin:[WORLD]/bin:/usr/bin:/bin\n\
          PYTHONHASHSEED=1\nPYTHONNOUSERSITE=1\nPYTHONPATH=/first-party\nTMPDIR=[WORLD]/tmp\n\
-         VIRTUAL_ENV=[WORLD]/root/v1/envs/[KEY]\nVPYTHON_VIRTUALENV_ROOT=[WORLD]/root\n",
+         VIRTUAL_ENV=[WORLD]/root/v1/envs/[KEY]\nVPYTHON_CONF=/dev/null\nVPYTHON_VIRTUALENV_ROOT=[WORLD]/root\n",
     );
 }
 

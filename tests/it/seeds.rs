@@ -166,7 +166,7 @@ not seeded: wheel (`-vpython-tool fetch` brings what is missing)
     run(&case, &["-vpython-tool", "verify"]).prints(table);
     run(&case, &["-vpython-tool", "explain", "--tree"]).prints("pip 23\nsetuptools 65\nwhich 1\n");
     let explained = run(&case, &["-vpython-tool", "explain"]);
-    let row = "  setuptools 65  seeded for LUCI specs  sha256 ";
+    let row = "  setuptools 65  seeded for LUCI specs  ";
     assert!(explained.stdout.contains(row), "{explained}");
     let explained = run(&case, &["-vpython-tool", "explain", "--json"]);
     assert!(explained.stdout.contains("\"required_by\": [\n        \"seeded for LUCI specs\"\n      ]"), "{explained}");

@@ -233,7 +233,7 @@ fn without_digests_the_versions_of_other_locks_bind_too() {
     world.write("requirements.txt", format!("a==1 --hash=sha256:{digest}\nb==1 --hash=sha256:{digest}\n"));
     run(&world, &["-vpython-unlocked", "-vpython-spec=requirements.txt", "-c", program]).run().prints("1 1\n");
     // A script's own list of wheels has no digests, and nothing is said of any.
-    world.write("x.vpython3", "wheel: < name: 'infra/python/wheels/b-py3' version: 'version:1' >\n");
+    world.write("x.vpython3", "wheel: < name: 'infra/python/wheels/b-py3' version: 'version:1' >\n# vpython: no-seed\n");
     let installed = run(&world, &["-vpython-unlocked", "-vpython-spec=x.vpython3", "-vpython-tool", "install"]).run();
     installed.installs("");
 }
