@@ -260,7 +260,11 @@ mod tests {
     fn compiled(script: &str, names: &[&str]) -> Result<Vec<String>> {
         let folder = tempfile::tempdir().unwrap();
         let interpreter = folder.path().join("python3");
-        fs::write_new(&interpreter, format!("#!/bin/sh\n{script}").as_bytes(), 0o755).unwrap();
+        // Written by another process: one that a test beside this one starts would have it open for writing, so that it could not be run.
+        let write = "printf '%s' \"$1\" > \"$0\" && chmod 755 \"$0\"";
+        let mut shell = Command::new("/bin/sh");
+        shell.arg("-c").arg(write).arg(&interpreter).arg(format!("#!/bin/sh\n{script}"));
+        assert!(shell.status().unwrap().success());
         let compiler = Compiler { interpreter, environment: vec![("PYTHONHASHSEED".into(), "1".into())] };
         let mut found = Vec::new();
         compiler.compile(folder.path(), names, |compiled| {
