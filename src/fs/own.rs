@@ -11,7 +11,7 @@ use nix::fcntl::OFlag;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::read::{BEGINNING, leave_open, read_beginning, read_rest};
+use super::read::{leave_open, read_beginning, read_rest};
 use super::seal::{Content, seal, unseal};
 use super::{
     is_systems_fault, limits, link_metadata, lock_exclusive, open, optional, remove_any, remove_dir_all, write_atomically,
@@ -87,12 +87,9 @@ fn remove_odd(path: &Path) -> Result<()> {
 /// The content of an open file of our own making.
 ///
 /// # Errors
-/// It cannot be read, or is no file: a device may have no end.
+/// It cannot be read, or is no file and more than short: a device may have no end.
 fn read_open(file: &mut File, path: &Path) -> Result<Vec<u8>> {
     let beginning = read_beginning(file, path)?;
-    if beginning.len() == BEGINNING && !file.metadata().is_ok_and(|metadata| metadata.is_file()) {
-        bail!("`{}` is not a file", path.display());
-    }
     read_rest(file, beginning, path, limits::STATE)
 }
 

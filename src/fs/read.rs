@@ -93,8 +93,19 @@ pub fn open_regular(path: &Path) -> Result<File> {
 
 /// Opens a file that is thought to be a regular one. A pipe in its place is not waited for, and no read of it waits either.
 pub fn open_without_waiting(path: &Path) -> Result<File> {
-    let opened = File::options().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(path);
-    opened.with_context(|| format!("cannot open `{}`", path.display()))
+    try_open(path).with_context(|| format!("cannot open `{}`", path.display()))
+}
+
+/// The same, with what the system says of the file; none where there is none.
+pub fn open_if_there(path: &Path) -> Result<Option<(File, std::fs::Metadata)>> {
+    let opened = optional(try_open(path)).with_context(|| format!("cannot open `{}`", path.display()));
+    let Some(file) = opened? else { return Ok(None) };
+    let metadata = file.metadata().with_context(|| format!("cannot look at `{}`", path.display()))?;
+    Ok(Some((file, metadata)))
+}
+
+fn try_open(path: &Path) -> std::io::Result<File> {
+    File::options().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(path)
 }
 
 /// `/dev/null` is as good as an empty file: a link to it says that there is nothing.
@@ -125,10 +136,7 @@ fn read_to_limit(file: File, path: &Path, limit: Limit) -> Result<Vec<u8>> {
 /// # Errors
 /// Those of [`read_text`]. What is no regular file is noticed where it is more than short.
 pub fn read_before_exec(path: &Path, limit: Limit) -> Result<Vec<u8>> {
-    read_to_the_end(open_without_waiting(path)?, path, limit)
-}
-
-pub(super) fn read_to_the_end(mut file: File, path: &Path, limit: Limit) -> Result<Vec<u8>> {
+    let mut file = open_without_waiting(path)?;
     let beginning = read_beginning(&mut file, path)?;
     let content = read_rest(&mut file, beginning, path, limit)?;
     leave_open(file);
@@ -191,14 +199,6 @@ pub fn real_path(file: &File, path: &Path) -> Result<PathBuf> {
         Ok(real) if real.is_absolute() => Ok(real),
         _ => canonicalize(path),
     }
-}
-
-/// Opens a file for reading, with what the system says of it; none where there is none. A pipe in its place is not waited for.
-pub fn open_if_there(path: &Path) -> Result<Option<(File, std::fs::Metadata)>> {
-    let opened = optional(File::options().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(path));
-    let Some(file) = opened.with_context(|| format!("cannot open `{}`", path.display()))? else { return Ok(None) };
-    let metadata = file.metadata().with_context(|| format!("cannot look at `{}`", path.display()))?;
-    Ok(Some((file, metadata)))
 }
 
 /// Leaves an open file to `execve`, which closes it, and spares a call.
