@@ -7,7 +7,7 @@ use anyhow::Result;
 use super::{Ready, prepare};
 use crate::invocation::Invocation;
 use crate::process::Process;
-use crate::spec::{self, SpecKind};
+use crate::spec::{self, Packages};
 use crate::store::Store;
 use crate::{build, plan, tool};
 
@@ -20,8 +20,6 @@ pub(super) fn run(invocation: &Invocation, process: &Process) -> Result<i32> {
     if !is_built {
         invocation.warn(&build::warnings(&entry.path, &store));
     }
-    // Each time, and in no launch.
-    invocation.warn(&spec::find(invocation, process)?.parse(process)?.unchecked_digests());
     let is_compiled = build::add_byte_code(&entry, &store, process)?;
     let took = (is_built || is_compiled).then(|| started.elapsed());
     if invocation.is_throw_away {
@@ -32,12 +30,13 @@ pub(super) fn run(invocation: &Invocation, process: &Process) -> Result<i32> {
     Ok(code)
 }
 
-/// What `install` says of a list of wheels, where the environment is that of an earlier launch, which has not said it.
+/// What `install` says where the environment is that of an earlier launch, which has not said it.
 fn remarks_again(store: &Store, invocation: &Invocation, process: &Process) -> Result<Vec<String>> {
-    let text = spec::find(invocation, process)?;
-    if text.kind != SpecKind::Luci {
-        return Ok(Vec::new());
+    let spec = spec::find(invocation, process)?.parse(process)?;
+    // What there is to say of a list of wheels, the plan tells.
+    if !matches!(spec.packages, Packages::Listed(_)) {
+        return Ok(spec.unchecked_digests());
     }
-    let (_, mut evidence) = plan::make(&text.parse(process)?, invocation, process, &store.memo_folder())?;
+    let (_, mut evidence) = plan::make(&spec, invocation, process, &store.memo_folder())?;
     Ok(tool::install::remarks(&mut evidence, invocation))
 }

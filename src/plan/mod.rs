@@ -168,7 +168,7 @@ pub struct Evidence {
 impl Evidence {
     /// What the spec was read from.
     fn of_spec(spec: &Spec) -> Self {
-        let mut evidence = Self::default();
+        let mut evidence = Self { remarks: spec.unchecked_digests(), ..Self::default() };
         for source in spec.sources.iter().cloned() {
             match source {
                 Source::File(stamped) => evidence.stamps.push(stamped),
