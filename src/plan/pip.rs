@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use super::{Evidence, Facts, Plan, PlannedWheel, choose_wheels};
 use crate::fs;
-use crate::invocation::{Invocation, Wheels};
+use crate::invocation::Invocation;
 use crate::report::Failure;
 use crate::spec::{Asked, Packages, Place, Placed, Requirements, Spec, parse_requirement};
 
@@ -21,44 +21,23 @@ pub fn add_pip(plan: &mut Plan, spec: &Spec, invocation: &Invocation, memo: &Pat
     if plan.wheels.iter().any(is_there) {
         return Ok(());
     }
-    let found = match in_wheelhouses(spec, &plan.interpreter, invocation, memo)? {
-        Some(wheel) => Some(wheel),
-        None => bundled(&plan.interpreter, invocation, memo)?,
-    };
-    let wheel = found.ok_or_else(|| no_pip(&plan.interpreter))?;
+    let wheel = choose(spec, &plan.interpreter, invocation, memo)?.ok_or_else(|| no_pip(&plan.interpreter))?;
     plan.wheels.push(wheel);
     plan.wheels.sort_by(|one, other| one.name.cmp(&other.name));
     Ok(())
 }
 
-/// The wheel of pip in the directories of the spec and the caller.
-fn in_wheelhouses(spec: &Spec, interpreter: &Facts, invocation: &Invocation, memo: &Path) -> Result<Option<PlannedWheel>> {
-    choose(&Spec { packages: asking()?, ..spec.clone() }, interpreter, invocation, memo)
-}
-
-/// The wheel of pip that the interpreter brings.
-fn bundled(interpreter: &Facts, invocation: &Invocation, memo: &Path) -> Result<Option<PlannedWheel>> {
-    let there = interpreter.bundled.iter().filter(|directory| fs::exists(directory));
-    let wheelhouses = there.map(|directory| Placed { value: directory.clone(), place: place() }).collect();
-    let spec = Spec { packages: asking()?, wheelhouses, ..Spec::default() };
-    choose(&spec, interpreter, &Invocation { wheels: Wheels::default(), ..invocation.clone() }, memo)
-}
-
-/// The highest pip that fits; none where none does. It requires nothing, so that it never stands in the way of other wheels.
+/// The highest pip that fits, where a seed may come from; none where none does. It requires nothing, so that it never stands in the way of
+/// other wheels.
 fn choose(spec: &Spec, interpreter: &Facts, invocation: &Invocation, memo: &Path) -> Result<Option<PlannedWheel>> {
-    let chosen = choose_wheels(spec, interpreter, invocation, memo, &mut Evidence::default());
-    Ok(fs::visible(chosen)?.and_then(|(wheels, _)| wheels.into_iter().find(|wheel| wheel.name.as_ref() == PIP)))
-}
-
-fn asking() -> Result<Packages> {
     let requirement = parse_requirement(PIP).map_err(Failure::new)?;
-    let asked = vec![Placed { value: Asked { requirement, hashes: Vec::new() }, place: place() }];
-    Ok(Packages::Required(Requirements { asked, ..Requirements::default() }))
-}
-
-/// The command line, which no error names.
-fn place() -> Place {
-    Place { file: None, line: 1, column: 1 }
+    // No error names the command line, which asks for it.
+    let place = Place { file: None, line: 1, column: 1 };
+    let asked = vec![Placed { value: Asked { requirement, hashes: Vec::new() }, place }];
+    let packages = Packages::Required(Requirements { asked, ..Requirements::default() });
+    let spec = Spec { packages, seed: true, ..spec.clone() };
+    let chosen = choose_wheels(&spec, interpreter, invocation, memo, &mut Evidence::default());
+    Ok(fs::visible(chosen)?.and_then(|(wheels, _)| wheels.into_iter().find(|wheel| wheel.name.as_ref() == PIP)))
 }
 
 fn no_pip(interpreter: &Facts) -> Failure {
