@@ -12,6 +12,7 @@ pub mod limits;
 mod lock;
 mod own;
 pub mod path_text;
+mod plain;
 mod read;
 mod remove;
 mod replace;
@@ -23,7 +24,7 @@ mod trust;
 use std::fs::{File, OpenOptions, Permissions};
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
@@ -38,6 +39,7 @@ pub use own::{
     look_for_json, open_across_exec, open_optional, open_or_create, read_json, read_memo, read_memo_before_exec, read_own_json,
     write_memo,
 };
+pub use plain::plain_place;
 pub use read::{
     BEGINNING, leave_open, open_if_there, open_regular, open_without_waiting, read, read_before_exec, read_beginning,
     read_named_text, read_rest, read_text, real_path,
@@ -46,7 +48,7 @@ pub use replace::{UNFINISHED, replace, replace_by, replace_link, rewrite, write_
 pub use seal::seal;
 pub use stamp::{Stamp, Stamped};
 pub use swap::StagedFolder;
-pub use trust::{Stranger, Trust};
+pub use trust::{Stranger, Trust, is_open_to_all};
 
 /// The metadata of what stands at `path`, following links; none where nothing does.
 pub fn metadata(path: &Path) -> Result<Option<std::fs::Metadata>> {
@@ -84,28 +86,6 @@ pub fn exists(path: &Path) -> bool {
 /// The path without links and dots.
 pub fn canonicalize(path: &Path) -> Result<PathBuf> {
     std::fs::canonicalize(path).with_context(|| format!("cannot resolve `{}`", path.display()))
-}
-
-/// A path for something to be made, without `..`: what is there above it is resolved, and what is not there has no links.
-#[must_use]
-pub fn plain_place(path: PathBuf) -> PathBuf {
-    if !path.components().any(|component| component == Component::ParentDir) {
-        return path;
-    }
-    let resolve = |above: &Path| Some(below(canonicalize(above).ok()?, path.strip_prefix(above).ok()?));
-    path.ancestors().skip(1).find_map(resolve).unwrap_or(path)
-}
-
-/// Follows a path of folders that are not there, by its words.
-fn below(folder: PathBuf, path: &Path) -> PathBuf {
-    path.components().fold(folder, |mut folder, component| {
-        if component == Component::ParentDir {
-            folder.pop();
-        } else {
-            folder.push(component);
-        }
-        folder
-    })
 }
 
 /// Opens a file for reading.

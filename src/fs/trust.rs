@@ -2,9 +2,10 @@
 //!
 //! In a directory that every user can write to, such as `/tmp`, anybody can put a spec, a lock, a wheel directory or an interpreter where
 //! vpython looks for one. What decides anything counts only if nobody else can have put it there: [`Trust`] is the one rule for all
-//! readers, and `tests/it/trust.rs` lists them.
+//! readers, and `tests/it/trust.rs` lists them. `vpython.conf` must in any directory be of a trusted user, since it speaks for all.
 
 use std::fmt;
+use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -44,12 +45,18 @@ impl Trust {
         }
     }
 
+    /// Whether the files of a user count wherever they are.
+    #[must_use]
+    pub fn includes(&self, user: u32) -> bool {
+        self.users.contains(&user)
+    }
+
     /// The user who may have planted `path`, which belongs to `owner`: one who is not trusted, where every user can write to the
     /// directory of `path`.
     #[must_use]
     pub fn stranger(&self, path: &Path, owner: u32) -> Option<Stranger> {
         let directory = path.parent().unwrap_or(Path::new("/"));
-        let is_planted = !self.users.contains(&owner) && is_writable(directory, OTHERS_WRITE);
+        let is_planted = !self.includes(owner) && is_writable(directory, OTHERS_WRITE);
         is_planted.then(|| Stranger { path: path.to_path_buf(), owner, directory: directory.to_path_buf() })
     }
 
@@ -74,8 +81,14 @@ impl Trust {
     #[must_use]
     pub fn other_owner(&self, path: &Path) -> Option<u32> {
         let owner = link_metadata(path).ok()??.uid();
-        (!self.users.contains(&owner)).then_some(owner)
+        (!self.includes(owner)).then_some(owner)
     }
+}
+
+/// Whether every user can write to a file or a directory.
+#[must_use]
+pub fn is_open_to_all(metadata: &Metadata) -> bool {
+    metadata.mode() & OTHERS_WRITE != 0
 }
 
 /// Whether others can write to a directory. One that cannot be looked at is taken for such.

@@ -4,36 +4,24 @@
 //! characters escaped, so that a file name cannot write on the terminal. Standard output is not ours: it belongs to python, and to
 //! what a tool was asked to print.
 
+mod command;
 pub mod log;
+mod mistake;
 mod paint;
 pub mod progress;
 pub mod table;
 
 use std::borrow::Cow;
-use std::ffi::OsStr;
 use std::fmt;
 use std::io::{ErrorKind, IsTerminal, Write};
-use std::sync::OnceLock;
 
 use anyhow::Context;
+pub use command::{program, set_program, shell_word};
+pub use mistake::{kind_of, nearest};
 use nix::sys::signal::{SigSet, SigmaskHow, Signal};
 use paint::Paint;
 pub use progress::Progress;
 use serde::{Deserialize, Serialize};
-
-/// What [`program`] gives.
-static PROGRAM: OnceLock<String> = OnceLock::new();
-
-/// Sets the name by which hints and help call the program: the one that was typed. To be called once, at the edge.
-pub fn set_program(name: &OsStr) {
-    let _ = PROGRAM.set(shell_word(&name.to_string_lossy()));
-}
-
-/// What to type to call the program.
-#[must_use]
-pub fn program() -> &'static str {
-    PROGRAM.get().map_or("vpython", String::as_str)
-}
 
 /// Why vpython ends, as an exit code of its own; the numbers are those of `env`, `nohup` and the shell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -186,7 +174,7 @@ fn render_in(error: &anyhow::Error, paint: Paint) -> String {
 }
 
 /// A line that may quote a whole file: of a long one the beginning and the end, where the reason is.
-fn without_middle(line: &str) -> std::borrow::Cow<'_, str> {
+fn without_middle(line: &str) -> Cow<'_, str> {
     let left_out = line.len().saturating_sub(LONGEST);
     if left_out == 0 {
         return line.into();
@@ -278,23 +266,6 @@ pub fn notice(text: &str) {
     say(&format!("vpython: {}\n", printable(text)));
 }
 
-/// The nearest of `names` to a mistyped `name`, where one is near enough to be meant.
-pub fn nearest<'a>(name: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    names
-        .into_iter()
-        .map(|known| (strsim::jaro_winkler(name, known), known))
-        .filter(|(likeness, _)| *likeness > 0.8)
-        .max_by(|(one, _), (other, _)| one.total_cmp(other))
-        .map(|(_, known)| known)
-}
-
-/// A word that a person can paste into a shell.
-#[must_use]
-pub fn shell_word(word: &str) -> String {
-    let is_plain = |character: char| character.is_ascii_alphanumeric() || "_-./+=:,@%".contains(character);
-    if !word.is_empty() && word.chars().all(is_plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
-}
-
 /// `text` with its control characters escaped.
 #[must_use]
 pub fn printable(text: &str) -> String {
@@ -383,14 +354,6 @@ mod tests {
         assert_eq!(exit_code(&deep), 127);
         assert_eq!(exit_code(&Failure::new("a").kind(Kind::CannotExecute).into()), 126);
         assert_eq!(exit_code(&anyhow::anyhow!("a")), 125);
-    }
-
-    #[test]
-    fn only_a_near_name_is_suggested() {
-        let names = ["dependencies", "requires-python", "tool"];
-        assert_eq!(nearest("dependancies", names), Some("dependencies"));
-        assert_eq!(nearest("requires_python", names), Some("requires-python"));
-        assert_eq!(nearest("colour", names), None);
     }
 
     #[test]

@@ -15,12 +15,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use crate::fs;
+use crate::fs::{self, Trust};
 use crate::process::{Process, variable};
 use crate::report::{self, Failure};
-
-/// The permission of everybody to write.
-const OTHERS_WRITE: u32 = 0o002;
 
 /// What `VPYTHON_CONF` names where no file is to be read, as pip's `PIP_CONFIG_FILE` does.
 const NO_FILE: &str = "/dev/null";
@@ -119,14 +116,14 @@ fn read_trusted(path: &Path, process: &Process) -> Result<Option<Vec<u8>>, Strin
     }
     let folder = path.parent().unwrap_or(Path::new("/"));
     let owner = metadata.uid();
-    if owner != 0 && owner != process.user && Some(owner) != owner_of_program(path, process) {
+    let trust = Trust::of_user(process.user);
+    if !owner_of_program(path, process).into_iter().fold(trust, Trust::and).includes(owner) {
         return Err(format!("it is user {owner}'s"));
     }
-    let is_open = |metadata: &std::fs::Metadata| metadata.mode() & OTHERS_WRITE != 0;
-    if is_open(&metadata) {
+    if fs::is_open_to_all(&metadata) {
         return Err("everybody can write to it".to_owned());
     }
-    if fs::metadata(folder).ok().flatten().is_none_or(|folder| is_open(&folder)) {
+    if fs::metadata(folder).ok().flatten().is_none_or(|folder| fs::is_open_to_all(&folder)) {
         return Err(format!("everybody can write to `{}`", folder.display()));
     }
     let beginning = fs::read_beginning(&mut file, path).map_err(|error| cannot(&error))?;

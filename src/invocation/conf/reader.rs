@@ -11,7 +11,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::{Conf, Set};
 use crate::process::{CalledAs, Process};
-use crate::report::{Failure, nearest};
+use crate::report::{Failure, kind_of, nearest};
 
 const TOP_KEYS: [&str; 7] = ["root", "wheels", "default-spec", "python", "prune", "fetch", "bypass"];
 const PYTHON_KEYS: [&str; 2] = ["vpython", "vpython3"];
@@ -208,15 +208,7 @@ impl<'a> Reader<'a> {
     }
 
     fn wrong_type(&mut self, what: &str, wanted: &str, value: &Value<'_>) {
-        let found = match value.get_ref() {
-            DeValue::String(_) => "a string",
-            DeValue::Integer(_) => "an integer",
-            DeValue::Float(_) => "a float",
-            DeValue::Boolean(_) => "a boolean",
-            DeValue::Datetime(_) => "a date or time",
-            DeValue::Array(_) => "an array",
-            DeValue::Table(_) => "a table",
-        };
+        let found = kind_of(value.get_ref());
         self.problem(value.span().start, &format!("{what} must be {wanted}, and is {found}"));
     }
 
