@@ -10,7 +10,6 @@ mod luci;
 mod marker;
 mod pep723;
 mod place;
-mod places;
 mod platform;
 mod pylock;
 mod pyproject;
@@ -36,6 +35,7 @@ pub use find::{Block, Finding, Look, LookedAt, Trail, find, find_by};
 pub use holds::holds;
 pub use listed::{Condition, ListedWheel, TagPattern, Variable};
 pub use marker::extras;
+use place::Places;
 pub use place::{Origin, Place, Placed, STANDARD_INPUT};
 pub use platform::{Platform, System, Target, TargetPython};
 pub use pylock::{Basis, Bound, Lock, LockForm, LockedPackage, LockedWheel, Marker};
@@ -309,7 +309,10 @@ impl SpecText {
     /// Whose files count beside it: those of the caller, of the superuser, and of the owner of its own file.
     fn trust(&self, process: &Process) -> Trust {
         let trust = Trust::of_user(process.user);
-        self.origin.file_on_disk().map_or_else(|| trust.clone(), |file| trust.clone().and_owner_of(file))
+        match self.origin.file_on_disk() {
+            Some(file) => trust.and_owner_of(file),
+            None => trust,
+        }
     }
 
     /// Whether a file beside it may count, such as its lock. One that another user may have put there does not, and a warning says so.

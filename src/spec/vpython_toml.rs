@@ -10,14 +10,13 @@ use pep440_rs::VersionSpecifiers;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::places::Places;
 use super::pyproject::{self, Project};
 use super::{
-    Asked, Dependencies, Packages, Placed, Platform, PythonRange, Requirements, Spec, SpecKind, SpecText, SystemPackages,
-    parse_requirement,
+    Asked, Dependencies, Packages, Placed, Places, Platform, PythonRange, Requirements, Spec, SpecKind, SpecText,
+    SystemPackages, parse_requirement,
 };
 use crate::invocation::Chosen;
-use crate::report::{Failure, nearest};
+use crate::report::{Failure, kind_of, nearest};
 
 const TOP_KEYS: [&str; 3] = ["requires-python", "dependencies", "tool"];
 const TOOL_KEYS: [&str; 8] =
@@ -195,15 +194,7 @@ impl<'a> Reader<'a> {
 
     pub(super) fn wrong_type(&mut self, key: &str, wanted: &str, value: &Value<'a>) {
         let name = if key.contains(' ') { key.to_owned() } else { format!("`{key}`") };
-        let found = match value.get_ref() {
-            DeValue::String(_) => "a string",
-            DeValue::Integer(_) => "an integer",
-            DeValue::Float(_) => "a float",
-            DeValue::Boolean(_) => "a boolean",
-            DeValue::Datetime(_) => "a date or time",
-            DeValue::Array(_) => "an array",
-            DeValue::Table(_) => "a table",
-        };
+        let found = kind_of(value.get_ref());
         self.problem(value.span().start, &format!("{name} must be {wanted}, and is {found}"));
     }
 

@@ -22,7 +22,7 @@ mod text;
 
 use anyhow::Result;
 
-use super::{ListedWheel, Packages, Placed, PythonDefault, PythonRange, Spec, SpecText, TagPattern};
+use super::{ListedWheel, Packages, Placed, Places, PythonDefault, PythonRange, Spec, SpecText, TagPattern};
 use crate::process::CalledAs;
 use crate::report::Failure;
 use lexer::Mistake;
@@ -42,14 +42,15 @@ pub(super) fn parse_for(text: &SpecText, called: CalledAs) -> Result<Spec> {
 pub(super) fn parse(text: &SpecText) -> Result<Spec> {
     let parsed = text::parse_with_comments(&text.content).map_err(|mistake| vec![mistake]);
     let read = parsed.and_then(|(fields, comments)| {
-        let spec = Reader { text, mistakes: Vec::new() }.read(schema::read(fields)?)?;
+        let spec = Reader { text, places: Places::of(&text.origin, &text.content), mistakes: Vec::new() }
+            .read(schema::read(fields)?)?;
         let (seed, warnings) = seed::read(text, &comments);
         Ok(Spec { seed, warnings, ..spec })
     });
     read.map_err(|mut mistakes: Vec<Mistake>| {
         mistakes.sort_by_key(|mistake| mistake.offset);
-        let place = |mistake: &Mistake| text.origin.place(&text.content, mistake.offset).exact();
-        let causes = mistakes.iter().map(|mistake| format!("{}: {}", place(mistake), mistake.what));
+        let places = Places::of(&text.origin, &text.content);
+        let causes = mistakes.iter().map(|mistake| format!("{}: {}", places.at(mistake.offset).exact(), mistake.what));
         Failure::new(format!("bad spec in {}", text.title())).because_of(causes).into()
     })
 }
@@ -85,6 +86,7 @@ pub(super) fn begins_with_field(content: &str) -> bool {
 /// One reading of one message, with what was found wrong so far.
 struct Reader<'a> {
     text: &'a SpecText,
+    places: Places<'a>,
     mistakes: Vec<Mistake>,
 }
 
@@ -116,7 +118,7 @@ impl Reader<'_> {
         let parsed_name = parsed_name.map_err(|why| read(&name, &why)).ok();
         let parsed_version = parsed_version.map_err(|why| read(&version, &why)).ok();
         let (parsed_name, wanted) = (parsed_name?, parsed_version?);
-        let place = self.text.origin.place(&self.text.content, name.offset);
+        let place = self.places.at(name.offset);
         let value = ListedWheel {
             name: name.value,
             version: version.value,
@@ -130,7 +132,7 @@ impl Reader<'_> {
     }
 
     fn placed_pattern(&self, tag: TagEntry) -> Placed<TagPattern> {
-        let place = self.text.origin.place(&self.text.content, tag.offset);
+        let place = self.places.at(tag.offset);
         Placed { value: pattern(tag), place }
     }
 
@@ -160,7 +162,7 @@ impl Reader<'_> {
         };
         // Numbers and dots read as a version whatever the numbers are.
         let specifiers = range.parse().ok()?;
-        let place = self.text.origin.place(&self.text.content, text.offset);
+        let place = self.places.at(text.offset);
         Some(Placed { value: PythonRange { specifiers, key: "python_version", written: written.to_owned() }, place })
     }
 }

@@ -9,6 +9,7 @@ mod beside;
 mod marker;
 mod name;
 mod read;
+mod text;
 mod write;
 
 use std::collections::BTreeSet;
@@ -26,6 +27,7 @@ pub use basis::Basis;
 pub(super) use beside::bind;
 pub(super) use name::is_lock;
 pub(super) use read::file_name;
+pub(super) use text::LockText;
 
 /// A lock.
 #[derive(Debug, Clone, PartialEq, Eq)]

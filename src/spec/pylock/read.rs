@@ -3,20 +3,17 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::str::FromStr;
 
 use anyhow::Result;
-use pep440_rs::VersionSpecifiers;
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use toml::Spanned;
 
+use super::text::LockText;
 use super::{Basis, Lock, LockForm, LockedPackage, LockedWheel, Marker, marker};
 use crate::fs::{Digest, LongDigest};
-use crate::report::Failure;
-use crate::spec::places::Places;
-use crate::spec::{Placed, PythonRange, SpecText};
+use crate::spec::{Placed, SpecText};
 
 /// The version of the format that is known in full.
 const KNOWN: [u64; 2] = [1, 0];
@@ -76,41 +73,31 @@ struct RawVersion {
 /// # Errors
 /// All that is wrong with it, each with its line; a major version of the format that is not known.
 pub(super) fn read(text: &SpecText) -> Result<Lock> {
-    let places = Places::of(&text.origin, &text.content);
-    let mut reader = Reader { text, places, problems: Vec::new(), warnings: Vec::new() };
+    let mut reader = Reader { toml: LockText::of(text), warnings: Vec::new() };
     let lock = reader.read();
-    match lock {
-        Some(lock) if reader.problems.is_empty() => Ok(Lock { warnings: reader.warnings, ..lock }),
-        _ => {
-            reader.problems.sort();
-            let problems = reader.problems.into_iter().map(|(_, problem)| problem);
-            Err(Failure::new(format!("bad lock in {}", text.title())).because_of(problems).into())
-        }
-    }
+    let Reader { toml, warnings } = reader;
+    Ok(Lock { warnings, ..toml.settle(lock)? })
 }
 
 struct Reader<'a> {
-    text: &'a SpecText,
-    places: Places<'a>,
-    /// Each with its offset in the text.
-    problems: Vec<(usize, String)>,
+    toml: LockText<'a>,
     warnings: Vec<String>,
 }
 
 impl Reader<'_> {
     fn read(&mut self) -> Option<Lock> {
-        let version: RawVersion = self.deserialize()?;
+        let version: RawVersion = self.toml.deserialize()?;
         self.check_version(&version.lock_version)?;
-        let raw: RawLock = self.deserialize()?;
+        let raw: RawLock = self.toml.deserialize()?;
         let groups = raw.default_groups;
-        let requires_python = raw.requires_python.and_then(|range| self.python_range(&range));
+        let requires_python = raw.requires_python.and_then(|range| self.toml.python_range(&range));
         let environments = raw.environments.iter().filter_map(|written| {
             let value = self.marker(Some(written), &groups)?;
-            Some(Placed { value, place: self.place(written.span().start) })
+            Some(Placed { value, place: self.toml.place(written.span().start) })
         });
         let environments = environments.collect();
         let packages = raw.packages.into_iter().filter_map(|package| self.package(package, &groups)).collect();
-        let path = self.text.origin.file.clone().unwrap_or_default();
+        let path = self.toml.text.origin.file.clone().unwrap_or_default();
         let form = LockForm::Pylock;
         Some(Lock {
             form,
@@ -124,17 +111,6 @@ impl Reader<'_> {
         })
     }
 
-    fn deserialize<T: serde::de::DeserializeOwned>(&mut self) -> Option<T> {
-        match toml::from_str(&self.text.content) {
-            Ok(value) => Some(value),
-            Err(error) => {
-                let what = error.message().lines().next().unwrap_or_default();
-                self.problem(error.span().map_or(0, |span| span.start), what);
-                None
-            }
-        }
-    }
-
     /// A newer minor version may have keys that are not honoured; another major version cannot be read.
     fn check_version(&mut self, written: &Spanned<String>) -> Option<()> {
         let mut numbers = written.get_ref().split('.').map(|number| number.parse::<u64>().ok());
@@ -143,13 +119,13 @@ impl Reader<'_> {
         let version = written.get_ref();
         match (major, minor, numbers.next()) {
             (Some(1), Some(minor), None) if minor > KNOWN[1] => {
-                let place = self.place(offset);
+                let place = self.toml.place(offset);
                 self.warnings.push(format!("{place}: `lock-version` is {version}; what is new since 1.0 is ignored"));
                 Some(())
             }
             (Some(1), Some(_), None) => Some(()),
             _ => {
-                self.problem(offset, &format!("`lock-version` is `{version}`, and vpython reads 1.0"));
+                self.toml.problem(offset, &format!("`lock-version` is `{version}`, and vpython reads 1.0"));
                 None
             }
         }
@@ -160,27 +136,21 @@ impl Reader<'_> {
         match marker::parse(written.get_ref(), groups) {
             Ok(tree) => Some(Marker { tree, written: written.get_ref().clone() }),
             Err(why) => {
-                self.problem(written.span().start, &why);
+                self.toml.problem(written.span().start, &why);
                 None
             }
         }
     }
 
-    fn python_range(&mut self, written: &Spanned<String>) -> Option<Placed<PythonRange>> {
-        let specifiers: VersionSpecifiers = self.parsed(Some(written), "version range")?;
-        let value = PythonRange { written: specifiers.to_string(), specifiers, key: "requires-python" };
-        Some(Placed { value, place: self.place(written.span().start) })
-    }
-
     fn package(&mut self, raw: RawPackage, groups: &[String]) -> Option<Placed<LockedPackage>> {
         let RawPackage { name, version, marker, requires_python, vcs, directory, archive, sdist, wheels } = raw;
-        let place = self.place(name.span().start);
+        let place = self.toml.place(name.span().start);
         // An archive may be a wheel, too.
         let is_wheel = |file: &Spanned<RawFile>| file.get_ref().file_name().is_some_and(|name| is_wheel_name(&name));
         let (archived_wheel, archive) = if archive.as_ref().is_some_and(is_wheel) { (archive, None) } else { (None, archive) };
-        let name = self.parsed(Some(&name), "name");
-        let version = self.parsed(version.as_ref(), "version");
-        let requires_python = self.parsed(requires_python.as_ref(), "version range");
+        let name = self.toml.parsed(Some(&name), "name");
+        let version = self.toml.parsed(version.as_ref(), "version");
+        let requires_python = self.toml.parsed(requires_python.as_ref(), "version range");
         let marker = self.marker(marker.as_ref(), groups);
         let wheels = wheels.into_iter().chain(archived_wheel).filter_map(|file| self.wheel(file)).collect();
         let other_sources = [
@@ -194,42 +164,27 @@ impl Reader<'_> {
         Some(Placed { value, place })
     }
 
-    /// A value that is read from a text; where it cannot be, that is noted.
-    fn parsed<T: FromStr>(&mut self, written: Option<&Spanned<String>>, what: &str) -> Option<T> {
-        let written = written?;
-        let value = written.get_ref().parse();
-        value.map_err(|_| self.problem(written.span().start, &format!("`{}` is no {what}", written.get_ref()))).ok()
-    }
-
     fn wheel(&mut self, file: Spanned<RawFile>) -> Option<Placed<LockedWheel>> {
         let offset = file.span().start;
         let file = file.into_inner();
         let Some(file_name) = file.file_name() else {
-            self.problem(offset, "a wheel has neither `name` nor `path` nor `url`");
+            self.toml.problem(offset, "a wheel has neither `name` nor `path` nor `url`");
             return None;
         };
         let Some(sha256) = file.hashes.get("sha256") else {
-            self.problem(offset, &format!("`{file_name}` has no sha256 among its `hashes`"));
+            self.toml.problem(offset, &format!("`{file_name}` has no sha256 among its `hashes`"));
             return None;
         };
         let Ok(sha256) = sha256.parse::<Digest>() else {
-            self.problem(offset, &format!("the sha256 of `{file_name}` is `{sha256}`, which is not 64 hexadecimal digits"));
+            self.toml
+                .problem(offset, &format!("the sha256 of `{file_name}` is `{sha256}`, which is not 64 hexadecimal digits"));
             return None;
         };
-        let path = file.path.as_deref().map(|path| self.text.resolve(path));
+        let path = file.path.as_deref().map(|path| self.toml.text.resolve(path));
         let long_digest = |kind: LongDigest| Some((kind, file.hashes.get(kind.name())?.to_ascii_lowercase()));
         let long_digests = LongDigest::ALL.into_iter().filter_map(long_digest).collect();
         let value = LockedWheel { file_name, path, size: file.size, sha256, long_digests };
-        Some(Placed { value, place: self.place(offset) })
-    }
-
-    fn place(&self, offset: usize) -> crate::spec::Place {
-        self.places.at(offset)
-    }
-
-    fn problem(&mut self, offset: usize, what: &str) {
-        let place = self.place(offset);
-        self.problems.push((offset, format!("{}: {what}", place.exact())));
+        Some(Placed { value, place: self.toml.place(offset) })
     }
 }
 

@@ -2,7 +2,6 @@
 //! column.
 
 use std::collections::BTreeMap;
-use std::str::FromStr;
 
 use anyhow::Result;
 use pep440_rs::VersionSpecifiers;
@@ -12,9 +11,8 @@ use serde::de::IgnoredAny;
 use toml::Spanned;
 
 use super::graph::{self, Edge, Node, Source};
-use crate::report::Failure;
-use crate::spec::pylock::{Bound, Lock, LockForm, LockedPackage, LockedWheel, Marker, file_name};
-use crate::spec::{Asked, Dependencies, Placed, PythonRange, SpecText, parse_marker};
+use crate::spec::pylock::{Bound, Lock, LockForm, LockText, LockedPackage, LockedWheel, Marker, file_name};
+use crate::spec::{Asked, Dependencies, Placed, SpecText, parse_marker};
 
 /// The version of the form that is known.
 const KNOWN: u64 = 1;
@@ -102,50 +100,43 @@ struct RawRequirement {
 /// # Errors
 /// All that is wrong with it, each with its line; it was made for something else than the spec asks for.
 pub(super) fn read(text: &SpecText, bound: Bound, dependencies: Dependencies) -> Result<Lock> {
-    let mut reader = Reader { text, problems: Vec::new() };
-    let lock = reader.read(&bound.asked, dependencies == Dependencies::Followed);
-    match lock {
-        Some((lock, changes)) if reader.problems.is_empty() => {
-            let lock = Lock { bound: Some(bound), ..lock };
-            if changes.is_empty() { Ok(lock) } else { Err(lock.stale(changes).into()) }
-        }
-        _ => {
-            reader.problems.sort();
-            let problems = reader.problems.into_iter().map(|(_, problem)| problem);
-            Err(Failure::new(format!("bad lock in {}", text.title())).because_of(problems).into())
-        }
-    }
+    let mut reader = Reader { toml: LockText::of(text) };
+    let read = reader.read(&bound.asked, dependencies == Dependencies::Followed);
+    let (lock, changes) = reader.toml.settle(read)?;
+    let lock = Lock { bound: Some(bound), ..lock };
+    if changes.is_empty() { Ok(lock) } else { Err(lock.stale(changes).into()) }
 }
 
 struct Reader<'a> {
-    text: &'a SpecText,
-    /// Each with its offset in the text.
-    problems: Vec<(usize, String)>,
+    toml: LockText<'a>,
 }
 
 impl Reader<'_> {
     /// The lock, and what the spec asks for that it was not made for.
     fn read(&mut self, asked: &[Placed<Asked>], is_followed: bool) -> Option<(Lock, Vec<String>)> {
-        let RawVersion { version } = self.deserialize()?;
+        let RawVersion { version } = self.toml.deserialize()?;
         if *version.get_ref() != KNOWN {
             let what = format!("`version` is {}, and vpython reads version {KNOWN} of uv's locks", version.get_ref());
-            self.problem(version.span().start, &what);
+            self.toml.problem(version.span().start, &what);
             return None;
         }
-        let raw: RawLock = self.deserialize()?;
-        let requires_python = raw.requires_python.as_ref().and_then(|range| self.python_range(range));
+        let raw: RawLock = self.toml.deserialize()?;
+        let requires_python = raw.requires_python.as_ref().and_then(|range| self.toml.python_range(range));
         let environments = raw.supported_markers.iter().filter_map(|written| {
             let tree = self.marker(Some(written))?;
-            Some(Placed { value: Marker { tree, written: written.get_ref().clone() }, place: self.place(written.span().start) })
+            Some(Placed {
+                value: Marker { tree, written: written.get_ref().clone() },
+                place: self.toml.place(written.span().start),
+            })
         });
         let environments = environments.collect();
         let changes = changes(asked, &raw);
         let nodes: Vec<Node> = raw.packages.into_iter().filter_map(|package| self.node(package)).collect();
-        if !self.problems.is_empty() {
+        if !self.toml.is_right() {
             return None;
         }
         let wanted = graph::wanted(&nodes, asked, is_followed);
-        let wanted = wanted.map_err(|(offset, what)| self.problem(offset, &what)).ok()?;
+        let wanted = wanted.map_err(|(offset, what)| self.toml.problem(offset, &what)).ok()?;
         let packages = nodes.into_iter().zip(wanted).filter(|(_, marker)| !marker.is_false());
         let packages = packages.map(|(Node { package: Placed { value, place }, .. }, tree)| {
             let marker = tree.try_to_string().map(|written| Marker { tree, written });
@@ -153,7 +144,7 @@ impl Reader<'_> {
         });
         let lock = Lock {
             form: LockForm::Uv,
-            path: self.text.origin.file.clone().unwrap_or_default(),
+            path: self.toml.text.origin.file.clone().unwrap_or_default(),
             requires_python,
             environments,
             packages: packages.collect(),
@@ -164,21 +155,10 @@ impl Reader<'_> {
         Some((lock, changes))
     }
 
-    fn deserialize<T: serde::de::DeserializeOwned>(&mut self) -> Option<T> {
-        match toml::from_str(&self.text.content) {
-            Ok(value) => Some(value),
-            Err(error) => {
-                let what = error.message().lines().next().unwrap_or_default();
-                self.problem(error.span().map_or(0, |span| span.start), what);
-                None
-            }
-        }
-    }
-
     fn node(&mut self, raw: RawPackage) -> Option<Node> {
-        let place = self.place(raw.name.span().start);
-        let name: Option<PackageName> = self.parsed(Some(&raw.name), "name");
-        let version = self.parsed(raw.version.as_ref(), "version");
+        let place = self.toml.place(raw.name.span().start);
+        let name: Option<PackageName> = self.toml.parsed(Some(&raw.name), "name");
+        let version = self.toml.parsed(raw.version.as_ref(), "version");
         let mut fork = if raw.resolution_markers.is_empty() { MarkerTree::TRUE } else { MarkerTree::FALSE };
         for written in &raw.resolution_markers {
             fork.or(self.marker(Some(written))?);
@@ -202,8 +182,8 @@ impl Reader<'_> {
     fn edge(&mut self, raw: Spanned<RawDependency>) -> Option<Edge> {
         let offset = raw.span().start;
         let RawDependency { name, version, source, extra, marker } = raw.into_inner();
-        let name = self.parsed(Some(&name), "name");
-        let version = self.parsed(version.as_ref(), "version");
+        let name = self.toml.parsed(Some(&name), "name");
+        let version = self.toml.parsed(version.as_ref(), "version");
         let marker = self.marker(marker.as_ref())?;
         let extras = extra.iter().filter_map(|extra| extra.parse().ok()).collect();
         Some(Edge { name: name?, version, source, extras, marker, offset })
@@ -213,49 +193,27 @@ impl Reader<'_> {
         let offset = raw.span().start;
         let RawWheel { url, path, filename, hash, size } = raw.into_inner();
         let Some(file_name) = file_name(filename.as_deref(), path.as_deref(), url.as_deref()) else {
-            self.problem(offset, "a wheel has neither `url` nor `path` nor `filename`");
+            self.toml.problem(offset, "a wheel has neither `url` nor `path` nor `filename`");
             return None;
         };
         let digest = hash.as_deref().and_then(|hash| hash.strip_prefix("sha256:"));
         let Some(Ok(sha256)) = digest.map(str::parse) else {
             let has = hash.map_or_else(|| "no `hash`".to_owned(), |hash| format!("the `hash` `{hash}`"));
-            self.problem(offset, &format!("`{file_name}` has {has}; vpython needs the sha256 of each wheel"));
+            self.toml.problem(offset, &format!("`{file_name}` has {has}; vpython needs the sha256 of each wheel"));
             return None;
         };
         // Of an index that is a directory, the path is that from there on.
         let index = source.get("registry").and_then(toml::Value::as_str).unwrap_or_default();
-        let path = path.map(|path| self.text.resolve(&format!("{}/{path}", if index.is_empty() { "." } else { index })));
+        let path = path.map(|path| self.toml.text.resolve(&format!("{}/{path}", if index.is_empty() { "." } else { index })));
         let value = LockedWheel { file_name, path, size, sha256, long_digests: Vec::new() };
-        Some(Placed { value, place: self.place(offset) })
+        Some(Placed { value, place: self.toml.place(offset) })
     }
 
     /// A marker; one that always holds, where there is none.
     fn marker(&mut self, written: Option<&Spanned<String>>) -> Option<MarkerTree> {
         let Some(written) = written else { return Some(MarkerTree::TRUE) };
         let what = |why| format!("`{}` is no marker: {why}", written.get_ref());
-        parse_marker(written.get_ref()).map_err(|why| self.problem(written.span().start, &what(why))).ok()
-    }
-
-    fn python_range(&mut self, written: &Spanned<String>) -> Option<Placed<PythonRange>> {
-        let specifiers: VersionSpecifiers = self.parsed(Some(written), "version range")?;
-        let value = PythonRange { written: specifiers.to_string(), specifiers, key: "requires-python" };
-        Some(Placed { value, place: self.place(written.span().start) })
-    }
-
-    /// A value that is read from a text; where it cannot be, that is noted.
-    fn parsed<T: FromStr>(&mut self, written: Option<&Spanned<String>>, what: &str) -> Option<T> {
-        let written = written?;
-        let value = written.get_ref().parse();
-        value.map_err(|_| self.problem(written.span().start, &format!("`{}` is no {what}", written.get_ref()))).ok()
-    }
-
-    fn place(&self, offset: usize) -> crate::spec::Place {
-        self.text.origin.place(&self.text.content, offset)
-    }
-
-    fn problem(&mut self, offset: usize, what: &str) {
-        let place = self.place(offset);
-        self.problems.push((offset, format!("{}: {what}", place.exact())));
+        parse_marker(written.get_ref()).map_err(|why| self.toml.problem(written.span().start, &what(why))).ok()
     }
 }
 
