@@ -192,6 +192,7 @@ fn nothing_counts_that_another_user_has_put_into_a_directory_for_every_user() {
         set_mode(&world.path("open"), 0o755);
         forget(&world);
         let (stdout, stderr) = said(&launch(&world, plant).run());
+        assert!(!stderr.contains("belongs to user"), "{}:\n{stderr}", plant.what);
         assert_ne!(stdout, plant.prints, "{}:\n{stderr}", plant.what);
     }
 }
