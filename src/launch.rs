@@ -44,6 +44,9 @@ fn act(process: &Process) -> Result<i32> {
         start_log(&invocation)?;
         return bypass(&invocation, process);
     }
+    if process.setting(variable::PROBE).is_some() {
+        return Err(Failure::new("vpython is not an interpreter").kind(Kind::CannotExecute).into());
+    }
     if invocation.is_throw_away && throw_away::has_need(&invocation.action) {
         // The log may have a thread, which would be lost by the fork.
         return throw_away::run(invocation, process, follow);

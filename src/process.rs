@@ -32,6 +32,10 @@ pub mod variable {
     pub const MAX_CACHE: &str = "VPYTHON_MAX_CACHE";
     /// For how many seconds `fetch` tries again where the network fails.
     pub const NETWORK_RETRY_TIMEOUT: &str = "VPYTHON_NETWORK_RETRY_TIMEOUT";
+    /// Set for an interpreter that vpython asks about itself: a vpython that sees it fails, since it is not an interpreter.
+    pub const PROBE: &str = "VPYTHON_PROBE";
+    /// How the names of vpython's own variables begin.
+    pub const PREFIX: &str = "VPYTHON_";
     /// With its exact text, the next python on `PATH` is run, untouched.
     pub const BYPASS: &str = "VPYTHON_BYPASS";
     /// The time of all that is packed, in seconds since 1970: <https://reproducible-builds.org/specs/source-date-epoch/>.

@@ -166,6 +166,24 @@ fn a_named_interpreter_that_will_not_do_is_refused() {
 }
 
 #[test]
+fn a_named_interpreter_that_leads_back_to_vpython_is_asked_once() {
+    let world = World::new();
+    // It does not name vpython, so that its bytes do not tell.
+    let script = "#!/bin/sh\necho one >> \"${0%/*}/asked\"\nexec \"$PROGRAM\" \"$@\"\n";
+    let wrapper = world.write_with_mode("wrapper", script, 0o755);
+    let named = format!("-vpython-interpreter={}", wrapper.display());
+    for run in [world.vpython(["-c", "0"]).env("VPYTHON_INTERPRETER", &wrapper), world.vpython([&named])] {
+        run.env("PROGRAM", env!("CARGO_BIN_EXE_vpython")).run().refuses(
+            126,
+            "vpython: error: cannot run the interpreter `[WORLD]/work/wrapper`\n  \
+             caused by: exit status: 126: vpython: error: vpython is not an interpreter\n  \
+             hint: vpython runs CPython 2.7, and 3.6 and later\n",
+        );
+    }
+    assert_eq!(std::fs::read_to_string(world.path("asked")).unwrap(), "one\none\n");
+}
+
+#[test]
 fn a_bundle_is_taken_before_what_is_on_the_search_path() {
     let Some(other) = Python::other() else { return };
     let world = World::new();

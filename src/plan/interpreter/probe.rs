@@ -1,5 +1,6 @@
 //! Asking an interpreter about itself: by one process, once, and then kept by stamp.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -8,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Facts;
 use crate::fs::{self, Digest, Stamped};
-use crate::process::Process;
+use crate::process::{Process, variable};
 use crate::report::{self, Failure, Kind, progress};
 
 const PROBE: &str = include_str!("probe.py");
@@ -116,7 +117,10 @@ fn ask(path: &Path, process: &Process) -> Result<Facts> {
 fn answer(path: &Path, options: &[&str], process: &Process) -> Result<Output> {
     let mut command = Command::new(path);
     command.args(options).args(["-c", PROBE]).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    command.env_clear().envs(process.environment.iter().map(|(name, value)| (name, value)));
+    // A wrapper that leads back to vpython ends there: with `VPYTHON_INTERPRETER` it would ask itself without end.
+    let is_ours = |name: &OsString| name.as_encoded_bytes().starts_with(variable::PREFIX.as_bytes());
+    let handed_on = process.environment.iter().filter(|(name, _)| !is_ours(name));
+    command.env_clear().envs(handed_on.map(|(name, value)| (name, value))).env(variable::PROBE, "1");
     for name in LAUNCHER_VARIABLES {
         command.env_remove(name);
     }
