@@ -75,17 +75,17 @@ fn measured(name: &str, size: usize) -> (f64, u64) {
 }
 
 fn measure(name: &str, size: usize) {
-    let folder = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().unwrap();
     let (_, _, input) = INPUTS.iter().find(|(known, ..)| *known == name).unwrap();
-    std::fs::create_dir(folder.path().join("wheels")).unwrap();
-    let spec = input(folder.path(), size);
+    std::fs::create_dir(directory.path().join("wheels")).unwrap();
+    let spec = input(directory.path(), size);
     let mut command = Command::new(env!("CARGO_BIN_EXE_vpython"));
-    command.arg("-vpython-root").arg(folder.path().join("root"));
+    command.arg("-vpython-root").arg(directory.path().join("root"));
     match spec.strip_suffix(".py") {
         Some(_) => command.arg(spec),
         None => command.args(["-vpython-spec", spec, "-c", "pass"]),
     };
-    let status = command.current_dir(folder.path()).stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap();
+    let status = command.current_dir(directory.path()).stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap();
     // A signal is a crash.
     assert!(status.code().is_some(), "{name} of {size}: {status}");
     let usage = getrusage(UsageWho::RUSAGE_CHILDREN).unwrap();
@@ -95,15 +95,15 @@ fn measure(name: &str, size: usize) {
 }
 
 /// Writes a file with a text for each number.
-fn write_each(folder: &Path, name: &'static str, count: usize, text: impl Fn(usize) -> String) -> &'static str {
-    std::fs::write(folder.join(name), (0..count).map(text).collect::<String>()).unwrap();
+fn write_each(directory: &Path, name: &'static str, count: usize, text: impl Fn(usize) -> String) -> &'static str {
+    std::fs::write(directory.join(name), (0..count).map(text).collect::<String>()).unwrap();
     name
 }
 
 /// Writes a wheel of `one`, and a spec that asks for it.
-fn one(folder: &Path, wheel: &Wheel, requirement: &str) -> &'static str {
-    wheel.write_to(&folder.join("wheels"));
-    write_each(folder, "s.txt", 1, |_| format!("{requirement}\n"))
+fn one(directory: &Path, wheel: &Wheel, requirement: &str) -> &'static str {
+    wheel.write_to(&directory.join("wheels"));
+    write_each(directory, "s.txt", 1, |_| format!("{requirement}\n"))
 }
 
 fn with_each(count: usize, change: impl Fn(Wheel, usize) -> Wheel) -> Wheel {
@@ -114,78 +114,78 @@ fn joined(count: usize, between: &str, text: impl Fn(usize) -> String) -> String
     (0..count).map(text).collect::<Vec<_>>().join(between)
 }
 
-fn pins(folder: &Path, count: usize) -> &'static str {
-    write_each(folder, "s.txt", count, |number| format!("p{number}==1.0\n"))
+fn pins(directory: &Path, count: usize) -> &'static str {
+    write_each(directory, "s.txt", count, |number| format!("p{number}==1.0\n"))
 }
 
-fn lock(folder: &Path, count: usize) -> &'static str {
+fn lock(directory: &Path, count: usize) -> &'static str {
     let mut text = "lock-version = '1.0'\ncreated-by = 'x'\n".to_owned();
     for number in 0..count {
         let file = format!("{{ name = 'p{number}-1.0-py3-none-any.whl', hashes = {{ sha256 = '{number:064x}' }} }}");
         write!(text, "[[packages]]\nname = 'p{number}'\nversion = '1.0'\nwheels = [{file}]\n").unwrap();
     }
-    write_each(folder, "pylock.toml", 1, |_| text.clone())
+    write_each(directory, "pylock.toml", 1, |_| text.clone())
 }
 
-fn demands(folder: &Path, count: usize) -> &'static str {
-    one(folder, &Wheel::module("one", "1.0"), &joined(count, "\n", |number| format!("one>=0.{number}")))
+fn demands(directory: &Path, count: usize) -> &'static str {
+    one(directory, &Wheel::module("one", "1.0"), &joined(count, "\n", |number| format!("one>=0.{number}")))
 }
 
-fn requires(folder: &Path, count: usize) -> &'static str {
-    one(folder, &with_each(count, |wheel, number| wheel.requires(&format!("p{number}"))), "one")
+fn requires(directory: &Path, count: usize) -> &'static str {
+    one(directory, &with_each(count, |wheel, number| wheel.requires(&format!("p{number}"))), "one")
 }
 
-fn unwanted(folder: &Path, count: usize) -> &'static str {
-    one(folder, &with_each(count, |wheel, number| wheel.requires(&format!("p{number}; extra == 'x'"))), "one")
+fn unwanted(directory: &Path, count: usize) -> &'static str {
+    one(directory, &with_each(count, |wheel, number| wheel.requires(&format!("p{number}; extra == 'x'"))), "one")
 }
 
-fn extras(folder: &Path, count: usize) -> &'static str {
+fn extras(directory: &Path, count: usize) -> &'static str {
     let wheel = with_each(count, |wheel, number| wheel.extra(&format!("e{number}")));
-    one(folder, &wheel, &format!("one[{}]", joined(count, ",", |number| format!("e{number}"))))
+    one(directory, &wheel, &format!("one[{}]", joined(count, ",", |number| format!("e{number}"))))
 }
 
-fn extra_each(folder: &Path, count: usize) -> &'static str {
-    Wheel::module("two", "1.0").write_to(&folder.join("wheels"));
+fn extra_each(directory: &Path, count: usize) -> &'static str {
+    Wheel::module("two", "1.0").write_to(&directory.join("wheels"));
     let wheel =
         with_each(count, |wheel, number| wheel.extra(&format!("e{number}")).requires(&format!("two; extra == 'e{number}'")));
-    one(folder, &wheel, &format!("one[{}]", joined(count, ",", |number| format!("e{number}"))))
+    one(directory, &wheel, &format!("one[{}]", joined(count, ",", |number| format!("e{number}"))))
 }
 
-fn broken(folder: &Path, count: usize) -> &'static str {
+fn broken(directory: &Path, count: usize) -> &'static str {
     for number in 0..count {
-        std::fs::write(folder.join(format!("wheels/one-1.{number}-py3-none-any.whl")), "no wheel").unwrap();
+        std::fs::write(directory.join(format!("wheels/one-1.{number}-py3-none-any.whl")), "no wheel").unwrap();
     }
-    write_each(folder, "s.txt", 1, |_| "one\n".to_owned())
+    write_each(directory, "s.txt", 1, |_| "one\n".to_owned())
 }
 
-fn versions(folder: &Path, count: usize) -> &'static str {
+fn versions(directory: &Path, count: usize) -> &'static str {
     for number in 0..count {
-        Wheel::module("one", &format!("1.{number}")).write_to(&folder.join("wheels"));
+        Wheel::module("one", &format!("1.{number}")).write_to(&directory.join("wheels"));
     }
-    write_each(folder, "s.txt", 1, |_| "one\n".to_owned())
+    write_each(directory, "s.txt", 1, |_| "one\n".to_owned())
 }
 
-fn openings(folder: &Path, count: usize) -> &'static str {
-    write_each(folder, "s.py", count, |_| "# /// script\n".to_owned())
+fn openings(directory: &Path, count: usize) -> &'static str {
+    write_each(directory, "s.py", count, |_| "# /// script\n".to_owned())
 }
 
-fn markers(folder: &Path, count: usize) -> &'static str {
+fn markers(directory: &Path, count: usize) -> &'static str {
     let marker = joined(count, " or ", |number| format!("python_version == '3.{number}'"));
-    one(folder, &Wheel::module("one", "1.0"), &format!("one; {marker}"))
+    one(directory, &Wheel::module("one", "1.0"), &format!("one; {marker}"))
 }
 
-fn chain(folder: &Path, count: usize) -> &'static str {
+fn chain(directory: &Path, count: usize) -> &'static str {
     for number in 0..count {
-        std::fs::write(folder.join(format!("r{number}.txt")), format!("-r r{}.txt\n", number + 1)).unwrap();
+        std::fs::write(directory.join(format!("r{number}.txt")), format!("-r r{}.txt\n", number + 1)).unwrap();
     }
     "r0.txt"
 }
 
-fn native(folder: &Path, count: usize) -> &'static str {
+fn native(directory: &Path, count: usize) -> &'static str {
     let list = joined(count, ", ", |number| format!("'p{number}'"));
-    write_each(folder, "vpython.toml", 1, |_| format!("dependencies = [{list}]\n"))
+    write_each(directory, "vpython.toml", 1, |_| format!("dependencies = [{list}]\n"))
 }
 
-fn mistakes(folder: &Path, count: usize) -> &'static str {
-    write_each(folder, "s.txt", count, |number| format!("!p{number}\n"))
+fn mistakes(directory: &Path, count: usize) -> &'static str {
+    write_each(directory, "s.txt", count, |number| format!("!p{number}\n"))
 }

@@ -1,6 +1,6 @@
 //! What the parts of a launch cost, each by itself: `cargo bench`, or `cargo bench -- plan` for some of them.
 //!
-//! Everything is made in a temporary folder: wheels by the code that makes those of the tests, an interpreter's facts from any python3
+//! Everything is made in a temporary directory: wheels by the code that makes those of the tests, an interpreter's facts from any python3
 //! on `PATH`.
 #![allow(missing_docs, reason = "criterion's macros make functions without")]
 #![allow(clippy::disallowed_methods, reason = "the measuring is not the product")]
@@ -26,24 +26,24 @@ use vpython::store::{MemoName, Store};
 use vpython::{build, process::variable};
 use wheel::Wheel;
 
-/// A folder with a store, and what a process in it is given.
+/// A directory with a store, and what a process in it is given.
 struct Place {
-    folder: TempDir,
+    directory: TempDir,
     process: Process,
 }
 
 impl Place {
     fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let directory = tempfile::tempdir().unwrap();
         let mut process = Process::capture();
         process.environment.retain(|(name, _)| !name.to_string_lossy().starts_with("VPYTHON"));
-        process.environment.push((variable::ROOT.into(), folder.path().join("root").into()));
-        process.directory = Some(folder.path().to_owned());
-        Self { folder, process }
+        process.environment.push((variable::ROOT.into(), directory.path().join("root").into()));
+        process.directory = Some(directory.path().to_owned());
+        Self { directory, process }
     }
 
     fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
+        self.directory.path().join(name)
     }
 
     fn write(&self, name: &str, text: &str) {
@@ -107,7 +107,7 @@ fn specs(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("spec");
     for (kind, content) in kinds {
         let origin = Origin { file: Some(place.path("pylock.toml")), lines_before: 0, columns_before: 0 };
-        let base = Some(place.folder.path().to_owned());
+        let base = Some(place.directory.path().to_owned());
         let text = SpecText { kind, origin, base, content, warnings: Vec::new(), chosen: Chosen::default() };
         group.bench_function(kind.name(), |bencher| bencher.iter(|| black_box(&text).parse(&place.process).unwrap()));
     }
@@ -119,7 +119,7 @@ fn specs(criterion: &mut Criterion) {
     });
 }
 
-/// A folder of 1,000 wheels, in which each of the first 60 projects requires the next.
+/// A directory of 1,000 wheels, in which each of the first 60 projects requires the next.
 fn house(place: &Place) {
     for number in 0..1000 {
         let mut wheel = Wheel::module(&format!("project{number}"), "1").file(&format!("project{number}.txt"), "x".repeat(2000));
@@ -136,7 +136,7 @@ fn plans(criterion: &mut Criterion) {
     let invocation = place.invocation(&[]);
     let store = Store::open(&invocation, &place.process).unwrap();
     store.prepare().unwrap();
-    let memo = store.memo_folder();
+    let memo = store.memo_directory();
     let facts =
         interpreter::find(&invocation, &Spec::default(), &place.process, Some(&memo), &mut Evidence::default()).unwrap();
     let mut group = criterion.benchmark_group("plan");
@@ -159,7 +159,7 @@ fn environments(criterion: &mut Criterion) {
     store.prepare().unwrap();
     let text = spec::find(&invocation, &place.process).unwrap();
     let spec = place.spec(&invocation);
-    let (plan, evidence) = plan::make(&spec, &invocation, &place.process, &store.memo_folder()).unwrap();
+    let (plan, evidence) = plan::make(&spec, &invocation, &place.process, &store.memo_directory()).unwrap();
     let key = Key::of(&plan);
     let entry = store.environment(&plan, &key, |staging| build::environment(&plan, &store, staging).map(drop)).unwrap();
     let name = MemoName::of_launch(&text, &invocation, &place.process);
@@ -177,7 +177,7 @@ fn environments(criterion: &mut Criterion) {
 }
 
 fn link(bencher: &mut criterion::Bencher<'_>, place: &Place, plan: &Plan, store: &Store) {
-    let staging = || tempfile::tempdir_in(place.folder.path()).unwrap();
+    let staging = || tempfile::tempdir_in(place.directory.path()).unwrap();
     bencher.iter_batched_ref(
         staging,
         |staging| build::environment(plan, store, staging.path()).unwrap(),
@@ -201,7 +201,7 @@ fn wheels(criterion: &mut Criterion) {
         std::fs::write(&file, &bytes).unwrap();
         let planned = wheel::planned(&file, &bytes);
         group.throughput(if size == 1000 { Throughput::Elements(size) } else { Throughput::Bytes(size) });
-        let to = || tempfile::tempdir_in(place.folder.path()).unwrap();
+        let to = || tempfile::tempdir_in(place.directory.path()).unwrap();
         group.bench_function(name, |bencher| {
             bencher.iter_batched_ref(to, |to| build::unpack(&planned, to.path()).unwrap(), BatchSize::PerIteration);
         });

@@ -96,11 +96,11 @@ impl Handoff {
 fn search_path(bin: &Path, path: Option<&OsStr>) -> OsString {
     let path = path.filter(|path| !path.is_empty()).unwrap_or(OsStr::new(DEFAULT_PATH));
     let mut joined = bin.as_os_str().as_bytes().to_vec();
-    // Cut and joined by hand: an empty folder means the current directory and must stay one.
-    for folder in path.as_bytes().split(|byte| *byte == b':') {
-        if !Key::names_bin_folder(Path::new(OsStr::from_bytes(folder))) {
+    // Cut and joined by hand: an empty directory means the current directory and must stay one.
+    for directory in path.as_bytes().split(|byte| *byte == b':') {
+        if !Key::names_bin_directory(Path::new(OsStr::from_bytes(directory))) {
             joined.push(b':');
-            joined.extend_from_slice(folder);
+            joined.extend_from_slice(directory);
         }
     }
     OsString::from_vec(joined)

@@ -162,7 +162,7 @@ fn decide(text: &SpecText, store: &Store, invocation: &Invocation, process: &Pro
     // Before anything can fail: a misspelt key may be the reason.
     invocation.warn(text.warnings.iter().chain(&spec.warnings));
     store.prepare()?;
-    let (plan, evidence) = plan::make(&spec, invocation, process, &store.memo_folder())?;
+    let (plan, evidence) = plan::make(&spec, invocation, process, &store.memo_directory())?;
     account::of_plan(&plan, &spec, &evidence);
     invocation.warn(&evidence.warnings);
     Ok(Decided { spec, plan, evidence })
@@ -243,7 +243,7 @@ fn with_wanted(
     let store = Store::open(invocation, process)?;
     let Decided { spec, mut plan, .. } = decide(&spec::find(invocation, process)?, &store, invocation, process)?;
     if matches!(&invocation.action, Action::Tool(Tool::Export(Export { with_pip: true, .. }))) {
-        plan::add_pip(&mut plan, &spec, invocation, &store.memo_folder())?;
+        plan::add_pip(&mut plan, &spec, invocation, &store.memo_directory())?;
     }
     let _kept = store.keep_wheels()?;
     take(&Wanted {
@@ -254,7 +254,7 @@ fn with_wanted(
             invocation.warn(&build::standalone(&plan, &store, sharing, process, staging)?);
             Ok(())
         },
-        compile: &|folder| build::compile_folder(&plan.interpreter, folder, process),
+        compile: &|directory| build::compile_directory(&plan.interpreter, directory, process),
     })
 }
 
@@ -301,7 +301,7 @@ fn inform(invocation: &Invocation, process: &Process) -> Result<Infallible> {
 /// can be no store; then it is any interpreter.
 fn choose_interpreter(invocation: &Invocation, process: &Process) -> Result<PathBuf> {
     let store = Store::open(invocation, process).and_then(|store| store.prepare().map(|()| store)).ok();
-    let memo = store.map(|store| store.memo_folder());
+    let memo = store.map(|store| store.memo_directory());
     let find = |spec: &Spec| interpreter::find(invocation, spec, process, memo.as_deref(), &mut Evidence::default());
     let spec = spec::find(invocation, process).and_then(|text| text.parse(process)).unwrap_or_default();
     let facts = find(&spec).or_else(|error| find(&Spec::default()).map_err(|_| error))?;

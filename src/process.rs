@@ -126,7 +126,7 @@ impl Process {
         self.variable(name).filter(|value| !value.is_empty() && !self.is_elevated)
     }
 
-    /// Where programs are looked for: `PATH`, or the system's default where it is not set; or where the caller has no say the folders
+    /// Where programs are looked for: `PATH`, or the system's default where it is not set; or where the caller has no say the directories
     /// that every system has.
     #[must_use]
     pub fn search_path(&self) -> &OsStr {

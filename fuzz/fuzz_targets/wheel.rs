@@ -1,4 +1,4 @@
-//! Any bytes as a wheel: they are unpacked or refused, and nothing is written beside the folder that they are unpacked to.
+//! Any bytes as a wheel: they are unpacked or refused, and nothing is written beside the directory that they are unpacked to.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -6,10 +6,10 @@ use vpython::fs::Digest;
 use vpython::plan::PlannedWheel;
 
 fuzz_target!(|bytes: &[u8]| {
-    let folder = tempfile::tempdir().expect("a folder for temporary files");
-    let (path, to) = (folder.path().join("a-1-py3-none-any.whl"), folder.path().join("to"));
+    let directory = tempfile::tempdir().expect("a directory for temporary files");
+    let (path, to) = (directory.path().join("a-1-py3-none-any.whl"), directory.path().join("to"));
     std::fs::write(&path, bytes).expect("room for a wheel");
-    std::fs::create_dir(&to).expect("room for a folder");
+    std::fs::create_dir(&to).expect("room for a directory");
     let wheel = PlannedWheel {
         name: "a".parse().expect("a name"),
         version: "1".parse().expect("a version"),
@@ -19,5 +19,5 @@ fuzz_target!(|bytes: &[u8]| {
         required_by: Vec::new(),
     };
     let _ = vpython::build::unpack(&wheel, &to);
-    assert_eq!(std::fs::read_dir(&folder).expect("the folder is there").count(), 2, "something is written outside");
+    assert_eq!(std::fs::read_dir(&directory).expect("the directory is there").count(), 2, "something is written outside");
 });

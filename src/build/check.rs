@@ -46,7 +46,7 @@ pub fn check(stored: &Stored, store: &Store) -> Result<Checked> {
         damages.push(damaged_list(wheel, list.clone())?);
     }
     let mut parts: Vec<(PathBuf, BTreeMap<PathBuf, Expected>)> =
-        wheels.iter().map(|wheel| (wheel.folder.clone(), files_of(wheel, &listed))).collect();
+        wheels.iter().map(|wheel| (wheel.directory.clone(), files_of(wheel, &listed))).collect();
     let mut checked = Checked::default();
     // Without all the lists nobody knows what the environment should have.
     if damages.is_empty() {
@@ -54,7 +54,7 @@ pub fn check(stored: &Stored, store: &Store) -> Result<Checked> {
         for path in others(root, &expected)? {
             if is_byte_code_of(&path, &expected) {
                 // Of what lies beside all packages the build has put some for CPython 2.7, and a launch notices what goes there.
-                let is_in_package = path.parent() != Some(Path::new(&manifest.site.folder));
+                let is_in_package = path.parent() != Some(Path::new(&manifest.site.directory));
                 checked.by_python.extend(is_in_package.then(|| root.join(path)));
             } else {
                 damages.push(Damage { of: root.clone(), path: root.join(path), fault: Fault::Foreign });
@@ -63,8 +63,8 @@ pub fn check(stored: &Stored, store: &Store) -> Result<Checked> {
         parts.push((root.clone(), expected));
     }
     let progress = Progress::start("checking the files", parts.iter().map(|(_, files)| files.len() as u64).sum());
-    for (folder, files) in &parts {
-        damages.extend(compare(folder, files, &progress)?);
+    for (directory, files) in &parts {
+        damages.extend(compare(directory, files, &progress)?);
     }
     damages.sort();
     checked.damages = damages;
@@ -75,13 +75,13 @@ pub fn check(stored: &Stored, store: &Store) -> Result<Checked> {
 fn wheels(manifest: &Manifest, store: &Store) -> Result<(Vec<UnpackedWheel>, Vec<Damage>)> {
     let (mut wheels, mut damages) = (Vec::new(), Vec::new());
     for installed in &manifest.wheels {
-        let folder = store.unpacked_wheel(&installed.sha256);
-        match fs::visible(UnpackedWheel::read(&folder, installed.sha256))? {
+        let directory = store.unpacked_wheel(&installed.sha256);
+        match fs::visible(UnpackedWheel::read(&directory, installed.sha256))? {
             Some(wheel) => wheels.push(wheel),
-            None if fs::link_metadata(&folder)?.is_none() => {
-                damages.push(Damage { path: folder.clone(), of: folder, fault: Fault::Missing });
+            None if fs::link_metadata(&directory)?.is_none() => {
+                damages.push(Damage { path: directory.clone(), of: directory, fault: Fault::Missing });
             }
-            None => damages.push(damaged_list(&folder, folder.join(unpacked::MANIFEST))?),
+            None => damages.push(damaged_list(&directory, directory.join(unpacked::MANIFEST))?),
         }
     }
     Ok((wheels, damages))
@@ -99,13 +99,13 @@ fn files_of(wheel: &UnpackedWheel, listed: &Listed) -> BTreeMap<PathBuf, Expecte
     files.chain(listed.in_wheel(wheel)).map(|(path, digest)| (path, Expected::Digest(digest))).collect()
 }
 
-/// The files of a folder that are not what they should be. Their paths are absolute, or relative to the folder.
-fn compare(folder: &Path, expected: &BTreeMap<PathBuf, Expected>, progress: &Progress) -> Result<Vec<Damage>> {
+/// The files of a directory that are not what they should be. Their paths are absolute, or relative to the directory.
+fn compare(directory: &Path, expected: &BTreeMap<PathBuf, Expected>, progress: &Progress) -> Result<Vec<Damage>> {
     let faults = expected.par_iter().map(|(path, expected)| {
-        let path = folder.join(path);
+        let path = directory.join(path);
         let fault = expected.fault_of(&path)?;
         progress.advance(1);
-        Ok(fault.map(|fault| Damage { of: folder.to_path_buf(), path, fault }))
+        Ok(fault.map(|fault| Damage { of: directory.to_path_buf(), path, fault }))
     });
     Ok(faults.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
 }
@@ -197,11 +197,11 @@ fn is_byte_code_of(path: &Path, expected: &BTreeMap<PathBuf, Expected>) -> bool 
     if is_byte_code(path) && expected.contains_key(&path.with_extension("py")) {
         return true;
     }
-    let (Some(folder), Some(name)) = (path.parent(), path.file_name().and_then(OsStr::to_str)) else { return false };
-    if folder.file_name() != Some(OsStr::new("__pycache__")) || !name.contains(".pyc") {
+    let (Some(directory), Some(name)) = (path.parent(), path.file_name().and_then(OsStr::to_str)) else { return false };
+    if directory.file_name() != Some(OsStr::new("__pycache__")) || !name.contains(".pyc") {
         return false;
     }
-    let folder_of_sources = folder.parent().unwrap_or(Path::new(""));
+    let directory_of_sources = directory.parent().unwrap_or(Path::new(""));
     // A name may have dots of its own.
-    name.match_indices('.').any(|(dot, _)| expected.contains_key(&folder_of_sources.join(format!("{}.py", &name[..dot]))))
+    name.match_indices('.').any(|(dot, _)| expected.contains_key(&directory_of_sources.join(format!("{}.py", &name[..dot]))))
 }

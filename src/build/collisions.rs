@@ -77,7 +77,7 @@ pub(super) type ReadMetadata<'a> = &'a dyn Fn(&UnpackedWheel) -> Result<Vec<u8>>
 
 /// The METADATA of a wheel that is unpacked.
 pub(super) fn unpacked_metadata(wheel: &UnpackedWheel) -> Result<Vec<u8>> {
-    let path = wheel.folder.join(Scheme::Site.folder()).join(&wheel.contents.dist_info).join("METADATA");
+    let path = wheel.directory.join(Scheme::Site.directory()).join(&wheel.contents.dist_info).join("METADATA");
     fs::read_text(&path, fs::limits::METADATA)
 }
 

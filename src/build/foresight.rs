@@ -10,7 +10,7 @@ use super::install::{Layout, Places};
 use super::members::{Destination, Scheme};
 use super::oddities::Oddities;
 use super::scripts;
-use super::unpack::{INSTALLERS_OWN, own_folder, read_member};
+use super::unpack::{INSTALLERS_OWN, own_directory, read_member};
 use super::unpacked::{Contents, UnpackedFile, UnpackedWheel};
 use crate::fs::{self, Digest};
 use crate::plan::{Plan, PlannedWheel};
@@ -21,7 +21,7 @@ pub fn foreseen(plan: &Plan) -> Vec<String> {
     let listed = plan.wheels.par_iter().map(list).collect::<Vec<_>>().into_iter().collect::<Result<Vec<_>>>();
     let warnings = listed.and_then(|wheels| {
         let metadata = |wheel: &UnpackedWheel| {
-            let file = fs::open(&wheel.folder)?;
+            let file = fs::open(&wheel.directory)?;
             read_member(&Archive::open(Source::file(&file)?)?, &format!("{}/METADATA", wheel.contents.dist_info))
         };
         let places = Places::decide_by(&Layout::of(&plan.interpreter), &wheels, &metadata)?;
@@ -34,10 +34,10 @@ pub fn foreseen(plan: &Plan) -> Vec<String> {
 fn list(wheel: &PlannedWheel) -> Result<UnpackedWheel> {
     let file = fs::open_regular(&wheel.path)?;
     let archive = Archive::open(Source::file(&file)?)?;
-    let dist_info = own_folder(wheel, &archive, ".dist-info")?.context("it has no `.dist-info` directory")?;
-    let data = own_folder(wheel, &archive, ".data")?.unwrap_or_else(|| dist_info.replace(".dist-info", ".data"));
+    let dist_info = own_directory(wheel, &archive, ".dist-info")?.context("it has no `.dist-info` directory")?;
+    let data = own_directory(wheel, &archive, ".data")?.unwrap_or_else(|| dist_info.replace(".dist-info", ".data"));
     let mut files = scripts_of_entry_points(&archive, &dist_info)?;
-    for member in archive.members().iter().filter(|member| !member.is_folder()) {
+    for member in archive.members().iter().filter(|member| !member.is_directory()) {
         let in_dist_info = member.name.strip_prefix(&dist_info).and_then(|rest| rest.strip_prefix('/')).unwrap_or_default();
         if INSTALLERS_OWN.contains(&in_dist_info) {
             continue;
@@ -54,7 +54,7 @@ fn list(wheel: &PlannedWheel) -> Result<UnpackedWheel> {
     }
     let distribution = dist_info.split('-').next().unwrap_or_default().to_owned();
     let contents = Contents { dist_info, distribution, files, oddities: Oddities::default() };
-    Ok(UnpackedWheel { folder: wheel.path.clone(), sha256: wheel.sha256, contents })
+    Ok(UnpackedWheel { directory: wheel.path.clone(), sha256: wheel.sha256, contents })
 }
 
 /// The scripts that a build makes for a wheel.

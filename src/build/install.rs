@@ -17,13 +17,13 @@ use super::link::Linker;
 use super::members::{Destination, Scheme};
 use super::record::{self, Row};
 use super::unpacked::{UnpackedFile, UnpackedWheel};
-use super::venv::FOLDER;
+use super::venv::DIRECTORY_MODE;
 use crate::fs::{self, Digest};
 use crate::plan::{Facts, Plan};
 use crate::report::{Failure, Progress};
 use crate::store::{COMPILED, MANIFEST, Manifest};
 
-/// How many folders are worth handing to another thread.
+/// How many directories are worth handing to another thread.
 const AT_ONCE: usize = 16;
 /// What INSTALLER says.
 const INSTALLER: &[u8] = b"vpython\n";
@@ -39,7 +39,7 @@ pub(super) fn install(plan: &Plan, wheels: &[UnpackedWheel], places: &Places, li
     {
         return Err(collision.refusal().into());
     }
-    places.make_folders(root)?;
+    places.make_directories(root)?;
     let progress = Progress::start("linking the files", places.owners.len() as u64);
     places.owners.par_iter().try_for_each(|(place, owner)| {
         progress.advance(1);
@@ -55,7 +55,7 @@ pub(super) fn install(plan: &Plan, wheels: &[UnpackedWheel], places: &Places, li
 
 /// As much of an interpreter as decides where files go.
 pub(super) struct Layout {
-    /// The folder of packages, relative to the environment.
+    /// The directory of packages, relative to the environment.
     pub site_packages: String,
     /// Major, minor and micro version.
     pub release: [u32; 3],
@@ -74,7 +74,7 @@ impl Layout {
         let version: Version =
             manifest.python.parse().with_context(|| format!("`{}` is not a Python version", manifest.python))?;
         let part = |index: usize| version.release().get(index).and_then(|part| u32::try_from(*part).ok()).unwrap_or_default();
-        Ok(Self { site_packages: manifest.site.folder.clone(), release: [part(0), part(1), part(2)] })
+        Ok(Self { site_packages: manifest.site.directory.clone(), release: [part(0), part(1), part(2)] })
     }
 }
 
@@ -122,7 +122,7 @@ impl<'a> Places<'a> {
         if !contested.is_empty() {
             places.settle(contested, &install_order(wheels, metadata)?);
         }
-        places.refuse_files_as_folders(layout)?;
+        places.refuse_files_as_directories(layout)?;
         Ok(places)
     }
 
@@ -149,48 +149,51 @@ impl<'a> Places<'a> {
         self.owners.get(place).is_some_and(|owner| owner.wheel.sha256 == wheel.sha256 || owner.file.digest == file.digest)
     }
 
-    /// A place cannot be a file and a folder at once.
-    fn refuse_files_as_folders(&self, layout: &Layout) -> Result<()> {
+    /// A place cannot be a file and a directory at once.
+    fn refuse_files_as_directories(&self, layout: &Layout) -> Result<()> {
         let site_packages = format!("{}/", layout.site_packages);
-        let mut folders = self.folders();
+        let mut directories = self.directories();
         for own in ["bin/", "lib64/", &site_packages] {
-            add_folders(own, &mut folders);
+            add_directories(own, &mut directories);
         }
-        match self.owners.iter().find(|(place, _)| folders.contains(place.as_str())) {
-            Some((place, owner)) => Err(refusal(owner.wheel, place, "a folder of that name is there").into()),
+        match self.owners.iter().find(|(place, _)| directories.contains(place.as_str())) {
+            Some((place, owner)) => Err(refusal(owner.wheel, place, "a directory of that name is there").into()),
             None => Ok(()),
         }
     }
 
-    /// The folders of all places, and those that these are in.
-    fn folders(&self) -> HashSet<&str> {
-        let mut folders = HashSet::new();
-        self.owners.keys().for_each(|place| add_folders(place, &mut folders));
-        folders
+    /// The directories of all places, and those that these are in.
+    fn directories(&self) -> HashSet<&str> {
+        let mut directories = HashSet::new();
+        self.owners.keys().for_each(|place| add_directories(place, &mut directories));
+        directories
     }
 
-    /// Makes the folders, each once: those that lie equally deep at the same time.
-    fn make_folders(&self, root: &Path) -> Result<()> {
+    /// Makes the directories, each once: those that lie equally deep at the same time.
+    fn make_directories(&self, root: &Path) -> Result<()> {
         let mut levels: BTreeMap<usize, Vec<&str>> = BTreeMap::new();
-        for folder in self.folders() {
-            levels.entry(folder.matches('/').count()).or_default().push(folder);
+        for directory in self.directories() {
+            levels.entry(directory.matches('/').count()).or_default().push(directory);
         }
-        for folders in levels.values_mut() {
-            folders.sort_unstable();
-            folders.par_iter().with_min_len(AT_ONCE).try_for_each(|folder| fs::create_dir(&root.join(folder), FOLDER))?;
+        for directories in levels.values_mut() {
+            directories.sort_unstable();
+            directories
+                .par_iter()
+                .with_min_len(AT_ONCE)
+                .try_for_each(|directory| fs::create_dir(&root.join(directory), DIRECTORY_MODE))?;
         }
         Ok(())
     }
 }
 
-/// Adds the folders on the way to a place.
-fn add_folders<'a>(place: &'a str, folders: &mut HashSet<&'a str>) {
+/// Adds the directories on the way to a place.
+fn add_directories<'a>(place: &'a str, directories: &mut HashSet<&'a str>) {
     let mut rest = place;
-    while let Some((folder, _)) = rest.rsplit_once('/') {
-        if !folders.insert(folder) {
+    while let Some((directory, _)) = rest.rsplit_once('/') {
+        if !directories.insert(directory) {
             return;
         }
-        rest = folder;
+        rest = directory;
     }
 }
 
@@ -229,9 +232,9 @@ fn reserved(place: &str, scheme: Scheme, wheel: &UnpackedWheel) -> Option<&'stat
             return Some("it would take the place of the interpreter");
         }
     }
-    let (folder, name) = place.rsplit_once('/').unwrap_or_default();
+    let (directory, name) = place.rsplit_once('/').unwrap_or_default();
     let is_own = ["RECORD", "INSTALLER", "REQUESTED"].contains(&name)
-        && folder.strip_suffix(&*wheel.contents.dist_info).is_some_and(|before| before.is_empty() || before.ends_with('/'));
+        && directory.strip_suffix(&*wheel.contents.dist_info).is_some_and(|before| before.is_empty() || before.ends_with('/'));
     is_own.then_some("installers write that file themselves")
 }
 
@@ -239,7 +242,7 @@ fn is_interpreter_name(name: &str) -> bool {
     name.strip_prefix("python").is_some_and(|version| version.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.'))
 }
 
-/// INSTALLER, REQUESTED and RECORD of the `.dist-info` folder: their paths in the environment, and what is in them.
+/// INSTALLER, REQUESTED and RECORD of the `.dist-info` directory: their paths in the environment, and what is in them.
 pub(super) fn own_files(
     wheel: &UnpackedWheel,
     layout: &Layout,
@@ -249,7 +252,7 @@ pub(super) fn own_files(
     let dist_info = &wheel.contents.dist_info;
     let site_packages = Path::new(&layout.site_packages);
     let mut files = Vec::new();
-    // A file that the wheel brings twice, in two schemes that are one folder, has one row.
+    // A file that the wheel brings twice, in two schemes that are one directory, has one row.
     let mut rows: BTreeMap<String, Row> =
         wheel.contents.files.iter().filter_map(|file| row(file, wheel, layout, places)).collect();
     let own = [("INSTALLER", Some(INSTALLER)), ("REQUESTED", requested.then_some(&b""[..]))];

@@ -132,16 +132,16 @@ mod tests {
 
     #[test]
     fn every_way_gives_the_same_file() {
-        let folder = tempfile::tempdir().unwrap();
-        let from = folder.path().join("from");
+        let directory = tempfile::tempdir().unwrap();
+        let from = directory.path().join("from");
         fs::write_new(&from, b"content", 0o555).unwrap();
         let linker = Linker::default();
-        linker.put(&from, &folder.path().join("first")).unwrap();
-        linker.put(&from, &folder.path().join("second")).unwrap();
-        put_by(Way::HardLink, &from, &folder.path().join("linked")).unwrap();
-        put_by(Way::Copy, &from, &folder.path().join("copied")).unwrap();
+        linker.put(&from, &directory.path().join("first")).unwrap();
+        linker.put(&from, &directory.path().join("second")).unwrap();
+        put_by(Way::HardLink, &from, &directory.path().join("linked")).unwrap();
+        put_by(Way::Copy, &from, &directory.path().join("copied")).unwrap();
         for name in ["first", "second", "linked", "copied"] {
-            let path = folder.path().join(name);
+            let path = directory.path().join(name);
             assert_eq!(fs::read(&path).unwrap(), b"content");
             assert_eq!(fs::metadata(&path).unwrap().unwrap().mode() & 0o7777, 0o555, "{name}");
         }
@@ -149,8 +149,8 @@ mod tests {
 
     #[test]
     fn nothing_is_written_to_what_may_be_the_source() {
-        let folder = tempfile::tempdir().unwrap();
-        let [from, to, other] = ["from", "to", "other"].map(|name| folder.path().join(name));
+        let directory = tempfile::tempdir().unwrap();
+        let [from, to, other] = ["from", "to", "other"].map(|name| directory.path().join(name));
         fs::write_new(&from, b"content", 0o444).unwrap();
         fs::hard_link(&from, &to).unwrap();
         put_by(Way::HardLink, &from, &to).unwrap();
@@ -165,15 +165,15 @@ mod tests {
 
     #[test]
     fn in_an_environment_that_is_in_use_a_file_takes_the_place_of_another_at_once() {
-        let folder = tempfile::tempdir().unwrap();
-        let [from, to] = ["from", "to"].map(|name| folder.path().join(name));
+        let directory = tempfile::tempdir().unwrap();
+        let [from, to] = ["from", "to"].map(|name| directory.path().join(name));
         fs::write_new(&from, b"content", 0o444).unwrap();
         for linker in [Linker::default(), Linker::copying()] {
             fs::write_atomically(&to, b"python's").unwrap();
             let unfinished = linker.stage(&from, &to).unwrap().unwrap();
             assert_eq!(fs::read(&to).unwrap(), b"python's");
             Linker::finish(&unfinished, &to).unwrap();
-            assert_eq!((fs::read(&to).unwrap(), fs::list(folder.path()).unwrap().unwrap().len()), (b"content".to_vec(), 2));
+            assert_eq!((fs::read(&to).unwrap(), fs::list(directory.path()).unwrap().unwrap().len()), (b"content".to_vec(), 2));
         }
     }
 }

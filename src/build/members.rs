@@ -9,11 +9,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::report::Failure;
 
-/// A data scheme: a folder of the environment that parts of wheels are installed into.
+/// A data scheme: a directory of the environment that parts of wheels are installed into.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Scheme {
-    /// `purelib` and `platlib`, which are one folder in an environment.
+    /// `purelib` and `platlib`, which are one directory in an environment.
     Site,
     /// Programs.
     Scripts,
@@ -24,7 +24,7 @@ pub(super) enum Scheme {
 }
 
 impl Scheme {
-    /// The scheme of a folder in `.data`.
+    /// The scheme of a directory in `.data`.
     fn of(name: &str) -> Option<Self> {
         match name {
             "purelib" | "platlib" => Some(Self::Site),
@@ -35,8 +35,8 @@ impl Scheme {
         }
     }
 
-    /// Its folder in an unpacked wheel.
-    pub fn folder(self) -> &'static str {
+    /// Its directory in an unpacked wheel.
+    pub fn directory(self) -> &'static str {
         match self {
             Self::Site => "site",
             Self::Scripts => "scripts",
@@ -46,7 +46,7 @@ impl Scheme {
     }
 }
 
-/// Where a member goes: a scheme and a path in its folder, of plain names joined by `/`.
+/// Where a member goes: a scheme and a path in its directory, of plain names joined by `/`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub(super) struct Destination {
     pub scheme: Scheme,
@@ -54,16 +54,16 @@ pub(super) struct Destination {
 }
 
 impl Destination {
-    /// The destination of a member, by its name in the archive. `data` is the wheel's `.data` folder.
+    /// The destination of a member, by its name in the archive. `data` is the wheel's `.data` directory.
     ///
     /// # Errors
-    /// A name that would lead out of its folder, or into a scheme that there is not.
+    /// A name that would lead out of its directory, or into a scheme that there is not.
     pub fn of(member: &str, data: &str) -> Result<Self> {
         check_name(member)?;
         let in_data = member.strip_prefix(data).and_then(|rest| rest.strip_prefix('/'));
         let Some(in_data) = in_data else { return Ok(Self { scheme: Scheme::Site, path: member.to_owned() }) };
-        let (folder, path) = in_data.split_once('/').unwrap_or((in_data, ""));
-        match Scheme::of(folder) {
+        let (directory, path) = in_data.split_once('/').unwrap_or((in_data, ""));
+        match Scheme::of(directory) {
             Some(scheme) if !path.is_empty() => Ok(Self { scheme, path: path.to_owned() }),
             _ => Err(Failure::new(format!("member `{member}` is in no data scheme"))
                 .because("the schemes are `purelib`, `platlib`, `scripts`, `headers` and `data`")
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn a_member_stays_in_its_folder() {
+    fn a_member_stays_in_its_directory() {
         let rows = [
             ("../a.py", "the name of member `../a.py` is not a path of plain names"),
             ("a/../../b", "the name of member `a/../../b` is not a path of plain names"),

@@ -38,11 +38,11 @@ use link::Linker;
 use unpacked::UnpackedWheel;
 
 pub use byte_code::add as add_byte_code;
-pub use byte_code::compile_folder;
+pub use byte_code::compile_directory;
 pub use check::check;
 pub use foresight::foreseen;
 
-/// Builds the environment of a plan in the empty folder `staging`. Wheels that the store does not have yet are unpacked there first,
+/// Builds the environment of a plan in the empty directory `staging`. Wheels that the store does not have yet are unpacked there first,
 /// on all processors. Gives what the caller should know of the wheels, a sentence each.
 ///
 /// # Errors
@@ -130,7 +130,7 @@ fn build(plan: &Plan, store: &Store, linker: &Linker, staging: &Path) -> Result<
     Ok((wheels, warnings))
 }
 
-/// Unpacks a wheel into the empty folder `to`, as it is done on the way to an environment.
+/// Unpacks a wheel into the empty directory `to`, as it is done on the way to an environment.
 ///
 /// # Errors
 /// The file is not the one that was planned, or is no wheel that every installer reads alike.
@@ -148,5 +148,5 @@ fn unpacked(wheel: &PlannedWheel, store: &Store, progress: &Progress, news: &Ato
         unpack::unpack(wheel, staging, |bytes| part.advance(bytes))
             .with_context(|| format!("cannot unpack `{}`", wheel.path.display()))
     };
-    store.wheel((&wheel.sha256, &wheel.path), unpack, |folder| UnpackedWheel::load(folder, wheel.sha256))
+    store.wheel((&wheel.sha256, &wheel.path), unpack, |directory| UnpackedWheel::load(directory, wheel.sha256))
 }

@@ -6,7 +6,7 @@
 
 use super::entry_points::EntryPoint;
 
-/// The first line of shipped scripts. Only where the script or its folder is a link, or it is called by a name without a folder, is its
+/// The first line of shipped scripts. Only where the script or its directory is a link, or it is called by a name without a directory, is its
 /// real place asked for. `env -S` splits the line into words (GNU coreutils 8.30, the BSDs, macOS); old kernels read no more than 127
 /// bytes of it. Without field splitting and patterns (`IFS=` and `-f`) it needs no quotes, and `/bin/sh` is there whatever `PATH` is.
 const FIRST_LINE: &str = "#!/usr/bin/env -S /bin/sh -fc \

@@ -18,8 +18,8 @@ const AT_ONCE: usize = 64;
 /// An unpacked wheel in the store.
 #[derive(Debug)]
 pub(super) struct UnpackedWheel {
-    /// Its folder.
-    pub folder: PathBuf,
+    /// Its directory.
+    pub directory: PathBuf,
     /// The digest of the wheel file.
     pub sha256: Digest,
     /// What is in it.
@@ -29,7 +29,7 @@ pub(super) struct UnpackedWheel {
 /// What is in an unpacked wheel.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Contents {
-    /// The name of its `.dist-info` folder.
+    /// The name of its `.dist-info` directory.
     pub dist_info: String,
     /// The name that its headers are installed under: the distribution's, as the wheel spells it.
     pub distribution: String,
@@ -52,13 +52,13 @@ pub(super) struct UnpackedFile {
 }
 
 impl UnpackedWheel {
-    /// Reads what is in the unpacked wheel in `folder`, and looks whether it is all there: a file that is missing or was cut short
+    /// Reads what is in the unpacked wheel in `directory`, and looks whether it is all there: a file that is missing or was cut short
     /// is noticed by its size.
     ///
     /// # Errors
     /// A file is not there, or has not the size that it had.
-    pub fn load(folder: &Path, sha256: Digest) -> Result<Self> {
-        let wheel = Self::read(folder, sha256)?;
+    pub fn load(directory: &Path, sha256: Digest) -> Result<Self> {
+        let wheel = Self::read(directory, sha256)?;
         let look = |file: &UnpackedFile| {
             let path = wheel.path(file);
             let size = fs::link_metadata(&path)?.and_then(|found| found.is_file().then_some(found.len()));
@@ -70,14 +70,14 @@ impl UnpackedWheel {
         error.map_or(Ok(wheel), Err)
     }
 
-    /// Reads what is in the unpacked wheel in `folder`, and looks at none of it.
-    pub fn read(folder: &Path, sha256: Digest) -> Result<Self> {
-        let contents = fs::read_own_json(&folder.join(MANIFEST))?;
-        Ok(Self { folder: folder.to_path_buf(), sha256, contents })
+    /// Reads what is in the unpacked wheel in `directory`, and looks at none of it.
+    pub fn read(directory: &Path, sha256: Digest) -> Result<Self> {
+        let contents = fs::read_own_json(&directory.join(MANIFEST))?;
+        Ok(Self { directory: directory.to_path_buf(), sha256, contents })
     }
 
     /// Where a file of it lies.
     pub fn path(&self, file: &UnpackedFile) -> PathBuf {
-        self.folder.join(file.destination.scheme.folder()).join(&file.destination.path)
+        self.directory.join(file.destination.scheme.directory()).join(&file.destination.path)
     }
 }

@@ -1,6 +1,6 @@
 //! The skeleton of a virtual environment, made without running python.
 //!
-//! What CPython 3 needs is `pyvenv.cfg`, a link to the interpreter's binary and a site-packages folder. The interpreter is a symbolic link,
+//! What CPython 3 needs is `pyvenv.cfg`, a link to the interpreter's binary and a site-packages directory. The interpreter is a symbolic link,
 //! so that it finds its own libraries. CPython 2.7 knows no environments: it takes for its prefix where its binary lies, and so there is a
 //! copy of that, with a link to each part of the standard library beside it. `pyvenv.cfg` is there for those who look for it.
 
@@ -16,12 +16,12 @@ use crate::plan::Facts;
 use crate::report::Failure;
 use crate::spec::SystemPackages;
 
-/// Permission bits of folders.
-pub(super) const FOLDER: u32 = 0o755;
+/// Permission bits of directories.
+pub(super) const DIRECTORY_MODE: u32 = 0o755;
 /// The binary of CPython 2.7 in an environment, and its standard library.
 const BINARY_2: &str = "bin/python2.7";
 const LIBRARY_2: &str = "lib/python2.7";
-/// How the module `site` leaves it to others whether there is a folder of the user's own packages, and how it decides that itself.
+/// How the module `site` leaves it to others whether there is a directory of the user's own packages, and how it decides that itself.
 const USER_SITE: &[u8] = b"\nENABLE_USER_SITE = None\n";
 const NO_USER_SITE: &[u8] = b"\nENABLE_USER_SITE = False\n";
 /// Where it looks for packages, and where it does so if the interpreter's own are to be found too: these are where the standard library
@@ -30,25 +30,25 @@ const PREFIXES: &[u8] = b"\nPREFIXES = [sys.prefix, sys.exec_prefix]\n";
 const PREFIXES_AND_SYSTEMS: &[u8] = b"\nPREFIXES = [sys.prefix, sys.exec_prefix, os.path.realpath(\
     os.path.join(os.path.dirname(os.__file__), 'os.py')).rsplit(os.sep, 3)[0]]\n";
 
-/// Makes the skeleton in the empty folder `root`.
+/// Makes the skeleton in the empty directory `root`.
 pub(super) fn lay_out(interpreter: &Facts, system: SystemPackages, root: &Path) -> Result<()> {
     let site_packages = root.join(&interpreter.site_packages);
-    fs::create_dir_all(&site_packages, FOLDER)?;
+    fs::create_dir_all(&site_packages, DIRECTORY_MODE)?;
     let bin = root.join("bin");
-    fs::create_dir_all(&bin, FOLDER)?;
+    fs::create_dir_all(&bin, DIRECTORY_MODE)?;
     if interpreter.is_python2() {
         for (path, content, mode) in own_files_2(&interpreter.executable, system)? {
             fs::write_new(&root.join(path), &content, mode)?;
         }
         byte_code::compile_modules(&root.join(LIBRARY_2), &interpreter.executable)?;
     } else {
-        // Python would make this folder when it first imports a module that is a single file, and so change the time of site-packages,
+        // Python would make this directory when it first imports a module that is a single file, and so change the time of site-packages,
         // by which a launch tells that something was installed.
-        fs::create_dir(&site_packages.join("__pycache__"), FOLDER)?;
+        fs::create_dir(&site_packages.join("__pycache__"), DIRECTORY_MODE)?;
     }
     for (path, target) in links(&interpreter.executable, interpreter.release)? {
         let path = root.join(path);
-        fs::create_dir_all(path.parent().unwrap_or(root), FOLDER)?;
+        fs::create_dir_all(path.parent().unwrap_or(root), DIRECTORY_MODE)?;
         fs::symlink(&target, &path)?;
     }
     if interpreter.abi.pointer_bits == 64 && interpreter.site_packages.starts_with("lib/") {
@@ -115,7 +115,7 @@ fn replaced(text: &[u8], old: &[u8], new: &[u8]) -> Option<Vec<u8>> {
 }
 
 fn prefix(interpreter: &Path) -> Result<&Path> {
-    interpreter.parent().and_then(Path::parent).context("the interpreter is in no `bin` folder")
+    interpreter.parent().and_then(Path::parent).context("the interpreter is in no `bin` directory")
 }
 
 /// The text of `pyvenv.cfg`. `home` must be absolute: python 3.11 and later reads a relative one from the current directory. Without the second line the

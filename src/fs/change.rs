@@ -14,9 +14,9 @@ pub enum Change {
     Gone,
     /// There was nothing before.
     Appeared,
-    /// It is a folder now, or no folder any more.
+    /// It is a directory now, or no directory any more.
     Kind,
-    /// A folder lists something else.
+    /// A directory lists something else.
     Listing,
     /// A file has another size.
     Size {
@@ -31,7 +31,7 @@ pub enum Change {
     Older,
     /// It was replaced by a file as large and as old.
     Replaced,
-    /// It was replaced by a folder as old.
+    /// It was replaced by a directory as old.
     Moved,
     /// It has other permissions.
     Permissions,
@@ -49,7 +49,7 @@ impl fmt::Display for Change {
             Self::Newer => formatter.write_str("is newer"),
             Self::Older => formatter.write_str("is older"),
             Self::Replaced => formatter.write_str("is another file"),
-            Self::Moved => formatter.write_str("is another folder"),
+            Self::Moved => formatter.write_str("is another directory"),
             Self::Permissions => formatter.write_str("has other permissions"),
         }
     }
@@ -72,15 +72,15 @@ impl Change {
             (Some(before), Some(now)) => (before, now),
         };
         let kind = |stamp: Stamp| stamp.mode & SFlag::S_IFMT.bits();
-        let is_folder = kind(now) == SFlag::S_IFDIR.bits();
+        let is_directory = kind(now) == SFlag::S_IFDIR.bits();
         Some(match now.modified.cmp(&before.modified) {
             _ if kind(before) != kind(now) => Self::Kind,
-            _ if !is_folder && before.size != now.size => Self::Size { from: before.size, to: now.size },
-            Ordering::Less | Ordering::Greater if is_folder => Self::Listing,
+            _ if !is_directory && before.size != now.size => Self::Size { from: before.size, to: now.size },
+            Ordering::Less | Ordering::Greater if is_directory => Self::Listing,
             Ordering::Greater => Self::Newer,
             Ordering::Less => Self::Older,
             Ordering::Equal if before.mode != now.mode => Self::Permissions,
-            Ordering::Equal if is_folder => Self::Moved,
+            Ordering::Equal if is_directory => Self::Moved,
             Ordering::Equal => Self::Replaced,
         })
     }
@@ -93,20 +93,20 @@ mod tests {
     #[test]
     fn two_stamps_tell_what_has_changed() {
         let file = Stamp { device: 1, inode: 2, mode: 0o100_644, size: 3, modified: 4 };
-        let folder = Stamp { mode: 0o40_755, ..file };
+        let directory = Stamp { mode: 0o40_755, ..file };
         let rows = [
             (Some(file), Some(file), None),
             (None, None, None),
             (Some(file), None, Some("is gone")),
             (None, Some(file), Some("is there now")),
-            (Some(file), Some(folder), Some("is of another kind")),
-            (Some(folder), Some(Stamp { modified: 5, size: 9, ..folder }), Some("lists something else")),
+            (Some(file), Some(directory), Some("is of another kind")),
+            (Some(directory), Some(Stamp { modified: 5, size: 9, ..directory }), Some("lists something else")),
             (Some(file), Some(Stamp { size: 9, modified: 5, ..file }), Some("has another size: 9 bytes, and had 3")),
             (Some(file), Some(Stamp { modified: 5, ..file }), Some("is newer")),
             (Some(file), Some(Stamp { modified: 3, ..file }), Some("is older")),
             (Some(file), Some(Stamp { inode: 9, ..file }), Some("is another file")),
             (Some(file), Some(Stamp { mode: 0o100_600, ..file }), Some("has other permissions")),
-            (Some(folder), Some(Stamp { inode: 9, ..folder }), Some("is another folder")),
+            (Some(directory), Some(Stamp { inode: 9, ..directory }), Some("is another directory")),
         ];
         for (before, now, expected) in rows {
             assert_eq!(Change::between(before, now).map(|change| change.to_string()).as_deref(), expected);

@@ -42,7 +42,7 @@ pub fn is_presence(error: &Error) -> bool {
     is(ErrorKind::AlreadyExists, error)
 }
 
-/// Whether a call failed because a folder that was to be removed has something in it.
+/// Whether a call failed because a directory that was to be removed has something in it.
 #[must_use]
 pub fn is_fullness(error: &Error) -> bool {
     is(ErrorKind::DirectoryNotEmpty, error)

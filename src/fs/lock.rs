@@ -1,4 +1,4 @@
-//! Locks on files and folders. The only file of the crate that calls `fs2`.
+//! Locks on files and directories. The only file of the crate that calls `fs2`.
 //!
 //! They are `flock` locks: they belong to the open file and so last across `execve`, and the kernel drops them when their last
 //! descriptor is closed, however the process ends. Whatever is wrong with them but that somebody else has one counts as a file system
@@ -63,8 +63,8 @@ mod tests {
 
     #[test]
     fn shared_locks_stand_beside_each_other() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("x");
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("x");
         let (one, other) = (fs::open_or_create(&path).unwrap(), fs::open_or_create(&path).unwrap());
         assert_eq!(try_lock_shared(&one), Attempt::Held);
         assert_eq!(try_lock_shared(&other), Attempt::Held);

@@ -47,7 +47,7 @@ pub use read::{
 pub use replace::{UNFINISHED, replace, replace_by, replace_link, rewrite, write_atomically};
 pub use seal::seal;
 pub use stamp::{Stamp, Stamped};
-pub use swap::StagedFolder;
+pub use swap::StagedDir;
 pub use trust::{Stranger, Trust, is_open_to_all};
 
 /// The metadata of what stands at `path`, following links; none where nothing does.
@@ -119,7 +119,7 @@ pub fn write_new(path: &Path, content: &[u8], mode: u32) -> Result<()> {
     file.write_all(content).with_context(|| format!("cannot write `{}`", path.display()))
 }
 
-/// The names in a folder, sorted; none where there is no such folder.
+/// The names in a directory, sorted; none where there is no such directory.
 pub fn list(path: &Path) -> Result<Option<Vec<std::ffi::OsString>>> {
     let names = || {
         let mut names = std::fs::read_dir(path)?.map(|entry| Ok(entry?.file_name())).collect::<std::io::Result<Vec<_>>>()?;
@@ -129,20 +129,20 @@ pub fn list(path: &Path) -> Result<Option<Vec<std::ffi::OsString>>> {
     optional(names()).with_context(|| format!("cannot list `{}`", path.display()))
 }
 
-/// Makes a folder and those above it that are missing, with the permission bits `mode` less the umask.
+/// Makes a directory and those above it that are missing, with the permission bits `mode` less the umask.
 pub fn create_dir_all(path: &Path, mode: u32) -> Result<()> {
     std::fs::DirBuilder::new()
         .recursive(true)
         .mode(mode)
         .create(path)
-        .with_context(|| format!("cannot create folder `{}`", path.display()))
+        .with_context(|| format!("cannot create directory `{}`", path.display()))
 }
 
-/// Makes a folder in one that is there, with the permission bits `mode` less the umask. If it is there already, that is as good.
+/// Makes a directory in one that is there, with the permission bits `mode` less the umask. If it is there already, that is as good.
 pub fn create_dir(path: &Path, mode: u32) -> Result<()> {
     match std::fs::DirBuilder::new().mode(mode).create(path) {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
-        result => result.with_context(|| format!("cannot create folder `{}`", path.display())),
+        result => result.with_context(|| format!("cannot create directory `{}`", path.display())),
     }
 }
 
@@ -188,7 +188,7 @@ pub fn set_mode(path: &Path, mode: u32) -> Result<()> {
         .with_context(|| format!("cannot set the permissions of `{}`", path.display()))
 }
 
-/// Sets when a file or folder was last changed.
+/// Sets when a file or directory was last changed.
 pub fn set_modified(path: &Path, time: std::time::SystemTime) -> Result<()> {
     open(path)?.set_modified(time).with_context(|| format!("cannot set the time of `{}`", path.display()))
 }
@@ -211,7 +211,7 @@ pub fn sync_file_system(path: &Path) -> Result<()> {
     }
 }
 
-/// Waits until what a file has in it, or what a folder lists, is on the disk.
+/// Waits until what a file has in it, or what a directory lists, is on the disk.
 pub fn sync(path: &Path) -> Result<()> {
     open(path)?.sync_all().with_context(|| format!("cannot write `{}` to the disk", path.display()))
 }
@@ -240,10 +240,10 @@ pub fn remove_file(path: &Path) -> Result<()> {
     optional(std::fs::remove_file(path)).map(drop).with_context(|| format!("cannot remove `{}`", path.display()))
 }
 
-/// Removes what stands at `path`, be it a folder with all in it. If somebody else was first, it is gone all the same.
+/// Removes what stands at `path`, be it a directory with all in it. If somebody else was first, it is gone all the same.
 pub fn remove_any(path: &Path) -> Result<()> {
-    let is_folder = link_metadata(path)?.is_some_and(|metadata| metadata.is_dir());
-    if is_folder { remove_dir_all(path) } else { remove_file(path) }
+    let is_directory = link_metadata(path)?.is_some_and(|metadata| metadata.is_dir());
+    if is_directory { remove_dir_all(path) } else { remove_file(path) }
 }
 
 /// A file's device, and its number there.
@@ -271,7 +271,7 @@ pub fn space(metadata: &std::fs::Metadata) -> u64 {
     metadata.blocks() * 512
 }
 
-/// While this lives, new files and folders get the permission bits `0755` and less, whatever the caller's umask. The umask belongs
+/// While this lives, new files and directories get the permission bits `0755` and less, whatever the caller's umask. The umask belongs
 /// to the whole process, and is put back in the end, for python.
 pub struct PlainUmask(nix::sys::stat::Mode);
 
@@ -303,9 +303,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_place_has_no_parent_folders_in_it() {
-        let folder = tempfile::tempdir().unwrap();
-        let real = canonicalize(folder.path()).unwrap();
+    fn a_place_has_no_parent_directories_in_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let real = canonicalize(directory.path()).unwrap();
         create_dir_all(&real.join("a/b"), 0o755).unwrap();
         symlink(Path::new("a/b"), &real.join("link")).unwrap();
         let rows = [
@@ -316,14 +316,14 @@ mod tests {
             ("a/b/..", "a"),
         ];
         for (path, expected) in rows {
-            assert_eq!(plain_place(folder.path().join(path)), real.join(expected), "{path}");
+            assert_eq!(plain_place(directory.path().join(path)), real.join(expected), "{path}");
         }
     }
 
     #[test]
     fn a_stamp_tells_a_change_a_replacement_and_a_removal() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("file");
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("file");
         let absent = Stamped::look(&path);
         assert!(absent.holds());
         write_atomically(&path, b"one").unwrap();
@@ -339,8 +339,8 @@ mod tests {
 
     #[test]
     fn an_open_file_is_no_longer_at_a_name_that_another_has_got() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("file");
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("file");
         write_atomically(&path, b"x").unwrap();
         let file = open(&path).unwrap();
         assert!(is_at(&file, &path).unwrap());
@@ -352,8 +352,8 @@ mod tests {
 
     #[test]
     fn a_new_file_has_its_mode_whatever_the_umask() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("file");
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("file");
         write_new(&path, b"x", 0o777).unwrap();
         assert_eq!(std::fs::metadata(&path).unwrap().mode() & 0o7777, 0o777);
         assert!(write_new(&path, b"y", 0o444).is_err(), "it is there already");

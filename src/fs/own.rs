@@ -75,8 +75,8 @@ fn is_odd(path: &Path) -> Result<bool> {
 
 /// Removes what is no file. Of all who find it one does so at a time, lest a later one remove the file that an earlier one has made.
 fn remove_odd(path: &Path) -> Result<()> {
-    let folder = open(path.parent().unwrap_or(Path::new("/")))?;
-    lock_exclusive(&folder);
+    let directory = open(path.parent().unwrap_or(Path::new("/")))?;
+    lock_exclusive(&directory);
     if is_odd(path)? {
         tracing::debug!("`{}` is not a file, and is removed", path.display());
         remove_any(path)?;
@@ -155,7 +155,7 @@ fn parse_memo<T: DeserializeOwned>(mut content: Vec<u8>) -> Option<T> {
     }
 }
 
-/// Writes a memo: a value with members, as JSON with a checksum. A folder in its place goes, since nothing can be renamed onto it.
+/// Writes a memo: a value with members, as JSON with a checksum. A directory in its place goes, since nothing can be renamed onto it.
 pub fn write_memo<T: Serialize>(path: &Path, value: &T) -> Result<()> {
     let content = seal(&serde_json::to_vec(value)?);
     match write_atomically(path, &content) {
@@ -174,8 +174,8 @@ mod tests {
 
     #[test]
     fn what_is_no_file_gives_way_to_one() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("x.lock");
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("x.lock");
         let puts: [&dyn Fn(); 4] = [
             &|| fs::symlink(Path::new("/nowhere/x"), &path).unwrap(),
             &|| fs::create_dir_all(&path.join("below"), 0o755).unwrap(),
@@ -192,9 +192,9 @@ mod tests {
     }
 
     #[test]
-    fn a_memo_has_its_checksum_and_takes_the_place_of_a_folder() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("memo.json");
+    fn a_memo_has_its_checksum_and_takes_the_place_of_a_directory() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("memo.json");
         fs::create_dir_all(&path.join("below"), 0o755).unwrap();
         let value = std::collections::BTreeMap::from([("key".to_owned(), 1)]);
         write_memo(&path, &value).unwrap();

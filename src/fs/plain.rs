@@ -14,14 +14,14 @@ pub fn plain_place(path: PathBuf) -> PathBuf {
     path.ancestors().skip(1).find_map(resolve).unwrap_or(path)
 }
 
-/// Follows a path of folders that are not there, by its words.
-fn below(folder: PathBuf, path: &Path) -> PathBuf {
-    path.components().fold(folder, |mut folder, component| {
+/// Follows a path of directories that are not there, by its words.
+fn below(directory: PathBuf, path: &Path) -> PathBuf {
+    path.components().fold(directory, |mut directory, component| {
         if component == Component::ParentDir {
-            folder.pop();
+            directory.pop();
         } else {
-            folder.push(component);
+            directory.push(component);
         }
-        folder
+        directory
     })
 }

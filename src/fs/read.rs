@@ -219,8 +219,8 @@ mod tests {
 
     #[test]
     fn a_text_is_read_up_to_its_limit() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("text");
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("text");
         let limit = limits::SETTINGS;
         let longest = usize::try_from(limit.bytes).unwrap();
         for length in [0, 1, BEGINNING - 1, BEGINNING, BEGINNING + 1, longest - 1, longest] {
@@ -237,8 +237,8 @@ mod tests {
 
     #[test]
     fn what_is_no_regular_file_is_refused_at_once() {
-        let folder = tempfile::tempdir().unwrap();
-        let (pipe, inner) = (folder.path().join("pipe"), folder.path().join("inner"));
+        let directory = tempfile::tempdir().unwrap();
+        let (pipe, inner) = (directory.path().join("pipe"), directory.path().join("inner"));
         nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
         create_dir(&inner, 0o755).unwrap();
         let rows = [
@@ -269,8 +269,8 @@ mod tests {
     #[test]
     fn a_named_pipe_is_read_as_long_as_somebody_writes_to_it() {
         use std::io::Write;
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("pipe");
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("pipe");
         nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
         let quiet = read_pipe(&open_without_waiting(&path).unwrap(), &path, limits::SPEC, 0).unwrap_err();
         let why = format!("cannot read `{}`: it is a named pipe, and nobody has written to it for 0 seconds", path.display());

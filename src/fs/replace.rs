@@ -115,18 +115,18 @@ mod tests {
 
     #[test]
     fn what_a_killed_process_has_left_is_taken_up() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("lock.toml");
-        fs::write_new(&folder.path().join(".lock.toml.new"), b"much longer than what is written now", 0o600).unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("lock.toml");
+        fs::write_new(&directory.path().join(".lock.toml.new"), b"much longer than what is written now", 0o600).unwrap();
         replace(&path, b"new", 0o640).unwrap();
         assert_eq!((fs::read(&path).unwrap(), fs::mode(&path.metadata().unwrap())), (b"new".to_vec(), 0o640));
-        assert_eq!(fs::list(folder.path()).unwrap().unwrap(), ["lock.toml"]);
+        assert_eq!(fs::list(directory.path()).unwrap().unwrap(), ["lock.toml"]);
     }
 
     #[test]
     fn a_rewritten_file_keeps_its_mode_and_its_other_names_their_content() {
-        let folder = tempfile::tempdir().unwrap();
-        let [path, other] = ["x", "y"].map(|name| folder.path().join(name));
+        let directory = tempfile::tempdir().unwrap();
+        let [path, other] = ["x", "y"].map(|name| directory.path().join(name));
         fs::write_new(&path, b"old", 0o4751).unwrap();
         fs::hard_link(&path, &other).unwrap();
         rewrite(&path, b"new").unwrap();
@@ -136,22 +136,22 @@ mod tests {
 
     #[test]
     fn a_link_takes_the_place_of_a_link_though_one_was_left() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("x");
-        for name in [&path, &folder.path().join(".x.new")] {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("x");
+        for name in [&path, &directory.path().join(".x.new")] {
             symlink(Path::new("/old"), name).unwrap();
         }
         replace_link(Path::new("/new"), &path).unwrap();
         assert_eq!(
-            (fs::read_link(&path).unwrap(), fs::list(folder.path()).unwrap().unwrap()),
+            (fs::read_link(&path).unwrap(), fs::list(directory.path()).unwrap().unwrap()),
             ("/new".into(), vec!["x".into()])
         );
     }
 
     #[test]
     fn of_many_who_write_each_writes_a_whole_file() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("x");
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("x");
         let write = |letter: u8| (0..50).for_each(|_| replace(&path, &vec![letter; 5_000], 0o644).unwrap());
         std::thread::scope(|scope| {
             (b'a'..b'e').for_each(|letter| {
@@ -160,25 +160,25 @@ mod tests {
         });
         let content = fs::read(&path).unwrap();
         assert!(content.len() == 5_000 && content.iter().all(|byte| *byte == content[0]));
-        assert_eq!(fs::list(folder.path()).unwrap().unwrap(), ["x"]);
+        assert_eq!(fs::list(directory.path()).unwrap().unwrap(), ["x"]);
     }
 
     #[test]
     fn of_many_who_put_a_link_each_puts_one() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("x");
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("x");
         let put = |target: usize| (0..200).for_each(|_| replace_link(Path::new(&target.to_string()), &path).unwrap());
         std::thread::scope(|scope| (0..4).for_each(|target| drop(scope.spawn(move || put(target)))));
-        assert_eq!(fs::list(folder.path()).unwrap().unwrap(), ["x"]);
-        replace_link(Path::new("/new"), &folder.path().join("none/x")).unwrap_err();
+        assert_eq!(fs::list(directory.path()).unwrap().unwrap(), ["x"]);
+        replace_link(Path::new("/new"), &directory.path().join("none/x")).unwrap_err();
     }
 
     #[test]
     fn a_failure_leaves_the_old_file_and_nothing_else() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("x");
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("x");
         fs::create_dir_all(&path, 0o755).unwrap();
         replace(&path, b"new", 0o644).unwrap_err();
-        assert_eq!(fs::list(folder.path()).unwrap().unwrap(), ["x"]);
+        assert_eq!(fs::list(directory.path()).unwrap().unwrap(), ["x"]);
     }
 }

@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use super::metadata;
 
-/// What tells that a file or folder is still the one that was looked at.
+/// What tells that a file or directory is still the one that was looked at.
 ///
 /// Following links, so that it is the content's stamp and not the link's. A change in place, a replacement and a change of what
-/// a folder lists each alter at least one of these.
+/// a directory lists each alter at least one of these.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Stamp {
     /// The device that holds it.
@@ -21,7 +21,7 @@ pub struct Stamp {
     pub mode: u32,
     /// Its size in bytes.
     pub size: u64,
-    /// When its content was last changed, in nanoseconds since 1970; of a folder, when anything about it was.
+    /// When its content was last changed, in nanoseconds since 1970; of a directory, when anything about it was.
     pub modified: i128,
 }
 
@@ -35,7 +35,7 @@ impl Stamp {
 
 impl From<&std::fs::Metadata> for Stamp {
     fn from(metadata: &std::fs::Metadata) -> Self {
-        // A folder's time is put back by who copies or unpacks into it; that of the last change of any kind nobody can set.
+        // A directory's time is put back by who copies or unpacks into it; that of the last change of any kind nobody can set.
         let changed = (metadata.ctime(), metadata.ctime_nsec());
         let (seconds, nanoseconds) = if metadata.is_dir() { changed } else { (metadata.mtime(), metadata.mtime_nsec()) };
         Self {

@@ -1,4 +1,4 @@
-//! Folders that are made aside and take their place as a whole: who looks sees the old one, the new one, or, where the file system
+//! Directories that are made aside and take their place as a whole: who looks sees the old one, the new one, or, where the file system
 //! cannot exchange two names, for a moment none.
 
 use std::ffi::OsString;
@@ -15,10 +15,10 @@ use super::{
     rename, set_mode, sync, sync_file_system,
 };
 
-/// A folder `.NAME.vpython-new` that is to become `NAME`. It is removed with all in it unless it gets there. Of all who make the same one,
+/// A directory `.NAME.vpython-new` that is to become `NAME`. It is removed with all in it unless it gets there. Of all who make the same one,
 /// one does so at a time, and what a killed process has left is taken out of the way.
 #[derive(Debug)]
-pub struct StagedFolder {
+pub struct StagedDir {
     path: PathBuf,
     place: PathBuf,
     /// Open and locked, whatever it is called.
@@ -26,8 +26,8 @@ pub struct StagedFolder {
     is_placed: bool,
 }
 
-impl StagedFolder {
-    /// Makes the empty folder beside `place`, and the folders that this is in.
+impl StagedDir {
+    /// Makes the empty directory beside `place`, and the directories that this is in.
     ///
     /// # Errors
     /// It cannot be made, or something else has its name.
@@ -38,7 +38,7 @@ impl StagedFolder {
     fn stage(place: &Path) -> Result<Self> {
         create_dir_all(place.parent().unwrap_or(Path::new("/")), 0o755)?;
         let path = beside(place, "new");
-        let lock = lock_folder(&path)?;
+        let lock = lock_directory(&path)?;
         let staged = Self { path, place: place.to_path_buf(), _lock: lock, is_placed: false };
         for leftover in list(&staged.path)?.unwrap_or_default() {
             remove_any(&staged.path.join(leftover))?;
@@ -80,7 +80,7 @@ impl StagedFolder {
         sync(self.place.parent().unwrap_or(Path::new("/")))
     }
 
-    /// Gives the path that the old folder has now.
+    /// Gives the path that the old directory has now.
     fn exchange(&self) -> Result<PathBuf> {
         match renameat2(AT_FDCWD, &self.path, AT_FDCWD, &self.place, RenameFlags::RENAME_EXCHANGE) {
             Ok(()) => Ok(self.path.clone()),
@@ -97,7 +97,7 @@ impl StagedFolder {
     }
 }
 
-impl Drop for StagedFolder {
+impl Drop for StagedDir {
     fn drop(&mut self) {
         if !self.is_placed {
             let _ = remove_dir_all(&self.path);
@@ -105,21 +105,21 @@ impl Drop for StagedFolder {
     }
 }
 
-/// Makes a folder or takes one that is there, and locks it.
-fn lock_folder(path: &Path) -> Result<File> {
+/// Makes a directory or takes one that is there, and locks it.
+fn lock_directory(path: &Path) -> Result<File> {
     loop {
         create_dir(path, 0o755)?;
         let Some(found) = link_metadata(path)? else { continue };
         let is_ours = found.is_dir() && found.uid() == nix::unistd::geteuid().as_raw();
-        ensure!(is_ours, "`{}` is in the way: it is not a folder of yours", path.display());
-        let folder = match open(path) {
+        ensure!(is_ours, "`{}` is in the way: it is not a directory of yours", path.display());
+        let directory = match open(path) {
             Err(error) if is_absence(&error) => continue,
-            folder => folder?,
+            directory => directory?,
         };
-        lock_exclusive(&folder);
+        lock_exclusive(&directory);
         // Who was waited for has given it its name, or has removed it.
-        if link_metadata(path)?.is_some_and(|now| folder.metadata().is_ok_and(|locked| inode(&now) == inode(&locked))) {
-            return Ok(folder);
+        if link_metadata(path)?.is_some_and(|now| directory.metadata().is_ok_and(|locked| inode(&now) == inode(&locked))) {
+            return Ok(directory);
         }
     }
 }
@@ -138,11 +138,11 @@ mod tests {
     use crate::fs;
 
     #[test]
-    fn a_folder_takes_the_place_of_none_and_of_another() {
-        let folder = tempfile::tempdir().unwrap();
-        let place = folder.path().join("deep/env");
+    fn a_directory_takes_the_place_of_none_and_of_another() {
+        let directory = tempfile::tempdir().unwrap();
+        let place = directory.path().join("deep/env");
         for text in ["one", "two"] {
-            let staged = StagedFolder::beside(&place).unwrap();
+            let staged = StagedDir::beside(&place).unwrap();
             fs::write_new(&staged.path().join(text), b"", 0o444).unwrap();
             staged.place().unwrap();
             assert_eq!(fs::list(&place).unwrap().unwrap(), [text]);
@@ -152,28 +152,28 @@ mod tests {
 
     #[test]
     fn what_is_not_placed_goes_and_what_was_left_is_cleared() {
-        let folder = tempfile::tempdir().unwrap();
-        let place = folder.path().join("env");
-        fs::create_dir_all(&folder.path().join(".env.vpython-new/bin"), 0o755).unwrap();
-        let staged = StagedFolder::beside(&place).unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let place = directory.path().join("env");
+        fs::create_dir_all(&directory.path().join(".env.vpython-new/bin"), 0o755).unwrap();
+        let staged = StagedDir::beside(&place).unwrap();
         assert!(fs::list(staged.path()).unwrap().unwrap().is_empty());
         drop(staged);
-        assert!(fs::list(folder.path()).unwrap().unwrap().is_empty());
+        assert!(fs::list(directory.path()).unwrap().unwrap().is_empty());
     }
 
     #[test]
     fn of_many_who_make_it_each_makes_a_whole_one() {
-        let folder = tempfile::tempdir().unwrap();
-        let place = folder.path().join("env");
+        let directory = tempfile::tempdir().unwrap();
+        let place = directory.path().join("env");
         let make = |number: usize| {
             for _ in 0..50 {
-                let staged = StagedFolder::beside(&place).unwrap();
+                let staged = StagedDir::beside(&place).unwrap();
                 (0..5).for_each(|file| fs::write_new(&staged.path().join(format!("{number}-{file}")), b"", 0o444).unwrap());
                 staged.place().unwrap();
             }
         };
         std::thread::scope(|scope| (0..4).for_each(|number| drop(scope.spawn(move || make(number)))));
         assert_eq!(fs::list(&place).unwrap().unwrap().len(), 5);
-        assert_eq!(fs::list(folder.path()).unwrap().unwrap(), ["env"]);
+        assert_eq!(fs::list(directory.path()).unwrap().unwrap(), ["env"]);
     }
 }

@@ -125,11 +125,11 @@ mod tests {
 
     #[test]
     fn what_another_user_may_have_planted_is_found_on_the_way() {
-        let folder = tempfile::tempdir().unwrap();
-        let base = folder.path().join("base");
+        let directory = tempfile::tempdir().unwrap();
+        let base = directory.path().join("base");
         fs::create_dir_all(&base.join("open/a/b"), 0o755).unwrap();
         std::fs::set_permissions(base.join("open"), Permissions::from_mode(0o1777)).unwrap();
-        let owner = metadata(folder.path()).unwrap().unwrap().uid();
+        let owner = metadata(directory.path()).unwrap().unwrap().uid();
         let other = Trust { users: vec![owner + 1] };
         let planted = Stranger { path: base.join("open/a"), owner, directory: base.join("open") };
         assert_eq!(other.stranger_on_way(&base.join("open/a/b"), &base), Some(planted.clone()));
@@ -142,14 +142,14 @@ mod tests {
 
     #[test]
     fn within_a_directory_the_owner_of_the_directory_counts() {
-        let folder = tempfile::tempdir().unwrap();
-        let owner = metadata(folder.path()).unwrap().unwrap().uid();
+        let directory = tempfile::tempdir().unwrap();
+        let owner = metadata(directory.path()).unwrap().unwrap().uid();
         let other = Trust { users: vec![owner + 1] };
         for (mode, expected) in [(0o755, None), (0o775, Some(vec![owner + 1, owner])), (0o1777, Some(vec![owner + 1, owner]))] {
-            std::fs::set_permissions(folder.path(), Permissions::from_mode(mode)).unwrap();
-            assert_eq!(other.within(folder.path()).map(|trust| trust.users), expected, "{mode:o}");
+            std::fs::set_permissions(directory.path(), Permissions::from_mode(mode)).unwrap();
+            assert_eq!(other.within(directory.path()).map(|trust| trust.users), expected, "{mode:o}");
         }
-        assert_eq!(other.other_owner(folder.path()), Some(owner));
-        assert_eq!(other.and_owner_of(folder.path()).other_owner(folder.path()), None);
+        assert_eq!(other.other_owner(directory.path()), Some(owner));
+        assert_eq!(other.and_owner_of(directory.path()).other_owner(directory.path()), None);
     }
 }

@@ -40,7 +40,7 @@ pub(super) const PREFIX: &str = "vpython-";
 )]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own on the command line")]
 pub(super) struct Flags {
-    /// The directory of the store; empty for one that is removed when the run ends [env: `VPYTHON_VIRTUALENV_ROOT`; default: vpython-root.UID in the user's cache folder]
+    /// The directory of the store; empty for one that is removed when the run ends [env: `VPYTHON_VIRTUALENV_ROOT`; default: vpython-root.UID in the user's cache directory]
     #[arg(long = "vpython-root", value_name = "DIR")]
     pub root: Option<OsString>,
 
@@ -60,7 +60,7 @@ pub(super) struct Flags {
     #[arg(long = "vpython-tool", help_heading = TOOLS, value_name = "NAME")]
     pub tool: Option<OsString>,
 
-    /// The interpreter: an executable, a folder with bin/python3, or a version as in 3.12 [env: `VPYTHON_INTERPRETER`]
+    /// The interpreter: an executable, a directory with bin/python3, or a version as in 3.12 [env: `VPYTHON_INTERPRETER`]
     #[arg(long = "vpython-interpreter", value_name = "PATH")]
     pub interpreter: Option<OsString>,
 
@@ -82,7 +82,7 @@ pub(super) struct Flags {
           value_parser = boolean())]
     pub unlocked: bool,
 
-    /// A folder of wheels, beside those of the spec; may be given again [env: `VPYTHON_WHEELS`, a path list]
+    /// A directory of wheels, beside those of the spec; may be given again [env: `VPYTHON_WHEELS`, a path list]
     #[arg(long = "vpython-wheels", value_name = "DIR", action = ArgAction::Append)]
     pub wheels: Vec<OsString>,
 

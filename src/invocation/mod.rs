@@ -45,9 +45,9 @@ pub struct Invocation {
     pub is_throw_away: bool,
     /// The one spec to use, if told.
     pub spec: Option<PathBuf>,
-    /// The spec of a program that has none, as it was named: a relative path may be one from the program's folder on.
+    /// The spec of a program that has none, as it was named: a relative path may be one from the program's directory on.
     pub default_spec: Option<PathBuf>,
-    /// The interpreter, if told: an executable, a bundle's folder, or a version. A word without a slash stays as it was typed.
+    /// The interpreter, if told: an executable, a bundle's directory, or a version. A word without a slash stays as it was typed.
     pub interpreter: Option<PathBuf>,
     /// Wheelhouses beside those of the spec.
     pub wheels: Wheels,
@@ -142,7 +142,7 @@ impl Invocation {
     /// the root.
     ///
     /// # Errors
-    /// A folder whose name begins with `~`.
+    /// A directory whose name begins with `~`.
     fn with_variables(action: Action, flags: Flags, words: Vec<OsString>, conf: Conf, process: &Process) -> Result<Self> {
         let given = |flag: Option<OsString>, name: &str| {
             flag.filter(|value| !value.is_empty()).or_else(|| process.setting(name).map(OsStr::to_owned))
@@ -182,17 +182,17 @@ impl Invocation {
     }
 }
 
-/// Refuses a folder in the user's home that the shell has not put in its place.
-fn refuse_tilde(folder: &OsStr, named_by: &str) -> Result<()> {
-    if !folder.as_encoded_bytes().starts_with(b"~") {
+/// Refuses a directory in the user's home that the shell has not put in its place.
+fn refuse_tilde(directory: &OsStr, named_by: &str) -> Result<()> {
+    if !directory.as_encoded_bytes().starts_with(b"~") {
         return Ok(());
     }
-    let folder = folder.to_string_lossy();
-    let failure = Failure::new(format!("cannot use the folder `{folder}`"));
+    let directory = directory.to_string_lossy();
+    let failure = Failure::new(format!("cannot use the directory `{directory}`"));
     let why = format!("`{named_by}` names it, and the shell leaves a `~` as it is where it is quoted or behind a flag's `=`");
-    let hint = match folder.strip_prefix("~/") {
-        Some(rest) => format!("write `$HOME/{rest}`, or `./{folder}` if it is called so"),
-        None => format!("write its whole path, or `./{folder}` if it is called so"),
+    let hint = match directory.strip_prefix("~/") {
+        Some(rest) => format!("write `$HOME/{rest}`, or `./{directory}` if it is called so"),
+        None => format!("write its whole path, or `./{directory}` if it is called so"),
     };
     Err(failure.because(why).hint(hint).into())
 }
@@ -270,14 +270,14 @@ mod tests {
         let by_variables = read(&["x.py"], &environment).unwrap();
         assert_eq!(by_variables.root.unwrap(), PathBuf::from("/root-v"));
         assert_eq!(by_variables.interpreter.unwrap(), PathBuf::from("/python-v"));
-        assert_eq!(by_variables.wheels.folders, [PathBuf::from("/one"), PathBuf::from("/here/two")]);
+        assert_eq!(by_variables.wheels.directories, [PathBuf::from("/one"), PathBuf::from("/here/two")]);
         assert_eq!(by_variables.wheels.source, WheelsSource::Variable);
         assert_eq!(by_variables.log_level, Some(LogLevel::Debug));
         let arguments =
             ["-vpython-root", "r", "--vpython-wheels=w", "-vpython-wheels", "/x", "-vpython-log-level=error", "x.py"];
         let by_flags = read(&arguments, &environment).unwrap();
         assert_eq!(by_flags.root.unwrap(), PathBuf::from("/here/r"));
-        assert_eq!(by_flags.wheels.folders, [PathBuf::from("/here/w"), PathBuf::from("/x")]);
+        assert_eq!(by_flags.wheels.directories, [PathBuf::from("/here/w"), PathBuf::from("/x")]);
         assert_eq!(by_flags.wheels.source, WheelsSource::Flag);
         assert_eq!(by_flags.log_level, Some(LogLevel::Error));
     }
@@ -308,7 +308,7 @@ mod tests {
             ),
         ];
         for (arguments, environment, rest) in rows {
-            let message = format!("vpython: error: cannot use the folder {rest} if it is called so\n");
+            let message = format!("vpython: error: cannot use the directory {rest} if it is called so\n");
             assert_eq!(report::render(&read(arguments, environment).unwrap_err()), message);
         }
         assert!(read(&["-vpython-wheels=./~/wheels", "-vpython-root=/a/~", "x.py"], &[(variable::WHEELS, "~")]).is_ok());

@@ -73,7 +73,7 @@ pub struct Export {
 /// What goes with an environment that leaves the store.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
 pub struct Additions {
-    /// Put a copy of this folder of your own code into the environment, where it can be imported from; may be given again
+    /// Put a copy of this directory of your own code into the environment, where it can be imported from; may be given again
     #[arg(long, value_name = "DIR", action = ArgAction::Append)]
     pub include: Vec<PathBuf>,
     /// Put a copy of the interpreter into the environment, so that both move together
@@ -179,7 +179,7 @@ pub struct Lock {
 /// The options of `unpack`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
 pub struct Unpack {
-    /// Have this link lead to the environment in the end; a name without a folder is one beside it
+    /// Have this link lead to the environment in the end; a name without a directory is one beside it
     #[arg(long, value_name = "NAME")]
     pub link: Option<PathBuf>,
     /// The interpreter to run on, of the same minor version and ABI, if not the one that the environment was packed for

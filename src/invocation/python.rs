@@ -10,7 +10,7 @@ use std::path::PathBuf;
 /// What a python command line runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {
-    /// A file, a folder or a zip application, by its path as typed. The empty path is the current directory.
+    /// A file, a directory or a zip application, by its path as typed. The empty path is the current directory.
     Script(PathBuf),
     /// The text behind `-c`.
     Command(OsString),

@@ -57,11 +57,11 @@ impl Invocation {
 
     fn wheels_by_caller(&self) -> Option<(String, String)> {
         let by = match self.wheels.source {
-            _ if self.wheels.folders.is_empty() => return None,
+            _ if self.wheels.directories.is_empty() => return None,
             WheelsSource::Flag => "-vpython-wheels",
             WheelsSource::Variable => variable::WHEELS,
         };
-        Some((by.to_owned(), listed(&self.wheels.folders)))
+        Some((by.to_owned(), listed(&self.wheels.directories)))
     }
 }
 

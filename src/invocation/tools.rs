@@ -156,13 +156,13 @@ pub(super) enum Words {
     None,
     /// A program's name and its words, none of which is an option of the tool.
     Program,
-    /// Files and folders, none of which begins with a dash before `--`.
+    /// Files and directories, none of which begins with a dash before `--`.
     Places,
-    /// Files and folders, with `-` in front or not.
+    /// Files and directories, with `-` in front or not.
     Paths,
     /// Python's.
     CommandLine,
-    /// A folder, and then python's.
+    /// A directory, and then python's.
     PlaceThenCommandLine,
 }
 
@@ -210,7 +210,7 @@ pub(super) fn arity(tool: &OsStr, option: &str) -> Option<Arity> {
         })
 }
 
-/// Takes the first word of a tool, which is the folder that it works on.
+/// Takes the first word of a tool, which is the directory that it works on.
 ///
 /// # Errors
 /// There is none.
@@ -223,7 +223,7 @@ pub(super) fn directory(tool: &OsStr, words: &mut Vec<OsString>) -> Result<OsStr
         (Some(word), _) if word != "--" && !word.is_empty() => Ok(words.remove(0)),
         _ => {
             let example = format!("say which, as in `{} -vpython-tool {name} env script.py`", program());
-            Err(Failure::new(format!("`-vpython-tool {name}` needs the folder that it is to make")).hint(example).into())
+            Err(Failure::new(format!("`-vpython-tool {name}` needs the directory that it is to make")).hint(example).into())
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::process::{Process, variable};
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Wheels {
     /// Their paths, in the caller's order.
-    pub folders: Vec<PathBuf>,
+    pub directories: Vec<PathBuf>,
     /// What named them.
     pub source: WheelsSource,
     /// Those that `vpython.conf` names, after those of the spec; none where the caller names some.
@@ -25,9 +25,9 @@ pub struct Wheels {
 /// What named the caller's wheelhouses.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum WheelsSource {
-    /// The flag, for this one launch: a folder that is not there is a mistake.
+    /// The flag, for this one launch: a directory that is not there is a mistake.
     Flag,
-    /// The variable, for all launches: a folder that is not there is passed over.
+    /// The variable, for all launches: a directory that is not there is passed over.
     #[default]
     Variable,
 }
@@ -36,27 +36,27 @@ impl Wheels {
     /// Reads flags, or else the variable, or else `vpython.conf`.
     ///
     /// # Errors
-    /// A folder whose name begins with `~`.
+    /// A directory whose name begins with `~`.
     pub(super) fn read(flags: &[OsString], conf: &Conf, process: &Process) -> Result<Self> {
         let list = process.setting(variable::WHEELS).unwrap_or_default();
         let wheels = Self::named(flags, list, process);
         if wheels.source == WheelsSource::Flag {
-            flags.iter().try_for_each(|folder| refuse_tilde(folder, "-vpython-wheels"))?;
+            flags.iter().try_for_each(|directory| refuse_tilde(directory, "-vpython-wheels"))?;
         } else {
-            std::env::split_paths(list).try_for_each(|folder| refuse_tilde(folder.as_os_str(), variable::WHEELS))?;
+            std::env::split_paths(list).try_for_each(|directory| refuse_tilde(directory.as_os_str(), variable::WHEELS))?;
         }
-        let of_site = conf.wheels.as_ref().filter(|_| wheels.folders.is_empty()).map(|wheels| wheels.value.clone());
+        let of_site = conf.wheels.as_ref().filter(|_| wheels.directories.is_empty()).map(|wheels| wheels.value.clone());
         let of_program = process.executable.as_ref().map(|program| program.with_file_name("wheels"));
         Ok(Self { of_site: of_site.unwrap_or_default(), of_program, ..wheels })
     }
 
     fn named(flags: &[OsString], list: &OsStr, process: &Process) -> Self {
-        let given = |folder: &OsStr| (!folder.is_empty()).then(|| process.absolute(folder.as_ref()));
-        let from_flags: Vec<PathBuf> = flags.iter().filter_map(|folder| given(folder)).collect();
+        let given = |directory: &OsStr| (!directory.is_empty()).then(|| process.absolute(directory.as_ref()));
+        let from_flags: Vec<PathBuf> = flags.iter().filter_map(|directory| given(directory)).collect();
         if !from_flags.is_empty() {
-            return Self { folders: from_flags, source: WheelsSource::Flag, ..Self::default() };
+            return Self { directories: from_flags, source: WheelsSource::Flag, ..Self::default() };
         }
-        let folders = std::env::split_paths(list).filter_map(|folder| given(folder.as_os_str())).collect();
-        Self { folders, source: WheelsSource::Variable, ..Self::default() }
+        let directories = std::env::split_paths(list).filter_map(|directory| given(directory.as_os_str())).collect();
+        Self { directories, source: WheelsSource::Variable, ..Self::default() }
     }
 }

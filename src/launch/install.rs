@@ -37,6 +37,6 @@ fn remarks_again(store: &Store, invocation: &Invocation, process: &Process) -> R
     if !matches!(spec.packages, Packages::Listed(_)) {
         return Ok(spec.unchecked_digests());
     }
-    let (_, mut evidence) = plan::make(&spec, invocation, process, &store.memo_folder())?;
+    let (_, mut evidence) = plan::make(&spec, invocation, process, &store.memo_directory())?;
     Ok(tool::install::remarks(&mut evidence, invocation))
 }

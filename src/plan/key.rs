@@ -55,9 +55,9 @@ impl Key {
         &self.0
     }
 
-    /// Whether a path is, by its words, the `bin` folder of an environment in some store: `…/envs/<key>/bin`.
+    /// Whether a path is, by its words, the `bin` directory of an environment in some store: `…/envs/<key>/bin`.
     #[must_use]
-    pub fn names_bin_folder(path: &Path) -> bool {
+    pub fn names_bin_directory(path: &Path) -> bool {
         let mut names = path.iter().rev().map(OsStr::as_bytes);
         names.next() == Some(b"bin") && names.next().is_some_and(Self::is_one) && names.next() == Some(b"envs")
     }
@@ -201,13 +201,13 @@ mod tests {
     }
 
     #[test]
-    fn the_bin_folder_of_an_environment_is_known_by_its_words() {
+    fn the_bin_directory_of_an_environment_is_known_by_its_words() {
         let key = "0a".repeat(20);
-        assert!(Key::names_bin_folder(Path::new(&format!("/store/v1/envs/{key}/bin"))));
+        assert!(Key::names_bin_directory(Path::new(&format!("/store/v1/envs/{key}/bin"))));
         for path in
             [format!("/store/v1/envs/{key}"), format!("/store/envs/{key}x/bin"), format!("/x/{key}/bin"), "/usr/bin".into()]
         {
-            assert!(!Key::names_bin_folder(Path::new(&path)), "{path}");
+            assert!(!Key::names_bin_directory(Path::new(&path)), "{path}");
         }
     }
 }

@@ -149,7 +149,7 @@ impl PlannedWheel {
 /// What a plan was decided from.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Evidence {
-    /// Files and folders that were looked at, those that were absent among them.
+    /// Files and directories that were looked at, those that were absent among them.
     pub stamps: Vec<Stamped>,
     /// Wheels beyond those among `stamps`, which a warm launch looks at once an hour.
     pub other_wheels: Vec<Stamped>,
@@ -198,7 +198,7 @@ impl Evidence {
     }
 }
 
-/// Decides on the interpreter and the wheels of a spec. `memo` is the store's folder for facts that can be found again.
+/// Decides on the interpreter and the wheels of a spec. `memo` is the store's directory for facts that can be found again.
 ///
 /// # Errors
 /// No interpreter satisfies the spec; no set of wheels does; a wheel cannot be read.
@@ -227,7 +227,7 @@ pub fn make(spec: &Spec, invocation: &Invocation, process: &Process, memo: &Path
     Ok((Plan { interpreter, wheels, unavailable, strict, system_packages }, evidence))
 }
 
-/// The folders of wheels of a launch, and what was seen of them.
+/// The directories of wheels of a launch, and what was seen of them.
 fn list(spec: &Spec, invocation: &Invocation, memo: &Path) -> Result<(Wheelhouse, Evidence)> {
     let _listing = info_span!("list the wheels").entered();
     let mut evidence = Evidence::default();
@@ -235,10 +235,10 @@ fn list(spec: &Spec, invocation: &Invocation, memo: &Path) -> Result<(Wheelhouse
     Ok((wheelhouse, evidence))
 }
 
-/// The wheels of a spec, and why they cannot be installed, if so. No folder is looked into where none is asked for.
+/// The wheels of a spec, and why they cannot be installed, if so. No directory is looked into where none is asked for.
 ///
 /// # Errors
-/// A folder of wheels that is not there; no set of wheels does; a wheel cannot be read.
+/// A directory of wheels that is not there; no set of wheels does; a wheel cannot be read.
 pub fn choose_wheels(
     spec: &Spec,
     interpreter: &Facts,

@@ -47,8 +47,8 @@ mod tests {
 
     #[test]
     fn a_spec_and_its_native_form_want_the_same_where_their_conditions_agree() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join(".vpython3");
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join(".vpython3");
         let wheel = |name: &str, tags: &str| format!("wheel < name: '{name}' version: 'version:1.chromium.2' {tags} >\n");
         let text =
             wheel("a", "") + &wheel("b", "match_tag <platform: 'win_amd64'>") + &wheel("c", "not_match_tag <abi: 'cp39'>");

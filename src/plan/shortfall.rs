@@ -51,10 +51,10 @@ pub struct Lacking {
     pub refusal: Error,
 }
 
-/// Finds what is missing. `memo` is the folder for what can be found again.
+/// Finds what is missing. `memo` is the directory for what can be found again.
 ///
 /// # Errors
-/// The platforms cannot be told; no interpreter satisfies the spec; a folder of wheels is not there; what is missing cannot be fetched.
+/// The platforms cannot be told; no interpreter satisfies the spec; a directory of wheels is not there; what is missing cannot be fetched.
 pub fn shortfall(spec: &Spec, invocation: &Invocation, process: &Process, memo: &Path) -> Result<Shortfall> {
     let targets = spec.targets()?;
     let mut evidence = Evidence::default();

@@ -1,7 +1,7 @@
 //! What is asked for: a Python version, requirements, where wheels are; and where that is written.
 //!
 //! [`find()`] reads the text of the one spec that counts, which is all that a warm launch needs; [`SpecText::parse`] gives it its
-//! meaning. Each kind of spec has a file or a folder of its own.
+//! meaning. Each kind of spec has a file or a directory of its own.
 
 mod find;
 mod holds;
@@ -96,7 +96,7 @@ pub struct SpecText {
     pub kind: SpecKind,
     /// Where it stands.
     pub origin: Origin,
-    /// The folder that its paths are relative to, and in which wheelhouses of the usual names are looked for; none where there is
+    /// The directory that its paths are relative to, and in which wheelhouses of the usual names are looked for; none where there is
     /// no spec.
     pub base: Option<PathBuf>,
     /// The text: the whole file, or the content of the block.
@@ -116,7 +116,7 @@ pub struct Spec {
     pub python_default: PythonDefault,
     /// The distributions to have.
     pub packages: Packages,
-    /// Folders of wheels that the spec names, as absolute paths.
+    /// Directories of wheels that the spec names, as absolute paths.
     pub wheelhouses: Vec<Placed<PathBuf>>,
     /// Import roots of first-party code, as absolute paths.
     pub python_path: Vec<PathBuf>,
@@ -124,7 +124,7 @@ pub struct Spec {
     pub platforms: Vec<Placed<Platform>>,
     /// The same in LUCI's way, as they are written.
     pub verify_tags: Vec<Placed<TagPattern>>,
-    /// The folder of the spec.
+    /// The directory of the spec.
     pub base: Option<PathBuf>,
     /// Whether what is sloppy about wheels is an error.
     pub strict: bool,

@@ -24,10 +24,10 @@ pub(super) fn apply(text: &SpecText, mut spec: Spec) -> Result<Spec> {
             spec.unchecked.extend(files);
         }
         Packages::Locked(lock) => {
-            let folders = lock.folders();
+            let directories = lock.directories();
             let place = lock.packages.first().map(|package| &package.place);
             spec.wheelhouses.extend(place.iter().flat_map(|place| {
-                folders.iter().map(|folder| Placed { value: folder.to_path_buf(), place: (*place).clone() })
+                directories.iter().map(|directory| Placed { value: directory.to_path_buf(), place: (*place).clone() })
             }));
             spec.unchecked.push(lock.path.clone());
             spec.packages = Packages::Required(versions(lock)?);

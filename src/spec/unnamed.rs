@@ -15,8 +15,8 @@ pub fn unnamed(text: &SpecText, tool: &str, invocation: &Invocation, process: &P
     if text.kind != SpecKind::None || invocation.target == Target::Information {
         return None;
     }
-    let folder = folder(&invocation.target, process)?;
-    let mut files = [folder.join("requirements.txt"), folder.join("pyproject.toml")].to_vec();
+    let directory = directory(&invocation.target, process)?;
+    let mut files = [directory.join("requirements.txt"), directory.join("pyproject.toml")].to_vec();
     files.retain(|file| fs::is_file(file) && (!file.ends_with("pyproject.toml") || has_project(file)));
     let titles: Vec<String> = files.iter().map(|file| format!("`{}`", file.display())).collect();
     let first = files.first()?;
@@ -31,7 +31,7 @@ pub fn unnamed(text: &SpecText, tool: &str, invocation: &Invocation, process: &P
 }
 
 /// The real script's directory; the current one where there is no script.
-fn folder(target: &Target, process: &Process) -> Option<PathBuf> {
+fn directory(target: &Target, process: &Process) -> Option<PathBuf> {
     let Target::Script(path) = target else { return process.directory.clone() };
     let real = fs::canonicalize(&process.absolute(path)).ok()?;
     match fs::metadata(&real).ok()?? {

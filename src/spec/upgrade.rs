@@ -2,7 +2,7 @@
 //!
 //! | where the spec stands | where it is written |
 //! |---|---|
-//! | `.vpython3`, `.vpython` | `vpython.toml` in the same folder |
+//! | `.vpython3`, `.vpython` | `vpython.toml` in the same directory |
 //! | `SCRIPT.vpython3`, beside a script | a `# /// script` block in the script |
 //! | `NAME.vpython3`, beside nothing | `NAME.toml`, to be named by `-vpython-spec` |
 //! | between the guards in a script | a `# /// script` block in their place |
@@ -84,22 +84,22 @@ impl Legacy {
 
     fn read_file(path: &Path) -> Result<Self> {
         let text = super::find::from_bytes(path, SpecKind::Luci, fs::read_text(path, fs::limits::SPEC)?)?;
-        let folder = path.parent().unwrap_or(Path::new("/"));
+        let directory = path.parent().unwrap_or(Path::new("/"));
         let name = path.file_name().unwrap_or_default().as_bytes();
         let stem = SUFFIXES.iter().find_map(|suffix| name.strip_suffix(suffix.as_bytes())).unwrap_or(name);
         let cannot = || Failure::new(format!("cannot upgrade `{}`", path.display()));
         if stem.is_empty() {
-            if name == b".vpython" && fs::is_file(&folder.join(".vpython3")) {
+            if name == b".vpython" && fs::is_file(&directory.join(".vpython3")) {
                 return Err(cannot()
                     .because("`.vpython3` beside it becomes `vpython.toml`, which counts before it")
                     .hint("remove it")
                     .into());
             }
-            return Self::to_file(text, path, folder.join("vpython.toml"));
+            return Self::to_file(text, path, directory.join("vpython.toml"));
         }
-        let script = folder.join(OsStr::from_bytes(stem));
+        let script = directory.join(OsStr::from_bytes(stem));
         match fs::link_metadata(&script)? {
-            None => Self::to_file(text, path, folder.join(OsStr::from_bytes(&[stem, b".toml"].concat()))),
+            None => Self::to_file(text, path, directory.join(OsStr::from_bytes(&[stem, b".toml"].concat()))),
             Some(metadata) if metadata.is_file() => {
                 let content = fs::read_text(&script, fs::limits::PROGRAM)?;
                 let inside = super::find::inside_text(&content, Origin::file(script.clone()), text.base.clone())?;
@@ -107,7 +107,7 @@ impl Legacy {
                 Ok(Self { text, path: path.to_path_buf(), target: script, there, script: Some(content) })
             }
             Some(metadata) => {
-                let what = if metadata.is_symlink() { "a link" } else { "a folder" };
+                let what = if metadata.is_symlink() { "a link" } else { "a directory" };
                 let why = format!("`{}` is {what}, and only a script itself can have a `# /// script` block", script.display());
                 Err(cannot().because(why).into())
             }

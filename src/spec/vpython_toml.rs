@@ -113,7 +113,10 @@ impl<'a> Reader<'a> {
     pub(super) fn requirement(&mut self, text: &str, start: usize) -> Option<Placed<Asked>> {
         match parse_requirement(text) {
             Ok(requirement) if matches!(requirement.version_or_url, Some(pep508_rs::VersionOrUrl::Url(_))) => {
-                self.problem(start, &format!("`{text}` names a place to fetch from; put the wheel into a folder of `wheels`"));
+                self.problem(
+                    start,
+                    &format!("`{text}` names a place to fetch from; put the wheel into a directory of `wheels`"),
+                );
                 None
             }
             Ok(requirement) => Some(self.placed(Asked { requirement, hashes: Vec::new() }, start)),
@@ -256,7 +259,7 @@ mod tests {
         let requirements: Vec<_> =
             required.asked.iter().map(|one| (one.value.requirement.to_string(), one.place.line)).collect();
         assert_eq!(requirements, [("requests[socks]>=2.31".into(), 3), ("pywin32==306 ; sys_platform == 'win32'".into(), 4)]);
-        let wheelhouses: Vec<_> = spec.wheelhouses.iter().map(|folder| folder.value.as_path()).collect();
+        let wheelhouses: Vec<_> = spec.wheelhouses.iter().map(|directory| directory.value.as_path()).collect();
         assert_eq!(wheelhouses, [PathBuf::from("/src/third_party/wheels"), PathBuf::from("/opt/wheels")]);
         assert_eq!(spec.python_path, [PathBuf::from("/src/lib"), PathBuf::from("/src")]);
         let platforms: Vec<_> =
@@ -306,7 +309,7 @@ vpython: error: bad spec in `/src/vpython.toml`
   caused by: `/src/vpython.toml`, line 1, column 19: `requires-python` must be a string, and is a float
   caused by: `/src/vpython.toml`, line 2, column 23: an item of dependencies must be a string, and is an integer
   caused by: `/src/vpython.toml`, line 3, column 4: `bad requirement!` is no requirement: Expected one of `@`, `(`, `<`, `=`, `>`, `~`, `!`, `;`, found `r`
-  caused by: `/src/vpython.toml`, line 3, column 24: `x @ https://example.org/x.whl` names a place to fetch from; put the wheel into a folder of `wheels`
+  caused by: `/src/vpython.toml`, line 3, column 24: `x @ https://example.org/x.whl` names a place to fetch from; put the wheel into a directory of `wheels`
   caused by: `/src/vpython.toml`, line 5, column 10: `tool.vpython.wheels` must be an array of strings, and is a string
   caused by: `/src/vpython.toml`, line 6, column 23: `win64` is no platform; did you mean `win_amd64`?
   caused by: `/src/vpython.toml`, line 6, column 32: an item of tool.vpython.platforms must be a string, and is an integer

@@ -125,6 +125,6 @@ pub(super) fn is_ruin(path: &Path) -> Result<bool> {
 /// Makes an environment look as if somebody had installed something into it. Where it has no packages at all, it looks so already.
 fn outdate(path: &Path) -> Result<()> {
     let Some(manifest) = fs::read_json::<Manifest>(&path.join(MANIFEST)) else { return Ok(()) };
-    let site = path.join(&manifest.site.folder);
+    let site = path.join(&manifest.site.directory);
     if fs::exists(&site) { fs::set_modified(&site, SystemTime::UNIX_EPOCH) } else { Ok(()) }
 }

@@ -55,11 +55,12 @@ pub struct InstalledWheel {
     pub sha256: Digest,
 }
 
-/// The site-packages folder of an environment, and when it was last changed: whatever is installed there changes that time.
+/// The site-packages directory of an environment, and when it was last changed: whatever is installed there changes that time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Site {
-    /// The folder, relative to the environment.
-    pub folder: String,
+    /// The directory, relative to the environment.
+    #[serde(rename = "folder")]
+    pub directory: String,
     /// The time of its last change, in seconds since 1970.
     pub seconds: i64,
     /// And the nanoseconds of that second.
@@ -73,19 +74,20 @@ impl Site {
     /// The interpreter that belongs to it, relative to the environment.
     #[must_use]
     pub fn python(&self) -> &'static str {
-        if self.folder.starts_with("lib/python2.") { "bin/python2.7" } else { "bin/python3" }
+        if self.directory.starts_with("lib/python2.") { "bin/python2.7" } else { "bin/python3" }
     }
 
-    /// Looks at the folder of an environment that stands, complete, at `path`.
-    fn look(path: &Path, folder: &str) -> Result<Self> {
-        let (seconds, nanoseconds) = fs::metadata(&path.join(folder))?.map_or((0, 0), |site| (site.mtime(), site.mtime_nsec()));
+    /// Looks at the directory of an environment that stands, complete, at `path`.
+    fn look(path: &Path, directory: &str) -> Result<Self> {
+        let (seconds, nanoseconds) =
+            fs::metadata(&path.join(directory))?.map_or((0, 0), |site| (site.mtime(), site.mtime_nsec()));
         let configuration = fs::metadata(&path.join(CONFIGURATION))?.map(|metadata| metadata.len());
-        Ok(Self { folder: folder.to_owned(), seconds, nanoseconds, configuration })
+        Ok(Self { directory: directory.to_owned(), seconds, nanoseconds, configuration })
     }
 
     /// Whether nothing was installed into the environment at `path` since. An archive may have kept whole seconds only.
     pub fn holds(&self, path: &Path) -> Result<bool> {
-        let Some(site) = fs::metadata(&path.join(&self.folder))? else { return Ok(false) };
+        let Some(site) = fs::metadata(&path.join(&self.directory))? else { return Ok(false) };
         Ok(site.mtime() == self.seconds && (site.mtime_nsec() == self.nanoseconds || site.mtime_nsec() == 0))
     }
 }
@@ -140,7 +142,7 @@ impl Manifest {
 pub struct Entry {
     /// Where it is, from `/` on.
     pub path: PathBuf,
-    /// Its site-packages folder.
+    /// Its site-packages directory.
     pub site: Site,
     /// Open and locked.
     manifest: File,

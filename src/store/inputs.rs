@@ -50,11 +50,11 @@ pub(super) fn for_each_input(
         WheelsSource::Flag => "`-vpython-wheels`",
         WheelsSource::Variable => "`VPYTHON_WHEELS`",
     };
-    for folder in &invocation.wheels.folders {
-        see(wheels, folder.as_os_str().as_bytes());
+    for directory in &invocation.wheels.directories {
+        see(wheels, directory.as_os_str().as_bytes());
     }
-    for folder in &invocation.wheels.of_site {
-        see("`wheels` of `vpython.conf`", folder.as_os_str().as_bytes());
+    for directory in &invocation.wheels.of_site {
+        see("`wheels` of `vpython.conf`", directory.as_os_str().as_bytes());
     }
     if let Some(versions) = &invocation.conf.python
         && invocation.interpreter.is_none()
@@ -136,22 +136,22 @@ impl Store {
     pub fn keep_inputs(&self, inputs: &Inputs, key: &Key) -> Result<()> {
         let Inputs { digests, kind, file, kept_as } = inputs.clone();
         let kept = KeptInputs { key: key.clone(), kind: kind.to_owned(), file: file.map(TextPath), digests };
-        fs::write_memo(&self.memo_folder().join(kept_as), &kept)
+        fs::write_memo(&self.memo_directory().join(kept_as), &kept)
     }
 
     /// Which inputs are not those of the last cold launch of the same spec, by their names, sorted; none where there was no such launch.
     #[must_use]
     pub fn changed_inputs(&self, inputs: &Inputs) -> Option<Vec<String>> {
-        let before: KeptInputs = fs::read_memo(&self.memo_folder().join(&inputs.kept_as))?;
+        let before: KeptInputs = fs::read_memo(&self.memo_directory().join(&inputs.kept_as))?;
         Some(inputs.differing_from(&before.digests))
     }
 
     /// The specs that came to each environment when they were last launched cold, sorted.
     pub fn known_specs(&self) -> Result<BTreeMap<Key, BTreeSet<KnownSpec>>> {
-        let folder = self.memo_folder();
+        let directory = self.memo_directory();
         let mut specs: BTreeMap<Key, BTreeSet<KnownSpec>> = BTreeMap::new();
-        for name in fs::list(&folder)?.unwrap_or_default() {
-            let kept = if name.as_bytes().starts_with(PREFIX.as_bytes()) { fs::read_memo(&folder.join(name)) } else { None };
+        for name in fs::list(&directory)?.unwrap_or_default() {
+            let kept = if name.as_bytes().starts_with(PREFIX.as_bytes()) { fs::read_memo(&directory.join(name)) } else { None };
             let Some(KeptInputs { key, kind, file, digests: _ }) = kept else { continue };
             specs.entry(key).or_default().insert(KnownSpec { file: file.map(|file| file.0), kind });
         }

@@ -130,8 +130,8 @@ mod tests {
 
     #[test]
     fn a_lock_is_one_holders() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("x.lock");
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("x.lock");
         let mut lock = BuildLock::wait(&path, "building").unwrap();
         let mut other = fs::open_or_create(&path).unwrap();
         lock.work(&Digest::of(b""), |_| {
@@ -146,8 +146,8 @@ mod tests {
 
     #[test]
     fn only_who_waited_hears_of_a_failure_and_only_of_the_same_inputs() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("x.lock");
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("x.lock");
         let (inputs, others) = (Digest::of(b"inputs"), Digest::of(b"others"));
         let mut first = BuildLock::wait(&path, "building").unwrap();
         let mut waiters = [inputs, others].map(|inputs| {

@@ -155,11 +155,11 @@ impl Store {
     }
 
     fn memo_file(&self, name: &MemoName) -> PathBuf {
-        self.memo_folder().join(format!("launch-{}.json", name.0))
+        self.memo_directory().join(format!("launch-{}.json", name.0))
     }
 
     fn other_wheels_file(&self, name: &MemoName) -> PathBuf {
-        self.memo_folder().join(format!("wheels-of-{}.json", name.0))
+        self.memo_directory().join(format!("wheels-of-{}.json", name.0))
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! <root>/                   0700, owned by the caller
-//!   v1/                     the layout's version: another version's folder is never read or removed
+//!   v1/                     the layout's version: another version's directory is never read or removed
 //!     envs/<key>/           an environment
 //!     wheels/<sha256>/      an unpacked wheel
 //!     locks/                build locks; never removed, since a waiter may hold a name that is gone
@@ -50,11 +50,11 @@ use crate::plan::Key;
 use crate::process::Process;
 use crate::report::Failure;
 
-/// The folder of the layout that this version reads and writes.
-const LAYOUT_FOLDER: &str = "v1";
+/// The directory of the layout that this version reads and writes.
+const LAYOUT_DIRECTORY: &str = "v1";
 /// The name of the lock that all who build share, and that whoever removes unpacked wheels has for himself.
 const BUILDING: &str = "building";
-/// How folders under `tmp/` are called in which something waits to be removed, and what it is called there.
+/// How directories under `tmp/` are called in which something waits to be removed, and what it is called there.
 const ASIDE: &str = "aside-";
 const ASIDE_CONTENT: &str = "content";
 
@@ -74,7 +74,7 @@ impl Store {
     /// The root cannot be made, or is somebody else's to write.
     pub fn open(invocation: &Invocation, process: &Process) -> Result<Self> {
         let root = root::find(invocation, process)?;
-        Ok(Self { layout: root.join(LAYOUT_FOLDER), user: process.user, is_throw_away: invocation.is_throw_away })
+        Ok(Self { layout: root.join(LAYOUT_DIRECTORY), user: process.user, is_throw_away: invocation.is_throw_away })
     }
 
     /// The store that a command line would use, as it is: nothing is made.
@@ -83,7 +83,7 @@ impl Store {
     /// The root is somebody else's to write, or cannot be one.
     pub fn look(invocation: &Invocation, process: &Process) -> Result<Self> {
         let root = root::look(invocation, process)?;
-        Ok(Self { layout: root.join(LAYOUT_FOLDER), user: process.user, is_throw_away: invocation.is_throw_away })
+        Ok(Self { layout: root.join(LAYOUT_DIRECTORY), user: process.user, is_throw_away: invocation.is_throw_away })
     }
 
     /// Whether there is anything yet.
@@ -98,19 +98,19 @@ impl Store {
         self.environments().join(key.as_str())
     }
 
-    /// Makes the folders of the store, and looks at those that lead there. A warm launch finds all that it needs without.
+    /// Makes the directories of the store, and looks at those that lead there. A warm launch finds all that it needs without.
     ///
     /// # Errors
-    /// A folder cannot be made, is something else, or somebody else could put another in its place.
+    /// A directory cannot be made, is something else, or somebody else could put another in its place.
     pub fn prepare(&self) -> Result<()> {
         way::check(self.root(), self.user)?;
-        for folder in ["envs", "wheels", "locks", "memo", "tmp"] {
-            let path = self.layout.join(folder);
+        for directory in ["envs", "wheels", "locks", "memo", "tmp"] {
+            let path = self.layout.join(directory);
             fs::create_dir_all(&path, 0o700)?;
             for own in [&self.layout, &path] {
                 if !fs::link_metadata(own)?.is_some_and(|metadata| metadata.is_dir()) {
                     let why = "nobody but vpython puts something there, and it makes no links";
-                    return Err(Failure::new(format!("`{}` is not a folder", own.display())).because(why).into());
+                    return Err(Failure::new(format!("`{}` is not a directory", own.display())).because(why).into());
                 }
             }
         }
@@ -128,15 +128,15 @@ impl Store {
         self.wheels().join(digest.to_string())
     }
 
-    /// The folder that the caller knows the store by.
+    /// The directory that the caller knows the store by.
     #[must_use]
     pub fn root(&self) -> &Path {
         self.layout.parent().unwrap_or(&self.layout)
     }
 
-    /// The folder for what can be found again.
+    /// The directory for what can be found again.
     #[must_use]
-    pub fn memo_folder(&self) -> PathBuf {
+    pub fn memo_directory(&self) -> PathBuf {
         self.layout.join("memo")
     }
 

@@ -19,12 +19,12 @@ impl Programs {
     #[must_use]
     pub fn look() -> Self {
         let own = std::process::id().to_string();
-        let folder = Path::new("/proc");
-        let names = fs::list(folder);
+        let directory = Path::new("/proc");
+        let names = fs::list(directory);
         let is_partial = names.as_ref().is_err_and(fs::is_systems_fault);
         let names = names.ok().flatten().unwrap_or_default();
         let others = names.iter().filter(|name| name.as_encoded_bytes().iter().all(u8::is_ascii_digit) && **name != *own);
-        let texts = others.flat_map(|name| ["cmdline", "environ"].map(|file| fs::read(&folder.join(name).join(file))));
+        let texts = others.flat_map(|name| ["cmdline", "environ"].map(|file| fs::read(&directory.join(name).join(file))));
         let mut programs = Self { texts: Vec::new(), is_partial };
         for text in texts {
             programs.is_partial |= text.as_ref().is_err_and(fs::is_systems_fault);

@@ -15,7 +15,7 @@ use crate::plan::{Key, Plan};
 use crate::report;
 
 impl Store {
-    /// The environment of a plan; `build` makes it in an empty folder where it does not stand yet. Of all who ask at once, one
+    /// The environment of a plan; `build` makes it in an empty directory where it does not stand yet. Of all who ask at once, one
     /// builds. It may be called twice: where files of the store have gone while it built, it gets another chance.
     ///
     /// # Errors
@@ -91,7 +91,7 @@ impl Store {
         Ok(in_use)
     }
 
-    /// An unpacked wheel. `load` reads its folder; where it is missing, or is no longer what was unpacked, `unpack` fills an empty
+    /// An unpacked wheel. `load` reads its directory; where it is missing, or is no longer what was unpacked, `unpack` fills an empty
     /// one from the wheel at `source`. Of all who ask at once, one unpacks.
     ///
     /// # Errors
@@ -112,7 +112,7 @@ impl Store {
         self.shared(&making, unpack, load)
     }
 
-    /// What is made of an unpacked wheel, and kept in its folder under this name: as with the wheel itself.
+    /// What is made of an unpacked wheel, and kept in its directory under this name: as with the wheel itself.
     ///
     /// # Errors
     /// What `make` returns, here or in the process that was waited for; then nothing is left under the final name.
@@ -162,18 +162,18 @@ impl Store {
         load(path)
     }
 
-    /// A new folder under `tmp/` for what is made under a lock; it is removed with all in it unless it is given another name. What
+    /// A new directory under `tmp/` for what is made under a lock; it is removed with all in it unless it is given another name. What
     /// killed builds under that lock have left is removed now, since nobody else can be at it.
     fn stage(&self, name: &str, lock: &BuildLock) -> Result<TempDir> {
-        let (folder, prefix) = (self.staging(), format!("{name}-"));
+        let (directory, prefix) = (self.staging(), format!("{name}-"));
         if lock.excludes {
-            for leftover in fs::list(&folder)?.unwrap_or_default() {
+            for leftover in fs::list(&directory)?.unwrap_or_default() {
                 if leftover.to_string_lossy().starts_with(&prefix) {
-                    fs::remove_any(&folder.join(leftover))?;
+                    fs::remove_any(&directory.join(leftover))?;
                 }
             }
         }
-        temporary(&folder, &prefix)
+        temporary(&directory, &prefix)
     }
 
     /// Takes what stands at `path` out of the way. If a program still runs in it, its files stay, under a name that nobody looks for.
@@ -187,15 +187,15 @@ impl Store {
 
     /// Removes what stands at `path`, which nobody uses: nobody finds half of it.
     pub(super) fn remove_aside(&self, path: &Path) -> Result<()> {
-        let folder = self.move_aside(path)?.keep();
-        fs::remove_dir_all(&folder)
+        let directory = self.move_aside(path)?.keep();
+        fs::remove_dir_all(&directory)
     }
 
     fn move_aside(&self, path: &Path) -> Result<TempDir> {
         loop {
             let aside = temporary(&self.staging(), ASIDE)?;
             match fs::rename(path, &aside.path().join(ASIDE_CONTENT)) {
-                // Whoever prunes takes an empty folder for one that a killed process has left.
+                // Whoever prunes takes an empty directory for one that a killed process has left.
                 Err(_) if !fs::exists(aside.path()) => {}
                 // Somebody else was first.
                 Err(_) if fs::link_metadata(path)?.is_none() => return Ok(aside),
@@ -232,13 +232,13 @@ fn inputs(plan: &Plan) -> Digest {
     Digest::of(&text)
 }
 
-/// A new directory in `folder`, for its owner alone, which is removed when this is dropped.
-pub(super) fn temporary(folder: &Path, prefix: &str) -> Result<TempDir> {
-    let made = tempfile::Builder::new().prefix(prefix).tempdir_in(folder);
-    made.with_context(|| format!("cannot create a folder in `{}`", folder.display()))
+/// A new directory in `directory`, for its owner alone, which is removed when this is dropped.
+pub(super) fn temporary(directory: &Path, prefix: &str) -> Result<TempDir> {
+    let made = tempfile::Builder::new().prefix(prefix).tempdir_in(directory);
+    made.with_context(|| format!("cannot create a directory in `{}`", directory.display()))
 }
 
-/// Gives a staged folder its final name. Where the folder is there already, somebody without locks was first, and theirs is as
+/// Gives a staged directory its final name. Where the directory is there already, somebody without locks was first, and theirs is as
 /// good.
 fn publish(staged: TempDir, path: &Path) -> Result<()> {
     fs::set_mode(staged.path(), 0o755)?;
@@ -262,8 +262,8 @@ mod tests {
 
     #[test]
     fn what_goes_aside_goes_whoever_prunes_meanwhile() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store { layout: folder.path().join("v1"), user: 0, is_throw_away: false };
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store { layout: directory.path().join("v1"), user: 0, is_throw_away: false };
         store.prepare().unwrap();
         let limits = Limits { older_than: Duration::ZERO, max_size: None, until: None };
         let remove = |number: usize| {

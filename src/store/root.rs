@@ -38,7 +38,7 @@ fn writable_above(path: &Path) -> Option<&Path> {
     faccessat(AT_FDCWD, above, access, AtFlags::AT_EACCESS).is_ok().then_some(above)
 }
 
-/// Makes the root. Where nobody has named one, and the user's cache folder cannot be written to, it is made beside temporary files.
+/// Makes the root. Where nobody has named one, and the user's cache directory cannot be written to, it is made beside temporary files.
 fn make(path: PathBuf, invocation: &Invocation, process: &Process) -> Result<PathBuf> {
     // The superuser can write to everybody's home: a refusal after the first directory is made would leave that one there.
     if let Some(above) = writable_above(&path) {
@@ -90,8 +90,8 @@ fn place(invocation: &Invocation, process: &Process) -> Result<PathBuf> {
     }
     if path.as_os_str().as_bytes().contains(&b':') {
         return Err(Failure::new(format!("cannot use `{}` as the store", path.display()))
-            .because("`PATH` cannot hold a folder with a colon in its name")
-            .hint("name another folder with `-vpython-root`")
+            .because("`PATH` cannot hold a directory with a colon in its name")
+            .hint("name another directory with `-vpython-root`")
             .into());
     }
     Ok(path)
@@ -102,7 +102,7 @@ fn normalised(path: PathBuf) -> Result<PathBuf> {
     if path.components().any(|part| part == Component::ParentDir) { fs::canonicalize(&path) } else { Ok(path) }
 }
 
-/// `vpython-root.UID` in the user's cache folder, or a folder for temporary files where there is none. The user's id is in the
+/// `vpython-root.UID` in the user's cache directory, or a directory for temporary files where there is none. The user's id is in the
 /// name, because `sudo` may keep the caller's `HOME`.
 fn default(process: &Process) -> PathBuf {
     let cache = process.setting("XDG_CACHE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
@@ -138,11 +138,11 @@ fn check(path: &Path, metadata: &std::fs::Metadata, user: u32) -> Result<()> {
         return check(path, &target, user);
     }
     if !metadata.is_dir() && is_trusted(metadata, user) {
-        return Err(refuse("it is not a folder".into()).into());
+        return Err(refuse("it is not a directory".into()).into());
     }
     if !is_trusted(metadata, user) {
         return Err(refuse(format!("it belongs to user {}, and this is user {user}", metadata.uid()))
-            .hint(format!("name another folder with `-vpython-root` or `{}`", variable::ROOT))
+            .hint(format!("name another directory with `-vpython-root` or `{}`", variable::ROOT))
             .into());
     }
     if metadata.mode() & OTHERS_WRITE != 0 {
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn the_default_is_in_the_cache_folder_of_the_user() {
+    fn the_default_is_in_the_cache_directory_of_the_user() {
         let rows: [(&[(&str, &str)], &str); 5] = [
             (&[("HOME", "/home/me")], "/home/me/.cache/vpython-root.1000"),
             (&[("HOME", "/home/me"), ("XDG_CACHE_HOME", "/cache")], "/cache/vpython-root.1000"),
@@ -183,24 +183,24 @@ mod tests {
 
     #[test]
     fn a_root_that_others_own_or_write_is_refused() {
-        let folder = tempfile::tempdir().unwrap();
+        let directory = tempfile::tempdir().unwrap();
         let metadata = |mode| {
-            fs::set_mode(folder.path(), mode).unwrap();
-            fs::metadata(folder.path()).unwrap().unwrap()
+            fs::set_mode(directory.path(), mode).unwrap();
+            fs::metadata(directory.path()).unwrap().unwrap()
         };
         let me = metadata(0o700).uid();
-        assert!(check(folder.path(), &metadata(0o755), me).is_ok());
-        let path = folder.path().display();
-        let error = check(folder.path(), &metadata(0o775), me).unwrap_err();
+        assert!(check(directory.path(), &metadata(0o755), me).is_ok());
+        let path = directory.path().display();
+        let error = check(directory.path(), &metadata(0o775), me).unwrap_err();
         let text = format!(
             "vpython: error: cannot use `{path}` as the store\n  caused by: others may write to it (mode 0775)\n  \
              hint: `chmod go-w '{path}'`, if you trust what is in it\n"
         );
         assert_eq!(crate::report::render(&error), text);
         if me == 0 {
-            assert!(check(folder.path(), &metadata(0o700), 1000).is_ok(), "the superuser's is trusted");
+            assert!(check(directory.path(), &metadata(0o700), 1000).is_ok(), "the superuser's is trusted");
         } else {
-            assert!(check(folder.path(), &metadata(0o700), me + 1).is_err(), "another user's is not");
+            assert!(check(directory.path(), &metadata(0o700), me + 1).is_err(), "another user's is not");
         }
     }
 }

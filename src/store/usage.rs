@@ -43,10 +43,10 @@ impl Stored {
 impl Store {
     /// The environments that stand, the longest unused first.
     pub fn stored(&self) -> Result<Vec<Stored>> {
-        let folder = self.environments();
+        let directory = self.environments();
         let mut stored = Vec::new();
-        for name in fs::list(&folder)?.unwrap_or_default() {
-            let path = folder.join(name);
+        for name in fs::list(&directory)?.unwrap_or_default() {
+            let path = directory.join(name);
             let Some(manifest) = fs::look_for_json::<Manifest>(&path.join(MANIFEST))? else { continue };
             let Some(metadata) = fs::metadata(&path.join(MANIFEST))? else { continue };
             stored.push(Stored { path, manifest, last_use: metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH) });
@@ -57,9 +57,9 @@ impl Store {
 
     /// The unpacked wheels, by the digests that they are named by.
     pub(super) fn unpacked(&self) -> Result<BTreeMap<Digest, PathBuf>> {
-        let folder = self.wheels();
-        let names = fs::list(&folder)?.unwrap_or_default();
-        let digest = |name: &std::ffi::OsString| Some((name.to_str()?.parse().ok()?, folder.join(name)));
+        let directory = self.wheels();
+        let names = fs::list(&directory)?.unwrap_or_default();
+        let digest = |name: &std::ffi::OsString| Some((name.to_str()?.parse().ok()?, directory.join(name)));
         Ok(names.iter().filter_map(digest).collect())
     }
 
@@ -107,16 +107,16 @@ impl Usage {
     }
 }
 
-/// The files of a folder, by device and number, with the space that each takes.
+/// The files of a directory, by device and number, with the space that each takes.
 struct Measured {
     inodes: BTreeMap<(u64, u64), u64>,
 }
 
 impl Measured {
     /// Whatever is removed meanwhile takes nothing.
-    fn of(folder: &Path) -> Self {
+    fn of(directory: &Path) -> Self {
         let mut inodes = BTreeMap::new();
-        for entry in walkdir::WalkDir::new(folder).into_iter().filter_map(Result::ok) {
+        for entry in walkdir::WalkDir::new(directory).into_iter().filter_map(Result::ok) {
             if let Ok(metadata) = entry.metadata() {
                 inodes.insert(fs::inode(&metadata), fs::space(&metadata));
             }

@@ -1,7 +1,7 @@
-//! The folders on the way to the root: whoever can write to one of them can put another store in the place of ours.
+//! The directories on the way to the root: whoever can write to one of them can put another store in the place of ours.
 //!
 //! Each is opened from the one before it and looked at where it is open, links one by one, so that nothing can be exchanged between the
-//! look and the step. That takes some system calls for each folder; so it is done before something is built, and a warm launch goes
+//! look and the step. That takes some system calls for each directory; so it is done before something is built, and a warm launch goes
 //! where a cold one has been.
 
 use std::collections::VecDeque;
@@ -20,14 +20,14 @@ use crate::report::Failure;
 
 /// How many links may lie on the way, as for the kernel.
 const LINKS: usize = 40;
-/// Bits that let the group, and that let everybody write; and the one by which in such a folder each can only rename what is theirs.
+/// Bits that let the group, and that let everybody write; and the one by which in such a directory each can only rename what is theirs.
 const GROUP_WRITES: u32 = 0o020;
 const ALL_WRITE: u32 = 0o002;
 const STICKY: u32 = 0o1000;
 /// Who owns what belongs to nobody known in a user namespace: `/proc/sys/kernel/overflowuid`, where nobody has changed it.
 const UNKNOWN: u32 = 65534;
 
-/// Looks at each folder on the way from `/` to `root`, and at `root`.
+/// Looks at each directory on the way from `/` to `root`, and at `root`.
 ///
 /// # Errors
 /// One of them belongs neither to `user` nor to the superuser, or somebody else can write to it; or something else is there.
@@ -35,13 +35,13 @@ pub(super) fn check(root: &Path, user: u32) -> Result<()> {
     check_above(root, root, user)
 }
 
-/// Looks at each folder on the way from `/` to `above`, which is there, for a `root` that is yet to be made below it.
+/// Looks at each directory on the way from `/` to `above`, which is there, for a `root` that is yet to be made below it.
 ///
 /// # Errors
 /// As those of [`check`].
 pub(super) fn check_above(above: &Path, root: &Path, user: u32) -> Result<()> {
-    let mut way = Way { folder: top()?, path: PathBuf::from("/"), rest: words(above).collect(), links: 0, user };
-    way.check_folder(&fstat(&way.folder).map_err(system).context("cannot look at `/`")?, root)?;
+    let mut way = Way { directory: top()?, path: PathBuf::from("/"), rest: words(above).collect(), links: 0, user };
+    way.check_directory(&fstat(&way.directory).map_err(system).context("cannot look at `/`")?, root)?;
     while let Some(name) = way.rest.pop_front() {
         way.step(&name, root)?;
     }
@@ -50,7 +50,7 @@ pub(super) fn check_above(above: &Path, root: &Path, user: u32) -> Result<()> {
 
 /// A walk: where it is, and what is before it.
 struct Way {
-    folder: OwnedFd,
+    directory: OwnedFd,
     path: PathBuf,
     rest: VecDeque<OsString>,
     links: usize,
@@ -61,7 +61,7 @@ impl Way {
     fn step(&mut self, name: &OsStr, root: &Path) -> Result<()> {
         let path = if name == ".." { self.path.parent().unwrap_or(Path::new("/")).to_owned() } else { self.path.join(name) };
         let look = || {
-            let next = openat(&self.folder, name, OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC, Mode::empty())?;
+            let next = openat(&self.directory, name, OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC, Mode::empty())?;
             let stat = fstat(&next)?;
             Ok::<_, Errno>((next, stat))
         };
@@ -69,8 +69,8 @@ impl Way {
         if SFlag::from_bits_truncate(stat.st_mode & SFlag::S_IFMT.bits()) == SFlag::S_IFLNK {
             return self.follow(&next, &stat, &path, root);
         }
-        (self.folder, self.path) = (next, path);
-        self.check_folder(&stat, root)
+        (self.directory, self.path) = (next, path);
+        self.check_directory(&stat, root)
     }
 
     /// Goes where a link says.
@@ -80,16 +80,16 @@ impl Way {
         let target = if self.links > LINKS { Err(Errno::ELOOP) } else { readlinkat(link, "") };
         let target = PathBuf::from(target.map_err(system).with_context(|| format!("cannot follow `{}`", path.display()))?);
         if target.is_absolute() {
-            (self.folder, self.path) = (top()?, PathBuf::from("/"));
+            (self.directory, self.path) = (top()?, PathBuf::from("/"));
         }
         words(&target).rev().for_each(|name| self.rest.push_front(name));
         Ok(())
     }
 
-    fn check_folder(&self, stat: &FileStat, root: &Path) -> Result<()> {
+    fn check_directory(&self, stat: &FileStat, root: &Path) -> Result<()> {
         let refuse = |why: &str| refusal(root).because(format!("`{}` {why}", self.path.display()));
         if SFlag::from_bits_truncate(stat.st_mode & SFlag::S_IFMT.bits()) != SFlag::S_IFDIR {
-            return Err(refuse("is not a folder").into());
+            return Err(refuse("is not a directory").into());
         }
         self.check_owner(stat, &self.path, root)?;
         // A group that has the number of the user, as user-private groups do, or of the superuser, is nobody else.
@@ -97,7 +97,7 @@ impl Way {
         let is_open = stat.st_mode & ALL_WRITE != 0 || stat.st_mode & GROUP_WRITES != 0 && has_others;
         if is_open && stat.st_mode & STICKY == 0 {
             let who = format!("can be written to by others (mode {:04o})", stat.st_mode & 0o7777);
-            let hint = format!("`chmod go-w '{}'`, or name another folder with `-vpython-root`", self.path.display());
+            let hint = format!("`chmod go-w '{}'`, or name another directory with `-vpython-root`", self.path.display());
             return Err(refuse(&who).hint(hint).into());
         }
         Ok(())
@@ -110,9 +110,9 @@ impl Way {
         }
         let why = format!("`{}` belongs to user {owner}, and this is user {}", path.display(), self.user);
         let hint = if self.user == 0 {
-            "call `sudo -H`, so that `HOME` is the superuser's, or name another folder with `-vpython-root`"
+            "call `sudo -H`, so that `HOME` is the superuser's, or name another directory with `-vpython-root`"
         } else {
-            "name another folder with `-vpython-root`"
+            "name another directory with `-vpython-root`"
         };
         Err(refusal(root).because(why).hint(hint).into())
     }
@@ -141,7 +141,7 @@ fn words(path: &Path) -> impl DoubleEndedIterator<Item = OsString> {
     })
 }
 
-/// Whether some users of the machine have no number here, as in a container without privileges: the superuser's folders are then
+/// Whether some users of the machine have no number here, as in a container without privileges: the superuser's directories are then
 /// those of nobody.
 fn is_in_user_namespace() -> bool {
     let map = fs::read(Path::new("/proc/self/uid_map")).unwrap_or_default();

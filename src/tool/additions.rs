@@ -20,9 +20,9 @@ pub struct Wanted<'a> {
     pub python_path: &'a [PathBuf],
     /// Where the store is that it is made from.
     pub store: &'a Path,
-    /// Fills an empty folder with it.
+    /// Fills an empty directory with it.
     pub build: &'a dyn Fn(&Path) -> Result<()>,
-    /// Makes byte code of all sources in a folder.
+    /// Makes byte code of all sources in a directory.
     pub compile: &'a dyn Fn(&Path) -> Result<()>,
 }
 
@@ -38,7 +38,7 @@ impl Luggage {
     /// Looks through what is to go along with what is made at `product`, and says what stays behind.
     ///
     /// # Errors
-    /// A folder cannot be included; the interpreter cannot come along.
+    /// A directory cannot be included; the interpreter cannot come along.
     pub fn pack(options: &Additions, product: &Path, wanted: &Wanted, process: &Process) -> Result<Self> {
         let included = Included::find(&options.include, product, process)?;
         if !wanted.plan.system_packages.are_hidden() {
@@ -48,7 +48,7 @@ impl Luggage {
         Ok(Self { included, with_python: options.with_python })
     }
 
-    /// The folders' names, and what tells one state of each from another.
+    /// The directories' names, and what tells one state of each from another.
     pub fn states(&self) -> Vec<(String, Digest)> {
         self.included.iter().map(|included| (included.name().to_owned(), included.state())).collect()
     }
@@ -58,7 +58,7 @@ impl Luggage {
         if self.with_python { bundle::place(executable) } else { executable.to_path_buf() }
     }
 
-    /// Builds the environment in the empty folder `staged`, and puts all into it.
+    /// Builds the environment in the empty directory `staged`, and puts all into it.
     ///
     /// # Errors
     /// It cannot be built; two things want one place; the interpreter cannot be moved.
@@ -76,7 +76,7 @@ impl Luggage {
     /// # Errors
     /// The disk refuses.
     pub fn compile(&self, wanted: &Wanted, staged: &Path) -> Result<()> {
-        if self.included.is_empty() { Ok(()) } else { (wanted.compile)(&staged.join(include::FOLDER)) }
+        if self.included.is_empty() { Ok(()) } else { (wanted.compile)(&staged.join(include::DIRECTORY)) }
     }
 }
 

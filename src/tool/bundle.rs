@@ -10,7 +10,7 @@
 //!   python/include/python3.11/
 //! ```
 //!
-//! Such a folder is a bundle too: `-vpython-interpreter` and the search beside vpython's binary take it for an interpreter. What a build
+//! Such a directory is a bundle too: `-vpython-interpreter` and the search beside vpython's binary take it for an interpreter. What a build
 //! of python says of itself, as in its `Makefile`, stays as it is. The base is only read.
 
 use std::collections::BTreeSet;
@@ -26,13 +26,13 @@ use crate::fs;
 use crate::plan::Facts;
 use crate::report::Failure;
 
-/// The folder of the copy, relative to the environment.
-pub(super) const FOLDER: &str = "python";
-/// Folders of the standard library that no program imports, or that are not of it.
+/// The directory of the copy, relative to the environment.
+pub(super) const DIRECTORY: &str = "python";
+/// Directories of the standard library that no program imports, or that are not of it.
 const LEFT_OUT: [&str; 6] = ["__pycache__", "dist-packages", "idle_test", "site-packages", "test", "tests"];
 
 /// Puts a copy of the interpreter into the environment at `environment`, which was built for it. `compile` makes byte code of all sources
-/// in a folder.
+/// in a directory.
 ///
 /// # Errors
 /// The interpreter cannot be found from somewhere else; the disk refuses.
@@ -40,9 +40,9 @@ pub(super) fn add(environment: &Path, interpreter: &Facts, compile: impl FnOnce(
     let cannot = || format!("cannot take `{}` along", interpreter.executable.display());
     let copy = Copy::of(interpreter).with_context(cannot)?;
     let _umask = fs::PlainUmask::set();
-    let python = environment.join(FOLDER);
+    let python = environment.join(DIRECTORY);
     if fs::exists(&python) {
-        return Err(Failure::new(cannot()).because(format!("a wheel has brought `{FOLDER}`")).into());
+        return Err(Failure::new(cannot()).because(format!("a wheel has brought `{DIRECTORY}`")).into());
     }
     copy.make(&python).with_context(cannot)?;
     compile(&python.join("lib"))?;
@@ -51,12 +51,12 @@ pub(super) fn add(environment: &Path, interpreter: &Facts, compile: impl FnOnce(
 
 /// Where the copy of an interpreter's binary is, relative to the environment.
 pub(super) fn place(executable: &Path) -> PathBuf {
-    Path::new(FOLDER).join("bin").join(executable.file_name().unwrap_or_default())
+    Path::new(DIRECTORY).join("bin").join(executable.file_name().unwrap_or_default())
 }
 
 /// Whether a file of an environment, by its path there, is one of the copy.
 pub(super) fn holds(path: &Path) -> bool {
-    path.starts_with(FOLDER) || path == Path::new("bin/python2.7")
+    path.starts_with(DIRECTORY) || path == Path::new("bin/python2.7")
 }
 
 /// Has an environment find the copy.
@@ -66,7 +66,7 @@ fn seal(environment: &Path, interpreter: &Facts) -> Result<()> {
     if interpreter.is_python2() {
         seal_python2(environment, &copy)?;
         // Nobody reads it but those who look for environments.
-        configuration = format!("home = {FOLDER}/bin\n{configuration}");
+        configuration = format!("home = {DIRECTORY}/bin\n{configuration}");
     } else {
         fs::replace_link(&Path::new("..").join(copy), &environment.join("bin/python3"))?;
     }
@@ -77,7 +77,7 @@ fn seal(environment: &Path, interpreter: &Facts) -> Result<()> {
 /// moved any more.
 pub(super) fn settle(environment: &Path, place: &Path) -> Result<()> {
     let path = environment.join("pyvenv.cfg");
-    let home = place.join(FOLDER).join("bin");
+    let home = place.join(DIRECTORY).join("bin");
     let home = home.to_str().filter(|home| !home.contains('\n')).context("the place cannot be written into `pyvenv.cfg`")?;
     let sealed = fs::read(&path)?;
     fs::replace(&path, &[b"home = ", home.as_bytes(), b"\n", &sealed].concat(), 0o644)
@@ -87,16 +87,16 @@ pub(super) fn settle(environment: &Path, place: &Path) -> Result<()> {
 /// library.
 fn seal_python2(environment: &Path, copy: &Path) -> Result<()> {
     fs::replace(&environment.join("bin/python2.7"), &fs::read(&environment.join(copy))?, 0o555)?;
-    for folder in ["lib", "lib/python2.7", "include"] {
-        let up = "../".repeat(folder.split('/').count());
-        for name in fs::list(&environment.join(folder))?.unwrap_or_default() {
-            let path = Path::new(folder).join(&name);
+    for directory in ["lib", "lib/python2.7", "include"] {
+        let up = "../".repeat(directory.split('/').count());
+        for name in fs::list(&environment.join(directory))?.unwrap_or_default() {
+            let path = Path::new(directory).join(&name);
             let link = environment.join(&path);
             if !fs::link_metadata(&link)?.is_some_and(|found| found.is_symlink()) {
                 continue;
             }
-            if fs::exists(&environment.join(FOLDER).join(&path)) {
-                fs::replace_link(&Path::new(&up).join(FOLDER).join(&path), &link)?;
+            if fs::exists(&environment.join(DIRECTORY).join(&path)) {
+                fs::replace_link(&Path::new(&up).join(DIRECTORY).join(&path), &link)?;
             } else {
                 fs::remove_file(&link)?;
             }
@@ -107,7 +107,7 @@ fn seal_python2(environment: &Path, copy: &Path) -> Result<()> {
 
 /// What is copied.
 struct Copy {
-    /// The folder that the base was installed to.
+    /// The directory that the base was installed to.
     prefix: PathBuf,
     /// The name of its binary in `bin`.
     binary: String,
@@ -119,7 +119,7 @@ impl Copy {
     fn of(interpreter: &Facts) -> Result<Self> {
         let executable = &interpreter.executable;
         let binary = executable.file_name().and_then(OsStr::to_str).context("its name is no text")?.to_owned();
-        let prefix = executable.parent().and_then(Path::parent).context("it is in no `bin` folder")?.to_path_buf();
+        let prefix = executable.parent().and_then(Path::parent).context("it is in no `bin` directory")?.to_path_buf();
         let [major, minor, _] = interpreter.release;
         let name = format!("python{major}.{minor}");
         let mut copy =
@@ -127,7 +127,7 @@ impl Copy {
         for lib in ["lib", "lib64"] {
             // On some systems one is a link to the other.
             if !fs::link_metadata(&copy.prefix.join(lib))?.is_some_and(|found| found.is_symlink()) {
-                copy.add_folder(&Path::new(lib).join(&name))?;
+                copy.add_directory(&Path::new(lib).join(&name))?;
             }
         }
         if !copy.files.iter().any(|(path, _)| path.ends_with(Path::new(&name).join("os.py"))) {
@@ -139,16 +139,16 @@ impl Copy {
                 .strip_prefix(&name)
                 .is_some_and(|flags| flags.bytes().all(|byte| byte.is_ascii_lowercase()))
             {
-                copy.add_folder(&Path::new("include").join(include))?;
+                copy.add_directory(&Path::new("include").join(include))?;
             }
         }
         copy.add_library(executable)?;
         Ok(copy)
     }
 
-    /// Adds what is in a folder of the prefix, if that is there.
-    fn add_folder(&mut self, folder: &Path) -> Result<()> {
-        let root = self.prefix.join(folder);
+    /// Adds what is in a directory of the prefix, if that is there.
+    fn add_directory(&mut self, directory: &Path) -> Result<()> {
+        let root = self.prefix.join(directory);
         if !fs::exists(&root) {
             return Ok(());
         }
@@ -180,10 +180,10 @@ impl Copy {
                 .into());
         };
         let bin = executable.parent().unwrap_or(Path::new("/"));
-        let folders = run_path.iter().map(|folder| PathBuf::from(folder.replace("$ORIGIN", &bin.to_string_lossy())));
-        let library = folders.map(|folder| folder.join(name)).find(|library| fs::is_file(library));
+        let directories = run_path.iter().map(|directory| PathBuf::from(directory.replace("$ORIGIN", &bin.to_string_lossy())));
+        let library = directories.map(|directory| directory.join(name)).find(|library| fs::is_file(library));
         let library = library.with_context(|| format!("its library `{name}` is not where its run path says"))?;
-        let others = library.parent().map(|folder| folder.join("libpython3.so")).filter(|stable| fs::is_file(stable));
+        let others = library.parent().map(|directory| directory.join("libpython3.so")).filter(|stable| fs::is_file(stable));
         for library in [Some(library), others].into_iter().flatten() {
             let name = library.file_name().unwrap_or_default();
             self.files.push((Path::new("lib").join(name), fs::canonicalize(&library)?));
@@ -193,8 +193,8 @@ impl Copy {
 
     /// Makes the copy in `to`.
     fn make(&self, to: &Path) -> Result<()> {
-        let folders: BTreeSet<&Path> = self.files.iter().filter_map(|(path, _)| path.parent()).collect();
-        folders.into_iter().try_for_each(|folder| fs::create_dir_all(&to.join(folder), 0o755))?;
+        let directories: BTreeSet<&Path> = self.files.iter().filter_map(|(path, _)| path.parent()).collect();
+        directories.into_iter().try_for_each(|directory| fs::create_dir_all(&to.join(directory), 0o755))?;
         self.files.par_iter().try_for_each(|(path, real)| {
             self.copy_file(path, real, &to.join(path)).with_context(|| format!("cannot copy `{}`", real.display()))
         })?;
@@ -222,8 +222,8 @@ impl Copy {
 
     /// The run path of the copy of the file at `path`; none where it can stay as it is.
     fn moved(&self, run_path: Vec<&str>, path: &Path) -> Option<Vec<String>> {
-        let folder = path.parent()?;
-        let inside = |entry: &str| Some(elf::by_origin(folder, Path::new(entry).strip_prefix(&self.prefix).ok()?));
+        let directory = path.parent()?;
+        let inside = |entry: &str| Some(elf::by_origin(directory, Path::new(entry).strip_prefix(&self.prefix).ok()?));
         let is_moved = run_path.iter().any(|entry| inside(entry).is_some());
         is_moved.then(|| run_path.into_iter().map(|entry| inside(entry).unwrap_or_else(|| entry.to_owned())).collect())
     }

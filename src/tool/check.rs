@@ -84,12 +84,12 @@ pub fn run(
     if !options.repair {
         return Ok(Outcome::Damaged);
     }
-    for folder in to_discard(&stored, &damages, store) {
-        let became = match store.discard(&folder)? {
+    for directory in to_discard(&stored, &damages, store) {
+        let became = match store.discard(&directory)? {
             Discarded::Removed => "out of the way; it is made anew when it is needed",
             Discarded::Outdated => "a program runs in it; the next launch builds it anew",
         };
-        report::print(format!("{}: {became}\n", folder.display()).as_bytes())?;
+        report::print(format!("{}: {became}\n", directory.display()).as_bytes())?;
     }
     Ok(Outcome::Discarded)
 }
@@ -97,7 +97,7 @@ pub fn run(
 /// The key of the environment that a command line gets.
 fn key(store: &Store, invocation: &Invocation, process: &Process) -> Result<Key> {
     let spec = spec::find(invocation, process)?.parse(process)?;
-    let (plan, _) = plan::make(&spec, invocation, process, &store.memo_folder())?;
+    let (plan, _) = plan::make(&spec, invocation, process, &store.memo_directory())?;
     Ok(Key::of(&plan))
 }
 
@@ -118,12 +118,12 @@ fn is_there(path: &Path) -> bool {
     fs::link_metadata(path).is_ok_and(|found| found.is_some())
 }
 
-/// The damaged folders that are there, and the environments that damaged wheels were linked into.
+/// The damaged directories that are there, and the environments that damaged wheels were linked into.
 fn to_discard(stored: &[Stored], damages: &BTreeSet<Damage>, store: &Store) -> BTreeSet<PathBuf> {
-    let folders: BTreeSet<&Path> = damages.iter().map(|damage| damage.of.as_path()).collect();
+    let directories: BTreeSet<&Path> = damages.iter().map(|damage| damage.of.as_path()).collect();
     let has_damaged_wheel = |stored: &&Stored| {
-        stored.manifest.wheels.iter().any(|wheel| folders.contains(store.unpacked_wheel(&wheel.sha256).as_path()))
+        stored.manifest.wheels.iter().any(|wheel| directories.contains(store.unpacked_wheel(&wheel.sha256).as_path()))
     };
     let environments = stored.iter().filter(has_damaged_wheel).map(|stored| stored.path.as_path());
-    folders.iter().copied().chain(environments).filter(|folder| is_there(folder)).map(Path::to_path_buf).collect()
+    directories.iter().copied().chain(environments).filter(|directory| is_there(directory)).map(Path::to_path_buf).collect()
 }

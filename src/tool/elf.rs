@@ -51,7 +51,7 @@ impl Elf {
         Some(Self { bytes, needed, run_path })
     }
 
-    /// The folders of the run path, as the file names them; none where it has none.
+    /// The directories of the run path, as the file names them; none where it has none.
     pub fn run_path(&self) -> Option<Vec<&str>> {
         Some(self.run_path.as_ref()?.text.split(':').collect())
     }
@@ -60,10 +60,10 @@ impl Elf {
     ///
     /// # Errors
     /// There is none to change, or no room for this one.
-    pub fn with_run_path(mut self, folders: &[String], precedence: Precedence) -> Result<Vec<u8>> {
+    pub fn with_run_path(mut self, directories: &[String], precedence: Precedence) -> Result<Vec<u8>> {
         let RunPath { text, tag: (tag, size, endian), place, is_shared } =
             self.run_path.context("it has no run path to change")?;
-        let new = folders.join(":");
+        let new = directories.join(":");
         ensure!(!is_shared, "the text of its run path is a part of another text");
         ensure!(new.len() <= text.len(), "`{new}` is longer than its run path `{text}`");
         self.bytes[place..place + text.len()].fill(0);
@@ -126,7 +126,7 @@ fn parse<H: FileHeader<Endian = Endianness>>(bytes: &[u8]) -> Result<Option<(Vec
     Ok(Some((needed, Some(RunPath { text: run_path, tag, place: table + own, is_shared }))))
 }
 
-/// How a file in the folder `from` names the folder `to`, both absolute or relative to one folder, by its own place.
+/// How a file in the directory `from` names the directory `to`, both absolute or relative to one directory, by its own place.
 pub(super) fn by_origin(from: &Path, to: &Path) -> String {
     let (from, to): (Vec<Component>, Vec<Component>) = (from.components().collect(), to.components().collect());
     let common = from.iter().zip(&to).take_while(|(one, other)| one == other).count();
@@ -141,7 +141,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_folder_is_named_by_the_place_of_a_file() {
+    fn a_directory_is_named_by_the_place_of_a_file() {
         let rows = [
             ("bin", "lib", "$ORIGIN/../lib"),
             ("lib/a/b", "lib", "$ORIGIN/../.."),

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::additions::{Luggage, Wanted};
 use super::install;
-use crate::fs::{self, Digest, StagedFolder};
+use crate::fs::{self, Digest, StagedDir};
 use crate::invocation::Export;
 use crate::plan::Key;
 use crate::process::Process;
@@ -30,7 +30,7 @@ struct Exported {
 struct Extras {
     /// Whether it shares nothing with the store.
     copied: bool,
-    /// The states of the folders that were included.
+    /// The states of the directories that were included.
     included: Vec<(String, Digest)>,
     /// Whether the interpreter is in it.
     with_python: bool,
@@ -45,10 +45,10 @@ pub fn run(options: &Export, wanted: &Wanted, process: &Process) -> Result<i32> 
     let luggage = Luggage::pack(&options.additions, place, wanted, process)?;
     let key = Key::of(wanted.plan);
     let extras = Extras { copied: options.copy, included: luggage.states(), with_python: luggage.with_python };
-    if Standing::look(place, &key, &extras)? == Standing::Wanted && !StagedFolder::is_beside(place) {
+    if Standing::look(place, &key, &extras)? == Standing::Wanted && !StagedDir::is_beside(place) {
         return install::run(place);
     }
-    let staged = StagedFolder::beside(place)?;
+    let staged = StagedDir::beside(place)?;
     match Standing::look(place, &key, &extras)? {
         // Somebody else has made it meanwhile.
         Standing::Wanted => return install::run(place),
@@ -85,7 +85,7 @@ impl Standing {
     fn look(place: &Path, key: &Key, extras: &Extras) -> Result<Self> {
         let Some(found) = fs::link_metadata(place)? else { return Ok(Self::Absent) };
         if !found.is_dir() {
-            return Err(refusal(place, "it is not a folder"));
+            return Err(refusal(place, "it is not a directory"));
         }
         if fs::list(place)?.is_some_and(|names| names.is_empty()) {
             return Ok(Self::Absent);
@@ -94,7 +94,7 @@ impl Standing {
             return Err(refusal(place, "vpython has not made what is there"));
         };
         let is_whole = fs::is_file(&place.join("pyvenv.cfg")) && fs::exists(&place.join("bin/python"));
-        if !is_whole || !fs::exists(&place.join(&manifest.site.folder)) {
+        if !is_whole || !fs::exists(&place.join(&manifest.site.directory)) {
             return Ok(Self::Older);
         }
         if !manifest.site.holds(place)? {
@@ -106,5 +106,5 @@ impl Standing {
 
 fn refusal(place: &Path, why: &str) -> anyhow::Error {
     let failure = Failure::new(format!("cannot make an environment at `{}`", place.display())).because(why);
-    failure.hint("name another folder, or remove that one").into()
+    failure.hint("name another directory, or remove that one").into()
 }

@@ -1,6 +1,6 @@
-//! `--include`: folders of the caller's own code, copied into an environment that leaves the store, and imported from there.
+//! `--include`: directories of the caller's own code, copied into an environment that leaves the store, and imported from there.
 //!
-//! `DIR` becomes `app/NAME/` in the environment, where NAME is the folder's own name. A file `vpython-include.pth` among the packages names
+//! `DIR` becomes `app/NAME/` in the environment, where NAME is the directory's own name. A file `vpython-include.pth` among the packages names
 //! it relative to these, as the `site` module of every python reads it: <https://docs.python.org/3/library/site.html>. So it goes
 //! wherever the environment goes. What is found there is looked for behind the wheels.
 
@@ -16,44 +16,44 @@ use crate::fs::{self, Digest};
 use crate::process::Process;
 use crate::report::Failure;
 
-/// Where the folders are put, relative to the environment.
-pub(super) const FOLDER: &str = "app";
+/// Where the directories are put, relative to the environment.
+pub(super) const DIRECTORY: &str = "app";
 /// The file among the packages that names them.
 const PATH_FILE: &str = "vpython-include.pth";
 /// What is nobody's source.
 const LEFT_OUT: [&str; 4] = ["__pycache__", ".git", ".hg", ".svn"];
 
-/// A folder that goes with an environment.
+/// A directory that goes with an environment.
 #[derive(Debug)]
 pub(super) struct Included {
     /// Its name there.
     name: String,
     /// Its real path.
-    folder: PathBuf,
-    /// What is in it, by relative paths, folders before what is in them.
+    directory: PathBuf,
+    /// What is in it, by relative paths, directories before what is in them.
     members: BTreeMap<PathBuf, Member>,
 }
 
 #[derive(Debug)]
 enum Member {
-    Folder,
+    Directory,
     File { is_executable: bool, size: u64, changed: (i64, i64) },
     Link(PathBuf),
 }
 
 impl Included {
-    /// Looks through the folders of these paths, for what is to stand at `product`: what an earlier run has made there stays behind.
+    /// Looks through the directories of these paths, for what is to stand at `product`: what an earlier run has made there stays behind.
     ///
     /// # Errors
-    /// One is no folder, or holds what cannot be taken along; two have one name.
-    pub fn find(folders: &[PathBuf], product: &Path, process: &Process) -> Result<Vec<Self>> {
+    /// One is no directory, or holds what cannot be taken along; two have one name.
+    pub fn find(directories: &[PathBuf], product: &Path, process: &Process) -> Result<Vec<Self>> {
         let mut found: Vec<Self> = Vec::new();
-        for path in folders {
+        for path in directories {
             let included =
                 Self::look(&process.absolute(path), product).with_context(|| format!("cannot include `{}`", path.display()))?;
             if let Some(other) = found.iter().find(|other| other.name == included.name) {
-                let [one, two] = [&other.folder, &included.folder].map(|folder| folder.display());
-                let why = format!("two folders named `{}` cannot both be included: `{one}`, `{two}`", other.name);
+                let [one, two] = [&other.directory, &included.directory].map(|directory| directory.display());
+                let why = format!("two directories named `{}` cannot both be included: `{one}`, `{two}`", other.name);
                 return Err(Failure::new(why).into());
             }
             found.push(included);
@@ -63,30 +63,30 @@ impl Included {
 
     fn look(path: &Path, product: &Path) -> Result<Self> {
         let product = fs::canonicalize(product).ok();
-        let folder = fs::canonicalize(path)?;
-        ensure!(fs::metadata(&folder)?.is_some_and(|found| found.is_dir()), "it is not a folder");
-        let name = folder.file_name().and_then(|name| name.to_str()).filter(|name| is_plain(name));
+        let directory = fs::canonicalize(path)?;
+        ensure!(fs::metadata(&directory)?.is_some_and(|found| found.is_dir()), "it is not a directory");
+        let name = directory.file_name().and_then(|name| name.to_str()).filter(|name| is_plain(name));
         let name = name.context("its name cannot stand in a `.pth` file")?.to_owned();
         let mut members = BTreeMap::new();
-        for entry in WalkDir::new(&folder).min_depth(1).into_iter().filter_entry(|entry| !is_left_out(entry)) {
+        for entry in WalkDir::new(&directory).min_depth(1).into_iter().filter_entry(|entry| !is_left_out(entry)) {
             let entry = entry?;
             if product.as_deref() == Some(entry.path()) {
                 continue;
             }
-            let relative = entry.path().strip_prefix(&folder)?.to_path_buf();
+            let relative = entry.path().strip_prefix(&directory)?.to_path_buf();
             let member = Member::of(&entry, &relative)?;
             members.insert(relative, member);
         }
-        Ok(Self { name, folder, members })
+        Ok(Self { name, directory, members })
     }
 
-    /// What tells one state of the folder from another, as far as names, sizes and times of change do.
+    /// What tells one state of the directory from another, as far as names, sizes and times of change do.
     pub fn state(&self) -> Digest {
         let mut text = Sha256::new();
         for (path, member) in &self.members {
             text.update(path.as_os_str().as_encoded_bytes());
             text.update(match member {
-                Member::Folder => "\0folder\0".to_owned(),
+                Member::Directory => "\0directory\0".to_owned(),
                 Member::File { is_executable, size, changed: (seconds, nanoseconds) } => {
                     format!("\0file {is_executable} {size} {seconds} {nanoseconds}\0")
                 }
@@ -96,9 +96,9 @@ impl Included {
         Digest::of(&text.finalize())
     }
 
-    /// Whether the folder at `path` is in it.
+    /// Whether the directory at `path` is in it.
     pub fn holds(&self, path: &Path) -> bool {
-        fs::canonicalize(path).is_ok_and(|path| path.starts_with(&self.folder))
+        fs::canonicalize(path).is_ok_and(|path| path.starts_with(&self.directory))
     }
 
     /// Its name in the environment.
@@ -108,12 +108,12 @@ impl Included {
 
     /// Copies it into an environment.
     fn put(&self, environment: &Path) -> Result<()> {
-        let to = environment.join(FOLDER).join(&self.name);
+        let to = environment.join(DIRECTORY).join(&self.name);
         fs::create_dir_all(&to, 0o755)?;
         for (path, member) in &self.members {
-            let [from, to] = [&self.folder, &to].map(|folder| folder.join(path));
+            let [from, to] = [&self.directory, &to].map(|directory| directory.join(path));
             match member {
-                Member::Folder => fs::create_dir(&to, 0o755)?,
+                Member::Directory => fs::create_dir(&to, 0o755)?,
                 Member::File { is_executable, .. } => {
                     fs::copy(&from, &to)?;
                     fs::set_mode(&to, if *is_executable { 0o755 } else { 0o644 })?;
@@ -129,17 +129,17 @@ impl Member {
     fn of(entry: &DirEntry, relative: &Path) -> Result<Self> {
         let kind = entry.file_type();
         if kind.is_dir() {
-            return Ok(Self::Folder);
+            return Ok(Self::Directory);
         }
         if kind.is_symlink() {
             let target = fs::read_link(entry.path())?;
             if leads_out(relative, &target) {
-                return Err(Failure::new(format!("the link `{}` leads out of the folder", relative.display())).into());
+                return Err(Failure::new(format!("the link `{}` leads out of the directory", relative.display())).into());
             }
             return Ok(Self::Link(target));
         }
         if !kind.is_file() {
-            return Err(Failure::new(format!("`{}` is no file, folder or link", relative.display())).into());
+            return Err(Failure::new(format!("`{}` is no file, directory or link", relative.display())).into());
         }
         let metadata = entry.metadata()?;
         let changed = (metadata.mtime(), metadata.mtime_nsec());
@@ -147,7 +147,7 @@ impl Member {
     }
 }
 
-/// Puts the folders into the environment at `environment`, whose packages are in `site_packages`, relative to it.
+/// Puts the directories into the environment at `environment`, whose packages are in `site_packages`, relative to it.
 ///
 /// # Errors
 /// A wheel has brought something of that name; the disk refuses.
@@ -156,16 +156,16 @@ pub(super) fn put(included: &[Included], environment: &Path, site_packages: &str
         return Ok(());
     }
     let path_file = environment.join(site_packages).join(PATH_FILE);
-    for taken in [environment.join(FOLDER), path_file.clone()] {
+    for taken in [environment.join(DIRECTORY), path_file.clone()] {
         if fs::exists(&taken) {
             let what = taken.strip_prefix(environment).unwrap_or(&taken).display().to_string();
-            return Err(Failure::new(format!("cannot include a folder: a wheel has brought `{what}`")).into());
+            return Err(Failure::new(format!("cannot include a directory: a wheel has brought `{what}`")).into());
         }
     }
     let _umask = fs::PlainUmask::set();
     included.iter().try_for_each(|included| included.put(environment))?;
     let up = "../".repeat(site_packages.split('/').count());
-    let lines: Vec<String> = included.iter().map(|included| format!("{up}{FOLDER}/{}\n", included.name)).collect();
+    let lines: Vec<String> = included.iter().map(|included| format!("{up}{DIRECTORY}/{}\n", included.name)).collect();
     fs::write_new(&path_file, lines.concat().as_bytes(), 0o444)
 }
 
@@ -174,7 +174,7 @@ fn is_plain(name: &str) -> bool {
     name.trim() == name && !name.chars().any(char::is_control)
 }
 
-/// What is left by tools and not written by people: byte code, the folders of version control, environments.
+/// What is left by tools and not written by people: byte code, the directories of version control, environments.
 fn is_left_out(entry: &DirEntry) -> bool {
     let name = entry.file_name().to_string_lossy();
     let is_staged = name.starts_with('.') && name.contains(".vpython-");
@@ -183,7 +183,7 @@ fn is_left_out(entry: &DirEntry) -> bool {
         && (LEFT_OUT.contains(&&*name) || is_staged || fs::exists(&entry.path().join("pyvenv.cfg")))
 }
 
-/// Whether a link at `path`, relative to some folder, leads out of that, by its words.
+/// Whether a link at `path`, relative to some directory, leads out of that, by its words.
 fn leads_out(path: &Path, target: &Path) -> bool {
     let mut depth = path.components().count() - 1;
     for component in target.components() {

@@ -2,7 +2,7 @@
 //!
 //! It is the file `vpython-pack.json` at the top of the environment, the first member of a `.tar` or `.zip`. Whoever unpacks knows by it what
 //! must come before it comes. What was read has passed [`Listing::parse`]: its members are sorted, none is named twice, each lies in a
-//! folder that is a member too, and no link leads anywhere but within the environment or to its interpreter.
+//! directory that is a member too, and no link leads anywhere but within the environment or to its interpreter.
 
 use std::collections::HashSet;
 use std::path::{Component, Path};
@@ -59,8 +59,9 @@ pub struct ListedWheel {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub enum Member {
-    /// A folder; its permission bits are 0755.
-    Folder {
+    /// A directory; its permission bits are 0755.
+    #[serde(rename = "folder")]
+    Directory {
         /// Where it is.
         path: String,
     },
@@ -111,7 +112,7 @@ impl Member {
     #[must_use]
     pub fn path(&self) -> &str {
         match self {
-            Self::Folder { path } | Self::File { path, .. } | Self::Link { path, .. } => path,
+            Self::Directory { path } | Self::File { path, .. } | Self::Link { path, .. } => path,
         }
     }
 
@@ -183,18 +184,18 @@ impl Listing {
         }
         let sizes = self.members.iter().try_fold(0_u64, |sum, member| sum.checked_add(member.size()));
         ensure!(sizes.is_some(), "no disk has room for its members");
-        let mut folders = HashSet::new();
+        let mut directories = HashSet::new();
         let mut before = "";
         for member in &self.members {
             let path = member.path();
             ensure!(is_plain(path) && ![LISTING, STATE].contains(&path), "`{path}` cannot be the path of a member");
             ensure!(before < path, "`{path}` is not in its place");
             before = path;
-            if let Some((folder, _)) = path.rsplit_once('/') {
-                ensure!(folders.contains(folder), "`{path}` is in no folder");
+            if let Some((directory, _)) = path.rsplit_once('/') {
+                ensure!(directories.contains(directory), "`{path}` is in no directory");
             }
             match member {
-                Member::Folder { path } => drop(folders.insert(path.as_str())),
+                Member::Directory { path } => drop(directories.insert(path.as_str())),
                 Member::Link { path, target } => {
                     let is_right = stays_inside(path, target) || self.is_of_interpreter(target);
                     ensure!(is_right, "`{path}` is a link to `{target}`, outside the environment");
@@ -220,7 +221,7 @@ fn is_plain(path: &str) -> bool {
     path.split('/').all(|name| !matches!(name, "" | "." | "..")) && !path.contains('\0')
 }
 
-/// Whether a link at `path` leads to a place in the environment. `..` is let pass in front alone, where what is above is a folder and no
+/// Whether a link at `path` leads to a place in the environment. `..` is let pass in front alone, where what is above is a directory and no
 /// link: behind the name of a link it would be another's.
 fn stays_inside(path: &str, target: &str) -> bool {
     let mut names = target.strip_suffix('/').unwrap_or(target).split('/').peekable();
@@ -236,8 +237,8 @@ fn stays_inside(path: &str, target: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn folder(path: &str) -> Member {
-        Member::Folder { path: path.into() }
+    fn directory(path: &str) -> Member {
+        Member::Directory { path: path.into() }
     }
 
     fn file(path: &str) -> Member {
@@ -268,10 +269,10 @@ mod tests {
     #[test]
     fn what_is_written_is_read_again() {
         let members = vec![
-            folder("bin"),
+            directory("bin"),
             link("bin/python3", "/usr/bin/python3.11"),
             file("bin/tool"),
-            folder("lib"),
+            directory("lib"),
             link("lib64", "lib"),
         ];
         let written = listing(members);
@@ -290,14 +291,14 @@ mod tests {
             (vec![huge("a"), huge("b")], "no disk has room for its members"),
             (vec![file("a"), file("a")], "`a` is not in its place"),
             (vec![file("b"), file("a")], "`a` is not in its place"),
-            (vec![file("a/b")], "`a/b` is in no folder"),
-            (vec![link("a", "b"), file("a/b")], "`a/b` is in no folder"),
-            (vec![file("a"), file("a/b")], "`a/b` is in no folder"),
+            (vec![file("a/b")], "`a/b` is in no directory"),
+            (vec![link("a", "b"), file("a/b")], "`a/b` is in no directory"),
+            (vec![file("a"), file("a/b")], "`a/b` is in no directory"),
             (vec![link("a", "../b")], "`a` is a link to `../b`, outside the environment"),
             (vec![link("a", "/etc/passwd")], "`a` is a link to `/etc/passwd`, outside the environment"),
             (vec![link("a", "/usr/../etc")], "`a` is a link to `/usr/../etc`, outside the environment"),
             (vec![link("a", "")], "`a` is a link to ``, outside the environment"),
-            (vec![folder("a"), link("a/b", "c/../../..")], "`a/b` is a link to `c/../../..`, outside the environment"),
+            (vec![directory("a"), link("a/b", "c/../../..")], "`a/b` is a link to `c/../../..`, outside the environment"),
         ];
         for (members, why) in rows {
             let text = listing(members).text().unwrap();
@@ -311,7 +312,7 @@ mod tests {
     #[test]
     fn links_may_lead_within_the_environment_and_to_the_interpreter() {
         for target in ["b", "../b", "../a/b", "./b", ".", "/usr/bin/python3.11", "/usr/lib/python3.11/os.py", "b/"] {
-            listing(vec![folder("a"), link("a/c", target)]).check().unwrap();
+            listing(vec![directory("a"), link("a/c", target)]).check().unwrap();
         }
     }
 }

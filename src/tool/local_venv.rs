@@ -23,7 +23,7 @@ pub fn keep(spec: &Path, environment: &Path) -> Result<()> {
         let target = found.is_symlink().then(|| fs::read_link(&link)).transpose()?;
         match target {
             Some(target) if target == environment => return Ok(()),
-            Some(target) if Key::names_bin_folder(&target.join("bin")) => {}
+            Some(target) if Key::names_bin_directory(&target.join("bin")) => {}
             target => {
                 let what =
                     target.map_or("it is no link".to_owned(), |target| format!("it is a link to `{}`", target.display()));

@@ -4,7 +4,7 @@ use crate::support::{Wheel, planned};
 
 #[test]
 fn a_right_archive_is_unpacked() {
-    for wheel in [wheel(), wheel().compressed(), wheel().file("folder/", "")] {
+    for wheel in [wheel(), wheel().compressed(), wheel().file("directory/", "")] {
         assert_eq!(unpacking(&wheel.bytes()), "");
     }
 }
@@ -84,12 +84,12 @@ fn refuses(bytes: &[u8], causes: &str) {
 
 /// What comes of unpacking an archive. It is done by the library: a launch looks into wheels before, and refuses some in other words.
 fn unpacking(bytes: &[u8]) -> String {
-    let folder = tempfile::tempdir().unwrap();
-    let (file, to) = (folder.path().join("a-1-py3-none-any.whl"), folder.path().join("to"));
+    let directory = tempfile::tempdir().unwrap();
+    let (file, to) = (directory.path().join("a-1-py3-none-any.whl"), directory.path().join("to"));
     std::fs::write(&file, bytes).unwrap();
     std::fs::create_dir(&to).unwrap();
     let result = vpython::build::unpack(&planned(&file, bytes), &to);
-    let beside: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    let beside: Vec<_> = std::fs::read_dir(&directory).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(beside.len(), 2, "nothing is written outside: {beside:?}");
     match result {
         Ok(()) => String::new(),
@@ -168,11 +168,11 @@ fn what_programs_read_in_their_own_ways_is_refused() {
         ("another method", |zip| { for at in [zip.header("a.py") + 8, zip.record("a.py") + 10] { zip.put(at, &[12, 0]); } },
             "its method of compression is 12, and may be 0 or 8"),
         ("a device", |zip| { let at = zip.record("a.py"); zip.put(at + 40, &[0, 0o20]); },
-            "it is no file and no folder, or one by its name and the other by its mode"),
-        ("a folder by its mode", |zip| { let at = zip.record("a.py"); zip.put(at + 40, &[0, 0x40]); },
-            "it is no file and no folder, or one by its name and the other by its mode"),
-        ("a folder by its attributes", |zip| { let at = zip.record("a.py"); zip.put(at + 38, &[0x10, 0]); },
-            "it is a file by its name, and a folder by its attributes"),
+            "it is no file and no directory, or one by its name and the other by its mode"),
+        ("a directory by its mode", |zip| { let at = zip.record("a.py"); zip.put(at + 40, &[0, 0x40]); },
+            "it is no file and no directory, or one by its name and the other by its mode"),
+        ("a directory by its attributes", |zip| { let at = zip.record("a.py"); zip.put(at + 38, &[0x10, 0]); },
+            "it is a file by its name, and a directory by its attributes"),
         ("another name in an extra field", |zip| zip.insert_extra("a.py", b"\x75\x70\x09\x00\x01\x00\x00\x00\x00x.py"),
             "it has an extra field that programs read in several ways (0x7075)"),
         ("an extra field that is cut short", |zip| zip.insert_extra("a.py", b"\x55\x54\x09\x00\x01"), "a header is cut short"),

@@ -7,8 +7,8 @@ use crate::support::{Outcome, Python, Wheel, World, start, told_of_interpreter};
 
 /// A library with this run path; none where it cannot be made.
 fn library(run_path: &str) -> Option<Vec<u8>> {
-    let folder = tempfile::tempdir().unwrap();
-    let (source, library) = (folder.path().join("x.c"), folder.path().join("x.so"));
+    let directory = tempfile::tempdir().unwrap();
+    let (source, library) = (directory.path().join("x.c"), directory.path().join("x.so"));
     std::fs::write(&source, "int answer(void) { return 42; }\n").unwrap();
     let mut command = Command::new("/usr/bin/env");
     command.args(["cc", "-shared", "-fPIC", "-nostdlib", &format!("-Wl,--enable-new-dtags,-rpath,{run_path}"), "-o"]);
@@ -153,7 +153,7 @@ fn the_binary_of_an_environment_of_2_7_finds_its_library_beside_itself_once_it_i
     let Some(two) = Python::two() else { return };
     let base = two.parent().and_then(Path::parent).unwrap();
     if !run_path(&two).ends_with(&format!("[{}/lib]", base.display())) {
-        not_tested!("this CPython 2.7 has no run path into its own folder");
+        not_tested!("this CPython 2.7 has no run path into its own directory");
         return;
     }
     let world = World::new();

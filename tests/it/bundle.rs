@@ -23,7 +23,7 @@ if __name__ == '__main__':
     main()
 ";
 
-/// Runs lines of `sh` where the folder `hidden` is empty and `frozen` cannot be written, and gives what they print; none where this
+/// Runs lines of `sh` where the directory `hidden` is empty and `frozen` cannot be written, and gives what they print; none where this
 /// machine does not let us.
 fn run_apart(hidden: &Path, frozen: &Path, lines: &str) -> Option<String> {
     let set_up =
@@ -51,7 +51,7 @@ fn exported(python: &'static Python) -> World {
     world
 }
 
-/// The folder that a python was installed to, where that is its own.
+/// The directory that a python was installed to, where that is its own.
 fn prefix(python: &Python) -> Option<&Path> {
     let prefix = python.path.parent()?.parent()?;
     let is_own = prefix != Path::new("/usr") && prefix != Path::new("/usr/local");

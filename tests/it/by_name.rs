@@ -60,7 +60,7 @@ fn each_name_reads_its_own_file_first() {
     }
     std::fs::remove_file(world.path(".vpython3")).unwrap();
     prints("vpython3", "2");
-    // The nearest folder goes before the name.
+    // The nearest directory goes before the name.
     world.write("a/.vpython3", spec("3", 3));
     prints("vpython", "3");
     // So does a partner, among which the name decides.

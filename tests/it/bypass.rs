@@ -24,17 +24,17 @@ fn with_the_exact_text_the_next_python_runs_untouched() {
 #[test]
 fn vpython_under_another_name_is_not_the_next_python() {
     let world = World::new();
-    let folders = ["copy", "hard", "soft"].map(|name| world.outside(name));
-    for folder in &folders {
-        std::fs::create_dir(folder).unwrap();
+    let directories = ["copy", "hard", "soft"].map(|name| world.outside(name));
+    for directory in &directories {
+        std::fs::create_dir(directory).unwrap();
     }
-    let python = |index: usize| folders[index].join("python3");
+    let python = |index: usize| directories[index].join("python3");
     world.copy_vpython("copy/python3");
-    // Cargo's folder may be on another file system, so that the name is one of the copy.
+    // Cargo's directory may be on another file system, so that the name is one of the copy.
     std::fs::hard_link(python(0), python(1)).unwrap();
     symlink(env!("CARGO_BIN_EXE_vpython"), python(2)).unwrap();
-    let folders: Vec<&str> = folders.iter().map(|folder| folder.to_str().unwrap()).collect();
-    let path = format!("{}:{}", folders.join(":"), world.search_path());
+    let directories: Vec<&str> = directories.iter().map(|directory| directory.to_str().unwrap()).collect();
+    let path = format!("{}:{}", directories.join(":"), world.search_path());
     let programs = ["hard/python3", "soft/python3"].map(|name| world.outside(name));
     for program in programs.iter().map(|path| path.to_str().unwrap()).chain([env!("CARGO_BIN_EXE_vpython")]) {
         let outcome = world.program(program, ["-c", SHOW]).env("PATH", &path).env("VPYTHON_BYPASS", TEXT).run();

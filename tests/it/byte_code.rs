@@ -36,16 +36,16 @@ fn install(world: &World, words: &[&str]) -> (PathBuf, usize) {
     (outcome.raw_stdout.trim_end().into(), outcome.stderr.matches("compiling the wheel").count())
 }
 
-/// The files of byte code below a folder, by their relative paths, sorted.
-fn byte_code(folder: &Path) -> Vec<String> {
-    let files = walkdir::WalkDir::new(folder).into_iter().map(|entry| entry.unwrap().into_path());
+/// The files of byte code below a directory, by their relative paths, sorted.
+fn byte_code(directory: &Path) -> Vec<String> {
+    let files = walkdir::WalkDir::new(directory).into_iter().map(|entry| entry.unwrap().into_path());
     let files = files.filter(|path| path.extension().is_some_and(|extension| extension == "pyc"));
-    let mut files: Vec<_> = files.map(|path| path.strip_prefix(folder).unwrap().to_str().unwrap().to_owned()).collect();
+    let mut files: Vec<_> = files.map(|path| path.strip_prefix(directory).unwrap().to_str().unwrap().to_owned()).collect();
     files.sort();
     files
 }
 
-/// The folder of byte code of the only wheel.
+/// The directory of byte code of the only wheel.
 fn in_store(world: &World) -> PathBuf {
     let [wheel] = &std::fs::read_dir(world.store("wheels")).unwrap().map(|entry| entry.unwrap().path()).collect::<Vec<_>>()[..]
     else {
@@ -134,7 +134,7 @@ fn a_second_environment_links_what_the_first_compiled() {
     assert_eq!(byte_code(&site(&second, &world)).len(), 4);
 }
 
-/// The folder of byte code of the wheel with this package.
+/// The directory of byte code of the wheel with this package.
 fn in_store_of(world: &World, package: &str) -> PathBuf {
     let mut wheels = std::fs::read_dir(world.store("wheels")).unwrap().map(|entry| entry.unwrap().path());
     let wheel = wheels.find(|wheel| wheel.join("site").join(package).exists()).unwrap();
@@ -147,8 +147,8 @@ fn the_same_wheel_gives_the_same_byte_code() {
         let contents = [(), ()].map(|()| {
             let world = world(python);
             install(&world, &["-c", ""]);
-            let folder = in_store(&world);
-            byte_code(&folder).into_iter().map(|path| std::fs::read(folder.join(path)).unwrap()).collect::<Vec<_>>()
+            let directory = in_store(&world);
+            byte_code(&directory).into_iter().map(|path| std::fs::read(directory.join(path)).unwrap()).collect::<Vec<_>>()
         });
         assert_eq!(contents[0], contents[1], "{}", python.version);
     }
@@ -158,8 +158,9 @@ fn the_same_wheel_gives_the_same_byte_code() {
 fn python_does_not_write_into_the_store() {
     let world = world(Python::any());
     install(&world, &["-c", ""]);
-    let folder = in_store(&world);
-    let read = || byte_code(&folder).into_iter().map(|path| std::fs::read(folder.join(path)).unwrap()).collect::<Vec<_>>();
+    let directory = in_store(&world);
+    let read =
+        || byte_code(&directory).into_iter().map(|path| std::fs::read(directory.join(path)).unwrap()).collect::<Vec<_>>();
     let before = read();
     let program = "import compileall, one, os; compileall.compile_dir(os.path.dirname(one.__file__), force=True, quiet=2)";
     world.vpython(["-c", program]).run().expect(0, "", "");

@@ -31,7 +31,7 @@ fn a_script_may_have_a_name_that_is_no_text() {
 fn each_form_of_a_command_line_finds_its_spec_and_its_program() {
     let world = World::new();
     let shows = "import sys\nprint(sys.argv, sys.prefix != sys.base_prefix)\n";
-    for name in ["tool.py", "-x.py", "folder/__main__.py", "__main__.py"] {
+    for name in ["tool.py", "-x.py", "directory/__main__.py", "__main__.py"] {
         world.write(name, shows);
     }
     world.write("app.pyz", zip_application(shows));
@@ -44,7 +44,7 @@ fn each_form_of_a_command_line_finds_its_spec_and_its_program() {
         (&["-W", "", "tool.py"], "['tool.py'] True".into()),
         (&["--", "-x.py"], "['-x.py'] True".into()),
         (&["./-x.py", "--"], "['./-x.py', '--'] True".into()),
-        (&["folder", "b"], "['folder', 'b'] True".into()),
+        (&["directory", "b"], "['directory', 'b'] True".into()),
         (&["app.pyz", "c"], "['app.pyz', 'c'] True".into()),
         (&["", "d"], "['', 'd'] True".into()),
         (&["-c", shows, "e"], "['-c', 'e'] True".into()),

@@ -188,7 +188,7 @@ fn wheels_beside_the_program_are_the_last_wheelhouse() {
     tool(1);
     house(&world, "site/wheels", 2);
     tool(2);
-    // The same file in another folder goes before it.
+    // The same file in another directory goes before it.
     Wheel::new("which", "2").file("which.py", "VERSION = 'first'\n").write_to(&world.path("wheels"));
     launch(&world, &["tool.py"]).run().prints("first\n");
     std::fs::remove_dir_all(world.path("wheels")).unwrap();
@@ -196,7 +196,7 @@ fn wheels_beside_the_program_are_the_last_wheelhouse() {
     // A flag replaces the site's wheels, and not those of the program.
     std::fs::create_dir(world.path("none")).unwrap();
     launch(&world, &["-vpython-wheels", "none", "tool.py"]).run().prints("2\n");
-    // fetch fills the spec's own folder.
+    // fetch fills the spec's own directory.
     launch(&world, &["-vpython-tool", "fetch", "tool.py"]).run().expect(
         0,
         "",

@@ -8,8 +8,8 @@ const LINES: &[&[&str]] = &[
     &["tool.py", "a", "-b", "--", "c"],
     &["./tool.py", "-c", "x"],
     &["missing.py"],
-    &["folder"],
-    &["empty-folder"],
+    &["directory"],
+    &["empty-directory"],
     &["broken.py"],
     &["raises.py"],
     &["exits.py"],
@@ -58,8 +58,8 @@ const INPUT: &str = "import sys\nprint('from stdin', sys.argv)\n";
 fn a_command_line_does_what_it_does_with_python_itself() {
     let world = World::new();
     world.write("tool.py", "import sys\nprint(sys.argv, __file__, sys.path[0], sys.prefix, sys.executable)\n");
-    world.write("folder/__main__.py", "import sys\nprint(sys.argv, sys.path[0])\n");
-    std::fs::create_dir(world.path("empty-folder")).unwrap();
+    world.write("directory/__main__.py", "import sys\nprint(sys.argv, sys.path[0])\n");
+    std::fs::create_dir(world.path("empty-directory")).unwrap();
     world.write("broken.py", "def (\n");
     world.write("raises.py", "def f():\n    raise KeyError('x')\n\nf()\n");
     world.write("exits.py", "import sys\nprint('out')\nprint('err', file=sys.stderr)\nsys.exit(7)\n");

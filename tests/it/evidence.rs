@@ -20,7 +20,7 @@ fn a_wheel_that_was_not_whole_yet_is_taken_when_it_is() {
     let whole = Wheel::module("a", "2").bytes();
     let path = world.write("wheels/a-2-py3-none-any.whl", &whole[..whole.len() / 2]);
     world.vpython(["tool.py"]).run().prints("1\n");
-    // Written on in place: the folder's time stays.
+    // Written on in place: the directory's time stays.
     std::fs::write(&path, &whole).unwrap();
     world.vpython(["tool.py"]).run().prints("2\n");
 }
@@ -35,15 +35,15 @@ fn a_link_to_a_wheel_that_is_not_there_yet_is_followed_when_it_is() {
 }
 
 #[test]
-fn a_folder_whose_time_is_put_back_hides_nothing() {
+fn a_directory_whose_time_is_put_back_hides_nothing() {
     let world = world();
-    // From then on a folder tells what is missing in it.
+    // From then on a directory tells what is missing in it.
     std::thread::sleep(std::time::Duration::from_millis(3_100));
     world.vpython(["tool.py"]).run().prints("1\n");
-    let put_back = |folder: &str, change: &dyn Fn()| {
-        let before = world.path(folder).metadata().unwrap().modified().unwrap();
+    let put_back = |directory: &str, change: &dyn Fn()| {
+        let before = world.path(directory).metadata().unwrap().modified().unwrap();
         change();
-        std::fs::File::open(world.path(folder)).unwrap().set_modified(before).unwrap();
+        std::fs::File::open(world.path(directory)).unwrap().set_modified(before).unwrap();
     };
     put_back("wheels", &|| drop(world.wheel(&Wheel::module("a", "2"))));
     world.vpython(["tool.py"]).run().prints("2\n");

@@ -105,11 +105,12 @@ fn what_vpython_has_not_made_is_left_alone() {
     world.write("file", "");
     symlink("own", world.path("link")).unwrap();
     std::fs::create_dir(world.path("empty")).unwrap();
-    let rows = [("own", "vpython has not made what is there"), ("file", "it is not a folder"), ("link", "it is not a folder")];
+    let rows =
+        [("own", "vpython has not made what is there"), ("file", "it is not a directory"), ("link", "it is not a directory")];
     for (name, why) in rows {
         let message = format!(
             "vpython: error: cannot make an environment at `[WORLD]/work/{name}`\n  caused by: {why}\n  \
-             hint: name another folder, or remove that one\n"
+             hint: name another directory, or remove that one\n"
         );
         export(&world, &[name, "tool.py"]).refuses(125, &message);
     }
@@ -131,7 +132,7 @@ fn a_failure_leaves_the_old_one() {
 #[test]
 fn the_command_line_is_read_strictly() {
     let world = world();
-    let needs = "vpython: error: `-vpython-tool export` needs the folder that it is to make\n  \
+    let needs = "vpython: error: `-vpython-tool export` needs the directory that it is to make\n  \
                  hint: say which, as in `vpython -vpython-tool export env script.py`\n";
     export(&world, &[]).refuses(125, needs);
     export(&world, &[""]).refuses(125, needs);
@@ -173,7 +174,7 @@ fn what_cannot_be_made_is_told_by_the_name_that_it_was_to_have() {
     let world = world();
     let name = "n".repeat(250);
     let outcome = export(&world, &[&name, "tool.py"]);
-    let message = format!("vpython: error: cannot make `[WORLD]/work/{name}`\n  caused by: cannot create folder `");
+    let message = format!("vpython: error: cannot make `[WORLD]/work/{name}`\n  caused by: cannot create directory `");
     assert!(outcome.code == Some(125) && outcome.stderr.starts_with(&message), "{outcome}");
     export(&world, &["none/../env", "tool.py"]).prints("[WORLD]/work/env\n");
     assert!(!world.path("none").exists());
@@ -186,11 +187,12 @@ fn what_cannot_be_included_is_refused() {
     world.write("b/lib/x.py", "");
     world.write("c/x.py", "");
     symlink("/etc", world.path("c/etc")).unwrap();
-    let two = "vpython: error: two folders named `lib` cannot both be included: `[WORLD]/work/a/lib`, `[WORLD]/work/b/lib`\n";
+    let two =
+        "vpython: error: two directories named `lib` cannot both be included: `[WORLD]/work/a/lib`, `[WORLD]/work/b/lib`\n";
     export(&world, &["env", "--include=a/lib", "--include=b/lib", "tool.py"]).refuses(125, two);
-    let link = "vpython: error: cannot include `c`\n  caused by: the link `etc` leads out of the folder\n";
+    let link = "vpython: error: cannot include `c`\n  caused by: the link `etc` leads out of the directory\n";
     export(&world, &["env", "--include", "c", "tool.py"]).refuses(125, link);
-    let file = "vpython: error: cannot include `tool.py`\n  caused by: it is not a folder\n";
+    let file = "vpython: error: cannot include `tool.py`\n  caused by: it is not a directory\n";
     export(&world, &["env", "--include", "tool.py", "tool.py"]).refuses(125, file);
     let none = export(&world, &["env", "--include", "none", "tool.py"]);
     assert!(

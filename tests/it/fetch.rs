@@ -1,4 +1,4 @@
-//! `-vpython-tool fetch`: a folder of wheels is filled by a real pip, from a folder that stands for the index.
+//! `-vpython-tool fetch`: a directory of wheels is filled by a real pip, from a directory that stands for the index.
 
 use crate::support::{Fake, Launch, Outcome, Python, Wheel, World};
 
@@ -28,13 +28,13 @@ fn fetch(world: &World, words: &[&str]) -> Outcome {
     launch(world, &["-vpython-tool", "fetch"]).arguments(words).run()
 }
 
-/// The names of the files that came, and that nothing but wheels is in the folder.
+/// The names of the files that came, and that nothing but wheels is in the directory.
 #[track_caller]
-fn came(world: &World, folder: &str, outcome: &Outcome) -> Vec<String> {
+fn came(world: &World, directory: &str, outcome: &Outcome) -> Vec<String> {
     assert_eq!(outcome.code, Some(0), "{outcome}");
-    let prefix = format!("[WORLD]/work/{folder}/");
+    let prefix = format!("[WORLD]/work/{directory}/");
     let came = outcome.stdout.lines().map(|line| line.strip_prefix(&prefix).unwrap_or(line).to_owned()).collect();
-    let mut found = std::fs::read_dir(world.path(folder)).unwrap().map(|entry| entry.unwrap().path());
+    let mut found = std::fs::read_dir(world.path(directory)).unwrap().map(|entry| entry.unwrap().path());
     assert!(found.all(|path| path.extension().is_some_and(|extension| extension == "whl")), "{outcome}");
     came
 }
@@ -75,11 +75,11 @@ fn what_is_there_is_kept_to_unless_that_cannot_be() {
 }
 
 #[test]
-fn the_first_folder_of_the_spec_is_made_and_filled() {
+fn the_first_directory_of_the_spec_is_made_and_filled() {
     let Some(world) = world(&[module("a", "1")]) else { return };
     world.write("vpython.toml", "dependencies = ['a']\n[tool.vpython]\nwheels = ['third_party/wheels']\n");
     let outcome = launch(&world, &["-c", ""]).run();
-    let hint = "hint: paths in a spec are relative to the spec's own folder; `vpython -vpython-tool fetch -c ''` makes it and fills it\n";
+    let hint = "hint: paths in a spec are relative to the spec's own directory; `vpython -vpython-tool fetch -c ''` makes it and fills it\n";
     assert!(outcome.stderr.ends_with(hint), "{outcome}");
     assert_eq!(came(&world, "third_party/wheels", &fetch(&world, &["-c", ""])), ["a-1-py3-none-any.whl"]);
     let named = launch(&world, &["-vpython-wheels", "other", "-vpython-tool", "fetch"]).run();
@@ -119,8 +119,8 @@ fn seeds_come_that_the_interpreter_does_not_bring_and_are_no_loss() {
     fetch(&world, &[]).expect(0, "", NOTHING);
     // What no index has is said, and is no failure.
     for seed in ["wheel-0.45", "setuptools-81", "pip-98"] {
-        for folder in [world.path("wheels"), world.outside("index")] {
-            let _ = std::fs::remove_file(folder.join(format!("{seed}-py3-none-any.whl")));
+        for directory in [world.path("wheels"), world.outside("index")] {
+            let _ = std::fs::remove_file(directory.join(format!("{seed}-py3-none-any.whl")));
         }
     }
     let outcome = fetch(&world, &[]);
@@ -249,7 +249,7 @@ fn what_can_be_had_comes_and_the_rest_is_listed() {
 }
 
 #[test]
-fn the_folder_of_a_usual_name_that_is_there_is_filled() {
+fn the_directory_of_a_usual_name_that_is_there_is_filled() {
     let Some(world) = world(&[module("a", "1"), module("b", "1")]) else { return };
     world.write("vpython.toml", "dependencies = ['a']\n");
     std::fs::create_dir(world.path("pip_packages")).unwrap();
@@ -291,7 +291,7 @@ fn what_another_fetch_has_brought_meanwhile_is_there() {
 }
 
 #[test]
-fn a_program_that_asks_for_nothing_needs_no_folder() {
+fn a_program_that_asks_for_nothing_needs_no_directory() {
     let Some(world) = world(&[]) else { return };
     fetch(&world, &["-c", ""]).expect(0, "", NOTHING);
 }

@@ -279,7 +279,7 @@ fn a_store_that_no_path_list_can_hold_is_refused() {
     world.vpython(["-vpython-root", "co:lon", "-c", ""]).run().refuses(
         125,
         "vpython: error: cannot use `[WORLD]/work/co:lon` as the store\n  \
-         caused by: `PATH` cannot hold a folder with a colon in its name\n  \
-         hint: name another folder with `-vpython-root`\n",
+         caused by: `PATH` cannot hold a directory with a colon in its name\n  \
+         hint: name another directory with `-vpython-root`\n",
     );
 }

@@ -33,7 +33,7 @@ fn wheel() -> Wheel {
 }
 
 #[test]
-fn a_name_that_leads_out_of_its_folder_is_refused() {
+fn a_name_that_leads_out_of_its_directory_is_refused() {
     #[rustfmt::skip]
     let rows = [
         ("../escaped", "member `../escaped` cannot be unpacked\nthe name of member `../escaped` is not a path of plain names"),

@@ -189,9 +189,9 @@ fn a_bundle_is_taken_before_what_is_on_the_search_path() {
     let world = World::new();
     let vpython = world.copy_vpython("bundles/vpython");
     for python in [other, world.python] {
-        let folder = world.outside(&format!("bundles/3.{}/bin", python.minor));
-        std::fs::create_dir_all(&folder).unwrap();
-        symlink(&python.path, folder.join("python3")).unwrap();
+        let directory = world.outside(&format!("bundles/3.{}/bin", python.minor));
+        std::fs::create_dir_all(&directory).unwrap();
+        symlink(&python.path, directory.join("python3")).unwrap();
     }
     let highest = if other.minor > world.python.minor { other } else { world.python };
     let highest = world.redact(&highest.version);
@@ -202,7 +202,7 @@ fn a_bundle_is_taken_before_what_is_on_the_search_path() {
 }
 
 #[test]
-fn a_bundle_may_be_named_by_its_folder() {
+fn a_bundle_may_be_named_by_its_directory() {
     let Some(other) = Python::other() else { return };
     let world = World::new();
     std::fs::create_dir_all(world.outside("bundle/bin")).unwrap();

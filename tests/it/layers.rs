@@ -75,8 +75,8 @@ fn code_of(source: &str) -> String {
 fn named_modules(path: &str, code: &str) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     let mut prefixes = vec!["crate::".to_owned(), "vpython::".to_owned()];
-    let folders = path.matches('/').count();
-    let depth = if path.ends_with("mod.rs") { folders } else { folders + 1 };
+    let directories = path.matches('/').count();
+    let depth = if path.ends_with("mod.rs") { directories } else { directories + 1 };
     prefixes.push("super::".repeat(depth));
     for prefix in prefixes {
         for (start, _) in code.match_indices(&prefix) {

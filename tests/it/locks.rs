@@ -84,7 +84,7 @@ vpython: error: cannot follow the lock `{file}`
   caused by: `newer` 1 (`{file}`, line 23) requires Python `>=4`; the interpreter is CPython [VERSION] on linux x86_64
   caused by: `misnamed-1-py3-none-any.whl` is no name for its wheel (`{file}`, line 33): it is locked as `named` 1
   caused by: `source` 1 (`{file}`, line 35) is locked as an sdist, and vpython installs wheels alone
-  caused by: `project` (`{file}`, line 39) is locked as a folder of sources, and vpython installs wheels alone
+  caused by: `project` (`{file}`, line 39) is locked as a directory of sources, and vpython installs wheels alone
   hint: fetch what is missing: `vpython -vpython-spec=pylock.toml -vpython-tool fetch -c ''`
 ",
         wheel("missing").bytes().len(),
@@ -425,18 +425,18 @@ vpython: error: cannot follow the lock `[WORLD]/work/pylock.vpython.toml`
 #[test]
 fn two_machines_write_the_same_lock() {
     let [one, other] = [World::new(), World::new()];
-    for (world, folders) in [(&one, ["a", "b"]), (&other, ["y", "x"])] {
-        Wheel::module("one", "1").requires("two").write_to(&world.outside(folders[0]));
-        Wheel::module("two", "1").write_to(&world.outside(folders[1]));
+    for (world, directories) in [(&one, ["a", "b"]), (&other, ["y", "x"])] {
+        Wheel::module("one", "1").requires("two").write_to(&world.outside(directories[0]));
+        Wheel::module("two", "1").write_to(&world.outside(directories[1]));
         Wheel::module("three", "1").write_to(&world.path("wheels"));
         world.write("my.tool.py", "# /// script\n# dependencies = ['three', 'one']\n# ///\n");
-        let mut list = folders.map(|folder| world.outside(folder).display().to_string());
+        let mut list = directories.map(|directory| world.outside(directory).display().to_string());
         list.sort();
         lock(world, &["my.tool.py"]).env("VPYTHON_WHEELS", list.join(":")).run();
     }
     let [one, other] = [one, other].map(|world| read(world.path("pylock.my-tool.toml")));
     assert_eq!(one, other);
-    assert_eq!(one.matches("path = ").count(), 1, "only a folder of the spec's own is named:\n{one}");
+    assert_eq!(one.matches("path = ").count(), 1, "only a directory of the spec's own is named:\n{one}");
     assert!(one.contains("path = \"wheels/three-1-py3-none-any.whl\"") && one.contains("spec = \"my.tool.py\""), "{one}");
 }
 

@@ -6,7 +6,7 @@ fn module(name: &str, version: &str) -> Wheel {
     Wheel::module(name, version)
 }
 
-/// Refused with this message, in which `[FETCH]` stands for the command that fills the folder.
+/// Refused with this message, in which `[FETCH]` stands for the command that fills the directory.
 #[track_caller]
 fn refuses(case: &Case, message: &str) {
     case.refuses(&message.replace("[FETCH]", "vpython -vpython-spec=vpython.toml -vpython-tool fetch"));

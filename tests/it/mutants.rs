@@ -25,7 +25,7 @@ impl Chance {
     }
 }
 
-/// Wheels to begin with: stored, deflated, with folders and names in UTF-8, with sizes behind the content, with large sizes.
+/// Wheels to begin with: stored, deflated, with directories and names in UTF-8, with sizes behind the content, with large sizes.
 fn originals() -> Vec<Vec<u8>> {
     let wheel = Wheel::module("a", "1").file("a_data/b.txt", "b".repeat(200)).file("a_data/c.bin", [0, 1, 2, 3]);
     let named = wheel.clone().file("a_data/", "").file("a_data/\u{e9}t\u{e9}.txt", "summer").data("data/share/x", "x");
@@ -105,19 +105,19 @@ fn swap_near_signature(bytes: &mut [u8], chance: &mut Chance) {
     }
 }
 
-/// Reads archives as others do: of each path that it is told, and of each folder that vpython has unpacked it to, it says what is
+/// Reads archives as others do: of each path that it is told, and of each directory that vpython has unpacked it to, it says what is
 /// different, or `same`.
 const PEER: &str = r"
 import hashlib, os, shutil, subprocess, sys, zipfile
 
 OWN = ('a-1.dist-info/RECORD', 'a-1.dist-info/INSTALLER', 'a-1.dist-info/REQUESTED')
 
-def tree(folder):
+def tree(directory):
     found = {}
-    for place, folders, files in os.walk(folder):
-        for name in files + [name for name in folders if os.path.islink(os.path.join(place, name))]:
+    for place, directories, files in os.walk(directory):
+        for name in files + [name for name in directories if os.path.islink(os.path.join(place, name))]:
             path = os.path.join(place, name)
-            found[os.path.relpath(path, folder)] = 'link' if os.path.islink(path) else open(path, 'rb').read()
+            found[os.path.relpath(path, directory)] = 'link' if os.path.islink(path) else open(path, 'rb').read()
     return {name: content for name, content in found.items() if name not in OWN}
 
 def by_zipfile(path):
@@ -128,32 +128,32 @@ def by_zipfile(path):
         found = {name: archive.read(name) for name in names}
     return {name: content for name, content in found.items() if not name.endswith('/') and name not in OWN}
 
-def by_bsdtar(path, folder):
+def by_bsdtar(path, directory):
     if not shutil.which('bsdtar'):
         return None
-    os.mkdir(folder)
-    done = subprocess.run(['bsdtar', '-x', '-f', path, '-C', folder], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    found = tree(folder)
-    shutil.rmtree(folder)
+    os.mkdir(directory)
+    done = subprocess.run(['bsdtar', '-x', '-f', path, '-C', directory], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    found = tree(directory)
+    shutil.rmtree(directory)
     return found if done.returncode == 0 else done.stdout
 
-def places(folder):
+def places(directory):
     ours = {}
     for scheme, prefix in (('site', ''), ('data', 'a-1.data/data/')):
-        for name, content in tree(os.path.join(folder, scheme)).items():
+        for name, content in tree(os.path.join(directory, scheme)).items():
             ours[prefix + name] = content
     return ours
 
 for line in sys.stdin:
-    path, folder = line.rstrip('\n').split('\t')
-    ours, answer = places(folder), []
+    path, directory = line.rstrip('\n').split('\t')
+    ours, answer = places(directory), []
     try:
         theirs = by_zipfile(path)
         if theirs != ours:
             answer.append('zipfile: %r, not %r' % (theirs, ours))
     except Exception as error:
         answer.append('zipfile: %r' % error)
-    theirs = by_bsdtar(path, folder + '.peer')
+    theirs = by_bsdtar(path, directory + '.peer')
     if theirs is not None and theirs != ours:
         answer.append('bsdtar: %r, not %r' % (theirs, ours))
     print('; '.join(answer) or 'same', flush=True)
@@ -177,8 +177,8 @@ impl Peer {
         Self { questions: child.stdin.take().unwrap(), answers: BufReader::new(child.stdout.take().unwrap()), child }
     }
 
-    fn ask(&mut self, wheel: &Path, folder: &Path) -> String {
-        writeln!(self.questions, "{}\t{}", wheel.display(), folder.display()).unwrap();
+    fn ask(&mut self, wheel: &Path, directory: &Path) -> String {
+        writeln!(self.questions, "{}\t{}", wheel.display(), directory.display()).unwrap();
         let mut answer = String::new();
         self.answers.read_line(&mut answer).unwrap();
         answer.trim_end().to_owned()
@@ -194,8 +194,8 @@ impl Peer {
 fn mutants_are_refused_or_read_alike_by_all() {
     let number = |name: &str, otherwise| std::env::var(name).map_or(otherwise, |text| text.parse().unwrap());
     let (count, seed) = (number("VPYTHON_MUTANTS", 3000), number("VPYTHON_SEED", 1));
-    let folder = tempfile::tempdir().unwrap();
-    let (file, to) = (folder.path().join("a-1-py3-none-any.whl"), folder.path().join("to"));
+    let directory = tempfile::tempdir().unwrap();
+    let (file, to) = (directory.path().join("a-1-py3-none-any.whl"), directory.path().join("to"));
     let mut peer = Peer::start();
     let mut chance = Chance(seed | 1 << 40);
     let originals = originals();
@@ -211,7 +211,7 @@ fn mutants_are_refused_or_read_alike_by_all() {
         std::fs::write(&file, &bytes).unwrap();
         std::fs::create_dir(&to).unwrap();
         let result = vpython::build::unpack(&planned(&file, &bytes), &to);
-        let beside = std::fs::read_dir(&folder).unwrap().count();
+        let beside = std::fs::read_dir(&directory).unwrap().count();
         assert_eq!(beside, 2, "mutant {index} of seed {seed} is written elsewhere");
         assert!(index >= originals.len() as u64 || result.is_ok(), "original {index}: {result:?}");
         if result.is_ok() {

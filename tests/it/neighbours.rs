@@ -32,28 +32,28 @@ fn cannot_use(why: &str) -> String {
 }
 
 #[test]
-fn a_folder_on_the_way_that_others_can_write_to_is_refused() {
+fn a_directory_on_the_way_that_others_can_write_to_is_refused() {
     let world = World::new();
     let shared = world.outside("shared");
     std::fs::create_dir_all(shared.join("own")).unwrap();
     set_mode(&shared, 0o777);
-    let hint = "  hint: `chmod go-w '[WORLD]/shared'`, or name another folder with `-vpython-root`\n";
+    let hint = "  hint: `chmod go-w '[WORLD]/shared'`, or name another directory with `-vpython-root`\n";
     let why = "`[WORLD]/shared` can be written to by others (mode 0777)";
     launch(&world).refuses(125, &(cannot_use(why) + hint));
-    // In a folder such as `/tmp`, nobody can rename what is another's.
+    // In a directory such as `/tmp`, nobody can rename what is another's.
     set_mode(&shared, 0o1777);
     launch(&world).prints("1\n");
 }
 
 #[test]
-fn a_folder_on_the_way_that_is_anothers_is_refused() {
+fn a_directory_on_the_way_that_is_anothers_is_refused() {
     if !is_superuser() {
         return;
     }
     let world = World::new();
     std::fs::create_dir_all(world.outside("shared/own")).unwrap();
     chown(world.outside("shared"), Some(STRANGER), None).unwrap();
-    let hint = "  hint: call `sudo -H`, so that `HOME` is the superuser's, or name another folder with `-vpython-root`\n";
+    let hint = "  hint: call `sudo -H`, so that `HOME` is the superuser's, or name another directory with `-vpython-root`\n";
     let why = format!("`[WORLD]/shared` belongs to user {STRANGER}, and this is user 0");
     launch(&world).refuses(125, &(cannot_use(&why) + hint));
 }
@@ -69,7 +69,7 @@ fn the_superuser_leaves_nothing_in_the_home_of_somebody_else() {
     let expected = format!(
         "vpython: error: cannot use `[WORLD]/home/.cache/vpython-root.0` as the store\n  \
          caused by: `[WORLD]/home` belongs to user {STRANGER}, and this is user 0\n  \
-         hint: call `sudo -H`, so that `HOME` is the superuser's, or name another folder with `-vpython-root`\n"
+         hint: call `sudo -H`, so that `HOME` is the superuser's, or name another directory with `-vpython-root`\n"
     );
     world.vpython(["-c", "print(1)"]).without("VPYTHON_VIRTUALENV_ROOT").run().refuses(125, &expected);
     assert_eq!(std::fs::read_dir(&home).unwrap().count(), 0, "nothing is left in the home");
@@ -88,13 +88,13 @@ fn where_the_home_is_closed_the_store_is_beside_temporary_files() {
     for mode in [0o700, 0o555] {
         let world = World::with_python(python);
         let program = world.copy_vpython("launcher");
-        for (folder, mode) in [("", 0o755), ("work", 0o755), ("bin", 0o755), ("home", mode), ("tmp", 0o1777)] {
-            set_mode(&world.outside(folder), mode);
+        for (directory, mode) in [("", 0o755), ("work", 0o755), ("bin", 0o755), ("home", mode), ("tmp", 0o1777)] {
+            set_mode(&world.outside(directory), mode);
         }
         let run = |words: &[&str]| world.program(&program, words).without("VPYTHON_VIRTUALENV_ROOT").user(STRANGER).run();
         let warning = format!(
             "vpython: warning: the store is `[WORLD]/tmp/vpython-root.{STRANGER}`: cannot make the store \
-             `[WORLD]/home/.cache/vpython-root.{STRANGER}`: cannot create folder `[WORLD]/home/.cache`: Permission denied (os error 13)\n"
+             `[WORLD]/home/.cache/vpython-root.{STRANGER}`: cannot create directory `[WORLD]/home/.cache`: Permission denied (os error 13)\n"
         );
         run(&["-c", "print(1)"]).expect(0, "1\n", &warning);
         run(&["-c", "print(1)"]).prints("1\n");
@@ -116,7 +116,7 @@ fn a_link_on_the_way_leads_where_its_target_is_looked_at() {
     std::fs::remove_dir_all(world.outside("open/own/root")).unwrap();
     set_mode(&world.outside("open"), 0o777);
     let why = "`[WORLD]/open` can be written to by others (mode 0777)";
-    let hint = "  hint: `chmod go-w '[WORLD]/open'`, or name another folder with `-vpython-root`\n";
+    let hint = "  hint: `chmod go-w '[WORLD]/open'`, or name another directory with `-vpython-root`\n";
     launch(&world).refuses(125, &(cannot_use(why) + hint));
 }
 
@@ -134,19 +134,19 @@ fn a_link_of_anothers_in_place_of_the_root_is_not_followed() {
     std::os::unix::fs::lchown(&root, Some(STRANGER), None).unwrap();
     let outcome = launch(&world);
     let why = format!("it belongs to user {STRANGER}, and this is user 0");
-    let hint = "  hint: name another folder with `-vpython-root` or `VPYTHON_VIRTUALENV_ROOT`\n";
+    let hint = "  hint: name another directory with `-vpython-root` or `VPYTHON_VIRTUALENV_ROOT`\n";
     outcome.refuses(125, &(cannot_use(&why) + hint));
 }
 
 #[test]
-fn what_is_put_in_the_place_of_a_folder_of_the_store_is_refused() {
+fn what_is_put_in_the_place_of_a_directory_of_the_store_is_refused() {
     for name in ["envs", "wheels", "locks", "memo", "tmp"] {
         let world = World::new();
         std::fs::create_dir_all(world.store("")).unwrap();
         std::fs::create_dir(world.outside("elsewhere")).unwrap();
         symlink(world.outside("elsewhere"), world.store(name)).unwrap();
         let message = format!(
-            "vpython: error: `[WORLD]/root/v1/{name}` is not a folder\n  caused by: nobody but vpython puts something there, and it makes \
+            "vpython: error: `[WORLD]/root/v1/{name}` is not a directory\n  caused by: nobody but vpython puts something there, and it makes \
              no links\n"
         );
         world.vpython(["-c", ""]).run().refuses(125, &message);
@@ -187,8 +187,8 @@ fn a_caller_with_fewer_rights_than_the_program_has_no_say_by_variables() {
     let program = world.copy_vpython("elevated");
     chown(&program, Some(STRANGER), None).unwrap();
     set_mode(&program, 0o4755);
-    for folder in ["", "work", "bin", "home", "tmp"] {
-        set_mode(&world.outside(folder), 0o755);
+    for directory in ["", "work", "bin", "home", "tmp"] {
+        set_mode(&world.outside(directory), 0o755);
     }
     world.write_with_mode("pretended", "#!/bin/sh\necho pretended\n", 0o755);
     let run = world.program(&program, ["-vpython-tool", "explain", "--json", "-c", ""]);

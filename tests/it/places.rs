@@ -51,13 +51,13 @@ fn a_root_may_have_any_name() {
 fn a_script_and_its_wheels_may_be_anywhere() {
     for name in [&b"with space"[..], b"line\nbreak", b"\xff\xfe", b"'\"`$"] {
         let world = world();
-        let folder = world.path("").join(OsStr::from_bytes(name));
-        std::fs::create_dir(&folder).unwrap();
+        let directory = world.path("").join(OsStr::from_bytes(name));
+        std::fs::create_dir(&directory).unwrap();
         for part in ["tool.py", "wheels"] {
-            std::fs::rename(world.path(part), folder.join(part)).unwrap();
+            std::fs::rename(world.path(part), directory.join(part)).unwrap();
         }
         for _ in 0..2 {
-            world.vpython([folder.join("tool.py")]).run().prints("1\n");
+            world.vpython([directory.join("tool.py")]).run().prints("1\n");
         }
     }
 }
@@ -69,7 +69,7 @@ fn without_a_writable_home_the_store_is_beside_temporary_files() {
     let user = nix::unistd::geteuid();
     let warning = format!(
         "vpython: warning: the store is `[WORLD]/tmp/vpython-root.{user}`: cannot make the store \
-         `/proc/self/nowhere/.cache/vpython-root.{user}`: cannot create folder `/proc/self/nowhere/.cache`: No such file or directory \
+         `/proc/self/nowhere/.cache/vpython-root.{user}`: cannot create directory `/proc/self/nowhere/.cache`: No such file or directory \
          (os error 2)\n"
     );
     run().expect(0, "1\n", &warning);
@@ -138,7 +138,7 @@ fn a_store_that_is_removed_under_a_program_is_built_again() {
     world.vpython(["tool.py"]).run().prints("1\n");
 }
 
-/// A file system in a file, mounted at a folder as long as this lives. None where that cannot be done, which is said aloud.
+/// A file system in a file, mounted at a directory as long as this lives. None where that cannot be done, which is said aloud.
 struct Mount<'a>(&'a Path);
 
 impl<'a> Mount<'a> {

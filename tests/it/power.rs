@@ -47,10 +47,10 @@ impl Disk {
     /// Cuts the power, and boots again.
     #[allow(unsafe_code, reason = "an ioctl is called by its number")]
     fn cut(&self, how: u32) {
-        let folder = std::fs::File::open(&self.mount).unwrap();
+        let directory = std::fs::File::open(&self.mount).unwrap();
         let mut how = how;
-        unsafe { ioctl::shutdown(folder.as_raw_fd(), &raw mut how) }.unwrap();
-        drop(folder);
+        unsafe { ioctl::shutdown(directory.as_raw_fd(), &raw mut how) }.unwrap();
+        drop(directory);
         let is_unmounted = (0..500).any(|_| {
             std::thread::sleep(Duration::from_millis(20));
             run("umount", &[self.mount.as_path()])

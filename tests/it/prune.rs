@@ -20,7 +20,7 @@ fn world() -> World {
     world
 }
 
-/// Builds the environment of some wheels, and gives its folder.
+/// Builds the environment of some wheels, and gives its directory.
 fn build(world: &World, names: &[&str]) -> PathBuf {
     let spec = world.write("vpython.toml", format!("dependencies = {names:?}\n[tool.vpython]\nwheels = ['../house']\n"));
     let path = world.install(["-c", ""]);
@@ -37,8 +37,8 @@ fn prune(world: &World, words: &[&str]) -> Outcome {
     world.vpython(["-vpython-tool", "prune"]).arguments(words).run()
 }
 
-fn names(folder: PathBuf) -> usize {
-    std::fs::read_dir(folder).unwrap().count()
+fn names(directory: PathBuf) -> usize {
+    std::fs::read_dir(directory).unwrap().count()
 }
 
 /// The last line, without the bytes.

@@ -23,7 +23,7 @@ for record in glob.glob(glob.escape(sys.argv[1]) + '/lib/python*/site-packages/*
 /// The script of a distribution that is put into environments.
 const SCRIPT: &str = "\nimport sys, tool\nprint(tool.__file__, sys.executable, sys.argv[1:])\n";
 
-/// An environment of `python -m venv` in the folder to work in, without pip, with the distribution `tool`.
+/// An environment of `python -m venv` in the directory to work in, without pip, with the distribution `tool`.
 fn venv(world: &World, name: &str) -> PathBuf {
     let path = world.path(name);
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -250,8 +250,8 @@ fn projects_are_found_where_they_went_or_said_to_be_gone() {
     let world = World::new();
     let old = venv(&world, "old/project/.venv");
     let inside = site(&world, &old);
-    for folder in ["old/project/src", "old/project/.venv/src/inner", "elsewhere", "gone"] {
-        std::fs::create_dir_all(world.path(folder)).unwrap();
+    for directory in ["old/project/src", "old/project/.venv/src/inner", "elsewhere", "gone"] {
+        std::fs::create_dir_all(world.path(directory)).unwrap();
     }
     let path = |name: &str| world.path(name).display().to_string();
     std::fs::write(inside.join("_project.pth"), format!("{}\n", path("old/project/src"))).unwrap();

@@ -61,7 +61,7 @@ fn every_point_of_the_syntax_is_honoured() {
         ("-r more/nested.txt\ntwo", "one 1.5\ntwo 2.0\nthree 1.0\n", "files that name others, relative to themselves"),
         ("--requirement=more/nested.txt", "one 1.5\n", "by the long name"),
         ("-c limits.txt\ntwo", "two 2.0\nthree 1.0\n", "constraints bring nothing"),
-        ("-f more/house\none", "one 9\n", "a folder of wheels"),
+        ("-f more/house\none", "one 9\n", "a directory of wheels"),
         ("--find-links=./more/house\none<3", "one 2.0\n", "beside others"),
         ("--pre\none", "one 3.0rc1\n", "pre-releases"),
         ("one>=3.0rc1", "one 3.0rc1\n", "a pre-release by name"),
@@ -93,12 +93,12 @@ fn a_file_in_utf_16_is_read() {
 #[test]
 fn files_that_name_each_other_by_other_paths_are_told() {
     let world = world();
-    std::fs::create_dir(world.path("folder")).unwrap();
-    world.write("requirements.txt", "one\n-r folder/../requirements.txt\n");
+    std::fs::create_dir(world.path("directory")).unwrap();
+    world.write("requirements.txt", "one\n-r directory/../requirements.txt\n");
     launch(&world, "requirements.txt").run().refuses(
         125,
         "vpython: error: bad spec in `[WORLD]/work/requirements.txt`\n  \
-         caused by: `[WORLD]/work/requirements.txt`, line 2: `[WORLD]/work/folder/../requirements.txt` is being read already: \
+         caused by: `[WORLD]/work/requirements.txt`, line 2: `[WORLD]/work/directory/../requirements.txt` is being read already: \
          these files name each other\n",
     );
 }
@@ -126,7 +126,7 @@ fn markers_with_lists_of_versions_hold_as_they_do_for_pip() {
 }
 
 #[test]
-fn a_folder_of_wheels_may_be_a_url() {
+fn a_directory_of_wheels_may_be_a_url() {
     let world = world();
     let house = world.outside("a house");
     Wheel::module("one", "9").write_to(&house);
@@ -205,11 +205,11 @@ fn what_cannot_be_had_is_said_by_line_all_at_once() {
     );
     world.write("requirements.txt", text);
     let at = "  caused by: `[WORLD]/work/requirements.txt`, line";
-    let instead = "put the wheel into a folder that `--find-links` names, and require it by name";
+    let instead = "put the wheel into a directory that `--find-links` names, and require it by name";
     let message = format!(
         "\
 vpython: error: bad spec in `[WORLD]/work/requirements.txt`
-{at} 1: `-e .` cannot be had: wheels are installed, and source trees are not; build a wheel of it, or put its folder on `PYTHONPATH`
+{at} 1: `-e .` cannot be had: wheels are installed, and source trees are not; build a wheel of it, or put its directory on `PYTHONPATH`
   caused by: `[WORLD]/work/nested.txt`, line 1: `[WORLD]/work/requirements.txt` is being read already: these files name each other
   caused by: `[WORLD]/work/nested.txt`, line 2: `x y` is no requirement: Expected one of `@`, `(`, `<`, `=`, `>`, `~`, `!`, `;`, found `y`
 {at} 3: cannot open `[WORLD]/work/absent.txt`: No such file or directory (os error 2)
@@ -224,7 +224,7 @@ vpython: error: bad spec in `[WORLD]/work/requirements.txt`
 {at} 12: only `sha256` digests are checked, and there is none
 {at} 13: `--hash` stands behind no requirement
 {at} 14: `extra` stands behind the options
-{at} 15: `file://elsewhere/x` names no folder of this machine
+{at} 15: `file://elsewhere/x` names no directory of this machine
 "
     );
     launch(&world, "requirements.txt").run().refuses(125, &message);
@@ -237,11 +237,11 @@ fn what_changes_nothing_here_but_does_with_pip_is_warned_of_on_every_launch() {
                 -f https://example.org/links\none<2 --config-settings=a=b\n";
     world.write("requirements.txt", text);
     let warning = "vpython: warning: `[WORLD]/work/requirements.txt`, line";
-    let folders = "is ignored: wheels come from folders, and no index is asked";
+    let directories = "is ignored: wheels come from directories, and no index is asked";
     let warnings = format!(
-        "{warning} 1: `--index-url` {folders}\n{warning} 2: `--extra-index-url` {folders}\n\
+        "{warning} 1: `--index-url` {directories}\n{warning} 2: `--extra-index-url` {directories}\n\
          {warning} 3: `--no-binary` is ignored: nothing is built from source\n\
-         {warning} 4: `--find-links https://example.org/links` is ignored: wheels come from folders, and nothing is fetched\n\
+         {warning} 4: `--find-links https://example.org/links` is ignored: wheels come from directories, and nothing is fetched\n\
          {warning} 5: `--config-settings` is ignored: nothing is built from source\n"
     );
     for _ in 0..2 {

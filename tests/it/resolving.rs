@@ -16,7 +16,7 @@ fn takes(dependencies: &[&str], wheels: &[Wheel], expected: &[&str]) {
     Case::new(dependencies, wheels).takes(&files.iter().map(String::as_str).collect::<Vec<_>>());
 }
 
-/// Refused with this message, in which `[FETCH]` stands for the command that fills the folder.
+/// Refused with this message, in which `[FETCH]` stands for the command that fills the directory.
 #[track_caller]
 fn refuses(case: &Case, message: &str) {
     case.refuses(&message.replace("[FETCH]", "vpython -vpython-spec=vpython.toml -vpython-tool fetch"));
@@ -226,7 +226,7 @@ fn a_wheel_that_is_not_the_pinned_one_is_taken_when_it_is() {
     let case = Case::with_spec("requirements.txt", &spec, &[other]);
     let path = case.world.write("wheels/a-1-2-py3-none-any.whl", module("a", "1").build("2").file("more", "x").bytes());
     case.takes(&["a-1-py3-none-any.whl"]);
-    // Written over where it lies: the folder's time stays.
+    // Written over where it lies: the directory's time stays.
     std::fs::write(path, pinned.bytes()).unwrap();
     case.takes(&["a-1-2-py3-none-any.whl"]);
 }
@@ -240,7 +240,7 @@ fn a_cold_launch_opens_only_wheels_that_it_has_not_seen() {
     let wheels: Vec<Wheel> = others.chain([module("a", "1").requires("b"), module("b", "1"), module("b", "2")]).collect();
     let case = Case::new(&["a"], &wheels);
     case.takes(&["a-1-py3-none-any.whl", "b-2-py3-none-any.whl"]);
-    // Another folder time, and so a cold launch; and a new wheel of a project that is wanted.
+    // Another directory time, and so a cold launch; and a new wheel of a project that is wanted.
     case.world.wheel(&module("b", "3"));
     let log = case.world.outside("trace");
     let vpython = std::path::Path::new(env!("CARGO_BIN_EXE_vpython"));

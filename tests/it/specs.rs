@@ -55,7 +55,7 @@ fn the_first_place_that_has_a_spec_is_the_one_that_counts() {
 }
 
 #[test]
-fn a_client_folder_ends_the_walk_behind_its_own_spec() {
+fn a_client_directory_ends_the_walk_behind_its_own_spec() {
     let world = world();
     world.write("vpython.toml", spec(&world, 1));
     let plain = world.write("a/b/plain.py", PROGRAM);
@@ -98,7 +98,7 @@ fn a_block_in_the_text_of_a_command_counts() {
 }
 
 #[test]
-fn a_folder_is_a_program_with_a_main_file() {
+fn a_directory_is_a_program_with_a_main_file() {
     let world = world();
     world.write("app/__main__.py", script(&world, 3));
     world.write("app/vpython.toml", spec(&world, 1));
@@ -201,7 +201,7 @@ fn all_that_is_wrong_with_a_spec_is_said_at_once() {
          `>`, `~`, `!`, `;`, found `b`\n  \
          caused by: `[WORLD]/work/vpython.toml`, line 2, column 24: an item of dependencies must be a string, and is an integer\n  \
          caused by: `[WORLD]/work/vpython.toml`, line 3, column 3: `x @ https://e.org/x.whl` names a place to fetch from; put the \
-         wheel into a folder of `wheels`\n  \
+         wheel into a directory of `wheels`\n  \
          caused by: `[WORLD]/work/vpython.toml`, line 4, column 8: `tool` must be a table, and is a string\n",
     );
 }
@@ -239,7 +239,7 @@ fn a_named_spec_that_is_none_is_refused() {
 }
 
 #[test]
-fn paths_of_a_spec_are_relative_to_its_folder() {
+fn paths_of_a_spec_are_relative_to_its_directory() {
     let world = World::new();
     Wheel::module("which", "7").write_to(&world.path("spec/third_party"));
     let text = "dependencies = ['which']\n[tool.vpython]\nwheels = ['third_party']\npython-path = ['lib', '../shared']\n";
@@ -254,14 +254,14 @@ fn paths_of_a_spec_are_relative_to_its_folder() {
 }
 
 #[test]
-fn a_folder_of_wheels_that_is_not_there_is_named_with_its_place() {
+fn a_directory_of_wheels_that_is_not_there_is_named_with_its_place() {
     let world = World::new();
     world.write("vpython.toml", "dependencies = ['which']\n[tool.vpython]\nwheels = ['third_party']\n");
     world.vpython(["-c", ""]).run().refuses(
         125,
-        "vpython: error: no folder `[WORLD]/work/third_party`\n  \
+        "vpython: error: no directory `[WORLD]/work/third_party`\n  \
          caused by: it is named in `[WORLD]/work/vpython.toml`, line 3\n  \
-         hint: paths in a spec are relative to the spec's own folder; `vpython -vpython-tool fetch -c ''` makes it and fills it\n",
+         hint: paths in a spec are relative to the spec's own directory; `vpython -vpython-tool fetch -c ''` makes it and fills it\n",
     );
 }
 

@@ -65,7 +65,7 @@ fn warm_run_asks_no_python() {
 }
 
 #[test]
-fn what_changes_in_a_folder_of_wheels_is_noticed() {
+fn what_changes_in_a_directory_of_wheels_is_noticed() {
     let world = world();
     world.vpython(["tool.py"]).run().prints("1\n");
     world.wheel(&Wheel::new("a", "1").file("a.py", "VERSION = 'replaced'\n"));
@@ -80,7 +80,7 @@ fn what_changes_in_a_folder_of_wheels_is_noticed() {
 }
 
 #[test]
-fn a_folder_of_wheels_that_appears_is_noticed() {
+fn a_directory_of_wheels_that_appears_is_noticed() {
     let world = world();
     std::fs::rename(world.path("wheels"), world.path("pip_packages")).unwrap();
     world.vpython(["tool.py"]).run().prints("1\n");
@@ -225,13 +225,13 @@ fn a_finished_environment_runs_from_a_store_that_cannot_be_written() {
     outcome.prints("1\n");
 }
 
-/// Sets the bits of all folders and of all files that are not executable in the world.
-fn set_modes(world: &World, folders: u32, files: u32) {
+/// Sets the bits of all directories and of all files that are not executable in the world.
+fn set_modes(world: &World, directories: u32, files: u32) {
     let entries: Vec<_> = walkdir::WalkDir::new(world.outside("")).into_iter().map(Result::unwrap).collect();
     for entry in entries.iter().rev() {
         let mode = entry.metadata().unwrap().permissions().mode();
         let mode = match entry.file_type() {
-            kind if kind.is_dir() => folders,
+            kind if kind.is_dir() => directories,
             kind if kind.is_file() && mode & 0o111 == 0 => files,
             _ => continue,
         };
@@ -249,8 +249,8 @@ fn all_that_is_remembered_can_be_thrown_away() {
         }
         world.vpython(["tool.py"]).run().prints("1\n");
     }
-    for folder in ["memo", "locks", "tmp", "wheels"] {
-        std::fs::remove_dir_all(world.store(folder)).unwrap();
+    for directory in ["memo", "locks", "tmp", "wheels"] {
+        std::fs::remove_dir_all(world.store(directory)).unwrap();
         world.vpython(["tool.py"]).run().prints("1\n");
     }
     std::fs::remove_dir_all(world.store("envs")).unwrap();
@@ -291,10 +291,10 @@ fn a_root_that_others_may_write_is_refused() {
 }
 
 #[test]
-fn a_root_that_is_no_folder_is_refused() {
+fn a_root_that_is_no_directory_is_refused() {
     let world = world();
     std::fs::write(world.outside("root"), "").unwrap();
-    let message = "vpython: error: cannot use `[WORLD]/root` as the store\n  caused by: it is not a folder\n";
+    let message = "vpython: error: cannot use `[WORLD]/root` as the store\n  caused by: it is not a directory\n";
     world.vpython(["tool.py"]).run().refuses(125, message);
 }
 

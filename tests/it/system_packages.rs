@@ -13,18 +13,18 @@ const PROGRAM: &str = "import sys\nfor name in ['a', 'installed', 'users']:\n   
 
 /// A world with an interpreter of its own, `python` in the world, for which packages are installed; and with a wheel of the same name as
 /// one of them, and a package of the user's.
-fn world(real: &Path, folder: &str) -> World {
+fn world(real: &Path, directory: &str) -> World {
     let world = World::new();
     symlink(real, world.outside("bin/real-python")).unwrap();
     world.write("empty/vpython.toml", "");
     let words = ["-vpython-interpreter", "../bin/real-python", "-vpython-tool", "export", "copied", "--with-python"];
     world.vpython(words).arguments(["empty/vpython.toml"]).run().prints("[WORLD]/work/copied\n");
     std::fs::rename(world.path("copied/python"), world.outside("python")).unwrap();
-    let [system, users] = ["python", "home/.local"].map(|place| world.outside(place).join(folder));
-    for (folder, names, from) in [(&system, &["a", "installed"][..], "system"), (&users, &["users"], "home")] {
-        std::fs::create_dir_all(folder).unwrap();
+    let [system, users] = ["python", "home/.local"].map(|place| world.outside(place).join(directory));
+    for (directory, names, from) in [(&system, &["a", "installed"][..], "system"), (&users, &["users"], "home")] {
+        std::fs::create_dir_all(directory).unwrap();
         for name in names {
-            std::fs::write(folder.join(format!("{name}.py")), format!("FROM = '{from}'\n")).unwrap();
+            std::fs::write(directory.join(format!("{name}.py")), format!("FROM = '{from}'\n")).unwrap();
         }
     }
     world.wheel(&Wheel::new("a", "1").tag("py2.py3-none-any").file("a.py", "FROM = 'wheel'\n"));

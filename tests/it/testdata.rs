@@ -25,18 +25,18 @@ fn example() -> PathBuf {
 
 #[test]
 fn the_committed_wheels_are_what_the_code_makes() {
-    let folder = example().join("wheels");
+    let directory = example().join("wheels");
     if std::env::var_os("VPYTHON_BLESS").is_some_and(|value| value == "1") {
         for wheel in wheels() {
-            wheel.write_to(&folder);
+            wheel.write_to(&directory);
         }
     }
     let mut found: Vec<_> =
-        std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        std::fs::read_dir(&directory).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     found.sort();
     assert_eq!(found, wheels().map(|wheel| wheel.file_name()));
     for wheel in wheels() {
-        let is_same = std::fs::read(folder.join(wheel.file_name())).unwrap() == wheel.bytes();
+        let is_same = std::fs::read(directory.join(wheel.file_name())).unwrap() == wheel.bytes();
         assert!(is_same, "`{}` is another; VPYTHON_BLESS=1 writes it anew", wheel.file_name());
     }
 }

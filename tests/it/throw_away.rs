@@ -68,9 +68,9 @@ fn the_store_goes_when_the_program_ends() {
 #[test]
 fn what_the_program_makes_read_only_goes_too() {
     let world = World::new();
-    let text = "import os, sys\nfolder = os.path.join(sys.prefix, 'a', 'b')\nos.makedirs(folder)\n\
-                open(os.path.join(folder, 'file'), 'w').close()\n\
-                for name in [folder, os.path.dirname(folder), sys.prefix]:\n    os.chmod(name, 0o555)\n";
+    let text = "import os, sys\ndirectory = os.path.join(sys.prefix, 'a', 'b')\nos.makedirs(directory)\n\
+                open(os.path.join(directory, 'file'), 'w').close()\n\
+                for name in [directory, os.path.dirname(directory), sys.prefix]:\n    os.chmod(name, 0o555)\n";
     std::fs::set_permissions(world.outside("tmp"), std::fs::Permissions::from_mode(0o1777)).unwrap();
     let mut launches = vec![vpython(&world, &["-c", text])];
     if nix::unistd::geteuid().is_root() {

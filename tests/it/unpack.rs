@@ -108,7 +108,7 @@ fn what_vpython_has_not_unpacked_is_left_alone() {
     world.write("own/file", "");
     world.write("taken", "");
     let message = "vpython: error: cannot unpack to `[WORLD]/work/own`\n  caused by: what is there was not unpacked by vpython\n  \
-                   hint: name another folder, or remove that one\n";
+                   hint: name another directory, or remove that one\n";
     unpack(&world, &["env.tar", "own"]).refuses(125, message);
     let message = "vpython: error: cannot make the link `[WORLD]/work/taken`\n  caused by: something else has that name\n";
     unpack(&world, &["env.tar", "env", "--link", "taken"]).refuses(125, message);
@@ -118,7 +118,7 @@ fn what_vpython_has_not_unpacked_is_left_alone() {
         unpack(&world, &["env.tar", "env", "--link", name]).refuses(125, message);
     }
     assert!(!world.path("env").exists(), "that is found out before anything is done");
-    let message = "vpython: error: `-vpython-tool unpack` takes an archive and the folder to make of it\n  \
+    let message = "vpython: error: `-vpython-tool unpack` takes an archive and the directory to make of it\n  \
                    hint: write it as in `vpython -vpython-tool unpack env.tar.gz /opt/app/env`\n";
     for words in [&[][..], &["env.tar"], &["env.tar", "a", "b"], &["env.tar", ""]] {
         unpack(&world, words).refuses(125, message);

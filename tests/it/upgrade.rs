@@ -210,7 +210,7 @@ vpython: error: the spec in `[WORLD]/work/e/.vpython3` says what the native form
   caused by: `[WORLD]/work/e/.vpython3`, line 9: the platform `plan9` has no marker
   hint: say it in another way, or leave this spec as it is
 vpython: error: cannot upgrade `[WORLD]/work/f/package.vpython3`
-  caused by: `[WORLD]/work/f/package` is a folder, and only a script itself can have a `# /// script` block
+  caused by: `[WORLD]/work/f/package` is a directory, and only a script itself can have a `# /// script` block
 vpython: error: cannot upgrade `[WORLD]/work/g/quoted.py`
   caused by: `'''` stands before `[VPYTHON:BEGIN]` in line 1
   hint: put the guard on a line of its own
@@ -236,7 +236,7 @@ vpython: error: `tool.py` has no spec of LUCI's form
 }
 
 #[test]
-fn a_folder_is_looked_through_but_for_links_and_hidden_folders() {
+fn a_directory_is_looked_through_but_for_links_and_hidden_directories() {
     let world = world();
     world.write(".git/x/.vpython3", SPEC);
     world.write("notes.txt", script_with_guards(""));

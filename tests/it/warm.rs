@@ -21,7 +21,7 @@ fn world() -> World {
     world
 }
 
-/// Waits until nothing was put into any folder for a while: of one that was just changed a launch looks at each name. Nobody can make that
+/// Waits until nothing was put into any directory for a while: of one that was just changed a launch looks at each name. Nobody can make that
 /// look as if it were longer ago.
 fn settle() {
     std::thread::sleep(Duration::from_millis(3_100));
@@ -63,7 +63,7 @@ fn a_warm_launch_starts_no_process_and_makes_few_calls() {
     let world = world();
     settle();
     assert_few(&calls(&world, |program, words| world.program(program, words).arguments(["tool.py"])));
-    // A spec for all the folder, and a script below.
+    // A spec for all the directory, and a script below.
     world.write("vpython.toml", "dependencies = ['a']\n");
     world.write("below/plain.py", "import a\nprint(a.VERSION)\n");
     settle();

@@ -191,13 +191,13 @@ fn a_project_without_a_wheel_is_refused_with_who_asks_for_it() {
 }
 
 #[test]
-fn without_a_folder_of_wheels_the_ways_to_name_one_are_said() {
+fn without_a_directory_of_wheels_the_ways_to_name_one_are_said() {
     refuses(
         &["a"],
         &[],
         "vpython: error: no wheel fits `a` (asked for in `[WORLD]/work/vpython.toml`, line 1)\n  \
-         caused by: no folder of wheels is named, and there is no `wheels` beside the spec\n  \
-         hint: make and fill one: `vpython -vpython-spec=vpython.toml -vpython-tool fetch`, or name a folder of wheels: `wheels = [\"…\"]` under `[tool.vpython]`, `-vpython-wheels` or `VPYTHON_WHEELS`\n",
+         caused by: no directory of wheels is named, and there is no `wheels` beside the spec\n  \
+         hint: make and fill one: `vpython -vpython-spec=vpython.toml -vpython-tool fetch`, or name a directory of wheels: `wheels = [\"…\"]` under `[tool.vpython]`, `-vpython-wheels` or `VPYTHON_WHEELS`\n",
     );
 }
 
@@ -234,7 +234,7 @@ fn a_wheel_that_cannot_be_read_is_passed_over_and_named() {
 }
 
 #[test]
-fn folders_count_in_the_order_of_caller_spec_and_neighbours() {
+fn directories_count_in_the_order_of_caller_spec_and_neighbours() {
     let case = Case::new(&["a"], &[module("a", "1").file("from-beside", "")]);
     let world = &case.world;
     world.write("vpython.toml", "dependencies = ['a']\n[tool.vpython]\nwheels = ['named']\n");
@@ -255,9 +255,9 @@ fn folders_count_in_the_order_of_caller_spec_and_neighbours() {
 }
 
 #[test]
-fn a_folder_that_the_flag_names_must_be_there() {
+fn a_directory_that_the_flag_names_must_be_there() {
     let case = Case::new(&["a"], &[module("a", "1")]);
-    let message = "vpython: error: no folder `[WORLD]/work/nowhere`\n  caused by: `-vpython-wheels` names it\n";
+    let message = "vpython: error: no directory `[WORLD]/work/nowhere`\n  caused by: `-vpython-wheels` names it\n";
     let launch = case.world.vpython(["-vpython-wheels", "nowhere", "-c", ""]).env("VPYTHON_INTERPRETER", &case.fake.path);
     launch.run().refuses(125, message);
 }

@@ -8,9 +8,9 @@
 set _vpython_script = "`readlink /proc/$$/fd/* | grep '/bin/activate[.]csh"\$"' | tail -n 1`"
 set _vpython_problem = ""
 if ( "$_vpython_script" == "" ) then
-    set _vpython_problem = "this shell does not tell where the file is; put the folder that it is in first on PATH instead"
+    set _vpython_problem = "this shell does not tell where the file is; put the directory that it is in first on PATH instead"
 else if ( "$_vpython_script" =~ *:* ) then
-    set _vpython_problem = "a folder on PATH cannot have a colon in its name, as that of the file has"
+    set _vpython_problem = "a directory on PATH cannot have a colon in its name, as that of the file has"
 else if ( ! -x $_vpython_script:h:q/python ) then
     set _vpython_problem = "there is no python beside the file"
 endif

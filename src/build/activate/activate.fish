@@ -8,20 +8,20 @@ set -l file (status filename)
 if not string match -q '/*' -- "$file"; and test -f "$PWD/$file"
     set file "$PWD/"(string replace -r '^\./' '' -- "$file")
 end
-# Python finds the environment by the path that it is called by, and by nothing else. So links to this file or to its folder are
+# Python finds the environment by the path that it is called by, and by nothing else. So links to this file or to its directory are
 # followed, and `..` is what it is to the kernel.
-set -l folder (string replace -r '/[^/]*$' '' -- "$file")
-if test -L "$file"; or test -L "$folder"; or not string match -q '/*' -- "$file"; or string match -qr '/\.?\.?/' -- "$file"
+set -l directory (string replace -r '/[^/]*$' '' -- "$file")
+if test -L "$file"; or test -L "$directory"; or not string match -q '/*' -- "$file"; or string match -qr '/\.?\.?/' -- "$file"
     set file (realpath -- "$file" 2>/dev/null)
-    set folder (string replace -r '/[^/]*$' '' -- "$file")
+    set directory (string replace -r '/[^/]*$' '' -- "$file")
 end
 set -l problem
 if not string match -q '*/bin/*' -- "$file"
-    set problem 'this shell does not tell where the file is; put the folder that it is in first on PATH instead'
-else if string match -q '*:*' -- "$folder"
-    set problem "a folder on PATH cannot have a `:` in its name, as `$folder` has"
-else if not test -x "$folder/python"
-    set problem "there is no python in `$folder`"
+    set problem 'this shell does not tell where the file is; put the directory that it is in first on PATH instead'
+else if string match -q '*:*' -- "$directory"
+    set problem "a directory on PATH cannot have a `:` in its name, as `$directory` has"
+else if not test -x "$directory/python"
+    set problem "there is no python in `$directory`"
 end
 
 if test -n "$problem"
@@ -55,14 +55,14 @@ else
         end
     end
 
-    set -gx VIRTUAL_ENV (string replace -r '/bin$' '' -- $folder)
+    set -gx VIRTUAL_ENV (string replace -r '/bin$' '' -- $directory)
     if string match -q '*/v1/envs/*' -- $VIRTUAL_ENV
         set -gx VIRTUAL_ENV_PROMPT vpython
     else
         set -gx VIRTUAL_ENV_PROMPT (string replace -r '.*/' '' -- $VIRTUAL_ENV)
     end
     set -g _OLD_VIRTUAL_PATH $PATH
-    set -gx PATH $folder $PATH
+    set -gx PATH $directory $PATH
     if set -q PYTHONHOME
         set -g _OLD_VIRTUAL_PYTHONHOME $PYTHONHOME
         set -e PYTHONHOME

@@ -36,10 +36,10 @@ _vpython_find_script
 unset -f _vpython_find_script
 case $_vpython_script in
 '' | /*) ;;
-# Where the current folder was moved, its name is an old one.
+# Where the current directory was moved, its name is an old one.
 *) if [ -f "$PWD/$_vpython_script" ]; then _vpython_script=$PWD/${_vpython_script#./}; fi ;;
 esac
-# Python finds the environment by the path that it is called by, and by nothing else. So links to this file or to its folder are
+# Python finds the environment by the path that it is called by, and by nothing else. So links to this file or to its directory are
 # followed, and `..` is what it is to the kernel.
 case $_vpython_script in
 /*/../* | /*/./* | /*//*) _vpython_script=$(readlink -f "$_vpython_script") ;;
@@ -52,13 +52,13 @@ case $_vpython_script in
 esac
 _vpython_problem=
 case $_vpython_script in
-*:*/bin/*) _vpython_problem="a folder on PATH cannot have a \`:\` in its name, as \`${_vpython_script%/*}\` has" ;;
+*:*/bin/*) _vpython_problem="a directory on PATH cannot have a \`:\` in its name, as \`${_vpython_script%/*}\` has" ;;
 */bin/*)
     if ! [ -x "${_vpython_script%/*}/python" ]; then
         _vpython_problem="there is no python in \`${_vpython_script%/*}\`"
     fi
     ;;
-*) _vpython_problem='this shell does not tell where the file is; put the folder that it is in first on PATH instead' ;;
+*) _vpython_problem='this shell does not tell where the file is; put the directory that it is in first on PATH instead' ;;
 esac
 
 if [ -z "$_vpython_problem" ]; then

@@ -14,8 +14,8 @@ const SIGNATURE: &[u8] = b"PK\x01\x02";
 const KNOWN_FLAGS: u16 = 0b1000_0000_1110;
 /// The version of the format, times ten, that brought Zip64; what came later is not for wheels.
 pub(super) const NEWEST_VERSION: u16 = 45;
-/// The attribute by which MS-DOS knows a folder.
-const DOS_FOLDER: u32 = 0x10;
+/// The attribute by which MS-DOS knows a directory.
+const DOS_DIRECTORY: u32 = 0x10;
 
 /// Reads it.
 pub(super) fn read(source: Source, directory: &Directory) -> Result<Vec<Member>> {
@@ -66,17 +66,17 @@ fn member(fields: &mut Fields) -> Result<Member> {
     Ok(Member { name, method, flags, crc, compressed, size, mode, header, data: 0 })
 }
 
-/// Whether it is a file or a folder is told by the end of its name, by its mode and by its attribute of MS-DOS; these must agree.
+/// Whether it is a file or a directory is told by the end of its name, by its mode and by its attribute of MS-DOS; these must agree.
 fn check_kind(name: &str, attributes: u32, size: u64) -> Result<()> {
-    let is_folder = name.ends_with('/');
+    let is_directory = name.ends_with('/');
     let kind = SFlag::from_bits_truncate((attributes >> 16) & SFlag::S_IFMT.bits());
-    let expected = if is_folder { SFlag::S_IFDIR } else { SFlag::S_IFREG };
-    let is_link = kind == SFlag::S_IFLNK && !is_folder;
+    let expected = if is_directory { SFlag::S_IFDIR } else { SFlag::S_IFREG };
+    let is_link = kind == SFlag::S_IFLNK && !is_directory;
     ensure!(
         kind.is_empty() || is_link || kind == expected,
-        "it is no file and no folder, or one by its name and the other by its mode"
+        "it is no file and no directory, or one by its name and the other by its mode"
     );
-    ensure!(is_folder || attributes & DOS_FOLDER == 0, "it is a file by its name, and a folder by its attributes");
-    ensure!(!is_folder || size == 0, "it is a folder, and has content");
+    ensure!(is_directory || attributes & DOS_DIRECTORY == 0, "it is a file by its name, and a directory by its attributes");
+    ensure!(!is_directory || size == 0, "it is a directory, and has content");
     Ok(())
 }

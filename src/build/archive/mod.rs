@@ -50,7 +50,7 @@ pub(super) struct Archive<'a> {
 /// What an archive says of a member.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Member {
-    /// Its name, `/` between folders and behind the name of a folder.
+    /// Its name, `/` between directories and behind the name of a directory.
     pub name: String,
     /// How its content is stored.
     method: Method,
@@ -186,8 +186,8 @@ impl Member {
         Content::new(part, self)
     }
 
-    /// Whether it is a folder.
-    pub fn is_folder(&self) -> bool {
+    /// Whether it is a directory.
+    pub fn is_directory(&self) -> bool {
         self.name.ends_with('/')
     }
 

@@ -1,6 +1,6 @@
 //! Names of members: what they are made of, and that no name has two contents.
 //!
-//! That a name leads nowhere but into its folder is looked at where it becomes a path, in `members`.
+//! That a name leads nowhere but into its directory is looked at where it becomes a path, in `members`.
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
@@ -57,7 +57,7 @@ pub(super) fn repeated(source: Source, members: &[Member]) -> Result<HashSet<usi
     }
     for member in members {
         for (index, _) in member.name.trim_end_matches('/').match_indices('/') {
-            if let Some(file) = files.get(&member.name[..index]).filter(|other| !other.is_folder()) {
+            if let Some(file) = files.get(&member.name[..index]).filter(|other| !other.is_directory()) {
                 bail!("member `{}` lies in member `{}`, which is a file", member.name, file.name);
             }
         }

@@ -115,8 +115,8 @@ mod tests {
 
     #[test]
     fn what_is_held_is_not_read_again() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("x");
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("x");
         fs::write_atomically(&path, b"0123456789").unwrap();
         let file = fs::open(&path).unwrap();
         let source = Source::file(&file).unwrap().holding(b"abc", 4);

@@ -1,6 +1,6 @@
 """Compiles sources into byte code, beside each.
 
-Run as `python2.7 [-O] -E -s -S -B -c <this text> FOLDER SOURCE...`, with the names of sources in FOLDER. A source that cannot be compiled
+Run as `python2.7 [-O] -E -s -S -B -c <this text> DIRECTORY SOURCE...`, with the names of sources in DIRECTORY. A source that cannot be compiled
 is passed over, as python would.
 """
 import imp
@@ -11,9 +11,9 @@ import sys
 import warnings
 
 warnings.simplefilter("ignore")
-folder = sys.argv[1]
+directory = sys.argv[1]
 for name in sys.argv[2:]:
-    path = os.path.join(folder, name)
+    path = os.path.join(directory, name)
     with open(path, "U") as file:
         source = file.read()
         changed = int(os.fstat(file.fileno()).st_mtime)

@@ -66,15 +66,15 @@ pub(super) struct Compiled<'a> {
 }
 
 impl Compiler {
-    /// Compiles the sources of these names in a folder, and shows the byte code of each to `keep`, in order; what cannot be compiled is
+    /// Compiles the sources of these names in a directory, and shows the byte code of each to `keep`, in order; what cannot be compiled is
     /// passed over.
     ///
     /// # Errors
     /// Those of `keep`; [`NoCompiler`]; a source cannot be read, or a process was killed.
-    pub fn compile(&self, folder: &Path, names: &[&str], mut keep: impl FnMut(&Compiled) -> Result<()>) -> Result<()> {
+    pub fn compile(&self, directory: &Path, names: &[&str], mut keep: impl FnMut(&Compiled) -> Result<()>) -> Result<()> {
         let mut rest = names;
         while !rest.is_empty() {
-            let done = self.compile_up_to_a_deadly_one(folder, rest, &mut keep)?;
+            let done = self.compile_up_to_a_deadly_one(directory, rest, &mut keep)?;
             if let Some(name) = rest.get(done) {
                 tracing::debug!(name, "the interpreter does not survive it");
             }
@@ -87,14 +87,14 @@ impl Compiler {
     /// there were two. Gives how many were done before one that two processes die of.
     fn compile_up_to_a_deadly_one(
         &self,
-        folder: &Path,
+        directory: &Path,
         names: &[&str],
         keep: &mut impl FnMut(&Compiled) -> Result<()>,
     ) -> Result<usize> {
         let mut kept = 0;
         let mut died_at = None;
         for _ in 0..TRIES {
-            let done = self.run(folder, names, &mut |compiled: &Compiled| {
+            let done = self.run(directory, names, &mut |compiled: &Compiled| {
                 if compiled.index < kept { Ok(()) } else { keep(compiled) }
             })?;
             kept = kept.max(done);
@@ -107,8 +107,8 @@ impl Compiler {
     }
 
     /// Runs one process. Gives how many sources it was done with before it ended.
-    fn run(&self, folder: &Path, names: &[&str], keep: &mut impl FnMut(&Compiled) -> Result<()>) -> Result<usize> {
-        let mut process = Running(self.start(folder, names)?);
+    fn run(&self, directory: &Path, names: &[&str], keep: &mut impl FnMut(&Compiled) -> Result<()>) -> Result<usize> {
+        let mut process = Running(self.start(directory, names)?);
         let output = process.0.stdout.take().ok_or(NoCompiler)?;
         let mut answer = BufReader::new(Patient(output));
         let Ok(tag) = greeting(&mut answer) else {
@@ -121,7 +121,7 @@ impl Compiler {
                 Ok(Answer::Code) if code.is_empty() => {}
                 Ok(Answer::Code) => keep(&Compiled { name, index, tag: &tag, code: &code })?,
                 Ok(Answer::Unreadable(why)) => {
-                    let failure = Failure::new(format!("cannot read `{}`", folder.join(name).display())).because(why);
+                    let failure = Failure::new(format!("cannot read `{}`", directory.join(name).display())).because(why);
                     return Err(failure.hint("`-vpython-tool check --all --repair` mends what is damaged in the store").into());
                 }
                 Err(error) => {
@@ -135,10 +135,10 @@ impl Compiler {
         Ok(names.len())
     }
 
-    fn start(&self, folder: &Path, names: &[&str]) -> Result<Child> {
+    fn start(&self, directory: &Path, names: &[&str]) -> Result<Child> {
         let mut command = Command::new(&self.interpreter);
         // The names are no input of its: to write to a process that has ended would end this one.
-        command.args(["-S", "-s", "-B", "-X", "utf8", "-c", PROGRAM]).arg(folder).args(names);
+        command.args(["-S", "-s", "-B", "-X", "utf8", "-c", PROGRAM]).arg(directory).args(names);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).current_dir("/");
         command.env_clear();
         let is_pythons = |name: &OsString| {
@@ -258,8 +258,8 @@ mod tests {
 
     /// The names of what a shell script as the interpreter compiles of these.
     fn compiled(script: &str, names: &[&str]) -> Result<Vec<String>> {
-        let folder = tempfile::tempdir().unwrap();
-        let interpreter = folder.path().join("python3");
+        let directory = tempfile::tempdir().unwrap();
+        let interpreter = directory.path().join("python3");
         // Written by another process: one that a test beside this one starts would have it open for writing, so that it could not be run.
         let write = "printf '%s' \"$1\" > \"$0\" && chmod 755 \"$0\"";
         let mut shell = Command::new("/bin/sh");
@@ -267,7 +267,7 @@ mod tests {
         assert!(shell.status().unwrap().success());
         let compiler = Compiler { interpreter, environment: vec![("PYTHONHASHSEED".into(), "1".into())] };
         let mut found = Vec::new();
-        compiler.compile(folder.path(), names, |compiled| {
+        compiler.compile(directory.path(), names, |compiled| {
             assert_eq!((compiled.tag, compiled.code), ("x-1", &b"ab"[..]));
             found.push(compiled.name.to_owned());
             Ok(())

@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
 
-use super::{folder_in, kind, size_of_sources};
+use super::{directory_in, kind, size_of_sources};
 use crate::build::install::{Layout, Places};
 use crate::build::unpacked::UnpackedWheel;
 use crate::fs::{self, Digest};
 use crate::store::Manifest;
 
-/// The list of what is in a folder of byte code.
+/// The list of what is in a directory of byte code.
 pub(super) const LIST: &str = "byte-code.json";
 
 /// The byte code of a wheel.
@@ -25,7 +25,7 @@ pub(super) struct ByteCode {
 /// A file of byte code.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct CodeFile {
-    /// Its path, relative to the folder of byte code and to site-packages.
+    /// Its path, relative to the directory of byte code and to site-packages.
     pub path: String,
     /// Its digest, as a column of RECORD.
     pub digest: String,
@@ -34,16 +34,16 @@ pub(super) struct CodeFile {
 }
 
 impl ByteCode {
-    /// Reads the list in a folder.
-    pub fn read(folder: &Path) -> Result<Self> {
-        fs::read_own_json(&folder.join(LIST))
+    /// Reads the list in a directory.
+    pub fn read(directory: &Path) -> Result<Self> {
+        fs::read_own_json(&directory.join(LIST))
     }
 
     /// Reads what is there, and looks whether it is: a file that was cut off has another size.
-    pub fn load(folder: &Path) -> Result<Self> {
-        let byte_code = Self::read(folder)?;
+    pub fn load(directory: &Path) -> Result<Self> {
+        let byte_code = Self::read(directory)?;
         for file in &byte_code.files {
-            let path = folder.join(&file.path);
+            let path = directory.join(&file.path);
             let size = fs::link_metadata(&path)?.and_then(|found| found.is_file().then_some(found.len()));
             ensure!(size == Some(file.size), "`{}` is not what was compiled", path.display());
         }
@@ -54,9 +54,9 @@ impl ByteCode {
 /// The byte code that an environment with this manifest and these wheels has since it was compiled, as far as its lists can be read.
 #[derive(Default)]
 pub(in crate::build) struct Listed {
-    /// That of each wheel, with its folder.
+    /// That of each wheel, with its directory.
     byte_code: Vec<(PathBuf, ByteCode)>,
-    /// The lists that cannot be read, each with the folder of its wheel.
+    /// The lists that cannot be read, each with the directory of its wheel.
     pub unreadable: Vec<(PathBuf, PathBuf)>,
 }
 
@@ -69,10 +69,10 @@ impl Listed {
         let mut listed = Self::default();
         let Some(version) = kind(&manifest.python) else { return Ok(listed) };
         for wheel in wheels.iter().filter(|wheel| size_of_sources(wheel) > 0) {
-            let folder = folder_in(wheel, &version);
-            match fs::visible(ByteCode::read(&folder))? {
-                Some(byte_code) => listed.byte_code.push((folder, byte_code)),
-                None => listed.unreadable.push((wheel.folder.clone(), folder.join(LIST))),
+            let directory = directory_in(wheel, &version);
+            match fs::visible(ByteCode::read(&directory))? {
+                Some(byte_code) => listed.byte_code.push((directory, byte_code)),
+                None => listed.unreadable.push((wheel.directory.clone(), directory.join(LIST))),
             }
         }
         Ok(listed)
@@ -80,9 +80,9 @@ impl Listed {
 
     /// The files in a wheel, by their paths, with their digests as columns of RECORD.
     pub fn in_wheel(&self, wheel: &UnpackedWheel) -> Vec<(PathBuf, String)> {
-        let of_wheel = self.byte_code.iter().filter(|(folder, _)| folder.parent() == Some(&wheel.folder));
-        let files =
-            of_wheel.flat_map(|(folder, code)| code.files.iter().map(|file| (folder.join(&file.path), file.digest.clone())));
+        let of_wheel = self.byte_code.iter().filter(|(directory, _)| directory.parent() == Some(&wheel.directory));
+        let files = of_wheel
+            .flat_map(|(directory, code)| code.files.iter().map(|file| (directory.join(&file.path), file.digest.clone())));
         files.collect()
     }
 
@@ -93,7 +93,7 @@ impl Listed {
     }
 }
 
-/// The byte code that belongs into an environment, by its path relative to site-packages, with the folder that has it: not that of sources
+/// The byte code that belongs into an environment, by its path relative to site-packages, with the directory that has it: not that of sources
 /// in whose place another wheel's are installed, nor what a wheel brings itself.
 pub(super) fn belonging<'a>(
     byte_code: &'a [(PathBuf, ByteCode)],
@@ -103,20 +103,21 @@ pub(super) fn belonging<'a>(
     let place = |path: &str| format!("{}/{path}", layout.site_packages);
     let contested: BTreeMap<&str, Digest> =
         places.collisions.iter().map(|collision| (&*collision.place, collision.winner.sha256)).collect();
-    let is_replaced = |folder: &Path, file: &CodeFile| {
+    let is_replaced = |directory: &Path, file: &CodeFile| {
         let winner = source_of(&file.path).and_then(|source| contested.get(&*place(&source)));
-        // The folder of a wheel is named by its digest.
-        winner.is_some_and(|winner| folder.parent().is_none_or(|wheel| !wheel.ends_with(winner.to_string())))
+        // The directory of a wheel is named by its digest.
+        winner.is_some_and(|winner| directory.parent().is_none_or(|wheel| !wheel.ends_with(winner.to_string())))
     };
-    let files = byte_code.iter().flat_map(|(folder, code)| code.files.iter().map(|file| (folder.as_path(), file)));
-    let files = files.filter(|(folder, file)| !is_replaced(folder, file) && !places.owners.contains_key(&place(&file.path)));
+    let files = byte_code.iter().flat_map(|(directory, code)| code.files.iter().map(|file| (directory.as_path(), file)));
+    let files =
+        files.filter(|(directory, file)| !is_replaced(directory, file) && !places.owners.contains_key(&place(&file.path)));
     // Wheels may have a file in common.
-    files.map(|(folder, file)| (&*file.path, (folder, file))).collect()
+    files.map(|(directory, file)| (&*file.path, (directory, file))).collect()
 }
 
 /// The source of a file of byte code, `NAME.py` of `__pycache__/NAME.TAG.pyc`.
 fn source_of(path: &str) -> Option<String> {
-    let (folder, name) = path.rsplit_once("__pycache__/")?;
+    let (directory, name) = path.rsplit_once("__pycache__/")?;
     let (module, _) = name.split_once('.')?;
-    Some(format!("{folder}{module}.py"))
+    Some(format!("{directory}{module}.py"))
 }

@@ -38,7 +38,7 @@ use super::link::Linker;
 use super::members::Scheme;
 use super::record;
 use super::unpacked::UnpackedWheel;
-use super::venv::FOLDER;
+use super::venv::DIRECTORY_MODE;
 use super::workers;
 use crate::fs::{self, Digest};
 use crate::plan::Facts;
@@ -52,8 +52,8 @@ pub(super) use python2::compile_modules;
 use compiler::{Compiled, Compiler, NoCompiler};
 use list::{ByteCode, CodeFile, LIST, belonging};
 
-/// How the folders of byte code in an unpacked wheel are called.
-const FOLDER_PREFIX: &str = "byte-code-";
+/// How the directories of byte code in an unpacked wheel are called.
+const DIRECTORY_PREFIX: &str = "byte-code-";
 /// How many bytes of sources one process compiles: a second's work.
 const PART: u64 = 1 << 20;
 /// How much a byte of a name counts: a command line has no room for a million.
@@ -111,19 +111,19 @@ pub(super) struct Shop<'a> {
     pub linker: &'a Linker,
 }
 
-/// Puts byte code beside all sources in a folder, as it is put into environments.
+/// Puts byte code beside all sources in a directory, as it is put into environments.
 ///
 /// # Errors
-/// The folder cannot be read or written.
-pub fn compile_folder(interpreter: &Facts, folder: &Path, process: &Process) -> Result<()> {
+/// The directory cannot be read or written.
+pub fn compile_directory(interpreter: &Facts, directory: &Path, process: &Process) -> Result<()> {
     if kind(&interpreter.version().to_string()).is_none() {
         return Ok(());
     }
     let mut sources = BTreeMap::new();
-    for entry in WalkDir::new(folder) {
+    for entry in WalkDir::new(directory) {
         let entry = entry?;
         let path =
-            entry.path().strip_prefix(folder)?.to_str().filter(|path| entry.file_type().is_file() && module(path).is_some());
+            entry.path().strip_prefix(directory)?.to_str().filter(|path| entry.file_type().is_file() && module(path).is_some());
         if let Some(path) = path {
             sources.insert(path.to_owned(), entry.metadata()?.len());
         }
@@ -132,12 +132,12 @@ pub fn compile_folder(interpreter: &Facts, folder: &Path, process: &Process) -> 
     let progress = Progress::start("compiling", sources.values().sum());
     let parts = parts(sources.iter().map(|(path, size)| (&**path, *size)).collect());
     let done = parts.par_iter().try_for_each(|names| {
-        compiler.compile(folder, names, |compiled| {
+        compiler.compile(directory, names, |compiled| {
             progress.advance(sources.get(compiled.name).copied().unwrap_or_default());
-            keep(compiled, folder).map(drop)
+            keep(compiled, directory).map(drop)
         })
     });
-    forgive(done).with_context(|| format!("cannot compile what is in `{}`", folder.display()))
+    forgive(done).with_context(|| format!("cannot compile what is in `{}`", directory.display()))
 }
 
 /// Where nothing can be compiled or kept, there is no byte code, and that is no error.
@@ -161,7 +161,7 @@ fn compile_entry(entry: &Entry, store: &Store, process: &Process) -> Result<bool
     let Some(manifest) = fs::look_for_json::<Manifest>(&entry.path.join(MANIFEST))? else { return Ok(false) };
     if manifest.python.starts_with("2.") {
         let _umask = fs::PlainUmask::set();
-        return python2::compile_all(&entry.path.join(&manifest.site.folder), &manifest.interpreter).map(|()| true);
+        return python2::compile_all(&entry.path.join(&manifest.site.directory), &manifest.interpreter).map(|()| true);
     }
     let Some(version) = kind(&manifest.python) else { return Ok(false) };
     let _umask = fs::PlainUmask::set();
@@ -172,12 +172,12 @@ fn compile_entry(entry: &Entry, store: &Store, process: &Process) -> Result<bool
     let shop = Shop { store, process, linker: &Linker::default() };
     let byte_code = compile_all(&wheels, &version, &manifest.interpreter, &shop)?;
     store.sync(&entry.path)?;
-    let site = entry.path.join(&manifest.site.folder);
+    let site = entry.path.join(&manifest.site.directory);
     put(&belonging(&byte_code, &layout, &places), &site, shop.linker, Target::InUse)?;
     Ok(true)
 }
 
-/// The byte code of wheels, each with its folder.
+/// The byte code of wheels, each with its directory.
 fn compile_all(wheels: &[UnpackedWheel], version: &str, interpreter: &Path, shop: &Shop) -> Result<Vec<(PathBuf, ByteCode)>> {
     let compiler = Compiler { interpreter: interpreter.to_path_buf(), environment: shop.process.environment.clone() };
     let mut wheels: Vec<&UnpackedWheel> = wheels.iter().collect();
@@ -188,8 +188,8 @@ fn compile_all(wheels: &[UnpackedWheel], version: &str, interpreter: &Path, shop
 }
 
 /// Where the byte code of a wheel is, in the unpacked wheel.
-fn folder_in(wheel: &UnpackedWheel, version: &str) -> PathBuf {
-    wheel.folder.join(format!("{FOLDER_PREFIX}{version}"))
+fn directory_in(wheel: &UnpackedWheel, version: &str) -> PathBuf {
+    wheel.directory.join(format!("{DIRECTORY_PREFIX}{version}"))
 }
 
 fn size_of_sources(wheel: &UnpackedWheel) -> u64 {
@@ -213,11 +213,11 @@ fn sources(wheel: &UnpackedWheel) -> impl Iterator<Item = (&str, u64)> {
     files.map(|file| (&*file.destination.path, file.size)).filter(|(path, _)| module(path).is_some())
 }
 
-/// The folder of a source, with a `/` behind it, and its module; none where it is no source of a module.
+/// The directory of a source, with a `/` behind it, and its module; none where it is no source of a module.
 fn module(path: &str) -> Option<(&str, &str)> {
-    let (folder, name) = path.split_at(path.rfind('/').map_or(0, |slash| slash + 1));
+    let (directory, name) = path.split_at(path.rfind('/').map_or(0, |slash| slash + 1));
     let module = name.strip_suffix(".py")?;
-    (!module.is_empty() && !module.contains('.')).then_some((folder, module))
+    (!module.is_empty() && !module.contains('.')).then_some((directory, module))
 }
 
 /// The byte code of a wheel, from the store or made now.
@@ -230,11 +230,11 @@ fn of_wheel(
 ) -> Result<(PathBuf, ByteCode)> {
     let size = size_of_sources(wheel);
     if size == 0 {
-        return Ok((wheel.folder.clone(), ByteCode { files: Vec::new() }));
+        return Ok((wheel.directory.clone(), ByteCode { files: Vec::new() }));
     }
     let part = progress.part(size);
-    let name = format!("{FOLDER_PREFIX}{version}");
-    let folder = folder_in(wheel, version);
+    let name = format!("{DIRECTORY_PREFIX}{version}");
+    let directory = directory_in(wheel, version);
     let byte_code = store.part_of_wheel(
         (&wheel.sha256, &name),
         |staging| {
@@ -244,12 +244,12 @@ fn of_wheel(
         },
         ByteCode::load,
     )?;
-    Ok((folder, byte_code))
+    Ok((directory, byte_code))
 }
 
-/// Compiles a wheel into the empty folder `to`.
+/// Compiles a wheel into the empty directory `to`.
 fn compile(wheel: &UnpackedWheel, compiler: &Compiler, to: &Path, progress: &Part) -> Result<()> {
-    let site = wheel.folder.join(Scheme::Site.folder());
+    let site = wheel.directory.join(Scheme::Site.directory());
     let sizes: BTreeMap<&str, u64> = sources(wheel).collect();
     let parts = parts(sizes.clone());
     let files = parts.par_iter().map(|names| {
@@ -286,10 +286,10 @@ fn parts<'a>(sources: BTreeMap<&'a str, u64>) -> Vec<Vec<&'a str>> {
 
 /// Writes a file of byte code.
 fn keep(Compiled { name, tag, code, .. }: &Compiled, to: &Path) -> Result<Option<CodeFile>> {
-    let Some((folder, module)) = module(name) else { return Ok(None) };
-    let path = format!("{folder}__pycache__/{module}.{tag}.pyc");
+    let Some((directory, module)) = module(name) else { return Ok(None) };
+    let path = format!("{directory}__pycache__/{module}.{tag}.pyc");
     let file = to.join(&path);
-    fs::create_dir_all(file.parent().unwrap_or(to), FOLDER)?;
+    fs::create_dir_all(file.parent().unwrap_or(to), DIRECTORY_MODE)?;
     fs::write_new(&file, code, 0o444)?;
     let digest = record::sha256_column(Digest::of(code).as_bytes());
     Ok(Some(CodeFile { path, digest, size: code.len() as u64 }))
@@ -306,11 +306,11 @@ enum Target {
 
 /// Puts byte code into site-packages, in the place of what python has written there.
 fn put(files: &BTreeMap<&str, (&Path, &CodeFile)>, site: &Path, linker: &Linker, target: Target) -> Result<()> {
-    let folders: BTreeSet<&str> = files.keys().filter_map(|path| Some(path.rsplit_once('/')?.0)).collect();
-    folders.into_iter().try_for_each(|folder| fs::create_dir(&site.join(folder), FOLDER))?;
-    let staged = files.par_iter().map(|(path, (folder, _))| {
+    let directories: BTreeSet<&str> = files.keys().filter_map(|path| Some(path.rsplit_once('/')?.0)).collect();
+    directories.into_iter().try_for_each(|directory| fs::create_dir(&site.join(directory), DIRECTORY_MODE))?;
+    let staged = files.par_iter().map(|(path, (directory, _))| {
         let to = site.join(path);
-        Ok(linker.stage(&folder.join(path), &to)?.map(|unfinished| (unfinished, to)))
+        Ok(linker.stage(&directory.join(path), &to)?.map(|unfinished| (unfinished, to)))
     });
     let staged: Vec<(PathBuf, PathBuf)> = staged.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect();
     // Second names are those of files that are on the disk already.

@@ -1,4 +1,4 @@
-//! A wheel taken apart: its files in one folder for each data scheme, compared with its RECORD, its scripts made movable.
+//! A wheel taken apart: its files in one directory for each data scheme, compared with its RECORD, its scripts made movable.
 //!
 //! Of what an installer does to a wheel, this is all that does not depend on the environment; so it is done once per machine.
 //! **What is unpacked is what was hashed.** Whoever may write to a wheel may do so between any two looks at it; so its bytes are read once,
@@ -21,7 +21,7 @@ use super::members::{Destination, Scheme};
 use super::oddities::{Oddities, Oddity, OddityKind};
 use super::record::{self, Row, Rows, Verified, Verifier};
 use super::unpacked::{Contents, MANIFEST, UnpackedFile};
-use super::venv::FOLDER;
+use super::venv::DIRECTORY_MODE;
 use super::{entry_points, scripts};
 use crate::fs::{self, Digest};
 use crate::plan::PlannedWheel;
@@ -38,7 +38,7 @@ const BUFFER: usize = 256 * 1024;
 /// How large what is read as a whole may be: RECORD, and scripts for python. Real ones are a tenth of that.
 const TEXT_LIMIT: u64 = 64 << 20;
 
-/// Unpacks a wheel into the empty folder `to`. `advance` is told of the bytes of the wheel as they are done.
+/// Unpacks a wheel into the empty directory `to`. `advance` is told of the bytes of the wheel as they are done.
 ///
 /// The digest of the whole is found while members are unpacked; where it is another one, what was unpacked goes unseen, and that is the
 /// error. So it is where the file is not a wheel that every program unpacks alike.
@@ -81,7 +81,7 @@ struct Texts {
 
 impl Texts {
     fn read(wheel: &PlannedWheel, archive: &Archive) -> Result<Self> {
-        let dist_info = own_folder(wheel, archive, ".dist-info")?.context("it has no `.dist-info` folder")?;
+        let dist_info = own_directory(wheel, archive, ".dist-info")?.context("it has no `.dist-info` directory")?;
         let read = |name: &str| read_member(archive, &format!("{dist_info}/{name}"));
         let has_entry_points = archive.member(&format!("{dist_info}/{ENTRY_POINTS}")).is_some();
         let entry_points = has_entry_points.then(|| read(ENTRY_POINTS)).transpose()?;
@@ -103,7 +103,7 @@ struct Unpacking<'a> {
     /// The same by scheme and folded path: names that are one file where case and Unicode form do not count.
     folded: HashMap<(Scheme, String), Destination>,
     oddities: Vec<Oddity>,
-    folders: HashSet<PathBuf>,
+    directories: HashSet<PathBuf>,
 }
 
 /// What is to be done with a member.
@@ -126,10 +126,10 @@ impl<'a> Unpacking<'a> {
     fn begin(wheel: &PlannedWheel, archive: &'a Archive, texts: &'a Texts, to: &'a Path) -> Result<Self> {
         check_wheel_version(&texts.wheel)?;
         let (rows, oddities) = record::parse(&texts.record)?;
-        let data = own_folder(wheel, archive, ".data")?.unwrap_or_else(|| texts.dist_info.replace(".dist-info", ".data"));
+        let data = own_directory(wheel, archive, ".data")?.unwrap_or_else(|| texts.dist_info.replace(".dist-info", ".data"));
         let oddities = archive.oddities().iter().cloned().chain(oddities).collect();
-        let (files, taken, folded, folders) = (Vec::new(), HashSet::new(), HashMap::new(), HashSet::new());
-        Ok(Self { archive, texts, to, data, rows, files, taken, folded, oddities, folders })
+        let (files, taken, folded, directories) = (Vec::new(), HashSet::new(), HashMap::new(), HashSet::new());
+        Ok(Self { archive, texts, to, data, rows, files, taken, folded, oddities, directories })
     }
 
     /// Decides on each member, has `write` take the steps, and puts together what came of them, in the order of the steps.
@@ -163,20 +163,20 @@ impl<'a> Unpacking<'a> {
 
     /// Notes what RECORD lists and the archive does not have.
     fn note_absent(&mut self) {
-        let members = self.archive.members().iter().filter(|member| !member.is_folder());
+        let members = self.archive.members().iter().filter(|member| !member.is_directory());
         let seen: HashSet<&str> = members.map(|member| &*member.name).collect();
         let absent = self.rows.keys().filter(|path| !seen.contains(path.as_str()));
         self.oddities.extend(absent.map(|path| Oddity::new(path, OddityKind::Absent)));
     }
 
-    /// Decides what becomes of a member; of a folder, nothing but the files in it is installed.
+    /// Decides what becomes of a member; of a directory, nothing but the files in it is installed.
     fn step(&mut self, member: &'a Member) -> Result<Step<'a>> {
         let name = &*member.name;
-        if member.is_folder() {
+        if member.is_directory() {
             Destination::of(name.trim_end_matches('/'), "\0")?;
         }
         let in_dist_info = name.strip_prefix(&self.texts.dist_info).and_then(|rest| rest.strip_prefix('/')).unwrap_or_default();
-        if member.is_folder() || INSTALLERS_OWN.contains(&in_dist_info) {
+        if member.is_directory() || INSTALLERS_OWN.contains(&in_dist_info) {
             return Ok(Step { member, row: Row::default(), kind: StepKind::Read });
         }
         let is_signature = SIGNATURES.contains(&in_dist_info);
@@ -210,22 +210,22 @@ impl<'a> Unpacking<'a> {
         Ok(())
     }
 
-    /// The path of a destination that nothing else has, its folder made.
+    /// The path of a destination that nothing else has, its directory made.
     fn claim(&mut self, destination: &Destination) -> Result<PathBuf> {
         ensure!(
             self.taken.insert(destination.clone()),
             "two members of the wheel are to be installed as `{}`",
             destination.path
         );
-        let path = self.to.join(destination.scheme.folder()).join(&destination.path);
-        if let Some(folder) = path.parent()
-            && self.folders.insert(folder.to_path_buf())
+        let path = self.to.join(destination.scheme.directory()).join(&destination.path);
+        if let Some(directory) = path.parent()
+            && self.directories.insert(directory.to_path_buf())
         {
-            fs::create_dir_all(folder, FOLDER)?;
+            fs::create_dir_all(directory, DIRECTORY_MODE)?;
         }
         let folded = (destination.scheme, archive::folded(&destination.path).into_owned());
         if let Some(other) = self.folded.insert(folded, destination.clone()) {
-            let other_path = self.to.join(other.scheme.folder()).join(&other.path);
+            let other_path = self.to.join(other.scheme.directory()).join(&other.path);
             ensure!(
                 are_apart(&other_path, &path)?,
                 "`{}` and `{}` are one file on this file system, which ignores case or Unicode form",
@@ -346,22 +346,22 @@ fn copy(mut content: impl Read, sink: &mut Verifier<File>) -> std::io::Result<()
     Ok(())
 }
 
-/// The one folder at the top of the wheel with this ending, which must be named after its project and version.
-pub(super) fn own_folder(wheel: &PlannedWheel, archive: &Archive, ending: &str) -> Result<Option<String>> {
+/// The one directory at the top of the wheel with this ending, which must be named after its project and version.
+pub(super) fn own_directory(wheel: &PlannedWheel, archive: &Archive, ending: &str) -> Result<Option<String>> {
     let tops = archive.members().iter().filter_map(|member| member.name.split_once('/'));
-    let mut folders: BTreeSet<String> =
-        tops.map(|(folder, _)| folder).filter(|folder| folder.ends_with(ending)).map(str::to_owned).collect();
-    if folders.len() > 1 {
-        bail!("it has more than one `{ending}` folder: {}", folders.into_iter().collect::<Vec<_>>().join(", "));
+    let mut directories: BTreeSet<String> =
+        tops.map(|(directory, _)| directory).filter(|directory| directory.ends_with(ending)).map(str::to_owned).collect();
+    if directories.len() > 1 {
+        bail!("it has more than one `{ending}` directory: {}", directories.into_iter().collect::<Vec<_>>().join(", "));
     }
-    let Some(folder) = folders.pop_first() else { return Ok(None) };
-    let (project, version) = folder.trim_end_matches(ending).split_once('-').unwrap_or_default();
+    let Some(directory) = directories.pop_first() else { return Ok(None) };
+    let (project, version) = directory.trim_end_matches(ending).split_once('-').unwrap_or_default();
     let is_its_own = project.parse().is_ok_and(|project: pep508_rs::PackageName| project == wheel.name)
         && version.replace('_', "-").parse().is_ok_and(|version: pep440_rs::Version| version == wheel.version);
     if !is_its_own {
-        bail!("`{folder}` is not the folder of `{}` {}", wheel.name, wheel.version);
+        bail!("`{directory}` is not the directory of `{}` {}", wheel.name, wheel.version);
     }
-    Ok(Some(folder))
+    Ok(Some(directory))
 }
 
 /// Refuses a format that is newer than the one that is known.

@@ -61,8 +61,8 @@ fn forge(path: &Path, old: &[u8], new: &[u8]) {
 
 #[test]
 fn a_wheel_in_memory_is_unpacked_as_it_was_hashed() {
-    let folder = tempfile::tempdir().unwrap();
-    let (path, to) = (folder.path().join("a-1-py3-none-any.whl"), folder.path().join("to"));
+    let directory = tempfile::tempdir().unwrap();
+    let (path, to) = (directory.path().join("a-1-py3-none-any.whl"), directory.path().join("to"));
     fs::create_dir_all(&to, 0o755).unwrap();
     let planned = wheel(&path, &[("a.py", b"VERSION = 'one'"), ("b.py", b"VERSION = 'two'")]);
     let done = AtomicUsize::new(0);
@@ -75,7 +75,7 @@ fn a_wheel_in_memory_is_unpacked_as_it_was_hashed() {
     unpack(&planned, &to, rewrite_after_one).unwrap();
     let read = |name: &str| fs::read(&to.join("site").join(name)).unwrap();
     assert_eq!((&*read("a.py"), &*read("b.py")), (&b"VERSION = 'one'"[..], &b"VERSION = 'two'"[..]));
-    let again = folder.path().join("again");
+    let again = directory.path().join("again");
     fs::create_dir_all(&again, 0o755).unwrap();
     let error = format!("{:#}", unpack(&planned, &again, drop).unwrap_err());
     assert!(error.starts_with("it has changed since it was chosen"), "{error}");
@@ -83,8 +83,8 @@ fn a_wheel_in_memory_is_unpacked_as_it_was_hashed() {
 
 #[test]
 fn a_large_wheel_is_unpacked_as_it_was_hashed_or_not_at_all() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("a-1-py3-none-any.whl");
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("a-1-py3-none-any.whl");
     let limit = usize::try_from(parts::LIMIT).unwrap();
     let (larger, large) = (vec![1; limit + 1], vec![2; limit / 2]);
     let members: [(&str, &[u8]); 5] = [
@@ -96,7 +96,7 @@ fn a_large_wheel_is_unpacked_as_it_was_hashed_or_not_at_all() {
     ];
     let planned = wheel(&path, &members);
     let unpacked = |name: &str, advance: &(dyn Fn(u64) + Send + Sync)| {
-        let to = folder.path().join(name);
+        let to = directory.path().join(name);
         fs::create_dir_all(&to, 0o755).unwrap();
         let done = unpack(&planned, &to, advance).map_err(|error| format!("{error:#}"));
         (to, done)

@@ -114,7 +114,7 @@ fn read_trusted(path: &Path, process: &Process) -> Result<Option<Vec<u8>>, Strin
     if !metadata.is_file() {
         return Err("it is not a file".to_owned());
     }
-    let folder = path.parent().unwrap_or(Path::new("/"));
+    let directory = path.parent().unwrap_or(Path::new("/"));
     let owner = metadata.uid();
     let trust = Trust::of_user(process.user);
     if !owner_of_program(path, process).into_iter().fold(trust, Trust::and).includes(owner) {
@@ -123,8 +123,8 @@ fn read_trusted(path: &Path, process: &Process) -> Result<Option<Vec<u8>>, Strin
     if fs::is_open_to_all(&metadata) {
         return Err("everybody can write to it".to_owned());
     }
-    if fs::metadata(folder).ok().flatten().is_none_or(|folder| fs::is_open_to_all(&folder)) {
-        return Err(format!("everybody can write to `{}`", folder.display()));
+    if fs::metadata(directory).ok().flatten().is_none_or(|directory| fs::is_open_to_all(&directory)) {
+        return Err(format!("everybody can write to `{}`", directory.display()));
     }
     let beginning = fs::read_beginning(&mut file, path).map_err(|error| cannot(&error))?;
     let content = fs::read_rest(&mut file, beginning, path, fs::limits::SETTINGS).map_err(|error| cannot(&error))?;
@@ -144,9 +144,9 @@ mod tests {
 
     #[test]
     fn the_first_file_that_counts_is_the_only_one() {
-        let folder = tempfile::tempdir().unwrap();
-        let files = ["beside.conf", "etc.conf"].map(|name| folder.path().join(name));
-        let user = fs::metadata(folder.path()).unwrap().unwrap().uid();
+        let directory = tempfile::tempdir().unwrap();
+        let files = ["beside.conf", "etc.conf"].map(|name| directory.path().join(name));
+        let user = fs::metadata(directory.path()).unwrap().unwrap().uid();
         let process = Process { conf_files: files.to_vec(), user, ..Process::default() };
         let read = || Conf::read(&process).unwrap();
         assert_eq!(read(), Conf::default(), "there is none");

@@ -74,16 +74,16 @@ fn calls_vpython(script: &str) -> bool {
     words.any(|word| matches!(word.rsplit('/').next(), Some("vpython" | "vpython3")))
 }
 
-/// The folders of `PATH`, each once, absolute ones alone. Those that an outer vpython put in front are left out, so that a
+/// The directories of `PATH`, each once, absolute ones alone. Those that an outer vpython put in front are left out, so that a
 /// program that runs vpython gets what its user would get.
 pub(super) fn search_path(process: &Process) -> Vec<PathBuf> {
-    let mut folders = Vec::new();
-    for folder in std::env::split_paths(process.search_path()) {
-        if folder.is_absolute() && !folders.contains(&folder) && !Key::names_bin_folder(&folder) {
-            folders.push(folder);
+    let mut directories = Vec::new();
+    for directory in std::env::split_paths(process.search_path()) {
+        if directory.is_absolute() && !directories.contains(&directory) && !Key::names_bin_directory(&directory) {
+            directories.push(directory);
         }
     }
-    folders
+    directories
 }
 
 /// The first `python3`, else `python`, on `PATH` that is not vpython; whatever else it is.
@@ -96,7 +96,7 @@ pub fn next_python_on_path(process: &Process) -> Option<PathBuf> {
 #[must_use]
 pub fn next_on_path(name: &OsStr, process: &Process) -> Option<PathBuf> {
     let is_other = |path: &PathBuf| matches!(look(path, process), Ok(Some(found)) if found != Executable::Vpython);
-    search_path(process).iter().map(|folder| folder.join(name)).find(is_other)
+    search_path(process).iter().map(|directory| directory.join(name)).find(is_other)
 }
 
 #[cfg(test)]
@@ -104,10 +104,10 @@ mod tests {
     use super::*;
 
     fn place(name: &str, content: &[u8], mode: u32) -> (tempfile::TempDir, PathBuf) {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join(name);
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join(name);
         fs::write_new(&path, content, mode).unwrap();
-        (folder, path)
+        (directory, path)
     }
 
     #[test]
@@ -132,13 +132,13 @@ mod tests {
             ),
         ];
         for (content, mode, expected, why) in rows {
-            let (_folder, path) = place("python3", content, mode);
+            let (_directory, path) = place("python3", content, mode);
             assert_eq!(look(&path, &Process::default()).unwrap(), expected, "{why}");
         }
     }
 
     #[test]
-    fn relative_folders_and_those_of_an_outer_vpython_are_passed_over() {
+    fn relative_directories_and_those_of_an_outer_vpython_are_passed_over() {
         let path = format!("/store/v1/envs/{}/bin:/a::bin:/b:/a", "0a".repeat(20));
         let process = Process { environment: vec![("PATH".into(), path.into())], ..Process::default() };
         assert_eq!(search_path(&process), [PathBuf::from("/a"), PathBuf::from("/b")]);

@@ -28,9 +28,9 @@ pub struct Taken {
 pub enum Source {
     /// The caller, by `-vpython-interpreter` or `VPYTHON_INTERPRETER`.
     Named,
-    /// A folder named by version beside vpython's own binary.
+    /// A directory named by version beside vpython's own binary.
     Bundle,
-    /// A folder of `PATH`.
+    /// A directory of `PATH`.
     Path,
     /// What pyenv has installed.
     Pyenv,

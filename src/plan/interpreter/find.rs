@@ -1,7 +1,7 @@
 //! Which interpreter a spec gets.
 //!
 //! 1. The one that `-vpython-interpreter` or `VPYTHON_INTERPRETER` names; where that is a version, one of the following that has it.
-//! 2. Bundles: folders named by version beside vpython's own binary, the highest that satisfies.
+//! 2. Bundles: directories named by version beside vpython's own binary, the highest that satisfies.
 //! 3. Names on `PATH`, as a shell would find them: `python3`, `python`, then names with a version in them; where the spec leaves room for a
 //!    single minor version, the name with that version comes first.
 //! 4. What pyenv and uv have installed, the highest that satisfies.
@@ -30,7 +30,7 @@ use crate::process::Process;
 use crate::report::{self, Failure, Kind};
 use crate::spec::{Placed, PythonRange, Spec};
 
-/// Finds the interpreter for a spec. `memo` is the folder for what interpreters have said, where there is one.
+/// Finds the interpreter for a spec. `memo` is the directory for what interpreters have said, where there is one.
 ///
 /// # Errors
 /// None satisfies, or the one that is named does not or cannot be run.
@@ -90,10 +90,10 @@ pub fn search_settings(interpreter: Option<&Path>, process: &Process) -> Vec<(&'
         path.extend(search_path(process));
     }
     settings.extend(interpreter.map(|path| ("the interpreter that is named", path.into())));
-    settings.extend(path.iter().map(|folder| ("`PATH`", folder.into())));
+    settings.extend(path.iter().map(|directory| ("`PATH`", directory.into())));
     settings.extend(process.executable.as_ref().map(|path| ("the place of vpython", path.into())));
     // pyenv's choice depends on the current directory, and so does what a word names; nothing else does.
-    if interpreter.is_some_and(Path::is_relative) || path.iter().any(|folder| pyenv::is_shims_folder(folder)) {
+    if interpreter.is_some_and(Path::is_relative) || path.iter().any(|directory| pyenv::is_shims_directory(directory)) {
         settings.extend(process.directory.as_ref().map(|directory| (DIRECTORY, directory.into())));
     }
     settings
@@ -117,7 +117,7 @@ pub(super) struct Search<'a> {
 }
 
 impl Search<'_> {
-    /// The interpreter that the caller names: an executable, or a bundle's folder. It is run whatever it is, but for vpython.
+    /// The interpreter that the caller names: an executable, or a bundle's directory. It is run whatever it is, but for vpython.
     fn named(&mut self, path: &Path) -> Result<Facts> {
         self.evidence.look(path);
         let is_bundle = fs::metadata(path)?.is_some_and(|metadata| metadata.is_dir());
@@ -140,9 +140,9 @@ impl Search<'_> {
     }
 
     /// The interpreter of a bundle: one of Python 3, where there is one and the spec does not ask for Python 2.
-    fn in_bundle(&self, folder: &Path) -> Result<PathBuf> {
-        let three = folder.join("bin/python3");
-        let two = folder.join("bin/python2.7");
+    fn in_bundle(&self, directory: &Path) -> Result<PathBuf> {
+        let three = directory.join("bin/python3");
+        let two = directory.join("bin/python2.7");
         let takes_two = fs::look_for_file(&two)? && (self.wants_python2 || !fs::look_for_file(&three)?);
         Ok(if takes_two { two } else { three })
     }
@@ -158,9 +158,9 @@ impl Search<'_> {
     }
 
     fn bundles(&mut self) -> Result<Option<Facts>> {
-        let Some(folder) = self.process.executable.as_ref().and_then(|own| own.parent()) else { return Ok(None) };
-        self.evidence.look(folder);
-        self.highest_in(folder, Source::Bundle)
+        let Some(directory) = self.process.executable.as_ref().and_then(|own| own.parent()) else { return Ok(None) };
+        self.evidence.look(directory);
+        self.highest_in(directory, Source::Bundle)
     }
 
     fn installed_by_pyenv(&mut self) -> Result<Option<Facts>> {
@@ -173,15 +173,15 @@ impl Search<'_> {
 
     fn installed_by(&mut self, tool: Source, versions: Option<PathBuf>) -> Result<Option<Facts>> {
         let Some(versions) = versions else { return Ok(None) };
-        debug!(?tool, folder = %versions.display(), "looking through the installed versions");
+        debug!(?tool, directory = %versions.display(), "looking through the installed versions");
         self.evidence.look(&versions);
         self.highest_in(&versions, tool)
     }
 
-    /// The highest version that satisfies among the folders that are named by a version.
-    fn highest_in(&mut self, folder: &Path, source: Source) -> Result<Option<Facts>> {
-        for (_, name) in pyenv::installed_versions(folder)? {
-            let path = folder.join(name).join(if self.wants_python2 { "bin/python2.7" } else { "bin/python3" });
+    /// The highest version that satisfies among the directories that are named by a version.
+    fn highest_in(&mut self, directory: &Path, source: Source) -> Result<Option<Facts>> {
+        for (_, name) in pyenv::installed_versions(directory)? {
+            let path = directory.join(name).join(if self.wants_python2 { "bin/python2.7" } else { "bin/python3" });
             // One that is being installed may not have its interpreter yet.
             self.evidence.look(&path);
             if let Some(facts) = self.consider(&path, source)? {
@@ -192,15 +192,15 @@ impl Search<'_> {
     }
 
     fn on_path(&mut self) -> Result<Option<Facts>> {
-        let folders = search_path(self.process);
+        let directories = search_path(self.process);
         let ranges = self.version.iter().map(|version| &version.specifiers);
         let mut ranges = ranges.chain(self.wanted.map(|wanted| &wanted.value.specifiers));
         let pinned = ranges.find_map(single_minor).map(|minor| format!("python3.{minor}"));
         let names: &[&str] = if self.wants_python2 { &["python2.7", "python2", "python"] } else { &["python3", "python"] };
         for name in pinned.iter().map(String::as_str).chain(names.iter().copied()) {
-            for folder in &folders {
-                self.evidence.look(folder);
-                if let Some(facts) = self.consider(&folder.join(name), Source::Path)? {
+            for directory in &directories {
+                self.evidence.look(directory);
+                if let Some(facts) = self.consider(&directory.join(name), Source::Path)? {
                     return Ok(Some(facts));
                 }
             }
@@ -208,12 +208,12 @@ impl Search<'_> {
         if self.wants_python2 {
             return Ok(None);
         }
-        for folder in &folders {
-            let names = fs::visible(fs::list(folder))?.flatten().unwrap_or_default();
+        for directory in &directories {
+            let names = fs::visible(fs::list(directory))?.flatten().unwrap_or_default();
             let mut minors: Vec<u32> = names.iter().filter_map(|name| minor_in_name(name)).collect();
             minors.sort_unstable_by(|one, other| other.cmp(one));
             for minor in minors {
-                if let Some(facts) = self.consider(&folder.join(format!("python3.{minor}")), Source::Path)? {
+                if let Some(facts) = self.consider(&directory.join(format!("python3.{minor}")), Source::Path)? {
                     return Ok(Some(facts));
                 }
             }
@@ -225,7 +225,7 @@ impl Search<'_> {
     /// system is not passed over: another run would take it, and so come to another environment.
     fn consider(&mut self, path: &Path, source: Source) -> Result<Option<Facts>> {
         // What is turned down now may be mended where it lies: made executable, a link's target made. What is not there at all is
-        // noticed by the time of its folder.
+        // noticed by the time of its directory.
         if fs::link_metadata(path).is_ok_and(|metadata| metadata.is_some()) {
             self.evidence.look(path);
         }
@@ -304,7 +304,7 @@ impl Search<'_> {
         debug!(path = %path.display(), why, "passed over");
         let passed_over = PassedOver { path: path.to_path_buf(), why: why.to_owned() };
         let known = &mut self.evidence.choice.passed_over;
-        // One file may be met by several names: by a link, or in a folder that is a link.
+        // One file may be met by several names: by a link, or in a directory that is a link.
         let stamp = Stamp::of(path);
         let says = |passed: &PassedOver| passed.why.replace(&*passed.path.to_string_lossy(), "");
         let is_same = |known: &PassedOver| {
@@ -339,20 +339,20 @@ impl Search<'_> {
     /// Where interpreters were looked for.
     fn looked_at(&self) -> String {
         let bundles =
-            self.process.executable.as_ref().and_then(|own| own.parent()).map(|folder| ("beside vpython", folder.into()));
+            self.process.executable.as_ref().and_then(|own| own.parent()).map(|directory| ("beside vpython", directory.into()));
         let path = Some(("on `PATH`", PathBuf::from(self.process.search_path())));
         let pyenv = pyenv::root(self.process).map(|root| ("among those of pyenv", root.join("versions")));
-        let uv = uv_versions(self.process).map(|folder| ("among those of uv", folder));
+        let uv = uv_versions(self.process).map(|directory| ("among those of uv", directory));
         let places = [bundles, path, pyenv, uv].into_iter().flatten();
         let places: Vec<_> = places.map(|(title, place)| format!("{title} (`{}`)", place.display())).collect();
         format!("looked {}", places.join(", "))
     }
 }
 
-/// The folder of the interpreters that uv has installed.
+/// The directory of the interpreters that uv has installed.
 fn uv_versions(process: &Process) -> Option<PathBuf> {
-    if let Some(folder) = process.setting("UV_PYTHON_INSTALL_DIR") {
-        return Some(folder.into());
+    if let Some(directory) = process.setting("UV_PYTHON_INSTALL_DIR") {
+        return Some(directory.into());
     }
     let data = process.setting("XDG_DATA_HOME").map(PathBuf::from);
     Some(data.or_else(|| Some(process.home()?.join(".local/share")))?.join("uv/python"))

@@ -56,16 +56,16 @@ def glibc_version():
 
 
 def base_executable():
-    """The real binary. A virtual environment may hold a copy of it, and names the folder of the original in its `pyvenv.cfg`."""
+    """The real binary. A virtual environment may hold a copy of it, and names the directory of the original in its `pyvenv.cfg`."""
     real = os.path.realpath(sys.executable)
-    for folder in (os.path.dirname(real), os.path.dirname(os.path.dirname(real))):
+    for directory in (os.path.dirname(real), os.path.dirname(os.path.dirname(real))):
         try:
-            with io.open(os.path.join(folder, "pyvenv.cfg"), encoding="utf-8") as file:
+            with io.open(os.path.join(directory, "pyvenv.cfg"), encoding="utf-8") as file:
                 settings = dict([part.strip() for part in line.split("=", 1)] for line in file if "=" in line)
         except (IOError, OSError):
             continue
         for name in (os.path.basename(real), "python%d.%d" % sys.version_info[:2], "python3", "python"):
-            original = os.path.join(folder, settings.get("home", ""), name)
+            original = os.path.join(directory, settings.get("home", ""), name)
             if os.path.isfile(original):
                 return os.path.realpath(original)
     return real

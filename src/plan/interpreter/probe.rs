@@ -34,7 +34,7 @@ pub(super) struct Known {
     pub stamps: Vec<Stamped>,
 }
 
-/// What the interpreter at `path` says of itself: from the folder `memo` where it was asked before, by whatever name, and has not changed
+/// What the interpreter at `path` says of itself: from the directory `memo` where it was asked before, by whatever name, and has not changed
 /// since.
 ///
 /// # Errors

@@ -13,12 +13,12 @@ use crate::fs::{self, Trust};
 use crate::plan::Evidence;
 use crate::process::Process;
 
-/// Whether a folder of `PATH` is, by its name, one of shims.
-pub(super) fn is_shims_folder(folder: &Path) -> bool {
-    folder.ends_with("shims")
+/// Whether a directory of `PATH` is, by its name, one of shims.
+pub(super) fn is_shims_directory(directory: &Path) -> bool {
+    directory.ends_with("shims")
 }
 
-/// pyenv's root folder, as the environment tells.
+/// pyenv's root directory, as the environment tells.
 pub(super) fn root(process: &Process) -> Option<PathBuf> {
     match process.setting("PYENV_ROOT") {
         Some(root) => Some(root.into()),
@@ -46,8 +46,8 @@ pub(super) fn resolve(shim: &Path, process: &Process, evidence: &mut Evidence) -
         },
     };
     for version in chosen {
-        let Some(folder) = installed(&versions, &version, evidence)? else { continue };
-        let path = folder.join("bin").join(program);
+        let Some(directory) = installed(&versions, &version, evidence)? else { continue };
+        let path = directory.join("bin").join(program);
         if fs::look_for_file(&path)? {
             return Ok(Some(path));
         }
@@ -59,7 +59,7 @@ pub(super) fn resolve(shim: &Path, process: &Process, evidence: &mut Evidence) -
 /// The file that says which versions count here. Those that are not there count as evidence too.
 fn version_file(root: &Path, process: &Process, evidence: &mut Evidence) -> Result<Option<PathBuf>> {
     let local =
-        process.directory.iter().flat_map(|directory| directory.ancestors()).map(|folder| folder.join(".python-version"));
+        process.directory.iter().flat_map(|directory| directory.ancestors()).map(|directory| directory.join(".python-version"));
     for path in local.chain([root.join("version")]) {
         evidence.look(&path);
         // In `/tmp`, that of another user does not count.
@@ -79,10 +79,10 @@ fn listed_versions(path: &Path) -> Result<Vec<String>> {
     Ok(lines.flat_map(str::split_whitespace).map(str::to_owned).collect())
 }
 
-/// The folder of a version, or of the latest one that begins with it.
+/// The directory of a version, or of the latest one that begins with it.
 fn installed(versions: &Path, version: &str, evidence: &mut Evidence) -> Result<Option<PathBuf>> {
     let version = version.strip_prefix("python-").unwrap_or(version);
-    // Names of folders, and no way out of them.
+    // Names of directories, and no way out of them.
     if version.is_empty() || version.contains('/') || version.starts_with('.') {
         return Ok(None);
     }
@@ -97,16 +97,16 @@ fn installed(versions: &Path, version: &str, evidence: &mut Evidence) -> Result<
     Ok(latest.map(|(_, name)| versions.join(name)))
 }
 
-/// The folders of a folder that are named by a version, latest first. A final version comes before any pre-release.
-pub(super) fn installed_versions(folder: &Path) -> Result<Vec<(Version, String)>> {
-    let names = fs::visible(fs::list(folder))?.flatten().unwrap_or_default();
+/// The directories of a directory that are named by a version, latest first. A final version comes before any pre-release.
+pub(super) fn installed_versions(directory: &Path) -> Result<Vec<(Version, String)>> {
+    let names = fs::visible(fs::list(directory))?.flatten().unwrap_or_default();
     let names = names.into_iter().filter_map(|name| name.into_string().ok());
     let mut versions: Vec<(Version, String)> = names.filter_map(|name| Some((version_of(&name)?, name))).collect();
     versions.sort_by(|(one, _), (other, _)| (other.is_stable(), other).cmp(&(one.is_stable(), one)));
     Ok(versions)
 }
 
-/// The version in a folder's name: `3.11.7`, or `cpython-3.11.7-linux-x86_64-gnu` as uv names its own.
+/// The version in a directory's name: `3.11.7`, or `cpython-3.11.7-linux-x86_64-gnu` as uv names its own.
 fn version_of(name: &str) -> Option<Version> {
     let version = match name.strip_prefix("cpython-") {
         Some(rest) => rest.split(['-', '+']).next()?,
@@ -121,54 +121,54 @@ mod tests {
 
     /// A pyenv root with these versions, each with a `python3`.
     fn pyenv(versions: &[&str]) -> (tempfile::TempDir, Process) {
-        let folder = tempfile::tempdir().unwrap();
+        let directory = tempfile::tempdir().unwrap();
         for version in versions {
-            let bin = folder.path().join("versions").join(version).join("bin");
+            let bin = directory.path().join("versions").join(version).join("bin");
             fs::create_dir_all(&bin, 0o755).unwrap();
             fs::write_new(&bin.join("python3"), b"\x7fELF", 0o755).unwrap();
         }
-        fs::create_dir_all(&folder.path().join("a/b"), 0o755).unwrap();
-        let process = Process { directory: Some(folder.path().join("a/b")), ..Process::default() };
-        (folder, process)
+        fs::create_dir_all(&directory.path().join("a/b"), 0o755).unwrap();
+        let process = Process { directory: Some(directory.path().join("a/b")), ..Process::default() };
+        (directory, process)
     }
 
-    fn resolved(folder: &tempfile::TempDir, process: &Process) -> Option<String> {
-        let path = resolve(&folder.path().join("shims/python3"), process, &mut Evidence::default()).unwrap()?;
-        let relative = path.strip_prefix(folder.path().join("versions")).unwrap();
+    fn resolved(directory: &tempfile::TempDir, process: &Process) -> Option<String> {
+        let path = resolve(&directory.path().join("shims/python3"), process, &mut Evidence::default()).unwrap()?;
+        let relative = path.strip_prefix(directory.path().join("versions")).unwrap();
         Some(relative.iter().next().unwrap().to_str().unwrap().to_owned())
     }
 
     #[test]
     fn a_shim_runs_what_pyenv_would_run() {
-        let (folder, mut process) = pyenv(&["3.8.18", "3.11.2", "3.11.10", "3.12.0rc1"]);
+        let (directory, mut process) = pyenv(&["3.8.18", "3.11.2", "3.11.10", "3.12.0rc1"]);
         // Above the temporary directory there may be anything.
         let elsewhere = Process { directory: Some("/".into()), ..Process::default() };
-        assert_eq!(resolved(&folder, &elsewhere), None, "no version is chosen");
-        fs::write_new(&folder.path().join("version"), b"3.8.18\n", 0o644).unwrap();
-        assert_eq!(resolved(&folder, &elsewhere).as_deref(), Some("3.8.18"), "the global version");
-        fs::write_new(&folder.path().join("a/.python-version"), b"# mine\n3.11\n3.8.18", 0o644).unwrap();
-        assert_eq!(resolved(&folder, &process).as_deref(), Some("3.11.10"), "the nearest file, the latest of a series");
+        assert_eq!(resolved(&directory, &elsewhere), None, "no version is chosen");
+        fs::write_new(&directory.path().join("version"), b"3.8.18\n", 0o644).unwrap();
+        assert_eq!(resolved(&directory, &elsewhere).as_deref(), Some("3.8.18"), "the global version");
+        fs::write_new(&directory.path().join("a/.python-version"), b"# mine\n3.11\n3.8.18", 0o644).unwrap();
+        assert_eq!(resolved(&directory, &process).as_deref(), Some("3.11.10"), "the nearest file, the latest of a series");
         process.environment.push(("PYENV_VERSION".into(), "3.9.1:3.8.18".into()));
-        assert_eq!(resolved(&folder, &process).as_deref(), Some("3.8.18"), "the variable, the first that is installed");
+        assert_eq!(resolved(&directory, &process).as_deref(), Some("3.8.18"), "the variable, the first that is installed");
         process.environment[0].1 = "../../x".into();
-        assert_eq!(resolved(&folder, &process), None, "no way out of pyenv's folder");
+        assert_eq!(resolved(&directory, &process), None, "no way out of pyenv's directory");
     }
 
     #[test]
     fn what_is_looked_at_is_evidence() {
-        let (folder, process) = pyenv(&["3.8.18"]);
-        fs::write_new(&folder.path().join("version"), b"3.8.18", 0o644).unwrap();
+        let (directory, process) = pyenv(&["3.8.18"]);
+        fs::write_new(&directory.path().join("version"), b"3.8.18", 0o644).unwrap();
         let mut evidence = Evidence::default();
-        resolve(&folder.path().join("shims/python3"), &process, &mut evidence).unwrap();
-        let here = folder.path().join("a/b/.python-version");
+        resolve(&directory.path().join("shims/python3"), &process, &mut evidence).unwrap();
+        let here = directory.path().join("a/b/.python-version");
         assert!(evidence.stamps.iter().any(|stamped| stamped.path == here && stamped.stamp.is_none()));
     }
 
     #[test]
     fn versions_are_listed_latest_first() {
-        let (folder, _) = pyenv(&["3.8.18", "3.11.10", "3.11.2", "3.14.0a1", "system", "cpython-3.13.1-linux-x86_64-gnu"]);
+        let (directory, _) = pyenv(&["3.8.18", "3.11.10", "3.11.2", "3.14.0a1", "system", "cpython-3.13.1-linux-x86_64-gnu"]);
         let names: Vec<_> =
-            installed_versions(&folder.path().join("versions")).unwrap().into_iter().map(|(_, name)| name).collect();
+            installed_versions(&directory.path().join("versions")).unwrap().into_iter().map(|(_, name)| name).collect();
         assert_eq!(names, ["cpython-3.13.1-linux-x86_64-gnu", "3.11.10", "3.11.2", "3.8.18", "3.14.0a1"]);
     }
 

@@ -1,7 +1,7 @@
 //! Making a lock: what a spec comes to on each of its platforms, as one lock for all of them.
 //!
 //! Each platform is resolved by itself, with the python of this machine. Platforms that no marker tells apart, as two versions of a C
-//! library are, must come to the same versions. Where the folders of wheels lie and in which order makes no difference.
+//! library are, must come to the same versions. Where the directories of wheels lie and in which order makes no difference.
 
 mod identity;
 mod packages;
@@ -50,7 +50,7 @@ struct Answer {
 }
 
 /// Makes the lock that a spec has at `path`, and gives it with what its maker should know, a sentence each. `memo` is the store's
-/// folder for facts that can be found again.
+/// directory for facts that can be found again.
 ///
 /// # Errors
 /// The spec leaves no choice; no interpreter satisfies it; on one of its platforms no set of wheels does.

@@ -82,6 +82,6 @@ fn locked(file: &WheelFile, spec: &Spec, wheelhouse: &mut Wheelhouse) -> Result<
     let size = fs::metadata(&wheelhouse.path(file))?.map(|metadata| metadata.len());
     let base = spec.base.as_deref().unwrap_or(Path::new("/"));
     // Only what the spec itself names lies in the same place on another machine.
-    let path = Wheelhouse::path_in_own_folders(&file.file_name, spec).filter(|path| path.starts_with(base));
+    let path = Wheelhouse::path_in_own_directories(&file.file_name, spec).filter(|path| path.starts_with(base));
     Ok(LockedWheel { file_name: file.file_name.clone(), path, size, sha256, long_digests: Vec::new() })
 }

@@ -18,8 +18,9 @@ pub(super) const PULL_FROM_LFS: &str = "`git lfs pull` fetches the file";
 
 /// The likeliest mendings: wheels to fetch, a bound to loosen, another python.
 pub(super) fn of(obstacles: &[Obstacle], stock: &mut Stock<'_>) -> String {
-    let Some(folder) = stock.judge.wheelhouse.folders().next().map(|folder| folder.display().to_string()) else {
-        let name = "name a folder of wheels: `wheels = [\"…\"]` under `[tool.vpython]`, `-vpython-wheels` or `VPYTHON_WHEELS`";
+    let Some(directory) = stock.judge.wheelhouse.directories().next().map(|directory| directory.display().to_string()) else {
+        let name =
+            "name a directory of wheels: `wheels = [\"…\"]` under `[tool.vpython]`, `-vpython-wheels` or `VPYTHON_WHEELS`";
         let fetch = stock.judge.wheelhouse.fetch_command().map(|command| format!("make and fill one: `{command}`, or "));
         return format!("{}{name}", fetch.unwrap_or_default());
     };
@@ -35,7 +36,7 @@ pub(super) fn of(obstacles: &[Obstacle], stock: &mut Stock<'_>) -> String {
         && let Some(minor) = other_minor(obstacle, stock)
     {
         let [_, own, _] = stock.judge.interpreter.release;
-        mendings.push(format!("add a cp3{own} wheel to `{folder}`"));
+        mendings.push(format!("add a cp3{own} wheel to `{directory}`"));
         mendings.push(format!("set `requires-python = \"==3.{minor}.*\"`"));
     } else {
         mendings.extend(fetch(obstacles, stock));

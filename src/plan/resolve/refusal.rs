@@ -37,8 +37,9 @@ impl Obstacle {
 
 /// The whole error.
 pub(super) fn explain(obstacles: &[Obstacle], stock: &mut Stock<'_>) -> Failure {
-    let folders: Vec<String> = stock.judge.wheelhouse.folders().map(|folder| format!("`{}`", folder.display())).collect();
-    let place = if folders.is_empty() { String::new() } else { format!(" in {}", folders.join(", ")) };
+    let directories: Vec<String> =
+        stock.judge.wheelhouse.directories().map(|directory| format!("`{}`", directory.display())).collect();
+    let place = if directories.is_empty() { String::new() } else { format!(" in {}", directories.join(", ")) };
     let failure = match obstacles {
         [one] => explain_one(one, &place, stock),
         several => {
@@ -50,7 +51,7 @@ pub(super) fn explain(obstacles: &[Obstacle], stock: &mut Stock<'_>) -> Failure 
         }
     };
     let nothing =
-        folders.is_empty().then(|| "no folder of wheels is named, and there is no `wheels` beside the spec".to_owned());
+        directories.is_empty().then(|| "no directory of wheels is named, and there is no `wheels` beside the spec".to_owned());
     failure.because_of(nothing).hint(hint::of(obstacles, stock))
 }
 
@@ -102,9 +103,9 @@ fn which_is(demand: &Demand) -> String {
     format!("`{}`, which is {}", demand.project(), demand.asker)
 }
 
-/// Whether there are folders, and no file of the project in them.
+/// Whether there are directories, and no file of the project in them.
 fn is_absent(obstacle: &Obstacle, stock: &mut Stock<'_>) -> bool {
-    stock.files(&obstacle.project).is_empty() && stock.judge.wheelhouse.folders().next().is_some()
+    stock.files(&obstacle.project).is_empty() && stock.judge.wheelhouse.directories().next().is_some()
 }
 
 /// Each file of the project and why it was not taken, sorted.

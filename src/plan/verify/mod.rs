@@ -117,10 +117,10 @@ impl Findings {
     }
 }
 
-/// Holds the wheels that there are against a spec. `memo` is the folder for what can be found again; it need not be there.
+/// Holds the wheels that there are against a spec. `memo` is the directory for what can be found again; it need not be there.
 ///
 /// # Errors
-/// The platforms cannot be told; no interpreter satisfies the spec; a folder of wheels is not there.
+/// The platforms cannot be told; no interpreter satisfies the spec; a directory of wheels is not there.
 pub fn verify(spec: &Spec, invocation: &Invocation, process: &Process, memo: &Path) -> Result<Verification> {
     let targets = spec.targets()?;
     if spec.wants_no_wheels() {

@@ -6,7 +6,7 @@ use pep508_rs::PackageName;
 use tracing::debug;
 
 use super::index::Index;
-use super::{Folder, WheelFile, WheelName, Wheelhouse};
+use super::{Directory, WheelFile, WheelName, Wheelhouse};
 use crate::fs::{self, Stamped};
 use crate::plan::seed::is_seed;
 
@@ -69,13 +69,13 @@ impl Wheelhouse {
         };
         let names: Vec<String> = names.into_iter().filter_map(|name| name.into_string().ok()).collect();
         let index = Index::load(directory, &names, &self.bundle.memo);
-        let folder = self.folders.len();
-        self.folders.push(Folder { path: directory.to_path_buf(), index, is_bundle: true });
+        let position = self.directories.len();
+        self.directories.push(Directory { path: directory.to_path_buf(), index, is_bundle: true });
         for file_name in names {
             if let Ok(name) = WheelName::parse(&file_name)
                 && is_seed(name.project.as_ref())
             {
-                self.bundle.wheels.push(WheelFile { name, file_name, stranger: None, folder });
+                self.bundle.wheels.push(WheelFile { name, file_name, stranger: None, directory: position });
             }
         }
     }

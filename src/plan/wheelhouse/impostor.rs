@@ -66,7 +66,7 @@ mod tests {
 
     #[test]
     fn what_is_in_place_of_a_wheel_is_told_by_how_it_begins() {
-        let folder = tempfile::tempdir().unwrap();
+        let directory = tempfile::tempdir().unwrap();
         let mut whole = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
         whole.start_file("one.py", zip::write::SimpleFileOptions::default()).unwrap();
         let whole = whole.finish().unwrap().into_inner();
@@ -82,10 +82,10 @@ mod tests {
             (b"<xml>", None),
         ];
         for (number, (content, expected)) in rows.into_iter().enumerate() {
-            let path = folder.path().join(number.to_string());
+            let path = directory.path().join(number.to_string());
             fs::write_new(&path, content, 0o644).unwrap();
             assert_eq!(Impostor::at(&path), expected, "row {number}");
         }
-        assert_eq!(Impostor::at(&folder.path().join("none")), None);
+        assert_eq!(Impostor::at(&directory.path().join("none")), None);
     }
 }

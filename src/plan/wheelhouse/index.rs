@@ -1,4 +1,4 @@
-//! What is known of a folder's wheels, kept by each wheel's stamp, so that a wheel is read once until it changes.
+//! What is known of a directory's wheels, kept by each wheel's stamp, so that a wheel is read once until it changes.
 //!
 //! Only wheels that somebody asked about are in it. Name, version and tags are not: the file's name says them.
 
@@ -14,7 +14,7 @@ use crate::fs::{self, Digest, Stamp};
 /// Counted up when more is kept, or read otherwise, so that what an older vpython kept is read again.
 const FORMAT: u32 = 3;
 
-/// The index of one folder.
+/// The index of one directory.
 pub(super) struct Index {
     file: PathBuf,
     wheels: BTreeMap<String, Known>,
@@ -39,9 +39,9 @@ struct Known {
 }
 
 impl Index {
-    /// What is known of the wheels in `folder`, of which these are there now. What has gone is forgotten.
-    pub fn load(folder: &Path, names: &[String], memo: &Path) -> Self {
-        let name = Digest::of(folder.as_os_str().as_encoded_bytes()).to_string();
+    /// What is known of the wheels in `directory`, of which these are there now. What has gone is forgotten.
+    pub fn load(directory: &Path, names: &[String], memo: &Path) -> Self {
+        let name = Digest::of(directory.as_os_str().as_encoded_bytes()).to_string();
         let file = memo.join(format!("wheelhouse-{}.json", &name[..32]));
         let kept = fs::read_memo::<Kept>(&file).filter(|kept| kept.format == FORMAT);
         let mut wheels = kept.map(|kept| kept.wheels).unwrap_or_default();
@@ -117,8 +117,8 @@ mod tests {
 
     #[test]
     fn what_is_known_is_known_until_the_wheel_changes() {
-        let folder = tempfile::tempdir().unwrap();
-        let (house, memo) = (folder.path().join("house"), folder.path().join("memo"));
+        let directory = tempfile::tempdir().unwrap();
+        let (house, memo) = (directory.path().join("house"), directory.path().join("memo"));
         fs::create_dir_all(&house, 0o755).unwrap();
         fs::create_dir_all(&memo, 0o755).unwrap();
         let wheel = house.join("a.whl");

@@ -48,11 +48,11 @@ fn read_at_most(limit: u64, source: impl Read) -> Result<Vec<u8>> {
     Ok(text)
 }
 
-/// The `METADATA` in the one `.dist-info` folder that is named after the project.
+/// The `METADATA` in the one `.dist-info` directory that is named after the project.
 fn metadata_member<R: Read + std::io::Seek>(archive: &ZipArchive<R>, name: &WheelName) -> Option<String> {
     let is_ours = |member: &str| {
-        let folder = member.strip_suffix(".dist-info/METADATA").filter(|folder| !folder.contains('/'));
-        let project = folder.and_then(|folder| folder.split('-').next());
+        let directory = member.strip_suffix(".dist-info/METADATA").filter(|directory| !directory.contains('/'));
+        let project = directory.and_then(|directory| directory.split('-').next());
         project.is_some_and(|project| project.parse().is_ok_and(|project: pep508_rs::PackageName| project == name.project))
     };
     archive.file_names().flatten().find(|member| is_ours(member)).map(std::borrow::Cow::into_owned)

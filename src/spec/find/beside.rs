@@ -1,4 +1,4 @@
-//! Partner files: `tool.py.vpython3` is the spec of `tool.py`, `package.vpython3` that of the folder `package`.
+//! Partner files: `tool.py.vpython3` is the spec of `tool.py`, `package.vpython3` that of the directory `package`.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -23,14 +23,14 @@ pub(super) fn partner_of_file(script: &Path, around: &mut Around<'_>) -> Result<
     Ok(None)
 }
 
-/// The partner of a folder that python runs: its own, or that of the nearest folder above of which it is a part, each folder on the way
+/// The partner of a directory that python runs: its own, or that of the nearest directory above of which it is a part, each directory on the way
 /// being a package with an `__init__.py`.
-pub(super) fn partner_of_folder(folder: &Path, around: &mut Around<'_>) -> Result<Option<SpecText>> {
-    for folder in folder.ancestors() {
-        if !fs::look_for(&folder.join("__init__.py"))? {
+pub(super) fn partner_of_directory(directory: &Path, around: &mut Around<'_>) -> Result<Option<SpecText>> {
+    for directory in directory.ancestors() {
+        if !fs::look_for(&directory.join("__init__.py"))? {
             break;
         }
-        if let Some(spec) = partner_of_file(folder, around)? {
+        if let Some(spec) = partner_of_file(directory, around)? {
             return Ok(Some(spec));
         }
     }

@@ -29,8 +29,8 @@ pub(super) fn script(file: &mut File, real: PathBuf, trail: &mut Trail) -> Resul
         return Ok(Inside::default());
     }
     let text = fs::read_rest(file, beginning, &real, fs::limits::PROGRAM)?;
-    let folder = real.parent().map(PathBuf::from);
-    self::text(&text, Origin::file(real), folder, trail)
+    let directory = real.parent().map(PathBuf::from);
+    self::text(&text, Origin::file(real), directory, trail)
 }
 
 /// Whether a file that begins so is a zip archive, behind at most one `#!` line. No text is looked for in it.
@@ -42,7 +42,7 @@ fn is_zip_application(beginning: &[u8]) -> bool {
     body.starts_with(b"PK\x03\x04")
 }
 
-/// Looks into the text of a script. `base` is the folder of what stands in it.
+/// Looks into the text of a script. `base` is the directory of what stands in it.
 pub(super) fn text(text: &[u8], origin: Origin, base: Option<PathBuf>, trail: &mut Trail) -> Result<Inside> {
     let inside = command(text, origin.clone(), base.clone(), trail)?;
     if inside.spec.is_some() {

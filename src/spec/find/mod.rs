@@ -3,7 +3,7 @@
 //! 1. `-vpython-spec`.
 //! 2. A partner file beside the script, by the path as it was given, then beside the real file.
 //! 3. Inside the script, in the text of `-c`, or in the program on standard input.
-//! 4. Walking up from the real script's folder, or from the current directory where there is no script, to a folder with `.gclient` or to
+//! 4. Walking up from the real script's directory, or from the current directory where there is no script, to a directory with `.gclient` or to
 //!    the root.
 //! 5. `VPYTHON_DEFAULT_SPEC`, or else the one that `vpython.conf` names.
 //! 6. None.
@@ -74,15 +74,15 @@ fn look(trail: &mut Trail, invocation: &Invocation, process: &Process) -> Result
         let warnings = around.warnings.into_iter().chain(spec.warnings).collect();
         return Ok(SpecText { warnings, ..spec });
     }
-    let folder = around.folder.take();
-    let walked = match &folder {
-        Some(folder) => walk::up(folder, &mut around)?,
+    let directory = around.directory.take();
+    let walked = match &directory {
+        Some(directory) => walk::up(directory, &mut around)?,
         None => None,
     };
     let found = match (walked, &invocation.default_spec) {
         (Some(spec), _) => spec,
         (None, Some(path)) => {
-            let path = &named_by_variable(path, folder.as_deref(), process, &mut around)?;
+            let path = &named_by_variable(path, directory.as_deref(), process, &mut around)?;
             let (by, place) = default_spec_by(invocation, path);
             let loaded = load(path, &format!("the spec that {by} names"));
             around.trail.note(Finding::of(&loaded), || place);
@@ -109,11 +109,13 @@ fn default_spec_by(invocation: &Invocation, path: &Path) -> (String, LookedAt) {
     }
 }
 
-/// The file that `VPYTHON_DEFAULT_SPEC` names: a relative path is one from the program's folder on, or where nothing is there, from the
+/// The file that `VPYTHON_DEFAULT_SPEC` names: a relative path is one from the program's directory on, or where nothing is there, from the
 /// current directory on.
-fn named_by_variable(path: &Path, folder: Option<&Path>, process: &Process, around: &mut Around<'_>) -> Result<PathBuf> {
-    if let Some(folder) = folder.filter(|folder| path.is_relative() && process.directory.as_deref() != Some(*folder)) {
-        let found = Found::at(folder.join(path), |path| LookedAt::Variable(Some(path)), around.trail)?;
+fn named_by_variable(path: &Path, directory: Option<&Path>, process: &Process, around: &mut Around<'_>) -> Result<PathBuf> {
+    if let Some(directory) =
+        directory.filter(|directory| path.is_relative() && process.directory.as_deref() != Some(*directory))
+    {
+        let found = Found::at(directory.join(path), |path| LookedAt::Variable(Some(path)), around.trail)?;
         if let Some(found) = found.filter(|found| found.is_trusted(around)) {
             return Ok(found.path);
         }
@@ -126,7 +128,7 @@ struct Around<'t> {
     /// The spec beside or inside it.
     spec: Option<SpecText>,
     /// Where the walk begins.
-    folder: Option<PathBuf>,
+    directory: Option<PathBuf>,
     /// Whose specs count wherever they are: those of the caller, of root, and of the script's owner.
     trust: Trust,
     /// What looks like a spec and is none.
@@ -139,9 +141,9 @@ struct Around<'t> {
 
 impl<'t> Around<'t> {
     /// A target that tells nothing but where the walk begins.
-    fn folder(folder: Option<PathBuf>, process: &Process, trail: &'t mut Trail) -> Self {
+    fn directory(directory: Option<PathBuf>, process: &Process, trail: &'t mut Trail) -> Self {
         let trust = Trust::of_user(process.user);
-        Self { spec: None, folder, trust, warnings: Vec::new(), called: process.called_as(), trail }
+        Self { spec: None, directory, trust, warnings: Vec::new(), called: process.called_as(), trail }
     }
 
     fn with(self, inside: Inside) -> Self {
@@ -159,10 +161,10 @@ fn look_around<'t>(invocation: &Invocation, process: &Process, trail: &'t mut Tr
         }
         Target::Stdin | Target::None if invocation.runs_input() => match process.program_on_input()? {
             Some(text) => look_around_text(&text, Origin::file(STANDARD_INPUT.into()), process, trail),
-            None => Ok(Around::folder(process.directory.clone(), process, trail)),
+            None => Ok(Around::directory(process.directory.clone(), process, trail)),
         },
         Target::Module(_) | Target::Stdin | Target::None | Target::Information => {
-            Ok(Around::folder(process.directory.clone(), process, trail))
+            Ok(Around::directory(process.directory.clone(), process, trail))
         }
     }
 }
@@ -170,14 +172,14 @@ fn look_around<'t>(invocation: &Invocation, process: &Process, trail: &'t mut Tr
 /// A program that is no file, and so stands in the current directory.
 fn look_around_text<'t>(text: &[u8], origin: Origin, process: &Process, trail: &'t mut Trail) -> Result<Around<'t>> {
     let inside = inside::command(text, origin, process.directory.clone(), trail)?;
-    Ok(Around::folder(process.directory.clone(), process, trail).with(inside))
+    Ok(Around::directory(process.directory.clone(), process, trail).with(inside))
 }
 
 /// A script that is not there or cannot be opened has nothing inside: python will say what there is to say. Nor has one that is no
 /// file (`/dev/stdin`, a named pipe) anything inside or beside it: its bytes are python's alone, and it stands for standard input,
-/// which has no folder.
+/// which has no directory.
 fn look_around_script<'t>(path: &Path, process: &Process, trail: &'t mut Trail) -> Result<Around<'t>> {
-    let mut around = Around::folder(path.parent().map(Path::to_path_buf), process, trail);
+    let mut around = Around::directory(path.parent().map(Path::to_path_buf), process, trail);
     let mut found = fs::visible(fs::link_metadata(path))?.flatten();
     let is_link = matches!(&found, Some(found) if found.is_symlink());
     if is_link {
@@ -191,11 +193,11 @@ fn look_around_script<'t>(path: &Path, process: &Process, trail: &'t mut Trail) 
     };
     if !metadata.is_file() && !metadata.is_dir() {
         around.trail.note(Finding::NoFile, || LookedAt::Program(path.to_path_buf()));
-        return Ok(Around { folder: process.directory.clone(), ..around });
+        return Ok(Around { directory: process.directory.clone(), ..around });
     }
     around.trust = around.trust.and(metadata.uid());
     if metadata.is_dir() {
-        return look_around_folder(path, around);
+        return look_around_directory(path, around);
     }
     if let Some(spec) = beside::partner_of_file(path, &mut around)? {
         return Ok(Around { spec: Some(spec), ..around });
@@ -210,7 +212,7 @@ fn look_around_script<'t>(path: &Path, process: &Process, trail: &'t mut Trail) 
 
 /// A script that was just opened, and is a file.
 fn look_around_file<'t>(mut file: File, real: PathBuf, path: &Path, around: Around<'t>) -> Result<Around<'t>> {
-    let mut around = Around { folder: real.parent().map(Path::to_path_buf), ..around };
+    let mut around = Around { directory: real.parent().map(Path::to_path_buf), ..around };
     let spec = if real == path { None } else { beside::partner_of_file(&real, &mut around)? };
     if spec.is_some() {
         return Ok(Around { spec, ..around });
@@ -220,15 +222,15 @@ fn look_around_file<'t>(mut file: File, real: PathBuf, path: &Path, around: Arou
     Ok(around.with(inside))
 }
 
-/// A folder that python runs by its `__main__.py`.
-fn look_around_folder<'t>(path: &Path, mut around: Around<'t>) -> Result<Around<'t>> {
-    if let Some(spec) = beside::partner_of_folder(path, &mut around)? {
+/// A directory that python runs by its `__main__.py`.
+fn look_around_directory<'t>(path: &Path, mut around: Around<'t>) -> Result<Around<'t>> {
+    if let Some(spec) = beside::partner_of_directory(path, &mut around)? {
         return Ok(Around { spec: Some(spec), ..around });
     }
     let real = fs::canonicalize(path)?;
-    let spec = if real == path { None } else { beside::partner_of_folder(&real, &mut around)? };
+    let spec = if real == path { None } else { beside::partner_of_directory(&real, &mut around)? };
     let main = real.join("__main__.py");
-    let around = Around { folder: Some(real), ..around };
+    let around = Around { directory: Some(real), ..around };
     if spec.is_some() {
         return Ok(Around { spec, ..around });
     }
@@ -248,8 +250,8 @@ fn load(path: &Path, what: &str) -> Result<SpecText> {
     if let Some(kind) = kind_by_name(path) {
         return from_bytes(path, kind, bytes).with_context(cannot);
     }
-    let folder = path.parent().map(Path::to_path_buf);
-    let inside = inside::text(&bytes, Origin::file(path.to_path_buf()), folder, &mut Trail::default())?;
+    let directory = path.parent().map(Path::to_path_buf);
+    let inside = inside::text(&bytes, Origin::file(path.to_path_buf()), directory, &mut Trail::default())?;
     if let Some(spec) = inside.spec {
         return Ok(spec);
     }
@@ -313,7 +315,7 @@ struct Found {
 }
 
 impl Found {
-    /// Looks at a place. There is none where nothing stands, and where it is a folder, a pipe or a socket, which are stepped over. A
+    /// Looks at a place. There is none where nothing stands, and where it is a directory, a pipe or a socket, which are stepped over. A
     /// link that leads nowhere is something: it is meant to be a spec, and reading it will fail.
     ///
     /// # Errors

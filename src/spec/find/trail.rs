@@ -31,7 +31,7 @@ pub enum LookedAt {
     Block(Block, Option<PathBuf>),
     /// A file of a usual name, on the walk.
     Walk(PathBuf),
-    /// `.gclient`, which ends the walk; only looked for in folders without a spec.
+    /// `.gclient`, which ends the walk; only looked for in directories without a spec.
     Barrier(PathBuf),
     /// `VPYTHON_DEFAULT_SPEC`, and the file that it names.
     Variable(Option<PathBuf>),
@@ -57,9 +57,9 @@ pub enum Finding {
     Spec,
     /// What should be the spec that counts, and cannot be read.
     Broken,
-    /// A folder, a pipe or a socket, which is stepped over.
+    /// A directory, a pipe or a socket, which is stepped over.
     NoFile,
-    /// A spec that is passed over: it is this user's, in a folder that everybody can write to.
+    /// A spec that is passed over: it is this user's, in a directory that everybody can write to.
     Stranger(u32),
     /// A spec for Python 2, which is passed over where the program is called as `vpython3`.
     Python2,

@@ -1,4 +1,4 @@
-//! The walk: from a folder upwards, to the first that has a spec of a usual name.
+//! The walk: from a directory upwards, to the first that has a spec of a usual name.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -10,32 +10,32 @@ use super::{Around, Finding, Found, LookedAt, by_name};
 use crate::fs;
 use crate::spec::{SpecKind, SpecText};
 
-/// The usual name of the native form, which counts before LUCI's within a folder.
+/// The usual name of the native form, which counts before LUCI's within a directory.
 const NATIVE: &str = "vpython.toml";
-/// The walk ends after the folder that holds this.
+/// The walk ends after the directory that holds this.
 const BARRIER: &str = ".gclient";
 
-/// The nearest spec from `folder` upwards, of a trusted user where anybody can put one. Those of others are passed over with a warning.
-pub(super) fn up(folder: &Path, around: &mut Around<'_>) -> Result<Option<SpecText>> {
+/// The nearest spec from `directory` upwards, of a trusted user where anybody can put one. Those of others are passed over with a warning.
+pub(super) fn up(directory: &Path, around: &mut Around<'_>) -> Result<Option<SpecText>> {
     let [first, second] = by_name::names(around.called);
     let names = [(NATIVE, SpecKind::VpythonToml), (first, SpecKind::Luci), (second, SpecKind::Luci)];
-    let mut climb = fs::Climb::from(folder);
-    for folder in folder.ancestors() {
+    let mut climb = fs::Climb::from(directory);
+    for directory in directory.ancestors() {
         for (name, kind) in names {
             if climb.lacks(name) {
-                around.trail.note(Finding::Nothing, || LookedAt::Walk(folder.join(name)));
+                around.trail.note(Finding::Nothing, || LookedAt::Walk(directory.join(name)));
                 continue;
             }
-            let Some(found) = Found::at(folder.join(name), LookedAt::Walk, around.trail)? else { continue };
+            let Some(found) = Found::at(directory.join(name), LookedAt::Walk, around.trail)? else { continue };
             if found.is_trusted(around)
                 && let Some(spec) = found.read(kind, around)?
             {
                 return Ok(Some(spec));
             }
         }
-        if !climb.lacks(BARRIER) && is_barrier(&folder.join(BARRIER), around)? {
-            debug!(folder = %folder.display(), "no spec up to the barrier");
-            around.trail.note(Finding::Barrier, || LookedAt::Barrier(folder.join(BARRIER)));
+        if !climb.lacks(BARRIER) && is_barrier(&directory.join(BARRIER), around)? {
+            debug!(directory = %directory.display(), "no spec up to the barrier");
+            around.trail.note(Finding::Barrier, || LookedAt::Barrier(directory.join(BARRIER)));
             break;
         }
         climb.up();

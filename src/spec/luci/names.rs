@@ -135,9 +135,9 @@ mod tests {
             ("infra/python/wheels/pyyaml/${platform}_${py_python}_${py_abi}", "pyyaml", "for a platform in pieces"),
             ("infra/python/wheels/lxml/linux-amd64_cp38_cp38", "lxml", "for a platform by name"),
             ("infra/python/wheels/py-py2_py3", "py", "a project that is named like a suffix"),
-            ("lxml/linux-amd64_cp38_cp38", "lxml", "outside of LUCI's folder"),
+            ("lxml/linux-amd64_cp38_cp38", "lxml", "outside of LUCI's directory"),
             ("chromium/third_party/tools/mac-arm64", "tools", "the last segment that is no platform"),
-            ("some/folder/thing-py3/${os}-${arch=amd64}", "thing", "the last segment without a variable"),
+            ("some/directory/thing-py3/${os}-${arch=amd64}", "thing", "the last segment without a variable"),
             ("six", "six", "a bare name"),
             ("trailing/six-py3/", "six", "a slash at the end"),
         ];

@@ -135,9 +135,9 @@ impl LockedPackage {
 }
 
 impl Lock {
-    /// The folders where it says that its files are, sorted.
+    /// The directories where it says that its files are, sorted.
     #[must_use]
-    pub fn folders(&self) -> BTreeSet<&Path> {
+    pub fn directories(&self) -> BTreeSet<&Path> {
         let wheels = self.packages.iter().flat_map(|package| &package.value.wheels);
         wheels.filter_map(|wheel| wheel.value.path.as_deref()?.parent()).collect()
     }

@@ -155,7 +155,7 @@ impl Reader<'_> {
         let wheels = wheels.into_iter().chain(archived_wheel).filter_map(|file| self.wheel(file)).collect();
         let other_sources = [
             (vcs.is_some(), "a repository"),
-            (directory.is_some(), "a folder of sources"),
+            (directory.is_some(), "a directory of sources"),
             (archive.is_some(), "an archive of sources"),
             (sdist.is_some(), "an sdist"),
         ];
@@ -266,7 +266,7 @@ mod tests {
              Some(\\\"/src/../wheels/a_b-1-cp311-cp311-any.whl\\\") None line 13\"] Some(\"an sdist\") false",
             "torch line 16 [\"torch-2+cpu-py3-none-any.whl None None line 18\"] None true",
             "c line 23 [\"c-1-py3-none-any.whl None None line 24\"] None false",
-            "d line 26 [] Some(\"a folder of sources\") false",
+            "d line 26 [] Some(\"a directory of sources\") false",
         ];
         assert_eq!(shown, expected);
     }

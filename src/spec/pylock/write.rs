@@ -29,28 +29,28 @@ impl Lock {
         if self.packages.is_empty() {
             text += "packages = []\n";
         }
-        let folder = self.path.parent().unwrap_or(Path::new("/"));
-        text.extend(self.packages.iter().map(|locked| package(&locked.value, folder)));
+        let directory = self.path.parent().unwrap_or(Path::new("/"));
+        text.extend(self.packages.iter().map(|locked| package(&locked.value, directory)));
         text.extend(self.basis.as_ref().map(basis));
         text
     }
 }
 
-fn package(package: &LockedPackage, folder: &Path) -> String {
+fn package(package: &LockedPackage, directory: &Path) -> String {
     let LockedPackage { name, version, marker, requires_python, wheels, other_source: _ } = package;
     let mut text = "\n[[packages]]\n".to_owned() + &string("name", name.as_ref());
     text.extend(version.as_ref().map(|version| string("version", &version.to_string())));
     text.extend(marker.as_ref().map(|marker| string("marker", &marker.written)));
     text.extend(requires_python.as_ref().map(|range| string("requires-python", &range.to_string())));
     text += "wheels = [\n";
-    text.extend(wheels.iter().map(|locked| wheel(&locked.value, folder)));
+    text.extend(wheels.iter().map(|locked| wheel(&locked.value, directory)));
     text + "]\n"
 }
 
-/// A file, on a line of its own. Where it lies is said from the folder of the lock on, if it can be.
-fn wheel(wheel: &LockedWheel, folder: &Path) -> String {
+/// A file, on a line of its own. Where it lies is said from the directory of the lock on, if it can be.
+fn wheel(wheel: &LockedWheel, directory: &Path) -> String {
     let LockedWheel { file_name, path, size, sha256, long_digests: _ } = wheel;
-    let path = path.as_deref().and_then(|path| path.strip_prefix(folder).ok()?.to_str());
+    let path = path.as_deref().and_then(|path| path.strip_prefix(directory).ok()?.to_str());
     let path = path.map(|path| format!(", path = {}", quoted(path))).unwrap_or_default();
     let size = size.map(|size| format!(", size = {size}")).unwrap_or_default();
     format!("    {{name = {}{path}{size}, hashes = {{sha256 = \"{sha256}\"}}}},\n", quoted(file_name))

@@ -1,6 +1,6 @@
 //! pip's form: a `requirements.txt`, with the files that it names.
 //!
-//! What pip does with a package index or a source tree cannot be done here, where wheels come from folders: what names a place to
+//! What pip does with a package index or a source tree cannot be done here, where wheels come from directories: what names a place to
 //! fetch from is an error, and an option that only says where an index is, a warning. All that is wrong with all files is said at once,
 //! each with its file and line.
 
@@ -27,7 +27,7 @@ use options::Options;
 /// What requirements begin with that name a place to fetch from.
 const SCHEMES: [&str; 8] = ["git+", "hg+", "svn+", "bzr+", "http:", "https:", "file:", "ssh:"];
 /// Where a wheel for them is to go instead.
-const INSTEAD: &str = "put the wheel into a folder that `--find-links` names";
+const INSTEAD: &str = "put the wheel into a directory that `--find-links` names";
 
 /// Reads the text, and the files that it names.
 pub(super) fn parse(text: &SpecText, process: &Process) -> Result<Spec> {
@@ -125,15 +125,15 @@ impl<'a> Reader<'a> {
         self.warn_of_what_changes_nothing(&options, place);
         for project in options.editable {
             let what = format!("`-e {project}` cannot be had: wheels are installed, and source trees are not");
-            self.problem(place, &format!("{what}; build a wheel of it, or put its folder on `PYTHONPATH`"));
+            self.problem(place, &format!("{what}; build a wheel of it, or put its directory on `PYTHONPATH`"));
         }
         if !options.hash.is_empty() {
             self.problem(place, "`--hash` stands behind no requirement");
         }
         self.requirements.pre_releases |= options.pre;
         self.requirements.hashes_required |= options.require_hashes;
-        for folder in options.find_links {
-            self.find_links(&folder, text, place);
+        for directory in options.find_links {
+            self.find_links(&directory, text, place);
         }
         for path in options.requirement {
             self.nested(&path, Role::Requirements, text, place);
@@ -146,10 +146,10 @@ impl<'a> Reader<'a> {
     fn warn_of_what_changes_nothing(&mut self, options: &Options, place: &Place) {
         let mut warn = |option: &str, why: &str| self.spec.warnings.push(format!("{place}: `{option}` is ignored: {why}"));
         if !options.index_url.is_empty() {
-            warn("--index-url", "wheels come from folders, and no index is asked");
+            warn("--index-url", "wheels come from directories, and no index is asked");
         }
         if !options.extra_index_url.is_empty() {
-            warn("--extra-index-url", "wheels come from folders, and no index is asked");
+            warn("--extra-index-url", "wheels come from directories, and no index is asked");
         }
         if options.no_binary.iter().any(|projects| projects != ":none:") {
             warn("--no-binary", "nothing is built from source");
@@ -162,17 +162,17 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn find_links(&mut self, folder: &str, text: &SpecText, place: &Place) {
-        let value = match Url::parse(folder) {
+    fn find_links(&mut self, directory: &str, text: &SpecText, place: &Place) {
+        let value = match Url::parse(directory) {
             Ok(url) if url.scheme() == "file" => match url.to_file_path() {
                 Ok(path) => path,
-                Err(()) => return self.problem(place, &format!("`{folder}` names no folder of this machine")),
+                Err(()) => return self.problem(place, &format!("`{directory}` names no directory of this machine")),
             },
             Ok(url) if url.scheme().starts_with("http") => {
-                let why = "wheels come from folders, and nothing is fetched";
-                return self.spec.warnings.push(format!("{place}: `--find-links {folder}` is ignored: {why}"));
+                let why = "wheels come from directories, and nothing is fetched";
+                return self.spec.warnings.push(format!("{place}: `--find-links {directory}` is ignored: {why}"));
             }
-            _ => text.resolve(folder),
+            _ => text.resolve(directory),
         };
         self.spec.wheelhouses.push(Placed { value, place: place.clone() });
     }
@@ -201,8 +201,9 @@ impl<'a> Reader<'a> {
         if let Some(stranger) = self.spec.trust.stranger_on_way(&path, base) {
             return self.problem(place, &format!("`{}` is not read: {stranger}", path.display()));
         }
-        if let (Some(stamp), Some(folder)) = (found.stamp, path.parent().and_then(|folder| fs::canonicalize(folder).ok()))
-            && !self.read.insert((stamp, folder, role))
+        if let (Some(stamp), Some(directory)) =
+            (found.stamp, path.parent().and_then(|directory| fs::canonicalize(directory).ok()))
+            && !self.read.insert((stamp, directory, role))
         {
             return;
         }

@@ -19,7 +19,7 @@ pub(super) struct Options {
     /// Digests that a wheel may have.
     #[arg(long, allow_hyphen_values = true)]
     pub hash: Vec<String>,
-    /// Folders of wheels.
+    /// Directories of wheels.
     #[arg(long, short, allow_hyphen_values = true)]
     pub find_links: Vec<String>,
     /// Whether pre-releases count.

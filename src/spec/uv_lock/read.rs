@@ -172,7 +172,7 @@ impl Reader<'_> {
         let wheels = raw.wheels.into_iter().filter_map(|wheel| self.wheel(wheel, &raw.source)).collect();
         let other_source = match raw.source.keys().next().map(String::as_str) {
             Some("git") => Some("a repository"),
-            Some("virtual" | "editable" | "directory") => Some("a folder of sources"),
+            Some("virtual" | "editable" | "directory") => Some("a directory of sources"),
             _ => raw.sdist.map(|_| "an sdist"),
         };
         let value = LockedPackage { name: name?, version, marker: None, requires_python: None, wheels, other_source };

@@ -1,4 +1,4 @@
-//! What nobody misses: folders that killed builds have left under `tmp/`, memos of what is gone, and environments that no longer say
+//! What nobody misses: directories that killed builds have left under `tmp/`, memos of what is gone, and environments that no longer say
 //! what they are.
 
 use std::cell::LazyCell;
@@ -27,7 +27,7 @@ impl Store {
                 rubbish.push(path);
             }
         }
-        for path in paths_in(&self.memo_folder())? {
+        for path in paths_in(&self.memo_directory())? {
             if self.is_stale_memo(&path, older_than, now) {
                 rubbish.push(path);
             }
@@ -62,7 +62,7 @@ impl Store {
         Ok(ruins)
     }
 
-    /// Whether a folder under `tmp/` is nobody's any more. Its name is that of the lock under which it was made.
+    /// Whether a directory under `tmp/` is nobody's any more. Its name is that of the lock under which it was made.
     fn is_left_behind(&self, path: &Path, now: SystemTime) -> Result<bool> {
         let name = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
         if name.starts_with(super::super::ASIDE) {
@@ -88,8 +88,8 @@ impl Store {
     }
 }
 
-fn paths_in(folder: &Path) -> Result<Vec<PathBuf>> {
-    Ok(fs::list(folder)?.unwrap_or_default().into_iter().map(|name| folder.join(name)).collect())
+fn paths_in(directory: &Path) -> Result<Vec<PathBuf>> {
+    Ok(fs::list(directory)?.unwrap_or_default().into_iter().map(|name| directory.join(name)).collect())
 }
 
 fn is_older(path: &Path, age: Duration, now: SystemTime) -> bool {

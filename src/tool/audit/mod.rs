@@ -28,7 +28,7 @@ pub(super) struct Surroundings<'a> {
     pub staged: &'a Path,
     /// Where it will stand, where that is known.
     pub prefix: Option<&'a Path>,
-    /// Folders that other machines do not have: the store, the user's home, the current directory.
+    /// Directories that other machines do not have: the store, the user's home, the current directory.
     pub private: Vec<&'a Path>,
     /// The interpreter that it was built for.
     pub interpreter: &'a Facts,
@@ -67,7 +67,7 @@ impl Audit {
             .map(|member| {
                 let path = Path::new(member.path());
                 let content = match member {
-                    Member::Folder { .. } => return Ok((None, None)),
+                    Member::Directory { .. } => return Ok((None, None)),
                     Member::Link { target, .. } => target.clone().into_bytes(),
                     Member::File { .. } => fs::read(&surroundings.staged.join(path))?,
                 };
@@ -121,9 +121,9 @@ impl RunPath {
     fn look(file: &Path, content: Vec<u8>, ground: &Ground) -> Option<Self> {
         let elf = Elf::parse(content)?;
         let entries = elf.run_path()?;
-        let folder = file.parent()?;
-        let faults = run_path::faults(&entries, folder);
-        let new = ground.mended(&entries, folder);
+        let directory = file.parent()?;
+        let faults = run_path::faults(&entries, directory);
+        let new = ground.mended(&entries, directory);
         (!faults.is_empty()).then(|| Self { file: file.to_path_buf(), faults, old: entries.join(":"), new })
     }
 
@@ -163,14 +163,14 @@ impl Surroundings<'_> {
         inside.extend(self.prefix.map(|prefix| (prefix.to_path_buf(), PathBuf::new())));
         if let Some(base) = self.base() {
             if self.with_python {
-                inside.push((base.to_path_buf(), bundle::FOLDER.into()));
+                inside.push((base.to_path_buf(), bundle::DIRECTORY.into()));
             }
             if self.interpreter.is_python2() {
                 // Of these an environment has the libraries where they are in the base.
                 inside.push((base.to_path_buf(), PathBuf::new()));
             }
         }
-        Ground { folder: self.staged, inside }
+        Ground { directory: self.staged, inside }
     }
 
     /// What files must not name; `pythons` are those of the interpreter's copy, which name where they were built.

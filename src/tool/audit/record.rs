@@ -15,20 +15,20 @@ pub(super) fn is_one(path: &Path) -> bool {
     path.ends_with("RECORD") && path.parent().and_then(Path::extension).is_some_and(|extension| extension == "dist-info")
 }
 
-/// Has the RECORD at `record`, relative to the environment at `folder`, say what is in the `mended` files.
+/// Has the RECORD at `record`, relative to the environment at `directory`, say what is in the `mended` files.
 ///
 /// # Errors
 /// It cannot be read or written.
-pub(super) fn settle(folder: &Path, record: &Path, mended: &[PathBuf]) -> Result<()> {
-    let path = folder.join(record);
+pub(super) fn settle(directory: &Path, record: &Path, mended: &[PathBuf]) -> Result<()> {
+    let path = directory.join(record);
     let site = record.parent().and_then(Path::parent).unwrap_or(Path::new(""));
     let before = fs::read_text(&path, fs::limits::LIST)?;
-    let after = settled(&before, site, mended, |file| fs::read(&folder.join(file)))
+    let after = settled(&before, site, mended, |file| fs::read(&directory.join(file)))
         .with_context(|| format!("cannot bring `{}` up to date", path.display()))?;
     if after == before { Ok(()) } else { fs::rewrite(&path, &after) }
 }
 
-/// The text of a RECORD in the folder `site` with the rows of the mended files anew.
+/// The text of a RECORD in the directory `site` with the rows of the mended files anew.
 fn settled(text: &[u8], site: &Path, mended: &[PathBuf], read: impl Fn(&Path) -> Result<Vec<u8>>) -> Result<Vec<u8>> {
     let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text);
     let mut writer = csv::WriterBuilder::new()

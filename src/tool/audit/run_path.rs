@@ -7,30 +7,30 @@ use std::path::{Component, Path, PathBuf};
 use crate::fs;
 use crate::tool::elf;
 
-/// How the loader calls the folder of a file (`ld.so(8)`, "Dynamic string tokens").
+/// How the loader calls the directory of a file (`ld.so(8)`, "Dynamic string tokens").
 const ORIGIN: [&str; 2] = ["$ORIGIN", "${ORIGIN}"];
 /// Below these are libraries of the system, which are no more at another place elsewhere.
 const OF_THE_SYSTEM: [&str; 5] = ["/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib"];
 
-/// The folder that run paths are held against.
+/// The directory that run paths are held against.
 #[derive(Debug)]
 pub(super) struct Ground<'a> {
     /// Where the environment is now.
-    pub folder: &'a Path,
+    pub directory: &'a Path,
     /// Absolute paths by which files may name a part of it, and where that is in it.
     pub inside: Vec<(PathBuf, PathBuf)>,
 }
 
 impl Ground<'_> {
     /// The run path with what is in the environment by its place there, then what is the system's, and nothing else.
-    pub fn mended(&self, run_path: &[&str], folder: &Path) -> Vec<String> {
+    pub fn mended(&self, run_path: &[&str], directory: &Path) -> Vec<String> {
         let (mut own, mut others) = (Vec::new(), Vec::new());
         for entry in run_path {
-            match Entry::of(entry, folder) {
+            match Entry::of(entry, directory) {
                 Entry::Inside => own.push((*entry).to_owned()),
                 Entry::Outside => {}
                 Entry::Other => match self.inside(Path::new(entry)) {
-                    Some(inside) => own.push(elf::by_origin(folder, &inside)),
+                    Some(inside) => own.push(elf::by_origin(directory, &inside)),
                     None if is_of_the_system(entry) => others.push((*entry).to_owned()),
                     None => {}
                 },
@@ -47,16 +47,16 @@ impl Ground<'_> {
 
     /// Where in the environment an absolute path leads.
     fn inside(&self, entry: &Path) -> Option<PathBuf> {
-        let here = (self.folder.to_path_buf(), PathBuf::new());
+        let here = (self.directory.to_path_buf(), PathBuf::new());
         let candidates = std::iter::once(&here).chain(&self.inside);
         candidates
             .filter_map(|(from, to)| normalized(&to.join(entry.strip_prefix(from).ok()?)))
-            .find(|inside| fs::exists(&self.folder.join(inside)))
+            .find(|inside| fs::exists(&self.directory.join(inside)))
     }
 }
 
-/// What is wrong with the run path of a file in this folder of the environment, a part of a sentence each.
-pub(super) fn faults(run_path: &[&str], folder: &Path) -> Vec<String> {
+/// What is wrong with the run path of a file in this directory of the environment, a part of a sentence each.
+pub(super) fn faults(run_path: &[&str], directory: &Path) -> Vec<String> {
     // As if there was none.
     if run_path == [""] {
         return Vec::new();
@@ -64,7 +64,7 @@ pub(super) fn faults(run_path: &[&str], folder: &Path) -> Vec<String> {
     let mut faults = Vec::new();
     let mut before = None;
     for entry in run_path {
-        match (Entry::of(entry, folder), before) {
+        match (Entry::of(entry, directory), before) {
             (Entry::Outside, _) => faults.push(format!("names `{entry}`, which is out of the environment")),
             (Entry::Inside, Some(before)) => faults.push(format!("names `{entry}` behind `{before}`")),
             (Entry::Inside, None) => {}
@@ -77,7 +77,7 @@ pub(super) fn faults(run_path: &[&str], folder: &Path) -> Vec<String> {
     faults
 }
 
-/// What is wrong with an entry that does not begin with the folder of the file.
+/// What is wrong with an entry that does not begin with the directory of the file.
 fn fault(entry: &str) -> String {
     match entry {
         "" => "has an empty entry, which is the current directory".to_owned(),
@@ -89,20 +89,20 @@ fn fault(entry: &str) -> String {
 /// Where an entry leads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Entry {
-    /// From the folder of the file into the environment.
+    /// From the directory of the file into the environment.
     Inside,
-    /// From the folder of the file out of the environment.
+    /// From the directory of the file out of the environment.
     Outside,
-    /// It does not begin with the folder of the file.
+    /// It does not begin with the directory of the file.
     Other,
 }
 
 impl Entry {
-    fn of(entry: &str, folder: &Path) -> Self {
+    fn of(entry: &str, directory: &Path) -> Self {
         let rest = ORIGIN.iter().find_map(|origin| entry.strip_prefix(origin));
         match rest.filter(|rest| rest.is_empty() || rest.starts_with('/')) {
             None => Self::Other,
-            Some(rest) if normalized(&folder.join(rest.trim_start_matches('/'))).is_none() => Self::Outside,
+            Some(rest) if normalized(&directory.join(rest.trim_start_matches('/'))).is_none() => Self::Outside,
             Some(_) => Self::Inside,
         }
     }
@@ -154,13 +154,13 @@ mod tests {
 
     #[test]
     fn what_is_inside_is_named_by_the_place_of_the_file_and_the_rest_goes() {
-        let folder = tempfile::tempdir().unwrap();
+        let directory = tempfile::tempdir().unwrap();
         for name in ["lib/some", "python/lib"] {
-            fs::create_dir_all(&folder.path().join(name), 0o755).unwrap();
+            fs::create_dir_all(&directory.path().join(name), 0o755).unwrap();
         }
         let inside = [("/opt/env", ""), ("/opt/python", "python")].map(|(from, to)| (from.into(), to.into())).into();
-        let ground = Ground { folder: folder.path(), inside };
-        let here = format!("{}/lib", folder.path().display());
+        let ground = Ground { directory: directory.path(), inside };
+        let here = format!("{}/lib", directory.path().display());
         let rows = [
             ("$ORIGIN/x", "$ORIGIN/x"),
             ("/opt/env/lib/some:/opt/python/lib", "$ORIGIN:$ORIGIN/../../python/lib"),

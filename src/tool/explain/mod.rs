@@ -179,7 +179,7 @@ impl Explanation {
     fn inform(&mut self, text: Option<SpecText>, invocation: &Invocation, process: &Process) -> Result<()> {
         self.spec = text.as_ref().and_then(|text| text.parse(process).ok());
         self.text = text;
-        let memo = Store::look(invocation, process).ok().map(|store| store.memo_folder());
+        let memo = Store::look(invocation, process).ok().map(|store| store.memo_directory());
         let mut evidence = Evidence::default();
         let mut find = |spec: &Spec| interpreter::find(invocation, spec, process, memo.as_deref(), &mut evidence);
         let any = Spec::default();
@@ -209,13 +209,13 @@ impl Explanation {
         self.warnings.append(&mut spec.warnings);
         self.warnings.extend(spec.unchecked_digests());
         let spec = self.spec.insert(spec);
-        let memo = store.map(Store::memo_folder);
+        let memo = store.map(Store::memo_directory);
         let mut evidence = Evidence::default();
         let facts = interpreter::find(invocation, spec, process, memo.as_deref(), &mut evidence);
         self.interpreter.choice = std::mem::take(&mut evidence.choice);
         let facts = self.interpreter.facts.insert(facts?).clone();
         let Some(store) = store else { return Ok(()) };
-        let (wheels, unavailable) = plan::choose_wheels(spec, &facts, invocation, &store.memo_folder(), &mut evidence)?;
+        let (wheels, unavailable) = plan::choose_wheels(spec, &facts, invocation, &store.memo_directory(), &mut evidence)?;
         self.wheels.clone_from(&wheels);
         self.warnings.append(&mut evidence.warnings);
         self.warnings.append(&mut evidence.remarks);

@@ -47,7 +47,7 @@ fn title(block: Block) -> &'static str {
     }
 }
 
-/// The places and what was found, a row each. What was found in a folder or program stands for it; places of one kind with nothing in them are one
+/// The places and what was found, a row each. What was found in a directory or program stands for it; places of one kind with nothing in them are one
 /// row; a flag that is not given is none.
 pub(super) fn summary(looks: &[Look]) -> Vec<[String; 2]> {
     let mut rows = Vec::new();
@@ -72,7 +72,7 @@ fn is_alike(one: &Look, other: &Look) -> bool {
     discriminant(&one.place) == discriminant(&other.place) && (is_walk || subject(one) == subject(other))
 }
 
-/// The program or folder that a look was for.
+/// The program or directory that a look was for.
 fn subject(look: &Look) -> String {
     match &look.place {
         LookedAt::Partner(path) => path.with_extension("").display().to_string(),
@@ -110,8 +110,8 @@ fn row(group: &[&Look]) -> Option<[String; 2]> {
         (LookedAt::Partner(_), Finding::Nothing) => (from, format!("no partner file, .{}", partners.replace(" or ", " or ."))),
         (LookedAt::Block(..), Finding::Nothing) => (from, "no block".to_owned()),
         (LookedAt::Walk(_), Finding::Nothing) => {
-            let folders = if from == to { from } else { format!("{from} up to {to}") };
-            (folders, format!("no {names}"))
+            let directories = if from == to { from } else { format!("{from} up to {to}") };
+            (directories, format!("no {names}"))
         }
         (LookedAt::Program(_), Finding::Nothing) => (from, "no such file; python will say so".to_owned()),
         (LookedAt::Program(_), Finding::Broken) => (from, "cannot be opened; python will say so".to_owned()),
@@ -138,8 +138,8 @@ mod tests {
         let partner = |path: &str, found| look(LookedAt::Partner(path.into()), found);
         let walk = |path: &str, found| look(LookedAt::Walk(path.into()), found);
         let block = |block, found| look(LookedAt::Block(block, Some("/a/b/x.py".into())), found);
-        let names = |folder: &str| ["vpython.toml", ".vpython3", ".vpython"].map(|name| format!("{folder}/{name}"));
-        let empty = |folder: &str| names(folder).map(|path| walk(&path, Finding::Nothing));
+        let names = |directory: &str| ["vpython.toml", ".vpython3", ".vpython"].map(|name| format!("{directory}/{name}"));
+        let empty = |directory: &str| names(directory).map(|path| walk(&path, Finding::Nothing));
         let flag = look(LookedAt::Flag(None), Finding::Nothing);
         let no_partner = [".vpython3", ".vpython"].map(|suffix| partner(&format!("/a/b/x.py{suffix}"), Finding::Nothing));
         let no_block = [Block::Pep723, Block::Luci].map(|kind| block(kind, Finding::Nothing));
@@ -165,6 +165,6 @@ mod tests {
         assert_eq!(summary(&looks), [row("/a/b/x.py.vpython", "user 7's; passed over")], "a partner");
 
         let looks = [walk("/a/vpython.toml", Finding::Nothing), walk("/a/.vpython3", Finding::Spec)];
-        assert_eq!(summary(&looks), [row("/a/.vpython3", "the spec")], "what is found in a folder stands for it");
+        assert_eq!(summary(&looks), [row("/a/.vpython3", "the spec")], "what is found in a directory stands for it");
     }
 }

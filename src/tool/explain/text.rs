@@ -133,12 +133,12 @@ fn not_here(explanation: &Explanation) -> Vec<String> {
 /// The wheels, directory by directory.
 fn wheels(wheels: &[PlannedWheel], text: Option<&SpecText>, width: Option<usize>) -> Vec<String> {
     let mut lines = Vec::new();
-    let mut folders: Vec<&Path> = wheels.iter().filter_map(|wheel| wheel.path.parent()).collect();
-    folders.sort_unstable();
-    folders.dedup();
-    for folder in folders {
-        lines.push(format!("in {}", folder.display()));
-        let inside = wheels.iter().filter(|wheel| wheel.path.parent() == Some(folder));
+    let mut directories: Vec<&Path> = wheels.iter().filter_map(|wheel| wheel.path.parent()).collect();
+    directories.sort_unstable();
+    directories.dedup();
+    for directory in directories {
+        lines.push(format!("in {}", directory.display()));
+        let inside = wheels.iter().filter(|wheel| wheel.path.parent() == Some(directory));
         let rows = inside.map(|wheel| {
             let title = Cell::Text(format!("  {} {}", wheel.name, wheel.version));
             let digest = Cell::Digest(wheel.sha256.to_string()[..DIGEST].to_owned());

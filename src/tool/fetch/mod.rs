@@ -1,4 +1,4 @@
-//! `-vpython-tool fetch`: the first folder of wheels is filled with what a spec asks for and the folders lack.
+//! `-vpython-tool fetch`: the first directory of wheels is filled with what a spec asks for and the directories lack.
 //!
 //! The interpreter's own pip fetches, so that index, proxy, keyring and certificates are the user's own; which wheels are missing is found
 //! out here, for other platforms too, where pip would judge markers by the machine that it runs on. No launch and no other tool
@@ -38,7 +38,7 @@ const INDEX_URL: &str = "PIP_INDEX_URL";
 /// code, which is 1 where something came and pip cannot fetch the rest.
 ///
 /// # Errors
-/// There is no place for a folder of wheels; the interpreter has no pip, or pip cannot fetch anything; what it fetches does not fit.
+/// There is no place for a directory of wheels; the interpreter has no pip, or pip cannot fetch anything; what it fetches does not fit.
 pub fn run(options: &Fetch, invocation: &Invocation, process: &Process) -> Result<i32> {
     if options.yes && !options.prune {
         return Err(Failure::new("`--yes` of `-vpython-tool fetch` goes with `--prune`").into());
@@ -71,11 +71,11 @@ pub fn run(options: &Fetch, invocation: &Invocation, process: &Process) -> Resul
     invocation.warn(&spec::unnamed(&text, "fetch", invocation, process));
     let store = Store::open(invocation, process)?;
     store.prepare()?;
-    if !fill(options, &spec, invocation, process, &store.memo_folder())? {
+    if !fill(options, &spec, invocation, process, &store.memo_directory())? {
         return Ok(1);
     }
     if is_upgrade {
-        let is_whole = upgrade::run(options, &spec, invocation, process, &store.memo_folder())?;
+        let is_whole = upgrade::run(options, &spec, invocation, process, &store.memo_directory())?;
         if let Some(lock) = text.lock_path().filter(|_| has_lock) {
             report::notice(&format!("`{}` stays as it is; `-vpython-tool lock --upgrade` makes it anew", lock.display()));
         }
@@ -150,11 +150,11 @@ fn fill(options: &Fetch, spec: &Spec, invocation: &Invocation, process: &Process
     Ok(true)
 }
 
-/// The folder to fill: the caller's first, else the spec's first, else that of a usual name beside the spec: `wheels`, unless only
+/// The directory to fill: the caller's first, else the spec's first, else that of a usual name beside the spec: `wheels`, unless only
 /// `pip_packages` is there.
 fn destination(spec: &Spec, invocation: &Invocation) -> Option<PathBuf> {
-    let of_caller = invocation.wheels.folders.first().cloned();
-    let of_spec = spec.wheelhouses.first().map(|folder| folder.value.clone());
+    let of_caller = invocation.wheels.directories.first().cloned();
+    let of_spec = spec.wheelhouses.first().map(|directory| directory.value.clone());
     let beside = spec.base.as_ref().and_then(|base| {
         // What another user may have put there is not filled: a launch skips it.
         let is_trusted = |path: &PathBuf| spec.trust.stranger_on_way(path, base).is_none();
@@ -166,7 +166,7 @@ fn destination(spec: &Spec, invocation: &Invocation) -> Option<PathBuf> {
 }
 
 fn no_destination() -> Failure {
-    Failure::new("there is no folder to fetch wheels into").hint("name one with `-vpython-wheels`")
+    Failure::new("there is no directory to fetch wheels into").hint("name one with `-vpython-wheels`")
 }
 
 fn announcement(system: &Lacking, destination: &Path) -> String {

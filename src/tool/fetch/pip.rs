@@ -59,8 +59,8 @@ pub(super) struct Request<'a> {
     pub lines: &'a [String],
     /// What is there already, and is to be kept to: lines of a constraints file.
     pub kept: &'a [String],
-    /// Folders of wheels to look into too.
-    pub folders: &'a [&'a Path],
+    /// Directories of wheels to look into too.
+    pub directories: &'a [&'a Path],
     /// Whether pre-releases will do.
     pub pre_releases: bool,
 }
@@ -106,7 +106,7 @@ impl<'a> Pip<'a> {
             .into())
     }
 
-    /// Fetches into the folder `to`: for this machine by `pip wheel`, which builds what has no wheel, for others by `pip download`. What pip
+    /// Fetches into the directory `to`: for this machine by `pip wheel`, which builds what has no wheel, for others by `pip download`. What pip
     /// says goes to stderr. Where it cannot, that is the inner error.
     ///
     /// Where the network fails, it is tried again for as long as the caller has patience.
@@ -175,8 +175,8 @@ impl<'a> Pip<'a> {
         if follow == Follow::Nothing {
             words.push("--no-deps".into());
         }
-        for folder in request.folders {
-            words.extend(["--find-links".into(), folder.into()]);
+        for directory in request.directories {
+            words.extend(["--find-links".into(), directory.into()]);
         }
         words.extend(request.pre_releases.then(|| "--pre".into()));
         words.extend(["--requirement".into(), written(to, "requirements.txt", request.lines)?.into()]);
@@ -291,8 +291,8 @@ fn lossy(words: &[OsString]) -> String {
 }
 
 /// A file of these lines.
-fn written(folder: &Path, name: &str, lines: &[String]) -> Result<std::path::PathBuf> {
-    let path = folder.join(name);
+fn written(directory: &Path, name: &str, lines: &[String]) -> Result<std::path::PathBuf> {
+    let path = directory.join(name);
     fs::write_atomically(&path, (lines.join("\n") + "\n").as_bytes())?;
     Ok(path)
 }

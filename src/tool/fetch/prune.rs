@@ -38,8 +38,8 @@ pub(super) fn run(options: &Fetch, invocation: &Invocation, process: &Process) -
     let spec = text.parse(process)?;
     let store = Store::open(invocation, process)?;
     store.prepare()?;
-    let memo = store.memo_folder();
-    let folder = destination(&spec, invocation).ok_or_else(no_destination)?;
+    let memo = store.memo_directory();
+    let directory = destination(&spec, invocation).ok_or_else(no_destination)?;
     let mut needed = taken_by(&text.title(), &spec, invocation, process, &memo)?;
     for other in text.base.as_deref().map(specs_in).transpose()?.unwrap_or_default() {
         let title = format!("`{}`", other.path().display());
@@ -51,27 +51,27 @@ pub(super) fn run(options: &Fetch, invocation: &Invocation, process: &Process) -
         let invocation = Invocation { spec, chosen, target, ..invocation.clone() };
         let spec =
             spec::find(&invocation, process).and_then(|text| text.parse(process)).with_context(|| cannot_tell(&title))?;
-        if uses(&spec, &invocation, &folder) {
+        if uses(&spec, &invocation, &directory) {
             needed.extend(taken_by(&title, &spec, &invocation, process, &memo)?);
         }
     }
-    let names = fs::list(&folder)?.unwrap_or_default().into_iter();
+    let names = fs::list(&directory)?.unwrap_or_default().into_iter();
     let is_wheel = |name: &OsString| Path::new(name).extension().is_some_and(|extension| extension == "whl");
     let unneeded = names.filter(|name| is_wheel(name) && !needed.contains(name));
-    let unneeded: Vec<PathBuf> = unneeded.map(|name| folder.join(name)).filter(|path| fs::is_file(path)).collect();
-    remove(&unneeded, &folder, options.yes)
+    let unneeded: Vec<PathBuf> = unneeded.map(|name| directory.join(name)).filter(|path| fs::is_file(path)).collect();
+    remove(&unneeded, &directory, options.yes)
 }
 
 /// Removes what may be removed, or lists it.
-fn remove(wheels: &[PathBuf], folder: &Path, is_agreed: bool) -> Result<i32> {
-    let folder = folder.display();
+fn remove(wheels: &[PathBuf], directory: &Path, is_agreed: bool) -> Result<i32> {
+    let directory = directory.display();
     if wheels.is_empty() {
-        report::notice(&format!("nothing to remove: each wheel in `{folder}` is needed"));
+        report::notice(&format!("nothing to remove: each wheel in `{directory}` is needed"));
         return Ok(0);
     }
     let count = if wheels.len() == 1 { "1 wheel is".to_owned() } else { format!("{} wheels are", wheels.len()) };
     if !is_agreed {
-        report::notice(&format!("{count} not needed in `{folder}`:"));
+        report::notice(&format!("{count} not needed in `{directory}`:"));
         for wheel in wheels {
             report::notice(&format!("  {}", wheel.file_name().unwrap_or_default().display()));
         }
@@ -103,13 +103,13 @@ fn cannot_tell(title: &str) -> String {
 }
 
 /// Whether a spec takes wheels from a directory.
-fn uses(spec: &Spec, invocation: &Invocation, folder: &Path) -> bool {
+fn uses(spec: &Spec, invocation: &Invocation, directory: &Path) -> bool {
     let of_spec = spec.wheelhouses.iter().map(|placed| placed.value.clone());
     let beside = spec.base.iter().flat_map(|base| ["wheels", "pip_packages"].map(|name| base.join(name)));
-    let mut folders = invocation.wheels.folders.iter().cloned().chain(of_spec).chain(beside);
+    let mut directories = invocation.wheels.directories.iter().cloned().chain(of_spec).chain(beside);
     let real = |path: &Path| fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
-    let folder = real(folder);
-    folders.any(|other| real(&other) == folder)
+    let directory = real(directory);
+    directories.any(|other| real(&other) == directory)
 }
 
 /// A file that may need wheels.

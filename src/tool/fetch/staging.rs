@@ -1,4 +1,4 @@
-//! The folder that pip writes to, inside the one that is filled: a wheel has its name there only when it is whole.
+//! The directory that pip writes to, inside the one that is filled: a wheel has its name there only when it is whole.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -11,14 +11,14 @@ use tempfile::TempDir;
 
 use crate::fs::{self, Attempt};
 
-/// How these folders are called.
+/// How these directories are called.
 const PREFIX: &str = ".fetch-";
-/// For how long such a folder stays untouched before it is taken for one that a killed process has left, where there are no locks.
+/// For how long such a directory stays untouched before it is taken for one that a killed process has left, where there are no locks.
 const LEFT_BEHIND: Duration = Duration::from_hours(1);
 
-/// A folder that goes when this is dropped.
+/// A directory that goes when this is dropped.
 pub(super) struct Staging {
-    folder: TempDir,
+    directory: TempDir,
     /// Locked for as long as somebody is at it.
     _in_use: File,
 }
@@ -28,15 +28,15 @@ impl Staging {
     pub fn make(destination: &Path) -> Result<Self> {
         let _making = lock(destination)?;
         let made = tempfile::Builder::new().prefix(PREFIX).tempdir_in(destination);
-        let folder = made.with_context(|| format!("cannot create a folder in `{}`", destination.display()))?;
-        let in_use = fs::open(folder.path())?;
+        let directory = made.with_context(|| format!("cannot create a directory in `{}`", destination.display()))?;
+        let in_use = fs::open(directory.path())?;
         fs::lock_shared(&in_use);
-        Ok(Self { folder, _in_use: in_use })
+        Ok(Self { directory, _in_use: in_use })
     }
 
     /// Where it is.
     pub fn path(&self) -> &Path {
-        self.folder.path()
+        self.directory.path()
     }
 
     /// Gives each new wheel its name in `destination`. Those that are there already stay as they are, but for those of the names
@@ -57,7 +57,7 @@ impl Staging {
     }
 }
 
-/// Removes the folders that are left of killed processes.
+/// Removes the directories that are left of killed processes.
 pub(super) fn remove_left_behind(destination: &Path) -> Result<()> {
     let _making = lock(destination)?;
     for name in fs::list(destination)?.unwrap_or_default() {
@@ -69,21 +69,21 @@ pub(super) fn remove_left_behind(destination: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Who makes such a folder has this lock until the folder has its own.
+/// Who makes such a directory has this lock until the directory has its own.
 fn lock(destination: &Path) -> Result<File> {
-    let folder = fs::open(destination)?;
-    fs::lock_exclusive(&folder);
-    Ok(folder)
+    let directory = fs::open(destination)?;
+    fs::lock_exclusive(&directory);
+    Ok(directory)
 }
 
-/// Whether nobody is at it. Without locks it may be a process of another machine that shares the folder, and only time tells.
+/// Whether nobody is at it. Without locks it may be a process of another machine that shares the directory, and only time tells.
 fn is_left_behind(path: &Path) -> bool {
-    let Ok(folder) = fs::open(path) else { return false };
-    match fs::try_lock_exclusive(&folder) {
+    let Ok(directory) = fs::open(path) else { return false };
+    match fs::try_lock_exclusive(&directory) {
         Attempt::Held => true,
         Attempt::Busy => false,
         Attempt::Unsupported => {
-            let modified = folder.metadata().and_then(|metadata| metadata.modified());
+            let modified = directory.metadata().and_then(|metadata| metadata.modified());
             modified.is_ok_and(|modified| SystemTime::now().duration_since(modified).is_ok_and(|age| age > LEFT_BEHIND))
         }
     }

@@ -152,15 +152,15 @@ impl Fetching<'_> {
     fn call(&self, lines: &[String], to: &Path) -> Result<Result<(), Failed>> {
         let system = self.system;
         let lines: Vec<String> = lines.iter().map(|line| with_hashes(line, self.spec)).collect();
-        let of_spec = self.spec.wheelhouses.iter().map(|folder| folder.value.as_path());
-        let mut folders = of_spec.chain([self.destination]).collect::<Vec<_>>();
+        let of_spec = self.spec.wheelhouses.iter().map(|directory| directory.value.as_path());
+        let mut directories = of_spec.chain([self.destination]).collect::<Vec<_>>();
         // pip would take the file that is there.
-        folders.retain(|folder| !system.other_bytes.iter().any(|path| path.parent() == Some(*folder)));
+        directories.retain(|directory| !system.other_bytes.iter().any(|path| path.parent() == Some(*directory)));
         let request = pip::Request {
             system: &system.facts,
             lines: &lines,
             kept: &system.present,
-            folders: &folders,
+            directories: &directories,
             pre_releases: pre_releases(self.spec),
         };
         let follow = follow(&system.facts, self.spec);
@@ -175,16 +175,16 @@ impl Fetching<'_> {
     }
 
     /// Takes the builds out of a directory that are not the listed ones: of `==1.14.5` pip takes the highest, which may be another build.
-    fn other_builds(&self, lines: &[String], folder: &Path) -> Result<OtherBuilds<'_>> {
+    fn other_builds(&self, lines: &[String], directory: &Path) -> Result<OtherBuilds<'_>> {
         let builds = self.system.builds.iter().filter(|(public, _)| lines.contains(public));
         let mut others = Vec::new();
         for pair in builds {
             let Some((project, version)) = pair.1.split_once("==") else { continue };
             let (project, version): (Option<PackageName>, Option<Version>) = (project.parse().ok(), version.parse().ok());
-            for name in fs::list(folder)?.unwrap_or_default() {
+            for name in fs::list(directory)?.unwrap_or_default() {
                 let Some((of, found)) = name_and_version(&name) else { continue };
                 if Some(&of) == project.as_ref() && found.is_local() && Some(&found) != version.as_ref() {
-                    fs::remove_file(&folder.join(&name))?;
+                    fs::remove_file(&directory.join(&name))?;
                     others.push(pair);
                 }
             }

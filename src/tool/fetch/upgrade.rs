@@ -34,10 +34,10 @@ pub(super) fn run(options: &Fetch, spec: &Spec, invocation: &Invocation, process
         let destination = destination(spec, invocation).ok_or_else(no_destination)?;
         report::notice(&format!("fetching newer versions into `{}`", destination.display()));
         let pip = Pip::of(&here.facts, &options.pip_options, invocation, process)?;
-        let of_caller = invocation.wheels.folders.iter().map(PathBuf::as_path);
-        let of_spec = spec.wheelhouses.iter().map(|folder| folder.value.as_path());
+        let of_caller = invocation.wheels.directories.iter().map(PathBuf::as_path);
+        let of_spec = spec.wheelhouses.iter().map(|directory| directory.value.as_path());
         // pip takes the highest of all, so what is there already is not loaded again.
-        let folders: Vec<&Path> = of_caller.chain(of_spec).chain([&*destination]).collect();
+        let directories: Vec<&Path> = of_caller.chain(of_spec).chain([&*destination]).collect();
         for system in &systems {
             let lines = lines(requirements, system, is_upgraded);
             if lines.is_empty() {
@@ -45,7 +45,8 @@ pub(super) fn run(options: &Fetch, spec: &Spec, invocation: &Invocation, process
             }
             let kept = kept(requirements, system, is_upgraded);
             let pre_releases = requirements.pre_releases;
-            let request = Request { system: &system.facts, lines: &lines, kept: &kept, folders: &folders, pre_releases };
+            let request =
+                Request { system: &system.facts, lines: &lines, kept: &kept, directories: &directories, pre_releases };
             let staging = Staging::make(&destination)?;
             let fetched = pip.fetch(&request, follow(&system.facts, spec), staging.path())?;
             fetched.map_err(|failed| failed.failure(&lines))?;

@@ -37,7 +37,7 @@ pub fn run(options: &invocation::Lock, invocation: &Invocation, process: &Proces
     let of_uv = if before.is_none() { text.uv_lock(&spec).unwrap_or_default() } else { None };
     let kept = before.as_ref().map(|(lock, _)| lock).or(of_uv.as_ref());
     let request = Request { text: &text, spec: &spec, before: kept, upgraded };
-    let made = make(&request, &path, invocation, process, &store.memo_folder());
+    let made = make(&request, &path, invocation, process, &store.memo_directory());
     let of_spec = before.as_ref().map(|(before, _)| changes::of_spec(before, &text, &spec)).unwrap_or_default();
     let (lock, warnings) = match made {
         // That it would change is known, though not to what.

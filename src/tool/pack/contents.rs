@@ -1,4 +1,4 @@
-//! What goes into an archive: the staged environment's folders, files and links, and the listing of them.
+//! What goes into an archive: the staged environment's directories, files and links, and the listing of them.
 //!
 //! Whatever the disk says of owners, times and permission bits stays behind. A file is read piece by piece, when it is its turn.
 
@@ -18,7 +18,7 @@ const CHUNK: usize = 1 << 18;
 /// An environment that is ready to be written.
 pub(super) struct Contents {
     /// Where it is staged.
-    folder: PathBuf,
+    directory: PathBuf,
     pub listing: Listing,
     /// The text of the listing.
     text: Vec<u8>,
@@ -37,7 +37,7 @@ pub(super) struct Item<'a> {
 /// What something in an archive is.
 #[derive(Clone, Copy)]
 pub(super) enum What<'a> {
-    Folder,
+    Directory,
     Link { target: &'a str },
     File { source: Source<'a>, mode: Mode, size: u64, sha256: Digest },
 }
@@ -51,9 +51,9 @@ pub(super) enum Source<'a> {
 }
 
 impl Contents {
-    pub fn new(folder: PathBuf, listing: Listing, time: u32) -> Result<Self> {
+    pub fn new(directory: PathBuf, listing: Listing, time: u32) -> Result<Self> {
         let total = listing.members.iter().map(Member::size).sum();
-        Ok(Self { folder, text: listing.text()?, listing, time, progress: Progress::start("packing", total) })
+        Ok(Self { directory, text: listing.text()?, listing, time, progress: Progress::start("packing", total) })
     }
 
     /// In the order of an archive that is read from its beginning: the listing, then what is listed.
@@ -61,19 +61,19 @@ impl Contents {
         let prefix = self.prefix();
         let mut items = vec![self.own(LISTING)];
         if !prefix.is_empty() {
-            items.push(Item { path: prefix.to_owned(), what: What::Folder });
+            items.push(Item { path: prefix.to_owned(), what: What::Directory });
         }
         items.extend(self.listing.members.iter().map(|member| self.item(member)));
         items
     }
 
-    /// In the order of the paths, with the folders on the way there: what a package manager installs.
+    /// In the order of the paths, with the directories on the way there: what a package manager installs.
     pub fn as_installed(&self) -> Vec<Item<'_>> {
-        let mut folders = BTreeSet::new();
+        let mut directories = BTreeSet::new();
         let prefix = self.prefix();
-        folders.extend(prefix.match_indices('/').map(|(end, _)| &prefix[..end]));
+        directories.extend(prefix.match_indices('/').map(|(end, _)| &prefix[..end]));
         let mut items: Vec<Item<'_>> =
-            folders.into_iter().map(|path| Item { path: path.to_owned(), what: What::Folder }).collect();
+            directories.into_iter().map(|path| Item { path: path.to_owned(), what: What::Directory }).collect();
         items.extend(self.as_listed());
         items.sort_by(|one, other| one.path.cmp(&other.path));
         items
@@ -85,7 +85,7 @@ impl Contents {
 
     fn item<'a>(&'a self, member: &'a Member) -> Item<'a> {
         let what = match member {
-            Member::Folder { .. } => What::Folder,
+            Member::Directory { .. } => What::Directory,
             Member::Link { target, .. } => What::Link { target },
             Member::File { path, mode, size, sha256 } => {
                 What::File { source: Source::Staged(path), mode: *mode, size: *size, sha256: *sha256 }
@@ -118,7 +118,7 @@ impl Contents {
     pub fn read(&self, source: Source<'_>, size: u64, mut take: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
         let path = match source {
             Source::Text(text) => return take(text),
-            Source::Staged(path) => self.folder.join(path),
+            Source::Staged(path) => self.directory.join(path),
         };
         let mut file = fs::open(&path)?;
         let mut chunk = vec![0; CHUNK.min(usize::try_from(size).unwrap_or(CHUNK) + 1)];

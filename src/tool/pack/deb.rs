@@ -26,7 +26,7 @@ pub(super) fn write(contents: &Contents, package: &Package, platform: &str, to: 
     let control = control(contents, package, &arch, &items);
     let mut archive = Vec::new();
     tar::in_gzip(&mut archive, |to| {
-        tar::folder(TOP, contents.time, to)?;
+        tar::directory(TOP, contents.time, to)?;
         tar::text("./control", control.as_bytes(), contents.time, to)?;
         tar::text("./md5sums", digests(contents, &items)?.as_bytes(), contents.time, to)?;
         tar::end(to)
@@ -36,7 +36,7 @@ pub(super) fn write(contents: &Contents, package: &Package, platform: &str, to: 
     member("control.tar.gz", contents.time, to, |to| to.write_all(&archive).context("cannot write the package"))?;
     member("data.tar.gz", contents.time, to, |to| {
         tar::in_gzip(to, |to| {
-            tar::folder(TOP, contents.time, to)?;
+            tar::directory(TOP, contents.time, to)?;
             tar::members(contents, &items, TOP, to)?;
             tar::end(to)
         })
@@ -97,7 +97,7 @@ fn digests(contents: &Contents, items: &[Item<'_>]) -> Result<String> {
             ensure!(!item.path.contains('\n'), "a deb cannot have `{}`: there is an end of line in the name", item.path);
             Ok(format!("{}  {}\n", hex::encode(hasher.finalize()), item.path))
         }
-        What::Folder | What::Link { .. } => Ok(String::new()),
+        What::Directory | What::Link { .. } => Ok(String::new()),
     };
     items.par_iter().map(line).collect()
 }

@@ -21,7 +21,7 @@ pub(super) fn tell(interpreter: &Path, home: Option<&Path>) {
 
 /// What is wrong with the place of an interpreter; none where nothing is.
 fn private_place(interpreter: &Path, home: Option<&Path>) -> Option<&'static str> {
-    let is_below = |folder: &Path| interpreter.starts_with(folder);
+    let is_below = |directory: &Path| interpreter.starts_with(directory);
     let home = home.filter(|home| home.parent().is_some());
     if HOMES.iter().map(Path::new).chain(home).any(is_below) {
         return Some("below a home directory");

@@ -1,6 +1,6 @@
 //! `-vpython-tool pack`: an environment becomes an archive or a package.
 //!
-//! What is packed is a folder in which the environment was built for this alone. Its bytes are all that counts: order, owners, times,
+//! What is packed is a directory in which the environment was built for this alone. Its bytes are all that counts: order, owners, times,
 //! permission bits and compression are the same everywhere, so that the same plan is the same file. Nothing but this program is
 //! needed, neither the superuser nor `tar`, `rpmbuild` or `dpkg`.
 
@@ -27,7 +27,7 @@ pub use order::Order;
 use super::additions::{Luggage, Wanted};
 use super::audit::{Audit, Surroundings};
 use super::listing::{Listing, Member};
-use crate::fs::{self, StagedFolder};
+use crate::fs::{self, StagedDir};
 use crate::plan::{Key, Plan};
 use crate::process::Process;
 use crate::report;
@@ -45,7 +45,7 @@ const BUFFER: usize = 1 << 16;
 /// It cannot be built, or something in it cannot be packed; the file cannot be written. Then the file is what it was before.
 pub fn run(order: &Order, wanted: &Wanted, process: &Process) -> Result<i32> {
     let luggage = Luggage::pack(&order.additions, &order.output, wanted, process)?;
-    let staged = StagedFolder::beside(&order.output)?;
+    let staged = StagedDir::beside(&order.output)?;
     luggage.build(wanted, staged.path())?;
     luggage.compile(wanted, staged.path())?;
     let members = members(order, wanted, process, staged.path());
@@ -56,7 +56,7 @@ pub fn run(order: &Order, wanted: &Wanted, process: &Process) -> Result<i32> {
     Ok(0)
 }
 
-/// What of the environment that stands in the folder `staged` goes into the file. What would not be at home elsewhere is told, or mended.
+/// What of the environment that stands in the directory `staged` goes into the file. What would not be at home elsewhere is told, or mended.
 fn members(order: &Order, wanted: &Wanted, process: &Process, staged: &Path) -> Result<Vec<Member>> {
     let members = scan::members(staged)?;
     let surroundings = Surroundings {

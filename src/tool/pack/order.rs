@@ -91,7 +91,7 @@ impl Order {
         let output = process.absolute(output);
         let mut problems = Vec::new();
         if fs::metadata(&output)?.is_some_and(|found| found.is_dir()) {
-            problems.push("there is a folder of that name".to_owned());
+            problems.push("there is a directory of that name".to_owned());
         }
         let prefix = noted(options.prefix.as_deref().map(prefix).transpose(), &mut problems).flatten();
         let time = noted(time(process), &mut problems).unwrap_or(EARLIEST);
@@ -154,7 +154,7 @@ fn prefix(path: &Path) -> Result<String, String> {
     let is_plain = path.is_absolute() && !path.components().any(|part| part == Component::ParentDir) && path.parent().is_some();
     match text {
         Some(_) if is_plain => Ok(path.components().collect::<PathBuf>().to_string_lossy().into_owned()),
-        Some(text) => Err(format!("`--prefix {text}` is no absolute path of a folder, as `/opt/app/env` is")),
+        Some(text) => Err(format!("`--prefix {text}` is no absolute path of a directory, as `/opt/app/env` is")),
         None => Err(format!("`--prefix {}` cannot be written into an archive", path.display())),
     }
 }

@@ -16,25 +16,25 @@ use crate::report::Failure;
 use crate::store::{COMPILED, MANIFEST};
 use crate::tool::listing::{Member, Mode};
 
-/// All members of the environment in a folder, sorted by the bytes of their paths.
+/// All members of the environment in a directory, sorted by the bytes of their paths.
 ///
 /// # Errors
-/// Something there is neither file, folder nor link, or its name is no text; or it cannot be read.
-pub(super) fn members(folder: &Path) -> Result<Vec<Member>> {
-    let entries: Vec<DirEntry> = WalkDir::new(folder)
+/// Something there is neither file, directory nor link, or its name is no text; or it cannot be read.
+pub(super) fn members(directory: &Path) -> Result<Vec<Member>> {
+    let entries: Vec<DirEntry> = WalkDir::new(directory)
         .min_depth(1)
         .into_iter()
         .collect::<Result<_, _>>()
-        .with_context(|| format!("cannot look through `{}`", folder.display()))?;
-    let members: Vec<Result<Option<Member>>> = entries.par_iter().map(|entry| member(entry, folder)).collect();
+        .with_context(|| format!("cannot look through `{}`", directory.display()))?;
+    let members: Vec<Result<Option<Member>>> = entries.par_iter().map(|entry| member(entry, directory)).collect();
     let mut members: Vec<Member> = members.into_iter().filter_map(Result::transpose).collect::<Result<_>>()?;
     members.sort_by(|one, other| one.path().cmp(other.path()));
     Ok(members)
 }
 
 /// A member; none where it stays behind.
-fn member(entry: &DirEntry, folder: &Path) -> Result<Option<Member>> {
-    let relative = entry.path().strip_prefix(folder).unwrap_or(entry.path());
+fn member(entry: &DirEntry, directory: &Path) -> Result<Option<Member>> {
+    let relative = entry.path().strip_prefix(directory).unwrap_or(entry.path());
     let cannot = || Failure::new(format!("cannot pack `{}`", relative.display()));
     let path = relative.to_str().ok_or_else(|| cannot().because("its name is not UTF-8"))?.to_owned();
     if is_of_the_store(&path) {
@@ -42,7 +42,7 @@ fn member(entry: &DirEntry, folder: &Path) -> Result<Option<Member>> {
     }
     let kind = entry.file_type();
     if kind.is_dir() {
-        return Ok(Some(Member::Folder { path }));
+        return Ok(Some(Member::Directory { path }));
     }
     if kind.is_symlink() {
         let target = fs::read_link(entry.path())?;
@@ -50,7 +50,7 @@ fn member(entry: &DirEntry, folder: &Path) -> Result<Option<Member>> {
         return Ok(Some(Member::Link { path, target }));
     }
     if !kind.is_file() {
-        return Err(cannot().because("it is neither a file, a folder nor a link").into());
+        return Err(cannot().because("it is neither a file, a directory nor a link").into());
     }
     if is_stale_byte_code(entry.path())? {
         return Ok(None);
@@ -104,7 +104,7 @@ mod tests {
 
     #[test]
     fn what_python_wrote_for_itself_and_what_is_the_stores_stays_behind() {
-        let folder = tempfile::tempdir().unwrap();
+        let directory = tempfile::tempdir().unwrap();
         let rows: [(&str, &[u8], bool); 12] = [
             ("a.py", b"", true),
             ("__pycache__/a.cpython-311.pyc", b"\xa7\r\r\n\x01\0\0\0rest", true),
@@ -120,12 +120,12 @@ mod tests {
             ("x/vpython.json", b"", true),
         ];
         for name in ["__pycache__", "x"] {
-            fs::create_dir(&folder.path().join(name), 0o755).unwrap();
+            fs::create_dir(&directory.path().join(name), 0o755).unwrap();
         }
         for (path, content, _) in rows {
-            fs::write_new(&folder.path().join(path), content, 0o444).unwrap();
+            fs::write_new(&directory.path().join(path), content, 0o444).unwrap();
         }
-        let found = members(folder.path()).unwrap();
+        let found = members(directory.path()).unwrap();
         let mut expected: Vec<&str> = rows.iter().filter(|(.., stays)| *stays).map(|(path, ..)| *path).collect();
         expected.extend(["__pycache__", "x"]);
         expected.sort_unstable();
@@ -134,20 +134,20 @@ mod tests {
 
     #[test]
     fn of_permission_bits_one_counts() {
-        let folder = tempfile::tempdir().unwrap();
+        let directory = tempfile::tempdir().unwrap();
         for (name, mode) in [("a", 0o400), ("b", 0o4711), ("c", 0o666)] {
-            fs::write_new(&folder.path().join(name), b"abc", mode).unwrap();
+            fs::write_new(&directory.path().join(name), b"abc", mode).unwrap();
         }
         let file = |path: &str, mode| Member::File { path: path.into(), mode, size: 3, sha256: Digest::of(b"abc") };
         let expected = [file("a", Mode::Plain), file("b", Mode::Executable), file("c", Mode::Plain)];
-        assert_eq!(members(folder.path()).unwrap(), expected);
+        assert_eq!(members(directory.path()).unwrap(), expected);
     }
 
     #[test]
     fn what_is_no_file_is_refused() {
-        let folder = tempfile::tempdir().unwrap();
-        nix::unistd::mkfifo(&folder.path().join("pipe"), nix::sys::stat::Mode::S_IRWXU).unwrap();
-        let error = members(folder.path()).unwrap_err();
-        assert_eq!(crate::report::one_line(&error), "cannot pack `pipe`: it is neither a file, a folder nor a link");
+        let directory = tempfile::tempdir().unwrap();
+        nix::unistd::mkfifo(&directory.path().join("pipe"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+        let error = members(directory.path()).unwrap_err();
+        assert_eq!(crate::report::one_line(&error), "cannot pack `pipe`: it is neither a file, a directory nor a link");
     }
 }

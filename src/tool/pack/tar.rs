@@ -66,7 +66,7 @@ pub(super) fn members(contents: &Contents, items: &[Item<'_>], top: &str, to: &m
     for item in items {
         let name = format!("{top}{}", item.path);
         match item.what {
-            What::Folder => header(&format!("{name}/"), EntryType::Directory, (0o755, 0, contents.time), to)?,
+            What::Directory => header(&format!("{name}/"), EntryType::Directory, (0o755, 0, contents.time), to)?,
             What::Link { target } => {
                 long_name(target, EntryType::GNULongLink, to)?;
                 link_header(&name, target, contents.time, to)?;
@@ -93,12 +93,12 @@ pub(super) fn text(name: &str, content: &[u8], time: u32, to: &mut impl Write) -
     pad(content.len() as u64, to)
 }
 
-/// Writes a folder of the archive's own.
-pub(super) fn folder(name: &str, time: u32, to: &mut impl Write) -> Result<()> {
+/// Writes a directory of the archive's own.
+pub(super) fn directory(name: &str, time: u32, to: &mut impl Write) -> Result<()> {
     header(name, EntryType::Directory, (0o755, 0, time), to)
 }
 
-/// Writes the header of a file or folder with this mode, size and time.
+/// Writes the header of a file or directory with this mode, size and time.
 fn header(name: &str, kind: EntryType, (mode, size, time): (u32, u64, u32), to: &mut impl Write) -> Result<()> {
     long_name(name, EntryType::GNULongName, to)?;
     finish(plain(name, kind, (mode, size, time))?, to)

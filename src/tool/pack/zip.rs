@@ -24,7 +24,7 @@ pub(super) fn write(contents: &Contents, to: &mut (impl Write + Seek)) -> Result
     for item in contents.as_listed() {
         let cannot = || format!("cannot write `{}`", item.path);
         match item.what {
-            What::Folder => archive.add_directory(&*item.path, options.unix_permissions(0o755)).with_context(cannot)?,
+            What::Directory => archive.add_directory(&*item.path, options.unix_permissions(0o755)).with_context(cannot)?,
             What::Link { target } => {
                 archive.add_symlink(&*item.path, target, options.unix_permissions(0o777)).with_context(cannot)?;
             }

@@ -17,7 +17,7 @@ use crate::store::MANIFEST;
 pub(super) struct Environment {
     /// Where it is.
     pub path: PathBuf,
-    /// Its folders of modules, relative to it, as in `lib/python3.11/site-packages`.
+    /// Its directories of modules, relative to it, as in `lib/python3.11/site-packages`.
     pub sites: Vec<PathBuf>,
     /// The text of `pyvenv.cfg`; empty where virtualenv before 20 has made it.
     pub configuration: Vec<u8>,
@@ -39,7 +39,7 @@ const ASSIGNMENTS: [&str; 11] = [
 ];
 
 impl Environment {
-    /// Looks at the folder.
+    /// Looks at the directory.
     ///
     /// # Errors
     /// It is no environment, or one of vpython's own.
@@ -77,10 +77,10 @@ impl Environment {
         Ok(home)
     }
 
-    /// The minor version of its python, by the names of its folders, as in `3.11`.
+    /// The minor version of its python, by the names of its directories, as in `3.11`.
     pub fn version(&self) -> Option<String> {
-        let folder = self.sites.first()?.parent()?.file_name()?.to_str()?;
-        folder.strip_prefix("python").map(str::to_owned)
+        let directory = self.sites.first()?.parent()?.file_name()?.to_str()?;
+        directory.strip_prefix("python").map(str::to_owned)
     }
 
     /// The places that it was known by: what its own files say, and `noted` by a run that did not end. `to` is the new one.
@@ -135,12 +135,12 @@ pub(super) fn settings(text: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
     })
 }
 
-/// `lib/pythonX.Y/site-packages`, and the same in `lib64` where that is a folder of its own.
+/// `lib/pythonX.Y/site-packages`, and the same in `lib64` where that is a directory of its own.
 fn sites(path: &Path) -> Result<Vec<PathBuf>> {
     let mut sites = Vec::new();
     for library in ["lib", "lib64"] {
-        let is_folder = fs::link_metadata(&path.join(library))?.is_some_and(|metadata| metadata.is_dir());
-        for name in fs::list(&path.join(library))?.filter(|_| is_folder).unwrap_or_default() {
+        let is_directory = fs::link_metadata(&path.join(library))?.is_some_and(|metadata| metadata.is_dir());
+        for name in fs::list(&path.join(library))?.filter(|_| is_directory).unwrap_or_default() {
             let site = Path::new(library).join(name).join("site-packages");
             if fs::exists(&path.join(&site)) {
                 sites.push(site);

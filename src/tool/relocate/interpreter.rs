@@ -120,9 +120,9 @@ fn with_program(command: &[u8], program: &[u8]) -> Vec<u8> {
 /// Refuses an interpreter that the environment's modules were not made for.
 fn refuse_other(environment: &Environment, facts: &Facts) -> Result<()> {
     let cannot = || Failure::new(format!("cannot move `{}` to `{}`", environment.path.display(), facts.executable.display()));
-    let folders: BTreeSet<PathBuf> =
+    let directories: BTreeSet<PathBuf> =
         environment.sites.iter().map(|site| Path::new("lib").join(site.iter().skip(1).collect::<PathBuf>())).collect();
-    if !folders.contains(Path::new(&facts.site_packages)) {
+    if !directories.contains(Path::new(&facts.site_packages)) {
         let version = environment.version().unwrap_or_else(|| "an unknown version".to_owned());
         let why = format!("the environment is for python {version}; that is {}", facts.title());
         return Err(cannot().because(why).hint("an environment of another version has to be made anew").into());

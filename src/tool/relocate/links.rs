@@ -12,7 +12,7 @@ use crate::fs;
 /// Decides about the links at the top, in `bin`, `lib`, `local` and `include`, where tools put such.
 ///
 /// # Errors
-/// A folder cannot be read.
+/// A directory cannot be read.
 pub(super) fn mend(environment: &Environment, places: &Places, work: &mut Work) -> Result<()> {
     for link in links(environment)? {
         let target = fs::read_link(&environment.path.join(&link))?;
@@ -33,11 +33,11 @@ pub(super) fn mend(environment: &Environment, places: &Places, work: &mut Work) 
 /// The links, relative to the environment.
 pub(super) fn links(environment: &Environment) -> Result<Vec<PathBuf>> {
     let libraries = environment.sites.iter().filter_map(|site| site.parent()).map(Path::to_path_buf);
-    let folders = ["", "bin", "lib", "local", "include"].map(PathBuf::from);
+    let directories = ["", "bin", "lib", "local", "include"].map(PathBuf::from);
     let mut links = Vec::new();
-    for folder in folders.into_iter().chain(libraries) {
-        for name in fs::list(&environment.path.join(&folder))?.unwrap_or_default() {
-            let link = folder.join(name);
+    for directory in directories.into_iter().chain(libraries) {
+        for name in fs::list(&environment.path.join(&directory))?.unwrap_or_default() {
+            let link = directory.join(name);
             if fs::link_metadata(&environment.path.join(&link))?.is_some_and(|metadata| metadata.is_symlink()) {
                 links.push(link);
             }
@@ -65,7 +65,7 @@ pub(super) fn leads_out(target: &Path) -> bool {
 fn relative(link: &Path, inside: &Path) -> PathBuf {
     let up = link.parent().map_or(0, |parent| parent.components().count());
     let path: PathBuf = std::iter::repeat_n("..", up).map(Path::new).chain([inside]).collect();
-    // Of the same folder the name alone.
+    // Of the same directory the name alone.
     match (link.parent(), inside.parent(), inside.file_name()) {
         (Some(one), Some(two), Some(name)) if one == two => name.into(),
         _ if path.as_os_str().is_empty() => ".".into(),

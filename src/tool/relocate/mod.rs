@@ -127,7 +127,7 @@ fn refuse_unwritable(to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// What the interpreter of this path, or in this folder, says of itself.
+/// What the interpreter of this path, or in this directory, says of itself.
 pub(super) fn facts(path: &Path, invocation: &Invocation, process: &Process) -> Result<Facts> {
     let invocation = Invocation { interpreter: Some(path.to_path_buf()), ..invocation.clone() };
     find(&invocation, &Spec::default(), process, None, &mut Evidence::default())

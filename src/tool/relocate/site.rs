@@ -100,7 +100,7 @@ impl Paths<'_> {
         }
     }
 
-    /// The paths in a finder are literals of python's, each of a module's file or folder.
+    /// The paths in a finder are literals of python's, each of a module's file or directory.
     fn finder(&self, text: &[u8], path: &Path, work: &mut Work) -> Vec<u8> {
         let moved = Language::Python.rewrite(text, self.places);
         let mut mended = moved.clone();
@@ -166,8 +166,8 @@ impl Paths<'_> {
 }
 
 /// Without a slash behind where nothing is joined.
-fn joined(folder: &Path, rest: &Path) -> PathBuf {
-    if rest.as_os_str().is_empty() { folder.to_path_buf() } else { folder.join(rest) }
+fn joined(directory: &Path, rest: &Path) -> PathBuf {
+    if rest.as_os_str().is_empty() { directory.to_path_buf() } else { directory.join(rest) }
 }
 
 /// The absolute paths among the values of a finder's `MAPPING`.

@@ -90,12 +90,12 @@ impl Work {
 }
 
 fn remove_byte_code(source: &Path) -> Result<()> {
-    let folder = source.with_file_name("__pycache__");
+    let directory = source.with_file_name("__pycache__");
     let Some(stem) = source.file_stem().and_then(|stem| stem.to_str()) else { return Ok(()) };
-    for name in fs::list(&folder)?.unwrap_or_default() {
+    for name in fs::list(&directory)?.unwrap_or_default() {
         let is_of_source = name.to_str().and_then(|name| name.strip_prefix(stem)).is_some_and(|rest| rest.starts_with('.'));
         if is_of_source {
-            fs::remove_file(&folder.join(name))?;
+            fs::remove_file(&directory.join(name))?;
         }
     }
     Ok(())

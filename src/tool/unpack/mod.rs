@@ -1,7 +1,7 @@
 //! `-vpython-tool unpack FILE DIR`: an archive of `pack` becomes an environment, without a network and without the store.
 //!
 //! It is extracted beside its place, held against the listing in it, and put there as a whole: until then what was there before is what is
-//! used. The listing stays in the environment, and by it a later run tells that there is nothing to do, and a stranger's folder from one
+//! used. The listing stays in the environment, and by it a later run tells that there is nothing to do, and a stranger's directory from one
 //! of its own.
 
 mod extract;
@@ -16,7 +16,7 @@ use anyhow::{Context, Result};
 
 use super::listing::{LISTING, Listing, STATE};
 use super::{bundle, install, relocate};
-use crate::fs::{self, StagedFolder};
+use crate::fs::{self, StagedDir};
 use crate::invocation::{Invocation, Unpack};
 use crate::plan::Facts;
 use crate::process::Process;
@@ -36,8 +36,8 @@ pub fn run(options: &Unpack, invocation: &Invocation, process: &Process) -> Resu
     check_interpreter(&listing, python.as_ref())?;
     let settled = settled(&listing, options.settle, &place)?;
     let state = State::of(python.as_ref().map(|facts| facts.executable.as_path()), settled);
-    if Standing::look(&place, &listing, &state)? != Standing::Wanted || StagedFolder::is_beside(&place) {
-        let staged = StagedFolder::beside(&place)?;
+    if Standing::look(&place, &listing, &state)? != Standing::Wanted || StagedDir::is_beside(&place) {
+        let staged = StagedDir::beside(&place)?;
         // Somebody else may have made it meanwhile.
         if Standing::look(&place, &listing, &state)? != Standing::Wanted {
             let listing = extract(&file, staged.path())?;
@@ -64,7 +64,7 @@ fn named(words: &[OsString], process: &Process) -> Result<(PathBuf, PathBuf)> {
             Ok((process.absolute(Path::new(file)), fs::plain_place(process.absolute(Path::new(place)))))
         }
         _ => {
-            let failure = Failure::new("`-vpython-tool unpack` takes an archive and the folder to make of it");
+            let failure = Failure::new("`-vpython-tool unpack` takes an archive and the directory to make of it");
             Err(failure
                 .hint(format!("write it as in `{} -vpython-tool unpack env.tar.gz /opt/app/env`", report::program()))
                 .into())
@@ -130,8 +130,8 @@ impl Link {
     }
 
     fn put(&self) -> Result<()> {
-        let folder = self.path.parent().unwrap_or(Path::new("/"));
-        let put = fs::create_dir_all(folder, 0o755).and_then(|()| fs::replace_link(&self.target, &self.path));
+        let directory = self.path.parent().unwrap_or(Path::new("/"));
+        let put = fs::create_dir_all(directory, 0o755).and_then(|()| fs::replace_link(&self.target, &self.path));
         put.with_context(|| format!("cannot make the link `{}`", self.path.display()))
     }
 }

@@ -53,10 +53,10 @@ impl Standing {
         let Some(found) = fs::link_metadata(place)? else { return Ok(Self::Absent) };
         let refuse = |why: &str| {
             let failure = Failure::new(format!("cannot unpack to `{}`", place.display())).because(why);
-            Err(failure.hint("name another folder, or remove that one").into())
+            Err(failure.hint("name another directory, or remove that one").into())
         };
         if !found.is_dir() {
-            return refuse("it is not a folder");
+            return refuse("it is not a directory");
         }
         if fs::list(place)?.is_some_and(|names| names.is_empty()) {
             return Ok(Self::Absent);
@@ -77,7 +77,7 @@ fn is_whole(place: &Path, listing: &Listing, state: &State) -> Result<bool> {
         let path = place.join(member.path());
         let Some(found) = fs::link_metadata(&path)? else { return Ok(false) };
         let is_right = match member {
-            Member::Folder { .. } => found.is_dir(),
+            Member::Directory { .. } => found.is_dir(),
             Member::File { size, mode, .. } => {
                 found.is_file() && (found.len() == *size && fs::mode(&found) == mode.bits() || state.explains(member.path()))
             }

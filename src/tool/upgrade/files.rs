@@ -1,4 +1,4 @@
-//! Which files are meant: those that are named, and in the folders that are named, all that may have a spec of the wanted form.
+//! Which files are meant: those that are named, and in the directories that are named, all that may have a spec of the wanted form.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -19,18 +19,18 @@ pub(super) struct Candidate {
     pub path: PathBuf,
     /// As the caller would name it.
     pub title: String,
-    /// Whether the caller named it, and not only a folder that it is in.
+    /// Whether the caller named it, and not only a directory that it is in.
     pub is_named: bool,
 }
 
 /// Whether a file that is in a directory is looked at.
 type IsWanted = fn(&Path) -> Result<bool>;
 
-/// All candidates of these paths; of the current directory where there are none. Those of a folder are sorted, links in front: once its
+/// All candidates of these paths; of the current directory where there are none. Those of a directory are sorted, links in front: once its
 /// file is written in another form, a link leads nowhere.
 ///
 /// # Errors
-/// A path that is not there, a folder that cannot be listed.
+/// A path that is not there, a directory that cannot be listed.
 pub(super) fn find(words: &[OsString], process: &Process, is_wanted: IsWanted) -> Result<Vec<Candidate>> {
     let here = [OsString::from(".")];
     let mut candidates = Vec::new();
@@ -40,7 +40,7 @@ pub(super) fn find(words: &[OsString], process: &Process, is_wanted: IsWanted) -
         let metadata = fs::metadata(&absolute)?;
         let metadata = metadata.ok_or_else(|| Failure::new(format!("there is no file `{}`", path.display())))?;
         if metadata.is_dir() {
-            candidates.extend(in_folder(path, &absolute, is_wanted)?);
+            candidates.extend(in_directory(path, &absolute, is_wanted)?);
         } else {
             candidates.push(Candidate { path: absolute, title: path.display().to_string(), is_named: true });
         }
@@ -48,17 +48,17 @@ pub(super) fn find(words: &[OsString], process: &Process, is_wanted: IsWanted) -
     Ok(candidates)
 }
 
-fn in_folder(folder: &Path, absolute: &Path, is_wanted: IsWanted) -> Result<Vec<Candidate>> {
+fn in_directory(directory: &Path, absolute: &Path, is_wanted: IsWanted) -> Result<Vec<Candidate>> {
     let (mut links, mut candidates) = (Vec::new(), Vec::new());
     for entry in WalkDir::new(absolute)
         .sort_by_file_name()
         .into_iter()
-        .filter_entry(|entry| entry.depth() == 0 || !is_hidden_folder(entry))
+        .filter_entry(|entry| entry.depth() == 0 || !is_hidden_directory(entry))
     {
-        let entry = entry.with_context(|| format!("cannot list `{}`", folder.display()))?;
+        let entry = entry.with_context(|| format!("cannot list `{}`", directory.display()))?;
         if is_candidate(&entry, is_wanted)? {
             let relative = entry.path().strip_prefix(absolute).unwrap_or(entry.path());
-            let title = folder.strip_prefix(".").unwrap_or(folder).join(relative);
+            let title = directory.strip_prefix(".").unwrap_or(directory).join(relative);
             let found = if entry.path_is_symlink() { &mut links } else { &mut candidates };
             let path = entry.path().to_path_buf();
             found.push(Candidate { path, title: title.display().to_string(), is_named: false });
@@ -75,8 +75,8 @@ fn is_candidate(entry: &DirEntry, is_wanted: IsWanted) -> Result<bool> {
     Ok(entry.file_type().is_file() && is_wanted(entry.path())?)
 }
 
-/// The folders of version control, of environments and the like.
-fn is_hidden_folder(entry: &DirEntry) -> bool {
+/// The directories of version control, of environments and the like.
+fn is_hidden_directory(entry: &DirEntry) -> bool {
     entry.file_type().is_dir() && entry.file_name().as_encoded_bytes().starts_with(b".")
 }
 

@@ -25,7 +25,7 @@ use files::Candidate;
 /// The exit code where `--check` finds something to do.
 const WOULD_CHANGE: i32 = 1;
 
-/// Upgrades the files that the words name, and those in the folders that they name; without words, those in the current directory. With
+/// Upgrades the files that the words name, and those in the directories that they name; without words, those in the current directory. With
 /// `--all`, makes locks anew instead, or besides where `--legacy` is given too.
 /// What fails is said, and keeps nothing else from being upgraded. Gives the exit code.
 ///
@@ -42,7 +42,7 @@ pub fn run(options: &Upgrade, invocation: &Invocation, process: &Process) -> Res
 fn convert(options: &Upgrade, invocation: &Invocation, process: &Process) -> Result<i32> {
     let store = Store::open(invocation, process)?;
     store.prepare()?;
-    let upgrader = Upgrader { options, invocation, process, memo: store.memo_folder() };
+    let upgrader = Upgrader { options, invocation, process, memo: store.memo_directory() };
     let (mut changes, mut failure) = (0, None);
     for candidate in files::find(&invocation.words, process, files::may_be_legacy)? {
         match upgrader.upgrade(&candidate) {
@@ -223,8 +223,8 @@ fn target_title(candidate: &Candidate, legacy: &Legacy) -> String {
     if legacy.path == legacy.target {
         return "a `# /// script` block in its place".to_owned();
     }
-    let folder = Path::new(&candidate.title).parent().unwrap_or(Path::new(""));
-    folder.join(legacy.target.file_name().unwrap_or_default()).display().to_string()
+    let directory = Path::new(&candidate.title).parent().unwrap_or(Path::new(""));
+    directory.join(legacy.target.file_name().unwrap_or_default()).display().to_string()
 }
 
 /// Why a file is left as it is: what the new form would change.

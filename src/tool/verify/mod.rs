@@ -22,7 +22,7 @@ pub fn run(invocation: &Invocation, process: &Process) -> Result<(i32, Option<Pl
     let text = spec::find(invocation, process)?;
     let spec = text.parse(process)?;
     // Where there can be no store nothing is kept, and nothing is a file's name below this one.
-    let memo = Store::look(invocation, process).map_or_else(|_| "/dev/null".into(), |store| store.memo_folder());
+    let memo = Store::look(invocation, process).map_or_else(|_| "/dev/null".into(), |store| store.memo_directory());
     let verification = plan::verify(&spec, invocation, process, &memo)?;
     invocation.warn(text.warnings.iter().chain(&spec.warnings).chain(&verification.warnings));
     let title = text.title();

@@ -5,7 +5,7 @@ use super::refusals::is_clear;
 use super::{Scene, Tally, moments};
 use crate::support::trace::{Fault, Report, can_trace};
 
-/// Has the calls of a scene's run that change what folders list reported as failed, one at a time, and looks what comes of it.
+/// Has the calls of a scene's run that change what directories list reported as failed, one at a time, and looks what comes of it.
 fn sweep(scene: &Scene) {
     if !can_trace(&scene.world) {
         return;

@@ -102,7 +102,7 @@ impl Scene {
         })
     }
 
-    /// `fetch` fills a folder, by a few lines that stand for pip.
+    /// `fetch` fills a directory, by a few lines that stand for pip.
     fn fetch() -> Self {
         Self::writing("fetch", &["-vpython-tool", "fetch", "tool.py"], |world| {
             copy(&world.path("wheels"), &world.outside("index"));
@@ -162,8 +162,8 @@ impl Scene {
         let sound = "1 environment and 3 unpacked wheels: all files are as they were made\n";
         expect(&["-vpython-tool", "check", "--all"], Some(sound))?;
         expect(&["-vpython-tool", "prune"], None)?;
-        let names = |folder: &str| {
-            let entries = std::fs::read_dir(self.world.store(folder)).unwrap();
+        let names = |directory: &str| {
+            let entries = std::fs::read_dir(self.world.store(directory)).unwrap();
             entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect::<Vec<_>>()
         };
         let litter: Vec<String> = names("").into_iter().chain(names("memo")).filter(|name| name.starts_with('.')).collect();
@@ -175,7 +175,7 @@ impl Scene {
     fn next_run_ends_it(&self) -> Result<(), String> {
         let launch = self.world.vpython(self.words);
         let outcome = self.variables.iter().fold(launch, |launch, (name, value)| launch.env(name, value)).run();
-        let [found, expected] = ["work", "written"].map(|folder| contents(&self.world.outside(folder)));
+        let [found, expected] = ["work", "written"].map(|directory| contents(&self.world.outside(directory)));
         match outcome.code {
             Some(0) if found == expected => Ok(()),
             Some(0) => Err(format!("left are {:?}, where {:?} were to be", found.keys(), expected.keys())),
@@ -184,11 +184,11 @@ impl Scene {
     }
 }
 
-/// The files in a folder, with their content, but for what tells its own time.
-fn contents(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
-    let entries = walkdir::WalkDir::new(folder).into_iter().map(Result::unwrap);
+/// The files in a directory, with their content, but for what tells its own time.
+fn contents(directory: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let entries = walkdir::WalkDir::new(directory).into_iter().map(Result::unwrap);
     let files = entries.filter(|entry| !entry.path().is_dir() && entry.file_name() != "vpython.json");
-    files.map(|file| (file.path().strip_prefix(folder).unwrap().to_owned(), std::fs::read(file.path()).unwrap())).collect()
+    files.map(|file| (file.path().strip_prefix(directory).unwrap().to_owned(), std::fs::read(file.path()).unwrap())).collect()
 }
 
 /// A world with three wheels, of each kind of file that there is, and a script that needs them.

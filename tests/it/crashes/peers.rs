@@ -1,4 +1,4 @@
-//! What others make of the same kills, for the table in `docs/reliability.md`: `VPYTHON_PEERS` names the folder that has `uv` and `pex`.
+//! What others make of the same kills, for the table in `docs/reliability.md`: `VPYTHON_PEERS` names the directory that has `uv` and `pex`.
 //! Nothing is expected of them but that they work when nothing happens.
 
 use super::{moments, world};
@@ -36,8 +36,8 @@ const PEERS: [Peer; 3] = [
     },
 ];
 
-fn run(world: &World, lines: &str, folder: &str, fault: Option<Fault>) -> (usize, bool) {
-    let path = format!("{folder}:/usr/bin:/bin");
+fn run(world: &World, lines: &str, directory: &str, fault: Option<Fault>) -> (usize, bool) {
+    let path = format!("{directory}:/usr/bin:/bin");
     let variables = [("PATH", path), ("PYTHON", world.python.path.to_str().unwrap().to_owned())];
     let words = ["/bin/sh", "-ec", lines].map(str::to_owned);
     let traced = traced(world, words, &variables, fault);
@@ -48,8 +48,8 @@ fn run(world: &World, lines: &str, folder: &str, fault: Option<Fault>) -> (usize
 
 #[test]
 fn what_others_make_of_kills() {
-    let Ok(folder) = std::env::var("VPYTHON_PEERS") else {
-        not_tested!("`VPYTHON_PEERS` names no folder with uv and pex");
+    let Ok(directory) = std::env::var("VPYTHON_PEERS") else {
+        not_tested!("`VPYTHON_PEERS` names no directory with uv and pex");
         return;
     };
     let world = world();
@@ -58,17 +58,17 @@ fn what_others_make_of_kills() {
     }
     world.write("plain.py", "import a, b, c\nprint(a.VERSION, b.VERSION, c.VERSION)\n");
     for peer in PEERS {
-        run(&world, &format!("{}\necho 1 2 3", peer.before), &folder, None);
+        run(&world, &format!("{}\necho 1 2 3", peer.before), &directory, None);
         let clean = || std::fs::remove_dir_all(world.path("root")).unwrap_or_default();
         clean();
-        let (calls, is_right) = run(&world, peer.launch, &folder, None);
+        let (calls, is_right) = run(&world, peer.launch, &directory, None);
         assert!(is_right, "{} does not work", peer.name);
         let (mut visited, mut broken) = (0, 0);
         for moment in moments(calls) {
             clean();
-            run(&world, peer.launch, &folder, Some(Fault::Kill(moment)));
+            run(&world, peer.launch, &directory, Some(Fault::Kill(moment)));
             visited += 1;
-            broken += usize::from(!run(&world, peer.launch, &folder, None).1);
+            broken += usize::from(!run(&world, peer.launch, &directory, None).1);
         }
         eprintln!("{} killed at each of {calls} calls: {visited} visited, {broken} broken", peer.name);
     }

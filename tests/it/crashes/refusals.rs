@@ -69,7 +69,7 @@ fn a_fetch_that_is_refused_a_call_says_so_and_leaves_nothing() {
     sweep(&Scene::fetch());
 }
 
-/// A staging folder has a name of chance.
+/// A staging directory has a name of chance.
 fn redact_staged(text: &str) -> String {
     let Some((before, rest)) = text.split_once("[WORLD]/root/v1/tmp/") else { return text.to_owned() };
     let (_, after) = rest.split_once('/').unwrap();

@@ -7,10 +7,10 @@ use super::{Tally, copy, moments};
 use crate::support::World;
 use crate::support::trace::{Fault, Traced, can_trace, traced};
 
-/// Each file and link of a folder, with its mode and what it says.
-fn contents(folder: &Path) -> BTreeMap<PathBuf, (u32, Vec<u8>)> {
+/// Each file and link of a directory, with its mode and what it says.
+fn contents(directory: &Path) -> BTreeMap<PathBuf, (u32, Vec<u8>)> {
     use std::os::unix::fs::MetadataExt;
-    let entries = walkdir::WalkDir::new(folder).into_iter().map(Result::unwrap);
+    let entries = walkdir::WalkDir::new(directory).into_iter().map(Result::unwrap);
     let files = entries.filter(|entry| !entry.file_type().is_dir());
     files
         .map(|file| {
@@ -21,12 +21,12 @@ fn contents(folder: &Path) -> BTreeMap<PathBuf, (u32, Vec<u8>)> {
             } else {
                 std::fs::read(path).unwrap()
             };
-            (path.strip_prefix(folder).unwrap().to_owned(), (metadata.mode(), said))
+            (path.strip_prefix(directory).unwrap().to_owned(), (metadata.mode(), said))
         })
         .collect()
 }
 
-/// An environment that stood at `/made`, as `venv` and pip would have it, in the folder `before`.
+/// An environment that stood at `/made`, as `venv` and pip would have it, in the directory `before`.
 fn environment(world: &World) {
     let site = "before/lib/python3.11/site-packages";
     let write = |path: &str, text: &str, mode| {

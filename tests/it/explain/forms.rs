@@ -158,7 +158,7 @@ requirements  a
 }
 
 #[test]
-fn a_folder_and_a_zip_application() {
+fn a_directory_and_a_zip_application() {
     let world = world();
     world.write("app/__main__.py", script());
     symlink("../wheels", world.path("app/wheels")).unwrap();

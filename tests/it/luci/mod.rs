@@ -148,7 +148,7 @@ fn a_build_that_is_mended_where_it_lies_is_taken() {
     Wheel::module("which", "1").write_to(&house);
     let build = Wheel::module("which", "1+chromium.1").write_to(&house);
     let whole = std::fs::read(&build).unwrap();
-    // A file that is written over leaves its folder as it was.
+    // A file that is written over leaves its directory as it was.
     std::fs::write(&build, "not yet a wheel").unwrap();
     world.write(".vpython3", "wheel < name: 'which-py3' version: 'version:1.chromium.1' >\n");
     world.write("tool.py", PROGRAM);

@@ -39,7 +39,7 @@ fn inside_a_script_a_pep_723_block_comes_first_and_the_walk_last() {
 }
 
 #[test]
-fn a_folder_has_the_partner_of_the_package_that_it_is_a_part_of() {
+fn a_directory_has_the_partner_of_the_package_that_it_is_a_part_of() {
     let world = world();
     world.write(".vpython3", spec(1));
     world.write("top/part/__main__.py", PROGRAM);
@@ -59,19 +59,19 @@ fn a_folder_has_the_partner_of_the_package_that_it_is_a_part_of() {
 }
 
 #[test]
-fn a_folder_has_the_spec_inside_its_main_module() {
+fn a_directory_has_the_spec_inside_its_main_module() {
     let world = world();
     world.write(".vpython3", spec(1));
-    world.write("folder/__main__.py", script(2));
-    launch(&world, &["folder"]).run().prints("2\n");
-    world.write("folder/.vpython3", spec(3));
-    launch(&world, &["folder"]).run().prints("2\n");
-    world.write("folder/__main__.py", PROGRAM);
-    launch(&world, &["folder"]).run().prints("3\n");
+    world.write("directory/__main__.py", script(2));
+    launch(&world, &["directory"]).run().prints("2\n");
+    world.write("directory/.vpython3", spec(3));
+    launch(&world, &["directory"]).run().prints("2\n");
+    world.write("directory/__main__.py", PROGRAM);
+    launch(&world, &["directory"]).run().prints("3\n");
 }
 
 #[test]
-fn the_walk_takes_the_nearest_folder_and_in_it_the_native_form_first() {
+fn the_walk_takes_the_nearest_directory_and_in_it_the_native_form_first() {
     let world = world();
     world.write("a/b/plain.py", PROGRAM);
     world.write("which_one.py", PROGRAM);
@@ -91,7 +91,7 @@ fn the_walk_takes_the_nearest_folder_and_in_it_the_native_form_first() {
 }
 
 #[test]
-fn a_folder_with_the_name_of_a_spec_is_stepped_over() {
+fn a_directory_with_the_name_of_a_spec_is_stepped_over() {
     let world = world();
     world.write(".vpython", spec(1));
     world.write("a/plain.py", PROGRAM);
@@ -158,7 +158,7 @@ fn a_broken_spec_of_a_script_is_an_error_and_never_skipped() {
 }
 
 #[test]
-fn a_strangers_spec_in_a_folder_for_everybody_is_passed_over() {
+fn a_strangers_spec_in_a_directory_for_everybody_is_passed_over() {
     use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, lchown};
     const STRANGER: u32 = 54321;
     let world = world();

@@ -53,7 +53,7 @@ impl Form {
         }
     }
 
-    /// Makes the environment that the world's spec asks for, byte code included, and gives its folder.
+    /// Makes the environment that the world's spec asks for, byte code included, and gives its directory.
     fn make(self, world: &World) -> PathBuf {
         let run = |words: &[&str]| {
             let said = world.vpython(["-vpython-tool"]).arguments(words).run();
@@ -117,8 +117,8 @@ impl Place {
         } else {
             std::fs::rename(environment, &to).unwrap();
         }
-        for folder in [world.outside("root"), world.path("wheels")] {
-            std::fs::remove_dir_all(folder).ok();
+        for directory in [world.outside("root"), world.path("wheels")] {
+            std::fs::remove_dir_all(directory).ok();
         }
         if self != Self::Linked {
             return to;
@@ -171,7 +171,7 @@ fn tour(world: &World, made: &Path, places: &[Place], visit: impl Fn(&Stand)) {
     }
 }
 
-/// Whether a folder can be made read-only for us alone, also for the superuser.
+/// Whether a directory can be made read-only for us alone, also for the superuser.
 fn can_mount() -> bool {
     static CAN: OnceLock<bool> = OnceLock::new();
     *CAN.get_or_init(|| {
@@ -263,16 +263,16 @@ fn fill(wheel: Wheel, native: Option<Vec<u8>>) -> Wheel {
 
 /// A module in C, compiled for this python.
 fn native(python: &Python) -> Option<Vec<u8>> {
-    let folders = python.path.parent()?.parent()?.join("include");
+    let directories = python.path.parent()?.parent()?.join("include");
     let names = ["", "m"].map(|suffix| format!("python3.{}{suffix}/Python.h", python.minor));
-    let header = names.iter().map(|name| folders.join(name)).find(|header| header.exists());
+    let header = names.iter().map(|name| directories.join(name)).find(|header| header.exists());
     let Some(header) = header else {
         not_tested!("there is nothing to compile modules for {} with", python.version);
         return None;
     };
     let include = header.parent()?;
-    let folder = tempfile::tempdir().unwrap();
-    let (source, module) = (folder.path().join("native.c"), folder.path().join("native.so"));
+    let directory = tempfile::tempdir().unwrap();
+    let (source, module) = (directory.path().join("native.c"), directory.path().join("native.so"));
     let text = "#include <Python.h>\nstatic struct PyModuleDef module = {PyModuleDef_HEAD_INIT, \"native\"};\n\
                 PyMODINIT_FUNC PyInit_native(void) { return PyModule_Create(&module); }\n";
     std::fs::write(&source, text).unwrap();

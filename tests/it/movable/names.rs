@@ -8,7 +8,7 @@ use memchr::memmem;
 use super::{Form, world};
 use crate::support::{Python, World};
 
-/// The files and links below a folder that name another, by content or by their own names.
+/// The files and links below a directory that name another, by content or by their own names.
 fn naming(environment: &Path, named: &Path) -> Vec<String> {
     let named = named.as_os_str().as_bytes();
     let entries = walkdir::WalkDir::new(environment).sort_by_file_name().into_iter().map(Result::unwrap);

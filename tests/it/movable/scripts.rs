@@ -79,7 +79,7 @@ fn binary() -> Vec<u8> {
     binary
 }
 
-/// A line of `sh` with this `PATH`, in this folder.
+/// A line of `sh` with this `PATH`, in this directory.
 fn by_path(stand: &Stand, shell: &str, path: &str, within: &Path, line: &str) -> Outcome {
     let words = shell.split(' ').chain(["-c", line]);
     stand.program("/usr/bin/env").arguments(["-i", &format!("PATH={path}")]).arguments(words).within(within).run()
@@ -116,10 +116,10 @@ fn scripts_run_however_they_are_called() {
                 ("on PATH", "/bin/sh", &bin_text, anywhere, name),
                 ("by a link on PATH", "/bin/sh", &links_text, anywhere, name),
                 ("by a link to a link", "/bin/bash", &links_text, anywhere, &again),
-                ("by a link to the folder on PATH", "/bin/sh", &linked_text, anywhere, name),
-                ("by a path with a link to the folder", "/bin/sh", "/usr/bin:/bin", &links, &linked),
-                ("with PATH=. in the folder", "/bin/sh", ".", &bin, name),
-                ("with PATH=. in the folder, by bash", "/bin/bash", ".", &bin, name),
+                ("by a link to the directory on PATH", "/bin/sh", &linked_text, anywhere, name),
+                ("by a path with a link to the directory", "/bin/sh", "/usr/bin:/bin", &links, &linked),
+                ("with PATH=. in the directory", "/bin/sh", ".", &bin, name),
+                ("with PATH=. in the directory, by bash", "/bin/bash", ".", &bin, name),
                 ("with PATH=. where a link is", "/bin/sh", ".:/usr/bin", &links, name),
                 ("with an empty part of PATH", "/bin/sh", ":/usr/bin", &bin, name),
             ];

@@ -38,7 +38,7 @@ impl Shell {
     fn all() -> &'static [&'static Self] {
         static FOUND: OnceLock<Vec<&Shell>> = OnceLock::new();
         let is_there = |shell: &&'static Self| {
-            let is_there = ["/usr/bin", "/bin"].iter().any(|folder| Path::new(folder).join(shell.words[0]).exists());
+            let is_there = ["/usr/bin", "/bin"].iter().any(|directory| Path::new(directory).join(shell.words[0]).exists());
             if !is_there {
                 not_tested!("there is no {}", shell.words[0]);
             }
@@ -107,7 +107,7 @@ fn outside(world: &World) -> String {
     format!("PATH={}\nPYTHONHOME=/nowhere\n> \n", world.search_path())
 }
 
-/// The environment is found, used and left, where its script is called so from that folder.
+/// The environment is found, used and left, where its script is called so from that directory.
 #[track_caller]
 fn works(stand: &Stand, shell: &Shell, script: PathBuf, within: &Path) {
     let lines = "SOURCE 1\nSTATE\npython -c 'import movable; movable.main()'\nmovable\ndeactivate\nSTATE\n";
@@ -213,8 +213,8 @@ fn where_activation_fails_the_shell_stays_as_it_is() {
             ("without", "there is no python in `[WORLD]/work/without/bin`", "there is no python beside the file"),
             (
                 "co:lon",
-                "a folder on PATH cannot have a `:` in its name, as `[WORLD]/work/co:lon/bin` has",
-                "a folder on PATH cannot have a colon in its name, as that of the file has",
+                "a directory on PATH cannot have a `:` in its name, as `[WORLD]/work/co:lon/bin` has",
+                "a directory on PATH cannot have a colon in its name, as that of the file has",
             ),
         ] {
             let script = shell.kind.script();
@@ -240,7 +240,7 @@ fn a_shell_that_cannot_tell_where_the_file_is_says_so() {
         let launch = world.program("/usr/bin/env", shell.words).input(std::fs::read(environment.join(script)).unwrap());
         let said = launch.env("TERM", "dumb").run();
         let message = format!(
-            "{}: this shell does not tell where the file is; put the folder that it is in first on PATH instead\n",
+            "{}: this shell does not tell where the file is; put the directory that it is in first on PATH instead\n",
             script.trim_start_matches("bin/")
         );
         assert_eq!((&*said.stdout, &*said.stderr), ("", &*message), "{:?}: {said}", shell.words);
@@ -248,7 +248,7 @@ fn a_shell_that_cannot_tell_where_the_file_is_says_so() {
 }
 
 #[test]
-fn no_prompt_runs_what_a_folder_is_named_after() {
+fn no_prompt_runs_what_a_directory_is_named_after() {
     let world = world(Python::any());
     let environment = world.path("$(touch ran)%!`touch ran`");
     std::fs::rename(Form::Copy.make(&world), &environment).unwrap();

@@ -8,12 +8,12 @@ use crate::support::{Python, Wheel, World};
 
 /// Extracts an archive and gives the environment in it.
 fn extracted(world: &World, program: &str, words: &[&str], top: &str) -> std::path::PathBuf {
-    let folder = world.outside(&format!("elsewhere/{}", words.join("_").replace('/', "_")));
-    std::fs::create_dir_all(&folder).unwrap();
+    let directory = world.outside(&format!("elsewhere/{}", words.join("_").replace('/', "_")));
+    std::fs::create_dir_all(&directory).unwrap();
     let script = "cd \"$0\" && exec \"$@\"";
-    let words = [&["-c", script, folder.to_str().unwrap(), program], words].concat();
+    let words = [&["-c", script, directory.to_str().unwrap(), program], words].concat();
     output("/bin/sh", &words);
-    if top.is_empty() { folder } else { folder.join(top) }
+    if top.is_empty() { directory } else { directory.join(top) }
 }
 
 /// It is what the listing says, and works.
@@ -27,7 +27,7 @@ fn is_right(environment: &Path) {
         let kind = member["kind"].as_str().unwrap();
         *kinds.entry(kind.to_owned()).or_insert(0) += 1;
         match kind {
-            "folder" => assert!(found.is_dir(), "{path}"),
+            "directory" => assert!(found.is_dir(), "{path}"),
             "link" => assert_eq!(member["target"].as_str().map(Path::new), environment.join(&path).read_link().ok().as_deref()),
             _ => {
                 let mode = format!("{:04o}", std::os::unix::fs::MetadataExt::mode(&found) & 0o7777);
@@ -36,7 +36,7 @@ fn is_right(environment: &Path) {
                 assert_eq!(member["sha256"], digest.to_string(), "{path}");
             }
         }
-        if kind != "folder" {
+        if kind != "directory" {
             listed.push(path);
         }
     }
@@ -138,10 +138,10 @@ fn each_version_of_python_is_packed_and_runs() {
         // The binary of a CPython 2.7 may have a run path that is told of.
         let packed = pack(&world, "app.tar", &["--fix-rpath"]);
         assert_eq!((packed.code, &*packed.stdout), (Some(0), ""), "{packed}");
-        let folder = world.outside("it's elsewhere");
-        std::fs::create_dir(&folder).unwrap();
-        vpython::tool::unpack::extract(&world.path("app.tar"), &folder).unwrap();
-        let script = folder.join("bin/run-some");
+        let directory = world.outside("it's elsewhere");
+        std::fs::create_dir(&directory).unwrap();
+        vpython::tool::unpack::extract(&world.path("app.tar"), &directory).unwrap();
+        let script = directory.join("bin/run-some");
         assert_eq!(output(script.to_str().unwrap(), &[]), "some 1\n", "{}", world.python.version);
     }
 }

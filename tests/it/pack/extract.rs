@@ -9,12 +9,12 @@ use vpython::tool::unpack::extract;
 use super::{files, is_alive, listing, packed, world};
 use crate::support::World;
 
-/// Extracts into a new folder.
+/// Extracts into a new directory.
 fn extracted(world: &World, file: &Path) -> anyhow::Result<PathBuf> {
-    let folder = world.outside("extracted");
-    let _ = std::fs::remove_dir_all(&folder);
-    std::fs::create_dir(&folder).unwrap();
-    extract(file, &folder).map(|_| folder)
+    let directory = world.outside("extracted");
+    let _ = std::fs::remove_dir_all(&directory);
+    std::fs::create_dir(&directory).unwrap();
+    extract(file, &directory).map(|_| directory)
 }
 
 /// It is refused for this reason.
@@ -35,8 +35,8 @@ fn what_was_packed_is_what_comes_out() {
         // Its kind is told by its content.
         let renamed = world.outside("download");
         std::fs::copy(&file, &renamed).unwrap();
-        let folder = extracted(&world, &renamed).unwrap();
-        is_alive(&folder);
+        let directory = extracted(&world, &renamed).unwrap();
+        is_alive(&directory);
         let known = extract(&file, &{
             let other = world.outside(&format!("other {name}"));
             std::fs::create_dir(&other).unwrap();
@@ -47,10 +47,10 @@ fn what_was_packed_is_what_comes_out() {
             known.wheels.iter().map(|wheel| &*wheel.file_name).collect::<Vec<_>>(),
             ["other-2-py3-none-any.whl", "some-1-py3-none-any.whl"]
         );
-        assert!(!folder.join("vpython-pack.json").exists(), "the listing is handed over, and not a file of the environment");
+        assert!(!directory.join("vpython-pack.json").exists(), "the listing is handed over, and not a file of the environment");
         let mut listed: Vec<&str> = known.members.iter().map(vpython::tool::listing::Member::path).collect();
-        listed.retain(|path| !folder.join(path).is_dir() || folder.join(path).is_symlink());
-        assert_eq!(files(&folder), listed);
+        listed.retain(|path| !directory.join(path).is_dir() || directory.join(path).is_symlink());
+        assert_eq!(files(&directory), listed);
     }
 }
 
@@ -144,9 +144,9 @@ fn an_archive_that_was_changed_is_refused() {
         (Box::new(|all| all[at(&deep)].content.clear()), format!("`{deep}` is 0 bytes long, and listed with 6")),
         (Box::new(|all| all[at("bin/python")] = member("bin/python", EntryType::Symlink, "/bin/sh")), "`bin/python` is a link to `/bin/sh`, and listed as one to `python3`".into()),
         (Box::new(|all| all[at("bin/python")] = member("bin/python", EntryType::Regular, "x")), "`bin/python` is not of the kind that is listed".into()),
-        (Box::new(|all| all[at("bin/python")] = member("bin/python", EntryType::Link, "bin/python3")), "`bin/python` is neither a file, a folder nor a symbolic link, but of the kind `1`".into()),
+        (Box::new(|all| all[at("bin/python")] = member("bin/python", EntryType::Link, "bin/python3")), "`bin/python` is neither a file, a directory nor a symbolic link, but of the kind `1`".into()),
         (Box::new(|all| all.insert(1, member("bin", EntryType::Symlink, ".."))), "`bin` is not of the kind that is listed".into()),
-        (Box::new(|all| all.push(member("device", EntryType::Char, ""))), "`device` is neither a file, a folder nor a symbolic link, but of the kind `3`".into()),
+        (Box::new(|all| all.push(member("device", EntryType::Char, ""))), "`device` is neither a file, a directory nor a symbolic link, but of the kind `3`".into()),
         (Box::new(move |all| all.push(up.clone())), "`../escaped` is not listed, or comes twice".into()),
         (Box::new(move |all| all.push(absolute.clone())), format!("`{absolute_name}` is not listed, or comes twice")),
         (Box::new(|all| all[0].content = b"{}".to_vec()), "cannot read the listing: missing field `version` at line 1 column 2".into()),
@@ -189,7 +189,7 @@ fn what_a_listing_may_not_say_is_refused() {
         ),
         (
             serde_json::json!({"kind": "file", "path": "lib64/escaped", "mode": "0644", "size": 1, "sha256": digest}),
-            "`lib64/escaped` is in no folder",
+            "`lib64/escaped` is in no directory",
         ),
     ];
     for (member, why) in rows {
@@ -287,10 +287,10 @@ fn a_zip_that_was_changed_is_refused() {
 fn the_listing_tells_what_is_needed() {
     let world = world();
     packed(&world, "app.tar");
-    let folder = world.outside("listed");
-    std::fs::create_dir(&folder).unwrap();
-    super::output("tar", &["-C", folder.to_str().unwrap(), "-xf", world.path("app.tar").to_str().unwrap()]);
-    let listing = listing(&folder);
+    let directory = world.outside("listed");
+    std::fs::create_dir(&directory).unwrap();
+    super::output("tar", &["-C", directory.to_str().unwrap(), "-xf", world.path("app.tar").to_str().unwrap()]);
+    let listing = listing(&directory);
     assert_eq!(listing["interpreter"].as_str(), world.python.path.to_str());
     assert_eq!(listing["python"].as_str(), Some(&*world.python.version));
     assert!(listing["prefix"].is_null() && listing.get("name").is_none() && listing["version"] == 1);

@@ -35,7 +35,7 @@ const DEB: &[&str] = &[
 
 /// A module with a path that has no room in the header of a tar archive.
 const DEEP: &str =
-    "some/a_folder_with_a_name_that_is_rather_long/another_folder_with_a_name_that_is_even_longer_than_that/deep.py";
+    "some/a_directory_with_a_name_that_is_rather_long/another_directory_with_a_name_that_is_even_longer_than_that/deep.py";
 
 /// A world with a wheel that has scripts, names that are long and not ASCII, and files that are large, empty and executable.
 fn world() -> World {
@@ -91,7 +91,7 @@ fn run(program: &str, words: &[&str]) -> Output {
 
 /// Whether there is this program. Where there is none, that is said aloud.
 fn has(program: &str) -> bool {
-    let there = ["/usr/sbin", "/usr/bin", "/sbin", "/bin"].iter().any(|folder| Path::new(folder).join(program).exists());
+    let there = ["/usr/sbin", "/usr/bin", "/sbin", "/bin"].iter().any(|directory| Path::new(directory).join(program).exists());
     if !there {
         not_tested!("there is no {program}");
     }
@@ -111,11 +111,11 @@ fn is_alive(environment: &Path) {
     assert_eq!(output(&text(&bin.join("python")), &["-m", &deep]), "");
 }
 
-/// All below a folder but the folders: relative paths, sorted.
-fn files(folder: &Path) -> Vec<String> {
-    let entries = walkdir::WalkDir::new(folder).into_iter().map(Result::unwrap).filter(|entry| !entry.file_type().is_dir());
+/// All below a directory but the directories: relative paths, sorted.
+fn files(directory: &Path) -> Vec<String> {
+    let entries = walkdir::WalkDir::new(directory).into_iter().map(Result::unwrap).filter(|entry| !entry.file_type().is_dir());
     let mut files: Vec<String> =
-        entries.map(|entry| entry.path().strip_prefix(folder).unwrap().to_str().unwrap().to_owned()).collect();
+        entries.map(|entry| entry.path().strip_prefix(directory).unwrap().to_str().unwrap().to_owned()).collect();
     files.sort();
     files
 }

@@ -7,7 +7,7 @@ use crate::support::World;
 #[track_caller]
 fn refuses(words: &[&str], message: &str) {
     let world = World::new();
-    std::fs::create_dir(world.path("folder.tar")).unwrap();
+    std::fs::create_dir(world.path("directory.tar")).unwrap();
     std::fs::remove_file(world.outside("bin/python3")).unwrap();
     world.vpython(["-vpython-tool", "pack"]).arguments(words).env("PATH", "").run().refuses(125, message);
     assert_eq!(std::fs::read_dir(world.path("")).unwrap().count(), 1, "nothing was written");
@@ -31,8 +31,8 @@ fn a_file_has_to_be_named_and_its_name_to_say_its_form() {
         );
     }
     refuses(
-        &["--output", "folder.tar"],
-        "vpython: error: cannot pack `folder.tar`\n  caused by: there is a folder of that name\n",
+        &["--output", "directory.tar"],
+        "vpython: error: cannot pack `directory.tar`\n  caused by: there is a directory of that name\n",
     );
 }
 
@@ -42,7 +42,7 @@ fn all_that_is_wrong_is_told_at_once() {
     let rows: [(&[&str], &[&str]); 9] = [
         (&["a.rpm"], &["an rpm needs `--name NAME`, `--package-version VERSION`, `--prefix /opt/NAME`"]),
         (&["a.deb", "--name=a1", "--prefix=opt"], &[
-            "`--prefix opt` is no absolute path of a folder, as `/opt/app/env` is",
+            "`--prefix opt` is no absolute path of a directory, as `/opt/app/env` is",
             "a deb needs `--package-version VERSION`, `--maintainer 'NAME <ADDRESS>'`",
         ]),
         (&["a.tar", "--name=a", "--package-version=1", "--release=1", "--arch=all", "--depends=b", "--maintainer=c", "--description=d", "--license=e"], &[
@@ -55,8 +55,8 @@ fn all_that_is_wrong_is_told_at_once() {
             "`--description` is for `.rpm` and `.deb`",
             "`--license` is for `.rpm` and `.deb`",
         ]),
-        (&["a.zip", "--prefix=/"], &["`--prefix /` is no absolute path of a folder, as `/opt/app/env` is"]),
-        (&["a.zip", "--prefix=/opt/../a"], &["`--prefix /opt/../a` is no absolute path of a folder, as `/opt/app/env` is"]),
+        (&["a.zip", "--prefix=/"], &["`--prefix /` is no absolute path of a directory, as `/opt/app/env` is"]),
+        (&["a.zip", "--prefix=/opt/../a"], &["`--prefix /opt/../a` is no absolute path of a directory, as `/opt/app/env` is"]),
         (&["a.zip", "--prefix=/opt/a\nb"], &["`--prefix /opt/a\\nb` cannot be written into an archive"]),
         (&["a.rpm", "--prefix=/a", "--name=-a", "--package-version=1-1", "--release=1-2", "--arch=amd64", "--license= ", "--maintainer=me", "--description=\n", "--depends=a>=1", "--depends=(a"], &[
             "`--name -a`: a name is of letters, digits, `-`, `.`, `_` and `+`, and begins with a letter or digit",

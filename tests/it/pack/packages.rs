@@ -15,11 +15,11 @@ fn is_superuser() -> bool {
     is_superuser
 }
 
-/// What the listing says that there is, but for folders, from the root on.
+/// What the listing says that there is, but for directories, from the root on.
 fn listed(root: &Path) -> Vec<String> {
     let listing = listing(&root.join(ENVIRONMENT));
     assert_eq!((listing["name"].as_str(), listing["prefix"].as_str()), (Some("app"), Some("/opt/app/env")));
-    let members = listing["members"].as_array().unwrap().iter().filter(|member| member["kind"] != "folder");
+    let members = listing["members"].as_array().unwrap().iter().filter(|member| member["kind"] != "directory");
     let mut paths: Vec<String> = members.map(|member| member["path"].as_str().unwrap().to_owned()).collect();
     paths.push("vpython-pack.json".into());
     paths.sort();
@@ -43,7 +43,10 @@ fn rpm_installs_verifies_and_removes_it() {
     let file = file.to_str().unwrap();
     assert_eq!(output("rpm", &["-K", file]), format!("{file}: digests OK\n"));
     let names = output("rpm", &["-qlp", file]);
-    assert!(names.starts_with("/opt/app\n/opt/app/env\n/opt/app/env/bin\n"), "the system's own folders are not its: {names}");
+    assert!(
+        names.starts_with("/opt/app\n/opt/app/env\n/opt/app/env/bin\n"),
+        "the system's own directories are not its: {names}"
+    );
     let said =
         output("rpm", &["-qp", "--qf", "%{NEVRA} %{BUILDTIME} %{BUILDHOST}\n[%{FILEUSERNAME}:%{FILEGROUPNAME}\n]", file]);
     let machine = world.program("/bin/uname", ["-m"]).run().raw_stdout;
@@ -51,10 +54,10 @@ fn rpm_installs_verifies_and_removes_it() {
     assert_eq!(first, format!("app-1.0-1.{} 315532800 localhost", machine.trim_end()));
     assert!(owners.lines().all(|owner| owner == "root:root"));
     if has("rpm2cpio") && has("bsdtar") {
-        let folder = world.outside("payload");
-        std::fs::create_dir(&folder).unwrap();
-        output("/bin/sh", &["-c", "rpm2cpio \"$0\" | bsdtar -C \"$1\" -xf -", file, folder.to_str().unwrap()]);
-        works(&folder);
+        let directory = world.outside("payload");
+        std::fs::create_dir(&directory).unwrap();
+        output("/bin/sh", &["-c", "rpm2cpio \"$0\" | bsdtar -C \"$1\" -xf -", file, directory.to_str().unwrap()]);
+        works(&directory);
     }
     if !is_superuser() {
         return;

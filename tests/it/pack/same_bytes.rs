@@ -33,11 +33,11 @@ fn digests(world: &World, user: Option<u32>, around: &[(&str, &str)], before: &s
     digests
 }
 
-fn give_away(folder: &Path) {
-    for entry in walkdir::WalkDir::new(folder) {
+fn give_away(directory: &Path) {
+    for entry in walkdir::WalkDir::new(directory) {
         lchown(entry.unwrap().path(), Some(STRANGER), Some(STRANGER)).unwrap();
     }
-    std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o755)).unwrap();
+    std::fs::set_permissions(directory, std::fs::Permissions::from_mode(0o755)).unwrap();
 }
 
 /// Whether somebody else can run an interpreter.

@@ -30,12 +30,12 @@ env | grep -E '^(PYTHON|VIRTUAL_ENV|__PYVENV|PATH=)' | sort
 "#;
 
 impl Fake {
-    /// A fake of that version, as in `3.11.7`, in a folder of its own.
+    /// A fake of that version, as in `3.11.7`, in a directory of its own.
     pub fn new(world: &World, version: &str) -> Self {
-        let folder = world.outside(&format!("fakes/{version}"));
-        std::fs::create_dir_all(&folder).unwrap();
-        let fake = Self { path: folder.join("python3"), log: folder.join("log") };
-        let script = SCRIPT.replace("@HERE@", folder.to_str().unwrap());
+        let directory = world.outside(&format!("fakes/{version}"));
+        std::fs::create_dir_all(&directory).unwrap();
+        let fake = Self { path: directory.join("python3"), log: directory.join("log") };
+        let script = SCRIPT.replace("@HERE@", directory.to_str().unwrap());
         super::world::write_with_mode(&fake.path, script.as_bytes(), 0o755);
         fake.answer(version);
         fake
@@ -43,8 +43,8 @@ impl Fake {
 
     /// From now on it says that it is this version.
     pub fn answer(&self, version: &str) {
-        let folder = self.path.parent().unwrap();
-        std::fs::write(folder.join("answer.json"), answer(&self.path, version).to_string()).unwrap();
+        let directory = self.path.parent().unwrap();
+        std::fs::write(directory.join("answer.json"), answer(&self.path, version).to_string()).unwrap();
     }
 
     /// The directory from which its `ensurepip` would install; a test has to make it.

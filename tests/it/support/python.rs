@@ -88,9 +88,9 @@ fn candidates() -> Vec<PathBuf> {
     let mut paths: Vec<PathBuf> =
         versions.into_iter().flatten().map(|entry| entry.unwrap().path().join("bin/python3")).collect();
     let path = std::env::var_os("PATH").unwrap_or_default();
-    for folder in std::env::split_paths(&path).chain([PathBuf::from("/usr/bin")]) {
+    for directory in std::env::split_paths(&path).chain([PathBuf::from("/usr/bin")]) {
         let names = ["python3".to_owned()].into_iter().chain((6..=14).map(|minor| format!("python3.{minor}")));
-        paths.extend(names.map(|name| folder.join(name)));
+        paths.extend(names.map(|name| directory.join(name)));
     }
     let mut real: Vec<PathBuf> =
         paths.iter().filter_map(|path| std::fs::canonicalize(path).ok()).filter(|path| is_python(path)).collect();

@@ -74,7 +74,7 @@ enum Does {
     Read,
     /// Writes to an open file.
     Write,
-    /// Changes what folders list, or permissions.
+    /// Changes what directories list, or permissions.
     Change,
 }
 
@@ -97,7 +97,7 @@ pub enum Fault {
     Kill(usize),
     /// Of the calls of vpython itself that may fail in this way, this one does.
     Refuse(usize, Errno),
-    /// This one of the calls of vpython itself that change what folders list is done, and reported as failed: so a server is heard whose
+    /// This one of the calls of vpython itself that change what directories list is done, and reported as failed: so a server is heard whose
     /// answer was lost.
     Misreport(usize, Report),
 }
@@ -121,7 +121,7 @@ impl Report {
     }
 }
 
-/// The calls that change what folders list, by the beginnings of their names.
+/// The calls that change what directories list, by the beginnings of their names.
 const LISTING: [&str; 6] = ["rename", "link", "symlink", "mkdir", "unlink", "rmdir"];
 
 /// What came of a run.
@@ -131,7 +131,7 @@ pub struct Traced {
     pub calls: usize,
     /// How many of them vpython itself made, and may meet each of [`ERRORS`].
     pub refusable: [usize; ERRORS.len()],
-    /// How many of them vpython itself made to change what folders list.
+    /// How many of them vpython itself made to change what directories list.
     pub listings: usize,
     /// The call that the fault hit; none where the run was over before.
     pub hit: Option<&'static str>,

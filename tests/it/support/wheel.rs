@@ -110,7 +110,7 @@ impl Wheel {
         self
     }
 
-    /// Adds a member that is not executable; a folder, where the name ends with `/`.
+    /// Adds a member that is not executable; a directory, where the name ends with `/`.
     pub fn file(self, name: &str, content: impl AsRef<[u8]>) -> Self {
         self.file_with_mode(name, content, 0o644)
     }
@@ -126,7 +126,7 @@ impl Wheel {
         self.data(&format!("scripts/{name}"), content)
     }
 
-    /// Adds a member of the `.data` folder, as in `headers/greeting.h`.
+    /// Adds a member of the `.data` directory, as in `headers/greeting.h`.
     pub fn data(self, path: &str, content: impl AsRef<[u8]>) -> Self {
         let name = format!("{}.data/{path}", self.stem());
         self.file(&name, content)
@@ -166,10 +166,10 @@ impl Wheel {
         format!("{}{build}-{}.whl", self.stem(), self.tag)
     }
 
-    /// Writes the wheel into a folder, which is made where it is missing.
-    pub fn write_to(&self, folder: &Path) -> PathBuf {
-        std::fs::create_dir_all(folder).unwrap();
-        let path = folder.join(self.file_name());
+    /// Writes the wheel into a directory, which is made where it is missing.
+    pub fn write_to(&self, directory: &Path) -> PathBuf {
+        std::fs::create_dir_all(directory).unwrap();
+        let path = directory.join(self.file_name());
         std::fs::write(&path, self.bytes()).unwrap();
         path
     }

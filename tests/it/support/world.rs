@@ -1,4 +1,4 @@
-//! A world: a temporary folder with a home, a store, a folder to work in, and a `PATH` of its own.
+//! A world: a temporary directory with a home, a store, a directory to work in, and a `PATH` of its own.
 
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
@@ -23,7 +23,7 @@ pub const VPYTHON: &str = env!("CARGO_BIN_EXE_vpython");
 #[derive(Debug)]
 pub struct World {
     // Dropped last, and with it everything.
-    _folder: TempDir,
+    _directory: TempDir,
     base: PathBuf,
     /// The interpreter behind `python3` on `PATH`.
     pub python: &'static Python,
@@ -37,17 +37,17 @@ impl World {
 
     /// A world with this python.
     pub fn with_python(python: &'static Python) -> Self {
-        let folder = tempfile::Builder::new().prefix("world-").tempdir().unwrap();
-        let base = std::fs::canonicalize(folder.path()).unwrap();
+        let directory = tempfile::Builder::new().prefix("world-").tempdir().unwrap();
+        let base = std::fs::canonicalize(directory.path()).unwrap();
         for name in ["home", "bin", "work", "tmp"] {
             std::fs::create_dir(base.join(name)).unwrap();
         }
         std::fs::write(base.join(".gclient"), "").unwrap();
         symlink(&python.path, base.join("bin/python3")).unwrap();
-        Self { _folder: folder, base, python }
+        Self { _directory: directory, base, python }
     }
 
-    /// A path in the folder to work in.
+    /// A path in the directory to work in.
     pub fn path(&self, relative: &str) -> PathBuf {
         self.base.join("work").join(relative)
     }
@@ -62,7 +62,7 @@ impl World {
         self.base.join("root/v1").join(relative)
     }
 
-    /// Writes a file in the folder to work in.
+    /// Writes a file in the directory to work in.
     pub fn write(&self, relative: &str, content: impl AsRef<[u8]>) -> PathBuf {
         self.write_with_mode(relative, content, 0o644)
     }
@@ -74,7 +74,7 @@ impl World {
         path
     }
 
-    /// Writes a wheel into `wheels/`, where specs in the folder to work in find it.
+    /// Writes a wheel into `wheels/`, where specs in the directory to work in find it.
     pub fn wheel(&self, wheel: &Wheel) -> PathBuf {
         wheel.write_to(&self.path("wheels"))
     }
@@ -100,7 +100,7 @@ impl World {
         Launch::new(self, program.as_ref(), words)
     }
 
-    /// A pyenv root, `pyenv` beside the other folders, in which these are installed under their versions.
+    /// A pyenv root, `pyenv` beside the other directories, in which these are installed under their versions.
     pub fn pyenv(&self, pythons: &[&Python]) {
         for python in pythons {
             let bin = self.outside(&format!("pyenv/versions/{}/bin", python.version));
@@ -146,7 +146,7 @@ impl World {
 
 /// What `pack` says of this interpreter, with its path as [`World::redact`] leaves it.
 pub fn told_of_interpreter(python: &Path) -> String {
-    let is_below = |folders: &[&str]| folders.iter().any(|folder| python.starts_with(folder));
+    let is_below = |directories: &[&str]| directories.iter().any(|directory| python.starts_with(directory));
     let place = match python {
         _ if is_below(&["/home", "/root", "/Users"]) => "below a home directory",
         _ if is_below(&["/usr", "/bin", "/sbin", "/lib", "/lib64", "/opt", "/nix/store", "/Library"]) => return String::new(),
@@ -162,7 +162,7 @@ pub fn told_of_interpreter(python: &Path) -> String {
 /// file open for a moment, and until then nobody can execute it ("text file busy").
 pub static STARTS: RwLock<()> = RwLock::new(());
 
-/// Writes a file and the folders that it needs.
+/// Writes a file and the directories that it needs.
 pub fn write_with_mode(path: &Path, content: &[u8], mode: u32) {
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
     let _nobody_starts = STARTS.write().unwrap_or_else(PoisonError::into_inner);
@@ -197,17 +197,17 @@ fn is_time(text: &str) -> bool {
     text.split_once('.').is_some_and(|(whole, part)| is_number(whole) && is_number(part) && part.len() == 1)
 }
 
-/// The paths in a folder, sorted; none where there is no folder.
-fn list(folder: &Path) -> Vec<PathBuf> {
-    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+/// The paths in a directory, sorted; none where there is no directory.
+fn list(directory: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(directory) else { return Vec::new() };
     let mut paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
     paths.sort();
     paths
 }
 
-/// All that is under a folder, a line each: path, kind and permission bits, size, and the time of the last change.
-pub fn tree(folder: &Path) -> Vec<String> {
-    let entries = walkdir::WalkDir::new(folder).sort_by_file_name().into_iter().map(Result::unwrap);
+/// All that is under a directory, a line each: path, kind and permission bits, size, and the time of the last change.
+pub fn tree(directory: &Path) -> Vec<String> {
+    let entries = walkdir::WalkDir::new(directory).sort_by_file_name().into_iter().map(Result::unwrap);
     let line = |entry: walkdir::DirEntry| {
         let metadata = entry.path().symlink_metadata().unwrap();
         let times = format!("{}.{:09}", metadata.mtime(), metadata.mtime_nsec());

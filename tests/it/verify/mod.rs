@@ -223,7 +223,7 @@ fn broken_and_foreign_files_are_passed_over_with_a_warning_each() {
     case.world.write("wheels/c-1.tar.gz", "a source distribution");
     case.world.write("wheels/d.whl", "");
     case.world.write("wheels/.gitignore", "");
-    case.world.write("wheels/folder/file", "");
+    case.world.write("wheels/directory/file", "");
     let table = "\
 requirement  asked for  here (3.11.42)
 a            line 1     1
@@ -263,9 +263,9 @@ vpython: error: cannot tell for which platforms to look
 fn what_cannot_be_checked_at_all_is_refused() {
     let case = Case::new("dependencies = ['a']\n[tool.vpython]\nwheels = ['gone']\n", &[]);
     let message = "\
-vpython: error: no folder `[WORLD]/work/gone`
+vpython: error: no directory `[WORLD]/work/gone`
   caused by: it is named in `[WORLD]/work/vpython.toml`, line 3
-  hint: paths in a spec are relative to the spec's own folder; `vpython -vpython-tool fetch` makes it and fills it
+  hint: paths in a spec are relative to the spec's own directory; `vpython -vpython-tool fetch` makes it and fills it
 ";
     case.verify().refuses(125, message);
     let case = Case::new("requires-python = '>=3.12'\ndependencies = ['a']\n", &[]);

@@ -32,26 +32,26 @@ impl Missing<'_> {
     }
 
     /// Why there is nothing to say of files.
-    fn nothing(&self, has_folders: bool) -> Option<String> {
-        (self.rejected.is_empty() && has_folders).then(|| format!("there is no wheel of `{}`", self.wheel.value.project))
+    fn nothing(&self, has_directories: bool) -> Option<String> {
+        (self.rejected.is_empty() && has_directories).then(|| format!("there is no wheel of `{}`", self.wheel.value.project))
     }
 }
 
 /// The whole error.
 pub(super) fn explain(missing: &[Missing<'_>], wheelhouse: &Wheelhouse) -> Failure {
-    let folders: Vec<String> = wheelhouse.folders().map(|folder| format!("`{}`", folder.display())).collect();
-    let place = if folders.is_empty() { String::new() } else { format!(" in {}", folders.join(", ")) };
+    let directories: Vec<String> = wheelhouse.directories().map(|directory| format!("`{}`", directory.display())).collect();
+    let place = if directories.is_empty() { String::new() } else { format!(" in {}", directories.join(", ")) };
     let nothing =
-        folders.is_empty().then(|| "no folder of wheels is named, and there is no `wheels` beside the spec".to_owned());
-    let has_folders = !folders.is_empty();
+        directories.is_empty().then(|| "no directory of wheels is named, and there is no `wheels` beside the spec".to_owned());
+    let has_directories = !directories.is_empty();
     let failure = match missing {
         [one] => Failure::new(format!("no wheel{place} fits `{}` ({})", one.title(), one.listed()))
             .because_of(nothing)
-            .because_of(one.nothing(has_folders))
+            .because_of(one.nothing(has_directories))
             .because_of(one.causes("")),
         several => {
             let causes = several.iter().flat_map(|one| {
-                let why = one.nothing(has_folders).map(|why| format!("; {why}")).unwrap_or_default();
+                let why = one.nothing(has_directories).map(|why| format!("; {why}")).unwrap_or_default();
                 let headline = format!("`{}` is {}{why}", one.title(), one.listed());
                 [headline].into_iter().chain(one.causes(&format!("`{}`: ", one.wheel.value.project)))
             });
@@ -66,11 +66,11 @@ pub(super) fn explain(missing: &[Missing<'_>], wheelhouse: &Wheelhouse) -> Failu
 
 /// How to fetch what is missing.
 fn hint(wheelhouse: &Wheelhouse) -> String {
-    let name = "fill a folder `wheels` beside the spec, or name one with `-vpython-wheels` or `VPYTHON_WHEELS`";
-    match (wheelhouse.fetch_command(), wheelhouse.folders().next()) {
+    let name = "fill a directory `wheels` beside the spec, or name one with `-vpython-wheels` or `VPYTHON_WHEELS`";
+    match (wheelhouse.fetch_command(), wheelhouse.directories().next()) {
         (Some(command), Some(_)) => format!("fetch what is missing: `{command}`"),
         (Some(command), None) => {
-            format!("make and fill a folder: `{command}`, or name one with `-vpython-wheels` or `VPYTHON_WHEELS`")
+            format!("make and fill a directory: `{command}`, or name one with `-vpython-wheels` or `VPYTHON_WHEELS`")
         }
         (None, _) => name.to_owned(),
     }

@@ -1,7 +1,7 @@
 //! The wheels of a lock: for each package that is wanted on the interpreter the one file that fits it best, by its digest, and nothing
 //! else. The steps are those of <https://packaging.python.org/en/latest/specifications/pylock-toml/#installation>.
 //!
-//! Which file that is depends on the lock and the interpreter alone, and not on what lies in the folders: a file that is missing is
+//! Which file that is depends on the lock and the interpreter alone, and not on what lies in the directories: a file that is missing is
 //! missing, also where another of the same version is at hand.
 
 mod trouble;
@@ -57,7 +57,7 @@ pub(in crate::plan) enum Verdict {
     Unwanted,
     /// Its wheel of this version is taken.
     Fits(Version),
-    /// It has no wheel for the interpreter, or that is in no folder.
+    /// It has no wheel for the interpreter, or that is in no directory.
     Missing,
     /// Its wheel has other bytes.
     WrongHash,
@@ -90,7 +90,7 @@ pub(in crate::plan) fn verify(lock: &Lock, interpreter: &Facts, wheelhouse: &mut
     (verdicts, refusal)
 }
 
-/// What of a lock is in no folder.
+/// What of a lock is in no directory.
 pub(in crate::plan) struct Unavailable {
     /// What to ask an index for: lines of a requirements file, with the digest of the very file.
     pub requirements: Vec<String>,
@@ -100,7 +100,7 @@ pub(in crate::plan) struct Unavailable {
     pub refusal: Option<Error>,
 }
 
-/// Finds the files of a lock that are in no folder.
+/// Finds the files of a lock that are in no directory.
 ///
 /// # Errors
 /// The lock is not for this interpreter.
@@ -240,7 +240,7 @@ impl<'a> Choice<'a> {
         ranked.into_iter().next().map(|(_, choice)| choice).ok_or(Trouble::NoWheel { package, misfits })
     }
 
-    /// The file of that name and of those digests, from the first folder that has it; or what is wrong with the first file of that name.
+    /// The file of that name and of those digests, from the first directory that has it; or what is wrong with the first file of that name.
     fn find(&self, wheelhouse: &mut Wheelhouse) -> Result<Result<WheelFile, Trouble<'a>>> {
         let mut other = None;
         for file in wheelhouse.named(&self.name) {

@@ -18,7 +18,7 @@ pub(super) enum Trouble<'a> {
     BadName { package: &'a Placed<LockedPackage>, wheel: &'a Placed<LockedWheel>, why: String },
     /// None of its files fits the interpreter.
     NoWheel { package: &'a Placed<LockedPackage>, misfits: Vec<String> },
-    /// Its file is in none of the folders.
+    /// Its file is in none of the directories.
     Missing { package: &'a Placed<LockedPackage>, wheel: &'a Placed<LockedWheel> },
     /// Its file has other bytes.
     OtherBytes { package: &'a Placed<LockedPackage>, wheel: &'a Placed<LockedWheel>, path: PathBuf, digests: Digests },
@@ -59,7 +59,7 @@ impl<'a> Trouble<'a> {
         }
     }
 
-    fn cause(&self, interpreter: &Facts, folders: &str) -> String {
+    fn cause(&self, interpreter: &Facts, directories: &str) -> String {
         match self {
             Self::OtherPython { package, range } => {
                 format!("{} requires Python `{range}`; the interpreter is {}", title(package), interpreter.title())
@@ -71,7 +71,7 @@ impl<'a> Trouble<'a> {
             Self::Missing { wheel, .. } => {
                 let LockedWheel { file_name, size, sha256, .. } = &wheel.value;
                 let size = size.map(|size| format!("{size} bytes, ")).unwrap_or_default();
-                format!("`{file_name}` ({size}sha256 `{sha256}`) is not in {folders} ({})", wheel.place)
+                format!("`{file_name}` ({size}sha256 `{sha256}`) is not in {directories} ({})", wheel.place)
             }
             Self::OtherBytes { wheel, path, digests: Digests { name, found, locked }, .. } => {
                 if let Some(impostor) = Impostor::at(path) {
@@ -110,9 +110,10 @@ fn no_wheel(package: &Placed<LockedPackage>, misfits: &[String], interpreter: &F
 /// The whole error.
 pub(super) fn explain(mut troubles: Vec<Trouble<'_>>, lock: &Lock, interpreter: &Facts, wheelhouse: &Wheelhouse) -> Failure {
     troubles.sort_by_key(|trouble| trouble.place().line);
-    let folders: Vec<String> = wheelhouse.folders().map(|folder| format!("`{}`", folder.display())).collect();
-    let folders = if folders.is_empty() { "a folder of wheels: none is named".to_owned() } else { folders.join(", ") };
-    let causes = troubles.iter().map(|trouble| trouble.cause(interpreter, &folders));
+    let directories: Vec<String> = wheelhouse.directories().map(|directory| format!("`{}`", directory.display())).collect();
+    let directories =
+        if directories.is_empty() { "a directory of wheels: none is named".to_owned() } else { directories.join(", ") };
+    let causes = troubles.iter().map(|trouble| trouble.cause(interpreter, &directories));
     let failure = Failure::new(format!("cannot follow the lock `{}`", lock.path.display())).because_of(causes);
     failure.hint(hint(&troubles, lock, wheelhouse))
 }

@@ -23,7 +23,7 @@ const ABILITIES: [(&str, &str); 3] = [
 ];
 /// What it has to be able to do where a dependency is in parentheses.
 const RICH: (&str, &str) = ("rpmlib(RichDependencies)", "4.12.0-1");
-/// Folders that are the system's, and no package's but that of `filesystem`.
+/// Directories that are the system's, and no package's but that of `filesystem`.
 const SYSTEM: [&str; 24] = [
     "bin",
     "etc",
@@ -163,30 +163,30 @@ fn put_files(header: &mut Header, contents: &Contents, items: &[Item<'_>]) {
     header.texts(tag::FILE_LANGUAGES, &vec![""; count]);
 }
 
-/// Puts the paths: the distinct folders, and of each file the number of its folder and its name.
+/// Puts the paths: the distinct directories, and of each file the number of its directory and its name.
 fn put_paths(header: &mut Header, items: &[Item<'_>]) {
-    let mut folders: Vec<String> = Vec::new();
+    let mut directories: Vec<String> = Vec::new();
     let mut numbers = BTreeMap::new();
     let mut names = Vec::new();
     let mut indexes = Vec::new();
     for item in items {
-        let (folder, name) = item.path.rsplit_once('/').unwrap_or(("", &item.path));
-        let number = *numbers.entry(folder).or_insert_with(|| {
-            folders.push(if folder.is_empty() { "/".to_owned() } else { format!("/{folder}/") });
-            u32::try_from(folders.len() - 1).unwrap_or(u32::MAX)
+        let (directory, name) = item.path.rsplit_once('/').unwrap_or(("", &item.path));
+        let number = *numbers.entry(directory).or_insert_with(|| {
+            directories.push(if directory.is_empty() { "/".to_owned() } else { format!("/{directory}/") });
+            u32::try_from(directories.len() - 1).unwrap_or(u32::MAX)
         });
         names.push(name);
         indexes.push(number);
     }
-    header.texts(tag::FOLDER_NAMES, &folders);
+    header.texts(tag::DIRECTORY_NAMES, &directories);
     header.texts(tag::BASE_NAMES, &names);
-    header.numbers(tag::FOLDER_INDEXES, &indexes);
+    header.numbers(tag::DIRECTORY_INDEXES, &indexes);
 }
 
-/// The size of a file; that of its text for a link, and 0 for a folder.
+/// The size of a file; that of its text for a link, and 0 for a directory.
 fn size(item: &Item<'_>) -> u64 {
     match item.what {
-        What::Folder => 0,
+        What::Directory => 0,
         What::Link { target } => target.len() as u64,
         What::File { size, .. } => size,
     }

@@ -45,9 +45,9 @@ pub(super) mod tag {
     pub const FILE_LANGUAGES: u32 = 1097;
     pub const PROVIDE_FLAGS: u32 = 1112;
     pub const PROVIDE_VERSIONS: u32 = 1113;
-    pub const FOLDER_INDEXES: u32 = 1116;
+    pub const DIRECTORY_INDEXES: u32 = 1116;
     pub const BASE_NAMES: u32 = 1117;
-    pub const FOLDER_NAMES: u32 = 1118;
+    pub const DIRECTORY_NAMES: u32 = 1118;
     pub const PAYLOAD_FORMAT: u32 = 1124;
     pub const PAYLOAD_COMPRESSOR: u32 = 1125;
     pub const PAYLOAD_FLAGS: u32 = 1126;

@@ -9,7 +9,7 @@ use crate::tool::pack::contents::{Contents, Item, What};
 use crate::tool::pack::tar;
 
 /// Kinds of files, as `stat(2)` has them.
-const FOLDER: u32 = 0o040_000;
+const DIRECTORY: u32 = 0o040_000;
 const REGULAR: u32 = 0o100_000;
 const LINK: u32 = 0o120_000;
 
@@ -88,7 +88,7 @@ fn member<W: Write>(contents: &Contents, item: &Item<'_>, inode: u32, to: &mut M
     let name = format!("./{}", item.path);
     let head = Head { inode, mode: mode(&item.what), links: 1, time: contents.time, size: 0, name: &name };
     match item.what {
-        What::Folder => header(&Head { links: 2, ..head }, to),
+        What::Directory => header(&Head { links: 2, ..head }, to),
         What::Link { target } => {
             header(&Head { size: target.len() as u64, ..head }, to)?;
             to.write_all(target.as_bytes()).context("cannot write a link")?;
@@ -105,7 +105,7 @@ fn member<W: Write>(contents: &Contents, item: &Item<'_>, inode: u32, to: &mut M
 /// Kind and permission bits, as `stat(2)` has them.
 pub(super) fn mode(what: &What<'_>) -> u32 {
     match what {
-        What::Folder => FOLDER | 0o755,
+        What::Directory => DIRECTORY | 0o755,
         What::Link { .. } => LINK | 0o777,
         What::File { mode, .. } => REGULAR | mode.bits(),
     }

@@ -1,7 +1,7 @@
-//! The environment in an archive, put into a folder and held against the listing in it.
+//! The environment in an archive, put into a directory and held against the listing in it.
 //!
 //! Nothing is believed but the listing, which comes first: a member is written only if it is listed, has not come before, and has the size
-//! that is listed, and it stays only if its digest is right. All folders are made from the listing beforehand, in a folder that was empty,
+//! that is listed, and it stays only if its digest is right. All directories are made from the listing beforehand, in a directory that was empty,
 //! so that nothing is ever written through a link.
 
 mod placing;
@@ -34,8 +34,8 @@ pub fn listing(file: &Path) -> Result<Listing> {
     listing().with_context(|| format!("cannot unpack `{}`", file.display()))
 }
 
-/// Extracts such an archive into the empty folder `into`, and verifies all of it: nothing is missing, nothing is there besides, and every
-/// member is as it is listed. After an error the folder is to be thrown away.
+/// Extracts such an archive into the empty directory `into`, and verifies all of it: nothing is missing, nothing is there besides, and every
+/// member is as it is listed. After an error the directory is to be thrown away.
 ///
 /// # Errors
 /// The file is no such archive, or not as it was packed; the disk refuses.

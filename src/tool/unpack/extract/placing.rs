@@ -11,8 +11,8 @@ use crate::fs;
 use crate::report::Progress;
 use crate::tool::listing::{LISTING, Listing, Member};
 
-/// Permission bits of folders.
-const FOLDER: u32 = 0o755;
+/// Permission bits of directories.
+const DIRECTORY_MODE: u32 = 0o755;
 /// How much of a file is copied at a time.
 const CHUNK: u64 = 1 << 18;
 /// The largest listing that is read: that of a million files is half of it.
@@ -20,7 +20,7 @@ const LARGEST: u64 = 256 << 20;
 
 /// Something that an archive brings.
 pub(super) enum Found<'a> {
-    Folder,
+    Directory,
     Link(String),
     /// Its permission bits, its size and its content.
     File(u32, u64, &'a mut dyn Read),
@@ -55,11 +55,11 @@ fn top(listing: &Listing) -> String {
 }
 
 impl<'a> Placing<'a> {
-    /// Makes all folders in the empty folder `into`.
+    /// Makes all directories in the empty directory `into`.
     pub fn begin(listing: &Listing, into: &'a Path) -> Result<Self> {
         for member in &listing.members {
-            if let Member::Folder { path } = member {
-                fs::create_dir(&into.join(path), FOLDER)?;
+            if let Member::Directory { path } = member {
+                fs::create_dir(&into.join(path), DIRECTORY_MODE)?;
             }
         }
         let missing = listing.members.iter().map(|member| (member.path().to_owned(), member.clone())).collect();
@@ -70,13 +70,13 @@ impl<'a> Placing<'a> {
     /// Puts what comes under this name into its place.
     pub fn put(&mut self, name: &str, found: Found<'_>) -> Result<()> {
         let name = name.strip_suffix('/').unwrap_or(name);
-        if matches!(found, Found::Folder) && self.top.strip_suffix('/') == Some(name) {
+        if matches!(found, Found::Directory) && self.top.strip_suffix('/') == Some(name) {
             return Ok(());
         }
         let listed = name.strip_prefix(&self.top).and_then(|path| self.missing.remove(path));
         match (listed, found) {
             (None, _) => bail!("`{name}` is not listed, or comes twice"),
-            (Some(Member::Folder { .. }), Found::Folder) => Ok(()),
+            (Some(Member::Directory { .. }), Found::Directory) => Ok(()),
             (Some(Member::Link { path, target }), Found::Link(said)) => {
                 ensure!(said == target, "`{name}` is a link to `{said}`, and listed as one to `{target}`");
                 fs::symlink(Path::new(&target), &self.into.join(path))

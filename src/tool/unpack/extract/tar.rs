@@ -42,7 +42,7 @@ fn with_member<R: Read, T>(entry: std::io::Result<Entry<'_, R>>, take: impl FnOn
     let mut entry = entry.context("cannot read it")?;
     let name = text(&entry.path_bytes())?;
     match entry.header().entry_type() {
-        EntryType::Directory => take(&name, Found::Folder),
+        EntryType::Directory => take(&name, Found::Directory),
         EntryType::Symlink => {
             let target = entry.link_name_bytes().with_context(|| format!("`{name}` is a link to nothing"))?;
             take(&name, Found::Link(text(&target)?))
@@ -53,7 +53,7 @@ fn with_member<R: Read, T>(entry: std::io::Result<Entry<'_, R>>, take: impl FnOn
             take(&name, Found::File(mode, size, &mut entry))
         }
         kind => bail!(
-            "`{name}` is neither a file, a folder nor a symbolic link, but of the kind `{}`",
+            "`{name}` is neither a file, a directory nor a symbolic link, but of the kind `{}`",
             kind.as_byte().escape_ascii()
         ),
     }

@@ -41,7 +41,7 @@ fn with_member<R: Read, T>(mut member: ZipFile<'_, R>, take: impl FnOnce(&str, F
     let name = String::from_utf8(member.name_raw().to_vec()).context("the name of a member is not UTF-8")?;
     let mode = member.unix_mode().with_context(|| format!("`{name}` has no mode"))?;
     if member.is_dir() {
-        take(&name, Found::Folder)
+        take(&name, Found::Directory)
     } else if member.is_symlink() {
         let mut target = String::new();
         member.by_ref().take(LONGEST).read_to_string(&mut target).with_context(|| format!("cannot read the link `{name}`"))?;
@@ -50,6 +50,6 @@ fn with_member<R: Read, T>(mut member: ZipFile<'_, R>, take: impl FnOnce(&str, F
         let size = member.size();
         take(&name, Found::File(mode & 0o7777, size, &mut member))
     } else {
-        bail!("`{name}` is neither a file, a folder nor a symbolic link")
+        bail!("`{name}` is neither a file, a directory nor a symbolic link")
     }
 }
