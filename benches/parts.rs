@@ -1,9 +1,13 @@
-//! What the parts of a launch cost, each by itself: `cargo bench`, or `cargo bench -- plan` for some of them.
+//! What the parts of a launch cost, each by itself: `cargo bench`, or `cargo bench -- plan` for
+//! some of them.
 //!
-//! Everything is made in a temporary directory: wheels by the code that makes those of the tests, an interpreter's facts from any python3
-//! on `PATH`.
+//! Everything is made in a temporary directory: wheels by the code that makes those of the tests,
+//! an interpreter's facts from any python3 on `PATH`.
 #![allow(missing_docs, reason = "criterion's macros make functions without")]
-#![allow(clippy::disallowed_methods, reason = "the measuring is not the product")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "the measuring is not the product"
+)]
 
 // The tests use more of it.
 #[allow(dead_code)]
@@ -36,8 +40,12 @@ impl Place {
     fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let mut process = Process::capture();
-        process.environment.retain(|(name, _)| !name.to_string_lossy().starts_with("VPYTHON"));
-        process.environment.push((variable::ROOT.into(), directory.path().join("root").into()));
+        process
+            .environment
+            .retain(|(name, _)| !name.to_string_lossy().starts_with("VPYTHON"));
+        process
+            .environment
+            .push((variable::ROOT.into(), directory.path().join("root").into()));
         process.directory = Some(directory.path().to_owned());
         Self { directory, process }
     }
@@ -55,12 +63,18 @@ impl Place {
     }
 
     fn given(&self, words: &[&str]) -> Process {
-        Process { arguments: words.iter().map(OsString::from).collect(), ..self.process.clone() }
+        Process {
+            arguments: words.iter().map(OsString::from).collect(),
+            ..self.process.clone()
+        }
     }
 
     /// The spec of a command line.
     fn spec(&self, invocation: &Invocation) -> Spec {
-        spec::find(invocation, &self.process).unwrap().parse(&self.process).unwrap()
+        spec::find(invocation, &self.process)
+            .unwrap()
+            .parse(&self.process)
+            .unwrap()
     }
 }
 
@@ -76,10 +90,24 @@ fn closing() -> impl FnMut() {
 fn command_lines(criterion: &mut Criterion) {
     let place = Place::new();
     let mut group = criterion.benchmark_group("command line");
-    let flags = ["-vpython-spec", "x.toml", "-vpython-log-level=error", "script.py", "one"];
-    for (name, words) in [("plain", &["-W", "error", "-X", "dev", "script.py", "one"][..]), ("with flags", &flags[..])] {
+    let flags = [
+        "-vpython-spec",
+        "x.toml",
+        "-vpython-log-level=error",
+        "script.py",
+        "one",
+    ];
+    for (name, words) in [
+        (
+            "plain",
+            &["-W", "error", "-X", "dev", "script.py", "one"][..],
+        ),
+        ("with flags", &flags[..]),
+    ] {
         let process = place.given(words);
-        group.bench_function(name, |bencher| bencher.iter(|| Invocation::read(black_box(&process)).unwrap()));
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| Invocation::read(black_box(&process)).unwrap())
+        });
     }
 }
 
@@ -87,8 +115,14 @@ fn command_lines(criterion: &mut Criterion) {
 fn specs(criterion: &mut Criterion) {
     let place = Place::new();
     let names: Vec<String> = (0..50).map(|number| format!("project-{number}")).collect();
-    let quoted = names.iter().map(|name| format!("'{name}>=1'")).collect::<Vec<_>>().join(", ");
-    let luci = |name: &String| format!("wheel: < name: \"infra/python/wheels/{name}-py3\" version: \"version:1.0\" >\n");
+    let quoted = names
+        .iter()
+        .map(|name| format!("'{name}>=1'"))
+        .collect::<Vec<_>>()
+        .join(", ");
+    let luci = |name: &String| {
+        format!("wheel: < name: \"infra/python/wheels/{name}-py3\" version: \"version:1.0\" >\n")
+    };
     let locked = |name: &String| {
         let file = format!(
             "{{ name = '{name}-1-py3-none-any.whl', path = '{name}-1-py3-none-any.whl', hashes = {{ sha256 = '{}' }} }}",
@@ -102,16 +136,41 @@ fn specs(criterion: &mut Criterion) {
         (SpecKind::Pep723, toml.clone()),
         (SpecKind::Luci, names.iter().map(luci).collect()),
         (SpecKind::Requirements, names.join("\n")),
-        (SpecKind::Pylock, format!("lock-version = '1.0'\ncreated-by = 'x'\n{}", names.iter().map(locked).collect::<String>())),
+        (
+            SpecKind::Pylock,
+            format!(
+                "lock-version = '1.0'\ncreated-by = 'x'\n{}",
+                names.iter().map(locked).collect::<String>()
+            ),
+        ),
     ];
     let mut group = criterion.benchmark_group("spec");
     for (kind, content) in kinds {
-        let origin = Origin { file: Some(place.path("pylock.toml")), lines_before: 0, columns_before: 0 };
+        let origin = Origin {
+            file: Some(place.path("pylock.toml")),
+            lines_before: 0,
+            columns_before: 0,
+        };
         let base = Some(place.directory.path().to_owned());
-        let text = SpecText { kind, origin, base, content, warnings: Vec::new(), chosen: Chosen::default() };
-        group.bench_function(kind.name(), |bencher| bencher.iter(|| black_box(&text).parse(&place.process).unwrap()));
+        let text = SpecText {
+            kind,
+            origin,
+            base,
+            content,
+            warnings: Vec::new(),
+            chosen: Chosen::default(),
+        };
+        group.bench_function(kind.name(), |bencher| {
+            bencher.iter(|| black_box(&text).parse(&place.process).unwrap())
+        });
     }
-    place.write("script.py", &format!("# /// script\n# {toml}# ///\n{}", "print('a line of the program')\n".repeat(1000)));
+    place.write(
+        "script.py",
+        &format!(
+            "# /// script\n# {toml}# ///\n{}",
+            "print('a line of the program')\n".repeat(1000)
+        ),
+    );
     let invocation = place.invocation(&["script.py"]);
     group.bench_function("find in a script", |bencher| {
         let find = || spec::find(&invocation, &place.process).unwrap();
@@ -122,7 +181,8 @@ fn specs(criterion: &mut Criterion) {
 /// A directory of 1,000 wheels, in which each of the first 60 projects requires the next.
 fn house(place: &Place) {
     for number in 0..1000 {
-        let mut wheel = Wheel::module(&format!("project{number}"), "1").file(&format!("project{number}.txt"), "x".repeat(2000));
+        let mut wheel = Wheel::module(&format!("project{number}"), "1")
+            .file(&format!("project{number}.txt"), "x".repeat(2000));
         if number < 60 {
             wheel = wheel.requires(&format!("project{}>=1", number + 1));
         }
@@ -137,14 +197,26 @@ fn plans(criterion: &mut Criterion) {
     let store = Store::open(&invocation, &place.process).unwrap();
     store.prepare().unwrap();
     let memo = store.memo_directory();
-    let facts =
-        interpreter::find(&invocation, &Spec::default(), &place.process, Some(&memo), &mut Evidence::default()).unwrap();
+    let facts = interpreter::find(
+        &invocation,
+        &Spec::default(),
+        &place.process,
+        Some(&memo),
+        &mut Evidence::default(),
+    )
+    .unwrap();
     let mut group = criterion.benchmark_group("plan");
-    for (name, asked) in [("index of 1,000 wheels", "project999"), ("resolve a chain of 61", "project0")] {
+    for (name, asked) in [
+        ("index of 1,000 wheels", "project999"),
+        ("resolve a chain of 61", "project0"),
+    ] {
         place.write("vpython.toml", &format!("dependencies = ['{asked}']\n"));
         let spec = place.spec(&invocation);
         group.bench_function(name, |bencher| {
-            bencher.iter(|| plan::choose_wheels(&spec, &facts, &invocation, &memo, &mut Evidence::default()).unwrap());
+            bencher.iter(|| {
+                plan::choose_wheels(&spec, &facts, &invocation, &memo, &mut Evidence::default())
+                    .unwrap()
+            });
         });
     }
 }
@@ -159,9 +231,14 @@ fn environments(criterion: &mut Criterion) {
     store.prepare().unwrap();
     let text = spec::find(&invocation, &place.process).unwrap();
     let spec = place.spec(&invocation);
-    let (plan, evidence) = plan::make(&spec, &invocation, &place.process, &store.memo_directory()).unwrap();
+    let (plan, evidence) =
+        plan::make(&spec, &invocation, &place.process, &store.memo_directory()).unwrap();
     let key = Key::of(&plan);
-    let entry = store.environment(&plan, &key, |staging| build::environment(&plan, &store, staging).map(drop)).unwrap();
+    let entry = store
+        .environment(&plan, &key, |staging| {
+            build::environment(&plan, &store, staging).map(drop)
+        })
+        .unwrap();
     let name = MemoName::of_launch(&text, &invocation, &place.process);
     store.remember(&name, &key, &entry, evidence, &[]).unwrap();
     let mut group = criterion.benchmark_group("environment");
@@ -173,7 +250,9 @@ fn environments(criterion: &mut Criterion) {
         bencher.iter_batched(closing(), |()| recall(), BatchSize::PerIteration);
     });
     group.sample_size(20);
-    group.bench_function("link 61 wheels", |bencher| link(bencher, &place, &plan, &store));
+    group.bench_function("link 61 wheels", |bencher| {
+        link(bencher, &place, &plan, &store)
+    });
 }
 
 fn link(bencher: &mut criterion::Bencher<'_>, place: &Place, plan: &Plan, store: &Store) {
@@ -187,23 +266,37 @@ fn link(bencher: &mut criterion::Bencher<'_>, place: &Place, plan: &Plan, store:
 
 fn wheels(criterion: &mut Criterion) {
     let place = Place::new();
-    let random: Vec<u8> = (0..4_000_000_u32).map(|number| number.wrapping_mul(2_654_435_761).to_le_bytes()[2] & 0x3f).collect();
+    let random: Vec<u8> = (0..4_000_000_u32)
+        .map(|number| number.wrapping_mul(2_654_435_761).to_le_bytes()[2] & 0x3f)
+        .collect();
     let size = random.len() as u64;
-    let many = (0..1000).fold(Wheel::module("a", "1"), |wheel, number| wheel.file(&format!("a/{number}.txt"), "x"));
+    let many = (0..1000).fold(Wheel::module("a", "1"), |wheel, number| {
+        wheel.file(&format!("a/{number}.txt"), "x")
+    });
     let large = Wheel::module("a", "1").file("a.bin", random);
     let mut group = criterion.benchmark_group("unpack");
     group.sample_size(20);
-    for (name, wheel, size) in
-        [("1,000 small files", many, 1000), ("4 MB deflated", large.clone().compressed(), size), ("4 MB stored", large, size)]
-    {
+    for (name, wheel, size) in [
+        ("1,000 small files", many, 1000),
+        ("4 MB deflated", large.clone().compressed(), size),
+        ("4 MB stored", large, size),
+    ] {
         let bytes = wheel.bytes();
         let file = place.path("a-1-py3-none-any.whl");
         std::fs::write(&file, &bytes).unwrap();
         let planned = wheel::planned(&file, &bytes);
-        group.throughput(if size == 1000 { Throughput::Elements(size) } else { Throughput::Bytes(size) });
+        group.throughput(if size == 1000 {
+            Throughput::Elements(size)
+        } else {
+            Throughput::Bytes(size)
+        });
         let to = || tempfile::tempdir_in(place.directory.path()).unwrap();
         group.bench_function(name, |bencher| {
-            bencher.iter_batched_ref(to, |to| build::unpack(&planned, to.path()).unwrap(), BatchSize::PerIteration);
+            bencher.iter_batched_ref(
+                to,
+                |to| build::unpack(&planned, to.path()).unwrap(),
+                BatchSize::PerIteration,
+            );
         });
     }
 }

@@ -1,8 +1,10 @@
-//! Becoming python: program, arguments and environment as one value, and the `execve` that ends a run.
+//! Becoming python: program, arguments and environment as one value, and the `execve` that ends a
+//! run.
 //!
-//! What is removed from the environment, and why, is measured: `PYTHONHOME` and `PYTHONPLATLIBDIR` move or kill the interpreter,
-//! `PYTHONUSERBASE` brings the user's packages, and `__PYVENV_LAUNCHER__` and `PYTHONEXECUTABLE` move a virtual environment's
-//! prefix even on Linux since CPython 3.11, and even under `-I`.
+//! What is removed from the environment, and why, is measured: `PYTHONHOME` and `PYTHONPLATLIBDIR`
+//! move or kill the interpreter, `PYTHONUSERBASE` brings the user's packages, and
+//! `__PYVENV_LAUNCHER__` and `PYTHONEXECUTABLE` move a virtual environment's prefix even on Linux
+//! since CPython 3.11, and even under `-I`.
 
 pub mod supervise;
 
@@ -19,7 +21,13 @@ use crate::process::{DEFAULT_PATH, Process, variable};
 use crate::report::{Failure, Kind, log, progress};
 
 /// Variables that would make the environment another one.
-const REMOVED: [&str; 5] = ["PYTHONHOME", "PYTHONUSERBASE", "PYTHONPLATLIBDIR", "PYTHONEXECUTABLE", "__PYVENV_LAUNCHER__"];
+const REMOVED: [&str; 5] = [
+    "PYTHONHOME",
+    "PYTHONUSERBASE",
+    "PYTHONPLATLIBDIR",
+    "PYTHONEXECUTABLE",
+    "__PYVENV_LAUNCHER__",
+];
 
 /// What is to be run, entirely.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,7 +41,8 @@ pub struct Handoff {
 }
 
 impl Handoff {
-    /// Python in the environment at `entry`, with first-party import roots in front of `PYTHONPATH`.
+    /// Python in the environment at `entry`, with first-party import roots in front of
+    /// `PYTHONPATH`.
     ///
     /// # Errors
     /// An import root that no path list can hold.
@@ -48,26 +57,42 @@ impl Handoff {
         let python_path = python_path(roots, process.setting("PYTHONPATH"))?;
         let mut environment = process.environment.clone();
         // A vpython that the program runs would write over the trace of this run.
-        environment.retain(|(name, _)| REMOVED.iter().chain([&variable::TRACE]).all(|removed| name != removed));
+        environment.retain(|(name, _)| {
+            REMOVED
+                .iter()
+                .chain([&variable::TRACE])
+                .all(|removed| name != removed)
+        });
         set(&mut environment, "PYTHONNOUSERSITE", "1".into());
         set(&mut environment, "VIRTUAL_ENV", entry.into());
         set(&mut environment, "PATH", path);
         if let Some(python_path) = python_path {
             set(&mut environment, "PYTHONPATH", python_path);
         }
-        let arguments = std::iter::once("-s".into()).chain(words.iter().cloned()).collect();
-        Ok(Self { program: python, arguments, environment })
+        let arguments = std::iter::once("-s".into())
+            .chain(words.iter().cloned())
+            .collect();
+        Ok(Self {
+            program: python,
+            arguments,
+            environment,
+        })
     }
 
     /// A program with these words and the environment as it was given.
     #[must_use]
     pub fn untouched(program: PathBuf, words: &[OsString], process: &Process) -> Self {
-        Self { program, arguments: words.to_vec(), environment: process.environment.clone() }
+        Self {
+            program,
+            arguments: words.to_vec(),
+            environment: process.environment.clone(),
+        }
     }
 
     /// Becomes the program. Returns only where that fails.
     ///
-    /// `execve` is called directly, since nothing has to be put back first: this process never touched its signals (see `main.rs`).
+    /// `execve` is called directly, since nothing has to be put back first: this process never
+    /// touched its signals (see `main.rs`).
     ///
     /// # Errors
     /// The program is not there, or cannot be executed.
@@ -75,7 +100,11 @@ impl Handoff {
         let cannot = format!("cannot run `{}`", self.program.display());
         let text = |text: OsString| CString::new(text.into_vec()).with_context(|| cannot.clone());
         let program = text(self.program.into_os_string())?;
-        let arguments = self.arguments.into_iter().map(text).collect::<Result<Vec<_>>>()?;
+        let arguments = self
+            .arguments
+            .into_iter()
+            .map(text)
+            .collect::<Result<Vec<_>>>()?;
         let arguments: Vec<&CString> = std::iter::once(&program).chain(&arguments).collect();
         let environment = self.environment.into_iter().map(|(name, value)| {
             let mut entry = name;
@@ -87,14 +116,23 @@ impl Handoff {
         progress::end();
         log::finish_trace();
         let Err(errno) = nix::unistd::execve(&program, &arguments, &environment);
-        let kind = if errno == Errno::ENOENT { Kind::NotFound } else { Kind::CannotExecute };
-        Err(Failure::new(cannot).because(std::io::Error::from(errno).to_string()).kind(kind).into())
+        let kind = if errno == Errno::ENOENT {
+            Kind::NotFound
+        } else {
+            Kind::CannotExecute
+        };
+        Err(Failure::new(cannot)
+            .because(std::io::Error::from(errno).to_string())
+            .kind(kind)
+            .into())
     }
 }
 
 /// `PATH` with an environment's `bin` in front, and without those that an outer vpython put there.
 fn search_path(bin: &Path, path: Option<&OsStr>) -> OsString {
-    let path = path.filter(|path| !path.is_empty()).unwrap_or(OsStr::new(DEFAULT_PATH));
+    let path = path
+        .filter(|path| !path.is_empty())
+        .unwrap_or(OsStr::new(DEFAULT_PATH));
     let mut joined = bin.as_os_str().as_bytes().to_vec();
     // Cut and joined by hand: an empty directory means the current directory and must stay one.
     for directory in path.as_bytes().split(|byte| *byte == b':') {
@@ -112,9 +150,14 @@ fn python_path(roots: &[PathBuf], given: Option<&OsStr>) -> Result<Option<OsStri
         return Ok(None);
     }
     let joined = std::env::join_paths(roots).map_err(|_| {
-        let colon = roots.iter().find(|root| root.as_os_str().as_bytes().contains(&b':'));
-        let root = colon.map(|root| root.display().to_string()).unwrap_or_default();
-        Failure::new(format!("cannot put `{root}` on `PYTHONPATH`")).because("a path list cannot hold a path with a colon")
+        let colon = roots
+            .iter()
+            .find(|root| root.as_os_str().as_bytes().contains(&b':'));
+        let root = colon
+            .map(|root| root.display().to_string())
+            .unwrap_or_default();
+        Failure::new(format!("cannot put `{root}` on `PYTHONPATH`"))
+            .because("a path list cannot hold a path with a colon")
     })?;
     let mut list = joined;
     if let Some(given) = given {
@@ -135,12 +178,21 @@ mod tests {
 
     fn handoff(environment: &[(&str, &str)], roots: &[&str]) -> Vec<(String, String)> {
         let process = Process {
-            environment: environment.iter().map(|(name, value)| (name.into(), value.into())).collect(),
+            environment: environment
+                .iter()
+                .map(|(name, value)| (name.into(), value.into()))
+                .collect(),
             ..Process::default()
         };
         let roots: Vec<PathBuf> = roots.iter().map(PathBuf::from).collect();
-        let handoff =
-            Handoff::into_environment(Path::new("/e"), "/e/bin/python3".into(), &["x.py".into()], &roots, &process).unwrap();
+        let handoff = Handoff::into_environment(
+            Path::new("/e"),
+            "/e/bin/python3".into(),
+            &["x.py".into()],
+            &roots,
+            &process,
+        )
+        .unwrap();
         assert_eq!(handoff.arguments, ["-s", "x.py"]);
         handoff
             .environment
@@ -150,7 +202,10 @@ mod tests {
     }
 
     fn value(environment: &[(&str, &str)], roots: &[&str], name: &str) -> Option<String> {
-        handoff(environment, roots).into_iter().find(|(known, _)| known == name).map(|(_, value)| value)
+        handoff(environment, roots)
+            .into_iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value)
     }
 
     #[test]
@@ -159,33 +214,77 @@ mod tests {
         for name in REMOVED {
             assert_eq!(value(&names, &[], name), None, "{name}");
         }
-        assert_eq!(value(&[("PYTHONNOUSERSITE", "")], &[], "PYTHONNOUSERSITE").as_deref(), Some("1"));
-        assert_eq!(value(&[("VIRTUAL_ENV", "/other")], &[], "VIRTUAL_ENV").as_deref(), Some("/e"));
-        assert_eq!(value(&[("LANG", "C")], &[], "LANG").as_deref(), Some("C"), "the rest is the caller's");
+        assert_eq!(
+            value(&[("PYTHONNOUSERSITE", "")], &[], "PYTHONNOUSERSITE").as_deref(),
+            Some("1")
+        );
+        assert_eq!(
+            value(&[("VIRTUAL_ENV", "/other")], &[], "VIRTUAL_ENV").as_deref(),
+            Some("/e")
+        );
+        assert_eq!(
+            value(&[("LANG", "C")], &[], "LANG").as_deref(),
+            Some("C"),
+            "the rest is the caller's"
+        );
     }
 
     #[test]
     fn path_begins_with_the_environment() {
         let outer = format!("/store/v1/envs/{}/bin", "ab".repeat(20));
         let rows = [
-            (Some("/usr/bin:/bin".to_owned()), "/e/bin:/usr/bin:/bin", "the caller's follows"),
-            (Some(format!("{outer}:/bin")), "/e/bin:/bin", "an outer vpython's is taken out"),
-            (Some("/usr/bin::/bin".to_owned()), "/e/bin:/usr/bin::/bin", "the current directory stays where it was"),
-            (Some(String::new()), "/e/bin:/bin:/usr/bin", "an empty one is not the current directory"),
-            (None, "/e/bin:/bin:/usr/bin", "none is what python takes for it"),
+            (
+                Some("/usr/bin:/bin".to_owned()),
+                "/e/bin:/usr/bin:/bin",
+                "the caller's follows",
+            ),
+            (
+                Some(format!("{outer}:/bin")),
+                "/e/bin:/bin",
+                "an outer vpython's is taken out",
+            ),
+            (
+                Some("/usr/bin::/bin".to_owned()),
+                "/e/bin:/usr/bin::/bin",
+                "the current directory stays where it was",
+            ),
+            (
+                Some(String::new()),
+                "/e/bin:/bin:/usr/bin",
+                "an empty one is not the current directory",
+            ),
+            (
+                None,
+                "/e/bin:/bin:/usr/bin",
+                "none is what python takes for it",
+            ),
         ];
         for (path, expected, why) in rows {
-            let environment: Vec<(&str, &str)> = path.iter().map(|path| ("PATH", path.as_str())).collect();
-            assert_eq!(value(&environment, &[], "PATH").as_deref(), Some(expected), "{why}");
+            let environment: Vec<(&str, &str)> =
+                path.iter().map(|path| ("PATH", path.as_str())).collect();
+            assert_eq!(
+                value(&environment, &[], "PATH").as_deref(),
+                Some(expected),
+                "{why}"
+            );
         }
     }
 
     #[test]
     fn first_party_roots_come_before_the_callers() {
         assert_eq!(value(&[], &[], "PYTHONPATH"), None);
-        assert_eq!(value(&[("PYTHONPATH", "/x")], &[], "PYTHONPATH").as_deref(), Some("/x"));
-        assert_eq!(value(&[("PYTHONPATH", "/x")], &["/a", "/b"], "PYTHONPATH").as_deref(), Some("/a:/b:/x"));
-        assert_eq!(value(&[("PYTHONPATH", "")], &["/a"], "PYTHONPATH").as_deref(), Some("/a"));
+        assert_eq!(
+            value(&[("PYTHONPATH", "/x")], &[], "PYTHONPATH").as_deref(),
+            Some("/x")
+        );
+        assert_eq!(
+            value(&[("PYTHONPATH", "/x")], &["/a", "/b"], "PYTHONPATH").as_deref(),
+            Some("/a:/b:/x")
+        );
+        assert_eq!(
+            value(&[("PYTHONPATH", "")], &["/a"], "PYTHONPATH").as_deref(),
+            Some("/a")
+        );
         assert!(python_path(&["/a:b".into()], None).is_err());
     }
 }

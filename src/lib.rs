@@ -18,9 +18,10 @@
 //! | [`tool`] | one file for each `-vpython-tool` |
 //! | [`process`], [`report`], [`fs`] | what was given, what is said, what is on the disk |
 //!
-//! Each line of the table may use those above it in the chain and those of the last line, and nothing else: `main` calls
-//! `launch`, `launch` calls the stages, and no stage knows a later one. `build` is reached only through what `launch` hands to
-//! the store for a miss. A test holds these arrows.
+//! Each line of the table may use those above it in the chain and those of the last line, and
+//! nothing else: `main` calls `launch`, `launch` calls the stages, and no stage knows a later one.
+//! `build` is reached only through what `launch` hands to the store for a miss. A test holds these
+//! arrows.
 
 pub mod build;
 pub mod exec;

@@ -1,4 +1,5 @@
-//! Scripts for shells that put an environment first on `PATH`, as every virtual environment has them.
+//! Scripts for shells that put an environment first on `PATH`, as every virtual environment has
+//! them.
 //!
 //! They name no place: each finds its environment when it is sourced.
 
@@ -17,5 +18,7 @@ pub(super) const SCRIPTS: [(&str, &str); 3] = [
 
 /// Writes the scripts into the environment at `root`.
 pub(super) fn write(root: &Path) -> Result<()> {
-    SCRIPTS.iter().try_for_each(|(path, content)| fs::write_new(&root.join(path), content.as_bytes(), 0o444))
+    SCRIPTS
+        .iter()
+        .try_for_each(|(path, content)| fs::write_new(&root.join(path), content.as_bytes(), 0o444))
 }

@@ -1,7 +1,9 @@
-//! Whether an environment, and the unpacked wheels that it was made of, are as they were made: each file is read and hashed again.
+//! Whether an environment, and the unpacked wheels that it was made of, are as they were made: each
+//! file is read and hashed again.
 //!
-//! Byte code that was put into the environment has its digest as the rest has. What python has written beside a source of the environment's
-//! is nobody's to judge; it is named apart, and python writes it again where it is gone.
+//! Byte code that was put into the environment has its digest as the rest has. What python has
+//! written beside a source of the environment's is nobody's to judge; it is named apart, and python
+//! writes it again where it is gone.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -41,28 +43,44 @@ pub fn check(stored: &Stored, store: &Store) -> Result<Checked> {
     let (root, manifest) = (&stored.path, &stored.manifest);
     let (wheels, mut damages) = wheels(manifest, store)?;
     let is_compiled = fs::link_metadata(&root.join(COMPILED))?.is_some();
-    let listed = if is_compiled { Listed::read(manifest, &wheels)? } else { Listed::default() };
+    let listed = if is_compiled {
+        Listed::read(manifest, &wheels)?
+    } else {
+        Listed::default()
+    };
     for (wheel, list) in &listed.unreadable {
         damages.push(damaged_list(wheel, list.clone())?);
     }
-    let mut parts: Vec<(PathBuf, BTreeMap<PathBuf, Expected>)> =
-        wheels.iter().map(|wheel| (wheel.directory.clone(), files_of(wheel, &listed))).collect();
+    let mut parts: Vec<(PathBuf, BTreeMap<PathBuf, Expected>)> = wheels
+        .iter()
+        .map(|wheel| (wheel.directory.clone(), files_of(wheel, &listed)))
+        .collect();
     let mut checked = Checked::default();
     // Without all the lists nobody knows what the environment should have.
     if damages.is_empty() {
         let expected = expected(manifest, root, &wheels, &listed)?;
         for path in others(root, &expected)? {
             if is_byte_code_of(&path, &expected) {
-                // Of what lies beside all packages the build has put some for CPython 2.7, and a launch notices what goes there.
+                // Of what lies beside all packages the build has put some for CPython 2.7, and a
+                // launch notices what goes there.
                 let is_in_package = path.parent() != Some(Path::new(&manifest.site.directory));
-                checked.by_python.extend(is_in_package.then(|| root.join(path)));
+                checked
+                    .by_python
+                    .extend(is_in_package.then(|| root.join(path)));
             } else {
-                damages.push(Damage { of: root.clone(), path: root.join(path), fault: Fault::Foreign });
+                damages.push(Damage {
+                    of: root.clone(),
+                    path: root.join(path),
+                    fault: Fault::Foreign,
+                });
             }
         }
         parts.push((root.clone(), expected));
     }
-    let progress = Progress::start("checking the files", parts.iter().map(|(_, files)| files.len() as u64).sum());
+    let progress = Progress::start(
+        "checking the files",
+        parts.iter().map(|(_, files)| files.len() as u64).sum(),
+    );
     for (directory, files) in &parts {
         damages.extend(compare(directory, files, &progress)?);
     }
@@ -79,9 +97,16 @@ fn wheels(manifest: &Manifest, store: &Store) -> Result<(Vec<UnpackedWheel>, Vec
         match fs::visible(UnpackedWheel::read(&directory, installed.sha256))? {
             Some(wheel) => wheels.push(wheel),
             None if fs::link_metadata(&directory)?.is_none() => {
-                damages.push(Damage { path: directory.clone(), of: directory, fault: Fault::Missing });
+                damages.push(Damage {
+                    path: directory.clone(),
+                    of: directory,
+                    fault: Fault::Missing,
+                });
             }
-            None => damages.push(damaged_list(&directory, directory.join(unpacked::MANIFEST))?),
+            None => damages.push(damaged_list(
+                &directory,
+                directory.join(unpacked::MANIFEST),
+            )?),
         }
     }
     Ok((wheels, damages))
@@ -89,34 +114,66 @@ fn wheels(manifest: &Manifest, store: &Store) -> Result<(Vec<UnpackedWheel>, Vec
 
 /// The damage of a list in an unpacked wheel that cannot be read.
 fn damaged_list(wheel: &Path, list: PathBuf) -> Result<Damage> {
-    let fault = if fs::link_metadata(&list)?.is_some() { Fault::Changed } else { Fault::Missing };
-    Ok(Damage { of: wheel.to_path_buf(), path: list, fault })
+    let fault = if fs::link_metadata(&list)?.is_some() {
+        Fault::Changed
+    } else {
+        Fault::Missing
+    };
+    Ok(Damage {
+        of: wheel.to_path_buf(),
+        path: list,
+        fault,
+    })
 }
 
 /// All that an unpacked wheel has, with the byte code that is listed.
 fn files_of(wheel: &UnpackedWheel, listed: &Listed) -> BTreeMap<PathBuf, Expected> {
-    let files = wheel.contents.files.iter().map(|file| (wheel.path(file), file.digest.clone()));
-    files.chain(listed.in_wheel(wheel)).map(|(path, digest)| (path, Expected::Digest(digest))).collect()
+    let files = wheel
+        .contents
+        .files
+        .iter()
+        .map(|file| (wheel.path(file), file.digest.clone()));
+    files
+        .chain(listed.in_wheel(wheel))
+        .map(|(path, digest)| (path, Expected::Digest(digest)))
+        .collect()
 }
 
-/// The files of a directory that are not what they should be. Their paths are absolute, or relative to the directory.
-fn compare(directory: &Path, expected: &BTreeMap<PathBuf, Expected>, progress: &Progress) -> Result<Vec<Damage>> {
+/// The files of a directory that are not what they should be. Their paths are absolute, or relative
+/// to the directory.
+fn compare(
+    directory: &Path,
+    expected: &BTreeMap<PathBuf, Expected>,
+    progress: &Progress,
+) -> Result<Vec<Damage>> {
     let faults = expected.par_iter().map(|(path, expected)| {
         let path = directory.join(path);
         let fault = expected.fault_of(&path)?;
         progress.advance(1);
-        Ok(fault.map(|fault| Damage { of: directory.to_path_buf(), path, fault }))
+        Ok(fault.map(|fault| Damage {
+            of: directory.to_path_buf(),
+            path,
+            fault,
+        }))
     });
-    Ok(faults.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
+    Ok(faults
+        .collect::<Result<Vec<_>>>()?
+        .into_iter()
+        .flatten()
+        .collect())
 }
 
 impl Expected {
     fn fault_of(&self, path: &Path) -> Result<Option<Fault>> {
-        let Some(metadata) = fs::link_metadata(path)? else { return Ok(Some(Fault::Missing)) };
+        let Some(metadata) = fs::link_metadata(path)? else {
+            return Ok(Some(Fault::Missing));
+        };
         let is_right = match self {
             Self::Link(target) => metadata.is_symlink() && fs::read_link(path)? == *target,
             _ if !metadata.is_file() => false,
-            Self::Digest(digest) => record::sha256_column(Digest::of_file(path, drop)?.as_bytes()) == *digest,
+            Self::Digest(digest) => {
+                record::sha256_column(Digest::of_file(path, drop)?.as_bytes()) == *digest
+            }
             Self::Content(content) => fs::read(path)? == *content,
             Self::Manifest => fs::look_for_json::<Manifest>(path)?.is_some(),
         };
@@ -139,16 +196,26 @@ fn expected(
         expected.insert(place.into(), Expected::Digest(owner.file.digest.clone()));
     }
     for (path, digest) in listed.in_site(&layout, &places) {
-        expected.insert(Path::new(&layout.site_packages).join(path), Expected::Digest(digest));
+        expected.insert(
+            Path::new(&layout.site_packages).join(path),
+            Expected::Digest(digest),
+        );
     }
     for wheel in wheels {
-        let is_requested = fs::exists(&root.join(&layout.site_packages).join(&wheel.contents.dist_info).join("REQUESTED"));
+        let is_requested = fs::exists(
+            &root
+                .join(&layout.site_packages)
+                .join(&wheel.contents.dist_info)
+                .join("REQUESTED"),
+        );
         for (path, content) in own_files(wheel, &layout, is_requested, &places)? {
             expected.insert(path, Expected::Content(content));
         }
     }
     if release[0] == 2 {
-        for (path, content, _) in venv::own_files_2(&manifest.interpreter, manifest.system_packages)? {
+        for (path, content, _) in
+            venv::own_files_2(&manifest.interpreter, manifest.system_packages)?
+        {
             expected.insert(path, Expected::Content(content));
         }
     }
@@ -170,8 +237,12 @@ fn expected(
     if fs::link_metadata(&root.join("lib64"))?.is_some() {
         expected.insert("lib64".into(), Expected::Link("lib".into()));
     }
-    let configuration = venv::configuration(&manifest.interpreter, release, manifest.system_packages)?;
-    expected.insert("pyvenv.cfg".into(), Expected::Content(configuration.into_bytes()));
+    let configuration =
+        venv::configuration(&manifest.interpreter, release, manifest.system_packages)?;
+    expected.insert(
+        "pyvenv.cfg".into(),
+        Expected::Content(configuration.into_bytes()),
+    );
     Ok(expected)
 }
 
@@ -189,19 +260,26 @@ fn others(root: &Path, expected: &BTreeMap<PathBuf, Expected>) -> Result<Vec<Pat
 }
 
 fn is_byte_code(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension == "pyc" || extension == "pyo")
+    path.extension()
+        .is_some_and(|extension| extension == "pyc" || extension == "pyo")
 }
 
-/// Whether a file is `__pycache__/NAME.TAG.pyc` beside a source `NAME.py`, or, as Python 2 has it, `NAME.pyc`.
+/// Whether a file is `__pycache__/NAME.TAG.pyc` beside a source `NAME.py`, or, as Python 2 has it,
+/// `NAME.pyc`.
 fn is_byte_code_of(path: &Path, expected: &BTreeMap<PathBuf, Expected>) -> bool {
     if is_byte_code(path) && expected.contains_key(&path.with_extension("py")) {
         return true;
     }
-    let (Some(directory), Some(name)) = (path.parent(), path.file_name().and_then(OsStr::to_str)) else { return false };
+    let (Some(directory), Some(name)) = (path.parent(), path.file_name().and_then(OsStr::to_str))
+    else {
+        return false;
+    };
     if directory.file_name() != Some(OsStr::new("__pycache__")) || !name.contains(".pyc") {
         return false;
     }
     let directory_of_sources = directory.parent().unwrap_or(Path::new(""));
     // A name may have dots of its own.
-    name.match_indices('.').any(|(dot, _)| expected.contains_key(&directory_of_sources.join(format!("{}.py", &name[..dot]))))
+    name.match_indices('.').any(|(dot, _)| {
+        expected.contains_key(&directory_of_sources.join(format!("{}.py", &name[..dot])))
+    })
 }

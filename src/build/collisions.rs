@@ -1,8 +1,10 @@
-//! Two wheels that have different files for one path: which of them is installed, and what is said of it.
+//! Two wheels that have different files for one path: which of them is installed, and what is said
+//! of it.
 //!
-//! pip and uv install such wheels one over the other. Here the order is defined, by nothing but the wheels: a wheel comes after those that it
-//! requires, whatever extra or marker that is for, and otherwise from the last name of a project to the first, as pip does. The one that
-//! is installed last has the path.
+//! pip and uv install such wheels one over the other. Here the order is defined, by nothing but the
+//! wheels: a wheel comes after those that it requires, whatever extra or marker that is for, and
+//! otherwise from the last name of a project to the first, as pip does. The one that is installed
+//! last has the path.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
@@ -45,7 +47,10 @@ impl Collision<'_> {
         }
         let extension = Path::new(&self.place).extension().unwrap_or_default();
         let is_module = ["py", "so", "pth"].iter().any(|known| extension == *known);
-        let is_test = self.place.split('/').any(|name| matches!(name, "test" | "tests"));
+        let is_test = self
+            .place
+            .split('/')
+            .any(|name| matches!(name, "test" | "tests"));
         is_module && !is_test
     }
 }
@@ -54,22 +59,36 @@ impl Collision<'_> {
 pub(super) fn warnings(collisions: &[Collision]) -> Vec<String> {
     let mut pairs: BTreeMap<(String, String), BTreeSet<&str>> = BTreeMap::new();
     for collision in collisions.iter().filter(|collision| collision.matters()) {
-        pairs.entry((title(collision.loser), title(collision.winner))).or_default().insert(&collision.place);
+        pairs
+            .entry((title(collision.loser), title(collision.winner)))
+            .or_default()
+            .insert(&collision.place);
     }
     let warning = |((loser, winner), places): ((String, String), BTreeSet<&str>)| {
-        let named: Vec<String> = places.iter().take(NAMED).map(|place| format!("`{place}`")).collect();
+        let named: Vec<String> = places
+            .iter()
+            .take(NAMED)
+            .map(|place| format!("`{place}`"))
+            .collect();
         let more = match places.len().saturating_sub(NAMED) {
             0 => String::new(),
             more => format!(" and {more} more"),
         };
-        format!("`{loser}` and `{winner}` both bring {}{more}; the files of `{winner}` are used", named.join(", "))
+        format!(
+            "`{loser}` and `{winner}` both bring {}{more}; the files of `{winner}` are used",
+            named.join(", ")
+        )
     };
     pairs.into_iter().map(warning).collect()
 }
 
 /// Project and version of a wheel, as its `.dist-info` directory spells them.
 fn title(wheel: &UnpackedWheel) -> String {
-    wheel.contents.dist_info.trim_end_matches(".dist-info").replacen('-', " ", 1)
+    wheel
+        .contents
+        .dist_info
+        .trim_end_matches(".dist-info")
+        .replacen('-', " ", 1)
 }
 
 /// Reads the METADATA of a wheel.
@@ -77,16 +96,23 @@ pub(super) type ReadMetadata<'a> = &'a dyn Fn(&UnpackedWheel) -> Result<Vec<u8>>
 
 /// The METADATA of a wheel that is unpacked.
 pub(super) fn unpacked_metadata(wheel: &UnpackedWheel) -> Result<Vec<u8>> {
-    let path = wheel.directory.join(Scheme::Site.directory()).join(&wheel.contents.dist_info).join("METADATA");
+    let path = wheel
+        .directory
+        .join(Scheme::Site.directory())
+        .join(&wheel.contents.dist_info)
+        .join("METADATA");
     fs::read_text(&path, fs::limits::METADATA)
 }
 
-/// The order in which wheels are installed: from the last to the first as given, each preceded by those that it requires, as far as these do
-/// not require it in turn.
+/// The order in which wheels are installed: from the last to the first as given, each preceded by
+/// those that it requires, as far as these do not require it in turn.
 ///
 /// # Errors
 /// The METADATA of a wheel cannot be read.
-pub(super) fn install_order(wheels: &[UnpackedWheel], metadata: ReadMetadata) -> Result<Vec<Digest>> {
+pub(super) fn install_order(
+    wheels: &[UnpackedWheel],
+    metadata: ReadMetadata,
+) -> Result<Vec<Digest>> {
     let positions: HashMap<PackageName, usize> = wheels
         .iter()
         .enumerate()
@@ -96,14 +122,22 @@ pub(super) fn install_order(wheels: &[UnpackedWheel], metadata: ReadMetadata) ->
     for wheel in wheels {
         // For any extra and any marker.
         let written = requires_dist(&metadata(wheel)?);
-        requires.push(written.iter().filter_map(|text| positions.get(&project(text)?).copied()).collect::<BTreeSet<usize>>());
+        requires.push(
+            written
+                .iter()
+                .filter_map(|text| positions.get(&project(text)?).copied())
+                .collect::<BTreeSet<usize>>(),
+        );
     }
     let order = dependencies_first(&requires);
-    Ok(order.into_iter().map(|index| wheels[index].sha256).collect())
+    Ok(order
+        .into_iter()
+        .map(|index| wheels[index].sha256)
+        .collect())
 }
 
-/// The indexes of `requires` from the last to the first, each after those that it names, without recursion: a chain of requirements may be of
-/// any length.
+/// The indexes of `requires` from the last to the first, each after those that it names, without
+/// recursion: a chain of requirements may be of any length.
 fn dependencies_first(requires: &[BTreeSet<usize>]) -> Vec<usize> {
     let mut order = Vec::with_capacity(requires.len());
     let mut is_seen = vec![false; requires.len()];
@@ -131,9 +165,12 @@ fn dependencies_first(requires: &[BTreeSet<usize>]) -> Vec<usize> {
 
 /// The project at the beginning of a requirement.
 fn project(requirement: &str) -> Option<PackageName> {
-    let is_name = |character: char| character.is_ascii_alphanumeric() || matches!(character, '-' | '_' | '.');
+    let is_name =
+        |character: char| character.is_ascii_alphanumeric() || matches!(character, '-' | '_' | '.');
     let requirement = requirement.trim_start();
-    let end = requirement.find(|character| !is_name(character)).unwrap_or(requirement.len());
+    let end = requirement
+        .find(|character| !is_name(character))
+        .unwrap_or(requirement.len());
     (end > 0).then(|| requirement[..end].parse().ok()).flatten()
 }
 
@@ -144,23 +181,49 @@ mod tests {
     #[test]
     fn what_is_required_comes_first_and_circles_end() {
         let rows: [(&[&[usize]], &[usize], &str); 5] = [
-            (&[&[], &[]], &[1, 0], "nothing required: from the last name to the first"),
-            (&[&[], &[0]], &[0, 1], "a wheel comes after what it requires"),
+            (
+                &[&[], &[]],
+                &[1, 0],
+                "nothing required: from the last name to the first",
+            ),
+            (
+                &[&[], &[0]],
+                &[0, 1],
+                "a wheel comes after what it requires",
+            ),
             (&[&[], &[0], &[1]], &[0, 1, 2], "also through others"),
-            (&[&[1], &[0]], &[0, 1], "of a circle the last one comes last"),
+            (
+                &[&[1], &[0]],
+                &[0, 1],
+                "of a circle the last one comes last",
+            ),
             (&[&[0]], &[0], "a wheel may require itself, for an extra"),
         ];
         for (requires, expected, why) in rows {
-            let requires: Vec<BTreeSet<usize>> = requires.iter().map(|set| set.iter().copied().collect()).collect();
+            let requires: Vec<BTreeSet<usize>> = requires
+                .iter()
+                .map(|set| set.iter().copied().collect())
+                .collect();
             assert_eq!(dependencies_first(&requires), expected, "{why}");
         }
-        let chain: Vec<BTreeSet<usize>> = (0..200_000).map(|index| BTreeSet::from([(index + 1) % 200_000])).collect();
-        assert_eq!(dependencies_first(&chain).len(), 200_000, "a long chain does not overflow the stack");
+        let chain: Vec<BTreeSet<usize>> = (0..200_000)
+            .map(|index| BTreeSet::from([(index + 1) % 200_000]))
+            .collect();
+        assert_eq!(
+            dependencies_first(&chain).len(),
+            200_000,
+            "a long chain does not overflow the stack"
+        );
     }
 
     #[test]
     fn a_requirement_begins_with_its_project() {
-        for (requirement, expected) in [("A.b_c>=1", "a-b-c"), ("x [y] ; z", "x"), (" x", "x"), ("x(>1)", "x")] {
+        for (requirement, expected) in [
+            ("A.b_c>=1", "a-b-c"),
+            ("x [y] ; z", "x"),
+            (" x", "x"),
+            ("x(>1)", "x"),
+        ] {
             assert_eq!(project(requirement).unwrap().to_string(), expected);
         }
         assert_eq!(project(">=1"), None);

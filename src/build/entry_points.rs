@@ -23,10 +23,16 @@ pub(super) struct EntryPoint {
 /// The file cannot be read as the specification says, or a name or an object is none.
 pub(super) fn parse(text: &str) -> Result<Vec<EntryPoint>> {
     let mut ini = Ini::new_from_defaults(dialect());
-    let groups = ini.read(text.to_owned()).map_err(|why| Failure::new("bad `entry_points.txt`").because(why))?;
-    let scripts = ["console_scripts", "gui_scripts"].into_iter().filter_map(|group| groups.get(group)).flatten();
-    let mut points =
-        scripts.map(|(name, value)| entry_point(name, value.as_deref().unwrap_or_default())).collect::<Result<Vec<_>>>()?;
+    let groups = ini
+        .read(text.to_owned())
+        .map_err(|why| Failure::new("bad `entry_points.txt`").because(why))?;
+    let scripts = ["console_scripts", "gui_scripts"]
+        .into_iter()
+        .filter_map(|group| groups.get(group))
+        .flatten();
+    let mut points = scripts
+        .map(|(name, value)| entry_point(name, value.as_deref().unwrap_or_default()))
+        .collect::<Result<Vec<_>>>()?;
     points.sort();
     points.dedup();
     Ok(points)
@@ -42,29 +48,40 @@ fn dialect() -> IniDefault {
 }
 
 fn entry_point(name: &str, value: &str) -> Result<EntryPoint> {
-    let refuse = |why: &str| Failure::new(format!("bad entry point `{name} = {value}`")).because(why);
+    let refuse =
+        |why: &str| Failure::new(format!("bad entry point `{name} = {value}`")).because(why);
     if !is_file_name(name) {
         return Err(refuse("its name is no file name").into());
     }
     // Extras at the end are a leftover of old tools, and mean nothing.
     let object = value.split('[').next().unwrap_or_default();
-    let (module, attribute) = object.split_once(':').ok_or_else(|| refuse("it names no function, as in `module:function`"))?;
+    let (module, attribute) = object
+        .split_once(':')
+        .ok_or_else(|| refuse("it names no function, as in `module:function`"))?;
     let (module, attribute) = (module.trim(), attribute.trim());
     if !is_dotted_name(module) || !is_dotted_name(attribute) {
         return Err(refuse("it is not of the form `module:function`").into());
     }
-    Ok(EntryPoint { name: name.to_owned(), module: module.to_owned(), attribute: attribute.to_owned() })
+    Ok(EntryPoint {
+        name: name.to_owned(),
+        module: module.to_owned(),
+        attribute: attribute.to_owned(),
+    })
 }
 
 fn is_file_name(name: &str) -> bool {
     !matches!(name, "" | "." | "..")
-        && !name.contains(|character: char| character == '/' || character == '\\' || character.is_control())
+        && !name.contains(|character: char| {
+            character == '/' || character == '\\' || character.is_control()
+        })
 }
 
 fn is_dotted_name(text: &str) -> bool {
     text.split('.').all(|name| {
         let mut characters = name.chars();
-        characters.next().is_some_and(|first| first.is_alphabetic() || first == '_')
+        characters
+            .next()
+            .is_some_and(|first| first.is_alphabetic() || first == '_')
             && characters.all(|character| character.is_alphanumeric() || character == '_')
     })
 }
@@ -75,11 +92,12 @@ mod tests {
 
     #[test]
     fn scripts_of_both_groups_are_read() {
-        let text =
-            "[console_scripts]\nB-run = a.b:main\nc = a : D.run [extra]\n# e = x:y\n\n[gui_scripts]\nwin=a:w\n[other]\nz=1\n";
+        let text = "[console_scripts]\nB-run = a.b:main\nc = a : D.run [extra]\n# e = x:y\n\n[gui_scripts]\nwin=a:w\n[other]\nz=1\n";
         let points = parse(text).unwrap();
-        let texts: Vec<String> =
-            points.iter().map(|point| format!("{}={}:{}", point.name, point.module, point.attribute)).collect();
+        let texts: Vec<String> = points
+            .iter()
+            .map(|point| format!("{}={}:{}", point.name, point.module, point.attribute))
+            .collect();
         assert_eq!(texts, ["B-run=a.b:main", "c=a:D.run", "win=a:w"]);
         assert_eq!(parse("").unwrap(), []);
     }
@@ -90,7 +108,10 @@ mod tests {
             ("a/b = m:f", "its name is no file name"),
             (".. = m:f", "its name is no file name"),
             ("a = m", "it names no function, as in `module:function`"),
-            ("a = m:f; import os", "it is not of the form `module:function`"),
+            (
+                "a = m:f; import os",
+                "it is not of the form `module:function`",
+            ),
             ("a = m:", "it is not of the form `module:function`"),
             ("a = 1m:f", "it is not of the form `module:function`"),
         ];

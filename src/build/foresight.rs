@@ -1,4 +1,5 @@
-//! Which wheels will collide in an environment that is not built: told from what their archives list, before anything is unpacked.
+//! Which wheels will collide in an environment that is not built: told from what their archives
+//! list, before anything is unpacked.
 
 use anyhow::{Context, Result};
 use rayon::prelude::*;
@@ -15,14 +16,24 @@ use super::unpacked::{Contents, UnpackedFile, UnpackedWheel};
 use crate::fs::{self, Digest};
 use crate::plan::{Plan, PlannedWheel};
 
-/// The warnings about collisions that building this plan will give; none where a wheel cannot be read, which only a build tells.
+/// The warnings about collisions that building this plan will give; none where a wheel cannot be
+/// read, which only a build tells.
 #[must_use]
 pub fn foreseen(plan: &Plan) -> Vec<String> {
-    let listed = plan.wheels.par_iter().map(list).collect::<Vec<_>>().into_iter().collect::<Result<Vec<_>>>();
+    let listed = plan
+        .wheels
+        .par_iter()
+        .map(list)
+        .collect::<Vec<_>>()
+        .into_iter()
+        .collect::<Result<Vec<_>>>();
     let warnings = listed.and_then(|wheels| {
         let metadata = |wheel: &UnpackedWheel| {
             let file = fs::open(&wheel.directory)?;
-            read_member(&Archive::open(Source::file(&file)?)?, &format!("{}/METADATA", wheel.contents.dist_info))
+            read_member(
+                &Archive::open(Source::file(&file)?)?,
+                &format!("{}/METADATA", wheel.contents.dist_info),
+            )
         };
         let places = Places::decide_by(&Layout::of(&plan.interpreter), &wheels, &metadata)?;
         Ok(collisions::warnings(&places.collisions))
@@ -30,21 +41,34 @@ pub fn foreseen(plan: &Plan) -> Vec<String> {
     warnings.unwrap_or_default()
 }
 
-/// What would be unpacked from a wheel. Size and CRC-32 stand for the digest of a file, and the wheel's own path for its directory.
+/// What would be unpacked from a wheel. Size and CRC-32 stand for the digest of a file, and the
+/// wheel's own path for its directory.
 fn list(wheel: &PlannedWheel) -> Result<UnpackedWheel> {
     let file = fs::open_regular(&wheel.path)?;
     let archive = Archive::open(Source::file(&file)?)?;
-    let dist_info = own_directory(wheel, &archive, ".dist-info")?.context("it has no `.dist-info` directory")?;
-    let data = own_directory(wheel, &archive, ".data")?.unwrap_or_else(|| dist_info.replace(".dist-info", ".data"));
+    let dist_info = own_directory(wheel, &archive, ".dist-info")?
+        .context("it has no `.dist-info` directory")?;
+    let data = own_directory(wheel, &archive, ".data")?
+        .unwrap_or_else(|| dist_info.replace(".dist-info", ".data"));
     let mut files = scripts_of_entry_points(&archive, &dist_info)?;
-    for member in archive.members().iter().filter(|member| !member.is_directory()) {
-        let in_dist_info = member.name.strip_prefix(&dist_info).and_then(|rest| rest.strip_prefix('/')).unwrap_or_default();
+    for member in archive
+        .members()
+        .iter()
+        .filter(|member| !member.is_directory())
+    {
+        let in_dist_info = member
+            .name
+            .strip_prefix(&dist_info)
+            .and_then(|rest| rest.strip_prefix('/'))
+            .unwrap_or_default();
         if INSTALLERS_OWN.contains(&in_dist_info) {
             continue;
         }
         let destination = Destination::of(&member.name, &data)?;
         // The script of an entry point takes the place of one that is shipped under its name.
-        if destination.scheme != Scheme::Scripts || files.iter().all(|file| file.destination != destination) {
+        if destination.scheme != Scheme::Scripts
+            || files.iter().all(|file| file.destination != destination)
+        {
             files.push(UnpackedFile {
                 destination,
                 digest: format!("{} {:08x}", member.size, member.crc()),
@@ -53,8 +77,17 @@ fn list(wheel: &PlannedWheel) -> Result<UnpackedWheel> {
         }
     }
     let distribution = dist_info.split('-').next().unwrap_or_default().to_owned();
-    let contents = Contents { dist_info, distribution, files, oddities: Oddities::default() };
-    Ok(UnpackedWheel { directory: wheel.path.clone(), sha256: wheel.sha256, contents })
+    let contents = Contents {
+        dist_info,
+        distribution,
+        files,
+        oddities: Oddities::default(),
+    };
+    Ok(UnpackedWheel {
+        directory: wheel.path.clone(),
+        sha256: wheel.sha256,
+        contents,
+    })
 }
 
 /// The scripts that a build makes for a wheel.
@@ -68,8 +101,15 @@ fn scripts_of_entry_points(archive: &Archive, dist_info: &str) -> Result<Vec<Unp
     let script = |point: entry_points::EntryPoint| {
         let content = scripts::of_entry_point(&point);
         let digest = Digest::of(content.as_bytes()).to_string();
-        let destination = Destination { scheme: Scheme::Scripts, path: point.name };
-        UnpackedFile { destination, digest, size: content.len() as u64 }
+        let destination = Destination {
+            scheme: Scheme::Scripts,
+            path: point.name,
+        };
+        UnpackedFile {
+            destination,
+            digest,
+            size: content.len() as u64,
+        }
     };
     Ok(points.into_iter().map(script).collect())
 }

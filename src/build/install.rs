@@ -1,6 +1,8 @@
-//! Unpacked wheels put into an environment: every file in its place, RECORD, INSTALLER and REQUESTED written.
+//! Unpacked wheels put into an environment: every file in its place, RECORD, INSTALLER and
+//! REQUESTED written.
 //!
-//! All places are decided before the first file is put, so that each file is written once, whichever wheels have one for its place.
+//! All places are decided before the first file is put, so that each file is written once,
+//! whichever wheels have one for its place.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -32,7 +34,13 @@ const INSTALLER: &[u8] = b"vpython\n";
 ///
 /// # Errors
 /// Two wheels have different files for one place and the plan is strict; the disk refuses.
-pub(super) fn install(plan: &Plan, wheels: &[UnpackedWheel], places: &Places, linker: &Linker, root: &Path) -> Result<()> {
+pub(super) fn install(
+    plan: &Plan,
+    wheels: &[UnpackedWheel],
+    places: &Places,
+    linker: &Linker,
+    root: &Path,
+) -> Result<()> {
     let layout = Layout::of(&plan.interpreter);
     if plan.strict
         && let Some(collision) = places.collisions.first()
@@ -46,7 +54,10 @@ pub(super) fn install(plan: &Plan, wheels: &[UnpackedWheel], places: &Places, li
         linker.put(&owner.wheel.path(owner.file), &root.join(place))
     })?;
     wheels.par_iter().try_for_each(|wheel| {
-        let requested = plan.wheels.iter().any(|planned| planned.sha256 == wheel.sha256 && planned.is_requested());
+        let requested = plan
+            .wheels
+            .iter()
+            .any(|planned| planned.sha256 == wheel.sha256 && planned.is_requested());
         own_files(wheel, &layout, requested, places)?
             .iter()
             .try_for_each(|(path, content)| fs::write_new(&root.join(path), content, 0o444))
@@ -63,7 +74,10 @@ pub(super) struct Layout {
 
 impl Layout {
     pub fn of(interpreter: &Facts) -> Self {
-        Self { site_packages: interpreter.site_packages.clone(), release: interpreter.release }
+        Self {
+            site_packages: interpreter.site_packages.clone(),
+            release: interpreter.release,
+        }
     }
 
     /// The layout of an environment that was built.
@@ -71,10 +85,21 @@ impl Layout {
     /// # Errors
     /// Its manifest has no version of Python.
     pub fn of_manifest(manifest: &Manifest) -> Result<Self> {
-        let version: Version =
-            manifest.python.parse().with_context(|| format!("`{}` is not a Python version", manifest.python))?;
-        let part = |index: usize| version.release().get(index).and_then(|part| u32::try_from(*part).ok()).unwrap_or_default();
-        Ok(Self { site_packages: manifest.site.directory.clone(), release: [part(0), part(1), part(2)] })
+        let version: Version = manifest
+            .python
+            .parse()
+            .with_context(|| format!("`{}` is not a Python version", manifest.python))?;
+        let part = |index: usize| {
+            version
+                .release()
+                .get(index)
+                .and_then(|part| u32::try_from(*part).ok())
+                .unwrap_or_default()
+        };
+        Ok(Self {
+            site_packages: manifest.site.directory.clone(),
+            release: [part(0), part(1), part(2)],
+        })
     }
 }
 
@@ -84,7 +109,8 @@ pub(super) struct Owner<'a> {
     pub file: &'a UnpackedFile,
 }
 
-/// Where every file goes. Of wheels that have different files for one place, the one that is installed last has it, as with pip.
+/// Where every file goes. Of wheels that have different files for one place, the one that is
+/// installed last has it, as with pip.
 pub(super) struct Places<'a> {
     /// Every file to be put, by its path relative to the environment: plain names joined by `/`.
     pub owners: BTreeMap<String, Owner<'a>>,
@@ -96,13 +122,18 @@ impl<'a> Places<'a> {
     /// Decides on the place of each file. `wheels` are in the order of their projects' names.
     ///
     /// # Errors
-    /// A wheel has a file for a place of the environment's own, or a file where others need a directory.
+    /// A wheel has a file for a place of the environment's own, or a file where others need a
+    /// directory.
     pub fn decide(layout: &Layout, wheels: &'a [UnpackedWheel]) -> Result<Self> {
         Self::decide_by(layout, wheels, &unpacked_metadata)
     }
 
     /// The same, where METADATA is read in another way.
-    pub fn decide_by(layout: &Layout, wheels: &'a [UnpackedWheel], metadata: ReadMetadata) -> Result<Self> {
+    pub fn decide_by(
+        layout: &Layout,
+        wheels: &'a [UnpackedWheel],
+        metadata: ReadMetadata,
+    ) -> Result<Self> {
         let mut owners: BTreeMap<String, Owner<'a>> = BTreeMap::new();
         let mut contested: Vec<(String, Owner<'a>)> = Vec::new();
         for wheel in wheels {
@@ -118,7 +149,10 @@ impl<'a> Places<'a> {
                 }
             }
         }
-        let mut places = Self { owners, collisions: Vec::new() };
+        let mut places = Self {
+            owners,
+            collisions: Vec::new(),
+        };
         if !contested.is_empty() {
             places.settle(contested, &install_order(wheels, metadata)?);
         }
@@ -128,25 +162,40 @@ impl<'a> Places<'a> {
 
     /// Gives each contested place to the wheel that is last in `order`.
     fn settle(&mut self, contested: Vec<(String, Owner<'a>)>, order: &[Digest]) {
-        let ranks: HashMap<&Digest, usize> = order.iter().enumerate().map(|(rank, sha256)| (sha256, rank)).collect();
+        let ranks: HashMap<&Digest, usize> = order
+            .iter()
+            .enumerate()
+            .map(|(rank, sha256)| (sha256, rank))
+            .collect();
         let rank = |owner: &Owner| ranks.get(&owner.wheel.sha256);
         for (place, mut loser) in contested {
-            let Some(winner) = self.owners.get_mut(&place) else { continue };
+            let Some(winner) = self.owners.get_mut(&place) else {
+                continue;
+            };
             if rank(&loser) > rank(winner) {
                 std::mem::swap(winner, &mut loser);
             }
             let winner = winner.wheel;
-            self.collisions.push(Collision { place, loser: loser.wheel, winner });
+            self.collisions.push(Collision {
+                place,
+                loser: loser.wheel,
+                winner,
+            });
         }
         // A third wheel may have taken the place since.
         for collision in &mut self.collisions {
-            collision.winner = self.owners.get(&collision.place).map_or(collision.winner, |owner| owner.wheel);
+            collision.winner = self
+                .owners
+                .get(&collision.place)
+                .map_or(collision.winner, |owner| owner.wheel);
         }
     }
 
     /// Whether the file of `wheel` at `place` is the one that is installed there.
     pub fn has(&self, place: &str, wheel: &UnpackedWheel, file: &UnpackedFile) -> bool {
-        self.owners.get(place).is_some_and(|owner| owner.wheel.sha256 == wheel.sha256 || owner.file.digest == file.digest)
+        self.owners.get(place).is_some_and(|owner| {
+            owner.wheel.sha256 == wheel.sha256 || owner.file.digest == file.digest
+        })
     }
 
     /// A place cannot be a file and a directory at once.
@@ -156,8 +205,14 @@ impl<'a> Places<'a> {
         for own in ["bin/", "lib64/", &site_packages] {
             add_directories(own, &mut directories);
         }
-        match self.owners.iter().find(|(place, _)| directories.contains(place.as_str())) {
-            Some((place, owner)) => Err(refusal(owner.wheel, place, "a directory of that name is there").into()),
+        match self
+            .owners
+            .iter()
+            .find(|(place, _)| directories.contains(place.as_str()))
+        {
+            Some((place, owner)) => {
+                Err(refusal(owner.wheel, place, "a directory of that name is there").into())
+            }
             None => Ok(()),
         }
     }
@@ -165,7 +220,9 @@ impl<'a> Places<'a> {
     /// The directories of all places, and those that these are in.
     fn directories(&self) -> HashSet<&str> {
         let mut directories = HashSet::new();
-        self.owners.keys().for_each(|place| add_directories(place, &mut directories));
+        self.owners
+            .keys()
+            .for_each(|place| add_directories(place, &mut directories));
         directories
     }
 
@@ -173,7 +230,10 @@ impl<'a> Places<'a> {
     fn make_directories(&self, root: &Path) -> Result<()> {
         let mut levels: BTreeMap<usize, Vec<&str>> = BTreeMap::new();
         for directory in self.directories() {
-            levels.entry(directory.matches('/').count()).or_default().push(directory);
+            levels
+                .entry(directory.matches('/').count())
+                .or_default()
+                .push(directory);
         }
         for directories in levels.values_mut() {
             directories.sort_unstable();
@@ -198,11 +258,19 @@ fn add_directories<'a>(place: &'a str, directories: &mut HashSet<&'a str>) {
 }
 
 fn refusal(wheel: &UnpackedWheel, place: &str, why: &str) -> Failure {
-    Failure::new(format!("cannot install `{place}` of `{}`", wheel.contents.dist_info)).because(why)
+    Failure::new(format!(
+        "cannot install `{place}` of `{}`",
+        wheel.contents.dist_info
+    ))
+    .because(why)
 }
 
 /// Where a file goes, relative to the environment. `lib64` is a link to `lib`.
-fn place(Destination { scheme, path }: &Destination, distribution: &str, layout: &Layout) -> String {
+fn place(
+    Destination { scheme, path }: &Destination,
+    distribution: &str,
+    layout: &Layout,
+) -> String {
     let [major, minor, _] = layout.release;
     let path = match scheme {
         Scheme::Site => format!("{}/{path}", layout.site_packages),
@@ -234,15 +302,22 @@ fn reserved(place: &str, scheme: Scheme, wheel: &UnpackedWheel) -> Option<&'stat
     }
     let (directory, name) = place.rsplit_once('/').unwrap_or_default();
     let is_own = ["RECORD", "INSTALLER", "REQUESTED"].contains(&name)
-        && directory.strip_suffix(&*wheel.contents.dist_info).is_some_and(|before| before.is_empty() || before.ends_with('/'));
+        && directory
+            .strip_suffix(&*wheel.contents.dist_info)
+            .is_some_and(|before| before.is_empty() || before.ends_with('/'));
     is_own.then_some("installers write that file themselves")
 }
 
 fn is_interpreter_name(name: &str) -> bool {
-    name.strip_prefix("python").is_some_and(|version| version.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.'))
+    name.strip_prefix("python").is_some_and(|version| {
+        version
+            .bytes()
+            .all(|byte| byte.is_ascii_digit() || byte == b'.')
+    })
 }
 
-/// INSTALLER, REQUESTED and RECORD of the `.dist-info` directory: their paths in the environment, and what is in them.
+/// INSTALLER, REQUESTED and RECORD of the `.dist-info` directory: their paths in the environment,
+/// and what is in them.
 pub(super) fn own_files(
     wheel: &UnpackedWheel,
     layout: &Layout,
@@ -253,28 +328,65 @@ pub(super) fn own_files(
     let site_packages = Path::new(&layout.site_packages);
     let mut files = Vec::new();
     // A file that the wheel brings twice, in two schemes that are one directory, has one row.
-    let mut rows: BTreeMap<String, Row> =
-        wheel.contents.files.iter().filter_map(|file| row(file, wheel, layout, places)).collect();
-    let own = [("INSTALLER", Some(INSTALLER)), ("REQUESTED", requested.then_some(&b""[..]))];
-    for (name, content) in own.into_iter().filter_map(|(name, content)| Some((name, content?))) {
+    let mut rows: BTreeMap<String, Row> = wheel
+        .contents
+        .files
+        .iter()
+        .filter_map(|file| row(file, wheel, layout, places))
+        .collect();
+    let own = [
+        ("INSTALLER", Some(INSTALLER)),
+        ("REQUESTED", requested.then_some(&b""[..])),
+    ];
+    for (name, content) in own
+        .into_iter()
+        .filter_map(|(name, content)| Some((name, content?)))
+    {
         let path = format!("{dist_info}/{name}");
         files.push((site_packages.join(&path), content.to_vec()));
         let digest = record::sha256_column(&Sha256::digest(content));
-        rows.insert(path, Row { digest: Some(digest), size: Some(content.len() as u64) });
+        rows.insert(
+            path,
+            Row {
+                digest: Some(digest),
+                size: Some(content.len() as u64),
+            },
+        );
     }
     let path = format!("{dist_info}/RECORD");
     files.push((site_packages.join(&path), record::render(rows, &path)?));
     Ok(files)
 }
 
-/// The row of a file; none where another wheel's is installed in its place. Its path is relative to site-packages.
-fn row(file: &UnpackedFile, wheel: &UnpackedWheel, layout: &Layout, places: &Places) -> Option<(String, Row)> {
+/// The row of a file; none where another wheel's is installed in its place. Its path is relative to
+/// site-packages.
+fn row(
+    file: &UnpackedFile,
+    wheel: &UnpackedWheel,
+    layout: &Layout,
+    places: &Places,
+) -> Option<(String, Row)> {
     let place = place(&file.destination, &wheel.contents.distribution, layout);
     if !places.has(&place, wheel, file) {
         return None;
     }
-    let in_site = place.strip_prefix(&layout.site_packages).and_then(|rest| rest.strip_prefix('/'));
-    let path =
-        in_site.map_or_else(|| format!("{}{place}", "../".repeat(layout.site_packages.split('/').count())), str::to_owned);
-    Some((path, Row { digest: Some(file.digest.clone()), size: Some(file.size) }))
+    let in_site = place
+        .strip_prefix(&layout.site_packages)
+        .and_then(|rest| rest.strip_prefix('/'));
+    let path = in_site.map_or_else(
+        || {
+            format!(
+                "{}{place}",
+                "../".repeat(layout.site_packages.split('/').count())
+            )
+        },
+        str::to_owned,
+    );
+    Some((
+        path,
+        Row {
+            digest: Some(file.digest.clone()),
+            size: Some(file.size),
+        },
+    ))
 }

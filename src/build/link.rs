@@ -1,6 +1,8 @@
-//! Putting a file of the store into an environment: as a copy-on-write copy, a second name, or a plain copy.
+//! Putting a file of the store into an environment: as a copy-on-write copy, a second name, or a
+//! plain copy.
 //!
-//! Which of these the file system can do is found with the first file, and not asked again for each.
+//! Which of these the file system can do is found with the first file, and not asked again for
+//! each.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -31,7 +33,9 @@ pub(super) struct Linker {
 impl Linker {
     /// One that shares nothing.
     pub fn copying() -> Self {
-        Self { way: OnceLock::from(Way::Copy) }
+        Self {
+            way: OnceLock::from(Way::Copy),
+        }
     }
 
     /// Puts `from` at `to`, where nothing stands, with the permission bits of `from`.
@@ -42,8 +46,8 @@ impl Linker {
         }
     }
 
-    /// Readies `from` for the name `to` in an environment that may be in use. Gives the unfinished name of the file that is to be renamed;
-    /// none where `to` is the file already.
+    /// Readies `from` for the name `to` in an environment that may be in use. Gives the unfinished
+    /// name of the file that is to be renamed; none where `to` is the file already.
     pub fn stage(&self, from: &Path, to: &Path) -> Result<Option<PathBuf>> {
         if fs::are_one(from, to) {
             return Ok(None);
@@ -76,7 +80,8 @@ impl Linker {
         self.way.get() == Some(&Way::HardLink)
     }
 
-    /// Tries the ways in turn, and keeps the one that works. Threads that do so at once come to the same answer.
+    /// Tries the ways in turn, and keeps the one that works. Threads that do so at once come to the
+    /// same answer.
     fn put_first(&self, from: &Path, to: &Path) -> Result<()> {
         let way = if put_by(Way::CopyOnWrite, from, to).is_ok() {
             Way::CopyOnWrite
@@ -92,12 +97,14 @@ impl Linker {
     }
 }
 
-/// Puts a file by one way. Whatever a call says, nothing is ever written to what stands at `to`, which may be `from` under its second name.
+/// Puts a file by one way. Whatever a call says, nothing is ever written to what stands at `to`,
+/// which may be `from` under its second name.
 fn put_by(way: Way, from: &Path, to: &Path) -> Result<()> {
     match way {
         Way::CopyOnWrite => {
-            reflink_copy::reflink(from, to)
-                .with_context(|| format!("cannot copy `{}` to `{}`", from.display(), to.display()))?;
+            reflink_copy::reflink(from, to).with_context(|| {
+                format!("cannot copy `{}` to `{}`", from.display(), to.display())
+            })?;
             let metadata = fs::metadata(from)?.context("the store has lost a file")?;
             fs::set_mode(to, std::os::unix::fs::MetadataExt::mode(&metadata) & 0o7777)
         }
@@ -107,7 +114,13 @@ fn put_by(way: Way, from: &Path, to: &Path) -> Result<()> {
             }
             // A file can have only so many names, and a file server its moods.
             Err(error) => {
-                let cannot = || format!("cannot link `{}` to `{}`: {error}", from.display(), to.display());
+                let cannot = || {
+                    format!(
+                        "cannot link `{}` to `{}`: {error}",
+                        from.display(),
+                        to.display()
+                    )
+                };
                 fs::copy_new(from, to).with_context(cannot)
             }
             Ok(()) => Ok(()),
@@ -116,8 +129,8 @@ fn put_by(way: Way, from: &Path, to: &Path) -> Result<()> {
     }
 }
 
-/// Gives a file a second name. One that was given, and reported as failed, is given all the same: so a file server is heard whose answer was
-/// lost.
+/// Gives a file a second name. One that was given, and reported as failed, is given all the same:
+/// so a file server is heard whose answer was lost.
 fn link(from: &Path, to: &Path) -> std::io::Result<()> {
     match fs::hard_link(from, to) {
         Err(_) if fs::are_one(from, to) => Ok(()),
@@ -143,7 +156,11 @@ mod tests {
         for name in ["first", "second", "linked", "copied"] {
             let path = directory.path().join(name);
             assert_eq!(fs::read(&path).unwrap(), b"content");
-            assert_eq!(fs::metadata(&path).unwrap().unwrap().mode() & 0o7777, 0o555, "{name}");
+            assert_eq!(
+                fs::metadata(&path).unwrap().unwrap().mode() & 0o7777,
+                0o555,
+                "{name}"
+            );
         }
     }
 
@@ -173,7 +190,13 @@ mod tests {
             let unfinished = linker.stage(&from, &to).unwrap().unwrap();
             assert_eq!(fs::read(&to).unwrap(), b"python's");
             Linker::finish(&unfinished, &to).unwrap();
-            assert_eq!((fs::read(&to).unwrap(), fs::list(directory.path()).unwrap().unwrap().len()), (b"content".to_vec(), 2));
+            assert_eq!(
+                (
+                    fs::read(&to).unwrap(),
+                    fs::list(directory.path()).unwrap().unwrap().len()
+                ),
+                (b"content".to_vec(), 2)
+            );
         }
     }
 }

@@ -54,34 +54,56 @@ pub(super) struct Destination {
 }
 
 impl Destination {
-    /// The destination of a member, by its name in the archive. `data` is the wheel's `.data` directory.
+    /// The destination of a member, by its name in the archive. `data` is the wheel's `.data`
+    /// directory.
     ///
     /// # Errors
     /// A name that would lead out of its directory, or into a scheme that there is not.
     pub fn of(member: &str, data: &str) -> Result<Self> {
         check_name(member)?;
-        let in_data = member.strip_prefix(data).and_then(|rest| rest.strip_prefix('/'));
-        let Some(in_data) = in_data else { return Ok(Self { scheme: Scheme::Site, path: member.to_owned() }) };
+        let in_data = member
+            .strip_prefix(data)
+            .and_then(|rest| rest.strip_prefix('/'));
+        let Some(in_data) = in_data else {
+            return Ok(Self {
+                scheme: Scheme::Site,
+                path: member.to_owned(),
+            });
+        };
         let (directory, path) = in_data.split_once('/').unwrap_or((in_data, ""));
         match Scheme::of(directory) {
-            Some(scheme) if !path.is_empty() => Ok(Self { scheme, path: path.to_owned() }),
-            _ => Err(Failure::new(format!("member `{member}` is in no data scheme"))
-                .because("the schemes are `purelib`, `platlib`, `scripts`, `headers` and `data`")
-                .into()),
+            Some(scheme) if !path.is_empty() => Ok(Self {
+                scheme,
+                path: path.to_owned(),
+            }),
+            _ => Err(
+                Failure::new(format!("member `{member}` is in no data scheme"))
+                    .because(
+                        "the schemes are `purelib`, `platlib`, `scripts`, `headers` and `data`",
+                    )
+                    .into(),
+            ),
         }
     }
 }
 
 /// Refuses what is not a relative path of plain names, as every unzip program would read it.
 fn check_name(member: &str) -> Result<()> {
-    let is_plain = |path: &Path| path.components().all(|part| matches!(part, Component::Normal(_)));
+    let is_plain = |path: &Path| {
+        path.components()
+            .all(|part| matches!(part, Component::Normal(_)))
+    };
     let why = if member.starts_with('/') {
         "is absolute"
     } else if member.contains('\\') {
         "has a backslash, which some programs read as a slash"
     } else if member.chars().any(char::is_control) {
         "has a control character"
-    } else if member.split('/').any(|name| name.is_empty() || name == "." || name == "..") || !is_plain(Path::new(member)) {
+    } else if member
+        .split('/')
+        .any(|name| name.is_empty() || name == "." || name == "..")
+        || !is_plain(Path::new(member))
+    {
         "is not a path of plain names"
     } else {
         return Ok(());
@@ -97,7 +119,11 @@ mod tests {
     fn a_member_goes_into_its_scheme() {
         let rows = [
             ("a/b.py", Scheme::Site, "a/b.py"),
-            ("a-1.0.dist-info/METADATA", Scheme::Site, "a-1.0.dist-info/METADATA"),
+            (
+                "a-1.0.dist-info/METADATA",
+                Scheme::Site,
+                "a-1.0.dist-info/METADATA",
+            ),
             ("a-1.0.data/purelib/a.py", Scheme::Site, "a.py"),
             ("a-1.0.data/platlib/a.so", Scheme::Site, "a.so"),
             ("a-1.0.data/scripts/run", Scheme::Scripts, "run"),
@@ -106,27 +132,62 @@ mod tests {
             ("a-1.0.data.py", Scheme::Site, "a-1.0.data.py"),
         ];
         for (member, scheme, path) in rows {
-            assert_eq!(Destination::of(member, "a-1.0.data").unwrap(), Destination { scheme, path: path.into() });
+            assert_eq!(
+                Destination::of(member, "a-1.0.data").unwrap(),
+                Destination {
+                    scheme,
+                    path: path.into()
+                }
+            );
         }
     }
 
     #[test]
     fn a_member_stays_in_its_directory() {
         let rows = [
-            ("../a.py", "the name of member `../a.py` is not a path of plain names"),
-            ("a/../../b", "the name of member `a/../../b` is not a path of plain names"),
-            ("a//b", "the name of member `a//b` is not a path of plain names"),
-            ("./a", "the name of member `./a` is not a path of plain names"),
+            (
+                "../a.py",
+                "the name of member `../a.py` is not a path of plain names",
+            ),
+            (
+                "a/../../b",
+                "the name of member `a/../../b` is not a path of plain names",
+            ),
+            (
+                "a//b",
+                "the name of member `a//b` is not a path of plain names",
+            ),
+            (
+                "./a",
+                "the name of member `./a` is not a path of plain names",
+            ),
             ("", "the name of member `` is not a path of plain names"),
-            ("/etc/passwd", "the name of member `/etc/passwd` is absolute"),
-            ("a\\b", "the name of member `a\\b` has a backslash, which some programs read as a slash"),
+            (
+                "/etc/passwd",
+                "the name of member `/etc/passwd` is absolute",
+            ),
+            (
+                "a\\b",
+                "the name of member `a\\b` has a backslash, which some programs read as a slash",
+            ),
             ("a\nb", "the name of member `a\nb` has a control character"),
-            ("a-1.0.data/scripts/../../x", "the name of member `a-1.0.data/scripts/../../x` is not a path of plain names"),
-            ("a-1.0.data/etc/x", "member `a-1.0.data/etc/x` is in no data scheme"),
+            (
+                "a-1.0.data/scripts/../../x",
+                "the name of member `a-1.0.data/scripts/../../x` is not a path of plain names",
+            ),
+            (
+                "a-1.0.data/etc/x",
+                "member `a-1.0.data/etc/x` is in no data scheme",
+            ),
             ("a-1.0.data/x", "member `a-1.0.data/x` is in no data scheme"),
         ];
         for (member, message) in rows {
-            assert_eq!(Destination::of(member, "a-1.0.data").unwrap_err().to_string(), message);
+            assert_eq!(
+                Destination::of(member, "a-1.0.data")
+                    .unwrap_err()
+                    .to_string(),
+                message
+            );
         }
     }
 }

@@ -1,7 +1,8 @@
 //! Making environments from plans: the cold path's work, and never reached on the warm one.
 //!
-//! A wheel is unpacked and checked once per machine (`unpack`); an environment is a skeleton (`venv`) into which the unpacked
-//! wheels are linked (`install`). Nothing that is written names the place where it is written.
+//! A wheel is unpacked and checked once per machine (`unpack`); an environment is a skeleton
+//! (`venv`) into which the unpacked wheels are linked (`install`). Nothing that is written names
+//! the place where it is written.
 
 mod activate;
 mod archive;
@@ -42,31 +43,54 @@ pub use byte_code::compile_directory;
 pub use check::check;
 pub use foresight::foreseen;
 
-/// Builds the environment of a plan in the empty directory `staging`. Wheels that the store does not have yet are unpacked there first,
-/// on all processors. Gives what the caller should know of the wheels, a sentence each.
+/// Builds the environment of a plan in the empty directory `staging`. Wheels that the store does
+/// not have yet are unpacked there first, on all processors. Gives what the caller should know of
+/// the wheels, a sentence each.
 ///
 /// # Errors
-/// A wheel is not to be had or not what it should be, or has a file that no wheel may bring; the disk refuses.
+/// A wheel is not to be had or not what it should be, or has a file that no wheel may bring; the
+/// disk refuses.
 pub fn environment(plan: &Plan, store: &Store, staging: &Path) -> Result<Vec<String>> {
     build(plan, store, &Linker::default(), staging).map(|(_, warnings)| warnings)
 }
 
-/// What [`environment`] said of the environment that stands at `path`; nothing where it or one of its wheels cannot be read.
+/// What [`environment`] said of the environment that stands at `path`; nothing where it or one of
+/// its wheels cannot be read.
 #[must_use]
 pub fn warnings(path: &Path, store: &Store) -> Vec<String> {
-    let Some(manifest) = fs::read_json::<Manifest>(&path.join(MANIFEST)) else { return Vec::new() };
-    let read = |wheel: &InstalledWheel| UnpackedWheel::read(&store.unpacked_wheel(&wheel.sha256), wheel.sha256).ok();
-    let Some(wheels) = manifest.wheels.iter().map(read).collect::<Option<Vec<_>>>() else { return Vec::new() };
+    let Some(manifest) = fs::read_json::<Manifest>(&path.join(MANIFEST)) else {
+        return Vec::new();
+    };
+    let read = |wheel: &InstalledWheel| {
+        UnpackedWheel::read(&store.unpacked_wheel(&wheel.sha256), wheel.sha256).ok()
+    };
+    let Some(wheels) = manifest.wheels.iter().map(read).collect::<Option<Vec<_>>>() else {
+        return Vec::new();
+    };
     let names = manifest.wheels.iter().map(|wheel| wheel.file_name.clone());
-    let places =
-        Layout::of_manifest(&manifest).and_then(|layout| Ok(warnings_of(names, &wheels, &Places::decide(&layout, &wheels)?)));
+    let places = Layout::of_manifest(&manifest).and_then(|layout| {
+        Ok(warnings_of(
+            names,
+            &wheels,
+            &Places::decide(&layout, &wheels)?,
+        ))
+    });
     places.unwrap_or_default()
 }
 
 /// What there is to say of wheels, each with its file's name, in the environment with these places.
-fn warnings_of(names: impl Iterator<Item = String>, wheels: &[UnpackedWheel], places: &Places) -> Vec<String> {
-    let of_records = wheels.iter().zip(names).filter_map(|(wheel, name)| wheel.contents.oddities.warning(&name));
-    of_records.chain(collisions::warnings(&places.collisions)).collect()
+fn warnings_of(
+    names: impl Iterator<Item = String>,
+    wheels: &[UnpackedWheel],
+    places: &Places,
+) -> Vec<String> {
+    let of_records = wheels
+        .iter()
+        .zip(names)
+        .filter_map(|(wheel, name)| wheel.contents.oddities.warning(&name));
+    of_records
+        .chain(collisions::warnings(&places.collisions))
+        .collect()
 }
 
 /// How the files of an environment that leaves the store are related to the store's.
@@ -78,45 +102,87 @@ pub enum Sharing {
     Copied,
 }
 
-/// Builds the environment of a plan in the empty directory `staging`, byte code included, to be kept outside the store. Gives what
-/// [`environment`] gives.
+/// Builds the environment of a plan in the empty directory `staging`, byte code included, to be
+/// kept outside the store. Gives what [`environment`] gives.
 ///
 /// # Errors
 /// Those of [`environment`]; those of [`add_byte_code`].
-pub fn standalone(plan: &Plan, store: &Store, sharing: Sharing, process: &Process, staging: &Path) -> Result<Vec<String>> {
+pub fn standalone(
+    plan: &Plan,
+    store: &Store,
+    sharing: Sharing,
+    process: &Process,
+    staging: &Path,
+) -> Result<Vec<String>> {
     let linker = match sharing {
         Sharing::Linked => Linker::default(),
         Sharing::Copied => Linker::copying(),
     };
     let (wheels, warnings) = build(plan, store, &linker, staging)?;
-    byte_code::add_to_staged(staging, &plan.interpreter, &wheels, &Shop { store, process, linker: &linker })?;
+    byte_code::add_to_staged(
+        staging,
+        &plan.interpreter,
+        &wheels,
+        &Shop {
+            store,
+            process,
+            linker: &linker,
+        },
+    )?;
     Ok(warnings)
 }
 
-fn build(plan: &Plan, store: &Store, linker: &Linker, staging: &Path) -> Result<(Vec<UnpackedWheel>, Vec<String>)> {
+fn build(
+    plan: &Plan,
+    store: &Store,
+    linker: &Linker,
+    staging: &Path,
+) -> Result<(Vec<UnpackedWheel>, Vec<String>)> {
     if let Some(failure) = &plan.unavailable {
         return Err(failure.clone().into());
     }
     let s = if plan.wheels.len() == 1 { "" } else { "s" };
     info!("building the environment of {} wheel{s}", plan.wheels.len());
     let _umask = fs::PlainUmask::set();
-    let progress = Progress::start("unpacking the wheels", plan.wheels.iter().map(|wheel| wheel.size).sum());
+    let progress = Progress::start(
+        "unpacking the wheels",
+        plan.wheels.iter().map(|wheel| wheel.size).sum(),
+    );
     let mut largest_first: Vec<&PlannedWheel> = plan.wheels.iter().collect();
-    largest_first.sort_by(|one, other| other.size.cmp(&one.size).then_with(|| one.name.cmp(&other.name)));
+    largest_first.sort_by(|one, other| {
+        other
+            .size
+            .cmp(&one.size)
+            .then_with(|| one.name.cmp(&other.name))
+    });
     let news = AtomicUsize::new(0);
-    let mut wheels = workers::in_order(&largest_first, |wheel| unpacked(wheel, store, &progress, &news))?;
+    let mut wheels = workers::in_order(&largest_first, |wheel| {
+        unpacked(wheel, store, &progress, &news)
+    })?;
     let news = news.into_inner();
     if !wheels.is_empty() {
-        info!("wheels unpacked now: {news}, unpacked before: {}", wheels.len() - news);
+        info!(
+            "wheels unpacked now: {news}, unpacked before: {}",
+            wheels.len() - news
+        );
     }
     // In the plan's order, whatever was unpacked first.
-    wheels.sort_by_key(|unpacked| plan.wheels.iter().position(|wheel| wheel.sha256 == unpacked.sha256));
+    wheels.sort_by_key(|unpacked| {
+        plan.wheels
+            .iter()
+            .position(|wheel| wheel.sha256 == unpacked.sha256)
+    });
     let file_name = |wheel: &UnpackedWheel| {
-        let planned = plan.wheels.iter().find(|planned| planned.sha256 == wheel.sha256);
+        let planned = plan
+            .wheels
+            .iter()
+            .find(|planned| planned.sha256 == wheel.sha256);
         planned.map(PlannedWheel::file_name).unwrap_or_default()
     };
     if plan.strict
-        && let Some(failure) = wheels.iter().find_map(|wheel| wheel.contents.oddities.refusal(&file_name(wheel)))
+        && let Some(failure) = wheels
+            .iter()
+            .find_map(|wheel| wheel.contents.oddities.refusal(&file_name(wheel)))
     {
         return Err(failure.into());
     }
@@ -125,7 +191,10 @@ fn build(plan: &Plan, store: &Store, linker: &Linker, staging: &Path) -> Result<
     info_span!("install").in_scope(|| install::install(plan, &wheels, &places, linker, staging))?;
     let warnings = warnings_of(wheels.iter().map(file_name), &wheels, &places);
     if plan.interpreter.is_python2() {
-        byte_code::compile_modules(&staging.join(&plan.interpreter.site_packages), &plan.interpreter.executable)?;
+        byte_code::compile_modules(
+            &staging.join(&plan.interpreter.site_packages),
+            &plan.interpreter.executable,
+        )?;
     }
     Ok((wheels, warnings))
 }
@@ -139,7 +208,12 @@ pub fn unpack(wheel: &PlannedWheel, to: &Path) -> Result<()> {
 }
 
 /// The unpacked wheel, from the store or made now, which is counted among the `news`.
-fn unpacked(wheel: &PlannedWheel, store: &Store, progress: &Progress, news: &AtomicUsize) -> Result<UnpackedWheel> {
+fn unpacked(
+    wheel: &PlannedWheel,
+    store: &Store,
+    progress: &Progress,
+    news: &AtomicUsize,
+) -> Result<UnpackedWheel> {
     let part = progress.part(wheel.size);
     let unpack = |staging: &Path| {
         news.fetch_add(1, Ordering::Relaxed);
@@ -148,5 +222,7 @@ fn unpacked(wheel: &PlannedWheel, store: &Store, progress: &Progress, news: &Ato
         unpack::unpack(wheel, staging, |bytes| part.advance(bytes))
             .with_context(|| format!("cannot unpack `{}`", wheel.path.display()))
     };
-    store.wheel((&wheel.sha256, &wheel.path), unpack, |directory| UnpackedWheel::load(directory, wheel.sha256))
+    store.wheel((&wheel.sha256, &wheel.path), unpack, |directory| {
+        UnpackedWheel::load(directory, wheel.sha256)
+    })
 }

@@ -1,7 +1,9 @@
-//! What is sloppy about a wheel and installed all the same, as pip and uv do: a RECORD that disagrees with the content, and spellings that
-//! the specifications do not have. The wheel's sha256 protects its bytes; what is written into environments is right whatever it says.
+//! What is sloppy about a wheel and installed all the same, as pip and uv do: a RECORD that
+//! disagrees with the content, and spellings that the specifications do not have. The wheel's
+//! sha256 protects its bytes; what is written into environments is right whatever it says.
 //!
-//! The oddities of a wheel are kept with the unpacked wheel, so that `strict` refuses it also where it was unpacked before.
+//! The oddities of a wheel are kept with the unpacked wheel, so that `strict` refuses it also where
+//! it was unpacked before.
 
 use std::collections::BTreeSet;
 
@@ -45,13 +47,22 @@ pub(super) enum OddityKind {
 }
 
 impl OddityKind {
-    /// Whether RECORD says something else than the archive has, which a reader of RECORD would be misled by.
+    /// Whether RECORD says something else than the archive has, which a reader of RECORD would be
+    /// misled by.
     fn is_disagreement(self) -> bool {
         match self {
-            Self::Unlisted | Self::NoDigest | Self::OtherDigest | Self::OtherSize | Self::Absent | Self::SeveralRows => true,
-            Self::OtherAlgorithm | Self::DigestForm | Self::PathForm | Self::Repeated | Self::SymbolicLink | Self::Trailing => {
-                false
-            }
+            Self::Unlisted
+            | Self::NoDigest
+            | Self::OtherDigest
+            | Self::OtherSize
+            | Self::Absent
+            | Self::SeveralRows => true,
+            Self::OtherAlgorithm
+            | Self::DigestForm
+            | Self::PathForm
+            | Self::Repeated
+            | Self::SymbolicLink
+            | Self::Trailing => false,
         }
     }
 
@@ -86,7 +97,10 @@ pub(super) struct Oddity {
 impl Oddity {
     /// The oddity of a path.
     pub fn new(path: &str, kind: OddityKind) -> Self {
-        Self { path: path.to_owned(), kind }
+        Self {
+            path: path.to_owned(),
+            kind,
+        }
     }
 }
 
@@ -105,9 +119,15 @@ impl Oddities {
     /// Counts and sorts what was found.
     pub fn of(found: impl IntoIterator<Item = Oddity>) -> Self {
         let found: BTreeSet<Oddity> = found.into_iter().collect();
-        let (disagreements, others): (Vec<_>, Vec<_>) = found.into_iter().partition(|oddity| oddity.kind.is_disagreement());
+        let (disagreements, others): (Vec<_>, Vec<_>) = found
+            .into_iter()
+            .partition(|oddity| oddity.kind.is_disagreement());
         let (count, disagreeing) = (disagreements.len() + others.len(), disagreements.len());
-        Self { count, disagreements: disagreeing, first: disagreements.into_iter().chain(others).take(KEPT).collect() }
+        Self {
+            count,
+            disagreements: disagreeing,
+            first: disagreements.into_iter().chain(others).take(KEPT).collect(),
+        }
     }
 
     /// Whether nothing is odd.
@@ -115,10 +135,18 @@ impl Oddities {
         self.count == 0
     }
 
-    /// The warning about disagreements of RECORD and archive in the wheel of this file name; none where there are none.
+    /// The warning about disagreements of RECORD and archive in the wheel of this file name; none
+    /// where there are none.
     pub fn warning(&self, file_name: &str) -> Option<String> {
-        let disagreements = self.first.iter().filter(|oddity| oddity.kind.is_disagreement());
-        let places = if self.disagreements == 1 { "one place" } else { "several places" };
+        let disagreements = self
+            .first
+            .iter()
+            .filter(|oddity| oddity.kind.is_disagreement());
+        let places = if self.disagreements == 1 {
+            "one place"
+        } else {
+            "several places"
+        };
         (self.disagreements > 0).then(|| {
             let named = named(disagreements, self.disagreements);
             format!("RECORD of `{file_name}` disagrees with its content in {places}: {named}")
@@ -128,19 +156,27 @@ impl Oddities {
     /// The error that these are where `strict` is asked for; none where nothing is odd.
     pub fn refusal(&self, file_name: &str) -> Option<Failure> {
         (!self.is_empty()).then(|| {
-            Failure::new(format!("`{file_name}` is not as the specifications of wheels say, and `strict` is set"))
-                .because(named(self.first.iter(), self.count))
-                .hint("build the wheel again with a current tool, or leave out `strict`")
+            Failure::new(format!(
+                "`{file_name}` is not as the specifications of wheels say, and `strict` is set"
+            ))
+            .because(named(self.first.iter(), self.count))
+            .hint("build the wheel again with a current tool, or leave out `strict`")
         })
     }
 }
 
 /// The first of `count` oddities, and how many more there are.
 fn named<'a>(oddities: impl Iterator<Item = &'a Oddity>, count: usize) -> String {
-    let named: Vec<String> =
-        oddities.take(NAMED).map(|oddity| format!("`{}` ({})", oddity.path, oddity.kind.describe())).collect();
+    let named: Vec<String> = oddities
+        .take(NAMED)
+        .map(|oddity| format!("`{}` ({})", oddity.path, oddity.kind.describe()))
+        .collect();
     let more = count.saturating_sub(named.len());
-    let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+    let more = if more == 0 {
+        String::new()
+    } else {
+        format!(" and {more} more")
+    };
     named.join(", ") + &more
 }
 
@@ -151,14 +187,20 @@ mod tests {
     #[test]
     fn the_first_disagreements_are_named_and_the_others_counted() {
         let names = ["d", "c", "b", "a"];
-        let found = names.map(|name| Oddity::new(name, OddityKind::Unlisted)).into_iter();
+        let found = names
+            .map(|name| Oddity::new(name, OddityKind::Unlisted))
+            .into_iter();
         let oddities = Oddities::of(found.chain([Oddity::new("A", OddityKind::Repeated)]));
         let expected = "RECORD of `x.whl` disagrees with its content in several places: `a` (not in RECORD), `b` (not in RECORD), \
                         `c` (not in RECORD) and 1 more";
         assert_eq!(oddities.warning("x.whl").as_deref(), Some(expected));
         assert_eq!(
             oddities.refusal("x.whl").unwrap().causes[0],
-            expected.split_once(": ").unwrap().1.replace("1 more", "2 more")
+            expected
+                .split_once(": ")
+                .unwrap()
+                .1
+                .replace("1 more", "2 more")
         );
     }
 
@@ -166,7 +208,10 @@ mod tests {
     fn another_spelling_is_an_oddity_for_strict_alone() {
         let oddities = Oddities::of([Oddity::new("a.py", OddityKind::DigestForm)]);
         assert_eq!(oddities.warning("x.whl"), None);
-        assert_eq!(oddities.refusal("x.whl").unwrap().causes, ["`a.py` (digest in RECORD not in URL-safe base64)"]);
+        assert_eq!(
+            oddities.refusal("x.whl").unwrap().causes,
+            ["`a.py` (digest in RECORD not in URL-safe base64)"]
+        );
         assert!(Oddities::default().refusal("x.whl").is_none());
     }
 }

@@ -12,7 +12,8 @@ use sha2::{Digest, Sha256, Sha384, Sha512};
 
 use super::oddities::{Oddity, OddityKind};
 
-/// What RECORD says of a file. The digest is `algorithm=text`, as it stands there; both are missing for RECORD itself.
+/// What RECORD says of a file. The digest is `algorithm=text`, as it stands there; both are missing
+/// for RECORD itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Row {
     pub digest: Option<String>,
@@ -22,17 +23,21 @@ pub(super) struct Row {
 /// The rows of a wheel's RECORD, by path.
 pub(super) type Rows = HashMap<String, Row>;
 
-/// Reads a RECORD as other tools write it: paths in any form, sizes or digests that are missing. Gives the rows by the names that members
-/// would have, and what is odd about them.
+/// Reads a RECORD as other tools write it: paths in any form, sizes or digests that are missing.
+/// Gives the rows by the names that members would have, and what is odd about them.
 ///
 /// # Errors
 /// It is not CSV.
 pub(super) fn parse(text: &[u8]) -> Result<(Rows, Vec<Oddity>)> {
     let mut rows = Rows::new();
     let mut oddities = Vec::new();
-    let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text);
+    let mut reader = csv::ReaderBuilder::new()
+        .has_headers(false)
+        .flexible(true)
+        .from_reader(text);
     for (number, record) in reader.records().enumerate() {
-        let record = record.with_context(|| format!("line {} of RECORD cannot be read", number + 1))?;
+        let record =
+            record.with_context(|| format!("line {} of RECORD cannot be read", number + 1))?;
         let column = |index| record.get(index).filter(|text| !text.is_empty());
         let Some(written) = column(0) else { continue };
         let path = normal_path(written);
@@ -43,15 +48,22 @@ pub(super) fn parse(text: &[u8]) -> Result<(Rows, Vec<Oddity>)> {
             oddities.push(Oddity::new(&path, OddityKind::OtherSize));
             None
         });
-        let row = Row { digest: column(1).map(str::to_owned), size };
-        if rows.insert(path.clone(), row.clone()).is_some_and(|before| before != row) {
+        let row = Row {
+            digest: column(1).map(str::to_owned),
+            size,
+        };
+        if rows
+            .insert(path.clone(), row.clone())
+            .is_some_and(|before| before != row)
+        {
             oddities.push(Oddity::new(&path, OddityKind::SeveralRows));
         }
     }
     Ok((rows, oddities))
 }
 
-/// The name of the member that a path in RECORD means: tools on Windows wrote backslashes, others a `/` or `./` in front.
+/// The name of the member that a path in RECORD means: tools on Windows wrote backslashes, others a
+/// `/` or `./` in front.
 fn normal_path(written: &str) -> String {
     let mut path = written.replace('\\', "/");
     while let Some(rest) = path.strip_prefix("./").or_else(|| path.strip_prefix('/')) {
@@ -68,16 +80,22 @@ pub(super) fn sha256_column(digest: &[u8]) -> String {
 /// Writes a RECORD, its rows in the order of their paths, with its own row.
 pub(super) fn render(mut rows: BTreeMap<String, Row>, own_path: &str) -> Result<Vec<u8>> {
     rows.insert(own_path.to_owned(), Row::default());
-    let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::Any(b'\n')).from_writer(Vec::new());
+    let mut writer = csv::WriterBuilder::new()
+        .terminator(csv::Terminator::Any(b'\n'))
+        .from_writer(Vec::new());
     for (path, row) in rows {
         let size = row.size.map(|size| size.to_string()).unwrap_or_default();
         writer.write_record([path, row.digest.unwrap_or_default(), size])?;
     }
     // Dropping the writer would swallow the error of its last write.
-    writer.into_inner().map_err(csv::IntoInnerError::into_error).context("cannot write RECORD")
+    writer
+        .into_inner()
+        .map_err(csv::IntoInnerError::into_error)
+        .context("cannot write RECORD")
 }
 
-/// A writer that counts and hashes what goes through it: in SHA-256, for our own record, and in the wheel's algorithm.
+/// A writer that counts and hashes what goes through it: in SHA-256, for our own record, and in the
+/// wheel's algorithm.
 pub(super) struct Verifier<W> {
     inner: W,
     sha256: Sha256,
@@ -108,20 +126,34 @@ pub(super) struct Verified {
 impl<W: Write> Verifier<W> {
     /// Wraps a writer of the file that `row` is about.
     pub fn new(inner: W, row: &Row) -> Self {
-        let stated = match row.digest.as_deref().map(|digest| algorithm(digest).to_ascii_lowercase()).as_deref() {
+        let stated = match row
+            .digest
+            .as_deref()
+            .map(|digest| algorithm(digest).to_ascii_lowercase())
+            .as_deref()
+        {
             // `wheel` on CPython 2.7 wrote `sha`, and means SHA-256.
             None | Some("sha256" | "sha") => Stated::Sha256,
             Some("sha384") => Stated::Sha384(Sha384::new()),
             Some("sha512") => Stated::Sha512(Sha512::new()),
             Some(_) => Stated::Other,
         };
-        Self { inner, sha256: Sha256::new(), stated, size: 0 }
+        Self {
+            inner,
+            sha256: Sha256::new(),
+            stated,
+            size: 0,
+        }
     }
 
     /// Compares what went through with its row, and gives back the writer.
     pub fn finish(self, row: &Row) -> (W, Verified) {
         let sha256 = self.sha256.finalize();
-        let in_form = |name: &str, found: &[u8]| row.digest.as_deref().and_then(|stated| compare(stated, name, found));
+        let in_form = |name: &str, found: &[u8]| {
+            row.digest
+                .as_deref()
+                .and_then(|stated| compare(stated, name, found))
+        };
         let oddity = match self.stated {
             Stated::Sha256 => in_form("sha256", &sha256),
             Stated::Sha384(hasher) => in_form("sha384", &hasher.finalize()),
@@ -131,7 +163,14 @@ impl<W: Write> Verifier<W> {
         let is_other_size = row.size.is_some_and(|stated| stated != self.size);
         let oddity = oddity.filter(|oddity| *oddity == OddityKind::OtherDigest || !is_other_size);
         let oddity = oddity.or(is_other_size.then_some(OddityKind::OtherSize));
-        (self.inner, Verified { digest: sha256_column(&sha256), size: self.size, oddity })
+        (
+            self.inner,
+            Verified {
+                digest: sha256_column(&sha256),
+                size: self.size,
+                oddity,
+            },
+        )
     }
 }
 
@@ -140,12 +179,16 @@ fn algorithm(column: &str) -> &str {
     column.split('=').next().unwrap_or_default()
 }
 
-/// How a digest column disagrees with the digest that was found; none where it is as the specification has it, padding allowed.
+/// How a digest column disagrees with the digest that was found; none where it is as the
+/// specification has it, padding allowed.
 fn compare(column: &str, algorithm: &str, found: &[u8]) -> Option<OddityKind> {
     let (name, text) = column.split_once('=').unwrap_or((column, ""));
     let text = text.trim_end_matches('=');
     let is_standard = text == URL_SAFE_NO_PAD.encode(found);
-    let is_same = || hex::decode(text).is_ok_and(|digest| digest == found) || text == STANDARD_NO_PAD.encode(found);
+    let is_same = || {
+        hex::decode(text).is_ok_and(|digest| digest == found)
+            || text == STANDARD_NO_PAD.encode(found)
+    };
     match (name == algorithm, is_standard) {
         (true, true) => None,
         (false, true) => Some(OddityKind::DigestForm),
@@ -184,12 +227,16 @@ mod tests {
         assert_eq!(oddities, []);
         assert_eq!(rows["a.py"].size, Some(0));
         assert_eq!(rows["b,c.py"], Row::default());
-        assert_eq!(render(rows.into_iter().collect(), "x/RECORD").unwrap(), text);
+        assert_eq!(
+            render(rows.into_iter().collect(), "x/RECORD").unwrap(),
+            text
+        );
     }
 
     #[test]
     fn rows_in_other_forms_are_read_and_noted() {
-        let (rows, oddities) = parse(b"./a.py,,\n/b.py,,\nc\\d.py,,\ne.py,,many\nf,,1\nf,,2\ng,,\ng,,\n").unwrap();
+        let (rows, oddities) =
+            parse(b"./a.py,,\n/b.py,,\nc\\d.py,,\ne.py,,many\nf,,1\nf,,2\ng,,\ng,,\n").unwrap();
         let mut paths: Vec<_> = rows.keys().map(String::as_str).collect();
         paths.sort_unstable();
         assert_eq!(paths, ["a.py", "b.py", "c/d.py", "e.py", "f", "g"]);
@@ -225,12 +272,19 @@ mod tests {
             (b"x", Some("md5=x"), None, Some(OddityKind::OtherAlgorithm), "a weak hash"),
         ];
         for (content, digest, size, expected, what) in rows {
-            let row = Row { digest: digest.map(str::to_owned), size };
+            let row = Row {
+                digest: digest.map(str::to_owned),
+                size,
+            };
             let mut writer = Verifier::new(Vec::new(), &row);
             writer.write_all(content).unwrap();
             let (_, verified) = writer.finish(&row);
             assert_eq!(verified.oddity, expected, "{what}");
-            assert_eq!(verified.digest, sha256_column(&Sha256::digest(content)), "what we write is always SHA-256: {what}");
+            assert_eq!(
+                verified.digest,
+                sha256_column(&Sha256::digest(content)),
+                "what we write is always SHA-256: {what}"
+            );
         }
     }
 }

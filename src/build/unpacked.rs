@@ -52,8 +52,8 @@ pub(super) struct UnpackedFile {
 }
 
 impl UnpackedWheel {
-    /// Reads what is in the unpacked wheel in `directory`, and looks whether it is all there: a file that is missing or was cut short
-    /// is noticed by its size.
+    /// Reads what is in the unpacked wheel in `directory`, and looks whether it is all there: a
+    /// file that is missing or was cut short is noticed by its size.
     ///
     /// # Errors
     /// A file is not there, or has not the size that it had.
@@ -61,23 +61,39 @@ impl UnpackedWheel {
         let wheel = Self::read(directory, sha256)?;
         let look = |file: &UnpackedFile| {
             let path = wheel.path(file);
-            let size = fs::link_metadata(&path)?.and_then(|found| found.is_file().then_some(found.len()));
-            ensure!(size == Some(file.size), "`{}` is not what was unpacked", path.display());
+            let size =
+                fs::link_metadata(&path)?.and_then(|found| found.is_file().then_some(found.len()));
+            ensure!(
+                size == Some(file.size),
+                "`{}` is not what was unpacked",
+                path.display()
+            );
             Ok(())
         };
         // The first in order, whichever was looked at first.
-        let error = wheel.contents.files.par_iter().with_min_len(AT_ONCE).find_map_first(|file| look(file).err());
+        let error = wheel
+            .contents
+            .files
+            .par_iter()
+            .with_min_len(AT_ONCE)
+            .find_map_first(|file| look(file).err());
         error.map_or(Ok(wheel), Err)
     }
 
     /// Reads what is in the unpacked wheel in `directory`, and looks at none of it.
     pub fn read(directory: &Path, sha256: Digest) -> Result<Self> {
         let contents = fs::read_own_json(&directory.join(MANIFEST))?;
-        Ok(Self { directory: directory.to_path_buf(), sha256, contents })
+        Ok(Self {
+            directory: directory.to_path_buf(),
+            sha256,
+            contents,
+        })
     }
 
     /// Where a file of it lies.
     pub fn path(&self, file: &UnpackedFile) -> PathBuf {
-        self.directory.join(file.destination.scheme.directory()).join(&file.destination.path)
+        self.directory
+            .join(file.destination.scheme.directory())
+            .join(&file.destination.path)
     }
 }

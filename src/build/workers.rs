@@ -1,19 +1,24 @@
 //! Threads for work that waits: on a lock that another process has, on another program.
 //!
-//! A thread of rayon's that waits for a part of its work takes other work meanwhile. While it has the lock of one wheel that must not be
-//! another wheel, whose lock another process may have that waits for the first. So wheels have threads of their own, and only what is done
-//! to one wheel goes to rayon's.
+//! A thread of rayon's that waits for a part of its work takes other work meanwhile. While it has
+//! the lock of one wheel that must not be another wheel, whose lock another process may have that
+//! waits for the first. So wheels have threads of their own, and only what is done to one wheel
+//! goes to rayon's.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Error, Result};
 
-/// Does the work for each item, begun in their order, on as many threads as there are processors. Gives the results in that order.
+/// Does the work for each item, begun in their order, on as many threads as there are processors.
+/// Gives the results in that order.
 ///
 /// # Errors
 /// That of the first item, in their order, for which the work fails; behind it no more are begun.
-pub(super) fn in_order<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> Result<R> + Sync) -> Result<Vec<R>> {
+pub(super) fn in_order<T: Sync, R: Send>(
+    items: &[T],
+    work: impl Fn(&T) -> Result<R> + Sync,
+) -> Result<Vec<R>> {
     let next = AtomicUsize::new(0);
     let done = Mutex::new(Vec::with_capacity(items.len()));
     let failed: Mutex<Option<(usize, Error)>> = Mutex::new(None);
@@ -41,16 +46,23 @@ pub(super) fn in_order<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> Resul
         }
         worker();
     });
-    if let Some((_, error)) = failed.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner) {
+    if let Some((_, error)) = failed
+        .into_inner()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
+    {
         return Err(error);
     }
-    let mut done = done.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let mut done = done
+        .into_inner()
+        .unwrap_or_else(std::sync::PoisonError::into_inner);
     done.sort_unstable_by_key(|(index, _)| *index);
     Ok(done.into_iter().map(|(_, result)| result).collect())
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    mutex
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -60,8 +72,15 @@ mod tests {
     #[test]
     fn results_are_in_order_and_the_first_failure_counts() {
         let items: Vec<usize> = (0..100).collect();
-        assert_eq!(in_order(&items, |item| Ok(item * 2)).unwrap(), (0..100).map(|item| item * 2).collect::<Vec<_>>());
-        assert!(in_order(&[] as &[usize], |item| Ok(*item)).unwrap().is_empty());
+        assert_eq!(
+            in_order(&items, |item| Ok(item * 2)).unwrap(),
+            (0..100).map(|item| item * 2).collect::<Vec<_>>()
+        );
+        assert!(
+            in_order(&[] as &[usize], |item| Ok(*item))
+                .unwrap()
+                .is_empty()
+        );
         for _ in 0..20 {
             let error = in_order(&items, |item| {
                 if *item == 3 {

@@ -1,10 +1,11 @@
 //! A parent for a program, for what is to be done when the program has ended.
 //!
-//! The process forks before it does anything else. The child goes on as any launch does, and becomes the program; the parent waits. From
-//! outside both look like one process: signals that are sent to the parent reach the program, a program that stops stops the
-//! parent, and the parent ends as the program did. Signals of the terminal go to the whole foreground process group, and are not sent
-//! twice. If the parent is killed so that it cannot clean up, the kernel kills the program too (`PR_SET_PDEATHSIG`), as it would have been
-//! without a parent.
+//! The process forks before it does anything else. The child goes on as any launch does, and
+//! becomes the program; the parent waits. From outside both look like one process: signals that are
+//! sent to the parent reach the program, a program that stops stops the parent, and the parent ends
+//! as the program did. Signals of the terminal go to the whole foreground process group, and are
+//! not sent twice. If the parent is killed so that it cannot clean up, the kernel kills the program
+//! too (`PR_SET_PDEATHSIG`), as it would have been without a parent.
 
 use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::path::Path;
@@ -20,8 +21,15 @@ use nix::unistd::{self, ForkResult, Pid};
 use crate::fs;
 
 /// What the program itself, or a fault in it, brings about.
-const FAULTS: [Signal; 7] =
-    [Signal::SIGABRT, Signal::SIGBUS, Signal::SIGFPE, Signal::SIGILL, Signal::SIGSEGV, Signal::SIGSYS, Signal::SIGTRAP];
+const FAULTS: [Signal; 7] = [
+    Signal::SIGABRT,
+    Signal::SIGBUS,
+    Signal::SIGFPE,
+    Signal::SIGILL,
+    Signal::SIGSEGV,
+    Signal::SIGSYS,
+    Signal::SIGTRAP,
+];
 /// What the kernel sends to each process of the terminal's foreground group.
 const FROM_TERMINAL: [Signal; 8] = [
     Signal::SIGCONT,
@@ -33,7 +41,8 @@ const FROM_TERMINAL: [Signal; 8] = [
     Signal::SIGTTOU,
     Signal::SIGWINCH,
 ];
-/// Added to a signal's number in the exit code where the signal cannot end this process, as in a shell.
+/// Added to a signal's number in the exit code where the signal cannot end this process, as in a
+/// shell.
 const SIGNALLED: i32 = 128;
 
 /// The two processes after the fork.
@@ -72,7 +81,8 @@ pub fn fork() -> Result<Side> {
     // From here on nothing is lost that comes before the parent waits.
     watched.thread_block().context(cannot)?;
     let signals = SignalFd::with_flags(&watched, SfdFlags::SFD_CLOEXEC).context(cannot)?;
-    // Where the caller ignores the end of children, the kernel would not keep the program's exit code.
+    // Where the caller ignores the end of children, the kernel would not keep the program's exit
+    // code.
     let of_children = set_action(Signal::SIGCHLD, &default_action()).context(cannot)?;
     let forked = split();
     if !matches!(forked, Ok(ForkResult::Parent { .. })) {
@@ -93,17 +103,26 @@ pub fn fork() -> Result<Side> {
 }
 
 impl Supervisor {
-    /// Waits for the program's end, and does meanwhile with signals what they would have done to the program. Files of the caller's are
-    /// closed but standard error and `kept`, so that a reader of the program's output sees when the program closes it.
+    /// Waits for the program's end, and does meanwhile with signals what they would have done to
+    /// the program. Files of the caller's are closed but standard error and `kept`, so that a
+    /// reader of the program's output sees when the program closes it.
     pub fn wait(&self, kept: impl AsFd) -> End {
         self.let_go(kept.as_fd().as_raw_fd());
         loop {
             match self.signals.read_signal() {
-                Ok(Some(info)) if Signal::try_from(number(info.ssi_signo)) != Ok(Signal::SIGCHLD) => self.forward(&info),
+                Ok(Some(info))
+                    if Signal::try_from(number(info.ssi_signo)) != Ok(Signal::SIGCHLD) =>
+                {
+                    self.forward(&info)
+                }
                 Ok(_) => {}
                 Err(Errno::EINTR) => continue,
                 // Without signals there is still an end to wait for.
-                Err(_) => return self.ended(WaitPidFlag::empty()).unwrap_or(End::Code(SIGNALLED)),
+                Err(_) => {
+                    return self
+                        .ended(WaitPidFlag::empty())
+                        .unwrap_or(End::Code(SIGNALLED));
+                }
             }
             if let Some(end) = self.ended(WaitPidFlag::WNOHANG) {
                 return end;
@@ -111,7 +130,8 @@ impl Supervisor {
         }
     }
 
-    /// How the program ended; none while it runs. One that was stopped has its parent stopped too, for the shell to see.
+    /// How the program ended; none while it runs. One that was stopped has its parent stopped too,
+    /// for the shell to see.
     fn ended(&self, flags: WaitPidFlag) -> Option<End> {
         loop {
             match waitpid(self.child, Some(flags | WaitPidFlag::WUNTRACED)) {
@@ -134,15 +154,21 @@ impl Supervisor {
         }
     }
 
-    /// Lets go of all open files but standard error, which has room for a warning, and of those that are in use here.
+    /// Lets go of all open files but standard error, which has room for a warning, and of those
+    /// that are in use here.
     fn let_go(&self, kept: RawFd) {
         if let Ok(null) = fs::open_device_null() {
             let _ = unistd::dup2_stdin(&null);
             let _ = unistd::dup2_stdout(&null);
         }
         let in_use = [0, 1, 2, kept, self.signals.as_raw_fd()];
-        let names = fs::list(Path::new("/proc/self/fd")).ok().flatten().unwrap_or_default();
-        let open = names.iter().filter_map(|name| name.to_str()?.parse::<RawFd>().ok());
+        let names = fs::list(Path::new("/proc/self/fd"))
+            .ok()
+            .flatten()
+            .unwrap_or_default();
+        let open = names
+            .iter()
+            .filter_map(|name| name.to_str()?.parse::<RawFd>().ok());
         for file in open.filter(|file| !in_use.contains(file)) {
             let _ = unistd::close(file);
         }
@@ -194,7 +220,9 @@ impl Sender {
 fn is_to_forward(signal: Signal, sender: Sender, is_session_leader: bool) -> bool {
     match sender {
         // The end of a terminal is sent to the session leader alone.
-        Sender::Kernel => !FROM_TERMINAL.contains(&signal) || signal == Signal::SIGHUP && is_session_leader,
+        Sender::Kernel => {
+            !FROM_TERMINAL.contains(&signal) || signal == Signal::SIGHUP && is_session_leader
+        }
         // What the program sends to its own process group has reached it.
         Sender::Program => false,
         Sender::Other => true,
@@ -205,9 +233,12 @@ fn is_session_leader() -> bool {
     unistd::getsid(None) == Ok(Pid::this())
 }
 
-/// The signals that reach the parent by a file that it reads: all but faults of its own, and those that cannot be caught.
+/// The signals that reach the parent by a file that it reads: all but faults of its own, and those
+/// that cannot be caught.
 fn watched() -> SigSet {
-    let is_watched = |signal: &Signal| !FAULTS.contains(signal) && ![Signal::SIGKILL, Signal::SIGSTOP].contains(signal);
+    let is_watched = |signal: &Signal| {
+        !FAULTS.contains(signal) && ![Signal::SIGKILL, Signal::SIGSTOP].contains(signal)
+    };
     Signal::iterator().filter(is_watched).collect()
 }
 
@@ -220,13 +251,20 @@ fn default_action() -> SigAction {
     SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty())
 }
 
-#[allow(unsafe_code, reason = "a handler could be any code; this one is none, or was set before this program began")]
+#[allow(
+    unsafe_code,
+    reason = "a handler could be any code; this one is none, or was set before this program began"
+)]
 fn set_action(signal: Signal, action: &SigAction) -> nix::Result<SigAction> {
-    // SAFETY: the action is the default one or one that a call of this gave, and this program sets no handlers.
+    // SAFETY: the action is the default one or one that a call of this gave, and this program sets
+    // no handlers.
     unsafe { sigaction(signal, action) }
 }
 
-#[allow(unsafe_code, reason = "the child of a process with threads could wait for a lock that no thread is left to release")]
+#[allow(
+    unsafe_code,
+    reason = "the child of a process with threads could wait for a lock that no thread is left to release"
+)]
 fn split() -> nix::Result<ForkResult> {
     // SAFETY: this process has a single thread, as the caller of `fork` promises.
     unsafe { unistd::fork() }
@@ -240,16 +278,62 @@ mod tests {
     fn the_program_gets_each_signal_once() {
         let rows = [
             (Signal::SIGTERM, Sender::Other, false, true, "`kill PID`"),
-            (Signal::SIGINT, Sender::Other, false, true, "`kill -INT PID`"),
-            (Signal::SIGINT, Sender::Kernel, false, false, "Ctrl-C reaches both"),
-            (Signal::SIGTSTP, Sender::Kernel, true, false, "Ctrl-Z reaches both"),
-            (Signal::SIGHUP, Sender::Kernel, false, false, "the end of a session reaches both"),
-            (Signal::SIGHUP, Sender::Kernel, true, true, "the end of a terminal reaches the session leader alone"),
-            (Signal::SIGALRM, Sender::Kernel, false, true, "a timer that the caller has set belongs to this process alone"),
-            (Signal::SIGTERM, Sender::Program, false, false, "`kill 0` in the program reaches both"),
+            (
+                Signal::SIGINT,
+                Sender::Other,
+                false,
+                true,
+                "`kill -INT PID`",
+            ),
+            (
+                Signal::SIGINT,
+                Sender::Kernel,
+                false,
+                false,
+                "Ctrl-C reaches both",
+            ),
+            (
+                Signal::SIGTSTP,
+                Sender::Kernel,
+                true,
+                false,
+                "Ctrl-Z reaches both",
+            ),
+            (
+                Signal::SIGHUP,
+                Sender::Kernel,
+                false,
+                false,
+                "the end of a session reaches both",
+            ),
+            (
+                Signal::SIGHUP,
+                Sender::Kernel,
+                true,
+                true,
+                "the end of a terminal reaches the session leader alone",
+            ),
+            (
+                Signal::SIGALRM,
+                Sender::Kernel,
+                false,
+                true,
+                "a timer that the caller has set belongs to this process alone",
+            ),
+            (
+                Signal::SIGTERM,
+                Sender::Program,
+                false,
+                false,
+                "`kill 0` in the program reaches both",
+            ),
         ];
         for (signal, sender, is_session_leader, expected, why) in rows {
-            assert_eq!(is_to_forward(signal, sender, is_session_leader), expected, "{why}");
+            assert_eq!(
+                is_to_forward(signal, sender, is_session_leader),
+                expected,
+                "{why}"
+            );
         }
     }
 }

@@ -45,7 +45,9 @@ impl fmt::Display for Change {
             Self::Appeared => formatter.write_str("is there now"),
             Self::Kind => formatter.write_str("is of another kind"),
             Self::Listing => formatter.write_str("lists something else"),
-            Self::Size { from, to } => write!(formatter, "has another size: {to} bytes, and had {from}"),
+            Self::Size { from, to } => {
+                write!(formatter, "has another size: {to} bytes, and had {from}")
+            }
             Self::Newer => formatter.write_str("is newer"),
             Self::Older => formatter.write_str("is older"),
             Self::Replaced => formatter.write_str("is another file"),
@@ -75,7 +77,10 @@ impl Change {
         let is_directory = kind(now) == SFlag::S_IFDIR.bits();
         Some(match now.modified.cmp(&before.modified) {
             _ if kind(before) != kind(now) => Self::Kind,
-            _ if !is_directory && before.size != now.size => Self::Size { from: before.size, to: now.size },
+            _ if !is_directory && before.size != now.size => Self::Size {
+                from: before.size,
+                to: now.size,
+            },
             Ordering::Less | Ordering::Greater if is_directory => Self::Listing,
             Ordering::Greater => Self::Newer,
             Ordering::Less => Self::Older,
@@ -92,24 +97,86 @@ mod tests {
 
     #[test]
     fn two_stamps_tell_what_has_changed() {
-        let file = Stamp { device: 1, inode: 2, mode: 0o100_644, size: 3, modified: 4 };
-        let directory = Stamp { mode: 0o40_755, ..file };
+        let file = Stamp {
+            device: 1,
+            inode: 2,
+            mode: 0o100_644,
+            size: 3,
+            modified: 4,
+        };
+        let directory = Stamp {
+            mode: 0o40_755,
+            ..file
+        };
         let rows = [
             (Some(file), Some(file), None),
             (None, None, None),
             (Some(file), None, Some("is gone")),
             (None, Some(file), Some("is there now")),
             (Some(file), Some(directory), Some("is of another kind")),
-            (Some(directory), Some(Stamp { modified: 5, size: 9, ..directory }), Some("lists something else")),
-            (Some(file), Some(Stamp { size: 9, modified: 5, ..file }), Some("has another size: 9 bytes, and had 3")),
-            (Some(file), Some(Stamp { modified: 5, ..file }), Some("is newer")),
-            (Some(file), Some(Stamp { modified: 3, ..file }), Some("is older")),
-            (Some(file), Some(Stamp { inode: 9, ..file }), Some("is another file")),
-            (Some(file), Some(Stamp { mode: 0o100_600, ..file }), Some("has other permissions")),
-            (Some(directory), Some(Stamp { inode: 9, ..directory }), Some("is another directory")),
+            (
+                Some(directory),
+                Some(Stamp {
+                    modified: 5,
+                    size: 9,
+                    ..directory
+                }),
+                Some("lists something else"),
+            ),
+            (
+                Some(file),
+                Some(Stamp {
+                    size: 9,
+                    modified: 5,
+                    ..file
+                }),
+                Some("has another size: 9 bytes, and had 3"),
+            ),
+            (
+                Some(file),
+                Some(Stamp {
+                    modified: 5,
+                    ..file
+                }),
+                Some("is newer"),
+            ),
+            (
+                Some(file),
+                Some(Stamp {
+                    modified: 3,
+                    ..file
+                }),
+                Some("is older"),
+            ),
+            (
+                Some(file),
+                Some(Stamp { inode: 9, ..file }),
+                Some("is another file"),
+            ),
+            (
+                Some(file),
+                Some(Stamp {
+                    mode: 0o100_600,
+                    ..file
+                }),
+                Some("has other permissions"),
+            ),
+            (
+                Some(directory),
+                Some(Stamp {
+                    inode: 9,
+                    ..directory
+                }),
+                Some("is another directory"),
+            ),
         ];
         for (before, now, expected) in rows {
-            assert_eq!(Change::between(before, now).map(|change| change.to_string()).as_deref(), expected);
+            assert_eq!(
+                Change::between(before, now)
+                    .map(|change| change.to_string())
+                    .as_deref(),
+                expected
+            );
         }
     }
 }

@@ -1,5 +1,6 @@
-//! Looking for names in a directory and in all those above it. A path is resolved from `/` on at each look, so that 80 looks from 20 directories
-//! down take a third of a warm launch; a directory that is open is a step away.
+//! Looking for names in a directory and in all those above it. A path is resolved from `/` on at
+//! each look, so that 80 looks from 20 directories down take a third of a warm launch; a directory
+//! that is open is a step away.
 
 use std::os::fd::OwnedFd;
 use std::path::Path;
@@ -14,7 +15,8 @@ const DEEP: usize = 8;
 /// A directory on the way up.
 #[derive(Debug)]
 pub struct Climb {
-    /// The directory, open; none where looks by its path are as cheap, or the only ones that are possible.
+    /// The directory, open; none where looks by its path are as cheap, or the only ones that are
+    /// possible.
     directory: Option<OwnedFd>,
     /// How many names its path has.
     depth: usize,
@@ -25,25 +27,36 @@ impl Climb {
     #[must_use]
     pub fn from(directory: &Path) -> Self {
         let depth = directory.components().count();
-        let opened = if depth > DEEP { nix::fcntl::open(directory, flags(), Mode::empty()).ok() } else { None };
-        Self { directory: opened, depth }
+        let opened = if depth > DEEP {
+            nix::fcntl::open(directory, flags(), Mode::empty()).ok()
+        } else {
+            None
+        };
+        Self {
+            directory: opened,
+            depth,
+        }
     }
 
     /// Goes to the directory above.
     pub fn up(&mut self) {
         self.depth = self.depth.saturating_sub(1);
-        self.directory = self.directory.take().filter(|_| self.depth > DEEP).and_then(|below| {
-            let above = openat(below, "..", flags(), Mode::empty());
-            above.ok()
-        });
+        self.directory = self
+            .directory
+            .take()
+            .filter(|_| self.depth > DEEP)
+            .and_then(|below| {
+                let above = openat(below, "..", flags(), Mode::empty());
+                above.ok()
+            });
     }
 
     /// Whether it is known that the directory has nothing of this name.
     #[must_use]
     pub fn lacks(&self, name: &str) -> bool {
-        self.directory
-            .as_ref()
-            .is_some_and(|directory| fstatat(directory, name, AtFlags::AT_SYMLINK_NOFOLLOW) == Err(Errno::ENOENT))
+        self.directory.as_ref().is_some_and(|directory| {
+            fstatat(directory, name, AtFlags::AT_SYMLINK_NOFOLLOW) == Err(Errno::ENOENT)
+        })
     }
 }
 
@@ -66,12 +79,19 @@ mod tests {
         let mut climb = Climb::from(&deep);
         let mut known = Vec::new();
         for directory in deep.ancestors() {
-            assert!(!climb.lacks("here") || !fs::exists(&directory.join("here")), "{}", directory.display());
+            assert!(
+                !climb.lacks("here") || !fs::exists(&directory.join("here")),
+                "{}",
+                directory.display()
+            );
             known.push(climb.lacks("here"));
             climb.up();
         }
         assert_eq!(known[..3], [true, false, true]);
-        assert!(!known[known.len() - DEEP..].contains(&true), "where the way is short, nobody asks");
+        assert!(
+            !known[known.len() - DEEP..].contains(&true),
+            "where the way is short, nobody asks"
+        );
     }
 
     #[test]

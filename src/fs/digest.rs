@@ -1,4 +1,5 @@
-//! SHA-256 digests, by which files are known, and the longer ones of the same family that may be pinned beside them.
+//! SHA-256 digests, by which files are known, and the longer ones of the same family that may be
+//! pinned beside them.
 
 use std::fmt;
 use std::io::Read;
@@ -25,11 +26,15 @@ impl Digest {
 
     /// The digest of a file's content. `advance` is told of the bytes as they are done.
     pub fn of_file(path: &Path, advance: impl FnMut(u64)) -> Result<Self> {
-        Self::of_reader(&mut super::open_regular(path)?, advance).with_context(|| format!("cannot read `{}`", path.display()))
+        Self::of_reader(&mut super::open_regular(path)?, advance)
+            .with_context(|| format!("cannot read `{}`", path.display()))
     }
 
     /// The digest of all that a reader has left. `advance` is told of the bytes as they are done.
-    pub fn of_reader(reader: &mut impl Read, mut advance: impl FnMut(u64)) -> std::io::Result<Self> {
+    pub fn of_reader(
+        reader: &mut impl Read,
+        mut advance: impl FnMut(u64),
+    ) -> std::io::Result<Self> {
         let mut hasher = sha2::Sha256::new();
         feed(&mut hasher, reader, &mut advance)?;
         Ok(Self(hasher.finalize().into()))
@@ -50,7 +55,11 @@ impl From<[u8; 32]> for Digest {
 }
 
 /// Takes all that a reader has left into a digest.
-fn feed(hasher: &mut impl sha2::Digest, reader: &mut impl Read, advance: &mut impl FnMut(u64)) -> std::io::Result<()> {
+fn feed(
+    hasher: &mut impl sha2::Digest,
+    reader: &mut impl Read,
+    advance: &mut impl FnMut(u64),
+) -> std::io::Result<()> {
     let mut chunk = vec![0; CHUNK];
     loop {
         match reader.read(&mut chunk)? {
@@ -146,8 +155,14 @@ mod tests {
     fn a_digest_is_that_of_the_standard() {
         let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
         assert_eq!(Digest::of(b"abc").to_string(), abc);
-        assert_eq!(Digest::of_reader(&mut &b"abc"[..], drop).unwrap(), Digest::of(b"abc"));
-        assert_eq!(serde_json::from_str::<Digest>(&format!("\"{abc}\"")).unwrap(), Digest::of(b"abc"));
+        assert_eq!(
+            Digest::of_reader(&mut &b"abc"[..], drop).unwrap(),
+            Digest::of(b"abc")
+        );
+        assert_eq!(
+            serde_json::from_str::<Digest>(&format!("\"{abc}\"")).unwrap(),
+            Digest::of(b"abc")
+        );
         assert!(serde_json::from_str::<Digest>("\"ba78\"").is_err());
     }
 }

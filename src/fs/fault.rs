@@ -5,20 +5,30 @@ use std::io::ErrorKind;
 use anyhow::{Error, Result};
 use nix::errno::Errno;
 
-/// Whether a call failed for a reason that has nothing to do with what it was asked for: the disk does not answer, or there are no
-/// descriptors or no memory left. What could not be looked at then may well be there, and nobody may go on as if it were not.
+/// Whether a call failed for a reason that has nothing to do with what it was asked for: the disk
+/// does not answer, or there are no descriptors or no memory left. What could not be looked at then
+/// may well be there, and nobody may go on as if it were not.
 #[must_use]
 pub fn is_systems_fault(error: &Error) -> bool {
-    let numbers = error.chain().filter_map(|link| link.downcast_ref::<std::io::Error>()?.raw_os_error());
+    let numbers = error
+        .chain()
+        .filter_map(|link| link.downcast_ref::<std::io::Error>()?.raw_os_error());
     numbers.map(Errno::from_raw).any(|errno| {
         matches!(
             errno,
-            Errno::EIO | Errno::EMFILE | Errno::ENFILE | Errno::ENOMEM | Errno::ENOSPC | Errno::EDQUOT | Errno::ESTALE
+            Errno::EIO
+                | Errno::EMFILE
+                | Errno::ENFILE
+                | Errno::ENOMEM
+                | Errno::ENOSPC
+                | Errno::EDQUOT
+                | Errno::ESTALE
         )
     })
 }
 
-/// What a look at a path gives, where it can be seen; none where there is none, or it is not for us to see.
+/// What a look at a path gives, where it can be seen; none where there is none, or it is not for us
+/// to see.
 ///
 /// # Errors
 /// Nobody can tell, for a reason that lies in the system.
@@ -49,7 +59,10 @@ pub fn is_fullness(error: &Error) -> bool {
 }
 
 fn is(kind: ErrorKind, error: &Error) -> bool {
-    error.chain().filter_map(|link| link.downcast_ref::<std::io::Error>()).any(|error| error.kind() == kind)
+    error
+        .chain()
+        .filter_map(|link| link.downcast_ref::<std::io::Error>())
+        .any(|error| error.kind() == kind)
 }
 
 #[cfg(test)]
@@ -68,7 +81,9 @@ mod tests {
             (Errno::ENAMETOOLONG, false),
         ];
         for (errno, expected) in rows {
-            let error = Err::<(), _>(std::io::Error::from(errno)).context("cannot open `x`").unwrap_err();
+            let error = Err::<(), _>(std::io::Error::from(errno))
+                .context("cannot open `x`")
+                .unwrap_err();
             assert_eq!(is_systems_fault(&error), expected, "{errno}");
             assert_eq!(is_absence(&error), errno == Errno::ENOENT, "{errno}");
         }

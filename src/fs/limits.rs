@@ -1,5 +1,5 @@
-//! How long a text from outside may be that is read as a whole. Each limit is many times what is in use, and small enough that what is
-//! made of the text has room in the memory of a small machine.
+//! How long a text from outside may be that is read as a whole. Each limit is many times what is in
+//! use, and small enough that what is made of the text has room in the memory of a small machine.
 
 use std::path::Path;
 
@@ -16,22 +16,29 @@ pub struct Limit {
 
 impl Limit {
     const fn new(of: &'static str, mebibytes: u64) -> Self {
-        Self { of, bytes: mebibytes << 20 }
+        Self {
+            of,
+            bytes: mebibytes << 20,
+        }
     }
 
     /// What is said of a longer text.
     pub(super) fn refusal(self, path: &Path) -> Failure {
         let Self { of, bytes } = self;
-        Failure::new(format!("cannot read `{}`", path.display()))
-            .because(format!("it is longer than {of} may be: {} MiB", bytes >> 20))
+        Failure::new(format!("cannot read `{}`", path.display())).because(format!(
+            "it is longer than {of} may be: {} MiB",
+            bytes >> 20
+        ))
     }
 }
 
-/// `vpython.toml`, `pyproject.toml`, LUCI's specs, requirements and constraints: 100,000 pins with a digest each are 10 MiB.
+/// `vpython.toml`, `pyproject.toml`, LUCI's specs, requirements and constraints: 100,000 pins with
+/// a digest each are 10 MiB.
 pub const SPEC: Limit = Limit::new("a spec", 32);
 /// Lock files: 100,000 packages of one wheel each are 25 MiB.
 pub const LOCK: Limit = Limit::new("a lock file", 64);
-/// Programs, in which a spec is looked for. CPython needs a hundred times the size of a module to compile it.
+/// Programs, in which a spec is looked for. CPython needs a hundred times the size of a module to
+/// compile it.
 pub const PROGRAM: Limit = Limit::new("a program", 256);
 /// `pyvenv.cfg`, `.python-version` and their kind: a few lines.
 pub const SETTINGS: Limit = Limit::new("a file of settings", 1);

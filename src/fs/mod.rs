@@ -1,7 +1,8 @@
-//! `std::fs` with the path in the error, stamps and digests, and publishing by rename. The only file of the crate that calls `std::fs`.
+//! `std::fs` with the path in the error, stamps and digests, and publishing by rename. The only
+//! file of the crate that calls `std::fs`.
 //!
-//! Each function does what its namesake in `std::fs` does; its error says what could not be done to which path, caused by the
-//! system's own words.
+//! Each function does what its namesake in `std::fs` does; its error says what could not be done to
+//! which path, caused by the system's own words.
 #![allow(clippy::disallowed_methods, reason = "the twins stand here")]
 
 mod change;
@@ -36,13 +37,13 @@ pub use digest::{Digest, LongDigest};
 pub use fault::{is_absence, is_fullness, is_presence, is_systems_fault, visible};
 pub use lock::{Attempt, lock_exclusive, lock_shared, try_lock_exclusive, try_lock_shared};
 pub use own::{
-    look_for_json, open_across_exec, open_optional, open_or_create, read_json, read_memo, read_memo_before_exec, read_own_json,
-    write_memo,
+    look_for_json, open_across_exec, open_optional, open_or_create, read_json, read_memo,
+    read_memo_before_exec, read_own_json, write_memo,
 };
 pub use plain::plain_place;
 pub use read::{
-    BEGINNING, leave_open, open_if_there, open_regular, open_without_waiting, read, read_before_exec, read_beginning,
-    read_named_text, read_rest, read_text, real_path,
+    BEGINNING, leave_open, open_if_there, open_regular, open_without_waiting, read,
+    read_before_exec, read_beginning, read_named_text, read_rest, read_text, real_path,
 };
 pub use replace::{UNFINISHED, replace, replace_by, replace_link, rewrite, write_atomically};
 pub use seal::seal;
@@ -52,12 +53,14 @@ pub use trust::{Stranger, Trust, is_open_to_all};
 
 /// The metadata of what stands at `path`, following links; none where nothing does.
 pub fn metadata(path: &Path) -> Result<Option<std::fs::Metadata>> {
-    optional(std::fs::metadata(path)).with_context(|| format!("cannot look at `{}`", path.display()))
+    optional(std::fs::metadata(path))
+        .with_context(|| format!("cannot look at `{}`", path.display()))
 }
 
 /// The metadata of what stands at `path` itself, be it a link; none where nothing does.
 pub fn link_metadata(path: &Path) -> Result<Option<std::fs::Metadata>> {
-    optional(std::fs::symlink_metadata(path)).with_context(|| format!("cannot look at `{}`", path.display()))
+    optional(std::fs::symlink_metadata(path))
+        .with_context(|| format!("cannot look at `{}`", path.display()))
 }
 
 /// Whether a file, following links, stands at `path`. What cannot be seen is not there.
@@ -66,13 +69,16 @@ pub fn is_file(path: &Path) -> bool {
     std::fs::metadata(path).is_ok_and(|metadata| metadata.is_file())
 }
 
-/// The same for where much depends on it: that nobody can tell, for a reason that lies in the system, is an error.
+/// The same for where much depends on it: that nobody can tell, for a reason that lies in the
+/// system, is an error.
 pub fn look_for_file(path: &Path) -> Result<bool> {
-    Ok(visible(metadata(path))?.flatten().is_some_and(|metadata| metadata.is_file()))
+    Ok(visible(metadata(path))?
+        .flatten()
+        .is_some_and(|metadata| metadata.is_file()))
 }
 
-/// Whether anything, following links, stands at `path`, for where much depends on it: that nobody can tell, for a reason that lies in the
-/// system, is an error.
+/// Whether anything, following links, stands at `path`, for where much depends on it: that nobody
+/// can tell, for a reason that lies in the system, is an error.
 pub fn look_for(path: &Path) -> Result<bool> {
     Ok(visible(metadata(path))?.flatten().is_some())
 }
@@ -95,7 +101,11 @@ pub fn open(path: &Path) -> Result<File> {
 
 /// Opens `/dev/null` for both directions, close-on-exec.
 pub fn open_device_null() -> Result<File> {
-    OpenOptions::new().read(true).write(true).open("/dev/null").context("cannot open `/dev/null`")
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open("/dev/null")
+        .context("cannot open `/dev/null`")
 }
 
 /// Makes a file, or empties the one that is there.
@@ -103,10 +113,15 @@ pub fn create(path: &Path) -> Result<File> {
     File::create(path).with_context(|| format!("cannot create `{}`", path.display()))
 }
 
-/// Makes a new file with exactly the permission bits `mode`, whatever the umask. A file that is there already is an error.
+/// Makes a new file with exactly the permission bits `mode`, whatever the umask. A file that is
+/// there already is an error.
 pub fn create_new(path: &Path, mode: u32) -> Result<File> {
     let create = || {
-        let file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
+        let file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(mode)
+            .open(path)?;
         file.set_permissions(Permissions::from_mode(mode))?;
         Ok::<_, std::io::Error>(file)
     };
@@ -116,20 +131,24 @@ pub fn create_new(path: &Path, mode: u32) -> Result<File> {
 /// Makes a new file with this content and exactly the permission bits `mode`.
 pub fn write_new(path: &Path, content: &[u8], mode: u32) -> Result<()> {
     let mut file = create_new(path, mode)?;
-    file.write_all(content).with_context(|| format!("cannot write `{}`", path.display()))
+    file.write_all(content)
+        .with_context(|| format!("cannot write `{}`", path.display()))
 }
 
 /// The names in a directory, sorted; none where there is no such directory.
 pub fn list(path: &Path) -> Result<Option<Vec<std::ffi::OsString>>> {
     let names = || {
-        let mut names = std::fs::read_dir(path)?.map(|entry| Ok(entry?.file_name())).collect::<std::io::Result<Vec<_>>>()?;
+        let mut names = std::fs::read_dir(path)?
+            .map(|entry| Ok(entry?.file_name()))
+            .collect::<std::io::Result<Vec<_>>>()?;
         names.sort();
         Ok(names)
     };
     optional(names()).with_context(|| format!("cannot list `{}`", path.display()))
 }
 
-/// Makes a directory and those above it that are missing, with the permission bits `mode` less the umask.
+/// Makes a directory and those above it that are missing, with the permission bits `mode` less the
+/// umask.
 pub fn create_dir_all(path: &Path, mode: u32) -> Result<()> {
     std::fs::DirBuilder::new()
         .recursive(true)
@@ -138,7 +157,8 @@ pub fn create_dir_all(path: &Path, mode: u32) -> Result<()> {
         .with_context(|| format!("cannot create directory `{}`", path.display()))
 }
 
-/// Makes a directory in one that is there, with the permission bits `mode` less the umask. If it is there already, that is as good.
+/// Makes a directory in one that is there, with the permission bits `mode` less the umask. If it is
+/// there already, that is as good.
 pub fn create_dir(path: &Path, mode: u32) -> Result<()> {
     match std::fs::DirBuilder::new().mode(mode).create(path) {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
@@ -146,8 +166,8 @@ pub fn create_dir(path: &Path, mode: u32) -> Result<()> {
     }
 }
 
-/// Makes a symbolic link at `path` that says `target`. If it is there already, that is as good: a file server whose answer was lost says so
-/// when it is asked again.
+/// Makes a symbolic link at `path` that says `target`. If it is there already, that is as good: a
+/// file server whose answer was lost says so when it is asked again.
 pub fn symlink(target: &Path, path: &Path) -> Result<()> {
     match std::os::unix::fs::symlink(target, path) {
         Err(_) if std::fs::read_link(path).is_ok_and(|said| said == target) => Ok(()),
@@ -160,12 +180,14 @@ pub fn read_link(path: &Path) -> Result<PathBuf> {
     std::fs::read_link(path).with_context(|| format!("cannot read the link `{}`", path.display()))
 }
 
-/// Gives a file a second name. The bare error is returned, since its kind decides what to try instead.
+/// Gives a file a second name. The bare error is returned, since its kind decides what to try
+/// instead.
 pub fn hard_link(from: &Path, to: &Path) -> std::io::Result<()> {
     std::fs::hard_link(from, to)
 }
 
-/// Copies a file's bytes and permission bits to a new file. What stands at `to` already, which may be the same file, is never written to.
+/// Copies a file's bytes and permission bits to a new file. What stands at `to` already, which may
+/// be the same file, is never written to.
 pub fn copy_new(from: &Path, to: &Path) -> Result<()> {
     let mut content = open(from)?;
     let copy = |content: &mut File| {
@@ -174,12 +196,15 @@ pub fn copy_new(from: &Path, to: &Path) -> Result<()> {
         std::io::copy(content, &mut copied).inspect_err(|_| drop(std::fs::remove_file(to)))?;
         Ok::<_, anyhow::Error>(())
     };
-    copy(&mut content).with_context(|| format!("cannot copy `{}` to `{}`", from.display(), to.display()))
+    copy(&mut content)
+        .with_context(|| format!("cannot copy `{}` to `{}`", from.display(), to.display()))
 }
 
 /// Copies a file's bytes and permission bits. What stands at `to` is overwritten.
 pub fn copy(from: &Path, to: &Path) -> Result<()> {
-    std::fs::copy(from, to).map(drop).with_context(|| format!("cannot copy `{}` to `{}`", from.display(), to.display()))
+    std::fs::copy(from, to)
+        .map(drop)
+        .with_context(|| format!("cannot copy `{}` to `{}`", from.display(), to.display()))
 }
 
 /// Sets exactly these permission bits.
@@ -190,22 +215,29 @@ pub fn set_mode(path: &Path, mode: u32) -> Result<()> {
 
 /// Sets when a file or directory was last changed.
 pub fn set_modified(path: &Path, time: std::time::SystemTime) -> Result<()> {
-    open(path)?.set_modified(time).with_context(|| format!("cannot set the time of `{}`", path.display()))
+    open(path)?
+        .set_modified(time)
+        .with_context(|| format!("cannot set the time of `{}`", path.display()))
 }
 
 /// Gives what stands at `from` the name `to`, in one step.
 pub fn rename(from: &Path, to: &Path) -> Result<()> {
-    std::fs::rename(from, to).with_context(|| format!("cannot rename `{}` to `{}`", from.display(), to.display()))
+    std::fs::rename(from, to)
+        .with_context(|| format!("cannot rename `{}` to `{}`", from.display(), to.display()))
 }
 
-/// Waits until all that was written to the file system of `path`, by whomever, is on the disk. File systems that cannot do that are left
-/// to themselves.
+/// Waits until all that was written to the file system of `path`, by whomever, is on the disk. File
+/// systems that cannot do that are left to themselves.
 pub fn sync_file_system(path: &Path) -> Result<()> {
     progress::phase("writing to the disk");
     match nix::unistd::syncfs(open(path)?) {
         Err(errno) if errno != nix::errno::Errno::ENOSYS && errno != nix::errno::Errno::EINVAL => {
-            Err(std::io::Error::from(errno))
-                .with_context(|| format!("cannot write the file system of `{}` to the disk", path.display()))
+            Err(std::io::Error::from(errno)).with_context(|| {
+                format!(
+                    "cannot write the file system of `{}` to the disk",
+                    path.display()
+                )
+            })
         }
         _ => Ok(()),
     }
@@ -213,10 +245,13 @@ pub fn sync_file_system(path: &Path) -> Result<()> {
 
 /// Waits until what a file has in it, or what a directory lists, is on the disk.
 pub fn sync(path: &Path) -> Result<()> {
-    open(path)?.sync_all().with_context(|| format!("cannot write `{}` to the disk", path.display()))
+    open(path)?
+        .sync_all()
+        .with_context(|| format!("cannot write `{}` to the disk", path.display()))
 }
 
-/// Removes a directory and all in it, read-only directories too. If another process was first, it is gone all the same.
+/// Removes a directory and all in it, read-only directories too. If another process was first, it
+/// is gone all the same.
 pub fn remove_dir_all(path: &Path) -> Result<()> {
     let remove = || optional(std::fs::remove_dir_all(path));
     let removed = match remove() {
@@ -226,7 +261,9 @@ pub fn remove_dir_all(path: &Path) -> Result<()> {
         }
         removed => removed,
     };
-    removed.map(drop).with_context(|| format!("cannot remove `{}`", path.display()))
+    removed
+        .map(drop)
+        .with_context(|| format!("cannot remove `{}`", path.display()))
 }
 
 /// The permission bits.
@@ -237,13 +274,20 @@ pub fn mode(metadata: &std::fs::Metadata) -> u32 {
 
 /// Removes a file. If somebody else was first, it is gone all the same.
 pub fn remove_file(path: &Path) -> Result<()> {
-    optional(std::fs::remove_file(path)).map(drop).with_context(|| format!("cannot remove `{}`", path.display()))
+    optional(std::fs::remove_file(path))
+        .map(drop)
+        .with_context(|| format!("cannot remove `{}`", path.display()))
 }
 
-/// Removes what stands at `path`, be it a directory with all in it. If somebody else was first, it is gone all the same.
+/// Removes what stands at `path`, be it a directory with all in it. If somebody else was first, it
+/// is gone all the same.
 pub fn remove_any(path: &Path) -> Result<()> {
     let is_directory = link_metadata(path)?.is_some_and(|metadata| metadata.is_dir());
-    if is_directory { remove_dir_all(path) } else { remove_file(path) }
+    if is_directory {
+        remove_dir_all(path)
+    } else {
+        remove_file(path)
+    }
 }
 
 /// A file's device, and its number there.
@@ -255,13 +299,19 @@ pub fn inode(metadata: &std::fs::Metadata) -> (u64, u64) {
 /// Whether two paths are names of one file.
 #[must_use]
 pub fn are_one(one: &Path, other: &Path) -> bool {
-    let inode = |path| std::fs::symlink_metadata(path).ok().map(|metadata| inode(&metadata));
+    let inode = |path| {
+        std::fs::symlink_metadata(path)
+            .ok()
+            .map(|metadata| inode(&metadata))
+    };
     inode(one).is_some_and(|found| inode(other) == Some(found))
 }
 
 /// Whether an open file is still the one that has this name.
 pub fn is_at(file: &File, path: &Path) -> Result<bool> {
-    let ours = file.metadata().with_context(|| format!("cannot look at `{}`", path.display()))?;
+    let ours = file
+        .metadata()
+        .with_context(|| format!("cannot look at `{}`", path.display()))?;
     Ok(metadata(path)?.is_some_and(|now| inode(&now) == inode(&ours)))
 }
 
@@ -271,15 +321,18 @@ pub fn space(metadata: &std::fs::Metadata) -> u64 {
     metadata.blocks() * 512
 }
 
-/// While this lives, new files and directories get the permission bits `0755` and less, whatever the caller's umask. The umask belongs
-/// to the whole process, and is put back in the end, for python.
+/// While this lives, new files and directories get the permission bits `0755` and less, whatever
+/// the caller's umask. The umask belongs to the whole process, and is put back in the end, for
+/// python.
 pub struct PlainUmask(nix::sys::stat::Mode);
 
 impl PlainUmask {
     /// Sets the umask.
     #[must_use]
     pub fn set() -> Self {
-        Self(nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o022)))
+        Self(nix::sys::stat::umask(
+            nix::sys::stat::Mode::from_bits_truncate(0o022),
+        ))
     }
 }
 
@@ -293,7 +346,9 @@ impl Drop for PlainUmask {
 fn optional<T>(result: std::io::Result<T>) -> std::io::Result<Option<T>> {
     match result {
         Ok(value) => Ok(Some(value)),
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            Ok(None)
+        }
         Err(error) => Err(error),
     }
 }
@@ -316,7 +371,11 @@ mod tests {
             ("a/b/..", "a"),
         ];
         for (path, expected) in rows {
-            assert_eq!(plain_place(directory.path().join(path)), real.join(expected), "{path}");
+            assert_eq!(
+                plain_place(directory.path().join(path)),
+                real.join(expected),
+                "{path}"
+            );
         }
     }
 
@@ -331,7 +390,10 @@ mod tests {
         let first = Stamped::look(&path);
         assert!(first.holds());
         write_atomically(&path, b"two").unwrap();
-        assert!(!first.holds(), "another file of the same size has taken its place");
+        assert!(
+            !first.holds(),
+            "another file of the same size has taken its place"
+        );
         let second = Stamped::look(&path);
         std::fs::remove_file(&path).unwrap();
         assert!(!second.holds(), "it is gone");
@@ -356,7 +418,10 @@ mod tests {
         let path = directory.path().join("file");
         write_new(&path, b"x", 0o777).unwrap();
         assert_eq!(std::fs::metadata(&path).unwrap().mode() & 0o7777, 0o777);
-        assert!(write_new(&path, b"y", 0o444).is_err(), "it is there already");
+        assert!(
+            write_new(&path, b"y", 0o444).is_err(),
+            "it is there already"
+        );
     }
 
     #[test]
@@ -370,7 +435,10 @@ mod tests {
     #[test]
     fn an_error_names_the_path() {
         let error = read(Path::new("/nowhere/file")).unwrap_err();
-        assert_eq!(format!("{error:#}"), "cannot open `/nowhere/file`: No such file or directory (os error 2)");
+        assert_eq!(
+            format!("{error:#}"),
+            "cannot open `/nowhere/file`: No such file or directory (os error 2)"
+        );
     }
 
     #[test]
@@ -378,7 +446,10 @@ mod tests {
         use std::ffi::OsString;
         use std::os::unix::ffi::OsStringExt;
         for bytes in [&b"/plain"[..], b"/\xff\xfe"] {
-            let stamped = Stamped { path: OsString::from_vec(bytes.to_vec()).into(), stamp: None };
+            let stamped = Stamped {
+                path: OsString::from_vec(bytes.to_vec()).into(),
+                stamp: None,
+            };
             let json = serde_json::to_vec(&stamped).unwrap();
             assert_eq!(serde_json::from_slice::<Stamped>(&json).unwrap(), stamped);
         }

@@ -1,4 +1,5 @@
-//! Paths in JSON: as text where they are UTF-8, else as an array of bytes. For `#[serde(with = …)]`.
+//! Paths in JSON: as text where they are UTF-8, else as an array of bytes. For
+//! `#[serde(with = …)]`.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};

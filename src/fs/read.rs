@@ -1,5 +1,5 @@
-//! Reading files: with as few questions to the system as will do, since each launch reads several; and what comes from outside within
-//! limits, and without waiting.
+//! Reading files: with as few questions to the system as will do, since each launch reads several;
+//! and what comes from outside within limits, and without waiting.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read};
@@ -19,11 +19,14 @@ use crate::report::Failure;
 /// The whole content of a file of any kind, which is trusted to be no longer than memory.
 pub fn read(path: &Path) -> Result<Vec<u8>> {
     let mut content = Vec::new();
-    open(path)?.read_to_end(&mut content).with_context(|| format!("cannot read `{}`", path.display()))?;
+    open(path)?
+        .read_to_end(&mut content)
+        .with_context(|| format!("cannot read `{}`", path.display()))?;
     Ok(content)
 }
 
-/// The whole text of a regular file that comes from outside, of which nobody knows how long it is, or what.
+/// The whole text of a regular file that comes from outside, of which nobody knows how long it is,
+/// or what.
 ///
 /// # Errors
 /// It is no regular file, or longer than its limit; it cannot be read.
@@ -31,18 +34,23 @@ pub fn read_text(path: &Path, limit: Limit) -> Result<Vec<u8>> {
     read_to_limit(open_regular(path)?, path, limit)
 }
 
-/// The same for a text that is named on the command line: what the process was given as an open file, as `/dev/stdin` and
-/// `<(command)` of a shell are, is read whatever its kind, and a named pipe as long as somebody writes to it.
+/// The same for a text that is named on the command line: what the process was given as an open
+/// file, as `/dev/stdin` and `<(command)` of a shell are, is read whatever its kind, and a named
+/// pipe as long as somebody writes to it.
 ///
 /// # Errors
 /// Those of [`read_text`].
 pub fn read_named_text(path: &Path, limit: Limit) -> Result<Vec<u8>> {
-    let is_inherited = ["/dev/fd", "/dev/stdin", "/proc/self/fd"].iter().any(|given| path.starts_with(given));
+    let is_inherited = ["/dev/fd", "/dev/stdin", "/proc/self/fd"]
+        .iter()
+        .any(|given| path.starts_with(given));
     if is_inherited {
         return read_to_limit(open(path)?, path, limit);
     }
     let file = open_without_waiting(path)?;
-    let metadata = file.metadata().with_context(|| format!("cannot look at `{}`", path.display()))?;
+    let metadata = file
+        .metadata()
+        .with_context(|| format!("cannot look at `{}`", path.display()))?;
     if metadata.file_type().is_fifo() {
         return read_pipe(&file, path, limit, PATIENCE);
     }
@@ -63,13 +71,16 @@ fn read_pipe(mut file: &File, path: &Path, limit: Limit, patience: u16) -> Resul
             Err(Errno::EINTR) => continue,
             Err(errno) => return Err(std::io::Error::from(errno)).with_context(cannot),
             Ok(0) => {
-                let why = format!("it is a named pipe, and nobody has written to it for {patience} seconds");
+                let why = format!(
+                    "it is a named pipe, and nobody has written to it for {patience} seconds"
+                );
                 return Err(Failure::new(cannot()).because(why).into());
             }
             Ok(_) => {}
         }
         match file.read(&mut chunk) {
-            Err(error) if matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::WouldBlock) => {}
+            Err(error)
+                if matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::WouldBlock) => {}
             read => match read.with_context(cannot)? {
                 0 => return Ok(content),
                 length => content.extend_from_slice(&chunk[..length]),
@@ -87,31 +98,47 @@ fn read_pipe(mut file: &File, path: &Path, limit: Limit, patience: u16) -> Resul
 /// It is none.
 pub fn open_regular(path: &Path) -> Result<File> {
     let file = open_without_waiting(path)?;
-    check_kind(&file.metadata().with_context(|| format!("cannot look at `{}`", path.display()))?, path)?;
+    check_kind(
+        &file
+            .metadata()
+            .with_context(|| format!("cannot look at `{}`", path.display()))?,
+        path,
+    )?;
     Ok(file)
 }
 
-/// Opens a file that is thought to be a regular one. A pipe in its place is not waited for, and no read of it waits either.
+/// Opens a file that is thought to be a regular one. A pipe in its place is not waited for, and no
+/// read of it waits either.
 pub fn open_without_waiting(path: &Path) -> Result<File> {
     try_open(path).with_context(|| format!("cannot open `{}`", path.display()))
 }
 
 /// The same, with what the system says of the file; none where there is none.
 pub fn open_if_there(path: &Path) -> Result<Option<(File, std::fs::Metadata)>> {
-    let opened = optional(try_open(path)).with_context(|| format!("cannot open `{}`", path.display()));
+    let opened =
+        optional(try_open(path)).with_context(|| format!("cannot open `{}`", path.display()));
     let Some(file) = opened? else { return Ok(None) };
-    let metadata = file.metadata().with_context(|| format!("cannot look at `{}`", path.display()))?;
+    let metadata = file
+        .metadata()
+        .with_context(|| format!("cannot look at `{}`", path.display()))?;
     Ok(Some((file, metadata)))
 }
 
 fn try_open(path: &Path) -> std::io::Result<File> {
-    File::options().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(path)
+    File::options()
+        .read(true)
+        .custom_flags(OFlag::O_NONBLOCK.bits())
+        .open(path)
 }
 
 /// `/dev/null` is as good as an empty file: a link to it says that there is nothing.
 fn check_kind(metadata: &std::fs::Metadata, path: &Path) -> Result<()> {
     let what = match metadata.file_type() {
-        kind if kind.is_file() || kind.is_char_device() && metadata.rdev() == nix::sys::stat::makedev(1, 3) => return Ok(()),
+        kind if kind.is_file()
+            || kind.is_char_device() && metadata.rdev() == nix::sys::stat::makedev(1, 3) =>
+        {
+            return Ok(());
+        }
         kind if kind.is_dir() => {
             let error = std::io::Error::from(Errno::EISDIR);
             return Err(error).with_context(|| format!("cannot read `{}`", path.display()));
@@ -127,11 +154,18 @@ fn check_kind(metadata: &std::fs::Metadata, path: &Path) -> Result<()> {
 
 fn read_to_limit(file: File, path: &Path, limit: Limit) -> Result<Vec<u8>> {
     let mut content = Vec::new();
-    file.take(limit.bytes + 1).read_to_end(&mut content).with_context(|| format!("cannot read `{}`", path.display()))?;
-    if content.len() as u64 > limit.bytes { Err(limit.refusal(path).into()) } else { Ok(content) }
+    file.take(limit.bytes + 1)
+        .read_to_end(&mut content)
+        .with_context(|| format!("cannot read `{}`", path.display()))?;
+    if content.len() as u64 > limit.bytes {
+        Err(limit.refusal(path).into())
+    } else {
+        Ok(content)
+    }
 }
 
-/// The whole content of a regular file that is read on the way to `execve`: where it is short, with two system calls.
+/// The whole content of a regular file that is read on the way to `execve`: where it is short, with
+/// two system calls.
 ///
 /// # Errors
 /// Those of [`read_text`]. What is no regular file is noticed where it is more than short.
@@ -144,19 +178,30 @@ pub fn read_before_exec(path: &Path, limit: Limit) -> Result<Vec<u8>> {
 }
 
 /// What [`read_beginning`] gave, and the rest of the file. `path` is for the error.
-pub fn read_rest(file: &mut File, beginning: Vec<u8>, path: &Path, limit: Limit) -> Result<Vec<u8>> {
+pub fn read_rest(
+    file: &mut File,
+    beginning: Vec<u8>,
+    path: &Path,
+    limit: Limit,
+) -> Result<Vec<u8>> {
     let mut content = beginning;
     if content.len() < BEGINNING {
         return Ok(content);
     }
-    let metadata = file.metadata().with_context(|| format!("cannot look at `{}`", path.display()))?;
+    let metadata = file
+        .metadata()
+        .with_context(|| format!("cannot look at `{}`", path.display()))?;
     check_kind(&metadata, path)?;
     if metadata.len() > limit.bytes {
         return Err(limit.refusal(path).into());
     }
     let mut length = content.len();
-    // A byte more than there is: what is read short of that is the end, and the system need not be asked once more.
-    content.resize(usize::try_from(metadata.len()).unwrap_or(0).max(length) + 1, 0);
+    // A byte more than there is: what is read short of that is the end, and the system need not be
+    // asked once more.
+    content.resize(
+        usize::try_from(metadata.len()).unwrap_or(0).max(length) + 1,
+        0,
+    );
     loop {
         match file.read(&mut content[length..]) {
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
@@ -179,8 +224,9 @@ pub fn read_rest(file: &mut File, beginning: Vec<u8>, path: &Path, limit: Limit)
 /// How many bytes [`read_beginning`] reads.
 pub const BEGINNING: usize = 8 * 1024;
 
-/// The first [`BEGINNING`] bytes of a regular file that was just opened, or all of it where it is shorter: with one system call,
-/// since a short read of a regular file is its end. `path` is for the error.
+/// The first [`BEGINNING`] bytes of a regular file that was just opened, or all of it where it is
+/// shorter: with one system call, since a short read of a regular file is its end. `path` is for
+/// the error.
 pub fn read_beginning(file: &mut File, path: &Path) -> Result<Vec<u8>> {
     let mut content = vec![0; BEGINNING];
     let length = loop {
@@ -193,7 +239,8 @@ pub fn read_beginning(file: &mut File, path: &Path) -> Result<Vec<u8>> {
     Ok(content)
 }
 
-/// The real path of an open file, with one question to the system where `/proc` is mounted. `path` is how it was opened.
+/// The real path of an open file, with one question to the system where `/proc` is mounted. `path`
+/// is how it was opened.
 pub fn real_path(file: &File, path: &Path) -> Result<PathBuf> {
     match read_link(Path::new(&format!("/proc/self/fd/{}", file.as_raw_fd()))) {
         Ok(real) if real.is_absolute() => Ok(real),
@@ -213,8 +260,10 @@ mod tests {
 
     /// What is said of a text with this limit, by each of the ways to read it.
     fn read_each_way(path: &Path, limit: Limit) -> [Result<usize, String>; 2] {
-        [read_text(path, limit), read_before_exec(path, limit)]
-            .map(|read| read.map(|text| text.len()).map_err(|error| crate::report::one_line(&error)))
+        [read_text(path, limit), read_before_exec(path, limit)].map(|read| {
+            read.map(|text| text.len())
+                .map_err(|error| crate::report::one_line(&error))
+        })
     }
 
     #[test]
@@ -223,32 +272,60 @@ mod tests {
         let path = directory.path().join("text");
         let limit = limits::SETTINGS;
         let longest = usize::try_from(limit.bytes).unwrap();
-        for length in [0, 1, BEGINNING - 1, BEGINNING, BEGINNING + 1, longest - 1, longest] {
+        for length in [
+            0,
+            1,
+            BEGINNING - 1,
+            BEGINNING,
+            BEGINNING + 1,
+            longest - 1,
+            longest,
+        ] {
             super::super::remove_file(&path).unwrap();
             write_new(&path, &vec![b'x'; length], 0o644).unwrap();
             assert_eq!(read_each_way(&path, limit), [Ok(length), Ok(length)]);
         }
-        let why = format!("cannot read `{}`: it is longer than a file of settings may be: 1 MiB", path.display());
+        let why = format!(
+            "cannot read `{}`: it is longer than a file of settings may be: 1 MiB",
+            path.display()
+        );
         for length in [longest + 1, longest * 5000] {
-            File::options().write(true).open(&path).unwrap().set_len(length as u64).unwrap();
-            assert_eq!(read_each_way(&path, limit), [Err(why.clone()), Err(why.clone())]);
+            File::options()
+                .write(true)
+                .open(&path)
+                .unwrap()
+                .set_len(length as u64)
+                .unwrap();
+            assert_eq!(
+                read_each_way(&path, limit),
+                [Err(why.clone()), Err(why.clone())]
+            );
         }
     }
 
     #[test]
     fn what_is_no_regular_file_is_refused_at_once() {
         let directory = tempfile::tempdir().unwrap();
-        let (pipe, inner) = (directory.path().join("pipe"), directory.path().join("inner"));
+        let (pipe, inner) = (
+            directory.path().join("pipe"),
+            directory.path().join("inner"),
+        );
         nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
         create_dir(&inner, 0o755).unwrap();
         let rows = [
             (pipe.as_path(), "it is a named pipe, and not a regular file"),
-            (Path::new("/dev/zero"), "it is a device, and not a regular file"),
+            (
+                Path::new("/dev/zero"),
+                "it is a device, and not a regular file",
+            ),
             (inner.as_path(), "Is a directory (os error 21)"),
         ];
         for (path, why) in rows {
             let [text, before_exec] = read_each_way(path, limits::SPEC);
-            assert_eq!(text, Err(format!("cannot read `{}`: {why}", path.display())));
+            assert_eq!(
+                text,
+                Err(format!("cannot read `{}`: {why}", path.display()))
+            );
             // A pipe without a writer ends at once.
             assert_eq!(before_exec, if path == pipe { Ok(0) } else { text });
             assert!(open_regular(path).is_err());
@@ -261,8 +338,14 @@ mod tests {
         let (read, write) = nix::unistd::pipe().unwrap();
         File::from(write).write_all(b"text").unwrap();
         let path = format!("/dev/fd/{}", read.as_raw_fd());
-        assert_eq!(read_named_text(Path::new(&path), limits::SPEC).unwrap(), b"text");
-        assert_eq!(read_named_text(Path::new("/dev/null"), limits::SPEC).unwrap(), b"");
+        assert_eq!(
+            read_named_text(Path::new(&path), limits::SPEC).unwrap(),
+            b"text"
+        );
+        assert_eq!(
+            read_named_text(Path::new("/dev/null"), limits::SPEC).unwrap(),
+            b""
+        );
         assert!(read_named_text(Path::new("/dev/zero"), limits::SPEC).is_err());
     }
 
@@ -272,8 +355,17 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("pipe");
         nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
-        let quiet = read_pipe(&open_without_waiting(&path).unwrap(), &path, limits::SPEC, 0).unwrap_err();
-        let why = format!("cannot read `{}`: it is a named pipe, and nobody has written to it for 0 seconds", path.display());
+        let quiet = read_pipe(
+            &open_without_waiting(&path).unwrap(),
+            &path,
+            limits::SPEC,
+            0,
+        )
+        .unwrap_err();
+        let why = format!(
+            "cannot read `{}`: it is a named pipe, and nobody has written to it for 0 seconds",
+            path.display()
+        );
         assert_eq!(crate::report::one_line(&quiet), why);
         let writing = path.clone();
         let writer = std::thread::spawn(move || {

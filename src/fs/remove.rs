@@ -14,14 +14,19 @@ const OWNER_CHANGES: u32 = 0o700;
 /// # Errors
 /// One of them is another user's, or cannot be read.
 pub(super) fn make_removable(path: &Path) -> Result<()> {
-    let Some(found) = link_metadata(path)? else { return Ok(()) };
+    let Some(found) = link_metadata(path)? else {
+        return Ok(());
+    };
     if !found.is_dir() {
         return Ok(());
     }
     if mode(&found) & OWNER_CHANGES != OWNER_CHANGES {
         set_mode(path, mode(&found) | OWNER_CHANGES)?;
     }
-    list(path)?.unwrap_or_default().iter().try_for_each(|name| make_removable(&path.join(name)))
+    list(path)?
+        .unwrap_or_default()
+        .iter()
+        .try_for_each(|name| make_removable(&path.join(name)))
 }
 
 #[cfg(test)]
@@ -37,13 +42,21 @@ mod tests {
         create_dir_all(&other, 0o755).unwrap();
         write_new(&tree.join("a/b/file"), b"x", 0o444).unwrap();
         symlink(&other, &tree.join("a/link")).unwrap();
-        for (path, bits) in [(&other, 0o555), (&tree.join("a/b"), 0o000), (&tree.join("a"), 0o555), (&tree, 0o500)] {
+        for (path, bits) in [
+            (&other, 0o555),
+            (&tree.join("a/b"), 0o000),
+            (&tree.join("a"), 0o555),
+            (&tree, 0o500),
+        ] {
             set_mode(path, bits).unwrap();
         }
         // The superuser's removal is never refused; so what it rests on is looked at by itself.
         make_removable(&tree).unwrap();
         let mode_of = |path: &Path| mode(&link_metadata(path).unwrap().unwrap());
-        assert_eq!([tree.join("a/b"), tree.join("a"), other.clone()].map(|path| mode_of(&path)), [0o700, 0o755, 0o555]);
+        assert_eq!(
+            [tree.join("a/b"), tree.join("a"), other.clone()].map(|path| mode_of(&path)),
+            [0o700, 0o755, 0o555]
+        );
         remove_dir_all(&tree).unwrap();
         assert!(!exists(&tree) && exists(&other));
     }

@@ -1,4 +1,5 @@
-//! Giving a file its content in one step: a reader sees the old file or the new one, and a failure leaves the old one.
+//! Giving a file its content in one step: a reader sees the old file or the new one, and a failure
+//! leaves the old one.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -9,7 +10,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use nix::fcntl::OFlag;
 
-use super::{is_absence, is_at, is_presence, lock_exclusive, mode, remove_file, rename, set_mode, symlink};
+use super::{
+    is_absence, is_at, is_presence, lock_exclusive, mode, remove_file, rename, set_mode, symlink,
+};
 
 /// How the names of files begin that [`write_atomically`] has not given their names yet.
 pub const UNFINISHED: &str = ".new-";
@@ -17,7 +20,9 @@ pub const UNFINISHED: &str = ".new-";
 /// Gives `path` this content. Readable by its owner alone.
 pub fn write_atomically(path: &Path, content: &[u8]) -> Result<()> {
     let write = || {
-        let mut file = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(path.parent().unwrap_or(Path::new("/")))?;
+        let mut file = tempfile::Builder::new()
+            .prefix(UNFINISHED)
+            .tempfile_in(path.parent().unwrap_or(Path::new("/")))?;
         file.write_all(content)?;
         file.persist(path)?;
         Ok::<_, anyhow::Error>(())
@@ -25,16 +30,19 @@ pub fn write_atomically(path: &Path, content: &[u8]) -> Result<()> {
     write().with_context(|| format!("cannot write `{}`", path.display()))
 }
 
-/// Gives `path` this content and these permission bits, whatever the umask, among files of a user: what a killed process has left is taken
-/// up by the next that writes the same file, so that nothing gathers there. After a power cut too it is the old file or the new one.
+/// Gives `path` this content and these permission bits, whatever the umask, among files of a user:
+/// what a killed process has left is taken up by the next that writes the same file, so that
+/// nothing gathers there. After a power cut too it is the old file or the new one.
 pub fn replace(path: &Path, content: &[u8], mode: u32) -> Result<()> {
     replace_by(path, mode, |file| Ok(file.write_all(content)?))
 }
 
-/// Gives a file of somebody's this content in one step. Permission bits and, as far as the caller may, the owner stay; other names of the
-/// file keep the old content.
+/// Gives a file of somebody's this content in one step. Permission bits and, as far as the caller
+/// may, the owner stay; other names of the file keep the old content.
 pub fn rewrite(path: &Path, content: &[u8]) -> Result<()> {
-    let before = path.metadata().with_context(|| format!("cannot look at `{}`", path.display()))?;
+    let before = path
+        .metadata()
+        .with_context(|| format!("cannot look at `{}`", path.display()))?;
     replace_by(path, mode(&before), |file| {
         file.write_all(content)?;
         let now = file.metadata()?;
@@ -46,8 +54,13 @@ pub fn rewrite(path: &Path, content: &[u8]) -> Result<()> {
     })
 }
 
-/// The same for content that is written piece by piece: `write` gets an empty file beside the old one, which takes its name.
-pub fn replace_by(path: &Path, mode: u32, write: impl FnOnce(&mut File) -> Result<()>) -> Result<()> {
+/// The same for content that is written piece by piece: `write` gets an empty file beside the old
+/// one, which takes its name.
+pub fn replace_by(
+    path: &Path,
+    mode: u32,
+    write: impl FnOnce(&mut File) -> Result<()>,
+) -> Result<()> {
     let staged = staged_name(path);
     let write = |file: &mut File| {
         file.set_len(0)?;
@@ -64,8 +77,8 @@ pub fn replace_by(path: &Path, mode: u32, write: impl FnOnce(&mut File) -> Resul
     written.with_context(|| format!("cannot write `{}`", path.display()))
 }
 
-/// Puts a symbolic link that says `target` in the place of a file or link, in one step. What a killed process has left is taken up. Of many
-/// who do so at once each has its turn.
+/// Puts a symbolic link that says `target` in the place of a file or link, in one step. What a
+/// killed process has left is taken up. Of many who do so at once each has its turn.
 pub fn replace_link(target: &Path, path: &Path) -> Result<()> {
     let staged = staged_name(path);
     let put = || {
@@ -76,7 +89,9 @@ pub fn replace_link(target: &Path, path: &Path) -> Result<()> {
     loop {
         match put() {
             // Somebody else has taken the staged link, or put another there.
-            Err(error) if is_presence(&error) || is_absence(&error) && path.parent().is_some_and(super::exists) => {}
+            Err(error)
+                if is_presence(&error)
+                    || is_absence(&error) && path.parent().is_some_and(super::exists) => {}
             put => return put,
         }
     }
@@ -90,7 +105,8 @@ fn staged_name(path: &Path) -> PathBuf {
     path.with_file_name(name)
 }
 
-/// Opens and locks the file of this name, which is made where it is missing: of all who write, one does so at a time.
+/// Opens and locks the file of this name, which is made where it is missing: of all who write, one
+/// does so at a time.
 fn open_staged(path: &Path) -> Result<File> {
     loop {
         let file = File::options()
@@ -117,9 +133,20 @@ mod tests {
     fn what_a_killed_process_has_left_is_taken_up() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("lock.toml");
-        fs::write_new(&directory.path().join(".lock.toml.new"), b"much longer than what is written now", 0o600).unwrap();
+        fs::write_new(
+            &directory.path().join(".lock.toml.new"),
+            b"much longer than what is written now",
+            0o600,
+        )
+        .unwrap();
         replace(&path, b"new", 0o640).unwrap();
-        assert_eq!((fs::read(&path).unwrap(), fs::mode(&path.metadata().unwrap())), (b"new".to_vec(), 0o640));
+        assert_eq!(
+            (
+                fs::read(&path).unwrap(),
+                fs::mode(&path.metadata().unwrap())
+            ),
+            (b"new".to_vec(), 0o640)
+        );
         assert_eq!(fs::list(directory.path()).unwrap().unwrap(), ["lock.toml"]);
     }
 
@@ -130,7 +157,13 @@ mod tests {
         fs::write_new(&path, b"old", 0o4751).unwrap();
         fs::hard_link(&path, &other).unwrap();
         rewrite(&path, b"new").unwrap();
-        assert_eq!((fs::read(&path).unwrap(), fs::mode(&path.metadata().unwrap())), (b"new".to_vec(), 0o4751));
+        assert_eq!(
+            (
+                fs::read(&path).unwrap(),
+                fs::mode(&path.metadata().unwrap())
+            ),
+            (b"new".to_vec(), 0o4751)
+        );
         assert_eq!(fs::read(&other).unwrap(), b"old");
     }
 
@@ -143,7 +176,10 @@ mod tests {
         }
         replace_link(Path::new("/new"), &path).unwrap();
         assert_eq!(
-            (fs::read_link(&path).unwrap(), fs::list(directory.path()).unwrap().unwrap()),
+            (
+                fs::read_link(&path).unwrap(),
+                fs::list(directory.path()).unwrap().unwrap()
+            ),
             ("/new".into(), vec!["x".into()])
         );
     }
@@ -152,7 +188,8 @@ mod tests {
     fn of_many_who_write_each_writes_a_whole_file() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("x");
-        let write = |letter: u8| (0..50).for_each(|_| replace(&path, &vec![letter; 5_000], 0o644).unwrap());
+        let write =
+            |letter: u8| (0..50).for_each(|_| replace(&path, &vec![letter; 5_000], 0o644).unwrap());
         std::thread::scope(|scope| {
             (b'a'..b'e').for_each(|letter| {
                 scope.spawn(move || write(letter));
@@ -167,8 +204,12 @@ mod tests {
     fn of_many_who_put_a_link_each_puts_one() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("x");
-        let put = |target: usize| (0..200).for_each(|_| replace_link(Path::new(&target.to_string()), &path).unwrap());
-        std::thread::scope(|scope| (0..4).for_each(|target| drop(scope.spawn(move || put(target)))));
+        let put = |target: usize| {
+            (0..200).for_each(|_| replace_link(Path::new(&target.to_string()), &path).unwrap())
+        };
+        std::thread::scope(|scope| {
+            (0..4).for_each(|target| drop(scope.spawn(move || put(target))))
+        });
         assert_eq!(fs::list(directory.path()).unwrap().unwrap(), ["x"]);
         replace_link(Path::new("/new"), &directory.path().join("none/x")).unwrap_err();
     }

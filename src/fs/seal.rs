@@ -1,7 +1,8 @@
-//! A checksum inside a JSON file of our own making: a flipped bit may leave text that can be read, and says something else.
+//! A checksum inside a JSON file of our own making: a flipped bit may leave text that can be read,
+//! and says something else.
 //!
-//! It is the first member of the object, `{"crc32":"89abcdef",`, over all that follows it. So the file stays JSON, and whoever knows nothing
-//! of checksums reads it as before.
+//! It is the first member of the object, `{"crc32":"89abcdef",`, over all that follows it. So the
+//! file stays JSON, and whoever knows nothing of checksums reads it as before.
 
 /// How a sealed object begins.
 const START: &[u8] = b"{\"crc32\":\"";
@@ -33,10 +34,15 @@ pub fn seal(json: &[u8]) -> Vec<u8> {
 
 /// Looks at the seal of a text, and takes it off, in place.
 pub(super) fn unseal(content: &mut [u8]) -> Content<'_> {
-    let Some((seal, rest)) = content.split_at_checked(LENGTH).filter(|(seal, _)| seal.starts_with(START)) else {
+    let Some((seal, rest)) = content
+        .split_at_checked(LENGTH)
+        .filter(|(seal, _)| seal.starts_with(START))
+    else {
         return Content::Unsealed(content);
     };
-    let digits = seal.get(START.len()..START.len() + DIGITS).and_then(|digits| std::str::from_utf8(digits).ok());
+    let digits = seal
+        .get(START.len()..START.len() + DIGITS)
+        .and_then(|digits| std::str::from_utf8(digits).ok());
     let stated = digits.and_then(|digits| u32::from_str_radix(digits, 16).ok());
     if !seal.ends_with(END) || stated != Some(libdeflater::crc32(rest)) {
         return Content::Damaged;
@@ -62,14 +68,21 @@ mod tests {
             let mut text = damaged.clone();
             match unseal(&mut text) {
                 Content::Damaged => {}
-                Content::Unsealed(_) => assert_eq!(damaged[START.len()..], sealed[START.len()..], "bit {bit}: only the mark"),
+                Content::Unsealed(_) => assert_eq!(
+                    damaged[START.len()..],
+                    sealed[START.len()..],
+                    "bit {bit}: only the mark"
+                ),
                 // A digit of the checksum may be a capital.
                 Content::Sealed(text) => assert_eq!(text, json, "bit {bit}"),
             }
         }
         for length in 0..sealed.len() {
             let mut cut = sealed[..length].to_vec();
-            assert!(!matches!(unseal(&mut cut), Content::Sealed(_)), "cut to {length} bytes");
+            assert!(
+                !matches!(unseal(&mut cut), Content::Sealed(_)),
+                "cut to {length} bytes"
+            );
         }
     }
 

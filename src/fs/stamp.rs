@@ -9,8 +9,8 @@ use super::metadata;
 
 /// What tells that a file or directory is still the one that was looked at.
 ///
-/// Following links, so that it is the content's stamp and not the link's. A change in place, a replacement and a change of what
-/// a directory lists each alter at least one of these.
+/// Following links, so that it is the content's stamp and not the link's. A change in place, a
+/// replacement and a change of what a directory lists each alter at least one of these.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Stamp {
     /// The device that holds it.
@@ -21,7 +21,8 @@ pub struct Stamp {
     pub mode: u32,
     /// Its size in bytes.
     pub size: u64,
-    /// When its content was last changed, in nanoseconds since 1970; of a directory, when anything about it was.
+    /// When its content was last changed, in nanoseconds since 1970; of a directory, when anything
+    /// about it was.
     pub modified: i128,
 }
 
@@ -29,15 +30,23 @@ impl Stamp {
     /// The stamp of what stands at `path`; none where nothing does, or where it cannot be seen.
     #[must_use]
     pub fn of(path: &Path) -> Option<Self> {
-        metadata(path).ok().flatten().map(|metadata| Self::from(&metadata))
+        metadata(path)
+            .ok()
+            .flatten()
+            .map(|metadata| Self::from(&metadata))
     }
 }
 
 impl From<&std::fs::Metadata> for Stamp {
     fn from(metadata: &std::fs::Metadata) -> Self {
-        // A directory's time is put back by who copies or unpacks into it; that of the last change of any kind nobody can set.
+        // A directory's time is put back by who copies or unpacks into it; that of the last change
+        // of any kind nobody can set.
         let changed = (metadata.ctime(), metadata.ctime_nsec());
-        let (seconds, nanoseconds) = if metadata.is_dir() { changed } else { (metadata.mtime(), metadata.mtime_nsec()) };
+        let (seconds, nanoseconds) = if metadata.is_dir() {
+            changed
+        } else {
+            (metadata.mtime(), metadata.mtime_nsec())
+        };
         Self {
             device: metadata.dev(),
             inode: metadata.ino(),
@@ -63,7 +72,10 @@ impl Stamped {
     #[must_use]
     pub fn look(path: impl Into<PathBuf>) -> Self {
         let path = path.into();
-        Self { stamp: Stamp::of(&path), path }
+        Self {
+            stamp: Stamp::of(&path),
+            path,
+        }
     }
 
     /// Whether what stands there now is what stood there then.

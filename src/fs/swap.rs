@@ -1,5 +1,5 @@
-//! Directories that are made aside and take their place as a whole: who looks sees the old one, the new one, or, where the file system
-//! cannot exchange two names, for a moment none.
+//! Directories that are made aside and take their place as a whole: who looks sees the old one, the
+//! new one, or, where the file system cannot exchange two names, for a moment none.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -11,12 +11,13 @@ use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
 
 use super::{
-    create_dir, create_dir_all, inode, is_absence, link_metadata, list, lock_exclusive, open, remove_any, remove_dir_all,
-    rename, set_mode, sync, sync_file_system,
+    create_dir, create_dir_all, inode, is_absence, link_metadata, list, lock_exclusive, open,
+    remove_any, remove_dir_all, rename, set_mode, sync, sync_file_system,
 };
 
-/// A directory `.NAME.vpython-new` that is to become `NAME`. It is removed with all in it unless it gets there. Of all who make the same one,
-/// one does so at a time, and what a killed process has left is taken out of the way.
+/// A directory `.NAME.vpython-new` that is to become `NAME`. It is removed with all in it unless it
+/// gets there. Of all who make the same one, one does so at a time, and what a killed process has
+/// left is taken out of the way.
 #[derive(Debug)]
 pub struct StagedDir {
     path: PathBuf,
@@ -39,7 +40,12 @@ impl StagedDir {
         create_dir_all(place.parent().unwrap_or(Path::new("/")), 0o755)?;
         let path = beside(place, "new");
         let lock = lock_directory(&path)?;
-        let staged = Self { path, place: place.to_path_buf(), _lock: lock, is_placed: false };
+        let staged = Self {
+            path,
+            place: place.to_path_buf(),
+            _lock: lock,
+            is_placed: false,
+        };
         for leftover in list(&staged.path)?.unwrap_or_default() {
             remove_any(&staged.path.join(leftover))?;
         }
@@ -82,7 +88,13 @@ impl StagedDir {
 
     /// Gives the path that the old directory has now.
     fn exchange(&self) -> Result<PathBuf> {
-        match renameat2(AT_FDCWD, &self.path, AT_FDCWD, &self.place, RenameFlags::RENAME_EXCHANGE) {
+        match renameat2(
+            AT_FDCWD,
+            &self.path,
+            AT_FDCWD,
+            &self.place,
+            RenameFlags::RENAME_EXCHANGE,
+        ) {
             Ok(()) => Ok(self.path.clone()),
             Err(Errno::EINVAL | Errno::ENOSYS | Errno::ENOTSUP) => {
                 let old = beside(&self.place, "old");
@@ -109,16 +121,26 @@ impl Drop for StagedDir {
 fn lock_directory(path: &Path) -> Result<File> {
     loop {
         create_dir(path, 0o755)?;
-        let Some(found) = link_metadata(path)? else { continue };
+        let Some(found) = link_metadata(path)? else {
+            continue;
+        };
         let is_ours = found.is_dir() && found.uid() == nix::unistd::geteuid().as_raw();
-        ensure!(is_ours, "`{}` is in the way: it is not a directory of yours", path.display());
+        ensure!(
+            is_ours,
+            "`{}` is in the way: it is not a directory of yours",
+            path.display()
+        );
         let directory = match open(path) {
             Err(error) if is_absence(&error) => continue,
             directory => directory?,
         };
         lock_exclusive(&directory);
         // Who was waited for has given it its name, or has removed it.
-        if link_metadata(path)?.is_some_and(|now| directory.metadata().is_ok_and(|locked| inode(&now) == inode(&locked))) {
+        if link_metadata(path)?.is_some_and(|now| {
+            directory
+                .metadata()
+                .is_ok_and(|locked| inode(&now) == inode(&locked))
+        }) {
             return Ok(directory);
         }
     }
@@ -168,11 +190,16 @@ mod tests {
         let make = |number: usize| {
             for _ in 0..50 {
                 let staged = StagedDir::beside(&place).unwrap();
-                (0..5).for_each(|file| fs::write_new(&staged.path().join(format!("{number}-{file}")), b"", 0o444).unwrap());
+                (0..5).for_each(|file| {
+                    fs::write_new(&staged.path().join(format!("{number}-{file}")), b"", 0o444)
+                        .unwrap()
+                });
                 staged.place().unwrap();
             }
         };
-        std::thread::scope(|scope| (0..4).for_each(|number| drop(scope.spawn(move || make(number)))));
+        std::thread::scope(|scope| {
+            (0..4).for_each(|number| drop(scope.spawn(move || make(number))))
+        });
         assert_eq!(fs::list(&place).unwrap().unwrap().len(), 5);
         assert_eq!(fs::list(directory.path()).unwrap().unwrap(), ["env"]);
     }

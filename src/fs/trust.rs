@@ -1,8 +1,10 @@
 //! Whose files may decide what a launch does.
 //!
-//! In a directory that every user can write to, such as `/tmp`, anybody can put a spec, a lock, a wheel directory or an interpreter where
-//! vpython looks for one. What decides anything counts only if nobody else can have put it there: [`Trust`] is the one rule for all
-//! readers, and `tests/it/trust.rs` lists them. `vpython.conf` must in any directory be of a trusted user, since it speaks for all.
+//! In a directory that every user can write to, such as `/tmp`, anybody can put a spec, a lock, a
+//! wheel directory or an interpreter where vpython looks for one. What decides anything counts only
+//! if nobody else can have put it there: [`Trust`] is the one rule for all readers, and
+//! `tests/it/trust.rs` lists them. `vpython.conf` must in any directory be of a trusted user, since
+//! it speaks for all.
 
 use std::fmt;
 use std::fs::Metadata;
@@ -26,10 +28,13 @@ impl Trust {
     /// Trusts the caller and the superuser.
     #[must_use]
     pub fn of_user(user: u32) -> Self {
-        Self { users: vec![user, 0] }
+        Self {
+            users: vec![user, 0],
+        }
     }
 
-    /// Trusts another user too: the owner of a script that the caller runs, or of a spec that counts.
+    /// Trusts another user too: the owner of a script that the caller runs, or of a spec that
+    /// counts.
     #[must_use]
     pub fn and(mut self, user: u32) -> Self {
         self.users.push(user);
@@ -51,30 +56,39 @@ impl Trust {
         self.users.contains(&user)
     }
 
-    /// The user who may have planted `path`, which belongs to `owner`: one who is not trusted, where every user can write to the
-    /// directory of `path`.
+    /// The user who may have planted `path`, which belongs to `owner`: one who is not trusted,
+    /// where every user can write to the directory of `path`.
     #[must_use]
     pub fn stranger(&self, path: &Path, owner: u32) -> Option<Stranger> {
         let directory = path.parent().unwrap_or(Path::new("/"));
         let is_planted = !self.includes(owner) && is_writable(directory, OTHERS_WRITE);
-        is_planted.then(|| Stranger { path: path.to_path_buf(), owner, directory: directory.to_path_buf() })
+        is_planted.then(|| Stranger {
+            path: path.to_path_buf(),
+            owner,
+            directory: directory.to_path_buf(),
+        })
     }
 
-    /// The user who may have planted `path`, or a directory or link on the way to it. `base` is the directory that names `path`, whose own
-    /// way is not judged again. What is not there was planted by nobody.
+    /// The user who may have planted `path`, or a directory or link on the way to it. `base` is the
+    /// directory that names `path`, whose own way is not judged again. What is not there was
+    /// planted by nobody.
     #[must_use]
     pub fn stranger_on_way(&self, path: &Path, base: &Path) -> Option<Stranger> {
-        let on_way = path.ancestors().take_while(|above| !base.starts_with(above));
+        let on_way = path
+            .ancestors()
+            .take_while(|above| !base.starts_with(above));
         on_way
             .filter_map(|above| Some((above, link_metadata(above).ok()??.uid())))
             .find_map(|(above, owner)| self.stranger(above, owner))
     }
 
-    /// Whose files within `directory` count: where other users or a group can write to it, those of trusted users and of the owner of the
-    /// directory. None where nobody else can write to it, so that all files count.
+    /// Whose files within `directory` count: where other users or a group can write to it, those of
+    /// trusted users and of the owner of the directory. None where nobody else can write to it, so
+    /// that all files count.
     #[must_use]
     pub fn within(&self, directory: &Path) -> Option<Self> {
-        is_writable(directory, OTHERS_WRITE | GROUP_WRITES).then(|| self.clone().and_owner_of(directory))
+        is_writable(directory, OTHERS_WRITE | GROUP_WRITES)
+            .then(|| self.clone().and_owner_of(directory))
     }
 
     /// The owner of the file at `path`, if that user is not trusted.
@@ -93,7 +107,10 @@ pub fn is_open_to_all(metadata: &Metadata) -> bool {
 
 /// Whether others can write to a directory. One that cannot be looked at is taken for such.
 fn is_writable(directory: &Path, by: u32) -> bool {
-    metadata(directory).ok().flatten().is_none_or(|metadata| metadata.mode() & by != 0)
+    metadata(directory)
+        .ok()
+        .flatten()
+        .is_none_or(|metadata| metadata.mode() & by != 0)
 }
 
 /// What another user may have planted.
@@ -110,8 +127,17 @@ pub struct Stranger {
 impl fmt::Display for Stranger {
     /// As a clause: `x` belongs to user 7, and every user can write to `y`.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { path, owner, directory } = self;
-        write!(formatter, "`{}` belongs to user {owner}, and every user can write to `{}`", path.display(), directory.display())
+        let Self {
+            path,
+            owner,
+            directory,
+        } = self;
+        write!(
+            formatter,
+            "`{}` belongs to user {owner}, and every user can write to `{}`",
+            path.display(),
+            directory.display()
+        )
     }
 }
 
@@ -130,26 +156,69 @@ mod tests {
         fs::create_dir_all(&base.join("open/a/b"), 0o755).unwrap();
         std::fs::set_permissions(base.join("open"), Permissions::from_mode(0o1777)).unwrap();
         let owner = metadata(directory.path()).unwrap().unwrap().uid();
-        let other = Trust { users: vec![owner + 1] };
-        let planted = Stranger { path: base.join("open/a"), owner, directory: base.join("open") };
-        assert_eq!(other.stranger_on_way(&base.join("open/a/b"), &base), Some(planted.clone()));
-        assert_eq!(other.stranger_on_way(&base.join("open/a"), &base), Some(planted));
-        assert_eq!(other.stranger_on_way(&base.join("open/a/b"), &base.join("open/a")), None, "the base is not judged");
-        assert_eq!(other.stranger_on_way(&base.join("open"), &base), None, "nobody else can write to it");
-        assert_eq!(other.stranger_on_way(&base.join("open/x"), &base), None, "it is not there");
-        assert_eq!(Trust::of_user(owner).stranger_on_way(&base.join("open/a"), &base), None, "it is one's own");
+        let other = Trust {
+            users: vec![owner + 1],
+        };
+        let planted = Stranger {
+            path: base.join("open/a"),
+            owner,
+            directory: base.join("open"),
+        };
+        assert_eq!(
+            other.stranger_on_way(&base.join("open/a/b"), &base),
+            Some(planted.clone())
+        );
+        assert_eq!(
+            other.stranger_on_way(&base.join("open/a"), &base),
+            Some(planted)
+        );
+        assert_eq!(
+            other.stranger_on_way(&base.join("open/a/b"), &base.join("open/a")),
+            None,
+            "the base is not judged"
+        );
+        assert_eq!(
+            other.stranger_on_way(&base.join("open"), &base),
+            None,
+            "nobody else can write to it"
+        );
+        assert_eq!(
+            other.stranger_on_way(&base.join("open/x"), &base),
+            None,
+            "it is not there"
+        );
+        assert_eq!(
+            Trust::of_user(owner).stranger_on_way(&base.join("open/a"), &base),
+            None,
+            "it is one's own"
+        );
     }
 
     #[test]
     fn within_a_directory_the_owner_of_the_directory_counts() {
         let directory = tempfile::tempdir().unwrap();
         let owner = metadata(directory.path()).unwrap().unwrap().uid();
-        let other = Trust { users: vec![owner + 1] };
-        for (mode, expected) in [(0o755, None), (0o775, Some(vec![owner + 1, owner])), (0o1777, Some(vec![owner + 1, owner]))] {
+        let other = Trust {
+            users: vec![owner + 1],
+        };
+        for (mode, expected) in [
+            (0o755, None),
+            (0o775, Some(vec![owner + 1, owner])),
+            (0o1777, Some(vec![owner + 1, owner])),
+        ] {
             std::fs::set_permissions(directory.path(), Permissions::from_mode(mode)).unwrap();
-            assert_eq!(other.within(directory.path()).map(|trust| trust.users), expected, "{mode:o}");
+            assert_eq!(
+                other.within(directory.path()).map(|trust| trust.users),
+                expected,
+                "{mode:o}"
+            );
         }
         assert_eq!(other.other_owner(directory.path()), Some(owner));
-        assert_eq!(other.and_owner_of(directory.path()).other_owner(directory.path()), None);
+        assert_eq!(
+            other
+                .and_owner_of(directory.path())
+                .other_owner(directory.path()),
+            None
+        );
     }
 }

@@ -1,7 +1,7 @@
 //! What the command line chooses of a spec that has parts.
 
-/// What the command line says of how a spec is read: which parts of a `pyproject.toml` count, beside those of its `[tool.vpython]`, and
-/// whether digests do.
+/// What the command line says of how a spec is read: which parts of a `pyproject.toml` count,
+/// beside those of its `[tool.vpython]`, and whether digests do.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Chosen {
     /// Names of `[project.optional-dependencies]`, as they were typed.

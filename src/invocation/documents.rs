@@ -13,29 +13,49 @@ use crate::report::{Failure, nearest, program};
 /// The shells that there are completions for.
 const SHELLS: [&str; 5] = ["bash", "zsh", "fish", "elvish", "powershell"];
 
-/// What a shell of this name is to read, so that it completes the command lines of the program by the name that was typed.
+/// What a shell of this name is to read, so that it completes the command lines of the program by
+/// the name that was typed.
 ///
 /// # Errors
 /// There are no completions for such a shell.
 pub fn completions(shell: &str) -> Result<String> {
-    let Some(known) = SHELLS.contains(&shell).then(|| Shell::from_str(shell).ok()).flatten() else {
+    let Some(known) = SHELLS
+        .contains(&shell)
+        .then(|| Shell::from_str(shell).ok())
+        .flatten()
+    else {
         let hint = match nearest(shell, SHELLS) {
             Some(near) => format!("did you mean `{near}`?"),
-            None => format!("the shells are: {}", SHELLS.map(|name| format!("`{name}`")).join(", ")),
+            None => format!(
+                "the shells are: {}",
+                SHELLS.map(|name| format!("`{name}`")).join(", ")
+            ),
         };
-        return Err(Failure::new(format!("there are no completions for a shell `{shell}`")).hint(hint).into());
+        return Err(
+            Failure::new(format!("there are no completions for a shell `{shell}`"))
+                .hint(hint)
+                .into(),
+        );
     };
     let mut text = Vec::new();
     clap_complete::generate(known, &mut completed(), program(), &mut text);
     let text = String::from_utf8(text).context("cannot make the completions")?;
-    Ok(if known == Shell::Bash { with_one_dash(&text) } else { text })
+    Ok(if known == Shell::Bash {
+        with_one_dash(&text)
+    } else {
+        text
+    })
 }
 
-/// The flags, and beside them the options of all tools, since no shell knows a command that a flag names.
+/// The flags, and beside them the options of all tools, since no shell knows a command that a flag
+/// names.
 fn completed() -> Command {
     let tools = tools::declared();
     let values = tools.iter().map(|tool| {
-        let about = tool.get_about().map(ToString::to_string).unwrap_or_default();
+        let about = tool
+            .get_about()
+            .map(ToString::to_string)
+            .unwrap_or_default();
         PossibleValue::new(tool.get_name().to_owned()).help(about)
     });
     let values = PossibleValuesParser::new(values);
@@ -49,35 +69,58 @@ fn completed() -> Command {
     for option in tools.iter().flat_map(Command::get_arguments) {
         let is_known = |known: &Arg| known.get_long() == option.get_long();
         if option.get_long().is_some() && !command.get_arguments().any(is_known) {
-            let of = tools.iter().filter(|tool| tool.get_arguments().any(|other| other.get_long() == option.get_long()));
+            let of = tools.iter().filter(|tool| {
+                tool.get_arguments()
+                    .any(|other| other.get_long() == option.get_long())
+            });
             let of: Vec<&str> = of.map(Command::get_name).collect();
-            let help = option.get_help().map(ToString::to_string).unwrap_or_default();
-            let (id, help) = (format!("tool-{}", option.get_id()), format!("{}: {help}", of.join(", ")));
+            let help = option
+                .get_help()
+                .map(ToString::to_string)
+                .unwrap_or_default();
+            let (id, help) = (
+                format!("tool-{}", option.get_id()),
+                format!("{}: {help}", of.join(", ")),
+            );
             let option = match option.get_long() {
                 // Not all shells know a value that need not be there.
-                Some(name) if option.is_require_equals_set() => {
-                    Arg::new(id).long(name.to_owned()).help(help).action(ArgAction::SetTrue)
-                }
+                Some(name) if option.is_require_equals_set() => Arg::new(id)
+                    .long(name.to_owned())
+                    .help(help)
+                    .action(ArgAction::SetTrue),
                 _ => option.clone().id(id).help(help),
             };
             command = command.arg(option);
         }
     }
-    command.arg(Arg::new("words").num_args(0..).value_hint(ValueHint::FilePath))
+    command.arg(
+        Arg::new("words")
+            .num_args(0..)
+            .value_hint(ValueHint::FilePath),
+    )
 }
 
 /// The completions for bash, for flags that begin with one dash too.
 fn with_one_dash(text: &str) -> String {
     let mut lines = Vec::new();
     for line in text.lines() {
-        let (one, two) = (format!("-{}", flags::PREFIX), format!("--{}", flags::PREFIX));
+        let (one, two) = (
+            format!("-{}", flags::PREFIX),
+            format!("--{}", flags::PREFIX),
+        );
         let code = line.trim_start();
         if let Some(words) = code.strip_prefix("opts=\"") {
-            let words = words.split(' ').filter_map(|word| Some(word.strip_prefix(&*two)?.trim_end_matches('"')));
+            let words = words
+                .split(' ')
+                .filter_map(|word| Some(word.strip_prefix(&*two)?.trim_end_matches('"')));
             let more: Vec<String> = words.map(|name| format!("{one}{name}")).collect();
             lines.push(line.replacen("opts=\"", &format!("opts=\"{} ", more.join(" ")), 1));
         } else if code.starts_with(&*two) && code.ends_with(')') {
-            lines.push(line.replacen(code, &format!("{code_or}{code}", code_or = code[1..].replace(')', "|")), 1));
+            lines.push(line.replacen(
+                code,
+                &format!("{code_or}{code}", code_or = code[1..].replace(')', "|")),
+                1,
+            ));
         } else {
             lines.push(line.to_owned());
         }
@@ -102,7 +145,8 @@ fn page(command: Command, name: String) -> Result<(String, Vec<u8>)> {
     let file = format!("{name}.1");
     let mut text = Vec::new();
     let page = clap_mangen::Man::new(command.name(name));
-    page.render(&mut text).context("cannot make the manual page")?;
+    page.render(&mut text)
+        .context("cannot make the manual page")?;
     Ok((file, text))
 }
 
@@ -118,11 +162,21 @@ mod tests {
                 assert!(text.contains(word), "{shell}: {word}");
             }
         }
-        let rows =
-            [("basch", "did you mean `bash`?"), ("tcl", "the shells are: `bash`, `zsh`, `fish`, `elvish`, `powershell`")];
+        let rows = [
+            ("basch", "did you mean `bash`?"),
+            (
+                "tcl",
+                "the shells are: `bash`, `zsh`, `fish`, `elvish`, `powershell`",
+            ),
+        ];
         for (shell, hint) in rows {
-            let expected = format!("vpython: error: there are no completions for a shell `{shell}`\n  hint: {hint}\n");
-            assert_eq!(crate::report::render(&completions(shell).unwrap_err()), expected);
+            let expected = format!(
+                "vpython: error: there are no completions for a shell `{shell}`\n  hint: {hint}\n"
+            );
+            assert_eq!(
+                crate::report::render(&completions(shell).unwrap_err()),
+                expected
+            );
         }
     }
 
@@ -133,7 +187,10 @@ mod tests {
         for (name, text) in pages {
             let text = String::from_utf8(text).unwrap();
             let title = name.trim_end_matches(".1");
-            assert!(text.contains(&format!(".TH {title} 1")) && text.contains(".SH SYNOPSIS"), "{text}");
+            assert!(
+                text.contains(&format!(".TH {title} 1")) && text.contains(".SH SYNOPSIS"),
+                "{text}"
+            );
         }
     }
 }

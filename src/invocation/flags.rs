@@ -1,7 +1,7 @@
 //! The `-vpython-*` flags, declared once: their names, values and help come from here.
 //!
-//! The parser sees none but our own words, each with its value behind `=`, as [`super::split`] leaves them. A run without such
-//! words does not enter it.
+//! The parser sees none but our own words, each with its value behind `=`, as [`super::split`]
+//! leaves them. A run without such words does not enter it.
 
 use std::ffi::OsString;
 
@@ -38,13 +38,18 @@ pub(super) const PREFIX: &str = "vpython-";
     args_override_self = true,
     next_help_heading = ENVIRONMENT
 )]
-#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own on the command line")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch of its own on the command line"
+)]
 pub(super) struct Flags {
-    /// The directory of the store; empty for one that is removed when the run ends [env: `VPYTHON_VIRTUALENV_ROOT`; default: vpython-root.UID in the user's cache directory]
+    /// The directory of the store; empty for one that is removed when the run ends [env:
+    /// `VPYTHON_VIRTUALENV_ROOT`; default: vpython-root.UID in the user's cache directory]
     #[arg(long = "vpython-root", value_name = "DIR")]
     pub root: Option<OsString>,
 
-    /// The spec to use, instead of looking for one [env, for programs that have none: `VPYTHON_DEFAULT_SPEC`]
+    /// The spec to use, instead of looking for one [env, for programs that have none:
+    /// `VPYTHON_DEFAULT_SPEC`]
     #[arg(long = "vpython-spec", value_name = "FILE")]
     pub spec: Option<OsString>,
 
@@ -52,7 +57,8 @@ pub(super) struct Flags {
     #[arg(long = "vpython-extra", value_name = "NAME", action = ArgAction::Append)]
     pub extras: Vec<String>,
 
-    /// Take this dependency group of a `pyproject.toml` too; may be given again, behind a tool also as --group
+    /// Take this dependency group of a `pyproject.toml` too; may be given again, behind a tool also
+    /// as --group
     #[arg(long = "vpython-group", value_name = "NAME", action = ArgAction::Append)]
     pub groups: Vec<String>,
 
@@ -60,7 +66,8 @@ pub(super) struct Flags {
     #[arg(long = "vpython-tool", help_heading = TOOLS, value_name = "NAME")]
     pub tool: Option<OsString>,
 
-    /// The interpreter: an executable, a directory with bin/python3, or a version as in 3.12 [env: `VPYTHON_INTERPRETER`]
+    /// The interpreter: an executable, a directory with bin/python3, or a version as in 3.12 [env:
+    /// `VPYTHON_INTERPRETER`]
     #[arg(long = "vpython-interpreter", value_name = "PATH")]
     pub interpreter: Option<OsString>,
 
@@ -70,7 +77,8 @@ pub(super) struct Flags {
           value_parser = boolean())]
     pub local_venv: bool,
 
-    /// Refuse wheels that are not as the specifications say, and different files of several wheels for one path
+    /// Refuse wheels that are not as the specifications say, and different files of several wheels
+    /// for one path
     #[arg(long = "vpython-strict", value_name = "BOOL", action = ArgAction::Set, num_args = 0..=1, require_equals = true,
           default_value_t = false, default_missing_value = "true", hide_default_value = true, hide_possible_values = true,
           value_parser = boolean())]
@@ -82,11 +90,13 @@ pub(super) struct Flags {
           value_parser = boolean())]
     pub unlocked: bool,
 
-    /// A directory of wheels, beside those of the spec; may be given again [env: `VPYTHON_WHEELS`, a path list]
+    /// A directory of wheels, beside those of the spec; may be given again [env: `VPYTHON_WHEELS`,
+    /// a path list]
     #[arg(long = "vpython-wheels", value_name = "DIR", action = ArgAction::Append)]
     pub wheels: Vec<OsString>,
 
-    /// LUCI's flag for `upgrade`, which it takes in front of the tool; of no effect elsewhere, as there
+    /// LUCI's flag for `upgrade`, which it takes in front of the tool; of no effect elsewhere, as
+    /// there
     #[arg(long = "vpython-keep-legacy", hide = true, value_name = "BOOL", action = ArgAction::Set, num_args = 0..=1,
           require_equals = true, default_value_t = false, default_missing_value = "true", value_parser = boolean())]
     pub keep_legacy: bool,
@@ -95,7 +105,8 @@ pub(super) struct Flags {
     #[arg(long = "vpython-log-level", help_heading = DIAGNOSTICS, value_name = "LEVEL")]
     pub log_level: Option<LogLevel>,
 
-    /// Write to FILE how long each part of the run takes, for a viewer of Chrome's trace format [env: `VPYTHON_TRACE`]
+    /// Write to FILE how long each part of the run takes, for a viewer of Chrome's trace format
+    /// [env: `VPYTHON_TRACE`]
     #[arg(long = "vpython-trace", help_heading = DIAGNOSTICS, value_name = "FILE")]
     pub trace: Option<OsString>,
 
@@ -136,7 +147,8 @@ pub(super) enum Arity {
     Switch,
     /// `-flag VALUE` or `-flag=VALUE`.
     Valued,
-    /// `--flag`, `--flag NAME NAME` or `--flag=NAME,NAME`: the words behind it that can be names of projects are.
+    /// `--flag`, `--flag NAME NAME` or `--flag=NAME,NAME`: the words behind it that can be names of
+    /// projects are.
     Names,
 }
 
@@ -147,17 +159,25 @@ impl Flags {
             return Ok(Self::default());
         }
         let words = std::iter::once(OsString::from("vpython")).chain(own.iter().cloned());
-        Self::try_parse_from(words).map_err(|error| refusal(&error, |flag| format!("`-{flag}`")).into())
+        Self::try_parse_from(words)
+            .map_err(|error| refusal(&error, |flag| format!("`-{flag}`")).into())
     }
 
-    /// How the flag of this name, without dashes, takes its value; none where there is no such flag.
+    /// How the flag of this name, without dashes, takes its value; none where there is no such
+    /// flag.
     pub fn arity(name: &str) -> Option<Arity> {
         let command = Self::command();
         let argument = command.get_arguments().find(|argument| {
             argument.get_long() == Some(name)
-                || argument.get_short().is_some_and(|short| name == short.encode_utf8(&mut [0; 4]))
+                || argument
+                    .get_short()
+                    .is_some_and(|short| name == short.encode_utf8(&mut [0; 4]))
         })?;
-        Some(if argument.is_require_equals_set() { Arity::Switch } else { Arity::Valued })
+        Some(if argument.is_require_equals_set() {
+            Arity::Switch
+        } else {
+            Arity::Valued
+        })
     }
 
     /// The error for a word that looks like a flag of ours and is none.
@@ -165,7 +185,10 @@ impl Flags {
         let command = Self::command();
         // What all of them have in common would make any two look alike.
         let own_part = |flag| str::strip_prefix(flag, PREFIX);
-        let known = command.get_arguments().filter_map(clap::Arg::get_long).filter_map(own_part);
+        let known = command
+            .get_arguments()
+            .filter_map(clap::Arg::get_long)
+            .filter_map(own_part);
         let hint = nearest(own_part(name).unwrap_or(name), known).map_or_else(
             || format!("`{} -h` lists the flags; a flag for the program itself goes behind the program's name", program()),
             |known| format!("did you mean `-{PREFIX}{known}`?"),
@@ -177,7 +200,10 @@ impl Flags {
 /// vpython's help.
 #[must_use]
 pub fn help() -> String {
-    called(shown()).max_term_width(MAX_WIDTH).render_help().to_string()
+    called(shown())
+        .max_term_width(MAX_WIDTH)
+        .render_help()
+        .to_string()
 }
 
 /// A command whose usage calls the program by the name that was typed.
@@ -205,7 +231,10 @@ pub(super) fn shown() -> clap::Command {
         }
     });
     command.mut_arg("tool", |argument| {
-        let help = argument.get_help().map(ToString::to_string).unwrap_or_default();
+        let help = argument
+            .get_help()
+            .map(ToString::to_string)
+            .unwrap_or_default();
         argument.help(format!("{help}. The tools: {names}"))
     })
 }
@@ -218,14 +247,24 @@ pub(super) fn refusal(error: &clap::Error, title: impl Fn(&str) -> String) -> Fa
     };
     // The argument is named with its value, as in `--vpython-log-level <LEVEL>`.
     let argument = context(ContextKind::InvalidArg);
-    let flag = argument.trim_start_matches('-').split([' ', '[', '=']).next().unwrap_or_default();
+    let flag = argument
+        .trim_start_matches('-')
+        .split([' ', '[', '='])
+        .next()
+        .unwrap_or_default();
     let value = context(ContextKind::InvalidValue);
     match error.kind() {
         ErrorKind::InvalidValue => {
             let failure = Failure::new(format!("bad value `{value}` for {}", title(flag)));
             match error.get(ContextKind::ValidValue) {
-                Some(ContextValue::Strings(valid)) if !valid.is_empty() => failure
-                    .hint(format!("the values are: {}", valid.iter().map(|v| format!("`{v}`")).collect::<Vec<_>>().join(", "))),
+                Some(ContextValue::Strings(valid)) if !valid.is_empty() => failure.hint(format!(
+                    "the values are: {}",
+                    valid
+                        .iter()
+                        .map(|v| format!("`{v}`"))
+                        .collect::<Vec<_>>()
+                        .join(", ")
+                )),
                 _ => failure,
             }
         }
@@ -238,7 +277,8 @@ pub(super) fn refusal(error: &clap::Error, title: impl Fn(&str) -> String) -> Fa
             Failure::new(format!("bad value `{value}` for {}", title(flag))).hint(example)
         }
         ErrorKind::TooManyValues => Failure::new(format!("{} takes no value", title(flag))),
-        _ => Failure::new("cannot read vpython's flags").because(error.to_string().trim_end().replace('\n', " ")),
+        _ => Failure::new("cannot read vpython's flags")
+            .because(error.to_string().trim_end().replace('\n', " ")),
     }
 }
 
@@ -264,9 +304,13 @@ mod tests {
 
     #[test]
     fn the_last_of_equal_flags_wins() {
-        let flags =
-            Flags::parse(&["--vpython-root=a".into(), "--vpython-root=b".into(), "--help".into(), "--help=false".into()])
-                .unwrap();
+        let flags = Flags::parse(&[
+            "--vpython-root=a".into(),
+            "--vpython-root=b".into(),
+            "--help".into(),
+            "--help=false".into(),
+        ])
+        .unwrap();
         assert_eq!(flags.root, Some("b".into()));
         assert!(!flags.help);
     }

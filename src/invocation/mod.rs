@@ -1,6 +1,7 @@
 //! What was typed: vpython's own options, and python's command line with the target that it names.
 //!
-//! Nothing is looked up here. The words for python stay as they were typed, and are read only to find the target.
+//! Nothing is looked up here. The words for python stay as they were typed, and are read only to
+//! find the target.
 
 mod chosen;
 mod conf;
@@ -23,7 +24,9 @@ pub use chosen::Chosen;
 pub use conf::Conf;
 pub use documents::{completions, manual};
 pub use flags::{LogLevel, help};
-pub use options::{Additions, Check, Explain, Export, Fetch, List, Lock, Pack, Prune, Relocate, Unpack, Upgrade};
+pub use options::{
+    Additions, Check, Explain, Export, Fetch, List, Lock, Pack, Prune, Relocate, Unpack, Upgrade,
+};
 pub use python::Target;
 pub use settings::Setting;
 pub use tools::Tool;
@@ -41,13 +44,16 @@ pub struct Invocation {
     pub action: Action,
     /// Where the store is, if told.
     pub root: Option<PathBuf>,
-    /// Whether the store is to be removed when the run ends. Its root is not known before it is made.
+    /// Whether the store is to be removed when the run ends. Its root is not known before it is
+    /// made.
     pub is_throw_away: bool,
     /// The one spec to use, if told.
     pub spec: Option<PathBuf>,
-    /// The spec of a program that has none, as it was named: a relative path may be one from the program's directory on.
+    /// The spec of a program that has none, as it was named: a relative path may be one from the
+    /// program's directory on.
     pub default_spec: Option<PathBuf>,
-    /// The interpreter, if told: an executable, a bundle's directory, or a version. A word without a slash stays as it was typed.
+    /// The interpreter, if told: an executable, a bundle's directory, or a version. A word without
+    /// a slash stays as it was typed.
     pub interpreter: Option<PathBuf>,
     /// Wheelhouses beside those of the spec.
     pub wheels: Wheels,
@@ -133,26 +139,52 @@ impl Invocation {
             flags.spec = Some(spec);
         }
         let of_tool = ["--vpython-tool=", "--vpython-keep-legacy"].map(str::as_bytes);
-        let is_of_tool = |word: &OsString| of_tool.iter().any(|name| word.as_encoded_bytes().starts_with(name));
-        let own_words = split.own.into_iter().filter(|word| !is_of_tool(word)).collect();
-        Ok(Self { own_words, ..Self::with_variables(action, flags, split.python, conf, process)? })
+        let is_of_tool = |word: &OsString| {
+            of_tool
+                .iter()
+                .any(|name| word.as_encoded_bytes().starts_with(name))
+        };
+        let own_words = split
+            .own
+            .into_iter()
+            .filter(|word| !is_of_tool(word))
+            .collect();
+        Ok(Self {
+            own_words,
+            ..Self::with_variables(action, flags, split.python, conf, process)?
+        })
     }
 
-    /// Joins flags, variables and `vpython.conf`; a flag beats its variable, which beats the file, and an empty value is none, except that of
-    /// the root.
+    /// Joins flags, variables and `vpython.conf`; a flag beats its variable, which beats the file,
+    /// and an empty value is none, except that of the root.
     ///
     /// # Errors
     /// A directory whose name begins with `~`.
-    fn with_variables(action: Action, flags: Flags, words: Vec<OsString>, conf: Conf, process: &Process) -> Result<Self> {
+    fn with_variables(
+        action: Action,
+        flags: Flags,
+        words: Vec<OsString>,
+        conf: Conf,
+        process: &Process,
+    ) -> Result<Self> {
         let given = |flag: Option<OsString>, name: &str| {
-            flag.filter(|value| !value.is_empty()).or_else(|| process.setting(name).map(OsStr::to_owned))
+            flag.filter(|value| !value.is_empty())
+                .or_else(|| process.setting(name).map(OsStr::to_owned))
         };
-        let path = |flag: Option<OsString>, name: &str| Some(process.absolute(given(flag, name)?.as_ref()));
+        let path = |flag: Option<OsString>, name: &str| {
+            Some(process.absolute(given(flag, name)?.as_ref()))
+        };
         let interpreter = |flag: Option<OsString>| {
             let given = given(flag, variable::INTERPRETER)?;
-            Some(if given.as_encoded_bytes().contains(&b'/') { process.absolute(given.as_ref()) } else { given.into() })
+            Some(if given.as_encoded_bytes().contains(&b'/') {
+                process.absolute(given.as_ref())
+            } else {
+                given.into()
+            })
         };
-        let debug = process.setting(variable::LOG_TRACE).map(|_| LogLevel::Debug);
+        let debug = process
+            .setting(variable::LOG_TRACE)
+            .map(|_| LogLevel::Debug);
         let (root, is_throw_away) = root::read(flags.root.as_deref(), process)?;
         Ok(Self {
             target: match &action {
@@ -161,16 +193,28 @@ impl Invocation {
                 _ => Target::of(&words),
             },
             action,
-            root: root.or_else(|| conf.root.as_ref().filter(|_| !is_throw_away).map(|root| root.value.clone())),
+            root: root.or_else(|| {
+                conf.root
+                    .as_ref()
+                    .filter(|_| !is_throw_away)
+                    .map(|root| root.value.clone())
+            }),
             is_throw_away,
-            spec: flags.spec.filter(|spec| !spec.is_empty()).map(|spec| process.absolute(spec.as_ref())),
+            spec: flags
+                .spec
+                .filter(|spec| !spec.is_empty())
+                .map(|spec| process.absolute(spec.as_ref())),
             default_spec: given(None, variable::DEFAULT_SPEC)
                 .map(PathBuf::from)
                 .or_else(|| conf.default_spec.as_ref().map(|spec| spec.value.clone())),
             interpreter: interpreter(flags.interpreter),
             wheels: Wheels::read(&flags.wheels, &conf, process)?,
             local_venv: flags.local_venv,
-            chosen: Chosen { extras: flags.extras, groups: flags.groups, unlocked: flags.unlocked },
+            chosen: Chosen {
+                extras: flags.extras,
+                groups: flags.groups,
+                unlocked: flags.unlocked,
+            },
             strict: flags.strict,
             own_words: Vec::new(),
             conf,
@@ -189,7 +233,9 @@ fn refuse_tilde(directory: &OsStr, named_by: &str) -> Result<()> {
     }
     let directory = directory.to_string_lossy();
     let failure = Failure::new(format!("cannot use the directory `{directory}`"));
-    let why = format!("`{named_by}` names it, and the shell leaves a `~` as it is where it is quoted or behind a flag's `=`");
+    let why = format!(
+        "`{named_by}` names it, and the shell leaves a `~` as it is where it is quoted or behind a flag's `=`"
+    );
     let hint = match directory.strip_prefix("~/") {
         Some(rest) => format!("write `$HOME/{rest}`, or `./{directory}` if it is called so"),
         None => format!("write its whole path, or `./{directory}` if it is called so"),
@@ -200,24 +246,32 @@ fn refuse_tilde(directory: &OsStr, named_by: &str) -> Result<()> {
 impl Invocation {
     /// Prints what the caller should know, unless he wants to hear of errors alone.
     pub fn warn<'a>(&self, warnings: impl IntoIterator<Item = &'a String>) {
-        if self.log_level.is_none_or(|level| level >= LogLevel::Warning) {
+        if self
+            .log_level
+            .is_none_or(|level| level >= LogLevel::Warning)
+        {
             report::warnings(warnings);
         }
     }
 
     /// Prints a remark, unless only errors are wanted.
     pub fn notice(&self, text: impl FnOnce() -> String) {
-        if self.log_level.is_none_or(|level| level >= LogLevel::Warning) {
+        if self
+            .log_level
+            .is_none_or(|level| level >= LogLevel::Warning)
+        {
             report::notice(&text());
         }
     }
 
-    /// Whether the program is what stands on standard input, unless that is a terminal. A tool reads it only where it is named: it may
-    /// be called where nobody will ever close that.
+    /// Whether the program is what stands on standard input, unless that is a terminal. A tool
+    /// reads it only where it is named: it may be called where nobody will ever close that.
     #[must_use]
     pub fn runs_input(&self) -> bool {
         match (&self.action, &self.target) {
-            (Action::Run, Target::Stdin | Target::None) | (Action::Tool(_), Target::Stdin) => python::runs_input(&self.words),
+            (Action::Run, Target::Stdin | Target::None) | (Action::Tool(_), Target::Stdin) => {
+                python::runs_input(&self.words)
+            }
             _ => false,
         }
     }
@@ -225,7 +279,10 @@ impl Invocation {
     /// What to type to have a tool work on the environment of this command line.
     #[must_use]
     pub fn command_of_tool(&self, tool: &str) -> String {
-        let own = self.own_words.iter().map(|word| word.to_string_lossy().replacen("--vpython", "-vpython", 1));
+        let own = self
+            .own_words
+            .iter()
+            .map(|word| word.to_string_lossy().replacen("--vpython", "-vpython", 1));
         let target = match &self.target {
             Target::Script(path) => vec![path.to_string_lossy().into_owned()],
             Target::Module(name) => vec!["-m".into(), name.to_string_lossy().into_owned()],
@@ -235,15 +292,24 @@ impl Invocation {
         };
         let tool = ["-vpython-tool".to_owned(), tool.to_owned()];
         let words = own.chain(tool).chain(target).map(|word| shell_word(&word));
-        [report::program().to_owned()].into_iter().chain(words).collect::<Vec<_>>().join(" ")
+        [report::program().to_owned()]
+            .into_iter()
+            .chain(words)
+            .collect::<Vec<_>>()
+            .join(" ")
     }
 }
 
-/// Whether a word in place of a script names a spec, by the file's name: requirements, a `.toml` file, or LUCI's form.
+/// Whether a word in place of a script names a spec, by the file's name: requirements, a `.toml`
+/// file, or LUCI's form.
 fn names_spec(word: &OsStr) -> bool {
-    let name = Path::new(word).file_name().unwrap_or_default().as_encoded_bytes();
+    let name = Path::new(word)
+        .file_name()
+        .unwrap_or_default()
+        .as_encoded_bytes();
     let endings: [&[u8]; 5] = [b".txt", b".in", b".toml", b".vpython", b".vpython3"];
-    !word.as_encoded_bytes().starts_with(b"-") && endings.iter().any(|ending| name.ends_with(ending))
+    !word.as_encoded_bytes().starts_with(b"-")
+        && endings.iter().any(|ending| name.ends_with(ending))
 }
 
 #[cfg(test)]
@@ -253,7 +319,10 @@ mod tests {
     fn read(arguments: &[&str], environment: &[(&str, &str)]) -> Result<Invocation> {
         Invocation::read(&Process {
             arguments: arguments.iter().map(OsString::from).collect(),
-            environment: environment.iter().map(|(name, value)| (name.into(), value.into())).collect(),
+            environment: environment
+                .iter()
+                .map(|(name, value)| (name.into(), value.into()))
+                .collect(),
             directory: Some("/here".into()),
             ..Process::default()
         })
@@ -269,15 +338,31 @@ mod tests {
         ];
         let by_variables = read(&["x.py"], &environment).unwrap();
         assert_eq!(by_variables.root.unwrap(), PathBuf::from("/root-v"));
-        assert_eq!(by_variables.interpreter.unwrap(), PathBuf::from("/python-v"));
-        assert_eq!(by_variables.wheels.directories, [PathBuf::from("/one"), PathBuf::from("/here/two")]);
+        assert_eq!(
+            by_variables.interpreter.unwrap(),
+            PathBuf::from("/python-v")
+        );
+        assert_eq!(
+            by_variables.wheels.directories,
+            [PathBuf::from("/one"), PathBuf::from("/here/two")]
+        );
         assert_eq!(by_variables.wheels.source, WheelsSource::Variable);
         assert_eq!(by_variables.log_level, Some(LogLevel::Debug));
-        let arguments =
-            ["-vpython-root", "r", "--vpython-wheels=w", "-vpython-wheels", "/x", "-vpython-log-level=error", "x.py"];
+        let arguments = [
+            "-vpython-root",
+            "r",
+            "--vpython-wheels=w",
+            "-vpython-wheels",
+            "/x",
+            "-vpython-log-level=error",
+            "x.py",
+        ];
         let by_flags = read(&arguments, &environment).unwrap();
         assert_eq!(by_flags.root.unwrap(), PathBuf::from("/here/r"));
-        assert_eq!(by_flags.wheels.directories, [PathBuf::from("/here/w"), PathBuf::from("/x")]);
+        assert_eq!(
+            by_flags.wheels.directories,
+            [PathBuf::from("/here/w"), PathBuf::from("/x")]
+        );
         assert_eq!(by_flags.wheels.source, WheelsSource::Flag);
         assert_eq!(by_flags.log_level, Some(LogLevel::Error));
     }
@@ -289,84 +374,170 @@ mod tests {
             (
                 &["x.py"],
                 &[(variable::WHEELS, "/one:~/wheels")],
-                format!("`~/wheels`\n  caused by: `VPYTHON_WHEELS` {why}\n  hint: write `$HOME/wheels`, or `./~/wheels`"),
+                format!(
+                    "`~/wheels`\n  caused by: `VPYTHON_WHEELS` {why}\n  hint: write `$HOME/wheels`, or `./~/wheels`"
+                ),
             ),
             (
                 &["-vpython-wheels=~", "x.py"],
                 &[],
-                format!("`~`\n  caused by: `-vpython-wheels` {why}\n  hint: write its whole path, or `./~`"),
+                format!(
+                    "`~`\n  caused by: `-vpython-wheels` {why}\n  hint: write its whole path, or `./~`"
+                ),
             ),
             (
                 &["x.py"],
                 &[(variable::ROOT, "~/root")],
-                format!("`~/root`\n  caused by: `VPYTHON_VIRTUALENV_ROOT` {why}\n  hint: write `$HOME/root`, or `./~/root`"),
+                format!(
+                    "`~/root`\n  caused by: `VPYTHON_VIRTUALENV_ROOT` {why}\n  hint: write `$HOME/root`, or `./~/root`"
+                ),
             ),
             (
                 &["-vpython-root=~me/root", "x.py"],
                 &[(variable::ROOT, "/root")],
-                format!("`~me/root`\n  caused by: `-vpython-root` {why}\n  hint: write its whole path, or `./~me/root`"),
+                format!(
+                    "`~me/root`\n  caused by: `-vpython-root` {why}\n  hint: write its whole path, or `./~me/root`"
+                ),
             ),
         ];
         for (arguments, environment, rest) in rows {
-            let message = format!("vpython: error: cannot use the directory {rest} if it is called so\n");
-            assert_eq!(report::render(&read(arguments, environment).unwrap_err()), message);
+            let message =
+                format!("vpython: error: cannot use the directory {rest} if it is called so\n");
+            assert_eq!(
+                report::render(&read(arguments, environment).unwrap_err()),
+                message
+            );
         }
-        assert!(read(&["-vpython-wheels=./~/wheels", "-vpython-root=/a/~", "x.py"], &[(variable::WHEELS, "~")]).is_ok());
+        assert!(
+            read(
+                &["-vpython-wheels=./~/wheels", "-vpython-root=/a/~", "x.py"],
+                &[(variable::WHEELS, "~")]
+            )
+            .is_ok()
+        );
     }
 
     #[test]
     fn an_empty_value_is_none() {
-        let invocation = read(&["-vpython-spec", "", "x.py"], &[(variable::DEFAULT_SPEC, "")]).unwrap();
+        let invocation = read(
+            &["-vpython-spec", "", "x.py"],
+            &[(variable::DEFAULT_SPEC, "")],
+        )
+        .unwrap();
         assert_eq!((invocation.spec, invocation.default_spec), (None, None));
     }
 
     #[test]
     fn a_tool_is_an_action() {
-        let invocation = read(&["-vpython-tool", "install", "-vpython-root=/r", "x.py", "-x"], &[]).unwrap();
-        assert_eq!((invocation.action, invocation.root), (Action::Tool(Tool::Install), Some("/r".into())));
+        let invocation = read(
+            &["-vpython-tool", "install", "-vpython-root=/r", "x.py", "-x"],
+            &[],
+        )
+        .unwrap();
+        assert_eq!(
+            (invocation.action, invocation.root),
+            (Action::Tool(Tool::Install), Some("/r".into()))
+        );
         assert_eq!(invocation.words, ["x.py", "-x"]);
-        assert_eq!(read(&["-vpython-tool", "", "x.py"], &[]).unwrap().action, Action::Run, "an empty name is none");
+        assert_eq!(
+            read(&["-vpython-tool", "", "x.py"], &[]).unwrap().action,
+            Action::Run,
+            "an empty name is none"
+        );
     }
 
     #[test]
     fn a_spec_may_stand_in_place_of_a_script_of_a_tool() {
-        let specs =
-            ["requirements.txt", "a/pylock.toml", "pylock.x.toml", "vpython.toml", ".vpython3", "x.vpython", "pyproject.toml"];
+        let specs = [
+            "requirements.txt",
+            "a/pylock.toml",
+            "pylock.x.toml",
+            "vpython.toml",
+            ".vpython3",
+            "x.vpython",
+            "pyproject.toml",
+        ];
         for spec in specs {
-            for tool in ["install", "check", "fetch", "verify", "explain", "lock", "pack"] {
+            for tool in [
+                "install", "check", "fetch", "verify", "explain", "lock", "pack",
+            ] {
                 let short = read(&["-vpython-tool", tool, spec, "-x", "y"], &[]).unwrap();
-                let long = read(&["-vpython-tool", tool, "-vpython-spec", spec, "-x", "y"], &[]).unwrap();
+                let long = read(
+                    &["-vpython-tool", tool, "-vpython-spec", spec, "-x", "y"],
+                    &[],
+                )
+                .unwrap();
                 assert_eq!(short, long);
             }
             let short = read(&["-vpython-tool", "export", "e", spec], &[]).unwrap();
-            assert_eq!(short, read(&["-vpython-spec", spec, "-vpython-tool", "export", "e"], &[]).unwrap());
-            for words in [&["-vpython-tool", "exec", spec][..], &["-vpython-tool", "upgrade", spec], &[spec]] {
-                assert_eq!(read(words, &[]).unwrap().spec, None, "it is no script there");
+            assert_eq!(
+                short,
+                read(
+                    &["-vpython-spec", spec, "-vpython-tool", "export", "e"],
+                    &[]
+                )
+                .unwrap()
+            );
+            for words in [
+                &["-vpython-tool", "exec", spec][..],
+                &["-vpython-tool", "upgrade", spec],
+                &[spec],
+            ] {
+                assert_eq!(
+                    read(words, &[]).unwrap().spec,
+                    None,
+                    "it is no script there"
+                );
             }
         }
-        let other = read(&["-vpython-spec=a.toml", "-vpython-tool", "install", "b.toml"], &[]).unwrap();
-        assert_eq!((other.spec, other.target), (Some("/here/a.toml".into()), Target::Script("b.toml".into())));
+        let other = read(
+            &["-vpython-spec=a.toml", "-vpython-tool", "install", "b.toml"],
+            &[],
+        )
+        .unwrap();
+        assert_eq!(
+            (other.spec, other.target),
+            (Some("/here/a.toml".into()), Target::Script("b.toml".into()))
+        );
         let behind = read(&["-vpython-tool", "install", "x.py", "b.toml"], &[]).unwrap();
-        assert_eq!((behind.spec, behind.target), (None, Target::Script("x.py".into())));
+        assert_eq!(
+            (behind.spec, behind.target),
+            (None, Target::Script("x.py".into()))
+        );
     }
 
     #[test]
     fn a_tool_works_on_the_same_environment_by_the_same_words() {
         let rows: &[(&[&str], &str)] = &[
             (&[], "vpython -vpython-tool fetch"),
-            (&["a tool.py", "--x"], "vpython -vpython-tool fetch 'a tool.py'"),
-            (&["-vpython-spec", "x.toml", "-u", "-m", "mod", "y"], "vpython -vpython-spec=x.toml -vpython-tool fetch -m mod"),
-            (&["-vpython-tool", "verify", "-c", "import x"], "vpython -vpython-tool fetch -c 'import x'"),
+            (
+                &["a tool.py", "--x"],
+                "vpython -vpython-tool fetch 'a tool.py'",
+            ),
+            (
+                &["-vpython-spec", "x.toml", "-u", "-m", "mod", "y"],
+                "vpython -vpython-spec=x.toml -vpython-tool fetch -m mod",
+            ),
+            (
+                &["-vpython-tool", "verify", "-c", "import x"],
+                "vpython -vpython-tool fetch -c 'import x'",
+            ),
             (&["-"], "vpython -vpython-tool fetch -"),
         ];
         for (words, expected) in rows {
-            assert_eq!(read(words, &[]).unwrap().command_of_tool("fetch"), *expected);
+            assert_eq!(
+                read(words, &[]).unwrap().command_of_tool("fetch"),
+                *expected
+            );
         }
     }
 
     #[test]
     fn help_looks_for_the_spec_of_an_interactive_run() {
         let invocation = read(&["-h", "x.py"], &[]).unwrap();
-        assert_eq!((invocation.action, invocation.target), (Action::Help, Target::None));
+        assert_eq!(
+            (invocation.action, invocation.target),
+            (Action::Help, Target::None)
+        );
     }
 }

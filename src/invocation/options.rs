@@ -38,14 +38,16 @@ pub struct Fetch {
     /// The words behind `--`, for pip.
     #[arg(skip)]
     pub pip_options: Vec<OsString>,
-    /// Fetch the newest versions that the spec permits, of these projects or of all; the words behind it that can be names of projects are
+    /// Fetch the newest versions that the spec permits, of these projects or of all; the words
+    /// behind it that can be names of projects are
     #[arg(long, value_name = "NAME", num_args = 0..=1, require_equals = true, action = ArgAction::Append, value_delimiter = ',',
           default_missing_value = "")]
     pub upgrade: Vec<String>,
     /// Fetch for this platform alone, and not for the others that the spec names
     #[arg(long)]
     pub here: bool,
-    /// Fetch nothing, and remove the wheels that no spec or lock in the spec's directory needs; asks first
+    /// Fetch nothing, and remove the wheels that no spec or lock in the spec's directory needs;
+    /// asks first
     #[arg(long)]
     pub prune: bool,
     /// With --prune, remove without asking
@@ -62,7 +64,8 @@ pub struct Export {
     /// Make files of its own, which share nothing with the store
     #[arg(long)]
     pub copy: bool,
-    /// Put pip into the environment, from the directories of wheels or from what the interpreter brings
+    /// Put pip into the environment, from the directories of wheels or from what the interpreter
+    /// brings
     #[arg(long)]
     pub with_pip: bool,
     /// What goes with the environment.
@@ -73,7 +76,8 @@ pub struct Export {
 /// What goes with an environment that leaves the store.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
 pub struct Additions {
-    /// Put a copy of this directory of your own code into the environment, where it can be imported from; may be given again
+    /// Put a copy of this directory of your own code into the environment, where it can be imported
+    /// from; may be given again
     #[arg(long, value_name = "DIR", action = ArgAction::Append)]
     pub include: Vec<PathBuf>,
     /// Put a copy of the interpreter into the environment, so that both move together
@@ -95,7 +99,8 @@ pub struct Pack {
     /// The file to write; its name says its form
     #[arg(long, value_name = "FILE")]
     pub output: Option<PathBuf>,
-    /// Where the environment will stand, as in `/opt/app/env`; of an archive all members lie below it
+    /// Where the environment will stand, as in `/opt/app/env`; of an archive all members lie below
+    /// it
     #[arg(long, value_name = "PATH")]
     pub prefix: Option<PathBuf>,
     /// The name of a package
@@ -110,7 +115,8 @@ pub struct Pack {
     /// The architecture of a package, if not the interpreter's
     #[arg(long, value_name = "ARCH")]
     pub arch: Option<String>,
-    /// What a package needs, as its form writes it: `python3 >= 3.11` in an rpm, `python3 (>= 3.11)` in a deb; may be given again
+    /// What a package needs, as its form writes it: `python3 >= 3.11` in an rpm,
+    /// `python3 (>= 3.11)` in a deb; may be given again
     #[arg(long, value_name = "DEPENDENCY", action = ArgAction::Append)]
     pub depends: Vec<String>,
     /// Who looks after a package, as in `Ada Lovelace <ada@example.org>`
@@ -122,7 +128,8 @@ pub struct Pack {
     /// The licence of an rpm, in SPDX's words
     #[arg(long, value_name = "LICENCE")]
     pub license: Option<String>,
-    /// Have run paths of libraries and programs lead into the environment wherever it is, and nowhere else
+    /// Have run paths of libraries and programs lead into the environment wherever it is, and
+    /// nowhere else
     #[arg(long)]
     pub fix_rpath: bool,
     /// What goes with the environment.
@@ -136,7 +143,8 @@ pub struct Prune {
     /// Remove what was not used for this long [default: 30d]
     #[arg(long, value_name = "AGE", value_parser = humantime::parse_duration)]
     pub older_than: Option<Duration>,
-    /// Remove what was not used for longest, until the store takes no more than this [env: `VPYTHON_MAX_CACHE`]
+    /// Remove what was not used for longest, until the store takes no more than this [env:
+    /// `VPYTHON_MAX_CACHE`]
     #[arg(long, value_name = "SIZE")]
     pub max_size: Option<ByteSize>,
     /// Remove everything that no program uses
@@ -170,7 +178,8 @@ pub struct Lock {
     /// Only say what would change; the exit code is 1 if anything would
     #[arg(long)]
     pub check: bool,
-    /// Take the highest versions that will do, of these projects or of all; the words behind it that can be names of projects are
+    /// Take the highest versions that will do, of these projects or of all; the words behind it
+    /// that can be names of projects are
     #[arg(long, value_name = "NAME", num_args = 0..=1, require_equals = true, action = ArgAction::Append, value_delimiter = ',',
           default_missing_value = "")]
     pub upgrade: Vec<String>,
@@ -179,20 +188,26 @@ pub struct Lock {
 /// The options of `unpack`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
 pub struct Unpack {
-    /// Have this link lead to the environment in the end; a name without a directory is one beside it
+    /// Have this link lead to the environment in the end; a name without a directory is one beside
+    /// it
     #[arg(long, value_name = "NAME")]
     pub link: Option<PathBuf>,
-    /// The interpreter to run on, of the same minor version and ABI, if not the one that the environment was packed for
+    /// The interpreter to run on, of the same minor version and ABI, if not the one that the
+    /// environment was packed for
     #[arg(long, value_name = "PATH")]
     pub python: Option<PathBuf>,
-    /// Have an environment that brings its interpreter name its place, so that `python -m venv` works in it; it cannot be moved then
+    /// Have an environment that brings its interpreter name its place, so that `python -m venv`
+    /// works in it; it cannot be moved then
     #[arg(long)]
     pub settle: bool,
 }
 
 /// The options of `upgrade`.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own on the command line")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch of its own on the command line"
+)]
 pub struct Upgrade {
     /// Only say what would be done; the exit code is 1 if that is anything
     #[arg(long)]

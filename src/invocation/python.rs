@@ -1,7 +1,8 @@
 //! Python's own command line, read by CPython's grammar to find the target, and for nothing else.
 //!
-//! The rules are those of `Python/getopt.c` and `config_parse_cmdline` in CPython 2.7 and 3.6 to 3.14, taken together: an option
-//! that only some versions know is read as those versions read it, and is left for the chosen python to judge.
+//! The rules are those of `Python/getopt.c` and `config_parse_cmdline` in CPython 2.7 and 3.6 to
+//! 3.14, taken together: an option that only some versions know is read as those versions read it,
+//! and is left for the chosen python to judge.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
@@ -10,7 +11,8 @@ use std::path::PathBuf;
 /// What a python command line runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {
-    /// A file, a directory or a zip application, by its path as typed. The empty path is the current directory.
+    /// A file, a directory or a zip application, by its path as typed. The empty path is the
+    /// current directory.
     Script(PathBuf),
     /// The text behind `-c`.
     Command(OsString),
@@ -18,7 +20,8 @@ pub enum Target {
     Module(OsString),
     /// `-`: standard input.
     Stdin,
-    /// Nothing was named: an interactive python, or one that reads what is piped into it, or one that will refuse the command line.
+    /// Nothing was named: an interactive python, or one that reads what is piped into it, or one
+    /// that will refuse the command line.
     None,
     /// Python only speaks of itself (`--version`, `-?`, `--help-all`): nothing is run.
     Information,
@@ -31,15 +34,18 @@ pub(super) fn is_long_option(name: &[u8]) -> bool {
 
 /// Options with a value, glued or in the next word. `Q` is 2.7's alone.
 const VALUED: &[u8] = b"cmWXQ";
-/// Long options: a dash inside a bundle begins one, so that `--help-all` is the bundle of a single long option.
+/// Long options: a dash inside a bundle begins one, so that `--help-all` is the bundle of a single
+/// long option.
 const INFORMATION: [&[u8]; 3] = [b"help-all", b"help-env", b"help-xoptions"];
 const VALUED_LONG: &[u8] = b"check-hash-based-pycs";
 
-/// Whether python reads all that is on a standard input which is no terminal, and runs that: where no other program is named, and
-/// `-i` does not have it run line by line.
+/// Whether python reads all that is on a standard input which is no terminal, and runs that: where
+/// no other program is named, and `-i` does not have it run line by line.
 pub(super) fn runs_input(words: &[OsString]) -> bool {
     let line = Line::read(words);
-    !line.is_interactive && !line.is_refused && matches!(line.target(), Target::Stdin | Target::None)
+    !line.is_interactive
+        && !line.is_refused
+        && matches!(line.target(), Target::Stdin | Target::None)
 }
 
 /// A command line of python's, as far as it tells what is run.
@@ -55,7 +61,12 @@ struct Line {
 
 impl Line {
     fn new() -> Self {
-        Self { target: Target::None, only_information: false, is_interactive: false, is_refused: false }
+        Self {
+            target: Target::None,
+            only_information: false,
+            is_interactive: false,
+            is_refused: false,
+        }
     }
 
     fn read(words: &[OsString]) -> Self {
@@ -68,17 +79,19 @@ impl Line {
                     break;
                 }
                 b"--help" | b"--version" => line.only_information = true,
-                [b'-', letters @ ..] if !letters.is_empty() => match line.read_bundle(letters, &mut words) {
-                    Bundle::Flags => {}
-                    Bundle::Refused => {
-                        line.is_refused = true;
-                        break;
+                [b'-', letters @ ..] if !letters.is_empty() => {
+                    match line.read_bundle(letters, &mut words) {
+                        Bundle::Flags => {}
+                        Bundle::Refused => {
+                            line.is_refused = true;
+                            break;
+                        }
+                        Bundle::Runs(target) => {
+                            line.target = target;
+                            break;
+                        }
                     }
-                    Bundle::Runs(target) => {
-                        line.target = target;
-                        break;
-                    }
-                },
+                }
                 _ => {
                     line.target = Target::positional(Some(word));
                     break;
@@ -89,17 +102,29 @@ impl Line {
     }
 
     fn target(self) -> Target {
-        if self.only_information { Target::Information } else { self.target }
+        if self.only_information {
+            Target::Information
+        } else {
+            self.target
+        }
     }
 
-    /// Reads the letters of one word; a value may be the rest of the word or the next word, even an empty one.
-    fn read_bundle<'a>(&mut self, letters: &'a [u8], words: &mut impl Iterator<Item = &'a OsString>) -> Bundle {
+    /// Reads the letters of one word; a value may be the rest of the word or the next word, even an
+    /// empty one.
+    fn read_bundle<'a>(
+        &mut self,
+        letters: &'a [u8],
+        words: &mut impl Iterator<Item = &'a OsString>,
+    ) -> Bundle {
         for (index, letter) in letters.iter().enumerate() {
             let rest = &letters[index + 1..];
             match letter {
                 letter if VALUED.contains(letter) => {
-                    let value =
-                        if rest.is_empty() { words.next().map(OsString::as_os_str) } else { Some(OsStr::from_bytes(rest)) };
+                    let value = if rest.is_empty() {
+                        words.next().map(OsString::as_os_str)
+                    } else {
+                        Some(OsStr::from_bytes(rest))
+                    };
                     return match (letter, value) {
                         (_, None) => Bundle::Refused,
                         (b'c', Some(text)) => Bundle::Runs(Target::Command(text.to_owned())),
@@ -108,7 +133,11 @@ impl Line {
                     };
                 }
                 b'-' if rest == VALUED_LONG => {
-                    return if words.next().is_some() { Bundle::Flags } else { Bundle::Refused };
+                    return if words.next().is_some() {
+                        Bundle::Flags
+                    } else {
+                        Bundle::Refused
+                    };
                 }
                 b'-' => {
                     self.only_information |= INFORMATION.contains(&rest);
@@ -140,13 +169,18 @@ impl Target {
     }
 }
 
-/// How many words the first of `words` takes, itself counted, and whether what is run is named with it.
+/// How many words the first of `words` takes, itself counted, and whether what is run is named with
+/// it.
 pub(super) fn step(words: &[OsString]) -> (usize, bool) {
-    let Some((word, behind)) = words.split_first() else { return (0, true) };
+    let Some((word, behind)) = words.split_first() else {
+        return (0, true);
+    };
     let mut rest = behind.iter();
     let is_last = match word.as_bytes() {
         b"--help" | b"--version" => false,
-        [b'-', letters @ ..] if !letters.is_empty() => !matches!(Line::new().read_bundle(letters, &mut rest), Bundle::Flags),
+        [b'-', letters @ ..] if !letters.is_empty() => {
+            !matches!(Line::new().read_bundle(letters, &mut rest), Bundle::Flags)
+        }
         _ => true,
     };
     (words.len() - rest.len(), is_last)
@@ -252,8 +286,14 @@ mod tests {
     #[test]
     fn bytes_that_are_no_text_pass() {
         let odd = OsString::from_vec(b"\xff.py".to_vec());
-        assert_eq!(Target::of(std::slice::from_ref(&odd)), Target::Script(odd.clone().into()));
+        assert_eq!(
+            Target::of(std::slice::from_ref(&odd)),
+            Target::Script(odd.clone().into())
+        );
         let glued = OsString::from_vec(b"-c\xff".to_vec());
-        assert_eq!(Target::of(&[glued]), Target::Command(OsString::from_vec(b"\xff".to_vec())));
+        assert_eq!(
+            Target::of(&[glued]),
+            Target::Command(OsString::from_vec(b"\xff".to_vec()))
+        );
     }
 }

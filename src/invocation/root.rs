@@ -8,14 +8,23 @@ use anyhow::Result;
 use super::refuse_tilde;
 use crate::process::{Process, variable};
 
-/// The root that is named, from `/` on, and whether the store is a throw-away one: LUCI's vpython has the empty text for a store in a
-/// temporary directory. The flag, empty or not, beats the variable.
+/// The root that is named, from `/` on, and whether the store is a throw-away one: LUCI's vpython
+/// has the empty text for a store in a temporary directory. The flag, empty or not, beats the
+/// variable.
 ///
 /// # Errors
 /// A directory whose name begins with `~`.
 pub(super) fn read(flag: Option<&OsStr>, process: &Process) -> Result<(Option<PathBuf>, bool)> {
-    let by_variable = || process.variable(variable::ROOT).filter(|_| !process.is_elevated);
-    let named_by = if flag.is_some() { "-vpython-root" } else { variable::ROOT };
+    let by_variable = || {
+        process
+            .variable(variable::ROOT)
+            .filter(|_| !process.is_elevated)
+    };
+    let named_by = if flag.is_some() {
+        "-vpython-root"
+    } else {
+        variable::ROOT
+    };
     match flag.or_else(by_variable) {
         None => Ok((None, false)),
         Some(root) if root.is_empty() => Ok((None, true)),
@@ -37,23 +46,62 @@ mod tests {
         let rows = [
             (None, None, (None, false), "nothing is named"),
             (Some("/r"), None, (Some("/r"), false), "the flag names it"),
-            (Some("r"), Some("/v"), (Some("/here/r"), false), "the flag beats the variable"),
-            (None, Some("/v"), (Some("/v"), false), "the variable names it"),
+            (
+                Some("r"),
+                Some("/v"),
+                (Some("/here/r"), false),
+                "the flag beats the variable",
+            ),
+            (
+                None,
+                Some("/v"),
+                (Some("/v"), false),
+                "the variable names it",
+            ),
             (Some(""), None, (None, true), "the flag is empty"),
-            (Some(""), Some("/v"), (None, true), "the empty flag beats the variable"),
+            (
+                Some(""),
+                Some("/v"),
+                (None, true),
+                "the empty flag beats the variable",
+            ),
             (None, Some(""), (None, true), "the variable is empty"),
-            (Some("/r"), Some(""), (Some("/r"), false), "the flag beats the empty variable"),
+            (
+                Some("/r"),
+                Some(""),
+                (Some("/r"), false),
+                "the flag beats the empty variable",
+            ),
         ];
         for (flag, variable, (root, is_throw_away), why) in rows {
-            let environment = variable.map(|value| (variable::ROOT.into(), value.into())).into_iter().collect();
-            let process = Process { environment, directory: Some("/here".into()), ..Process::default() };
+            let environment = variable
+                .map(|value| (variable::ROOT.into(), value.into()))
+                .into_iter()
+                .collect();
+            let process = Process {
+                environment,
+                directory: Some("/here".into()),
+                ..Process::default()
+            };
             let found = read(flag.map(OsStr::new), &process).unwrap();
-            assert_eq!((found.0.as_deref(), found.1), (root.map(Path::new), is_throw_away), "{why}");
+            assert_eq!(
+                (found.0.as_deref(), found.1),
+                (root.map(Path::new), is_throw_away),
+                "{why}"
+            );
         }
         for value in ["", "/v"] {
             let environment = vec![(variable::ROOT.into(), value.into())];
-            let process = Process { environment, is_elevated: true, ..Process::default() };
-            assert_eq!(read(None, &process).unwrap(), (None, false), "a caller with fewer rights has no say");
+            let process = Process {
+                environment,
+                is_elevated: true,
+                ..Process::default()
+            };
+            assert_eq!(
+                read(None, &process).unwrap(),
+                (None, false),
+                "a caller with fewer rights has no say"
+            );
         }
     }
 }

@@ -1,4 +1,5 @@
-//! The settings of a launch that `vpython.conf` may make, and where each comes from, for who wants to know.
+//! The settings of a launch that `vpython.conf` may make, and where each comes from, for who wants
+//! to know.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -24,33 +25,96 @@ impl Invocation {
     /// The settings that are made, in the order of the manual.
     #[must_use]
     pub fn settings(&self, process: &Process) -> Vec<Setting> {
-        let Conf { file: _, root, wheels, default_spec, python, prune_older_than, prune_max_size, .. } = &self.conf;
-        let Conf { fetch_allow, fetch_index_url, fetch_pip_options, bypass, warnings: _, .. } = &self.conf;
-        let by_variable = |name: &str| Some((name.to_owned(), process.setting(name)?.to_string_lossy().into_owned()));
+        let Conf {
+            file: _,
+            root,
+            wheels,
+            default_spec,
+            python,
+            prune_older_than,
+            prune_max_size,
+            ..
+        } = &self.conf;
+        let Conf {
+            fetch_allow,
+            fetch_index_url,
+            fetch_pip_options,
+            bypass,
+            warnings: _,
+            ..
+        } = &self.conf;
+        let by_variable = |name: &str| {
+            Some((
+                name.to_owned(),
+                process.setting(name)?.to_string_lossy().into_owned(),
+            ))
+        };
         let python_key = match process.called_as() {
             CalledAs::Vpython => "python.vpython",
             CalledAs::Vpython3 => "python.vpython3",
         };
-        let mut made = Made { conf: &self.conf, settings: Vec::new() };
-        made.add("root", self.root_by_caller(process), root.as_ref(), |path| shown(path));
-        made.add("wheels", self.wheels_by_caller(), wheels.as_ref(), |paths| listed(paths));
-        made.add("default-spec", by_variable(variable::DEFAULT_SPEC), default_spec.as_ref(), |path| shown(path));
-        made.add(python_key, None, python.as_ref(), |versions| versions.join(", "));
+        let mut made = Made {
+            conf: &self.conf,
+            settings: Vec::new(),
+        };
+        made.add(
+            "root",
+            self.root_by_caller(process),
+            root.as_ref(),
+            |path| shown(path),
+        );
+        made.add(
+            "wheels",
+            self.wheels_by_caller(),
+            wheels.as_ref(),
+            |paths| listed(paths),
+        );
+        made.add(
+            "default-spec",
+            by_variable(variable::DEFAULT_SPEC),
+            default_spec.as_ref(),
+            |path| shown(path),
+        );
+        made.add(python_key, None, python.as_ref(), |versions| {
+            versions.join(", ")
+        });
         let age = |age: &_| humantime::format_duration(*age).to_string();
         made.add("prune.older-than", None, prune_older_than.as_ref(), age);
         let size = |size: &_| ByteSize::b(*size).to_string();
-        made.add("prune.max-size", by_variable(variable::MAX_CACHE), prune_max_size.as_ref(), size);
+        made.add(
+            "prune.max-size",
+            by_variable(variable::MAX_CACHE),
+            prune_max_size.as_ref(),
+            size,
+        );
         made.add("fetch.allow", None, fetch_allow.as_ref(), bool::to_string);
-        made.add("fetch.index-url", None, fetch_index_url.as_ref(), String::clone);
-        made.add("fetch.pip-options", None, fetch_pip_options.as_ref(), |words| words.join(" "));
+        made.add(
+            "fetch.index-url",
+            None,
+            fetch_index_url.as_ref(),
+            String::clone,
+        );
+        made.add(
+            "fetch.pip-options",
+            None,
+            fetch_pip_options.as_ref(),
+            |words| words.join(" "),
+        );
         made.add("bypass", None, bypass.as_ref(), String::clone);
         made.settings
     }
 
     fn root_by_caller(&self, process: &Process) -> Option<(String, String)> {
-        let has_value =
-            |word: &OsStr| word.to_string_lossy().strip_prefix("--vpython-root=").is_some_and(|root| !root.is_empty());
-        let by_flag = self.own_words.iter().any(|word| has_value(word)).then_some("-vpython-root");
+        let has_value = |word: &OsStr| {
+            word.to_string_lossy()
+                .strip_prefix("--vpython-root=")
+                .is_some_and(|root| !root.is_empty())
+        };
+        let by_flag = self
+            .own_words
+            .iter()
+            .any(|word| has_value(word))
+            .then_some("-vpython-root");
         let by = by_flag.or_else(|| process.setting(variable::ROOT).map(|_| variable::ROOT))?;
         Some((by.to_owned(), shown(self.root.as_deref()?)))
     }
@@ -82,9 +146,14 @@ impl Made<'_> {
     ) {
         let by_file = || {
             let (file, set) = (self.conf.file.as_deref()?, set?);
-            Some((format!("{}, line {}", file.display(), set.line), show(&set.value)))
+            Some((
+                format!("{}, line {}", file.display(), set.line),
+                show(&set.value),
+            ))
         };
-        let made = by_caller.or_else(by_file).map(|(from, value)| Setting { key, value, from });
+        let made = by_caller
+            .or_else(by_file)
+            .map(|(from, value)| Setting { key, value, from });
         self.settings.extend(made);
     }
 }
@@ -94,5 +163,9 @@ fn shown(path: &Path) -> String {
 }
 
 fn listed(paths: &[PathBuf]) -> String {
-    paths.iter().map(|path| shown(path)).collect::<Vec<_>>().join(", ")
+    paths
+        .iter()
+        .map(|path| shown(path))
+        .collect::<Vec<_>>()
+        .join(", ")
 }

@@ -1,8 +1,10 @@
 //! Which words are vpython's and which are python's, by LUCI's rule.
 //!
-//! Our words come first and are `-vpython-…`, `-h`, `-help` or `--help`, with one dash or two, and their values behind `=` or in
-//! the next word, whatever that is. The first other word, or `--`, ends them; from there on `-vpython-…` is data. With `-vpython-tool NAME`
-//! flags and the options of the tool count wherever they stand before `--`, but for `exec`, whose words are the program's.
+//! Our words come first and are `-vpython-…`, `-h`, `-help` or `--help`, with one dash or two, and
+//! their values behind `=` or in the next word, whatever that is. The first other word, or `--`,
+//! ends them; from there on `-vpython-…` is data. With `-vpython-tool NAME` flags and the options
+//! of the tool count wherever they stand before `--`, but for `exec`, whose words are the
+//! program's.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -37,12 +39,17 @@ pub(super) struct Split {
 /// # Errors
 /// An unknown `-vpython-…` flag in front, and a flag whose value is missing.
 pub(super) fn split(words: &[OsString]) -> Result<Split> {
-    let end = words.iter().position(|word| word == "--").unwrap_or(words.len());
+    let end = words
+        .iter()
+        .position(|word| word == "--")
+        .unwrap_or(words.len());
     let mut split = Split::default();
     let mut tool: Option<OsString> = None;
     let mut next = 0;
     while next < end {
-        let Some(option) = Word::of(&words[next], tool.as_deref()) else { break };
+        let Some(option) = Word::of(&words[next], tool.as_deref()) else {
+            break;
+        };
         let of_tool = tool.as_ref().and_then(|tool| option.of_tool(tool));
         let (arity, list) = match of_tool {
             Some(arity) => (arity, &mut split.tool),
@@ -51,17 +58,25 @@ pub(super) fn split(words: &[OsString]) -> Result<Split> {
                 split.names_no_tool = true;
                 return Ok(split);
             }
-            None => (Flags::arity(&option.name).ok_or_else(|| Flags::unknown(&option.name))?, &mut split.own),
+            None => (
+                Flags::arity(&option.name).ok_or_else(|| Flags::unknown(&option.name))?,
+                &mut split.own,
+            ),
         };
         next += 1;
         next += option.take(arity, of_tool.is_some(), &words[next..end], list)?;
         if of_tool.is_none() && option.name == TOOL {
-            tool = option.value.map(OsStr::to_owned).or_else(|| words.get(next - 1).cloned());
+            tool = option
+                .value
+                .map(OsStr::to_owned)
+                .or_else(|| words.get(next - 1).cloned());
         }
     }
     match tool.as_deref().and_then(tools::words) {
         Some(Words::Program) | None => {}
-        Some(kind) => next += split.sort(tool.as_deref().unwrap_or_default(), kind, &words[next..end])?,
+        Some(kind) => {
+            next += split.sort(tool.as_deref().unwrap_or_default(), kind, &words[next..end])?
+        }
     }
     if next < words.len() && tool.as_deref().and_then(tools::words) == Some(Words::None) {
         split.stray.get_or_insert_with(|| words[next].clone());
@@ -71,21 +86,29 @@ pub(super) fn split(words: &[OsString]) -> Result<Split> {
 }
 
 impl Split {
-    /// Takes flags and the options of a tool out of the words before `--`. Gives how many words there were.
+    /// Takes flags and the options of a tool out of the words before `--`. Gives how many words
+    /// there were.
     fn sort(&mut self, tool: &OsStr, kind: Words, words: &[OsString]) -> Result<usize> {
-        // A tool's own words come first; behind python's target all words are data, but for what begins with two dashes.
+        // A tool's own words come first; behind python's target all words are data, but for what
+        // begins with two dashes.
         let mut wants_place = kind == Words::PlaceThenCommandLine;
         let mut is_target_named = false;
         let mut next = 0;
         while next < words.len() {
             let word = &words[next];
             let option = Word::of(word, Some(tool));
-            if let Some((option, arity)) = option.as_ref().and_then(|option| Some((option, option.of_tool(tool)?))) {
+            if let Some((option, arity)) = option
+                .as_ref()
+                .and_then(|option| Some((option, option.of_tool(tool)?)))
+            {
                 next += 1;
                 next += option.take(arity, true, &words[next..], &mut self.tool)?;
                 continue;
             }
-            if let Some(flag) = option.as_ref().filter(|option| option.name.starts_with(PREFIX) && option.name != TOOL) {
+            if let Some(flag) = option
+                .as_ref()
+                .filter(|option| option.name.starts_with(PREFIX) && option.name != TOOL)
+            {
                 let arity = Flags::arity(&flag.name).ok_or_else(|| Flags::unknown(&flag.name))?;
                 next += 1;
                 next += flag.take(arity, false, &words[next..], &mut self.own)?;
@@ -94,7 +117,9 @@ impl Split {
             let is_long = option.as_ref().is_some_and(|option| option.dashes == 2);
             let is_help = is_long && word == "--help";
             let taken = match kind {
-                Words::CommandLine | Words::PlaceThenCommandLine if wants_place && option.is_none() => {
+                Words::CommandLine | Words::PlaceThenCommandLine
+                    if wants_place && option.is_none() =>
+                {
                     wants_place = false;
                     1
                 }
@@ -133,7 +158,8 @@ impl Split {
     }
 }
 
-/// Whether a word is the name of a project rather than of a file: letters, digits, dashes and underscores.
+/// Whether a word is the name of a project rather than of a file: letters, digits, dashes and
+/// underscores.
 fn is_project_name(word: &OsStr) -> bool {
     let bytes = word.as_bytes();
     let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
@@ -150,12 +176,21 @@ struct Word<'a> {
 }
 
 impl<'a> Word<'a> {
-    /// A word as the tool takes it: `--extra` and `--group` choose of the spec, and are flags, where it takes one.
+    /// A word as the tool takes it: `--extra` and `--group` choose of the spec, and are flags,
+    /// where it takes one.
     fn of(word: &'a OsStr, tool: Option<&OsStr>) -> Option<Self> {
         let read = Self::read(word)?;
         let takes_spec = || tool.and_then(tools::words).is_some_and(Words::are_pythons);
-        let is_choice = read.dashes == 2 && matches!(&*read.name, "extra" | "group") && takes_spec();
-        Some(if is_choice { Self { name: format!("{PREFIX}{}", read.name), ..read } } else { read })
+        let is_choice =
+            read.dashes == 2 && matches!(&*read.name, "extra" | "group") && takes_spec();
+        Some(if is_choice {
+            Self {
+                name: format!("{PREFIX}{}", read.name),
+                ..read
+            }
+        } else {
+            read
+        })
     }
 
     /// How it takes its value as an option of this tool, if it is one.
@@ -165,8 +200,15 @@ impl<'a> Word<'a> {
         tools::arity(tool, &self.name).filter(|_| self.dashes == 2 || self.is_ours() || is_lucis)
     }
 
-    /// Puts it on the list with its value, which may be in `words`, those behind it. Gives how many of them it takes.
-    fn take(&self, arity: Arity, is_of_tool: bool, words: &[OsString], list: &mut Vec<OsString>) -> Result<usize> {
+    /// Puts it on the list with its value, which may be in `words`, those behind it. Gives how many
+    /// of them it takes.
+    fn take(
+        &self,
+        arity: Arity,
+        is_of_tool: bool,
+        words: &[OsString],
+        list: &mut Vec<OsString>,
+    ) -> Result<usize> {
         let value = match (arity, self.value) {
             (Arity::Names, None) => {
                 let names = words.iter().take_while(|word| is_project_name(word));
@@ -178,8 +220,16 @@ impl<'a> Word<'a> {
                 None
             }
             (Arity::Valued, None) => {
-                let title = || if is_of_tool { format!("option `--{}`", self.name) } else { format!("flag `-{}`", self.name) };
-                let value = words.first().ok_or_else(|| Failure::new(format!("{} needs a value", title())))?;
+                let title = || {
+                    if is_of_tool {
+                        format!("option `--{}`", self.name)
+                    } else {
+                        format!("flag `-{}`", self.name)
+                    }
+                };
+                let value = words
+                    .first()
+                    .ok_or_else(|| Failure::new(format!("{} needs a value", title())))?;
                 list.push(joined(&self.name, Some(value)));
                 return Ok(1);
             }
@@ -191,12 +241,18 @@ impl<'a> Word<'a> {
 
     fn read(word: &'a OsStr) -> Option<Self> {
         let bytes = word.as_bytes().strip_prefix(b"-")?;
-        let (bytes, dashes) = bytes.strip_prefix(b"-").map_or((bytes, 1), |bytes| (bytes, 2));
+        let (bytes, dashes) = bytes
+            .strip_prefix(b"-")
+            .map_or((bytes, 1), |bytes| (bytes, 2));
         let (name, value) = match bytes.iter().position(|byte| *byte == b'=') {
             Some(cut) => (&bytes[..cut], Some(OsStr::from_bytes(&bytes[cut + 1..]))),
             None => (bytes, None),
         };
-        Some(Self { name: String::from_utf8_lossy(name).into_owned(), dashes, value })
+        Some(Self {
+            name: String::from_utf8_lossy(name).into_owned(),
+            dashes,
+            value,
+        })
     }
 
     /// Whether it is one of vpython's own by its looks.
@@ -205,7 +261,8 @@ impl<'a> Word<'a> {
     }
 }
 
-/// The word as the parser wants it: two dashes, or one before a single letter, and the value behind `=`.
+/// The word as the parser wants it: two dashes, or one before a single letter, and the value behind
+/// `=`.
 fn joined(name: &str, value: Option<&OsStr>) -> OsString {
     let dashes = if name.len() == 1 { "-" } else { "--" };
     let mut word = format!("{dashes}{name}").into_bytes();
@@ -251,7 +308,11 @@ mod tests {
             (&["-E", "-vpython-spec", "s"], &[], &["-E", "-vpython-spec", "s"], "an option of python's ends our part"),
         ];
         for (line, own, python, why) in rows {
-            let expected = Split { own: words(own), python: words(python), ..Split::default() };
+            let expected = Split {
+                own: words(own),
+                python: words(python),
+                ..Split::default()
+            };
             assert_eq!(split(&words(line)).unwrap(), expected, "{why}");
         }
     }
@@ -291,7 +352,12 @@ mod tests {
             (&["--check", "-vpython-tool", "upgrade"], &[], &[], &["--check", "-vpython-tool", "upgrade"], "before the tool"),
         ];
         for (line, own, tool, python, why) in rows {
-            let expected = Split { own: words(own), tool: words(tool), python: words(python), ..Split::default() };
+            let expected = Split {
+                own: words(own),
+                tool: words(tool),
+                python: words(python),
+                ..Split::default()
+            };
             assert_eq!(split(&words(line)).unwrap(), expected, "{why}");
         }
     }
@@ -317,8 +383,16 @@ mod tests {
             (&["exec", "a", "--b"], None),
         ];
         for (line, expected) in rows {
-            let line: Vec<OsString> = ["-vpython-tool"].iter().chain(*line).map(OsString::from).collect();
-            assert_eq!(split(&line).unwrap().stray, expected.map(OsString::from), "{line:?}");
+            let line: Vec<OsString> = ["-vpython-tool"]
+                .iter()
+                .chain(*line)
+                .map(OsString::from)
+                .collect();
+            assert_eq!(
+                split(&line).unwrap().stray,
+                expected.map(OsString::from),
+                "{line:?}"
+            );
         }
     }
 
@@ -327,7 +401,10 @@ mod tests {
         let odd = OsString::from_vec(b"-vpython-root=/\xff".to_vec());
         let script = OsString::from_vec(b"\xfe.py".to_vec());
         let split = split(&[odd, script.clone()]).unwrap();
-        assert_eq!(split.own, [OsString::from_vec(b"--vpython-root=/\xff".to_vec())]);
+        assert_eq!(
+            split.own,
+            [OsString::from_vec(b"--vpython-root=/\xff".to_vec())]
+        );
         assert_eq!(split.python, [script]);
     }
 
@@ -344,7 +421,10 @@ mod tests {
             (&["-vpython-tool", "pack", "x.py", "--output"], "vpython: error: option `--output` needs a value\n"),
         ];
         for (line, text) in rows {
-            assert_eq!(crate::report::render(&split(&words(line)).unwrap_err()), *text);
+            assert_eq!(
+                crate::report::render(&split(&words(line)).unwrap_err()),
+                *text
+            );
         }
     }
 }

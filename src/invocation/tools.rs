@@ -1,7 +1,9 @@
-//! The tools behind `-vpython-tool NAME`, declared once, and how their words are read; [`super::options`] has the options of each.
+//! The tools behind `-vpython-tool NAME`, declared once, and how their words are read;
+//! [`super::options`] has the options of each.
 //!
-//! A tool's options stand behind its name, before python's command line or between its words, and begin with two dashes. As with flags,
-//! the parser sees none but its own words, each with its value behind `=`, as [`super::split`] leaves them.
+//! A tool's options stand behind its name, before python's command line or between its words, and
+//! begin with two dashes. As with flags, the parser sees none but its own words, each with its
+//! value behind `=`, as [`super::split`] leaves them.
 
 use std::ffi::{OsStr, OsString};
 
@@ -10,7 +12,9 @@ use clap::builder::Resettable;
 use clap::{ArgAction, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use super::flags::{self, Arity};
-use super::options::{Check, Explain, Export, Fetch, List, Lock, Pack, Prune, Relocate, Unpack, Upgrade};
+use super::options::{
+    Check, Explain, Export, Fetch, List, Lock, Pack, Prune, Relocate, Unpack, Upgrade,
+};
 use crate::report::{Failure, nearest, program};
 
 /// A tool, with its options.
@@ -22,35 +26,44 @@ pub enum Tool {
     Check(Check),
     /// Download the wheels that the spec needs and no directory has
     ///
-    /// They go into the first directory of wheels, for this platform and for each that the spec names. It is the interpreter's own pip
-    /// that fetches; words behind `--` are passed on to it. No other tool and no launch uses the network.
-    #[command(override_usage = "vpython [vpython flags] -vpython-tool fetch [options] [python command line] [-- pip options]")]
+    /// They go into the first directory of wheels, for this platform and for each that the spec
+    /// names. It is the interpreter's own pip that fetches; words behind `--` are passed on to it.
+    /// No other tool and no launch uses the network.
+    #[command(
+        override_usage = "vpython [vpython flags] -vpython-tool fetch [options] [python command line] [-- pip options]"
+    )]
     Fetch(Fetch),
     /// Check that there is a wheel for all that the spec asks for
     ///
-    /// That is done here and on each platform that the spec names. Prints a table. The exit code is 1 if something is missing; nothing is
-    /// built.
+    /// That is done here and on each platform that the spec names. Prints a table. The exit code is
+    /// 1 if something is missing; nothing is built.
     Verify,
     /// Run a script of the environment, such as `ruff` or `pytest`
     ///
-    /// The environment is that of the spec that a walk up from the current directory finds, unless `-vpython-spec` names one.
+    /// The environment is that of the spec that a walk up from the current directory finds, unless
+    /// `-vpython-spec` names one.
     #[command(override_usage = "vpython [vpython flags] -vpython-tool exec NAME [arguments]")]
     Exec,
     /// Print which environment the command line gets, and why
     Explain(Explain),
     /// Make the environment at DIR, outside the store
     ///
-    /// An older one that vpython has made there is replaced in one step; nothing is done where nothing has changed.
-    #[command(override_usage = "vpython [vpython flags] -vpython-tool export DIR [options] [python command line]")]
+    /// An older one that vpython has made there is replaced in one step; nothing is done where
+    /// nothing has changed.
+    #[command(
+        override_usage = "vpython [vpython flags] -vpython-tool export DIR [options] [python command line]"
+    )]
     Export(Export),
     /// List the environments in the store
     #[command(override_usage = "vpython [vpython flags] -vpython-tool list [options]")]
     List(List),
     /// Write the environment as an archive or a package
     ///
-    /// Its form is told by the file's name: `.tar`, `.tar.gz`, `.tar.zst`, `.zip`, `.rpm` or `.deb`. The same spec and wheels give the
-    /// same bytes, whoever packs them, where and when.
-    #[command(override_usage = "vpython [vpython flags] -vpython-tool pack --output FILE [options] [python command line]")]
+    /// Its form is told by the file's name: `.tar`, `.tar.gz`, `.tar.zst`, `.zip`, `.rpm` or
+    /// `.deb`. The same spec and wheels give the same bytes, whoever packs them, where and when.
+    #[command(
+        override_usage = "vpython [vpython flags] -vpython-tool pack --output FILE [options] [python command line]"
+    )]
     Pack(Box<Pack>),
     /// Remove environments that were not used for long
     ///
@@ -59,19 +72,22 @@ pub enum Tool {
     Prune(Prune),
     /// Rewrite the paths in an environment of venv, virtualenv or uv
     ///
-    /// Its scripts, activation, configuration, import paths and RECORDs are mended; nothing is moved, and its python is not run. The
-    /// exit code is 1 if something cannot be mended.
+    /// Its scripts, activation, configuration, import paths and RECORDs are mended; nothing is
+    /// moved, and its python is not run. The exit code is 1 if something cannot be mended.
     #[command(override_usage = "vpython [vpython flags] -vpython-tool relocate ENV [options]")]
     Relocate(Relocate),
     /// Write the spec's lock: the exact wheels of all its platforms
     ///
-    /// The lock is `pylock.STEM.toml` beside the spec, a file of the form of all tools (PEP 751). Versions that are locked stay where
-    /// they will do.
-    #[command(override_usage = "vpython [vpython flags] -vpython-tool lock [options] [script, spec or python command line]")]
+    /// The lock is `pylock.STEM.toml` beside the spec, a file of the form of all tools (PEP 751).
+    /// Versions that are locked stay where they will do.
+    #[command(
+        override_usage = "vpython [vpython flags] -vpython-tool lock [options] [script, spec or python command line]"
+    )]
     Lock(Lock),
     /// Make an environment of an archive that `pack` has written
     ///
-    /// It is verified, and takes the place of an older one in one step; nothing is done where it is there already.
+    /// It is verified, and takes the place of an older one in one step; nothing is done where it is
+    /// there already.
     #[command(override_usage = "vpython [vpython flags] -vpython-tool unpack FILE DIR [options]")]
     Unpack(Unpack),
     /// Print vpython's completions for a shell
@@ -86,22 +102,29 @@ pub enum Tool {
     Man,
     /// Write LUCI's specs as `vpython.toml` and `# /// script` blocks
     ///
-    /// PATHs are specs, scripts, or directories, which are looked through; without any, the current directory is. A file is written only
-    /// if both forms come to the same plan here, as far as the wheels are there to tell.
+    /// PATHs are specs, scripts, or directories, which are looked through; without any, the current
+    /// directory is. A file is written only if both forms come to the same plan here, as far as the
+    /// wheels are there to tell.
     #[command(override_usage = "vpython [vpython flags] -vpython-tool upgrade [options] [PATH...]")]
     Upgrade(Upgrade),
 }
 
 /// As much of a command line as the parser sees.
 #[derive(Debug, Parser)]
-#[command(name = "vpython", bin_name = "vpython -vpython-tool", disable_help_subcommand = true, disable_help_flag = true)]
+#[command(
+    name = "vpython",
+    bin_name = "vpython -vpython-tool",
+    disable_help_subcommand = true,
+    disable_help_flag = true
+)]
 struct Line {
     #[command(subcommand)]
     tool: Tool,
 }
 
 impl Tool {
-    /// Whether a script that its command line names must be there. Who explains a launch says of that too, and a lock may be that of a spec.
+    /// Whether a script that its command line names must be there. Who explains a launch says of
+    /// that too, and a lock may be that of a spec.
     #[must_use]
     pub fn needs_script(&self) -> bool {
         self.takes_command_line() && !matches!(self, Self::Explain(_) | Self::Lock(_))
@@ -130,18 +153,31 @@ impl Tool {
         }
     }
 
-    /// Reads a tool's name and its options, each `--name` or `--name=value`; `stray` is a word that it cannot take.
+    /// Reads a tool's name and its options, each `--name` or `--name=value`; `stray` is a word that
+    /// it cannot take.
     ///
     /// # Errors
     /// There is no such tool; a bad value of an option; there is a stray word.
-    pub(super) fn parse(name: &OsStr, options: &[OsString], stray: Option<&OsString>) -> Result<Self> {
+    pub(super) fn parse(
+        name: &OsStr,
+        options: &[OsString],
+        stray: Option<&OsString>,
+    ) -> Result<Self> {
         let command = command(name).ok_or_else(|| unknown(&name.to_string_lossy()))?;
-        let line = [OsStr::new("vpython"), name].into_iter().chain(options.iter().map(OsString::as_os_str));
+        let line = [OsStr::new("vpython"), name]
+            .into_iter()
+            .chain(options.iter().map(OsString::as_os_str));
         let name = name.to_string_lossy();
-        let parsed = Line::command().mut_subcommands(|tool| tool.args_override_self(true)).try_get_matches_from(line);
+        let parsed = Line::command()
+            .mut_subcommands(|tool| tool.args_override_self(true))
+            .try_get_matches_from(line);
         let tool = parsed
             .and_then(|matches| Line::from_arg_matches(&matches))
-            .map_err(|error| flags::refusal(&error, |option| format!("`--{option}` of `-vpython-tool {name}`")))?
+            .map_err(|error| {
+                flags::refusal(&error, |option| {
+                    format!("`--{option}` of `-vpython-tool {name}`")
+                })
+            })?
             .tool;
         match stray {
             Some(word) => Err(surplus(&command, &word.to_string_lossy()).into()),
@@ -175,34 +211,57 @@ impl Words {
 
 /// What stands behind the tool of this name; none where there is no such tool.
 pub(super) fn words(tool: &OsStr) -> Option<Words> {
-    Line::try_parse_from([OsStr::new("vpython"), tool]).ok().map(|line| line.tool.words())
+    Line::try_parse_from([OsStr::new("vpython"), tool])
+        .ok()
+        .map(|line| line.tool.words())
 }
 
 /// The error for a word that a tool cannot take.
 fn surplus(tool: &clap::Command, word: &str) -> Failure {
     let title = format!("`-vpython-tool {}`", tool.get_name());
     if !word.starts_with('-') || word == "--" {
-        return Failure::new(format!("{title} takes no words but its options, and not `{word}`"));
+        return Failure::new(format!(
+            "{title} takes no words but its options, and not `{word}`"
+        ));
     }
-    let name = word.trim_start_matches('-').split('=').next().unwrap_or_default();
+    let name = word
+        .trim_start_matches('-')
+        .split('=')
+        .next()
+        .unwrap_or_default();
     let hint = match nearest(name, tool.get_arguments().filter_map(clap::Arg::get_long)) {
         Some(known) => format!("did you mean `--{known}`?"),
         None if name.starts_with(flags::PREFIX) => "name one tool at a time".to_owned(),
-        None if tool.get_name() == "fetch" => "what pip is to be told stands behind `--`".to_owned(),
+        None if tool.get_name() == "fetch" => {
+            "what pip is to be told stands behind `--`".to_owned()
+        }
         None => {
-            let lists = format!("`{} -vpython-tool {} --help` lists the options", program(), tool.get_name());
+            let lists = format!(
+                "`{} -vpython-tool {} --help` lists the options",
+                program(),
+                tool.get_name()
+            );
             let is_pythons = words(OsStr::new(tool.get_name())).is_some_and(Words::are_pythons);
-            if is_pythons { lists + "; what is the script's stands behind `--`" } else { lists }
+            if is_pythons {
+                lists + "; what is the script's stands behind `--`"
+            } else {
+                lists
+            }
         }
     };
     Failure::new(format!("{title} has no option `{word}`")).hint(hint)
 }
 
-/// How an option of a tool takes its value; none where the tool has no such option, or there is no such tool.
+/// How an option of a tool takes its value; none where the tool has no such option, or there is no
+/// such tool.
 pub(super) fn arity(tool: &OsStr, option: &str) -> Option<Arity> {
     command(tool)?
         .get_arguments()
-        .find(|argument| argument.get_long_and_visible_aliases().is_some_and(|names| names.contains(&option)))
+        .find(|argument| {
+            argument
+                .get_long_and_visible_aliases()
+                .is_some_and(|names| names.contains(&option))
+        })
         .map(|argument| match argument.get_action() {
             ArgAction::Append if argument.is_require_equals_set() => Arity::Names,
             action if action.takes_values() && !argument.is_require_equals_set() => Arity::Valued,
@@ -217,13 +276,22 @@ pub(super) fn arity(tool: &OsStr, option: &str) -> Option<Arity> {
 pub(super) fn directory(tool: &OsStr, words: &mut Vec<OsString>) -> Result<OsString> {
     let name = tool.to_string_lossy();
     match (words.first(), command(tool)) {
-        (Some(word), Some(command)) if word != "--" && word.as_encoded_bytes().starts_with(b"-") => {
+        (Some(word), Some(command))
+            if word != "--" && word.as_encoded_bytes().starts_with(b"-") =>
+        {
             Err(surplus(&command, &word.to_string_lossy()).into())
         }
         (Some(word), _) if word != "--" && !word.is_empty() => Ok(words.remove(0)),
         _ => {
-            let example = format!("say which, as in `{} -vpython-tool {name} env script.py`", program());
-            Err(Failure::new(format!("`-vpython-tool {name}` needs the directory that it is to make")).hint(example).into())
+            let example = format!(
+                "say which, as in `{} -vpython-tool {name} env script.py`",
+                program()
+            );
+            Err(Failure::new(format!(
+                "`-vpython-tool {name}` needs the directory that it is to make"
+            ))
+            .hint(example)
+            .into())
         }
     }
 }
@@ -234,30 +302,50 @@ pub(super) fn directory(tool: &OsStr, words: &mut Vec<OsString>) -> Result<OsStr
 /// There is no such tool.
 pub(super) fn help(tool: &OsStr) -> Result<String> {
     let command = command(tool).ok_or_else(|| unknown(&tool.to_string_lossy()))?;
-    Ok(flags::called(shown(command)).bin_name(program()).max_term_width(flags::MAX_WIDTH).render_help().to_string())
+    Ok(flags::called(shown(command))
+        .bin_name(program())
+        .max_term_width(flags::MAX_WIDTH)
+        .render_help()
+        .to_string())
 }
 
 /// A tool as help shows it: with all that is to be said, in the terse form.
 pub(super) fn shown(command: clap::Command) -> clap::Command {
-    let about = command.get_long_about().or(command.get_about()).cloned().unwrap_or_default();
+    let about = command
+        .get_long_about()
+        .or(command.get_about())
+        .cloned()
+        .unwrap_or_default();
     let command = command.about(about).long_about(Resettable::Reset);
     let name = command.get_name().to_owned();
-    let usage = format!("vpython [vpython flags] -vpython-tool {name} [options] [python command line]");
-    let usage = command.get_overridden_usage().map_or(usage, ToString::to_string);
+    let usage =
+        format!("vpython [vpython flags] -vpython-tool {name} [options] [python command line]");
+    let usage = command
+        .get_overridden_usage()
+        .map_or(usage, ToString::to_string);
     command.override_usage(usage)
 }
 
 /// Whether a name in place of a tool's asks what there is.
 pub(super) fn is_help(name: &OsStr) -> bool {
-    ["help", "--help", "-help", "-h"].iter().any(|help| name == *help)
+    ["help", "--help", "-help", "-h"]
+        .iter()
+        .any(|help| name == *help)
 }
 
 /// The tools, one a line.
 pub(super) fn list() -> String {
     let command = Line::command();
-    let width = command.get_subcommands().map(|tool| tool.get_name().len()).max().unwrap_or_default();
+    let width = command
+        .get_subcommands()
+        .map(|tool| tool.get_name().len())
+        .max()
+        .unwrap_or_default();
     let line = |tool: &clap::Command| {
-        let about = tool.get_about().map(ToString::to_string).unwrap_or_default();
+        let about = tool
+            .get_about()
+            .map(ToString::to_string)
+            .unwrap_or_default();
         format!("{:width$}  {about}\n", tool.get_name())
     };
     command.get_subcommands().map(line).collect()
@@ -270,11 +358,17 @@ pub(super) fn declared() -> Vec<clap::Command> {
 
 /// The names of the tools, for the help of the flag.
 pub(super) fn names() -> Vec<String> {
-    Line::command().get_subcommands().map(|command| command.get_name().to_owned()).collect()
+    Line::command()
+        .get_subcommands()
+        .map(|command| command.get_name().to_owned())
+        .collect()
 }
 
 fn command(tool: &OsStr) -> Option<clap::Command> {
-    Line::command().get_subcommands().find(|command| tool == command.get_name()).cloned()
+    Line::command()
+        .get_subcommands()
+        .find(|command| tool == command.get_name())
+        .cloned()
 }
 
 fn unknown(name: &str) -> Failure {
@@ -282,7 +376,14 @@ fn unknown(name: &str) -> Failure {
     let hint = match nearest(name, names.iter().map(String::as_str)) {
         Some(known) => format!("did you mean `-vpython-tool {known}`?"),
         None => {
-            format!("the tools are: {}", names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "))
+            format!(
+                "the tools are: {}",
+                names
+                    .iter()
+                    .map(|name| format!("`{name}`"))
+                    .collect::<Vec<_>>()
+                    .join(", ")
+            )
         }
     };
     Failure::new(format!("unknown tool `{name}` for `-vpython-tool`")).hint(hint)
@@ -310,10 +411,22 @@ mod tests {
     fn a_word_that_a_tool_cannot_take_is_an_error() {
         let none = "`-vpython-tool prune` takes no words but its options, and not `x`\n";
         let rows = [
-            ("prune", "--dryrun", "`-vpython-tool prune` has no option `--dryrun`\n  hint: did you mean `--dry-run`?\n"),
-            ("prune", "-dry-run", "`-vpython-tool prune` has no option `-dry-run`\n  hint: did you mean `--dry-run`?\n"),
+            (
+                "prune",
+                "--dryrun",
+                "`-vpython-tool prune` has no option `--dryrun`\n  hint: did you mean `--dry-run`?\n",
+            ),
+            (
+                "prune",
+                "-dry-run",
+                "`-vpython-tool prune` has no option `-dry-run`\n  hint: did you mean `--dry-run`?\n",
+            ),
             ("prune", "x", none),
-            ("check", "--repiar", "`-vpython-tool check` has no option `--repiar`\n  hint: did you mean `--repair`?\n"),
+            (
+                "check",
+                "--repiar",
+                "`-vpython-tool check` has no option `--repiar`\n  hint: did you mean `--repair`?\n",
+            ),
             (
                 "install",
                 "--quickly=1",
@@ -322,44 +435,80 @@ mod tests {
         ];
         for (tool, word, expected) in rows {
             let error = Tool::parse(OsStr::new(tool), &[], Some(&word.into())).unwrap_err();
-            assert_eq!(crate::report::render(&error), format!("vpython: error: {expected}"));
+            assert_eq!(
+                crate::report::render(&error),
+                format!("vpython: error: {expected}")
+            );
         }
     }
 
     #[test]
     fn an_option_may_be_given_again_and_the_last_wins() {
-        let words = ["--older-than=1d", "--dry-run", "--older-than=2d", "--dry-run"].map(OsString::from);
-        let Tool::Prune(prune) = Tool::parse(OsStr::new("prune"), &words, None).unwrap() else { panic!() };
-        assert_eq!((prune.older_than, prune.dry_run), (Some(Duration::from_hours(48)), true));
+        let words = [
+            "--older-than=1d",
+            "--dry-run",
+            "--older-than=2d",
+            "--dry-run",
+        ]
+        .map(OsString::from);
+        let Tool::Prune(prune) = Tool::parse(OsStr::new("prune"), &words, None).unwrap() else {
+            panic!()
+        };
+        assert_eq!(
+            (prune.older_than, prune.dry_run),
+            (Some(Duration::from_hours(48)), true)
+        );
         let words = ["--upgrade=a", "--upgrade=b"].map(OsString::from);
-        let Tool::Lock(lock) = Tool::parse(OsStr::new("lock"), &words, None).unwrap() else { panic!() };
+        let Tool::Lock(lock) = Tool::parse(OsStr::new("lock"), &words, None).unwrap() else {
+            panic!()
+        };
         assert_eq!(lock.upgrade, ["a", "b"]);
         let error = Tool::parse(OsStr::new("prune"), &["--dry-run=1".into()], None).unwrap_err();
-        assert_eq!(crate::report::render(&error), "vpython: error: `--dry-run` of `-vpython-tool prune` takes no value\n");
+        assert_eq!(
+            crate::report::render(&error),
+            "vpython: error: `--dry-run` of `-vpython-tool prune` takes no value\n"
+        );
     }
 
     #[test]
     fn the_help_of_a_tool_is_its_own() {
         let text = help(OsStr::new("install")).unwrap();
-        assert!(text.starts_with("Build the environment of the command line, and print its path\n"), "{text}");
+        assert!(
+            text.starts_with("Build the environment of the command line, and print its path\n"),
+            "{text}"
+        );
         assert!(
             text.contains("Usage: vpython [vpython flags] -vpython-tool install [options] [python command line]\n"),
             "{text}"
         );
         let text = help(OsStr::new("fetch")).unwrap();
-        assert!(text.contains("words behind `--` are passed on to it"), "{text}");
-        assert!(text.contains("\n      --upgrade[=<NAME>]  Fetch the newest versions"), "{text}");
-        assert!(text.ends_with("\n  -h, --help              Print help\n"), "{text}");
+        assert!(
+            text.contains("words behind `--` are passed on to it"),
+            "{text}"
+        );
+        assert!(
+            text.contains("\n      --upgrade[=<NAME>]  Fetch the newest versions"),
+            "{text}"
+        );
+        assert!(
+            text.ends_with("\n  -h, --help              Print help\n"),
+            "{text}"
+        );
     }
 
     #[test]
     fn no_line_of_help_is_longer_than_a_hundred_columns() {
-        let tools = names().into_iter().map(|name| help(OsStr::new(&name)).unwrap());
+        let tools = names()
+            .into_iter()
+            .map(|name| help(OsStr::new(&name)).unwrap());
         for text in tools.chain([list(), flags::help()]) {
             for line in text.lines() {
                 assert!(line.chars().count() <= 100, "{line}");
             }
         }
-        assert!(!flags::help().contains("BOOL"), "a switch is shown without a value");
+        assert!(
+            !flags::help().contains("BOOL"),
+            "a switch is shown without a value"
+        );
     }
 }

@@ -18,7 +18,8 @@ pub struct Wheels {
     pub source: WheelsSource,
     /// Those that `vpython.conf` names, after those of the spec; none where the caller names some.
     pub of_site: Vec<PathBuf>,
-    /// `wheels` beside the program's own binary, after all others: as bundles, whoever installs the program may bring them with it.
+    /// `wheels` beside the program's own binary, after all others: as bundles, whoever installs the
+    /// program may bring them with it.
     pub of_program: Option<PathBuf>,
 }
 
@@ -41,22 +42,51 @@ impl Wheels {
         let list = process.setting(variable::WHEELS).unwrap_or_default();
         let wheels = Self::named(flags, list, process);
         if wheels.source == WheelsSource::Flag {
-            flags.iter().try_for_each(|directory| refuse_tilde(directory, "-vpython-wheels"))?;
+            flags
+                .iter()
+                .try_for_each(|directory| refuse_tilde(directory, "-vpython-wheels"))?;
         } else {
-            std::env::split_paths(list).try_for_each(|directory| refuse_tilde(directory.as_os_str(), variable::WHEELS))?;
+            std::env::split_paths(list)
+                .try_for_each(|directory| refuse_tilde(directory.as_os_str(), variable::WHEELS))?;
         }
-        let of_site = conf.wheels.as_ref().filter(|_| wheels.directories.is_empty()).map(|wheels| wheels.value.clone());
-        let of_program = process.executable.as_ref().map(|program| program.with_file_name("wheels"));
-        Ok(Self { of_site: of_site.unwrap_or_default(), of_program, ..wheels })
+        let of_site = conf
+            .wheels
+            .as_ref()
+            .filter(|_| wheels.directories.is_empty())
+            .map(|wheels| wheels.value.clone());
+        let of_program = process
+            .executable
+            .as_ref()
+            .map(|program| program.with_file_name("wheels"));
+        Ok(Self {
+            of_site: of_site.unwrap_or_default(),
+            of_program,
+            ..wheels
+        })
     }
 
     fn named(flags: &[OsString], list: &OsStr, process: &Process) -> Self {
-        let given = |directory: &OsStr| (!directory.is_empty()).then(|| process.absolute(directory.as_ref()));
-        let from_flags: Vec<PathBuf> = flags.iter().filter_map(|directory| given(directory)).collect();
+        let given = |directory: &OsStr| {
+            (!directory.is_empty()).then(|| process.absolute(directory.as_ref()))
+        };
+        let from_flags: Vec<PathBuf> = flags
+            .iter()
+            .filter_map(|directory| given(directory))
+            .collect();
         if !from_flags.is_empty() {
-            return Self { directories: from_flags, source: WheelsSource::Flag, ..Self::default() };
+            return Self {
+                directories: from_flags,
+                source: WheelsSource::Flag,
+                ..Self::default()
+            };
         }
-        let directories = std::env::split_paths(list).filter_map(|directory| given(directory.as_os_str())).collect();
-        Self { directories, source: WheelsSource::Variable, ..Self::default() }
+        let directories = std::env::split_paths(list)
+            .filter_map(|directory| given(directory.as_os_str()))
+            .collect();
+        Self {
+            directories,
+            source: WheelsSource::Variable,
+            ..Self::default()
+        }
     }
 }

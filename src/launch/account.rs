@@ -1,4 +1,5 @@
-//! What `-vpython-log-level info` tells of a launch: what was decided and from what, in lines that need no knowledge of the inside.
+//! What `-vpython-log-level info` tells of a launch: what was decided and from what, in lines that
+//! need no knowledge of the inside.
 
 use std::path::Path;
 use std::time::Duration;
@@ -19,13 +20,21 @@ pub(super) fn of_spec(text: &SpecText) {
     if text.kind == SpecKind::None {
         info!("there is no spec: the environment has no packages");
     } else {
-        info!("the spec is {}, line {} ({})", text.title(), text.line(), text.kind.name());
+        info!(
+            "the spec is {}, line {} ({})",
+            text.title(),
+            text.line(),
+            text.kind.name()
+        );
     }
 }
 
 /// Tells that the environment of the last launch is taken.
 pub(super) fn of_hit(environment: &Path) {
-    info!("nothing has changed since the last launch: its environment is `{}`", environment.display());
+    info!(
+        "nothing has changed since the last launch: its environment is `{}`",
+        environment.display()
+    );
 }
 
 /// Tells why nothing of the last launch is taken; `why` is asked only where it is told.
@@ -45,30 +54,55 @@ pub(super) fn of_plan(plan: &Plan, spec: &Spec, evidence: &Evidence) {
         info!("passed over the interpreter {one}");
     }
     if passed_over.len() > NAMED {
-        info!("passed over {} more interpreters", passed_over.len() - NAMED);
+        info!(
+            "passed over {} more interpreters",
+            passed_over.len() - NAMED
+        );
     }
-    let taken = evidence.choice.taken.as_ref().map(|taken| found(taken, plan)).unwrap_or_default();
-    let range = spec.requires_python.as_ref().map(|range| format!(", for `{}` ({})", range.value, range.place));
+    let taken = evidence
+        .choice
+        .taken
+        .as_ref()
+        .map(|taken| found(taken, plan))
+        .unwrap_or_default();
+    let range = spec
+        .requires_python
+        .as_ref()
+        .map(|range| format!(", for `{}` ({})", range.value, range.place));
     let range = range.unwrap_or_default();
     let (interpreter, title) = (&plan.interpreter.executable, plan.interpreter.title());
-    info!("the interpreter is `{}`, {title}{taken}{range}", interpreter.display());
+    info!(
+        "the interpreter is `{}`, {title}{taken}{range}",
+        interpreter.display()
+    );
     of_wheels(&plan.wheels);
 }
 
 /// Tells which wheels come from where, a line for each directory.
 fn of_wheels(wheels: &[PlannedWheel]) {
-    let mut directories: Vec<&Path> = wheels.iter().filter_map(|wheel| wheel.path.parent()).collect();
+    let mut directories: Vec<&Path> = wheels
+        .iter()
+        .filter_map(|wheel| wheel.path.parent())
+        .collect();
     directories.sort_unstable();
     directories.dedup();
     for directory in directories {
-        let inside = wheels.iter().filter(|wheel| wheel.path.parent() == Some(directory));
-        let names: Vec<String> = inside.map(|wheel| format!("{} {}", wheel.name, wheel.version)).collect();
+        let inside = wheels
+            .iter()
+            .filter(|wheel| wheel.path.parent() == Some(directory));
+        let names: Vec<String> = inside
+            .map(|wheel| format!("{} {}", wheel.name, wheel.version))
+            .collect();
         let more = match names.len().saturating_sub(NAMED_WHEELS) {
             0 => String::new(),
             more => format!(" and {more} more"),
         };
         let first = &names[..names.len().min(NAMED_WHEELS)];
-        info!("wheels from `{}`: {}{more}", directory.display(), first.join(", "));
+        info!(
+            "wheels from `{}`: {}{more}",
+            directory.display(),
+            first.join(", ")
+        );
     }
 }
 
@@ -91,6 +125,7 @@ fn found(taken: &Taken, plan: &Plan) -> String {
         Source::Pyenv => "installed by pyenv",
         Source::Uv => "installed by uv",
     };
-    let name = (taken.path != plan.interpreter.executable).then(|| format!(" as `{}`", taken.path.display()));
+    let name = (taken.path != plan.interpreter.executable)
+        .then(|| format!(" as `{}`", taken.path.display()));
     format!(", {by}{}", name.unwrap_or_default())
 }

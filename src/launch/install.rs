@@ -1,4 +1,5 @@
-//! `install`: an environment is built ahead of its launches, and all is said of it that no launch repeats.
+//! `install`: an environment is built ahead of its launches, and all is said of it that no launch
+//! repeats.
 
 use std::time::Instant;
 
@@ -14,7 +15,12 @@ use crate::{build, plan, tool};
 /// Builds the environment, puts byte code into it, and says where it is and what it came to.
 pub(super) fn run(invocation: &Invocation, process: &Process) -> Result<i32> {
     let started = Instant::now();
-    let Ready { entry, is_built, remarks, .. } = prepare(invocation, process)?;
+    let Ready {
+        entry,
+        is_built,
+        remarks,
+        ..
+    } = prepare(invocation, process)?;
     let store = Store::open(invocation, process)?;
     invocation.warn(&remarks.map_or_else(|| remarks_again(&store, invocation, process), Ok)?);
     if !is_built {
@@ -23,7 +29,10 @@ pub(super) fn run(invocation: &Invocation, process: &Process) -> Result<i32> {
     let is_compiled = build::add_byte_code(&entry, &store, process)?;
     let took = (is_built || is_compiled).then(|| started.elapsed());
     if invocation.is_throw_away {
-        invocation.warn([&format!("the store is a throw-away one: `{}` is removed now", entry.path.display())]);
+        invocation.warn([&format!(
+            "the store is a throw-away one: `{}` is removed now",
+            entry.path.display()
+        )]);
     }
     let code = tool::install::run(&entry.path)?;
     invocation.notice(|| tool::install::summary(&entry.path, took));

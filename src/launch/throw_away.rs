@@ -1,4 +1,5 @@
-//! A run with a throw-away store: a small parent process waits for the program, and then removes the store.
+//! A run with a throw-away store: a small parent process waits for the program, and then removes
+//! the store.
 
 use anyhow::Result;
 
@@ -8,7 +9,8 @@ use crate::process::Process;
 use crate::report::{self, Failure};
 use crate::store::ThrowAway;
 
-/// Does `act` in a process of its own, with a store that is there for as long. Gives the exit code of what that became.
+/// Does `act` in a process of its own, with a store that is there for as long. Gives the exit code
+/// of what that became.
 ///
 /// # Errors
 /// The store cannot be made; the command line makes no sense with such a store; those of `act`.
@@ -42,7 +44,10 @@ pub(super) fn has_need(action: &Action) -> bool {
     match action {
         Action::Run | Action::Help => true,
         Action::Version | Action::ToolHelp(_) => false,
-        Action::Tool(tool) => !matches!(tool, Tool::Completions | Tool::Man | Tool::Relocate(_) | Tool::Unpack(_)),
+        Action::Tool(tool) => !matches!(
+            tool,
+            Tool::Completions | Tool::Man | Tool::Relocate(_) | Tool::Unpack(_)
+        ),
     }
 }
 
@@ -54,12 +59,15 @@ fn refusal(invocation: &Invocation) -> Option<Failure> {
         Action::Tool(Tool::Prune(_)) => "prune",
         _ if invocation.local_venv => {
             let failure = Failure::new("cannot keep a link for `-vpython-local-venv`");
-            let failure = failure.because("the store is a throw-away one: the link would lead nowhere when the run ends");
+            let failure = failure.because(
+                "the store is a throw-away one: the link would lead nowhere when the run ends",
+            );
             return Some(failure.hint("name a store with `-vpython-root`, or leave the flag out"));
         }
         _ => return None,
     };
     let failure = Failure::new(format!("nothing for `-vpython-tool {tool}` to work on"));
-    let failure = failure.because("the store is a throw-away one, which is new and empty in each run");
+    let failure =
+        failure.because("the store is a throw-away one, which is new and empty in each run");
     Some(failure.hint("name a store with `-vpython-root`"))
 }

@@ -1,4 +1,5 @@
-//! The name of an environment: a digest of all of the plan that decides its content, and of nothing else.
+//! The name of an environment: a digest of all of the plan that decides its content, and of nothing
+//! else.
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -10,8 +11,8 @@ use sha2::{Digest as _, Sha256};
 
 use super::{Facts, Plan, PlannedWheel};
 
-/// How environments are laid out and built. A change to what a plan comes to on disk takes the next number, so that an
-/// environment of another making is never taken for one of this.
+/// How environments are laid out and built. A change to what a plan comes to on disk takes the next
+/// number, so that an environment of another making is never taken for one of this.
 pub const LAYOUT: u32 = 2;
 
 /// The key of an environment: 160 bits in lower-case hexadecimal.
@@ -22,13 +23,21 @@ impl Key {
     /// How many characters a key has.
     pub const LENGTH: usize = 40;
 
-    /// The key of a plan: the first 160 bits of SHA-256 over the layout version, the interpreter and the wheels.
+    /// The key of a plan: the first 160 bits of SHA-256 over the layout version, the interpreter
+    /// and the wheels.
     ///
-    /// Each part is preceded by its length, so that no two plans are written alike. Structs are taken apart field by field: a
-    /// new field does not compile until somebody has decided whether it belongs to the content.
+    /// Each part is preceded by its length, so that no two plans are written alike. Structs are
+    /// taken apart field by field: a new field does not compile until somebody has decided whether
+    /// it belongs to the content.
     #[must_use]
     pub fn of(plan: &Plan) -> Self {
-        let Plan { interpreter, wheels, unavailable: _, strict, system_packages } = plan;
+        let Plan {
+            interpreter,
+            wheels,
+            unavailable: _,
+            strict,
+            system_packages,
+        } = plan;
         let mut canonical = Canonical(Sha256::new());
         canonical.part(b"vpython environment");
         canonical.part(&LAYOUT.to_le_bytes());
@@ -39,7 +48,8 @@ impl Key {
         for wheel in wheels {
             canonical.wheel(wheel);
         }
-        // Its content is no other, but an environment that was built without it has not been judged.
+        // Its content is no other, but an environment that was built without it has not been
+        // judged.
         if *strict {
             canonical.part(b"strict");
         }
@@ -55,17 +65,23 @@ impl Key {
         &self.0
     }
 
-    /// Whether a path is, by its words, the `bin` directory of an environment in some store: `…/envs/<key>/bin`.
+    /// Whether a path is, by its words, the `bin` directory of an environment in some store:
+    /// `…/envs/<key>/bin`.
     #[must_use]
     pub fn names_bin_directory(path: &Path) -> bool {
         let mut names = path.iter().rev().map(OsStr::as_bytes);
-        names.next() == Some(b"bin") && names.next().is_some_and(Self::is_one) && names.next() == Some(b"envs")
+        names.next() == Some(b"bin")
+            && names.next().is_some_and(Self::is_one)
+            && names.next() == Some(b"envs")
     }
 
     /// Whether a name is, by its looks, a key.
     #[must_use]
     pub fn is_one(name: &[u8]) -> bool {
-        name.len() == Self::LENGTH && name.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+        name.len() == Self::LENGTH
+            && name
+                .iter()
+                .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
     }
 }
 
@@ -85,8 +101,8 @@ impl Canonical {
     }
 
     fn interpreter(&mut self, facts: &Facts) {
-        // What matters of platform, ABI and C library is in the tags; `libc_path` is only there to be stamped, and what is taken of
-        // `bundled` is among the wheels.
+        // What matters of platform, ABI and C library is in the tags; `libc_path` is only there to
+        // be stamped, and what is taken of `bundled` is among the wheels.
         let Facts {
             executable,
             release: _,
@@ -108,9 +124,15 @@ impl Canonical {
         self.part(site_packages.as_bytes());
         let tags = super::Tags::of(facts);
         self.part(&(tags.in_order().len() as u64).to_le_bytes());
-        // Which tags there are decides, and not which of them is best: plain `linux` has come last here from the beginning.
-        for alike in tags.in_order().chunk_by(|one, next| (&one.python, &one.abi) == (&next.python, &next.abi)) {
-            let (plain, others): (Vec<_>, Vec<_>) = alike.iter().partition(|tag| tag.platform.starts_with("linux_"));
+        // Which tags there are decides, and not which of them is best: plain `linux` has come last
+        // here from the beginning.
+        for alike in tags
+            .in_order()
+            .chunk_by(|one, next| (&one.python, &one.abi) == (&next.python, &next.abi))
+        {
+            let (plain, others): (Vec<_>, Vec<_>) = alike
+                .iter()
+                .partition(|tag| tag.platform.starts_with("linux_"));
             for tag in others.into_iter().chain(plain) {
                 self.part(tag.to_string().as_bytes());
             }
@@ -119,7 +141,14 @@ impl Canonical {
 
     fn wheel(&mut self, wheel: &PlannedWheel) {
         // Name and version are in the wheel; where its file lies decides nothing.
-        let PlannedWheel { name: _, version: _, path: _, size: _, sha256, required_by: _ } = wheel;
+        let PlannedWheel {
+            name: _,
+            version: _,
+            path: _,
+            size: _,
+            sha256,
+            required_by: _,
+        } = wheel;
         self.part(sha256.as_bytes());
         // Of who asks for it, that alone is in the environment, as `REQUESTED`.
         self.part(&[u8::from(wheel.is_requested())]);
@@ -142,7 +171,11 @@ mod tests {
             path: format!("/wheels/{name}-1.0-py3-none-any.whl").into(),
             size: 7,
             sha256: Digest::of(sha256),
-            required_by: vec![Asker::Spec(Place { file: None, line: 1, column: 1 })],
+            required_by: vec![Asker::Spec(Place {
+                file: None,
+                line: 1,
+                column: 1,
+            })],
         }
     }
 
@@ -166,47 +199,126 @@ mod tests {
 
     #[test]
     fn a_key_is_what_it_was() {
-        // A change of these means that every environment on every machine is built anew: count `LAYOUT` up with it.
-        assert_eq!(Key::of(&plan()).as_str(), "4e85c564d836c9e13889e69681f6b51ad244cb57");
-        assert_eq!(changed(|plan| plan.wheels.clear()).as_str(), "818eb79862db438241aedea8ddd631c49c25554d");
+        // A change of these means that every environment on every machine is built anew: count
+        // `LAYOUT` up with it.
+        assert_eq!(
+            Key::of(&plan()).as_str(),
+            "4e85c564d836c9e13889e69681f6b51ad244cb57"
+        );
+        assert_eq!(
+            changed(|plan| plan.wheels.clear()).as_str(),
+            "818eb79862db438241aedea8ddd631c49c25554d"
+        );
     }
 
     #[test]
     fn a_key_covers_what_decides_the_content() {
         let key = Key::of(&plan());
-        assert_ne!(changed(|plan| plan.interpreter.executable = "/opt/python3".into()), key, "another interpreter");
-        assert_ne!(changed(|plan| plan.interpreter = facts([3, 11, 8])), key, "another version");
-        assert_ne!(changed(|plan| plan.interpreter.build.push('x')), key, "another build");
-        assert_ne!(changed(|plan| plan.interpreter.cache_tag.push('x')), key, "other byte code");
-        assert_ne!(changed(|plan| plan.interpreter.site_packages.push('x')), key, "another place for packages");
-        assert_ne!(changed(|plan| plan.interpreter.libc = Libc::Glibc { major: 2, minor: 17 }), key, "other tags");
-        assert_ne!(changed(|plan| plan.wheels[0].sha256 = Digest::of(b"3")), key, "another wheel");
-        assert_ne!(changed(|plan| plan.wheels[0].required_by.clear()), key, "REQUESTED is a file of the environment");
+        assert_ne!(
+            changed(|plan| plan.interpreter.executable = "/opt/python3".into()),
+            key,
+            "another interpreter"
+        );
+        assert_ne!(
+            changed(|plan| plan.interpreter = facts([3, 11, 8])),
+            key,
+            "another version"
+        );
+        assert_ne!(
+            changed(|plan| plan.interpreter.build.push('x')),
+            key,
+            "another build"
+        );
+        assert_ne!(
+            changed(|plan| plan.interpreter.cache_tag.push('x')),
+            key,
+            "other byte code"
+        );
+        assert_ne!(
+            changed(|plan| plan.interpreter.site_packages.push('x')),
+            key,
+            "another place for packages"
+        );
+        assert_ne!(
+            changed(|plan| plan.interpreter.libc = Libc::Glibc {
+                major: 2,
+                minor: 17
+            }),
+            key,
+            "other tags"
+        );
+        assert_ne!(
+            changed(|plan| plan.wheels[0].sha256 = Digest::of(b"3")),
+            key,
+            "another wheel"
+        );
+        assert_ne!(
+            changed(|plan| plan.wheels[0].required_by.clear()),
+            key,
+            "REQUESTED is a file of the environment"
+        );
         assert_ne!(changed(|plan| drop(plan.wheels.pop())), key, "a wheel less");
-        assert_ne!(changed(|plan| plan.strict = true), key, "what was not judged");
+        assert_ne!(
+            changed(|plan| plan.strict = true),
+            key,
+            "what was not judged"
+        );
         let system = changed(|plan| plan.system_packages = SystemPackages::Visible);
         assert_ne!(system, key, "another `pyvenv.cfg`");
-        assert_ne!(system, changed(|plan| plan.strict = true), "which of the two is set");
+        assert_ne!(
+            system,
+            changed(|plan| plan.strict = true),
+            "which of the two is set"
+        );
     }
 
     #[test]
     fn a_key_covers_nothing_else() {
         let key = Key::of(&plan());
-        assert_eq!(changed(|plan| plan.wheels.reverse()), key, "the order of the wheels");
-        assert_eq!(changed(|plan| plan.wheels[0].path = "/elsewhere/x.whl".into()), key, "where a wheel lies");
-        assert_eq!(changed(|plan| plan.interpreter.libc_path = None), key, "where the C library lies");
-        assert_eq!(changed(|plan| plan.interpreter.bundled.clear()), key, "where the wheels of `ensurepip` lie");
-        let elsewhere = Asker::Spec(Place { file: Some("/x.py".into()), line: 7, column: 1 });
-        assert_eq!(changed(|plan| plan.wheels[0].required_by.push(elsewhere)), key, "where the spec asks for a wheel");
+        assert_eq!(
+            changed(|plan| plan.wheels.reverse()),
+            key,
+            "the order of the wheels"
+        );
+        assert_eq!(
+            changed(|plan| plan.wheels[0].path = "/elsewhere/x.whl".into()),
+            key,
+            "where a wheel lies"
+        );
+        assert_eq!(
+            changed(|plan| plan.interpreter.libc_path = None),
+            key,
+            "where the C library lies"
+        );
+        assert_eq!(
+            changed(|plan| plan.interpreter.bundled.clear()),
+            key,
+            "where the wheels of `ensurepip` lie"
+        );
+        let elsewhere = Asker::Spec(Place {
+            file: Some("/x.py".into()),
+            line: 7,
+            column: 1,
+        });
+        assert_eq!(
+            changed(|plan| plan.wheels[0].required_by.push(elsewhere)),
+            key,
+            "where the spec asks for a wheel"
+        );
     }
 
     #[test]
     fn the_bin_directory_of_an_environment_is_known_by_its_words() {
         let key = "0a".repeat(20);
-        assert!(Key::names_bin_directory(Path::new(&format!("/store/v1/envs/{key}/bin"))));
-        for path in
-            [format!("/store/v1/envs/{key}"), format!("/store/envs/{key}x/bin"), format!("/x/{key}/bin"), "/usr/bin".into()]
-        {
+        assert!(Key::names_bin_directory(Path::new(&format!(
+            "/store/v1/envs/{key}/bin"
+        ))));
+        for path in [
+            format!("/store/v1/envs/{key}"),
+            format!("/store/envs/{key}x/bin"),
+            format!("/x/{key}/bin"),
+            "/usr/bin".into(),
+        ] {
             assert!(!Key::names_bin_directory(Path::new(&path)), "{path}");
         }
     }

@@ -1,7 +1,8 @@
 //! What a spec comes to on this machine: one interpreter, and each wheel with its file and digest.
 //!
-//! A plan is made of what can be read: the interpreter's facts and the wheels' metadata. It builds nothing. All that it was
-//! decided from is kept as [`Evidence`], so that a later launch can tell with a few stamps that it would be decided alike.
+//! A plan is made of what can be read: the interpreter's facts and the wheels' metadata. It builds
+//! nothing. All that it was decided from is kept as [`Evidence`], so that a later launch can tell
+//! with a few stamps that it would be decided alike.
 
 pub mod interpreter;
 mod key;
@@ -51,7 +52,8 @@ pub struct Plan {
     pub interpreter: Facts,
     /// The wheels, sorted by project name, one for each project.
     pub wheels: Vec<PlannedWheel>,
-    /// Why it cannot be built, where a wheel is locked and its file is not to be had. An environment that stands can be used.
+    /// Why it cannot be built, where a wheel is locked and its file is not to be had. An
+    /// environment that stands can be used.
     pub unavailable: Option<Failure>,
     /// Whether what is sloppy about a wheel, and files that several wheels bring, are errors.
     pub strict: bool,
@@ -125,24 +127,38 @@ impl fmt::Display for Asker {
             Self::Spec(place) => write!(formatter, "asked for in {place}"),
             Self::Lock(place) => write!(formatter, "locked in {place}"),
             Self::Seed => formatter.write_str(SEEDED),
-            Self::Wheel { project, version, file_name } => {
-                write!(formatter, "asked for by `{project}` {version}, `{file_name}`")
+            Self::Wheel {
+                project,
+                version,
+                file_name,
+            } => {
+                write!(
+                    formatter,
+                    "asked for by `{project}` {version}, `{file_name}`"
+                )
             }
         }
     }
 }
 
 impl PlannedWheel {
-    /// Whether the spec itself asks for it, and not only another wheel; installers note that in `REQUESTED`.
+    /// Whether the spec itself asks for it, and not only another wheel; installers note that in
+    /// `REQUESTED`.
     #[must_use]
     pub fn is_requested(&self) -> bool {
-        self.required_by.iter().any(|asker| matches!(asker, Asker::Spec(_) | Asker::Seed))
+        self.required_by
+            .iter()
+            .any(|asker| matches!(asker, Asker::Spec(_) | Asker::Seed))
     }
 
     /// The wheel file's name.
     #[must_use]
     pub fn file_name(&self) -> String {
-        self.path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+        self.path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned()
     }
 }
 
@@ -153,11 +169,13 @@ pub struct Evidence {
     pub stamps: Vec<Stamped>,
     /// Wheels beyond those among `stamps`, which a warm launch looks at once an hour.
     pub other_wheels: Vec<Stamped>,
-    /// Environment variables that the spec names, with their values; none where one is not set, or empty.
+    /// Environment variables that the spec names, with their values; none where one is not set, or
+    /// empty.
     pub variables: BTreeMap<String, Option<String>>,
     /// What the caller should know of the choice, a sentence each.
     pub warnings: Vec<String>,
-    /// What they should know of what listed wheels require, a sentence each. A launch does not say it.
+    /// What they should know of what listed wheels require, a sentence each. A launch does not say
+    /// it.
     pub remarks: Vec<String>,
     /// The seeds that the environment is to have and does not, since there is no wheel of them.
     pub unseeded: Vec<Seed>,
@@ -168,7 +186,10 @@ pub struct Evidence {
 impl Evidence {
     /// What the spec was read from.
     fn of_spec(spec: &Spec) -> Self {
-        let mut evidence = Self { remarks: spec.unchecked_digests(), ..Self::default() };
+        let mut evidence = Self {
+            remarks: spec.unchecked_digests(),
+            ..Self::default()
+        };
         for source in spec.sources.iter().cloned() {
             match source {
                 Source::File(stamped) => evidence.stamps.push(stamped),
@@ -178,7 +199,8 @@ impl Evidence {
         evidence
     }
 
-    /// Notes what stands at `path` now. To be called before the path is read, so that a change in between is noticed.
+    /// Notes what stands at `path` now. To be called before the path is read, so that a change in
+    /// between is noticed.
     fn look(&mut self, path: &Path) {
         if !self.stamps.iter().any(|stamped| stamped.path == path) {
             self.stamps.push(Stamped::look(path));
@@ -187,10 +209,22 @@ impl Evidence {
 
     /// Adds what was seen elsewhere; what was seen of a path first stands.
     fn extend(&mut self, seen: Self) {
-        let Self { stamps, other_wheels, variables, warnings, remarks, unseeded, choice: _ } = seen;
+        let Self {
+            stamps,
+            other_wheels,
+            variables,
+            warnings,
+            remarks,
+            unseeded,
+            choice: _,
+        } = seen;
         self.other_wheels.extend(other_wheels);
         let known: HashSet<PathBuf> = self.stamps.iter().map(|known| known.path.clone()).collect();
-        self.stamps.extend(stamps.into_iter().filter(|stamped| !known.contains(&stamped.path)));
+        self.stamps.extend(
+            stamps
+                .into_iter()
+                .filter(|stamped| !known.contains(&stamped.path)),
+        );
         self.variables.extend(variables);
         self.warnings.extend(warnings);
         self.remarks.extend(remarks);
@@ -198,19 +232,30 @@ impl Evidence {
     }
 }
 
-/// Decides on the interpreter and the wheels of a spec. `memo` is the store's directory for facts that can be found again.
+/// Decides on the interpreter and the wheels of a spec. `memo` is the store's directory for facts
+/// that can be found again.
 ///
 /// # Errors
 /// No interpreter satisfies the spec; no set of wheels does; a wheel cannot be read.
-pub fn make(spec: &Spec, invocation: &Invocation, process: &Process, memo: &Path) -> Result<(Plan, Evidence)> {
+pub fn make(
+    spec: &Spec,
+    invocation: &Invocation,
+    process: &Process,
+    memo: &Path,
+) -> Result<(Plan, Evidence)> {
     progress::phase("finding the interpreter");
     let mut evidence = Evidence::of_spec(spec);
     // An interpreter that was never asked takes its time to answer.
     let (interpreter, listed) = std::thread::scope(|scope| {
-        let listing = (!spec.wants_no_wheels()).then(|| scope.spawn(|| list(spec, invocation, memo)));
+        let listing =
+            (!spec.wants_no_wheels()).then(|| scope.spawn(|| list(spec, invocation, memo)));
         let interpreter = info_span!("find the interpreter")
             .in_scope(|| interpreter::find(invocation, spec, process, Some(memo), &mut evidence));
-        let listed = listing.map(|listing| listing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        let listed = listing.map(|listing| {
+            listing
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        });
         (interpreter, listed)
     });
     let interpreter = interpreter?;
@@ -224,7 +269,16 @@ pub fn make(spec: &Spec, invocation: &Invocation, process: &Process, memo: &Path
     };
     let strict = spec.strict || invocation.strict;
     let system_packages = spec.system_packages;
-    Ok((Plan { interpreter, wheels, unavailable, strict, system_packages }, evidence))
+    Ok((
+        Plan {
+            interpreter,
+            wheels,
+            unavailable,
+            strict,
+            system_packages,
+        },
+        evidence,
+    ))
 }
 
 /// The directories of wheels of a launch, and what was seen of them.
@@ -235,7 +289,8 @@ fn list(spec: &Spec, invocation: &Invocation, memo: &Path) -> Result<(Wheelhouse
     Ok((wheelhouse, evidence))
 }
 
-/// The wheels of a spec, and why they cannot be installed, if so. No directory is looked into where none is asked for.
+/// The wheels of a spec, and why they cannot be installed, if so. No directory is looked into where
+/// none is asked for.
 ///
 /// # Errors
 /// A directory of wheels that is not there; no set of wheels does; a wheel cannot be read.
@@ -264,9 +319,17 @@ fn choose_among(
     progress::phase("choosing the wheels");
     let _choosing = info_span!("choose the wheels").entered();
     let wheels = match &spec.packages {
-        Packages::Required(requirements) => (resolve::resolve(requirements, interpreter, &mut wheelhouse, evidence)?, None),
-        Packages::Listed(wheels) => (resolve::listed::resolve(wheels, interpreter, &mut wheelhouse, evidence)?, None),
-        Packages::Locked(lock) => resolve::locked::resolve(lock, interpreter, &mut wheelhouse, evidence)?,
+        Packages::Required(requirements) => (
+            resolve::resolve(requirements, interpreter, &mut wheelhouse, evidence)?,
+            None,
+        ),
+        Packages::Listed(wheels) => (
+            resolve::listed::resolve(wheels, interpreter, &mut wheelhouse, evidence)?,
+            None,
+        ),
+        Packages::Locked(lock) => {
+            resolve::locked::resolve(lock, interpreter, &mut wheelhouse, evidence)?
+        }
     };
     wheelhouse.remember();
     Ok(wheels)

@@ -1,4 +1,5 @@
-//! What can be told of a list of wheels where not all of them are there: to write it in another form all the same.
+//! What can be told of a list of wheels where not all of them are there: to write it in another
+//! form all the same.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -20,7 +21,8 @@ pub struct Outline {
     pub lacks_wheels: bool,
     /// The seeds of which there are wheels.
     pub seeds: Vec<Seed>,
-    /// What the wheels bring along: each project with its version, and the projects that require it.
+    /// What the wheels bring along: each project with its version, and the projects that require
+    /// it.
     pub required: BTreeMap<PackageName, (Version, BTreeSet<PackageName>)>,
 }
 
@@ -28,19 +30,33 @@ pub struct Outline {
 ///
 /// # Errors
 /// A directory of wheels that is not there or cannot be read.
-pub fn outline(spec: &Spec, interpreter: &Facts, invocation: &Invocation, memo: &Path) -> Result<Outline> {
-    let Packages::Listed(wheels) = &spec.packages else { return Ok(Outline::default()) };
+pub fn outline(
+    spec: &Spec,
+    interpreter: &Facts,
+    invocation: &Invocation,
+    memo: &Path,
+) -> Result<Outline> {
+    let Packages::Listed(wheels) = &spec.packages else {
+        return Ok(Outline::default());
+    };
     let mut wheelhouse = Wheelhouse::open(spec, invocation, memo, &mut Evidence::default())?;
     let verdicts = listed::verify(wheels, interpreter, &mut wheelhouse);
     wheelhouse.remember();
     let has = |verdict| verdicts.listed.contains(&verdict);
-    let seeds = verdicts.seeds.iter().filter(|(_, version)| version.is_some());
+    let seeds = verdicts
+        .seeds
+        .iter()
+        .filter(|(_, version)| version.is_some());
     let required = verdicts.required.iter();
     Ok(Outline {
         lacks_wheels: has(Verdict::Missing) && !has(Verdict::Clash),
-        seeds: seeds.filter_map(|(project, _)| Seed::named(project)).collect(),
+        seeds: seeds
+            .filter_map(|(project, _)| Seed::named(project))
+            .collect(),
         required: required
-            .filter_map(|(project, (version, askers))| Some((project.clone(), (version.clone()?, askers.clone()))))
+            .filter_map(|(project, (version, askers))| {
+                Some((project.clone(), (version.clone()?, askers.clone())))
+            })
             .collect(),
     })
 }

@@ -1,4 +1,5 @@
-//! The seeds: pip, setuptools and wheel, which LUCI's virtualenv put into each environment, and which no spec of LUCI's lists.
+//! The seeds: pip, setuptools and wheel, which LUCI's virtualenv put into each environment, and
+//! which no spec of LUCI's lists.
 
 use std::fmt;
 
@@ -14,8 +15,8 @@ pub struct Seed {
     specifiers: VersionSpecifiers,
 }
 
-/// The seeds with the versions that can be what they were to LUCI's users: from 82 on setuptools is without `pkg_resources`, and from 0.46 on
-/// wheel requires `packaging`.
+/// The seeds with the versions that can be what they were to LUCI's users: from 82 on setuptools is
+/// without `pkg_resources`, and from 0.46 on wheel requires `packaging`.
 const SEEDS: [(&str, &str); 3] = [("pip", ""), ("setuptools", "<82"), ("wheel", "<0.46")];
 
 impl Seed {
@@ -24,14 +25,25 @@ impl Seed {
     pub fn all() -> Vec<Self> {
         SEEDS
             .iter()
-            .filter_map(|(name, range)| Some(Self { project: name.parse().ok()?, specifiers: range.parse().ok()? }))
+            .filter_map(|(name, range)| {
+                Some(Self {
+                    project: name.parse().ok()?,
+                    specifiers: range.parse().ok()?,
+                })
+            })
             .collect()
     }
 
     /// The seed of that name.
     #[must_use]
     pub fn named(project: &PackageName) -> Option<Self> {
-        is_seed(project.as_ref()).then(|| Self::all().into_iter().find(|seed| seed.project == *project)).flatten()
+        is_seed(project.as_ref())
+            .then(|| {
+                Self::all()
+                    .into_iter()
+                    .find(|seed| seed.project == *project)
+            })
+            .flatten()
     }
 
     /// Whether a version will do.
@@ -66,10 +78,19 @@ mod tests {
 
     #[test]
     fn versions_without_what_luci_had_will_not_do() {
-        let rows = [("pip", "99", true), ("setuptools", "81.9", true), ("setuptools", "82", false), ("wheel", "0.46.1", false)];
+        let rows = [
+            ("pip", "99", true),
+            ("setuptools", "81.9", true),
+            ("setuptools", "82", false),
+            ("wheel", "0.46.1", false),
+        ];
         for (name, version, expected) in rows {
             let seed = Seed::named(&name.parse().unwrap()).unwrap();
-            assert_eq!(seed.admits(&version.parse().unwrap()), expected, "{name} {version}");
+            assert_eq!(
+                seed.admits(&version.parse().unwrap()),
+                expected,
+                "{name} {version}"
+            );
         }
         assert_eq!(Seed::named(&"six".parse().unwrap()), None);
     }

@@ -1,4 +1,5 @@
-//! What the wheels that there are lack, on this machine and on the platforms that a spec names, as an index would be asked for it.
+//! What the wheels that there are lack, on this machine and on the platforms that a spec names, as
+//! an index would be asked for it.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -39,13 +40,15 @@ pub struct Lacking {
     pub facts: Facts,
     /// What to ask for: a requirement each, without markers.
     pub requirements: Vec<String>,
-    /// Of these the ones for which a build of a site's own is listed, each with that: `cffi==1.14.5` with `cffi==1.14.5+chromium.7`.
+    /// Of these the ones for which a build of a site's own is listed, each with that:
+    /// `cffi==1.14.5` with `cffi==1.14.5+chromium.7`.
     pub builds: Vec<(String, String)>,
     /// Of these the seeds, which no spec asks for.
     pub seeds: Vec<String>,
     /// What is there and would be taken: a requirement each, with the very version.
     pub present: Vec<String>,
-    /// Files that are there under the name of what is missing, perhaps, and do not have the digest that is pinned, or are no wheels.
+    /// Files that are there under the name of what is missing, perhaps, and do not have the digest
+    /// that is pinned, or are no wheels.
     pub other_bytes: Vec<PathBuf>,
     /// What a launch would say of it.
     pub refusal: Error,
@@ -54,8 +57,14 @@ pub struct Lacking {
 /// Finds what is missing. `memo` is the directory for what can be found again.
 ///
 /// # Errors
-/// The platforms cannot be told; no interpreter satisfies the spec; a directory of wheels is not there; what is missing cannot be fetched.
-pub fn shortfall(spec: &Spec, invocation: &Invocation, process: &Process, memo: &Path) -> Result<Shortfall> {
+/// The platforms cannot be told; no interpreter satisfies the spec; a directory of wheels is not
+/// there; what is missing cannot be fetched.
+pub fn shortfall(
+    spec: &Spec,
+    invocation: &Invocation,
+    process: &Process,
+    memo: &Path,
+) -> Result<Shortfall> {
     let targets = spec.targets()?;
     let mut evidence = Evidence::default();
     let here = interpreter::find(invocation, spec, process, Some(memo), &mut evidence)?;
@@ -72,7 +81,14 @@ pub fn shortfall(spec: &Spec, invocation: &Invocation, process: &Process, memo: 
                 }
                 missing => missing?,
             };
-            let Missing { requirements, builds, seeds, present, other_bytes, refusal } = missing;
+            let Missing {
+                requirements,
+                builds,
+                seeds,
+                present,
+                other_bytes,
+                refusal,
+            } = missing;
             lacking.extend(refusal.map(|refusal| Lacking {
                 title,
                 facts,
@@ -86,7 +102,11 @@ pub fn shortfall(spec: &Spec, invocation: &Invocation, process: &Process, memo: 
         }
         wheelhouse.remember();
     }
-    Ok(Shortfall { here, lacking, broken })
+    Ok(Shortfall {
+        here,
+        lacking,
+        broken,
+    })
 }
 
 /// What a system gets of the wheels that there are.
@@ -100,10 +120,12 @@ pub struct Present {
     pub versions: Vec<(PackageName, Version)>,
 }
 
-/// Finds what each system gets by requirements, this machine first. `memo` is the directory for what can be found again.
+/// Finds what each system gets by requirements, this machine first. `memo` is the directory for
+/// what can be found again.
 ///
 /// # Errors
-/// The platforms cannot be told; no interpreter satisfies the spec; a wheel or a directory of wheels cannot be read.
+/// The platforms cannot be told; no interpreter satisfies the spec; a wheel or a directory of
+/// wheels cannot be read.
 pub fn present(
     spec: &Spec,
     requirements: &Requirements,
@@ -117,30 +139,59 @@ pub fn present(
     let mut wheelhouse = Wheelhouse::open(spec, invocation, memo, &mut evidence)?;
     let mut present = Vec::new();
     for (title, facts) in systems(here, &targets) {
-        let attempt = attempt(requirements, &facts, &mut wheelhouse, &mut Evidence::default())?;
-        let versions = attempt.wheels.into_iter().map(|wheel| (wheel.name, wheel.version)).collect();
-        present.push(Present { title, facts, versions });
+        let attempt = attempt(
+            requirements,
+            &facts,
+            &mut wheelhouse,
+            &mut Evidence::default(),
+        )?;
+        let versions = attempt
+            .wheels
+            .into_iter()
+            .map(|wheel| (wheel.name, wheel.version))
+            .collect();
+        present.push(Present {
+            title,
+            facts,
+            versions,
+        });
     }
     wheelhouse.remember();
     Ok(present)
 }
 
-/// The wheel files that a spec takes, here and on each of its platforms; of a lock all that it lists, wherever they are for.
+/// The wheel files that a spec takes, here and on each of its platforms; of a lock all that it
+/// lists, wherever they are for.
 ///
 /// # Errors
 /// Those of [`super::make`], for any of the platforms.
-pub fn taken(spec: &Spec, invocation: &Invocation, process: &Process, memo: &Path) -> Result<BTreeSet<OsString>> {
+pub fn taken(
+    spec: &Spec,
+    invocation: &Invocation,
+    process: &Process,
+    memo: &Path,
+) -> Result<BTreeSet<OsString>> {
     if let Packages::Locked(lock) = &spec.packages {
-        let wheels = lock.packages.iter().flat_map(|package| &package.value.wheels);
-        return Ok(wheels.map(|wheel| wheel.value.file_name.clone().into()).collect());
+        let wheels = lock
+            .packages
+            .iter()
+            .flat_map(|package| &package.value.wheels);
+        return Ok(wheels
+            .map(|wheel| wheel.value.file_name.clone().into())
+            .collect());
     }
     let targets = spec.targets()?;
     let mut evidence = Evidence::default();
     let here = interpreter::find(invocation, spec, process, Some(memo), &mut evidence)?;
     let mut taken = BTreeSet::new();
     for (title, facts) in systems(here, &targets) {
-        let (wheels, _) = super::choose_wheels(spec, &facts, invocation, memo, &mut evidence).context(title)?;
-        taken.extend(wheels.into_iter().map(|wheel| OsString::from(wheel.file_name())));
+        let (wheels, _) =
+            super::choose_wheels(spec, &facts, invocation, memo, &mut evidence).context(title)?;
+        taken.extend(
+            wheels
+                .into_iter()
+                .map(|wheel| OsString::from(wheel.file_name())),
+        );
     }
     Ok(taken)
 }
@@ -160,13 +211,37 @@ fn missing(packages: &Packages, facts: &Facts, wheelhouse: &mut Wheelhouse) -> R
     match packages {
         Packages::Required(requirements) => {
             let attempt = attempt(requirements, facts, wheelhouse, &mut Evidence::default())?;
-            let present = attempt.wheels.iter().map(|wheel| format!("{}=={}", wheel.name, wheel.version)).collect();
-            let Attempt { to_fetch: requirements, other_bytes, refusal, .. } = attempt;
-            Ok(Missing { requirements, present, other_bytes, refusal: refusal.map(Into::into), ..Missing::default() })
+            let present = attempt
+                .wheels
+                .iter()
+                .map(|wheel| format!("{}=={}", wheel.name, wheel.version))
+                .collect();
+            let Attempt {
+                to_fetch: requirements,
+                other_bytes,
+                refusal,
+                ..
+            } = attempt;
+            Ok(Missing {
+                requirements,
+                present,
+                other_bytes,
+                refusal: refusal.map(Into::into),
+                ..Missing::default()
+            })
         }
         Packages::Locked(lock) => {
-            let Unavailable { requirements, other_bytes, refusal } = locked::to_fetch(lock, facts, wheelhouse)?;
-            Ok(Missing { requirements, other_bytes, refusal, ..Missing::default() })
+            let Unavailable {
+                requirements,
+                other_bytes,
+                refusal,
+            } = locked::to_fetch(lock, facts, wheelhouse)?;
+            Ok(Missing {
+                requirements,
+                other_bytes,
+                refusal,
+                ..Missing::default()
+            })
         }
         Packages::Listed(wheels) => {
             let (listed, seeds) = listed::to_fetch(wheels, facts, wheelhouse)?;
@@ -176,23 +251,58 @@ fn missing(packages: &Packages, facts: &Facts, wheelhouse: &mut Wheelhouse) -> R
                 return Ok(Missing::default());
             }
             // No launch fails for want of a seed.
-            let unseeded = || Failure::new(format!("there is no wheel to seed {} from", seeds.join(", "))).into();
+            let unseeded = || {
+                Failure::new(format!(
+                    "there is no wheel to seed {} from",
+                    seeds.join(", ")
+                ))
+                .into()
+            };
             let refusal = listed::resolve(wheels, facts, wheelhouse, &mut Evidence::default());
             let refusal = Some(refusal.err().unwrap_or_else(unseeded));
-            let other_bytes = wheels.iter().flat_map(|wheel| wheelhouse.impostors(&wheel.value.project)).collect();
+            let other_bytes = wheels
+                .iter()
+                .flat_map(|wheel| wheelhouse.impostors(&wheel.value.project))
+                .collect();
             let builds = builds(&requirements, wheels, facts);
-            Ok(Missing { requirements, builds, seeds, other_bytes, refusal, ..Missing::default() })
+            Ok(Missing {
+                requirements,
+                builds,
+                seeds,
+                other_bytes,
+                refusal,
+                ..Missing::default()
+            })
         }
     }
 }
 
-/// The builds of a site's own among listed wheels, each behind the requirement of its public version.
-fn builds(requirements: &[String], wheels: &[Placed<ListedWheel>], facts: &Facts) -> Vec<(String, String)> {
+/// The builds of a site's own among listed wheels, each behind the requirement of its public
+/// version.
+fn builds(
+    requirements: &[String],
+    wheels: &[Placed<ListedWheel>],
+    facts: &Facts,
+) -> Vec<(String, String)> {
     let tags = Tags::of(facts);
-    let listed = wheels.iter().map(|wheel| &wheel.value).filter(|wheel| wheel.wanted.is_local());
+    let listed = wheels
+        .iter()
+        .map(|wheel| &wheel.value)
+        .filter(|wheel| wheel.wanted.is_local());
     let here = listed.filter(|wheel| listed::is_wanted(wheel, &tags));
-    let pairs = here.map(|ListedWheel { project, wanted, .. }| {
-        (format!("{project}=={}", wanted.clone().without_local()), format!("{project}=={wanted}"))
-    });
-    pairs.filter(|(public, _)| requirements.contains(public)).collect::<BTreeSet<_>>().into_iter().collect()
+    let pairs = here.map(
+        |ListedWheel {
+             project, wanted, ..
+         }| {
+            (
+                format!("{project}=={}", wanted.clone().without_local()),
+                format!("{project}=={wanted}"),
+            )
+        },
+    );
+    pairs
+        .filter(|(public, _)| requirements.contains(public))
+        .collect::<BTreeSet<_>>()
+        .into_iter()
+        .collect()
 }

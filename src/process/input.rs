@@ -16,14 +16,19 @@ use crate::report::Failure;
 const LIMIT: u64 = 64 << 20;
 const CANNOT_READ: &str = "cannot read the program on standard input";
 
-/// The bytes that python would run: of a file those from its current position on, which stays; of a pipe or socket all of them.
+/// The bytes that python would run: of a file those from its current position on, which stays; of a
+/// pipe or socket all of them.
 ///
-/// What was taken out of a pipe cannot be put back. It is kept in memory, in a file that takes the place of the pipe; python, which reads
-/// to the end before it runs anything, gets the same bytes.
+/// What was taken out of a pipe cannot be put back. It is kept in memory, in a file that takes the
+/// place of the pipe; python, which reads to the end before it runs anything, gets the same bytes.
 pub(super) fn read() -> Result<Option<Vec<u8>>> {
-    let Ok(input) = std::io::stdin().as_fd().try_clone_to_owned() else { return Ok(None) };
+    let Ok(input) = std::io::stdin().as_fd().try_clone_to_owned() else {
+        return Ok(None);
+    };
     let mut input = File::from(input);
-    let Ok(kind) = input.metadata().map(|metadata| metadata.file_type()) else { return Ok(None) };
+    let Ok(kind) = input.metadata().map(|metadata| metadata.file_type()) else {
+        return Ok(None);
+    };
     if kind.is_file() {
         return match read_file(&mut input) {
             Ok(program) => refuse_too_large(&program).map(|()| Some(program)),
@@ -36,7 +41,8 @@ pub(super) fn read() -> Result<Option<Vec<u8>>> {
     }
     let mut program = Vec::new();
     match read_pipe(&input, &mut program) {
-        // It may be open for writing alone. Nothing was taken out, and python will say what is wrong.
+        // It may be open for writing alone. Nothing was taken out, and python will say what is
+        // wrong.
         Err(_) if program.is_empty() => return Ok(None),
         read => read.context(CANNOT_READ)?,
     }
@@ -50,7 +56,10 @@ fn refuse_too_large(program: &[u8]) -> Result<()> {
         return Ok(());
     }
     let why = format!("it is larger than {} MiB", LIMIT >> 20);
-    Err(Failure::new(CANNOT_READ).because(why).hint("write it to a file, and run that").into())
+    Err(Failure::new(CANNOT_READ)
+        .because(why)
+        .hint("write it to a file, and run that")
+        .into())
 }
 
 /// Reads from the current position, which stays, to the end or to just behind the limit.
@@ -78,7 +87,10 @@ fn read_pipe(pipe: &File, program: &mut Vec<u8>) -> std::io::Result<()> {
         let rest = (LIMIT + 1).saturating_sub(program.len() as u64);
         match pipe.take(rest).read_to_end(program) {
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                poll(&mut [PollFd::new(pipe.as_fd(), PollFlags::POLLIN)], PollTimeout::NONE)?;
+                poll(
+                    &mut [PollFd::new(pipe.as_fd(), PollFlags::POLLIN)],
+                    PollTimeout::NONE,
+                )?;
             }
             read => return read.map(drop),
         }
@@ -87,7 +99,8 @@ fn read_pipe(pipe: &File, program: &mut Vec<u8>) -> std::io::Result<()> {
 
 /// Has standard input begin with these bytes, and end behind them.
 fn keep(program: &[u8]) -> Result<()> {
-    let memory = memfd_create("vpython: standard input", MFdFlags::MFD_CLOEXEC).map_err(std::io::Error::from)?;
+    let memory = memfd_create("vpython: standard input", MFdFlags::MFD_CLOEXEC)
+        .map_err(std::io::Error::from)?;
     let mut memory = File::from(memory);
     memory.write_all(program)?;
     memory.rewind()?;

@@ -1,5 +1,5 @@
-//! The log on stderr, and the trace of one run, where they are asked for. Setting up either costs more than a warm launch may: without,
-//! there is neither.
+//! The log on stderr, and the trace of one run, where they are asked for. Setting up either costs
+//! more than a warm launch may: without, there is neither.
 
 use std::io::Write;
 use std::path::Path;
@@ -25,8 +25,10 @@ const OURS: &str = "vpython";
 /// Ends the trace when it is dropped. Nobody panics while he has it.
 static TRACE: Mutex<Option<FlushGuard>> = Mutex::new(None);
 
-/// Starts the log, with what is as important as `level`, and the trace in the file `trace`: a JSON array of events, as
-/// <https://docs.google.com/document/d/1CvAClvFfyA5R-PhYUmn5OOQtYMH4h6I0nSsKchNAySU> describes them.
+/// Starts the log, with what is as important as `level`, and the trace in the file `trace`: a JSON
+/// array of events, as
+/// <https://docs.google.com/document/d/1CvAClvFfyA5R-PhYUmn5OOQtYMH4h6I0nSsKchNAySU> describes
+/// them.
 ///
 /// # Errors
 /// The file cannot be made.
@@ -35,24 +37,36 @@ pub fn start(level: Option<Level>, trace: Option<&Path>) -> Result<()> {
         return Ok(());
     }
     let log = level.map(|level| {
-        let log = tracing_subscriber::fmt::layer().with_writer(|| Aside).with_ansi(false);
+        let log = tracing_subscriber::fmt::layer()
+            .with_writer(|| Aside)
+            .with_ansi(false);
         if level == Level::INFO {
             // What the resolver tells at that level is of use to its authors.
-            let is_ours = |event: &Metadata| *event.level() <= Level::INFO && event.target().starts_with(OURS);
-            log.event_format(Plain).with_filter(filter_fn(is_ours).with_max_level_hint(level)).boxed()
+            let is_ours = |event: &Metadata| {
+                *event.level() <= Level::INFO && event.target().starts_with(OURS)
+            };
+            log.event_format(Plain)
+                .with_filter(filter_fn(is_ours).with_max_level_hint(level))
+                .boxed()
         } else {
             log.with_filter(LevelFilter::from_level(level)).boxed()
         }
     });
     let trace = trace.map(|path| {
-        let (layer, guard) = ChromeLayerBuilder::new().writer(fs::create(path)?).include_args(true).build();
+        let (layer, guard) = ChromeLayerBuilder::new()
+            .writer(fs::create(path)?)
+            .include_args(true)
+            .build();
         if let Ok(mut trace) = TRACE.lock() {
             *trace = Some(guard);
         }
         Ok::<_, anyhow::Error>(layer)
     });
     // A second subscriber in one process would be a test's.
-    let _ = tracing_subscriber::registry().with(log).with(trace.transpose()?).try_init();
+    let _ = tracing_subscriber::registry()
+        .with(log)
+        .with(trace.transpose()?)
+        .try_init();
     Ok(())
 }
 
@@ -64,7 +78,12 @@ where
     S: Subscriber + for<'a> LookupSpan<'a>,
     N: for<'a> FormatFields<'a> + 'static,
 {
-    fn format_event(&self, context: &FmtContext<'_, S, N>, mut to: Writer<'_>, event: &Event<'_>) -> std::fmt::Result {
+    fn format_event(
+        &self,
+        context: &FmtContext<'_, S, N>,
+        mut to: Writer<'_>,
+        event: &Event<'_>,
+    ) -> std::fmt::Result {
         let mut told = String::new();
         context.format_fields(Writer::new(&mut told), event)?;
         let level = event.metadata().level().as_str().to_ascii_lowercase();

@@ -1,4 +1,5 @@
-//! What messages about mistakes in a text share: which name was meant, and what kind of value stands there.
+//! What messages about mistakes in a text share: which name was meant, and what kind of value
+//! stands there.
 
 use toml::de::DeValue;
 

@@ -1,8 +1,9 @@
-//! All that vpython says: errors with kind, cause and hint, and warnings; on stderr, with colour on a terminal and readable without.
+//! All that vpython says: errors with kind, cause and hint, and warnings; on stderr, with colour on
+//! a terminal and readable without.
 //!
-//! An error says what could not be done, why, and what to try. Text that comes from outside is shown with its control
-//! characters escaped, so that a file name cannot write on the terminal. Standard output is not ours: it belongs to python, and to
-//! what a tool was asked to print.
+//! An error says what could not be done, why, and what to try. Text that comes from outside is
+//! shown with its control characters escaped, so that a file name cannot write on the terminal.
+//! Standard output is not ours: it belongs to python, and to what a tool was asked to print.
 
 mod command;
 pub mod log;
@@ -23,7 +24,8 @@ use paint::Paint;
 pub use progress::Progress;
 use serde::{Deserialize, Serialize};
 
-/// Why vpython ends, as an exit code of its own; the numbers are those of `env`, `nohup` and the shell.
+/// Why vpython ends, as an exit code of its own; the numbers are those of `env`, `nohup` and the
+/// shell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Kind {
     /// A bad flag, a bad spec, no fitting wheel, an environment that cannot be built: 125.
@@ -59,17 +61,32 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// A failure that is only a headline yet: what could not be done, lower case, names in backticks, no full stop.
+    /// A failure that is only a headline yet: what could not be done, lower case, names in
+    /// backticks, no full stop.
     pub fn new(what: impl Into<String>) -> Self {
-        Self { what: what.into(), causes: Vec::new(), hint: None, kind: Kind::default() }
+        Self {
+            what: what.into(),
+            causes: Vec::new(),
+            hint: None,
+            kind: Kind::default(),
+        }
     }
 
     /// All that an error says, as one value.
     #[must_use]
     pub fn of(error: &anyhow::Error) -> Self {
         let (mut lines, hint) = parts(error);
-        let what = if lines.is_empty() { String::new() } else { lines.remove(0) };
-        Self { what, causes: lines, hint: hint.map(str::to_owned), kind: kind(error) }
+        let what = if lines.is_empty() {
+            String::new()
+        } else {
+            lines.remove(0)
+        };
+        Self {
+            what,
+            causes: lines,
+            hint: hint.map(str::to_owned),
+            kind: kind(error),
+        }
     }
 
     /// Adds a cause.
@@ -131,8 +148,9 @@ pub fn parts(error: &anyhow::Error) -> (Vec<String>, Option<&str>) {
     (lines, hint)
 }
 
-/// How many lines of an error are shown, without that which says how many there are more, and the hint: nobody reads further, and what
-/// is wrong in each line of a long file fills the log of a build.
+/// How many lines of an error are shown, without that which says how many there are more, and the
+/// hint: nobody reads further, and what is wrong in each line of a long file fills the log of a
+/// build.
 const LINES: usize = 198;
 
 /// How many bytes of a line are shown.
@@ -173,21 +191,36 @@ fn render_in(error: &anyhow::Error, paint: Paint) -> String {
     text
 }
 
-/// A line that may quote a whole file: of a long one the beginning and the end, where the reason is.
+/// A line that may quote a whole file: of a long one the beginning and the end, where the reason
+/// is.
 fn without_middle(line: &str) -> Cow<'_, str> {
     let left_out = line.len().saturating_sub(LONGEST);
     if left_out == 0 {
         return line.into();
     }
-    let (beginning, end) = (line.floor_char_boundary(LONGEST / 2), line.ceil_char_boundary(LONGEST / 2 + left_out));
-    format!("{} [... {} bytes ...] {}", &line[..beginning], end - beginning, &line[end..]).into()
+    let (beginning, end) = (
+        line.floor_char_boundary(LONGEST / 2),
+        line.ceil_char_boundary(LONGEST / 2 + left_out),
+    );
+    format!(
+        "{} [... {} bytes ...] {}",
+        &line[..beginning],
+        end - beginning,
+        &line[end..]
+    )
+    .into()
 }
 
 /// The end of what another program has said, short enough for an error: its last lines in one.
 #[must_use]
 pub fn last_words(said: &[u8]) -> String {
     let said = String::from_utf8_lossy(said);
-    let lines = said.lines().rev().map(str::trim).filter(|line| !line.is_empty()).take(3);
+    let lines = said
+        .lines()
+        .rev()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .take(3);
     let mut lines: Vec<String> = lines.map(shortened).collect();
     lines.reverse();
     lines.join(" / ")
@@ -196,7 +229,11 @@ pub fn last_words(said: &[u8]) -> String {
 /// The beginning of a line that may be a whole file.
 fn shortened(line: &str) -> String {
     let beginning: String = line.chars().take(200).collect();
-    if beginning.len() < line.len() { beginning + "..." } else { beginning }
+    if beginning.len() < line.len() {
+        beginning + "..."
+    } else {
+        beginning
+    }
 }
 
 /// Prints an error.
@@ -211,41 +248,58 @@ pub fn exit_code(error: &anyhow::Error) -> i32 {
 }
 
 fn kind(error: &anyhow::Error) -> Kind {
-    error.chain().find_map(|link| link.downcast_ref::<Failure>()).map_or(Kind::default(), |failure| failure.kind)
+    error
+        .chain()
+        .find_map(|link| link.downcast_ref::<Failure>())
+        .map_or(Kind::default(), |failure| failure.kind)
 }
 
 /// `text` with its control characters escaped, but for the ends of its lines.
 #[must_use]
 pub fn printable_lines(text: &str) -> String {
     text.split_inclusive('\n')
-        .map(|line| line.strip_suffix('\n').map_or_else(|| printable(line), |line| printable(line) + "\n"))
+        .map(|line| {
+            line.strip_suffix('\n')
+                .map_or_else(|| printable(line), |line| printable(line) + "\n")
+        })
         .collect()
 }
 
-/// Writes to standard output what a tool was asked to print: to a terminal with its control characters escaped, since a path may have some,
-/// and to anything else byte for byte.
+/// Writes to standard output what a tool was asked to print: to a terminal with its control
+/// characters escaped, since a path may have some, and to anything else byte for byte.
 ///
 /// # Errors
 /// It cannot be written.
 pub fn print(text: &[u8]) -> anyhow::Result<()> {
     let mut output = std::io::stdout();
-    let text = if output.is_terminal() { Cow::Owned(for_terminal(text)) } else { Cow::Borrowed(text) };
-    progress::aside(|| output.write_all(&text).and_then(|()| output.flush())).context("cannot write to standard output")
+    let text = if output.is_terminal() {
+        Cow::Owned(for_terminal(text))
+    } else {
+        Cow::Borrowed(text)
+    };
+    progress::aside(|| output.write_all(&text).and_then(|()| output.flush()))
+        .context("cannot write to standard output")
 }
 
 /// A text as a terminal may get it: nothing controls it but the ends of lines and tabs.
 fn for_terminal(text: &[u8]) -> Vec<u8> {
     let text = String::from_utf8_lossy(text);
-    let parts = text.split_inclusive(['\n', '\t']).map(|part| match part.char_indices().next_back() {
-        Some((at, end @ ('\n' | '\t'))) => format!("{}{end}", printable(&part[..at])),
-        _ => printable(part),
-    });
+    let parts =
+        text.split_inclusive(['\n', '\t'])
+            .map(|part| match part.char_indices().next_back() {
+                Some((at, end @ ('\n' | '\t'))) => format!("{}{end}", printable(&part[..at])),
+                _ => printable(part),
+            });
     parts.collect::<String>().into_bytes()
 }
 
 /// Prints a warning.
 pub fn warning(text: &str) {
-    say(&format!("vpython: {} {}\n", Paint::of_stderr().warning(), printable(text)));
+    say(&format!(
+        "vpython: {} {}\n",
+        Paint::of_stderr().warning(),
+        printable(text)
+    ));
 }
 
 /// How many warnings are printed at a time.
@@ -271,19 +325,26 @@ pub fn notice(text: &str) {
 pub fn printable(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for character in text.chars() {
-        if character.is_control() { shown.extend(character.escape_default()) } else { shown.push(character) }
+        if character.is_control() {
+            shown.extend(character.escape_default())
+        } else {
+            shown.push(character)
+        }
     }
     shown
 }
 
-/// Writes to stderr in one piece. Where that fails there is nobody left to tell; and where stderr is a pipe that nobody reads, the
-/// signal that comes of it must not end a launch which python would survive. It is held back while we write, and taken away.
+/// Writes to stderr in one piece. Where that fails there is nobody left to tell; and where stderr
+/// is a pipe that nobody reads, the signal that comes of it must not end a launch which python
+/// would survive. It is held back while we write, and taken away.
 fn say(text: &str) {
     let signal = SigSet::from(Signal::SIGPIPE);
     let before = signal.thread_swap_mask(SigmaskHow::SIG_BLOCK);
     let written = progress::aside(|| std::io::stderr().write_all(text.as_bytes()));
     let Ok(before) = before else { return };
-    if written.is_err_and(|error| error.kind() == ErrorKind::BrokenPipe) && !before.contains(Signal::SIGPIPE) {
+    if written.is_err_and(|error| error.kind() == ErrorKind::BrokenPipe)
+        && !before.contains(Signal::SIGPIPE)
+    {
         let _ = signal.wait();
     }
     let _ = before.thread_set_mask();
@@ -297,9 +358,13 @@ mod tests {
 
     #[test]
     fn an_error_is_headline_causes_and_hint() {
-        let failure =
-            Failure::new("no wheel fits `a`").because("`b` is for cp311").because("`c` is for cp312").hint("fetch one");
-        let error = Err::<(), _>(failure).context("cannot build `x`").unwrap_err();
+        let failure = Failure::new("no wheel fits `a`")
+            .because("`b` is for cp311")
+            .because("`c` is for cp312")
+            .hint("fetch one");
+        let error = Err::<(), _>(failure)
+            .context("cannot build `x`")
+            .unwrap_err();
         let text = "vpython: error: cannot build `x`\n  caused by: no wheel fits `a`\n  caused by: `b` is for cp311\n  \
                     caused by: `c` is for cp312\n  hint: fetch one\n";
         assert_eq!(render(&error), text);
@@ -307,7 +372,11 @@ mod tests {
 
     #[test]
     fn an_error_has_two_hundred_lines_at_most() {
-        let failure = |count: usize| Failure::new("x").because_of((1..=count).map(|n| n.to_string())).hint("y");
+        let failure = |count: usize| {
+            Failure::new("x")
+                .because_of((1..=count).map(|n| n.to_string()))
+                .hint("y")
+        };
         for (count, expected, last) in [
             (197, 199, "  caused by: 197"),
             (198, 200, "  caused by: and 1 more"),
@@ -323,7 +392,9 @@ mod tests {
     fn a_long_line_loses_its_middle() {
         let text = render(&Failure::new(format!("a{}b", "é".repeat(100_000))).into());
         assert!(
-            text.starts_with("vpython: error: aé") && text.ends_with("éb\n") && text.contains("é [... 196004 bytes ...] é"),
+            text.starts_with("vpython: error: aé")
+                && text.ends_with("éb\n")
+                && text.contains("é [... 196004 bytes ...] é"),
             "{text}"
         );
         assert_eq!(without_middle(&"x".repeat(LONGEST)), "x".repeat(LONGEST));
@@ -332,14 +403,20 @@ mod tests {
     #[test]
     fn a_name_cannot_write_on_the_terminal() {
         let error = anyhow::anyhow!("no file `a\u{1b}[2J\nb`");
-        assert_eq!(render(&error), "vpython: error: no file `a\\u{1b}[2J\\nb`\n");
+        assert_eq!(
+            render(&error),
+            "vpython: error: no file `a\\u{1b}[2J\\nb`\n"
+        );
     }
 
     #[test]
     fn a_terminal_gets_no_control_characters_but_those_of_lines_and_tables() {
         let rows: [(&[u8], &str); 4] = [
             (b"/a/\x1b[31m\n\tb\r\n", "/a/\\u{1b}[31m\n\tb\\r\n"),
-            ("\u{9b}31m\u{7f}\u{fc}".as_bytes(), "\\u{9b}31m\\u{7f}\u{fc}"),
+            (
+                "\u{9b}31m\u{7f}\u{fc}".as_bytes(),
+                "\\u{9b}31m\\u{7f}\u{fc}",
+            ),
             (b"\x9b31m", "\u{fffd}31m"),
             (b"", ""),
         ];
@@ -350,9 +427,14 @@ mod tests {
 
     #[test]
     fn the_exit_code_is_the_kind_of_the_first_failure_in_the_chain() {
-        let deep = Err::<(), _>(Failure::new("a").kind(Kind::NotFound)).context("b").unwrap_err();
+        let deep = Err::<(), _>(Failure::new("a").kind(Kind::NotFound))
+            .context("b")
+            .unwrap_err();
         assert_eq!(exit_code(&deep), 127);
-        assert_eq!(exit_code(&Failure::new("a").kind(Kind::CannotExecute).into()), 126);
+        assert_eq!(
+            exit_code(&Failure::new("a").kind(Kind::CannotExecute).into()),
+            126
+        );
         assert_eq!(exit_code(&anyhow::anyhow!("a")), 125);
     }
 

@@ -11,7 +11,8 @@ pub(super) enum Paint {
 }
 
 impl Paint {
-    /// What stderr is to get: colours on a terminal that has them, unless `NO_COLOR` is set, and wherever `CLICOLOR_FORCE` is.
+    /// What stderr is to get: colours on a terminal that has them, unless `NO_COLOR` is set, and
+    /// wherever `CLICOLOR_FORCE` is.
     pub fn of_stderr() -> Self {
         match AutoStream::choice(&std::io::stderr()) {
             ColorChoice::Never => Self::None,

@@ -1,8 +1,9 @@
 //! The line on a terminal that says what is being done, and how much of it is done.
 //!
-//! The process has one such line. Stages say what they begin with [`phase`] or [`Progress::start`], and a thread draws that by the clock, so
-//! that the line moves while a stage waits for another program. Nothing is drawn in the first moments, so that a quick launch stays silent.
-//! Where stderr is no terminal there is neither a line nor a thread.
+//! The process has one such line. Stages say what they begin with [`phase`] or [`Progress::start`],
+//! and a thread draws that by the clock, so that the line moves while a stage waits for another
+//! program. Nothing is drawn in the first moments, so that a quick launch stays silent. Where
+//! stderr is no terminal there is neither a line nor a thread.
 
 use std::io::IsTerminal;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,7 +18,8 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 const PATIENCE: Duration = Duration::from_millis(400);
 /// How often the line is drawn.
 const TICK: Duration = Duration::from_millis(100);
-/// What is shown where the total is known, and where it is not. Both fit a terminal of any usual width.
+/// What is shown where the total is known, and where it is not. Both fit a terminal of any usual
+/// width.
 const COUNTED: &str = "vpython: {msg} [{wide_bar}] {percent:>3}%";
 const UNCOUNTED: &str = "vpython: {msg} {spinner} {elapsed}";
 
@@ -56,14 +58,20 @@ impl Line {
             }
         };
         let timer = Builder::new().spawn(draw).ok()?;
-        Some(Self { bar, done, stop, timer })
+        Some(Self {
+            bar,
+            done,
+            stop,
+            timer,
+        })
     }
 
     fn begin(&self, what: &'static str, total: u64) {
         self.done.store(0, Ordering::Relaxed);
         let template = if total == 0 { UNCOUNTED } else { COUNTED };
         if let Ok(style) = ProgressStyle::with_template(template) {
-            self.bar.set_style(style.progress_chars("=> ").tick_chars("|/-\\ "));
+            self.bar
+                .set_style(style.progress_chars("=> ").tick_chars("|/-\\ "));
         }
         self.bar.set_length(total);
         self.bar.set_position(0);
@@ -81,12 +89,14 @@ fn line() -> MutexGuard<'static, Option<Line>> {
     LINE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Says what is done from here on, where nobody knows how much it is: a few words, as in `finding the interpreter`.
+/// Says what is done from here on, where nobody knows how much it is: a few words, as in
+/// `finding the interpreter`.
 pub fn phase(what: &'static str) {
     drop(Progress::start(what, 0));
 }
 
-/// Clears the line and ends its thread: before another program writes to the terminal, or takes the place of this one.
+/// Clears the line and ends its thread: before another program writes to the terminal, or takes the
+/// place of this one.
 pub fn end() {
     // The lock is not held while the thread is waited for.
     let ended = line().take();
@@ -107,7 +117,8 @@ pub(super) fn aside<T>(write: impl FnOnce() -> T) -> T {
 pub struct Progress(Option<Arc<AtomicU64>>);
 
 impl Progress {
-    /// Begins to count towards `total`, in bytes or in files. `what` is what is being done, as in `unpacking the wheels`.
+    /// Begins to count towards `total`, in bytes or in files. `what` is what is being done, as in
+    /// `unpacking the wheels`.
     #[must_use]
     pub fn start(what: &'static str, total: u64) -> Self {
         let mut line = line();
@@ -130,7 +141,10 @@ impl Progress {
     /// A part of the work that comes to `size`, however much of it is counted one by one.
     #[must_use]
     pub fn part(&self, size: u64) -> Part<'_> {
-        Part { of: self, rest: AtomicU64::new(size) }
+        Part {
+            of: self,
+            rest: AtomicU64::new(size),
+        }
     }
 }
 
@@ -144,7 +158,10 @@ impl Part<'_> {
     /// Counts `more` of the part as done.
     pub fn advance(&self, more: u64) {
         let take = |rest: u64| Some(rest.saturating_sub(more));
-        let rest = self.rest.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).unwrap_or_default();
+        let rest = self
+            .rest
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, take)
+            .unwrap_or_default();
         self.of.advance(more.min(rest));
     }
 }

@@ -1,4 +1,5 @@
-//! Tables on standard output, as wide as the terminal at most. Elsewhere they are as wide as what is in them.
+//! Tables on standard output, as wide as the terminal at most. Elsewhere they are as wide as what
+//! is in them.
 
 use super::printable;
 
@@ -52,11 +53,19 @@ impl Cell {
             _ if length(&whole) <= width => whole,
             Self::Text(_) => whole,
             Self::Digest(_) if length(&whole) <= LEAST_OF_DIGEST => whole,
-            Self::Digest(_) => whole.chars().take(room(LEAST_OF_DIGEST)).chain(CUT.chars()).collect(),
+            Self::Digest(_) => whole
+                .chars()
+                .take(room(LEAST_OF_DIGEST))
+                .chain(CUT.chars())
+                .collect(),
             Self::Names(lead, names) => first_ones(lead, names, width),
             Self::Paths(paths) => {
                 let text = first_ones("", paths, width);
-                let Some(first) = paths.first().map(|first| printable(first)).filter(|_| length(&text) > width) else {
+                let Some(first) = paths
+                    .first()
+                    .map(|first| printable(first))
+                    .filter(|_| length(&text) > width)
+                else {
                     return text;
                 };
                 let more = text.strip_prefix(&*first).unwrap_or_default();
@@ -80,10 +89,16 @@ fn first_ones(lead: &str, items: &[String], width: usize) -> String {
         };
         printable(&format!("{lead}{}{more}", items[..count].join(", ")))
     };
-    let fitting = (1..=items.len()).rev().map(form).find(|text| length(text) <= width);
+    let fitting = (1..=items.len())
+        .rev()
+        .map(form)
+        .find(|text| length(text) <= width);
     // What says how many more there are may be longer than they are.
     fitting.unwrap_or_else(|| {
-        [form(items.len()), form(items.len().min(1))].into_iter().min_by_key(|text| length(text)).unwrap_or_default()
+        [form(items.len()), form(items.len().min(1))]
+            .into_iter()
+            .min_by_key(|text| length(text))
+            .unwrap_or_default()
     })
 }
 
@@ -97,14 +112,22 @@ pub fn width_of_output() -> Option<usize> {
     terminal_size::terminal_size_of(std::io::stdout()).map(|(width, _)| usize::from(width.0))
 }
 
-/// Draws lines of as many cells each, so that columns begin under each other. Where they do not fit into `width`, cells are cut, from the
-/// last column on; columns for which there is still no room follow below, behind the first one again.
+/// Draws lines of as many cells each, so that columns begin under each other. Where they do not fit
+/// into `width`, cells are cut, from the last column on; columns for which there is still no room
+/// follow below, behind the first one again.
 #[must_use]
 pub fn draw(lines: &[Vec<Cell>], width: Option<usize>) -> String {
     let columns = lines.iter().map(Vec::len).max().unwrap_or_default();
     let widest = |measure: &dyn Fn(&Cell) -> usize| -> Vec<usize> {
         (0..columns)
-            .map(|column| lines.iter().filter_map(|line| line.get(column)).map(measure).max().unwrap_or_default())
+            .map(|column| {
+                lines
+                    .iter()
+                    .filter_map(|line| line.get(column))
+                    .map(measure)
+                    .max()
+                    .unwrap_or_default()
+            })
             .collect()
     };
     let mut widths = widest(&|cell| length(&cell.whole()));
@@ -115,10 +138,21 @@ pub fn draw(lines: &[Vec<Cell>], width: Option<usize>) -> String {
         widths[column] -= given;
         excess -= given;
     }
-    let texts: Vec<Vec<String>> =
-        lines.iter().map(|line| line.iter().zip(&widths).map(|(cell, width)| cell.within(*width)).collect()).collect();
+    let texts: Vec<Vec<String>> = lines
+        .iter()
+        .map(|line| {
+            line.iter()
+                .zip(&widths)
+                .map(|(cell, width)| cell.within(*width))
+                .collect()
+        })
+        .collect();
     let blocks = blocks(&widths, width);
-    blocks.iter().map(|block| draw_block(&texts, &widths, block)).collect::<Vec<_>>().join("\n")
+    blocks
+        .iter()
+        .map(|block| draw_block(&texts, &widths, block))
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 /// How wide columns are with the gaps between them.
@@ -126,12 +160,17 @@ fn total(widths: &[usize]) -> usize {
     widths.iter().sum::<usize>() + GAP * widths.len().saturating_sub(1)
 }
 
-/// Which columns stand beside each other: all of them if there is room, or else the first and some others each.
+/// Which columns stand beside each other: all of them if there is room, or else the first and some
+/// others each.
 fn blocks(widths: &[usize], width: usize) -> Vec<Vec<usize>> {
     let mut blocks: Vec<Vec<usize>> = vec![Vec::new()];
     for column in 0..widths.len() {
         let block = blocks.last().map_or(&[][..], Vec::as_slice);
-        let with_it: Vec<usize> = block.iter().chain([&column]).map(|column| widths[*column]).collect();
+        let with_it: Vec<usize> = block
+            .iter()
+            .chain([&column])
+            .map(|column| widths[*column])
+            .collect();
         if block.len() > 1 && total(&with_it) > width {
             blocks.push(vec![0]);
         }
@@ -145,8 +184,12 @@ fn blocks(widths: &[usize], width: usize) -> Vec<Vec<usize>> {
 fn draw_block(texts: &[Vec<String>], widths: &[usize], columns: &[usize]) -> String {
     let mut drawn = String::new();
     for line in texts {
-        let cells = columns.iter().filter_map(|column| line.get(*column).map(|cell| (cell, widths[*column] + GAP)));
-        let padded: Vec<String> = cells.map(|(cell, width)| format!("{cell:width$}")).collect();
+        let cells = columns
+            .iter()
+            .filter_map(|column| line.get(*column).map(|cell| (cell, widths[*column] + GAP)));
+        let padded: Vec<String> = cells
+            .map(|(cell, width)| format!("{cell:width$}"))
+            .collect();
         drawn.push_str(padded.concat().trim_end());
         drawn.push('\n');
     }
@@ -195,12 +238,27 @@ mod tests {
             line.extend(rest.iter().map(|text| Cell::text(*text)));
             line
         };
-        let lines = [line("é", &["a", "b", "c", "d", "e", "f"], &["here", "there"]), line("long", &["a"], &["1", "missing"])];
+        let lines = [
+            line("é", &["a", "b", "c", "d", "e", "f"], &["here", "there"]),
+            line("long", &["a"], &["1", "missing"]),
+        ];
         let rows = [
-            (None, "é     by a, b, c, d, e, f  here  there\nlong  by a                 1     missing\n"),
-            (Some(40), "é     by a, b, c, d, e, f  here  there\nlong  by a                 1     missing\n"),
-            (Some(39), "é     by a, b and 4 more  here  there\nlong  by a                1     missing\n"),
-            (Some(25), "é     by a and 5 more\nlong  by a\n\né     here  there\nlong  1     missing\n"),
+            (
+                None,
+                "é     by a, b, c, d, e, f  here  there\nlong  by a                 1     missing\n",
+            ),
+            (
+                Some(40),
+                "é     by a, b, c, d, e, f  here  there\nlong  by a                 1     missing\n",
+            ),
+            (
+                Some(39),
+                "é     by a, b and 4 more  here  there\nlong  by a                1     missing\n",
+            ),
+            (
+                Some(25),
+                "é     by a and 5 more\nlong  by a\n\né     here  there\nlong  1     missing\n",
+            ),
         ];
         for (width, expected) in rows {
             assert_eq!(draw(&lines, width), expected, "{width:?}");

@@ -1,13 +1,17 @@
-//! Whether a marker holds in an environment, by the rules of dependency specifiers as `packaging` 26 applies them.
+//! Whether a marker holds in an environment, by the rules of dependency specifiers as `packaging`
+//! 26 applies them.
 //!
-//! The library compares all texts by their letters, by which the release `6.1.0-38-amd64` of a kernel is higher than `20.0`, and `10`
-//! lower than `9`. By the specification `platform_release` is compared as a version, which what is no version does not satisfy, and no
-//! other text is higher or lower than another.
+//! The library compares all texts by their letters, by which the release `6.1.0-38-amd64` of a
+//! kernel is higher than `20.0`, and `10` lower than `9`. By the specification `platform_release`
+//! is compared as a version, which what is no version does not satisfy, and no other text is higher
+//! or lower than another.
 
 use std::ops::{Bound, RangeBounds};
 
 use pep440_rs::{Version, VersionSpecifier};
-use pep508_rs::{ExtraName, MarkerEnvironment, MarkerTree, MarkerTreeKind, MarkerValueExtra, MarkerValueString};
+use pep508_rs::{
+    ExtraName, MarkerEnvironment, MarkerTree, MarkerTreeKind, MarkerValueExtra, MarkerValueString,
+};
 
 /// Whether a marker holds in an environment, where these extras are asked for.
 #[must_use]
@@ -18,7 +22,9 @@ pub fn holds(marker: &MarkerTree, environment: &MarkerEnvironment, extras: &[Ext
         MarkerTreeKind::False => false,
         MarkerTreeKind::Version(node) => {
             let version = environment.get_version(node.key());
-            node.edges().find(|(range, _)| range.contains(version)).is_some_and(|(_, tree)| holds(tree))
+            node.edges()
+                .find(|(range, _)| range.contains(version))
+                .is_some_and(|(_, tree)| holds(tree))
         }
         MarkerTreeKind::String(node) => {
             let text = environment.get_string(node.key());
@@ -26,24 +32,41 @@ pub fn holds(marker: &MarkerTree, environment: &MarkerEnvironment, extras: &[Ext
             let mut trees: Vec<MarkerTree> = Vec::new();
             let mut sides: Vec<Segments<'_>> = Vec::new();
             for (range, tree) in node.children() {
-                let place = trees.iter().position(|known| *known == tree).unwrap_or(trees.len());
+                let place = trees
+                    .iter()
+                    .position(|known| *known == tree)
+                    .unwrap_or(trees.len());
                 if place == trees.len() {
                     trees.push(tree);
                     sides.push(Vec::new());
                 }
-                sides[place].extend(range.iter().map(|(start, end)| (start.as_ref(), end.as_ref())));
+                sides[place].extend(
+                    range
+                        .iter()
+                        .map(|(start, end)| (start.as_ref(), end.as_ref())),
+                );
             }
-            match side(text, &sides, *node.key() == MarkerValueString::PlatformRelease) {
+            match side(
+                text,
+                &sides,
+                *node.key() == MarkerValueString::PlatformRelease,
+            ) {
                 Some(side) => holds(trees.swap_remove(side)),
-                // No comparison holds, neither one nor its opposite. As there is no `not` in a marker, what holds all the same
-                // does so on every side.
+                // No comparison holds, neither one nor its opposite. As there is no `not` in a
+                // marker, what holds all the same does so on every side.
                 None => trees.into_iter().all(holds),
             }
         }
-        MarkerTreeKind::In(node) => holds(node.edge(node.value().contains(environment.get_string(node.key())))),
-        MarkerTreeKind::Contains(node) => holds(node.edge(environment.get_string(node.key()).contains(node.value()))),
+        MarkerTreeKind::In(node) => {
+            holds(node.edge(node.value().contains(environment.get_string(node.key()))))
+        }
+        MarkerTreeKind::Contains(node) => {
+            holds(node.edge(environment.get_string(node.key()).contains(node.value())))
+        }
         MarkerTreeKind::Extra(node) => {
-            holds(node.edge(matches!(node.name(), MarkerValueExtra::Extra(extra) if extras.contains(extra))))
+            holds(node.edge(
+                matches!(node.name(), MarkerValueExtra::Extra(extra) if extras.contains(extra)),
+            ))
         }
     }
 }
@@ -53,24 +76,42 @@ type Segments<'a> = Vec<(Bound<&'a String>, Bound<&'a String>)>;
 
 /// On which side a text is of those that comparisons with it come to; none where it is on no side.
 fn side(text: &str, sides: &[Segments<'_>], is_release: bool) -> Option<usize> {
-    let values: Vec<&str> = sides.iter().flat_map(|segments| segments.iter()).flat_map(values).collect();
+    let values: Vec<&str> = sides
+        .iter()
+        .flat_map(|segments| segments.iter())
+        .flat_map(values)
+        .collect();
     let is_only_equality = sides.iter().all(has_no_order);
     let are_versions = || values.iter().all(|value| specifier("==", value).is_some());
     if is_release && are_versions() {
         let version: Version = text.parse().ok()?;
-        let is_in = |segments: &Segments<'_>| segments.iter().any(|segment| is_between(&version, *segment));
-        let is_all_but_some = |segments: &Segments<'_>| is_only_equality && !segments.iter().all(is_point);
+        let is_in = |segments: &Segments<'_>| {
+            segments
+                .iter()
+                .any(|segment| is_between(&version, *segment))
+        };
+        let is_all_but_some =
+            |segments: &Segments<'_>| is_only_equality && !segments.iter().all(is_point);
         return sides
             .iter()
             .position(|side| is_in(side) && !is_all_but_some(side))
             .or_else(|| sides.iter().position(is_all_but_some));
     }
-    let is_in =
-        |segments: &Segments<'_>| segments.iter().any(|segment| RangeBounds::<String>::contains(segment, &text.to_owned()));
-    if is_only_equality || values.contains(&text) { sides.iter().position(is_in) } else { None }
+    let is_in = |segments: &Segments<'_>| {
+        segments
+            .iter()
+            .any(|segment| RangeBounds::<String>::contains(segment, &text.to_owned()))
+    };
+    if is_only_equality || values.contains(&text) {
+        sides.iter().position(is_in)
+    } else {
+        None
+    }
 }
 
-fn values<'a>((start, end): &(Bound<&'a String>, Bound<&'a String>)) -> impl Iterator<Item = &'a str> + use<'a> {
+fn values<'a>(
+    (start, end): &(Bound<&'a String>, Bound<&'a String>),
+) -> impl Iterator<Item = &'a str> + use<'a> {
     let value = |bound: Bound<&'a String>| match bound {
         Bound::Included(value) | Bound::Excluded(value) => Some(value.as_str()),
         Bound::Unbounded => None,
@@ -80,9 +121,15 @@ fn values<'a>((start, end): &(Bound<&'a String>, Bound<&'a String>)) -> impl Ite
 
 /// Whether a range is some texts and nothing else, or all but some.
 fn has_no_order(segments: &Segments<'_>) -> bool {
-    let is_all = segments.first().is_none_or(|first| first.0 == Bound::Unbounded)
-        && segments.last().is_none_or(|last| last.1 == Bound::Unbounded);
-    let is_gap = |pair: &[(Bound<&String>, Bound<&String>)]| matches!(pair[0].1, Bound::Excluded(_)) && pair[0].1 == pair[1].0;
+    let is_all = segments
+        .first()
+        .is_none_or(|first| first.0 == Bound::Unbounded)
+        && segments
+            .last()
+            .is_none_or(|last| last.1 == Bound::Unbounded);
+    let is_gap = |pair: &[(Bound<&String>, Bound<&String>)]| {
+        matches!(pair[0].1, Bound::Excluded(_)) && pair[0].1 == pair[1].0
+    };
     segments.iter().all(is_point) || (is_all && segments.windows(2).all(is_gap))
 }
 
@@ -148,8 +195,16 @@ mod tests {
             (linux, "platform_release > '6.1.0-38-amd64'", false),
             (linux, "'amd64' in platform_release", true),
             (linux, "platform_release != ''", true),
-            (linux, "platform_release >= '20.0' or os_name == 'posix'", true),
-            (linux, "platform_release < '20.0' and os_name == 'posix'", false),
+            (
+                linux,
+                "platform_release >= '20.0' or os_name == 'posix'",
+                true,
+            ),
+            (
+                linux,
+                "platform_release < '20.0' and os_name == 'posix'",
+                false,
+            ),
             ("20.6.0", "platform_release >= '20.0'", true),
             ("20.6.0", "platform_release >= '9.0'", true),
             ("20.6.0", "platform_release < '9.0'", false),
@@ -171,8 +226,16 @@ mod tests {
             ("", "platform_machine >= 'x'", false),
             ("", "platform_machine >= 'x86_64'", true),
             ("", "platform_machine < 'z'", false),
-            ("", "platform_machine != 'x' and platform_machine != 'y'", true),
-            ("", "platform_machine == 'x' or platform_machine == 'x86_64'", true),
+            (
+                "",
+                "platform_machine != 'x' and platform_machine != 'y'",
+                true,
+            ),
+            (
+                "",
+                "platform_machine == 'x' or platform_machine == 'x86_64'",
+                true,
+            ),
             ("", "sys_platform <= 'linux'", true),
             ("", "'linux' in sys_platform", true),
             ("", "sys_platform not in 'linux darwin'", false),
@@ -181,7 +244,11 @@ mod tests {
         ];
         for (release, marker, expected) in rows {
             let tree = parse_marker(marker).unwrap();
-            assert_eq!(holds(&tree, &environment(release), &[]), expected, "{marker} of {release:?}");
+            assert_eq!(
+                holds(&tree, &environment(release), &[]),
+                expected,
+                "{marker} of {release:?}"
+            );
         }
         let (tree, extra) = (parse_marker("extra == 'x'").unwrap(), "x".parse().unwrap());
         assert!(holds(&tree, &environment(""), &[extra]));

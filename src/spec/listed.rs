@@ -1,4 +1,5 @@
-//! Wheels that a spec lists by name and exact version, and where each is wanted: what LUCI's specs ask for.
+//! Wheels that a spec lists by name and exact version, and where each is wanted: what LUCI's specs
+//! ask for.
 
 use pep440_rs::Version;
 use pep508_rs::PackageName;
@@ -12,11 +13,13 @@ pub struct ListedWheel {
     pub version: String,
     /// The project that the name means.
     pub project: PackageName,
-    /// The version that is meant. A local one, as in `1.14.5+chromium.7`, may be stood in for by its public version.
+    /// The version that is meant. A local one, as in `1.14.5+chromium.7`, may be stood in for by
+    /// its public version.
     pub wanted: Version,
     /// It is wanted where all of these hold.
     pub conditions: Vec<Condition>,
-    /// It is wanted where one of these matches a tag of the interpreter; where there is none, everywhere.
+    /// It is wanted where one of these matches a tag of the interpreter; where there is none,
+    /// everywhere.
     pub match_tags: Vec<TagPattern>,
     /// It is not wanted where one of these matches a tag of the interpreter.
     pub not_match_tags: Vec<TagPattern>,
@@ -37,9 +40,16 @@ impl TagPattern {
     /// Whether a tag is what this says. Where it says nothing, no tag is.
     #[must_use]
     pub fn matches(&self, python: &str, abi: &str, platform: &str) -> bool {
-        let parts = [(&self.python, python), (&self.abi, abi), (&self.platform, platform)];
+        let parts = [
+            (&self.python, python),
+            (&self.abi, abi),
+            (&self.platform, platform),
+        ];
         let says_something = parts.iter().any(|(wanted, _)| wanted.is_some());
-        says_something && parts.iter().all(|(wanted, found)| wanted.as_deref().is_none_or(|wanted| wanted == *found))
+        says_something
+            && parts
+                .iter()
+                .all(|(wanted, found)| wanted.as_deref().is_none_or(|wanted| wanted == *found))
     }
 }
 
@@ -89,7 +99,10 @@ impl Variable {
     /// The variable of that name.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|(known, _)| *known == name).map(|(_, variable)| variable)
+        Self::ALL
+            .into_iter()
+            .find(|(known, _)| *known == name)
+            .map(|(_, variable)| variable)
     }
 }
 
@@ -101,17 +114,33 @@ mod tests {
     fn a_pattern_matches_in_all_that_it_says() {
         let pattern = |python: &str, abi: &str, platform: &str| {
             let part = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-            TagPattern { python: part(python), abi: part(abi), platform: part(platform) }
+            TagPattern {
+                python: part(python),
+                abi: part(abi),
+                platform: part(platform),
+            }
         };
         let rows = [
             (pattern("", "", "linux_x86_64"), true, "one part"),
             (pattern("cp38", "cp38", "linux_x86_64"), true, "all parts"),
-            (pattern("cp38", "abi3", "linux_x86_64"), false, "one part of three differs"),
-            (pattern("", "", "linux"), false, "a part of a part is another"),
+            (
+                pattern("cp38", "abi3", "linux_x86_64"),
+                false,
+                "one part of three differs",
+            ),
+            (
+                pattern("", "", "linux"),
+                false,
+                "a part of a part is another",
+            ),
             (pattern("", "", ""), false, "nothing matches nothing"),
         ];
         for (pattern, expected, why) in rows {
-            assert_eq!(pattern.matches("cp38", "cp38", "linux_x86_64"), expected, "{why}");
+            assert_eq!(
+                pattern.matches("cp38", "cp38", "linux_x86_64"),
+                expected,
+                "{why}"
+            );
         }
     }
 }

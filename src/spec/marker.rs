@@ -1,8 +1,10 @@
-//! Markers, within limits that the library does not have: it recurses for each parenthesis, takes quadratic time for a long list of
-//! alternatives, and exponential time and memory for some that are short.
+//! Markers, within limits that the library does not have: it recurses for each parenthesis, takes
+//! quadratic time for a long list of alternatives, and exponential time and memory for some that
+//! are short.
 //!
-//! A long marker is split at its `and`s and `or`s. The library reads each comparison, and joins them in pairs instead of one by one. As
-//! soon as what is joined has too many cases the marker is refused, since each further step takes time for each of them.
+//! A long marker is split at its `and`s and `or`s. The library reads each comparison, and joins
+//! them in pairs instead of one by one. As soon as what is joined has too many cases the marker is
+//! refused, since each further step takes time for each of them.
 
 use std::collections::{HashMap, HashSet};
 
@@ -12,9 +14,11 @@ use super::requirement::why;
 
 /// How many parentheses may be open at a time. Markers in use have two.
 const DEPTH: usize = 64;
-/// How many comparisons a marker may have. `uv export` writes up to some forty where a lock is for all platforms.
+/// How many comparisons a marker may have. `uv export` writes up to some forty where a lock is for
+/// all platforms.
 const COMPARISONS: usize = 500;
-/// A marker of so few is left to the library as it is: in the worst case it comes to some hundred cases.
+/// A marker of so few is left to the library as it is: in the worst case it comes to some hundred
+/// cases.
 const FEW: usize = 12;
 /// How many cases a marker may come to: combinations of values of variables between which it tells.
 const CASES: usize = 2000;
@@ -30,7 +34,9 @@ pub(super) fn parse(text: &str) -> Result<MarkerTree, String> {
     let mut parser = Parser { text, at: 0 };
     let tree = parser.any()?;
     match parser.rest().chars().next() {
-        Some(other) => Err(format!("Unexpected character '{other}', expected 'and', 'or' or end of input")),
+        Some(other) => Err(format!(
+            "Unexpected character '{other}', expected 'and', 'or' or end of input"
+        )),
         None => Ok(tree.unwrap_or(MarkerTree::TRUE)),
     }
 }
@@ -41,7 +47,11 @@ pub(super) fn parse(text: &str) -> Result<MarkerTree, String> {
 /// It is beyond a limit, as the rest of a sentence.
 pub(super) fn check(text: &str) -> Result<(), String> {
     let comparisons = check_size(text)?;
-    if comparisons > FEW { parse(text).map(drop) } else { Ok(()) }
+    if comparisons > FEW {
+        parse(text).map(drop)
+    } else {
+        Ok(())
+    }
 }
 
 /// Checks how deep and how long a marker is.
@@ -62,8 +72,14 @@ fn check_size(text: &str) -> Result<usize, String> {
             b'(' => depth += 1,
             b')' => depth = depth.saturating_sub(1),
             // What is not closed is an error of the library's.
-            b'\'' | b'"' => at = memchr::memchr(found, &text.as_bytes()[at..]).map_or(text.len(), |end| at + end + 1),
-            _ => comparisons += usize::from(is_word(text, start, "and") || is_word(text, start, "or")),
+            b'\'' | b'"' => {
+                at = memchr::memchr(found, &text.as_bytes()[at..])
+                    .map_or(text.len(), |end| at + end + 1)
+            }
+            _ => {
+                comparisons +=
+                    usize::from(is_word(text, start, "and") || is_word(text, start, "or"))
+            }
         }
         if depth > DEPTH {
             return Err(format!("more than {DEPTH} parentheses are open at a time"));
@@ -83,7 +99,9 @@ struct Parser<'a> {
 
 impl<'a> Parser<'a> {
     fn any(&mut self) -> Result<Option<MarkerTree>, String> {
-        self.joined("or", MarkerTree::or, |parser| parser.joined("and", MarkerTree::and, Self::one))
+        self.joined("or", MarkerTree::or, |parser| {
+            parser.joined("and", MarkerTree::and, Self::one)
+        })
     }
 
     fn joined(
@@ -135,7 +153,13 @@ impl<'a> Parser<'a> {
                 break;
             }
             let after = end + found.len_utf8();
-            end = if is_quote { rest[after..].find(found).map_or(rest.len(), |closing| after + closing + 1) } else { after };
+            end = if is_quote {
+                rest[after..]
+                    .find(found)
+                    .map_or(rest.len(), |closing| after + closing + 1)
+            } else {
+                after
+            };
         }
         self.at += end;
         &rest[..end]
@@ -158,12 +182,17 @@ impl<'a> Parser<'a> {
 /// Whether this word stands there, as the library takes one: white space or the end is behind it.
 fn is_word(text: &str, at: usize, word: &str) -> bool {
     let is_end = |char: char| char.is_whitespace() || matches!(char, '\'' | '"' | ')');
-    text[at..].strip_prefix(word).is_some_and(|after| after.chars().next().is_none_or(char::is_whitespace))
+    text[at..]
+        .strip_prefix(word)
+        .is_some_and(|after| after.chars().next().is_none_or(char::is_whitespace))
         && text[..at].chars().next_back().is_none_or(is_end)
 }
 
 /// Joins markers in pairs, the pairs in pairs, and so on: so each is copied a few times only.
-fn join_all(mut parts: Vec<MarkerTree>, join: fn(&mut MarkerTree, MarkerTree)) -> Result<Option<MarkerTree>, String> {
+fn join_all(
+    mut parts: Vec<MarkerTree>,
+    join: fn(&mut MarkerTree, MarkerTree),
+) -> Result<Option<MarkerTree>, String> {
     while parts.len() > 1 {
         let mut joined = Vec::with_capacity(parts.len().div_ceil(2));
         let mut rest = parts.into_iter();
@@ -192,10 +221,13 @@ fn check_cases(tree: &MarkerTree) -> Result<(), String> {
     if cases(tree, &mut HashMap::new()) <= CASES {
         return Ok(());
     }
-    Err(format!("it tells between more than {CASES} cases; split it, or write it more simply"))
+    Err(format!(
+        "it tells between more than {CASES} cases; split it, or write it more simply"
+    ))
 }
 
-/// How many ways lead through the tree: the terms that it is written out as are no more, nor is what is done to join it with another.
+/// How many ways lead through the tree: the terms that it is written out as are no more, nor is
+/// what is done to join it with another.
 fn cases(tree: &MarkerTree, known: &mut HashMap<MarkerTree, usize>) -> usize {
     if let Some(cases) = known.get(tree) {
         return *cases;
@@ -204,7 +236,9 @@ fn cases(tree: &MarkerTree, known: &mut HashMap<MarkerTree, usize>) -> usize {
     if edges.is_empty() {
         return 1;
     }
-    let cases = edges.iter().fold(0_usize, |sum, edge| sum.saturating_add(cases(edge, known)));
+    let cases = edges
+        .iter()
+        .fold(0_usize, |sum, edge| sum.saturating_add(cases(edge, known)));
     known.insert(tree.clone(), cases);
     cases
 }
@@ -253,7 +287,10 @@ mod tests {
             2 => format!("python_version != '3.{number}'"),
             _ => format!("( os_name=='y{number}' )"),
         };
-        (0..count).map(comparison).collect::<Vec<_>>().join(&format!(" {word} "))
+        (0..count)
+            .map(comparison)
+            .collect::<Vec<_>>()
+            .join(&format!(" {word} "))
     }
 
     #[test]
@@ -262,7 +299,12 @@ mod tests {
         let texts = [
             many(40, "or"),
             many(40, "and"),
-            format!("({}) and ({}) or {}", many(9, "or"), many(5, "and"), many(9, "or")),
+            format!(
+                "({}) and ({}) or {}",
+                many(9, "or"),
+                many(5, "and"),
+                many(9, "or")
+            ),
             format!("{ignored} or {}", many(20, "or")),
             format!("{} and ({ignored} or {ignored})", many(20, "and")),
             [ignored; 30].join(" and "),
@@ -271,7 +313,10 @@ mod tests {
         ];
         for text in texts {
             let expected = text.parse::<MarkerTree>().map_err(|error| why(&error));
-            assert!(expected.is_ok() && check_size(&text).unwrap() > FEW, "{text}");
+            assert!(
+                expected.is_ok() && check_size(&text).unwrap() > FEW,
+                "{text}"
+            );
             assert_eq!(parse(&text), expected, "{text}");
         }
     }
@@ -292,7 +337,10 @@ mod tests {
             format!("{many} or(os_name == 'a')"),
         ];
         for text in rows {
-            let expected = text.parse::<MarkerTree>().map(drop).map_err(|error| why(&error));
+            let expected = text
+                .parse::<MarkerTree>()
+                .map(drop)
+                .map_err(|error| why(&error));
             assert!(expected.is_err(), "{text}");
             assert_eq!(parse(&text).map(drop), expected, "{text}");
         }
@@ -300,8 +348,14 @@ mod tests {
 
     #[test]
     fn the_extras_of_a_marker_are_found() {
-        let tree: MarkerTree = "extra == 'b' and (os_name == 'x' or extra != 'c') or python_version < '3'".parse().unwrap();
-        let found: std::collections::BTreeSet<String> = extras(&tree).into_iter().map(|extra| extra.to_string()).collect();
+        let tree: MarkerTree =
+            "extra == 'b' and (os_name == 'x' or extra != 'c') or python_version < '3'"
+                .parse()
+                .unwrap();
+        let found: std::collections::BTreeSet<String> = extras(&tree)
+            .into_iter()
+            .map(|extra| extra.to_string())
+            .collect();
         assert_eq!(found.into_iter().collect::<Vec<_>>(), ["b", "c"]);
     }
 
@@ -310,13 +364,27 @@ mod tests {
         let nested = |depth| format!("{}os_name == '('{}", "(".repeat(depth), ")".repeat(depth));
         let pair = |number| format!("('a{number}' in os_name or 'b{number}' in sys_platform)");
         let pairs = |count| (0..count).map(pair).collect::<Vec<_>>().join(" and ");
-        let same = |count| (0..count).map(|n| format!("os_name == '{n}'")).collect::<Vec<_>>().join(" or ");
+        let same = |count| {
+            (0..count)
+                .map(|n| format!("os_name == '{n}'"))
+                .collect::<Vec<_>>()
+                .join(" or ")
+        };
         let cases = "it tells between more than 2000 cases; split it, or write it more simply";
         let rows = [
             (nested(64), Ok(())),
-            (nested(65), Err("more than 64 parentheses are open at a time")),
-            (nested(1_000_000), Err("more than 64 parentheses are open at a time")),
-            ("(".repeat(1_000_000), Err("more than 64 parentheses are open at a time")),
+            (
+                nested(65),
+                Err("more than 64 parentheses are open at a time"),
+            ),
+            (
+                nested(1_000_000),
+                Err("more than 64 parentheses are open at a time"),
+            ),
+            (
+                "(".repeat(1_000_000),
+                Err("more than 64 parentheses are open at a time"),
+            ),
             (same(500), Ok(())),
             (same(501), Err("it has more than 500 comparisons")),
             (pairs(6), Ok(())),
@@ -328,7 +396,12 @@ mod tests {
             ),
         ];
         for (text, expected) in rows {
-            assert_eq!(parse(&text).map(drop), expected.map_err(str::to_owned), "{}", &text[..text.len().min(200)]);
+            assert_eq!(
+                parse(&text).map(drop),
+                expected.map_err(str::to_owned),
+                "{}",
+                &text[..text.len().min(200)]
+            );
         }
     }
 }

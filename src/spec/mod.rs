@@ -1,7 +1,8 @@
 //! What is asked for: a Python version, requirements, where wheels are; and where that is written.
 //!
-//! [`find()`] reads the text of the one spec that counts, which is all that a warm launch needs; [`SpecText::parse`] gives it its
-//! meaning. Each kind of spec has a file or a directory of its own.
+//! [`find()`] reads the text of the one spec that counts, which is all that a warm launch needs;
+//! [`SpecText::parse`] gives it its meaning. Each kind of spec has a file or a directory of its
+//! own.
 
 mod find;
 mod holds;
@@ -63,7 +64,8 @@ pub enum SpecKind {
     Pyproject,
     /// A `# /// script` block (PEP 723) in a script, in the text of `-c`, or on standard input.
     Pep723,
-    /// LUCI's `vpython.Spec` in protobuf text: `.vpython3`, `.vpython`, a partner file, or a `[VPYTHON:BEGIN]` block in a script.
+    /// LUCI's `vpython.Spec` in protobuf text: `.vpython3`, `.vpython`, a partner file, or a
+    /// `[VPYTHON:BEGIN]` block in a script.
     Luci,
     /// pip's `requirements.txt`.
     Requirements,
@@ -96,8 +98,8 @@ pub struct SpecText {
     pub kind: SpecKind,
     /// Where it stands.
     pub origin: Origin,
-    /// The directory that its paths are relative to, and in which wheelhouses of the usual names are looked for; none where there is
-    /// no spec.
+    /// The directory that its paths are relative to, and in which wheelhouses of the usual names
+    /// are looked for; none where there is no spec.
     pub base: Option<PathBuf>,
     /// The text: the whole file, or the content of the block.
     pub content: String,
@@ -132,14 +134,16 @@ pub struct Spec {
     pub trust: Trust,
     /// Whether the interpreter's own packages can be imported.
     pub system_packages: SystemPackages,
-    /// The lock of uv's own form beside it, which counts where there is none of the form of all tools.
+    /// The lock of uv's own form beside it, which counts where there is none of the form of all
+    /// tools.
     pub uv_lock: Option<SpecText>,
     /// Whether digests that are pinned do not count.
     pub unlocked: bool,
     /// The files whose digests do not count for that, sorted.
     pub unchecked: Vec<PathBuf>,
-    /// Whether pip, setuptools and wheel may be the interpreter's own, those that `ensurepip` installs, where no directory has one that
-    /// fits. Where wheels are listed, these three are in the environment without being listed.
+    /// Whether pip, setuptools and wheel may be the interpreter's own, those that `ensurepip`
+    /// installs, where no directory has one that fits. Where wheels are listed, these three are in
+    /// the environment without being listed.
     pub seed: bool,
     /// What it was read from, besides its own text.
     pub sources: Vec<Source>,
@@ -147,7 +151,8 @@ pub struct Spec {
     pub warnings: Vec<String>,
 }
 
-/// What a spec was read from, besides its own text: where any of these is another, so may be the spec.
+/// What a spec was read from, besides its own text: where any of these is another, so may be the
+/// spec.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
     /// A file that it names, as it was before it was read.
@@ -162,13 +167,26 @@ pub enum Source {
 }
 
 impl Spec {
-    /// Without the directories of wheels and of code that another user may have put where it names them, each with a warning.
+    /// Without the directories of wheels and of code that another user may have put where it names
+    /// them, each with a warning.
     fn without_planted_directories(mut self) -> Self {
         let base = self.base.clone().unwrap_or_default();
-        let Self { trust, sources, warnings, wheelhouses, python_path, .. } = &mut self;
+        let Self {
+            trust,
+            sources,
+            warnings,
+            wheelhouses,
+            python_path,
+            ..
+        } = &mut self;
         let mut counts = |path: &Path, what: &str| {
-            let Some(stranger) = trust.stranger_on_way(path, &base) else { return true };
-            warnings.push(format!("the {what} `{}` is skipped: {stranger}", path.display()));
+            let Some(stranger) = trust.stranger_on_way(path, &base) else {
+                return true;
+            };
+            warnings.push(format!(
+                "the {what} `{}` is skipped: {stranger}",
+                path.display()
+            ));
             sources.push(Source::File(Stamped::look(&stranger.path)));
             false
         };
@@ -189,11 +207,18 @@ impl Spec {
     /// # Errors
     /// Tags of LUCI's that name none, all of them.
     pub fn targets(&self) -> Result<Vec<Placed<Target>>> {
-        let tags = luci::targets::read(&self.verify_tags)
-            .map_err(|mistakes| Failure::new("cannot tell for which platforms to look").because_of(mistakes))?;
+        let tags = luci::targets::read(&self.verify_tags).map_err(|mistakes| {
+            Failure::new("cannot tell for which platforms to look").because_of(mistakes)
+        })?;
         let here = |platform: &Placed<Platform>| {
-            let value = Target { platform: platform.value.clone(), python: None };
-            Placed { value, place: platform.place.clone() }
+            let value = Target {
+                platform: platform.value.clone(),
+                python: None,
+            };
+            Placed {
+                value,
+                place: platform.place.clone(),
+            }
         };
         let mut targets: Vec<Placed<Target>> = Vec::new();
         for target in self.platforms.iter().map(here).chain(tags) {
@@ -210,7 +235,8 @@ impl Spec {
 pub enum Packages {
     /// Requirements, among whose wheels there is a choice.
     Required(Requirements),
-    /// Wheels by name and exact version, in the spec's order. What they require comes along as far as there are wheels for it.
+    /// Wheels by name and exact version, in the spec's order. What they require comes along as far
+    /// as there are wheels for it.
     Listed(Vec<Placed<ListedWheel>>),
     /// Packages with their files, and none but these.
     Locked(Box<Lock>),
@@ -224,7 +250,13 @@ impl Packages {
             Self::Required(requirements) => requirements.asked.is_empty(),
             Self::Listed(wheels) => wheels.is_empty(),
             // What a lock lacks that its spec asks for is for the plan to say.
-            Self::Locked(lock) => lock.packages.is_empty() && lock.bound.as_ref().is_none_or(|bound| bound.asked.is_empty()),
+            Self::Locked(lock) => {
+                lock.packages.is_empty()
+                    && lock
+                        .bound
+                        .as_ref()
+                        .is_none_or(|bound| bound.asked.is_empty())
+            }
         }
     }
 }
@@ -248,7 +280,8 @@ pub struct Requirements {
     pub pre_releases: bool,
     /// Whether no wheel will do whose digest is not among those that the spec names for it.
     pub hashes_required: bool,
-    /// Versions that are taken before higher ones, where they will do: those of a lock that is made anew.
+    /// Versions that are taken before higher ones, where they will do: those of a lock that is made
+    /// anew.
     pub preferred: BTreeMap<PackageName, Version>,
 }
 
@@ -274,21 +307,35 @@ pub struct Asked {
 impl SpecText {
     /// No spec at all.
     fn none() -> Self {
-        let origin = Origin { file: None, lines_before: 0, columns_before: 0 };
+        let origin = Origin {
+            file: None,
+            lines_before: 0,
+            columns_before: 0,
+        };
         let chosen = Chosen::default();
-        Self { kind: SpecKind::None, origin, base: None, content: String::new(), warnings: Vec::new(), chosen }
+        Self {
+            kind: SpecKind::None,
+            origin,
+            base: None,
+            content: String::new(),
+            warnings: Vec::new(),
+            chosen,
+        }
     }
 
-    /// Gives the text its meaning. Of the process, its environment may count; a lock beside the spec does.
+    /// Gives the text its meaning. Of the process, its environment may count; a lock beside the
+    /// spec does.
     ///
     /// # Errors
-    /// All that is wrong with it, each with line and column; a lock that cannot be read, or is not this spec's any more.
+    /// All that is wrong with it, each with line and column; a lock that cannot be read, or is not
+    /// this spec's any more.
     pub fn parse(&self, process: &Process) -> Result<Spec> {
         let spec = pylock::bind(self, self.parse_without_lock(process)?, process)?;
         unlocked::apply(self, uv_lock::bind(self, spec)?)
     }
 
-    /// Gives the text its meaning, as if there were no lock beside it, be it of the form of all tools or of uv's.
+    /// Gives the text its meaning, as if there were no lock beside it, be it of the form of all
+    /// tools or of uv's.
     ///
     /// # Errors
     /// All that is wrong with it, each with line and column.
@@ -302,11 +349,16 @@ impl SpecText {
             SpecKind::Pylock => pylock::parse(self)?,
             SpecKind::None => Spec::default(),
         };
-        let spec = Spec { trust: self.trust(process), ..spec }.without_planted_directories();
+        let spec = Spec {
+            trust: self.trust(process),
+            ..spec
+        }
+        .without_planted_directories();
         unlocked::apply(self, spec)
     }
 
-    /// Whose files count beside it: those of the caller, of the superuser, and of the owner of its own file.
+    /// Whose files count beside it: those of the caller, of the superuser, and of the owner of its
+    /// own file.
     fn trust(&self, process: &Process) -> Trust {
         let trust = Trust::of_user(process.user);
         match self.origin.file_on_disk() {
@@ -315,17 +367,28 @@ impl SpecText {
         }
     }
 
-    /// Whether a file beside it may count, such as its lock. One that another user may have put there does not, and a warning says so.
+    /// Whether a file beside it may count, such as its lock. One that another user may have put
+    /// there does not, and a warning says so.
     fn counts_beside(&self, path: &Path, process: &Process, warnings: &mut Vec<String>) -> bool {
         let base = path.parent().unwrap_or(Path::new("/"));
         let stranger = self.trust(process).stranger_on_way(path, base);
-        warnings.extend(stranger.iter().map(|stranger| format!("the lock {stranger}; it is skipped")));
+        warnings.extend(
+            stranger
+                .iter()
+                .map(|stranger| format!("the lock {stranger}; it is skipped")),
+        );
         stranger.is_none()
     }
 
-    /// Whether it is a file of LUCI's that only `vpython` reads there, and not `vpython3`: `.vpython`, or `SCRIPT.vpython`.
+    /// Whether it is a file of LUCI's that only `vpython` reads there, and not `vpython3`:
+    /// `.vpython`, or `SCRIPT.vpython`.
     fn is_for_vpython2(&self) -> bool {
-        let name = self.origin.file.as_deref().and_then(Path::file_name).unwrap_or_default();
+        let name = self
+            .origin
+            .file
+            .as_deref()
+            .and_then(Path::file_name)
+            .unwrap_or_default();
         self.kind == SpecKind::Luci && name.as_encoded_bytes().ends_with(b".vpython")
     }
 
@@ -346,6 +409,11 @@ impl SpecText {
 
     /// The absolute path of a relative one in the spec.
     fn resolve(&self, path: &str) -> PathBuf {
-        self.base.as_deref().unwrap_or(Path::new("/")).join(path).components().collect()
+        self.base
+            .as_deref()
+            .unwrap_or(Path::new("/"))
+            .join(path)
+            .components()
+            .collect()
     }
 }

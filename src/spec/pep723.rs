@@ -1,6 +1,7 @@
 //! Inline script metadata (PEP 723): finding the `script` block in a text.
 //!
-//! The rules are those of the specification's reference expression, line by line instead of by backtracking:
+//! The rules are those of the specification's reference expression, line by line instead of by
+//! backtracking:
 //! <https://packaging.python.org/en/latest/specifications/inline-script-metadata/#reference-implementation>.
 //! What stands in the block is read by [`super::vpython_toml`].
 
@@ -45,7 +46,11 @@ pub(super) fn read(text: &[u8], origin: &Origin) -> Result<Reading> {
         return Ok(Reading::default());
     }
     let lines = lines(text);
-    let at = |index: usize| Place { file: origin.file.clone(), line: index + 1, column: 1 };
+    let at = |index: usize| Place {
+        file: origin.file.clone(),
+        line: index + 1,
+        column: 1,
+    };
     let mut blocks = Vec::new();
     let mut warnings = Vec::new();
     let mut next = 0;
@@ -53,7 +58,10 @@ pub(super) fn read(text: &[u8], origin: &Origin) -> Result<Reading> {
     while next < lines.len() {
         let kind = block_kind(lines[next]);
         let Some(close) = kind.and_then(|_| comment.closing_line(&lines, next)) else {
-            warnings.extend(resemblance(&lines[next..]).map(|why| format!("{} is no `script` block: {why}", at(next))));
+            warnings.extend(
+                resemblance(&lines[next..])
+                    .map(|why| format!("{} is no `script` block: {why}", at(next))),
+            );
             next += 1;
             continue;
         };
@@ -75,33 +83,51 @@ pub(super) fn read(text: &[u8], origin: &Origin) -> Result<Reading> {
         next = close + 1;
     }
     if let [first, second, ..] = &blocks[..] {
-        return Err(Failure::new(format!("more than one `script` block in {}", named(origin)))
-            .because(format!("one begins in line {}, another in line {}", first.start + 1, second.start + 1))
-            .hint("join them into one; a script has a single block of each type (PEP 723)")
-            .into());
+        return Err(
+            Failure::new(format!("more than one `script` block in {}", named(origin)))
+                .because(format!(
+                    "one begins in line {}, another in line {}",
+                    first.start + 1,
+                    second.start + 1
+                ))
+                .hint("join them into one; a script has a single block of each type (PEP 723)")
+                .into(),
+        );
     }
-    let block = blocks.pop().map(|block| content(&lines[block.start + 1..block.end], block.start + 1, origin)).transpose()?;
+    let block = blocks
+        .pop()
+        .map(|block| content(&lines[block.start + 1..block.end], block.start + 1, origin))
+        .transpose()?;
     Ok(Reading { block, warnings })
 }
 
-/// The lines without their ends, as Python reads them: LF, CR LF and a lone CR all end a line, and a byte order mark is nothing.
+/// The lines without their ends, as Python reads them: LF, CR LF and a lone CR all end a line, and
+/// a byte order mark is nothing.
 pub(super) fn lines(text: &[u8]) -> Vec<&[u8]> {
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
     let mut lines = Vec::new();
     let mut rest = text;
     while let Some(end) = memchr::memchr2(b'\n', b'\r', rest) {
         lines.push(&rest[..end]);
-        let after = if rest[end..].starts_with(b"\r\n") { end + 2 } else { end + 1 };
+        let after = if rest[end..].starts_with(b"\r\n") {
+            end + 2
+        } else {
+            end + 1
+        };
         rest = &rest[after..];
     }
     lines.push(rest);
     lines
 }
 
-/// The type that an opening line names: `# /// ` and a word of letters, digits and dashes, and nothing else.
+/// The type that an opening line names: `# /// ` and a word of letters, digits and dashes, and
+/// nothing else.
 fn block_kind(line: &[u8]) -> Option<&[u8]> {
     let kind = line.strip_prefix(OPENER)?;
-    let is_word = !kind.is_empty() && kind.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'-');
+    let is_word = !kind.is_empty()
+        && kind
+            .iter()
+            .all(|byte| byte.is_ascii_alphanumeric() || *byte == b'-');
     is_word.then_some(kind)
 }
 
@@ -115,13 +141,21 @@ struct Comment {
 }
 
 impl Comment {
-    /// The last `# ///` of the comment that follows the opening line, with at least one line between.
+    /// The last `# ///` of the comment that follows the opening line, with at least one line
+    /// between.
     fn closing_line(&mut self, lines: &[&[u8]], open: usize) -> Option<usize> {
         let begin = open + 1;
         if !self.lines.contains(&begin) {
-            let length = lines[begin..].iter().take_while(|line| **line == b"#" || line.starts_with(b"# ")).count();
+            let length = lines[begin..]
+                .iter()
+                .take_while(|line| **line == b"#" || line.starts_with(b"# "))
+                .count();
             self.lines = begin..begin + length;
-            self.closer = self.lines.clone().rev().find(|index| lines[*index] == CLOSER);
+            self.closer = self
+                .lines
+                .clone()
+                .rev()
+                .find(|index| lines[*index] == CLOSER);
         }
         self.closer.filter(|closer| *closer > begin)
     }
@@ -131,12 +165,18 @@ impl Comment {
 fn resemblance(lines: &[&[u8]]) -> Option<&'static str> {
     let line = *lines.first()?;
     if line == SCRIPT && lines.get(1) == Some(&CLOSER) {
-        return Some("no line stands between it and the `# ///` that closes it (`# dependencies = []` asks for no packages)");
+        return Some(
+            "no line stands between it and the `# ///` that closes it (`# dependencies = []` asks for no packages)",
+        );
     }
     if line == SCRIPT {
         return Some("no line `# ///` closes it, or a line between does not begin with `# `");
     }
-    let word = line.strip_prefix(b"#")?.trim_ascii_start().strip_prefix(b"///")?.trim_ascii();
+    let word = line
+        .strip_prefix(b"#")?
+        .trim_ascii_start()
+        .strip_prefix(b"///")?
+        .trim_ascii();
     (word == b"script").then_some("the line must be exactly `# /// script`")
 }
 
@@ -145,16 +185,27 @@ fn content(lines: &[&[u8]], lines_before: usize, origin: &Origin) -> Result<Bloc
     for (index, line) in lines.iter().enumerate() {
         let bare = line.strip_prefix(b"# ").unwrap_or(&line[1..]);
         content.push_str(std::str::from_utf8(bare).map_err(|_| {
-            let place = Place { file: origin.file.clone(), line: lines_before + index + 1, column: 1 };
-            Failure::new(format!("{place} is not UTF-8")).because("a `script` block is TOML, which is UTF-8")
+            let place = Place {
+                file: origin.file.clone(),
+                line: lines_before + index + 1,
+                column: 1,
+            };
+            Failure::new(format!("{place} is not UTF-8"))
+                .because("a `script` block is TOML, which is UTF-8")
         })?);
         content.push('\n');
     }
-    Ok(Block { content, lines_before })
+    Ok(Block {
+        content,
+        lines_before,
+    })
 }
 
 fn named(origin: &Origin) -> String {
-    origin.file.as_ref().map_or_else(|| "the text of `-c`".to_owned(), |file| format!("`{}`", file.display()))
+    origin.file.as_ref().map_or_else(
+        || "the text of `-c`".to_owned(),
+        |file| format!("`{}`", file.display()),
+    )
 }
 
 #[cfg(test)]
@@ -193,16 +244,19 @@ mod tests {
             ("# /// Script\n# a = 1\n# ///\n", None, "another type"),
         ];
         for (text, block, why) in rows {
-            let block = block.map(|(content, lines_before)| Block { content: content.into(), lines_before });
+            let block = block.map(|(content, lines_before)| Block {
+                content: content.into(),
+                lines_before,
+            });
             assert_eq!(read_text(text).block, block, "{why}");
         }
     }
 
     #[test]
     fn a_line_that_looks_like_a_block_is_worth_a_warning() {
-        let not_exact = "`/x.py`, line 1 is no `script` block: the line must be exactly `# /// script`";
-        let not_closed =
-            "`/x.py`, line 1 is no `script` block: no line `# ///` closes it, or a line between does not begin with `# `";
+        let not_exact =
+            "`/x.py`, line 1 is no `script` block: the line must be exactly `# /// script`";
+        let not_closed = "`/x.py`, line 1 is no `script` block: no line `# ///` closes it, or a line between does not begin with `# `";
         let empty = "`/x.py`, line 1 is no `script` block: no line stands between it and the `# ///` that closes it \
                      (`# dependencies = []` asks for no packages)";
         let swallowed = "`/x.py`, line 4 is no `script` block: it belongs to the `pyproject` block that begins in line 1; put an \
@@ -224,7 +278,11 @@ mod tests {
             ("# /// pyproject\n", None),
         ];
         for (text, warning) in rows {
-            assert_eq!(read_text(text).warnings, warning.map(str::to_owned).into_iter().collect::<Vec<_>>(), "{text:?}");
+            assert_eq!(
+                read_text(text).warnings,
+                warning.map(str::to_owned).into_iter().collect::<Vec<_>>(),
+                "{text:?}"
+            );
         }
     }
 
@@ -233,13 +291,19 @@ mod tests {
         let text = "# /// script\n# a = 1\n# ///\n\n# /// script\n# a = 2\n# ///\n";
         let message = "vpython: error: more than one `script` block in `/x.py`\n  caused by: one begins in line 1, another in \
                        line 5\n  hint: join them into one; a script has a single block of each type (PEP 723)\n";
-        assert_eq!(crate::report::render(&read(text.as_bytes(), &origin()).unwrap_err()), message);
+        assert_eq!(
+            crate::report::render(&read(text.as_bytes(), &origin()).unwrap_err()),
+            message
+        );
     }
 
     #[test]
     fn only_the_block_must_be_utf_8() {
         let latin = b"# -*- coding: latin-1 -*-\n# /// script\n# a = 1\n# ///\nx = '\xe9'\n";
-        assert_eq!(read(latin, &origin()).unwrap().block.unwrap().content, "a = 1\n");
+        assert_eq!(
+            read(latin, &origin()).unwrap().block.unwrap().content,
+            "a = 1\n"
+        );
         let error = read(b"# /// script\n# a = '\xe9'\n# ///\n", &origin()).unwrap_err();
         let message = "vpython: error: `/x.py`, line 2 is not UTF-8\n  caused by: a `script` block is TOML, which is UTF-8\n";
         assert_eq!(crate::report::render(&error), message);

@@ -21,12 +21,18 @@ impl Origin {
     /// The file, where others may stand beside it.
     #[must_use]
     pub fn file_on_disk(&self) -> Option<&Path> {
-        self.file.as_deref().filter(|file| *file != Path::new(STANDARD_INPUT))
+        self.file
+            .as_deref()
+            .filter(|file| *file != Path::new(STANDARD_INPUT))
     }
 
     /// The whole of a file.
     pub(super) fn file(path: PathBuf) -> Self {
-        Self { file: Some(path), lines_before: 0, columns_before: 0 }
+        Self {
+            file: Some(path),
+            lines_before: 0,
+            columns_before: 0,
+        }
     }
 
     /// The place of the byte at `offset` in the text; for many, [`Places`] is faster.
@@ -99,8 +105,14 @@ impl Mark {
     fn behind(self, bytes: &[u8]) -> Self {
         let line = self.line + memchr::memchr_iter(b'\n', bytes).count();
         match memchr::memrchr(b'\n', bytes) {
-            Some(newline) => Self { line, column: characters(&bytes[newline + 1..]) },
-            None => Self { line, column: self.column + characters(bytes) },
+            Some(newline) => Self {
+                line,
+                column: characters(&bytes[newline + 1..]),
+            },
+            None => Self {
+                line,
+                column: self.column + characters(bytes),
+            },
         }
     }
 }
@@ -120,14 +132,25 @@ impl<'a> Places<'a> {
             marks.push(mark);
             mark = mark.behind(chunk);
         }
-        Self { origin, content, marks }
+        Self {
+            origin,
+            content,
+            marks,
+        }
     }
 
     /// The place of the byte at `offset`.
     pub fn at(&self, offset: usize) -> Place {
         // In the middle of a character it is the place of that character.
-        let is_begin = |at: &usize| self.content.get(*at).is_none_or(|byte| *byte & 0xc0 != 0x80);
-        let offset = (0..=offset.min(self.content.len())).rev().find(is_begin).unwrap_or(0);
+        let is_begin = |at: &usize| {
+            self.content
+                .get(*at)
+                .is_none_or(|byte| *byte & 0xc0 != 0x80)
+        };
+        let offset = (0..=offset.min(self.content.len()))
+            .rev()
+            .find(is_begin)
+            .unwrap_or(0);
         // A text that ends with a whole step has no mark there.
         let step = (offset / STEP).min(self.marks.len().saturating_sub(1));
         let mark = self.marks.get(step).copied().unwrap_or_default();
@@ -146,7 +169,11 @@ mod tests {
 
     #[test]
     fn a_place_counts_lines_and_columns_of_the_file() {
-        let origin = Origin { file: Some("/x.py".into()), lines_before: 3, columns_before: 2 };
+        let origin = Origin {
+            file: Some("/x.py".into()),
+            lines_before: 3,
+            columns_before: 2,
+        };
         let place = origin.place("a = 1\né = 2\n", 9);
         assert_eq!((place.line, place.column), (5, 5));
         assert_eq!(place.exact(), "`/x.py`, line 5, column 5");
@@ -154,12 +181,25 @@ mod tests {
 
     #[test]
     fn each_place_is_where_counting_from_the_beginning_finds_it() {
-        let origin = Origin { file: Some("/x.py".into()), lines_before: 3, columns_before: 2 };
+        let origin = Origin {
+            file: Some("/x.py".into()),
+            lines_before: 3,
+            columns_before: 2,
+        };
         let long = "é=1 ".repeat(700);
-        for content in [String::new(), "a = 1\né = 2\n".to_owned(), long.clone() + "\n\n" + &long, "x\n".repeat(STEP)] {
+        for content in [
+            String::new(),
+            "a = 1\né = 2\n".to_owned(),
+            long.clone() + "\n\n" + &long,
+            "x\n".repeat(STEP),
+        ] {
             let places = Places::of(&origin, &content);
             for offset in 0..content.len() + 2 {
-                assert_eq!(places.at(offset), origin.place(&content, offset), "{offset} of {content:.20}");
+                assert_eq!(
+                    places.at(offset),
+                    origin.place(&content, offset),
+                    "{offset} of {content:.20}"
+                );
             }
         }
     }

@@ -1,7 +1,8 @@
 //! Platforms beside the one that vpython runs on, by their names in wheel tags:
 //! <https://packaging.python.org/en/latest/specifications/platform-compatibility-tags/#platform-tag>.
 //!
-//! A name is that of a system and a machine. What is installed there, and which wheels fit, is for the plan.
+//! A name is that of a system and a machine. What is installed there, and which wheels fit, is for
+//! the plan.
 
 use crate::report::nearest;
 
@@ -86,9 +87,17 @@ const LINUX_MACHINES: [&str; 15] = [
 ];
 const MAC_MACHINES: [&str; 2] = ["x86_64", "arm64"];
 /// The machine of each name on Windows.
-const WINDOWS: [(&str, &str); 3] = [("win_amd64", "AMD64"), ("win32", "x86"), ("win_arm64", "ARM64")];
+const WINDOWS: [(&str, &str); 3] = [
+    ("win_amd64", "AMD64"),
+    ("win32", "x86"),
+    ("win_arm64", "ARM64"),
+];
 /// The C library of names from before PEP 600.
-const LEGACY: [(&str, u32); 3] = [("manylinux1", 5), ("manylinux2010", 12), ("manylinux2014", 17)];
+const LEGACY: [(&str, u32); 3] = [
+    ("manylinux1", 5),
+    ("manylinux2010", 12),
+    ("manylinux2014", 17),
+];
 /// What is called otherwise elsewhere, at the end of a name.
 const OTHER_NAMES: [(&str, &str); 9] = [
     ("amd64", "x86_64"),
@@ -113,11 +122,16 @@ impl Platform {
 
     fn read(name: &str) -> Option<Self> {
         if let Some((_, machine)) = WINDOWS.iter().find(|(known, _)| *known == name) {
-            return Some(Self { name: name.into(), system: System::Windows, machine: (*machine).into() });
+            return Some(Self {
+                name: name.into(),
+                system: System::Windows,
+                machine: (*machine).into(),
+            });
         }
         let (family, rest) = name.split_once('_')?;
-        let of_version =
-            |system: fn(u32, u32) -> System| versioned(rest).map(|(major, minor, machine)| (system(major, minor), machine));
+        let of_version = |system: fn(u32, u32) -> System| {
+            versioned(rest).map(|(major, minor, machine)| (system(major, minor), machine))
+        };
         let (system, machine) = match family {
             "linux" => (System::Linux, rest),
             "manylinux" => of_version(|major, minor| System::Glibc { major, minor })?,
@@ -125,10 +139,20 @@ impl Platform {
             "macosx" => of_version(|major, minor| System::MacOs { major, minor })?,
             legacy => {
                 let (_, minor) = LEGACY.iter().find(|(known, _)| *known == legacy)?;
-                (System::Glibc { major: 2, minor: *minor }, rest)
+                (
+                    System::Glibc {
+                        major: 2,
+                        minor: *minor,
+                    },
+                    rest,
+                )
             }
         };
-        system.runs_on(machine).then(|| Self { name: name.into(), system, machine: machine.into() })
+        system.runs_on(machine).then(|| Self {
+            name: name.into(),
+            system,
+            machine: machine.into(),
+        })
     }
 }
 
@@ -151,7 +175,10 @@ fn versioned(text: &str) -> Option<(u32, u32, &str)> {
     let mut parts = text.splitn(3, '_');
     let mut number = || {
         let text = parts.next()?;
-        text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
+        text.bytes()
+            .all(|byte| byte.is_ascii_digit())
+            .then(|| text.parse().ok())
+            .flatten()
     };
     let (major, minor) = (number()?, number()?);
     Some((major, minor, parts.next()?))
@@ -167,16 +194,40 @@ fn refusal(name: &str) -> String {
     }
 }
 
-/// The same with another name for the machine or other signs between the words, or else the nearest of the usual names.
+/// The same with another name for the machine or other signs between the words, or else the nearest
+/// of the usual names.
 fn suggestion(name: &str) -> Option<String> {
     let plain = name.to_lowercase().replace(['-', '.'], "_");
-    let renamed = OTHER_NAMES.iter().filter_map(|(other, own)| Some(format!("{}{own}", plain.strip_suffix(other)?)));
-    if let Some(near) = [plain.clone()].into_iter().chain(renamed).find(|name| Platform::read(name).is_some()) {
+    let renamed = OTHER_NAMES
+        .iter()
+        .filter_map(|(other, own)| Some(format!("{}{own}", plain.strip_suffix(other)?)));
+    if let Some(near) = [plain.clone()]
+        .into_iter()
+        .chain(renamed)
+        .find(|name| Platform::read(name).is_some())
+    {
         return Some(near);
     }
-    let linux = ["manylinux_2_17", "manylinux_2_28", "manylinux2014", "manylinux2010", "manylinux1", "musllinux_1_2", "linux"];
-    let usual = linux.iter().flat_map(|family| ["x86_64", "aarch64", "i686"].map(|machine| format!("{family}_{machine}")));
-    let others = ["macosx_11_0_arm64", "macosx_10_13_x86_64", "macosx_10_9_x86_64", "win_amd64", "win32", "win_arm64"];
+    let linux = [
+        "manylinux_2_17",
+        "manylinux_2_28",
+        "manylinux2014",
+        "manylinux2010",
+        "manylinux1",
+        "musllinux_1_2",
+        "linux",
+    ];
+    let usual = linux.iter().flat_map(|family| {
+        ["x86_64", "aarch64", "i686"].map(|machine| format!("{family}_{machine}"))
+    });
+    let others = [
+        "macosx_11_0_arm64",
+        "macosx_10_13_x86_64",
+        "macosx_10_9_x86_64",
+        "win_amd64",
+        "win32",
+        "win_arm64",
+    ];
     let usual: Vec<String> = usual.chain(others.map(str::to_owned)).collect();
     nearest(&plain, usual.iter().map(String::as_str)).map(str::to_owned)
 }
@@ -188,20 +239,67 @@ mod tests {
     #[test]
     fn a_name_is_a_system_and_a_machine() {
         let rows = [
-            ("manylinux_2_17_x86_64", System::Glibc { major: 2, minor: 17 }, "x86_64"),
-            ("manylinux2014_aarch64", System::Glibc { major: 2, minor: 17 }, "aarch64"),
-            ("manylinux2010_i686", System::Glibc { major: 2, minor: 12 }, "i686"),
-            ("manylinux1_x86_64", System::Glibc { major: 2, minor: 5 }, "x86_64"),
-            ("musllinux_1_2_aarch64", System::Musl { major: 1, minor: 2 }, "aarch64"),
+            (
+                "manylinux_2_17_x86_64",
+                System::Glibc {
+                    major: 2,
+                    minor: 17,
+                },
+                "x86_64",
+            ),
+            (
+                "manylinux2014_aarch64",
+                System::Glibc {
+                    major: 2,
+                    minor: 17,
+                },
+                "aarch64",
+            ),
+            (
+                "manylinux2010_i686",
+                System::Glibc {
+                    major: 2,
+                    minor: 12,
+                },
+                "i686",
+            ),
+            (
+                "manylinux1_x86_64",
+                System::Glibc { major: 2, minor: 5 },
+                "x86_64",
+            ),
+            (
+                "musllinux_1_2_aarch64",
+                System::Musl { major: 1, minor: 2 },
+                "aarch64",
+            ),
             ("linux_armv7l", System::Linux, "armv7l"),
-            ("macosx_11_0_arm64", System::MacOs { major: 11, minor: 0 }, "arm64"),
-            ("macosx_10_9_x86_64", System::MacOs { major: 10, minor: 9 }, "x86_64"),
+            (
+                "macosx_11_0_arm64",
+                System::MacOs {
+                    major: 11,
+                    minor: 0,
+                },
+                "arm64",
+            ),
+            (
+                "macosx_10_9_x86_64",
+                System::MacOs {
+                    major: 10,
+                    minor: 9,
+                },
+                "x86_64",
+            ),
             ("win_amd64", System::Windows, "AMD64"),
             ("win32", System::Windows, "x86"),
             ("win_arm64", System::Windows, "ARM64"),
         ];
         for (name, system, machine) in rows {
-            let expected = Platform { name: name.into(), system, machine: machine.into() };
+            let expected = Platform {
+                name: name.into(),
+                system,
+                machine: machine.into(),
+            };
             assert_eq!(Platform::parse(name), Ok(expected), "{name}");
         }
     }
@@ -224,12 +322,20 @@ mod tests {
             ("Win32", "win32"),
         ];
         for (name, near) in rows {
-            assert_eq!(Platform::parse(name), Err(format!("`{name}` is no platform; did you mean `{near}`?")), "{name}");
+            assert_eq!(
+                Platform::parse(name),
+                Err(format!("`{name}` is no platform; did you mean `{near}`?")),
+                "{name}"
+            );
         }
         for name in ["", "any", "x86_64-unknown-linux-gnu", "solaris_2_11_sparc"] {
             let forms = "write one as wheels name it: `manylinux_2_17_x86_64`, `musllinux_1_2_x86_64`, `macosx_11_0_arm64`, \
                          `win_amd64`";
-            assert_eq!(Platform::parse(name), Err(format!("`{name}` is no platform; {forms}")), "{name}");
+            assert_eq!(
+                Platform::parse(name),
+                Err(format!("`{name}` is no platform; {forms}")),
+                "{name}"
+            );
         }
     }
 }

@@ -1,8 +1,8 @@
 //! Requirements and markers as texts, in the grammar of dependency specifiers:
 //! <https://packaging.python.org/en/latest/specifications/dependency-specifiers/#grammar>.
 //!
-//! The library reads them, and panics at some that are wrong. These are told before it sees them, so that what somebody else wrote
-//! is an error with a place, and never the end of the process.
+//! The library reads them, and panics at some that are wrong. These are told before it sees them,
+//! so that what somebody else wrote is an error with a place, and never the end of the process.
 
 use std::borrow::Cow;
 
@@ -12,7 +12,11 @@ use pep508_rs::{MarkerTree, Pep508Error};
 use super::{Requirement, marker};
 
 /// Variables of markers that are versions.
-const VERSIONS: [&str; 3] = ["python_version", "python_full_version", "implementation_version"];
+const VERSIONS: [&str; 3] = [
+    "python_version",
+    "python_full_version",
+    "implementation_version",
+];
 
 /// Reads a requirement. A comma behind the last version is taken, as `packaging` takes it.
 ///
@@ -21,9 +25,13 @@ const VERSIONS: [&str; 3] = ["python_version", "python_full_version", "implement
 pub fn parse_requirement(text: &str) -> Result<Requirement, String> {
     let (asked, marker) = text.split_at(text.find(';').unwrap_or(text.len()));
     let bare = asked.trim_end();
-    let (bare, end) = bare.strip_suffix(')').map_or((bare, ""), |bare| (bare.trim_end(), ")"));
+    let (bare, end) = bare
+        .strip_suffix(')')
+        .map_or((bare, ""), |bare| (bare.trim_end(), ")"));
     parse(text).or_else(|why| match bare.strip_suffix(',') {
-        Some(bare) if bare.ends_with(|last: char| last != ',') => parse(&[bare, end, marker].concat()).map_err(|_| why),
+        Some(bare) if bare.ends_with(|last: char| last != ',') => {
+            parse(&[bare, end, marker].concat()).map_err(|_| why)
+        }
         _ => Err(why),
     })
 }
@@ -41,18 +49,25 @@ fn parse(text: &str) -> Result<Requirement, String> {
     }
     // The marker is read apart from the rest, since the library would read it without limits.
     let requirement: Requirement = asked.parse().map_err(|error| why(&error))?;
-    Ok(Requirement { marker: parse_marker(marker)?, ..requirement })
+    Ok(Requirement {
+        marker: parse_marker(marker)?,
+        ..requirement
+    })
 }
 
-/// A URL ends at a `;` only where white space is next to it, which the library is to find out. So it reads the marker as well, once that
-/// is known to be within limits.
+/// A URL ends at a `;` only where white space is next to it, which the library is to find out. So
+/// it reads the marker as well, once that is known to be within limits.
 fn parse_with_url(asked: &str, marker: &str) -> Result<Requirement, String> {
     let marker = with_spaces_for_commas(marker);
     marker::check(&marker)?;
     if let Cow::Owned(plain) = plain(&marker) {
-        format!("{asked};{plain}").parse::<Requirement>().map_err(|error| why(&error))?;
+        format!("{asked};{plain}")
+            .parse::<Requirement>()
+            .map_err(|error| why(&error))?;
     }
-    format!("{asked};{marker}").parse().map_err(|error| why(&error))
+    format!("{asked};{marker}")
+        .parse()
+        .map_err(|error| why(&error))
 }
 
 /// Reads a marker.
@@ -70,7 +85,13 @@ pub fn parse_marker(text: &str) -> Result<MarkerTree, String> {
 
 /// What the library says of an error, without the picture of its place.
 pub(super) fn why(error: &Pep508Error) -> String {
-    error.message.to_string().lines().next().unwrap_or_default().to_owned()
+    error
+        .message
+        .to_string()
+        .lines()
+        .next()
+        .unwrap_or_default()
+        .to_owned()
 }
 
 /// The name must end with a letter or digit; the library notices that only where the text ends too.
@@ -80,18 +101,26 @@ fn check_name(text: &str) -> Result<(), String> {
 
 /// So must an extra.
 fn check_extras(asked: &str) -> Result<(), String> {
-    let Some((_, behind)) = asked.split_once('[') else { return Ok(()) };
+    let Some((_, behind)) = asked.split_once('[') else {
+        return Ok(());
+    };
     let extras = behind.split(']').next().unwrap_or_default();
-    extras.split(',').try_for_each(|extra| check_end("Extra", extra.trim_start()))
+    extras
+        .split(',')
+        .try_for_each(|extra| check_end("Extra", extra.trim_start()))
 }
 
 fn check_end(what: &str, text: &str) -> Result<(), String> {
     let is_inside = |char: char| char.is_ascii_alphanumeric() || matches!(char, '-' | '_' | '.');
     let name = &text[..text.find(|char| !is_inside(char)).unwrap_or(text.len())];
-    match name.chars().next_back().filter(|last| !last.is_ascii_alphanumeric()) {
-        Some(last) if name.starts_with(|first: char| first.is_ascii_alphanumeric()) => {
-            Err(format!("{what} name must end with an alphanumeric character, not '{last}'"))
-        }
+    match name
+        .chars()
+        .next_back()
+        .filter(|last| !last.is_ascii_alphanumeric())
+    {
+        Some(last) if name.starts_with(|first: char| first.is_ascii_alphanumeric()) => Err(
+            format!("{what} name must end with an alphanumeric character, not '{last}'"),
+        ),
         _ => Ok(()),
     }
 }
@@ -101,28 +130,37 @@ fn check_marker(marker: &str) -> Result<(), String> {
     let mut rest = marker;
     while let Some(at) = rest.find(['\'', '"', '~']) {
         let behind = &rest[at + 1..];
-        rest = match behind.strip_prefix('=').filter(|_| rest[at..].starts_with('~')) {
+        rest = match behind
+            .strip_prefix('=')
+            .filter(|_| rest[at..].starts_with('~'))
+        {
             Some(operand) => {
                 check_compatible(operand.trim_start())?;
                 operand
             }
             None if rest[at..].starts_with('~') => behind,
-            None => behind.split_once(&rest[at..=at]).map_or("", |(_, behind)| behind),
+            None => behind
+                .split_once(&rest[at..=at])
+                .map_or("", |(_, behind)| behind),
         };
     }
     Ok(())
 }
 
 fn check_compatible(operand: &str) -> Result<(), String> {
-    let variable = operand.split(|char: char| !char.is_ascii_alphanumeric() && !"._".contains(char)).next().unwrap_or_default();
+    let variable = operand
+        .split(|char: char| !char.is_ascii_alphanumeric() && !"._".contains(char))
+        .next()
+        .unwrap_or_default();
     if variable.is_empty() || VERSIONS.contains(&variable) {
         return Ok(());
     }
     Err(format!("`~=` compares versions, and `{variable}` is none"))
 }
 
-/// The marker with lists of versions as the library reads them: it passes over `python_version in '3.8, 3.9'`, where the specification
-/// has a text that holds another, and would take it for true.
+/// The marker with lists of versions as the library reads them: it passes over
+/// `python_version in '3.8, 3.9'`, where the specification has a text that holds another, and would
+/// take it for true.
 fn with_spaces_for_commas(marker: &str) -> Cow<'_, str> {
     if !marker.contains(',') {
         return marker.into();
@@ -131,8 +169,14 @@ fn with_spaces_for_commas(marker: &str) -> Cow<'_, str> {
     let mut rest = marker;
     while let Some(open) = rest.find(['\'', '"']) {
         let (before, quoted) = rest.split_at(open);
-        let Some((text, behind)) = quoted[1..].split_once(&quoted[..1]) else { break };
-        let text = if is_list(before, text) { text.replace(',', " ").into() } else { Cow::Borrowed(text) };
+        let Some((text, behind)) = quoted[1..].split_once(&quoted[..1]) else {
+            break;
+        };
+        let text = if is_list(before, text) {
+            text.replace(',', " ").into()
+        } else {
+            Cow::Borrowed(text)
+        };
         spaced += &[before, &quoted[..1], &text, &quoted[..1]].concat();
         rest = behind;
     }
@@ -141,18 +185,29 @@ fn with_spaces_for_commas(marker: &str) -> Cow<'_, str> {
 
 /// Whether a text is a list of versions, by what stands before it.
 fn is_list(before: &str, text: &str) -> bool {
-    let variable = before.trim_end().strip_suffix("in").map(|before| before.trim_end().trim_end_matches("not").trim_end());
-    let is_of_versions = variable.is_some_and(|before| VERSIONS.iter().any(|version| before.ends_with(version)));
-    is_of_versions && text.split([',', ' ']).all(|one| one.is_empty() || one.parse::<Version>().is_ok())
+    let variable = before
+        .trim_end()
+        .strip_suffix("in")
+        .map(|before| before.trim_end().trim_end_matches("not").trim_end());
+    let is_of_versions =
+        variable.is_some_and(|before| VERSIONS.iter().any(|version| before.ends_with(version)));
+    is_of_versions
+        && text
+            .split([',', ' '])
+            .all(|one| one.is_empty() || one.parse::<Version>().is_ok())
 }
 
-/// The marker with a `?` for each character that is not ASCII. The library cuts a text inside such a character where it looks for an
-/// `and` and finds something else. What is well formed with a `?`, which means nothing outside quotes, is so with another character.
+/// The marker with a `?` for each character that is not ASCII. The library cuts a text inside such
+/// a character where it looks for an `and` and finds something else. What is well formed with a
+/// `?`, which means nothing outside quotes, is so with another character.
 fn plain(marker: &str) -> Cow<'_, str> {
     if marker.is_ascii() {
         return marker.into();
     }
-    marker.chars().map(|char| if char.is_ascii() { char } else { '?' }).collect()
+    marker
+        .chars()
+        .map(|char| if char.is_ascii() { char } else { '?' })
+        .collect()
 }
 
 #[cfg(test)]
@@ -162,16 +217,46 @@ mod tests {
     #[test]
     fn what_the_library_panics_at_is_an_error() {
         let rows = [
-            ("one_==1", "Package name must end with an alphanumeric character, not '_'"),
-            (" one. ; os_name == 'x'", "Package name must end with an alphanumeric character, not '.'"),
-            ("one-", "Package name must end with an alphanumeric character, not '-'"),
-            ("one[x-]", "Extra name must end with an alphanumeric character, not '-'"),
-            ("one[x, y_ ]", "Extra name must end with an alphanumeric character, not '_'"),
-            ("one[x-", "Extra name must end with an alphanumeric character, not '-'"),
-            ("one; '3' ~= platform_release", "`~=` compares versions, and `platform_release` is none"),
-            ("one; '~=' == os_name and '1'~=os.name", "`~=` compares versions, and `os.name` is none"),
-            ("one; os_name == 'x' é", "Unexpected character '?', expected 'and', 'or' or end of input"),
-            ("one; os_name == 'x' 'é é'", "Unexpected character ''', expected 'and', 'or' or end of input"),
+            (
+                "one_==1",
+                "Package name must end with an alphanumeric character, not '_'",
+            ),
+            (
+                " one. ; os_name == 'x'",
+                "Package name must end with an alphanumeric character, not '.'",
+            ),
+            (
+                "one-",
+                "Package name must end with an alphanumeric character, not '-'",
+            ),
+            (
+                "one[x-]",
+                "Extra name must end with an alphanumeric character, not '-'",
+            ),
+            (
+                "one[x, y_ ]",
+                "Extra name must end with an alphanumeric character, not '_'",
+            ),
+            (
+                "one[x-",
+                "Extra name must end with an alphanumeric character, not '-'",
+            ),
+            (
+                "one; '3' ~= platform_release",
+                "`~=` compares versions, and `platform_release` is none",
+            ),
+            (
+                "one; '~=' == os_name and '1'~=os.name",
+                "`~=` compares versions, and `os.name` is none",
+            ),
+            (
+                "one; os_name == 'x' é",
+                "Unexpected character '?', expected 'and', 'or' or end of input",
+            ),
+            (
+                "one; os_name == 'x' 'é é'",
+                "Unexpected character ''', expected 'and', 'or' or end of input",
+            ),
         ];
         for (text, expected) in rows {
             assert_eq!(parse_requirement(text), Err(expected.to_owned()), "{text}");
@@ -185,17 +270,32 @@ mod tests {
             ("one>=1,<2, ; os_name == 'x'", "one>=1,<2 ; os_name == 'x'"),
             ("one (>=1,)", "one>=1"),
             ("one[x-1,Y]~=v1.0", "one[x-1,y]~=1.0"),
-            ("one; '3.9' ~= python_version", "one ; python_full_version >= '3.9' and python_full_version < '4'"),
-            ("one; python_version in '3.8, 3.9'", "one ; python_full_version >= '3.8' and python_full_version < '3.10'"),
+            (
+                "one; '3.9' ~= python_version",
+                "one ; python_full_version >= '3.9' and python_full_version < '4'",
+            ),
+            (
+                "one; python_version in '3.8, 3.9'",
+                "one ; python_full_version >= '3.8' and python_full_version < '3.10'",
+            ),
             (
                 "one; python_version not in\"3.8,\" and os_name == 'a,b'",
                 "one ; python_full_version != '3.8.*' and os_name == 'a,b'",
             ),
             ("one; os_name != '~=é'", "one ; os_name != '~=é'"),
-            ("one; os_name == 'é' or os_name == '\"'", "one ; os_name == '\"' or os_name == 'é'"),
+            (
+                "one; os_name == 'é' or os_name == '\"'",
+                "one ; os_name == '\"' or os_name == 'é'",
+            ),
         ];
         for (text, expected) in rows {
-            assert_eq!(parse_requirement(text).map(|read| read.to_string()).as_deref(), Ok(expected), "{text}");
+            assert_eq!(
+                parse_requirement(text)
+                    .map(|read| read.to_string())
+                    .as_deref(),
+                Ok(expected),
+                "{text}"
+            );
         }
     }
 }

@@ -1,5 +1,6 @@
-//! A spec as it stands in its file, before any meaning is given to it: the same keys, values and order, nothing merged, filtered or
-//! judged. It is there also where what is asked for makes no sense, as long as the text reads as what it claims to be.
+//! A spec as it stands in its file, before any meaning is given to it: the same keys, values and
+//! order, nothing merged, filtered or judged. It is there also where what is asked for makes no
+//! sense, as long as the text reads as what it claims to be.
 
 use serde_json::Value;
 use toml::Value as Toml;
@@ -7,12 +8,16 @@ use toml::Value as Toml;
 use super::{SpecKind, SpecText, luci, requirements};
 
 impl SpecText {
-    /// The spec's own fields, as JSON has them; none where the text does not read as its kind, or there is no spec.
+    /// The spec's own fields, as JSON has them; none where the text does not read as its kind, or
+    /// there is no spec.
     #[must_use]
     pub fn source(&self) -> Option<Value> {
         match self.kind {
             SpecKind::VpythonToml | SpecKind::Pyproject | SpecKind::Pep723 | SpecKind::Pylock => {
-                self.content.parse::<toml::Table>().ok().map(|table| json(Toml::Table(table)))
+                self.content
+                    .parse::<toml::Table>()
+                    .ok()
+                    .map(|table| json(Toml::Table(table)))
             }
             SpecKind::Luci => luci::source(&self.content),
             SpecKind::Requirements => Some(requirements::source(&self.content)),
@@ -21,7 +26,8 @@ impl SpecText {
     }
 }
 
-/// TOML has dates, which JSON writes as strings, and numbers that JSON has no word for, which are none.
+/// TOML has dates, which JSON writes as strings, and numbers that JSON has no word for, which are
+/// none.
 fn json(value: Toml) -> Value {
     match value {
         Toml::String(text) => text.into(),
@@ -30,7 +36,10 @@ fn json(value: Toml) -> Value {
         Toml::Boolean(truth) => truth.into(),
         Toml::Datetime(time) => time.to_string().into(),
         Toml::Array(items) => items.into_iter().map(json).collect(),
-        Toml::Table(table) => table.into_iter().map(|(key, value)| (key, json(value))).collect(),
+        Toml::Table(table) => table
+            .into_iter()
+            .map(|(key, value)| (key, json(value)))
+            .collect(),
     }
 }
 
@@ -43,8 +52,20 @@ mod tests {
     use super::*;
 
     fn source(kind: SpecKind, content: &str) -> Option<Value> {
-        let origin = Origin { file: Some("/src/spec".into()), lines_before: 0, columns_before: 0 };
-        SpecText { kind, origin, base: None, content: content.into(), warnings: Vec::new(), chosen: Chosen::default() }.source()
+        let origin = Origin {
+            file: Some("/src/spec".into()),
+            lines_before: 0,
+            columns_before: 0,
+        };
+        SpecText {
+            kind,
+            origin,
+            base: None,
+            content: content.into(),
+            warnings: Vec::new(),
+            chosen: Chosen::default(),
+        }
+        .source()
     }
 
     #[test]
@@ -57,7 +78,11 @@ mod tests {
         });
         for kind in [SpecKind::VpythonToml, SpecKind::Pep723] {
             assert_eq!(source(kind, text), Some(expected.clone()));
-            assert_eq!(source(kind, ""), Some(json!({})), "an empty file is an empty table");
+            assert_eq!(
+                source(kind, ""),
+                Some(json!({})),
+                "an empty file is an empty table"
+            );
             assert_eq!(source(kind, "x ="), None, "what is no TOML has no keys");
         }
     }
@@ -87,6 +112,14 @@ mod tests {
     #[test]
     fn requirements_are_their_lines() {
         let text = "# tools\nb==1 \\\n  --hash=nonsense # why\n\n-r ${OTHER}.txt\na\na\n";
-        assert_eq!(source(SpecKind::Requirements, text), Some(json!(["b==1   --hash=nonsense", "-r ${OTHER}.txt", "a", "a"])));
+        assert_eq!(
+            source(SpecKind::Requirements, text),
+            Some(json!([
+                "b==1   --hash=nonsense",
+                "-r ${OTHER}.txt",
+                "a",
+                "a"
+            ]))
+        );
     }
 }

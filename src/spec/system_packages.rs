@@ -1,10 +1,13 @@
-//! `system-site-packages`: whether the packages that are installed for the interpreter itself can be imported.
+//! `system-site-packages`: whether the packages that are installed for the interpreter itself can
+//! be imported.
 
 use serde::{Deserialize, Serialize};
 
-/// Whether an environment's python finds the packages that are installed for its base interpreter, behind those of the environment.
+/// Whether an environment's python finds the packages that are installed for its base interpreter,
+/// behind those of the environment.
 ///
-/// They take no part in the choice of wheels, since what is installed there may change from one launch to the next.
+/// They take no part in the choice of wheels, since what is installed there may change from one
+/// launch to the next.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SystemPackages {

@@ -1,5 +1,6 @@
-//! Versions without digests: with `-vpython-unlocked`, or `unlocked = true`, what pins wheels pins their versions alone, as LUCI's vpython
-//! has it. Its locks name digests of wheels that were built again for an index of its own, and are dropped when it installs.
+//! Versions without digests: with `-vpython-unlocked`, or `unlocked = true`, what pins wheels pins
+//! their versions alone, as LUCI's vpython has it. Its locks name digests of wheels that were built
+//! again for an index of its own, and are dropped when it installs.
 
 use std::path::PathBuf;
 
@@ -7,12 +8,16 @@ use anyhow::Result;
 use pep440_rs::VersionSpecifier;
 use pep508_rs::{MarkerTree, VersionOrUrl};
 
-use super::{Asked, Dependencies, Lock, Packages, Placed, Requirement, Requirements, Spec, SpecText};
+use super::{
+    Asked, Dependencies, Lock, Packages, Placed, Requirement, Requirements, Spec, SpecText,
+};
 
-/// The spec without the digests that it pins, if that is what it or the command line wants. The files that have them are noted.
+/// The spec without the digests that it pins, if that is what it or the command line wants. The
+/// files that have them are noted.
 ///
 /// # Errors
-/// A lock has nothing for something that the spec asks for: without the lock's digests nothing else would keep it from being chosen freely.
+/// A lock has nothing for something that the spec asks for: without the lock's digests nothing else
+/// would keep it from being chosen freely.
 pub(super) fn apply(text: &SpecText, mut spec: Spec) -> Result<Spec> {
     spec.unlocked |= text.chosen.unlocked;
     if !spec.unlocked {
@@ -27,7 +32,10 @@ pub(super) fn apply(text: &SpecText, mut spec: Spec) -> Result<Spec> {
             let directories = lock.directories();
             let place = lock.packages.first().map(|package| &package.place);
             spec.wheelhouses.extend(place.iter().flat_map(|place| {
-                directories.iter().map(|directory| Placed { value: directory.to_path_buf(), place: (*place).clone() })
+                directories.iter().map(|directory| Placed {
+                    value: directory.to_path_buf(),
+                    place: (*place).clone(),
+                })
             }));
             spec.unchecked.push(lock.path.clone());
             spec.packages = Packages::Required(versions(lock)?);
@@ -53,7 +61,8 @@ impl Spec {
     }
 }
 
-/// What to try where wheels have other digests than a lock of another index pins: `fetch` is the command that fetches them.
+/// What to try where wheels have other digests than a lock of another index pins: `fetch` is the
+/// command that fetches them.
 #[must_use]
 pub fn ways_around_digests(fetch: &str) -> String {
     format!(
@@ -65,7 +74,11 @@ pub fn ways_around_digests(fetch: &str) -> String {
 /// Drops the digests of requirements, and gives the files that have them.
 fn drop_digests(requirements: &mut Requirements) -> Vec<PathBuf> {
     let mut files = Vec::new();
-    for asked in requirements.asked.iter_mut().chain(&mut requirements.constraints) {
+    for asked in requirements
+        .asked
+        .iter_mut()
+        .chain(&mut requirements.constraints)
+    {
         if !asked.value.hashes.is_empty() {
             asked.value.hashes.clear();
             files.extend(asked.place.file.clone());
@@ -75,16 +88,27 @@ fn drop_digests(requirements: &mut Requirements) -> Vec<PathBuf> {
     files
 }
 
-/// What a lock comes to without its files: each package in its very version, where it is wanted, and nothing else.
+/// What a lock comes to without its files: each package in its very version, where it is wanted,
+/// and nothing else.
 fn versions(lock: &Lock) -> Result<Requirements> {
     let bound = lock.bound.iter().flat_map(|bound| &bound.asked);
-    let is_locked = |asked: &Requirement| lock.packages.iter().any(|package| package.value.name == asked.name);
+    let is_locked = |asked: &Requirement| {
+        lock.packages
+            .iter()
+            .any(|package| package.value.name == asked.name)
+    };
     let missing = bound.clone().filter(|asked| {
         let requirement = &asked.value.requirement;
         requirement.marker.is_true() && !is_locked(requirement)
     });
-    let missing: Vec<String> =
-        missing.map(|asked| format!("it has no `{}` (asked for in {})", asked.value.requirement.name, asked.place)).collect();
+    let missing: Vec<String> = missing
+        .map(|asked| {
+            format!(
+                "it has no `{}` (asked for in {})",
+                asked.value.requirement.name, asked.place
+            )
+        })
+        .collect();
     if !missing.is_empty() {
         return Err(lock.stale(missing).into());
     }
@@ -95,14 +119,27 @@ fn versions(lock: &Lock) -> Result<Requirements> {
             name: locked.name.clone(),
             extras: Vec::new(),
             version_or_url: version.map(|version| VersionOrUrl::VersionSpecifier(version.into())),
-            marker: locked.marker.as_ref().map_or(MarkerTree::TRUE, |marker| marker.tree.clone()),
+            marker: locked
+                .marker
+                .as_ref()
+                .map_or(MarkerTree::TRUE, |marker| marker.tree.clone()),
             origin: None,
         };
-        Placed { value: Asked { requirement, hashes: Vec::new() }, place: package.place.clone() }
+        Placed {
+            value: Asked {
+                requirement,
+                hashes: Vec::new(),
+            },
+            place: package.place.clone(),
+        }
     });
     let mut asked: Vec<Placed<Asked>> = bound.cloned().chain(pinned).collect();
     for asked in &mut asked {
         asked.value.hashes.clear();
     }
-    Ok(Requirements { asked, dependencies: Dependencies::Ignored, ..Requirements::default() })
+    Ok(Requirements {
+        asked,
+        dependencies: Dependencies::Ignored,
+        ..Requirements::default()
+    })
 }

@@ -1,7 +1,8 @@
-//! The native form: `requires-python`, `dependencies` and `[tool.vpython]`, in `vpython.toml` and in PEP 723 blocks alike.
+//! The native form: `requires-python`, `dependencies` and `[tool.vpython]`, in `vpython.toml` and
+//! in PEP 723 blocks alike.
 //!
-//! All that is wrong with a text is said at once, each with its line and column. A key that nobody knows is a warning, because a
-//! later version may know it.
+//! All that is wrong with a text is said at once, each with its line and column. A key that nobody
+//! knows is a warning, because a later version may know it.
 
 use std::path::PathBuf;
 
@@ -12,23 +13,41 @@ use toml::de::{DeTable, DeValue};
 
 use super::pyproject::{self, Project};
 use super::{
-    Asked, Dependencies, Packages, Placed, Places, Platform, PythonRange, Requirements, Spec, SpecKind, SpecText,
-    SystemPackages, parse_requirement,
+    Asked, Dependencies, Packages, Placed, Places, Platform, PythonRange, Requirements, Spec,
+    SpecKind, SpecText, SystemPackages, parse_requirement,
 };
 use crate::invocation::Chosen;
 use crate::report::{Failure, kind_of, nearest};
 
 const TOP_KEYS: [&str; 3] = ["requires-python", "dependencies", "tool"];
-const TOOL_KEYS: [&str; 8] =
-    ["wheels", "python-path", "no-deps", "platforms", "strict", "seed", "system-site-packages", "unlocked"];
+const TOOL_KEYS: [&str; 8] = [
+    "wheels",
+    "python-path",
+    "no-deps",
+    "platforms",
+    "strict",
+    "seed",
+    "system-site-packages",
+    "unlocked",
+];
 
 /// Reads the text.
 pub(super) fn parse(text: &SpecText) -> Result<Spec> {
     let places = Places::of(&text.origin, &text.content);
-    let mut reader = Reader { text, places, problems: Vec::new(), warnings: Vec::new(), hint: None };
+    let mut reader = Reader {
+        text,
+        places,
+        problems: Vec::new(),
+        warnings: Vec::new(),
+        hint: None,
+    };
     let spec = reader.read();
     match spec {
-        Some(spec) if reader.problems.is_empty() => Ok(Spec { warnings: reader.warnings, base: text.base.clone(), ..spec }),
+        Some(spec) if reader.problems.is_empty() => Ok(Spec {
+            warnings: reader.warnings,
+            base: text.base.clone(),
+            ..spec
+        }),
         _ => Err(reader.refusal().into()),
     }
 }
@@ -50,26 +69,52 @@ impl<'a> Reader<'a> {
     fn read(&mut self) -> Option<Spec> {
         let (document, errors) = DeTable::parse_recoverable(&self.text.content);
         for error in &errors {
-            self.problem(error.span().map_or(0, |span| span.start), error.message().lines().next().unwrap_or_default());
+            self.problem(
+                error.span().map_or(0, |span| span.start),
+                error.message().lines().next().unwrap_or_default(),
+            );
         }
         if !errors.is_empty() {
             return None;
         }
         let document = document.get_ref();
         let is_pyproject = self.text.kind == SpecKind::Pyproject;
-        let Project { requires_python, asked } =
-            if is_pyproject { pyproject::read(document, self) } else { self.project(document) };
-        let choices: &[&str] = if is_pyproject { &pyproject::CHOICES } else { &[] };
-        let mut spec = Spec { requires_python, ..Spec::default() };
-        let mut requirements = Requirements { asked, ..Requirements::default() };
+        let Project {
+            requires_python,
+            asked,
+        } = if is_pyproject {
+            pyproject::read(document, self)
+        } else {
+            self.project(document)
+        };
+        let choices: &[&str] = if is_pyproject {
+            &pyproject::CHOICES
+        } else {
+            &[]
+        };
+        let mut spec = Spec {
+            requires_python,
+            ..Spec::default()
+        };
+        let mut requirements = Requirements {
+            asked,
+            ..Requirements::default()
+        };
         let tool = self.table(document.get("tool"), "tool");
         if let Some(tool) = self.table(tool.and_then(|tool| tool.get("vpython")), "tool.vpython") {
             self.warn_of_unknown_keys(tool, &[&TOOL_KEYS, choices].concat(), "tool.vpython.");
             spec.wheelhouses = self.paths(tool, "wheels");
-            spec.python_path = self.paths(tool, "python-path").into_iter().map(|path| path.value).collect();
+            spec.python_path = self
+                .paths(tool, "python-path")
+                .into_iter()
+                .map(|path| path.value)
+                .collect();
             spec.platforms = self.platforms(tool);
             spec.strict = self.boolean(tool.get("strict"), "tool.vpython.strict");
-            if self.boolean(tool.get("system-site-packages"), "tool.vpython.system-site-packages") {
+            if self.boolean(
+                tool.get("system-site-packages"),
+                "tool.vpython.system-site-packages",
+            ) {
                 spec.system_packages = SystemPackages::Visible;
             }
             spec.unlocked = self.boolean(tool.get("unlocked"), "tool.vpython.unlocked");
@@ -85,10 +130,18 @@ impl<'a> Reader<'a> {
     /// What the keys at the top ask for.
     fn project(&mut self, document: &DeTable<'a>) -> Project {
         self.warn_of_unknown_keys(document, &TOP_KEYS, "");
-        let requires_python = document.get("requires-python").and_then(|value| self.python_range(value));
+        let requires_python = document
+            .get("requires-python")
+            .and_then(|value| self.python_range(value));
         let dependencies = self.strings(document.get("dependencies"), "dependencies");
-        let asked = dependencies.into_iter().filter_map(|(text, start)| self.requirement(text, start)).collect();
-        Project { requires_python, asked }
+        let asked = dependencies
+            .into_iter()
+            .filter_map(|(text, start)| self.requirement(text, start))
+            .collect();
+        Project {
+            requires_python,
+            asked,
+        }
     }
 
     pub(super) fn python_range(&mut self, value: &Value<'a>) -> Option<Placed<PythonRange>> {
@@ -99,12 +152,27 @@ impl<'a> Reader<'a> {
         match text.parse::<VersionSpecifiers>() {
             Ok(specifiers) => {
                 let written = specifiers.to_string();
-                Some(self.placed(PythonRange { specifiers, key: "requires-python", written }, value.span().start))
+                Some(self.placed(
+                    PythonRange {
+                        specifiers,
+                        key: "requires-python",
+                        written,
+                    },
+                    value.span().start,
+                ))
             }
             Err(error) => {
                 let why = error.to_string();
-                let why = why.lines().next().unwrap_or_default().trim_end_matches(':').to_owned();
-                self.problem(value.span().start, &format!("`{text}` is no version range: {why}"));
+                let why = why
+                    .lines()
+                    .next()
+                    .unwrap_or_default()
+                    .trim_end_matches(':')
+                    .to_owned();
+                self.problem(
+                    value.span().start,
+                    &format!("`{text}` is no version range: {why}"),
+                );
                 None
             }
         }
@@ -112,14 +180,25 @@ impl<'a> Reader<'a> {
 
     pub(super) fn requirement(&mut self, text: &str, start: usize) -> Option<Placed<Asked>> {
         match parse_requirement(text) {
-            Ok(requirement) if matches!(requirement.version_or_url, Some(pep508_rs::VersionOrUrl::Url(_))) => {
+            Ok(requirement)
+                if matches!(
+                    requirement.version_or_url,
+                    Some(pep508_rs::VersionOrUrl::Url(_))
+                ) =>
+            {
                 self.problem(
                     start,
                     &format!("`{text}` names a place to fetch from; put the wheel into a directory of `wheels`"),
                 );
                 None
             }
-            Ok(requirement) => Some(self.placed(Asked { requirement, hashes: Vec::new() }, start)),
+            Ok(requirement) => Some(self.placed(
+                Asked {
+                    requirement,
+                    hashes: Vec::new(),
+                },
+                start,
+            )),
             Err(why) => {
                 self.problem(start, &format!("`{text}` is no requirement: {why}"));
                 None
@@ -140,7 +219,10 @@ impl<'a> Reader<'a> {
     fn paths(&mut self, table: &DeTable<'a>, key: &'static str) -> Vec<Placed<PathBuf>> {
         let name = format!("tool.vpython.{key}");
         let strings = self.strings(table.get(key), &name);
-        strings.into_iter().map(|(path, start)| self.placed(self.text.resolve(path), start)).collect()
+        strings
+            .into_iter()
+            .map(|(path, start)| self.placed(self.text.resolve(path), start))
+            .collect()
     }
 
     fn platforms(&mut self, table: &DeTable<'a>) -> Vec<Placed<Platform>> {
@@ -160,8 +242,14 @@ impl<'a> Reader<'a> {
     }
 
     /// The strings of an array and where each begins.
-    pub(super) fn strings<'v>(&mut self, value: Option<&'v Value<'a>>, key: &str) -> Vec<(&'v str, usize)> {
-        let Some(value) = value else { return Vec::new() };
+    pub(super) fn strings<'v>(
+        &mut self,
+        value: Option<&'v Value<'a>>,
+        key: &str,
+    ) -> Vec<(&'v str, usize)> {
+        let Some(value) = value else {
+            return Vec::new();
+        };
         let DeValue::Array(items) = value.get_ref() else {
             self.wrong_type(key, "an array of strings", value);
             return Vec::new();
@@ -176,7 +264,11 @@ impl<'a> Reader<'a> {
         strings
     }
 
-    pub(super) fn table<'v>(&mut self, value: Option<&'v Value<'a>>, key: &str) -> Option<&'v DeTable<'a>> {
+    pub(super) fn table<'v>(
+        &mut self,
+        value: Option<&'v Value<'a>>,
+        key: &str,
+    ) -> Option<&'v DeTable<'a>> {
         let value = value?;
         let table = value.get_ref().as_table();
         if table.is_none() {
@@ -186,32 +278,50 @@ impl<'a> Reader<'a> {
     }
 
     fn warn_of_unknown_keys(&mut self, table: &DeTable<'a>, known: &[&str], prefix: &str) {
-        for key in table.keys().filter(|key| !known.contains(&key.get_ref().as_ref())) {
+        for key in table
+            .keys()
+            .filter(|key| !known.contains(&key.get_ref().as_ref()))
+        {
             let place = self.places.at(key.span().start);
             let key = key.get_ref();
-            let hint =
-                nearest(key, known.iter().copied()).map(|near| format!("; did you mean `{prefix}{near}`?")).unwrap_or_default();
-            self.warnings.push(format!("{place}: unknown key `{prefix}{key}` is ignored{hint}"));
+            let hint = nearest(key, known.iter().copied())
+                .map(|near| format!("; did you mean `{prefix}{near}`?"))
+                .unwrap_or_default();
+            self.warnings.push(format!(
+                "{place}: unknown key `{prefix}{key}` is ignored{hint}"
+            ));
         }
     }
 
     pub(super) fn wrong_type(&mut self, key: &str, wanted: &str, value: &Value<'a>) {
-        let name = if key.contains(' ') { key.to_owned() } else { format!("`{key}`") };
+        let name = if key.contains(' ') {
+            key.to_owned()
+        } else {
+            format!("`{key}`")
+        };
         let found = kind_of(value.get_ref());
-        self.problem(value.span().start, &format!("{name} must be {wanted}, and is {found}"));
+        self.problem(
+            value.span().start,
+            &format!("{name} must be {wanted}, and is {found}"),
+        );
     }
 
     /// All that is wrong, in the order of the text.
     fn refusal(mut self) -> Failure {
         self.problems.sort();
         let problems = self.problems.into_iter().map(|(_, problem)| problem);
-        let failure = Failure::new(format!("bad spec in {}", self.text.title())).because_of(problems);
-        Failure { hint: self.hint.map(str::to_owned), ..failure }
+        let failure =
+            Failure::new(format!("bad spec in {}", self.text.title())).because_of(problems);
+        Failure {
+            hint: self.hint.map(str::to_owned),
+            ..failure
+        }
     }
 
     pub(super) fn problem(&mut self, offset: usize, what: &str) {
         let place = self.places.at(offset);
-        self.problems.push((offset, format!("{}: {what}", place.exact())));
+        self.problems
+            .push((offset, format!("{}: {what}", place.exact())));
     }
 
     /// Says what to try.
@@ -221,11 +331,15 @@ impl<'a> Reader<'a> {
 
     /// Says what the author of the text should know.
     pub(super) fn warn(&mut self, offset: usize, what: &str) {
-        self.warnings.push(format!("{}: {what}", self.places.at(offset)));
+        self.warnings
+            .push(format!("{}: {what}", self.places.at(offset)));
     }
 
     fn placed<T>(&self, value: T, offset: usize) -> Placed<T> {
-        Placed { value, place: self.places.at(offset) }
+        Placed {
+            value,
+            place: self.places.at(offset),
+        }
     }
 }
 
@@ -254,31 +368,78 @@ mod tests {
             "platforms = ['win32', 'macosx_11_0_arm64']\n[tool.ruff]\nline-length = 3\n",
         )))
         .unwrap();
-        assert_eq!(spec.requires_python.as_ref().unwrap().value.specifiers.to_string(), ">=3.11");
-        let Packages::Required(required) = &spec.packages else { panic!("{spec:?}") };
-        let requirements: Vec<_> =
-            required.asked.iter().map(|one| (one.value.requirement.to_string(), one.place.line)).collect();
-        assert_eq!(requirements, [("requests[socks]>=2.31".into(), 3), ("pywin32==306 ; sys_platform == 'win32'".into(), 4)]);
-        let wheelhouses: Vec<_> = spec.wheelhouses.iter().map(|directory| directory.value.as_path()).collect();
-        assert_eq!(wheelhouses, [PathBuf::from("/src/third_party/wheels"), PathBuf::from("/opt/wheels")]);
-        assert_eq!(spec.python_path, [PathBuf::from("/src/lib"), PathBuf::from("/src")]);
-        let platforms: Vec<_> =
-            spec.platforms.iter().map(|one| (one.value.name.as_str(), one.place.line, one.place.column)).collect();
+        assert_eq!(
+            spec.requires_python
+                .as_ref()
+                .unwrap()
+                .value
+                .specifiers
+                .to_string(),
+            ">=3.11"
+        );
+        let Packages::Required(required) = &spec.packages else {
+            panic!("{spec:?}")
+        };
+        let requirements: Vec<_> = required
+            .asked
+            .iter()
+            .map(|one| (one.value.requirement.to_string(), one.place.line))
+            .collect();
+        assert_eq!(
+            requirements,
+            [
+                ("requests[socks]>=2.31".into(), 3),
+                ("pywin32==306 ; sys_platform == 'win32'".into(), 4)
+            ]
+        );
+        let wheelhouses: Vec<_> = spec
+            .wheelhouses
+            .iter()
+            .map(|directory| directory.value.as_path())
+            .collect();
+        assert_eq!(
+            wheelhouses,
+            [
+                PathBuf::from("/src/third_party/wheels"),
+                PathBuf::from("/opt/wheels")
+            ]
+        );
+        assert_eq!(
+            spec.python_path,
+            [PathBuf::from("/src/lib"), PathBuf::from("/src")]
+        );
+        let platforms: Vec<_> = spec
+            .platforms
+            .iter()
+            .map(|one| (one.value.name.as_str(), one.place.line, one.place.column))
+            .collect();
         assert_eq!(platforms, [("win32", 9, 14), ("macosx_11_0_arm64", 9, 23)]);
         assert_eq!(spec.warnings, [""; 0]);
     }
 
     #[test]
     fn an_empty_file_asks_for_nothing() {
-        assert_eq!(parse(&text("")).unwrap(), Spec { base: Some("/src".into()), ..Spec::default() });
+        assert_eq!(
+            parse(&text("")).unwrap(),
+            Spec {
+                base: Some("/src".into()),
+                ..Spec::default()
+            }
+        );
     }
 
     #[test]
     fn the_interpreters_packages_are_visible_on_request_only() {
         let read = |content: &str| parse(&text(content)).map(|spec| spec.system_packages);
         assert_eq!(read("").unwrap(), SystemPackages::Hidden);
-        assert_eq!(read("[tool.vpython]\nsystem-site-packages = false\n").unwrap(), SystemPackages::Hidden);
-        assert_eq!(read("[tool.vpython]\nsystem-site-packages = true\n").unwrap(), SystemPackages::Visible);
+        assert_eq!(
+            read("[tool.vpython]\nsystem-site-packages = false\n").unwrap(),
+            SystemPackages::Hidden
+        );
+        assert_eq!(
+            read("[tool.vpython]\nsystem-site-packages = true\n").unwrap(),
+            SystemPackages::Visible
+        );
         let message = "vpython: error: bad spec in `/src/vpython.toml`\n  caused by: `/src/vpython.toml`, line 2, column 24: \
                        `tool.vpython.system-site-packages` must be a boolean, and is a string\n";
         let error = read("[tool.vpython]\nsystem-site-packages = 'yes'\n").unwrap_err();
@@ -287,7 +448,10 @@ mod tests {
 
     #[test]
     fn an_unknown_key_is_a_warning_with_a_suggestion() {
-        let spec = parse(&text("dependancies = []\nname = 'x'\n[tool.vpython]\nwheel = []\n")).unwrap();
+        let spec = parse(&text(
+            "dependancies = []\nname = 'x'\n[tool.vpython]\nwheel = []\n",
+        ))
+        .unwrap();
         let warnings = [
             "`/src/vpython.toml`, line 1: unknown key `dependancies` is ignored; did you mean `dependencies`?",
             "`/src/vpython.toml`, line 2: unknown key `name` is ignored",
@@ -329,6 +493,9 @@ vpython: error: bad spec in `/src/vpython.toml`
     fn a_bad_version_range_is_said() {
         let error = parse(&text("requires-python = '3.11+'\n")).unwrap_err();
         let text = crate::report::render(&error);
-        assert!(text.contains("line 1, column 19: `3.11+` is no version range: "), "{text}");
+        assert!(
+            text.contains("line 1, column 19: `3.11+` is no version range: "),
+            "{text}"
+        );
     }
 }

@@ -54,14 +54,19 @@ pub enum Discarded {
 }
 
 impl Store {
-    /// The damage of what stands in the place of environments and does not say what it is: a manifest that is gone, or is another.
+    /// The damage of what stands in the place of environments and does not say what it is: a
+    /// manifest that is gone, or is another.
     pub fn ruins(&self) -> Result<Vec<Damage>> {
         let mut ruins = Vec::new();
         for name in fs::list(&self.environments())?.unwrap_or_default() {
             let of = self.environments().join(&name);
             if Key::is_one(name.as_encoded_bytes()) && is_ruin(&of)? {
                 let path = of.join(MANIFEST);
-                let fault = if fs::link_metadata(&path)?.is_some() { Fault::Changed } else { Fault::Missing };
+                let fault = if fs::link_metadata(&path)?.is_some() {
+                    Fault::Changed
+                } else {
+                    Fault::Missing
+                };
                 ruins.push(Damage { of, path, fault });
             }
         }
@@ -91,13 +96,15 @@ impl Store {
     /// Keeps an environment from being removed until the file is dropped; none where it is gone.
     pub fn keep(&self, stored: &Stored) -> Result<Option<File>> {
         let name = stored.path.join(MANIFEST);
-        let Some(manifest) = fs::open_optional(&name)? else { return Ok(None) };
+        let Some(manifest) = fs::open_optional(&name)? else {
+            return Ok(None);
+        };
         fs::lock_shared(&manifest);
         Ok(fs::is_at(&manifest, &name)?.then_some(manifest))
     }
 
-    /// Sees to it that a damaged environment or unpacked wheel is made anew. An environment with a program in it stays where it is: what
-    /// the program has not imported yet would be gone.
+    /// Sees to it that a damaged environment or unpacked wheel is made anew. An environment with a
+    /// program in it stays where it is: what the program has not imported yet would be gone.
     pub fn discard(&self, damaged: &Path) -> Result<Discarded> {
         if !damaged.starts_with(self.environments()) {
             self.set_aside(damaged)?;
@@ -119,12 +126,22 @@ impl Store {
 
 /// Whether what stands in the place of an environment does not say what it is.
 pub(super) fn is_ruin(path: &Path) -> Result<bool> {
-    Ok(fs::look_for_json::<Manifest>(&path.join(MANIFEST))?.is_none() && fs::link_metadata(path)?.is_some())
+    Ok(
+        fs::look_for_json::<Manifest>(&path.join(MANIFEST))?.is_none()
+            && fs::link_metadata(path)?.is_some(),
+    )
 }
 
-/// Makes an environment look as if somebody had installed something into it. Where it has no packages at all, it looks so already.
+/// Makes an environment look as if somebody had installed something into it. Where it has no
+/// packages at all, it looks so already.
 fn outdate(path: &Path) -> Result<()> {
-    let Some(manifest) = fs::read_json::<Manifest>(&path.join(MANIFEST)) else { return Ok(()) };
+    let Some(manifest) = fs::read_json::<Manifest>(&path.join(MANIFEST)) else {
+        return Ok(());
+    };
     let site = path.join(&manifest.site.directory);
-    if fs::exists(&site) { fs::set_modified(&site, SystemTime::UNIX_EPOCH) } else { Ok(()) }
+    if fs::exists(&site) {
+        fs::set_modified(&site, SystemTime::UNIX_EPOCH)
+    } else {
+        Ok(())
+    }
 }

@@ -13,12 +13,13 @@ use crate::fs::{self, Attempt, Digest};
 use crate::plan::{Key, Plan, is_seed};
 use crate::spec::SystemPackages;
 
-/// The file in an entry that says what it is. It is written last, its lock says that the entry is in use, and its time of change
-/// is the time of the entry's last use.
+/// The file in an entry that says what it is. It is written last, its lock says that the entry is
+/// in use, and its time of change is the time of the entry's last use.
 pub const MANIFEST: &str = "vpython.json";
 /// The file in an entry that says that byte code was put into it.
 pub const COMPILED: &str = "vpython.compiled";
-/// The file in an entry that tells python where its interpreter is, and that it is to use no packages of that.
+/// The file in an entry that tells python where its interpreter is, and that it is to use no
+/// packages of that.
 const CONFIGURATION: &str = "pyvenv.cfg";
 /// How old the last-use stamp may grow before a launch renews it.
 const LAST_USE_PRECISION: Duration = Duration::from_hours(1);
@@ -55,7 +56,8 @@ pub struct InstalledWheel {
     pub sha256: Digest,
 }
 
-/// The site-packages directory of an environment, and when it was last changed: whatever is installed there changes that time.
+/// The site-packages directory of an environment, and when it was last changed: whatever is
+/// installed there changes that time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Site {
     /// The directory, relative to the environment.
@@ -65,7 +67,8 @@ pub struct Site {
     pub seconds: i64,
     /// And the nanoseconds of that second.
     pub nanoseconds: i64,
-    /// The size of `pyvenv.cfg`: one that was cut off lets python use the interpreter's own packages. None where an older vpython built.
+    /// The size of `pyvenv.cfg`: one that was cut off lets python use the interpreter's own
+    /// packages. None where an older vpython built.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     configuration: Option<u64>,
 }
@@ -74,31 +77,48 @@ impl Site {
     /// The interpreter that belongs to it, relative to the environment.
     #[must_use]
     pub fn python(&self) -> &'static str {
-        if self.directory.starts_with("lib/python2.") { "bin/python2.7" } else { "bin/python3" }
+        if self.directory.starts_with("lib/python2.") {
+            "bin/python2.7"
+        } else {
+            "bin/python3"
+        }
     }
 
     /// Looks at the directory of an environment that stands, complete, at `path`.
     fn look(path: &Path, directory: &str) -> Result<Self> {
-        let (seconds, nanoseconds) =
-            fs::metadata(&path.join(directory))?.map_or((0, 0), |site| (site.mtime(), site.mtime_nsec()));
+        let (seconds, nanoseconds) = fs::metadata(&path.join(directory))?
+            .map_or((0, 0), |site| (site.mtime(), site.mtime_nsec()));
         let configuration = fs::metadata(&path.join(CONFIGURATION))?.map(|metadata| metadata.len());
-        Ok(Self { directory: directory.to_owned(), seconds, nanoseconds, configuration })
+        Ok(Self {
+            directory: directory.to_owned(),
+            seconds,
+            nanoseconds,
+            configuration,
+        })
     }
 
-    /// Whether nothing was installed into the environment at `path` since. An archive may have kept whole seconds only.
+    /// Whether nothing was installed into the environment at `path` since. An archive may have kept
+    /// whole seconds only.
     pub fn holds(&self, path: &Path) -> Result<bool> {
-        let Some(site) = fs::metadata(&path.join(&self.directory))? else { return Ok(false) };
-        Ok(site.mtime() == self.seconds && (site.mtime_nsec() == self.nanoseconds || site.mtime_nsec() == 0))
+        let Some(site) = fs::metadata(&path.join(&self.directory))? else {
+            return Ok(false);
+        };
+        Ok(site.mtime() == self.seconds
+            && (site.mtime_nsec() == self.nanoseconds || site.mtime_nsec() == 0))
     }
 }
 
-/// Whether the environment at `path` still has what makes it one: without the first, python would use the interpreter's own
-/// packages.
+/// Whether the environment at `path` still has what makes it one: without the first, python would
+/// use the interpreter's own packages.
 fn is_whole(path: &Path, site: &Site) -> Result<bool> {
     let size_of = |name: &str| {
-        Ok::<_, anyhow::Error>(fs::metadata(&path.join(name))?.and_then(|found| found.is_file().then_some(found.len())))
+        Ok::<_, anyhow::Error>(
+            fs::metadata(&path.join(name))?
+                .and_then(|found| found.is_file().then_some(found.len())),
+        )
     };
-    let is_configured = size_of(CONFIGURATION)?.is_some_and(|size| site.configuration.is_none_or(|expected| size == expected));
+    let is_configured = size_of(CONFIGURATION)?
+        .is_some_and(|size| site.configuration.is_none_or(|expected| size == expected));
     Ok(is_configured && size_of(site.python())?.is_some())
 }
 
@@ -107,14 +127,21 @@ impl Manifest {
     #[must_use]
     pub fn title(&self) -> String {
         // What each environment of LUCI's specs has says least.
-        let (seeds, others): (Vec<_>, Vec<_>) = self.wheels.iter().partition(|wheel| is_seed(&wheel.name));
+        let (seeds, others): (Vec<_>, Vec<_>) =
+            self.wheels.iter().partition(|wheel| is_seed(&wheel.name));
         let wheels = others.into_iter().chain(seeds);
-        let names: Vec<String> = wheels.map(|wheel| format!("{} {}", wheel.name, wheel.version)).collect();
+        let names: Vec<String> = wheels
+            .map(|wheel| format!("{} {}", wheel.name, wheel.version))
+            .collect();
         match &names[..] {
             [] => format!("python {} without wheels", self.python),
             [one] => format!("python {} with {one}", self.python),
             [one, two] => format!("python {} with {one} and {two}", self.python),
-            [one, two, more @ ..] => format!("python {} with {one}, {two} and {} more", self.python, more.len()),
+            [one, two, more @ ..] => format!(
+                "python {} with {one}, {two} and {} more",
+                self.python,
+                more.len()
+            ),
         }
     }
 
@@ -168,25 +195,42 @@ impl Store {
         let path = self.environments().join(key.as_str());
         match fs::look_for_json::<Manifest>(&path.join(MANIFEST))? {
             Some(manifest) if manifest.key == *key => self.entry(key, &manifest.site),
-            _ => Ok(if fs::link_metadata(&path)?.is_some() { Lookup::Changed } else { Lookup::Absent }),
+            _ => Ok(if fs::link_metadata(&path)?.is_some() {
+                Lookup::Changed
+            } else {
+                Lookup::Absent
+            }),
         }
     }
 
     /// Opens and locks the environment of a key whose site-packages is known. Never waits.
     pub(super) fn entry(&self, key: &Key, site: &Site) -> Result<Lookup> {
         let path = self.environments().join(key.as_str());
-        // Left open across `execve`, the lock lasts as long as the program: nobody removes the environment under it.
-        let Some(manifest) = fs::open_across_exec(&path.join(MANIFEST))? else { return Ok(Lookup::Absent) };
+        // Left open across `execve`, the lock lasts as long as the program: nobody removes the
+        // environment under it.
+        let Some(manifest) = fs::open_across_exec(&path.join(MANIFEST))? else {
+            return Ok(Lookup::Absent);
+        };
         if fs::try_lock_shared(&manifest) == Attempt::Busy {
             return Ok(Lookup::Busy);
         }
         let ours = manifest.metadata()?;
-        // A lock on a removed entry keeps nothing. That what has this name now is what was locked tells its site-packages: it is looked at
-        // behind the lock, and whatever was built in the meantime has one of another time.
+        // A lock on a removed entry keeps nothing. That what has this name now is what was locked
+        // tells its site-packages: it is looked at behind the lock, and whatever was built in the
+        // meantime has one of another time.
         if !ours.is_file() || !site.holds(&path)? || !is_whole(&path, site)? {
-            return Ok(if fs::exists(&path) { Lookup::Changed } else { Lookup::Absent });
+            return Ok(if fs::exists(&path) {
+                Lookup::Changed
+            } else {
+                Lookup::Absent
+            });
         }
-        Ok(Lookup::Ready(Entry { path, site: site.clone(), manifest, last_use: ours.modified().ok() }))
+        Ok(Lookup::Ready(Entry {
+            path,
+            site: site.clone(),
+            manifest,
+            last_use: ours.modified().ok(),
+        }))
     }
 
     /// Waits until nobody has the environment of a key for himself.
@@ -208,11 +252,15 @@ impl Entry {
         self.path.join(self.site.python())
     }
 
-    /// Notes that the environment is used, at most once an hour. In a store that cannot be written, nothing is noted.
+    /// Notes that the environment is used, at most once an hour. In a store that cannot be written,
+    /// nothing is noted.
     pub fn touch(&self) {
         let now = SystemTime::now();
         // A stamp in the future is as good as none.
-        let is_recent = self.last_use.is_some_and(|last| now.duration_since(last).is_ok_and(|age| age < LAST_USE_PRECISION));
+        let is_recent = self.last_use.is_some_and(|last| {
+            now.duration_since(last)
+                .is_ok_and(|age| age < LAST_USE_PRECISION)
+        });
         if !is_recent && let Err(error) = self.manifest.set_modified(now) {
             tracing::debug!("cannot note the use of `{}`: {error}", self.path.display());
         }
@@ -244,6 +292,8 @@ impl From<Attempt> for Use {
 
 /// Whether a program runs in the environment at `path`.
 pub(super) fn use_of(path: &Path) -> Result<Use> {
-    let Some(manifest) = fs::open_optional(&path.join(MANIFEST))? else { return Ok(Use::Free) };
+    let Some(manifest) = fs::open_optional(&path.join(MANIFEST))? else {
+        return Ok(Use::Free);
+    };
     Ok(fs::try_lock_exclusive(&manifest).into())
 }

@@ -1,6 +1,7 @@
-//! What a launch is asked, beside the files that it looks at: the spec's text, flags, variables. The name of its memo is a digest of
-//! these; so that a launch whose memo is missing can say what it is asked otherwise, each is kept by itself too, with the spec and the
-//! environment that it came to.
+//! What a launch is asked, beside the files that it looks at: the spec's text, flags, variables.
+//! The name of its memo is a digest of these; so that a launch whose memo is missing can say what
+//! it is asked otherwise, each is kept by itself too, with the spec and the environment that it
+//! came to.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::ffi::OsStrExt;
@@ -28,7 +29,8 @@ const PLACE: &str = "the place of the spec";
 const TEXT: &str = "the text of the spec";
 const NAME: &str = "the name of the program";
 
-/// Calls `see` with each input of a launch, by the name that a person knows it by. An input of several parts comes in as many calls.
+/// Calls `see` with each input of a launch, by the name that a person knows it by. An input of
+/// several parts comes in as many calls.
 pub(super) fn for_each_input(
     spec: &SpecText,
     invocation: &Invocation,
@@ -39,10 +41,15 @@ pub(super) fn for_each_input(
     see(VERSION, env!("CARGO_PKG_VERSION").as_bytes());
     see(PLACE, spec.kind.name().as_bytes());
     for path in [&spec.origin.file, &spec.base] {
-        see(PLACE, path.as_ref().map_or(b"", |path| path.as_os_str().as_bytes()));
+        see(
+            PLACE,
+            path.as_ref()
+                .map_or(b"", |path| path.as_os_str().as_bytes()),
+        );
     }
     see(TEXT, spec.content.as_bytes());
-    // It also decides which file is the spec, and takes another Python only where that is of LUCI's form and names none.
+    // It also decides which file is the spec, and takes another Python only where that is of LUCI's
+    // form and names none.
     if spec.kind == SpecKind::Luci && process.called_as() == CalledAs::Vpython3 {
         see(NAME, b"vpython3");
     }
@@ -54,7 +61,10 @@ pub(super) fn for_each_input(
         see(wheels, directory.as_os_str().as_bytes());
     }
     for directory in &invocation.wheels.of_site {
-        see("`wheels` of `vpython.conf`", directory.as_os_str().as_bytes());
+        see(
+            "`wheels` of `vpython.conf`",
+            directory.as_os_str().as_bytes(),
+        );
     }
     if let Some(versions) = &invocation.conf.python
         && invocation.interpreter.is_none()
@@ -63,7 +73,10 @@ pub(super) fn for_each_input(
             see("`python` of `vpython.conf`", version.as_bytes());
         }
     }
-    for (flag, names) in [("`-vpython-extra`", &spec.chosen.extras), ("`-vpython-group`", &spec.chosen.groups)] {
+    for (flag, names) in [
+        ("`-vpython-extra`", &spec.chosen.extras),
+        ("`-vpython-group`", &spec.chosen.groups),
+    ] {
         for name in names {
             see(flag, name.as_bytes());
         }
@@ -74,7 +87,8 @@ pub(super) fn for_each_input(
     if spec.chosen.unlocked {
         see("`-vpython-unlocked`", b"");
     }
-    for (setting, value) in interpreter::search_settings(invocation.interpreter.as_deref(), process) {
+    for (setting, value) in interpreter::search_settings(invocation.interpreter.as_deref(), process)
+    {
         see(setting, value.as_bytes());
     }
 }
@@ -119,27 +133,51 @@ impl Inputs {
             value.extend(bytes);
         });
         let place = Digest::of(values.get(PLACE).map_or(b"", Vec::as_slice)).to_string();
-        let digests = values.into_iter().map(|(input, value)| (input.to_owned(), Digest::of(&value))).collect();
+        let digests = values
+            .into_iter()
+            .map(|(input, value)| (input.to_owned(), Digest::of(&value)))
+            .collect();
         let kept_as = format!("{PREFIX}{}.json", &place[..32]);
-        Self { digests, kind: spec.kind.name(), file: spec.origin.file.clone(), kept_as }
+        Self {
+            digests,
+            kind: spec.kind.name(),
+            file: spec.origin.file.clone(),
+            kept_as,
+        }
     }
 
     /// The inputs that differ from `before`, by their names, sorted.
     fn differing_from(&self, before: &BTreeMap<String, Digest>) -> Vec<String> {
         let names: BTreeSet<&String> = self.digests.keys().chain(before.keys()).collect();
-        names.into_iter().filter(|name| self.digests.get(*name) != before.get(*name)).cloned().collect()
+        names
+            .into_iter()
+            .filter(|name| self.digests.get(*name) != before.get(*name))
+            .cloned()
+            .collect()
     }
 }
 
 impl Store {
-    /// Keeps the inputs of a cold launch that came to the environment `key`, in place of those of an earlier one of the same spec.
+    /// Keeps the inputs of a cold launch that came to the environment `key`, in place of those of
+    /// an earlier one of the same spec.
     pub fn keep_inputs(&self, inputs: &Inputs, key: &Key) -> Result<()> {
-        let Inputs { digests, kind, file, kept_as } = inputs.clone();
-        let kept = KeptInputs { key: key.clone(), kind: kind.to_owned(), file: file.map(TextPath), digests };
+        let Inputs {
+            digests,
+            kind,
+            file,
+            kept_as,
+        } = inputs.clone();
+        let kept = KeptInputs {
+            key: key.clone(),
+            kind: kind.to_owned(),
+            file: file.map(TextPath),
+            digests,
+        };
         fs::write_memo(&self.memo_directory().join(kept_as), &kept)
     }
 
-    /// Which inputs are not those of the last cold launch of the same spec, by their names, sorted; none where there was no such launch.
+    /// Which inputs are not those of the last cold launch of the same spec, by their names, sorted;
+    /// none where there was no such launch.
     #[must_use]
     pub fn changed_inputs(&self, inputs: &Inputs) -> Option<Vec<String>> {
         let before: KeptInputs = fs::read_memo(&self.memo_directory().join(&inputs.kept_as))?;
@@ -151,9 +189,24 @@ impl Store {
         let directory = self.memo_directory();
         let mut specs: BTreeMap<Key, BTreeSet<KnownSpec>> = BTreeMap::new();
         for name in fs::list(&directory)?.unwrap_or_default() {
-            let kept = if name.as_bytes().starts_with(PREFIX.as_bytes()) { fs::read_memo(&directory.join(name)) } else { None };
-            let Some(KeptInputs { key, kind, file, digests: _ }) = kept else { continue };
-            specs.entry(key).or_default().insert(KnownSpec { file: file.map(|file| file.0), kind });
+            let kept = if name.as_bytes().starts_with(PREFIX.as_bytes()) {
+                fs::read_memo(&directory.join(name))
+            } else {
+                None
+            };
+            let Some(KeptInputs {
+                key,
+                kind,
+                file,
+                digests: _,
+            }) = kept
+            else {
+                continue;
+            };
+            specs.entry(key).or_default().insert(KnownSpec {
+                file: file.map(|file| file.0),
+                kind,
+            });
         }
         Ok(specs)
     }

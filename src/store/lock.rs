@@ -16,7 +16,8 @@ const SILENCE: Duration = Duration::from_secs(1);
 /// How often it looks again in that time.
 const INTERVAL: Duration = Duration::from_millis(10);
 
-/// Shares the lock at `path` until the file is dropped. Whoever has it for himself has it only for a moment.
+/// Shares the lock at `path` until the file is dropped. Whoever has it for himself has it only for
+/// a moment.
 pub(super) fn share(path: &Path) -> Result<File> {
     let file = fs::open_or_create(path)?;
     fs::lock_shared(&file);
@@ -34,23 +35,29 @@ pub(super) struct BuildLock {
 }
 
 impl BuildLock {
-    /// Waits for the lock at `path`, for as long as it takes; after a second it says whom it waits for. `what` is what the
-    /// holder is doing, as in `building the environment`.
+    /// Waits for the lock at `path`, for as long as it takes; after a second it says whom it waits
+    /// for. `what` is what the holder is doing, as in `building the environment`.
     pub fn wait(path: &Path, what: &str) -> Result<Self> {
         loop {
             let mut file = fs::open_or_create(path)?;
             let taken = lock_exclusive(&mut file, what);
-            // Somebody may have removed the file while we waited: then another process holds the lock of that name.
+            // Somebody may have removed the file while we waited: then another process holds the
+            // lock of that name.
             let is_same = fs::is_at(&file, path)?;
             if is_same {
                 let Taken { excludes, left } = taken;
-                return Ok(Self { file, excludes, left: left.as_deref().and_then(SharedFailure::parse) });
+                return Ok(Self {
+                    file,
+                    excludes,
+                    left: left.as_deref().and_then(SharedFailure::parse),
+                });
             }
         }
     }
 
-    /// Does what the lock is for, unless the process that was waited for has just failed at it: then that is the error here too.
-    /// `inputs` is a digest of all that the work depends on besides the lock's name.
+    /// Does what the lock is for, unless the process that was waited for has just failed at it:
+    /// then that is the error here too. `inputs` is a digest of all that the work depends on
+    /// besides the lock's name.
     ///
     /// # Errors
     /// Those of `work`.
@@ -60,7 +67,11 @@ impl BuildLock {
         }
         sign(&mut self.file, std::process::id().to_string().as_bytes());
         let result = work(self);
-        if let Some(failure) = result.as_ref().err().and_then(|error| SharedFailure::new(error, inputs)) {
+        if let Some(failure) = result
+            .as_ref()
+            .err()
+            .and_then(|error| SharedFailure::new(error, inputs))
+        {
             sign(&mut self.file, &failure.render());
         }
         result
@@ -71,8 +82,8 @@ impl BuildLock {
 struct Taken {
     /// Whether it keeps others out.
     excludes: bool,
-    /// What stands in its file and did not when the waiting began. So nobody hears of a failure that is older than he: no clock
-    /// is asked, since those of two machines need not agree.
+    /// What stands in its file and did not when the waiting began. So nobody hears of a failure
+    /// that is older than he: no clock is asked, since those of two machines need not agree.
     left: Option<String>,
 }
 
@@ -82,8 +93,18 @@ fn lock_exclusive(file: &mut File, what: &str) -> Taken {
     let mut before: Option<String> = None;
     loop {
         match fs::try_lock_exclusive(file) {
-            Attempt::Held => return Taken { excludes: true, left: before.and_then(|before| news(file, &before)) },
-            Attempt::Unsupported => return Taken { excludes: false, left: None },
+            Attempt::Held => {
+                return Taken {
+                    excludes: true,
+                    left: before.and_then(|before| news(file, &before)),
+                };
+            }
+            Attempt::Unsupported => {
+                return Taken {
+                    excludes: false,
+                    left: None,
+                };
+            }
             Attempt::Busy => {}
         }
         let before = before.get_or_insert_with(|| text(file));
@@ -91,7 +112,10 @@ fn lock_exclusive(file: &mut File, what: &str) -> Taken {
             report::notice(&format!("waiting for {}, which is {what}", holder(file)));
             // In the kernel, which wakes us when the holder is done or dead.
             let excludes = fs::lock_exclusive(file);
-            return Taken { excludes, left: news(file, before) };
+            return Taken {
+                excludes,
+                left: news(file, before),
+            };
         }
         std::thread::sleep(INTERVAL);
     }
@@ -101,7 +125,8 @@ fn news(file: &mut File, before: &str) -> Option<String> {
     Some(text(file)).filter(|now| now != before)
 }
 
-/// Writes who holds the lock, or what came of it, into its file. Where that fails, others wait without a name and do the work again.
+/// Writes who holds the lock, or what came of it, into its file. Where that fails, others wait
+/// without a name and do the work again.
 fn sign(file: &mut File, content: &[u8]) {
     let mut sign = || {
         file.set_len(0)?;
@@ -113,7 +138,9 @@ fn sign(file: &mut File, content: &[u8]) {
 
 fn text(file: &mut File) -> String {
     let mut text = String::new();
-    let _ = file.rewind().and_then(|()| file.take(fs::limits::LIST.bytes).read_to_string(&mut text));
+    let _ = file
+        .rewind()
+        .and_then(|()| file.take(fs::limits::LIST.bytes).read_to_string(&mut text));
     text
 }
 
@@ -136,7 +163,10 @@ mod tests {
         let mut other = fs::open_or_create(&path).unwrap();
         lock.work(&Digest::of(b""), |_| {
             assert_eq!(fs::try_lock_exclusive(&other), Attempt::Busy);
-            assert_eq!(holder(&mut other), format!("process {}", std::process::id()));
+            assert_eq!(
+                holder(&mut other),
+                format!("process {}", std::process::id())
+            );
             Ok(())
         })
         .unwrap();
@@ -154,15 +184,25 @@ mod tests {
             let mut file = fs::open_or_create(&path).unwrap();
             (text(&mut file), file, inputs)
         });
-        first.work(&inputs, |_| Err::<(), _>(anyhow::anyhow!("no luck"))).unwrap_err();
+        first
+            .work(&inputs, |_| Err::<(), _>(anyhow::anyhow!("no luck")))
+            .unwrap_err();
         drop(first);
         let results = waiters.each_mut().map(|(before, file, inputs)| {
             let left = news(file, before).as_deref().and_then(SharedFailure::parse);
-            let mut lock = BuildLock { file: file.try_clone().unwrap(), excludes: true, left };
-            lock.work(inputs, |_| Ok(())).map_err(|error| error.to_string())
+            let mut lock = BuildLock {
+                file: file.try_clone().unwrap(),
+                excludes: true,
+                left,
+            };
+            lock.work(inputs, |_| Ok(()))
+                .map_err(|error| error.to_string())
         });
         assert_eq!(results, [Err("no luck".to_owned()), Ok(())]);
         let mut late = BuildLock::wait(&path, "building").unwrap();
-        assert!(late.work(&inputs, |_| Ok(())).is_ok(), "who comes later tries again");
+        assert!(
+            late.work(&inputs, |_| Ok(())).is_ok(),
+            "who comes later tries again"
+        );
     }
 }

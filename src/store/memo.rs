@@ -1,4 +1,5 @@
-//! Launch memos: what a launch came to, and from what it was decided, so that the next one like it need not decide again.
+//! Launch memos: what a launch came to, and from what it was decided, so that the next one like it
+//! need not decide again.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -19,12 +20,14 @@ use crate::plan::{Evidence, Key};
 use crate::process::Process;
 use crate::spec::SpecText;
 
-/// The name of a memo: a digest of all that a launch was asked, so that launches that are asked alike share it.
+/// The name of a memo: a digest of all that a launch was asked, so that launches that are asked
+/// alike share it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MemoName(String);
 
 impl MemoName {
-    /// The name for a launch: of the spec's text and place, and of the settings that decide what it comes to.
+    /// The name for a launch: of the spec's text and place, and of the settings that decide what it
+    /// comes to.
     #[must_use]
     pub fn of_launch(spec: &SpecText, invocation: &Invocation, process: &Process) -> Self {
         let mut hasher = Sha256::new();
@@ -48,7 +51,8 @@ pub struct Memo {
     missing: Vec<Missing>,
     /// Environment variables as digests: what a spec takes from one may be a password.
     variables: BTreeMap<String, Option<Digest>>,
-    /// When the wheels that not each launch looks at were last looked at, in seconds since 1970; none where there are none.
+    /// When the wheels that not each launch looks at were last looked at, in seconds since 1970;
+    /// none where there are none.
     others_seen: Option<u64>,
     /// What the spec's author or the caller should know, each time.
     pub warnings: Vec<String>,
@@ -56,7 +60,8 @@ pub struct Memo {
     pub python_path: Vec<TextPath>,
 }
 
-/// The wheels of a launch that are looked at once an hour, in a file of their own: to read them costs as much as a launch.
+/// The wheels of a launch that are looked at once an hour, in a file of their own: to read them
+/// costs as much as a launch.
 #[derive(Debug, Serialize, Deserialize)]
 struct OtherWheels {
     /// As in a memo: what is kept goes with the environment.
@@ -71,7 +76,8 @@ const OTHERS_PRECISION: Duration = Duration::from_hours(1);
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TextPath(#[serde(with = "crate::fs::path_text")] pub PathBuf);
 
-/// The environment that is named by what was kept of a launch; none where the file at `path` is something else.
+/// The environment that is named by what was kept of a launch; none where the file at `path` is
+/// something else.
 pub(super) fn key_of(path: &Path) -> Option<Key> {
     /// What all that is kept of launches has.
     #[derive(Deserialize)]
@@ -82,8 +88,8 @@ pub(super) fn key_of(path: &Path) -> Option<Key> {
 }
 
 impl Store {
-    /// What a launch that was asked alike came to, with its environment; a miss unless all is as it was then. Starts no process,
-    /// opens no wheel, waits for no lock and writes nothing.
+    /// What a launch that was asked alike came to, with its environment; a miss unless all is as it
+    /// was then. Starts no process, opens no wheel, waits for no lock and writes nothing.
     ///
     /// # Errors
     /// Why there is none.
@@ -95,31 +101,45 @@ impl Store {
             return Err(Miss::Changed(changed));
         }
         let is_set = |name: &str, value: &Option<Digest>| {
-            process.setting(name).map(|now| Digest::of(now.to_string_lossy().as_bytes())) == *value
+            process
+                .setting(name)
+                .map(|now| Digest::of(now.to_string_lossy().as_bytes()))
+                == *value
         };
-        if let Some((name, _)) = memo.variables.iter().find(|(name, value)| !is_set(name, value)) {
+        if let Some((name, _)) = memo
+            .variables
+            .iter()
+            .find(|(name, value)| !is_set(name, value))
+        {
             tracing::debug!(name, "changed since the last launch");
             return Err(Miss::Variable(name.clone()));
         }
         if memo.others_are_due(SystemTime::now()) {
             self.look_at_other_wheels(name, &memo)?;
         }
-        let lookup = self.entry(&memo.key, &memo.site).map_err(|_| Miss::Environment(Standing::Absent))?;
+        let lookup = self
+            .entry(&memo.key, &memo.site)
+            .map_err(|_| Miss::Environment(Standing::Absent))?;
         Ok((memo, lookup.ready().map_err(Miss::Environment)?))
     }
 
     /// Looks at the wheels that not each launch looks at.
     fn look_at_other_wheels(&self, name: &MemoName, memo: &Memo) -> Result<(), Miss> {
-        let others: OtherWheels = fs::read_memo(&self.other_wheels_file(name)).ok_or(Miss::Unknown)?;
+        let others: OtherWheels =
+            fs::read_memo(&self.other_wheels_file(name)).ok_or(Miss::Unknown)?;
         // Those of another launch like this, which has come to another environment.
         if others.key != memo.key {
             return Err(Miss::Unknown);
         }
-        others.stamps.into_iter().find(|stamped| !stamped.holds()).map_or(Ok(()), |changed| Err(Miss::Changed(changed)))
+        others
+            .stamps
+            .into_iter()
+            .find(|stamped| !stamped.holds())
+            .map_or(Ok(()), |changed| Err(Miss::Changed(changed)))
     }
 
-    /// Notes that [`Store::recall`] has looked at all wheels, where that was due: at most once an hour. In a store that cannot be written,
-    /// nothing is noted, and each launch looks at all.
+    /// Notes that [`Store::recall`] has looked at all wheels, where that was due: at most once an
+    /// hour. In a store that cannot be written, nothing is noted, and each launch looks at all.
     pub fn renew(&self, name: &MemoName, memo: &mut Memo) {
         let now = SystemTime::now();
         if memo.others_are_due(now) {
@@ -139,32 +159,57 @@ impl Store {
         evidence: Evidence,
         python_path: &[PathBuf],
     ) -> Result<()> {
-        let Evidence { stamps, other_wheels, variables, warnings, remarks: _, unseeded: _, choice: _ } = evidence;
-        let variables =
-            variables.into_iter().map(|(name, value)| (name, value.map(|text| Digest::of(text.as_bytes())))).collect();
+        let Evidence {
+            stamps,
+            other_wheels,
+            variables,
+            warnings,
+            remarks: _,
+            unseeded: _,
+            choice: _,
+        } = evidence;
+        let variables = variables
+            .into_iter()
+            .map(|(name, value)| (name, value.map(|text| Digest::of(text.as_bytes()))))
+            .collect();
         let python_path = python_path.iter().cloned().map(TextPath).collect();
         let (stamps, missing) = missing::set_apart(stamps, SystemTime::now());
         let others_seen = (!other_wheels.is_empty()).then(|| seconds(SystemTime::now()));
         if others_seen.is_some() {
-            let others = OtherWheels { key: key.clone(), stamps: other_wheels };
+            let others = OtherWheels {
+                key: key.clone(),
+                stamps: other_wheels,
+            };
             fs::write_memo(&self.other_wheels_file(name), &others)?;
         }
         let site = entry.site.clone();
-        let memo = Memo { key: key.clone(), site, stamps, missing, variables, others_seen, warnings, python_path };
+        let memo = Memo {
+            key: key.clone(),
+            site,
+            stamps,
+            missing,
+            variables,
+            others_seen,
+            warnings,
+            python_path,
+        };
         fs::write_memo(&self.memo_file(name), &memo)
     }
 
     fn memo_file(&self, name: &MemoName) -> PathBuf {
-        self.memo_directory().join(format!("launch-{}.json", name.0))
+        self.memo_directory()
+            .join(format!("launch-{}.json", name.0))
     }
 
     fn other_wheels_file(&self, name: &MemoName) -> PathBuf {
-        self.memo_directory().join(format!("wheels-of-{}.json", name.0))
+        self.memo_directory()
+            .join(format!("wheels-of-{}.json", name.0))
     }
 }
 
 impl Memo {
-    /// Whether the wheels that not each launch looks at are to be looked at. A time in the future is as good as none.
+    /// Whether the wheels that not each launch looks at are to be looked at. A time in the future
+    /// is as good as none.
     fn others_are_due(&self, now: SystemTime) -> bool {
         let age = self.others_seen.map(|seen| seconds(now).checked_sub(seen));
         age.is_some_and(|age| age.is_none_or(|age| age >= OTHERS_PRECISION.as_secs()))
@@ -173,5 +218,6 @@ impl Memo {
 
 /// Seconds since 1970.
 fn seconds(time: SystemTime) -> u64 {
-    time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+    time.duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs())
 }

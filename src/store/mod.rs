@@ -1,4 +1,5 @@
-//! The store: environments by key and unpacked wheels by digest, each complete from the moment it has its name.
+//! The store: environments by key and unpacked wheels by digest, each complete from the moment it
+//! has its name.
 //!
 //! ```text
 //! <root>/                   0700, owned by the caller
@@ -10,8 +11,8 @@
 //!     tmp/                  staging; what is left here by a killed build is rubbish
 //! ```
 //!
-//! Things come into being by staging under `tmp/` and one rename, while their build lock is held. The locks save work; that
-//! nothing half-made is ever seen rests on the rename alone.
+//! Things come into being by staging under `tmp/` and one rename, while their build lock is held.
+//! The locks save work; that nothing half-made is ever seen rests on the rename alone.
 
 mod damage;
 mod entry;
@@ -52,9 +53,11 @@ use crate::report::Failure;
 
 /// The directory of the layout that this version reads and writes.
 const LAYOUT_DIRECTORY: &str = "v1";
-/// The name of the lock that all who build share, and that whoever removes unpacked wheels has for himself.
+/// The name of the lock that all who build share, and that whoever removes unpacked wheels has for
+/// himself.
 const BUILDING: &str = "building";
-/// How directories under `tmp/` are called in which something waits to be removed, and what it is called there.
+/// How directories under `tmp/` are called in which something waits to be removed, and what it is
+/// called there.
 const ASIDE: &str = "aside-";
 const ASIDE_CONTENT: &str = "content";
 
@@ -74,7 +77,11 @@ impl Store {
     /// The root cannot be made, or is somebody else's to write.
     pub fn open(invocation: &Invocation, process: &Process) -> Result<Self> {
         let root = root::find(invocation, process)?;
-        Ok(Self { layout: root.join(LAYOUT_DIRECTORY), user: process.user, is_throw_away: invocation.is_throw_away })
+        Ok(Self {
+            layout: root.join(LAYOUT_DIRECTORY),
+            user: process.user,
+            is_throw_away: invocation.is_throw_away,
+        })
     }
 
     /// The store that a command line would use, as it is: nothing is made.
@@ -83,7 +90,11 @@ impl Store {
     /// The root is somebody else's to write, or cannot be one.
     pub fn look(invocation: &Invocation, process: &Process) -> Result<Self> {
         let root = root::look(invocation, process)?;
-        Ok(Self { layout: root.join(LAYOUT_DIRECTORY), user: process.user, is_throw_away: invocation.is_throw_away })
+        Ok(Self {
+            layout: root.join(LAYOUT_DIRECTORY),
+            user: process.user,
+            is_throw_away: invocation.is_throw_away,
+        })
     }
 
     /// Whether there is anything yet.
@@ -98,10 +109,12 @@ impl Store {
         self.environments().join(key.as_str())
     }
 
-    /// Makes the directories of the store, and looks at those that lead there. A warm launch finds all that it needs without.
+    /// Makes the directories of the store, and looks at those that lead there. A warm launch finds
+    /// all that it needs without.
     ///
     /// # Errors
-    /// A directory cannot be made, is something else, or somebody else could put another in its place.
+    /// A directory cannot be made, is something else, or somebody else could put another in its
+    /// place.
     pub fn prepare(&self) -> Result<()> {
         way::check(self.root(), self.user)?;
         for directory in ["envs", "wheels", "locks", "memo", "tmp"] {
@@ -110,16 +123,25 @@ impl Store {
             for own in [&self.layout, &path] {
                 if !fs::link_metadata(own)?.is_some_and(|metadata| metadata.is_dir()) {
                     let why = "nobody but vpython puts something there, and it makes no links";
-                    return Err(Failure::new(format!("`{}` is not a directory", own.display())).because(why).into());
+                    return Err(
+                        Failure::new(format!("`{}` is not a directory", own.display()))
+                            .because(why)
+                            .into(),
+                    );
                 }
             }
         }
         Ok(())
     }
 
-    /// Waits until all that was written to the file system of `path` is on the disk. What no later run will see need not get there.
+    /// Waits until all that was written to the file system of `path` is on the disk. What no later
+    /// run will see need not get there.
     pub fn sync(&self, path: &Path) -> Result<()> {
-        if self.is_throw_away { Ok(()) } else { fs::sync_file_system(path) }
+        if self.is_throw_away {
+            Ok(())
+        } else {
+            fs::sync_file_system(path)
+        }
     }
 
     /// Where the unpacked wheel of a digest is, if it is there.

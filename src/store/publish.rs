@@ -15,12 +15,19 @@ use crate::plan::{Key, Plan};
 use crate::report;
 
 impl Store {
-    /// The environment of a plan; `build` makes it in an empty directory where it does not stand yet. Of all who ask at once, one
-    /// builds. It may be called twice: where files of the store have gone while it built, it gets another chance.
+    /// The environment of a plan; `build` makes it in an empty directory where it does not stand
+    /// yet. Of all who ask at once, one builds. It may be called twice: where files of the store
+    /// have gone while it built, it gets another chance.
     ///
     /// # Errors
-    /// What `build` returns, here or in the process that was waited for; then nothing is left under the final name.
-    pub fn environment(&self, plan: &Plan, key: &Key, mut build: impl FnMut(&Path) -> Result<()>) -> Result<Entry> {
+    /// What `build` returns, here or in the process that was waited for; then nothing is left under
+    /// the final name.
+    pub fn environment(
+        &self,
+        plan: &Plan,
+        key: &Key,
+        mut build: impl FnMut(&Path) -> Result<()>,
+    ) -> Result<Entry> {
         if let Lookup::Ready(entry) = self.lookup(key)? {
             return Ok(entry);
         }
@@ -36,9 +43,13 @@ impl Store {
         };
         let path = self.path_of(key);
         if is_changed {
-            report::warning(&format!("`{}` was changed after it was built; it is built anew", path.display()));
+            report::warning(&format!(
+                "`{}` was changed after it was built; it is built anew",
+                path.display()
+            ));
         }
-        // Held until the lookup below has its own: nobody may remove in between what was just built.
+        // Held until the lookup below has its own: nobody may remove in between what was just
+        // built.
         let _in_use = lock.work(&inputs(plan), |lock| {
             let result = self.build(plan, key, lock, &mut build);
             match result {
@@ -56,34 +67,50 @@ impl Store {
         }
     }
 
-    /// While what this gives is held, no unpacked wheel is removed: what a build links must not go before an environment names it.
+    /// While what this gives is held, no unpacked wheel is removed: what a build links must not go
+    /// before an environment names it.
     pub fn keep_wheels(&self) -> Result<WheelsKept> {
         lock::share(&self.lock_file(BUILDING)).map(WheelsKept)
     }
 
-    /// Builds an environment and gives it its name, with a lock on it as a program has that runs in it. What has that name already goes out
-    /// of the way.
-    fn build(&self, plan: &Plan, key: &Key, lock: &BuildLock, build: &mut impl FnMut(&Path) -> Result<()>) -> Result<File> {
+    /// Builds an environment and gives it its name, with a lock on it as a program has that runs in
+    /// it. What has that name already goes out of the way.
+    fn build(
+        &self,
+        plan: &Plan,
+        key: &Key,
+        lock: &BuildLock,
+        build: &mut impl FnMut(&Path) -> Result<()>,
+    ) -> Result<File> {
         let path = self.path_of(key);
         if !lock.excludes {
             let what = "launches at once may each build, and nothing is pruned";
-            report::notice(&format!("the file system of `{}` has no locks: {what}", self.root().display()));
+            report::notice(&format!(
+                "the file system of `{}` has no locks: {what}",
+                self.root().display()
+            ));
         }
         let staged = self.stage(key.as_str(), lock)?;
         build(staged.path())?;
         let manifest = Manifest::of(plan, key, staged.path())?;
-        fs::write_new(&staged.path().join(MANIFEST), &fs::seal(&serde_json::to_vec_pretty(&manifest)?), 0o444)?;
+        fs::write_new(
+            &staged.path().join(MANIFEST),
+            &fs::seal(&serde_json::to_vec_pretty(&manifest)?),
+            0o444,
+        )?;
         let in_use = fs::open(&staged.path().join(MANIFEST))?;
         // Nobody else knows of it yet.
         let _ = fs::try_lock_shared(&in_use);
-        // After a power cut, what has its final name must be whole, and a warm launch cannot afford to look. One `syncfs` for the
-        // environment and the wheels that it links (4 to 9 ms for 200 files, 0.3 to 0.5 s for 98 wheels) is cheaper than an `fsync` for
-        // each file; and to trust an environment only within the boot that it was built in would cost each launch a look at the
-        // boot's id. Unpacked wheels need none of their own: whoever links one looks at the sizes of its files, and a file that was cut
-        // off has another.
+        // After a power cut, what has its final name must be whole, and a warm launch cannot afford
+        // to look. One `syncfs` for the environment and the wheels that it links (4 to 9 ms for 200
+        // files, 0.3 to 0.5 s for 98 wheels) is cheaper than an `fsync` for each file; and to trust
+        // an environment only within the boot that it was built in would cost each launch a look at
+        // the boot's id. Unpacked wheels need none of their own: whoever links one looks at the
+        // sizes of its files, and a file that was cut off has another.
         info_span!("write to the disk").in_scope(|| self.sync(staged.path()))?;
         if matches!(self.lookup(key)?, Lookup::Changed) {
-            // Only now: programs that run in it have its files until there are others in their place.
+            // Only now: programs that run in it have its files until there are others in their
+            // place.
             self.set_aside(&path)?;
         }
         publish(staged, &path)?;
@@ -91,11 +118,13 @@ impl Store {
         Ok(in_use)
     }
 
-    /// An unpacked wheel. `load` reads its directory; where it is missing, or is no longer what was unpacked, `unpack` fills an empty
-    /// one from the wheel at `source`. Of all who ask at once, one unpacks.
+    /// An unpacked wheel. `load` reads its directory; where it is missing, or is no longer what was
+    /// unpacked, `unpack` fills an empty one from the wheel at `source`. Of all who ask at once,
+    /// one unpacks.
     ///
     /// # Errors
-    /// What `unpack` returns, here or in the process that was waited for; then nothing is left under the final name.
+    /// What `unpack` returns, here or in the process that was waited for; then nothing is left
+    /// under the final name.
     pub fn wheel<T>(
         &self,
         (digest, source): (&Digest, &Path),
@@ -112,10 +141,12 @@ impl Store {
         self.shared(&making, unpack, load)
     }
 
-    /// What is made of an unpacked wheel, and kept in its directory under this name: as with the wheel itself.
+    /// What is made of an unpacked wheel, and kept in its directory under this name: as with the
+    /// wheel itself.
     ///
     /// # Errors
-    /// What `make` returns, here or in the process that was waited for; then nothing is left under the final name.
+    /// What `make` returns, here or in the process that was waited for; then nothing is left under
+    /// the final name.
     pub fn part_of_wheel<T>(
         &self,
         (digest, name): (&Digest, &str),
@@ -138,7 +169,13 @@ impl Store {
         make: impl FnOnce(&Path) -> Result<()>,
         load: impl Fn(&Path) -> Result<T>,
     ) -> Result<T> {
-        let Making { path, lock: name, is, anew, inputs } = making;
+        let Making {
+            path,
+            lock: name,
+            is,
+            anew,
+            inputs,
+        } = making;
         if let Ok(loaded) = load(path) {
             return Ok(loaded);
         }
@@ -149,7 +186,10 @@ impl Store {
                 Err(error) if fs::is_systems_fault(&error) => return Err(error),
                 Err(error) => {
                     let why = report::one_line(&error);
-                    report::warning(&format!("`{}` is damaged ({why}); it is {anew} anew", path.display()));
+                    report::warning(&format!(
+                        "`{}` is damaged ({why}); it is {anew} anew",
+                        path.display()
+                    ));
                     self.set_aside(path)?;
                 }
             }
@@ -162,8 +202,9 @@ impl Store {
         load(path)
     }
 
-    /// A new directory under `tmp/` for what is made under a lock; it is removed with all in it unless it is given another name. What
-    /// killed builds under that lock have left is removed now, since nobody else can be at it.
+    /// A new directory under `tmp/` for what is made under a lock; it is removed with all in it
+    /// unless it is given another name. What killed builds under that lock have left is removed
+    /// now, since nobody else can be at it.
     fn stage(&self, name: &str, lock: &BuildLock) -> Result<TempDir> {
         let (directory, prefix) = (self.staging(), format!("{name}-"));
         if lock.excludes {
@@ -176,7 +217,8 @@ impl Store {
         temporary(&directory, &prefix)
     }
 
-    /// Takes what stands at `path` out of the way. If a program still runs in it, its files stay, under a name that nobody looks for.
+    /// Takes what stands at `path` out of the way. If a program still runs in it, its files stay,
+    /// under a name that nobody looks for.
     pub(super) fn set_aside(&self, path: &Path) -> Result<()> {
         let aside = self.move_aside(path)?;
         if entry::use_of(&aside.path().join(ASIDE_CONTENT))? != Use::Free {
@@ -221,7 +263,8 @@ struct Making<'a> {
     inputs: Digest,
 }
 
-/// What a build depends on beside the key, as far as it can fail for one and not for the other: where the wheels lie.
+/// What a build depends on beside the key, as far as it can fail for one and not for the other:
+/// where the wheels lie.
 fn inputs(plan: &Plan) -> Digest {
     let mut text = Vec::new();
     for wheel in &plan.wheels {
@@ -234,12 +277,14 @@ fn inputs(plan: &Plan) -> Digest {
 
 /// A new directory in `directory`, for its owner alone, which is removed when this is dropped.
 pub(super) fn temporary(directory: &Path, prefix: &str) -> Result<TempDir> {
-    let made = tempfile::Builder::new().prefix(prefix).tempdir_in(directory);
+    let made = tempfile::Builder::new()
+        .prefix(prefix)
+        .tempdir_in(directory);
     made.with_context(|| format!("cannot create a directory in `{}`", directory.display()))
 }
 
-/// Gives a staged directory its final name. Where the directory is there already, somebody without locks was first, and theirs is as
-/// good.
+/// Gives a staged directory its final name. Where the directory is there already, somebody without
+/// locks was first, and theirs is as good.
 fn publish(staged: TempDir, path: &Path) -> Result<()> {
     fs::set_mode(staged.path(), 0o755)?;
     match fs::rename(staged.path(), path) {
@@ -263,9 +308,17 @@ mod tests {
     #[test]
     fn what_goes_aside_goes_whoever_prunes_meanwhile() {
         let directory = tempfile::tempdir().unwrap();
-        let store = Store { layout: directory.path().join("v1"), user: 0, is_throw_away: false };
+        let store = Store {
+            layout: directory.path().join("v1"),
+            user: 0,
+            is_throw_away: false,
+        };
         store.prepare().unwrap();
-        let limits = Limits { older_than: Duration::ZERO, max_size: None, until: None };
+        let limits = Limits {
+            older_than: Duration::ZERO,
+            max_size: None,
+            until: None,
+        };
         let remove = |number: usize| {
             for round in 0..200 {
                 let path = store.environments().join(format!("{number}-{round}"));
@@ -281,7 +334,9 @@ mod tests {
         };
         let prune = || {
             for _ in 0..400 {
-                store.prune(&limits, &Usage::default(), Act::Remove).unwrap();
+                store
+                    .prune(&limits, &Usage::default(), Act::Remove)
+                    .unwrap();
             }
         };
         std::thread::scope(|scope| {

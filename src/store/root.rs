@@ -1,4 +1,5 @@
-//! Where the store is, and whether it is safe to use: it must be the caller's or the superuser's, and nobody else's to write.
+//! Where the store is, and whether it is safe to use: it must be the caller's or the superuser's,
+//! and nobody else's to write.
 
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
@@ -20,27 +21,39 @@ const OTHERS_WRITE: u32 = 0o022;
 /// The root that a command line is to use: made where it is missing, checked where it is there.
 pub(super) fn find(invocation: &Invocation, process: &Process) -> Result<PathBuf> {
     let path = place(invocation, process)?;
-    let Some(metadata) = looked_at(&path, invocation)? else { return make(path, invocation, process) };
+    let Some(metadata) = looked_at(&path, invocation)? else {
+        return make(path, invocation, process);
+    };
     check(&path, &metadata, process.user)?;
     normalised(path)
 }
 
-/// What stands at the root. Where nobody has named it, a home directory that cannot be entered has none.
+/// What stands at the root. Where nobody has named it, a home directory that cannot be entered has
+/// none.
 fn looked_at(path: &Path, invocation: &Invocation) -> Result<Option<std::fs::Metadata>> {
     let looked = fs::link_metadata(path);
-    if invocation.root.is_some() { looked } else { Ok(fs::visible(looked)?.flatten()) }
+    if invocation.root.is_some() {
+        looked
+    } else {
+        Ok(fs::visible(looked)?.flatten())
+    }
 }
 
-/// The directory that is to hold the first of those that are missing on the way to the root, if the caller can write to it.
+/// The directory that is to hold the first of those that are missing on the way to the root, if the
+/// caller can write to it.
 fn writable_above(path: &Path) -> Option<&Path> {
     let above = path.ancestors().skip(1).find(|above| fs::exists(above))?;
     let access = AccessFlags::W_OK | AccessFlags::X_OK;
-    faccessat(AT_FDCWD, above, access, AtFlags::AT_EACCESS).is_ok().then_some(above)
+    faccessat(AT_FDCWD, above, access, AtFlags::AT_EACCESS)
+        .is_ok()
+        .then_some(above)
 }
 
-/// Makes the root. Where nobody has named one, and the user's cache directory cannot be written to, it is made beside temporary files.
+/// Makes the root. Where nobody has named one, and the user's cache directory cannot be written to,
+/// it is made beside temporary files.
 fn make(path: PathBuf, invocation: &Invocation, process: &Process) -> Result<PathBuf> {
-    // The superuser can write to everybody's home: a refusal after the first directory is made would leave that one there.
+    // The superuser can write to everybody's home: a refusal after the first directory is made
+    // would leave that one there.
     if let Some(above) = writable_above(&path) {
         way::check_above(above, &path, process.user)?;
     }
@@ -51,9 +64,15 @@ fn make(path: PathBuf, invocation: &Invocation, process: &Process) -> Result<Pat
             let instead = temporary(process);
             let metadata = fs::link_metadata(&instead).ok().flatten();
             let is_new = metadata.is_none();
-            let Some(metadata) = metadata.or_else(|| create(&instead).ok()) else { return Err(error) };
+            let Some(metadata) = metadata.or_else(|| create(&instead).ok()) else {
+                return Err(error);
+            };
             if is_new {
-                report::warning(&format!("the store is `{}`: {}", instead.display(), report::one_line(&error)));
+                report::warning(&format!(
+                    "the store is `{}`: {}",
+                    instead.display(),
+                    report::one_line(&error)
+                ));
             }
             (instead, metadata)
         }
@@ -74,7 +93,9 @@ pub(super) fn look(invocation: &Invocation, process: &Process) -> Result<PathBuf
         }
         metadata => (path, metadata),
     };
-    let Some(metadata) = metadata else { return Ok(path) };
+    let Some(metadata) = metadata else {
+        return Ok(path);
+    };
     check(&path, &metadata, process.user)?;
     normalised(path)
 }
@@ -83,29 +104,40 @@ pub(super) fn look(invocation: &Invocation, process: &Process) -> Result<PathBuf
 fn place(invocation: &Invocation, process: &Process) -> Result<PathBuf> {
     let path = invocation.root.clone().unwrap_or_else(|| default(process));
     if !path.is_absolute() {
-        return Err(Failure::new(format!("cannot tell where `{}` is", path.display()))
-            .because("the current directory is gone")
-            .hint("name the root with `-vpython-root`, from `/` on")
-            .into());
+        return Err(
+            Failure::new(format!("cannot tell where `{}` is", path.display()))
+                .because("the current directory is gone")
+                .hint("name the root with `-vpython-root`, from `/` on")
+                .into(),
+        );
     }
     if path.as_os_str().as_bytes().contains(&b':') {
-        return Err(Failure::new(format!("cannot use `{}` as the store", path.display()))
-            .because("`PATH` cannot hold a directory with a colon in its name")
-            .hint("name another directory with `-vpython-root`")
-            .into());
+        return Err(
+            Failure::new(format!("cannot use `{}` as the store", path.display()))
+                .because("`PATH` cannot hold a directory with a colon in its name")
+                .hint("name another directory with `-vpython-root`")
+                .into(),
+        );
     }
     Ok(path)
 }
 
 /// Python 3.14 warns of an interpreter whose path is not normalised.
 fn normalised(path: PathBuf) -> Result<PathBuf> {
-    if path.components().any(|part| part == Component::ParentDir) { fs::canonicalize(&path) } else { Ok(path) }
+    if path.components().any(|part| part == Component::ParentDir) {
+        fs::canonicalize(&path)
+    } else {
+        Ok(path)
+    }
 }
 
-/// `vpython-root.UID` in the user's cache directory, or a directory for temporary files where there is none. The user's id is in the
-/// name, because `sudo` may keep the caller's `HOME`.
+/// `vpython-root.UID` in the user's cache directory, or a directory for temporary files where there
+/// is none. The user's id is in the name, because `sudo` may keep the caller's `HOME`.
 fn default(process: &Process) -> PathBuf {
-    let cache = process.setting("XDG_CACHE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+    let cache = process
+        .setting("XDG_CACHE_HOME")
+        .map(PathBuf::from)
+        .filter(|path| path.is_absolute());
     if let Some(cache) = cache.or_else(|| process.home().map(|home| home.join(".cache"))) {
         return cache.join(format!("vpython-root.{}", process.user));
     }
@@ -119,7 +151,10 @@ fn temporary(process: &Process) -> PathBuf {
 
 /// The directory for temporary files.
 pub(super) fn temporary_directory(process: &Process) -> PathBuf {
-    let directory = process.setting("TMPDIR").map(PathBuf::from).filter(|path| path.is_absolute());
+    let directory = process
+        .setting("TMPDIR")
+        .map(PathBuf::from)
+        .filter(|path| path.is_absolute());
     directory.unwrap_or_else(|| "/tmp".into())
 }
 
@@ -132,23 +167,38 @@ fn create(path: &Path) -> Result<std::fs::Metadata> {
 }
 
 fn check(path: &Path, metadata: &std::fs::Metadata, user: u32) -> Result<()> {
-    let refuse = |why: String| Failure::new(format!("cannot use `{}` as the store", path.display())).because(why);
+    let refuse = |why: String| {
+        Failure::new(format!("cannot use `{}` as the store", path.display())).because(why)
+    };
     if metadata.is_symlink() && is_trusted(metadata, user) {
-        let target = fs::metadata(path)?.with_context(|| format!("`{}` is a link to nothing", path.display()))?;
+        let target = fs::metadata(path)?
+            .with_context(|| format!("`{}` is a link to nothing", path.display()))?;
         return check(path, &target, user);
     }
     if !metadata.is_dir() && is_trusted(metadata, user) {
         return Err(refuse("it is not a directory".into()).into());
     }
     if !is_trusted(metadata, user) {
-        return Err(refuse(format!("it belongs to user {}, and this is user {user}", metadata.uid()))
-            .hint(format!("name another directory with `-vpython-root` or `{}`", variable::ROOT))
-            .into());
+        return Err(refuse(format!(
+            "it belongs to user {}, and this is user {user}",
+            metadata.uid()
+        ))
+        .hint(format!(
+            "name another directory with `-vpython-root` or `{}`",
+            variable::ROOT
+        ))
+        .into());
     }
     if metadata.mode() & OTHERS_WRITE != 0 {
-        return Err(refuse(format!("others may write to it (mode {:04o})", metadata.mode() & 0o7777))
-            .hint(format!("`chmod go-w '{}'`, if you trust what is in it", path.display()))
-            .into());
+        return Err(refuse(format!(
+            "others may write to it (mode {:04o})",
+            metadata.mode() & 0o7777
+        ))
+        .hint(format!(
+            "`chmod go-w '{}'`, if you trust what is in it",
+            path.display()
+        ))
+        .into());
     }
     Ok(())
 }
@@ -163,21 +213,38 @@ mod tests {
     use super::*;
 
     fn process(environment: &[(&str, &str)]) -> Process {
-        let environment = environment.iter().map(|(name, value)| (name.into(), value.into())).collect();
-        Process { environment, user: 1000, ..Process::default() }
+        let environment = environment
+            .iter()
+            .map(|(name, value)| (name.into(), value.into()))
+            .collect();
+        Process {
+            environment,
+            user: 1000,
+            ..Process::default()
+        }
     }
 
     #[test]
     fn the_default_is_in_the_cache_directory_of_the_user() {
         let rows: [(&[(&str, &str)], &str); 5] = [
             (&[("HOME", "/home/me")], "/home/me/.cache/vpython-root.1000"),
-            (&[("HOME", "/home/me"), ("XDG_CACHE_HOME", "/cache")], "/cache/vpython-root.1000"),
-            (&[("HOME", "/home/me"), ("XDG_CACHE_HOME", "cache")], "/home/me/.cache/vpython-root.1000"),
+            (
+                &[("HOME", "/home/me"), ("XDG_CACHE_HOME", "/cache")],
+                "/cache/vpython-root.1000",
+            ),
+            (
+                &[("HOME", "/home/me"), ("XDG_CACHE_HOME", "cache")],
+                "/home/me/.cache/vpython-root.1000",
+            ),
             (&[("HOME", "")], "/tmp/vpython-root.1000"),
             (&[("TMPDIR", "/scratch")], "/scratch/vpython-root.1000"),
         ];
         for (environment, expected) in rows {
-            assert_eq!(default(&process(environment)), Path::new(expected), "{environment:?}");
+            assert_eq!(
+                default(&process(environment)),
+                Path::new(expected),
+                "{environment:?}"
+            );
         }
     }
 
@@ -198,9 +265,15 @@ mod tests {
         );
         assert_eq!(crate::report::render(&error), text);
         if me == 0 {
-            assert!(check(directory.path(), &metadata(0o700), 1000).is_ok(), "the superuser's is trusted");
+            assert!(
+                check(directory.path(), &metadata(0o700), 1000).is_ok(),
+                "the superuser's is trusted"
+            );
         } else {
-            assert!(check(directory.path(), &metadata(0o700), me + 1).is_err(), "another user's is not");
+            assert!(
+                check(directory.path(), &metadata(0o700), me + 1).is_err(),
+                "another user's is not"
+            );
         }
     }
 }

@@ -1,4 +1,5 @@
-//! Throw-away stores: a directory of its own beside temporary files for each run that wants one, removed when the run ends.
+//! Throw-away stores: a directory of its own beside temporary files for each run that wants one,
+//! removed when the run ends.
 //!
 //! ```text
 //! $TMPDIR/vpython-throwaway.<uid>.<random>/   0700
@@ -6,9 +7,10 @@
 //!   v1/                                       a store like any other
 //! ```
 //!
-//! A supervisor that is killed leaves its directory. The next run of the same user that makes a throw-away store removes it: a lock that
-//! nobody holds, and no process that names the directory, say that it is abandoned. The lock file gets its name when it is already locked,
-//! so that a directory is never taken for an abandoned one while it is being made.
+//! A supervisor that is killed leaves its directory. The next run of the same user that makes a
+//! throw-away store removes it: a lock that nobody holds, and no process that names the directory,
+//! say that it is abandoned. The lock file gets its name when it is already locked, so that a
+//! directory is never taken for an abandoned one while it is being made.
 
 use std::cell::LazyCell;
 use std::fs::File;
@@ -28,7 +30,8 @@ use crate::report::Failure;
 const PREFIX: &str = "vpython-throwaway.";
 const LOCK: &str = "lock";
 const UNNAMED_LOCK: &str = ".lock";
-const HINT: &str = "set `TMPDIR` to a directory that you can write to, or name a store with `-vpython-root`";
+const HINT: &str =
+    "set `TMPDIR` to a directory that you can write to, or name a store with `-vpython-root`";
 /// How old a directory without a lock file must be to be taken for one whose maker was killed.
 const UNFINISHED: Duration = Duration::from_hours(1);
 /// How often the removal is tried while some process still writes there.
@@ -45,14 +48,26 @@ impl ThrowAway {
     /// Makes a throw-away store, and removes those of the same user that were abandoned.
     ///
     /// # Errors
-    /// The directory for temporary files cannot be written, or another user could replace what is made there.
+    /// The directory for temporary files cannot be written, or another user could replace what is
+    /// made there.
     pub fn make(process: &Process) -> Result<Self> {
         let parent = root::temporary_directory(process);
         Self::make_in(&parent, process.user).map_err(|error| {
-            let Failure { what, causes, hint, kind } = Failure::of(&error);
+            let Failure {
+                what,
+                causes,
+                hint,
+                kind,
+            } = Failure::of(&error);
             let hint = hint.or_else(|| Some(HINT.to_owned()));
             let causes = [vec![what], causes].concat();
-            Failure { what: "cannot make a throw-away store".to_owned(), causes, hint, kind }.into()
+            Failure {
+                what: "cannot make a throw-away store".to_owned(),
+                causes,
+                hint,
+                kind,
+            }
+            .into()
         })
     }
 
@@ -66,7 +81,10 @@ impl ThrowAway {
         // Where there are no locks nothing is taken for abandoned.
         let _ = fs::try_lock_exclusive(&lock);
         fs::rename(&unnamed, &directory.path().join(LOCK))?;
-        Ok(Self { path: directory.keep(), lock })
+        Ok(Self {
+            path: directory.keep(),
+            lock,
+        })
     }
 
     /// The root of the store.
@@ -93,11 +111,17 @@ impl ThrowAway {
             }
             removed = fs::remove_dir_all(&self.path);
         }
-        removed.with_context(|| format!("cannot remove the throw-away store `{}`", self.path.display()))
+        removed.with_context(|| {
+            format!(
+                "cannot remove the throw-away store `{}`",
+                self.path.display()
+            )
+        })
     }
 }
 
-/// Removes the user's abandoned stores among the entries of `parent`. What cannot be removed stays for the next run.
+/// Removes the user's abandoned stores among the entries of `parent`. What cannot be removed stays
+/// for the next run.
 fn remove_abandoned(parent: &Path, prefix: &str, user: u32) {
     let programs = LazyCell::new(Programs::look);
     for name in fs::list(parent).ok().flatten().unwrap_or_default() {
@@ -105,7 +129,9 @@ fn remove_abandoned(parent: &Path, prefix: &str, user: u32) {
             continue;
         }
         let path = parent.join(name);
-        let Ok(Some(found)) = fs::link_metadata(&path) else { continue };
+        let Ok(Some(found)) = fs::link_metadata(&path) else {
+            continue;
+        };
         if !found.is_dir() || found.uid() != user {
             continue;
         }
@@ -113,7 +139,11 @@ fn remove_abandoned(parent: &Path, prefix: &str, user: u32) {
         let lock = fs::open_optional(&path.join(LOCK)).ok().flatten();
         let is_abandoned = match &lock {
             Some(lock) => fs::try_lock_exclusive(lock) == Attempt::Held,
-            None => found.modified().is_ok_and(|time| SystemTime::now().duration_since(time).is_ok_and(|age| age > UNFINISHED)),
+            None => found.modified().is_ok_and(|time| {
+                SystemTime::now()
+                    .duration_since(time)
+                    .is_ok_and(|age| age > UNFINISHED)
+            }),
         };
         if is_abandoned && !programs.name(&path) {
             let _ = fs::remove_dir_all(&path);

@@ -1,7 +1,8 @@
-//! What stands in the store, when each environment was last used, and how much of the disk it takes.
+//! What stands in the store, when each environment was last used, and how much of the disk it
+//! takes.
 //!
-//! A file that environments and an unpacked wheel share by hard links takes its space once. Of copies that share their blocks (reflinks)
-//! nobody can tell; they count in full.
+//! A file that environments and an unpacked wheel share by hard links takes its space once. Of
+//! copies that share their blocks (reflinks) nobody can tell; they count in full.
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -29,7 +30,11 @@ pub struct Stored {
 impl Stored {
     /// Whether a program runs in it: one that holds its lock, or one of these.
     pub fn use_of(&self, programs: &Programs) -> Result<Use> {
-        if programs.name(&self.path) { Ok(Use::InUse) } else { entry::use_of(&self.path) }
+        if programs.name(&self.path) {
+            Ok(Use::InUse)
+        } else {
+            entry::use_of(&self.path)
+        }
     }
 
     /// How long ago it was last used.
@@ -47,11 +52,23 @@ impl Store {
         let mut stored = Vec::new();
         for name in fs::list(&directory)?.unwrap_or_default() {
             let path = directory.join(name);
-            let Some(manifest) = fs::look_for_json::<Manifest>(&path.join(MANIFEST))? else { continue };
-            let Some(metadata) = fs::metadata(&path.join(MANIFEST))? else { continue };
-            stored.push(Stored { path, manifest, last_use: metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH) });
+            let Some(manifest) = fs::look_for_json::<Manifest>(&path.join(MANIFEST))? else {
+                continue;
+            };
+            let Some(metadata) = fs::metadata(&path.join(MANIFEST))? else {
+                continue;
+            };
+            stored.push(Stored {
+                path,
+                manifest,
+                last_use: metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH),
+            });
         }
-        stored.sort_by(|one, other| one.last_use.cmp(&other.last_use).then_with(|| one.path.cmp(&other.path)));
+        stored.sort_by(|one, other| {
+            one.last_use
+                .cmp(&other.last_use)
+                .then_with(|| one.path.cmp(&other.path))
+        });
         Ok(stored)
     }
 
@@ -59,7 +76,8 @@ impl Store {
     pub(super) fn unpacked(&self) -> Result<BTreeMap<Digest, PathBuf>> {
         let directory = self.wheels();
         let names = fs::list(&directory)?.unwrap_or_default();
-        let digest = |name: &std::ffi::OsString| Some((name.to_str()?.parse().ok()?, directory.join(name)));
+        let digest =
+            |name: &std::ffi::OsString| Some((name.to_str()?.parse().ok()?, directory.join(name)));
         Ok(names.iter().filter_map(digest).collect())
     }
 
@@ -67,17 +85,37 @@ impl Store {
     pub fn usage(&self) -> Result<Usage> {
         let stored = self.stored()?;
         let unpacked = self.unpacked()?;
-        let wheels: BTreeMap<Digest, Measured> =
-            unpacked.into_par_iter().map(|(digest, path)| (digest, Measured::of(&path))).collect();
-        let in_wheels: HashSet<(u64, u64)> = wheels.values().flat_map(|measured| measured.inodes.keys().copied()).collect();
+        let wheels: BTreeMap<Digest, Measured> = unpacked
+            .into_par_iter()
+            .map(|(digest, path)| (digest, Measured::of(&path)))
+            .collect();
+        let in_wheels: HashSet<(u64, u64)> = wheels
+            .values()
+            .flat_map(|measured| measured.inodes.keys().copied())
+            .collect();
         let entries = stored.into_par_iter().map(|stored| {
             let measured = Measured::of(&stored.path);
-            let (shared, own): (Vec<_>, Vec<_>) = measured.inodes.into_iter().partition(|(inode, _)| in_wheels.contains(inode));
+            let (shared, own): (Vec<_>, Vec<_>) = measured
+                .inodes
+                .into_iter()
+                .partition(|(inode, _)| in_wheels.contains(inode));
             let sum = |sizes: Vec<((u64, u64), u64)>| sizes.into_iter().map(|(_, size)| size).sum();
-            (stored.manifest.key.as_str().to_owned(), Space { own: sum(own), shared: sum(shared) })
+            (
+                stored.manifest.key.as_str().to_owned(),
+                Space {
+                    own: sum(own),
+                    shared: sum(shared),
+                },
+            )
         });
         let entries = entries.collect();
-        Ok(Usage { entries, wheels: wheels.into_iter().map(|(digest, measured)| (digest, measured.total())).collect() })
+        Ok(Usage {
+            entries,
+            wheels: wheels
+                .into_iter()
+                .map(|(digest, measured)| (digest, measured.total()))
+                .collect(),
+        })
     }
 }
 
@@ -103,7 +141,8 @@ impl Usage {
     /// All of it.
     #[must_use]
     pub fn total(&self) -> u64 {
-        self.entries.values().map(|space| space.own).sum::<u64>() + self.wheels.values().sum::<u64>()
+        self.entries.values().map(|space| space.own).sum::<u64>()
+            + self.wheels.values().sum::<u64>()
     }
 }
 
@@ -116,7 +155,10 @@ impl Measured {
     /// Whatever is removed meanwhile takes nothing.
     fn of(directory: &Path) -> Self {
         let mut inodes = BTreeMap::new();
-        for entry in walkdir::WalkDir::new(directory).into_iter().filter_map(Result::ok) {
+        for entry in walkdir::WalkDir::new(directory)
+            .into_iter()
+            .filter_map(Result::ok)
+        {
             if let Ok(metadata) = entry.metadata() {
                 inodes.insert(fs::inode(&metadata), fs::space(&metadata));
             }

@@ -1,8 +1,10 @@
-//! The directories on the way to the root: whoever can write to one of them can put another store in the place of ours.
+//! The directories on the way to the root: whoever can write to one of them can put another store
+//! in the place of ours.
 //!
-//! Each is opened from the one before it and looked at where it is open, links one by one, so that nothing can be exchanged between the
-//! look and the step. That takes some system calls for each directory; so it is done before something is built, and a warm launch goes
-//! where a cold one has been.
+//! Each is opened from the one before it and looked at where it is open, links one by one, so that
+//! nothing can be exchanged between the look and the step. That takes some system calls for each
+//! directory; so it is done before something is built, and a warm launch goes where a cold one has
+//! been.
 
 use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
@@ -20,28 +22,43 @@ use crate::report::Failure;
 
 /// How many links may lie on the way, as for the kernel.
 const LINKS: usize = 40;
-/// Bits that let the group, and that let everybody write; and the one by which in such a directory each can only rename what is theirs.
+/// Bits that let the group, and that let everybody write; and the one by which in such a directory
+/// each can only rename what is theirs.
 const GROUP_WRITES: u32 = 0o020;
 const ALL_WRITE: u32 = 0o002;
 const STICKY: u32 = 0o1000;
-/// Who owns what belongs to nobody known in a user namespace: `/proc/sys/kernel/overflowuid`, where nobody has changed it.
+/// Who owns what belongs to nobody known in a user namespace: `/proc/sys/kernel/overflowuid`, where
+/// nobody has changed it.
 const UNKNOWN: u32 = 65534;
 
 /// Looks at each directory on the way from `/` to `root`, and at `root`.
 ///
 /// # Errors
-/// One of them belongs neither to `user` nor to the superuser, or somebody else can write to it; or something else is there.
+/// One of them belongs neither to `user` nor to the superuser, or somebody else can write to it; or
+/// something else is there.
 pub(super) fn check(root: &Path, user: u32) -> Result<()> {
     check_above(root, root, user)
 }
 
-/// Looks at each directory on the way from `/` to `above`, which is there, for a `root` that is yet to be made below it.
+/// Looks at each directory on the way from `/` to `above`, which is there, for a `root` that is yet
+/// to be made below it.
 ///
 /// # Errors
 /// As those of [`check`].
 pub(super) fn check_above(above: &Path, root: &Path, user: u32) -> Result<()> {
-    let mut way = Way { directory: top()?, path: PathBuf::from("/"), rest: words(above).collect(), links: 0, user };
-    way.check_directory(&fstat(&way.directory).map_err(system).context("cannot look at `/`")?, root)?;
+    let mut way = Way {
+        directory: top()?,
+        path: PathBuf::from("/"),
+        rest: words(above).collect(),
+        links: 0,
+        user,
+    };
+    way.check_directory(
+        &fstat(&way.directory)
+            .map_err(system)
+            .context("cannot look at `/`")?,
+        root,
+    )?;
     while let Some(name) = way.rest.pop_front() {
         way.step(&name, root)?;
     }
@@ -59,13 +76,24 @@ struct Way {
 
 impl Way {
     fn step(&mut self, name: &OsStr, root: &Path) -> Result<()> {
-        let path = if name == ".." { self.path.parent().unwrap_or(Path::new("/")).to_owned() } else { self.path.join(name) };
+        let path = if name == ".." {
+            self.path.parent().unwrap_or(Path::new("/")).to_owned()
+        } else {
+            self.path.join(name)
+        };
         let look = || {
-            let next = openat(&self.directory, name, OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC, Mode::empty())?;
+            let next = openat(
+                &self.directory,
+                name,
+                OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC,
+                Mode::empty(),
+            )?;
             let stat = fstat(&next)?;
             Ok::<_, Errno>((next, stat))
         };
-        let (next, stat) = look().map_err(system).with_context(|| format!("cannot look at `{}`", path.display()))?;
+        let (next, stat) = look()
+            .map_err(system)
+            .with_context(|| format!("cannot look at `{}`", path.display()))?;
         if SFlag::from_bits_truncate(stat.st_mode & SFlag::S_IFMT.bits()) == SFlag::S_IFLNK {
             return self.follow(&next, &stat, &path, root);
         }
@@ -77,12 +105,22 @@ impl Way {
     fn follow(&mut self, link: &OwnedFd, stat: &FileStat, path: &Path, root: &Path) -> Result<()> {
         self.check_owner(stat, path, root)?;
         self.links += 1;
-        let target = if self.links > LINKS { Err(Errno::ELOOP) } else { readlinkat(link, "") };
-        let target = PathBuf::from(target.map_err(system).with_context(|| format!("cannot follow `{}`", path.display()))?);
+        let target = if self.links > LINKS {
+            Err(Errno::ELOOP)
+        } else {
+            readlinkat(link, "")
+        };
+        let target = PathBuf::from(
+            target
+                .map_err(system)
+                .with_context(|| format!("cannot follow `{}`", path.display()))?,
+        );
         if target.is_absolute() {
             (self.directory, self.path) = (top()?, PathBuf::from("/"));
         }
-        words(&target).rev().for_each(|name| self.rest.push_front(name));
+        words(&target)
+            .rev()
+            .for_each(|name| self.rest.push_front(name));
         Ok(())
     }
 
@@ -92,12 +130,20 @@ impl Way {
             return Err(refuse("is not a directory").into());
         }
         self.check_owner(stat, &self.path, root)?;
-        // A group that has the number of the user, as user-private groups do, or of the superuser, is nobody else.
+        // A group that has the number of the user, as user-private groups do, or of the superuser,
+        // is nobody else.
         let has_others = ![0, self.user].contains(&stat.st_gid);
-        let is_open = stat.st_mode & ALL_WRITE != 0 || stat.st_mode & GROUP_WRITES != 0 && has_others;
+        let is_open =
+            stat.st_mode & ALL_WRITE != 0 || stat.st_mode & GROUP_WRITES != 0 && has_others;
         if is_open && stat.st_mode & STICKY == 0 {
-            let who = format!("can be written to by others (mode {:04o})", stat.st_mode & 0o7777);
-            let hint = format!("`chmod go-w '{}'`, or name another directory with `-vpython-root`", self.path.display());
+            let who = format!(
+                "can be written to by others (mode {:04o})",
+                stat.st_mode & 0o7777
+            );
+            let hint = format!(
+                "`chmod go-w '{}'`, or name another directory with `-vpython-root`",
+                self.path.display()
+            );
             return Err(refuse(&who).hint(hint).into());
         }
         Ok(())
@@ -108,7 +154,11 @@ impl Way {
         if [0, self.user].contains(&owner) || owner == UNKNOWN && is_in_user_namespace() {
             return Ok(());
         }
-        let why = format!("`{}` belongs to user {owner}, and this is user {}", path.display(), self.user);
+        let why = format!(
+            "`{}` belongs to user {owner}, and this is user {}",
+            path.display(),
+            self.user
+        );
         let hint = if self.user == 0 {
             "call `sudo -H`, so that `HOME` is the superuser's, or name another directory with `-vpython-root`"
         } else {
@@ -124,7 +174,9 @@ fn refusal(root: &Path) -> Failure {
 
 fn top() -> Result<OwnedFd> {
     let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-    nix::fcntl::open("/", flags, Mode::empty()).map_err(system).context("cannot look at `/`")
+    nix::fcntl::open("/", flags, Mode::empty())
+        .map_err(system)
+        .context("cannot look at `/`")
 }
 
 /// An error in the words that all of vpython's have.
@@ -141,9 +193,11 @@ fn words(path: &Path) -> impl DoubleEndedIterator<Item = OsString> {
     })
 }
 
-/// Whether some users of the machine have no number here, as in a container without privileges: the superuser's directories are then
-/// those of nobody.
+/// Whether some users of the machine have no number here, as in a container without privileges: the
+/// superuser's directories are then those of nobody.
 fn is_in_user_namespace() -> bool {
     let map = fs::read(Path::new("/proc/self/uid_map")).unwrap_or_default();
-    String::from_utf8_lossy(&map).split_whitespace().ne(["0", "0", "4294967295"])
+    String::from_utf8_lossy(&map)
+        .split_whitespace()
+        .ne(["0", "0", "4294967295"])
 }

@@ -1,6 +1,7 @@
-//! `-vpython-tool check`: environments, and the wheels that they were made of, are held against what they were made of; with `--repair`
-//! what is damaged is taken out of the way, and so is the byte code that python has written: nobody can tell whether it is whole, and it may
-//! be what a launch dies of.
+//! `-vpython-tool check`: environments, and the wheels that they were made of, are held against
+//! what they were made of; with `--repair` what is damaged is taken out of the way, and so is the
+//! byte code that python has written: nobody can tell whether it is whole, and it may be what a
+//! launch dies of.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -37,7 +38,8 @@ impl Outcome {
     }
 }
 
-/// Checks the environment of a command line, or all that stand; `check` tells what is wrong with one.
+/// Checks the environment of a command line, or all that stand; `check` tells what is wrong with
+/// one.
 ///
 /// # Errors
 /// There is no such environment; one cannot be read; standard output cannot be written.
@@ -49,10 +51,20 @@ pub fn run(
 ) -> Result<Outcome> {
     let store = &Store::open(invocation, process)?;
     store.prepare()?;
-    let key = if options.all { None } else { Some(key(store, invocation, process)?) };
-    let stored: Vec<Stored> =
-        store.stored()?.into_iter().filter(|stored| key.as_ref().is_none_or(|key| stored.manifest.key == *key)).collect();
-    let ruins = store.ruins()?.into_iter().filter(|ruin| key.as_ref().is_none_or(|key| ruin.of == store.path_of(key)));
+    let key = if options.all {
+        None
+    } else {
+        Some(key(store, invocation, process)?)
+    };
+    let stored: Vec<Stored> = store
+        .stored()?
+        .into_iter()
+        .filter(|stored| key.as_ref().is_none_or(|key| stored.manifest.key == *key))
+        .collect();
+    let ruins = store
+        .ruins()?
+        .into_iter()
+        .filter(|ruin| key.as_ref().is_none_or(|key| ruin.of == store.path_of(key)));
     let mut damages: BTreeSet<Damage> = ruins.collect();
     if let (Some(key), [], true) = (&key, &stored[..], damages.is_empty()) {
         return Err(Failure::new(format!("there is no environment `{key}` yet"))
@@ -63,7 +75,9 @@ pub fn run(
     let mut by_python = Vec::new();
     for stored in &stored {
         // What is gone by now, or goes while it is looked at, would seem to be damaged.
-        let Some(_kept) = store.keep(stored)? else { continue };
+        let Some(_kept) = store.keep(stored)? else {
+            continue;
+        };
         let checked = check(stored, store)?;
         damages.extend(checked.damages);
         by_python.extend(checked.by_python);
@@ -71,16 +85,32 @@ pub fn run(
     for damage in &damages {
         report::print(line(damage).as_bytes())?;
     }
-    let wheels: BTreeSet<_> = stored.iter().flat_map(|stored| &stored.manifest.wheels).map(|wheel| wheel.sha256).collect();
-    let counts = format!("{} and {}", count(environments, "environment"), count(wheels.len(), "unpacked wheel"));
+    let wheels: BTreeSet<_> = stored
+        .iter()
+        .flat_map(|stored| &stored.manifest.wheels)
+        .map(|wheel| wheel.sha256)
+        .collect();
+    let counts = format!(
+        "{} and {}",
+        count(environments, "environment"),
+        count(wheels.len(), "unpacked wheel")
+    );
     if options.repair {
-        by_python.iter().try_for_each(|path| fs::remove_file(path))?;
+        by_python
+            .iter()
+            .try_for_each(|path| fs::remove_file(path))?;
     }
     if damages.is_empty() {
         report::print(format!("{counts}: all files are as they were made\n").as_bytes())?;
         return Ok(Outcome::Sound);
     }
-    report::print(format!("{counts}: {} not as they were made\n", count(damages.len(), "file")).as_bytes())?;
+    report::print(
+        format!(
+            "{counts}: {} not as they were made\n",
+            count(damages.len(), "file")
+        )
+        .as_bytes(),
+    )?;
     if !options.repair {
         return Ok(Outcome::Damaged);
     }
@@ -118,12 +148,26 @@ fn is_there(path: &Path) -> bool {
     fs::link_metadata(path).is_ok_and(|found| found.is_some())
 }
 
-/// The damaged directories that are there, and the environments that damaged wheels were linked into.
+/// The damaged directories that are there, and the environments that damaged wheels were linked
+/// into.
 fn to_discard(stored: &[Stored], damages: &BTreeSet<Damage>, store: &Store) -> BTreeSet<PathBuf> {
     let directories: BTreeSet<&Path> = damages.iter().map(|damage| damage.of.as_path()).collect();
     let has_damaged_wheel = |stored: &&Stored| {
-        stored.manifest.wheels.iter().any(|wheel| directories.contains(store.unpacked_wheel(&wheel.sha256).as_path()))
+        stored
+            .manifest
+            .wheels
+            .iter()
+            .any(|wheel| directories.contains(store.unpacked_wheel(&wheel.sha256).as_path()))
     };
-    let environments = stored.iter().filter(has_damaged_wheel).map(|stored| stored.path.as_path());
-    directories.iter().copied().chain(environments).filter(|directory| is_there(directory)).map(Path::to_path_buf).collect()
+    let environments = stored
+        .iter()
+        .filter(has_damaged_wheel)
+        .map(|stored| stored.path.as_path());
+    directories
+        .iter()
+        .copied()
+        .chain(environments)
+        .filter(|directory| is_there(directory))
+        .map(Path::to_path_buf)
+        .collect()
 }

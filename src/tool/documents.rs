@@ -1,4 +1,5 @@
-//! `-vpython-tool completions` and `-vpython-tool man`: what shells and `man` are to know of vpython.
+//! `-vpython-tool completions` and `-vpython-tool man`: what shells and `man` are to know of
+//! vpython.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -16,22 +17,34 @@ use crate::report::{self, Failure};
 /// No shell is named, or one that there are no completions for.
 pub fn completions(words: &[OsString]) -> Result<i32> {
     let [shell] = words else {
-        return Err(Failure::new("`-vpython-tool completions` needs the name of one shell")
-            .hint(format!("say which, as in `{} -vpython-tool completions bash`", report::program()))
-            .into());
+        return Err(
+            Failure::new("`-vpython-tool completions` needs the name of one shell")
+                .hint(format!(
+                    "say which, as in `{} -vpython-tool completions bash`",
+                    report::program()
+                ))
+                .into(),
+        );
     };
     report::print(invocation::completions(&shell.to_string_lossy())?.as_bytes())?;
     Ok(0)
 }
 
-/// Prints the manual page, or writes it and those of the tools into a directory. Gives the exit code.
+/// Prints the manual page, or writes it and those of the tools into a directory. Gives the exit
+/// code.
 ///
 /// # Errors
 /// There is more than one directory; a page cannot be written.
 pub fn man(words: &[OsString], process: &Process) -> Result<i32> {
     let pages = invocation::manual()?;
     match words {
-        [] => report::print(&pages.into_iter().next().map(|(_, text)| text).unwrap_or_default())?,
+        [] => report::print(
+            &pages
+                .into_iter()
+                .next()
+                .map(|(_, text)| text)
+                .unwrap_or_default(),
+        )?,
         [directory] => {
             let directory = process.absolute(Path::new(directory));
             write(&pages, &directory).context("cannot write the manual pages")?;
@@ -43,5 +56,7 @@ pub fn man(words: &[OsString], process: &Process) -> Result<i32> {
 
 fn write(pages: &[(String, Vec<u8>)], directory: &Path) -> Result<()> {
     fs::create_dir_all(directory, 0o755)?;
-    pages.iter().try_for_each(|(name, text)| fs::replace(&directory.join(name), text, 0o644))
+    pages
+        .iter()
+        .try_for_each(|(name, text)| fs::replace(&directory.join(name), text, 0o644))
 }

@@ -1,12 +1,16 @@
-//! Run paths of ELF files: where the dynamic loader looks for the libraries that a program or library needs (`ld.so(8)`, the entries
-//! `DT_RPATH` and `DT_RUNPATH` of the dynamic section).
+//! Run paths of ELF files: where the dynamic loader looks for the libraries that a program or
+//! library needs (`ld.so(8)`, the entries `DT_RPATH` and `DT_RUNPATH` of the dynamic section).
 //!
-//! A run path is changed in place, within the room that the old one has; nothing in the file is moved.
+//! A run path is changed in place, within the room that the old one has; nothing in the file is
+//! moved.
 
 use std::path::{Component, Path};
 
 use anyhow::{Context, Result, ensure};
-use object::elf::{DT_NEEDED, DT_RPATH, DT_RUNPATH, DT_STRSZ, DT_STRTAB, FileHeader32, FileHeader64, PT_LOAD, SHT_DYNSYM};
+use object::elf::{
+    DT_NEEDED, DT_RPATH, DT_RUNPATH, DT_STRSZ, DT_STRTAB, FileHeader32, FileHeader64, PT_LOAD,
+    SHT_DYNSYM,
+};
 use object::read::elf::{Dyn, FileHeader, ProgramHeader, Sym};
 use object::{Endian, Endianness, FileKind};
 
@@ -31,7 +35,8 @@ pub(super) enum Precedence {
 #[derive(Debug)]
 struct RunPath {
     text: String,
-    /// Where the number is in the file that says which entry it is, how many bytes that has, and the order of these.
+    /// Where the number is in the file that says which entry it is, how many bytes that has, and
+    /// the order of these.
     tag: (usize, usize, Endianness),
     /// Where the text is in the file.
     place: usize,
@@ -48,7 +53,11 @@ impl Elf {
             _ => return None,
         };
         let (needed, run_path) = parsed.ok().flatten()?;
-        Some(Self { bytes, needed, run_path })
+        Some(Self {
+            bytes,
+            needed,
+            run_path,
+        })
     }
 
     /// The directories of the run path, as the file names them; none where it has none.
@@ -60,12 +69,26 @@ impl Elf {
     ///
     /// # Errors
     /// There is none to change, or no room for this one.
-    pub fn with_run_path(mut self, directories: &[String], precedence: Precedence) -> Result<Vec<u8>> {
-        let RunPath { text, tag: (tag, size, endian), place, is_shared } =
-            self.run_path.context("it has no run path to change")?;
+    pub fn with_run_path(
+        mut self,
+        directories: &[String],
+        precedence: Precedence,
+    ) -> Result<Vec<u8>> {
+        let RunPath {
+            text,
+            tag: (tag, size, endian),
+            place,
+            is_shared,
+        } = self.run_path.context("it has no run path to change")?;
         let new = directories.join(":");
-        ensure!(!is_shared, "the text of its run path is a part of another text");
-        ensure!(new.len() <= text.len(), "`{new}` is longer than its run path `{text}`");
+        ensure!(
+            !is_shared,
+            "the text of its run path is a part of another text"
+        );
+        ensure!(
+            new.len() <= text.len(),
+            "`{new}` is longer than its run path `{text}`"
+        );
         self.bytes[place..place + text.len()].fill(0);
         self.bytes[place..place + new.len()].copy_from_slice(new.as_bytes());
         if precedence == Precedence::Same {
@@ -80,7 +103,9 @@ impl Elf {
 }
 
 /// Gives the libraries that a file needs, and its run path; none where it has no dynamic section.
-fn parse<H: FileHeader<Endian = Endianness>>(bytes: &[u8]) -> Result<Option<(Vec<String>, Option<RunPath>)>> {
+fn parse<H: FileHeader<Endian = Endianness>>(
+    bytes: &[u8],
+) -> Result<Option<(Vec<String>, Option<RunPath>)>> {
     let header = H::parse(bytes)?;
     let endian = header.endian()?;
     let segments = header.program_headers(endian, bytes)?;
@@ -90,16 +115,23 @@ fn parse<H: FileHeader<Endian = Endianness>>(bytes: &[u8]) -> Result<Option<(Vec
             dynamic = Some((entries, usize::try_from(segment.p_offset(endian).into())?));
         }
     }
-    let Some((entries, start)) = dynamic else { return Ok(None) };
-    let value =
-        |wanted: u32| entries.iter().find(|entry| entry.tag32(endian) == Some(wanted)).map(|entry| entry.d_val(endian).into());
+    let Some((entries, start)) = dynamic else {
+        return Ok(None);
+    };
+    let value = |wanted: u32| {
+        entries
+            .iter()
+            .find(|entry| entry.tag32(endian) == Some(wanted))
+            .map(|entry| entry.d_val(endian).into())
+    };
     let strings = value(DT_STRTAB).context("it has no texts")?;
     let strings = segments
         .iter()
         .filter(|segment| segment.p_type(endian) == PT_LOAD)
         .find_map(|segment| {
             let within = strings.checked_sub(segment.p_vaddr(endian).into())?;
-            (within < segment.p_filesz(endian).into()).then(|| segment.p_offset(endian).into() + within)
+            (within < segment.p_filesz(endian).into())
+                .then(|| segment.p_offset(endian).into() + within)
         })
         .context("its texts are in no segment")?;
     let table = usize::try_from(strings)?;
@@ -110,29 +142,69 @@ fn parse<H: FileHeader<Endian = Endianness>>(bytes: &[u8]) -> Result<Option<(Vec
         String::from_utf8(text[..length].to_vec()).ok()
     };
     let offset = |entry: &H::Dyn| usize::try_from(entry.d_val(endian).into()).ok();
-    let with_tag = |tag| entries.iter().enumerate().filter(move |(_, entry)| entry.tag32(endian) == Some(tag));
-    let needed = with_tag(DT_NEEDED).filter_map(|(_, entry)| text(offset(entry)?)).collect();
+    let with_tag = |tag| {
+        entries
+            .iter()
+            .enumerate()
+            .filter(move |(_, entry)| entry.tag32(endian) == Some(tag))
+    };
+    let needed = with_tag(DT_NEEDED)
+        .filter_map(|(_, entry)| text(offset(entry)?))
+        .collect();
     // Where there are both, the loader heeds the second alone.
-    let Some((index, entry)) = with_tag(DT_RUNPATH).chain(with_tag(DT_RPATH)).next() else { return Ok(Some((needed, None))) };
+    let Some((index, entry)) = with_tag(DT_RUNPATH).chain(with_tag(DT_RPATH)).next() else {
+        return Ok(Some((needed, None)));
+    };
     let own = offset(entry).context("its run path is nowhere")?;
     let run_path = text(own).context("its run path is no text")?;
-    let named = |entry: &&H::Dyn| entry.is_string(endian) && ![DT_RUNPATH, DT_RPATH].map(Some).contains(&entry.tag32(endian));
-    let symbols = header.sections(endian, bytes)?.symbols(endian, bytes, SHT_DYNSYM)?;
+    let named = |entry: &&H::Dyn| {
+        entry.is_string(endian)
+            && ![DT_RUNPATH, DT_RPATH]
+                .map(Some)
+                .contains(&entry.tag32(endian))
+    };
+    let symbols = header
+        .sections(endian, bytes)?
+        .symbols(endian, bytes, SHT_DYNSYM)?;
     let others = entries.iter().filter(named).filter_map(offset);
-    let mut others = others.chain(symbols.iter().filter_map(|symbol| usize::try_from(symbol.st_name(endian)).ok()));
-    let is_shared = !run_path.is_empty() && others.any(|other| (own..own + run_path.len()).contains(&other));
+    let mut others = others.chain(
+        symbols
+            .iter()
+            .filter_map(|symbol| usize::try_from(symbol.st_name(endian)).ok()),
+    );
+    let is_shared =
+        !run_path.is_empty() && others.any(|other| (own..own + run_path.len()).contains(&other));
     let size = size_of::<H::Dyn>();
     let tag = (start + index * size, size / 2, endian);
-    Ok(Some((needed, Some(RunPath { text: run_path, tag, place: table + own, is_shared }))))
+    Ok(Some((
+        needed,
+        Some(RunPath {
+            text: run_path,
+            tag,
+            place: table + own,
+            is_shared,
+        }),
+    )))
 }
 
-/// How a file in the directory `from` names the directory `to`, both absolute or relative to one directory, by its own place.
+/// How a file in the directory `from` names the directory `to`, both absolute or relative to one
+/// directory, by its own place.
 pub(super) fn by_origin(from: &Path, to: &Path) -> String {
-    let (from, to): (Vec<Component>, Vec<Component>) = (from.components().collect(), to.components().collect());
-    let common = from.iter().zip(&to).take_while(|(one, other)| one == other).count();
+    let (from, to): (Vec<Component>, Vec<Component>) =
+        (from.components().collect(), to.components().collect());
+    let common = from
+        .iter()
+        .zip(&to)
+        .take_while(|(one, other)| one == other)
+        .count();
     let up = from[common..].iter().map(|_| "..".into());
-    let down = to[common..].iter().map(|component| component.as_os_str().to_string_lossy());
-    let steps: Vec<std::borrow::Cow<str>> = std::iter::once("$ORIGIN".into()).chain(up).chain(down).collect();
+    let down = to[common..]
+        .iter()
+        .map(|component| component.as_os_str().to_string_lossy());
+    let steps: Vec<std::borrow::Cow<str>> = std::iter::once("$ORIGIN".into())
+        .chain(up)
+        .chain(down)
+        .collect();
     steps.join("/")
 }
 

@@ -19,8 +19,8 @@ const HEAD: u64 = 1024;
 /// How each script that vpython makes movable calls the interpreter beside it.
 const CALLS_PYTHON: &[u8] = br#"/python" "$0" "$@""#;
 
-/// What is to be run for these words, the first of which names the script. A script for python is given to the environment's
-/// interpreter at once, without the shell that would look for it.
+/// What is to be run for these words, the first of which names the script. A script for python is
+/// given to the environment's interpreter at once, without the shell that would look for it.
 ///
 /// # Errors
 /// The environment has no such script.
@@ -32,20 +32,32 @@ pub fn handoff(
     process: &Process,
 ) -> Result<Handoff> {
     let bin = environment.join("bin");
-    let (name, arguments) =
-        words.split_first().ok_or_else(|| without_name().hint(listed(&scripts(&bin).unwrap_or_default())))?;
+    let (name, arguments) = words
+        .split_first()
+        .ok_or_else(|| without_name().hint(listed(&scripts(&bin).unwrap_or_default())))?;
     let script = find(&bin, name)?;
     let mut head = Vec::new();
     fs::open(&script)?.take(HEAD).read_to_end(&mut head)?;
     let is_for_python = head.starts_with(b"#!") && memmem::find(&head, CALLS_PYTHON).is_some();
-    let words: Vec<OsString> = std::iter::once(script.clone().into_os_string()).chain(arguments.iter().cloned()).collect();
+    let words: Vec<OsString> = std::iter::once(script.clone().into_os_string())
+        .chain(arguments.iter().cloned())
+        .collect();
     let handoff = Handoff::into_environment(environment, python, &words, roots, process)?;
-    Ok(if is_for_python { handoff } else { Handoff { program: script, arguments: arguments.to_vec(), ..handoff } })
+    Ok(if is_for_python {
+        handoff
+    } else {
+        Handoff {
+            program: script,
+            arguments: arguments.to_vec(),
+            ..handoff
+        }
+    })
 }
 
 fn find(bin: &Path, name: &OsStr) -> Result<PathBuf> {
     let path = bin.join(name);
-    let is_name = !name.is_empty() && !name.as_bytes().contains(&b'/') && name != ".." && name != ".";
+    let is_name =
+        !name.is_empty() && !name.as_bytes().contains(&b'/') && name != ".." && name != ".";
     if is_name && fs::metadata(&path)?.is_some_and(|metadata| is_executable(&metadata)) {
         return Ok(path);
     }
@@ -54,7 +66,12 @@ fn find(bin: &Path, name: &OsStr) -> Result<PathBuf> {
         Some(near) => format!("did you mean `{near}`? {}", listed(&scripts)),
         None => listed(&scripts),
     };
-    Err(Failure::new(format!("the environment has no script `{name}`")).hint(hint).kind(Kind::NotFound).into())
+    Err(
+        Failure::new(format!("the environment has no script `{name}`"))
+            .hint(hint)
+            .kind(Kind::NotFound)
+            .into(),
+    )
 }
 
 /// The error where no script is named.
@@ -67,17 +84,31 @@ fn is_executable(metadata: &Metadata) -> bool {
     metadata.is_file() && fs::mode(metadata) & 0o111 != 0
 }
 
-/// What wheels have brought to `bin`, sorted. The interpreter's own names are links; what is sourced by a shell cannot be executed.
+/// What wheels have brought to `bin`, sorted. The interpreter's own names are links; what is
+/// sourced by a shell cannot be executed.
 fn scripts(bin: &Path) -> Result<Vec<String>> {
     let names = fs::list(bin)?.unwrap_or_default();
-    let is_script =
-        |name: &OsString| fs::link_metadata(&bin.join(name)).is_ok_and(|metadata| metadata.as_ref().is_some_and(is_executable));
-    Ok(names.into_iter().filter(is_script).map(|name| name.to_string_lossy().into_owned()).collect())
+    let is_script = |name: &OsString| {
+        fs::link_metadata(&bin.join(name))
+            .is_ok_and(|metadata| metadata.as_ref().is_some_and(is_executable))
+    };
+    Ok(names
+        .into_iter()
+        .filter(is_script)
+        .map(|name| name.to_string_lossy().into_owned())
+        .collect())
 }
 
 fn listed(scripts: &[String]) -> String {
     if scripts.is_empty() {
         return "no wheel of the environment brings scripts".to_owned();
     }
-    format!("the scripts are: {}", scripts.iter().map(|script| format!("`{script}`")).collect::<Vec<_>>().join(", "))
+    format!(
+        "the scripts are: {}",
+        scripts
+            .iter()
+            .map(|script| format!("`{script}`"))
+            .collect::<Vec<_>>()
+            .join(", ")
+    )
 }

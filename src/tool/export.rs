@@ -1,7 +1,8 @@
 //! `-vpython-tool export DIR`: an environment with a life outside of the store.
 //!
-//! It is built anew beside its place and put there as a whole. What it was made of stands in it, in the file that an environment of the
-//! store has too: by that it is told from anything else at its place, which is left alone, and that there is nothing to do.
+//! It is built anew beside its place and put there as a whole. What it was made of stands in it, in
+//! the file that an environment of the store has too: by that it is told from anything else at its
+//! place, which is left alone, and that there is nothing to do.
 
 use std::path::Path;
 
@@ -44,7 +45,11 @@ pub fn run(options: &Export, wanted: &Wanted, process: &Process) -> Result<i32> 
     let place = &options.directory;
     let luggage = Luggage::pack(&options.additions, place, wanted, process)?;
     let key = Key::of(wanted.plan);
-    let extras = Extras { copied: options.copy, included: luggage.states(), with_python: luggage.with_python };
+    let extras = Extras {
+        copied: options.copy,
+        included: luggage.states(),
+        with_python: luggage.with_python,
+    };
     if Standing::look(place, &key, &extras)? == Standing::Wanted && !StagedDir::is_beside(place) {
         return install::run(place);
     }
@@ -53,15 +58,28 @@ pub fn run(options: &Export, wanted: &Wanted, process: &Process) -> Result<i32> 
         // Somebody else has made it meanwhile.
         Standing::Wanted => return install::run(place),
         Standing::Changed => {
-            report::warning(&format!("`{}` was changed after it was made; it is made anew", place.display()));
+            report::warning(&format!(
+                "`{}` was changed after it was made; it is made anew",
+                place.display()
+            ));
         }
         Standing::Absent | Standing::Older => {}
     }
     luggage.build(wanted, staged.path())?;
     let manifest = Manifest::of(wanted.plan, &key, staged.path())?;
     let interpreter = luggage.interpreter(&manifest.interpreter);
-    let exported = Exported { manifest: Manifest { interpreter, ..manifest }, export: extras };
-    fs::write_new(&staged.path().join(MANIFEST), &serde_json::to_vec_pretty(&exported)?, 0o444)?;
+    let exported = Exported {
+        manifest: Manifest {
+            interpreter,
+            ..manifest
+        },
+        export: extras,
+    };
+    fs::write_new(
+        &staged.path().join(MANIFEST),
+        &serde_json::to_vec_pretty(&exported)?,
+        0o444,
+    )?;
     staged.place()?;
     install::run(place)
 }
@@ -83,7 +101,9 @@ impl Standing {
     /// # Errors
     /// It is nothing of ours.
     fn look(place: &Path, key: &Key, extras: &Extras) -> Result<Self> {
-        let Some(found) = fs::link_metadata(place)? else { return Ok(Self::Absent) };
+        let Some(found) = fs::link_metadata(place)? else {
+            return Ok(Self::Absent);
+        };
         if !found.is_dir() {
             return Err(refusal(place, "it is not a directory"));
         }
@@ -93,18 +113,29 @@ impl Standing {
         let Some(Exported { manifest, export }) = fs::look_for_json(&place.join(MANIFEST))? else {
             return Err(refusal(place, "vpython has not made what is there"));
         };
-        let is_whole = fs::is_file(&place.join("pyvenv.cfg")) && fs::exists(&place.join("bin/python"));
+        let is_whole =
+            fs::is_file(&place.join("pyvenv.cfg")) && fs::exists(&place.join("bin/python"));
         if !is_whole || !fs::exists(&place.join(&manifest.site.directory)) {
             return Ok(Self::Older);
         }
         if !manifest.site.holds(place)? {
             return Ok(Self::Changed);
         }
-        Ok(if manifest.key == *key && export == *extras { Self::Wanted } else { Self::Older })
+        Ok(if manifest.key == *key && export == *extras {
+            Self::Wanted
+        } else {
+            Self::Older
+        })
     }
 }
 
 fn refusal(place: &Path, why: &str) -> anyhow::Error {
-    let failure = Failure::new(format!("cannot make an environment at `{}`", place.display())).because(why);
-    failure.hint("name another directory, or remove that one").into()
+    let failure = Failure::new(format!(
+        "cannot make an environment at `{}`",
+        place.display()
+    ))
+    .because(why);
+    failure
+        .hint("name another directory, or remove that one")
+        .into()
 }

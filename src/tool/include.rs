@@ -1,8 +1,10 @@
-//! `--include`: directories of the caller's own code, copied into an environment that leaves the store, and imported from there.
+//! `--include`: directories of the caller's own code, copied into an environment that leaves the
+//! store, and imported from there.
 //!
-//! `DIR` becomes `app/NAME/` in the environment, where NAME is the directory's own name. A file `vpython-include.pth` among the packages names
-//! it relative to these, as the `site` module of every python reads it: <https://docs.python.org/3/library/site.html>. So it goes
-//! wherever the environment goes. What is found there is looked for behind the wheels.
+//! `DIR` becomes `app/NAME/` in the environment, where NAME is the directory's own name. A file
+//! `vpython-include.pth` among the packages names it relative to these, as the `site` module of
+//! every python reads it: <https://docs.python.org/3/library/site.html>. So it goes wherever the
+//! environment goes. What is found there is looked for behind the wheels.
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt;
@@ -37,23 +39,32 @@ pub(super) struct Included {
 #[derive(Debug)]
 enum Member {
     Directory,
-    File { is_executable: bool, size: u64, changed: (i64, i64) },
+    File {
+        is_executable: bool,
+        size: u64,
+        changed: (i64, i64),
+    },
     Link(PathBuf),
 }
 
 impl Included {
-    /// Looks through the directories of these paths, for what is to stand at `product`: what an earlier run has made there stays behind.
+    /// Looks through the directories of these paths, for what is to stand at `product`: what an
+    /// earlier run has made there stays behind.
     ///
     /// # Errors
     /// One is no directory, or holds what cannot be taken along; two have one name.
     pub fn find(directories: &[PathBuf], product: &Path, process: &Process) -> Result<Vec<Self>> {
         let mut found: Vec<Self> = Vec::new();
         for path in directories {
-            let included =
-                Self::look(&process.absolute(path), product).with_context(|| format!("cannot include `{}`", path.display()))?;
+            let included = Self::look(&process.absolute(path), product)
+                .with_context(|| format!("cannot include `{}`", path.display()))?;
             if let Some(other) = found.iter().find(|other| other.name == included.name) {
-                let [one, two] = [&other.directory, &included.directory].map(|directory| directory.display());
-                let why = format!("two directories named `{}` cannot both be included: `{one}`, `{two}`", other.name);
+                let [one, two] =
+                    [&other.directory, &included.directory].map(|directory| directory.display());
+                let why = format!(
+                    "two directories named `{}` cannot both be included: `{one}`, `{two}`",
+                    other.name
+                );
                 return Err(Failure::new(why).into());
             }
             found.push(included);
@@ -64,11 +75,23 @@ impl Included {
     fn look(path: &Path, product: &Path) -> Result<Self> {
         let product = fs::canonicalize(product).ok();
         let directory = fs::canonicalize(path)?;
-        ensure!(fs::metadata(&directory)?.is_some_and(|found| found.is_dir()), "it is not a directory");
-        let name = directory.file_name().and_then(|name| name.to_str()).filter(|name| is_plain(name));
-        let name = name.context("its name cannot stand in a `.pth` file")?.to_owned();
+        ensure!(
+            fs::metadata(&directory)?.is_some_and(|found| found.is_dir()),
+            "it is not a directory"
+        );
+        let name = directory
+            .file_name()
+            .and_then(|name| name.to_str())
+            .filter(|name| is_plain(name));
+        let name = name
+            .context("its name cannot stand in a `.pth` file")?
+            .to_owned();
         let mut members = BTreeMap::new();
-        for entry in WalkDir::new(&directory).min_depth(1).into_iter().filter_entry(|entry| !is_left_out(entry)) {
+        for entry in WalkDir::new(&directory)
+            .min_depth(1)
+            .into_iter()
+            .filter_entry(|entry| !is_left_out(entry))
+        {
             let entry = entry?;
             if product.as_deref() == Some(entry.path()) {
                 continue;
@@ -77,17 +100,26 @@ impl Included {
             let member = Member::of(&entry, &relative)?;
             members.insert(relative, member);
         }
-        Ok(Self { name, directory, members })
+        Ok(Self {
+            name,
+            directory,
+            members,
+        })
     }
 
-    /// What tells one state of the directory from another, as far as names, sizes and times of change do.
+    /// What tells one state of the directory from another, as far as names, sizes and times of
+    /// change do.
     pub fn state(&self) -> Digest {
         let mut text = Sha256::new();
         for (path, member) in &self.members {
             text.update(path.as_os_str().as_encoded_bytes());
             text.update(match member {
                 Member::Directory => "\0directory\0".to_owned(),
-                Member::File { is_executable, size, changed: (seconds, nanoseconds) } => {
+                Member::File {
+                    is_executable,
+                    size,
+                    changed: (seconds, nanoseconds),
+                } => {
                     format!("\0file {is_executable} {size} {seconds} {nanoseconds}\0")
                 }
                 Member::Link(target) => format!("\0link {}\0", target.display()),
@@ -134,20 +166,33 @@ impl Member {
         if kind.is_symlink() {
             let target = fs::read_link(entry.path())?;
             if leads_out(relative, &target) {
-                return Err(Failure::new(format!("the link `{}` leads out of the directory", relative.display())).into());
+                return Err(Failure::new(format!(
+                    "the link `{}` leads out of the directory",
+                    relative.display()
+                ))
+                .into());
             }
             return Ok(Self::Link(target));
         }
         if !kind.is_file() {
-            return Err(Failure::new(format!("`{}` is no file, directory or link", relative.display())).into());
+            return Err(Failure::new(format!(
+                "`{}` is no file, directory or link",
+                relative.display()
+            ))
+            .into());
         }
         let metadata = entry.metadata()?;
         let changed = (metadata.mtime(), metadata.mtime_nsec());
-        Ok(Self::File { is_executable: fs::mode(&metadata) & 0o100 != 0, size: metadata.len(), changed })
+        Ok(Self::File {
+            is_executable: fs::mode(&metadata) & 0o100 != 0,
+            size: metadata.len(),
+            changed,
+        })
     }
 }
 
-/// Puts the directories into the environment at `environment`, whose packages are in `site_packages`, relative to it.
+/// Puts the directories into the environment at `environment`, whose packages are in
+/// `site_packages`, relative to it.
 ///
 /// # Errors
 /// A wheel has brought something of that name; the disk refuses.
@@ -158,14 +203,26 @@ pub(super) fn put(included: &[Included], environment: &Path, site_packages: &str
     let path_file = environment.join(site_packages).join(PATH_FILE);
     for taken in [environment.join(DIRECTORY), path_file.clone()] {
         if fs::exists(&taken) {
-            let what = taken.strip_prefix(environment).unwrap_or(&taken).display().to_string();
-            return Err(Failure::new(format!("cannot include a directory: a wheel has brought `{what}`")).into());
+            let what = taken
+                .strip_prefix(environment)
+                .unwrap_or(&taken)
+                .display()
+                .to_string();
+            return Err(Failure::new(format!(
+                "cannot include a directory: a wheel has brought `{what}`"
+            ))
+            .into());
         }
     }
     let _umask = fs::PlainUmask::set();
-    included.iter().try_for_each(|included| included.put(environment))?;
+    included
+        .iter()
+        .try_for_each(|included| included.put(environment))?;
     let up = "../".repeat(site_packages.split('/').count());
-    let lines: Vec<String> = included.iter().map(|included| format!("{up}{DIRECTORY}/{}\n", included.name)).collect();
+    let lines: Vec<String> = included
+        .iter()
+        .map(|included| format!("{up}{DIRECTORY}/{}\n", included.name))
+        .collect();
     fs::write_new(&path_file, lines.concat().as_bytes(), 0o444)
 }
 
@@ -174,7 +231,8 @@ fn is_plain(name: &str) -> bool {
     name.trim() == name && !name.chars().any(char::is_control)
 }
 
-/// What is left by tools and not written by people: byte code, the directories of version control, environments.
+/// What is left by tools and not written by people: byte code, the directories of version control,
+/// environments.
 fn is_left_out(entry: &DirEntry) -> bool {
     let name = entry.file_name().to_string_lossy();
     let is_staged = name.starts_with('.') && name.contains(".vpython-");
@@ -212,7 +270,11 @@ mod tests {
             ("a", "d/../b", false),
         ];
         for (path, target, expected) in rows {
-            assert_eq!(leads_out(Path::new(path), Path::new(target)), expected, "{path} -> {target}");
+            assert_eq!(
+                leads_out(Path::new(path), Path::new(target)),
+                expected,
+                "{path} -> {target}"
+            );
         }
     }
 }

@@ -1,4 +1,5 @@
-//! `-vpython-tool install`: the environment is built; its path goes to stdout, alone, and what it came to to stderr.
+//! `-vpython-tool install`: the environment is built; its path goes to stdout, alone, and what it
+//! came to to stderr.
 
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -23,27 +24,47 @@ pub fn run(environment: &Path) -> Result<i32> {
     Ok(0)
 }
 
-/// What a launch does not say of what listed wheels require and of the seeds, a sentence each; it is taken out of the evidence.
+/// What a launch does not say of what listed wheels require and of the seeds, a sentence each; it
+/// is taken out of the evidence.
 #[must_use]
 pub fn remarks(evidence: &mut Evidence, invocation: &Invocation) -> Vec<String> {
     let mut remarks = std::mem::take(&mut evidence.remarks);
     let unseeded = std::mem::take(&mut evidence.unseeded);
     // Many programs import `pkg_resources`, and hardly one the other two.
-    if unseeded.iter().any(|seed| seed.project.as_ref() == "setuptools") {
+    if unseeded
+        .iter()
+        .any(|seed| seed.project.as_ref() == "setuptools")
+    {
         let unseeded: Vec<String> = unseeded.iter().map(|seed| format!("`{seed}`")).collect();
         let command = invocation.command_of_tool("fetch");
-        remarks.push(format!("there is no wheel to seed {} from; `{command}` brings what is missing", unseeded.join(", ")));
+        remarks.push(format!(
+            "there is no wheel to seed {} from; `{command}` brings what is missing",
+            unseeded.join(", ")
+        ));
     }
     remarks
 }
 
-/// What the environment came to, in one line: how many wheels and files are in it, and how long it took where it was built now.
+/// What the environment came to, in one line: how many wheels and files are in it, and how long it
+/// took where it was built now.
 #[must_use]
 pub fn summary(environment: &Path, took: Option<Duration>) -> String {
-    let wheels = fs::read_json::<Manifest>(&environment.join(MANIFEST)).map_or(0, |manifest| manifest.wheels.len());
-    let files = WalkDir::new(environment).into_iter().flatten().filter(|entry| !entry.file_type().is_dir()).count();
-    let took = took.map_or_else(|| "already built".to_owned(), |took| format!("{:.1} s", took.as_secs_f64()));
-    format!("{}, {}, {took}", counted(wheels, "wheel"), counted(files, "file"))
+    let wheels = fs::read_json::<Manifest>(&environment.join(MANIFEST))
+        .map_or(0, |manifest| manifest.wheels.len());
+    let files = WalkDir::new(environment)
+        .into_iter()
+        .flatten()
+        .filter(|entry| !entry.file_type().is_dir())
+        .count();
+    let took = took.map_or_else(
+        || "already built".to_owned(),
+        |took| format!("{:.1} s", took.as_secs_f64()),
+    );
+    format!(
+        "{}, {}, {took}",
+        counted(wheels, "wheel"),
+        counted(files, "file")
+    )
 }
 
 /// A count with what is counted, as in `3,456 files`.

@@ -75,12 +75,25 @@ pub fn run(options: &List, invocation: &Invocation, process: &Process) -> Result
     let mut specs = store.known_specs()?;
     let mut environments = Vec::new();
     for stored in store.stored()? {
-        let space = usage.entries.get(stored.manifest.key.as_str()).copied().unwrap_or_default();
+        let space = usage
+            .entries
+            .get(stored.manifest.key.as_str())
+            .copied()
+            .unwrap_or_default();
         let specs = specs.remove(&stored.manifest.key).unwrap_or_default();
         environments.push(Listed::of(&stored, specs, space, stored.use_of(&programs)?));
     }
-    let listing = Listing { version: VERSION, root: store.root().display().to_string(), total: usage.total(), environments };
-    let text = if options.json { serde_json::to_string_pretty(&listing)? + "\n" } else { listing.text() };
+    let listing = Listing {
+        version: VERSION,
+        root: store.root().display().to_string(),
+        total: usage.total(),
+        environments,
+    };
+    let text = if options.json {
+        serde_json::to_string_pretty(&listing)? + "\n"
+    } else {
+        listing.text()
+    };
     report::print(text.as_bytes())?;
     Ok(0)
 }
@@ -94,7 +107,10 @@ impl Listed {
             file: wheel.file_name.clone(),
             sha256: wheel.sha256.to_string(),
         });
-        let spec = |spec: KnownSpec| Spec { kind: spec.kind, file: spec.file.map(|file| file.display().to_string()) };
+        let spec = |spec: KnownSpec| Spec {
+            kind: spec.kind,
+            file: spec.file.map(|file| file.display().to_string()),
+        };
         Self {
             key: manifest.key.to_string(),
             path: stored.path.display().to_string(),
@@ -104,17 +120,34 @@ impl Listed {
             wheels: wheels.collect(),
             own: space.own,
             shared: space.shared,
-            last_use: stored.last_use.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs(),
+            last_use: stored
+                .last_use
+                .duration_since(UNIX_EPOCH)
+                .unwrap_or_default()
+                .as_secs(),
             in_use: (found != Use::Unknown).then_some(found == Use::InUse),
         }
     }
 
-    /// Its line in the table: what a person looks for comes first, and the key, which is long, last.
+    /// Its line in the table: what a person looks for comes first, and the key, which is long,
+    /// last.
     fn line(&self, now: u64) -> Vec<Cell> {
-        let used = if self.in_use == Some(true) { "in use".to_owned() } else { ago(now.saturating_sub(self.last_use)) };
-        let [own, shared] = [self.own, self.shared].map(|bytes| Cell::Text(ByteSize::b(bytes).to_string()));
+        let used = if self.in_use == Some(true) {
+            "in use".to_owned()
+        } else {
+            ago(now.saturating_sub(self.last_use))
+        };
+        let [own, shared] =
+            [self.own, self.shared].map(|bytes| Cell::Text(ByteSize::b(bytes).to_string()));
         let specs = Cell::Paths(self.specs.iter().map(Spec::text).collect());
-        vec![Cell::Text(used), own, shared, specs, Cell::text(&self.python), Cell::Digest(self.key.clone())]
+        vec![
+            Cell::Text(used),
+            own,
+            shared,
+            specs,
+            Cell::text(&self.python),
+            Cell::Digest(self.key.clone()),
+        ]
     }
 }
 
@@ -130,18 +163,29 @@ impl Spec {
 
 impl Listing {
     fn text(&self) -> String {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default()
+            .as_secs();
         let count = match self.environments.len() {
             1 => "1 environment".to_owned(),
             count => format!("{count} environments"),
         };
         let header = HEADER.map(Cell::text).to_vec();
-        let lines: Vec<Vec<Cell>> = self.environments.iter().map(|listed| listed.line(now)).collect();
+        let lines: Vec<Vec<Cell>> = self
+            .environments
+            .iter()
+            .map(|listed| listed.line(now))
+            .collect();
         let table = match lines.len() {
             0 => String::new(),
             _ => table::draw(&[vec![header], lines].concat(), table::width_of_output()) + "\n",
         };
-        format!("{table}{count} in {}: {}\n", report::printable(&self.root), ByteSize::b(self.total))
+        format!(
+            "{table}{count} in {}: {}\n",
+            report::printable(&self.root),
+            ByteSize::b(self.total)
+        )
     }
 }
 
@@ -163,7 +207,12 @@ mod tests {
 
     #[test]
     fn a_time_is_told_in_its_largest_unit() {
-        let rows = [(3, "just now"), (60, "1 minute ago"), (7200, "2 hours ago"), (86400 * 41, "41 days ago")];
+        let rows = [
+            (3, "just now"),
+            (60, "1 minute ago"),
+            (7200, "2 hours ago"),
+            (86400 * 41, "41 days ago"),
+        ];
         for (seconds, expected) in rows {
             assert_eq!(ago(seconds), expected);
         }

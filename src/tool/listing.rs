@@ -1,8 +1,10 @@
-//! The listing inside an archive: what the environment in it is made of, and every member with its digest.
+//! The listing inside an archive: what the environment in it is made of, and every member with its
+//! digest.
 //!
-//! It is the file `vpython-pack.json` at the top of the environment, the first member of a `.tar` or `.zip`. Whoever unpacks knows by it what
-//! must come before it comes. What was read has passed [`Listing::parse`]: its members are sorted, none is named twice, each lies in a
-//! directory that is a member too, and no link leads anywhere but within the environment or to its interpreter.
+//! It is the file `vpython-pack.json` at the top of the environment, the first member of a `.tar`
+//! or `.zip`. Whoever unpacks knows by it what must come before it comes. What was read has passed
+//! [`Listing::parse`]: its members are sorted, none is named twice, each lies in a directory that
+//! is a member too, and no link leads anywhere but within the environment or to its interpreter.
 
 use std::collections::HashSet;
 use std::path::{Component, Path};
@@ -32,7 +34,8 @@ pub struct Listing {
     pub key: String,
     /// The version of its python.
     pub python: String,
-    /// The interpreter that has to be there where the environment is unpacked; none where no link leads to one.
+    /// The interpreter that has to be there where the environment is unpacked; none where no link
+    /// leads to one.
     pub interpreter: Option<String>,
     /// The wheels, sorted by name.
     pub wheels: Vec<ListedWheel>,
@@ -119,7 +122,11 @@ impl Member {
     /// The size of a file in bytes; 0 of what is none.
     #[must_use]
     pub fn size(&self) -> u64 {
-        if let Self::File { size, .. } = self { *size } else { 0 }
+        if let Self::File { size, .. } = self {
+            *size
+        } else {
+            0
+        }
     }
 }
 
@@ -134,7 +141,12 @@ impl Listing {
         let wheels = plan.wheels.iter().map(|wheel| ListedWheel {
             name: wheel.name.to_string(),
             version: wheel.version.to_string(),
-            file_name: wheel.path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+            file_name: wheel
+                .path
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned(),
             sha256: wheel.sha256,
         });
         let listing = Self {
@@ -161,7 +173,11 @@ impl Listing {
             version: u32,
         }
         let head: Head = serde_json::from_slice(text)?;
-        ensure!(head.version == VERSION, "it is of version {}, and this vpython reads version {VERSION}", head.version);
+        ensure!(
+            head.version == VERSION,
+            "it is of version {}, and this vpython reads version {VERSION}",
+            head.version
+        );
         let listing: Self = serde_json::from_slice(text)?;
         listing.check()?;
         Ok(listing)
@@ -180,25 +196,40 @@ impl Listing {
     fn check(&self) -> Result<()> {
         if let Some(prefix) = &self.prefix {
             let relative = prefix.strip_prefix('/').unwrap_or_default();
-            ensure!(is_plain(relative), "`{prefix}` is no absolute path of plain names");
+            ensure!(
+                is_plain(relative),
+                "`{prefix}` is no absolute path of plain names"
+            );
         }
-        let sizes = self.members.iter().try_fold(0_u64, |sum, member| sum.checked_add(member.size()));
+        let sizes = self
+            .members
+            .iter()
+            .try_fold(0_u64, |sum, member| sum.checked_add(member.size()));
         ensure!(sizes.is_some(), "no disk has room for its members");
         let mut directories = HashSet::new();
         let mut before = "";
         for member in &self.members {
             let path = member.path();
-            ensure!(is_plain(path) && ![LISTING, STATE].contains(&path), "`{path}` cannot be the path of a member");
+            ensure!(
+                is_plain(path) && ![LISTING, STATE].contains(&path),
+                "`{path}` cannot be the path of a member"
+            );
             ensure!(before < path, "`{path}` is not in its place");
             before = path;
             if let Some((directory, _)) = path.rsplit_once('/') {
-                ensure!(directories.contains(directory), "`{path}` is in no directory");
+                ensure!(
+                    directories.contains(directory),
+                    "`{path}` is in no directory"
+                );
             }
             match member {
                 Member::Directory { path } => drop(directories.insert(path.as_str())),
                 Member::Link { path, target } => {
                     let is_right = stays_inside(path, target) || self.is_of_interpreter(target);
-                    ensure!(is_right, "`{path}` is a link to `{target}`, outside the environment");
+                    ensure!(
+                        is_right,
+                        "`{path}` is a link to `{target}`, outside the environment"
+                    );
                 }
                 Member::File { .. } => {}
             }
@@ -206,13 +237,22 @@ impl Listing {
         Ok(())
     }
 
-    /// Whether what a link says is the interpreter, or lies under its prefix, as the standard library does.
+    /// Whether what a link says is the interpreter, or lies under its prefix, as the standard
+    /// library does.
     fn is_of_interpreter(&self, target: &str) -> bool {
-        let Some(interpreter) = self.interpreter.as_deref().map(Path::new) else { return false };
+        let Some(interpreter) = self.interpreter.as_deref().map(Path::new) else {
+            return false;
+        };
         let target = Path::new(target);
-        let is_absolute = |path: &Path| path.is_absolute() && !path.components().any(|part| part == Component::ParentDir);
-        let prefix = interpreter.parent().and_then(Path::parent).filter(|prefix| prefix.parent().is_some());
-        is_absolute(target) && (target == interpreter || prefix.is_some_and(|prefix| target.starts_with(prefix)))
+        let is_absolute = |path: &Path| {
+            path.is_absolute() && !path.components().any(|part| part == Component::ParentDir)
+        };
+        let prefix = interpreter
+            .parent()
+            .and_then(Path::parent)
+            .filter(|prefix| prefix.parent().is_some());
+        is_absolute(target)
+            && (target == interpreter || prefix.is_some_and(|prefix| target.starts_with(prefix)))
     }
 }
 
@@ -221,13 +261,19 @@ fn is_plain(path: &str) -> bool {
     path.split('/').all(|name| !matches!(name, "" | "." | "..")) && !path.contains('\0')
 }
 
-/// Whether a link at `path` leads to a place in the environment. `..` is let pass in front alone, where what is above is a directory and no
-/// link: behind the name of a link it would be another's.
+/// Whether a link at `path` leads to a place in the environment. `..` is let pass in front alone,
+/// where what is above is a directory and no link: behind the name of a link it would be another's.
 fn stays_inside(path: &str, target: &str) -> bool {
-    let mut names = target.strip_suffix('/').unwrap_or(target).split('/').peekable();
+    let mut names = target
+        .strip_suffix('/')
+        .unwrap_or(target)
+        .split('/')
+        .peekable();
     let mut depth = path.matches('/').count();
     while names.next_if_eq(&"..").is_some() {
-        let Some(above) = depth.checked_sub(1) else { return false };
+        let Some(above) = depth.checked_sub(1) else {
+            return false;
+        };
         depth = above;
     }
     names.all(|name| !matches!(name, "" | "..")) && !target.contains('\0')
@@ -242,15 +288,28 @@ mod tests {
     }
 
     fn file(path: &str) -> Member {
-        Member::File { path: path.into(), mode: Mode::Executable, size: 3, sha256: Digest::of(b"abc") }
+        Member::File {
+            path: path.into(),
+            mode: Mode::Executable,
+            size: 3,
+            sha256: Digest::of(b"abc"),
+        }
     }
 
     fn huge(path: &str) -> Member {
-        Member::File { path: path.into(), mode: Mode::Plain, size: u64::MAX / 2 + 1, sha256: Digest::of(b"abc") }
+        Member::File {
+            path: path.into(),
+            mode: Mode::Plain,
+            size: u64::MAX / 2 + 1,
+            sha256: Digest::of(b"abc"),
+        }
     }
 
     fn link(path: &str, target: &str) -> Member {
-        Member::Link { path: path.into(), target: target.into() }
+        Member::Link {
+            path: path.into(),
+            target: target.into(),
+        }
     }
 
     fn listing(members: Vec<Member>) -> Listing {
@@ -283,22 +342,52 @@ mod tests {
     fn what_no_archive_of_ours_has_is_refused() {
         let rows = [
             (vec![file("/a")], "`/a` cannot be the path of a member"),
-            (vec![file("a/../b")], "`a/../b` cannot be the path of a member"),
+            (
+                vec![file("a/../b")],
+                "`a/../b` cannot be the path of a member",
+            ),
             (vec![file("a//b")], "`a//b` cannot be the path of a member"),
             (vec![file("")], "`` cannot be the path of a member"),
-            (vec![file(LISTING)], "`vpython-pack.json` cannot be the path of a member"),
-            (vec![file(STATE)], "`vpython-unpack.json` cannot be the path of a member"),
-            (vec![huge("a"), huge("b")], "no disk has room for its members"),
+            (
+                vec![file(LISTING)],
+                "`vpython-pack.json` cannot be the path of a member",
+            ),
+            (
+                vec![file(STATE)],
+                "`vpython-unpack.json` cannot be the path of a member",
+            ),
+            (
+                vec![huge("a"), huge("b")],
+                "no disk has room for its members",
+            ),
             (vec![file("a"), file("a")], "`a` is not in its place"),
             (vec![file("b"), file("a")], "`a` is not in its place"),
             (vec![file("a/b")], "`a/b` is in no directory"),
-            (vec![link("a", "b"), file("a/b")], "`a/b` is in no directory"),
+            (
+                vec![link("a", "b"), file("a/b")],
+                "`a/b` is in no directory",
+            ),
             (vec![file("a"), file("a/b")], "`a/b` is in no directory"),
-            (vec![link("a", "../b")], "`a` is a link to `../b`, outside the environment"),
-            (vec![link("a", "/etc/passwd")], "`a` is a link to `/etc/passwd`, outside the environment"),
-            (vec![link("a", "/usr/../etc")], "`a` is a link to `/usr/../etc`, outside the environment"),
-            (vec![link("a", "")], "`a` is a link to ``, outside the environment"),
-            (vec![directory("a"), link("a/b", "c/../../..")], "`a/b` is a link to `c/../../..`, outside the environment"),
+            (
+                vec![link("a", "../b")],
+                "`a` is a link to `../b`, outside the environment",
+            ),
+            (
+                vec![link("a", "/etc/passwd")],
+                "`a` is a link to `/etc/passwd`, outside the environment",
+            ),
+            (
+                vec![link("a", "/usr/../etc")],
+                "`a` is a link to `/usr/../etc`, outside the environment",
+            ),
+            (
+                vec![link("a", "")],
+                "`a` is a link to ``, outside the environment",
+            ),
+            (
+                vec![directory("a"), link("a/b", "c/../../..")],
+                "`a/b` is a link to `c/../../..`, outside the environment",
+            ),
         ];
         for (members, why) in rows {
             let text = listing(members).text().unwrap();
@@ -311,8 +400,19 @@ mod tests {
 
     #[test]
     fn links_may_lead_within_the_environment_and_to_the_interpreter() {
-        for target in ["b", "../b", "../a/b", "./b", ".", "/usr/bin/python3.11", "/usr/lib/python3.11/os.py", "b/"] {
-            listing(vec![directory("a"), link("a/c", target)]).check().unwrap();
+        for target in [
+            "b",
+            "../b",
+            "../a/b",
+            "./b",
+            ".",
+            "/usr/bin/python3.11",
+            "/usr/lib/python3.11/os.py",
+            "b/",
+        ] {
+            listing(vec![directory("a"), link("a/c", target)])
+                .check()
+                .unwrap();
         }
     }
 }

@@ -1,7 +1,8 @@
-//! `-vpython-local-venv`: a link `.venv` beside the spec that leads to the environment, where editors look for one.
+//! `-vpython-local-venv`: a link `.venv` beside the spec that leads to the environment, where
+//! editors look for one.
 //!
-//! It is looked at by each launch with the flag, and written only where it is to say something else. An environment that somebody
-//! else keeps there is left alone.
+//! It is looked at by each launch with the flag, and written only where it is to say something
+//! else. An environment that somebody else keeps there is left alone.
 
 use std::path::Path;
 
@@ -20,17 +21,26 @@ const NAME: &str = ".venv";
 pub fn keep(spec: &Path, environment: &Path) -> Result<()> {
     let link = spec.with_file_name(NAME);
     if let Some(found) = fs::link_metadata(&link)? {
-        let target = found.is_symlink().then(|| fs::read_link(&link)).transpose()?;
+        let target = found
+            .is_symlink()
+            .then(|| fs::read_link(&link))
+            .transpose()?;
         match target {
             Some(target) if target == environment => return Ok(()),
             Some(target) if Key::names_bin_directory(&target.join("bin")) => {}
             target => {
-                let what =
-                    target.map_or("it is no link".to_owned(), |target| format!("it is a link to `{}`", target.display()));
-                let failure = Failure::new(format!("cannot keep `{}` for `-vpython-local-venv`", link.display())).because(what);
+                let what = target.map_or("it is no link".to_owned(), |target| {
+                    format!("it is a link to `{}`", target.display())
+                });
+                let failure = Failure::new(format!(
+                    "cannot keep `{}` for `-vpython-local-venv`",
+                    link.display()
+                ))
+                .because(what);
                 return Err(failure.hint("remove it, or leave the flag out").into());
             }
         }
     }
-    fs::replace_link(environment, &link).with_context(|| format!("cannot keep `{}` for `-vpython-local-venv`", link.display()))
+    fs::replace_link(environment, &link)
+        .with_context(|| format!("cannot keep `{}` for `-vpython-local-venv`", link.display()))
 }

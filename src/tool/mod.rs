@@ -1,4 +1,5 @@
-//! One file for each `-vpython-tool`. A tool gets the environment that the command line asks for, and does one thing with it.
+//! One file for each `-vpython-tool`. A tool gets the environment that the command line asks for,
+//! and does one thing with it.
 
 pub mod additions;
 mod audit;

@@ -1,10 +1,15 @@
-//! Archives that two unzip programs would read differently: each is refused by the rule that it breaks.
+//! Archives that two unzip programs would read differently: each is refused by the rule that it
+//! breaks.
 
 use crate::support::{Wheel, planned};
 
 #[test]
 fn a_right_archive_is_unpacked() {
-    for wheel in [wheel(), wheel().compressed(), wheel().file("directory/", "")] {
+    for wheel in [
+        wheel(),
+        wheel().compressed(),
+        wheel().file("directory/", ""),
+    ] {
         assert_eq!(unpacking(&wheel.bytes()), "");
     }
 }
@@ -24,7 +29,9 @@ impl Archive {
     }
 
     fn u16(&self, at: usize) -> usize {
-        usize::from(u16::from_le_bytes(self.bytes[at..at + 2].try_into().unwrap()))
+        usize::from(u16::from_le_bytes(
+            self.bytes[at..at + 2].try_into().unwrap(),
+        ))
     }
 
     fn u32(&self, at: usize) -> usize {
@@ -68,7 +75,10 @@ impl Archive {
         let record = self.record(name);
         let at = record + 46 + self.u16(record + 28);
         self.bytes.splice(at..at, extra.iter().copied());
-        self.put(record + 30, &u16::try_from(extra.len()).unwrap().to_le_bytes());
+        self.put(
+            record + 30,
+            &u16::try_from(extra.len()).unwrap().to_le_bytes(),
+        );
         self.end += extra.len();
         let length = u32::try_from(self.end - self.directory()).unwrap();
         self.put(self.end + 12, &length.to_le_bytes());
@@ -82,14 +92,21 @@ fn refuses(bytes: &[u8], causes: &str) {
     assert_eq!(unpacking(bytes), format!("vpython: error: {causes}\n"));
 }
 
-/// What comes of unpacking an archive. It is done by the library: a launch looks into wheels before, and refuses some in other words.
+/// What comes of unpacking an archive. It is done by the library: a launch looks into wheels
+/// before, and refuses some in other words.
 fn unpacking(bytes: &[u8]) -> String {
     let directory = tempfile::tempdir().unwrap();
-    let (file, to) = (directory.path().join("a-1-py3-none-any.whl"), directory.path().join("to"));
+    let (file, to) = (
+        directory.path().join("a-1-py3-none-any.whl"),
+        directory.path().join("to"),
+    );
     std::fs::write(&file, bytes).unwrap();
     std::fs::create_dir(&to).unwrap();
     let result = vpython::build::unpack(&planned(&file, bytes), &to);
-    let beside: Vec<_> = std::fs::read_dir(&directory).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    let beside: Vec<_> = std::fs::read_dir(&directory)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
     assert_eq!(beside.len(), 2, "nothing is written outside: {beside:?}");
     match result {
         Ok(()) => String::new(),
@@ -140,9 +157,15 @@ fn nothing_is_hidden_before_between_or_behind() {
     let plain = Archive::of(&wheel()).bytes;
     let why = "something stands before the archive, or between its central directory and its end";
     refuses(&[b"junk", &plain[..]].concat(), why);
-    refuses(&[&plain[..], b"junk"].concat(), "data that no archive has follows the record that ends it");
+    refuses(
+        &[&plain[..], b"junk"].concat(),
+        "data that no archive has follows the record that ends it",
+    );
     let many = vec![0; 70_000];
-    refuses(&[&plain[..], &many].concat(), "it is no zip archive: no record ends it within its last 65557 bytes");
+    refuses(
+        &[&plain[..], &many].concat(),
+        "it is no zip archive: no record ends it within its last 65557 bytes",
+    );
     // Programs that look backwards take the one, those that look forwards the other.
     let mut zip = Archive::of(&wheel());
     let second = zip.bytes[zip.end..].to_vec();
@@ -150,12 +173,18 @@ fn nothing_is_hidden_before_between_or_behind() {
     refuses(&[&zip.bytes[..], &second].concat(), why);
     let mut zip = Archive::of(&wheel());
     zip.insert_before_directory(b"junk");
-    refuses(&zip.bytes, "4 bytes that belong to no member stand before `the central directory`");
+    refuses(
+        &zip.bytes,
+        "4 bytes that belong to no member stand before `the central directory`",
+    );
     let mut zip = Archive::of(&wheel());
     let second = zip.header("b.txt").to_le_bytes();
     let record = zip.record("a.py");
     zip.put(record + 42, &second[..4]);
-    refuses(&zip.bytes, "member `a.py` cannot be unpacked\nit has another name in its local header");
+    refuses(
+        &zip.bytes,
+        "member `a.py` cannot be unpacked\nit has another name in its local header",
+    );
 }
 
 #[test]
@@ -183,7 +212,10 @@ fn what_programs_read_in_their_own_ways_is_refused() {
         let mut zip = Archive::of(&wheel());
         change(&mut zip);
         eprintln!("{what}");
-        refuses(&zip.bytes, &format!("member `a.py` cannot be unpacked\n{cause}"));
+        refuses(
+            &zip.bytes,
+            &format!("member `a.py` cannot be unpacked\n{cause}"),
+        );
     }
 }
 
@@ -211,11 +243,25 @@ fn a_comment_and_nul_bytes_may_follow_the_end() {
 
 #[test]
 fn names_that_differ_in_case_or_form_are_files_of_their_own() {
-    for [one, other] in [["c/x.py", "C/x.py"], ["\u{e9}.py", "e\u{301}.py"], ["C", "c/x.py"]] {
-        assert_eq!(unpacking(&wheel().file(one, "1").file(other, "2").bytes()), "", "{one} {other}");
+    for [one, other] in [
+        ["c/x.py", "C/x.py"],
+        ["\u{e9}.py", "e\u{301}.py"],
+        ["C", "c/x.py"],
+    ] {
+        assert_eq!(
+            unpacking(&wheel().file(one, "1").file(other, "2").bytes()),
+            "",
+            "{one} {other}"
+        );
     }
-    assert_eq!(unpacking(&wheel().file("C.py", "1").data("purelib/c.py", "2").bytes()), "");
-    refuses(&wheel().file("c", "1").file("c/x.py", "2").bytes(), "member `c/x.py` lies in member `c`, which is a file");
+    assert_eq!(
+        unpacking(&wheel().file("C.py", "1").data("purelib/c.py", "2").bytes()),
+        ""
+    );
+    refuses(
+        &wheel().file("c", "1").file("c/x.py", "2").bytes(),
+        "member `c/x.py` lies in member `c`, which is a file",
+    );
 }
 
 #[test]
@@ -227,7 +273,9 @@ fn a_bomb_is_refused_before_it_goes_off() {
     }
     let length = zip.bytes.len();
     let outcome = unpacking(&zip.bytes);
-    let why = format!("bytes would come of the {length} bytes of the archive, which is more than 100 times as much");
+    let why = format!(
+        "bytes would come of the {length} bytes of the archive, which is more than 100 times as much"
+    );
     assert!(outcome.contains(&why), "{outcome}");
     // What says that it is small ends where it says so.
     let mut zip = Archive::of(&wheel().compressed());
@@ -235,5 +283,8 @@ fn a_bomb_is_refused_before_it_goes_off() {
         zip.put(at, &[50, 0, 0, 0]);
     }
     let outcome = unpacking(&zip.bytes);
-    assert!(outcome.contains("it has more content than the archive says"), "{outcome}");
+    assert!(
+        outcome.contains("it has more content than the archive says"),
+        "{outcome}"
+    );
 }

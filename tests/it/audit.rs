@@ -11,8 +11,19 @@ fn library(run_path: &str) -> Option<Vec<u8>> {
     let (source, library) = (directory.path().join("x.c"), directory.path().join("x.so"));
     std::fs::write(&source, "int answer(void) { return 42; }\n").unwrap();
     let mut command = Command::new("/usr/bin/env");
-    command.args(["cc", "-shared", "-fPIC", "-nostdlib", &format!("-Wl,--enable-new-dtags,-rpath,{run_path}"), "-o"]);
-    if !start(command.arg(&library).arg(&source)).wait().unwrap().success() {
+    command.args([
+        "cc",
+        "-shared",
+        "-fPIC",
+        "-nostdlib",
+        &format!("-Wl,--enable-new-dtags,-rpath,{run_path}"),
+        "-o",
+    ]);
+    if !start(command.arg(&library).arg(&source))
+        .wait()
+        .unwrap()
+        .success()
+    {
         not_tested!("there is no C compiler");
         return None;
     }
@@ -22,16 +33,31 @@ fn library(run_path: &str) -> Option<Vec<u8>> {
 /// What `readelf` says of the run path of a file.
 fn run_path(file: &Path) -> String {
     let mut command = Command::new("/usr/bin/env");
-    let output = start(command.args(["readelf", "-d"]).arg(file).stdout(Stdio::piped())).wait_with_output().unwrap();
+    let output = start(
+        command
+            .args(["readelf", "-d"])
+            .arg(file)
+            .stdout(Stdio::piped()),
+    )
+    .wait_with_output()
+    .unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
-    let line = text.lines().find(|line| line.contains("PATH)")).unwrap_or_default();
-    line.split_whitespace().skip(1).collect::<Vec<_>>().join(" ")
+    let line = text
+        .lines()
+        .find(|line| line.contains("PATH)"))
+        .unwrap_or_default();
+    line.split_whitespace()
+        .skip(1)
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 /// A world with a wheel of libraries with these run paths, by their names.
 fn world(libraries: &[(&str, &str)]) -> Option<World> {
     let world = World::new();
-    let mut wheel = Wheel::new("some", "1").file("some/__init__.py", "").file("some.libs/x", "");
+    let mut wheel = Wheel::new("some", "1")
+        .file("some/__init__.py", "")
+        .file("some.libs/x", "");
     for (name, run_path) in libraries {
         wheel = wheel.file(&format!("some/{name}.so"), library(run_path)?);
     }
@@ -41,7 +67,10 @@ fn world(libraries: &[(&str, &str)]) -> Option<World> {
 }
 
 fn pack(world: &World, options: &[&str]) -> Outcome {
-    world.vpython(["-vpython-tool", "pack", "--output", "env.tar"]).arguments(options).run()
+    world
+        .vpython(["-vpython-tool", "pack", "--output", "env.tar"])
+        .arguments(options)
+        .run()
 }
 
 /// Where libraries are in an environment of that python.
@@ -53,7 +82,11 @@ fn site(python: &Python) -> String {
 fn unpack(world: &World) {
     std::fs::create_dir_all(world.path("out")).unwrap();
     let mut command = Command::new("/usr/bin/env");
-    command.args(["tar", "-C"]).arg(world.path("out")).arg("-xf").arg(world.path("env.tar"));
+    command
+        .args(["tar", "-C"])
+        .arg(world.path("out"))
+        .arg("-xf")
+        .arg(world.path("env.tar"));
     assert!(start(&mut command).wait().unwrap().success());
 }
 
@@ -67,7 +100,9 @@ const LIBRARIES: [(&str, &str); 5] = [
 
 #[test]
 fn run_paths_that_do_not_move_are_told() {
-    let Some(world) = world(&LIBRARIES) else { return };
+    let Some(world) = world(&LIBRARIES) else {
+        return;
+    };
     let site = site(world.python);
     let expected = format!(
         "vpython: warning: the run path of `{site}/some/a.so` names `/home/nobody/lib`, which is absolute; names `$ORIGIN/../some.libs` behind `/home/nobody/lib`\n\
@@ -82,7 +117,9 @@ fn run_paths_that_do_not_move_are_told() {
 
 #[test]
 fn run_paths_are_mended_in_what_is_packed_and_nowhere_else() {
-    let Some(world) = world(&LIBRARIES) else { return };
+    let Some(world) = world(&LIBRARIES) else {
+        return;
+    };
     let site = site(world.python);
     let options = ["--prefix", "/opt/app/env", "--fix-rpath"];
     let expected = format!(
@@ -98,7 +135,10 @@ fn run_paths_are_mended_in_what_is_packed_and_nowhere_else() {
     let is = |name: &str| run_path(&environment.join(format!("some/{name}.so")));
     assert_eq!(is("a"), "(RUNPATH) Library runpath: [$ORIGIN/../some.libs]");
     assert_eq!(is("b"), "(RUNPATH) Library runpath: []");
-    assert_eq!(is("d"), "(RUNPATH) Library runpath: [$ORIGIN:$ORIGIN/../some.libs]");
+    assert_eq!(
+        is("d"),
+        "(RUNPATH) Library runpath: [$ORIGIN:$ORIGIN/../some.libs]"
+    );
     let program = "import base64, csv, hashlib, os, sys
 record = os.path.join(sys.argv[1], 'some-1.dist-info/RECORD')
 for name, digest, size in csv.reader(open(record)):
@@ -108,21 +148,32 @@ for name, digest, size in csv.reader(open(record)):
         print(name)
 ";
     let program = world.write("record.py", program);
-    world.vpython([program.as_os_str(), environment.as_os_str()]).run().prints("");
+    world
+        .vpython([program.as_os_str(), environment.as_os_str()])
+        .run()
+        .prints("");
     let first = std::fs::read(world.path("env.tar")).unwrap();
     // The store's own files are what they were.
     pack(&world, &options).expect(0, "", &expected);
-    assert!(std::fs::read(world.path("env.tar")).unwrap() == first, "the same is mended alike");
+    assert!(
+        std::fs::read(world.path("env.tar")).unwrap() == first,
+        "the same is mended alike"
+    );
 }
 
 #[test]
 fn a_library_that_is_mended_still_works() {
-    let Some(world) = world(&[("a", "/home/nobody/a/very/long/path:$ORIGIN/../some.libs")]) else { return };
+    let Some(world) = world(&[("a", "/home/nobody/a/very/long/path:$ORIGIN/../some.libs")]) else {
+        return;
+    };
     let warnings = pack(&world, &["--fix-rpath"]);
     assert_eq!(warnings.code, Some(0), "{warnings}");
     unpack(&world);
     let library = world.path("out").join(site(world.python)).join("some/a.so");
-    let text = format!("import ctypes; print(ctypes.CDLL('{}').answer())", library.display());
+    let text = format!(
+        "import ctypes; print(ctypes.CDLL('{}').answer())",
+        library.display()
+    );
     world.vpython(["-c", &text]).run().prints("42\n");
 }
 
@@ -132,17 +183,28 @@ fn files_that_name_a_place_of_this_machine_are_told() {
     let home = world.outside("home").display().to_string();
     let wheel = Wheel::new("some", "1")
         .file("some/__init__.py", format!("HERE = '{home}/src/some.c'\n"))
-        .file("some/data.bin", [b"\0\x01", home.as_bytes(), b"/x\0"].concat())
-        .file("some/else.txt", format!("{home}2 /root/x /usr/lib\n").replace("/root", "/x/root"));
+        .file(
+            "some/data.bin",
+            [b"\0\x01", home.as_bytes(), b"/x\0"].concat(),
+        )
+        .file(
+            "some/else.txt",
+            format!("{home}2 /root/x /usr/lib\n").replace("/root", "/x/root"),
+        );
     world.wheel(&wheel);
     world.write("vpython.toml", "dependencies = ['some']\n");
     let site = site(world.python);
     let warning = |file: &str, named: &str| {
-        format!("vpython: warning: `{site}/some/{file}` names `[WORLD]/home{named}`, which other machines may not have\n")
+        format!(
+            "vpython: warning: `{site}/some/{file}` names `[WORLD]/home{named}`, which other machines may not have\n"
+        )
     };
     let lines = [
         warning("__init__.py", "/src/some.c"),
-        warning(&format!("__pycache__/__init__.cpython-3{}.pyc", world.python.minor), ""),
+        warning(
+            &format!("__pycache__/__init__.cpython-3{}.pyc", world.python.minor),
+            "",
+        ),
         warning("data.bin", "/x"),
     ];
     pack(&world, &[]).expect(0, "", &(lines.concat() + &world.told_of_interpreter()));
@@ -166,12 +228,20 @@ fn the_binary_of_an_environment_of_2_7_finds_its_library_beside_itself_once_it_i
          vpython: with `--fix-rpath`, run paths are mended\n"
     ) + &interpreter;
     pack(&world, &[]).expect(0, "", &told);
-    let mended = format!("vpython: the run path of `bin/python2.7` was `{base}/lib` and is `$ORIGIN/../lib`\n") + &interpreter;
+    let mended = format!(
+        "vpython: the run path of `bin/python2.7` was `{base}/lib` and is `$ORIGIN/../lib`\n"
+    ) + &interpreter;
     pack(&world, &["--fix-rpath"]).expect(0, "", &mended);
     unpack(&world);
     assert!(run_path(&world.path("out/bin/python2.7")).ends_with("[$ORIGIN/../lib]"));
     let mut command = Command::new(world.path("out/bin/python2.7"));
-    let output = start(command.args(["-c", "import ssl; print(1)"]).stdout(Stdio::piped())).wait_with_output().unwrap();
+    let output = start(
+        command
+            .args(["-c", "import ssl; print(1)"])
+            .stdout(Stdio::piped()),
+    )
+    .wait_with_output()
+    .unwrap();
     assert_eq!(output.stdout, b"1\n");
     // The copy of the interpreter has been told where its library is.
     pack(&world, &["--with-python"]).prints("");

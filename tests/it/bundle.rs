@@ -1,4 +1,5 @@
-//! `--with-python`: an environment and its interpreter move together, and do without the place that the interpreter was copied from.
+//! `--with-python`: an environment and its interpreter move together, and do without the place that
+//! the interpreter was copied from.
 
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::Path;
@@ -23,14 +24,25 @@ if __name__ == '__main__':
     main()
 ";
 
-/// Runs lines of `sh` where the directory `hidden` is empty and `frozen` cannot be written, and gives what they print; none where this
-/// machine does not let us.
+/// Runs lines of `sh` where the directory `hidden` is empty and `frozen` cannot be written, and
+/// gives what they print; none where this machine does not let us.
 fn run_apart(hidden: &Path, frozen: &Path, lines: &str) -> Option<String> {
-    let set_up =
-        "mount -t tmpfs none \"$1\" && mount --bind \"$2\" \"$2\" && mount -o remount,ro,bind \"$2\" && cd / || exit 9\n";
+    let set_up = "mount -t tmpfs none \"$1\" && mount --bind \"$2\" \"$2\" && mount -o remount,ro,bind \"$2\" && cd / || exit 9\n";
     let mut command = Command::new("/usr/bin/env");
-    command.args(["unshare", "-rm", "sh", "-c", &format!("{set_up}{lines}"), "sh"]).args([hidden, frozen]);
-    command.env_clear().env("PATH", "/usr/bin:/bin").stdout(Stdio::piped());
+    command
+        .args([
+            "unshare",
+            "-rm",
+            "sh",
+            "-c",
+            &format!("{set_up}{lines}"),
+            "sh",
+        ])
+        .args([hidden, frozen]);
+    command
+        .env_clear()
+        .env("PATH", "/usr/bin:/bin")
+        .stdout(Stdio::piped());
     let output = start(&mut command).wait_with_output().unwrap();
     if matches!(output.status.code(), Some(1 | 9 | 127)) && output.stdout.is_empty() {
         not_tested!("nothing can be mounted");
@@ -45,8 +57,19 @@ fn exported(python: &'static Python) -> World {
     world.wheel(&Wheel::module("some", "1").entry_point("run-some", "some:main"));
     world.write("lib/mine/more.py", "");
     world.write("lib/mine/__init__.py", "");
-    world.write("tool.py", "# /// script\n# dependencies = ['some']\n# ///\n");
-    let words = ["-vpython-tool", "export", "env", "--with-python", "--include", "lib", "tool.py"];
+    world.write(
+        "tool.py",
+        "# /// script\n# dependencies = ['some']\n# ///\n",
+    );
+    let words = [
+        "-vpython-tool",
+        "export",
+        "env",
+        "--with-python",
+        "--include",
+        "lib",
+        "tool.py",
+    ];
     world.vpython(words).run().prints("[WORLD]/work/env\n");
     world
 }
@@ -63,8 +86,13 @@ fn prefix(python: &Python) -> Option<&Path> {
 
 #[test]
 fn what_has_moved_twice_runs_without_the_original_and_cannot_be_written() {
-    for python in Python::each_minor().into_iter().filter(|python| [8, 11, 13].contains(&python.minor)) {
-        let Some(prefix) = prefix(python) else { continue };
+    for python in Python::each_minor()
+        .into_iter()
+        .filter(|python| [8, 11, 13].contains(&python.minor))
+    {
+        let Some(prefix) = prefix(python) else {
+            continue;
+        };
         let world = exported(python);
         let program = world.write("program.py", PROGRAM);
         std::fs::rename(world.path("env"), world.path("first")).unwrap();
@@ -72,12 +100,21 @@ fn what_has_moved_twice_runs_without_the_original_and_cannot_be_written() {
         std::fs::create_dir(world.path("a b")).unwrap();
         std::fs::rename(world.path("first"), &moved).unwrap();
         let lines = format!("\"$2/bin/python3\" '{}' \"$2\"", program.display());
-        let Some(said) = run_apart(prefix, &moved, &lines) else { return };
+        let Some(said) = run_apart(prefix, &moved, &lines) else {
+            return;
+        };
         assert_eq!(said, "spawned True True\n", "{}", python.version);
         let nested = world.path("nested");
-        let lines =
-            format!("\"$2/python/bin/python3\" -m venv --without-pip {0} && {0}/bin/python -c 'print(1)'", nested.display());
-        assert_eq!(run_apart(prefix, &moved, &lines).unwrap(), "1\n", "{}", python.version);
+        let lines = format!(
+            "\"$2/python/bin/python3\" -m venv --without-pip {0} && {0}/bin/python -c 'print(1)'",
+            nested.display()
+        );
+        assert_eq!(
+            run_apart(prefix, &moved, &lines).unwrap(),
+            "1\n",
+            "{}",
+            python.version
+        );
     }
 }
 
@@ -98,12 +135,24 @@ fn what_comes_along_is_a_bundle() {
     };
     let environment = world.path("env");
     let expected = format!("{}\n", environment.join("python").display());
-    let named = run(Path::new(VPYTHON), &format!("-vpython-interpreter {}", environment.display()));
-    let Some(said) = run_apart(prefix, &environment, &named) else { return };
+    let named = run(
+        Path::new(VPYTHON),
+        &format!("-vpython-interpreter {}", environment.display()),
+    );
+    let Some(said) = run_apart(prefix, &environment, &named) else {
+        return;
+    };
     assert_eq!(said, expected);
     let beside = world.copy_vpython("bundled/vpython");
-    symlink(&environment, beside.with_file_name(format!("3.{}", python.minor))).unwrap();
-    assert_eq!(run_apart(prefix, &environment, &run(&beside, "")).unwrap(), expected);
+    symlink(
+        &environment,
+        beside.with_file_name(format!("3.{}", python.minor)),
+    )
+    .unwrap();
+    assert_eq!(
+        run_apart(prefix, &environment, &run(&beside, "")).unwrap(),
+        expected
+    );
 }
 
 #[test]
@@ -111,19 +160,55 @@ fn what_is_not_of_the_library_stays_behind_and_the_rest_has_byte_code() {
     let world = exported(Python::any());
     let minor = world.python.minor;
     let library = world.path(&format!("env/python/lib/python3.{minor}"));
-    assert!(["site-packages", "test", "unittest/test"].iter().all(|name| !library.join(name).exists()));
+    assert!(
+        ["site-packages", "test", "unittest/test"]
+            .iter()
+            .all(|name| !library.join(name).exists())
+    );
     let code = std::fs::read(library.join(format!("__pycache__/os.cpython-3{minor}.pyc"))).unwrap();
-    assert_eq!(code[4..8], [1, 0, 0, 0], "it is never held against its source");
+    assert_eq!(
+        code[4..8],
+        [1, 0, 0, 0],
+        "it is never held against its source"
+    );
     let manifest = std::fs::read_to_string(world.path("env/vpython.json")).unwrap();
-    assert!(manifest.contains(&format!("\"interpreter\": \"python/bin/python3.{minor}\"")), "{manifest}");
+    assert!(
+        manifest.contains(&format!("\"interpreter\": \"python/bin/python3.{minor}\"")),
+        "{manifest}"
+    );
     assert_eq!(
         std::fs::read_link(world.path("env/bin/python3")).unwrap(),
         Path::new(&format!("../python/bin/python3.{minor}"))
     );
     let before = std::fs::metadata(world.path("env")).unwrap().ino();
-    let words = ["-vpython-tool", "export", "env", "--with-python", "--include", "lib", "tool.py"];
+    let words = [
+        "-vpython-tool",
+        "export",
+        "env",
+        "--with-python",
+        "--include",
+        "lib",
+        "tool.py",
+    ];
     world.vpython(words).run().prints("[WORLD]/work/env\n");
-    assert_eq!(std::fs::metadata(world.path("env")).unwrap().ino(), before, "nothing has changed");
-    world.vpython(["-vpython-tool", "export", "env", "--include", "lib", "tool.py"]).run().prints("[WORLD]/work/env\n");
-    assert!(!world.path("env/python").exists(), "how it is made is a part of what is asked for");
+    assert_eq!(
+        std::fs::metadata(world.path("env")).unwrap().ino(),
+        before,
+        "nothing has changed"
+    );
+    world
+        .vpython([
+            "-vpython-tool",
+            "export",
+            "env",
+            "--include",
+            "lib",
+            "tool.py",
+        ])
+        .run()
+        .prints("[WORLD]/work/env\n");
+    assert!(
+        !world.path("env/python").exists(),
+        "how it is made is a part of what is asked for"
+    );
 }

@@ -8,7 +8,11 @@ const SOUND: &str = "1 environment and 1 unpacked wheel: all files are as they w
 
 fn world(python: &'static Python) -> World {
     let world = World::with_python(python);
-    world.wheel(&Wheel::new("some", "1").file("some/__init__.py", "").file("some/one.py", "VERSION = '1'\n"));
+    world.wheel(
+        &Wheel::new("some", "1")
+            .file("some/__init__.py", "")
+            .file("some/one.py", "VERSION = '1'\n"),
+    );
     world.write("vpython.toml", "dependencies = ['some']\n");
     world.write("tool.py", "from some import one\nprint(one.VERSION)\n");
     world
@@ -16,7 +20,9 @@ fn world(python: &'static Python) -> World {
 
 /// The byte code of `some.one` in an environment.
 fn byte_code(environment: &Path) -> PathBuf {
-    let files = walkdir::WalkDir::new(environment).into_iter().map(|entry| entry.unwrap().into_path());
+    let files = walkdir::WalkDir::new(environment)
+        .into_iter()
+        .map(|entry| entry.unwrap().into_path());
     let mut files = files.filter(|path| {
         let name = path.file_name().unwrap().to_str().unwrap();
         name.starts_with("one.") && path.extension().is_some_and(|extension| extension == "pyc")
@@ -33,12 +39,25 @@ fn half_a_file_that_python_wrote_on_a_full_disk_is_mended_by_a_repair() {
         let content = std::fs::read(&path).unwrap();
         std::fs::write(&path, &content[..content.len() - 5]).unwrap();
         let outcome = world.vpython(["tool.py"]).run();
-        assert!(outcome.code == Some(1) && outcome.stderr.contains("Error"), "{}: {outcome}", python.version);
-        world.vpython(["-vpython-tool", "check", "tool.py"]).run().prints(SOUND);
-        world.vpython(["-vpython-tool", "check", "--repair", "tool.py"]).run().prints(SOUND);
+        assert!(
+            outcome.code == Some(1) && outcome.stderr.contains("Error"),
+            "{}: {outcome}",
+            python.version
+        );
+        world
+            .vpython(["-vpython-tool", "check", "tool.py"])
+            .run()
+            .prints(SOUND);
+        world
+            .vpython(["-vpython-tool", "check", "--repair", "tool.py"])
+            .run()
+            .prints(SOUND);
         assert!(!path.exists());
         world.vpython(["tool.py"]).run().prints("1\n");
-        world.vpython(["-vpython-tool", "check", "tool.py"]).run().prints(SOUND);
+        world
+            .vpython(["-vpython-tool", "check", "tool.py"])
+            .run()
+            .prints(SOUND);
     }
 }
 
@@ -48,9 +67,18 @@ fn byte_code_that_install_has_made_is_held_against_its_digest_and_stays() {
     let environment = world.install(["tool.py"]);
     let path = byte_code(&environment);
     world.vpython(["-O", "tool.py"]).run().prints("1\n");
-    world.vpython(["-vpython-tool", "check", "--repair", "tool.py"]).run().prints(SOUND);
+    world
+        .vpython(["-vpython-tool", "check", "--repair", "tool.py"])
+        .run()
+        .prints(SOUND);
     assert!(path.exists());
-    let optimised = path.with_file_name(path.file_name().unwrap().to_str().unwrap().replace(".pyc", ".opt-1.pyc"));
+    let optimised = path.with_file_name(
+        path.file_name()
+            .unwrap()
+            .to_str()
+            .unwrap()
+            .replace(".pyc", ".opt-1.pyc"),
+    );
     assert!(!optimised.exists(), "that was python's");
     for is_removed in [true, false] {
         world.install(["tool.py"]);
@@ -60,20 +88,34 @@ fn byte_code_that_install_has_made_is_held_against_its_digest_and_stays() {
         }
         let what = if is_removed { "missing" } else { "changed" };
         let first = format!("{what}  {}\n", world.redact(path.to_str().unwrap()));
-        let told = format!("{first}1 environment and 1 unpacked wheel: 1 file not as they were made\n");
-        world.vpython(["-vpython-tool", "check", "tool.py"]).run().expect(1, &told, "");
-        let outcome = world.vpython(["-vpython-tool", "check", "--repair", "tool.py"]).run();
+        let told =
+            format!("{first}1 environment and 1 unpacked wheel: 1 file not as they were made\n");
+        world
+            .vpython(["-vpython-tool", "check", "tool.py"])
+            .run()
+            .expect(1, &told, "");
+        let outcome = world
+            .vpython(["-vpython-tool", "check", "--repair", "tool.py"])
+            .run();
         assert_eq!(outcome.code, Some(0), "{outcome}");
     }
     world.install(["tool.py"]);
-    world.vpython(["-vpython-tool", "check", "tool.py"]).run().prints(SOUND);
+    world
+        .vpython(["-vpython-tool", "check", "tool.py"])
+        .run()
+        .prints(SOUND);
 }
 
 #[test]
 fn a_source_that_cannot_be_read_is_an_error_and_not_left_out() {
     let world = world(Python::any());
     world.vpython(["tool.py"]).run().prints("1\n");
-    let wheel = std::fs::read_dir(world.store("wheels")).unwrap().next().unwrap().unwrap().path();
+    let wheel = std::fs::read_dir(world.store("wheels"))
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap()
+        .path();
     std::fs::remove_file(wheel.join("site/some/one.py")).unwrap();
     let outcome = world.vpython(["-vpython-tool", "install", "tool.py"]).run();
     let source = format!("{}/site/some/one.py", world.redact(wheel.to_str().unwrap()));
@@ -86,7 +128,9 @@ fn a_source_that_cannot_be_read_is_an_error_and_not_left_out() {
              hint: `-vpython-tool check --all --repair` mends what is damaged in the store\n"
         ),
     );
-    let outcome = world.vpython(["-vpython-tool", "check", "--all", "--repair"]).run();
+    let outcome = world
+        .vpython(["-vpython-tool", "check", "--all", "--repair"])
+        .run();
     assert_eq!(outcome.code, Some(0), "{outcome}");
     let environment = world.install(["tool.py"]);
     assert!(byte_code(&environment).exists());
@@ -96,16 +140,30 @@ fn a_source_that_cannot_be_read_is_an_error_and_not_left_out() {
 fn what_a_power_cut_leaves_of_byte_code_is_neither_damage_nor_in_the_way() {
     let world = world(Python::any());
     let environment = world.install(["tool.py"]);
-    let wheel = std::fs::read_dir(world.store("wheels")).unwrap().next().unwrap().unwrap().path();
+    let wheel = std::fs::read_dir(world.store("wheels"))
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap()
+        .path();
     let list = wheel.join(format!("byte-code-3.{}/byte-code.json", world.python.minor));
     // The list was renamed, and not written yet; nothing of it was put.
     std::fs::remove_file(environment.join("vpython.compiled")).unwrap();
     std::fs::remove_file(byte_code(&environment)).unwrap();
     std::fs::remove_file(&list).unwrap();
     std::fs::write(&list, "").unwrap();
-    world.vpython(["-vpython-tool", "check", "--all"]).run().prints(SOUND);
+    world
+        .vpython(["-vpython-tool", "check", "--all"])
+        .run()
+        .prints(SOUND);
     let outcome = world.vpython(["-vpython-tool", "install", "tool.py"]).run();
-    assert!(outcome.code == Some(0) && outcome.stderr.contains("; it is made anew\n"), "{outcome}");
-    world.vpython(["-vpython-tool", "check", "--all"]).run().prints(SOUND);
+    assert!(
+        outcome.code == Some(0) && outcome.stderr.contains("; it is made anew\n"),
+        "{outcome}"
+    );
+    world
+        .vpython(["-vpython-tool", "check", "--all"])
+        .run()
+        .prints(SOUND);
     assert!(byte_code(&environment).exists());
 }

@@ -14,9 +14,16 @@ const SHOW: &str = "import os, sys\nprint(sys.argv, sorted(name for name in os.e
 fn with_the_exact_text_the_next_python_runs_untouched() {
     let world = World::new();
     world.write("vpython.toml", "this is no spec\n");
-    let outcome = world.vpython(["-c", SHOW, "a"]).env("VPYTHON_BYPASS", TEXT).env("PYTHONUSERBASE", "/x").run();
+    let outcome = world
+        .vpython(["-c", SHOW, "a"])
+        .env("VPYTHON_BYPASS", TEXT)
+        .env("PYTHONUSERBASE", "/x")
+        .run();
     outcome.prints("['-c', 'a'] ['PYTHONUSERBASE'] True\n");
-    let outcome = world.vpython(["-vpython-tool", "install", "tool.py"]).env("VPYTHON_BYPASS", TEXT).run();
+    let outcome = world
+        .vpython(["-vpython-tool", "install", "tool.py"])
+        .env("VPYTHON_BYPASS", TEXT)
+        .run();
     outcome.prints("");
     assert!(!world.outside("root").exists(), "no store was made");
 }
@@ -33,11 +40,22 @@ fn vpython_under_another_name_is_not_the_next_python() {
     // Cargo's directory may be on another file system, so that the name is one of the copy.
     std::fs::hard_link(python(0), python(1)).unwrap();
     symlink(env!("CARGO_BIN_EXE_vpython"), python(2)).unwrap();
-    let directories: Vec<&str> = directories.iter().map(|directory| directory.to_str().unwrap()).collect();
+    let directories: Vec<&str> = directories
+        .iter()
+        .map(|directory| directory.to_str().unwrap())
+        .collect();
     let path = format!("{}:{}", directories.join(":"), world.search_path());
     let programs = ["hard/python3", "soft/python3"].map(|name| world.outside(name));
-    for program in programs.iter().map(|path| path.to_str().unwrap()).chain([env!("CARGO_BIN_EXE_vpython")]) {
-        let outcome = world.program(program, ["-c", SHOW]).env("PATH", &path).env("VPYTHON_BYPASS", TEXT).run();
+    for program in programs
+        .iter()
+        .map(|path| path.to_str().unwrap())
+        .chain([env!("CARGO_BIN_EXE_vpython")])
+    {
+        let outcome = world
+            .program(program, ["-c", SHOW])
+            .env("PATH", &path)
+            .env("VPYTHON_BYPASS", TEXT)
+            .run();
         outcome.prints("['-c'] [] True\n");
     }
 }
@@ -47,34 +65,57 @@ fn a_script_that_is_to_be_run_is_the_next_on_path() {
     let world = World::new();
     let bin = world.outside("programs");
     std::fs::create_dir(&bin).unwrap();
-    write_with_mode(&bin.join("lint"), b"#!/bin/sh\necho lint \"$@\"; exit 3\n", 0o755);
+    write_with_mode(
+        &bin.join("lint"),
+        b"#!/bin/sh\necho lint \"$@\"; exit 3\n",
+        0o755,
+    );
     let exec = |words: &[&str]| {
         let path = format!("{}:{}", bin.display(), world.search_path());
-        world.vpython(["-vpython-tool", "exec"]).arguments(words).env("PATH", path).env("VPYTHON_BYPASS", TEXT).run()
+        world
+            .vpython(["-vpython-tool", "exec"])
+            .arguments(words)
+            .env("PATH", path)
+            .env("VPYTHON_BYPASS", TEXT)
+            .run()
     };
     exec(&["lint", "a b", "--x"]).expect(3, "lint a b --x\n", "");
-    let message = "vpython: error: no program `lunt` on `PATH`\n  caused by: `VPYTHON_BYPASS` is set\n";
+    let message =
+        "vpython: error: no program `lunt` on `PATH`\n  caused by: `VPYTHON_BYPASS` is set\n";
     exec(&["lunt"]).refuses(127, message);
-    exec(&[]).refuses(125, "vpython: error: `-vpython-tool exec` needs the name of a script\n");
+    exec(&[]).refuses(
+        125,
+        "vpython: error: `-vpython-tool exec` needs the name of a script\n",
+    );
     assert!(!world.outside("root").exists(), "no store was made");
 }
 
 #[test]
 fn without_another_python_the_bypass_says_so() {
     let world = World::new();
-    let message = "vpython: error: no python on `PATH` but vpython\n  caused by: `VPYTHON_BYPASS` is set\n";
+    let message =
+        "vpython: error: no python on `PATH` but vpython\n  caused by: `VPYTHON_BYPASS` is set\n";
     let path = world.outside("home");
-    world.vpython(["-c", "0"]).env("VPYTHON_BYPASS", TEXT).env("PATH", path).run().refuses(127, message);
+    world
+        .vpython(["-c", "0"])
+        .env("VPYTHON_BYPASS", TEXT)
+        .env("PATH", path)
+        .run()
+        .refuses(127, message);
 }
 
 #[test]
 fn another_text_is_warned_of_and_does_nothing() {
     let world = World::new();
     let launch = |value: &str| -> Launch<'_> {
-        world.vpython(["-c", "import sys; print(sys.prefix != sys.base_prefix)"]).env("VPYTHON_BYPASS", value)
+        world
+            .vpython(["-c", "import sys; print(sys.prefix != sys.base_prefix)"])
+            .env("VPYTHON_BYPASS", value)
     };
     launch("").run().prints("True\n");
-    let warning = format!("vpython: warning: `VPYTHON_BYPASS` is ignored: it is `1`, and would have to be `{TEXT}`\n");
+    let warning = format!(
+        "vpython: warning: `VPYTHON_BYPASS` is ignored: it is `1`, and would have to be `{TEXT}`\n"
+    );
     launch("1").run().expect(0, "True\n", &warning);
     launch("1").run().expect(0, "True\n", &warning);
 }

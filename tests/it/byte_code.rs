@@ -12,7 +12,10 @@ fn wheel() -> Wheel {
         .compressed()
         .file("some/__init__.py", place)
         .file("some/old.py", "print 'for Python 2'\n")
-        .file("some/constants.py", "NAMES = {'a', 'b', 'c', 'd'}\nTEXT = 'some'\n")
+        .file(
+            "some/constants.py",
+            "NAMES = {'a', 'b', 'c', 'd'}\nTEXT = 'some'\n",
+        )
         .file("some/template.in.py", "x = 1\n")
         .file("one.py", "VERSION = 1\n")
 }
@@ -30,24 +33,42 @@ fn site(environment: &Path, world: &World) -> PathBuf {
 
 /// Installs, and tells what was compiled.
 fn install(world: &World, words: &[&str]) -> (PathBuf, usize) {
-    let launch = world.vpython(["-vpython-log-level", "debug", "-vpython-tool", "install"]).arguments(words);
+    let launch = world
+        .vpython(["-vpython-log-level", "debug", "-vpython-tool", "install"])
+        .arguments(words);
     let outcome = launch.run();
     assert_eq!(outcome.code, Some(0), "{outcome}");
-    (outcome.raw_stdout.trim_end().into(), outcome.stderr.matches("compiling the wheel").count())
+    (
+        outcome.raw_stdout.trim_end().into(),
+        outcome.stderr.matches("compiling the wheel").count(),
+    )
 }
 
 /// The files of byte code below a directory, by their relative paths, sorted.
 fn byte_code(directory: &Path) -> Vec<String> {
-    let files = walkdir::WalkDir::new(directory).into_iter().map(|entry| entry.unwrap().into_path());
+    let files = walkdir::WalkDir::new(directory)
+        .into_iter()
+        .map(|entry| entry.unwrap().into_path());
     let files = files.filter(|path| path.extension().is_some_and(|extension| extension == "pyc"));
-    let mut files: Vec<_> = files.map(|path| path.strip_prefix(directory).unwrap().to_str().unwrap().to_owned()).collect();
+    let mut files: Vec<_> = files
+        .map(|path| {
+            path.strip_prefix(directory)
+                .unwrap()
+                .to_str()
+                .unwrap()
+                .to_owned()
+        })
+        .collect();
     files.sort();
     files
 }
 
 /// The directory of byte code of the only wheel.
 fn in_store(world: &World) -> PathBuf {
-    let [wheel] = &std::fs::read_dir(world.store("wheels")).unwrap().map(|entry| entry.unwrap().path()).collect::<Vec<_>>()[..]
+    let [wheel] = &std::fs::read_dir(world.store("wheels"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect::<Vec<_>>()[..]
     else {
         panic!("there is one wheel");
     };
@@ -62,9 +83,14 @@ fn is_sound(world: &World) -> Outcome {
 
 /// Whether python takes the byte code that is there for a module.
 fn is_used(world: &World, module: &str) -> bool {
-    let outcome = world.vpython(["-v", "-c", &format!("import {module}")]).run();
+    let outcome = world
+        .vpython(["-v", "-c", &format!("import {module}")])
+        .run();
     assert_eq!(outcome.code, Some(0), "{outcome}");
-    outcome.stderr.lines().any(|line| line.contains("/envs/[KEY]/lib/") && line.contains(" matches "))
+    outcome
+        .stderr
+        .lines()
+        .any(|line| line.contains("/envs/[KEY]/lib/") && line.contains(" matches "))
 }
 
 #[test]
@@ -75,22 +101,49 @@ fn install_compiles_what_can_be_compiled() {
         let site = site(&environment, &world);
         let tag = format!("cpython-3{}", python.minor);
         if python.minor == 6 {
-            assert_eq!((byte_code(&site), compiled), (vec![], 0), "it has no unchecked byte code");
+            assert_eq!(
+                (byte_code(&site), compiled),
+                (vec![], 0),
+                "it has no unchecked byte code"
+            );
             continue;
         }
-        let expected = ["__pycache__/one", "some/__pycache__/__init__", "some/__pycache__/constants"];
-        assert_eq!(byte_code(&site), expected.map(|path| format!("{path}.{tag}.pyc")), "{}", python.version);
+        let expected = [
+            "__pycache__/one",
+            "some/__pycache__/__init__",
+            "some/__pycache__/constants",
+        ];
+        assert_eq!(
+            byte_code(&site),
+            expected.map(|path| format!("{path}.{tag}.pyc")),
+            "{}",
+            python.version
+        );
         for path in byte_code(&site) {
             let content = std::fs::read(site.join(&path)).unwrap();
-            assert_eq!(content[4..8], [1, 0, 0, 0], "it is not held against its source");
+            assert_eq!(
+                content[4..8],
+                [1, 0, 0, 0],
+                "it is not held against its source"
+            );
             assert_eq!(site.join(&path).metadata().unwrap().mode() & 0o7777, 0o444);
             let root = world.outside("root");
-            assert!(memchr::memmem::find(&content, root.to_str().unwrap().as_bytes()).is_none(), "{path} names its place");
+            assert!(
+                memchr::memmem::find(&content, root.to_str().unwrap().as_bytes()).is_none(),
+                "{path} names its place"
+            );
         }
-        assert!(is_used(&world, "one") && is_used(&world, "some"), "{}", python.version);
+        assert!(
+            is_used(&world, "one") && is_used(&world, "some"),
+            "{}",
+            python.version
+        );
         let program = "import some; print(some.place())";
         let outcome = world.vpython(["-c", program]).run();
-        assert_eq!(outcome.raw_stdout.trim_end(), site.join("some/__init__.py").to_str().unwrap());
+        assert_eq!(
+            outcome.raw_stdout.trim_end(),
+            site.join("some/__init__.py").to_str().unwrap()
+        );
         is_sound(&world);
     }
 }
@@ -99,15 +152,28 @@ fn install_compiles_what_can_be_compiled() {
 fn a_launch_does_not_compile_and_an_install_behind_it_does() {
     let world = world(Python::any());
     world.vpython(["-c", "import one"]).run().prints("");
-    let [environment] = &world.environments()[..] else { panic!("there is one environment") };
+    let [environment] = &world.environments()[..] else {
+        panic!("there is one environment")
+    };
     let site = site(environment, &world);
     let own = std::fs::read(site.join(&byte_code(&site)[0])).unwrap();
-    assert_eq!((byte_code(&site).len(), &own[4..8]), (1, &[0; 4][..]), "python's own is held against its source");
+    assert_eq!(
+        (byte_code(&site).len(), &own[4..8]),
+        (1, &[0; 4][..]),
+        "python's own is held against its source"
+    );
     let before = site.metadata().unwrap().modified().unwrap();
-    assert_eq!(install(&world, &["-c", "import one"]), (environment.clone(), 1));
+    assert_eq!(
+        install(&world, &["-c", "import one"]),
+        (environment.clone(), 1)
+    );
     assert_eq!(byte_code(&site).len(), 3);
     let ours = std::fs::read(in_store(&world).join(&byte_code(&site)[0])).unwrap();
-    assert_eq!(std::fs::read(site.join(&byte_code(&site)[0])).unwrap(), ours, "it takes the place of what python wrote");
+    assert_eq!(
+        std::fs::read(site.join(&byte_code(&site)[0])).unwrap(),
+        ours,
+        "it takes the place of what python wrote"
+    );
     assert_eq!(site.metadata().unwrap().modified().unwrap(), before);
     assert!(is_used(&world, "some"));
     assert_eq!(install(&world, &["-c", "import one"]).1, 0);
@@ -121,12 +187,21 @@ fn a_second_environment_links_what_the_first_compiled() {
     world.wheel(&Wheel::module("other", "1"));
     let (first, compiled) = install(&world, &["-c", ""]);
     assert_eq!(compiled, 1);
-    world.write("more/vpython.toml", "dependencies = ['some', 'other']\n[tool.vpython]\nwheels = ['../wheels']\n");
+    world.write(
+        "more/vpython.toml",
+        "dependencies = ['some', 'other']\n[tool.vpython]\nwheels = ['../wheels']\n",
+    );
     world.write("more/tool.py", "");
     let (second, compiled) = install(&world, &["more/tool.py"]);
     assert_eq!(compiled, 1, "`other` alone");
     for path in byte_code(&in_store_of(&world, "some")) {
-        let inode = |environment: &Path| site(environment, &world).join(&path).metadata().unwrap().ino();
+        let inode = |environment: &Path| {
+            site(environment, &world)
+                .join(&path)
+                .metadata()
+                .unwrap()
+                .ino()
+        };
         assert_eq!(inode(&first), inode(&second), "{path}");
     }
     std::fs::remove_dir_all(&second).unwrap();
@@ -136,19 +211,29 @@ fn a_second_environment_links_what_the_first_compiled() {
 
 /// The directory of byte code of the wheel with this package.
 fn in_store_of(world: &World, package: &str) -> PathBuf {
-    let mut wheels = std::fs::read_dir(world.store("wheels")).unwrap().map(|entry| entry.unwrap().path());
-    let wheel = wheels.find(|wheel| wheel.join("site").join(package).exists()).unwrap();
+    let mut wheels = std::fs::read_dir(world.store("wheels"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let wheel = wheels
+        .find(|wheel| wheel.join("site").join(package).exists())
+        .unwrap();
     wheel.join(format!("byte-code-3.{}", world.python.minor))
 }
 
 #[test]
 fn the_same_wheel_gives_the_same_byte_code() {
-    for python in Python::each_minor().into_iter().filter(|python| python.minor > 6) {
+    for python in Python::each_minor()
+        .into_iter()
+        .filter(|python| python.minor > 6)
+    {
         let contents = [(), ()].map(|()| {
             let world = world(python);
             install(&world, &["-c", ""]);
             let directory = in_store(&world);
-            byte_code(&directory).into_iter().map(|path| std::fs::read(directory.join(path)).unwrap()).collect::<Vec<_>>()
+            byte_code(&directory)
+                .into_iter()
+                .map(|path| std::fs::read(directory.join(path)).unwrap())
+                .collect::<Vec<_>>()
         });
         assert_eq!(contents[0], contents[1], "{}", python.version);
     }
@@ -159,15 +244,25 @@ fn python_does_not_write_into_the_store() {
     let world = world(Python::any());
     install(&world, &["-c", ""]);
     let directory = in_store(&world);
-    let read =
-        || byte_code(&directory).into_iter().map(|path| std::fs::read(directory.join(path)).unwrap()).collect::<Vec<_>>();
+    let read = || {
+        byte_code(&directory)
+            .into_iter()
+            .map(|path| std::fs::read(directory.join(path)).unwrap())
+            .collect::<Vec<_>>()
+    };
     let before = read();
     let program = "import compileall, one, os; compileall.compile_dir(os.path.dirname(one.__file__), force=True, quiet=2)";
     world.vpython(["-c", program]).run().expect(0, "", "");
     assert_eq!(read(), before);
     let outcome = world.vpython(["-vpython-tool", "check", "-c", ""]).run();
-    let is_told = outcome.stdout.starts_with("changed  ") && outcome.stdout.contains("/site-packages/__pycache__/one.cpython");
-    assert!(outcome.code == Some(1) && is_told, "what it has written in the place of ours is told: {outcome}");
+    let is_told = outcome.stdout.starts_with("changed  ")
+        && outcome
+            .stdout
+            .contains("/site-packages/__pycache__/one.cpython");
+    assert!(
+        outcome.code == Some(1) && is_told,
+        "what it has written in the place of ours is told: {outcome}"
+    );
 }
 
 #[test]
@@ -178,8 +273,15 @@ fn damaged_byte_code_is_found_and_made_anew() {
     let length = path.metadata().unwrap().len();
     std::fs::remove_file(&path).unwrap();
     std::fs::write(&path, vec![0; usize::try_from(length).unwrap()]).unwrap();
-    let outcome = world.vpython(["-vpython-tool", "check", "--repair", "--all"]).run();
-    let first = format!("changed  [WORLD]{}", world.redact(path.to_str().unwrap()).trim_start_matches("[WORLD]"));
+    let outcome = world
+        .vpython(["-vpython-tool", "check", "--repair", "--all"])
+        .run();
+    let first = format!(
+        "changed  [WORLD]{}",
+        world
+            .redact(path.to_str().unwrap())
+            .trim_start_matches("[WORLD]")
+    );
     assert_eq!(outcome.stdout.lines().next().unwrap(), first, "{outcome}");
     assert_eq!(install(&world, &["-c", ""]), (environment, 1));
     is_sound(&world);
@@ -187,7 +289,10 @@ fn damaged_byte_code_is_found_and_made_anew() {
     std::fs::remove_dir_all(&world.environments()[0]).unwrap();
     let outcome = world.vpython(["-vpython-tool", "install", "-c", ""]).run();
     let (told, _) = outcome.stderr.split_once("vpython: 1 wheel, ").unwrap();
-    assert!(told.contains("is damaged") && told.ends_with("it is made anew\n"), "{outcome}");
+    assert!(
+        told.contains("is damaged") && told.ends_with("it is made anew\n"),
+        "{outcome}"
+    );
     is_sound(&world);
 }
 
@@ -198,20 +303,30 @@ fn what_a_wheel_ships_as_byte_code_stays() {
     world.wheel(&wheel().file(&name, "shipped"));
     world.write("vpython.toml", "dependencies = ['some']\n");
     let (environment, _) = install(&world, &["-c", ""]);
-    assert_eq!(std::fs::read_to_string(site(&environment, &world).join(&name)).unwrap(), "shipped");
+    assert_eq!(
+        std::fs::read_to_string(site(&environment, &world).join(&name)).unwrap(),
+        "shipped"
+    );
     is_sound(&world);
 }
 
 #[test]
 fn the_readmes_example_does_what_it_says() {
     let readme = include_str!("../../README.md");
-    let (_, behind) = readme.split_once("<!-- compiled -->\n```console\n$ vpython ").unwrap();
+    let (_, behind) = readme
+        .split_once("<!-- compiled -->\n```console\n$ vpython ")
+        .unwrap();
     let (command, behind) = behind.split_once('\n').unwrap();
     let world = world(Python::any());
     world.write("report.py", "import some\n");
     let outcome = world.vpython(command.split(' ')).run();
     outcome.installs("");
     let lines: Vec<&str> = behind.split("```").next().unwrap().lines().collect();
-    assert!(lines.len() == 2 && lines[0].contains("/v1/envs/") && lines[1].starts_with("vpython: 3 wheels, "), "{lines:?}");
+    assert!(
+        lines.len() == 2
+            && lines[0].contains("/v1/envs/")
+            && lines[1].starts_with("vpython: 3 wheels, "),
+        "{lines:?}"
+    );
     assert!(is_used(&world, "some"));
 }

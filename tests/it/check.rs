@@ -8,8 +8,15 @@ use crate::support::{Outcome, Python, Wheel, World};
 
 fn world(python: &'static Python) -> (World, PathBuf) {
     let world = World::with_python(python);
-    let wheel = Wheel::module("one", "1").file("one_data.txt", "text").entry_point("run", "one:VERSION");
-    world.wheel(&wheel.script("shipped", "#!python\n").data("data/share/one.cfg", "x").data("headers/one.h", "x"));
+    let wheel = Wheel::module("one", "1")
+        .file("one_data.txt", "text")
+        .entry_point("run", "one:VERSION");
+    world.wheel(
+        &wheel
+            .script("shipped", "#!python\n")
+            .data("data/share/one.cfg", "x")
+            .data("headers/one.h", "x"),
+    );
     world.wheel(&Wheel::module("two", "1"));
     world.write("vpython.toml", "dependencies = ['one', 'two']\n");
     let environment = world.install(["-c", ""]);
@@ -17,7 +24,10 @@ fn world(python: &'static Python) -> (World, PathBuf) {
 }
 
 fn check(world: &World, words: &[&str]) -> Outcome {
-    world.vpython(["-vpython-tool", "check"]).arguments(words).run()
+    world
+        .vpython(["-vpython-tool", "check"])
+        .arguments(words)
+        .run()
 }
 
 fn replace(path: &Path, content: &str) {
@@ -30,7 +40,8 @@ fn an_environment_is_sound_after_its_build_and_after_its_use() {
     for python in Python::all() {
         let (world, _) = world(python);
         world.vpython(["-c", "import one, two"]).run().prints("");
-        check(&world, &[]).prints("1 environment and 2 unpacked wheels: all files are as they were made\n");
+        check(&world, &[])
+            .prints("1 environment and 2 unpacked wheels: all files are as they were made\n");
     }
 }
 
@@ -44,7 +55,13 @@ fn damage_of_every_kind_is_named_and_mended() {
     std::fs::remove_file(environment.join("bin/python")).unwrap();
     std::os::unix::fs::symlink("/bin/true", environment.join("bin/python")).unwrap();
     std::fs::write(environment.join(&site).join("new.py"), "").unwrap();
-    std::fs::write(environment.join(&site).join("__pycache__/new.cpython-311.pyc"), "").unwrap();
+    std::fs::write(
+        environment
+            .join(&site)
+            .join("__pycache__/new.cpython-311.pyc"),
+        "",
+    )
+    .unwrap();
     let site = format!("[WORLD]/root/v1/envs/[KEY]/{site}");
     let named = format!(
         "changed  [WORLD]/root/v1/envs/[KEY]/bin/python\nforeign  {site}/__pycache__/new.cpython-311.pyc\nforeign  {site}/new.py\n\
@@ -56,7 +73,8 @@ fn damage_of_every_kind_is_named_and_mended() {
         "{named}[WORLD]/root/v1/envs/[KEY]: out of the way; it is made anew when it is needed\n[WORLD]/root/v1/envs/[KEY]\n"
     );
     check(&world, &["--repair"]).expect(0, &mended, "");
-    check(&world, &["--all"]).prints("1 environment and 2 unpacked wheels: all files are as they were made\n");
+    check(&world, &["--all"])
+        .prints("1 environment and 2 unpacked wheels: all files are as they were made\n");
 }
 
 #[test]
@@ -64,41 +82,87 @@ fn a_program_in_a_damaged_environment_finds_what_it_has_not_imported_yet() {
     for words in [&["--repair", "--all"][..], &["--repair", "-c", ""]] {
         let (world, environment) = world(Python::any());
         let program = "import sys; print('up', flush=True); sys.stdin.read(); import two";
-        let mut child = world.vpython(["-c", program]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+        let mut child = world
+            .vpython(["-c", program])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn();
         let mut line = String::new();
-        std::io::BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
-        replace(&environment.join(format!("lib/python3.{}/site-packages/one.py", world.python.minor)), "VERSION = 'changed'");
+        std::io::BufReader::new(child.stdout.as_mut().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        replace(
+            &environment.join(format!(
+                "lib/python3.{}/site-packages/one.py",
+                world.python.minor
+            )),
+            "VERSION = 'changed'",
+        );
         let outcome = check(&world, words);
         assert_eq!(outcome.code, Some(0), "{outcome}");
-        let said = "[WORLD]/root/v1/envs/[KEY]: a program runs in it; the next launch builds it anew\n";
+        let said =
+            "[WORLD]/root/v1/envs/[KEY]: a program runs in it; the next launch builds it anew\n";
         assert!(outcome.stdout.contains(said), "{outcome}");
         drop(child.stdin.take());
         assert!(child.wait().unwrap().success(), "it can still import");
-        assert_eq!(world.vpython(["-c", "import one; print(one.VERSION)"]).run().stdout, "1\n");
-        check(&world, &["--all"]).prints("1 environment and 2 unpacked wheels: all files are as they were made\n");
+        assert_eq!(
+            world
+                .vpython(["-c", "import one; print(one.VERSION)"])
+                .run()
+                .stdout,
+            "1\n"
+        );
+        check(&world, &["--all"])
+            .prints("1 environment and 2 unpacked wheels: all files are as they were made\n");
     }
 }
 
 #[test]
 fn a_damaged_wheel_takes_its_environments_along() {
     let (world, _) = world(Python::any());
-    world.write("other/vpython.toml", "dependencies = ['two']\n[tool.vpython]\nwheels = ['../wheels']\n");
+    world.write(
+        "other/vpython.toml",
+        "dependencies = ['two']\n[tool.vpython]\nwheels = ['../wheels']\n",
+    );
     world.write("other/tool.py", "import two; print(two.VERSION)");
     world.install(["other/tool.py"]);
-    let wheels: Vec<PathBuf> = std::fs::read_dir(world.store("wheels")).unwrap().map(|entry| entry.unwrap().path()).collect();
-    let of_one = wheels.iter().find(|path| path.join("site/one.py").exists()).unwrap();
+    let wheels: Vec<PathBuf> = std::fs::read_dir(world.store("wheels"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    let of_one = wheels
+        .iter()
+        .find(|path| path.join("site/one.py").exists())
+        .unwrap();
     replace(&of_one.join("site/one_data.txt"), "tixt");
     let name = of_one.file_name().unwrap().to_str().unwrap();
     let outcome = check(&world, &["--all", "--repair"]);
     let lines: Vec<&str> = outcome.stdout.lines().collect();
     assert_eq!(outcome.code, Some(0), "{outcome}");
-    assert_eq!(lines[0], format!("changed  [WORLD]/root/v1/wheels/{name}/site/one_data.txt"));
-    assert_eq!(lines[1], "2 environments and 2 unpacked wheels: 1 file not as they were made");
-    assert_eq!(lines[2], "[WORLD]/root/v1/envs/[KEY]: out of the way; it is made anew when it is needed");
-    assert_eq!((lines.len(), world.environments().len(), of_one.exists()), (4, 1, false), "{outcome}");
+    assert_eq!(
+        lines[0],
+        format!("changed  [WORLD]/root/v1/wheels/{name}/site/one_data.txt")
+    );
+    assert_eq!(
+        lines[1],
+        "2 environments and 2 unpacked wheels: 1 file not as they were made"
+    );
+    assert_eq!(
+        lines[2],
+        "[WORLD]/root/v1/envs/[KEY]: out of the way; it is made anew when it is needed"
+    );
+    assert_eq!(
+        (lines.len(), world.environments().len(), of_one.exists()),
+        (4, 1, false),
+        "{outcome}"
+    );
     world.vpython(["other/tool.py"]).run().prints("1\n");
-    world.vpython(["-c", "import one; print(one.VERSION)"]).run().prints("1\n");
-    check(&world, &["--all"]).prints("2 environments and 2 unpacked wheels: all files are as they were made\n");
+    world
+        .vpython(["-c", "import one; print(one.VERSION)"])
+        .run()
+        .prints("1\n");
+    check(&world, &["--all"])
+        .prints("2 environments and 2 unpacked wheels: all files are as they were made\n");
 }
 
 #[test]
@@ -106,6 +170,12 @@ fn an_environment_that_is_not_there_cannot_be_checked() {
     let world = World::new();
     let outcome = check(&world, &["-c", ""]);
     assert_eq!(outcome.code, Some(125), "{outcome}");
-    assert!(outcome.stderr.ends_with("` yet\n  hint: `-vpython-tool install` builds it\n"), "{outcome}");
-    check(&world, &["--all"]).prints("0 environments and 0 unpacked wheels: all files are as they were made\n");
+    assert!(
+        outcome
+            .stderr
+            .ends_with("` yet\n  hint: `-vpython-tool install` builds it\n"),
+        "{outcome}"
+    );
+    check(&world, &["--all"])
+        .prints("0 environments and 0 unpacked wheels: all files are as they were made\n");
 }

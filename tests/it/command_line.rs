@@ -14,7 +14,18 @@ fn arguments_reach_a_script_byte_for_byte() {
     let world = World::new();
     world.write("tool.py", ARGUMENTS);
     let odd = OsString::from_vec(b"\xff\xfe=\n".to_vec());
-    let words: [&OsStr; 9] = ["tool.py", "", "--", "-x", "-vpython-root", "-h", "--", "a b'\"", "*"].map(OsStr::new);
+    let words: [&OsStr; 9] = [
+        "tool.py",
+        "",
+        "--",
+        "-x",
+        "-vpython-root",
+        "-h",
+        "--",
+        "a b'\"",
+        "*",
+    ]
+    .map(OsStr::new);
     let outcome = world.vpython(words).arguments([&odd]).run();
     outcome.prints("[b'tool.py', b'', b'--', b'-x', b'-vpython-root', b'-h', b'--', b'a b\\'\"', b'*', b'\\xff\\xfe=\\n']\n");
 }
@@ -58,8 +69,16 @@ fn each_form_of_a_command_line_finds_its_spec_and_its_program() {
             assert_eq!(outcome.stdout, format!("{expected}\n"), "{outcome}");
         }
     }
-    world.vpython(["-", "g"]).input(shows).run().prints("['-', 'g'] True\n");
-    world.vpython([""; 0]).input(shows).run().prints("[''] True\n");
+    world
+        .vpython(["-", "g"])
+        .input(shows)
+        .run()
+        .prints("['-', 'g'] True\n");
+    world
+        .vpython([""; 0])
+        .input(shows)
+        .run()
+        .prints("[''] True\n");
 }
 
 #[test]
@@ -71,7 +90,10 @@ fn the_value_of_a_long_option_is_no_script() {
     }
     world.wheel(&crate::support::Wheel::module("greeting", "1.0"));
     world.write("x.py", "# /// script\n# dependencies = ['greeting']\n# ///\nimport greeting\nprint(greeting.VERSION)\n");
-    world.vpython(["--check-hash-based-pycs", "always", "x.py"]).run().prints("1.0\n");
+    world
+        .vpython(["--check-hash-based-pycs", "always", "x.py"])
+        .run()
+        .prints("1.0\n");
 }
 
 #[test]
@@ -87,11 +109,18 @@ fn own_flags_are_taken_in_all_their_forms_and_only_in_front() {
         vec![format!("--vpython-root={root}")],
     ];
     for words in forms {
-        let outcome = world.vpython(words).arguments(["tool.py", "-vpython-root", "x"]).run();
+        let outcome = world
+            .vpython(words)
+            .arguments(["tool.py", "-vpython-root", "x"])
+            .run();
         outcome.prints("[b'tool.py', b'-vpython-root', b'x']\n");
     }
     assert!(world.outside("other-root/v1/envs").is_dir());
-    assert_eq!(world.environments(), [] as [std::path::PathBuf; 0], "the flag beats the variable");
+    assert_eq!(
+        world.environments(),
+        [] as [std::path::PathBuf; 0],
+        "the flag beats the variable"
+    );
 }
 
 #[test]
@@ -119,12 +148,19 @@ fn our_version_is_printed_alone_and_pythons_is_pythons() {
     let world = World::new();
     let ours = format!("vpython {}\n", env!("CARGO_PKG_VERSION"));
     world.vpython(["-vpython-version"]).run().prints(&ours);
-    world.vpython(["-vpython-version", "tool.py"]).run().prints(&ours);
+    world
+        .vpython(["-vpython-version", "tool.py"])
+        .run()
+        .prints(&ours);
     for words in [&["--version"][..], &["-V"], &["-VV", "tool.py"]] {
         let python = world.program(&world.python.path, words).run();
         world.vpython(words).run().prints(&python.stdout);
     }
-    assert_eq!(world.environments(), [] as [std::path::PathBuf; 0], "nothing was built");
+    assert_eq!(
+        world.environments(),
+        [] as [std::path::PathBuf; 0],
+        "nothing was built"
+    );
 }
 
 #[test]
@@ -134,14 +170,39 @@ fn help_in_front_is_ours_and_then_pythons() {
     for words in [&["-h"][..], &["--help"], &["-help", "tool.py"]] {
         let outcome = world.vpython(words).run();
         assert_eq!((outcome.code, &*outcome.stderr), (Some(0), ""), "{outcome}");
-        let (ours, theirs) = outcome.stdout.split_once("Help of the interpreter:\n\n").unwrap();
-        assert!(ours.starts_with("Runs a Python program in exactly the environment that it asks for."), "{ours}");
-        for flag in ["root", "spec", "tool", "interpreter", "wheels", "log-level", "trace", "version"] {
-            assert!(ours.contains(&format!("--vpython-{flag}")), "{flag}: {ours}");
+        let (ours, theirs) = outcome
+            .stdout
+            .split_once("Help of the interpreter:\n\n")
+            .unwrap();
+        assert!(
+            ours.starts_with("Runs a Python program in exactly the environment that it asks for."),
+            "{ours}"
+        );
+        for flag in [
+            "root",
+            "spec",
+            "tool",
+            "interpreter",
+            "wheels",
+            "log-level",
+            "trace",
+            "version",
+        ] {
+            assert!(
+                ours.contains(&format!("--vpython-{flag}")),
+                "{flag}: {ours}"
+            );
         }
-        assert_eq!(without_usage_line(theirs), without_usage_line(&python.stdout));
+        assert_eq!(
+            without_usage_line(theirs),
+            without_usage_line(&python.stdout)
+        );
     }
-    assert_eq!(world.environments(), [] as [std::path::PathBuf; 0], "nothing was built");
+    assert_eq!(
+        world.environments(),
+        [] as [std::path::PathBuf; 0],
+        "nothing was built"
+    );
 }
 
 /// Python names itself by `argv[0]` in the first line of its help.
@@ -153,7 +214,9 @@ fn without_usage_line(help: &str) -> &str {
 fn zip_application(main: &str) -> Vec<u8> {
     let mut bytes = b"#!/usr/bin/env vpython\n".to_vec();
     let mut writer = zip::ZipWriter::new(Cursor::new(Vec::new()));
-    writer.start_file("__main__.py", zip::write::SimpleFileOptions::DEFAULT).unwrap();
+    writer
+        .start_file("__main__.py", zip::write::SimpleFileOptions::DEFAULT)
+        .unwrap();
     writer.write_all(main.as_bytes()).unwrap();
     bytes.extend(writer.finish().unwrap().into_inner());
     bytes
@@ -164,10 +227,16 @@ fn python_speaks_of_itself_whatever_is_wrong_with_the_spec() {
     let world = World::new();
     for spec in ["dependencies = 7\n", "requires-python = '>=4'\n"] {
         world.write("vpython.toml", spec);
-        world.vpython(["--version"]).run().prints("Python [VERSION]\n");
+        world
+            .vpython(["--version"])
+            .run()
+            .prints("Python [VERSION]\n");
     }
     world.write("vpython.toml", "");
-    let outcome = world.vpython(["--version"]).env("VPYTHON_VIRTUALENV_ROOT", "/dev/null/root").run();
+    let outcome = world
+        .vpython(["--version"])
+        .env("VPYTHON_VIRTUALENV_ROOT", "/dev/null/root")
+        .run();
     outcome.prints("Python [VERSION]\n");
 }
 
@@ -175,7 +244,10 @@ fn python_speaks_of_itself_whatever_is_wrong_with_the_spec() {
 fn a_tool_wants_a_script_that_is_there() {
     let world = World::new();
     let message = "vpython: error: there is no script `typo.py`\n";
-    world.vpython(["-vpython-tool", "install", "typo.py"]).run().refuses(125, message);
+    world
+        .vpython(["-vpython-tool", "install", "typo.py"])
+        .run()
+        .refuses(125, message);
     assert_eq!(world.environments(), [] as [std::path::PathBuf; 0]);
 }
 
@@ -196,14 +268,21 @@ fn options_of_a_tool_count_behind_its_script_too() {
     let behind = "vpython: error: `-vpython-tool install` has no option `--zzz`\n  hint: `vpython -vpython-tool install --help` lists \
                   the options; what is the script's stands behind `--`\n";
     tool(&["install", "x.py", "--zzz"]).refuses(125, behind);
-    assert_eq!(tool(&["install", "x.py", "--vpython-root", "elsewhere"]).stdout, "[WORLD]/work/elsewhere/v1/envs/[KEY]\n");
-    let unknown = "vpython: error: unknown flag `-vpython-rot`\n  hint: did you mean `-vpython-root`?\n";
+    assert_eq!(
+        tool(&["install", "x.py", "--vpython-root", "elsewhere"]).stdout,
+        "[WORLD]/work/elsewhere/v1/envs/[KEY]\n"
+    );
+    let unknown =
+        "vpython: error: unknown flag `-vpython-rot`\n  hint: did you mean `-vpython-root`?\n";
     tool(&["install", "x.py", "-vpython-rot", "r"]).refuses(125, unknown);
     let second = "vpython: error: `-vpython-tool install` has no option `--vpython-tool`\n  hint: name one tool at a time\n";
     tool(&["install", "x.py", "--vpython-tool", "lock"]).refuses(125, second);
     let pips = "vpython: error: `-vpython-tool fetch` has no option `--no-binary`\n  hint: what pip is to be told stands behind `--`\n";
     tool(&["fetch", "x.py", "--no-binary"]).refuses(125, pips);
-    assert_eq!(tool(&["install", "x.py", "-x", "y", "--", "--zzz"]).code, Some(0));
+    assert_eq!(
+        tool(&["install", "x.py", "-x", "y", "--", "--zzz"]).code,
+        Some(0)
+    );
 }
 
 #[test]
@@ -227,13 +306,24 @@ fn the_tools_are_listed_where_none_is_named() {
         "man          Print vpython's manual page, or write one for each tool",
         "upgrade      Write LUCI's specs as `vpython.toml` and `# /// script` blocks",
     ];
-    assert!(list.iter().all(|line| line.len() <= 80), "each fits a terminal");
+    assert!(
+        list.iter().all(|line| line.len() <= 80),
+        "each fits a terminal"
+    );
     let list = list.join("\n") + "\n";
-    for words in [&["-vpython-tool"][..], &["-vpython-tool", "help"], &["-vpython-tool", "--help"], &["--vpython-tool=help"]] {
+    for words in [
+        &["-vpython-tool"][..],
+        &["-vpython-tool", "help"],
+        &["-vpython-tool", "--help"],
+        &["--vpython-tool=help"],
+    ] {
         world.vpython(words).run().prints(&list);
     }
     let help = world.vpython(["-vpython-tool", "list", "--help"]).run();
-    world.vpython(["-vpython-tool", "help", "list"]).run().prints(&help.stdout);
+    world
+        .vpython(["-vpython-tool", "help", "list"])
+        .run()
+        .prints(&help.stdout);
 }
 
 #[test]
@@ -241,12 +331,24 @@ fn a_tool_takes_a_spec_in_place_of_a_script() {
     let world = World::new();
     world.wheel(&crate::support::Wheel::module("greeting", "1.0"));
     world.write("requirements.txt", "greeting\n");
-    let installed = world.vpython(["-vpython-tool", "install", "requirements.txt"]).run();
+    let installed = world
+        .vpython(["-vpython-tool", "install", "requirements.txt"])
+        .run();
     installed.installs("");
-    let again = world.vpython(["-vpython-spec", "requirements.txt", "-vpython-tool", "install"]).run();
+    let again = world
+        .vpython([
+            "-vpython-spec",
+            "requirements.txt",
+            "-vpython-tool",
+            "install",
+        ])
+        .run();
     again.installs("");
     assert_eq!(again.raw_stdout, installed.raw_stdout);
     let absent = "vpython: error: cannot use the spec that `-vpython-spec` names\n  caused by: cannot open \
                   `[WORLD]/work/none.toml`\n  caused by: No such file or directory (os error 2)\n";
-    world.vpython(["-vpython-tool", "install", "none.toml"]).run().refuses(125, absent);
+    world
+        .vpython(["-vpython-tool", "install", "none.toml"])
+        .run()
+        .refuses(125, absent);
 }

@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 
 use crate::support::{Launch, Python, Wheel, World};
 
-const PROGRAM: &str = "# /// script\n# dependencies = ['which']\n# ///\nimport which\nprint(which.VERSION)\n";
+const PROGRAM: &str =
+    "# /// script\n# dependencies = ['which']\n# ///\nimport which\nprint(which.VERSION)\n";
 
 /// A world with a program of its own in `site`, and a script that asks for `which`.
 fn world() -> World {
@@ -33,13 +34,16 @@ fn house(world: &World, directory: &str, version: u32) {
 
 /// The program in `site`, which looks for its file where any program does.
 fn launch<'w>(world: &'w World, words: &[&str]) -> Launch<'w> {
-    world.program(world.outside("site/vpython"), words).without("VPYTHON_CONF")
+    world
+        .program(world.outside("site/vpython"), words)
+        .without("VPYTHON_CONF")
 }
 
 /// What `explain` says of the settings.
 fn settings(launch: Launch<'_>) -> (Value, Value) {
     let outcome = launch.run();
-    let explanation: Value = serde_json::from_str(&outcome.stdout).unwrap_or_else(|error| panic!("{error}: {outcome}"));
+    let explanation: Value =
+        serde_json::from_str(&outcome.stdout).unwrap_or_else(|error| panic!("{error}: {outcome}"));
     (explanation["conf"].clone(), explanation["settings"].clone())
 }
 
@@ -50,30 +54,59 @@ fn the_file_beside_the_program_sets_what_flags_and_variables_do_not() {
     house(&world, "other", 2);
     let text = "root = '../store.{uid}'\nwheels = ['../house']\ndefault-spec = 'default.toml'\n";
     set(&world, text);
-    std::fs::write(world.outside("site/default.toml"), "dependencies = ['which']\n").unwrap();
+    std::fs::write(
+        world.outside("site/default.toml"),
+        "dependencies = ['which']\n",
+    )
+    .unwrap();
     let run = |words: &[&str]| launch(&world, words).without("VPYTHON_VIRTUALENV_ROOT");
     for _ in 0..2 {
         run(&["tool.py"]).run().prints("1\n");
     }
     let user = nix::unistd::geteuid();
-    assert!(world.outside(&format!("store.{user}/v1/envs")).exists() && !world.outside("root").exists());
-    run(&["-c", "import which; print(which.VERSION)"]).run().prints("1\n");
+    assert!(
+        world.outside(&format!("store.{user}/v1/envs")).exists() && !world.outside("root").exists()
+    );
+    run(&["-c", "import which; print(which.VERSION)"])
+        .run()
+        .prints("1\n");
     let spec = world.write("none.toml", "");
-    let other = run(&["-c", "import which"]).env("VPYTHON_DEFAULT_SPEC", &spec).run();
-    assert!(other.stderr.ends_with("No module named 'which'\n"), "{other}");
-    run(&["tool.py"]).env("VPYTHON_WHEELS", world.outside("other")).run().prints("2\n");
-    run(&["-vpython-wheels", "../other", "tool.py"]).run().prints("2\n");
+    let other = run(&["-c", "import which"])
+        .env("VPYTHON_DEFAULT_SPEC", &spec)
+        .run();
+    assert!(
+        other.stderr.ends_with("No module named 'which'\n"),
+        "{other}"
+    );
+    run(&["tool.py"])
+        .env("VPYTHON_WHEELS", world.outside("other"))
+        .run()
+        .prints("2\n");
+    run(&["-vpython-wheels", "../other", "tool.py"])
+        .run()
+        .prints("2\n");
     launch(&world, &["tool.py"]).run().prints("1\n");
     assert!(world.outside("root/v1/envs").exists(), "the variable wins");
     // A link in another place is no other program.
     symlink("../site/vpython", world.outside("bin/linked")).unwrap();
-    let linked = world.program(world.outside("bin/linked"), ["tool.py"]).without("VPYTHON_CONF");
-    linked.without("VPYTHON_VIRTUALENV_ROOT").run().prints("1\n");
+    let linked = world
+        .program(world.outside("bin/linked"), ["tool.py"])
+        .without("VPYTHON_CONF");
+    linked
+        .without("VPYTHON_VIRTUALENV_ROOT")
+        .run()
+        .prints("1\n");
     // What the file no longer says no longer counts.
     set(&world, &text.replace("house", "other"));
     run(&["tool.py"]).run().prints("2\n");
     std::fs::remove_file(world.outside("site/vpython.conf")).unwrap();
-    assert_eq!(launch(&world, &["tool.py"]).env("VPYTHON_CONF", "/dev/null").run().code, Some(125));
+    assert_eq!(
+        launch(&world, &["tool.py"])
+            .env("VPYTHON_CONF", "/dev/null")
+            .run()
+            .code,
+        Some(125)
+    );
 }
 
 #[test]
@@ -115,22 +148,41 @@ pip-options = ['--timeout', '5']
         made("bypass", "not here", 4),
     ];
     let file = json!("[WORLD]/site/vpython.conf");
-    assert_eq!(settings(explain(&["--json", "tool.py"])), (file.clone(), json!(expected)));
+    assert_eq!(
+        settings(explain(&["--json", "tool.py"])),
+        (file.clone(), json!(expected))
+    );
     let outcome = explain(&["tool.py"]).run();
     let beginning = "\
 program       tool.py
 settings      root               [WORLD]/root                 by VPYTHON_VIRTUALENV_ROOT
               wheels             [WORLD]/site/../house        by [WORLD]/site/vpython.conf, line 2
 ";
-    let columns = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
-    assert!(outcome.stdout.lines().zip(beginning.lines()).all(|(one, other)| columns(one) == columns(other)), "{outcome}");
+    let columns = |text: &str| {
+        text.split_whitespace()
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    assert!(
+        outcome
+            .stdout
+            .lines()
+            .zip(beginning.lines())
+            .all(|(one, other)| columns(one) == columns(other)),
+        "{outcome}"
+    );
     expected[0] = json!({"key": "root", "value": "[WORLD]/work/r", "from": "-vpython-root"});
     expected[1] = json!({"key": "wheels", "value": "[WORLD]/work/w", "from": "VPYTHON_WHEELS"});
     expected[2] = json!({"key": "default-spec", "value": "d.toml", "from": "VPYTHON_DEFAULT_SPEC"});
     expected[5] = json!({"key": "prune.max-size", "value": "1MiB", "from": "VPYTHON_MAX_CACHE"});
-    let launch = explain(&["--json", "-vpython-root=r", "-c", ""]).env("VPYTHON_WHEELS", "w").env("VPYTHON_MAX_CACHE", "1MiB");
+    let launch = explain(&["--json", "-vpython-root=r", "-c", ""])
+        .env("VPYTHON_WHEELS", "w")
+        .env("VPYTHON_MAX_CACHE", "1MiB");
     world.write("d.toml", "");
-    assert_eq!(settings(launch.env("VPYTHON_DEFAULT_SPEC", "d.toml")), (file, json!(expected)));
+    assert_eq!(
+        settings(launch.env("VPYTHON_DEFAULT_SPEC", "d.toml")),
+        (file, json!(expected))
+    );
     let none = world.vpython(["-vpython-tool", "explain", "--json", "-c", ""]);
     let root = json!([{"key": "root", "value": "[WORLD]/root", "from": "VPYTHON_VIRTUALENV_ROOT"}]);
     assert_eq!(settings(none), (Value::Null, root));
@@ -160,20 +212,33 @@ fn the_default_python_is_looked_for_first_and_a_change_is_noticed() {
         format!("# /// script\n# requires-python = '==3.{any}.*'\n# ///\nimport sys\nprint(sys.version_info[1])\n"),
     );
     let run = |words: &[&str]| {
-        let launch = launch(&world, words).env("PATH", world.outside("bin")).env("PYENV_ROOT", world.outside("pyenv"));
+        let launch = launch(&world, words)
+            .env("PATH", world.outside("bin"))
+            .env("PYENV_ROOT", world.outside("pyenv"));
         let outcome = launch.run();
         assert_eq!((outcome.code, &*outcome.stderr), (Some(0), ""), "{outcome}");
         outcome.raw_stdout.trim_end().to_owned()
     };
     assert_eq!(run(&["tool.py"]), any.to_string());
-    set(&world, &format!("[python]\nvpython = ['3.99', '3.{minor}']\nvpython3 = '3.{any}'\n"));
+    set(
+        &world,
+        &format!("[python]\nvpython = ['3.99', '3.{minor}']\nvpython3 = '3.{any}'\n"),
+    );
     for _ in 0..2 {
         assert_eq!(run(&["tool.py"]), minor.to_string());
         assert_eq!(run(&["asks.py"]), any.to_string(), "the spec names one");
-        assert_eq!(run(&["-vpython-interpreter", &format!("3.{any}"), "tool.py"]), any.to_string(), "the caller names one");
+        assert_eq!(
+            run(&["-vpython-interpreter", &format!("3.{any}"), "tool.py"]),
+            any.to_string(),
+            "the caller names one"
+        );
     }
     set(&world, "[python]\nvpython = '3.99'\n");
-    assert_eq!(run(&["tool.py"]), any.to_string(), "where there is none, it is as if nothing were said");
+    assert_eq!(
+        run(&["tool.py"]),
+        any.to_string(),
+        "where there is none, it is as if nothing were said"
+    );
     let explain = launch(&world, &["-vpython-tool", "explain", "--json", "tool.py"]).run();
     let explanation: Value = serde_json::from_str(&explain.stdout).unwrap();
     assert_eq!(explanation["interpreter"]["defaults"], json!(["3.99"]));
@@ -182,26 +247,36 @@ fn the_default_python_is_looked_for_first_and_a_change_is_noticed() {
 #[test]
 fn wheels_beside_the_program_are_the_last_wheelhouse() {
     let world = world();
-    let tool = |version: u32| launch(&world, &["tool.py"]).run().prints(&format!("{version}\n"));
+    let tool = |version: u32| {
+        launch(&world, &["tool.py"])
+            .run()
+            .prints(&format!("{version}\n"))
+    };
     house(&world, "site/wheels", 1);
     tool(1);
     tool(1);
     house(&world, "site/wheels", 2);
     tool(2);
     // The same file in another directory goes before it.
-    Wheel::new("which", "2").file("which.py", "VERSION = 'first'\n").write_to(&world.path("wheels"));
+    Wheel::new("which", "2")
+        .file("which.py", "VERSION = 'first'\n")
+        .write_to(&world.path("wheels"));
     launch(&world, &["tool.py"]).run().prints("first\n");
     std::fs::remove_dir_all(world.path("wheels")).unwrap();
     tool(2);
     // A flag replaces the site's wheels, and not those of the program.
     std::fs::create_dir(world.path("none")).unwrap();
-    launch(&world, &["-vpython-wheels", "none", "tool.py"]).run().prints("2\n");
+    launch(&world, &["-vpython-wheels", "none", "tool.py"])
+        .run()
+        .prints("2\n");
     // fetch fills the spec's own directory.
-    launch(&world, &["-vpython-tool", "fetch", "tool.py"]).run().expect(
-        0,
-        "",
-        "vpython: nothing to fetch: all that the spec asks for is there\n",
-    );
+    launch(&world, &["-vpython-tool", "fetch", "tool.py"])
+        .run()
+        .expect(
+            0,
+            "",
+            "vpython: nothing to fetch: all that the spec asks for is there\n",
+        );
     assert!(!world.outside("site/wheels/nothing").exists());
 }
 
@@ -213,21 +288,40 @@ fn the_site_may_forbid_fetch_and_tell_pip() {
 vpython: error: `-vpython-tool fetch` may not be used here
   caused by: `fetch.allow` is false in `[WORLD]/site/vpython.conf`, line 2
 ";
-    launch(&world, &["-vpython-tool", "fetch", "tool.py"]).run().refuses(125, message);
-    set(&world, "[fetch]\nindex-url = 'file:///of-site'\npip-options = ['--no-index', '--of-site']\n");
-    let fetch = || launch(&world, &["-vpython-tool", "fetch", "tool.py", "--", "--of-caller"]);
+    launch(&world, &["-vpython-tool", "fetch", "tool.py"])
+        .run()
+        .refuses(125, message);
+    set(
+        &world,
+        "[fetch]\nindex-url = 'file:///of-site'\npip-options = ['--no-index', '--of-site']\n",
+    );
+    let fetch = || {
+        launch(
+            &world,
+            &["-vpython-tool", "fetch", "tool.py", "--", "--of-caller"],
+        )
+    };
     let outcome = fetch().run();
-    assert!(outcome.stderr.contains("--no-index --of-site --of-caller"), "{outcome}");
+    assert!(
+        outcome.stderr.contains("--no-index --of-site --of-caller"),
+        "{outcome}"
+    );
     // A pip of our own says what it is told.
     let pip = "import os, sys\nif 'wheel' in sys.argv:\n    sys.exit('index ' + os.environ.get('PIP_INDEX_URL', 'none'))\n";
     world.write("pip/__main__.py", pip);
     world.write("pip/__init__.py", "");
     let told = |launch: Launch<'_>, index: &str| {
         let outcome = launch.env("PYTHONPATH", world.path("")).run();
-        assert!(outcome.stderr.contains(&format!("\nindex {index}\n")), "{outcome}");
+        assert!(
+            outcome.stderr.contains(&format!("\nindex {index}\n")),
+            "{outcome}"
+        );
     };
     told(fetch(), "file:///of-site");
-    told(fetch().env("PIP_INDEX_URL", "file:///of-caller"), "file:///of-caller");
+    told(
+        fetch().env("PIP_INDEX_URL", "file:///of-caller"),
+        "file:///of-caller",
+    );
 }
 
 #[test]
@@ -235,10 +329,18 @@ fn the_text_of_the_bypass_may_be_the_sites() {
     let world = world();
     set(&world, "bypass = 'as we say'\n");
     let python = "import sys; print(sys.prefix == sys.base_prefix)";
-    launch(&world, &["-c", python]).env("VPYTHON_BYPASS", "as we say").run().prints("True\n");
+    launch(&world, &["-c", python])
+        .env("VPYTHON_BYPASS", "as we say")
+        .run()
+        .prints("True\n");
     let luci = "manually managed python not supported by chrome operations";
-    let warning = format!("vpython: warning: `VPYTHON_BYPASS` is ignored: it is `{luci}`, and would have to be `as we say`\n");
-    launch(&world, &["-c", python]).env("VPYTHON_BYPASS", luci).run().expect(0, "False\n", &warning);
+    let warning = format!(
+        "vpython: warning: `VPYTHON_BYPASS` is ignored: it is `{luci}`, and would have to be `as we say`\n"
+    );
+    launch(&world, &["-c", python])
+        .env("VPYTHON_BYPASS", luci)
+        .run()
+        .expect(0, "False\n", &warning);
 }
 
 #[test]
@@ -246,7 +348,9 @@ fn the_site_says_what_prune_removes() {
     let world = world();
     world.install(["-c", ""]);
     let count = |words: &[&str]| {
-        let outcome = launch(&world, &["-vpython-tool", "prune", "--dry-run"]).arguments(words).run();
+        let outcome = launch(&world, &["-vpython-tool", "prune", "--dry-run"])
+            .arguments(words)
+            .run();
         outcome.stdout.contains("would remove 1 environment")
     };
     assert!(!count(&[]));
@@ -254,8 +358,13 @@ fn the_site_says_what_prune_removes() {
     assert!(count(&[]) && !count(&["--older-than", "1h"]));
     set(&world, "[prune]\nmax-size = '1B'\n");
     assert!(count(&[]) && !count(&["--max-size", "1GiB"]));
-    let by_variable = launch(&world, &["-vpython-tool", "prune", "--dry-run"]).env("VPYTHON_MAX_CACHE", "1GiB").run();
-    assert!(by_variable.stdout.contains("would remove 0 environments"), "{by_variable}");
+    let by_variable = launch(&world, &["-vpython-tool", "prune", "--dry-run"])
+        .env("VPYTHON_MAX_CACHE", "1GiB")
+        .run();
+    assert!(
+        by_variable.stdout.contains("would remove 0 environments"),
+        "{by_variable}"
+    );
 }
 
 #[test]
@@ -267,8 +376,12 @@ fn a_mistake_is_said_with_its_line() {
 vpython: warning: `[WORLD]/site/vpython.conf`, line 1: unknown key `wheel` is ignored; did you mean `wheels`?
 vpython: warning: `[WORLD]/site/vpython.conf`, line 3: unknown key `prune.older_than` is ignored; did you mean `prune.older-than`?
 ";
-    launch(&world, &["tool.py"]).run().expect(0, "1\n", warnings);
-    launch(&world, &["tool.py"]).run().expect(0, "1\n", warnings);
+    launch(&world, &["tool.py"])
+        .run()
+        .expect(0, "1\n", warnings);
+    launch(&world, &["tool.py"])
+        .run()
+        .expect(0, "1\n", warnings);
     set(&world, "root = 3\nwheels = ['a', 1]\n");
     let message = "\
 vpython: error: bad settings in `[WORLD]/site/vpython.conf`
@@ -276,7 +389,9 @@ vpython: error: bad settings in `[WORLD]/site/vpython.conf`
   caused by: `[WORLD]/site/vpython.conf`, line 2, column 16: an item of `wheels` must be a string, and is an integer
 ";
     launch(&world, &["tool.py"]).run().refuses(125, message);
-    let named = launch(&world, &["tool.py"]).env("VPYTHON_CONF", "none.conf").run();
+    let named = launch(&world, &["tool.py"])
+        .env("VPYTHON_CONF", "none.conf")
+        .run();
     let message = "\
 vpython: error: cannot use the settings that `VPYTHON_CONF` names
   caused by: cannot open `[WORLD]/work/none.conf`
@@ -284,23 +399,33 @@ vpython: error: cannot use the settings that `VPYTHON_CONF` names
 ";
     named.refuses(125, message);
     let conf = world.write("named.conf", "bypass = 'x'\n");
-    launch(&world, &["tool.py"]).env("VPYTHON_CONF", conf).run().prints("1\n");
+    launch(&world, &["tool.py"])
+        .env("VPYTHON_CONF", conf)
+        .run()
+        .prints("1\n");
 }
 
 #[test]
 fn what_a_stranger_may_have_written_is_passed_over() {
     if Path::new("/etc/vpython.conf").exists() {
-        not_tested!("this machine has an `/etc/vpython.conf`, which counts where the other does not");
+        not_tested!(
+            "this machine has an `/etc/vpython.conf`, which counts where the other does not"
+        );
         return;
     }
     let world = world();
     house(&world, "site/wheels", 1);
     set(&world, "root = 3\n");
     let passed_over = |why: &str| {
-        let warning = format!("vpython: warning: `[WORLD]/site/vpython.conf` is passed over: {why}\n");
-        launch(&world, &["tool.py"]).run().expect(0, "1\n", &warning);
+        let warning =
+            format!("vpython: warning: `[WORLD]/site/vpython.conf` is passed over: {why}\n");
+        launch(&world, &["tool.py"])
+            .run()
+            .expect(0, "1\n", &warning);
     };
-    let mode = |path: &str, mode| std::fs::set_permissions(world.outside(path), Permissions::from_mode(mode)).unwrap();
+    let mode = |path: &str, mode| {
+        std::fs::set_permissions(world.outside(path), Permissions::from_mode(mode)).unwrap()
+    };
     mode("site/vpython.conf", 0o666);
     passed_over("everybody can write to it");
     mode("site/vpython.conf", 0o644);
@@ -311,7 +436,11 @@ fn what_a_stranger_may_have_written_is_passed_over() {
     std::fs::create_dir(world.outside("site/vpython.conf")).unwrap();
     passed_over("it is not a file");
     std::fs::remove_dir(world.outside("site/vpython.conf")).unwrap();
-    nix::unistd::mkfifo(&world.outside("site/vpython.conf"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+    nix::unistd::mkfifo(
+        &world.outside("site/vpython.conf"),
+        nix::sys::stat::Mode::S_IRWXU,
+    )
+    .unwrap();
     passed_over("it is not a file");
     if !nix::unistd::geteuid().is_root() {
         not_tested!("only the superuser can give a file away");

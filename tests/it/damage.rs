@@ -15,7 +15,10 @@ fn world() -> World {
     for name in ["a", "b"] {
         world.wheel(&Wheel::module(name, "1"));
     }
-    world.write("tool.py", "# /// script\n# dependencies = ['a']\n# ///\nimport a\nprint(a.VERSION)\n");
+    world.write(
+        "tool.py",
+        "# /// script\n# dependencies = ['a']\n# ///\nimport a\nprint(a.VERSION)\n",
+    );
     world
 }
 
@@ -38,7 +41,11 @@ fn a_change_within_the_second_of_the_build_is_noticed() {
     let built = site.metadata().unwrap().modified().unwrap();
     let nanoseconds = built.duration_since(UNIX_EPOCH).unwrap().subsec_nanos();
     let step = Duration::from_nanos(1);
-    let moved = if nanoseconds < 500_000_000 { built + step } else { built - step };
+    let moved = if nanoseconds < 500_000_000 {
+        built + step
+    } else {
+        built - step
+    };
     File::open(&site).unwrap().set_modified(moved).unwrap();
     world.vpython(["tool.py"]).run().expect(0, "1\n", CHANGED);
 }
@@ -48,15 +55,27 @@ fn a_changed_environment_stands_until_another_takes_its_place() {
     let world = world();
     let environment = world.install(["tool.py"]);
     std::fs::remove_file(environment.join("pyvenv.cfg")).unwrap();
-    // The build of the other one fails: its wheel is not unpacked, and is noise of the same size and time.
+    // The build of the other one fails: its wheel is not unpacked, and is noise of the same size
+    // and time.
     std::fs::remove_dir_all(world.store("wheels")).unwrap();
     std::fs::create_dir(world.store("wheels")).unwrap();
     let wheel = world.path("wheels/a-1-py3-none-any.whl");
     let before = wheel.metadata().unwrap();
     std::fs::write(&wheel, vec![7; usize::try_from(before.len()).unwrap()]).unwrap();
-    File::options().write(true).open(&wheel).unwrap().set_modified(before.modified().unwrap()).unwrap();
+    File::options()
+        .write(true)
+        .open(&wheel)
+        .unwrap()
+        .set_modified(before.modified().unwrap())
+        .unwrap();
     let outcome = world.vpython(["tool.py"]).run();
-    assert!(outcome.code == Some(125) && outcome.stderr.contains("it has changed since it was chosen"), "{outcome}");
+    assert!(
+        outcome.code == Some(125)
+            && outcome
+                .stderr
+                .contains("it has changed since it was chosen"),
+        "{outcome}"
+    );
     assert!(environment.join("vpython.json").exists());
 }
 
@@ -73,20 +92,38 @@ fn an_archive_may_have_kept_whole_seconds_only() {
 
 #[test]
 fn an_unpacked_wheel_that_lost_or_cut_a_file_is_unpacked_anew() {
-    for (file, cut) in [("site/a.py", false), ("site/a.py", true), ("wheel.json", true)] {
+    for (file, cut) in [
+        ("site/a.py", false),
+        ("site/a.py", true),
+        ("wheel.json", true),
+    ] {
         let world = world();
         world.install(["tool.py"]);
-        let wheels: Vec<_> = std::fs::read_dir(world.store("wheels")).unwrap().map(|entry| entry.unwrap().path()).collect();
+        let wheels: Vec<_> = std::fs::read_dir(world.store("wheels"))
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .collect();
         let path = wheels[0].join(file);
         std::fs::remove_file(&path).unwrap();
         if cut {
             std::fs::write(&path, "").unwrap();
         }
         // Another environment with the same wheel.
-        world.write("other.py", "# /// script\n# dependencies = ['a', 'b']\n# ///\nimport a\nprint(a.VERSION)\n");
+        world.write(
+            "other.py",
+            "# /// script\n# dependencies = ['a', 'b']\n# ///\nimport a\nprint(a.VERSION)\n",
+        );
         let outcome = world.vpython(["other.py"]).run();
-        assert_eq!((outcome.code, &*outcome.stdout), (Some(0), "1\n"), "{outcome}");
-        assert!(outcome.stderr.contains("is damaged (") && outcome.stderr.contains("); it is unpacked anew\n"), "{outcome}");
+        assert_eq!(
+            (outcome.code, &*outcome.stdout),
+            (Some(0), "1\n"),
+            "{outcome}"
+        );
+        assert!(
+            outcome.stderr.contains("is damaged (")
+                && outcome.stderr.contains("); it is unpacked anew\n"),
+            "{outcome}"
+        );
         world.vpython(["other.py"]).run().prints("1\n");
     }
 }
@@ -118,11 +155,16 @@ fn an_environment_that_is_locked_for_removal_is_waited_for_and_not_taken_for_cha
     assert_eq!((&*output.stdout, &*output.stderr), (&b"1\n"[..], &b""[..]));
 }
 
-/// Waits until some process waits for a lock on the file: `/proc/locks` then has a line with an arrow for it.
+/// Waits until some process waits for a lock on the file: `/proc/locks` then has a line with an
+/// arrow for it.
 fn wait_for_waiter(path: &Path) {
     let inode = format!(":{} ", path.metadata().unwrap().ino());
     let is_waiter = |line: &str| line.contains("->") && line.contains(&inode);
-    while !std::fs::read_to_string("/proc/locks").unwrap().lines().any(is_waiter) {
+    while !std::fs::read_to_string("/proc/locks")
+        .unwrap()
+        .lines()
+        .any(is_waiter)
+    {
         std::thread::yield_now();
     }
 }

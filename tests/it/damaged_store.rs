@@ -1,5 +1,6 @@
-//! Every kind of file in a store, damaged in every way: then the next launch works, or `check --all --repair` mends the store so that it
-//! does; and no command waits for ever, or is refused for good.
+//! Every kind of file in a store, damaged in every way: then the next launch works, or
+//! `check --all --repair` mends the store so that it does; and no command waits for ever, or is
+//! refused for good.
 
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::{Path, PathBuf};
@@ -44,10 +45,15 @@ const DAMAGES: [Damage; 11] = [
 ];
 
 impl Damage {
-    /// Does it. Another name of the file keeps what it had, but for a flipped bit: disks flip bits in place.
+    /// Does it. Another name of the file keeps what it had, but for a flipped bit: disks flip bits
+    /// in place.
     fn befall(self, path: &Path) {
         let is_file = path.symlink_metadata().unwrap().is_file();
-        let content = if is_file { std::fs::read(path).unwrap() } else { Vec::new() };
+        let content = if is_file {
+            std::fs::read(path).unwrap()
+        } else {
+            Vec::new()
+        };
         if let Self::Flipped(percent) = self {
             if !content.is_empty() {
                 let modified = path.metadata().unwrap().modified().unwrap();
@@ -56,7 +62,10 @@ impl Damage {
                 content[at] ^= 0x10;
                 make_writable(path);
                 std::fs::write(path, content).unwrap();
-                std::fs::File::open(path).unwrap().set_modified(modified).unwrap();
+                std::fs::File::open(path)
+                    .unwrap()
+                    .set_modified(modified)
+                    .unwrap();
             }
             return;
         }
@@ -97,14 +106,26 @@ impl Scene {
     /// The store has a program of as many wheels as this, besides that of `a`.
     fn new(more: usize) -> Self {
         let world = World::new();
-        let names: Vec<String> = (0..more).map(|number| format!("w{number}")).chain(["a".to_owned()]).collect();
+        let names: Vec<String> = (0..more)
+            .map(|number| format!("w{number}"))
+            .chain(["a".to_owned()])
+            .collect();
         for name in &names[..more] {
             world.wheel(&Wheel::module(name, "1"));
         }
-        let wheel = Wheel::module("a", "1").file("a_data.txt", "text").entry_point("run", "a:VERSION");
-        world.wheel(&wheel.script("shipped", "#!python\n").data("data/share/a.cfg", "x"));
+        let wheel = Wheel::module("a", "1")
+            .file("a_data.txt", "text")
+            .entry_point("run", "a:VERSION");
+        world.wheel(
+            &wheel
+                .script("shipped", "#!python\n")
+                .data("data/share/a.cfg", "x"),
+        );
         world.wheel(&Wheel::module("b", "1"));
-        let block = format!("# /// script\n# dependencies = ['{}']\n# ///\n", names.join("', '"));
+        let block = format!(
+            "# /// script\n# dependencies = ['{}']\n# ///\n",
+            names.join("', '")
+        );
         world.write("tool.py", block + "import a\nprint(a.VERSION)\n");
         world.install(["tool.py"]);
         world.vpython(["tool.py"]).run().prints("1\n");
@@ -117,10 +138,19 @@ impl Scene {
     /// The files in the store whose path has one of these parts, relative to it.
     fn files(&self, parts: &[&str]) -> Vec<PathBuf> {
         let before = self.world.outside("before");
-        let entries = walkdir::WalkDir::new(&before).sort_by_file_name().into_iter().map(Result::unwrap);
+        let entries = walkdir::WalkDir::new(&before)
+            .sort_by_file_name()
+            .into_iter()
+            .map(Result::unwrap);
         let files = entries.filter(|entry| !entry.file_type().is_dir());
         let files = files.map(|file| file.path().strip_prefix(&before).unwrap().to_owned());
-        files.filter(|path| parts.iter().any(|part| path.to_str().unwrap().contains(part))).collect()
+        files
+            .filter(|path| {
+                parts
+                    .iter()
+                    .any(|part| path.to_str().unwrap().contains(part))
+            })
+            .collect()
     }
 
     /// Damages each of the files in each way, and looks what comes of it.
@@ -137,13 +167,25 @@ impl Scene {
                 }
             }
         }
-        eprintln!("{} files, {} damages, {} broken", files.len(), files.len() * DAMAGES.len(), broken.len());
-        assert!(broken.is_empty(), "{} broken\n{}", broken.len(), broken.join("\n\n"));
+        eprintln!(
+            "{} files, {} damages, {} broken",
+            files.len(),
+            files.len() * DAMAGES.len(),
+            broken.len()
+        );
+        assert!(
+            broken.is_empty(),
+            "{} broken\n{}",
+            broken.len(),
+            broken.join("\n\n")
+        );
     }
 
     fn is_mended(&self, damage: Damage, file: &Path) -> Result<(), String> {
         // Where python itself waits for a pipe, a launch may have to be ended.
-        let launched = self.run(&["tool.py"], Duration::from_secs(10)).map_or_else(|why| why, |outcome| outcome.to_string());
+        let launched = self
+            .run(&["tool.py"], Duration::from_secs(10))
+            .map_or_else(|why| why, |outcome| outcome.to_string());
         let works = |outcome: &Outcome| outcome.code == Some(0) && outcome.stdout == "1\n";
         let repaired = self.succeeds(&["-vpython-tool", "check", "--all", "--repair"])?;
         let found = self.succeeds(&["-vpython-tool", "check", "--all"])?;
@@ -151,18 +193,35 @@ impl Scene {
         let again = self.run(&["tool.py"], PATIENCE)?;
         let silent = self.run(&["tool.py"], PATIENCE)?;
         if !works(&again) || !works(&silent) || !silent.stderr.is_empty() || !is_sound {
-            return Err(format!("{launched}\n{repaired}\n{found}\n{again}\n{silent}"));
+            return Err(format!(
+                "{launched}\n{repaired}\n{found}\n{again}\n{silent}"
+            ));
         }
         // A launch that works has not looked at all; what it may have run is found.
         let is_ours = file.starts_with("v1/envs") || file.starts_with("v1/wheels");
         let is_the_same = damage == Damage::Emptied && file.ends_with("vpython.compiled")
             || matches!(damage, Damage::Flipped(_))
-                && !self.world.outside("before").join(file).symlink_metadata().unwrap().is_file()
-            || matches!(damage, Damage::Flipped(_) | Damage::CutOff | Damage::Emptied)
-                && self.world.outside("before").join(file).metadata().is_ok_and(|metadata| metadata.size() == 0);
-        let is_told = repaired.stdout.contains(" not as they were made\n") || launched.contains("anew");
+                && !self
+                    .world
+                    .outside("before")
+                    .join(file)
+                    .symlink_metadata()
+                    .unwrap()
+                    .is_file()
+            || matches!(
+                damage,
+                Damage::Flipped(_) | Damage::CutOff | Damage::Emptied
+            ) && self
+                .world
+                .outside("before")
+                .join(file)
+                .metadata()
+                .is_ok_and(|metadata| metadata.size() == 0);
+        let is_told =
+            repaired.stdout.contains(" not as they were made\n") || launched.contains("anew");
         // Where byte code was not put, there is none; and `lib64` is there for others than python.
-        let is_optional = damage == Damage::Deleted && (file.ends_with("vpython.compiled") || file.ends_with("lib64"));
+        let is_optional = damage == Damage::Deleted
+            && (file.ends_with("vpython.compiled") || file.ends_with("lib64"));
         if is_ours && !is_the_same && !is_told && !is_optional {
             return Err(format!("nobody has noticed\n{launched}\n{repaired}"));
         }
@@ -177,7 +236,11 @@ impl Scene {
 
     fn succeeds(&self, words: &[&str]) -> Result<Outcome, String> {
         let outcome = self.run(words, PATIENCE)?;
-        if outcome.code == Some(0) { Ok(outcome) } else { Err(outcome.to_string()) }
+        if outcome.code == Some(0) {
+            Ok(outcome)
+        } else {
+            Err(outcome.to_string())
+        }
     }
 
     /// Runs vpython, but for no longer than this.
@@ -192,19 +255,38 @@ impl Scene {
             }
             std::thread::sleep(Duration::from_millis(2));
         }
-        Ok(Outcome::new(&self.world, &format!("{words:?}"), &child.wait_with_output().unwrap()))
+        Ok(Outcome::new(
+            &self.world,
+            &format!("{words:?}"),
+            &child.wait_with_output().unwrap(),
+        ))
     }
 }
 
-/// Copies a store with all that it is told by: times, links, modes, and which names are of one file.
+/// Copies a store with all that it is told by: times, links, modes, and which names are of one
+/// file.
 fn copy(from: &Path, to: &Path) {
-    assert!(Command::new("cp").arg("-a").args([from, to]).status().unwrap().success());
+    assert!(
+        Command::new("cp")
+            .arg("-a")
+            .args([from, to])
+            .status()
+            .unwrap()
+            .success()
+    );
 }
 
 #[test]
 fn what_an_environment_is_made_of() {
     let scene = Scene::new(0);
-    let parts = ["vpython.json", "vpython.compiled", "pyvenv.cfg", "bin/python3", "lib64", "bin/activate.fish"];
+    let parts = [
+        "vpython.json",
+        "vpython.compiled",
+        "pyvenv.cfg",
+        "bin/python3",
+        "lib64",
+        "bin/activate.fish",
+    ];
     let files = scene.files(&parts);
     assert!(files.len() >= 6, "{files:?}");
     scene.walk(&files);
@@ -213,8 +295,18 @@ fn what_an_environment_is_made_of() {
 #[test]
 fn what_wheels_bring_into_an_environment() {
     let scene = Scene::new(0);
-    let files: Vec<PathBuf> = scene.files(&["/a.py", "/a.cpython", "/RECORD", "/bin/run", "/bin/shipped", "share/a.cfg"]);
-    let files: Vec<PathBuf> = files.into_iter().filter(|path| path.starts_with("v1/envs")).collect();
+    let files: Vec<PathBuf> = scene.files(&[
+        "/a.py",
+        "/a.cpython",
+        "/RECORD",
+        "/bin/run",
+        "/bin/shipped",
+        "share/a.cfg",
+    ]);
+    let files: Vec<PathBuf> = files
+        .into_iter()
+        .filter(|path| path.starts_with("v1/envs"))
+        .collect();
     assert_eq!(files.len(), 6, "{files:?}");
     scene.walk(&files);
 }
@@ -222,8 +314,18 @@ fn what_wheels_bring_into_an_environment() {
 #[test]
 fn what_an_unpacked_wheel_has() {
     let scene = Scene::new(0);
-    let files = scene.files(&["/wheel.json", "/byte-code.json", "/a.py", "/a.cpython", "/METADATA", "/scripts/run"]);
-    let files: Vec<PathBuf> = files.into_iter().filter(|path| path.starts_with("v1/wheels")).collect();
+    let files = scene.files(&[
+        "/wheel.json",
+        "/byte-code.json",
+        "/a.py",
+        "/a.cpython",
+        "/METADATA",
+        "/scripts/run",
+    ]);
+    let files: Vec<PathBuf> = files
+        .into_iter()
+        .filter(|path| path.starts_with("v1/wheels"))
+        .collect();
     assert_eq!(files.len(), 6, "{files:?}");
     scene.walk(&files);
 }
@@ -233,9 +335,20 @@ fn what_is_kept_of_launches_interpreters_and_wheelhouses() {
     // Of some wheels the stamps are kept in a file of their own.
     let scene = Scene::new(8);
     let files = scene.files(&["/memo/"]);
-    let kinds = ["launch-", "inputs-", "interpreter-", "wheelhouse-", "wheels-of-"];
+    let kinds = [
+        "launch-",
+        "inputs-",
+        "interpreter-",
+        "wheelhouse-",
+        "wheels-of-",
+    ];
     for kind in kinds {
-        assert!(files.iter().any(|path| path.to_str().unwrap().contains(&format!("/memo/{kind}"))), "{kind}: {files:?}");
+        assert!(
+            files
+                .iter()
+                .any(|path| path.to_str().unwrap().contains(&format!("/memo/{kind}"))),
+            "{kind}: {files:?}"
+        );
     }
     scene.walk(&files);
 }
@@ -244,7 +357,10 @@ fn what_is_kept_of_launches_interpreters_and_wheelhouses() {
 fn locks_and_the_mark_of_the_last_prune() {
     let scene = Scene::new(0);
     let files = scene.files(&["/locks/", "v1/pruned"]);
-    assert!(files.len() >= 4 && files.iter().any(|path| path.ends_with("pruned")), "{files:?}");
+    assert!(
+        files.len() >= 4 && files.iter().any(|path| path.ends_with("pruned")),
+        "{files:?}"
+    );
     scene.walk(&files);
 }
 
@@ -252,7 +368,13 @@ fn locks_and_the_mark_of_the_last_prune() {
 fn a_flipped_bit_in_what_is_kept_decides_nothing() {
     let scene = Scene::new(0);
     for file in scene.files(&["/memo/interpreter-", "/memo/wheelhouse-", "/memo/launch-"]) {
-        let length = scene.world.outside("before").join(&file).metadata().unwrap().size();
+        let length = scene
+            .world
+            .outside("before")
+            .join(&file)
+            .metadata()
+            .unwrap()
+            .size();
         for step in 0..25 {
             let root = scene.world.outside("root");
             std::fs::remove_dir_all(&root).unwrap();
@@ -263,7 +385,10 @@ fn a_flipped_bit_in_what_is_kept_decides_nothing() {
             content[at] ^= 1 << (step % 7);
             std::fs::write(&path, content).unwrap();
             // Another spec, decided from what is kept.
-            scene.world.write("other.py", "# /// script\n# dependencies = ['a', 'b']\n# ///\nimport a\nprint(a.VERSION)\n");
+            scene.world.write(
+                "other.py",
+                "# /// script\n# dependencies = ['a', 'b']\n# ///\nimport a\nprint(a.VERSION)\n",
+            );
             for script in ["tool.py", "other.py"] {
                 scene.world.vpython([script]).run().prints("1\n");
             }

@@ -13,7 +13,11 @@ const LINES: &[&[&str]] = &[
     &["broken.py"],
     &["raises.py"],
     &["exits.py"],
-    &["-c", "import sys; print(sys.argv, sys.flags.no_user_site, sys.path[0])", "a"],
+    &[
+        "-c",
+        "import sys; print(sys.argv, sys.flags.no_user_site, sys.path[0])",
+        "a",
+    ],
     &["-c", "import sys; sys.exit('said')"],
     &["-cprint(1)"],
     &["-c", ""],
@@ -57,17 +61,30 @@ const INPUT: &str = "import sys\nprint('from stdin', sys.argv)\n";
 #[test]
 fn a_command_line_does_what_it_does_with_python_itself() {
     let world = World::new();
-    world.write("tool.py", "import sys\nprint(sys.argv, __file__, sys.path[0], sys.prefix, sys.executable)\n");
-    world.write("directory/__main__.py", "import sys\nprint(sys.argv, sys.path[0])\n");
+    world.write(
+        "tool.py",
+        "import sys\nprint(sys.argv, __file__, sys.path[0], sys.prefix, sys.executable)\n",
+    );
+    world.write(
+        "directory/__main__.py",
+        "import sys\nprint(sys.argv, sys.path[0])\n",
+    );
     std::fs::create_dir(world.path("empty-directory")).unwrap();
     world.write("broken.py", "def (\n");
     world.write("raises.py", "def f():\n    raise KeyError('x')\n\nf()\n");
-    world.write("exits.py", "import sys\nprint('out')\nprint('err', file=sys.stderr)\nsys.exit(7)\n");
+    world.write(
+        "exits.py",
+        "import sys\nprint('out')\nprint('err', file=sys.stderr)\nsys.exit(7)\n",
+    );
     world.write("first_line.py", "@echo off\nprint('second')\n");
     let environment = world.install([""; 0]);
     let python = environment.join("bin/python3");
     let search_path = format!("{}/bin:{}", environment.display(), world.search_path());
-    let names = [python.to_str().unwrap(), world.python.path.to_str().unwrap()].map(|name| world.redact(name));
+    let names = [
+        python.to_str().unwrap(),
+        world.python.path.to_str().unwrap(),
+    ]
+    .map(|name| world.redact(name));
     let mut differences = Vec::new();
     for line in LINES {
         let ours = world.vpython(*line).input(INPUT).run();
@@ -80,8 +97,18 @@ fn a_command_line_does_what_it_does_with_python_itself() {
             .input(INPUT)
             .run();
         // Where nothing is run, python is called by its own path and not the environment's.
-        let neutral = |text: &str| names.iter().fold(text.to_owned(), |text, name| text.replace(name, "python"));
-        let of = |outcome: &crate::support::Outcome| (outcome.code, neutral(&outcome.stdout), neutral(&outcome.stderr));
+        let neutral = |text: &str| {
+            names
+                .iter()
+                .fold(text.to_owned(), |text, name| text.replace(name, "python"))
+        };
+        let of = |outcome: &crate::support::Outcome| {
+            (
+                outcome.code,
+                neutral(&outcome.stdout),
+                neutral(&outcome.stderr),
+            )
+        };
         if of(&ours) != of(&theirs) {
             differences.push(format!("{line:?}\n{ours}\n{theirs}"));
         }

@@ -5,8 +5,14 @@ use crate::support::World;
 #[test]
 fn bash_completes_flags_tools_and_options() {
     let world = World::new();
-    let completions = world.vpython(["-vpython-tool", "completions", "bash"]).run();
-    assert_eq!((completions.code, &*completions.stderr), (Some(0), ""), "{completions}");
+    let completions = world
+        .vpython(["-vpython-tool", "completions", "bash"])
+        .run();
+    assert_eq!(
+        (completions.code, &*completions.stderr),
+        (Some(0), ""),
+        "{completions}"
+    );
     world.write("vpython.bash", &completions.stdout);
     let asks = "source ./vpython.bash; compopt() { :; }; COMP_WORDS=(\"$@\"); COMP_CWORD=$(($# - 1)); \
                 _vpython vpython \"${COMP_WORDS[COMP_CWORD]}\" \"${COMP_WORDS[COMP_CWORD - 1]}\"; printf '%s\\n' \"${COMPREPLY[@]}\"";
@@ -22,7 +28,10 @@ fn bash_completes_flags_tools_and_options() {
         (&["vpy"], "\n"),
     ];
     for (words, expected) in rows {
-        let bash = world.program("bash", ["-c", asks, "bash", "vpython"]).arguments(*words).run();
+        let bash = world
+            .program("bash", ["-c", asks, "bash", "vpython"])
+            .arguments(*words)
+            .run();
         assert_eq!((&*bash.stdout, &*bash.stderr), (*expected, ""), "{bash}");
     }
 }
@@ -32,15 +41,30 @@ fn manual_pages_are_printed_or_written() {
     let world = World::new();
     let printed = world.vpython(["-vpython-tool", "man"]).run();
     assert!(printed.stdout.contains(".TH vpython 1"), "{printed}");
-    world.vpython(["-vpython-tool", "man", "share/man1"]).run().prints("");
-    assert_eq!(std::fs::read_to_string(world.path("share/man1/vpython.1")).unwrap(), printed.stdout);
+    world
+        .vpython(["-vpython-tool", "man", "share/man1"])
+        .run()
+        .prints("");
+    assert_eq!(
+        std::fs::read_to_string(world.path("share/man1/vpython.1")).unwrap(),
+        printed.stdout
+    );
     let lock = std::fs::read_to_string(world.path("share/man1/vpython-lock.1")).unwrap();
-    assert!(lock.contains("vpython [vpython flags] \\-vpython\\-tool lock"), "{lock}");
+    assert!(
+        lock.contains("vpython [vpython flags] \\-vpython\\-tool lock"),
+        "{lock}"
+    );
     let none = "vpython: error: `-vpython-tool completions` needs the name of one shell\n  hint: say which, as in `vpython \
                 -vpython-tool completions bash`\n";
-    world.vpython(["-vpython-tool", "completions"]).run().refuses(125, none);
+    world
+        .vpython(["-vpython-tool", "completions"])
+        .run()
+        .refuses(125, none);
     world
         .vpython(["-vpython-tool", "man", "a", "b"])
         .run()
-        .refuses(125, "vpython: error: `-vpython-tool man` takes one directory\n");
+        .refuses(
+            125,
+            "vpython: error: `-vpython-tool man` takes one directory\n",
+        );
 }

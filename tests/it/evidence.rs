@@ -10,7 +10,10 @@ const SHOW: &str = "import sys; print('%d.%d.%d' % sys.version_info[:3])";
 fn world() -> World {
     let world = World::new();
     world.wheel(&Wheel::module("a", "1"));
-    world.write("tool.py", "# /// script\n# dependencies = ['a']\n# ///\nimport a\nprint(a.VERSION)\n");
+    world.write(
+        "tool.py",
+        "# /// script\n# dependencies = ['a']\n# ///\nimport a\nprint(a.VERSION)\n",
+    );
     world
 }
 
@@ -28,7 +31,11 @@ fn a_wheel_that_was_not_whole_yet_is_taken_when_it_is() {
 #[test]
 fn a_link_to_a_wheel_that_is_not_there_yet_is_followed_when_it_is() {
     let world = world();
-    symlink(world.outside("later.whl"), world.path("wheels/a-2-py3-none-any.whl")).unwrap();
+    symlink(
+        world.outside("later.whl"),
+        world.path("wheels/a-2-py3-none-any.whl"),
+    )
+    .unwrap();
     world.vpython(["tool.py"]).run().prints("1\n");
     std::fs::write(world.outside("later.whl"), Wheel::module("a", "2").bytes()).unwrap();
     world.vpython(["tool.py"]).run().prints("2\n");
@@ -41,9 +48,17 @@ fn a_directory_whose_time_is_put_back_hides_nothing() {
     std::thread::sleep(std::time::Duration::from_millis(3_100));
     world.vpython(["tool.py"]).run().prints("1\n");
     let put_back = |directory: &str, change: &dyn Fn()| {
-        let before = world.path(directory).metadata().unwrap().modified().unwrap();
+        let before = world
+            .path(directory)
+            .metadata()
+            .unwrap()
+            .modified()
+            .unwrap();
         change();
-        std::fs::File::open(world.path(directory)).unwrap().set_modified(before).unwrap();
+        std::fs::File::open(world.path(directory))
+            .unwrap()
+            .set_modified(before)
+            .unwrap();
     };
     put_back("wheels", &|| drop(world.wheel(&Wheel::module("a", "2"))));
     world.vpython(["tool.py"]).run().prints("2\n");
@@ -70,8 +85,14 @@ fn an_interpreter_that_is_mended_where_it_lies_is_noticed() {
     std::fs::hard_link(&script, early.join("python3")).unwrap();
     launch().prints("[VERSION]\n");
     std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).unwrap();
-    let outcome = world.vpython(["-vpython-log-level", "debug", "-c", SHOW]).env("PATH", &path).run();
-    assert!(outcome.stderr.contains("changed since the last launch"), "{outcome}");
+    let outcome = world
+        .vpython(["-vpython-log-level", "debug", "-c", SHOW])
+        .env("PATH", &path)
+        .run();
+    assert!(
+        outcome.stderr.contains("changed since the last launch"),
+        "{outcome}"
+    );
 }
 
 #[test]
@@ -88,7 +109,9 @@ fn a_version_that_is_being_installed_is_taken_when_it_is_there() {
         }
     }
     let launch = || {
-        let launch = world.vpython(["-c", SHOW]).env("PATH", world.outside("home"));
+        let launch = world
+            .vpython(["-c", SHOW])
+            .env("PATH", world.outside("home"));
         launch.env("PYENV_ROOT", world.outside("pyenv")).run()
     };
     launch().prints("[VERSION]\n");
@@ -102,10 +125,16 @@ fn a_named_shim_runs_what_pyenv_chooses_each_time() {
     let world = World::new();
     world.pyenv(&[other, world.python]);
     std::fs::create_dir(world.outside("pyenv/shims")).unwrap();
-    let shim = world.write_with_mode("shim", "#!/usr/bin/env bash\nexec \"pyenv\" exec \"$0\"\n", 0o755);
+    let shim = world.write_with_mode(
+        "shim",
+        "#!/usr/bin/env bash\nexec \"pyenv\" exec \"$0\"\n",
+        0o755,
+    );
     std::fs::rename(shim, world.outside("pyenv/shims/python3")).unwrap();
     for python in [world.python, other, world.python] {
-        let launch = world.vpython(["-c", SHOW]).env("VPYTHON_INTERPRETER", world.outside("pyenv/shims/python3"));
+        let launch = world
+            .vpython(["-c", SHOW])
+            .env("VPYTHON_INTERPRETER", world.outside("pyenv/shims/python3"));
         let outcome = launch.env("PYENV_VERSION", &python.version).run();
         outcome.prints(&format!("{}\n", world.redact(&python.version)));
     }
@@ -119,31 +148,65 @@ fn an_old_wheel_that_is_written_over_is_noticed_within_an_hour() {
         world.wheel(&Wheel::module(name, "1"));
     }
     let old = world.wheel(&Wheel::module("a", "1"));
-    std::fs::File::open(&old).unwrap().set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
-    let block = format!("# /// script\n# dependencies = ['a', '{}']\n# ///\n", names.join("', '"));
-    world.write("tool.py", block + "import a\nprint(getattr(a, 'MORE', 'none'))\n");
+    std::fs::File::open(&old)
+        .unwrap()
+        .set_modified(std::time::SystemTime::UNIX_EPOCH)
+        .unwrap();
+    let block = format!(
+        "# /// script\n# dependencies = ['a', '{}']\n# ///\n",
+        names.join("', '")
+    );
+    world.write(
+        "tool.py",
+        block + "import a\nprint(getattr(a, 'MORE', 'none'))\n",
+    );
     world.vpython(["tool.py"]).run().prints("none\n");
-    std::fs::write(&old, Wheel::new("a", "1").file("a.py", "MORE = 'more'\n").bytes()).unwrap();
+    std::fs::write(
+        &old,
+        Wheel::new("a", "1").file("a.py", "MORE = 'more'\n").bytes(),
+    )
+    .unwrap();
     world.vpython(["tool.py"]).run().prints("none\n");
     let looked = set_last_look(&world, |last| last - 3600);
     world.vpython(["tool.py"]).run().prints("more\n");
-    // All of them were looked at as the launch was decided; and where nothing has changed an hour later, that is noted.
+    // All of them were looked at as the launch was decided; and where nothing has changed an hour
+    // later, that is noted.
     assert!(set_last_look(&world, |last| last - 3600) >= looked);
     world.vpython(["tool.py"]).run().prints("more\n");
-    assert!(set_last_look(&world, |last| last) >= looked, "the next look is in an hour");
+    assert!(
+        set_last_look(&world, |last| last) >= looked,
+        "the next look is in an hour"
+    );
     // A time in the future tells nothing.
-    std::fs::write(&old, Wheel::new("a", "1").file("a.py", "MORE = 'again'\n").bytes()).unwrap();
+    std::fs::write(
+        &old,
+        Wheel::new("a", "1")
+            .file("a.py", "MORE = 'again'\n")
+            .bytes(),
+    )
+    .unwrap();
     set_last_look(&world, |last| last + 9999);
     world.vpython(["tool.py"]).run().prints("again\n");
 }
 
 /// Changes when the only launch memo says that all wheels were looked at; gives what it said.
 fn set_last_look(world: &World, change: impl Fn(u64) -> u64) -> u64 {
-    let names = std::fs::read_dir(world.store("memo")).unwrap().map(|entry| entry.unwrap().path());
-    let is_memo = |path: &std::path::Path| path.file_name().unwrap().to_str().unwrap().starts_with("launch-");
+    let names = std::fs::read_dir(world.store("memo"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let is_memo = |path: &std::path::Path| {
+        path.file_name()
+            .unwrap()
+            .to_str()
+            .unwrap()
+            .starts_with("launch-")
+    };
     let memos: Vec<_> = names.filter(|path| is_memo(path)).collect();
-    let [path] = &memos[..] else { panic!("one memo: {memos:?}") };
-    let mut memo: serde_json::Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    let [path] = &memos[..] else {
+        panic!("one memo: {memos:?}")
+    };
+    let mut memo: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
     let last = memo["others_seen"].as_u64().unwrap();
     memo["others_seen"] = change(last).into();
     memo.as_object_mut().unwrap().remove("crc32").unwrap();

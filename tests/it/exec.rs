@@ -10,11 +10,18 @@ fn world() -> World {
         .file("program.py", SAY)
         .entry_point("say", "program:main")
         .entry_point("said", "program:main");
-    let program = program.script("shipped", "#!python\nimport sys\nprint('shipped', *sys.argv[1:], sys.flags.no_user_site)\n");
-    world.wheel(
-        &program.script("shell", "#!/bin/sh\nprintf '%s\\n' \"shell $* $(basename \"$VIRTUAL_ENV\" | wc -c) $PYTHONHOME\"\n"),
+    let program = program.script(
+        "shipped",
+        "#!python\nimport sys\nprint('shipped', *sys.argv[1:], sys.flags.no_user_site)\n",
     );
-    world.write("vpython.toml", "dependencies = ['program']\n[tool.vpython]\npython-path = ['lib']\n");
+    world.wheel(&program.script(
+        "shell",
+        "#!/bin/sh\nprintf '%s\\n' \"shell $* $(basename \"$VIRTUAL_ENV\" | wc -c) $PYTHONHOME\"\n",
+    ));
+    world.write(
+        "vpython.toml",
+        "dependencies = ['program']\n[tool.vpython]\npython-path = ['lib']\n",
+    );
     world.write("lib/first.py", "");
     world
 }
@@ -26,20 +33,38 @@ fn exec<'a>(world: &'a World, words: &[&str]) -> Launch<'a> {
 #[test]
 fn scripts_of_every_kind_run_with_their_arguments() {
     let world = world();
-    exec(&world, &["say", "-c", "a b", "--json"]).run().expect(7, "say|-c|a b|--json|1\n", "");
-    exec(&world, &["shipped", "x"]).run().prints("shipped x 1\n");
-    exec(&world, &["shell", "x"]).env("PYTHONHOME", "/nowhere").run().prints("shell x 41 \n");
-    exec(&world, &["python", "-c", "import first, program; print('python')"]).run().prints("python\n");
+    exec(&world, &["say", "-c", "a b", "--json"])
+        .run()
+        .expect(7, "say|-c|a b|--json|1\n", "");
+    exec(&world, &["shipped", "x"])
+        .run()
+        .prints("shipped x 1\n");
+    exec(&world, &["shell", "x"])
+        .env("PYTHONHOME", "/nowhere")
+        .run()
+        .prints("shell x 41 \n");
+    exec(
+        &world,
+        &["python", "-c", "import first, program; print('python')"],
+    )
+    .run()
+    .prints("python\n");
 }
 
 #[test]
 fn the_spec_is_that_of_the_current_directory_or_a_named_one() {
     let world = world();
     world.write("deep/er/say", "print('no script')\n");
-    exec(&world, &["say"]).within(world.path("deep/er")).run().expect(7, "say|1\n", "");
+    exec(&world, &["say"])
+        .within(world.path("deep/er"))
+        .run()
+        .expect(7, "say|1\n", "");
     world.write("other.toml", "");
     let message = "vpython: error: the environment has no script `say`\n  hint: no wheel of the environment brings scripts\n";
-    world.vpython(["-vpython-spec=other.toml", "-vpython-tool", "exec", "say"]).run().refuses(127, message);
+    world
+        .vpython(["-vpython-spec=other.toml", "-vpython-tool", "exec", "say"])
+        .run()
+        .refuses(127, message);
 }
 
 #[test]
@@ -52,10 +77,13 @@ fn an_unknown_script_is_an_error_with_the_list_of_those_there_are() {
         ("../bin/say", list.to_owned()),
         ("..", list.to_owned()),
     ] {
-        let message = format!("vpython: error: the environment has no script `{name}`\n  hint: {hint}\n");
+        let message =
+            format!("vpython: error: the environment has no script `{name}`\n  hint: {hint}\n");
         exec(&world, &[name]).run().refuses(127, &message);
     }
-    let message = format!("vpython: error: `-vpython-tool exec` needs the name of a script\n  hint: {list}\n");
+    let message = format!(
+        "vpython: error: `-vpython-tool exec` needs the name of a script\n  hint: {list}\n"
+    );
     exec(&world, &[]).run().refuses(125, &message);
 }
 
@@ -76,8 +104,19 @@ fn a_warm_run_starts_no_shell() {
         trace.to_str().unwrap(),
         env!("CARGO_BIN_EXE_vpython"),
     ];
-    let outcome = world.program("/usr/bin/env", ["strace"]).arguments(words).arguments(["-vpython-tool", "exec", "say"]).run();
+    let outcome = world
+        .program("/usr/bin/env", ["strace"])
+        .arguments(words)
+        .arguments(["-vpython-tool", "exec", "say"])
+        .run();
     assert_eq!(outcome.code, Some(7), "{outcome}");
     let calls = std::fs::read_to_string(trace).unwrap();
-    assert_eq!(calls.lines().filter(|line| line.contains("execve(")).count(), 2, "{calls}");
+    assert_eq!(
+        calls
+            .lines()
+            .filter(|line| line.contains("execve("))
+            .count(),
+        2,
+        "{calls}"
+    );
 }

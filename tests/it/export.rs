@@ -8,20 +8,35 @@ use crate::support::{Outcome, VPYTHON, Wheel, World, start};
 
 fn world() -> World {
     let world = World::new();
-    world.wheel(&Wheel::new("some", "1").file("some/__init__.py", "VERSION = '1'\n").entry_point("run-some", "some:main"));
-    world.write("tool.py", "# /// script\n# dependencies = ['some']\n# ///\nimport some; print(some.__file__)\n");
+    world.wheel(
+        &Wheel::new("some", "1")
+            .file("some/__init__.py", "VERSION = '1'\n")
+            .entry_point("run-some", "some:main"),
+    );
+    world.write(
+        "tool.py",
+        "# /// script\n# dependencies = ['some']\n# ///\nimport some; print(some.__file__)\n",
+    );
     world
 }
 
 /// Exports with these words.
 fn export(world: &World, words: &[&str]) -> Outcome {
-    world.vpython(["-vpython-tool", "export"]).arguments(words).run()
+    world
+        .vpython(["-vpython-tool", "export"])
+        .arguments(words)
+        .run()
 }
 
 /// What the python of an environment prints.
 fn said(environment: &Path, text: &str) -> String {
     let mut command = Command::new(environment.join("bin/python"));
-    let child = start(command.args(["-c", text]).env_clear().stdout(std::process::Stdio::piped()));
+    let child = start(
+        command
+            .args(["-c", text])
+            .env_clear()
+            .stdout(std::process::Stdio::piped()),
+    );
     String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap()
 }
 
@@ -34,7 +49,10 @@ fn inode(path: &Path) -> u64 {
 }
 
 fn module(world: &World) -> String {
-    format!("lib/python3.{}/site-packages/some/__init__.py", world.python.minor)
+    format!(
+        "lib/python3.{}/site-packages/some/__init__.py",
+        world.python.minor
+    )
 }
 
 #[test]
@@ -43,11 +61,28 @@ fn an_environment_stands_where_it_is_wanted_with_byte_code() {
     export(&world, &["out/env", "tool.py"]).prints("[WORLD]/work/out/env\n");
     let environment = world.path("out/env");
     let text = "import some, sys; print(some.__file__); print(some.__cached__ and open(some.__cached__, 'rb').read()[4:8])";
-    let unchecked = if world.python.minor < 7 { "" } else { "b'\\x01\\x00\\x00\\x00'\n" };
-    let expected = format!("{}\n{unchecked}", environment.join(module(&world)).display());
-    assert!(said(&environment, text).starts_with(&expected), "{}", said(&environment, text));
-    assert!(links(&environment.join(module(&world))) > 1, "it shares its files with the store");
-    assert!(world.environments().is_empty(), "the store has no environment of its own for that");
+    let unchecked = if world.python.minor < 7 {
+        ""
+    } else {
+        "b'\\x01\\x00\\x00\\x00'\n"
+    };
+    let expected = format!(
+        "{}\n{unchecked}",
+        environment.join(module(&world)).display()
+    );
+    assert!(
+        said(&environment, text).starts_with(&expected),
+        "{}",
+        said(&environment, text)
+    );
+    assert!(
+        links(&environment.join(module(&world))) > 1,
+        "it shares its files with the store"
+    );
+    assert!(
+        world.environments().is_empty(),
+        "the store has no environment of its own for that"
+    );
     assert_eq!(std::fs::read_dir(world.path("out")).unwrap().count(), 1);
 }
 
@@ -55,12 +90,19 @@ fn an_environment_stands_where_it_is_wanted_with_byte_code() {
 fn a_copy_outlives_the_store() {
     let world = world();
     export(&world, &["--copy", "env", "tool.py"]).prints("[WORLD]/work/env\n");
-    let files = walkdir::WalkDir::new(world.path("env")).into_iter().map(Result::unwrap);
-    let shared: Vec<_> = files.filter(|file| file.file_type().is_file() && links(file.path()) > 1).collect();
+    let files = walkdir::WalkDir::new(world.path("env"))
+        .into_iter()
+        .map(Result::unwrap);
+    let shared: Vec<_> = files
+        .filter(|file| file.file_type().is_file() && links(file.path()) > 1)
+        .collect();
     assert!(shared.is_empty(), "{shared:?}");
     std::fs::remove_dir_all(world.outside("root")).unwrap();
     std::fs::remove_dir_all(world.path("wheels")).unwrap();
-    assert_eq!(said(&world.path("env"), "import some; print(some.VERSION)"), "1\n");
+    assert_eq!(
+        said(&world.path("env"), "import some; print(some.VERSION)"),
+        "1\n"
+    );
 }
 
 #[test]
@@ -72,7 +114,11 @@ fn where_nothing_has_changed_nothing_is_done() {
         export(&world, words).prints("[WORLD]/work/env\n");
         assert_eq!(inode(&world.path("env")), before, "{words:?}");
     }
-    assert_eq!(links(&world.path("env").join(module(&world))), 1, "how it is made is a part of what is asked for");
+    assert_eq!(
+        links(&world.path("env").join(module(&world))),
+        1,
+        "how it is made is a part of what is asked for"
+    );
 }
 
 #[test]
@@ -82,7 +128,10 @@ fn what_has_changed_takes_the_place_of_the_old_one_as_a_whole() {
     std::fs::create_dir(world.path(".env.vpython-new")).unwrap();
     world.wheel(&Wheel::new("some", "2").file("some/__init__.py", "VERSION = '2'\n"));
     export(&world, &["env", "tool.py"]).prints("[WORLD]/work/env\n");
-    assert_eq!(said(&world.path("env"), "import some; print(some.VERSION)"), "2\n");
+    assert_eq!(
+        said(&world.path("env"), "import some; print(some.VERSION)"),
+        "2\n"
+    );
     assert!(!world.path("env/bin/run-some").exists() && !world.path(".env.vpython-new").exists());
 }
 
@@ -90,8 +139,18 @@ fn what_has_changed_takes_the_place_of_the_old_one_as_a_whole() {
 fn one_that_was_changed_or_is_not_whole_is_made_anew() {
     let world = world();
     export(&world, &["env", "tool.py"]).prints("[WORLD]/work/env\n");
-    std::fs::write(world.path("env").join(module(&world)).parent().unwrap().with_file_name("mine.py"), "").unwrap();
-    let warning = "vpython: warning: `[WORLD]/work/env` was changed after it was made; it is made anew\n";
+    std::fs::write(
+        world
+            .path("env")
+            .join(module(&world))
+            .parent()
+            .unwrap()
+            .with_file_name("mine.py"),
+        "",
+    )
+    .unwrap();
+    let warning =
+        "vpython: warning: `[WORLD]/work/env` was changed after it was made; it is made anew\n";
     export(&world, &["env", "tool.py"]).expect(0, "[WORLD]/work/env\n", warning);
     std::fs::remove_file(world.path("env/pyvenv.cfg")).unwrap();
     export(&world, &["env", "tool.py"]).prints("[WORLD]/work/env\n");
@@ -105,8 +164,11 @@ fn what_vpython_has_not_made_is_left_alone() {
     world.write("file", "");
     symlink("own", world.path("link")).unwrap();
     std::fs::create_dir(world.path("empty")).unwrap();
-    let rows =
-        [("own", "vpython has not made what is there"), ("file", "it is not a directory"), ("link", "it is not a directory")];
+    let rows = [
+        ("own", "vpython has not made what is there"),
+        ("file", "it is not a directory"),
+        ("link", "it is not a directory"),
+    ];
     for (name, why) in rows {
         let message = format!(
             "vpython: error: cannot make an environment at `[WORLD]/work/{name}`\n  caused by: {why}\n  \
@@ -123,7 +185,11 @@ fn a_failure_leaves_the_old_one() {
     let world = world();
     export(&world, &["env", "tool.py"]).prints("[WORLD]/work/env\n");
     let before = inode(&world.path("env"));
-    world.wheel(&Wheel::new("some", "2").file("some/__init__.py", "").file("../escape.py", ""));
+    world.wheel(
+        &Wheel::new("some", "2")
+            .file("some/__init__.py", "")
+            .file("../escape.py", ""),
+    );
     assert_eq!(export(&world, &["env", "tool.py"]).code, Some(125));
     assert_eq!(inode(&world.path("env")), before);
     assert!(!world.path(".env.vpython-new").exists());
@@ -140,7 +206,8 @@ fn the_command_line_is_read_strictly() {
     let misspelt = "vpython: error: `-vpython-tool export` has no option `--cpoy`\n  hint: did you mean `--copy`?\n";
     export(&world, &["--cpoy", "env"]).refuses(125, misspelt);
     export(&world, &["env", "--cpoy", "tool.py"]).refuses(125, misspelt);
-    export(&world, &["env", "none.py"]).refuses(125, "vpython: error: there is no script `none.py`\n");
+    export(&world, &["env", "none.py"])
+        .refuses(125, "vpython: error: there is no script `none.py`\n");
     assert!(!world.path("env").exists());
 }
 
@@ -163,9 +230,16 @@ fn own_code_goes_along_and_is_found_wherever_the_environment_goes() {
     std::fs::rename(world.path("lib"), world.path("gone")).unwrap();
     let moved = world.path("moved here");
     let expected = format!("{}\n", moved.join("app/lib/mine/more.py").display());
-    assert_eq!(said(&moved, "import mine.more, also; print(mine.more.__file__)"), expected);
+    assert_eq!(
+        said(&moved, "import mine.more, also; print(mine.more.__file__)"),
+        expected
+    );
     let left_out = ["mine/__pycache__/x.pyc", ".git", "venv"];
-    assert!(left_out.iter().all(|name| !moved.join("app/lib").join(name).exists()));
+    assert!(
+        left_out
+            .iter()
+            .all(|name| !moved.join("app/lib").join(name).exists())
+    );
     assert!(std::fs::metadata(moved.join("app/lib/run")).unwrap().mode() & 0o111 == 0o111);
 }
 
@@ -174,8 +248,13 @@ fn what_cannot_be_made_is_told_by_the_name_that_it_was_to_have() {
     let world = world();
     let name = "n".repeat(250);
     let outcome = export(&world, &[&name, "tool.py"]);
-    let message = format!("vpython: error: cannot make `[WORLD]/work/{name}`\n  caused by: cannot create directory `");
-    assert!(outcome.code == Some(125) && outcome.stderr.starts_with(&message), "{outcome}");
+    let message = format!(
+        "vpython: error: cannot make `[WORLD]/work/{name}`\n  caused by: cannot create directory `"
+    );
+    assert!(
+        outcome.code == Some(125) && outcome.stderr.starts_with(&message),
+        "{outcome}"
+    );
     export(&world, &["none/../env", "tool.py"]).prints("[WORLD]/work/env\n");
     assert!(!world.path("none").exists());
 }
@@ -187,16 +266,22 @@ fn what_cannot_be_included_is_refused() {
     world.write("b/lib/x.py", "");
     world.write("c/x.py", "");
     symlink("/etc", world.path("c/etc")).unwrap();
-    let two =
-        "vpython: error: two directories named `lib` cannot both be included: `[WORLD]/work/a/lib`, `[WORLD]/work/b/lib`\n";
-    export(&world, &["env", "--include=a/lib", "--include=b/lib", "tool.py"]).refuses(125, two);
+    let two = "vpython: error: two directories named `lib` cannot both be included: `[WORLD]/work/a/lib`, `[WORLD]/work/b/lib`\n";
+    export(
+        &world,
+        &["env", "--include=a/lib", "--include=b/lib", "tool.py"],
+    )
+    .refuses(125, two);
     let link = "vpython: error: cannot include `c`\n  caused by: the link `etc` leads out of the directory\n";
     export(&world, &["env", "--include", "c", "tool.py"]).refuses(125, link);
     let file = "vpython: error: cannot include `tool.py`\n  caused by: it is not a directory\n";
     export(&world, &["env", "--include", "tool.py", "tool.py"]).refuses(125, file);
     let none = export(&world, &["env", "--include", "none", "tool.py"]);
     assert!(
-        none.code == Some(125) && none.stderr.starts_with("vpython: error: cannot include `none`\n  caused by: "),
+        none.code == Some(125)
+            && none
+                .stderr
+                .starts_with("vpython: error: cannot include `none`\n  caused by: "),
         "{none}"
     );
     assert!(!world.path("env").exists());
@@ -206,7 +291,10 @@ fn what_cannot_be_included_is_refused() {
 fn roots_of_the_spec_that_stay_behind_are_named() {
     let world = world();
     world.write("lib/mine.py", "");
-    world.write("vpython.toml", "dependencies = ['some']\n[tool.vpython]\npython-path = ['lib']\n");
+    world.write(
+        "vpython.toml",
+        "dependencies = ['some']\n[tool.vpython]\npython-path = ['lib']\n",
+    );
     let warning = "vpython: warning: `[WORLD]/work/lib` of `python-path` is not in the environment; \
                    `--include [WORLD]/work/lib` puts it there\n";
     export(&world, &["env"]).expect(0, "[WORLD]/work/env\n", warning);
@@ -219,11 +307,20 @@ fn a_link_for_editors_follows_the_environment() {
     let run = |world: &World| world.vpython(["-vpython-local-venv", "tool.py"]).run();
     let first = run(&world);
     assert_eq!((first.code, &*first.stderr), (Some(0), ""), "{first}");
-    let [environment] = &world.environments()[..] else { panic!() };
-    assert_eq!(std::fs::read_link(world.path(".venv")).unwrap(), *environment);
+    let [environment] = &world.environments()[..] else {
+        panic!()
+    };
+    assert_eq!(
+        std::fs::read_link(world.path(".venv")).unwrap(),
+        *environment
+    );
     let before = inode(&world.path(".venv"));
     run(&world);
-    assert_eq!(inode(&world.path(".venv")), before, "it is not written again");
+    assert_eq!(
+        inode(&world.path(".venv")),
+        before,
+        "it is not written again"
+    );
     world.wheel(&Wheel::new("some", "2").file("some/__init__.py", ""));
     run(&world);
     let target = std::fs::read_link(world.path(".venv")).unwrap();
@@ -240,27 +337,45 @@ fn an_environment_that_somebody_else_keeps_for_editors_stays() {
              hint: remove it, or leave the flag out\n"
         )
     };
-    world.vpython(["-vpython-local-venv", "tool.py"]).run().refuses(125, &message("it is no link"));
+    world
+        .vpython(["-vpython-local-venv", "tool.py"])
+        .run()
+        .refuses(125, &message("it is no link"));
     std::fs::remove_dir(world.path(".venv")).unwrap();
     symlink("/usr", world.path(".venv")).unwrap();
-    world.vpython(["-vpython-local-venv", "tool.py"]).run().refuses(125, &message("it is a link to `/usr`"));
-    let alone = "vpython: warning: there is no spec for `-vpython-local-venv` to put a link beside\n";
-    world.vpython(["-vpython-local-venv", "-c", "print(1)"]).run().expect(0, "1\n", alone);
+    world
+        .vpython(["-vpython-local-venv", "tool.py"])
+        .run()
+        .refuses(125, &message("it is a link to `/usr`"));
+    let alone =
+        "vpython: warning: there is no spec for `-vpython-local-venv` to put a link beside\n";
+    world
+        .vpython(["-vpython-local-venv", "-c", "print(1)"])
+        .run()
+        .expect(0, "1\n", alone);
 }
 
-/// Runs the commands of a block of a document, each behind `$`, and holds what they print against the lines between them.
+/// Runs the commands of a block of a document, each behind `$`, and holds what they print against
+/// the lines between them.
 fn runs_as_documented(world: &World, document: &str, mark: &str, places: &[(&str, &str)]) {
-    let (_, behind) = document.split_once(&format!("<!-- {mark} -->\n```console\n")).unwrap();
+    let (_, behind) = document
+        .split_once(&format!("<!-- {mark} -->\n```console\n"))
+        .unwrap();
     let mut block = behind.split_once("```").unwrap().0.to_owned();
     for (documented, real) in places {
         block = block.replace(documented, real);
     }
     for part in block.strip_prefix("$ ").unwrap().split("\n$ ") {
         let (command, expected) = part.split_once('\n').unwrap_or((part, ""));
-        let command = command.strip_prefix("vpython ").map_or(command.to_owned(), |words| format!("{VPYTHON} {words}"));
+        let command = command
+            .strip_prefix("vpython ")
+            .map_or(command.to_owned(), |words| format!("{VPYTHON} {words}"));
         let outcome = world.program("/bin/sh", ["-c", &command]).run();
         let printed = outcome.raw_stdout.trim_end();
-        assert!(outcome.code == Some(0) && (printed == expected.trim_end() || expected.is_empty()), "{outcome}\n{expected}");
+        assert!(
+            outcome.code == Some(0) && (printed == expected.trim_end() || expected.is_empty()),
+            "{outcome}\n{expected}"
+        );
     }
 }
 
@@ -269,9 +384,19 @@ fn the_documents_tell_what_happens() {
     let world = world();
     let here = world.path("");
     let here = here.to_str().unwrap().trim_end_matches('/');
-    runs_as_documented(&world, include_str!("../../README.md"), "exported", &[("/src/project", here)]);
+    runs_as_documented(
+        &world,
+        include_str!("../../README.md"),
+        "exported",
+        &[("/src/project", here)],
+    );
     world.write("requirements.txt", "some==1\n");
-    runs_as_documented(&world, include_str!("../../docs/create-venv.md"), "exported", &[("/src/project", here)]);
+    runs_as_documented(
+        &world,
+        include_str!("../../docs/create-venv.md"),
+        "exported",
+        &[("/src/project", here)],
+    );
     world.write(
         "src/main.py",
         "# /// script\n# dependencies = ['some']\n# [tool.vpython]\n# wheels = ['../wheels']\n# ///\nimport some\n",

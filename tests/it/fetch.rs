@@ -1,4 +1,5 @@
-//! `-vpython-tool fetch`: a directory of wheels is filled by a real pip, from a directory that stands for the index.
+//! `-vpython-tool fetch`: a directory of wheels is filled by a real pip, from a directory that
+//! stands for the index.
 
 use crate::support::{Fake, Launch, Outcome, Python, Wheel, World};
 
@@ -6,9 +7,17 @@ use crate::support::{Fake, Launch, Outcome, Python, Wheel, World};
 fn world(index: &[Wheel]) -> Option<World> {
     let has_pip = |python: &&Python| {
         let mut command = std::process::Command::new(&python.path);
-        command.args(["-m", "pip", "--version"]).output().is_ok_and(|output| output.status.success())
+        command
+            .args(["-m", "pip", "--version"])
+            .output()
+            .is_ok_and(|output| output.status.success())
     };
-    let Some(python) = Python::all().iter().rev().filter(|python| python.minor >= 8).find(has_pip) else {
+    let Some(python) = Python::all()
+        .iter()
+        .rev()
+        .filter(|python| python.minor >= 8)
+        .find(has_pip)
+    else {
         not_tested!("no python has pip");
         return None;
     };
@@ -21,11 +30,17 @@ fn world(index: &[Wheel]) -> Option<World> {
 
 /// vpython, with the index as all that pip knows.
 fn launch<'a>(world: &'a World, words: &[&str]) -> Launch<'a> {
-    world.vpython(words).env("PIP_NO_INDEX", "1").env("PIP_FIND_LINKS", world.outside("index")).env("PIP_NO_CACHE_DIR", "1")
+    world
+        .vpython(words)
+        .env("PIP_NO_INDEX", "1")
+        .env("PIP_FIND_LINKS", world.outside("index"))
+        .env("PIP_NO_CACHE_DIR", "1")
 }
 
 fn fetch(world: &World, words: &[&str]) -> Outcome {
-    launch(world, &["-vpython-tool", "fetch"]).arguments(words).run()
+    launch(world, &["-vpython-tool", "fetch"])
+        .arguments(words)
+        .run()
 }
 
 /// The names of the files that came, and that nothing but wheels is in the directory.
@@ -33,9 +48,18 @@ fn fetch(world: &World, words: &[&str]) -> Outcome {
 fn came(world: &World, directory: &str, outcome: &Outcome) -> Vec<String> {
     assert_eq!(outcome.code, Some(0), "{outcome}");
     let prefix = format!("[WORLD]/work/{directory}/");
-    let came = outcome.stdout.lines().map(|line| line.strip_prefix(&prefix).unwrap_or(line).to_owned()).collect();
-    let mut found = std::fs::read_dir(world.path(directory)).unwrap().map(|entry| entry.unwrap().path());
-    assert!(found.all(|path| path.extension().is_some_and(|extension| extension == "whl")), "{outcome}");
+    let came = outcome
+        .stdout
+        .lines()
+        .map(|line| line.strip_prefix(&prefix).unwrap_or(line).to_owned())
+        .collect();
+    let mut found = std::fs::read_dir(world.path(directory))
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    assert!(
+        found.all(|path| path.extension().is_some_and(|extension| extension == "whl")),
+        "{outcome}"
+    );
     came
 }
 
@@ -47,16 +71,33 @@ const NOTHING: &str = "vpython: nothing to fetch: all that the spec asks for is 
 
 #[test]
 fn what_is_missing_comes_with_what_it_requires() {
-    let Some(world) = world(&[module("a", "1").requires("b>1"), module("b", "1"), module("b", "2"), module("c", "1")]) else {
+    let Some(world) = world(&[
+        module("a", "1").requires("b>1"),
+        module("b", "1"),
+        module("b", "2"),
+        module("c", "1"),
+    ]) else {
         return;
     };
-    world.write("tool.py", "# /// script\n# dependencies = ['a']\n# ///\nimport a, b; print(a.VERSION, b.VERSION)\n");
-    let refusal = "vpython: error: no wheel fits `a` (asked for in `[WORLD]/work/tool.py`, line 2)\n";
+    world.write(
+        "tool.py",
+        "# /// script\n# dependencies = ['a']\n# ///\nimport a, b; print(a.VERSION, b.VERSION)\n",
+    );
+    let refusal =
+        "vpython: error: no wheel fits `a` (asked for in `[WORLD]/work/tool.py`, line 2)\n";
     let outcome = launch(&world, &["tool.py"]).run();
     assert!(outcome.stderr.starts_with(refusal), "{outcome}");
-    assert!(outcome.stderr.contains("  hint: make and fill one: `vpython -vpython-tool fetch tool.py`, or "), "{outcome}");
+    assert!(
+        outcome
+            .stderr
+            .contains("  hint: make and fill one: `vpython -vpython-tool fetch tool.py`, or "),
+        "{outcome}"
+    );
     let outcome = fetch(&world, &["tool.py"]);
-    assert_eq!(came(&world, "wheels", &outcome), ["a-1-py3-none-any.whl", "b-2-py3-none-any.whl"]);
+    assert_eq!(
+        came(&world, "wheels", &outcome),
+        ["a-1-py3-none-any.whl", "b-2-py3-none-any.whl"]
+    );
     let announced = "vpython: fetching into `[WORLD]/work/wheels`: a (here ([VERSION]))\n";
     assert!(outcome.stderr.starts_with(announced), "{outcome}");
     launch(&world, &["tool.py"]).run().prints("1 2\n");
@@ -65,36 +106,66 @@ fn what_is_missing_comes_with_what_it_requires() {
 
 #[test]
 fn what_is_there_is_kept_to_unless_that_cannot_be() {
-    let index = [module("a", "1").requires("b"), module("b", "1"), module("b", "2"), module("d", "1").requires("b>1")];
+    let index = [
+        module("a", "1").requires("b"),
+        module("b", "1"),
+        module("b", "2"),
+        module("d", "1").requires("b>1"),
+    ];
     let Some(world) = world(&index) else { return };
     world.wheel(&module("b", "1"));
     world.write("vpython.toml", "dependencies = ['a', 'b']\n");
-    assert_eq!(came(&world, "wheels", &fetch(&world, &[])), ["a-1-py3-none-any.whl"]);
+    assert_eq!(
+        came(&world, "wheels", &fetch(&world, &[])),
+        ["a-1-py3-none-any.whl"]
+    );
     world.write("vpython.toml", "dependencies = ['b', 'd']\n");
-    assert_eq!(came(&world, "wheels", &fetch(&world, &[])), ["b-2-py3-none-any.whl", "d-1-py3-none-any.whl"]);
+    assert_eq!(
+        came(&world, "wheels", &fetch(&world, &[])),
+        ["b-2-py3-none-any.whl", "d-1-py3-none-any.whl"]
+    );
 }
 
 #[test]
 fn the_first_directory_of_the_spec_is_made_and_filled() {
-    let Some(world) = world(&[module("a", "1")]) else { return };
-    world.write("vpython.toml", "dependencies = ['a']\n[tool.vpython]\nwheels = ['third_party/wheels']\n");
+    let Some(world) = world(&[module("a", "1")]) else {
+        return;
+    };
+    world.write(
+        "vpython.toml",
+        "dependencies = ['a']\n[tool.vpython]\nwheels = ['third_party/wheels']\n",
+    );
     let outcome = launch(&world, &["-c", ""]).run();
     let hint = "hint: paths in a spec are relative to the spec's own directory; `vpython -vpython-tool fetch -c ''` makes it and fills it\n";
     assert!(outcome.stderr.ends_with(hint), "{outcome}");
-    assert_eq!(came(&world, "third_party/wheels", &fetch(&world, &["-c", ""])), ["a-1-py3-none-any.whl"]);
-    let named = launch(&world, &["-vpython-wheels", "other", "-vpython-tool", "fetch"]).run();
+    assert_eq!(
+        came(&world, "third_party/wheels", &fetch(&world, &["-c", ""])),
+        ["a-1-py3-none-any.whl"]
+    );
+    let named = launch(
+        &world,
+        &["-vpython-wheels", "other", "-vpython-tool", "fetch"],
+    )
+    .run();
     named.expect(0, "", NOTHING);
 }
 
 #[test]
 fn listed_wheels_come_in_their_public_versions_and_bring_nothing() {
-    let Some(world) = world(&[module("a", "1").requires("b"), module("b", "1")]) else { return };
+    let Some(world) = world(&[module("a", "1").requires("b"), module("b", "1")]) else {
+        return;
+    };
     world.write(
         ".vpython3",
         "# vpython: no-seed\nwheel: <\n  name: 'infra/python/wheels/a-py3'\n  version: 'version:1.chromium.7'\n>\n",
     );
-    assert_eq!(came(&world, "wheels", &fetch(&world, &[])), ["a-1-py3-none-any.whl"]);
-    launch(&world, &["-c", "import a; print(a.VERSION)"]).run().prints("1\n");
+    assert_eq!(
+        came(&world, "wheels", &fetch(&world, &[])),
+        ["a-1-py3-none-any.whl"]
+    );
+    launch(&world, &["-c", "import a; print(a.VERSION)"])
+        .run()
+        .prints("1\n");
 }
 
 #[test]
@@ -107,13 +178,25 @@ fn seeds_come_that_the_interpreter_does_not_bring_and_are_no_loss() {
         module("wheel", "0.45"),
     ];
     let Some(world) = world(&index) else { return };
-    world.write(".vpython3", "wheel: < name: \"infra/python/wheels/a-py3\" version: \"version:1\" >\n");
-    let seeds = || launch(&world, &["-vpython-tool", "explain"]).run().stdout.matches("  seeded for LUCI specs").count();
+    world.write(
+        ".vpython3",
+        "wheel: < name: \"infra/python/wheels/a-py3\" version: \"version:1\" >\n",
+    );
+    let seeds = || {
+        launch(&world, &["-vpython-tool", "explain"])
+            .run()
+            .stdout
+            .matches("  seeded for LUCI specs")
+            .count()
+    };
     let before = {
         world.wheel(&module("a", "1"));
         seeds()
     };
-    assert_eq!(came(&world, "wheels", &fetch(&world, &[])).len(), 3 - before);
+    assert_eq!(
+        came(&world, "wheels", &fetch(&world, &[])).len(),
+        3 - before
+    );
     assert_eq!(seeds(), 3);
     assert!(!world.path("wheels/setuptools-82-py3-none-any.whl").exists());
     fetch(&world, &[]).expect(0, "", NOTHING);
@@ -125,7 +208,10 @@ fn seeds_come_that_the_interpreter_does_not_bring_and_are_no_loss() {
     }
     let outcome = fetch(&world, &[]);
     let said = "vpython: pip cannot fetch `wheel<0.46` (here ([VERSION])); environments go without this seed\n";
-    assert!(outcome.code == Some(0) && outcome.stderr.contains(said), "{outcome}");
+    assert!(
+        outcome.code == Some(0) && outcome.stderr.contains(said),
+        "{outcome}"
+    );
 }
 
 #[test]
@@ -140,69 +226,154 @@ fn other_platforms_get_what_their_markers_and_tags_want() {
     world.write("vpython.toml", "dependencies = ['a']\n[tool.vpython]\nplatforms = ['win_amd64', 'manylinux_2_17_x86_64']\n");
     let mut files = came(&world, "wheels", &fetch(&world, &[]));
     files.sort();
-    assert_eq!(files, ["a-1-py3-none-any.whl", "b-1-py3-none-any.whl", "c-1-py3-none-win_amd64.whl"]);
-    assert_eq!(launch(&world, &["-vpython-tool", "verify"]).run().code, Some(0));
+    assert_eq!(
+        files,
+        [
+            "a-1-py3-none-any.whl",
+            "b-1-py3-none-any.whl",
+            "c-1-py3-none-win_amd64.whl"
+        ]
+    );
+    assert_eq!(
+        launch(&world, &["-vpython-tool", "verify"]).run().code,
+        Some(0)
+    );
 }
 
 #[test]
 fn a_lock_gets_its_very_files_and_a_stale_one_is_made_anew() {
-    let Some(world) = world(&[module("a", "1"), module("a", "2"), module("b", "1")]) else { return };
+    let Some(world) = world(&[module("a", "1"), module("a", "2"), module("b", "1")]) else {
+        return;
+    };
     world.wheel(&module("a", "1"));
     world.write("vpython.toml", "dependencies = ['a']\n");
-    assert_eq!(launch(&world, &["-vpython-tool", "lock"]).run().code, Some(0));
+    assert_eq!(
+        launch(&world, &["-vpython-tool", "lock"]).run().code,
+        Some(0)
+    );
     std::fs::remove_dir_all(world.path("wheels")).unwrap();
-    assert_eq!(came(&world, "wheels", &fetch(&world, &[])), ["a-1-py3-none-any.whl"]);
+    assert_eq!(
+        came(&world, "wheels", &fetch(&world, &[])),
+        ["a-1-py3-none-any.whl"]
+    );
     world.write("vpython.toml", "dependencies = ['a', 'b']\n");
     let outcome = fetch(&world, &[]);
     assert_eq!(outcome.code, Some(0), "{outcome}");
     assert!(
-        outcome.stdout.starts_with("[WORLD]/work/wheels/b-1-py3-none-any.whl\npylock.vpython.toml: written\n"),
+        outcome.stdout.starts_with(
+            "[WORLD]/work/wheels/b-1-py3-none-any.whl\npylock.vpython.toml: written\n"
+        ),
         "{outcome}"
     );
-    launch(&world, &["-c", "import a, b; print(a.VERSION, b.VERSION)"]).run().prints("1 1\n");
+    launch(&world, &["-c", "import a, b; print(a.VERSION, b.VERSION)"])
+        .run()
+        .prints("1 1\n");
 }
 
 #[test]
 fn pinned_digests_are_checked_before_a_file_gets_its_name() {
     use sha2::Digest;
-    let Some(world) = world(&[module("a", "1").requires("b"), module("b", "1")]) else { return };
-    let [a, b] =
-        [module("a", "1").requires("b"), module("b", "1")].map(|wheel| hex::encode(sha2::Sha256::digest(wheel.bytes())));
+    let Some(world) = world(&[module("a", "1").requires("b"), module("b", "1")]) else {
+        return;
+    };
+    let [a, b] = [module("a", "1").requires("b"), module("b", "1")]
+        .map(|wheel| hex::encode(sha2::Sha256::digest(wheel.bytes())));
     let words = ["-vpython-spec=requirements.txt", "-vpython-tool", "fetch"];
-    world.write("requirements.txt", format!("a==1 --hash=sha256:{a}\nb==1 --hash=sha256:{a}\n"));
+    world.write(
+        "requirements.txt",
+        format!("a==1 --hash=sha256:{a}\nb==1 --hash=sha256:{a}\n"),
+    );
     let outcome = launch(&world, &words).run();
-    assert_eq!((outcome.code, &*outcome.stdout), (Some(1), "[WORLD]/work/wheels/a-1-py3-none-any.whl\n"), "{outcome}");
-    assert_eq!(std::fs::read_dir(world.path("wheels")).unwrap().count(), 1, "{outcome}");
-    world.write("requirements.txt", format!("a==1 --hash=sha256:{a}\nb==1 --hash=sha256:{b}\n"));
+    assert_eq!(
+        (outcome.code, &*outcome.stdout),
+        (Some(1), "[WORLD]/work/wheels/a-1-py3-none-any.whl\n"),
+        "{outcome}"
+    );
+    assert_eq!(
+        std::fs::read_dir(world.path("wheels")).unwrap().count(),
+        1,
+        "{outcome}"
+    );
+    world.write(
+        "requirements.txt",
+        format!("a==1 --hash=sha256:{a}\nb==1 --hash=sha256:{b}\n"),
+    );
     std::fs::remove_dir_all(world.path("wheels")).unwrap();
     let outcome = launch(&world, &words).run();
-    assert_eq!(came(&world, "wheels", &outcome), ["a-1-py3-none-any.whl", "b-1-py3-none-any.whl"]);
+    assert_eq!(
+        came(&world, "wheels", &outcome),
+        ["a-1-py3-none-any.whl", "b-1-py3-none-any.whl"]
+    );
 }
 
 #[test]
 fn a_file_with_other_bytes_than_are_pinned_is_replaced() {
-    let Some(world) = world(&[module("a", "1"), module("b", "1")]) else { return };
+    let Some(world) = world(&[module("a", "1"), module("b", "1")]) else {
+        return;
+    };
     let other = module("a", "1").file("other.py", "");
-    let run = || launch(&world, &["-vpython-spec=requirements.txt", "-c", "import a; print(a.VERSION)"]).run();
-    let words = ["-vpython-spec=requirements.txt", "-vpython-tool", "fetch", "-c", ""];
+    let run = || {
+        launch(
+            &world,
+            &[
+                "-vpython-spec=requirements.txt",
+                "-c",
+                "import a; print(a.VERSION)",
+            ],
+        )
+        .run()
+    };
+    let words = [
+        "-vpython-spec=requirements.txt",
+        "-vpython-tool",
+        "fetch",
+        "-c",
+        "",
+    ];
     let digest = |wheel: &Wheel| hex::encode(<sha2::Sha256 as sha2::Digest>::digest(wheel.bytes()));
-    world.write("requirements.txt", format!("a==1 --hash=sha256:{}\n", digest(&module("a", "1"))));
+    world.write(
+        "requirements.txt",
+        format!("a==1 --hash=sha256:{}\n", digest(&module("a", "1"))),
+    );
     world.wheel(&other);
     assert_eq!(run().code, Some(125));
     let outcome = launch(&world, &words).run();
     assert_eq!(came(&world, "wheels", &outcome), ["a-1-py3-none-any.whl"]);
-    assert!(outcome.stderr.starts_with("vpython: fetching into `[WORLD]/work/wheels`: a==1 (here ([VERSION]))\n"), "{outcome}");
+    assert!(
+        outcome
+            .stderr
+            .starts_with("vpython: fetching into `[WORLD]/work/wheels`: a==1 (here ([VERSION]))\n"),
+        "{outcome}"
+    );
     run().prints("1\n");
     // A lock, likewise; and what cannot be had leaves the file as it is.
-    assert_eq!(launch(&world, &["-vpython-spec=requirements.txt", "-vpython-tool", "lock"]).run().code, Some(0));
+    assert_eq!(
+        launch(
+            &world,
+            &["-vpython-spec=requirements.txt", "-vpython-tool", "lock"]
+        )
+        .run()
+        .code,
+        Some(0)
+    );
     world.wheel(&other);
-    assert_eq!(came(&world, "wheels", &launch(&world, &words).run()), ["a-1-py3-none-any.whl"]);
+    assert_eq!(
+        came(&world, "wheels", &launch(&world, &words).run()),
+        ["a-1-py3-none-any.whl"]
+    );
     run().prints("1\n");
     world.wheel(&other);
     std::fs::remove_file(world.outside("index/a-1-py3-none-any.whl")).unwrap();
     let outcome = launch(&world, &words).run();
-    assert_eq!((outcome.code, &*outcome.stdout), (Some(125), ""), "{outcome}");
-    assert_eq!(std::fs::read(world.path("wheels/a-1-py3-none-any.whl")).unwrap(), other.bytes());
+    assert_eq!(
+        (outcome.code, &*outcome.stdout),
+        (Some(125), ""),
+        "{outcome}"
+    );
+    assert_eq!(
+        std::fs::read(world.path("wheels/a-1-py3-none-any.whl")).unwrap(),
+        other.bytes()
+    );
 }
 
 #[test]
@@ -211,7 +382,14 @@ fn words_behind_two_dashes_are_pips() {
     module("a", "1").write_to(&world.outside("elsewhere"));
     world.write("tool.py", "# /// script\n# dependencies = ['a']\n# ///\n");
     let elsewhere = world.outside("elsewhere");
-    let words = ["-vpython-tool", "fetch", "tool.py", "--", "--find-links", elsewhere.to_str().unwrap()];
+    let words = [
+        "-vpython-tool",
+        "fetch",
+        "tool.py",
+        "--",
+        "--find-links",
+        elsewhere.to_str().unwrap(),
+    ];
     let outcome = world.vpython(words).env("PIP_NO_INDEX", "1").run();
     assert_eq!(came(&world, "wheels", &outcome), ["a-1-py3-none-any.whl"]);
 }
@@ -221,18 +399,40 @@ fn what_pip_cannot_fetch_is_an_error_and_nothing_is_left() {
     let Some(world) = world(&[]) else { return };
     world.write("vpython.toml", "dependencies = ['a>1']\n");
     let outcome = fetch(&world, &[]);
-    assert_eq!((outcome.code, &*outcome.stdout), (Some(125), ""), "{outcome}");
-    assert!(outcome.stderr.contains("\nvpython: error: pip cannot fetch a>1\n  caused by: `[PYTHON] "), "{outcome}");
-    assert!(
-        outcome.stderr.ends_with("\n  hint: its own words are above; words behind `--` are passed on to it\n"),
+    assert_eq!(
+        (outcome.code, &*outcome.stdout),
+        (Some(125), ""),
         "{outcome}"
     );
-    assert!(std::fs::read_dir(world.path("wheels")).unwrap().next().is_none());
+    assert!(
+        outcome
+            .stderr
+            .contains("\nvpython: error: pip cannot fetch a>1\n  caused by: `[PYTHON] "),
+        "{outcome}"
+    );
+    assert!(
+        outcome.stderr.ends_with(
+            "\n  hint: its own words are above; words behind `--` are passed on to it\n"
+        ),
+        "{outcome}"
+    );
+    assert!(
+        std::fs::read_dir(world.path("wheels"))
+            .unwrap()
+            .next()
+            .is_none()
+    );
 }
 
 #[test]
 fn what_can_be_had_comes_and_the_rest_is_listed() {
-    let Some(world) = world(&[module("a", "1"), module("b", "1").tag("py3-none-win_amd64"), module("d", "1")]) else { return };
+    let Some(world) = world(&[
+        module("a", "1"),
+        module("b", "1").tag("py3-none-win_amd64"),
+        module("d", "1"),
+    ]) else {
+        return;
+    };
     world.write(
         "vpython.toml",
         "dependencies = ['a', 'b; sys_platform == \"win32\"', 'c>1', 'd']\n[tool.vpython]\nplatforms = ['win_amd64']\n",
@@ -240,24 +440,40 @@ fn what_can_be_had_comes_and_the_rest_is_listed() {
     let outcome = fetch(&world, &[]);
     let came = "[WORLD]/work/wheels/a-1-py3-none-any.whl\n[WORLD]/work/wheels/d-1-py3-none-any.whl\n\
                 [WORLD]/work/wheels/b-1-py3-none-win_amd64.whl\n";
-    assert_eq!((outcome.code, &*outcome.stdout), (Some(1), came), "{outcome}");
+    assert_eq!(
+        (outcome.code, &*outcome.stdout),
+        (Some(1), came),
+        "{outcome}"
+    );
     let end = "\nvpython: error: pip cannot fetch all that is missing\n  caused by: c>1 (here ([VERSION]))\n  caused by: c>1 \
                (win_amd64)\n  hint: its own words are above; words behind `--` are passed on to it\n";
     assert!(outcome.stderr.ends_with(end), "{outcome}");
     let outcome = fetch(&world, &[]);
-    assert_eq!((outcome.code, &*outcome.stdout), (Some(125), ""), "{outcome}");
+    assert_eq!(
+        (outcome.code, &*outcome.stdout),
+        (Some(125), ""),
+        "{outcome}"
+    );
 }
 
 #[test]
 fn the_directory_of_a_usual_name_that_is_there_is_filled() {
-    let Some(world) = world(&[module("a", "1"), module("b", "1")]) else { return };
+    let Some(world) = world(&[module("a", "1"), module("b", "1")]) else {
+        return;
+    };
     world.write("vpython.toml", "dependencies = ['a']\n");
     std::fs::create_dir(world.path("pip_packages")).unwrap();
-    assert_eq!(came(&world, "pip_packages", &fetch(&world, &[])), ["a-1-py3-none-any.whl"]);
+    assert_eq!(
+        came(&world, "pip_packages", &fetch(&world, &[])),
+        ["a-1-py3-none-any.whl"]
+    );
     assert!(!world.path("wheels").exists());
     world.write("vpython.toml", "dependencies = ['a', 'b']\n");
     std::fs::create_dir(world.path("wheels")).unwrap();
-    assert_eq!(came(&world, "wheels", &fetch(&world, &[])), ["b-1-py3-none-any.whl"]);
+    assert_eq!(
+        came(&world, "wheels", &fetch(&world, &[])),
+        ["b-1-py3-none-any.whl"]
+    );
 }
 
 #[test]
@@ -272,22 +488,33 @@ vpython: fetching into `[WORLD]/work/wheels`: a (here (3.11.42))
 vpython: error: the interpreter `[WORLD]/fakes/3.11.42/python3` has no pip to fetch wheels with
   hint: install it (`[WORLD]/fakes/3.11.42/python3 -m ensurepip`, or the system's package `python3-pip`), or name another interpreter with `-vpython-interpreter`
 ";
-    world.vpython(["-vpython-tool", "fetch"]).env("VPYTHON_INTERPRETER", &fake.path).run().refuses(125, message);
+    world
+        .vpython(["-vpython-tool", "fetch"])
+        .env("VPYTHON_INTERPRETER", &fake.path)
+        .run()
+        .refuses(125, message);
 }
 
 #[test]
 fn what_another_fetch_has_brought_meanwhile_is_there() {
-    let Some(world) = world(&[module("a", "1")]) else { return };
+    let Some(world) = world(&[module("a", "1")]) else {
+        return;
+    };
     world.write("vpython.toml", "dependencies = ['a']\n");
-    let [from, to] = [world.outside("index"), world.path("wheels")].map(|path| path.display().to_string());
+    let [from, to] =
+        [world.outside("index"), world.path("wheels")].map(|path| path.display().to_string());
     // Each process of pip begins with it.
     let other = format!("import shutil; shutil.copy('{from}/a-1-py3-none-any.whl', '{to}')\n");
     std::fs::create_dir(world.outside("other")).unwrap();
     std::fs::write(world.outside("other/sitecustomize.py"), other).unwrap();
-    let outcome = launch(&world, &["-vpython-tool", "fetch"]).env("PYTHONPATH", world.outside("other")).run();
+    let outcome = launch(&world, &["-vpython-tool", "fetch"])
+        .env("PYTHONPATH", world.outside("other"))
+        .run();
     assert_eq!((outcome.code, &*outcome.stdout), (Some(0), ""), "{outcome}");
     assert!(outcome.stderr.ends_with(NOTHING), "{outcome}");
-    launch(&world, &["-c", "import a; print(a.VERSION)"]).run().prints("1\n");
+    launch(&world, &["-c", "import a; print(a.VERSION)"])
+        .run()
+        .prints("1\n");
 }
 
 #[test]
@@ -298,13 +525,27 @@ fn a_program_that_asks_for_nothing_needs_no_directory() {
 
 #[test]
 fn a_file_that_is_no_wheel_is_told_and_replaced() {
-    let Some(world) = world(&[module("a", "1")]) else { return };
+    let Some(world) = world(&[module("a", "1")]) else {
+        return;
+    };
     let whole = module("a", "1").bytes();
     let pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n";
     let rows: [(&[u8], &str, &str); 4] = [
-        (pointer, "is a Git LFS pointer, not a wheel", "`git lfs pull` fetches the file"),
-        (b"<!DOCTYPE html>\n", "is an HTML page, not a wheel", "fetch one: `vpython -vpython-tool fetch`"),
-        (b"", "is an empty file, not a wheel", "fetch one: `vpython -vpython-tool fetch`"),
+        (
+            pointer,
+            "is a Git LFS pointer, not a wheel",
+            "`git lfs pull` fetches the file",
+        ),
+        (
+            b"<!DOCTYPE html>\n",
+            "is an HTML page, not a wheel",
+            "fetch one: `vpython -vpython-tool fetch`",
+        ),
+        (
+            b"",
+            "is an empty file, not a wheel",
+            "fetch one: `vpython -vpython-tool fetch`",
+        ),
         (
             &whole[..whole.len() - 30],
             "is a zip archive without its end, as an interrupted download leaves it",
@@ -322,7 +563,11 @@ fn a_file_that_is_no_wheel_is_told_and_replaced() {
                  hint: {hint}\n"
             ),
         );
-        assert_eq!(came(&world, "wheels", &fetch(&world, &[])), ["a-1-py3-none-any.whl"], "{why}");
+        assert_eq!(
+            came(&world, "wheels", &fetch(&world, &[])),
+            ["a-1-py3-none-any.whl"],
+            "{why}"
+        );
         assert_eq!(std::fs::read(file).unwrap(), whole, "{why}");
     }
     // For a list of wheels, likewise.
@@ -334,7 +579,11 @@ fn a_file_that_is_no_wheel_is_told_and_replaced() {
          `infra/python/wheels/a-py3` `version:1`)\n  caused by: `a-1-py3-none-any.whl` is a Git LFS pointer, not a wheel\n  \
          hint: `git lfs pull` fetches the file\n",
     );
-    let outcome = launch(&world, &["-vpython-spec=x.vpython3", "-vpython-tool", "fetch"]).run();
+    let outcome = launch(
+        &world,
+        &["-vpython-spec=x.vpython3", "-vpython-tool", "fetch"],
+    )
+    .run();
     assert_eq!(came(&world, "wheels", &outcome), ["a-1-py3-none-any.whl"]);
     assert_eq!(std::fs::read(&file).unwrap(), whole);
     // For a lock too.
@@ -351,8 +600,21 @@ const ASKS_PIP: &str = "vpython: fetching newer versions into `[WORLD]/work/whee
 
 #[test]
 fn an_upgrade_brings_what_is_newer_and_leaves_what_is_there() {
-    let index = [module("a", "1").requires("b"), module("a", "2").requires("b<3"), module("b", "1"), module("b", "2")];
-    let Some(world) = world(&[&index[..], &[module("b", "3"), module("c", "1"), module("c", "2")]].concat()) else { return };
+    let index = [
+        module("a", "1").requires("b"),
+        module("a", "2").requires("b<3"),
+        module("b", "1"),
+        module("b", "2"),
+    ];
+    let Some(world) = world(
+        &[
+            &index[..],
+            &[module("b", "3"), module("c", "1"), module("c", "2")],
+        ]
+        .concat(),
+    ) else {
+        return;
+    };
     for wheel in [&index[0], &index[2], &module("c", "1")] {
         world.wheel(wheel);
     }
@@ -362,12 +624,24 @@ fn an_upgrade_brings_what_is_newer_and_leaves_what_is_there() {
     assert_eq!(came(&world, "wheels", &outcome), ["b-3-py3-none-any.whl"]);
     assert!(outcome.stderr.starts_with(ASKS_PIP), "{outcome}");
     let outcome = fetch(&world, &["--upgrade"]);
-    assert_eq!(came(&world, "wheels", &outcome), ["a-2-py3-none-any.whl", "b-2-py3-none-any.whl"]);
+    assert_eq!(
+        came(&world, "wheels", &outcome),
+        ["a-2-py3-none-any.whl", "b-2-py3-none-any.whl"]
+    );
     assert!(world.path("wheels/a-1-py3-none-any.whl").exists());
-    launch(&world, &["-c", "import a, b, c; print(a.VERSION, b.VERSION, c.VERSION)"]).run().prints("2 2 1\n");
+    launch(
+        &world,
+        &[
+            "-c",
+            "import a, b, c; print(a.VERSION, b.VERSION, c.VERSION)",
+        ],
+    )
+    .run()
+    .prints("2 2 1\n");
     let outcome = fetch(&world, &["--upgrade=a,c"]);
     assert_eq!((outcome.code, &*outcome.stdout), (Some(0), ""), "{outcome}");
-    let end = "\nvpython: nothing to upgrade: the newest versions that the spec permits are there\n";
+    let end =
+        "\nvpython: nothing to upgrade: the newest versions that the spec permits are there\n";
     assert!(outcome.stderr.ends_with(end), "{outcome}");
     let refusal = "vpython: error: cannot upgrade `d`: the spec does not ask for it, nor does any wheel\n  hint: words behind \
                    `--upgrade` are names of projects; a script is written `./d`\n";
@@ -376,16 +650,39 @@ fn an_upgrade_brings_what_is_newer_and_leaves_what_is_there() {
 
 #[test]
 fn an_upgrade_goes_by_the_spec_and_leaves_its_lock() {
-    let Some(world) = world(&[module("a", "1"), module("a", "2")]) else { return };
+    let Some(world) = world(&[module("a", "1"), module("a", "2")]) else {
+        return;
+    };
     world.wheel(&module("a", "1"));
-    world.write("vpython.toml", "dependencies = ['a']\n[tool.vpython]\nplatforms = ['win_amd64']\n");
-    assert_eq!(launch(&world, &["-vpython-tool", "lock"]).run().code, Some(0));
+    world.write(
+        "vpython.toml",
+        "dependencies = ['a']\n[tool.vpython]\nplatforms = ['win_amd64']\n",
+    );
+    assert_eq!(
+        launch(&world, &["-vpython-tool", "lock"]).run().code,
+        Some(0)
+    );
     let outcome = fetch(&world, &["--upgrade"]);
     assert_eq!(came(&world, "wheels", &outcome), ["a-2-py3-none-any.whl"]);
     let end = "\nvpython: `[WORLD]/work/pylock.vpython.toml` stays as it is; `-vpython-tool lock --upgrade` makes it anew\n";
     assert!(outcome.stderr.ends_with(end), "{outcome}");
-    launch(&world, &["-c", "import a; print(a.VERSION)"]).run().prints("1\n");
+    launch(&world, &["-c", "import a; print(a.VERSION)"])
+        .run()
+        .prints("1\n");
     world.write("x.vpython3", "# vpython: no-seed\nwheel: < name: \"infra/python/wheels/a-py3\" version: \"version:1\" >\n");
-    let outcome = launch(&world, &["-vpython-spec=x.vpython3", "-vpython-tool", "fetch", "--upgrade"]).run();
-    outcome.expect(0, "", "vpython: nothing to upgrade: the spec pins every version\n");
+    let outcome = launch(
+        &world,
+        &[
+            "-vpython-spec=x.vpython3",
+            "-vpython-tool",
+            "fetch",
+            "--upgrade",
+        ],
+    )
+    .run();
+    outcome.expect(
+        0,
+        "",
+        "vpython: nothing to upgrade: the spec pins every version\n",
+    );
 }

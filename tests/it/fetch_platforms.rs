@@ -1,4 +1,5 @@
-//! `-vpython-tool fetch` for specs that list wheels for several platforms, where pip is old, and where the network fails.
+//! `-vpython-tool fetch` for specs that list wheels for several platforms, where pip is old, and
+//! where the network fails.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -7,11 +8,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::support::{Launch, Outcome, Python, Wheel, World};
 
-/// A world whose python has pip, of this minor version if it is named; none where no python has it, which is said aloud.
+/// A world whose python has pip, of this minor version if it is named; none where no python has it,
+/// which is said aloud.
 fn world(minor: Option<u32>) -> Option<World> {
     let has_pip = |python: &&Python| {
         let mut command = std::process::Command::new(&python.path);
-        command.args(["-m", "pip", "--version"]).output().is_ok_and(|output| output.status.success())
+        command
+            .args(["-m", "pip", "--version"])
+            .output()
+            .is_ok_and(|output| output.status.success())
     };
     let fits = |python: &&Python| minor.map_or(python.minor >= 8, |minor| python.minor == minor);
     let Some(python) = Python::all().iter().rev().filter(fits).find(has_pip) else {
@@ -31,11 +36,17 @@ fn put(world: &World, wheels: &[Wheel]) {
 
 /// vpython, with a directory as all that pip knows.
 fn launch<'a>(world: &'a World, words: &[&str]) -> Launch<'a> {
-    world.vpython(words).env("PIP_NO_INDEX", "1").env("PIP_FIND_LINKS", world.outside("index")).env("PIP_NO_CACHE_DIR", "1")
+    world
+        .vpython(words)
+        .env("PIP_NO_INDEX", "1")
+        .env("PIP_FIND_LINKS", world.outside("index"))
+        .env("PIP_NO_CACHE_DIR", "1")
 }
 
 fn fetch(world: &World, words: &[&str]) -> Outcome {
-    launch(world, &["-vpython-tool", "fetch"]).arguments(words).run()
+    launch(world, &["-vpython-tool", "fetch"])
+        .arguments(words)
+        .run()
 }
 
 fn module(name: &str, version: &str) -> Wheel {
@@ -44,14 +55,21 @@ fn module(name: &str, version: &str) -> Wheel {
 
 /// The files that came, sorted.
 fn came(outcome: &Outcome) -> Vec<&str> {
-    let mut names: Vec<&str> = outcome.stdout.lines().filter_map(|line| line.rsplit('/').next()).collect();
+    let mut names: Vec<&str> = outcome
+        .stdout
+        .lines()
+        .filter_map(|line| line.rsplit('/').next())
+        .collect();
     names.sort_unstable();
     names
 }
 
 /// The lines that begin so, without vpython's name.
 fn lines<'a>(outcome: &'a Outcome, begin: &str) -> Vec<&'a str> {
-    let lines = outcome.stderr.lines().filter_map(|line| line.strip_prefix("vpython: "));
+    let lines = outcome
+        .stderr
+        .lines()
+        .filter_map(|line| line.strip_prefix("vpython: "));
     lines.filter(|line| line.starts_with(begin)).collect()
 }
 
@@ -67,20 +85,40 @@ fn each_platform_is_announced_when_its_turn_comes_and_gets_what_can_be_had() {
     let Some(world) = world(None) else { return };
     put(
         &world,
-        &[module("a", "1"), module("b", "1").tag("py3-none-win_amd64"), module("b", "1").tag("py3-none-manylinux1_x86_64")],
+        &[
+            module("a", "1"),
+            module("b", "1").tag("py3-none-win_amd64"),
+            module("b", "1").tag("py3-none-manylinux1_x86_64"),
+        ],
     );
     let tags = ["win_amd64", "manylinux1_x86_64", "macosx_11_0_arm64"];
-    let tags = tags.map(|tag| format!("verify_pep425_tag: < platform: '{tag}' >\n")).concat();
-    world.write(".vpython3", listed("a-py3", "1") + &listed("b/${vpython_platform}", "1") + &tags + NO_SEED);
+    let tags = tags
+        .map(|tag| format!("verify_pep425_tag: < platform: '{tag}' >\n"))
+        .concat();
+    world.write(
+        ".vpython3",
+        listed("a-py3", "1") + &listed("b/${vpython_platform}", "1") + &tags + NO_SEED,
+    );
     let outcome = fetch(&world, &[]);
     assert_eq!(outcome.code, Some(1), "{outcome}");
-    assert_eq!(came(&outcome), ["a-1-py3-none-any.whl", "b-1-py3-none-manylinux1_x86_64.whl", "b-1-py3-none-win_amd64.whl"]);
+    assert_eq!(
+        came(&outcome),
+        [
+            "a-1-py3-none-any.whl",
+            "b-1-py3-none-manylinux1_x86_64.whl",
+            "b-1-py3-none-win_amd64.whl"
+        ]
+    );
     let announced = [
         "fetching into `[WORLD]/work/wheels`: a==1, b==1 (here ([VERSION]))",
         "fetching into `[WORLD]/work/wheels`: b==1 (win_amd64)",
         "fetching into `[WORLD]/work/wheels`: b==1 (macosx_11_0_arm64)",
     ];
-    assert_eq!(lines(&outcome, "fetching into"), announced, "what came for here serves `manylinux1`: {outcome}");
+    assert_eq!(
+        lines(&outcome, "fetching into"),
+        announced,
+        "what came for here serves `manylinux1`: {outcome}"
+    );
     let end = "vpython: error: pip cannot fetch all that is missing\n  caused by: b==1 (macosx_11_0_arm64)\n  hint: its own words are \
                above; words behind `--` are passed on to it\n";
     assert!(outcome.stderr.ends_with(end), "{outcome}");
@@ -89,27 +127,54 @@ fn each_platform_is_announced_when_its_turn_comes_and_gets_what_can_be_had() {
 #[test]
 fn what_is_built_for_here_serves_any_linux() {
     let Some(world) = world(None) else { return };
-    put(&world, &[module("a", "1").tag("py3-none-linux_x86_64"), module("b", "1").tag("py3-none-manylinux_2_28_x86_64")]);
+    put(
+        &world,
+        &[
+            module("a", "1").tag("py3-none-linux_x86_64"),
+            module("b", "1").tag("py3-none-manylinux_2_28_x86_64"),
+        ],
+    );
     world.write(
         ".vpython3",
-        listed("a-py3", "1") + &listed("b-py3", "1") + "verify_pep425_tag: < platform: 'manylinux1_x86_64' >\n" + NO_SEED,
+        listed("a-py3", "1")
+            + &listed("b-py3", "1")
+            + "verify_pep425_tag: < platform: 'manylinux1_x86_64' >\n"
+            + NO_SEED,
     );
     let outcome = fetch(&world, &[]);
-    assert_eq!((outcome.code, lines(&outcome, "fetching into").len()), (Some(0), 1), "{outcome}");
-    assert_eq!(launch(&world, &["-vpython-tool", "verify"]).run().code, Some(0));
+    assert_eq!(
+        (outcome.code, lines(&outcome, "fetching into").len()),
+        (Some(0), 1),
+        "{outcome}"
+    );
+    assert_eq!(
+        launch(&world, &["-vpython-tool", "verify"]).run().code,
+        Some(0)
+    );
 }
 
 #[test]
 fn here_leaves_other_platforms_alone() {
     let Some(world) = world(None) else { return };
-    put(&world, &[module("a", "1"), module("b", "1").tag("py3-none-win_amd64")]);
+    put(
+        &world,
+        &[module("a", "1"), module("b", "1").tag("py3-none-win_amd64")],
+    );
     world.write(
         "vpython.toml",
         "dependencies = ['a', 'b; sys_platform == \"win32\"']\n[tool.vpython]\nplatforms = ['win_amd64']\n",
     );
     let outcome = fetch(&world, &["--here"]);
-    assert_eq!((outcome.code, came(&outcome)), (Some(0), vec!["a-1-py3-none-any.whl"]), "{outcome}");
-    fetch(&world, &["--here"]).expect(0, "", "vpython: nothing to fetch: all that the spec asks for is there\n");
+    assert_eq!(
+        (outcome.code, came(&outcome)),
+        (Some(0), vec!["a-1-py3-none-any.whl"]),
+        "{outcome}"
+    );
+    fetch(&world, &["--here"]).expect(
+        0,
+        "",
+        "vpython: nothing to fetch: all that the spec asks for is there\n",
+    );
     assert_eq!(came(&fetch(&world, &[])), ["b-1-py3-none-win_amd64.whl"]);
     let message = "vpython: error: `--prune` and `--here` of `-vpython-tool fetch` do not go together\n  caused by: what other platforms \
                    need would be removed\n";
@@ -122,12 +187,20 @@ fn a_spec_that_is_broken_for_one_platform_is_fetched_for_the_others() {
     put(&world, &[module("a", "1"), module("b", "1")]);
     let on_windows = "match_tag: < platform: 'win_amd64' >";
     let spec = listed("b-py3", "1")
-        + &format!("wheel: < name: 'infra/python/wheels/a-py3' version: 'version:2' {on_windows} >\n")
-        + &format!("wheel: < name: 'infra/python/wheels/a-py3' version: 'version:3' {on_windows} >\n")
+        + &format!(
+            "wheel: < name: 'infra/python/wheels/a-py3' version: 'version:2' {on_windows} >\n"
+        )
+        + &format!(
+            "wheel: < name: 'infra/python/wheels/a-py3' version: 'version:3' {on_windows} >\n"
+        )
         + "verify_pep425_tag: < platform: 'win_amd64' >\nverify_pep425_tag: < platform: 'macosx_11_0_arm64' >\n";
     world.write(".vpython3", spec);
     let outcome = fetch(&world, &[]);
-    assert_eq!((outcome.code, came(&outcome)), (Some(1), vec!["b-1-py3-none-any.whl"]), "{outcome}");
+    assert_eq!(
+        (outcome.code, came(&outcome)),
+        (Some(1), vec!["b-1-py3-none-any.whl"]),
+        "{outcome}"
+    );
     let end = "vpython: error: pip cannot fetch all that is missing\n  caused by: `a` is listed in different versions, all of them wanted \
                here: `infra/python/wheels/a-py3` is `version:2` in `[WORLD]/work/.vpython3`, line 2: `infra/python/wheels/a-py3` is \
                `version:3` in `[WORLD]/work/.vpython3`, line 3 (win_amd64)\n";
@@ -137,41 +210,84 @@ fn a_spec_that_is_broken_for_one_platform_is_fetched_for_the_others() {
 #[test]
 fn the_listed_build_comes_before_the_public_version_and_no_other_build_does() {
     let rows: [(&[&str], &[&str], usize); 4] = [
-        (&["1", "1+chromium.7"], &["a-1+chromium.7-py3-none-any.whl"], 0),
-        (&["1", "1+chromium.7", "1+chromium.8"], &["a-1+chromium.7-py3-none-any.whl"], 0),
+        (
+            &["1", "1+chromium.7"],
+            &["a-1+chromium.7-py3-none-any.whl"],
+            0,
+        ),
+        (
+            &["1", "1+chromium.7", "1+chromium.8"],
+            &["a-1+chromium.7-py3-none-any.whl"],
+            0,
+        ),
         (&["1"], &["a-1-py3-none-any.whl"], 1),
         (&["1", "1+chromium.8"], &["a-1-py3-none-any.whl"], 1),
     ];
     for (index, expected, notices) in rows {
         let Some(world) = world(None) else { return };
-        put(&world, &index.iter().map(|version| module("a", version)).collect::<Vec<_>>());
+        put(
+            &world,
+            &index
+                .iter()
+                .map(|version| module("a", version))
+                .collect::<Vec<_>>(),
+        );
         world.write(".vpython3", listed("a-py3", "1.chromium.7") + NO_SEED);
         let outcome = fetch(&world, &[]);
-        assert_eq!((outcome.code, &came(&outcome)[..]), (Some(0), expected), "{index:?}: {outcome}");
-        assert_eq!(lines(&outcome, "the index does not have all of these builds").len(), notices, "{index:?}: {outcome}");
+        assert_eq!(
+            (outcome.code, &came(&outcome)[..]),
+            (Some(0), expected),
+            "{index:?}: {outcome}"
+        );
+        assert_eq!(
+            lines(&outcome, "the index does not have all of these builds").len(),
+            notices,
+            "{index:?}: {outcome}"
+        );
     }
     // Where one of several builds is not there, the others are the listed ones all the same.
     let Some(world) = world(None) else { return };
-    put(&world, &[module("a", "1"), module("a", "1+chromium.7"), module("a", "1+chromium.8"), module("b", "1")]);
+    put(
+        &world,
+        &[
+            module("a", "1"),
+            module("a", "1+chromium.7"),
+            module("a", "1+chromium.8"),
+            module("b", "1"),
+        ],
+    );
     world.write(
         ".vpython3",
-        listed("a-py3", "1.chromium.7") + &listed("b-py3", "1.chromium.7") + &listed("c-py3", "1") + NO_SEED,
+        listed("a-py3", "1.chromium.7")
+            + &listed("b-py3", "1.chromium.7")
+            + &listed("c-py3", "1")
+            + NO_SEED,
     );
     let outcome = fetch(&world, &[]);
-    assert_eq!(came(&outcome), ["a-1+chromium.7-py3-none-any.whl", "b-1-py3-none-any.whl"], "{outcome}");
+    assert_eq!(
+        came(&outcome),
+        ["a-1+chromium.7-py3-none-any.whl", "b-1-py3-none-any.whl"],
+        "{outcome}"
+    );
     assert_eq!(outcome.code, Some(1), "{outcome}");
 }
 
 #[test]
 fn a_directory_named_pip_does_no_harm() {
     for minor in [8, 11] {
-        let Some(world) = world(Some(minor)) else { continue };
+        let Some(world) = world(Some(minor)) else {
+            continue;
+        };
         put(&world, &[module("a", "1")]);
         world.write("vpython.toml", "dependencies = ['a']\n");
         world.write("pip/__init__.py", "raise SystemExit('not this one')\n");
         world.write("runpy.py", "raise SystemExit('nor this one')\n");
         let outcome = fetch(&world, &[]);
-        assert_eq!((outcome.code, came(&outcome)), (Some(0), vec!["a-1-py3-none-any.whl"]), "3.{minor}: {outcome}");
+        assert_eq!(
+            (outcome.code, came(&outcome)),
+            (Some(0), vec!["a-1-py3-none-any.whl"]),
+            "3.{minor}: {outcome}"
+        );
     }
 }
 
@@ -180,28 +296,53 @@ fn digests_of_another_index_are_an_error_that_names_the_ways() {
     let Some(world) = world(None) else { return };
     put(&world, &[module("a", "1"), module("b", "1")]);
     world.write("vpython.toml", "dependencies = ['a', 'b']\n");
-    let digest = hex::encode(<sha2::Sha256 as sha2::Digest>::digest(module("b", "1").bytes()));
-    let lock = format!("a==1 --hash=sha256:{}\nb==1 --hash=sha256:{digest}\n", "0".repeat(64));
+    let digest = hex::encode(<sha2::Sha256 as sha2::Digest>::digest(
+        module("b", "1").bytes(),
+    ));
+    let lock = format!(
+        "a==1 --hash=sha256:{}\nb==1 --hash=sha256:{digest}\n",
+        "0".repeat(64)
+    );
     world.write("vpython.toml.uv.lock", lock);
     let outcome = fetch(&world, &[]);
-    assert_eq!((outcome.code, came(&outcome)), (Some(1), vec!["b-1-py3-none-any.whl"]), "{outcome}");
+    assert_eq!(
+        (outcome.code, came(&outcome)),
+        (Some(1), vec!["b-1-py3-none-any.whl"]),
+        "{outcome}"
+    );
     let ways = "  hint: fetch from the index whose wheels are pinned (`vpython -vpython-tool fetch -- --index-url https://…`), or take the \
                 versions without the digests: `-vpython-unlocked`, or `unlocked = true` under `[tool.vpython]`\n";
-    let end = format!("vpython: error: pip cannot fetch all that is missing\n  caused by: a==1 (here ([VERSION]))\n{ways}");
+    let end = format!(
+        "vpython: error: pip cannot fetch all that is missing\n  caused by: a==1 (here ([VERSION]))\n{ways}"
+    );
     assert!(outcome.stderr.ends_with(&end), "{outcome}");
     let outcome = fetch(&world, &[]);
     let cause = "vpython: error: pip cannot fetch a==1\n";
-    assert!(outcome.code == Some(125) && outcome.stderr.contains(cause), "{outcome}");
+    assert!(
+        outcome.code == Some(125) && outcome.stderr.contains(cause),
+        "{outcome}"
+    );
     let cause = "  caused by: what the index has does not have the digests that are pinned\n";
-    assert!(outcome.stderr.ends_with(&format!("{cause}{ways}")), "{outcome}");
+    assert!(
+        outcome.stderr.ends_with(&format!("{cause}{ways}")),
+        "{outcome}"
+    );
     let outcome = launch(&world, &["-vpython-unlocked", "-vpython-tool", "fetch"]).run();
-    assert_eq!((outcome.code, came(&outcome)), (Some(0), vec!["a-1-py3-none-any.whl"]), "{outcome}");
+    assert_eq!(
+        (outcome.code, came(&outcome)),
+        (Some(0), vec!["a-1-py3-none-any.whl"]),
+        "{outcome}"
+    );
 }
 
-/// A server on this machine that drops its first connections, then serves a wheel of `a`; the URL, and how often it was called.
+/// A server on this machine that drops its first connections, then serves a wheel of `a`; the URL,
+/// and how often it was called.
 fn index(dropped: usize) -> (String, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://127.0.0.1:{}/simple", listener.local_addr().unwrap().port());
+    let url = format!(
+        "http://127.0.0.1:{}/simple",
+        listener.local_addr().unwrap().port()
+    );
     let calls = Arc::new(AtomicUsize::new(0));
     let counter = Arc::clone(&calls);
     std::thread::spawn(move || {
@@ -213,7 +354,11 @@ fn index(dropped: usize) -> (String, Arc<AtomicUsize>) {
                 continue;
             }
             let (kind, body) = if request[..length].starts_with(b"GET /simple/a/ ") {
-                ("text/html", b"<!DOCTYPE html><a href='/a-1-py3-none-any.whl'>a-1-py3-none-any.whl</a>".to_vec())
+                (
+                    "text/html",
+                    b"<!DOCTYPE html><a href='/a-1-py3-none-any.whl'>a-1-py3-none-any.whl</a>"
+                        .to_vec(),
+                )
             } else {
                 ("application/octet-stream", module("a", "1").bytes())
             };
@@ -221,13 +366,16 @@ fn index(dropped: usize) -> (String, Arc<AtomicUsize>) {
                 "HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
                 body.len()
             );
-            let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&body));
+            let _ = stream
+                .write_all(head.as_bytes())
+                .and_then(|()| stream.write_all(&body));
         }
     });
     (url, calls)
 }
 
-/// vpython with an index of a network, whose connections pip itself tries twice; it says nothing of those that it tries once.
+/// vpython with an index of a network, whose connections pip itself tries twice; it says nothing of
+/// those that it tries once.
 fn online<'a>(world: &'a World, url: &str, timeout: &str) -> Launch<'a> {
     let launch = world
         .vpython(["-vpython-tool", "fetch"])
@@ -243,8 +391,13 @@ fn a_network_that_fails_is_tried_again_for_a_while() {
     world.write("vpython.toml", "dependencies = ['a']\n");
     let (url, calls) = index(2);
     let outcome = online(&world, &url, "1").run();
-    assert_eq!((outcome.code, came(&outcome)), (Some(0), vec!["a-1-py3-none-any.whl"]), "{outcome}");
-    let notice = "the network failed; trying again for 1 s (`VPYTHON_NETWORK_RETRY_TIMEOUT=0` does not)";
+    assert_eq!(
+        (outcome.code, came(&outcome)),
+        (Some(0), vec!["a-1-py3-none-any.whl"]),
+        "{outcome}"
+    );
+    let notice =
+        "the network failed; trying again for 1 s (`VPYTHON_NETWORK_RETRY_TIMEOUT=0` does not)";
     assert_eq!(lines(&outcome, "the network failed"), [notice], "{outcome}");
     assert!(calls.load(Ordering::SeqCst) >= 4, "{outcome}");
 }
@@ -253,7 +406,10 @@ fn a_network_that_fails_is_tried_again_for_a_while() {
 fn without_a_network_pip_is_called_once_for_all() {
     let Some(world) = world(None) else { return };
     put(&world, &[]);
-    world.write("vpython.toml", "dependencies = ['a', 'b', 'c']\n[tool.vpython]\nplatforms = ['win_amd64']\n");
+    world.write(
+        "vpython.toml",
+        "dependencies = ['a', 'b', 'c']\n[tool.vpython]\nplatforms = ['win_amd64']\n",
+    );
     let (url, calls) = index(usize::MAX);
     let outcome = online(&world, &url, "0").run();
     let end = "vpython: error: pip cannot fetch what is missing\n  caused by: the network failed\n  caused by: a (here ([VERSION]))\n  \
@@ -261,11 +417,16 @@ fn without_a_network_pip_is_called_once_for_all() {
                (win_amd64)\n  caused by: c (win_amd64)\n  hint: check the connection, the proxy, and the index of pip's configuration; \
                `VPYTHON_NETWORK_RETRY_TIMEOUT=SECONDS` tries for longer\n";
     assert!(outcome.stderr.ends_with(end), "{outcome}");
-    assert_eq!((outcome.code, calls.load(Ordering::SeqCst)), (Some(125), 2), "{outcome}");
+    assert_eq!(
+        (outcome.code, calls.load(Ordering::SeqCst)),
+        (Some(125), 2),
+        "{outcome}"
+    );
     assert_eq!(lines(&outcome, "fetching into").len(), 1, "{outcome}");
 }
 
-/// A world whose pip is a few lines that note their words and copy what is in the index; it says that it has this version.
+/// A world whose pip is a few lines that note their words and copy what is in the index; it says
+/// that it has this version.
 fn stub(version: &str, has_wheel: bool) -> World {
     let world = World::new();
     let index = world.outside("index");
@@ -290,7 +451,10 @@ fn stub(version: &str, has_wheel: bool) -> World {
 /// The words of each call of the stub.
 fn called(world: &World) -> Vec<Vec<String>> {
     let words = std::fs::read_to_string(world.outside("words")).unwrap();
-    words.lines().map(|line| line.split(' ').map(str::to_owned).collect()).collect()
+    words
+        .lines()
+        .map(|line| line.split(' ').map(str::to_owned).collect())
+        .collect()
 }
 
 #[test]
@@ -306,7 +470,9 @@ fn an_old_pip_without_wheel_builds_by_the_way_that_works() {
         let world = stub(version, has_wheel);
         put(&world, &[module("a", "1")]);
         world.write("vpython.toml", "dependencies = ['a']\n");
-        let outcome = launch(&world, &["-vpython-tool", "fetch"]).env("PYTHONPATH", world.outside("stub")).run();
+        let outcome = launch(&world, &["-vpython-tool", "fetch"])
+            .env("PYTHONPATH", world.outside("stub"))
+            .run();
         assert_eq!(came(&outcome), ["a-1-py3-none-any.whl"], "{outcome}");
         let has = called(&world)[0].contains(&"--use-pep517".to_owned());
         assert_eq!(has, expected, "pip {version}, wheel: {has_wheel}");
@@ -320,23 +486,63 @@ fn a_pip_that_takes_one_platform_is_called_for_each() {
         + NO_SEED;
     let run = |version: &str, python: &str| {
         let world = stub(version, true);
-        put(&world, &[module("a", "1").tag("cp37-cp37m-manylinux2010_x86_64")]);
+        put(
+            &world,
+            &[module("a", "1").tag("cp37-cp37m-manylinux2010_x86_64")],
+        );
         world.write(".vpython3", &spec);
         // For here there is nothing, and elsewhere what is named so.
-        let launch = launch(&world, &["-vpython-tool", "fetch"]).env("PYTHONPATH", world.outside("stub"));
-        let outcome = launch.env("STUB", format!("--python-version={python} --platform=manylinux2010_x86_64")).run();
-        assert_eq!(came(&outcome), ["a-1-cp37-cp37m-manylinux2010_x86_64.whl"], "{outcome}");
+        let launch =
+            launch(&world, &["-vpython-tool", "fetch"]).env("PYTHONPATH", world.outside("stub"));
+        let outcome = launch
+            .env(
+                "STUB",
+                format!("--python-version={python} --platform=manylinux2010_x86_64"),
+            )
+            .run();
+        assert_eq!(
+            came(&outcome),
+            ["a-1-cp37-cp37m-manylinux2010_x86_64.whl"],
+            "{outcome}"
+        );
         let options = |words: &Vec<String>| {
-            let named = words.iter().filter(|word| word.starts_with("--platform=") || word.starts_with("--python-version="));
-            named.map(|word| word.split_once('=').unwrap().1.to_owned()).collect::<Vec<_>>()
+            let named = words.iter().filter(|word| {
+                word.starts_with("--platform=") || word.starts_with("--python-version=")
+            });
+            named
+                .map(|word| word.split_once('=').unwrap().1.to_owned())
+                .collect::<Vec<_>>()
         };
-        called(&world).iter().map(options).filter(|words| words.iter().any(|word| word == python)).collect::<Vec<_>>()
+        called(&world)
+            .iter()
+            .map(options)
+            .filter(|words| words.iter().any(|word| word == python))
+            .collect::<Vec<_>>()
     };
-    assert_eq!(run("18.1", "37"), [["37", "manylinux2014_x86_64"], ["37", "manylinux2010_x86_64"]]);
-    assert_eq!(run("20.2", "3.7.99"), [["3.7.99", "manylinux2014_x86_64"], ["3.7.99", "manylinux2010_x86_64"]]);
-    let [words] = &run("20.3", "3.7.99")[..] else { panic!("one call") };
-    for level in ["linux_x86_64", "manylinux_2_39_x86_64", "manylinux_2_28_x86_64", "manylinux2014_x86_64", "manylinux1_x86_64"]
-    {
+    assert_eq!(
+        run("18.1", "37"),
+        [
+            ["37", "manylinux2014_x86_64"],
+            ["37", "manylinux2010_x86_64"]
+        ]
+    );
+    assert_eq!(
+        run("20.2", "3.7.99"),
+        [
+            ["3.7.99", "manylinux2014_x86_64"],
+            ["3.7.99", "manylinux2010_x86_64"]
+        ]
+    );
+    let [words] = &run("20.3", "3.7.99")[..] else {
+        panic!("one call")
+    };
+    for level in [
+        "linux_x86_64",
+        "manylinux_2_39_x86_64",
+        "manylinux_2_28_x86_64",
+        "manylinux2014_x86_64",
+        "manylinux1_x86_64",
+    ] {
         assert!(words.iter().any(|word| word == level), "{level}: {words:?}");
     }
 }

@@ -14,7 +14,9 @@ fn world() -> (World, Fake) {
 }
 
 fn prune(world: &World, fake: &Fake, words: &[&str]) -> Outcome {
-    let tool = world.vpython(["-vpython-tool", "fetch", "--prune"]).arguments(words);
+    let tool = world
+        .vpython(["-vpython-tool", "fetch", "--prune"])
+        .arguments(words);
     tool.env("VPYTHON_INTERPRETER", &fake.path).run()
 }
 
@@ -45,9 +47,18 @@ fn what_nothing_needs_is_listed_and_removed_where_that_is_agreed() {
                   d-1-py3-none-any.whl\nvpython: nothing was removed; `--yes` removes them\n";
     prune(&world, &fake, &[]).expect(1, "", listed);
     assert_eq!(left(&world), all);
-    let removed = "[WORLD]/work/wheels/a-1-py3-none-any.whl\n[WORLD]/work/wheels/d-1-py3-none-any.whl\n";
+    let removed =
+        "[WORLD]/work/wheels/a-1-py3-none-any.whl\n[WORLD]/work/wheels/d-1-py3-none-any.whl\n";
     prune(&world, &fake, &["--yes"]).prints(removed);
-    assert_eq!(left(&world), ["a-2-py3-none-any.whl", "b-1-py3-none-any.whl", "c-1-py3-none-any.whl", "notes.txt"]);
+    assert_eq!(
+        left(&world),
+        [
+            "a-2-py3-none-any.whl",
+            "b-1-py3-none-any.whl",
+            "c-1-py3-none-any.whl",
+            "notes.txt"
+        ]
+    );
     let nothing = "vpython: nothing to remove: each wheel in `[WORLD]/work/wheels` is needed\n";
     prune(&world, &fake, &["--yes"]).expect(0, "", nothing);
 }
@@ -76,8 +87,12 @@ fn without_a_spec_nothing_is_removed() {
                    `vpython -vpython-tool fetch requirements.txt --prune`\n";
     prune(&world, &fake, &["--yes"]).refuses(125, message);
     world.write("vpython.toml", "dependencies = []\n");
-    let message = "vpython: error: `--prune` and `--upgrade` of `-vpython-tool fetch` do not go together\n";
+    let message =
+        "vpython: error: `--prune` and `--upgrade` of `-vpython-tool fetch` do not go together\n";
     prune(&world, &fake, &["--upgrade"]).refuses(125, message);
     let message = "vpython: error: `--yes` of `-vpython-tool fetch` goes with `--prune`\n";
-    world.vpython(["-vpython-tool", "fetch", "--yes"]).run().refuses(125, message);
+    world
+        .vpython(["-vpython-tool", "fetch", "--yes"])
+        .run()
+        .refuses(125, message);
 }

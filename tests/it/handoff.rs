@@ -14,7 +14,10 @@ use crate::support::{Wheel, World, write_with_mode};
 fn the_exit_code_is_pythons() {
     let world = World::new();
     for code in [0, 1, 2, 125, 126, 127, 255] {
-        world.vpython(["-c", &format!("import sys; sys.exit({code})")]).run().expect(code, "", "");
+        world
+            .vpython(["-c", &format!("import sys; sys.exit({code})")])
+            .run()
+            .expect(code, "", "");
     }
 }
 
@@ -24,7 +27,11 @@ fn a_signal_that_ends_python_ends_us() {
     for signal in [Signal::SIGKILL, Signal::SIGTERM, Signal::SIGSEGV] {
         let text = format!("import os; os.kill(os.getpid(), {})", signal as i32);
         let outcome = world.vpython(["-c", &text]).run();
-        assert_eq!((outcome.code, outcome.signal), (None, Some(signal as i32)), "{outcome}");
+        assert_eq!(
+            (outcome.code, outcome.signal),
+            (None, Some(signal as i32)),
+            "{outcome}"
+        );
     }
 }
 
@@ -42,7 +49,10 @@ fn the_process_is_the_same_and_gets_its_signals() {
     kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGUSR1).unwrap();
     let mut rest = String::new();
     output.read_to_string(&mut rest).unwrap();
-    assert_eq!((&*rest, child.wait().unwrap().code()), ("stopped\n", Some(9)));
+    assert_eq!(
+        (&*rest, child.wait().unwrap().code()),
+        ("stopped\n", Some(9))
+    );
 }
 
 #[test]
@@ -53,7 +63,9 @@ fn signals_are_handled_as_they_were_given() {
     world.write("signals.py", text);
     for prepare in ["", "trap '' HUP; ", "trap '' PIPE; ", "trap '' TERM; "] {
         let line = |program: &str| format!("{prepare}exec {program} signals.py");
-        let ours = world.program("/bin/sh", ["-c", &line(env!("CARGO_BIN_EXE_vpython"))]).run();
+        let ours = world
+            .program("/bin/sh", ["-c", &line(env!("CARGO_BIN_EXE_vpython"))])
+            .run();
         let theirs = world.program("/bin/sh", ["-c", &line("python3")]).run();
         ours.expect(0, &theirs.stdout, "");
     }
@@ -77,13 +89,35 @@ fn closed_streams_stay_closed_and_empty_ones_empty() {
                 os.write(out, repr([s is None for s in (sys.stdin, sys.stdout, sys.stderr)]).encode())\n";
     world.write("streams.py", text);
     let show = |program: &str, redirections: &str| {
-        let outcome = world.program("/bin/sh", ["-c", &format!("exec {program} streams.py {redirections}")]).run();
-        assert_eq!((outcome.code, &*outcome.stdout, &*outcome.stderr), (Some(0), "", ""), "{redirections}: {outcome}");
+        let outcome = world
+            .program(
+                "/bin/sh",
+                ["-c", &format!("exec {program} streams.py {redirections}")],
+            )
+            .run();
+        assert_eq!(
+            (outcome.code, &*outcome.stdout, &*outcome.stderr),
+            (Some(0), "", ""),
+            "{redirections}: {outcome}"
+        );
         std::fs::read_to_string(world.path("out")).unwrap()
     };
     // The first launch is a cold one, the second a warm one.
-    for redirections in ["<&-", "<&-", ">&-", "2>&-", "<&- >&-", "<&- >&- 2>&-", "</dev/null", ">/dev/null 2>&1"] {
-        assert_eq!(show(env!("CARGO_BIN_EXE_vpython"), redirections), show("python3", redirections), "{redirections}");
+    for redirections in [
+        "<&-",
+        "<&-",
+        ">&-",
+        "2>&-",
+        "<&- >&-",
+        "<&- >&- 2>&-",
+        "</dev/null",
+        ">/dev/null 2>&1",
+    ] {
+        assert_eq!(
+            show(env!("CARGO_BIN_EXE_vpython"), redirections),
+            show("python3", redirections),
+            "{redirections}"
+        );
     }
 }
 
@@ -93,7 +127,10 @@ fn a_cold_launch_with_closed_streams_builds() {
         let world = World::new();
         world.wheel(&Wheel::module("a", "1"));
         world.write("tool.py", "# /// script\n# dependencies = ['a']\n# ///\nimport a\nopen('out', 'w').write(a.VERSION)\n");
-        let line = format!("exec {} tool.py {redirections}", env!("CARGO_BIN_EXE_vpython"));
+        let line = format!(
+            "exec {} tool.py {redirections}",
+            env!("CARGO_BIN_EXE_vpython")
+        );
         world.program("/bin/sh", ["-c", &line]).run().prints("");
         assert_eq!(std::fs::read_to_string(world.path("out")).unwrap(), "1");
     }
@@ -105,8 +142,17 @@ fn python_gets_no_open_file_of_ours_but_the_lock() {
     // Terminals may be another test's, from the moment between their making and their being marked.
     let text = "import os\nfor fd in os.listdir('/proc/self/fd'):\n    link = '/proc/self/fd/' + fd\n    \
                 if int(fd) > 2 and os.path.exists(link) and '/dev/pt' not in os.readlink(link):\n        print(os.readlink(link))\n";
-    let lines = |text: &str| text.lines().map(str::to_owned).collect::<std::collections::BTreeSet<_>>();
-    let mut expected = lines(&world.program("/usr/bin/env", ["python3", "-c", text]).run().stdout);
+    let lines = |text: &str| {
+        text.lines()
+            .map(str::to_owned)
+            .collect::<std::collections::BTreeSet<_>>()
+    };
+    let mut expected = lines(
+        &world
+            .program("/usr/bin/env", ["python3", "-c", text])
+            .run()
+            .stdout,
+    );
     expected.insert("[WORLD]/root/v1/envs/[KEY]/vpython.json".into());
     for _ in 0..2 {
         let outcome = world.vpython(["-c", text]).run();
@@ -119,20 +165,28 @@ fn standard_input_is_not_read_by_us() {
     let world = World::new();
     let words = ["-c", "import sys; print(repr(sys.stdin.buffer.read()))"];
     for _ in 0..2 {
-        world.vpython(words).input(b"all\0of it\n").run().prints("b'all\\x00of it\\n'\n");
+        world
+            .vpython(words)
+            .input(b"all\0of it\n")
+            .run()
+            .prints("b'all\\x00of it\\n'\n");
     }
 }
 
 #[test]
 fn a_terminal_stays_a_terminal() {
     let world = World::new();
-    let text =
-        "import os, sys\nprint([s.isatty() for s in (sys.stdin, sys.stdout, sys.stderr)], os.ttyname(0) == os.ttyname(1))\n";
+    let text = "import os, sys\nprint([s.isatty() for s in (sys.stdin, sys.stdout, sys.stderr)], os.ttyname(0) == os.ttyname(1))\n";
     world.write("terminal.py", text);
     for _ in 0..2 {
         let terminal = nix::pty::openpty(None, None).unwrap();
         let side = || Stdio::from(terminal.slave.try_clone().unwrap());
-        let mut child = world.vpython(["terminal.py"]).stdin(side()).stdout(side()).stderr(side()).spawn();
+        let mut child = world
+            .vpython(["terminal.py"])
+            .stdin(side())
+            .stdout(side())
+            .stderr(side())
+            .spawn();
         let code = child.wait().unwrap().code();
         drop(terminal.slave);
         let mut shown = [0; 1024];
@@ -148,13 +202,20 @@ fn a_deleted_current_directory_is_no_hindrance() {
     let tool = world.write("tool.py", "print('ran')\n");
     std::fs::create_dir(world.path("gone")).unwrap();
     let vpython = env!("CARGO_BIN_EXE_vpython");
-    for command in
-        [format!("{vpython} {}", tool.display()), format!("{vpython} -S -c 'print(\"ran\")'"), format!("{vpython} -m this")]
-    {
+    for command in [
+        format!("{vpython} {}", tool.display()),
+        format!("{vpython} -S -c 'print(\"ran\")'"),
+        format!("{vpython} -m this"),
+    ] {
         let theirs = command.replace(vpython, "python3");
         let run = |command: &str| {
             std::fs::create_dir_all(world.path("gone")).unwrap();
-            world.program("/bin/sh", ["-c", &format!("cd gone && rmdir ../gone && exec {command}")]).run()
+            world
+                .program(
+                    "/bin/sh",
+                    ["-c", &format!("cd gone && rmdir ../gone && exec {command}")],
+                )
+                .run()
         };
         for _ in 0..2 {
             let (ours, theirs) = (run(&command), run(&theirs));
@@ -192,10 +253,13 @@ fn python_without_a_search_path_finds_its_own_programs() {
     let world = World::new();
     let text = "import os; print(os.environ['PATH'])";
     let interpreter = format!("-vpython-interpreter={}", world.python.path.display());
-    for launch in
-        [world.vpython([&*interpreter, "-c", text]).without("PATH"), world.vpython([&*interpreter, "-c", text]).env("PATH", "")]
-    {
-        launch.run().prints("[WORLD]/root/v1/envs/[KEY]/bin:/bin:/usr/bin\n");
+    for launch in [
+        world.vpython([&*interpreter, "-c", text]).without("PATH"),
+        world.vpython([&*interpreter, "-c", text]).env("PATH", ""),
+    ] {
+        launch
+            .run()
+            .prints("[WORLD]/root/v1/envs/[KEY]/bin:/bin:/usr/bin\n");
     }
 }
 
@@ -210,7 +274,9 @@ fn a_program_that_runs_vpython_gets_what_its_user_would_get() {
                 sys.exit(subprocess.call([sys.argv[1], 'inner/inner.py']))\n";
     world.write("outer.py", text);
     for _ in 0..2 {
-        let outcome = world.vpython(["outer.py", env!("CARGO_BIN_EXE_vpython")]).run();
+        let outcome = world
+            .vpython(["outer.py", env!("CARGO_BIN_EXE_vpython")])
+            .run();
         outcome.prints("[WORLD]/root/v1/envs/[KEY]/bin:[WORLD]/bin:/usr/bin:/bin\nno a\n");
     }
     assert_eq!(world.environments().len(), 2);
@@ -221,30 +287,59 @@ fn a_script_may_name_vpython_in_its_first_line() {
     let world = World::new();
     symlink(env!("CARGO_BIN_EXE_vpython"), world.outside("bin/vpython")).unwrap();
     world.wheel(&Wheel::module("a", "1"));
-    let text =
-        "#!/usr/bin/env vpython\n# /// script\n# dependencies = ['a']\n# ///\nimport a, sys\nprint(sys.argv, a.VERSION)\n";
+    let text = "#!/usr/bin/env vpython\n# /// script\n# dependencies = ['a']\n# ///\nimport a, sys\nprint(sys.argv, a.VERSION)\n";
     let script = world.write_with_mode("tool", text, 0o755);
-    world.program(&script, ["x y", ""]).run().prints("['[WORLD]/work/tool', 'x y', ''] 1\n");
+    world
+        .program(&script, ["x y", ""])
+        .run()
+        .prints("['[WORLD]/work/tool', 'x y', ''] 1\n");
     symlink(&script, world.outside("bin/linked")).unwrap();
-    world.program("/usr/bin/env", ["linked", "-h"]).run().prints("['[WORLD]/bin/linked', '-h'] 1\n");
+    world
+        .program("/usr/bin/env", ["linked", "-h"])
+        .run()
+        .prints("['[WORLD]/bin/linked', '-h'] 1\n");
 }
 
 #[test]
 fn install_prints_the_path_alone() {
     let world = World::new();
     world.wheel(&Wheel::module("a", "1"));
-    world.write("tool.py", "# /// script\n# dependencies = ['a']\n# ///\nraise SystemExit('not to be run')\n");
-    let install =
-        |level: &str| world.vpython(["-vpython-log-level", level, "-vpython-tool", "install", "tool.py", "--", "x"]).run();
+    world.write(
+        "tool.py",
+        "# /// script\n# dependencies = ['a']\n# ///\nraise SystemExit('not to be run')\n",
+    );
+    let install = |level: &str| {
+        world
+            .vpython([
+                "-vpython-log-level",
+                level,
+                "-vpython-tool",
+                "install",
+                "tool.py",
+                "--",
+                "x",
+            ])
+            .run()
+    };
     let built = install("warning");
     built.installs("");
-    assert!(built.stderr.starts_with("vpython: 1 wheel, ") && built.stderr.ends_with(" files, [TIME]\n"), "{built}");
+    assert!(
+        built.stderr.starts_with("vpython: 1 wheel, ")
+            && built.stderr.ends_with(" files, [TIME]\n"),
+        "{built}"
+    );
     let again = install("warning");
     again.installs("");
     assert!(again.stderr.ends_with(" files, already built\n"), "{again}");
     install("error").prints("[WORLD]/root/v1/envs/[KEY]\n");
     let environment = world.install(["tool.py"]);
-    world.program(environment.join("bin/python"), ["-c", "import a; print(a.VERSION)"]).run().prints("1\n");
+    world
+        .program(
+            environment.join("bin/python"),
+            ["-c", "import a; print(a.VERSION)"],
+        )
+        .run()
+        .prints("1\n");
 }
 
 #[test]
@@ -256,11 +351,18 @@ fn an_interpreter_that_cannot_be_executed_is_told_by_its_exit_code() {
         std::fs::remove_file(&python).unwrap();
         write_with_mode(&python, content.as_bytes(), mode);
     };
-    let cannot = "vpython: error: cannot run `[WORLD]/root/v1/envs/[KEY]/bin/python3`\n  caused by: ";
+    let cannot =
+        "vpython: error: cannot run `[WORLD]/root/v1/envs/[KEY]/bin/python3`\n  caused by: ";
     replace("no program", 0o644);
-    world.vpython(["-c", ""]).run().refuses(126, &format!("{cannot}Permission denied (os error 13)\n"));
+    world
+        .vpython(["-c", ""])
+        .run()
+        .refuses(126, &format!("{cannot}Permission denied (os error 13)\n"));
     replace("#!/nowhere/python\n", 0o755);
-    world.vpython(["-c", ""]).run().refuses(127, &format!("{cannot}No such file or directory (os error 2)\n"));
+    world.vpython(["-c", ""]).run().refuses(
+        127,
+        &format!("{cannot}No such file or directory (os error 2)\n"),
+    );
 }
 
 #[test]
@@ -270,16 +372,23 @@ fn a_warning_that_nobody_reads_does_not_end_the_launch() {
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
     let outcome = world.vpython(["-c", "print('ran')"]).stderr(writer).run();
-    assert_eq!((outcome.code, &*outcome.stdout), (Some(0), "ran\n"), "{outcome}");
+    assert_eq!(
+        (outcome.code, &*outcome.stdout),
+        (Some(0), "ran\n"),
+        "{outcome}"
+    );
 }
 
 #[test]
 fn a_store_that_no_path_list_can_hold_is_refused() {
     let world = World::new();
-    world.vpython(["-vpython-root", "co:lon", "-c", ""]).run().refuses(
-        125,
-        "vpython: error: cannot use `[WORLD]/work/co:lon` as the store\n  \
+    world
+        .vpython(["-vpython-root", "co:lon", "-c", ""])
+        .run()
+        .refuses(
+            125,
+            "vpython: error: cannot use `[WORLD]/work/co:lon` as the store\n  \
          caused by: `PATH` cannot hold a directory with a colon in its name\n  \
          hint: name another directory with `-vpython-root`\n",
-    );
+        );
 }

@@ -2,7 +2,8 @@
 
 use crate::support::{Fake, Fault, Wheel, World};
 
-/// Installing the wheels of projects `a`, `b`, … is refused with this message, and nothing is left under any final name.
+/// Installing the wheels of projects `a`, `b`, … is refused with this message, and nothing is left
+/// under any final name.
 #[track_caller]
 fn refuses(wheels: &[Wheel], message: &str) {
     let world = World::new();
@@ -13,11 +14,17 @@ fn refuses(wheels: &[Wheel], message: &str) {
     world.write("vpython.toml", format!("dependencies = {dependencies:?}\n"));
     let fake = Fake::new(&world, "3.11.99");
     for _ in 0..2 {
-        let outcome = world.vpython(["-vpython-tool", "install"]).env("VPYTHON_INTERPRETER", &fake.path).run();
+        let outcome = world
+            .vpython(["-vpython-tool", "install"])
+            .env("VPYTHON_INTERPRETER", &fake.path)
+            .run();
         outcome.refuses(125, message);
     }
-    let left: Vec<_> =
-        world.leftovers().into_iter().filter(|path| wheels.len() == 1 || !path.starts_with(world.store("wheels"))).collect();
+    let left: Vec<_> = world
+        .leftovers()
+        .into_iter()
+        .filter(|path| wheels.len() == 1 || !path.starts_with(world.store("wheels")))
+        .collect();
     assert_eq!(left, [] as [std::path::PathBuf; 0], "nothing is left");
     assert!(!world.outside("escaped").exists() && !world.path("escaped").exists());
 }
@@ -25,7 +32,9 @@ fn refuses(wheels: &[Wheel], message: &str) {
 /// The headline for a wheel that cannot be unpacked.
 fn cannot_unpack(causes: &str) -> String {
     let causes = causes.replace('\n', "\n  caused by: ");
-    format!("vpython: error: cannot unpack `[WORLD]/work/wheels/a-1-py3-none-any.whl`\n  caused by: {causes}\n")
+    format!(
+        "vpython: error: cannot unpack `[WORLD]/work/wheels/a-1-py3-none-any.whl`\n  caused by: {causes}\n"
+    )
 }
 
 fn wheel() -> Wheel {
@@ -46,7 +55,8 @@ fn a_name_that_leads_out_of_its_directory_is_refused() {
           the schemes are `purelib`, `platlib`, `scripts`, `headers` and `data`"),
     ];
     for (name, causes) in rows {
-        // Writers of archives may refuse such names, so that another as long is written and then replaced.
+        // Writers of archives may refuse such names, so that another as long is written and then
+        // replaced.
         let plain: &'static str = "n".repeat(name.len()).leak();
         let wheel = wheel().file(plain, "").fault(Fault::Renamed(plain, name));
         refuses(&[wheel], &cannot_unpack(causes));
@@ -66,23 +76,38 @@ fn two_members_for_one_place_are_refused() {
 #[test]
 fn a_name_with_two_contents_is_refused() {
     for content in ["VERSION = \"2\"\n", "another size"] {
-        let twice = wheel().file("b.py", content).fault(Fault::Renamed("b.py", "a.py"));
+        let twice = wheel()
+            .file("b.py", content)
+            .fault(Fault::Renamed("b.py", "a.py"));
         refuses(&[twice], &cannot_unpack("two members have the name `a.py`"));
     }
 }
 
 #[test]
 fn a_link_that_leads_out_of_a_wheel_is_refused() {
-    let rows = [("link", "/etc/passwd"), ("link", "../x"), ("a/b/link", "../../../x"), ("a/link", "x/../../../y")];
+    let rows = [
+        ("link", "/etc/passwd"),
+        ("link", "../x"),
+        ("a/b/link", "../../../x"),
+        ("a/link", "x/../../../y"),
+    ];
     for (name, target) in rows {
-        let why = format!("member `{name}` cannot be unpacked\nit is a symbolic link that leads out of the wheel");
-        refuses(&[wheel().fault(Fault::Symlink(name, target))], &cannot_unpack(&why));
+        let why = format!(
+            "member `{name}` cannot be unpacked\nit is a symbolic link that leads out of the wheel"
+        );
+        refuses(
+            &[wheel().fault(Fault::Symlink(name, target))],
+            &cannot_unpack(&why),
+        );
     }
 }
 
 #[test]
 fn a_wheel_without_its_own_files_is_refused() {
-    refuses(&[wheel().fault(Fault::NoRecord)], &cannot_unpack("it has no `a-1.dist-info/RECORD`"));
+    refuses(
+        &[wheel().fault(Fault::NoRecord)],
+        &cannot_unpack("it has no `a-1.dist-info/RECORD`"),
+    );
 }
 
 #[test]
@@ -101,8 +126,16 @@ fn what_would_take_the_place_of_the_environments_own_files_is_refused() {
         world.wheel(&wheel().data(member, "x"));
         world.write("vpython.toml", "dependencies = ['a']\n");
         let fake = Fake::new(&world, "3.11.99");
-        let outcome = world.vpython(["-vpython-tool", "install"]).env("VPYTHON_INTERPRETER", &fake.path).run();
-        outcome.refuses(125, &format!("vpython: error: cannot install `{place}` of `a-1.dist-info`\n  caused by: {why}\n"));
+        let outcome = world
+            .vpython(["-vpython-tool", "install"])
+            .env("VPYTHON_INTERPRETER", &fake.path)
+            .run();
+        outcome.refuses(
+            125,
+            &format!(
+                "vpython: error: cannot install `{place}` of `a-1.dist-info`\n  caused by: {why}\n"
+            ),
+        );
         assert_eq!(world.environments(), [] as [std::path::PathBuf; 0]);
     }
 }

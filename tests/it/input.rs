@@ -8,7 +8,8 @@ use sha2::{Digest as _, Sha256};
 use crate::support::{Wheel, World};
 
 const BLOCK: &str = "# /// script\n# dependencies = ['a']\n# ///\n";
-const PRINT: &str = "try:\n    import a\n    print(a.VERSION)\nexcept ImportError:\n    print('none')\n";
+const PRINT: &str =
+    "try:\n    import a\n    print(a.VERSION)\nexcept ImportError:\n    print('none')\n";
 /// Prints whether standard input is a pipe.
 const IS_PIPE: &str = "import os, stat\nprint(stat.S_ISFIFO(os.fstat(0).st_mode))\n";
 
@@ -23,7 +24,10 @@ fn a_block_counts_whatever_standard_input_is() {
     let world = world();
     let program = format!("{BLOCK}{PRINT}");
     world.write("x.py", &program);
-    world.write("behind.py", format!("a line that is read before\n{program}"));
+    world.write(
+        "behind.py",
+        format!("a line that is read before\n{program}"),
+    );
     let vpython = env!("CARGO_BIN_EXE_vpython");
     let lines = [
         format!("exec {vpython} - <<'EOF'\n{program}EOF\n"),
@@ -36,12 +40,20 @@ fn a_block_counts_whatever_standard_input_is() {
         // The first launch is a cold one, the second a warm one.
         for _ in 0..2 {
             let outcome = world.program("/bin/sh", ["-c", &line]).run();
-            assert_eq!((outcome.code, &*outcome.stdout, &*outcome.stderr), (Some(0), "1\n", ""), "{line}");
+            assert_eq!(
+                (outcome.code, &*outcome.stdout, &*outcome.stderr),
+                (Some(0), "1\n", ""),
+                "{line}"
+            );
         }
     }
     world.vpython(["-"]).input(PRINT).run().prints("none\n");
     world.vpython(["-"]).input("").run().prints("");
-    world.vpython(["-vpython-spec", "x.py", "-"]).input(PRINT).run().prints("1\n");
+    world
+        .vpython(["-vpython-spec", "x.py", "-"])
+        .input(PRINT)
+        .run()
+        .prints("1\n");
 }
 
 #[test]
@@ -56,7 +68,11 @@ fn each_byte_arrives() {
         let path = world.write("odd.py", &program);
         let expected = format!("{}\n", hex::encode(Sha256::digest(&program)));
         world.vpython(["-"]).input(&program).run().prints(&expected);
-        world.vpython(["-"]).stdin(File::open(path).unwrap()).run().prints(&expected);
+        world
+            .vpython(["-"])
+            .stdin(File::open(path).unwrap())
+            .run()
+            .prints(&expected);
     }
 }
 
@@ -72,21 +88,45 @@ fn a_pipe_that_is_no_program_is_left_alone() {
     let world = world();
     world.write("x.py", IS_PIPE);
     let program = format!("{BLOCK}{PRINT}{IS_PIPE}");
-    world.vpython(["x.py"]).input(&program).run().prints("True\n");
-    world.vpython(["-c", IS_PIPE]).input(&program).run().prints("True\n");
-    let interactive = world.vpython(["-i", "-"]).input("import os, stat\nprint(stat.S_ISFIFO(os.fstat(0).st_mode))\n").run();
-    assert_eq!((interactive.code, &*interactive.stdout), (Some(0), "True\n"), "{interactive}");
+    world
+        .vpython(["x.py"])
+        .input(&program)
+        .run()
+        .prints("True\n");
+    world
+        .vpython(["-c", IS_PIPE])
+        .input(&program)
+        .run()
+        .prints("True\n");
+    let interactive = world
+        .vpython(["-i", "-"])
+        .input("import os, stat\nprint(stat.S_ISFIFO(os.fstat(0).st_mode))\n")
+        .run();
+    assert_eq!(
+        (interactive.code, &*interactive.stdout),
+        (Some(0), "True\n"),
+        "{interactive}"
+    );
 }
 
 #[test]
 fn a_tool_does_not_wait_for_a_program_that_is_not_named() {
     let world = world();
-    let mut child = world.vpython(["-vpython-tool", "install"]).stdin(Stdio::piped()).spawn();
+    let mut child = world
+        .vpython(["-vpython-tool", "install"])
+        .stdin(Stdio::piped())
+        .spawn();
     let held = child.stdin.take();
     assert_eq!(child.wait().unwrap().code(), Some(0));
     drop(held);
-    let named = world.vpython(["-vpython-tool", "explain", "-"]).input(BLOCK).run();
-    assert!(named.stdout.contains("/dev/stdin, line 1 (pep723)"), "{named}");
+    let named = world
+        .vpython(["-vpython-tool", "explain", "-"])
+        .input(BLOCK)
+        .run();
+    assert!(
+        named.stdout.contains("/dev/stdin, line 1 (pep723)"),
+        "{named}"
+    );
 }
 
 #[test]
@@ -94,12 +134,29 @@ fn what_is_wrong_with_a_program_on_standard_input_is_said() {
     let world = world();
     let message = "vpython: error: bad spec in `/dev/stdin`\n  caused by: `/dev/stdin`, line 2, column 19: an item of dependencies must \
                    be a string, and is an integer\n";
-    world.vpython(["-"]).input("# /// script\n# dependencies = [7]\n# ///\n").run().refuses(125, message);
+    world
+        .vpython(["-"])
+        .input("# /// script\n# dependencies = [7]\n# ///\n")
+        .run()
+        .refuses(125, message);
     let message = "vpython: error: cannot read the program on standard input\n  caused by: it is larger than 64 MiB\n  hint: write \
                    it to a file, and run that\n";
-    world.vpython(["-"]).input(vec![b'#'; (64 << 20) + 1]).run().refuses(125, message);
+    world
+        .vpython(["-"])
+        .input(vec![b'#'; (64 << 20) + 1])
+        .run()
+        .refuses(125, message);
     // A file without end in sight is read no further than a pipe.
-    let large = File::options().read(true).write(true).create_new(true).open(world.path("large.py")).unwrap();
+    let large = File::options()
+        .read(true)
+        .write(true)
+        .create_new(true)
+        .open(world.path("large.py"))
+        .unwrap();
     large.set_len(1 << 35).unwrap();
-    world.vpython(["-"]).stdin(large).run().refuses(125, message);
+    world
+        .vpython(["-"])
+        .stdin(large)
+        .run()
+        .refuses(125, message);
 }

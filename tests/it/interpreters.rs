@@ -15,23 +15,40 @@ fn wants(world: &World, range: &str) {
 fn the_range_of_the_spec_decides() {
     let world = World::new();
     let Some(other) = Python::other() else { return };
-    symlink(&other.path, world.outside(&format!("bin/python3.{}", other.minor))).unwrap();
+    symlink(
+        &other.path,
+        world.outside(&format!("bin/python3.{}", other.minor)),
+    )
+    .unwrap();
     world.vpython(["-c", SHOW]).run().prints("[VERSION]\n");
     wants(&world, &format!("==3.{}.*", other.minor));
-    world.vpython(["-c", SHOW]).run().prints(&format!("{}\n", other.version));
+    world
+        .vpython(["-c", SHOW])
+        .run()
+        .prints(&format!("{}\n", other.version));
     wants(&world, &format!("!=3.{}.*", world.python.minor));
-    let outcome = world.vpython(["-c", SHOW]).env("PATH", world.outside("bin")).run();
+    let outcome = world
+        .vpython(["-c", SHOW])
+        .env("PATH", world.outside("bin"))
+        .run();
     outcome.prints(&format!("{}\n", other.version));
     wants(&world, &format!("==3.{}.*", world.python.minor));
-    world.vpython(["-c", SHOW]).env("PATH", world.outside("bin")).run().prints("[VERSION]\n");
+    world
+        .vpython(["-c", SHOW])
+        .env("PATH", world.outside("bin"))
+        .run()
+        .prints("[VERSION]\n");
 }
 
 #[test]
 fn where_none_satisfies_each_is_named_with_the_reason() {
     let world = World::new();
     wants(&world, ">=4");
-    std::fs::hard_link(world.write_with_mode("wrapper", "#!/bin/sh\nexec python3\n", 0o755), world.outside("bin/python"))
-        .unwrap();
+    std::fs::hard_link(
+        world.write_with_mode("wrapper", "#!/bin/sh\nexec python3\n", 0o755),
+        world.outside("bin/python"),
+    )
+    .unwrap();
     world.vpython(["-c", SHOW]).env("PATH", world.outside("bin")).run().refuses(
         127,
         "vpython: error: no interpreter satisfies `requires-python = \">=4\"` (`[WORLD]/work/vpython.toml`, line 1)\n  \
@@ -75,13 +92,18 @@ fn an_interpreter_of_several_names_is_asked_once() {
         let link = world.outside("links").join(name);
         std::fs::create_dir_all(link.parent().unwrap()).unwrap();
         symlink(&fake.path, &link).unwrap();
-        let outcome = world.vpython(["-vpython-interpreter", link.to_str().unwrap(), "-c", "0"]).run();
+        let outcome = world
+            .vpython(["-vpython-interpreter", link.to_str().unwrap(), "-c", "0"])
+            .run();
         assert_eq!((outcome.code, &*outcome.stderr), (Some(0), ""), "{outcome}");
     }
     world.install(["-vpython-interpreter", fake.path.to_str().unwrap()]);
     assert_eq!(fake.times_asked(), 1);
     fake.rewrite(&[&std::fs::read(&fake.path).unwrap()[..], b"# changed\n"].concat());
-    world.install(["-vpython-interpreter", world.outside("links/other").to_str().unwrap()]);
+    world.install([
+        "-vpython-interpreter",
+        world.outside("links/other").to_str().unwrap(),
+    ]);
     assert_eq!(fake.times_asked(), 2);
 }
 
@@ -90,19 +112,40 @@ fn an_interpreter_of_pyenvs_is_asked_once_by_whatever_shim() {
     let world = World::new();
     world.pyenv(&[world.python]);
     let named = format!("python3.{}", world.python.minor);
-    symlink(&world.python.path, world.outside(&format!("pyenv/versions/{}/bin/{named}", world.python.version))).unwrap();
+    symlink(
+        &world.python.path,
+        world.outside(&format!(
+            "pyenv/versions/{}/bin/{named}",
+            world.python.version
+        )),
+    )
+    .unwrap();
     std::fs::create_dir(world.outside("pyenv/shims")).unwrap();
     for name in ["python3", &named] {
-        let shim = world.write_with_mode("shim", "#!/usr/bin/env bash\nexec \"pyenv\" exec \"$0\"\n", 0o755);
+        let shim = world.write_with_mode(
+            "shim",
+            "#!/usr/bin/env bash\nexec \"pyenv\" exec \"$0\"\n",
+            0o755,
+        );
         std::fs::rename(shim, world.outside("pyenv/shims").join(name)).unwrap();
     }
-    std::fs::write(world.outside("pyenv/version"), format!("{}\n", world.python.version)).unwrap();
+    std::fs::write(
+        world.outside("pyenv/version"),
+        format!("{}\n", world.python.version),
+    )
+    .unwrap();
     let path = world.outside("pyenv/shims");
-    let specs = [">=3.6".to_owned(), format!("==3.{}.*", world.python.minor), ">=3.5".to_owned()];
+    let specs = [
+        ">=3.6".to_owned(),
+        format!("==3.{}.*", world.python.minor),
+        ">=3.5".to_owned(),
+    ];
     let times: Vec<usize> = specs
         .map(|range| {
             wants(&world, &range);
-            let launch = world.vpython(["-vpython-log-level", "debug", "-c", SHOW]).env("PATH", &path);
+            let launch = world
+                .vpython(["-vpython-log-level", "debug", "-c", SHOW])
+                .env("PATH", &path);
             let outcome = launch.env("PYENV_ROOT", world.outside("pyenv")).run();
             assert_eq!(outcome.stdout, "[VERSION]\n", "{outcome}");
             outcome.stderr.matches("asking the interpreter").count()
@@ -118,7 +161,11 @@ fn an_interpreter_that_was_replaced_is_asked_again() {
     let flag = format!("-vpython-interpreter={}", fake.path.display());
     let first = world.install([&flag]);
     fake.answer("3.12.99");
-    assert_eq!(world.install([&flag]), first, "as long as the file is the same, it is not asked");
+    assert_eq!(
+        world.install([&flag]),
+        first,
+        "as long as the file is the same, it is not asked"
+    );
     let script = std::fs::read(&fake.path).unwrap();
     fake.rewrite(&[&script[..], b"# changed\n"].concat());
     let second = world.install([&flag]);
@@ -131,7 +178,11 @@ fn an_interpreter_that_was_replaced_is_asked_again() {
 fn a_named_interpreter_may_be_a_script_and_gets_the_words_after_its_own() {
     let world = World::new();
     let fake = Fake::new(&world, "3.11.99");
-    let outcome = world.vpython(["-W", "", "x y.py", "z"]).env("VPYTHON_INTERPRETER", &fake.path).env("PYTHONHOME", "/x").run();
+    let outcome = world
+        .vpython(["-W", "", "x y.py", "z"])
+        .env("VPYTHON_INTERPRETER", &fake.path)
+        .env("PYTHONHOME", "/x")
+        .run();
     outcome.prints(
         "<-s>\n<-W>\n<>\n<x y.py>\n<z>\nPATH=[WORLD]/root/v1/envs/[KEY]/bin:[WORLD]/bin:/usr/bin:/bin\nPYTHONNOUSERSITE=1\n\
          VIRTUAL_ENV=[WORLD]/root/v1/envs/[KEY]\n",
@@ -144,7 +195,11 @@ fn a_named_interpreter_that_will_not_do_is_refused() {
     wants(&world, ">=3.12");
     let fake = Fake::new(&world, "3.11.99");
     world.write("plain", "no program");
-    world.write_with_mode("failing", "#!/bin/sh\necho 'out of order' >&2\nexit 3\n", 0o755);
+    world.write_with_mode(
+        "failing",
+        "#!/bin/sh\necho 'out of order' >&2\nexit 3\n",
+        0o755,
+    );
     let old = Fake::new(&world, "3.5.99");
     let cannot = "vpython: error: cannot use `[WORLD]/";
     #[rustfmt::skip]
@@ -161,7 +216,11 @@ fn a_named_interpreter_that_will_not_do_is_refused() {
                                       caused by: exit status: 3: out of order\n  hint: vpython runs CPython 2.7, and 3.6 and later\n".into()),
     ];
     for (path, code, message) in rows {
-        world.vpython(["-c", "0"]).env("VPYTHON_INTERPRETER", path).run().refuses(code, &message);
+        world
+            .vpython(["-c", "0"])
+            .env("VPYTHON_INTERPRETER", path)
+            .run()
+            .refuses(code, &message);
     }
 }
 
@@ -172,15 +231,25 @@ fn a_named_interpreter_that_leads_back_to_vpython_is_asked_once() {
     let script = "#!/bin/sh\necho one >> \"${0%/*}/asked\"\nexec \"$PROGRAM\" \"$@\"\n";
     let wrapper = world.write_with_mode("wrapper", script, 0o755);
     let named = format!("-vpython-interpreter={}", wrapper.display());
-    for run in [world.vpython(["-c", "0"]).env("VPYTHON_INTERPRETER", &wrapper), world.vpython([&named])] {
-        run.env("PROGRAM", env!("CARGO_BIN_EXE_vpython")).run().refuses(
-            126,
-            "vpython: error: cannot run the interpreter `[WORLD]/work/wrapper`\n  \
+    for run in [
+        world
+            .vpython(["-c", "0"])
+            .env("VPYTHON_INTERPRETER", &wrapper),
+        world.vpython([&named]),
+    ] {
+        run.env("PROGRAM", env!("CARGO_BIN_EXE_vpython"))
+            .run()
+            .refuses(
+                126,
+                "vpython: error: cannot run the interpreter `[WORLD]/work/wrapper`\n  \
              caused by: exit status: 126: vpython: error: vpython is not an interpreter\n  \
              hint: vpython runs CPython 2.7, and 3.6 and later\n",
-        );
+            );
     }
-    assert_eq!(std::fs::read_to_string(world.path("asked")).unwrap(), "one\none\n");
+    assert_eq!(
+        std::fs::read_to_string(world.path("asked")).unwrap(),
+        "one\none\n"
+    );
 }
 
 #[test]
@@ -193,12 +262,23 @@ fn a_bundle_is_taken_before_what_is_on_the_search_path() {
         std::fs::create_dir_all(&directory).unwrap();
         symlink(&python.path, directory.join("python3")).unwrap();
     }
-    let highest = if other.minor > world.python.minor { other } else { world.python };
+    let highest = if other.minor > world.python.minor {
+        other
+    } else {
+        world.python
+    };
     let highest = world.redact(&highest.version);
     let path = world.outside("home");
-    world.program(&vpython, ["-c", SHOW]).env("PATH", &path).run().prints(&format!("{highest}\n"));
+    world
+        .program(&vpython, ["-c", SHOW])
+        .env("PATH", &path)
+        .run()
+        .prints(&format!("{highest}\n"));
     wants(&world, &format!("==3.{}.*", other.minor));
-    world.program(&vpython, ["-c", SHOW]).run().prints(&format!("{}\n", other.version));
+    world
+        .program(&vpython, ["-c", SHOW])
+        .run()
+        .prints(&format!("{}\n", other.version));
 }
 
 #[test]
@@ -207,7 +287,10 @@ fn a_bundle_may_be_named_by_its_directory() {
     let world = World::new();
     std::fs::create_dir_all(world.outside("bundle/bin")).unwrap();
     symlink(&other.path, world.outside("bundle/bin/python3")).unwrap();
-    let outcome = world.vpython(["-c", SHOW]).env("VPYTHON_INTERPRETER", world.outside("bundle")).run();
+    let outcome = world
+        .vpython(["-c", SHOW])
+        .env("VPYTHON_INTERPRETER", world.outside("bundle"))
+        .run();
     outcome.prints(&format!("{}\n", other.version));
 }
 
@@ -216,15 +299,34 @@ fn a_shim_is_resolved_by_reading_pyenvs_files() {
     let Some(other) = Python::other() else { return };
     let world = World::new();
     world.pyenv(&[other, world.python]);
-    let shim = format!("#!/usr/bin/env bash\ntouch {}\nexec \"pyenv\" exec \"$0\" \"$@\"\n", world.path("was-run").display());
+    let shim = format!(
+        "#!/usr/bin/env bash\ntouch {}\nexec \"pyenv\" exec \"$0\" \"$@\"\n",
+        world.path("was-run").display()
+    );
     std::fs::create_dir(world.outside("pyenv/shims")).unwrap();
-    std::os::unix::fs::symlink(world.write_with_mode("shim", shim, 0o755), world.outside("pyenv/shims/python3")).unwrap();
-    std::fs::write(world.outside("pyenv/version"), format!("{}\n", world.python.version)).unwrap();
+    std::os::unix::fs::symlink(
+        world.write_with_mode("shim", shim, 0o755),
+        world.outside("pyenv/shims/python3"),
+    )
+    .unwrap();
+    std::fs::write(
+        world.outside("pyenv/version"),
+        format!("{}\n", world.python.version),
+    )
+    .unwrap();
     let path = format!("{}:/usr/bin:/bin", world.outside("pyenv/shims").display());
-    let launch = || world.vpython(["-c", SHOW]).env("PATH", &path).env("PYENV_ROOT", world.outside("pyenv"));
+    let launch = || {
+        world
+            .vpython(["-c", SHOW])
+            .env("PATH", &path)
+            .env("PYENV_ROOT", world.outside("pyenv"))
+    };
     // Above the world there may be a `.python-version`.
     launch().within("/").run().prints("[VERSION]\n");
-    launch().env("PYENV_VERSION", &other.version).run().prints(&format!("{}\n", other.version));
+    launch()
+        .env("PYENV_VERSION", &other.version)
+        .run()
+        .prints(&format!("{}\n", other.version));
     world.write(".python-version", format!("3.{}\n", other.minor));
     launch().run().prints(&format!("{}\n", other.version));
     std::fs::remove_file(world.path(".python-version")).unwrap();
@@ -243,9 +345,21 @@ fn vpython_under_the_name_of_python_is_not_run() {
         } else {
             world.copy_vpython(&format!("{name}/python3"));
         }
-        let search_path = format!("{}:{}", path.parent().unwrap().display(), world.search_path());
-        world.vpython(["-c", SHOW]).env("PATH", &search_path).run().prints("[VERSION]\n");
-        world.program(&path, ["-c", SHOW]).env("PATH", &search_path).run().prints("[VERSION]\n");
+        let search_path = format!(
+            "{}:{}",
+            path.parent().unwrap().display(),
+            world.search_path()
+        );
+        world
+            .vpython(["-c", SHOW])
+            .env("PATH", &search_path)
+            .run()
+            .prints("[VERSION]\n");
+        world
+            .program(&path, ["-c", SHOW])
+            .env("PATH", &search_path)
+            .run()
+            .prints("[VERSION]\n");
     }
 }
 
@@ -255,43 +369,76 @@ fn a_version_may_be_named_instead_of_a_file() {
     let world = World::new();
     let named = format!("3.{}", other.minor);
     symlink(&other.path, world.outside(&format!("bin/python{named}"))).unwrap();
-    for word in [named.clone(), format!("python{named}"), other.version.clone()] {
+    for word in [
+        named.clone(),
+        format!("python{named}"),
+        other.version.clone(),
+    ] {
         for _ in 0..2 {
-            world.vpython(["-vpython-interpreter", &word, "-c", SHOW]).run().prints(&format!("{}\n", other.version));
+            world
+                .vpython(["-vpython-interpreter", &word, "-c", SHOW])
+                .run()
+                .prints(&format!("{}\n", other.version));
         }
-        let by_variable = world.vpython(["-c", SHOW]).env("VPYTHON_INTERPRETER", &word).run();
+        let by_variable = world
+            .vpython(["-c", SHOW])
+            .env("VPYTHON_INTERPRETER", &word)
+            .run();
         by_variable.prints(&format!("{}\n", other.version));
     }
     // A file of that name is what is named, from the moment on at which it is there.
     symlink(&world.python.path, world.path(&named)).unwrap();
-    world.vpython(["-vpython-interpreter", &named, "-c", SHOW]).run().prints("[VERSION]\n");
+    world
+        .vpython(["-vpython-interpreter", &named, "-c", SHOW])
+        .run()
+        .prints("[VERSION]\n");
     std::fs::remove_file(world.path(&named)).unwrap();
     std::fs::remove_file(world.outside(&format!("bin/python{named}"))).unwrap();
     world.pyenv(&[other, world.python]);
-    let launch = world.vpython(["-vpython-interpreter", &named, "-c", SHOW]).env("PATH", world.outside("bin"));
-    launch.env("PYENV_ROOT", world.outside("pyenv")).run().prints(&format!("{}\n", other.version));
+    let launch = world
+        .vpython(["-vpython-interpreter", &named, "-c", SHOW])
+        .env("PATH", world.outside("bin"));
+    launch
+        .env("PYENV_ROOT", world.outside("pyenv"))
+        .run()
+        .prints(&format!("{}\n", other.version));
 }
 
 #[test]
 fn a_version_that_nobody_has_is_said_with_the_places() {
     let world = World::new();
     let vpython = world.copy_vpython("bundles/vpython");
-    let launch = || world.program(&vpython, ["-vpython-interpreter=3.99", "-c", SHOW]).env("PATH", world.outside("bin"));
+    let launch = || {
+        world
+            .program(&vpython, ["-vpython-interpreter=3.99", "-c", SHOW])
+            .env("PATH", world.outside("bin"))
+    };
     let rest = "  caused by: looked beside vpython (`[WORLD]/bundles`), on `PATH` (`[WORLD]/bin`), among those of pyenv \
                 (`[WORLD]/home/.pyenv/versions`), among those of uv (`[WORLD]/home/.local/share/uv/python`)\n  caused by: \
                 `[WORLD]/bin/python3`: it is CPython [VERSION], and 3.99 is named\n  hint: install one where `PATH`, pyenv or uv has \
                 it, or name one with `-vpython-interpreter`\n";
-    launch().run().refuses(127, &format!("vpython: error: no interpreter 3.99 found\n{rest}"));
+    launch().run().refuses(
+        127,
+        &format!("vpython: error: no interpreter 3.99 found\n{rest}"),
+    );
     wants(&world, ">=3.6");
     let what = "no interpreter 3.99 satisfies `requires-python = \">=3.6\"` (`[WORLD]/work/vpython.toml`, line 1)";
-    launch().run().refuses(127, &format!("vpython: error: {what}\n{rest}"));
+    launch()
+        .run()
+        .refuses(127, &format!("vpython: error: {what}\n{rest}"));
 }
 
 #[test]
 fn without_a_search_path_the_systems_own_is_used() {
     let world = World::new();
-    let outcome = world.vpython(["-vpython-interpreter=3.99", "-c", SHOW]).without("PATH").run();
-    assert!(outcome.stderr.contains("on `PATH` (`/bin:/usr/bin`)"), "{outcome}");
+    let outcome = world
+        .vpython(["-vpython-interpreter=3.99", "-c", SHOW])
+        .without("PATH")
+        .run();
+    assert!(
+        outcome.stderr.contains("on `PATH` (`/bin:/usr/bin`)"),
+        "{outcome}"
+    );
 }
 
 #[test]
@@ -301,7 +448,11 @@ fn of_what_an_interpreter_says_in_vain_the_end_is_told() {
     let failing = world.write_with_mode("failing", failing, 0o755);
     let message = "vpython: error: cannot run the interpreter `[WORLD]/work/failing`\n  caused by: exit status: 3: line 3 / line 4 / \
                    line 5\n  hint: vpython runs CPython 2.7, and 3.6 and later\n";
-    world.vpython(["-c", "0"]).env("VPYTHON_INTERPRETER", failing).run().refuses(126, message);
+    world
+        .vpython(["-c", "0"])
+        .env("VPYTHON_INTERPRETER", failing)
+        .run()
+        .refuses(126, message);
 }
 
 #[test]
@@ -310,7 +461,18 @@ fn an_interpreter_of_several_names_is_told_once() {
     wants(&world, ">=4");
     symlink(world.outside("bin"), world.outside("also")).unwrap();
     symlink("python3", world.outside("bin/python")).unwrap();
-    let path = format!("{}:{}", world.outside("bin").display(), world.outside("also").display());
+    let path = format!(
+        "{}:{}",
+        world.outside("bin").display(),
+        world.outside("also").display()
+    );
     let outcome = world.vpython(["-c", SHOW]).env("PATH", path).run();
-    assert_eq!((outcome.code, outcome.stderr.matches("it is CPython").count()), (Some(127), 1), "{outcome}");
+    assert_eq!(
+        (
+            outcome.code,
+            outcome.stderr.matches("it is CPython").count()
+        ),
+        (Some(127), 1),
+        "{outcome}"
+    );
 }

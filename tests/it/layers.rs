@@ -1,17 +1,27 @@
-//! The arrows of the design, read from the sources: who may name whom, and who may ask the system for what.
+//! The arrows of the design, read from the sources: who may name whom, and who may ask the system
+//! for what.
 //!
 //! ```text
 //! main → launch → {invocation, spec, plan, store, build, exec, tool} → {process, report, fs}
 //! ```
 //!
-//! Of the stages each may name those before it; `build` is named by `launch` alone. The sources are read as text, without their
-//! comments and unit tests, which is enough for code that `cargo fmt` has laid out.
+//! Of the stages each may name those before it; `build` is named by `launch` alone. The sources are
+//! read as text, without their comments and unit tests, which is enough for code that `cargo fmt`
+//! has laid out.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
 /// The stages in the order of a run.
-const STAGES: [&str; 7] = ["invocation", "spec", "plan", "store", "build", "exec", "tool"];
+const STAGES: [&str; 7] = [
+    "invocation",
+    "spec",
+    "plan",
+    "store",
+    "build",
+    "exec",
+    "tool",
+];
 /// What everyone may use.
 const BASE: [&str; 3] = ["process", "report", "fs"];
 
@@ -22,10 +32,16 @@ fn may_name(from: &str, to: &str) -> bool {
         _ if from == to => true,
         ("main", "launch" | "process" | "report") => true,
         ("launch", to) => place(to).is_some() || BASE.contains(&to),
-        // The base layer names nothing but itself, except that what is put on a stream is opened by `fs`.
+        // The base layer names nothing but itself, except that what is put on a stream is opened by
+        // `fs`.
         (from, to) if BASE.contains(&from) => BASE.contains(&to),
         (_, "build") => false,
-        (from, to) => BASE.contains(&to) || place(from).zip(place(to)).is_some_and(|(from, to)| to < from),
+        (from, to) => {
+            BASE.contains(&to)
+                || place(from)
+                    .zip(place(to))
+                    .is_some_and(|(from, to)| to < from)
+        }
     }
 }
 
@@ -70,20 +86,25 @@ fn code_of(source: &str) -> String {
     lines.collect::<Vec<_>>().join(" ")
 }
 
-/// The modules of the top level that a file names: behind `crate::` or `vpython::`, in braces behind these, and behind as many
-/// `super::` as lead to the top.
+/// The modules of the top level that a file names: behind `crate::` or `vpython::`, in braces
+/// behind these, and behind as many `super::` as lead to the top.
 fn named_modules(path: &str, code: &str) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     let mut prefixes = vec!["crate::".to_owned(), "vpython::".to_owned()];
     let directories = path.matches('/').count();
-    let depth = if path.ends_with("mod.rs") { directories } else { directories + 1 };
+    let depth = if path.ends_with("mod.rs") {
+        directories
+    } else {
+        directories + 1
+    };
     prefixes.push("super::".repeat(depth));
     for prefix in prefixes {
         for (start, _) in code.match_indices(&prefix) {
             let before = &code[..start];
             let rest = &code[start + prefix.len()..];
-            let is_part_of_a_longer_path =
-                before.ends_with("::") || before.ends_with(|last: char| last.is_alphanumeric() || last == '_' || last == '$');
+            let is_part_of_a_longer_path = before.ends_with("::")
+                || before
+                    .ends_with(|last: char| last.is_alphanumeric() || last == '_' || last == '$');
             if is_part_of_a_longer_path || rest.starts_with("super::") {
                 continue;
             }
@@ -120,7 +141,9 @@ fn first_words(list: &str) -> Vec<String> {
 }
 
 fn leading_word(text: &str) -> &str {
-    let end = text.find(|character: char| !(character.is_alphanumeric() || character == '_')).unwrap_or(text.len());
+    let end = text
+        .find(|character: char| !(character.is_alphanumeric() || character == '_'))
+        .unwrap_or(text.len());
     &text[..end]
 }
 
@@ -129,7 +152,11 @@ fn the_sources_keep_the_arrows() {
     let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut found = Vec::new();
     let mut seen = 0;
-    for entry in walkdir::WalkDir::new(&sources).sort_by_file_name().into_iter().map(Result::unwrap) {
+    for entry in walkdir::WalkDir::new(&sources)
+        .sort_by_file_name()
+        .into_iter()
+        .map(Result::unwrap)
+    {
         let path = entry.path();
         if path.extension().is_none_or(|extension| extension != "rs") || path.ends_with("lib.rs") {
             continue;

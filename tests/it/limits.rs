@@ -1,4 +1,5 @@
-//! What is too deep, too long, too much or no file: refused at once with its name and its limit, whoever reads it.
+//! What is too deep, too long, too much or no file: refused at once with its name and its limit,
+//! whoever reads it.
 
 use std::fmt::Write as _;
 use std::fs::File;
@@ -26,7 +27,11 @@ fn mkfifo(path: &Path) {
 
 /// A marker in so many parentheses.
 fn nested(depth: usize) -> String {
-    format!("{}os_name == 'posix'{}", "(".repeat(depth), ")".repeat(depth))
+    format!(
+        "{}os_name == 'posix'{}",
+        "(".repeat(depth),
+        ")".repeat(depth)
+    )
 }
 
 #[test]
@@ -41,7 +46,8 @@ fn a_marker_has_a_limit_whoever_reads_it() {
     };
     let why = "more than 64 parentheses are open at a time";
     let marker = nested(65);
-    let script = |marker: &str| format!("# /// script\n# dependencies = [\"one; {marker}\"]\n# ///\n");
+    let script =
+        |marker: &str| format!("# /// script\n# dependencies = [\"one; {marker}\"]\n# ///\n");
     let rows: [(&str, Write<'_>, String); 5] = [
         (
             "r.txt",
@@ -51,24 +57,50 @@ fn a_marker_has_a_limit_whoever_reads_it() {
         (
             "v.toml",
             &|marker| format!("dependencies = [\"one; {marker}\"]\n"),
-            format!("`[WORLD]/work/v.toml`, line 1, column 17: `one; {marker}` is no requirement: {why}"),
+            format!(
+                "`[WORLD]/work/v.toml`, line 1, column 17: `one; {marker}` is no requirement: {why}"
+            ),
         ),
         (
             "pyproject.toml",
             &|marker| format!("[project]\ndependencies = [\"one; {marker}\"]\n"),
-            format!("`[WORLD]/work/pyproject.toml`, line 2, column 17: `one; {marker}` is no requirement: {why}"),
+            format!(
+                "`[WORLD]/work/pyproject.toml`, line 2, column 17: `one; {marker}` is no requirement: {why}"
+            ),
         ),
-        ("s.py", &script, format!("`[WORLD]/work/s.py`, line 2, column 19: `one; {marker}` is no requirement: {why}")),
-        ("pylock.toml", &lock, format!("`[WORLD]/work/pylock.toml`, line 5, column 10: `{marker}` is no marker: {why}")),
+        (
+            "s.py",
+            &script,
+            format!(
+                "`[WORLD]/work/s.py`, line 2, column 19: `one; {marker}` is no requirement: {why}"
+            ),
+        ),
+        (
+            "pylock.toml",
+            &lock,
+            format!(
+                "`[WORLD]/work/pylock.toml`, line 5, column 10: `{marker}` is no marker: {why}"
+            ),
+        ),
     ];
     for (name, text, cause) in rows {
-        let what = if name == "pylock.toml" { "lock" } else { "spec" };
+        let what = if name == "pylock.toml" {
+            "lock"
+        } else {
+            "spec"
+        };
         world.write(name, text(&marker));
-        let message = format!("vpython: error: bad {what} in `[WORLD]/work/{name}`\n  caused by: {cause}\n");
+        let message =
+            format!("vpython: error: bad {what} in `[WORLD]/work/{name}`\n  caused by: {cause}\n");
         launch(&world, name).run().refuses(125, &message);
         world.write(name, text(&nested(200_000)));
         let outcome = launch(&world, name).run();
-        assert!(outcome.code == Some(125) && outcome.stderr.contains(why) && outcome.stderr.len() < 10_000, "{outcome}");
+        assert!(
+            outcome.code == Some(125)
+                && outcome.stderr.contains(why)
+                && outcome.stderr.len() < 10_000,
+            "{outcome}"
+        );
     }
     world.write("r.txt", format!("one; {}\n", nested(64)));
     launch(&world, "r.txt").run().prints("1.0\n");
@@ -93,7 +125,10 @@ fn a_wheel_that_requires_too_deep_a_marker_will_not_do() {
 fn files_that_name_each_other_in_a_chain_have_a_limit() {
     let world = world();
     for number in 0..1000 {
-        world.write(&format!("r{number}.txt"), format!("# next\n-r r{}.txt\n", number + 1));
+        world.write(
+            &format!("r{number}.txt"),
+            format!("# next\n-r r{}.txt\n", number + 1),
+        );
     }
     world.write("r1000.txt", "one\n");
     launch(&world, "r900.txt").run().prints("1.0\n");
@@ -107,17 +142,28 @@ fn files_that_name_each_other_in_a_chain_have_a_limit() {
 #[test]
 fn what_is_included_many_times_is_read_once() {
     let world = world();
-    let mut groups =
-        String::from("[tool.vpython]\ngroups = ['g0']\nextras = ['e0']\n[project]\nname = 'me'\n[dependency-groups]\n");
+    let mut groups = String::from(
+        "[tool.vpython]\ngroups = ['g0']\nextras = ['e0']\n[project]\nname = 'me'\n[dependency-groups]\n",
+    );
     let mut extras = String::from("[project.optional-dependencies]\n");
     for number in 0..40 {
         let next = number + 1;
-        world.write(&format!("r{number}.txt"), format!("-r r{next}.txt\n-c r{next}.txt\n-r ../work/r{next}.txt\n"));
-        writeln!(groups, "g{number} = [{{include-group = 'g{next}'}}, {{include-group = 'G{next}'}}]").unwrap();
+        world.write(
+            &format!("r{number}.txt"),
+            format!("-r r{next}.txt\n-c r{next}.txt\n-r ../work/r{next}.txt\n"),
+        );
+        writeln!(
+            groups,
+            "g{number} = [{{include-group = 'g{next}'}}, {{include-group = 'G{next}'}}]"
+        )
+        .unwrap();
         writeln!(extras, "e{number} = ['me[e{next}]', 'me[E{next}]']").unwrap();
     }
     world.write("r40.txt", "one\n");
-    world.write("pyproject.toml", format!("{groups}g40 = ['one']\n{extras}e40 = ['one']\n"));
+    world.write(
+        "pyproject.toml",
+        format!("{groups}g40 = ['one']\n{extras}e40 = ['one']\n"),
+    );
     launch(&world, "r0.txt").run().prints("1.0\n");
     launch(&world, "pyproject.toml").run().prints("1.0\n");
 }
@@ -146,11 +192,19 @@ fn what_is_no_regular_file_is_refused_and_not_waited_for() {
     mkfifo(&world.path("v.toml.uv.lock"));
     world.write("w.toml", "dependencies = ['one']\n");
     mkfifo(&world.path("pylock.w.toml"));
-    let pipe =
-        |name: &str| format!("cannot read `[WORLD]/work/{name}`\n  caused by: it is a named pipe, and not a regular file\n");
+    let pipe = |name: &str| {
+        format!(
+            "cannot read `[WORLD]/work/{name}`\n  caused by: it is a named pipe, and not a regular file\n"
+        )
+    };
     let named = "vpython: error: cannot use the spec that `-vpython-spec` names\n  caused by: ";
     let rows = [
-        ("/dev/zero", format!("{named}cannot read `/dev/zero`\n  caused by: it is a device, and not a regular file\n")),
+        (
+            "/dev/zero",
+            format!(
+                "{named}cannot read `/dev/zero`\n  caused by: it is a device, and not a regular file\n"
+            ),
+        ),
         (
             "names.txt",
             format!(
@@ -158,7 +212,10 @@ fn what_is_no_regular_file_is_refused_and_not_waited_for() {
                 pipe("pipe.txt").replace("\n  caused by: ", ": ")
             ),
         ),
-        ("v.toml", format!("vpython: error: {}", pipe("v.toml.uv.lock"))),
+        (
+            "v.toml",
+            format!("vpython: error: {}", pipe("v.toml.uv.lock")),
+        ),
     ];
     for (spec, message) in rows {
         launch(&world, spec).run().refuses(125, &message);
@@ -175,7 +232,10 @@ fn a_wheel_that_is_a_pipe_is_passed_over() {
     let outcome = launch(&world, "r.txt").run();
     let why = "caused by: `one-2.0-py3-none-any.whl` cannot be used: cannot read `[WORLD]/work/wheels/one-2.0-py3-none-any.whl`: it is a \
                named pipe, and not a regular file\n";
-    assert!(outcome.code == Some(125) && outcome.stderr.contains(why), "{outcome}");
+    assert!(
+        outcome.code == Some(125) && outcome.stderr.contains(why),
+        "{outcome}"
+    );
 }
 
 #[test]
@@ -194,12 +254,22 @@ fn a_spec_that_the_process_was_given_as_an_open_file_is_read() {
     let world = world();
     // What is relative in it would be relative to `/dev`.
     for spec in ["/dev/stdin", "/dev/fd/0"] {
-        let words = ["-vpython-wheels", "wheels", "-vpython-spec", spec, "tool.py"];
+        let words = [
+            "-vpython-wheels",
+            "wheels",
+            "-vpython-spec",
+            spec,
+            "tool.py",
+        ];
         world.vpython(words).input("one\n").run().prints("1.0\n");
     }
     let vpython = env!("CARGO_BIN_EXE_vpython");
-    let substitution = format!("{vpython} -vpython-wheels wheels -vpython-spec <(echo one) tool.py");
-    world.program("/bin/bash", ["-c", &substitution]).run().prints("1.0\n");
+    let substitution =
+        format!("{vpython} -vpython-wheels wheels -vpython-spec <(echo one) tool.py");
+    world
+        .program("/bin/bash", ["-c", &substitution])
+        .run()
+        .prints("1.0\n");
     let endless = format!("yes one | {vpython} -vpython-spec /dev/stdin tool.py");
     world.program("/bin/sh", ["-c", &endless]).run().refuses(
         125,
@@ -212,32 +282,59 @@ fn a_spec_that_the_process_was_given_as_an_open_file_is_read() {
 fn texts_have_limits() {
     let world = world();
     let long = |name: &str, mebibytes: u64| {
-        let file = File::options().create(true).append(true).open(world.path(name)).unwrap();
+        let file = File::options()
+            .create(true)
+            .append(true)
+            .open(world.path(name))
+            .unwrap();
         file.set_len(mebibytes << 20).unwrap();
     };
     let refusal = |name: &str, what: &str, limit: u64| {
-        format!("cannot read `[WORLD]/work/{name}`\n  caused by: it is longer than {what} may be: {limit} MiB\n")
+        format!(
+            "cannot read `[WORLD]/work/{name}`\n  caused by: it is longer than {what} may be: {limit} MiB\n"
+        )
     };
     let named = "vpython: error: cannot use the spec that `-vpython-spec` names\n  caused by: ";
     long("long.toml", 33);
     long("pylock.toml", 65);
-    launch(&world, "long.toml").run().refuses(125, &format!("{named}{}", refusal("long.toml", "a spec", 32)));
-    launch(&world, "pylock.toml").run().refuses(125, &format!("{named}{}", refusal("pylock.toml", "a lock file", 64)));
+    launch(&world, "long.toml").run().refuses(
+        125,
+        &format!("{named}{}", refusal("long.toml", "a spec", 32)),
+    );
+    launch(&world, "pylock.toml").run().refuses(
+        125,
+        &format!("{named}{}", refusal("pylock.toml", "a lock file", 64)),
+    );
     long("vpython.toml", 4096);
-    world.vpython(["tool.py"]).run().refuses(125, &format!("vpython: error: {}", refusal("vpython.toml", "a spec", 32)));
+    world.vpython(["tool.py"]).run().refuses(
+        125,
+        &format!("vpython: error: {}", refusal("vpython.toml", "a spec", 32)),
+    );
     long("long.py", 257);
-    world.vpython(["long.py"]).run().refuses(125, &format!("vpython: error: {}", refusal("long.py", "a program", 256)));
+    world.vpython(["long.py"]).run().refuses(
+        125,
+        &format!("vpython: error: {}", refusal("long.py", "a program", 256)),
+    );
 }
 
 #[test]
 fn a_long_metadata_is_not_read() {
     let world = World::new();
-    world.wheel(&Wheel::module("one", "1.0").header(&"x".repeat(17 << 20)).compressed());
+    world.wheel(
+        &Wheel::module("one", "1.0")
+            .header(&"x".repeat(17 << 20))
+            .compressed(),
+    );
     world.write("r.txt", "one\n");
     world.write("tool.py", "");
     let outcome = launch(&world, "r.txt").run();
     let why = "its `METADATA` is longer than 16777216 bytes\n";
-    assert!(outcome.code == Some(125) && outcome.stderr.contains(why) && outcome.stderr.lines().count() == 3, "{outcome}");
+    assert!(
+        outcome.code == Some(125)
+            && outcome.stderr.contains(why)
+            && outcome.stderr.lines().count() == 3,
+        "{outcome}"
+    );
 }
 
 #[test]
@@ -248,13 +345,24 @@ fn an_error_of_many_lines_says_how_many_more_there_are() {
     let outcome = launch(&world, "r.txt").run();
     let lines: Vec<&str> = outcome.stderr.lines().collect();
     assert_eq!((outcome.code, lines.len()), (Some(125), 200), "{outcome}");
-    assert_eq!(lines[0], "vpython: error: no wheel in `[WORLD]/work/wheels` fits what is asked of 500 projects");
+    assert_eq!(
+        lines[0],
+        "vpython: error: no wheel in `[WORLD]/work/wheels` fits what is asked of 500 projects"
+    );
     for (number, line) in lines[1..198].iter().enumerate() {
         let place = format!("asked for in `[WORLD]/work/r.txt`, line {}", number + 1);
-        assert_eq!(*line, format!("  caused by: `p{number:03}==1` is {place}; there is no wheel of `p{number:03}`"));
+        assert_eq!(
+            *line,
+            format!(
+                "  caused by: `p{number:03}==1` is {place}; there is no wheel of `p{number:03}`"
+            )
+        );
     }
     assert_eq!(lines[198], "  caused by: and 303 more");
-    assert_eq!(lines[199], "  hint: fetch what is missing: `vpython -vpython-spec=r.txt -vpython-tool fetch tool.py`");
+    assert_eq!(
+        lines[199],
+        "  hint: fetch what is missing: `vpython -vpython-spec=r.txt -vpython-tool fetch tool.py`"
+    );
 }
 
 #[test]
@@ -264,13 +372,19 @@ fn what_many_wheels_ask_for_in_vain_is_all_found() {
     let mut all = Wheel::module("all", "1");
     for number in 0..30 {
         all = all.requires(&format!("p{number:02}[x]>=1"));
-        let part = Wheel::module(&format!("p{number:02}"), "1").extra("x").requires("absent>=2; extra == 'x'");
+        let part = Wheel::module(&format!("p{number:02}"), "1")
+            .extra("x")
+            .requires("absent>=2; extra == 'x'");
         world.wheel(&part.requires(&format!("q{number:02}")));
     }
     world.wheel(&all);
     world.write("r.txt", "all\n");
     let outcome = launch(&world, "r.txt").run();
-    let missing = outcome.stderr.lines().filter(|line| line.contains("there is no wheel of")).count();
+    let missing = outcome
+        .stderr
+        .lines()
+        .filter(|line| line.contains("there is no wheel of"))
+        .count();
     assert_eq!((outcome.code, missing), (Some(125), 31), "{outcome}");
 }
 
@@ -278,7 +392,10 @@ fn what_many_wheels_ask_for_in_vain_is_all_found() {
 fn a_broken_wheel_among_many_costs_no_more_than_the_others() {
     let world = world();
     for number in 0..300 {
-        world.write(&format!("wheels/one-2.{number}-py3-none-any.whl"), "no wheel");
+        world.write(
+            &format!("wheels/one-2.{number}-py3-none-any.whl"),
+            "no wheel",
+        );
     }
     world.write("r.txt", "one\n");
     launch(&world, "r.txt").run().prints("1.0\n");

@@ -1,11 +1,16 @@
-//! What the wheels that a LUCI spec lists require: it comes along where there are wheels for it, and the list is taken as it is.
+//! What the wheels that a LUCI spec lists require: it comes along where there are wheels for it,
+//! and the list is taken as it is.
 
 use crate::support::{Case, Outcome, Wheel};
 
 /// A spec that lists these projects in version 1.
 fn spec(projects: &[&str]) -> String {
-    let wheel = |project: &&str| format!("wheel: < name: \"{project}-py3\" version: \"version:1\" >\n");
-    format!("# vpython: no-seed\n{}", projects.iter().map(wheel).collect::<String>())
+    let wheel =
+        |project: &&str| format!("wheel: < name: \"{project}-py3\" version: \"version:1\" >\n");
+    format!(
+        "# vpython: no-seed\n{}",
+        projects.iter().map(wheel).collect::<String>()
+    )
 }
 
 fn case(listed: &[&str], wheels: &[Wheel]) -> Case {
@@ -17,7 +22,10 @@ fn module(name: &str, version: &str) -> Wheel {
 }
 
 fn run(case: &Case, words: &[&str]) -> Outcome {
-    case.world.vpython(words).env("VPYTHON_INTERPRETER", &case.fake.path).run()
+    case.world
+        .vpython(words)
+        .env("VPYTHON_INTERPRETER", &case.fake.path)
+        .run()
 }
 
 /// The file of a wheel for any Python 3.
@@ -26,7 +34,10 @@ fn file(name: &str, version: &str) -> String {
 }
 
 fn files(wheels: &[(&str, &str)]) -> Vec<String> {
-    wheels.iter().map(|(name, version)| file(name, version)).collect()
+    wheels
+        .iter()
+        .map(|(name, version)| file(name, version))
+        .collect()
 }
 
 #[track_caller]
@@ -37,9 +48,19 @@ fn takes(case: &Case, wheels: &[(&str, &str)]) {
 #[test]
 fn what_listed_wheels_require_comes_along_with_what_that_requires() {
     let wheels = [
-        module("a", "1").requires("b[x]>=1").requires("win; sys_platform == 'win32'"),
-        module("b", "1").requires("c").requires("d; extra == 'x'").requires("e; extra == 'y'").extra("x").extra("y"),
-        module("b", "2").requires("c<2").requires("d; extra == 'x'").extra("x"),
+        module("a", "1")
+            .requires("b[x]>=1")
+            .requires("win; sys_platform == 'win32'"),
+        module("b", "1")
+            .requires("c")
+            .requires("d; extra == 'x'")
+            .requires("e; extra == 'y'")
+            .extra("x")
+            .extra("y"),
+        module("b", "2")
+            .requires("c<2")
+            .requires("d; extra == 'x'")
+            .extra("x"),
         module("c", "1"),
         module("c", "2"),
         module("d", "3"),
@@ -47,20 +68,38 @@ fn what_listed_wheels_require_comes_along_with_what_that_requires() {
         module("win", "1"),
         module("unasked", "1"),
     ];
-    takes(&case(&["a"], &wheels), &[("a", "1"), ("b", "2"), ("c", "1"), ("d", "3")]);
+    takes(
+        &case(&["a"], &wheels),
+        &[("a", "1"), ("b", "2"), ("c", "1"), ("d", "3")],
+    );
 }
 
 #[test]
 fn a_listed_version_binds_whoever_asks_for_another() {
-    let wheels = [module("a", "1").requires("b>=2").requires("c"), module("b", "1"), module("b", "2"), module("c", "2")];
+    let wheels = [
+        module("a", "1").requires("b>=2").requires("c"),
+        module("b", "1"),
+        module("b", "2"),
+        module("c", "2"),
+    ];
     let case = case(&["a", "b"], &wheels);
     let warning = "vpython: warning: `a-1-py3-none-any.whl` requires `b>=2`, and `b-1-py3-none-any.whl` is listed (listed in \
                    `[WORLD]/work/.vpython3`, line 2)\n";
     let install = run(&case, &["-vpython-tool", "install"]);
     install.installs(warning);
-    let manifest = std::fs::read_to_string(format!("{}/vpython.json", install.raw_stdout.trim_end())).unwrap();
-    for (name, version, expected) in [("a", "1", true), ("b", "1", true), ("b", "2", false), ("c", "2", true)] {
-        assert_eq!(manifest.contains(&file(name, version)), expected, "{name} {version}: {manifest}");
+    let manifest =
+        std::fs::read_to_string(format!("{}/vpython.json", install.raw_stdout.trim_end())).unwrap();
+    for (name, version, expected) in [
+        ("a", "1", true),
+        ("b", "1", true),
+        ("b", "2", false),
+        ("c", "2", true),
+    ] {
+        assert_eq!(
+            manifest.contains(&file(name, version)),
+            expected,
+            "{name} {version}: {manifest}"
+        );
     }
     run(&case, &["-vpython-tool", "install"]).installs(warning);
     run(&case, &["-vpython-tool", "verify"]).expect(
@@ -77,7 +116,11 @@ fn a_listed_version_binds_whoever_asks_for_another() {
 
 #[test]
 fn what_is_not_there_is_said_by_tools_and_keeps_nothing_from_running() {
-    let wheels = [module("a", "1").requires("b").requires("gone>=2"), module("b", "1").requires("gone"), module("gone", "1")];
+    let wheels = [
+        module("a", "1").requires("b").requires("gone>=2"),
+        module("b", "1").requires("gone"),
+        module("gone", "1"),
+    ];
     let case = case(&["a"], &[&wheels[..2]].concat());
     let warnings = "\
 vpython: warning: `a-1-py3-none-any.whl` requires `gone>=2`, which is not among the listed wheels (listed in `[WORLD]/work/.vpython3`, line 2)
@@ -87,7 +130,11 @@ vpython: warning: `b-1-py3-none-any.whl` requires `gone`, which is not among the
     assert_eq!(run(&case, &["-c", ""]).stderr, "");
     run(&case, &["-vpython-tool", "install"]).installs(warnings);
     let verify = run(&case, &["-vpython-tool", "verify"]);
-    assert_eq!((verify.code, verify.stderr.as_str()), (Some(0), warnings), "{verify}");
+    assert_eq!(
+        (verify.code, verify.stderr.as_str()),
+        (Some(0), warnings),
+        "{verify}"
+    );
     // A version that does for one of the two who ask comes along for that one.
     case.world.wheel(&wheels[2]);
     let warning = "vpython: warning: `a-1-py3-none-any.whl` requires `gone>=2`, and `gone-1-py3-none-any.whl` is taken (listed in \
@@ -99,7 +146,12 @@ vpython: warning: `b-1-py3-none-any.whl` requires `gone`, which is not among the
 
 #[test]
 fn of_two_who_cannot_both_have_it_the_first_has_its_way() {
-    let wheels = [module("a", "1").requires("c<2"), module("b", "1").requires("c>=2"), module("c", "1"), module("c", "2")];
+    let wheels = [
+        module("a", "1").requires("c<2"),
+        module("b", "1").requires("c>=2"),
+        module("c", "1"),
+        module("c", "2"),
+    ];
     let case = case(&["a", "b"], &wheels);
     let warning = "vpython: warning: `b-1-py3-none-any.whl` requires `c>=2`, and `c-1-py3-none-any.whl` is taken (listed in \
                    `[WORLD]/work/.vpython3`, line 3)\n";
@@ -113,7 +165,13 @@ fn of_two_who_cannot_both_have_it_the_first_has_its_way() {
 
 #[test]
 fn what_cannot_be_read_is_said_and_the_rest_is_followed() {
-    let case = case(&["a"], &[module("a", "1").requires("not a requirement").requires("b"), module("b", "1")]);
+    let case = case(
+        &["a"],
+        &[
+            module("a", "1").requires("not a requirement").requires("b"),
+            module("b", "1"),
+        ],
+    );
     let warning = "vpython: warning: `a-1-py3-none-any.whl` has a bad `Requires-Dist`: `not a requirement` (listed in \
                    `[WORLD]/work/.vpython3`, line 2)\n";
     let install = run(&case, &["-vpython-tool", "install"]);
@@ -123,9 +181,16 @@ fn what_cannot_be_read_is_said_and_the_rest_is_followed() {
 
 #[test]
 fn an_environment_whose_wheels_require_nothing_more_keeps_its_key() {
-    let case = case(&["a", "b"], &[module("a", "1").requires("b"), module("b", "1")]);
-    case.world.write("native.toml", "dependencies = ['a==1', 'b==1']\n[tool.vpython]\nno-deps = true\n");
-    let key = |spec: &str| run(&case, &["-vpython-spec", spec, "-vpython-tool", "install"]).raw_stdout;
+    let case = case(
+        &["a", "b"],
+        &[module("a", "1").requires("b"), module("b", "1")],
+    );
+    case.world.write(
+        "native.toml",
+        "dependencies = ['a==1', 'b==1']\n[tool.vpython]\nno-deps = true\n",
+    );
+    let key =
+        |spec: &str| run(&case, &["-vpython-spec", spec, "-vpython-tool", "install"]).raw_stdout;
     assert_eq!(key(".vpython3"), key("native.toml"));
 }
 
@@ -133,7 +198,9 @@ fn an_environment_whose_wheels_require_nothing_more_keeps_its_key() {
 fn other_platforms_follow_alike() {
     let listed = spec(&["a"]) + "verify_pep425_tag: < platform: \"win_amd64\" >\n";
     let wheels = [
-        module("a", "1").requires("b").requires("c; sys_platform == 'win32'"),
+        module("a", "1")
+            .requires("b")
+            .requires("c; sys_platform == 'win32'"),
         module("b", "1").tag("py3-none-linux_x86_64"),
         module("c", "1"),
     ];
@@ -153,8 +220,15 @@ ok here and on 1 platform
 
 #[test]
 fn a_wheel_that_comes_later_is_noticed() {
-    let case = case(&["a"], &[module("a", "1").requires("b"), module("other", "1")]);
-    let launch = || run(&case, &["-vpython-tool", "explain", "--json"]).stdout.contains("\"hit\": true");
+    let case = case(
+        &["a"],
+        &[module("a", "1").requires("b"), module("other", "1")],
+    );
+    let launch = || {
+        run(&case, &["-vpython-tool", "explain", "--json"])
+            .stdout
+            .contains("\"hit\": true")
+    };
     run(&case, &["-c", ""]);
     assert!(launch());
     case.world.wheel(&module("b", "1"));
@@ -164,20 +238,42 @@ fn a_wheel_that_comes_later_is_noticed() {
 
 #[test]
 fn another_version_of_what_is_listed_and_missing_does_not_come_along() {
-    let case = case(&["a", "b"], &[module("a", "1").requires("b"), module("b", "2")]);
+    let case = case(
+        &["a", "b"],
+        &[module("a", "1").requires("b"), module("b", "2")],
+    );
     let verify = run(&case, &["-vpython-tool", "verify"]);
     let table = "requirement  asked for  here (3.11.99)\na==1         line 2     1\nb==1         line 3     missing\n";
-    assert_eq!((verify.code, verify.stdout.as_str()), (Some(1), table), "{verify}");
+    assert_eq!(
+        (verify.code, verify.stdout.as_str()),
+        (Some(1), table),
+        "{verify}"
+    );
     assert!(verify.stderr.starts_with("vpython: error: "), "{verify}");
-    let said = "vpython: .vpython3: the plans of both forms were not compared, since wheels are missing\n";
-    run(&case, &["-vpython-tool", "upgrade"]).expect(0, ".vpython3: written to vpython.toml\n", said);
+    let said =
+        "vpython: .vpython3: the plans of both forms were not compared, since wheels are missing\n";
+    run(&case, &["-vpython-tool", "upgrade"]).expect(
+        0,
+        ".vpython3: written to vpython.toml\n",
+        said,
+    );
     let native = std::fs::read_to_string(case.world.path("vpython.toml")).unwrap();
-    assert!(native.starts_with("dependencies = [\n    \"a==1\",\n    \"b==1\",\n]\n"), "{native}");
+    assert!(
+        native.starts_with("dependencies = [\n    \"a==1\",\n    \"b==1\",\n]\n"),
+        "{native}"
+    );
 }
 
 #[test]
 fn upgrade_writes_what_comes_along() {
-    let case = case(&["a"], &[module("a", "1").requires("b>0"), module("b", "1"), module("b", "2")]);
+    let case = case(
+        &["a"],
+        &[
+            module("a", "1").requires("b>0"),
+            module("b", "1"),
+            module("b", "2"),
+        ],
+    );
     run(&case, &["-vpython-tool", "upgrade"]).prints(".vpython3: written to vpython.toml\n");
     let native = "\
 dependencies = [
@@ -190,5 +286,8 @@ dependencies = [
 no-deps = true
 seed = false
 ";
-    assert_eq!(std::fs::read_to_string(case.world.path("vpython.toml")).unwrap(), native);
+    assert_eq!(
+        std::fs::read_to_string(case.world.path("vpython.toml")).unwrap(),
+        native
+    );
 }

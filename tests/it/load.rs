@@ -1,4 +1,5 @@
-//! Many launches at once: what is missing is made once, what fails fails once, and nobody waits for the dead.
+//! Many launches at once: what is missing is made once, what fails fails once, and nobody waits for
+//! the dead.
 
 use std::io::{BufRead, BufReader, Read, Seek, Write};
 use std::os::unix::process::ExitStatusExt;
@@ -13,10 +14,13 @@ use crate::support::{Fault, Outcome, Wheel, World};
 
 const BUILDS: &str = "building the environment";
 
-/// Starts vpython with these words so that it waits for a line before it does anything; then all begin when all are there.
+/// Starts vpython with these words so that it waits for a line before it does anything; then all
+/// begin when all are there.
 fn start_at_the_gate(world: &World, words: &[&str]) -> Child {
     let line = "read line; exec \"$0\" -vpython-log-level debug \"$@\" </dev/null";
-    let launch = world.program("/bin/sh", ["-c", line, env!("CARGO_BIN_EXE_vpython")]).arguments(words);
+    let launch = world
+        .program("/bin/sh", ["-c", line, env!("CARGO_BIN_EXE_vpython")])
+        .arguments(words);
     launch.stdin(Stdio::piped()).spawn()
 }
 
@@ -26,8 +30,12 @@ fn open_the_gate(world: &World, mut children: Vec<Child>) -> Vec<Outcome> {
         child.stdin.take().unwrap().write_all(b"\n").unwrap();
     }
     // Each has little to say, so that no pipe fills before it is read.
-    let ended = children.into_iter().map(|child| child.wait_with_output().unwrap());
-    ended.map(|output| Outcome::new(world, "one of many", &output)).collect()
+    let ended = children
+        .into_iter()
+        .map(|child| child.wait_with_output().unwrap());
+    ended
+        .map(|output| Outcome::new(world, "one of many", &output))
+        .collect()
 }
 
 /// What processes take at one time: KiB of memory of their own, and open files.
@@ -60,21 +68,33 @@ fn peak_during<T>(processes: &[u32], work: impl FnOnce() -> T) -> (T, Taken) {
 /// What a process takes; nothing where it has ended.
 fn taken(process: u32) -> Taken {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
-    let memory = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).unwrap_or_default();
+    let memory = status
+        .lines()
+        .find_map(|line| line.strip_prefix("RssAnon:"))
+        .unwrap_or_default();
     Taken {
-        memory: memory.trim().trim_end_matches(" kB").parse().unwrap_or_default(),
+        memory: memory
+            .trim()
+            .trim_end_matches(" kB")
+            .parse()
+            .unwrap_or_default(),
         files: std::fs::read_dir(format!("/proc/{process}/fd")).map_or(0, Iterator::count),
     }
 }
 
 fn times(outcomes: &[Outcome], text: &str) -> usize {
-    outcomes.iter().map(|outcome| outcome.stderr.matches(text).count()).sum()
+    outcomes
+        .iter()
+        .map(|outcome| outcome.stderr.matches(text).count())
+        .sum()
 }
 
-/// `VPYTHON_LOAD=1000 cargo test load` is what a busy machine may see; without, it is a tenth of that.
+/// `VPYTHON_LOAD=1000 cargo test load` is what a busy machine may see; without, it is a tenth of
+/// that.
 #[test]
 fn many_launches_over_specs_that_share_wheels_make_each_once() {
-    let launches: usize = std::env::var("VPYTHON_LOAD").map_or(100, |number| number.parse().unwrap());
+    let launches: usize =
+        std::env::var("VPYTHON_LOAD").map_or(100, |number| number.parse().unwrap());
     let specs = launches / 20;
     let world = World::new();
     for name in ["shared", "common"] {
@@ -88,19 +108,35 @@ fn many_launches_over_specs_that_share_wheels_make_each_once() {
         );
         world.write(&format!("tool{number}.py"), text);
     }
-    let children: Vec<Child> =
-        (0..launches).map(|number| start_at_the_gate(&world, &[&format!("tool{}.py", number % specs)])).collect();
+    let children: Vec<Child> = (0..launches)
+        .map(|number| start_at_the_gate(&world, &[&format!("tool{}.py", number % specs)]))
+        .collect();
     let processes: Vec<u32> = children.iter().map(Child::id).collect();
     let begin = Instant::now();
     let (outcomes, peak) = peak_during(&processes, || open_the_gate(&world, children));
     let (seconds, mebibytes) = (begin.elapsed().as_secs_f64(), peak.memory / 1024);
-    eprintln!("{launches} launches over {specs} specs took {seconds:.1} s, {mebibytes} MiB, {} open files at most", peak.files);
+    eprintln!(
+        "{launches} launches over {specs} specs took {seconds:.1} s, {mebibytes} MiB, {} open files at most",
+        peak.files
+    );
     for (number, outcome) in outcomes.iter().enumerate() {
         let expected = format!("{}\n", number % specs);
-        assert_eq!((outcome.code, &*outcome.stdout), (Some(0), &*expected), "{outcome}");
+        assert_eq!(
+            (outcome.code, &*outcome.stdout),
+            (Some(0), &*expected),
+            "{outcome}"
+        );
     }
-    assert_eq!(times(&outcomes, BUILDS), specs, "each environment is built once");
-    assert_eq!(times(&outcomes, "unpacking the wheel"), specs + 2, "each wheel is unpacked once");
+    assert_eq!(
+        times(&outcomes, BUILDS),
+        specs,
+        "each environment is built once"
+    );
+    assert_eq!(
+        times(&outcomes, "unpacking the wheel"),
+        specs + 2,
+        "each wheel is unpacked once"
+    );
     assert_eq!(world.environments().len(), specs);
     let staged = std::fs::read_dir(world.store("tmp")).unwrap().count();
     assert_eq!(staged, 0, "nothing is left of the builds");
@@ -110,51 +146,83 @@ fn many_launches_over_specs_that_share_wheels_make_each_once() {
 fn a_failing_build_is_not_repeated_by_those_who_waited_for_it() {
     let world = World::new();
     world.wheel(&Wheel::module("a", "1").fault(Fault::NoRecord));
-    world.write("tool.py", "# /// script\n# dependencies = ['a']\n# ///\nimport a\n");
+    world.write(
+        "tool.py",
+        "# /// script\n# dependencies = ['a']\n# ///\nimport a\n",
+    );
     let first = world.vpython(["tool.py"]).run();
     assert_eq!(first.code, Some(125), "{first}");
     // The lock is held until all wait for it, which they say.
-    let lock = only_lock(&world, |name| !name.contains('-') && name != "building.lock");
+    let lock = only_lock(&world, |name| {
+        !name.contains('-') && name != "building.lock"
+    });
     fs2::FileExt::try_lock_exclusive(&lock).unwrap();
-    let mut children: Vec<Child> = (0..8).map(|_| world.vpython(["-vpython-log-level", "debug", "tool.py"]).spawn()).collect();
+    let mut children: Vec<Child> = (0..8)
+        .map(|_| {
+            world
+                .vpython(["-vpython-log-level", "debug", "tool.py"])
+                .spawn()
+        })
+        .collect();
     let mut said: Vec<(BufReader<_>, String)> = children.iter_mut().map(wait_for_notice).collect();
     drop(lock);
     let mut builds = 0;
     for (mut child, (stderr, text)) in children.into_iter().zip(&mut said) {
-        stderr.lines().for_each(|line| *text += &(line.unwrap() + "\n"));
+        stderr
+            .lines()
+            .for_each(|line| *text += &(line.unwrap() + "\n"));
         assert_eq!(child.wait().unwrap().code(), Some(125), "{text}");
         builds += text.matches(BUILDS).count();
         let error = text[text.find("vpython: error").unwrap()..].to_owned();
         assert_eq!(world.redact(&error), first.stderr, "all say the same");
     }
     assert_eq!(builds, 1);
-    let late = world.vpython(["-vpython-log-level", "debug", "tool.py"]).run();
-    assert!(late.code == Some(125) && late.stderr.contains(BUILDS), "who comes later tries again: {late}");
+    let late = world
+        .vpython(["-vpython-log-level", "debug", "tool.py"])
+        .run();
+    assert!(
+        late.code == Some(125) && late.stderr.contains(BUILDS),
+        "who comes later tries again: {late}"
+    );
 }
 
 /// The one lock whose file name is as it should be.
 fn only_lock(world: &World, is_it: impl Fn(&str) -> bool) -> std::fs::File {
-    let names = std::fs::read_dir(world.store("locks")).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let names = std::fs::read_dir(world.store("locks"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap());
     let name = names.filter(|name| is_it(name)).collect::<Vec<_>>();
     assert_eq!(name.len(), 1, "{name:?}");
-    std::fs::File::options().read(true).write(true).open(world.store(&format!("locks/{}", name[0]))).unwrap()
+    std::fs::File::options()
+        .read(true)
+        .write(true)
+        .open(world.store(&format!("locks/{}", name[0])))
+        .unwrap()
 }
 
-/// Waits until a launch has said that it waits for another; gives its standard error and what it has said.
+/// Waits until a launch has said that it waits for another; gives its standard error and what it
+/// has said.
 fn wait_for_notice(child: &mut Child) -> (BufReader<std::process::ChildStderr>, String) {
     let mut lines = BufReader::new(child.stderr.take().unwrap());
     let mut text = String::new();
     while !text.contains("vpython: waiting for ") {
-        assert!(lines.read_line(&mut text).unwrap() > 0, "it ended instead: {text}");
+        assert!(
+            lines.read_line(&mut text).unwrap() > 0,
+            "it ended instead: {text}"
+        );
     }
     (lines, text)
 }
 
-/// A world in which every build hangs, for as long as the file that is returned is not dropped: at the lock of a wheel that it needs.
+/// A world in which every build hangs, for as long as the file that is returned is not dropped: at
+/// the lock of a wheel that it needs.
 fn hanging_world() -> (World, std::fs::File) {
     let world = World::new();
     world.wheel(&Wheel::module("a", "1"));
-    world.write("tool.py", "# /// script\n# dependencies = ['a']\n# ///\nimport a\nprint(a.VERSION)\n");
+    world.write(
+        "tool.py",
+        "# /// script\n# dependencies = ['a']\n# ///\nimport a\nprint(a.VERSION)\n",
+    );
     std::fs::remove_dir_all(world.install(["tool.py"])).unwrap();
     std::fs::remove_dir_all(world.store("wheels")).unwrap();
     let lock = only_lock(&world, |name| name.starts_with("wheel-"));
@@ -169,14 +237,25 @@ fn a_waiter_goes_on_within_a_second_of_the_builders_death() {
     let (_stderr, _) = wait_for_notice(&mut builder);
     let mut waiter = world.vpython(["tool.py"]).spawn();
     let (_stderr, said) = wait_for_notice(&mut waiter);
-    assert_eq!(said, format!("vpython: waiting for process {}, which is building this environment\n", builder.id()));
+    assert_eq!(
+        said,
+        format!(
+            "vpython: waiting for process {}, which is building this environment\n",
+            builder.id()
+        )
+    );
     builder.kill().unwrap();
     builder.wait().unwrap();
     let begin = Instant::now();
-    let mut lock = only_lock(&world, |name| !name.contains('-') && name != "building.lock");
+    let mut lock = only_lock(&world, |name| {
+        !name.contains('-') && name != "building.lock"
+    });
     let mut holder = String::new();
     while holder != waiter.id().to_string() {
-        assert!(begin.elapsed() < Duration::from_secs(1), "`{holder}` holds the lock");
+        assert!(
+            begin.elapsed() < Duration::from_secs(1),
+            "`{holder}` holds the lock"
+        );
         holder.clear();
         lock.rewind().unwrap();
         lock.read_to_string(&mut holder).unwrap();
@@ -188,7 +267,10 @@ fn a_waiter_goes_on_within_a_second_of_the_builders_death() {
 #[test]
 fn who_builds_and_who_waits_end_by_the_first_interrupt() {
     let (world, _wheel_lock) = hanging_world();
-    let mut children = [world.vpython(["tool.py"]).spawn(), world.vpython(["tool.py"]).spawn()];
+    let mut children = [
+        world.vpython(["tool.py"]).spawn(),
+        world.vpython(["tool.py"]).spawn(),
+    ];
     // One waits for the wheel, and the other for the first.
     let _said = children.each_mut().map(wait_for_notice);
     for child in &mut children {

@@ -1,4 +1,5 @@
-//! Locks of the form of all tools (PEP 751): as a spec, beside a spec, and written by `-vpython-tool lock`.
+//! Locks of the form of all tools (PEP 751): as a spec, beside a spec, and written by
+//! `-vpython-tool lock`.
 
 use std::path::Path;
 
@@ -18,7 +19,10 @@ fn sha256(wheel: &Wheel) -> String {
 /// A lock of these packages, as a tool that knows an index would write it.
 fn foreign_lock(packages: &[(&Wheel, &str, &str, &str)]) -> String {
     let package = |(wheel, name, version, rest): &(&Wheel, &str, &str, &str)| {
-        let url = format!("https://files.example.org/{}", wheel.file_name().replace('+', "%2B"));
+        let url = format!(
+            "https://files.example.org/{}",
+            wheel.file_name().replace('+', "%2B")
+        );
         format!(
             "\n[[packages]]\nname = \"{name}\"\nversion = \"{version}\"\n{rest}index = \"https://example.org/simple\"\n\
              wheels = [{{ url = \"{url}\", size = {}, hashes = {{ sha256 = \"{}\" }} }}]\n",
@@ -34,7 +38,10 @@ fn foreign_lock(packages: &[(&Wheel, &str, &str, &str)]) -> String {
 #[test]
 fn a_lock_of_any_tool_is_a_spec() {
     let world = World::new();
-    let [one, two] = [Wheel::module("one", "1").requires("absent"), Wheel::module("two", "2+local")];
+    let [one, two] = [
+        Wheel::module("one", "1").requires("absent"),
+        Wheel::module("two", "2+local"),
+    ];
     for wheel in [&one, &two, &Wheel::module("one", "9")] {
         world.wheel(wheel);
     }
@@ -42,7 +49,12 @@ fn a_lock_of_any_tool_is_a_spec() {
     let of_group = "marker = \"'dev' in dependency_groups\"\n";
     let lock = foreign_lock(&[
         (&one, "one", "1", ""),
-        (&two, "two", "2+local", "marker = \"'dev' not in dependency_groups\"\n"),
+        (
+            &two,
+            "two",
+            "2+local",
+            "marker = \"'dev' not in dependency_groups\"\n",
+        ),
         (&Wheel::module("three", "3"), "three", "3", elsewhere),
         (&Wheel::module("four", "4"), "four", "4", of_group),
     ]);
@@ -50,10 +62,18 @@ fn a_lock_of_any_tool_is_a_spec() {
     let lock = lock.replace("/one-1-", "/One-1-");
     world.write("pylock.toml", &lock);
     world.write("show.py", SHOW);
-    world.vpython(["-vpython-spec", "pylock.toml", "show.py"]).run().prints("one==1 two==2+local\n");
-    world.write("pylock.dev.toml", format!("default-groups = [\"dev\"]\n{lock}"));
+    world
+        .vpython(["-vpython-spec", "pylock.toml", "show.py"])
+        .run()
+        .prints("one==1 two==2+local\n");
+    world.write(
+        "pylock.dev.toml",
+        format!("default-groups = [\"dev\"]\n{lock}"),
+    );
     world.wheel(&Wheel::module("four", "4"));
-    let launch = world.vpython(["show.py"]).env("VPYTHON_DEFAULT_SPEC", world.path("pylock.dev.toml"));
+    let launch = world
+        .vpython(["show.py"])
+        .env("VPYTHON_DEFAULT_SPEC", world.path("pylock.dev.toml"));
     launch.run().prints("four==4 one==1\n");
 }
 
@@ -92,14 +112,21 @@ vpython: error: cannot follow the lock `{file}`
         sha256(&found),
         sha256(&wheel("changed")),
     );
-    world.vpython(["-vpython-spec", "pylock.toml", "-c", ""]).run().refuses(125, &message);
+    world
+        .vpython(["-vpython-spec", "pylock.toml", "-c", ""])
+        .run()
+        .refuses(125, &message);
 }
 
 #[test]
 fn a_lock_for_others_is_refused() {
     let world = World::new();
     let one = Wheel::module("one", "1");
-    let launch = || world.vpython(["-vpython-spec", "pylock.toml", "-c", ""]).run();
+    let launch = || {
+        world
+            .vpython(["-vpython-spec", "pylock.toml", "-c", ""])
+            .run()
+    };
     let lock = foreign_lock(&[(&one, "one", "1", "")]);
     let elsewhere = "environments = [\"sys_platform == 'win32'\", \"sys_platform == 'darwin'\"]\n";
     world.write("pylock.toml", format!("{elsewhere}{lock}"));
@@ -110,7 +137,13 @@ vpython: error: the lock `[WORLD]/work/pylock.toml` is not for CPython [VERSION]
   hint: lock again for this platform too, with the tool that made the lock
 ";
     launch().refuses(125, message);
-    world.write("pylock.toml", format!("{lock}{}", lock.replace("lock-version = \"1.0\"\ncreated-by = \"other\"\n", "")));
+    world.write(
+        "pylock.toml",
+        format!(
+            "{lock}{}",
+            lock.replace("lock-version = \"1.0\"\ncreated-by = \"other\"\n", "")
+        ),
+    );
     let message = "\
 vpython: error: the lock `[WORLD]/work/pylock.toml` has a project twice for CPython [VERSION] on linux x86_64
   caused by: `one` is wanted in `[WORLD]/work/pylock.toml`, line 5 and in `[WORLD]/work/pylock.toml`, line 11
@@ -118,7 +151,12 @@ vpython: error: the lock `[WORLD]/work/pylock.toml` has a project twice for CPyt
     launch().refuses(125, message);
     world.write("pylock.toml", format!("requires-python = '>=4'\n{lock}"));
     let outcome = launch();
-    assert!(outcome.stderr.contains("`requires-python = \">=4\"` (`[WORLD]/work/pylock.toml`, line 1)"), "{outcome}");
+    assert!(
+        outcome
+            .stderr
+            .contains("`requires-python = \">=4\"` (`[WORLD]/work/pylock.toml`, line 1)"),
+        "{outcome}"
+    );
 }
 
 #[test]
@@ -145,7 +183,10 @@ vpython: error: cannot follow the lock `[WORLD]/work/pylock.toml`
     launch().run().refuses(125, &message);
     assert!(world.leftovers().is_empty());
     one.write_to(&world.outside("house"));
-    launch().env("VPYTHON_WHEELS", world.outside("house")).run().prints("one==1\n");
+    launch()
+        .env("VPYTHON_WHEELS", world.outside("house"))
+        .run()
+        .prints("one==1\n");
     let lock = std::fs::read_to_string(world.path("pylock.toml")).unwrap();
     world.write(
         "pylock.toml",
@@ -161,13 +202,27 @@ fn a_longer_digest_beside_the_sha256_is_checked_too() {
     let one = Wheel::module("one", "1");
     world.wheel(&one);
     world.write("show.py", SHOW);
-    let launch = || world.vpython(["-vpython-spec", "pylock.toml", "show.py"]).run();
+    let launch = || {
+        world
+            .vpython(["-vpython-spec", "pylock.toml", "show.py"])
+            .run()
+    };
     let digest = hex::encode(sha2::Sha512::digest(one.bytes()));
     let lock = |sha512: &str| {
         let lock = foreign_lock(&[(&one, "one", "1", "")]);
-        world.write("pylock.toml", lock.replace("sha256 = ", &format!("md5 = \"\", sha512 = \"{sha512}\", sha256 = ")));
+        world.write(
+            "pylock.toml",
+            lock.replace(
+                "sha256 = ",
+                &format!("md5 = \"\", sha512 = \"{sha512}\", sha256 = "),
+            ),
+        );
     };
-    let flipped = format!("{}{}", if digest.starts_with('0') { '1' } else { '0' }, &digest[1..]);
+    let flipped = format!(
+        "{}{}",
+        if digest.starts_with('0') { '1' } else { '0' },
+        &digest[1..]
+    );
     lock(&flipped);
     let message = format!(
         "\
@@ -185,17 +240,28 @@ vpython: error: cannot follow the lock `[WORLD]/work/pylock.toml`
 fn world_of_two_platforms() -> World {
     let world = World::new();
     let wheels = [
-        Wheel::module("app", "1").requires("lib").requires("win ; sys_platform == 'win32'"),
+        Wheel::module("app", "1")
+            .requires("lib")
+            .requires("win ; sys_platform == 'win32'"),
         Wheel::module("app", "3").requires_python("<3"),
-        Wheel::module("lib", "1").requires_python(">=3.6").tag("py3-none-linux_x86_64"),
-        Wheel::module("lib", "1").requires_python(">=3.6").tag("py3-none-win_amd64"),
-        Wheel::module("lib", "1").requires_python(">=3.6").tag("py3-none-macosx_11_0_arm64"),
+        Wheel::module("lib", "1")
+            .requires_python(">=3.6")
+            .tag("py3-none-linux_x86_64"),
+        Wheel::module("lib", "1")
+            .requires_python(">=3.6")
+            .tag("py3-none-win_amd64"),
+        Wheel::module("lib", "1")
+            .requires_python(">=3.6")
+            .tag("py3-none-macosx_11_0_arm64"),
         Wheel::module("win", "2"),
     ];
     for wheel in &wheels {
         world.wheel(wheel);
     }
-    world.write("vpython.toml", "dependencies = ['app >=1']\n[tool.vpython]\nplatforms = ['win_amd64']\n");
+    world.write(
+        "vpython.toml",
+        "dependencies = ['app >=1']\n[tool.vpython]\nplatforms = ['win_amd64']\n",
+    );
     world.write("show.py", SHOW);
     world
 }
@@ -203,7 +269,9 @@ fn world_of_two_platforms() -> World {
 /// A line of a file in a lock.
 fn locked(wheel: &Wheel) -> String {
     let (name, size, sha256) = (wheel.file_name(), wheel.bytes().len(), sha256(wheel));
-    format!("    {{name = \"{name}\", path = \"wheels/{name}\", size = {size}, hashes = {{sha256 = \"{sha256}\"}}}},\n")
+    format!(
+        "    {{name = \"{name}\", path = \"wheels/{name}\", size = {size}, hashes = {{sha256 = \"{sha256}\"}}}},\n"
+    )
 }
 
 fn lock<'a>(world: &'a World, words: &[&str]) -> Launch<'a> {
@@ -217,11 +285,23 @@ fn read(path: impl AsRef<Path>) -> String {
 #[test]
 fn a_lock_is_written_for_this_platform_and_those_of_the_spec() {
     let world = world_of_two_platforms();
-    lock(&world, &["--check"]).run().expect(1, "pylock.vpython.toml: would be written\n  + app 1\n  + lib 1\n  + win 2\n", "");
+    lock(&world, &["--check"]).run().expect(
+        1,
+        "pylock.vpython.toml: would be written\n  + app 1\n  + lib 1\n  + win 2\n",
+        "",
+    );
     assert!(!world.path("pylock.vpython.toml").exists());
-    lock(&world, &[]).run().prints("pylock.vpython.toml: written\n  + app 1\n  + lib 1\n  + win 2\n");
-    let app = Wheel::module("app", "1").requires("lib").requires("win ; sys_platform == 'win32'");
-    let lib = |platform: &str| Wheel::module("lib", "1").requires_python(">=3.6").tag(&format!("py3-none-{platform}"));
+    lock(&world, &[])
+        .run()
+        .prints("pylock.vpython.toml: written\n  + app 1\n  + lib 1\n  + win 2\n");
+    let app = Wheel::module("app", "1")
+        .requires("lib")
+        .requires("win ; sys_platform == 'win32'");
+    let lib = |platform: &str| {
+        Wheel::module("lib", "1")
+            .requires_python(">=3.6")
+            .tag(&format!("py3-none-{platform}"))
+    };
     let expected = format!(
         "\
 # Written by `vpython -vpython-tool lock`. Changes by hand are lost when it is made anew.
@@ -272,10 +352,21 @@ platforms = [
     );
     assert_eq!(read(world.path("pylock.vpython.toml")), expected);
     let before = tree(&world.path(""));
-    for words in [&[][..], &["--check"], &["vpython.toml"], &["show.py", "-o", "--", "--option"]] {
-        lock(&world, words).run().prints("pylock.vpython.toml is up to date\n");
+    for words in [
+        &[][..],
+        &["--check"],
+        &["vpython.toml"],
+        &["show.py", "-o", "--", "--option"],
+    ] {
+        lock(&world, words)
+            .run()
+            .prints("pylock.vpython.toml is up to date\n");
     }
-    assert_eq!(tree(&world.path("")), before, "an unchanged lock is not written");
+    assert_eq!(
+        tree(&world.path("")),
+        before,
+        "an unchanged lock is not written"
+    );
     world.vpython(["show.py"]).run().prints("app==1 lib==1\n");
 }
 
@@ -283,23 +374,37 @@ platforms = [
 fn a_lock_binds_until_it_is_made_anew() {
     let world = world_of_two_platforms();
     lock(&world, &[]).run();
-    for wheel in [Wheel::module("app", "2").requires("lib"), Wheel::module("lib", "2")] {
+    for wheel in [
+        Wheel::module("app", "2").requires("lib"),
+        Wheel::module("lib", "2"),
+    ] {
         world.wheel(&wheel);
     }
     let launch = || world.vpython(["show.py"]).run();
     launch().prints("app==1 lib==1\n");
-    lock(&world, &["--check"]).run().prints("pylock.vpython.toml is up to date\n");
-    let changes = "pylock.vpython.toml: would change\n  app: 1 becomes 2\n  lib: 1 becomes 2\n  - win 2\n";
-    lock(&world, &["--check", "--upgrade"]).run().expect(1, changes, "");
-    lock(&world, &["--upgrade", "lib", "show.py"]).run().prints("pylock.vpython.toml: written\n  lib: 1 becomes 2\n");
+    lock(&world, &["--check"])
+        .run()
+        .prints("pylock.vpython.toml is up to date\n");
+    let changes =
+        "pylock.vpython.toml: would change\n  app: 1 becomes 2\n  lib: 1 becomes 2\n  - win 2\n";
+    lock(&world, &["--check", "--upgrade"])
+        .run()
+        .expect(1, changes, "");
+    lock(&world, &["--upgrade", "lib", "show.py"])
+        .run()
+        .prints("pylock.vpython.toml: written\n  lib: 1 becomes 2\n");
     launch().prints("app==1 lib==2\n");
-    lock(&world, &["--upgrade=app,lib"]).run().prints("pylock.vpython.toml: written\n  app: 1 becomes 2\n  - win 2\n");
+    lock(&world, &["--upgrade=app,lib"])
+        .run()
+        .prints("pylock.vpython.toml: written\n  app: 1 becomes 2\n  - win 2\n");
     launch().prints("app==2 lib==2\n");
     let message = "\
 vpython: error: cannot upgrade `show`: `[WORLD]/work/pylock.vpython.toml` does not have it
   hint: words behind `--upgrade` are names of projects; a script goes behind `--`
 ";
-    lock(&world, &["--upgrade", "show"]).run().refuses(125, message);
+    lock(&world, &["--upgrade", "show"])
+        .run()
+        .refuses(125, message);
     // The version that is locked is kept also where the spec is another now.
     world.write("vpython.toml", "dependencies = ['app', 'lib <3']\n");
     world.wheel(&Wheel::module("app", "9"));
@@ -309,7 +414,10 @@ pylock.vpython.toml: written
   `lib<3` was added ([WORLD]/work/vpython.toml, line 1)
   the platform `win_amd64` was removed
 ";
-    let changes = changes.replace("([WORLD]/work/vpython.toml,", "(`[WORLD]/work/vpython.toml`,");
+    let changes = changes.replace(
+        "([WORLD]/work/vpython.toml,",
+        "(`[WORLD]/work/vpython.toml`,",
+    );
     lock(&world, &[]).run().prints(&changes);
     launch().prints("app==2 lib==2\n");
 }
@@ -320,13 +428,22 @@ fn a_lock_that_comes_changes_or_goes_is_noticed() {
     for version in ["1", "2"] {
         world.wheel(&Wheel::module("one", version));
     }
-    world.write("tool.py", "# /// script\n# dependencies = ['one']\n# ///\nimport one\nprint(one.VERSION)\n");
+    world.write(
+        "tool.py",
+        "# /// script\n# dependencies = ['one']\n# ///\nimport one\nprint(one.VERSION)\n",
+    );
     let launch = || world.vpython(["tool.py"]).run();
     launch().prints("2\n");
-    world.write("pylock.tool.toml", foreign_lock(&[(&Wheel::module("one", "1"), "one", "1", "")]));
+    world.write(
+        "pylock.tool.toml",
+        foreign_lock(&[(&Wheel::module("one", "1"), "one", "1", "")]),
+    );
     launch().prints("1\n");
     launch().prints("1\n");
-    world.write("pylock.tool.toml", foreign_lock(&[(&Wheel::module("one", "2"), "one", "2", "")]));
+    world.write(
+        "pylock.tool.toml",
+        foreign_lock(&[(&Wheel::module("one", "2"), "one", "2", "")]),
+    );
     launch().prints("2\n");
     std::fs::remove_file(world.path("pylock.tool.toml")).unwrap();
     std::fs::remove_file(world.path("wheels/one-2-py3-none-any.whl")).unwrap();
@@ -339,7 +456,10 @@ fn a_lock_that_is_not_of_its_spec_says_what_has_changed() {
     for name in ["one", "two", "three"] {
         world.wheel(&Wheel::module(name, "1"));
     }
-    world.write("vpython.toml", "requires-python = '>=3.6'\ndependencies = ['one', 'two']\n");
+    world.write(
+        "vpython.toml",
+        "requires-python = '>=3.6'\ndependencies = ['one', 'two']\n",
+    );
     lock(&world, &[]).run();
     let written = read(world.path("pylock.vpython.toml"));
     world.write(
@@ -360,16 +480,31 @@ vpython: error: the lock `[WORLD]/work/pylock.vpython.toml` does not fit `[WORLD
     let outcome = lock(&world, &["--check"]).run();
     assert_eq!(outcome.code, Some(1), "{outcome}");
     // That it has changed is known also where what it asks for now is not there.
-    world.write("vpython.toml", "requires-python = '>=3.6'\ndependencies = ['one', 'two', 'four']\n");
+    world.write(
+        "vpython.toml",
+        "requires-python = '>=3.6'\ndependencies = ['one', 'two', 'four']\n",
+    );
     let change = "pylock.vpython.toml: would change\n  `four` was added (`[WORLD]/work/vpython.toml`, line 2)\n";
     let why = ": no wheel in `[WORLD]/work/wheels` fits `four` (asked for in `[WORLD]/work/vpython.toml`, line 2): there is no wheel of `four`\n";
     let outcome = lock(&world, &["--check"]).run();
-    assert_eq!((outcome.code, &*outcome.stdout), (Some(1), change), "{outcome}");
-    assert!(outcome.stderr.starts_with("vpython: warning: cannot lock `[WORLD]/work/vpython.toml` for "), "{outcome}");
+    assert_eq!(
+        (outcome.code, &*outcome.stdout),
+        (Some(1), change),
+        "{outcome}"
+    );
+    assert!(
+        outcome
+            .stderr
+            .starts_with("vpython: warning: cannot lock `[WORLD]/work/vpython.toml` for "),
+        "{outcome}"
+    );
     assert!(outcome.stderr.ends_with(why), "{outcome}");
     assert_eq!(read(world.path("pylock.vpython.toml")), written);
     // The order and the spaces make no difference.
-    world.write("vpython.toml", "requires-python='>=3.6'\ndependencies = [ 'two',  'one' ]\n");
+    world.write(
+        "vpython.toml",
+        "requires-python='>=3.6'\ndependencies = [ 'two',  'one' ]\n",
+    );
     world.vpython(["-c", ""]).run().prints("");
 }
 
@@ -378,8 +513,14 @@ fn a_lock_of_another_tool_must_have_what_the_spec_asks_for() {
     let world = World::new();
     let one = Wheel::module("one", "1");
     world.wheel(&one);
-    world.write("vpython.toml", "dependencies = ['one >=2', 'two', 'three; sys_platform == \"win32\"']\n");
-    world.write("pylock.vpython.toml", foreign_lock(&[(&one, "one", "1", "")]));
+    world.write(
+        "vpython.toml",
+        "dependencies = ['one >=2', 'two', 'three; sys_platform == \"win32\"']\n",
+    );
+    world.write(
+        "pylock.vpython.toml",
+        foreign_lock(&[(&one, "one", "1", "")]),
+    );
     let message = "\
 vpython: error: the lock `[WORLD]/work/pylock.vpython.toml` does not fit `[WORLD]/work/vpython.toml`
   caused by: `one>=2` is asked for (`[WORLD]/work/vpython.toml`, line 1), and it has 1
@@ -404,7 +545,11 @@ fn one_flipped_character_of_a_digest_is_refused() {
     world.write("vpython.toml", "dependencies = ['one']\n");
     lock(&world, &[]).run();
     let digest = sha256(&one);
-    let flipped = digest.replacen(&digest[..1], if digest.starts_with('0') { "1" } else { "0" }, 1);
+    let flipped = digest.replacen(
+        &digest[..1],
+        if digest.starts_with('0') { "1" } else { "0" },
+        1,
+    );
     let text = read(world.path("pylock.vpython.toml"));
     world.write("pylock.vpython.toml", text.replace(&digest, &flipped));
     let message = format!(
@@ -426,18 +571,33 @@ vpython: error: cannot follow the lock `[WORLD]/work/pylock.vpython.toml`
 fn two_machines_write_the_same_lock() {
     let [one, other] = [World::new(), World::new()];
     for (world, directories) in [(&one, ["a", "b"]), (&other, ["y", "x"])] {
-        Wheel::module("one", "1").requires("two").write_to(&world.outside(directories[0]));
+        Wheel::module("one", "1")
+            .requires("two")
+            .write_to(&world.outside(directories[0]));
         Wheel::module("two", "1").write_to(&world.outside(directories[1]));
         Wheel::module("three", "1").write_to(&world.path("wheels"));
-        world.write("my.tool.py", "# /// script\n# dependencies = ['three', 'one']\n# ///\n");
+        world.write(
+            "my.tool.py",
+            "# /// script\n# dependencies = ['three', 'one']\n# ///\n",
+        );
         let mut list = directories.map(|directory| world.outside(directory).display().to_string());
         list.sort();
-        lock(world, &["my.tool.py"]).env("VPYTHON_WHEELS", list.join(":")).run();
+        lock(world, &["my.tool.py"])
+            .env("VPYTHON_WHEELS", list.join(":"))
+            .run();
     }
     let [one, other] = [one, other].map(|world| read(world.path("pylock.my-tool.toml")));
     assert_eq!(one, other);
-    assert_eq!(one.matches("path = ").count(), 1, "only a directory of the spec's own is named:\n{one}");
-    assert!(one.contains("path = \"wheels/three-1-py3-none-any.whl\"") && one.contains("spec = \"my.tool.py\""), "{one}");
+    assert_eq!(
+        one.matches("path = ").count(),
+        1,
+        "only a directory of the spec's own is named:\n{one}"
+    );
+    assert!(
+        one.contains("path = \"wheels/three-1-py3-none-any.whl\"")
+            && one.contains("spec = \"my.tool.py\""),
+        "{one}"
+    );
 }
 
 #[test]
@@ -446,8 +606,19 @@ fn requirements_have_a_lock_too() {
     world.wheel(&Wheel::module("one", "1"));
     world.write("requirements.txt", "one\n-c constraints.txt\n");
     world.write("constraints.txt", "one<2\n");
-    lock(&world, &["requirements.txt"]).run().prints("pylock.requirements.toml: written\n  + one 1\n");
-    let show = || world.vpython(["-vpython-spec", "requirements.txt", "-c", "import one; print(one.VERSION)"]).run();
+    lock(&world, &["requirements.txt"])
+        .run()
+        .prints("pylock.requirements.toml: written\n  + one 1\n");
+    let show = || {
+        world
+            .vpython([
+                "-vpython-spec",
+                "requirements.txt",
+                "-c",
+                "import one; print(one.VERSION)",
+            ])
+            .run()
+    };
     show().prints("1\n");
     world.write("constraints.txt", "one<3\n");
     let message = "\
@@ -465,7 +636,9 @@ fn what_cannot_have_a_lock_is_said() {
     world.write("pylock.toml", foreign_lock(&[]));
     world.write("tool.toml", "");
     world.write("tool.py", "# /// script\n# dependencies = []\n# ///\n");
-    lock(&world, &["tool.py"]).run().prints("pylock.tool.toml: written\n");
+    lock(&world, &["tool.py"])
+        .run()
+        .prints("pylock.tool.toml: written\n");
     #[rustfmt::skip]
     let rows: &[(&[&str], &str)] = &[
         (&[], "\
@@ -504,7 +677,10 @@ vpython: error: cannot lock: there is no spec
 #[test]
 fn platforms_that_no_marker_tells_apart_must_have_the_same_versions() {
     let world = World::new();
-    for (version, platform) in [("1", "musllinux_1_2_x86_64"), ("2", "manylinux_2_17_x86_64")] {
+    for (version, platform) in [
+        ("1", "musllinux_1_2_x86_64"),
+        ("2", "manylinux_2_17_x86_64"),
+    ] {
         world.wheel(&Wheel::module("one", version).tag(&format!("py3-none-{platform}")));
     }
     world.write(
@@ -521,9 +697,17 @@ vpython: error: two platforms would have different wheels, and no marker tells t
     );
     lock(&world, &[]).run().refuses(125, &message);
     world.wheel(&Wheel::module("one", "1").tag("py3-none-manylinux_2_17_x86_64"));
-    world.write("vpython.toml", read(world.path("vpython.toml")).replace("'one'", "'one<2'"));
-    lock(&world, &[]).run().prints("pylock.vpython.toml: written\n  + one 1\n");
-    world.vpython(["-c", "import one; print(one.VERSION)"]).run().prints("1\n");
+    world.write(
+        "vpython.toml",
+        read(world.path("vpython.toml")).replace("'one'", "'one<2'"),
+    );
+    lock(&world, &[])
+        .run()
+        .prints("pylock.vpython.toml: written\n  + one 1\n");
+    world
+        .vpython(["-c", "import one; print(one.VERSION)"])
+        .run()
+        .prints("1\n");
 }
 
 #[test]
@@ -531,9 +715,17 @@ fn an_environment_that_stands_needs_its_wheels_no_more() {
     let world = World::new();
     let one = Wheel::module("one", "1");
     let path = world.wheel(&one);
-    world.write("tool.py", "# /// script\n# dependencies = ['one']\n# ///\nimport one\nprint(one.VERSION)\n");
+    world.write(
+        "tool.py",
+        "# /// script\n# dependencies = ['one']\n# ///\nimport one\nprint(one.VERSION)\n",
+    );
     lock(&world, &["tool.py"]).run();
-    let launch = |root: &str| world.vpython(["tool.py"]).env("VPYTHON_VIRTUALENV_ROOT", world.outside(root)).run();
+    let launch = |root: &str| {
+        world
+            .vpython(["tool.py"])
+            .env("VPYTHON_VIRTUALENV_ROOT", world.outside(root))
+            .run()
+    };
     launch("root").prints("1\n");
     let mut bytes = one.bytes();
     bytes[40] ^= 1;
@@ -545,7 +737,12 @@ fn an_environment_that_stands_needs_its_wheels_no_more() {
         launch("root").prints("1\n");
         launch("root").prints("1\n");
         let outcome = launch("other");
-        assert!(outcome.stderr.starts_with("vpython: error: cannot follow the lock"), "{change}: {outcome}");
+        assert!(
+            outcome
+                .stderr
+                .starts_with("vpython: error: cannot follow the lock"),
+            "{change}: {outcome}"
+        );
         assert_eq!(world.environments().len(), 1, "{change}");
     }
 }
@@ -558,19 +755,27 @@ fn verify_looks_for_what_is_locked() {
     let verify = || world.vpython(["-vpython-tool", "verify"]).run();
     let outcome = verify();
     assert_eq!(outcome.code, Some(0), "{outcome}");
-    assert!(outcome.stdout.contains("app==1") && outcome.stdout.contains("win==2"), "{outcome}");
+    assert!(
+        outcome.stdout.contains("app==1") && outcome.stdout.contains("win==2"),
+        "{outcome}"
+    );
     std::fs::remove_file(world.path("wheels/lib-1-py3-none-win_amd64.whl")).unwrap();
     let outcome = verify();
     assert_eq!(outcome.code, Some(1), "{outcome}");
     let missing = "`lib-1-py3-none-win_amd64.whl` (";
-    assert!(outcome.stderr.contains("the spec cannot be met by") && outcome.stderr.contains(missing), "{outcome}");
+    assert!(
+        outcome.stderr.contains("the spec cannot be met by") && outcome.stderr.contains(missing),
+        "{outcome}"
+    );
 }
 
 #[test]
 fn the_example_of_the_readme_is_what_is_written() {
     let readme = include_str!("../../README.md");
     let example = |kind: &str| {
-        let (_, behind) = readme.split_once(&format!("<!-- locked -->\n```{kind}\n")).unwrap();
+        let (_, behind) = readme
+            .split_once(&format!("<!-- locked -->\n```{kind}\n"))
+            .unwrap();
         behind.split_once("```").unwrap().0
     };
     let world = World::new();
@@ -600,10 +805,18 @@ fn explain_tells_of_the_lock() {
         "  app 1  for line 1 ",
         "  lib 1  for [WORLD]/work/pylock.vpython.toml, line ",
     ] {
-        assert!(outcome.stdout.contains(line), "{line:?} is not in:\n{outcome}");
+        assert!(
+            outcome.stdout.contains(line),
+            "{line:?} is not in:\n{outcome}"
+        );
     }
     std::fs::remove_file(world.path("wheels/app-1-py3-none-any.whl")).unwrap();
     let outcome = world.vpython(["-vpython-tool", "explain", "show.py"]).run();
     assert_eq!(outcome.code, Some(125), "{outcome}");
-    assert!(outcome.stderr.starts_with("vpython: error: cannot follow the lock"), "{outcome}");
+    assert!(
+        outcome
+            .stderr
+            .starts_with("vpython: error: cannot follow the lock"),
+        "{outcome}"
+    );
 }

@@ -4,10 +4,17 @@ use crate::support::{Fake, Wheel, World};
 
 /// What a launch tells, without how long it took.
 fn told(world: &World, words: &[&str]) -> String {
-    let outcome = world.vpython(["-vpython-log-level", "info"]).arguments(words).run();
+    let outcome = world
+        .vpython(["-vpython-log-level", "info"])
+        .arguments(words)
+        .run();
     assert_eq!(outcome.code, Some(0), "{outcome}");
     let line = |line: &str| match line.rsplit_once(" in ") {
-        Some((start, time)) if start.starts_with("vpython: info: built ") && time.ends_with(" s\n") => format!("{start}\n"),
+        Some((start, time))
+            if start.starts_with("vpython: info: built ") && time.ends_with(" s\n") =>
+        {
+            format!("{start}\n")
+        }
         _ => line.to_owned(),
     };
     outcome.stderr.split_inclusive('\n').map(line).collect()
@@ -18,7 +25,10 @@ fn a_launch_tells_what_it_decided_and_from_what() {
     let world = World::new();
     world.wheel(&Wheel::module("a", "1").requires("b"));
     world.wheel(&Wheel::module("b", "2"));
-    world.write("tool.py", "# /// script\n# requires-python = '>=3.6'\n# dependencies = ['a']\n# ///\nimport a, b\n");
+    world.write(
+        "tool.py",
+        "# /// script\n# requires-python = '>=3.6'\n# dependencies = ['a']\n# ///\nimport a, b\n",
+    );
     let spec = "vpython: info: the spec is `[WORLD]/work/tool.py`, line 1 (pep723)\n";
     let platform = format!("{} {}", std::env::consts::OS, std::env::consts::ARCH);
     let interpreter = format!(

@@ -1,9 +1,12 @@
 //! vpython as its users meet it: the built program, run in worlds that are made by code.
 //!
-//! `support` makes the worlds: wheels, specs, interpreters, a store of its own for each test. A test is named by what is true,
-//! compares whole outputs, and changes neither its own environment nor its own directory. What cannot be tested on a machine is said
-//! aloud.
-#![allow(clippy::disallowed_methods, reason = "tests look at the disk and the machine as they are")]
+//! `support` makes the worlds: wheels, specs, interpreters, a store of its own for each test. A
+//! test is named by what is true, compares whole outputs, and changes neither its own environment
+//! nor its own directory. What cannot be tested on a machine is said aloud.
+#![allow(
+    clippy::disallowed_methods,
+    reason = "tests look at the disk and the machine as they are"
+)]
 
 /// Says what is not tested on this machine, and why, as a sentence without its end.
 macro_rules! not_tested {

@@ -9,7 +9,10 @@ fn module(name: &str, version: &str) -> Wheel {
 /// Refused with this message, in which `[FETCH]` stands for the command that fills the directory.
 #[track_caller]
 fn refuses(case: &Case, message: &str) {
-    case.refuses(&message.replace("[FETCH]", "vpython -vpython-spec=vpython.toml -vpython-tool fetch"));
+    case.refuses(&message.replace(
+        "[FETCH]",
+        "vpython -vpython-spec=vpython.toml -vpython-tool fetch",
+    ));
 }
 
 const A: &str = "a-1-py3-none-any.whl";
@@ -17,10 +20,20 @@ const B: &str = "b-1-py3-none-any.whl";
 
 #[test]
 fn ranges_from_before_there_was_a_rule_are_mended() {
-    for range in [">=3.6.*", ">=2.7,!=3.0*,!=3.1*", ">= 2.7, !=3.0.*,", ">='3.6'", ">=3.6<4"] {
+    for range in [
+        ">=3.6.*",
+        ">=2.7,!=3.0*,!=3.1*",
+        ">= 2.7, !=3.0.*,",
+        ">='3.6'",
+        ">=3.6<4",
+    ] {
         Case::new(&["a"], &[module("a", "1").requires_python(range)]).takes(&[A]);
     }
-    let wheels = [module("a", "1").requires("b>=1.0.*<2"), module("b", "2"), module("b", "1")];
+    let wheels = [
+        module("a", "1").requires("b>=1.0.*<2"),
+        module("b", "2"),
+        module("b", "1"),
+    ];
     Case::new(&["a"], &wheels).takes(&[A, B]);
     refuses(
         &Case::new(&["a"], &[module("a", "1").requires_python(">=3.12.*")]),
@@ -45,8 +58,20 @@ fn a_range_of_pythons_that_cannot_be_read_rules_nothing_out_and_is_told() {
 
 #[test]
 fn a_requirement_that_cannot_be_read_counts_only_where_it_is_followed() {
-    let bad = || module("a", "2").extra("x").extra("y").requires("b >= x; extra == 'x'").requires("b; extra == 'y'");
-    let wheels = || [bad(), module("a", "1").extra("x").requires("b"), module("b", "1")];
+    let bad = || {
+        module("a", "2")
+            .extra("x")
+            .extra("y")
+            .requires("b >= x; extra == 'x'")
+            .requires("b; extra == 'y'")
+    };
+    let wheels = || {
+        [
+            bad(),
+            module("a", "1").extra("x").requires("b"),
+            module("b", "1"),
+        ]
+    };
     Case::new(&["a"], &wheels()).takes(&["a-2-py3-none-any.whl"]);
     Case::new(&["a[y]"], &wheels()).takes(&["a-2-py3-none-any.whl", B]);
     Case::new(&["a[x]"], &wheels()).takes(&[A, B]);
@@ -59,7 +84,12 @@ fn a_requirement_that_cannot_be_read_counts_only_where_it_is_followed() {
          hint: fetch one: `[FETCH]`\n",
     );
     refuses(
-        &Case::new(&["a"], &[module("a", "1").tag("cp37-abi3-linux_x86_64").requires("b >= x")]),
+        &Case::new(
+            &["a"],
+            &[module("a", "1")
+                .tag("cp37-abi3-linux_x86_64")
+                .requires("b >= x")],
+        ),
         "vpython: error: no wheel in `[WORLD]/work/wheels` fits `a` (asked for in `[WORLD]/work/vpython.toml`, line 1)\n  \
          caused by: `a-1-cp37-abi3-linux_x86_64.whl` has a bad `Requires-Dist`: `b >= x`\n  \
          hint: fetch one: `[FETCH]`\n",
@@ -71,7 +101,11 @@ fn a_wheel_that_requires_another_version_of_itself_is_named() {
     refuses(
         &Case::new(
             &["b"],
-            &[module("a", "1").requires("a>=2"), module("b", "1").requires("a").requires("c"), module("c", "1")],
+            &[
+                module("a", "1").requires("a>=2"),
+                module("b", "1").requires("a").requires("c"),
+                module("c", "1"),
+            ],
         ),
         "vpython: error: no wheel in `[WORLD]/work/wheels` fits `a` (asked for by `b` 1, `b-1-py3-none-any.whl`)\n  \
          caused by: `b` is asked for in `[WORLD]/work/vpython.toml`, line 1\n  \
@@ -82,6 +116,9 @@ fn a_wheel_that_requires_another_version_of_itself_is_named() {
 
 #[test]
 fn a_description_may_begin_where_it_should_not() {
-    let wheel = module("a", "1").requires("b").header("A description without an empty line before it.").requires("c");
+    let wheel = module("a", "1")
+        .requires("b")
+        .header("A description without an empty line before it.")
+        .requires("c");
     Case::new(&["a"], &[wheel, module("b", "1")]).takes(&[A, B]);
 }

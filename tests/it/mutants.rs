@@ -1,7 +1,8 @@
-//! Wheels in which bytes were changed by chance: none makes vpython panic or write where it should not, and what it takes, python's
-//! `zipfile` and libarchive's `bsdtar` read as it does.
+//! Wheels in which bytes were changed by chance: none makes vpython panic or write where it should
+//! not, and what it takes, python's `zipfile` and libarchive's `bsdtar` read as it does.
 //!
-//! `VPYTHON_MUTANTS=100000 cargo test mutants` tries as many; without, it is a few thousand. `VPYTHON_SEED` gives another row of them.
+//! `VPYTHON_MUTANTS=100000 cargo test mutants` tries as many; without, it is a few thousand.
+//! `VPYTHON_SEED` gives another row of them.
 
 use std::io::{BufRead, BufReader, Cursor, Write};
 use std::path::Path;
@@ -25,12 +26,25 @@ impl Chance {
     }
 }
 
-/// Wheels to begin with: stored, deflated, with directories and names in UTF-8, with sizes behind the content, with large sizes.
+/// Wheels to begin with: stored, deflated, with directories and names in UTF-8, with sizes behind
+/// the content, with large sizes.
 fn originals() -> Vec<Vec<u8>> {
-    let wheel = Wheel::module("a", "1").file("a_data/b.txt", "b".repeat(200)).file("a_data/c.bin", [0, 1, 2, 3]);
-    let named = wheel.clone().file("a_data/", "").file("a_data/\u{e9}t\u{e9}.txt", "summer").data("data/share/x", "x");
+    let wheel = Wheel::module("a", "1")
+        .file("a_data/b.txt", "b".repeat(200))
+        .file("a_data/c.bin", [0, 1, 2, 3]);
+    let named = wheel
+        .clone()
+        .file("a_data/", "")
+        .file("a_data/\u{e9}t\u{e9}.txt", "summer")
+        .data("data/share/x", "x");
     let plain = wheel.bytes();
-    vec![wheel.clone().compressed().bytes(), named.bytes(), streamed(&plain), large(&plain), plain]
+    vec![
+        wheel.clone().compressed().bytes(),
+        named.bytes(),
+        streamed(&plain),
+        large(&plain),
+        plain,
+    ]
 }
 
 /// The members of an archive written anew by python's `zipfile`, into a stream.
@@ -41,7 +55,12 @@ fn streamed(bytes: &[u8]) -> Vec<u8> {
         with zipfile.ZipFile(Stream(), 'w', zipfile.ZIP_DEFLATED) as archive:\n    \
         for name in source.namelist(): archive.writestr(name, source.read(name))\n";
     let mut python = Command::new(&Python::any().path);
-    let mut child = python.args(["-I", "-c", text]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut child = python
+        .args(["-I", "-c", text])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
     child.stdin.take().unwrap().write_all(bytes).unwrap();
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success());
@@ -52,7 +71,9 @@ fn streamed(bytes: &[u8]) -> Vec<u8> {
 fn large(bytes: &[u8]) -> Vec<u8> {
     let mut source = zip::ZipArchive::new(Cursor::new(bytes)).unwrap();
     let mut writer = zip::ZipWriter::new(Cursor::new(Vec::new()));
-    let options = zip::write::SimpleFileOptions::DEFAULT.large_file(true).compression_method(zip::CompressionMethod::Stored);
+    let options = zip::write::SimpleFileOptions::DEFAULT
+        .large_file(true)
+        .compression_method(zip::CompressionMethod::Stored);
     for index in 0..source.len() {
         let mut member = source.by_index(index).unwrap();
         let name = member.name().unwrap().into_owned();
@@ -94,8 +115,9 @@ fn mutate(bytes: &mut Vec<u8>, originals: &[Vec<u8>], chance: &mut Chance) {
 
 /// Changes a byte of a header, where it counts: few bytes of an archive are in one.
 fn swap_near_signature(bytes: &mut [u8], chance: &mut Chance) {
-    let headers: Vec<usize> =
-        (0..bytes.len().saturating_sub(4)).filter(|at| bytes[*at..].starts_with(b"PK") && bytes[at + 2] < 8).collect();
+    let headers: Vec<usize> = (0..bytes.len().saturating_sub(4))
+        .filter(|at| bytes[*at..].starts_with(b"PK") && bytes[at + 2] < 8)
+        .collect();
     if headers.is_empty() {
         return;
     }
@@ -105,8 +127,8 @@ fn swap_near_signature(bytes: &mut [u8], chance: &mut Chance) {
     }
 }
 
-/// Reads archives as others do: of each path that it is told, and of each directory that vpython has unpacked it to, it says what is
-/// different, or `same`.
+/// Reads archives as others do: of each path that it is told, and of each directory that vpython
+/// has unpacked it to, it says what is different, or `same`.
 const PEER: &str = r"
 import hashlib, os, shutil, subprocess, sys, zipfile
 
@@ -167,18 +189,36 @@ struct Peer {
 
 impl Peer {
     fn start() -> Self {
-        let has_bsdtar = Command::new("bsdtar").arg("--version").stdout(Stdio::null()).status().is_ok();
+        let has_bsdtar = Command::new("bsdtar")
+            .arg("--version")
+            .stdout(Stdio::null())
+            .status()
+            .is_ok();
         if !has_bsdtar {
             not_tested!("there is no bsdtar to compare with");
         }
         let mut python = Command::new(&Python::any().path);
-        python.args(["-I", "-c", PEER]).env("LC_ALL", "C.UTF-8").stdin(Stdio::piped()).stdout(Stdio::piped());
+        python
+            .args(["-I", "-c", PEER])
+            .env("LC_ALL", "C.UTF-8")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped());
         let mut child = python.spawn().unwrap();
-        Self { questions: child.stdin.take().unwrap(), answers: BufReader::new(child.stdout.take().unwrap()), child }
+        Self {
+            questions: child.stdin.take().unwrap(),
+            answers: BufReader::new(child.stdout.take().unwrap()),
+            child,
+        }
     }
 
     fn ask(&mut self, wheel: &Path, directory: &Path) -> String {
-        writeln!(self.questions, "{}\t{}", wheel.display(), directory.display()).unwrap();
+        writeln!(
+            self.questions,
+            "{}\t{}",
+            wheel.display(),
+            directory.display()
+        )
+        .unwrap();
         let mut answer = String::new();
         self.answers.read_line(&mut answer).unwrap();
         answer.trim_end().to_owned()
@@ -192,10 +232,14 @@ impl Peer {
 
 #[test]
 fn mutants_are_refused_or_read_alike_by_all() {
-    let number = |name: &str, otherwise| std::env::var(name).map_or(otherwise, |text| text.parse().unwrap());
+    let number =
+        |name: &str, otherwise| std::env::var(name).map_or(otherwise, |text| text.parse().unwrap());
     let (count, seed) = (number("VPYTHON_MUTANTS", 3000), number("VPYTHON_SEED", 1));
     let directory = tempfile::tempdir().unwrap();
-    let (file, to) = (directory.path().join("a-1-py3-none-any.whl"), directory.path().join("to"));
+    let (file, to) = (
+        directory.path().join("a-1-py3-none-any.whl"),
+        directory.path().join("to"),
+    );
     let mut peer = Peer::start();
     let mut chance = Chance(seed | 1 << 40);
     let originals = originals();
@@ -212,8 +256,14 @@ fn mutants_are_refused_or_read_alike_by_all() {
         std::fs::create_dir(&to).unwrap();
         let result = vpython::build::unpack(&planned(&file, &bytes), &to);
         let beside = std::fs::read_dir(&directory).unwrap().count();
-        assert_eq!(beside, 2, "mutant {index} of seed {seed} is written elsewhere");
-        assert!(index >= originals.len() as u64 || result.is_ok(), "original {index}: {result:?}");
+        assert_eq!(
+            beside, 2,
+            "mutant {index} of seed {seed} is written elsewhere"
+        );
+        assert!(
+            index >= originals.len() as u64 || result.is_ok(),
+            "original {index}: {result:?}"
+        );
         if result.is_ok() {
             taken += 1;
             let answer = peer.ask(&file, &to);
@@ -225,5 +275,10 @@ fn mutants_are_refused_or_read_alike_by_all() {
     }
     peer.stop();
     eprintln!("{taken} of {count} mutants were taken");
-    assert!(differing.is_empty(), "{} of {taken}: {:#?}", differing.len(), &differing[..differing.len().min(5)]);
+    assert!(
+        differing.is_empty(),
+        "{} of {taken}: {:#?}",
+        differing.len(),
+        &differing[..differing.len().min(5)]
+    );
 }

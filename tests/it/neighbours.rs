@@ -1,4 +1,5 @@
-//! Other users of the machine: what they can write to is not used, and what they have put somewhere is not followed.
+//! Other users of the machine: what they can write to is not used, and what they have put somewhere
+//! is not followed.
 
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::Path;
@@ -24,11 +25,16 @@ fn set_mode(path: &Path, mode: u32) {
 /// A launch without a spec, whose root is `shared/own/root`.
 fn launch(world: &World) -> crate::support::Outcome {
     let root = world.outside("shared/own/root");
-    world.vpython(["-c", "print(1)"]).env("VPYTHON_VIRTUALENV_ROOT", root).run()
+    world
+        .vpython(["-c", "print(1)"])
+        .env("VPYTHON_VIRTUALENV_ROOT", root)
+        .run()
 }
 
 fn cannot_use(why: &str) -> String {
-    format!("vpython: error: cannot use `[WORLD]/shared/own/root` as the store\n  caused by: {why}\n")
+    format!(
+        "vpython: error: cannot use `[WORLD]/shared/own/root` as the store\n  caused by: {why}\n"
+    )
 }
 
 #[test]
@@ -37,7 +43,8 @@ fn a_directory_on_the_way_that_others_can_write_to_is_refused() {
     let shared = world.outside("shared");
     std::fs::create_dir_all(shared.join("own")).unwrap();
     set_mode(&shared, 0o777);
-    let hint = "  hint: `chmod go-w '[WORLD]/shared'`, or name another directory with `-vpython-root`\n";
+    let hint =
+        "  hint: `chmod go-w '[WORLD]/shared'`, or name another directory with `-vpython-root`\n";
     let why = "`[WORLD]/shared` can be written to by others (mode 0777)";
     launch(&world).refuses(125, &(cannot_use(why) + hint));
     // In a directory such as `/tmp`, nobody can rename what is another's.
@@ -71,8 +78,16 @@ fn the_superuser_leaves_nothing_in_the_home_of_somebody_else() {
          caused by: `[WORLD]/home` belongs to user {STRANGER}, and this is user 0\n  \
          hint: call `sudo -H`, so that `HOME` is the superuser's, or name another directory with `-vpython-root`\n"
     );
-    world.vpython(["-c", "print(1)"]).without("VPYTHON_VIRTUALENV_ROOT").run().refuses(125, &expected);
-    assert_eq!(std::fs::read_dir(&home).unwrap().count(), 0, "nothing is left in the home");
+    world
+        .vpython(["-c", "print(1)"])
+        .without("VPYTHON_VIRTUALENV_ROOT")
+        .run()
+        .refuses(125, &expected);
+    assert_eq!(
+        std::fs::read_dir(&home).unwrap().count(),
+        0,
+        "nothing is left in the home"
+    );
 }
 
 #[test]
@@ -80,7 +95,10 @@ fn where_the_home_is_closed_the_store_is_beside_temporary_files() {
     if !is_superuser() {
         return;
     }
-    let Some(python) = Python::all().iter().find(|python| python.path.starts_with("/usr")) else {
+    let Some(python) = Python::all()
+        .iter()
+        .find(|python| python.path.starts_with("/usr"))
+    else {
         not_tested!("there is no python that others than the superuser can run");
         return;
     };
@@ -88,21 +106,40 @@ fn where_the_home_is_closed_the_store_is_beside_temporary_files() {
     for mode in [0o700, 0o555] {
         let world = World::with_python(python);
         let program = world.copy_vpython("launcher");
-        for (directory, mode) in [("", 0o755), ("work", 0o755), ("bin", 0o755), ("home", mode), ("tmp", 0o1777)] {
+        for (directory, mode) in [
+            ("", 0o755),
+            ("work", 0o755),
+            ("bin", 0o755),
+            ("home", mode),
+            ("tmp", 0o1777),
+        ] {
             set_mode(&world.outside(directory), mode);
         }
-        let run = |words: &[&str]| world.program(&program, words).without("VPYTHON_VIRTUALENV_ROOT").user(STRANGER).run();
+        let run = |words: &[&str]| {
+            world
+                .program(&program, words)
+                .without("VPYTHON_VIRTUALENV_ROOT")
+                .user(STRANGER)
+                .run()
+        };
         let warning = format!(
             "vpython: warning: the store is `[WORLD]/tmp/vpython-root.{STRANGER}`: cannot make the store \
              `[WORLD]/home/.cache/vpython-root.{STRANGER}`: cannot create directory `[WORLD]/home/.cache`: Permission denied (os error 13)\n"
         );
         run(&["-c", "print(1)"]).expect(0, "1\n", &warning);
         run(&["-c", "print(1)"]).prints("1\n");
-        assert!(world.outside(&format!("tmp/vpython-root.{STRANGER}/v1/envs")).exists());
+        assert!(
+            world
+                .outside(&format!("tmp/vpython-root.{STRANGER}/v1/envs"))
+                .exists()
+        );
         // What only looks at the store finds the same one.
         let outcome = run(&["-vpython-tool", "explain", "-c", ""]);
         let entry = format!("entry         [WORLD]/tmp/vpython-root.{STRANGER}/v1/envs/[KEY]\n");
-        assert!(outcome.code == Some(0) && outcome.stdout.contains(&entry), "{outcome}");
+        assert!(
+            outcome.code == Some(0) && outcome.stdout.contains(&entry),
+            "{outcome}"
+        );
     }
 }
 
@@ -116,7 +153,8 @@ fn a_link_on_the_way_leads_where_its_target_is_looked_at() {
     std::fs::remove_dir_all(world.outside("open/own/root")).unwrap();
     set_mode(&world.outside("open"), 0o777);
     let why = "`[WORLD]/open` can be written to by others (mode 0777)";
-    let hint = "  hint: `chmod go-w '[WORLD]/open'`, or name another directory with `-vpython-root`\n";
+    let hint =
+        "  hint: `chmod go-w '[WORLD]/open'`, or name another directory with `-vpython-root`\n";
     launch(&world).refuses(125, &(cannot_use(why) + hint));
 }
 
@@ -150,7 +188,12 @@ fn what_is_put_in_the_place_of_a_directory_of_the_store_is_refused() {
              no links\n"
         );
         world.vpython(["-c", ""]).run().refuses(125, &message);
-        assert_eq!(std::fs::read_dir(world.outside("elsewhere")).unwrap().count(), 0);
+        assert_eq!(
+            std::fs::read_dir(world.outside("elsewhere"))
+                .unwrap()
+                .count(),
+            0
+        );
     }
 }
 
@@ -158,11 +201,16 @@ fn what_is_put_in_the_place_of_a_directory_of_the_store_is_refused() {
 fn a_pipe_or_link_in_the_place_of_a_file_of_the_store_is_neither_waited_for_nor_followed() {
     let world = World::new();
     world.wheel(&Wheel::module("a", "1"));
-    world.write("tool.py", "# /// script\n# dependencies = ['a']\n# ///\nimport a\nprint(a.VERSION)\n");
+    world.write(
+        "tool.py",
+        "# /// script\n# dependencies = ['a']\n# ///\nimport a\nprint(a.VERSION)\n",
+    );
     for is_pipe in [true, false] {
         world.install(["tool.py"]);
         let manifest = world.environments()[0].join("vpython.json");
-        let memos = std::fs::read_dir(world.store("memo")).unwrap().map(|entry| entry.unwrap().path());
+        let memos = std::fs::read_dir(world.store("memo"))
+            .unwrap()
+            .map(|entry| entry.unwrap().path());
         for path in memos.chain([manifest]).filter(|path| path.is_file()) {
             let kept = world.outside("kept");
             std::fs::rename(&path, &kept).unwrap();
@@ -173,7 +221,11 @@ fn a_pipe_or_link_in_the_place_of_a_file_of_the_store_is_neither_waited_for_nor_
             }
         }
         let outcome = world.vpython(["tool.py"]).run();
-        assert_eq!((outcome.code, &*outcome.stdout), (Some(0), "1\n"), "{outcome}");
+        assert_eq!(
+            (outcome.code, &*outcome.stdout),
+            (Some(0), "1\n"),
+            "{outcome}"
+        );
         world.vpython(["tool.py"]).run().prints("1\n");
     }
 }
@@ -192,12 +244,21 @@ fn a_caller_with_fewer_rights_than_the_program_has_no_say_by_variables() {
     }
     world.write_with_mode("pretended", "#!/bin/sh\necho pretended\n", 0o755);
     let run = world.program(&program, ["-vpython-tool", "explain", "--json", "-c", ""]);
-    let outcome = run.env("VPYTHON_INTERPRETER", world.path("pretended")).user(STRANGER + 1).run();
-    assert!(!outcome.stdout.contains("pretended") && !outcome.stdout.contains("[WORLD]/root"), "{outcome}");
+    let outcome = run
+        .env("VPYTHON_INTERPRETER", world.path("pretended"))
+        .user(STRANGER + 1)
+        .run();
+    assert!(
+        !outcome.stdout.contains("pretended") && !outcome.stdout.contains("[WORLD]/root"),
+        "{outcome}"
+    );
     // The same program without the bit does as it is told.
     set_mode(&program, 0o755);
     let run = world.program(&program, ["-vpython-tool", "explain", "--json", "-c", ""]);
-    let outcome = run.env("VPYTHON_INTERPRETER", world.path("pretended")).user(STRANGER + 1).run();
+    let outcome = run
+        .env("VPYTHON_INTERPRETER", world.path("pretended"))
+        .user(STRANGER + 1)
+        .run();
     assert!(outcome.stdout.contains("pretended"), "{outcome}");
 }
 
@@ -205,15 +266,26 @@ fn a_caller_with_fewer_rights_than_the_program_has_no_say_by_variables() {
 fn what_a_spec_takes_from_the_environment_is_not_written_to_the_disk() {
     let world = World::new();
     world.wheel(&Wheel::module("a", "1"));
-    world.write("requirements.txt", "--index-url https://${SECRET}@index/simple\na\n");
+    world.write(
+        "requirements.txt",
+        "--index-url https://${SECRET}@index/simple\na\n",
+    );
     let launch = || {
-        let launch = world.vpython(["-vpython-spec", "requirements.txt", "-c", "import a; print(a.VERSION)"]);
+        let launch = world.vpython([
+            "-vpython-spec",
+            "requirements.txt",
+            "-c",
+            "import a; print(a.VERSION)",
+        ]);
         launch.env("SECRET", "correct-horse").run()
     };
     for _ in 0..2 {
         assert_eq!((launch().code, &*launch().stdout), (Some(0), "1\n"));
     }
-    for entry in walkdir::WalkDir::new(world.outside("root")).into_iter().map(Result::unwrap) {
+    for entry in walkdir::WalkDir::new(world.outside("root"))
+        .into_iter()
+        .map(Result::unwrap)
+    {
         if entry.file_type().is_file() {
             let content = std::fs::read(entry.path()).unwrap();
             let found = content.windows(13).any(|part| part == b"correct-horse");

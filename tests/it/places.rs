@@ -1,4 +1,5 @@
-//! Stores in odd places: what a path can hold, who can write there, and what the file system cannot do.
+//! Stores in odd places: what a path can hold, who can write there, and what the file system cannot
+//! do.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -12,14 +13,22 @@ use crate::support::{Outcome, Wheel, World, start};
 fn world() -> World {
     let world = World::new();
     world.wheel(
-        &Wheel::module("a", "1").entry_point("say", "a:say").script("shipped", "#!python\nimport a\nprint(a.VERSION)\n"),
+        &Wheel::module("a", "1")
+            .entry_point("say", "a:say")
+            .script("shipped", "#!python\nimport a\nprint(a.VERSION)\n"),
     );
-    world.write("tool.py", "# /// script\n# dependencies = ['a']\n# ///\nimport a\nprint(a.VERSION)\n");
+    world.write(
+        "tool.py",
+        "# /// script\n# dependencies = ['a']\n# ///\nimport a\nprint(a.VERSION)\n",
+    );
     world
 }
 
 fn launch(world: &World, root: impl AsRef<OsStr>) -> Outcome {
-    world.vpython(["tool.py"]).env("VPYTHON_VIRTUALENV_ROOT", root).run()
+    world
+        .vpython(["tool.py"])
+        .env("VPYTHON_VIRTUALENV_ROOT", root)
+        .run()
 }
 
 #[test]
@@ -40,8 +49,10 @@ fn a_root_may_have_any_name() {
         for _ in 0..2 {
             launch(&world, &root).prints("1\n");
         }
-        let environments: Vec<_> =
-            std::fs::read_dir(root.join("v1/envs")).unwrap().map(|entry| entry.unwrap().path()).collect();
+        let environments: Vec<_> = std::fs::read_dir(root.join("v1/envs"))
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .collect();
         let script = environments[0].join("bin/shipped");
         world.program(&script, [] as [&str; 0]).run().prints("1\n");
     }
@@ -57,7 +68,10 @@ fn a_script_and_its_wheels_may_be_anywhere() {
             std::fs::rename(world.path(part), directory.join(part)).unwrap();
         }
         for _ in 0..2 {
-            world.vpython([directory.join("tool.py")]).run().prints("1\n");
+            world
+                .vpython([directory.join("tool.py")])
+                .run()
+                .prints("1\n");
         }
     }
 }
@@ -65,7 +79,13 @@ fn a_script_and_its_wheels_may_be_anywhere() {
 #[test]
 fn without_a_writable_home_the_store_is_beside_temporary_files() {
     let world = world();
-    let run = || world.vpython(["tool.py"]).without("VPYTHON_VIRTUALENV_ROOT").env("HOME", "/proc/self/nowhere").run();
+    let run = || {
+        world
+            .vpython(["tool.py"])
+            .without("VPYTHON_VIRTUALENV_ROOT")
+            .env("HOME", "/proc/self/nowhere")
+            .run()
+    };
     let user = nix::unistd::geteuid();
     let warning = format!(
         "vpython: warning: the store is `[WORLD]/tmp/vpython-root.{user}`: cannot make the store \
@@ -74,8 +94,18 @@ fn without_a_writable_home_the_store_is_beside_temporary_files() {
     );
     run().expect(0, "1\n", &warning);
     run().prints("1\n");
-    assert!(world.outside(&format!("tmp/vpython-root.{user}/v1/envs")).exists());
-    let run = || world.vpython(["tool.py"]).without("VPYTHON_VIRTUALENV_ROOT").without("HOME").run();
+    assert!(
+        world
+            .outside(&format!("tmp/vpython-root.{user}/v1/envs"))
+            .exists()
+    );
+    let run = || {
+        world
+            .vpython(["tool.py"])
+            .without("VPYTHON_VIRTUALENV_ROOT")
+            .without("HOME")
+            .run()
+    };
     run().prints("1\n");
 }
 
@@ -85,15 +115,32 @@ fn the_callers_umask_opens_and_closes_nothing() {
         let world = world();
         let text = format!("umask {umask}; exec \"$0\" tool.py");
         for _ in 0..2 {
-            world.program("/bin/sh", ["-c", &text, env!("CARGO_BIN_EXE_vpython")]).run().prints("1\n");
+            world
+                .program("/bin/sh", ["-c", &text, env!("CARGO_BIN_EXE_vpython")])
+                .run()
+                .prints("1\n");
         }
-        for entry in walkdir::WalkDir::new(world.outside("root")).into_iter().map(Result::unwrap) {
+        for entry in walkdir::WalkDir::new(world.outside("root"))
+            .into_iter()
+            .map(Result::unwrap)
+        {
             let metadata = entry.path().symlink_metadata().unwrap();
             let is_open = !metadata.is_symlink() && metadata.mode() & 0o022 != 0;
-            assert!(!is_open, "umask {umask}: others can write to {}", entry.path().display());
+            assert!(
+                !is_open,
+                "umask {umask}: others can write to {}",
+                entry.path().display()
+            );
         }
-        let site = world.environments()[0].join(format!("lib/python3.{}/site-packages/a.py", world.python.minor));
-        assert_eq!(site.metadata().unwrap().mode() & 0o7777, 0o444, "umask {umask}");
+        let site = world.environments()[0].join(format!(
+            "lib/python3.{}/site-packages/a.py",
+            world.python.minor
+        ));
+        assert_eq!(
+            site.metadata().unwrap().mode() & 0o7777,
+            0o444,
+            "umask {umask}"
+        );
     }
 }
 
@@ -105,11 +152,23 @@ fn a_clock_that_is_years_off_changes_nothing() {
     for year in [-10_i64, 10] {
         let now = std::time::SystemTime::now();
         let distance = std::time::Duration::from_secs(year.unsigned_abs() * 365 * 24 * 3600);
-        let stamp = if year < 0 { now - distance } else { now + distance };
-        std::fs::File::open(&manifest).unwrap().set_modified(stamp).unwrap();
+        let stamp = if year < 0 {
+            now - distance
+        } else {
+            now + distance
+        };
+        std::fs::File::open(&manifest)
+            .unwrap()
+            .set_modified(stamp)
+            .unwrap();
         world.vpython(["tool.py"]).run().prints("1\n");
-        let age = now.duration_since(manifest.metadata().unwrap().modified().unwrap()).unwrap_or_default();
-        assert!(age < std::time::Duration::from_hours(1), "the stamp is put right");
+        let age = now
+            .duration_since(manifest.metadata().unwrap().modified().unwrap())
+            .unwrap_or_default();
+        assert!(
+            age < std::time::Duration::from_hours(1),
+            "the stamp is put right"
+        );
     }
 }
 
@@ -119,10 +178,19 @@ fn layouts_of_other_versions_are_left_alone() {
     for layout in ["v0", "v2"] {
         std::fs::create_dir_all(world.outside("root").join(layout).join("envs/x")).unwrap();
     }
-    let before = [crate::support::tree(&world.outside("root/v0")), crate::support::tree(&world.outside("root/v2"))];
+    let before = [
+        crate::support::tree(&world.outside("root/v0")),
+        crate::support::tree(&world.outside("root/v2")),
+    ];
     world.vpython(["tool.py"]).run().prints("1\n");
     world.vpython(["-vpython-tool", "prune", "--all"]).run();
-    assert_eq!(before, [crate::support::tree(&world.outside("root/v0")), crate::support::tree(&world.outside("root/v2"))]);
+    assert_eq!(
+        before,
+        [
+            crate::support::tree(&world.outside("root/v0")),
+            crate::support::tree(&world.outside("root/v2"))
+        ]
+    );
 }
 
 #[test]
@@ -133,12 +201,16 @@ fn a_store_that_is_removed_under_a_program_is_built_again() {
         "# /// script\n# dependencies = ['a']\n# ///\nimport shutil, sys\nshutil.rmtree(sys.argv[1])\nprint('on')\n",
     );
     let root = world.outside("root");
-    world.vpython(["long.py", root.to_str().unwrap()]).run().prints("on\n");
+    world
+        .vpython(["long.py", root.to_str().unwrap()])
+        .run()
+        .prints("on\n");
     assert!(!root.exists());
     world.vpython(["tool.py"]).run().prints("1\n");
 }
 
-/// A file system in a file, mounted at a directory as long as this lives. None where that cannot be done, which is said aloud.
+/// A file system in a file, mounted at a directory as long as this lives. None where that cannot be
+/// done, which is said aloud.
 struct Mount<'a>(&'a Path);
 
 impl<'a> Mount<'a> {
@@ -146,7 +218,10 @@ impl<'a> Mount<'a> {
         std::fs::create_dir_all(at).unwrap();
         let is_mounted = run("mount", words);
         if !is_mounted {
-            not_tested!("`mount {}` is refused", words.join(OsStr::new(" ")).display());
+            not_tested!(
+                "`mount {}` is refused",
+                words.join(OsStr::new(" ")).display()
+            );
         }
         is_mounted.then_some(Self(at))
     }
@@ -162,7 +237,12 @@ impl Drop for Mount<'_> {
 fn run(program: &str, words: &[&OsStr]) -> bool {
     let mut command = Command::new("/usr/bin/env");
     let path = "/usr/sbin:/usr/bin:/sbin:/bin";
-    command.env("PATH", path).arg(program).args(words).stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
+    command
+        .env("PATH", path)
+        .arg(program)
+        .args(words)
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null());
     start(&mut command).wait().unwrap().success()
 }
 
@@ -171,19 +251,40 @@ fn a_finished_environment_is_launched_from_a_root_that_nobody_can_write_to() {
     let world = world();
     world.vpython(["tool.py"]).run().prints("1\n");
     let root = world.outside("root");
-    let Some(_mount) = Mount::new(&["--bind".as_ref(), root.as_ref(), root.as_ref()], &root) else { return };
-    assert!(run("mount", &["-o".as_ref(), "remount,bind,ro".as_ref(), root.as_ref()]));
-    assert!(std::fs::write(root.join("probe"), "").is_err(), "it is read-only");
+    let Some(_mount) = Mount::new(&["--bind".as_ref(), root.as_ref(), root.as_ref()], &root) else {
+        return;
+    };
+    assert!(run(
+        "mount",
+        &["-o".as_ref(), "remount,bind,ro".as_ref(), root.as_ref()]
+    ));
+    assert!(
+        std::fs::write(root.join("probe"), "").is_err(),
+        "it is read-only"
+    );
     world.vpython(["tool.py"]).run().prints("1\n");
     let outcome = world.vpython(["-c", "print(2)"]).run();
-    assert!(outcome.code == Some(125) && outcome.stderr.contains("Read-only file system"), "{outcome}");
+    assert!(
+        outcome.code == Some(125) && outcome.stderr.contains("Read-only file system"),
+        "{outcome}"
+    );
 }
 
 #[test]
 fn a_file_system_in_memory_will_do() {
     let world = world();
     let at = world.outside("memory");
-    let Some(_mount) = Mount::new(&["-t".as_ref(), "tmpfs".as_ref(), "none".as_ref(), at.as_ref()], &at) else { return };
+    let Some(_mount) = Mount::new(
+        &[
+            "-t".as_ref(),
+            "tmpfs".as_ref(),
+            "none".as_ref(),
+            at.as_ref(),
+        ],
+        &at,
+    ) else {
+        return;
+    };
     for _ in 0..2 {
         launch(&world, at.join("root")).prints("1\n");
     }
@@ -196,17 +297,37 @@ fn without_locks_and_links_a_launch_works_all_the_same() {
     }
     let world = world();
     let launch = |script: &str| {
-        let refused = ["-e", "inject=flock:error=ENOLCK", "-e", "inject=link,linkat:error=EPERM"];
-        let words = [&["strace", "-f", "-o", "/dev/null"][..], &refused, &[env!("CARGO_BIN_EXE_vpython"), script]].concat();
+        let refused = [
+            "-e",
+            "inject=flock:error=ENOLCK",
+            "-e",
+            "inject=link,linkat:error=EPERM",
+        ];
+        let words = [
+            &["strace", "-f", "-o", "/dev/null"][..],
+            &refused,
+            &[env!("CARGO_BIN_EXE_vpython"), script],
+        ]
+        .concat();
         world.program("/usr/bin/env", words).run()
     };
-    let notice =
-        "vpython: the file system of `[WORLD]/root` has no locks: launches at once may each build, and nothing is pruned\n";
+    let notice = "vpython: the file system of `[WORLD]/root` has no locks: launches at once may each build, and nothing is pruned\n";
     launch("tool.py").expect(0, "1\n", notice);
     launch("tool.py").prints("1\n");
     // What cannot be known not to be used stays.
-    let words = ["strace", "-f", "-o", "/dev/null", "-e", "inject=flock:error=ENOLCK", env!("CARGO_BIN_EXE_vpython")];
-    let outcome = world.program("/usr/bin/env", words).arguments(["-vpython-tool", "prune", "--all"]).run();
+    let words = [
+        "strace",
+        "-f",
+        "-o",
+        "/dev/null",
+        "-e",
+        "inject=flock:error=ENOLCK",
+        env!("CARGO_BIN_EXE_vpython"),
+    ];
+    let outcome = world
+        .program("/usr/bin/env", words)
+        .arguments(["-vpython-tool", "prune", "--all"])
+        .run();
     let path = world.environments().pop().unwrap();
     let expected = format!(
         "{}  python [VERSION] with a 1, unused for 0 days: stays, since the file system has no locks, and a program may run in it\n\

@@ -1,6 +1,8 @@
-//! Power cuts, on a file system of its own: ext4 in a file, shut down by the ioctl that drops what is not on the disk yet.
+//! Power cuts, on a file system of its own: ext4 in a file, shut down by the ioctl that drops what
+//! is not on the disk yet.
 //!
-//! `VPYTHON_POWER_CUTS=20 cargo test power` makes more cuts than the few that are made in each run of the tests.
+//! `VPYTHON_POWER_CUTS=20 cargo test power` makes more cuts than the few that are made in each run
+//! of the tests.
 
 use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
@@ -30,10 +32,19 @@ struct Disk {
 impl Disk {
     /// None where such a file system cannot be made, which is said aloud.
     fn new(world: &World) -> Option<Self> {
-        let disk = Self { image: world.outside("image"), mount: world.outside("disk") };
+        let disk = Self {
+            image: world.outside("image"),
+            mount: world.outside("disk"),
+        };
         std::fs::create_dir(&disk.mount).unwrap();
-        std::fs::File::create(&disk.image).unwrap().set_len(64 << 20).unwrap();
-        let is_made = run("mkfs.ext4", &["-q".as_ref(), "-F".as_ref(), disk.image.as_path()]) && disk.try_mount();
+        std::fs::File::create(&disk.image)
+            .unwrap()
+            .set_len(64 << 20)
+            .unwrap();
+        let is_made = run(
+            "mkfs.ext4",
+            &["-q".as_ref(), "-F".as_ref(), disk.image.as_path()],
+        ) && disk.try_mount();
         if !is_made {
             not_tested!("an ext4 of its own cannot be mounted");
         }
@@ -41,7 +52,15 @@ impl Disk {
     }
 
     fn try_mount(&self) -> bool {
-        run("mount", &["-o".as_ref(), "loop".as_ref(), self.image.as_path(), self.mount.as_path()])
+        run(
+            "mount",
+            &[
+                "-o".as_ref(),
+                "loop".as_ref(),
+                self.image.as_path(),
+                self.mount.as_path(),
+            ],
+        )
     }
 
     /// Cuts the power, and boots again.
@@ -68,42 +87,74 @@ impl Drop for Disk {
 
 fn run(program: &str, words: &[&Path]) -> bool {
     let mut command = Command::new(program);
-    command.args(words).stdout(Stdio::null()).stderr(Stdio::null());
+    command
+        .args(words)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
     command.status().is_ok_and(|status| status.success())
 }
 
 #[test]
 fn after_a_power_cut_what_stands_is_whole_and_the_next_launch_works() {
     let world = World::new();
-    let Some(disk) = Disk::new(&world) else { return };
+    let Some(disk) = Disk::new(&world) else {
+        return;
+    };
     let mut wheel = Wheel::module("big", "1");
     for number in 0..200 {
-        wheel = wheel.file(&format!("big_data/{number}.py"), format!("NUMBER = {number}\n").repeat(200));
+        wheel = wheel.file(
+            &format!("big_data/{number}.py"),
+            format!("NUMBER = {number}\n").repeat(200),
+        );
     }
     world.wheel(&wheel);
-    world.write("tool.py", "# /// script\n# dependencies = ['big']\n# ///\nimport big_data, big\nprint(big.VERSION)\n");
+    world.write(
+        "tool.py",
+        "# /// script\n# dependencies = ['big']\n# ///\nimport big_data, big\nprint(big.VERSION)\n",
+    );
     let root = |number: usize| disk.mount.join(format!("root{number}"));
     let cuts: usize = std::env::var("VPYTHON_POWER_CUTS").map_or(6, |cuts| cuts.parse().unwrap());
     for number in 0..cuts {
-        let vpython = |words: &[&str]| world.vpython(words).env("VPYTHON_VIRTUALENV_ROOT", root(number));
-        let how = if number % 2 == 0 { AT_ONCE } else { WITH_JOURNAL };
+        let vpython = |words: &[&str]| {
+            world
+                .vpython(words)
+                .env("VPYTHON_VIRTUALENV_ROOT", root(number))
+        };
+        let how = if number % 2 == 0 {
+            AT_ONCE
+        } else {
+            WITH_JOURNAL
+        };
         let is_within_build = number % 3 == 2;
         if is_within_build {
-            let mut build =
-                vpython(&["-vpython-tool", "install", "tool.py"]).stderr(Stdio::null()).stdout(Stdio::null()).spawn();
+            let mut build = vpython(&["-vpython-tool", "install", "tool.py"])
+                .stderr(Stdio::null())
+                .stdout(Stdio::null())
+                .spawn();
             std::thread::sleep(Duration::from_millis(20 + 13 * number as u64));
             disk.cut(how);
             let _ = build.wait();
         } else {
             vpython(&["tool.py"]).run().prints("1\n");
             // The kernel writes of its own accord some seconds later.
-            std::thread::sleep(Duration::from_secs(if cuts > 6 { [0, 1, 7, 20, 45][number % 5] } else { 0 }));
+            std::thread::sleep(Duration::from_secs(if cuts > 6 {
+                [0, 1, 7, 20, 45][number % 5]
+            } else {
+                0
+            }));
             disk.cut(how);
         }
         let found = vpython(&["-vpython-tool", "check", "--all"]).run();
-        assert!(found.code == Some(0) && (is_within_build || found.stdout == WHOLE), "cut {number}: {found}");
+        assert!(
+            found.code == Some(0) && (is_within_build || found.stdout == WHOLE),
+            "cut {number}: {found}"
+        );
         let next = vpython(&["tool.py"]).run();
-        assert_eq!((next.code, &*next.stdout), (Some(0), "1\n"), "cut {number}: {next}");
+        assert_eq!(
+            (next.code, &*next.stdout),
+            (Some(0), "1\n"),
+            "cut {number}: {next}"
+        );
         let whole = vpython(&["-vpython-tool", "check", "--all"]).run();
         assert_eq!(
             whole.stdout, "1 environment and 1 unpacked wheel: all files are as they were made\n",

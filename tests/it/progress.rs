@@ -22,10 +22,23 @@ struct Terminal {
 
 impl Terminal {
     fn open(launch: Launch) -> Self {
-        let size = Winsize { ws_row: 24, ws_col: COLUMNS.try_into().unwrap(), ws_xpixel: 0, ws_ypixel: 0 };
+        let size = Winsize {
+            ws_row: 24,
+            ws_col: COLUMNS.try_into().unwrap(),
+            ws_xpixel: 0,
+            ws_ypixel: 0,
+        };
         let terminal = openpty(Some(&size), None).unwrap();
-        let child = launch.env("TERM", "xterm").env("NO_COLOR", "1").stderr(Stdio::from(terminal.slave)).spawn();
-        Self { child, side: terminal.master.into(), raw: String::new() }
+        let child = launch
+            .env("TERM", "xterm")
+            .env("NO_COLOR", "1")
+            .stderr(Stdio::from(terminal.slave))
+            .spawn();
+        Self {
+            child,
+            side: terminal.master.into(),
+            raw: String::new(),
+        }
     }
 
     /// Reads on; false where nobody has the other side open any more.
@@ -41,31 +54,46 @@ impl Terminal {
         let begin = Instant::now();
         while !pieces(&self.raw).iter().any(|piece| is_it(piece)) {
             assert!(self.read(), "it ended instead: {:?}", self.raw);
-            assert!(begin.elapsed() < SOON, "nothing was drawn in time: {:?}", self.raw);
+            assert!(
+                begin.elapsed() < SOON,
+                "nothing was drawn in time: {:?}",
+                self.raw
+            );
         }
     }
 
-    /// Reads to the end. Gives the exit code, what was printed on standard output, and what stands on the screen.
+    /// Reads to the end. Gives the exit code, what was printed on standard output, and what stands
+    /// on the screen.
     fn finish(mut self) -> (Option<i32>, String, String) {
         while self.read() {}
         let output = self.child.wait_with_output().unwrap();
         // What is said is as long as it is.
-        let is_said =
-            |piece: &&str| ["error: ", "fetching into "].iter().any(|said| piece.starts_with(&format!("vpython: {said}")));
+        let is_said = |piece: &&str| {
+            ["error: ", "fetching into "]
+                .iter()
+                .any(|said| piece.starts_with(&format!("vpython: {said}")))
+        };
         let is_drawn = |piece: &&str| piece.starts_with("vpython: ") && !is_said(piece);
         for piece in pieces(&self.raw).into_iter().filter(is_drawn) {
             assert!(piece.chars().count() <= COLUMNS, "{piece:?} is too wide");
         }
-        (output.status.code(), String::from_utf8(output.stdout).unwrap(), screen(&self.raw))
+        (
+            output.status.code(),
+            String::from_utf8(output.stdout).unwrap(),
+            screen(&self.raw),
+        )
     }
 }
 
 /// What was written from the beginning of a line, however often.
 fn pieces(raw: &str) -> Vec<&str> {
-    raw.split(['\r', '\n']).map(|piece| piece.strip_prefix("\x1b[2K").unwrap_or(piece)).collect()
+    raw.split(['\r', '\n'])
+        .map(|piece| piece.strip_prefix("\x1b[2K").unwrap_or(piece))
+        .collect()
 }
 
-/// What stands on a screen after all was written: of control sequences there are those that clear a line and those that go up.
+/// What stands on a screen after all was written: of control sequences there are those that clear a
+/// line and those that go up.
 fn screen(raw: &str) -> String {
     let (mut lines, mut row, mut column) = (vec![Vec::new()], 0, 0);
     let mut rest = raw.chars();
@@ -74,7 +102,10 @@ fn screen(raw: &str) -> String {
             '\r' => column = 0,
             '\n' => row += 1,
             '\x1b' => {
-                let sequence: String = rest.by_ref().take_while(|character| !"KA".contains(*character)).collect();
+                let sequence: String = rest
+                    .by_ref()
+                    .take_while(|character| !"KA".contains(*character))
+                    .collect();
                 match &*sequence {
                     "[2" => lines[row].clear(),
                     "[1" => row -= 1,
@@ -92,15 +123,21 @@ fn screen(raw: &str) -> String {
             lines.push(Vec::new());
         }
     }
-    let lines = lines.iter().map(|line| line.iter().collect::<String>().trim_end().to_owned());
+    let lines = lines
+        .iter()
+        .map(|line| line.iter().collect::<String>().trim_end().to_owned());
     lines.collect::<Vec<_>>().join("\n").trim_end().to_owned()
 }
 
-/// An interpreter that waits for the file `gate` of the world: before it answers, or, as a compiler, behind the first of two sources.
+/// An interpreter that waits for the file `gate` of the world: before it answers, or, as a
+/// compiler, behind the first of two sources.
 fn slow(world: &World, at: &str) -> Fake {
     let fake = Fake::new(world, "3.11.99");
     let script = std::fs::read_to_string(&fake.path).unwrap();
-    let wait = format!("until [ -e '{}' ]; do sleep 0.05; done", world.outside("gate").display());
+    let wait = format!(
+        "until [ -e '{}' ]; do sleep 0.05; done",
+        world.outside("gate").display()
+    );
     let code = r"printf '\002\000\000\000ab'";
     let script = match at {
         "probe" => script.replace("    echo asked", &format!("    {wait}\n    echo asked")).replace(
@@ -124,14 +161,22 @@ fn open_gate(world: &World) {
 fn a_launch_that_waits_for_the_interpreter_says_so_and_clears_the_line() {
     let world = World::new();
     let fake = slow(&world, "probe");
-    let launch = || world.vpython(["-c", "x"]).env("VPYTHON_INTERPRETER", &fake.path);
+    let launch = || {
+        world
+            .vpython(["-c", "x"])
+            .env("VPYTHON_INTERPRETER", &fake.path)
+    };
     let mut terminal = Terminal::open(launch());
     terminal.wait_for(|piece| piece.starts_with("vpython: finding the interpreter | "));
     // The timer moves it.
     terminal.wait_for(|piece| piece.starts_with("vpython: finding the interpreter / "));
     open_gate(&world);
     let (code, output, screen) = terminal.finish();
-    assert_eq!((code, output.starts_with("<-s>\n<-c>\n<x>\n"), &*screen), (Some(0), true, ""), "{output}");
+    assert_eq!(
+        (code, output.starts_with("<-s>\n<-c>\n<x>\n"), &*screen),
+        (Some(0), true, ""),
+        "{output}"
+    );
     let mut warm = Terminal::open(launch());
     while warm.read() {}
     assert_eq!(warm.raw, "", "a warm launch draws nothing");
@@ -144,12 +189,19 @@ fn an_error_stands_alone() {
     let fake = slow(&world, "probe");
     world.write("vpython.toml", "dependencies = ['absent']\n");
     std::fs::create_dir(world.path("wheels")).unwrap();
-    let mut terminal = Terminal::open(world.vpython(["-c", ""]).env("VPYTHON_INTERPRETER", &fake.path));
+    let mut terminal = Terminal::open(
+        world
+            .vpython(["-c", ""])
+            .env("VPYTHON_INTERPRETER", &fake.path),
+    );
     terminal.wait_for(|piece| piece.starts_with("vpython: finding the interpreter "));
     open_gate(&world);
     let (code, _, screen) = terminal.finish();
     assert_eq!(code, Some(125));
-    assert!(screen.starts_with("vpython: error: ") && !screen.contains("finding"), "{screen}");
+    assert!(
+        screen.starts_with("vpython: error: ") && !screen.contains("finding"),
+        "{screen}"
+    );
 }
 
 #[test]
@@ -157,18 +209,33 @@ fn pip_has_the_terminal_for_itself() {
     let world = World::new();
     let fake = slow(&world, "probe");
     world.write("vpython.toml", "dependencies = ['absent']\n");
-    let fetch = world.vpython(["-vpython-tool", "fetch"]).env("VPYTHON_INTERPRETER", &fake.path);
+    let fetch = world
+        .vpython(["-vpython-tool", "fetch"])
+        .env("VPYTHON_INTERPRETER", &fake.path);
     let mut terminal = Terminal::open(fetch);
     terminal.wait_for(|piece| piece.starts_with("vpython: finding the interpreter "));
     open_gate(&world);
     while terminal.read() {}
     let (_, while_pip_runs) = terminal.raw.split_once("pip speaks").expect("pip is run");
-    let (while_pip_runs, _) = while_pip_runs.split_once("vpython: error: ").expect("it cannot fetch");
+    let (while_pip_runs, _) = while_pip_runs
+        .split_once("vpython: error: ")
+        .expect("it cannot fetch");
     assert_eq!(while_pip_runs, "\r\n");
     let (code, _, screen) = terminal.finish();
     let is_told = |text: &str| screen.lines().any(|line| line.starts_with(text));
-    assert_eq!((code, is_told("pip speaks"), is_told("vpython: fetching into ")), (Some(125), true, true), "{screen}");
-    assert!(!screen.contains("finding") && !screen.contains("choosing"), "{screen}");
+    assert_eq!(
+        (
+            code,
+            is_told("pip speaks"),
+            is_told("vpython: fetching into ")
+        ),
+        (Some(125), true, true),
+        "{screen}"
+    );
+    assert!(
+        !screen.contains("finding") && !screen.contains("choosing"),
+        "{screen}"
+    );
 }
 
 #[test]
@@ -176,15 +243,31 @@ fn a_bar_moves_with_each_file() {
     let world = World::new();
     let fake = slow(&world, "compiler");
     let source = "x = 1\n".repeat(100);
-    world.wheel(&Wheel::new("two", "1").file("two/a.py", &source).file("two/b.py", &source));
+    world.wheel(
+        &Wheel::new("two", "1")
+            .file("two/a.py", &source)
+            .file("two/b.py", &source),
+    );
     world.write("vpython.toml", "dependencies = ['two']\n");
-    let install = || world.vpython(["-vpython-tool", "install"]).env("VPYTHON_INTERPRETER", &fake.path);
+    let install = || {
+        world
+            .vpython(["-vpython-tool", "install"])
+            .env("VPYTHON_INTERPRETER", &fake.path)
+    };
     let mut terminal = Terminal::open(install());
-    terminal.wait_for(|piece| piece.starts_with("vpython: compiling [") && piece.ends_with("]  50%"));
+    terminal
+        .wait_for(|piece| piece.starts_with("vpython: compiling [") && piece.ends_with("]  50%"));
     open_gate(&world);
     let (code, output, screen) = terminal.finish();
     assert_eq!(code, Some(0));
-    assert!(screen.starts_with("vpython: 1 wheel, ") && screen.lines().count() == 1, "{screen}");
+    assert!(
+        screen.starts_with("vpython: 1 wheel, ") && screen.lines().count() == 1,
+        "{screen}"
+    );
     let environment = world.path(output.trim_end());
-    assert!(environment.join("lib/python3.11/site-packages/two/__pycache__/b.x-1.pyc").is_file());
+    assert!(
+        environment
+            .join("lib/python3.11/site-packages/two/__pycache__/b.x-1.pyc")
+            .is_file()
+    );
 }

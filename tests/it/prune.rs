@@ -22,7 +22,10 @@ fn world() -> World {
 
 /// Builds the environment of some wheels, and gives its directory.
 fn build(world: &World, names: &[&str]) -> PathBuf {
-    let spec = world.write("vpython.toml", format!("dependencies = {names:?}\n[tool.vpython]\nwheels = ['../house']\n"));
+    let spec = world.write(
+        "vpython.toml",
+        format!("dependencies = {names:?}\n[tool.vpython]\nwheels = ['../house']\n"),
+    );
     let path = world.install(["-c", ""]);
     std::fs::remove_file(spec).unwrap();
     path
@@ -30,11 +33,17 @@ fn build(world: &World, names: &[&str]) -> PathBuf {
 
 /// Makes an environment look as if it was last used so many days ago.
 fn age(path: &Path, days: u32) {
-    File::open(path.join("vpython.json")).unwrap().set_modified(SystemTime::now() - DAY * days).unwrap();
+    File::open(path.join("vpython.json"))
+        .unwrap()
+        .set_modified(SystemTime::now() - DAY * days)
+        .unwrap();
 }
 
 fn prune(world: &World, words: &[&str]) -> Outcome {
-    world.vpython(["-vpython-tool", "prune"]).arguments(words).run()
+    world
+        .vpython(["-vpython-tool", "prune"])
+        .arguments(words)
+        .run()
 }
 
 fn names(directory: PathBuf) -> usize {
@@ -44,7 +53,14 @@ fn names(directory: PathBuf) -> usize {
 /// The last line, without the bytes.
 fn sum(outcome: &Outcome) -> &str {
     assert_eq!((outcome.code, &*outcome.stderr), (Some(0), ""), "{outcome}");
-    outcome.stdout.lines().last().unwrap().rsplit_once(": ").unwrap().0
+    outcome
+        .stdout
+        .lines()
+        .last()
+        .unwrap()
+        .rsplit_once(": ")
+        .unwrap()
+        .0
 }
 
 #[test]
@@ -52,15 +68,24 @@ fn what_was_not_used_for_long_goes_and_takes_its_wheels_along() {
     let world = world();
     let old = build(&world, &["one", "shared"]);
     let new = build(&world, &["two", "shared"]);
-    assert_eq!(sum(&prune(&world, &[])), "removed 0 environments, 0 unpacked wheels and 0 leftovers of builds and launches");
+    assert_eq!(
+        sum(&prune(&world, &[])),
+        "removed 0 environments, 0 unpacked wheels and 0 leftovers of builds and launches"
+    );
     age(&old, 41);
     let outcome = prune(&world, &[]);
-    assert_eq!(sum(&outcome), "removed 1 environment, 1 unpacked wheel and 1 leftover of builds and launches");
+    assert_eq!(
+        sum(&outcome),
+        "removed 1 environment, 1 unpacked wheel and 1 leftover of builds and launches"
+    );
     let key = old.file_name().unwrap().to_str().unwrap();
     let line = format!("{key}  python [VERSION] with one 1 and shared 1, unused for 41 days\n");
     assert!(outcome.stdout.starts_with(&line), "{outcome}");
     assert!(!old.exists() && new.join("bin/python3").exists());
-    assert_eq!((names(world.store("wheels")), names(world.store("tmp"))), (2, 0));
+    assert_eq!(
+        (names(world.store("wheels")), names(world.store("tmp"))),
+        (2, 0)
+    );
     assert_eq!(build(&world, &["one", "shared"]), old, "it is built again");
     age(&old, 2);
     assert_eq!(
@@ -78,7 +103,14 @@ fn everything_goes_if_it_is_to() {
         sum(&prune(&world, &["--all"])),
         "removed 2 environments, 2 unpacked wheels and 3 leftovers of builds and launches"
     );
-    assert_eq!((names(world.store("envs")), names(world.store("wheels")), names(world.store("tmp"))), (0, 0, 0));
+    assert_eq!(
+        (
+            names(world.store("envs")),
+            names(world.store("wheels")),
+            names(world.store("tmp"))
+        ),
+        (0, 0, 0)
+    );
 }
 
 #[test]
@@ -88,27 +120,61 @@ fn a_rehearsal_removes_nothing_and_says_the_same() {
     build(&world, &["two"]);
     age(&old, 41);
     std::fs::create_dir(world.store("tmp/aside-x")).unwrap();
-    let before = [tree(&world.store("envs")), tree(&world.store("wheels")), tree(&world.store("tmp"))];
+    let before = [
+        tree(&world.store("envs")),
+        tree(&world.store("wheels")),
+        tree(&world.store("tmp")),
+    ];
     let rehearsal = prune(&world, &["--dry-run"]);
-    assert_eq!([tree(&world.store("envs")), tree(&world.store("wheels")), tree(&world.store("tmp"))], before);
+    assert_eq!(
+        [
+            tree(&world.store("envs")),
+            tree(&world.store("wheels")),
+            tree(&world.store("tmp"))
+        ],
+        before
+    );
     let earnest = prune(&world, &[]);
-    assert_eq!(rehearsal.stdout.replace("would remove", "removed").replace("1 leftover ", "2 leftovers "), earnest.stdout);
+    assert_eq!(
+        rehearsal
+            .stdout
+            .replace("would remove", "removed")
+            .replace("1 leftover ", "2 leftovers "),
+        earnest.stdout
+    );
 }
 
 #[test]
 fn an_environment_with_a_program_in_it_stays() {
     let world = world();
     let path = build(&world, &["one"]);
-    world.write("vpython.toml", "dependencies = ['one']\n[tool.vpython]\nwheels = ['../house']\n");
-    // One holds the lock; the other has closed what it was given, and is known by what it was started with.
+    world.write(
+        "vpython.toml",
+        "dependencies = ['one']\n[tool.vpython]\nwheels = ['../house']\n",
+    );
+    // One holds the lock; the other has closed what it was given, and is known by what it was
+    // started with.
     let close = "import os, sys; os.closerange(3, 99); print('up', flush=True); sys.stdin.read(); import one";
-    for program in [close, "import sys; print('up', flush=True); sys.stdin.read(); import one"] {
-        let mut child = world.vpython(["-c", program]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+    for program in [
+        close,
+        "import sys; print('up', flush=True); sys.stdin.read(); import one",
+    ] {
+        let mut child = world
+            .vpython(["-c", program])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn();
         let mut line = String::new();
-        std::io::BufRead::read_line(&mut std::io::BufReader::new(child.stdout.as_mut().unwrap()), &mut line).unwrap();
+        std::io::BufRead::read_line(
+            &mut std::io::BufReader::new(child.stdout.as_mut().unwrap()),
+            &mut line,
+        )
+        .unwrap();
         let outcome = prune(&world, &["--all"]);
         let key = path.file_name().unwrap().to_str().unwrap();
-        let line = format!("{key}  python [VERSION] with one 1, unused for 0 days: stays, since a program runs in it\n");
+        let line = format!(
+            "{key}  python [VERSION] with one 1, unused for 0 days: stays, since a program runs in it\n"
+        );
         assert!(outcome.stdout.starts_with(&line), "{outcome}");
         drop(child.stdin.take());
         assert!(child.wait().unwrap().success(), "it can still import");
@@ -122,21 +188,39 @@ fn an_environment_with_a_program_in_it_stays() {
 #[test]
 fn a_size_is_kept_to_by_what_was_unused_for_longest() {
     let world = world();
-    let [one, two, three] = [build(&world, &["one", "shared"]), build(&world, &["two", "shared"]), build(&world, &["shared"])];
+    let [one, two, three] = [
+        build(&world, &["one", "shared"]),
+        build(&world, &["two", "shared"]),
+        build(&world, &["shared"]),
+    ];
     for (path, days) in [(&one, 1), (&two, 3), (&three, 2)] {
         age(path, days);
     }
     let total = |world: &World| {
         let listing = world.vpython(["-vpython-tool", "list", "--json"]).run();
-        serde_json::from_str::<serde_json::Value>(&listing.raw_stdout).unwrap()["total"].as_u64().unwrap()
+        serde_json::from_str::<serde_json::Value>(&listing.raw_stdout).unwrap()["total"]
+            .as_u64()
+            .unwrap()
     };
     let all = total(&world);
     let outcome = prune(&world, &["--max-size", &format!("{}B", all - 1)]);
-    assert_eq!(sum(&outcome), "removed 1 environment, 1 unpacked wheel and 1 leftover of builds and launches");
-    assert_eq!((one.exists(), two.exists(), three.exists()), (true, false, true));
+    assert_eq!(
+        sum(&outcome),
+        "removed 1 environment, 1 unpacked wheel and 1 leftover of builds and launches"
+    );
+    assert_eq!(
+        (one.exists(), two.exists(), three.exists()),
+        (true, false, true)
+    );
     assert!(total(&world) < all);
-    let outcome = world.vpython(["-vpython-tool", "prune"]).env("VPYTHON_MAX_CACHE", "1B").run();
-    assert_eq!(sum(&outcome), "removed 2 environments, 2 unpacked wheels and 3 leftovers of builds and launches");
+    let outcome = world
+        .vpython(["-vpython-tool", "prune"])
+        .env("VPYTHON_MAX_CACHE", "1B")
+        .run();
+    assert_eq!(
+        sum(&outcome),
+        "removed 2 environments, 2 unpacked wheels and 3 leftovers of builds and launches"
+    );
 }
 
 #[test]
@@ -152,17 +236,43 @@ fn what_killed_builds_have_left_goes_and_what_a_build_is_at_stays() {
     let hold = "import fcntl, sys\nfor name, how in zip(sys.argv[1::2], sys.argv[2::2]):\n    \
                 file = open(name, 'a'); fcntl.flock(file, getattr(fcntl, how)); globals()[name] = file\n\
                 print('up', flush=True); sys.stdin.read()\n";
-    let locks = [world.store("locks/building.lock"), world.store(&format!("locks/{key}.lock"))];
-    let words = ["-c", hold, locks[0].to_str().unwrap(), "LOCK_SH", locks[1].to_str().unwrap(), "LOCK_EX"];
-    let mut builder = world.program(&world.python.path, words).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+    let locks = [
+        world.store("locks/building.lock"),
+        world.store(&format!("locks/{key}.lock")),
+    ];
+    let words = [
+        "-c",
+        hold,
+        locks[0].to_str().unwrap(),
+        "LOCK_SH",
+        locks[1].to_str().unwrap(),
+        "LOCK_EX",
+    ];
+    let mut builder = world
+        .program(&world.python.path, words)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn();
     let mut line = String::new();
-    std::io::BufRead::read_line(&mut std::io::BufReader::new(builder.stdout.as_mut().unwrap()), &mut line).unwrap();
+    std::io::BufRead::read_line(
+        &mut std::io::BufReader::new(builder.stdout.as_mut().unwrap()),
+        &mut line,
+    )
+    .unwrap();
     let outcome = prune(&world, &[]);
-    assert!(outcome.stdout.starts_with("unpacked wheels stay, since somebody builds\n"), "{outcome}");
+    assert!(
+        outcome
+            .stdout
+            .starts_with("unpacked wheels stay, since somebody builds\n"),
+        "{outcome}"
+    );
     assert!(left.exists() && unused.exists());
     drop(builder.stdin.take());
     builder.wait().unwrap();
-    assert_eq!(sum(&prune(&world, &[])), "removed 0 environments, 1 unpacked wheel and 1 leftover of builds and launches");
+    assert_eq!(
+        sum(&prune(&world, &[])),
+        "removed 0 environments, 1 unpacked wheel and 1 leftover of builds and launches"
+    );
     assert!(!left.exists() && !unused.exists() && path.exists());
 }
 
@@ -174,12 +284,18 @@ fn a_build_prunes_by_the_way_once_a_day() {
     age(&older, 42);
     build(&world, &["shared"]);
     assert!(old.exists(), "it was looked after when the store was new");
-    File::open(world.store("pruned")).unwrap().set_modified(SystemTime::now() - DAY).unwrap();
+    File::open(world.store("pruned"))
+        .unwrap()
+        .set_modified(SystemTime::now() - DAY)
+        .unwrap();
     build(&world, &["shared", "one"]);
     assert!(!old.exists() && !older.exists());
     assert_eq!(names(world.store("wheels")), 2);
     // The clock was wrong then.
-    File::open(world.store("pruned")).unwrap().set_modified(SystemTime::now() + DAY * 400).unwrap();
+    File::open(world.store("pruned"))
+        .unwrap()
+        .set_modified(SystemTime::now() + DAY * 400)
+        .unwrap();
     let last = world.environments().pop().unwrap();
     age(&last, 41);
     build(&world, &["two"]);
@@ -193,16 +309,22 @@ fn what_is_no_age_or_size_is_refused() {
     outcome.refuses(125, "vpython: error: bad value `soon` for `--older-than` of `-vpython-tool prune`\n  hint: write a number and its unit, as in `30d`\n");
     let outcome = prune(&world, &["--max-size", "much"]);
     outcome.refuses(125, "vpython: error: bad value `much` for `--max-size` of `-vpython-tool prune`\n  hint: write a number and its unit, as in `10GiB`\n");
-    let message =
-        "vpython: error: `VPYTHON_MAX_CACHE` is `much`, which is no size\n  hint: write a number and its unit, as in `10GiB`\n";
-    world.vpython(["-vpython-tool", "prune"]).env("VPYTHON_MAX_CACHE", "much").run().refuses(125, message);
+    let message = "vpython: error: `VPYTHON_MAX_CACHE` is `much`, which is no size\n  hint: write a number and its unit, as in `10GiB`\n";
+    world
+        .vpython(["-vpython-tool", "prune"])
+        .env("VPYTHON_MAX_CACHE", "much")
+        .run()
+        .refuses(125, message);
 }
 
 #[test]
 fn the_list_says_what_there_is() {
     let world = world();
     let empty = world.vpython(["-vpython-tool", "list"]).run();
-    assert_eq!(empty.stdout, "0 environments in [WORLD]/root: 0 B\n", "{empty}");
+    assert_eq!(
+        empty.stdout, "0 environments in [WORLD]/root: 0 B\n",
+        "{empty}"
+    );
     assert_eq!(
         sum(&prune(&world, &["--all"])),
         "removed 0 environments, 0 unpacked wheels and 0 leftovers of builds and launches"
@@ -219,14 +341,26 @@ fn the_list_says_what_there_is() {
             && text.contains(&format!("  {key}\n\n1 environment in [WORLD]/root: ")),
         "{text}"
     );
-    let json = world.vpython(["-vpython-tool", "list", "--json"]).run().raw_stdout;
+    let json = world
+        .vpython(["-vpython-tool", "list", "--json"])
+        .run()
+        .raw_stdout;
     let listing: serde_json::Value = serde_json::from_str(&json).unwrap();
     let listed = &listing["environments"][0];
-    assert_eq!((&listing["version"], &listed["key"], &listed["in_use"]), (&1.into(), &key.into(), &false.into()));
+    assert_eq!(
+        (&listing["version"], &listed["key"], &listed["in_use"]),
+        (&1.into(), &key.into(), &false.into())
+    );
     assert_eq!(listed["wheels"][0]["file"], "one-1-py3-none-any.whl");
     let file = world.path("vpython.toml");
-    assert_eq!(listed["specs"], serde_json::json!([{ "kind": "vpython.toml", "file": file.to_str().unwrap() }]));
-    assert!(listed["shared"].as_u64().unwrap() > 100_000 && listed["own"].as_u64().unwrap() > 0, "{listed}");
+    assert_eq!(
+        listed["specs"],
+        serde_json::json!([{ "kind": "vpython.toml", "file": file.to_str().unwrap() }])
+    );
+    assert!(
+        listed["shared"].as_u64().unwrap() > 100_000 && listed["own"].as_u64().unwrap() > 0,
+        "{listed}"
+    );
 }
 
 #[test]
@@ -241,23 +375,42 @@ fn the_list_says_for_which_specs_an_environment_is() {
     let specs = |world: &World| {
         let listing = world.vpython(["-vpython-tool", "list"]).run().stdout;
         let table = listing.split("\n\n").next().unwrap();
-        let column = |line: &str| line.split("  ").filter(|cell| !cell.is_empty()).nth(3).unwrap().trim().to_owned();
+        let column = |line: &str| {
+            line.split("  ")
+                .filter(|cell| !cell.is_empty())
+                .nth(3)
+                .unwrap()
+                .trim()
+                .to_owned()
+        };
         table.lines().skip(1).map(column).collect::<Vec<_>>()
     };
-    assert_eq!(specs(&world), ["the text of -c, [WORLD]/work/a.py, [WORLD]/work/b.py"]);
+    assert_eq!(
+        specs(&world),
+        ["the text of -c, [WORLD]/work/a.py, [WORLD]/work/b.py"]
+    );
     // Now it asks for something else; and another asks for nothing.
     world.write("b.py", block.replace("one", "two"));
     world.write("c.py", "");
     world.install(["b.py"]);
     world.install(["c.py"]);
-    let expected = ["the text of -c, [WORLD]/work/a.py", "[WORLD]/work/b.py", "programs without a spec"];
+    let expected = [
+        "the text of -c, [WORLD]/work/a.py",
+        "[WORLD]/work/b.py",
+        "programs without a spec",
+    ];
     assert_eq!(specs(&world), expected);
 }
 
 #[test]
 fn launches_beside_pruning_all_succeed() {
     let world = world();
-    for (name, wheels) in [("a", "'one'"), ("b", "'two', 'shared'"), ("c", "'shared'"), ("d", "'one', 'two'")] {
+    for (name, wheels) in [
+        ("a", "'one'"),
+        ("b", "'two', 'shared'"),
+        ("c", "'shared'"),
+        ("d", "'one', 'two'"),
+    ] {
         let block = format!(
             "# /// script\n# dependencies = [{wheels}]\n# [tool.vpython]\n# wheels = ['../house']\n# ///\nprint('ok')\n"
         );
@@ -274,7 +427,8 @@ fn launches_beside_pruning_all_succeed() {
             let (world, launches_left) = (&world, &launches_left);
             scope.spawn(move || {
                 let script = ["a.py", "b.py", "c.py", "d.py"][number % 4];
-                let outcomes: Vec<Outcome> = (0..10).map(|_| world.vpython([script]).run()).collect();
+                let outcomes: Vec<Outcome> =
+                    (0..10).map(|_| world.vpython([script]).run()).collect();
                 launches_left.fetch_sub(10, Ordering::Relaxed);
                 for outcome in outcomes {
                     outcome.prints("ok\n");
@@ -292,12 +446,21 @@ fn an_environment_that_does_not_say_what_it_is_goes_with_the_rest() {
     std::fs::write(path.join("vpython.json"), "{").unwrap();
     let foreign = world.store("envs/foreign");
     std::fs::create_dir(&foreign).unwrap();
-    assert_eq!(sum(&prune(&world, &[])), "removed 0 environments, 1 unpacked wheel and 0 leftovers of builds and launches");
+    assert_eq!(
+        sum(&prune(&world, &[])),
+        "removed 0 environments, 1 unpacked wheel and 0 leftovers of builds and launches"
+    );
     let rehearsal = prune(&world, &["--all", "--dry-run"]);
-    assert_eq!(sum(&rehearsal), "would remove 0 environments, 0 unpacked wheels and 1 leftover of builds and launches");
+    assert_eq!(
+        sum(&rehearsal),
+        "would remove 0 environments, 0 unpacked wheels and 1 leftover of builds and launches"
+    );
     // A program that was started in it before still runs.
     let mut child = world
-        .program(path.join("bin/python3").to_str().unwrap(), ["-c", "import sys; sys.stdin.read()"])
+        .program(
+            path.join("bin/python3").to_str().unwrap(),
+            ["-c", "import sys; sys.stdin.read()"],
+        )
         .stdin(Stdio::piped())
         .spawn();
     assert_eq!(

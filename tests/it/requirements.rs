@@ -19,7 +19,12 @@ fn world() -> World {
         world.wheel(&Wheel::module("one", version));
     }
     for version in ["1.0", "2.0"] {
-        world.wheel(&Wheel::module("two", version).requires("three").extra("more").requires("one; extra == 'more'"));
+        world.wheel(
+            &Wheel::module("two", version)
+                .requires("three")
+                .extra("more")
+                .requires("one; extra == 'more'"),
+        );
         world.wheel(&Wheel::module("three", version));
     }
     world.write("tool.py", PROGRAM);
@@ -43,7 +48,8 @@ fn every_point_of_the_syntax_is_honoured() {
     Wheel::module("one", "9").write_to(&world.path("more/house"));
     let one = sha256(&Wheel::module("one", "1.5"));
     let other = sha256(&Wheel::module("one", "2.0"));
-    let lock = format!("--require-hashes\none>=1 \\\n    --hash=sha256:{one} \\\n    # via nobody\n");
+    let lock =
+        format!("--require-hashes\none>=1 \\\n    --hash=sha256:{one} \\\n    # via nobody\n");
     let either = format!("one --hash sha256:{one} --hash=sha512:00 --hash=sha256:{other}");
     #[rustfmt::skip]
     let rows: &[(&str, &str, &str)] = &[
@@ -72,7 +78,11 @@ fn every_point_of_the_syntax_is_honoured() {
     for (text, expected, why) in rows {
         world.write("requirements.txt", text);
         let outcome = launch(&world, "requirements.txt").run();
-        assert_eq!((outcome.code, &*outcome.stdout, &*outcome.stderr), (Some(0), *expected, ""), "{why}: {outcome}");
+        assert_eq!(
+            (outcome.code, &*outcome.stdout, &*outcome.stderr),
+            (Some(0), *expected, ""),
+            "{why}: {outcome}"
+        );
     }
 }
 
@@ -80,7 +90,10 @@ fn every_point_of_the_syntax_is_honoured() {
 fn a_file_in_utf_16_is_read() {
     let world = world();
     for unit in [u16::to_le_bytes, u16::to_be_bytes] {
-        let text: Vec<u8> = "\u{feff}one<2\r\n# é\r\n".encode_utf16().flat_map(unit).collect();
+        let text: Vec<u8> = "\u{feff}one<2\r\n# é\r\n"
+            .encode_utf16()
+            .flat_map(unit)
+            .collect();
         std::fs::write(world.path("requirements.txt"), &text).unwrap();
         launch(&world, "requirements.txt").run().prints("one 1.5\n");
         std::fs::write(world.path("requirements.txt"), &text[..text.len() - 1]).unwrap();
@@ -94,7 +107,10 @@ fn a_file_in_utf_16_is_read() {
 fn files_that_name_each_other_by_other_paths_are_told() {
     let world = world();
     std::fs::create_dir(world.path("directory")).unwrap();
-    world.write("requirements.txt", "one\n-r directory/../requirements.txt\n");
+    world.write(
+        "requirements.txt",
+        "one\n-r directory/../requirements.txt\n",
+    );
     launch(&world, "requirements.txt").run().refuses(
         125,
         "vpython: error: bad spec in `[WORLD]/work/requirements.txt`\n  \
@@ -121,8 +137,13 @@ fn a_nested_file_may_be_a_url_of_this_machine() {
 #[test]
 fn markers_with_lists_of_versions_hold_as_they_do_for_pip() {
     let world = world();
-    world.write("requirements.txt", "one; python_version in '2.6, 2.7'\ntwo==1.0; python_version not in '2.6, 2.7'\n");
-    launch(&world, "requirements.txt").run().prints("two 1.0\nthree 2.0\n");
+    world.write(
+        "requirements.txt",
+        "one; python_version in '2.6, 2.7'\ntwo==1.0; python_version not in '2.6, 2.7'\n",
+    );
+    launch(&world, "requirements.txt")
+        .run()
+        .prints("two 1.0\nthree 2.0\n");
 }
 
 #[test]
@@ -156,15 +177,27 @@ fn a_file_of_any_name_is_known_by_what_is_in_it() {
 fn the_default_spec_may_be_one() {
     let world = world();
     let path = world.write("etc/requirements.txt", "one<2\n-f ../wheels\n");
-    world.vpython(["tool.py"]).env("VPYTHON_DEFAULT_SPEC", path).run().prints("one 1.5\n");
+    world
+        .vpython(["tool.py"])
+        .env("VPYTHON_DEFAULT_SPEC", path)
+        .run()
+        .prints("one 1.5\n");
 }
 
 #[test]
 fn variables_count_and_so_does_their_change() {
     let world = world();
-    world.write("requirements.txt", "-f ${HOUSE}\none${RANGE}\nthree; sys_platform != '${no_name}'\n");
+    world.write(
+        "requirements.txt",
+        "-f ${HOUSE}\none${RANGE}\nthree; sys_platform != '${no_name}'\n",
+    );
     Wheel::module("one", "9").write_to(&world.path("house"));
-    let run = |range: &str| launch(&world, "requirements.txt").env("HOUSE", "house").env("RANGE", range).run();
+    let run = |range: &str| {
+        launch(&world, "requirements.txt")
+            .env("HOUSE", "house")
+            .env("RANGE", range)
+            .run()
+    };
     run("").refuses(
         125,
         "vpython: error: bad spec in `[WORLD]/work/requirements.txt`\n  \
@@ -190,7 +223,9 @@ fn a_change_of_a_nested_file_is_noticed() {
     world.write("limits.txt", "one==1.0\n");
     launch(&world, "requirements.txt").run().prints("one 1.0\n");
     world.write("nested.txt", "three==1.0\n");
-    launch(&world, "requirements.txt").run().prints("three 1.0\n");
+    launch(&world, "requirements.txt")
+        .run()
+        .prints("three 1.0\n");
 }
 
 #[test]
@@ -205,7 +240,8 @@ fn what_cannot_be_had_is_said_by_line_all_at_once() {
     );
     world.write("requirements.txt", text);
     let at = "  caused by: `[WORLD]/work/requirements.txt`, line";
-    let instead = "put the wheel into a directory that `--find-links` names, and require it by name";
+    let instead =
+        "put the wheel into a directory that `--find-links` names, and require it by name";
     let message = format!(
         "\
 vpython: error: bad spec in `[WORLD]/work/requirements.txt`
@@ -227,7 +263,9 @@ vpython: error: bad spec in `[WORLD]/work/requirements.txt`
 {at} 15: `file://elsewhere/x` names no directory of this machine
 "
     );
-    launch(&world, "requirements.txt").run().refuses(125, &message);
+    launch(&world, "requirements.txt")
+        .run()
+        .refuses(125, &message);
 }
 
 #[test]
@@ -245,15 +283,23 @@ fn what_changes_nothing_here_but_does_with_pip_is_warned_of_on_every_launch() {
          {warning} 5: `--config-settings` is ignored: nothing is built from source\n"
     );
     for _ in 0..2 {
-        launch(&world, "requirements.txt").run().expect(0, "one 1.5\n", &warnings);
+        launch(&world, "requirements.txt")
+            .run()
+            .expect(0, "one 1.5\n", &warnings);
     }
 }
 
 #[test]
 fn a_wheel_with_another_digest_is_never_installed() {
     let world = world();
-    let (pinned, found) = (sha256(&Wheel::module("two", "2.0")), sha256(&Wheel::module("one", "1.5")));
-    world.write("requirements.txt", format!("one==1.5 --hash=sha256:{pinned}\n"));
+    let (pinned, found) = (
+        sha256(&Wheel::module("two", "2.0")),
+        sha256(&Wheel::module("one", "1.5")),
+    );
+    world.write(
+        "requirements.txt",
+        format!("one==1.5 --hash=sha256:{pinned}\n"),
+    );
     let message = format!(
         "\
 vpython: error: no wheel in `[WORLD]/work/wheels` fits `one==1.5` (asked for in `[WORLD]/work/requirements.txt`, line 1)
@@ -264,23 +310,45 @@ vpython: error: no wheel in `[WORLD]/work/wheels` fits `one==1.5` (asked for in 
   hint: fetch one: `vpython -vpython-spec=requirements.txt -vpython-tool fetch tool.py`
 "
     );
-    launch(&world, "requirements.txt").run().refuses(125, &message);
+    launch(&world, "requirements.txt")
+        .run()
+        .refuses(125, &message);
 }
 
 #[test]
 fn where_one_digest_is_pinned_all_must_be() {
     let world = world();
-    let (two, three) = (sha256(&Wheel::module("three", "1.0")), sha256(&Wheel::module("three", "2.0")));
-    let two_wheel = Wheel::module("two", "2.0").requires("three").extra("more").requires("one; extra == 'more'");
-    world.write("requirements.txt", format!("two==2.0 --hash=sha256:{}\n", sha256(&two_wheel)));
+    let (two, three) = (
+        sha256(&Wheel::module("three", "1.0")),
+        sha256(&Wheel::module("three", "2.0")),
+    );
+    let two_wheel = Wheel::module("two", "2.0")
+        .requires("three")
+        .extra("more")
+        .requires("one; extra == 'more'");
+    world.write(
+        "requirements.txt",
+        format!("two==2.0 --hash=sha256:{}\n", sha256(&two_wheel)),
+    );
     let outcome = launch(&world, "requirements.txt").run();
     let cause = "`three-2.0-py3-none-any.whl` has no digest in the spec, which must name the digests of all wheels\n";
-    assert!(outcome.code == Some(125) && outcome.stderr.contains(cause), "{outcome}");
+    assert!(
+        outcome.code == Some(125) && outcome.stderr.contains(cause),
+        "{outcome}"
+    );
     // A constraint may name it.
-    let text = format!("two==2.0 --hash=sha256:{}\n-c limits.txt\n", sha256(&two_wheel));
+    let text = format!(
+        "two==2.0 --hash=sha256:{}\n-c limits.txt\n",
+        sha256(&two_wheel)
+    );
     world.write("requirements.txt", text);
-    world.write("limits.txt", format!("three --hash=sha256:{two} --hash=sha256:{three}\n"));
-    launch(&world, "requirements.txt").run().prints("two 2.0\nthree 2.0\n");
+    world.write(
+        "limits.txt",
+        format!("three --hash=sha256:{two} --hash=sha256:{three}\n"),
+    );
+    launch(&world, "requirements.txt")
+        .run()
+        .prints("two 2.0\nthree 2.0\n");
 }
 
 #[test]
@@ -292,11 +360,17 @@ fn the_example_of_the_readme_runs() {
     world.write("requirements.txt", example);
     world.write("constraints.txt", "idna<4\n");
     let house = world.path("third_party/wheels");
-    Wheel::module("requests", "2.32.0").requires("idna").extra("socks").write_to(&house);
+    Wheel::module("requests", "2.32.0")
+        .requires("idna")
+        .extra("socks")
+        .write_to(&house);
     Wheel::module("idna", "3.7").write_to(&house);
     Wheel::module("idna", "4.0").write_to(&house);
     let program = "import requests, idna; print(requests.VERSION, idna.VERSION)";
-    world.vpython(["-vpython-spec=requirements.txt", "-c", program]).run().prints("2.32.0 3.7\n");
+    world
+        .vpython(["-vpython-spec=requirements.txt", "-c", program])
+        .run()
+        .prints("2.32.0 3.7\n");
 }
 
 #[test]
@@ -305,8 +379,16 @@ fn a_lock_in_the_form_of_requirements_binds_the_native_spec_beside_it() {
     world.write("vpython.toml", "dependencies = ['one', 'two']\n");
     let run = || world.vpython(["tool.py"]).run();
     run().prints("one 2.0\ntwo 2.0\nthree 2.0\n");
-    let two = Wheel::module("two", "1.0").requires("three").extra("more").requires("one; extra == 'more'");
-    let [one, two, three] = [Wheel::module("one", "1.5"), two, Wheel::module("three", "1.0")].map(|wheel| sha256(&wheel));
+    let two = Wheel::module("two", "1.0")
+        .requires("three")
+        .extra("more")
+        .requires("one; extra == 'more'");
+    let [one, two, three] = [
+        Wheel::module("one", "1.5"),
+        two,
+        Wheel::module("three", "1.0"),
+    ]
+    .map(|wheel| sha256(&wheel));
     let lock = format!(
         "one==1.5 \\\n    --hash=sha256:{one}\n    # via -r -\nthree==1.0 ; python_version >= '3' \\\n    --hash=sha256:{three}\n\
          two==1.0 \\\n    --hash=sha256:{two}\nunused==7 --hash=sha256:{two}\n"
@@ -320,7 +402,10 @@ fn a_lock_in_the_form_of_requirements_binds_the_native_spec_beside_it() {
     world.write("vpython.toml.uv.lock", lock.replace(&three, &two));
     let outcome = run();
     assert!(
-        outcome.code == Some(125) && outcome.stderr.contains(&format!("has the sha256 `{three}`, and `{two}` is pinned")),
+        outcome.code == Some(125)
+            && outcome
+                .stderr
+                .contains(&format!("has the sha256 `{three}`, and `{two}` is pinned")),
         "{outcome}"
     );
     world.write("vpython.toml.uv.lock", lock.replace("two==", "second=="));

@@ -12,14 +12,20 @@ fn module(name: &str, version: &str) -> Wheel {
 
 #[track_caller]
 fn takes(dependencies: &[&str], wheels: &[Wheel], expected: &[&str]) {
-    let files: Vec<String> = expected.iter().map(|stem| format!("{stem}-py3-none-any.whl")).collect();
+    let files: Vec<String> = expected
+        .iter()
+        .map(|stem| format!("{stem}-py3-none-any.whl"))
+        .collect();
     Case::new(dependencies, wheels).takes(&files.iter().map(String::as_str).collect::<Vec<_>>());
 }
 
 /// Refused with this message, in which `[FETCH]` stands for the command that fills the directory.
 #[track_caller]
 fn refuses(case: &Case, message: &str) {
-    case.refuses(&message.replace("[FETCH]", "vpython -vpython-spec=vpython.toml -vpython-tool fetch"));
+    case.refuses(&message.replace(
+        "[FETCH]",
+        "vpython -vpython-spec=vpython.toml -vpython-tool fetch",
+    ));
 }
 
 #[test]
@@ -39,7 +45,9 @@ fn what_is_asked_for_first_is_kept_highest() {
 #[test]
 fn an_extra_that_leads_nowhere_gives_the_version_up() {
     let wheels = [
-        module("a", "2").extra("x").requires("missing; extra == 'x'"),
+        module("a", "2")
+            .extra("x")
+            .requires("missing; extra == 'x'"),
         module("a", "1").extra("x").requires("b; extra == 'x'"),
         module("b", "1"),
     ];
@@ -50,9 +58,18 @@ fn an_extra_that_leads_nowhere_gives_the_version_up() {
 #[test]
 fn extras_add_up_whoever_asks_for_them() {
     let wheels = [
-        module("a", "1").extra("all").extra("x").extra("y").requires("a[x,y]; extra == 'all'").requires("b; extra == 'x'"),
+        module("a", "1")
+            .extra("all")
+            .extra("x")
+            .extra("y")
+            .requires("a[x,y]; extra == 'all'")
+            .requires("b; extra == 'x'"),
         module("b", "1").requires("c[z]"),
-        module("c", "1").extra("z").extra("w").requires("d; extra == 'z'").requires("e; extra == 'w'"),
+        module("c", "1")
+            .extra("z")
+            .extra("w")
+            .requires("d; extra == 'z'")
+            .requires("e; extra == 'w'"),
         module("c", "2").extra("z").requires("d; extra == 'z'"),
         module("d", "1").requires("c[w]<2"),
         module("e", "1"),
@@ -63,13 +80,19 @@ fn extras_add_up_whoever_asks_for_them() {
 #[test]
 fn a_version_whose_best_wheel_is_broken_is_taken_from_the_next() {
     let case = Case::new(&["a"], &[module("a", "1"), module("a", "2")]);
-    case.world.write("wheels/a-2-cp311-cp311-linux_x86_64.whl", "no archive");
+    case.world
+        .write("wheels/a-2-cp311-cp311-linux_x86_64.whl", "no archive");
     case.takes(&["a-2-py3-none-any.whl"]);
 }
 
 #[test]
 fn a_pre_release_does_not_stand_in_for_a_final_version_that_leads_nowhere() {
-    let wheels = [module("b", "2").requires("x"), module("b", "1"), module("x", "1").requires("missing"), module("x", "2rc1")];
+    let wheels = [
+        module("b", "2").requires("x"),
+        module("b", "1"),
+        module("x", "1").requires("missing"),
+        module("x", "2rc1"),
+    ];
     takes(&["b"], &wheels, &["b-1"]);
     // But where there is no answer without it.
     takes(&["x"], &wheels, &["x-2rc1"]);
@@ -80,7 +103,8 @@ fn a_constraint_binds_and_brings_nothing() {
     let wheels = ["1", "2", "3rc1"].map(|version| module("a", version));
     let constrained = |constraint: &str| {
         let case = Case::with_spec("requirements.txt", "-c limits.txt\na\n", &wheels);
-        case.world.write("limits.txt", format!("{constraint}\nabsent==1\n"));
+        case.world
+            .write("limits.txt", format!("{constraint}\nabsent==1\n"));
         case
     };
     constrained("a<2").takes(&["a-1-py3-none-any.whl"]);
@@ -98,7 +122,11 @@ fn a_constraint_binds_and_brings_nothing() {
 
 #[test]
 fn all_that_is_missing_is_said_at_once() {
-    let wheels = [module("a", "1").requires("c>=2").requires("d"), module("b", "1"), module("c", "1")];
+    let wheels = [
+        module("a", "1").requires("c>=2").requires("d"),
+        module("b", "1"),
+        module("c", "1"),
+    ];
     refuses(
         &Case::new(&["a", "b>1", "e"], &wheels),
         "vpython: error: no wheel in `[WORLD]/work/wheels` fits what is asked of 4 projects\n  \
@@ -115,7 +143,11 @@ fn all_that_is_missing_is_said_at_once() {
 
 #[test]
 fn a_wheel_is_missing_only_if_no_other_choice_does_without_it() {
-    let wheels = [module("a", "2").requires("b>=2"), module("a", "1").requires("b"), module("b", "1")];
+    let wheels = [
+        module("a", "2").requires("b>=2"),
+        module("a", "1").requires("b"),
+        module("b", "1"),
+    ];
     refuses(
         &Case::new(&["a", "c"], &wheels),
         "vpython: error: no wheel in `[WORLD]/work/wheels` fits `c` (asked for in `[WORLD]/work/vpython.toml`, line 1)\n  \
@@ -140,7 +172,11 @@ fn what_the_spec_asks_holds_for_what_is_fetched() {
 
 #[test]
 fn the_way_from_the_spec_is_told() {
-    let wheels = [module("a", "1").requires("b"), module("b", "1").requires("c>0"), module("c", "1").requires("d")];
+    let wheels = [
+        module("a", "1").requires("b"),
+        module("b", "1").requires("c>0"),
+        module("c", "1").requires("d"),
+    ];
     let message = |way: &str| {
         format!(
             "vpython: error: no wheel in `[WORLD]/work/wheels` fits `d` (asked for by `c` 1, `c-1-py3-none-any.whl`)\n  \
@@ -186,7 +222,11 @@ fn why_no_other_wheel_helps_is_said() {
 
 #[test]
 fn a_bound_of_the_spec_that_is_in_the_way_is_named() {
-    let wheels = [module("a", "1").requires("c>=2"), module("c", "1"), module("c", "2")];
+    let wheels = [
+        module("a", "1").requires("c>=2"),
+        module("c", "1"),
+        module("c", "2"),
+    ];
     refuses(
         &Case::new(&["c<2", "a"], &wheels),
         "vpython: error: no wheel in `[WORLD]/work/wheels` fits all that is asked of `c`\n  \
@@ -201,20 +241,33 @@ fn a_bound_of_the_spec_that_is_in_the_way_is_named() {
 
 #[test]
 fn a_web_of_versions_is_untangled_without_trying_everything() {
-    // Sixteen projects in nine versions, each of which wants all projects behind it in its own version; the last has only the lowest.
+    // Sixteen projects in nine versions, each of which wants all projects behind it in its own
+    // version; the last has only the lowest.
     let projects = 16;
     let name = |project: usize| format!("p{project:02}");
     let mut wheels = Vec::new();
     for project in 0..projects {
-        let versions = if project + 1 == projects { 1..=1 } else { 1..=9 };
+        let versions = if project + 1 == projects {
+            1..=1
+        } else {
+            1..=9
+        };
         for version in versions {
             let behind = (project + 1)..projects;
             let wheel = module(&name(project), &version.to_string());
-            wheels.push(behind.fold(wheel, |wheel, other| wheel.requires(&format!("{}=={version}", name(other)))));
+            wheels.push(behind.fold(wheel, |wheel, other| {
+                wheel.requires(&format!("{}=={version}", name(other)))
+            }));
         }
     }
-    let expected: Vec<String> = (0..projects).map(|project| format!("{}-1", name(project))).collect();
-    takes(&["p00"], &wheels, &expected.iter().map(String::as_str).collect::<Vec<_>>());
+    let expected: Vec<String> = (0..projects)
+        .map(|project| format!("{}-1", name(project)))
+        .collect();
+    takes(
+        &["p00"],
+        &wheels,
+        &expected.iter().map(String::as_str).collect::<Vec<_>>(),
+    );
 }
 
 #[test]
@@ -222,9 +275,16 @@ fn a_wheel_that_is_not_the_pinned_one_is_taken_when_it_is() {
     let pinned = module("a", "1").build("2").file("which", "pinned");
     let other = module("a", "1");
     let sha256 = |wheel: &Wheel| hex::encode(sha2::Sha256::digest(wheel.bytes()));
-    let spec = format!("a --hash=sha256:{} --hash=sha256:{}\n", sha256(&pinned), sha256(&other));
+    let spec = format!(
+        "a --hash=sha256:{} --hash=sha256:{}\n",
+        sha256(&pinned),
+        sha256(&other)
+    );
     let case = Case::with_spec("requirements.txt", &spec, &[other]);
-    let path = case.world.write("wheels/a-1-2-py3-none-any.whl", module("a", "1").build("2").file("more", "x").bytes());
+    let path = case.world.write(
+        "wheels/a-1-2-py3-none-any.whl",
+        module("a", "1").build("2").file("more", "x").bytes(),
+    );
     case.takes(&["a-1-py3-none-any.whl"]);
     // Written over where it lies: the directory's time stays.
     std::fs::write(path, pinned.bytes()).unwrap();
@@ -237,7 +297,13 @@ fn a_cold_launch_opens_only_wheels_that_it_has_not_seen() {
         return;
     }
     let others = (0..200).map(|number| module(&format!("other{number}"), "1"));
-    let wheels: Vec<Wheel> = others.chain([module("a", "1").requires("b"), module("b", "1"), module("b", "2")]).collect();
+    let wheels: Vec<Wheel> = others
+        .chain([
+            module("a", "1").requires("b"),
+            module("b", "1"),
+            module("b", "2"),
+        ])
+        .collect();
     let case = Case::new(&["a"], &wheels);
     case.takes(&["a-1-py3-none-any.whl", "b-2-py3-none-any.whl"]);
     // Another directory time, and so a cold launch; and a new wheel of a project that is wanted.
@@ -245,12 +311,25 @@ fn a_cold_launch_opens_only_wheels_that_it_has_not_seen() {
     let log = case.world.outside("trace");
     let vpython = std::path::Path::new(env!("CARGO_BIN_EXE_vpython"));
     let mut command = Command::new("strace");
-    command.args(["-f", "-qq", "-e", "trace=%file", "-o"]).arg(&log).arg(vpython).args(["-vpython-tool", "install"]);
-    command.current_dir(case.world.path("")).env("VPYTHON_INTERPRETER", &case.fake.path);
-    command.env("VPYTHON_VIRTUALENV_ROOT", case.world.outside("root")).env("HOME", case.world.outside("home"));
+    command
+        .args(["-f", "-qq", "-e", "trace=%file", "-o"])
+        .arg(&log)
+        .arg(vpython)
+        .args(["-vpython-tool", "install"]);
+    command
+        .current_dir(case.world.path(""))
+        .env("VPYTHON_INTERPRETER", &case.fake.path);
+    command
+        .env("VPYTHON_VIRTUALENV_ROOT", case.world.outside("root"))
+        .env("HOME", case.world.outside("home"));
     assert!(command.output().unwrap().status.success());
     let trace = std::fs::read_to_string(log).unwrap();
-    let calls = |call: &str, file: &str| trace.lines().filter(|line| line.contains(call) && line.contains(file)).count();
+    let calls = |call: &str, file: &str| {
+        trace
+            .lines()
+            .filter(|line| line.contains(call) && line.contains(file))
+            .count()
+    };
     assert_eq!(calls("openat", "/wheels/a-1-"), 0, "{trace}");
     assert_eq!(calls("openat", "/wheels/b-2-"), 0, "{trace}");
     assert!(calls("openat", "/wheels/b-3-") > 0, "{trace}");

@@ -1,4 +1,5 @@
-//! The seeds: pip, setuptools and wheel in the environments of LUCI's specs, which do not list them.
+//! The seeds: pip, setuptools and wheel in the environments of LUCI's specs, which do not list
+//! them.
 
 use crate::support::{Case, Fake, Outcome, Python, Wheel, World};
 
@@ -7,19 +8,30 @@ const PIP: &str = "pip-23-py3-none-any.whl";
 const SETUPTOOLS: &str = "setuptools-65-py3-none-any.whl";
 const WHICH: &str = "which-1-py3-none-any.whl";
 
-/// A spec of LUCI's, these wheels and one of `which`, and an interpreter that brings pip and setuptools.
+/// A spec of LUCI's, these wheels and one of `which`, and an interpreter that brings pip and
+/// setuptools.
 fn case(spec: &str, wheels: &[Wheel]) -> Case {
-    let case = Case::with_spec(".vpython3", spec, &[wheels, &[Wheel::module("which", "1")]].concat());
-    for wheel in
-        [Wheel::module("pip", "9"), Wheel::module("pip", "23"), Wheel::module("setuptools", "65"), Wheel::module("six", "1")]
-    {
+    let case = Case::with_spec(
+        ".vpython3",
+        spec,
+        &[wheels, &[Wheel::module("which", "1")]].concat(),
+    );
+    for wheel in [
+        Wheel::module("pip", "9"),
+        Wheel::module("pip", "23"),
+        Wheel::module("setuptools", "65"),
+        Wheel::module("six", "1"),
+    ] {
         wheel.write_to(&case.fake.bundle());
     }
     case
 }
 
 fn run(case: &Case, words: &[&str]) -> Outcome {
-    case.world.vpython(words).env("VPYTHON_INTERPRETER", &case.fake.path).run()
+    case.world
+        .vpython(words)
+        .env("VPYTHON_INTERPRETER", &case.fake.path)
+        .run()
 }
 
 #[test]
@@ -35,10 +47,15 @@ fn an_inline_block_and_a_partner_file_are_seeded_too() {
     let installed = |script: &str| {
         let outcome = run(&case, &["-vpython-tool", "install", script]);
         outcome.installs("");
-        let manifest = std::fs::read_to_string(format!("{}/vpython.json", outcome.raw_stdout.trim_end())).unwrap();
+        let manifest =
+            std::fs::read_to_string(format!("{}/vpython.json", outcome.raw_stdout.trim_end()))
+                .unwrap();
         (manifest.contains(SETUPTOOLS), manifest.contains(WHICH))
     };
-    case.world.write("block.py", format!("# [VPYTHON:BEGIN]\n# {SPEC}# [VPYTHON:END]\n"));
+    case.world.write(
+        "block.py",
+        format!("# [VPYTHON:BEGIN]\n# {SPEC}# [VPYTHON:END]\n"),
+    );
     assert_eq!(installed("block.py"), (true, true));
     case.world.write("partner.py", "");
     case.world.write("partner.py.vpython3", SPEC);
@@ -55,8 +72,17 @@ fn a_comment_leaves_the_seeds_out() {
 
 #[test]
 fn the_directories_of_wheels_come_first() {
-    let wheels = [Wheel::module("setuptools", "40"), Wheel::module("setuptools", "41"), Wheel::module("wheel", "0.45")];
-    case(SPEC, &wheels).takes(&[PIP, "setuptools-41-py3-none-any.whl", "wheel-0.45-py3-none-any.whl", WHICH]);
+    let wheels = [
+        Wheel::module("setuptools", "40"),
+        Wheel::module("setuptools", "41"),
+        Wheel::module("wheel", "0.45"),
+    ];
+    case(SPEC, &wheels).takes(&[
+        PIP,
+        "setuptools-41-py3-none-any.whl",
+        "wheel-0.45-py3-none-any.whl",
+        WHICH,
+    ]);
 }
 
 #[test]
@@ -69,14 +95,20 @@ fn a_seed_fits_the_interpreter_and_has_what_luci_had() {
         Wheel::module("pip", "24").requires_python(">=3.12"),
     ];
     case(SPEC, &too_new).takes(&[PIP, SETUPTOOLS, WHICH]);
-    let release_candidate = [Wheel::module("setuptools", "81rc1"), Wheel::module("setuptools", "80")];
+    let release_candidate = [
+        Wheel::module("setuptools", "81rc1"),
+        Wheel::module("setuptools", "80"),
+    ];
     case(SPEC, &release_candidate).takes(&[PIP, "setuptools-80-py3-none-any.whl", WHICH]);
 }
 
 #[test]
 fn a_listed_one_binds() {
     let listed = format!("{SPEC}wheel: < name: \"setuptools-py3\" version: \"version:40\" >\n");
-    let wheels = [Wheel::module("setuptools", "40"), Wheel::module("setuptools", "70")];
+    let wheels = [
+        Wheel::module("setuptools", "40"),
+        Wheel::module("setuptools", "70"),
+    ];
     case(&listed, &wheels).takes(&[PIP, "setuptools-40-py3-none-any.whl", WHICH]);
     // It does so where it is wanted.
     let elsewhere = listed.replace(":40\"", ":40\" match_tag: < platform: \"win32\" >");
@@ -86,11 +118,16 @@ fn a_listed_one_binds() {
 #[test]
 fn a_spec_without_seeds_keeps_its_key() {
     let case = case(&format!("# vpython: no-seed\n{SPEC}"), &[]);
-    let key = |spec: &str| run(&case, &["-vpython-spec", spec, "-vpython-tool", "install"]).raw_stdout;
-    case.world.write("native.toml", "dependencies = ['which==1']\n");
+    let key =
+        |spec: &str| run(&case, &["-vpython-spec", spec, "-vpython-tool", "install"]).raw_stdout;
+    case.world
+        .write("native.toml", "dependencies = ['which==1']\n");
     assert_eq!(key(".vpython3"), key("native.toml"));
     case.world.write("seeded.vpython3", SPEC);
-    case.world.write("named.toml", "dependencies = ['which==1', 'pip', 'setuptools<82']\n[tool.vpython]\nseed = true\n");
+    case.world.write(
+        "named.toml",
+        "dependencies = ['which==1', 'pip', 'setuptools<82']\n[tool.vpython]\nseed = true\n",
+    );
     assert_eq!(key("seeded.vpython3"), key("named.toml"));
     assert_ne!(key("seeded.vpython3"), key("native.toml"));
 }
@@ -98,7 +135,11 @@ fn a_spec_without_seeds_keeps_its_key() {
 #[test]
 fn other_wheels_of_the_interpreter_are_noticed() {
     let case = case(SPEC, &[]);
-    let is_warm = || run(&case, &["-vpython-tool", "explain", "--json"]).stdout.contains("\"hit\": true");
+    let is_warm = || {
+        run(&case, &["-vpython-tool", "explain", "--json"])
+            .stdout
+            .contains("\"hit\": true")
+    };
     case.takes(&[PIP, SETUPTOOLS, WHICH]);
     run(&case, &[]);
     assert!(is_warm());
@@ -118,7 +159,11 @@ fn other_wheels_of_the_interpreter_are_noticed() {
 #[test]
 fn a_directory_that_is_not_there_yet_is_noticed_when_it_is() {
     let case = Case::with_spec(".vpython3", SPEC, &[Wheel::module("which", "1")]);
-    let is_warm = || run(&case, &["-vpython-tool", "explain", "--json"]).stdout.contains("\"hit\": true");
+    let is_warm = || {
+        run(&case, &["-vpython-tool", "explain", "--json"])
+            .stdout
+            .contains("\"hit\": true")
+    };
     assert_eq!(run(&case, &[]).code, Some(0));
     assert!(is_warm());
     Wheel::module("setuptools", "66").write_to(&case.fake.bundle());
@@ -131,7 +176,11 @@ fn what_is_not_there_is_said_by_tools_and_by_no_launch() {
     let warning = "vpython: warning: there is no wheel to seed `pip`, `setuptools<82`, `wheel<0.46` from; `vpython -vpython-tool fetch` \
                    brings what is missing\n";
     let launch = run(&case, &[]);
-    assert_eq!((launch.code, launch.stderr.as_str()), (Some(0), ""), "{launch}");
+    assert_eq!(
+        (launch.code, launch.stderr.as_str()),
+        (Some(0), ""),
+        "{launch}"
+    );
     // The environment is there already, and what it lacks is said all the same.
     run(&case, &["-vpython-tool", "install"]).installs(warning);
     let table = "\
@@ -143,12 +192,20 @@ not seeded: pip, setuptools, wheel (`-vpython-tool fetch` brings what is missing
 ";
     run(&case, &["-vpython-tool", "verify"]).prints(table);
     let explained = run(&case, &["-vpython-tool", "explain"]);
-    assert!(explained.stdout.contains("not seeded    pip, setuptools, wheel\n"), "{explained}");
+    assert!(
+        explained
+            .stdout
+            .contains("not seeded    pip, setuptools, wheel\n"),
+        "{explained}"
+    );
     // What hardly a program misses is said where it is looked for.
     Wheel::module("setuptools", "65").write_to(&case.fake.bundle());
     run(&case, &["-vpython-tool", "install"]).installs("");
     let explained = run(&case, &["-vpython-tool", "explain"]);
-    assert!(explained.stdout.contains("not seeded    pip, wheel\n"), "{explained}");
+    assert!(
+        explained.stdout.contains("not seeded    pip, wheel\n"),
+        "{explained}"
+    );
 }
 
 #[test]
@@ -169,11 +226,21 @@ not seeded: wheel (`-vpython-tool fetch` brings what is missing)
     let row = "  setuptools 65  seeded for LUCI specs  ";
     assert!(explained.stdout.contains(row), "{explained}");
     let explained = run(&case, &["-vpython-tool", "explain", "--json"]);
-    assert!(explained.stdout.contains("\"required_by\": [\n        \"seeded for LUCI specs\"\n      ]"), "{explained}");
+    assert!(
+        explained
+            .stdout
+            .contains("\"required_by\": [\n        \"seeded for LUCI specs\"\n      ]"),
+        "{explained}"
+    );
     run(&case, &["-vpython-tool", "install"]).installs("");
     // What says least of an environment comes last in its title.
     let pruned = run(&case, &["-vpython-tool", "prune", "--all", "--dry-run"]);
-    assert!(pruned.stdout.contains("  python 3.11.99 with which 1, pip 23 and 1 more, "), "{pruned}");
+    assert!(
+        pruned
+            .stdout
+            .contains("  python 3.11.99 with which 1, pip 23 and 1 more, "),
+        "{pruned}"
+    );
 }
 
 #[test]
@@ -189,7 +256,10 @@ fn a_native_spec_may_take_them_from_the_interpreter() {
     for seed in ["seed = false\n", ""] {
         let refused = native(seed).run();
         let headline = "vpython: error: no wheel in `[WORLD]/work/wheels` fits `setuptools` (";
-        assert!(refused.code == Some(125) && refused.stderr.starts_with(headline), "{refused}");
+        assert!(
+            refused.code == Some(125) && refused.stderr.starts_with(headline),
+            "{refused}"
+        );
     }
 }
 
@@ -198,16 +268,25 @@ fn a_lock_has_them_too() {
     let text = "dependencies = ['setuptools']\n[tool.vpython]\nseed = true\n";
     let case = Case::with_spec("vpython.toml", text, &[]);
     Wheel::module("setuptools", "65").write_to(&case.fake.bundle());
-    run(&case, &["-vpython-tool", "lock"]).prints("pylock.vpython.toml: written\n  + setuptools 65\n");
+    run(&case, &["-vpython-tool", "lock"])
+        .prints("pylock.vpython.toml: written\n  + setuptools 65\n");
     let lock = std::fs::read_to_string(case.world.path("pylock.vpython.toml")).unwrap();
-    assert!(lock.contains(SETUPTOOLS) && !lock.contains("bundled"), "{lock}");
+    assert!(
+        lock.contains(SETUPTOOLS) && !lock.contains("bundled"),
+        "{lock}"
+    );
     Wheel::module("setuptools", "66").write_to(&case.fake.bundle());
     case.takes(&[SETUPTOOLS]);
 }
 
 #[test]
 fn another_platform_is_supposed_to_bring_the_same() {
-    let case = case(&format!("{SPEC}verify_pep425_tag: < python: \"cp38\" abi: \"cp38\" platform: \"win_amd64\" >\n"), &[]);
+    let case = case(
+        &format!(
+            "{SPEC}verify_pep425_tag: < python: \"cp38\" abi: \"cp38\" platform: \"win_amd64\" >\n"
+        ),
+        &[],
+    );
     let table = "\
 requirement   asked for  here (3.11.99)  win_amd64 (3.8)
 which==1      line 1     1               1
@@ -223,20 +302,29 @@ not seeded: wheel (`-vpython-tool fetch` brings what is missing)
 #[test]
 fn real_interpreters_bring_what_can_be_imported() {
     let all = Python::each_minor();
-    let pythons =
-        all.iter().filter(|python| [all[0].minor, Python::any().minor, all[all.len() - 1].minor].contains(&python.minor));
+    let pythons = all.iter().filter(|python| {
+        [all[0].minor, Python::any().minor, all[all.len() - 1].minor].contains(&python.minor)
+    });
     for python in pythons {
         let world = World::with_python(python);
         world.write(".vpython3", "");
         let text = "import pip\ntry:\n    import pkg_resources\n    print('both')\nexcept ImportError:\n    print('pip')\n";
-        let bundle = python.path.parent().unwrap().with_file_name(format!("lib/python3.{}/ensurepip/_bundled", python.minor));
+        let bundle = python
+            .path
+            .parent()
+            .unwrap()
+            .with_file_name(format!("lib/python3.{}/ensurepip/_bundled", python.minor));
         if !bundle.is_dir() {
             not_tested!("`{}` brings no wheels", python.path.display());
             continue;
         }
         let outcome = world.vpython(["-c", text]).run();
         let expected = if python.minor < 12 { "both\n" } else { "pip\n" };
-        assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(0), expected), "{outcome}");
+        assert_eq!(
+            (outcome.code, outcome.stdout.as_str()),
+            (Some(0), expected),
+            "{outcome}"
+        );
     }
 }
 
@@ -246,7 +334,13 @@ fn python_2_is_seeded_too() {
     let world = World::new();
     std::os::unix::fs::symlink(&two, world.outside("bin/python2.7")).unwrap();
     world.write(".vpython", "python_version: '2.7'\n");
-    world.vpython(["-c", "import pkg_resources, setuptools; print setuptools.__version__.split('.')[0]"]).run().prints("41\n");
+    world
+        .vpython([
+            "-c",
+            "import pkg_resources, setuptools; print setuptools.__version__.split('.')[0]",
+        ])
+        .run()
+        .prints("41\n");
 }
 
 #[test]
@@ -255,11 +349,23 @@ fn what_an_older_vpython_kept_of_an_interpreter_is_asked_again() {
     let world = World::new();
     let fake = Fake::new(&world, "3.11.1");
     world.write(".vpython3", "");
-    let launch = || world.vpython(["-c", ""]).env("VPYTHON_INTERPRETER", &fake.path).run();
+    let launch = || {
+        world
+            .vpython(["-c", ""])
+            .env("VPYTHON_INTERPRETER", &fake.path)
+            .run()
+    };
     launch();
     assert_eq!(fake.times_asked(), 1);
-    let memo = std::fs::read_dir(world.store("memo")).unwrap().map(|entry| entry.unwrap().path());
-    let of_interpreter = |path: &std::path::PathBuf| path.file_name().unwrap().to_string_lossy().starts_with("interpreter-");
+    let memo = std::fs::read_dir(world.store("memo"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let of_interpreter = |path: &std::path::PathBuf| {
+        path.file_name()
+            .unwrap()
+            .to_string_lossy()
+            .starts_with("interpreter-")
+    };
     for path in memo.filter(of_interpreter) {
         let kept = std::fs::read_to_string(&path).unwrap();
         assert!(kept.contains("\"format\":4"), "{kept}");

@@ -1,4 +1,5 @@
-//! Wheels that are not as the specifications say, and that pip and uv install: installed, and told once.
+//! Wheels that are not as the specifications say, and that pip and uv install: installed, and told
+//! once.
 
 use std::path::{Path, PathBuf};
 
@@ -10,27 +11,47 @@ fn world(wheels: &[Wheel], dependencies: &[&str], more: &str) -> (World, Fake) {
     for wheel in wheels {
         world.wheel(wheel);
     }
-    world.write("vpython.toml", format!("dependencies = {dependencies:?}\n{more}"));
+    world.write(
+        "vpython.toml",
+        format!("dependencies = {dependencies:?}\n{more}"),
+    );
     let fake = Fake::new(&world, "3.11.99");
     (world, fake)
 }
 
 fn install(world: &World, fake: &Fake) -> Outcome {
-    world.vpython(["-vpython-tool", "install"]).env("VPYTHON_INTERPRETER", &fake.path).run()
+    world
+        .vpython(["-vpython-tool", "install"])
+        .env("VPYTHON_INTERPRETER", &fake.path)
+        .run()
 }
 
 /// Installing the wheel says this, and once more, and a launch in between says nothing.
 #[track_caller]
 fn is_told(wheel: &Wheel, warning: &str) {
     let (world, fake) = world(std::slice::from_ref(wheel), &["a"], "");
-    let warning = if warning.is_empty() { String::new() } else { format!("vpython: warning: {warning}\n") };
+    let warning = if warning.is_empty() {
+        String::new()
+    } else {
+        format!("vpython: warning: {warning}\n")
+    };
     install(&world, &fake).installs(&warning);
-    world.vpython(["-vpython-tool", "check"]).env("VPYTHON_INTERPRETER", &fake.path).run().succeeds_with("");
+    world
+        .vpython(["-vpython-tool", "check"])
+        .env("VPYTHON_INTERPRETER", &fake.path)
+        .run()
+        .succeeds_with("");
     install(&world, &fake).installs(&warning);
     let record = installed(&world, "a-1.dist-info/RECORD");
-    assert!(record.contains("\na.py,sha256=DY6Pb1MTeDXll1BuQZmqd4-_jskY7Pd5FDZeZxI0wsg,14\n"), "ours is true: {record}");
+    assert!(
+        record.contains("\na.py,sha256=DY6Pb1MTeDXll1BuQZmqd4-_jskY7Pd5FDZeZxI0wsg,14\n"),
+        "ours is true: {record}"
+    );
     // Strict, it is another environment, which nobody has built.
-    let outcome = world.vpython(["-vpython-strict", "-vpython-tool", "install"]).env("VPYTHON_INTERPRETER", &fake.path).run();
+    let outcome = world
+        .vpython(["-vpython-strict", "-vpython-tool", "install"])
+        .env("VPYTHON_INTERPRETER", &fake.path)
+        .run();
     assert_eq!(outcome.code, Some(125), "{}", outcome.stderr);
     let headline = "vpython: error: `a-1-py3-none-any.whl` is not as the specifications of wheels say, and `strict` is set\n";
     assert!(outcome.stderr.starts_with(headline), "{}", outcome.stderr);
@@ -38,7 +59,9 @@ fn is_told(wheel: &Wheel, warning: &str) {
 
 /// The text of a file in site-packages of the only environment.
 fn installed(world: &World, path: &str) -> String {
-    let [environment] = &world.environments()[..] else { panic!("one environment") };
+    let [environment] = &world.environments()[..] else {
+        panic!("one environment")
+    };
     std::fs::read_to_string(environment.join("lib/python3.11/site-packages").join(path)).unwrap()
 }
 
@@ -50,13 +73,30 @@ fn wheel() -> Wheel {
 fn a_record_that_disagrees_with_the_content_is_told_of() {
     let prefix = "RECORD of `a-1-py3-none-any.whl` disagrees with its content in";
     let rows = [
-        (wheel().fault(Fault::MissingRow("a.py")), "one place: `a.py` (not in RECORD)"),
-        (wheel().fault(Fault::NoDigest("a.py")), "one place: `a.py` (no digest in RECORD)"),
-        (wheel().fault(Fault::MissingMember("b.py")), "one place: `b.py` (in RECORD, not in the archive)"),
-        (wheel().fault(Fault::WrongSize("a.py")), "one place: `a.py` (another size in RECORD)"),
-        (wheel().fault(Fault::WrongDigest("a.py")), "one place: `a.py` (another digest in RECORD)"),
         (
-            wheel().fault(Fault::WrongDigest("a-1.dist-info/METADATA")).fault(Fault::MissingMember("b/")),
+            wheel().fault(Fault::MissingRow("a.py")),
+            "one place: `a.py` (not in RECORD)",
+        ),
+        (
+            wheel().fault(Fault::NoDigest("a.py")),
+            "one place: `a.py` (no digest in RECORD)",
+        ),
+        (
+            wheel().fault(Fault::MissingMember("b.py")),
+            "one place: `b.py` (in RECORD, not in the archive)",
+        ),
+        (
+            wheel().fault(Fault::WrongSize("a.py")),
+            "one place: `a.py` (another size in RECORD)",
+        ),
+        (
+            wheel().fault(Fault::WrongDigest("a.py")),
+            "one place: `a.py` (another digest in RECORD)",
+        ),
+        (
+            wheel()
+                .fault(Fault::WrongDigest("a-1.dist-info/METADATA"))
+                .fault(Fault::MissingMember("b/")),
             "several places: `a-1.dist-info/METADATA` (another digest in RECORD), `b/` (in RECORD, not in the archive)",
         ),
     ];
@@ -71,7 +111,11 @@ fn a_record_in_another_form_is_read_in_silence() {
         let row = |line: &str| match line.split_once(",sha256=") {
             Some((path, rest)) => {
                 let (digest, size) = rest.split_once(',').unwrap();
-                let digest = base64::Engine::decode(&base64::engine::general_purpose::URL_SAFE_NO_PAD, digest).unwrap();
+                let digest = base64::Engine::decode(
+                    &base64::engine::general_purpose::URL_SAFE_NO_PAD,
+                    digest,
+                )
+                .unwrap();
                 format!("{path},sha256={},{size}\n", hex::encode(digest))
             }
             None => format!("{line}\n"),
@@ -93,14 +137,20 @@ fn a_record_in_another_form_is_read_in_silence() {
 
 #[test]
 fn a_record_that_does_not_list_itself_is_enough() {
-    let (world, fake) = world(&[wheel().record_as(|record| record.replace("a-1.dist-info/RECORD,,\n", ""))], &["a"], "");
+    let (world, fake) = world(
+        &[wheel().record_as(|record| record.replace("a-1.dist-info/RECORD,,\n", ""))],
+        &["a"],
+        "",
+    );
     install(&world, &fake).installs("");
 }
 
 #[test]
 fn a_member_that_is_there_twice_with_one_content_is_installed_once() {
-    let twice =
-        wheel().file("b.py", "VERSION = \"1\"\n").fault(Fault::MissingRow("b.py")).fault(Fault::Renamed("b.py", "a.py"));
+    let twice = wheel()
+        .file("b.py", "VERSION = \"1\"\n")
+        .fault(Fault::MissingRow("b.py"))
+        .fault(Fault::Renamed("b.py", "a.py"));
     is_told(&twice, "");
 }
 
@@ -116,13 +166,23 @@ fn a_symbolic_link_becomes_a_plain_file() {
 
 /// Wheels of `a` and `b`, each with these files and its own content.
 fn colliding(paths: &[&str]) -> [Wheel; 2] {
-    ["a", "b"]
-        .map(|name| paths.iter().fold(Wheel::module(name, "1"), |wheel, path| wheel.file(path, format!("WHO = '{name}'\n"))))
+    ["a", "b"].map(|name| {
+        paths.iter().fold(Wheel::module(name, "1"), |wheel, path| {
+            wheel.file(path, format!("WHO = '{name}'\n"))
+        })
+    })
 }
 
 #[test]
 fn of_two_wheels_with_one_path_the_later_wins_and_one_warning_names_them() {
-    let paths = ["shared/__init__.py", "shared/c.py", "shared/d.py", "shared/e.py", "README.md", "tests/x.py"];
+    let paths = [
+        "shared/__init__.py",
+        "shared/c.py",
+        "shared/d.py",
+        "shared/e.py",
+        "README.md",
+        "tests/x.py",
+    ];
     let (world, fake) = world(&colliding(&paths), &["a", "b"], "");
     let site = "lib/python3.11/site-packages";
     let warning = format!(
@@ -132,9 +192,16 @@ fn of_two_wheels_with_one_path_the_later_wins_and_one_warning_names_them() {
     install(&world, &fake).installs(&warning);
     install(&world, &fake).installs(&warning);
     assert_eq!(installed(&world, "shared/c.py"), "WHO = 'a'\n");
-    assert!(!installed(&world, "b-1.dist-info/RECORD").contains("shared/"), "the loser has no row for what it lost");
+    assert!(
+        !installed(&world, "b-1.dist-info/RECORD").contains("shared/"),
+        "the loser has no row for what it lost"
+    );
     assert!(installed(&world, "a-1.dist-info/RECORD").contains("shared/c.py,sha256="));
-    world.vpython(["-vpython-tool", "check"]).env("VPYTHON_INTERPRETER", &fake.path).run().succeeds_with("");
+    world
+        .vpython(["-vpython-tool", "check"])
+        .env("VPYTHON_INTERPRETER", &fake.path)
+        .run()
+        .succeeds_with("");
 }
 
 #[test]
@@ -150,13 +217,21 @@ fn a_wheel_wins_over_those_that_it_requires() {
 
 #[test]
 fn files_that_no_program_imports_collide_in_silence() {
-    let (world, fake) = world(&colliding(&["README.md", "LICENSE", "tests/__init__.py", "share/x.json"]), &["a", "b"], "");
+    let (world, fake) = world(
+        &colliding(&["README.md", "LICENSE", "tests/__init__.py", "share/x.json"]),
+        &["a", "b"],
+        "",
+    );
     install(&world, &fake).installs("");
 }
 
 #[test]
 fn strict_refuses_two_files_for_one_path() {
-    let (world, fake) = world(&colliding(&["README.md"]), &["a", "b"], "[tool.vpython]\nstrict = true\n");
+    let (world, fake) = world(
+        &colliding(&["README.md"]),
+        &["a", "b"],
+        "[tool.vpython]\nstrict = true\n",
+    );
     install(&world, &fake).refuses(
         125,
         "vpython: error: `b 1` and `a 1` bring different files for `lib/python3.11/site-packages/README.md`, and `strict` is set\n  \
@@ -174,22 +249,45 @@ fn byte_code_is_that_of_the_file_that_is_installed() {
     world.write("vpython.toml", "dependencies = ['a', 'b']\n");
     let environment = world.vpython(["-vpython-tool", "install"]).run().raw_stdout;
     let site = Path::new(environment.trim_end()).join("lib");
-    assert!(walkdir::WalkDir::new(site).into_iter().any(|entry| entry.unwrap().path().extension().is_some_and(|e| e == "pyc")));
-    world.vpython(["-c", "import shared; print(shared.WHO)"]).run().prints("a\n");
+    assert!(walkdir::WalkDir::new(site).into_iter().any(|entry| {
+        entry
+            .unwrap()
+            .path()
+            .extension()
+            .is_some_and(|e| e == "pyc")
+    }));
+    world
+        .vpython(["-c", "import shared; print(shared.WHO)"])
+        .run()
+        .prints("a\n");
 }
 
 #[test]
 fn collisions_are_told_before_a_build() {
     let [a, b] = colliding(&["shared.py"]);
-    let wheels = [a.entry_point("run", "shared:main"), b.requires("a").entry_point("run", "shared:other")];
+    let wheels = [
+        a.entry_point("run", "shared:main"),
+        b.requires("a").entry_point("run", "shared:other"),
+    ];
     let (world, fake) = world(&wheels, &["a", "b"], "");
     let warning = "vpython: warning: `a 1` and `b 1` both bring `bin/run`, `lib/python3.11/site-packages/shared.py`; the files of `b 1` \
                    are used\n";
     for tool in ["explain", "verify"] {
-        let outcome = world.vpython(["-vpython-tool", tool]).env("VPYTHON_INTERPRETER", &fake.path).run();
+        let outcome = world
+            .vpython(["-vpython-tool", tool])
+            .env("VPYTHON_INTERPRETER", &fake.path)
+            .run();
         outcome.succeeds_with(warning);
-        assert_eq!(world.environments(), [] as [PathBuf; 0], "{tool} builds nothing");
+        assert_eq!(
+            world.environments(),
+            [] as [PathBuf; 0],
+            "{tool} builds nothing"
+        );
     }
     install(&world, &fake).installs(warning);
-    world.vpython(["-vpython-tool", "explain"]).env("VPYTHON_INTERPRETER", &fake.path).run().succeeds_with(warning);
+    world
+        .vpython(["-vpython-tool", "explain"])
+        .env("VPYTHON_INTERPRETER", &fake.path)
+        .run()
+        .succeeds_with(warning);
 }

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use crate::support::{Wheel, World, tree};
 
 /// A program that prints the version of the wheel that it got, or `none`.
-const PROGRAM: &str = "try:\n    import which\n    print(which.VERSION)\nexcept ImportError:\n    print('none')\n";
+const PROGRAM: &str =
+    "try:\n    import which\n    print(which.VERSION)\nexcept ImportError:\n    print('none')\n";
 
 /// A world with wheels of `which` 1 to 5, one for each place where a spec may be.
 fn world() -> World {
@@ -19,7 +20,10 @@ fn world() -> World {
 
 /// The text of a spec that asks for one of them.
 fn spec(world: &World, version: u32) -> String {
-    format!("dependencies = ['which=={version}']\n[tool.vpython]\nwheels = ['{}']\n", world.outside("house").display())
+    format!(
+        "dependencies = ['which=={version}']\n[tool.vpython]\nwheels = ['{}']\n",
+        world.outside("house").display()
+    )
 }
 
 /// The same as a block of a script, with the program behind it.
@@ -35,10 +39,20 @@ fn the_first_place_that_has_a_spec_is_the_one_that_counts() {
     let explicit = world.write("explicit.toml", spec(&world, 5));
     let plain = world.write("a/b/plain.py", PROGRAM);
     let block = world.write("a/b/block.py", script(&world, 3));
-    let launch = |words: &[&PathBuf]| world.vpython(words).env("VPYTHON_DEFAULT_SPEC", &default).run();
+    let launch = |words: &[&PathBuf]| {
+        world
+            .vpython(words)
+            .env("VPYTHON_DEFAULT_SPEC", &default)
+            .run()
+    };
     launch(&[&plain]).prints("4\n");
     world.vpython([&plain]).run().prints("none\n");
-    let relative = || world.vpython([&plain]).env("VPYTHON_DEFAULT_SPEC", "default.toml").run();
+    let relative = || {
+        world
+            .vpython([&plain])
+            .env("VPYTHON_DEFAULT_SPEC", "default.toml")
+            .run()
+    };
     relative().prints("4\n");
     let beside = world.write("a/b/default.toml", spec(&world, 5));
     relative().prints("5\n");
@@ -50,8 +64,16 @@ fn the_first_place_that_has_a_spec_is_the_one_that_counts() {
     launch(&[&plain]).prints("2\n");
     launch(&[&block]).prints("3\n");
     let flag = format!("-vpython-spec={}", explicit.display());
-    world.vpython([&flag]).arguments([&block]).run().prints("5\n");
-    world.vpython(["-vpython-spec", "a/b/block.py"]).arguments([&plain]).run().prints("3\n");
+    world
+        .vpython([&flag])
+        .arguments([&block])
+        .run()
+        .prints("5\n");
+    world
+        .vpython(["-vpython-spec", "a/b/block.py"])
+        .arguments([&plain])
+        .run()
+        .prints("3\n");
 }
 
 #[test]
@@ -84,17 +106,36 @@ fn without_a_script_the_walk_begins_in_the_current_directory() {
     world.write("vpython.toml", spec(&world, 1));
     world.write("a/which_one.py", PROGRAM);
     let inside = world.path("a");
-    world.vpython(["-c", PROGRAM]).within(&inside).run().prints("1\n");
-    world.vpython(["-m", "which_one"]).within(&inside).run().prints("1\n");
-    world.vpython(["-"]).within(&inside).input(PROGRAM).run().prints("1\n");
+    world
+        .vpython(["-c", PROGRAM])
+        .within(&inside)
+        .run()
+        .prints("1\n");
+    world
+        .vpython(["-m", "which_one"])
+        .within(&inside)
+        .run()
+        .prints("1\n");
+    world
+        .vpython(["-"])
+        .within(&inside)
+        .input(PROGRAM)
+        .run()
+        .prints("1\n");
 }
 
 #[test]
 fn a_block_in_the_text_of_a_command_counts() {
     let world = world();
     world.write("vpython.toml", spec(&world, 1));
-    world.vpython(["-c", &script(&world, 3)]).run().prints("3\n");
-    world.vpython([format!("-c{}", script(&world, 2))]).run().prints("2\n");
+    world
+        .vpython(["-c", &script(&world, 3)])
+        .run()
+        .prints("3\n");
+    world
+        .vpython([format!("-c{}", script(&world, 2))])
+        .run()
+        .prints("2\n");
 }
 
 #[test]
@@ -103,7 +144,11 @@ fn a_directory_is_a_program_with_a_main_file() {
     world.write("app/__main__.py", script(&world, 3));
     world.write("app/vpython.toml", spec(&world, 1));
     world.vpython(["app"]).run().prints("3\n");
-    world.vpython([""]).within(world.path("app")).run().prints("3\n");
+    world
+        .vpython([""])
+        .within(world.path("app"))
+        .run()
+        .prints("3\n");
 }
 
 #[test]
@@ -113,7 +158,10 @@ fn line_ends_and_marks_of_other_systems_make_no_difference() {
     world.write("crlf.py", text.replace('\n', "\r\n"));
     world.write("mark.py", format!("\u{feff}{text}"));
     let block = text.split_once(PROGRAM).unwrap().0;
-    world.write("last.py", format!("exec({PROGRAM:?})\n{}", block.trim_end()));
+    world.write(
+        "last.py",
+        format!("exec({PROGRAM:?})\n{}", block.trim_end()),
+    );
     for name in ["crlf.py", "mark.py", "last.py"] {
         world.vpython([name]).run().prints("3\n");
     }
@@ -154,8 +202,14 @@ fn blocks_of_other_types_are_ignored() {
 #[test]
 fn what_merely_looks_like_a_block_is_warned_of_on_every_launch() {
     let world = World::new();
-    world.write("near.py", "#/// script\n# dependencies = ['which']\n# ///\nprint('ran')\n");
-    world.write("open.py", "# /// script\n# dependencies = ['which']\n\nprint('ran')\n");
+    world.write(
+        "near.py",
+        "#/// script\n# dependencies = ['which']\n# ///\nprint('ran')\n",
+    );
+    world.write(
+        "open.py",
+        "# /// script\n# dependencies = ['which']\n\nprint('ran')\n",
+    );
     for _ in 0..2 {
         world.vpython(["near.py"]).run().expect(
             0,
@@ -174,7 +228,10 @@ fn what_merely_looks_like_a_block_is_warned_of_on_every_launch() {
 #[test]
 fn an_unknown_key_is_warned_of_on_every_launch() {
     let world = World::new();
-    world.write("vpython.toml", "dependancies = []\nzzz = 1\n[tool.vpython]\nwheel = []\n[tool.other]\nx = 1\n");
+    world.write(
+        "vpython.toml",
+        "dependancies = []\nzzz = 1\n[tool.vpython]\nwheel = []\n[tool.other]\nx = 1\n",
+    );
     for _ in 0..2 {
         world.vpython(["-c", "print('ran')"]).run().expect(
             0,
@@ -186,7 +243,10 @@ fn an_unknown_key_is_warned_of_on_every_launch() {
              `tool.vpython.wheels`?\n",
         );
     }
-    world.vpython(["-vpython-log-level", "error", "-c", "print('ran')"]).run().prints("ran\n");
+    world
+        .vpython(["-vpython-log-level", "error", "-c", "print('ran')"])
+        .run()
+        .prints("ran\n");
 }
 
 #[test]
@@ -223,12 +283,15 @@ fn places_in_a_block_are_those_of_the_script() {
 fn a_named_spec_that_is_none_is_refused() {
     let world = World::new();
     world.write("plain.py", "");
-    world.vpython(["-vpython-spec", "missing.toml", "-c", ""]).run().refuses(
-        125,
-        "vpython: error: cannot use the spec that `-vpython-spec` names\n  \
+    world
+        .vpython(["-vpython-spec", "missing.toml", "-c", ""])
+        .run()
+        .refuses(
+            125,
+            "vpython: error: cannot use the spec that `-vpython-spec` names\n  \
          caused by: cannot open `[WORLD]/work/missing.toml`\n  \
          caused by: No such file or directory (os error 2)\n",
-    );
+        );
     world.vpython(["-vpython-spec", "plain.py", "-c", ""]).run().refuses(
         125,
         "vpython: error: cannot use the spec that `-vpython-spec` names\n  \
@@ -246,9 +309,15 @@ fn paths_of_a_spec_are_relative_to_its_directory() {
     world.write("spec/vpython.toml", text);
     world.write("spec/lib/one.py", "");
     world.write("shared/two.py", "");
-    world.write("spec/deep/tool.py", "import os, sys, which, one, two\nprint(which.VERSION, os.environ['PYTHONPATH'])\n");
+    world.write(
+        "spec/deep/tool.py",
+        "import os, sys, which, one, two\nprint(which.VERSION, os.environ['PYTHONPATH'])\n",
+    );
     let tool = "spec/deep/tool.py";
-    world.vpython([tool]).run().prints("7 [WORLD]/work/spec/lib:[WORLD]/work/spec/../shared\n");
+    world
+        .vpython([tool])
+        .run()
+        .prints("7 [WORLD]/work/spec/lib:[WORLD]/work/spec/../shared\n");
     let outcome = world.vpython([tool]).env("PYTHONPATH", "/given").run();
     outcome.prints("7 [WORLD]/work/spec/lib:[WORLD]/work/spec/../shared:/given\n");
 }
@@ -256,7 +325,10 @@ fn paths_of_a_spec_are_relative_to_its_directory() {
 #[test]
 fn a_directory_of_wheels_that_is_not_there_is_named_with_its_place() {
     let world = World::new();
-    world.write("vpython.toml", "dependencies = ['which']\n[tool.vpython]\nwheels = ['third_party']\n");
+    world.write(
+        "vpython.toml",
+        "dependencies = ['which']\n[tool.vpython]\nwheels = ['third_party']\n",
+    );
     world.vpython(["-c", ""]).run().refuses(
         125,
         "vpython: error: no directory `[WORLD]/work/third_party`\n  \
@@ -268,11 +340,17 @@ fn a_directory_of_wheels_that_is_not_there_is_named_with_its_place() {
 #[test]
 fn warnings_come_before_what_may_fail_for_their_reason() {
     let world = World::new();
-    world.write("vpython.toml", "dependencies = ['q']\n[tool.vpython]\nwheel = ['w']\n");
+    world.write(
+        "vpython.toml",
+        "dependencies = ['q']\n[tool.vpython]\nwheel = ['w']\n",
+    );
     let outcome = world.vpython(["-c", ""]).run();
     let warning = "vpython: warning: `[WORLD]/work/vpython.toml`, line 3: unknown key `tool.vpython.wheel` is ignored; did you mean \
                    `tool.vpython.wheels`?\nvpython: error: ";
-    assert!(outcome.code == Some(125) && outcome.stderr.starts_with(warning), "{outcome}");
+    assert!(
+        outcome.code == Some(125) && outcome.stderr.starts_with(warning),
+        "{outcome}"
+    );
 }
 
 #[test]
@@ -290,8 +368,7 @@ fn a_named_spec_may_be_a_pipe() {
 }
 
 /// A script that prints where its own code is looked for, as far as that is in the world.
-const SHOW_PATH: &str =
-    "import os, sys\nprint(*[entry for entry in sys.path if '/work/' in entry or entry == '/given'], sep='\\n')\n";
+const SHOW_PATH: &str = "import os, sys\nprint(*[entry for entry in sys.path if '/work/' in entry or entry == '/given'], sep='\\n')\n";
 
 #[test]
 fn import_roots_come_before_anything_else_on_the_path() {
@@ -299,16 +376,33 @@ fn import_roots_come_before_anything_else_on_the_path() {
     world.write("lib/which.py", "VERSION = 'own'\n");
     world.write("given/which.py", "VERSION = 'given'\n");
     world.wheel(&Wheel::module("which", "1"));
-    world.write("vpython.toml", "dependencies = ['which']\n[tool.vpython]\npython-path = ['lib', 'more']\n");
-    world.write("bin/tool.py", format!("{SHOW_PATH}import which\nprint(which.VERSION)\n"));
+    world.write(
+        "vpython.toml",
+        "dependencies = ['which']\n[tool.vpython]\npython-path = ['lib', 'more']\n",
+    );
+    world.write(
+        "bin/tool.py",
+        format!("{SHOW_PATH}import which\nprint(which.VERSION)\n"),
+    );
     let roots = "[WORLD]/work/bin\n[WORLD]/work/lib\n[WORLD]/work/more\n";
     // The first launch is a cold one, the second a warm one.
     for _ in 0..2 {
-        world.vpython(["bin/tool.py"]).run().prints(&format!("{roots}own\n"));
-        let given = world.vpython(["bin/tool.py"]).env("PYTHONPATH", format!("{}:/given", world.path("given").display()));
-        given.run().prints(&format!("{roots}[WORLD]/work/given\n/given\nown\n"));
+        world
+            .vpython(["bin/tool.py"])
+            .run()
+            .prints(&format!("{roots}own\n"));
+        let given = world.vpython(["bin/tool.py"]).env(
+            "PYTHONPATH",
+            format!("{}:/given", world.path("given").display()),
+        );
+        given
+            .run()
+            .prints(&format!("{roots}[WORLD]/work/given\n/given\nown\n"));
         // An empty variable is none, and does not stand for the current directory.
-        let empty = world.vpython([world.path("bin/tool.py")]).env("PYTHONPATH", "").within(world.path("given"));
+        let empty = world
+            .vpython([world.path("bin/tool.py")])
+            .env("PYTHONPATH", "")
+            .within(world.path("given"));
         empty.run().prints(&format!("{roots}own\n"));
     }
 }
@@ -322,7 +416,10 @@ fn import_roots_of_a_block_are_relative_to_the_real_script() {
         format!("# /// script\n# [tool.vpython]\n# python-path = ['lib']\n# ///\n{SHOW_PATH}import own\n"),
     );
     symlink("real/tool.py", world.path("tool")).unwrap();
-    world.vpython(["tool"]).run().prints("[WORLD]/work/real\n[WORLD]/work/real/lib\nown\n");
+    world
+        .vpython(["tool"])
+        .run()
+        .prints("[WORLD]/work/real\n[WORLD]/work/real/lib\nown\n");
     let elsewhere = world.vpython([world.path("tool")]).within("/").run();
     elsewhere.prints("[WORLD]/work/real\n[WORLD]/work/real/lib\nown\n");
 }
@@ -333,7 +430,10 @@ fn import_roots_are_no_part_of_the_environment() {
     world.wheel(&Wheel::module("which", "1"));
     world.write("vpython.toml", "dependencies = ['which']\n");
     let environment = world.install(["-c", ""]);
-    world.write("vpython.toml", "dependencies = ['which']\n[tool.vpython]\npython-path = ['lib']\n");
+    world.write(
+        "vpython.toml",
+        "dependencies = ['which']\n[tool.vpython]\npython-path = ['lib']\n",
+    );
     assert_eq!(world.install(["-c", ""]), environment);
 }
 
@@ -342,16 +442,28 @@ fn moving_a_repository_builds_nothing() {
     let world = World::new();
     Wheel::module("which", "1").write_to(&world.path("here/wheels"));
     world.write("here/lib/own.py", "print('own')\n");
-    world.write("here/vpython.toml", "dependencies = ['which']\n[tool.vpython]\npython-path = ['lib']\n");
-    world.write("here/bin/tool.py", format!("{SHOW_PATH}import own, which\n"));
+    world.write(
+        "here/vpython.toml",
+        "dependencies = ['which']\n[tool.vpython]\npython-path = ['lib']\n",
+    );
+    world.write(
+        "here/bin/tool.py",
+        format!("{SHOW_PATH}import own, which\n"),
+    );
     let shown = |place: &str| format!("[WORLD]/work/{place}/bin\n[WORLD]/work/{place}/lib\nown\n");
-    world.vpython(["here/bin/tool.py"]).run().prints(&shown("here"));
+    world
+        .vpython(["here/bin/tool.py"])
+        .run()
+        .prints(&shown("here"));
     let built = || [tree(&world.store("envs")), tree(&world.store("wheels"))];
     let before = built();
     std::fs::create_dir(world.path("far")).unwrap();
     std::fs::rename(world.path("here"), world.path("far/away")).unwrap();
     for _ in 0..2 {
-        world.vpython(["far/away/bin/tool.py"]).run().prints(&shown("far/away"));
+        world
+            .vpython(["far/away/bin/tool.py"])
+            .run()
+            .prints(&shown("far/away"));
         assert_eq!(built(), before);
     }
     assert_eq!(world.environments().len(), 1);

@@ -17,14 +17,21 @@ fn world() -> World {
 fn world_with(python: &'static Python) -> World {
     let world = World::with_python(python);
     world.wheel(&Wheel::module("a", "1"));
-    world.write("tool.py", "# /// script\n# dependencies = ['a']\n# ///\nimport a\nprint(a.VERSION)\n");
+    world.write(
+        "tool.py",
+        "# /// script\n# dependencies = ['a']\n# ///\nimport a\nprint(a.VERSION)\n",
+    );
     world
 }
 
 /// Opens the build lock of an environment and takes it.
 fn hold_build_lock(world: &World, environment: &Path) -> File {
     let key = environment.file_name().unwrap().to_str().unwrap();
-    let lock = File::options().read(true).write(true).open(world.store(&format!("locks/{key}.lock"))).unwrap();
+    let lock = File::options()
+        .read(true)
+        .write(true)
+        .open(world.store(&format!("locks/{key}.lock")))
+        .unwrap();
     fs2::FileExt::try_lock_exclusive(&lock).unwrap();
     lock
 }
@@ -32,11 +39,25 @@ fn hold_build_lock(world: &World, environment: &Path) -> File {
 /// Overwrites a file in place with noise of the same size, and puts its times back.
 fn overwrite_with_noise(path: &Path) {
     let before = path.metadata().unwrap();
-    let noise: Vec<u8> = (0..before.len()).map(|index| (index * 31 % 251) as u8).collect();
+    let noise: Vec<u8> = (0..before.len())
+        .map(|index| (index * 31 % 251) as u8)
+        .collect();
     std::fs::write(path, noise).unwrap();
-    File::options().write(true).open(path).unwrap().set_modified(before.modified().unwrap()).unwrap();
+    File::options()
+        .write(true)
+        .open(path)
+        .unwrap()
+        .set_modified(before.modified().unwrap())
+        .unwrap();
     let after = path.metadata().unwrap();
-    let stamp = |metadata: &std::fs::Metadata| (metadata.ino(), metadata.len(), metadata.mtime(), metadata.mtime_nsec());
+    let stamp = |metadata: &std::fs::Metadata| {
+        (
+            metadata.ino(),
+            metadata.len(),
+            metadata.mtime(),
+            metadata.mtime_nsec(),
+        )
+    };
     assert_eq!(stamp(&after), stamp(&before));
 }
 
@@ -57,10 +78,19 @@ fn warm_run_opens_no_wheel() {
 fn warm_run_asks_no_python() {
     let world = world();
     let fake = crate::support::Fake::new(&world, "3.11.99");
-    let launch = || world.vpython(["tool.py"]).env("VPYTHON_INTERPRETER", &fake.path).run();
+    let launch = || {
+        world
+            .vpython(["tool.py"])
+            .env("VPYTHON_INTERPRETER", &fake.path)
+            .run()
+    };
     let cold = launch();
     let warm = launch();
-    assert_eq!((cold.code, &*cold.stderr, &cold.stdout), (Some(0), "", &warm.stdout), "{cold}");
+    assert_eq!(
+        (cold.code, &*cold.stderr, &cold.stdout),
+        (Some(0), "", &warm.stdout),
+        "{cold}"
+    );
     assert_eq!(fake.times_asked(), 1);
 }
 
@@ -92,20 +122,51 @@ fn a_directory_of_wheels_that_appears_is_noticed() {
 fn a_hundred_first_launches_at_once_build_once() {
     let world = world();
     // Each waits for a line before it becomes vpython, so that all begin when all are there.
-    let words = ["-c", "read line; exec \"$0\" -vpython-log-level info tool.py", env!("CARGO_BIN_EXE_vpython")];
-    let mut children: Vec<_> = (0..100).map(|_| world.program("/bin/sh", words).stdin(Stdio::piped()).spawn()).collect();
+    let words = [
+        "-c",
+        "read line; exec \"$0\" -vpython-log-level info tool.py",
+        env!("CARGO_BIN_EXE_vpython"),
+    ];
+    let mut children: Vec<_> = (0..100)
+        .map(|_| {
+            world
+                .program("/bin/sh", words)
+                .stdin(Stdio::piped())
+                .spawn()
+        })
+        .collect();
     for child in &mut children {
         child.stdin.take().unwrap().write_all(b"\n").unwrap();
     }
-    let ended = children.into_iter().map(|child| child.wait_with_output().unwrap());
-    let outcomes: Vec<Outcome> = ended.map(|output| Outcome::new(&world, "one of a hundred", &output)).collect();
+    let ended = children
+        .into_iter()
+        .map(|child| child.wait_with_output().unwrap());
+    let outcomes: Vec<Outcome> = ended
+        .map(|output| Outcome::new(&world, "one of a hundred", &output))
+        .collect();
     for outcome in &outcomes {
-        assert_eq!((outcome.code, &*outcome.stdout), (Some(0), "1\n"), "{outcome}");
+        assert_eq!(
+            (outcome.code, &*outcome.stdout),
+            (Some(0), "1\n"),
+            "{outcome}"
+        );
     }
-    let builders = outcomes.iter().filter(|outcome| outcome.stderr.contains("building the environment of 1 wheel")).count();
+    let builders = outcomes
+        .iter()
+        .filter(|outcome| {
+            outcome
+                .stderr
+                .contains("building the environment of 1 wheel")
+        })
+        .count();
     assert_eq!(builders, 1);
     assert_eq!(world.environments().len(), 1);
-    assert_eq!(world.leftovers().len(), 2, "an environment, a wheel, and nothing staged: {:?}", world.leftovers());
+    assert_eq!(
+        world.leftovers().len(),
+        2,
+        "an environment, a wheel, and nothing staged: {:?}",
+        world.leftovers()
+    );
 }
 
 #[test]
@@ -120,34 +181,62 @@ fn waiting_is_announced_with_who_is_waited_for() {
     let mut lines = BufReader::new(child.stderr.take().unwrap());
     let mut notice = String::new();
     lines.read_line(&mut notice).unwrap();
-    assert_eq!(notice, "vpython: waiting for process 4242, which is building this environment\n");
+    assert_eq!(
+        notice,
+        "vpython: waiting for process 4242, which is building this environment\n"
+    );
     assert_eq!(world.environments(), [] as [PathBuf; 0], "it does wait");
     drop(lock);
     let mut rest = String::new();
     lines.read_to_string(&mut rest).unwrap();
     let output = child.wait_with_output().unwrap();
-    assert_eq!((output.status.code(), &*output.stdout, &*rest), (Some(0), &b"1\n"[..], ""));
+    assert_eq!(
+        (output.status.code(), &*output.stdout, &*rest),
+        (Some(0), &b"1\n"[..], "")
+    );
 }
 
 #[test]
 fn a_build_that_was_killed_leaves_nothing_in_the_way() {
     let world = world();
     let environment = world.install(["tool.py"]);
-    // Where a build is when it waits for a wheel that another process unpacks: staged and not yet published.
+    // Where a build is when it waits for a wheel that another process unpacks: staged and not yet
+    // published.
     std::fs::remove_dir_all(&environment).unwrap();
-    let wheel = std::fs::read_dir(world.store("wheels")).unwrap().next().unwrap().unwrap().path();
+    let wheel = std::fs::read_dir(world.store("wheels"))
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap()
+        .path();
     std::fs::remove_dir_all(&wheel).unwrap();
-    let name = format!("locks/wheel-{}.lock", wheel.file_name().unwrap().to_str().unwrap());
-    let lock = File::options().read(true).write(true).open(world.store(&name)).unwrap();
+    let name = format!(
+        "locks/wheel-{}.lock",
+        wheel.file_name().unwrap().to_str().unwrap()
+    );
+    let lock = File::options()
+        .read(true)
+        .write(true)
+        .open(world.store(&name))
+        .unwrap();
     fs2::FileExt::try_lock_exclusive(&lock).unwrap();
     let mut child = world.vpython(["tool.py"]).spawn();
     let mut notice = String::new();
-    BufReader::new(child.stderr.take().unwrap()).read_line(&mut notice).unwrap();
-    assert!(notice.contains("unpacking a wheel that is needed here"), "{notice}");
+    BufReader::new(child.stderr.take().unwrap())
+        .read_line(&mut notice)
+        .unwrap();
+    assert!(
+        notice.contains("unpacking a wheel that is needed here"),
+        "{notice}"
+    );
     child.kill().unwrap();
     child.wait().unwrap();
     drop(lock);
-    let visible: Vec<_> = world.leftovers().into_iter().filter(|path| !path.starts_with(world.store("tmp"))).collect();
+    let visible: Vec<_> = world
+        .leftovers()
+        .into_iter()
+        .filter(|path| !path.starts_with(world.store("tmp")))
+        .collect();
     assert_eq!(visible, [] as [PathBuf; 0]);
     world.vpython(["tool.py"]).run().prints("1\n");
 }
@@ -178,9 +267,16 @@ fn a_running_program_keeps_its_environment_when_it_is_set_aside() {
     let mut line = String::new();
     output.read_line(&mut line).unwrap();
     let site = environment.join(format!("lib/python3.{}/site-packages", world.python.minor));
-    File::open(&site).unwrap().set_modified(SystemTime::now() - Duration::from_secs(5)).unwrap();
+    File::open(&site)
+        .unwrap()
+        .set_modified(SystemTime::now() - Duration::from_secs(5))
+        .unwrap();
     let outcome = world.vpython(["tool.py"]).run();
-    assert_eq!((outcome.code, &*outcome.stdout), (Some(0), "1\n"), "{outcome}");
+    assert_eq!(
+        (outcome.code, &*outcome.stdout),
+        (Some(0), "1\n"),
+        "{outcome}"
+    );
     drop(child.stdin.take());
     output.read_line(&mut line).unwrap();
     assert_eq!(line, "ready\n1\n");
@@ -190,13 +286,21 @@ fn a_running_program_keeps_its_environment_when_it_is_set_aside() {
 #[test]
 fn the_shared_lock_is_held_for_as_long_as_the_program_runs() {
     let world = world();
-    world.write("tool.py", "import sys\nprint('ready', flush=True)\nsys.stdin.read()\n");
+    world.write(
+        "tool.py",
+        "import sys\nprint('ready', flush=True)\nsys.stdin.read()\n",
+    );
     let environment = world.install(["tool.py"]);
     let manifest = File::open(environment.join("vpython.json")).unwrap();
     let mut child = world.vpython(["tool.py"]).stdin(Stdio::piped()).spawn();
     let mut line = String::new();
-    BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
-    assert!(fs2::FileExt::try_lock_exclusive(&manifest).is_err(), "somebody could remove it");
+    BufReader::new(child.stdout.as_mut().unwrap())
+        .read_line(&mut line)
+        .unwrap();
+    assert!(
+        fs2::FileExt::try_lock_exclusive(&manifest).is_err(),
+        "somebody could remove it"
+    );
     fs2::FileExt::try_lock_shared(&manifest).unwrap();
     fs2::FileExt::unlock(&manifest).unwrap();
     drop(child.stdin.take());
@@ -207,8 +311,11 @@ fn the_shared_lock_is_held_for_as_long_as_the_program_runs() {
 #[test]
 fn a_finished_environment_runs_from_a_store_that_cannot_be_written() {
     let is_root = nix::unistd::geteuid().is_root();
-    // The superuser can write everywhere, and so becomes somebody else, who may not see the superuser's own pythons.
-    let python = Python::all().iter().find(|python| !is_root || python.path.starts_with("/usr"));
+    // The superuser can write everywhere, and so becomes somebody else, who may not see the
+    // superuser's own pythons.
+    let python = Python::all()
+        .iter()
+        .find(|python| !is_root || python.path.starts_with("/usr"));
     let Some(python) = python else {
         not_tested!("there is no python that others than the superuser can run");
         return;
@@ -219,7 +326,11 @@ fn a_finished_environment_runs_from_a_store_that_cannot_be_written() {
     launch().run().prints("1\n");
     set_modes(&world, 0o555, 0o444);
     let before = tree(&world.outside("root"));
-    let outcome = if is_root { launch().user(65534).run() } else { launch().run() };
+    let outcome = if is_root {
+        launch().user(65534).run()
+    } else {
+        launch().run()
+    };
     assert_eq!(tree(&world.outside("root")), before);
     set_modes(&world, 0o755, 0o644);
     outcome.prints("1\n");
@@ -227,7 +338,10 @@ fn a_finished_environment_runs_from_a_store_that_cannot_be_written() {
 
 /// Sets the bits of all directories and of all files that are not executable in the world.
 fn set_modes(world: &World, directories: u32, files: u32) {
-    let entries: Vec<_> = walkdir::WalkDir::new(world.outside("")).into_iter().map(Result::unwrap).collect();
+    let entries: Vec<_> = walkdir::WalkDir::new(world.outside(""))
+        .into_iter()
+        .map(Result::unwrap)
+        .collect();
     for entry in entries.iter().rev() {
         let mode = entry.metadata().unwrap().permissions().mode();
         let mode = match entry.file_type() {
@@ -282,7 +396,11 @@ fn the_last_use_is_noted_once_an_hour() {
 fn a_root_that_others_may_write_is_refused() {
     let world = world();
     std::fs::create_dir(world.outside("root")).unwrap();
-    std::fs::set_permissions(world.outside("root"), std::fs::Permissions::from_mode(0o777)).unwrap();
+    std::fs::set_permissions(
+        world.outside("root"),
+        std::fs::Permissions::from_mode(0o777),
+    )
+    .unwrap();
     world.vpython(["tool.py"]).run().refuses(
         125,
         "vpython: error: cannot use `[WORLD]/root` as the store\n  caused by: others may write to it (mode 0777)\n  \
@@ -301,9 +419,22 @@ fn a_root_that_is_no_directory_is_refused() {
 #[test]
 fn a_new_root_is_its_owners_alone() {
     let world = world();
-    world.vpython(["tool.py"]).without("VPYTHON_VIRTUALENV_ROOT").run().prints("1\n");
+    world
+        .vpython(["tool.py"])
+        .without("VPYTHON_VIRTUALENV_ROOT")
+        .run()
+        .prints("1\n");
     let name = format!("home/.cache/vpython-root.{}", nix::unistd::geteuid());
-    assert_eq!(world.outside(&name).metadata().unwrap().permissions().mode() & 0o7777, 0o700);
+    assert_eq!(
+        world
+            .outside(&name)
+            .metadata()
+            .unwrap()
+            .permissions()
+            .mode()
+            & 0o7777,
+        0o700
+    );
 }
 
 #[test]

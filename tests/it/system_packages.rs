@@ -1,4 +1,5 @@
-//! `system-site-packages`: the interpreter's own packages can be imported where a spec asks for that, and nowhere else.
+//! `system-site-packages`: the interpreter's own packages can be imported where a spec asks for
+//! that, and nowhere else.
 
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -11,35 +12,64 @@ const PROGRAM: &str = "import sys\nfor name in ['a', 'installed', 'users']:\n   
                        module = __import__(name)\n        print(name + ' ' + module.FROM)\n    except ImportError:\n        \
                        print(name + ' none')\n";
 
-/// A world with an interpreter of its own, `python` in the world, for which packages are installed; and with a wheel of the same name as
-/// one of them, and a package of the user's.
+/// A world with an interpreter of its own, `python` in the world, for which packages are installed;
+/// and with a wheel of the same name as one of them, and a package of the user's.
 fn world(real: &Path, directory: &str) -> World {
     let world = World::new();
     symlink(real, world.outside("bin/real-python")).unwrap();
     world.write("empty/vpython.toml", "");
-    let words = ["-vpython-interpreter", "../bin/real-python", "-vpython-tool", "export", "copied", "--with-python"];
-    world.vpython(words).arguments(["empty/vpython.toml"]).run().prints("[WORLD]/work/copied\n");
+    let words = [
+        "-vpython-interpreter",
+        "../bin/real-python",
+        "-vpython-tool",
+        "export",
+        "copied",
+        "--with-python",
+    ];
+    world
+        .vpython(words)
+        .arguments(["empty/vpython.toml"])
+        .run()
+        .prints("[WORLD]/work/copied\n");
     std::fs::rename(world.path("copied/python"), world.outside("python")).unwrap();
-    let [system, users] = ["python", "home/.local"].map(|place| world.outside(place).join(directory));
-    for (directory, names, from) in [(&system, &["a", "installed"][..], "system"), (&users, &["users"], "home")] {
+    let [system, users] =
+        ["python", "home/.local"].map(|place| world.outside(place).join(directory));
+    for (directory, names, from) in [
+        (&system, &["a", "installed"][..], "system"),
+        (&users, &["users"], "home"),
+    ] {
         std::fs::create_dir_all(directory).unwrap();
         for name in names {
-            std::fs::write(directory.join(format!("{name}.py")), format!("FROM = '{from}'\n")).unwrap();
+            std::fs::write(
+                directory.join(format!("{name}.py")),
+                format!("FROM = '{from}'\n"),
+            )
+            .unwrap();
         }
     }
-    world.wheel(&Wheel::new("a", "1").tag("py2.py3-none-any").file("a.py", "FROM = 'wheel'\n"));
+    world.wheel(
+        &Wheel::new("a", "1")
+            .tag("py2.py3-none-any")
+            .file("a.py", "FROM = 'wheel'\n"),
+    );
     world.write("tool.py", PROGRAM);
     world
 }
 
 /// The same with the CPython 3 that tests take.
 fn world_3() -> World {
-    world(&Python::any().path, &format!("lib/python3.{}/site-packages", Python::any().minor))
+    world(
+        &Python::any().path,
+        &format!("lib/python3.{}/site-packages", Python::any().minor),
+    )
 }
 
 /// The `vpython.toml` of a world, and words that name its interpreter.
 fn spec(world: &World, head: &str, tool: &str) -> [&'static str; 2] {
-    world.write("vpython.toml", format!("{head}\ndependencies = ['a']\n{tool}"));
+    world.write(
+        "vpython.toml",
+        format!("{head}\ndependencies = ['a']\n{tool}"),
+    );
     ["-vpython-interpreter", "../python"]
 }
 
@@ -47,24 +77,55 @@ fn spec(world: &World, head: &str, tool: &str) -> [&'static str; 2] {
 fn the_interpreters_packages_are_there_on_request_behind_the_wheels() {
     let world = world_3();
     let interpreter = spec(&world, "", "");
-    world.vpython(interpreter).arguments(["tool.py"]).run().prints("a wheel\ninstalled none\nusers none\n");
+    world
+        .vpython(interpreter)
+        .arguments(["tool.py"])
+        .run()
+        .prints("a wheel\ninstalled none\nusers none\n");
     let hidden = world.environments();
     spec(&world, "", VISIBLE);
     for _ in 0..2 {
-        world.vpython(interpreter).arguments(["tool.py"]).run().prints("a wheel\ninstalled system\nusers none\n");
+        world
+            .vpython(interpreter)
+            .arguments(["tool.py"])
+            .run()
+            .prints("a wheel\ninstalled system\nusers none\n");
     }
-    assert_eq!((hidden.len(), world.environments().len()), (1, 2), "each has an environment of its own");
+    assert_eq!(
+        (hidden.len(), world.environments().len()),
+        (1, 2),
+        "each has an environment of its own"
+    );
     spec(&world, "", "[tool.vpython]\nsystem-site-packages = false\n");
-    world.vpython(interpreter).arguments(["tool.py"]).run().prints("a wheel\ninstalled none\nusers none\n");
-    assert_eq!(world.environments().len(), 2, "what is not asked for is not in the key");
+    world
+        .vpython(interpreter)
+        .arguments(["tool.py"])
+        .run()
+        .prints("a wheel\ninstalled none\nusers none\n");
+    assert_eq!(
+        world.environments().len(),
+        2,
+        "what is not asked for is not in the key"
+    );
     let block = format!(
         "# /// script\n# dependencies = ['a']\n# [tool.vpython]\n# system-site-packages = true\n# wheels = ['wheels']\n# ///\n{PROGRAM}"
     );
     world.write("script.py", block);
-    world.vpython(interpreter).arguments(["script.py"]).run().prints("a wheel\ninstalled system\nusers none\n");
-    world.write("pyproject.toml", format!("[project]\nname = 'x'\ndependencies = ['a']\n{VISIBLE}"));
+    world
+        .vpython(interpreter)
+        .arguments(["script.py"])
+        .run()
+        .prints("a wheel\ninstalled system\nusers none\n");
+    world.write(
+        "pyproject.toml",
+        format!("[project]\nname = 'x'\ndependencies = ['a']\n{VISIBLE}"),
+    );
     let named = ["-vpython-spec", "pyproject.toml", "tool.py"];
-    world.vpython(interpreter).arguments(named).run().prints("a wheel\ninstalled system\nusers none\n");
+    world
+        .vpython(interpreter)
+        .arguments(named)
+        .run()
+        .prints("a wheel\ninstalled system\nusers none\n");
     assert_eq!(world.environments().len(), 2);
     world
         .vpython(interpreter)
@@ -77,10 +138,20 @@ fn the_interpreters_packages_are_there_on_request_behind_the_wheels() {
 fn what_is_installed_for_the_interpreter_meets_no_requirement() {
     let world = world_3();
     let interpreter = spec(&world, "", VISIBLE);
-    let info = world.outside(&format!("python/lib/python3.{}/site-packages/installed-1.dist-info", Python::any().minor));
+    let info = world.outside(&format!(
+        "python/lib/python3.{}/site-packages/installed-1.dist-info",
+        Python::any().minor
+    ));
     std::fs::create_dir(&info).unwrap();
-    std::fs::write(info.join("METADATA"), "Metadata-Version: 2.1\nName: installed\nVersion: 1\n").unwrap();
-    world.write("vpython.toml", format!("dependencies = ['installed']\n{VISIBLE}"));
+    std::fs::write(
+        info.join("METADATA"),
+        "Metadata-Version: 2.1\nName: installed\nVersion: 1\n",
+    )
+    .unwrap();
+    world.write(
+        "vpython.toml",
+        format!("dependencies = ['installed']\n{VISIBLE}"),
+    );
     world.vpython(interpreter).arguments(["tool.py"]).run().refuses(
         125,
         "vpython: error: no wheel in `[WORLD]/work/wheels` fits `installed` (asked for in `[WORLD]/work/vpython.toml`, line 1)\n  \
@@ -93,9 +164,19 @@ fn what_is_installed_for_the_interpreter_meets_no_requirement() {
 fn an_explanation_says_so() {
     let world = world_3();
     let interpreter = spec(&world, "", VISIBLE);
-    let explain = |words: &[&str]| world.vpython(interpreter).arguments(["-vpython-tool", "explain"]).arguments(words).run();
+    let explain = |words: &[&str]| {
+        world
+            .vpython(interpreter)
+            .arguments(["-vpython-tool", "explain"])
+            .arguments(words)
+            .run()
+    };
     let line = "its packages  can be imported, behind the wheels (system-site-packages)\n";
-    assert!(explain(&["tool.py"]).stdout.contains(line), "{}", explain(&["tool.py"]));
+    assert!(
+        explain(&["tool.py"]).stdout.contains(line),
+        "{}",
+        explain(&["tool.py"])
+    );
     let is_visible = |words: &[&str]| {
         let document: serde_json::Value = serde_json::from_str(&explain(words).raw_stdout).unwrap();
         document["spec"]["system_site_packages"].clone()
@@ -110,19 +191,35 @@ fn an_explanation_says_so() {
 fn an_environment_that_leaves_the_store_depends_on_them() {
     let world = world_3();
     let interpreter = spec(&world, "", VISIBLE);
-    let tool = |words: &[&str]| world.vpython(interpreter).arguments(["-vpython-tool"]).arguments(words).run();
-    let real = format!("[WORLD]/python/bin/{}", Python::any().path.file_name().unwrap().to_str().unwrap());
+    let tool = |words: &[&str]| {
+        world
+            .vpython(interpreter)
+            .arguments(["-vpython-tool"])
+            .arguments(words)
+            .run()
+    };
+    let real = format!(
+        "[WORLD]/python/bin/{}",
+        Python::any().path.file_name().unwrap().to_str().unwrap()
+    );
     let warning = format!(
         "vpython: warning: the environment depends on the packages that are installed for `{real}` (`system-site-packages`), \
          which are not in it\n"
     );
     tool(&["export", "env", "tool.py"]).expect(0, "[WORLD]/work/env\n", &warning);
-    let outcome = world.program(world.path("env/bin/python"), ["-s", "tool.py"]).run();
+    let outcome = world
+        .program(world.path("env/bin/python"), ["-s", "tool.py"])
+        .run();
     outcome.prints("a wheel\ninstalled system\nusers none\n");
     let packed = tool(&["pack", "--output", "env.tar", "tool.py"]);
-    assert!(packed.code == Some(0) && packed.stderr.starts_with(&warning), "{packed}");
+    assert!(
+        packed.code == Some(0) && packed.stderr.starts_with(&warning),
+        "{packed}"
+    );
     tool(&["unpack", "env.tar", "unpacked"]).prints("[WORLD]/work/unpacked\n");
-    let outcome = world.program(world.path("unpacked/bin/python"), ["-s", "tool.py"]).run();
+    let outcome = world
+        .program(world.path("unpacked/bin/python"), ["-s", "tool.py"])
+        .run();
     outcome.prints("a wheel\ninstalled system\nusers none\n");
     let refused = format!(
         "vpython: error: cannot take `{real}` along\n  \
@@ -140,7 +237,11 @@ fn cpython_2_has_them_too() {
     let world = world(&two, "lib/python2.7/site-packages");
     let interpreter = spec(&world, "requires-python = '==2.7.*'", VISIBLE);
     for _ in 0..2 {
-        world.vpython(interpreter).arguments(["tool.py"]).run().prints("a wheel\ninstalled system\nusers none\n");
+        world
+            .vpython(interpreter)
+            .arguments(["tool.py"])
+            .run()
+            .prints("a wheel\ninstalled system\nusers none\n");
     }
     world
         .vpython(interpreter)
@@ -148,12 +249,27 @@ fn cpython_2_has_them_too() {
         .run()
         .prints("1 environment and 1 unpacked wheel: all files are as they were made\n");
     spec(&world, "requires-python = '==2.7.*'", "");
-    world.vpython(interpreter).arguments(["tool.py"]).run().prints("a wheel\ninstalled none\nusers none\n");
+    world
+        .vpython(interpreter)
+        .arguments(["tool.py"])
+        .run()
+        .prints("a wheel\ninstalled none\nusers none\n");
     let site: PathBuf = world.outside("python/lib/python2.7/site.py");
     let text = std::fs::read_to_string(&site).unwrap();
     std::fs::set_permissions(&site, std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
-    std::fs::write(&site, text.replace("\nPREFIXES = [sys.prefix, sys.exec_prefix]\n", "\nPREFIXES = [sys.prefix]\n")).unwrap();
-    spec(&world, "requires-python = '==2.7.*'", &format!("{VISIBLE}strict = true\n"));
+    std::fs::write(
+        &site,
+        text.replace(
+            "\nPREFIXES = [sys.prefix, sys.exec_prefix]\n",
+            "\nPREFIXES = [sys.prefix]\n",
+        ),
+    )
+    .unwrap();
+    spec(
+        &world,
+        "requires-python = '==2.7.*'",
+        &format!("{VISIBLE}strict = true\n"),
+    );
     world.vpython(interpreter).arguments(["tool.py"]).run().refuses(
         125,
         "vpython: error: cannot make the packages of `[WORLD]/python/bin/python2.7` visible\n  \

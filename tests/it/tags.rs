@@ -70,12 +70,20 @@ for line in sys.stdin:
     print(" ".join(map(str, [*own, *generic])))
 "#;
 
-/// The tags that `packaging` gives for the targets, a line each; none where no python has a pip that knows as much.
+/// The tags that `packaging` gives for the targets, a line each; none where no python has a pip
+/// that knows as much.
 fn expected(python: &Python) -> Option<String> {
     let mut command = Command::new(&python.path);
-    command.args(["-c", PROGRAM]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit());
+    command
+        .args(["-c", PROGRAM])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::inherit());
     let mut child = start(&mut command);
-    let lines: Vec<String> = TARGETS.iter().map(|(name, minor, abi)| format!("{name} {minor} {abi}")).collect();
+    let lines: Vec<String> = TARGETS
+        .iter()
+        .map(|(name, minor, abi)| format!("{name} {minor} {abi}"))
+        .collect();
     let lines = lines.join("\n") + "\n";
     // A python without pip does not read to the end.
     let _ = std::io::Write::write_all(&mut child.stdin.take().unwrap(), lines.as_bytes());
@@ -124,15 +132,30 @@ fn another_platform_has_the_tags_that_pip_gives_it() {
     assert_eq!(expected.len(), TARGETS.len());
     let mut tags = 0;
     for ((name, minor, abi), expected) in TARGETS.into_iter().zip(expected) {
-        let python = TargetPython { major: 3, minor, free_threaded: abi.ends_with('t') };
-        let target = Target { platform: Platform::parse(name).unwrap(), python: Some(python) };
-        let ours: Vec<String> = Tags::of(&here().on(&target)).in_order().iter().map(ToString::to_string).collect();
+        let python = TargetPython {
+            major: 3,
+            minor,
+            free_threaded: abi.ends_with('t'),
+        };
+        let target = Target {
+            platform: Platform::parse(name).unwrap(),
+            python: Some(python),
+        };
+        let ours: Vec<String> = Tags::of(&here().on(&target))
+            .in_order()
+            .iter()
+            .map(ToString::to_string)
+            .collect();
         let theirs: Vec<&str> = expected.split(' ').collect();
         tags += theirs.len();
-        if let Some(index) =
-            (0..ours.len().max(theirs.len())).find(|index| ours.get(*index).map(String::as_str) != theirs.get(*index).copied())
+        if let Some(index) = (0..ours.len().max(theirs.len()))
+            .find(|index| ours.get(*index).map(String::as_str) != theirs.get(*index).copied())
         {
-            panic!("{name}: tag {index} is {:?}, and pip's is {:?}", ours.get(index), theirs.get(index));
+            panic!(
+                "{name}: tag {index} is {:?}, and pip's is {:?}",
+                ours.get(index),
+                theirs.get(index)
+            );
         }
     }
     assert!(tags > 5000, "only {tags} tags were compared");

@@ -1,4 +1,5 @@
-//! What a terminal gets of text from outside: nothing that controls it. A pipe gets the same text byte for byte.
+//! What a terminal gets of text from outside: nothing that controls it. A pipe gets the same text
+//! byte for byte.
 
 use std::io::Read;
 use std::process::Stdio;
@@ -19,10 +20,18 @@ fn world() -> World {
 
 /// What a tool writes to a terminal.
 fn shown(world: &World, words: &[String]) -> String {
-    let size = nix::pty::Winsize { ws_row: 24, ws_col: 400, ws_xpixel: 0, ws_ypixel: 0 };
+    let size = nix::pty::Winsize {
+        ws_row: 24,
+        ws_col: 400,
+        ws_xpixel: 0,
+        ws_ypixel: 0,
+    };
     let terminal = nix::pty::openpty(Some(&size), None).unwrap();
     let [output, error] = [(); 2].map(|()| Stdio::from(terminal.slave.try_clone().unwrap()));
-    let launch = world.vpython(["-vpython-tool"]).arguments(words).env("VPYTHON_VIRTUALENV_ROOT", world.outside(RED));
+    let launch = world
+        .vpython(["-vpython-tool"])
+        .arguments(words)
+        .env("VPYTHON_VIRTUALENV_ROOT", world.outside(RED));
     let launch = launch.env("NO_COLOR", "1").env("TERM", "dumb");
     let mut child = launch.stdout(output).stderr(error).spawn();
     drop(terminal.slave);
@@ -66,11 +75,18 @@ fn a_pipe_gets_paths_byte_for_byte() {
     let script = format!("{RED}/tool.py");
     let root = world.outside(RED);
     let run = |words: &[&str]| {
-        let outcome = world.vpython(["-vpython-tool"]).arguments(words).env("VPYTHON_VIRTUALENV_ROOT", &root).run();
+        let outcome = world
+            .vpython(["-vpython-tool"])
+            .arguments(words)
+            .env("VPYTHON_VIRTUALENV_ROOT", &root)
+            .run();
         assert_eq!(outcome.code, Some(0), "{outcome}");
         outcome.raw_stdout
     };
     assert!(run(&["install", &script]).starts_with(&format!("{}/v1/envs/", root.display())));
     let environment = format!("env{RED}");
-    assert_eq!(run(&["export", &environment, &script]), format!("{}\n", world.path(&environment).display()));
+    assert_eq!(
+        run(&["export", &environment, &script]),
+        format!("{}\n", world.path(&environment).display())
+    );
 }

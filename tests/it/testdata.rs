@@ -31,13 +31,19 @@ fn the_committed_wheels_are_what_the_code_makes() {
             wheel.write_to(&directory);
         }
     }
-    let mut found: Vec<_> =
-        std::fs::read_dir(&directory).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    let mut found: Vec<_> = std::fs::read_dir(&directory)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
     found.sort();
     assert_eq!(found, wheels().map(|wheel| wheel.file_name()));
     for wheel in wheels() {
         let is_same = std::fs::read(directory.join(wheel.file_name())).unwrap() == wheel.bytes();
-        assert!(is_same, "`{}` is another; VPYTHON_BLESS=1 writes it anew", wheel.file_name());
+        assert!(
+            is_same,
+            "`{}` is another; VPYTHON_BLESS=1 writes it anew",
+            wheel.file_name()
+        );
     }
 }
 
@@ -51,5 +57,9 @@ fn the_example_prints_its_answer() {
     let script = example().join("hello.py");
     let script = script.as_os_str();
     world.vpython([script]).run().prints("HELLO, WORLD!\n");
-    world.vpython([script]).arguments(["you", "there"]).run().prints("HELLO, YOU THERE!\n");
+    world
+        .vpython([script])
+        .arguments(["you", "there"])
+        .run()
+        .prints("HELLO, YOU THERE!\n");
 }

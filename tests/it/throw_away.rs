@@ -1,4 +1,5 @@
-//! `-vpython-root ""`: a store that is there for one run, and a parent of the program that removes it.
+//! `-vpython-root ""`: a store that is there for one run, and a parent of the program that removes
+//! it.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -20,8 +21,16 @@ fn vpython<'a>(world: &'a World, words: &[&str]) -> Launch<'a> {
 
 /// The throw-away stores that there are.
 fn stores(world: &World) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(world.outside("tmp")).unwrap().map(|entry| entry.unwrap().path());
-    let is_store = |path: &PathBuf| path.file_name().unwrap().to_str().unwrap().starts_with("vpython-throwaway.");
+    let entries = std::fs::read_dir(world.outside("tmp"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let is_store = |path: &PathBuf| {
+        path.file_name()
+            .unwrap()
+            .to_str()
+            .unwrap()
+            .starts_with("vpython-throwaway.")
+    };
     entries.filter(is_store).collect()
 }
 
@@ -40,7 +49,8 @@ fn pid(child: &Child) -> Pid {
 
 /// The program that a throw-away store's parent waits for.
 fn program_of(child: &Child) -> Pid {
-    let children = std::fs::read_to_string(format!("/proc/{0}/task/{0}/children", child.id())).unwrap();
+    let children =
+        std::fs::read_to_string(format!("/proc/{0}/task/{0}/children", child.id())).unwrap();
     Pid::from_raw(children.trim().parse().unwrap())
 }
 
@@ -52,16 +62,31 @@ fn the_store_goes_when_the_program_ends() {
         "tool.py",
         "# /// script\n# dependencies = ['a']\n# ///\nimport a, sys\nprint(a.VERSION, sys.argv[1:], sys.stdin.read(), sys.prefix)\nsys.exit(7)\n",
     );
-    let by_variable = vpython(&world, &["tool.py", "x y", ""]).input("given").run();
-    let by_flag = world.vpython(["-vpython-root", "", "tool.py", "x y", ""]).input("given").run();
+    let by_variable = vpython(&world, &["tool.py", "x y", ""])
+        .input("given")
+        .run();
+    let by_flag = world
+        .vpython(["-vpython-root", "", "tool.py", "x y", ""])
+        .input("given")
+        .run();
     for outcome in [by_variable, by_flag] {
         let start = "1 ['x y', ''] given [WORLD]/tmp/vpython-throwaway.";
-        assert!(outcome.code == Some(7) && outcome.stderr.is_empty() && outcome.stdout.starts_with(start), "{outcome}");
+        assert!(
+            outcome.code == Some(7)
+                && outcome.stderr.is_empty()
+                && outcome.stdout.starts_with(start),
+            "{outcome}"
+        );
     }
     assert_eq!(stores(&world), [""; 0].map(PathBuf::from));
-    assert!(!world.outside("root").exists() && !world.outside("home/.cache").exists(), "no other store was made");
+    assert!(
+        !world.outside("root").exists() && !world.outside("home/.cache").exists(),
+        "no other store was made"
+    );
     vpython(&world, &["-c", "import a"]).run();
-    world.vpython(["-vpython-root", "", "-vpython-version"]).run();
+    world
+        .vpython(["-vpython-root", "", "-vpython-version"])
+        .run();
     assert_eq!(stores(&world), [""; 0].map(PathBuf::from));
 }
 
@@ -71,10 +96,15 @@ fn what_the_program_makes_read_only_goes_too() {
     let text = "import os, sys\ndirectory = os.path.join(sys.prefix, 'a', 'b')\nos.makedirs(directory)\n\
                 open(os.path.join(directory, 'file'), 'w').close()\n\
                 for name in [directory, os.path.dirname(directory), sys.prefix]:\n    os.chmod(name, 0o555)\n";
-    std::fs::set_permissions(world.outside("tmp"), std::fs::Permissions::from_mode(0o1777)).unwrap();
+    std::fs::set_permissions(
+        world.outside("tmp"),
+        std::fs::Permissions::from_mode(0o1777),
+    )
+    .unwrap();
     let mut launches = vec![vpython(&world, &["-c", text])];
     if nix::unistd::geteuid().is_root() {
-        std::fs::set_permissions(world.outside(""), std::fs::Permissions::from_mode(0o755)).unwrap();
+        std::fs::set_permissions(world.outside(""), std::fs::Permissions::from_mode(0o755))
+            .unwrap();
         launches.push(vpython(&world, &["-c", text]).user(4321));
     }
     for launch in launches {
@@ -95,7 +125,11 @@ fn a_signal_that_ends_the_program_ends_its_parent() {
     for signal in [Signal::SIGKILL, Signal::SIGTERM, Signal::SIGSEGV] {
         let text = format!("import os; os.kill(os.getpid(), {})", signal as i32);
         let outcome = vpython(&world, &["-c", &text]).run();
-        assert_eq!((outcome.code, outcome.signal), (None, Some(signal as i32)), "{outcome}");
+        assert_eq!(
+            (outcome.code, outcome.signal),
+            (None, Some(signal as i32)),
+            "{outcome}"
+        );
     }
     assert_eq!(stores(&world), [""; 0].map(PathBuf::from));
 }
@@ -113,9 +147,18 @@ fn signals_reach_the_program() {
         kill(pid(&child), signal).unwrap();
         let mut rest = String::new();
         output.read_to_string(&mut rest).unwrap();
-        assert_eq!((rest, child.wait().unwrap().code()), (format!("{}\n", signal as i32), Some(9)));
+        assert_eq!(
+            (rest, child.wait().unwrap().code()),
+            (format!("{}\n", signal as i32), Some(9))
+        );
     }
-    let (mut child, ..) = started(vpython(&world, &["-c", "import time\nprint('ready', flush=True)\ntime.sleep(60)"]));
+    let (mut child, ..) = started(vpython(
+        &world,
+        &[
+            "-c",
+            "import time\nprint('ready', flush=True)\ntime.sleep(60)",
+        ],
+    ));
     kill(pid(&child), Signal::SIGTERM).unwrap();
     assert_eq!(child.wait().unwrap().signal(), Some(Signal::SIGTERM as i32));
     assert_eq!(stores(&world), [""; 0].map(PathBuf::from));
@@ -124,9 +167,15 @@ fn signals_reach_the_program() {
 #[test]
 fn a_signal_to_a_build_ends_it_and_the_store_goes() {
     let world = World::new();
-    world.write_with_mode("bin/python3", "#!/bin/sh\necho asked >>\"$TMPDIR/asked\"\nexec sleep 60\n", 0o755);
+    world.write_with_mode(
+        "bin/python3",
+        "#!/bin/sh\necho asked >>\"$TMPDIR/asked\"\nexec sleep 60\n",
+        0o755,
+    );
     let (reader, writer) = std::io::pipe().unwrap();
-    let mut child = vpython(&world, &["-vpython-interpreter", "bin/python3", "-c", ""]).stderr(writer).spawn();
+    let mut child = vpython(&world, &["-vpython-interpreter", "bin/python3", "-c", ""])
+        .stderr(writer)
+        .spawn();
     while !world.outside("tmp/asked").exists() {
         std::thread::sleep(std::time::Duration::from_millis(5));
     }
@@ -161,7 +210,10 @@ fn a_terminal_deals_with_the_program_as_ever() {
                   os.close(side)\n\
                   print(os.WEXITSTATUS(os.waitpid(child, 0)[1]), os.path.exists('hung-up'))\n";
     let words = ["-c", driver, VPYTHON, "-vpython-root", "", "program.py"];
-    world.program(&world.python.path, words).run().prints("3 True\n");
+    world
+        .program(&world.python.path, words)
+        .run()
+        .prints("3 True\n");
     assert_eq!(stores(&world), [""; 0].map(PathBuf::from));
 }
 
@@ -177,7 +229,10 @@ fn a_program_that_stops_stops_its_parent() {
     let mut rest = String::new();
     output.read_to_string(&mut rest).unwrap();
     assert_eq!(rest, "on\n");
-    assert_eq!(waitpid(pid(&child), None).unwrap(), WaitStatus::Exited(pid(&child), 0));
+    assert_eq!(
+        waitpid(pid(&child), None).unwrap(),
+        WaitStatus::Exited(pid(&child), 0)
+    );
 }
 
 #[test]
@@ -185,7 +240,10 @@ fn a_stream_that_the_program_closes_is_closed() {
     let world = World::new();
     let text = "import os, sys\nos.write(1, b'all\\n')\nos.close(1)\nsys.stdin.read()\n";
     let (mut child, mut output, line) = started(vpython(&world, &["-c", text]));
-    assert_eq!((line.as_str(), output.read_to_end(&mut Vec::new()).unwrap()), ("all", 0));
+    assert_eq!(
+        (line.as_str(), output.read_to_end(&mut Vec::new()).unwrap()),
+        ("all", 0)
+    );
     assert_eq!(child.try_wait().unwrap(), None, "it still runs");
     drop(child.stdin.take());
     assert!(child.wait().unwrap().success());
@@ -197,7 +255,9 @@ fn the_program_gets_no_open_file_of_ours_but_the_lock_of_its_environment() {
     let text = "import os\nfor fd in os.listdir('/proc/self/fd'):\n    link = '/proc/self/fd/' + fd\n    \
                 if int(fd) > 2 and os.path.exists(link) and '/vpython-throwaway.' in os.readlink(link):\n        \
                 print(os.path.basename(os.readlink(link)))\n";
-    vpython(&world, &["-c", text]).run().prints("vpython.json\n");
+    vpython(&world, &["-c", text])
+        .run()
+        .prints("vpython.json\n");
     let text = "import signal\nprint(sorted(map(int, signal.pthread_sigmask(signal.SIG_BLOCK, []))), \
                 signal.getsignal(signal.SIGCHLD) == signal.SIG_DFL)\n";
     vpython(&world, &["-c", text]).run().prints("[] True\n");
@@ -208,10 +268,15 @@ fn a_killed_parent_takes_the_program_along_and_the_next_run_removes_the_store() 
     let world = World::new();
     let wait = "import sys\nprint(sys.prefix, flush=True)\nsys.stdin.read()\n";
     let (mut other, ..) = started(vpython(&world, &["-c", wait]));
-    let [kept] = &stores(&world)[..] else { panic!("{:?}", stores(&world)) };
+    let [kept] = &stores(&world)[..] else {
+        panic!("{:?}", stores(&world))
+    };
     let (mut killed, mut output, _) = started(vpython(&world, &["-c", wait]));
     kill(pid(&killed), Signal::SIGKILL).unwrap();
-    assert_eq!(killed.wait().unwrap().signal(), Some(Signal::SIGKILL as i32));
+    assert_eq!(
+        killed.wait().unwrap().signal(),
+        Some(Signal::SIGKILL as i32)
+    );
     // The last who could write is gone.
     assert_eq!(output.read_to_end(&mut Vec::new()).unwrap(), 0);
     assert_eq!(stores(&world).len(), 2);
@@ -242,8 +307,11 @@ fn a_store_that_a_process_still_uses_is_not_abandoned() {
                 stdin=subprocess.PIPE)\nprint(sys.prefix, flush=True)\nsys.stdin.read()\nchild.stdin.close()\nchild.wait()\n";
     let (mut child, ..) = started(vpython(&world, &["-c", text]));
     let program = program_of(&child);
-    let [store] = &stores(&world)[..] else { panic!("{:?}", stores(&world)) };
-    // As where the kernel does not end the program with its parent, because it has changed its user.
+    let [store] = &stores(&world)[..] else {
+        panic!("{:?}", stores(&world))
+    };
+    // As where the kernel does not end the program with its parent, because it has changed its
+    // user.
     let lock = store.join("lock");
     std::fs::remove_file(&lock).unwrap();
     std::fs::write(&lock, "").unwrap();
@@ -258,7 +326,11 @@ fn a_store_that_a_process_still_uses_is_not_abandoned() {
 #[test]
 fn tools_work_in_it_or_say_why_not() {
     let world = World::new();
-    world.wheel(&Wheel::module("a", "1").entry_point("say", "a:main").file("more.py", ""));
+    world.wheel(
+        &Wheel::module("a", "1")
+            .entry_point("say", "a:main")
+            .file("more.py", ""),
+    );
     world.write("vpython.toml", "dependencies = ['a']\n");
     let tool = |words: &[&str]| vpython(&world, &[&["-vpython-tool"], words].concat()).run();
     let redacted = |text: &str| {
@@ -270,22 +342,38 @@ fn tools_work_in_it_or_say_why_not() {
         parts.map(part).collect::<String>()
     };
     let installed = tool(&["install"]);
-    assert_eq!((installed.code, redacted(&installed.stdout)), (Some(0), "[WORLD]/tmp/[STORE]/v1/envs/[KEY]\n".into()));
+    assert_eq!(
+        (installed.code, redacted(&installed.stdout)),
+        (Some(0), "[WORLD]/tmp/[STORE]/v1/envs/[KEY]\n".into())
+    );
     let warning = "vpython: warning: the store is a throw-away one: `[WORLD]/tmp/[STORE]/v1/envs/[KEY]` is removed now\nvpython: 1 wheel, ";
-    assert!(redacted(&installed.stderr).starts_with(warning), "{installed}");
+    assert!(
+        redacted(&installed.stderr).starts_with(warning),
+        "{installed}"
+    );
     tool(&["verify"]).prints(
         "requirement  asked for  here ([VERSION])\na            line 1     1\n\nok here; the spec names no other platforms\n",
     );
     tool(&["export", "env"]).prints("[WORLD]/work/env\n");
-    world.program(world.path("env/bin/python"), ["-c", "import a; print(a.VERSION)"]).run().prints("1\n");
+    world
+        .program(
+            world.path("env/bin/python"),
+            ["-c", "import a; print(a.VERSION)"],
+        )
+        .run()
+        .prints("1\n");
     assert_eq!(tool(&["pack", "--output", "env.tar"]).code, Some(0));
     tool(&["lock"]).prints("pylock.vpython.toml: written\n  + a 1\n");
-    assert_eq!(tool(&["fetch"]).stderr, "vpython: nothing to fetch: all that the spec asks for is there\n");
+    assert_eq!(
+        tool(&["fetch"]).stderr,
+        "vpython: nothing to fetch: all that the spec asks for is there\n"
+    );
     tool(&["exec", "python", "-c", "import sys; sys.exit(5)"]).expect(5, "", "");
     let explained = redacted(&tool(&["explain"]).stdout);
     let end = "launch        cold: the store is a throw-away one, which is new in each run\n                    its environment is not built\n";
     assert!(
-        explained.contains("\nentry         [WORLD]/tmp/[STORE]/v1/envs/[KEY]\n") && explained.ends_with(end),
+        explained.contains("\nentry         [WORLD]/tmp/[STORE]/v1/envs/[KEY]\n")
+            && explained.ends_with(end),
         "{explained}"
     );
     for name in ["check", "list", "prune"] {
@@ -313,7 +401,14 @@ fn an_error_is_told_once_and_the_store_goes() {
     let world = World::new();
     world.write("vpython.toml", "dependencies = ['none']\n");
     let outcome = vpython(&world, &["-c", ""]).run();
-    assert_eq!((outcome.code, outcome.stderr.matches("vpython: error: ").count()), (Some(125), 1), "{outcome}");
+    assert_eq!(
+        (
+            outcome.code,
+            outcome.stderr.matches("vpython: error: ").count()
+        ),
+        (Some(125), 1),
+        "{outcome}"
+    );
     assert_eq!(stores(&world), [""; 0].map(PathBuf::from));
     let nowhere = world.outside("tmp/none");
     vpython(&world, &["-c", ""]).env("TMPDIR", &nowhere).run().refuses(
@@ -327,8 +422,10 @@ fn an_error_is_told_once_and_the_store_goes() {
 #[test]
 fn a_named_store_has_no_parent_process() {
     let world = World::new();
-    let (mut child, _, line) =
-        started(world.vpython(["-c", "import os, sys\nprint(os.getpid(), flush=True)\nsys.stdin.read()\n"]));
+    let (mut child, _, line) = started(world.vpython([
+        "-c",
+        "import os, sys\nprint(os.getpid(), flush=True)\nsys.stdin.read()\n",
+    ]));
     assert_eq!(line, child.id().to_string());
     child.stdin.take().unwrap().write_all(b"").unwrap();
     assert!(child.wait().unwrap().success());

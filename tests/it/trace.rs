@@ -15,10 +15,13 @@ fn world() -> World {
 
 /// The spans of a trace: those that began have ended.
 fn spans(world: &World, file: &str) -> BTreeSet<String> {
-    let events: Vec<Value> = serde_json::from_slice(&std::fs::read(world.path(file)).unwrap()).unwrap();
+    let events: Vec<Value> =
+        serde_json::from_slice(&std::fs::read(world.path(file)).unwrap()).unwrap();
     let of = |phase: &str| {
         let events = events.iter().filter(|event| event["ph"] == phase);
-        events.map(|event| event["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        events
+            .map(|event| event["name"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
     };
     let (mut begun, mut ended) = (of("B"), of("E"));
     begun.sort();
@@ -44,24 +47,40 @@ fn a_trace_has_the_parts_of_a_run() {
         "unpack",
         "write to the disk",
     ];
-    world.vpython(["-vpython-trace", "cold.json", "tool.py"]).run().prints("False\n");
+    world
+        .vpython(["-vpython-trace", "cold.json", "tool.py"])
+        .run()
+        .prints("False\n");
     assert_eq!(spans(&world, "cold.json"), cold.map(str::to_owned).into());
-    world.vpython(["tool.py"]).env("VPYTHON_TRACE", world.path("warm.json")).run().prints("False\n");
-    assert_eq!(spans(&world, "warm.json"), ["find the spec", "recall the last launch"].map(str::to_owned).into());
+    world
+        .vpython(["tool.py"])
+        .env("VPYTHON_TRACE", world.path("warm.json"))
+        .run()
+        .prints("False\n");
+    assert_eq!(
+        spans(&world, "warm.json"),
+        ["find the spec", "recall the last launch"]
+            .map(str::to_owned)
+            .into()
+    );
 }
 
 #[test]
 fn a_run_that_fails_has_a_trace_too() {
     let world = world();
     world.write("tool.py", "# /// script\n# dependencies = ['b']\n# ///\n");
-    let outcome = world.vpython(["-vpython-trace", "trace.json", "tool.py"]).run();
+    let outcome = world
+        .vpython(["-vpython-trace", "trace.json", "tool.py"])
+        .run();
     assert_eq!(outcome.code, Some(125), "{outcome}");
     assert!(spans(&world, "trace.json").contains("choose the wheels"));
 }
 
 #[test]
 fn a_trace_that_cannot_be_written_is_an_error() {
-    let message =
-        "vpython: error: cannot create `[WORLD]/work/no/trace.json`\n  caused by: No such file or directory (os error 2)\n";
-    world().vpython(["-vpython-trace", "no/trace.json", "tool.py"]).run().refuses(125, message);
+    let message = "vpython: error: cannot create `[WORLD]/work/no/trace.json`\n  caused by: No such file or directory (os error 2)\n";
+    world()
+        .vpython(["-vpython-trace", "no/trace.json", "tool.py"])
+        .run()
+        .refuses(125, message);
 }

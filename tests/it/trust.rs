@@ -1,5 +1,5 @@
-//! Whose files decide what a launch does: each reader of a file that decides anything, and what it makes of a file that another user has
-//! put into a directory such as `/tmp`.
+//! Whose files decide what a launch does: each reader of a file that decides anything, and what it
+//! makes of a file that another user has put into a directory such as `/tmp`.
 //!
 //! The table of [`PLANTS`] lists all readers. The store has tests of its own (`neighbours.rs`).
 
@@ -12,7 +12,8 @@ use crate::support::{Fake, Launch, Outcome, Wheel, World};
 /// Another user.
 const STRANGER: u32 = 54_321;
 /// The caller's own program, in a directory that every user can write to.
-const PROGRAM: &str = "try:\n    import a\n    print(a.VERSION)\nexcept ImportError:\n    print('no package')\n";
+const PROGRAM: &str =
+    "try:\n    import a\n    print(a.VERSION)\nexcept ImportError:\n    print('no package')\n";
 
 /// What a stranger puts somewhere, and what a launch then does.
 struct Plant {
@@ -20,7 +21,8 @@ struct Plant {
     what: &'static str,
     /// The caller's program, with a `# /// script` block or without.
     program: &'static str,
-    /// What the stranger puts there, by its path in `open`, with its content; a directory where that is none.
+    /// What the stranger puts there, by its path in `open`, with its content; a directory where
+    /// that is none.
     planted: &'static [(&'static str, Option<&'static str>)],
     /// What the launch prints, or how its error begins.
     prints: &'static str,
@@ -51,11 +53,20 @@ const PLANTS: &[Plant] = &[
         prints: "no package\n",
         warning: "the spec `[OPEN]/default.toml` belongs to user 54321, and every user can write to `[OPEN]`; it is skipped\n",
     },
-    Plant { what: "a barrier of the walk", program: "", planted: &[(".gclient", Some(""))], prints: "1\n", warning: "" },
+    Plant {
+        what: "a barrier of the walk",
+        program: "",
+        planted: &[(".gclient", Some(""))],
+        prints: "1\n",
+        warning: "",
+    },
     Plant {
         what: "a lock",
         program: "dependencies = ['a<2']",
-        planted: &[("pylock.tool.toml", Some("lock-version = '1.0'\ncreated-by = 'x'\npackages = []\n"))],
+        planted: &[(
+            "pylock.tool.toml",
+            Some("lock-version = '1.0'\ncreated-by = 'x'\npackages = []\n"),
+        )],
         prints: "1\n",
         warning: "the lock `[OPEN]/pylock.tool.toml` belongs to user 54321, and every user can write to `[OPEN]`; it is skipped\n",
     },
@@ -69,14 +80,21 @@ const PLANTS: &[Plant] = &[
     Plant {
         what: "a wheel directory beside the spec",
         program: "dependencies = ['a']",
-        planted: &[("pip_packages", None), ("pip_packages/a-4-py3-none-any.whl", Some("a 4"))],
+        planted: &[
+            ("pip_packages", None),
+            ("pip_packages/a-4-py3-none-any.whl", Some("a 4")),
+        ],
         prints: "3\n",
         warning: "the wheel directory `[OPEN]/pip_packages` belongs to user 54321, and every user can write to `[OPEN]`; it is skipped\n",
     },
     Plant {
         what: "a wheel directory that the spec names",
         program: "dependencies = ['a']\n[tool.vpython]\nwheels = ['more/wheels']",
-        planted: &[("more", None), ("more/wheels", None), ("more/wheels/a-4-py3-none-any.whl", Some("a 4"))],
+        planted: &[
+            ("more", None),
+            ("more/wheels", None),
+            ("more/wheels/a-4-py3-none-any.whl", Some("a 4")),
+        ],
         prints: "3\n",
         warning: "the wheel directory `[OPEN]/more/wheels` is skipped: `[OPEN]/more` belongs to user 54321, and every user can write to \
                   `[OPEN]`\n",
@@ -110,8 +128,8 @@ fn set_mode(path: &Path, mode: u32) {
     std::fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
 }
 
-/// A world in which every user can write to `open`, where the caller's own wheels and `tool.py` are; none where nobody else can be made
-/// the owner of a file.
+/// A world in which every user can write to `open`, where the caller's own wheels and `tool.py`
+/// are; none where nobody else can be made the owner of a file.
 fn world(program: &str) -> Option<World> {
     let world = World::new();
     std::fs::create_dir_all(world.path("open/wheels")).unwrap();
@@ -123,13 +141,28 @@ fn world(program: &str) -> Option<World> {
         "constraints" => drop(world.write("open/requirements.txt", "a\n-c more.txt\n")),
         _ => {}
     }
-    let block = if program.contains('=') { format!("{program}\n") } else { String::new() };
-    let block = block.lines().map(|line| format!("# {line}\n")).collect::<Vec<_>>().concat();
-    let block = if block.is_empty() { block } else { format!("# /// script\n{block}# ///\n") };
+    let block = if program.contains('=') {
+        format!("{program}\n")
+    } else {
+        String::new()
+    };
+    let block = block
+        .lines()
+        .map(|line| format!("# {line}\n"))
+        .collect::<Vec<_>>()
+        .concat();
+    let block = if block.is_empty() {
+        block
+    } else {
+        format!("# /// script\n{block}# ///\n")
+    };
     world.write("open/tool.py", format!("{block}{PROGRAM}"));
     // What `VPYTHON_DEFAULT_SPEC` names where nothing beside the program counts.
     world.write("default.toml", "dependencies = []\n");
-    world.write("vpython.toml", "dependencies = ['a==1']\n[tool.vpython]\nwheels = ['open/wheels']\n");
+    world.write(
+        "vpython.toml",
+        "dependencies = ['a==1']\n[tool.vpython]\nwheels = ['open/wheels']\n",
+    );
     set_mode(&world.path("open"), 0o1777);
     if chown(world.path("vpython.toml"), Some(STRANGER), None).is_err() {
         not_tested!("only the superuser can make a file another user's");
@@ -144,12 +177,21 @@ fn launch<'w>(world: &'w World, plant: &Plant) -> Launch<'w> {
         return world.vpython(["-vpython-spec", "open/requirements.txt", "open/tool.py"]);
     }
     let launch = world.vpython(["open/tool.py"]);
-    if plant.what.contains("variable") { launch.env("VPYTHON_DEFAULT_SPEC", "default.toml") } else { launch }
+    if plant.what.contains("variable") {
+        launch.env("VPYTHON_DEFAULT_SPEC", "default.toml")
+    } else {
+        launch
+    }
 }
 
-/// Removes the store, since a warm launch does not notice that a file has another owner, or its directory another mode.
+/// Removes the store, since a warm launch does not notice that a file has another owner, or its
+/// directory another mode.
 fn forget(world: &World) {
-    let removed = std::process::Command::new("rm").arg("-rf").arg(world.outside("root")).status().unwrap();
+    let removed = std::process::Command::new("rm")
+        .arg("-rf")
+        .arg(world.outside("root"))
+        .status()
+        .unwrap();
     assert!(removed.success());
 }
 
@@ -162,7 +204,9 @@ fn said(outcome: &Outcome) -> (String, String) {
 #[test]
 fn nothing_counts_that_another_user_has_put_into_a_directory_for_every_user() {
     for plant in PLANTS {
-        let Some(world) = world(plant.program) else { return };
+        let Some(world) = world(plant.program) else {
+            return;
+        };
         if !plant.what.contains("barrier") && !plant.program.contains('=') {
             // So that the walk finds nothing else.
             std::fs::remove_file(world.path("vpython.toml")).unwrap();
@@ -172,7 +216,8 @@ fn nothing_counts_that_another_user_has_put_into_a_directory_for_every_user() {
             match content {
                 None => std::fs::create_dir(&path).unwrap(),
                 Some(version) if path.extension().is_some_and(|extension| extension == "whl") => {
-                    Wheel::module("a", version.strip_prefix("a ").unwrap()).write_to(path.parent().unwrap());
+                    Wheel::module("a", version.strip_prefix("a ").unwrap())
+                        .write_to(path.parent().unwrap());
                 }
                 Some(content) => std::fs::write(&path, content).unwrap(),
             }
@@ -182,25 +227,48 @@ fn nothing_counts_that_another_user_has_put_into_a_directory_for_every_user() {
         for _ in 0..2 {
             let (stdout, stderr) = said(&launch(&world, plant).run());
             if plant.prints.starts_with("vpython: error") {
-                assert!(stderr.starts_with(plant.prints), "{}:\n{stderr}", plant.what);
+                assert!(
+                    stderr.starts_with(plant.prints),
+                    "{}:\n{stderr}",
+                    plant.what
+                );
                 continue;
             }
-            let warning = if plant.warning.is_empty() { String::new() } else { format!("vpython: warning: {}", plant.warning) };
-            assert_eq!((&*stdout, &*stderr), (plant.prints, &*warning), "{}", plant.what);
+            let warning = if plant.warning.is_empty() {
+                String::new()
+            } else {
+                format!("vpython: warning: {}", plant.warning)
+            };
+            assert_eq!(
+                (&*stdout, &*stderr),
+                (plant.prints, &*warning),
+                "{}",
+                plant.what
+            );
         }
-        // Where nobody else can write, all of it counts: the owner of a directory can put there what she likes.
+        // Where nobody else can write, all of it counts: the owner of a directory can put there
+        // what she likes.
         set_mode(&world.path("open"), 0o755);
         forget(&world);
         let (stdout, stderr) = said(&launch(&world, plant).run());
-        assert!(!stderr.contains("belongs to user"), "{}:\n{stderr}", plant.what);
+        assert!(
+            !stderr.contains("belongs to user"),
+            "{}:\n{stderr}",
+            plant.what
+        );
         assert_ne!(stdout, plant.prints, "{}:\n{stderr}", plant.what);
     }
 }
 
 #[test]
 fn the_owner_of_the_script_counts() {
-    let Some(world) = world("dependencies = ['a<2']") else { return };
-    world.write("open/pylock.tool.toml", "lock-version = '1.0'\ncreated-by = 'x'\npackages = []\n");
+    let Some(world) = world("dependencies = ['a<2']") else {
+        return;
+    };
+    world.write(
+        "open/pylock.tool.toml",
+        "lock-version = '1.0'\ncreated-by = 'x'\npackages = []\n",
+    );
     lchown(world.path("open/pylock.tool.toml"), Some(STRANGER), None).unwrap();
     lchown(world.path("open/tool.py"), Some(STRANGER), None).unwrap();
     let outcome = world.vpython(["open/tool.py"]).run();
@@ -210,7 +278,9 @@ fn the_owner_of_the_script_counts() {
 #[test]
 fn a_wheel_of_another_user_counts_only_where_its_digest_is_pinned() {
     for mode in [0o1777, 0o775] {
-        let Some(world) = world("dependencies = ['a']") else { return };
+        let Some(world) = world("dependencies = ['a']") else {
+            return;
+        };
         set_mode(&world.path("open"), 0o755);
         let wheels = world.path("open/wheels");
         let planted = Wheel::module("a", "99").write_to(&wheels);
@@ -219,16 +289,32 @@ fn a_wheel_of_another_user_counts_only_where_its_digest_is_pinned() {
         let warning = "vpython: warning: wheels of other users in `[WORLD]/work/open/wheels`, to which others can write, are skipped unless \
                        their digest is pinned: `a-99-py3-none-any.whl`\n";
         for _ in 0..2 {
-            world.vpython(["open/tool.py"]).run().expect(0, "3\n", warning);
+            world
+                .vpython(["open/tool.py"])
+                .run()
+                .expect(0, "3\n", warning);
         }
         let digest = vpython::fs::Digest::of(&std::fs::read(&planted).unwrap());
-        world.write("open/requirements.txt", format!("a --hash=sha256:{digest}\n"));
-        let outcome = world.vpython(["-vpython-spec", "open/requirements.txt", "open/tool.py"]).run();
+        world.write(
+            "open/requirements.txt",
+            format!("a --hash=sha256:{digest}\n"),
+        );
+        let outcome = world
+            .vpython(["-vpython-spec", "open/requirements.txt", "open/tool.py"])
+            .run();
         assert_eq!(outcome.stdout, "99\n", "{outcome}");
-        world.write("open/luci.vpython3", "wheel: < name: \"infra/python/wheels/a-py3\" version: \"version:99\" >\n");
-        let outcome = world.vpython(["-vpython-spec", "open/luci.vpython3", "open/tool.py"]).run();
+        world.write(
+            "open/luci.vpython3",
+            "wheel: < name: \"infra/python/wheels/a-py3\" version: \"version:99\" >\n",
+        );
+        let outcome = world
+            .vpython(["-vpython-spec", "open/luci.vpython3", "open/tool.py"])
+            .run();
         let why = "`a-99-py3-none-any.whl` belongs to user 54321, and others can write to its directory\n";
-        assert!(outcome.code == Some(125) && outcome.stderr.contains(why), "{outcome}");
+        assert!(
+            outcome.code == Some(125) && outcome.stderr.contains(why),
+            "{outcome}"
+        );
         // To whom the directory belongs may do there what she likes anyway.
         chown(&wheels, Some(STRANGER), None).unwrap();
         world.vpython(["open/tool.py"]).run().prints("99\n");
@@ -249,11 +335,21 @@ fn an_interpreter_of_another_user_is_not_run() {
     }
     let asked = fake.times_asked();
     let path = format!("{}:{}", world.path("open").display(), world.search_path());
-    world.vpython(["open/tool.py"]).env("PATH", &path).run().prints("1\n");
+    world
+        .vpython(["open/tool.py"])
+        .env("PATH", &path)
+        .run()
+        .prints("1\n");
     let program = world.copy_vpython("work/open/launcher");
-    world.program(&program, ["open/tool.py"]).run().prints("1\n");
+    world
+        .program(&program, ["open/tool.py"])
+        .run()
+        .prints("1\n");
     assert_eq!(fake.times_asked(), asked);
-    let outcome = world.vpython(["-vpython-tool", "explain", "open/tool.py"]).env("PATH", &path).run();
+    let outcome = world
+        .vpython(["-vpython-tool", "explain", "open/tool.py"])
+        .env("PATH", &path)
+        .run();
     let why = "`[WORLD]/work/open/python3` belongs to user 54321, and every user can write to `[WORLD]/work/open`";
     assert!(outcome.stdout.contains(why), "{outcome}");
 }
@@ -267,14 +363,23 @@ fn a_version_file_of_another_user_chooses_no_interpreter() {
     };
     let Some(world) = world("") else { return };
     world.pyenv(&[first, last]);
-    let shim = world.write_with_mode("shim", "#!/usr/bin/env bash\nexec \"pyenv\" exec \"$0\" \"$@\"\n", 0o755);
+    let shim = world.write_with_mode(
+        "shim",
+        "#!/usr/bin/env bash\nexec \"pyenv\" exec \"$0\" \"$@\"\n",
+        0o755,
+    );
     std::fs::create_dir(world.outside("pyenv/shims")).unwrap();
     symlink(shim, world.outside("pyenv/shims/python3")).unwrap();
     std::fs::write(world.outside("pyenv/version"), &last.version).unwrap();
     let path = format!("{}:/usr/bin:/bin", world.outside("pyenv/shims").display());
     let launch = || {
-        let launch = world.vpython(["-c", "import sys; print(sys.version_info[1])"]).within(world.path("open"));
-        launch.env("PATH", &path).env("PYENV_ROOT", world.outside("pyenv")).run()
+        let launch = world
+            .vpython(["-c", "import sys; print(sys.version_info[1])"])
+            .within(world.path("open"));
+        launch
+            .env("PATH", &path)
+            .env("PYENV_ROOT", world.outside("pyenv"))
+            .run()
     };
     std::fs::write(world.path("open/.python-version"), &first.version).unwrap();
     launch().prints(&format!("{}\n", first.minor));

@@ -1,9 +1,13 @@
-//! A `requirements.txt` or `pyproject.toml` beside a program without a spec: it is not used, and who may think so is told.
+//! A `requirements.txt` or `pyproject.toml` beside a program without a spec: it is not used, and
+//! who may think so is told.
 
 use crate::support::{Outcome, World, has_strace};
 
 fn tool(world: &World, tool: &str, words: &[&str]) -> Outcome {
-    world.vpython(["-vpython-tool", tool]).arguments(words).run()
+    world
+        .vpython(["-vpython-tool", tool])
+        .arguments(words)
+        .run()
 }
 
 fn one(file: &str, tool: &str, word: &str) -> String {
@@ -21,17 +25,30 @@ fn tools_tell_of_a_spec_that_is_not_named() {
     world.write("requirements.txt", "a\n");
     for words in [&["tool.py"][..], &[], &["-m", "mod"]] {
         for _ in 0..2 {
-            tool(&world, "install", words).installs(&one("requirements.txt", "install", "requirements.txt"));
+            tool(&world, "install", words).installs(&one(
+                "requirements.txt",
+                "install",
+                "requirements.txt",
+            ));
         }
-        tool(&world, "explain", words).succeeds_with(&one("requirements.txt", "explain", "requirements.txt"));
+        tool(&world, "explain", words).succeeds_with(&one(
+            "requirements.txt",
+            "explain",
+            "requirements.txt",
+        ));
         let nothing = "vpython: nothing to fetch: all that the spec asks for is there\n";
-        tool(&world, "fetch", words).succeeds_with(&(one("requirements.txt", "fetch", "requirements.txt") + nothing));
+        tool(&world, "fetch", words)
+            .succeeds_with(&(one("requirements.txt", "fetch", "requirements.txt") + nothing));
     }
     tool(&world, "install", &["sub/a b/tool.py"]).installs("");
     world.write("sub/a b/pyproject.toml", "[project]\nname = 'x'\n");
     std::os::unix::fs::symlink(world.path("sub/a b/tool.py"), world.path("link.py")).unwrap();
     for script in ["sub/a b/tool.py", "link.py"] {
-        let told = one("sub/a b/pyproject.toml", "install", "'sub/a b/pyproject.toml'");
+        let told = one(
+            "sub/a b/pyproject.toml",
+            "install",
+            "'sub/a b/pyproject.toml'",
+        );
         tool(&world, "install", &[script]).installs(&told);
     }
 }
@@ -65,7 +82,9 @@ fn a_launch_tells_of_it_in_the_log_alone_and_a_warm_one_does_not_look() {
     let world = World::new();
     world.write("requirements.txt", "a\n");
     world.write("tool.py", "print('ran')\n");
-    let logged = world.vpython(["-vpython-log-level", "info", "tool.py"]).run();
+    let logged = world
+        .vpython(["-vpython-log-level", "info", "tool.py"])
+        .run();
     let remark = one("requirements.txt", "install", "requirements.txt");
     let remark = remark.strip_prefix("vpython: warning: ").unwrap();
     assert_eq!(logged.stdout, "ran\n", "{logged}");
@@ -77,11 +96,24 @@ fn a_launch_tells_of_it_in_the_log_alone_and_a_warm_one_does_not_look() {
     }
     let log = world.outside("log");
     let vpython = world.copy_vpython("warm/vpython");
-    let traced = ["strace", "-f", "-o", log.to_str().unwrap(), vpython.to_str().unwrap(), "-vpython-log-level", "info"];
+    let traced = [
+        "strace",
+        "-f",
+        "-o",
+        log.to_str().unwrap(),
+        vpython.to_str().unwrap(),
+        "-vpython-log-level",
+        "info",
+    ];
     for _ in 0..2 {
-        let outcome = world.program("/usr/bin/env", traced.into_iter().chain(["tool.py"])).run();
+        let outcome = world
+            .program("/usr/bin/env", traced.into_iter().chain(["tool.py"]))
+            .run();
         assert_eq!(outcome.stdout, "ran\n", "{outcome}");
     }
     let calls = std::fs::read_to_string(log).unwrap();
-    assert!(calls.contains("tool.py") && !calls.contains("requirements.txt"), "{calls}");
+    assert!(
+        calls.contains("tool.py") && !calls.contains("requirements.txt"),
+        "{calls}"
+    );
 }

@@ -1,4 +1,5 @@
-//! `-vpython-tool unpack`: what `pack` has written becomes an environment, as a whole or not at all.
+//! `-vpython-tool unpack`: what `pack` has written becomes an environment, as a whole or not at
+//! all.
 
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::Path;
@@ -9,7 +10,10 @@ use crate::support::{Outcome, Python, Wheel, World};
 fn world(forms: &[&str]) -> World {
     let world = World::new();
     world.wheel(&Wheel::module("some", "1").entry_point("run-some", "some:main"));
-    world.write("tool.py", "# /// script\n# dependencies = ['some']\n# ///\n");
+    world.write(
+        "tool.py",
+        "# /// script\n# dependencies = ['some']\n# ///\n",
+    );
     for form in forms {
         pack(&world, &format!("env.{form}"), &[]);
     }
@@ -17,13 +21,18 @@ fn world(forms: &[&str]) -> World {
 }
 
 fn pack(world: &World, output: &str, words: &[&str]) {
-    let launch = world.vpython(["-vpython-tool", "pack", "--output", output]).arguments(words);
+    let launch = world
+        .vpython(["-vpython-tool", "pack", "--output", output])
+        .arguments(words);
     let outcome = launch.arguments(["tool.py"]).run();
     assert_eq!(outcome.code, Some(0), "{outcome}");
 }
 
 fn unpack(world: &World, words: &[&str]) -> Outcome {
-    world.vpython(["-vpython-tool", "unpack"]).arguments(words).run()
+    world
+        .vpython(["-vpython-tool", "unpack"])
+        .arguments(words)
+        .run()
 }
 
 fn inode(path: &Path) -> u64 {
@@ -33,7 +42,12 @@ fn inode(path: &Path) -> u64 {
 /// What the module of an environment says when its python imports it.
 fn version(world: &World, environment: &str) -> Outcome {
     let python = world.path(environment).join("bin/python");
-    world.program(python.to_str().unwrap(), ["-c", "import some; print(some.VERSION)"]).run()
+    world
+        .program(
+            python.to_str().unwrap(),
+            ["-c", "import some; print(some.VERSION)"],
+        )
+        .run()
 }
 
 #[test]
@@ -69,12 +83,22 @@ fn another_version_takes_the_place_of_the_old_one_and_the_link_follows() {
     world.wheel(&Wheel::module("some", "2"));
     pack(&world, "two.zip", &[]);
     unpack(&world, &["--link", "current", "two.zip", "app/2"]).prints("[WORLD]/work/app/2\n");
-    assert_eq!(std::fs::read_link(world.path("app/current")).unwrap(), Path::new("2"));
+    assert_eq!(
+        std::fs::read_link(world.path("app/current")).unwrap(),
+        Path::new("2")
+    );
     version(&world, "app/current").prints("2\n");
     unpack(&world, &["two.zip", "app/1", "--link", "./here"]).prints("[WORLD]/work/app/1\n");
-    assert_eq!(std::fs::read_link(world.path("here")).unwrap(), world.path("app/1"));
+    assert_eq!(
+        std::fs::read_link(world.path("here")).unwrap(),
+        world.path("app/1")
+    );
     version(&world, "here").prints("2\n");
-    assert_eq!(std::fs::read_dir(world.path("app")).unwrap().count(), 3, "nothing is left");
+    assert_eq!(
+        std::fs::read_dir(world.path("app")).unwrap().count(),
+        3,
+        "nothing is left"
+    );
     unpack(&world, &["two.zip", "app/1", "--link", "new/here"]).prints("[WORLD]/work/app/1\n");
     version(&world, "new/here").prints("2\n");
 }
@@ -86,13 +110,30 @@ fn a_damaged_archive_leaves_the_old_version_live() {
     world.wheel(&Wheel::module("some", "2").file("some_data.txt", "x".repeat(5000)));
     pack(&world, "two.tar", &[]);
     let mut bytes = std::fs::read(world.path("two.tar")).unwrap();
-    let place = bytes.windows(100).position(|window| window.iter().all(|byte| *byte == b'x')).unwrap();
+    let place = bytes
+        .windows(100)
+        .position(|window| window.iter().all(|byte| *byte == b'x'))
+        .unwrap();
     bytes[place] = b'y';
     world.write("flipped.tar", &bytes);
     let flipped = unpack(&world, &["flipped.tar", "env", "--link", "current"]);
-    assert!(flipped.stderr.starts_with("vpython: error: cannot unpack `[WORLD]/work/flipped.tar`\n  caused by: "), "{flipped}");
-    assert!(flipped.stderr.contains("some_data.txt` is not what was packed: its digest is `"), "{flipped}");
-    for (name, length) in [("two.tar", bytes.len() / 2), ("env.tar.gz", 300), ("env.zip", 300)] {
+    assert!(
+        flipped
+            .stderr
+            .starts_with("vpython: error: cannot unpack `[WORLD]/work/flipped.tar`\n  caused by: "),
+        "{flipped}"
+    );
+    assert!(
+        flipped
+            .stderr
+            .contains("some_data.txt` is not what was packed: its digest is `"),
+        "{flipped}"
+    );
+    for (name, length) in [
+        ("two.tar", bytes.len() / 2),
+        ("env.tar.gz", 300),
+        ("env.zip", 300),
+    ] {
         let content = std::fs::read(world.path(name)).unwrap();
         world.write("cut", &content[..length]);
         assert_eq!(unpack(&world, &["cut", "env"]).code, Some(125), "{name}");
@@ -113,14 +154,21 @@ fn what_vpython_has_not_unpacked_is_left_alone() {
     let message = "vpython: error: cannot make the link `[WORLD]/work/taken`\n  caused by: something else has that name\n";
     unpack(&world, &["env.tar", "env", "--link", "taken"]).refuses(125, message);
     for name in ["./env/current", "none/../env/current"] {
-        let message =
-            "vpython: error: cannot make the link `[WORLD]/work/env/current`\n  caused by: it would be in the environment\n";
+        let message = "vpython: error: cannot make the link `[WORLD]/work/env/current`\n  caused by: it would be in the environment\n";
         unpack(&world, &["env.tar", "env", "--link", name]).refuses(125, message);
     }
-    assert!(!world.path("env").exists(), "that is found out before anything is done");
+    assert!(
+        !world.path("env").exists(),
+        "that is found out before anything is done"
+    );
     let message = "vpython: error: `-vpython-tool unpack` takes an archive and the directory to make of it\n  \
                    hint: write it as in `vpython -vpython-tool unpack env.tar.gz /opt/app/env`\n";
-    for words in [&[][..], &["env.tar"], &["env.tar", "a", "b"], &["env.tar", ""]] {
+    for words in [
+        &[][..],
+        &["env.tar"],
+        &["env.tar", "a", "b"],
+        &["env.tar", ""],
+    ] {
         unpack(&world, words).refuses(125, message);
     }
     world.write("note", "text");
@@ -135,9 +183,15 @@ fn where_the_interpreter_is_not_there_another_of_its_version_can_be_named() {
     std::fs::create_dir_all(python.parent().unwrap()).unwrap();
     // A stand-in that is gone later.
     std::fs::copy(&world.python.path, &python).unwrap();
-    symlink(world.python.path.parent().unwrap().with_file_name("lib"), world.outside("python/lib")).unwrap();
+    symlink(
+        world.python.path.parent().unwrap().with_file_name("lib"),
+        world.outside("python/lib"),
+    )
+    .unwrap();
     let launch = world.vpython(["-vpython-interpreter"]).arguments([&python]);
-    let outcome = launch.arguments(["-vpython-tool", "pack", "--output", "env.tar", "tool.py"]).run();
+    let outcome = launch
+        .arguments(["-vpython-tool", "pack", "--output", "env.tar", "tool.py"])
+        .run();
     assert_eq!(outcome.code, Some(0), "{outcome}");
     std::fs::remove_dir_all(world.outside("python")).unwrap();
     let minor = world.python.minor;
@@ -153,8 +207,16 @@ fn where_the_interpreter_is_not_there_another_of_its_version_can_be_named() {
     unpack(&world, &["env.tar", "env", "--python", real]).prints("[WORLD]/work/env\n");
     assert_eq!(inode(&world.path("env")), before, "nothing has changed");
     let Some(other) = Python::other() else { return };
-    let refused = unpack(&world, &["env.tar", "env", "--python", other.path.to_str().unwrap()]);
-    assert!(refused.stderr.starts_with(&format!("vpython: error: the environment is for CPython 3.{minor}\n")), "{refused}");
+    let refused = unpack(
+        &world,
+        &["env.tar", "env", "--python", other.path.to_str().unwrap()],
+    );
+    assert!(
+        refused.stderr.starts_with(&format!(
+            "vpython: error: the environment is for CPython 3.{minor}\n"
+        )),
+        "{refused}"
+    );
 }
 
 #[test]
@@ -164,15 +226,25 @@ fn with_its_interpreter_it_can_be_settled() {
     let message = "vpython: error: the archive has no interpreter: there is nothing for `--settle` to do\n  \
                    hint: `pack --with-python` takes one along\n";
     unpack(&world, &["env.tar", "env", "--settle"]).refuses(125, message);
-    let message = "vpython: error: the archive brings its own interpreter: `--python` cannot name another\n";
+    let message =
+        "vpython: error: the archive brings its own interpreter: `--python` cannot name another\n";
     let python = world.python.path.to_str().unwrap();
     unpack(&world, &["whole.tar.zst", "env", "--python", python]).refuses(125, message);
     unpack(&world, &["whole.tar.zst", "env", "--settle"]).prints("[WORLD]/work/env\n");
     version(&world, "env").prints("1\n");
-    let nested = world.program(world.path("env/bin/python").to_str().unwrap(), ["-m", "venv", "--without-pip", "nested"]).run();
+    let nested = world
+        .program(
+            world.path("env/bin/python").to_str().unwrap(),
+            ["-m", "venv", "--without-pip", "nested"],
+        )
+        .run();
     nested.prints("");
-    let base =
-        world.program(world.path("nested/bin/python").to_str().unwrap(), ["-c", "import sys; print(sys.base_prefix)"]).run();
+    let base = world
+        .program(
+            world.path("nested/bin/python").to_str().unwrap(),
+            ["-c", "import sys; print(sys.base_prefix)"],
+        )
+        .run();
     base.prints("[WORLD]/work/env/python\n");
     let before = inode(&world.path("env"));
     unpack(&world, &["whole.tar.zst", "env", "--settle"]).prints("[WORLD]/work/env\n");

@@ -36,7 +36,11 @@ seed = false
 
 fn world() -> World {
     let world = World::new();
-    for wheel in [Wheel::module("which", "1").requires("absent"), Wheel::module("which", "2"), Wheel::module("build", "2")] {
+    for wheel in [
+        Wheel::module("which", "1").requires("absent"),
+        Wheel::module("which", "2"),
+        Wheel::module("build", "2"),
+    ] {
         wheel.write_to(&world.outside("house"));
     }
     world
@@ -44,20 +48,35 @@ fn world() -> World {
 
 /// The lines as a block of comments between two lines.
 fn commented(first: &str, content: &str, last: &str) -> String {
-    let lines = content.lines().map(|line| if line.is_empty() { "#\n".to_owned() } else { format!("# {line}\n") });
+    let lines = content.lines().map(|line| {
+        if line.is_empty() {
+            "#\n".to_owned()
+        } else {
+            format!("# {line}\n")
+        }
+    });
     format!("# {first}\n{}# {last}\n", lines.collect::<String>())
 }
 
 fn script_with_guards(rest: &str) -> String {
-    format!("#!/usr/bin/env vpython3\n{}{rest}", commented("[VPYTHON:BEGIN]", SPEC, "[VPYTHON:END]"))
+    format!(
+        "#!/usr/bin/env vpython3\n{}{rest}",
+        commented("[VPYTHON:BEGIN]", SPEC, "[VPYTHON:END]")
+    )
 }
 
 fn upgrade<'a>(world: &'a World, words: &[&str]) -> Launch<'a> {
-    world.vpython(["-vpython-tool", "upgrade"]).arguments(words).env("VPYTHON_WHEELS", world.outside("house"))
+    world
+        .vpython(["-vpython-tool", "upgrade"])
+        .arguments(words)
+        .env("VPYTHON_WHEELS", world.outside("house"))
 }
 
 fn environment(world: &World, script: &str) -> String {
-    let install = world.vpython(["-vpython-tool", "install", script]).env("VPYTHON_WHEELS", world.outside("house")).run();
+    let install = world
+        .vpython(["-vpython-tool", "install", script])
+        .env("VPYTHON_WHEELS", world.outside("house"))
+        .run();
     assert_eq!(install.code, Some(0), "{install}");
     install.raw_stdout
 }
@@ -72,11 +91,17 @@ fn a_file_becomes_vpython_toml() {
     world.write(".vpython3", SPEC);
     world.write("tool.py", "");
     let before = environment(&world, "tool.py");
-    upgrade(&world, &[]).run().prints(".vpython3: written to vpython.toml\n");
+    upgrade(&world, &[])
+        .run()
+        .prints(".vpython3: written to vpython.toml\n");
     assert_eq!(read(world.path("vpython.toml")), NATIVE);
     assert!(!world.path(".vpython3").exists());
     assert_eq!(environment(&world, "tool.py"), before);
-    upgrade(&world, &[]).run().expect(0, "", "vpython: no spec of LUCI's form is here to be upgraded\n");
+    upgrade(&world, &[]).run().expect(
+        0,
+        "",
+        "vpython: no spec of LUCI's form is here to be upgraded\n",
+    );
 }
 
 #[test]
@@ -94,8 +119,14 @@ fn the_example_of_the_readme_becomes_what_the_readme_says() {
     world.wheel(&Wheel::module("six", "1.15.0"));
     world.wheel(&Wheel::module("cffi", "1.14.5").tag("cp311-cp311-linux_x86_64"));
     world.write(".vpython3", block("```textproto\n"));
-    world.vpython(["-vpython-tool", "upgrade"]).run().prints(".vpython3: written to vpython.toml\n");
-    assert_eq!(read(world.path("vpython.toml")), block("<!-- upgraded -->\n```toml\n"));
+    world
+        .vpython(["-vpython-tool", "upgrade"])
+        .run()
+        .prints(".vpython3: written to vpython.toml\n");
+    assert_eq!(
+        read(world.path("vpython.toml")),
+        block("<!-- upgraded -->\n```toml\n")
+    );
 }
 
 #[test]
@@ -106,10 +137,18 @@ fn a_partner_file_becomes_a_block_in_its_script() {
     let head = b"#!/usr/bin/env vpython3\n# -*- coding: latin-1 -*-\n";
     let script = world.write_with_mode("bin/tool", [&head[..], rest].concat(), 0o755);
     let before = environment(&world, "bin/tool");
-    upgrade(&world, &["bin/tool.vpython3"]).run().prints("bin/tool.vpython3: written to bin/tool\n");
+    upgrade(&world, &["bin/tool.vpython3"])
+        .run()
+        .prints("bin/tool.vpython3: written to bin/tool\n");
     let block = commented("/// script", NATIVE, "///");
-    assert_eq!(std::fs::read(&script).unwrap(), [&head[..], block.as_bytes(), b"\n", rest].concat());
-    assert_eq!(script.metadata().unwrap().permissions().mode() & 0o777, 0o755);
+    assert_eq!(
+        std::fs::read(&script).unwrap(),
+        [&head[..], block.as_bytes(), b"\n", rest].concat()
+    );
+    assert_eq!(
+        script.metadata().unwrap().permissions().mode() & 0o777,
+        0o755
+    );
     assert!(!world.path("bin/tool.vpython3").exists());
     assert_eq!(environment(&world, "bin/tool"), before);
 }
@@ -119,9 +158,14 @@ fn a_block_between_guards_is_replaced_where_it_stands() {
     let world = world();
     let script = world.write("tool.py", script_with_guards("import which\n"));
     let before = environment(&world, "tool.py");
-    upgrade(&world, &["tool.py"]).run().prints("tool.py: written to a `# /// script` block in its place\n");
+    upgrade(&world, &["tool.py"])
+        .run()
+        .prints("tool.py: written to a `# /// script` block in its place\n");
     let block = commented("/// script", NATIVE, "///");
-    assert_eq!(read(script), format!("#!/usr/bin/env vpython3\n{block}import which\n"));
+    assert_eq!(
+        read(script),
+        format!("#!/usr/bin/env vpython3\n{block}import which\n")
+    );
     assert_eq!(environment(&world, "tool.py"), before);
 }
 
@@ -135,7 +179,10 @@ fn a_check_writes_nothing() {
         "a/.vpython3: would be written to a/vpython.toml\nb/tool.py: would be written to a `# /// script` block in its place\n",
         "",
     );
-    assert_eq!((read(spec), read(script)), (SPEC.to_owned(), script_with_guards("")));
+    assert_eq!(
+        (read(spec), read(script)),
+        (SPEC.to_owned(), script_with_guards(""))
+    );
     assert!(!world.path("a/vpython.toml").exists());
 }
 
@@ -144,7 +191,9 @@ fn the_old_form_stays_if_it_is_to_be_kept() {
     let world = world();
     let spec = world.write(".vpython3", SPEC);
     for option in ["-vpython-keep-legacy", "--keep-legacy"] {
-        upgrade(&world, &[option, ".vpython3"]).run().prints(".vpython3: written to vpython.toml, and kept\n");
+        upgrade(&world, &[option, ".vpython3"])
+            .run()
+            .prints(".vpython3: written to vpython.toml, and kept\n");
         assert_eq!(read(&spec), SPEC);
         std::fs::remove_file(world.path("vpython.toml")).unwrap();
     }
@@ -159,7 +208,9 @@ fn builds_are_named_where_the_public_version_would_be_another() {
     world.write(".vpython3", SPEC);
     world.write("tool.py", "");
     let before = environment(&world, "tool.py");
-    upgrade(&world, &[]).run().prints(".vpython3: written to vpython.toml\n");
+    upgrade(&world, &[])
+        .run()
+        .prints(".vpython3: written to vpython.toml\n");
     assert!(read(world.path("vpython.toml")).contains("\"build==2+chromium.7; "));
     assert_eq!(environment(&world, "tool.py"), before);
 }
@@ -168,7 +219,9 @@ fn builds_are_named_where_the_public_version_would_be_another() {
 fn a_spec_that_is_named_on_the_command_line_stays_one() {
     let world = world();
     world.write("shared.vpython3", SPEC);
-    upgrade(&world, &["shared.vpython3"]).run().prints("shared.vpython3: written to shared.toml\n");
+    upgrade(&world, &["shared.vpython3"])
+        .run()
+        .prints("shared.vpython3: written to shared.toml\n");
     assert_eq!(read(world.path("shared.toml")), NATIVE);
 }
 
@@ -186,9 +239,27 @@ fn what_cannot_be_upgraded_is_left_and_said_and_keeps_nothing_else() {
     let foreign = world.write("e/.vpython3", SPEC.replace("win_amd64", "plan9"));
     world.write("f/package/__init__.py", "");
     let of_package = world.write("f/package.vpython3", SPEC);
-    let quoted = world.write("g/quoted.py", format!("'''[VPYTHON:BEGIN]\n{SPEC}'''[VPYTHON:END]\n"));
-    let both = world.write("h/both.py", format!("# /// script\n# dependencies = []\n# ///\n{}", script_with_guards("")));
-    let kept = [&there, &unused, &broken, &clash, &foreign, &of_package, &quoted, &both];
+    let quoted = world.write(
+        "g/quoted.py",
+        format!("'''[VPYTHON:BEGIN]\n{SPEC}'''[VPYTHON:END]\n"),
+    );
+    let both = world.write(
+        "h/both.py",
+        format!(
+            "# /// script\n# dependencies = []\n# ///\n{}",
+            script_with_guards("")
+        ),
+    );
+    let kept = [
+        &there,
+        &unused,
+        &broken,
+        &clash,
+        &foreign,
+        &of_package,
+        &quoted,
+        &both,
+    ];
     let before = kept.map(read);
     let expected = "\
 vpython: error: cannot upgrade `[WORLD]/work/a/.vpython3`
@@ -218,7 +289,9 @@ vpython: error: cannot upgrade `[WORLD]/work/h/both.py`
   caused by: its `[VPYTHON:BEGIN]` block is never used: it has a `# /// script` block too
   hint: remove one of the two
 ";
-    upgrade(&world, &["."]).run().expect(125, "b/.vpython3: written to b/vpython.toml\n", expected);
+    upgrade(&world, &["."])
+        .run()
+        .expect(125, "b/.vpython3: written to b/vpython.toml\n", expected);
     assert_eq!(kept.map(read), before);
 }
 
@@ -231,8 +304,14 @@ vpython: error: `tool.py` has no spec of LUCI's form
   caused by: it is no `.vpython3` or `.vpython` file, and has no `[VPYTHON:BEGIN]` block
 ";
     upgrade(&world, &["tool.py"]).run().refuses(125, message);
-    upgrade(&world, &["."]).run().expect(0, "", "vpython: no spec of LUCI's form is here to be upgraded\n");
-    upgrade(&world, &["nowhere"]).run().refuses(125, "vpython: error: there is no file `nowhere`\n");
+    upgrade(&world, &["."]).run().expect(
+        0,
+        "",
+        "vpython: no spec of LUCI's form is here to be upgraded\n",
+    );
+    upgrade(&world, &["nowhere"])
+        .run()
+        .refuses(125, "vpython: error: there is no file `nowhere`\n");
 }
 
 #[test]
@@ -242,7 +321,11 @@ fn a_directory_is_looked_through_but_for_links_and_hidden_directories() {
     world.write("notes.txt", script_with_guards(""));
     world.write("real/.vpython3", SPEC);
     symlink(world.path("real"), world.path("link")).unwrap();
-    upgrade(&world, &["--check"]).run().expect(1, "real/.vpython3: would be written to real/vpython.toml\n", "");
+    upgrade(&world, &["--check"]).run().expect(
+        1,
+        "real/.vpython3: would be written to real/vpython.toml\n",
+        "",
+    );
 }
 
 #[test]
@@ -262,7 +345,10 @@ tool.py.vpython3: written to tool.py
 common.vpython3: written to common.toml
 ";
     upgrade(&world, &[]).run().prints(expected);
-    assert_eq!(["tool.py", "other.py"].map(|script| environment(&world, script)), before);
+    assert_eq!(
+        ["tool.py", "other.py"].map(|script| environment(&world, script)),
+        before
+    );
 }
 
 #[test]
@@ -277,6 +363,11 @@ vpython: error: cannot upgrade `[WORLD]/work/.vpython3`: its native form would m
 ";
     upgrade(&world, &[]).run().refuses(125, message);
     assert_eq!(read(spec), format!("{tag}{newer}"));
-    world.write(".vpython3", format!("{tag}{}", newer.replace("macosx_13", "macosx_11")));
-    upgrade(&world, &[]).run().prints(".vpython3: written to vpython.toml\n");
+    world.write(
+        ".vpython3",
+        format!("{tag}{}", newer.replace("macosx_13", "macosx_11")),
+    );
+    upgrade(&world, &[])
+        .run()
+        .prints(".vpython3: written to vpython.toml\n");
 }

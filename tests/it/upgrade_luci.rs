@@ -1,4 +1,5 @@
-//! `-vpython-tool upgrade` as LUCI's users call it: without the wheels at hand, with LUCI's flags, and with what no spec lists.
+//! `-vpython-tool upgrade` as LUCI's users call it: without the wheels at hand, with LUCI's flags,
+//! and with what no spec lists.
 
 use std::path::Path;
 
@@ -9,8 +10,14 @@ const SPEC: &str = "wheel: < name: \"which-py3\" version: \"version:1\" >\n";
 fn native(seeds: &[&str]) -> String {
     let line = |seed: &&str| format!("    \"{seed}\",\n");
     let lines: String = seeds.iter().map(line).collect();
-    let (comment, key) = if seeds.is_empty() { ("", "") } else { ("    # Seeded by LUCI's virtualenv.\n", "seed = true\n") };
-    format!("dependencies = [\n    \"which==1\",\n{comment}{lines}]\n\n[tool.vpython]\nno-deps = true\n{key}")
+    let (comment, key) = if seeds.is_empty() {
+        ("", "")
+    } else {
+        ("    # Seeded by LUCI's virtualenv.\n", "seed = true\n")
+    };
+    format!(
+        "dependencies = [\n    \"which==1\",\n{comment}{lines}]\n\n[tool.vpython]\nno-deps = true\n{key}"
+    )
 }
 
 /// A world with an interpreter that brings pip and setuptools.
@@ -42,15 +49,30 @@ fn the_seeds_become_dependencies_and_the_plan_stays() {
     world.0.write(".vpython3", SPEC);
     let install = || run(&world, &["-vpython-tool", "install"]).run().raw_stdout;
     let before = install();
-    upgrade(&world, &[]).run().prints(".vpython3: written to vpython.toml\n");
-    assert_eq!(read(world.0.path("vpython.toml")), native(&["pip", "setuptools<82"]));
+    upgrade(&world, &[])
+        .run()
+        .prints(".vpython3: written to vpython.toml\n");
+    assert_eq!(
+        read(world.0.path("vpython.toml")),
+        native(&["pip", "setuptools<82"])
+    );
     assert_eq!(install(), before);
     // In a later directory of wheels both forms find the same.
     world.0.wheel(&Wheel::module("setuptools", "70"));
     world.0.wheel(&Wheel::module("setuptools", "82"));
     let after = install();
     world.0.write("again.vpython3", SPEC);
-    let luci = run(&world, &["-vpython-spec", "again.vpython3", "-vpython-tool", "install"]).run().raw_stdout;
+    let luci = run(
+        &world,
+        &[
+            "-vpython-spec",
+            "again.vpython3",
+            "-vpython-tool",
+            "install",
+        ],
+    )
+    .run()
+    .raw_stdout;
     assert!(after != before && after == luci);
 }
 
@@ -58,10 +80,20 @@ fn the_seeds_become_dependencies_and_the_plan_stays() {
 fn without_its_wheels_a_spec_is_upgraded_and_that_is_said() {
     let world = world();
     world.0.write(".vpython3", SPEC);
-    let said = "vpython: .vpython3: the plans of both forms were not compared, since wheels are missing\n";
-    upgrade(&world, &["--check"]).run().expect(1, ".vpython3: would be written to vpython.toml\n", said);
-    upgrade(&world, &[]).run().expect(0, ".vpython3: written to vpython.toml\n", said);
-    assert_eq!(read(world.0.path("vpython.toml")), native(&["pip", "setuptools<82"]));
+    let said =
+        "vpython: .vpython3: the plans of both forms were not compared, since wheels are missing\n";
+    upgrade(&world, &["--check"]).run().expect(
+        1,
+        ".vpython3: would be written to vpython.toml\n",
+        said,
+    );
+    upgrade(&world, &[])
+        .run()
+        .expect(0, ".vpython3: written to vpython.toml\n", said);
+    assert_eq!(
+        read(world.0.path("vpython.toml")),
+        native(&["pip", "setuptools<82"])
+    );
 }
 
 #[test]
@@ -70,12 +102,23 @@ fn without_its_interpreter_a_spec_is_upgraded_too() {
     let spec = format!("python_version: \"3.8\"\n{SPEC}");
     world.0.write(".vpython3", &spec);
     let said = "vpython: .vpython3: the plans of both forms were not compared, since there is no interpreter for it\n";
-    upgrade(&world, &["-vpython-keep-legacy"]).run().expect(0, ".vpython3: written to vpython.toml, and kept\n", said);
-    let expected = format!("requires-python = \"==3.8.*\"\n{}", native(&["pip", "setuptools<82"]));
+    upgrade(&world, &["-vpython-keep-legacy"]).run().expect(
+        0,
+        ".vpython3: written to vpython.toml, and kept\n",
+        said,
+    );
+    let expected = format!(
+        "requires-python = \"==3.8.*\"\n{}",
+        native(&["pip", "setuptools<82"])
+    );
     assert_eq!(read(world.0.path("vpython.toml")), expected);
     std::fs::remove_file(world.0.path("vpython.toml")).unwrap();
-    world.0.write(".vpython3", format!("# vpython: no-seed\n{spec}"));
-    upgrade(&world, &[]).run().expect(0, ".vpython3: written to vpython.toml\n", said);
+    world
+        .0
+        .write(".vpython3", format!("# vpython: no-seed\n{spec}"));
+    upgrade(&world, &[])
+        .run()
+        .expect(0, ".vpython3: written to vpython.toml\n", said);
     assert!(read(world.0.path("vpython.toml")).ends_with("no-deps = true\nseed = false\n"));
 }
 
@@ -84,23 +127,79 @@ fn lucis_flags_stand_where_luci_takes_them() {
     let world = world();
     world.0.wheel(&Wheel::module("which", "1"));
     let rows: [(&[&str], &str); 5] = [
-        (&["-vpython-keep-legacy", "-vpython-tool", "upgrade", "-legacy", "d"], ", and kept"),
-        (&["--vpython-keep-legacy=true", "-vpython-tool=upgrade", "d", "--legacy"], ", and kept"),
-        (&["-vpython-tool", "upgrade", "-legacy", "-all", "-vpython-keep-legacy", "d"], ", and kept"),
-        (&["-vpython-keep-legacy=false", "-vpython-tool", "upgrade", "d"], ""),
+        (
+            &[
+                "-vpython-keep-legacy",
+                "-vpython-tool",
+                "upgrade",
+                "-legacy",
+                "d",
+            ],
+            ", and kept",
+        ),
+        (
+            &[
+                "--vpython-keep-legacy=true",
+                "-vpython-tool=upgrade",
+                "d",
+                "--legacy",
+            ],
+            ", and kept",
+        ),
+        (
+            &[
+                "-vpython-tool",
+                "upgrade",
+                "-legacy",
+                "-all",
+                "-vpython-keep-legacy",
+                "d",
+            ],
+            ", and kept",
+        ),
+        (
+            &[
+                "-vpython-keep-legacy=false",
+                "-vpython-tool",
+                "upgrade",
+                "d",
+            ],
+            "",
+        ),
         (&["-vpython-tool", "upgrade", "d/.vpython3"], ""),
     ];
     for (words, kept) in rows {
         world.0.write("d/.vpython3", SPEC);
-        let outcome = run(&world, words).env("VPYTHON_WHEELS", world.0.path("wheels")).run();
-        let said = if words.contains(&"-all") { "vpython: no native spec here has a lock\n" } else { "" };
-        outcome.expect(0, &format!("d/.vpython3: written to d/vpython.toml{kept}\n"), said);
-        assert_eq!(world.0.path("d/.vpython3").exists(), !kept.is_empty(), "{words:?}");
+        let outcome = run(&world, words)
+            .env("VPYTHON_WHEELS", world.0.path("wheels"))
+            .run();
+        let said = if words.contains(&"-all") {
+            "vpython: no native spec here has a lock\n"
+        } else {
+            ""
+        };
+        outcome.expect(
+            0,
+            &format!("d/.vpython3: written to d/vpython.toml{kept}\n"),
+            said,
+        );
+        assert_eq!(
+            world.0.path("d/.vpython3").exists(),
+            !kept.is_empty(),
+            "{words:?}"
+        );
         std::fs::remove_file(world.0.path("d/vpython.toml")).unwrap();
     }
     // It changes no launch, as with LUCI's.
-    let launch = run(&world, &["-vpython-keep-legacy", "-vpython-spec=/dev/null", "-c", "1"]).run();
-    assert!(launch.code == Some(0) && launch.stdout.contains("<-c>\n<1>\n"), "{launch}");
+    let launch = run(
+        &world,
+        &["-vpython-keep-legacy", "-vpython-spec=/dev/null", "-c", "1"],
+    )
+    .run();
+    assert!(
+        launch.code == Some(0) && launch.stdout.contains("<-c>\n<1>\n"),
+        "{launch}"
+    );
     let unknown = run(&world, &["-vpython-keep-legacies", "-c", "1"]).run();
     unknown
         .refuses(125, "vpython: error: unknown flag `-vpython-keep-legacies`\n  hint: did you mean `-vpython-keep-legacy`?\n");
@@ -111,25 +210,51 @@ fn all_makes_locks_anew_and_converts_nothing() {
     let world = world();
     world.0.wheel(&Wheel::module("which", "1"));
     let legacy = world.0.write("legacy/.vpython3", SPEC);
-    world.0.write("without/vpython.toml", "dependencies = ['which']\n");
-    world.0.write("locked/vpython.toml", "dependencies = ['which']\n");
-    world.0.write("tool.py", "# /// script\n# dependencies = ['which']\n# ///\n");
-    world.0.write("broken.py", "# /// script\n# dependencies = [which]\n# ///\n");
-    let run = |words: &[&str]| run(&world, words).env("VPYTHON_WHEELS", world.0.path("wheels")).run();
-    run(&["-vpython-tool", "upgrade", "-all", "legacy", "without"]).expect(0, "", "vpython: no native spec here has a lock\n");
+    world
+        .0
+        .write("without/vpython.toml", "dependencies = ['which']\n");
+    world
+        .0
+        .write("locked/vpython.toml", "dependencies = ['which']\n");
+    world.0.write(
+        "tool.py",
+        "# /// script\n# dependencies = ['which']\n# ///\n",
+    );
+    world.0.write(
+        "broken.py",
+        "# /// script\n# dependencies = [which]\n# ///\n",
+    );
+    let run = |words: &[&str]| {
+        run(&world, words)
+            .env("VPYTHON_WHEELS", world.0.path("wheels"))
+            .run()
+    };
+    run(&["-vpython-tool", "upgrade", "-all", "legacy", "without"]).expect(
+        0,
+        "",
+        "vpython: no native spec here has a lock\n",
+    );
     for spec in ["locked/vpython.toml", "tool.py"] {
         assert_eq!(run(&["-vpython-tool", "lock", spec]).code, Some(0));
     }
     let up_to_date = "locked/pylock.vpython.toml is up to date\npylock.tool.toml is up to date\n";
     run(&["-vpython-tool", "upgrade", "-all", "."]).expect(0, up_to_date, "");
-    world.0.write("tool.py", "# /// script\n# dependencies = []\n# ///\n");
+    world
+        .0
+        .write("tool.py", "# /// script\n# dependencies = []\n# ///\n");
     let before = read(world.0.path("pylock.tool.toml"));
     let change = "locked/pylock.vpython.toml is up to date\npylock.tool.toml: would change\n";
     let checked = run(&["-vpython-tool", "upgrade", "-all", "--check"]);
-    assert!(checked.code == Some(1) && checked.stdout.starts_with(change), "{checked}");
+    assert!(
+        checked.code == Some(1) && checked.stdout.starts_with(change),
+        "{checked}"
+    );
     assert_eq!(read(world.0.path("pylock.tool.toml")), before);
     let changed = run(&["-vpython-tool", "upgrade", "-all"]);
-    assert!(changed.code == Some(0) && changed.stdout.contains("pylock.tool.toml: written\n"), "{changed}");
+    assert!(
+        changed.code == Some(0) && changed.stdout.contains("pylock.tool.toml: written\n"),
+        "{changed}"
+    );
     assert_ne!(read(world.0.path("pylock.tool.toml")), before);
     assert_eq!(read(legacy), SPEC);
     assert!(!world.0.path("without/pylock.vpython.toml").exists());

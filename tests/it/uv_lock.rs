@@ -37,14 +37,31 @@ print(*sorted(found.metadata['Name'] + ' ' + found.version for found in metadata
 /// A script whose lock has two versions of `n`, an extra of `b`, and something for Windows alone.
 fn forked() -> World {
     let world = World::new();
-    let b = || module("b", "1").extra("x").requires("n").requires("d; extra == 'x'").requires("e");
-    let wheels =
-        [module("a", "1"), module("a", "2"), b(), module("c", "1"), module("c", "2"), module("d", "1"), module("d", "2")];
-    for wheel in wheels.iter().chain(&[module("e", "1"), module("n", "1"), module("n", "2"), module("n", "3")]) {
+    let b = || {
+        module("b", "1")
+            .extra("x")
+            .requires("n")
+            .requires("d; extra == 'x'")
+            .requires("e")
+    };
+    let wheels = [
+        module("a", "1"),
+        module("a", "2"),
+        b(),
+        module("c", "1"),
+        module("c", "2"),
+        module("d", "1"),
+        module("d", "2"),
+    ];
+    for wheel in wheels.iter().chain(&[
+        module("e", "1"),
+        module("n", "1"),
+        module("n", "2"),
+        module("n", "3"),
+    ]) {
         world.wheel(wheel);
     }
-    let head =
-        "# /// script\n# requires-python = '>=3.8'\n# dependencies = ['a>=1', 'b[x]', \"w; sys_platform == 'win32'\"]\n# ///\n";
+    let head = "# /// script\n# requires-python = '>=3.8'\n# dependencies = ['a>=1', 'b[x]', \"w; sys_platform == 'win32'\"]\n# ///\n";
     world.write("tool.py", format!("{head}{VERSIONS}"));
     let old = "python_full_version < '3.6.1'";
     let new = "python_full_version >= '3.6.1'";
@@ -53,8 +70,14 @@ fn forked() -> World {
         "version = 1\nrevision = 3\nrequires-python = \">=3.8\"\nresolution-markers = [\n    \"{new}\",\n    \"{old}\",\n]\n\n\
          [manifest]\nrequirements = [\n    {{ name = \"a\", specifier = \">=1\" }},\n    {{ name = \"b\", extras = [\"x\"] }},\n    \
          {{ name = \"w\", marker = \"sys_platform == 'win32'\" }},\n]\n\n{}{}{}{}{}{}{}",
-        // It requires what its wheel does not, as uv's overrides have it, and what it requires requires it.
-        entry(&module("a", "1"), "a", "1", "dependencies = [\n    { name = \"c\" },\n]\n"),
+        // It requires what its wheel does not, as uv's overrides have it, and what it requires
+        // requires it.
+        entry(
+            &module("a", "1"),
+            "a",
+            "1",
+            "dependencies = [\n    { name = \"c\" },\n]\n"
+        ),
         entry(
             &b(),
             "b",
@@ -65,10 +88,25 @@ fn forked() -> World {
                  }},\n]\n"
             )
         ) + "[package.optional-dependencies]\nx = [\n    { name = \"d\" },\n]\n\n",
-        entry(&module("c", "1"), "c", "1", "dependencies = [\n    { name = \"a\" },\n]\n"),
+        entry(
+            &module("c", "1"),
+            "c",
+            "1",
+            "dependencies = [\n    { name = \"a\" },\n]\n"
+        ),
         plain("d", "1") + &plain("e", "1"),
-        entry(&module("n", "1"), "n", "1", &format!("resolution-markers = [\n    \"{old}\",\n]\n")),
-        entry(&module("n", "2"), "n", "2", &format!("resolution-markers = [\n    \"{new}\",\n]\n")),
+        entry(
+            &module("n", "1"),
+            "n",
+            "1",
+            &format!("resolution-markers = [\n    \"{old}\",\n]\n")
+        ),
+        entry(
+            &module("n", "2"),
+            "n",
+            "2",
+            &format!("resolution-markers = [\n    \"{new}\",\n]\n")
+        ),
         plain("w", "1") + &plain("z", "1"),
     );
     world.write("tool.py.uv.lock", lock);
@@ -78,16 +116,22 @@ fn forked() -> World {
 #[test]
 fn what_uv_would_install_is_installed() {
     let world = forked();
-    run(&world, &["tool.py"]).run().prints("a 1 b 1 c 1 d 1 n 2\n");
+    run(&world, &["tool.py"])
+        .run()
+        .prints("a 1 b 1 c 1 d 1 n 2\n");
     let verified = run(&world, &["-vpython-tool", "verify", "tool.py"]).run();
     assert_eq!(verified.code, Some(0), "{verified}");
     // A change of the lock is noticed.
     let lock = std::fs::read_to_string(world.path("tool.py.uv.lock")).unwrap();
     let two = lock.replace(&plain("d", "1"), &plain("d", "2"));
     world.write("tool.py.uv.lock", two);
-    run(&world, &["tool.py"]).run().prints("a 1 b 1 c 1 d 2 n 2\n");
+    run(&world, &["tool.py"])
+        .run()
+        .prints("a 1 b 1 c 1 d 2 n 2\n");
     std::fs::remove_file(world.path("tool.py.uv.lock")).unwrap();
-    run(&world, &["tool.py"]).run().prints("a 2 b 1 d 2 e 1 n 3\n");
+    run(&world, &["tool.py"])
+        .run()
+        .prints("a 2 b 1 d 2 e 1 n 3\n");
 }
 
 #[test]
@@ -95,7 +139,9 @@ fn a_lock_of_all_tools_comes_first_and_is_made_with_the_versions_of_uvs() {
     let world = forked();
     let made = run(&world, &["-vpython-tool", "lock", "tool.py"]).run();
     assert_eq!(made.code, Some(0), "{made}");
-    run(&world, &["tool.py"]).run().prints("a 1 b 1 d 1 e 1 n 2\n");
+    run(&world, &["tool.py"])
+        .run()
+        .prints("a 1 b 1 d 1 e 1 n 2\n");
 }
 
 #[test]
@@ -108,7 +154,10 @@ fn a_spec_that_asks_for_something_else_is_told() {
         "vpython: error: the lock `[WORLD]/work/tool.py.uv.lock` does not fit `[WORLD]/work/tool.py`\n  caused by: it was not made for \
          `f` (`[WORLD]/work/tool.py`, line 2)\n  hint: make it anew with `uv lock`, or remove it\n",
     );
-    world.write("tool.py", head.replace(", 'f'", "").replace("a>=1", "a>1") + VERSIONS);
+    world.write(
+        "tool.py",
+        head.replace(", 'f'", "").replace("a>=1", "a>1") + VERSIONS,
+    );
     run(&world, &["tool.py"]).run().refuses(
         125,
         "vpython: error: the lock `[WORLD]/work/tool.py.uv.lock` does not fit `[WORLD]/work/tool.py`\n  caused by: it was not made for \
@@ -121,11 +170,26 @@ fn what_is_wrong_with_it_is_said_with_its_line() {
     let world = World::new();
     world.write("vpython.toml", "dependencies = ['a']\n");
     let rows = [
-        ("version = 2\n", "line 1, column 11: `version` is 2, and vpython reads version 1 of uv's locks"),
-        ("version = 1\n[[package]\n", "line 2, column 11: unclosed array table, expected `]`"),
-        ("version = 1\n[[package]]\nversion = '1'\n", "line 2, column 1: missing field `name`"),
-        ("version = 1\nrequires-python = '3.x'\n", "line 2, column 19: `3.x` is no version range"),
-        ("version = 1\n[[package]]\nname = '-'\n", "line 3, column 8: `-` is no name"),
+        (
+            "version = 2\n",
+            "line 1, column 11: `version` is 2, and vpython reads version 1 of uv's locks",
+        ),
+        (
+            "version = 1\n[[package]\n",
+            "line 2, column 11: unclosed array table, expected `]`",
+        ),
+        (
+            "version = 1\n[[package]]\nversion = '1'\n",
+            "line 2, column 1: missing field `name`",
+        ),
+        (
+            "version = 1\nrequires-python = '3.x'\n",
+            "line 2, column 19: `3.x` is no version range",
+        ),
+        (
+            "version = 1\n[[package]]\nname = '-'\n",
+            "line 3, column 8: `-` is no name",
+        ),
         (
             "version = 1\n[[package]]\nname = 'a'\nwheels = [\n    { url = 'https://x/a-1-py3-none-any.whl' },\n]\n",
             "line 5, column 5: `a-1-py3-none-any.whl` has no `hash`; vpython needs the sha256 of each wheel",
@@ -152,7 +216,8 @@ fn what_is_wrong_with_it_is_said_with_its_line() {
     }
 }
 
-/// A spec of `a` with a lock of the other form or of this one, which has the digest of other wheels than are there.
+/// A spec of `a` with a lock of the other form or of this one, which has the digest of other wheels
+/// than are there.
 fn foreign(is_toml: bool) -> (World, String, String) {
     let world = World::new();
     let rebuilt = module("a", "1").file("rebuilt.py", "");
@@ -188,17 +253,25 @@ fn digests_of_other_wheels_are_an_error_that_names_the_ways() {
     );
     let (world, there, locked) = foreign(false);
     let outcome = run(&world, &["-c", ""]).run();
-    let cause = format!("`a-1-py3-none-any.whl` has the sha256 `{there}`, and `{locked}` is pinned (");
+    let cause =
+        format!("`a-1-py3-none-any.whl` has the sha256 `{there}`, and `{locked}` is pinned (");
     assert!(outcome.stderr.contains(&cause), "{outcome}");
-    assert!(outcome.stderr.ends_with(&format!("  hint: {WAYS}\n")), "{outcome}");
+    assert!(
+        outcome.stderr.ends_with(&format!("  hint: {WAYS}\n")),
+        "{outcome}"
+    );
 }
 
 #[test]
 fn without_digests_the_versions_of_a_lock_bind() {
     for is_toml in [true, false] {
         let (world, ..) = foreign(is_toml);
-        run(&world, &["-vpython-unlocked", "-c", PROGRAM]).run().prints("1\n");
-        run(&world, &["-vpython-unlocked", "-c", PROGRAM]).run().prints("1\n");
+        run(&world, &["-vpython-unlocked", "-c", PROGRAM])
+            .run()
+            .prints("1\n");
+        run(&world, &["-vpython-unlocked", "-c", PROGRAM])
+            .run()
+            .prints("1\n");
         // The flag is for the one launch, which another does not take for its own.
         assert_eq!(run(&world, &["-c", PROGRAM]).run().code, Some(125));
         for _ in 0..2 {
@@ -206,12 +279,22 @@ fn without_digests_the_versions_of_a_lock_bind() {
             assert_eq!(installed.code, Some(0), "{installed}");
             assert!(installed.stderr.starts_with(UNCHECKED), "{installed}");
         }
-        world.write("vpython.toml", "dependencies = ['a']\n[tool.vpython]\nunlocked = true\n");
+        world.write(
+            "vpython.toml",
+            "dependencies = ['a']\n[tool.vpython]\nunlocked = true\n",
+        );
         run(&world, &["-c", PROGRAM]).run().prints("1\n");
         let installed = run(&world, &["-vpython-tool", "install"]).run();
         assert!(installed.stderr.starts_with(UNCHECKED), "{installed}");
-        world.write("vpython.toml", "dependencies = ['a', 'b']\n[tool.vpython]\nunlocked = true\n");
-        assert_eq!(run(&world, &["-c", PROGRAM]).run().code, Some(125), "it is still the lock of another spec");
+        world.write(
+            "vpython.toml",
+            "dependencies = ['a', 'b']\n[tool.vpython]\nunlocked = true\n",
+        );
+        assert_eq!(
+            run(&world, &["-c", PROGRAM]).run().code,
+            Some(125),
+            "it is still the lock of another spec"
+        );
     }
 }
 
@@ -227,13 +310,50 @@ fn without_digests_the_versions_of_other_locks_bind_too() {
     }
     let program = "import a, b; print(a.VERSION, b.VERSION)";
     assert_eq!(run(&world, &["-c", program]).run().code, Some(125));
-    run(&world, &["-vpython-unlocked", "-c", program]).run().prints("1 1\n");
-    run(&world, &["-vpython-unlocked", "-vpython-spec=pylock.vpython.toml", "-c", program]).run().prints("1 1\n");
+    run(&world, &["-vpython-unlocked", "-c", program])
+        .run()
+        .prints("1 1\n");
+    run(
+        &world,
+        &[
+            "-vpython-unlocked",
+            "-vpython-spec=pylock.vpython.toml",
+            "-c",
+            program,
+        ],
+    )
+    .run()
+    .prints("1 1\n");
     let digest = "0".repeat(64);
-    world.write("requirements.txt", format!("a==1 --hash=sha256:{digest}\nb==1 --hash=sha256:{digest}\n"));
-    run(&world, &["-vpython-unlocked", "-vpython-spec=requirements.txt", "-c", program]).run().prints("1 1\n");
+    world.write(
+        "requirements.txt",
+        format!("a==1 --hash=sha256:{digest}\nb==1 --hash=sha256:{digest}\n"),
+    );
+    run(
+        &world,
+        &[
+            "-vpython-unlocked",
+            "-vpython-spec=requirements.txt",
+            "-c",
+            program,
+        ],
+    )
+    .run()
+    .prints("1 1\n");
     // A script's own list of wheels has no digests, and nothing is said of any.
-    world.write("x.vpython3", "wheel: < name: 'infra/python/wheels/b-py3' version: 'version:1' >\n# vpython: no-seed\n");
-    let installed = run(&world, &["-vpython-unlocked", "-vpython-spec=x.vpython3", "-vpython-tool", "install"]).run();
+    world.write(
+        "x.vpython3",
+        "wheel: < name: 'infra/python/wheels/b-py3' version: 'version:1' >\n# vpython: no-seed\n",
+    );
+    let installed = run(
+        &world,
+        &[
+            "-vpython-unlocked",
+            "-vpython-spec=x.vpython3",
+            "-vpython-tool",
+            "install",
+        ],
+    )
+    .run();
     installed.installs("");
 }

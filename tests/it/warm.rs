@@ -17,12 +17,15 @@ fn world() -> World {
         world.wheel(&Wheel::module(&format!("other{number}"), "1"));
     }
     world.wheel(&Wheel::module("a", "1"));
-    world.write("tool.py", "# /// script\n# dependencies = ['a']\n# ///\nimport a\nprint(a.VERSION)\n");
+    world.write(
+        "tool.py",
+        "# /// script\n# dependencies = ['a']\n# ///\nimport a\nprint(a.VERSION)\n",
+    );
     world
 }
 
-/// Waits until nothing was put into any directory for a while: of one that was just changed a launch looks at each name. Nobody can make that
-/// look as if it were longer ago.
+/// Waits until nothing was put into any directory for a while: of one that was just changed a
+/// launch looks at each name. Nobody can make that look as if it were longer ago.
 fn settle() {
     std::thread::sleep(Duration::from_millis(3_100));
 }
@@ -30,29 +33,63 @@ fn settle() {
 /// The calls of a warm launch between its own start and that of python.
 fn calls<'w>(world: &'w World, launch: impl Fn(&Path, &[&str]) -> Launch<'w>) -> Vec<String> {
     let vpython = Path::new(env!("CARGO_BIN_EXE_vpython"));
-    launch(vpython, &[]).without("VPYTHON_CONF").run().prints("1\n");
+    launch(vpython, &[])
+        .without("VPYTHON_CONF")
+        .run()
+        .prints("1\n");
     let log = world.outside("calls");
-    let traced = ["strace", "-f", "-o", log.to_str().unwrap(), vpython.to_str().unwrap()];
-    launch(Path::new("/usr/bin/env"), &traced).without("VPYTHON_CONF").run().prints("1\n");
+    let traced = [
+        "strace",
+        "-f",
+        "-o",
+        log.to_str().unwrap(),
+        vpython.to_str().unwrap(),
+    ];
+    launch(Path::new("/usr/bin/env"), &traced)
+        .without("VPYTHON_CONF")
+        .run()
+        .prints("1\n");
     let log = std::fs::read_to_string(log).unwrap();
-    // Only a debug build asks whether a descriptor is open before it closes it. Each line is `PID call(...`; of the first program only, up to where it becomes python.
-    let calls = log.lines().filter_map(|line| line.split_once(char::is_whitespace));
-    let calls: Vec<String> = calls.map(|(_, call)| call.trim_start().to_owned()).collect();
-    let executions: Vec<usize> = (0..calls.len()).filter(|index| calls[*index].starts_with("execve(")).collect();
-    assert_eq!(executions.len(), 2, "one of vpython and one of python: {calls:#?}");
+    // Only a debug build asks whether a descriptor is open before it closes it. Each line is
+    // `PID call(...`; of the first program only, up to where it becomes python.
+    let calls = log
+        .lines()
+        .filter_map(|line| line.split_once(char::is_whitespace));
+    let calls: Vec<String> = calls
+        .map(|(_, call)| call.trim_start().to_owned())
+        .collect();
+    let executions: Vec<usize> = (0..calls.len())
+        .filter(|index| calls[*index].starts_with("execve("))
+        .collect();
+    assert_eq!(
+        executions.len(),
+        2,
+        "one of vpython and one of python: {calls:#?}"
+    );
     let own = &calls[executions[0] + 1..executions[1]];
-    own.iter().filter(|call| !call.contains("F_GETFD")).cloned().collect()
+    own.iter()
+        .filter(|call| !call.contains("F_GETFD"))
+        .cloned()
+        .collect()
 }
 
 /// Fails if these are too many calls, or one that starts a process.
 #[track_caller]
 fn assert_few(calls: &[String]) {
-    let starts = |call: &String| ["clone", "fork", "vfork"].iter().any(|name| call.starts_with(name));
+    let starts = |call: &String| {
+        ["clone", "fork", "vfork"]
+            .iter()
+            .any(|name| call.starts_with(name))
+    };
     assert!(!calls.iter().any(starts), "{calls:#?}");
     // Where there is no file of settings, there is one attempt to open each.
     let settings = calls.iter().filter(|call| call.contains("vpython.conf\""));
     assert_eq!(settings.count(), 2, "{calls:#?}");
-    assert!((FEWEST..=CALLS).contains(&calls.len()), "{} calls: {calls:#?}", calls.len());
+    assert!(
+        (FEWEST..=CALLS).contains(&calls.len()),
+        "{} calls: {calls:#?}",
+        calls.len()
+    );
 }
 
 #[test]
@@ -62,12 +99,16 @@ fn a_warm_launch_starts_no_process_and_makes_few_calls() {
     }
     let world = world();
     settle();
-    assert_few(&calls(&world, |program, words| world.program(program, words).arguments(["tool.py"])));
+    assert_few(&calls(&world, |program, words| {
+        world.program(program, words).arguments(["tool.py"])
+    }));
     // A spec for all the directory, and a script below.
     world.write("vpython.toml", "dependencies = ['a']\n");
     world.write("below/plain.py", "import a\nprint(a.VERSION)\n");
     settle();
-    assert_few(&calls(&world, |program, words| world.program(program, words).arguments(["below/plain.py"])));
+    assert_few(&calls(&world, |program, words| {
+        world.program(program, words).arguments(["below/plain.py"])
+    }));
 }
 
 #[test]
@@ -79,16 +120,26 @@ fn a_warm_launch_makes_few_calls_where_pyenv_chooses() {
     world.pyenv(&[world.python]);
     let shims = world.outside("pyenv/shims");
     std::fs::create_dir(&shims).unwrap();
-    let shim = world.write_with_mode("shim", "#!/usr/bin/env bash\nexec \"pyenv\" exec \"$0\" \"$@\"\n", 0o755);
+    let shim = world.write_with_mode(
+        "shim",
+        "#!/usr/bin/env bash\nexec \"pyenv\" exec \"$0\" \"$@\"\n",
+        0o755,
+    );
     std::fs::rename(shim, shims.join("python3")).unwrap();
-    std::fs::write(world.outside("pyenv/version"), format!("{}\n", world.python.version)).unwrap();
+    std::fs::write(
+        world.outside("pyenv/version"),
+        format!("{}\n", world.python.version),
+    )
+    .unwrap();
     let tools = world.outside("tools");
     std::fs::create_dir(&tools).unwrap();
     let path = format!("{}:{}:/usr/bin:/bin", tools.display(), shims.display());
     settle();
     let launch = |program: &Path, words: &[&str]| {
         let launch = world.program(program, words).arguments(["tool.py"]);
-        launch.env("PATH", &path).env("PYENV_ROOT", world.outside("pyenv"))
+        launch
+            .env("PATH", &path)
+            .env("PYENV_ROOT", world.outside("pyenv"))
     };
     assert_few(&calls(&world, launch));
 }

@@ -1,6 +1,7 @@
 //! Which wheels a spec comes to.
 //!
-//! The interpreter is a fake CPython 3.11 on an x86-64 Linux with glibc 2.36, so that the choice is the same on every machine.
+//! The interpreter is a fake CPython 3.11 on an x86-64 Linux with glibc 2.36, so that the choice is
+//! the same on every machine.
 
 use crate::support::{Case, Outcome, Wheel, World};
 
@@ -32,25 +33,50 @@ fn the_highest_version_that_satisfies_is_taken() {
 #[test]
 fn names_are_compared_normalised() {
     let wheel = module("Zope.Inter_face", "1");
-    takes(&["zope-inter.face"], &[wheel], &["Zope.Inter_face-1-py3-none-any.whl"]);
+    takes(
+        &["zope-inter.face"],
+        &[wheel],
+        &["Zope.Inter_face-1-py3-none-any.whl"],
+    );
 }
 
 #[test]
 fn markers_decide_what_counts() {
-    let wheels = [module("a", "1"), module("b", "1").requires("a; python_version < '3.8'")];
-    takes(&["a; sys_platform == 'win32'", "b; python_full_version >= '3.11.9'"], &wheels, &["b-1-py3-none-any.whl"]);
+    let wheels = [
+        module("a", "1"),
+        module("b", "1").requires("a; python_version < '3.8'"),
+    ];
+    takes(
+        &[
+            "a; sys_platform == 'win32'",
+            "b; python_full_version >= '3.11.9'",
+        ],
+        &wheels,
+        &["b-1-py3-none-any.whl"],
+    );
 }
 
 #[test]
 fn what_wheels_require_is_taken_too() {
     let wheels = [
-        module("a", "1").requires("b>=2").extra("more").requires("c; extra == 'more'"),
+        module("a", "1")
+            .requires("b>=2")
+            .extra("more")
+            .requires("c; extra == 'more'"),
         module("b", "1"),
         module("b", "2"),
         module("c", "1").requires("a"),
     ];
-    takes(&["a"], &wheels, &["a-1-py3-none-any.whl", "b-2-py3-none-any.whl"]);
-    let all = ["a-1-py3-none-any.whl", "b-2-py3-none-any.whl", "c-1-py3-none-any.whl"];
+    takes(
+        &["a"],
+        &wheels,
+        &["a-1-py3-none-any.whl", "b-2-py3-none-any.whl"],
+    );
+    let all = [
+        "a-1-py3-none-any.whl",
+        "b-2-py3-none-any.whl",
+        "c-1-py3-none-any.whl",
+    ];
     takes(&["a[more]"], &wheels, &all);
     takes(&["c", "a[More]"], &wheels, &all);
 }
@@ -58,11 +84,22 @@ fn what_wheels_require_is_taken_too() {
 #[test]
 fn an_extra_that_another_wheel_asks_for_is_followed() {
     let wheels = [
-        module("a", "1").extra("x").requires("c; extra == 'x'").requires("b"),
+        module("a", "1")
+            .extra("x")
+            .requires("c; extra == 'x'")
+            .requires("b"),
         module("b", "1").requires("a[x]"),
         module("c", "1"),
     ];
-    takes(&["a"], &wheels, &["a-1-py3-none-any.whl", "b-1-py3-none-any.whl", "c-1-py3-none-any.whl"]);
+    takes(
+        &["a"],
+        &wheels,
+        &[
+            "a-1-py3-none-any.whl",
+            "b-1-py3-none-any.whl",
+            "c-1-py3-none-any.whl",
+        ],
+    );
 }
 
 #[test]
@@ -93,15 +130,27 @@ fn a_pre_release_is_taken_where_it_is_named_or_where_there_is_nothing_else() {
 #[test]
 fn of_equal_versions_the_highest_build_is_taken() {
     let build = |text| module("a", "1").build(text);
-    takes(&["a"], &[module("a", "1"), build("2"), build("10"), build("10a")], &["a-1-10a-py3-none-any.whl"]);
-    takes(&["a"], &[module("a", "1"), build("0")], &["a-1-0-py3-none-any.whl"]);
+    takes(
+        &["a"],
+        &[module("a", "1"), build("2"), build("10"), build("10a")],
+        &["a-1-10a-py3-none-any.whl"],
+    );
+    takes(
+        &["a"],
+        &[module("a", "1"), build("0")],
+        &["a-1-0-py3-none-any.whl"],
+    );
 }
 
 #[test]
 fn a_local_version_is_higher_and_satisfies_its_public_one() {
     let wheels = [module("a", "1.0"), module("a", "1.0+local.2")];
     takes(&["a==1.0"], &wheels, &["a-1.0+local.2-py3-none-any.whl"]);
-    takes(&["a==1.0+local.2"], &wheels, &["a-1.0+local.2-py3-none-any.whl"]);
+    takes(
+        &["a==1.0+local.2"],
+        &wheels,
+        &["a-1.0+local.2-py3-none-any.whl"],
+    );
     takes(&["a<=1.0"], &wheels, &["a-1.0+local.2-py3-none-any.whl"]);
 }
 
@@ -119,10 +168,18 @@ fn of_one_version_the_tag_that_fits_best_is_taken() {
         "cp311-cp311-manylinux_2_36_x86_64",
         "cp311-cp311-linux_x86_64",
     ];
-    let misfits =
-        ["cp312-cp312-linux_x86_64", "cp311-cp311-manylinux_2_37_x86_64", "cp311-cp311-musllinux_1_2_x86_64", "pp311-none-any"];
+    let misfits = [
+        "cp312-cp312-linux_x86_64",
+        "cp311-cp311-manylinux_2_37_x86_64",
+        "cp311-cp311-musllinux_1_2_x86_64",
+        "pp311-none-any",
+    ];
     while let Some(best) = tags.last().copied() {
-        let wheels: Vec<Wheel> = tags.iter().chain(&misfits).map(|tag| module("a", "1").tag(tag)).collect();
+        let wheels: Vec<Wheel> = tags
+            .iter()
+            .chain(&misfits)
+            .map(|tag| module("a", "1").tag(tag))
+            .collect();
         takes(&["a"], &wheels, &[&format!("a-1-{best}.whl")]);
         tags.pop();
     }
@@ -130,7 +187,10 @@ fn of_one_version_the_tag_that_fits_best_is_taken() {
 
 #[test]
 fn a_better_tag_does_not_beat_a_higher_version() {
-    let wheels = [module("a", "1").tag("cp311-cp311-linux_x86_64"), module("a", "2")];
+    let wheels = [
+        module("a", "1").tag("cp311-cp311-linux_x86_64"),
+        module("a", "2"),
+    ];
     takes(&["a"], &wheels, &["a-2-py3-none-any.whl"]);
 }
 
@@ -143,7 +203,11 @@ fn a_version_that_leads_nowhere_is_given_up_for_a_lower_one() {
         module("c", "2").requires("missing"),
         module("c", "1"),
     ];
-    takes(&["a", "b<2"], &wheels, &["a-1-py3-none-any.whl", "b-1-py3-none-any.whl"]);
+    takes(
+        &["a", "b<2"],
+        &wheels,
+        &["a-1-py3-none-any.whl", "b-1-py3-none-any.whl"],
+    );
     takes(&["c"], &wheels, &["c-1-py3-none-any.whl"]);
 }
 
@@ -203,7 +267,12 @@ fn without_a_directory_of_wheels_the_ways_to_name_one_are_said() {
 
 #[test]
 fn a_conflict_is_told_with_all_who_ask() {
-    let wheels = [module("a", "1").requires("c<2"), module("b", "1").requires("c>=2"), module("c", "1"), module("c", "2")];
+    let wheels = [
+        module("a", "1").requires("c<2"),
+        module("b", "1").requires("c>=2"),
+        module("c", "1"),
+        module("c", "2"),
+    ];
     refuses(
         &["a", "b"],
         &wheels,
@@ -221,7 +290,8 @@ fn a_conflict_is_told_with_all_who_ask() {
 #[test]
 fn a_wheel_that_cannot_be_read_is_passed_over_and_named() {
     let case = Case::new(&["a"], &[module("a", "1")]);
-    case.world.write("wheels/a-2-py3-none-any.whl", "no archive");
+    case.world
+        .write("wheels/a-2-py3-none-any.whl", "no archive");
     case.takes(&["a-1-py3-none-any.whl"]);
     std::fs::remove_file(case.world.path("wheels/a-1-py3-none-any.whl")).unwrap();
     case.run().refuses(
@@ -237,18 +307,52 @@ fn a_wheel_that_cannot_be_read_is_passed_over_and_named() {
 fn directories_count_in_the_order_of_caller_spec_and_neighbours() {
     let case = Case::new(&["a"], &[module("a", "1").file("from-beside", "")]);
     let world = &case.world;
-    world.write("vpython.toml", "dependencies = ['a']\n[tool.vpython]\nwheels = ['named']\n");
-    module("a", "1").file("from-spec", "").write_to(&world.path("named"));
-    module("a", "1").file("from-caller", "").write_to(&world.path("given"));
-    let launch = || world.vpython(["-vpython-tool", "install"]).env("VPYTHON_INTERPRETER", &case.fake.path);
-    let site = |outcome: Outcome| {
-        let site = format!("{}/lib/python3.11/site-packages", outcome.raw_stdout.trim_end());
-        let names = ["caller", "spec", "beside"].into_iter();
-        names.filter(|name| std::path::Path::new(&site).join(format!("from-{name}")).exists()).collect::<Vec<_>>()
+    world.write(
+        "vpython.toml",
+        "dependencies = ['a']\n[tool.vpython]\nwheels = ['named']\n",
+    );
+    module("a", "1")
+        .file("from-spec", "")
+        .write_to(&world.path("named"));
+    module("a", "1")
+        .file("from-caller", "")
+        .write_to(&world.path("given"));
+    let launch = || {
+        world
+            .vpython(["-vpython-tool", "install"])
+            .env("VPYTHON_INTERPRETER", &case.fake.path)
     };
-    assert_eq!(site(launch().env("VPYTHON_WHEELS", world.path("given")).run()), ["caller"]);
-    assert_eq!(site(launch().env("VPYTHON_WHEELS", world.path("not-there")).run()), ["spec"]);
-    std::fs::rename(world.path("named/a-1-py3-none-any.whl"), world.path("elsewhere.whl")).unwrap();
+    let site = |outcome: Outcome| {
+        let site = format!(
+            "{}/lib/python3.11/site-packages",
+            outcome.raw_stdout.trim_end()
+        );
+        let names = ["caller", "spec", "beside"].into_iter();
+        names
+            .filter(|name| {
+                std::path::Path::new(&site)
+                    .join(format!("from-{name}"))
+                    .exists()
+            })
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        site(launch().env("VPYTHON_WHEELS", world.path("given")).run()),
+        ["caller"]
+    );
+    assert_eq!(
+        site(
+            launch()
+                .env("VPYTHON_WHEELS", world.path("not-there"))
+                .run()
+        ),
+        ["spec"]
+    );
+    std::fs::rename(
+        world.path("named/a-1-py3-none-any.whl"),
+        world.path("elsewhere.whl"),
+    )
+    .unwrap();
     assert_eq!(site(launch().run()), ["beside"]);
     std::fs::rename(world.path("wheels"), world.path("pip_packages")).unwrap();
     assert_eq!(site(launch().run()), ["beside"]);
@@ -258,13 +362,20 @@ fn directories_count_in_the_order_of_caller_spec_and_neighbours() {
 fn a_directory_that_the_flag_names_must_be_there() {
     let case = Case::new(&["a"], &[module("a", "1")]);
     let message = "vpython: error: no directory `[WORLD]/work/nowhere`\n  caused by: `-vpython-wheels` names it\n";
-    let launch = case.world.vpython(["-vpython-wheels", "nowhere", "-c", ""]).env("VPYTHON_INTERPRETER", &case.fake.path);
+    let launch = case
+        .world
+        .vpython(["-vpython-wheels", "nowhere", "-c", ""])
+        .env("VPYTHON_INTERPRETER", &case.fake.path);
     launch.run().refuses(125, message);
 }
 
 #[test]
 fn pre_releases_do_not_depend_on_the_order_of_the_spec() {
-    let wheels = [module("foo", "1.0"), module("foo", "2.0a1"), module("bar", "1").requires("foo>=2.0a1")];
+    let wheels = [
+        module("foo", "1.0"),
+        module("foo", "2.0a1"),
+        module("bar", "1").requires("foo>=2.0a1"),
+    ];
     let expected = ["bar-1-py3-none-any.whl", "foo-2.0a1-py3-none-any.whl"];
     takes(&["foo", "bar"], &wheels, &expected);
     takes(&["bar", "foo"], &wheels, &expected);
@@ -279,14 +390,27 @@ fn to_exclude_a_pre_release_is_not_to_ask_for_one() {
 
 #[test]
 fn a_final_version_for_another_python_does_not_hide_a_pre_release() {
-    let wheels = [module("foo", "1.0").requires_python("<3.8"), module("foo", "2.0a1")];
+    let wheels = [
+        module("foo", "1.0").requires_python("<3.8"),
+        module("foo", "2.0a1"),
+    ];
     takes(&["foo"], &wheels, &["foo-2.0a1-py3-none-any.whl"]);
 }
 
 #[test]
 fn a_comma_too_many_is_let_pass() {
-    let wheels = [module("foo", "1"), module("foo", "2").requires_python(">=3.6,").requires("bar>=1,"), module("bar", "1")];
-    takes(&["foo"], &wheels, &["bar-1-py3-none-any.whl", "foo-2-py3-none-any.whl"]);
+    let wheels = [
+        module("foo", "1"),
+        module("foo", "2")
+            .requires_python(">=3.6,")
+            .requires("bar>=1,"),
+        module("bar", "1"),
+    ];
+    takes(
+        &["foo"],
+        &wheels,
+        &["bar-1-py3-none-any.whl", "foo-2-py3-none-any.whl"],
+    );
 }
 
 #[test]
@@ -296,22 +420,40 @@ fn metadata_of_another_version_is_no_metadata() {
     world.write("wheels/foo-2-py3-none-any.whl", one);
     world.write("vpython.toml", "dependencies = ['foo']\n");
     let outcome = world.vpython(["-c", ""]).run();
-    assert!(outcome.stderr.contains("its `METADATA` is that of version `1`"), "{outcome}");
+    assert!(
+        outcome
+            .stderr
+            .contains("its `METADATA` is that of version `1`"),
+        "{outcome}"
+    );
 }
 
 #[test]
 fn metadata_of_what_a_wheel_carries_along_is_not_its_own() {
     // Before its own in the archive.
-    let wheel =
-        Wheel::new("ray", "1").file("ray-1.data/purelib/thirdparty/colorama-0.4.dist-info/METADATA", "Name: colorama\n");
+    let wheel = Wheel::new("ray", "1").file(
+        "ray-1.data/purelib/thirdparty/colorama-0.4.dist-info/METADATA",
+        "Name: colorama\n",
+    );
     takes(&["ray"], &[wheel], &["ray-1-py3-none-any.whl"]);
 }
 
-/// The wheels of `levels` projects in a row, each in five versions, each asking for the next; the last asks for `end`.
+/// The wheels of `levels` projects in a row, each in five versions, each asking for the next; the
+/// last asks for `end`.
 fn chain(levels: usize, end: &str) -> Vec<Wheel> {
     let wheels = (0..levels).flat_map(|level| (1..=5).map(move |version| (level, version)));
-    let next = |level| if level + 1 == levels { end.to_owned() } else { format!("p{}", level + 1) };
-    wheels.map(|(level, version)| module(&format!("p{level}"), &version.to_string()).requires(&next(level))).collect()
+    let next = |level| {
+        if level + 1 == levels {
+            end.to_owned()
+        } else {
+            format!("p{}", level + 1)
+        }
+    };
+    wheels
+        .map(|(level, version)| {
+            module(&format!("p{level}"), &version.to_string()).requires(&next(level))
+        })
+        .collect()
 }
 
 #[test]
@@ -330,38 +472,79 @@ fn a_missing_wheel_is_found_out_without_trying_everything() {
 
 #[test]
 fn a_conflict_changes_the_choice_that_has_to_do_with_it() {
-    // `core` is chosen first and `end` last; what stands between has nothing to do with their quarrel.
-    let mut wheels: Vec<Wheel> = (0..12).map(|minor| module("core", &format!("0.{minor}"))).collect();
+    // `core` is chosen first and `end` last; what stands between has nothing to do with their
+    // quarrel.
+    let mut wheels: Vec<Wheel> = (0..12)
+        .map(|minor| module("core", &format!("0.{minor}")))
+        .collect();
     let between = (0..10).flat_map(|number| (1..=4).map(move |version| (number, version)));
-    wheels.extend(between.map(|(number, version)| module(&format!("m{number}"), &version.to_string()).requires("core")));
+    wheels.extend(between.map(|(number, version)| {
+        module(&format!("m{number}"), &version.to_string()).requires("core")
+    }));
     wheels.push(module("end", "1").requires("core==0.0"));
-    let names: Vec<String> = ["core".to_owned()].into_iter().chain((0..10).map(|number| format!("m{number}"))).collect();
+    let names: Vec<String> = ["core".to_owned()]
+        .into_iter()
+        .chain((0..10).map(|number| format!("m{number}")))
+        .collect();
     let dependencies: Vec<&str> = names.iter().map(String::as_str).chain(["end"]).collect();
-    let expected: Vec<String> =
-        ["core-0.0".to_owned(), "end-1".to_owned()].into_iter().chain((0..10).map(|number| format!("m{number}-4"))).collect();
-    let expected: Vec<String> = expected.iter().map(|stem| format!("{stem}-py3-none-any.whl")).collect();
-    takes(&dependencies, &wheels, &expected.iter().map(String::as_str).collect::<Vec<_>>());
+    let expected: Vec<String> = ["core-0.0".to_owned(), "end-1".to_owned()]
+        .into_iter()
+        .chain((0..10).map(|number| format!("m{number}-4")))
+        .collect();
+    let expected: Vec<String> = expected
+        .iter()
+        .map(|stem| format!("{stem}-py3-none-any.whl"))
+        .collect();
+    takes(
+        &dependencies,
+        &wheels,
+        &expected.iter().map(String::as_str).collect::<Vec<_>>(),
+    );
 }
 
 #[test]
 fn a_pre_release_that_nobody_asks_for_is_found_out_without_trying_everything() {
-    let mut wheels =
-        vec![module("b", "1"), module("b", "2").requires("x"), module("x", "1").requires("nothere"), module("x", "2rc1")];
+    let mut wheels = vec![
+        module("b", "1"),
+        module("b", "2").requires("x"),
+        module("x", "1").requires("nothere"),
+        module("x", "2rc1"),
+    ];
     let names: Vec<String> = (0..12).map(|number| format!("a{number}")).collect();
-    wheels.extend(names.iter().flat_map(|name| (1..=3).map(move |version| module(name, &version.to_string()))));
-    let dependencies: Vec<&str> = ["b"].into_iter().chain(names.iter().map(String::as_str)).collect();
-    let mut expected: Vec<String> = names.iter().map(|name| format!("{name}-3-py3-none-any.whl")).collect();
+    wheels.extend(
+        names
+            .iter()
+            .flat_map(|name| (1..=3).map(move |version| module(name, &version.to_string()))),
+    );
+    let dependencies: Vec<&str> = ["b"]
+        .into_iter()
+        .chain(names.iter().map(String::as_str))
+        .collect();
+    let mut expected: Vec<String> = names
+        .iter()
+        .map(|name| format!("{name}-3-py3-none-any.whl"))
+        .collect();
     expected.push("b-1-py3-none-any.whl".into());
     expected.sort_by_key(|file| file.split('-').next().unwrap().to_owned());
-    takes(&dependencies, &wheels, &expected.iter().map(String::as_str).collect::<Vec<_>>());
+    takes(
+        &dependencies,
+        &wheels,
+        &expected.iter().map(String::as_str).collect::<Vec<_>>(),
+    );
 }
 
 #[test]
 fn what_wheels_require_is_not_followed_if_the_spec_says_so() {
     let world = World::new();
     world.wheel(&Wheel::module("lonely", "1").requires("absent"));
-    world.write("vpython.toml", "dependencies = ['lonely']\n[tool.vpython]\nno-deps = true\n");
-    world.vpython(["-c", "import lonely; print(lonely.VERSION)"]).run().prints("1\n");
+    world.write(
+        "vpython.toml",
+        "dependencies = ['lonely']\n[tool.vpython]\nno-deps = true\n",
+    );
+    world
+        .vpython(["-c", "import lonely; print(lonely.VERSION)"])
+        .run()
+        .prints("1\n");
     world.write("vpython.toml", "[tool.vpython]\nno-deps = 'yes'\n");
     let message = "\
 vpython: error: bad spec in `[WORLD]/work/vpython.toml`

@@ -1,4 +1,5 @@
-//! `export --with-pip`: pip in the environment, from the directories of wheels or from what the interpreter brings.
+//! `export --with-pip`: pip in the environment, from the directories of wheels or from what the
+//! interpreter brings.
 
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::{Path, PathBuf};
@@ -17,20 +18,38 @@ const RECORD: &str = "import base64, csv, glob, hashlib, os, sys\n\
 
 fn pip(version: &str) -> Wheel {
     let module = format!("def main():\n    print('pip {version}')\n");
-    let pip = Wheel::new("pip", version).tag("py2.py3-none-any").file("pip/__init__.py", module);
+    let pip = Wheel::new("pip", version)
+        .tag("py2.py3-none-any")
+        .file("pip/__init__.py", module);
     let pip = pip.file("pip/__main__.py", "import pip\npip.main()\n");
-    pip.entry_point("pip", "pip:main").entry_point("pip3", "pip:main")
+    pip.entry_point("pip", "pip:main")
+        .entry_point("pip3", "pip:main")
 }
 
-/// A world with a spec, and an interpreter of its own, `python` in the world, that brings this wheel, if any, for `ensurepip`.
+/// A world with a spec, and an interpreter of its own, `python` in the world, that brings this
+/// wheel, if any, for `ensurepip`.
 fn world(real: &Path, library: &str, bundled: Option<&Wheel>) -> World {
     let world = World::new();
     symlink(real, world.outside("bin/real-python")).unwrap();
     world.write("empty/vpython.toml", "");
-    let words = ["-vpython-interpreter", "../bin/real-python", "-vpython-tool", "export", "copied", "--with-python"];
-    world.vpython(words).arguments(["empty/vpython.toml"]).run().prints("[WORLD]/work/copied\n");
+    let words = [
+        "-vpython-interpreter",
+        "../bin/real-python",
+        "-vpython-tool",
+        "export",
+        "copied",
+        "--with-python",
+    ];
+    world
+        .vpython(words)
+        .arguments(["empty/vpython.toml"])
+        .run()
+        .prints("[WORLD]/work/copied\n");
     std::fs::rename(world.path("copied/python"), world.outside("python")).unwrap();
-    let directory: PathBuf = world.outside("python").join(library).join("ensurepip/_bundled");
+    let directory: PathBuf = world
+        .outside("python")
+        .join(library)
+        .join("ensurepip/_bundled");
     let _ = std::fs::remove_dir_all(&directory);
     std::fs::create_dir_all(&directory).unwrap();
     if let Some(wheel) = bundled {
@@ -42,11 +61,24 @@ fn world(real: &Path, library: &str, bundled: Option<&Wheel>) -> World {
 }
 
 fn world_3(bundled: Option<&Wheel>) -> World {
-    world(&Python::any().path, &format!("lib/python3.{}", Python::any().minor), bundled)
+    world(
+        &Python::any().path,
+        &format!("lib/python3.{}", Python::any().minor),
+        bundled,
+    )
 }
 
 fn export(world: &World, words: &[&str]) -> Outcome {
-    world.vpython(["-vpython-interpreter", "../python", "-vpython-tool", "export", "env"]).arguments(words).run()
+    world
+        .vpython([
+            "-vpython-interpreter",
+            "../python",
+            "-vpython-tool",
+            "export",
+            "env",
+        ])
+        .arguments(words)
+        .run()
 }
 
 fn inode(path: &Path) -> u64 {
@@ -59,20 +91,38 @@ fn the_interpreters_own_pip_is_put_in() {
     let world = world_3(Some(&pip("999")));
     export(&world, &["--with-pip"]).prints("[WORLD]/work/env\n");
     let python = world.path("env/bin/python");
-    world.program(&python, ["-m", "pip"]).run().prints("pip 999\n");
+    world
+        .program(&python, ["-m", "pip"])
+        .run()
+        .prints("pip 999\n");
     for script in ["pip", "pip3"] {
-        world.program(world.path("env/bin").join(script), [""; 0]).run().prints("pip 999\n");
+        world
+            .program(world.path("env/bin").join(script), [""; 0])
+            .run()
+            .prints("pip 999\n");
     }
-    world.program(&python, ["-c", RECORD]).run().prints("True ['pip', 'pip3']\n");
-    world.program(&python, ["-c", "import a; print(a.VERSION)"]).run().prints("1\n");
+    world
+        .program(&python, ["-c", RECORD])
+        .run()
+        .prints("True ['pip', 'pip3']\n");
+    world
+        .program(&python, ["-c", "import a; print(a.VERSION)"])
+        .run()
+        .prints("1\n");
     let before = inode(&world.path("env"));
     export(&world, &["--with-pip"]).prints("[WORLD]/work/env\n");
     assert_eq!(inode(&world.path("env")), before, "nothing has changed");
     std::fs::rename(world.path("env"), world.path("moved")).unwrap();
-    world.program(world.path("moved/bin/pip"), [""; 0]).run().prints("pip 999\n");
+    world
+        .program(world.path("moved/bin/pip"), [""; 0])
+        .run()
+        .prints("pip 999\n");
     std::fs::rename(world.path("moved"), world.path("env")).unwrap();
     export(&world, &[]).prints("[WORLD]/work/env\n");
-    assert!(!world.path("env/bin/pip").exists(), "it is there on request only");
+    assert!(
+        !world.path("env/bin/pip").exists(),
+        "it is there on request only"
+    );
 }
 
 #[test]
@@ -81,14 +131,20 @@ fn wheels_of_the_spec_come_first() {
     world.wheel(&pip("7"));
     world.wheel(&pip("8").requires_python("<3"));
     export(&world, &["--with-pip"]).prints("[WORLD]/work/env\n");
-    world.program(world.path("env/bin/pip"), [""; 0]).run().prints("pip 7\n");
+    world
+        .program(world.path("env/bin/pip"), [""; 0])
+        .run()
+        .prints("pip 7\n");
     world.write("vpython.toml", "dependencies = ['a', 'pip<7']\n");
     world.wheel(&pip("6"));
     export(&world, &[]).prints("[WORLD]/work/env\n");
     let before = inode(&world.path("env"));
     export(&world, &["--with-pip"]).prints("[WORLD]/work/env\n");
     assert_eq!(inode(&world.path("env")), before, "it is there already");
-    world.program(world.path("env/bin/pip"), [""; 0]).run().prints("pip 6\n");
+    world
+        .program(world.path("env/bin/pip"), [""; 0])
+        .run()
+        .prints("pip 6\n");
 }
 
 #[test]
@@ -102,9 +158,19 @@ fn without_a_wheel_of_pip_it_is_refused() {
                    caused by: `[WORLD]/fakes/3.11.7/python3` brings none in `[WORLD]/fakes/3.11.7/bundled`\n  \
                    hint: put one into a directory of wheels, or install the system's package `python3-pip-whl`\n";
     let words = ["-vpython-tool", "export", "env", "--with-pip"];
-    world.vpython(["-vpython-interpreter"]).arguments([&fake.path]).arguments(words).run().refuses(125, &world.redact(message));
+    world
+        .vpython(["-vpython-interpreter"])
+        .arguments([&fake.path])
+        .arguments(words)
+        .run()
+        .refuses(125, &world.redact(message));
     pip("8").requires_python("<3").write_to(&fake.bundle());
-    world.vpython(["-vpython-interpreter"]).arguments([&fake.path]).arguments(words).run().refuses(125, &world.redact(message));
+    world
+        .vpython(["-vpython-interpreter"])
+        .arguments([&fake.path])
+        .arguments(words)
+        .run()
+        .refuses(125, &world.redact(message));
     assert!(!world.path("env").exists());
 }
 
@@ -114,26 +180,54 @@ fn cpython_2_has_it_too() {
     let world = world(&two, "lib/python2.7", Some(&pip("999")));
     world.write("vpython.toml", "requires-python = '==2.7.*'\n");
     export(&world, &["--with-pip"]).prints("[WORLD]/work/env\n");
-    world.program(world.path("env/bin/python"), ["-m", "pip"]).run().prints("pip 999\n");
+    world
+        .program(world.path("env/bin/python"), ["-m", "pip"])
+        .run()
+        .prints("pip 999\n");
 }
 
 #[test]
 fn a_real_pip_installs_into_the_environment() {
     let world = World::new();
     world.write("vpython.toml", "");
-    let exported = world.vpython(["-vpython-tool", "export", "env", "--with-pip"]).run();
-    if exported.stderr.starts_with("vpython: error: no wheel of pip") {
+    let exported = world
+        .vpython(["-vpython-tool", "export", "env", "--with-pip"])
+        .run();
+    if exported
+        .stderr
+        .starts_with("vpython: error: no wheel of pip")
+    {
         not_tested!("the interpreter brings no pip");
         return;
     }
     exported.prints("[WORLD]/work/env\n");
     let wheel = Wheel::module("b", "2").write_to(&world.path("other"));
-    let words = ["-m", "pip", "install", "--no-index", "--disable-pip-version-check", wheel.to_str().unwrap()];
+    let words = [
+        "-m",
+        "pip",
+        "install",
+        "--no-index",
+        "--disable-pip-version-check",
+        wheel.to_str().unwrap(),
+    ];
     let python = world.path("env/bin/python");
-    let installed = world.program(&python, words).env("PIP_ROOT_USER_ACTION", "ignore").run();
-    assert_eq!((installed.code, &*installed.stderr), (Some(0), ""), "{installed}");
-    world.program(&python, ["-c", "import b; print(b.VERSION)"]).run().prints("2\n");
-    let warning = "vpython: warning: `[WORLD]/work/env` was changed after it was made; it is made anew\n";
-    let again = world.vpython(["-vpython-tool", "export", "env", "--with-pip"]).run();
+    let installed = world
+        .program(&python, words)
+        .env("PIP_ROOT_USER_ACTION", "ignore")
+        .run();
+    assert_eq!(
+        (installed.code, &*installed.stderr),
+        (Some(0), ""),
+        "{installed}"
+    );
+    world
+        .program(&python, ["-c", "import b; print(b.VERSION)"])
+        .run()
+        .prints("2\n");
+    let warning =
+        "vpython: warning: `[WORLD]/work/env` was changed after it was made; it is made anew\n";
+    let again = world
+        .vpython(["-vpython-tool", "export", "env", "--with-pip"])
+        .run();
     again.expect(0, "[WORLD]/work/env\n", warning);
 }

@@ -1,5 +1,6 @@
-//! The content of a member, with the checks that are only possible while it is read: it has the size and the CRC-32 that the archive says,
-//! and takes all the bytes of the archive that it should.
+//! The content of a member, with the checks that are only possible while it is read: it has the
+//! size and the CRC-32 that the archive says, and takes all the bytes of the archive that it
+//! should.
 
 use std::io::{self, BufRead, BufReader, Read};
 
@@ -35,27 +36,42 @@ struct Window<'a> {
 
 impl<'a> Content<'a> {
     pub(super) fn new(source: Source<'a>, member: &Member) -> Self {
-        let window = Window { source, at: member.data, remaining: member.compressed };
+        let window = Window {
+            source,
+            at: member.data,
+            remaining: member.compressed,
+        };
         // No larger than what is to be read.
-        let capacity = usize::try_from(member.compressed).map_or(BUFFER, |length| length.clamp(1, BUFFER));
+        let capacity =
+            usize::try_from(member.compressed).map_or(BUFFER, |length| length.clamp(1, BUFFER));
         let reader = BufReader::with_capacity(capacity, window);
         let inflating = match member.method {
             Method::Stored => Inflating::Stored(reader),
             Method::Deflated => Inflating::Deflated(DeflateDecoder::new(reader)),
         };
-        Self { inflating, crc: Crc::new(), expected_crc: member.crc, remaining: member.size, is_checked: false }
+        Self {
+            inflating,
+            crc: Crc::new(),
+            expected_crc: member.crc,
+            remaining: member.size,
+            is_checked: false,
+        }
     }
 
     /// What can be said when all the bytes were read that there should be.
     fn check_end(&mut self) -> io::Result<()> {
         if self.inflating.read(&mut [0])? != 0 {
-            return Err(io::Error::other("it has more content than the archive says"));
+            return Err(io::Error::other(
+                "it has more content than the archive says",
+            ));
         }
         if !self.inflating.is_exhausted()? {
             return Err(io::Error::other("something stands behind its content"));
         }
         if self.crc.sum() != self.expected_crc {
-            return Err(io::Error::other("its content does not have the CRC-32 that the archive says"));
+            return Err(io::Error::other(
+                "its content does not have the CRC-32 that the archive says",
+            ));
         }
         Ok(())
     }
@@ -70,10 +86,13 @@ impl Read for Content<'_> {
             }
             return Ok(0);
         }
-        let limit = usize::try_from(self.remaining).map_or(buffer.len(), |remaining| remaining.min(buffer.len()));
+        let limit = usize::try_from(self.remaining)
+            .map_or(buffer.len(), |remaining| remaining.min(buffer.len()));
         let read = self.inflating.read(&mut buffer[..limit])?;
         if read == 0 && limit > 0 {
-            return Err(io::Error::other("it has less content than the archive says"));
+            return Err(io::Error::other(
+                "it has less content than the archive says",
+            ));
         }
         self.crc.update(&buffer[..read]);
         self.remaining -= read as u64;
@@ -103,7 +122,8 @@ impl Read for Inflating<'_> {
 
 impl Read for Window<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let limit = usize::try_from(self.remaining).map_or(buffer.len(), |remaining| remaining.min(buffer.len()));
+        let limit = usize::try_from(self.remaining)
+            .map_or(buffer.len(), |remaining| remaining.min(buffer.len()));
         let read = self.source.read_at(&mut buffer[..limit], self.at)?;
         self.at += read as u64;
         self.remaining -= read as u64;

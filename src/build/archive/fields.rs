@@ -4,7 +4,8 @@ use anyhow::{Context, Result};
 
 use super::Source;
 
-/// The value of a field of four bytes that is too small for its number, which stands elsewhere then.
+/// The value of a field of four bytes that is too small for its number, which stands elsewhere
+/// then.
 pub(super) const FULL: u64 = u32::MAX as u64;
 
 /// Reads fields from the beginning of some bytes on.
@@ -14,7 +15,10 @@ pub(super) struct Fields<'a>(pub &'a [u8]);
 impl<'a> Fields<'a> {
     /// The next bytes.
     pub fn take(&mut self, length: usize) -> Result<&'a [u8]> {
-        let (taken, rest) = self.0.split_at_checked(length).context("a header is cut short")?;
+        let (taken, rest) = self
+            .0
+            .split_at_checked(length)
+            .context("a header is cut short")?;
         self.0 = rest;
         Ok(taken)
     }
@@ -45,9 +49,13 @@ impl<'a> Fields<'a> {
 /// It has fewer.
 pub(super) fn read_at(source: Source, at: u64, length: u64) -> Result<Vec<u8>> {
     // Before anything of that size is asked for.
-    let end = at.checked_add(length).context("a header is beyond all files")?;
+    let end = at
+        .checked_add(length)
+        .context("a header is beyond all files")?;
     anyhow::ensure!(end <= source.length(), "a header is cut short");
     let mut bytes = vec![0; usize::try_from(length)?];
-    source.read_exact_at(&mut bytes, at).context("it cannot be read")?;
+    source
+        .read_exact_at(&mut bytes, at)
+        .context("it cannot be read")?;
     Ok(bytes)
 }

@@ -1,14 +1,18 @@
-//! A strict reader of zip archives: it takes only what every unzip program reads alike, and refuses the rest before anything is unpacked.
+//! A strict reader of zip archives: it takes only what every unzip program reads alike, and refuses
+//! the rest before anything is unpacked.
 //!
-//! The format is that of <https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT>, 6.3.10, of which wheels need little. An archive
-//! here is its members one after the other from the first byte on, then the central directory, then the record that ends it with a comment
-//! and NUL bytes at most, and nothing before or between. Each member is described twice, in the directory and before its content, and both
-//! must say the same. What programs are known to read differently is refused: a name with several contents, names that are not UTF-8, links
-//! out of the archive and devices, encryption, other methods than "stored" and "deflated", extra fields that rename a member or change its
-//! kind.
+//! The format is that of <https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT>, 6.3.10, of
+//! which wheels need little. An archive here is its members one after the other from the first byte
+//! on, then the central directory, then the record that ends it with a comment and NUL bytes at
+//! most, and nothing before or between. Each member is described twice, in the directory and before
+//! its content, and both must say the same. What programs are known to read differently is refused:
+//! a name with several contents, names that are not UTF-8, links out of the archive and devices,
+//! encryption, other methods than "stored" and "deflated", extra fields that rename a member or
+//! change its kind.
 //!
-//! The library that reads wheels elsewhere in this crate lets most of this pass, and does not tell where a member ends; so content is
-//! read here too, by what was checked: what is unpacked cannot be something else than what was looked at.
+//! The library that reads wheels elsewhere in this crate lets most of this pass, and does not tell
+//! where a member ends; so content is read here too, by what was checked: what is unpacked cannot
+//! be something else than what was looked at.
 
 mod content;
 mod directory;
@@ -83,7 +87,8 @@ impl<'a> Archive<'a> {
     /// Looks at all of an archive but the contents of its members.
     ///
     /// # Errors
-    /// It is none, or one that another program may read otherwise: the rule that it breaks, and the member.
+    /// It is none, or one that another program may read otherwise: the rule that it breaks, and the
+    /// member.
     pub fn open(source: Source<'a>) -> Result<Self> {
         let (directory, trailing) = end::find(source)?;
         let mut members = directory::read(source, &directory)?;
@@ -106,14 +111,24 @@ impl<'a> Archive<'a> {
             oddities.push(Oddity::new("", OddityKind::Trailing));
         }
         for member in members.iter().filter(|member| member.is_link()) {
-            refuse_link_out(source, member).with_context(|| format!("member `{}` cannot be unpacked", member.name))?;
+            refuse_link_out(source, member)
+                .with_context(|| format!("member `{}` cannot be unpacked", member.name))?;
             oddities.push(Oddity::new(&member.name, OddityKind::SymbolicLink));
         }
         let repeated = names::repeated(source, &members)?;
-        oddities.extend(repeated.iter().map(|index| Oddity::new(&members[*index].name, OddityKind::Repeated)));
+        oddities.extend(
+            repeated
+                .iter()
+                .map(|index| Oddity::new(&members[*index].name, OddityKind::Repeated)),
+        );
         let mut index = 0..;
         members.retain(|_| !index.next().is_some_and(|index| repeated.contains(&index)));
-        Ok(Self { source, directory: directory.at, members, oddities })
+        Ok(Self {
+            source,
+            directory: directory.at,
+            members,
+            oddities,
+        })
     }
 
     /// What is odd about the archive, and read alike by every program all the same.
@@ -136,8 +151,8 @@ impl<'a> Archive<'a> {
         Content::new(self.source, member)
     }
 
-    /// The archive up to its central directory, in parts one behind the other with whole members in each. One that is larger than `limit`
-    /// has one member.
+    /// The archive up to its central directory, in parts one behind the other with whole members in
+    /// each. One that is larger than `limit` has one member.
     pub fn parts(&self, limit: u64) -> Vec<Range<u64>> {
         let mut starts: Vec<u64> = self.members.iter().map(|member| member.header).collect();
         starts.sort_unstable();
@@ -153,12 +168,16 @@ impl<'a> Archive<'a> {
         parts
     }
 
-    /// Holds a member against what a part that ends at `end` has of it: what was looked at before may have been written to since.
+    /// Holds a member against what a part that ends at `end` has of it: what was looked at before
+    /// may have been written to since.
     ///
     /// # Errors
     /// It is another one.
     pub fn check_again(part: Source, member: &Member, end: u64) -> Result<()> {
-        let mut again = Member { data: 0, ..member.clone() };
+        let mut again = Member {
+            data: 0,
+            ..member.clone()
+        };
         local::check(part, &mut again, end)?;
         ensure!(again == *member, "it has another place by now");
         Ok(())
@@ -215,11 +234,17 @@ pub(super) fn directory_of(source: Source) -> Result<u64> {
     end::find(source).map(|(directory, _)| directory.at)
 }
 
-/// Refuses a symbolic link that leads out of the archive, and one that is longer than any path. Other programs would make the link.
+/// Refuses a symbolic link that leads out of the archive, and one that is longer than any path.
+/// Other programs would make the link.
 fn refuse_link_out(source: Source, member: &Member) -> Result<()> {
     let mut target = Vec::new();
-    Content::new(source, member).take(PATH_LIMIT + 1).read_to_end(&mut target)?;
-    ensure!(target.len() as u64 <= PATH_LIMIT, "it is a symbolic link with a target longer than any path");
+    Content::new(source, member)
+        .take(PATH_LIMIT + 1)
+        .read_to_end(&mut target)?;
+    ensure!(
+        target.len() as u64 <= PATH_LIMIT,
+        "it is a symbolic link with a target longer than any path"
+    );
     let mut depth = member.name.matches('/').count();
     for part in target.split(|byte| *byte == b'/') {
         let is_inside = match part {
@@ -227,8 +252,15 @@ fn refuse_link_out(source: Source, member: &Member) -> Result<()> {
             b".." => depth > 0,
             _ => true,
         };
-        ensure!(is_inside, "it is a symbolic link that leads out of the wheel");
-        depth = if part == b".." { depth - 1 } else { depth + usize::from(!matches!(part, b"" | b".")) };
+        ensure!(
+            is_inside,
+            "it is a symbolic link that leads out of the wheel"
+        );
+        depth = if part == b".." {
+            depth - 1
+        } else {
+            depth + usize::from(!matches!(part, b"" | b"."))
+        };
     }
     Ok(())
 }
@@ -239,7 +271,10 @@ fn refuse_gap(gap: Range<u64>, what: &str) -> Result<()> {
         bail!("`{what}` begins within another member");
     }
     if gap.start < gap.end {
-        bail!("{} bytes that belong to no member stand before `{what}`", gap.end - gap.start);
+        bail!(
+            "{} bytes that belong to no member stand before `{what}`",
+            gap.end - gap.start
+        );
     }
     Ok(())
 }
@@ -249,11 +284,16 @@ const LARGE: u64 = 1 << 30;
 /// Of wheels in use, the highest such ratio that was found is 14.
 const RATIO: u64 = 100;
 
-/// Refuses an archive that would fill the disk. Members hold no more than they say, and share no bytes.
+/// Refuses an archive that would fill the disk. Members hold no more than they say, and share no
+/// bytes.
 fn refuse_bomb(members: &[Member], length: u64) -> Result<()> {
-    let total = members.iter().fold(0_u64, |total, member| total.saturating_add(member.size));
+    let total = members
+        .iter()
+        .fold(0_u64, |total, member| total.saturating_add(member.size));
     if total > LARGE && total / RATIO > length {
-        bail!("{total} bytes would come of the {length} bytes of the archive, which is more than {RATIO} times as much");
+        bail!(
+            "{total} bytes would come of the {length} bytes of the archive, which is more than {RATIO} times as much"
+        );
     }
     Ok(())
 }

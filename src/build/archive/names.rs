@@ -1,6 +1,7 @@
 //! Names of members: what they are made of, and that no name has two contents.
 //!
-//! That a name leads nowhere but into its directory is looked at where it becomes a path, in `members`.
+//! That a name leads nowhere but into its directory is looked at where it becomes a path, in
+//! `members`.
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
@@ -17,15 +18,25 @@ const UTF8: u16 = 1 << 11;
 /// Reads a name. Without the flag, a name is in whatever encoding a program likes.
 pub(super) fn read(name: &[u8], flags: u16) -> Result<String> {
     let Ok(text) = std::str::from_utf8(name) else {
-        bail!("the name of member `{}` is not UTF-8", String::from_utf8_lossy(name));
+        bail!(
+            "the name of member `{}` is not UTF-8",
+            String::from_utf8_lossy(name)
+        );
     };
-    ensure!(name.is_ascii() || flags & UTF8 != 0, "the name of member `{text}` may be in any encoding");
+    ensure!(
+        name.is_ascii() || flags & UTF8 != 0,
+        "the name of member `{text}` may be in any encoding"
+    );
     Ok(text.to_owned())
 }
 
-/// A name as file systems see it that know no case and no Unicode form: names that fold to the same are one there.
+/// A name as file systems see it that know no case and no Unicode form: names that fold to the same
+/// are one there.
 pub(in super::super) fn folded(name: &str) -> Cow<'_, str> {
-    if name.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase()) {
+    if name
+        .bytes()
+        .all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase())
+    {
         return Cow::Borrowed(name);
     }
     if name.is_ascii() {
@@ -37,7 +48,8 @@ pub(in super::super) fn folded(name: &str) -> Cow<'_, str> {
     Cow::Owned(normalizer.normalize(&lower).into_owned())
 }
 
-/// The members that are there again under the same name with the same content, each by its index: the first of a name is kept.
+/// The members that are there again under the same name with the same content, each by its index:
+/// the first of a name is kept.
 ///
 /// # Errors
 /// Two members have one name and differ, or a member lies in another that is a file.
@@ -57,8 +69,15 @@ pub(super) fn repeated(source: Source, members: &[Member]) -> Result<HashSet<usi
     }
     for member in members {
         for (index, _) in member.name.trim_end_matches('/').match_indices('/') {
-            if let Some(file) = files.get(&member.name[..index]).filter(|other| !other.is_directory()) {
-                bail!("member `{}` lies in member `{}`, which is a file", member.name, file.name);
+            if let Some(file) = files
+                .get(&member.name[..index])
+                .filter(|other| !other.is_directory())
+            {
+                bail!(
+                    "member `{}` lies in member `{}`, which is a file",
+                    member.name,
+                    file.name
+                );
             }
         }
     }
@@ -72,7 +91,8 @@ fn have_one_content(source: Source, one: &Member, other: &Member) -> Result<bool
     }
     let digest = |member| Digest::of_reader(&mut Content::new(source, member), drop);
     let digests = digest(one).and_then(|digest_of_one| Ok((digest_of_one, digest(other)?)));
-    let (one, other) = digests.with_context(|| format!("member `{}` cannot be unpacked", one.name))?;
+    let (one, other) =
+        digests.with_context(|| format!("member `{}` cannot be unpacked", one.name))?;
     Ok(one == other)
 }
 

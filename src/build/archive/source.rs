@@ -1,5 +1,6 @@
-//! Where the bytes of an archive come from. A file may be written to while it is read; what is held in memory stays as it was when it was
-//! read, and what is read through a tap is shown to whoever hashes it.
+//! Where the bytes of an archive come from. A file may be written to while it is read; what is held
+//! in memory stays as it was when it was read, and what is read through a tap is shown to whoever
+//! hashes it.
 
 use std::fs::File;
 use std::io::{self, ErrorKind};
@@ -25,22 +26,38 @@ impl<'a> Source<'a> {
     /// A file of which nothing is held.
     pub fn file(file: &'a File) -> Result<Self> {
         let length = file.metadata().context("it cannot be read")?.len();
-        Ok(Self { file: Some(file), length, held: (&[], 0), tap: None })
+        Ok(Self {
+            file: Some(file),
+            length,
+            held: (&[], 0),
+            tap: None,
+        })
     }
 
     /// The bytes of an archive from `at` on, and no others.
     pub fn memory(bytes: &'a [u8], at: u64) -> Self {
-        Self { file: None, length: at + bytes.len() as u64, held: (bytes, at), tap: None }
+        Self {
+            file: None,
+            length: at + bytes.len() as u64,
+            held: (bytes, at),
+            tap: None,
+        }
     }
 
     /// The same, with the bytes from `at` on held.
     pub fn holding(self, bytes: &'a [u8], at: u64) -> Self {
-        Self { held: (bytes, at), ..self }
+        Self {
+            held: (bytes, at),
+            ..self
+        }
     }
 
     /// The same, with all that is read shown to a tap.
     pub fn through(self, tap: &'a Tap) -> Self {
-        Self { tap: Some(tap), ..self }
+        Self {
+            tap: Some(tap),
+            ..self
+        }
     }
 
     /// Where the bytes end.
@@ -51,7 +68,9 @@ impl<'a> Source<'a> {
     /// Reads some bytes at an offset; none behind the end.
     pub fn read_at(&self, buffer: &mut [u8], at: u64) -> io::Result<usize> {
         let (held, held_at) = self.held;
-        let inside = at.checked_sub(held_at).and_then(|from| held.get(usize::try_from(from).ok()?..));
+        let inside = at
+            .checked_sub(held_at)
+            .and_then(|from| held.get(usize::try_from(from).ok()?..));
         let read = match (inside.filter(|rest| !rest.is_empty()), self.file) {
             (Some(rest), _) => {
                 let length = rest.len().min(buffer.len());
@@ -59,7 +78,9 @@ impl<'a> Source<'a> {
                 length
             }
             (None, Some(file)) => {
-                let before_held = usize::try_from(held_at.saturating_sub(at)).ok().filter(|length| *length > 0);
+                let before_held = usize::try_from(held_at.saturating_sub(at))
+                    .ok()
+                    .filter(|length| *length > 0);
                 let limit = before_held.map_or(buffer.len(), |length| length.min(buffer.len()));
                 file.read_at(&mut buffer[..limit], at)?
             }
@@ -98,13 +119,20 @@ pub(in super::super) struct Tap {
 impl Tap {
     /// A tap for what is read from `at` on.
     pub fn new(at: u64, to: SyncSender<Vec<u8>>) -> Self {
-        Self { next: AtomicU64::new(at), to }
+        Self {
+            next: AtomicU64::new(at),
+            to,
+        }
     }
 
     fn show(&self, bytes: &[u8], at: u64) -> io::Result<()> {
         let next = self.next.swap(at + bytes.len() as u64, Ordering::Relaxed);
         let sent = next == at && self.to.send(bytes.to_vec()).is_ok();
-        if sent { Ok(()) } else { Err(io::Error::other("it is not read in order")) }
+        if sent {
+            Ok(())
+        } else {
+            Err(io::Error::other("it is not read in order"))
+        }
     }
 }
 
@@ -128,7 +156,10 @@ mod tests {
         let mut three = [0; 3];
         memory.read_exact_at(&mut three, 4).unwrap();
         assert_eq!((&three, memory.length()), (b"abc", 7));
-        assert!(memory.read_exact_at(&mut three, 3).is_err() && memory.read_exact_at(&mut three, 5).is_err());
+        assert!(
+            memory.read_exact_at(&mut three, 3).is_err()
+                && memory.read_exact_at(&mut three, 5).is_err()
+        );
     }
 
     #[test]

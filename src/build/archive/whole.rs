@@ -1,7 +1,8 @@
-//! Small members, read as a whole: nearly all of a wheel's. That saves the windows and copies of inflating piece by piece.
+//! Small members, read as a whole: nearly all of a wheel's. That saves the windows and copies of
+//! inflating piece by piece.
 //!
-//! What is read here is held to the same rules as [`Content`](super::Content) holds it to. Where anything is wrong with a member, there is
-//! none here, and reading it piece by piece tells what.
+//! What is read here is held to the same rules as [`Content`](super::Content) holds it to. Where
+//! anything is wrong with a member, there is none here, and reading it piece by piece tells what.
 
 use libdeflater::Decompressor;
 use memchr::memmem;
@@ -22,7 +23,11 @@ pub(in super::super) struct Whole {
 
 impl Default for Whole {
     fn default() -> Self {
-        Self { inflater: Decompressor::new(), deflated: Vec::new(), content: Vec::new() }
+        Self {
+            inflater: Decompressor::new(),
+            deflated: Vec::new(),
+            content: Vec::new(),
+        }
     }
 }
 
@@ -32,7 +37,10 @@ impl Whole {
         if member.size > LIMIT || member.compressed > LIMIT {
             return None;
         }
-        let (length, size) = (usize::try_from(member.compressed).ok()?, usize::try_from(member.size).ok()?);
+        let (length, size) = (
+            usize::try_from(member.compressed).ok()?,
+            usize::try_from(member.size).ok()?,
+        );
         match member.method {
             Method::Stored => {
                 self.content.resize(size, 0);
@@ -43,20 +51,35 @@ impl Whole {
         }
     }
 
-    /// The inflater does not tell how much it has read. It does where the content has a footer behind it, as in a gzip file: CRC-32 and
-    /// size are found where the content ends, so if they are nowhere but at the end, that is where it ends.
-    fn inflate(&mut self, source: Source, member: &Member, (length, size): (usize, usize)) -> Option<&[u8]> {
-        let footer = [member.crc.to_le_bytes(), u32::try_from(size).ok()?.to_le_bytes()].concat();
+    /// The inflater does not tell how much it has read. It does where the content has a footer
+    /// behind it, as in a gzip file: CRC-32 and size are found where the content ends, so if they
+    /// are nowhere but at the end, that is where it ends.
+    fn inflate(
+        &mut self,
+        source: Source,
+        member: &Member,
+        (length, size): (usize, usize),
+    ) -> Option<&[u8]> {
+        let footer = [
+            member.crc.to_le_bytes(),
+            u32::try_from(size).ok()?.to_le_bytes(),
+        ]
+        .concat();
         let end = HEADER.len() + length;
         self.deflated.resize(end, 0);
         self.deflated[..HEADER.len()].copy_from_slice(&HEADER);
-        source.read_exact_at(&mut self.deflated[HEADER.len()..], member.data).ok()?;
+        source
+            .read_exact_at(&mut self.deflated[HEADER.len()..], member.data)
+            .ok()?;
         self.deflated.extend_from_slice(&footer);
         if memmem::find(&self.deflated[HEADER.len()..], &footer)? != length {
             return None;
         }
         self.content.resize(size, 0);
-        let inflated = self.inflater.gzip_decompress(&self.deflated, &mut self.content).ok()?;
+        let inflated = self
+            .inflater
+            .gzip_decompress(&self.deflated, &mut self.content)
+            .ok()?;
         (inflated == size).then_some(&*self.content)
     }
 }

@@ -1,4 +1,5 @@
-//! The lists of byte code, each with the digests of what a wheel has of one kind; and what of it belongs into an environment.
+//! The lists of byte code, each with the digests of what a wheel has of one kind; and what of it
+//! belongs into an environment.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -44,14 +45,20 @@ impl ByteCode {
         let byte_code = Self::read(directory)?;
         for file in &byte_code.files {
             let path = directory.join(&file.path);
-            let size = fs::link_metadata(&path)?.and_then(|found| found.is_file().then_some(found.len()));
-            ensure!(size == Some(file.size), "`{}` is not what was compiled", path.display());
+            let size =
+                fs::link_metadata(&path)?.and_then(|found| found.is_file().then_some(found.len()));
+            ensure!(
+                size == Some(file.size),
+                "`{}` is not what was compiled",
+                path.display()
+            );
         }
         Ok(byte_code)
     }
 }
 
-/// The byte code that an environment with this manifest and these wheels has since it was compiled, as far as its lists can be read.
+/// The byte code that an environment with this manifest and these wheels has since it was compiled,
+/// as far as its lists can be read.
 #[derive(Default)]
 pub(in crate::build) struct Listed {
     /// That of each wheel, with its directory.
@@ -67,12 +74,16 @@ impl Listed {
     /// Nobody can tell what is there, for a reason that lies in the system.
     pub fn read(manifest: &Manifest, wheels: &[UnpackedWheel]) -> Result<Self> {
         let mut listed = Self::default();
-        let Some(version) = kind(&manifest.python) else { return Ok(listed) };
+        let Some(version) = kind(&manifest.python) else {
+            return Ok(listed);
+        };
         for wheel in wheels.iter().filter(|wheel| size_of_sources(wheel) > 0) {
             let directory = directory_in(wheel, &version);
             match fs::visible(ByteCode::read(&directory))? {
                 Some(byte_code) => listed.byte_code.push((directory, byte_code)),
-                None => listed.unreadable.push((wheel.directory.clone(), directory.join(LIST))),
+                None => listed
+                    .unreadable
+                    .push((wheel.directory.clone(), directory.join(LIST))),
             }
         }
         Ok(listed)
@@ -80,39 +91,61 @@ impl Listed {
 
     /// The files in a wheel, by their paths, with their digests as columns of RECORD.
     pub fn in_wheel(&self, wheel: &UnpackedWheel) -> Vec<(PathBuf, String)> {
-        let of_wheel = self.byte_code.iter().filter(|(directory, _)| directory.parent() == Some(&wheel.directory));
-        let files = of_wheel
-            .flat_map(|(directory, code)| code.files.iter().map(|file| (directory.join(&file.path), file.digest.clone())));
+        let of_wheel = self
+            .byte_code
+            .iter()
+            .filter(|(directory, _)| directory.parent() == Some(&wheel.directory));
+        let files = of_wheel.flat_map(|(directory, code)| {
+            code.files
+                .iter()
+                .map(|file| (directory.join(&file.path), file.digest.clone()))
+        });
         files.collect()
     }
 
     /// The files in the environment, by their paths relative to site-packages, with their digests.
     pub fn in_site(&self, layout: &Layout, places: &Places) -> Vec<(String, String)> {
         let files = belonging(&self.byte_code, layout, places);
-        files.into_iter().map(|(path, (_, file))| (path.to_owned(), file.digest.clone())).collect()
+        files
+            .into_iter()
+            .map(|(path, (_, file))| (path.to_owned(), file.digest.clone()))
+            .collect()
     }
 }
 
-/// The byte code that belongs into an environment, by its path relative to site-packages, with the directory that has it: not that of sources
-/// in whose place another wheel's are installed, nor what a wheel brings itself.
+/// The byte code that belongs into an environment, by its path relative to site-packages, with the
+/// directory that has it: not that of sources in whose place another wheel's are installed, nor
+/// what a wheel brings itself.
 pub(super) fn belonging<'a>(
     byte_code: &'a [(PathBuf, ByteCode)],
     layout: &Layout,
     places: &Places,
 ) -> BTreeMap<&'a str, (&'a Path, &'a CodeFile)> {
     let place = |path: &str| format!("{}/{path}", layout.site_packages);
-    let contested: BTreeMap<&str, Digest> =
-        places.collisions.iter().map(|collision| (&*collision.place, collision.winner.sha256)).collect();
+    let contested: BTreeMap<&str, Digest> = places
+        .collisions
+        .iter()
+        .map(|collision| (&*collision.place, collision.winner.sha256))
+        .collect();
     let is_replaced = |directory: &Path, file: &CodeFile| {
         let winner = source_of(&file.path).and_then(|source| contested.get(&*place(&source)));
         // The directory of a wheel is named by its digest.
-        winner.is_some_and(|winner| directory.parent().is_none_or(|wheel| !wheel.ends_with(winner.to_string())))
+        winner.is_some_and(|winner| {
+            directory
+                .parent()
+                .is_none_or(|wheel| !wheel.ends_with(winner.to_string()))
+        })
     };
-    let files = byte_code.iter().flat_map(|(directory, code)| code.files.iter().map(|file| (directory.as_path(), file)));
-    let files =
-        files.filter(|(directory, file)| !is_replaced(directory, file) && !places.owners.contains_key(&place(&file.path)));
+    let files = byte_code
+        .iter()
+        .flat_map(|(directory, code)| code.files.iter().map(|file| (directory.as_path(), file)));
+    let files = files.filter(|(directory, file)| {
+        !is_replaced(directory, file) && !places.owners.contains_key(&place(&file.path))
+    });
     // Wheels may have a file in common.
-    files.map(|(directory, file)| (&*file.path, (directory, file))).collect()
+    files
+        .map(|(directory, file)| (&*file.path, (directory, file)))
+        .collect()
 }
 
 /// The source of a file of byte code, `NAME.py` of `__pycache__/NAME.TAG.pyc`.

@@ -1,8 +1,10 @@
-//! A large wheel, unpacked part by part: each part is read once, and hashed and unpacked from memory. A member that is larger than a part goes
-//! through memory piece by piece, and each piece is hashed by a thread of its own. Memory for one part is all that it takes.
+//! A large wheel, unpacked part by part: each part is read once, and hashed and unpacked from
+//! memory. A member that is larger than a part goes through memory piece by piece, and each piece
+//! is hashed by a thread of its own. Memory for one part is all that it takes.
 //!
-//! What an archive says of its members is read before, from the bytes of the central directory that are hashed in the end; each local header
-//! and each text that was read before is held against the part that it is in.
+//! What an archive says of its members is read before, from the bytes of the central directory that
+//! are hashed in the end; each local header and each text that was read before is held against the
+//! part that it is in.
 
 use std::fs::File;
 use std::io::Read;
@@ -22,12 +24,14 @@ use crate::build::unpacked::Contents;
 use crate::fs::Digest;
 use crate::plan::PlannedWheel;
 
-/// How large a part may be, in bytes, and a wheel that is no large one: as much as the caches of a processor hold.
+/// How large a part may be, in bytes, and a wheel that is no large one: as much as the caches of a
+/// processor hold.
 pub(super) const LIMIT: u64 = 4 << 20;
 /// How many pieces of a large member wait to be hashed.
 const WAITING: usize = 8;
 
-/// Unpacks a wheel as [`super::unpack`] does. Gives the digest of its bytes, and what was unpacked or why it could not be.
+/// Unpacks a wheel as [`super::unpack`] does. Gives the digest of its bytes, and what was unpacked
+/// or why it could not be.
 ///
 /// # Errors
 /// It cannot be read.
@@ -39,9 +43,15 @@ pub(super) fn unpack(
 ) -> Result<(Digest, Result<Contents>)> {
     let mut hasher = Sha256::new();
     match take_apart(wheel, file, to, advance, &mut hasher) {
-        Ok(contents) => Ok((Digest::from(<[u8; 32]>::from(hasher.finalize())), Ok(contents))),
+        Ok(contents) => Ok((
+            Digest::from(<[u8; 32]>::from(hasher.finalize())),
+            Ok(contents),
+        )),
         // Whether it is the wheel that was planned comes first.
-        Err(error) => Ok((Digest::of_reader(&mut { file }, drop).context("it cannot be read")?, Err(error))),
+        Err(error) => Ok((
+            Digest::of_reader(&mut { file }, drop).context("it cannot be read")?,
+            Err(error),
+        )),
     }
 }
 
@@ -62,18 +72,31 @@ fn take_apart(
         let (mut room, wholes) = (Vec::new(), Mutex::new(Vec::new()));
         let mut written: Vec<Option<Written>> = steps.iter().map(|_| None).collect();
         for range in archive.parts(LIMIT) {
-            let inside = steps.iter().enumerate().filter(|(_, step)| range.contains(&step.member.header()));
+            let inside = steps
+                .iter()
+                .enumerate()
+                .filter(|(_, step)| range.contains(&step.member.header()));
             let inside: Vec<(usize, &Step)> = inside.collect();
-            let part = Part { file, range, texts: &texts, wholes: &wholes };
+            let part = Part {
+                file,
+                range,
+                texts: &texts,
+                wholes: &wholes,
+            };
             let done = match &inside[..] {
-                [(index, step)] if part.is_large() => vec![(*index, part.take_large(step, advance, hasher, &mut room)?)],
+                [(index, step)] if part.is_large() => {
+                    vec![(*index, part.take_large(step, advance, hasher, &mut room)?)]
+                }
                 _ => part.take(&inside, advance, hasher, &mut room)?,
             };
             for (index, done) in done {
                 written[index] = Some(done);
             }
         }
-        written.into_iter().collect::<Option<Vec<_>>>().context("a member is in no part")
+        written
+            .into_iter()
+            .collect::<Option<Vec<_>>>()
+            .context("a member is in no part")
     })?;
     hasher.update(end);
     Ok(contents)
@@ -112,7 +135,10 @@ impl Part<'_> {
                 Ok((*index, written?))
             });
             // The first failure in order, whichever came first.
-            written.collect::<Vec<_>>().into_iter().collect::<Result<Vec<_>>>()
+            written
+                .collect::<Vec<_>>()
+                .into_iter()
+                .collect::<Result<Vec<_>>>()
         };
         let ((), written) = rayon::join(|| hasher.update(bytes), take);
         written
@@ -123,7 +149,13 @@ impl Part<'_> {
     }
 
     /// Takes the step with the one member in it, whose content goes through memory once.
-    fn take_large(&self, step: &Step, advance: &impl Fn(u64), hasher: &mut Sha256, room: &mut Vec<u8>) -> Result<Written> {
+    fn take_large(
+        &self,
+        step: &Step,
+        advance: &impl Fn(u64),
+        hasher: &mut Sha256,
+        room: &mut Vec<u8>,
+    ) -> Result<Written> {
         let extent = step.member.extent();
         let header = bytes(self.file, &(self.range.start..extent.start), room)?;
         let source = Source::file(self.file)?.holding(header, self.range.start);
@@ -144,16 +176,32 @@ impl Part<'_> {
     /// Holds a member against what was read of it before.
     fn check_again(&self, member: &Member, source: Source) -> Result<()> {
         Archive::check_again(source, member, self.range.end)?;
-        let Texts { dist_info, wheel, record, entry_points } = self.texts;
-        let before = match member.name.strip_prefix(dist_info.as_str()).and_then(|rest| rest.strip_prefix('/')) {
+        let Texts {
+            dist_info,
+            wheel,
+            record,
+            entry_points,
+        } = self.texts;
+        let before = match member
+            .name
+            .strip_prefix(dist_info.as_str())
+            .and_then(|rest| rest.strip_prefix('/'))
+        {
             Some("WHEEL") => wheel,
             Some("RECORD") => record,
             Some(ENTRY_POINTS) => entry_points.as_ref().unwrap_or(record),
             _ => return Ok(()),
         };
         let mut now = Vec::new();
-        member.content(source).take(before.len() as u64 + 1).read_to_end(&mut now)?;
-        ensure!(now == *before, "member `{}` was written to meanwhile", member.name);
+        member
+            .content(source)
+            .take(before.len() as u64 + 1)
+            .read_to_end(&mut now)?;
+        ensure!(
+            now == *before,
+            "member `{}` was written to meanwhile",
+            member.name
+        );
         Ok(())
     }
 }
@@ -164,6 +212,7 @@ fn bytes<'a>(file: &File, range: &Range<u64>, room: &'a mut Vec<u8>) -> Result<&
     if room.len() < length {
         *room = vec![0; length];
     }
-    file.read_exact_at(&mut room[..length], range.start).context("it cannot be read")?;
+    file.read_exact_at(&mut room[..length], range.start)
+        .context("it cannot be read")?;
     Ok(&room[..length])
 }

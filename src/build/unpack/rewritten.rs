@@ -1,4 +1,5 @@
-//! Tests of wheels that are written to while they are unpacked. What is done to a wheel is done between two members, from within.
+//! Tests of wheels that are written to while they are unpacked. What is done to a wheel is done
+//! between two members, from within.
 
 use std::fs::File;
 use std::io::Write;
@@ -16,7 +17,10 @@ use crate::plan::PlannedWheel;
 fn wheel(path: &Path, members: &[(&str, &[u8])]) -> PlannedWheel {
     let own: [(&str, &[u8]); 3] = [
         ("a-1.dist-info/WHEEL", b"Wheel-Version: 1.0\n"),
-        ("a-1.dist-info/entry_points.txt", b"[console_scripts]\nrun = a:one\n"),
+        (
+            "a-1.dist-info/entry_points.txt",
+            b"[console_scripts]\nrun = a:one\n",
+        ),
         ("a-1.dist-info/RECORD", b""),
     ];
     let mut archive = zip::ZipWriter::new(fs::create(path).unwrap());
@@ -62,9 +66,15 @@ fn forge(path: &Path, old: &[u8], new: &[u8]) {
 #[test]
 fn a_wheel_in_memory_is_unpacked_as_it_was_hashed() {
     let directory = tempfile::tempdir().unwrap();
-    let (path, to) = (directory.path().join("a-1-py3-none-any.whl"), directory.path().join("to"));
+    let (path, to) = (
+        directory.path().join("a-1-py3-none-any.whl"),
+        directory.path().join("to"),
+    );
     fs::create_dir_all(&to, 0o755).unwrap();
-    let planned = wheel(&path, &[("a.py", b"VERSION = 'one'"), ("b.py", b"VERSION = 'two'")]);
+    let planned = wheel(
+        &path,
+        &[("a.py", b"VERSION = 'one'"), ("b.py", b"VERSION = 'two'")],
+    );
     let done = AtomicUsize::new(0);
     let rewrite_after_one = |_| {
         if done.fetch_add(1, Ordering::Relaxed) == 0 {
@@ -74,11 +84,17 @@ fn a_wheel_in_memory_is_unpacked_as_it_was_hashed() {
     };
     unpack(&planned, &to, rewrite_after_one).unwrap();
     let read = |name: &str| fs::read(&to.join("site").join(name)).unwrap();
-    assert_eq!((&*read("a.py"), &*read("b.py")), (&b"VERSION = 'one'"[..], &b"VERSION = 'two'"[..]));
+    assert_eq!(
+        (&*read("a.py"), &*read("b.py")),
+        (&b"VERSION = 'one'"[..], &b"VERSION = 'two'"[..])
+    );
     let again = directory.path().join("again");
     fs::create_dir_all(&again, 0o755).unwrap();
     let error = format!("{:#}", unpack(&planned, &again, drop).unwrap_err());
-    assert!(error.starts_with("it has changed since it was chosen"), "{error}");
+    assert!(
+        error.starts_with("it has changed since it was chosen"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -104,13 +120,20 @@ fn a_large_wheel_is_unpacked_as_it_was_hashed_or_not_at_all() {
     let (to, done) = unpacked("clean", &|_| {});
     done.unwrap();
     for (name, content) in members {
-        assert!(fs::read(&to.join("site").join(name)).unwrap() == content, "{name}");
+        assert!(
+            fs::read(&to.join("site").join(name)).unwrap() == content,
+            "{name}"
+        );
     }
     assert!(fs::exists(&to.join("scripts/run")));
     // Behind the first part, what is in the last one becomes another.
     let changes: [(&str, &[u8], &[u8]); 2] = [
         ("content", b"LAST = 'one'", b"LAST = 'bad'"),
-        ("entry points", b"[console_scripts]\nrun = a:one\n", b"[console_scripts]\nrun = a:bad\n"),
+        (
+            "entry points",
+            b"[console_scripts]\nrun = a:one\n",
+            b"[console_scripts]\nrun = a:bad\n",
+        ),
     ];
     for (what, right, wrong) in changes {
         let done_members = AtomicUsize::new(0);
@@ -120,7 +143,10 @@ fn a_large_wheel_is_unpacked_as_it_was_hashed_or_not_at_all() {
             }
         });
         let error = done.unwrap_err();
-        assert!(error.starts_with("it has changed since it was chosen"), "{what}: {error}");
+        assert!(
+            error.starts_with("it has changed since it was chosen"),
+            "{what}: {error}"
+        );
         forge(&path, wrong, right);
         unpacked(&format!("{what} again"), &|_| {}).1.unwrap();
     }

@@ -1,5 +1,5 @@
-//! Reading the text of `vpython.conf`. All that is wrong with it is said at once, each with its line and column; a key that nobody knows is a
-//! warning, because a later version may know it.
+//! Reading the text of `vpython.conf`. All that is wrong with it is said at once, each with its
+//! line and column; a key that nobody knows is a warning, because a later version may know it.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -13,7 +13,15 @@ use super::{Conf, Set};
 use crate::process::{CalledAs, Process};
 use crate::report::{Failure, kind_of, nearest};
 
-const TOP_KEYS: [&str; 7] = ["root", "wheels", "default-spec", "python", "prune", "fetch", "bypass"];
+const TOP_KEYS: [&str; 7] = [
+    "root",
+    "wheels",
+    "default-spec",
+    "python",
+    "prune",
+    "fetch",
+    "bypass",
+];
 const PYTHON_KEYS: [&str; 2] = ["vpython", "vpython3"];
 const PRUNE_KEYS: [&str; 2] = ["older-than", "max-size"];
 const FETCH_KEYS: [&str; 3] = ["allow", "index-url", "pip-options"];
@@ -27,17 +35,36 @@ type Value<'a> = Spanned<DeValue<'a>>;
 pub(super) fn parse(path: &Path, content: Vec<u8>, process: &Process) -> Result<Conf> {
     let bad = || Failure::new(format!("bad settings in `{}`", path.display()));
     let content = String::from_utf8(content).map_err(|error| {
-        let line = memchr::memchr_iter(b'\n', &error.as_bytes()[..error.utf8_error().valid_up_to()]).count() + 1;
+        let line =
+            memchr::memchr_iter(b'\n', &error.as_bytes()[..error.utf8_error().valid_up_to()])
+                .count()
+                + 1;
         bad().because(format!("line {line} is not UTF-8"))
     })?;
-    let mut reader = Reader { path, content: &content, process, problems: Vec::new(), warnings: Vec::new() };
+    let mut reader = Reader {
+        path,
+        content: &content,
+        process,
+        problems: Vec::new(),
+        warnings: Vec::new(),
+    };
     let conf = reader.read();
-    let Reader { mut problems, warnings, .. } = reader;
+    let Reader {
+        mut problems,
+        warnings,
+        ..
+    } = reader;
     if problems.is_empty() {
-        return Ok(Conf { file: Some(path.to_path_buf()), warnings, ..conf });
+        return Ok(Conf {
+            file: Some(path.to_path_buf()),
+            warnings,
+            ..conf
+        });
     }
     problems.sort();
-    Err(bad().because_of(problems.into_iter().map(|(_, problem)| problem)).into())
+    Err(bad()
+        .because_of(problems.into_iter().map(|(_, problem)| problem))
+        .into())
 }
 
 /// One reading of one text, with what was found wrong so far.
@@ -54,7 +81,10 @@ impl<'a> Reader<'a> {
     fn read(&mut self) -> Conf {
         let (document, errors) = DeTable::parse_recoverable(self.content);
         for error in &errors {
-            self.problem(error.span().map_or(0, |span| span.start), error.message().lines().next().unwrap_or_default());
+            self.problem(
+                error.span().map_or(0, |span| span.start),
+                error.message().lines().next().unwrap_or_default(),
+            );
         }
         if !errors.is_empty() {
             return Conf::default();
@@ -64,18 +94,27 @@ impl<'a> Reader<'a> {
         let python = self.table(top, "python", &PYTHON_KEYS);
         let prune = self.table(top, "prune", &PRUNE_KEYS);
         let fetch = self.table(top, "fetch", &FETCH_KEYS);
-        let versions = python.map(|table| PYTHON_KEYS.map(|key| self.set(table, "python.", key, Self::versions)));
+        let versions = python
+            .map(|table| PYTHON_KEYS.map(|key| self.set(table, "python.", key, Self::versions)));
         let [vpython, vpython3] = versions.unwrap_or_default();
         Conf {
             root: self.set(top, "", "root", Self::root),
             wheels: self.set(top, "", "wheels", Self::paths),
             default_spec: self.set(top, "", "default-spec", Self::path),
-            python: if self.process.called_as() == CalledAs::Vpython3 { vpython3 } else { vpython },
-            prune_older_than: prune.and_then(|table| self.set(table, "prune.", "older-than", Self::age)),
-            prune_max_size: prune.and_then(|table| self.set(table, "prune.", "max-size", Self::size)),
+            python: if self.process.called_as() == CalledAs::Vpython3 {
+                vpython3
+            } else {
+                vpython
+            },
+            prune_older_than: prune
+                .and_then(|table| self.set(table, "prune.", "older-than", Self::age)),
+            prune_max_size: prune
+                .and_then(|table| self.set(table, "prune.", "max-size", Self::size)),
             fetch_allow: fetch.and_then(|table| self.set(table, "fetch.", "allow", Self::boolean)),
-            fetch_index_url: fetch.and_then(|table| self.set(table, "fetch.", "index-url", Self::text)),
-            fetch_pip_options: fetch.and_then(|table| self.set(table, "fetch.", "pip-options", Self::texts)),
+            fetch_index_url: fetch
+                .and_then(|table| self.set(table, "fetch.", "index-url", Self::text)),
+            fetch_pip_options: fetch
+                .and_then(|table| self.set(table, "fetch.", "pip-options", Self::texts)),
             bypass: self.set(top, "", "bypass", Self::text),
             ..Conf::default()
         }
@@ -91,10 +130,18 @@ impl<'a> Reader<'a> {
     ) -> Option<Set<T>> {
         let value = table.get(key)?;
         let line = self.line(value.span().start);
-        Some(Set { value: read(self, &format!("{prefix}{key}"), value)?, line })
+        Some(Set {
+            value: read(self, &format!("{prefix}{key}"), value)?,
+            line,
+        })
     }
 
-    fn table<'v>(&mut self, top: &'v DeTable<'a>, key: &str, known: &[&str]) -> Option<&'v DeTable<'a>> {
+    fn table<'v>(
+        &mut self,
+        top: &'v DeTable<'a>,
+        key: &str,
+        known: &[&str],
+    ) -> Option<&'v DeTable<'a>> {
         let value = top.get(key)?;
         let Some(table) = value.get_ref().as_table() else {
             self.wrong_type(&format!("`{key}`"), "a table", value);
@@ -126,8 +173,14 @@ impl<'a> Reader<'a> {
             self.wrong_type(&format!("`{key}`"), "an array of strings", value);
             return None;
         };
-        let texts: Vec<String> = items.iter().filter_map(|item| Some(item.get_ref().as_str()?.to_owned())).collect();
-        for item in items.iter().filter(|item| item.get_ref().as_str().is_none()) {
+        let texts: Vec<String> = items
+            .iter()
+            .filter_map(|item| Some(item.get_ref().as_str()?.to_owned()))
+            .collect();
+        for item in items
+            .iter()
+            .filter(|item| item.get_ref().as_str().is_none())
+        {
             self.wrong_type(&format!("an item of `{key}`"), "a string", item);
         }
         (texts.len() == items.len()).then_some(texts)
@@ -139,13 +192,23 @@ impl<'a> Reader<'a> {
             DeValue::String(text) => vec![text.clone().into_owned()],
             DeValue::Array(_) => self.texts(key, value)?,
             _ => {
-                self.wrong_type(&format!("`{key}`"), "a string, or an array of strings", value);
+                self.wrong_type(
+                    &format!("`{key}`"),
+                    "a string, or an array of strings",
+                    value,
+                );
                 return None;
             }
         };
-        let bad: Vec<&String> = versions.iter().filter(|version| !is_version(version)).collect();
+        let bad: Vec<&String> = versions
+            .iter()
+            .filter(|version| !is_version(version))
+            .collect();
         for version in &bad {
-            self.problem(value.span().start, &format!("`{version}` is not a version of Python; write it as in `3.11`"));
+            self.problem(
+                value.span().start,
+                &format!("`{version}` is not a version of Python; write it as in `3.11`"),
+            );
         }
         if bad.is_empty() { Some(versions) } else { None }
     }
@@ -154,7 +217,10 @@ impl<'a> Reader<'a> {
         let text = self.text(key, value)?;
         let age = humantime::parse_duration(&text).ok();
         if age.is_none() {
-            self.problem(value.span().start, &format!("`{text}` is not an age; write a number and its unit, as in `30d`"));
+            self.problem(
+                value.span().start,
+                &format!("`{text}` is not an age; write a number and its unit, as in `30d`"),
+            );
         }
         age
     }
@@ -163,7 +229,10 @@ impl<'a> Reader<'a> {
         let text = self.text(key, value)?;
         let size = text.parse::<ByteSize>().ok();
         if size.is_none() {
-            self.problem(value.span().start, &format!("`{text}` is not a size; write a number and its unit, as in `10GiB`"));
+            self.problem(
+                value.span().start,
+                &format!("`{text}` is not a size; write a number and its unit, as in `10GiB`"),
+            );
         }
         size.map(|size| size.as_u64())
     }
@@ -171,7 +240,10 @@ impl<'a> Reader<'a> {
     /// The root, in whose path `{uid}` is the user's id: a store is one user's.
     fn root(&mut self, key: &str, value: &Value<'_>) -> Option<PathBuf> {
         let text = self.text(key, value)?;
-        self.resolve(&text.replace("{uid}", &self.process.user.to_string()), value)
+        self.resolve(
+            &text.replace("{uid}", &self.process.user.to_string()),
+            value,
+        )
     }
 
     fn path(&mut self, key: &str, value: &Value<'_>) -> Option<PathBuf> {
@@ -184,7 +256,8 @@ impl<'a> Reader<'a> {
         texts.iter().map(|text| self.resolve(text, value)).collect()
     }
 
-    /// The absolute path of one that is relative to the file's directory, or to the user's home behind `~/`.
+    /// The absolute path of one that is relative to the file's directory, or to the user's home
+    /// behind `~/`.
     fn resolve(&mut self, text: &str, value: &Value<'_>) -> Option<PathBuf> {
         let path = match text.strip_prefix("~/") {
             _ if text.is_empty() => None,
@@ -192,30 +265,52 @@ impl<'a> Reader<'a> {
             Some(rest) => self.process.home().map(|home| home.join(rest)),
         };
         if path.is_none() {
-            let why = if text.is_empty() { "the path is empty" } else { "`HOME` is not set, which `~` stands for" };
+            let why = if text.is_empty() {
+                "the path is empty"
+            } else {
+                "`HOME` is not set, which `~` stands for"
+            };
             self.problem(value.span().start, why);
         }
         path.map(|path| path.components().collect())
     }
 
     fn warn_of_unknown_keys(&mut self, table: &DeTable<'_>, known: &[&str], prefix: &str) {
-        for key in table.keys().filter(|key| !known.contains(&key.get_ref().as_ref())) {
+        for key in table
+            .keys()
+            .filter(|key| !known.contains(&key.get_ref().as_ref()))
+        {
             let (line, key) = (self.line(key.span().start), key.get_ref());
             let near = nearest(key, known.iter().copied());
-            let hint = near.map(|near| format!("; did you mean `{prefix}{near}`?")).unwrap_or_default();
-            self.warnings.push(format!("`{}`, line {line}: unknown key `{prefix}{key}` is ignored{hint}", self.path.display()));
+            let hint = near
+                .map(|near| format!("; did you mean `{prefix}{near}`?"))
+                .unwrap_or_default();
+            self.warnings.push(format!(
+                "`{}`, line {line}: unknown key `{prefix}{key}` is ignored{hint}",
+                self.path.display()
+            ));
         }
     }
 
     fn wrong_type(&mut self, what: &str, wanted: &str, value: &Value<'_>) {
         let found = kind_of(value.get_ref());
-        self.problem(value.span().start, &format!("{what} must be {wanted}, and is {found}"));
+        self.problem(
+            value.span().start,
+            &format!("{what} must be {wanted}, and is {found}"),
+        );
     }
 
     fn problem(&mut self, offset: usize, what: &str) {
         let before = &self.content[..self.content.floor_char_boundary(offset)];
-        let column = before[before.rfind('\n').map_or(0, |newline| newline + 1)..].chars().count() + 1;
-        let place = format!("`{}`, line {}, column {column}", self.path.display(), self.line(offset));
+        let column = before[before.rfind('\n').map_or(0, |newline| newline + 1)..]
+            .chars()
+            .count()
+            + 1;
+        let place = format!(
+            "`{}`, line {}, column {column}",
+            self.path.display(),
+            self.line(offset)
+        );
         self.problems.push((offset, format!("{place}: {what}")));
     }
 
@@ -227,7 +322,9 @@ impl<'a> Reader<'a> {
 
 /// Whether a text is one, two or three numbers, as a version of Python is named.
 fn is_version(text: &str) -> bool {
-    let is_number = |part: &str| !part.is_empty() && part.len() < 4 && part.bytes().all(|byte| byte.is_ascii_digit());
+    let is_number = |part: &str| {
+        !part.is_empty() && part.len() < 4 && part.bytes().all(|byte| byte.is_ascii_digit())
+    };
     text.split('.').count() <= 3 && text.split('.').all(is_number)
 }
 
@@ -270,7 +367,14 @@ pip-options = ['--no-input']
         let expected = Conf {
             file: Some("/site/vpython.conf".into()),
             root: Some(set("/scratch/7/vpython".into(), 1)),
-            wheels: Some(set(vec!["/site/wheels".into(), "/home/me/wheels".into(), "/opt/wheels".into()], 2)),
+            wheels: Some(set(
+                vec![
+                    "/site/wheels".into(),
+                    "/home/me/wheels".into(),
+                    "/opt/wheels".into(),
+                ],
+                2,
+            )),
             default_spec: Some(set("/site/default.toml".into(), 3)),
             python: Some(set(vec!["3.11".into()], 6)),
             prune_older_than: Some(set(Duration::from_hours(48), 9)),
@@ -283,16 +387,30 @@ pip-options = ['--no-input']
         };
         assert_eq!(read(content, "vpython").unwrap(), expected);
         let python = Some(set(vec!["3.12".into(), "3.11.4".into(), "3".into()], 7));
-        assert_eq!(read(content, "vpython3").unwrap(), Conf { python, ..expected });
-        assert_eq!(read("", "vpython").unwrap(), Conf { file: Some("/site/vpython.conf".into()), ..Conf::default() });
+        assert_eq!(
+            read(content, "vpython3").unwrap(),
+            Conf { python, ..expected }
+        );
+        assert_eq!(
+            read("", "vpython").unwrap(),
+            Conf {
+                file: Some("/site/vpython.conf".into()),
+                ..Conf::default()
+            }
+        );
     }
 
     #[test]
     fn the_example_of_the_readme_is_read() {
-        let (_, behind) = include_str!("../../../README.md").split_once("<!-- conf -->\n```toml\n").unwrap();
+        let (_, behind) = include_str!("../../../README.md")
+            .split_once("<!-- conf -->\n```toml\n")
+            .unwrap();
         let conf = read(behind.split_once("```").unwrap().0, "vpython3").unwrap();
         assert_eq!(conf.warnings, [""; 0]);
-        assert_eq!(conf.wheels.unwrap().value, [Path::new("/site/wheels-of-2026")]);
+        assert_eq!(
+            conf.wheels.unwrap().value,
+            [Path::new("/site/wheels-of-2026")]
+        );
         assert_eq!(conf.python.unwrap().value, ["3.12", "3.11"]);
     }
 
@@ -319,18 +437,30 @@ vpython: error: bad settings in `/site/vpython.conf`
   caused by: `/site/vpython.conf`, line 7, column 12: `prune.max-size` must be a string, and is an integer
   caused by: `/site/vpython.conf`, line 9, column 9: `fetch.allow` must be a boolean, and is a string
 ";
-        assert_eq!(crate::report::render(&read(content, "vpython").unwrap_err()), message);
+        assert_eq!(
+            crate::report::render(&read(content, "vpython").unwrap_err()),
+            message
+        );
         let rows = [
             (
                 "[python]\nvpython = 3.11",
                 "line 2, column 11: `python.vpython` must be a string, or an array of strings, and is a float",
             ),
-            ("[python]\nvpython3 = 'x'", "line 2, column 12: `x` is not a version of Python; write it as in `3.11`"),
-            ("a = [\n'b'\n'c'\n]", "line 3, column 1: missing comma between array elements, expected `,`"),
+            (
+                "[python]\nvpython3 = 'x'",
+                "line 2, column 12: `x` is not a version of Python; write it as in `3.11`",
+            ),
+            (
+                "a = [\n'b'\n'c'\n]",
+                "line 3, column 1: missing comma between array elements, expected `,`",
+            ),
         ];
         for (content, cause) in rows {
             let message = crate::report::render(&read(content, "vpython").unwrap_err());
-            assert!(message.ends_with(&format!("  caused by: `/site/vpython.conf`, {cause}\n")), "{message}");
+            assert!(
+                message.ends_with(&format!("  caused by: `/site/vpython.conf`, {cause}\n")),
+                "{message}"
+            );
         }
     }
 }

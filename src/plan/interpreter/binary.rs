@@ -1,4 +1,5 @@
-//! What an executable is by its bytes: an interpreter's binary, a script in front of one, or vpython itself under another name.
+//! What an executable is by its bytes: an interpreter's binary, a script in front of one, or
+//! vpython itself under another name.
 
 use std::ffi::OsStr;
 use std::io::Read;
@@ -37,21 +38,34 @@ pub(super) fn look(path: &Path, process: &Process) -> Result<Option<Executable>>
     if !fs::look_for_file(path)? || !is_executable(path)? {
         return Ok(None);
     }
-    if process.executable.as_deref().is_some_and(|own| Stamp::of(own) == Stamp::of(path)) {
+    if process
+        .executable
+        .as_deref()
+        .is_some_and(|own| Stamp::of(own) == Stamp::of(path))
+    {
         return Ok(Some(Executable::Vpython));
     }
-    let Some(head) = fs::visible(read_head(path))? else { return Ok(None) };
+    let Some(head) = fs::visible(read_head(path))? else {
+        return Ok(None);
+    };
     if head.starts_with(b"#!") {
         let text = String::from_utf8_lossy(&head).into_owned();
-        // A wrapper that leads back here would run in circles. A shim of pyenv's names pyenv's root, whatever that is called.
+        // A wrapper that leads back here would run in circles. A shim of pyenv's names pyenv's
+        // root, whatever that is called.
         return Ok(Some(if !pyenv::is_shim(&text) && calls_vpython(&text) {
             Executable::Vpython
         } else {
             Executable::Script(text)
         }));
     }
-    let Some(content) = fs::visible(fs::read(path))? else { return Ok(None) };
-    Ok(Some(if memmem::find(&content, MARK).is_some() { Executable::Vpython } else { Executable::Binary }))
+    let Some(content) = fs::visible(fs::read(path))? else {
+        return Ok(None);
+    };
+    Ok(Some(if memmem::find(&content, MARK).is_some() {
+        Executable::Vpython
+    } else {
+        Executable::Binary
+    }))
 }
 
 fn is_executable(path: &Path) -> Result<bool> {
@@ -62,24 +76,32 @@ fn is_executable(path: &Path) -> Result<bool> {
 
 fn read_head(path: &Path) -> Result<Vec<u8>> {
     let mut head = Vec::new();
-    let read = fs::open_regular(path)?.take(SCRIPT_HEAD).read_to_end(&mut head);
+    let read = fs::open_regular(path)?
+        .take(SCRIPT_HEAD)
+        .read_to_end(&mut head);
     read.with_context(|| format!("cannot read `{}`", path.display()))?;
     Ok(head)
 }
 
 /// Whether a script has vpython as one of its words, as a wrapper does that calls it.
 fn calls_vpython(script: &str) -> bool {
-    let lines = script.lines().filter(|line| !line.trim_start().starts_with('#'));
-    let mut words = lines.flat_map(|line| line.split(|end: char| end.is_whitespace() || "\"'`;&|()".contains(end)));
+    let lines = script
+        .lines()
+        .filter(|line| !line.trim_start().starts_with('#'));
+    let mut words = lines
+        .flat_map(|line| line.split(|end: char| end.is_whitespace() || "\"'`;&|()".contains(end)));
     words.any(|word| matches!(word.rsplit('/').next(), Some("vpython" | "vpython3")))
 }
 
-/// The directories of `PATH`, each once, absolute ones alone. Those that an outer vpython put in front are left out, so that a
-/// program that runs vpython gets what its user would get.
+/// The directories of `PATH`, each once, absolute ones alone. Those that an outer vpython put in
+/// front are left out, so that a program that runs vpython gets what its user would get.
 pub(super) fn search_path(process: &Process) -> Vec<PathBuf> {
     let mut directories = Vec::new();
     for directory in std::env::split_paths(process.search_path()) {
-        if directory.is_absolute() && !directories.contains(&directory) && !Key::names_bin_directory(&directory) {
+        if directory.is_absolute()
+            && !directories.contains(&directory)
+            && !Key::names_bin_directory(&directory)
+        {
             directories.push(directory);
         }
     }
@@ -89,14 +111,19 @@ pub(super) fn search_path(process: &Process) -> Vec<PathBuf> {
 /// The first `python3`, else `python`, on `PATH` that is not vpython; whatever else it is.
 #[must_use]
 pub fn next_python_on_path(process: &Process) -> Option<PathBuf> {
-    ["python3", "python"].iter().find_map(|name| next_on_path(name.as_ref(), process))
+    ["python3", "python"]
+        .iter()
+        .find_map(|name| next_on_path(name.as_ref(), process))
 }
 
 /// The first program of this name on `PATH` that is not vpython, and does not call it.
 #[must_use]
 pub fn next_on_path(name: &OsStr, process: &Process) -> Option<PathBuf> {
     let is_other = |path: &PathBuf| matches!(look(path, process), Ok(Some(found)) if found != Executable::Vpython);
-    search_path(process).iter().map(|directory| directory.join(name)).find(is_other)
+    search_path(process)
+        .iter()
+        .map(|directory| directory.join(name))
+        .find(is_other)
 }
 
 #[cfg(test)]
@@ -114,10 +141,25 @@ mod tests {
     fn an_executable_is_known_by_its_bytes() {
         let own = [b"\x7fELF...".as_slice(), MARK].concat();
         let rows = [
-            (b"\x7fELF binary".as_slice(), 0o755, Some(Executable::Binary), "a binary"),
+            (
+                b"\x7fELF binary".as_slice(),
+                0o755,
+                Some(Executable::Binary),
+                "a binary",
+            ),
             (b"\x7fELF binary".as_slice(), 0o644, None, "not executable"),
-            (own.as_slice(), 0o755, Some(Executable::Vpython), "a build of vpython under another name"),
-            (b"#!/bin/sh\nexec x".as_slice(), 0o755, Some(Executable::Script("#!/bin/sh\nexec x".into())), "a script"),
+            (
+                own.as_slice(),
+                0o755,
+                Some(Executable::Vpython),
+                "a build of vpython under another name",
+            ),
+            (
+                b"#!/bin/sh\nexec x".as_slice(),
+                0o755,
+                Some(Executable::Script("#!/bin/sh\nexec x".into())),
+                "a script",
+            ),
             (
                 b"#!/bin/sh\nexec \"/opt/vpython3\" \"$@\"".as_slice(),
                 0o755,
@@ -127,7 +169,9 @@ mod tests {
             (
                 b"#!/bin/sh\n# not vpython\nexec /vpython/python3".as_slice(),
                 0o755,
-                Some(Executable::Script("#!/bin/sh\n# not vpython\nexec /vpython/python3".into())),
+                Some(Executable::Script(
+                    "#!/bin/sh\n# not vpython\nexec /vpython/python3".into(),
+                )),
                 "a script that only speaks of it",
             ),
         ];
@@ -140,7 +184,13 @@ mod tests {
     #[test]
     fn relative_directories_and_those_of_an_outer_vpython_are_passed_over() {
         let path = format!("/store/v1/envs/{}/bin:/a::bin:/b:/a", "0a".repeat(20));
-        let process = Process { environment: vec![("PATH".into(), path.into())], ..Process::default() };
-        assert_eq!(search_path(&process), [PathBuf::from("/a"), PathBuf::from("/b")]);
+        let process = Process {
+            environment: vec![("PATH".into(), path.into())],
+            ..Process::default()
+        };
+        assert_eq!(
+            search_path(&process),
+            [PathBuf::from("/a"), PathBuf::from("/b")]
+        );
     }
 }

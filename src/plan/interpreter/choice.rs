@@ -8,7 +8,8 @@ use std::path::PathBuf;
 pub struct InterpreterChoice {
     /// The one that is taken; none where none will do.
     pub taken: Option<Taken>,
-    /// The versions that were looked for first, because neither the caller nor the spec names one, up to the one that was found.
+    /// The versions that were looked for first, because neither the caller nor the spec names one,
+    /// up to the one that was found.
     pub defaults: Vec<String>,
     /// The candidates before it that will not do, in the order in which they were met.
     pub passed_over: Vec<PassedOver>,

@@ -1,5 +1,5 @@
-//! Which versions of Python are looked for first where neither the caller nor the spec names one: those of `vpython.conf`, then those that
-//! LUCI's program of the same name takes.
+//! Which versions of Python are looked for first where neither the caller nor the spec names one:
+//! those of `vpython.conf`, then those that LUCI's program of the same name takes.
 
 use anyhow::Result;
 
@@ -10,14 +10,22 @@ use crate::invocation::Invocation;
 use crate::plan::interpreter::Source;
 use crate::spec::{PythonDefault, Spec};
 
-/// The default versions of a launch, in the order in which they are looked for; none where a version is named.
+/// The default versions of a launch, in the order in which they are looked for; none where a
+/// version is named.
 pub(super) fn versions(invocation: &Invocation, spec: &Spec) -> Vec<NamedVersion> {
     if invocation.interpreter.is_some() || spec.requires_python.is_some() {
         return Vec::new();
     }
-    let of_site = invocation.conf.python.iter().flat_map(|python| python.value.iter().map(String::as_str));
+    let of_site = invocation
+        .conf
+        .python
+        .iter()
+        .flat_map(|python| python.value.iter().map(String::as_str));
     let versions = of_site.chain(spec.python_default.versions().iter().copied());
-    versions.filter_map(|version| NamedVersion::of(version.as_ref())).map(NamedVersion::by_default).collect()
+    versions
+        .filter_map(|version| NamedVersion::of(version.as_ref()))
+        .map(NamedVersion::by_default)
+        .collect()
 }
 
 /// Whether of all that is left the highest version is taken, and not the first.
@@ -27,11 +35,20 @@ pub(super) fn takes_highest(invocation: &Invocation, spec: &Spec) -> bool {
 }
 
 impl Search<'_> {
-    /// The highest version of all places, and of equal ones the first. A bundle goes before all others, as ever.
+    /// The highest version of all places, and of equal ones the first. A bundle goes before all
+    /// others, as ever.
     pub(super) fn highest(&mut self) -> Result<Option<Facts>> {
-        let Some(mut best) = self.anywhere()? else { return Ok(None) };
+        let Some(mut best) = self.anywhere()? else {
+            return Ok(None);
+        };
         let passed_over = self.evidence.choice.passed_over.clone();
-        while self.evidence.choice.taken.as_ref().is_some_and(|taken| taken.source != Source::Bundle) {
+        while self
+            .evidence
+            .choice
+            .taken
+            .as_ref()
+            .is_some_and(|taken| taken.source != Source::Bundle)
+        {
             let taken = self.evidence.choice.taken.take();
             self.version = Some(NamedVersion::above(best.version()));
             let Some(higher) = self.anywhere()? else {

@@ -1,17 +1,22 @@
 //! Which interpreter a spec gets.
 //!
-//! 1. The one that `-vpython-interpreter` or `VPYTHON_INTERPRETER` names; where that is a version, one of the following that has it.
-//! 2. Bundles: directories named by version beside vpython's own binary, the highest that satisfies.
-//! 3. Names on `PATH`, as a shell would find them: `python3`, `python`, then names with a version in them; where the spec leaves room for a
-//!    single minor version, the name with that version comes first.
+//! 1. The one that `-vpython-interpreter` or `VPYTHON_INTERPRETER` names; where that is a version,
+//!    one of the following that has it.
+//! 2. Bundles: directories named by version beside vpython's own binary, the highest that
+//!    satisfies.
+//! 3. Names on `PATH`, as a shell would find them: `python3`, `python`, then names with a version
+//!    in them; where the spec leaves room for a single minor version, the name with that version
+//!    comes first.
 //! 4. What pyenv and uv have installed, the highest that satisfies.
 //!
-//! Where neither the caller nor the spec names a version, there may be default versions, each of which is looked for in all these places
-//! before any other is taken: see `default`.
+//! Where neither the caller nor the spec names a version, there may be default versions, each of
+//! which is looked for in all these places before any other is taken: see `default`.
 //!
-//! Python 2.7 is looked for where the spec leaves nothing else, by the names `python2.7`, `python2` and `python`, and only there.
+//! Python 2.7 is looked for where the spec leaves nothing else, by the names `python2.7`, `python2`
+//! and `python`, and only there.
 //!
-//! vpython itself under another name and scripts on `PATH` are never run; a shim of pyenv's is resolved by reading pyenv's files.
+//! vpython itself under another name and scripts on `PATH` are never run; a shim of pyenv's is
+//! resolved by reading pyenv's files.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -30,7 +35,8 @@ use crate::process::Process;
 use crate::report::{self, Failure, Kind};
 use crate::spec::{Placed, PythonRange, Spec};
 
-/// Finds the interpreter for a spec. `memo` is the directory for what interpreters have said, where there is one.
+/// Finds the interpreter for a spec. `memo` is the directory for what interpreters have said, where
+/// there is one.
 ///
 /// # Errors
 /// None satisfies, or the one that is named does not or cannot be run.
@@ -45,7 +51,14 @@ pub fn find(
     for version in default::versions(invocation, spec) {
         evidence.choice.defaults.push(version.text.clone());
         let wants_python2 = is_for_python2(&version.specifiers);
-        let mut search = Search { wanted, version: Some(version), wants_python2, process, memo, evidence };
+        let mut search = Search {
+            wanted,
+            version: Some(version),
+            wants_python2,
+            process,
+            memo,
+            evidence,
+        };
         if let Some(facts) = search.anywhere()? {
             return Ok(facts);
         }
@@ -61,8 +74,17 @@ pub fn find(
         version = version.filter(|_| !fs::exists(&path));
     }
     let wants_python2 = wanted.is_some_and(|wanted| is_for_python2(&wanted.value.specifiers))
-        || version.as_ref().is_some_and(|version| is_for_python2(&version.specifiers));
-    let mut search = Search { wanted, version, wants_python2, process, memo, evidence };
+        || version
+            .as_ref()
+            .is_some_and(|version| is_for_python2(&version.specifiers));
+    let mut search = Search {
+        wanted,
+        version,
+        wants_python2,
+        process,
+        memo,
+        evidence,
+    };
     let found = match named {
         Some(path) if search.version.is_none() => return search.named(&process.absolute(path)),
         _ if default::takes_highest(invocation, spec) => search.highest()?,
@@ -71,10 +93,14 @@ pub fn find(
     found.ok_or_else(|| search.none_found().into())
 }
 
-/// The parts of the environment that decide what [`find`] looks at, for the name of a launch memo, each by the name that a person
-/// knows it by; `interpreter` is the one that the caller names. Asks nothing of the disk.
+/// The parts of the environment that decide what [`find`] looks at, for the name of a launch memo,
+/// each by the name that a person knows it by; `interpreter` is the one that the caller names. Asks
+/// nothing of the disk.
 #[must_use]
-pub fn search_settings(interpreter: Option<&Path>, process: &Process) -> Vec<(&'static str, OsString)> {
+pub fn search_settings(
+    interpreter: Option<&Path>,
+    process: &Process,
+) -> Vec<(&'static str, OsString)> {
     let names = [
         ("HOME", "`HOME`"),
         ("PYENV_ROOT", "`PYENV_ROOT`"),
@@ -82,19 +108,38 @@ pub fn search_settings(interpreter: Option<&Path>, process: &Process) -> Vec<(&'
         ("UV_PYTHON_INSTALL_DIR", "`UV_PYTHON_INSTALL_DIR`"),
         ("XDG_DATA_HOME", "`XDG_DATA_HOME`"),
     ];
-    let mut settings: Vec<(&str, OsString)> =
-        names.iter().filter_map(|(name, title)| Some((*title, process.setting(name)?.to_owned()))).collect();
-    let mut path: Vec<PathBuf> =
-        interpreter.and_then(|path| Some(process.absolute(path).parent()?.to_path_buf())).into_iter().collect();
+    let mut settings: Vec<(&str, OsString)> = names
+        .iter()
+        .filter_map(|(name, title)| Some((*title, process.setting(name)?.to_owned())))
+        .collect();
+    let mut path: Vec<PathBuf> = interpreter
+        .and_then(|path| Some(process.absolute(path).parent()?.to_path_buf()))
+        .into_iter()
+        .collect();
     if interpreter.is_none_or(|path| NamedVersion::of(path).is_some()) {
         path.extend(search_path(process));
     }
     settings.extend(interpreter.map(|path| ("the interpreter that is named", path.into())));
     settings.extend(path.iter().map(|directory| ("`PATH`", directory.into())));
-    settings.extend(process.executable.as_ref().map(|path| ("the place of vpython", path.into())));
-    // pyenv's choice depends on the current directory, and so does what a word names; nothing else does.
-    if interpreter.is_some_and(Path::is_relative) || path.iter().any(|directory| pyenv::is_shims_directory(directory)) {
-        settings.extend(process.directory.as_ref().map(|directory| (DIRECTORY, directory.into())));
+    settings.extend(
+        process
+            .executable
+            .as_ref()
+            .map(|path| ("the place of vpython", path.into())),
+    );
+    // pyenv's choice depends on the current directory, and so does what a word names; nothing else
+    // does.
+    if interpreter.is_some_and(Path::is_relative)
+        || path
+            .iter()
+            .any(|directory| pyenv::is_shims_directory(directory))
+    {
+        settings.extend(
+            process
+                .directory
+                .as_ref()
+                .map(|directory| (DIRECTORY, directory.into())),
+        );
     }
     settings
 }
@@ -117,39 +162,70 @@ pub(super) struct Search<'a> {
 }
 
 impl Search<'_> {
-    /// The interpreter that the caller names: an executable, or a bundle's directory. It is run whatever it is, but for vpython.
+    /// The interpreter that the caller names: an executable, or a bundle's directory. It is run
+    /// whatever it is, but for vpython.
     fn named(&mut self, path: &Path) -> Result<Facts> {
         self.evidence.look(path);
         let is_bundle = fs::metadata(path)?.is_some_and(|metadata| metadata.is_dir());
-        let path = if is_bundle { self.in_bundle(path)? } else { path.to_path_buf() };
-        let cannot = |kind| Failure::new(format!("cannot use `{}` as interpreter", path.display())).kind(kind);
+        let path = if is_bundle {
+            self.in_bundle(path)?
+        } else {
+            path.to_path_buf()
+        };
+        let cannot = |kind| {
+            Failure::new(format!("cannot use `{}` as interpreter", path.display())).kind(kind)
+        };
         let path = match self.looks(&path)? {
-            Some(Executable::Vpython) => return Err(cannot(Kind::CannotExecute).because("it is vpython itself").into()),
-            Some(Executable::Script(text)) if pyenv::is_shim(&text) => {
-                self.resolve_shim(&path)?.ok_or_else(|| cannot(Kind::NotFound).because(NO_VERSION))?
+            Some(Executable::Vpython) => {
+                return Err(cannot(Kind::CannotExecute)
+                    .because("it is vpython itself")
+                    .into());
             }
+            Some(Executable::Script(text)) if pyenv::is_shim(&text) => self
+                .resolve_shim(&path)?
+                .ok_or_else(|| cannot(Kind::NotFound).because(NO_VERSION))?,
             Some(_) => path,
-            None if fs::is_file(&path) => return Err(cannot(Kind::CannotExecute).because("it is not executable").into()),
-            None => return Err(cannot(Kind::NotFound).because("there is no such file").into()),
+            None if fs::is_file(&path) => {
+                return Err(cannot(Kind::CannotExecute)
+                    .because("it is not executable")
+                    .into());
+            }
+            None => {
+                return Err(cannot(Kind::NotFound)
+                    .because("there is no such file")
+                    .into());
+            }
         };
         let facts = self.ask(&path)?;
         match self.objection(&facts) {
             None => Ok(self.take(facts, &path, Source::Named)),
-            Some(why) => Err(Failure::new(format!("cannot use `{}` as interpreter", path.display())).because(why).into()),
+            Some(why) => Err(Failure::new(format!(
+                "cannot use `{}` as interpreter",
+                path.display()
+            ))
+            .because(why)
+            .into()),
         }
     }
 
-    /// The interpreter of a bundle: one of Python 3, where there is one and the spec does not ask for Python 2.
+    /// The interpreter of a bundle: one of Python 3, where there is one and the spec does not ask
+    /// for Python 2.
     fn in_bundle(&self, directory: &Path) -> Result<PathBuf> {
         let three = directory.join("bin/python3");
         let two = directory.join("bin/python2.7");
-        let takes_two = fs::look_for_file(&two)? && (self.wants_python2 || !fs::look_for_file(&three)?);
+        let takes_two =
+            fs::look_for_file(&two)? && (self.wants_python2 || !fs::look_for_file(&three)?);
         Ok(if takes_two { two } else { three })
     }
 
     /// The first that satisfies; none where none does.
     pub(super) fn anywhere(&mut self) -> Result<Option<Facts>> {
-        for place in [Self::bundles, Self::on_path, Self::installed_by_pyenv, Self::installed_by_uv] {
+        for place in [
+            Self::bundles,
+            Self::on_path,
+            Self::installed_by_pyenv,
+            Self::installed_by_uv,
+        ] {
             if let Some(facts) = place(self)? {
                 return Ok(Some(facts));
             }
@@ -158,13 +234,23 @@ impl Search<'_> {
     }
 
     fn bundles(&mut self) -> Result<Option<Facts>> {
-        let Some(directory) = self.process.executable.as_ref().and_then(|own| own.parent()) else { return Ok(None) };
+        let Some(directory) = self
+            .process
+            .executable
+            .as_ref()
+            .and_then(|own| own.parent())
+        else {
+            return Ok(None);
+        };
         self.evidence.look(directory);
         self.highest_in(directory, Source::Bundle)
     }
 
     fn installed_by_pyenv(&mut self) -> Result<Option<Facts>> {
-        self.installed_by(Source::Pyenv, pyenv::root(self.process).map(|root| root.join("versions")))
+        self.installed_by(
+            Source::Pyenv,
+            pyenv::root(self.process).map(|root| root.join("versions")),
+        )
     }
 
     fn installed_by_uv(&mut self) -> Result<Option<Facts>> {
@@ -172,7 +258,9 @@ impl Search<'_> {
     }
 
     fn installed_by(&mut self, tool: Source, versions: Option<PathBuf>) -> Result<Option<Facts>> {
-        let Some(versions) = versions else { return Ok(None) };
+        let Some(versions) = versions else {
+            return Ok(None);
+        };
         debug!(?tool, directory = %versions.display(), "looking through the installed versions");
         self.evidence.look(&versions);
         self.highest_in(&versions, tool)
@@ -181,7 +269,11 @@ impl Search<'_> {
     /// The highest version that satisfies among the directories that are named by a version.
     fn highest_in(&mut self, directory: &Path, source: Source) -> Result<Option<Facts>> {
         for (_, name) in pyenv::installed_versions(directory)? {
-            let path = directory.join(name).join(if self.wants_python2 { "bin/python2.7" } else { "bin/python3" });
+            let path = directory.join(name).join(if self.wants_python2 {
+                "bin/python2.7"
+            } else {
+                "bin/python3"
+            });
             // One that is being installed may not have its interpreter yet.
             self.evidence.look(&path);
             if let Some(facts) = self.consider(&path, source)? {
@@ -195,9 +287,19 @@ impl Search<'_> {
         let directories = search_path(self.process);
         let ranges = self.version.iter().map(|version| &version.specifiers);
         let mut ranges = ranges.chain(self.wanted.map(|wanted| &wanted.value.specifiers));
-        let pinned = ranges.find_map(single_minor).map(|minor| format!("python3.{minor}"));
-        let names: &[&str] = if self.wants_python2 { &["python2.7", "python2", "python"] } else { &["python3", "python"] };
-        for name in pinned.iter().map(String::as_str).chain(names.iter().copied()) {
+        let pinned = ranges
+            .find_map(single_minor)
+            .map(|minor| format!("python3.{minor}"));
+        let names: &[&str] = if self.wants_python2 {
+            &["python2.7", "python2", "python"]
+        } else {
+            &["python3", "python"]
+        };
+        for name in pinned
+            .iter()
+            .map(String::as_str)
+            .chain(names.iter().copied())
+        {
             for directory in &directories {
                 self.evidence.look(directory);
                 if let Some(facts) = self.consider(&directory.join(name), Source::Path)? {
@@ -209,11 +311,18 @@ impl Search<'_> {
             return Ok(None);
         }
         for directory in &directories {
-            let names = fs::visible(fs::list(directory))?.flatten().unwrap_or_default();
-            let mut minors: Vec<u32> = names.iter().filter_map(|name| minor_in_name(name)).collect();
+            let names = fs::visible(fs::list(directory))?
+                .flatten()
+                .unwrap_or_default();
+            let mut minors: Vec<u32> = names
+                .iter()
+                .filter_map(|name| minor_in_name(name))
+                .collect();
             minors.sort_unstable_by(|one, other| other.cmp(one));
             for minor in minors {
-                if let Some(facts) = self.consider(&directory.join(format!("python3.{minor}")), Source::Path)? {
+                if let Some(facts) =
+                    self.consider(&directory.join(format!("python3.{minor}")), Source::Path)?
+                {
                     return Ok(Some(facts));
                 }
             }
@@ -221,34 +330,48 @@ impl Search<'_> {
         Ok(None)
     }
 
-    /// Takes an interpreter if it is one and satisfies; else notes why not. One that cannot be looked at now for a reason that lies in the
-    /// system is not passed over: another run would take it, and so come to another environment.
+    /// Takes an interpreter if it is one and satisfies; else notes why not. One that cannot be
+    /// looked at now for a reason that lies in the system is not passed over: another run would
+    /// take it, and so come to another environment.
     fn consider(&mut self, path: &Path, source: Source) -> Result<Option<Facts>> {
-        // What is turned down now may be mended where it lies: made executable, a link's target made. What is not there at all is
-        // noticed by the time of its directory.
+        // What is turned down now may be mended where it lies: made executable, a link's target
+        // made. What is not there at all is noticed by the time of its directory.
         if fs::link_metadata(path).is_ok_and(|metadata| metadata.is_some()) {
             self.evidence.look(path);
         }
-        if let Some(stranger) = Trust::of_user(self.process.user).stranger_on_way(path, Path::new("/")) {
+        if let Some(stranger) =
+            Trust::of_user(self.process.user).stranger_on_way(path, Path::new("/"))
+        {
             return Ok(self.pass_over(path, &stranger.to_string()));
         }
         let found = path;
         let path = match self.looks(path)? {
             None => return Ok(None),
             Some(Executable::Binary) => path.to_path_buf(),
-            Some(Executable::Script(text)) if pyenv::is_shim(&text) => match self.resolve_shim(path)? {
-                Some(resolved) => resolved,
-                // pyenv has a shim for each version that is installed, whether it is chosen or not.
-                None if path.file_name().is_some_and(|name| minor_in_name(name).is_some() || name == "python2.7") => {
-                    return Ok(None);
+            Some(Executable::Script(text)) if pyenv::is_shim(&text) => {
+                match self.resolve_shim(path)? {
+                    Some(resolved) => resolved,
+                    // pyenv has a shim for each version that is installed, whether it is chosen or
+                    // not.
+                    None if path.file_name().is_some_and(|name| {
+                        minor_in_name(name).is_some() || name == "python2.7"
+                    }) =>
+                    {
+                        return Ok(None);
+                    }
+                    None => return Ok(self.pass_over(path, NO_VERSION)),
                 }
-                None => return Ok(self.pass_over(path, NO_VERSION)),
-            },
-            Some(Executable::Script(_)) => return Ok(self.pass_over(path, "it is a script, and not an interpreter")),
+            }
+            Some(Executable::Script(_)) => {
+                return Ok(self.pass_over(path, "it is a script, and not an interpreter"));
+            }
             Some(Executable::Vpython) => return Ok(self.pass_over(path, "it is vpython itself")),
         };
         Ok(match self.ask(&path) {
-            Ok(facts) => match self.objection(&facts).or_else(|| self.unasked_python2(&facts)) {
+            Ok(facts) => match self
+                .objection(&facts)
+                .or_else(|| self.unasked_python2(&facts))
+            {
                 None => Some(self.take(facts, found, source)),
                 Some(why) => self.pass_over(&path, &why),
             },
@@ -257,7 +380,8 @@ impl Search<'_> {
         })
     }
 
-    /// What a candidate is by its looks. One that has been asked before is an interpreter, and is not read again.
+    /// What a candidate is by its looks. One that has been asked before is an interpreter, and is
+    /// not read again.
     fn looks(&self, path: &Path) -> Result<Option<Executable>> {
         if fs::look_for_file(path)? && self.memo.is_some_and(|memo| probe::was_asked(path, memo)) {
             return Ok(Some(Executable::Binary));
@@ -281,34 +405,58 @@ impl Search<'_> {
 
     /// Why these facts will not do.
     fn objection(&self, facts: &Facts) -> Option<String> {
-        let version = self.version.as_ref().filter(|version| !version.specifiers.contains(facts.version()));
+        let version = self
+            .version
+            .as_ref()
+            .filter(|version| !version.specifiers.contains(facts.version()));
         let other = version.map(|version| {
             let name = facts.markers.platform_python_implementation();
-            format!("it is {name} {}, and {} is {}", facts.version(), version.text, version.how)
+            format!(
+                "it is {name} {}, and {} is {}",
+                facts.version(),
+                version.text,
+                version.how
+            )
         });
         facts.unsupported().or(other).or_else(|| {
-            let wanted = self.wanted.filter(|wanted| !wanted.value.specifiers.contains(facts.version()))?;
+            let wanted = self
+                .wanted
+                .filter(|wanted| !wanted.value.specifiers.contains(facts.version()))?;
             let name = facts.markers.platform_python_implementation();
             let (place, PythonRange { key, written, .. }) = (&wanted.place, &wanted.value);
-            Some(format!("it is {name} {}, and `{key}` is `{written}` ({place})", facts.version()))
+            Some(format!(
+                "it is {name} {}, and `{key}` is `{written}` ({place})",
+                facts.version()
+            ))
         })
     }
 
     /// Why a Python 2 will not do that nobody has named.
     fn unasked_python2(&self, facts: &Facts) -> Option<String> {
         let is_unasked = facts.is_python2() && !self.wants_python2;
-        is_unasked.then(|| format!("it is CPython {}, which is taken where a spec leaves nothing else", facts.version()))
+        is_unasked.then(|| {
+            format!(
+                "it is CPython {}, which is taken where a spec leaves nothing else",
+                facts.version()
+            )
+        })
     }
 
     fn pass_over<T>(&mut self, path: &Path, why: &str) -> Option<T> {
         debug!(path = %path.display(), why, "passed over");
-        let passed_over = PassedOver { path: path.to_path_buf(), why: why.to_owned() };
+        let passed_over = PassedOver {
+            path: path.to_path_buf(),
+            why: why.to_owned(),
+        };
         let known = &mut self.evidence.choice.passed_over;
         // One file may be met by several names: by a link, or in a directory that is a link.
         let stamp = Stamp::of(path);
         let says = |passed: &PassedOver| passed.why.replace(&*passed.path.to_string_lossy(), "");
         let is_same = |known: &PassedOver| {
-            known.path == path || stamp.is_some() && Stamp::of(&known.path) == stamp && says(known) == says(&passed_over)
+            known.path == path
+                || stamp.is_some()
+                    && Stamp::of(&known.path) == stamp
+                    && says(known) == says(&passed_over)
         };
         if !known.iter().any(is_same) {
             known.push(passed_over);
@@ -318,13 +466,20 @@ impl Search<'_> {
 
     /// Notes where the interpreter was found that is taken.
     fn take(&mut self, facts: Facts, path: &Path, source: Source) -> Facts {
-        self.evidence.choice.taken = Some(Taken { path: path.to_path_buf(), source });
+        self.evidence.choice.taken = Some(Taken {
+            path: path.to_path_buf(),
+            source,
+        });
         facts
     }
 
     fn none_found(&self) -> Failure {
-        let what =
-            self.version.as_ref().map_or("no interpreter".to_owned(), |version| format!("no interpreter {}", version.text));
+        let what = self
+            .version
+            .as_ref()
+            .map_or("no interpreter".to_owned(), |version| {
+                format!("no interpreter {}", version.text)
+            });
         let what = match self.wanted {
             Some(wanted) => format!("{what} satisfies `{}` ({})", wanted.value, wanted.place),
             None => format!("{what} found"),
@@ -338,13 +493,20 @@ impl Search<'_> {
 
     /// Where interpreters were looked for.
     fn looked_at(&self) -> String {
-        let bundles =
-            self.process.executable.as_ref().and_then(|own| own.parent()).map(|directory| ("beside vpython", directory.into()));
+        let bundles = self
+            .process
+            .executable
+            .as_ref()
+            .and_then(|own| own.parent())
+            .map(|directory| ("beside vpython", directory.into()));
         let path = Some(("on `PATH`", PathBuf::from(self.process.search_path())));
-        let pyenv = pyenv::root(self.process).map(|root| ("among those of pyenv", root.join("versions")));
+        let pyenv =
+            pyenv::root(self.process).map(|root| ("among those of pyenv", root.join("versions")));
         let uv = uv_versions(self.process).map(|directory| ("among those of uv", directory));
         let places = [bundles, path, pyenv, uv].into_iter().flatten();
-        let places: Vec<_> = places.map(|(title, place)| format!("{title} (`{}`)", place.display())).collect();
+        let places: Vec<_> = places
+            .map(|(title, place)| format!("{title} (`{}`)", place.display()))
+            .collect();
         format!("looked {}", places.join(", "))
     }
 }
@@ -355,7 +517,10 @@ fn uv_versions(process: &Process) -> Option<PathBuf> {
         return Some(directory.into());
     }
     let data = process.setting("XDG_DATA_HOME").map(PathBuf::from);
-    Some(data.or_else(|| Some(process.home()?.join(".local/share")))?.join("uv/python"))
+    Some(
+        data.or_else(|| Some(process.home()?.join(".local/share")))?
+            .join("uv/python"),
+    )
 }
 
 #[cfg(test)]
@@ -365,14 +530,31 @@ mod tests {
     #[test]
     fn the_current_directory_matters_only_to_pyenv() {
         let process = |path: &str| Process {
-            environment: vec![("PATH".into(), path.into()), ("HOME".into(), "/home/me".into())],
+            environment: vec![
+                ("PATH".into(), path.into()),
+                ("HOME".into(), "/home/me".into()),
+            ],
             directory: Some("/here".into()),
             ..Process::default()
         };
-        let names = |path| search_settings(None, &process(path)).into_iter().map(|(name, _)| name).collect::<Vec<_>>();
-        let with_shim = search_settings(Some(Path::new("/home/me/.pyenv/shims/python3")), &process("/bin"));
-        assert!(with_shim.iter().any(|(name, _)| *name == DIRECTORY), "also where a shim is named");
+        let names = |path| {
+            search_settings(None, &process(path))
+                .into_iter()
+                .map(|(name, _)| name)
+                .collect::<Vec<_>>()
+        };
+        let with_shim = search_settings(
+            Some(Path::new("/home/me/.pyenv/shims/python3")),
+            &process("/bin"),
+        );
+        assert!(
+            with_shim.iter().any(|(name, _)| *name == DIRECTORY),
+            "also where a shim is named"
+        );
         assert_eq!(names("/usr/bin"), ["`HOME`", "`PATH`"]);
-        assert_eq!(names("/home/me/.pyenv/shims:/usr/bin"), ["`HOME`", "`PATH`", "`PATH`", DIRECTORY]);
+        assert_eq!(
+            names("/home/me/.pyenv/shims:/usr/bin"),
+            ["`HOME`", "`PATH`", "`PATH`", DIRECTORY]
+        );
     }
 }

@@ -42,19 +42,24 @@ pub struct Facts {
     /// That library's file, where it is known: an upgrade of the system changes what wheels fit.
     #[serde(with = "optional_path")]
     pub libc_path: Option<PathBuf>,
-    /// The directories of wheels that its `ensurepip` installs pip and setuptools from, in that order. They need not be there.
+    /// The directories of wheels that its `ensurepip` installs pip and setuptools from, in that
+    /// order. They need not be there.
     #[serde(default, with = "paths")]
     pub bundled: Vec<PathBuf>,
     /// What environment markers are evaluated with (PEP 508).
     pub markers: MarkerEnvironment,
-    /// The platform that these facts are supposed for, by its name in wheel tags; none for an interpreter that was asked.
+    /// The platform that these facts are supposed for, by its name in wheel tags; none for an
+    /// interpreter that was asked.
     #[serde(skip)]
     pub elsewhere: Option<String>,
 }
 
 /// How an interpreter was built, as far as binary modules must fit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[allow(clippy::struct_excessive_bools, reason = "they are independent flags of one build")]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "they are independent flags of one build"
+)]
 pub struct Abi {
     /// With `--with-pydebug`.
     pub debug: bool,
@@ -100,8 +105,15 @@ impl Facts {
     /// As a person would name it: `CPython 3.11.7 on linux x86_64`.
     #[must_use]
     pub fn title(&self) -> String {
-        let platform = self.elsewhere.clone().unwrap_or_else(|| self.platform.replacen('-', " ", 1));
-        format!("{} {} on {platform}", self.markers.platform_python_implementation(), self.version_title())
+        let platform = self
+            .elsewhere
+            .clone()
+            .unwrap_or_else(|| self.platform.replacen('-', " ", 1));
+        format!(
+            "{} {} on {platform}",
+            self.markers.platform_python_implementation(),
+            self.version_title()
+        )
     }
 
     /// Whether it is a Python 2.
@@ -114,7 +126,8 @@ impl Facts {
     fn unsupported(&self) -> Option<String> {
         let is_known = matches!((self.release[0], self.release[1]), (2, 7) | (3, 6..));
         let name = self.markers.platform_python_implementation();
-        (!is_known || name != "CPython").then(|| format!("it is {name} {}, and {}", self.version(), probe::SUPPORTED))
+        (!is_known || name != "CPython")
+            .then(|| format!("it is {name} {}, and {}", self.version(), probe::SUPPORTED))
     }
 }
 
@@ -131,8 +144,13 @@ mod paths {
         serializer.collect_seq(paths.iter().cloned().map(Wrapped))
     }
 
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<PathBuf>, D::Error> {
-        Ok(Vec::<Wrapped>::deserialize(deserializer)?.into_iter().map(|Wrapped(path)| path).collect())
+    pub fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Vec<PathBuf>, D::Error> {
+        Ok(Vec::<Wrapped>::deserialize(deserializer)?
+            .into_iter()
+            .map(|Wrapped(path)| path)
+            .collect())
     }
 }
 
@@ -146,11 +164,16 @@ mod optional_path {
     struct Wrapped(#[serde(with = "crate::fs::path_text")] PathBuf);
 
     #[allow(clippy::ref_option, reason = "serde calls it so")]
-    pub fn serialize<S: Serializer>(path: &Option<PathBuf>, serializer: S) -> Result<S::Ok, S::Error> {
+    pub fn serialize<S: Serializer>(
+        path: &Option<PathBuf>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
         path.clone().map(Wrapped).serialize(serializer)
     }
 
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<PathBuf>, D::Error> {
+    pub fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<PathBuf>, D::Error> {
         Ok(Option::<Wrapped>::deserialize(deserializer)?.map(|Wrapped(path)| path))
     }
 }
@@ -183,8 +206,17 @@ pub(in crate::plan) mod tests {
             cache_tag: format!("cpython-{major}{minor}"),
             site_packages: format!("lib/python{major}.{minor}/site-packages"),
             platform: "linux-x86_64".into(),
-            abi: Abi { debug: false, pymalloc: true, free_threaded: false, wide_unicode: major == 2, pointer_bits: 64 },
-            libc: Libc::Glibc { major: 2, minor: 36 },
+            abi: Abi {
+                debug: false,
+                pymalloc: true,
+                free_threaded: false,
+                wide_unicode: major == 2,
+                pointer_bits: 64,
+            },
+            libc: Libc::Glibc {
+                major: 2,
+                minor: 36,
+            },
             libc_path: Some("/lib/libc.so.6".into()),
             bundled: vec![format!("/usr/lib/python{major}.{minor}/ensurepip/_bundled").into()],
             markers: serde_json::from_value(markers).unwrap(),
@@ -195,8 +227,14 @@ pub(in crate::plan) mod tests {
     #[test]
     fn facts_survive_json() {
         for libc_path in [None, Some("/lib/libc.so.6".into())] {
-            let facts = Facts { libc_path, ..facts([3, 11, 7]) };
-            assert_eq!(serde_json::from_slice::<Facts>(&serde_json::to_vec(&facts).unwrap()).unwrap(), facts);
+            let facts = Facts {
+                libc_path,
+                ..facts([3, 11, 7])
+            };
+            assert_eq!(
+                serde_json::from_slice::<Facts>(&serde_json::to_vec(&facts).unwrap()).unwrap(),
+                facts
+            );
         }
     }
 

@@ -22,7 +22,8 @@ const ISOLATED_2: &[&str] = &["-E", "-s", "-S"];
 const UNKNOWN_OPTION: &[u8] = b"Unknown option: -I";
 /// Counted up when the probe asks for more, so that what an older vpython kept is asked again.
 const FORMAT: u32 = 4;
-/// Variables that move a virtual environment's prefix even where `-I` is given (CPython 3.11 and later).
+/// Variables that move a virtual environment's prefix even where `-I` is given (CPython 3.11 and
+/// later).
 const LAUNCHER_VARIABLES: [&str; 2] = ["__PYVENV_LAUNCHER__", "PYTHONEXECUTABLE"];
 
 /// What was learnt, and from what.
@@ -34,21 +35,26 @@ pub(super) struct Known {
     pub stamps: Vec<Stamped>,
 }
 
-/// What the interpreter at `path` says of itself: from the directory `memo` where it was asked before, by whatever name, and has not changed
-/// since.
+/// What the interpreter at `path` says of itself: from the directory `memo` where it was asked
+/// before, by whatever name, and has not changed since.
 ///
 /// # Errors
 /// It cannot be executed, or does not answer as a Python does.
 pub(super) fn facts(path: &Path, process: &Process, memo: Option<&Path>) -> Result<Known> {
-    let Some(memo) = memo else { return Ok(Known::of(Stamped::look(path), ask(path, process)?)) };
+    let Some(memo) = memo else {
+        return Ok(Known::of(Stamped::look(path), ask(path, process)?));
+    };
     if let Some(known) = recall(path, memo) {
         return Ok(known);
     }
     let found = Stamped::look(path);
-    // A link and the binary that it leads to are one interpreter: `python3`, `python3.11`, and what a shim stands for.
+    // A link and the binary that it leads to are one interpreter: `python3`, `python3.11`, and what
+    // a shim stands for.
     let real = fs::canonicalize(path).ok().filter(|real| real != path);
-    let known_by_real =
-        real.as_deref().and_then(|real| recall(real, memo)).filter(|known| Some(&known.facts.executable) == real.as_ref());
+    let known_by_real = real
+        .as_deref()
+        .and_then(|real| recall(real, memo))
+        .filter(|known| Some(&known.facts.executable) == real.as_ref());
     let facts = if let Some(known) = known_by_real {
         known.facts
     } else {
@@ -70,11 +76,16 @@ impl Known {
         // A link that leads to the binary has the binary's stamp.
         let real = Some(real).filter(|real| real.stamp != found.stamp);
         let libc = facts.libc_path.as_deref().map(Stamped::look);
-        Self { format: FORMAT, facts, stamps: [Some(found), real, libc].into_iter().flatten().collect() }
+        Self {
+            format: FORMAT,
+            facts,
+            stamps: [Some(found), real, libc].into_iter().flatten().collect(),
+        }
     }
 }
 
-/// What the interpreter at `path` said when it was asked by this name, if nothing has changed since.
+/// What the interpreter at `path` said when it was asked by this name, if nothing has changed
+/// since.
 fn recall(path: &Path, memo: &Path) -> Option<Known> {
     let known: Known = fs::read_memo(&kept_at(path, memo))?;
     (known.format == FORMAT && known.stamps.iter().all(Stamped::holds)).then_some(known)
@@ -106,21 +117,47 @@ fn ask(path: &Path, process: &Process) -> Result<Facts> {
     }
     if !output.status.success() {
         let said = report::last_words(&output.stderr);
-        let said = if said.is_empty() { "it said nothing" } else { &said };
-        return Err(cannot(path).because(format!("{}: {said}", output.status)).hint(SUPPORTED).into());
+        let said = if said.is_empty() {
+            "it said nothing"
+        } else {
+            &said
+        };
+        return Err(cannot(path)
+            .because(format!("{}: {said}", output.status))
+            .hint(SUPPORTED)
+            .into());
     }
-    serde_json::from_slice(&output.stdout)
-        .map_err(|error| cannot(path).because(format!("it does not answer as a Python does: {error}")).hint(SUPPORTED).into())
+    serde_json::from_slice(&output.stdout).map_err(|error| {
+        cannot(path)
+            .because(format!("it does not answer as a Python does: {error}"))
+            .hint(SUPPORTED)
+            .into()
+    })
 }
 
 /// What the interpreter at `path` answers with these options.
 fn answer(path: &Path, options: &[&str], process: &Process) -> Result<Output> {
     let mut command = Command::new(path);
-    command.args(options).args(["-c", PROBE]).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    // A wrapper that leads back to vpython ends there: with `VPYTHON_INTERPRETER` it would ask itself without end.
-    let is_ours = |name: &OsString| name.as_encoded_bytes().starts_with(variable::PREFIX.as_bytes());
-    let handed_on = process.environment.iter().filter(|(name, _)| !is_ours(name));
-    command.env_clear().envs(handed_on.map(|(name, value)| (name, value))).env(variable::PROBE, "1");
+    command
+        .args(options)
+        .args(["-c", PROBE])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    // A wrapper that leads back to vpython ends there: with `VPYTHON_INTERPRETER` it would ask
+    // itself without end.
+    let is_ours = |name: &OsString| {
+        name.as_encoded_bytes()
+            .starts_with(variable::PREFIX.as_bytes())
+    };
+    let handed_on = process
+        .environment
+        .iter()
+        .filter(|(name, _)| !is_ours(name));
+    command
+        .env_clear()
+        .envs(handed_on.map(|(name, value)| (name, value)))
+        .env(variable::PROBE, "1");
     for name in LAUNCHER_VARIABLES {
         command.env_remove(name);
     }
@@ -129,10 +166,15 @@ fn answer(path: &Path, options: &[&str], process: &Process) -> Result<Output> {
         // That is not for the interpreter to answer for.
         let is_systems_fault = fs::is_systems_fault(&error);
         let said = error.to_string();
-        if is_systems_fault { error.context(cannot(path).to_string()) } else { cannot(path).because(said).into() }
+        if is_systems_fault {
+            error.context(cannot(path).to_string())
+        } else {
+            cannot(path).because(said).into()
+        }
     })
 }
 
 fn cannot(path: &Path) -> Failure {
-    Failure::new(format!("cannot run the interpreter `{}`", path.display())).kind(Kind::CannotExecute)
+    Failure::new(format!("cannot run the interpreter `{}`", path.display()))
+        .kind(Kind::CannotExecute)
 }

@@ -1,8 +1,9 @@
 //! pyenv: which version a shim would run, told from pyenv's files and not by running the shim.
 //!
-//! The rules are those of `pyenv-version-name` and `pyenv-version-file`: `PYENV_VERSION`; the nearest `.python-version` from the
-//! current directory upwards; `version` in pyenv's root. A file may list several versions, of which the first that has the
-//! program runs it; a version that is not installed stands for the latest that begins with it.
+//! The rules are those of `pyenv-version-name` and `pyenv-version-file`: `PYENV_VERSION`; the
+//! nearest `.python-version` from the current directory upwards; `version` in pyenv's root. A file
+//! may list several versions, of which the first that has the program runs it; a version that is
+//! not installed stands for the latest that begins with it.
 
 use std::path::{Path, PathBuf};
 
@@ -31,22 +32,36 @@ pub(super) fn is_shim(text: &str) -> bool {
     text.contains("pyenv\" exec")
 }
 
-/// The executable that a shim would run now. The shim stands in `shims` of pyenv's root, and says so itself.
+/// The executable that a shim would run now. The shim stands in `shims` of pyenv's root, and says
+/// so itself.
 ///
 /// # Errors
 /// Nobody can tell, for a reason that lies in the system.
-pub(super) fn resolve(shim: &Path, process: &Process, evidence: &mut Evidence) -> Result<Option<PathBuf>> {
-    let (Some(program), Some(root)) = (shim.file_name(), shim.parent().and_then(Path::parent)) else { return Ok(None) };
+pub(super) fn resolve(
+    shim: &Path,
+    process: &Process,
+    evidence: &mut Evidence,
+) -> Result<Option<PathBuf>> {
+    let (Some(program), Some(root)) = (shim.file_name(), shim.parent().and_then(Path::parent))
+    else {
+        return Ok(None);
+    };
     let versions = root.join("versions");
     let chosen = match process.setting("PYENV_VERSION") {
-        Some(list) => list.to_string_lossy().split(':').map(str::to_owned).collect(),
+        Some(list) => list
+            .to_string_lossy()
+            .split(':')
+            .map(str::to_owned)
+            .collect(),
         None => match version_file(root, process, evidence)? {
             Some(path) => listed_versions(&path)?,
             None => Vec::new(),
         },
     };
     for version in chosen {
-        let Some(directory) = installed(&versions, &version, evidence)? else { continue };
+        let Some(directory) = installed(&versions, &version, evidence)? else {
+            continue;
+        };
         let path = directory.join("bin").join(program);
         if fs::look_for_file(&path)? {
             return Ok(Some(path));
@@ -57,13 +72,24 @@ pub(super) fn resolve(shim: &Path, process: &Process, evidence: &mut Evidence) -
 }
 
 /// The file that says which versions count here. Those that are not there count as evidence too.
-fn version_file(root: &Path, process: &Process, evidence: &mut Evidence) -> Result<Option<PathBuf>> {
-    let local =
-        process.directory.iter().flat_map(|directory| directory.ancestors()).map(|directory| directory.join(".python-version"));
+fn version_file(
+    root: &Path,
+    process: &Process,
+    evidence: &mut Evidence,
+) -> Result<Option<PathBuf>> {
+    let local = process
+        .directory
+        .iter()
+        .flat_map(|directory| directory.ancestors())
+        .map(|directory| directory.join(".python-version"));
     for path in local.chain([root.join("version")]) {
         evidence.look(&path);
         // In `/tmp`, that of another user does not count.
-        let is_planted = || Trust::of_user(process.user).stranger_on_way(&path, Path::new("/")).is_some();
+        let is_planted = || {
+            Trust::of_user(process.user)
+                .stranger_on_way(&path, Path::new("/"))
+                .is_some()
+        };
         if fs::look_for_file(&path)? && !is_planted() {
             return Ok(Some(path));
         }
@@ -75,8 +101,13 @@ fn version_file(root: &Path, process: &Process, evidence: &mut Evidence) -> Resu
 fn listed_versions(path: &Path) -> Result<Vec<String>> {
     let text = fs::visible(fs::read_text(path, fs::limits::SETTINGS))?.unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
-    let lines = text.lines().map(|line| line.split('#').next().unwrap_or_default());
-    Ok(lines.flat_map(str::split_whitespace).map(str::to_owned).collect())
+    let lines = text
+        .lines()
+        .map(|line| line.split('#').next().unwrap_or_default());
+    Ok(lines
+        .flat_map(str::split_whitespace)
+        .map(str::to_owned)
+        .collect())
 }
 
 /// The directory of a version, or of the latest one that begins with it.
@@ -93,26 +124,38 @@ fn installed(versions: &Path, version: &str, evidence: &mut Evidence) -> Result<
     // What is installed later may be the latest then.
     evidence.look(versions);
     let prefix = format!("{version}.");
-    let latest = installed_versions(versions)?.into_iter().find(|(_, name)| name.starts_with(&prefix));
+    let latest = installed_versions(versions)?
+        .into_iter()
+        .find(|(_, name)| name.starts_with(&prefix));
     Ok(latest.map(|(_, name)| versions.join(name)))
 }
 
-/// The directories of a directory that are named by a version, latest first. A final version comes before any pre-release.
+/// The directories of a directory that are named by a version, latest first. A final version comes
+/// before any pre-release.
 pub(super) fn installed_versions(directory: &Path) -> Result<Vec<(Version, String)>> {
-    let names = fs::visible(fs::list(directory))?.flatten().unwrap_or_default();
+    let names = fs::visible(fs::list(directory))?
+        .flatten()
+        .unwrap_or_default();
     let names = names.into_iter().filter_map(|name| name.into_string().ok());
-    let mut versions: Vec<(Version, String)> = names.filter_map(|name| Some((version_of(&name)?, name))).collect();
-    versions.sort_by(|(one, _), (other, _)| (other.is_stable(), other).cmp(&(one.is_stable(), one)));
+    let mut versions: Vec<(Version, String)> = names
+        .filter_map(|name| Some((version_of(&name)?, name)))
+        .collect();
+    versions
+        .sort_by(|(one, _), (other, _)| (other.is_stable(), other).cmp(&(one.is_stable(), one)));
     Ok(versions)
 }
 
-/// The version in a directory's name: `3.11.7`, or `cpython-3.11.7-linux-x86_64-gnu` as uv names its own.
+/// The version in a directory's name: `3.11.7`, or `cpython-3.11.7-linux-x86_64-gnu` as uv names
+/// its own.
 fn version_of(name: &str) -> Option<Version> {
     let version = match name.strip_prefix("cpython-") {
         Some(rest) => rest.split(['-', '+']).next()?,
         None => name,
     };
-    version.starts_with(|first: char| first.is_ascii_digit()).then(|| version.parse().ok()).flatten()
+    version
+        .starts_with(|first: char| first.is_ascii_digit())
+        .then(|| version.parse().ok())
+        .flatten()
 }
 
 #[cfg(test)]
@@ -128,13 +171,23 @@ mod tests {
             fs::write_new(&bin.join("python3"), b"\x7fELF", 0o755).unwrap();
         }
         fs::create_dir_all(&directory.path().join("a/b"), 0o755).unwrap();
-        let process = Process { directory: Some(directory.path().join("a/b")), ..Process::default() };
+        let process = Process {
+            directory: Some(directory.path().join("a/b")),
+            ..Process::default()
+        };
         (directory, process)
     }
 
     fn resolved(directory: &tempfile::TempDir, process: &Process) -> Option<String> {
-        let path = resolve(&directory.path().join("shims/python3"), process, &mut Evidence::default()).unwrap()?;
-        let relative = path.strip_prefix(directory.path().join("versions")).unwrap();
+        let path = resolve(
+            &directory.path().join("shims/python3"),
+            process,
+            &mut Evidence::default(),
+        )
+        .unwrap()?;
+        let relative = path
+            .strip_prefix(directory.path().join("versions"))
+            .unwrap();
         Some(relative.iter().next().unwrap().to_str().unwrap().to_owned())
     }
 
@@ -142,16 +195,46 @@ mod tests {
     fn a_shim_runs_what_pyenv_would_run() {
         let (directory, mut process) = pyenv(&["3.8.18", "3.11.2", "3.11.10", "3.12.0rc1"]);
         // Above the temporary directory there may be anything.
-        let elsewhere = Process { directory: Some("/".into()), ..Process::default() };
-        assert_eq!(resolved(&directory, &elsewhere), None, "no version is chosen");
+        let elsewhere = Process {
+            directory: Some("/".into()),
+            ..Process::default()
+        };
+        assert_eq!(
+            resolved(&directory, &elsewhere),
+            None,
+            "no version is chosen"
+        );
         fs::write_new(&directory.path().join("version"), b"3.8.18\n", 0o644).unwrap();
-        assert_eq!(resolved(&directory, &elsewhere).as_deref(), Some("3.8.18"), "the global version");
-        fs::write_new(&directory.path().join("a/.python-version"), b"# mine\n3.11\n3.8.18", 0o644).unwrap();
-        assert_eq!(resolved(&directory, &process).as_deref(), Some("3.11.10"), "the nearest file, the latest of a series");
-        process.environment.push(("PYENV_VERSION".into(), "3.9.1:3.8.18".into()));
-        assert_eq!(resolved(&directory, &process).as_deref(), Some("3.8.18"), "the variable, the first that is installed");
+        assert_eq!(
+            resolved(&directory, &elsewhere).as_deref(),
+            Some("3.8.18"),
+            "the global version"
+        );
+        fs::write_new(
+            &directory.path().join("a/.python-version"),
+            b"# mine\n3.11\n3.8.18",
+            0o644,
+        )
+        .unwrap();
+        assert_eq!(
+            resolved(&directory, &process).as_deref(),
+            Some("3.11.10"),
+            "the nearest file, the latest of a series"
+        );
+        process
+            .environment
+            .push(("PYENV_VERSION".into(), "3.9.1:3.8.18".into()));
+        assert_eq!(
+            resolved(&directory, &process).as_deref(),
+            Some("3.8.18"),
+            "the variable, the first that is installed"
+        );
         process.environment[0].1 = "../../x".into();
-        assert_eq!(resolved(&directory, &process), None, "no way out of pyenv's directory");
+        assert_eq!(
+            resolved(&directory, &process),
+            None,
+            "no way out of pyenv's directory"
+        );
     }
 
     #[test]
@@ -159,22 +242,53 @@ mod tests {
         let (directory, process) = pyenv(&["3.8.18"]);
         fs::write_new(&directory.path().join("version"), b"3.8.18", 0o644).unwrap();
         let mut evidence = Evidence::default();
-        resolve(&directory.path().join("shims/python3"), &process, &mut evidence).unwrap();
+        resolve(
+            &directory.path().join("shims/python3"),
+            &process,
+            &mut evidence,
+        )
+        .unwrap();
         let here = directory.path().join("a/b/.python-version");
-        assert!(evidence.stamps.iter().any(|stamped| stamped.path == here && stamped.stamp.is_none()));
+        assert!(
+            evidence
+                .stamps
+                .iter()
+                .any(|stamped| stamped.path == here && stamped.stamp.is_none())
+        );
     }
 
     #[test]
     fn versions_are_listed_latest_first() {
-        let (directory, _) = pyenv(&["3.8.18", "3.11.10", "3.11.2", "3.14.0a1", "system", "cpython-3.13.1-linux-x86_64-gnu"]);
-        let names: Vec<_> =
-            installed_versions(&directory.path().join("versions")).unwrap().into_iter().map(|(_, name)| name).collect();
-        assert_eq!(names, ["cpython-3.13.1-linux-x86_64-gnu", "3.11.10", "3.11.2", "3.8.18", "3.14.0a1"]);
+        let (directory, _) = pyenv(&[
+            "3.8.18",
+            "3.11.10",
+            "3.11.2",
+            "3.14.0a1",
+            "system",
+            "cpython-3.13.1-linux-x86_64-gnu",
+        ]);
+        let names: Vec<_> = installed_versions(&directory.path().join("versions"))
+            .unwrap()
+            .into_iter()
+            .map(|(_, name)| name)
+            .collect();
+        assert_eq!(
+            names,
+            [
+                "cpython-3.13.1-linux-x86_64-gnu",
+                "3.11.10",
+                "3.11.2",
+                "3.8.18",
+                "3.14.0a1"
+            ]
+        );
     }
 
     #[test]
     fn a_shim_is_known_by_its_text() {
-        assert!(is_shim("#!/usr/bin/env bash\nexec \"/home/me/.pyenv/libexec/pyenv\" exec \"$program\" \"$@\"\n"));
+        assert!(is_shim(
+            "#!/usr/bin/env bash\nexec \"/home/me/.pyenv/libexec/pyenv\" exec \"$program\" \"$@\"\n"
+        ));
         assert!(!is_shim("#!/bin/sh\nexec /usr/bin/python3 \"$@\"\n"));
     }
 }

@@ -5,7 +5,8 @@ use std::path::{Component, Path};
 
 use pep440_rs::{Operator, Version, VersionSpecifier, VersionSpecifiers};
 
-/// A version that is looked for, because the caller names it instead of a file (`3.12`, or `python3.12`) or because it is a default.
+/// A version that is looked for, because the caller names it instead of a file (`3.12`, or
+/// `python3.12`) or because it is a default.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct NamedVersion {
     /// The version as it is named, as in `3.12`.
@@ -20,31 +21,47 @@ impl NamedVersion {
     /// The version that a path is, which is then one word.
     pub fn of(path: &Path) -> Option<Self> {
         let mut components = path.components();
-        let (Some(Component::Normal(name)), None) = (components.next(), components.next()) else { return None };
+        let (Some(Component::Normal(name)), None) = (components.next(), components.next()) else {
+            return None;
+        };
         let name = name.to_str()?;
         let text = name.strip_prefix("python").unwrap_or(name);
         let parts: Vec<&str> = text.split('.').collect();
-        let is_number = |part: &&str| !part.is_empty() && part.len() < 4 && part.bytes().all(|byte| byte.is_ascii_digit());
+        let is_number = |part: &&str| {
+            !part.is_empty() && part.len() < 4 && part.bytes().all(|byte| byte.is_ascii_digit())
+        };
         if !parts.iter().all(is_number) || parts.len() > 3 {
             return None;
         }
         let rest = if parts.len() < 3 { ".*" } else { "" };
-        Some(Self { text: text.to_owned(), how: "named", specifiers: format!("=={text}{rest}").parse().ok()? })
+        Some(Self {
+            text: text.to_owned(),
+            how: "named",
+            specifiers: format!("=={text}{rest}").parse().ok()?,
+        })
     }
 
     /// The same version, where it is a default.
     pub fn by_default(self) -> Self {
-        Self { how: "looked for first", ..self }
+        Self {
+            how: "looked for first",
+            ..self
+        }
     }
 
     /// Any version above this one.
     pub fn above(version: &Version) -> Self {
         let specifier = VersionSpecifier::greater_than_version(version.clone());
-        Self { text: specifier.to_string(), how: "looked for", specifiers: specifier.into() }
+        Self {
+            text: specifier.to_string(),
+            how: "looked for",
+            specifiers: specifier.into(),
+        }
     }
 }
 
-/// The one minor version of Python 3 that a range leaves, as `==3.11.*`, `==3.11.7` and `~=3.11.2` do.
+/// The one minor version of Python 3 that a range leaves, as `==3.11.*`, `==3.11.7` and `~=3.11.2`
+/// do.
 pub(super) fn single_minor(wanted: &VersionSpecifiers) -> Option<u64> {
     wanted.iter().find_map(|specifier| {
         let release = specifier.version().release();
@@ -61,7 +78,9 @@ pub(super) fn single_minor(wanted: &VersionSpecifiers) -> Option<u64> {
 pub(super) fn is_for_python2(wanted: &VersionSpecifiers) -> bool {
     // What is asked for may be a patch level.
     let has = |major: u64, minors: std::ops::Range<u64>| {
-        minors.into_iter().any(|minor| (0..40).any(|patch| wanted.contains(&Version::new([major, minor, patch]))))
+        minors
+            .into_iter()
+            .any(|minor| (0..40).any(|patch| wanted.contains(&Version::new([major, minor, patch]))))
     };
     has(2, 7..8) && !has(3, 0..60)
 }

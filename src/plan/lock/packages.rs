@@ -1,4 +1,5 @@
-//! The packages of a lock: each version that a platform came to, with all of its files that fit a platform of that version.
+//! The packages of a lock: each version that a platform came to, with all of its files that fit a
+//! platform of that version.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -29,33 +30,54 @@ pub(super) fn of(
     wheelhouse: &mut Wheelhouse,
     place: &Place,
 ) -> Result<Vec<Placed<LockedPackage>>> {
-    let all: BTreeSet<Identity> = answers.iter().map(|answer| Identity::of(&answer.target)).collect();
+    let all: BTreeSet<Identity> = answers
+        .iter()
+        .map(|answer| Identity::of(&answer.target))
+        .collect();
     let mut packages: BTreeMap<(&PackageName, &Version), Wanted> = BTreeMap::new();
     for Answer { target, wheels } in answers {
         let tags = Tags::of(target);
         for wheel in wheels {
             let wanted = packages.entry((&wheel.name, &wheel.version)).or_default();
             wanted.on.insert(Identity::of(target));
-            wanted.files.extend(fitting(wheel, &tags, &target.bundled, wheelhouse).map(|file| (file.file_name.clone(), file)));
+            wanted.files.extend(
+                fitting(wheel, &tags, &target.bundled, wheelhouse)
+                    .map(|file| (file.file_name.clone(), file)),
+            );
         }
     }
-    let files: Vec<WheelFile> = packages.values().flat_map(|wanted| wanted.files.values().cloned()).collect();
+    let files: Vec<WheelFile> = packages
+        .values()
+        .flat_map(|wanted| wanted.files.values().cloned())
+        .collect();
     // All at once, on all processors; after that they are known.
     wheelhouse.digests(&files)?;
-    let at_place = |value| Placed { value, place: place.clone() };
-    let packages = packages.into_iter().map(|((name, version), Wanted { on, files })| {
-        let requires_python = files.values().next().and_then(|file| requires_python(file, wheelhouse));
-        let wheels =
-            files.values().map(|file| locked(file, spec, wheelhouse).map(|value| Placed { value, place: place.clone() }));
-        Ok(at_place(LockedPackage {
-            name: name.clone(),
-            version: Some(version.clone()),
-            marker: identity::tell_apart(&on, &all),
-            requires_python,
-            wheels: wheels.collect::<Result<_>>()?,
-            other_source: None,
-        }))
-    });
+    let at_place = |value| Placed {
+        value,
+        place: place.clone(),
+    };
+    let packages = packages
+        .into_iter()
+        .map(|((name, version), Wanted { on, files })| {
+            let requires_python = files
+                .values()
+                .next()
+                .and_then(|file| requires_python(file, wheelhouse));
+            let wheels = files.values().map(|file| {
+                locked(file, spec, wheelhouse).map(|value| Placed {
+                    value,
+                    place: place.clone(),
+                })
+            });
+            Ok(at_place(LockedPackage {
+                name: name.clone(),
+                version: Some(version.clone()),
+                marker: identity::tell_apart(&on, &all),
+                requires_python,
+                wheels: wheels.collect::<Result<_>>()?,
+                other_source: None,
+            }))
+        });
     packages.collect()
 }
 
@@ -82,6 +104,13 @@ fn locked(file: &WheelFile, spec: &Spec, wheelhouse: &mut Wheelhouse) -> Result<
     let size = fs::metadata(&wheelhouse.path(file))?.map(|metadata| metadata.len());
     let base = spec.base.as_deref().unwrap_or(Path::new("/"));
     // Only what the spec itself names lies in the same place on another machine.
-    let path = Wheelhouse::path_in_own_directories(&file.file_name, spec).filter(|path| path.starts_with(base));
-    Ok(LockedWheel { file_name: file.file_name.clone(), path, size, sha256, long_digests: Vec::new() })
+    let path = Wheelhouse::path_in_own_directories(&file.file_name, spec)
+        .filter(|path| path.starts_with(base));
+    Ok(LockedWheel {
+        file_name: file.file_name.clone(),
+        path,
+        size,
+        sha256,
+        long_digests: Vec::new(),
+    })
 }

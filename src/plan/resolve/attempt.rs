@@ -1,4 +1,5 @@
-//! What comes of requirements as far as they can be met: for a check, which wants to know of each, and not only whether all can be.
+//! What comes of requirements as far as they can be met: for a check, which wants to know of each,
+//! and not only whether all can be.
 
 use std::path::PathBuf;
 
@@ -64,30 +65,65 @@ pub(in crate::plan) fn attempt(
     let (chosen, obstacles) = super::choose(&mut stock, usize::MAX);
     let chosen = chosen.unwrap_or_default();
     stock.judge.was_not_hindered()?;
-    let lacks = obstacles.iter().map(|obstacle| lack(obstacle, &mut stock)).collect();
+    let lacks = obstacles
+        .iter()
+        .map(|obstacle| lack(obstacle, &mut stock))
+        .collect();
     let to_fetch = super::hint::to_fetch(&obstacles);
-    let other_bytes = obstacles.iter().flat_map(|obstacle| stock.other_bytes(&obstacle.project)).collect();
+    let other_bytes = obstacles
+        .iter()
+        .flat_map(|obstacle| stock.other_bytes(&obstacle.project))
+        .collect();
     let refusal = (!obstacles.is_empty()).then(|| super::refusal::explain(&obstacles, &mut stock));
     let wheels = super::plan_chosen(&chosen, stock, evidence)?;
-    Ok(Attempt { wheels, lacks, to_fetch, other_bytes, refusal })
+    Ok(Attempt {
+        wheels,
+        lacks,
+        to_fetch,
+        other_bytes,
+        refusal,
+    })
 }
 
 fn lack(obstacle: &Obstacle, stock: &mut Stock<'_>) -> Lack {
-    let Obstacle { project, demands, .. } = obstacle;
+    let Obstacle {
+        project, demands, ..
+    } = obstacle;
     let askers = demands.iter().map(|demand| demand.asker.clone()).collect();
-    Lack { project: project.clone(), kind: kind(obstacle, stock), askers }
+    Lack {
+        project: project.clone(),
+        kind: kind(obstacle, stock),
+        askers,
+    }
 }
 
 fn kind(obstacle: &Obstacle, stock: &mut Stock<'_>) -> LackKind {
-    let Obstacle { project, demands, .. } = obstacle;
+    let Obstacle {
+        project, demands, ..
+    } = obstacle;
     let offers = stock.offers(project);
-    let usable: Vec<_> = (0..offers.len()).filter(|number| stock.wheel(project, *number).is_ok()).collect();
-    if demands.iter().all(|demand| usable.iter().any(|number| demand.admits(&offers[*number].version))) {
+    let usable: Vec<_> = (0..offers.len())
+        .filter(|number| stock.wheel(project, *number).is_ok())
+        .collect();
+    if demands.iter().all(|demand| {
+        usable
+            .iter()
+            .any(|number| demand.admits(&offers[*number].version))
+    }) {
         return LackKind::Conflict;
     }
     let files = stock.files(project);
-    let mut admitted = files.iter().filter(|file| demands.iter().all(|demand| demand.admits(&file.name.version)));
+    let mut admitted = files.iter().filter(|file| {
+        demands
+            .iter()
+            .all(|demand| demand.admits(&file.name.version))
+    });
     // With any digest.
-    let fits = admitted.any(|file| stock.judge.tags(file).is_ok() && stock.content_with_any_digest(file).is_ok());
-    if fits { LackKind::WrongHash } else { LackKind::Missing }
+    let fits = admitted
+        .any(|file| stock.judge.tags(file).is_ok() && stock.content_with_any_digest(file).is_ok());
+    if fits {
+        LackKind::WrongHash
+    } else {
+        LackKind::Missing
+    }
 }

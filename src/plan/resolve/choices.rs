@@ -1,7 +1,8 @@
 //! Sets of the choices that there are for a project, as PubGrub asks for them.
 //!
-//! The choices of a project are few and known, so each has a number, and what a requirement admits is judged once, number by number,
-//! by the library that knows PEP 440. No range of versions is ever computed with: an empty set is one that no wheel is in.
+//! The choices of a project are few and known, so each has a number, and what a requirement admits
+//! is judged once, number by number, by the library that knows PEP 440. No range of versions is
+//! ever computed with: an empty set is one that no wheel is in.
 
 use std::fmt;
 
@@ -35,13 +36,26 @@ impl Choices {
     }
 
     /// Each word of the two combined; those that are missing are zero.
-    fn combine(&self, other: &Self, is_complement: bool, combine: impl Fn(u64, u64) -> u64) -> Self {
+    fn combine(
+        &self,
+        other: &Self,
+        is_complement: bool,
+        combine: impl Fn(u64, u64) -> u64,
+    ) -> Self {
         let word = |set: &Self, index: usize| set.words.get(index).copied().unwrap_or(0);
         let length = self.words.len().max(other.words.len());
-        let mut words: Vec<u64> = (0..length).map(|index| combine(word(self, index), word(other, index))).collect();
-        let used = words.iter().rposition(|word| *word != 0).map_or(0, |last| last + 1);
+        let mut words: Vec<u64> = (0..length)
+            .map(|index| combine(word(self, index), word(other, index)))
+            .collect();
+        let used = words
+            .iter()
+            .rposition(|word| *word != 0)
+            .map_or(0, |last| last + 1);
         words.truncate(used);
-        Self { words, is_complement }
+        Self {
+            words,
+            is_complement,
+        }
     }
 }
 
@@ -59,7 +73,10 @@ impl VersionSet for Choices {
     }
 
     fn complement(&self) -> Self {
-        Self { words: self.words.clone(), is_complement: !self.is_complement }
+        Self {
+            words: self.words.clone(),
+            is_complement: !self.is_complement,
+        }
     }
 
     fn intersection(&self, other: &Self) -> Self {
@@ -72,7 +89,11 @@ impl VersionSet for Choices {
     }
 
     fn contains(&self, choice: &u32) -> bool {
-        let word = self.words.get((choice / WORD) as usize).copied().unwrap_or(0);
+        let word = self
+            .words
+            .get((choice / WORD) as usize)
+            .copied()
+            .unwrap_or(0);
         (word >> (choice % WORD) & 1 == 1) != self.is_complement
     }
 }
@@ -98,8 +119,17 @@ mod tests {
     #[test]
     fn sets_obey_the_laws_of_sets() {
         let some = |numbers: &[u32]| numbers.iter().copied().collect::<Choices>();
-        let sets = [some(&[]), some(&[0]), some(&[1, 64, 200]), some(&[0, 1]), some(&[63, 64])];
-        let sets: Vec<Choices> = sets.iter().flat_map(|set| [set.clone(), set.complement()]).collect();
+        let sets = [
+            some(&[]),
+            some(&[0]),
+            some(&[1, 64, 200]),
+            some(&[0, 1]),
+            some(&[63, 64]),
+        ];
+        let sets: Vec<Choices> = sets
+            .iter()
+            .flat_map(|set| [set.clone(), set.complement()])
+            .collect();
         for one in &sets {
             assert_eq!(one.complement().complement(), *one);
             assert_eq!(one.intersection(&one.complement()), Choices::empty());
@@ -108,8 +138,16 @@ mod tests {
                 let (both, either) = (one.intersection(other), one.union(other));
                 for number in [0, 1, 2, 63, 64, 65, 199, 200, 201, 1000] {
                     let (in_one, in_other) = (one.contains(&number), other.contains(&number));
-                    assert_eq!(both.contains(&number), in_one && in_other, "{number} of {one} and {other}");
-                    assert_eq!(either.contains(&number), in_one || in_other, "{number} of {one} or {other}");
+                    assert_eq!(
+                        both.contains(&number),
+                        in_one && in_other,
+                        "{number} of {one} and {other}"
+                    );
+                    assert_eq!(
+                        either.contains(&number),
+                        in_one || in_other,
+                        "{number} of {one} or {other}"
+                    );
                 }
             }
         }

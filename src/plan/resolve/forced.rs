@@ -1,6 +1,8 @@
-//! Obstacles that no choice has to do with: what the spec asks for, and what the wheels ask for of which there is only one each.
+//! Obstacles that no choice has to do with: what the spec asks for, and what the wheels ask for of
+//! which there is only one each.
 //!
-//! Where much is missing, as with an empty directory of wheels, these are found at once, and not by one search for each.
+//! Where much is missing, as with an empty directory of wheels, these are found at once, and not by
+//! one search for each.
 
 use std::collections::BTreeSet;
 
@@ -41,20 +43,35 @@ pub(super) fn find(stock: &mut Stock<'_>, given: &BTreeSet<PackageName>) -> Vec<
 
 /// What the spec asks, or else what the first asks who does.
 fn decisive(demands: &[Demand]) -> Vec<Demand> {
-    let Some(first) = demands.first() else { return Vec::new() };
+    let Some(first) = demands.first() else {
+        return Vec::new();
+    };
     demands
         .iter()
-        .filter(|demand| demand.asker == first.asker || first.is_from_spec() && demand.is_from_spec())
+        .filter(|demand| {
+            demand.asker == first.asker || first.is_from_spec() && demand.is_from_spec()
+        })
         .cloned()
         .collect()
 }
 
-fn obstacle(project: PackageName, mut demands: Vec<Demand>, wishes: &Wishes, stock: &Stock<'_>) -> Obstacle {
+fn obstacle(
+    project: PackageName,
+    mut demands: Vec<Demand>,
+    wishes: &Wishes,
+    stock: &Stock<'_>,
+) -> Obstacle {
     let reasons = wishes.reasons(&demands);
     let roots = match reasons.first() {
         Some(way_back) => way_back.last().cloned().into_iter().collect(),
         None => demands.clone(),
     };
     demands.extend(stock.constraints_on(&project).iter().cloned());
-    Obstacle { project, demands, reasons, instead: Vec::new(), roots }
+    Obstacle {
+        project,
+        demands,
+        reasons,
+        instead: Vec::new(),
+        roots,
+    }
 }

@@ -1,7 +1,9 @@
-//! What PubGrub is told: which packages there are, which version to try next, and what a version asks for.
+//! What PubGrub is told: which packages there are, which version to try next, and what a version
+//! asks for.
 //!
-//! The spec is a package, each project is one, and so is each extra of a project: the package of an extra has the versions of its
-//! project, asks for exactly that one, and for what the extra brings. Nothing here depends on the order of a hash table or the time.
+//! The spec is a package, each project is one, and so is each extra of a project: the package of an
+//! extra has the versions of its project, asks for exactly that one, and for what the extra brings.
+//! Nothing here depends on the order of a hash table or the time.
 
 use std::cell::RefCell;
 use std::cmp::Reverse;
@@ -17,7 +19,8 @@ use super::choices::Choices;
 use super::demand::Demand;
 use super::stock::{Stock, choice};
 
-/// A project that has been in so many conflicts is decided on before the others, so that they are seen early.
+/// A project that has been in so many conflicts is decided on before the others, so that they are
+/// seen early.
 const CONTENDED: u32 = 8;
 
 /// The only version of the spec.
@@ -69,30 +72,53 @@ pub(super) struct Provider<'a, 'b> {
 
 impl<'a, 'b> Provider<'a, 'b> {
     /// One that has not been asked yet.
-    pub fn new(stock: &'a mut Stock<'b>, given: &'a BTreeSet<PackageName>, finals_first: &'a BTreeSet<PackageName>) -> Self {
-        Self { stock: RefCell::new(stock), given, finals_first, decided: RefCell::default(), places: RefCell::default() }
+    pub fn new(
+        stock: &'a mut Stock<'b>,
+        given: &'a BTreeSet<PackageName>,
+        finals_first: &'a BTreeSet<PackageName>,
+    ) -> Self {
+        Self {
+            stock: RefCell::new(stock),
+            given,
+            finals_first,
+            decided: RefCell::default(),
+            places: RefCell::default(),
+        }
     }
 
-    /// The version to try next of those that are left of a project: the highest unless one is preferred, and a final one unless
-    /// somebody names a pre-release.
+    /// The version to try next of those that are left of a project: the highest unless one is
+    /// preferred, and a final one unless somebody names a pre-release.
     fn choose(&self, project: &PackageName, left: &Choices) -> Option<u32> {
         let mut stock = self.stock.borrow_mut();
         let offers = stock.offers(project);
         let preferred_version = stock.preferred.get(project).cloned();
-        let is_preferred = |number: &usize| preferred_version.as_ref() == Some(&offers[*number].version);
-        let by_height = (0..offers.len()).rev().filter(|number| left.contains(&choice::version(*number)));
+        let is_preferred =
+            |number: &usize| preferred_version.as_ref() == Some(&offers[*number].version);
+        let by_height = (0..offers.len())
+            .rev()
+            .filter(|number| left.contains(&choice::version(*number)));
         let is_final = |number: &usize| !offers[*number].version.any_prerelease();
-        let finals = by_height.clone().filter(|number| is_final(number) && left.contains(&choice::NO_PRE_RELEASE_NAMED));
-        // Those of which the wheel is broken are passed over here: told of each, PubGrub would look through all before the next.
+        let finals = by_height
+            .clone()
+            .filter(|number| is_final(number) && left.contains(&choice::NO_PRE_RELEASE_NAMED));
+        // Those of which the wheel is broken are passed over here: told of each, PubGrub would look
+        // through all before the next.
         let preferred_final = finals.clone().find(is_preferred);
         let preferred = || by_height.clone().find(is_preferred);
         let mut is_usable = |number: &usize| stock.wheel(project, *number).is_ok();
         let of_finals = first_usable(preferred_final, finals, &mut is_usable);
-        of_finals.or_else(|| first_usable(preferred(), by_height.clone(), &mut is_usable)).map(choice::version)
+        of_finals
+            .or_else(|| first_usable(preferred(), by_height.clone(), &mut is_usable))
+            .map(choice::version)
     }
 
-    /// What demands come to as dependencies of a package; none where they contradict each other or the package itself.
-    fn dependencies(&self, demands: &[Demand], own: Option<(&PackageName, u32)>) -> Option<Vec<(Package, Choices)>> {
+    /// What demands come to as dependencies of a package; none where they contradict each other or
+    /// the package itself.
+    fn dependencies(
+        &self,
+        demands: &[Demand],
+        own: Option<(&PackageName, u32)>,
+    ) -> Option<Vec<(Package, Choices)>> {
         let mut stock = self.stock.borrow_mut();
         let mut places = self.places.borrow_mut();
         let mut dependencies: Vec<(Package, Choices)> = Vec::new();
@@ -114,7 +140,9 @@ impl<'a, 'b> Provider<'a, 'b> {
             }
             let choices = stock.choices(demand, self.finals_first.contains(project));
             match own {
-                Some((own, version)) if own == project && !choices.contains(&version) => return None,
+                Some((own, version)) if own == project && !choices.contains(&version) => {
+                    return None;
+                }
                 Some((own, _)) if own == project => {}
                 _ => depend(Package::Project(project.clone()), &choices),
             }
@@ -132,7 +160,9 @@ fn first_usable(
     mut all: impl Iterator<Item = usize>,
     is_usable: &mut impl FnMut(&usize) -> bool,
 ) -> Option<usize> {
-    preferred.filter(&mut *is_usable).or_else(|| all.find(is_usable))
+    preferred
+        .filter(&mut *is_usable)
+        .or_else(|| all.find(is_usable))
 }
 
 impl DependencyProvider for Provider<'_, '_> {
@@ -143,13 +173,28 @@ impl DependencyProvider for Provider<'_, '_> {
     type M = Unusable;
     type Err = Infallible;
 
-    /// What leaves no choice first, then in the order in which it was asked for: the spec's own wishes before those of wheels.
-    fn prioritize(&self, package: &Package, left: &Choices, conflicts: &PackageResolutionStatistics) -> Self::Priority {
+    /// What leaves no choice first, then in the order in which it was asked for: the spec's own
+    /// wishes before those of wheels.
+    fn prioritize(
+        &self,
+        package: &Package,
+        left: &Choices,
+        conflicts: &PackageResolutionStatistics,
+    ) -> Self::Priority {
         let place = self.places.borrow().get(package).copied().unwrap_or(0);
-        let (Package::Project(project) | Package::Extra(project, _)) = package else { return (true, true, Reverse(place)) };
+        let (Package::Project(project) | Package::Extra(project, _)) = package else {
+            return (true, true, Reverse(place));
+        };
         let offers = self.stock.borrow_mut().offers(project);
-        let left = (0..offers.len()).filter(|number| left.contains(&choice::version(*number))).take(2).count();
-        (conflicts.conflict_count() >= CONTENDED, left < 2, Reverse(place))
+        let left = (0..offers.len())
+            .filter(|number| left.contains(&choice::version(*number)))
+            .take(2)
+            .count();
+        (
+            conflicts.conflict_count() >= CONTENDED,
+            left < 2,
+            Reverse(place),
+        )
     }
 
     fn choose_version(&self, package: &Package, left: &Choices) -> Result<Option<u32>, Infallible> {
@@ -159,7 +204,9 @@ impl DependencyProvider for Provider<'_, '_> {
             // The project is decided on before its extras.
             Package::Extra(project, _) => {
                 let decided = self.decided.borrow().get(project).copied();
-                decided.filter(|version| left.contains(version)).or_else(|| self.choose(project, left))
+                decided
+                    .filter(|version| left.contains(version))
+                    .or_else(|| self.choose(project, left))
             }
         };
         if let (Package::Project(project), Some(version)) = (package, choice) {
@@ -189,15 +236,26 @@ impl DependencyProvider for Provider<'_, '_> {
             }
             Package::Extra(project, extra) => {
                 let number = choice::number(*version);
-                if !self.stock.borrow_mut().can_follow_extra(project, number, extra) {
+                if !self
+                    .stock
+                    .borrow_mut()
+                    .can_follow_extra(project, number, extra)
+                {
                     return Ok(Dependencies::Unavailable(Unusable));
                 }
-                let demands = self.stock.borrow_mut().requirements(project, number, Some(extra));
+                let demands = self
+                    .stock
+                    .borrow_mut()
+                    .requirements(project, number, Some(extra));
                 let itself = (Package::Project(project.clone()), Stock::exactly(number));
                 let others = self.dependencies(&demands, Some((project, *version)));
                 others.map(|others| [itself].into_iter().chain(others).collect())
             }
         };
-        Ok(dependencies.map_or(Dependencies::Unavailable(Unusable), |list| Dependencies::Available(list.into_iter().collect())))
+        Ok(
+            dependencies.map_or(Dependencies::Unavailable(Unusable), |list| {
+                Dependencies::Available(list.into_iter().collect())
+            }),
+        )
     }
 }

@@ -1,5 +1,5 @@
-//! What is said when there is no answer: of each project in the way who asks for what, each of its files with why it was not taken, and
-//! why no other wheel helps.
+//! What is said when there is no answer: of each project in the way who asks for what, each of its
+//! files with why it was not taken, and why no other wheel helps.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -19,7 +19,8 @@ pub(super) struct Obstacle {
     pub project: PackageName,
     /// All that is asked of it, the spec's constraints last.
     pub demands: Vec<Demand>,
-    /// Why those wheels are there that ask for it: for each what asks for it, what asks for that, and so on to the spec.
+    /// Why those wheels are there that ask for it: for each what asks for it, what asks for that,
+    /// and so on to the spec.
     pub reasons: Vec<Vec<Demand>>,
     /// What wheels ask for that could stand in for those on the way to it, in vain.
     pub instead: Vec<Demand>,
@@ -37,34 +38,59 @@ impl Obstacle {
 
 /// The whole error.
 pub(super) fn explain(obstacles: &[Obstacle], stock: &mut Stock<'_>) -> Failure {
-    let directories: Vec<String> =
-        stock.judge.wheelhouse.directories().map(|directory| format!("`{}`", directory.display())).collect();
-    let place = if directories.is_empty() { String::new() } else { format!(" in {}", directories.join(", ")) };
+    let directories: Vec<String> = stock
+        .judge
+        .wheelhouse
+        .directories()
+        .map(|directory| format!("`{}`", directory.display()))
+        .collect();
+    let place = if directories.is_empty() {
+        String::new()
+    } else {
+        format!(" in {}", directories.join(", "))
+    };
     let failure = match obstacles {
         [one] => explain_one(one, &place, stock),
         several => {
-            let what = format!("no wheel{place} fits what is asked of {} projects", several.len());
-            let mut lines: Vec<String> = several.iter().flat_map(|one| summary(one, stock)).collect();
+            let what = format!(
+                "no wheel{place} fits what is asked of {} projects",
+                several.len()
+            );
+            let mut lines: Vec<String> =
+                several.iter().flat_map(|one| summary(one, stock)).collect();
             let mut seen = HashSet::new();
             lines.retain(|line| seen.insert(line.clone()));
             Failure::new(what).because_of(lines)
         }
     };
-    let nothing =
-        directories.is_empty().then(|| "no directory of wheels is named, and there is no `wheels` beside the spec".to_owned());
+    let nothing = directories.is_empty().then(|| {
+        "no directory of wheels is named, and there is no `wheels` beside the spec".to_owned()
+    });
     failure.because_of(nothing).hint(hint::of(obstacles, stock))
 }
 
 /// A project in the way, when it is the only one.
 fn explain_one(obstacle: &Obstacle, place: &str, stock: &mut Stock<'_>) -> Failure {
     let failure = match &obstacle.demands[..] {
-        [demand] => Failure::new(format!("no wheel{place} fits `{}` ({})", demand.title(), demand.asker)),
-        demands => Failure::new(format!("no wheel{place} fits all that is asked of `{}`", obstacle.project))
-            .because_of(demands.iter().map(asked)),
+        [demand] => Failure::new(format!(
+            "no wheel{place} fits `{}` ({})",
+            demand.title(),
+            demand.asker
+        )),
+        demands => Failure::new(format!(
+            "no wheel{place} fits all that is asked of `{}`",
+            obstacle.project
+        ))
+        .because_of(demands.iter().map(asked)),
     };
-    let absent = is_absent(obstacle, stock).then(|| format!("there is no wheel of `{}`", obstacle.project));
+    let absent =
+        is_absent(obstacle, stock).then(|| format!("there is no wheel of `{}`", obstacle.project));
     let others = instead(obstacle, stock);
-    failure.because_of(reasons(obstacle)).because_of(others).because_of(absent).because_of(rejected(obstacle, stock))
+    failure
+        .because_of(reasons(obstacle))
+        .because_of(others)
+        .because_of(absent)
+        .because_of(rejected(obstacle, stock))
 }
 
 /// A project in the way, among others.
@@ -75,7 +101,11 @@ fn summary(obstacle: &Obstacle, stock: &mut Stock<'_>) -> Vec<String> {
     }
     lines.extend(reasons(obstacle));
     lines.extend(instead(obstacle, stock));
-    lines.extend(rejected(obstacle, stock).iter().map(|why| format!("`{}`: {why}", obstacle.project)));
+    lines.extend(
+        rejected(obstacle, stock)
+            .iter()
+            .map(|why| format!("`{}`: {why}", obstacle.project)),
+    );
     lines
 }
 
@@ -92,7 +122,11 @@ fn reasons(obstacle: &Obstacle) -> Vec<String> {
             [one] => format!("`{}` is asked for by {}", one.title(), which_is(root)),
             [first, ..] => {
                 let asker = first.asker.project()?;
-                format!("`{}` is asked for by `{asker}`, and so on from {}", first.title(), which_is(root))
+                format!(
+                    "`{}` is asked for by `{asker}`, and so on from {}",
+                    first.title(),
+                    which_is(root)
+                )
             }
         })
     };
@@ -105,34 +139,62 @@ fn which_is(demand: &Demand) -> String {
 
 /// Whether there are directories, and no file of the project in them.
 fn is_absent(obstacle: &Obstacle, stock: &mut Stock<'_>) -> bool {
-    stock.files(&obstacle.project).is_empty() && stock.judge.wheelhouse.directories().next().is_some()
+    stock.files(&obstacle.project).is_empty()
+        && stock.judge.wheelhouse.directories().next().is_some()
 }
 
 /// Each file of the project and why it was not taken, sorted.
 fn rejected(obstacle: &Obstacle, stock: &mut Stock<'_>) -> Vec<String> {
     let files = stock.files(&obstacle.project);
-    let mut rejected: Vec<String> =
-        files.iter().map(|file| format!("`{}` {}", file.file_name, why_not(file, &obstacle.demands, stock))).collect();
+    let mut rejected: Vec<String> = files
+        .iter()
+        .map(|file| {
+            format!(
+                "`{}` {}",
+                file.file_name,
+                why_not(file, &obstacle.demands, stock)
+            )
+        })
+        .collect();
     rejected.sort();
     rejected
 }
 
-/// Why a file was not taken. Where several demands rule it out, one of the spec's is named, which no choice can change.
+/// Why a file was not taken. Where several demands rule it out, one of the spec's is named, which
+/// no choice can change.
 fn why_not(file: &WheelFile, demands: &[Demand], stock: &mut Stock<'_>) -> String {
     let version = &file.name.version;
     let rules_out = |demand: &&Demand| !demand.admits(version);
-    let of_spec = demands.iter().filter(|demand| demand.is_from_spec()).find(rules_out);
+    let of_spec = demands
+        .iter()
+        .filter(|demand| demand.is_from_spec())
+        .find(rules_out);
     if let Some(demand) = of_spec.or_else(|| demands.iter().find(rules_out)) {
-        return format!("is version {version}, which does not satisfy `{}`", demand.title());
+        return format!(
+            "is version {version}, which does not satisfy `{}`",
+            demand.title()
+        );
     }
-    let unfit = stock.judge.tags(file).err().or_else(|| stock.content(file).err());
-    unfit.or_else(|| flaw(file, demands, stock)).unwrap_or_else(|| "leads to another conflict".to_owned())
+    let unfit = stock
+        .judge
+        .tags(file)
+        .err()
+        .or_else(|| stock.content(file).err());
+    unfit
+        .or_else(|| flaw(file, demands, stock))
+        .unwrap_or_else(|| "leads to another conflict".to_owned())
 }
 
 fn flaw(file: &WheelFile, demands: &[Demand], stock: &mut Stock<'_>) -> Option<String> {
     let project = &file.name.project;
-    let number = stock.offers(project).binary_search_by(|offer| offer.version.cmp(&file.name.version)).ok()?;
-    let extras = demands.iter().flat_map(|demand| demand.requirement.extras.iter().cloned()).collect();
+    let number = stock
+        .offers(project)
+        .binary_search_by(|offer| offer.version.cmp(&file.name.version))
+        .ok()?;
+    let extras = demands
+        .iter()
+        .flat_map(|demand| demand.requirement.extras.iter().cloned())
+        .collect();
     stock.flaw(project, number, &extras)
 }
 
@@ -141,24 +203,42 @@ fn instead(obstacle: &Obstacle, stock: &mut Stock<'_>) -> Vec<String> {
     let mut lines = Vec::new();
     let mut likewise: BTreeMap<(String, &PackageName), Vec<&Version>> = BTreeMap::new();
     for demand in &obstacle.instead {
-        let Asker::Wheel { project, version, file_name } = &demand.asker else { continue };
+        let Asker::Wheel {
+            project,
+            version,
+            file_name,
+        } = &demand.asker
+        else {
+            continue;
+        };
         if *demand.project() == obstacle.project {
-            likewise.entry((demand.title(), project)).or_default().push(version);
+            likewise
+                .entry((demand.title(), project))
+                .or_default()
+                .push(version);
         } else {
             let why = if stock.choices(demand, false).is_empty() {
                 ", which no wheel fits"
             } else {
                 ", which does not go together either"
             };
-            lines.push(format!("`{file_name}` would do for `{project}`, but asks for `{}`{why}", demand.title()));
+            lines.push(format!(
+                "`{file_name}` would do for `{project}`, but asks for `{}`{why}",
+                demand.title()
+            ));
         }
     }
     lines.sort();
-    let likewise = likewise.into_iter().map(|((title, project), mut versions)| {
-        versions.sort();
-        let versions: Vec<String> = versions.into_iter().map(Version::to_string).collect();
-        format!("`{title}` is asked for by `{project}` {} too", listed(&versions))
-    });
+    let likewise = likewise
+        .into_iter()
+        .map(|((title, project), mut versions)| {
+            versions.sort();
+            let versions: Vec<String> = versions.into_iter().map(Version::to_string).collect();
+            format!(
+                "`{title}` is asked for by `{project}` {} too",
+                listed(&versions)
+            )
+        });
     likewise.chain(lines).collect()
 }
 

@@ -1,4 +1,5 @@
-//! The search for versions that go together: PubGrub's algorithm, by the library of that name, over what is in stock.
+//! The search for versions that go together: PubGrub's algorithm, by the library of that name, over
+//! what is in stock.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,14 +18,19 @@ pub(super) type Proof = DerivationTree<Package, Choices, Unusable>;
 /// The number of the version that was chosen for each project.
 pub(super) type Chosen = BTreeMap<PackageName, usize>;
 
-/// Finds versions for all that is asked for, but for the projects that are `given`, of which nothing is wanted.
+/// Finds versions for all that is asked for, but for the projects that are `given`, of which
+/// nothing is wanted.
 ///
-/// A pre-release that nobody names is chosen where what is asked of its project admits no final version (PEP 440, "Handling of
-/// pre-releases"). It stands in for final versions that lead nowhere only if there is no answer without it.
+/// A pre-release that nobody names is chosen where what is asked of its project admits no final
+/// version (PEP 440, "Handling of pre-releases"). It stands in for final versions that lead nowhere
+/// only if there is no answer without it.
 ///
 /// # Errors
 /// The proof that there is no answer.
-pub(super) fn search(stock: &mut Stock<'_>, given: &BTreeSet<PackageName>) -> Result<Chosen, Box<Proof>> {
+pub(super) fn search(
+    stock: &mut Stock<'_>,
+    given: &BTreeSet<PackageName>,
+) -> Result<Chosen, Box<Proof>> {
     let mut chosen = search_with(stock, given, &BTreeSet::new())?;
     let mut finals_first = BTreeSet::new();
     loop {
@@ -32,7 +38,10 @@ pub(super) fn search(stock: &mut Stock<'_>, given: &BTreeSet<PackageName>) -> Re
         if stand_ins.is_empty() {
             return Ok(chosen);
         }
-        debug!(?stand_ins, "pre-releases stand in for final versions; trying without");
+        debug!(
+            ?stand_ins,
+            "pre-releases stand in for final versions; trying without"
+        );
         finals_first.extend(stand_ins);
         match search_with(stock, given, &finals_first) {
             Ok(better) => chosen = better,
@@ -41,10 +50,12 @@ pub(super) fn search(stock: &mut Stock<'_>, given: &BTreeSet<PackageName>) -> Re
     }
 }
 
-/// The projects of which a pre-release was chosen that nobody names, although a final version satisfies what is asked.
+/// The projects of which a pre-release was chosen that nobody names, although a final version
+/// satisfies what is asked.
 fn stand_ins(chosen: &Chosen, stock: &mut Stock<'_>) -> Vec<PackageName> {
-    let is_pre_release =
-        |project: &PackageName, number: usize, stock: &mut Stock<'_>| stock.offers(project)[number].version.any_prerelease();
+    let is_pre_release = |project: &PackageName, number: usize, stock: &mut Stock<'_>| {
+        stock.offers(project)[number].version.any_prerelease()
+    };
     let mut pre_releases: Vec<PackageName> = chosen.keys().cloned().collect();
     pre_releases.retain(|project| is_pre_release(project, chosen[project], stock));
     if pre_releases.is_empty() {
@@ -53,13 +64,20 @@ fn stand_ins(chosen: &Chosen, stock: &mut Stock<'_>) -> Vec<PackageName> {
     let wishes = Wishes::of_chosen(chosen, stock);
     pre_releases.retain(|project| {
         let demands = wishes.of(project);
-        let is_named = demands.iter().any(|demand| stock.lets_pre_releases_in(demand));
-        !is_named && stock.fitting(project, demands).iter().any(|number| !is_pre_release(project, *number, stock))
+        let is_named = demands
+            .iter()
+            .any(|demand| stock.lets_pre_releases_in(demand));
+        !is_named
+            && stock
+                .fitting(project, demands)
+                .iter()
+                .any(|number| !is_pre_release(project, *number, stock))
     });
     pre_releases
 }
 
-/// One run of PubGrub. Of the projects for which finals come first, no pre-release is chosen in place of a final version.
+/// One run of PubGrub. Of the projects for which finals come first, no pre-release is chosen in
+/// place of a final version.
 fn search_with(
     stock: &mut Stock<'_>,
     given: &BTreeSet<PackageName>,

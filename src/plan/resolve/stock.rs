@@ -1,5 +1,6 @@
-//! What there is to choose from: the versions of each project that the interpreter can take, the wheel of each, and what that wheel
-//! asks for. A wheel is opened when its version is first considered.
+//! What there is to choose from: the versions of each project that the interpreter can take, the
+//! wheel of each, and what that wheel asks for. A wheel is opened when its version is first
+//! considered.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -42,7 +43,8 @@ pub(super) struct Stock<'a> {
     wheels: HashMap<(PackageName, usize), Rc<Result<Wheel, Vec<String>>>>,
 }
 
-/// A version of a project, with the wheels of that version that the interpreter can take by their tags.
+/// A version of a project, with the wheels of that version that the interpreter can take by their
+/// tags.
 pub(super) struct Offer {
     /// The version.
     pub version: Version,
@@ -61,19 +63,34 @@ pub(super) struct Wheel {
 impl<'a> Stock<'a> {
     /// What a spec asks for, held against the wheels that there are.
     pub fn new(requirements: &Requirements, judge: Judge<'a>) -> Self {
-        let Requirements { asked, constraints, dependencies, pre_releases, hashes_required, preferred } = requirements;
+        let Requirements {
+            asked,
+            constraints,
+            dependencies,
+            pre_releases,
+            hashes_required,
+            preferred,
+        } = requirements;
         let count_here = |asked: &[Placed<Asked>], role: Role| -> Vec<Demand> {
             let demands = asked.iter().map(|placed| Demand::of(placed, role));
-            demands.filter(|demand| holds(&demand.requirement.marker, &judge.interpreter.markers, &[])).collect()
+            demands
+                .filter(|demand| holds(&demand.requirement.marker, &judge.interpreter.markers, &[]))
+                .collect()
         };
         let mut by_project: BTreeMap<PackageName, Vec<Demand>> = BTreeMap::new();
         for demand in count_here(constraints, Role::Constraint) {
-            by_project.entry(demand.project().clone()).or_default().push(demand);
+            by_project
+                .entry(demand.project().clone())
+                .or_default()
+                .push(demand);
         }
         let asked = count_here(asked, Role::Requirement);
         let mut asked_of: HashMap<PackageName, Vec<usize>> = HashMap::new();
         for (place, demand) in asked.iter().enumerate() {
-            asked_of.entry(demand.project().clone()).or_default().push(place);
+            asked_of
+                .entry(demand.project().clone())
+                .or_default()
+                .push(place);
         }
         Self {
             judge,
@@ -92,24 +109,32 @@ impl<'a> Stock<'a> {
         }
     }
 
-    /// What wheels require that are taken as they are, but for projects to be ignored; each project of `asked` is in the answer.
+    /// What wheels require that are taken as they are, but for projects to be ignored; each project
+    /// of `asked` is in the answer.
     pub fn around(
         fixed: BTreeMap<PackageName, WheelFile>,
         ignored: BTreeSet<PackageName>,
         asked: Vec<Demand>,
         judge: Judge<'a>,
     ) -> Self {
-        Self { asked, fixed, ignored, ..Self::new(&Requirements::default(), judge) }
+        Self {
+            asked,
+            fixed,
+            ignored,
+            ..Self::new(&Requirements::default(), judge)
+        }
     }
 
-    /// Reads the wheels that a demand with digests may come to, all at once, which is faster than one by one when each is considered.
+    /// Reads the wheels that a demand with digests may come to, all at once, which is faster than
+    /// one by one when each is considered.
     pub fn read_pinned(&mut self) {
         let of_spec = self.asked.iter().chain(self.constraints.values().flatten());
         let mut pinned: Vec<WheelFile> = Vec::new();
         let mut known: HashSet<WheelFile> = HashSet::new();
         for demand in of_spec.filter(|demand| !demand.hashes.is_empty()) {
             let files = self.judge.wheelhouse.wheels(demand.project()).iter();
-            let files = files.filter(|file| demand.admits(&file.name.version) && self.judge.tags(file).is_ok());
+            let files = files
+                .filter(|file| demand.admits(&file.name.version) && self.judge.tags(file).is_ok());
             pinned.extend(files.filter(|file| known.insert((*file).clone())).cloned());
         }
         // A wheel that cannot be read is told of when it is considered.
@@ -122,7 +147,10 @@ impl<'a> Stock<'a> {
     }
 
     /// What the spec asks of a project.
-    pub fn asked_of<'s>(&'s self, project: &PackageName) -> impl Iterator<Item = &'s Demand> + use<'s, 'a> {
+    pub fn asked_of<'s>(
+        &'s self,
+        project: &PackageName,
+    ) -> impl Iterator<Item = &'s Demand> + use<'s, 'a> {
         let places = self.asked_of.get(project).into_iter().flatten();
         places.map(|place| &self.asked[*place])
     }
@@ -148,21 +176,38 @@ impl<'a> Stock<'a> {
         let mut by_version: BTreeMap<Version, Vec<(usize, WheelFile)>> = BTreeMap::new();
         for file in self.files(project) {
             if let Ok(rank) = self.judge.tags(&file) {
-                by_version.entry(file.name.version.clone()).or_default().push((rank, file));
+                by_version
+                    .entry(file.name.version.clone())
+                    .or_default()
+                    .push((rank, file));
             }
         }
         let offers = by_version.into_iter().map(|(version, mut files)| {
             // The best tag, then the highest build, then the first name.
-            files.sort_by_cached_key(|(rank, file)| (*rank, Reverse(file.name.build.clone()), file.file_name.clone()));
-            Offer { version, files: files.into_iter().map(|(_, file)| file).collect() }
+            files.sort_by_cached_key(|(rank, file)| {
+                (
+                    *rank,
+                    Reverse(file.name.build.clone()),
+                    file.file_name.clone(),
+                )
+            });
+            Offer {
+                version,
+                files: files.into_iter().map(|(_, file)| file).collect(),
+            }
         });
         let offers = Rc::new(offers.collect::<Vec<_>>());
         self.projects.insert(project.clone(), Rc::clone(&offers));
         offers
     }
 
-    /// The wheel that stands for a version: of those that will do the one that fits best; or why none will, a sentence each.
-    pub fn wheel(&mut self, project: &PackageName, number: usize) -> Rc<Result<Wheel, Vec<String>>> {
+    /// The wheel that stands for a version: of those that will do the one that fits best; or why
+    /// none will, a sentence each.
+    pub fn wheel(
+        &mut self,
+        project: &PackageName,
+        number: usize,
+    ) -> Rc<Result<Wheel, Vec<String>>> {
         let key = (project.clone(), number);
         if let Some(known) = self.wheels.get(&key) {
             return Rc::clone(known);
@@ -172,7 +217,10 @@ impl<'a> Stock<'a> {
         for file in &self.offers(project)[number].files {
             match self.content(file) {
                 Ok(content) => {
-                    found = Some(Wheel { file: file.clone(), content });
+                    found = Some(Wheel {
+                        file: file.clone(),
+                        content,
+                    });
                     break;
                 }
                 Err(why) => refused.push(format!("`{}` {why}", file.file_name)),
@@ -185,13 +233,26 @@ impl<'a> Stock<'a> {
 
     /// The name of the wheel that stands for a version.
     pub fn file_name(&mut self, project: &PackageName, number: usize) -> Option<String> {
-        self.wheel(project, number).as_ref().as_ref().ok().map(|wheel| wheel.file.file_name.clone())
+        self.wheel(project, number)
+            .as_ref()
+            .as_ref()
+            .ok()
+            .map(|wheel| wheel.file.file_name.clone())
     }
 
     /// The name of the wheel that stands for a version, and that version.
-    pub fn file_name_and_version(&mut self, project: &PackageName, number: usize) -> Option<(String, Version)> {
+    pub fn file_name_and_version(
+        &mut self,
+        project: &PackageName,
+        number: usize,
+    ) -> Option<(String, Version)> {
         let wheel = self.wheel(project, number);
-        wheel.as_ref().as_ref().ok().map(|wheel| (wheel.file.file_name.clone(), wheel.file.name.version.clone()))
+        wheel.as_ref().as_ref().ok().map(|wheel| {
+            (
+                wheel.file.file_name.clone(),
+                wheel.file.name.version.clone(),
+            )
+        })
     }
 
     /// What a wheel says of itself, or why it will not do: its digest, then what is in it.
@@ -200,39 +261,69 @@ impl<'a> Stock<'a> {
         self.content_with_any_digest(file)
     }
 
-    /// The same, whatever digests are pinned. What the wheel requires is judged only where it is followed.
+    /// The same, whatever digests are pinned. What the wheel requires is judged only where it is
+    /// followed.
     pub fn content_with_any_digest(&mut self, file: &WheelFile) -> Result<Content, String> {
         let content = Content::from(self.judge.content(file)?);
-        self.is_followable(file, &content, None).inspect_err(|_| self.judge.note_rejection(file))?;
+        self.is_followable(file, &content, None)
+            .inspect_err(|_| self.judge.note_rejection(file))?;
         Ok(content)
     }
 
-    /// Why nothing can come of a wheel although it would do alone: what it requires of itself, or for the extras that are asked for.
-    pub fn flaw(&mut self, project: &PackageName, number: usize, extras: &BTreeSet<ExtraName>) -> Option<String> {
+    /// Why nothing can come of a wheel although it would do alone: what it requires of itself, or
+    /// for the extras that are asked for.
+    pub fn flaw(
+        &mut self,
+        project: &PackageName,
+        number: usize,
+        extras: &BTreeSet<ExtraName>,
+    ) -> Option<String> {
         for extra in [None].into_iter().chain(extras.iter().map(Some)) {
             let wheel = self.wheel(project, number);
-            let Ok(Wheel { file, content }) = &*wheel else { return None };
+            let Ok(Wheel { file, content }) = &*wheel else {
+                return None;
+            };
             if let Some(why) = self.is_followable(file, content, extra).err() {
                 return Some(why);
             }
             let demands = self.requirements(project, number, extra);
-            let of_itself = demands.iter().find(|demand| demand.project() == project && !demand.admits(&file.name.version));
+            let of_itself = demands
+                .iter()
+                .find(|demand| demand.project() == project && !demand.admits(&file.name.version));
             if let Some(demand) = of_itself {
-                return Some(format!("requires `{}`, which it is not itself", demand.title()));
+                return Some(format!(
+                    "requires `{}`, which it is not itself",
+                    demand.title()
+                ));
             }
         }
         None
     }
 
-    /// Whether what the wheel of a version requires for an extra can be followed. A wheel that cannot leaves its stamp.
-    pub fn can_follow_extra(&mut self, project: &PackageName, number: usize, extra: &ExtraName) -> bool {
+    /// Whether what the wheel of a version requires for an extra can be followed. A wheel that
+    /// cannot leaves its stamp.
+    pub fn can_follow_extra(
+        &mut self,
+        project: &PackageName,
+        number: usize,
+        extra: &ExtraName,
+    ) -> bool {
         let wheel = self.wheel(project, number);
-        let Ok(Wheel { file, content }) = &*wheel else { return true };
-        self.is_followable(file, content, Some(extra)).inspect_err(|_| self.judge.note_rejection(file)).is_ok()
+        let Ok(Wheel { file, content }) = &*wheel else {
+            return true;
+        };
+        self.is_followable(file, content, Some(extra))
+            .inspect_err(|_| self.judge.note_rejection(file))
+            .is_ok()
     }
 
     /// That what a wheel requires can be followed, if it is: for itself, or for an extra besides.
-    fn is_followable(&self, file: &WheelFile, content: &Content, extra: Option<&ExtraName>) -> Result<(), String> {
+    fn is_followable(
+        &self,
+        file: &WheelFile,
+        content: &Content,
+        extra: Option<&ExtraName>,
+    ) -> Result<(), String> {
         match self.dependencies {
             _ if self.fixed.contains_key(&file.name.project) => Ok(()),
             Dependencies::Followed => content.is_readable(self.judge.interpreter, extra),
@@ -244,7 +335,9 @@ impl<'a> Stock<'a> {
     fn pins(&self, project: &PackageName) -> Vec<(Vec<Digest>, Asker)> {
         let of_spec = self.asked_of(project).chain(self.constraints_on(project));
         let pinning = of_spec.filter(|demand| !demand.hashes.is_empty());
-        pinning.map(|demand| (demand.hashes.clone(), demand.asker.clone())).collect()
+        pinning
+            .map(|demand| (demand.hashes.clone(), demand.asker.clone()))
+            .collect()
     }
 
     /// Whether a file of this kind pins a digest for a project.
@@ -253,31 +346,47 @@ impl<'a> Stock<'a> {
         pins.iter().any(|(_, asker)| matches!(asker, Asker::Spec(place) if place.file.as_deref().is_some_and(&is_meant)))
     }
 
-    /// The files of a project that the interpreter can take, and that do not have the digest that is pinned, or are no wheels at all.
+    /// The files of a project that the interpreter can take, and that do not have the digest that
+    /// is pinned, or are no wheels at all.
     pub fn other_bytes(&mut self, project: &PackageName) -> Vec<PathBuf> {
         let pins = self.pins(project);
         if pins.is_empty() {
             return self.judge.wheelhouse.impostors(project);
         }
         let files = self.judge.wheelhouse.wheels(project).to_vec();
-        let mut fitting: Vec<WheelFile> = files.into_iter().filter(|file| self.judge.tags(file).is_ok()).collect();
+        let mut fitting: Vec<WheelFile> = files
+            .into_iter()
+            .filter(|file| self.judge.tags(file).is_ok())
+            .collect();
         fitting.retain(|file| self.judge.digest_is_pinned(file, &pins).is_err());
-        fitting.iter().map(|file| self.judge.wheelhouse.path(file)).collect()
+        fitting
+            .iter()
+            .map(|file| self.judge.wheelhouse.path(file))
+            .collect()
     }
 
-    /// Whether the wheel's digest is among those that are pinned; each demand of the spec that pins any must have it.
+    /// Whether the wheel's digest is among those that are pinned; each demand of the spec that pins
+    /// any must have it.
     fn judge_digest(&mut self, file: &WheelFile) -> Result<(), String> {
         let pins = self.pins(&file.name.project);
         match (&pins[..], self.hashes_required) {
             ([], false) => file.is_trusted(),
-            ([], true) => Err("has no digest in the spec, which must name the digests of all wheels".into()),
+            ([], true) => {
+                Err("has no digest in the spec, which must name the digests of all wheels".into())
+            }
             (pins, _) => self.judge.digest_is_pinned(file, pins),
         }
     }
 
-    /// What the wheel of a version asks for: itself, or where an extra is named what it asks for that extra besides. Nothing, where
-    /// there is no such wheel. A project whose wheel is fixed is asked for in whatever version that is.
-    pub fn requirements(&mut self, project: &PackageName, number: usize, extra: Option<&ExtraName>) -> Vec<Demand> {
+    /// What the wheel of a version asks for: itself, or where an extra is named what it asks for
+    /// that extra besides. Nothing, where there is no such wheel. A project whose wheel is fixed is
+    /// asked for in whatever version that is.
+    pub fn requirements(
+        &mut self,
+        project: &PackageName,
+        number: usize,
+        extra: Option<&ExtraName>,
+    ) -> Vec<Demand> {
         let mut demands = self.requirements_as_written(project, number, extra);
         for demand in &mut demands {
             let fixed = self.fixed.get(demand.project());
@@ -289,15 +398,25 @@ impl<'a> Stock<'a> {
     }
 
     /// The same, also where it asks for another version than the fixed one.
-    pub fn requirements_as_written(&mut self, project: &PackageName, number: usize, extra: Option<&ExtraName>) -> Vec<Demand> {
+    pub fn requirements_as_written(
+        &mut self,
+        project: &PackageName,
+        number: usize,
+        extra: Option<&ExtraName>,
+    ) -> Vec<Demand> {
         let wheel = self.wheel(project, number);
-        let Ok(Wheel { file, content }) = &*wheel else { return Vec::new() };
+        let Ok(Wheel { file, content }) = &*wheel else {
+            return Vec::new();
+        };
         if self.dependencies == Dependencies::Ignored {
             return Vec::new();
         }
         let markers = &self.judge.interpreter.markers;
-        let asker =
-            Asker::Wheel { project: project.clone(), version: file.name.version.clone(), file_name: file.file_name.clone() };
+        let asker = Asker::Wheel {
+            project: project.clone(),
+            version: file.name.version.clone(),
+            file_name: file.file_name.clone(),
+        };
         let demand = |requirement: &crate::spec::Requirement| Demand {
             requirement: requirement.clone(),
             hashes: Vec::new(),
@@ -306,25 +425,43 @@ impl<'a> Stock<'a> {
         };
         let requirements: Vec<&crate::spec::Requirement> = match extra {
             Some(extra) => content.required_for(extra, markers).collect(),
-            None => content.requirements.iter().filter(|known| holds(&known.marker, markers, &[])).collect(),
+            None => content
+                .requirements
+                .iter()
+                .filter(|known| holds(&known.marker, markers, &[]))
+                .collect(),
         };
-        requirements.into_iter().filter(|known| !self.ignored.contains(&known.name)).map(demand).collect()
+        requirements
+            .into_iter()
+            .filter(|known| !self.ignored.contains(&known.name))
+            .map(demand)
+            .collect()
     }
 
     /// Whether a demand on a project lets its pre-releases in, be it because the spec does.
     pub fn lets_pre_releases_in(&self, demand: &Demand) -> bool {
         let of_spec = self.constraints_on(demand.project());
-        self.pre_releases || demand.names_pre_release() || of_spec.iter().any(Demand::names_pre_release)
+        self.pre_releases
+            || demand.names_pre_release()
+            || of_spec.iter().any(Demand::names_pre_release)
     }
 
     /// The versions that satisfy all these demands on a project and have a wheel, best first.
     pub fn fitting(&mut self, project: &PackageName, demands: &[Demand]) -> Vec<usize> {
         let offers = self.offers(project);
         let constraints = self.constraints_on(project);
-        let admitted = |number: &usize| demands.iter().chain(constraints).all(|demand| demand.admits(&offers[*number].version));
+        let admitted = |number: &usize| {
+            demands
+                .iter()
+                .chain(constraints)
+                .all(|demand| demand.admits(&offers[*number].version))
+        };
         let mut fitting: Vec<usize> = (0..offers.len()).rev().filter(admitted).collect();
         fitting.retain(|number| self.wheel(project, *number).is_ok());
-        if !demands.iter().any(|demand| self.lets_pre_releases_in(demand)) {
+        if !demands
+            .iter()
+            .any(|demand| self.lets_pre_releases_in(demand))
+        {
             fitting.sort_by_key(|number| offers[*number].version.any_prerelease());
         }
         fitting
@@ -333,9 +470,16 @@ impl<'a> Stock<'a> {
     /// Whether any version satisfies all these demands on a project and has a wheel.
     pub fn is_there_one(&mut self, project: &PackageName, demands: &[Demand]) -> bool {
         let (offers, constrained) = (self.offers(project), self.constrained(project));
-        let admitted =
-            |number: &usize| constrained[*number] && demands.iter().all(|demand| demand.admits(&offers[*number].version));
-        (0..offers.len()).rev().filter(admitted).any(|number| self.wheel(project, number).is_ok())
+        let admitted = |number: &usize| {
+            constrained[*number]
+                && demands
+                    .iter()
+                    .all(|demand| demand.admits(&offers[*number].version))
+        };
+        (0..offers.len())
+            .rev()
+            .filter(admitted)
+            .any(|number| self.wheel(project, number).is_ok())
     }
 
     /// Which versions of a project what the spec says of it besides admits.
@@ -345,32 +489,49 @@ impl<'a> Stock<'a> {
         }
         let offers = self.offers(project);
         let constraints = self.constraints_on(project);
-        let is_admitted = |offer: &Offer| constraints.iter().all(|constraint| constraint.admits(&offer.version));
+        let is_admitted = |offer: &Offer| {
+            constraints
+                .iter()
+                .all(|constraint| constraint.admits(&offer.version))
+        };
         let constrained: Rc<Vec<bool>> = Rc::new(offers.iter().map(is_admitted).collect());
-        self.constrained.insert(project.clone(), Rc::clone(&constrained));
+        self.constrained
+            .insert(project.clone(), Rc::clone(&constrained));
         constrained
     }
 
-    /// What a demand leaves of its project. Where finals come first, a pre-release that it does not name is left only if it leaves no
-    /// final version.
+    /// What a demand leaves of its project. Where finals come first, a pre-release that it does not
+    /// name is left only if it leaves no final version.
     pub fn choices(&mut self, demand: &Demand, finals_first: bool) -> Choices {
         let project = demand.project();
         let (offers, constrained) = (self.offers(project), self.constrained(project));
-        let is_admitted = |number: &usize| constrained[*number] && demand.admits(&offers[*number].version);
+        let is_admitted =
+            |number: &usize| constrained[*number] && demand.admits(&offers[*number].version);
         let mut admitted: Vec<usize> = (0..offers.len()).filter(is_admitted).collect();
         let names_none = !self.lets_pre_releases_in(demand);
         let is_final = |number: &usize| !offers[*number].version.any_prerelease();
-        if names_none && finals_first && admitted.iter().any(|number| is_final(number) && self.wheel(project, *number).is_ok())
+        if names_none
+            && finals_first
+            && admitted
+                .iter()
+                .any(|number| is_final(number) && self.wheel(project, *number).is_ok())
         {
             admitted.retain(is_final);
         }
-        let marker = (names_none && !admitted.iter().all(is_final)).then_some(choice::NO_PRE_RELEASE_NAMED);
-        admitted.into_iter().map(choice::version).chain(marker).collect()
+        let marker =
+            (names_none && !admitted.iter().all(is_final)).then_some(choice::NO_PRE_RELEASE_NAMED);
+        admitted
+            .into_iter()
+            .map(choice::version)
+            .chain(marker)
+            .collect()
     }
 
     /// One version of a project and no other, while nothing is said of what is asked for.
     pub fn exactly(number: usize) -> Choices {
-        [choice::version(number), choice::NO_PRE_RELEASE_NAMED].into_iter().collect()
+        [choice::version(number), choice::NO_PRE_RELEASE_NAMED]
+            .into_iter()
+            .collect()
     }
 }
 

@@ -1,4 +1,5 @@
-//! What is asked of each project once versions have been chosen: by the spec, and by the wheels that it leads to.
+//! What is asked of each project once versions have been chosen: by the spec, and by the wheels
+//! that it leads to.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -24,8 +25,14 @@ impl Wishes {
         if !self.by_project.contains_key(project) {
             self.order.push(project.clone());
         }
-        if self.known.insert((demand.title(), format!("{:?} {:?}", demand.role, demand.asker))) {
-            self.by_project.entry(project.clone()).or_default().push(demand);
+        if self.known.insert((
+            demand.title(),
+            format!("{:?} {:?}", demand.role, demand.asker),
+        )) {
+            self.by_project
+                .entry(project.clone())
+                .or_default()
+                .push(demand);
         }
     }
 
@@ -36,13 +43,18 @@ impl Wishes {
 
     /// The extras of a project that are asked for.
     pub fn extras(&self, project: &PackageName) -> BTreeSet<ExtraName> {
-        self.of(project).iter().flat_map(|demand| &demand.requirement.extras).cloned().collect()
+        self.of(project)
+            .iter()
+            .flat_map(|demand| &demand.requirement.extras)
+            .cloned()
+            .collect()
     }
 
     /// What the spec and the chosen wheels ask for.
     pub fn of_chosen(chosen: &BTreeMap<PackageName, usize>, stock: &mut Stock<'_>) -> Self {
         let mut wishes = Self::default();
-        // Projects by their places in the order, and their extras: those to go on with, and all that ever were among them.
+        // Projects by their places in the order, and their extras: those to go on with, and all
+        // that ever were among them.
         let mut places: HashMap<PackageName, usize> = HashMap::new();
         let mut open: BTreeSet<(usize, Option<ExtraName>)> = BTreeSet::new();
         let mut seen: HashSet<(usize, Option<ExtraName>)> = HashSet::new();
@@ -53,11 +65,17 @@ impl Wishes {
                 let place = *places.entry(demand.project().clone()).or_insert(next);
                 let extras = demand.requirement.extras.iter().cloned().map(Some);
                 open.extend(
-                    [None].into_iter().chain(extras).map(|extra| (place, extra)).filter(|part| seen.insert(part.clone())),
+                    [None]
+                        .into_iter()
+                        .chain(extras)
+                        .map(|extra| (place, extra))
+                        .filter(|part| seen.insert(part.clone())),
                 );
                 wishes.ask(demand);
             }
-            let Some((place, extra)) = open.pop_first() else { return wishes };
+            let Some((place, extra)) = open.pop_first() else {
+                return wishes;
+            };
             let project = &wishes.order[place];
             demands = match chosen.get(project) {
                 Some(number) => stock.requirements(project, *number, extra.as_ref()),
@@ -70,9 +88,16 @@ impl Wishes {
     pub fn reasons(&self, demands: &[Demand]) -> Vec<Vec<Demand>> {
         let mut reasons: Vec<Vec<Demand>> = Vec::new();
         let mut seen = HashSet::new();
-        for project in demands.iter().filter_map(|demand| demand.asker.project()).filter(|project| seen.insert(*project)) {
+        for project in demands
+            .iter()
+            .filter_map(|demand| demand.asker.project())
+            .filter(|project| seen.insert(*project))
+        {
             let way_back = std::iter::successors(self.of(project).first(), |demand| {
-                demand.asker.project().and_then(|project| self.of(project).first())
+                demand
+                    .asker
+                    .project()
+                    .and_then(|project| self.of(project).first())
             });
             // It ends, since who asked first for a project was on the way before it.
             reasons.push(way_back.cloned().collect());
@@ -80,15 +105,30 @@ impl Wishes {
         reasons
     }
 
-    /// Extras that are asked for and that the chosen wheel does not have, a sentence each, in the order of the projects' names.
-    pub fn missing_extras(&self, chosen: &BTreeMap<PackageName, usize>, stock: &mut Stock<'_>) -> Vec<String> {
+    /// Extras that are asked for and that the chosen wheel does not have, a sentence each, in the
+    /// order of the projects' names.
+    pub fn missing_extras(
+        &self,
+        chosen: &BTreeMap<PackageName, usize>,
+        stock: &mut Stock<'_>,
+    ) -> Vec<String> {
         let mut missing = Vec::new();
         for (project, number) in chosen {
             let wheel = stock.wheel(project, *number);
-            let Ok(Wheel { file, content }) = &*wheel else { continue };
+            let Ok(Wheel { file, content }) = &*wheel else {
+                continue;
+            };
             for demand in self.of(project) {
-                for extra in demand.requirement.extras.iter().filter(|extra| !content.extras.contains(extra)) {
-                    missing.push(format!("`{}` has no extra `{extra}` ({})", file.file_name, demand.asker));
+                for extra in demand
+                    .requirement
+                    .extras
+                    .iter()
+                    .filter(|extra| !content.extras.contains(extra))
+                {
+                    missing.push(format!(
+                        "`{}` has no extra `{extra}` ({})",
+                        file.file_name, demand.asker
+                    ));
                 }
             }
         }

@@ -1,7 +1,9 @@
 //! The tags that an interpreter accepts, best first (PEP 425, 600 and 656).
 //!
-//! The order is that of <https://packaging.python.org/en/latest/specifications/platform-compatibility-tags/> as pip's
-//! `packaging.tags` gives it, so that the wheel that pip would take is the wheel that is taken here.
+//! The order is that of
+//! <https://packaging.python.org/en/latest/specifications/platform-compatibility-tags/> as pip's
+//! `packaging.tags` gives it, so that the wheel that pip would take is the wheel that is taken
+//! here.
 
 mod platforms;
 
@@ -46,12 +48,20 @@ impl Tags {
             .chain((0..minor).rev().map(|older| format!("py{major}{older}")))
             .collect();
         let has_stable_abi = major == 3 && !facts.abi.free_threaded;
-        // CPython's own tags, then those of any implementation, for each platform; then those for any platform.
-        let mut kinds: Vec<(String, String)> = abis(facts).into_iter().map(|abi| (interpreter.clone(), abi)).collect();
+        // CPython's own tags, then those of any implementation, for each platform; then those for
+        // any platform.
+        let mut kinds: Vec<(String, String)> = abis(facts)
+            .into_iter()
+            .map(|abi| (interpreter.clone(), abi))
+            .collect();
         kinds.extend(has_stable_abi.then(|| (interpreter.clone(), "abi3".into())));
         kinds.push((interpreter.clone(), "none".into()));
         if has_stable_abi {
-            kinds.extend((2..minor).rev().map(|older| (format!("cp3{older}"), "abi3".into())));
+            kinds.extend(
+                (2..minor)
+                    .rev()
+                    .map(|older| (format!("cp3{older}"), "abi3".into())),
+            );
         }
         kinds.extend(generic.iter().map(|python| (python.clone(), "none".into())));
         let platforms = platforms(facts);
@@ -63,7 +73,11 @@ impl Tags {
                 platform: platform.clone(),
             }));
         }
-        let any = |python| Tag { python, abi: "none".into(), platform: "any".into() };
+        let any = |python| Tag {
+            python,
+            abi: "none".into(),
+            platform: "any".into(),
+        };
         ordered.extend([interpreter].into_iter().chain(generic).map(any));
         let ranks = ordered.iter().cloned().zip(0..).collect();
         Self { ordered, ranks }
@@ -75,20 +89,25 @@ impl Tags {
         &self.ordered
     }
 
-    /// The place of a tag in the order, 0 for the best; none where the interpreter does not accept it.
+    /// The place of a tag in the order, 0 for the best; none where the interpreter does not accept
+    /// it.
     #[must_use]
     pub fn rank(&self, tag: &Tag) -> Option<usize> {
         self.ranks.get(tag).copied()
     }
 
-    /// Whether any tag of the interpreter has this python and ABI, so that only the platform can be in the way.
+    /// Whether any tag of the interpreter has this python and ABI, so that only the platform can be
+    /// in the way.
     #[must_use]
     pub fn accepts_python(&self, python: &str, abi: &str) -> bool {
-        self.ordered.iter().any(|tag| tag.python == python && tag.abi == abi)
+        self.ordered
+            .iter()
+            .any(|tag| tag.python == python && tag.abi == abi)
     }
 }
 
-/// The ABIs of this build of CPython, its own first. A debug build loads the modules of a normal one since 3.8.
+/// The ABIs of this build of CPython, its own first. A debug build loads the modules of a normal
+/// one since 3.8.
 fn abis(facts: &Facts) -> Vec<String> {
     let [major, minor, _] = facts.release;
     let threads = if facts.abi.free_threaded { "t" } else { "" };
@@ -158,10 +177,17 @@ mod tests {
     fn python_2_has_no_stable_abi_and_its_own_numbers() {
         let mut facts = facts([2, 7, 18]);
         facts.libc = Libc::Other;
-        let any = ["cp27", "py27", "py2", "py26", "py25", "py24", "py23", "py22", "py21", "py20"];
-        let of_linux = any.iter().map(|python| format!("{python}-none-linux_x86_64"));
+        let any = [
+            "cp27", "py27", "py2", "py26", "py25", "py24", "py23", "py22", "py21", "py20",
+        ];
+        let of_linux = any
+            .iter()
+            .map(|python| format!("{python}-none-linux_x86_64"));
         let of_any = any.iter().map(|python| format!("{python}-none-any"));
-        let expected: Vec<String> = std::iter::once("cp27-cp27mu-linux_x86_64".into()).chain(of_linux).chain(of_any).collect();
+        let expected: Vec<String> = std::iter::once("cp27-cp27mu-linux_x86_64".into())
+            .chain(of_linux)
+            .chain(of_any)
+            .collect();
         assert_eq!(texts(&Tags::of(&facts)), expected);
     }
 
@@ -172,32 +198,67 @@ mod tests {
             change(&mut facts);
             abis(&facts)
         };
-        assert_eq!(first(&|_| {}, [3, 7, 16]), ["cp37m"], "pymalloc had a letter before 3.8");
-        assert_eq!(first(&|facts| facts.abi.debug = true, [3, 7, 16]), ["cp37dm"]);
-        assert_eq!(first(&|_| {}, [2, 7, 18]), ["cp27mu"], "Python 2 had one for its characters");
-        assert_eq!(first(&|facts| facts.abi.wide_unicode = false, [2, 7, 18]), ["cp27m"]);
+        assert_eq!(
+            first(&|_| {}, [3, 7, 16]),
+            ["cp37m"],
+            "pymalloc had a letter before 3.8"
+        );
+        assert_eq!(
+            first(&|facts| facts.abi.debug = true, [3, 7, 16]),
+            ["cp37dm"]
+        );
+        assert_eq!(
+            first(&|_| {}, [2, 7, 18]),
+            ["cp27mu"],
+            "Python 2 had one for its characters"
+        );
+        assert_eq!(
+            first(&|facts| facts.abi.wide_unicode = false, [2, 7, 18]),
+            ["cp27m"]
+        );
         assert_eq!(first(&|_| {}, [3, 8, 18]), ["cp38"]);
-        assert_eq!(first(&|facts| facts.abi.debug = true, [3, 11, 7]), ["cp311d", "cp311"]);
-        assert_eq!(first(&|facts| facts.abi.free_threaded = true, [3, 13, 0]), ["cp313t"]);
+        assert_eq!(
+            first(&|facts| facts.abi.debug = true, [3, 11, 7]),
+            ["cp311d", "cp311"]
+        );
+        assert_eq!(
+            first(&|facts| facts.abi.free_threaded = true, [3, 13, 0]),
+            ["cp313t"]
+        );
     }
 
     #[test]
     fn a_free_threaded_build_has_no_stable_abi() {
         let mut facts = facts([3, 13, 0]);
         facts.abi.free_threaded = true;
-        assert!(Tags::of(&facts).in_order().iter().all(|tag| tag.abi != "abi3"));
+        assert!(
+            Tags::of(&facts)
+                .in_order()
+                .iter()
+                .all(|tag| tag.abi != "abi3")
+        );
     }
 
     #[test]
     fn a_rank_is_a_place_in_the_order() {
         let tags = Tags::of(&facts([3, 11, 7]));
-        let tag =
-            |python: &str, abi: &str, platform: &str| Tag { python: python.into(), abi: abi.into(), platform: platform.into() };
-        let own = tags.rank(&tag("cp311", "cp311", "manylinux_2_17_x86_64")).unwrap();
-        let stable = tags.rank(&tag("cp37", "abi3", "manylinux_2_17_x86_64")).unwrap();
+        let tag = |python: &str, abi: &str, platform: &str| Tag {
+            python: python.into(),
+            abi: abi.into(),
+            platform: platform.into(),
+        };
+        let own = tags
+            .rank(&tag("cp311", "cp311", "manylinux_2_17_x86_64"))
+            .unwrap();
+        let stable = tags
+            .rank(&tag("cp37", "abi3", "manylinux_2_17_x86_64"))
+            .unwrap();
         let any = tags.rank(&tag("py3", "none", "any")).unwrap();
         assert!(own < stable && stable < any);
-        assert_eq!(tags.rank(&tag("cp312", "cp312", "manylinux_2_17_x86_64")), None);
+        assert_eq!(
+            tags.rank(&tag("cp312", "cp312", "manylinux_2_17_x86_64")),
+            None
+        );
         assert!(tags.accepts_python("cp311", "cp311") && !tags.accepts_python("cp312", "cp312"));
     }
 }

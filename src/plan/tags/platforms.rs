@@ -12,7 +12,8 @@ pub(in crate::plan) fn platforms(facts: &Facts) -> Vec<String> {
     }
 }
 
-/// Those of a Linux system: plain `linux`, whose wheels were built for it alone, then those of its C library from its own version down.
+/// Those of a Linux system: plain `linux`, whose wheels were built for it alone, then those of its
+/// C library from its own version down.
 fn linux(machine: &str, facts: &Facts) -> Vec<String> {
     // A 32-bit python on a 64-bit kernel.
     let machine = match (machine, facts.abi.pointer_bits) {
@@ -20,31 +21,61 @@ fn linux(machine: &str, facts: &Facts) -> Vec<String> {
         ("aarch64", 32) => "armv8l",
         (machine, _) => machine,
     };
-    let machines = if machine == "armv8l" { vec!["armv8l", "armv7l"] } else { vec![machine] };
-    let mut platforms: Vec<String> = machines.iter().map(|machine| format!("linux_{machine}")).collect();
+    let machines = if machine == "armv8l" {
+        vec!["armv8l", "armv7l"]
+    } else {
+        vec![machine]
+    };
+    let mut platforms: Vec<String> = machines
+        .iter()
+        .map(|machine| format!("linux_{machine}"))
+        .collect();
     for machine in &machines {
         match facts.libc {
             Libc::Glibc { major, minor } => platforms.extend(manylinux(machine, major, minor)),
             Libc::Musl { major, minor } => {
-                platforms.extend((0..=minor).rev().map(|older| format!("musllinux_{major}_{older}_{machine}")));
+                platforms.extend(
+                    (0..=minor)
+                        .rev()
+                        .map(|older| format!("musllinux_{major}_{older}_{machine}")),
+                );
             }
             Libc::Other => {}
         }
     }
     // LUCI's name, as in `linux_arm64`: no wheel has it, but conditions in its specs do.
-    let name = facts.elsewhere.iter().find(|name| name.starts_with("linux_") && !platforms.contains(name)).cloned();
+    let name = facts
+        .elsewhere
+        .iter()
+        .find(|name| name.starts_with("linux_") && !platforms.contains(name))
+        .cloned();
     platforms.extend(name);
     platforms
 }
 
-/// manylinux platforms down to the oldest that PEP 600 knows for the machine, each old name behind its new one.
+/// manylinux platforms down to the oldest that PEP 600 knows for the machine, each old name behind
+/// its new one.
 fn manylinux(machine: &str, major: u32, minor: u32) -> Vec<String> {
-    const MACHINES: [&str; 10] =
-        ["x86_64", "i686", "aarch64", "armv7l", "armv8l", "ppc64", "ppc64le", "s390x", "loongarch64", "riscv64"];
+    const MACHINES: [&str; 10] = [
+        "x86_64",
+        "i686",
+        "aarch64",
+        "armv7l",
+        "armv8l",
+        "ppc64",
+        "ppc64le",
+        "s390x",
+        "loongarch64",
+        "riscv64",
+    ];
     if major != 2 || !MACHINES.contains(&machine) {
         return Vec::new();
     }
-    let oldest = if matches!(machine, "x86_64" | "i686") { 5 } else { 17 };
+    let oldest = if matches!(machine, "x86_64" | "i686") {
+        5
+    } else {
+        17
+    };
     let mut platforms = Vec::new();
     for older in (oldest..=minor).rev() {
         platforms.push(format!("manylinux_2_{older}_{machine}"));
@@ -58,15 +89,19 @@ fn manylinux(machine: &str, major: u32, minor: u32) -> Vec<String> {
     platforms
 }
 
-/// Those of a macOS system, of which `text` is as in `11_0_arm64`: from its own version down, and of each version those of the machine
-/// alone first.
+/// Those of a macOS system, of which `text` is as in `11_0_arm64`: from its own version down, and
+/// of each version those of the machine alone first.
 fn macos(text: &str) -> Option<Vec<String>> {
     let mut parts = text.splitn(3, '_');
     let version: (u32, u32) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
     let machine = parts.next()?;
     let mut platforms = Vec::new();
     let mut add = |(major, minor): (u32, u32), formats: &[&str]| {
-        platforms.extend(formats.iter().map(|format| format!("macosx_{major}_{minor}_{format}")));
+        platforms.extend(
+            formats
+                .iter()
+                .map(|format| format!("macosx_{major}_{minor}_{format}")),
+        );
     };
     // From 11 on the first number counts, and up to 10.16 the second.
     for major in (11..=version.0).rev() {
@@ -75,7 +110,14 @@ fn macos(text: &str) -> Option<Vec<String>> {
     let newest_10 = if version.0 > 10 { 16 } else { version.1 };
     for minor in (4..=newest_10).rev() {
         // Of a wheel for both machines, the older version is that of its other half.
-        add((10, minor), if machine == "arm64" { &["universal2"] } else { mac_formats(machine) });
+        add(
+            (10, minor),
+            if machine == "arm64" {
+                &["universal2"]
+            } else {
+                mac_formats(machine)
+            },
+        );
     }
     Some(platforms)
 }
@@ -85,7 +127,14 @@ fn mac_formats(machine: &str) -> &'static [&'static str] {
     if machine == "arm64" {
         &["arm64", "universal2"]
     } else {
-        &["x86_64", "intel", "fat64", "fat32", "universal2", "universal"]
+        &[
+            "x86_64",
+            "intel",
+            "fat64",
+            "fat32",
+            "universal2",
+            "universal",
+        ]
     }
 }
 
@@ -97,23 +146,63 @@ mod tests {
     #[test]
     fn platforms_follow_the_c_library() {
         let mut facts = facts([3, 11, 7]);
-        facts.libc = Libc::Glibc { major: 2, minor: 17 };
+        facts.libc = Libc::Glibc {
+            major: 2,
+            minor: 17,
+        };
         let all = platforms(&facts);
-        assert_eq!(all[..4], ["linux_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64", "manylinux_2_16_x86_64"]);
-        assert_eq!(all[all.len() - 2..], ["manylinux_2_5_x86_64", "manylinux1_x86_64"]);
+        assert_eq!(
+            all[..4],
+            [
+                "linux_x86_64",
+                "manylinux_2_17_x86_64",
+                "manylinux2014_x86_64",
+                "manylinux_2_16_x86_64"
+            ]
+        );
+        assert_eq!(
+            all[all.len() - 2..],
+            ["manylinux_2_5_x86_64", "manylinux1_x86_64"]
+        );
         facts.libc = Libc::Musl { major: 1, minor: 1 };
-        assert_eq!(platforms(&facts), ["linux_x86_64", "musllinux_1_1_x86_64", "musllinux_1_0_x86_64"]);
+        assert_eq!(
+            platforms(&facts),
+            [
+                "linux_x86_64",
+                "musllinux_1_1_x86_64",
+                "musllinux_1_0_x86_64"
+            ]
+        );
         facts.platform = "linux-aarch64".into();
-        facts.libc = Libc::Glibc { major: 2, minor: 18 };
-        assert_eq!(platforms(&facts)[1..4], ["manylinux_2_18_aarch64", "manylinux_2_17_aarch64", "manylinux2014_aarch64"]);
+        facts.libc = Libc::Glibc {
+            major: 2,
+            minor: 18,
+        };
+        assert_eq!(
+            platforms(&facts)[1..4],
+            [
+                "manylinux_2_18_aarch64",
+                "manylinux_2_17_aarch64",
+                "manylinux2014_aarch64"
+            ]
+        );
         facts.platform = "linux-x86_64".into();
         facts.abi.pointer_bits = 32;
-        assert_eq!(platforms(&facts)[..2], ["linux_i686", "manylinux_2_18_i686"], "a 32-bit python on a 64-bit kernel");
+        assert_eq!(
+            platforms(&facts)[..2],
+            ["linux_i686", "manylinux_2_18_i686"],
+            "a 32-bit python on a 64-bit kernel"
+        );
     }
 
     #[test]
     fn platforms_of_macos_follow_its_version_and_machine() {
-        let of = |platform: &str| platforms(&Facts { platform: platform.into(), ..facts([3, 11, 7]) });
+        let of = |platform: &str| {
+            platforms(&Facts {
+                platform: platform.into(),
+                ..facts([3, 11, 7])
+            })
+        };
         let arm = of("macosx-12.3-arm64");
         assert_eq!(
             arm[..5],
@@ -127,15 +216,29 @@ mod tests {
         );
         assert_eq!(arm[arm.len() - 1], "macosx_10_4_universal2");
         let intel = of("macosx-10.5-x86_64");
-        let formats = ["x86_64", "intel", "fat64", "fat32", "universal2", "universal"];
-        let expected: Vec<String> =
-            [5, 4].iter().flat_map(|minor| formats.map(|format| format!("macosx_10_{minor}_{format}"))).collect();
+        let formats = [
+            "x86_64",
+            "intel",
+            "fat64",
+            "fat32",
+            "universal2",
+            "universal",
+        ];
+        let expected: Vec<String> = [5, 4]
+            .iter()
+            .flat_map(|minor| formats.map(|format| format!("macosx_10_{minor}_{format}")))
+            .collect();
         assert_eq!(intel, expected);
     }
 
     #[test]
     fn windows_has_one_platform() {
-        let of = |platform: &str| platforms(&Facts { platform: platform.into(), ..facts([3, 11, 7]) });
+        let of = |platform: &str| {
+            platforms(&Facts {
+                platform: platform.into(),
+                ..facts([3, 11, 7])
+            })
+        };
         assert_eq!(of("win-amd64"), ["win_amd64"]);
         assert_eq!(of("win32"), ["win32"]);
     }

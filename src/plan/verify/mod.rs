@@ -1,8 +1,8 @@
-//! Whether the wheels that there are can be what a spec asks for: with the interpreter of this machine, and on each platform that the
-//! spec names.
+//! Whether the wheels that there are can be what a spec asks for: with the interpreter of this
+//! machine, and on each platform that the spec names.
 //!
-//! Nothing is built. All that is missing is found at once: what cannot be had on a platform is put aside, and the rest is judged
-//! without it.
+//! Nothing is built. All that is missing is found at once: what cannot be had on a platform is put
+//! aside, and the rest is judged without it.
 
 mod required;
 
@@ -29,7 +29,8 @@ pub struct Verification {
     pub here: Option<Facts>,
     /// This machine, then the platforms in the spec's order.
     pub columns: Vec<Column>,
-    /// What the spec asks for, in its order, then what that brings along, sorted by name. None where the spec asks for nothing.
+    /// What the spec asks for, in its order, then what that brings along, sorted by name. None
+    /// where the spec asks for nothing.
     pub rows: Vec<Row>,
     /// The seeds that no environment of the spec would have, since there is no wheel of them.
     pub unseeded: Vec<PackageName>,
@@ -42,7 +43,8 @@ pub struct Verification {
 pub struct Column {
     /// `here (3.11.7)`, or the platform's name.
     pub title: String,
-    /// Why the spec cannot be met there, if so: each wheel file that was not taken, and what to try.
+    /// Why the spec cannot be met there, if so: each wheel file that was not taken, and what to
+    /// try.
     pub refusal: Option<Error>,
 }
 
@@ -92,7 +94,8 @@ struct Findings {
     asked: Vec<Cell>,
     /// What that brings along.
     brought: Vec<(PackageName, Brought)>,
-    /// The seeds that the spec does not ask for, each with the version that is taken, if there is a wheel of it.
+    /// The seeds that the spec does not ask for, each with the version that is taken, if there is a
+    /// wheel of it.
     seeds: Vec<(PackageName, Option<Version>)>,
     refusal: Option<Error>,
     warnings: Vec<String>,
@@ -109,19 +112,33 @@ struct Brought {
 impl Findings {
     /// The version that is taken of a seed.
     fn seed(&self, project: &PackageName) -> Option<&Version> {
-        self.seeds.iter().find(|(known, _)| known == project)?.1.as_ref()
+        self.seeds
+            .iter()
+            .find(|(known, _)| known == project)?
+            .1
+            .as_ref()
     }
 
     fn brought(&self, project: &PackageName) -> Option<&Brought> {
-        self.brought.iter().find(|(known, _)| known == project).map(|(_, brought)| brought)
+        self.brought
+            .iter()
+            .find(|(known, _)| known == project)
+            .map(|(_, brought)| brought)
     }
 }
 
-/// Holds the wheels that there are against a spec. `memo` is the directory for what can be found again; it need not be there.
+/// Holds the wheels that there are against a spec. `memo` is the directory for what can be found
+/// again; it need not be there.
 ///
 /// # Errors
-/// The platforms cannot be told; no interpreter satisfies the spec; a directory of wheels is not there.
-pub fn verify(spec: &Spec, invocation: &Invocation, process: &Process, memo: &Path) -> Result<Verification> {
+/// The platforms cannot be told; no interpreter satisfies the spec; a directory of wheels is not
+/// there.
+pub fn verify(
+    spec: &Spec,
+    invocation: &Invocation,
+    process: &Process,
+    memo: &Path,
+) -> Result<Verification> {
     let targets = spec.targets()?;
     if spec.wants_no_wheels() {
         return Ok(Verification::default());
@@ -130,20 +147,38 @@ pub fn verify(spec: &Spec, invocation: &Invocation, process: &Process, memo: &Pa
     let here = interpreter::find(invocation, spec, process, Some(memo), &mut evidence)?;
     let mut wheelhouse = Wheelhouse::open(spec, invocation, memo, &mut evidence)?;
     let passed_over = wheelhouse.passed_over().into_iter();
-    let mut warnings: Vec<String> =
-        passed_over.map(|file| format!("`{}` is passed over: {}", file.path.display(), file.why)).collect();
+    let mut warnings: Vec<String> = passed_over
+        .map(|file| format!("`{}` is passed over: {}", file.path.display(), file.why))
+        .collect();
     let systems = systems(here.clone(), &targets);
-    let findings = systems.iter().map(|(_, facts)| find(&spec.packages, facts, &mut wheelhouse)).collect::<Result<Vec<_>>>()?;
+    let findings = systems
+        .iter()
+        .map(|(_, facts)| find(&spec.packages, facts, &mut wheelhouse))
+        .collect::<Result<Vec<_>>>()?;
     wheelhouse.remember();
     warnings.extend(merge_warnings(&systems, &findings));
     let rows = rows(&spec.packages, &findings);
-    let unseeded = seeds(&findings).into_iter().filter(|seed| findings.iter().all(|one| one.seed(seed).is_none()));
+    let unseeded = seeds(&findings)
+        .into_iter()
+        .filter(|seed| findings.iter().all(|one| one.seed(seed).is_none()));
     let unseeded = unseeded.cloned().collect();
-    let columns = systems.into_iter().zip(findings).map(|((title, facts), findings)| {
-        let headline = format!("the spec cannot be met by {}", facts.title());
-        Column { title, refusal: findings.refusal.map(|refusal| refusal.context(headline)) }
-    });
-    Ok(Verification { here: Some(here), columns: columns.collect(), rows, unseeded, warnings })
+    let columns = systems
+        .into_iter()
+        .zip(findings)
+        .map(|((title, facts), findings)| {
+            let headline = format!("the spec cannot be met by {}", facts.title());
+            Column {
+                title,
+                refusal: findings.refusal.map(|refusal| refusal.context(headline)),
+            }
+        });
+    Ok(Verification {
+        here: Some(here),
+        columns: columns.collect(),
+        rows,
+        unseeded,
+        warnings,
+    })
 }
 
 /// The systems to check, each under its title.
@@ -151,7 +186,9 @@ pub(super) fn systems(here: Facts, targets: &[Placed<Target>]) -> Vec<(String, F
     let there = targets.iter().map(|target| {
         let facts = here.on(&target.value);
         let name = &target.value.platform.name;
-        let title = target.value.python.map_or(name.clone(), |_| format!("{name} ({})", facts.version_title()));
+        let title = target.value.python.map_or(name.clone(), |_| {
+            format!("{name} ({})", facts.version_title())
+        });
         (title, facts)
     });
     let there: Vec<_> = there.collect();
@@ -168,19 +205,40 @@ fn find(packages: &Packages, facts: &Facts, wheelhouse: &mut Wheelhouse) -> Resu
     }
 }
 
-fn find_listed(wheels: &[Placed<ListedWheel>], facts: &Facts, wheelhouse: &mut Wheelhouse) -> Findings {
-    let Verdicts { listed, seeds, required, warnings } = listed::verify(wheels, facts, wheelhouse);
+fn find_listed(
+    wheels: &[Placed<ListedWheel>],
+    facts: &Facts,
+    wheelhouse: &mut Wheelhouse,
+) -> Findings {
+    let Verdicts {
+        listed,
+        seeds,
+        required,
+        warnings,
+    } = listed::verify(wheels, facts, wheelhouse);
     let refusal = listed::resolve(wheels, facts, wheelhouse, &mut Evidence::default()).err();
-    let brought = required
-        .into_iter()
-        .map(|(project, (version, askers))| (project, Brought { cell: version.map_or(Cell::Missing, Cell::Fits), askers }));
+    let brought = required.into_iter().map(|(project, (version, askers))| {
+        (
+            project,
+            Brought {
+                cell: version.map_or(Cell::Missing, Cell::Fits),
+                askers,
+            },
+        )
+    });
     let asked = listed.into_iter().map(|verdict| match verdict {
         Verdict::Unwanted => Cell::Unwanted,
         Verdict::Fits(version) => Cell::Fits(version),
         Verdict::Missing => Cell::Missing,
         Verdict::Clash => Cell::Conflict,
     });
-    Findings { asked: asked.collect(), brought: brought.collect(), seeds, refusal, warnings }
+    Findings {
+        asked: asked.collect(),
+        brought: brought.collect(),
+        seeds,
+        refusal,
+        warnings,
+    }
 }
 
 fn find_locked(lock: &Lock, facts: &Facts, wheelhouse: &mut Wheelhouse) -> Findings {
@@ -192,58 +250,102 @@ fn find_locked(lock: &Lock, facts: &Facts, wheelhouse: &mut Wheelhouse) -> Findi
         locked::Verdict::WrongHash => Cell::WrongHash,
         locked::Verdict::Unknown => Cell::Unknown,
     });
-    Findings { asked: asked.collect(), refusal, ..Findings::default() }
+    Findings {
+        asked: asked.collect(),
+        refusal,
+        ..Findings::default()
+    }
 }
 
 /// The rows of a table in which each of these findings is a column.
 fn rows(packages: &Packages, findings: &[Findings]) -> Vec<Row> {
     let asked: Vec<(String, &Place)> = match packages {
-        Packages::Required(requirements) => {
-            requirements.asked.iter().map(|asked| (title(&asked.value.requirement), &asked.place)).collect()
-        }
-        Packages::Listed(wheels) => {
-            wheels.iter().map(|wheel| (format!("{}=={}", wheel.value.project, wheel.value.wanted), &wheel.place)).collect()
-        }
-        Packages::Locked(lock) => lock.packages.iter().map(|package| (package.value.title(), &package.place)).collect(),
+        Packages::Required(requirements) => requirements
+            .asked
+            .iter()
+            .map(|asked| (title(&asked.value.requirement), &asked.place))
+            .collect(),
+        Packages::Listed(wheels) => wheels
+            .iter()
+            .map(|wheel| {
+                (
+                    format!("{}=={}", wheel.value.project, wheel.value.wanted),
+                    &wheel.place,
+                )
+            })
+            .collect(),
+        Packages::Locked(lock) => lock
+            .packages
+            .iter()
+            .map(|package| (package.value.title(), &package.place))
+            .collect(),
     };
-    let asked = asked.into_iter().enumerate().map(|(index, (title, place))| Row {
-        title,
-        origin: RowOrigin::Spec(place.clone()),
-        cells: findings.iter().map(|findings| findings.asked[index].clone()).collect(),
-    });
-    // A list is not refused for what it does not name, so of that nothing is shown but what there is.
+    let asked = asked
+        .into_iter()
+        .enumerate()
+        .map(|(index, (title, place))| Row {
+            title,
+            origin: RowOrigin::Spec(place.clone()),
+            cells: findings
+                .iter()
+                .map(|findings| findings.asked[index].clone())
+                .collect(),
+        });
+    // A list is not refused for what it does not name, so of that nothing is shown but what there
+    // is.
     let is_listed = matches!(packages, Packages::Listed(_));
     let is_shown = |brought: &Brought| !is_listed || matches!(brought.cell, Cell::Fits(_));
     let brought = findings.iter().flat_map(|findings| &findings.brought);
-    let brought: BTreeSet<&PackageName> =
-        brought.filter(|(_, brought)| is_shown(brought)).map(|(project, _)| project).collect();
+    let brought: BTreeSet<&PackageName> = brought
+        .filter(|(_, brought)| is_shown(brought))
+        .map(|(project, _)| project)
+        .collect();
     let brought = brought.into_iter().map(|project| Row {
         title: project.to_string(),
         origin: RowOrigin::Wheels(askers(project, findings)),
-        cells: findings.iter().map(|findings| cell_of_brought(project, findings)).collect(),
+        cells: findings
+            .iter()
+            .map(|findings| cell_of_brought(project, findings))
+            .collect(),
     });
-    let seeds = seeds(findings).into_iter().filter(|seed| findings.iter().any(|one| one.seed(seed).is_some()));
+    let seeds = seeds(findings)
+        .into_iter()
+        .filter(|seed| findings.iter().any(|one| one.seed(seed).is_some()));
     let seeds = seeds.map(|seed| Row {
         title: seed.to_string(),
         origin: RowOrigin::Seed,
-        cells: findings.iter().map(|one| one.seed(seed).cloned().map_or(Cell::Unwanted, Cell::Fits)).collect(),
+        cells: findings
+            .iter()
+            .map(|one| one.seed(seed).cloned().map_or(Cell::Unwanted, Cell::Fits))
+            .collect(),
     });
     asked.chain(brought).chain(seeds).collect()
 }
 
 /// The seeds that the spec leaves to the interpreter on any system.
 fn seeds(findings: &[Findings]) -> BTreeSet<&PackageName> {
-    findings.iter().flat_map(|findings| findings.seeds.iter().map(|(seed, _)| seed)).collect()
+    findings
+        .iter()
+        .flat_map(|findings| findings.seeds.iter().map(|(seed, _)| seed))
+        .collect()
 }
 
 /// A requirement without its marker, which the cells tell of.
 fn title(requirement: &Requirement) -> String {
-    Requirement { marker: MarkerTree::TRUE, ..requirement.clone() }.to_string()
+    Requirement {
+        marker: MarkerTree::TRUE,
+        ..requirement.clone()
+    }
+    .to_string()
 }
 
 /// The projects whose wheels ask for a project, on any system.
 fn askers(project: &PackageName, findings: &[Findings]) -> BTreeSet<PackageName> {
-    findings.iter().filter_map(|findings| findings.brought(project)).flat_map(|brought| brought.askers.clone()).collect()
+    findings
+        .iter()
+        .filter_map(|findings| findings.brought(project))
+        .flat_map(|brought| brought.askers.clone())
+        .collect()
 }
 
 fn cell_of_brought(project: &PackageName, findings: &Findings) -> Cell {
@@ -254,11 +356,16 @@ fn cell_of_brought(project: &PackageName, findings: &Findings) -> Cell {
     }
 }
 
-/// The warnings of all systems, each once, with the systems that it is about where it is not about all.
+/// The warnings of all systems, each once, with the systems that it is about where it is not about
+/// all.
 fn merge_warnings(systems: &[(String, Facts)], findings: &[Findings]) -> Vec<String> {
     let mut merged: Vec<(&str, Vec<&str>)> = Vec::new();
     for ((title, facts), findings) in systems.iter().zip(findings) {
-        let title = if facts.elsewhere.is_none() { "this machine" } else { title };
+        let title = if facts.elsewhere.is_none() {
+            "this machine"
+        } else {
+            title
+        };
         for warning in &findings.warnings {
             match merged.iter_mut().find(|(known, _)| known == warning) {
                 Some((_, titles)) if titles.contains(&title) => {}
@@ -268,7 +375,11 @@ fn merge_warnings(systems: &[(String, Facts)], findings: &[Findings]) -> Vec<Str
         }
     }
     let say = |(warning, titles): (&str, Vec<&str>)| {
-        if titles.len() == systems.len() { warning.to_owned() } else { format!("{warning}, on {}", titles.join(", ")) }
+        if titles.len() == systems.len() {
+            warning.to_owned()
+        } else {
+            format!("{warning}, on {}", titles.join(", "))
+        }
     };
     merged.into_iter().map(say).collect()
 }

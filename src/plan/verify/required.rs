@@ -12,13 +12,27 @@ use super::{Brought, Cell, Findings};
 use crate::spec::{Asked, Requirements};
 
 /// Judges requirements.
-pub(super) fn find(requirements: &Requirements, facts: &Facts, wheelhouse: &mut Wheelhouse) -> Result<Findings> {
+pub(super) fn find(
+    requirements: &Requirements,
+    facts: &Facts,
+    wheelhouse: &mut Wheelhouse,
+) -> Result<Findings> {
     let mut evidence = Evidence::default();
     let attempt = attempt(requirements, facts, wheelhouse, &mut evidence)?;
-    let asked = requirements.asked.iter().map(|asked| cell(&asked.value, facts, &attempt)).collect();
+    let asked = requirements
+        .asked
+        .iter()
+        .map(|asked| cell(&asked.value, facts, &attempt))
+        .collect();
     let brought = brought(&attempt);
     let refusal = attempt.refusal.map(Into::into);
-    Ok(Findings { asked, brought, refusal, warnings: evidence.warnings, ..Findings::default() })
+    Ok(Findings {
+        asked,
+        brought,
+        refusal,
+        warnings: evidence.warnings,
+        ..Findings::default()
+    })
 }
 
 fn cell(asked: &Asked, facts: &Facts, attempt: &Attempt) -> Cell {
@@ -26,8 +40,14 @@ fn cell(asked: &Asked, facts: &Facts, attempt: &Attempt) -> Cell {
     if !crate::spec::holds(&requirement.marker, &facts.markers, &[]) {
         return Cell::Unwanted;
     }
-    let lack = attempt.lacks.iter().find(|lack| lack.project == requirement.name);
-    let wheel = attempt.wheels.iter().find(|wheel| wheel.name == requirement.name);
+    let lack = attempt
+        .lacks
+        .iter()
+        .find(|lack| lack.project == requirement.name);
+    let wheel = attempt
+        .wheels
+        .iter()
+        .find(|wheel| wheel.name == requirement.name);
     match (lack, wheel) {
         (Some(lack), _) => cell_of_lack(lack),
         (None, Some(wheel)) => Cell::Fits(wheel.version.clone()),
@@ -45,11 +65,26 @@ fn cell_of_lack(lack: &Lack) -> Cell {
 
 /// What wheels alone ask for: what there is of it, and what cannot be had.
 fn brought(attempt: &Attempt) -> Vec<(PackageName, Brought)> {
-    let wheels = attempt.wheels.iter().map(|wheel| (&wheel.name, Cell::Fits(wheel.version.clone()), &wheel.required_by));
-    let lacks = attempt.lacks.iter().map(|lack| (&lack.project, cell_of_lack(lack), &lack.askers));
+    let wheels = attempt.wheels.iter().map(|wheel| {
+        (
+            &wheel.name,
+            Cell::Fits(wheel.version.clone()),
+            &wheel.required_by,
+        )
+    });
+    let lacks = attempt
+        .lacks
+        .iter()
+        .map(|lack| (&lack.project, cell_of_lack(lack), &lack.askers));
     let brought = wheels.chain(lacks).filter_map(|(project, cell, askers)| {
         let askers: Option<BTreeSet<PackageName>> = askers.iter().map(project_of).collect();
-        Some((project.clone(), Brought { cell, askers: askers? }))
+        Some((
+            project.clone(),
+            Brought {
+                cell,
+                askers: askers?,
+            },
+        ))
     });
     brought.collect()
 }

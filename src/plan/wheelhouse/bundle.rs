@@ -1,4 +1,5 @@
-//! The wheels that an interpreter brings for `ensurepip`, as far as they are seeds: a last resort behind the directories of wheels.
+//! The wheels that an interpreter brings for `ensurepip`, as far as they are seeds: a last resort
+//! behind the directories of wheels.
 
 use std::path::{Path, PathBuf};
 
@@ -21,9 +22,15 @@ pub(super) struct Bundle {
 }
 
 impl Bundle {
-    /// One of which nothing is known yet. `memo` is the store's directory for what is known of wheels.
+    /// One of which nothing is known yet. `memo` is the store's directory for what is known of
+    /// wheels.
     pub fn new(is_wanted: bool, memo: &Path) -> Self {
-        Self { is_wanted, memo: memo.to_path_buf(), looked: Vec::new(), wheels: Vec::new() }
+        Self {
+            is_wanted,
+            memo: memo.to_path_buf(),
+            looked: Vec::new(),
+            wheels: Vec::new(),
+        }
     }
 }
 
@@ -33,7 +40,8 @@ impl Wheelhouse {
         self.bundle.is_wanted
     }
 
-    /// The wheels of a seed in these directories of an interpreter; none of another project, or where the spec does not take them.
+    /// The wheels of a seed in these directories of an interpreter; none of another project, or
+    /// where the spec does not take them.
     pub fn bundled(&mut self, project: &PackageName, directories: &[PathBuf]) -> Vec<WheelFile> {
         if !self.bundle.is_wanted || !is_seed(project.as_ref()) {
             return Vec::new();
@@ -41,12 +49,23 @@ impl Wheelhouse {
         for directory in directories {
             self.open_bundle(directory);
         }
-        self.bundle.wheels.iter().filter(|wheel| wheel.name.project == *project).cloned().collect()
+        self.bundle
+            .wheels
+            .iter()
+            .filter(|wheel| wheel.name.project == *project)
+            .cloned()
+            .collect()
     }
 
     /// The bundled wheels of that name.
-    pub(super) fn bundled_as<'a>(&'a self, name: &'a WheelName) -> impl Iterator<Item = &'a WheelFile> {
-        self.bundle.wheels.iter().filter(move |wheel| wheel.name == *name)
+    pub(super) fn bundled_as<'a>(
+        &'a self,
+        name: &'a WheelName,
+    ) -> impl Iterator<Item = &'a WheelFile> {
+        self.bundle
+            .wheels
+            .iter()
+            .filter(move |wheel| wheel.name == *name)
     }
 
     /// The directories of interpreters that were looked at, as they were before.
@@ -56,7 +75,12 @@ impl Wheelhouse {
 
     /// Lists a directory once. One that cannot be read is as good as none: nothing depends on it.
     fn open_bundle(&mut self, directory: &Path) {
-        if self.bundle.looked.iter().any(|looked| looked.path == directory) {
+        if self
+            .bundle
+            .looked
+            .iter()
+            .any(|looked| looked.path == directory)
+        {
             return;
         }
         self.bundle.looked.push(Stamped::look(directory));
@@ -67,15 +91,27 @@ impl Wheelhouse {
                 return;
             }
         };
-        let names: Vec<String> = names.into_iter().filter_map(|name| name.into_string().ok()).collect();
+        let names: Vec<String> = names
+            .into_iter()
+            .filter_map(|name| name.into_string().ok())
+            .collect();
         let index = Index::load(directory, &names, &self.bundle.memo);
         let position = self.directories.len();
-        self.directories.push(Directory { path: directory.to_path_buf(), index, is_bundle: true });
+        self.directories.push(Directory {
+            path: directory.to_path_buf(),
+            index,
+            is_bundle: true,
+        });
         for file_name in names {
             if let Ok(name) = WheelName::parse(&file_name)
                 && is_seed(name.project.as_ref())
             {
-                self.bundle.wheels.push(WheelFile { name, file_name, stranger: None, directory: position });
+                self.bundle.wheels.push(WheelFile {
+                    name,
+                    file_name,
+                    stranger: None,
+                    directory: position,
+                });
             }
         }
     }

@@ -22,19 +22,30 @@ pub struct WheelName {
 }
 
 impl WheelName {
-    /// Reads `{project}-{version}(-{build})?-{python}-{abi}-{platform}.whl`. The error says what is wrong, as the rest of a sentence.
+    /// Reads `{project}-{version}(-{build})?-{python}-{abi}-{platform}.whl`. The error says what is
+    /// wrong, as the rest of a sentence.
     pub fn parse(file_name: &str) -> Result<Self, String> {
-        let stem = file_name.strip_suffix(".whl").ok_or("its name does not end in `.whl`")?;
+        let stem = file_name
+            .strip_suffix(".whl")
+            .ok_or("its name does not end in `.whl`")?;
         let parts: Vec<&str> = stem.split('-').collect();
         let (project, version, build, tags) = match parts[..] {
-            [project, version, python, abi, platform] => (project, version, None, [python, abi, platform]),
-            [project, version, build, python, abi, platform] => (project, version, Some(build), [python, abi, platform]),
+            [project, version, python, abi, platform] => {
+                (project, version, None, [python, abi, platform])
+            }
+            [project, version, build, python, abi, platform] => {
+                (project, version, Some(build), [python, abi, platform])
+            }
             _ => return Err("its name has not five or six parts".into()),
         };
-        let [pythons, abis, platforms] = tags.map(|set| set.split('.').map(str::to_lowercase).collect());
+        let [pythons, abis, platforms] =
+            tags.map(|set| set.split('.').map(str::to_lowercase).collect());
         Ok(Self {
             project: PackageName::new(project.into()).map_err(|error| error.to_string())?,
-            version: version.replace('_', "-").parse().map_err(|_| format!("`{version}` is no version"))?,
+            version: version
+                .replace('_', "-")
+                .parse()
+                .map_err(|_| format!("`{version}` is no version"))?,
             build: build.map(BuildTag::parse).transpose()?,
             pythons,
             abis,
@@ -47,19 +58,29 @@ impl WheelName {
         self.tags().filter_map(|tag| tags.rank(&tag)).min()
     }
 
-    /// The part of the tags that the interpreter cannot take: its pythons, its ABIs, or its platforms.
+    /// The part of the tags that the interpreter cannot take: its pythons, its ABIs, or its
+    /// platforms.
     pub fn misfit(&self, tags: &Tags) -> String {
-        let fits = self.pythons.iter().any(|python| self.abis.iter().any(|abi| tags.accepts_python(python, abi)));
+        let fits = self
+            .pythons
+            .iter()
+            .any(|python| self.abis.iter().any(|abi| tags.accepts_python(python, abi)));
         if fits {
             return self.platforms.join(".");
         }
         let (pythons, abis) = (self.pythons.join("."), self.abis.join("."));
-        if self.abis == ["none"] || abis == pythons { pythons } else { format!("{pythons} with ABI {abis}") }
+        if self.abis == ["none"] || abis == pythons {
+            pythons
+        } else {
+            format!("{pythons} with ABI {abis}")
+        }
     }
 
     /// The minor versions of CPython 3 that it is built for.
     pub fn cpython_minors(&self) -> impl Iterator<Item = u64> {
-        self.pythons.iter().filter_map(|python| python.strip_prefix("cp3")?.parse().ok())
+        self.pythons
+            .iter()
+            .filter_map(|python| python.strip_prefix("cp3")?.parse().ok())
     }
 
     fn tags(&self) -> impl Iterator<Item = Tag> {
@@ -90,10 +111,16 @@ impl BuildTag {
         let text = tag.trim_start_matches(|character: char| character.is_ascii_digit());
         let digits = &tag[..tag.len() - text.len()];
         if digits.is_empty() {
-            return Err(format!("its build tag `{tag}` does not begin with a number"));
+            return Err(format!(
+                "its build tag `{tag}` does not begin with a number"
+            ));
         }
         let digits = digits.trim_start_matches('0');
-        Ok(Self { length: digits.len(), digits: digits.to_owned(), text: text.to_owned() })
+        Ok(Self {
+            length: digits.len(),
+            digits: digits.to_owned(),
+            text: text.to_owned(),
+        })
     }
 }
 
@@ -115,10 +142,27 @@ mod tests {
 
     #[test]
     fn build_tags_are_in_the_order_of_their_numbers() {
-        let rising = ["0", "1", "1a", "1b", "2", "9", "010", "20240101123456", "18446744073709551616", "99999999999999999999x"];
-        let tags: Vec<BuildTag> = rising.iter().map(|tag| BuildTag::parse(tag).unwrap()).collect();
+        let rising = [
+            "0",
+            "1",
+            "1a",
+            "1b",
+            "2",
+            "9",
+            "010",
+            "20240101123456",
+            "18446744073709551616",
+            "99999999999999999999x",
+        ];
+        let tags: Vec<BuildTag> = rising
+            .iter()
+            .map(|tag| BuildTag::parse(tag).unwrap())
+            .collect();
         assert!(tags.is_sorted_by(|one, next| one < next), "{tags:?}");
-        assert_eq!(BuildTag::parse("01").unwrap(), BuildTag::parse("1").unwrap());
+        assert_eq!(
+            BuildTag::parse("01").unwrap(),
+            BuildTag::parse("1").unwrap()
+        );
     }
 
     #[test]
@@ -127,7 +171,10 @@ mod tests {
             ("a-1.0.tar.gz", "its name does not end in `.whl`"),
             ("a-1.0-py3-none.whl", "its name has not five or six parts"),
             ("a-x-py3-none-any.whl", "`x` is no version"),
-            ("a-1.0-b1-py3-none-any.whl", "its build tag `b1` does not begin with a number"),
+            (
+                "a-1.0-b1-py3-none-any.whl",
+                "its build tag `b1` does not begin with a number",
+            ),
         ];
         for (name, why) in rows {
             assert_eq!(WheelName::parse(name).unwrap_err(), why, "{name}");
@@ -139,7 +186,10 @@ mod tests {
         let tags = Tags::of(&facts([3, 11, 7]));
         let rank = |name| WheelName::parse(name).unwrap().rank(&tags);
         assert!(rank("a-1-cp311-cp311-linux_x86_64.whl") < rank("a-1-cp38-abi3-linux_x86_64.whl"));
-        assert_eq!(rank("a-1-py2.py3-none-any.whl"), rank("a-1-py3-none-any.whl"));
+        assert_eq!(
+            rank("a-1-py2.py3-none-any.whl"),
+            rank("a-1-py3-none-any.whl")
+        );
         assert_eq!(rank("a-1-cp312-cp312-linux_x86_64.whl"), None);
     }
 
@@ -148,8 +198,14 @@ mod tests {
         let tags = Tags::of(&facts([3, 11, 7]));
         let misfit = |name| WheelName::parse(name).unwrap().misfit(&tags);
         assert_eq!(misfit("a-1-cp312-cp312-linux_x86_64.whl"), "cp312");
-        assert_eq!(misfit("a-1-cp311-cp311-macosx_11_0_arm64.whl"), "macosx_11_0_arm64");
-        assert_eq!(misfit("a-1-cp312-abi3-linux_x86_64.whl"), "cp312 with ABI abi3");
+        assert_eq!(
+            misfit("a-1-cp311-cp311-macosx_11_0_arm64.whl"),
+            "macosx_11_0_arm64"
+        );
+        assert_eq!(
+            misfit("a-1-cp312-abi3-linux_x86_64.whl"),
+            "cp312 with ABI abi3"
+        );
         assert_eq!(misfit("a-1-py2-none-any.whl"), "py2");
     }
 }

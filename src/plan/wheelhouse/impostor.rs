@@ -1,4 +1,5 @@
-//! Files that are named like wheels and are something else: what a checkout, a download or a disk has left in place of the wheel.
+//! Files that are named like wheels and are something else: what a checkout, a download or a disk
+//! has left in place of the wheel.
 
 use std::fmt;
 use std::io::{BufReader, Read};
@@ -15,7 +16,8 @@ const ZIP: &[u8] = b"PK\x03\x04";
 /// How much of a file is looked at.
 const BEGINNING: u64 = 512;
 
-/// What a file is in place of a wheel. It is told as the rest of a sentence that begins with the file.
+/// What a file is in place of a wheel. It is told as the rest of a sentence that begins with the
+/// file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Impostor {
     /// What Git LFS puts in place of a file that has not been fetched.
@@ -55,7 +57,9 @@ impl fmt::Display for Impostor {
             Self::LfsPointer => "is a Git LFS pointer, not a wheel",
             Self::Html => "is an HTML page, not a wheel",
             Self::Empty => "is an empty file, not a wheel",
-            Self::CutShort => "is a zip archive without its end, as an interrupted download leaves it",
+            Self::CutShort => {
+                "is a zip archive without its end, as an interrupted download leaves it"
+            }
         })
     }
 }
@@ -68,7 +72,9 @@ mod tests {
     fn what_is_in_place_of_a_wheel_is_told_by_how_it_begins() {
         let directory = tempfile::tempdir().unwrap();
         let mut whole = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
-        whole.start_file("one.py", zip::write::SimpleFileOptions::default()).unwrap();
+        whole
+            .start_file("one.py", zip::write::SimpleFileOptions::default())
+            .unwrap();
         let whole = whole.finish().unwrap().into_inner();
         let pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n";
         let rows: [(&[u8], Option<Impostor>); 8] = [

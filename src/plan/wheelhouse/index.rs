@@ -1,6 +1,8 @@
-//! What is known of a directory's wheels, kept by each wheel's stamp, so that a wheel is read once until it changes.
+//! What is known of a directory's wheels, kept by each wheel's stamp, so that a wheel is read once
+//! until it changes.
 //!
-//! Only wheels that somebody asked about are in it. Name, version and tags are not: the file's name says them.
+//! Only wheels that somebody asked about are in it. Name, version and tags are not: the file's name
+//! says them.
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -11,7 +13,8 @@ use serde::{Deserialize, Serialize};
 use super::Metadata;
 use crate::fs::{self, Digest, Stamp};
 
-/// Counted up when more is kept, or read otherwise, so that what an older vpython kept is read again.
+/// Counted up when more is kept, or read otherwise, so that what an older vpython kept is read
+/// again.
 const FORMAT: u32 = 3;
 
 /// The index of one directory.
@@ -39,7 +42,8 @@ struct Known {
 }
 
 impl Index {
-    /// What is known of the wheels in `directory`, of which these are there now. What has gone is forgotten.
+    /// What is known of the wheels in `directory`, of which these are there now. What has gone is
+    /// forgotten.
     pub fn load(directory: &Path, names: &[String], memo: &Path) -> Self {
         let name = Digest::of(directory.as_os_str().as_encoded_bytes()).to_string();
         let file = memo.join(format!("wheelhouse-{}.json", &name[..32]));
@@ -48,7 +52,11 @@ impl Index {
         let before = wheels.len();
         let there: HashSet<&str> = names.iter().map(String::as_str).collect();
         wheels.retain(|file_name, _| there.contains(file_name.as_str()));
-        Self { file, changed: wheels.len() != before, wheels }
+        Self {
+            file,
+            changed: wheels.len() != before,
+            wheels,
+        }
     }
 
     /// The stamp of the wheel at `path`, from before it was first read.
@@ -73,23 +81,41 @@ impl Index {
 
     /// Keeps the digest of a wheel that was looked up before.
     pub fn set_digest(&mut self, file_name: &str, sha256: Digest) {
-        if self.wheels.get(file_name).is_none_or(|known| known.sha256 != Some(sha256)) {
+        if self
+            .wheels
+            .get(file_name)
+            .is_none_or(|known| known.sha256 != Some(sha256))
+        {
             self.set(file_name, |known| known.sha256 = Some(sha256));
         }
     }
 
-    /// Writes the index, if there is anything new. A wheel of which nothing could be learnt has no place in it.
+    /// Writes the index, if there is anything new. A wheel of which nothing could be learnt has no
+    /// place in it.
     pub fn save(mut self) -> Result<()> {
         if !self.changed {
             return Ok(());
         }
-        self.wheels.retain(|_, known| known.metadata.is_some() || known.sha256.is_some());
-        fs::write_memo(&self.file, &Kept { format: FORMAT, wheels: self.wheels })
+        self.wheels
+            .retain(|_, known| known.metadata.is_some() || known.sha256.is_some());
+        fs::write_memo(
+            &self.file,
+            &Kept {
+                format: FORMAT,
+                wheels: self.wheels,
+            },
+        )
     }
 
-    /// The entry of a wheel, emptied where the wheel has changed. Its stamp is taken once, before it is read.
+    /// The entry of a wheel, emptied where the wheel has changed. Its stamp is taken once, before
+    /// it is read.
     fn current(&mut self, path: &Path, file_name: &str) -> &mut Known {
-        let fresh = |stamp| Known { stamp, metadata: None, sha256: None, is_current: true };
+        let fresh = |stamp| Known {
+            stamp,
+            metadata: None,
+            sha256: None,
+            is_current: true,
+        };
         let look = || fresh(Stamp::of(path));
         let known = self.wheels.entry(file_name.to_owned()).or_insert_with(look);
         if !known.is_current {
@@ -118,7 +144,10 @@ mod tests {
     #[test]
     fn what_is_known_is_known_until_the_wheel_changes() {
         let directory = tempfile::tempdir().unwrap();
-        let (house, memo) = (directory.path().join("house"), directory.path().join("memo"));
+        let (house, memo) = (
+            directory.path().join("house"),
+            directory.path().join("memo"),
+        );
         fs::create_dir_all(&house, 0o755).unwrap();
         fs::create_dir_all(&memo, 0o755).unwrap();
         let wheel = house.join("a.whl");

@@ -1,6 +1,7 @@
 //! Version ranges as tools wrote them before PEP 440 and PEP 508 were rules, mended.
 //!
-//! What a range can only have meant is taken for that, as uv does. A text is mended only where the library cannot read it as it is.
+//! What a range can only have meant is taken for that, as uv does. A text is mended only where the
+//! library cannot read it as it is.
 
 use pep440_rs::{VersionSpecifier, VersionSpecifiers};
 
@@ -15,7 +16,8 @@ pub fn read_specifiers(text: &str) -> Option<VersionSpecifiers> {
 pub fn read_requirement(line: &str) -> Option<Requirement> {
     parse_requirement(line).ok().or_else(|| {
         let (asked, marker) = line.split_at(line.find(';').unwrap_or(line.len()));
-        let (project, range) = asked.split_at(asked.find(|char: char| "<>=!~('\",".contains(char) || char == '@')?);
+        let (project, range) =
+            asked.split_at(asked.find(|char: char| "<>=!~('\",".contains(char) || char == '@')?);
         let extras_end = asked.find('[').map(|_| asked.find(']')).unwrap_or_default();
         let (project, range) = extras_end.map_or((project, range), |end| asked.split_at(end + 1));
         parse_requirement(&format!("{project}{}{marker}", mend(range)?)).ok()
@@ -26,7 +28,10 @@ pub fn read_requirement(line: &str) -> Option<Requirement> {
 fn mend(text: &str) -> Option<VersionSpecifiers> {
     let text = text.replace(['\'', '"'], "");
     let text = text.trim();
-    let mut rest = text.strip_prefix('(').and_then(|text| text.strip_suffix(')')).unwrap_or(text);
+    let mut rest = text
+        .strip_prefix('(')
+        .and_then(|text| text.strip_suffix(')'))
+        .unwrap_or(text);
     let mut specifiers = Vec::new();
     loop {
         rest = rest.trim_start_matches(|char: char| char == ',' || char.is_whitespace());
@@ -35,7 +40,8 @@ fn mend(text: &str) -> Option<VersionSpecifiers> {
         }
         let (operator, behind) = rest.split_at(rest.find(|char| !is_of_operator(char))?);
         let behind = behind.trim_start();
-        let end = behind.find(|char: char| char == ',' || char.is_whitespace() || is_of_operator(char));
+        let end =
+            behind.find(|char: char| char == ',' || char.is_whitespace() || is_of_operator(char));
         let (version, behind) = behind.split_at(end.unwrap_or(behind.len()));
         specifiers.push(mend_specifier(operator, version)?);
         rest = behind;
@@ -46,9 +52,12 @@ fn is_of_operator(char: char) -> bool {
     matches!(char, '<' | '>' | '=' | '!' | '~')
 }
 
-/// One specifier: `!=3.0*` is `!=3.0.*`, `>=3.6.*` is `>=3.6`, `!=~5.0` is `!=5.0.*`, `>dev` is `>0.0.0dev`, `>=9.0a1.0` is `>=9.0a1`.
+/// One specifier: `!=3.0*` is `!=3.0.*`, `>=3.6.*` is `>=3.6`, `!=~5.0` is `!=5.0.*`, `>dev` is
+/// `>0.0.0dev`, `>=9.0a1.0` is `>=9.0a1`.
 fn mend_specifier(operator: &str, version: &str) -> Option<VersionSpecifier> {
-    let stem = version.strip_suffix('*').map(|stem| stem.strip_suffix('.').unwrap_or(stem));
+    let stem = version
+        .strip_suffix('*')
+        .map(|stem| stem.strip_suffix('.').unwrap_or(stem));
     let read = |operator: &str, version: &str| format!("{operator}{version}").parse().ok();
     match (operator, stem) {
         ("<" | "<=" | ">" | ">=", Some(stem)) => read(operator, stem),
@@ -74,7 +83,10 @@ mod tests {
             ("!=3.0*", Some("!=3.0.*")),
             ("==3*", Some("==3.*")),
             (">= 2.7, !=3.0.*,", Some(">=2.7, !=3.0.*")),
-            (">=2.7,!=3.0*,!=3.1*,!=3.2*", Some(">=2.7, !=3.0.*, !=3.1.*, !=3.2.*")),
+            (
+                ">=2.7,!=3.0*,!=3.1*,!=3.2*",
+                Some(">=2.7, !=3.0.*, !=3.1.*, !=3.2.*"),
+            ),
             (">=3.6,", Some(">=3.6")),
             (">=3.6, , <4", Some(">=3.6, <4")),
             (">=2.3.0<2.4.0", Some(">=2.3.0, <2.4.0")),
@@ -95,7 +107,11 @@ mod tests {
             (">=three", None),
         ];
         for (text, expected) in rows {
-            assert_eq!(read_specifiers(text), expected.map(|range| range.parse().unwrap()), "{text}");
+            assert_eq!(
+                read_specifiers(text),
+                expected.map(|range| range.parse().unwrap()),
+                "{text}"
+            );
         }
     }
 
@@ -104,7 +120,10 @@ mod tests {
         let rows = [
             ("foo>=1,", Some("foo>=1")),
             ("foo (>=1,<2,)", Some("foo>=1,<2")),
-            ("foo>=1, ; python_version >= '3'", Some("foo>=1 ; python_full_version >= '3'")),
+            (
+                "foo>=1, ; python_version >= '3'",
+                Some("foo>=1 ; python_full_version >= '3'"),
+            ),
             ("foo>=1,,<2", Some("foo>=1,<2")),
             ("foo>=4.0.*; extra == 'x'", Some("foo>=4.0 ; extra == 'x'")),
             ("foo[a,b]>=2.3.0<2.4.0", Some("foo[a,b]>=2.3.0,<2.4.0")),
@@ -118,11 +137,18 @@ mod tests {
             ("foo @ nowhere", None),
         ];
         for (line, expected) in rows {
-            assert_eq!(read_requirement(line).map(|found| found.to_string()).as_deref(), expected, "{line}");
+            assert_eq!(
+                read_requirement(line)
+                    .map(|found| found.to_string())
+                    .as_deref(),
+                expected,
+                "{line}"
+            );
         }
     }
 
-    /// The forms in which wheels of PyPI write what they require: 373 of all kinds, and the 300 most downloaded pure ones.
+    /// The forms in which wheels of PyPI write what they require: 373 of all kinds, and the 300
+    /// most downloaded pure ones.
     #[test]
     fn requirements_in_the_forms_of_real_wheels_are_read() {
         #[rustfmt::skip]
@@ -148,7 +174,10 @@ mod tests {
         ];
         for wanted in wanted {
             for marker in markers {
-                assert!(read_requirement(&format!("{wanted}{marker}")).is_some(), "{wanted}{marker}");
+                assert!(
+                    read_requirement(&format!("{wanted}{marker}")).is_some(),
+                    "{wanted}{marker}"
+                );
             }
         }
         let ranges = [

@@ -29,9 +29,13 @@ pub struct Metadata {
 /// It is no zip archive, has no `METADATA`, or is another project's than its file name says.
 pub(super) fn read(path: &Path, name: &WheelName) -> Result<Metadata> {
     let context = || format!("cannot read `{}` as a wheel", path.display());
-    let mut archive = ZipArchive::new(BufReader::new(fs::open_regular(path)?)).with_context(context)?;
+    let mut archive =
+        ZipArchive::new(BufReader::new(fs::open_regular(path)?)).with_context(context)?;
     let member = metadata_member(&archive, name).ok_or_else(|| {
-        Failure::new(context()).because(format!("it has no `METADATA` of `{}` {}", name.project, name.version))
+        Failure::new(context()).because(format!(
+            "it has no `METADATA` of `{}` {}",
+            name.project, name.version
+        ))
     })?;
     let source = archive.by_name(&member).with_context(context)?;
     let text = read_at_most(fs::limits::METADATA.bytes, source).with_context(context)?;
@@ -49,26 +53,44 @@ fn read_at_most(limit: u64, source: impl Read) -> Result<Vec<u8>> {
 }
 
 /// The `METADATA` in the one `.dist-info` directory that is named after the project.
-fn metadata_member<R: Read + std::io::Seek>(archive: &ZipArchive<R>, name: &WheelName) -> Option<String> {
+fn metadata_member<R: Read + std::io::Seek>(
+    archive: &ZipArchive<R>,
+    name: &WheelName,
+) -> Option<String> {
     let is_ours = |member: &str| {
-        let directory = member.strip_suffix(".dist-info/METADATA").filter(|directory| !directory.contains('/'));
+        let directory = member
+            .strip_suffix(".dist-info/METADATA")
+            .filter(|directory| !directory.contains('/'));
         let project = directory.and_then(|directory| directory.split('-').next());
-        project.is_some_and(|project| project.parse().is_ok_and(|project: pep508_rs::PackageName| project == name.project))
+        project.is_some_and(|project| {
+            project
+                .parse()
+                .is_ok_and(|project: pep508_rs::PackageName| project == name.project)
+        })
     };
-    archive.file_names().flatten().find(|member| is_ours(member)).map(std::borrow::Cow::into_owned)
+    archive
+        .file_names()
+        .flatten()
+        .find(|member| is_ours(member))
+        .map(std::borrow::Cow::into_owned)
 }
 
 /// The values of `Requires-Dist` in a `METADATA` of any project, as they are written.
 #[must_use]
 pub fn requires_dist(text: &[u8]) -> Vec<String> {
     let headers = headers(&String::from_utf8_lossy(text)).into_iter();
-    headers.filter(|(name, _)| name.eq_ignore_ascii_case("Requires-Dist")).map(|(_, value)| value).collect()
+    headers
+        .filter(|(name, _)| name.eq_ignore_ascii_case("Requires-Dist"))
+        .map(|(_, value)| value)
+        .collect()
 }
 
 fn parse(text: &[u8], name: &WheelName) -> Result<Metadata> {
     let headers = headers(&String::from_utf8_lossy(text));
     let all = |wanted: &'static str| {
-        let named = headers.iter().filter(move |(name, _)| name.eq_ignore_ascii_case(wanted));
+        let named = headers
+            .iter()
+            .filter(move |(name, _)| name.eq_ignore_ascii_case(wanted));
         named.map(|(_, value)| value.clone())
     };
     let stated = all("Name").next().unwrap_or_default();
@@ -86,8 +108,9 @@ fn parse(text: &[u8], name: &WheelName) -> Result<Metadata> {
     })
 }
 
-/// The headers at the beginning of a text, names and values, as Python's `email.parser` finds them: the first line that is neither a
-/// header nor the continuation of one ends them, be it empty or not.
+/// The headers at the beginning of a text, names and values, as Python's `email.parser` finds them:
+/// the first line that is neither a header nor the continuation of one ends them, be it empty or
+/// not.
 fn headers(text: &str) -> Vec<(String, String)> {
     let is_of_name = |byte: u8| byte.is_ascii_graphic() && byte != b':';
     let mut headers: Vec<(String, String)> = Vec::new();
@@ -102,7 +125,10 @@ fn headers(text: &str) -> Vec<(String, String)> {
             }
             continue;
         }
-        match line.split_once(':').filter(|(name, _)| name.bytes().all(is_of_name)) {
+        match line
+            .split_once(':')
+            .filter(|(name, _)| name.bytes().all(is_of_name))
+        {
             Some((name, value)) if !name.is_empty() => {
                 headers.push((name.to_owned(), value.trim().to_owned()));
                 is_open = true;
@@ -133,7 +159,8 @@ mod tests {
     fn the_metadata_of_another_project_is_refused() {
         let error = parse(TEXT, &WheelName::parse("b-1.0-py3-none-any.whl").unwrap()).unwrap_err();
         assert_eq!(error.to_string(), "its `METADATA` is that of `A.b`");
-        let error = parse(TEXT, &WheelName::parse("a_b-1.1-py3-none-any.whl").unwrap()).unwrap_err();
+        let error =
+            parse(TEXT, &WheelName::parse("a_b-1.1-py3-none-any.whl").unwrap()).unwrap_err();
         assert_eq!(error.to_string(), "its `METADATA` is that of version `1.0`");
     }
 
@@ -141,7 +168,10 @@ mod tests {
     fn the_headers_end_where_python_takes_them_to_end() {
         let rows = [
             ("A: 1\nB: 2\n\nC: 3\n", "A=1 B=2"),
-            ("A: 1\nA text without an empty line before it.\nB: 2\n", "A=1"),
+            (
+                "A: 1\nA text without an empty line before it.\nB: 2\n",
+                "A=1",
+            ),
             ("A: 1\na name: 2\nB: 3\n", "A=1"),
             ("A: 1\r\nB:2\r\n\r\nC: 3", "A=1 B=2"),
             ("A: 1\rB: 2\r\rC: 3", "A=1 B=2"),
@@ -155,7 +185,10 @@ mod tests {
             ("", ""),
         ];
         for (text, expected) in rows {
-            let found: Vec<String> = headers(text).into_iter().map(|(name, value)| format!("{name}={value}")).collect();
+            let found: Vec<String> = headers(text)
+                .into_iter()
+                .map(|(name, value)| format!("{name}={value}"))
+                .collect();
             assert_eq!(found.join(" "), expected, "{text:?}");
         }
     }

@@ -1,4 +1,5 @@
-//! Partner files: `tool.py.vpython3` is the spec of `tool.py`, `package.vpython3` that of the directory `package`.
+//! Partner files: `tool.py.vpython3` is the spec of `tool.py`, `package.vpython3` that of the
+//! directory `package`.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -13,7 +14,9 @@ use crate::spec::{SpecKind, SpecText};
 /// The partner of a script.
 pub(super) fn partner_of_file(script: &Path, around: &mut Around<'_>) -> Result<Option<SpecText>> {
     for path in partners(script, around.called) {
-        let Some(found) = Found::at(path, LookedAt::Partner, around.trail)? else { continue };
+        let Some(found) = Found::at(path, LookedAt::Partner, around.trail)? else {
+            continue;
+        };
         if found.is_trusted(around)
             && let Some(spec) = found.read(SpecKind::Luci, around)?
         {
@@ -23,9 +26,12 @@ pub(super) fn partner_of_file(script: &Path, around: &mut Around<'_>) -> Result<
     Ok(None)
 }
 
-/// The partner of a directory that python runs: its own, or that of the nearest directory above of which it is a part, each directory on the way
-/// being a package with an `__init__.py`.
-pub(super) fn partner_of_directory(directory: &Path, around: &mut Around<'_>) -> Result<Option<SpecText>> {
+/// The partner of a directory that python runs: its own, or that of the nearest directory above of
+/// which it is a part, each directory on the way being a package with an `__init__.py`.
+pub(super) fn partner_of_directory(
+    directory: &Path,
+    around: &mut Around<'_>,
+) -> Result<Option<SpecText>> {
     for directory in directory.ancestors() {
         if !fs::look_for(&directory.join("__init__.py"))? {
             break;
@@ -37,7 +43,8 @@ pub(super) fn partner_of_directory(directory: &Path, around: &mut Around<'_>) ->
     Ok(None)
 }
 
-/// Where partners would be, in the order in which they count. The root has no name, and so no partner.
+/// Where partners would be, in the order in which they count. The root has no name, and so no
+/// partner.
 fn partners(path: &Path, called: CalledAs) -> impl Iterator<Item = PathBuf> {
     let name = path.file_name().map(OsString::from);
     name.into_iter().flat_map(move |name| {

@@ -33,7 +33,8 @@ pub(super) fn script(file: &mut File, real: PathBuf, trail: &mut Trail) -> Resul
     self::text(&text, Origin::file(real), directory, trail)
 }
 
-/// Whether a file that begins so is a zip archive, behind at most one `#!` line. No text is looked for in it.
+/// Whether a file that begins so is a zip archive, behind at most one `#!` line. No text is looked
+/// for in it.
 fn is_zip_application(beginning: &[u8]) -> bool {
     let body = match memchr::memchr(b'\n', beginning) {
         Some(newline) if beginning.starts_with(b"#!") => &beginning[newline + 1..],
@@ -43,17 +44,27 @@ fn is_zip_application(beginning: &[u8]) -> bool {
 }
 
 /// Looks into the text of a script. `base` is the directory of what stands in it.
-pub(super) fn text(text: &[u8], origin: Origin, base: Option<PathBuf>, trail: &mut Trail) -> Result<Inside> {
+pub(super) fn text(
+    text: &[u8],
+    origin: Origin,
+    base: Option<PathBuf>,
+    trail: &mut Trail,
+) -> Result<Inside> {
     let inside = command(text, origin.clone(), base.clone(), trail)?;
     if inside.spec.is_some() {
         return Ok(inside);
     }
     let read = inline::read(text, &origin);
-    trail
-        .note(Finding::of_block(read.as_ref().ok().map(Option::is_some)), || LookedAt::Block(Block::Luci, origin.file.clone()));
+    trail.note(
+        Finding::of_block(read.as_ref().ok().map(Option::is_some)),
+        || LookedAt::Block(Block::Luci, origin.file.clone()),
+    );
     let spec = read?.map(|block| {
         debug!(line = block.lines_before, "found a `[VPYTHON:BEGIN]` block");
-        let origin = Origin { lines_before: block.lines_before, ..origin };
+        let origin = Origin {
+            lines_before: block.lines_before,
+            ..origin
+        };
         SpecText {
             kind: SpecKind::Luci,
             origin,
@@ -67,14 +78,30 @@ pub(super) fn text(text: &[u8], origin: Origin, base: Option<PathBuf>, trail: &m
 }
 
 /// Looks into the text of `-c` or of standard input, which has none of LUCI's blocks.
-pub(super) fn command(text: &[u8], origin: Origin, base: Option<PathBuf>, trail: &mut Trail) -> Result<Inside> {
+pub(super) fn command(
+    text: &[u8],
+    origin: Origin,
+    base: Option<PathBuf>,
+    trail: &mut Trail,
+) -> Result<Inside> {
     let read = pep723::read(text, &origin);
     let has_block = read.as_ref().ok().map(|reading| reading.block.is_some());
-    trail.note(Finding::of_block(has_block), || LookedAt::Block(Block::Pep723, origin.file.clone()));
+    trail.note(Finding::of_block(has_block), || {
+        LookedAt::Block(Block::Pep723, origin.file.clone())
+    });
     let reading = read?;
-    let Some(block) = reading.block else { return Ok(Inside { spec: None, warnings: reading.warnings }) };
+    let Some(block) = reading.block else {
+        return Ok(Inside {
+            spec: None,
+            warnings: reading.warnings,
+        });
+    };
     debug!(line = block.lines_before, "found a `script` block");
-    let origin = Origin { lines_before: block.lines_before, columns_before: pep723::COLUMNS_BEFORE, ..origin };
+    let origin = Origin {
+        lines_before: block.lines_before,
+        columns_before: pep723::COLUMNS_BEFORE,
+        ..origin
+    };
     let spec = SpecText {
         kind: SpecKind::Pep723,
         origin,
@@ -83,5 +110,8 @@ pub(super) fn command(text: &[u8], origin: Origin, base: Option<PathBuf>, trail:
         warnings: reading.warnings,
         chosen: Chosen::default(),
     };
-    Ok(Inside { spec: Some(spec), warnings: Vec::new() })
+    Ok(Inside {
+        spec: Some(spec),
+        warnings: Vec::new(),
+    })
 }

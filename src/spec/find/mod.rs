@@ -1,16 +1,19 @@
-//! Which text is the spec: the places are looked at in order, and the first that has one is the only one used.
+//! Which text is the spec: the places are looked at in order, and the first that has one is the
+//! only one used.
 //!
 //! 1. `-vpython-spec`.
 //! 2. A partner file beside the script, by the path as it was given, then beside the real file.
 //! 3. Inside the script, in the text of `-c`, or in the program on standard input.
-//! 4. Walking up from the real script's directory, or from the current directory where there is no script, to a directory with `.gclient` or to
-//!    the root.
+//! 4. Walking up from the real script's directory, or from the current directory where there is no
+//!    script, to a directory with `.gclient` or to the root.
 //! 5. `VPYTHON_DEFAULT_SPEC`, or else the one that `vpython.conf` names.
 //! 6. None.
 //!
-//! Of LUCI's files in one place, the name that the program is called by decides which counts: see `by_name`.
+//! Of LUCI's files in one place, the name that the program is called by decides which counts: see
+//! `by_name`.
 //!
-//! This is on the warm path: each place is looked at once, nothing is opened that is not there, and the script is read once.
+//! This is on the warm path: each place is looked at once, nothing is opened that is not there, and
+//! the script is read once.
 
 mod beside;
 mod by_name;
@@ -38,7 +41,8 @@ pub use trail::{Block, Finding, Look, LookedAt, Trail};
 /// Finds the spec of a command line.
 ///
 /// # Errors
-/// A spec that is named and cannot be read, a partner file or an inline block that is broken, a script that cannot be read.
+/// A spec that is named and cannot be read, a partner file or an inline block that is broken, a
+/// script that cannot be read.
 pub fn find(invocation: &Invocation, process: &Process) -> Result<SpecText> {
     find_by(&mut Trail::default(), invocation, process)
 }
@@ -54,12 +58,22 @@ pub fn find_by(trail: &mut Trail, invocation: &Invocation, process: &Process) ->
 /// Has the extras and groups count that the command line chooses.
 fn choose(text: SpecText, chosen: &Chosen) -> Result<SpecText> {
     if !chosen.is_empty() && text.kind != SpecKind::Pyproject {
-        let why =
-            if text.kind == SpecKind::None { "there is no spec".to_owned() } else { format!("the spec is {}", text.title()) };
-        let failure = Failure::new("`-vpython-extra` and `-vpython-group` choose from a `pyproject.toml`").because(why);
-        return Err(failure.hint("name it: `-vpython-spec pyproject.toml`").into());
+        let why = if text.kind == SpecKind::None {
+            "there is no spec".to_owned()
+        } else {
+            format!("the spec is {}", text.title())
+        };
+        let failure =
+            Failure::new("`-vpython-extra` and `-vpython-group` choose from a `pyproject.toml`")
+                .because(why);
+        return Err(failure
+            .hint("name it: `-vpython-spec pyproject.toml`")
+            .into());
     }
-    Ok(SpecText { chosen: chosen.clone(), ..text })
+    Ok(SpecText {
+        chosen: chosen.clone(),
+        ..text
+    })
 }
 
 fn look(trail: &mut Trail, invocation: &Invocation, process: &Process) -> Result<SpecText> {
@@ -89,7 +103,9 @@ fn look(trail: &mut Trail, invocation: &Invocation, process: &Process) -> Result
             loaded?
         }
         (None, None) => {
-            around.trail.note(Finding::Nothing, || LookedAt::Variable(None));
+            around
+                .trail
+                .note(Finding::Nothing, || LookedAt::Variable(None));
             SpecText::none()
         }
     };
@@ -103,19 +119,34 @@ fn default_spec_by(invocation: &Invocation, path: &Path) -> (String, LookedAt) {
     match &conf.default_spec {
         Some(set) if invocation.default_spec.as_ref() == Some(&set.value) => {
             let file = conf.file.clone().unwrap_or_default();
-            (format!("`default-spec` in {}", conf.place(set.line)), LookedAt::Conf(file, path.to_path_buf()))
+            (
+                format!("`default-spec` in {}", conf.place(set.line)),
+                LookedAt::Conf(file, path.to_path_buf()),
+            )
         }
-        _ => ("`VPYTHON_DEFAULT_SPEC`".to_owned(), LookedAt::Variable(Some(path.to_path_buf()))),
+        _ => (
+            "`VPYTHON_DEFAULT_SPEC`".to_owned(),
+            LookedAt::Variable(Some(path.to_path_buf())),
+        ),
     }
 }
 
-/// The file that `VPYTHON_DEFAULT_SPEC` names: a relative path is one from the program's directory on, or where nothing is there, from the
-/// current directory on.
-fn named_by_variable(path: &Path, directory: Option<&Path>, process: &Process, around: &mut Around<'_>) -> Result<PathBuf> {
-    if let Some(directory) =
-        directory.filter(|directory| path.is_relative() && process.directory.as_deref() != Some(*directory))
+/// The file that `VPYTHON_DEFAULT_SPEC` names: a relative path is one from the program's directory
+/// on, or where nothing is there, from the current directory on.
+fn named_by_variable(
+    path: &Path,
+    directory: Option<&Path>,
+    process: &Process,
+    around: &mut Around<'_>,
+) -> Result<PathBuf> {
+    if let Some(directory) = directory
+        .filter(|directory| path.is_relative() && process.directory.as_deref() != Some(*directory))
     {
-        let found = Found::at(directory.join(path), |path| LookedAt::Variable(Some(path)), around.trail)?;
+        let found = Found::at(
+            directory.join(path),
+            |path| LookedAt::Variable(Some(path)),
+            around.trail,
+        )?;
         if let Some(found) = found.filter(|found| found.is_trusted(around)) {
             return Ok(found.path);
         }
@@ -129,7 +160,8 @@ struct Around<'t> {
     spec: Option<SpecText>,
     /// Where the walk begins.
     directory: Option<PathBuf>,
-    /// Whose specs count wherever they are: those of the caller, of root, and of the script's owner.
+    /// Whose specs count wherever they are: those of the caller, of root, and of the script's
+    /// owner.
     trust: Trust,
     /// What looks like a spec and is none.
     warnings: Vec<String>,
@@ -143,26 +175,49 @@ impl<'t> Around<'t> {
     /// A target that tells nothing but where the walk begins.
     fn directory(directory: Option<PathBuf>, process: &Process, trail: &'t mut Trail) -> Self {
         let trust = Trust::of_user(process.user);
-        Self { spec: None, directory, trust, warnings: Vec::new(), called: process.called_as(), trail }
+        Self {
+            spec: None,
+            directory,
+            trust,
+            warnings: Vec::new(),
+            called: process.called_as(),
+            trail,
+        }
     }
 
     fn with(self, inside: Inside) -> Self {
         let warnings = self.warnings.into_iter().chain(inside.warnings).collect();
-        Self { spec: inside.spec, warnings, ..self }
+        Self {
+            spec: inside.spec,
+            warnings,
+            ..self
+        }
     }
 }
 
-fn look_around<'t>(invocation: &Invocation, process: &Process, trail: &'t mut Trail) -> Result<Around<'t>> {
+fn look_around<'t>(
+    invocation: &Invocation,
+    process: &Process,
+    trail: &'t mut Trail,
+) -> Result<Around<'t>> {
     match &invocation.target {
         Target::Script(path) => look_around_script(&process.absolute(path), process, trail),
         Target::Command(text) => {
-            let origin = Origin { file: None, lines_before: 0, columns_before: 0 };
+            let origin = Origin {
+                file: None,
+                lines_before: 0,
+                columns_before: 0,
+            };
             look_around_text(text.as_bytes(), origin, process, trail)
         }
-        Target::Stdin | Target::None if invocation.runs_input() => match process.program_on_input()? {
-            Some(text) => look_around_text(&text, Origin::file(STANDARD_INPUT.into()), process, trail),
-            None => Ok(Around::directory(process.directory.clone(), process, trail)),
-        },
+        Target::Stdin | Target::None if invocation.runs_input() => {
+            match process.program_on_input()? {
+                Some(text) => {
+                    look_around_text(&text, Origin::file(STANDARD_INPUT.into()), process, trail)
+                }
+                None => Ok(Around::directory(process.directory.clone(), process, trail)),
+            }
+        }
         Target::Module(_) | Target::Stdin | Target::None | Target::Information => {
             Ok(Around::directory(process.directory.clone(), process, trail))
         }
@@ -170,15 +225,24 @@ fn look_around<'t>(invocation: &Invocation, process: &Process, trail: &'t mut Tr
 }
 
 /// A program that is no file, and so stands in the current directory.
-fn look_around_text<'t>(text: &[u8], origin: Origin, process: &Process, trail: &'t mut Trail) -> Result<Around<'t>> {
+fn look_around_text<'t>(
+    text: &[u8],
+    origin: Origin,
+    process: &Process,
+    trail: &'t mut Trail,
+) -> Result<Around<'t>> {
     let inside = inside::command(text, origin, process.directory.clone(), trail)?;
     Ok(Around::directory(process.directory.clone(), process, trail).with(inside))
 }
 
-/// A script that is not there or cannot be opened has nothing inside: python will say what there is to say. Nor has one that is no
-/// file (`/dev/stdin`, a named pipe) anything inside or beside it: its bytes are python's alone, and it stands for standard input,
-/// which has no directory.
-fn look_around_script<'t>(path: &Path, process: &Process, trail: &'t mut Trail) -> Result<Around<'t>> {
+/// A script that is not there or cannot be opened has nothing inside: python will say what there is
+/// to say. Nor has one that is no file (`/dev/stdin`, a named pipe) anything inside or beside it:
+/// its bytes are python's alone, and it stands for standard input, which has no directory.
+fn look_around_script<'t>(
+    path: &Path,
+    process: &Process,
+    trail: &'t mut Trail,
+) -> Result<Around<'t>> {
     let mut around = Around::directory(path.parent().map(Path::to_path_buf), process, trail);
     let mut found = fs::visible(fs::link_metadata(path))?.flatten();
     let is_link = matches!(&found, Some(found) if found.is_symlink());
@@ -188,32 +252,60 @@ fn look_around_script<'t>(path: &Path, process: &Process, trail: &'t mut Trail) 
     // The system's name of the current directory has no links in it.
     let is_real = !is_link && path.parent() == process.directory.as_deref();
     let Some(metadata) = found else {
-        around.trail.note(Finding::Nothing, || LookedAt::Program(path.to_path_buf()));
+        around
+            .trail
+            .note(Finding::Nothing, || LookedAt::Program(path.to_path_buf()));
         return Ok(around);
     };
     if !metadata.is_file() && !metadata.is_dir() {
-        around.trail.note(Finding::NoFile, || LookedAt::Program(path.to_path_buf()));
-        return Ok(Around { directory: process.directory.clone(), ..around });
+        around
+            .trail
+            .note(Finding::NoFile, || LookedAt::Program(path.to_path_buf()));
+        return Ok(Around {
+            directory: process.directory.clone(),
+            ..around
+        });
     }
     around.trust = around.trust.and(metadata.uid());
     if metadata.is_dir() {
         return look_around_directory(path, around);
     }
     if let Some(spec) = beside::partner_of_file(path, &mut around)? {
-        return Ok(Around { spec: Some(spec), ..around });
+        return Ok(Around {
+            spec: Some(spec),
+            ..around
+        });
     }
     let Some(file) = fs::visible(fs::open_without_waiting(path))? else {
-        around.trail.note(Finding::Broken, || LookedAt::Program(path.to_path_buf()));
+        around
+            .trail
+            .note(Finding::Broken, || LookedAt::Program(path.to_path_buf()));
         return Ok(around);
     };
-    let real = if is_real { path.to_path_buf() } else { fs::real_path(&file, path)? };
+    let real = if is_real {
+        path.to_path_buf()
+    } else {
+        fs::real_path(&file, path)?
+    };
     look_around_file(file, real, path, around)
 }
 
 /// A script that was just opened, and is a file.
-fn look_around_file<'t>(mut file: File, real: PathBuf, path: &Path, around: Around<'t>) -> Result<Around<'t>> {
-    let mut around = Around { directory: real.parent().map(Path::to_path_buf), ..around };
-    let spec = if real == path { None } else { beside::partner_of_file(&real, &mut around)? };
+fn look_around_file<'t>(
+    mut file: File,
+    real: PathBuf,
+    path: &Path,
+    around: Around<'t>,
+) -> Result<Around<'t>> {
+    let mut around = Around {
+        directory: real.parent().map(Path::to_path_buf),
+        ..around
+    };
+    let spec = if real == path {
+        None
+    } else {
+        beside::partner_of_file(&real, &mut around)?
+    };
     if spec.is_some() {
         return Ok(Around { spec, ..around });
     }
@@ -225,17 +317,29 @@ fn look_around_file<'t>(mut file: File, real: PathBuf, path: &Path, around: Arou
 /// A directory that python runs by its `__main__.py`.
 fn look_around_directory<'t>(path: &Path, mut around: Around<'t>) -> Result<Around<'t>> {
     if let Some(spec) = beside::partner_of_directory(path, &mut around)? {
-        return Ok(Around { spec: Some(spec), ..around });
+        return Ok(Around {
+            spec: Some(spec),
+            ..around
+        });
     }
     let real = fs::canonicalize(path)?;
-    let spec = if real == path { None } else { beside::partner_of_directory(&real, &mut around)? };
+    let spec = if real == path {
+        None
+    } else {
+        beside::partner_of_directory(&real, &mut around)?
+    };
     let main = real.join("__main__.py");
-    let around = Around { directory: Some(real), ..around };
+    let around = Around {
+        directory: Some(real),
+        ..around
+    };
     if spec.is_some() {
         return Ok(Around { spec, ..around });
     }
     let Some(mut file) = fs::visible(fs::open_without_waiting(&main))? else {
-        around.trail.note(Finding::Nothing, || LookedAt::Program(main));
+        around
+            .trail
+            .note(Finding::Nothing, || LookedAt::Program(main));
         return Ok(around);
     };
     let inside = inside::script(&mut file, main, around.trail)?;
@@ -245,20 +349,33 @@ fn look_around_directory<'t>(path: &Path, mut around: Around<'t>) -> Result<Arou
 /// Reads a spec that was named; its kind is told by its name and content.
 fn load(path: &Path, what: &str) -> Result<SpecText> {
     let cannot = || format!("cannot use {what}");
-    let limit = if kind_by_name(path) == Some(SpecKind::Pylock) { limits::LOCK } else { limits::SPEC };
+    let limit = if kind_by_name(path) == Some(SpecKind::Pylock) {
+        limits::LOCK
+    } else {
+        limits::SPEC
+    };
     let bytes = fs::read_named_text(path, limit).with_context(cannot)?;
     if let Some(kind) = kind_by_name(path) {
         return from_bytes(path, kind, bytes).with_context(cannot);
     }
     let directory = path.parent().map(Path::to_path_buf);
-    let inside = inside::text(&bytes, Origin::file(path.to_path_buf()), directory, &mut Trail::default())?;
+    let inside = inside::text(
+        &bytes,
+        Origin::file(path.to_path_buf()),
+        directory,
+        &mut Trail::default(),
+    )?;
     if let Some(spec) = inside.spec {
         return Ok(spec);
     }
     if let Some(kind) = kind_by_content(path, &bytes) {
         return from_bytes(path, kind, bytes);
     }
-    let name = path.file_name().map(OsStr::as_bytes).map(String::from_utf8_lossy).unwrap_or_default();
+    let name = path
+        .file_name()
+        .map(OsStr::as_bytes)
+        .map(String::from_utf8_lossy)
+        .unwrap_or_default();
     Err(Failure::new(cannot())
         .because(format!(
             "`{}` is neither a `.toml`, `.vpython3` or `.txt` file nor a script with a `# /// script` or `[VPYTHON:BEGIN]` block",
@@ -269,7 +386,11 @@ fn load(path: &Path, what: &str) -> Result<SpecText> {
 }
 
 /// The spec that stands inside a script of this text.
-pub(in crate::spec) fn inside_text(text: &[u8], origin: Origin, base: Option<PathBuf>) -> Result<Option<SpecText>> {
+pub(in crate::spec) fn inside_text(
+    text: &[u8],
+    origin: Origin,
+    base: Option<PathBuf>,
+) -> Result<Option<SpecText>> {
     inside::text(text, origin, base, &mut Trail::default()).map(|inside| inside.spec)
 }
 
@@ -288,14 +409,20 @@ fn kind_by_name(path: &Path) -> Option<SpecKind> {
     (name.ends_with(b".vpython3") || name.ends_with(b".vpython")).then_some(SpecKind::Luci)
 }
 
-/// The kind of a file by what is in it: LUCI's vpython takes a spec of any name, and `.txt` files are requirements whatever is in them.
+/// The kind of a file by what is in it: LUCI's vpython takes a spec of any name, and `.txt` files
+/// are requirements whatever is in them.
 fn kind_by_content(path: &Path, bytes: &[u8]) -> Option<SpecKind> {
     let extension = path.extension().unwrap_or_default();
-    let text = std::str::from_utf8(bytes).ok().filter(|_| extension != "py");
+    let text = std::str::from_utf8(bytes)
+        .ok()
+        .filter(|_| extension != "py");
     let is_named_so = extension == "txt" || extension == "in";
     match text {
-        // What is nothing to LUCI's form need not be nothing to pip's, which ends a comment at a lone CR.
-        Some(text) if luci::begins_with_field(text) && !requirements::is_likely(text) => Some(SpecKind::Luci),
+        // What is nothing to LUCI's form need not be nothing to pip's, which ends a comment at a
+        // lone CR.
+        Some(text) if luci::begins_with_field(text) && !requirements::is_likely(text) => {
+            Some(SpecKind::Luci)
+        }
         _ if is_named_so => Some(SpecKind::Requirements),
         Some(text) if luci::is_likely(text) => Some(SpecKind::Luci),
         Some(text) if requirements::is_likely(text) => Some(SpecKind::Requirements),
@@ -315,30 +442,52 @@ struct Found {
 }
 
 impl Found {
-    /// Looks at a place. There is none where nothing stands, and where it is a directory, a pipe or a socket, which are stepped over. A
-    /// link that leads nowhere is something: it is meant to be a spec, and reading it will fail.
+    /// Looks at a place. There is none where nothing stands, and where it is a directory, a pipe or
+    /// a socket, which are stepped over. A link that leads nowhere is something: it is meant to be
+    /// a spec, and reading it will fail.
     ///
     /// # Errors
-    /// The system does not say whether there is one: to go on without would be another program than the one that was asked for.
-    fn at(path: PathBuf, place: fn(PathBuf) -> LookedAt, trail: &mut Trail) -> Result<Option<Self>> {
+    /// The system does not say whether there is one: to go on without would be another program than
+    /// the one that was asked for.
+    fn at(
+        path: PathBuf,
+        place: fn(PathBuf) -> LookedAt,
+        trail: &mut Trail,
+    ) -> Result<Option<Self>> {
         let Some(metadata) = fs::visible(fs::link_metadata(&path))?.flatten() else {
             trail.note(Finding::Nothing, || place(path));
             return Ok(None);
         };
-        let target = if metadata.is_symlink() { fs::metadata(&path).ok().flatten() } else { None };
+        let target = if metadata.is_symlink() {
+            fs::metadata(&path).ok().flatten()
+        } else {
+            None
+        };
         let kind = target.as_ref().unwrap_or(&metadata).file_type();
         if kind.is_dir() || kind.is_fifo() || kind.is_socket() {
             trail.note(Finding::NoFile, || place(path));
             return Ok(None);
         }
-        Ok(Some(Self { path, place, owner: metadata.uid(), is_regular: kind.is_file() }))
+        Ok(Some(Self {
+            path,
+            place,
+            owner: metadata.uid(),
+            is_regular: kind.is_file(),
+        }))
     }
 
-    /// Whether it may count: where everybody can put a spec, only one of a trusted user does. Else a warning says so.
+    /// Whether it may count: where everybody can put a spec, only one of a trusted user does. Else
+    /// a warning says so.
     fn is_trusted(&self, around: &mut Around<'_>) -> bool {
-        let Some(stranger) = around.trust.stranger(&self.path, self.owner) else { return true };
-        around.trail.note(Finding::Stranger(self.owner), || (self.place)(self.path.clone()));
-        around.warnings.push(format!("the spec {stranger}; it is skipped"));
+        let Some(stranger) = around.trust.stranger(&self.path, self.owner) else {
+            return true;
+        };
+        around.trail.note(Finding::Stranger(self.owner), || {
+            (self.place)(self.path.clone())
+        });
+        around
+            .warnings
+            .push(format!("the spec {stranger}; it is skipped"));
         false
     }
 
@@ -351,22 +500,43 @@ impl Found {
             fs::read_text(&self.path, limits::SPEC)
         };
         let text = bytes.and_then(|bytes| from_bytes(&self.path, kind, bytes));
-        let counts = text.as_ref().map_or(true, |text| by_name::counts(around.called, text));
-        let finding = if counts { Finding::of(&text) } else { Finding::Python2 };
-        around.trail.note(finding, || (self.place)(self.path.clone()));
+        let counts = text
+            .as_ref()
+            .map_or(true, |text| by_name::counts(around.called, text));
+        let finding = if counts {
+            Finding::of(&text)
+        } else {
+            Finding::Python2
+        };
+        around
+            .trail
+            .note(finding, || (self.place)(self.path.clone()));
         if counts { text.map(Some) } else { Ok(None) }
     }
 }
 
 /// The spec that a whole file is.
 pub(in crate::spec) fn from_bytes(path: &Path, kind: SpecKind, bytes: Vec<u8>) -> Result<SpecText> {
-    let utf16 = if kind == SpecKind::Requirements { requirements::from_utf16(&bytes) } else { None };
-    let content = utf16.map_or_else(|| String::from_utf8(bytes), Ok).map_err(|error| {
-        let line = memchr::memchr_iter(b'\n', &error.as_bytes()[..error.utf8_error().valid_up_to()]).count() + 1;
-        Failure::new(format!("bad spec in `{}`", path.display())).because(format!("line {line} is not UTF-8"))
-    })?;
+    let utf16 = if kind == SpecKind::Requirements {
+        requirements::from_utf16(&bytes)
+    } else {
+        None
+    };
+    let content = utf16
+        .map_or_else(|| String::from_utf8(bytes), Ok)
+        .map_err(|error| {
+            let line =
+                memchr::memchr_iter(b'\n', &error.as_bytes()[..error.utf8_error().valid_up_to()])
+                    .count()
+                    + 1;
+            Failure::new(format!("bad spec in `{}`", path.display()))
+                .because(format!("line {line} is not UTF-8"))
+        })?;
     // Some editors put a byte order mark in front, which is nothing.
-    let content = content.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(content);
+    let content = content
+        .strip_prefix('\u{feff}')
+        .map(str::to_owned)
+        .unwrap_or(content);
     Ok(SpecText {
         kind,
         origin: Origin::file(path.to_path_buf()),

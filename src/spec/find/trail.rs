@@ -1,5 +1,5 @@
-//! What was looked at on the way to a spec, in order, for who wants to know. A launch does not: for it nothing is noted and no
-//! memory is taken.
+//! What was looked at on the way to a spec, in order, for who wants to know. A launch does not: for
+//! it nothing is noted and no memory is taken.
 
 use std::path::PathBuf;
 
@@ -72,10 +72,15 @@ pub enum Finding {
 impl Finding {
     /// What there is, where it was taken for the spec.
     pub(super) fn of<T>(read: &Result<T>) -> Self {
-        if read.is_ok() { Self::Spec } else { Self::Broken }
+        if read.is_ok() {
+            Self::Spec
+        } else {
+            Self::Broken
+        }
     }
 
-    /// What there is in a text: whether it has a block, or nothing that is known where that cannot be read.
+    /// What there is in a text: whether it has a block, or nothing that is known where that cannot
+    /// be read.
     pub(super) fn of_block(has_block: Option<bool>) -> Self {
         match has_block {
             Some(true) => Self::Spec,
@@ -101,7 +106,10 @@ impl Trail {
     /// Notes a look, where looks are noted.
     pub(super) fn note(&mut self, found: Finding, place: impl FnOnce() -> LookedAt) {
         if let Some(looks) = &mut self.0 {
-            looks.push(Look { place: place(), found });
+            looks.push(Look {
+                place: place(),
+                found,
+            });
         }
     }
 }

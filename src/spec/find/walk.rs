@@ -15,18 +15,27 @@ const NATIVE: &str = "vpython.toml";
 /// The walk ends after the directory that holds this.
 const BARRIER: &str = ".gclient";
 
-/// The nearest spec from `directory` upwards, of a trusted user where anybody can put one. Those of others are passed over with a warning.
+/// The nearest spec from `directory` upwards, of a trusted user where anybody can put one. Those of
+/// others are passed over with a warning.
 pub(super) fn up(directory: &Path, around: &mut Around<'_>) -> Result<Option<SpecText>> {
     let [first, second] = by_name::names(around.called);
-    let names = [(NATIVE, SpecKind::VpythonToml), (first, SpecKind::Luci), (second, SpecKind::Luci)];
+    let names = [
+        (NATIVE, SpecKind::VpythonToml),
+        (first, SpecKind::Luci),
+        (second, SpecKind::Luci),
+    ];
     let mut climb = fs::Climb::from(directory);
     for directory in directory.ancestors() {
         for (name, kind) in names {
             if climb.lacks(name) {
-                around.trail.note(Finding::Nothing, || LookedAt::Walk(directory.join(name)));
+                around
+                    .trail
+                    .note(Finding::Nothing, || LookedAt::Walk(directory.join(name)));
                 continue;
             }
-            let Some(found) = Found::at(directory.join(name), LookedAt::Walk, around.trail)? else { continue };
+            let Some(found) = Found::at(directory.join(name), LookedAt::Walk, around.trail)? else {
+                continue;
+            };
             if found.is_trusted(around)
                 && let Some(spec) = found.read(kind, around)?
             {
@@ -35,7 +44,9 @@ pub(super) fn up(directory: &Path, around: &mut Around<'_>) -> Result<Option<Spe
         }
         if !climb.lacks(BARRIER) && is_barrier(&directory.join(BARRIER), around)? {
             debug!(directory = %directory.display(), "no spec up to the barrier");
-            around.trail.note(Finding::Barrier, || LookedAt::Barrier(directory.join(BARRIER)));
+            around.trail.note(Finding::Barrier, || {
+                LookedAt::Barrier(directory.join(BARRIER))
+            });
             break;
         }
         climb.up();
@@ -43,7 +54,8 @@ pub(super) fn up(directory: &Path, around: &mut Around<'_>) -> Result<Option<Spe
     Ok(None)
 }
 
-/// Whether the walk ends at a path: something is there, and it is not what another user may have put there.
+/// Whether the walk ends at a path: something is there, and it is not what another user may have
+/// put there.
 fn is_barrier(path: &Path, around: &Around<'_>) -> Result<bool> {
     let found = fs::visible(fs::metadata(path))?.flatten();
     Ok(found.is_some_and(|found| around.trust.stranger(path, found.uid()).is_none()))

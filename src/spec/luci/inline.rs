@@ -1,7 +1,8 @@
 //! The lines between `[VPYTHON:BEGIN]` and `[VPYTHON:END]` in a script.
 //!
-//! A guard is a line that ends with it, in a comment or a string alike. What stands before the guard is the prefix of the block: it is
-//! taken off each line that has it. What is taken off becomes spaces, so that a place in the block is a place in the script.
+//! A guard is a line that ends with it, in a comment or a string alike. What stands before the
+//! guard is the prefix of the block: it is taken off each line that has it. What is taken off
+//! becomes spaces, so that a place in the block is a place in the script.
 
 use anyhow::Result;
 use memchr::memmem;
@@ -21,24 +22,40 @@ pub(in crate::spec) struct Block {
     pub lines_before: usize,
 }
 
-/// Looks for the block of a text in any encoding that has ASCII in it. A block without any line is none; one with nothing in its lines asks
-/// for nothing.
+/// Looks for the block of a text in any encoding that has ASCII in it. A block without any line is
+/// none; one with nothing in its lines asks for nothing.
 ///
 /// # Errors
-/// A block that does not end, or whose guards have different prefixes, or whose content is not UTF-8.
+/// A block that does not end, or whose guards have different prefixes, or whose content is not
+/// UTF-8.
 pub(in crate::spec) fn read(text: &[u8], origin: &Origin) -> Result<Option<Block>> {
     // Nearly every script ends here, without being cut into lines.
     if memmem::find(text, BEGIN).is_none() {
         return Ok(None);
     }
     let lines = pep723::lines(text);
-    let Some(begin) = lines.iter().position(|line| line.trim_ascii().ends_with(BEGIN)) else { return Ok(None) };
+    let Some(begin) = lines
+        .iter()
+        .position(|line| line.trim_ascii().ends_with(BEGIN))
+    else {
+        return Ok(None);
+    };
     let prefix = prefix(lines[begin], BEGIN);
-    let place = |index: usize| Place { file: origin.file.clone(), line: index + 1, column: 1 };
-    let Some(length) = lines[begin + 1..].iter().position(|line| line.trim_ascii().ends_with(END)) else {
-        return Err(Failure::new(format!("the spec that begins in {} does not end", place(begin)))
-            .because("no line ends with `[VPYTHON:END]`")
-            .into());
+    let place = |index: usize| Place {
+        file: origin.file.clone(),
+        line: index + 1,
+        column: 1,
+    };
+    let Some(length) = lines[begin + 1..]
+        .iter()
+        .position(|line| line.trim_ascii().ends_with(END))
+    else {
+        return Err(Failure::new(format!(
+            "the spec that begins in {} does not end",
+            place(begin)
+        ))
+        .because("no line ends with `[VPYTHON:END]`")
+        .into());
     };
     let end = begin + 1 + length;
     if prefix != self::prefix(lines[end], END) {
@@ -54,12 +71,17 @@ pub(in crate::spec) fn read(text: &[u8], origin: &Origin) -> Result<Option<Block
     }
     let mut content = String::new();
     for (index, line) in lines[..end].iter().enumerate().skip(begin + 1) {
-        let line = std::str::from_utf8(line)
-            .map_err(|_| Failure::new(format!("{} is not UTF-8", place(index))).because("it is in a spec, which is UTF-8"))?;
+        let line = std::str::from_utf8(line).map_err(|_| {
+            Failure::new(format!("{} is not UTF-8", place(index)))
+                .because("it is in a spec, which is UTF-8")
+        })?;
         content.push_str(&blanked(line, prefix));
         content.push('\n');
     }
-    Ok((!content.is_empty()).then_some(Block { content, lines_before: begin + 1 }))
+    Ok((!content.is_empty()).then_some(Block {
+        content,
+        lines_before: begin + 1,
+    }))
 }
 
 /// What stands before the guard of a line that begins a block, without the indentation.
@@ -73,18 +95,21 @@ fn prefix<'a>(line: &'a [u8], guard: &[u8]) -> &'a [u8] {
     &line[..line.len() - guard.len()]
 }
 
-/// The line with as many spaces as its indentation and prefix have characters. A line that is a beginning of the prefix, as `#` is of
-/// `# `, is empty.
+/// The line with as many spaces as its indentation and prefix have characters. A line that is a
+/// beginning of the prefix, as `#` is of `# `, is empty.
 fn blanked(line: &str, prefix: &[u8]) -> String {
     let bare = line.trim();
     let indentation = line.len() - line.trim_start().len();
     if prefix.starts_with(bare.as_bytes()) {
         return String::new();
     }
-    let Some(content) = bare.as_bytes().strip_prefix(prefix) else { return line.trim_end().to_owned() };
+    let Some(content) = bare.as_bytes().strip_prefix(prefix) else {
+        return line.trim_end().to_owned();
+    };
     // The prefix is a beginning of a text and so ends between two characters.
     let content = &bare[bare.len() - content.len()..];
-    let taken = line[..indentation].chars().count() + bare[..bare.len() - content.len()].chars().count();
+    let taken =
+        line[..indentation].chars().count() + bare[..bare.len() - content.len()].chars().count();
     format!("{:taken$}{content}", "")
 }
 
@@ -93,7 +118,11 @@ mod tests {
     use super::*;
 
     fn origin() -> Origin {
-        Origin { file: Some("/x.py".into()), lines_before: 0, columns_before: 0 }
+        Origin {
+            file: Some("/x.py".into()),
+            lines_before: 0,
+            columns_before: 0,
+        }
     }
 
     #[test]
@@ -117,7 +146,10 @@ mod tests {
             ("# [VPYTHON:END]\n", None, "an end alone"),
         ];
         for (text, expected, why) in rows {
-            let block = expected.map(|(content, lines_before)| Block { content: content.into(), lines_before });
+            let block = expected.map(|(content, lines_before)| Block {
+                content: content.into(),
+                lines_before,
+            });
             assert_eq!(read(text.as_bytes(), &origin()).unwrap(), block, "{why}");
         }
     }
@@ -126,7 +158,10 @@ mod tests {
     fn a_line_may_be_of_any_length() {
         let long = "y".repeat(1 << 17);
         let text = format!("x = '{long}'\n# [VPYTHON:BEGIN]\n# a: '{long}'\n# [VPYTHON:END]\n");
-        assert_eq!(read(text.as_bytes(), &origin()).unwrap().unwrap().content, format!("  a: '{long}'\n"));
+        assert_eq!(
+            read(text.as_bytes(), &origin()).unwrap().unwrap().content,
+            format!("  a: '{long}'\n")
+        );
     }
 
     #[test]
@@ -147,10 +182,16 @@ vpython: error: `/x.py`, line 2 is not UTF-8
         let rows: &[(&[u8], &str)] = &[
             (b"\n# [VPYTHON:BEGIN]\n# a: 'x'\n#[VPYTHON:END]\n", guards),
             (b"# [VPYTHON:BEGIN]\n# a: 'x'\n", no_end),
-            (b"# [VPYTHON:BEGIN]\n# a: '\xe9'\n# [VPYTHON:END]\n", not_text),
+            (
+                b"# [VPYTHON:BEGIN]\n# a: '\xe9'\n# [VPYTHON:END]\n",
+                not_text,
+            ),
         ];
         for (text, message) in rows {
-            assert_eq!(crate::report::render(&read(text, &origin()).unwrap_err()), *message);
+            assert_eq!(
+                crate::report::render(&read(text, &origin()).unwrap_err()),
+                *message
+            );
         }
     }
 }

@@ -1,6 +1,8 @@
-//! Protobuf text, cut into words, strings and signs: <https://protobuf.dev/reference/protobuf/textformat-spec/>.
+//! Protobuf text, cut into words, strings and signs:
+//! <https://protobuf.dev/reference/protobuf/textformat-spec/>.
 //!
-//! All scalars of a spec are strings, so numbers have no token of their own: they are junk, wherever they stand.
+//! All scalars of a spec are strings, so numbers have no token of their own: they are junk,
+//! wherever they stand.
 
 use std::ops::Range;
 
@@ -16,7 +18,10 @@ pub(super) struct Mistake {
 impl Mistake {
     /// A mistake at `offset`.
     pub fn new(offset: usize, what: impl Into<String>) -> Self {
-        Self { offset, what: what.into() }
+        Self {
+            offset,
+            what: what.into(),
+        }
     }
 }
 
@@ -25,7 +30,8 @@ impl Mistake {
 pub(super) enum Kind {
     /// A field's name.
     Word,
-    /// A string, with its escapes resolved. That it is UTF-8 is only known of strings that are joined.
+    /// A string, with its escapes resolved. That it is UTF-8 is only known of strings that are
+    /// joined.
     Text(Vec<u8>),
     /// A bracket, colon, comma or semicolon.
     Sign(u8),
@@ -71,7 +77,11 @@ const SIGNS: &[u8] = b"<>{}[]:,;";
 impl<'a> Lexer<'a> {
     /// Begins at the beginning.
     pub fn new(text: &'a str) -> Self {
-        Self { text, next: 0, comments: Vec::new() }
+        Self {
+            text,
+            next: 0,
+            comments: Vec::new(),
+        }
     }
 
     /// The next token.
@@ -90,29 +100,46 @@ impl<'a> Lexer<'a> {
                 Kind::Sign(*sign)
             }
             Some(b'A'..=b'Z' | b'a'..=b'z' | b'_') => {
-                self.next += rest.iter().take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_').count();
+                self.next += rest
+                    .iter()
+                    .take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_')
+                    .count();
                 Kind::Word
             }
             Some(_) => {
-                let is_end = |byte: &u8| is_blank(*byte) || SIGNS.contains(byte) || b"\"'#".contains(byte);
+                let is_end =
+                    |byte: &u8| is_blank(*byte) || SIGNS.contains(byte) || b"\"'#".contains(byte);
                 self.next += rest.iter().position(is_end).unwrap_or(rest.len());
                 Kind::Junk
             }
         };
-        Ok(Token { kind, offset, raw: &self.text[offset..self.next] })
+        Ok(Token {
+            kind,
+            offset,
+            raw: &self.text[offset..self.next],
+        })
     }
 
-    /// The text between `<<WORD` at `offset` and a line that is `WORD`, without the indentation that its lines share; none where no
-    /// such text begins there. An extension of LUCI's.
+    /// The text between `<<WORD` at `offset` and a line that is `WORD`, without the indentation
+    /// that its lines share; none where no such text begins there. An extension of LUCI's.
     pub fn heredoc(&mut self, offset: usize) -> Option<Result<Vec<u8>, Mistake>> {
         let opener = self.text[offset..].split('\n').next()?;
         let word = opener.strip_prefix("<<")?.trim();
-        if word.is_empty() || !word.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'_') {
+        if word.is_empty()
+            || !word
+                .bytes()
+                .all(|byte| byte.is_ascii_alphabetic() || byte == b'_')
+        {
             return None;
         }
         let mut next = offset + opener.len() + 1;
         let mut lines = Vec::new();
-        for line in self.text.get(next..).unwrap_or_default().split_inclusive('\n') {
+        for line in self
+            .text
+            .get(next..)
+            .unwrap_or_default()
+            .split_inclusive('\n')
+        {
             next += line.len();
             if line.trim() == word {
                 self.next = next;
@@ -120,7 +147,10 @@ impl<'a> Lexer<'a> {
             }
             lines.push(line.trim_end_matches(['\r', '\n']));
         }
-        Some(Err(Mistake::new(offset, format!("no line `{word}` ends the text that begins here"))))
+        Some(Err(Mistake::new(
+            offset,
+            format!("no line `{word}` ends the text that begins here"),
+        )))
     }
 
     fn skip_blank(&mut self) {
@@ -129,7 +159,8 @@ impl<'a> Lexer<'a> {
             match byte {
                 b'#' => {
                     let start = self.next;
-                    self.next += memchr::memchr(b'\n', &bytes[start..]).unwrap_or(bytes.len() - start);
+                    self.next +=
+                        memchr::memchr(b'\n', &bytes[start..]).unwrap_or(bytes.len() - start);
                     self.comments.push(start..self.next);
                 }
                 _ if is_blank(*byte) => self.next += 1,
@@ -146,13 +177,22 @@ impl<'a> Lexer<'a> {
         loop {
             match bytes.get(at) {
                 None | Some(b'\n') => {
-                    return Err(Mistake::new(self.next, format!("no `{}` ends the string on its line", quote as char)));
+                    return Err(Mistake::new(
+                        self.next,
+                        format!("no `{}` ends the string on its line", quote as char),
+                    ));
                 }
                 Some(0) => return Err(Mistake::new(at, "a NUL byte in a string")),
                 Some(b'\\') => {
                     at += escape(&bytes[at..], &mut content).ok_or_else(|| {
                         let shown: String = self.text[at..].chars().take(2).collect();
-                        Mistake::new(at, format!("`{}` begins no escape that a string can have", shown.trim_end()))
+                        Mistake::new(
+                            at,
+                            format!(
+                                "`{}` begins no escape that a string can have",
+                                shown.trim_end()
+                            ),
+                        )
                     })?;
                 }
                 Some(byte) if *byte == quote => {
@@ -173,7 +213,8 @@ fn is_blank(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c)
 }
 
-/// Resolves the escape that begins with the backslash at the beginning of `text`. Gives its length; none where it is no escape.
+/// Resolves the escape that begins with the backslash at the beginning of `text`. Gives its length;
+/// none where it is no escape.
 fn escape(text: &[u8], content: &mut Vec<u8>) -> Option<usize> {
     let simple = |byte: u8| Some((vec![byte], 2));
     let (resolved, length) = match text.get(1)? {
@@ -192,7 +233,10 @@ fn escape(text: &[u8], content: &mut Vec<u8>) -> Option<usize> {
         }
         b'x' | b'X' => {
             let digits = digits(&text[2..], 2, 16);
-            Some((vec![u8::try_from(number(digits, 16)?).ok()?], 2 + digits.len()))
+            Some((
+                vec![u8::try_from(number(digits, 16)?).ok()?],
+                2 + digits.len(),
+            ))
         }
         b'u' => character(&text[2..], 4),
         b'U' => character(&text[2..], 8),
@@ -210,7 +254,11 @@ fn character(text: &[u8], count: usize) -> Option<(Vec<u8>, usize)> {
 }
 
 fn digits(text: &[u8], most: usize, radix: u32) -> &[u8] {
-    let count = text.iter().take(most).take_while(|byte| char::from(**byte).is_digit(radix)).count();
+    let count = text
+        .iter()
+        .take(most)
+        .take_while(|byte| char::from(**byte).is_digit(radix))
+        .count();
     &text[..count]
 }
 
@@ -218,17 +266,28 @@ fn number(digits: &[u8], radix: u32) -> Option<u32> {
     u32::from_str_radix(std::str::from_utf8(digits).ok()?, radix).ok()
 }
 
-/// The lines without the indentation that all of them share. Lines of white space alone are empty and share any.
+/// The lines without the indentation that all of them share. Lines of white space alone are empty
+/// and share any.
 fn dedent(lines: &[&str]) -> String {
     // Blanks and tabs alone: of other white space two may share a part of their bytes.
     let indentation = |line: &'_ str| line.len() - line.trim_start_matches([' ', '\t']).len();
     let mut filled = lines.iter().filter(|line| !line.trim().is_empty());
     let first = filled.next().map_or("", |line| &line[..indentation(line)]);
     let shared = filled.fold(first.len(), |shared, line| {
-        let same = first.bytes().zip(line.bytes()).take_while(|(one, other)| one == other).count();
+        let same = first
+            .bytes()
+            .zip(line.bytes())
+            .take_while(|(one, other)| one == other)
+            .count();
         shared.min(same)
     });
-    let bare = |line: &&'_ str| if line.trim().is_empty() { String::new() } else { line[shared..].to_owned() };
+    let bare = |line: &&'_ str| {
+        if line.trim().is_empty() {
+            String::new()
+        } else {
+            line[shared..].to_owned()
+        }
+    };
     lines.iter().map(bare).collect::<Vec<_>>().join("\n")
 }
 
@@ -239,7 +298,11 @@ mod tests {
     #[test]
     fn only_blanks_and_tabs_indent() {
         assert_eq!(dedent(&["  a", "", "    b"]), "a\n\n  b");
-        assert_eq!(dedent(&["\u{2002}a", "\u{2003}b"]), "\u{2002}a\n\u{2003}b", "these two share bytes");
+        assert_eq!(
+            dedent(&["\u{2002}a", "\u{2003}b"]),
+            "\u{2002}a\n\u{2003}b",
+            "these two share bytes"
+        );
     }
 
     #[test]
@@ -261,8 +324,17 @@ mod tests {
             ("'a\0'", Err("a NUL byte in a string"), "NUL"),
         ];
         for (text, expected, why) in rows {
-            let read = Lexer::new(text).token().map(|token| token.kind).map_err(|mistake| mistake.what);
-            assert_eq!(read, expected.map(|bytes| Kind::Text(bytes.into())).map_err(str::to_owned), "{why}");
+            let read = Lexer::new(text)
+                .token()
+                .map(|token| token.kind)
+                .map_err(|mistake| mistake.what);
+            assert_eq!(
+                read,
+                expected
+                    .map(|bytes| Kind::Text(bytes.into()))
+                    .map_err(str::to_owned),
+                "{why}"
+            );
         }
     }
 
@@ -278,7 +350,13 @@ mod tests {
             }
         }
         let sign = |sign| Kind::Sign(sign);
-        let expected = [("name", Kind::Word), (":", sign(b':')), ("3.8", Kind::Junk), (";", sign(b';')), ("-x", Kind::Junk)];
+        let expected = [
+            ("name", Kind::Word),
+            (":", sign(b':')),
+            ("3.8", Kind::Junk),
+            (";", sign(b';')),
+            ("-x", Kind::Junk),
+        ];
         assert_eq!(tokens[..5], expected);
         assert_eq!(tokens[5], ("", Kind::End));
     }
@@ -297,8 +375,14 @@ mod tests {
             ("<\n", None, "a message is none"),
         ];
         for (text, expected, why) in rows {
-            let read = Lexer::new(text).heredoc(0).map(|read| read.map_err(|mistake| mistake.what));
-            assert_eq!(read, expected.map(|read| read.map(Vec::from).map_err(str::to_owned)), "{why}");
+            let read = Lexer::new(text)
+                .heredoc(0)
+                .map(|read| read.map_err(|mistake| mistake.what));
+            assert_eq!(
+                read,
+                expected.map(|read| read.map(Vec::from).map_err(str::to_owned)),
+                "{why}"
+            );
         }
     }
 }

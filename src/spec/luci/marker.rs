@@ -1,8 +1,8 @@
 //! Where a listed wheel is wanted, as an environment marker (PEP 508).
 //!
-//! Tags say more than markers can: a marker knows the system, the machine and the version of Python, and not the C library, the version
-//! of macOS, or how python was built. What stands here is the nearest; whoever uses it has to hold both against the interpreters that
-//! matter.
+//! Tags say more than markers can: a marker knows the system, the machine and the version of
+//! Python, and not the C library, the version of macOS, or how python was built. What stands here
+//! is the nearest; whoever uses it has to hold both against the interpreters that matter.
 
 use pep440_rs::{Version, VersionSpecifiers};
 use pep508_rs::MarkerTree;
@@ -12,16 +12,31 @@ use crate::spec::{Condition, ListedWheel, TagPattern, Variable};
 /// More patch levels than any minor version of CPython has had.
 const MICROS: u64 = 40;
 
-/// The marker of a wheel in a spec for these Python versions; [`MarkerTree::TRUE`] where it is wanted everywhere. The error says what has no
-/// marker, as a sentence. A tag that no interpreter of these versions can have says nothing, whatever else is in it.
-pub(super) fn of(wheel: &ListedWheel, python: Option<&VersionSpecifiers>) -> Result<MarkerTree, String> {
+/// The marker of a wheel in a spec for these Python versions; [`MarkerTree::TRUE`] where it is
+/// wanted everywhere. The error says what has no marker, as a sentence. A tag that no interpreter
+/// of these versions can have says nothing, whatever else is in it.
+pub(super) fn of(
+    wheel: &ListedWheel,
+    python: Option<&VersionSpecifiers>,
+) -> Result<MarkerTree, String> {
     let of_pattern = |pattern: &TagPattern| {
-        let is_had = pattern.abi.as_deref().and_then(abi_version).is_none_or(|version| can_be(version, python));
-        if is_had { of_pattern(pattern) } else { Ok(MarkerTree::FALSE) }
+        let is_had = pattern
+            .abi
+            .as_deref()
+            .and_then(abi_version)
+            .is_none_or(|version| can_be(version, python));
+        if is_had {
+            of_pattern(pattern)
+        } else {
+            Ok(MarkerTree::FALSE)
+        }
     };
     let mut marker = MarkerTree::TRUE;
     for condition in &wheel.conditions {
-        marker.and(any(condition.values.iter().map(|value| of_value(condition, value)))?);
+        marker.and(any(condition
+            .values
+            .iter()
+            .map(|value| of_value(condition, value)))?);
     }
     if !wheel.match_tags.is_empty() {
         marker.and(any(wheel.match_tags.iter().map(of_pattern))?);
@@ -42,7 +57,11 @@ fn any(markers: impl Iterator<Item = Result<MarkerTree, String>>) -> Result<Mark
 
 /// Where one tag of an interpreter is what the pattern says.
 fn of_pattern(pattern: &TagPattern) -> Result<MarkerTree, String> {
-    let TagPattern { python, abi, platform } = pattern;
+    let TagPattern {
+        python,
+        abi,
+        platform,
+    } = pattern;
     if python.is_none() && abi.is_none() && platform.is_none() {
         return Ok(MarkerTree::FALSE);
     }
@@ -53,14 +72,22 @@ fn of_pattern(pattern: &TagPattern) -> Result<MarkerTree, String> {
     Ok(marker)
 }
 
-/// Newer interpreters too have the tags `py38` and `cp38-abi3` of older ones, but `cp38` with any other ABI is 3.8's alone.
+/// Newer interpreters too have the tags `py38` and `cp38-abi3` of older ones, but `cp38` with any
+/// other ABI is 3.8's alone.
 fn of_python_and_abi(python: Option<&str>, abi: Option<&str>) -> Result<MarkerTree, String> {
     let of_abi = match abi {
         None | Some("none" | "abi3") => MarkerTree::TRUE,
-        Some(abi) => exactly(abi_version(abi).ok_or_else(|| format!("the ABI `{abi}` has no marker"))?),
+        Some(abi) => {
+            exactly(abi_version(abi).ok_or_else(|| format!("the ABI `{abi}` has no marker"))?)
+        }
     };
-    let Some(python) = python else { return Ok(of_abi) };
-    let mut marker = match (cpython_minor(python), python.strip_prefix("py3").map(str::parse)) {
+    let Some(python) = python else {
+        return Ok(of_abi);
+    };
+    let mut marker = match (
+        cpython_minor(python),
+        python.strip_prefix("py3").map(str::parse),
+    ) {
         (Some(minor), _) if matches!(abi, None | Some("abi3")) => at_least(minor),
         (Some(minor), _) => exactly((3, minor)),
         (None, Some(Ok(minor))) => at_least(minor),
@@ -74,20 +101,28 @@ fn of_python_and_abi(python: Option<&str>, abi: Option<&str>) -> Result<MarkerTr
 
 /// The minor version in `cp38`, and in `cp37m`.
 fn cpython_minor(text: &str) -> Option<u32> {
-    text.strip_prefix("cp3")?.trim_end_matches(['m', 'd', 't', 'u']).parse().ok()
+    text.strip_prefix("cp3")?
+        .trim_end_matches(['m', 'd', 't', 'u'])
+        .parse()
+        .ok()
 }
 
 /// The version of CPython that alone has an ABI: of `cp38`, `cp37m` and `cp27mu`.
 fn abi_version(abi: &str) -> Option<(u32, u32)> {
-    let digits = abi.strip_prefix("cp")?.trim_end_matches(['m', 'd', 't', 'u']);
+    let digits = abi
+        .strip_prefix("cp")?
+        .trim_end_matches(['m', 'd', 't', 'u']);
     let (major, minor) = digits.split_at_checked(1)?;
     Some((major.parse().ok()?, minor.parse().ok()?))
 }
 
-/// Whether a spec for these versions can get an interpreter of this one. Where a spec does not say, it gets a Python 3.
+/// Whether a spec for these versions can get an interpreter of this one. Where a spec does not say,
+/// it gets a Python 3.
 fn can_be((major, minor): (u32, u32), python: Option<&VersionSpecifiers>) -> bool {
     let is_within = |micro: u64| Version::new([major.into(), minor.into(), micro]);
-    python.map_or(major >= 3, |range| (0..MICROS).any(|micro| range.contains(&is_within(micro))))
+    python.map_or(major >= 3, |range| {
+        (0..MICROS).any(|micro| range.contains(&is_within(micro)))
+    })
 }
 
 fn exactly((major, minor): (u32, u32)) -> MarkerTree {
@@ -103,7 +138,9 @@ fn of_platform(platform: &str) -> Result<MarkerTree, String> {
     let machines = |system: &str, machines: &[&str]| {
         let mut any = MarkerTree::FALSE;
         for machine in machines {
-            any.or(marker(&format!("sys_platform == '{system}' and platform_machine == '{machine}'")));
+            any.or(marker(&format!(
+                "sys_platform == '{system}' and platform_machine == '{machine}'"
+            )));
         }
         any
     };
@@ -115,7 +152,10 @@ fn of_platform(platform: &str) -> Result<MarkerTree, String> {
         "win_arm64" => machines("win32", &["ARM64"]),
         _ if platform.starts_with("macosx_") => {
             let numbers = |rest: &str| {
-                rest.trim_start_matches(|character: char| character.is_ascii_digit() || character == '_').to_owned()
+                rest.trim_start_matches(|character: char| {
+                    character.is_ascii_digit() || character == '_'
+                })
+                .to_owned()
             };
             match &*numbers(platform.strip_prefix("macosx_").unwrap_or_default()) {
                 "universal2" | "universal" => marker("sys_platform == 'darwin'"),
@@ -124,7 +164,10 @@ fn of_platform(platform: &str) -> Result<MarkerTree, String> {
                 _ => return Err(unknown()),
             }
         }
-        _ if platform.starts_with("manylinux") || platform.starts_with("musllinux_") || platform.starts_with("linux_") => {
+        _ if platform.starts_with("manylinux")
+            || platform.starts_with("musllinux_")
+            || platform.starts_with("linux_") =>
+        {
             machines("linux", &[linux_machine(platform).ok_or_else(unknown)?])
         }
         _ => return Err(unknown()),
@@ -134,9 +177,24 @@ fn of_platform(platform: &str) -> Result<MarkerTree, String> {
 
 /// The machine that the tag of a Linux platform ends in.
 fn linux_machine(platform: &str) -> Option<&'static str> {
-    const MACHINES: [&str; 11] =
-        ["x86_64", "i686", "aarch64", "arm64", "armv6l", "armv7l", "armv8l", "ppc64le", "riscv64", "s390x", "loongarch64"];
-    MACHINES.into_iter().find(|machine| platform.strip_suffix(machine).is_some_and(|rest| rest.ends_with('_')))
+    const MACHINES: [&str; 11] = [
+        "x86_64",
+        "i686",
+        "aarch64",
+        "arm64",
+        "armv6l",
+        "armv7l",
+        "armv8l",
+        "ppc64le",
+        "riscv64",
+        "s390x",
+        "loongarch64",
+    ];
+    MACHINES.into_iter().find(|machine| {
+        platform
+            .strip_suffix(machine)
+            .is_some_and(|rest| rest.ends_with('_'))
+    })
 }
 
 /// Where a variable of a wheel's name has a value.
@@ -146,11 +204,17 @@ fn of_value(condition: &Condition, value: &str) -> Result<MarkerTree, String> {
         Variable::Os => of_system(value).ok_or_else(unknown),
         Variable::Arch => of_machine(value).ok_or_else(unknown),
         Variable::Platform => of_cipd_platform(value).ok_or_else(unknown),
-        Variable::Python | Variable::Abi => cpython_minor(value).map(|minor| exactly((3, minor))).ok_or_else(unknown),
+        Variable::Python | Variable::Abi => cpython_minor(value)
+            .map(|minor| exactly((3, minor)))
+            .ok_or_else(unknown),
         Variable::TagPlatform => of_platform(value),
         Variable::Tag => {
             let mut parts = value.splitn(3, '-').map(str::to_owned);
-            of_pattern(&TagPattern { python: parts.next(), abi: parts.next(), platform: parts.next() })
+            of_pattern(&TagPattern {
+                python: parts.next(),
+                abi: parts.next(),
+                platform: parts.next(),
+            })
         }
         Variable::VpythonPlatform => {
             let (platform, rest) = value.split_once('_').ok_or_else(unknown)?;
@@ -208,7 +272,9 @@ mod tests {
     use super::*;
 
     fn pattern(text: &str) -> TagPattern {
-        let mut parts = text.split('-').map(|part| (part != "*").then(|| part.to_owned()));
+        let mut parts = text
+            .split('-')
+            .map(|part| (part != "*").then(|| part.to_owned()));
         TagPattern {
             python: parts.next().unwrap_or_default(),
             abi: parts.next().unwrap_or_default(),
@@ -230,7 +296,9 @@ mod tests {
 
     fn shown(marker: Result<MarkerTree, String>) -> String {
         match marker {
-            Ok(marker) => marker.try_to_string().unwrap_or_else(|| "everywhere".into()),
+            Ok(marker) => marker
+                .try_to_string()
+                .unwrap_or_else(|| "everywhere".into()),
             Err(why) => why,
         }
     }
@@ -263,7 +331,11 @@ mod tests {
             (&["*-pypy38_pp73-*"], &[], "the ABI `pypy38_pp73` has no marker"),
         ];
         for (match_tags, not_match_tags, expected) in rows {
-            assert_eq!(shown(of(&wheel(match_tags, not_match_tags), None)), *expected, "{match_tags:?} {not_match_tags:?}");
+            assert_eq!(
+                shown(of(&wheel(match_tags, not_match_tags), None)),
+                *expected,
+                "{match_tags:?} {not_match_tags:?}"
+            );
         }
     }
 
@@ -280,7 +352,11 @@ mod tests {
         for (python, match_tags, not_match_tags, expected) in rows {
             let python = python.parse().unwrap();
             let marker = of(&wheel(match_tags, not_match_tags), Some(&python));
-            assert_eq!(shown(marker), *expected, "{python} {match_tags:?} {not_match_tags:?}");
+            assert_eq!(
+                shown(marker),
+                *expected,
+                "{python} {match_tags:?} {not_match_tags:?}"
+            );
         }
     }
 
@@ -288,13 +364,34 @@ mod tests {
     fn choices_in_a_name_are_markers() {
         let rows = [
             (Variable::Os, "linux", "sys_platform == 'linux'"),
-            (Variable::Arch, "amd64", "platform_machine == 'AMD64' or platform_machine == 'x86_64'"),
+            (
+                Variable::Arch,
+                "amd64",
+                "platform_machine == 'AMD64' or platform_machine == 'x86_64'",
+            ),
             (Variable::Python, "cp38", "python_full_version == '3.8.*'"),
-            (Variable::Os, "solaris", "`solaris` in the wheel's name has no marker"),
+            (
+                Variable::Os,
+                "solaris",
+                "`solaris` in the wheel's name has no marker",
+            ),
         ];
         for (variable, value, expected) in rows {
-            let conditions = vec![Condition { variable, values: vec![value.into()] }];
-            assert_eq!(shown(of(&ListedWheel { conditions, ..wheel(&[], &[]) }, None)), expected, "{value}");
+            let conditions = vec![Condition {
+                variable,
+                values: vec![value.into()],
+            }];
+            assert_eq!(
+                shown(of(
+                    &ListedWheel {
+                        conditions,
+                        ..wheel(&[], &[])
+                    },
+                    None
+                )),
+                expected,
+                "{value}"
+            );
         }
     }
 }

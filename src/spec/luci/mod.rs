@@ -1,11 +1,12 @@
-//! LUCI's form: a `vpython.Spec` in protobuf text, in `.vpython3`, `.vpython`, partner files and `[VPYTHON:BEGIN]` blocks.
+//! LUCI's form: a `vpython.Spec` in protobuf text, in `.vpython3`, `.vpython`, partner files and
+//! `[VPYTHON:BEGIN]` blocks.
 //!
 //! ```text
 //! text ─▶ tokens (`lexer`) ─▶ fields (`text`) ─▶ message (`schema`) ─▶ Spec (here, with `names`)
 //! ```
 //!
-//! All that is wrong with a text is said at once, each with its line and column; only where it does not read as protobuf text, that
-//! place alone.
+//! All that is wrong with a text is said at once, each with its line and column; only where it does
+//! not read as protobuf text, that place alone.
 
 pub(super) mod inline;
 mod lexer;
@@ -22,7 +23,9 @@ mod text;
 
 use anyhow::Result;
 
-use super::{ListedWheel, Packages, Placed, Places, PythonDefault, PythonRange, Spec, SpecText, TagPattern};
+use super::{
+    ListedWheel, Packages, Placed, Places, PythonDefault, PythonRange, Spec, SpecText, TagPattern,
+};
 use crate::process::CalledAs;
 use crate::report::Failure;
 use lexer::Mistake;
@@ -35,23 +38,38 @@ pub(super) fn parse_for(text: &SpecText, called: CalledAs) -> Result<Spec> {
         CalledAs::Vpython if text.is_for_vpython2() => PythonDefault::Two,
         CalledAs::Vpython => PythonDefault::First,
     };
-    Ok(Spec { python_default, ..parse(text)? })
+    Ok(Spec {
+        python_default,
+        ..parse(text)?
+    })
 }
 
 /// Reads the text.
 pub(super) fn parse(text: &SpecText) -> Result<Spec> {
     let parsed = text::parse_with_comments(&text.content).map_err(|mistake| vec![mistake]);
     let read = parsed.and_then(|(fields, comments)| {
-        let spec = Reader { text, places: Places::of(&text.origin, &text.content), mistakes: Vec::new() }
-            .read(schema::read(fields)?)?;
+        let spec = Reader {
+            text,
+            places: Places::of(&text.origin, &text.content),
+            mistakes: Vec::new(),
+        }
+        .read(schema::read(fields)?)?;
         let (seed, warnings) = seed::read(text, &comments);
-        Ok(Spec { seed, warnings, ..spec })
+        Ok(Spec {
+            seed,
+            warnings,
+            ..spec
+        })
     });
     read.map_err(|mut mistakes: Vec<Mistake>| {
         mistakes.sort_by_key(|mistake| mistake.offset);
         let places = Places::of(&text.origin, &text.content);
-        let causes = mistakes.iter().map(|mistake| format!("{}: {}", places.at(mistake.offset).exact(), mistake.what));
-        Failure::new(format!("bad spec in {}", text.title())).because_of(causes).into()
+        let causes = mistakes
+            .iter()
+            .map(|mistake| format!("{}: {}", places.at(mistake.offset).exact(), mistake.what));
+        Failure::new(format!("bad spec in {}", text.title()))
+            .because_of(causes)
+            .into()
     })
 }
 
@@ -61,16 +79,26 @@ pub(super) fn source(content: &str) -> Option<serde_json::Value> {
     Some(message.to_json())
 }
 
-/// Whether a text of unknown kind reads as one of these specs: it has nothing in it, or it begins with a field that one has.
+/// Whether a text of unknown kind reads as one of these specs: it has nothing in it, or it begins
+/// with a field that one has.
 pub(super) fn is_likely(content: &str) -> bool {
     let first = lexer::Lexer::new(content).token();
     first.is_ok_and(|first| first.kind == lexer::Kind::End) || begins_with_field(content)
 }
 
-/// Whether a text names a version of Python that is not a Python 2. One that cannot be read is taken to.
+/// Whether a text names a version of Python that is not a Python 2. One that cannot be read is
+/// taken to.
 pub(super) fn names_python3(content: &str) -> bool {
-    let Some(message) = text::parse(content).ok().and_then(|fields| schema::read(fields).ok()) else { return true };
-    let version = message.python_version.map(|version| version.value).unwrap_or_default();
+    let Some(message) = text::parse(content)
+        .ok()
+        .and_then(|fields| schema::read(fields).ok())
+    else {
+        return true;
+    };
+    let version = message
+        .python_version
+        .map(|version| version.value)
+        .unwrap_or_default();
     let version = version.trim();
     !version.is_empty() && version.split('.').next() != Some("2")
 }
@@ -78,7 +106,9 @@ pub(super) fn names_python3(content: &str) -> bool {
 /// Whether a text begins with a field of these specs.
 pub(super) fn begins_with_field(content: &str) -> bool {
     let mut lexer = lexer::Lexer::new(content);
-    let (Ok(first), Ok(second)) = (lexer.token(), lexer.token()) else { return false };
+    let (Ok(first), Ok(second)) = (lexer.token(), lexer.token()) else {
+        return false;
+    };
     let is_field = matches!(first.raw, "python_version" | "wheel" | "verify_pep425_tag");
     is_field && matches!(second.kind, lexer::Kind::Sign(b':' | b'<' | b'{' | b'['))
 }
@@ -92,7 +122,10 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn read(mut self, message: Message) -> Result<Spec, Vec<Mistake>> {
-        let requires_python = message.python_version.as_ref().and_then(|version| self.python_range(version));
+        let requires_python = message
+            .python_version
+            .as_ref()
+            .and_then(|version| self.python_range(version));
         let mut listed = Vec::new();
         for package in message.wheels {
             listed.extend(self.wheel(package));
@@ -100,10 +133,21 @@ impl Reader<'_> {
         if !self.mistakes.is_empty() {
             return Err(self.mistakes);
         }
-        // `verify_pep425_tag` names platforms for a check; it decides nothing about a run, which a strange name must not end.
-        let verify_tags = message.verify_tags.into_iter().map(|tag| self.placed_pattern(tag)).collect();
+        // `verify_pep425_tag` names platforms for a check; it decides nothing about a run, which a
+        // strange name must not end.
+        let verify_tags = message
+            .verify_tags
+            .into_iter()
+            .map(|tag| self.placed_pattern(tag))
+            .collect();
         let base = self.text.base.clone();
-        Ok(Spec { requires_python, packages: Packages::Listed(listed), verify_tags, base, ..Spec::default() })
+        Ok(Spec {
+            requires_python,
+            packages: Packages::Listed(listed),
+            verify_tags,
+            base,
+            ..Spec::default()
+        })
     }
 
     fn wheel(&mut self, package: Package) -> Option<Placed<ListedWheel>> {
@@ -113,8 +157,12 @@ impl Reader<'_> {
         let (name, version) = (name?, version?);
         let parsed_name = names::parse_name(&name.value);
         let parsed_version = names::parse_version(&version.value);
-        let mut read =
-            |text: &Text, what: &str| self.mistakes.push(Mistake::new(text.offset, format!("`{}` {what}", text.value)));
+        let mut read = |text: &Text, what: &str| {
+            self.mistakes.push(Mistake::new(
+                text.offset,
+                format!("`{}` {what}", text.value),
+            ))
+        };
         let parsed_name = parsed_name.map_err(|why| read(&name, &why)).ok();
         let parsed_version = parsed_version.map_err(|why| read(&version, &why)).ok();
         let (parsed_name, wanted) = (parsed_name?, parsed_version?);
@@ -133,19 +181,23 @@ impl Reader<'_> {
 
     fn placed_pattern(&self, tag: TagEntry) -> Placed<TagPattern> {
         let place = self.places.at(tag.offset);
-        Placed { value: pattern(tag), place }
+        Placed {
+            value: pattern(tag),
+            place,
+        }
     }
 
     /// A field that a wheel cannot be without.
     fn named(&mut self, field: Option<Text>, offset: usize, name: &str) -> Option<Text> {
         if field.is_none() {
-            self.mistakes.push(Mistake::new(offset, format!("the wheel has no `{name}`")));
+            self.mistakes
+                .push(Mistake::new(offset, format!("the wheel has no `{name}`")));
         }
         field
     }
 
-    /// The versions that a `python_version` means: any patch level of `3.8`, from `3.8.10` on those of `3.8`. An empty one asks for
-    /// nothing.
+    /// The versions that a `python_version` means: any patch level of `3.8`, from `3.8.10` on those
+    /// of `3.8`. An empty one asks for nothing.
     fn python_range(&mut self, text: &Text) -> Option<Placed<PythonRange>> {
         let written = text.value.trim();
         let numbers: Option<Vec<u32>> = written.split('.').map(number).collect();
@@ -155,7 +207,9 @@ impl Reader<'_> {
             Some([major @ (2 | 3), minor]) => format!("=={major}.{minor}.*"),
             Some([major @ (2 | 3), minor, patch]) => format!("~={major}.{minor}.{patch}"),
             _ => {
-                let what = format!("`{written}` is no version of Python; write one, two or three numbers, as in `3.11`");
+                let what = format!(
+                    "`{written}` is no version of Python; write one, two or three numbers, as in `3.11`"
+                );
                 self.mistakes.push(Mistake::new(text.offset, what));
                 return None;
             }
@@ -163,18 +217,32 @@ impl Reader<'_> {
         // Numbers and dots read as a version whatever the numbers are.
         let specifiers = range.parse().ok()?;
         let place = self.places.at(text.offset);
-        Some(Placed { value: PythonRange { specifiers, key: "python_version", written: written.to_owned() }, place })
+        Some(Placed {
+            value: PythonRange {
+                specifiers,
+                key: "python_version",
+                written: written.to_owned(),
+            },
+            place,
+        })
     }
 }
 
 /// A number of digits alone.
 fn number(text: &str) -> Option<u32> {
-    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
+    text.bytes()
+        .all(|byte| byte.is_ascii_digit())
+        .then(|| text.parse().ok())
+        .flatten()
 }
 
 fn pattern(tag: TagEntry) -> TagPattern {
     let part = |text: Option<Text>| text.map(|text| text.value).filter(|text| !text.is_empty());
-    TagPattern { python: part(tag.python), abi: part(tag.abi), platform: part(tag.platform) }
+    TagPattern {
+        python: part(tag.python),
+        abi: part(tag.abi),
+        platform: part(tag.platform),
+    }
 }
 
 #[cfg(test)]
@@ -205,19 +273,47 @@ mod tests {
         )))
         .unwrap();
         let python = spec.requires_python.as_ref().unwrap();
-        assert_eq!((python.value.specifiers.to_string().as_str(), python.place.line), ("==3.8.*", 2));
-        let Packages::Listed(wheels) = &spec.packages else { panic!("{spec:?}") };
+        assert_eq!(
+            (
+                python.value.specifiers.to_string().as_str(),
+                python.place.line
+            ),
+            ("==3.8.*", 2)
+        );
+        let Packages::Listed(wheels) = &spec.packages else {
+            panic!("{spec:?}")
+        };
         let listed: Vec<_> = wheels
             .iter()
-            .map(|wheel| (wheel.value.project.to_string(), wheel.value.wanted.to_string(), wheel.place.line))
+            .map(|wheel| {
+                (
+                    wheel.value.project.to_string(),
+                    wheel.value.wanted.to_string(),
+                    wheel.place.line,
+                )
+            })
             .collect();
-        assert_eq!(listed, [("six".into(), "1.15.0".into(), 4), ("cffi".into(), "1.14.5+chromium.7".into(), 8)]);
-        let aarch64 = TagPattern { python: None, abi: None, platform: Some("linux_aarch64".into()) };
+        assert_eq!(
+            listed,
+            [
+                ("six".into(), "1.15.0".into(), 4),
+                ("cffi".into(), "1.14.5+chromium.7".into(), 8)
+            ]
+        );
+        let aarch64 = TagPattern {
+            python: None,
+            abi: None,
+            platform: Some("linux_aarch64".into()),
+        };
         assert_eq!(wheels[1].value.not_match_tags, [aarch64]);
         assert_eq!(spec.base, Some("/src".into()));
         let targets = spec.targets().unwrap();
         assert_eq!(
-            (targets[0].value.platform.name.as_str(), targets[0].place.line, targets[0].place.column),
+            (
+                targets[0].value.platform.name.as_str(),
+                targets[0].place.line,
+                targets[0].place.column
+            ),
             ("win32", 12, 22)
         );
     }
@@ -233,7 +329,9 @@ mod tests {
         ];
         for (version, range) in rows {
             let spec = parse(&text(&format!("python_version: '{version}'"))).unwrap();
-            let read = spec.requires_python.map(|python| python.value.specifiers.to_string());
+            let read = spec
+                .requires_python
+                .map(|python| python.value.specifiers.to_string());
             assert_eq!(read.as_deref(), range, "{version}");
         }
     }
@@ -242,7 +340,12 @@ mod tests {
     fn an_empty_file_asks_for_nothing() {
         for content in ["", "# nothing\n"] {
             let nothing = Packages::Listed(Vec::new());
-            let expected = Spec { packages: nothing, base: Some("/src".into()), seed: true, ..Spec::default() };
+            let expected = Spec {
+                packages: nothing,
+                base: Some("/src".into()),
+                seed: true,
+                ..Spec::default()
+            };
             assert_eq!(parse(&text(content)).unwrap(), expected);
         }
     }
@@ -268,9 +371,16 @@ vpython: error: bad spec in `/src/.vpython3`
 
     #[test]
     fn mistakes_are_said_in_the_order_of_the_text() {
-        let error = parse(&text("wheel <>\npython_version: '4'\nwheel < name: 'x y' version: '1' >\n")).unwrap_err();
+        let error = parse(&text(
+            "wheel <>\npython_version: '4'\nwheel < name: 'x y' version: '1' >\n",
+        ))
+        .unwrap_err();
         let message = crate::report::render(&error);
-        let places: Vec<&str> = message.lines().skip(1).filter_map(|cause| cause.split(", ").nth(1)).collect();
+        let places: Vec<&str> = message
+            .lines()
+            .skip(1)
+            .filter_map(|cause| cause.split(", ").nth(1))
+            .collect();
         assert_eq!(places, ["line 1", "line 1", "line 2", "line 3"]);
     }
 
@@ -286,7 +396,10 @@ vpython: error: bad spec in `/src/.vpython3`
 
     #[test]
     fn a_tag_that_names_no_platform_is_no_mistake_until_it_is_asked_for() {
-        let spec = parse(&text("verify_pep425_tag <\n  platform: 'win64' >\nverify_pep425_tag [{python: 'cp27'}]\n")).unwrap();
+        let spec = parse(&text(
+            "verify_pep425_tag <\n  platform: 'win64' >\nverify_pep425_tag [{python: 'cp27'}]\n",
+        ))
+        .unwrap();
         let message = "\
 vpython: error: cannot tell for which platforms to look
   caused by: `/src/.vpython3`, line 1, column 19: `win64` is no platform; did you mean `win_amd64`?
@@ -299,8 +412,9 @@ vpython: error: cannot tell for which platforms to look
     fn a_version_of_python_is_numbers() {
         for version in ["3.x", "3.8.1.2", "three", "4", "3."] {
             let error = parse(&text(&format!("python_version: '{version}'"))).unwrap_err();
-            let cause =
-                format!("column 17: `{version}` is no version of Python; write one, two or three numbers, as in `3.11`\n");
+            let cause = format!(
+                "column 17: `{version}` is no version of Python; write one, two or three numbers, as in `3.11`\n"
+            );
             assert!(crate::report::render(&error).ends_with(&cause), "{version}");
         }
     }

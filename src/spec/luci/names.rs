@@ -7,8 +7,8 @@
 //! | `lxml/linux-amd64_cp38_cp38` | `lxml` |
 //! | `version:2@1.15.0.chromium.1` | `1.15.0+chromium.1` |
 //!
-//! What a name has to say of the platform beyond that is decided by the wheels' own tags. Only a choice, as in `${os=linux,mac}`,
-//! stays with the wheel until the interpreter is known.
+//! What a name has to say of the platform beyond that is decided by the wheels' own tags. Only a
+//! choice, as in `${os=linux,mac}`, stays with the wheel until the interpreter is known.
 
 use pep440_rs::Version;
 use pep508_rs::PackageName;
@@ -31,24 +31,35 @@ pub(super) struct Name {
     pub conditions: Vec<Condition>,
 }
 
-/// Reads a package's name. The error says what is wrong, as the rest of a sentence that begins with the name.
+/// Reads a package's name. The error says what is wrong, as the rest of a sentence that begins with
+/// the name.
 pub(super) fn parse_name(text: &str) -> Result<Name, String> {
     let (plain, conditions) = without_templates(text)?;
     let segment = match plain.strip_prefix(WHEELS) {
         Some(rest) => rest.split('/').next(),
-        None => plain.split('/').rev().find(|segment| !segment.is_empty() && !is_platform(segment)),
+        None => plain
+            .split('/')
+            .rev()
+            .find(|segment| !segment.is_empty() && !is_platform(segment)),
     };
     let segment = segment.unwrap_or_default();
     if segment.contains(TEMPLATE) {
         return Err("has a variable in the project's own name".into());
     }
-    let bare = PYTHONS.iter().find_map(|suffix| segment.strip_suffix(suffix)).unwrap_or(segment);
+    let bare = PYTHONS
+        .iter()
+        .find_map(|suffix| segment.strip_suffix(suffix))
+        .unwrap_or(segment);
     if bare.is_empty() {
         return Err("names no project".into());
     }
     let project = PackageName::new(bare.to_owned());
-    let project = project.map_err(|_| format!("names no project: `{bare}` cannot be a project's name"))?;
-    Ok(Name { project, conditions })
+    let project =
+        project.map_err(|_| format!("names no project: `{bare}` cannot be a project's name"))?;
+    Ok(Name {
+        project,
+        conditions,
+    })
 }
 
 /// Stands for a template in a name. No name has it.
@@ -60,12 +71,19 @@ fn without_templates(text: &str) -> Result<(String, Vec<Condition>), String> {
     let mut conditions = Vec::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('$') {
-        let template = after.strip_prefix('{').and_then(|inner| inner.split_once('}'));
+        let template = after
+            .strip_prefix('{')
+            .and_then(|inner| inner.split_once('}'));
         let (template, after) = template.ok_or("has a `$` that begins no `${…}`")?;
-        let (name, values) = template.split_once('=').map_or((template, None), |(name, values)| (name, Some(values)));
+        let (name, values) = template
+            .split_once('=')
+            .map_or((template, None), |(name, values)| (name, Some(values)));
         let variable = Variable::named(name).ok_or_else(|| unknown_variable(name))?;
         if let Some(values) = values {
-            conditions.push(Condition { variable, values: values.split(',').map(str::to_owned).collect() });
+            conditions.push(Condition {
+                variable,
+                values: values.split(',').map(str::to_owned).collect(),
+            });
         }
         plain.push_str(before);
         plain.push(TEMPLATE);
@@ -78,44 +96,71 @@ fn without_templates(text: &str) -> Result<(String, Vec<Condition>), String> {
 fn unknown_variable(name: &str) -> String {
     let known = Variable::ALL.map(|(known, _)| known);
     match crate::report::nearest(name, known) {
-        Some(near) => format!("has the unknown variable `${{{name}}}`; did you mean `${{{near}}}`?"),
+        Some(near) => {
+            format!("has the unknown variable `${{{name}}}`; did you mean `${{{near}}}`?")
+        }
         None => {
-            format!("has the unknown variable `${{{name}}}`; there are {}", known.map(|name| format!("`{name}`")).join(", "))
+            format!(
+                "has the unknown variable `${{{name}}}`; there are {}",
+                known.map(|name| format!("`{name}`")).join(", ")
+            )
         }
     }
 }
 
-/// Whether a segment only says what the package is for: a template, or a platform as in `linux-amd64_cp38_cp38`.
+/// Whether a segment only says what the package is for: a template, or a platform as in
+/// `linux-amd64_cp38_cp38`.
 fn is_platform(segment: &str) -> bool {
-    let is_system =
-        |text: &str| SYSTEMS.iter().any(|system| text.strip_prefix(system).is_some_and(|rest| rest.starts_with('-')));
+    let is_system = |text: &str| {
+        SYSTEMS.iter().any(|system| {
+            text.strip_prefix(system)
+                .is_some_and(|rest| rest.starts_with('-'))
+        })
+    };
     segment.contains(TEMPLATE) || is_system(segment)
 }
 
-/// Reads a package's version. The error says what is wrong, as the rest of a sentence that begins with the version.
+/// Reads a package's version. The error says what is wrong, as the rest of a sentence that begins
+/// with the version.
 ///
 /// A part that PEP 440 does not know, such as `.chromium.7`, is a local version.
 pub(super) fn parse_version(text: &str) -> Result<Version, String> {
     let bare = text.strip_prefix("version:").unwrap_or(text);
     let bare = match bare.split_once('@') {
         // The number in front counts the times that LUCI has changed how it packs.
-        Some((epoch, rest)) if !epoch.is_empty() && epoch.bytes().all(|byte| byte.is_ascii_digit()) => rest,
+        Some((epoch, rest))
+            if !epoch.is_empty() && epoch.bytes().all(|byte| byte.is_ascii_digit()) =>
+        {
+            rest
+        }
         _ => bare,
     };
-    // LUCI's name for "the newest numpy that this python can have"; the version is that of LUCI's own translation.
+    // LUCI's name for "the newest numpy that this python can have"; the version is that of LUCI's
+    // own translation.
     if let Some(build) = bare.strip_prefix("1.2x.supported.") {
-        return format!("1.21.1+supported.{build}").parse().map_err(|_| "is no version".to_owned());
+        return format!("1.21.1+supported.{build}")
+            .parse()
+            .map_err(|_| "is no version".to_owned());
     }
     if let Ok(version) = bare.parse() {
         return Ok(version);
     }
-    let separators = bare.char_indices().filter(|(_, character)| matches!(character, '.' | '-' | '_')).map(|(index, _)| index);
+    let separators = bare
+        .char_indices()
+        .filter(|(_, character)| matches!(character, '.' | '-' | '_'))
+        .map(|(index, _)| index);
     let split = separators.rev().find_map(|index| {
         let (public, local) = (&bare[..index], bare[index + 1..].replace(['-', '_'], "."));
-        let public: Version = public.parse().ok().filter(|version: &Version| !version.is_local())?;
+        let public: Version = public
+            .parse()
+            .ok()
+            .filter(|version: &Version| !version.is_local())?;
         format!("{public}+{local}").parse().ok()
     });
-    split.ok_or_else(|| "is no version; write `version:` and the version of a wheel, as in `version:1.15.0`".to_owned())
+    split.ok_or_else(|| {
+        "is no version; write `version:` and the version of a wheel, as in `version:1.15.0`"
+            .to_owned()
+    })
 }
 
 #[cfg(test)]
@@ -142,15 +187,28 @@ mod tests {
             ("trailing/six-py3/", "six", "a slash at the end"),
         ];
         for (name, project, why) in rows {
-            assert_eq!(parse_name(name).map(|name| name.project.to_string()).as_deref(), Ok(project), "{why}");
+            assert_eq!(
+                parse_name(name)
+                    .map(|name| name.project.to_string())
+                    .as_deref(),
+                Ok(project),
+                "{why}"
+            );
         }
     }
 
     #[test]
     fn a_choice_is_a_condition() {
-        let name = parse_name("infra/python/wheels/x/${os=linux,mac}-${arch}_${py_abi=cp38}").unwrap();
-        let linux_or_mac = Condition { variable: Variable::Os, values: vec!["linux".into(), "mac".into()] };
-        let abi = Condition { variable: Variable::Abi, values: vec!["cp38".into()] };
+        let name =
+            parse_name("infra/python/wheels/x/${os=linux,mac}-${arch}_${py_abi=cp38}").unwrap();
+        let linux_or_mac = Condition {
+            variable: Variable::Os,
+            values: vec!["linux".into(), "mac".into()],
+        };
+        let abi = Condition {
+            variable: Variable::Abi,
+            values: vec!["cp38".into()],
+        };
         assert_eq!(name.conditions, [linux_or_mac, abi]);
     }
 
@@ -197,9 +255,21 @@ mod tests {
             ("version:1.2x.supported.1", "1.21.1+supported.1", "LUCI's numpy"),
         ];
         for (text, version, why) in rows {
-            assert_eq!(parse_version(text).map(|version| version.to_string()).as_deref(), Ok(version), "{why}");
+            assert_eq!(
+                parse_version(text)
+                    .map(|version| version.to_string())
+                    .as_deref(),
+                Ok(version),
+                "{why}"
+            );
         }
-        for text in ["", "version:", "latest", "git_revision:0123abcd", "version:latest"] {
+        for text in [
+            "",
+            "version:",
+            "latest",
+            "git_revision:0123abcd",
+            "version:latest",
+        ] {
             let why = "is no version; write `version:` and the version of a wheel, as in `version:1.15.0`";
             assert_eq!(parse_version(text), Err(why.to_owned()), "{text}");
         }

@@ -8,8 +8,9 @@
 //! | `# vpython: no-seed` | `seed = false` |
 //! | `verify_pep425_tag` | `platforms`, without the pythons, and `linux_…` for `manylinux1_…` |
 //!
-//! Comments stay with what they stand before, in, or behind of on the same line. A build of LUCI's own, such as `1.14.5.chromium.7`,
-//! becomes the public version, which it satisfies too, unless the caller says which build it is to be.
+//! Comments stay with what they stand before, in, or behind of on the same line. A build of LUCI's
+//! own, such as `1.14.5.chromium.7`, becomes the public version, which it satisfies too, unless the
+//! caller says which build it is to be.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -40,14 +41,21 @@ enum Owner {
 /// Writes the spec that `text` is, with what is known of its plan.
 ///
 /// # Errors
-/// It cannot be read, or says something that the native form cannot say: all of it, with line and column.
+/// It cannot be read, or says something that the native form cannot say: all of it, with line and
+/// column.
 pub(in crate::spec) fn write(text: &SpecText, planned: &Planned) -> Result<String> {
     let spec = super::parse(text)?;
-    let python = spec.requires_python.as_ref().map(|range| &range.value.specifiers).or(planned.python.as_ref());
-    let (fields, comments) = text::parse_with_comments(&text.content).map_err(|mistake| Failure::new(mistake.what))?;
+    let python = spec
+        .requires_python
+        .as_ref()
+        .map(|range| &range.value.specifiers)
+        .or(planned.python.as_ref());
+    let (fields, comments) =
+        text::parse_with_comments(&text.content).map_err(|mistake| Failure::new(mistake.what))?;
     let comments = Comments::of(&text.content, &fields, comments);
     let platforms = platforms(&spec).map_err(|problems| refusal(text, problems))?;
-    let dependencies = dependencies(&spec, &planned.exact, python, &comments, text)? + &unlisted(planned);
+    let dependencies =
+        dependencies(&spec, &planned.exact, python, &comments, text)? + &unlisted(planned);
     let mut native = comments.before(Owner::Header, "");
     if !native.is_empty() {
         native.push('\n');
@@ -56,8 +64,15 @@ pub(in crate::spec) fn write(text: &SpecText, planned: &Planned) -> Result<Strin
     if let Some(python) = python {
         let _ = writeln!(native, "requires-python = \"{python}\"");
     }
-    let dependencies = if dependencies.is_empty() { dependencies } else { format!("\n{dependencies}") };
-    let _ = writeln!(native, "dependencies = [{dependencies}]\n\n[tool.vpython]\nno-deps = true");
+    let dependencies = if dependencies.is_empty() {
+        dependencies
+    } else {
+        format!("\n{dependencies}")
+    };
+    let _ = writeln!(
+        native,
+        "dependencies = [{dependencies}]\n\n[tool.vpython]\nno-deps = true"
+    );
     match spec.seed {
         true if planned.seeds.is_empty() => {}
         seed => drop(writeln!(native, "seed = {seed}")),
@@ -66,7 +81,9 @@ pub(in crate::spec) fn write(text: &SpecText, planned: &Planned) -> Result<Strin
     match &platforms[..] {
         [] => {}
         platforms => {
-            let items = platforms.iter().fold(String::new(), |items, platform| items + "    \"" + platform + "\",\n");
+            let items = platforms.iter().fold(String::new(), |items, platform| {
+                items + "    \"" + platform + "\",\n"
+            });
             let _ = writeln!(native, "platforms = [\n{items}]");
         }
     }
@@ -79,7 +96,11 @@ fn unlisted(planned: &Planned) -> String {
     let mut lines = String::new();
     for (project, (version, required_by)) in &planned.required {
         let required_by: Vec<&str> = required_by.iter().map(AsRef::as_ref).collect();
-        let _ = writeln!(lines, "    # Required by {}.\n    \"{project}=={version}\",", required_by.join(", "));
+        let _ = writeln!(
+            lines,
+            "    # Required by {}.\n    \"{project}=={version}\",",
+            required_by.join(", ")
+        );
     }
     if !planned.seeds.is_empty() {
         lines += "    # Seeded by LUCI's virtualenv.\n";
@@ -98,7 +119,9 @@ fn dependencies(
     comments: &Comments<'_>,
     text: &SpecText,
 ) -> Result<String> {
-    let Packages::Listed(listed) = &spec.packages else { return Ok(String::new()) };
+    let Packages::Listed(listed) = &spec.packages else {
+        return Ok(String::new());
+    };
     let mut written = Vec::new();
     let mut problems = Vec::new();
     let mut lines = String::new();
@@ -113,24 +136,43 @@ fn dependencies(
             Err(problem) => problems.push(problem),
         }
     }
-    if problems.is_empty() { Ok(lines) } else { Err(refusal(text, problems).into()) }
+    if problems.is_empty() {
+        Ok(lines)
+    } else {
+        Err(refusal(text, problems).into())
+    }
 }
 
 fn refusal(text: &SpecText, problems: Vec<String>) -> Failure {
     let hint = "say it in another way, or leave this spec as it is";
-    Failure::new(format!("the spec in {} says what the native form cannot", text.title())).because_of(problems).hint(hint)
+    Failure::new(format!(
+        "the spec in {} says what the native form cannot",
+        text.title()
+    ))
+    .because_of(problems)
+    .hint(hint)
 }
 
-/// A wheel as a requirement. Neither names nor versions nor markers have anything that a string in TOML must escape.
+/// A wheel as a requirement. Neither names nor versions nor markers have anything that a string in
+/// TOML must escape.
 fn requirement(
     wheel: &Placed<ListedWheel>,
     exact: &BTreeMap<PackageName, Version>,
     python: Option<&VersionSpecifiers>,
 ) -> Result<String, String> {
-    let ListedWheel { project, wanted, .. } = &wheel.value;
-    let version = exact.get(project).cloned().unwrap_or_else(|| wanted.clone().without_local());
-    let marker = marker::of(&wheel.value, python).map_err(|why| format!("{}: {why}", wheel.place))?;
-    let marker = marker.try_to_string().map(|marker| format!("; {marker}")).unwrap_or_default();
+    let ListedWheel {
+        project, wanted, ..
+    } = &wheel.value;
+    let version = exact
+        .get(project)
+        .cloned()
+        .unwrap_or_else(|| wanted.clone().without_local());
+    let marker =
+        marker::of(&wheel.value, python).map_err(|why| format!("{}: {why}", wheel.place))?;
+    let marker = marker
+        .try_to_string()
+        .map(|marker| format!("; {marker}"))
+        .unwrap_or_default();
     Ok(format!("{project}=={version}{marker}"))
 }
 
@@ -140,12 +182,18 @@ fn platforms(spec: &Spec) -> Result<Vec<String>, Vec<String>> {
     let mut problems = Vec::new();
     for tag in &spec.verify_tags {
         match tag.value.platform.as_deref().map(targets::native) {
-            Some(Ok(platform)) if !platforms.contains(&platform.name) => platforms.push(platform.name),
+            Some(Ok(platform)) if !platforms.contains(&platform.name) => {
+                platforms.push(platform.name)
+            }
             Some(Err(why)) => problems.push(format!("{}: {why}", tag.place)),
             _ => {}
         }
     }
-    if problems.is_empty() { Ok(platforms) } else { Err(problems) }
+    if problems.is_empty() {
+        Ok(platforms)
+    } else {
+        Err(problems)
+    }
 }
 
 /// The comments of a spec, each with what it belongs to, in the order of the text.
@@ -160,19 +208,30 @@ impl<'a> Comments<'a> {
                 return Owner::Header;
             }
             let before = items.iter().rfind(|(_, item)| item.start <= comment.start);
-            let in_or_behind =
-                before.filter(|(_, item)| comment.start < item.end || !content[item.end..comment.start].contains('\n'));
+            let in_or_behind = before.filter(|(_, item)| {
+                comment.start < item.end || !content[item.end..comment.start].contains('\n')
+            });
             let next = || items.iter().find(|(_, item)| item.start > comment.start);
-            in_or_behind.or_else(next).map_or(Owner::Nothing, |(owner, _)| *owner)
+            in_or_behind
+                .or_else(next)
+                .map_or(Owner::Nothing, |(owner, _)| *owner)
         };
-        let comments = comments.into_iter().filter(|comment| !seed::is_no_seed(&content[comment.clone()]));
-        Self(comments.map(|comment| (owner(&comment), content[comment].trim_end())).collect())
+        let comments = comments
+            .into_iter()
+            .filter(|comment| !seed::is_no_seed(&content[comment.clone()]));
+        Self(
+            comments
+                .map(|comment| (owner(&comment), content[comment].trim_end()))
+                .collect(),
+        )
     }
 
     /// The comments that belong to `owner`, a line each.
     fn before(&self, owner: Owner, indentation: &str) -> String {
         let own = self.0.iter().filter(|(whose, _)| *whose == owner);
-        own.fold(String::new(), |lines, (_, comment)| lines + indentation + comment + "\n")
+        own.fold(String::new(), |lines, (_, comment)| {
+            lines + indentation + comment + "\n"
+        })
     }
 }
 
@@ -184,13 +243,21 @@ fn items(fields: &[Field<'_>]) -> Vec<(Owner, Range<usize>)> {
         match field.name {
             "wheel" => {
                 for (index, value) in values(&field.value).iter().enumerate() {
-                    let start = if index == 0 { field.offset } else { value.offset };
+                    let start = if index == 0 {
+                        field.offset
+                    } else {
+                        value.offset
+                    };
                     items.push((Owner::Wheel(wheels), start..value.end));
                     wheels += 1;
                 }
             }
             name => {
-                let owner = if name == "python_version" { Owner::Python } else { Owner::Platforms };
+                let owner = if name == "python_version" {
+                    Owner::Python
+                } else {
+                    Owner::Platforms
+                };
                 items.push((owner, field.offset..field.value.end));
             }
         }
@@ -214,7 +281,10 @@ fn header_end(content: &str, comments: &[Range<usize>], items: &[(Owner, Range<u
         let blank = &blank[..blank.len() - blank.trim_start().len()];
         blank.matches('\n').count() > 1
     };
-    leading.rev().find(|comment| is_parted(comment)).map_or(0, |comment| comment.end)
+    leading
+        .rev()
+        .find(|comment| is_parted(comment))
+        .map_or(0, |comment| comment.end)
 }
 
 #[cfg(test)]
@@ -232,8 +302,17 @@ mod tests {
             warnings: Vec::new(),
             chosen: Chosen::default(),
         };
-        let exact = exact.iter().map(|(name, version)| (name.parse().unwrap(), version.parse().unwrap())).collect();
-        write(&text, &Planned { exact, ..Planned::default() })
+        let exact = exact
+            .iter()
+            .map(|(name, version)| (name.parse().unwrap(), version.parse().unwrap()))
+            .collect();
+        write(
+            &text,
+            &Planned {
+                exact,
+                ..Planned::default()
+            },
+        )
     }
 
     #[test]
@@ -301,7 +380,10 @@ platforms = [
 ";
         assert_eq!(native(luci, &[]).unwrap(), expected);
         let exact = native(luci, &[("cffi", "1.14.5+chromium.7")]).unwrap();
-        assert!(exact.contains("\n    \"cffi==1.14.5+chromium.7\",\n"), "{exact}");
+        assert!(
+            exact.contains("\n    \"cffi==1.14.5+chromium.7\",\n"),
+            "{exact}"
+        );
     }
 
     #[test]
@@ -314,10 +396,15 @@ platforms = [
             warnings: Vec::new(),
             chosen: Chosen::default(),
         };
-        let askers = ["a", "c"].map(|name| name.parse().unwrap()).into_iter().collect();
+        let askers = ["a", "c"]
+            .map(|name| name.parse().unwrap())
+            .into_iter()
+            .collect();
         let planned = Planned {
             exact: BTreeMap::new(),
-            required: [("b".parse().unwrap(), ("2".parse().unwrap(), askers))].into_iter().collect(),
+            required: [("b".parse().unwrap(), ("2".parse().unwrap(), askers))]
+                .into_iter()
+                .collect(),
             seeds: vec!["pip".into(), "setuptools<82".into()],
             ..Planned::default()
         };
@@ -335,15 +422,25 @@ dependencies = [
 no-deps = true
 seed = true
 ";
-        assert_eq!(write(&text("wheel < name: 'a' version: '1' >"), &planned).unwrap(), expected);
-        let without = "# Ours.\ndependencies = []\n\n[tool.vpython]\nno-deps = true\nseed = false\n";
+        assert_eq!(
+            write(&text("wheel < name: 'a' version: '1' >"), &planned).unwrap(),
+            expected
+        );
+        let without =
+            "# Ours.\ndependencies = []\n\n[tool.vpython]\nno-deps = true\nseed = false\n";
         let spec = text("# vpython: no-seed\n# Ours.\n");
-        assert_eq!(write(&spec, &Planned::default()).unwrap(), without.replace("# Ours.\n", "") + "# Ours.\n");
+        assert_eq!(
+            write(&spec, &Planned::default()).unwrap(),
+            without.replace("# Ours.\n", "") + "# Ours.\n"
+        );
     }
 
     #[test]
     fn an_empty_spec_is_written_too() {
-        assert_eq!(native("", &[]).unwrap(), "dependencies = []\n\n[tool.vpython]\nno-deps = true\n");
+        assert_eq!(
+            native("", &[]).unwrap(),
+            "dependencies = []\n\n[tool.vpython]\nno-deps = true\n"
+        );
     }
 
     #[test]
@@ -353,7 +450,11 @@ vpython: error: the spec in `/src/.vpython3` says what the native form cannot
   caused by: `/src/.vpython3`, line 2: `win64` is no platform; did you mean `win_amd64`?
   hint: say it in another way, or leave this spec as it is
 ";
-        let error = native("verify_pep425_tag [\n {python: 'cp38' platform: 'win64'}, {python: 'cp38'}]\n", &[]).unwrap_err();
+        let error = native(
+            "verify_pep425_tag [\n {python: 'cp38' platform: 'win64'}, {python: 'cp38'}]\n",
+            &[],
+        )
+        .unwrap_err();
         assert_eq!(crate::report::render(&error), message);
     }
 
@@ -366,6 +467,9 @@ vpython: error: the spec in `/src/.vpython3` says what the native form cannot
   caused by: `/src/.vpython3`, line 4: the ABI `u` has no marker
   hint: say it in another way, or leave this spec as it is
 ";
-        assert_eq!(crate::report::render(&native(luci, &[]).unwrap_err()), message);
+        assert_eq!(
+            crate::report::render(&native(luci, &[]).unwrap_err()),
+            message
+        );
     }
 }

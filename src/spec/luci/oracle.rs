@@ -1,10 +1,14 @@
-//! The reader, held against another reader of protobuf text: both accept the same texts, and read the same from them.
+//! The reader, held against another reader of protobuf text: both accept the same texts, and read
+//! the same from them.
 //!
-//! Two things are known to differ. LUCI's heredocs are an extension, and none are made here. The specification lets a list of messages
-//! go without its colon, and the other reader does not: it is given the colon.
+//! Two things are known to differ. LUCI's heredocs are an extension, and none are made here. The
+//! specification lets a list of messages go without its colon, and the other reader does not: it is
+//! given the colon.
 
 use prost_reflect::prost_types::field_descriptor_proto::{Label, Type};
-use prost_reflect::prost_types::{DescriptorProto, FieldDescriptorProto, FileDescriptorProto, FileDescriptorSet};
+use prost_reflect::prost_types::{
+    DescriptorProto, FieldDescriptorProto, FileDescriptorProto, FileDescriptorSet,
+};
 use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor, ReflectMessage, Value};
 
 use super::lexer::{Kind, Lexer};
@@ -20,13 +24,20 @@ fn another_reader_reads_the_same() {
     let mut accepted = 0;
     for seed in 0..CASES {
         let text = Author::new(seed).spec();
-        let ours = text::parse(&text).ok().and_then(|fields| schema::read(fields).ok()).map(|message| plain(&message));
-        let theirs =
-            DynamicMessage::parse_text_format(descriptor.clone(), &with_colons(&text)).ok().map(|spec| plain_dynamic(&spec));
+        let ours = text::parse(&text)
+            .ok()
+            .and_then(|fields| schema::read(fields).ok())
+            .map(|message| plain(&message));
+        let theirs = DynamicMessage::parse_text_format(descriptor.clone(), &with_colons(&text))
+            .ok()
+            .map(|spec| plain_dynamic(&spec));
         assert_eq!(ours, theirs, "seed {seed}:\n{text}\n---\n{text:?}");
         accepted += u64::from(ours.is_some());
     }
-    assert!((CASES / 5..CASES * 4 / 5).contains(&accepted), "{accepted} of {CASES} are good: make more of the other kind");
+    assert!(
+        (CASES / 5..CASES * 4 / 5).contains(&accepted),
+        "{accepted} of {CASES} are good: make more of the other kind"
+    );
 }
 
 /// The text with a colon between each word and the list that follows it.
@@ -49,7 +60,8 @@ fn with_colons(text: &str) -> String {
     text
 }
 
-/// What both readers' answers are compared as: each message as its fields, each field as its values.
+/// What both readers' answers are compared as: each message as its fields, each field as its
+/// values.
 #[derive(Debug, PartialEq, Eq)]
 enum Plain {
     Text(String),
@@ -57,15 +69,36 @@ enum Plain {
 }
 
 fn plain(spec: &Message) -> Plain {
-    let text = |text: &Option<Text>| text.iter().map(|text| Plain::Text(text.value.clone())).collect::<Vec<_>>();
-    let tag = |tag: &TagEntry| Plain::Message(vec![text(&tag.python), text(&tag.abi), text(&tag.platform)]);
+    let text = |text: &Option<Text>| {
+        text.iter()
+            .map(|text| Plain::Text(text.value.clone()))
+            .collect::<Vec<_>>()
+    };
+    let tag = |tag: &TagEntry| {
+        Plain::Message(vec![text(&tag.python), text(&tag.abi), text(&tag.platform)])
+    };
     let tags = |tags: &[TagEntry]| tags.iter().map(tag).collect::<Vec<_>>();
     let package = |package: &Package| {
-        let Package { name, version, match_tags, not_match_tags, offset: _ } = package;
-        Plain::Message(vec![text(name), text(version), tags(match_tags), tags(not_match_tags)])
+        let Package {
+            name,
+            version,
+            match_tags,
+            not_match_tags,
+            offset: _,
+        } = package;
+        Plain::Message(vec![
+            text(name),
+            text(version),
+            tags(match_tags),
+            tags(not_match_tags),
+        ])
     };
     let wheels = spec.wheels.iter().map(package).collect();
-    Plain::Message(vec![text(&spec.python_version), wheels, tags(&spec.verify_tags)])
+    Plain::Message(vec![
+        text(&spec.python_version),
+        wheels,
+        tags(&spec.verify_tags),
+    ])
 }
 
 fn plain_dynamic(message: &DynamicMessage) -> Plain {
@@ -78,7 +111,10 @@ fn plain_dynamic(message: &DynamicMessage) -> Plain {
             return Vec::new();
         }
         let found = message.get_field(&field);
-        found.as_list().map_or_else(|| vec![value(&found)], |values| values.iter().map(value).collect())
+        found.as_list().map_or_else(
+            || vec![value(&found)],
+            |values| values.iter().map(value).collect(),
+        )
     };
     Plain::Message(message.descriptor().fields().map(field).collect())
 }
@@ -95,11 +131,18 @@ fn descriptor() -> MessageDescriptor {
     };
     let text = |name, number| field(name, number, Label::Optional, None);
     let messages = |name, number, type_name| field(name, number, Label::Repeated, Some(type_name));
-    let message = |name: &str, fields| DescriptorProto { name: Some(name.into()), field: fields, ..DescriptorProto::default() };
+    let message = |name: &str, fields| DescriptorProto {
+        name: Some(name.into()),
+        field: fields,
+        ..DescriptorProto::default()
+    };
     let file = FileDescriptorProto {
         name: Some("spec.proto".into()),
         message_type: vec![
-            message("Tag", vec![text("python", 1), text("abi", 2), text("platform", 3)]),
+            message(
+                "Tag",
+                vec![text("python", 1), text("abi", 2), text("platform", 3)],
+            ),
             message(
                 "Package",
                 vec![
@@ -111,12 +154,17 @@ fn descriptor() -> MessageDescriptor {
             ),
             message(
                 "Spec",
-                vec![text("python_version", 1), messages("wheel", 2, ".Package"), messages("verify_pep425_tag", 4, ".Tag")],
+                vec![
+                    text("python_version", 1),
+                    messages("wheel", 2, ".Package"),
+                    messages("verify_pep425_tag", 4, ".Tag"),
+                ],
             ),
         ],
         ..FileDescriptorProto::default()
     };
-    let pool = DescriptorPool::from_file_descriptor_set(FileDescriptorSet { file: vec![file] }).unwrap();
+    let pool =
+        DescriptorPool::from_file_descriptor_set(FileDescriptorSet { file: vec![file] }).unwrap();
     pool.get_message_by_name("Spec").unwrap()
 }
 
@@ -126,8 +174,21 @@ struct Author {
     out: String,
 }
 
-const TEXT_FIELDS: [&[&str]; 3] = [&["python_version"], &["name", "version"], &["python", "abi", "platform"]];
-const BLANKS: [&str; 8] = [" ", "", "\n", "\r\n", "\t", " # a 'comment' <\n", "#\n", "\u{c}\u{b}"];
+const TEXT_FIELDS: [&[&str]; 3] = [
+    &["python_version"],
+    &["name", "version"],
+    &["python", "abi", "platform"],
+];
+const BLANKS: [&str; 8] = [
+    " ",
+    "",
+    "\n",
+    "\r\n",
+    "\t",
+    " # a 'comment' <\n",
+    "#\n",
+    "\u{c}\u{b}",
+];
 const PIECES: [&str; 26] = [
     "x",
     "cp38",
@@ -156,8 +217,18 @@ const PIECES: [&str; 26] = [
     "\t",
     "\r",
 ];
-const BAD_PIECES: [&str; 8] = ["\\q", "\\400", "\\xff", "\\ud800", "\\u12", "\n", "\0", "\\x"];
-const OTHER_NAMES: [&str; 7] = ["name", "python", "wheel", "match_tag", "python_version", "virtualenv", "Wheel"];
+const BAD_PIECES: [&str; 8] = [
+    "\\q", "\\400", "\\xff", "\\ud800", "\\u12", "\n", "\0", "\\x",
+];
+const OTHER_NAMES: [&str; 7] = [
+    "name",
+    "python",
+    "wheel",
+    "match_tag",
+    "python_version",
+    "virtualenv",
+    "Wheel",
+];
 const JUNK: [&str; 22] = [
     "<",
     ">",
@@ -185,7 +256,10 @@ const JUNK: [&str; 22] = [
 
 impl Author {
     fn new(seed: u64) -> Self {
-        Self { state: seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x2545_f491_4f6c_dd1d, out: String::new() }
+        Self {
+            state: seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x2545_f491_4f6c_dd1d,
+            out: String::new(),
+        }
     }
 
     /// A number below `bound` (Marsaglia's xorshift).
@@ -255,7 +329,11 @@ impl Author {
 
     /// A field's name, now and then that of another.
     fn name(&mut self, name: &str) {
-        let name = if self.one_in(80) { self.any(&OTHER_NAMES) } else { name };
+        let name = if self.one_in(80) {
+            self.any(&OTHER_NAMES)
+        } else {
+            name
+        };
         self.write(name);
     }
 
@@ -274,7 +352,11 @@ impl Author {
             let count = self.below(3);
             for index in 0..count {
                 if index > 0 {
-                    let separator = if self.one_in(20) { self.any(&[";", "", ",,"]) } else { "," };
+                    let separator = if self.one_in(20) {
+                        self.any(&[";", "", ",,"])
+                    } else {
+                        ","
+                    };
                     self.write(separator);
                 }
                 self.message(depth);
@@ -289,7 +371,11 @@ impl Author {
     }
 
     fn message(&mut self, depth: usize) {
-        let (open, close) = if self.one_in(2) { ("<", ">") } else { ("{", "}") };
+        let (open, close) = if self.one_in(2) {
+            ("<", ">")
+        } else {
+            ("{", "}")
+        };
         self.write(open);
         self.fields(depth);
         self.write(close);
@@ -300,19 +386,31 @@ impl Author {
             let quote = self.any(&["'", "\""]);
             let mut content = String::new();
             for _ in 0..self.below(4) {
-                let piece = if self.one_in(60) { self.any(&BAD_PIECES) } else { self.any(&PIECES) };
+                let piece = if self.one_in(60) {
+                    self.any(&BAD_PIECES)
+                } else {
+                    self.any(&PIECES)
+                };
                 content.push_str(piece);
             }
             self.write(&format!("{quote}{content}{quote}"));
         }
     }
 
-    /// Takes something out, puts something in, doubles something, cuts the rest off, or makes one sign another.
+    /// Takes something out, puts something in, doubles something, cuts the rest off, or makes one
+    /// sign another.
     fn spoil(&mut self) {
-        let places: Vec<usize> = self.out.char_indices().map(|(place, _)| place).chain([self.out.len()]).collect();
+        let places: Vec<usize> = self
+            .out
+            .char_indices()
+            .map(|(place, _)| place)
+            .chain([self.out.len()])
+            .collect();
         let from = places[self.below(places.len())];
         let length = self.below(12);
-        let to = self.out.floor_char_boundary(self.out.len().min(from + length));
+        let to = self
+            .out
+            .floor_char_boundary(self.out.len().min(from + length));
         match self.below(6) {
             0 => drop(self.out.drain(from..to)),
             1 => {
@@ -325,10 +423,14 @@ impl Author {
                 self.out.insert_str(from, junk);
             }
             _ => {
-                let signs: Vec<usize> =
-                    self.out.match_indices(|sign| "<>{}[]:,;'\"".contains(sign)).map(|(at, _)| at).collect();
+                let signs: Vec<usize> = self
+                    .out
+                    .match_indices(|sign| "<>{}[]:,;'\"".contains(sign))
+                    .map(|(at, _)| at)
+                    .collect();
                 if let Some(at) = signs.get(self.below(signs.len().max(1))).copied() {
-                    let other = self.any(&["<", ">", "{", "}", "[", "]", ":", ",", ";", "'", "\"", ""]);
+                    let other =
+                        self.any(&["<", ">", "{", "}", "[", "]", ":", ",", ";", "'", "\"", ""]);
                     self.out.replace_range(at..=at, other);
                 }
             }

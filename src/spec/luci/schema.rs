@@ -9,8 +9,8 @@
 //! | | `match_tag`, `not_match_tag` | tags |
 //! | tag | `python`, `abi`, `platform` | strings |
 //!
-//! A field that is not in the table, and one that has a single value and is given two, are mistakes: a spec is never half read. All
-//! mistakes of a text are found at once.
+//! A field that is not in the table, and one that has a single value and is given two, are
+//! mistakes: a spec is never half read. All mistakes of a text are found at once.
 
 use super::lexer::Mistake;
 use super::text::{Field, Shape, Value};
@@ -90,28 +90,45 @@ impl Reader {
             match field.name {
                 "python_version" => self.string(&mut spec.python_version, field),
                 "wheel" => {
-                    let packages = self.messages(field).into_iter().map(|(offset, fields)| self.package(offset, fields));
+                    let packages = self
+                        .messages(field)
+                        .into_iter()
+                        .map(|(offset, fields)| self.package(offset, fields));
                     spec.wheels.extend(packages.collect::<Vec<_>>());
                 }
                 "verify_pep425_tag" => self.tags(&mut spec.verify_tags, field),
                 "virtualenv" => {
-                    self.mistake(field.offset, "`virtualenv` is no field any more: environments are made without it");
+                    self.mistake(
+                        field.offset,
+                        "`virtualenv` is no field any more: environments are made without it",
+                    );
                 }
-                _ => self.unknown(&field, "a spec", &["python_version", "wheel", "verify_pep425_tag"]),
+                _ => self.unknown(
+                    &field,
+                    "a spec",
+                    &["python_version", "wheel", "verify_pep425_tag"],
+                ),
             }
         }
         spec
     }
 
     fn package(&mut self, offset: usize, fields: Vec<Field<'_>>) -> Package {
-        let mut package = Package { offset, ..Package::default() };
+        let mut package = Package {
+            offset,
+            ..Package::default()
+        };
         for field in fields {
             match field.name {
                 "name" => self.string(&mut package.name, field),
                 "version" => self.string(&mut package.version, field),
                 "match_tag" => self.tags(&mut package.match_tags, field),
                 "not_match_tag" => self.tags(&mut package.not_match_tags, field),
-                _ => self.unknown(&field, "a wheel", &["name", "version", "match_tag", "not_match_tag"]),
+                _ => self.unknown(
+                    &field,
+                    "a wheel",
+                    &["name", "version", "match_tag", "not_match_tag"],
+                ),
             }
         }
         package
@@ -119,7 +136,10 @@ impl Reader {
 
     fn tags(&mut self, tags: &mut Vec<TagEntry>, field: Field<'_>) {
         for (offset, fields) in self.messages(field) {
-            let mut tag = TagEntry { offset, ..TagEntry::default() };
+            let mut tag = TagEntry {
+                offset,
+                ..TagEntry::default()
+            };
             for field in fields {
                 match field.name {
                     "python" => self.string(&mut tag.python, field),
@@ -136,25 +156,46 @@ impl Reader {
     fn string(&mut self, slot: &mut Option<Text>, field: Field<'_>) {
         let name = field.name;
         match field.value.shape {
-            Shape::Text(_) if slot.is_some() => self.mistake(field.offset, format!("a second `{name}`")),
-            Shape::Text(value) => *slot = Some(Text { value, offset: field.value.offset }),
-            Shape::Message(_) => self.mistake(field.value.offset, format!("`{name}` must be a string, and is a message")),
-            Shape::List(_) => self.mistake(field.value.offset, format!("`{name}` must be a string, and is a list")),
+            Shape::Text(_) if slot.is_some() => {
+                self.mistake(field.offset, format!("a second `{name}`"))
+            }
+            Shape::Text(value) => {
+                *slot = Some(Text {
+                    value,
+                    offset: field.value.offset,
+                })
+            }
+            Shape::Message(_) => self.mistake(
+                field.value.offset,
+                format!("`{name}` must be a string, and is a message"),
+            ),
+            Shape::List(_) => self.mistake(
+                field.value.offset,
+                format!("`{name}` must be a string, and is a list"),
+            ),
         }
     }
 
     /// The messages of a field that holds any number of them, and where each begins.
     fn messages<'a>(&mut self, field: Field<'a>) -> Vec<(usize, Vec<Field<'a>>)> {
         let values = match field.value {
-            Value { shape: Shape::List(items), .. } => items,
+            Value {
+                shape: Shape::List(items),
+                ..
+            } => items,
             value => vec![value],
         };
         let mut messages = Vec::new();
         for value in values {
             match value.shape {
                 Shape::Message(fields) => messages.push((value.offset, fields)),
-                _ => self
-                    .mistake(value.offset, format!("`{}` must be a message in `< >` or `{{ }}`, and is a string", field.name)),
+                _ => self.mistake(
+                    value.offset,
+                    format!(
+                        "`{}` must be a message in `< >` or `{{ }}`, and is a string",
+                        field.name
+                    ),
+                ),
             }
         }
         messages
@@ -162,8 +203,13 @@ impl Reader {
 
     fn unknown(&mut self, field: &Field<'_>, of: &str, known: &[&str]) {
         let hint = nearest(field.name, known.iter().copied());
-        let hint = hint.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
-        self.mistake(field.offset, format!("{of} has no field `{}`{hint}", field.name));
+        let hint = hint
+            .map(|near| format!("; did you mean `{near}`?"))
+            .unwrap_or_default();
+        self.mistake(
+            field.offset,
+            format!("{of} has no field `{}`{hint}", field.name),
+        );
     }
 
     fn mistake(&mut self, offset: usize, what: impl Into<String>) {
@@ -177,7 +223,9 @@ mod tests {
     use super::*;
 
     fn read_text(text: &str) -> Result<Message, Vec<Mistake>> {
-        text::parse(text).map_err(|mistake| vec![mistake]).and_then(read)
+        text::parse(text)
+            .map_err(|mistake| vec![mistake])
+            .and_then(read)
     }
 
     #[test]
@@ -185,9 +233,19 @@ mod tests {
         let text = "python_version: '3.8' wheel < name: 'b' version: '1' > wheel: [{name: 'a' not_match_tag: <abi: 'none'>}, {}] \
                     wheel { match_tag [{python: 'cp38'}] match_tag {platform: 'win32'} } verify_pep425_tag < python: 'cp38' >";
         let spec = read_text(text).unwrap();
-        let value = |text: &Option<Text>| text.as_ref().map(|text| text.value.clone()).unwrap_or_default();
+        let value = |text: &Option<Text>| {
+            text.as_ref()
+                .map(|text| text.value.clone())
+                .unwrap_or_default()
+        };
         assert_eq!(value(&spec.python_version), "3.8");
-        assert_eq!(spec.wheels.iter().map(|wheel| value(&wheel.name)).collect::<Vec<_>>(), ["b", "a", "", ""]);
+        assert_eq!(
+            spec.wheels
+                .iter()
+                .map(|wheel| value(&wheel.name))
+                .collect::<Vec<_>>(),
+            ["b", "a", "", ""]
+        );
         assert_eq!(value(&spec.wheels[0].version), "1");
         assert_eq!(value(&spec.wheels[1].not_match_tags[0].abi), "none");
         assert_eq!(value(&spec.wheels[3].match_tags[0].python), "cp38");
@@ -212,8 +270,15 @@ mod tests {
             ("verify_pep425_tag: [{pyton: 'x'}]", &[(21, "a tag has no field `pyton`; did you mean `python`?")], "in a tag"),
         ];
         for (text, mistakes, why) in rows {
-            let expected = mistakes.iter().map(|(offset, what)| Mistake::new(*offset, *what)).collect();
-            assert_eq!(read_text(text), Err::<Message, Vec<Mistake>>(expected), "{why}");
+            let expected = mistakes
+                .iter()
+                .map(|(offset, what)| Mistake::new(*offset, *what))
+                .collect();
+            assert_eq!(
+                read_text(text),
+                Err::<Message, Vec<Mistake>>(expected),
+                "{why}"
+            );
         }
     }
 }

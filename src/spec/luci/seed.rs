@@ -1,6 +1,8 @@
-//! Whether the environment of a spec gets what LUCI's virtualenv put into each: pip, setuptools and wheel, which no spec lists.
+//! Whether the environment of a spec gets what LUCI's virtualenv put into each: pip, setuptools and
+//! wheel, which no spec lists.
 //!
-//! It does, unless a line of its own in the spec is the comment `# vpython: no-seed`. LUCI's own vpython skips that like any comment.
+//! It does, unless a line of its own in the spec is the comment `# vpython: no-seed`. LUCI's own
+//! vpython skips that like any comment.
 
 use std::ops::Range;
 
@@ -12,17 +14,23 @@ const ADDRESS: &str = "vpython:";
 /// What it says to go without the seeds.
 const NO_SEED: &str = "no-seed";
 
-/// Whether the seeds are wanted, and what the author of the spec should know, a sentence each; `comments` is where the comments are.
+/// Whether the seeds are wanted, and what the author of the spec should know, a sentence each;
+/// `comments` is where the comments are.
 pub(super) fn read(text: &SpecText, comments: &[Range<usize>]) -> (bool, Vec<String>) {
     let mut seed = true;
     let mut warnings = Vec::new();
-    for comment in comments.iter().filter(|comment| begins_line(&text.content, comment.start)) {
+    for comment in comments
+        .iter()
+        .filter(|comment| begins_line(&text.content, comment.start))
+    {
         match request(&text.content[comment.clone()]) {
             Some(NO_SEED) => seed = false,
             // Any other remark about vpython is only a remark.
             Some(other) if nearest(other, [NO_SEED]).is_some() => {
                 let place = text.origin.place(&text.content, comment.start);
-                warnings.push(format!("{place}: `{other}` is ignored; did you mean `# {ADDRESS} {NO_SEED}`?"));
+                warnings.push(format!(
+                    "{place}: `{other}` is ignored; did you mean `# {ADDRESS} {NO_SEED}`?"
+                ));
             }
             _ => {}
         }
@@ -37,7 +45,13 @@ pub(super) fn is_no_seed(comment: &str) -> bool {
 
 /// What a comment to vpython says; none where it is for the reader.
 fn request(comment: &str) -> Option<&str> {
-    Some(comment.trim_start_matches('#').trim_start().strip_prefix(ADDRESS)?.trim())
+    Some(
+        comment
+            .trim_start_matches('#')
+            .trim_start()
+            .strip_prefix(ADDRESS)?
+            .trim(),
+    )
 }
 
 /// Whether nothing but blanks is before an offset in its line.
@@ -55,17 +69,48 @@ mod tests {
 
     #[test]
     fn a_comment_of_its_own_line_leaves_the_seeds_out() {
-        let typing_error = "`/src/.vpython3`, line 1: `noseed` is ignored; did you mean `# vpython: no-seed`?";
+        let typing_error =
+            "`/src/.vpython3`, line 1: `noseed` is ignored; did you mean `# vpython: no-seed`?";
         let rows = [
             ("", true, None, "nothing is said"),
             ("# vpython: no-seed\n", false, None, "the whole spec"),
-            ("python_version: '3.8'\n  #vpython:no-seed  \nwheel < name: 'a' version: '1' >", false, None, "between fields"),
-            ("wheel < name: 'a'\n# vpython: no-seed\nversion: '1' >", false, None, "in a field"),
-            ("python_version: '3.8' # vpython: no-seed\n", true, None, "behind a field it is about that"),
+            (
+                "python_version: '3.8'\n  #vpython:no-seed  \nwheel < name: 'a' version: '1' >",
+                false,
+                None,
+                "between fields",
+            ),
+            (
+                "wheel < name: 'a'\n# vpython: no-seed\nversion: '1' >",
+                false,
+                None,
+                "in a field",
+            ),
+            (
+                "python_version: '3.8' # vpython: no-seed\n",
+                true,
+                None,
+                "behind a field it is about that",
+            ),
             ("# no-seed\n", true, None, "for the reader"),
-            ("# See vpython: no-seed leaves setuptools out.\n", true, None, "for the reader too"),
-            ("# vpython: noseed\n", true, Some(typing_error), "a typing error"),
-            ("# vpython: see https://example.org\n", true, None, "a remark"),
+            (
+                "# See vpython: no-seed leaves setuptools out.\n",
+                true,
+                None,
+                "for the reader too",
+            ),
+            (
+                "# vpython: noseed\n",
+                true,
+                Some(typing_error),
+                "a typing error",
+            ),
+            (
+                "# vpython: see https://example.org\n",
+                true,
+                None,
+                "a remark",
+            ),
         ];
         for (content, seed, warning, why) in rows {
             let text = SpecText {
@@ -77,7 +122,11 @@ mod tests {
                 chosen: Chosen::default(),
             };
             let spec = parse(&text).unwrap();
-            assert_eq!((spec.seed, spec.warnings.first().map(String::as_str)), (seed, warning), "{why}");
+            assert_eq!(
+                (spec.seed, spec.warnings.first().map(String::as_str)),
+                (seed, warning),
+                "{why}"
+            );
         }
     }
 }

@@ -29,8 +29,14 @@ impl Package {
 /// Of a tag only the parts that it says, since it matches by these alone.
 fn tags(tags: &[TagEntry]) -> Value {
     let parts = |tag: &TagEntry| {
-        let parts = [("python", &tag.python), ("abi", &tag.abi), ("platform", &tag.platform)];
-        let said = parts.into_iter().filter_map(|(name, part)| Some((name.to_owned(), string(Some(part.as_ref()?)))));
+        let parts = [
+            ("python", &tag.python),
+            ("abi", &tag.abi),
+            ("platform", &tag.platform),
+        ];
+        let said = parts
+            .into_iter()
+            .filter_map(|(name, part)| Some((name.to_owned(), string(Some(part.as_ref()?)))));
         Value::Object(said.collect::<Map<_, _>>())
     };
     tags.iter().map(parts).collect()

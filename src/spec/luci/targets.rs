@@ -1,34 +1,53 @@
 //! What the tags of `verify_pep425_tag` mean: a platform, and the python there.
 //!
-//! The names are those of LUCI's vpython. It knows no other name for Linux than `linux_…` and `manylinux1_…`, and so these say nothing
-//! of the C library's version.
+//! The names are those of LUCI's vpython. It knows no other name for Linux than `linux_…` and
+//! `manylinux1_…`, and so these say nothing of the C library's version.
 
 use super::number;
 use crate::spec::platform::{Platform, Target, TargetPython};
 use crate::spec::{Placed, TagPattern};
 
 /// The targets of tags, in their order, or all tags that name none, each with its place.
-pub(in crate::spec) fn read(tags: &[Placed<TagPattern>]) -> Result<Vec<Placed<Target>>, Vec<String>> {
+pub(in crate::spec) fn read(
+    tags: &[Placed<TagPattern>],
+) -> Result<Vec<Placed<Target>>, Vec<String>> {
     let mut targets = Vec::new();
     let mut mistakes = Vec::new();
     for tag in tags {
         match target(&tag.value) {
-            Ok(value) => targets.push(Placed { value, place: tag.place.clone() }),
+            Ok(value) => targets.push(Placed {
+                value,
+                place: tag.place.clone(),
+            }),
             Err(why) => mistakes.push(format!("{}: {why}", tag.place.exact())),
         }
     }
-    if mistakes.is_empty() { Ok(targets) } else { Err(mistakes) }
+    if mistakes.is_empty() {
+        Ok(targets)
+    } else {
+        Err(mistakes)
+    }
 }
 
 fn target(tag: &TagPattern) -> Result<Target, String> {
     let name = tag.platform.as_deref().ok_or("the tag has no `platform`")?;
-    let python = tag.python.as_deref().map(|python| python_of(python, tag.abi.as_deref())).transpose()?;
-    Ok(Target { platform: platform(name)?, python })
+    let python = tag
+        .python
+        .as_deref()
+        .map(|python| python_of(python, tag.abi.as_deref()))
+        .transpose()?;
+    Ok(Target {
+        platform: platform(name)?,
+        python,
+    })
 }
 
 /// The platform of a name, under that name.
 fn platform(name: &str) -> Result<Platform, String> {
-    Ok(Platform { name: name.to_owned(), ..native(name)? })
+    Ok(Platform {
+        name: name.to_owned(),
+        ..native(name)?
+    })
 }
 
 /// The platform of a name, under the name that the native form has for it.
@@ -43,16 +62,36 @@ pub(super) fn native(name: &str) -> Result<Platform, String> {
     Platform::parse(&native).or_else(|_| Platform::parse(name))
 }
 
-/// The CPython of `cp38` and `cp313t`. Which of the ABIs that it takes is named makes no difference.
+/// The CPython of `cp38` and `cp313t`. Which of the ABIs that it takes is named makes no
+/// difference.
 fn python_of(python: &str, abi: Option<&str>) -> Result<TargetPython, String> {
-    let refuse = || format!("`{python}` is no python that vpython runs; write CPython 2.7, or 3.6 or later, as in `cp311`");
-    let of_three = || python.strip_prefix("cp3").and_then(number).filter(|minor| *minor >= 6).map(|minor| (3, minor));
-    let (major, minor) = (python == "cp27").then_some((2, 7)).or_else(of_three).ok_or_else(refuse)?;
+    let refuse = || {
+        format!(
+            "`{python}` is no python that vpython runs; write CPython 2.7, or 3.6 or later, as in `cp311`"
+        )
+    };
+    let of_three = || {
+        python
+            .strip_prefix("cp3")
+            .and_then(number)
+            .filter(|minor| *minor >= 6)
+            .map(|minor| (3, minor))
+    };
+    let (major, minor) = (python == "cp27")
+        .then_some((2, 7))
+        .or_else(of_three)
+        .ok_or_else(refuse)?;
     let flags = match abi {
         None | Some("none" | "abi3") => "",
-        Some(abi) => abi.strip_prefix(python).ok_or_else(|| format!("`{abi}` is no ABI of `{python}`"))?,
+        Some(abi) => abi
+            .strip_prefix(python)
+            .ok_or_else(|| format!("`{abi}` is no ABI of `{python}`"))?,
     };
-    Ok(TargetPython { major, minor, free_threaded: flags.contains('t') })
+    Ok(TargetPython {
+        major,
+        minor,
+        free_threaded: flags.contains('t'),
+    })
 }
 
 #[cfg(test)]
@@ -62,7 +101,11 @@ mod tests {
 
     fn read_tag(python: &str, abi: &str, platform: &str) -> Result<Target, String> {
         let part = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-        target(&TagPattern { python: part(python), abi: part(abi), platform: part(platform) })
+        target(&TagPattern {
+            python: part(python),
+            abi: part(abi),
+            platform: part(platform),
+        })
     }
 
     #[test]
@@ -78,9 +121,19 @@ mod tests {
             (("", "", "manylinux2014_x86_64"), System::Glibc { major: 2, minor: 17 }, "x86_64", None, "the python here"),
         ];
         for ((python, abi, name), system, machine, expected, why) in rows {
-            let python = read_tag(python, abi, name).map(|target| (target.platform, target.python)).unwrap();
-            let platform = Platform { name: name.into(), system, machine: machine.into() };
-            let expected = expected.map(|(major, minor, free_threaded)| TargetPython { major, minor, free_threaded });
+            let python = read_tag(python, abi, name)
+                .map(|target| (target.platform, target.python))
+                .unwrap();
+            let platform = Platform {
+                name: name.into(),
+                system,
+                machine: machine.into(),
+            };
+            let expected = expected.map(|(major, minor, free_threaded)| TargetPython {
+                major,
+                minor,
+                free_threaded,
+            });
             assert_eq!(python, (platform, expected), "{why}");
         }
     }

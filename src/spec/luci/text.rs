@@ -1,8 +1,10 @@
-//! A reader of protobuf text, for a tree of fields with the place of each: <https://protobuf.dev/reference/protobuf/textformat-spec/>.
+//! A reader of protobuf text, for a tree of fields with the place of each:
+//! <https://protobuf.dev/reference/protobuf/textformat-spec/>.
 //!
-//! It knows no schema. A message stands in `<` `>` or `{ }`, with or without a colon before it; a list in `[ ]`; one comma or semicolon
-//! may follow a field; strings that stand side by side are one. What cannot occur in a spec, such as a number, an extension or an
-//! expanded `Any`, is refused here already.
+//! It knows no schema. A message stands in `<` `>` or `{ }`, with or without a colon before it; a
+//! list in `[ ]`; one comma or semicolon may follow a field; strings that stand side by side are
+//! one. What cannot occur in a spec, such as a number, an extension or an expanded `Any`, is
+//! refused here already.
 
 use std::ops::Range;
 
@@ -56,11 +58,19 @@ pub(super) fn parse(text: &str) -> Result<Vec<Field<'_>>, Mistake> {
 ///
 /// # Errors
 /// The first place that does not read as protobuf text.
-pub(super) fn parse_with_comments(text: &str) -> Result<(Vec<Field<'_>>, Vec<Range<usize>>), Mistake> {
+pub(super) fn parse_with_comments(
+    text: &str,
+) -> Result<(Vec<Field<'_>>, Vec<Range<usize>>), Mistake> {
     let read = || {
         let mut lexer = Lexer::new(text);
         let token = lexer.token()?;
-        let mut parser = Parser { lexer, token, behind: 0, text, open: Vec::new() };
+        let mut parser = Parser {
+            lexer,
+            token,
+            behind: 0,
+            text,
+            open: Vec::new(),
+        };
         Ok((parser.fields()?, parser.lexer.comments))
     };
     read().map_err(|mistake| about_merge_marker(text, &mistake).unwrap_or(mistake))
@@ -89,7 +99,9 @@ impl<'a> Parser<'a> {
                     return Ok(fields);
                 }
                 (Kind::End, None) => return Ok(fields),
-                (_, Some(close)) => return Err(self.unclosed(&format!("a field or `{}`", close as char))),
+                (_, Some(close)) => {
+                    return Err(self.unclosed(&format!("a field or `{}`", close as char)));
+                }
                 (_, None) => return Err(self.unexpected("a field")),
             }
         }
@@ -108,7 +120,11 @@ impl<'a> Parser<'a> {
         if !self.take(b',')? {
             self.take(b';')?;
         }
-        Ok(Field { name, offset, value })
+        Ok(Field {
+            name,
+            offset,
+            value,
+        })
     }
 
     /// A string or a message.
@@ -135,15 +151,24 @@ impl<'a> Parser<'a> {
             content.extend(more);
             self.advance()?;
         }
-        let text = String::from_utf8(content).map_err(|_| Mistake::new(offset, "the escapes of the string are not UTF-8"))?;
-        Ok(Value { offset, end: self.behind, shape: Shape::Text(text) })
+        let text = String::from_utf8(content)
+            .map_err(|_| Mistake::new(offset, "the escapes of the string are not UTF-8"))?;
+        Ok(Value {
+            offset,
+            end: self.behind,
+            shape: Shape::Text(text),
+        })
     }
 
     fn message(&mut self) -> Result<Value<'a>, Mistake> {
         let offset = self.open()?;
         let fields = self.fields()?;
         self.open.pop();
-        Ok(Value { offset, end: self.behind, shape: Shape::Message(fields) })
+        Ok(Value {
+            offset,
+            end: self.behind,
+            shape: Shape::Message(fields),
+        })
     }
 
     fn list(&mut self) -> Result<Value<'a>, Mistake> {
@@ -161,14 +186,21 @@ impl<'a> Parser<'a> {
             }
         }
         self.open.pop();
-        Ok(Value { offset, end: self.behind, shape: Shape::List(items) })
+        Ok(Value {
+            offset,
+            end: self.behind,
+            shape: Shape::List(items),
+        })
     }
 
     /// Steps over an opening bracket.
     fn open(&mut self) -> Result<usize, Mistake> {
         let offset = self.token.offset;
         if self.open.len() == DEEPEST {
-            return Err(Mistake::new(offset, format!("more than {DEEPEST} messages inside each other")));
+            return Err(Mistake::new(
+                offset,
+                format!("more than {DEEPEST} messages inside each other"),
+            ));
         }
         self.open.push((self.token.raw.as_bytes()[0], offset));
         self.advance()?;
@@ -191,19 +223,28 @@ impl<'a> Parser<'a> {
     }
 
     fn unexpected(&self, expected: &str) -> Mistake {
-        Mistake::new(self.token.offset, format!("expected {expected}, and found {}", self.token.title()))
+        Mistake::new(
+            self.token.offset,
+            format!("expected {expected}, and found {}", self.token.title()),
+        )
     }
 
-    /// The same where a bracket may have been forgotten: it is said since when the last one is open.
+    /// The same where a bracket may have been forgotten: it is said since when the last one is
+    /// open.
     fn unclosed(&self, expected: &str) -> Mistake {
         let Mistake { offset, what } = self.unexpected(expected);
-        let Some((bracket, opened)) = self.open.last() else { return Mistake { offset, what } };
+        let Some((bracket, opened)) = self.open.last() else {
+            return Mistake { offset, what };
+        };
         let since = match self.text[*opened..offset].matches('\n').count() {
             0 => "in this line".to_owned(),
             1 => "since the line before".to_owned(),
             lines => format!("since {lines} lines before"),
         };
-        Mistake::new(offset, format!("{what}; `{}` is open {since}", *bracket as char))
+        Mistake::new(
+            offset,
+            format!("{what}; `{}` is open {since}", *bracket as char),
+        )
     }
 }
 
@@ -217,12 +258,18 @@ fn closing(bracket: u8) -> u8 {
 
 /// The same mistake by its true name, where it stands in a line that a merge left behind.
 fn about_merge_marker(text: &str, mistake: &Mistake) -> Option<Mistake> {
-    let start = text[..mistake.offset].rfind('\n').map_or(0, |newline| newline + 1);
+    let start = text[..mistake.offset]
+        .rfind('\n')
+        .map_or(0, |newline| newline + 1);
     let line = text[start..].lines().next()?;
-    let marker =
-        ["<<<<<<<", "|||||||", "=======", ">>>>>>>"].into_iter().find(|marker| line.trim_start().starts_with(marker))?;
+    let marker = ["<<<<<<<", "|||||||", "=======", ">>>>>>>"]
+        .into_iter()
+        .find(|marker| line.trim_start().starts_with(marker))?;
     let offset = start + line.len() - line.trim_start().len();
-    Some(Mistake::new(offset, format!("`{marker}` was left by a merge that is not resolved")))
+    Some(Mistake::new(
+        offset,
+        format!("`{marker}` was left by a merge that is not resolved"),
+    ))
 }
 
 #[cfg(test)]
@@ -241,7 +288,10 @@ mod tests {
                 }
             }
         }
-        let fields: Vec<String> = fields.iter().map(|field| format!("{}{}", field.name, value(&field.value.shape))).collect();
+        let fields: Vec<String> = fields
+            .iter()
+            .map(|field| format!("{}{}", field.name, value(&field.value.shape)))
+            .collect();
         fields.join(" ")
     }
 
@@ -309,15 +359,27 @@ mod tests {
     fn comments_are_known_by_their_place() {
         let text = "# one\na: '#' # two\r\nb: <<END\n# no comment\nEND\nm < # three\n> # four";
         let (fields, comments) = parse_with_comments(text).unwrap();
-        let shown: Vec<&str> = comments.into_iter().map(|comment| text[comment].trim_end()).collect();
+        let shown: Vec<&str> = comments
+            .into_iter()
+            .map(|comment| text[comment].trim_end())
+            .collect();
         assert_eq!(shown, ["# one", "# two", "# three", "# four"]);
-        let values: Vec<&str> = fields.iter().map(|field| &text[field.value.offset..field.value.end]).collect();
+        let values: Vec<&str> = fields
+            .iter()
+            .map(|field| &text[field.value.offset..field.value.end])
+            .collect();
         assert_eq!((values[0], values[2]), ("'#'", "< # three\n>"));
     }
 
     #[test]
     fn nobody_overflows_the_stack() {
         let deep = "m <".repeat(100_000);
-        assert_eq!(parse(&deep), Err(Mistake::new(3 * DEEPEST + 2, "more than 16 messages inside each other")));
+        assert_eq!(
+            parse(&deep),
+            Err(Mistake::new(
+                3 * DEEPEST + 2,
+                "more than 16 messages inside each other"
+            ))
+        );
     }
 }

@@ -1,13 +1,17 @@
-//! What a lock was made from, as it is recorded under `[tool.vpython]`, and what has changed in the spec since.
+//! What a lock was made from, as it is recorded under `[tool.vpython]`, and what has changed in the
+//! spec since.
 //!
-//! Requirements are compared as they are understood, and not as they are written: their order, and spaces in them, make no difference.
+//! Requirements are compared as they are understood, and not as they are written: their order, and
+//! spaces in them, make no difference.
 
 use std::collections::BTreeMap;
 
 use pep508_rs::PackageName;
 use serde::Deserialize;
 
-use crate::spec::{Asked, Dependencies, Place, Placed, Requirements, Spec, SpecText, parse_requirement};
+use crate::spec::{
+    Asked, Dependencies, Place, Placed, Requirements, Spec, SpecText, parse_requirement,
+};
 
 /// All of a spec that decides what its lock has.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -33,13 +37,31 @@ impl Basis {
     /// What a spec says, which asks for these.
     #[must_use]
     pub fn of(text: &SpecText, spec: &Spec, requirements: &Requirements) -> Self {
-        let Requirements { asked, constraints, dependencies, pre_releases, hashes_required: _, preferred: _ } = requirements;
-        let mut platforms: Vec<String> = spec.platforms.iter().map(|platform| platform.value.name.clone()).collect();
+        let Requirements {
+            asked,
+            constraints,
+            dependencies,
+            pre_releases,
+            hashes_required: _,
+            preferred: _,
+        } = requirements;
+        let mut platforms: Vec<String> = spec
+            .platforms
+            .iter()
+            .map(|platform| platform.value.name.clone())
+            .collect();
         platforms.sort();
         platforms.dedup();
         Self {
-            spec: text.origin.file.as_ref().and_then(|file| Some(file.file_name()?.to_str()?.to_owned())),
-            requires_python: spec.requires_python.as_ref().map(|range| range.value.written.clone()),
+            spec: text
+                .origin
+                .file
+                .as_ref()
+                .and_then(|file| Some(file.file_name()?.to_str()?.to_owned())),
+            requires_python: spec
+                .requires_python
+                .as_ref()
+                .map(|range| range.value.written.clone()),
             dependencies: texts(asked).into_keys().collect(),
             constraints: texts(constraints).into_keys().collect(),
             platforms,
@@ -50,7 +72,12 @@ impl Basis {
 
     /// What a spec says otherwise than it did when its lock was made, a sentence each.
     #[must_use]
-    pub fn changes(&self, text: &SpecText, spec: &Spec, requirements: &Requirements) -> Vec<String> {
+    pub fn changes(
+        &self,
+        text: &SpecText,
+        spec: &Spec,
+        requirements: &Requirements,
+    ) -> Vec<String> {
         let now = Self::of(text, spec, requirements);
         let mut changes = Vec::new();
         if let Some(name) = self.spec.as_ref().filter(|_| self.spec != now.spec) {
@@ -58,52 +85,107 @@ impl Basis {
         }
         if self.requires_python != now.requires_python {
             let place = spec.requires_python.as_ref().map(|range| &range.place);
-            changes.push(change("requires-python", self.requires_python.as_deref(), now.requires_python.as_deref(), place));
+            changes.push(change(
+                "requires-python",
+                self.requires_python.as_deref(),
+                now.requires_python.as_deref(),
+                place,
+            ));
         }
         // Where digests do not count, neither do those of the time when the lock was made.
         let before = |texts: &[String]| -> Vec<String> {
             let bare = |text: &String| text.split(" --hash").next().unwrap_or_default().to_owned();
-            if spec.unlocked { texts.iter().map(bare).collect() } else { texts.to_vec() }
+            if spec.unlocked {
+                texts.iter().map(bare).collect()
+            } else {
+                texts.to_vec()
+            }
         };
-        changes.extend(changed_requirements(&before(&self.dependencies), &requirements.asked, ""));
-        changes.extend(changed_requirements(&before(&self.constraints), &requirements.constraints, "the constraint "));
-        let gone = self.platforms.iter().filter(|name| !now.platforms.contains(name));
+        changes.extend(changed_requirements(
+            &before(&self.dependencies),
+            &requirements.asked,
+            "",
+        ));
+        changes.extend(changed_requirements(
+            &before(&self.constraints),
+            &requirements.constraints,
+            "the constraint ",
+        ));
+        let gone = self
+            .platforms
+            .iter()
+            .filter(|name| !now.platforms.contains(name));
         changes.extend(gone.map(|name| format!("the platform `{name}` was removed")));
-        let new = spec.platforms.iter().filter(|platform| !self.platforms.contains(&platform.value.name));
-        changes.extend(new.map(|platform| format!("the platform `{}` was added ({})", platform.value.name, platform.place)));
-        let switches = [("no-deps", self.no_deps, now.no_deps), ("pre-releases", self.pre_releases, now.pre_releases)];
-        let other = switches.into_iter().filter(|(_, before, now)| before != now);
-        changes.extend(other.map(|(key, before, now)| format!("`{key}` is {now}, and was {before}")));
+        let new = spec
+            .platforms
+            .iter()
+            .filter(|platform| !self.platforms.contains(&platform.value.name));
+        changes.extend(new.map(|platform| {
+            format!(
+                "the platform `{}` was added ({})",
+                platform.value.name, platform.place
+            )
+        }));
+        let switches = [
+            ("no-deps", self.no_deps, now.no_deps),
+            ("pre-releases", self.pre_releases, now.pre_releases),
+        ];
+        let other = switches
+            .into_iter()
+            .filter(|(_, before, now)| before != now);
+        changes
+            .extend(other.map(|(key, before, now)| format!("`{key}` is {now}, and was {before}")));
         changes
     }
 }
 
 /// Each requirement as a text of one form, with its place.
 fn texts(asked: &[Placed<Asked>]) -> BTreeMap<String, &Placed<Asked>> {
-    asked.iter().map(|asked| (text(&asked.value), asked)).collect()
+    asked
+        .iter()
+        .map(|asked| (text(&asked.value), asked))
+        .collect()
 }
 
 fn text(asked: &Asked) -> String {
-    let hashes: Vec<String> = asked.hashes.iter().map(|hash| format!(" --hash=sha256:{hash}")).collect();
+    let hashes: Vec<String> = asked
+        .hashes
+        .iter()
+        .map(|hash| format!(" --hash=sha256:{hash}"))
+        .collect();
     format!("{}{}", asked.requirement, hashes.concat())
 }
 
-/// What was added, removed and changed. Where a project has one requirement gone and one new, that is a change of it.
+/// What was added, removed and changed. Where a project has one requirement gone and one new, that
+/// is a change of it.
 fn changed_requirements(before: &[String], now: &[Placed<Asked>], lead: &str) -> Vec<String> {
     let now = texts(now);
     let mut new: BTreeMap<Option<PackageName>, Vec<(&String, &Place)>> = BTreeMap::new();
     for (text, asked) in now.iter().filter(|(text, _)| !before.contains(text)) {
-        new.entry(Some(asked.value.requirement.name.clone())).or_default().push((text, &asked.place));
+        new.entry(Some(asked.value.requirement.name.clone()))
+            .or_default()
+            .push((text, &asked.place));
     }
     let mut changes = Vec::new();
     for gone in before.iter().filter(|text| !now.contains_key(*text)) {
-        let name = gone.split(" --hash").next().and_then(|text| parse_requirement(text).ok()).map(|gone| gone.name);
-        match new.get_mut(&name).filter(|new| !new.is_empty()).map(|new| new.remove(0)) {
+        let name = gone
+            .split(" --hash")
+            .next()
+            .and_then(|text| parse_requirement(text).ok())
+            .map(|gone| gone.name);
+        match new
+            .get_mut(&name)
+            .filter(|new| !new.is_empty())
+            .map(|new| new.remove(0))
+        {
             Some((text, place)) => changes.push(format!("{lead}`{text}` was `{gone}` ({place})")),
             None => changes.push(format!("{lead}`{gone}` was removed")),
         }
     }
-    let added = new.into_values().flatten().map(|(text, place)| format!("{lead}`{text}` was added ({place})"));
+    let added = new
+        .into_values()
+        .flatten()
+        .map(|(text, place)| format!("{lead}`{text}` was added ({place})"));
     changes.into_iter().chain(added).collect()
 }
 

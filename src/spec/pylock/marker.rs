@@ -1,30 +1,41 @@
 //! Markers of locks, which may ask for extras and dependency groups beside what other markers know:
 //! <https://packaging.python.org/en/latest/specifications/dependency-specifiers/#environment-markers>.
 //!
-//! What is installed is known before a lock is read: no extra, and the groups that the lock itself has by default. So `'dev' in
-//! dependency_groups` is true or false already, and is written as such for the library, which does not know the two variables.
+//! What is installed is known before a lock is read: no extra, and the groups that the lock itself
+//! has by default. So `'dev' in dependency_groups` is true or false already, and is written as such
+//! for the library, which does not know the two variables.
 
 use pep508_rs::MarkerTree;
 
 use crate::spec::requirement::parse_marker;
 
 /// A comparison that never is true, and one that always is.
-const SETTLED: [&str; 2] = ["(os_name == '' and os_name != '')", "(os_name == '' or os_name != '')"];
+const SETTLED: [&str; 2] = [
+    "(os_name == '' and os_name != '')",
+    "(os_name == '' or os_name != '')",
+];
 
-/// Reads a marker of a lock with these groups by default. The error says what is wrong, as the rest of a sentence.
+/// Reads a marker of a lock with these groups by default. The error says what is wrong, as the rest
+/// of a sentence.
 pub(super) fn parse(text: &str, default_groups: &[String]) -> Result<MarkerTree, String> {
-    parse_marker(&settle(text, default_groups)).map_err(|why| format!("`{text}` is no marker: {why}"))
+    parse_marker(&settle(text, default_groups))
+        .map_err(|why| format!("`{text}` is no marker: {why}"))
 }
 
-/// The marker with each comparison with `extras` and `dependency_groups` replaced by one that has its outcome.
+/// The marker with each comparison with `extras` and `dependency_groups` replaced by one that has
+/// its outcome.
 fn settle(text: &str, default_groups: &[String]) -> String {
     let words = words(text);
     let mut settled = Vec::new();
     let mut rest = &words[..];
     while !rest.is_empty() {
         let outcome = match rest {
-            [value, "not", "in", variable, ..] => contains(value, variable, default_groups).map(|found| (!found, 4)),
-            [value, "in", variable, ..] => contains(value, variable, default_groups).map(|found| (found, 3)),
+            [value, "not", "in", variable, ..] => {
+                contains(value, variable, default_groups).map(|found| (!found, 4))
+            }
+            [value, "in", variable, ..] => {
+                contains(value, variable, default_groups).map(|found| (found, 3))
+            }
             _ => None,
         };
         let (word, length) = match outcome {
@@ -40,10 +51,16 @@ fn settle(text: &str, default_groups: &[String]) -> String {
 /// Whether one of the two variables has a value; none where it is neither of the two.
 fn contains(value: &str, variable: &str, default_groups: &[String]) -> Option<bool> {
     let normal = |name: &str| name.parse::<pep508_rs::ExtraName>().ok();
-    let value = value.strip_prefix(['\'', '"']).map(|value| &value[..value.len().saturating_sub(1)])?;
+    let value = value
+        .strip_prefix(['\'', '"'])
+        .map(|value| &value[..value.len().saturating_sub(1)])?;
     match variable {
         "extras" => Some(false),
-        "dependency_groups" => Some(default_groups.iter().any(|group| normal(group) == normal(value))),
+        "dependency_groups" => Some(
+            default_groups
+                .iter()
+                .any(|group| normal(group) == normal(value)),
+        ),
         _ => None,
     }
 }
@@ -56,7 +73,9 @@ fn words(text: &str) -> Vec<&str> {
         let end = match first {
             '\'' | '"' => rest[1..].find(first).map_or(rest.len(), |close| close + 2),
             '(' | ')' => 1,
-            _ => rest.find(|next: char| next.is_whitespace() || "()'\"".contains(next)).unwrap_or(rest.len()),
+            _ => rest
+                .find(|next: char| next.is_whitespace() || "()'\"".contains(next))
+                .unwrap_or(rest.len()),
         };
         words.push(&rest[..end]);
         rest = rest[end..].trim_start();
@@ -81,18 +100,32 @@ mod tests {
                 "('x' in extras or 'main-group' in dependency_groups)and os_name == 'a in b'",
                 format!("( {lie} or {truth} ) and os_name == 'a in b'"),
             ),
-            ("'linux' in sys_platform", "'linux' in sys_platform".to_owned()),
+            (
+                "'linux' in sys_platform",
+                "'linux' in sys_platform".to_owned(),
+            ),
             ("sys_platform=='win32'", "sys_platform== 'win32'".to_owned()),
         ];
         for (marker, expected) in rows {
-            assert_eq!(settle(marker, &["main-group".to_owned()]), expected, "{marker}");
+            assert_eq!(
+                settle(marker, &["main-group".to_owned()]),
+                expected,
+                "{marker}"
+            );
         }
     }
 
     #[test]
     fn a_marker_is_read_or_refused() {
-        assert_eq!(parse("'dev' not in dependency_groups", &[]), Ok(MarkerTree::TRUE));
-        assert!(parse("sys_platform == 'linux' and 'x' in extras", &[]).unwrap().is_false());
+        assert_eq!(
+            parse("'dev' not in dependency_groups", &[]),
+            Ok(MarkerTree::TRUE)
+        );
+        assert!(
+            parse("sys_platform == 'linux' and 'x' in extras", &[])
+                .unwrap()
+                .is_false()
+        );
         let error = parse("linux", &[]).unwrap_err();
         assert!(error.starts_with("`linux` is no marker: "), "{error}");
         assert!(parse("'dev", &[]).is_err() && parse("'", &[]).is_err());

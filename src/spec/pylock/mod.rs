@@ -1,8 +1,9 @@
 //! Locks: packages with their exact versions and files, in the form that all tools share (PEP 751):
 //! <https://packaging.python.org/en/latest/specifications/pylock-toml/>.
 //!
-//! A lock that is named as a spec is the spec. A lock beside a spec binds it: what it was made from is recorded in it, so that a spec that
-//! has changed since is noticed. Which of the packages count on an interpreter, and where their files are, is for the plan.
+//! A lock that is named as a spec is the spec. A lock beside a spec binds it: what it was made from
+//! is recorded in it, so that a spec that has changed since is noticed. Which of the packages count
+//! on an interpreter, and where their files are, is for the plan.
 
 mod basis;
 mod beside;
@@ -98,7 +99,8 @@ pub struct LockedPackage {
     pub requires_python: Option<VersionSpecifiers>,
     /// The files to choose from.
     pub wheels: Vec<Placed<LockedWheel>>,
-    /// What else there is to install it from, as a person would name it; vpython installs wheels alone.
+    /// What else there is to install it from, as a person would name it; vpython installs wheels
+    /// alone.
     pub other_source: Option<&'static str>,
 }
 
@@ -130,7 +132,9 @@ impl LockedPackage {
     /// Whether it is wanted where these are the values of the variables.
     #[must_use]
     pub fn is_wanted(&self, environment: &MarkerEnvironment) -> bool {
-        self.marker.as_ref().is_none_or(|marker| marker.holds(environment))
+        self.marker
+            .as_ref()
+            .is_none_or(|marker| marker.holds(environment))
     }
 }
 
@@ -138,18 +142,33 @@ impl Lock {
     /// The directories where it says that its files are, sorted.
     #[must_use]
     pub fn directories(&self) -> BTreeSet<&Path> {
-        let wheels = self.packages.iter().flat_map(|package| &package.value.wheels);
-        wheels.filter_map(|wheel| wheel.value.path.as_deref()?.parent()).collect()
+        let wheels = self
+            .packages
+            .iter()
+            .flat_map(|package| &package.value.wheels);
+        wheels
+            .filter_map(|wheel| wheel.value.path.as_deref()?.parent())
+            .collect()
     }
 
     /// The error that it is not the lock of the spec that it binds any more.
     #[must_use]
     pub fn stale(&self, changes: Vec<String>) -> Failure {
-        let spec = self.bound.as_ref().map(|bound| bound.file.display().to_string()).unwrap_or_default();
-        let failure = Failure::new(format!("the lock `{}` does not fit `{spec}`", self.path.display())).because_of(changes);
+        let spec = self
+            .bound
+            .as_ref()
+            .map(|bound| bound.file.display().to_string())
+            .unwrap_or_default();
+        let failure = Failure::new(format!(
+            "the lock `{}` does not fit `{spec}`",
+            self.path.display()
+        ))
+        .because_of(changes);
         match self.how_to_relock() {
             Some(relock) => failure.hint(format!("`{relock}` makes it anew")),
-            None if self.form == LockForm::Uv => failure.hint("make it anew with `uv lock`, or remove it"),
+            None if self.form == LockForm::Uv => {
+                failure.hint("make it anew with `uv lock`, or remove it")
+            }
             None => failure,
         }
     }
@@ -157,8 +176,16 @@ impl Lock {
     /// The command that makes it anew; none where another tool than vpython must do that.
     #[must_use]
     pub fn how_to_relock(&self) -> Option<String> {
-        let spec = &self.bound.as_ref().filter(|_| self.form == LockForm::Pylock)?.file;
-        Some(format!("{} -vpython-tool lock {}", program(), shell_word(&spec.to_string_lossy())))
+        let spec = &self
+            .bound
+            .as_ref()
+            .filter(|_| self.form == LockForm::Pylock)?
+            .file;
+        Some(format!(
+            "{} -vpython-tool lock {}",
+            program(),
+            shell_word(&spec.to_string_lossy())
+        ))
     }
 }
 

@@ -1,23 +1,30 @@
-//! The names of locks: <https://packaging.python.org/en/latest/specifications/pylock-toml/#file-name>.
+//! The names of locks:
+//! <https://packaging.python.org/en/latest/specifications/pylock-toml/#file-name>.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-/// Whether a file is a lock by its name: `pylock.toml`, or `pylock.NAME.toml` where the NAME has no dot.
+/// Whether a file is a lock by its name: `pylock.toml`, or `pylock.NAME.toml` where the NAME has no
+/// dot.
 pub(in crate::spec) fn is_lock(file_name: &[u8]) -> bool {
-    let middle = file_name.strip_prefix(b"pylock.").and_then(|rest| rest.strip_suffix(b"toml"));
+    let middle = file_name
+        .strip_prefix(b"pylock.")
+        .and_then(|rest| rest.strip_suffix(b"toml"));
     middle.is_some_and(|middle| match middle.strip_suffix(b".") {
         Some(name) => !name.is_empty() && !name.contains(&b'.'),
         None => middle.is_empty(),
     })
 }
 
-/// Where the lock of a spec is that stands in `file`: beside it, named by its stem. A stem's dots become dashes, since the name of a lock
-/// may not have any.
+/// Where the lock of a spec is that stands in `file`: beside it, named by its stem. A stem's dots
+/// become dashes, since the name of a lock may not have any.
 pub(in crate::spec) fn beside(file: &Path) -> Option<PathBuf> {
     let stem = file.file_stem()?.as_bytes();
-    let stem: Vec<u8> = stem.iter().map(|byte| if *byte == b'.' { b'-' } else { *byte }).collect();
+    let stem: Vec<u8> = stem
+        .iter()
+        .map(|byte| if *byte == b'.' { b'-' } else { *byte })
+        .collect();
     let name = [b"pylock.", &stem[..], b".toml"].concat();
     Some(file.with_file_name(OsStr::from_bytes(&name)))
 }
@@ -55,8 +62,15 @@ mod tests {
             ("/src/requirements.txt", "/src/pylock.requirements.toml"),
         ];
         for (file, lock) in rows {
-            assert_eq!(beside(Path::new(file)).as_deref(), Some(Path::new(lock)), "{file}");
-            assert!(is_lock(Path::new(lock).file_name().unwrap().as_bytes()), "{lock}");
+            assert_eq!(
+                beside(Path::new(file)).as_deref(),
+                Some(Path::new(lock)),
+                "{file}"
+            );
+            assert!(
+                is_lock(Path::new(lock).file_name().unwrap().as_bytes()),
+                "{lock}"
+            );
         }
     }
 }

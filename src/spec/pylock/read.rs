@@ -1,5 +1,6 @@
-//! Reading a lock: the keys that decide what is installed. All that is wrong with their values is said at once, each with its line and
-//! column; what a lock says beside that, as of its tool or of attestations, makes no difference.
+//! Reading a lock: the keys that decide what is installed. All that is wrong with their values is
+//! said at once, each with its line and column; what a lock says beside that, as of its tool or of
+//! attestations, makes no difference.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -73,10 +74,16 @@ struct RawVersion {
 /// # Errors
 /// All that is wrong with it, each with its line; a major version of the format that is not known.
 pub(super) fn read(text: &SpecText) -> Result<Lock> {
-    let mut reader = Reader { toml: LockText::of(text), warnings: Vec::new() };
+    let mut reader = Reader {
+        toml: LockText::of(text),
+        warnings: Vec::new(),
+    };
     let lock = reader.read();
     let Reader { toml, warnings } = reader;
-    Ok(Lock { warnings, ..toml.settle(lock)? })
+    Ok(Lock {
+        warnings,
+        ..toml.settle(lock)?
+    })
 }
 
 struct Reader<'a> {
@@ -90,13 +97,22 @@ impl Reader<'_> {
         self.check_version(&version.lock_version)?;
         let raw: RawLock = self.toml.deserialize()?;
         let groups = raw.default_groups;
-        let requires_python = raw.requires_python.and_then(|range| self.toml.python_range(&range));
+        let requires_python = raw
+            .requires_python
+            .and_then(|range| self.toml.python_range(&range));
         let environments = raw.environments.iter().filter_map(|written| {
             let value = self.marker(Some(written), &groups)?;
-            Some(Placed { value, place: self.toml.place(written.span().start) })
+            Some(Placed {
+                value,
+                place: self.toml.place(written.span().start),
+            })
         });
         let environments = environments.collect();
-        let packages = raw.packages.into_iter().filter_map(|package| self.package(package, &groups)).collect();
+        let packages = raw
+            .packages
+            .into_iter()
+            .filter_map(|package| self.package(package, &groups))
+            .collect();
         let path = self.toml.text.origin.file.clone().unwrap_or_default();
         let form = LockForm::Pylock;
         Some(Lock {
@@ -111,21 +127,30 @@ impl Reader<'_> {
         })
     }
 
-    /// A newer minor version may have keys that are not honoured; another major version cannot be read.
+    /// A newer minor version may have keys that are not honoured; another major version cannot be
+    /// read.
     fn check_version(&mut self, written: &Spanned<String>) -> Option<()> {
-        let mut numbers = written.get_ref().split('.').map(|number| number.parse::<u64>().ok());
+        let mut numbers = written
+            .get_ref()
+            .split('.')
+            .map(|number| number.parse::<u64>().ok());
         let (major, minor) = (numbers.next().flatten(), numbers.next().flatten());
         let offset = written.span().start;
         let version = written.get_ref();
         match (major, minor, numbers.next()) {
             (Some(1), Some(minor), None) if minor > KNOWN[1] => {
                 let place = self.toml.place(offset);
-                self.warnings.push(format!("{place}: `lock-version` is {version}; what is new since 1.0 is ignored"));
+                self.warnings.push(format!(
+                    "{place}: `lock-version` is {version}; what is new since 1.0 is ignored"
+                ));
                 Some(())
             }
             (Some(1), Some(_), None) => Some(()),
             _ => {
-                self.toml.problem(offset, &format!("`lock-version` is `{version}`, and vpython reads 1.0"));
+                self.toml.problem(
+                    offset,
+                    &format!("`lock-version` is `{version}`, and vpython reads 1.0"),
+                );
                 None
             }
         }
@@ -134,7 +159,10 @@ impl Reader<'_> {
     fn marker(&mut self, written: Option<&Spanned<String>>, groups: &[String]) -> Option<Marker> {
         let written = written?;
         match marker::parse(written.get_ref(), groups) {
-            Ok(tree) => Some(Marker { tree, written: written.get_ref().clone() }),
+            Ok(tree) => Some(Marker {
+                tree,
+                written: written.get_ref().clone(),
+            }),
             Err(why) => {
                 self.toml.problem(written.span().start, &why);
                 None
@@ -143,24 +171,56 @@ impl Reader<'_> {
     }
 
     fn package(&mut self, raw: RawPackage, groups: &[String]) -> Option<Placed<LockedPackage>> {
-        let RawPackage { name, version, marker, requires_python, vcs, directory, archive, sdist, wheels } = raw;
+        let RawPackage {
+            name,
+            version,
+            marker,
+            requires_python,
+            vcs,
+            directory,
+            archive,
+            sdist,
+            wheels,
+        } = raw;
         let place = self.toml.place(name.span().start);
         // An archive may be a wheel, too.
-        let is_wheel = |file: &Spanned<RawFile>| file.get_ref().file_name().is_some_and(|name| is_wheel_name(&name));
-        let (archived_wheel, archive) = if archive.as_ref().is_some_and(is_wheel) { (archive, None) } else { (None, archive) };
+        let is_wheel = |file: &Spanned<RawFile>| {
+            file.get_ref()
+                .file_name()
+                .is_some_and(|name| is_wheel_name(&name))
+        };
+        let (archived_wheel, archive) = if archive.as_ref().is_some_and(is_wheel) {
+            (archive, None)
+        } else {
+            (None, archive)
+        };
         let name = self.toml.parsed(Some(&name), "name");
         let version = self.toml.parsed(version.as_ref(), "version");
         let requires_python = self.toml.parsed(requires_python.as_ref(), "version range");
         let marker = self.marker(marker.as_ref(), groups);
-        let wheels = wheels.into_iter().chain(archived_wheel).filter_map(|file| self.wheel(file)).collect();
+        let wheels = wheels
+            .into_iter()
+            .chain(archived_wheel)
+            .filter_map(|file| self.wheel(file))
+            .collect();
         let other_sources = [
             (vcs.is_some(), "a repository"),
             (directory.is_some(), "a directory of sources"),
             (archive.is_some(), "an archive of sources"),
             (sdist.is_some(), "an sdist"),
         ];
-        let other_source = other_sources.into_iter().find(|(is_there, _)| *is_there).map(|(_, title)| title);
-        let value = LockedPackage { name: name?, version, marker, requires_python, wheels, other_source };
+        let other_source = other_sources
+            .into_iter()
+            .find(|(is_there, _)| *is_there)
+            .map(|(_, title)| title);
+        let value = LockedPackage {
+            name: name?,
+            version,
+            marker,
+            requires_python,
+            wheels,
+            other_source,
+        };
         Some(Placed { value, place })
     }
 
@@ -168,46 +228,92 @@ impl Reader<'_> {
         let offset = file.span().start;
         let file = file.into_inner();
         let Some(file_name) = file.file_name() else {
-            self.toml.problem(offset, "a wheel has neither `name` nor `path` nor `url`");
+            self.toml
+                .problem(offset, "a wheel has neither `name` nor `path` nor `url`");
             return None;
         };
         let Some(sha256) = file.hashes.get("sha256") else {
-            self.toml.problem(offset, &format!("`{file_name}` has no sha256 among its `hashes`"));
+            self.toml.problem(
+                offset,
+                &format!("`{file_name}` has no sha256 among its `hashes`"),
+            );
             return None;
         };
         let Ok(sha256) = sha256.parse::<Digest>() else {
-            self.toml
-                .problem(offset, &format!("the sha256 of `{file_name}` is `{sha256}`, which is not 64 hexadecimal digits"));
+            self.toml.problem(
+                offset,
+                &format!(
+                    "the sha256 of `{file_name}` is `{sha256}`, which is not 64 hexadecimal digits"
+                ),
+            );
             return None;
         };
-        let path = file.path.as_deref().map(|path| self.toml.text.resolve(path));
-        let long_digest = |kind: LongDigest| Some((kind, file.hashes.get(kind.name())?.to_ascii_lowercase()));
-        let long_digests = LongDigest::ALL.into_iter().filter_map(long_digest).collect();
-        let value = LockedWheel { file_name, path, size: file.size, sha256, long_digests };
-        Some(Placed { value, place: self.toml.place(offset) })
+        let path = file
+            .path
+            .as_deref()
+            .map(|path| self.toml.text.resolve(path));
+        let long_digest =
+            |kind: LongDigest| Some((kind, file.hashes.get(kind.name())?.to_ascii_lowercase()));
+        let long_digests = LongDigest::ALL
+            .into_iter()
+            .filter_map(long_digest)
+            .collect();
+        let value = LockedWheel {
+            file_name,
+            path,
+            size: file.size,
+            sha256,
+            long_digests,
+        };
+        Some(Placed {
+            value,
+            place: self.toml.place(offset),
+        })
     }
 }
 
 impl RawFile {
     fn file_name(&self) -> Option<String> {
-        file_name(self.name.as_deref(), self.path.as_deref(), self.url.as_deref())
+        file_name(
+            self.name.as_deref(),
+            self.path.as_deref(),
+            self.url.as_deref(),
+        )
     }
 }
 
 /// The name of a locked file: as it is written, or else the last part of the path or of the URL.
-pub(in crate::spec) fn file_name(name: Option<&str>, path: Option<&str>, url: Option<&str>) -> Option<String> {
-    let last = |path: &str| path.rsplit(['/', '\\']).next().unwrap_or_default().to_owned();
+pub(in crate::spec) fn file_name(
+    name: Option<&str>,
+    path: Option<&str>,
+    url: Option<&str>,
+) -> Option<String> {
+    let last = |path: &str| {
+        path.rsplit(['/', '\\'])
+            .next()
+            .unwrap_or_default()
+            .to_owned()
+    };
     let of_url = || {
         let path = url?.split(['?', '#']).next()?;
-        Some(percent_decode_str(&last(path)).decode_utf8_lossy().into_owned())
+        Some(
+            percent_decode_str(&last(path))
+                .decode_utf8_lossy()
+                .into_owned(),
+        )
     };
-    let name = name.map(str::to_owned).or_else(|| path.map(last)).or_else(of_url)?;
+    let name = name
+        .map(str::to_owned)
+        .or_else(|| path.map(last))
+        .or_else(of_url)?;
     // A name that is a path would lead elsewhere.
     (!name.is_empty() && !name.contains('/')).then_some(name)
 }
 
 fn is_wheel_name(name: &str) -> bool {
-    Path::new(name).extension().is_some_and(|extension| extension == "whl")
+    Path::new(name)
+        .extension()
+        .is_some_and(|extension| extension == "whl")
 }
 
 #[cfg(test)]
@@ -250,15 +356,34 @@ mod tests {
             .packages
             .iter()
             .map(|package| {
-                let Placed { value: LockedPackage { name, wheels, other_source, marker, .. }, place } = package;
+                let Placed {
+                    value:
+                        LockedPackage {
+                            name,
+                            wheels,
+                            other_source,
+                            marker,
+                            ..
+                        },
+                    place,
+                } = package;
                 let wheels: Vec<_> = wheels
                     .iter()
                     .map(|wheel| {
-                        let LockedWheel { file_name, path, size, .. } = &wheel.value;
+                        let LockedWheel {
+                            file_name,
+                            path,
+                            size,
+                            ..
+                        } = &wheel.value;
                         format!("{file_name} {path:?} {size:?} line {}", wheel.place.line)
                     })
                     .collect();
-                format!("{name} line {} {wheels:?} {other_source:?} {}", place.line, marker.is_some())
+                format!(
+                    "{name} line {} {wheels:?} {other_source:?} {}",
+                    place.line,
+                    marker.is_some()
+                )
             })
             .collect();
         let expected = [
@@ -301,7 +426,8 @@ vpython: error: bad lock in `/src/pylock.toml`
                        `lock-version` is `2.0`, and vpython reads 1.0\n";
         assert_eq!(crate::report::render(&error), message);
         let lock = read_text("lock-version = '1.3'\ncreated-by = 'x'\npackages = []\n").unwrap();
-        let warning = "`/src/pylock.toml`, line 1: `lock-version` is 1.3; what is new since 1.0 is ignored";
+        let warning =
+            "`/src/pylock.toml`, line 1: `lock-version` is 1.3; what is new since 1.0 is ignored";
         assert_eq!(lock.warnings, [warning]);
     }
 }

@@ -1,4 +1,5 @@
-//! The text of a lock in TOML, of whatever form: all that is wrong with its values is said at once, each with its line and column.
+//! The text of a lock in TOML, of whatever form: all that is wrong with its values is said at once,
+//! each with its line and column.
 
 use std::str::FromStr;
 
@@ -21,7 +22,11 @@ pub(in crate::spec) struct LockText<'a> {
 impl<'a> LockText<'a> {
     /// A text of which nothing is read yet.
     pub fn of(text: &'a SpecText) -> Self {
-        Self { text, places: Places::of(&text.origin, &text.content), problems: Vec::new() }
+        Self {
+            text,
+            places: Places::of(&text.origin, &text.content),
+            problems: Vec::new(),
+        }
     }
 
     /// What was read.
@@ -35,7 +40,9 @@ impl<'a> LockText<'a> {
                 let mut problems = self.problems;
                 problems.sort();
                 let problems = problems.into_iter().map(|(_, problem)| problem);
-                Err(Failure::new(format!("bad lock in {}", self.text.title())).because_of(problems).into())
+                Err(Failure::new(format!("bad lock in {}", self.text.title()))
+                    .because_of(problems)
+                    .into())
             }
         }
     }
@@ -58,17 +65,35 @@ impl<'a> LockText<'a> {
     }
 
     /// A value that is read from a text; where it cannot be, that is noted.
-    pub fn parsed<T: FromStr>(&mut self, written: Option<&Spanned<String>>, what: &str) -> Option<T> {
+    pub fn parsed<T: FromStr>(
+        &mut self,
+        written: Option<&Spanned<String>>,
+        what: &str,
+    ) -> Option<T> {
         let written = written?;
         let value = written.get_ref().parse();
-        value.map_err(|_| self.problem(written.span().start, &format!("`{}` is no {what}", written.get_ref()))).ok()
+        value
+            .map_err(|_| {
+                self.problem(
+                    written.span().start,
+                    &format!("`{}` is no {what}", written.get_ref()),
+                )
+            })
+            .ok()
     }
 
     /// The value of `requires-python`.
     pub fn python_range(&mut self, written: &Spanned<String>) -> Option<Placed<PythonRange>> {
         let specifiers: VersionSpecifiers = self.parsed(Some(written), "version range")?;
-        let value = PythonRange { written: specifiers.to_string(), specifiers, key: "requires-python" };
-        Some(Placed { value, place: self.place(written.span().start) })
+        let value = PythonRange {
+            written: specifiers.to_string(),
+            specifiers,
+            key: "requires-python",
+        };
+        Some(Placed {
+            value,
+            place: self.place(written.span().start),
+        })
     }
 
     /// The place of the byte at `offset`.
@@ -79,6 +104,7 @@ impl<'a> LockText<'a> {
     /// Notes what is wrong at `offset`.
     pub fn problem(&mut self, offset: usize, what: &str) {
         let place = self.place(offset);
-        self.problems.push((offset, format!("{}: {what}", place.exact())));
+        self.problems
+            .push((offset, format!("{}: {what}", place.exact())));
     }
 }

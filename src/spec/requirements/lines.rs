@@ -1,4 +1,5 @@
-//! The lines of a requirements file, as pip has them: joined where a backslash ends one, without comments, with variables put in.
+//! The lines of a requirements file, as pip has them: joined where a backslash ends one, without
+//! comments, with variables put in.
 //!
 //! <https://pip.pypa.io/en/stable/reference/requirements-file-format/>
 
@@ -11,8 +12,8 @@ pub(super) struct Line {
     pub text: String,
 }
 
-/// The text of bytes that begin with a byte order mark of UTF-16, as PowerShell's `pip freeze > requirements.txt` writes them; none
-/// where they do not, or are no text.
+/// The text of bytes that begin with a byte order mark of UTF-16, as PowerShell's
+/// `pip freeze > requirements.txt` writes them; none where they do not, or are no text.
 pub(in crate::spec) fn from_utf16(bytes: &[u8]) -> Option<String> {
     let unit: fn([u8; 2]) -> u16 = match bytes {
         [0xff, 0xfe, ..] => u16::from_le_bytes,
@@ -32,8 +33,15 @@ pub(super) fn parse(content: &str) -> Vec<Line> {
         // A comment ends a joined line, and its own backslash joins nothing.
         let is_comment = line.trim_start().starts_with('#');
         let continues = line.ends_with('\\') && !is_comment;
-        let piece = if continues { line.trim_matches('\\') } else { line };
-        let line = open.get_or_insert(Line { index, text: String::new() });
+        let piece = if continues {
+            line.trim_matches('\\')
+        } else {
+            line
+        };
+        let line = open.get_or_insert(Line {
+            index,
+            text: String::new(),
+        });
         if is_comment {
             line.text.push(' ');
         }
@@ -43,33 +51,55 @@ pub(super) fn parse(content: &str) -> Vec<Line> {
         }
     }
     lines.extend(open);
-    let meaning = lines.into_iter().map(|line| Line { text: without_comment(&line.text).trim().to_owned(), ..line });
+    let meaning = lines.into_iter().map(|line| Line {
+        text: without_comment(&line.text).trim().to_owned(),
+        ..line
+    });
     meaning.filter(|line| !line.text.is_empty()).collect()
 }
 
-/// The lines of a text, which end where Python's `str.splitlines` ends them: at a lone CR as well, and at form feeds and their kin.
+/// The lines of a text, which end where Python's `str.splitlines` ends them: at a lone CR as well,
+/// and at form feeds and their kin.
 fn split(content: &str) -> impl Iterator<Item = &str> {
-    let is_end = |char| matches!(char, '\r' | '\x0b' | '\x0c' | '\x1c'..='\x1e' | '\u{85}' | '\u{2028}' | '\u{2029}');
+    let is_end = |char| {
+        matches!(
+            char,
+            '\r' | '\x0b' | '\x0c' | '\x1c'..='\x1e' | '\u{85}' | '\u{2028}' | '\u{2029}'
+        )
+    };
     content.lines().flat_map(move |line| line.split(is_end))
 }
 
 /// A comment begins with a `#` at the beginning or behind white space.
 fn without_comment(line: &str) -> &str {
-    let begins = |(at, _): &(usize, &str)| line[..*at].chars().next_back().is_none_or(char::is_whitespace);
-    line.match_indices('#').find(begins).map_or(line, |(at, _)| &line[..at])
+    let begins = |(at, _): &(usize, &str)| {
+        line[..*at]
+            .chars()
+            .next_back()
+            .is_none_or(char::is_whitespace)
+    };
+    line.match_indices('#')
+        .find(begins)
+        .map_or(line, |(at, _)| &line[..at])
 }
 
-/// The text with `${NAME}` replaced by what `value` gives for it; where that is nothing, it stays. A name has capitals, digits and
-/// underscores.
+/// The text with `${NAME}` replaced by what `value` gives for it; where that is nothing, it stays.
+/// A name has capitals, digits and underscores.
 pub(super) fn expand(text: &str, mut value: impl FnMut(&str) -> Option<String>) -> String {
     let mut expanded = String::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once("${") {
         expanded.push_str(before);
-        let is_name =
-            |name: &str| !name.is_empty() && name.bytes().all(|byte| matches!(byte, b'A'..=b'Z' | b'0'..=b'9' | b'_'));
-        let replaced =
-            after.split_once('}').filter(|(name, _)| is_name(name)).and_then(|(name, behind)| Some((value(name)?, behind)));
+        let is_name = |name: &str| {
+            !name.is_empty()
+                && name
+                    .bytes()
+                    .all(|byte| matches!(byte, b'A'..=b'Z' | b'0'..=b'9' | b'_'))
+        };
+        let replaced = after
+            .split_once('}')
+            .filter(|(name, _)| is_name(name))
+            .and_then(|(name, behind)| Some((value(name)?, behind)));
         if let Some((value, behind)) = replaced {
             expanded.push_str(&value);
             rest = behind;
@@ -102,8 +132,13 @@ mod tests {
             ("\\a\\\nb", &[(0, "ab")], "backslashes at both ends"),
         ];
         for (content, expected, why) in rows {
-            let expected: Vec<Line> =
-                expected.iter().map(|(index, text)| Line { index: *index, text: (*text).into() }).collect();
+            let expected: Vec<Line> = expected
+                .iter()
+                .map(|(index, text)| Line {
+                    index: *index,
+                    text: (*text).into(),
+                })
+                .collect();
             assert_eq!(parse(content), expected, "{why}");
         }
     }

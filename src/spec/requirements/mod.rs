@@ -1,8 +1,9 @@
 //! pip's form: a `requirements.txt`, with the files that it names.
 //!
-//! What pip does with a package index or a source tree cannot be done here, where wheels come from directories: what names a place to
-//! fetch from is an error, and an option that only says where an index is, a warning. All that is wrong with all files is said at once,
-//! each with its file and line.
+//! What pip does with a package index or a source tree cannot be done here, where wheels come from
+//! directories: what names a place to fetch from is an error, and an option that only says where an
+//! index is, a warning. All that is wrong with all files is said at once, each with its file and
+//! line.
 
 mod lines;
 mod options;
@@ -15,7 +16,10 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use url::Url;
 
-use super::{Asked, Packages, Place, Placed, Requirement, Requirements, Source, Spec, SpecKind, SpecText, find};
+use super::{
+    Asked, Packages, Place, Placed, Requirement, Requirements, Source, Spec, SpecKind, SpecText,
+    find,
+};
 use crate::fs::{self, Digest, Stamp, Stamped};
 use crate::process::Process;
 use crate::report::Failure;
@@ -25,7 +29,9 @@ pub(super) use lines::from_utf16;
 use options::Options;
 
 /// What requirements begin with that name a place to fetch from.
-const SCHEMES: [&str; 8] = ["git+", "hg+", "svn+", "bzr+", "http:", "https:", "file:", "ssh:"];
+const SCHEMES: [&str; 8] = [
+    "git+", "hg+", "svn+", "bzr+", "http:", "https:", "file:", "ssh:",
+];
 /// Where a wheel for them is to go instead.
 const INSTEAD: &str = "put the wheel into a directory that `--find-links` names";
 
@@ -36,18 +42,26 @@ pub(super) fn parse(text: &SpecText, process: &Process) -> Result<Spec> {
 
 /// The lines of a text that say something, joined and without comments, as JSON.
 pub(super) fn source(content: &str) -> serde_json::Value {
-    lines::parse(content).into_iter().map(|line| line.text).collect()
+    lines::parse(content)
+        .into_iter()
+        .map(|line| line.text)
+        .collect()
 }
 
 /// Whether a text of unknown kind reads as requirements: each of its lines does.
 pub(super) fn is_likely(content: &str) -> bool {
-    lines::parse(content).iter().all(|line| match options::split(&line.text) {
-        ("", options) => Options::parse(options).is_ok(),
-        (requirement, options) => spec::parse_requirement(requirement).is_ok() && Options::parse(options).is_ok(),
-    })
+    lines::parse(content)
+        .iter()
+        .all(|line| match options::split(&line.text) {
+            ("", options) => Options::parse(options).is_ok(),
+            (requirement, options) => {
+                spec::parse_requirement(requirement).is_ok() && Options::parse(options).is_ok()
+            }
+        })
 }
 
-/// How many files may be read at a time, each because the one before names it: more would take more of the stack than there is.
+/// How many files may be read at a time, each because the one before names it: more would take more
+/// of the stack than there is.
 const DEEPEST: usize = 100;
 
 /// What the requirements of a file are for.
@@ -64,8 +78,9 @@ struct Reader<'a> {
     requirements: Requirements,
     /// The files that are being read, each named by the one before.
     open: Vec<Stamped>,
-    /// The files that were read, by what they are, the directory that their paths are relative to, and what for. A second reading would
-    /// find the same again, and `-r a.txt` twice in each of thirty files would make a thousand million readings.
+    /// The files that were read, by what they are, the directory that their paths are relative to,
+    /// and what for. A second reading would find the same again, and `-r a.txt` twice in each of
+    /// thirty files would make a thousand million readings.
     read: HashSet<(Stamp, PathBuf, Role)>,
     /// The files and variables among the sources of the spec.
     sources: HashSet<OsString>,
@@ -80,7 +95,11 @@ impl<'a> Reader<'a> {
     fn read(text: &SpecText, role: Role, process: &'a Process) -> Result<Spec> {
         let mut reader = Self {
             process,
-            spec: Spec { base: text.base.clone(), trust: text.trust(process), ..Spec::default() },
+            spec: Spec {
+                base: text.base.clone(),
+                trust: text.trust(process),
+                ..Spec::default()
+            },
             requirements: Requirements::default(),
             open: text.origin.file.iter().map(Stamped::look).collect(),
             read: HashSet::new(),
@@ -88,19 +107,33 @@ impl<'a> Reader<'a> {
             problems: Vec::new(),
         };
         reader.file(text, role);
-        let Reader { spec, mut requirements, problems, .. } = reader;
+        let Reader {
+            spec,
+            mut requirements,
+            problems,
+            ..
+        } = reader;
         if !problems.is_empty() {
-            return Err(Failure::new(format!("bad spec in {}", text.title())).because_of(problems).into());
+            return Err(Failure::new(format!("bad spec in {}", text.title()))
+                .because_of(problems)
+                .into());
         }
         // One digest is enough for pip to want them all.
         let all = || requirements.asked.iter().chain(&requirements.constraints);
         requirements.hashes_required |= all().any(|asked| !asked.value.hashes.is_empty());
-        Ok(Spec { packages: Packages::Required(requirements), ..spec })
+        Ok(Spec {
+            packages: Packages::Required(requirements),
+            ..spec
+        })
     }
 
     fn file(&mut self, text: &SpecText, role: Role) {
         for Line { index, text: line } in lines::parse(&text.content) {
-            let place = Place { file: text.origin.file.clone(), line: text.origin.lines_before + index + 1, column: 1 };
+            let place = Place {
+                file: text.origin.file.clone(),
+                line: text.origin.lines_before + index + 1,
+                column: 1,
+            };
             let line = lines::expand(&line, |name| self.variable(name));
             let (requirement, options) = options::split(&line);
             match Options::parse(options) {
@@ -111,11 +144,18 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The value of a variable, which from now on is a part of what the spec was read from. An empty one is none, as in pip.
+    /// The value of a variable, which from now on is a part of what the spec was read from. An
+    /// empty one is none, as in pip.
     fn variable(&mut self, name: &str) -> Option<String> {
-        let value = self.process.setting(name).map(|value| value.to_string_lossy().into_owned());
+        let value = self
+            .process
+            .setting(name)
+            .map(|value| value.to_string_lossy().into_owned());
         if self.sources.insert(format!("${name}").into()) {
-            self.spec.sources.push(Source::Variable { name: name.to_owned(), value: value.clone() });
+            self.spec.sources.push(Source::Variable {
+                name: name.to_owned(),
+                value: value.clone(),
+            });
         }
         value
     }
@@ -124,8 +164,13 @@ impl<'a> Reader<'a> {
     fn options(&mut self, options: Options, text: &SpecText, place: &Place) {
         self.warn_of_what_changes_nothing(&options, place);
         for project in options.editable {
-            let what = format!("`-e {project}` cannot be had: wheels are installed, and source trees are not");
-            self.problem(place, &format!("{what}; build a wheel of it, or put its directory on `PYTHONPATH`"));
+            let what = format!(
+                "`-e {project}` cannot be had: wheels are installed, and source trees are not"
+            );
+            self.problem(
+                place,
+                &format!("{what}; build a wheel of it, or put its directory on `PYTHONPATH`"),
+            );
         }
         if !options.hash.is_empty() {
             self.problem(place, "`--hash` stands behind no requirement");
@@ -144,14 +189,28 @@ impl<'a> Reader<'a> {
     }
 
     fn warn_of_what_changes_nothing(&mut self, options: &Options, place: &Place) {
-        let mut warn = |option: &str, why: &str| self.spec.warnings.push(format!("{place}: `{option}` is ignored: {why}"));
+        let mut warn = |option: &str, why: &str| {
+            self.spec
+                .warnings
+                .push(format!("{place}: `{option}` is ignored: {why}"))
+        };
         if !options.index_url.is_empty() {
-            warn("--index-url", "wheels come from directories, and no index is asked");
+            warn(
+                "--index-url",
+                "wheels come from directories, and no index is asked",
+            );
         }
         if !options.extra_index_url.is_empty() {
-            warn("--extra-index-url", "wheels come from directories, and no index is asked");
+            warn(
+                "--extra-index-url",
+                "wheels come from directories, and no index is asked",
+            );
         }
-        if options.no_binary.iter().any(|projects| projects != ":none:") {
+        if options
+            .no_binary
+            .iter()
+            .any(|projects| projects != ":none:")
+        {
             warn("--no-binary", "nothing is built from source");
         }
         if !options.config_settings.is_empty() {
@@ -166,32 +225,59 @@ impl<'a> Reader<'a> {
         let value = match Url::parse(directory) {
             Ok(url) if url.scheme() == "file" => match url.to_file_path() {
                 Ok(path) => path,
-                Err(()) => return self.problem(place, &format!("`{directory}` names no directory of this machine")),
+                Err(()) => {
+                    return self.problem(
+                        place,
+                        &format!("`{directory}` names no directory of this machine"),
+                    );
+                }
             },
             Ok(url) if url.scheme().starts_with("http") => {
                 let why = "wheels come from directories, and nothing is fetched";
-                return self.spec.warnings.push(format!("{place}: `--find-links {directory}` is ignored: {why}"));
+                return self.spec.warnings.push(format!(
+                    "{place}: `--find-links {directory}` is ignored: {why}"
+                ));
             }
             _ => text.resolve(directory),
         };
-        self.spec.wheelhouses.push(Placed { value, place: place.clone() });
+        self.spec.wheelhouses.push(Placed {
+            value,
+            place: place.clone(),
+        });
     }
 
     /// A file that another names, relative to that one.
     fn nested(&mut self, path: &str, role: Role, text: &SpecText, place: &Place) {
-        let path = match Url::parse(path).ok().filter(|url| url.scheme() == "file").map(|url| url.to_file_path()) {
+        let path = match Url::parse(path)
+            .ok()
+            .filter(|url| url.scheme() == "file")
+            .map(|url| url.to_file_path())
+        {
             Some(Ok(path)) => path,
             None if !SCHEMES.iter().any(|scheme| path.starts_with(scheme)) => text.resolve(path),
-            _ => return self.problem(place, &format!("`{path}` is to be fetched; name a file of this machine")),
+            _ => {
+                return self.problem(
+                    place,
+                    &format!("`{path}` is to be fetched; name a file of this machine"),
+                );
+            }
         };
         let found = Stamped::look(&path);
         // By what the path leads to: `-r x/../this.txt` would be another path each time.
         if found.stamp.is_some() && self.open.iter().any(|open| open.stamp == found.stamp) {
-            return self.problem(place, &format!("`{}` is being read already: these files name each other", path.display()));
+            return self.problem(
+                place,
+                &format!(
+                    "`{}` is being read already: these files name each other",
+                    path.display()
+                ),
+            );
         }
         if self.open.len() > DEEPEST {
-            let what =
-                format!("`{}` is not read: {DEEPEST} files are open already, each because another names it", path.display());
+            let what = format!(
+                "`{}` is not read: {DEEPEST} files are open already, each because another names it",
+                path.display()
+            );
             return self.problem(place, &what);
         }
         if self.sources.insert(path.clone().into_os_string()) {
@@ -199,16 +285,21 @@ impl<'a> Reader<'a> {
         }
         let base = text.base.as_deref().unwrap_or(Path::new("/"));
         if let Some(stranger) = self.spec.trust.stranger_on_way(&path, base) {
-            return self.problem(place, &format!("`{}` is not read: {stranger}", path.display()));
+            return self.problem(
+                place,
+                &format!("`{}` is not read: {stranger}", path.display()),
+            );
         }
-        if let (Some(stamp), Some(directory)) =
-            (found.stamp, path.parent().and_then(|directory| fs::canonicalize(directory).ok()))
-            && !self.read.insert((stamp, directory, role))
+        if let (Some(stamp), Some(directory)) = (
+            found.stamp,
+            path.parent()
+                .and_then(|directory| fs::canonicalize(directory).ok()),
+        ) && !self.read.insert((stamp, directory, role))
         {
             return;
         }
-        let nested =
-            fs::read_text(&path, fs::limits::SPEC).and_then(|bytes| find::from_bytes(&path, SpecKind::Requirements, bytes));
+        let nested = fs::read_text(&path, fs::limits::SPEC)
+            .and_then(|bytes| find::from_bytes(&path, SpecKind::Requirements, bytes));
         match nested {
             Err(error) => self.problem(place, &crate::report::one_line(&error)),
             Ok(nested) => {
@@ -227,7 +318,13 @@ impl<'a> Reader<'a> {
             Err(why) => return self.problem(&place, &why),
         };
         let Some(hashes) = hashes else { return };
-        let asked = Placed { value: Asked { requirement, hashes }, place };
+        let asked = Placed {
+            value: Asked {
+                requirement,
+                hashes,
+            },
+            place,
+        };
         match role {
             Role::Requirements => self.requirements.asked.push(asked),
             Role::Constraints => self.requirements.constraints.push(asked),
@@ -242,15 +339,26 @@ impl<'a> Reader<'a> {
             match text.split_once(':') {
                 Some(("sha256", digest)) => match digest.parse() {
                     Ok(digest) => hashes.push(digest),
-                    Err(_) => self.problem(place, &format!("`{digest}` is no sha256: it must have 64 digits of 0-9 and a-f")),
+                    Err(_) => self.problem(
+                        place,
+                        &format!("`{digest}` is no sha256: it must have 64 digits of 0-9 and a-f"),
+                    ),
                 },
                 // Of several, one that can be checked is enough.
                 Some(("sha384" | "sha512", _)) => {}
-                _ => self.problem(place, &format!("`--hash={text}` is no digest; write `--hash=sha256:` and its 64 digits")),
+                _ => self.problem(
+                    place,
+                    &format!(
+                        "`--hash={text}` is no digest; write `--hash=sha256:` and its 64 digits"
+                    ),
+                ),
             }
         }
         if hashes.is_empty() && !written.is_empty() && problems == self.problems.len() {
-            self.problem(place, "only `sha256` digests are checked, and there is none");
+            self.problem(
+                place,
+                "only `sha256` digests are checked, and there is none",
+            );
         }
         (problems == self.problems.len()).then_some(hashes)
     }
@@ -263,18 +371,38 @@ impl<'a> Reader<'a> {
 /// A requirement by name. The error says what is wrong, as a sentence.
 fn parse_requirement(text: &str) -> Result<Requirement, String> {
     if SCHEMES.iter().any(|scheme| text.starts_with(scheme)) {
-        return Err(format!("`{text}` names a place to fetch from; {INSTEAD}, and require it by name"));
+        return Err(format!(
+            "`{text}` names a place to fetch from; {INSTEAD}, and require it by name"
+        ));
     }
     let path = text.split(['[', ';']).next().unwrap_or_default().trim_end();
-    let is_archive = [".whl", ".zip", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz"].iter().any(|end| path.ends_with(end));
+    let is_archive = [".whl", ".zip", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz"]
+        .iter()
+        .any(|end| path.ends_with(end));
     if path.starts_with('.') || path.starts_with('/') || is_archive && !text.contains('@') {
-        let what = if Path::new(path).extension().is_some_and(|extension| extension == "whl") { "file" } else { "path" };
-        return Err(format!("`{text}` names a {what}; {INSTEAD}, and require it by name"));
+        let what = if Path::new(path)
+            .extension()
+            .is_some_and(|extension| extension == "whl")
+        {
+            "file"
+        } else {
+            "path"
+        };
+        return Err(format!(
+            "`{text}` names a {what}; {INSTEAD}, and require it by name"
+        ));
     }
     // pip takes a marker that says nothing.
     match spec::parse_requirement(text.trim_end().strip_suffix(';').unwrap_or(text)) {
-        Ok(requirement) if matches!(requirement.version_or_url, Some(pep508_rs::VersionOrUrl::Url(_))) => {
-            Err(format!("`{text}` names a place to fetch from; {INSTEAD}, and require it by name"))
+        Ok(requirement)
+            if matches!(
+                requirement.version_or_url,
+                Some(pep508_rs::VersionOrUrl::Url(_))
+            ) =>
+        {
+            Err(format!(
+                "`{text}` names a place to fetch from; {INSTEAD}, and require it by name"
+            ))
         }
         Ok(requirement) => Ok(requirement),
         Err(why) => Err(format!("`{text}` is no requirement: {why}")),

@@ -1,4 +1,5 @@
-//! The options that a line may have, as pip declares them: <https://pip.pypa.io/en/stable/reference/requirements-file-format/#supported-options>.
+//! The options that a line may have, as pip declares them:
+//! <https://pip.pypa.io/en/stable/reference/requirements-file-format/#supported-options>.
 
 use anyhow::Result;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -8,7 +9,12 @@ use crate::report::nearest;
 
 /// The options of one line.
 #[derive(Debug, Default, Parser)]
-#[command(no_binary_name = true, disable_help_flag = true, infer_long_args = true, args_override_self = true)]
+#[command(
+    no_binary_name = true,
+    disable_help_flag = true,
+    infer_long_args = true,
+    args_override_self = true
+)]
 pub(super) struct Options {
     /// Another file of requirements.
     #[arg(long, short, allow_hyphen_values = true)]
@@ -38,7 +44,12 @@ pub(super) struct Options {
     /// Projects to be built from source.
     #[arg(long, allow_hyphen_values = true)]
     pub no_binary: Vec<String>,
-    #[arg(long, visible_alias = "config-setting", short = 'C', allow_hyphen_values = true)]
+    #[arg(
+        long,
+        visible_alias = "config-setting",
+        short = 'C',
+        allow_hyphen_values = true
+    )]
     pub config_settings: Vec<String>,
     #[arg(long, allow_hyphen_values = true)]
     pub global_option: Vec<String>,
@@ -56,9 +67,11 @@ pub(super) struct Options {
 }
 
 impl Options {
-    /// Reads the part of a line that begins with its first option. The error says what is wrong, as a sentence.
+    /// Reads the part of a line that begins with its first option. The error says what is wrong, as
+    /// a sentence.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let words = shlex::split(text).ok_or_else(|| format!("`{text}` has a quote that is not closed"))?;
+        let words =
+            shlex::split(text).ok_or_else(|| format!("`{text}` has a quote that is not closed"))?;
         Self::try_parse_from(words).map_err(|error| refusal(&error))
     }
 }
@@ -85,17 +98,26 @@ fn refusal(error: &clap::Error) -> String {
     let argument = context(ContextKind::InvalidArg).unwrap_or_default();
     let option = argument.split([' ', '[']).next().unwrap_or_default();
     match error.kind() {
-        ErrorKind::UnknownArgument if !argument.starts_with('-') => format!("`{argument}` stands behind the options"),
+        ErrorKind::UnknownArgument if !argument.starts_with('-') => {
+            format!("`{argument}` stands behind the options")
+        }
         ErrorKind::UnknownArgument => {
             let command = Options::command();
             let known = command.get_arguments().filter_map(clap::Arg::get_long);
-            let hint = nearest(argument.trim_start_matches('-'), known).map(|near| format!("; did you mean `--{near}`?"));
+            let hint = nearest(argument.trim_start_matches('-'), known)
+                .map(|near| format!("; did you mean `--{near}`?"));
             format!("unknown option `{argument}`{}", hint.unwrap_or_default())
         }
         // An empty value, or none.
         ErrorKind::InvalidValue => format!("`{option}` needs a value"),
         ErrorKind::TooManyValues => format!("`{option}` takes no value"),
-        _ => error.to_string().lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned(),
+        _ => error
+            .to_string()
+            .lines()
+            .next()
+            .unwrap_or_default()
+            .trim_start_matches("error: ")
+            .to_owned(),
     }
 }
 
@@ -114,7 +136,10 @@ mod tests {
             ("a==1", ("a==1", "")),
             ("a==1 --hash=x -y", ("a==1", "--hash=x -y")),
             ("-r b.txt", ("", "-r b.txt")),
-            ("a ; python_version < '3' --pre", ("a ; python_version < '3'", "--pre")),
+            (
+                "a ; python_version < '3' --pre",
+                ("a ; python_version < '3'", "--pre"),
+            ),
             ("my-project  -c x", ("my-project", "-c x")),
         ];
         for (line, expected) in rows {
@@ -128,18 +153,38 @@ mod tests {
         assert_eq!(read("-r a.txt").requirement, ["a.txt"]);
         assert_eq!(read("-ra.txt").requirement, ["a.txt"]);
         assert_eq!(read("--requirement=a.txt").requirement, ["a.txt"]);
-        assert_eq!(read("--requirem 'a b.txt'").requirement, ["a b.txt"], "a beginning that is no other's, and quotes");
-        assert_eq!(read("--hash=sha256:a --hash sha256:b").hash, ["sha256:a", "sha256:b"]);
-        assert_eq!(read("-f -house --find-links --x").find_links, ["-house", "--x"], "values with dashes");
-        assert_eq!(read("-Ca=b -C --x=y --config-setting c=d").config_settings, ["a=b", "--x=y", "c=d"]);
-        assert!(read("--pre --pre").pre && read("--require-hashes --require-hashes").require_hashes, "said twice");
+        assert_eq!(
+            read("--requirem 'a b.txt'").requirement,
+            ["a b.txt"],
+            "a beginning that is no other's, and quotes"
+        );
+        assert_eq!(
+            read("--hash=sha256:a --hash sha256:b").hash,
+            ["sha256:a", "sha256:b"]
+        );
+        assert_eq!(
+            read("-f -house --find-links --x").find_links,
+            ["-house", "--x"],
+            "values with dashes"
+        );
+        assert_eq!(
+            read("-Ca=b -C --x=y --config-setting c=d").config_settings,
+            ["a=b", "--x=y", "c=d"]
+        );
+        assert!(
+            read("--pre --pre").pre && read("--require-hashes --require-hashes").require_hashes,
+            "said twice"
+        );
         assert!(read("--no-index --pre --trusted-host x --only-binary :all: --prefer-binary").pre);
     }
 
     #[test]
     fn what_is_wrong_with_options_is_said() {
         let rows = [
-            ("--haash=x", "unknown option `--haash`; did you mean `--hash`?"),
+            (
+                "--haash=x",
+                "unknown option `--haash`; did you mean `--hash`?",
+            ),
             ("--zzz", "unknown option `--zzz`"),
             ("-z", "unknown option `-z`"),
             ("-r", "`--requirement` needs a value"),
@@ -148,7 +193,11 @@ mod tests {
             ("-r 'a.txt", "`-r 'a.txt` has a quote that is not closed"),
         ];
         for (text, expected) in rows {
-            assert_eq!(Options::parse(text).map(drop), Err(expected.to_owned()), "{text}");
+            assert_eq!(
+                Options::parse(text).map(drop),
+                Err(expected.to_owned()),
+                "{text}"
+            );
         }
     }
 }

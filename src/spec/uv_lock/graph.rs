@@ -1,5 +1,6 @@
-//! Where each package of a lock is wanted: wherever something that is wanted requires it, from the spec on. uv follows the same edges
-//! for one interpreter at a time; here it is done for all of them at once, with markers in place of yes and no.
+//! Where each package of a lock is wanted: wherever something that is wanted requires it, from the
+//! spec on. uv follows the same edges for one interpreter at a time; here it is done for all of
+//! them at once, with markers in place of yes and no.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -8,7 +9,8 @@ use pep508_rs::{ExtraName, MarkerTree, PackageName};
 
 use crate::spec::{Asked, LockedPackage, Placed};
 
-/// A lock that needs more steps than this to be followed was not made by uv: with 3,000 packages it takes some ten thousand.
+/// A lock that needs more steps than this to be followed was not made by uv: with 3,000 packages it
+/// takes some ten thousand.
 const MAX_STEPS: usize = 1_000_000;
 
 /// What names the index, the file or the repository that a package is from.
@@ -48,16 +50,34 @@ impl Edge {
     fn leads_to(&self, node: &Node) -> bool {
         let package = &node.package.value;
         package.name == self.name
-            && self.version.as_ref().is_none_or(|version| package.version.as_ref() == Some(version))
-            && self.source.as_ref().is_none_or(|source| *source == node.source)
+            && self
+                .version
+                .as_ref()
+                .is_none_or(|version| package.version.as_ref() == Some(version))
+            && self
+                .source
+                .as_ref()
+                .is_none_or(|source| *source == node.source)
     }
 }
 
 /// Where each package is wanted, by its place in the lock; or what is wrong, and where in the text.
-pub(super) fn wanted(nodes: &[Node], asked: &[Placed<Asked>], is_followed: bool) -> Result<Vec<MarkerTree>, (usize, String)> {
-    let mut walk = Walk { by_name: HashMap::new(), nodes, reached: HashMap::new(), open: Vec::new() };
+pub(super) fn wanted(
+    nodes: &[Node],
+    asked: &[Placed<Asked>],
+    is_followed: bool,
+) -> Result<Vec<MarkerTree>, (usize, String)> {
+    let mut walk = Walk {
+        by_name: HashMap::new(),
+        nodes,
+        reached: HashMap::new(),
+        open: Vec::new(),
+    };
     for (index, node) in nodes.iter().enumerate() {
-        walk.by_name.entry(&node.package.value.name).or_default().push(index);
+        walk.by_name
+            .entry(&node.package.value.name)
+            .or_default()
+            .push(index);
     }
     for asked in asked {
         let requirement = &asked.value.requirement;
@@ -75,7 +95,12 @@ pub(super) fn wanted(nodes: &[Node], asked: &[Placed<Asked>], is_followed: bool)
     if is_followed {
         walk.run()?;
     }
-    let marker = |index| walk.reached.get(&(index, None)).cloned().unwrap_or(MarkerTree::FALSE);
+    let marker = |index| {
+        walk.reached
+            .get(&(index, None))
+            .cloned()
+            .unwrap_or(MarkerTree::FALSE)
+    };
     Ok((0..nodes.len()).map(marker).collect())
 }
 
@@ -96,7 +121,11 @@ impl Walk<'_> {
         let nodes = self.nodes;
         let mut steps = 0;
         while let Some((index, extra)) = self.open.pop() {
-            let from = self.reached.get(&(index, extra.clone())).cloned().unwrap_or(MarkerTree::FALSE);
+            let from = self
+                .reached
+                .get(&(index, extra.clone()))
+                .cloned()
+                .unwrap_or(MarkerTree::FALSE);
             let edges = match &extra {
                 None => Some(&nodes[index].requires),
                 Some(extra) => nodes[index].extras.get(extra),
@@ -108,19 +137,29 @@ impl Walk<'_> {
                 }
                 if !self.follow(edge, &from) {
                     let by = &nodes[index].package.value.name;
-                    return Err((edge.offset, format!("`{by}` requires `{}`, which the lock does not have", edge.name)));
+                    return Err((
+                        edge.offset,
+                        format!(
+                            "`{by}` requires `{}`, which the lock does not have",
+                            edge.name
+                        ),
+                    ));
                 }
             }
         }
         Ok(())
     }
 
-    /// Notes where the packages of a requirement are wanted, given where that counts; whether there are any.
+    /// Notes where the packages of a requirement are wanted, given where that counts; whether there
+    /// are any.
     fn follow(&mut self, edge: &Edge, from: &MarkerTree) -> bool {
         let nodes = self.nodes;
         let named = self.by_name.get(&edge.name).cloned().unwrap_or_default();
         let mut is_found = false;
-        for index in named.into_iter().filter(|index| edge.leads_to(&nodes[*index])) {
+        for index in named
+            .into_iter()
+            .filter(|index| edge.leads_to(&nodes[*index]))
+        {
             is_found = true;
             let mut marker = from.clone();
             marker.and(edge.marker.clone());
@@ -134,7 +173,10 @@ impl Walk<'_> {
 
     fn reach(&mut self, (index, extra): Visited<'_>, marker: &MarkerTree) {
         let visited = (index, extra.cloned());
-        let known = self.reached.entry(visited.clone()).or_insert(MarkerTree::FALSE);
+        let known = self
+            .reached
+            .entry(visited.clone())
+            .or_insert(MarkerTree::FALSE);
         let before = known.clone();
         known.or(marker.clone());
         if *known != before {

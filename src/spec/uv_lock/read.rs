@@ -1,5 +1,5 @@
-//! Reading uv's form: the keys that decide what is installed. All that is wrong with their values is said at once, each with its line and
-//! column.
+//! Reading uv's form: the keys that decide what is installed. All that is wrong with their values
+//! is said at once, each with its line and column.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,9 @@ use serde::de::IgnoredAny;
 use toml::Spanned;
 
 use super::graph::{self, Edge, Node, Source};
-use crate::spec::pylock::{Bound, Lock, LockForm, LockText, LockedPackage, LockedWheel, Marker, file_name};
+use crate::spec::pylock::{
+    Bound, Lock, LockForm, LockText, LockedPackage, LockedWheel, Marker, file_name,
+};
 use crate::spec::{Asked, Dependencies, Placed, SpecText, parse_marker};
 
 /// The version of the form that is known.
@@ -98,13 +100,23 @@ struct RawRequirement {
 /// Reads the text of a lock that binds a spec.
 ///
 /// # Errors
-/// All that is wrong with it, each with its line; it was made for something else than the spec asks for.
+/// All that is wrong with it, each with its line; it was made for something else than the spec asks
+/// for.
 pub(super) fn read(text: &SpecText, bound: Bound, dependencies: Dependencies) -> Result<Lock> {
-    let mut reader = Reader { toml: LockText::of(text) };
+    let mut reader = Reader {
+        toml: LockText::of(text),
+    };
     let read = reader.read(&bound.asked, dependencies == Dependencies::Followed);
     let (lock, changes) = reader.toml.settle(read)?;
-    let lock = Lock { bound: Some(bound), ..lock };
-    if changes.is_empty() { Ok(lock) } else { Err(lock.stale(changes).into()) }
+    let lock = Lock {
+        bound: Some(bound),
+        ..lock
+    };
+    if changes.is_empty() {
+        Ok(lock)
+    } else {
+        Err(lock.stale(changes).into())
+    }
 }
 
 struct Reader<'a> {
@@ -116,32 +128,61 @@ impl Reader<'_> {
     fn read(&mut self, asked: &[Placed<Asked>], is_followed: bool) -> Option<(Lock, Vec<String>)> {
         let RawVersion { version } = self.toml.deserialize()?;
         if *version.get_ref() != KNOWN {
-            let what = format!("`version` is {}, and vpython reads version {KNOWN} of uv's locks", version.get_ref());
+            let what = format!(
+                "`version` is {}, and vpython reads version {KNOWN} of uv's locks",
+                version.get_ref()
+            );
             self.toml.problem(version.span().start, &what);
             return None;
         }
         let raw: RawLock = self.toml.deserialize()?;
-        let requires_python = raw.requires_python.as_ref().and_then(|range| self.toml.python_range(range));
+        let requires_python = raw
+            .requires_python
+            .as_ref()
+            .and_then(|range| self.toml.python_range(range));
         let environments = raw.supported_markers.iter().filter_map(|written| {
             let tree = self.marker(Some(written))?;
             Some(Placed {
-                value: Marker { tree, written: written.get_ref().clone() },
+                value: Marker {
+                    tree,
+                    written: written.get_ref().clone(),
+                },
                 place: self.toml.place(written.span().start),
             })
         });
         let environments = environments.collect();
         let changes = changes(asked, &raw);
-        let nodes: Vec<Node> = raw.packages.into_iter().filter_map(|package| self.node(package)).collect();
+        let nodes: Vec<Node> = raw
+            .packages
+            .into_iter()
+            .filter_map(|package| self.node(package))
+            .collect();
         if !self.toml.is_right() {
             return None;
         }
         let wanted = graph::wanted(&nodes, asked, is_followed);
-        let wanted = wanted.map_err(|(offset, what)| self.toml.problem(offset, &what)).ok()?;
-        let packages = nodes.into_iter().zip(wanted).filter(|(_, marker)| !marker.is_false());
-        let packages = packages.map(|(Node { package: Placed { value, place }, .. }, tree)| {
-            let marker = tree.try_to_string().map(|written| Marker { tree, written });
-            Placed { value: LockedPackage { marker, ..value }, place }
-        });
+        let wanted = wanted
+            .map_err(|(offset, what)| self.toml.problem(offset, &what))
+            .ok()?;
+        let packages = nodes
+            .into_iter()
+            .zip(wanted)
+            .filter(|(_, marker)| !marker.is_false());
+        let packages = packages.map(
+            |(
+                Node {
+                    package: Placed { value, place },
+                    ..
+                },
+                tree,
+            )| {
+                let marker = tree.try_to_string().map(|written| Marker { tree, written });
+                Placed {
+                    value: LockedPackage { marker, ..value },
+                    place,
+                }
+            },
+        );
         let lock = Lock {
             form: LockForm::Uv,
             path: self.toml.text.origin.file.clone().unwrap_or_default(),
@@ -159,70 +200,172 @@ impl Reader<'_> {
         let place = self.toml.place(raw.name.span().start);
         let name: Option<PackageName> = self.toml.parsed(Some(&raw.name), "name");
         let version = self.toml.parsed(raw.version.as_ref(), "version");
-        let mut fork = if raw.resolution_markers.is_empty() { MarkerTree::TRUE } else { MarkerTree::FALSE };
+        let mut fork = if raw.resolution_markers.is_empty() {
+            MarkerTree::TRUE
+        } else {
+            MarkerTree::FALSE
+        };
         for written in &raw.resolution_markers {
             fork.or(self.marker(Some(written))?);
         }
-        let requires = raw.dependencies.into_iter().filter_map(|edge| self.edge(edge)).collect();
+        let requires = raw
+            .dependencies
+            .into_iter()
+            .filter_map(|edge| self.edge(edge))
+            .collect();
         let mut extras = BTreeMap::new();
         for (extra, edges) in raw.optional_dependencies {
-            let Ok(extra) = extra.parse::<ExtraName>() else { continue };
-            extras.insert(extra, edges.into_iter().filter_map(|edge| self.edge(edge)).collect());
+            let Ok(extra) = extra.parse::<ExtraName>() else {
+                continue;
+            };
+            extras.insert(
+                extra,
+                edges
+                    .into_iter()
+                    .filter_map(|edge| self.edge(edge))
+                    .collect(),
+            );
         }
-        let wheels = raw.wheels.into_iter().filter_map(|wheel| self.wheel(wheel, &raw.source)).collect();
+        let wheels = raw
+            .wheels
+            .into_iter()
+            .filter_map(|wheel| self.wheel(wheel, &raw.source))
+            .collect();
         let other_source = match raw.source.keys().next().map(String::as_str) {
             Some("git") => Some("a repository"),
             Some("virtual" | "editable" | "directory") => Some("a directory of sources"),
             _ => raw.sdist.map(|_| "an sdist"),
         };
-        let value = LockedPackage { name: name?, version, marker: None, requires_python: None, wheels, other_source };
-        Some(Node { package: Placed { value, place }, source: raw.source, fork, requires, extras })
+        let value = LockedPackage {
+            name: name?,
+            version,
+            marker: None,
+            requires_python: None,
+            wheels,
+            other_source,
+        };
+        Some(Node {
+            package: Placed { value, place },
+            source: raw.source,
+            fork,
+            requires,
+            extras,
+        })
     }
 
     fn edge(&mut self, raw: Spanned<RawDependency>) -> Option<Edge> {
         let offset = raw.span().start;
-        let RawDependency { name, version, source, extra, marker } = raw.into_inner();
+        let RawDependency {
+            name,
+            version,
+            source,
+            extra,
+            marker,
+        } = raw.into_inner();
         let name = self.toml.parsed(Some(&name), "name");
         let version = self.toml.parsed(version.as_ref(), "version");
         let marker = self.marker(marker.as_ref())?;
-        let extras = extra.iter().filter_map(|extra| extra.parse().ok()).collect();
-        Some(Edge { name: name?, version, source, extras, marker, offset })
+        let extras = extra
+            .iter()
+            .filter_map(|extra| extra.parse().ok())
+            .collect();
+        Some(Edge {
+            name: name?,
+            version,
+            source,
+            extras,
+            marker,
+            offset,
+        })
     }
 
     fn wheel(&mut self, raw: Spanned<RawWheel>, source: &Source) -> Option<Placed<LockedWheel>> {
         let offset = raw.span().start;
-        let RawWheel { url, path, filename, hash, size } = raw.into_inner();
-        let Some(file_name) = file_name(filename.as_deref(), path.as_deref(), url.as_deref()) else {
-            self.toml.problem(offset, "a wheel has neither `url` nor `path` nor `filename`");
+        let RawWheel {
+            url,
+            path,
+            filename,
+            hash,
+            size,
+        } = raw.into_inner();
+        let Some(file_name) = file_name(filename.as_deref(), path.as_deref(), url.as_deref())
+        else {
+            self.toml.problem(
+                offset,
+                "a wheel has neither `url` nor `path` nor `filename`",
+            );
             return None;
         };
-        let digest = hash.as_deref().and_then(|hash| hash.strip_prefix("sha256:"));
+        let digest = hash
+            .as_deref()
+            .and_then(|hash| hash.strip_prefix("sha256:"));
         let Some(Ok(sha256)) = digest.map(str::parse) else {
-            let has = hash.map_or_else(|| "no `hash`".to_owned(), |hash| format!("the `hash` `{hash}`"));
-            self.toml.problem(offset, &format!("`{file_name}` has {has}; vpython needs the sha256 of each wheel"));
+            let has = hash.map_or_else(
+                || "no `hash`".to_owned(),
+                |hash| format!("the `hash` `{hash}`"),
+            );
+            self.toml.problem(
+                offset,
+                &format!("`{file_name}` has {has}; vpython needs the sha256 of each wheel"),
+            );
             return None;
         };
         // Of an index that is a directory, the path is that from there on.
-        let index = source.get("registry").and_then(toml::Value::as_str).unwrap_or_default();
-        let path = path.map(|path| self.toml.text.resolve(&format!("{}/{path}", if index.is_empty() { "." } else { index })));
-        let value = LockedWheel { file_name, path, size, sha256, long_digests: Vec::new() };
-        Some(Placed { value, place: self.toml.place(offset) })
+        let index = source
+            .get("registry")
+            .and_then(toml::Value::as_str)
+            .unwrap_or_default();
+        let path = path.map(|path| {
+            self.toml.text.resolve(&format!(
+                "{}/{path}",
+                if index.is_empty() { "." } else { index }
+            ))
+        });
+        let value = LockedWheel {
+            file_name,
+            path,
+            size,
+            sha256,
+            long_digests: Vec::new(),
+        };
+        Some(Placed {
+            value,
+            place: self.toml.place(offset),
+        })
     }
 
     /// A marker; one that always holds, where there is none.
     fn marker(&mut self, written: Option<&Spanned<String>>) -> Option<MarkerTree> {
-        let Some(written) = written else { return Some(MarkerTree::TRUE) };
+        let Some(written) = written else {
+            return Some(MarkerTree::TRUE);
+        };
         let what = |why| format!("`{}` is no marker: {why}", written.get_ref());
-        parse_marker(written.get_ref()).map_err(|why| self.toml.problem(written.span().start, &what(why))).ok()
+        parse_marker(written.get_ref())
+            .map_err(|why| self.toml.problem(written.span().start, &what(why)))
+            .ok()
     }
 }
 
-/// What a spec asks for and a lock was not made for, a sentence each. Markers are left out: uv writes them shorter where Python's version
-/// allows it.
+/// What a spec asks for and a lock was not made for, a sentence each. Markers are left out: uv
+/// writes them shorter where Python's version allows it.
 fn changes(asked: &[Placed<Asked>], raw: &RawLock) -> Vec<String> {
-    let of_projects = raw.packages.iter().filter_map(|package| package.metadata.requires_dist.as_ref()).flatten();
-    let made_for: Vec<_> = raw.manifest.requirements.iter().flatten().chain(of_projects).map(RawRequirement::parsed).collect();
-    let groups = raw.packages.iter().map(|package| package.name.get_ref().parse::<PackageName>());
+    let of_projects = raw
+        .packages
+        .iter()
+        .filter_map(|package| package.metadata.requires_dist.as_ref())
+        .flatten();
+    let made_for: Vec<_> = raw
+        .manifest
+        .requirements
+        .iter()
+        .flatten()
+        .chain(of_projects)
+        .map(RawRequirement::parsed)
+        .collect();
+    let groups = raw
+        .packages
+        .iter()
+        .map(|package| package.name.get_ref().parse::<PackageName>());
     let has = |name: &PackageName| groups.clone().any(|known| known.as_ref() == Ok(name));
     let is_new = |asked: &&Placed<Asked>| {
         let requirement = &asked.value.requirement;
@@ -230,22 +373,43 @@ fn changes(asked: &[Placed<Asked>], raw: &RawLock) -> Vec<String> {
             Some(VersionOrUrl::VersionSpecifier(range)) => sorted(range),
             _ => Vec::new(),
         };
-        let mut named = made_for.iter().flatten().filter(|(name, ..)| *name == requirement.name).peekable();
+        let mut named = made_for
+            .iter()
+            .flatten()
+            .filter(|(name, ..)| *name == requirement.name)
+            .peekable();
         // A dependency group is recorded elsewhere, and its projects are packages at least.
         if named.peek().is_none() {
             return !has(&requirement.name) && requirement.marker.is_true();
         }
-        !named.any(|(_, extras, known)| *known == range && requirement.extras.iter().all(|extra| extras.contains(extra)))
+        !named.any(|(_, extras, known)| {
+            *known == range
+                && requirement
+                    .extras
+                    .iter()
+                    .all(|extra| extras.contains(extra))
+        })
     };
     let new = asked.iter().filter(is_new);
-    new.map(|asked| format!("it was not made for `{}` ({})", asked.value.requirement, asked.place)).collect()
+    new.map(|asked| {
+        format!(
+            "it was not made for `{}` ({})",
+            asked.value.requirement, asked.place
+        )
+    })
+    .collect()
 }
 
 impl RawRequirement {
     /// The project, its extras, and the range of its versions.
     fn parsed(&self) -> Option<(PackageName, Vec<ExtraName>, Vec<String>)> {
-        let range: VersionSpecifiers = self.specifier.as_deref().unwrap_or_default().parse().ok()?;
-        let extras = self.extras.iter().filter_map(|extra| extra.parse().ok()).collect();
+        let range: VersionSpecifiers =
+            self.specifier.as_deref().unwrap_or_default().parse().ok()?;
+        let extras = self
+            .extras
+            .iter()
+            .filter_map(|extra| extra.parse().ok())
+            .collect();
         Some((self.name.parse().ok()?, extras, sorted(&range)))
     }
 }

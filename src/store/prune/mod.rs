@@ -1,9 +1,10 @@
-//! Removing what nobody needs any more: environments by their last use, then the unpacked wheels that are in none, memos of what is
-//! gone, and what killed builds have left.
+//! Removing what nobody needs any more: environments by their last use, then the unpacked wheels
+//! that are in none, memos of what is gone, and what killed builds have left.
 //!
-//! Nothing here waits, and no launch waits for it. An environment is locked for itself, without waiting, then renamed, then removed; a
-//! launch that comes between builds it anew. Where there are no locks nothing is removed. Unpacked wheels go only while nobody builds,
-//! since a build links them before any environment names them.
+//! Nothing here waits, and no launch waits for it. An environment is locked for itself, without
+//! waiting, then renamed, then removed; a launch that comes between builds it anew. Where there are
+//! no locks nothing is removed. Unpacked wheels go only while nobody builds, since a build links
+//! them before any environment names them.
 
 mod ledger;
 mod rubbish;
@@ -63,9 +64,16 @@ impl Store {
     /// Whether the store was not pruned for a day.
     #[must_use]
     pub fn is_prune_due(&self) -> bool {
-        let pruned = fs::metadata(&self.prune_mark()).ok().flatten().and_then(|metadata| metadata.modified().ok());
+        let pruned = fs::metadata(&self.prune_mark())
+            .ok()
+            .flatten()
+            .and_then(|metadata| metadata.modified().ok());
         // A time in the future is as good as none.
-        pruned.is_none_or(|pruned| SystemTime::now().duration_since(pruned).map_or(true, |age| age >= INTERVAL))
+        pruned.is_none_or(|pruned| {
+            SystemTime::now()
+                .duration_since(pruned)
+                .map_or(true, |age| age >= INTERVAL)
+        })
     }
 
     /// Notes that the store was pruned.
@@ -77,7 +85,8 @@ impl Store {
         self.layout.join("pruned")
     }
 
-    /// Removes what the limits do not let stay; `usage` is what everything takes, and may be empty where no size is limited.
+    /// Removes what the limits do not let stay; `usage` is what everything takes, and may be empty
+    /// where no size is limited.
     ///
     /// # Errors
     /// The store cannot be read or written.
@@ -110,14 +119,22 @@ impl Store {
     }
 
     /// Removes an environment, unless a program runs in it, or may; tells which.
-    pub(super) fn remove_environment(&self, path: &Path, programs: &Programs, act: Act) -> Result<Use> {
+    pub(super) fn remove_environment(
+        &self,
+        path: &Path,
+        programs: &Programs,
+        act: Act,
+    ) -> Result<Use> {
         let name = path.join(MANIFEST);
-        let Some(manifest) = fs::open_optional(&name)? else { return Ok(Use::Free) };
+        let Some(manifest) = fs::open_optional(&name)? else {
+            return Ok(Use::Free);
+        };
         let found = fs::try_lock_exclusive(&manifest).into();
         if found == Use::Free && programs.name(path) {
             return Ok(Use::InUse);
         }
-        // Between opening and locking somebody else may have removed it, and a launch may have built it anew, for itself.
+        // Between opening and locking somebody else may have removed it, and a launch may have
+        // built it anew, for itself.
         if found == Use::Free && fs::is_at(&manifest, &name)? && act == Act::Remove {
             self.remove_aside(path)?;
         }
@@ -131,11 +148,18 @@ impl Store {
         if pruned.building != Use::Free {
             return Ok(());
         }
-        let gone: BTreeSet<_> = pruned.environments.iter().map(|stored| &stored.path).collect();
+        let gone: BTreeSet<_> = pruned
+            .environments
+            .iter()
+            .map(|stored| &stored.path)
+            .collect();
         // Listed again: what was built meanwhile counts.
         let stored = self.stored()?;
         let staying = stored.iter().filter(|stored| !gone.contains(&stored.path));
-        let needed: HashSet<Digest> = staying.flat_map(|stored| &stored.manifest.wheels).map(|wheel| wheel.sha256).collect();
+        let needed: HashSet<Digest> = staying
+            .flat_map(|stored| &stored.manifest.wheels)
+            .map(|wheel| wheel.sha256)
+            .collect();
         for (digest, path) in self.unpacked()? {
             if needed.contains(&digest) {
                 continue;

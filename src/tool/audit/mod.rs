@@ -1,8 +1,10 @@
-//! What of an environment would not be at home elsewhere: ELF files with a run path that leads somewhere else, and files that name a
-//! place of this machine. All of it is told; run paths can be mended.
+//! What of an environment would not be at home elsewhere: ELF files with a run path that leads
+//! somewhere else, and files that name a place of this machine. All of it is told; run paths can be
+//! mended.
 //!
-//! Two things are as they have to be, and are not told of: that an environment names its interpreter, where that stays behind, and what
-//! a build of python says of itself, where it comes along.
+//! Two things are as they have to be, and are not told of: that an environment names its
+//! interpreter, where that stays behind, and what a build of python says of itself, where it comes
+//! along.
 
 mod place;
 mod record;
@@ -28,7 +30,8 @@ pub(super) struct Surroundings<'a> {
     pub staged: &'a Path,
     /// Where it will stand, where that is known.
     pub prefix: Option<&'a Path>,
-    /// Directories that other machines do not have: the store, the user's home, the current directory.
+    /// Directories that other machines do not have: the store, the user's home, the current
+    /// directory.
     pub private: Vec<&'a Path>,
     /// The interpreter that it was built for.
     pub interpreter: &'a Facts,
@@ -61,7 +64,10 @@ impl Audit {
     /// # Errors
     /// A file cannot be read.
     pub fn of(members: &[Member], surroundings: &Surroundings) -> Result<Self> {
-        let (ground, places) = (surroundings.ground(), [false, true].map(|pythons| surroundings.places(pythons)));
+        let (ground, places) = (
+            surroundings.ground(),
+            [false, true].map(|pythons| surroundings.places(pythons)),
+        );
         let found: Vec<(Option<RunPath>, Option<(PathBuf, String)>)> = members
             .par_iter()
             .map(|member| {
@@ -73,11 +79,17 @@ impl Audit {
                 };
                 let places = &places[usize::from(surroundings.with_python && bundle::holds(path))];
                 let named = places.find(&content, Form::of(path, &content));
-                Ok((RunPath::look(path, content, &ground), named.map(|named| (path.to_path_buf(), named))))
+                Ok((
+                    RunPath::look(path, content, &ground),
+                    named.map(|named| (path.to_path_buf(), named)),
+                ))
             })
             .collect::<Result<_>>()?;
         let (run_paths, named): (Vec<_>, Vec<_>) = found.into_iter().unzip();
-        Ok(Self { run_paths: run_paths.into_iter().flatten().collect(), named: named.into_iter().flatten().collect() })
+        Ok(Self {
+            run_paths: run_paths.into_iter().flatten().collect(),
+            named: named.into_iter().flatten().collect(),
+        })
     }
 
     /// Mends the run paths that can be, says so, and leaves those that cannot. Whether any was.
@@ -93,7 +105,11 @@ impl Audit {
             }
         }
         if !mended.is_empty() {
-            for record in members.iter().map(|member| Path::new(member.path())).filter(|path| record::is_one(path)) {
+            for record in members
+                .iter()
+                .map(|member| Path::new(member.path()))
+                .filter(|path| record::is_one(path))
+            {
                 record::settle(staged, record, &mended)?;
             }
         }
@@ -103,10 +119,17 @@ impl Audit {
     /// Warns of all that was found.
     pub fn tell(&self) {
         for RunPath { file, faults, .. } in &self.run_paths {
-            report::warning(&format!("the run path of `{}` {}", file.display(), faults.join("; ")));
+            report::warning(&format!(
+                "the run path of `{}` {}",
+                file.display(),
+                faults.join("; ")
+            ));
         }
         for (file, named) in &self.named {
-            report::warning(&format!("`{}` names `{named}`, which other machines may not have", file.display()));
+            report::warning(&format!(
+                "`{}` names `{named}`, which other machines may not have",
+                file.display()
+            ));
         }
     }
 
@@ -124,16 +147,27 @@ impl RunPath {
         let directory = file.parent()?;
         let faults = run_path::faults(&entries, directory);
         let new = ground.mended(&entries, directory);
-        (!faults.is_empty()).then(|| Self { file: file.to_path_buf(), faults, old: entries.join(":"), new })
+        (!faults.is_empty()).then(|| Self {
+            file: file.to_path_buf(),
+            faults,
+            old: entries.join(":"),
+            new,
+        })
     }
 
     fn can_be_mended(&self) -> bool {
         self.new.join(":") != self.old
     }
 
-    /// Mends the file, which may be one that others have too: theirs stays. What is left to be told, if it cannot be mended.
+    /// Mends the file, which may be one that others have too: theirs stays. What is left to be
+    /// told, if it cannot be mended.
     fn mend(&self, staged: &Path) -> Result<Option<Self>> {
-        let left = |faults: Vec<String>| Self { file: self.file.clone(), faults, old: self.old.clone(), new: self.new.clone() };
+        let left = |faults: Vec<String>| Self {
+            file: self.file.clone(),
+            faults,
+            old: self.old.clone(),
+            new: self.new.clone(),
+        };
         if !self.can_be_mended() {
             return Ok(Some(left(self.faults.clone())));
         }
@@ -142,12 +176,19 @@ impl RunPath {
         match elf.with_run_path(&self.new, Precedence::Same) {
             Ok(content) => fs::rewrite(&path, &content)?,
             Err(error) => {
-                let faults = self.faults.iter().cloned().chain([format!("cannot be mended: {error:#}")]).collect();
+                let faults = self
+                    .faults
+                    .iter()
+                    .cloned()
+                    .chain([format!("cannot be mended: {error:#}")])
+                    .collect();
                 return Ok(Some(left(faults)));
             }
         }
         let (file, old, new) = (self.file.display(), &self.old, self.new.join(":"));
-        report::notice(&format!("the run path of `{file}` was `{old}` and is `{new}`"));
+        report::notice(&format!(
+            "the run path of `{file}` was `{old}` and is `{new}`"
+        ));
         Ok(None)
     }
 }
@@ -160,7 +201,10 @@ impl Surroundings<'_> {
     /// Where a run path may lead.
     fn ground(&self) -> Ground<'_> {
         let mut inside: Vec<(PathBuf, PathBuf)> = Vec::new();
-        inside.extend(self.prefix.map(|prefix| (prefix.to_path_buf(), PathBuf::new())));
+        inside.extend(
+            self.prefix
+                .map(|prefix| (prefix.to_path_buf(), PathBuf::new())),
+        );
         if let Some(base) = self.base() {
             if self.with_python {
                 inside.push((base.to_path_buf(), bundle::DIRECTORY.into()));
@@ -170,14 +214,21 @@ impl Surroundings<'_> {
                 inside.push((base.to_path_buf(), PathBuf::new()));
             }
         }
-        Ground { directory: self.staged, inside }
+        Ground {
+            directory: self.staged,
+            inside,
+        }
     }
 
-    /// What files must not name; `pythons` are those of the interpreter's copy, which name where they were built.
+    /// What files must not name; `pythons` are those of the interpreter's copy, which name where
+    /// they were built.
     fn places(&self, pythons: bool) -> Places {
         let named = |wanted: bool| self.base().filter(|_| wanted);
         let stays = !self.with_python;
         let private = self.private.iter().copied().chain([self.staged]);
-        Places::new(private.chain(named(!stays && !pythons)), named(stays || pythons))
+        Places::new(
+            private.chain(named(!stays && !pythons)),
+            named(stays || pythons),
+        )
     }
 }

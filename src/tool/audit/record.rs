@@ -1,4 +1,5 @@
-//! RECORD after a change: the rows of what was mended say what is in these files, and the others stay.
+//! RECORD after a change: the rows of what was mended say what is in these files, and the others
+//! stay.
 //!
 //! <https://packaging.python.org/en/latest/specifications/recording-installed-packages/#the-record-file>
 
@@ -12,25 +13,47 @@ use crate::fs::{self, Digest};
 
 /// Whether a file is the RECORD of an installed wheel.
 pub(super) fn is_one(path: &Path) -> bool {
-    path.ends_with("RECORD") && path.parent().and_then(Path::extension).is_some_and(|extension| extension == "dist-info")
+    path.ends_with("RECORD")
+        && path
+            .parent()
+            .and_then(Path::extension)
+            .is_some_and(|extension| extension == "dist-info")
 }
 
-/// Has the RECORD at `record`, relative to the environment at `directory`, say what is in the `mended` files.
+/// Has the RECORD at `record`, relative to the environment at `directory`, say what is in the
+/// `mended` files.
 ///
 /// # Errors
 /// It cannot be read or written.
 pub(super) fn settle(directory: &Path, record: &Path, mended: &[PathBuf]) -> Result<()> {
     let path = directory.join(record);
-    let site = record.parent().and_then(Path::parent).unwrap_or(Path::new(""));
+    let site = record
+        .parent()
+        .and_then(Path::parent)
+        .unwrap_or(Path::new(""));
     let before = fs::read_text(&path, fs::limits::LIST)?;
-    let after = settled(&before, site, mended, |file| fs::read(&directory.join(file)))
-        .with_context(|| format!("cannot bring `{}` up to date", path.display()))?;
-    if after == before { Ok(()) } else { fs::rewrite(&path, &after) }
+    let after = settled(&before, site, mended, |file| {
+        fs::read(&directory.join(file))
+    })
+    .with_context(|| format!("cannot bring `{}` up to date", path.display()))?;
+    if after == before {
+        Ok(())
+    } else {
+        fs::rewrite(&path, &after)
+    }
 }
 
 /// The text of a RECORD in the directory `site` with the rows of the mended files anew.
-fn settled(text: &[u8], site: &Path, mended: &[PathBuf], read: impl Fn(&Path) -> Result<Vec<u8>>) -> Result<Vec<u8>> {
-    let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text);
+fn settled(
+    text: &[u8],
+    site: &Path,
+    mended: &[PathBuf],
+    read: impl Fn(&Path) -> Result<Vec<u8>>,
+) -> Result<Vec<u8>> {
+    let mut reader = csv::ReaderBuilder::new()
+        .has_headers(false)
+        .flexible(true)
+        .from_reader(text);
     let mut writer = csv::WriterBuilder::new()
         .terminator(csv::Terminator::Any(b'\n'))
         .flexible(true)
@@ -40,13 +63,22 @@ fn settled(text: &[u8], site: &Path, mended: &[PathBuf], read: impl Fn(&Path) ->
         let file = normalized(&site.join(row.get(0).unwrap_or_default()));
         if mended.contains(&file) {
             let content = read(&file)?;
-            let digest = format!("sha256={}", URL_SAFE_NO_PAD.encode(Digest::of(&content).as_bytes()));
-            writer.write_record([row.get(0).unwrap_or_default(), &digest, &content.len().to_string()])?;
+            let digest = format!(
+                "sha256={}",
+                URL_SAFE_NO_PAD.encode(Digest::of(&content).as_bytes())
+            );
+            writer.write_record([
+                row.get(0).unwrap_or_default(),
+                &digest,
+                &content.len().to_string(),
+            ])?;
         } else {
             writer.write_record(&row)?;
         }
     }
-    Ok(writer.into_inner().map_err(csv::IntoInnerError::into_error)?)
+    Ok(writer
+        .into_inner()
+        .map_err(csv::IntoInnerError::into_error)?)
 }
 
 /// Without `..`: the names in a RECORD go up from site-packages.
@@ -72,7 +104,9 @@ mod tests {
         let site = Path::new("lib/python3.11/site-packages");
         let after = settled(text.as_bytes(), site, &mended, |_| Ok(b"abc".to_vec())).unwrap();
         let new = "sha256=ungWv48Bz-pBQUDeXa4iI7ADYaOWF3qctBD_YfIAFa0,3";
-        let expected = format!("../../../bin/tool,{new}\n\"a,b.so\",{new}\nc.so,sha256=old,1\nx.dist-info/RECORD,,\n");
+        let expected = format!(
+            "../../../bin/tool,{new}\n\"a,b.so\",{new}\nc.so,sha256=old,1\nx.dist-info/RECORD,,\n"
+        );
         assert_eq!(String::from_utf8(after).unwrap(), expected);
     }
 }

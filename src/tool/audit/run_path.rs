@@ -1,6 +1,8 @@
-//! Entries of run paths: which ones do not work wherever the environment is, and what could stand there instead.
+//! Entries of run paths: which ones do not work wherever the environment is, and what could stand
+//! there instead.
 //!
-//! What `check-rpaths` of rpm's brp scripts refuses is refused here too, and any absolute entry, since it names one place.
+//! What `check-rpaths` of rpm's brp scripts refuses is refused here too, and any absolute entry,
+//! since it names one place.
 
 use std::path::{Component, Path, PathBuf};
 
@@ -22,7 +24,8 @@ pub(super) struct Ground<'a> {
 }
 
 impl Ground<'_> {
-    /// The run path with what is in the environment by its place there, then what is the system's, and nothing else.
+    /// The run path with what is in the environment by its place there, then what is the system's,
+    /// and nothing else.
     pub fn mended(&self, run_path: &[&str], directory: &Path) -> Vec<String> {
         let (mut own, mut others) = (Vec::new(), Vec::new());
         for entry in run_path {
@@ -55,7 +58,8 @@ impl Ground<'_> {
     }
 }
 
-/// What is wrong with the run path of a file in this directory of the environment, a part of a sentence each.
+/// What is wrong with the run path of a file in this directory of the environment, a part of a
+/// sentence each.
 pub(super) fn faults(run_path: &[&str], directory: &Path) -> Vec<String> {
     // As if there was none.
     if run_path == [""] {
@@ -65,8 +69,12 @@ pub(super) fn faults(run_path: &[&str], directory: &Path) -> Vec<String> {
     let mut before = None;
     for entry in run_path {
         match (Entry::of(entry, directory), before) {
-            (Entry::Outside, _) => faults.push(format!("names `{entry}`, which is out of the environment")),
-            (Entry::Inside, Some(before)) => faults.push(format!("names `{entry}` behind `{before}`")),
+            (Entry::Outside, _) => {
+                faults.push(format!("names `{entry}`, which is out of the environment"))
+            }
+            (Entry::Inside, Some(before)) => {
+                faults.push(format!("names `{entry}` behind `{before}`"))
+            }
             (Entry::Inside, None) => {}
             (Entry::Other, _) => {
                 faults.push(fault(entry));
@@ -102,7 +110,9 @@ impl Entry {
         let rest = ORIGIN.iter().find_map(|origin| entry.strip_prefix(origin));
         match rest.filter(|rest| rest.is_empty() || rest.starts_with('/')) {
             None => Self::Other,
-            Some(rest) if normalized(&directory.join(rest.trim_start_matches('/'))).is_none() => Self::Outside,
+            Some(rest) if normalized(&directory.join(rest.trim_start_matches('/'))).is_none() => {
+                Self::Outside
+            }
             Some(_) => Self::Inside,
         }
     }
@@ -110,8 +120,13 @@ impl Entry {
 
 /// Whether the system has libraries there, but not where it looks for them anyhow.
 fn is_of_the_system(entry: &str) -> bool {
-    let is_plain = Path::new(entry).components().all(|component| component != Component::ParentDir);
-    is_plain && OF_THE_SYSTEM.iter().any(|lib| Path::new(entry) != Path::new(lib) && Path::new(entry).starts_with(lib))
+    let is_plain = Path::new(entry)
+        .components()
+        .all(|component| component != Component::ParentDir);
+    is_plain
+        && OF_THE_SYSTEM
+            .iter()
+            .any(|lib| Path::new(entry) != Path::new(lib) && Path::new(entry).starts_with(lib))
 }
 
 /// A relative path without `..`; none where that leads out.
@@ -148,7 +163,11 @@ mod tests {
         ];
         for (run_path, expected) in rows {
             let entries: Vec<&str> = run_path.split(':').collect();
-            assert_eq!(faults(&entries, Path::new("lib/some")), expected, "{run_path}");
+            assert_eq!(
+                faults(&entries, Path::new("lib/some")),
+                expected,
+                "{run_path}"
+            );
         }
     }
 
@@ -158,19 +177,37 @@ mod tests {
         for name in ["lib/some", "python/lib"] {
             fs::create_dir_all(&directory.path().join(name), 0o755).unwrap();
         }
-        let inside = [("/opt/env", ""), ("/opt/python", "python")].map(|(from, to)| (from.into(), to.into())).into();
-        let ground = Ground { directory: directory.path(), inside };
+        let inside = [("/opt/env", ""), ("/opt/python", "python")]
+            .map(|(from, to)| (from.into(), to.into()))
+            .into();
+        let ground = Ground {
+            directory: directory.path(),
+            inside,
+        };
         let here = format!("{}/lib", directory.path().display());
         let rows = [
             ("$ORIGIN/x", "$ORIGIN/x"),
-            ("/opt/env/lib/some:/opt/python/lib", "$ORIGIN:$ORIGIN/../../python/lib"),
+            (
+                "/opt/env/lib/some:/opt/python/lib",
+                "$ORIGIN:$ORIGIN/../../python/lib",
+            ),
             (&*here, "$ORIGIN/.."),
-            ("/home/me/lib:.::lib:/usr/lib:/opt/env/missing:/opt/env/../x:$ORIGIN/../../..", ""),
-            ("/usr/lib/mpi:/usr/lib/../x:$ORIGIN:/opt/env/lib/some", "$ORIGIN:/usr/lib/mpi"),
+            (
+                "/home/me/lib:.::lib:/usr/lib:/opt/env/missing:/opt/env/../x:$ORIGIN/../../..",
+                "",
+            ),
+            (
+                "/usr/lib/mpi:/usr/lib/../x:$ORIGIN:/opt/env/lib/some",
+                "$ORIGIN:/usr/lib/mpi",
+            ),
         ];
         for (run_path, expected) in rows {
             let entries: Vec<&str> = run_path.split(':').collect();
-            assert_eq!(ground.mended(&entries, Path::new("lib/some")).join(":"), expected, "{run_path}");
+            assert_eq!(
+                ground.mended(&entries, Path::new("lib/some")).join(":"),
+                expected,
+                "{run_path}"
+            );
         }
     }
 }

@@ -1,4 +1,5 @@
-//! What requires what among the wheels: as a tree for a reader, as edges for programs, and as a graph for graphviz.
+//! What requires what among the wheels: as a tree for a reader, as edges for programs, and as a
+//! graph for graphviz.
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt::Write;
@@ -7,8 +8,8 @@ use pep508_rs::PackageName;
 
 use crate::plan::PlannedWheel;
 
-/// How deep the tree is indented; what lies deeper begins again at the margin, since each line of a long chain would be as long as the
-/// chain.
+/// How deep the tree is indented; what lies deeper begins again at the margin, since each line of a
+/// long chain would be as long as the chain.
 const DEPTH: usize = 40;
 /// Behind a wheel that was shown before.
 const SHOWN: &str = " (*)";
@@ -36,8 +37,11 @@ struct Level {
 impl<'w> Graph<'w> {
     /// The graph of wheels that are sorted by name.
     pub(super) fn of(wheels: &'w [PlannedWheel]) -> Self {
-        let places: HashMap<&PackageName, usize> =
-            wheels.iter().enumerate().map(|(place, wheel)| (&wheel.name, place)).collect();
+        let places: HashMap<&PackageName, usize> = wheels
+            .iter()
+            .enumerate()
+            .map(|(place, wheel)| (&wheel.name, place))
+            .collect();
         let mut required = vec![Vec::new(); wheels.len()];
         let mut roots = Vec::new();
         for (place, wheel) in wheels.iter().enumerate() {
@@ -52,25 +56,39 @@ impl<'w> Graph<'w> {
                 }
             }
         }
-        Self { wheels, required, roots }
+        Self {
+            wheels,
+            required,
+            roots,
+        }
     }
 
     /// The edges by the names of the projects, sorted; the spec has no name.
     pub(super) fn edges(&self) -> Vec<(Option<&'w PackageName>, &'w PackageName)> {
         let name = |place: usize| &self.wheels[place].name;
         let of_spec = self.roots.iter().map(|to| (None, name(*to)));
-        let of_wheels =
-            self.required.iter().enumerate().flat_map(|(from, required)| required.iter().map(move |to| (from, *to)));
-        of_spec.chain(of_wheels.map(|(from, to)| (Some(name(from)), name(to)))).collect()
+        let of_wheels = self
+            .required
+            .iter()
+            .enumerate()
+            .flat_map(|(from, required)| required.iter().map(move |to| (from, *to)));
+        of_spec
+            .chain(of_wheels.map(|(from, to)| (Some(name(from)), name(to))))
+            .collect()
     }
 
-    /// The tree: at the margin what the spec asks for, below each wheel what it requires, and each subtree once.
+    /// The tree: at the margin what the spec asks for, below each wheel what it requires, and each
+    /// subtree once.
     pub(super) fn tree(&self) -> String {
         if self.wheels.is_empty() {
             return "no wheels\n".to_owned();
         }
-        let mut tree =
-            Tree { graph: self, text: String::new(), shown: vec![false; self.wheels.len()], deferred: VecDeque::new() };
+        let mut tree = Tree {
+            graph: self,
+            text: String::new(),
+            shown: vec![false; self.wheels.len()],
+            deferred: VecDeque::new(),
+        };
         for root in &self.roots {
             tree.add(*root);
         }
@@ -80,17 +98,34 @@ impl<'w> Graph<'w> {
         // Whatever nobody asks for, so that none is left out.
         (0..self.wheels.len()).for_each(|place| tree.add_unless_shown(place));
         let marks = [(SHOWN, "shown above"), (BELOW, "goes on below")];
-        let used = marks.iter().filter(|(mark, _)| tree.text.contains(&format!("{mark}\n")));
-        let legend: String = used.flat_map(|(mark, meaning)| [mark.trim_start(), " ", meaning, "\n"]).collect();
-        if legend.is_empty() { tree.text } else { format!("{}\n{legend}", tree.text) }
+        let used = marks
+            .iter()
+            .filter(|(mark, _)| tree.text.contains(&format!("{mark}\n")));
+        let legend: String = used
+            .flat_map(|(mark, meaning)| [mark.trim_start(), " ", meaning, "\n"])
+            .collect();
+        if legend.is_empty() {
+            tree.text
+        } else {
+            format!("{}\n{legend}", tree.text)
+        }
     }
 
     /// The graph in graphviz's language; what the spec asks for is bold.
     pub(super) fn dot(&self) -> String {
         let mut text = String::from("digraph vpython {\n  node [shape=box]\n");
         for (place, wheel) in self.wheels.iter().enumerate() {
-            let style = if self.roots.binary_search(&place).is_ok() { ", style=bold" } else { "" };
-            let _ = writeln!(text, "  \"{}\" [label=\"{}\"{style}]", wheel.name, self.title(place));
+            let style = if self.roots.binary_search(&place).is_ok() {
+                ", style=bold"
+            } else {
+                ""
+            };
+            let _ = writeln!(
+                text,
+                "  \"{}\" [label=\"{}\"{style}]",
+                wheel.name,
+                self.title(place)
+            );
         }
         for (from, to) in self.edges() {
             if let Some(from) = from {
@@ -122,12 +157,17 @@ impl Tree<'_, '_> {
         }
     }
 
-    /// Adds a wheel at the margin and what is below it, without recursion: a chain may be as long as there are wheels.
+    /// Adds a wheel at the margin and what is below it, without recursion: a chain may be as long
+    /// as there are wheels.
     fn add(&mut self, root: usize) {
         let mut indentation = String::new();
         let mut levels = Vec::new();
         if self.write("", root, 0) {
-            levels.push(Level { wheel: root, written: 0, indentation: 0 });
+            levels.push(Level {
+                wheel: root,
+                written: 0,
+                indentation: 0,
+            });
         }
         while let Some(level) = levels.last_mut() {
             let required = &self.graph.required[level.wheel];
@@ -140,9 +180,17 @@ impl Tree<'_, '_> {
             let is_last = level.written == required.len();
             let before = indentation.len();
             let depth = levels.len();
-            if self.write(&format!("{indentation}{}", if is_last { "└── " } else { "├── " }), place, depth) {
+            if self.write(
+                &format!("{indentation}{}", if is_last { "└── " } else { "├── " }),
+                place,
+                depth,
+            ) {
                 indentation.push_str(if is_last { "    " } else { "│   " });
-                levels.push(Level { wheel: place, written: 0, indentation: before });
+                levels.push(Level {
+                    wheel: place,
+                    written: 0,
+                    indentation: before,
+                });
             }
         }
     }
@@ -178,7 +226,11 @@ mod tests {
     /// A wheel that the spec asks for where no other does.
     fn wheel(name: &str, askers: &[&str]) -> PlannedWheel {
         let asker = |asker: &&str| match *asker {
-            "" => Asker::Spec(Place { file: None, line: 1, column: 1 }),
+            "" => Asker::Spec(Place {
+                file: None,
+                line: 1,
+                column: 1,
+            }),
             project => Asker::Wheel {
                 project: PackageName::from_str(project).unwrap(),
                 version: Version::new([1]),
@@ -207,7 +259,10 @@ mod tests {
             (&[("a", &["b"]), ("b", &["a"]), ("c", &[])], "a 1\n└── b 1\n    └── a 1 (*)\nc 1\n\n(*) shown above\n"),
         ];
         for (wheels, expected) in rows {
-            let wheels: Vec<_> = wheels.iter().map(|(name, askers)| wheel(name, askers)).collect();
+            let wheels: Vec<_> = wheels
+                .iter()
+                .map(|(name, askers)| wheel(name, askers))
+                .collect();
             assert_eq!(Graph::of(&wheels).tree(), expected);
         }
     }
@@ -216,7 +271,9 @@ mod tests {
     fn chain(length: usize) -> Vec<PlannedWheel> {
         let name = |place: usize| format!("w{place:06}");
         let before = |place: usize| place.checked_sub(1).map(name).unwrap_or_default();
-        (0..length).map(|place| wheel(&name(place), &[&before(place)])).collect()
+        (0..length)
+            .map(|place| wheel(&name(place), &[&before(place)]))
+            .collect()
     }
 
     #[test]
@@ -225,11 +282,28 @@ mod tests {
         let tree = Graph::of(&wheels).tree();
         let tail: Vec<&str> = tree.lines().skip(DEPTH).collect();
         let deepest = format!("{}└── w000040 1 (below)", "    ".repeat(DEPTH - 1));
-        let expected = [&deepest, "w000040 1", "└── w000041 1", "    └── w000042 1", "", "(below) goes on below"];
+        let expected = [
+            &deepest,
+            "w000040 1",
+            "└── w000041 1",
+            "    └── w000042 1",
+            "",
+            "(below) goes on below",
+        ];
         assert_eq!(tail, expected);
         let wheels = chain(100_000);
         let graph = Graph::of(&wheels);
-        assert_eq!(graph.tree().lines().filter(|line| line.ends_with(" 1")).count(), 100_000);
-        assert_eq!((graph.edges().len(), graph.dot().lines().count()), (100_000, 200_002));
+        assert_eq!(
+            graph
+                .tree()
+                .lines()
+                .filter(|line| line.ends_with(" 1"))
+                .count(),
+            100_000
+        );
+        assert_eq!(
+            (graph.edges().len(), graph.dot().lines().count()),
+            (100_000, 200_002)
+        );
     }
 }

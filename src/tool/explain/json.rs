@@ -1,4 +1,5 @@
-//! The explanation as JSON, for programs. README documents it; a change of what is there takes the next [`VERSION`].
+//! The explanation as JSON, for programs. README documents it; a change of what is there takes the
+//! next [`VERSION`].
 
 use std::path::Path;
 
@@ -112,12 +113,19 @@ fn document(explanation: &Explanation) -> Document {
         searched: explanation
             .searched
             .iter()
-            .map(|look| Looked { place: searched::place(look), found: searched::found(look) })
+            .map(|look| Looked {
+                place: searched::place(look),
+                found: searched::found(look),
+            })
             .collect(),
         spec: spec(explanation),
         interpreter: interpreter(explanation),
         wheels: explanation.wheels.iter().map(wheel).collect(),
-        edges: Graph::of(&explanation.wheels).edges().into_iter().map(edge).collect(),
+        edges: Graph::of(&explanation.wheels)
+            .edges()
+            .into_iter()
+            .map(edge)
+            .collect(),
         key: environment.map(|environment| environment.key.to_string()),
         entry: environment.map(|environment| path(&environment.path)),
         hit: matches!(explanation.outlook, Outlook::Hit),
@@ -136,7 +144,9 @@ fn spec(explanation: &Explanation) -> Option<Spec> {
         line: (text.kind != SpecKind::None).then(|| text.line()),
         source: text.source(),
         requires_python: requires_python.map(|range| range.value.specifiers.to_string()),
-        requirements: meaning.map(|spec| requirements(&spec.packages)).unwrap_or_default(),
+        requirements: meaning
+            .map(|spec| requirements(&spec.packages))
+            .unwrap_or_default(),
         system_site_packages: meaning.is_some_and(|spec| !spec.system_packages.are_hidden()),
     })
 }
@@ -144,15 +154,26 @@ fn spec(explanation: &Explanation) -> Option<Spec> {
 /// What is asked for, as it is meant, in the spec's order.
 pub(super) fn requirements(packages: &Packages) -> Vec<String> {
     match packages {
-        Packages::Required(requirements) => {
-            requirements.asked.iter().map(|asked| asked.value.requirement.to_string()).collect()
-        }
-        Packages::Listed(wheels) => {
-            wheels.iter().map(|wheel| format!("{}=={}", wheel.value.project, wheel.value.wanted)).collect()
-        }
+        Packages::Required(requirements) => requirements
+            .asked
+            .iter()
+            .map(|asked| asked.value.requirement.to_string())
+            .collect(),
+        Packages::Listed(wheels) => wheels
+            .iter()
+            .map(|wheel| format!("{}=={}", wheel.value.project, wheel.value.wanted))
+            .collect(),
         Packages::Locked(lock) => match &lock.bound {
-            Some(bound) => bound.asked.iter().map(|asked| asked.value.requirement.to_string()).collect(),
-            None => lock.packages.iter().map(|package| package.value.title()).collect(),
+            Some(bound) => bound
+                .asked
+                .iter()
+                .map(|asked| asked.value.requirement.to_string())
+                .collect(),
+            None => lock
+                .packages
+                .iter()
+                .map(|package| package.value.title())
+                .collect(),
         },
     }
 }
@@ -180,11 +201,17 @@ fn interpreter(explanation: &Explanation) -> Option<Chosen> {
     Some(Chosen {
         path: facts.map(|facts| path(&facts.executable)),
         version: facts.map(|facts| facts.version().to_string()),
-        implementation: facts.map(|facts| facts.markers.platform_python_implementation().to_owned()),
+        implementation: facts
+            .map(|facts| facts.markers.platform_python_implementation().to_owned()),
         found_by: found_by(&explanation.interpreter),
         found_as: choice.taken.as_ref().map(|taken| path(&taken.path)),
         defaults: choice.defaults.clone(),
-        passed_over: passed_over.map(|one| PassedOver { path: path(&one.path), why: one.why.clone() }).collect(),
+        passed_over: passed_over
+            .map(|one| PassedOver {
+                path: path(&one.path),
+                why: one.why.clone(),
+            })
+            .collect(),
     })
 }
 
@@ -215,20 +242,39 @@ fn wheel(wheel: &PlannedWheel) -> Wheel {
 }
 
 fn edge((from, to): (Option<&PackageName>, &PackageName)) -> Edge {
-    Edge { from: from.map(ToString::to_string), to: to.to_string() }
+    Edge {
+        from: from.map(ToString::to_string),
+        to: to.to_string(),
+    }
 }
 
 /// Who asks for a wheel: a place in a spec, or a wheel by name and version.
 pub(super) fn asker(asker: &Asker) -> String {
     match asker {
-        Asker::Spec(Place { file: Some(file), line, .. }) | Asker::Lock(Place { file: Some(file), line, .. }) => {
+        Asker::Spec(Place {
+            file: Some(file),
+            line,
+            ..
+        })
+        | Asker::Lock(Place {
+            file: Some(file),
+            line,
+            ..
+        }) => {
             format!("{}, line {line}", file.display())
         }
-        Asker::Spec(Place { file: None, line, .. }) | Asker::Lock(Place { file: None, line, .. }) => {
+        Asker::Spec(Place {
+            file: None, line, ..
+        })
+        | Asker::Lock(Place {
+            file: None, line, ..
+        }) => {
             format!("the text of -c, line {line}")
         }
         Asker::Seed => asker.to_string(),
-        Asker::Wheel { project, version, .. } => format!("{project} {version}"),
+        Asker::Wheel {
+            project, version, ..
+        } => format!("{project} {version}"),
     }
 }
 
@@ -238,15 +284,24 @@ pub(super) fn miss(outlook: &Outlook) -> Option<String> {
         Outlook::Hit => None,
         Outlook::Miss(why) if why.is_empty() => None,
         Outlook::Miss(why) => Some(why.join("; ")),
-        Outlook::Unneeded => Some("python only speaks of itself, for which it needs no environment".to_owned()),
-        Outlook::Bypassed(_) => Some(format!("`{}` is set: the next python on `PATH` is run as it is", variable::BYPASS)),
+        Outlook::Unneeded => {
+            Some("python only speaks of itself, for which it needs no environment".to_owned())
+        }
+        Outlook::Bypassed(_) => Some(format!(
+            "`{}` is set: the next python on `PATH` is run as it is",
+            variable::BYPASS
+        )),
     }
 }
 
 fn error(error: &anyhow::Error) -> Error {
     let (mut lines, hint) = report::parts(error);
     let causes = lines.split_off(lines.len().min(1));
-    Error { message: lines.concat(), causes, hint: hint.map(str::to_owned) }
+    Error {
+        message: lines.concat(),
+        causes,
+        hint: hint.map(str::to_owned),
+    }
 }
 
 /// A path as text; what is not UTF-8 in it is lost.

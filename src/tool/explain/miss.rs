@@ -6,18 +6,31 @@ use crate::process::Process;
 use crate::spec::SpecText;
 use crate::store::{Inputs, MemoName, Miss, Standing, Store};
 
-/// The key of the environment that the launch takes as the last one like it did; else why it cannot.
-pub(super) fn recall(store: &Store, text: &SpecText, invocation: &Invocation, process: &Process) -> Result<Key, String> {
+/// The key of the environment that the launch takes as the last one like it did; else why it
+/// cannot.
+pub(super) fn recall(
+    store: &Store,
+    text: &SpecText,
+    invocation: &Invocation,
+    process: &Process,
+) -> Result<Key, String> {
     if invocation.is_throw_away {
         return Err("the store is a throw-away one, which is new in each run".to_owned());
     }
     if !store.exists() {
-        return Err(format!("there is no store yet in `{}`", store.root().display()));
+        return Err(format!(
+            "there is no store yet in `{}`",
+            store.root().display()
+        ));
     }
     // The entry's lock is given back at once.
     match store.recall(&MemoName::of_launch(text, invocation, process), process) {
         Ok((memo, _)) => Ok(memo.key),
-        Err(miss) => Err(why(miss, store, &Inputs::of_launch(text, invocation, process))),
+        Err(miss) => Err(why(
+            miss,
+            store,
+            &Inputs::of_launch(text, invocation, process),
+        )),
     }
 }
 
@@ -27,7 +40,9 @@ pub fn why(miss: Miss, store: &Store, inputs: &Inputs) -> String {
     match miss {
         Miss::Unknown => asked_otherwise(store, inputs),
         Miss::Changed(stamped) => {
-            let how = stamped.change().map_or_else(|| "was changed".to_owned(), |change| change.to_string());
+            let how = stamped
+                .change()
+                .map_or_else(|| "was changed".to_owned(), |change| change.to_string());
             format!("since the last launch `{}` {how}", stamped.path.display())
         }
         Miss::Variable(name) => format!("`{name}` is not what it was at the last launch"),
@@ -41,7 +56,10 @@ fn asked_otherwise(store: &Store, inputs: &Inputs) -> String {
         None => "no launch like this is remembered".to_owned(),
         Some([]) => "what the last launch came to is no longer remembered".to_owned(),
         Some([one]) => format!("{one} is not what it was at the last launch"),
-        Some(several) => format!("not what they were at the last launch: {}", several.join(", ")),
+        Some(several) => format!(
+            "not what they were at the last launch: {}",
+            several.join(", ")
+        ),
     }
 }
 

@@ -1,8 +1,9 @@
-//! `-vpython-tool explain`: what a launch of a command line comes to here, and why. Nothing is built, nothing is waited for, and no
-//! store is made.
+//! `-vpython-tool explain`: what a launch of a command line comes to here, and why. Nothing is
+//! built, nothing is waited for, and no store is made.
 //!
-//! The same stages are asked that a launch asks, in the same order, and what they say is kept as far as they get: an error ends the
-//! way, and is a part of the explanation. What only building can find, such as a damaged wheel or a full disk, is not seen.
+//! The same stages are asked that a launch asks, in the same order, and what they say is kept as
+//! far as they get: an error ends the way, and is a part of the explanation. What only building can
+//! find, such as a damaged wheel or a full disk, is not seen.
 
 mod graph;
 mod json;
@@ -92,7 +93,10 @@ impl Explanation {
             Ok(python) => (Some(python), None),
             Err(error) => (None, Some(error)),
         };
-        Self { error, ..Self::new(invocation, process, Outlook::Bypassed(python)) }
+        Self {
+            error,
+            ..Self::new(invocation, process, Outlook::Bypassed(python))
+        }
     }
 
     fn new(invocation: &Invocation, process: &Process, outlook: Outlook) -> Self {
@@ -116,18 +120,30 @@ impl Explanation {
     /// What would be built; none where the explanation does not get that far.
     #[must_use]
     pub fn plan(&self) -> Option<Plan> {
-        let interpreter = self.environment.as_ref().and(self.interpreter.facts.clone())?;
+        let interpreter = self
+            .environment
+            .as_ref()
+            .and(self.interpreter.facts.clone())?;
         let system_packages = SystemPackages::default();
-        Some(Plan { interpreter, wheels: self.wheels.clone(), unavailable: None, strict: false, system_packages })
+        Some(Plan {
+            interpreter,
+            wheels: self.wheels.clone(),
+            unavailable: None,
+            strict: false,
+            system_packages,
+        })
     }
 
     /// Where the environment is or will be; none where the explanation does not get that far.
     #[must_use]
     pub fn environment(&self) -> Option<&Path> {
-        self.environment.as_ref().map(|environment| environment.path.as_path())
+        self.environment
+            .as_ref()
+            .map(|environment| environment.path.as_path())
     }
 
-    /// Prints the explanation on standard output in the form that the options ask for, and gives the exit code.
+    /// Prints the explanation on standard output in the form that the options ask for, and gives
+    /// the exit code.
     ///
     /// # Errors
     /// The one that the launch would end with.
@@ -135,7 +151,11 @@ impl Explanation {
         let graph = Graph::of(&self.wheels);
         let text = match options {
             Explain { json: true, .. } => json::render(&self)?,
-            Explain { dot: false, tree: false, .. } => text::render(&self, table::width_of_output()),
+            Explain {
+                dot: false,
+                tree: false,
+                ..
+            } => text::render(&self, table::width_of_output()),
             // The error is told, and says more than that there are no wheels.
             _ if self.wheels.is_empty() && self.error.is_some() => String::new(),
             Explain { dot: true, .. } => graph.dot(),
@@ -156,18 +176,28 @@ impl Explanation {
         }
         let text = self.text.insert(text?).clone();
         self.warnings.extend(text.warnings.iter().cloned());
-        self.warnings.extend(spec::unnamed(&text, "explain", invocation, process));
+        self.warnings
+            .extend(spec::unnamed(&text, "explain", invocation, process));
         let store = Store::look(invocation, process);
-        let known = store.as_ref().ok().and_then(|store| self.recall(store, &text, invocation, process));
+        let known = store
+            .as_ref()
+            .ok()
+            .and_then(|store| self.recall(store, &text, invocation, process));
         let decided = self.decide(&text, store.as_ref().ok(), invocation, process);
         // A launch opens the store before it reads the spec.
         store?;
         let Some(known) = known else { return decided };
         // Whatever would be decided now, the launch does not ask.
         match (decided, &self.environment) {
-            (Err(error), _) => self.warnings.push(format!("a cold launch would fail: {}", report::one_line(&error))),
+            (Err(error), _) => self.warnings.push(format!(
+                "a cold launch would fail: {}",
+                report::one_line(&error)
+            )),
             (Ok(()), Some(now)) if now.key != known.key => {
-                self.warnings.push(format!("a cold launch would use another environment, `{}`", now.path.display()));
+                self.warnings.push(format!(
+                    "a cold launch would use another environment, `{}`",
+                    now.path.display()
+                ));
             }
             _ => {}
         }
@@ -175,26 +205,47 @@ impl Explanation {
         Ok(())
     }
 
-    /// The way of a launch in which python only speaks of itself. Any interpreter will do where the spec is of no use.
-    fn inform(&mut self, text: Option<SpecText>, invocation: &Invocation, process: &Process) -> Result<()> {
+    /// The way of a launch in which python only speaks of itself. Any interpreter will do where the
+    /// spec is of no use.
+    fn inform(
+        &mut self,
+        text: Option<SpecText>,
+        invocation: &Invocation,
+        process: &Process,
+    ) -> Result<()> {
         self.spec = text.as_ref().and_then(|text| text.parse(process).ok());
         self.text = text;
-        let memo = Store::look(invocation, process).ok().map(|store| store.memo_directory());
+        let memo = Store::look(invocation, process)
+            .ok()
+            .map(|store| store.memo_directory());
         let mut evidence = Evidence::default();
-        let mut find = |spec: &Spec| interpreter::find(invocation, spec, process, memo.as_deref(), &mut evidence);
+        let mut find = |spec: &Spec| {
+            interpreter::find(invocation, spec, process, memo.as_deref(), &mut evidence)
+        };
         let any = Spec::default();
-        let facts = find(self.spec.as_ref().unwrap_or(&any)).or_else(|error| find(&any).map_err(|_| error));
+        let facts =
+            find(self.spec.as_ref().unwrap_or(&any)).or_else(|error| find(&any).map_err(|_| error));
         self.interpreter.choice = evidence.choice;
         self.interpreter.facts = Some(facts?);
         Ok(())
     }
 
-    /// What the last launch like this came to, if this one would go by it; else notes why it would not.
-    fn recall(&mut self, store: &Store, text: &SpecText, invocation: &Invocation, process: &Process) -> Option<Environment> {
+    /// What the last launch like this came to, if this one would go by it; else notes why it would
+    /// not.
+    fn recall(
+        &mut self,
+        store: &Store,
+        text: &SpecText,
+        invocation: &Invocation,
+        process: &Process,
+    ) -> Option<Environment> {
         match miss::recall(store, text, invocation, process) {
             Ok(key) => {
                 self.outlook = Outlook::Hit;
-                Some(Environment { path: store.path_of(&key), key })
+                Some(Environment {
+                    path: store.path_of(&key),
+                    key,
+                })
             }
             Err(why) => {
                 self.outlook = Outlook::Miss(vec![why]);
@@ -203,8 +254,15 @@ impl Explanation {
         }
     }
 
-    /// Decides as a cold launch does, up to the environment; without a store, up to the interpreter.
-    fn decide(&mut self, text: &SpecText, store: Option<&Store>, invocation: &Invocation, process: &Process) -> Result<()> {
+    /// Decides as a cold launch does, up to the environment; without a store, up to the
+    /// interpreter.
+    fn decide(
+        &mut self,
+        text: &SpecText,
+        store: Option<&Store>,
+        invocation: &Invocation,
+        process: &Process,
+    ) -> Result<()> {
         let mut spec = text.parse(process)?;
         self.warnings.append(&mut spec.warnings);
         self.warnings.extend(spec.unchecked_digests());
@@ -215,18 +273,33 @@ impl Explanation {
         self.interpreter.choice = std::mem::take(&mut evidence.choice);
         let facts = self.interpreter.facts.insert(facts?).clone();
         let Some(store) = store else { return Ok(()) };
-        let (wheels, unavailable) = plan::choose_wheels(spec, &facts, invocation, &store.memo_directory(), &mut evidence)?;
+        let (wheels, unavailable) = plan::choose_wheels(
+            spec,
+            &facts,
+            invocation,
+            &store.memo_directory(),
+            &mut evidence,
+        )?;
         self.wheels.clone_from(&wheels);
         self.warnings.append(&mut evidence.warnings);
         self.warnings.append(&mut evidence.remarks);
         self.unseeded = evidence.unseeded;
         let strict = spec.strict || invocation.strict;
         let system_packages = spec.system_packages;
-        let key = Key::of(&Plan { interpreter: facts, wheels, unavailable: None, strict, system_packages });
+        let key = Key::of(&Plan {
+            interpreter: facts,
+            wheels,
+            unavailable: None,
+            strict,
+            system_packages,
+        });
         if let Outlook::Miss(why) = &mut self.outlook {
             miss::add_standing(why, store, &key);
         }
-        let environment = self.environment.insert(Environment { path: store.path_of(&key), key });
+        let environment = self.environment.insert(Environment {
+            path: store.path_of(&key),
+            key,
+        });
         match unavailable {
             // What stands is used all the same.
             Some(failure) if !fs::exists(&environment.path) => Err(failure.into()),
@@ -238,6 +311,12 @@ impl Explanation {
 /// What names the interpreter, where the caller does. A flag beats its variable.
 fn named_by(invocation: &Invocation, process: &Process) -> Option<&'static str> {
     let named = invocation.interpreter.as_deref()?;
-    let by_variable = process.setting(variable::INTERPRETER).map(|value| process.absolute(value.as_ref()));
-    Some(if by_variable == Some(process.absolute(named)) { variable::INTERPRETER } else { "-vpython-interpreter" })
+    let by_variable = process
+        .setting(variable::INTERPRETER)
+        .map(|value| process.absolute(value.as_ref()));
+    Some(if by_variable == Some(process.absolute(named)) {
+        variable::INTERPRETER
+    } else {
+        "-vpython-interpreter"
+    })
 }

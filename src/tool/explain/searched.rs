@@ -1,4 +1,5 @@
-//! The places where a spec was looked for, in words: each by itself for programs, and drawn together for a reader.
+//! The places where a spec was looked for, in words: each by itself for programs, and drawn
+//! together for a reader.
 
 use std::ffi::OsStr;
 use std::mem::discriminant;
@@ -13,11 +14,14 @@ pub(super) fn place(look: &Look) -> String {
         LookedAt::Flag(Some(path)) => format!("-vpython-spec {}", path.display()),
         LookedAt::Variable(None) => "VPYTHON_DEFAULT_SPEC".to_owned(),
         LookedAt::Variable(Some(path)) => format!("VPYTHON_DEFAULT_SPEC={}", path.display()),
-        LookedAt::Conf(conf, path) => format!("default-spec of {}: {}", conf.display(), path.display()),
-        LookedAt::Block(block, file) => format!("{}, {}", program(file.as_deref()), title(*block)),
-        LookedAt::Program(path) | LookedAt::Partner(path) | LookedAt::Walk(path) | LookedAt::Barrier(path) => {
-            path.display().to_string()
+        LookedAt::Conf(conf, path) => {
+            format!("default-spec of {}: {}", conf.display(), path.display())
         }
+        LookedAt::Block(block, file) => format!("{}, {}", program(file.as_deref()), title(*block)),
+        LookedAt::Program(path)
+        | LookedAt::Partner(path)
+        | LookedAt::Walk(path)
+        | LookedAt::Barrier(path) => path.display().to_string(),
     }
 }
 
@@ -37,7 +41,10 @@ pub(super) fn found(look: &Look) -> Option<&'static str> {
 
 /// The program that a block would stand in.
 fn program(file: Option<&Path>) -> String {
-    file.map_or_else(|| "the text of -c".to_owned(), |file| file.display().to_string())
+    file.map_or_else(
+        || "the text of -c".to_owned(),
+        |file| file.display().to_string(),
+    )
 }
 
 fn title(block: Block) -> &'static str {
@@ -47,15 +54,19 @@ fn title(block: Block) -> &'static str {
     }
 }
 
-/// The places and what was found, a row each. What was found in a directory or program stands for it; places of one kind with nothing in them are one
-/// row; a flag that is not given is none.
+/// The places and what was found, a row each. What was found in a directory or program stands for
+/// it; places of one kind with nothing in them are one row; a flag that is not given is none.
 pub(super) fn summary(looks: &[Look]) -> Vec<[String; 2]> {
     let mut rows = Vec::new();
-    let mut groups = looks.chunk_by(|one, next| is_nothing(one) && is_nothing(next) && is_alike(one, next)).peekable();
+    let mut groups = looks
+        .chunk_by(|one, next| is_nothing(one) && is_nothing(next) && is_alike(one, next))
+        .peekable();
     while let Some(group) = groups.next() {
         let next = groups.peek().and_then(|group| group.first());
-        let is_covered =
-            |look: &Look| is_nothing(look) && next.is_some_and(|next| subject(next) == subject(look) && is_alike(look, next));
+        let is_covered = |look: &Look| {
+            is_nothing(look)
+                && next.is_some_and(|next| subject(next) == subject(look) && is_alike(look, next))
+        };
         let group: Vec<&Look> = group.iter().filter(|look| !is_covered(look)).collect();
         rows.extend(row(&group));
     }
@@ -66,10 +77,12 @@ fn is_nothing(look: &Look) -> bool {
     look.found == Finding::Nothing
 }
 
-/// Whether two looks went to places of one kind: partners and blocks of one program, or files on the walk.
+/// Whether two looks went to places of one kind: partners and blocks of one program, or files on
+/// the walk.
 fn is_alike(one: &Look, other: &Look) -> bool {
     let is_walk = matches!(one.place, LookedAt::Walk(_));
-    discriminant(&one.place) == discriminant(&other.place) && (is_walk || subject(one) == subject(other))
+    discriminant(&one.place) == discriminant(&other.place)
+        && (is_walk || subject(one) == subject(other))
 }
 
 /// The program or directory that a look was for.
@@ -82,7 +95,8 @@ fn subject(look: &Look) -> String {
     }
 }
 
-/// The names that looks of one kind were for, or the endings of these, each once, in order: `a, b or c`.
+/// The names that looks of one kind were for, or the endings of these, each once, in order:
+/// `a, b or c`.
 fn endings(group: &[&Look], ending: impl Fn(&Path) -> Option<&OsStr>) -> String {
     let mut endings: Vec<String> = Vec::new();
     for look in group {
@@ -102,26 +116,43 @@ fn endings(group: &[&Look], ending: impl Fn(&Path) -> Option<&OsStr>) -> String 
 /// The row of looks of one kind.
 fn row(group: &[&Look]) -> Option<[String; 2]> {
     let (first, last) = (group.first()?, group.last()?);
-    let (partners, names) = (endings(group, Path::extension), endings(group, Path::file_name));
+    let (partners, names) = (
+        endings(group, Path::extension),
+        endings(group, Path::file_name),
+    );
     let (from, to) = (subject(first), subject(last));
     let (place, found) = match (&first.place, first.found) {
         (LookedAt::Flag(None), _) => return None,
         (LookedAt::Variable(None), _) => (place(first), "not set".to_owned()),
-        (LookedAt::Partner(_), Finding::Nothing) => (from, format!("no partner file, .{}", partners.replace(" or ", " or ."))),
+        (LookedAt::Partner(_), Finding::Nothing) => (
+            from,
+            format!("no partner file, .{}", partners.replace(" or ", " or .")),
+        ),
         (LookedAt::Block(..), Finding::Nothing) => (from, "no block".to_owned()),
         (LookedAt::Walk(_), Finding::Nothing) => {
-            let directories = if from == to { from } else { format!("{from} up to {to}") };
+            let directories = if from == to {
+                from
+            } else {
+                format!("{from} up to {to}")
+            };
             (directories, format!("no {names}"))
         }
-        (LookedAt::Program(_), Finding::Nothing) => (from, "no such file; python will say so".to_owned()),
-        (LookedAt::Program(_), Finding::Broken) => (from, "cannot be opened; python will say so".to_owned()),
+        (LookedAt::Program(_), Finding::Nothing) => {
+            (from, "no such file; python will say so".to_owned())
+        }
+        (LookedAt::Program(_), Finding::Broken) => {
+            (from, "cannot be opened; python will say so".to_owned())
+        }
         (LookedAt::Program(_), Finding::NoFile) => (from, "no file; not looked into".to_owned()),
         (_, Finding::Nothing) => (place(first), "nothing".to_owned()),
         (_, Finding::Spec) => (place(first), "the spec".to_owned()),
         (_, Finding::Broken) => (place(first), "cannot be read".to_owned()),
         (_, Finding::NoFile) => (place(first), "no file; stepped over".to_owned()),
         (_, Finding::Stranger(user)) => (place(first), format!("user {user}'s; passed over")),
-        (_, Finding::Python2) => (place(first), "for Python 2, and not for vpython3; passed over".to_owned()),
+        (_, Finding::Python2) => (
+            place(first),
+            "for Python 2, and not for vpython3; passed over".to_owned(),
+        ),
         (_, Finding::Archive) => (place(first), "a zip archive; not looked into".to_owned()),
         (_, Finding::Barrier) => (place(first), "ends the walk".to_owned()),
     };
@@ -138,15 +169,25 @@ mod tests {
         let partner = |path: &str, found| look(LookedAt::Partner(path.into()), found);
         let walk = |path: &str, found| look(LookedAt::Walk(path.into()), found);
         let block = |block, found| look(LookedAt::Block(block, Some("/a/b/x.py".into())), found);
-        let names = |directory: &str| ["vpython.toml", ".vpython3", ".vpython"].map(|name| format!("{directory}/{name}"));
+        let names = |directory: &str| {
+            ["vpython.toml", ".vpython3", ".vpython"].map(|name| format!("{directory}/{name}"))
+        };
         let empty = |directory: &str| names(directory).map(|path| walk(&path, Finding::Nothing));
         let flag = look(LookedAt::Flag(None), Finding::Nothing);
-        let no_partner = [".vpython3", ".vpython"].map(|suffix| partner(&format!("/a/b/x.py{suffix}"), Finding::Nothing));
+        let no_partner = [".vpython3", ".vpython"]
+            .map(|suffix| partner(&format!("/a/b/x.py{suffix}"), Finding::Nothing));
         let no_block = [Block::Pep723, Block::Luci].map(|kind| block(kind, Finding::Nothing));
         let row = |place: &str, found: &str| [place.to_owned(), found.to_owned()];
         let no_partner_row = row("/a/b/x.py", "no partner file, .vpython3 or .vpython");
 
-        let mut looks = [&[flag.clone()][..], &no_partner, &no_block, &empty("/a/b"), &empty("/a")].concat();
+        let mut looks = [
+            &[flag.clone()][..],
+            &no_partner,
+            &no_block,
+            &empty("/a/b"),
+            &empty("/a"),
+        ]
+        .concat();
         looks.push(walk("/vpython.toml", Finding::NoFile));
         looks.push(walk("/.vpython3", Finding::Spec));
         let expected = [
@@ -158,13 +199,44 @@ mod tests {
         ];
         assert_eq!(summary(&looks), expected, "a walk");
 
-        let looks = [&[flag.clone()][..], &no_partner, &no_block[..1], &[block(Block::Luci, Finding::Spec)]].concat();
-        assert_eq!(summary(&looks), [no_partner_row, row("/a/b/x.py, [VPYTHON:BEGIN]", "the spec")], "a block");
+        let looks = [
+            &[flag.clone()][..],
+            &no_partner,
+            &no_block[..1],
+            &[block(Block::Luci, Finding::Spec)],
+        ]
+        .concat();
+        assert_eq!(
+            summary(&looks),
+            [
+                no_partner_row,
+                row("/a/b/x.py, [VPYTHON:BEGIN]", "the spec")
+            ],
+            "a block"
+        );
 
-        let looks = [&[flag][..], &[no_partner[0].clone(), partner("/a/b/x.py.vpython", Finding::Stranger(7))]].concat();
-        assert_eq!(summary(&looks), [row("/a/b/x.py.vpython", "user 7's; passed over")], "a partner");
+        let looks = [
+            &[flag][..],
+            &[
+                no_partner[0].clone(),
+                partner("/a/b/x.py.vpython", Finding::Stranger(7)),
+            ],
+        ]
+        .concat();
+        assert_eq!(
+            summary(&looks),
+            [row("/a/b/x.py.vpython", "user 7's; passed over")],
+            "a partner"
+        );
 
-        let looks = [walk("/a/vpython.toml", Finding::Nothing), walk("/a/.vpython3", Finding::Spec)];
-        assert_eq!(summary(&looks), [row("/a/.vpython3", "the spec")], "what is found in a directory stands for it");
+        let looks = [
+            walk("/a/vpython.toml", Finding::Nothing),
+            walk("/a/.vpython3", Finding::Spec),
+        ];
+        assert_eq!(
+            summary(&looks),
+            [row("/a/.vpython3", "the spec")],
+            "what is found in a directory stands for it"
+        );
     }
 }

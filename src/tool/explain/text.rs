@@ -1,4 +1,5 @@
-//! The explanation as text, for a reader: what is run, where its spec was looked for, what that asks for, and what it comes to.
+//! The explanation as text, for a reader: what is run, where its spec was looked for, what that
+//! asks for, and what it comes to.
 
 use std::path::Path;
 
@@ -19,14 +20,22 @@ const WIDTH: usize = 110;
 /// As much of a digest as tells wheels apart.
 const DIGEST: usize = 16;
 
-/// The whole text, its tables and lists no wider than a terminal of `width` columns; none where standard output is not a terminal.
+/// The whole text, its tables and lists no wider than a terminal of `width` columns; none where
+/// standard output is not a terminal.
 pub(super) fn render(explanation: &Explanation, width: Option<usize>) -> String {
-    let mut page = Page { text: String::new(), width: width.map(|width| width.saturating_sub(MARGIN)) };
+    let mut page = Page {
+        text: String::new(),
+        width: width.map(|width| width.saturating_sub(MARGIN)),
+    };
     page.row("program", [program(&explanation.target)]);
     if explanation.conf.is_some() {
         let settings = explanation.settings.iter();
         let rows = settings.map(|made| {
-            vec![Cell::text(made.key), Cell::Paths(vec![made.value.clone()]), Cell::Text(format!("by {}", made.from))]
+            vec![
+                Cell::text(made.key),
+                Cell::Paths(vec![made.value.clone()]),
+                Cell::Text(format!("by {}", made.from)),
+            ]
         });
         page.table("settings", &rows.collect::<Vec<_>>());
     }
@@ -38,9 +47,19 @@ pub(super) fn render(explanation: &Explanation, width: Option<usize>) -> String 
     page.gap();
     add_interpreter(&mut page, explanation);
     page.gap();
-    page.row("wheels", wheels(&explanation.wheels, explanation.text.as_ref(), page.width));
+    page.row(
+        "wheels",
+        wheels(&explanation.wheels, explanation.text.as_ref(), page.width),
+    );
     page.list("not here", &not_here(explanation));
-    page.list("not seeded", &explanation.unseeded.iter().map(|seed| seed.project.to_string()).collect::<Vec<_>>());
+    page.list(
+        "not seeded",
+        &explanation
+            .unseeded
+            .iter()
+            .map(|seed| seed.project.to_string())
+            .collect::<Vec<_>>(),
+    );
     page.gap();
     if let Some(environment) = &explanation.environment {
         page.row("key", [environment.key.to_string()]);
@@ -53,7 +72,8 @@ pub(super) fn render(explanation: &Explanation, width: Option<usize>) -> String 
 /// Where the spec was looked for, and what was found there.
 fn looked_at(explanation: &Explanation) -> Vec<Vec<Cell>> {
     let rows = searched::summary(&explanation.searched).into_iter();
-    rows.map(|[place, found]| vec![Cell::Paths(vec![place]), Cell::Text(found)]).collect()
+    rows.map(|[place, found]| vec![Cell::Paths(vec![place]), Cell::Text(found)])
+        .collect()
 }
 
 /// What a command line runs.
@@ -76,16 +96,29 @@ fn add_spec(page: &mut Page, text: &SpecText, explanation: &Explanation) {
         (None, kind) => format!("the text of -c, line {} ({})", text.line(), kind.name()),
     };
     page.row("spec", [title]);
-    let Some(spec) = &explanation.spec else { return };
-    let range = spec.requires_python.as_ref().map(|range| range.value.specifiers.to_string());
+    let Some(spec) = &explanation.spec else {
+        return;
+    };
+    let range = spec
+        .requires_python
+        .as_ref()
+        .map(|range| range.value.specifiers.to_string());
     page.row("python", range);
     page.list("requirements", &json::requirements(&spec.packages));
     let files = spec.sources.iter().filter_map(|source| match source {
-        Source::File(Stamped { path, stamp: Some(_) }) => Some(path.display().to_string()),
+        Source::File(Stamped {
+            path,
+            stamp: Some(_),
+        }) => Some(path.display().to_string()),
         _ => None,
     });
     page.row("read with it", files);
-    page.row("python-path", spec.python_path.iter().map(|root| root.display().to_string()));
+    page.row(
+        "python-path",
+        spec.python_path
+            .iter()
+            .map(|root| root.display().to_string()),
+    );
 }
 
 fn add_interpreter(page: &mut Page, explanation: &Explanation) {
@@ -99,51 +132,89 @@ fn add_interpreter(page: &mut Page, explanation: &Explanation) {
         let taken = interpreter.choice.taken.as_ref();
         lines.extend(taken.map(|taken| format!("by {by}, as {}", taken.path.display())));
         if !interpreter.choice.defaults.is_empty() {
-            lines.push(format!("no version is named; looked first for {}", interpreter.choice.defaults.join(", then ")));
+            lines.push(format!(
+                "no version is named; looked first for {}",
+                interpreter.choice.defaults.join(", then ")
+            ));
         }
         page.row("interpreter", lines);
     }
     let is_visible = |spec: &Spec| !spec.system_packages.are_hidden();
     if explanation.spec.as_ref().is_some_and(is_visible) {
-        page.row("its packages", ["can be imported, behind the wheels (system-site-packages)".to_owned()]);
+        page.row(
+            "its packages",
+            ["can be imported, behind the wheels (system-site-packages)".to_owned()],
+        );
     }
-    let range = explanation.spec.as_ref().and_then(|spec| spec.requires_python.as_ref());
+    let range = explanation
+        .spec
+        .as_ref()
+        .and_then(|spec| spec.requires_python.as_ref());
     // Where the range stands was said of the spec.
-    let place = range.map(|range| format!(" ({})", range.place)).unwrap_or_default();
+    let place = range
+        .map(|range| format!(" ({})", range.place))
+        .unwrap_or_default();
     let passed_over = interpreter.choice.passed_over.iter();
     let rows = passed_over.map(|one| {
         let why = one.why.strip_suffix(&place).unwrap_or(&one.why);
-        vec![Cell::Paths(vec![one.path.display().to_string()]), Cell::text(why)]
+        vec![
+            Cell::Paths(vec![one.path.display().to_string()]),
+            Cell::text(why),
+        ]
     });
     page.table("passed over", &rows.collect::<Vec<_>>());
 }
 
 /// What the spec asks for elsewhere only, by markers and tags.
 fn not_here(explanation: &Explanation) -> Vec<String> {
-    let (Some(spec), Some(_)) = (&explanation.spec, &explanation.environment) else { return Vec::new() };
+    let (Some(spec), Some(_)) = (&explanation.spec, &explanation.environment) else {
+        return Vec::new();
+    };
     let is_here = |name: &PackageName| explanation.wheels.iter().any(|wheel| wheel.name == *name);
     let names: Vec<&PackageName> = match &spec.packages {
-        Packages::Required(requirements) => requirements.asked.iter().map(|asked| &asked.value.requirement.name).collect(),
+        Packages::Required(requirements) => requirements
+            .asked
+            .iter()
+            .map(|asked| &asked.value.requirement.name)
+            .collect(),
         Packages::Listed(wheels) => wheels.iter().map(|wheel| &wheel.value.project).collect(),
-        Packages::Locked(lock) => lock.packages.iter().map(|package| &package.value.name).collect(),
+        Packages::Locked(lock) => lock
+            .packages
+            .iter()
+            .map(|package| &package.value.name)
+            .collect(),
     };
-    names.into_iter().filter(|name| !is_here(name)).map(ToString::to_string).collect()
+    names
+        .into_iter()
+        .filter(|name| !is_here(name))
+        .map(ToString::to_string)
+        .collect()
 }
 
 /// The wheels, directory by directory.
 fn wheels(wheels: &[PlannedWheel], text: Option<&SpecText>, width: Option<usize>) -> Vec<String> {
     let mut lines = Vec::new();
-    let mut directories: Vec<&Path> = wheels.iter().filter_map(|wheel| wheel.path.parent()).collect();
+    let mut directories: Vec<&Path> = wheels
+        .iter()
+        .filter_map(|wheel| wheel.path.parent())
+        .collect();
     directories.sort_unstable();
     directories.dedup();
     for directory in directories {
         lines.push(format!("in {}", directory.display()));
-        let inside = wheels.iter().filter(|wheel| wheel.path.parent() == Some(directory));
+        let inside = wheels
+            .iter()
+            .filter(|wheel| wheel.path.parent() == Some(directory));
         let rows = inside.map(|wheel| {
             let title = Cell::Text(format!("  {} {}", wheel.name, wheel.version));
             let digest = Cell::Digest(wheel.sha256.to_string()[..DIGEST].to_owned());
             // What a file name ends in, its tags, says what no other column does.
-            vec![title, Cell::Text(askers(wheel, text)), digest, Cell::Paths(vec![wheel.file_name()])]
+            vec![
+                title,
+                Cell::Text(askers(wheel, text)),
+                digest,
+                Cell::Paths(vec![wheel.file_name()]),
+            ]
         });
         lines.extend(drawn(&rows.collect::<Vec<_>>(), width));
     }
@@ -166,7 +237,9 @@ fn askers(wheel: &PlannedWheel, text: Option<&SpecText>) -> String {
 /// One who asks; the spec's own file needs no name.
 fn asker(asker: &Asker, text: Option<&SpecText>) -> String {
     match asker {
-        Asker::Spec(place) if text.is_some_and(|text| text.origin.file == place.file) => format!("line {}", place.line),
+        Asker::Spec(place) if text.is_some_and(|text| text.origin.file == place.file) => {
+            format!("line {}", place.line)
+        }
         other => json::asker(other),
     }
 }
@@ -178,10 +251,17 @@ fn outlook(explanation: &Explanation) -> Vec<String> {
     }
     let why = json::miss(&explanation.outlook).unwrap_or_default();
     match &explanation.outlook {
-        Outlook::Hit => vec!["warm: nothing has changed since the last launch, and its environment stands".to_owned()],
+        Outlook::Hit => vec![
+            "warm: nothing has changed since the last launch, and its environment stands"
+                .to_owned(),
+        ],
         Outlook::Miss(clauses) => {
             let lead = |index| if index == 0 { "cold: " } else { "      " };
-            clauses.iter().enumerate().map(|(index, clause)| format!("{}{clause}", lead(index))).collect()
+            clauses
+                .iter()
+                .enumerate()
+                .map(|(index, clause)| format!("{}{clause}", lead(index)))
+                .collect()
         }
         Outlook::Unneeded | Outlook::Bypassed(_) => vec![format!("no environment: {why}")],
     }
@@ -226,10 +306,14 @@ impl Page {
 
 /// The lines of a table.
 fn drawn(rows: &[Vec<Cell>], width: Option<usize>) -> Vec<String> {
-    table::draw(rows, width).lines().map(str::to_owned).collect()
+    table::draw(rows, width)
+        .lines()
+        .map(str::to_owned)
+        .collect()
 }
 
-/// Items with commas between them, in lines of `width` characters at most unless one item is longer.
+/// Items with commas between them, in lines of `width` characters at most unless one item is
+/// longer.
 fn wrapped(items: &[String], width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for item in items {
@@ -255,13 +339,24 @@ mod tests {
 
     #[test]
     fn rows_begin_behind_their_labels() {
-        let cells = |first: &str, second: &str| vec![Cell::Paths(vec![first.to_owned()]), Cell::text(second)];
-        let mut page = Page { text: String::new(), width: Some(20) };
-        page.table("label", &[cells("/a/long/directory", "x"), cells("b", "yyyyyy")]);
+        let cells = |first: &str, second: &str| {
+            vec![Cell::Paths(vec![first.to_owned()]), Cell::text(second)]
+        };
+        let mut page = Page {
+            text: String::new(),
+            width: Some(20),
+        };
+        page.table(
+            "label",
+            &[cells("/a/long/directory", "x"), cells("b", "yyyyyy")],
+        );
         page.gap();
         page.gap();
         page.row("empty", Vec::new());
-        page.list("list", &["one".into(), "two".into(), "three four five six".into()]);
+        page.list(
+            "list",
+            &["one".into(), "two".into(), "three four five six".into()],
+        );
         let expected = "\
 label         ...directory  x
               b             yyyyyy
@@ -276,7 +371,10 @@ list          one, two,
     fn a_long_list_goes_on_in_the_next_line() {
         let item = "x".repeat(40);
         let line = format!("{item}, {item},");
-        assert_eq!(wrapped(&[item.clone(), item.clone(), item.clone()], 96), [line, item.clone()]);
+        assert_eq!(
+            wrapped(&[item.clone(), item.clone(), item.clone()], 96),
+            [line, item.clone()]
+        );
         assert_eq!(wrapped(std::slice::from_ref(&item), 10), [item]);
         assert_eq!(wrapped(&[], 96), [""; 0]);
     }

@@ -67,14 +67,27 @@ impl Failed {
             .kind(Kind::Refused)
     }
 
-    /// Whether pip says that it is this line of a requirements file for which there is nothing, or nothing with its digest.
+    /// Whether pip says that it is this line of a requirements file for which there is nothing, or
+    /// nothing with its digest.
     pub fn blames(&self, line: &str) -> bool {
-        let parse = |text: &str| parse_requirement(text.trim()).ok().map(|asked| (asked.name, asked.version_or_url));
-        let Some(line) = parse(bare(line)) else { return false };
+        let parse = |text: &str| {
+            parse_requirement(text.trim())
+                .ok()
+                .map(|asked| (asked.name, asked.version_or_url))
+        };
+        let Some(line) = parse(bare(line)) else {
+            return false;
+        };
         let named = self.said.lines().filter_map(|said| match self.why {
             // `    six==1.15.0 from https://…:`
             Why::Digests => Some(said.strip_prefix("    ")?.split_once(" from ")?.0),
-            Why::Network | Why::Other => Some(said.split_once(NOT_FOUND)?.1.split(" (from ").next().unwrap_or_default()),
+            Why::Network | Why::Other => Some(
+                said.split_once(NOT_FOUND)?
+                    .1
+                    .split(" (from ")
+                    .next()
+                    .unwrap_or_default(),
+            ),
         });
         named.map(parse).any(|named| named.as_ref() == Some(&line))
     }
@@ -90,14 +103,26 @@ mod tests {
     use super::*;
 
     fn failed(said: &str) -> Failed {
-        Failed { why: Why::of(said), because: String::new(), said: said.to_owned(), can_build: true, again: String::new() }
+        Failed {
+            why: Why::of(said),
+            because: String::new(),
+            said: said.to_owned(),
+            can_build: true,
+            again: String::new(),
+        }
     }
 
     #[test]
     fn what_pip_does_not_find_is_known_by_its_words() {
         let said = "ERROR: Could not find a version that satisfies the requirement b>1 (from a) (from versions: 1)\n\
                     ERROR: No matching distribution found for b>1\n";
-        let rows = [("b>1", true), ("B > 1", true), ("b", false), ("a", false), ("b>1,<3", false)];
+        let rows = [
+            ("b>1", true),
+            ("B > 1", true),
+            ("b", false),
+            ("a", false),
+            ("b>1,<3", false),
+        ];
         for (line, expected) in rows {
             assert_eq!(failed(said).blames(line), expected, "{line}");
         }
@@ -105,13 +130,19 @@ mod tests {
         assert!(failed(said).blames("a>=1,<3"), "however it is ordered");
         let said = "ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE. If you have updated\n    \
                     six==1.15.0 from https://x/six-1.15.0-py3-none-any.whl (from -r x.txt (line 1)):\n        Expected sha256 0\n";
-        assert!(failed(said).blames("six==1.15.0 --hash=sha256:0") && !failed(said).blames("toml==1 --hash=sha256:0"));
+        assert!(
+            failed(said).blames("six==1.15.0 --hash=sha256:0")
+                && !failed(said).blames("toml==1 --hash=sha256:0")
+        );
     }
 
     #[test]
     fn the_words_of_pip_tell_why() {
         let rows = [
-            ("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE.", Why::Digests),
+            (
+                "ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE.",
+                Why::Digests,
+            ),
             (
                 "WARNING: Retrying (...) after connection broken by 'x'\nERROR: No matching distribution found for a",
                 Why::Network,

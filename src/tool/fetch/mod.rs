@@ -1,8 +1,9 @@
-//! `-vpython-tool fetch`: the first directory of wheels is filled with what a spec asks for and the directories lack.
+//! `-vpython-tool fetch`: the first directory of wheels is filled with what a spec asks for and the
+//! directories lack.
 //!
-//! The interpreter's own pip fetches, so that index, proxy, keyring and certificates are the user's own; which wheels are missing is found
-//! out here, for other platforms too, where pip would judge markers by the machine that it runs on. No launch and no other tool
-//! touches the network.
+//! The interpreter's own pip fetches, so that index, proxy, keyring and certificates are the user's
+//! own; which wheels are missing is found out here, for other platforms too, where pip would judge
+//! markers by the machine that it runs on. No launch and no other tool touches the network.
 
 mod failed;
 mod network;
@@ -34,18 +35,23 @@ use system::Fetching;
 /// Pip's variable for the index to ask.
 const INDEX_URL: &str = "PIP_INDEX_URL";
 
-/// Fetches what the spec of a command line lacks, and prints the files that came; a lock that no longer fits is made anew. Gives the exit
-/// code, which is 1 where something came and pip cannot fetch the rest.
+/// Fetches what the spec of a command line lacks, and prints the files that came; a lock that no
+/// longer fits is made anew. Gives the exit code, which is 1 where something came and pip cannot
+/// fetch the rest.
 ///
 /// # Errors
-/// There is no place for a directory of wheels; the interpreter has no pip, or pip cannot fetch anything; what it fetches does not fit.
+/// There is no place for a directory of wheels; the interpreter has no pip, or pip cannot fetch
+/// anything; what it fetches does not fit.
 pub fn run(options: &Fetch, invocation: &Invocation, process: &Process) -> Result<i32> {
     if options.yes && !options.prune {
         return Err(Failure::new("`--yes` of `-vpython-tool fetch` goes with `--prune`").into());
     }
     if options.here && options.prune {
-        let failure = Failure::new("`--prune` and `--here` of `-vpython-tool fetch` do not go together");
-        return Err(failure.because("what other platforms need would be removed").into());
+        let failure =
+            Failure::new("`--prune` and `--here` of `-vpython-tool fetch` do not go together");
+        return Err(failure
+            .because("what other platforms need would be removed")
+            .into());
     }
     if options.prune {
         return prune::run(options, invocation, process);
@@ -53,7 +59,10 @@ pub fn run(options: &Fetch, invocation: &Invocation, process: &Process) -> Resul
     if let Some(refusal) = invocation.conf.refusal_of_fetch() {
         return Err(refusal.into());
     }
-    let (options, process) = (&with_site_options(options, invocation), &with_site_index(invocation, process));
+    let (options, process) = (
+        &with_site_options(options, invocation),
+        &with_site_index(invocation, process),
+    );
     let text = spec::find(invocation, process)?;
     // A lock that no longer fits cannot be made anew without the wheels, so these come first.
     let has_lock = text.lock_path().is_some_and(|path| fs::exists(&path));
@@ -65,7 +74,11 @@ pub fn run(options: &Fetch, invocation: &Invocation, process: &Process) -> Resul
         parsed => (parsed?, false),
     };
     if options.here {
-        spec = Spec { platforms: Vec::new(), verify_tags: Vec::new(), ..spec };
+        spec = Spec {
+            platforms: Vec::new(),
+            verify_tags: Vec::new(),
+            ..spec
+        };
     }
     invocation.warn(text.warnings.iter().chain(&spec.warnings));
     invocation.warn(&spec::unnamed(&text, "fetch", invocation, process));
@@ -77,33 +90,56 @@ pub fn run(options: &Fetch, invocation: &Invocation, process: &Process) -> Resul
     if is_upgrade {
         let is_whole = upgrade::run(options, &spec, invocation, process, &store.memo_directory())?;
         if let Some(lock) = text.lock_path().filter(|_| has_lock) {
-            report::notice(&format!("`{}` stays as it is; `-vpython-tool lock --upgrade` makes it anew", lock.display()));
+            report::notice(&format!(
+                "`{}` stays as it is; `-vpython-tool lock --upgrade` makes it anew",
+                lock.display()
+            ));
         }
         return Ok(i32::from(!is_whole));
     }
-    if is_stale { lock::run(&invocation::Lock::default(), invocation, process) } else { Ok(0) }
+    if is_stale {
+        lock::run(&invocation::Lock::default(), invocation, process)
+    } else {
+        Ok(0)
+    }
 }
 
 /// The options, with the site's words for pip before the caller's, of which pip takes the last.
 fn with_site_options(options: &Fetch, invocation: &Invocation) -> Fetch {
-    let of_site = invocation.conf.fetch_pip_options.iter().flat_map(|words| words.value.iter().map(OsString::from));
+    let of_site = invocation
+        .conf
+        .fetch_pip_options
+        .iter()
+        .flat_map(|words| words.value.iter().map(OsString::from));
     let pip_options = of_site.chain(options.pip_options.iter().cloned()).collect();
-    Fetch { pip_options, ..options.clone() }
+    Fetch {
+        pip_options,
+        ..options.clone()
+    }
 }
 
-/// The process, with the site's index for pip where the caller's environment has none. As a variable it loses to pip's own options.
+/// The process, with the site's index for pip where the caller's environment has none. As a
+/// variable it loses to pip's own options.
 fn with_site_index(invocation: &Invocation, process: &Process) -> Process {
     let mut process = process.clone();
     if let (Some(index), None) = (&invocation.conf.fetch_index_url, process.setting(INDEX_URL)) {
         process.environment.retain(|(name, _)| name != INDEX_URL);
-        process.environment.push((INDEX_URL.into(), OsString::from(&index.value)));
+        process
+            .environment
+            .push((INDEX_URL.into(), OsString::from(&index.value)));
     }
     process
 }
 
-/// Fetches for one system after the other until nothing is missing, or pip cannot fetch the rest; that is said, and none of it is asked
-/// for twice. Gives whether nothing is missing.
-fn fill(options: &Fetch, spec: &Spec, invocation: &Invocation, process: &Process, memo: &Path) -> Result<bool> {
+/// Fetches for one system after the other until nothing is missing, or pip cannot fetch the rest;
+/// that is said, and none of it is asked for twice. Gives whether nothing is missing.
+fn fill(
+    options: &Fetch,
+    spec: &Spec,
+    invocation: &Invocation,
+    process: &Process,
+    memo: &Path,
+) -> Result<bool> {
     let destination = destination(spec, invocation);
     if let Some(destination) = &destination {
         fs::create_dir_all(destination, 0o777)?;
@@ -116,8 +152,17 @@ fn fill(options: &Fetch, spec: &Spec, invocation: &Invocation, process: &Process
     loop {
         // What came for one system may serve another, so what is missing is found out each time.
         let shortfall = plan::shortfall(spec, invocation, process, memo)?;
-        shortfall.broken.iter().for_each(|(title, error)| refused.add_system(title, error));
-        let Some(system) = shortfall.lacking.into_iter().find_map(|system| refused.without(system)) else { break };
+        shortfall
+            .broken
+            .iter()
+            .for_each(|(title, error)| refused.add_system(title, error));
+        let Some(system) = shortfall
+            .lacking
+            .into_iter()
+            .find_map(|system| refused.without(system))
+        else {
+            break;
+        };
         let destination = destination.as_ref().ok_or_else(no_destination)?;
         let announcement = announcement(&system, destination);
         // Where nothing came, another process may have brought it meanwhile.
@@ -128,9 +173,21 @@ fn fill(options: &Fetch, spec: &Spec, invocation: &Invocation, process: &Process
         report::notice(&announcement);
         let pip = match &mut pip {
             Some(pip) => pip,
-            none => none.insert(Pip::of(&shortfall.here, &options.pip_options, invocation, process)?),
+            none => none.insert(Pip::of(
+                &shortfall.here,
+                &options.pip_options,
+                invocation,
+                process,
+            )?),
         };
-        let came = Fetching { system: &system, pip, spec, destination, came: &files }.run(&mut refused)?;
+        let came = Fetching {
+            system: &system,
+            pip,
+            spec,
+            destination,
+            came: &files,
+        }
+        .run(&mut refused)?;
         in_vain = came.is_empty().then_some(announcement);
         for file in &came {
             report::print(format!("{}\n", file.display()).as_bytes())?;
@@ -150,32 +207,50 @@ fn fill(options: &Fetch, spec: &Spec, invocation: &Invocation, process: &Process
     Ok(true)
 }
 
-/// The directory to fill: the caller's first, else the spec's first, else that of a usual name beside the spec: `wheels`, unless only
-/// `pip_packages` is there.
+/// The directory to fill: the caller's first, else the spec's first, else that of a usual name
+/// beside the spec: `wheels`, unless only `pip_packages` is there.
 fn destination(spec: &Spec, invocation: &Invocation) -> Option<PathBuf> {
     let of_caller = invocation.wheels.directories.first().cloned();
-    let of_spec = spec.wheelhouses.first().map(|directory| directory.value.clone());
+    let of_spec = spec
+        .wheelhouses
+        .first()
+        .map(|directory| directory.value.clone());
     let beside = spec.base.as_ref().and_then(|base| {
         // What another user may have put there is not filled: a launch skips it.
         let is_trusted = |path: &PathBuf| spec.trust.stranger_on_way(path, base).is_none();
-        let [wheels, pip_packages] = ["wheels", "pip_packages"].map(|name| Some(base.join(name)).filter(is_trusted));
+        let [wheels, pip_packages] =
+            ["wheels", "pip_packages"].map(|name| Some(base.join(name)).filter(is_trusted));
         let is_there = |path: &Option<PathBuf>| path.as_deref().is_some_and(fs::exists);
-        if !is_there(&wheels) && is_there(&pip_packages) { pip_packages } else { wheels }
+        if !is_there(&wheels) && is_there(&pip_packages) {
+            pip_packages
+        } else {
+            wheels
+        }
     });
     of_caller.or(of_spec).or(beside)
 }
 
 fn no_destination() -> Failure {
-    Failure::new("there is no directory to fetch wheels into").hint("name one with `-vpython-wheels`")
+    Failure::new("there is no directory to fetch wheels into")
+        .hint("name one with `-vpython-wheels`")
 }
 
 fn announcement(system: &Lacking, destination: &Path) -> String {
-    let named = system.requirements.iter().map(|line| bare(line)).collect::<Vec<_>>().join(", ");
-    format!("fetching into `{}`: {named} ({})", destination.display(), system.title)
+    let named = system
+        .requirements
+        .iter()
+        .map(|line| bare(line))
+        .collect::<Vec<_>>()
+        .join(", ");
+    format!(
+        "fetching into `{}`: {named} ({})",
+        destination.display(),
+        system.title
+    )
 }
 
-/// Whether pip is to fetch what the wheels require too: on this machine, where the spec wants that and does not pin digests, of which pip
-/// would want one for each.
+/// Whether pip is to fetch what the wheels require too: on this machine, where the spec wants that
+/// and does not pin digests, of which pip would want one for each.
 fn follow(system: &Facts, spec: &Spec) -> Follow {
     match &spec.packages {
         Packages::Required(requirements)
@@ -194,7 +269,10 @@ fn pre_releases(spec: &Spec) -> bool {
 }
 
 fn nothing_came(system: &Lacking) -> Failure {
-    Failure::new(format!("nothing came that is missing: {}", report::one_line(&system.refusal)))
-        .because("pip found nothing, or what it found does not fit")
-        .hint("`-vpython-tool verify` shows what is missing, and why")
+    Failure::new(format!(
+        "nothing came that is missing: {}",
+        report::one_line(&system.refusal)
+    ))
+    .because("pip found nothing, or what it found does not fit")
+    .hint("`-vpython-tool verify` shows what is missing, and why")
 }

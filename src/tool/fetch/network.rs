@@ -1,8 +1,9 @@
-//! Trying again where the network fails, as LUCI's vpython does: for `VPYTHON_NETWORK_RETRY_TIMEOUT` seconds, 300 unless set, with five
-//! seconds in between; a value that is no number counts as not set, and `0` is no second try.
+//! Trying again where the network fails, as LUCI's vpython does: for
+//! `VPYTHON_NETWORK_RETRY_TIMEOUT` seconds, 300 unless set, with five seconds in between; a value
+//! that is no number counts as not set, and `0` is no second try.
 //!
-//! pip itself tries each connection a few times within a few seconds. That is once for each time that it is called, since it ends at the
-//! first project that it cannot look up.
+//! pip itself tries each connection a few times within a few seconds. That is once for each time
+//! that it is called, since it ends at the first project that it cannot look up.
 
 use std::cell::Cell;
 use std::time::{Duration, Instant};
@@ -52,8 +53,13 @@ pub(super) struct Patience {
 impl Patience {
     /// That of the caller.
     pub fn of(process: &Process) -> Self {
-        let setting = process.setting(variable::NETWORK_RETRY_TIMEOUT).and_then(|text| text.to_str());
-        Self { timeout: setting.map_or(DEFAULT, timeout), since: Cell::new(None) }
+        let setting = process
+            .setting(variable::NETWORK_RETRY_TIMEOUT)
+            .and_then(|text| text.to_str());
+        Self {
+            timeout: setting.map_or(DEFAULT, timeout),
+            since: Cell::new(None),
+        }
     }
 
     /// To be called where the network works.
@@ -90,7 +96,9 @@ impl Patience {
 /// The time that a text names, in seconds as `float()` of Python reads them.
 fn timeout(text: &str) -> Duration {
     match text.trim().parse::<f64>() {
-        Ok(seconds) if !seconds.is_nan() => Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(Duration::MAX),
+        Ok(seconds) if !seconds.is_nan() => {
+            Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(Duration::MAX)
+        }
         _ => DEFAULT,
     }
 }
@@ -119,8 +127,14 @@ mod tests {
     #[test]
     fn what_pip_says_of_the_network_is_known() {
         let rows = [
-            ("WARNING: Retrying (Retry(total=4)) after connection broken by 'NewConnectionError(...)'", true),
-            ("HTTPSConnectionPool(host='x', port=443): Max retries exceeded with url: /", true),
+            (
+                "WARNING: Retrying (Retry(total=4)) after connection broken by 'NewConnectionError(...)'",
+                true,
+            ),
+            (
+                "HTTPSConnectionPool(host='x', port=443): Max retries exceeded with url: /",
+                true,
+            ),
             ("ERROR: No matching distribution found for six==1", false),
             ("", false),
         ];

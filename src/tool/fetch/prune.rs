@@ -1,7 +1,8 @@
 //! `fetch --prune`: the wheels go that no spec or lock in the spec's own directory needs.
 //!
-//! Which specs use a directory of wheels nobody can know; those beside the spec are the ones that share `wheels` and `pip_packages`. A spec
-//! among them that cannot be read, or lacks a wheel, may need any of them: then nothing is removed.
+//! Which specs use a directory of wheels nobody can know; those beside the spec are the ones that
+//! share `wheels` and `pip_packages`. A spec among them that cannot be read, or lacks a wheel, may
+//! need any of them: then nothing is removed.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -20,19 +21,28 @@ use crate::report::{self, Failure};
 use crate::spec::{self, Spec, SpecKind};
 use crate::store::Store;
 
-/// Removes the wheels that nothing needs, and prints them. Gives the exit code: 1 where they are only listed, since nobody can be asked.
+/// Removes the wheels that nothing needs, and prints them. Gives the exit code: 1 where they are
+/// only listed, since nobody can be asked.
 ///
 /// # Errors
 /// There is no spec; one of the specs cannot be followed; a wheel cannot be removed.
 pub(super) fn run(options: &Fetch, invocation: &Invocation, process: &Process) -> Result<i32> {
     if !options.upgrade.is_empty() {
-        return Err(Failure::new("`--prune` and `--upgrade` of `-vpython-tool fetch` do not go together").into());
+        return Err(Failure::new(
+            "`--prune` and `--upgrade` of `-vpython-tool fetch` do not go together",
+        )
+        .into());
     }
     let text = spec::find(invocation, process)?;
     if text.kind == SpecKind::None {
-        let failure = Failure::new("`-vpython-tool fetch --prune` needs a spec: without one no wheel is needed");
+        let failure = Failure::new(
+            "`-vpython-tool fetch --prune` needs a spec: without one no wheel is needed",
+        );
         return Err(failure
-            .hint(format!("name it, as in `{} -vpython-tool fetch requirements.txt --prune`", report::program()))
+            .hint(format!(
+                "name it, as in `{} -vpython-tool fetch requirements.txt --prune`",
+                report::program()
+            ))
             .into());
     }
     let spec = text.parse(process)?;
@@ -41,24 +51,46 @@ pub(super) fn run(options: &Fetch, invocation: &Invocation, process: &Process) -
     let memo = store.memo_directory();
     let directory = destination(&spec, invocation).ok_or_else(no_destination)?;
     let mut needed = taken_by(&text.title(), &spec, invocation, process, &memo)?;
-    for other in text.base.as_deref().map(specs_in).transpose()?.unwrap_or_default() {
+    for other in text
+        .base
+        .as_deref()
+        .map(specs_in)
+        .transpose()?
+        .unwrap_or_default()
+    {
         let title = format!("`{}`", other.path().display());
         let (spec, target) = match other {
             Other::Spec(path) => (Some(path), Target::None),
             Other::Script(path) => (None, Target::Script(path)),
         };
-        let chosen = Chosen { unlocked: invocation.chosen.unlocked, ..Chosen::default() };
-        let invocation = Invocation { spec, chosen, target, ..invocation.clone() };
-        let spec =
-            spec::find(&invocation, process).and_then(|text| text.parse(process)).with_context(|| cannot_tell(&title))?;
+        let chosen = Chosen {
+            unlocked: invocation.chosen.unlocked,
+            ..Chosen::default()
+        };
+        let invocation = Invocation {
+            spec,
+            chosen,
+            target,
+            ..invocation.clone()
+        };
+        let spec = spec::find(&invocation, process)
+            .and_then(|text| text.parse(process))
+            .with_context(|| cannot_tell(&title))?;
         if uses(&spec, &invocation, &directory) {
             needed.extend(taken_by(&title, &spec, &invocation, process, &memo)?);
         }
     }
     let names = fs::list(&directory)?.unwrap_or_default().into_iter();
-    let is_wheel = |name: &OsString| Path::new(name).extension().is_some_and(|extension| extension == "whl");
+    let is_wheel = |name: &OsString| {
+        Path::new(name)
+            .extension()
+            .is_some_and(|extension| extension == "whl")
+    };
     let unneeded = names.filter(|name| is_wheel(name) && !needed.contains(name));
-    let unneeded: Vec<PathBuf> = unneeded.map(|name| directory.join(name)).filter(|path| fs::is_file(path)).collect();
+    let unneeded: Vec<PathBuf> = unneeded
+        .map(|name| directory.join(name))
+        .filter(|path| fs::is_file(path))
+        .collect();
     remove(&unneeded, &directory, options.yes)
 }
 
@@ -66,14 +98,23 @@ pub(super) fn run(options: &Fetch, invocation: &Invocation, process: &Process) -
 fn remove(wheels: &[PathBuf], directory: &Path, is_agreed: bool) -> Result<i32> {
     let directory = directory.display();
     if wheels.is_empty() {
-        report::notice(&format!("nothing to remove: each wheel in `{directory}` is needed"));
+        report::notice(&format!(
+            "nothing to remove: each wheel in `{directory}` is needed"
+        ));
         return Ok(0);
     }
-    let count = if wheels.len() == 1 { "1 wheel is".to_owned() } else { format!("{} wheels are", wheels.len()) };
+    let count = if wheels.len() == 1 {
+        "1 wheel is".to_owned()
+    } else {
+        format!("{} wheels are", wheels.len())
+    };
     if !is_agreed {
         report::notice(&format!("{count} not needed in `{directory}`:"));
         for wheel in wheels {
-            report::notice(&format!("  {}", wheel.file_name().unwrap_or_default().display()));
+            report::notice(&format!(
+                "  {}",
+                wheel.file_name().unwrap_or_default().display()
+            ));
         }
         if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
             report::notice("nothing was removed; `--yes` removes them");
@@ -81,7 +122,9 @@ fn remove(wheels: &[PathBuf], directory: &Path, is_agreed: bool) -> Result<i32> 
         }
         report::notice("remove them? [y/N]");
         let mut answer = String::new();
-        std::io::stdin().read_line(&mut answer).context("cannot read the answer")?;
+        std::io::stdin()
+            .read_line(&mut answer)
+            .context("cannot read the answer")?;
         if !matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes") {
             report::notice("nothing was removed");
             return Ok(1);
@@ -94,7 +137,13 @@ fn remove(wheels: &[PathBuf], directory: &Path, is_agreed: bool) -> Result<i32> 
     Ok(0)
 }
 
-fn taken_by(title: &str, spec: &Spec, invocation: &Invocation, process: &Process, memo: &Path) -> Result<BTreeSet<OsString>> {
+fn taken_by(
+    title: &str,
+    spec: &Spec,
+    invocation: &Invocation,
+    process: &Process,
+    memo: &Path,
+) -> Result<BTreeSet<OsString>> {
     plan::taken(spec, invocation, process, memo).with_context(|| cannot_tell(title))
 }
 
@@ -105,8 +154,17 @@ fn cannot_tell(title: &str) -> String {
 /// Whether a spec takes wheels from a directory.
 fn uses(spec: &Spec, invocation: &Invocation, directory: &Path) -> bool {
     let of_spec = spec.wheelhouses.iter().map(|placed| placed.value.clone());
-    let beside = spec.base.iter().flat_map(|base| ["wheels", "pip_packages"].map(|name| base.join(name)));
-    let mut directories = invocation.wheels.directories.iter().cloned().chain(of_spec).chain(beside);
+    let beside = spec
+        .base
+        .iter()
+        .flat_map(|base| ["wheels", "pip_packages"].map(|name| base.join(name)));
+    let mut directories = invocation
+        .wheels
+        .directories
+        .iter()
+        .cloned()
+        .chain(of_spec)
+        .chain(beside);
     let real = |path: &Path| fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
     let directory = real(directory);
     directories.any(|other| real(&other) == directory)
@@ -147,8 +205,13 @@ impl Other {
 /// The specs, locks, and scripts with a block in a directory.
 fn specs_in(base: &Path) -> Result<Vec<Other>> {
     let names = fs::list(base)?.unwrap_or_default();
-    let paths = names.into_iter().map(|name| base.join(name)).filter(|path| fs::is_file(path));
-    paths.filter_map(|path| Other::of(path).transpose()).collect()
+    let paths = names
+        .into_iter()
+        .map(|name| base.join(name))
+        .filter(|path| fs::is_file(path));
+    paths
+        .filter_map(|path| Other::of(path).transpose())
+        .collect()
 }
 
 /// Whether a file is a spec or a lock by its name.

@@ -24,10 +24,15 @@ pub(super) struct Refused {
 impl Refused {
     /// Notes that a system lacks these requirements, and why they cannot be fetched.
     pub fn add(&mut self, system: &Lacking, requirements: &[String], failure: Failure) {
-        let titled = requirements.iter().map(|requirement| (system.title.clone(), requirement.clone()));
-        let (seeds, asked): (Vec<_>, Vec<_>) = titled.partition(|(_, requirement)| system.seeds.contains(requirement));
+        let titled = requirements
+            .iter()
+            .map(|requirement| (system.title.clone(), requirement.clone()));
+        let (seeds, asked): (Vec<_>, Vec<_>) =
+            titled.partition(|(_, requirement)| system.seeds.contains(requirement));
         for (title, seed) in &seeds {
-            report::notice(&format!("pip cannot fetch `{seed}` ({title}); environments go without this seed"));
+            report::notice(&format!(
+                "pip cannot fetch `{seed}` ({title}); environments go without this seed"
+            ));
         }
         self.seeds.extend(seeds);
         if !asked.is_empty() {
@@ -53,14 +58,20 @@ impl Refused {
         }
         let why = report::one_line(error);
         self.systems.push((title.to_owned(), why.clone()));
-        self.first.get_or_insert_with(|| Failure::new(format!("cannot tell what is missing on {title}")).because(why));
+        self.first.get_or_insert_with(|| {
+            Failure::new(format!("cannot tell what is missing on {title}")).because(why)
+        });
     }
 
-    /// What a system lacks besides; none where that is nothing. Where the network fails, nothing of it is to be tried.
+    /// What a system lacks besides; none where that is nothing. Where the network fails, nothing of
+    /// it is to be tried.
     pub fn without(&mut self, mut system: Lacking) -> Option<Lacking> {
         let refused = || self.requirements.iter().chain(&self.seeds);
-        let is_refused = |one: &String| refused().any(|(title, known)| *title == system.title && known == one);
-        system.requirements.retain(|requirement| !is_refused(requirement));
+        let is_refused =
+            |one: &String| refused().any(|(title, known)| *title == system.title && known == one);
+        system
+            .requirements
+            .retain(|requirement| !is_refused(requirement));
         if let Some(failure) = self.offline.clone() {
             let requirements = std::mem::take(&mut system.requirements);
             self.add(&system, &requirements, failure);
@@ -74,11 +85,27 @@ impl Refused {
         if nothing_came && self.requirements.len() + self.systems.len() == 1 {
             return Some(first);
         }
-        let requirements = self.requirements.iter().map(|(title, requirement)| format!("{} ({title})", bare(requirement)));
-        let systems = self.systems.iter().map(|(title, why)| format!("{why} ({title})"));
-        let network = self.offline.iter().flat_map(|failure| failure.causes.clone());
-        let what = if nothing_came { "pip cannot fetch what is missing" } else { "pip cannot fetch all that is missing" };
+        let requirements = self
+            .requirements
+            .iter()
+            .map(|(title, requirement)| format!("{} ({title})", bare(requirement)));
+        let systems = self
+            .systems
+            .iter()
+            .map(|(title, why)| format!("{why} ({title})"));
+        let network = self
+            .offline
+            .iter()
+            .flat_map(|failure| failure.causes.clone());
+        let what = if nothing_came {
+            "pip cannot fetch what is missing"
+        } else {
+            "pip cannot fetch all that is missing"
+        };
         let failure = Failure::new(what).because_of(network.chain(requirements).chain(systems));
-        Some(Failure { hint: first.hint, ..failure })
+        Some(Failure {
+            hint: first.hint,
+            ..failure
+        })
     }
 }

@@ -1,4 +1,5 @@
-//! The directory that pip writes to, inside the one that is filled: a wheel has its name there only when it is whole.
+//! The directory that pip writes to, inside the one that is filled: a wheel has its name there only
+//! when it is whole.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -13,7 +14,8 @@ use crate::fs::{self, Attempt};
 
 /// How these directories are called.
 const PREFIX: &str = ".fetch-";
-/// For how long such a directory stays untouched before it is taken for one that a killed process has left, where there are no locks.
+/// For how long such a directory stays untouched before it is taken for one that a killed process
+/// has left, where there are no locks.
 const LEFT_BEHIND: Duration = Duration::from_hours(1);
 
 /// A directory that goes when this is dropped.
@@ -27,11 +29,17 @@ impl Staging {
     /// Makes one.
     pub fn make(destination: &Path) -> Result<Self> {
         let _making = lock(destination)?;
-        let made = tempfile::Builder::new().prefix(PREFIX).tempdir_in(destination);
-        let directory = made.with_context(|| format!("cannot create a directory in `{}`", destination.display()))?;
+        let made = tempfile::Builder::new()
+            .prefix(PREFIX)
+            .tempdir_in(destination);
+        let directory = made
+            .with_context(|| format!("cannot create a directory in `{}`", destination.display()))?;
         let in_use = fs::open(directory.path())?;
         fs::lock_shared(&in_use);
-        Ok(Self { directory, _in_use: in_use })
+        Ok(Self {
+            directory,
+            _in_use: in_use,
+        })
     }
 
     /// Where it is.
@@ -39,8 +47,8 @@ impl Staging {
         self.directory.path()
     }
 
-    /// Gives each new wheel its name in `destination`. Those that are there already stay as they are, but for those of the names
-    /// `replaced`.
+    /// Gives each new wheel its name in `destination`. Those that are there already stay as they
+    /// are, but for those of the names `replaced`.
     pub fn move_in(self, destination: &Path, replaced: &BTreeSet<&OsStr>) -> Result<Vec<PathBuf>> {
         let mut came = Vec::new();
         for name in fs::list(self.path())?.unwrap_or_default() {
@@ -76,15 +84,24 @@ fn lock(destination: &Path) -> Result<File> {
     Ok(directory)
 }
 
-/// Whether nobody is at it. Without locks it may be a process of another machine that shares the directory, and only time tells.
+/// Whether nobody is at it. Without locks it may be a process of another machine that shares the
+/// directory, and only time tells.
 fn is_left_behind(path: &Path) -> bool {
-    let Ok(directory) = fs::open(path) else { return false };
+    let Ok(directory) = fs::open(path) else {
+        return false;
+    };
     match fs::try_lock_exclusive(&directory) {
         Attempt::Held => true,
         Attempt::Busy => false,
         Attempt::Unsupported => {
-            let modified = directory.metadata().and_then(|metadata| metadata.modified());
-            modified.is_ok_and(|modified| SystemTime::now().duration_since(modified).is_ok_and(|age| age > LEFT_BEHIND))
+            let modified = directory
+                .metadata()
+                .and_then(|metadata| metadata.modified());
+            modified.is_ok_and(|modified| {
+                SystemTime::now()
+                    .duration_since(modified)
+                    .is_ok_and(|age| age > LEFT_BEHIND)
+            })
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Fetching what is missing on one system: together, and without what pip names as what there is not, so that this does not keep the
-//! others away.
+//! Fetching what is missing on one system: together, and without what pip names as what there is
+//! not, so that this does not keep the others away.
 
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
@@ -53,7 +53,8 @@ impl Fetching<'_> {
                 self.refuse(&lines, &failed, refused);
                 break;
             }
-            let (blamed, others): (Vec<String>, _) = lines.into_iter().partition(|line| failed.blames(line));
+            let (blamed, others): (Vec<String>, _) =
+                lines.into_iter().partition(|line| failed.blames(line));
             lines = others;
             for line in &blamed {
                 self.refuse(std::slice::from_ref(line), &failed, refused);
@@ -70,8 +71,9 @@ impl Fetching<'_> {
         Ok(files)
     }
 
-    /// Fetches the very builds that are listed, where there are any, together with all else. What is still to be fetched comes second:
-    /// all of it in its public version, where the index does not have these builds.
+    /// Fetches the very builds that are listed, where there are any, together with all else. What
+    /// is still to be fetched comes second: all of it in its public version, where the index does
+    /// not have these builds.
     fn listed_builds(&self, refused: &mut Refused) -> Result<(Vec<PathBuf>, Vec<String>)> {
         let public = self.system.requirements.clone();
         if self.system.builds.is_empty() {
@@ -88,13 +90,20 @@ impl Fetching<'_> {
                 Ok((Vec::new(), Vec::new()))
             }
             Err(_) => {
-                report::notice("the index does not have all of these builds; fetching public versions");
+                report::notice(
+                    "the index does not have all of these builds; fetching public versions",
+                );
                 Ok((Vec::new(), public))
             }
         }
     }
 
-    fn one_by_one(&self, lines: &[String], files: &[PathBuf], refused: &mut Refused) -> Result<Vec<PathBuf>> {
+    fn one_by_one(
+        &self,
+        lines: &[String],
+        files: &[PathBuf],
+        refused: &mut Refused,
+    ) -> Result<Vec<PathBuf>> {
         let mut came = Vec::new();
         for (index, line) in lines.iter().enumerate() {
             let line = std::slice::from_ref(line);
@@ -130,7 +139,9 @@ impl Fetching<'_> {
             let mut fetched = None;
             for line in lines {
                 let call = self.call(&[line], staging.path())?;
-                let is_settled = call.as_ref().map_or_else(|failed| failed.why == Why::Network, |()| true);
+                let is_settled = call
+                    .as_ref()
+                    .map_or_else(|failed| failed.why == Why::Network, |()| true);
                 fetched = Some(call);
                 if is_settled {
                     break;
@@ -140,22 +151,45 @@ impl Fetching<'_> {
                 return Ok(Err(failed));
             }
         }
-        let names = |paths: &[PathBuf]| paths.iter().filter_map(|path| path.file_name().map(OsStr::to_owned)).collect();
-        let (other_bytes, came): (BTreeSet<OsString>, BTreeSet<OsString>) =
-            (names(&self.system.other_bytes), names(&[self.came, files].concat()));
-        let replaced = other_bytes.difference(&came).map(OsString::as_os_str).collect();
+        let names = |paths: &[PathBuf]| {
+            paths
+                .iter()
+                .filter_map(|path| path.file_name().map(OsStr::to_owned))
+                .collect()
+        };
+        let (other_bytes, came): (BTreeSet<OsString>, BTreeSet<OsString>) = (
+            names(&self.system.other_bytes),
+            names(&[self.came, files].concat()),
+        );
+        let replaced = other_bytes
+            .difference(&came)
+            .map(OsString::as_os_str)
+            .collect();
         staging.move_in(self.destination, &replaced).map(Ok)
     }
 
-    /// Has pip fetch lines into a directory. What is there already is kept to, if that can be. A file with other bytes than are pinned is
-    /// to be replaced; pip has held what comes in its place against the digest.
+    /// Has pip fetch lines into a directory. What is there already is kept to, if that can be. A
+    /// file with other bytes than are pinned is to be replaced; pip has held what comes in its
+    /// place against the digest.
     fn call(&self, lines: &[String], to: &Path) -> Result<Result<(), Failed>> {
         let system = self.system;
-        let lines: Vec<String> = lines.iter().map(|line| with_hashes(line, self.spec)).collect();
-        let of_spec = self.spec.wheelhouses.iter().map(|directory| directory.value.as_path());
+        let lines: Vec<String> = lines
+            .iter()
+            .map(|line| with_hashes(line, self.spec))
+            .collect();
+        let of_spec = self
+            .spec
+            .wheelhouses
+            .iter()
+            .map(|directory| directory.value.as_path());
         let mut directories = of_spec.chain([self.destination]).collect::<Vec<_>>();
         // pip would take the file that is there.
-        directories.retain(|directory| !system.other_bytes.iter().any(|path| path.parent() == Some(*directory)));
+        directories.retain(|directory| {
+            !system
+                .other_bytes
+                .iter()
+                .any(|path| path.parent() == Some(*directory))
+        });
         let request = pip::Request {
             system: &system.facts,
             lines: &lines,
@@ -167,23 +201,41 @@ impl Fetching<'_> {
         let fetched = self.pip.fetch(&request, follow, to)?;
         let is_constrained = follow == Follow::Dependencies && !system.present.is_empty();
         match fetched {
-            Err(failed) if is_constrained && failed.why != Why::Network => {
-                self.pip.fetch(&pip::Request { kept: &[], ..request }, follow, to)
-            }
+            Err(failed) if is_constrained && failed.why != Why::Network => self.pip.fetch(
+                &pip::Request {
+                    kept: &[],
+                    ..request
+                },
+                follow,
+                to,
+            ),
             fetched => Ok(fetched),
         }
     }
 
-    /// Takes the builds out of a directory that are not the listed ones: of `==1.14.5` pip takes the highest, which may be another build.
+    /// Takes the builds out of a directory that are not the listed ones: of `==1.14.5` pip takes
+    /// the highest, which may be another build.
     fn other_builds(&self, lines: &[String], directory: &Path) -> Result<OtherBuilds<'_>> {
-        let builds = self.system.builds.iter().filter(|(public, _)| lines.contains(public));
+        let builds = self
+            .system
+            .builds
+            .iter()
+            .filter(|(public, _)| lines.contains(public));
         let mut others = Vec::new();
         for pair in builds {
-            let Some((project, version)) = pair.1.split_once("==") else { continue };
-            let (project, version): (Option<PackageName>, Option<Version>) = (project.parse().ok(), version.parse().ok());
+            let Some((project, version)) = pair.1.split_once("==") else {
+                continue;
+            };
+            let (project, version): (Option<PackageName>, Option<Version>) =
+                (project.parse().ok(), version.parse().ok());
             for name in fs::list(directory)?.unwrap_or_default() {
-                let Some((of, found)) = name_and_version(&name) else { continue };
-                if Some(&of) == project.as_ref() && found.is_local() && Some(&found) != version.as_ref() {
+                let Some((of, found)) = name_and_version(&name) else {
+                    continue;
+                };
+                if Some(&of) == project.as_ref()
+                    && found.is_local()
+                    && Some(&found) != version.as_ref()
+                {
                     fs::remove_file(&directory.join(&name))?;
                     others.push(pair);
                 }
@@ -201,9 +253,21 @@ fn name_and_version(file_name: &OsStr) -> Option<(PackageName, Version)> {
 
 /// A line of a requirements file, with the digests that the spec pins for the project.
 fn with_hashes(requirement: &str, spec: &Spec) -> String {
-    let Packages::Required(requirements) = &spec.packages else { return requirement.to_owned() };
-    let Ok(asked) = parse_requirement(requirement) else { return requirement.to_owned() };
-    let pinned = requirements.asked.iter().chain(&requirements.constraints).map(|placed| &placed.value);
-    let hashes = pinned.filter(|pinned| pinned.requirement.name == asked.name).flat_map(|pinned| &pinned.hashes);
-    hashes.fold(requirement.to_owned(), |line, hash| format!("{line} --hash=sha256:{hash}"))
+    let Packages::Required(requirements) = &spec.packages else {
+        return requirement.to_owned();
+    };
+    let Ok(asked) = parse_requirement(requirement) else {
+        return requirement.to_owned();
+    };
+    let pinned = requirements
+        .asked
+        .iter()
+        .chain(&requirements.constraints)
+        .map(|placed| &placed.value);
+    let hashes = pinned
+        .filter(|pinned| pinned.requirement.name == asked.name)
+        .flat_map(|pinned| &pinned.hashes);
+    hashes.fold(requirement.to_owned(), |line, hash| {
+        format!("{line} --hash=sha256:{hash}")
+    })
 }

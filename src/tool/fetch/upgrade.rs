@@ -1,4 +1,5 @@
-//! `fetch --upgrade`: the newest versions that a spec permits come also where older ones that satisfy it are there.
+//! `fetch --upgrade`: the newest versions that a spec permits come also where older ones that
+//! satisfy it are there.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -16,8 +17,15 @@ use crate::report::{self, Failure};
 use crate::spec::{self, Packages, Requirements, Spec};
 use crate::tool::lock;
 
-/// Fetches what is newer than what is there, then what that lacks, and prints the files that came. Gives whether nothing is missing.
-pub(super) fn run(options: &Fetch, spec: &Spec, invocation: &Invocation, process: &Process, memo: &Path) -> Result<bool> {
+/// Fetches what is newer than what is there, then what that lacks, and prints the files that came.
+/// Gives whether nothing is missing.
+pub(super) fn run(
+    options: &Fetch,
+    spec: &Spec,
+    invocation: &Invocation,
+    process: &Process,
+    memo: &Path,
+) -> Result<bool> {
     let names = lock::names(&options.upgrade, "fetch")?;
     let requirements = match &spec.packages {
         Packages::Required(requirements) if !requirements.hashes_required => requirements,
@@ -28,14 +36,21 @@ pub(super) fn run(options: &Fetch, spec: &Spec, invocation: &Invocation, process
     };
     let systems = plan::present(spec, requirements, invocation, process, memo)?;
     refuse_unknown(&names, &systems)?;
-    let is_upgraded = |name: &PackageName| options.upgrade.iter().any(String::is_empty) || names.contains(name);
+    let is_upgraded =
+        |name: &PackageName| options.upgrade.iter().any(String::is_empty) || names.contains(name);
     let mut has_come = false;
     if let Some(here) = systems.first().filter(|_| !spec.packages.is_empty()) {
         let destination = destination(spec, invocation).ok_or_else(no_destination)?;
-        report::notice(&format!("fetching newer versions into `{}`", destination.display()));
+        report::notice(&format!(
+            "fetching newer versions into `{}`",
+            destination.display()
+        ));
         let pip = Pip::of(&here.facts, &options.pip_options, invocation, process)?;
         let of_caller = invocation.wheels.directories.iter().map(PathBuf::as_path);
-        let of_spec = spec.wheelhouses.iter().map(|directory| directory.value.as_path());
+        let of_spec = spec
+            .wheelhouses
+            .iter()
+            .map(|directory| directory.value.as_path());
         // pip takes the highest of all, so what is there already is not loaded again.
         let directories: Vec<&Path> = of_caller.chain(of_spec).chain([&*destination]).collect();
         for system in &systems {
@@ -45,8 +60,13 @@ pub(super) fn run(options: &Fetch, spec: &Spec, invocation: &Invocation, process
             }
             let kept = kept(requirements, system, is_upgraded);
             let pre_releases = requirements.pre_releases;
-            let request =
-                Request { system: &system.facts, lines: &lines, kept: &kept, directories: &directories, pre_releases };
+            let request = Request {
+                system: &system.facts,
+                lines: &lines,
+                kept: &kept,
+                directories: &directories,
+                pre_releases,
+            };
             let staging = Staging::make(&destination)?;
             let fetched = pip.fetch(&request, follow(&system.facts, spec), staging.path())?;
             fetched.map_err(|failed| failed.failure(&lines))?;
@@ -63,33 +83,77 @@ pub(super) fn run(options: &Fetch, spec: &Spec, invocation: &Invocation, process
     super::fill(options, spec, invocation, process, memo)
 }
 
-/// What to ask for on one system: all that the spec asks for there, or where pip follows nothing, what of it is to be upgraded.
-fn lines(requirements: &Requirements, system: &Present, is_upgraded: impl Fn(&PackageName) -> bool) -> Vec<String> {
-    let asked = requirements.asked.iter().map(|asked| &asked.value.requirement);
+/// What to ask for on one system: all that the spec asks for there, or where pip follows nothing,
+/// what of it is to be upgraded.
+fn lines(
+    requirements: &Requirements,
+    system: &Present,
+    is_upgraded: impl Fn(&PackageName) -> bool,
+) -> Vec<String> {
+    let asked = requirements
+        .asked
+        .iter()
+        .map(|asked| &asked.value.requirement);
     let here = asked.filter(|asked| spec::holds(&asked.marker, &system.facts.markers, &[]));
     let wanted = here.filter(|asked| !system.facts.is_elsewhere() || is_upgraded(&asked.name));
-    wanted.map(|asked| spec::Requirement { marker: pep508_rs::MarkerTree::TRUE, ..asked.clone() }.to_string()).collect()
+    wanted
+        .map(|asked| {
+            spec::Requirement {
+                marker: pep508_rs::MarkerTree::TRUE,
+                ..asked.clone()
+            }
+            .to_string()
+        })
+        .collect()
 }
 
-/// What pip is to keep to on one system: the versions of what is not to be upgraded, and the spec's own constraints.
-fn kept(requirements: &Requirements, system: &Present, is_upgraded: impl Fn(&PackageName) -> bool) -> Vec<String> {
-    let others = system.versions.iter().filter(|(name, _)| !is_upgraded(name));
-    let constraints = requirements.constraints.iter().map(|constraint| &constraint.value.requirement);
-    let here = constraints.filter(|constraint| spec::holds(&constraint.marker, &system.facts.markers, &[]));
+/// What pip is to keep to on one system: the versions of what is not to be upgraded, and the spec's
+/// own constraints.
+fn kept(
+    requirements: &Requirements,
+    system: &Present,
+    is_upgraded: impl Fn(&PackageName) -> bool,
+) -> Vec<String> {
+    let others = system
+        .versions
+        .iter()
+        .filter(|(name, _)| !is_upgraded(name));
+    let constraints = requirements
+        .constraints
+        .iter()
+        .map(|constraint| &constraint.value.requirement);
+    let here = constraints
+        .filter(|constraint| spec::holds(&constraint.marker, &system.facts.markers, &[]));
     // pip takes no extras in a constraint.
-    let bare =
-        |one: &spec::Requirement| spec::Requirement { marker: pep508_rs::MarkerTree::TRUE, extras: Vec::new(), ..one.clone() };
-    others.map(|(name, version)| format!("{name}=={version}")).chain(here.map(|one| bare(one).to_string())).collect()
+    let bare = |one: &spec::Requirement| spec::Requirement {
+        marker: pep508_rs::MarkerTree::TRUE,
+        extras: Vec::new(),
+        ..one.clone()
+    };
+    others
+        .map(|(name, version)| format!("{name}=={version}"))
+        .chain(here.map(|one| bare(one).to_string()))
+        .collect()
 }
 
 /// A name of what no system gets is a mistake, or was not meant as one.
 fn refuse_unknown(names: &[PackageName], systems: &[Present]) -> Result<()> {
-    let known: Vec<&str> = systems.iter().flat_map(|system| &system.versions).map(|(name, _)| name.as_ref()).collect();
-    let Some(unknown) = names.iter().find(|name| !known.contains(&name.as_ref())) else { return Ok(()) };
+    let known: Vec<&str> = systems
+        .iter()
+        .flat_map(|system| &system.versions)
+        .map(|(name, _)| name.as_ref())
+        .collect();
+    let Some(unknown) = names.iter().find(|name| !known.contains(&name.as_ref())) else {
+        return Ok(());
+    };
     let hint = match report::nearest(unknown.as_ref(), known) {
         Some(near) => format!("did you mean `{near}`?"),
-        None => format!("words behind `--upgrade` are names of projects; a script is written `./{unknown}`"),
+        None => format!(
+            "words behind `--upgrade` are names of projects; a script is written `./{unknown}`"
+        ),
     };
-    let failure = Failure::new(format!("cannot upgrade `{unknown}`: the spec does not ask for it, nor does any wheel"));
+    let failure = Failure::new(format!(
+        "cannot upgrade `{unknown}`: the spec does not ask for it, nor does any wheel"
+    ));
     Err(failure.hint(hint).into())
 }

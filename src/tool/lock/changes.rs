@@ -1,4 +1,5 @@
-//! What is said of a lock that changes: what is another in the spec, and then what is another in the lock, a line each.
+//! What is said of a lock that changes: what is another in the spec, and then what is another in
+//! the lock, a line each.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,14 +9,25 @@ use crate::fs::Digest;
 use crate::spec::{Lock, Packages, Spec, SpecText};
 
 /// The changes from the lock that was there to the new one.
-pub(super) fn between(before: Option<&(Lock, String)>, after: &Lock, text: &SpecText, spec: &Spec) -> Vec<String> {
-    let Some((before, content)) = before else { return changed_packages(None, after) };
+pub(super) fn between(
+    before: Option<&(Lock, String)>,
+    after: &Lock,
+    text: &SpecText,
+    spec: &Spec,
+) -> Vec<String> {
+    let Some((before, content)) = before else {
+        return changed_packages(None, after);
+    };
     let mut changes = of_spec(before, text, spec);
     if before.basis.is_none() {
         changes.push("it was made by another tool".to_owned());
     }
     if range(before) != range(after) {
-        changes.push(format!("python: {} becomes {}", range(before), range(after)));
+        changes.push(format!(
+            "python: {} becomes {}",
+            range(before),
+            range(after)
+        ));
     }
     let packages = changed_packages(Some(before), after);
     let files = changed_files(before, after);
@@ -35,7 +47,9 @@ pub(super) fn of_spec(before: &Lock, text: &SpecText, spec: &Spec) -> Vec<String
 }
 
 fn range(lock: &Lock) -> &str {
-    lock.requires_python.as_ref().map_or("any", |range| &range.value.written)
+    lock.requires_python
+        .as_ref()
+        .map_or("any", |range| &range.value.written)
 }
 
 /// Each project that comes, goes, or is there in another version.
@@ -55,10 +69,20 @@ fn changed_packages(before: Option<&Lock>, after: &Lock) -> Vec<String> {
 fn versions(lock: &Lock) -> BTreeMap<&PackageName, String> {
     let mut versions: BTreeMap<&PackageName, Vec<String>> = BTreeMap::new();
     for package in &lock.packages {
-        let version = package.value.version.as_ref().map_or("of no version".to_owned(), ToString::to_string);
-        versions.entry(&package.value.name).or_default().push(version);
+        let version = package
+            .value
+            .version
+            .as_ref()
+            .map_or("of no version".to_owned(), ToString::to_string);
+        versions
+            .entry(&package.value.name)
+            .or_default()
+            .push(version);
     }
-    versions.into_iter().map(|(name, versions)| (name, versions.join(" and "))).collect()
+    versions
+        .into_iter()
+        .map(|(name, versions)| (name, versions.join(" and ")))
+        .collect()
 }
 
 /// Each file of a version that stays which comes, goes, or has other bytes.
@@ -68,7 +92,9 @@ fn changed_files(before: &Lock, after: &Lock) -> Vec<String> {
     let change = |name: &str| match (old.get(name), new.get(name)) {
         (None, Some(_)) => Some(format!("+ `{name}`")),
         (Some(_), None) => Some(format!("- `{name}`")),
-        (Some(old), Some(new)) if old != new => Some(format!("`{name}` has other bytes: its sha256 was {old}, and is {new}")),
+        (Some(old), Some(new)) if old != new => Some(format!(
+            "`{name}` has other bytes: its sha256 was {old}, and is {new}"
+        )),
         _ => None,
     };
     names.into_iter().filter_map(change).collect()
@@ -77,9 +103,15 @@ fn changed_files(before: &Lock, after: &Lock) -> Vec<String> {
 /// The files of the packages that another lock has in the same version.
 fn files<'a>(lock: &'a Lock, other: &Lock) -> BTreeMap<&'a str, Digest> {
     let stays = |name: &PackageName, version| {
-        other.packages.iter().any(|package| package.value.name == *name && package.value.version == version)
+        other
+            .packages
+            .iter()
+            .any(|package| package.value.name == *name && package.value.version == version)
     };
     let packages = lock.packages.iter().map(|package| &package.value);
     let packages = packages.filter(|package| stays(&package.name, package.version.clone()));
-    packages.flat_map(|package| &package.wheels).map(|wheel| (&*wheel.value.file_name, wheel.value.sha256)).collect()
+    packages
+        .flat_map(|package| &package.wheels)
+        .map(|wheel| (&*wheel.value.file_name, wheel.value.sha256))
+        .collect()
 }

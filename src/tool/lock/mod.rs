@@ -1,4 +1,5 @@
-//! `-vpython-tool lock`: the spec's lock is written in one step, and only if it is another than the one that is there.
+//! `-vpython-tool lock`: the spec's lock is written in one step, and only if it is another than the
+//! one that is there.
 
 mod changes;
 
@@ -21,7 +22,8 @@ const WOULD_CHANGE: i32 = 1;
 /// Makes the lock of the command line's spec anew, prints what changes, and gives the exit code.
 ///
 /// # Errors
-/// There is no spec that can have a lock; it cannot be resolved; the lock cannot be written, or standard output cannot.
+/// There is no spec that can have a lock; it cannot be resolved; the lock cannot be written, or
+/// standard output cannot.
 pub fn run(options: &invocation::Lock, invocation: &Invocation, process: &Process) -> Result<i32> {
     let text = find_spec(invocation, process)?;
     let path = text.lock_path().ok_or_else(|| nothing_to_lock(&text))?;
@@ -29,16 +31,38 @@ pub fn run(options: &invocation::Lock, invocation: &Invocation, process: &Proces
     invocation.warn(text.warnings.iter().chain(&spec.warnings));
     let before = read_before(&path, &text)?;
     let names = names(&options.upgrade, "lock")?;
-    let upgraded = if options.upgrade.iter().any(String::is_empty) { Upgraded::All } else { Upgraded::Named(&names) };
+    let upgraded = if options.upgrade.iter().any(String::is_empty) {
+        Upgraded::All
+    } else {
+        Upgraded::Named(&names)
+    };
     refuse_unknown(&names, before.as_ref().map(|(lock, _)| lock), &path)?;
     let store = Store::open(invocation, process)?;
     store.prepare()?;
     // What uv has locked stays as it is, too. A lock of its that does not fit any more has no say.
-    let of_uv = if before.is_none() { text.uv_lock(&spec).unwrap_or_default() } else { None };
+    let of_uv = if before.is_none() {
+        text.uv_lock(&spec).unwrap_or_default()
+    } else {
+        None
+    };
     let kept = before.as_ref().map(|(lock, _)| lock).or(of_uv.as_ref());
-    let request = Request { text: &text, spec: &spec, before: kept, upgraded };
-    let made = make(&request, &path, invocation, process, &store.memo_directory());
-    let of_spec = before.as_ref().map(|(before, _)| changes::of_spec(before, &text, &spec)).unwrap_or_default();
+    let request = Request {
+        text: &text,
+        spec: &spec,
+        before: kept,
+        upgraded,
+    };
+    let made = make(
+        &request,
+        &path,
+        invocation,
+        process,
+        &store.memo_directory(),
+    );
+    let of_spec = before
+        .as_ref()
+        .map(|(before, _)| changes::of_spec(before, &text, &spec))
+        .unwrap_or_default();
     let (lock, warnings) = match made {
         // That it would change is known, though not to what.
         Err(error) if options.check && !of_spec.is_empty() => {
@@ -49,11 +73,23 @@ pub fn run(options: &invocation::Lock, invocation: &Invocation, process: &Proces
     };
     invocation.warn(&warnings);
     let changes = changes::between(before.as_ref(), &lock, &text, &spec);
-    finish(&lock, before.as_ref().map(|(_, text)| text.as_str()), &changes, options.check, process)
+    finish(
+        &lock,
+        before.as_ref().map(|(_, text)| text.as_str()),
+        &changes,
+        options.check,
+        process,
+    )
 }
 
 /// Writes what is new, unless that is only to be said.
-fn finish(lock: &Lock, before: Option<&str>, changes: &[String], check: bool, process: &Process) -> Result<i32> {
+fn finish(
+    lock: &Lock,
+    before: Option<&str>,
+    changes: &[String],
+    check: bool,
+    process: &Process,
+) -> Result<i32> {
     let title = title(&lock.path, process);
     let content = lock.to_text();
     if before == Some(content.as_str()) {
@@ -89,7 +125,9 @@ fn find_spec(invocation: &Invocation, process: &Process) -> Result<SpecText> {
     if let Target::Script(path) = &invocation.target {
         let path = process.absolute(path);
         if !fs::look_for(&path)? {
-            return Err(Failure::new(format!("there is no script or spec `{}`", path.display())).into());
+            return Err(
+                Failure::new(format!("there is no script or spec `{}`", path.display())).into(),
+            );
         }
     }
     spec::find(invocation, process)
@@ -102,13 +140,22 @@ fn nothing_to_lock(text: &SpecText) -> Failure {
         _ => format!("cannot lock {}", text.title()),
     });
     match text.kind {
-        SpecKind::None => cannot.hint("name a script with a `# /// script` block, a `vpython.toml` or a `requirements.txt`"),
+        SpecKind::None => cannot.hint(
+            "name a script with a `# /// script` block, a `vpython.toml` or a `requirements.txt`",
+        ),
         SpecKind::Luci => cannot
             .because("it lists its wheels with exact versions already")
-            .hint(format!("`{} -vpython-tool upgrade` writes it in a form that can have a lock", report::program())),
-        SpecKind::Pylock => cannot.because("it is a lock itself").hint("make it anew with the tool that made it"),
+            .hint(format!(
+                "`{} -vpython-tool upgrade` writes it in a form that can have a lock",
+                report::program()
+            )),
+        SpecKind::Pylock => cannot
+            .because("it is a lock itself")
+            .hint("make it anew with the tool that made it"),
         SpecKind::VpythonToml | SpecKind::Pyproject | SpecKind::Pep723 | SpecKind::Requirements => {
-            cannot.because("a lock lies beside the file of its spec, and this spec has no file").hint("put it into a script")
+            cannot
+                .because("a lock lies beside the file of its spec, and this spec has no file")
+                .hint("put it into a script")
         }
     }
 }
@@ -119,11 +166,20 @@ fn read_before(path: &Path, text: &SpecText) -> Result<Option<(Lock, String)>> {
         return Ok(None);
     }
     let content = String::from_utf8_lossy(&fs::read_text(path, fs::limits::LOCK)?).into_owned();
-    let lock = Lock::read(path).with_context(|| format!("cannot make the lock of {} anew", text.title()))?;
-    let other = lock.basis.as_ref().and_then(|basis| basis.spec.as_ref()).map(|name| path.with_file_name(name));
+    let lock = Lock::read(path)
+        .with_context(|| format!("cannot make the lock of {} anew", text.title()))?;
+    let other = lock
+        .basis
+        .as_ref()
+        .and_then(|basis| basis.spec.as_ref())
+        .map(|name| path.with_file_name(name));
     match other.filter(|other| Some(other) != text.origin.file.as_ref() && fs::exists(other)) {
         Some(other) => Err(Failure::new(format!("cannot lock {}", text.title()))
-            .because(format!("`{}` is the lock of `{}`", path.display(), other.display()))
+            .because(format!(
+                "`{}` is the lock of `{}`",
+                path.display(),
+                other.display()
+            ))
             .hint("give one of the two another name")
             .into()),
         None => Ok(Some((lock, content))),
@@ -132,28 +188,53 @@ fn read_before(path: &Path, text: &SpecText) -> Result<Option<(Lock, String)>> {
 
 /// The names behind `--upgrade` of a tool.
 pub(super) fn names(written: &[String], tool: &str) -> Result<Vec<PackageName>> {
-    let written = written.iter().map(|name| name.trim()).filter(|name| !name.is_empty());
+    let written = written
+        .iter()
+        .map(|name| name.trim())
+        .filter(|name| !name.is_empty());
     let name = |name: &str| {
-        let what = || Failure::new(format!("bad value `{name}` for `--upgrade` of `-vpython-tool {tool}`"));
-        name.parse().map_err(|_| what().because("it is no name of a project").into())
+        let what = || {
+            Failure::new(format!(
+                "bad value `{name}` for `--upgrade` of `-vpython-tool {tool}`"
+            ))
+        };
+        name.parse()
+            .map_err(|_| what().because("it is no name of a project").into())
     };
     written.map(name).collect()
 }
 
 /// A name that the lock does not have is a mistake, or was not meant as one.
 fn refuse_unknown(names: &[PackageName], before: Option<&Lock>, path: &Path) -> Result<()> {
-    let known: Vec<&str> = before.iter().flat_map(|lock| &lock.packages).map(|package| package.value.name.as_ref()).collect();
-    let Some(unknown) = names.iter().find(|name| !known.contains(&name.as_ref())) else { return Ok(()) };
+    let known: Vec<&str> = before
+        .iter()
+        .flat_map(|lock| &lock.packages)
+        .map(|package| package.value.name.as_ref())
+        .collect();
+    let Some(unknown) = names.iter().find(|name| !known.contains(&name.as_ref())) else {
+        return Ok(());
+    };
     let hint = match nearest(unknown.as_ref(), known.iter().copied()) {
         Some(near) => format!("did you mean `{near}`?"),
-        None => "words behind `--upgrade` are names of projects; a script goes behind `--`".to_owned(),
+        None => {
+            "words behind `--upgrade` are names of projects; a script goes behind `--`".to_owned()
+        }
     };
-    let what = format!("cannot upgrade `{unknown}`: `{}` does not have it", path.display());
+    let what = format!(
+        "cannot upgrade `{unknown}`: `{}` does not have it",
+        path.display()
+    );
     Err(Failure::new(what).hint(hint).into())
 }
 
 /// The path as the caller would name it.
 fn title(path: &Path, process: &Process) -> String {
-    let directory = process.directory.clone().unwrap_or_else(|| PathBuf::from("/"));
-    path.strip_prefix(&directory).unwrap_or(path).display().to_string()
+    let directory = process
+        .directory
+        .clone()
+        .unwrap_or_else(|| PathBuf::from("/"));
+    path.strip_prefix(&directory)
+        .unwrap_or(path)
+        .display()
+        .to_string()
 }

@@ -1,6 +1,7 @@
 //! Packages of Debian and its kin: `deb(5)`, an archive of `ar(5)` with three members.
 //!
-//! The data is compressed with gzip, which every dpkg reads. Scripts, which would run at installation, there are none.
+//! The data is compressed with gzip, which every dpkg reads. Scripts, which would run at
+//! installation, there are none.
 
 use std::io::{Seek, SeekFrom, Write};
 
@@ -20,7 +21,12 @@ const HEADER: u64 = 60;
 const SIZE: u64 = 48;
 
 /// Writes the package for an interpreter of this platform, as in `linux-x86_64`.
-pub(super) fn write(contents: &Contents, package: &Package, platform: &str, to: &mut (impl Write + Seek)) -> Result<()> {
+pub(super) fn write(
+    contents: &Contents,
+    package: &Package,
+    platform: &str,
+    to: &mut (impl Write + Seek),
+) -> Result<()> {
     let arch = package.arch(Manager::Dpkg, platform)?;
     let items = contents.as_installed();
     let control = control(contents, package, &arch, &items);
@@ -28,12 +34,22 @@ pub(super) fn write(contents: &Contents, package: &Package, platform: &str, to: 
     tar::in_gzip(&mut archive, |to| {
         tar::directory(TOP, contents.time, to)?;
         tar::text("./control", control.as_bytes(), contents.time, to)?;
-        tar::text("./md5sums", digests(contents, &items)?.as_bytes(), contents.time, to)?;
+        tar::text(
+            "./md5sums",
+            digests(contents, &items)?.as_bytes(),
+            contents.time,
+            to,
+        )?;
         tar::end(to)
     })?;
-    to.write_all(b"!<arch>\n").context("cannot write the package")?;
-    member("debian-binary", contents.time, to, |to| to.write_all(b"2.0\n").context("cannot write the package"))?;
-    member("control.tar.gz", contents.time, to, |to| to.write_all(&archive).context("cannot write the package"))?;
+    to.write_all(b"!<arch>\n")
+        .context("cannot write the package")?;
+    member("debian-binary", contents.time, to, |to| {
+        to.write_all(b"2.0\n").context("cannot write the package")
+    })?;
+    member("control.tar.gz", contents.time, to, |to| {
+        to.write_all(&archive).context("cannot write the package")
+    })?;
     member("data.tar.gz", contents.time, to, |to| {
         tar::in_gzip(to, |to| {
             tar::directory(TOP, contents.time, to)?;
@@ -44,22 +60,35 @@ pub(super) fn write(contents: &Contents, package: &Package, platform: &str, to: 
 }
 
 /// Writes a member of the outer archive. Its size is filled in when it is known.
-fn member<W: Write + Seek>(name: &str, time: u32, to: &mut W, write: impl FnOnce(&mut W) -> Result<()>) -> Result<()> {
+fn member<W: Write + Seek>(
+    name: &str,
+    time: u32,
+    to: &mut W,
+    write: impl FnOnce(&mut W) -> Result<()>,
+) -> Result<()> {
     let cannot = || format!("cannot write `{name}`");
     let start = to.stream_position().with_context(cannot)?;
-    writeln!(to, "{name:<16}{time:<12}{:<6}{:<6}{:<8}{:<10}`", 0, 0, "100644", 0).with_context(cannot)?;
+    writeln!(
+        to,
+        "{name:<16}{time:<12}{:<6}{:<6}{:<8}{:<10}`",
+        0, 0, "100644", 0
+    )
+    .with_context(cannot)?;
     write(to)?;
     let end = to.stream_position().with_context(cannot)?;
     let size = format!("{:<10}", end - start - HEADER);
     ensure!(size.len() == 10, "`{name}` is larger than a deb can be");
-    to.seek(SeekFrom::Start(start + SIZE)).with_context(cannot)?;
+    to.seek(SeekFrom::Start(start + SIZE))
+        .with_context(cannot)?;
     to.write_all(size.as_bytes()).with_context(cannot)?;
     to.seek(SeekFrom::Start(end)).with_context(cannot)?;
     // Members begin at even places.
-    to.write_all(&b"\n"[..usize::from(end % 2 == 1)]).with_context(cannot)
+    to.write_all(&b"\n"[..usize::from(end % 2 == 1)])
+        .with_context(cannot)
 }
 
-/// The text of `control`: <https://www.debian.org/doc/debian-policy/ch-controlfields.html#binary-package-control-files-debian-control>.
+/// The text of `control`:
+/// <https://www.debian.org/doc/debian-policy/ch-controlfields.html#binary-package-control-files-debian-control>.
 fn control(contents: &Contents, package: &Package, arch: &str, items: &[Item<'_>]) -> String {
     let mut fields = vec![
         ("Package", package.name.clone()),
@@ -74,15 +103,34 @@ fn control(contents: &Contents, package: &Package, arch: &str, items: &[Item<'_>
     fields.push(("Section", "misc".to_owned()));
     fields.push(("Priority", "optional".to_owned()));
     fields.push(("Description", package.summary()));
-    let mut lines: Vec<String> = fields.iter().map(|(name, value)| format!("{name}: {value}")).collect();
+    let mut lines: Vec<String> = fields
+        .iter()
+        .map(|(name, value)| format!("{name}: {value}"))
+        .collect();
     let details = package.details(&contents.listing);
-    lines.extend(details.lines().map(|line| if line.trim().is_empty() { " .".to_owned() } else { format!(" {line}") }));
+    lines.extend(details.lines().map(|line| {
+        if line.trim().is_empty() {
+            " .".to_owned()
+        } else {
+            format!(" {line}")
+        }
+    }));
     lines.join("\n") + "\n"
 }
 
-/// How much room the package takes, in KiB, as `dpkg-gencontrol` counts: files rounded up, and one for each other thing.
+/// How much room the package takes, in KiB, as `dpkg-gencontrol` counts: files rounded up, and one
+/// for each other thing.
 fn installed_size(items: &[Item<'_>]) -> u64 {
-    items.iter().map(|item| if let What::File { size, .. } = item.what { size.div_ceil(1024) } else { 1 }).sum()
+    items
+        .iter()
+        .map(|item| {
+            if let What::File { size, .. } = item.what {
+                size.div_ceil(1024)
+            } else {
+                1
+            }
+        })
+        .sum()
 }
 
 /// The text of `md5sums`, by which `dpkg --verify` goes.
@@ -94,8 +142,16 @@ fn digests(contents: &Contents, items: &[Item<'_>]) -> Result<String> {
                 hasher.update(piece);
                 Ok(())
             })?;
-            ensure!(!item.path.contains('\n'), "a deb cannot have `{}`: there is an end of line in the name", item.path);
-            Ok(format!("{}  {}\n", hex::encode(hasher.finalize()), item.path))
+            ensure!(
+                !item.path.contains('\n'),
+                "a deb cannot have `{}`: there is an end of line in the name",
+                item.path
+            );
+            Ok(format!(
+                "{}  {}\n",
+                hex::encode(hasher.finalize()),
+                item.path
+            ))
         }
         What::Directory | What::Link { .. } => Ok(String::new()),
     };

@@ -1,7 +1,8 @@
 //! What a package needs, as its package manager writes it.
 //!
 //! Debian: <https://www.debian.org/doc/debian-policy/ch-relationships.html>; rpm:
-//! <https://rpm-software-management.github.io/rpm/manual/dependencies.html> and, for those in parentheses, `boolean_dependencies.html` there.
+//! <https://rpm-software-management.github.io/rpm/manual/dependencies.html> and, for those in
+//! parentheses, `boolean_dependencies.html` there.
 
 use super::rules::{Manager, is_deb_version};
 
@@ -28,8 +29,14 @@ pub(super) enum Comparison {
 /// What is wrong with a dependency.
 pub(super) fn about(text: &str, manager: Manager) -> Option<String> {
     let (is_right, form) = match manager {
-        Manager::Rpm => (Requirement::parse(text).is_some(), "`NAME`, `NAME >= VERSION` or `(NAME or NAME)`"),
-        Manager::Dpkg => (is_deb_depends(text), "`name`, `name (>= version)`, `name | name`, with commas between"),
+        Manager::Rpm => (
+            Requirement::parse(text).is_some(),
+            "`NAME`, `NAME >= VERSION` or `(NAME or NAME)`",
+        ),
+        Manager::Dpkg => (
+            is_deb_depends(text),
+            "`name`, `name (>= version)`, `name | name`, with commas between",
+        ),
     };
     (!is_right).then(|| format!("it is to be {form}"))
 }
@@ -37,9 +44,15 @@ pub(super) fn about(text: &str, manager: Manager) -> Option<String> {
 impl<'a> Requirement<'a> {
     /// Reads `NAME`, `NAME >= VERSION`, or a dependency in parentheses, which stays as it is.
     pub fn parse(text: &'a str) -> Option<Self> {
-        let is_text = text.chars().all(|letter| !letter.is_control() && letter != ',');
+        let is_text = text
+            .chars()
+            .all(|letter| !letter.is_control() && letter != ',');
         if text.starts_with('(') {
-            return (is_text && is_balanced(text)).then_some(Self { name: text, comparison: Comparison::Any, version: "" });
+            return (is_text && is_balanced(text)).then_some(Self {
+                name: text,
+                comparison: Comparison::Any,
+                version: "",
+            });
         }
         let mut words = text.split(' ').filter(|word| !word.is_empty());
         let name = words.next()?;
@@ -56,11 +69,19 @@ impl<'a> Requirement<'a> {
         let is_right = is_text
             && words.next().is_none()
             && (comparison == Comparison::Any) == version.is_empty()
-            && name.starts_with(|letter: char| letter.is_ascii_alphanumeric() || "/_%".contains(letter))
+            && name.starts_with(|letter: char| {
+                letter.is_ascii_alphanumeric() || "/_%".contains(letter)
+            })
             && !name.starts_with("rpmlib(")
             && !name.contains(['<', '>', '='])
-            && version.chars().all(|letter| letter.is_ascii_alphanumeric() || "._+~^:-".contains(letter));
-        is_right.then_some(Self { name, comparison, version })
+            && version
+                .chars()
+                .all(|letter| letter.is_ascii_alphanumeric() || "._+~^:-".contains(letter));
+        is_right.then_some(Self {
+            name,
+            comparison,
+            version,
+        })
     }
 
     /// Whether it is in parentheses, which older versions of rpm do not understand.
@@ -81,22 +102,32 @@ fn is_balanced(text: &str) -> bool {
 
 /// Whether a text is a list of Debian's alternatives.
 fn is_deb_depends(text: &str) -> bool {
-    text.split([',', '|']).all(|one| is_deb_dependency(one.trim_matches(' ')))
+    text.split([',', '|'])
+        .all(|one| is_deb_dependency(one.trim_matches(' ')))
 }
 
 fn is_deb_dependency(text: &str) -> bool {
-    let (name, rest) = text.split_once([' ', '(']).map_or((text, ""), |(name, _)| (name, text[name.len()..].trim()));
+    let (name, rest) = text
+        .split_once([' ', '('])
+        .map_or((text, ""), |(name, _)| (name, text[name.len()..].trim()));
     let (name, architecture) = name.split_once(':').unwrap_or((name, "any"));
     let is_plain = |text: &str, others: &str| {
         text.starts_with(|letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit())
-            && text.chars().all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit() || others.contains(letter))
+            && text.chars().all(|letter| {
+                letter.is_ascii_lowercase() || letter.is_ascii_digit() || others.contains(letter)
+            })
     };
     let versioned = |rest: &str| {
         let inner = rest.strip_prefix('(')?.strip_suffix(')')?.trim();
-        let version = ["<<", "<=", ">=", ">>", "="].iter().find_map(|comparison| inner.strip_prefix(comparison))?;
+        let version = ["<<", "<=", ">=", ">>", "="]
+            .iter()
+            .find_map(|comparison| inner.strip_prefix(comparison))?;
         Some(is_deb_version(version.trim()))
     };
-    name.len() > 1 && is_plain(name, "+.-") && is_plain(architecture, "-") && (rest.is_empty() || versioned(rest) == Some(true))
+    name.len() > 1
+        && is_plain(name, "+.-")
+        && is_plain(architecture, "-")
+        && (rest.is_empty() || versioned(rest) == Some(true))
 }
 
 #[cfg(test)]
@@ -105,15 +136,36 @@ mod tests {
 
     #[test]
     fn dependencies_of_an_rpm() {
-        let parsed = |name, comparison, version| Some(Requirement { name, comparison, version });
+        let parsed = |name, comparison, version| {
+            Some(Requirement {
+                name,
+                comparison,
+                version,
+            })
+        };
         let rows = [
             ("python3", parsed("python3", Comparison::Any, "")),
-            ("/usr/bin/python3.11", parsed("/usr/bin/python3.11", Comparison::Any, "")),
-            ("python(abi)  =  3.11", parsed("python(abi)", Comparison::Equal, "3.11")),
-            ("libc.so.6(GLIBC_2.17)(64bit)", parsed("libc.so.6(GLIBC_2.17)(64bit)", Comparison::Any, "")),
-            ("a >= 1:2.0-3", parsed("a", Comparison::GreaterOrEqual, "1:2.0-3")),
+            (
+                "/usr/bin/python3.11",
+                parsed("/usr/bin/python3.11", Comparison::Any, ""),
+            ),
+            (
+                "python(abi)  =  3.11",
+                parsed("python(abi)", Comparison::Equal, "3.11"),
+            ),
+            (
+                "libc.so.6(GLIBC_2.17)(64bit)",
+                parsed("libc.so.6(GLIBC_2.17)(64bit)", Comparison::Any, ""),
+            ),
+            (
+                "a >= 1:2.0-3",
+                parsed("a", Comparison::GreaterOrEqual, "1:2.0-3"),
+            ),
             ("a < 2~rc1", parsed("a", Comparison::Less, "2~rc1")),
-            ("(a or (b and c))", parsed("(a or (b and c))", Comparison::Any, "")),
+            (
+                "(a or (b and c))",
+                parsed("(a or (b and c))", Comparison::Any, ""),
+            ),
             ("(a) or b", None),
             ("(a", None),
             ("()", None),
@@ -134,10 +186,26 @@ mod tests {
 
     #[test]
     fn dependencies_of_a_deb() {
-        let good =
-            ["python3", "python3 (>= 3.11~)", "python3(>=3.11)", "a1 | b2 (<< 1:2-3), c3:any", "libc6 (= 2.36-9+deb12u1)"];
-        let bad =
-            ["", "a", "Python", "python3 >= 3.11", "aa (> 1)", "aa (>= x)", "aa,", "aa (>= 1", "aa [amd64]", "aa bb", "aa:"];
+        let good = [
+            "python3",
+            "python3 (>= 3.11~)",
+            "python3(>=3.11)",
+            "a1 | b2 (<< 1:2-3), c3:any",
+            "libc6 (= 2.36-9+deb12u1)",
+        ];
+        let bad = [
+            "",
+            "a",
+            "Python",
+            "python3 >= 3.11",
+            "aa (> 1)",
+            "aa (>= x)",
+            "aa,",
+            "aa (>= 1",
+            "aa [amd64]",
+            "aa bb",
+            "aa:",
+        ];
         for text in good {
             assert!(is_deb_depends(text), "{text}");
         }

@@ -5,15 +5,28 @@ use std::path::Path;
 use crate::report;
 
 /// The system's directories, where package managers and administrators install.
-const SYSTEM: [&str; 8] = ["/usr", "/bin", "/sbin", "/lib", "/lib64", "/opt", "/nix/store", "/Library"];
+const SYSTEM: [&str; 8] = [
+    "/usr",
+    "/bin",
+    "/sbin",
+    "/lib",
+    "/lib64",
+    "/opt",
+    "/nix/store",
+    "/Library",
+];
 /// Directories that have the home directories of users in them, and the superuser's own.
 const HOMES: [&str; 3] = ["/home", "/root", "/Users"];
 
 /// Warns where other machines may not have the interpreter, and says what helps.
 pub(super) fn tell(interpreter: &Path, home: Option<&Path>) {
-    let Some(place) = private_place(interpreter, home) else { return };
+    let Some(place) = private_place(interpreter, home) else {
+        return;
+    };
     let interpreter = interpreter.display();
-    report::warning(&format!("the package needs `{interpreter}`, which lies {place}; other machines may not have it"));
+    report::warning(&format!(
+        "the package needs `{interpreter}`, which lies {place}; other machines may not have it"
+    ));
     report::notice(
         "`-vpython-interpreter /usr/bin/python3` packs for the system's interpreter, `--with-python` packs a copy of this one",
     );
@@ -36,7 +49,8 @@ mod tests {
 
     #[test]
     fn places_that_other_machines_may_not_have() {
-        let [home, outside] = ["below a home directory", "outside the system's directories"].map(Some);
+        let [home, outside] =
+            ["below a home directory", "outside the system's directories"].map(Some);
         let rows = [
             ("/usr/bin/python3.11", Some("/home/me"), None),
             ("/usr/local/bin/python3.11", None, None),
@@ -49,7 +63,11 @@ mod tests {
             ("/tmp/python3", Some("/home/me"), outside),
         ];
         for (interpreter, caller, expected) in rows {
-            assert_eq!(private_place(Path::new(interpreter), caller.map(Path::new)), expected, "{interpreter}");
+            assert_eq!(
+                private_place(Path::new(interpreter), caller.map(Path::new)),
+                expected,
+                "{interpreter}"
+            );
         }
     }
 }

@@ -1,8 +1,9 @@
 //! `-vpython-tool pack`: an environment becomes an archive or a package.
 //!
-//! What is packed is a directory in which the environment was built for this alone. Its bytes are all that counts: order, owners, times,
-//! permission bits and compression are the same everywhere, so that the same plan is the same file. Nothing but this program is
-//! needed, neither the superuser nor `tar`, `rpmbuild` or `dpkg`.
+//! What is packed is a directory in which the environment was built for this alone. Its bytes are
+//! all that counts: order, owners, times, permission bits and compression are the same everywhere,
+//! so that the same plan is the same file. Nothing but this program is needed, neither the
+//! superuser nor `tar`, `rpmbuild` or `dpkg`.
 
 mod contents;
 mod deb;
@@ -42,7 +43,8 @@ const BUFFER: usize = 1 << 16;
 /// Builds the environment beside the file, packs it, and removes it. Gives the exit code.
 ///
 /// # Errors
-/// It cannot be built, or something in it cannot be packed; the file cannot be written. Then the file is what it was before.
+/// It cannot be built, or something in it cannot be packed; the file cannot be written. Then the
+/// file is what it was before.
 pub fn run(order: &Order, wanted: &Wanted, process: &Process) -> Result<i32> {
     let luggage = Luggage::pack(&order.additions, &order.output, wanted, process)?;
     let staged = StagedDir::beside(&order.output)?;
@@ -56,13 +58,26 @@ pub fn run(order: &Order, wanted: &Wanted, process: &Process) -> Result<i32> {
     Ok(0)
 }
 
-/// What of the environment that stands in the directory `staged` goes into the file. What would not be at home elsewhere is told, or mended.
-fn members(order: &Order, wanted: &Wanted, process: &Process, staged: &Path) -> Result<Vec<Member>> {
+/// What of the environment that stands in the directory `staged` goes into the file. What would not
+/// be at home elsewhere is told, or mended.
+fn members(
+    order: &Order,
+    wanted: &Wanted,
+    process: &Process,
+    staged: &Path,
+) -> Result<Vec<Member>> {
     let members = scan::members(staged)?;
     let surroundings = Surroundings {
         staged,
         prefix: order.prefix.as_deref().map(Path::new),
-        private: [Some(wanted.store), process.home(), process.directory.as_deref()].into_iter().flatten().collect(),
+        private: [
+            Some(wanted.store),
+            process.home(),
+            process.directory.as_deref(),
+        ]
+        .into_iter()
+        .flatten()
+        .collect(),
         interpreter: &wanted.plan.interpreter,
         with_python: order.additions.with_python,
     };
@@ -75,7 +90,11 @@ fn members(order: &Order, wanted: &Wanted, process: &Process, staged: &Path) -> 
     if !order.additions.with_python {
         home::tell(&wanted.plan.interpreter.executable, process.home());
     }
-    if is_mended { scan::members(staged) } else { Ok(members) }
+    if is_mended {
+        scan::members(staged)
+    } else {
+        Ok(members)
+    }
 }
 
 /// The members and what is said of them.
@@ -89,15 +108,22 @@ fn contents(order: &Order, plan: &Plan, staged: &Path, members: Vec<Member>) -> 
 /// Writes the file for interpreters of this platform.
 fn write(order: &Order, contents: &Contents, platform: &str) -> Result<()> {
     fs::replace_by(&order.output, MODE, |file| match &order.archive {
-        Archive::Tar(compression) => buffered(file, |file| tar::write(contents, *compression, file)),
+        Archive::Tar(compression) => {
+            buffered(file, |file| tar::write(contents, *compression, file))
+        }
         Archive::Zip => buffered(file, |file| zip::write(contents, file)),
-        Archive::Deb(package) => buffered(file, |file| deb::write(contents, package, platform, file)),
+        Archive::Deb(package) => {
+            buffered(file, |file| deb::write(contents, package, platform, file))
+        }
         Archive::Rpm(package) => rpm::write(contents, package, platform, file),
     })
 }
 
 /// Writes to a file in large pieces.
-fn buffered(file: &mut File, write: impl FnOnce(&mut BufWriter<&mut File>) -> Result<()>) -> Result<()> {
+fn buffered(
+    file: &mut File,
+    write: impl FnOnce(&mut BufWriter<&mut File>) -> Result<()>,
+) -> Result<()> {
     let mut file = BufWriter::with_capacity(BUFFER, file);
     write(&mut file)?;
     file.flush().context("cannot write to the disk")

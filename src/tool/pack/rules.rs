@@ -1,7 +1,8 @@
 //! The rules that package managers have for what a package says of itself.
 //!
-//! Debian's are those of its policy (<https://www.debian.org/doc/debian-policy/ch-controlfields.html>), rpm's those that `rpmbuild` holds a
-//! spec file to (<https://rpm-software-management.github.io/rpm/manual/spec.html>).
+//! Debian's are those of its policy
+//! (<https://www.debian.org/doc/debian-policy/ch-controlfields.html>), rpm's those that `rpmbuild`
+//! holds a spec file to (<https://rpm-software-management.github.io/rpm/manual/spec.html>).
 
 /// Tells what is wrong with a value.
 pub(super) type Rule = fn(&str, Manager) -> Option<String>;
@@ -50,20 +51,32 @@ impl Manager {
         }
     }
 
-    /// Its word for the machine of a platform, as in `linux-x86_64`; none where there is no word for it.
+    /// Its word for the machine of a platform, as in `linux-x86_64`; none where there is no word
+    /// for it.
     pub fn machine(self, platform: &str) -> Option<&'static str> {
-        let machine = platform.rsplit_once('-').map_or(platform, |(_, machine)| machine);
-        MACHINES.iter().find(|row| row[0] == machine).map(|row| row[self.column()])
+        let machine = platform
+            .rsplit_once('-')
+            .map_or(platform, |(_, machine)| machine);
+        MACHINES
+            .iter()
+            .find(|row| row[0] == machine)
+            .map(|row| row[self.column()])
     }
 }
 
 /// What is wrong with the name of a package.
 pub(super) fn about_name(name: &str, manager: Manager) -> Option<String> {
-    let of = |others: &str| name.chars().all(|letter| letter.is_ascii_alphanumeric() || others.contains(letter));
+    let of = |others: &str| {
+        name.chars()
+            .all(|letter| letter.is_ascii_alphanumeric() || others.contains(letter))
+    };
     let begins_well = name.starts_with(|letter: char| letter.is_ascii_alphanumeric());
     let is_lower = !name.contains(|letter: char| letter.is_ascii_uppercase());
     let (is_right, rule) = match manager {
-        Manager::Rpm => (of("-._+"), "a name is of letters, digits, `-`, `.`, `_` and `+`, and begins with a letter or digit"),
+        Manager::Rpm => (
+            of("-._+"),
+            "a name is of letters, digits, `-`, `.`, `_` and `+`, and begins with a letter or digit",
+        ),
         Manager::Dpkg => (
             of("-.+") && name.len() > 1 && is_lower,
             "a name is of two or more lower-case letters, digits, `-`, `.` and `+`, and begins with a letter or digit",
@@ -89,12 +102,21 @@ pub(super) fn about_version(version: &str, manager: Manager) -> Option<String> {
 
 /// What is wrong with the word for a machine.
 pub(super) fn about_arch(arch: &str, manager: Manager) -> Option<String> {
-    let known: Vec<&str> = MACHINES.iter().map(|row| row[manager.column()]).chain([manager.any_machine()]).collect();
+    let known: Vec<&str> = MACHINES
+        .iter()
+        .map(|row| row[manager.column()])
+        .chain([manager.any_machine()])
+        .collect();
     if known.contains(&arch) {
         return None;
     }
-    let meant = MACHINES.iter().find(|row| row.contains(&arch)).map(|row| row[manager.column()]);
-    let meant = meant.or(["noarch", "all"].contains(&arch).then(|| manager.any_machine()));
+    let meant = MACHINES
+        .iter()
+        .find(|row| row.contains(&arch))
+        .map(|row| row[manager.column()]);
+    let meant = meant.or(["noarch", "all"]
+        .contains(&arch)
+        .then(|| manager.any_machine()));
     Some(match meant {
         Some(word) => format!("{} calls it `{word}`", manager.title()),
         None => format!("{} knows: {}", manager.title(), known.join(", ")),
@@ -104,8 +126,14 @@ pub(super) fn about_arch(arch: &str, manager: Manager) -> Option<String> {
 /// What is wrong with the release of a package.
 pub(super) fn about_release(release: &str, manager: Manager) -> Option<String> {
     match manager {
-        Manager::Rpm => unless(is_rpm_version(release), "a release is of letters, digits, `.`, `_`, `+`, `~` and `^`"),
-        Manager::Dpkg => unless(false, "in a deb it is a part of the version, as in `--package-version 1.0-1`"),
+        Manager::Rpm => unless(
+            is_rpm_version(release),
+            "a release is of letters, digits, `.`, `_`, `+`, `~` and `^`",
+        ),
+        Manager::Dpkg => unless(
+            false,
+            "in a deb it is a part of the version, as in `--package-version 1.0-1`",
+        ),
     }
 }
 
@@ -113,18 +141,30 @@ pub(super) fn about_release(release: &str, manager: Manager) -> Option<String> {
 pub(super) fn about_license(license: &str, manager: Manager) -> Option<String> {
     match manager {
         Manager::Rpm => about_line(license),
-        Manager::Dpkg => unless(false, "a deb has no room for it but in a file of the environment"),
+        Manager::Dpkg => unless(
+            false,
+            "a deb has no room for it but in a file of the environment",
+        ),
     }
 }
 
 /// What is wrong with the name and address of a maintainer.
 pub(super) fn about_maintainer(maintainer: &str, _: Manager) -> Option<String> {
-    let address = maintainer.strip_suffix('>').and_then(|text| text.split_once(" <"));
+    let address = maintainer
+        .strip_suffix('>')
+        .and_then(|text| text.split_once(" <"));
     let is_right = address.is_some_and(|(name, address)| {
         let (user, host) = address.split_once('@').unwrap_or_default();
-        !name.trim().is_empty() && !user.is_empty() && !host.is_empty() && !address.contains([' ', '<', '>', ','])
+        !name.trim().is_empty()
+            && !user.is_empty()
+            && !host.is_empty()
+            && !address.contains([' ', '<', '>', ','])
     });
-    unless(is_right, "write a name and an address, as in `Ada Lovelace <ada@example.org>`").or_else(|| about_line(maintainer))
+    unless(
+        is_right,
+        "write a name and an address, as in `Ada Lovelace <ada@example.org>`",
+    )
+    .or_else(|| about_line(maintainer))
 }
 
 /// What is wrong with a description, which may have several lines.
@@ -134,8 +174,12 @@ pub(super) fn about_description(description: &str, _: Manager) -> Option<String>
 
 /// What is wrong with a text of one line.
 fn about_line(text: &str) -> Option<String> {
-    unless(!text.trim().is_empty(), "there is no text in it")
-        .or_else(|| unless(!text.chars().any(char::is_control), "there is a control character in it"))
+    unless(!text.trim().is_empty(), "there is no text in it").or_else(|| {
+        unless(
+            !text.chars().any(char::is_control),
+            "there is a control character in it",
+        )
+    })
 }
 
 /// The rule, unless it is kept.
@@ -145,7 +189,10 @@ fn unless(is_kept: bool, rule: &str) -> Option<String> {
 
 /// Whether a version or release is one of rpm's.
 pub(super) fn is_rpm_version(version: &str) -> bool {
-    !version.is_empty() && version.chars().all(|letter| letter.is_ascii_alphanumeric() || "._+~^".contains(letter))
+    !version.is_empty()
+        && version
+            .chars()
+            .all(|letter| letter.is_ascii_alphanumeric() || "._+~^".contains(letter))
 }
 
 /// Whether a version is one of Debian's, with epoch and revision.
@@ -153,7 +200,10 @@ pub(super) fn is_deb_version(version: &str) -> bool {
     let (epoch, version) = version.split_once(':').unwrap_or(("0", version));
     let (upstream, revision) = version.rsplit_once('-').unwrap_or((version, "0"));
     let of = |text: &str, others: &str| {
-        !text.is_empty() && text.chars().all(|letter| letter.is_ascii_alphanumeric() || others.contains(letter))
+        !text.is_empty()
+            && text
+                .chars()
+                .all(|letter| letter.is_ascii_alphanumeric() || others.contains(letter))
     };
     epoch.parse::<i32>().is_ok_and(|epoch| epoch >= 0)
         && epoch.bytes().all(|byte| byte.is_ascii_digit())

@@ -1,7 +1,7 @@
 //! What of a staged environment goes into an archive, with its digests.
 //!
-//! What is put there for the store's sake stays behind, and so does byte code that is held against the time of its source: in an archive
-//! all files have one time.
+//! What is put there for the store's sake stays behind, and so does byte code that is held against
+//! the time of its source: in an archive all files have one time.
 
 use std::ffi::OsStr;
 use std::io::Read;
@@ -19,15 +19,22 @@ use crate::tool::listing::{Member, Mode};
 /// All members of the environment in a directory, sorted by the bytes of their paths.
 ///
 /// # Errors
-/// Something there is neither file, directory nor link, or its name is no text; or it cannot be read.
+/// Something there is neither file, directory nor link, or its name is no text; or it cannot be
+/// read.
 pub(super) fn members(directory: &Path) -> Result<Vec<Member>> {
     let entries: Vec<DirEntry> = WalkDir::new(directory)
         .min_depth(1)
         .into_iter()
         .collect::<Result<_, _>>()
         .with_context(|| format!("cannot look through `{}`", directory.display()))?;
-    let members: Vec<Result<Option<Member>>> = entries.par_iter().map(|entry| member(entry, directory)).collect();
-    let mut members: Vec<Member> = members.into_iter().filter_map(Result::transpose).collect::<Result<_>>()?;
+    let members: Vec<Result<Option<Member>>> = entries
+        .par_iter()
+        .map(|entry| member(entry, directory))
+        .collect();
+    let mut members: Vec<Member> = members
+        .into_iter()
+        .filter_map(Result::transpose)
+        .collect::<Result<_>>()?;
     members.sort_by(|one, other| one.path().cmp(other.path()));
     Ok(members)
 }
@@ -36,7 +43,10 @@ pub(super) fn members(directory: &Path) -> Result<Vec<Member>> {
 fn member(entry: &DirEntry, directory: &Path) -> Result<Option<Member>> {
     let relative = entry.path().strip_prefix(directory).unwrap_or(entry.path());
     let cannot = || Failure::new(format!("cannot pack `{}`", relative.display()));
-    let path = relative.to_str().ok_or_else(|| cannot().because("its name is not UTF-8"))?.to_owned();
+    let path = relative
+        .to_str()
+        .ok_or_else(|| cannot().because("its name is not UTF-8"))?
+        .to_owned();
     if is_of_the_store(&path) {
         return Ok(None);
     }
@@ -46,20 +56,36 @@ fn member(entry: &DirEntry, directory: &Path) -> Result<Option<Member>> {
     }
     if kind.is_symlink() {
         let target = fs::read_link(entry.path())?;
-        let target = target.to_str().ok_or_else(|| cannot().because("it is a link to a name that is not UTF-8"))?.to_owned();
+        let target = target
+            .to_str()
+            .ok_or_else(|| cannot().because("it is a link to a name that is not UTF-8"))?
+            .to_owned();
         return Ok(Some(Member::Link { path, target }));
     }
     if !kind.is_file() {
-        return Err(cannot().because("it is neither a file, a directory nor a link").into());
+        return Err(cannot()
+            .because("it is neither a file, a directory nor a link")
+            .into());
     }
     if is_stale_byte_code(entry.path())? {
         return Ok(None);
     }
-    let metadata = entry.metadata().with_context(|| format!("cannot look at `{}`", entry.path().display()))?;
-    let mode = if fs::mode(&metadata) & 0o111 == 0 { Mode::Plain } else { Mode::Executable };
+    let metadata = entry
+        .metadata()
+        .with_context(|| format!("cannot look at `{}`", entry.path().display()))?;
+    let mode = if fs::mode(&metadata) & 0o111 == 0 {
+        Mode::Plain
+    } else {
+        Mode::Executable
+    };
     let mut size = 0;
     let sha256 = Digest::of_file(entry.path(), |bytes| size += bytes)?;
-    Ok(Some(Member::File { path, mode, size, sha256 }))
+    Ok(Some(Member::File {
+        path,
+        mode,
+        size,
+        sha256,
+    }))
 }
 
 /// Whether something is there for the store's sake.
@@ -67,33 +93,43 @@ fn is_of_the_store(path: &str) -> bool {
     [COMPILED, MANIFEST].contains(&path)
 }
 
-/// Whether a file is byte code that python holds against the time of its source, or what it leaves of such when it is killed. Byte code
-/// with no source beside it is a module of its own.
+/// Whether a file is byte code that python holds against the time of its source, or what it leaves
+/// of such when it is killed. Byte code with no source beside it is a module of its own.
 fn is_stale_byte_code(path: &Path) -> Result<bool> {
     let name = path.file_name().unwrap_or_default();
     let in_cache = path.parent().and_then(Path::file_name) == Some(OsStr::new("__pycache__"));
     if is_unfinished(name) {
         return Ok(in_cache);
     }
-    let is_byte_code = path.extension().is_some_and(|extension| extension == "pyc" || extension == "pyo");
+    let is_byte_code = path
+        .extension()
+        .is_some_and(|extension| extension == "pyc" || extension == "pyo");
     if !is_byte_code || !(in_cache || fs::is_file(&path.with_extension("py"))) {
         return Ok(false);
     }
     let mut head = Vec::new();
-    fs::open(path)?.take(8).read_to_end(&mut head).with_context(|| format!("cannot read `{}`", path.display()))?;
+    fs::open(path)?
+        .take(8)
+        .read_to_end(&mut head)
+        .with_context(|| format!("cannot read `{}`", path.display()))?;
     Ok(!is_unchecked(&head))
 }
 
-/// Whether a name is one that python gives byte code until it is whole, as in `tool.cpython-311.pyc.140234`
-/// (`importlib._bootstrap_external._write_atomic`).
+/// Whether a name is one that python gives byte code until it is whole, as in
+/// `tool.cpython-311.pyc.140234` (`importlib._bootstrap_external._write_atomic`).
 fn is_unfinished(name: &OsStr) -> bool {
-    let Some((name, number)) = name.to_str().and_then(|name| name.rsplit_once('.')) else { return false };
-    Path::new(name).extension().is_some_and(|extension| extension == "pyc")
+    let Some((name, number)) = name.to_str().and_then(|name| name.rsplit_once('.')) else {
+        return false;
+    };
+    Path::new(name)
+        .extension()
+        .is_some_and(|extension| extension == "pyc")
         && !number.is_empty()
         && number.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// Whether the first eight bytes are those of byte code that is never held against its source (PEP 552).
+/// Whether the first eight bytes are those of byte code that is never held against its source (PEP
+/// 552).
 fn is_unchecked(head: &[u8]) -> bool {
     head.get(4..8) == Some(&1_u32.to_le_bytes()[..])
 }
@@ -107,11 +143,27 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let rows: [(&str, &[u8], bool); 12] = [
             ("a.py", b"", true),
-            ("__pycache__/a.cpython-311.pyc", b"\xa7\r\r\n\x01\0\0\0rest", true),
-            ("__pycache__/b.cpython-311.pyc", b"\xa7\r\r\n\0\0\0\0rest", false),
-            ("__pycache__/c.cpython-311.pyc", b"\xa7\r\r\n\x03\0\0\0rest", false),
+            (
+                "__pycache__/a.cpython-311.pyc",
+                b"\xa7\r\r\n\x01\0\0\0rest",
+                true,
+            ),
+            (
+                "__pycache__/b.cpython-311.pyc",
+                b"\xa7\r\r\n\0\0\0\0rest",
+                false,
+            ),
+            (
+                "__pycache__/c.cpython-311.pyc",
+                b"\xa7\r\r\n\x03\0\0\0rest",
+                false,
+            ),
             ("__pycache__/d.cpython-311.pyc", b"", false),
-            ("__pycache__/e.cpython-311.pyc.1400", b"\xa7\r\r\n\x01\0\0\0", false),
+            (
+                "__pycache__/e.cpython-311.pyc.1400",
+                b"\xa7\r\r\n\x01\0\0\0",
+                false,
+            ),
             ("__pycache__/f.txt", b"", true),
             ("a.pyc", b"\x03\xf3\r\n\0\0\0\0rest", false),
             ("sourceless.pyc", b"\x03\xf3\r\n\0\0\0\0rest", true),
@@ -126,7 +178,11 @@ mod tests {
             fs::write_new(&directory.path().join(path), content, 0o444).unwrap();
         }
         let found = members(directory.path()).unwrap();
-        let mut expected: Vec<&str> = rows.iter().filter(|(.., stays)| *stays).map(|(path, ..)| *path).collect();
+        let mut expected: Vec<&str> = rows
+            .iter()
+            .filter(|(.., stays)| *stays)
+            .map(|(path, ..)| *path)
+            .collect();
         expected.extend(["__pycache__", "x"]);
         expected.sort_unstable();
         assert_eq!(found.iter().map(Member::path).collect::<Vec<_>>(), expected);
@@ -138,16 +194,32 @@ mod tests {
         for (name, mode) in [("a", 0o400), ("b", 0o4711), ("c", 0o666)] {
             fs::write_new(&directory.path().join(name), b"abc", mode).unwrap();
         }
-        let file = |path: &str, mode| Member::File { path: path.into(), mode, size: 3, sha256: Digest::of(b"abc") };
-        let expected = [file("a", Mode::Plain), file("b", Mode::Executable), file("c", Mode::Plain)];
+        let file = |path: &str, mode| Member::File {
+            path: path.into(),
+            mode,
+            size: 3,
+            sha256: Digest::of(b"abc"),
+        };
+        let expected = [
+            file("a", Mode::Plain),
+            file("b", Mode::Executable),
+            file("c", Mode::Plain),
+        ];
         assert_eq!(members(directory.path()).unwrap(), expected);
     }
 
     #[test]
     fn what_is_no_file_is_refused() {
         let directory = tempfile::tempdir().unwrap();
-        nix::unistd::mkfifo(&directory.path().join("pipe"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+        nix::unistd::mkfifo(
+            &directory.path().join("pipe"),
+            nix::sys::stat::Mode::S_IRWXU,
+        )
+        .unwrap();
         let error = members(directory.path()).unwrap_err();
-        assert_eq!(crate::report::one_line(&error), "cannot pack `pipe`: it is neither a file, a directory nor a link");
+        assert_eq!(
+            crate::report::one_line(&error),
+            "cannot pack `pipe`: it is neither a file, a directory nor a link"
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! Zip archives: times in UTC, permission bits of Unix, links as links, and Zip64 where a file or the archive is too large without.
+//! Zip archives: times in UTC, permission bits of Unix, links as links, and Zip64 where a file or
+//! the archive is too large without.
 
 use std::io::{Seek, Write};
 
@@ -24,20 +25,31 @@ pub(super) fn write(contents: &Contents, to: &mut (impl Write + Seek)) -> Result
     for item in contents.as_listed() {
         let cannot = || format!("cannot write `{}`", item.path);
         match item.what {
-            What::Directory => archive.add_directory(&*item.path, options.unix_permissions(0o755)).with_context(cannot)?,
+            What::Directory => archive
+                .add_directory(&*item.path, options.unix_permissions(0o755))
+                .with_context(cannot)?,
             What::Link { target } => {
-                archive.add_symlink(&*item.path, target, options.unix_permissions(0o777)).with_context(cannot)?;
+                archive
+                    .add_symlink(&*item.path, target, options.unix_permissions(0o777))
+                    .with_context(cannot)?;
             }
-            What::File { source, mode, size, .. } => {
+            What::File {
+                source, mode, size, ..
+            } => {
                 // A little may be added by compression.
                 let is_large = size > u64::from(u32::MAX) - (size / 1000 + 1024);
                 let options = options.unix_permissions(mode.bits()).large_file(is_large);
-                archive.start_file(&*item.path, options).with_context(cannot)?;
+                archive
+                    .start_file(&*item.path, options)
+                    .with_context(cannot)?;
                 contents.copy(source, size, &mut archive)?;
             }
         }
     }
-    archive.finish().map(drop).context("cannot write the end of the archive")
+    archive
+        .finish()
+        .map(drop)
+        .context("cannot write the end of the archive")
 }
 
 /// The time as a zip archive has it: from 1980 to 2107, every other second.
@@ -46,10 +58,19 @@ fn time(seconds: u32) -> DateTime {
     let [hour, minute, second] = [seconds / 3600 % 24, seconds / 60 % 60, seconds % 60 / 2 * 2];
     let small = |number: u32| u8::try_from(number).unwrap_or_default();
     let year = u16::try_from(year).unwrap_or(u16::MAX);
-    DateTime::from_date_and_time(year, small(month), small(day), small(hour), small(minute), small(second)).unwrap_or_default()
+    DateTime::from_date_and_time(
+        year,
+        small(month),
+        small(day),
+        small(hour),
+        small(minute),
+        small(second),
+    )
+    .unwrap_or_default()
 }
 
-/// Year, month and day, so many days behind 1970-01-01 (<https://howardhinnant.github.io/date_algorithms.html#civil_from_days>).
+/// Year, month and day, so many days behind 1970-01-01
+/// (<https://howardhinnant.github.io/date_algorithms.html#civil_from_days>).
 fn date(days: u32) -> (u32, u32, u32) {
     // From 1 March of the year 0 on, in eras of 400 years.
     let days = days + 719_468;
@@ -82,7 +103,15 @@ mod tests {
         for (seconds, expected) in rows {
             let time = time(seconds);
             let date = format!("{:04}-{:02}-{:02}", time.year(), time.month(), time.day());
-            assert_eq!(format!("{date} {:02}:{:02}:{:02}", time.hour(), time.minute(), time.second()), expected);
+            assert_eq!(
+                format!(
+                    "{date} {:02}:{:02}:{:02}",
+                    time.hour(),
+                    time.minute(),
+                    time.second()
+                ),
+                expected
+            );
         }
     }
 }

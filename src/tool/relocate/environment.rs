@@ -1,4 +1,5 @@
-//! An environment that somebody else has made: where it is, what it is made of, and by which places its own files know it.
+//! An environment that somebody else has made: where it is, what it is made of, and by which places
+//! its own files know it.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -44,34 +45,57 @@ impl Environment {
     /// # Errors
     /// It is no environment, or one of vpython's own.
     pub fn open(path: PathBuf) -> Result<Self> {
-        let is_there = ["pyvenv.cfg", "bin/activate"].iter().any(|mark| fs::exists(&path.join(mark)));
+        let is_there = ["pyvenv.cfg", "bin/activate"]
+            .iter()
+            .any(|mark| fs::exists(&path.join(mark)));
         let cannot = || Failure::new(format!("cannot relocate `{}`", path.display()));
         if !is_there {
             return Err(cannot()
-                .because("it is no virtual environment: there is no `pyvenv.cfg` and no `bin/activate`")
+                .because(
+                    "it is no virtual environment: there is no `pyvenv.cfg` and no `bin/activate`",
+                )
                 .into());
         }
         if fs::exists(&path.join(MANIFEST)) {
-            return Err(cannot().because("it is one of vpython's own, which name no place and work wherever they are").into());
+            return Err(cannot()
+                .because(
+                    "it is one of vpython's own, which name no place and work wherever they are",
+                )
+                .into());
         }
         let configuration = path.join("pyvenv.cfg");
-        let configuration =
-            if fs::look_for_file(&configuration)? { fs::read_text(&configuration, fs::limits::SETTINGS)? } else { Vec::new() };
-        Ok(Self { sites: sites(&path)?, configuration, path })
+        let configuration = if fs::look_for_file(&configuration)? {
+            fs::read_text(&configuration, fs::limits::SETTINGS)?
+        } else {
+            Vec::new()
+        };
+        Ok(Self {
+            sites: sites(&path)?,
+            configuration,
+            path,
+        })
     }
 
     /// A value of `pyvenv.cfg`.
     pub fn setting(&self, name: &str) -> Option<&[u8]> {
-        settings(&self.configuration).find(|(known, _)| *known == name.as_bytes()).map(|(_, value)| value)
+        settings(&self.configuration)
+            .find(|(known, _)| *known == name.as_bytes())
+            .map(|(_, value)| value)
     }
 
     /// The prefix of the interpreter that it was made with.
     pub fn base_prefix(&self) -> Result<Option<Vec<u8>>> {
-        let home = self.setting("home").map(|home| home.strip_suffix(b"/bin").unwrap_or(home).to_vec());
+        let home = self
+            .setting("home")
+            .map(|home| home.strip_suffix(b"/bin").unwrap_or(home).to_vec());
         for site in &self.sites {
             let file = self.path.join(site).with_file_name("orig-prefix.txt");
             if home.is_none() && fs::look_for_file(&file)? {
-                return Ok(Some(fs::read_text(&file, fs::limits::SETTINGS)?.trim_ascii().to_vec()));
+                return Ok(Some(
+                    fs::read_text(&file, fs::limits::SETTINGS)?
+                        .trim_ascii()
+                        .to_vec(),
+                ));
             }
         }
         Ok(home)
@@ -83,23 +107,38 @@ impl Environment {
         directory.strip_prefix("python").map(str::to_owned)
     }
 
-    /// The places that it was known by: what its own files say, and `noted` by a run that did not end. `to` is the new one.
+    /// The places that it was known by: what its own files say, and `noted` by a run that did not
+    /// end. `to` is the new one.
     ///
     /// # Errors
     /// A file of it cannot be read.
     pub fn places(&self, to: &Path, noted: Vec<Vec<u8>>) -> Result<Places> {
         let mut found: BTreeSet<Vec<u8>> = noted.into_iter().collect();
         found.insert(self.path.as_os_str().as_encoded_bytes().to_vec());
-        found.insert(fs::canonicalize(&self.path)?.into_os_string().into_encoded_bytes());
+        found.insert(
+            fs::canonicalize(&self.path)?
+                .into_os_string()
+                .into_encoded_bytes(),
+        );
         found.extend(self.setting("command").and_then(place_in_command));
         for file in self.programs()? {
             let content = fs::read(&file)?;
             if programs::activation(&file).is_some() {
-                found.extend(content.split(|byte| *byte == b'\n').flat_map(places_in_assignment));
+                found.extend(
+                    content
+                        .split(|byte| *byte == b'\n')
+                        .flat_map(places_in_assignment),
+                );
             }
             let beginning = Beginning::parse(&content);
-            let prefix = beginning.as_ref().and_then(|beginning| first_line::prefix(&beginning.interpreter));
-            found.extend(prefix.filter(|prefix| is_left_behind(&places::path(prefix), &file)).map(<[u8]>::to_vec));
+            let prefix = beginning
+                .as_ref()
+                .and_then(|beginning| first_line::prefix(&beginning.interpreter));
+            found.extend(
+                prefix
+                    .filter(|prefix| is_left_behind(&places::path(prefix), &file))
+                    .map(<[u8]>::to_vec),
+            );
         }
         Ok(Places::new(to, found, self.base_prefix()?.as_slice()))
     }
@@ -118,13 +157,21 @@ impl Environment {
     }
 }
 
-/// Whether a script of the environment names a prefix because the environment stood there: no python stands there any more, or an
-/// environment does that has the same script, from which this one was copied.
+/// Whether a script of the environment names a prefix because the environment stood there: no
+/// python stands there any more, or an environment does that has the same script, from which this
+/// one was copied.
 fn is_left_behind(prefix: &Path, script: &Path) -> bool {
     let bin = prefix.join("bin");
-    let has_python = ["python", "python3", "python2"].iter().any(|name| fs::exists(&bin.join(name)));
-    let is_environment = fs::exists(&prefix.join("pyvenv.cfg")) || fs::exists(&bin.join("activate"));
-    !has_python || is_environment && script.file_name().is_some_and(|name| fs::exists(&bin.join(name)))
+    let has_python = ["python", "python3", "python2"]
+        .iter()
+        .any(|name| fs::exists(&bin.join(name)));
+    let is_environment =
+        fs::exists(&prefix.join("pyvenv.cfg")) || fs::exists(&bin.join("activate"));
+    !has_python
+        || is_environment
+            && script
+                .file_name()
+                .is_some_and(|name| fs::exists(&bin.join(name)))
 }
 
 /// The names and values of a `pyvenv.cfg`.
@@ -139,8 +186,12 @@ pub(super) fn settings(text: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
 fn sites(path: &Path) -> Result<Vec<PathBuf>> {
     let mut sites = Vec::new();
     for library in ["lib", "lib64"] {
-        let is_directory = fs::link_metadata(&path.join(library))?.is_some_and(|metadata| metadata.is_dir());
-        for name in fs::list(&path.join(library))?.filter(|_| is_directory).unwrap_or_default() {
+        let is_directory =
+            fs::link_metadata(&path.join(library))?.is_some_and(|metadata| metadata.is_dir());
+        for name in fs::list(&path.join(library))?
+            .filter(|_| is_directory)
+            .unwrap_or_default()
+        {
             let site = Path::new(library).join(name).join("site-packages");
             if fs::exists(&path.join(&site)) {
                 sites.push(site);
@@ -150,21 +201,34 @@ fn sites(path: &Path) -> Result<Vec<PathBuf>> {
     Ok(sites)
 }
 
-/// The last words of `command = …/python -m venv [options] PLACE`, as CPython 3.11 and virtualenv 21 write it: without quotes.
+/// The last words of `command = …/python -m venv [options] PLACE`, as CPython 3.11 and virtualenv
+/// 21 write it: without quotes.
 fn place_in_command(command: &[u8]) -> Option<Vec<u8>> {
     let marks: [&[u8]; 2] = [b" -m venv ", b" -m virtualenv "];
-    let (start, mark) = marks.iter().find_map(|mark| Some((memchr::memmem::find(command, mark)?, mark)))?;
+    let (start, mark) = marks
+        .iter()
+        .find_map(|mark| Some((memchr::memmem::find(command, mark)?, mark)))?;
     let words = &command[start + mark.len() - 1..];
     let place = memchr::memmem::find(words, b" /")? + 1;
     Some(words[place..].to_vec())
 }
 
-/// What an activation script assigns, with its escapes read and as it stands: older tools quoted nothing.
+/// What an activation script assigns, with its escapes read and as it stands: older tools quoted
+/// nothing.
 fn places_in_assignment(line: &[u8]) -> Vec<Vec<u8>> {
     let line = line.trim_ascii();
-    let Some(value) = ASSIGNMENTS.iter().find_map(|start| line.strip_prefix(start.as_bytes())) else { return Vec::new() };
-    let Some(start) = memchr::memchr(b'/', value) else { return Vec::new() };
-    if memchr::memchr(b'$', &value[..start]).is_some_and(|dollar| !value[dollar..].starts_with(b"$(cygpath ")) {
+    let Some(value) = ASSIGNMENTS
+        .iter()
+        .find_map(|start| line.strip_prefix(start.as_bytes()))
+    else {
+        return Vec::new();
+    };
+    let Some(start) = memchr::memchr(b'/', value) else {
+        return Vec::new();
+    };
+    if memchr::memchr(b'$', &value[..start])
+        .is_some_and(|dollar| !value[dollar..].starts_with(b"$(cygpath "))
+    {
         return Vec::new();
     }
     let quote = value[..start].last().filter(|byte| b"'\"".contains(byte));
@@ -189,7 +253,10 @@ fn places_in_assignment(line: &[u8]) -> Vec<Vec<u8>> {
         }
         next += 1;
     }
-    let plain_end = value[start..].iter().position(ends).map_or(value.len(), |end| start + end);
+    let plain_end = value[start..]
+        .iter()
+        .position(ends)
+        .map_or(value.len(), |end| start + end);
     vec![read, value[start..plain_end].to_vec()]
 }
 
@@ -208,12 +275,24 @@ mod tests {
             ("set -gx VIRTUAL_ENV '/it\\'s'", "/it's"),
             ("    let virtual_env = r#'/old'#", "/old"),
             ("$VIRTUAL_ENV = r\"/old\"", "/old"),
-            ("@for %%i in (\"/old\") do @set \"VIRTUAL_ENV=%%~fi\"", "/old"),
+            (
+                "@for %%i in (\"/old\") do @set \"VIRTUAL_ENV=%%~fi\"",
+                "/old",
+            ),
         ];
         for (line, expected) in rows {
-            assert_eq!(places_in_assignment(line.as_bytes())[0], expected.as_bytes(), "{line}");
+            assert_eq!(
+                places_in_assignment(line.as_bytes())[0],
+                expected.as_bytes(),
+                "{line}"
+            );
         }
-        let none = ["VIRTUAL_ENV=$HOME/x", "unset VIRTUAL_ENV", "PATH=\"$VIRTUAL_ENV/bin:$PATH\"", "VIRTUAL_ENV=''"];
+        let none = [
+            "VIRTUAL_ENV=$HOME/x",
+            "unset VIRTUAL_ENV",
+            "PATH=\"$VIRTUAL_ENV/bin:$PATH\"",
+            "VIRTUAL_ENV=''",
+        ];
         for line in none {
             assert!(places_in_assignment(line.as_bytes()).is_empty(), "{line}");
         }
@@ -223,7 +302,10 @@ mod tests {
     fn a_command_ends_with_the_place() {
         let rows = [
             ("/usr/bin/python3 -m venv /old", Some("/old")),
-            ("/usr/bin/python3 -m venv --without-pip --prompt=\"x y\" /a b/c", Some("/a b/c")),
+            (
+                "/usr/bin/python3 -m venv --without-pip --prompt=\"x y\" /a b/c",
+                Some("/a b/c"),
+            ),
             ("/t/bin/python -m virtualenv /old", Some("/old")),
             ("/usr/bin/python3 -m build", None),
         ];

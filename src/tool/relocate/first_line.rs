@@ -1,8 +1,10 @@
-//! How a script begins, and the beginning that starts it with the interpreter of its environment where that stands now.
+//! How a script begins, and the beginning that starts it with the interpreter of its environment
+//! where that stands now.
 //!
-//! Three beginnings are written: a plain `#!`, where the kernel takes the path (127 bytes, no space); the few lines of `sh` in a
-//! string of python's that pip and others write where it does not; and, for a script that such lines would break, one line that finds
-//! the interpreter beside the script. All behind them stays byte for byte.
+//! Three beginnings are written: a plain `#!`, where the kernel takes the path (127 bytes, no
+//! space); the few lines of `sh` in a string of python's that pip and others write where it does
+//! not; and, for a script that such lines would break, one line that finds the interpreter beside
+//! the script. All behind them stays byte for byte.
 
 use memchr::memmem;
 
@@ -25,7 +27,8 @@ pub(super) struct Beginning {
 }
 
 impl Beginning {
-    /// Reads the beginning of a script for python that names its interpreter by its place; none of another.
+    /// Reads the beginning of a script for python that names its interpreter by its place; none of
+    /// another.
     pub fn parse(script: &[u8]) -> Option<Self> {
         let (first, behind) = cut_line(script.strip_prefix(b"#!")?);
         match trim(first) {
@@ -33,7 +36,12 @@ impl Beginning {
             line => {
                 let (interpreter, arguments) = interpreter(line)?;
                 let starts = !interpreter.contains(&b' ') && line.len() + 3 <= LIMIT;
-                Some(Self { interpreter, arguments, rest: behind.to_vec(), starts })
+                Some(Self {
+                    interpreter,
+                    arguments,
+                    rest: behind.to_vec(),
+                    starts,
+                })
             }
         }
     }
@@ -52,7 +60,12 @@ impl Beginning {
         };
         let (word, arguments) = shell_path(trim(command))?;
         let rest = [cookie, rest].concat();
-        Some(Self { interpreter: word, arguments: trim(arguments).to_vec(), rest, starts: true })
+        Some(Self {
+            interpreter: word,
+            arguments: trim(arguments).to_vec(),
+            rest,
+            starts: true,
+        })
     }
 
     /// The whole script, with the best of the beginnings.
@@ -76,33 +89,66 @@ impl Beginning {
         let (cookie, rest) = cut_cookie(&self.rest);
         let space: &[u8] = if self.arguments.is_empty() { b"" } else { b" " };
         let word = shell_word(&self.interpreter);
-        let exec = [b"'''exec' ", &word[..], space, &self.arguments, b" \"$0\" \"$@\"\n' '''\n"].concat();
+        let exec = [
+            b"'''exec' ",
+            &word[..],
+            space,
+            &self.arguments,
+            b" \"$0\" \"$@\"\n' '''\n",
+        ]
+        .concat();
         [b"#!/bin/sh\n", cookie, &exec, rest].concat()
     }
 
     /// One line, after which a docstring is still the first thing, and which names no place.
     fn sibling(&self) -> Vec<u8> {
-        let name = self.interpreter.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+        let name = self
+            .interpreter
+            .rsplit(|byte| *byte == b'/')
+            .next()
+            .unwrap_or_default();
         let space: &[u8] = if self.arguments.is_empty() { b"" } else { b" " };
         let find = br#"f=$0;[ -L "$f" -o "${f#*/}" = "$f" ]&&f=$(realpath "$f");exec "${f%/*}/"#;
-        let line = [b"#!/usr/bin/env -S sh -c '", &find[..], name, b"\"", space, &self.arguments, b" \"$0\" \"$@\"'\n"];
+        let line = [
+            b"#!/usr/bin/env -S sh -c '",
+            &find[..],
+            name,
+            b"\"",
+            space,
+            &self.arguments,
+            b" \"$0\" \"$@\"'\n",
+        ];
         [&line.concat(), &self.rest[..]].concat()
     }
 
-    /// Whether python reads letters beyond ASCII in this script: python 3 does, unless the script says that it is written otherwise.
+    /// Whether python reads letters beyond ASCII in this script: python 3 does, unless the script
+    /// says that it is written otherwise.
     fn reads_utf8(&self) -> bool {
-        let name = self.interpreter.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+        let name = self
+            .interpreter
+            .rsplit(|byte| *byte == b'/')
+            .next()
+            .unwrap_or_default();
         let (cookie, _) = cut_cookie(&self.rest);
-        let is_utf8 = memmem::find(cookie, b"utf-8").or(memmem::find(cookie, b"utf8")).is_some();
-        std::str::from_utf8(&self.interpreter).is_ok() && !name.starts_with(b"python2") && (cookie.is_empty() || is_utf8)
+        let is_utf8 = memmem::find(cookie, b"utf-8")
+            .or(memmem::find(cookie, b"utf8"))
+            .is_some();
+        std::str::from_utf8(&self.interpreter).is_ok()
+            && !name.starts_with(b"python2")
+            && (cookie.is_empty() || is_utf8)
     }
 }
 
 /// Whether a script is one for `sh` or a kin, and not for python.
 pub(super) fn is_for_shell(script: &[u8]) -> bool {
-    let Some(rest) = script.strip_prefix(b"#!") else { return false };
+    let Some(rest) = script.strip_prefix(b"#!") else {
+        return false;
+    };
     let (line, _) = cut_line(rest);
-    let words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).take(3);
+    let words = line
+        .split(u8::is_ascii_whitespace)
+        .filter(|word| !word.is_empty())
+        .take(3);
     let mut names = words.map(|word| word.rsplit(|byte| *byte == b'/').next().unwrap_or_default());
     names.any(|name| [&b"sh"[..], b"bash", b"dash", b"zsh", b"ksh"].contains(&name))
 }
@@ -116,13 +162,20 @@ pub(super) fn prefix(interpreter: &[u8]) -> Option<&[u8]> {
 /// The interpreter in a first line, which may have spaces in its path, and what stands behind.
 fn interpreter(line: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
     let names: [&[u8]; 2] = [b"/bin/python", b"/bin/pypy"];
-    let start = names.iter().filter_map(|name| memmem::rfind(line, name)).max()?;
-    let end = line[start + 1..].iter().position(u8::is_ascii_whitespace).map_or(line.len(), |end| start + 1 + end);
+    let start = names
+        .iter()
+        .filter_map(|name| memmem::rfind(line, name))
+        .max()?;
+    let end = line[start + 1..]
+        .iter()
+        .position(u8::is_ascii_whitespace)
+        .map_or(line.len(), |end| start + 1 + end);
     let is_path = line.starts_with(b"/") && !line[..start].starts_with(b"/usr/bin/env ");
     is_path.then(|| (line[..end].to_vec(), trim(&line[end..]).to_vec()))
 }
 
-/// The path in front of a line of `sh`, and what stands behind; none where it has more in it than a path.
+/// The path in front of a line of `sh`, and what stands behind; none where it has more in it than a
+/// path.
 fn shell_path(line: &[u8]) -> Option<(Vec<u8>, &[u8])> {
     // Older tools put paths with spaces there without quotes.
     if line.starts_with(b"/") {
@@ -140,7 +193,9 @@ fn shell_path(line: &[u8]) -> Option<(Vec<u8>, &[u8])> {
                 next += 1;
                 word.push(*line.get(next)?);
             }
-            (Some(b'"'), b'$' | b'`') if line[next..].starts_with(b"$(") || byte == b'`' => return None,
+            (Some(b'"'), b'$' | b'`') if line[next..].starts_with(b"$(") || byte == b'`' => {
+                return None;
+            }
             _ => word.push(byte),
         }
         next += 1;
@@ -152,7 +207,11 @@ fn shell_path(line: &[u8]) -> Option<(Vec<u8>, &[u8])> {
 fn cut_cookie(text: &[u8]) -> (&[u8], &[u8]) {
     let (line, _) = cut_line(text);
     let is_cookie = line.starts_with(b"#") && memmem::find(line, b"coding").is_some();
-    text.split_at(if is_cookie { (line.len() + 1).min(text.len()) } else { 0 })
+    text.split_at(if is_cookie {
+        (line.len() + 1).min(text.len())
+    } else {
+        0
+    })
 }
 
 fn cut_line(text: &[u8]) -> (&[u8], &[u8]) {
@@ -182,11 +241,31 @@ mod tests {
         let long = format!("/{}", "x".repeat(120));
         let rows = [
             ("#!/old/bin/python\nx\n", "/new", "#!/new/bin/python\nx\n"),
-            ("#! /old/bin/python3.8 -sE\r\nx\r\n", "/new", "#!/new/bin/python3.8 -sE\nx\r\n"),
-            ("#!/old/bin/python\nx\n", "/a b", "#!/bin/sh\n'''exec' '/a b/bin/python' \"$0\" \"$@\"\n' '''\nx\n"),
-            ("#!/old/bin/python -s\nx", &long, &format!("#!/bin/sh\n'''exec' '{long}/bin/python' -s \"$0\" \"$@\"\n' '''\nx")),
-            ("#!/bin/sh\n'''exec' \"/old/bin/python\" \"$0\" \"$@\"\n' '''\nx\n", "/new", "#!/new/bin/python\nx\n"),
-            ("#!/bin/sh\n'''exec' /old/bin/python -E \"$0\" \"$@\"\n' '''\nx\n", "/new", "#!/new/bin/python -E\nx\n"),
+            (
+                "#! /old/bin/python3.8 -sE\r\nx\r\n",
+                "/new",
+                "#!/new/bin/python3.8 -sE\nx\r\n",
+            ),
+            (
+                "#!/old/bin/python\nx\n",
+                "/a b",
+                "#!/bin/sh\n'''exec' '/a b/bin/python' \"$0\" \"$@\"\n' '''\nx\n",
+            ),
+            (
+                "#!/old/bin/python -s\nx",
+                &long,
+                &format!("#!/bin/sh\n'''exec' '{long}/bin/python' -s \"$0\" \"$@\"\n' '''\nx"),
+            ),
+            (
+                "#!/bin/sh\n'''exec' \"/old/bin/python\" \"$0\" \"$@\"\n' '''\nx\n",
+                "/new",
+                "#!/new/bin/python\nx\n",
+            ),
+            (
+                "#!/bin/sh\n'''exec' /old/bin/python -E \"$0\" \"$@\"\n' '''\nx\n",
+                "/new",
+                "#!/new/bin/python -E\nx\n",
+            ),
             (
                 "#!/old/bin/python\n# coding: utf-8\nx\n",
                 "/a b",
@@ -211,15 +290,24 @@ mod tests {
         let one_line = |script: &str, to: &str| {
             let script = moved(script, "/old", to);
             let first = script.lines().next().unwrap();
-            assert!(first.starts_with("#!/usr/bin/env -S sh -c 'f=$0;") && first.len() < LIMIT, "{script}");
+            assert!(
+                first.starts_with("#!/usr/bin/env -S sh -c 'f=$0;") && first.len() < LIMIT,
+                "{script}"
+            );
             script.split_once('\n').unwrap().1.to_owned()
         };
         assert_eq!(
-            one_line("#!/old/bin/python\n'''x'''\nfrom __future__ import y\n", "/a b"),
+            one_line(
+                "#!/old/bin/python\n'''x'''\nfrom __future__ import y\n",
+                "/a b"
+            ),
             "'''x'''\nfrom __future__ import y\n"
         );
         assert_eq!(one_line("#!/old/bin/python2.7\nx\n", "/\u{e9}"), "x\n");
-        assert_eq!(one_line("#!/old/bin/python\n# coding: latin-1\nx\n", "/\u{e9}"), "# coding: latin-1\nx\n");
+        assert_eq!(
+            one_line("#!/old/bin/python\n# coding: latin-1\nx\n", "/\u{e9}"),
+            "# coding: latin-1\nx\n"
+        );
         assert_eq!(one_line("#!/old/bin/python\nx\n", "/a b\\N"), "x\n");
     }
 
@@ -236,14 +324,22 @@ mod tests {
         for script in rows {
             assert_eq!(Beginning::parse(script.as_bytes()), None, "{script}");
         }
-        assert!(is_for_shell(b"#!/usr/bin/env bash\n") && is_for_shell(b"#!/bin/sh -e\n") && !is_for_shell(b"#!/x/python\n"));
+        assert!(
+            is_for_shell(b"#!/usr/bin/env bash\n")
+                && is_for_shell(b"#!/bin/sh -e\n")
+                && !is_for_shell(b"#!/x/python\n")
+        );
     }
 
     #[test]
     fn a_path_with_a_space_cannot_start() {
         let beginning = Beginning::parse(b"#!/a b/bin/python -s\nx").unwrap();
         assert_eq!(
-            (&beginning.interpreter[..], &beginning.arguments[..], beginning.starts),
+            (
+                &beginning.interpreter[..],
+                &beginning.arguments[..],
+                beginning.starts
+            ),
             (&b"/a b/bin/python"[..], &b"-s"[..], false)
         );
         assert_eq!(prefix(&beginning.interpreter).unwrap(), b"/a b");

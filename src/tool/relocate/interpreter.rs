@@ -25,19 +25,35 @@ use crate::report::Failure;
 pub(super) fn mend(environment: &Environment, facts: &Facts, work: &mut Work) -> Result<()> {
     refuse_other(environment, facts)?;
     let base = environment.base_prefix()?.map(|base| places::path(&base));
-    let prefix = facts.executable.parent().and_then(Path::parent).unwrap_or(Path::new("/"));
+    let prefix = facts
+        .executable
+        .parent()
+        .and_then(Path::parent)
+        .unwrap_or(Path::new("/"));
     for link in links::links(environment)? {
         let target = fs::read_link(&environment.path.join(&link))?;
         if !leads_out(&target) || work.changes.contains_key(&link) {
             continue;
         }
-        let in_base = base.as_deref().and_then(|base| target.strip_prefix(base).ok());
-        let new = if is_python(&link) { Some(facts.executable.clone()) } else { in_base.map(|rest| prefix.join(rest)) };
-        let Some(new) = new.filter(|new| *new != target) else { continue };
+        let in_base = base
+            .as_deref()
+            .and_then(|base| target.strip_prefix(base).ok());
+        let new = if is_python(&link) {
+            Some(facts.executable.clone())
+        } else {
+            in_base.map(|rest| prefix.join(rest))
+        };
+        let Some(new) = new.filter(|new| *new != target) else {
+            continue;
+        };
         if !fs::exists(&new) {
-            work.cannot_mend(&link, format!("the new interpreter has no `{}`", new.display()));
+            work.cannot_mend(
+                &link,
+                format!("the new interpreter has no `{}`", new.display()),
+            );
         }
-        work.unmended.retain(|unmended| unmended.path != link || !fs::exists(&new));
+        work.unmended
+            .retain(|unmended| unmended.path != link || !fs::exists(&new));
         work.link(&link, "interpreter", new);
     }
     mend_copies(environment, facts, work)?;
@@ -46,7 +62,12 @@ pub(super) fn mend(environment: &Environment, facts: &Facts, work: &mut Work) ->
         let path = site.with_file_name("orig-prefix.txt");
         if fs::exists(&environment.path.join(&path)) {
             let before = fs::read(&environment.path.join(&path))?;
-            work.settle(&path, "interpreter", &before, prefix.as_os_str().as_encoded_bytes().to_vec());
+            work.settle(
+                &path,
+                "interpreter",
+                &before,
+                prefix.as_os_str().as_encoded_bytes().to_vec(),
+            );
         }
     }
     Ok(())
@@ -56,7 +77,11 @@ pub(super) fn mend(environment: &Environment, facts: &Facts, work: &mut Work) ->
 fn mend_copies(environment: &Environment, facts: &Facts, work: &mut Work) -> Result<()> {
     for file in environment.programs()? {
         let path = Path::new("bin").join(file.file_name().unwrap_or_default());
-        let before = if is_python(&path) { fs::read(&file)? } else { continue };
+        let before = if is_python(&path) {
+            fs::read(&file)?
+        } else {
+            continue;
+        };
         if before.starts_with(b"\x7fELF") {
             work.settle(&path, "interpreter", &before, fs::read(&facts.executable)?);
         }
@@ -64,7 +89,8 @@ fn mend_copies(environment: &Environment, facts: &Facts, work: &mut Work) -> Res
     Ok(())
 }
 
-/// The keys of `pyvenv.cfg` that speak of the interpreter, as `venv`, virtualenv and uv write them. Other lines stay.
+/// The keys of `pyvenv.cfg` that speak of the interpreter, as `venv`, virtualenv and uv write them.
+/// Other lines stay.
 fn mend_configuration(environment: &Environment, facts: &Facts, prefix: &Path, work: &mut Work) {
     let path = PathBuf::from("pyvenv.cfg");
     if environment.configuration.is_empty() {
@@ -87,7 +113,9 @@ fn mend_configuration(environment: &Environment, facts: &Facts, prefix: &Path, w
             b"home" => home.clone(),
             b"executable" | b"base-executable" => bytes(&facts.executable),
             b"base-prefix" | b"base-exec-prefix" => bytes(prefix),
-            b"version_info" if value.ends_with(b".final.0") => format!("{version}.final.0").into_bytes(),
+            b"version_info" if value.ends_with(b".final.0") => {
+                format!("{version}.final.0").into_bytes()
+            }
             b"version" | b"version_info" => version.clone().into_bytes(),
             b"command" => with_program(value, &bytes(&facts.executable)),
             _ => value.to_vec(),
@@ -96,20 +124,37 @@ fn mend_configuration(environment: &Environment, facts: &Facts, prefix: &Path, w
     }
     // Lines that stay are written as they were.
     let is_same = settings(&mended).eq(settings(&text));
-    work.settle(&path, "configuration", &environment.configuration, if is_same { text } else { mended });
+    work.settle(
+        &path,
+        "configuration",
+        &environment.configuration,
+        if is_same { text } else { mended },
+    );
 }
 
 /// Notes an interpreter that is gone, by the one key that python 3.11 and later start by.
 pub(super) fn note_lost(environment: &Environment, places: &Places, work: &mut Work) {
-    let Some(home) = environment.setting("home").filter(|home| home.starts_with(b"/")) else { return };
-    let home = places.moved(home).map_or_else(|| places::path(home), |home| present(environment, places, &home));
+    let Some(home) = environment
+        .setting("home")
+        .filter(|home| home.starts_with(b"/"))
+    else {
+        return;
+    };
+    let home = places.moved(home).map_or_else(
+        || places::path(home),
+        |home| present(environment, places, &home),
+    );
     if !fs::exists(&home) {
-        let why = format!("its `home` is `{}`, which is not there; `--python` names another interpreter", home.display());
+        let why = format!(
+            "its `home` is `{}`, which is not there; `--python` names another interpreter",
+            home.display()
+        );
         work.cannot_mend(Path::new("pyvenv.cfg"), why);
     }
 }
 
-/// The command of CPython's own `venv` begins with the interpreter; virtualenv's begins with a tool's.
+/// The command of CPython's own `venv` begins with the interpreter; virtualenv's begins with a
+/// tool's.
 fn with_program(command: &[u8], program: &[u8]) -> Vec<u8> {
     match memchr::memmem::find(command, b" -m venv ") {
         Some(end) => [program, &command[end..]].concat(),
@@ -119,28 +164,64 @@ fn with_program(command: &[u8], program: &[u8]) -> Vec<u8> {
 
 /// Refuses an interpreter that the environment's modules were not made for.
 fn refuse_other(environment: &Environment, facts: &Facts) -> Result<()> {
-    let cannot = || Failure::new(format!("cannot move `{}` to `{}`", environment.path.display(), facts.executable.display()));
-    let directories: BTreeSet<PathBuf> =
-        environment.sites.iter().map(|site| Path::new("lib").join(site.iter().skip(1).collect::<PathBuf>())).collect();
+    let cannot = || {
+        Failure::new(format!(
+            "cannot move `{}` to `{}`",
+            environment.path.display(),
+            facts.executable.display()
+        ))
+    };
+    let directories: BTreeSet<PathBuf> = environment
+        .sites
+        .iter()
+        .map(|site| Path::new("lib").join(site.iter().skip(1).collect::<PathBuf>()))
+        .collect();
     if !directories.contains(Path::new(&facts.site_packages)) {
-        let version = environment.version().unwrap_or_else(|| "an unknown version".to_owned());
-        let why = format!("the environment is for python {version}; that is {}", facts.title());
-        return Err(cannot().because(why).hint("an environment of another version has to be made anew").into());
+        let version = environment
+            .version()
+            .unwrap_or_else(|| "an unknown version".to_owned());
+        let why = format!(
+            "the environment is for python {version}; that is {}",
+            facts.title()
+        );
+        return Err(cannot()
+            .because(why)
+            .hint("an environment of another version has to be made anew")
+            .into());
     }
-    let others: BTreeSet<(String, PathBuf)> = modules(environment).filter(|(tag, _)| *tag != tag_of(facts)).collect();
+    let others: BTreeSet<(String, PathBuf)> = modules(environment)
+        .filter(|(tag, _)| *tag != tag_of(facts))
+        .collect();
     match others.first() {
         None => Ok(()),
         Some((tag, module)) => {
-            let why = format!("`{}` is for the ABI `{tag}`; that interpreter is `{}`", module.display(), tag_of(facts));
-            Err(cannot().because(why).hint("an environment of another ABI has to be made anew").into())
+            let why = format!(
+                "`{}` is for the ABI `{tag}`; that interpreter is `{}`",
+                module.display(),
+                tag_of(facts)
+            );
+            Err(cannot()
+                .because(why)
+                .hint("an environment of another ABI has to be made anew")
+                .into())
         }
     }
 }
 
-/// The extension modules that say which ABI they are for, as in `x.cpython-311-x86_64-linux-gnu.so`.
+/// The extension modules that say which ABI they are for, as in
+/// `x.cpython-311-x86_64-linux-gnu.so`.
 fn modules(environment: &Environment) -> impl Iterator<Item = (String, PathBuf)> {
-    let sites = environment.sites.iter().map(|site| environment.path.join(site)).collect::<Vec<_>>();
-    let files = sites.into_iter().flat_map(|site| WalkDir::new(site).sort_by_file_name().into_iter().filter_map(Result::ok));
+    let sites = environment
+        .sites
+        .iter()
+        .map(|site| environment.path.join(site))
+        .collect::<Vec<_>>();
+    let files = sites.into_iter().flat_map(|site| {
+        WalkDir::new(site)
+            .sort_by_file_name()
+            .into_iter()
+            .filter_map(Result::ok)
+    });
     files.filter_map(|file| {
         let name = file.file_name().to_str()?.strip_suffix(".so")?;
         let tag = &name[name.find(".cpython-")? + 1..];

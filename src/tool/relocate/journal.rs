@@ -1,7 +1,9 @@
-//! The journal: what a run knows before it changes the first file, kept in the environment until the last one is changed.
+//! The journal: what a run knows before it changes the first file, kept in the environment until
+//! the last one is changed.
 //!
-//! What was done cannot be told from the files alone, since each that is changed takes the old place's name with it. A run that is
-//! ended in between has left the journal, and the next run knows what that one knew.
+//! What was done cannot be told from the files alone, since each that is changed takes the old
+//! place's name with it. A run that is ended in between has left the journal, and the next run
+//! knows what that one knew.
 
 use std::path::{Path, PathBuf};
 
@@ -38,13 +40,21 @@ impl Journal {
 
     /// What is known now.
     pub fn of(places: &Places, python: Option<&Path>) -> Self {
-        let all = [places.to()].into_iter().chain(places.old().iter().map(Vec::as_slice));
+        let all = [places.to()]
+            .into_iter()
+            .chain(places.old().iter().map(Vec::as_slice));
         let places = all.map(|place| Place(super::places::path(place))).collect();
-        Self { places, python: python.map(|python| Place(python.to_path_buf())) }
+        Self {
+            places,
+            python: python.map(|python| Place(python.to_path_buf())),
+        }
     }
 
     pub fn places(&self) -> Vec<Vec<u8>> {
-        self.places.iter().map(|place| place.0.as_os_str().as_encoded_bytes().to_vec()).collect()
+        self.places
+            .iter()
+            .map(|place| place.0.as_os_str().as_encoded_bytes().to_vec())
+            .collect()
     }
 
     pub fn python(&self) -> Option<&Path> {

@@ -12,7 +12,8 @@ use super::places::Places;
 use super::work::{New, Unmended, Work};
 use crate::fs;
 
-/// Looks through every file of the environment but its byte code, where the importer puts the right place when it is loaded.
+/// Looks through every file of the environment but its byte code, where the importer puts the right
+/// place when it is loaded.
 ///
 /// # Errors
 /// A file cannot be read.
@@ -20,15 +21,24 @@ pub(super) fn note(environment: &Environment, places: &Places, work: &mut Work) 
     if places.old().is_empty() {
         return Ok(());
     }
-    let walk = WalkDir::new(&environment.path).sort_by_file_name().into_iter().filter_map(Result::ok);
+    let walk = WalkDir::new(&environment.path)
+        .sort_by_file_name()
+        .into_iter()
+        .filter_map(Result::ok);
     let files: Vec<DirEntry> = walk.filter(is_looked_at).collect();
-    let noted = files.par_iter().map(|file| look(environment, places, work, file.path())).collect::<Result<Vec<_>>>()?;
+    let noted = files
+        .par_iter()
+        .map(|file| look(environment, places, work, file.path()))
+        .collect::<Result<Vec<_>>>()?;
     work.unmended.extend(noted.into_iter().flatten());
     Ok(())
 }
 
 fn is_looked_at(file: &DirEntry) -> bool {
-    let is_byte_code = file.path().extension().is_some_and(|extension| extension == "pyc" || extension == "pyo");
+    let is_byte_code = file
+        .path()
+        .extension()
+        .is_some_and(|extension| extension == "pyc" || extension == "pyo");
     let name = file.file_name().as_encoded_bytes();
     file.file_type().is_file()
         && !is_byte_code
@@ -36,7 +46,12 @@ fn is_looked_at(file: &DirEntry) -> bool {
         && !(name.starts_with(b".") && name.ends_with(b".new"))
 }
 
-fn look(environment: &Environment, places: &Places, work: &Work, file: &Path) -> Result<Option<Unmended>> {
+fn look(
+    environment: &Environment,
+    places: &Places,
+    work: &Work,
+    file: &Path,
+) -> Result<Option<Unmended>> {
     let path = file.strip_prefix(&environment.path)?;
     let read;
     let content = match work.changes.get(path).map(|change| &change.new) {
@@ -52,5 +67,8 @@ fn look(environment: &Environment, places: &Places, work: &Work, file: &Path) ->
         (true, Some(_)) => "a binary file that names the old place",
         (true, None) => "it names the old place, and is of no kind that relocate knows",
     };
-    Ok(Some(Unmended { path: path.to_path_buf(), why: why.to_owned() }))
+    Ok(Some(Unmended {
+        path: path.to_path_buf(),
+        why: why.to_owned(),
+    }))
 }

@@ -1,4 +1,5 @@
-//! Links of an environment: those that name a place of its own become relative, so that no later move breaks them.
+//! Links of an environment: those that name a place of its own become relative, so that no later
+//! move breaks them.
 
 use std::path::{Path, PathBuf};
 
@@ -9,7 +10,8 @@ use super::places::Places;
 use super::work::Work;
 use crate::fs;
 
-/// Decides about the links at the top, in `bin`, `lib`, `local` and `include`, where tools put such.
+/// Decides about the links at the top, in `bin`, `lib`, `local` and `include`, where tools put
+/// such.
 ///
 /// # Errors
 /// A directory cannot be read.
@@ -17,11 +19,19 @@ pub(super) fn mend(environment: &Environment, places: &Places, work: &mut Work) 
     for link in links(environment)? {
         let target = fs::read_link(&environment.path.join(&link))?;
         let moved = places.moved(target.as_os_str().as_encoded_bytes());
-        let inside = moved.as_deref().map(|moved| super::places::path(moved.get(places.to().len() + 1..).unwrap_or_default()));
+        let inside = moved.as_deref().map(|moved| {
+            super::places::path(moved.get(places.to().len() + 1..).unwrap_or_default())
+        });
         match inside {
             Some(inside) => work.link(&link, "link", relative(&link, &inside)),
-            None if !fs::exists(&environment.path.join(&link)) && is_python(&link) && leads_out(&target) => {
-                let why = format!("it leads to `{}`, which is not there; `--python` names another", target.display());
+            None if !fs::exists(&environment.path.join(&link))
+                && is_python(&link)
+                && leads_out(&target) =>
+            {
+                let why = format!(
+                    "it leads to `{}`, which is not there; `--python` names another",
+                    target.display()
+                );
                 work.cannot_mend(&link, why);
             }
             None => {}
@@ -32,13 +42,19 @@ pub(super) fn mend(environment: &Environment, places: &Places, work: &mut Work) 
 
 /// The links, relative to the environment.
 pub(super) fn links(environment: &Environment) -> Result<Vec<PathBuf>> {
-    let libraries = environment.sites.iter().filter_map(|site| site.parent()).map(Path::to_path_buf);
+    let libraries = environment
+        .sites
+        .iter()
+        .filter_map(|site| site.parent())
+        .map(Path::to_path_buf);
     let directories = ["", "bin", "lib", "local", "include"].map(PathBuf::from);
     let mut links = Vec::new();
     for directory in directories.into_iter().chain(libraries) {
         for name in fs::list(&environment.path.join(&directory))?.unwrap_or_default() {
             let link = directory.join(name);
-            if fs::link_metadata(&environment.path.join(&link))?.is_some_and(|metadata| metadata.is_symlink()) {
+            if fs::link_metadata(&environment.path.join(&link))?
+                .is_some_and(|metadata| metadata.is_symlink())
+            {
                 links.push(link);
             }
         }
@@ -50,10 +66,19 @@ pub(super) fn links(environment: &Environment) -> Result<Vec<PathBuf>> {
 
 /// Whether a path is that of an interpreter.
 pub(super) fn is_python(path: &Path) -> bool {
-    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    let version = name.strip_prefix("python").or_else(|| name.strip_prefix("pypy"));
+    let name = path
+        .file_name()
+        .and_then(|name| name.to_str())
+        .unwrap_or_default();
+    let version = name
+        .strip_prefix("python")
+        .or_else(|| name.strip_prefix("pypy"));
     path.starts_with("bin")
-        && version.is_some_and(|version| version.chars().all(|one| one.is_ascii_digit() || "t.".contains(one)))
+        && version.is_some_and(|version| {
+            version
+                .chars()
+                .all(|one| one.is_ascii_digit() || "t.".contains(one))
+        })
 }
 
 /// Whether a link in `bin` leads out of the environment.
@@ -63,8 +88,13 @@ pub(super) fn leads_out(target: &Path) -> bool {
 
 /// What a link must say to lead from its place to `inside`; both are relative to the environment.
 fn relative(link: &Path, inside: &Path) -> PathBuf {
-    let up = link.parent().map_or(0, |parent| parent.components().count());
-    let path: PathBuf = std::iter::repeat_n("..", up).map(Path::new).chain([inside]).collect();
+    let up = link
+        .parent()
+        .map_or(0, |parent| parent.components().count());
+    let path: PathBuf = std::iter::repeat_n("..", up)
+        .map(Path::new)
+        .chain([inside])
+        .collect();
     // Of the same directory the name alone.
     match (link.parent(), inside.parent(), inside.file_name()) {
         (Some(one), Some(two), Some(name)) if one == two => name.into(),
@@ -79,10 +109,19 @@ mod tests {
 
     #[test]
     fn a_link_is_told_the_shortest_way() {
-        let rows = [("lib64", "lib", "lib"), ("local/bin", "bin", "../bin"), ("bin/python", "bin/python3", "python3")];
+        let rows = [
+            ("lib64", "lib", "lib"),
+            ("local/bin", "bin", "../bin"),
+            ("bin/python", "bin/python3", "python3"),
+        ];
         for (link, inside, expected) in rows {
-            assert_eq!(relative(Path::new(link), Path::new(inside)), Path::new(expected));
+            assert_eq!(
+                relative(Path::new(link), Path::new(inside)),
+                Path::new(expected)
+            );
         }
-        assert!(is_python(Path::new("bin/python3.13t")) && !is_python(Path::new("bin/python-config")));
+        assert!(
+            is_python(Path::new("bin/python3.13t")) && !is_python(Path::new("bin/python-config"))
+        );
     }
 }

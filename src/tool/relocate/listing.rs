@@ -59,11 +59,29 @@ pub(super) fn print(
         version: VERSION,
         environment: shown(&environment.path),
         to: shown(&places::path(places.to())),
-        from: places.old().iter().map(|place| shown(&places::path(place))).collect(),
+        from: places
+            .old()
+            .iter()
+            .map(|place| shown(&places::path(place)))
+            .collect(),
         python: python.map(shown),
         dry_run: options.dry_run,
-        changes: work.changes.iter().map(|(path, change)| Changed { path: shown(path), part: change.part }).collect(),
-        unmended: work.unmended.iter().map(|one| Unmended { path: shown(&one.path), why: one.why.clone() }).collect(),
+        changes: work
+            .changes
+            .iter()
+            .map(|(path, change)| Changed {
+                path: shown(path),
+                part: change.part,
+            })
+            .collect(),
+        unmended: work
+            .unmended
+            .iter()
+            .map(|one| Unmended {
+                path: shown(&one.path),
+                why: one.why.clone(),
+            })
+            .collect(),
     };
     if options.json {
         return report::print((serde_json::to_string_pretty(&listing)? + "\n").as_bytes());
@@ -77,13 +95,30 @@ pub(super) fn print(
 
 impl Listing {
     fn text(&self) -> String {
-        let lines: Vec<String> = self.changes.iter().map(|Changed { path, part }| format!("{path}: {part}\n")).collect();
+        let lines: Vec<String> = self
+            .changes
+            .iter()
+            .map(|Changed { path, part }| format!("{path}: {part}\n"))
+            .collect();
         let count = match self.changes.len() {
-            0 => return format!("nothing to change: the environment is made for `{}`\n", self.to),
+            0 => {
+                return format!(
+                    "nothing to change: the environment is made for `{}`\n",
+                    self.to
+                );
+            }
             1 => "1 file".to_owned(),
             count => format!("{count} files"),
         };
-        let done = if self.dry_run { "would be changed" } else { "changed" };
-        format!("{}{count} {done}: the environment is made for `{}`\n", lines.concat(), self.to)
+        let done = if self.dry_run {
+            "would be changed"
+        } else {
+            "changed"
+        };
+        format!(
+            "{}{count} {done}: the environment is made for `{}`\n",
+            lines.concat(),
+            self.to
+        )
     }
 }

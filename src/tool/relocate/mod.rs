@@ -1,8 +1,10 @@
-//! `-vpython-tool relocate`: an environment that somebody else has made is told where it stands, or will stand.
+//! `-vpython-tool relocate`: an environment that somebody else has made is told where it stands, or
+//! will stand.
 //!
-//! The old places are found in the environment's own files, however many there are. What is to be done is decided as a whole, noted in
-//! a journal, and done file by file, each in one step. The environment's python is never run, and byte code never read: the importer
-//! puts the right place into a module when it loads it.
+//! The old places are found in the environment's own files, however many there are. What is to be
+//! done is decided as a whole, noted in a journal, and done file by file, each in one step. The
+//! environment's python is never run, and byte code never read: the importer puts the right place
+//! into a module when it loads it.
 
 mod environment;
 mod first_line;
@@ -41,8 +43,14 @@ const UNMENDED: i32 = 1;
 /// Relocates the environment that the words name, and prints what was changed. Gives the exit code.
 ///
 /// # Errors
-/// There is no such environment; the interpreter that it is to get will not do; a file cannot be read or written.
-pub fn run(options: &Relocate, words: &[OsString], invocation: &Invocation, process: &Process) -> Result<i32> {
+/// There is no such environment; the interpreter that it is to get will not do; a file cannot be
+/// read or written.
+pub fn run(
+    options: &Relocate,
+    words: &[OsString],
+    invocation: &Invocation,
+    process: &Process,
+) -> Result<i32> {
     let environment = Environment::open(named(words, process)?)?;
     let to = match &options.to {
         Some(to) => process.absolute(to),
@@ -53,7 +61,9 @@ pub fn run(options: &Relocate, words: &[OsString], invocation: &Invocation, proc
     let places = environment.places(&to, journal.places())?;
     let python = options.python.as_deref().map(|path| process.absolute(path));
     let python = python.as_deref().or(journal.python());
-    let facts = python.map(|path| facts(path, invocation, process)).transpose()?;
+    let facts = python
+        .map(|path| facts(path, invocation, process))
+        .transpose()?;
     let work = decide(&environment, &places, facts.as_ref())?;
     let python = facts.as_ref().map(|facts| facts.executable.as_path());
     if !options.dry_run {
@@ -64,7 +74,11 @@ pub fn run(options: &Relocate, words: &[OsString], invocation: &Invocation, proc
         Journal::end(&environment.path)?;
     }
     listing::print(options, &environment, &places, python, &work)?;
-    Ok(if work.unmended.is_empty() { 0 } else { UNMENDED })
+    Ok(if work.unmended.is_empty() {
+        0
+    } else {
+        UNMENDED
+    })
 }
 
 /// Gives an environment that nobody uses yet another interpreter of the same minor version and ABI.
@@ -76,7 +90,11 @@ pub(super) fn give_interpreter(path: &Path, facts: &Facts) -> Result<()> {
     let mut work = Work::default();
     interpreter::mend(&environment, facts, &mut work)?;
     if let Some(unmended) = work.unmended.first() {
-        return Err(Failure::new(format!("cannot mend `{}`", unmended.path.display())).because(unmended.why.clone()).into());
+        return Err(
+            Failure::new(format!("cannot mend `{}`", unmended.path.display()))
+                .because(unmended.why.clone())
+                .into(),
+        );
     }
     work.apply(&environment.path)
 }
@@ -86,7 +104,12 @@ fn decide(environment: &Environment, places: &Places, facts: Option<&Facts>) -> 
     let mut work = Work::default();
     if !environment.configuration.is_empty() {
         let text = &environment.configuration;
-        work.settle(Path::new("pyvenv.cfg"), "configuration", text, programs::configuration(text, places));
+        work.settle(
+            Path::new("pyvenv.cfg"),
+            "configuration",
+            text,
+            programs::configuration(text, places),
+        );
     }
     links::mend(environment, places, &mut work)?;
     match facts {
@@ -102,16 +125,35 @@ fn decide(environment: &Environment, places: &Places, facts: Option<&Facts>) -> 
 
 /// The one environment that is named.
 fn named(words: &[OsString], process: &Process) -> Result<PathBuf> {
-    let words: Vec<&OsString> =
-        words.iter().enumerate().filter(|(index, word)| *index > 0 || *word != "--").map(|(_, word)| word).collect();
+    let words: Vec<&OsString> = words
+        .iter()
+        .enumerate()
+        .filter(|(index, word)| *index > 0 || *word != "--")
+        .map(|(_, word)| word)
+        .collect();
     let [word] = words[..] else {
-        let why = if words.is_empty() { "none is named".to_owned() } else { format!("{} are named", words.len()) };
+        let why = if words.is_empty() {
+            "none is named".to_owned()
+        } else {
+            format!("{} are named", words.len())
+        };
         let failure = Failure::new("`-vpython-tool relocate` takes one environment").because(why);
-        return Err(failure.hint(format!("`{} -vpython-tool relocate --help` lists the options", report::program())).into());
+        return Err(failure
+            .hint(format!(
+                "`{} -vpython-tool relocate --help` lists the options",
+                report::program()
+            ))
+            .into());
     };
     let path = process.absolute(Path::new(word));
-    let is_plain = !path.components().any(|component| component == Component::ParentDir);
-    if is_plain { Ok(path) } else { fs::canonicalize(&path) }
+    let is_plain = !path
+        .components()
+        .any(|component| component == Component::ParentDir);
+    if is_plain {
+        Ok(path)
+    } else {
+        fs::canonicalize(&path)
+    }
 }
 
 /// No file of an environment can hold such a path.
@@ -119,16 +161,33 @@ fn refuse_unwritable(to: &Path) -> Result<()> {
     let text = to.as_os_str().as_encoded_bytes();
     let failure = Failure::new(format!("cannot make an environment for `{}`", to.display()));
     if text.iter().any(u8::is_ascii_control) {
-        return Err(failure.because("there is a control character in the path").into());
+        return Err(failure
+            .because("there is a control character in the path")
+            .into());
     }
-    if !to.is_absolute() || to.components().any(|component| component == Component::ParentDir) {
-        return Err(failure.because("it is no absolute path without `..`").into());
+    if !to.is_absolute()
+        || to
+            .components()
+            .any(|component| component == Component::ParentDir)
+    {
+        return Err(failure
+            .because("it is no absolute path without `..`")
+            .into());
     }
     Ok(())
 }
 
 /// What the interpreter of this path, or in this directory, says of itself.
 pub(super) fn facts(path: &Path, invocation: &Invocation, process: &Process) -> Result<Facts> {
-    let invocation = Invocation { interpreter: Some(path.to_path_buf()), ..invocation.clone() };
-    find(&invocation, &Spec::default(), process, None, &mut Evidence::default())
+    let invocation = Invocation {
+        interpreter: Some(path.to_path_buf()),
+        ..invocation.clone()
+    };
+    find(
+        &invocation,
+        &Spec::default(),
+        process,
+        None,
+        &mut Evidence::default(),
+    )
 }

@@ -1,12 +1,20 @@
 //! The places that an environment was known by, and what takes their place in a text.
 //!
-//! A place counts only where a whole path stands: `/srv/env` is not found in `/srv/env2` nor in `/mnt/srv/env`. Of two that would
-//! fit the longer one does, and the new place is one of them, so that nothing is moved twice.
+//! A place counts only where a whole path stands: `/srv/env` is not found in `/srv/env2` nor in
+//! `/mnt/srv/env`. Of two that would fit the longer one does, and the new place is one of them, so
+//! that nothing is moved twice.
 
 use std::path::{Path, PathBuf};
 
 /// Prefixes of systems: no environment stands there, whatever a first line says.
-const OF_SYSTEM: [&str; 6] = ["/", "/usr", "/usr/local", "/usr/pkg", "/opt/local", "/opt/homebrew"];
+const OF_SYSTEM: [&str; 6] = [
+    "/",
+    "/usr",
+    "/usr/local",
+    "/usr/pkg",
+    "/opt/local",
+    "/opt/homebrew",
+];
 
 /// The old places, and the new one; as bytes, as they stand in files.
 #[derive(Debug, Clone)]
@@ -22,7 +30,11 @@ impl Places {
         let to = to.as_os_str().as_encoded_bytes().to_vec();
         let is_place = |place: &Vec<u8>| {
             let is_system = OF_SYSTEM.iter().any(|system| place == system.as_bytes());
-            place.starts_with(b"/") && !place.contains(&b'\n') && !is_system && *place != to && !foreign.contains(place)
+            place.starts_with(b"/")
+                && !place.contains(&b'\n')
+                && !is_system
+                && *place != to
+                && !foreign.contains(place)
         };
         let mut old: Vec<Vec<u8>> = found.into_iter().map(trimmed).filter(is_place).collect();
         old.sort_by(|one, other| other.len().cmp(&one.len()).then_with(|| one.cmp(other)));
@@ -40,7 +52,8 @@ impl Places {
         &self.old
     }
 
-    /// Where a path that stands in the environment will stand; none for a path that stands elsewhere.
+    /// Where a path that stands in the environment will stand; none for a path that stands
+    /// elsewhere.
     pub fn moved(&self, path: &[u8]) -> Option<Vec<u8>> {
         let inside = |place: &[u8]| {
             let rest = path.strip_prefix(place)?;
@@ -49,11 +62,15 @@ impl Places {
         self.longest_first().into_iter().find_map(inside)
     }
 
-    /// `text` with the new place wherever one stood, written by `encode` as the text's quotes need it.
+    /// `text` with the new place wherever one stood, written by `encode` as the text's quotes need
+    /// it.
     pub fn replace(&self, text: &[u8], encode: impl Fn(&[u8]) -> Vec<u8>) -> Vec<u8> {
         let new = encode(&self.to);
-        let mut known: Vec<Vec<u8>> =
-            self.longest_first().into_iter().flat_map(|place| [place.to_vec(), encode(place)]).collect();
+        let mut known: Vec<Vec<u8>> = self
+            .longest_first()
+            .into_iter()
+            .flat_map(|place| [place.to_vec(), encode(place)])
+            .collect();
         known.sort_by_key(|place| std::cmp::Reverse(place.len()));
         let mut replaced = Vec::with_capacity(text.len());
         let mut next = 0;
@@ -76,7 +93,12 @@ impl Places {
     }
 
     fn longest_first(&self) -> Vec<&[u8]> {
-        let mut all: Vec<&[u8]> = self.old.iter().map(Vec::as_slice).chain([self.to.as_slice()]).collect();
+        let mut all: Vec<&[u8]> = self
+            .old
+            .iter()
+            .map(Vec::as_slice)
+            .chain([self.to.as_slice()])
+            .collect();
         all.sort_by_key(|place| std::cmp::Reverse(place.len()));
         all
     }
@@ -84,10 +106,13 @@ impl Places {
 
 /// Whether this place, and no longer name, stands there.
 fn stands_at(text: &[u8], start: usize, place: &[u8]) -> bool {
-    let is_part_of_name = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-.~+@%".contains(byte) || *byte >= 0x80;
+    let is_part_of_name =
+        |byte: &u8| byte.is_ascii_alphanumeric() || b"_-.~+@%".contains(byte) || *byte >= 0x80;
     text[start..].starts_with(place)
         && (start == 0 || !is_part_of_name(&text[start - 1]) && text[start - 1] != b'/')
-        && text.get(start + place.len()).is_none_or(|byte| !is_part_of_name(byte))
+        && text
+            .get(start + place.len())
+            .is_none_or(|byte| !is_part_of_name(byte))
 }
 
 /// Without slashes at the end.
@@ -109,21 +134,42 @@ mod tests {
     use super::*;
 
     fn places(to: &str, old: &[&str]) -> Places {
-        Places::new(Path::new(to), old.iter().map(|place| place.as_bytes().to_vec()), &[b"/opt/python".to_vec()])
+        Places::new(
+            Path::new(to),
+            old.iter().map(|place| place.as_bytes().to_vec()),
+            &[b"/opt/python".to_vec()],
+        )
     }
 
     #[test]
     fn only_whole_paths_are_places() {
-        let places = places("/new", &["/srv/env", "/srv/env/", "/usr", "relative", "/opt/python", "/new"]);
+        let places = places(
+            "/new",
+            &[
+                "/srv/env",
+                "/srv/env/",
+                "/usr",
+                "relative",
+                "/opt/python",
+                "/new",
+            ],
+        );
         assert_eq!(places.old(), [b"/srv/env"]);
         let rows = [
             ("/srv/env", "/new"),
             ("x=/srv/env/bin:/srv/env", "x=/new/bin:/new"),
-            ("/srv/env2 /srv/env-x /mnt/srv/env //srv/env", "/srv/env2 /srv/env-x /mnt/srv/env //srv/env"),
+            (
+                "/srv/env2 /srv/env-x /mnt/srv/env //srv/env",
+                "/srv/env2 /srv/env-x /mnt/srv/env //srv/env",
+            ),
             ("\u{e9}/srv/env", "\u{e9}/srv/env"),
         ];
         for (text, expected) in rows {
-            assert_eq!(places.replace(text.as_bytes(), <[u8]>::to_vec), expected.as_bytes(), "{text}");
+            assert_eq!(
+                places.replace(text.as_bytes(), <[u8]>::to_vec),
+                expected.as_bytes(),
+                "{text}"
+            );
         }
     }
 
@@ -140,6 +186,11 @@ mod tests {
     #[test]
     fn a_path_elsewhere_is_not_moved() {
         assert_eq!(places("/new", &["/old"]).moved(b"/older/x"), None);
-        assert_eq!(places("/new", &["/old", "/old/inner"]).moved(b"/old/inner/x").unwrap(), b"/new/x");
+        assert_eq!(
+            places("/new", &["/old", "/old/inner"])
+                .moved(b"/old/inner/x")
+                .unwrap(),
+            b"/new/x"
+        );
     }
 }

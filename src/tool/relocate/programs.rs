@@ -24,11 +24,21 @@ pub(super) fn mend(environment: &Environment, places: &Places, work: &mut Work) 
         let path = Path::new("bin").join(file.file_name().unwrap_or_default());
         let content = fs::read(&file)?;
         if let Some(language) = activation(&path) {
-            work.settle(&path, "activation", &content, language.rewrite(&content, places));
+            work.settle(
+                &path,
+                "activation",
+                &content,
+                language.rewrite(&content, places),
+            );
         } else if let Some(beginning) = Beginning::parse(&content) {
             mend_script(environment, places, &path, &content, beginning, work);
         } else if first_line::is_for_shell(&content) {
-            work.settle(&path, "shell script", &content, Language::Posix.rewrite(&content, places));
+            work.settle(
+                &path,
+                "shell script",
+                &content,
+                Language::Posix.rewrite(&content, places),
+            );
         }
     }
     Ok(())
@@ -52,13 +62,23 @@ fn mend_script(
         // One of the system's is the script's own choice.
         let named = places::path(&beginning.interpreter);
         if !fs::exists(&named) {
-            work.cannot_mend(path, format!("its interpreter `{}` is not there", named.display()));
+            work.cannot_mend(
+                path,
+                format!("its interpreter `{}` is not there", named.display()),
+            );
         }
         return;
     };
     let present = present(environment, places, &interpreter);
-    if !fs::exists(&present) && fs::link_metadata(&present).is_ok_and(|metadata| metadata.is_none()) {
-        work.cannot_mend(path, format!("it wants the interpreter `{}`, which is not there", present.display()));
+    if !fs::exists(&present) && fs::link_metadata(&present).is_ok_and(|metadata| metadata.is_none())
+    {
+        work.cannot_mend(
+            path,
+            format!(
+                "it wants the interpreter `{}`, which is not there",
+                present.display()
+            ),
+        );
     }
     let is_right = interpreter == beginning.interpreter && beginning.starts;
     beginning.interpreter = interpreter;
@@ -66,7 +86,11 @@ fn mend_script(
         beginning.rest = Language::Python.rewrite(&beginning.rest, places);
     }
     // A beginning that works stays as it was written.
-    let new = if is_right { content.to_vec() } else { beginning.render() };
+    let new = if is_right {
+        content.to_vec()
+    } else {
+        beginning.render()
+    };
     work.settle(path, "first line", content, new);
 }
 

@@ -1,7 +1,8 @@
 //! How paths are quoted in the languages that environments have files in, and replaced there.
 //!
-//! A file is read line by line and only as far as its quotes go, since none of its commands is run. In shells a word may be put together
-//! of several quoted parts, so that it is the part that is rewritten; in the others it is the whole literal.
+//! A file is read line by line and only as far as its quotes go, since none of its commands is run.
+//! In shells a word may be put together of several quoted parts, so that it is the part that is
+//! rewritten; in the others it is the whole literal.
 
 use super::places::Places;
 
@@ -35,21 +36,31 @@ enum Quote {
 impl Language {
     /// The text with the new place in each line that named one.
     pub fn rewrite(self, text: &[u8], places: &Places) -> Vec<u8> {
-        text.split_inclusive(|byte| *byte == b'\n').flat_map(|line| self.rewrite_line(line, places)).collect()
+        text.split_inclusive(|byte| *byte == b'\n')
+            .flat_map(|line| self.rewrite_line(line, places))
+            .collect()
     }
 
     fn rewrite_line(self, line: &[u8], places: &Places) -> Vec<u8> {
         match self {
             Self::Batch => places.replace(line, |place| doubled(place, b"%")),
             Self::Python | Self::Nu => rewrite_literals(self, line, places),
-            Self::Posix | Self::Csh | Self::Fish | Self::PowerShell => self.rewrite_words(line, places),
+            Self::Posix | Self::Csh | Self::Fish | Self::PowerShell => {
+                self.rewrite_words(line, places)
+            }
         }
     }
 
     /// A path with a quote in it stands in several parts of a word, and is looked for as a whole.
     fn rewrite_words(self, line: &[u8], places: &Places) -> Vec<u8> {
         let mut text = line.to_vec();
-        for place in places.old().iter().map(Vec::as_slice).chain([places.to()]).filter(|place| place.contains(&b'\'')) {
+        for place in places
+            .old()
+            .iter()
+            .map(Vec::as_slice)
+            .chain([places.to()])
+            .filter(|place| place.contains(&b'\''))
+        {
             let (from, to) = (self.word(place), self.word(places.to()));
             if memchr::memmem::find(&text, &from).is_some() {
                 text = replace_all(&text, &from, &to);
@@ -63,7 +74,8 @@ impl Language {
         rewritten
     }
 
-    /// A line cut where its quotes begin and end; the quotes themselves stand in parts without quotes.
+    /// A line cut where its quotes begin and end; the quotes themselves stand in parts without
+    /// quotes.
     fn parts(self, line: &[u8]) -> Vec<(Quote, &[u8])> {
         let (mut parts, mut quote, mut start, mut next) = (Vec::new(), Quote::None, 0, 0);
         while next < line.len() {
@@ -74,7 +86,11 @@ impl Language {
                 (Quote::Single, b'\'') | (Quote::Double, b'"') => Quote::None,
                 _ => quote,
             };
-            let escape = if self == Self::PowerShell { b'`' } else { b'\\' };
+            let escape = if self == Self::PowerShell {
+                b'`'
+            } else {
+                b'\\'
+            };
             let is_escape = byte == escape
                 && match quote {
                     Quote::None => true,
@@ -82,8 +98,13 @@ impl Language {
                     Quote::Double => self != Self::Csh,
                 };
             if turned != quote {
-                // A quote that ends a part belongs to the part without quotes behind it, one that begins a part to the one before it.
-                let cut = if turned == Quote::None { next } else { next + 1 };
+                // A quote that ends a part belongs to the part without quotes behind it, one that
+                // begins a part to the one before it.
+                let cut = if turned == Quote::None {
+                    next
+                } else {
+                    next + 1
+                };
                 parts.push((quote, &line[start..cut]));
                 (start, quote) = (cut, turned);
             }
@@ -93,7 +114,8 @@ impl Language {
         parts
     }
 
-    /// A place within such quotes. Where these cannot hold it they are closed before it and opened again behind.
+    /// A place within such quotes. Where these cannot hold it they are closed before it and opened
+    /// again behind.
     fn encode(self, place: &[u8], quote: Quote) -> Vec<u8> {
         match (self, quote) {
             (_, Quote::None) if place.iter().all(|byte| is_plain(*byte)) => place.to_vec(),
@@ -136,11 +158,27 @@ fn is_plain(byte: u8) -> bool {
 }
 
 fn escaped(text: &[u8], special: &[u8], escape: u8) -> Vec<u8> {
-    text.iter().flat_map(|byte| special.contains(byte).then_some(escape).into_iter().chain([*byte])).collect()
+    text.iter()
+        .flat_map(|byte| {
+            special
+                .contains(byte)
+                .then_some(escape)
+                .into_iter()
+                .chain([*byte])
+        })
+        .collect()
 }
 
 fn doubled(text: &[u8], special: &[u8]) -> Vec<u8> {
-    text.iter().flat_map(|byte| special.contains(byte).then_some(*byte).into_iter().chain([*byte])).collect()
+    text.iter()
+        .flat_map(|byte| {
+            special
+                .contains(byte)
+                .then_some(*byte)
+                .into_iter()
+                .chain([*byte])
+        })
+        .collect()
 }
 
 fn replace_all(text: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
@@ -174,7 +212,11 @@ fn rewrite_literals(language: Language, line: &[u8], places: &Places) -> Vec<u8>
             continue;
         }
         rewritten.extend_from_slice(&line[end..literal.start]);
-        rewritten.extend(if language == Language::Nu { nu_literal(&text) } else { python_literal(&text, &literal) });
+        rewritten.extend(if language == Language::Nu {
+            nu_literal(&text)
+        } else {
+            python_literal(&text, &literal)
+        });
         end = literal.end;
     }
     rewritten.extend_from_slice(&line[end..]);
@@ -183,7 +225,10 @@ fn rewrite_literals(language: Language, line: &[u8], places: &Places) -> Vec<u8>
 
 /// What the literals of a line of python's say.
 pub(super) fn python_texts(line: &[u8]) -> Vec<Vec<u8>> {
-    literals(Language::Python, line).into_iter().map(|literal| literal.text).collect()
+    literals(Language::Python, line)
+        .into_iter()
+        .map(|literal| literal.text)
+        .collect()
 }
 
 /// The literals of a line, up to a comment.
@@ -205,14 +250,37 @@ fn literals(language: Language, line: &[u8]) -> Vec<Literal> {
             }
             continue;
         }
-        let letters = line[..next].iter().rev().take_while(|byte| b"rRuUbB".contains(byte)).count();
+        let letters = line[..next]
+            .iter()
+            .rev()
+            .take_while(|byte| b"rRuUbB".contains(byte))
+            .count();
         let prefix = line[next - letters..next].to_vec();
-        let is_verbatim =
-            if language == Language::Nu { byte == b'\'' } else { prefix.iter().any(u8::is_ascii_lowercase) && raw(&prefix) };
-        let Some(length) = length(&line[next + 1..], byte, is_verbatim && language == Language::Nu) else { break };
+        let is_verbatim = if language == Language::Nu {
+            byte == b'\''
+        } else {
+            prefix.iter().any(u8::is_ascii_lowercase) && raw(&prefix)
+        };
+        let Some(length) = length(
+            &line[next + 1..],
+            byte,
+            is_verbatim && language == Language::Nu,
+        ) else {
+            break;
+        };
         let inner = &line[next + 1..next + 1 + length];
-        let text = if is_verbatim || raw(&prefix) { inner.to_vec() } else { unescaped(inner) };
-        literals.push(Literal { start: next - letters, end: next + length + 2, prefix, quote: byte, text });
+        let text = if is_verbatim || raw(&prefix) {
+            inner.to_vec()
+        } else {
+            unescaped(inner)
+        };
+        literals.push(Literal {
+            start: next - letters,
+            end: next + length + 2,
+            prefix,
+            quote: byte,
+            text,
+        });
         next += length + 2;
     }
     literals
@@ -224,14 +292,23 @@ fn raw(prefix: &[u8]) -> bool {
 
 /// nushell's `r#'…'#`.
 fn raw_literal(line: &[u8], start: usize) -> Option<Literal> {
-    let hashes = line[start + 1..].iter().take_while(|byte| **byte == b'#').count();
+    let hashes = line[start + 1..]
+        .iter()
+        .take_while(|byte| **byte == b'#')
+        .count();
     let opened = start + 1 + hashes;
     line[opened..].starts_with(b"'").then_some(())?;
     let closing = [b"'".to_vec(), vec![b'#'; hashes]].concat();
     let length = memchr::memmem::find(&line[opened + 1..], &closing)?;
     let text = line[opened + 1..opened + 1 + length].to_vec();
     let end = opened + 1 + length + closing.len();
-    Some(Literal { start, end, prefix: line[start..opened].to_vec(), quote: b'\'', text })
+    Some(Literal {
+        start,
+        end,
+        prefix: line[start..opened].to_vec(),
+        quote: b'\'',
+        text,
+    })
 }
 
 /// How far a literal goes.
@@ -263,8 +340,14 @@ fn unescaped(inner: &[u8]) -> Vec<u8> {
             b'U' => 8,
             _ => 0,
         };
-        let code = inner.get(next + 2..next + 2 + digits).and_then(|digits| std::str::from_utf8(digits).ok());
-        match (digits, code.and_then(|code| u32::from_str_radix(code, 16).ok()).and_then(char::from_u32)) {
+        let code = inner
+            .get(next + 2..next + 2 + digits)
+            .and_then(|digits| std::str::from_utf8(digits).ok());
+        match (
+            digits,
+            code.and_then(|code| u32::from_str_radix(code, 16).ok())
+                .and_then(char::from_u32),
+        ) {
             (1.., Some(character)) => text.extend(character.to_string().into_bytes()),
             (0, _) if b"\\'\"/".contains(&inner[next + 1]) => text.push(inner[next + 1]),
             _ => text.extend_from_slice(&inner[next..(next + 2 + digits).min(inner.len())]),
@@ -276,9 +359,20 @@ fn unescaped(inner: &[u8]) -> Vec<u8> {
 
 /// In the quotes that it had, as long as these do.
 fn python_literal(text: &[u8], before: &Literal) -> Vec<u8> {
-    let needs_escape = text.iter().any(|byte| *byte == before.quote || *byte == b'\\');
-    let prefix: Vec<u8> = before.prefix.iter().copied().filter(|byte| !needs_escape || !b"rR".contains(byte)).collect();
-    let inner = if needs_escape { escaped(text, &[before.quote, b'\\'], b'\\') } else { text.to_vec() };
+    let needs_escape = text
+        .iter()
+        .any(|byte| *byte == before.quote || *byte == b'\\');
+    let prefix: Vec<u8> = before
+        .prefix
+        .iter()
+        .copied()
+        .filter(|byte| !needs_escape || !b"rR".contains(byte))
+        .collect();
+    let inner = if needs_escape {
+        escaped(text, &[before.quote, b'\\'], b'\\')
+    } else {
+        text.to_vec()
+    };
     [&prefix[..], &[before.quote], &inner, &[before.quote]].concat()
 }
 
@@ -301,7 +395,11 @@ mod tests {
     fn rewrite(language: Language, line: &str, old: &str, to: &str) -> String {
         let places = Places::new(Path::new(to), [old.as_bytes().to_vec()], &[]);
         let once = language.rewrite(line.as_bytes(), &places);
-        assert_eq!(language.rewrite(&once, &places), once, "written again it is the same");
+        assert_eq!(
+            language.rewrite(&once, &places),
+            once,
+            "written again it is the same"
+        );
         String::from_utf8(once).unwrap()
     }
 
@@ -338,15 +436,35 @@ mod tests {
     #[test]
     fn an_odd_old_place_is_found_as_it_was_quoted() {
         let rows = [
-            (Language::Posix, "VIRTUAL_ENV='/it'\"'\"'s'", "VIRTUAL_ENV='/new'"),
-            (Language::Posix, "VIRTUAL_ENV=\"/it's\"/bin", "VIRTUAL_ENV=\"/new\"/bin"),
+            (
+                Language::Posix,
+                "VIRTUAL_ENV='/it'\"'\"'s'",
+                "VIRTUAL_ENV='/new'",
+            ),
+            (
+                Language::Posix,
+                "VIRTUAL_ENV=\"/it's\"/bin",
+                "VIRTUAL_ENV=\"/new\"/bin",
+            ),
             (Language::Fish, "set -gx V '/it\\'s'", "set -gx V '/new'"),
-            (Language::Python, "x = '/it\\'s', '/\\x69t\\u0027s'", "x = '/new', '/new'"),
+            (
+                Language::Python,
+                "x = '/it\\'s', '/\\x69t\\u0027s'",
+                "x = '/new', '/new'",
+            ),
             (Language::Nu, "let x = r#'/it's'#", "let x = '/new'"),
         ];
         for (language, line, expected) in rows {
             assert_eq!(rewrite(language, line, "/it's", "/new"), expected);
         }
-        assert_eq!(rewrite(Language::Posix, "V=\"/a b$c\" W=\"/a b\\$c\"", "/a b$c", "/new"), "V=\"/new\" W=\"/new\"");
+        assert_eq!(
+            rewrite(
+                Language::Posix,
+                "V=\"/a b$c\" W=\"/a b\\$c\"",
+                "/a b$c",
+                "/new"
+            ),
+            "V=\"/new\" W=\"/new\""
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! RECORD after a change: the rows of what relocate has settled say what is in these files, and no other row is touched.
+//! RECORD after a change: the rows of what relocate has settled say what is in these files, and no
+//! other row is touched.
 //!
 //! <https://packaging.python.org/en/latest/specifications/recording-installed-packages/#the-record-file>
 
@@ -22,13 +23,18 @@ pub(super) fn mend(environment: &Environment, places: &Places, work: &mut Work) 
     for site in &environment.sites {
         for name in fs::list(&environment.path.join(site))?.unwrap_or_default() {
             let record = site.join(&name).join("RECORD");
-            if Path::new(&name).extension().is_some_and(|extension| extension == "dist-info")
+            if Path::new(&name)
+                .extension()
+                .is_some_and(|extension| extension == "dist-info")
                 && fs::look_for_file(&environment.path.join(&record))?
             {
                 let before = fs::read_text(&environment.path.join(&record), fs::limits::LIST)?;
                 let mut after = Vec::with_capacity(before.len());
                 for row in before.split_inclusive(|byte| *byte == b'\n') {
-                    after.extend(mended(row, site, environment, places, work)?.unwrap_or_else(|| row.to_vec()));
+                    after.extend(
+                        mended(row, site, environment, places, work)?
+                            .unwrap_or_else(|| row.to_vec()),
+                    );
                 }
                 work.settle(&record, "digests", &before, after);
             }
@@ -38,10 +44,23 @@ pub(super) fn mend(environment: &Environment, places: &Places, work: &mut Work) 
 }
 
 /// A row anew; none where it is to stay.
-fn mended(row: &[u8], site: &Path, environment: &Environment, places: &Places, work: &Work) -> Result<Option<Vec<u8>>> {
-    let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(row);
-    let Some(Ok(columns)) = reader.byte_records().next() else { return Ok(None) };
-    let (Some(name), Some(digest)) = (columns.get(0), columns.get(1)) else { return Ok(None) };
+fn mended(
+    row: &[u8],
+    site: &Path,
+    environment: &Environment,
+    places: &Places,
+    work: &Work,
+) -> Result<Option<Vec<u8>>> {
+    let mut reader = csv::ReaderBuilder::new()
+        .has_headers(false)
+        .flexible(true)
+        .from_reader(row);
+    let Some(Ok(columns)) = reader.byte_records().next() else {
+        return Ok(None);
+    };
+    let (Some(name), Some(digest)) = (columns.get(0), columns.get(1)) else {
+        return Ok(None);
+    };
     // A path of its own is relative to site-packages, or absolute.
     let absolute = name.starts_with(b"/").then(|| places.moved(name)).flatten();
     let inside = match &absolute {
@@ -55,7 +74,11 @@ fn mended(row: &[u8], site: &Path, environment: &Environment, places: &Places, w
     let (mut digest, mut length) = (digest.to_vec(), columns.get(2).unwrap_or_default().to_vec());
     if is_settled {
         let content = work.content(&environment.path, &inside)?;
-        digest = format!("sha256={}", URL_SAFE_NO_PAD.encode(Sha256::digest(&content))).into_bytes();
+        digest = format!(
+            "sha256={}",
+            URL_SAFE_NO_PAD.encode(Sha256::digest(&content))
+        )
+        .into_bytes();
         length = content.len().to_string().into_bytes();
     }
     let new = [absolute.as_deref().unwrap_or(name), &digest, &length];
@@ -63,13 +86,24 @@ fn mended(row: &[u8], site: &Path, environment: &Environment, places: &Places, w
     if new.iter().zip(columns.iter()).all(|(new, old)| *new == old) {
         return Ok(None);
     }
-    let newline = if row.ends_with(b"\r\n") { csv::Terminator::CRLF } else { csv::Terminator::Any(b'\n') };
-    let mut writer = csv::WriterBuilder::new().terminator(newline).from_writer(Vec::new());
+    let newline = if row.ends_with(b"\r\n") {
+        csv::Terminator::CRLF
+    } else {
+        csv::Terminator::Any(b'\n')
+    };
+    let mut writer = csv::WriterBuilder::new()
+        .terminator(newline)
+        .from_writer(Vec::new());
     writer.write_record(new)?;
-    Ok(Some(writer.into_inner().map_err(csv::IntoInnerError::into_error)?))
+    Ok(Some(
+        writer
+            .into_inner()
+            .map_err(csv::IntoInnerError::into_error)?,
+    ))
 }
 
-/// Without `..`: the names in a RECORD go up from site-packages, and no link of the environment stands on that way.
+/// Without `..`: the names in a RECORD go up from site-packages, and no link of the environment
+/// stands on that way.
 fn normalized(path: &Path) -> PathBuf {
     let mut normalized = PathBuf::new();
     for component in path.components() {

@@ -1,5 +1,5 @@
-//! `site-packages`, as far as it names places: import paths, editable projects, and where distributions came from. And the kernels that
-//! Jupyter finds in an environment.
+//! `site-packages`, as far as it names places: import paths, editable projects, and where
+//! distributions came from. And the kernels that Jupyter finds in an environment.
 
 use std::path::{Path, PathBuf};
 
@@ -14,7 +14,12 @@ use super::work::Work;
 use crate::fs;
 
 /// What a URL's path has to escape, as python's `pathname2url` does.
-const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'_').remove(b'.').remove(b'-').remove(b'~');
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'/')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'-')
+    .remove(b'~');
 
 /// One environment's paths, while it is decided about them.
 pub(super) struct Paths<'a> {
@@ -27,14 +32,22 @@ pub(super) struct Paths<'a> {
 /// # Errors
 /// One cannot be read.
 pub(super) fn mend(environment: &Environment, places: &Places, work: &mut Work) -> Result<()> {
-    let paths = Paths { environment, places };
+    let paths = Paths {
+        environment,
+        places,
+    };
     for site in &environment.sites {
         for name in fs::list(&environment.path.join(site))?.unwrap_or_default() {
             let path = site.join(&name);
-            match Path::new(&name).extension().and_then(|extension| extension.to_str()) {
+            match Path::new(&name)
+                .extension()
+                .and_then(|extension| extension.to_str())
+            {
                 Some("pth") => paths.settle(&path, "import path", work, Paths::import_lines)?,
                 Some("egg-link") => paths.settle(&path, "import path", work, Paths::lines)?,
-                Some("py") if is_finder(&name) => paths.settle(&path, "import path", work, Paths::finder)?,
+                Some("py") if is_finder(&name) => {
+                    paths.settle(&path, "import path", work, Paths::finder)?
+                }
                 Some("dist-info" | "egg-info") => {
                     let origin = path.join("direct_url.json");
                     if fs::exists(&environment.path.join(&origin)) {
@@ -49,7 +62,9 @@ pub(super) fn mend(environment: &Environment, places: &Places, work: &mut Work) 
     for name in fs::list(&environment.path.join(kernels))?.unwrap_or_default() {
         let kernel = kernels.join(name).join("kernel.json");
         if fs::exists(&environment.path.join(&kernel)) {
-            paths.settle(&kernel, "kernel", work, |paths, text, _, _| Language::Python.rewrite(text, paths.places))?;
+            paths.settle(&kernel, "kernel", work, |paths, text, _, _| {
+                Language::Python.rewrite(text, paths.places)
+            })?;
         }
     }
     Ok(())
@@ -89,7 +104,9 @@ impl Paths<'_> {
     }
 
     fn lines(&self, text: &[u8], path: &Path, work: &mut Work) -> Vec<u8> {
-        text.split_inclusive(|byte| *byte == b'\n').flat_map(|line| self.line(line, path, work)).collect()
+        text.split_inclusive(|byte| *byte == b'\n')
+            .flat_map(|line| self.line(line, path, work))
+            .collect()
     }
 
     fn line(&self, line: &[u8], path: &Path, work: &mut Work) -> Vec<u8> {
@@ -113,17 +130,31 @@ impl Paths<'_> {
         mended
     }
 
-    /// `direct_url.json` says where a distribution was installed from (PEP 610). A wheel that is gone does no harm; a project that is
-    /// gone is spoken of by the file that imports it.
+    /// `direct_url.json` says where a distribution was installed from (PEP 610). A wheel that is
+    /// gone does no harm; a project that is gone is spoken of by the file that imports it.
     fn origin(&self, text: &[u8], _: &Path, _: &mut Work) -> Vec<u8> {
-        let before = || serde_json::from_slice::<serde_json::Value>(text).ok()?.get("url")?.as_str().map(str::to_owned);
-        let Some(url) = before() else { return text.to_vec() };
-        let Some(path) = url.strip_prefix("file://") else { return text.to_vec() };
+        let before = || {
+            serde_json::from_slice::<serde_json::Value>(text)
+                .ok()?
+                .get("url")?
+                .as_str()
+                .map(str::to_owned)
+        };
+        let Some(url) = before() else {
+            return text.to_vec();
+        };
+        let Some(path) = url.strip_prefix("file://") else {
+            return text.to_vec();
+        };
         let path: Vec<u8> = percent_decode(path.as_bytes()).collect();
         let moved = self.places.moved(&path).or_else(|| self.beside(&path));
-        let Some(new) = moved.filter(|new| *new != path) else { return text.to_vec() };
+        let Some(new) = moved.filter(|new| *new != path) else {
+            return text.to_vec();
+        };
         let new = format!("file://{}", percent_encode(&new, ESCAPED));
-        String::from_utf8_lossy(text).replace(&format!("\"{url}\""), &format!("\"{new}\"")).into_bytes()
+        String::from_utf8_lossy(text)
+            .replace(&format!("\"{url}\""), &format!("\"{new}\""))
+            .into_bytes()
     }
 
     /// Where an absolute path leads from now on; none where it stays. What is nowhere is noted.
@@ -132,16 +163,26 @@ impl Paths<'_> {
             return None;
         }
         let new = self.places.moved(named).or_else(|| self.beside(named));
-        let now = present(self.environment, self.places, new.as_deref().unwrap_or(named));
-        let is_beside = new.as_deref().is_some_and(|new| self.places.moved(new).is_none());
+        let now = present(
+            self.environment,
+            self.places,
+            new.as_deref().unwrap_or(named),
+        );
+        let is_beside = new
+            .as_deref()
+            .is_some_and(|new| self.places.moved(new).is_none());
         if !is_beside && !fs::exists(&now) {
-            work.cannot_mend(file, format!("it imports from `{}`, which is not there", now.display()));
+            work.cannot_mend(
+                file,
+                format!("it imports from `{}`, which is not there", now.display()),
+            );
         }
         new.filter(|new| new != named)
     }
 
-    /// Where a path now leads that was moved together with the environment, as that of a project that has its environment inside: the
-    /// ends that the old place and the new one have in common are cut off, as long as what is looked for is there.
+    /// Where a path now leads that was moved together with the environment, as that of a project
+    /// that has its environment inside: the ends that the old place and the new one have in common
+    /// are cut off, as long as what is looked for is there.
     fn beside(&self, path: &[u8]) -> Option<Vec<u8>> {
         if fs::exists(&places::path(path)) {
             return None;
@@ -156,9 +197,18 @@ impl Paths<'_> {
                     return None;
                 }
                 ancestors = (one.parent()?, two.parent()?, now.parent()?);
-                let Ok(rest) = places::path(path).strip_prefix(ancestors.0).map(Path::to_path_buf) else { continue };
+                let Ok(rest) = places::path(path)
+                    .strip_prefix(ancestors.0)
+                    .map(Path::to_path_buf)
+                else {
+                    continue;
+                };
                 if fs::exists(&ancestors.2.join(&rest)) {
-                    return Some(joined(ancestors.1, &rest).into_os_string().into_encoded_bytes());
+                    return Some(
+                        joined(ancestors.1, &rest)
+                            .into_os_string()
+                            .into_encoded_bytes(),
+                    );
                 }
             }
         })
@@ -167,12 +217,20 @@ impl Paths<'_> {
 
 /// Without a slash behind where nothing is joined.
 fn joined(directory: &Path, rest: &Path) -> PathBuf {
-    if rest.as_os_str().is_empty() { directory.to_path_buf() } else { directory.join(rest) }
+    if rest.as_os_str().is_empty() {
+        directory.to_path_buf()
+    } else {
+        directory.join(rest)
+    }
 }
 
 /// The absolute paths among the values of a finder's `MAPPING`.
 fn absolute_literals(text: &[u8]) -> Vec<Vec<u8>> {
-    let lines =
-        text.split(|byte| *byte == b'\n').filter(|line| line.starts_with(b"MAPPING") || line.starts_with(b"NAMESPACES"));
-    lines.flat_map(super::quoting::python_texts).filter(|text| text.starts_with(b"/")).collect()
+    let lines = text
+        .split(|byte| *byte == b'\n')
+        .filter(|line| line.starts_with(b"MAPPING") || line.starts_with(b"NAMESPACES"));
+    lines
+        .flat_map(super::quoting::python_texts)
+        .filter(|text| text.starts_with(b"/"))
+        .collect()
 }

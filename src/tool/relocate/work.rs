@@ -37,7 +37,8 @@ pub(super) struct Unmended {
 #[derive(Debug, Default)]
 pub(super) struct Work {
     pub changes: BTreeMap<PathBuf, Change>,
-    /// The files whose content is known to be as it should be then, and whose rows of RECORD must say so.
+    /// The files whose content is known to be as it should be then, and whose rows of RECORD must
+    /// say so.
     pub settled: BTreeSet<PathBuf>,
     pub unmended: BTreeSet<Unmended>,
 }
@@ -47,16 +48,31 @@ impl Work {
     pub fn settle(&mut self, path: &Path, part: &'static str, before: &[u8], after: Vec<u8>) {
         self.settled.insert(path.to_path_buf());
         if after != before {
-            self.changes.insert(path.to_path_buf(), Change { part, new: New::Content(after) });
+            self.changes.insert(
+                path.to_path_buf(),
+                Change {
+                    part,
+                    new: New::Content(after),
+                },
+            );
         }
     }
 
     pub fn link(&mut self, path: &Path, part: &'static str, target: PathBuf) {
-        self.changes.insert(path.to_path_buf(), Change { part, new: New::Link(target) });
+        self.changes.insert(
+            path.to_path_buf(),
+            Change {
+                part,
+                new: New::Link(target),
+            },
+        );
     }
 
     pub fn cannot_mend(&mut self, path: &Path, why: impl Into<String>) {
-        self.unmended.insert(Unmended { path: path.to_path_buf(), why: why.into() });
+        self.unmended.insert(Unmended {
+            path: path.to_path_buf(),
+            why: why.into(),
+        });
     }
 
     /// What a file will say: its new content, or what it says now.
@@ -67,7 +83,8 @@ impl Work {
         }
     }
 
-    /// Does it, each change in one step. What was done before a kill is not in the way of doing all of it again.
+    /// Does it, each change in one step. What was done before a kill is not in the way of doing all
+    /// of it again.
     ///
     /// # Errors
     /// A file cannot be written.
@@ -76,7 +93,8 @@ impl Work {
             let path = environment.join(path);
             match &change.new {
                 New::Content(content) => {
-                    // Byte code of the old content would be taken for that of the new one where it is never held against it.
+                    // Byte code of the old content would be taken for that of the new one where it
+                    // is never held against it.
                     if path.extension().is_some_and(|extension| extension == "py") {
                         remove_byte_code(&path)?;
                     }
@@ -91,9 +109,14 @@ impl Work {
 
 fn remove_byte_code(source: &Path) -> Result<()> {
     let directory = source.with_file_name("__pycache__");
-    let Some(stem) = source.file_stem().and_then(|stem| stem.to_str()) else { return Ok(()) };
+    let Some(stem) = source.file_stem().and_then(|stem| stem.to_str()) else {
+        return Ok(());
+    };
     for name in fs::list(&directory)?.unwrap_or_default() {
-        let is_of_source = name.to_str().and_then(|name| name.strip_prefix(stem)).is_some_and(|rest| rest.starts_with('.'));
+        let is_of_source = name
+            .to_str()
+            .and_then(|name| name.strip_prefix(stem))
+            .is_some_and(|rest| rest.starts_with('.'));
         if is_of_source {
             fs::remove_file(&directory.join(name))?;
         }

@@ -21,7 +21,10 @@ pub(super) struct State {
 impl State {
     pub fn of(python: Option<&Path>, settled: Option<&Path>) -> Self {
         let text = |path: Option<&Path>| path.map(|path| path.to_string_lossy().into_owned());
-        Self { python: text(python), settled: text(settled) }
+        Self {
+            python: text(python),
+            settled: text(settled),
+        }
     }
 
     /// Whether the member at this path may be another than was packed.
@@ -50,10 +53,15 @@ impl Standing {
     /// # Errors
     /// It is nothing of ours.
     pub fn look(place: &Path, listing: &Listing, state: &State) -> Result<Self> {
-        let Some(found) = fs::link_metadata(place)? else { return Ok(Self::Absent) };
+        let Some(found) = fs::link_metadata(place)? else {
+            return Ok(Self::Absent);
+        };
         let refuse = |why: &str| {
-            let failure = Failure::new(format!("cannot unpack to `{}`", place.display())).because(why);
-            Err(failure.hint("name another directory, or remove that one").into())
+            let failure =
+                Failure::new(format!("cannot unpack to `{}`", place.display())).because(why);
+            Err(failure
+                .hint("name another directory, or remove that one")
+                .into())
         };
         if !found.is_dir() {
             return refuse("it is not a directory");
@@ -75,14 +83,19 @@ impl Standing {
 fn is_whole(place: &Path, listing: &Listing, state: &State) -> Result<bool> {
     for member in &listing.members {
         let path = place.join(member.path());
-        let Some(found) = fs::link_metadata(&path)? else { return Ok(false) };
+        let Some(found) = fs::link_metadata(&path)? else {
+            return Ok(false);
+        };
         let is_right = match member {
             Member::Directory { .. } => found.is_dir(),
             Member::File { size, mode, .. } => {
-                found.is_file() && (found.len() == *size && fs::mode(&found) == mode.bits() || state.explains(member.path()))
+                found.is_file()
+                    && (found.len() == *size && fs::mode(&found) == mode.bits()
+                        || state.explains(member.path()))
             }
             Member::Link { target, .. } => {
-                found.is_symlink() && (fs::read_link(&path)? == Path::new(target) || state.explains(member.path()))
+                found.is_symlink()
+                    && (fs::read_link(&path)? == Path::new(target) || state.explains(member.path()))
             }
         };
         if !is_right {

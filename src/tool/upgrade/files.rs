@@ -1,4 +1,5 @@
-//! Which files are meant: those that are named, and in the directories that are named, all that may have a spec of the wanted form.
+//! Which files are meant: those that are named, and in the directories that are named, all that may
+//! have a spec of the wanted form.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -26,23 +27,33 @@ pub(super) struct Candidate {
 /// Whether a file that is in a directory is looked at.
 type IsWanted = fn(&Path) -> Result<bool>;
 
-/// All candidates of these paths; of the current directory where there are none. Those of a directory are sorted, links in front: once its
-/// file is written in another form, a link leads nowhere.
+/// All candidates of these paths; of the current directory where there are none. Those of a
+/// directory are sorted, links in front: once its file is written in another form, a link leads
+/// nowhere.
 ///
 /// # Errors
 /// A path that is not there, a directory that cannot be listed.
-pub(super) fn find(words: &[OsString], process: &Process, is_wanted: IsWanted) -> Result<Vec<Candidate>> {
+pub(super) fn find(
+    words: &[OsString],
+    process: &Process,
+    is_wanted: IsWanted,
+) -> Result<Vec<Candidate>> {
     let here = [OsString::from(".")];
     let mut candidates = Vec::new();
     for word in if words.is_empty() { &here[..] } else { words } {
         let path = Path::new(word);
         let absolute = process.absolute(path);
         let metadata = fs::metadata(&absolute)?;
-        let metadata = metadata.ok_or_else(|| Failure::new(format!("there is no file `{}`", path.display())))?;
+        let metadata = metadata
+            .ok_or_else(|| Failure::new(format!("there is no file `{}`", path.display())))?;
         if metadata.is_dir() {
             candidates.extend(in_directory(path, &absolute, is_wanted)?);
         } else {
-            candidates.push(Candidate { path: absolute, title: path.display().to_string(), is_named: true });
+            candidates.push(Candidate {
+                path: absolute,
+                title: path.display().to_string(),
+                is_named: true,
+            });
         }
     }
     Ok(candidates)
@@ -58,10 +69,21 @@ fn in_directory(directory: &Path, absolute: &Path, is_wanted: IsWanted) -> Resul
         let entry = entry.with_context(|| format!("cannot list `{}`", directory.display()))?;
         if is_candidate(&entry, is_wanted)? {
             let relative = entry.path().strip_prefix(absolute).unwrap_or(entry.path());
-            let title = directory.strip_prefix(".").unwrap_or(directory).join(relative);
-            let found = if entry.path_is_symlink() { &mut links } else { &mut candidates };
+            let title = directory
+                .strip_prefix(".")
+                .unwrap_or(directory)
+                .join(relative);
+            let found = if entry.path_is_symlink() {
+                &mut links
+            } else {
+                &mut candidates
+            };
             let path = entry.path().to_path_buf();
-            found.push(Candidate { path, title: title.display().to_string(), is_named: false });
+            found.push(Candidate {
+                path,
+                title: title.display().to_string(),
+                is_named: false,
+            });
         }
     }
     Ok(links.into_iter().chain(candidates).collect())

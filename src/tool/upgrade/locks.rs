@@ -1,4 +1,5 @@
-//! `upgrade --all`: LUCI's vpython makes the locks of all native specs anew by it. So does this, for the locks that are there.
+//! `upgrade --all`: LUCI's vpython makes the locks of all native specs anew by it. So does this,
+//! for the locks that are there.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -14,8 +15,8 @@ use crate::report;
 use crate::spec::{self, SpecKind, SpecText};
 use crate::tool::lock;
 
-/// Makes the locks of native specs anew, each as `-vpython-tool lock` would. What fails is said, and keeps none of the others from it. Gives
-/// the exit code.
+/// Makes the locks of native specs anew, each as `-vpython-tool lock` would. What fails is said,
+/// and keeps none of the others from it. Gives the exit code.
 ///
 /// # Errors
 /// A path that is not there; a directory that cannot be listed.
@@ -39,7 +40,12 @@ pub(super) fn run(options: &Upgrade, invocation: &Invocation, process: &Process)
 }
 
 /// Makes the lock of a file anew; none where it has none.
-fn relock(candidate: &Candidate, options: &Upgrade, invocation: &Invocation, process: &Process) -> Result<Option<i32>> {
+fn relock(
+    candidate: &Candidate,
+    options: &Upgrade,
+    invocation: &Invocation,
+    process: &Process,
+) -> Result<Option<i32>> {
     let mut own_words = vec![OsString::from("--vpython-spec=")];
     own_words[0].push(&candidate.path);
     let invocation = Invocation {
@@ -56,7 +62,10 @@ fn relock(candidate: &Candidate, options: &Upgrade, invocation: &Invocation, pro
     if !is_native || !has_lock(&text) {
         return Ok(None);
     }
-    let options = invocation::Lock { check: options.check, ..invocation::Lock::default() };
+    let options = invocation::Lock {
+        check: options.check,
+        ..invocation::Lock::default()
+    };
     lock::run(&options, &invocation, process).map(Some)
 }
 

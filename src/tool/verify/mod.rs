@@ -1,4 +1,5 @@
-//! `-vpython-tool verify`: whether there is a wheel for all that a spec asks for, here and on each platform that it names.
+//! `-vpython-tool verify`: whether there is a wheel for all that a spec asks for, here and on each
+//! platform that it names.
 //!
 //! The table goes to standard output, and why something is missing to stderr. The exit code is 0 or 1.
 
@@ -13,24 +14,46 @@ use crate::report;
 use crate::spec::{self, SpecKind};
 use crate::store::Store;
 
-/// Compares the wheels that there are with the spec of a command line, and prints the result. Gives the exit code, which is 1 if something
-/// is missing, and what would be built here if nothing is.
+/// Compares the wheels that there are with the spec of a command line, and prints the result. Gives
+/// the exit code, which is 1 if something is missing, and what would be built here if nothing is.
 ///
 /// # Errors
-/// The spec cannot be read, or what it asks for cannot be checked at all; standard output cannot be written.
+/// The spec cannot be read, or what it asks for cannot be checked at all; standard output cannot be
+/// written.
 pub fn run(invocation: &Invocation, process: &Process) -> Result<(i32, Option<Plan>)> {
     let text = spec::find(invocation, process)?;
     let spec = text.parse(process)?;
     // Where there can be no store nothing is kept, and nothing is a file's name below this one.
-    let memo = Store::look(invocation, process).map_or_else(|_| "/dev/null".into(), |store| store.memo_directory());
+    let memo = Store::look(invocation, process)
+        .map_or_else(|_| "/dev/null".into(), |store| store.memo_directory());
     let verification = plan::verify(&spec, invocation, process, &memo)?;
-    invocation.warn(text.warnings.iter().chain(&spec.warnings).chain(&verification.warnings));
+    invocation.warn(
+        text.warnings
+            .iter()
+            .chain(&spec.warnings)
+            .chain(&verification.warnings),
+    );
     let title = text.title();
-    let code = print((text.kind != SpecKind::None).then_some(title.as_str()), &verification)?;
+    let code = print(
+        (text.kind != SpecKind::None).then_some(title.as_str()),
+        &verification,
+    )?;
     let plan = verification.here.filter(|_| code == 0).map(|interpreter| {
-        let chosen = plan::choose_wheels(&spec, &interpreter, invocation, &memo, &mut Evidence::default());
+        let chosen = plan::choose_wheels(
+            &spec,
+            &interpreter,
+            invocation,
+            &memo,
+            &mut Evidence::default(),
+        );
         let (strict, system_packages) = (spec.strict, spec.system_packages);
-        chosen.map(|(wheels, unavailable)| Plan { interpreter, wheels, unavailable, strict, system_packages })
+        chosen.map(|(wheels, unavailable)| Plan {
+            interpreter,
+            wheels,
+            unavailable,
+            strict,
+            system_packages,
+        })
     });
     Ok((code, plan.transpose()?))
 }
@@ -41,17 +64,32 @@ fn print(spec: Option<&str>, verification: &Verification) -> Result<i32> {
     let text = match spec {
         None => "nothing to check: there is no spec\n".to_owned(),
         Some(spec) if rows.is_empty() => format!("nothing to check: {spec} asks for no wheels\n"),
-        Some(spec) => format!("{}{}", table::render(columns, rows), closing_line(spec, verification)),
+        Some(spec) => format!(
+            "{}{}",
+            table::render(columns, rows),
+            closing_line(spec, verification)
+        ),
     };
     report::print(report::printable_lines(&text).as_bytes())?;
     let refusals = columns.iter().filter_map(|column| column.refusal.as_ref());
-    Ok(i32::from(refusals.inspect(|refusal| report::error(refusal)).count() > 0))
+    Ok(i32::from(
+        refusals.inspect(|refusal| report::error(refusal)).count() > 0,
+    ))
 }
 
 /// What the table does not show: the seeds of which there is no wheel.
 fn unseeded(verification: &Verification) -> Option<String> {
-    let seeds: Vec<String> = verification.unseeded.iter().map(ToString::to_string).collect();
-    (!seeds.is_empty()).then(|| format!("not seeded: {} (`-vpython-tool fetch` brings what is missing)\n", seeds.join(", ")))
+    let seeds: Vec<String> = verification
+        .unseeded
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    (!seeds.is_empty()).then(|| {
+        format!(
+            "not seeded: {} (`-vpython-tool fetch` brings what is missing)\n",
+            seeds.join(", ")
+        )
+    })
 }
 
 /// What the table comes to, where that is not a failure.
@@ -60,8 +98,14 @@ fn closing_line(spec: &str, verification: &Verification) -> String {
     if columns.iter().any(|column| column.refusal.is_some()) {
         return String::new();
     }
-    if rows.iter().flat_map(|row| &row.cells).all(|cell| *cell == Cell::Unwanted) {
-        return format!("\nnothing to check: nothing that {spec} asks for is wanted on any of these\n");
+    if rows
+        .iter()
+        .flat_map(|row| &row.cells)
+        .all(|cell| *cell == Cell::Unwanted)
+    {
+        return format!(
+            "\nnothing to check: nothing that {spec} asks for is wanted on any of these\n"
+        );
     }
     let ok = match columns.len() - 1 {
         0 => "\nok here; the spec names no other platforms\n".to_owned(),

@@ -9,19 +9,35 @@ use crate::spec::Place;
 /// Lays out the table, its header first.
 pub(super) fn render(columns: &[Column], rows: &[Row]) -> String {
     let in_one_file = is_in_one_file(rows);
-    let header = ["requirement", "asked for"].into_iter().chain(columns.iter().map(|column| column.title.as_str()));
+    let header = ["requirement", "asked for"]
+        .into_iter()
+        .chain(columns.iter().map(|column| column.title.as_str()));
     let mut lines: Vec<Vec<table::Cell>> = vec![header.map(table::Cell::text).collect()];
     for row in rows {
         let (title, origin) = match &row.origin {
-            RowOrigin::Spec(place) => (row.title.clone(), table::Cell::Text(where_asked(place, in_one_file))),
-            RowOrigin::Seed => (format!("  {}", row.title), table::Cell::Text("for LUCI".to_owned())),
+            RowOrigin::Spec(place) => (
+                row.title.clone(),
+                table::Cell::Text(where_asked(place, in_one_file)),
+            ),
+            RowOrigin::Seed => (
+                format!("  {}", row.title),
+                table::Cell::Text("for LUCI".to_owned()),
+            ),
             RowOrigin::Wheels(projects) => {
                 let projects = projects.iter().map(ToString::to_string).collect();
-                (format!("  {}", row.title), table::Cell::Names("by ", projects))
+                (
+                    format!("  {}", row.title),
+                    table::Cell::Names("by ", projects),
+                )
             }
         };
         let cells = row.cells.iter().map(|cell| table::Cell::Text(word(cell)));
-        lines.push([table::Cell::Text(title), origin].into_iter().chain(cells).collect());
+        lines.push(
+            [table::Cell::Text(title), origin]
+                .into_iter()
+                .chain(cells)
+                .collect(),
+        );
     }
     table::draw(&lines, table::width_of_output())
 }
@@ -48,7 +64,13 @@ fn is_in_one_file(rows: &[Row]) -> bool {
 }
 
 fn where_asked(place: &Place, in_one_file: bool) -> String {
-    let name = place.file.as_deref().and_then(Path::file_name).filter(|_| !in_one_file);
+    let name = place
+        .file
+        .as_deref()
+        .and_then(Path::file_name)
+        .filter(|_| !in_one_file);
     let line = format!("line {}", place.line);
-    name.map_or(line.clone(), |name| format!("{}, {line}", name.to_string_lossy()))
+    name.map_or(line.clone(), |name| {
+        format!("{}, {line}", name.to_string_lossy())
+    })
 }

@@ -4,7 +4,8 @@ use super::world;
 use crate::support::World;
 use crate::support::trace::{Fault, can_trace, traced};
 
-/// Installs in place what is not there yet, as `python -m venv` and `pip install` in a script do, and uses it.
+/// Installs in place what is not there yet, as `python -m venv` and `pip install` in a script do,
+/// and uses it.
 const INSTALLER: &str = "
 test -d root/site || { mkdir -p root/site; for name in a b c; do echo \"VERSION = '$name'\" >root/site/$name.py; done; }
 cat root/site/a.py root/site/b.py root/site/c.py
@@ -12,7 +13,12 @@ cat root/site/a.py root/site/b.py root/site/c.py
 
 /// Whether the installer works after it was killed before a call of its own.
 fn works_after_kill(world: &World, moment: usize) -> bool {
-    let words = || ["/bin/sh".to_owned(), world.path("install").to_str().unwrap().to_owned()];
+    let words = || {
+        [
+            "/bin/sh".to_owned(),
+            world.path("install").to_str().unwrap().to_owned(),
+        ]
+    };
     let _ = std::fs::remove_dir_all(world.path("root"));
     traced(world, words(), &[], Some(Fault::Kill(moment)));
     let outcome = traced(world, words(), &[], None).outcome;
@@ -26,7 +32,10 @@ fn an_installer_that_works_in_place_does_not_pass_the_sweep() {
         return;
     }
     world.write("install", INSTALLER);
-    let words = ["/bin/sh".to_owned(), world.path("install").to_str().unwrap().to_owned()];
+    let words = [
+        "/bin/sh".to_owned(),
+        world.path("install").to_str().unwrap().to_owned(),
+    ];
     let clean = traced(&world, words, &[], None);
     let mut broken = Vec::new();
     for moment in 1..=clean.calls {
@@ -34,6 +43,13 @@ fn an_installer_that_works_in_place_does_not_pass_the_sweep() {
             broken.push(moment);
         }
     }
-    eprintln!("an installer in place killed at each of {} calls: {} broken", clean.calls, broken.len());
-    assert!(broken.len() > 5, "the sweep finds next to nothing: {broken:?}");
+    eprintln!(
+        "an installer in place killed at each of {} calls: {} broken",
+        clean.calls,
+        broken.len()
+    );
+    assert!(
+        broken.len() > 5,
+        "the sweep finds next to nothing: {broken:?}"
+    );
 }

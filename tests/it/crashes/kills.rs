@@ -15,15 +15,22 @@ fn sweep(scene: &Scene) {
         tally.visited += 1;
         let mut traced = scene.run(Some(Fault::Kill(moment)));
         if traced.hit.is_none() {
-            // Whoever prunes looks at each process of the machine: where there are fewer by now, the run is shorter.
+            // Whoever prunes looks at each process of the machine: where there are fewer by now,
+            // the run is shorter.
             traced = scene.run(Some(Fault::Kill(moment * traced.calls / clean.calls)));
         }
         tally.hit += usize::from(traced.hit.is_some());
         if let Err(why) = scene.next_launch_works() {
-            tally.broken.push(format!("killed before call {moment} ({:?}): {why}", traced.hit));
+            tally.broken.push(format!(
+                "killed before call {moment} ({:?}): {why}",
+                traced.hit
+            ));
         }
     }
-    tally.report(&format!("{} killed at each of {} calls", scene.name, clean.calls));
+    tally.report(&format!(
+        "{} killed at each of {} calls",
+        scene.name, clean.calls
+    ));
 }
 
 #[test]
@@ -33,21 +40,32 @@ fn a_first_launch_that_is_killed_leaves_nothing_in_the_way() {
 
 #[test]
 fn an_install_that_is_killed_leaves_nothing_in_the_way() {
-    sweep(&Scene::cold("install", &["-vpython-tool", "install", "tool.py"]));
+    sweep(&Scene::cold(
+        "install",
+        &["-vpython-tool", "install", "tool.py"],
+    ));
 }
 
 #[test]
 fn a_prune_that_is_killed_leaves_nothing_in_the_way() {
-    sweep(&Scene::built("prune", &["-vpython-tool", "prune", "--all"], drop));
+    sweep(&Scene::built(
+        "prune",
+        &["-vpython-tool", "prune", "--all"],
+        drop,
+    ));
 }
 
 #[test]
 fn a_repair_that_is_killed_leaves_nothing_in_the_way() {
-    let scene = Scene::built("check --repair", &["-vpython-tool", "check", "--repair", "tool.py"], |environment| {
-        // Something that a launch does not notice.
-        let module = environment.join("bin/run-a");
-        std::fs::remove_file(module).unwrap();
-    });
+    let scene = Scene::built(
+        "check --repair",
+        &["-vpython-tool", "check", "--repair", "tool.py"],
+        |environment| {
+            // Something that a launch does not notice.
+            let module = environment.join("bin/run-a");
+            std::fs::remove_file(module).unwrap();
+        },
+    );
     sweep(&scene);
 }
 

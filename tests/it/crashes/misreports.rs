@@ -1,11 +1,13 @@
-//! Calls that are done, and reported as failed: what a network file system says when the answer of its server was lost. A call that fails
-//! with a number that tells nothing, and one that was made again by the client, and so finds that what it was to do is done.
+//! Calls that are done, and reported as failed: what a network file system says when the answer of
+//! its server was lost. A call that fails with a number that tells nothing, and one that was made
+//! again by the client, and so finds that what it was to do is done.
 
 use super::refusals::is_clear;
 use super::{Scene, Tally, moments};
 use crate::support::trace::{Fault, Report, can_trace};
 
-/// Has the calls of a scene's run that change what directories list reported as failed, one at a time, and looks what comes of it.
+/// Has the calls of a scene's run that change what directories list reported as failed, one at a
+/// time, and looks what comes of it.
 fn sweep(scene: &Scene) {
     if !can_trace(&scene.world) {
         return;
@@ -17,12 +19,19 @@ fn sweep(scene: &Scene) {
             tally.visited += 1;
             let traced = scene.run(Some(Fault::Misreport(number, report)));
             tally.hit += usize::from(traced.hit.is_some());
-            let came = is_clear(&traced.outcome, &clean.outcome).and_then(|()| scene.next_launch_works());
+            let came =
+                is_clear(&traced.outcome, &clean.outcome).and_then(|()| scene.next_launch_works());
             if let Err(why) = came {
-                tally.broken.push(format!("call {number} ({:?}), {report:?}: {why}", traced.hit));
+                tally.broken.push(format!(
+                    "call {number} ({:?}), {report:?}: {why}",
+                    traced.hit
+                ));
             }
         }
-        tally.report(&format!("{}, {} calls done and reported as failed, {report:?}", scene.name, clean.listings));
+        tally.report(&format!(
+            "{}, {} calls done and reported as failed, {report:?}",
+            scene.name, clean.listings
+        ));
     }
 }
 
@@ -33,19 +42,30 @@ fn a_first_launch_is_not_harmed_by_calls_that_are_done_and_reported_as_failed() 
 
 #[test]
 fn an_install_is_not_harmed_by_calls_that_are_done_and_reported_as_failed() {
-    sweep(&Scene::cold("install", &["-vpython-tool", "install", "tool.py"]));
+    sweep(&Scene::cold(
+        "install",
+        &["-vpython-tool", "install", "tool.py"],
+    ));
 }
 
 #[test]
 fn a_prune_is_not_harmed_by_calls_that_are_done_and_reported_as_failed() {
-    sweep(&Scene::built("prune", &["-vpython-tool", "prune", "--all"], drop));
+    sweep(&Scene::built(
+        "prune",
+        &["-vpython-tool", "prune", "--all"],
+        drop,
+    ));
 }
 
 #[test]
 fn a_repair_is_not_harmed_by_calls_that_are_done_and_reported_as_failed() {
-    sweep(&Scene::built("check --repair", &["-vpython-tool", "check", "--repair", "tool.py"], |environment| {
-        std::fs::remove_file(environment.join("bin/run-a")).unwrap();
-    }));
+    sweep(&Scene::built(
+        "check --repair",
+        &["-vpython-tool", "check", "--repair", "tool.py"],
+        |environment| {
+            std::fs::remove_file(environment.join("bin/run-a")).unwrap();
+        },
+    ));
 }
 
 #[test]

@@ -1,7 +1,9 @@
-//! A run that is ended at any moment, or that the system refuses something, leaves nothing in the way of the next one.
+//! A run that is ended at any moment, or that the system refuses something, leaves nothing in the
+//! way of the next one.
 //!
-//! Each moment is a system call of the run or of what it starts. `VPYTHON_SWEEP=all` visits every one of them, `VPYTHON_SWEEP=100` a
-//! hundred for each kind of run and fault, spread over all of it; without, it is a few. With `--nocapture` the counts are printed.
+//! Each moment is a system call of the run or of what it starts. `VPYTHON_SWEEP=all` visits every
+//! one of them, `VPYTHON_SWEEP=100` a hundred for each kind of run and fault, spread over all of
+//! it; without, it is a few. With `--nocapture` the counts are printed.
 
 mod in_place;
 mod kills;
@@ -35,26 +37,54 @@ struct Scene {
 impl Scene {
     /// There is no store yet.
     fn cold(name: &'static str, words: &'static [&'static str]) -> Self {
-        Self { name, world: world(), words, variables: Vec::new(), before: None, files: None }
+        Self {
+            name,
+            world: world(),
+            words,
+            variables: Vec::new(),
+            before: None,
+            files: None,
+        }
     }
 
     /// The environment stands, and `change` was done to it.
-    fn built(name: &'static str, words: &'static [&'static str], change: impl FnOnce(PathBuf)) -> Self {
+    fn built(
+        name: &'static str,
+        words: &'static [&'static str],
+        change: impl FnOnce(PathBuf),
+    ) -> Self {
         let world = world();
         change(world.install(["tool.py"]));
         let before = world.outside("before");
         copy(&world.outside("root"), &before);
-        Self { world, before: Some(before), ..Self::cold(name, words) }
+        Self {
+            world,
+            before: Some(before),
+            ..Self::cold(name, words)
+        }
     }
 
-    /// There is no store yet, and the run writes files of the user's. `change` makes of the world what it finds.
-    fn writing(name: &'static str, words: &'static [&'static str], change: impl FnOnce(&World)) -> Self {
+    /// There is no store yet, and the run writes files of the user's. `change` makes of the world
+    /// what it finds.
+    fn writing(
+        name: &'static str,
+        words: &'static [&'static str],
+        change: impl FnOnce(&World),
+    ) -> Self {
         let world = world();
         change(&world);
         let files = world.outside("files");
         copy(&world.outside("work"), &files);
-        let variables = vec![("PYTHONPATH", world.outside("stub").to_str().unwrap().to_owned())];
-        Self { world, variables, files: Some(files), ..Self::cold(name, words) }
+        let variables = vec![(
+            "PYTHONPATH",
+            world.outside("stub").to_str().unwrap().to_owned(),
+        )];
+        Self {
+            world,
+            variables,
+            files: Some(files),
+            ..Self::cold(name, words)
+        }
     }
 
     /// `lock` writes a file beside the script.
@@ -74,32 +104,53 @@ impl Scene {
 
     /// `export` makes an environment where another one is.
     fn export() -> Self {
-        Self::writing("export", &["-vpython-tool", "export", "env", "tool.py"], |world| {
-            let outcome = world.vpython(["-vpython-tool", "export", "env", "-c", ""]).run();
-            assert_eq!(outcome.code, Some(0), "{outcome}");
-            std::fs::remove_dir_all(world.outside("root")).unwrap();
-        })
+        Self::writing(
+            "export",
+            &["-vpython-tool", "export", "env", "tool.py"],
+            |world| {
+                let outcome = world
+                    .vpython(["-vpython-tool", "export", "env", "-c", ""])
+                    .run();
+                assert_eq!(outcome.code, Some(0), "{outcome}");
+                std::fs::remove_dir_all(world.outside("root")).unwrap();
+            },
+        )
     }
 
     /// `pack` writes a file where another one is.
     fn pack() -> Self {
-        Self::writing("pack", &["-vpython-tool", "pack", "--output", "env.tar", "tool.py"], |world| {
-            world.write("env.tar", "an older one");
-        })
+        Self::writing(
+            "pack",
+            &["-vpython-tool", "pack", "--output", "env.tar", "tool.py"],
+            |world| {
+                world.write("env.tar", "an older one");
+            },
+        )
     }
 
     /// `unpack` makes an environment where another one is, and has a link lead there.
     fn unpack() -> Self {
-        Self::writing("unpack", &["-vpython-tool", "unpack", "env.tar", "env", "--link", "current"], |world| {
-            let done = |words: &[&str]| {
-                let outcome = world.vpython(["-vpython-tool"]).arguments(words).run();
-                assert_eq!(outcome.code, Some(0), "{outcome}");
-            };
-            done(&["pack", "--output", "env.tar", "-c", ""]);
-            done(&["unpack", "env.tar", "env"]);
-            done(&["pack", "--output", "env.tar", "tool.py"]);
-            std::fs::remove_dir_all(world.outside("root")).unwrap();
-        })
+        Self::writing(
+            "unpack",
+            &[
+                "-vpython-tool",
+                "unpack",
+                "env.tar",
+                "env",
+                "--link",
+                "current",
+            ],
+            |world| {
+                let done = |words: &[&str]| {
+                    let outcome = world.vpython(["-vpython-tool"]).arguments(words).run();
+                    assert_eq!(outcome.code, Some(0), "{outcome}");
+                };
+                done(&["pack", "--output", "env.tar", "-c", ""]);
+                done(&["unpack", "env.tar", "env"]);
+                done(&["pack", "--output", "env.tar", "tool.py"]);
+                std::fs::remove_dir_all(world.outside("root")).unwrap();
+            },
+        )
     }
 
     /// `fetch` fills a directory, by a few lines that stand for pip.
@@ -128,7 +179,10 @@ impl Scene {
             std::fs::remove_dir_all(&work).unwrap();
             copy(files, &work);
         }
-        let words = [env!("CARGO_BIN_EXE_vpython")].iter().chain(self.words).map(ToString::to_string);
+        let words = [env!("CARGO_BIN_EXE_vpython")]
+            .iter()
+            .chain(self.words)
+            .map(ToString::to_string);
         traced(&self.world, words, &self.variables, fault)
     }
 
@@ -146,9 +200,14 @@ impl Scene {
     fn next_launch_works(&self) -> Result<(), String> {
         let expect = |words: &[&str], stdout: Option<&str>| {
             let outcome = self.world.vpython(words).run();
-            let is_right =
-                outcome.code == Some(0) && outcome.stderr.is_empty() && stdout.is_none_or(|stdout| outcome.stdout == stdout);
-            if is_right { Ok(()) } else { Err(outcome.to_string()) }
+            let is_right = outcome.code == Some(0)
+                && outcome.stderr.is_empty()
+                && stdout.is_none_or(|stdout| outcome.stdout == stdout);
+            if is_right {
+                Ok(())
+            } else {
+                Err(outcome.to_string())
+            }
         };
         if self.files.is_some() {
             self.next_run_ends_it()?;
@@ -164,21 +223,45 @@ impl Scene {
         expect(&["-vpython-tool", "prune"], None)?;
         let names = |directory: &str| {
             let entries = std::fs::read_dir(self.world.store(directory)).unwrap();
-            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect::<Vec<_>>()
+            entries
+                .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+                .collect::<Vec<_>>()
         };
-        let litter: Vec<String> = names("").into_iter().chain(names("memo")).filter(|name| name.starts_with('.')).collect();
-        let found = (names("envs").len(), names("wheels").len(), names("tmp").len(), &litter[..]);
-        if found == (1, 3, 0, &[]) { Ok(()) } else { Err(format!("left are {found:?}")) }
+        let litter: Vec<String> = names("")
+            .into_iter()
+            .chain(names("memo"))
+            .filter(|name| name.starts_with('.'))
+            .collect();
+        let found = (
+            names("envs").len(),
+            names("wheels").len(),
+            names("tmp").len(),
+            &litter[..],
+        );
+        if found == (1, 3, 0, &[]) {
+            Ok(())
+        } else {
+            Err(format!("left are {found:?}"))
+        }
     }
 
     /// What was begun can be ended, and nothing but what it is to write is there then.
     fn next_run_ends_it(&self) -> Result<(), String> {
         let launch = self.world.vpython(self.words);
-        let outcome = self.variables.iter().fold(launch, |launch, (name, value)| launch.env(name, value)).run();
-        let [found, expected] = ["work", "written"].map(|directory| contents(&self.world.outside(directory)));
+        let outcome = self
+            .variables
+            .iter()
+            .fold(launch, |launch, (name, value)| launch.env(name, value))
+            .run();
+        let [found, expected] =
+            ["work", "written"].map(|directory| contents(&self.world.outside(directory)));
         match outcome.code {
             Some(0) if found == expected => Ok(()),
-            Some(0) => Err(format!("left are {:?}, where {:?} were to be", found.keys(), expected.keys())),
+            Some(0) => Err(format!(
+                "left are {:?}, where {:?} were to be",
+                found.keys(),
+                expected.keys()
+            )),
             _ => Err(outcome.to_string()),
         }
     }
@@ -186,25 +269,55 @@ impl Scene {
 
 /// The files in a directory, with their content, but for what tells its own time.
 fn contents(directory: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
-    let entries = walkdir::WalkDir::new(directory).into_iter().map(Result::unwrap);
-    let files = entries.filter(|entry| !entry.path().is_dir() && entry.file_name() != "vpython.json");
-    files.map(|file| (file.path().strip_prefix(directory).unwrap().to_owned(), std::fs::read(file.path()).unwrap())).collect()
+    let entries = walkdir::WalkDir::new(directory)
+        .into_iter()
+        .map(Result::unwrap);
+    let files =
+        entries.filter(|entry| !entry.path().is_dir() && entry.file_name() != "vpython.json");
+    files
+        .map(|file| {
+            (
+                file.path().strip_prefix(directory).unwrap().to_owned(),
+                std::fs::read(file.path()).unwrap(),
+            )
+        })
+        .collect()
 }
 
 /// A world with three wheels, of each kind of file that there is, and a script that needs them.
 fn world() -> World {
     let world = World::new();
-    world.wheel(&Wheel::module("a", "1").file("a/data.bin", vec![7; 300_000]).entry_point("run-a", "a:main").compressed());
-    world.wheel(&Wheel::module("b", "2").script("b.sh", "#!python\n").data("data/share/b.txt", "b").file("b/c/d.py", ""));
+    world.wheel(
+        &Wheel::module("a", "1")
+            .file("a/data.bin", vec![7; 300_000])
+            .entry_point("run-a", "a:main")
+            .compressed(),
+    );
+    world.wheel(
+        &Wheel::module("b", "2")
+            .script("b.sh", "#!python\n")
+            .data("data/share/b.txt", "b")
+            .file("b/c/d.py", ""),
+    );
     world.wheel(&Wheel::module("c", "3"));
     let dependencies = "# /// script\n# dependencies = ['a', 'b', 'c']\n# ///\n";
-    world.write("tool.py", format!("{dependencies}import a, b, c\nprint(a.VERSION, b.VERSION, c.VERSION)\n"));
+    world.write(
+        "tool.py",
+        format!("{dependencies}import a, b, c\nprint(a.VERSION, b.VERSION, c.VERSION)\n"),
+    );
     world
 }
 
 /// Copies a store with all that it is told by: times, links, modes.
 fn copy(from: &Path, to: &Path) {
-    assert!(Command::new("cp").arg("-a").args([from, to]).status().unwrap().success());
+    assert!(
+        Command::new("cp")
+            .arg("-a")
+            .args([from, to])
+            .status()
+            .unwrap()
+            .success()
+    );
 }
 
 /// The moments to visit among `count`, which are numbered from 1.
@@ -230,8 +343,23 @@ impl Tally {
     /// Says what came of it, and fails if anything is broken.
     #[track_caller]
     fn report(self, what: &str) {
-        eprintln!("{what}: {} visited, {} hit, {} broken", self.visited, self.hit, self.broken.len());
-        assert!(self.broken.is_empty(), "{what}: {} broken\n{}", self.broken.len(), self.broken.join("\n\n"));
-        assert!(self.hit >= self.visited * 3 / 4, "{what}: only {} of {} were hit", self.hit, self.visited);
+        eprintln!(
+            "{what}: {} visited, {} hit, {} broken",
+            self.visited,
+            self.hit,
+            self.broken.len()
+        );
+        assert!(
+            self.broken.is_empty(),
+            "{what}: {} broken\n{}",
+            self.broken.len(),
+            self.broken.join("\n\n")
+        );
+        assert!(
+            self.hit >= self.visited * 3 / 4,
+            "{what}: only {} of {} were hit",
+            self.hit,
+            self.visited
+        );
     }
 }

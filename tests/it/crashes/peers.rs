@@ -1,5 +1,6 @@
-//! What others make of the same kills, for the table in `docs/reliability.md`: `VPYTHON_PEERS` names the directory that has `uv` and `pex`.
-//! Nothing is expected of them but that they work when nothing happens.
+//! What others make of the same kills, for the table in `docs/reliability.md`: `VPYTHON_PEERS`
+//! names the directory that has `uv` and `pex`. Nothing is expected of them but that they work when
+//! nothing happens.
 
 use super::{moments, world};
 use crate::support::World;
@@ -38,11 +39,18 @@ const PEERS: [Peer; 3] = [
 
 fn run(world: &World, lines: &str, directory: &str, fault: Option<Fault>) -> (usize, bool) {
     let path = format!("{directory}:/usr/bin:/bin");
-    let variables = [("PATH", path), ("PYTHON", world.python.path.to_str().unwrap().to_owned())];
+    let variables = [
+        ("PATH", path),
+        ("PYTHON", world.python.path.to_str().unwrap().to_owned()),
+    ];
     let words = ["/bin/sh", "-ec", lines].map(str::to_owned);
     let traced = traced(world, words, &variables, fault);
     let is_right = traced.outcome.code == Some(0) && traced.outcome.stdout.ends_with("1 2 3\n");
-    assert!(is_right || fault.is_some() || world.path("root").exists(), "{}", traced.outcome);
+    assert!(
+        is_right || fault.is_some() || world.path("root").exists(),
+        "{}",
+        traced.outcome
+    );
     (traced.calls, is_right)
 }
 
@@ -56,9 +64,17 @@ fn what_others_make_of_kills() {
     if !can_trace(&world) {
         return;
     }
-    world.write("plain.py", "import a, b, c\nprint(a.VERSION, b.VERSION, c.VERSION)\n");
+    world.write(
+        "plain.py",
+        "import a, b, c\nprint(a.VERSION, b.VERSION, c.VERSION)\n",
+    );
     for peer in PEERS {
-        run(&world, &format!("{}\necho 1 2 3", peer.before), &directory, None);
+        run(
+            &world,
+            &format!("{}\necho 1 2 3", peer.before),
+            &directory,
+            None,
+        );
         let clean = || std::fs::remove_dir_all(world.path("root")).unwrap_or_default();
         clean();
         let (calls, is_right) = run(&world, peer.launch, &directory, None);
@@ -70,6 +86,9 @@ fn what_others_make_of_kills() {
             visited += 1;
             broken += usize::from(!run(&world, peer.launch, &directory, None).1);
         }
-        eprintln!("{} killed at each of {calls} calls: {visited} visited, {broken} broken", peer.name);
+        eprintln!(
+            "{} killed at each of {calls} calls: {visited} visited, {broken} broken",
+            peer.name
+        );
     }
 }

@@ -6,7 +6,8 @@ use super::{Scene, Tally, moments};
 use crate::support::trace::{ERRORS, Fault, can_trace};
 use crate::support::{Outcome, Wheel, World};
 
-/// Refuses the run of a scene one of its calls, with each error in turn, and looks what comes of it.
+/// Refuses the run of a scene one of its calls, with each error in turn, and looks what comes of
+/// it.
 fn sweep(scene: &Scene) {
     if !can_trace(&scene.world) {
         return;
@@ -18,25 +19,42 @@ fn sweep(scene: &Scene) {
             tally.visited += 1;
             let traced = scene.run(Some(Fault::Refuse(moment, errno)));
             tally.hit += usize::from(traced.hit.is_some());
-            let came = is_clear(&traced.outcome, &clean.outcome).and_then(|()| scene.next_launch_works());
+            let came =
+                is_clear(&traced.outcome, &clean.outcome).and_then(|()| scene.next_launch_works());
             if let Err(why) = came {
-                tally.broken.push(format!("refused call {moment} ({:?}) with {errno}: {why}", traced.hit));
+                tally.broken.push(format!(
+                    "refused call {moment} ({:?}) with {errno}: {why}",
+                    traced.hit
+                ));
             }
         }
     }
-    tally.report(&format!("{}, {:?} calls refused with {ERRORS:?}", scene.name, clean.refusable));
+    tally.report(&format!(
+        "{}, {:?} calls refused with {ERRORS:?}",
+        scene.name, clean.refusable
+    ));
 }
 
-/// Either the run did what it does when all is well, or it says what could not be done, and why in the system's words.
+/// Either the run did what it does when all is well, or it says what could not be done, and why in
+/// the system's words.
 pub(super) fn is_clear(outcome: &Outcome, clean: &Outcome) -> Result<(), String> {
     // A prune may remove less, where it cannot tell whether something is in use.
     let is_prune = clean.stdout.contains("removed ");
     let is_done = outcome.code == Some(0) && (outcome.stdout == clean.stdout || is_prune);
     // A tool says what it does before it does it, and what it has done before the end.
-    let said = outcome.stderr.strip_prefix(&*clean.stderr).unwrap_or(&outcome.stderr);
+    let said = outcome
+        .stderr
+        .strip_prefix(&*clean.stderr)
+        .unwrap_or(&outcome.stderr);
     let is_explained = said.starts_with("vpython: error: ") && said.contains("(os error ");
-    let is_refused = matches!(outcome.code, Some(125..=127)) && clean.stdout.starts_with(&outcome.stdout) && is_explained;
-    if is_done || is_refused { Ok(()) } else { Err(outcome.to_string()) }
+    let is_refused = matches!(outcome.code, Some(125..=127))
+        && clean.stdout.starts_with(&outcome.stdout)
+        && is_explained;
+    if is_done || is_refused {
+        Ok(())
+    } else {
+        Err(outcome.to_string())
+    }
 }
 
 #[test]
@@ -46,12 +64,19 @@ fn a_first_launch_that_is_refused_a_call_says_so_and_leaves_nothing() {
 
 #[test]
 fn an_install_that_is_refused_a_call_says_so_and_leaves_nothing() {
-    sweep(&Scene::cold("install", &["-vpython-tool", "install", "tool.py"]));
+    sweep(&Scene::cold(
+        "install",
+        &["-vpython-tool", "install", "tool.py"],
+    ));
 }
 
 #[test]
 fn a_prune_that_is_refused_a_call_says_so_and_leaves_nothing() {
-    sweep(&Scene::built("prune", &["-vpython-tool", "prune", "--all"], drop));
+    sweep(&Scene::built(
+        "prune",
+        &["-vpython-tool", "prune", "--all"],
+        drop,
+    ));
 }
 
 #[test]
@@ -71,7 +96,9 @@ fn a_fetch_that_is_refused_a_call_says_so_and_leaves_nothing() {
 
 /// A staging directory has a name of chance.
 fn redact_staged(text: &str) -> String {
-    let Some((before, rest)) = text.split_once("[WORLD]/root/v1/tmp/") else { return text.to_owned() };
+    let Some((before, rest)) = text.split_once("[WORLD]/root/v1/tmp/") else {
+        return text.to_owned();
+    };
     let (_, after) = rest.split_once('/').unwrap();
     format!("{before}[STAGED]/{after}")
 }
@@ -80,9 +107,16 @@ fn redact_staged(text: &str) -> String {
 fn a_file_that_does_not_fit_is_named_and_nothing_is_left() {
     let world = World::new();
     world.wheel(&Wheel::module("a", "1").file("a/data.bin", vec![7; 300_000]));
-    world.write("tool.py", "# /// script\n# dependencies = ['a']\n# ///\nfrom a import VERSION\nprint(VERSION)\n");
-    // No file may become larger than 100 KiB, as on a full disk; without the signal that would end the process.
-    let line = format!("trap '' XFSZ; ulimit -f 200; exec {} tool.py", env!("CARGO_BIN_EXE_vpython"));
+    world.write(
+        "tool.py",
+        "# /// script\n# dependencies = ['a']\n# ///\nfrom a import VERSION\nprint(VERSION)\n",
+    );
+    // No file may become larger than 100 KiB, as on a full disk; without the signal that would end
+    // the process.
+    let line = format!(
+        "trap '' XFSZ; ulimit -f 200; exec {} tool.py",
+        env!("CARGO_BIN_EXE_vpython")
+    );
     let mut outcome = world.program("/bin/sh", ["-c", &line]).run();
     outcome.stderr = redact_staged(&outcome.stderr);
     outcome.refuses(

@@ -93,7 +93,10 @@ fn assert_search(world: &World, launch: Launch<'_>, expected: &str) {
     let text = text(world, &outcome);
     let (search, rest) = text.split_once("\ninterpreter  ").unwrap();
     assert!(search == expected, "expected:\n{expected}\nbut:\n{search}");
-    assert!(rest.starts_with("[PYTHON], CPython [VERSION] on [PLATFORM]\n"), "{outcome}");
+    assert!(
+        rest.starts_with("[PYTHON], CPython [VERSION] on [PLATFORM]\n"),
+        "{outcome}"
+    );
 }
 
 #[test]
@@ -115,10 +118,16 @@ requirements  b
     ];
     for (words, program) in rows {
         let behind = match program {
-            "/dev/null" => behind.replacen("at  ", "at  /dev/null  no file; not looked into\n  ", 1),
+            "/dev/null" => {
+                behind.replacen("at  ", "at  /dev/null  no file; not looked into\n  ", 1)
+            }
             _ => behind.to_owned(),
         };
-        assert_search(&world, explain(&world, words), &format!("program  {program}\n{behind}"));
+        assert_search(
+            &world,
+            explain(&world, words),
+            &format!("program  {program}\n{behind}"),
+        );
     }
     let barrier = "\
 program  module json.tool
@@ -128,7 +137,11 @@ looked at  [WORLD]/work/inner  no vpython.toml, .vpython or .vpython3
 
 spec  none: an environment with no packages
 ";
-    assert_search(&world, explain(&world, &["-m", "json.tool"]).within(world.path("inner")), barrier);
+    assert_search(
+        &world,
+        explain(&world, &["-m", "json.tool"]).within(world.path("inner")),
+        barrier,
+    );
 }
 
 #[test]
@@ -154,7 +167,10 @@ requirements  a
         "system_site_packages": false,
     });
     assert_eq!(explanation["spec"], spec);
-    assert_eq!(explanation["wheels"][0]["required_by"], json!(["the text of -c, line 3"]));
+    assert_eq!(
+        explanation["wheels"][0]["required_by"],
+        json!(["the text of -c, line 3"])
+    );
 }
 
 #[test]
@@ -184,7 +200,10 @@ spec  [WORLD]/work/app.pyz.vpython3, line 1 (luci)
     assert_search(&world, explain(&world, &["app.pyz"]), expected);
     std::fs::remove_file(world.path("app.pyz.vpython3")).unwrap();
     let text = text(&world, &explain(&world, &["app.pyz"]).run());
-    assert!(text.contains("\n  [WORLD]/work/app.pyz  a zip archive; not looked into\n"), "{text}");
+    assert!(
+        text.contains("\n  [WORLD]/work/app.pyz  a zip archive; not looked into\n"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -205,7 +224,10 @@ requirements  b
 #[test]
 fn specs_that_are_named() {
     let world = world();
-    world.write("one.txt", "# pinned\nb==2 \\\n    --no-binary=:none:\n-c ${NOWHERE}two.txt\n");
+    world.write(
+        "one.txt",
+        "# pinned\nb==2 \\\n    --no-binary=:none:\n-c ${NOWHERE}two.txt\n",
+    );
     world.write("${NOWHERE}two.txt", "b<3\n");
     let expected = "\
 program  the text of -c
@@ -215,7 +237,11 @@ spec  [WORLD]/work/one.txt, line 1 (requirements)
 requirements  b==2
 read with it  [WORLD]/work/${NOWHERE}two.txt
 ";
-    assert_search(&world, explain(&world, &["-vpython-spec=one.txt", "-c", ""]), expected);
+    assert_search(
+        &world,
+        explain(&world, &["-vpython-spec=one.txt", "-c", ""]),
+        expected,
+    );
     let default = explain(&world, &["-c", ""]).env("VPYTHON_DEFAULT_SPEC", "one.txt");
     let expected = "\
 program  the text of -c
@@ -230,7 +256,10 @@ read with it  [WORLD]/work/${NOWHERE}two.txt
 ";
     assert_search(&world, default, expected);
     let source = as_json(&world, &["-vpython-spec", "one.txt", "-c", ""])["spec"]["source"].clone();
-    assert_eq!(source, json!(["b==2     --no-binary=:none:", "-c ${NOWHERE}two.txt"]));
+    assert_eq!(
+        source,
+        json!(["b==2     --no-binary=:none:", "-c ${NOWHERE}two.txt"])
+    );
 }
 
 #[test]
@@ -242,14 +271,30 @@ fn a_strangers_spec_is_passed_over() {
     let world = world();
     world.write("open/vpython.toml", "");
     std::os::unix::fs::chown(world.path("open/vpython.toml"), Some(65534), None).unwrap();
-    std::fs::set_permissions(world.path("open"), std::os::unix::fs::PermissionsExt::from_mode(0o777)).unwrap();
-    let outcome = explain(&world, &["--json", "-c", ""]).within(world.path("open")).run();
+    std::fs::set_permissions(
+        world.path("open"),
+        std::os::unix::fs::PermissionsExt::from_mode(0o777),
+    )
+    .unwrap();
+    let outcome = explain(&world, &["--json", "-c", ""])
+        .within(world.path("open"))
+        .run();
     let warning = "vpython: warning: the spec `[WORLD]/work/open/vpython.toml` belongs to user 65534, and every user can write to \
                    `[WORLD]/work/open`; it is skipped\n";
-    assert_eq!((outcome.code, &*outcome.stderr), (Some(0), warning), "{outcome}");
+    assert_eq!(
+        (outcome.code, &*outcome.stderr),
+        (Some(0), warning),
+        "{outcome}"
+    );
     let explanation: Value = serde_json::from_str(&outcome.stdout).unwrap();
     let look = json!({"place": "[WORLD]/work/open/vpython.toml", "found": "another user's"});
     assert_eq!(explanation["searched"][2], look);
-    let outcome = explain(&world, &["-c", ""]).within(world.path("open")).run();
-    assert!(text(&world, &outcome).contains("  [WORLD]/work/open/vpython.toml  user 65534's; passed over\n"), "{outcome}");
+    let outcome = explain(&world, &["-c", ""])
+        .within(world.path("open"))
+        .run();
+    assert!(
+        text(&world, &outcome)
+            .contains("  [WORLD]/work/open/vpython.toml  user 65534's; passed over\n"),
+        "{outcome}"
+    );
 }

@@ -23,8 +23,12 @@ fn a_hit_says_so_and_changes_nothing() {
     let before = tree(&world.outside("root"));
     let outcome = explain(&world, &["tool.py"]).run();
     let text = text(&world, &outcome);
-    let end = "launch  warm: nothing has changed since the last launch, and its environment stands\n";
-    assert!(outcome.code == Some(0) && outcome.stderr.is_empty() && text.ends_with(end), "{outcome}");
+    let end =
+        "launch  warm: nothing has changed since the last launch, and its environment stands\n";
+    assert!(
+        outcome.code == Some(0) && outcome.stderr.is_empty() && text.ends_with(end),
+        "{outcome}"
+    );
     assert_eq!(tree(&world.outside("root")), before);
 }
 
@@ -41,34 +45,74 @@ fn a_miss_says_what_has_changed() {
     launch();
     assert_eq!(miss(), None);
 
-    let with_path = || explain(&world, &[]).env("PATH", format!("{}:/nowhere", world.search_path()));
-    assert_eq!(self::miss(with_path()), stands("`PATH` is not what it was at the last launch"));
+    let with_path =
+        || explain(&world, &[]).env("PATH", format!("{}:/nowhere", world.search_path()));
+    assert_eq!(
+        self::miss(with_path()),
+        stands("`PATH` is not what it was at the last launch")
+    );
     let with_wheels = with_path().env("VPYTHON_WHEELS", world.path("wheels"));
-    assert_eq!(self::miss(with_wheels), stands("not what they were at the last launch: `PATH`, `VPYTHON_WHEELS`"));
+    assert_eq!(
+        self::miss(with_wheels),
+        stands("not what they were at the last launch: `PATH`, `VPYTHON_WHEELS`")
+    );
 
     world.write("tool.py", script().replace("['a']", "['b']"));
-    assert_eq!(miss(), not_built("the text of the spec is not what it was at the last launch"));
+    assert_eq!(
+        miss(),
+        not_built("the text of the spec is not what it was at the last launch")
+    );
     world.write("tool.py", script());
     assert_eq!(miss(), None, "what it was before");
 
     world.wheel(&Wheel::module("z", "1"));
-    assert_eq!(miss(), stands(&format!("{} lists something else", changed("wheels"))));
+    assert_eq!(
+        miss(),
+        stands(&format!("{} lists something else", changed("wheels")))
+    );
     launch();
     let wheel = world.path("wheels/b-2-py3-none-any.whl");
     let bytes = std::fs::read(&wheel).unwrap();
     std::fs::write(&wheel, Wheel::module("b", "2").file("more.py", "").bytes()).unwrap();
-    let larger = format!("has another size: {} bytes, and had {}", wheel.metadata().unwrap().len(), bytes.len());
-    assert_eq!(miss(), not_built(&format!("{} {larger}", changed("wheels/b-2-py3-none-any.whl"))));
+    let larger = format!(
+        "has another size: {} bytes, and had {}",
+        wheel.metadata().unwrap().len(),
+        bytes.len()
+    );
+    assert_eq!(
+        miss(),
+        not_built(&format!(
+            "{} {larger}",
+            changed("wheels/b-2-py3-none-any.whl")
+        ))
+    );
     std::fs::write(&wheel, &bytes).unwrap();
-    assert_eq!(miss(), stands(&format!("{} is newer", changed("wheels/b-2-py3-none-any.whl"))));
+    assert_eq!(
+        miss(),
+        stands(&format!(
+            "{} is newer",
+            changed("wheels/b-2-py3-none-any.whl")
+        ))
+    );
     launch();
 
-    for memo in std::fs::read_dir(world.store("memo")).unwrap().map(|entry| entry.unwrap().path()) {
-        if memo.file_name().unwrap().to_string_lossy().starts_with("launch-") {
+    for memo in std::fs::read_dir(world.store("memo"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+    {
+        if memo
+            .file_name()
+            .unwrap()
+            .to_string_lossy()
+            .starts_with("launch-")
+        {
             std::fs::remove_file(memo).unwrap();
         }
     }
-    assert_eq!(miss(), stands("what the last launch came to is no longer remembered"));
+    assert_eq!(
+        miss(),
+        stands("what the last launch came to is no longer remembered")
+    );
     std::fs::remove_dir_all(world.store("memo")).unwrap();
     assert_eq!(miss(), stands("no launch like this is remembered"));
 }
@@ -82,11 +126,17 @@ fn a_miss_says_what_became_of_the_environment() {
     assert_eq!(miss(), None);
     let lock = File::open(environment.join("vpython.json")).unwrap();
     fs2::FileExt::try_lock_exclusive(&lock).unwrap();
-    assert_eq!(miss().as_deref(), Some("its environment is locked, as it is while somebody removes it"));
+    assert_eq!(
+        miss().as_deref(),
+        Some("its environment is locked, as it is while somebody removes it")
+    );
     fs2::FileExt::unlock(&lock).unwrap();
     let site = environment.join(format!("lib/python3.{}/site-packages", world.python.minor));
     std::fs::write(site.join("added.py"), "").unwrap();
-    assert_eq!(miss().as_deref(), Some("its environment was changed after it was built"));
+    assert_eq!(
+        miss().as_deref(),
+        Some("its environment was changed after it was built")
+    );
     std::fs::remove_dir_all(&environment).unwrap();
     assert_eq!(miss().as_deref(), Some("its environment is not built"));
 }
@@ -97,13 +147,19 @@ fn a_variable_that_the_spec_names_is_a_reason() {
     world.write("one.txt", "--find-links ${HOUSE}\nb\n");
     std::fs::create_dir(world.path("other")).unwrap();
     let launch = |tool: &[&str], house: &str| {
-        let words = [&["-vpython-spec=one.txt", "-vpython-tool"], tool, &["-c", ""]].concat();
+        let words = [
+            &["-vpython-spec=one.txt", "-vpython-tool"],
+            tool,
+            &["-c", ""],
+        ]
+        .concat();
         world.vpython(words).env("HOUSE", world.path(house))
     };
     assert_eq!(launch(&["install"], "wheels").run().code, Some(0));
     let miss = |house: &str| explained(launch(&["explain", "--json"], house), 0)["miss"].clone();
     assert_eq!(miss("wheels"), json!(null));
-    let why = "`HOUSE` is not what it was at the last launch; its environment stands, and will be used";
+    let why =
+        "`HOUSE` is not what it was at the last launch; its environment stands, and will be used";
     assert_eq!(miss("other"), json!(why));
 }
 
@@ -116,7 +172,10 @@ fn nobody_is_waited_for() {
     std::fs::remove_dir_all(&environment).unwrap();
     let lock = File::create(world.store(&format!("locks/{key}.lock"))).unwrap();
     fs2::FileExt::try_lock_exclusive(&lock).unwrap();
-    assert_eq!(miss(explain(&world, &[])).as_deref(), Some("its environment is not built"));
+    assert_eq!(
+        miss(explain(&world, &[])).as_deref(),
+        Some("its environment is not built")
+    );
 }
 
 #[test]
@@ -137,16 +196,35 @@ fn what_a_warm_launch_does_not_look_at_is_a_warning() {
     for name in &names {
         world.wheel(&Wheel::module(name, "1"));
     }
-    world.write("tool.py", script().replace("'a'", &format!("'b', '{}'", names.join("', '"))));
+    world.write(
+        "tool.py",
+        script().replace("'a'", &format!("'b', '{}'", names.join("', '"))),
+    );
     let wheel = world.path("wheels/b-2-py3-none-any.whl");
-    File::open(&wheel).unwrap().set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
+    File::open(&wheel)
+        .unwrap()
+        .set_modified(std::time::SystemTime::UNIX_EPOCH)
+        .unwrap();
     world.install(["tool.py"]);
     std::fs::write(&wheel, Wheel::module("b", "2").file("more.py", "").bytes()).unwrap();
     let outcome = explain(&world, &["--json", "tool.py"]).run();
     let warning = "vpython: warning: a cold launch would use another environment, `[WORLD]/root/v1/envs/[KEY]`\n";
-    assert_eq!((outcome.code, &*outcome.stderr), (Some(0), warning), "{outcome}");
-    assert_eq!(serde_json::from_str::<Value>(&outcome.stdout).unwrap()["hit"], json!(true));
+    assert_eq!(
+        (outcome.code, &*outcome.stderr),
+        (Some(0), warning),
+        "{outcome}"
+    );
+    assert_eq!(
+        serde_json::from_str::<Value>(&outcome.stdout).unwrap()["hit"],
+        json!(true)
+    );
     std::fs::write(&wheel, "").unwrap();
     let outcome = explain(&world, &["--json", "tool.py"]).run();
-    assert!(outcome.code == Some(0) && outcome.stderr.starts_with("vpython: warning: a cold launch would fail: "), "{outcome}");
+    assert!(
+        outcome.code == Some(0)
+            && outcome
+                .stderr
+                .starts_with("vpython: warning: a cold launch would fail: "),
+        "{outcome}"
+    );
 }

@@ -1,4 +1,5 @@
-//! `-vpython-tool explain`: which spec, interpreter, wheels and environment a command line gets, and why.
+//! `-vpython-tool explain`: which spec, interpreter, wheels and environment a command line gets,
+//! and why.
 
 mod documents;
 mod failures;
@@ -20,7 +21,8 @@ fn world() -> World {
 
 /// A script that asks for `a` in a block.
 fn script() -> String {
-    "# /// script\n# requires-python = '>=3.6'\n# dependencies = ['a']\n# ///\nimport a\n".to_owned()
+    "# /// script\n# requires-python = '>=3.6'\n# dependencies = ['a']\n# ///\nimport a\n"
+        .to_owned()
 }
 
 /// A spec of LUCI's in which wheels are named twice, and for elsewhere.
@@ -50,10 +52,17 @@ fn text(world: &World, outcome: &Outcome) -> String {
 fn squeezed(text: &str) -> String {
     let mut squeezed = String::new();
     for line in text.lines() {
-        let columns: Vec<&str> = line.split("  ").map(str::trim).filter(|column| !column.is_empty()).collect();
+        let columns: Vec<&str> = line
+            .split("  ")
+            .map(str::trim)
+            .filter(|column| !column.is_empty())
+            .collect();
         let indentation = if line.starts_with(' ') { "  " } else { "" };
         let line = columns.join("  ");
-        let words: Vec<&str> = line.split(' ').map(|word| if is_digest(word) { "[DIGEST]" } else { word }).collect();
+        let words: Vec<&str> = line
+            .split(' ')
+            .map(|word| if is_digest(word) { "[DIGEST]" } else { word })
+            .collect();
         squeezed.push_str(&[indentation, &words.join(" "), "\n"].concat());
     }
     squeezed
@@ -66,7 +75,12 @@ fn is_digest(word: &str) -> bool {
 
 /// What `sysconfig.get_platform()` says, as in `linux x86_64`.
 fn platform(world: &World) -> String {
-    let words = ["-I", "-S", "-c", "import sysconfig; print(sysconfig.get_platform().replace('-', ' ', 1), end='')"];
+    let words = [
+        "-I",
+        "-S",
+        "-c",
+        "import sysconfig; print(sysconfig.get_platform().replace('-', ' ', 1), end='')",
+    ];
     world.program(&world.python.path, words).run().stdout
 }
 
@@ -78,7 +92,12 @@ fn explained(launch: Launch<'_>, code: i32) -> Value {
 }
 
 fn as_json(world: &World, words: &[&str]) -> Value {
-    explained(world.vpython(["-vpython-tool", "explain", "--json"]).arguments(words), 0)
+    explained(
+        world
+            .vpython(["-vpython-tool", "explain", "--json"])
+            .arguments(words),
+        0,
+    )
 }
 
 #[test]
@@ -86,18 +105,30 @@ fn the_example_of_the_readme_is_what_is_printed() {
     let world = World::new();
     world.wheel(&Wheel::module("certifi", "2023.7.22"));
     world.wheel(&Wheel::module("requests", "2.31.0").requires("certifi>=2017.4.17"));
-    let dependencies = "dependencies = ['requests>=2.31', \"pywin32==306; sys_platform == 'win32'\"]";
-    world.write("vpython.toml", format!("requires-python = '>=3.6'\n{dependencies}\n"));
+    let dependencies =
+        "dependencies = ['requests>=2.31', \"pywin32==306; sys_platform == 'win32'\"]";
+    world.write(
+        "vpython.toml",
+        format!("requires-python = '>=3.6'\n{dependencies}\n"),
+    );
     world.write("bin/tool.py", "");
     world.install(["bin/tool.py"]);
     world.wheel(&Wheel::module("other", "1"));
     let readme = include_str!("../../../README.md");
-    let (_, behind) = readme.split_once("<!-- explained -->\n```text\n$ vpython -vpython-tool explain bin/tool.py\n").unwrap();
+    let (_, behind) = readme
+        .split_once("<!-- explained -->\n```text\n$ vpython -vpython-tool explain bin/tool.py\n")
+        .unwrap();
     let (example, _) = behind.split_once("```").unwrap();
-    let (entry, key) = ("/home/me/.cache/vpython-root.1000/v1/envs/", example.rsplit("/envs/").next().unwrap());
+    let (entry, key) = (
+        "/home/me/.cache/vpython-root.1000/v1/envs/",
+        example.rsplit("/envs/").next().unwrap(),
+    );
     let mut text = text(&world, &explain(&world, &["bin/tool.py"]).run());
     let places = [
-        ("[WORLD]/root/v1/envs/[KEY]", &*format!("{entry}{}", &key[..40])),
+        (
+            "[WORLD]/root/v1/envs/[KEY]",
+            &*format!("{entry}{}", &key[..40]),
+        ),
         ("[WORLD]/work", "/src"),
         ("[WORLD]/bin", "/usr/bin"),
         ("[PYTHON]", "/usr/bin/python3.11"),

@@ -5,7 +5,8 @@ use serde_json::json;
 use super::{as_json, explain};
 use crate::support::{Wheel, World};
 
-/// A world in which `a` and `c` are asked for; `a`, `b` and `d` are a circle, and `c` is required twice.
+/// A world in which `a` and `c` are asked for; `a`, `b` and `d` are a circle, and `c` is required
+/// twice.
 fn world() -> World {
     let world = World::new();
     world.wheel(&Wheel::module("a", "1").requires("b>=1").requires("c"));
@@ -19,7 +20,11 @@ fn world() -> World {
 #[track_caller]
 fn assert_prints(world: &World, words: &[&str], code: i32, stdout: &str, stderr: &str) {
     let outcome = explain(world, words).run();
-    assert_eq!((outcome.code, &*outcome.stdout, &*outcome.stderr), (Some(code), stdout, stderr), "{outcome}");
+    assert_eq!(
+        (outcome.code, &*outcome.stdout, &*outcome.stderr),
+        (Some(code), stdout, stderr),
+        "{outcome}"
+    );
 }
 
 #[test]
@@ -64,7 +69,15 @@ digraph vpython {
 #[test]
 fn the_edges_are_in_the_json() {
     let edge = |(from, to): (Option<&str>, &str)| json!({"from": from, "to": to});
-    let edges = [(None, "a"), (None, "c"), (Some("a"), "b"), (Some("a"), "c"), (Some("b"), "d"), (Some("d"), "a")].map(edge);
+    let edges = [
+        (None, "a"),
+        (None, "c"),
+        (Some("a"), "b"),
+        (Some("a"), "c"),
+        (Some("b"), "d"),
+        (Some("d"), "a"),
+    ]
+    .map(edge);
     let world = world();
     for words in [&["-c", ""][..], &["--tree", "-c", ""], &["--dot", "-c", ""]] {
         assert_eq!(as_json(&world, words)["edges"], json!(edges));
@@ -75,10 +88,20 @@ fn the_edges_are_in_the_json() {
 fn where_there_are_no_wheels_there_is_no_tree() {
     let world = World::new();
     assert_prints(&world, &["--tree", "-c", ""], 0, "no wheels\n", "");
-    assert_prints(&world, &["--dot", "-c", ""], 0, "digraph vpython {\n  node [shape=box]\n}\n", "");
+    assert_prints(
+        &world,
+        &["--dot", "-c", ""],
+        0,
+        "digraph vpython {\n  node [shape=box]\n}\n",
+        "",
+    );
     world.write("vpython.toml", "dependencies = 1\n");
     for form in ["--tree", "--dot"] {
         let outcome = explain(&world, &[form, "-c", ""]).run();
-        assert_eq!((outcome.code, &*outcome.stdout), (Some(125), ""), "{outcome}");
+        assert_eq!(
+            (outcome.code, &*outcome.stdout),
+            (Some(125), ""),
+            "{outcome}"
+        );
     }
 }

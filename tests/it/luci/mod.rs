@@ -1,11 +1,13 @@
-//! LUCI's specs: run from a directory of ordinary wheels, and [`search`] found where LUCI's vpython found them.
+//! LUCI's specs: run from a directory of ordinary wheels, and [`search`] found where LUCI's vpython
+//! found them.
 
 mod search;
 
 use crate::support::{Launch, Python, Wheel, World};
 
 /// A program that prints the version of the wheel that it got, or `none`.
-const PROGRAM: &str = "try:\n    import which\n    print(which.VERSION)\nexcept ImportError:\n    print('none')\n";
+const PROGRAM: &str =
+    "try:\n    import which\n    print(which.VERSION)\nexcept ImportError:\n    print('none')\n";
 
 /// A world with a house of wheels of `which` 1 to 9.
 fn world() -> World {
@@ -18,7 +20,9 @@ fn world() -> World {
 
 /// The text of a spec that lists one of them.
 fn spec(version: u32) -> String {
-    format!("wheel: <\n  name: \"infra/python/wheels/which-py3\"\n  version: \"version:{version}\"\n>\n")
+    format!(
+        "wheel: <\n  name: \"infra/python/wheels/which-py3\"\n  version: \"version:{version}\"\n>\n"
+    )
 }
 
 /// The program behind a block that lists one of them.
@@ -29,7 +33,9 @@ fn script(version: u32) -> String {
 
 /// vpython with the house of wheels.
 fn launch<'a>(world: &'a World, words: &[&str]) -> Launch<'a> {
-    world.vpython(words).env("VPYTHON_WHEELS", world.outside("house"))
+    world
+        .vpython(words)
+        .env("VPYTHON_WHEELS", world.outside("house"))
 }
 
 fn remove(world: &World, path: &str) {
@@ -42,20 +48,29 @@ fn a_spec_in_the_style_of_chromium_runs() {
     let minor = world.python.minor;
     let binary = format!("cp3{minor}-cp3{minor}-linux_x86_64");
     world.wheel(&Wheel::module("six", "1.15.0").tag("py2.py3-none-any"));
-    world.wheel(&Wheel::module("requests", "2.26.0").requires("idna>=2.5").requires("not a requirement"));
+    world.wheel(
+        &Wheel::module("requests", "2.26.0")
+            .requires("idna>=2.5")
+            .requires("not a requirement"),
+    );
     world.wheel(&Wheel::module("cffi", "1.14.5").tag(&binary));
     world.wheel(&Wheel::module("coverage", "5.5").tag(&binary));
     world.wheel(&Wheel::module("coverage", "5.5+chromium.3").tag(&binary));
     world.wheel(&Wheel::module("numpy", "1.21.1").tag(&binary));
     world.wheel(&Wheel::module("pyasn1_modules", "0.2.4").tag("py2.py3-none-any"));
     world.wheel(&Wheel::module("extra", "1"));
-    let text = include_str!("../../../testdata/luci/chromium.vpython3").replace("\"3.8\"", &format!("\"3.{minor}\""));
+    let text = include_str!("../../../testdata/luci/chromium.vpython3")
+        .replace("\"3.8\"", &format!("\"3.{minor}\""));
     world.write(".vpython3", text);
     let program = "from importlib import metadata\n\
                    for name in sorted(d.metadata['Name'] for d in metadata.distributions()):\n    \
                    print(name, 'seeded' if name in ('pip', 'setuptools') else __import__(name).VERSION)\n";
     world.write("tools/deep/tool.py", program);
-    let setuptools = if minor < 12 { "setuptools seeded\n" } else { "" };
+    let setuptools = if minor < 12 {
+        "setuptools seeded\n"
+    } else {
+        ""
+    };
     let expected = format!(
         "cffi 1.14.5\ncoverage 5.5+chromium.3\nnumpy 1.21.1\npip seeded\npyasn1_modules 0.2.4\nrequests 2.26.0\n{setuptools}\
          six 1.15.0\n"
@@ -64,9 +79,17 @@ fn a_spec_in_the_style_of_chromium_runs() {
         not_tested!("`importlib.metadata` needs CPython 3.8");
         return;
     }
-    world.vpython(["tools/deep/tool.py"]).run().prints(&expected);
-    let site = world.install(["tools/deep/tool.py"]).join(format!("lib/python3.{minor}/site-packages"));
-    assert!(site.join("six-1.15.0.dist-info/REQUESTED").exists(), "a listed wheel is asked for");
+    world
+        .vpython(["tools/deep/tool.py"])
+        .run()
+        .prints(&expected);
+    let site = world
+        .install(["tools/deep/tool.py"])
+        .join(format!("lib/python3.{minor}/site-packages"));
+    assert!(
+        site.join("six-1.15.0.dist-info/REQUESTED").exists(),
+        "a listed wheel is asked for"
+    );
 }
 
 #[test]
@@ -82,22 +105,40 @@ fn the_example_of_the_readme_runs() {
     world.write(".vpython3", example);
     world.wheel(&Wheel::module("six", "1.15.0"));
     world.wheel(&Wheel::module("cffi", "1.14.5").tag("cp311-cp311-linux_x86_64"));
-    world.vpython(["-c", "import six, cffi; print(six.VERSION, cffi.VERSION)"]).run().prints("1.15.0 1.14.5\n");
+    world
+        .vpython(["-c", "import six, cffi; print(six.VERSION, cffi.VERSION)"])
+        .run()
+        .prints("1.15.0 1.14.5\n");
 }
 
 #[test]
 fn a_named_spec_is_known_by_name_and_content() {
     let world = world();
     world.write("plain.py", PROGRAM);
-    for name in ["named.vpython3", "named.vpython", ".vpython3", "other.cfg", "other"] {
+    for name in [
+        "named.vpython3",
+        "named.vpython",
+        ".vpython3",
+        "other.cfg",
+        "other",
+    ] {
         world.write(name, spec(6));
-        launch(&world, &["-vpython-spec", name, "plain.py"]).run().prints("6\n");
-        launch(&world, &["plain.py"]).env("VPYTHON_DEFAULT_SPEC", world.path(name)).run().prints("6\n");
+        launch(&world, &["-vpython-spec", name, "plain.py"])
+            .run()
+            .prints("6\n");
+        launch(&world, &["plain.py"])
+            .env("VPYTHON_DEFAULT_SPEC", world.path(name))
+            .run()
+            .prints("6\n");
         remove(&world, name);
     }
     world.write("block.py", script(7));
-    launch(&world, &["-vpython-spec", "block.py", "plain.py"]).run().prints("7\n");
-    launch(&world, &["-vpython-spec=/dev/null", "block.py"]).run().prints("none\n");
+    launch(&world, &["-vpython-spec", "block.py", "plain.py"])
+        .run()
+        .prints("7\n");
+    launch(&world, &["-vpython-spec=/dev/null", "block.py"])
+        .run()
+        .prints("none\n");
     world.write("bad.cfg", "name = 7\n");
     launch(&world, &["-vpython-spec", "bad.cfg", "plain.py"]).run().refuses(
         125,
@@ -127,8 +168,12 @@ fn all_missing_wheels_are_named_at_once() {
     let one = "vpython: error: no wheel in `[WORLD]/work/wheels` fits `cffi==1.14.5+chromium.7` (listed in `[WORLD]/work/.vpython3`, \
                line 2 as `infra/python/wheels/cffi/${vpython_platform}` `version:1.14.5.chromium.7`)\n";
     let hint = "  hint: fetch what is missing: `vpython -vpython-tool fetch -c ''`";
-    world.vpython(["-c", ""]).run().refuses(125, &format!("{one}{}{hint}\n", rejected("")));
-    let both = std::fs::read_to_string(world.path(".vpython3")).unwrap() + "wheel < name: 'six-py3' version: '1' >\n";
+    world
+        .vpython(["-c", ""])
+        .run()
+        .refuses(125, &format!("{one}{}{hint}\n", rejected("")));
+    let both = std::fs::read_to_string(world.path(".vpython3")).unwrap()
+        + "wheel < name: 'six-py3' version: '1' >\n";
     world.write(".vpython3", both);
     let several = format!(
         "vpython: error: no wheel in `[WORLD]/work/wheels` fits 2 of those that are listed\n  \
@@ -150,7 +195,10 @@ fn a_build_that_is_mended_where_it_lies_is_taken() {
     let whole = std::fs::read(&build).unwrap();
     // A file that is written over leaves its directory as it was.
     std::fs::write(&build, "not yet a wheel").unwrap();
-    world.write(".vpython3", "wheel < name: 'which-py3' version: 'version:1.chromium.1' >\n");
+    world.write(
+        ".vpython3",
+        "wheel < name: 'which-py3' version: 'version:1.chromium.1' >\n",
+    );
     world.write("tool.py", PROGRAM);
     world.vpython(["tool.py"]).run().prints("1\n");
     world.vpython(["tool.py"]).run().prints("1\n");
@@ -182,12 +230,21 @@ fn a_python_version_chooses_the_interpreter() {
     let world = World::new();
     let minor = world.python.minor;
     let print = ["-c", "import sys; print(sys.version_info[1])"];
-    for version in ["3".to_owned(), format!("3.{minor}"), world.python.version.clone(), String::new()] {
+    for version in [
+        "3".to_owned(),
+        format!("3.{minor}"),
+        world.python.version.clone(),
+        String::new(),
+    ] {
         world.write(".vpython3", format!("python_version: '{version}'"));
         world.vpython(print).run().prints(&format!("{minor}\n"));
     }
     world.write(".vpython3", "python_version: \"3.99\"");
-    let outcome = world.vpython(["-vpython-interpreter"]).arguments([&world.python.path]).arguments(print).run();
+    let outcome = world
+        .vpython(["-vpython-interpreter"])
+        .arguments([&world.python.path])
+        .arguments(print)
+        .run();
     outcome.refuses(
         125,
         "vpython: error: cannot use `[PYTHON]` as interpreter\n  \
@@ -199,7 +256,11 @@ fn a_python_version_chooses_the_interpreter() {
     assert!(outcome.stderr.starts_with(headline), "{outcome}");
     world.write(".vpython", "python_version: '2.6'\n");
     remove(&world, ".vpython3");
-    let outcome = world.vpython(["-vpython-interpreter"]).arguments([&world.python.path]).arguments(print).run();
+    let outcome = world
+        .vpython(["-vpython-interpreter"])
+        .arguments([&world.python.path])
+        .arguments(print)
+        .run();
     outcome.refuses(
         125,
         "vpython: error: cannot use `[PYTHON]` as interpreter\n  \

@@ -95,7 +95,12 @@ fn a_directory_with_the_name_of_a_spec_is_stepped_over() {
     let world = world();
     world.write(".vpython", spec(1));
     world.write("a/plain.py", PROGRAM);
-    for name in [".vpython3", "vpython.toml", "a/.vpython3", "a/plain.py.vpython3"] {
+    for name in [
+        ".vpython3",
+        "vpython.toml",
+        "a/.vpython3",
+        "a/plain.py.vpython3",
+    ] {
         std::fs::create_dir(world.path(name)).unwrap();
     }
     symlink(".vpython3", world.path("a/.vpython")).unwrap();
@@ -112,14 +117,17 @@ fn a_pipe_with_the_name_of_a_spec_is_stepped_over_and_one_that_is_named_is_read(
     }
     launch(&world, &["a/plain.py"]).run().prints("1\n");
     let pipe = world.path("a/.vpython3");
-    // Of a small pipe no more than a page is read at once: the text comes in pieces, as a shell's `<(…)` may give it.
+    // Of a small pipe no more than a page is read at once: the text comes in pieces, as a shell's
+    // `<(…)` may give it.
     let author = std::thread::spawn(move || {
         let mut pipe = std::fs::OpenOptions::new().write(true).open(pipe).unwrap();
         nix::fcntl::fcntl(&pipe, nix::fcntl::FcntlArg::F_SETPIPE_SZ(4096)).unwrap();
         let text = format!("#{}\n{}", " ".repeat(10_000), spec(2));
         std::io::Write::write_all(&mut pipe, text.as_bytes()).unwrap();
     });
-    launch(&world, &["-vpython-spec", "a/.vpython3", "a/plain.py"]).run().prints("2\n");
+    launch(&world, &["-vpython-spec", "a/.vpython3", "a/plain.py"])
+        .run()
+        .prints("2\n");
     author.join().unwrap();
 }
 
@@ -142,13 +150,19 @@ fn a_broken_spec_of_a_script_is_an_error_and_never_skipped() {
         "vpython: error: cannot open `[WORLD]/work/tool.py.vpython3`\n  caused by: No such file or directory (os error 2)\n",
     );
     remove(&world, "tool.py.vpython3");
-    world.write("tool.py", "if True:\n    # [VPYTHON:BEGIN]\n    # wheels: <>\n    # [VPYTHON:END]\n    pass\n");
+    world.write(
+        "tool.py",
+        "if True:\n    # [VPYTHON:BEGIN]\n    # wheels: <>\n    # [VPYTHON:END]\n    pass\n",
+    );
     launch(&world, &["tool.py"]).run().refuses(
         125,
         "vpython: error: bad spec in `[WORLD]/work/tool.py`\n  \
          caused by: `[WORLD]/work/tool.py`, line 3, column 7: a spec has no field `wheels`; did you mean `wheel`?\n",
     );
-    world.write("tool.py", "# [VPYTHON:BEGIN]\n# wheel: <>\n#[VPYTHON:END]\n");
+    world.write(
+        "tool.py",
+        "# [VPYTHON:BEGIN]\n# wheel: <>\n#[VPYTHON:END]\n",
+    );
     launch(&world, &["tool.py"]).run().refuses(
         125,
         "vpython: error: the guards of the spec that begins in `[WORLD]/work/tool.py`, line 1 differ\n  \
@@ -163,7 +177,11 @@ fn a_strangers_spec_in_a_directory_for_everybody_is_passed_over() {
     const STRANGER: u32 = 54321;
     let world = world();
     let open_to_all = |path: &Path, is_open: bool| {
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(if is_open { 0o777 } else { 0o755 })).unwrap();
+        std::fs::set_permissions(
+            path,
+            std::fs::Permissions::from_mode(if is_open { 0o777 } else { 0o755 }),
+        )
+        .unwrap();
     };
     let script = world.write("shared/deep/tool.py", PROGRAM);
     let planted = world.write("shared/.vpython3", spec(2));
@@ -177,8 +195,12 @@ fn a_strangers_spec_in_a_directory_for_everybody_is_passed_over() {
     }
     let warning = "vpython: warning: the spec `[WORLD]/work/shared/.vpython3` belongs to user 54321, and every user can write to \
                    `[WORLD]/work/shared`; it is skipped\n";
-    launch(&world, &["shared/deep/tool.py"]).run().expect(0, "1\n", warning);
-    launch(&world, &["shared/deep/tool.py"]).run().expect(0, "1\n", warning);
+    launch(&world, &["shared/deep/tool.py"])
+        .run()
+        .expect(0, "1\n", warning);
+    launch(&world, &["shared/deep/tool.py"])
+        .run()
+        .expect(0, "1\n", warning);
     open_to_all(&shared, false);
     launch(&world, &["shared/deep/tool.py"]).run().prints("2\n");
     open_to_all(&shared, true);
@@ -192,11 +214,20 @@ fn a_strangers_spec_in_a_directory_for_everybody_is_passed_over() {
     symlink(&mine, &planted).unwrap();
     launch(&world, &["shared/deep/tool.py"]).run().prints("3\n");
     lchown(&planted, Some(STRANGER), None).unwrap();
-    launch(&world, &["shared/deep/tool.py"]).run().expect(0, "1\n", warning);
+    launch(&world, &["shared/deep/tool.py"])
+        .run()
+        .expect(0, "1\n", warning);
     // Nor is a stranger's partner of a script there.
     remove(&world, "shared/.vpython3");
     world.write("shared/job.py", PROGRAM);
-    chown(world.write("shared/job.py.vpython3", spec(2)), Some(STRANGER), None).unwrap();
+    chown(
+        world.write("shared/job.py.vpython3", spec(2)),
+        Some(STRANGER),
+        None,
+    )
+    .unwrap();
     let warning = warning.replace("/.vpython3`", "/job.py.vpython3`");
-    launch(&world, &["shared/job.py"]).run().expect(0, "1\n", &warning);
+    launch(&world, &["shared/job.py"])
+        .run()
+        .expect(0, "1\n", &warning);
 }

@@ -1,10 +1,11 @@
-//! Environments that are taken elsewhere: every form in which vpython makes one, at every place, in every use.
+//! Environments that are taken elsewhere: every form in which vpython makes one, at every place, in
+//! every use.
 //!
-//! Beside this table stand what a script is and how it may be called (`scripts`), activation by each shell (`shells`), and that nothing
-//! in an environment names where it stands (`names`).
+//! Beside this table stand what a script is and how it may be called (`scripts`), activation by
+//! each shell (`shells`), and that nothing in an environment names where it stands (`names`).
 //!
-//! `VPYTHON_MATRIX=all` takes every form with every python to every place; without, it is every form with one python, and one form with
-//! the others.
+//! `VPYTHON_MATRIX=all` takes every form with every python to every place; without, it is every
+//! form with one python, and one form with the others.
 
 mod names;
 mod scripts;
@@ -36,14 +37,26 @@ enum Form {
 }
 
 impl Form {
-    const ALL: [Self; 6] = [Self::Entry, Self::Export, Self::Copy, Self::WithPython, Self::Unpacked, Self::UnpackedWithPython];
+    const ALL: [Self; 6] = [
+        Self::Entry,
+        Self::Export,
+        Self::Copy,
+        Self::WithPython,
+        Self::Unpacked,
+        Self::UnpackedWithPython,
+    ];
 
     /// Those that are made with each python.
     fn with_each_python() -> &'static [Self] {
-        if is_full() { &Self::ALL } else { &[Self::Entry] }
+        if is_full() {
+            &Self::ALL
+        } else {
+            &[Self::Entry]
+        }
     }
 
-    /// Where the tests take it. What brings an interpreter along has thousands of files, and goes only where that may matter.
+    /// Where the tests take it. What brings an interpreter along has thousands of files, and goes
+    /// only where that may matter.
     fn places(self) -> &'static [Place] {
         match self {
             _ if is_full() => &Place::ALL,
@@ -53,7 +66,8 @@ impl Form {
         }
     }
 
-    /// Makes the environment that the world's spec asks for, byte code included, and gives its directory.
+    /// Makes the environment that the world's spec asks for, byte code included, and gives its
+    /// directory.
     fn make(self, world: &World) -> PathBuf {
         let run = |words: &[&str]| {
             let said = world.vpython(["-vpython-tool"]).arguments(words).run();
@@ -65,7 +79,9 @@ impl Form {
             Self::Copy => run(&["export", "exported", "--copy", "-c", ""]),
             Self::WithPython => run(&["export", "exported", "--with-python", "-c", ""]),
             Self::Unpacked => run(&["pack", "--output", "packed.tar.gz", "-c", ""]),
-            Self::UnpackedWithPython => run(&["pack", "--output", "packed.tar", "--with-python", "-c", ""]),
+            Self::UnpackedWithPython => {
+                run(&["pack", "--output", "packed.tar", "--with-python", "-c", ""])
+            }
         }
         match self {
             Self::Unpacked => run(&["unpack", "packed.tar.gz", "exported"]),
@@ -76,7 +92,8 @@ impl Form {
     }
 }
 
-/// Where an environment goes. What it was made of, and the place that it comes from, are gone by then.
+/// Where an environment goes. What it was made of, and the place that it comes from, are gone by
+/// then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
     /// Where it was made.
@@ -96,7 +113,15 @@ enum Place {
 }
 
 impl Place {
-    const ALL: [Self; 7] = [Self::Made, Self::Moved, Self::Odd, Self::Copied, Self::Long, Self::Linked, Self::ReadOnly];
+    const ALL: [Self; 7] = [
+        Self::Made,
+        Self::Moved,
+        Self::Odd,
+        Self::Copied,
+        Self::Long,
+        Self::Linked,
+        Self::ReadOnly,
+    ];
 
     /// Takes the environment there, and gives it as it is called there.
     fn take(self, world: &World, environment: &Path) -> PathBuf {
@@ -112,7 +137,13 @@ impl Place {
         };
         std::fs::create_dir_all(to.parent().unwrap()).unwrap();
         if self == Self::Copied {
-            world.program("/bin/cp", [OsStr::new("-r"), environment.as_ref(), to.as_ref()]).run().prints("");
+            world
+                .program(
+                    "/bin/cp",
+                    [OsStr::new("-r"), environment.as_ref(), to.as_ref()],
+                )
+                .run()
+                .prints("");
             std::fs::remove_dir_all(environment).unwrap();
         } else {
             std::fs::rename(environment, &to).unwrap();
@@ -143,7 +174,11 @@ impl Stand<'_> {
     /// The module of the wheel.
     fn module(&self) -> String {
         let is_two = self.path("bin/python2.7").exists();
-        let version = if is_two { "2.7".to_owned() } else { format!("3.{}", self.world.python.minor) };
+        let version = if is_two {
+            "2.7".to_owned()
+        } else {
+            format!("3.{}", self.world.python.minor)
+        };
         format!("lib/python{version}/site-packages/movable/__init__.py")
     }
 
@@ -152,8 +187,11 @@ impl Stand<'_> {
         if self.place != Place::ReadOnly {
             return self.world.program(program.as_ref(), [""; 0]);
         }
-        let freeze = "mount --bind \"$1\" \"$1\" && mount -o remount,ro,bind \"$1\" && shift && exec \"$@\"";
-        let launch = self.world.program("/usr/bin/unshare", ["-rm", "sh", "-c", freeze, "sh"]);
+        let freeze =
+            "mount --bind \"$1\" \"$1\" && mount -o remount,ro,bind \"$1\" && shift && exec \"$@\"";
+        let launch = self
+            .world
+            .program("/usr/bin/unshare", ["-rm", "sh", "-c", freeze, "sh"]);
         launch.arguments([self.environment.as_os_str(), program.as_ref()])
     }
 }
@@ -167,7 +205,11 @@ fn tour(world: &World, made: &Path, places: &[Place], visit: impl Fn(&Stand)) {
             continue;
         }
         eprintln!("at {place:?}");
-        visit(&Stand { world, environment: environment.clone(), place: *place });
+        visit(&Stand {
+            world,
+            environment: environment.clone(),
+            place: *place,
+        });
     }
 }
 
@@ -176,7 +218,9 @@ fn can_mount() -> bool {
     static CAN: OnceLock<bool> = OnceLock::new();
     *CAN.get_or_init(|| {
         let mut command = Command::new("/usr/bin/env");
-        command.args(["unshare", "-rm", "mount", "--bind", "/tmp", "/tmp"]).stderr(Stdio::null());
+        command
+            .args(["unshare", "-rm", "mount", "--bind", "/tmp", "/tmp"])
+            .stderr(Stdio::null());
         let can = start(&mut command).wait().unwrap().success();
         if !can {
             not_tested!("nothing can be mounted");
@@ -199,8 +243,15 @@ enum Use {
 }
 
 impl Use {
-    const ALL: [Self; 7] =
-        [Self::Import, Self::Module, Self::Extension, Self::EntryPoint, Self::Script, Self::Subprocess, Self::Activate];
+    const ALL: [Self; 7] = [
+        Self::Import,
+        Self::Module,
+        Self::Extension,
+        Self::EntryPoint,
+        Self::Script,
+        Self::Subprocess,
+        Self::Activate,
+    ];
 
     #[track_caller]
     fn works(self, stand: &Stand) {
@@ -210,9 +261,18 @@ impl Use {
         let environment = format!("{}\n", stand.environment.display());
         let module = stand.module();
         let (said, expected) = match self {
-            Self::Import => (run("import movable; print(movable.__file__.replace('.pyc', '.py'))"), own(&module)),
-            Self::Module => (stand.program(&python).arguments(["-m", "movable"]).run(), "module\n".into()),
-            Self::Extension => (run("import _json, movable.native; print(movable.native.__name__)"), "movable.native\n".into()),
+            Self::Import => (
+                run("import movable; print(movable.__file__.replace('.pyc', '.py'))"),
+                own(&module),
+            ),
+            Self::Module => (
+                stand.program(&python).arguments(["-m", "movable"]).run(),
+                "module\n".into(),
+            ),
+            Self::Extension => (
+                run("import _json, movable.native; print(movable.native.__name__)"),
+                "movable.native\n".into(),
+            ),
             Self::EntryPoint => (stand.program(stand.path("bin/movable")).run(), environment),
             Self::Script => (stand.program(stand.path("bin/plain")).run(), environment),
             Self::Subprocess => {
@@ -224,12 +284,24 @@ impl Use {
                 // Not every shell tells by which path, if there are several, it reads the file.
                 let text = ". \"$1\"; cd \"$(movable)\"; pwd -P";
                 let activate = stand.path("bin/activate");
-                let words = ["-euc".as_ref(), text.as_ref(), "sh".as_ref(), activate.as_os_str()];
+                let words = [
+                    "-euc".as_ref(),
+                    text.as_ref(),
+                    "sh".as_ref(),
+                    activate.as_os_str(),
+                ];
                 let real = std::fs::canonicalize(&stand.environment).unwrap();
-                (stand.program("/bin/sh").arguments(words).run(), format!("{}\n", real.display()))
+                (
+                    stand.program("/bin/sh").arguments(words).run(),
+                    format!("{}\n", real.display()),
+                )
             }
         };
-        assert_eq!((said.code, &*said.raw_stdout, &*said.stderr), (Some(0), &*expected, ""), "{self:?}: {said}");
+        assert_eq!(
+            (said.code, &*said.raw_stdout, &*said.stderr),
+            (Some(0), &*expected, ""),
+            "{self:?}: {said}"
+        );
     }
 }
 
@@ -240,14 +312,18 @@ fn all_uses_work(stand: &Stand) {
     }
 }
 
-/// A wheel with a module, one in C where this machine can compile it, and scripts that print the environment that they find.
+/// A wheel with a module, one in C where this machine can compile it, and scripts that print the
+/// environment that they find.
 fn wheel(python: &Python) -> Wheel {
     fill(Wheel::new("movable", "1"), native(python))
 }
 
 fn fill(wheel: Wheel, native: Option<Vec<u8>>) -> Wheel {
-    let found = "import sys\ndef main():\n    print(sys.prefix)\ndef words():\n    print(sys.argv[1:])\n";
-    let native = native.map_or(("movable/native.py", Vec::new()), |content| ("movable/native.so", content));
+    let found =
+        "import sys\ndef main():\n    print(sys.prefix)\ndef words():\n    print(sys.argv[1:])\n";
+    let native = native.map_or(("movable/native.py", Vec::new()), |content| {
+        ("movable/native.so", content)
+    });
     let wheel = wheel
         .compressed()
         .file("movable/__init__.py", found)
@@ -257,27 +333,45 @@ fn fill(wheel: Wheel, native: Option<Vec<u8>>) -> Wheel {
         .entry_point("movable", "movable:main")
         .entry_point("words", "movable:words")
         .script("plain", "#!python\nimport movable\nmovable.main()\n")
-        .script("words-shipped", "#!python\nimport movable\nmovable.words()\n");
-    scripts::SCRIPTS.iter().fold(wheel, |wheel, script| wheel.script(script.name, script.content()))
+        .script(
+            "words-shipped",
+            "#!python\nimport movable\nmovable.words()\n",
+        );
+    scripts::SCRIPTS.iter().fold(wheel, |wheel, script| {
+        wheel.script(script.name, script.content())
+    })
 }
 
 /// A module in C, compiled for this python.
 fn native(python: &Python) -> Option<Vec<u8>> {
     let directories = python.path.parent()?.parent()?.join("include");
     let names = ["", "m"].map(|suffix| format!("python3.{}{suffix}/Python.h", python.minor));
-    let header = names.iter().map(|name| directories.join(name)).find(|header| header.exists());
+    let header = names
+        .iter()
+        .map(|name| directories.join(name))
+        .find(|header| header.exists());
     let Some(header) = header else {
-        not_tested!("there is nothing to compile modules for {} with", python.version);
+        not_tested!(
+            "there is nothing to compile modules for {} with",
+            python.version
+        );
         return None;
     };
     let include = header.parent()?;
     let directory = tempfile::tempdir().unwrap();
-    let (source, module) = (directory.path().join("native.c"), directory.path().join("native.so"));
+    let (source, module) = (
+        directory.path().join("native.c"),
+        directory.path().join("native.so"),
+    );
     let text = "#include <Python.h>\nstatic struct PyModuleDef module = {PyModuleDef_HEAD_INIT, \"native\"};\n\
                 PyMODINIT_FUNC PyInit_native(void) { return PyModule_Create(&module); }\n";
     std::fs::write(&source, text).unwrap();
     let mut command = Command::new("/usr/bin/env");
-    command.args(["cc", "-shared", "-fPIC", "-I"]).args([include, &source]).arg("-o").arg(&module);
+    command
+        .args(["cc", "-shared", "-fPIC", "-I"])
+        .args([include, &source])
+        .arg("-o")
+        .arg(&module);
     if !start(&mut command).wait().unwrap().success() {
         not_tested!("there is no C compiler");
         return None;
@@ -300,7 +394,10 @@ fn world_of_two() -> Option<World> {
     symlink(two, world.outside("bin/python2.7")).unwrap();
     let wheel = Wheel::new("movable", "2").tag("py2-none-any");
     world.wheel(&fill(wheel, None));
-    world.write("vpython.toml", "requires-python = '==2.7.*'\ndependencies = ['movable']\n");
+    world.write(
+        "vpython.toml",
+        "requires-python = '==2.7.*'\ndependencies = ['movable']\n",
+    );
     Some(world)
 }
 
@@ -329,7 +426,11 @@ fn every_python_works_at_the_worst_places() {
             eprintln!("{} {form:?}", python.version);
             let made = form.make(&world);
             names::assert_nothing_names(&world, &made);
-            let places: &[Place] = if is_full() { &Place::ALL } else { &[Place::Odd, Place::Long] };
+            let places: &[Place] = if is_full() {
+                &Place::ALL
+            } else {
+                &[Place::Odd, Place::Long]
+            };
             tour(&world, &made, places, |stand| {
                 all_uses_work(stand);
                 if stand.place == Place::Odd {
@@ -339,7 +440,10 @@ fn every_python_works_at_the_worst_places() {
         }
     };
     std::thread::scope(|scope| {
-        let threads: Vec<_> = Python::each_minor().into_iter().map(|python| scope.spawn(move || works(python))).collect();
+        let threads: Vec<_> = Python::each_minor()
+            .into_iter()
+            .map(|python| scope.spawn(move || works(python)))
+            .collect();
         for thread in threads {
             thread.join().unwrap();
         }
@@ -348,12 +452,19 @@ fn every_python_works_at_the_worst_places() {
 
 #[test]
 fn python_2_works_in_every_form() {
-    for form in Form::ALL.into_iter().filter(|form| is_full() || *form != Form::UnpackedWithPython) {
+    for form in Form::ALL
+        .into_iter()
+        .filter(|form| is_full() || *form != Form::UnpackedWithPython)
+    {
         let Some(world) = world_of_two() else { return };
         eprintln!("{form:?}");
         let made = form.make(&world);
         names::assert_nothing_names(&world, &made);
-        let places: &[Place] = if is_full() { &Place::ALL } else { &[Place::Odd, Place::ReadOnly] };
+        let places: &[Place] = if is_full() {
+            &Place::ALL
+        } else {
+            &[Place::Odd, Place::ReadOnly]
+        };
         tour(&world, &made, places, |stand| {
             all_uses_work(stand);
             if form == Form::Entry {
@@ -369,8 +480,16 @@ fn a_place_that_is_read_only_is_so() {
         return;
     }
     let world = world(Python::any());
-    tour(&world, &Form::Copy.make(&world), &[Place::ReadOnly], |stand| {
-        let said = stand.program("/usr/bin/touch").arguments([stand.path("lib/x")]).run();
-        assert!(said.stderr.contains("Read-only file system"), "{said}");
-    });
+    tour(
+        &world,
+        &Form::Copy.make(&world),
+        &[Place::ReadOnly],
+        |stand| {
+            let said = stand
+                .program("/usr/bin/touch")
+                .arguments([stand.path("lib/x")])
+                .run();
+            assert!(said.stderr.contains("Read-only file system"), "{said}");
+        },
+    );
 }

@@ -1,4 +1,5 @@
-//! Nothing in an environment names where it stands, where it was built, or whose home that was. The table of forms asks for that.
+//! Nothing in an environment names where it stands, where it was built, or whose home that was. The
+//! table of forms asks for that.
 
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -11,25 +12,40 @@ use crate::support::{Python, World};
 /// The files and links below a directory that name another, by content or by their own names.
 fn naming(environment: &Path, named: &Path) -> Vec<String> {
     let named = named.as_os_str().as_bytes();
-    let entries = walkdir::WalkDir::new(environment).sort_by_file_name().into_iter().map(Result::unwrap);
+    let entries = walkdir::WalkDir::new(environment)
+        .sort_by_file_name()
+        .into_iter()
+        .map(Result::unwrap);
     let names_it = |entry: &walkdir::DirEntry| {
         let relative = entry.path().strip_prefix(environment).unwrap();
         let content = match entry.file_type() {
             kind if kind.is_file() => std::fs::read(entry.path()).unwrap(),
-            kind if kind.is_symlink() => std::fs::read_link(entry.path()).unwrap().as_os_str().as_bytes().to_vec(),
+            kind if kind.is_symlink() => std::fs::read_link(entry.path())
+                .unwrap()
+                .as_os_str()
+                .as_bytes()
+                .to_vec(),
             _ => Vec::new(),
         };
-        memmem::find(&content, named).is_some() || memmem::find(relative.as_os_str().as_bytes(), named).is_some()
+        memmem::find(&content, named).is_some()
+            || memmem::find(relative.as_os_str().as_bytes(), named).is_some()
     };
-    entries.filter(names_it).map(|entry| entry.path().display().to_string()).collect()
+    entries
+        .filter(names_it)
+        .map(|entry| entry.path().display().to_string())
+        .collect()
 }
 
-/// The environment, the store, what is staged and the home are all in the world, and nothing in the environment names that. The
-/// interpreter is elsewhere.
+/// The environment, the store, what is staged and the home are all in the world, and nothing in the
+/// environment names that. The interpreter is elsewhere.
 #[track_caller]
 pub fn assert_nothing_names(world: &World, environment: &Path) {
     let named = naming(environment, world.outside("work").parent().unwrap());
-    assert!(named.is_empty(), "these name `{}`: {named:?}", world.redact(environment.to_str().unwrap()));
+    assert!(
+        named.is_empty(),
+        "these name `{}`: {named:?}",
+        world.redact(environment.to_str().unwrap())
+    );
 }
 
 #[test]
@@ -38,6 +54,7 @@ fn the_interpreter_is_named_where_python_and_we_look_for_it() {
     let world = world(python);
     let environment = Form::Copy.make(&world);
     let named = naming(&environment, python.path.parent().unwrap());
-    let expected = ["bin/python3", "pyvenv.cfg", "vpython.json"].map(|path| environment.join(path).display().to_string());
+    let expected = ["bin/python3", "pyvenv.cfg", "vpython.json"]
+        .map(|path| environment.join(path).display().to_string());
     assert_eq!(named, expected);
 }

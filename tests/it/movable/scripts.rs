@@ -46,7 +46,11 @@ pub const SCRIPTS: [Script; 9] = [
 impl Script {
     /// What the wheel has.
     pub fn content(&self) -> Vec<u8> {
-        if self.name == "binary" { binary() } else { [self.first, self.rest].concat() }
+        if self.name == "binary" {
+            binary()
+        } else {
+            [self.first, self.rest].concat()
+        }
     }
 
     /// It runs, and is the wheel's but for the first line.
@@ -60,7 +64,12 @@ impl Script {
         } else {
             assert_eq!(installed, self.content(), "{}", self.name);
         }
-        assert_eq!(path.metadata().unwrap().permissions().mode() & 0o555, 0o555, "{}", self.name);
+        assert_eq!(
+            path.metadata().unwrap().permissions().mode() & 0o555,
+            0o555,
+            "{}",
+            self.name
+        );
         stand.program(&path).run().prints(self.prints);
     }
 }
@@ -82,33 +91,46 @@ fn binary() -> Vec<u8> {
 /// A line of `sh` with this `PATH`, in this directory.
 fn by_path(stand: &Stand, shell: &str, path: &str, within: &Path, line: &str) -> Outcome {
     let words = shell.split(' ').chain(["-c", line]);
-    stand.program("/usr/bin/env").arguments(["-i", &format!("PATH={path}")]).arguments(words).within(within).run()
+    stand
+        .program("/usr/bin/env")
+        .arguments(["-i", &format!("PATH={path}")])
+        .arguments(words)
+        .within(within)
+        .run()
 }
 
 #[test]
 fn scripts_run_however_they_are_called() {
     let world = world(Python::any());
-    tour(&world, &Form::Entry.make(&world), &[Place::Made, Place::Odd, Place::Linked], |stand| {
-        let real = std::fs::canonicalize(&stand.environment).unwrap();
-        let bin = stand.path("bin");
-        let links = world.outside(&format!("links of {:?}", stand.place));
-        std::fs::create_dir(&links).unwrap();
-        symlink(&bin, links.join("bin")).unwrap();
-        for name in ["movable", "plain"] {
-            let prints_its_environment = |said: &Outcome, way: &str| {
-                let found = std::fs::canonicalize(said.raw_stdout.trim_end_matches('\n')).ok();
-                assert_eq!((said.code, found.as_ref(), &*said.stderr), (Some(0), Some(&real), ""), "{name}, {way}: {said}");
-            };
-            symlink(bin.join(name), links.join(name)).unwrap();
-            symlink(name, links.join(format!("again-{name}"))).unwrap();
-            let relative = format!("./{name}");
-            let up = format!("../bin/{name}");
-            let again = format!("again-{name}");
-            let linked = format!("bin/{name}");
-            let [bin_text, links_text, linked_text] =
-                [&bin, &links, &links.join("bin")].map(|path| format!("{}:/usr/bin:/bin", path.display()));
-            let anywhere = Path::new("/");
-            #[rustfmt::skip]
+    tour(
+        &world,
+        &Form::Entry.make(&world),
+        &[Place::Made, Place::Odd, Place::Linked],
+        |stand| {
+            let real = std::fs::canonicalize(&stand.environment).unwrap();
+            let bin = stand.path("bin");
+            let links = world.outside(&format!("links of {:?}", stand.place));
+            std::fs::create_dir(&links).unwrap();
+            symlink(&bin, links.join("bin")).unwrap();
+            for name in ["movable", "plain"] {
+                let prints_its_environment = |said: &Outcome, way: &str| {
+                    let found = std::fs::canonicalize(said.raw_stdout.trim_end_matches('\n')).ok();
+                    assert_eq!(
+                        (said.code, found.as_ref(), &*said.stderr),
+                        (Some(0), Some(&real), ""),
+                        "{name}, {way}: {said}"
+                    );
+                };
+                symlink(bin.join(name), links.join(name)).unwrap();
+                symlink(name, links.join(format!("again-{name}"))).unwrap();
+                let relative = format!("./{name}");
+                let up = format!("../bin/{name}");
+                let again = format!("again-{name}");
+                let linked = format!("bin/{name}");
+                let [bin_text, links_text, linked_text] = [&bin, &links, &links.join("bin")]
+                    .map(|path| format!("{}:/usr/bin:/bin", path.display()));
+                let anywhere = Path::new("/");
+                #[rustfmt::skip]
             let rows: [(&str, &str, &str, &Path, &str); 12] = [
                 ("by a relative path", "/bin/sh", "/usr/bin:/bin", &bin, &relative),
                 ("by a relative path without a PATH", "/bin/sh", "", &bin, &relative),
@@ -123,12 +145,13 @@ fn scripts_run_however_they_are_called() {
                 ("with PATH=. where a link is", "/bin/sh", ".:/usr/bin", &links, name),
                 ("with an empty part of PATH", "/bin/sh", ":/usr/bin", &bin, name),
             ];
-            for (way, shell, path, within, line) in rows {
-                prints_its_environment(&by_path(stand, shell, path, within, line), way);
+                for (way, shell, path, within, line) in rows {
+                    prints_its_environment(&by_path(stand, shell, path, within, line), way);
+                }
             }
-        }
-        all_work(stand);
-    });
+            all_work(stand);
+        },
+    );
 }
 
 #[test]
@@ -141,7 +164,10 @@ fn words_reach_a_script_as_they_are() {
         symlink(environment.join("bin").join(name), &link).unwrap();
         for path in [environment.join("bin").join(name), link] {
             let said = world.program(&path, words).env("IFS", "/").run();
-            assert_eq!(said.stdout, "['a b', '', '*', '$HOME', '-x', \"'\"]\n", "{said}");
+            assert_eq!(
+                said.stdout, "['a b', '', '*', '$HOME', '-x', \"'\"]\n",
+                "{said}"
+            );
         }
     }
 }
@@ -154,8 +180,19 @@ fn a_script_starts_no_process_of_its_own() {
     let world = world(Python::any());
     let bin = Form::Entry.make(&world).join("bin");
     for name in ["movable", "plain"] {
-        let words = ["strace", "-f", "-qq", "-e", "trace=fork,vfork,clone,clone3", "-e", "signal=none"];
-        let said = world.program("/usr/bin/env", words).arguments([bin.join(name)]).run();
+        let words = [
+            "strace",
+            "-f",
+            "-qq",
+            "-e",
+            "trace=fork,vfork,clone,clone3",
+            "-e",
+            "signal=none",
+        ];
+        let said = world
+            .program("/usr/bin/env", words)
+            .arguments([bin.join(name)])
+            .run();
         assert_eq!((said.code, &*said.stderr), (Some(0), ""), "{name}: {said}");
     }
 }

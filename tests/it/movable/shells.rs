@@ -1,4 +1,5 @@
-//! Activation by each shell that there is: it finds its environment where it is sourced, and leaving it leaves nothing behind.
+//! Activation by each shell that there is: it finds its environment where it is sourced, and
+//! leaving it leaves nothing behind.
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -21,16 +22,46 @@ enum Kind {
 }
 
 const SHELLS: [Shell; 10] = [
-    Shell { words: &["bash", "--norc"], kind: Kind::Sh },
-    Shell { words: &["bash", "--posix"], kind: Kind::Sh },
-    Shell { words: &["busybox", "sh"], kind: Kind::Sh },
-    Shell { words: &["dash"], kind: Kind::Sh },
-    Shell { words: &["ksh"], kind: Kind::Sh },
-    Shell { words: &["mksh"], kind: Kind::Sh },
-    Shell { words: &["zsh", "-f"], kind: Kind::Sh },
-    Shell { words: &["fish"], kind: Kind::Fish },
-    Shell { words: &["bsd-csh", "-f"], kind: Kind::Csh },
-    Shell { words: &["tcsh", "-f"], kind: Kind::Csh },
+    Shell {
+        words: &["bash", "--norc"],
+        kind: Kind::Sh,
+    },
+    Shell {
+        words: &["bash", "--posix"],
+        kind: Kind::Sh,
+    },
+    Shell {
+        words: &["busybox", "sh"],
+        kind: Kind::Sh,
+    },
+    Shell {
+        words: &["dash"],
+        kind: Kind::Sh,
+    },
+    Shell {
+        words: &["ksh"],
+        kind: Kind::Sh,
+    },
+    Shell {
+        words: &["mksh"],
+        kind: Kind::Sh,
+    },
+    Shell {
+        words: &["zsh", "-f"],
+        kind: Kind::Sh,
+    },
+    Shell {
+        words: &["fish"],
+        kind: Kind::Fish,
+    },
+    Shell {
+        words: &["bsd-csh", "-f"],
+        kind: Kind::Csh,
+    },
+    Shell {
+        words: &["tcsh", "-f"],
+        kind: Kind::Csh,
+    },
 ];
 
 impl Shell {
@@ -38,7 +69,9 @@ impl Shell {
     fn all() -> &'static [&'static Self] {
         static FOUND: OnceLock<Vec<&Shell>> = OnceLock::new();
         let is_there = |shell: &&'static Self| {
-            let is_there = ["/usr/bin", "/bin"].iter().any(|directory| Path::new(directory).join(shell.words[0]).exists());
+            let is_there = ["/usr/bin", "/bin"]
+                .iter()
+                .any(|directory| Path::new(directory).join(shell.words[0]).exists());
             if !is_there {
                 not_tested!("there is no {}", shell.words[0]);
             }
@@ -47,19 +80,33 @@ impl Shell {
         FOUND.get_or_init(|| SHELLS.iter().filter(is_there).collect())
     }
 
-    /// This shell, to run lines (see [`Kind::speak`]) of which the words are these paths. `PYTHONHOME` is set.
-    fn lines<'a>(&self, launch: Launch<'a>, world: &World, lines: &str, paths: &[PathBuf]) -> Launch<'a> {
+    /// This shell, to run lines (see [`Kind::speak`]) of which the words are these paths.
+    /// `PYTHONHOME` is set.
+    fn lines<'a>(
+        &self,
+        launch: Launch<'a>,
+        world: &World,
+        lines: &str,
+        paths: &[PathBuf],
+    ) -> Launch<'a> {
         let text = self.kind.speak(lines);
-        let file = world.outside(&format!("lines/{}", vpython::fs::Digest::of(text.as_bytes())));
+        let file = world.outside(&format!(
+            "lines/{}",
+            vpython::fs::Digest::of(text.as_bytes())
+        ));
         if !file.exists() {
             write_with_mode(&file, text.as_bytes(), 0o644);
         }
-        let launch = launch.arguments(self.words).arguments([file]).arguments(paths);
+        let launch = launch
+            .arguments(self.words)
+            .arguments([file])
+            .arguments(paths);
         launch.env("TERM", "dumb").env("PYTHONHOME", "/nowhere")
     }
 
     fn run(&self, world: &World, lines: &str, paths: &[PathBuf]) -> Outcome {
-        self.lines(world.program("/usr/bin/env", [""; 0]), world, lines, paths).run()
+        self.lines(world.program("/usr/bin/env", [""; 0]), world, lines, paths)
+            .run()
     }
 }
 
@@ -72,13 +119,23 @@ impl Kind {
         }
     }
 
-    /// Lines in the language of the shell: `SOURCE 1` reads the file that the first word names, `STATE` prints what activation
-    /// changes, `FORGIVE` has the shell go on after a failure. Others are the same in each.
+    /// Lines in the language of the shell: `SOURCE 1` reads the file that the first word names,
+    /// `STATE` prints what activation changes, `FORGIVE` has the shell go on after a failure.
+    /// Others are the same in each.
     fn speak(self, lines: &str) -> String {
-        let variables = "/usr/bin/env | grep -E '^(VIRTUAL_ENV|VIRTUAL_ENV_PROMPT|PYTHONHOME|PATH)=' | sort\n";
+        let variables =
+            "/usr/bin/env | grep -E '^(VIRTUAL_ENV|VIRTUAL_ENV_PROMPT|PYTHONHOME|PATH)=' | sort\n";
         let [begin, prompt, forgive] = match self {
-            Self::Sh => ["set -eu\nPS1='> '\n", "printf '%s\\n' \"$PS1\"\n", "set +e\n"],
-            Self::Fish => ["function fish_prompt; echo -n '> '; end\n", "fish_prompt; echo\n", ""],
+            Self::Sh => [
+                "set -eu\nPS1='> '\n",
+                "printf '%s\\n' \"$PS1\"\n",
+                "set +e\n",
+            ],
+            Self::Fish => [
+                "function fish_prompt; echo -n '> '; end\n",
+                "fish_prompt; echo\n",
+                "",
+            ],
             Self::Csh => ["set prompt = '> '\n", "printf '%s\\n' \"$prompt:q\"\n", ""],
         };
         let speak = |line: &str| match (line.strip_prefix("SOURCE "), self) {
@@ -96,10 +153,16 @@ impl Kind {
 /// What `STATE` prints in an environment.
 fn inside(world: &World, environment: &Path, prompt: &str) -> String {
     let name = environment.file_name().unwrap().to_str().unwrap();
-    let name = if environment.starts_with(world.store("envs")) { "vpython" } else { name };
+    let name = if environment.starts_with(world.store("envs")) {
+        "vpython"
+    } else {
+        name
+    };
     let environment = environment.display();
     let outer = world.search_path();
-    format!("PATH={environment}/bin:{outer}\nVIRTUAL_ENV={environment}\nVIRTUAL_ENV_PROMPT={name}\n{prompt}> \n")
+    format!(
+        "PATH={environment}/bin:{outer}\nVIRTUAL_ENV={environment}\nVIRTUAL_ENV_PROMPT={name}\n{prompt}> \n"
+    )
 }
 
 /// What `STATE` prints before and after.
@@ -110,19 +173,38 @@ fn outside(world: &World) -> String {
 /// The environment is found, used and left, where its script is called so from that directory.
 #[track_caller]
 fn works(stand: &Stand, shell: &Shell, script: PathBuf, within: &Path) {
-    let lines = "SOURCE 1\nSTATE\npython -c 'import movable; movable.main()'\nmovable\ndeactivate\nSTATE\n";
+    let lines =
+        "SOURCE 1\nSTATE\npython -c 'import movable; movable.main()'\nmovable\ndeactivate\nSTATE\n";
     let launch = shell.lines(stand.program("/usr/bin/env"), stand.world, lines, &[script]);
     let said = launch.within(within).run();
-    let named = said.raw_stdout.lines().find_map(|line| line.strip_prefix("VIRTUAL_ENV=")).unwrap_or_default().to_owned();
+    let named = said
+        .raw_stdout
+        .lines()
+        .find_map(|line| line.strip_prefix("VIRTUAL_ENV="))
+        .unwrap_or_default()
+        .to_owned();
     // Shells that do not tell how a file is called lead to where it really is.
     let is_right = Path::new(&named) == stand.environment
         || std::fs::canonicalize(&stand.environment).is_ok_and(|real| real == Path::new(&named));
     assert!(is_right, "{:?}: {said}", shell.words);
     let environment = Path::new(&named);
-    let name = if stand.place == Place::Made { "vpython" } else { environment.file_name().unwrap().to_str().unwrap() };
+    let name = if stand.place == Place::Made {
+        "vpython"
+    } else {
+        environment.file_name().unwrap().to_str().unwrap()
+    };
     let prompt = format!("({name}) ");
-    let expected = format!("{}{named}\n{named}\n{}", inside(stand.world, environment, &prompt), outside(stand.world));
-    assert_eq!((said.code, &*said.raw_stdout, &*said.stderr), (Some(0), &*expected, ""), "{:?}: {said}", shell.words);
+    let expected = format!(
+        "{}{named}\n{named}\n{}",
+        inside(stand.world, environment, &prompt),
+        outside(stand.world)
+    );
+    assert_eq!(
+        (said.code, &*said.raw_stdout, &*said.stderr),
+        (Some(0), &*expected, ""),
+        "{:?}: {said}",
+        shell.words
+    );
 }
 
 #[test]
@@ -131,7 +213,12 @@ fn each_shell_finds_the_environment_at_each_place() {
     let places = [Place::Made, Place::Long, Place::Linked, Place::ReadOnly];
     tour(&world, &Form::Entry.make(&world), &places, |stand| {
         for shell in Shell::all() {
-            works(stand, shell, stand.path(shell.kind.script()), &world.path(""));
+            works(
+                stand,
+                shell,
+                stand.path(shell.kind.script()),
+                &world.path(""),
+            );
         }
     });
 }
@@ -151,7 +238,9 @@ fn each_shell_finds_the_environment_however_its_script_is_called() {
             if !link.exists() {
                 std::os::unix::fs::symlink(stand.path(script), &link).unwrap();
             }
-            let up = Path::new("..").join(stand.environment.file_name().unwrap()).join(script);
+            let up = Path::new("..")
+                .join(stand.environment.file_name().unwrap())
+                .join(script);
             #[rustfmt::skip]
             let rows: [(PathBuf, &Path); 6] = [
                 (stand.path(script), Path::new("/")),
@@ -175,10 +264,22 @@ fn a_second_environment_takes_the_place_of_the_first() {
     let second = Form::Entry.make(&world);
     for shell in Shell::all() {
         let scripts = [&first, &second].map(|environment| environment.join(shell.kind.script()));
-        let said = shell.run(&world, "SOURCE 1\nSOURCE 2\nSTATE\nSOURCE 1\nSTATE\ndeactivate\nSTATE\n", &scripts);
-        let [one, other] = [inside(&world, &first, "(exported) "), inside(&world, &second, "(vpython) ")];
+        let said = shell.run(
+            &world,
+            "SOURCE 1\nSOURCE 2\nSTATE\nSOURCE 1\nSTATE\ndeactivate\nSTATE\n",
+            &scripts,
+        );
+        let [one, other] = [
+            inside(&world, &first, "(exported) "),
+            inside(&world, &second, "(vpython) "),
+        ];
         let expected = format!("{other}{one}{}", outside(&world));
-        assert_eq!((said.code, &*said.raw_stdout, &*said.stderr), (Some(0), &*expected, ""), "{:?}: {said}", shell.words);
+        assert_eq!(
+            (said.code, &*said.raw_stdout, &*said.stderr),
+            (Some(0), &*expected, ""),
+            "{:?}: {said}",
+            shell.words
+        );
     }
 }
 
@@ -189,13 +290,25 @@ fn the_environment_of_another_tool_is_left_and_entered_alike() {
     let venv = world.path("venv");
     let words = ["-m", "venv", "--without-pip", venv.to_str().unwrap()];
     assert_eq!(world.program(&world.python.path, words).run().code, Some(0));
-    for shell in Shell::all().iter().filter(|shell| ["bash", "fish", "tcsh", "zsh"].contains(&shell.words[0])) {
+    for shell in Shell::all()
+        .iter()
+        .filter(|shell| ["bash", "fish", "tcsh", "zsh"].contains(&shell.words[0]))
+    {
         let scripts = [&venv, &ours].map(|environment| environment.join(shell.kind.script()));
-        let said = shell.run(&world, "SOURCE 1\nSOURCE 2\nSTATE\nSOURCE 1\nSOURCE 2\nSTATE\ndeactivate\nSTATE\n", &scripts);
+        let said = shell.run(
+            &world,
+            "SOURCE 1\nSOURCE 2\nSTATE\nSOURCE 1\nSOURCE 2\nSTATE\ndeactivate\nSTATE\n",
+            &scripts,
+        );
         let state = inside(&world, &ours, "(exported) ");
         let expected = format!("{state}{state}{}", outside(&world));
         // That of `venv` for csh leaves PYTHONHOME as it is.
-        assert_eq!((said.code, &*said.raw_stdout, &*said.stderr), (Some(0), &*expected, ""), "{:?}: {said}", shell.words);
+        assert_eq!(
+            (said.code, &*said.raw_stdout, &*said.stderr),
+            (Some(0), &*expected, ""),
+            "{:?}: {said}",
+            shell.words
+        );
     }
 }
 
@@ -205,12 +318,22 @@ fn where_activation_fails_the_shell_stays_as_it_is() {
     let first = Form::Copy.make(&world);
     let entry = Form::Entry.make(&world);
     for name in ["without", "co:lon"] {
-        world.program("/bin/cp", [entry.as_os_str(), "-r".as_ref(), world.path(name).as_ref()]).run().prints("");
+        world
+            .program(
+                "/bin/cp",
+                [entry.as_os_str(), "-r".as_ref(), world.path(name).as_ref()],
+            )
+            .run()
+            .prints("");
     }
     std::fs::remove_file(world.path("without/bin/python")).unwrap();
     for shell in Shell::all() {
         for (name, message, of_csh) in [
-            ("without", "there is no python in `[WORLD]/work/without/bin`", "there is no python beside the file"),
+            (
+                "without",
+                "there is no python in `[WORLD]/work/without/bin`",
+                "there is no python beside the file",
+            ),
             (
                 "co:lon",
                 "a directory on PATH cannot have a `:` in its name, as `[WORLD]/work/co:lon/bin` has",
@@ -218,15 +341,28 @@ fn where_activation_fails_the_shell_stays_as_it_is() {
             ),
         ] {
             let script = shell.kind.script();
-            let message = if shell.kind == Kind::Csh { of_csh } else { message };
+            let message = if shell.kind == Kind::Csh {
+                of_csh
+            } else {
+                message
+            };
             let said = shell.run(
                 &world,
                 "FORGIVE\nSOURCE 1\nSOURCE 2\nSTATE\ndeactivate\nSTATE\n",
                 &[first.join(script), world.path(name).join(script)],
             );
-            let expected = format!("{}{}", inside(&world, &first, "(exported) "), outside(&world));
+            let expected = format!(
+                "{}{}",
+                inside(&world, &first, "(exported) "),
+                outside(&world)
+            );
             let message = format!("{}: {message}\n", script.trim_start_matches("bin/"));
-            assert_eq!((&*said.raw_stdout, &*said.stderr), (&*expected, &*message), "{:?}: {said}", shell.words);
+            assert_eq!(
+                (&*said.raw_stdout, &*said.stderr),
+                (&*expected, &*message),
+                "{:?}: {said}",
+                shell.words
+            );
         }
     }
 }
@@ -237,13 +373,20 @@ fn a_shell_that_cannot_tell_where_the_file_is_says_so() {
     let environment = Form::Copy.make(&world);
     for shell in Shell::all() {
         let script = shell.kind.script();
-        let launch = world.program("/usr/bin/env", shell.words).input(std::fs::read(environment.join(script)).unwrap());
+        let launch = world
+            .program("/usr/bin/env", shell.words)
+            .input(std::fs::read(environment.join(script)).unwrap());
         let said = launch.env("TERM", "dumb").run();
         let message = format!(
             "{}: this shell does not tell where the file is; put the directory that it is in first on PATH instead\n",
             script.trim_start_matches("bin/")
         );
-        assert_eq!((&*said.stdout, &*said.stderr), ("", &*message), "{:?}: {said}", shell.words);
+        assert_eq!(
+            (&*said.stdout, &*said.stderr),
+            ("", &*message),
+            "{:?}: {said}",
+            shell.words
+        );
     }
 }
 
@@ -253,10 +396,23 @@ fn no_prompt_runs_what_a_directory_is_named_after() {
     let environment = world.path("$(touch ran)%!`touch ran`");
     std::fs::rename(Form::Copy.make(&world), &environment).unwrap();
     for shell in Shell::all() {
-        let said = shell.run(&world, "SOURCE 1\nSTATE\n", &[environment.join(shell.kind.script())]);
-        let prompt = if shell.kind == Kind::Fish { "($(touch ran)%!`touch ran`) " } else { "(environment) " };
+        let said = shell.run(
+            &world,
+            "SOURCE 1\nSTATE\n",
+            &[environment.join(shell.kind.script())],
+        );
+        let prompt = if shell.kind == Kind::Fish {
+            "($(touch ran)%!`touch ran`) "
+        } else {
+            "(environment) "
+        };
         let expected = inside(&world, &environment, prompt);
-        assert_eq!((said.code, &*said.raw_stdout, &*said.stderr), (Some(0), &*expected, ""), "{:?}: {said}", shell.words);
+        assert_eq!(
+            (said.code, &*said.raw_stdout, &*said.stderr),
+            (Some(0), &*expected, ""),
+            "{:?}: {said}",
+            shell.words
+        );
     }
     assert!(!world.path("ran").exists());
 }
@@ -266,25 +422,50 @@ fn the_prompt_stays_where_it_is_wanted_so() {
     let world = world(Python::any());
     let environment = Form::Copy.make(&world);
     for shell in Shell::all() {
-        let launch = world.program("/usr/bin/env", [""; 0]).env("VIRTUAL_ENV_DISABLE_PROMPT", "1");
+        let launch = world
+            .program("/usr/bin/env", [""; 0])
+            .env("VIRTUAL_ENV_DISABLE_PROMPT", "1");
         let script = environment.join(shell.kind.script());
-        let said = shell.lines(launch, &world, "SOURCE 1\nSTATE\ndeactivate\nSTATE\n", &[script]).run();
+        let said = shell
+            .lines(
+                launch,
+                &world,
+                "SOURCE 1\nSTATE\ndeactivate\nSTATE\n",
+                &[script],
+            )
+            .run();
         let expected = format!("{}{}", inside(&world, &environment, ""), outside(&world));
-        assert_eq!((said.code, &*said.raw_stdout, &*said.stderr), (Some(0), &*expected, ""), "{:?}: {said}", shell.words);
+        assert_eq!(
+            (said.code, &*said.raw_stdout, &*said.stderr),
+            (Some(0), &*expected, ""),
+            "{:?}: {said}",
+            shell.words
+        );
     }
 }
 
 #[test]
 fn the_readmes_example_is_what_is_printed() {
     let readme = include_str!("../../../README.md");
-    let example = readme.split_once("<!-- activated -->\n```console\n").unwrap().1.split_once("```").unwrap().0;
+    let example = readme
+        .split_once("<!-- activated -->\n```console\n")
+        .unwrap()
+        .1
+        .split_once("```")
+        .unwrap()
+        .0;
     let world = world(Python::any());
     std::fs::rename(Form::Copy.make(&world), world.path("env")).unwrap();
     let commands = example.lines().filter_map(|line| line.split_once("$ "));
-    let show =
-        |(_, command): (&str, &str)| format!("printf '%s\\n' \"$PS1\"{}\n{command}\n", shlex::try_quote(command).unwrap());
+    let show = |(_, command): (&str, &str)| {
+        format!(
+            "printf '%s\\n' \"$PS1\"{}\n{command}\n",
+            shlex::try_quote(command).unwrap()
+        )
+    };
     let lines: String = commands.map(show).collect();
-    let lines = format!("PS1='$ '\n{lines}echo \"${{PS1% }}\"\n").replace("/srv", world.outside("work").to_str().unwrap());
+    let lines = format!("PS1='$ '\n{lines}echo \"${{PS1% }}\"\n")
+        .replace("/srv", world.outside("work").to_str().unwrap());
     let said = world.program("/bin/bash", ["-c", &lines]).run();
     said.prints(&example.replace("/srv", "[WORLD]/work"));
 }
@@ -296,11 +477,36 @@ fn bash_zsh_and_fish_start_no_process_for_it() {
     }
     let world = world(Python::any());
     let environment = Form::Copy.make(&world);
-    for shell in Shell::all().iter().filter(|shell| ["bash", "zsh", "fish"].contains(&shell.words[0])) {
-        let words = ["strace", "-f", "-qq", "-e", "trace=fork,vfork,clone,clone3", "-e", "signal=none"];
+    for shell in Shell::all()
+        .iter()
+        .filter(|shell| ["bash", "zsh", "fish"].contains(&shell.words[0]))
+    {
+        let words = [
+            "strace",
+            "-f",
+            "-qq",
+            "-e",
+            "trace=fork,vfork,clone,clone3",
+            "-e",
+            "signal=none",
+        ];
         let launch = world.program("/usr/bin/env", words);
-        let said = shell.lines(launch, &world, "SOURCE 1\ndeactivate\n", &[environment.join(shell.kind.script())]).run();
-        let calls = said.stderr.lines().filter(|line| !line.contains("CLONE_THREAD"));
-        assert_eq!((said.code, calls.collect::<Vec<_>>()), (Some(0), vec![]), "{said}");
+        let said = shell
+            .lines(
+                launch,
+                &world,
+                "SOURCE 1\ndeactivate\n",
+                &[environment.join(shell.kind.script())],
+            )
+            .run();
+        let calls = said
+            .stderr
+            .lines()
+            .filter(|line| !line.contains("CLONE_THREAD"));
+        assert_eq!(
+            (said.code, calls.collect::<Vec<_>>()),
+            (Some(0), vec![]),
+            "{said}"
+        );
     }
 }

@@ -23,7 +23,10 @@ fn refuses(world: &World, file: &Path, why: &str) {
     let error = extracted(world, file).unwrap_err();
     let said = vpython::report::one_line(&error);
     let expected = format!("cannot unpack `{}`: {why}", file.display());
-    assert!(said == expected || why.ends_with('…') && said.starts_with(expected.trim_end_matches('…')), "{said}\n{expected}");
+    assert!(
+        said == expected || why.ends_with('…') && said.starts_with(expected.trim_end_matches('…')),
+        "{said}\n{expected}"
+    );
     assert!(!world.outside("escaped").exists() && !world.path("escaped").exists());
 }
 
@@ -44,11 +47,22 @@ fn what_was_packed_is_what_comes_out() {
         })
         .unwrap();
         assert_eq!(
-            known.wheels.iter().map(|wheel| &*wheel.file_name).collect::<Vec<_>>(),
+            known
+                .wheels
+                .iter()
+                .map(|wheel| &*wheel.file_name)
+                .collect::<Vec<_>>(),
             ["other-2-py3-none-any.whl", "some-1-py3-none-any.whl"]
         );
-        assert!(!directory.join("vpython-pack.json").exists(), "the listing is handed over, and not a file of the environment");
-        let mut listed: Vec<&str> = known.members.iter().map(vpython::tool::listing::Member::path).collect();
+        assert!(
+            !directory.join("vpython-pack.json").exists(),
+            "the listing is handed over, and not a file of the environment"
+        );
+        let mut listed: Vec<&str> = known
+            .members
+            .iter()
+            .map(vpython::tool::listing::Member::path)
+            .collect();
         listed.retain(|path| !directory.join(path).is_dir() || directory.join(path).is_symlink());
         assert_eq!(files(&directory), listed);
     }
@@ -70,7 +84,11 @@ fn members(file: &Path) -> Vec<Member> {
         let name = String::from_utf8(entry.path_bytes().into_owned()).unwrap();
         let mut content = Vec::new();
         std::io::Read::read_to_end(&mut entry, &mut content).unwrap();
-        Member { header: entry.header().clone(), name, content }
+        Member {
+            header: entry.header().clone(),
+            name,
+            content,
+        }
     };
     archive.entries().unwrap().map(member).collect()
 }
@@ -78,14 +96,21 @@ fn members(file: &Path) -> Vec<Member> {
 /// Writes an archive.
 fn write(file: &Path, members: &[Member]) {
     let mut builder = Builder::new(Vec::new());
-    for Member { header, name, content } in members {
+    for Member {
+        header,
+        name,
+        content,
+    } in members
+    {
         let mut header = header.clone();
         let field = &mut header.as_old_mut().name;
         field.fill(0);
         let length = name.len().min(100);
         field[..length].copy_from_slice(&name.as_bytes()[..length]);
         if name.len() > 100 {
-            builder.append(&long(name), &[name.as_bytes(), b"\0"].concat()[..]).unwrap();
+            builder
+                .append(&long(name), &[name.as_bytes(), b"\0"].concat()[..])
+                .unwrap();
         }
         header.set_size(content.len() as u64);
         header.set_cksum();
@@ -112,8 +137,16 @@ fn member(name: &str, kind: EntryType, content: &str) -> Member {
     if kind == EntryType::Symlink || kind == EntryType::Link {
         header.set_link_name(content).unwrap();
     }
-    let content = if kind == EntryType::Regular { content.into() } else { Vec::new() };
-    Member { header, name: name.into(), content }
+    let content = if kind == EntryType::Regular {
+        content.into()
+    } else {
+        Vec::new()
+    };
+    Member {
+        header,
+        name: name.into(),
+        content,
+    }
 }
 
 #[test]
@@ -125,9 +158,17 @@ fn an_archive_that_was_changed_is_refused() {
     extracted(&world, &file).unwrap();
     let at = |name: &str| whole.iter().position(|member| member.name == name).unwrap();
     let module = format!("lib/python3.{}/site-packages/other.py", world.python.minor);
-    let deep = format!("lib/python3.{}/site-packages/{}", world.python.minor, super::DEEP);
+    let deep = format!(
+        "lib/python3.{}/site-packages/{}",
+        world.python.minor,
+        super::DEEP
+    );
     let up = member("../escaped", EntryType::Regular, "x");
-    let absolute = member(world.outside("escaped").to_str().unwrap(), EntryType::Regular, "x");
+    let absolute = member(
+        world.outside("escaped").to_str().unwrap(),
+        EntryType::Regular,
+        "x",
+    );
     let absolute_name = absolute.name.clone();
     #[rustfmt::skip]
     let rows: Vec<(Box<dyn Fn(&mut Vec<Member>)>, String)> = vec![
@@ -195,7 +236,10 @@ fn what_a_listing_may_not_say_is_refused() {
     for (member, why) in rows {
         let mut changed = listed.clone();
         let members = changed["members"].as_array_mut().unwrap();
-        let place = members.iter().position(|other| other["path"].as_str() > member["path"].as_str()).unwrap_or(members.len());
+        let place = members
+            .iter()
+            .position(|other| other["path"].as_str() > member["path"].as_str())
+            .unwrap_or(members.len());
         members.insert(place, member);
         whole[0].content = serde_json::to_vec(&changed).unwrap();
         write(&file, &whole);
@@ -241,15 +285,21 @@ fn a_zip_that_was_changed_is_refused() {
     let whole = std::fs::read(packed(&world, "app.zip")).unwrap();
     let file = world.outside("changed.zip");
     let top = "opt/app/env";
-    let module = format!("{top}/lib/python3.{}/site-packages/other.py", world.python.minor);
+    let module = format!(
+        "{top}/lib/python3.{}/site-packages/other.py",
+        world.python.minor
+    );
     let options = zip::write::SimpleFileOptions::DEFAULT.unix_permissions(0o644);
-    let rewrite = |change: &dyn Fn(&str) -> Option<(String, Option<Vec<u8>>)>, more: &[(&str, &str)]| {
+    let rewrite = |change: &dyn Fn(&str) -> Option<(String, Option<Vec<u8>>)>,
+                   more: &[(&str, &str)]| {
         let mut archive = zip::ZipArchive::new(Cursor::new(&whole)).unwrap();
         let mut writer = zip::ZipWriter::new(Cursor::new(Vec::new()));
         for index in 0..archive.len() {
             let mut member = archive.by_index(index).unwrap();
             let before = String::from_utf8(member.name_raw().to_vec()).unwrap();
-            let Some((name, content)) = change(&before) else { continue };
+            let Some((name, content)) = change(&before) else {
+                continue;
+            };
             if content.is_none() && name == before {
                 writer.raw_copy_file(member).unwrap();
                 continue;
@@ -271,15 +321,52 @@ fn a_zip_that_was_changed_is_refused() {
     let same = |name: &str| Some((name.to_owned(), None));
     rewrite(&same, &[]);
     extracted(&world, &file).unwrap();
-    rewrite(&|name| (name != module).then(|| (name.to_owned(), None)), &[]);
+    rewrite(
+        &|name| (name != module).then(|| (name.to_owned(), None)),
+        &[],
+    );
     refuses(&world, &file, &format!("`{module}` is listed, and missing"));
-    rewrite(&|name| Some((name.to_owned(), (name == module).then(|| b"VERSION = '3'\n".to_vec()))), &[]);
-    refuses(&world, &file, &format!("`{module}` is not what was packed: its digest is …"));
-    rewrite(&|name| Some((name.to_owned(), (name == module).then(|| b"VERSION = \"3\"\n\n".to_vec()))), &[]);
-    refuses(&world, &file, &format!("`{module}` is 15 bytes long, and listed with 14"));
-    for name in ["more", "../escaped", "opt/app/env/../../../../escaped", "/escaped", "opt/app/env/more"] {
+    rewrite(
+        &|name| {
+            Some((
+                name.to_owned(),
+                (name == module).then(|| b"VERSION = '3'\n".to_vec()),
+            ))
+        },
+        &[],
+    );
+    refuses(
+        &world,
+        &file,
+        &format!("`{module}` is not what was packed: its digest is …"),
+    );
+    rewrite(
+        &|name| {
+            Some((
+                name.to_owned(),
+                (name == module).then(|| b"VERSION = \"3\"\n\n".to_vec()),
+            ))
+        },
+        &[],
+    );
+    refuses(
+        &world,
+        &file,
+        &format!("`{module}` is 15 bytes long, and listed with 14"),
+    );
+    for name in [
+        "more",
+        "../escaped",
+        "opt/app/env/../../../../escaped",
+        "/escaped",
+        "opt/app/env/more",
+    ] {
         rewrite(&same, &[(name, "x")]);
-        refuses(&world, &file, &format!("`{name}` is not listed, or comes twice"));
+        refuses(
+            &world,
+            &file,
+            &format!("`{name}` is not listed, or comes twice"),
+        );
     }
 }
 
@@ -289,10 +376,20 @@ fn the_listing_tells_what_is_needed() {
     packed(&world, "app.tar");
     let directory = world.outside("listed");
     std::fs::create_dir(&directory).unwrap();
-    super::output("tar", &["-C", directory.to_str().unwrap(), "-xf", world.path("app.tar").to_str().unwrap()]);
+    super::output(
+        "tar",
+        &[
+            "-C",
+            directory.to_str().unwrap(),
+            "-xf",
+            world.path("app.tar").to_str().unwrap(),
+        ],
+    );
     let listing = listing(&directory);
     assert_eq!(listing["interpreter"].as_str(), world.python.path.to_str());
     assert_eq!(listing["python"].as_str(), Some(&*world.python.version));
-    assert!(listing["prefix"].is_null() && listing.get("name").is_none() && listing["version"] == 1);
+    assert!(
+        listing["prefix"].is_null() && listing.get("name").is_none() && listing["version"] == 1
+    );
     assert_eq!(listing["key"].as_str().unwrap().len(), 40);
 }

@@ -21,7 +21,14 @@ const ORDERS: [(&str, &[&str]); 6] = [
     ("app.deb", DEB),
 ];
 /// Those of a package.
-const PACKAGE: &[&str] = &["--prefix", "/opt/app/env", "--name", "app", "--package-version", "1.0"];
+const PACKAGE: &[&str] = &[
+    "--prefix",
+    "/opt/app/env",
+    "--name",
+    "app",
+    "--package-version",
+    "1.0",
+];
 const DEB: &[&str] = &[
     "--prefix",
     "/opt/app/env",
@@ -34,10 +41,10 @@ const DEB: &[&str] = &[
 ];
 
 /// A module with a path that has no room in the header of a tar archive.
-const DEEP: &str =
-    "some/a_directory_with_a_name_that_is_rather_long/another_directory_with_a_name_that_is_even_longer_than_that/deep.py";
+const DEEP: &str = "some/a_directory_with_a_name_that_is_rather_long/another_directory_with_a_name_that_is_even_longer_than_that/deep.py";
 
-/// A world with a wheel that has scripts, names that are long and not ASCII, and files that are large, empty and executable.
+/// A world with a wheel that has scripts, names that are long and not ASCII, and files that are
+/// large, empty and executable.
 fn world() -> World {
     world_with(Python::any())
 }
@@ -50,7 +57,12 @@ fn world_with(python: &'static Python) -> World {
         .file("some/__init__.py", main)
         .file(DEEP, "x = 1\n")
         .file("some/zażółć.py", "x = 2\n")
-        .file("some/large.bin", (0..700_000_u32).flat_map(u32::to_le_bytes).collect::<Vec<u8>>())
+        .file(
+            "some/large.bin",
+            (0..700_000_u32)
+                .flat_map(u32::to_le_bytes)
+                .collect::<Vec<u8>>(),
+        )
         .file("some/empty", "")
         .file_with_mode("some/tool.sh", "#!/bin/sh\n", 0o777)
         .entry_point("run-some", "some:main")
@@ -63,7 +75,10 @@ fn world_with(python: &'static Python) -> World {
 
 /// Packs into this file.
 fn pack(world: &World, file: &str, options: &[&str]) -> Outcome {
-    world.vpython(["-vpython-tool", "pack", "--output", file]).arguments(options).run()
+    world
+        .vpython(["-vpython-tool", "pack", "--output", file])
+        .arguments(options)
+        .run()
 }
 
 /// Packs in the form of this file's name, and gives its path.
@@ -77,21 +92,36 @@ fn packed(world: &World, file: &str) -> PathBuf {
 fn output(program: &str, words: &[&str]) -> String {
     let output = run(program, words);
     let errors = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.success(), "{program} {words:?}: {}\n{errors}", output.status);
+    assert!(
+        output.status.success(),
+        "{program} {words:?}: {}\n{errors}",
+        output.status
+    );
     String::from_utf8(output.stdout).unwrap()
 }
 
 /// Runs a program of the system.
 fn run(program: &str, words: &[&str]) -> Output {
     let mut command = Command::new(program);
-    command.args(words).env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("HOME", "/nonexistent");
-    let child = start(command.env("LC_ALL", "C.UTF-8").stdout(Stdio::piped()).stderr(Stdio::piped()));
+    command
+        .args(words)
+        .env_clear()
+        .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+        .env("HOME", "/nonexistent");
+    let child = start(
+        command
+            .env("LC_ALL", "C.UTF-8")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped()),
+    );
     child.wait_with_output().unwrap()
 }
 
 /// Whether there is this program. Where there is none, that is said aloud.
 fn has(program: &str) -> bool {
-    let there = ["/usr/sbin", "/usr/bin", "/sbin", "/bin"].iter().any(|directory| Path::new(directory).join(program).exists());
+    let there = ["/usr/sbin", "/usr/bin", "/sbin", "/bin"]
+        .iter()
+        .any(|directory| Path::new(directory).join(program).exists());
     if !there {
         not_tested!("there is no {program}");
     }
@@ -103,19 +133,38 @@ fn is_alive(environment: &Path) {
     let text = |path: &Path| path.to_str().unwrap().to_owned();
     let bin = environment.join("bin");
     for script in ["run-some", "shipped"] {
-        assert_eq!(output(&text(&bin.join(script)), &[]), "some 1\n", "{script}");
+        assert_eq!(
+            output(&text(&bin.join(script)), &[]),
+            "some 1\n",
+            "{script}"
+        );
     }
     let program = "import other, some, sys; print(other.VERSION, sys.prefix)";
-    assert_eq!(output(&text(&bin.join("python3")), &["-c", program]), format!("2 {}\n", environment.display()));
+    assert_eq!(
+        output(&text(&bin.join("python3")), &["-c", program]),
+        format!("2 {}\n", environment.display())
+    );
     let deep = DEEP.trim_end_matches(".py").replace('/', ".");
     assert_eq!(output(&text(&bin.join("python")), &["-m", &deep]), "");
 }
 
 /// All below a directory but the directories: relative paths, sorted.
 fn files(directory: &Path) -> Vec<String> {
-    let entries = walkdir::WalkDir::new(directory).into_iter().map(Result::unwrap).filter(|entry| !entry.file_type().is_dir());
-    let mut files: Vec<String> =
-        entries.map(|entry| entry.path().strip_prefix(directory).unwrap().to_str().unwrap().to_owned()).collect();
+    let entries = walkdir::WalkDir::new(directory)
+        .into_iter()
+        .map(Result::unwrap)
+        .filter(|entry| !entry.file_type().is_dir());
+    let mut files: Vec<String> = entries
+        .map(|entry| {
+            entry
+                .path()
+                .strip_prefix(directory)
+                .unwrap()
+                .to_str()
+                .unwrap()
+                .to_owned()
+        })
+        .collect();
     files.sort();
     files
 }

@@ -9,8 +9,17 @@ fn refuses(words: &[&str], message: &str) {
     let world = World::new();
     std::fs::create_dir(world.path("directory.tar")).unwrap();
     std::fs::remove_file(world.outside("bin/python3")).unwrap();
-    world.vpython(["-vpython-tool", "pack"]).arguments(words).env("PATH", "").run().refuses(125, message);
-    assert_eq!(std::fs::read_dir(world.path("")).unwrap().count(), 1, "nothing was written");
+    world
+        .vpython(["-vpython-tool", "pack"])
+        .arguments(words)
+        .env("PATH", "")
+        .run()
+        .refuses(125, message);
+    assert_eq!(
+        std::fs::read_dir(world.path("")).unwrap().count(),
+        1,
+        "nothing was written"
+    );
 }
 
 #[test]
@@ -27,7 +36,9 @@ fn a_file_has_to_be_named_and_its_name_to_say_its_form() {
         let why = "the name of a file says its form, and this one none that is known";
         refuses(
             &["--output", name],
-            &format!("vpython: error: cannot pack `{name}`\n  caused by: {why}\n  hint: the forms are: {forms}\n"),
+            &format!(
+                "vpython: error: cannot pack `{name}`\n  caused by: {why}\n  hint: the forms are: {forms}\n"
+            ),
         );
     }
     refuses(
@@ -83,9 +94,16 @@ fn all_that_is_wrong_is_told_at_once() {
         ]),
     ];
     for (words, problems) in rows {
-        let causes: String = problems.iter().map(|problem| format!("  caused by: {problem}\n")).collect::<Vec<_>>().concat();
+        let causes: String = problems
+            .iter()
+            .map(|problem| format!("  caused by: {problem}\n"))
+            .collect::<Vec<_>>()
+            .concat();
         let words = [&["--output"], words].concat();
-        refuses(&words, &format!("vpython: error: cannot pack `{}`\n{causes}", words[1]));
+        refuses(
+            &words,
+            &format!("vpython: error: cannot pack `{}`\n{causes}", words[1]),
+        );
     }
 }
 
@@ -93,19 +111,42 @@ fn all_that_is_wrong_is_told_at_once() {
 fn the_time_is_a_number_of_seconds() {
     let world = world();
     for value in ["x", "-1", "4294967296", "1.5"] {
-        let outcome = world.vpython(["-vpython-tool", "pack", "--output", "a.tar"]).env("SOURCE_DATE_EPOCH", value).run();
-        let why = format!("`SOURCE_DATE_EPOCH` is `{value}`, and no number of seconds from 1970 to 2106");
-        outcome.refuses(125, &format!("vpython: error: cannot pack `a.tar`\n  caused by: {why}\n"));
+        let outcome = world
+            .vpython(["-vpython-tool", "pack", "--output", "a.tar"])
+            .env("SOURCE_DATE_EPOCH", value)
+            .run();
+        let why =
+            format!("`SOURCE_DATE_EPOCH` is `{value}`, and no number of seconds from 1970 to 2106");
+        outcome.refuses(
+            125,
+            &format!("vpython: error: cannot pack `a.tar`\n  caused by: {why}\n"),
+        );
     }
     let times = |value: &str| {
-        world.vpython(["-vpython-tool", "pack", "--output", "a.tar"]).env("SOURCE_DATE_EPOCH", value).run().expect(
-            0,
-            "",
-            &world.told_of_interpreter(),
+        world
+            .vpython(["-vpython-tool", "pack", "--output", "a.tar"])
+            .env("SOURCE_DATE_EPOCH", value)
+            .run()
+            .expect(0, "", &world.told_of_interpreter());
+        let text = output(
+            "tar",
+            &[
+                "--utc",
+                "--full-time",
+                "-tvf",
+                world.path("a.tar").to_str().unwrap(),
+            ],
         );
-        let text = output("tar", &["--utc", "--full-time", "-tvf", world.path("a.tar").to_str().unwrap()]);
-        let mut times: Vec<String> =
-            text.lines().map(|line| line.split_whitespace().skip(3).take(2).collect::<Vec<_>>().join(" ")).collect();
+        let mut times: Vec<String> = text
+            .lines()
+            .map(|line| {
+                line.split_whitespace()
+                    .skip(3)
+                    .take(2)
+                    .collect::<Vec<_>>()
+                    .join(" ")
+            })
+            .collect();
         times.sort();
         times.dedup();
         times
@@ -120,7 +161,10 @@ fn members_lie_below_the_prefix() {
     for (prefix, top) in [("/opt/app/", "opt/app/"), ("//opt/./app", "opt/app/")] {
         pack(&world, "a.tar", &["--prefix", prefix]).expect(0, "", &world.told_of_interpreter());
         let names = output("tar", &["-tf", world.path("a.tar").to_str().unwrap()]);
-        assert!(names.starts_with(&format!("{top}vpython-pack.json\n{top}\n{top}bin/\n")), "{names}");
+        assert!(
+            names.starts_with(&format!("{top}vpython-pack.json\n{top}\n{top}bin/\n")),
+            "{names}"
+        );
         assert!(names.lines().all(|name| name.starts_with(top)), "{names}");
     }
 }
@@ -139,13 +183,22 @@ fn a_failure_leaves_the_file_that_was_there() {
     // What is larger than this many blocks ends the process.
     let limited = "ulimit -f 1000; exec \"$0\" -vpython-tool pack --output a.tar.gz";
     pack(&world, "c.tar", &[]).expect(0, "", &world.told_of_interpreter());
-    let killed = world.program("/bin/sh", ["-c", limited, env!("CARGO_BIN_EXE_vpython")]).run();
+    let killed = world
+        .program("/bin/sh", ["-c", limited, env!("CARGO_BIN_EXE_vpython")])
+        .run();
     assert_eq!(killed.signal, Some(libc::SIGXFSZ), "{killed}");
     assert_eq!(std::fs::read(world.path("a.tar.gz")).unwrap(), b"old");
     pack(&world, "a.tar.gz", &[]).expect(0, "", &world.told_of_interpreter());
-    let mut names: Vec<_> = std::fs::read_dir(world.path("")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    let mut names: Vec<_> = std::fs::read_dir(world.path(""))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
     names.sort();
-    assert_eq!(names, ["a.tar.gz", "b.rpm", "c.tar", "vpython.toml", "wheels"], "nothing is left");
+    assert_eq!(
+        names,
+        ["a.tar.gz", "b.rpm", "c.tar", "vpython.toml", "wheels"],
+        "nothing is left"
+    );
 }
 
 #[test]
@@ -155,43 +208,90 @@ fn own_code_and_the_interpreter_go_along() {
     pack(&world, "a.tar", &["--include", "lib", "--with-python"]).prints("");
     let place = world.path("elsewhere/env");
     std::fs::create_dir_all(&place).unwrap();
-    output("tar", &["-C", place.to_str().unwrap(), "-xf", world.path("a.tar").to_str().unwrap()]);
+    output(
+        "tar",
+        &[
+            "-C",
+            place.to_str().unwrap(),
+            "-xf",
+            world.path("a.tar").to_str().unwrap(),
+        ],
+    );
     let before = super::files(&place);
     super::is_alive(&place);
     let python = place.join("bin/python");
     let text = "import mine, sys; print(mine.__file__, sys.base_prefix)";
     let said = output(python.to_str().unwrap(), &["-c", text]);
     let (file, base) = said.trim_end().split_once(' ').unwrap();
-    assert_eq!(file, place.join("app/lib/mine/__init__.py").to_str().unwrap());
+    assert_eq!(
+        file,
+        place.join("app/lib/mine/__init__.py").to_str().unwrap()
+    );
     assert_eq!(std::fs::canonicalize(base).unwrap(), place.join("python"));
-    assert!(listing(&place)["interpreter"].is_null(), "no interpreter of the machine is needed");
-    assert_eq!(super::files(&place), before, "there is byte code of all of it");
+    assert!(
+        listing(&place)["interpreter"].is_null(),
+        "no interpreter of the machine is needed"
+    );
+    assert_eq!(
+        super::files(&place),
+        before,
+        "there is byte code of all of it"
+    );
 }
 
 #[test]
 fn what_is_said_of_a_package_is_in_it() {
     let world = world();
     let description = "An app\n\nIt does things.\n\n  And more.";
-    let more = ["--description", description, "--arch", "all", "--depends", "python3 (>= 3.11)", "--depends", "libc6"];
+    let more = [
+        "--description",
+        description,
+        "--arch",
+        "all",
+        "--depends",
+        "python3 (>= 3.11)",
+        "--depends",
+        "libc6",
+    ];
     pack(&world, "a.deb", &[DEB, &more].concat()).expect(0, "", &world.told_of_interpreter());
     if super::has("dpkg-deb") {
         let fields = output("dpkg-deb", &["-f", world.path("a.deb").to_str().unwrap()]);
-        let expected =
-            "Package: app\nVersion: 1.0\nArchitecture: all\nMaintainer: Ada Lovelace <ada@example.org>\nInstalled-Size: ";
+        let expected = "Package: app\nVersion: 1.0\nArchitecture: all\nMaintainer: Ada Lovelace <ada@example.org>\nInstalled-Size: ";
         let (start, rest) = fields.split_once("Depends").unwrap();
         assert!(start.starts_with(expected), "{fields}");
         let expected = ": python3 (>= 3.11), libc6\nSection: misc\nPriority: optional\n\
                         Description: An app\n It does things.\n .\n   And more.\n";
         assert_eq!(rest, expected);
     }
-    let more = ["--description", description, "--arch", "noarch", "--depends", "(python3 or pypy)", "--depends", "a >= 1:2-3"];
-    let more =
-        [&more[..], &["--release", "3.el9", "--license", "MIT", "--maintainer", "Ada Lovelace <ada@example.org>"]].concat();
+    let more = [
+        "--description",
+        description,
+        "--arch",
+        "noarch",
+        "--depends",
+        "(python3 or pypy)",
+        "--depends",
+        "a >= 1:2-3",
+    ];
+    let more = [
+        &more[..],
+        &[
+            "--release",
+            "3.el9",
+            "--license",
+            "MIT",
+            "--maintainer",
+            "Ada Lovelace <ada@example.org>",
+        ],
+    ]
+    .concat();
     pack(&world, "a.rpm", &[PACKAGE, &more].concat()).expect(0, "", &world.told_of_interpreter());
     if super::has("rpm") {
-        let format =
-            "%{NEVRA}|%{LICENSE}|%{PACKAGER}|%{SUMMARY}|%{DESCRIPTION}|[%{REQUIRENEVRS},]|[%{PROVIDENEVRS},]|%{SOURCERPM}";
-        let said = output("rpm", &["-qp", "--qf", format, world.path("a.rpm").to_str().unwrap()]);
+        let format = "%{NEVRA}|%{LICENSE}|%{PACKAGER}|%{SUMMARY}|%{DESCRIPTION}|[%{REQUIRENEVRS},]|[%{PROVIDENEVRS},]|%{SOURCERPM}";
+        let said = output(
+            "rpm",
+            &["-qp", "--qf", format, world.path("a.rpm").to_str().unwrap()],
+        );
         let expected = "app-1.0-3.el9.noarch|MIT|Ada Lovelace <ada@example.org>|An app|It does things.\n\n  And more.|\
                         (python3 or pypy),a >= 1:2-3,rpmlib(CompressedFileNames) <= 3.0.4-1,rpmlib(FileDigests) <= 4.6.0-1,\
                         rpmlib(PayloadFilesHavePrefix) <= 4.0-1,rpmlib(RichDependencies) <= 4.12.0-1,|app = 1.0-3.el9,|\
@@ -205,10 +305,24 @@ fn the_example_of_the_readme_packs() {
     let world = world();
     world.write("tool.py", "");
     let readme = include_str!("../../../README.md");
-    let example = readme.split_once("<!-- packed -->\n```console\n").unwrap().1.split_once("```").unwrap().0;
+    let example = readme
+        .split_once("<!-- packed -->\n```console\n")
+        .unwrap()
+        .1
+        .split_once("```")
+        .unwrap()
+        .0;
     for line in example.lines() {
-        let words: Vec<&str> = line.strip_prefix("$ vpython ").unwrap().split(' ').collect();
-        let told = if words.contains(&"--with-python") { String::new() } else { world.told_of_interpreter() };
+        let words: Vec<&str> = line
+            .strip_prefix("$ vpython ")
+            .unwrap()
+            .split(' ')
+            .collect();
+        let told = if words.contains(&"--with-python") {
+            String::new()
+        } else {
+            world.told_of_interpreter()
+        };
         world.vpython(&words).run().expect(0, "", &told);
         let file = words[words.iter().position(|word| *word == "--output").unwrap() + 1];
         assert!(world.path(file).is_file());
@@ -221,7 +335,10 @@ fn what_was_packed_before_is_not_packed_again() {
     world.write("lib/helper.py", "");
     pack(&world, "lib/a.tar", &["--include", "lib"]).expect(0, "", &world.told_of_interpreter());
     let first = std::fs::read(world.path("lib/a.tar")).unwrap();
-    assert!(output("tar", &["-tf", world.path("lib/a.tar").to_str().unwrap()]).contains("app/lib/helper.py\n"));
+    assert!(
+        output("tar", &["-tf", world.path("lib/a.tar").to_str().unwrap()])
+            .contains("app/lib/helper.py\n")
+    );
     pack(&world, "lib/a.tar", &["--include", "lib"]).expect(0, "", &world.told_of_interpreter());
     assert!(std::fs::read(world.path("lib/a.tar")).unwrap() == first);
 }

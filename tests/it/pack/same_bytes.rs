@@ -15,20 +15,42 @@ use crate::support::{Launch, Python, VPYTHON, World};
 const STRANGER: u32 = 54_321;
 
 /// Packs all forms, and gives the digests.
-fn digests(world: &World, user: Option<u32>, around: &[(&str, &str)], before: &str) -> BTreeMap<String, String> {
+fn digests(
+    world: &World,
+    user: Option<u32>,
+    around: &[(&str, &str)],
+    before: &str,
+) -> BTreeMap<String, String> {
     let mut digests = BTreeMap::new();
     for (file, options) in ORDERS {
         let script = format!("{before} exec \"$0\" \"$@\"");
-        let mut launch = world.program("/bin/sh", ["-c", &script, VPYTHON, "-vpython-tool", "pack"]);
+        let mut launch =
+            world.program("/bin/sh", ["-c", &script, VPYTHON, "-vpython-tool", "pack"]);
         // The interpreter is large: what is true of one form is of the others.
-        let more: &[&str] = if file == "app.tar" { &["--include", "lib", "--with-python"] } else { &["--include", "lib"] };
-        launch = launch.arguments(["--output", file]).arguments(more).arguments(options);
-        launch = around.iter().fold(launch, |launch, (name, value)| launch.env(name, value));
+        let more: &[&str] = if file == "app.tar" {
+            &["--include", "lib", "--with-python"]
+        } else {
+            &["--include", "lib"]
+        };
+        launch = launch
+            .arguments(["--output", file])
+            .arguments(more)
+            .arguments(options);
+        launch = around
+            .iter()
+            .fold(launch, |launch, (name, value)| launch.env(name, value));
         launch = user.into_iter().fold(launch, Launch::user);
-        let told = if file == "app.tar" { String::new() } else { world.told_of_interpreter() };
+        let told = if file == "app.tar" {
+            String::new()
+        } else {
+            world.told_of_interpreter()
+        };
         launch.run().expect(0, "", &told);
         let content = std::fs::read(world.path(file)).unwrap();
-        digests.insert(file.to_owned(), vpython::fs::Digest::of(&content).to_string());
+        digests.insert(
+            file.to_owned(),
+            vpython::fs::Digest::of(&content).to_string(),
+        );
     }
     digests
 }
@@ -43,17 +65,27 @@ fn give_away(directory: &Path) {
 /// Whether somebody else can run an interpreter.
 fn is_everybodys(python: &Python) -> bool {
     let mut command = Command::new(&python.path);
-    command.args(["-c", ""]).uid(STRANGER).gid(STRANGER).current_dir("/").env_clear().stderr(Stdio::null());
+    command
+        .args(["-c", ""])
+        .uid(STRANGER)
+        .gid(STRANGER)
+        .current_dir("/")
+        .env_clear()
+        .stderr(Stdio::null());
     command.status().is_ok_and(|status| status.success())
 }
 
 #[test]
 fn whoever_packs_where_when_and_how_it_is_the_same_file() {
     let is_superuser = nix::unistd::geteuid().is_root();
-    let everybodys =
-        Python::all().iter().filter(|python| python.minor > 6).find(|python| is_superuser && is_everybodys(python));
+    let everybodys = Python::all()
+        .iter()
+        .filter(|python| python.minor > 6)
+        .find(|python| is_superuser && is_everybodys(python));
     if everybodys.is_none() {
-        not_tested!("another user, for whom the superuser and an interpreter of everybody's are needed");
+        not_tested!(
+            "another user, for whom the superuser and an interpreter of everybody's are needed"
+        );
     }
     let [one, other] = [(); 2].map(|()| world_with(everybodys.unwrap_or(Python::any())));
     one.write("lib/mine.py", "X = 1\n");
@@ -62,12 +94,28 @@ fn whoever_packs_where_when_and_how_it_is_the_same_file() {
     other.write_with_mode("lib/b/data", "data", 0o600);
     other.write_with_mode("lib/mine.py", "X = 1\n", 0o660);
     let time = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
-    let files = walkdir::WalkDir::new(other.path("")).into_iter().map(Result::unwrap);
+    let files = walkdir::WalkDir::new(other.path(""))
+        .into_iter()
+        .map(Result::unwrap);
     for file in files.filter(|entry| entry.file_type().is_file()) {
-        File::options().write(true).open(file.path()).unwrap().set_modified(time).unwrap();
+        File::options()
+            .write(true)
+            .open(file.path())
+            .unwrap()
+            .set_modified(time)
+            .unwrap();
     }
-    let expected = digests(&one, None, &[("TZ", "UTC"), ("RAYON_NUM_THREADS", "1")], "umask 022;");
-    assert_eq!(expected, digests(&one, None, &[], "umask 022;"), "again, with what the store has");
+    let expected = digests(
+        &one,
+        None,
+        &[("TZ", "UTC"), ("RAYON_NUM_THREADS", "1")],
+        "umask 022;",
+    );
+    assert_eq!(
+        expected,
+        digests(&one, None, &[], "umask 022;"),
+        "again, with what the store has"
+    );
     let user = everybodys.map(|_| STRANGER);
     if user.is_some() {
         give_away(&other.outside(""));

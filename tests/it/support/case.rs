@@ -1,8 +1,10 @@
-//! A question to the resolver: wheels, what is asked for, and an interpreter that is the same on every machine.
+//! A question to the resolver: wheels, what is asked for, and an interpreter that is the same on
+//! every machine.
 
 use super::{Fake, Outcome, Wheel, World};
 
-/// A world with wheels and a spec. The interpreter is a fake CPython 3.11 on an x86-64 Linux with glibc 2.36.
+/// A world with wheels and a spec. The interpreter is a fake CPython 3.11 on an x86-64 Linux with
+/// glibc 2.36.
 pub struct Case {
     /// The world.
     pub world: World,
@@ -14,7 +16,11 @@ pub struct Case {
 impl Case {
     /// A `vpython.toml` asks for `dependencies`.
     pub fn new(dependencies: &[&str], wheels: &[Wheel]) -> Self {
-        Self::with_spec("vpython.toml", &format!("dependencies = {dependencies:?}\n"), wheels)
+        Self::with_spec(
+            "vpython.toml",
+            &format!("dependencies = {dependencies:?}\n"),
+            wheels,
+        )
     }
 
     /// A spec of any kind.
@@ -25,12 +31,18 @@ impl Case {
         }
         world.write(name, text);
         let fake = Fake::new(&world, "3.11.99");
-        Self { world, fake, spec: name }
+        Self {
+            world,
+            fake,
+            spec: name,
+        }
     }
 
     /// What comes of it.
     pub fn run(&self) -> Outcome {
-        let launch = self.world.vpython(["-vpython-spec", self.spec, "-vpython-tool", "install"]);
+        let launch = self
+            .world
+            .vpython(["-vpython-spec", self.spec, "-vpython-tool", "install"]);
         launch.env("VPYTHON_INTERPRETER", &self.fake.path).run()
     }
 
@@ -39,10 +51,14 @@ impl Case {
     pub fn takes(&self, expected: &[&str]) {
         let outcome = self.run();
         outcome.installs("");
-        let manifest = std::fs::read(format!("{}/vpython.json", outcome.raw_stdout.trim_end())).unwrap();
+        let manifest =
+            std::fs::read(format!("{}/vpython.json", outcome.raw_stdout.trim_end())).unwrap();
         let manifest: serde_json::Value = serde_json::from_slice(&manifest).unwrap();
         let wheels = manifest["wheels"].as_array().unwrap();
-        let names: Vec<&str> = wheels.iter().map(|wheel| wheel["file_name"].as_str().unwrap()).collect();
+        let names: Vec<&str> = wheels
+            .iter()
+            .map(|wheel| wheel["file_name"].as_str().unwrap())
+            .collect();
         assert_eq!(names, expected);
     }
 

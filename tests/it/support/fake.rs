@@ -1,4 +1,5 @@
-//! Interpreters that are shell scripts: of any version, the same on every machine, and they count how often they are asked.
+//! Interpreters that are shell scripts: of any version, the same on every machine, and they count
+//! how often they are asked.
 
 use std::path::{Path, PathBuf};
 
@@ -6,8 +7,8 @@ use serde_json::json;
 
 use super::World;
 
-/// A script that answers like a CPython on an x86-64 Linux with glibc 2.36. When it is run otherwise, it prints its arguments and a
-/// part of its environment.
+/// A script that answers like a CPython on an x86-64 Linux with glibc 2.36. When it is run
+/// otherwise, it prints its arguments and a part of its environment.
 #[derive(Debug)]
 pub struct Fake {
     /// The script.
@@ -34,7 +35,10 @@ impl Fake {
     pub fn new(world: &World, version: &str) -> Self {
         let directory = world.outside(&format!("fakes/{version}"));
         std::fs::create_dir_all(&directory).unwrap();
-        let fake = Self { path: directory.join("python3"), log: directory.join("log") };
+        let fake = Self {
+            path: directory.join("python3"),
+            log: directory.join("log"),
+        };
         let script = SCRIPT.replace("@HERE@", directory.to_str().unwrap());
         super::world::write_with_mode(&fake.path, script.as_bytes(), 0o755);
         fake.answer(version);
@@ -44,7 +48,11 @@ impl Fake {
     /// From now on it says that it is this version.
     pub fn answer(&self, version: &str) {
         let directory = self.path.parent().unwrap();
-        std::fs::write(directory.join("answer.json"), answer(&self.path, version).to_string()).unwrap();
+        std::fs::write(
+            directory.join("answer.json"),
+            answer(&self.path, version).to_string(),
+        )
+        .unwrap();
     }
 
     /// The directory from which its `ensurepip` would install; a test has to make it.
@@ -59,13 +67,20 @@ impl Fake {
 
     /// How often it was asked about itself.
     pub fn times_asked(&self) -> usize {
-        std::fs::read_to_string(&self.log).unwrap_or_default().lines().filter(|line| *line == "asked").count()
+        std::fs::read_to_string(&self.log)
+            .unwrap_or_default()
+            .lines()
+            .filter(|line| *line == "asked")
+            .count()
     }
 }
 
 /// What the probe of `plan/interpreter/probe.py` would print.
 fn answer(path: &Path, version: &str) -> serde_json::Value {
-    let release: Vec<u32> = version.split('.').map(|part| part.parse().unwrap()).collect();
+    let release: Vec<u32> = version
+        .split('.')
+        .map(|part| part.parse().unwrap())
+        .collect();
     let (major, minor) = (release[0], release[1]);
     json!({
         "executable": path,

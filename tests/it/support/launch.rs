@@ -11,7 +11,8 @@ use std::sync::PoisonError;
 use super::World;
 use super::world::STARTS;
 
-/// A program that is about to be run, with nothing in its environment but what the world and the test give it.
+/// A program that is about to be run, with nothing in its environment but what the world and the
+/// test give it.
 #[derive(Debug)]
 pub struct Launch<'a> {
     world: &'a World,
@@ -20,7 +21,11 @@ pub struct Launch<'a> {
 }
 
 impl<'a> Launch<'a> {
-    pub(super) fn new<W: AsRef<OsStr>>(world: &'a World, program: &Path, words: impl IntoIterator<Item = W>) -> Self {
+    pub(super) fn new<W: AsRef<OsStr>>(
+        world: &'a World,
+        program: &Path,
+        words: impl IntoIterator<Item = W>,
+    ) -> Self {
         let mut command = Command::new(program);
         command
             .args(words)
@@ -36,7 +41,11 @@ impl<'a> Launch<'a> {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
-        Self { world, command, input: None }
+        Self {
+            world,
+            command,
+            input: None,
+        }
     }
 
     /// Adds words to the command line.
@@ -116,13 +125,18 @@ impl<'a> Launch<'a> {
 /// Starts a program while nobody writes one.
 pub fn start(command: &mut Command) -> Child {
     let _nobody_writes = STARTS.read().unwrap_or_else(PoisonError::into_inner);
-    command.spawn().unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"))
+    command
+        .spawn()
+        .unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"))
 }
 
 /// Whether `strace` works here. Where it does not, that is said aloud.
 pub fn has_strace() -> bool {
     let mut command = Command::new("/usr/bin/env");
-    command.args(["strace", "-o", "/dev/null", "true"]).stdout(Stdio::null()).stderr(Stdio::null());
+    command
+        .args(["strace", "-o", "/dev/null", "true"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
     let works = start(&mut command).wait().unwrap().success();
     if !works {
         not_tested!("there is no strace, or it may not trace");
@@ -185,17 +199,30 @@ impl Outcome {
     /// `install` printed the environment's path, these warnings, and what is in the environment.
     #[track_caller]
     pub fn installs(&self, warnings: &str) {
-        assert_eq!((self.code, &*self.stdout), (Some(0), "[WORLD]/root/v1/envs/[KEY]\n"), "{self}");
+        assert_eq!(
+            (self.code, &*self.stdout),
+            (Some(0), "[WORLD]/root/v1/envs/[KEY]\n"),
+            "{self}"
+        );
         let environment = Path::new(self.raw_stdout.trim_end());
         let manifest = std::fs::read(environment.join("vpython.json")).unwrap();
         let manifest: serde_json::Value = serde_json::from_slice(&manifest).unwrap();
-        let files =
-            walkdir::WalkDir::new(environment).into_iter().filter(|entry| !entry.as_ref().unwrap().file_type().is_dir());
-        let counted = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
+        let files = walkdir::WalkDir::new(environment)
+            .into_iter()
+            .filter(|entry| !entry.as_ref().unwrap().file_type().is_dir());
+        let counted = |count: usize, what: &str| {
+            format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+        };
         let wheels = counted(manifest["wheels"].as_array().unwrap().len(), "wheel");
-        let summary = format!("{warnings}vpython: {wheels}, {}, ", counted(files.count(), "file"));
+        let summary = format!(
+            "{warnings}vpython: {wheels}, {}, ",
+            counted(files.count(), "file")
+        );
         let end = self.stderr.strip_prefix(&summary);
-        assert!(matches!(end, Some("[TIME]\n" | "already built\n")), "expected {summary}[TIME]\nbut:\n{self}");
+        assert!(
+            matches!(end, Some("[TIME]\n" | "already built\n")),
+            "expected {summary}[TIME]\nbut:\n{self}"
+        );
     }
 
     /// vpython refused, with this message.
@@ -207,7 +234,17 @@ impl Outcome {
 
 impl fmt::Display for Outcome {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { scene, code, signal, stdout, stderr, .. } = self;
-        write!(formatter, "{scene}\nexit code {code:?}, signal {signal:?}\n--- stdout\n{stdout}--- stderr\n{stderr}---")
+        let Self {
+            scene,
+            code,
+            signal,
+            stdout,
+            stderr,
+            ..
+        } = self;
+        write!(
+            formatter,
+            "{scene}\nexit code {code:?}, signal {signal:?}\n--- stdout\n{stdout}--- stderr\n{stderr}---"
+        )
     }
 }

@@ -17,9 +17,12 @@ pub use python::Python;
 pub use wheel::{Fault, Wheel, planned};
 pub use world::{VPYTHON, World, told_of_interpreter, tree, write_with_mode};
 
-/// Says on standard error that the running test, or a part of it, is skipped. It is written past libtest, which shows what a test prints
-/// only where that fails.
+/// Says on standard error that the running test, or a part of it, is skipped. It is written past
+/// libtest, which shows what a test prints only where that fails.
 pub fn not_tested(why: &str) {
     let test = std::thread::current().name().unwrap_or_default().to_owned();
-    let _ = std::io::Write::write_all(&mut std::io::stderr(), format!("not tested here: {test}: {why}\n").as_bytes());
+    let _ = std::io::Write::write_all(
+        &mut std::io::stderr(),
+        format!("not tested here: {test}: {why}\n").as_bytes(),
+    );
 }

@@ -22,10 +22,16 @@ impl Python {
     pub fn all() -> &'static [Self] {
         static ALL: OnceLock<Vec<Python>> = OnceLock::new();
         ALL.get_or_init(|| {
-            let mut pythons: Vec<Self> = candidates().iter().filter_map(|path| Self::ask(path)).collect();
+            let mut pythons: Vec<Self> = candidates()
+                .iter()
+                .filter_map(|path| Self::ask(path))
+                .collect();
             pythons.sort_by(|one, other| (one.minor, &one.path).cmp(&(other.minor, &other.path)));
             pythons.dedup_by(|one, other| one.path == other.path);
-            assert!(!pythons.is_empty(), "these tests need a CPython 3.6 or later: pyenv's, or one on PATH");
+            assert!(
+                !pythons.is_empty(),
+                "these tests need a CPython 3.6 or later: pyenv's, or one on PATH"
+            );
             pythons
         })
     }
@@ -33,12 +39,16 @@ impl Python {
     /// The one that tests take that do not care: 3.11 where it is there.
     pub fn any() -> &'static Self {
         let all = Self::all();
-        all.iter().find(|python| python.minor == 11).unwrap_or(&all[all.len() - 1])
+        all.iter()
+            .find(|python| python.minor == 11)
+            .unwrap_or(&all[all.len() - 1])
     }
 
     /// One of another minor version than [`Python::any`].
     pub fn other() -> Option<&'static Self> {
-        let found = Self::all().iter().find(|python| python.minor != Self::any().minor);
+        let found = Self::all()
+            .iter()
+            .find(|python| python.minor != Self::any().minor);
         if found.is_none() {
             not_tested!("there is only one version of CPython");
         }
@@ -55,13 +65,22 @@ impl Python {
     /// A CPython 2.7: pyenv's, or that on `PATH`. Where there is none, that is said aloud.
     pub fn two() -> Option<PathBuf> {
         let root = std::env::var_os("PYENV_ROOT").map(PathBuf::from);
-        let root = root.or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".pyenv")));
-        let versions = root.and_then(|root| std::fs::read_dir(root.join("versions")).ok()).into_iter().flatten();
-        let installed = versions
-            .map(|entry| entry.unwrap().path())
-            .filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("2.7.")));
-        let found = installed.map(|version| version.join("bin/python2.7")).chain([PathBuf::from("/usr/bin/python2.7")]);
-        let found = found.into_iter().find_map(|path| std::fs::canonicalize(path).ok());
+        let root = root
+            .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".pyenv")));
+        let versions = root
+            .and_then(|root| std::fs::read_dir(root.join("versions")).ok())
+            .into_iter()
+            .flatten();
+        let installed = versions.map(|entry| entry.unwrap().path()).filter(|path| {
+            path.file_name()
+                .is_some_and(|name| name.to_string_lossy().starts_with("2.7."))
+        });
+        let found = installed
+            .map(|version| version.join("bin/python2.7"))
+            .chain([PathBuf::from("/usr/bin/python2.7")]);
+        let found = found
+            .into_iter()
+            .find_map(|path| std::fs::canonicalize(path).ok());
         if found.is_none() {
             not_tested!("there is no CPython 2.7");
         }
@@ -71,12 +90,24 @@ impl Python {
     fn ask(path: &Path) -> Option<Self> {
         let text = "import os, sys; print(os.path.realpath(sys.executable)); print('%d.%d.%d' % sys.version_info[:3])";
         let mut command = Command::new(path);
-        command.args(["-I", "-S", "-c", text]).stdout(Stdio::piped()).stderr(Stdio::null());
+        command
+            .args(["-I", "-S", "-c", text])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null());
         let output = start(&mut command).wait_with_output().ok()?;
         let text = String::from_utf8(output.stdout).ok()?;
         let (path, version) = text.trim_end().split_once('\n')?;
-        let minor = version.strip_prefix("3.")?.split('.').next()?.parse().ok()?;
-        (minor >= 6).then(|| Self { path: path.into(), minor, version: version.into() })
+        let minor = version
+            .strip_prefix("3.")?
+            .split('.')
+            .next()?
+            .parse()
+            .ok()?;
+        (minor >= 6).then(|| Self {
+            path: path.into(),
+            minor,
+            version: version.into(),
+        })
     }
 }
 
@@ -84,16 +115,26 @@ impl Python {
 fn candidates() -> Vec<PathBuf> {
     let variable = |name| std::env::var_os(name).map(PathBuf::from);
     let pyenv = variable("PYENV_ROOT").or_else(|| variable("HOME").map(|home| home.join(".pyenv")));
-    let versions = pyenv.map(|root| root.join("versions")).and_then(|versions| std::fs::read_dir(versions).ok());
-    let mut paths: Vec<PathBuf> =
-        versions.into_iter().flatten().map(|entry| entry.unwrap().path().join("bin/python3")).collect();
+    let versions = pyenv
+        .map(|root| root.join("versions"))
+        .and_then(|versions| std::fs::read_dir(versions).ok());
+    let mut paths: Vec<PathBuf> = versions
+        .into_iter()
+        .flatten()
+        .map(|entry| entry.unwrap().path().join("bin/python3"))
+        .collect();
     let path = std::env::var_os("PATH").unwrap_or_default();
     for directory in std::env::split_paths(&path).chain([PathBuf::from("/usr/bin")]) {
-        let names = ["python3".to_owned()].into_iter().chain((6..=14).map(|minor| format!("python3.{minor}")));
+        let names = ["python3".to_owned()]
+            .into_iter()
+            .chain((6..=14).map(|minor| format!("python3.{minor}")));
         paths.extend(names.map(|name| directory.join(name)));
     }
-    let mut real: Vec<PathBuf> =
-        paths.iter().filter_map(|path| std::fs::canonicalize(path).ok()).filter(|path| is_python(path)).collect();
+    let mut real: Vec<PathBuf> = paths
+        .iter()
+        .filter_map(|path| std::fs::canonicalize(path).ok())
+        .filter(|path| is_python(path))
+        .collect();
     real.sort();
     real.dedup();
     real
@@ -103,6 +144,11 @@ fn candidates() -> Vec<PathBuf> {
 fn is_python(path: &Path) -> bool {
     use std::io::Read;
     let mut head = [0; 4];
-    let is_binary = std::fs::File::open(path).is_ok_and(|mut file| file.read_exact(&mut head).is_ok()) && head == *b"\x7fELF";
-    is_binary && path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("python"))
+    let is_binary = std::fs::File::open(path)
+        .is_ok_and(|mut file| file.read_exact(&mut head).is_ok())
+        && head == *b"\x7fELF";
+    is_binary
+        && path
+            .file_name()
+            .is_some_and(|name| name.to_string_lossy().starts_with("python"))
 }

@@ -1,9 +1,11 @@
-//! A run that something happens to at one of its system calls, whichever: it is killed there, with all its children, or the system
-//! refuses the call.
+//! A run that something happens to at one of its system calls, whichever: it is killed there, with
+//! all its children, or the system refuses the call.
 //!
-//! The calls are counted over the whole tree of processes and threads, so that each moment of a run has a number. `strace` counts them
-//! for each name and thread. Those by which threads wait for each other change nothing that outlives them, and how many there are
-//! depends on how busy the machine is: they have no number. A run is followed from where vpython starts to where it becomes python.
+//! The calls are counted over the whole tree of processes and threads, so that each moment of a run
+//! has a number. `strace` counts them for each name and thread. Those by which threads wait for
+//! each other change nothing that outlives them, and how many there are depends on how busy the
+//! machine is: they have no number. A run is followed from where vpython starts to where it becomes
+//! python.
 
 use std::collections::{HashMap, HashSet};
 use std::io::Read;
@@ -19,7 +21,8 @@ use nix::unistd::Pid;
 
 use super::{Launch, Outcome, World};
 
-/// The errors that a system may answer with at any time: no space, a broken disk, no descriptors, no permission.
+/// The errors that a system may answer with at any time: no space, a broken disk, no descriptors,
+/// no permission.
 pub const ERRORS: [Errno; 4] = [Errno::ENOSPC, Errno::EIO, Errno::EMFILE, Errno::EACCES];
 
 /// The calls that a system may refuse for these reasons, and what they do.
@@ -79,7 +82,8 @@ enum Does {
 }
 
 impl Does {
-    /// Whether a system may answer such a call with this error. `creates` tells of a call that opens whether it may make a file.
+    /// Whether a system may answer such a call with this error. `creates` tells of a call that
+    /// opens whether it may make a file.
     fn may_meet(self, errno: Errno, creates: bool) -> bool {
         match errno {
             Errno::EMFILE => self == Self::Open,
@@ -97,8 +101,8 @@ pub enum Fault {
     Kill(usize),
     /// Of the calls of vpython itself that may fail in this way, this one does.
     Refuse(usize, Errno),
-    /// This one of the calls of vpython itself that change what directories list is done, and reported as failed: so a server is heard whose
-    /// answer was lost.
+    /// This one of the calls of vpython itself that change what directories list is done, and
+    /// reported as failed: so a server is heard whose answer was lost.
     Misreport(usize, Report),
 }
 
@@ -107,7 +111,8 @@ pub enum Fault {
 pub enum Report {
     /// By an error that tells nothing.
     Broken,
-    /// By that which the call meets when it is made again: what it makes is there already, what it takes away is not.
+    /// By that which the call meets when it is made again: what it makes is there already, what it
+    /// takes away is not.
     Repeated,
 }
 
@@ -115,7 +120,13 @@ impl Report {
     fn of(self, call: &str) -> Errno {
         match self {
             Self::Broken => Errno::EIO,
-            Self::Repeated if ["rename", "unlink", "rmdir"].iter().any(|name| call.starts_with(name)) => Errno::ENOENT,
+            Self::Repeated
+                if ["rename", "unlink", "rmdir"]
+                    .iter()
+                    .any(|name| call.starts_with(name)) =>
+            {
+                Errno::ENOENT
+            }
             Self::Repeated => Errno::EEXIST,
         }
     }
@@ -141,7 +152,12 @@ pub struct Traced {
 
 /// Whether runs can be followed here. Where they cannot, that is said aloud.
 pub fn can_trace(world: &World) -> bool {
-    let works = run(world, world.program("/bin/sh", waiting(["true".into()])), None).is_some();
+    let works = run(
+        world,
+        world.program("/bin/sh", waiting(["true".into()])),
+        None,
+    )
+    .is_some();
     if !works {
         not_tested!("programs cannot be followed with ptrace");
     }
@@ -156,13 +172,18 @@ pub fn traced(
     fault: Option<Fault>,
 ) -> Traced {
     let launch = world.program("/bin/sh", waiting(words));
-    let launch = variables.iter().fold(launch, |launch, (name, value)| launch.env(name, value));
+    let launch = variables
+        .iter()
+        .fold(launch, |launch, (name, value)| launch.env(name, value));
     run(world, launch, fault).expect("it can be followed, or nobody would have come here")
 }
 
 /// The words of a shell that waits to be followed, and then becomes the program.
 fn waiting(words: impl IntoIterator<Item = String>) -> Vec<String> {
-    let shell = ["-c".to_owned(), "kill -STOP $$; exec \"$0\" \"$@\"".to_owned()];
+    let shell = [
+        "-c".to_owned(),
+        "kill -STOP $$; exec \"$0\" \"$@\"".to_owned(),
+    ];
     shell.into_iter().chain(words).collect()
 }
 
@@ -184,7 +205,13 @@ fn run(world: &World, launch: Launch<'_>, fault: Option<Fault>) -> Option<Traced
     let mut tracer = Tracer::new(root, fault);
     let status = tracer.follow();
     let outcome = Outcome::new(world, &format!("{fault:?}"), &output(&mut child, status));
-    Some(Traced { calls: tracer.calls, refusable: tracer.refusable, listings: tracer.listings, hit: tracer.hit, outcome })
+    Some(Traced {
+        calls: tracer.calls,
+        refusable: tracer.refusable,
+        listings: tracer.listings,
+        hit: tracer.hit,
+        outcome,
+    })
 }
 
 /// What a child that has ended has written.
@@ -195,9 +222,23 @@ fn output(child: &mut Child, status: WaitStatus) -> Output {
         status => panic!("{status:?} is no end"),
     };
     let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
-    child.stdout.take().unwrap().read_to_end(&mut stdout).unwrap();
-    child.stderr.take().unwrap().read_to_end(&mut stderr).unwrap();
-    Output { status: ExitStatus::from_raw(raw), stdout, stderr }
+    child
+        .stdout
+        .take()
+        .unwrap()
+        .read_to_end(&mut stdout)
+        .unwrap();
+    child
+        .stderr
+        .take()
+        .unwrap()
+        .read_to_end(&mut stderr)
+        .unwrap();
+    Output {
+        status: ExitStatus::from_raw(raw),
+        stdout,
+        stderr,
+    }
 }
 
 /// One run that is followed.
@@ -296,7 +337,9 @@ impl Tracer {
 
     /// Notes what a task has started.
     fn add(&mut self, parent: Pid, is_thread: bool) {
-        let Ok(number) = ptrace::getevent(parent) else { return };
+        let Ok(number) = ptrace::getevent(parent) else {
+            return;
+        };
         let is_ours = is_thread && self.tasks.get(&parent).copied().unwrap_or_default();
         let number = i32::try_from(number).unwrap();
         self.tasks.insert(Pid::from_raw(number), is_ours);
@@ -331,12 +374,18 @@ impl Tracer {
 
     /// Counts a call of vpython itself, and sees to its answer if it is the one.
     fn refuse(&mut self, task: Pid) {
-        let Ok(registers) = ptrace::getregs(task) else { return };
+        let Ok(registers) = ptrace::getregs(task) else {
+            return;
+        };
         // Our first call looks whether the standard streams are open.
         self.is_started |= registers.orig_rax.cast_signed() == libc::SYS_poll;
         // What comes through a pipe does not come from a disk.
-        let is_ours = self.is_started && self.tasks.get(&task) == Some(&true) && !reads_pipe(task, registers);
-        let Some((_, name, does)) = refusable(registers).filter(|_| is_ours && self.hit.is_none()) else { return };
+        let is_ours =
+            self.is_started && self.tasks.get(&task) == Some(&true) && !reads_pipe(task, registers);
+        let Some((_, name, does)) = refusable(registers).filter(|_| is_ours && self.hit.is_none())
+        else {
+            return;
+        };
         if LISTING.iter().any(|listing| name.starts_with(listing)) {
             self.listings += 1;
             if matches!(self.fault, Some(Fault::Misreport(number, _)) if number == self.listings) {
@@ -345,14 +394,29 @@ impl Tracer {
                 return;
             }
         }
-        let flags = if *name == "openat" { registers.rdx } else { registers.rsi };
+        let flags = if *name == "openat" {
+            registers.rdx
+        } else {
+            registers.rsi
+        };
         let creates = *does == Does::Open && flags & u64::from(libc::O_CREAT.cast_unsigned()) != 0;
-        for (index, errno) in ERRORS.into_iter().enumerate().filter(|(_, errno)| does.may_meet(*errno, creates)) {
+        for (index, errno) in ERRORS
+            .into_iter()
+            .enumerate()
+            .filter(|(_, errno)| does.may_meet(*errno, creates))
+        {
             self.refusable[index] += 1;
             if self.fault == Some(Fault::Refuse(self.refusable[index], errno)) {
                 self.hit = Some(name);
                 self.refused = Some(task);
-                ptrace::setregs(task, user_regs_struct { orig_rax: u64::MAX, ..registers }).unwrap();
+                ptrace::setregs(
+                    task,
+                    user_regs_struct {
+                        orig_rax: u64::MAX,
+                        ..registers
+                    },
+                )
+                .unwrap();
             }
         }
     }
@@ -372,18 +436,28 @@ impl Tracer {
 
 /// Whether a task is about to wait for another thread, or to wake one.
 fn waits(task: Pid) -> bool {
-    const WAITS: [libc::c_long; 4] = [libc::SYS_futex, libc::SYS_sched_yield, libc::SYS_nanosleep, libc::SYS_clock_nanosleep];
+    const WAITS: [libc::c_long; 4] = [
+        libc::SYS_futex,
+        libc::SYS_sched_yield,
+        libc::SYS_nanosleep,
+        libc::SYS_clock_nanosleep,
+    ];
     ptrace::getregs(task).is_ok_and(|registers| WAITS.contains(&registers.orig_rax.cast_signed()))
 }
 
 /// What is known of a call that may be refused.
 fn refusable(registers: user_regs_struct) -> Option<&'static (libc::c_long, &'static str, Does)> {
-    REFUSABLE.iter().find(|(number, ..)| *number == registers.orig_rax.cast_signed())
+    REFUSABLE
+        .iter()
+        .find(|(number, ..)| *number == registers.orig_rax.cast_signed())
 }
 
 /// What a task is about to call, as far as it has a name here.
 fn name_of_call(task: Pid) -> &'static str {
-    ptrace::getregs(task).ok().and_then(refusable).map_or("another call", |(_, name, _)| name)
+    ptrace::getregs(task)
+        .ok()
+        .and_then(refusable)
+        .map_or("another call", |(_, name, _)| name)
 }
 
 fn reads_pipe(task: Pid, registers: user_regs_struct) -> bool {

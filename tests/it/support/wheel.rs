@@ -1,4 +1,5 @@
-//! Wheels made by code: with right METADATA, WHEEL and RECORD, unless a fault is asked for. The same calls make the same bytes.
+//! Wheels made by code: with right METADATA, WHEEL and RECORD, unless a fault is asked for. The
+//! same calls make the same bytes.
 
 use std::io::{Cursor, Write};
 use std::path::{Path, PathBuf};
@@ -29,7 +30,8 @@ pub enum Fault {
     NoMetadata,
     /// There is no RECORD.
     NoRecord,
-    /// A member of the first name appears under the second, which is as long, in all the archive's headers.
+    /// A member of the first name appears under the second, which is as long, in all the archive's
+    /// headers.
     Renamed(&'static str, &'static str),
 }
 
@@ -117,7 +119,11 @@ impl Wheel {
 
     /// Adds a member with these permission bits.
     pub fn file_with_mode(mut self, name: &str, content: impl AsRef<[u8]>, mode: u32) -> Self {
-        self.members.push(Member { name: name.into(), content: content.as_ref().into(), mode });
+        self.members.push(Member {
+            name: name.into(),
+            content: content.as_ref().into(),
+            mode,
+        });
         self
     }
 
@@ -162,7 +168,11 @@ impl Wheel {
 
     /// The file's name.
     pub fn file_name(&self) -> String {
-        let build = self.build.as_ref().map(|build| format!("-{build}")).unwrap_or_default();
+        let build = self
+            .build
+            .as_ref()
+            .map(|build| format!("-{build}"))
+            .unwrap_or_default();
         format!("{}{build}-{}.whl", self.stem(), self.tag)
     }
 
@@ -180,15 +190,21 @@ impl Wheel {
         let members = self.all_members();
         for member in &members {
             if member.name.ends_with('/') {
-                writer.add_directory(&*member.name, self.options(0o755)).unwrap();
+                writer
+                    .add_directory(&*member.name, self.options(0o755))
+                    .unwrap();
                 continue;
             }
-            writer.start_file(&*member.name, self.options(member.mode)).unwrap();
+            writer
+                .start_file(&*member.name, self.options(member.mode))
+                .unwrap();
             writer.write_all(&member.content).unwrap();
         }
         for fault in &self.faults {
             if let Fault::Symlink(name, target) = fault {
-                writer.add_symlink(*name, *target, self.options(0o777)).unwrap();
+                writer
+                    .add_symlink(*name, *target, self.options(0o777))
+                    .unwrap();
             }
         }
         let mut bytes = writer.finish().unwrap().into_inner();
@@ -201,9 +217,15 @@ impl Wheel {
     }
 
     fn options(&self, mode: u32) -> SimpleFileOptions {
-        let method = if self.compressed { CompressionMethod::Deflated } else { CompressionMethod::Stored };
+        let method = if self.compressed {
+            CompressionMethod::Deflated
+        } else {
+            CompressionMethod::Stored
+        };
         // The default time is the first that a zip archive can have.
-        SimpleFileOptions::DEFAULT.compression_method(method).unix_permissions(mode)
+        SimpleFileOptions::DEFAULT
+            .compression_method(method)
+            .unix_permissions(mode)
     }
 
     /// The members in the order of the archive, RECORD last.
@@ -216,12 +238,21 @@ impl Wheel {
         };
         let mut members = self.members.clone();
         if !self.entry_points.is_empty() {
-            members.push(own("entry_points.txt", format!("[console_scripts]\n{}\n", self.entry_points.join("\n"))));
+            members.push(own(
+                "entry_points.txt",
+                format!("[console_scripts]\n{}\n", self.entry_points.join("\n")),
+            ));
         }
         if !self.faults.contains(&Fault::NoMetadata) {
             members.push(own("METADATA", self.metadata()));
         }
-        members.push(own("WHEEL", format!("Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: {}\n", self.tag)));
+        members.push(own(
+            "WHEEL",
+            format!(
+                "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: {}\n",
+                self.tag
+            ),
+        ));
         if !self.faults.contains(&Fault::NoRecord) {
             let record = self.record(&members, &dist_info);
             members.push(own("RECORD", record));
@@ -230,23 +261,42 @@ impl Wheel {
     }
 
     fn metadata(&self) -> String {
-        let mut lines =
-            vec!["Metadata-Version: 2.1".to_owned(), format!("Name: {}", self.name), format!("Version: {}", self.version)];
+        let mut lines = vec![
+            "Metadata-Version: 2.1".to_owned(),
+            format!("Name: {}", self.name),
+            format!("Version: {}", self.version),
+        ];
         lines.extend(self.headers.iter().cloned());
         lines.join("\n") + "\n\nMade by the tests.\n"
     }
 
     fn record(&self, members: &[Member], dist_info: &str) -> String {
-        let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::Any(b'\n')).from_writer(Vec::new());
-        let mut row = |name: &str, digest: &str, size: &str| writer.write_record([name, digest, size]).unwrap();
+        let mut writer = csv::WriterBuilder::new()
+            .terminator(csv::Terminator::Any(b'\n'))
+            .from_writer(Vec::new());
+        let mut row = |name: &str, digest: &str, size: &str| {
+            writer.write_record([name, digest, size]).unwrap()
+        };
         for member in members {
-            let has = |fault: fn(&'static str) -> Fault| self.faults.iter().any(|known| is_about(known, fault, &member.name));
+            let has = |fault: fn(&'static str) -> Fault| {
+                self.faults
+                    .iter()
+                    .any(|known| is_about(known, fault, &member.name))
+            };
             if has(Fault::MissingRow) || member.name.ends_with('/') {
                 continue;
             }
-            let content = if has(Fault::WrongDigest) { b"other" } else { &member.content[..] };
+            let content = if has(Fault::WrongDigest) {
+                b"other"
+            } else {
+                &member.content[..]
+            };
             let size = member.content.len() + usize::from(has(Fault::WrongSize));
-            let digest = if has(Fault::NoDigest) { String::new() } else { digest_column(content) };
+            let digest = if has(Fault::NoDigest) {
+                String::new()
+            } else {
+                digest_column(content)
+            };
             row(self.final_name(&member.name), &digest, &size.to_string());
         }
         for fault in &self.faults {
@@ -256,7 +306,8 @@ impl Wheel {
         }
         row(&format!("{dist_info}/RECORD"), "", "");
         let record = String::from_utf8(writer.into_inner().unwrap()).unwrap();
-        self.record.map_or(record.clone(), |rewrite| rewrite(&record))
+        self.record
+            .map_or(record.clone(), |rewrite| rewrite(&record))
     }
 
     /// The name that a member has in the archive.
@@ -276,16 +327,21 @@ fn digest_column(content: &[u8]) -> String {
 /// Whether a fault is of this kind and about this member.
 fn is_about(known: &Fault, kind: fn(&'static str) -> Fault, name: &str) -> bool {
     match known {
-        Fault::WrongDigest(member) | Fault::WrongSize(member) | Fault::NoDigest(member) | Fault::MissingRow(member) => {
-            *member == name && *known == kind(member)
-        }
+        Fault::WrongDigest(member)
+        | Fault::WrongSize(member)
+        | Fault::NoDigest(member)
+        | Fault::MissingRow(member) => *member == name && *known == kind(member),
         _ => false,
     }
 }
 
 /// Replaces a name by one as long, wherever it stands.
 fn rename(bytes: &mut [u8], from: &[u8], to: &[u8]) {
-    assert_eq!(from.len(), to.len(), "only a name as long fits into its place");
+    assert_eq!(
+        from.len(),
+        to.len(),
+        "only a name as long fits into its place"
+    );
     for start in 0..=bytes.len() - from.len() {
         if bytes[start..].starts_with(from) {
             bytes[start..start + to.len()].copy_from_slice(to);

@@ -1,4 +1,5 @@
-//! A world: a temporary directory with a home, a store, a directory to work in, and a `PATH` of its own.
+//! A world: a temporary directory with a home, a store, a directory to work in, and a `PATH` of its
+//! own.
 
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
@@ -44,7 +45,11 @@ impl World {
         }
         std::fs::write(base.join(".gclient"), "").unwrap();
         symlink(&python.path, base.join("bin/python3")).unwrap();
-        Self { _directory: directory, base, python }
+        Self {
+            _directory: directory,
+            base,
+            python,
+        }
     }
 
     /// A path in the directory to work in.
@@ -87,7 +92,10 @@ impl World {
     }
 
     /// vpython with these words, to be run in this world.
-    pub fn vpython<W: AsRef<std::ffi::OsStr>>(&self, words: impl IntoIterator<Item = W>) -> Launch<'_> {
+    pub fn vpython<W: AsRef<std::ffi::OsStr>>(
+        &self,
+        words: impl IntoIterator<Item = W>,
+    ) -> Launch<'_> {
         self.program(VPYTHON, words)
     }
 
@@ -100,7 +108,8 @@ impl World {
         Launch::new(self, program.as_ref(), words)
     }
 
-    /// A pyenv root, `pyenv` beside the other directories, in which these are installed under their versions.
+    /// A pyenv root, `pyenv` beside the other directories, in which these are installed under their
+    /// versions.
     pub fn pyenv(&self, pythons: &[&Python]) {
         for python in pythons {
             let bin = self.outside(&format!("pyenv/versions/{}/bin", python.version));
@@ -115,8 +124,14 @@ impl World {
     }
 
     /// Installs what a command line asks for, and gives the environment's path.
-    pub fn install<W: AsRef<std::ffi::OsStr>>(&self, words: impl IntoIterator<Item = W>) -> PathBuf {
-        let outcome = self.vpython(["-vpython-tool", "install"]).arguments(words).run();
+    pub fn install<W: AsRef<std::ffi::OsStr>>(
+        &self,
+        words: impl IntoIterator<Item = W>,
+    ) -> PathBuf {
+        let outcome = self
+            .vpython(["-vpython-tool", "install"])
+            .arguments(words)
+            .run();
         assert_eq!(outcome.code, Some(0), "{outcome}");
         outcome.raw_stdout.trim_end_matches('\n').into()
     }
@@ -133,23 +148,46 @@ impl World {
 
     /// What is left of builds that did not end.
     pub fn leftovers(&self) -> Vec<PathBuf> {
-        [self.environments(), list(&self.store("wheels")), list(&self.store("tmp"))].concat()
+        [
+            self.environments(),
+            list(&self.store("wheels")),
+            list(&self.store("tmp")),
+        ]
+        .concat()
     }
 
     /// The text with what differs from world to world replaced.
     pub fn redact(&self, text: &str) -> String {
         let text = text.replace(self.base.to_str().unwrap(), "[WORLD]");
         let text = text.replace(self.python.path.to_str().unwrap(), "[PYTHON]");
-        redact_times(&redact_keys(&text.replace(&self.python.version, "[VERSION]")))
+        redact_times(&redact_keys(
+            &text.replace(&self.python.version, "[VERSION]"),
+        ))
     }
 }
 
 /// What `pack` says of this interpreter, with its path as [`World::redact`] leaves it.
 pub fn told_of_interpreter(python: &Path) -> String {
-    let is_below = |directories: &[&str]| directories.iter().any(|directory| python.starts_with(directory));
+    let is_below = |directories: &[&str]| {
+        directories
+            .iter()
+            .any(|directory| python.starts_with(directory))
+    };
     let place = match python {
         _ if is_below(&["/home", "/root", "/Users"]) => "below a home directory",
-        _ if is_below(&["/usr", "/bin", "/sbin", "/lib", "/lib64", "/opt", "/nix/store", "/Library"]) => return String::new(),
+        _ if is_below(&[
+            "/usr",
+            "/bin",
+            "/sbin",
+            "/lib",
+            "/lib64",
+            "/opt",
+            "/nix/store",
+            "/Library",
+        ]) =>
+        {
+            return String::new();
+        }
         _ => "outside the system's directories",
     };
     format!(
@@ -158,8 +196,9 @@ pub fn told_of_interpreter(python: &Path) -> String {
     )
 }
 
-/// Held for reading while a program is started, and for writing while one is written. A process that is forked in between has the
-/// file open for a moment, and until then nobody can execute it ("text file busy").
+/// Held for reading while a program is started, and for writing while one is written. A process
+/// that is forked in between has the file open for a moment, and until then nobody can execute it
+/// ("text file busy").
 pub static STARTS: RwLock<()> = RwLock::new(());
 
 /// Writes a file and the directories that it needs.
@@ -182,10 +221,16 @@ fn redact_keys(text: &str) -> String {
     redacted
 }
 
-/// Replaces the time at the end of the line that `install` says, as in `vpython: 1 wheel, 20 files, 0.3 s`.
+/// Replaces the time at the end of the line that `install` says, as in
+/// `vpython: 1 wheel, 20 files, 0.3 s`.
 fn redact_times(text: &str) -> String {
-    let line = |line: &str| match line.strip_suffix(" s\n").and_then(|line| line.rsplit_once(" files, ")) {
-        Some((start, time)) if start.starts_with("vpython: ") && is_time(time) => format!("{start} files, [TIME]\n"),
+    let line = |line: &str| match line
+        .strip_suffix(" s\n")
+        .and_then(|line| line.rsplit_once(" files, "))
+    {
+        Some((start, time)) if start.starts_with("vpython: ") && is_time(time) => {
+            format!("{start} files, [TIME]\n")
+        }
         _ => line.to_owned(),
     };
     text.split_inclusive('\n').map(line).collect()
@@ -193,25 +238,38 @@ fn redact_times(text: &str) -> String {
 
 /// Whether it is seconds with one decimal place.
 fn is_time(text: &str) -> bool {
-    let is_number = |digits: &str| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
-    text.split_once('.').is_some_and(|(whole, part)| is_number(whole) && is_number(part) && part.len() == 1)
+    let is_number =
+        |digits: &str| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    text.split_once('.')
+        .is_some_and(|(whole, part)| is_number(whole) && is_number(part) && part.len() == 1)
 }
 
 /// The paths in a directory, sorted; none where there is no directory.
 fn list(directory: &Path) -> Vec<PathBuf> {
-    let Ok(entries) = std::fs::read_dir(directory) else { return Vec::new() };
+    let Ok(entries) = std::fs::read_dir(directory) else {
+        return Vec::new();
+    };
     let mut paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
     paths.sort();
     paths
 }
 
-/// All that is under a directory, a line each: path, kind and permission bits, size, and the time of the last change.
+/// All that is under a directory, a line each: path, kind and permission bits, size, and the time
+/// of the last change.
 pub fn tree(directory: &Path) -> Vec<String> {
-    let entries = walkdir::WalkDir::new(directory).sort_by_file_name().into_iter().map(Result::unwrap);
+    let entries = walkdir::WalkDir::new(directory)
+        .sort_by_file_name()
+        .into_iter()
+        .map(Result::unwrap);
     let line = |entry: walkdir::DirEntry| {
         let metadata = entry.path().symlink_metadata().unwrap();
         let times = format!("{}.{:09}", metadata.mtime(), metadata.mtime_nsec());
-        format!("{} {:o} {} {times}", entry.path().display(), metadata.mode(), metadata.len())
+        format!(
+            "{} {:o} {} {times}",
+            entry.path().display(),
+            metadata.mode(),
+            metadata.len()
+        )
     };
     entries.map(line).collect()
 }

@@ -27,12 +27,19 @@ wheel: <
 
 /// The wheels of that list; `cffi` requires `pycparser`.
 fn listed() -> Vec<Wheel> {
-    let cffi = |tag: &str| module("cffi", "1.14.5").tag(tag).requires("pycparser").requires_python(">=3.8.1");
+    let cffi = |tag: &str| {
+        module("cffi", "1.14.5")
+            .tag(tag)
+            .requires("pycparser")
+            .requires_python(">=3.8.1")
+    };
     vec![
         module("six", "1.15.0").tag("py2.py3-none-any"),
         cffi("cp311-cp311-linux_x86_64"),
         cffi("cp38-cp38-manylinux_2_12_x86_64"),
-        cffi("cp311-cp311-win_amd64").requires("six>=2").requires("colorama; sys_platform == 'win32'"),
+        cffi("cp311-cp311-win_amd64")
+            .requires("six>=2")
+            .requires("colorama; sys_platform == 'win32'"),
         module("pywin32", "300").tag("cp311-cp311-win_amd64"),
     ]
 }
@@ -56,12 +63,16 @@ pywin32==300             line 16    -               -                        -  
 ok here and on 3 platforms
 not seeded: pip, setuptools, wheel (`-vpython-tool fetch` brings what is missing)
 ";
-    Case::with_spec(".vpython3", LUCI, &listed()).verify().expect(0, table, LUCI_WARNINGS);
+    Case::with_spec(".vpython3", LUCI, &listed())
+        .verify()
+        .expect(0, table, LUCI_WARNINGS);
 }
 
 #[test]
 fn all_listed_wheels_that_are_missing_are_shown() {
-    let wheels = listed().into_iter().filter(|wheel| !wheel.file_name().contains("win_amd64"));
+    let wheels = listed()
+        .into_iter()
+        .filter(|wheel| !wheel.file_name().contains("win_amd64"));
     let outcome = Case::with_spec(".vpython3", LUCI, &wheels.collect::<Vec<_>>()).verify();
     let table = "\
 requirement              asked for  here (3.11.42)  manylinux1_x86_64 (3.8)  macosx_10_10_intel (3.8)  win_amd64 (3.11)
@@ -87,7 +98,8 @@ fn one_project_listed_in_two_versions_is_a_conflict_where_both_are_wanted() {
     let spec = "verify_pep425_tag: <platform: 'win32'>\n\
                 wheel: <name: 'a' version: 'version:1'>\n\
                 wheel: <name: 'a' version: 'version:2' match_tag: <platform: 'win32'>>\n";
-    let outcome = Case::with_spec(".vpython3", spec, &[module("a", "1"), module("a", "2")]).verify();
+    let outcome =
+        Case::with_spec(".vpython3", spec, &[module("a", "1"), module("a", "2")]).verify();
     let table = "\
 requirement  asked for  here (3.11.42)  win32
 a==1         line 2     1               conflict

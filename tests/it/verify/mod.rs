@@ -1,6 +1,7 @@
 //! `-vpython-tool verify`: whether there are the wheels that a spec asks for, here and elsewhere.
 //!
-//! The interpreter is a fake CPython 3.11 on an x86-64 Linux with glibc 2.36, so that the tables are the same on every machine.
+//! The interpreter is a fake CPython 3.11 on an x86-64 Linux with glibc 2.36, so that the tables
+//! are the same on every machine.
 
 mod listed;
 
@@ -32,7 +33,9 @@ impl Case {
     }
 
     fn launch(&self, words: &[&str]) -> Launch<'_> {
-        self.world.vpython(words).env("VPYTHON_INTERPRETER", &self.fake.path)
+        self.world
+            .vpython(words)
+            .env("VPYTHON_INTERPRETER", &self.fake.path)
     }
 
     fn verify(&self) -> Outcome {
@@ -68,7 +71,11 @@ b            line 3     -               -                      -                
 ok here and on 3 platforms
 ",
     );
-    assert_eq!(case.world.leftovers(), [] as [std::path::PathBuf; 0], "nothing is built");
+    assert_eq!(
+        case.world.leftovers(),
+        [] as [std::path::PathBuf; 0],
+        "nothing is built"
+    );
     assert_eq!(case.fake.times_asked(), 1);
 }
 
@@ -113,15 +120,29 @@ fn a_wheel_with_another_digest_than_the_pinned_one_is_shown() {
     let wheels = [module("a", "1"), module("b", "1")];
     let digest = |wheel: &Wheel| hex::encode(Sha256::digest(wheel.bytes()));
     let wrong = "0".repeat(64);
-    let spec = format!("a==1 --hash=sha256:{}\nb==1 --hash=sha256:{wrong}\n", digest(&wheels[0]));
+    let spec = format!(
+        "a==1 --hash=sha256:{}\nb==1 --hash=sha256:{wrong}\n",
+        digest(&wheels[0])
+    );
     let case = Case::with_spec("requirements.txt", &spec, &wheels);
-    let outcome = case.launch(&["-vpython-spec", "requirements.txt", "-vpython-tool", "verify"]).run();
+    let outcome = case
+        .launch(&[
+            "-vpython-spec",
+            "requirements.txt",
+            "-vpython-tool",
+            "verify",
+        ])
+        .run();
     let table = "\
 requirement  asked for  here (3.11.42)
 a==1         line 1     1
 b==1         line 2     wrong hash
 ";
-    assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(1), table), "{outcome}");
+    assert_eq!(
+        (outcome.code, outcome.stdout.as_str()),
+        (Some(1), table),
+        "{outcome}"
+    );
     let found = digest(&wheels[1]);
     let why = format!(
         "vpython: error: the spec cannot be met by CPython 3.11.42 on linux x86_64\n  \
@@ -149,7 +170,11 @@ b            line 1     1
 d            line 1     1
   c          by a, b    conflict
 ";
-    assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(1), table), "{outcome}");
+    assert_eq!(
+        (outcome.code, outcome.stdout.as_str()),
+        (Some(1), table),
+        "{outcome}"
+    );
     let why = "\
 vpython: error: the spec cannot be met by CPython 3.11.42 on linux x86_64
   caused by: no wheel in `[WORLD]/work/wheels` fits all that is asked of `c`
@@ -161,34 +186,53 @@ vpython: error: the spec cannot be met by CPython 3.11.42 on linux x86_64
 
 #[test]
 fn what_the_spec_asks_for_may_conflict_itself() {
-    let outcome = Case::new("dependencies = ['a>=2', 'a<2', 'b']\n", &[module("a", "1"), module("a", "2")]).verify();
+    let outcome = Case::new(
+        "dependencies = ['a>=2', 'a<2', 'b']\n",
+        &[module("a", "1"), module("a", "2")],
+    )
+    .verify();
     let table = "\
 requirement  asked for  here (3.11.42)
 a>=2         line 1     conflict
 a<2          line 1     conflict
 b            line 1     missing
 ";
-    assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(1), table), "{outcome}");
+    assert_eq!(
+        (outcome.code, outcome.stdout.as_str()),
+        (Some(1), table),
+        "{outcome}"
+    );
 }
 
 #[test]
 fn what_something_missing_would_bring_along_is_not_known() {
     let spec = "dependencies = ['a']\n[tool.vpython]\nplatforms = ['win32']\n";
-    let wheels = [module("a", "1").tag("cp311-cp311-linux_x86_64").requires("b"), module("b", "1")];
+    let wheels = [
+        module("a", "1")
+            .tag("cp311-cp311-linux_x86_64")
+            .requires("b"),
+        module("b", "1"),
+    ];
     let outcome = Case::new(spec, &wheels).verify();
     let table = "\
 requirement  asked for  here (3.11.42)  win32
 a            line 1     1               missing
   b          by a       1               ?
 ";
-    assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(1), table), "{outcome}");
+    assert_eq!(
+        (outcome.code, outcome.stdout.as_str()),
+        (Some(1), table),
+        "{outcome}"
+    );
 }
 
 #[test]
 fn nothing_to_check_is_not_ok() {
     let nothing = "nothing to check: `[WORLD]/work/vpython.toml` asks for no wheels\n";
     Case::new("", &[]).verify().prints(nothing);
-    Case::new("[tool.vpython]\nplatforms = ['win32']\n", &[]).verify().prints(nothing);
+    Case::new("[tool.vpython]\nplatforms = ['win32']\n", &[])
+        .verify()
+        .prints(nothing);
     let case = Case::new("", &[]);
     std::fs::remove_file(case.world.path("vpython.toml")).unwrap();
     case.verify().prints("nothing to check: there is no spec\n");
@@ -218,9 +262,14 @@ ok here; the spec names no other platforms
 
 #[test]
 fn broken_and_foreign_files_are_passed_over_with_a_warning_each() {
-    let case = Case::new("dependencies = ['a']\n", &[module("a", "1"), module("b", "1").fault(Fault::NoMetadata)]);
-    case.world.write("wheels/a-2-py3-none-any.whl", "no zip archive");
-    case.world.write("wheels/c-1.tar.gz", "a source distribution");
+    let case = Case::new(
+        "dependencies = ['a']\n",
+        &[module("a", "1"), module("b", "1").fault(Fault::NoMetadata)],
+    );
+    case.world
+        .write("wheels/a-2-py3-none-any.whl", "no zip archive");
+    case.world
+        .write("wheels/c-1.tar.gz", "a source distribution");
     case.world.write("wheels/d.whl", "");
     case.world.write("wheels/.gitignore", "");
     case.world.write("wheels/directory/file", "");
@@ -237,7 +286,9 @@ vpython: warning: `[WORLD]/work/wheels/a-2-py3-none-any.whl` is passed over: can
 vpython: warning: `[WORLD]/work/wheels/b-1-py3-none-any.whl` is passed over: cannot read `[WORLD]/work/wheels/b-1-py3-none-any.whl` as a wheel: it has no `METADATA` of `b` 1
 ";
     case.verify().expect(0, table, warnings);
-    case.launch(&["-vpython-log-level", "error", "-vpython-tool", "verify"]).run().prints(table);
+    case.launch(&["-vpython-log-level", "error", "-vpython-tool", "verify"])
+        .run()
+        .prints(table);
 }
 
 #[test]
@@ -247,7 +298,12 @@ vpython: error: bad spec in `[WORLD]/work/vpython.toml`
   caused by: `[WORLD]/work/vpython.toml`, line 3, column 3: `manylinux_2_17_amd64` is no platform; did you mean `manylinux_2_17_x86_64`?
   caused by: `[WORLD]/work/vpython.toml`, line 4, column 3: `any` is no platform; write one as wheels name it: `manylinux_2_17_x86_64`, `musllinux_1_2_x86_64`, `macosx_11_0_arm64`, `win_amd64`
 ";
-    Case::new("[tool.vpython]\nplatforms = [\n  'manylinux_2_17_amd64',\n  'any',\n]\n", &[]).verify().refuses(125, message);
+    Case::new(
+        "[tool.vpython]\nplatforms = [\n  'manylinux_2_17_amd64',\n  'any',\n]\n",
+        &[],
+    )
+    .verify()
+    .refuses(125, message);
     let message = "\
 vpython: error: cannot tell for which platforms to look
   caused by: `[WORLD]/work/.vpython3`, line 1, column 20: `cp26` is no python that vpython runs; write CPython 2.7, or 3.6 or later, as in `cp311`
@@ -256,12 +312,19 @@ vpython: error: cannot tell for which platforms to look
     let case = Case::with_spec(".vpython3", spec, &[]);
     case.verify().refuses(125, message);
     let run = case.launch(&["-c", ""]).run();
-    assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""), "the same spec runs: {run}");
+    assert_eq!(
+        (run.code, run.stderr.as_str()),
+        (Some(0), ""),
+        "the same spec runs: {run}"
+    );
 }
 
 #[test]
 fn what_cannot_be_checked_at_all_is_refused() {
-    let case = Case::new("dependencies = ['a']\n[tool.vpython]\nwheels = ['gone']\n", &[]);
+    let case = Case::new(
+        "dependencies = ['a']\n[tool.vpython]\nwheels = ['gone']\n",
+        &[],
+    );
     let message = "\
 vpython: error: no directory `[WORLD]/work/gone`
   caused by: it is named in `[WORLD]/work/vpython.toml`, line 3
@@ -274,44 +337,62 @@ vpython: error: cannot use `[WORLD]/fakes/3.11.42/python3` as interpreter
   caused by: it is CPython 3.11.42, and `requires-python` is `>=3.12` (`[WORLD]/work/vpython.toml`, line 1)
 ";
     case.verify().refuses(125, message);
-    let missing = Case::new("", &[]).launch(&["-vpython-tool", "verify", "gone.py"]).run();
+    let missing = Case::new("", &[])
+        .launch(&["-vpython-tool", "verify", "gone.py"])
+        .run();
     missing.refuses(125, "vpython: error: there is no script `gone.py`\n");
 }
 
 #[test]
 fn no_store_is_needed() {
     let case = Case::new("dependencies = ['a']\n", &[module("a", "1")]);
-    let outcome = case.launch(&["-vpython-root", "/proc/none", "-vpython-tool", "verify"]).run();
-    assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(0), ""), "{outcome}");
+    let outcome = case
+        .launch(&["-vpython-root", "/proc/none", "-vpython-tool", "verify"])
+        .run();
+    assert_eq!(
+        (outcome.code, outcome.stderr.as_str()),
+        (Some(0), ""),
+        "{outcome}"
+    );
 }
 
 #[test]
 fn the_spec_is_that_of_the_target() {
     let case = Case::new("dependencies = ['a']\n", &[module("b", "1")]);
-    case.world.write("tool.py", "# /// script\n# dependencies = ['b']\n# [tool.vpython]\n# platforms = ['win32']\n# ///\n");
-    case.launch(&["-vpython-tool", "verify", "tool.py", "--", "--help"]).run().prints(
-        "\
+    case.world.write(
+        "tool.py",
+        "# /// script\n# dependencies = ['b']\n# [tool.vpython]\n# platforms = ['win32']\n# ///\n",
+    );
+    case.launch(&["-vpython-tool", "verify", "tool.py", "--", "--help"])
+        .run()
+        .prints(
+            "\
 requirement  asked for  here (3.11.42)  win32
 b            line 2     1               1
 
 ok here and on 1 platform
 ",
-    );
+        );
 }
 
 #[test]
 fn an_extra_that_is_not_there_is_a_warning() {
     let spec = "dependencies = ['a[x]']\n[tool.vpython]\nplatforms = ['win32']\n";
     let outcome = Case::new(spec, &[module("a", "1")]).verify();
-    let warning =
-        "vpython: warning: `a-1-py3-none-any.whl` has no extra `x` (asked for in `[WORLD]/work/vpython.toml`, line 1)\n";
-    assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(0), warning), "{outcome}");
+    let warning = "vpython: warning: `a-1-py3-none-any.whl` has no extra `x` (asked for in `[WORLD]/work/vpython.toml`, line 1)\n";
+    assert_eq!(
+        (outcome.code, outcome.stderr.as_str()),
+        (Some(0), warning),
+        "{outcome}"
+    );
 }
 
 /// What stands between the lines of a fence behind a heading of the README.
 fn example(kind: &str) -> &'static str {
     let readme = include_str!("../../../README.md");
-    let (_, section) = readme.split_once("## Checking for other platforms\n").unwrap();
+    let (_, section) = readme
+        .split_once("## Checking for other platforms\n")
+        .unwrap();
     let (_, behind) = section.split_once(&format!("```{kind}\n")).unwrap();
     behind.split_once("```").unwrap().0
 }
@@ -319,7 +400,9 @@ fn example(kind: &str) -> &'static str {
 #[test]
 fn the_example_of_the_readme_is_what_is_printed() {
     let wheels = [
-        module("requests", "2.32.3").requires("charset-normalizer").requires("idna"),
+        module("requests", "2.32.3")
+            .requires("charset-normalizer")
+            .requires("idna"),
         module("charset_normalizer", "3.4.1").tag("cp311-cp311-manylinux_2_17_x86_64"),
         module("charset_normalizer", "3.4.1").tag("cp311-cp311-macosx_10_9_universal2"),
         module("idna", "3.10"),
@@ -328,5 +411,9 @@ fn the_example_of_the_readme_is_what_is_printed() {
     let case = Case::new(example("toml"), &wheels);
     let expected: String = example("console").split_inclusive('\n').skip(1).collect();
     let outcome = case.verify();
-    assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(1), expected.as_str()), "{outcome}");
+    assert_eq!(
+        (outcome.code, outcome.stdout.as_str()),
+        (Some(1), expected.as_str()),
+        "{outcome}"
+    );
 }

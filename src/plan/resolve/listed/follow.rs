@@ -1,7 +1,8 @@
 //! What fixed wheels require, as far as there are wheels for it.
 //!
-//! The resolver chooses among what is there, as for any spec, but for two things: the version of a fixed wheel is never in question, and
-//! what cannot be had is left out. Both are said, and neither is an error: a list is taken as it is.
+//! The resolver chooses among what is there, as for any spec, but for two things: the version of a
+//! fixed wheel is never in question, and what cannot be had is left out. Both are said, and neither
+//! is an error: a list is taken as it is.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,7 +27,8 @@ pub(super) struct Fixed {
 
 /// What fixed wheels come to.
 pub(super) struct Followed<'a> {
-    /// These wheels and those that they bring along, sorted by project, each with those who ask for it.
+    /// These wheels and those that they bring along, sorted by project, each with those who ask for
+    /// it.
     pub wheels: Vec<(WheelFile, Vec<Asker>)>,
     /// What is required and lacking here, in the order of the projects that require it.
     pub lacking: Vec<Lacking>,
@@ -44,11 +46,18 @@ pub(super) struct Lacking {
     pub required_by: PackageName,
 }
 
-/// Follows what the wheels require, but for projects that are listed and missing: these are said elsewhere.
-pub(super) fn follow<'a>(fixed: &[Fixed], missing: &BTreeSet<PackageName>, judge: Judge<'a>) -> Followed<'a> {
+/// Follows what the wheels require, but for projects that are listed and missing: these are said
+/// elsewhere.
+pub(super) fn follow<'a>(
+    fixed: &[Fixed],
+    missing: &BTreeSet<PackageName>,
+    judge: Judge<'a>,
+) -> Followed<'a> {
     let asked: Vec<Demand> = fixed.iter().map(demand).collect();
-    let mut files: BTreeMap<PackageName, WheelFile> =
-        fixed.iter().map(|one| (one.file.name.project.clone(), one.file.clone())).collect();
+    let mut files: BTreeMap<PackageName, WheelFile> = fixed
+        .iter()
+        .map(|one| (one.file.name.project.clone(), one.file.clone()))
+        .collect();
     let mut judge = judge;
     loop {
         let mut stock = Stock::around(files.clone(), missing.clone(), asked.clone(), judge);
@@ -62,20 +71,32 @@ pub(super) fn follow<'a>(fixed: &[Fixed], missing: &BTreeSet<PackageName>, judge
         if contested.is_empty() {
             return finish(&chosen, fixed, stock);
         }
-        files.extend(contested.into_iter().map(|file| (file.name.project.clone(), file)));
+        files.extend(
+            contested
+                .into_iter()
+                .map(|file| (file.name.project.clone(), file)),
+        );
         judge = stock.judge;
     }
 }
 
-/// Of each project that is required and that no wheel is right for, whoever asks, the wheel that is right for the first for whom there is
-/// one.
+/// Of each project that is required and that no wheel is right for, whoever asks, the wheel that is
+/// right for the first for whom there is one.
 fn contested(chosen: &Chosen, stock: &mut Stock<'_>) -> Vec<WheelFile> {
     let wishes = Wishes::of_chosen(chosen, stock);
-    let left_out = wishes.order.iter().filter(|project| !chosen.contains_key(*project));
+    let left_out = wishes
+        .order
+        .iter()
+        .filter(|project| !chosen.contains_key(*project));
     let file = |project: &PackageName| {
         let mut demands = wishes.of(project).iter().map(std::slice::from_ref);
         let number = demands.find_map(|demand| stock.fitting(project, demand).first().copied())?;
-        stock.wheel(project, number).as_ref().as_ref().ok().map(|wheel| wheel.file.clone())
+        stock
+            .wheel(project, number)
+            .as_ref()
+            .as_ref()
+            .ok()
+            .map(|wheel| wheel.file.clone())
     };
     left_out.filter_map(file).collect()
 }
@@ -84,18 +105,39 @@ fn contested(chosen: &Chosen, stock: &mut Stock<'_>) -> Vec<WheelFile> {
 fn demand(fixed: &Fixed) -> Demand {
     let Fixed { file, asker } = fixed;
     let name = file.name.project.clone();
-    let requirement = Requirement { name, extras: Vec::new(), version_or_url: None, marker: MarkerTree::TRUE, origin: None };
-    Demand { requirement, hashes: Vec::new(), asker: asker.clone(), role: Role::Requirement }
+    let requirement = Requirement {
+        name,
+        extras: Vec::new(),
+        version_or_url: None,
+        marker: MarkerTree::TRUE,
+        origin: None,
+    };
+    Demand {
+        requirement,
+        hashes: Vec::new(),
+        asker: asker.clone(),
+        role: Role::Requirement,
+    }
 }
 
 fn finish<'a>(chosen: &Chosen, fixed: &[Fixed], mut stock: Stock<'a>) -> Followed<'a> {
     let wishes = Wishes::of_chosen(chosen, &mut stock);
-    let mut followed = (Vec::new(), Vec::new(), wishes.missing_extras(chosen, &mut stock));
+    let mut followed = (
+        Vec::new(),
+        Vec::new(),
+        wishes.missing_extras(chosen, &mut stock),
+    );
     let (wheels, lacking, remarks) = &mut followed;
     for (project, number) in chosen {
         let wheel = stock.wheel(project, *number);
-        let Ok(Wheel { file, content }) = &*wheel else { continue };
-        let askers: Vec<Asker> = wishes.of(project).iter().map(|demand| demand.asker.clone()).collect();
+        let Ok(Wheel { file, content }) = &*wheel else {
+            continue;
+        };
+        let askers: Vec<Asker> = wishes
+            .of(project)
+            .iter()
+            .map(|demand| demand.asker.clone())
+            .collect();
         let extras: BTreeSet<ExtraName> = wishes.extras(project);
         let say = |what: String| match askers.first() {
             Some(Asker::Spec(place)) => format!("`{}` {what} (listed in {place})", file.file_name),
@@ -103,19 +145,34 @@ fn finish<'a>(chosen: &Chosen, fixed: &[Fixed], mut stock: Stock<'a>) -> Followe
             None => format!("`{}` {what}", file.file_name),
         };
         for extra in [None].into_iter().chain(extras.iter().map(Some)) {
-            remarks.extend(content.is_readable(stock.judge.interpreter, extra).err().map(say));
+            remarks.extend(
+                content
+                    .is_readable(stock.judge.interpreter, extra)
+                    .err()
+                    .map(say),
+            );
             for demand in stock.requirements_as_written(project, *number, extra) {
-                let taken =
-                    chosen.get(demand.project()).and_then(|number| stock.file_name_and_version(demand.project(), *number));
+                let taken = chosen
+                    .get(demand.project())
+                    .and_then(|number| stock.file_name_and_version(demand.project(), *number));
                 match taken {
                     Some((_, version)) if demand.admits(&version) => {}
                     Some((name, _)) => {
                         let role = role(fixed, demand.project());
-                        remarks.push(say(format!("requires `{}`, and `{name}` is {role}", demand.title())));
+                        remarks.push(say(format!(
+                            "requires `{}`, and `{name}` is {role}",
+                            demand.title()
+                        )));
                     }
                     None => {
-                        remarks.push(say(format!("requires `{}`, which is not among the listed wheels", demand.title())));
-                        lacking.push(Lacking { project: demand.project().clone(), required_by: project.clone() });
+                        remarks.push(say(format!(
+                            "requires `{}`, which is not among the listed wheels",
+                            demand.title()
+                        )));
+                        lacking.push(Lacking {
+                            project: demand.project().clone(),
+                            required_by: project.clone(),
+                        });
                     }
                 }
             }
@@ -123,12 +180,21 @@ fn finish<'a>(chosen: &Chosen, fixed: &[Fixed], mut stock: Stock<'a>) -> Followe
         wheels.push((file.clone(), askers.clone()));
     }
     let (wheels, lacking, remarks) = followed;
-    Followed { wheels, lacking, remarks, judge: stock.judge }
+    Followed {
+        wheels,
+        lacking,
+        remarks,
+        judge: stock.judge,
+    }
 }
 
 /// What a wheel that is taken is to the list.
 fn role(fixed: &[Fixed], project: &PackageName) -> &'static str {
-    match fixed.iter().find(|one| one.file.name.project == *project).map(|one| &one.asker) {
+    match fixed
+        .iter()
+        .find(|one| one.file.name.project == *project)
+        .map(|one| &one.asker)
+    {
         Some(Asker::Seed) => "seeded",
         Some(_) => "listed",
         None => "taken",

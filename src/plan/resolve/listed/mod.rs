@@ -1,8 +1,10 @@
-//! Which wheels a list comes to: those that are wanted on this interpreter, each in exactly its version. To these come the seeds, and what
-//! all of them require, as far as there are wheels for it.
+//! Which wheels a list comes to: those that are wanted on this interpreter, each in exactly its
+//! version. To these come the seeds, and what all of them require, as far as there are wheels for
+//! it.
 //!
-//! A local version, such as `1.14.5+chromium.7`, is LUCI's own build of a public one. Where no such build fits, the wheel of the public
-//! version is taken. A public version is satisfied by its local builds too, as `==` is (PEP 440), but only where it has no wheel itself.
+//! A local version, such as `1.14.5+chromium.7`, is LUCI's own build of a public one. Where no such
+//! build fits, the wheel of the public version is taken. A public version is satisfied by its local
+//! builds too, as `==` is (PEP 440), but only where it has no wheel itself.
 
 mod follow;
 mod missing;
@@ -31,7 +33,8 @@ pub(in crate::plan) use wanted::is_wanted;
 /// Chooses the wheels of a list, sorted by project.
 ///
 /// # Errors
-/// A project that is listed in two versions, both wanted here; wheels that are not there: each file that is and why it was not taken.
+/// A project that is listed in two versions, both wanted here; wheels that are not there: each file
+/// that is and why it was not taken.
 pub(in crate::plan) fn resolve(
     listed: &[Placed<ListedWheel>],
     interpreter: &Facts,
@@ -39,12 +42,19 @@ pub(in crate::plan) fn resolve(
     evidence: &mut Evidence,
 ) -> Result<Vec<PlannedWheel>> {
     let mut judge = Judge::new(interpreter, wheelhouse);
-    let wanted = merge(listed.iter().filter(|wheel| wanted::is_wanted(&wheel.value, &judge.tags)))?;
+    let wanted = merge(
+        listed
+            .iter()
+            .filter(|wheel| wanted::is_wanted(&wheel.value, &judge.tags)),
+    )?;
     let mut fixed = Vec::new();
     let mut missing = Vec::new();
     for wheel in wanted.values() {
         match choose(&wheel.value, &mut judge) {
-            Ok(file) => fixed.push(Fixed { file, asker: Asker::Spec(wheel.place.clone()) }),
+            Ok(file) => fixed.push(Fixed {
+                file,
+                asker: Asker::Spec(wheel.place.clone()),
+            }),
             Err(rejected) => missing.push(Missing { wheel, rejected }),
         }
     }
@@ -52,30 +62,44 @@ pub(in crate::plan) fn resolve(
     if !missing.is_empty() {
         return Err(missing::explain(&missing, judge.wheelhouse).into());
     }
-    evidence.unseeded.extend(seed(&mut fixed, &wanted, &mut judge));
-    let Followed { wheels, remarks, mut judge, .. } = follow::follow(&fixed, &BTreeSet::new(), judge);
+    evidence
+        .unseeded
+        .extend(seed(&mut fixed, &wanted, &mut judge));
+    let Followed {
+        wheels,
+        remarks,
+        mut judge,
+        ..
+    } = follow::follow(&fixed, &BTreeSet::new(), judge);
     judge.was_not_hindered()?;
     evidence.remarks.extend(remarks);
     super::plan(wheels, judge, evidence)
 }
 
-/// Adds the seeds that a list does not want in a version of its own. Gives those of which there is no wheel.
+/// Adds the seeds that a list does not want in a version of its own. Gives those of which there is
+/// no wheel.
 fn seed(fixed: &mut Vec<Fixed>, wanted: &Wanted<'_>, judge: &mut Judge<'_>) -> Vec<Seed> {
     if !judge.wheelhouse.is_seeded() {
         return Vec::new();
     }
     let mut unseeded = Vec::new();
-    for seed in Seed::all().into_iter().filter(|seed| !wanted.contains_key(&seed.project)) {
+    for seed in Seed::all()
+        .into_iter()
+        .filter(|seed| !wanted.contains_key(&seed.project))
+    {
         match seeding::choose(&seed, judge) {
-            Some(file) => fixed.push(Fixed { file, asker: Asker::Seed }),
+            Some(file) => fixed.push(Fixed {
+                file,
+                asker: Asker::Seed,
+            }),
             None => unseeded.push(seed),
         }
     }
     unseeded
 }
 
-/// What to ask an index for, to have the wheels of a list that are missing: the public version of each, since builds of LUCI's own are on
-/// no index; and the seeds of which there is no wheel.
+/// What to ask an index for, to have the wheels of a list that are missing: the public version of
+/// each, since builds of LUCI's own are on no index; and the seeds of which there is no wheel.
 ///
 /// # Errors
 /// A project that is listed in two versions, both wanted here.
@@ -85,10 +109,21 @@ pub(in crate::plan) fn to_fetch(
     wheelhouse: &mut Wheelhouse,
 ) -> Result<(Vec<String>, Vec<Seed>)> {
     let mut judge = Judge::new(interpreter, wheelhouse);
-    let wanted = merge(listed.iter().filter(|wheel| wanted::is_wanted(&wheel.value, &judge.tags)))?;
-    let missing = wanted.values().filter(|wheel| choose(&wheel.value, &mut judge).is_err());
-    let title =
-        |wheel: &&Placed<ListedWheel>| format!("{}=={}", wheel.value.project, wheel.value.wanted.clone().without_local());
+    let wanted = merge(
+        listed
+            .iter()
+            .filter(|wheel| wanted::is_wanted(&wheel.value, &judge.tags)),
+    )?;
+    let missing = wanted
+        .values()
+        .filter(|wheel| choose(&wheel.value, &mut judge).is_err());
+    let title = |wheel: &&Placed<ListedWheel>| {
+        format!(
+            "{}=={}",
+            wheel.value.project,
+            wheel.value.wanted.clone().without_local()
+        )
+    };
     let requirements = missing.map(title).collect();
     Ok((requirements, seed(&mut Vec::new(), &wanted, &mut judge)))
 }
@@ -100,20 +135,43 @@ type Wanted<'a> = BTreeMap<PackageName, &'a Placed<ListedWheel>>;
 fn merge<'a>(wheels: impl Iterator<Item = &'a Placed<ListedWheel>>) -> Result<Wanted<'a>> {
     let mut mentions: BTreeMap<PackageName, Vec<&Placed<ListedWheel>>> = BTreeMap::new();
     for wheel in wheels {
-        mentions.entry(wheel.value.project.clone()).or_default().push(wheel);
+        mentions
+            .entry(wheel.value.project.clone())
+            .or_default()
+            .push(wheel);
     }
-    let is_clash = |wheels: &[&Placed<ListedWheel>]| wheels.iter().any(|wheel| wheel.value.wanted != wheels[0].value.wanted);
-    let clashes: Vec<_> = mentions.iter().filter(|(_, wheels)| is_clash(wheels)).collect();
-    let what = match &clashes[..] {
-        [] => return Ok(mentions.into_iter().map(|(project, wheels)| (project, wheels[0])).collect()),
-        [(project, _)] => format!("`{project}` is listed in different versions, all of them wanted here"),
-        _ => "several projects are listed in different versions, all of them wanted here".to_owned(),
+    let is_clash = |wheels: &[&Placed<ListedWheel>]| {
+        wheels
+            .iter()
+            .any(|wheel| wheel.value.wanted != wheels[0].value.wanted)
     };
-    let causes = clashes.into_iter().flat_map(|(_, wheels)| wheels).map(|wheel| {
-        let ListedWheel { name, version, .. } = &wheel.value;
-        format!("`{name}` is `{version}` in {}", wheel.place)
-    });
-    let hint = "keep one version, or give each a `match_tag` or `not_match_tag` so that one is left";
+    let clashes: Vec<_> = mentions
+        .iter()
+        .filter(|(_, wheels)| is_clash(wheels))
+        .collect();
+    let what = match &clashes[..] {
+        [] => {
+            return Ok(mentions
+                .into_iter()
+                .map(|(project, wheels)| (project, wheels[0]))
+                .collect());
+        }
+        [(project, _)] => {
+            format!("`{project}` is listed in different versions, all of them wanted here")
+        }
+        _ => {
+            "several projects are listed in different versions, all of them wanted here".to_owned()
+        }
+    };
+    let causes = clashes
+        .into_iter()
+        .flat_map(|(_, wheels)| wheels)
+        .map(|wheel| {
+            let ListedWheel { name, version, .. } = &wheel.value;
+            format!("`{name}` is `{version}` in {}", wheel.place)
+        });
+    let hint =
+        "keep one version, or give each a `match_tag` or `not_match_tag` so that one is left";
     Err(Failure::new(what).because_of(causes).hint(hint).into())
 }
 
@@ -127,7 +185,8 @@ fn version_rank(wanted: &Version, found: &Version) -> Option<u8> {
     }
 }
 
-/// The best file for a wheel, or each file of its project with why it was not taken, a sentence each.
+/// The best file for a wheel, or each file of its project with why it was not taken, a sentence
+/// each.
 fn choose(wheel: &ListedWheel, judge: &mut Judge<'_>) -> Result<WheelFile, Vec<String>> {
     let mut rejected = Vec::new();
     let mut ranked = Vec::new();
@@ -139,16 +198,27 @@ fn choose(wheel: &ListedWheel, judge: &mut Judge<'_>) -> Result<WheelFile, Vec<S
     }
     ranked.sort_by(|(one_rank, one), (other_rank, other)| {
         let key = |rank: (u8, usize), file: &WheelFile| {
-            (rank.0, Reverse(file.name.version.clone()), rank.1, Reverse(file.name.build.clone()))
+            (
+                rank.0,
+                Reverse(file.name.version.clone()),
+                rank.1,
+                Reverse(file.name.build.clone()),
+            )
         };
-        key(*one_rank, one).cmp(&key(*other_rank, other)).then_with(|| one.file_name.cmp(&other.file_name))
+        key(*one_rank, one)
+            .cmp(&key(*other_rank, other))
+            .then_with(|| one.file_name.cmp(&other.file_name))
     });
     for ((version_rank, _), file) in ranked {
         match judge.content(&file) {
             Ok(_) => {
                 if version_rank > 0 {
                     let (listed, file) = (&wheel.version, &file.file_name);
-                    debug!(listed, file, "no wheel of the very version fits; took one of the same public version");
+                    debug!(
+                        listed,
+                        file,
+                        "no wheel of the very version fits; took one of the same public version"
+                    );
                 }
                 return Ok(file);
             }
@@ -162,7 +232,8 @@ fn choose(wheel: &ListedWheel, judge: &mut Judge<'_>) -> Result<WheelFile, Vec<S
 /// What the file's name tells: how well version and tags fit, or why they do not.
 fn rank(file: &WheelFile, wheel: &ListedWheel, judge: &Judge<'_>) -> Result<(u8, usize), String> {
     let version = &file.name.version;
-    let version_rank = version_rank(&wheel.wanted, version).ok_or_else(|| format!("is version {version}"))?;
+    let version_rank =
+        version_rank(&wheel.wanted, version).ok_or_else(|| format!("is version {version}"))?;
     Ok((version_rank, judge.tags(file)?))
 }
 
@@ -181,30 +252,74 @@ mod tests {
             match_tags: Vec::new(),
             not_match_tags: Vec::new(),
         };
-        Placed { value, place: Place { file: Some("/src/.vpython3".into()), line, column: 1 } }
+        Placed {
+            value,
+            place: Place {
+                file: Some("/src/.vpython3".into()),
+                line,
+                column: 1,
+            },
+        }
     }
 
     #[test]
     fn a_public_wheel_stands_in_for_a_build_and_a_build_for_a_public_wheel() {
         let rows = [
-            ("1.14.5+chromium.7", "1.14.5+chromium.7", Some(0), "the very build"),
-            ("1.14.5+chromium.7", "1.14.5", Some(1), "the public version of the build"),
-            ("1.14.5+chromium.7", "1.14.5+chromium.8", None, "another build"),
+            (
+                "1.14.5+chromium.7",
+                "1.14.5+chromium.7",
+                Some(0),
+                "the very build",
+            ),
+            (
+                "1.14.5+chromium.7",
+                "1.14.5",
+                Some(1),
+                "the public version of the build",
+            ),
+            (
+                "1.14.5+chromium.7",
+                "1.14.5+chromium.8",
+                None,
+                "another build",
+            ),
             ("1.14.5+chromium.7", "1.14.6", None, "another version"),
             ("1.14.5", "1.14.5", Some(0), "the very version"),
-            ("1.14.5", "1.14.5.0", Some(0), "the same version written otherwise"),
-            ("1.14.5", "1.14.5+chromium.7", Some(1), "a build of the version"),
+            (
+                "1.14.5",
+                "1.14.5.0",
+                Some(0),
+                "the same version written otherwise",
+            ),
+            (
+                "1.14.5",
+                "1.14.5+chromium.7",
+                Some(1),
+                "a build of the version",
+            ),
             ("1.14", "1.14.5", None, "a version that only begins like it"),
         ];
         for (wanted, found, rank, why) in rows {
-            assert_eq!(version_rank(&wanted.parse().unwrap(), &found.parse().unwrap()), rank, "{why}");
+            assert_eq!(
+                version_rank(&wanted.parse().unwrap(), &found.parse().unwrap()),
+                rank,
+                "{why}"
+            );
         }
     }
 
     #[test]
     fn the_same_wheel_twice_is_one_wish() {
-        let wheels = [listed("six", "1.15.0", 3), listed("six", "1.15.0", 9), listed("attrs", "20.3.0", 6)];
-        let merged: Vec<_> = merge(wheels.iter()).unwrap().into_values().map(|wheel| wheel.place.line).collect();
+        let wheels = [
+            listed("six", "1.15.0", 3),
+            listed("six", "1.15.0", 9),
+            listed("attrs", "20.3.0", 6),
+        ];
+        let merged: Vec<_> = merge(wheels.iter())
+            .unwrap()
+            .into_values()
+            .map(|wheel| wheel.place.line)
+            .collect();
         assert_eq!(merged, [6, 3]);
     }
 
@@ -217,8 +332,18 @@ vpython: error: `six` is listed in different versions, all of them wanted here
   caused by: `infra/python/wheels/six-py3` is `version:1.16.0` in `/src/.vpython3`, line 9
   hint: keep one version, or give each a `match_tag` or `not_match_tag` so that one is left
 ";
-        assert_eq!(crate::report::render(&merge(two.iter()).unwrap_err()), message);
-        let four = [two.clone(), [listed("attrs", "1", 12), listed("attrs", "1+chromium.1", 15)]].concat();
+        assert_eq!(
+            crate::report::render(&merge(two.iter()).unwrap_err()),
+            message
+        );
+        let four = [
+            two.clone(),
+            [
+                listed("attrs", "1", 12),
+                listed("attrs", "1+chromium.1", 15),
+            ],
+        ]
+        .concat();
         let message = "\
 vpython: error: several projects are listed in different versions, all of them wanted here
   caused by: `infra/python/wheels/attrs-py3` is `version:1` in `/src/.vpython3`, line 12
@@ -227,6 +352,9 @@ vpython: error: several projects are listed in different versions, all of them w
   caused by: `infra/python/wheels/six-py3` is `version:1.16.0` in `/src/.vpython3`, line 9
   hint: keep one version, or give each a `match_tag` or `not_match_tag` so that one is left
 ";
-        assert_eq!(crate::report::render(&merge(four.iter()).unwrap_err()), message);
+        assert_eq!(
+            crate::report::render(&merge(four.iter()).unwrap_err()),
+            message
+        );
     }
 }

@@ -6,13 +6,28 @@ use crate::plan::Seed;
 use crate::plan::resolve::judge::Judge;
 use crate::plan::wheelhouse::WheelFile;
 
-/// The wheel of a seed: of the versions that will do the highest that fits the interpreter, a final one first; none where there is none.
+/// The wheel of a seed: of the versions that will do the highest that fits the interpreter, a final
+/// one first; none where there is none.
 pub(super) fn choose(seed: &Seed, judge: &mut Judge<'_>) -> Option<WheelFile> {
-    let files = judge.files(&seed.project).into_iter().filter(|file| seed.admits(&file.name.version));
-    let mut ranked: Vec<(usize, WheelFile)> = files.filter_map(|file| Some((judge.tags(&file).ok()?, file))).collect();
+    let files = judge
+        .files(&seed.project)
+        .into_iter()
+        .filter(|file| seed.admits(&file.name.version));
+    let mut ranked: Vec<(usize, WheelFile)> = files
+        .filter_map(|file| Some((judge.tags(&file).ok()?, file)))
+        .collect();
     ranked.sort_by_cached_key(|(rank, file)| {
         let version = file.name.version.clone();
-        (version.any_prerelease(), Reverse(version), *rank, Reverse(file.name.build.clone()), file.file_name.clone())
+        (
+            version.any_prerelease(),
+            Reverse(version),
+            *rank,
+            Reverse(file.name.build.clone()),
+            file.file_name.clone(),
+        )
     });
-    ranked.into_iter().map(|(_, file)| file).find(|file| judge.content(file).is_ok())
+    ranked
+        .into_iter()
+        .map(|(_, file)| file)
+        .find(|file| judge.content(file).is_ok())
 }

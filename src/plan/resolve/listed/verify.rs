@@ -1,4 +1,5 @@
-//! What comes of each listed wheel, of the seeds, and of what they require, for a check of the list: also where wheels are missing.
+//! What comes of each listed wheel, of the seeds, and of what they require, for a check of the
+//! list: also where wheels are missing.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -30,25 +31,46 @@ pub(in crate::plan) enum Verdict {
 pub(in crate::plan) struct Verdicts {
     /// Of each listed wheel, in the list's order.
     pub listed: Vec<Verdict>,
-    /// The seeds that the list leaves to the interpreter, each with the version that is taken; none where there is no wheel of it.
+    /// The seeds that the list leaves to the interpreter, each with the version that is taken; none
+    /// where there is no wheel of it.
     pub seeds: Vec<(PackageName, Option<Version>)>,
-    /// What these require besides, each with the version that is taken, if there is a wheel of it, and the projects that require it.
+    /// What these require besides, each with the version that is taken, if there is a wheel of it,
+    /// and the projects that require it.
     pub required: BTreeMap<PackageName, (Option<Version>, BTreeSet<PackageName>)>,
     /// What is required and cannot be met, a sentence each.
     pub warnings: Vec<String>,
 }
 
 /// Judges each wheel of a list, in its order.
-pub(in crate::plan) fn verify(listed: &[Placed<ListedWheel>], interpreter: &Facts, wheelhouse: &mut Wheelhouse) -> Verdicts {
+pub(in crate::plan) fn verify(
+    listed: &[Placed<ListedWheel>],
+    interpreter: &Facts,
+    wheelhouse: &mut Wheelhouse,
+) -> Verdicts {
     let mut judge = Judge::new(interpreter, wheelhouse);
-    let is_wanted: Vec<bool> = listed.iter().map(|wheel| wanted::is_wanted(&wheel.value, &judge.tags)).collect();
-    let all_wanted = || listed.iter().zip(&is_wanted).filter(|(_, is_wanted)| **is_wanted).map(|(wheel, _)| wheel);
-    let clashes =
-        |one: &ListedWheel| all_wanted().any(|other| other.value.project == one.project && other.value.wanted != one.wanted);
+    let is_wanted: Vec<bool> = listed
+        .iter()
+        .map(|wheel| wanted::is_wanted(&wheel.value, &judge.tags))
+        .collect();
+    let all_wanted = || {
+        listed
+            .iter()
+            .zip(&is_wanted)
+            .filter(|(_, is_wanted)| **is_wanted)
+            .map(|(wheel, _)| wheel)
+    };
+    let clashes = |one: &ListedWheel| {
+        all_wanted()
+            .any(|other| other.value.project == one.project && other.value.wanted != one.wanted)
+    };
     let mut fixed: Vec<Fixed> = Vec::new();
     let mut verdicts = Vec::new();
     for (wheel, is_wanted) in listed.iter().zip(&is_wanted) {
-        let file = if *is_wanted && !clashes(&wheel.value) { choose(&wheel.value, &mut judge).ok() } else { None };
+        let file = if *is_wanted && !clashes(&wheel.value) {
+            choose(&wheel.value, &mut judge).ok()
+        } else {
+            None
+        };
         verdicts.push(match &file {
             _ if !is_wanted => Verdict::Unwanted,
             Some(file) => Verdict::Fits(file.name.version.clone()),
@@ -56,30 +78,69 @@ pub(in crate::plan) fn verify(listed: &[Placed<ListedWheel>], interpreter: &Fact
             None => Verdict::Missing,
         });
         if let Some(file) = file
-            && !fixed.iter().any(|known| known.file.name.project == file.name.project)
+            && !fixed
+                .iter()
+                .any(|known| known.file.name.project == file.name.project)
         {
-            fixed.push(Fixed { file, asker: Asker::Spec(wheel.place.clone()) });
+            fixed.push(Fixed {
+                file,
+                asker: Asker::Spec(wheel.place.clone()),
+            });
         }
     }
-    let wanted: Wanted<'_> = all_wanted().map(|wheel| (wheel.value.project.clone(), wheel)).collect();
-    let is_there = |project: &&PackageName| fixed.iter().any(|one| one.file.name.project == **project);
-    let missing: BTreeSet<PackageName> = wanted.keys().filter(|project| !is_there(project)).cloned().collect();
+    let wanted: Wanted<'_> = all_wanted()
+        .map(|wheel| (wheel.value.project.clone(), wheel))
+        .collect();
+    let is_there =
+        |project: &&PackageName| fixed.iter().any(|one| one.file.name.project == **project);
+    let missing: BTreeSet<PackageName> = wanted
+        .keys()
+        .filter(|project| !is_there(project))
+        .cloned()
+        .collect();
     let unseeded = seed(&mut fixed, &wanted, &mut judge);
     let seeded = fixed.iter().filter(|one| one.asker == Asker::Seed);
-    let mut seeds: Vec<(PackageName, Option<Version>)> =
-        seeded.map(|one| (one.file.name.project.clone(), Some(one.file.name.version.clone()))).collect();
+    let mut seeds: Vec<(PackageName, Option<Version>)> = seeded
+        .map(|one| {
+            (
+                one.file.name.project.clone(),
+                Some(one.file.name.version.clone()),
+            )
+        })
+        .collect();
     seeds.extend(unseeded.into_iter().map(|seed| (seed.project, None)));
-    let Followed { wheels, lacking, remarks, judge } = follow::follow(&fixed, &missing, judge);
+    let Followed {
+        wheels,
+        lacking,
+        remarks,
+        judge,
+    } = follow::follow(&fixed, &missing, judge);
     let files: Vec<_> = wheels.iter().map(|(file, _)| file.clone()).collect();
-    let mut required: BTreeMap<PackageName, (Option<Version>, BTreeSet<PackageName>)> = BTreeMap::new();
+    let mut required: BTreeMap<PackageName, (Option<Version>, BTreeSet<PackageName>)> =
+        BTreeMap::new();
     for (file, askers) in wheels {
         let project = file.name.project;
         if !fixed.iter().any(|one| one.file.name.project == project) {
-            required.insert(project, (Some(file.name.version), askers.iter().filter_map(Asker::project).cloned().collect()));
+            required.insert(
+                project,
+                (
+                    Some(file.name.version),
+                    askers.iter().filter_map(Asker::project).cloned().collect(),
+                ),
+            );
         }
     }
     for lacking in lacking {
-        required.entry(lacking.project).or_default().1.insert(lacking.required_by);
+        required
+            .entry(lacking.project)
+            .or_default()
+            .1
+            .insert(lacking.required_by);
     }
-    Verdicts { listed: verdicts, seeds, required, warnings: [remarks, judge.warnings_of(&files)].concat() }
+    Verdicts {
+        listed: verdicts,
+        seeds,
+        required,
+        warnings: [remarks, judge.warnings_of(&files)].concat(),
+    }
 }

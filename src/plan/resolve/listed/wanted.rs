@@ -1,22 +1,36 @@
-//! Whether a listed wheel is wanted on an interpreter: what its tags and the choices in its name say.
+//! Whether a listed wheel is wanted on an interpreter: what its tags and the choices in its name
+//! say.
 
 use crate::plan::Tags;
 use crate::plan::tags::Tag;
 use crate::spec::{Condition, ListedWheel, TagPattern, Variable};
 
-/// Whether a wheel is wanted where these are the interpreter's tags. Any tag of the interpreter's counts, not only its best.
+/// Whether a wheel is wanted where these are the interpreter's tags. Any tag of the interpreter's
+/// counts, not only its best.
 pub(in crate::plan) fn is_wanted(wheel: &ListedWheel, tags: &Tags) -> bool {
-    let matches =
-        |pattern: &TagPattern| tags.in_order().iter().any(|tag| pattern.matches(&tag.python, &tag.abi, &tag.platform));
+    let matches = |pattern: &TagPattern| {
+        tags.in_order()
+            .iter()
+            .any(|tag| pattern.matches(&tag.python, &tag.abi, &tag.platform))
+    };
     !wheel.not_match_tags.iter().any(matches)
         && (wheel.match_tags.is_empty() || wheel.match_tags.iter().any(matches))
-        && wheel.conditions.iter().all(|condition| holds(condition, tags))
+        && wheel
+            .conditions
+            .iter()
+            .all(|condition| holds(condition, tags))
 }
 
-/// Whether one of the values is that of the variable for one of the tags of the interpreter's own ABI.
+/// Whether one of the values is that of the variable for one of the tags of the interpreter's own
+/// ABI.
 fn holds(condition: &Condition, tags: &Tags) -> bool {
-    let Some(best) = tags.in_order().first() else { return false };
-    let own = tags.in_order().iter().filter(|tag| tag.python == best.python && tag.abi == best.abi);
+    let Some(best) = tags.in_order().first() else {
+        return false;
+    };
+    let own = tags
+        .in_order()
+        .iter()
+        .filter(|tag| tag.python == best.python && tag.abi == best.abi);
     let mut values = own.filter_map(|tag| value(condition.variable, tag));
     values.any(|value| condition.values.contains(&value))
 }
@@ -32,7 +46,9 @@ fn value(variable: Variable, tag: &Tag) -> Option<String> {
         Variable::Abi => tag.abi.clone(),
         Variable::TagPlatform => tag.platform.clone(),
         Variable::Tag => tag.to_string(),
-        Variable::VpythonPlatform => platform().map(|(os, arch)| format!("{os}-{arch}_{}_{}", tag.python, tag.abi))?,
+        Variable::VpythonPlatform => {
+            platform().map(|(os, arch)| format!("{os}-{arch}_{}_{}", tag.python, tag.abi))?
+        }
     })
 }
 
@@ -44,7 +60,11 @@ fn cipd_platform(platform: &str) -> Option<(&'static str, &'static str)> {
         "win_arm64" => return Some(("windows", "arm64")),
         _ => {}
     }
-    let os = if platform.starts_with("macosx_") { "mac" } else { "linux" };
+    let os = if platform.starts_with("macosx_") {
+        "mac"
+    } else {
+        "linux"
+    };
     let machines: [(&str, &str); 13] = [
         ("_x86_64", "amd64"),
         ("_intel", "amd64"),
@@ -60,7 +80,10 @@ fn cipd_platform(platform: &str) -> Option<(&'static str, &'static str)> {
         ("_mips", "mips32"),
         ("_riscv64", "riscv64"),
     ];
-    machines.iter().find(|(suffix, _)| platform.ends_with(suffix)).map(|(_, arch)| (os, *arch))
+    machines
+        .iter()
+        .find(|(suffix, _)| platform.ends_with(suffix))
+        .map(|(_, arch)| (os, *arch))
 }
 
 #[cfg(test)]
@@ -82,7 +105,11 @@ mod tests {
 
     fn pattern(python: &str, abi: &str, platform: &str) -> TagPattern {
         let part = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-        TagPattern { python: part(python), abi: part(abi), platform: part(platform) }
+        TagPattern {
+            python: part(python),
+            abi: part(abi),
+            platform: part(platform),
+        }
     }
 
     #[test]
@@ -94,18 +121,32 @@ mod tests {
         let rows = [
             (vec![], vec![], true, "no tag: everywhere"),
             (vec![here()], vec![], true, "one that matches"),
-            (vec![old_name()], vec![], true, "not only the best tag counts"),
+            (
+                vec![old_name()],
+                vec![],
+                true,
+                "not only the best tag counts",
+            ),
             (vec![windows(), here()], vec![], true, "any of several"),
             (vec![windows()], vec![], false, "none of them"),
             (vec![], vec![windows()], true, "unwanted elsewhere"),
             (vec![], vec![windows(), python()], false, "unwanted here"),
-            (vec![here()], vec![python()], false, "unwanted here beats wanted here"),
+            (
+                vec![here()],
+                vec![python()],
+                false,
+                "unwanted here beats wanted here",
+            ),
             (vec![none()], vec![], false, "an empty tag matches nothing"),
             (vec![], vec![none()], true, "nor does it forbid"),
         ];
         let tags = Tags::of(&facts([3, 11, 7]));
         for (match_tags, not_match_tags, expected, why) in rows {
-            let wheel = ListedWheel { match_tags, not_match_tags, ..wheel() };
+            let wheel = ListedWheel {
+                match_tags,
+                not_match_tags,
+                ..wheel()
+            };
             assert_eq!(is_wanted(&wheel, &tags), expected, "{why}");
         }
     }
@@ -128,8 +169,21 @@ mod tests {
         let tags = Tags::of(&facts([3, 11, 7]));
         for (name, values, expected) in rows {
             let variable = Variable::named(name).unwrap();
-            let condition = Condition { variable, values: values.split(',').map(str::to_owned).collect() };
-            assert_eq!(is_wanted(&ListedWheel { conditions: vec![condition], ..wheel() }, &tags), expected, "{name}={values}");
+            let condition = Condition {
+                variable,
+                values: values.split(',').map(str::to_owned).collect(),
+            };
+            assert_eq!(
+                is_wanted(
+                    &ListedWheel {
+                        conditions: vec![condition],
+                        ..wheel()
+                    },
+                    &tags
+                ),
+                expected,
+                "{name}={values}"
+            );
         }
     }
 

@@ -1,8 +1,10 @@
-//! The wheels of a lock: for each package that is wanted on the interpreter the one file that fits it best, by its digest, and nothing
-//! else. The steps are those of <https://packaging.python.org/en/latest/specifications/pylock-toml/#installation>.
+//! The wheels of a lock: for each package that is wanted on the interpreter the one file that fits
+//! it best, by its digest, and nothing else. The steps are those of
+//! <https://packaging.python.org/en/latest/specifications/pylock-toml/#installation>.
 //!
-//! Which file that is depends on the lock and the interpreter alone, and not on what lies in the directories: a file that is missing is
-//! missing, also where another of the same version is at hand.
+//! Which file that is depends on the lock and the interpreter alone, and not on what lies in the
+//! directories: a file that is missing is missing, also where another of the same version is at
+//! hand.
 
 mod trouble;
 
@@ -21,11 +23,12 @@ use crate::report::Failure;
 use crate::spec::{Lock, LockedPackage, LockedWheel, Placed, Requirement};
 use trouble::{Digests, Trouble};
 
-/// The wheels of a lock, sorted by project, and why they cannot be installed, where the file of one is missing or another. An environment
-/// that was made of them before is none the worse for that.
+/// The wheels of a lock, sorted by project, and why they cannot be installed, where the file of one
+/// is missing or another. An environment that was made of them before is none the worse for that.
 ///
 /// # Errors
-/// The lock is not for this interpreter; a package has no file for it: all that is wrong, and each file that is missing or another too.
+/// The lock is not for this interpreter; a package has no file for it: all that is wrong, and each
+/// file that is missing or another too.
 pub(in crate::plan) fn resolve(
     lock: &Lock,
     interpreter: &Facts,
@@ -34,15 +37,27 @@ pub(in crate::plan) fn resolve(
 ) -> Result<(Vec<PlannedWheel>, Option<Failure>)> {
     let Following { choices, troubles } = follow(lock, interpreter, wheelhouse)?;
     let is_all_of_files = troubles.iter().all(Trouble::is_of_file);
-    let unavailable = (!troubles.is_empty()).then(|| trouble::explain(troubles, lock, interpreter, wheelhouse));
-    let (found, absent): (Vec<Choice<'_>>, Vec<Choice<'_>>) = choices.into_iter().partition(|choice| choice.file.is_some());
+    let unavailable =
+        (!troubles.is_empty()).then(|| trouble::explain(troubles, lock, interpreter, wheelhouse));
+    let (found, absent): (Vec<Choice<'_>>, Vec<Choice<'_>>) = choices
+        .into_iter()
+        .partition(|choice| choice.file.is_some());
     let askers = Askers::of(lock, interpreter);
-    let absent = absent.into_iter().map(|choice| choice.without_file(lock, &askers)).collect();
-    let found = found.into_iter().filter_map(|choice| Some((choice.file?, askers.of_package(choice.package))));
+    let absent = absent
+        .into_iter()
+        .map(|choice| choice.without_file(lock, &askers))
+        .collect();
+    let found = found
+        .into_iter()
+        .filter_map(|choice| Some((choice.file?, askers.of_package(choice.package))));
     match unavailable {
         Some(failure) if !is_all_of_files => Err(failure.into()),
         unavailable => {
-            let found = super::plan(found.collect(), Judge::new(interpreter, wheelhouse), evidence)?;
+            let found = super::plan(
+                found.collect(),
+                Judge::new(interpreter, wheelhouse),
+                evidence,
+            )?;
             let mut wheels: Vec<PlannedWheel> = [found, absent].concat();
             wheels.sort_by(|one, other| one.name.cmp(&other.name));
             Ok((wheels, unavailable))
@@ -66,15 +81,23 @@ pub(in crate::plan) enum Verdict {
 }
 
 /// What comes of each package of a lock, in its order, and why the lock cannot be followed, if so.
-pub(in crate::plan) fn verify(lock: &Lock, interpreter: &Facts, wheelhouse: &mut Wheelhouse) -> (Vec<Verdict>, Option<Error>) {
+pub(in crate::plan) fn verify(
+    lock: &Lock,
+    interpreter: &Facts,
+    wheelhouse: &mut Wheelhouse,
+) -> (Vec<Verdict>, Option<Error>) {
     let Following { choices, troubles } = match follow(lock, interpreter, wheelhouse) {
         Ok(following) => following,
         Err(error) => return (vec![Verdict::Unknown; lock.packages.len()], Some(error)),
     };
-    let trouble_of: HashMap<*const Placed<LockedPackage>, &Trouble<'_>> =
-        troubles.iter().map(|trouble| (std::ptr::from_ref(trouble.package()), trouble)).collect();
-    let choice_of: HashMap<*const Placed<LockedPackage>, &Choice<'_>> =
-        choices.iter().map(|choice| (std::ptr::from_ref(choice.package), choice)).collect();
+    let trouble_of: HashMap<*const Placed<LockedPackage>, &Trouble<'_>> = troubles
+        .iter()
+        .map(|trouble| (std::ptr::from_ref(trouble.package()), trouble))
+        .collect();
+    let choice_of: HashMap<*const Placed<LockedPackage>, &Choice<'_>> = choices
+        .iter()
+        .map(|choice| (std::ptr::from_ref(choice.package), choice))
+        .collect();
     let verdict = |package: &Placed<LockedPackage>| {
         let package = std::ptr::from_ref(package);
         match (trouble_of.get(&package), choice_of.get(&package)) {
@@ -86,7 +109,8 @@ pub(in crate::plan) fn verify(lock: &Lock, interpreter: &Facts, wheelhouse: &mut
     };
     let verdicts = lock.packages.iter().map(verdict).collect();
     let is_fine = troubles.is_empty();
-    let refusal = (!is_fine).then(|| trouble::explain(troubles, lock, interpreter, wheelhouse).into());
+    let refusal =
+        (!is_fine).then(|| trouble::explain(troubles, lock, interpreter, wheelhouse).into());
     (verdicts, refusal)
 }
 
@@ -104,21 +128,36 @@ pub(in crate::plan) struct Unavailable {
 ///
 /// # Errors
 /// The lock is not for this interpreter.
-pub(in crate::plan) fn to_fetch(lock: &Lock, interpreter: &Facts, wheelhouse: &mut Wheelhouse) -> Result<Unavailable> {
+pub(in crate::plan) fn to_fetch(
+    lock: &Lock,
+    interpreter: &Facts,
+    wheelhouse: &mut Wheelhouse,
+) -> Result<Unavailable> {
     let Following { troubles, .. } = follow(lock, interpreter, wheelhouse)?;
     let mut requirements = Vec::new();
     let mut other_bytes = Vec::new();
     for trouble in &troubles {
-        if let Trouble::Missing { package, wheel } | Trouble::OtherBytes { package, wheel, .. } = trouble {
-            requirements.push(format!("{} --hash=sha256:{}", package.value.title(), wheel.value.sha256));
+        if let Trouble::Missing { package, wheel } | Trouble::OtherBytes { package, wheel, .. } =
+            trouble
+        {
+            requirements.push(format!(
+                "{} --hash=sha256:{}",
+                package.value.title(),
+                wheel.value.sha256
+            ));
         }
         if let Trouble::OtherBytes { path, .. } = trouble {
             other_bytes.push(path.clone());
         }
     }
     let is_fine = troubles.is_empty();
-    let refusal = (!is_fine).then(|| trouble::explain(troubles, lock, interpreter, wheelhouse).into());
-    Ok(Unavailable { requirements, other_bytes, refusal })
+    let refusal =
+        (!is_fine).then(|| trouble::explain(troubles, lock, interpreter, wheelhouse).into());
+    Ok(Unavailable {
+        requirements,
+        other_bytes,
+        refusal,
+    })
 }
 
 /// How far a lock can be followed.
@@ -128,12 +167,19 @@ struct Following<'a> {
     troubles: Vec<Trouble<'a>>,
 }
 
-fn follow<'a>(lock: &'a Lock, interpreter: &Facts, wheelhouse: &mut Wheelhouse) -> Result<Following<'a>> {
+fn follow<'a>(
+    lock: &'a Lock,
+    interpreter: &Facts,
+    wheelhouse: &mut Wheelhouse,
+) -> Result<Following<'a>> {
     refuse_other_environment(lock, interpreter)?;
     let wanted = wanted(lock, interpreter)?;
     refuse_unsatisfied(lock, &wanted, interpreter)?;
     let tags = Tags::of(interpreter);
-    let mut following = Following { choices: Vec::new(), troubles: Vec::new() };
+    let mut following = Following {
+        choices: Vec::new(),
+        troubles: Vec::new(),
+    };
     for package in wanted.into_values() {
         match Choice::of(package, interpreter, &tags) {
             Ok(choice) => following.choices.push(choice),
@@ -145,7 +191,11 @@ fn follow<'a>(lock: &'a Lock, interpreter: &Facts, wheelhouse: &mut Wheelhouse) 
         wheelhouse.bundled(&choice.package.value.name, &interpreter.bundled);
     }
     // All at once, on all processors; after that they are known.
-    let files: Vec<WheelFile> = following.choices.iter().flat_map(|choice| wheelhouse.named(&choice.name)).collect();
+    let files: Vec<WheelFile> = following
+        .choices
+        .iter()
+        .flat_map(|choice| wheelhouse.named(&choice.name))
+        .collect();
     wheelhouse.digests(&files)?;
     for choice in &mut following.choices {
         match choice.find(wheelhouse)? {
@@ -159,15 +209,22 @@ fn follow<'a>(lock: &'a Lock, interpreter: &Facts, wheelhouse: &mut Wheelhouse) 
 /// A lock that names environments is for these alone.
 fn refuse_other_environment(lock: &Lock, interpreter: &Facts) -> Result<()> {
     let mut environments = lock.environments.iter();
-    if lock.environments.is_empty() || environments.any(|environment| environment.value.holds(&interpreter.markers)) {
+    if lock.environments.is_empty()
+        || environments.any(|environment| environment.value.holds(&interpreter.markers))
+    {
         return Ok(());
     }
     let environments = lock.environments.iter();
-    let environments = environments.map(|known| format!("it is for `{}` ({})", known.value.written, known.place));
-    Err(Failure::new(format!("the lock `{}` is not for {}", lock.path.display(), interpreter.title()))
-        .because_of(environments)
-        .hint(trouble::how_to_lock_for_another(lock))
-        .into())
+    let environments =
+        environments.map(|known| format!("it is for `{}` ({})", known.value.written, known.place));
+    Err(Failure::new(format!(
+        "the lock `{}` is not for {}",
+        lock.path.display(),
+        interpreter.title()
+    ))
+    .because_of(environments)
+    .hint(trouble::how_to_lock_for_another(lock))
+    .into())
 }
 
 /// The packages that are wanted, by their projects.
@@ -177,36 +234,61 @@ type Wanted<'a> = BTreeMap<&'a PackageName, &'a Placed<LockedPackage>>;
 fn wanted<'a>(lock: &'a Lock, interpreter: &Facts) -> Result<Wanted<'a>> {
     let mut wanted: Wanted<'a> = BTreeMap::new();
     let mut twice = Vec::new();
-    for package in lock.packages.iter().filter(|package| package.value.is_wanted(&interpreter.markers)) {
+    for package in lock
+        .packages
+        .iter()
+        .filter(|package| package.value.is_wanted(&interpreter.markers))
+    {
         if let Some(first) = wanted.insert(&package.value.name, package) {
-            twice.push(format!("`{}` is wanted in {} and in {}", package.value.name, first.place, package.place));
+            twice.push(format!(
+                "`{}` is wanted in {} and in {}",
+                package.value.name, first.place, package.place
+            ));
         }
     }
     if twice.is_empty() {
         return Ok(wanted);
     }
-    let what = format!("the lock `{}` has a project twice for {}", lock.path.display(), interpreter.title());
+    let what = format!(
+        "the lock `{}` has a project twice for {}",
+        lock.path.display(),
+        interpreter.title()
+    );
     Err(Failure::new(what).because_of(twice).into())
 }
 
-/// A lock must have what the spec asks for that it binds. One that vpython made says that of itself; one of another tool does not.
+/// A lock must have what the spec asks for that it binds. One that vpython made says that of
+/// itself; one of another tool does not.
 fn refuse_unsatisfied(lock: &Lock, wanted: &Wanted<'_>, interpreter: &Facts) -> Result<()> {
     let asked = lock.bound.iter().flat_map(|bound| &bound.asked);
-    let asked = asked.filter(|asked| crate::spec::holds(&asked.value.requirement.marker, &interpreter.markers, &[]));
+    let asked = asked.filter(|asked| {
+        crate::spec::holds(&asked.value.requirement.marker, &interpreter.markers, &[])
+    });
     let unsatisfied = asked.filter_map(|asked| {
         let requirement = &asked.value.requirement;
-        let found = wanted.get(&requirement.name).map(|package| package.value.version.as_ref());
+        let found = wanted
+            .get(&requirement.name)
+            .map(|package| package.value.version.as_ref());
         let has = match (found, &requirement.version_or_url) {
             (None, _) => format!("nothing of `{}`", requirement.name),
-            (Some(Some(version)), Some(VersionOrUrl::VersionSpecifier(range))) if !range.contains(version) => {
+            (Some(Some(version)), Some(VersionOrUrl::VersionSpecifier(range)))
+                if !range.contains(version) =>
+            {
                 version.to_string()
             }
             (Some(_), _) => return None,
         };
-        Some(format!("`{requirement}` is asked for ({}), and it has {has}", asked.place))
+        Some(format!(
+            "`{requirement}` is asked for ({}), and it has {has}",
+            asked.place
+        ))
     });
     let unsatisfied: Vec<String> = unsatisfied.collect();
-    if unsatisfied.is_empty() { Ok(()) } else { Err(lock.stale(unsatisfied).into()) }
+    if unsatisfied.is_empty() {
+        Ok(())
+    } else {
+        Err(lock.stale(unsatisfied).into())
+    }
 }
 
 /// The file that a package has for the interpreter.
@@ -220,48 +302,100 @@ struct Choice<'a> {
 
 impl<'a> Choice<'a> {
     /// The wheel of the best tag; of several the one with the highest build tag.
-    fn of(package: &'a Placed<LockedPackage>, interpreter: &Facts, tags: &Tags) -> Result<Self, Trouble<'a>> {
+    fn of(
+        package: &'a Placed<LockedPackage>,
+        interpreter: &Facts,
+        tags: &Tags,
+    ) -> Result<Self, Trouble<'a>> {
         let value = &package.value;
-        if let Some(range) = value.requires_python.as_ref().filter(|range| !range.contains(interpreter.version())) {
+        if let Some(range) = value
+            .requires_python
+            .as_ref()
+            .filter(|range| !range.contains(interpreter.version()))
+        {
             return Err(Trouble::OtherPython { package, range });
         }
         let mut ranked = Vec::new();
         let mut misfits = Vec::new();
         for wheel in &value.wheels {
-            let name = parse_name(value, &wheel.value).map_err(|why| Trouble::BadName { package, wheel, why })?;
+            let name = parse_name(value, &wheel.value).map_err(|why| Trouble::BadName {
+                package,
+                wheel,
+                why,
+            })?;
             match name.rank(tags) {
-                Some(rank) => ranked.push((rank, Self { package, wheel, name, file: None })),
+                Some(rank) => ranked.push((
+                    rank,
+                    Self {
+                        package,
+                        wheel,
+                        name,
+                        file: None,
+                    },
+                )),
                 None => misfits.push(name.misfit(tags)),
             }
         }
         ranked.sort_by_cached_key(|(rank, choice)| {
-            (*rank, Reverse(choice.name.build.clone()), choice.wheel.value.file_name.clone())
+            (
+                *rank,
+                Reverse(choice.name.build.clone()),
+                choice.wheel.value.file_name.clone(),
+            )
         });
-        ranked.into_iter().next().map(|(_, choice)| choice).ok_or(Trouble::NoWheel { package, misfits })
+        ranked
+            .into_iter()
+            .next()
+            .map(|(_, choice)| choice)
+            .ok_or(Trouble::NoWheel { package, misfits })
     }
 
-    /// The file of that name and of those digests, from the first directory that has it; or what is wrong with the first file of that name.
+    /// The file of that name and of those digests, from the first directory that has it; or what is
+    /// wrong with the first file of that name.
     fn find(&self, wheelhouse: &mut Wheelhouse) -> Result<Result<WheelFile, Trouble<'a>>> {
         let mut other = None;
         for file in wheelhouse.named(&self.name) {
-            let Some(digests) = self.difference(&file, wheelhouse)? else { return Ok(Ok(file)) };
+            let Some(digests) = self.difference(&file, wheelhouse)? else {
+                return Ok(Ok(file));
+            };
             let path = wheelhouse.path(&file);
-            other.get_or_insert(Trouble::OtherBytes { package: self.package, wheel: self.wheel, path, digests });
+            other.get_or_insert(Trouble::OtherBytes {
+                package: self.package,
+                wheel: self.wheel,
+                path,
+                digests,
+            });
         }
-        Ok(Err(other.unwrap_or(Trouble::Missing { package: self.package, wheel: self.wheel })))
+        Ok(Err(other.unwrap_or(Trouble::Missing {
+            package: self.package,
+            wheel: self.wheel,
+        })))
     }
 
-    /// The first digest that a file has otherwise than the lock; none where all that the lock has are right.
+    /// The first digest that a file has otherwise than the lock; none where all that the lock has
+    /// are right.
     fn difference(&self, file: &WheelFile, wheelhouse: &mut Wheelhouse) -> Result<Option<Digests>> {
-        let LockedWheel { sha256, long_digests, .. } = &self.wheel.value;
+        let LockedWheel {
+            sha256,
+            long_digests,
+            ..
+        } = &self.wheel.value;
         let digest = wheelhouse.digests(std::slice::from_ref(file))?[0];
         if digest != *sha256 {
-            return Ok(Some(Digests { name: "sha256", found: digest.to_string(), locked: sha256.to_string() }));
+            return Ok(Some(Digests {
+                name: "sha256",
+                found: digest.to_string(),
+                locked: sha256.to_string(),
+            }));
         }
         for (kind, locked) in long_digests {
             let found = kind.of_file(&wheelhouse.path(file))?;
             if found != *locked {
-                return Ok(Some(Digests { name: kind.name(), found, locked: locked.clone() }));
+                return Ok(Some(Digests {
+                    name: kind.name(),
+                    found,
+                    locked: locked.clone(),
+                }));
             }
         }
         Ok(None)
@@ -269,11 +403,19 @@ impl<'a> Choice<'a> {
 
     /// The wheel as the lock alone tells of it.
     fn without_file(self, lock: &Lock, askers: &Askers) -> PlannedWheel {
-        let LockedWheel { file_name, path, size, sha256, long_digests: _ } = &self.wheel.value;
+        let LockedWheel {
+            file_name,
+            path,
+            size,
+            sha256,
+            long_digests: _,
+        } = &self.wheel.value;
         PlannedWheel {
             name: self.name.project,
             version: self.name.version,
-            path: path.clone().unwrap_or_else(|| lock.path.with_file_name(file_name)),
+            path: path
+                .clone()
+                .unwrap_or_else(|| lock.path.with_file_name(file_name)),
             size: size.unwrap_or_default(),
             sha256: *sha256,
             required_by: askers.of_package(self.package),
@@ -281,8 +423,8 @@ impl<'a> Choice<'a> {
     }
 }
 
-/// Who asks for the packages of a lock: of each the requirements of the spec that the lock binds, where there are any of its project, else
-/// the lock.
+/// Who asks for the packages of a lock: of each the requirements of the spec that the lock binds,
+/// where there are any of its project, else the lock.
 struct Askers {
     is_bound: bool,
     of_spec: HashMap<PackageName, Vec<Asker>>,
@@ -294,15 +436,27 @@ impl Askers {
         for asked in lock.bound.iter().flat_map(|bound| &bound.asked) {
             let Requirement { name, marker, .. } = &asked.value.requirement;
             if crate::spec::holds(marker, &interpreter.markers, &[]) {
-                of_spec.entry(name.clone()).or_default().push(Asker::Spec(asked.place.clone()));
+                of_spec
+                    .entry(name.clone())
+                    .or_default()
+                    .push(Asker::Spec(asked.place.clone()));
             }
         }
-        Self { is_bound: lock.bound.is_some(), of_spec }
+        Self {
+            is_bound: lock.bound.is_some(),
+            of_spec,
+        }
     }
 
     fn of_package(&self, package: &Placed<LockedPackage>) -> Vec<Asker> {
         let of_spec = self.of_spec.get(&package.value.name).cloned();
-        let by_itself = || if self.is_bound { Asker::Lock(package.place.clone()) } else { Asker::Spec(package.place.clone()) };
+        let by_itself = || {
+            if self.is_bound {
+                Asker::Lock(package.place.clone())
+            } else {
+                Asker::Spec(package.place.clone())
+            }
+        };
         of_spec.unwrap_or_else(|| vec![by_itself()])
     }
 }
@@ -310,9 +464,15 @@ impl Askers {
 /// What the name of a locked file says; it must be that of its package.
 fn parse_name(package: &LockedPackage, wheel: &LockedWheel) -> Result<WheelName, String> {
     let name = WheelName::parse(&wheel.file_name)?;
-    let is_ours = name.project == package.name && package.version.as_ref().is_none_or(|version| *version == name.version);
-    is_ours.then_some(name).ok_or_else(|| match &package.version {
-        Some(version) => format!("it is locked as `{}` {version}", package.name),
-        None => format!("it is locked as `{}`", package.name),
-    })
+    let is_ours = name.project == package.name
+        && package
+            .version
+            .as_ref()
+            .is_none_or(|version| *version == name.version);
+    is_ours
+        .then_some(name)
+        .ok_or_else(|| match &package.version {
+            Some(version) => format!("it is locked as `{}` {version}", package.name),
+            None => format!("it is locked as `{}`", package.name),
+        })
 }

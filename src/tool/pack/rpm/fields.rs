@@ -59,10 +59,18 @@ pub(super) enum Size {
 }
 
 impl Size {
-    /// What the sizes of a package with these files need. What the payload adds to each file is less than a kilobyte, but for its name.
+    /// What the sizes of a package with these files need. What the payload adds to each file is
+    /// less than a kilobyte, but for its name.
     pub fn of(items: &[Item<'_>]) -> Self {
-        let bound = items.iter().map(|item| size(item) + 1024 + 2 * item.path.len() as u64).sum::<u64>();
-        if bound + bound / 512 > u64::from(u32::MAX) { Self::Large } else { Self::Small }
+        let bound = items
+            .iter()
+            .map(|item| size(item) + 1024 + 2 * item.path.len() as u64)
+            .sum::<u64>();
+        if bound + bound / 512 > u64::from(u32::MAX) {
+            Self::Large
+        } else {
+            Self::Small
+        }
     }
 
     /// Puts a size under the first of the tags, or under the second where it may be large.
@@ -76,11 +84,19 @@ impl Size {
 
 /// The files of a package: those that it owns.
 pub(super) fn owned(items: Vec<Item<'_>>) -> Vec<Item<'_>> {
-    items.into_iter().filter(|item| !SYSTEM.contains(&&*item.path)).collect()
+    items
+        .into_iter()
+        .filter(|item| !SYSTEM.contains(&&*item.path))
+        .collect()
 }
 
 /// The header of a package for this architecture.
-pub(super) fn header(contents: &Contents, package: &Package, arch: &str, (items, payload): (&[Item<'_>], &Payload)) -> Header {
+pub(super) fn header(
+    contents: &Contents,
+    package: &Package,
+    arch: &str,
+    (items, payload): (&[Item<'_>], &Payload),
+) -> Header {
     let mut header = Header::default();
     header.texts(tag::LANGUAGES, &["C"]);
     header.text(tag::NAME, &package.name);
@@ -98,7 +114,13 @@ pub(super) fn header(contents: &Contents, package: &Package, arch: &str, (items,
     header.text(tag::OS, "linux");
     header.text(tag::ARCH, arch);
     // What has the name of its source is a binary package.
-    header.text(tag::SOURCE_RPM, &format!("{}-{}-{}.src.rpm", package.name, package.version, package.release));
+    header.text(
+        tag::SOURCE_RPM,
+        &format!(
+            "{}-{}-{}.src.rpm",
+            package.name, package.version, package.release
+        ),
+    );
     header.text(tag::ENCODING, "utf-8");
     put_dependencies(&mut header, package);
     put_files(&mut header, contents, items);
@@ -111,21 +133,43 @@ pub(super) fn header(contents: &Contents, package: &Package, arch: &str, (items,
 }
 
 fn put_dependencies(header: &mut Header, package: &Package) {
-    let mut rows: Vec<(&str, u32, &str)> =
-        ABILITIES.iter().map(|(name, version)| (*name, OF_RPM | LESS | EQUAL, *version)).collect();
-    let asked: Vec<Requirement<'_>> = package.depends.iter().filter_map(|text| Requirement::parse(text)).collect();
+    let mut rows: Vec<(&str, u32, &str)> = ABILITIES
+        .iter()
+        .map(|(name, version)| (*name, OF_RPM | LESS | EQUAL, *version))
+        .collect();
+    let asked: Vec<Requirement<'_>> = package
+        .depends
+        .iter()
+        .filter_map(|text| Requirement::parse(text))
+        .collect();
     if asked.iter().any(Requirement::is_rich) {
         rows.push((RICH.0, OF_RPM | LESS | EQUAL, RICH.1));
     }
-    rows.extend(asked.iter().map(|one| (one.name, flags(one.comparison), one.version)));
+    rows.extend(
+        asked
+            .iter()
+            .map(|one| (one.name, flags(one.comparison), one.version)),
+    );
     rows.sort_unstable();
     rows.dedup();
-    header.texts(tag::REQUIRE_NAMES, &rows.iter().map(|row| row.0).collect::<Vec<_>>());
-    header.numbers(tag::REQUIRE_FLAGS, &rows.iter().map(|row| row.1).collect::<Vec<_>>());
-    header.texts(tag::REQUIRE_VERSIONS, &rows.iter().map(|row| row.2).collect::<Vec<_>>());
+    header.texts(
+        tag::REQUIRE_NAMES,
+        &rows.iter().map(|row| row.0).collect::<Vec<_>>(),
+    );
+    header.numbers(
+        tag::REQUIRE_FLAGS,
+        &rows.iter().map(|row| row.1).collect::<Vec<_>>(),
+    );
+    header.texts(
+        tag::REQUIRE_VERSIONS,
+        &rows.iter().map(|row| row.2).collect::<Vec<_>>(),
+    );
     header.texts(tag::PROVIDE_NAMES, &[&package.name]);
     header.numbers(tag::PROVIDE_FLAGS, &[EQUAL]);
-    header.texts(tag::PROVIDE_VERSIONS, &[format!("{}-{}", package.version, package.release)]);
+    header.texts(
+        tag::PROVIDE_VERSIONS,
+        &[format!("{}-{}", package.version, package.release)],
+    );
 }
 
 fn flags(comparison: Comparison) -> u32 {
@@ -141,14 +185,28 @@ fn flags(comparison: Comparison) -> u32 {
 
 fn put_files(header: &mut Header, contents: &Contents, items: &[Item<'_>]) {
     put_paths(header, items);
-    Size::of(items).put(header, (tag::SIZE, tag::LONG_SIZE), items.iter().map(size).sum());
+    Size::of(items).put(
+        header,
+        (tag::SIZE, tag::LONG_SIZE),
+        items.iter().map(size).sum(),
+    );
     // A file of 4 GiB or more is refused when the payload is written.
-    let sizes = items.iter().map(|item| u32::try_from(size(item)).unwrap_or(u32::MAX));
+    let sizes = items
+        .iter()
+        .map(|item| u32::try_from(size(item)).unwrap_or(u32::MAX));
     header.numbers(tag::FILE_SIZES, &sizes.collect::<Vec<_>>());
-    let modes = items.iter().map(|item| u16::try_from(mode(&item.what)).unwrap_or_default());
+    let modes = items
+        .iter()
+        .map(|item| u16::try_from(mode(&item.what)).unwrap_or_default());
     header.short(tag::FILE_MODES, &modes.collect::<Vec<_>>());
-    header.texts(tag::FILE_DIGESTS, &items.iter().map(digest).collect::<Vec<_>>());
-    header.texts(tag::FILE_LINKS, &items.iter().map(target).collect::<Vec<_>>());
+    header.texts(
+        tag::FILE_DIGESTS,
+        &items.iter().map(digest).collect::<Vec<_>>(),
+    );
+    header.texts(
+        tag::FILE_LINKS,
+        &items.iter().map(target).collect::<Vec<_>>(),
+    );
     header.numbers(tag::FILE_DIGEST_ALGORITHM, &[SHA256]);
     let count = items.len();
     header.numbers(tag::FILE_INODES, &(0..count).map(inode).collect::<Vec<_>>());
@@ -163,7 +221,8 @@ fn put_files(header: &mut Header, contents: &Contents, items: &[Item<'_>]) {
     header.texts(tag::FILE_LANGUAGES, &vec![""; count]);
 }
 
-/// Puts the paths: the distinct directories, and of each file the number of its directory and its name.
+/// Puts the paths: the distinct directories, and of each file the number of its directory and its
+/// name.
 fn put_paths(header: &mut Header, items: &[Item<'_>]) {
     let mut directories: Vec<String> = Vec::new();
     let mut numbers = BTreeMap::new();
@@ -172,7 +231,11 @@ fn put_paths(header: &mut Header, items: &[Item<'_>]) {
     for item in items {
         let (directory, name) = item.path.rsplit_once('/').unwrap_or(("", &item.path));
         let number = *numbers.entry(directory).or_insert_with(|| {
-            directories.push(if directory.is_empty() { "/".to_owned() } else { format!("/{directory}/") });
+            directories.push(if directory.is_empty() {
+                "/".to_owned()
+            } else {
+                format!("/{directory}/")
+            });
             u32::try_from(directories.len() - 1).unwrap_or(u32::MAX)
         });
         names.push(name);
@@ -194,9 +257,17 @@ fn size(item: &Item<'_>) -> u64 {
 
 /// The digest of a file; empty for what is none.
 fn digest(item: &Item<'_>) -> String {
-    if let What::File { sha256, .. } = item.what { sha256.to_string() } else { String::new() }
+    if let What::File { sha256, .. } = item.what {
+        sha256.to_string()
+    } else {
+        String::new()
+    }
 }
 
 fn target<'a>(item: &Item<'a>) -> &'a str {
-    if let What::Link { target } = item.what { target } else { "" }
+    if let What::Link { target } = item.what {
+        target
+    } else {
+        ""
+    }
 }

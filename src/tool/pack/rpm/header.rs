@@ -1,4 +1,5 @@
-//! The one structure that rpm keeps all in: an index of tags, each with type, place and count, and a store of their values.
+//! The one structure that rpm keeps all in: an index of tags, each with type, place and count, and
+//! a store of their values.
 
 /// The numbers of the tags: <https://rpm-software-management.github.io/rpm/manual/tags.html>.
 pub(super) mod tag {
@@ -97,23 +98,50 @@ impl Header {
 
     /// Adds an array of texts. Arrays are not empty.
     pub fn texts<T: AsRef<str>>(&mut self, tag: u32, texts: &[T]) {
-        let bytes = texts.iter().flat_map(|text| text.as_ref().bytes().chain([0])).collect();
+        let bytes = texts
+            .iter()
+            .flat_map(|text| text.as_ref().bytes().chain([0]))
+            .collect();
         self.add(tag, STRINGS, texts.len(), bytes);
     }
 
     /// Adds numbers of 16 bits.
     pub fn short(&mut self, tag: u32, numbers: &[u16]) {
-        self.add(tag, INT16, numbers.len(), numbers.iter().flat_map(|number| number.to_be_bytes()).collect());
+        self.add(
+            tag,
+            INT16,
+            numbers.len(),
+            numbers
+                .iter()
+                .flat_map(|number| number.to_be_bytes())
+                .collect(),
+        );
     }
 
     /// Adds numbers of 32 bits.
     pub fn numbers(&mut self, tag: u32, numbers: &[u32]) {
-        self.add(tag, INT32, numbers.len(), numbers.iter().flat_map(|number| number.to_be_bytes()).collect());
+        self.add(
+            tag,
+            INT32,
+            numbers.len(),
+            numbers
+                .iter()
+                .flat_map(|number| number.to_be_bytes())
+                .collect(),
+        );
     }
 
     /// Adds numbers of 64 bits.
     pub fn large(&mut self, tag: u32, numbers: &[u64]) {
-        self.add(tag, INT64, numbers.len(), numbers.iter().flat_map(|number| number.to_be_bytes()).collect());
+        self.add(
+            tag,
+            INT64,
+            numbers.len(),
+            numbers
+                .iter()
+                .flat_map(|number| number.to_be_bytes())
+                .collect(),
+        );
     }
 
     /// Adds bytes.
@@ -122,10 +150,16 @@ impl Header {
     }
 
     fn add(&mut self, tag: u32, kind: u32, count: usize, bytes: Vec<u8>) {
-        self.values.push(Value { tag, kind, count, bytes });
+        self.values.push(Value {
+            tag,
+            kind,
+            count,
+            bytes,
+        });
     }
 
-    /// The header as it stands in a package: magic number, index and store, all of it in one region, which `region` marks.
+    /// The header as it stands in a package: magic number, index and store, all of it in one
+    /// region, which `region` marks.
     pub fn bytes(mut self, region: u32) -> Vec<u8> {
         self.values.sort_by_key(|value| value.tag);
         let entries = self.values.len() + 1;
@@ -133,10 +167,16 @@ impl Header {
         let mut store = Vec::new();
         for value in &self.values {
             store.resize(store.len().next_multiple_of(alignment(value.kind)), 0);
-            index.extend(entry(value.tag, value.kind, place(store.len()), value.count));
+            index.extend(entry(
+                value.tag,
+                value.kind,
+                place(store.len()),
+                value.count,
+            ));
             store.extend_from_slice(&value.bytes);
         }
-        // The region's own value stands at the end of the store, and says how far before it the index begins.
+        // The region's own value stands at the end of the store, and says how far before it the
+        // index begins.
         let marked = entry(region, BINARY, place(store.len()), ENTRY);
         store.extend(entry(region, BINARY, -place(entries * ENTRY), ENTRY));
         let mut bytes = vec![0x8e, 0xad, 0xe8, 1, 0, 0, 0, 0];
@@ -168,9 +208,12 @@ fn place(at: usize) -> i32 {
 fn entry(tag: u32, kind: u32, place: i32, count: usize) -> [u8; ENTRY] {
     let mut entry = [0; ENTRY];
     let count = u32::try_from(count).unwrap_or(u32::MAX);
-    for (field, bytes) in
-        entry.chunks_exact_mut(4).zip([tag.to_be_bytes(), kind.to_be_bytes(), place.to_be_bytes(), count.to_be_bytes()])
-    {
+    for (field, bytes) in entry.chunks_exact_mut(4).zip([
+        tag.to_be_bytes(),
+        kind.to_be_bytes(),
+        place.to_be_bytes(),
+        count.to_be_bytes(),
+    ]) {
         field.copy_from_slice(&bytes);
     }
     entry

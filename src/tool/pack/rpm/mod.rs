@@ -1,11 +1,13 @@
-//! Packages of rpm, in the format that all its versions since 4.6 read: <https://rpm-software-management.github.io/rpm/manual/format_v4.html>.
+//! Packages of rpm, in the format that all its versions since 4.6 read:
+//! <https://rpm-software-management.github.io/rpm/manual/format_v4.html>.
 //!
 //! ```text
 //! lead | signature: digests of header and payload | header: all that the package says, and its files | payload: a cpio archive in gzip
 //! ```
 //!
-//! The crate `rpm` makes such packages too, but has all of the payload in memory, twice. Scripts, which would run at installation,
-//! there are none; nor is there a key to sign with: `rpm --addsign` does that afterwards.
+//! The crate `rpm` makes such packages too, but has all of the payload in memory, twice. Scripts,
+//! which would run at installation, there are none; nor is there a key to sign with:
+//! `rpm --addsign` does that afterwards.
 
 mod fields;
 mod header;
@@ -32,12 +34,20 @@ const CHUNK: usize = 1 << 18;
 
 /// Writes the package for an interpreter of this platform, as in `linux-x86_64`.
 ///
-/// The payload comes last and its digests are in what comes before, so that it is written first, behind as much room as that takes.
-pub(super) fn write(contents: &Contents, package: &Package, platform: &str, to: &mut (impl Read + Write + Seek)) -> Result<()> {
+/// The payload comes last and its digests are in what comes before, so that it is written first,
+/// behind as much room as that takes.
+pub(super) fn write(
+    contents: &Contents,
+    package: &Package,
+    platform: &str,
+    to: &mut (impl Read + Write + Seek),
+) -> Result<()> {
     let cannot = "cannot write the package";
     let arch = package.arch(Manager::Rpm, platform)?;
     let items = fields::owned(contents.as_installed());
-    let describe = |payload: &Payload| fields::header(contents, package, &arch, (&items, payload)).bytes(tag::REGION_OF_HEADER);
+    let describe = |payload: &Payload| {
+        fields::header(contents, package, &arch, (&items, payload)).bytes(tag::REGION_OF_HEADER)
+    };
     let size = Size::of(&items);
     let sign = |header: &[u8], payload: &Payload, md5| signature(header, payload, (md5, size));
     let room = describe(&Payload::unknown()).len();
@@ -45,7 +55,10 @@ pub(super) fn write(contents: &Contents, package: &Package, platform: &str, to: 
     to.seek(SeekFrom::Start(start as u64)).context(cannot)?;
     let payload = payload::write(contents, &items, to)?;
     let header = describe(&payload);
-    ensure!(header.len() == room, "the header of the package is of another size than was made room for");
+    ensure!(
+        header.len() == room,
+        "the header of the package is of another size than was made room for"
+    );
     to.seek(SeekFrom::Start(start as u64)).context(cannot)?;
     let md5 = md5_of(&header, to)?;
     to.seek(SeekFrom::Start(0)).context(cannot)?;
@@ -62,7 +75,10 @@ fn md5_of(header: &[u8], from: &mut impl Read) -> Result<[u8; 16]> {
     hasher.update(header);
     let mut chunk = vec![0; CHUNK];
     loop {
-        match from.read(&mut chunk).context("cannot read the payload again")? {
+        match from
+            .read(&mut chunk)
+            .context("cannot read the payload again")?
+        {
             0 => return Ok(hasher.finalize().into()),
             length => hasher.update(&chunk[..length]),
         }
@@ -87,8 +103,16 @@ fn signature(header: &[u8], payload: &Payload, (md5, size): ([u8; 16], Size)) ->
     let mut signature = Header::default();
     signature.text(tag::SIGNED_SHA1, &hex::encode(Sha1::digest(header)));
     signature.text(tag::SIGNED_SHA256, &hex::encode(Sha256::digest(header)));
-    size.put(&mut signature, (tag::SIGNED_SIZE, tag::SIGNED_LONG_SIZE), header.len() as u64 + payload.compressed);
-    size.put(&mut signature, (tag::SIGNED_PAYLOAD_SIZE, tag::SIGNED_LONG_PAYLOAD_SIZE), payload.size);
+    size.put(
+        &mut signature,
+        (tag::SIGNED_SIZE, tag::SIGNED_LONG_SIZE),
+        header.len() as u64 + payload.compressed,
+    );
+    size.put(
+        &mut signature,
+        (tag::SIGNED_PAYLOAD_SIZE, tag::SIGNED_LONG_PAYLOAD_SIZE),
+        payload.size,
+    );
     signature.binary(tag::SIGNED_MD5, &md5);
     let mut bytes = signature.bytes(tag::REGION_OF_SIGNATURE);
     bytes.resize(bytes.len().next_multiple_of(8), 0);

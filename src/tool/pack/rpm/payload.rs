@@ -26,7 +26,11 @@ pub(super) struct Payload {
 impl Payload {
     /// What there is to say before it is written.
     pub fn unknown() -> Self {
-        Self { sha256: [0; 32], compressed: 0, size: 0 }
+        Self {
+            sha256: [0; 32],
+            compressed: 0,
+            size: 0,
+        }
     }
 }
 
@@ -53,22 +57,49 @@ impl<W: Write> Write for Metered<W> {
 }
 
 /// Writes the payload.
-pub(super) fn write(contents: &Contents, items: &[Item<'_>], to: &mut impl Write) -> Result<Payload> {
-    let mut outer = Metered { to, hasher: Some(Sha256::new()), count: 0 };
+pub(super) fn write(
+    contents: &Contents,
+    items: &[Item<'_>],
+    to: &mut impl Write,
+) -> Result<Payload> {
+    let mut outer = Metered {
+        to,
+        hasher: Some(Sha256::new()),
+        count: 0,
+    };
     let mut size = 0;
     tar::in_gzip(&mut outer, |to| {
-        let mut inner = Metered { to, hasher: None, count: 0 };
+        let mut inner = Metered {
+            to,
+            hasher: None,
+            count: 0,
+        };
         for (index, item) in items.iter().enumerate() {
             member(contents, item, inode(index), &mut inner)?;
         }
-        header(&Head { inode: 0, mode: 0, links: 1, time: 0, size: 0, name: "TRAILER!!!" }, &mut inner)?;
+        header(
+            &Head {
+                inode: 0,
+                mode: 0,
+                links: 1,
+                time: 0,
+                size: 0,
+                name: "TRAILER!!!",
+            },
+            &mut inner,
+        )?;
         size = inner.count;
         Ok(())
     })?;
-    Ok(Payload { sha256: outer.hasher.unwrap_or_default().finalize().into(), compressed: outer.count, size })
+    Ok(Payload {
+        sha256: outer.hasher.unwrap_or_default().finalize().into(),
+        compressed: outer.count,
+        size,
+    })
 }
 
-/// The number of the file at this place: each has one of its own, since equal ones would be names of one file.
+/// The number of the file at this place: each has one of its own, since equal ones would be names
+/// of one file.
 pub(super) fn inode(index: usize) -> u32 {
     u32::try_from(index + 1).unwrap_or(u32::MAX)
 }
@@ -84,14 +115,33 @@ struct Head<'a> {
 }
 
 /// Writes a member.
-fn member<W: Write>(contents: &Contents, item: &Item<'_>, inode: u32, to: &mut Metered<W>) -> Result<()> {
+fn member<W: Write>(
+    contents: &Contents,
+    item: &Item<'_>,
+    inode: u32,
+    to: &mut Metered<W>,
+) -> Result<()> {
     let name = format!("./{}", item.path);
-    let head = Head { inode, mode: mode(&item.what), links: 1, time: contents.time, size: 0, name: &name };
+    let head = Head {
+        inode,
+        mode: mode(&item.what),
+        links: 1,
+        time: contents.time,
+        size: 0,
+        name: &name,
+    };
     match item.what {
         What::Directory => header(&Head { links: 2, ..head }, to),
         What::Link { target } => {
-            header(&Head { size: target.len() as u64, ..head }, to)?;
-            to.write_all(target.as_bytes()).context("cannot write a link")?;
+            header(
+                &Head {
+                    size: target.len() as u64,
+                    ..head
+                },
+                to,
+            )?;
+            to.write_all(target.as_bytes())
+                .context("cannot write a link")?;
             pad(to)
         }
         What::File { source, size, .. } => {
@@ -111,19 +161,37 @@ pub(super) fn mode(what: &What<'_>) -> u32 {
     }
 }
 
-/// Writes the header of a member and its name. The fields are those of `cpio(5)`, "new ASCII format".
+/// Writes the header of a member and its name. The fields are those of `cpio(5)`, "new ASCII
+/// format".
 fn header<W: Write>(head: &Head<'_>, to: &mut Metered<W>) -> Result<()> {
-    let Head { inode, mode, links, time, size, name } = head;
-    ensure!(u32::try_from(*size).is_ok(), "`{name}` is larger than a file in an rpm can be");
-    let fields = [*inode, *mode, 0, 0, *links, *time].map(|field| format!("{field:08x}")).concat();
+    let Head {
+        inode,
+        mode,
+        links,
+        time,
+        size,
+        name,
+    } = head;
+    ensure!(
+        u32::try_from(*size).is_ok(),
+        "`{name}` is larger than a file in an rpm can be"
+    );
+    let fields = [*inode, *mode, 0, 0, *links, *time]
+        .map(|field| format!("{field:08x}"))
+        .concat();
     let device_and_kin = "00000000".repeat(4);
-    write!(to, "070701{fields}{size:08x}{device_and_kin}{:08x}00000000{name}\0", name.len() + 1)
-        .context("cannot write the header of a member")?;
+    write!(
+        to,
+        "070701{fields}{size:08x}{device_and_kin}{:08x}00000000{name}\0",
+        name.len() + 1
+    )
+    .context("cannot write the header of a member")?;
     pad(to)
 }
 
 /// Fills up to the next multiple of four bytes.
 fn pad<W: Write>(to: &mut Metered<W>) -> Result<()> {
     let rest = to.count.next_multiple_of(4) - to.count;
-    to.write_all(&[0; 4][..usize::try_from(rest)?]).context("cannot write the payload")
+    to.write_all(&[0; 4][..usize::try_from(rest)?])
+        .context("cannot write the payload")
 }

@@ -38,20 +38,37 @@ pub(super) struct Placing<'a> {
 
 /// Reads the listing, which is the first member of an archive.
 pub(super) fn read_listing(name: &str, found: Found<'_>) -> Result<Listing> {
-    let is_listing = name.strip_suffix(LISTING).is_some_and(|before| before.is_empty() || before.ends_with('/'));
-    let Found::File(_, size, content) = found else { bail!("its first member `{name}` is no listing") };
-    ensure!(is_listing, "its first member is `{name}`, and not the listing `{LISTING}`");
+    let is_listing = name
+        .strip_suffix(LISTING)
+        .is_some_and(|before| before.is_empty() || before.ends_with('/'));
+    let Found::File(_, size, content) = found else {
+        bail!("its first member `{name}` is no listing")
+    };
+    ensure!(
+        is_listing,
+        "its first member is `{name}`, and not the listing `{LISTING}`"
+    );
     ensure!(size <= LARGEST, "its listing is {size} bytes long");
     let mut text = Vec::new();
-    content.take(size).read_to_end(&mut text).context("cannot read the listing")?;
+    content
+        .take(size)
+        .read_to_end(&mut text)
+        .context("cannot read the listing")?;
     let listing = Listing::parse(&text).context("cannot read the listing")?;
-    ensure!(name == format!("{}{LISTING}", top(&listing)), "its first member is `{name}`, which is not where its prefix is");
+    ensure!(
+        name == format!("{}{LISTING}", top(&listing)),
+        "its first member is `{name}`, which is not where its prefix is"
+    );
     Ok(listing)
 }
 
 /// What the names of members have in front.
 fn top(listing: &Listing) -> String {
-    listing.prefix.as_ref().map(|prefix| format!("{}/", prefix.trim_start_matches('/'))).unwrap_or_default()
+    listing
+        .prefix
+        .as_ref()
+        .map(|prefix| format!("{}/", prefix.trim_start_matches('/')))
+        .unwrap_or_default()
 }
 
 impl<'a> Placing<'a> {
@@ -62,9 +79,18 @@ impl<'a> Placing<'a> {
                 fs::create_dir(&into.join(path), DIRECTORY_MODE)?;
             }
         }
-        let missing = listing.members.iter().map(|member| (member.path().to_owned(), member.clone())).collect();
+        let missing = listing
+            .members
+            .iter()
+            .map(|member| (member.path().to_owned(), member.clone()))
+            .collect();
         let total = listing.members.iter().map(Member::size).sum();
-        Ok(Self { into, top: top(listing), missing, progress: Progress::start("unpacking", total) })
+        Ok(Self {
+            into,
+            top: top(listing),
+            missing,
+            progress: Progress::start("unpacking", total),
+        })
     }
 
     /// Puts what comes under this name into its place.
@@ -73,20 +99,45 @@ impl<'a> Placing<'a> {
         if matches!(found, Found::Directory) && self.top.strip_suffix('/') == Some(name) {
             return Ok(());
         }
-        let listed = name.strip_prefix(&self.top).and_then(|path| self.missing.remove(path));
+        let listed = name
+            .strip_prefix(&self.top)
+            .and_then(|path| self.missing.remove(path));
         match (listed, found) {
             (None, _) => bail!("`{name}` is not listed, or comes twice"),
             (Some(Member::Directory { .. }), Found::Directory) => Ok(()),
             (Some(Member::Link { path, target }), Found::Link(said)) => {
-                ensure!(said == target, "`{name}` is a link to `{said}`, and listed as one to `{target}`");
+                ensure!(
+                    said == target,
+                    "`{name}` is a link to `{said}`, and listed as one to `{target}`"
+                );
                 fs::symlink(Path::new(&target), &self.into.join(path))
             }
-            (Some(Member::File { path, mode, size, sha256 }), Found::File(bits, length, content)) => {
-                ensure!(bits == mode.bits(), "`{name}` has the mode {bits:04o}, and is listed with {:04o}", mode.bits());
-                ensure!(length == size, "`{name}` is {length} bytes long, and listed with {size}");
-                let found =
-                    self.write(&path, (mode.bits(), size), content).with_context(|| format!("cannot extract `{name}`"))?;
-                ensure!(found == *sha256.as_bytes(), "`{name}` is not what was packed: its digest is `{}`", hex::encode(found));
+            (
+                Some(Member::File {
+                    path,
+                    mode,
+                    size,
+                    sha256,
+                }),
+                Found::File(bits, length, content),
+            ) => {
+                ensure!(
+                    bits == mode.bits(),
+                    "`{name}` has the mode {bits:04o}, and is listed with {:04o}",
+                    mode.bits()
+                );
+                ensure!(
+                    length == size,
+                    "`{name}` is {length} bytes long, and listed with {size}"
+                );
+                let found = self
+                    .write(&path, (mode.bits(), size), content)
+                    .with_context(|| format!("cannot extract `{name}`"))?;
+                ensure!(
+                    found == *sha256.as_bytes(),
+                    "`{name}` is not what was packed: its digest is `{}`",
+                    hex::encode(found)
+                );
                 Ok(())
             }
             (Some(_), _) => bail!("`{name}` is not of the kind that is listed"),
@@ -94,7 +145,12 @@ impl<'a> Placing<'a> {
     }
 
     /// Writes a file of this mode and size, and tells its digest.
-    fn write(&self, path: &str, (mode, size): (u32, u64), content: &mut dyn Read) -> Result<[u8; 32]> {
+    fn write(
+        &self,
+        path: &str,
+        (mode, size): (u32, u64),
+        content: &mut dyn Read,
+    ) -> Result<[u8; 32]> {
         let mut file = fs::create_new(&self.into.join(path), mode)?;
         let mut hasher = sha2::Sha256::new();
         let mut chunk = vec![0; usize::try_from(size.min(CHUNK))?];

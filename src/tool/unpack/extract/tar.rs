@@ -15,7 +15,11 @@ const FILLING: u64 = 1 << 20;
 /// Reads what a tar archive says that is in it.
 pub(super) fn listing(from: impl Read) -> Result<Listing> {
     let mut archive = Archive::new(from);
-    let first = archive.entries().context("cannot read it")?.next().context("there is nothing in it")?;
+    let first = archive
+        .entries()
+        .context("cannot read it")?
+        .next()
+        .context("there is nothing in it")?;
     with_member(first, read_listing)
 }
 
@@ -31,24 +35,36 @@ pub(super) fn extract(from: impl Read, into: &Path) -> Result<Listing> {
     }
     placing.finish()?;
     // What was compressed ends with a checksum.
-    let filling =
-        std::io::copy(&mut archive.into_inner().take(FILLING), &mut std::io::sink()).context("cannot read its end")?;
+    let filling = std::io::copy(
+        &mut archive.into_inner().take(FILLING),
+        &mut std::io::sink(),
+    )
+    .context("cannot read its end")?;
     ensure!(filling < FILLING, "there is more behind its end");
     Ok(listing)
 }
 
 /// Hands a member over.
-fn with_member<R: Read, T>(entry: std::io::Result<Entry<'_, R>>, take: impl FnOnce(&str, Found<'_>) -> Result<T>) -> Result<T> {
+fn with_member<R: Read, T>(
+    entry: std::io::Result<Entry<'_, R>>,
+    take: impl FnOnce(&str, Found<'_>) -> Result<T>,
+) -> Result<T> {
     let mut entry = entry.context("cannot read it")?;
     let name = text(&entry.path_bytes())?;
     match entry.header().entry_type() {
         EntryType::Directory => take(&name, Found::Directory),
         EntryType::Symlink => {
-            let target = entry.link_name_bytes().with_context(|| format!("`{name}` is a link to nothing"))?;
+            let target = entry
+                .link_name_bytes()
+                .with_context(|| format!("`{name}` is a link to nothing"))?;
             take(&name, Found::Link(text(&target)?))
         }
         EntryType::Regular => {
-            let mode = entry.header().mode().with_context(|| format!("cannot read the mode of `{name}`"))? & 0o7777;
+            let mode = entry
+                .header()
+                .mode()
+                .with_context(|| format!("cannot read the mode of `{name}`"))?
+                & 0o7777;
             let size = entry.size();
             take(&name, Found::File(mode, size, &mut entry))
         }
@@ -60,5 +76,6 @@ fn with_member<R: Read, T>(entry: std::io::Result<Entry<'_, R>>, take: impl FnOn
 }
 
 fn text(name: &[u8]) -> Result<String> {
-    String::from_utf8(name.to_vec()).with_context(|| format!("the name `{}` is not UTF-8", String::from_utf8_lossy(name)))
+    String::from_utf8(name.to_vec())
+        .with_context(|| format!("the name `{}` is not UTF-8", String::from_utf8_lossy(name)))
 }

@@ -30,21 +30,34 @@ pub(super) fn extract(from: impl Read + Seek, into: &Path) -> Result<Listing> {
     let listing = with_member(archive.by_index(0).context("cannot read it")?, read_listing)?;
     let mut placing = Placing::begin(&listing, into)?;
     for index in 1..archive.len() {
-        with_member(archive.by_index(index).context("cannot read it")?, |name, found| placing.put(name, found))?;
+        with_member(
+            archive.by_index(index).context("cannot read it")?,
+            |name, found| placing.put(name, found),
+        )?;
     }
     placing.finish()?;
     Ok(listing)
 }
 
 /// Hands a member over.
-fn with_member<R: Read, T>(mut member: ZipFile<'_, R>, take: impl FnOnce(&str, Found<'_>) -> Result<T>) -> Result<T> {
-    let name = String::from_utf8(member.name_raw().to_vec()).context("the name of a member is not UTF-8")?;
-    let mode = member.unix_mode().with_context(|| format!("`{name}` has no mode"))?;
+fn with_member<R: Read, T>(
+    mut member: ZipFile<'_, R>,
+    take: impl FnOnce(&str, Found<'_>) -> Result<T>,
+) -> Result<T> {
+    let name = String::from_utf8(member.name_raw().to_vec())
+        .context("the name of a member is not UTF-8")?;
+    let mode = member
+        .unix_mode()
+        .with_context(|| format!("`{name}` has no mode"))?;
     if member.is_dir() {
         take(&name, Found::Directory)
     } else if member.is_symlink() {
         let mut target = String::new();
-        member.by_ref().take(LONGEST).read_to_string(&mut target).with_context(|| format!("cannot read the link `{name}`"))?;
+        member
+            .by_ref()
+            .take(LONGEST)
+            .read_to_string(&mut target)
+            .with_context(|| format!("cannot read the link `{name}`"))?;
         take(&name, Found::Link(target))
     } else if mode & KIND == REGULAR {
         let size = member.size();
