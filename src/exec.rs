@@ -81,7 +81,7 @@ impl Handoff {
 
     /// A program with these words and the environment as it was given.
     #[must_use]
-    pub fn untouched(program: PathBuf, words: &[OsString], process: &Process) -> Self {
+    pub fn passthrough(program: PathBuf, words: &[OsString], process: &Process) -> Self {
         Self {
             program,
             arguments: words.to_vec(),
@@ -96,7 +96,7 @@ impl Handoff {
     ///
     /// # Errors
     /// The program is not there, or cannot be executed.
-    pub fn become_program(self) -> Result<Infallible> {
+    pub fn exec(self) -> Result<Infallible> {
         let cannot = format!("cannot run `{}`", self.program.display());
         let text = |text: OsString| CString::new(text.into_vec()).with_context(|| cannot.clone());
         let program = text(self.program.into_os_string())?;

@@ -67,7 +67,9 @@ fn follow(invocation: &Invocation, process: &Process) -> Result<i32> {
         (Action::Help, _) => help(invocation, process),
         (Action::ToolHelp(help), _) => print(help),
         (Action::Tool(tool), _) => run_tool(tool, invocation, process),
-        (Action::Run, Target::Information) => inform(invocation, process).map(never),
+        (Action::Run, Target::Information) => {
+            run_without_environment(invocation, process).map(never)
+        }
         (Action::Run, _) => {
             run_python(&prepare(invocation, process)?, invocation, process).map(never)
         }
@@ -385,7 +387,7 @@ fn run_script(ready: &Ready, invocation: &Invocation, process: &Process) -> Resu
 /// Becomes a program that runs in an environment, and keeps that for as long.
 fn hand_off(entry: &Entry, handoff: Handoff) -> Result<Infallible> {
     entry.touch();
-    handoff.become_program()
+    handoff.exec()
 }
 
 /// `-h`: our help, then python's; nothing is built.
@@ -395,20 +397,20 @@ fn help(invocation: &Invocation, process: &Process) -> Result<i32> {
         invocation::help()
     ))?;
     let interpreter = choose_interpreter(invocation, process)?;
-    Handoff::untouched(interpreter, &["-h".into()], process)
-        .become_program()
+    Handoff::passthrough(interpreter, &["-h".into()], process)
+        .exec()
         .map(never)
 }
 
 /// Python speaks of itself, or refuses the command line: for that the interpreter will do, without
 /// an environment.
-fn inform(invocation: &Invocation, process: &Process) -> Result<Infallible> {
-    Handoff::untouched(
+fn run_without_environment(invocation: &Invocation, process: &Process) -> Result<Infallible> {
+    Handoff::passthrough(
         choose_interpreter(invocation, process)?,
         &invocation.words,
         process,
     )
-    .become_program()
+    .exec()
 }
 
 /// The interpreter that the spec gets. Python speaks of itself also where the spec is broken, no
@@ -478,8 +480,8 @@ fn bypass(invocation: &Invocation, process: &Process) -> Result<i32> {
     } else {
         &invocation.words
     };
-    Handoff::untouched(python, words, process)
-        .become_program()
+    Handoff::passthrough(python, words, process)
+        .exec()
         .map(never)
 }
 
@@ -493,7 +495,7 @@ fn run_next(words: &[OsString], process: &Process) -> Result<Infallible> {
             .because(format!("`{}` is set", variable::BYPASS))
             .kind(Kind::NotFound)
     })?;
-    Handoff::untouched(program, arguments, process).become_program()
+    Handoff::passthrough(program, arguments, process).exec()
 }
 
 /// The python that is run where the caller wants no vpython.

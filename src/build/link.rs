@@ -15,7 +15,7 @@ use crate::fs;
 
 /// The ways, best first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Way {
+enum LinkMode {
     /// Shares the blocks until one side is written: nobody can harm the store through it.
     CopyOnWrite,
     /// Shares the file.
@@ -27,14 +27,14 @@ enum Way {
 /// Puts files from one file system into a place.
 #[derive(Debug, Default)]
 pub(super) struct Linker {
-    way: OnceLock<Way>,
+    way: OnceLock<LinkMode>,
 }
 
 impl Linker {
     /// One that shares nothing.
     pub fn copying() -> Self {
         Self {
-            way: OnceLock::from(Way::Copy),
+            way: OnceLock::from(LinkMode::Copy),
         }
     }
 
@@ -77,19 +77,19 @@ impl Linker {
 
     /// Whether it is known that files are put by giving them second names.
     pub fn shares_files(&self) -> bool {
-        self.way.get() == Some(&Way::HardLink)
+        self.way.get() == Some(&LinkMode::HardLink)
     }
 
     /// Tries the ways in turn, and keeps the one that works. Threads that do so at once come to the
     /// same answer.
     fn put_first(&self, from: &Path, to: &Path) -> Result<()> {
-        let way = if put_by(Way::CopyOnWrite, from, to).is_ok() {
-            Way::CopyOnWrite
+        let way = if put_by(LinkMode::CopyOnWrite, from, to).is_ok() {
+            LinkMode::CopyOnWrite
         } else if link(from, to).is_ok() {
-            Way::HardLink
+            LinkMode::HardLink
         } else {
-            put_by(Way::Copy, from, to)?;
-            Way::Copy
+            put_by(LinkMode::Copy, from, to)?;
+            LinkMode::Copy
         };
         debug!(?way, "how files are put");
         let _ = self.way.set(way);
@@ -99,16 +99,16 @@ impl Linker {
 
 /// Puts a file by one way. Whatever a call says, nothing is ever written to what stands at `to`,
 /// which may be `from` under its second name.
-fn put_by(way: Way, from: &Path, to: &Path) -> Result<()> {
+fn put_by(way: LinkMode, from: &Path, to: &Path) -> Result<()> {
     match way {
-        Way::CopyOnWrite => {
+        LinkMode::CopyOnWrite => {
             reflink_copy::reflink(from, to).with_context(|| {
                 format!("cannot copy `{}` to `{}`", from.display(), to.display())
             })?;
             let metadata = fs::metadata(from)?.context("the store has lost a file")?;
             fs::set_mode(to, std::os::unix::fs::MetadataExt::mode(&metadata) & 0o7777)
         }
-        Way::HardLink => match link(from, to) {
+        LinkMode::HardLink => match link(from, to) {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {
                 Err(error).context(format!("`{}` is there already", to.display()))
             }
@@ -125,7 +125,7 @@ fn put_by(way: Way, from: &Path, to: &Path) -> Result<()> {
             }
             Ok(()) => Ok(()),
         },
-        Way::Copy => fs::copy_new(from, to),
+        LinkMode::Copy => fs::copy_new(from, to),
     }
 }
 
@@ -151,8 +151,8 @@ mod tests {
         let linker = Linker::default();
         linker.put(&from, &directory.path().join("first")).unwrap();
         linker.put(&from, &directory.path().join("second")).unwrap();
-        put_by(Way::HardLink, &from, &directory.path().join("linked")).unwrap();
-        put_by(Way::Copy, &from, &directory.path().join("copied")).unwrap();
+        put_by(LinkMode::HardLink, &from, &directory.path().join("linked")).unwrap();
+        put_by(LinkMode::Copy, &from, &directory.path().join("copied")).unwrap();
         for name in ["first", "second", "linked", "copied"] {
             let path = directory.path().join(name);
             assert_eq!(fs::read(&path).unwrap(), b"content");
@@ -170,12 +170,12 @@ mod tests {
         let [from, to, other] = ["from", "to", "other"].map(|name| directory.path().join(name));
         fs::write_new(&from, b"content", 0o444).unwrap();
         fs::hard_link(&from, &to).unwrap();
-        put_by(Way::HardLink, &from, &to).unwrap();
-        put_by(Way::Copy, &from, &to).unwrap_err();
+        put_by(LinkMode::HardLink, &from, &to).unwrap();
+        put_by(LinkMode::Copy, &from, &to).unwrap_err();
         Linker::default().put(&from, &to).unwrap();
         assert_eq!(fs::read(&from).unwrap(), b"content");
         fs::write_new(&other, b"other", 0o444).unwrap();
-        put_by(Way::HardLink, &from, &other).unwrap_err();
+        put_by(LinkMode::HardLink, &from, &other).unwrap_err();
         Linker::copying().put(&from, &other).unwrap_err();
         assert_eq!(fs::read(&other).unwrap(), b"other");
     }

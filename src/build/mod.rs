@@ -33,7 +33,7 @@ use crate::plan::{Plan, PlannedWheel};
 use crate::process::Process;
 use crate::report::Progress;
 use crate::store::{InstalledWheel, MANIFEST, Manifest, Store};
-use byte_code::Shop;
+use byte_code::CompileContext;
 use install::{Layout, Places};
 use link::Linker;
 use unpacked::UnpackedWheel;
@@ -123,7 +123,7 @@ pub fn standalone(
         staging,
         &plan.interpreter,
         &wheels,
-        &Shop {
+        &CompileContext {
             store,
             process,
             linker: &linker,

@@ -9,7 +9,7 @@ use nix::errno::Errno;
 /// does not answer, or there are no descriptors or no memory left. What could not be looked at then
 /// may well be there, and nobody may go on as if it were not.
 #[must_use]
-pub fn is_systems_fault(error: &Error) -> bool {
+pub fn is_io_failure(error: &Error) -> bool {
     let numbers = error
         .chain()
         .filter_map(|link| link.downcast_ref::<std::io::Error>()?.raw_os_error());
@@ -32,29 +32,29 @@ pub fn is_systems_fault(error: &Error) -> bool {
 ///
 /// # Errors
 /// Nobody can tell, for a reason that lies in the system.
-pub fn visible<T>(looked: Result<T>) -> Result<Option<T>> {
+pub fn ok_if_hidden<T>(looked: Result<T>) -> Result<Option<T>> {
     match looked {
         Ok(found) => Ok(Some(found)),
-        Err(error) if is_systems_fault(&error) => Err(error),
+        Err(error) if is_io_failure(&error) => Err(error),
         Err(_) => Ok(None),
     }
 }
 
 /// Whether a call failed because something is not there, or no longer.
 #[must_use]
-pub fn is_absence(error: &Error) -> bool {
+pub fn is_not_found(error: &Error) -> bool {
     is(ErrorKind::NotFound, error)
 }
 
 /// Whether a call failed because something is there already.
 #[must_use]
-pub fn is_presence(error: &Error) -> bool {
+pub fn is_already_exists(error: &Error) -> bool {
     is(ErrorKind::AlreadyExists, error)
 }
 
 /// Whether a call failed because a directory that was to be removed has something in it.
 #[must_use]
-pub fn is_fullness(error: &Error) -> bool {
+pub fn is_not_empty(error: &Error) -> bool {
     is(ErrorKind::DirectoryNotEmpty, error)
 }
 
@@ -84,8 +84,8 @@ mod tests {
             let error = Err::<(), _>(std::io::Error::from(errno))
                 .context("cannot open `x`")
                 .unwrap_err();
-            assert_eq!(is_systems_fault(&error), expected, "{errno}");
-            assert_eq!(is_absence(&error), errno == Errno::ENOENT, "{errno}");
+            assert_eq!(is_io_failure(&error), expected, "{errno}");
+            assert_eq!(is_not_found(&error), errno == Errno::ENOENT, "{errno}");
         }
     }
 }

@@ -5,21 +5,21 @@
 //! which path, caused by the system's own words.
 #![allow(clippy::disallowed_methods, reason = "the twins stand here")]
 
+mod ancestors;
 mod change;
-mod climb;
 mod digest;
 mod fault;
 pub mod limits;
 mod lock;
-mod own;
 pub mod path_text;
 mod plain;
 mod read;
 mod remove;
 mod replace;
 mod seal;
+mod staged_dir;
 mod stamp;
-mod swap;
+mod state_file;
 mod trust;
 
 use std::fs::{File, OpenOptions, Permissions};
@@ -31,15 +31,11 @@ use anyhow::{Context, Result};
 
 use crate::report::progress;
 
+pub use ancestors::Ancestors;
 pub use change::Change;
-pub use climb::Climb;
 pub use digest::{Digest, LongDigest};
-pub use fault::{is_absence, is_fullness, is_presence, is_systems_fault, visible};
+pub use fault::{is_already_exists, is_io_failure, is_not_empty, is_not_found, ok_if_hidden};
 pub use lock::{Attempt, lock_exclusive, lock_shared, try_lock_exclusive, try_lock_shared};
-pub use own::{
-    look_for_json, open_across_exec, open_optional, open_or_create, read_json, read_memo,
-    read_memo_before_exec, read_own_json, write_memo,
-};
 pub use plain::plain_place;
 pub use read::{
     BEGINNING, leave_open, open_if_there, open_regular, open_without_waiting, read,
@@ -47,8 +43,12 @@ pub use read::{
 };
 pub use replace::{UNFINISHED, replace, replace_by, replace_link, rewrite, write_atomically};
 pub use seal::seal;
+pub use staged_dir::StagedDir;
 pub use stamp::{Stamp, Stamped};
-pub use swap::StagedDir;
+pub use state_file::{
+    look_for_json, open_across_exec, open_optional, open_or_create, read_json, read_memo,
+    read_memo_before_exec, read_own_json, write_memo,
+};
 pub use trust::{Stranger, Trust, is_open_to_all};
 
 /// The metadata of what stands at `path`, following links; none where nothing does.
@@ -72,7 +72,7 @@ pub fn is_file(path: &Path) -> bool {
 /// The same for where much depends on it: that nobody can tell, for a reason that lies in the
 /// system, is an error.
 pub fn look_for_file(path: &Path) -> Result<bool> {
-    Ok(visible(metadata(path))?
+    Ok(ok_if_hidden(metadata(path))?
         .flatten()
         .is_some_and(|metadata| metadata.is_file()))
 }
@@ -80,7 +80,7 @@ pub fn look_for_file(path: &Path) -> Result<bool> {
 /// Whether anything, following links, stands at `path`, for where much depends on it: that nobody
 /// can tell, for a reason that lies in the system, is an error.
 pub fn look_for(path: &Path) -> Result<bool> {
-    Ok(visible(metadata(path))?.flatten().is_some())
+    Ok(ok_if_hidden(metadata(path))?.flatten().is_some())
 }
 
 /// Whether anything, following links, stands at `path`. What cannot be seen is not there.

@@ -11,7 +11,8 @@ use anyhow::{Context, Result};
 use nix::fcntl::OFlag;
 
 use super::{
-    is_absence, is_at, is_presence, lock_exclusive, mode, remove_file, rename, set_mode, symlink,
+    is_already_exists, is_at, is_not_found, lock_exclusive, mode, remove_file, rename, set_mode,
+    symlink,
 };
 
 /// How the names of files begin that [`write_atomically`] has not given their names yet.
@@ -90,8 +91,8 @@ pub fn replace_link(target: &Path, path: &Path) -> Result<()> {
         match put() {
             // Somebody else has taken the staged link, or put another there.
             Err(error)
-                if is_presence(&error)
-                    || is_absence(&error) && path.parent().is_some_and(super::exists) => {}
+                if is_already_exists(&error)
+                    || is_not_found(&error) && path.parent().is_some_and(super::exists) => {}
             put => return put,
         }
     }

@@ -157,12 +157,12 @@ impl Canonical {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Asker;
+    use super::super::RequiredBy;
     use super::super::interpreter::Libc;
     use super::super::interpreter::tests::facts;
     use super::*;
     use crate::fs::Digest;
-    use crate::spec::{Place, SystemPackages};
+    use crate::spec::{Location, SystemPackages};
 
     fn wheel(name: &str, sha256: &[u8]) -> PlannedWheel {
         PlannedWheel {
@@ -171,7 +171,7 @@ mod tests {
             path: format!("/wheels/{name}-1.0-py3-none-any.whl").into(),
             size: 7,
             sha256: Digest::of(sha256),
-            required_by: vec![Asker::Spec(Place {
+            required_by: vec![RequiredBy::Spec(Location {
                 file: None,
                 line: 1,
                 column: 1,
@@ -295,7 +295,7 @@ mod tests {
             key,
             "where the wheels of `ensurepip` lie"
         );
-        let elsewhere = Asker::Spec(Place {
+        let elsewhere = RequiredBy::Spec(Location {
             file: Some("/x.py".into()),
             line: 7,
             column: 1,

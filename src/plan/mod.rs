@@ -7,12 +7,12 @@
 pub mod interpreter;
 mod key;
 pub mod lock;
+mod missing_wheels;
 mod outline;
 mod pins;
 mod pip;
 mod resolve;
 mod seed;
-mod shortfall;
 mod tags;
 mod verify;
 mod wheelhouse;
@@ -28,11 +28,11 @@ use tracing::{debug, info_span};
 
 pub use interpreter::Facts;
 pub use key::Key;
+pub use missing_wheels::{Lacking, Present, Shortfall, present, shortfall, taken};
 pub use outline::{Outline, outline};
 pub use pins::pins;
 pub use pip::add_pip;
 pub use seed::{Seed, is_seed};
-pub use shortfall::{Lacking, Present, Shortfall, present, shortfall, taken};
 pub use tags::Tags;
 pub use verify::{Cell, Column, Row, RowOrigin, Verification, verify};
 pub use wheelhouse::requires_dist;
@@ -41,7 +41,7 @@ use crate::fs::{Digest, Stamped};
 use crate::invocation::Invocation;
 use crate::process::Process;
 use crate::report::{Failure, progress};
-use crate::spec::{Packages, Place, Source, Spec, SystemPackages};
+use crate::spec::{Location, Packages, Source, Spec, SystemPackages};
 use interpreter::InterpreterChoice;
 use wheelhouse::Wheelhouse;
 
@@ -75,16 +75,16 @@ pub struct PlannedWheel {
     /// The digest of its bytes.
     pub sha256: Digest,
     /// Who asks for it.
-    pub required_by: Vec<Asker>,
+    pub required_by: Vec<RequiredBy>,
 }
 
 /// Who asks for a wheel.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Asker {
+pub enum RequiredBy {
     /// The spec, in this place.
-    Spec(Place),
+    Spec(Location),
     /// The lock of the spec, in this place.
-    Lock(Place),
+    Lock(Location),
     /// Each spec of LUCI's, without saying so.
     Seed,
     /// A wheel that was chosen.
@@ -98,7 +98,7 @@ pub enum Asker {
     },
 }
 
-impl Asker {
+impl RequiredBy {
     /// The project whose wheel asks; none where the spec does.
     #[must_use]
     pub fn project(&self) -> Option<&PackageName> {
@@ -121,7 +121,7 @@ impl Asker {
 /// Why a seed is in an environment.
 const SEEDED: &str = "seeded for LUCI specs";
 
-impl fmt::Display for Asker {
+impl fmt::Display for RequiredBy {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Spec(place) => write!(formatter, "asked for in {place}"),
@@ -148,7 +148,7 @@ impl PlannedWheel {
     pub fn is_requested(&self) -> bool {
         self.required_by
             .iter()
-            .any(|asker| matches!(asker, Asker::Spec(_) | Asker::Seed))
+            .any(|required_by| matches!(required_by, RequiredBy::Spec(_) | RequiredBy::Seed))
     }
 
     /// The wheel file's name.

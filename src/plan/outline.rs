@@ -54,8 +54,8 @@ pub fn outline(
             .filter_map(|(project, _)| Seed::named(project))
             .collect(),
         required: required
-            .filter_map(|(project, (version, askers))| {
-                Some((project.clone(), (version.clone()?, askers.clone())))
+            .filter_map(|(project, (version, required_by))| {
+                Some((project.clone(), (version.clone()?, required_by.clone())))
             })
             .collect(),
     })

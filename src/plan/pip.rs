@@ -9,7 +9,7 @@ use super::{Evidence, Facts, Plan, PlannedWheel, choose_wheels};
 use crate::fs;
 use crate::invocation::Invocation;
 use crate::report::Failure;
-use crate::spec::{Asked, Packages, Place, Placed, Requirements, Spec, parse_requirement};
+use crate::spec::{Located, Location, Packages, Requested, Requirements, Spec, parse_requirement};
 
 const PIP: &str = "pip";
 
@@ -40,13 +40,13 @@ fn choose(
 ) -> Result<Option<PlannedWheel>> {
     let requirement = parse_requirement(PIP).map_err(Failure::new)?;
     // No error names the command line, which asks for it.
-    let place = Place {
+    let place = Location {
         file: None,
         line: 1,
         column: 1,
     };
-    let asked = vec![Placed {
-        value: Asked {
+    let asked = vec![Located {
+        value: Requested {
             requirement,
             hashes: Vec::new(),
         },
@@ -68,7 +68,7 @@ fn choose(
         memo,
         &mut Evidence::default(),
     );
-    Ok(fs::visible(chosen)?
+    Ok(fs::ok_if_hidden(chosen)?
         .and_then(|(wheels, _)| wheels.into_iter().find(|wheel| wheel.name.as_ref() == PIP)))
 }
 

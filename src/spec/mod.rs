@@ -7,10 +7,10 @@
 mod find;
 mod holds;
 mod listed;
+mod location;
 mod luci;
 mod marker;
 mod pep723;
-mod place;
 mod platform;
 mod pylock;
 mod pyproject;
@@ -32,12 +32,12 @@ use anyhow::Result;
 use pep440_rs::Version;
 use pep508_rs::PackageName;
 
-pub use find::{Block, Finding, Look, LookedAt, Trail, find, find_by};
+pub use find::{Block, Finding, Probe, Probed, SearchLog, find, find_by};
 pub use holds::holds;
 pub use listed::{Condition, ListedWheel, TagPattern, Variable};
+use location::Places;
+pub use location::{Located, Location, Origin, STANDARD_INPUT};
 pub use marker::extras;
-use place::Places;
-pub use place::{Origin, Place, Placed, STANDARD_INPUT};
 pub use platform::{Platform, System, Target, TargetPython};
 pub use pylock::{Basis, Bound, Lock, LockForm, LockedPackage, LockedWheel, Marker};
 pub use python::{PythonDefault, PythonRange};
@@ -113,19 +113,19 @@ pub struct SpecText {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Spec {
     /// The Python versions that will do; none where any will.
-    pub requires_python: Option<Placed<PythonRange>>,
+    pub requires_python: Option<Located<PythonRange>>,
     /// Which of them is taken where it names none.
     pub python_default: PythonDefault,
     /// The distributions to have.
     pub packages: Packages,
     /// Directories of wheels that the spec names, as absolute paths.
-    pub wheelhouses: Vec<Placed<PathBuf>>,
+    pub wheelhouses: Vec<Located<PathBuf>>,
     /// Import roots of first-party code, as absolute paths.
     pub python_path: Vec<PathBuf>,
     /// Platforms beside this one that it is meant for.
-    pub platforms: Vec<Placed<Platform>>,
+    pub platforms: Vec<Located<Platform>>,
     /// The same in LUCI's way, as they are written.
-    pub verify_tags: Vec<Placed<TagPattern>>,
+    pub verify_tags: Vec<Located<TagPattern>>,
     /// The directory of the spec.
     pub base: Option<PathBuf>,
     /// Whether what is sloppy about wheels is an error.
@@ -206,21 +206,21 @@ impl Spec {
     ///
     /// # Errors
     /// Tags of LUCI's that name none, all of them.
-    pub fn targets(&self) -> Result<Vec<Placed<Target>>> {
+    pub fn targets(&self) -> Result<Vec<Located<Target>>> {
         let tags = luci::targets::read(&self.verify_tags).map_err(|mistakes| {
             Failure::new("cannot tell for which platforms to look").because_of(mistakes)
         })?;
-        let here = |platform: &Placed<Platform>| {
+        let here = |platform: &Located<Platform>| {
             let value = Target {
                 platform: platform.value.clone(),
                 python: None,
             };
-            Placed {
+            Located {
                 value,
                 place: platform.place.clone(),
             }
         };
-        let mut targets: Vec<Placed<Target>> = Vec::new();
+        let mut targets: Vec<Located<Target>> = Vec::new();
         for target in self.platforms.iter().map(here).chain(tags) {
             if !targets.iter().any(|known| known.value == target.value) {
                 targets.push(target);
@@ -237,7 +237,7 @@ pub enum Packages {
     Required(Requirements),
     /// Wheels by name and exact version, in the spec's order. What they require comes along as far
     /// as there are wheels for it.
-    Listed(Vec<Placed<ListedWheel>>),
+    Listed(Vec<Located<ListedWheel>>),
     /// Packages with their files, and none but these.
     Locked(Box<Lock>),
 }
@@ -271,9 +271,9 @@ impl Default for Packages {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Requirements {
     /// The distributions to have, in the spec's order.
-    pub asked: Vec<Placed<Asked>>,
+    pub asked: Vec<Located<Requested>>,
     /// What holds for a distribution if something else asks for it.
-    pub constraints: Vec<Placed<Asked>>,
+    pub constraints: Vec<Located<Requested>>,
     /// Whether the chosen wheels' own requirements count.
     pub dependencies: Dependencies,
     /// Whether pre-releases count also where nobody names one.
@@ -297,7 +297,7 @@ pub enum Dependencies {
 
 /// A requirement that a spec states.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Asked {
+pub struct Requested {
     /// The requirement.
     pub requirement: Requirement,
     /// The digests that a wheel for it may have; none where any will do.

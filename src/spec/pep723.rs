@@ -8,7 +8,7 @@
 use anyhow::Result;
 use memchr::memmem;
 
-use super::{Origin, Place};
+use super::{Location, Origin};
 use crate::report::Failure;
 
 /// The content of a `script` block.
@@ -46,7 +46,7 @@ pub(super) fn read(text: &[u8], origin: &Origin) -> Result<Reading> {
         return Ok(Reading::default());
     }
     let lines = lines(text);
-    let at = |index: usize| Place {
+    let at = |index: usize| Location {
         file: origin.file.clone(),
         line: index + 1,
         column: 1,
@@ -185,7 +185,7 @@ fn content(lines: &[&[u8]], lines_before: usize, origin: &Origin) -> Result<Bloc
     for (index, line) in lines.iter().enumerate() {
         let bare = line.strip_prefix(b"# ").unwrap_or(&line[1..]);
         content.push_str(std::str::from_utf8(bare).map_err(|_| {
-            let place = Place {
+            let place = Location {
                 file: origin.file.clone(),
                 line: lines_before + index + 1,
                 column: 1,

@@ -10,7 +10,7 @@ use pep508_rs::{ExtraName, MarkerTree, PackageName};
 use toml::de::{DeTable, DeValue};
 
 use super::vpython_toml::{Reader, Value};
-use super::{Asked, Placed, PythonRange, marker};
+use super::{Located, PythonRange, Requested, marker};
 
 /// What chooses among what a project may ask for, in `[tool.vpython]`.
 pub(super) const CHOICES: [&str; 2] = ["extras", "groups"];
@@ -18,8 +18,8 @@ pub(super) const CHOICES: [&str; 2] = ["extras", "groups"];
 /// What a project asks for.
 #[derive(Default)]
 pub(super) struct Project {
-    pub requires_python: Option<Placed<PythonRange>>,
-    pub asked: Vec<Placed<Asked>>,
+    pub requires_python: Option<Located<PythonRange>>,
+    pub asked: Vec<Located<Requested>>,
 }
 
 /// Reads the tables of a project.
@@ -117,7 +117,7 @@ struct Tables<'r, 'v, 'a> {
     groups: Table<'v, 'a>,
     reader: &'r mut Reader<'a>,
     /// What is asked for, as far as it was read.
-    asked: Vec<Placed<Asked>>,
+    asked: Vec<Located<Requested>>,
     /// The extras and groups that are being read, each included by the one before.
     open: Vec<String>,
     /// Those that were read, and where what is in them counts. A second reading would find the same

@@ -9,7 +9,7 @@ use pep440_rs::VersionSpecifier;
 use pep508_rs::{MarkerTree, VersionOrUrl};
 
 use super::{
-    Asked, Dependencies, Lock, Packages, Placed, Requirement, Requirements, Spec, SpecText,
+    Dependencies, Located, Lock, Packages, Requested, Requirement, Requirements, Spec, SpecText,
 };
 
 /// The spec without the digests that it pins, if that is what it or the command line wants. The
@@ -32,7 +32,7 @@ pub(super) fn apply(text: &SpecText, mut spec: Spec) -> Result<Spec> {
             let directories = lock.directories();
             let place = lock.packages.first().map(|package| &package.place);
             spec.wheelhouses.extend(place.iter().flat_map(|place| {
-                directories.iter().map(|directory| Placed {
+                directories.iter().map(|directory| Located {
                     value: directory.to_path_buf(),
                     place: (*place).clone(),
                 })
@@ -125,15 +125,15 @@ fn versions(lock: &Lock) -> Result<Requirements> {
                 .map_or(MarkerTree::TRUE, |marker| marker.tree.clone()),
             origin: None,
         };
-        Placed {
-            value: Asked {
+        Located {
+            value: Requested {
                 requirement,
                 hashes: Vec::new(),
             },
             place: package.place.clone(),
         }
     });
-    let mut asked: Vec<Placed<Asked>> = bound.cloned().chain(pinned).collect();
+    let mut asked: Vec<Located<Requested>> = bound.cloned().chain(pinned).collect();
     for asked in &mut asked {
         asked.value.hashes.clear();
     }

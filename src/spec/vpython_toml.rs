@@ -13,7 +13,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::pyproject::{self, Project};
 use super::{
-    Asked, Dependencies, Packages, Placed, Places, Platform, PythonRange, Requirements, Spec,
+    Dependencies, Located, Packages, Places, Platform, PythonRange, Requested, Requirements, Spec,
     SpecKind, SpecText, SystemPackages, parse_requirement,
 };
 use crate::invocation::Chosen;
@@ -144,7 +144,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    pub(super) fn python_range(&mut self, value: &Value<'a>) -> Option<Placed<PythonRange>> {
+    pub(super) fn python_range(&mut self, value: &Value<'a>) -> Option<Located<PythonRange>> {
         let DeValue::String(text) = value.get_ref() else {
             self.wrong_type("requires-python", "a string", value);
             return None;
@@ -178,7 +178,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    pub(super) fn requirement(&mut self, text: &str, start: usize) -> Option<Placed<Asked>> {
+    pub(super) fn requirement(&mut self, text: &str, start: usize) -> Option<Located<Requested>> {
         match parse_requirement(text) {
             Ok(requirement)
                 if matches!(
@@ -193,7 +193,7 @@ impl<'a> Reader<'a> {
                 None
             }
             Ok(requirement) => Some(self.placed(
-                Asked {
+                Requested {
                     requirement,
                     hashes: Vec::new(),
                 },
@@ -216,7 +216,7 @@ impl<'a> Reader<'a> {
         false
     }
 
-    fn paths(&mut self, table: &DeTable<'a>, key: &'static str) -> Vec<Placed<PathBuf>> {
+    fn paths(&mut self, table: &DeTable<'a>, key: &'static str) -> Vec<Located<PathBuf>> {
         let name = format!("tool.vpython.{key}");
         let strings = self.strings(table.get(key), &name);
         strings
@@ -225,7 +225,7 @@ impl<'a> Reader<'a> {
             .collect()
     }
 
-    fn platforms(&mut self, table: &DeTable<'a>) -> Vec<Placed<Platform>> {
+    fn platforms(&mut self, table: &DeTable<'a>) -> Vec<Located<Platform>> {
         let mut platforms = Vec::new();
         for (name, start) in self.strings(table.get("platforms"), "tool.vpython.platforms") {
             match Platform::parse(name) {
@@ -335,8 +335,8 @@ impl<'a> Reader<'a> {
             .push(format!("{}: {what}", self.places.at(offset)));
     }
 
-    fn placed<T>(&self, value: T, offset: usize) -> Placed<T> {
-        Placed {
+    fn placed<T>(&self, value: T, offset: usize) -> Located<T> {
+        Located {
             value,
             place: self.places.at(offset),
         }

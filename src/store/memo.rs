@@ -10,10 +10,10 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::Store;
+use super::absent::{self, AbsentPaths};
 use super::entry::{Entry, Site};
 use super::inputs::for_each_input;
 use super::miss::{Miss, Standing};
-use super::missing::{self, Missing};
 use crate::fs::{self, Digest, Stamped};
 use crate::invocation::Invocation;
 use crate::plan::{Evidence, Key};
@@ -48,7 +48,7 @@ pub struct Memo {
     pub key: Key,
     site: Site,
     stamps: Vec<Stamped>,
-    missing: Vec<Missing>,
+    missing: Vec<AbsentPaths>,
     /// Environment variables as digests: what a spec takes from one may be a password.
     variables: BTreeMap<String, Option<Digest>>,
     /// When the wheels that not each launch looks at were last looked at, in seconds since 1970;
@@ -96,7 +96,9 @@ impl Store {
     pub fn recall(&self, name: &MemoName, process: &Process) -> Result<(Memo, Entry), Miss> {
         let memo: Memo = fs::read_memo_before_exec(&self.memo_file(name)).ok_or(Miss::Unknown)?;
         let changed = memo.stamps.iter().find(|stamped| !stamped.holds()).cloned();
-        if let Some(changed) = changed.or_else(|| memo.missing.iter().find_map(Missing::appeared)) {
+        if let Some(changed) =
+            changed.or_else(|| memo.missing.iter().find_map(AbsentPaths::appeared))
+        {
             tracing::debug!(path = %changed.path.display(), "changed since the last launch");
             return Err(Miss::Changed(changed));
         }
@@ -173,7 +175,7 @@ impl Store {
             .map(|(name, value)| (name, value.map(|text| Digest::of(text.as_bytes()))))
             .collect();
         let python_path = python_path.iter().cloned().map(TextPath).collect();
-        let (stamps, missing) = missing::set_apart(stamps, SystemTime::now());
+        let (stamps, missing) = absent::split_absent(stamps, SystemTime::now());
         let others_seen = (!other_wheels.is_empty()).then(|| seconds(SystemTime::now()));
         if others_seen.is_some() {
             let others = OtherWheels {

@@ -14,32 +14,32 @@
 //! Things come into being by staging under `tmp/` and one rename, while their build lock is held.
 //! The locks save work; that nothing half-made is ever seen rests on the rename alone.
 
-mod damage;
+mod absent;
 mod entry;
 mod inputs;
+mod integrity;
 mod lock;
 mod memo;
 mod miss;
-mod missing;
-mod programs;
+mod path_trust;
+mod processes;
 mod prune;
 mod publish;
 mod root;
 mod shared_failure;
 mod throw_away;
 mod usage;
-mod way;
 
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-pub use damage::{Checked, Damage, Discarded, Fault};
 pub use entry::{COMPILED, Entry, InstalledWheel, MANIFEST, Manifest, Site, Use};
 pub use inputs::{Inputs, KnownSpec};
+pub use integrity::{Checked, Damage, Discarded, Fault};
 pub use memo::{Memo, MemoName};
 pub use miss::{Miss, Standing};
-pub use programs::Programs;
+pub use processes::Processes;
 pub use prune::{Act, Limits, Pruned};
 pub use publish::WheelsKept;
 pub use throw_away::ThrowAway;
@@ -116,7 +116,7 @@ impl Store {
     /// A directory cannot be made, is something else, or somebody else could put another in its
     /// place.
     pub fn prepare(&self) -> Result<()> {
-        way::check(self.root(), self.user)?;
+        path_trust::check(self.root(), self.user)?;
         for directory in ["envs", "wheels", "locks", "memo", "tmp"] {
             let path = self.layout.join(directory);
             fs::create_dir_all(&path, 0o700)?;

@@ -53,7 +53,7 @@ impl Store {
         let _in_use = lock.work(&inputs(plan), |lock| {
             let result = self.build(plan, key, lock, &mut build);
             match result {
-                Err(error) if fs::is_absence(&error) => {
+                Err(error) if fs::is_not_found(&error) => {
                     tracing::debug!("building again: {error:#}");
                     self.prepare()?;
                     self.build(plan, key, lock, &mut build)
@@ -183,7 +183,7 @@ impl Store {
         if fs::exists(path) {
             match load(path) {
                 Ok(loaded) => return Ok(loaded),
-                Err(error) if fs::is_systems_fault(&error) => return Err(error),
+                Err(error) if fs::is_io_failure(&error) => return Err(error),
                 Err(error) => {
                     let why = report::one_line(&error);
                     report::warning(&format!(

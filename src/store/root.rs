@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use nix::fcntl::{AT_FDCWD, AtFlags};
 use nix::unistd::{AccessFlags, faccessat};
 
-use super::way;
+use super::path_trust;
 use crate::fs;
 use crate::invocation::Invocation;
 use crate::process::{Process, variable};
@@ -35,7 +35,7 @@ fn looked_at(path: &Path, invocation: &Invocation) -> Result<Option<std::fs::Met
     if invocation.root.is_some() {
         looked
     } else {
-        Ok(fs::visible(looked)?.flatten())
+        Ok(fs::ok_if_hidden(looked)?.flatten())
     }
 }
 
@@ -55,7 +55,7 @@ fn make(path: PathBuf, invocation: &Invocation, process: &Process) -> Result<Pat
     // The superuser can write to everybody's home: a refusal after the first directory is made
     // would leave that one there.
     if let Some(above) = writable_above(&path) {
-        way::check_above(above, &path, process.user)?;
+        path_trust::check_above(above, &path, process.user)?;
     }
     let made = create(&path).with_context(|| format!("cannot make the store `{}`", path.display()));
     let (path, metadata) = match made {

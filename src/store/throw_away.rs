@@ -20,8 +20,8 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result};
 
-use super::programs::Programs;
-use super::{publish, root, way};
+use super::processes::Processes;
+use super::{path_trust, publish, root};
 use crate::fs::{self, Attempt};
 use crate::process::Process;
 use crate::report::Failure;
@@ -73,7 +73,7 @@ impl ThrowAway {
 
     fn make_in(parent: &Path, user: u32) -> Result<Self> {
         let prefix = format!("{PREFIX}{user}.");
-        way::check_above(parent, &parent.join(&prefix), user)?;
+        path_trust::check_above(parent, &parent.join(&prefix), user)?;
         remove_abandoned(parent, &prefix, user);
         let directory = publish::temporary(parent, &prefix)?;
         let unnamed = directory.path().join(UNNAMED_LOCK);
@@ -106,7 +106,7 @@ impl ThrowAway {
     pub fn remove(self) -> Result<()> {
         let mut removed = fs::remove_dir_all(&self.path);
         for _ in 1..ATTEMPTS {
-            if !removed.as_ref().is_err_and(fs::is_fullness) {
+            if !removed.as_ref().is_err_and(fs::is_not_empty) {
                 break;
             }
             removed = fs::remove_dir_all(&self.path);
@@ -123,7 +123,7 @@ impl ThrowAway {
 /// Removes the user's abandoned stores among the entries of `parent`. What cannot be removed stays
 /// for the next run.
 fn remove_abandoned(parent: &Path, prefix: &str, user: u32) {
-    let programs = LazyCell::new(Programs::look);
+    let programs = LazyCell::new(Processes::look);
     for name in fs::list(parent).ok().flatten().unwrap_or_default() {
         if !name.as_encoded_bytes().starts_with(prefix.as_bytes()) {
             continue;

@@ -13,7 +13,7 @@ use rayon::prelude::*;
 
 use super::Store;
 use super::entry::{self, MANIFEST, Manifest, Use};
-use super::programs::Programs;
+use super::processes::Processes;
 use crate::fs::{self, Digest};
 
 /// An environment in the store.
@@ -29,7 +29,7 @@ pub struct Stored {
 
 impl Stored {
     /// Whether a program runs in it: one that holds its lock, or one of these.
-    pub fn use_of(&self, programs: &Programs) -> Result<Use> {
+    pub fn use_of(&self, programs: &Processes) -> Result<Use> {
         if programs.name(&self.path) {
             Ok(Use::InUse)
         } else {

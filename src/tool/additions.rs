@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-use super::bundle;
 use super::include::{self, Included};
+use super::interpreter_copy;
 use crate::fs::Digest;
 use crate::invocation::Additions;
 use crate::plan::Plan;
@@ -29,13 +29,13 @@ pub struct Wanted<'a> {
 
 /// What goes with an environment, looked through before anything is built.
 #[derive(Debug)]
-pub(super) struct Luggage {
+pub(super) struct StandaloneRequest {
     included: Vec<Included>,
     /// Whether the interpreter comes along.
     pub with_python: bool,
 }
 
-impl Luggage {
+impl StandaloneRequest {
     /// Looks through what is to go along with what is made at `product`, and says what stays
     /// behind.
     ///
@@ -70,7 +70,7 @@ impl Luggage {
     /// environment, where it comes along.
     pub fn interpreter(&self, executable: &Path) -> PathBuf {
         if self.with_python {
-            bundle::place(executable)
+            interpreter_copy::place(executable)
         } else {
             executable.to_path_buf()
         }
@@ -88,7 +88,7 @@ impl Luggage {
             &wanted.plan.interpreter.site_packages,
         )?;
         if self.with_python {
-            bundle::add(staged, &wanted.plan.interpreter, wanted.compile)?;
+            interpreter_copy::add(staged, &wanted.plan.interpreter, wanted.compile)?;
         }
         Ok(())
     }

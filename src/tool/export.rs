@@ -9,7 +9,7 @@ use std::path::Path;
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
-use super::additions::{Luggage, Wanted};
+use super::additions::{StandaloneRequest, Wanted};
 use super::install;
 use crate::fs::{self, Digest, StagedDir};
 use crate::invocation::Export;
@@ -43,7 +43,7 @@ struct Extras {
 /// Something else is there; it cannot be built; the disk refuses.
 pub fn run(options: &Export, wanted: &Wanted, process: &Process) -> Result<i32> {
     let place = &options.directory;
-    let luggage = Luggage::pack(&options.additions, place, wanted, process)?;
+    let luggage = StandaloneRequest::pack(&options.additions, place, wanted, process)?;
     let key = Key::of(wanted.plan);
     let extras = Extras {
         copied: options.copy,

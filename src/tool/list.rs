@@ -12,7 +12,7 @@ use crate::process::Process;
 use crate::report;
 use crate::report::table::{self, Cell};
 use crate::spec::SpecKind;
-use crate::store::{KnownSpec, Programs, Space, Store, Stored, Use};
+use crate::store::{KnownSpec, Processes, Space, Store, Stored, Use};
 
 /// Counted up when what is printed changes its meaning.
 const VERSION: u32 = 1;
@@ -71,7 +71,7 @@ struct Wheel {
 pub fn run(options: &List, invocation: &Invocation, process: &Process) -> Result<i32> {
     let store = Store::look(invocation, process)?;
     let usage = store.usage()?;
-    let programs = Programs::look();
+    let programs = Processes::look();
     let mut specs = store.known_specs()?;
     let mut environments = Vec::new();
     for stored in store.stored()? {

@@ -3,7 +3,6 @@
 
 pub mod additions;
 mod audit;
-mod bundle;
 pub mod check;
 pub mod documents;
 mod elf;
@@ -13,11 +12,12 @@ pub mod export;
 pub mod fetch;
 mod include;
 pub mod install;
+mod interpreter_copy;
 pub mod list;
-pub mod listing;
 pub mod local_venv;
 pub mod lock;
 pub mod pack;
+pub mod pack_manifest;
 pub mod prune;
 pub mod relocate;
 pub mod unpack;

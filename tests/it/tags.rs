@@ -141,7 +141,7 @@ fn another_platform_has_the_tags_that_pip_gives_it() {
             platform: Platform::parse(name).unwrap(),
             python: Some(python),
         };
-        let ours: Vec<String> = Tags::of(&here().on(&target))
+        let ours: Vec<String> = Tags::of(&here().for_target(&target))
             .in_order()
             .iter()
             .map(ToString::to_string)

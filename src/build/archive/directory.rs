@@ -3,9 +3,9 @@
 use anyhow::{Context, Result, bail, ensure};
 use nix::sys::stat::SFlag;
 
-use super::end::Directory;
+use super::byte_reader::{ByteReader, read_at};
+use super::eocd::Directory;
 use super::extra::{self, Header};
-use super::fields::{Fields, read_at};
 use super::{Member, Method, Source, names};
 
 const SIGNATURE: &[u8] = b"PK\x01\x02";
@@ -20,7 +20,7 @@ const DOS_DIRECTORY: u32 = 0x10;
 /// Reads it.
 pub(super) fn read(source: Source, directory: &Directory) -> Result<Vec<Member>> {
     let bytes = read_at(source, directory.at, directory.length)?;
-    let mut fields = Fields(&bytes);
+    let mut fields = ByteReader(&bytes);
     let mut members = Vec::new();
     while !fields.0.is_empty() {
         members.push(member(&mut fields)?);
@@ -34,7 +34,7 @@ pub(super) fn read(source: Source, directory: &Directory) -> Result<Vec<Member>>
     Ok(members)
 }
 
-fn member(fields: &mut Fields) -> Result<Member> {
+fn member(fields: &mut ByteReader) -> Result<Member> {
     ensure!(
         fields.take(4)? == SIGNATURE,
         "something that is no member stands in the central directory"

@@ -4,7 +4,7 @@
 
 use anyhow::{Result, bail, ensure};
 
-use super::fields::{FULL, Fields};
+use super::byte_reader::{ByteReader, ZIP64_MARKER};
 
 /// Sizes and places that do not fit their fields.
 const ZIP64: u16 = 0x0001;
@@ -25,11 +25,11 @@ pub(super) enum Header {
 /// size and place, as they stand in the header before. In the central directory only those are
 /// there that are full; before the content both sizes are, even where they are not.
 pub(super) fn read(extra: &[u8], numbers: &mut [&mut u64], header: Header) -> Result<()> {
-    let mut fields = Fields(extra);
+    let mut fields = ByteReader(extra);
     let mut seen = Vec::new();
     while !fields.0.is_empty() {
         let (id, length) = (fields.u16()?, fields.u16()?);
-        let mut field = Fields(fields.take(length.into())?);
+        let mut field = ByteReader(fields.take(length.into())?);
         ensure!(
             !seen.contains(&id),
             "it has two extra fields of one kind ({id:#06x})"
@@ -40,10 +40,10 @@ pub(super) fn read(extra: &[u8], numbers: &mut [&mut u64], header: Header) -> Re
                 let is_local = header == Header::Local;
                 for number in numbers
                     .iter_mut()
-                    .filter(|number| is_local || ***number == FULL)
+                    .filter(|number| is_local || ***number == ZIP64_MARKER)
                 {
                     let value = field.u64()?;
-                    let is_new = **number == FULL;
+                    let is_new = **number == ZIP64_MARKER;
                     ensure!(is_new || value == **number, "it has two sizes");
                     **number = value;
                 }
@@ -57,7 +57,7 @@ pub(super) fn read(extra: &[u8], numbers: &mut [&mut u64], header: Header) -> Re
         }
     }
     ensure!(
-        seen.contains(&ZIP64) || numbers.iter().all(|number| **number != FULL),
+        seen.contains(&ZIP64) || numbers.iter().all(|number| **number != ZIP64_MARKER),
         "it has no Zip64 field, and needs one"
     );
     Ok(())

@@ -14,15 +14,15 @@
 //! where a member ends; so content is read here too, by what was checked: what is unpacked cannot
 //! be something else than what was looked at.
 
-mod content;
+mod byte_reader;
 mod directory;
-mod end;
+mod eocd;
 mod extra;
-mod fields;
-mod local;
+mod in_memory;
+mod local_header;
+mod member_reader;
 mod names;
 mod source;
-mod whole;
 
 use std::io::Read;
 use std::ops::Range;
@@ -30,13 +30,13 @@ use std::ops::Range;
 use anyhow::{Context, Result, bail, ensure};
 use nix::sys::stat::SFlag;
 
-pub(super) use content::Content;
+pub(super) use in_memory::InMemory;
+pub(super) use member_reader::MemberReader;
 pub(super) use names::folded;
 pub(super) use source::{Source, Tap};
-pub(super) use whole::Whole;
 
 use super::oddities::{Oddity, OddityKind};
-use end::Trailing;
+use eocd::Trailing;
 
 /// The longest path that Linux takes, in bytes.
 const PATH_LIMIT: u64 = 4096;
@@ -90,11 +90,11 @@ impl<'a> Archive<'a> {
     /// It is none, or one that another program may read otherwise: the rule that it breaks, and the
     /// member.
     pub fn open(source: Source<'a>) -> Result<Self> {
-        let (directory, trailing) = end::find(source)?;
+        let (directory, trailing) = eocd::find(source)?;
         let mut members = directory::read(source, &directory)?;
         let mut ends: Vec<(Range<u64>, usize)> = Vec::new();
         for (index, member) in members.iter_mut().enumerate() {
-            let extent = local::check(source, member, directory.at)
+            let extent = local_header::check(source, member, directory.at)
                 .with_context(|| format!("member `{}` cannot be unpacked", member.name))?;
             ends.push((extent, index));
         }
@@ -147,8 +147,8 @@ impl<'a> Archive<'a> {
     }
 
     /// The content of a member; what is wrong with it is an error of reading.
-    pub fn content(&self, member: &Member) -> Content<'_> {
-        Content::new(self.source, member)
+    pub fn content(&self, member: &Member) -> MemberReader<'_> {
+        MemberReader::new(self.source, member)
     }
 
     /// The archive up to its central directory, in parts one behind the other with whole members in
@@ -178,7 +178,7 @@ impl<'a> Archive<'a> {
             data: 0,
             ..member.clone()
         };
-        local::check(part, &mut again, end)?;
+        local_header::check(part, &mut again, end)?;
         ensure!(again == *member, "it has another place by now");
         Ok(())
     }
@@ -201,8 +201,8 @@ impl Member {
     }
 
     /// Its content in a part of the archive; what is wrong with it is an error of reading.
-    pub fn content<'a>(&self, part: Source<'a>) -> Content<'a> {
-        Content::new(part, self)
+    pub fn content<'a>(&self, part: Source<'a>) -> MemberReader<'a> {
+        MemberReader::new(part, self)
     }
 
     /// Whether it is a directory.
@@ -231,14 +231,14 @@ impl Member {
 /// # Errors
 /// It is none.
 pub(super) fn directory_of(source: Source) -> Result<u64> {
-    end::find(source).map(|(directory, _)| directory.at)
+    eocd::find(source).map(|(directory, _)| directory.at)
 }
 
 /// Refuses a symbolic link that leads out of the archive, and one that is longer than any path.
 /// Other programs would make the link.
 fn refuse_link_out(source: Source, member: &Member) -> Result<()> {
     let mut target = Vec::new();
-    Content::new(source, member)
+    MemberReader::new(source, member)
         .take(PATH_LIMIT + 1)
         .read_to_end(&mut target)?;
     ensure!(

@@ -9,7 +9,7 @@ use std::collections::{HashMap, HashSet};
 use anyhow::{Context, Result, bail, ensure};
 use icu_normalizer::DecomposingNormalizerBorrowed;
 
-use super::{Content, Member, Source};
+use super::{Member, MemberReader, Source};
 use crate::fs::Digest;
 
 /// The flag of a member whose name is UTF-8.
@@ -89,7 +89,7 @@ fn have_one_content(source: Source, one: &Member, other: &Member) -> Result<bool
     if (one.size, one.crc) != (other.size, other.crc) {
         return Ok(false);
     }
-    let digest = |member| Digest::of_reader(&mut Content::new(source, member), drop);
+    let digest = |member| Digest::of_reader(&mut MemberReader::new(source, member), drop);
     let digests = digest(one).and_then(|digest_of_one| Ok((digest_of_one, digest(other)?)));
     let (one, other) =
         digests.with_context(|| format!("member `{}` cannot be unpacked", one.name))?;

@@ -199,7 +199,7 @@ impl Compiler {
         command.env("PYTHONHASHSEED", "0");
         command.spawn().map_err(|error| {
             let error = anyhow::Error::from(error);
-            if fs::is_systems_fault(&error) {
+            if fs::is_io_failure(&error) {
                 error.context("cannot run the interpreter")
             } else {
                 NoCompiler.into()

@@ -79,7 +79,7 @@ impl Listed {
         };
         for wheel in wheels.iter().filter(|wheel| size_of_sources(wheel) > 0) {
             let directory = directory_in(wheel, &version);
-            match fs::visible(ByteCode::read(&directory))? {
+            match fs::ok_if_hidden(ByteCode::read(&directory))? {
                 Some(byte_code) => listed.byte_code.push((directory, byte_code)),
                 None => listed
                     .unreadable

@@ -87,7 +87,7 @@ pub fn add(entry: &Entry, store: &Store, process: &Process) -> Result<bool> {
 fn set_mark(mark: &Path) -> Result<()> {
     match fs::write_new(mark, b"", 0o444) {
         // Of all who compile at once, each has put the same.
-        Err(error) if !fs::is_presence(&error) => return Err(error),
+        Err(error) if !fs::is_already_exists(&error) => return Err(error),
         _ => {}
     }
     fs::sync(mark.parent().unwrap_or(mark))
@@ -101,7 +101,7 @@ pub(super) fn add_to_staged(
     environment: &Path,
     interpreter: &Facts,
     wheels: &[UnpackedWheel],
-    shop: &Shop,
+    shop: &CompileContext,
 ) -> Result<()> {
     let site = environment.join(&interpreter.site_packages);
     if interpreter.is_python2() {
@@ -125,7 +125,7 @@ pub(super) fn add_to_staged(
 }
 
 /// What byte code is made and put with.
-pub(super) struct Shop<'a> {
+pub(super) struct CompileContext<'a> {
     /// Keeps the byte code of each wheel.
     pub store: &'a Store,
     /// Gives the compiler its environment.
@@ -224,7 +224,7 @@ fn compile_entry(entry: &Entry, store: &Store, process: &Process) -> Result<bool
         .collect::<Result<Vec<_>>>()?;
     let layout = Layout::of_manifest(&manifest)?;
     let places = Places::decide(&layout, &wheels)?;
-    let shop = Shop {
+    let shop = CompileContext {
         store,
         process,
         linker: &Linker::default(),
@@ -246,7 +246,7 @@ fn compile_all(
     wheels: &[UnpackedWheel],
     version: &str,
     interpreter: &Path,
-    shop: &Shop,
+    shop: &CompileContext,
 ) -> Result<Vec<(PathBuf, ByteCode)>> {
     let compiler = Compiler {
         interpreter: interpreter.to_path_buf(),

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail, ensure};
 use rayon::prelude::*;
 
-use super::archive::{self, Archive, Content, Member, Source, Whole};
+use super::archive::{self, Archive, InMemory, Member, MemberReader, Source};
 use super::members::{Destination, Scheme};
 use super::oddities::{Oddities, Oddity, OddityKind};
 use super::record::{self, Row, Rows, Verified, Verifier};
@@ -67,7 +67,7 @@ pub(super) fn unpack(
             let archive = Archive::open(source)?;
             let texts = Texts::read(wheel, &archive)?;
             Unpacking::begin(wheel, &archive, &texts, to)?.run(|steps| {
-                let written = steps.par_iter().map_init(Whole::default, |whole, step| {
+                let written = steps.par_iter().map_init(InMemory::default, |whole, step| {
                     step.take_from(source, whole, &advance)
                 });
                 // The first failure in order, whichever came first.
@@ -380,7 +380,7 @@ impl Step<'_> {
     fn take_from(
         &self,
         source: Source,
-        whole: &mut Whole,
+        whole: &mut InMemory,
         advance: &impl Fn(u64),
     ) -> Result<Written> {
         let written = self.take(source, whole);
@@ -388,7 +388,7 @@ impl Step<'_> {
         written.with_context(|| format!("member `{}` cannot be unpacked", self.member.name))
     }
 
-    fn take(&self, source: Source, whole: &mut Whole) -> Result<Written> {
+    fn take(&self, source: Source, whole: &mut InMemory) -> Result<Written> {
         match &self.kind {
             StepKind::Read => {
                 std::io::copy(&mut self.member.content(source), &mut std::io::sink())?;
@@ -411,7 +411,7 @@ impl Step<'_> {
         (destination, path): (&Destination, &Path),
         is_executable: bool,
         source: Source,
-        whole: &mut Whole,
+        whole: &mut InMemory,
     ) -> Result<Written> {
         let verified = match whole.read(source, self.member) {
             Some(content) => write(&self.row, path, is_executable, |sink| {
@@ -563,7 +563,7 @@ pub(super) fn read_member(archive: &Archive, name: &str) -> Result<Vec<u8>> {
 }
 
 /// Copies what has to fit into memory.
-fn copy_text(content: Content, sink: &mut impl Write) -> Result<()> {
+fn copy_text(content: MemberReader, sink: &mut impl Write) -> Result<()> {
     let copied = std::io::copy(&mut content.take(TEXT_LIMIT), sink)?;
     ensure!(
         copied < TEXT_LIMIT,
@@ -574,7 +574,7 @@ fn copy_text(content: Content, sink: &mut impl Write) -> Result<()> {
 }
 
 /// The first bytes of a content, as many as `length` where there are that many.
-fn beginning(content: &mut Content, length: usize) -> Result<Vec<u8>> {
+fn beginning(content: &mut MemberReader, length: usize) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     content.take(length as u64).read_to_end(&mut bytes)?;
     Ok(bytes)

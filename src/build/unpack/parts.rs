@@ -19,7 +19,7 @@ use rayon::prelude::*;
 use sha2::{Digest as _, Sha256};
 
 use super::{ENTRY_POINTS, Step, Texts, Unpacking, Written};
-use crate::build::archive::{self, Archive, Member, Source, Tap, Whole};
+use crate::build::archive::{self, Archive, InMemory, Member, Source, Tap};
 use crate::build::unpacked::Contents;
 use crate::fs::Digest;
 use crate::plan::PlannedWheel;
@@ -108,7 +108,7 @@ struct Part<'a> {
     range: Range<u64>,
     texts: &'a Texts,
     /// Room for small members, which each part takes up again.
-    wholes: &'a Mutex<Vec<Whole>>,
+    wholes: &'a Mutex<Vec<InMemory>>,
 }
 
 impl Part<'_> {
@@ -144,7 +144,7 @@ impl Part<'_> {
         written
     }
 
-    fn wholes(&self) -> MutexGuard<'_, Vec<Whole>> {
+    fn wholes(&self) -> MutexGuard<'_, Vec<InMemory>> {
         self.wholes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -166,7 +166,7 @@ impl Part<'_> {
             let hashing = &mut *hasher;
             scope.spawn(move || pieces.into_iter().for_each(|piece| hashing.update(piece)));
             let tap = Tap::new(extent.start, to);
-            step.take_from(source.through(&tap), &mut Whole::default(), advance)
+            step.take_from(source.through(&tap), &mut InMemory::default(), advance)
         })?;
         // What stands behind it is no more than a few numbers.
         hasher.update(bytes(self.file, &(extent.end..self.range.end), room)?);

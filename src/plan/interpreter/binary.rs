@@ -45,7 +45,7 @@ pub(super) fn look(path: &Path, process: &Process) -> Result<Option<Executable>>
     {
         return Ok(Some(Executable::Vpython));
     }
-    let Some(head) = fs::visible(read_head(path))? else {
+    let Some(head) = fs::ok_if_hidden(read_head(path))? else {
         return Ok(None);
     };
     if head.starts_with(b"#!") {
@@ -58,7 +58,7 @@ pub(super) fn look(path: &Path, process: &Process) -> Result<Option<Executable>>
             Executable::Script(text)
         }));
     }
-    let Some(content) = fs::visible(fs::read(path))? else {
+    let Some(content) = fs::ok_if_hidden(fs::read(path))? else {
         return Ok(None);
     };
     Ok(Some(if memmem::find(&content, MARK).is_some() {
@@ -71,7 +71,7 @@ pub(super) fn look(path: &Path, process: &Process) -> Result<Option<Executable>>
 fn is_executable(path: &Path) -> Result<bool> {
     let answer = access(path, AccessFlags::X_OK).map_err(std::io::Error::from);
     let answer = answer.with_context(|| format!("cannot look at `{}`", path.display()));
-    Ok(fs::visible(answer)?.is_some())
+    Ok(fs::ok_if_hidden(answer)?.is_some())
 }
 
 fn read_head(path: &Path) -> Result<Vec<u8>> {

@@ -33,7 +33,7 @@ use crate::invocation::Invocation;
 use crate::plan::Evidence;
 use crate::process::Process;
 use crate::report::{self, Failure, Kind};
-use crate::spec::{Placed, PythonRange, Spec};
+use crate::spec::{Located, PythonRange, Spec};
 
 /// Finds the interpreter for a spec. `memo` is the directory for what interpreters have said, where
 /// there is one.
@@ -151,7 +151,7 @@ const DIRECTORY: &str = "the current directory";
 
 /// One search.
 pub(super) struct Search<'a> {
-    wanted: Option<&'a Placed<PythonRange>>,
+    wanted: Option<&'a Located<PythonRange>>,
     /// The version that the caller names instead of a file, or that is looked for first.
     pub(super) version: Option<NamedVersion>,
     /// Whether the spec, or the caller, leaves nothing but Python 2.
@@ -311,7 +311,7 @@ impl Search<'_> {
             return Ok(None);
         }
         for directory in &directories {
-            let names = fs::visible(fs::list(directory))?
+            let names = fs::ok_if_hidden(fs::list(directory))?
                 .flatten()
                 .unwrap_or_default();
             let mut minors: Vec<u32> = names
@@ -375,7 +375,7 @@ impl Search<'_> {
                 None => Some(self.take(facts, found, source)),
                 Some(why) => self.pass_over(&path, &why),
             },
-            Err(error) if fs::is_systems_fault(&error) => return Err(error),
+            Err(error) if fs::is_io_failure(&error) => return Err(error),
             Err(error) => self.pass_over(&path, &report::one_line(&error)),
         })
     }

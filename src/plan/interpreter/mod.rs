@@ -2,8 +2,8 @@
 
 mod binary;
 mod choice;
+mod cross;
 mod default;
-mod elsewhere;
 mod find;
 mod probe;
 mod pyenv;

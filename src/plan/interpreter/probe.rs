@@ -164,9 +164,9 @@ fn answer(path: &Path, options: &[&str], process: &Process) -> Result<Output> {
     command.output().map_err(|error| {
         let error = anyhow::Error::from(error);
         // That is not for the interpreter to answer for.
-        let is_systems_fault = fs::is_systems_fault(&error);
+        let is_io_failure = fs::is_io_failure(&error);
         let said = error.to_string();
-        if is_systems_fault {
+        if is_io_failure {
             error.context(cannot(path).to_string())
         } else {
             cannot(path).because(said).into()

@@ -99,7 +99,7 @@ fn version_file(
 
 /// The versions that such a file lists; `#` begins a comment.
 fn listed_versions(path: &Path) -> Result<Vec<String>> {
-    let text = fs::visible(fs::read_text(path, fs::limits::SETTINGS))?.unwrap_or_default();
+    let text = fs::ok_if_hidden(fs::read_text(path, fs::limits::SETTINGS))?.unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
     let lines = text
         .lines()
@@ -133,7 +133,7 @@ fn installed(versions: &Path, version: &str, evidence: &mut Evidence) -> Result<
 /// The directories of a directory that are named by a version, latest first. A final version comes
 /// before any pre-release.
 pub(super) fn installed_versions(directory: &Path) -> Result<Vec<(Version, String)>> {
-    let names = fs::visible(fs::list(directory))?
+    let names = fs::ok_if_hidden(fs::list(directory))?
         .flatten()
         .unwrap_or_default();
     let names = names.into_iter().filter_map(|name| name.into_string().ok());

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::Answer;
 use crate::plan::Facts;
-use crate::spec::{Marker, Place, Placed};
+use crate::spec::{Located, Location, Marker};
 
 /// A system and a machine, as `sys_platform` and `platform_machine` say them.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -38,7 +38,7 @@ impl Identity {
 }
 
 /// The interpreters that a lock for these platforms is for.
-pub(super) fn environments(answers: &[Answer], place: &Place) -> Vec<Placed<Marker>> {
+pub(super) fn environments(answers: &[Answer], place: &Location) -> Vec<Located<Marker>> {
     let identities: BTreeSet<Identity> = answers
         .iter()
         .map(|answer| Identity::of(&answer.target))
@@ -50,7 +50,7 @@ pub(super) fn environments(answers: &[Answer], place: &Place) -> Vec<Placed<Mark
         )
     });
     written
-        .map(|written| Placed {
+        .map(|written| Located {
             value: marker(written),
             place: place.clone(),
         })

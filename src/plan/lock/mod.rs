@@ -21,7 +21,7 @@ use crate::invocation::Invocation;
 use crate::process::Process;
 use crate::report::{Failure, progress};
 use crate::spec::{
-    Basis, Lock, LockForm, Packages, Place, Placed, PythonRange, Requirements, Spec, SpecText,
+    Basis, Located, Location, Lock, LockForm, Packages, PythonRange, Requirements, Spec, SpecText,
 };
 use identity::Identity;
 
@@ -93,7 +93,7 @@ pub fn make(
         refuse_indistinguishable(&answer, &answers)?;
         answers.push(answer);
     }
-    let place = Place {
+    let place = Location {
         file: Some(path.to_path_buf()),
         line: 1,
         column: 1,
@@ -101,7 +101,7 @@ pub fn make(
     let lock = Lock {
         form: LockForm::Pylock,
         path: path.to_path_buf(),
-        requires_python: Some(Placed {
+        requires_python: Some(Located {
             value: python_range(&interpreter),
             place: place.clone(),
         }),
@@ -154,7 +154,7 @@ fn targets(spec: &Spec, here: &Facts) -> Result<Vec<Facts>> {
     let mut targets: Vec<Facts> = spec
         .targets()?
         .iter()
-        .map(|target| here.on(&target.value))
+        .map(|target| here.for_target(&target.value))
         .collect();
     if !targets
         .iter()

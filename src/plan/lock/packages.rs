@@ -13,7 +13,7 @@ use super::{Answer, PlannedWheel, Wheelhouse};
 use crate::fs::{self, Digest};
 use crate::plan::Tags;
 use crate::plan::wheelhouse::{WheelFile, read_specifiers};
-use crate::spec::{LockedPackage, LockedWheel, Place, Placed, Spec};
+use crate::spec::{Located, Location, LockedPackage, LockedWheel, Spec};
 
 /// A version of a project that is to be locked.
 #[derive(Default)]
@@ -28,8 +28,8 @@ pub(super) fn of(
     answers: &[Answer],
     spec: &Spec,
     wheelhouse: &mut Wheelhouse,
-    place: &Place,
-) -> Result<Vec<Placed<LockedPackage>>> {
+    place: &Location,
+) -> Result<Vec<Located<LockedPackage>>> {
     let all: BTreeSet<Identity> = answers
         .iter()
         .map(|answer| Identity::of(&answer.target))
@@ -52,7 +52,7 @@ pub(super) fn of(
         .collect();
     // All at once, on all processors; after that they are known.
     wheelhouse.digests(&files)?;
-    let at_place = |value| Placed {
+    let at_place = |value| Located {
         value,
         place: place.clone(),
     };
@@ -64,7 +64,7 @@ pub(super) fn of(
                 .next()
                 .and_then(|file| requires_python(file, wheelhouse));
             let wheels = files.values().map(|file| {
-                locked(file, spec, wheelhouse).map(|value| Placed {
+                locked(file, spec, wheelhouse).map(|value| Located {
                     value,
                     place: place.clone(),
                 })

@@ -8,68 +8,77 @@ use std::collections::BTreeSet;
 
 use pep508_rs::{ExtraName, PackageName};
 
-use super::demand::Demand;
-use super::refusal::Obstacle;
-use super::stock::Stock;
-use super::wishes::Wishes;
+use super::candidates::Candidates;
+use super::conflict::Conflict;
+use super::dependency::Dependency;
+use super::requirement_set::RequirementSet;
 
 /// Finds them, but for the projects that are `given`.
-pub(super) fn find(stock: &mut Stock<'_>, given: &BTreeSet<PackageName>) -> Vec<Obstacle> {
-    let mut wishes = Wishes::default();
-    for demand in stock.asked.clone() {
-        wishes.ask(demand);
+pub(super) fn find(
+    candidates: &mut Candidates<'_>,
+    given: &BTreeSet<PackageName>,
+) -> Vec<Conflict> {
+    let mut requirement_set = RequirementSet::default();
+    for dependency in candidates.asked.clone() {
+        requirement_set.ask(dependency);
     }
-    let mut obstacles = Vec::new();
+    let mut conflicts = Vec::new();
     let mut place = 0;
-    while let Some(project) = wishes.order.get(place).cloned() {
+    while let Some(project) = requirement_set.order.get(place).cloned() {
         place += 1;
         if given.contains(&project) {
             continue;
         }
-        let demands = decisive(wishes.of(&project));
-        if !stock.is_there_one(&project, &demands) {
-            obstacles.push(obstacle(project, demands, &wishes, stock));
-        } else if stock.offers(&project).len() == 1 {
-            let extras: Vec<ExtraName> = wishes.extras(&project).into_iter().collect();
+        let dependencies = decisive(requirement_set.of(&project));
+        if !candidates.is_there_one(&project, &dependencies) {
+            conflicts.push(conflict(
+                project,
+                dependencies,
+                &requirement_set,
+                candidates,
+            ));
+        } else if candidates.of(&project).len() == 1 {
+            let extras: Vec<ExtraName> = requirement_set.extras(&project).into_iter().collect();
             for extra in [None].into_iter().chain(extras.iter().map(Some)) {
-                for demand in stock.requirements(&project, 0, extra) {
-                    wishes.ask(demand);
+                for dependency in candidates.requirements(&project, 0, extra) {
+                    requirement_set.ask(dependency);
                 }
             }
         }
     }
-    obstacles
+    conflicts
 }
 
 /// What the spec asks, or else what the first asks who does.
-fn decisive(demands: &[Demand]) -> Vec<Demand> {
-    let Some(first) = demands.first() else {
+fn decisive(dependencies: &[Dependency]) -> Vec<Dependency> {
+    let Some(first) = dependencies.first() else {
         return Vec::new();
     };
-    demands
+    dependencies
         .iter()
-        .filter(|demand| {
-            demand.asker == first.asker || first.is_from_spec() && demand.is_from_spec()
+        .filter(|dependency| {
+            dependency.required_by == first.required_by
+                || first.is_from_spec() && dependency.is_from_spec()
         })
         .cloned()
         .collect()
 }
 
-fn obstacle(
+fn conflict(
     project: PackageName,
-    mut demands: Vec<Demand>,
-    wishes: &Wishes,
-    stock: &Stock<'_>,
-) -> Obstacle {
-    let reasons = wishes.reasons(&demands);
+    mut dependencies: Vec<Dependency>,
+    requirement_set: &RequirementSet,
+    candidates: &Candidates<'_>,
+) -> Conflict {
+    let reasons = requirement_set.reasons(&dependencies);
     let roots = match reasons.first() {
         Some(way_back) => way_back.last().cloned().into_iter().collect(),
-        None => demands.clone(),
+        None => dependencies.clone(),
     };
-    demands.extend(stock.constraints_on(&project).iter().cloned());
-    Obstacle {
+    dependencies.extend(candidates.constraints_on(&project).iter().cloned());
+    Conflict {
         project,
-        demands,
+        dependencies,
         reasons,
         instead: Vec::new(),
         roots,

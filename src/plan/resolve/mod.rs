@@ -5,20 +5,20 @@
 //! decided on first, then what is asked for first; so the answer depends on nothing but the spec,
 //! the interpreter's facts and the wheels that there are.
 
-pub(super) mod attempt;
-mod choices;
-mod demand;
+mod candidates;
+mod compatibility;
+mod conflict;
+mod dependency;
+mod derivation;
 mod forced;
 mod hint;
-mod judge;
 pub(super) mod listed;
 pub(super) mod locked;
-mod proof;
+pub(super) mod partial;
 mod provider;
-mod refusal;
+mod requirement_set;
 mod search;
-mod stock;
-mod wishes;
+mod version_set;
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
@@ -26,15 +26,15 @@ use std::collections::BTreeSet;
 use anyhow::Result;
 
 use super::wheelhouse::{WheelFile, Wheelhouse};
-use super::{Asker, Evidence, Facts, PlannedWheel};
+use super::{Evidence, Facts, PlannedWheel, RequiredBy};
 use crate::fs::Stamped;
 use crate::spec::Requirements;
-use demand::Role;
-use judge::Judge;
-use refusal::Obstacle;
+use candidates::Candidates;
+use compatibility::WheelFilter;
+use conflict::Conflict;
+use dependency::Role;
+use requirement_set::RequirementSet;
 use search::Chosen;
-use stock::Stock;
-use wishes::Wishes;
 
 /// How many of the chosen wheels each warm launch looks at: those that were changed last, which are
 /// the likeliest to be written over where they lie. A wheel that is added, removed or replaced
@@ -59,87 +59,89 @@ pub(super) fn resolve(
     wheelhouse: &mut Wheelhouse,
     evidence: &mut Evidence,
 ) -> Result<Vec<PlannedWheel>> {
-    let mut stock = Stock::new(requirements, Judge::new(interpreter, wheelhouse));
-    stock.read_pinned();
-    let (chosen, obstacles) = choose(&mut stock, PATIENCE);
-    stock.judge.was_not_hindered()?;
-    if !obstacles.is_empty() {
-        let failure = refusal::explain(&obstacles, &mut stock);
+    let mut candidates = Candidates::new(requirements, WheelFilter::new(interpreter, wheelhouse));
+    candidates.read_pinned();
+    let (chosen, conflicts) = choose(&mut candidates, PATIENCE);
+    candidates.filter.check_io_errors()?;
+    if !conflicts.is_empty() {
+        let failure = conflict::explain(&conflicts, &mut candidates);
         let more = chosen.is_none().then(|| {
             format!("there may be more: {PATIENCE} searches found something in the way each")
         });
         return Err(failure.because_of(more).into());
     }
     let chosen = chosen.unwrap_or_default();
-    plan_chosen(&chosen, stock, evidence)
+    plan_chosen(&chosen, candidates, evidence)
 }
 
 /// The wheels of what was chosen, and who asks for each.
 fn plan_chosen(
     chosen: &Chosen,
-    mut stock: Stock<'_>,
+    mut candidates: Candidates<'_>,
     evidence: &mut Evidence,
 ) -> Result<Vec<PlannedWheel>> {
-    let wishes = Wishes::of_chosen(chosen, &mut stock);
+    let requirement_set = RequirementSet::of_chosen(chosen, &mut candidates);
     evidence
         .warnings
-        .extend(wishes.missing_extras(chosen, &mut stock));
+        .extend(requirement_set.missing_extras(chosen, &mut candidates));
     let mut wheels = Vec::new();
     for (project, number) in chosen {
-        if let Ok(wheel) = &*stock.wheel(project, *number) {
-            let demands = wishes
+        if let Ok(wheel) = &*candidates.wheel(project, *number) {
+            let dependencies = requirement_set
                 .of(project)
                 .iter()
-                .filter(|demand| demand.role == Role::Requirement);
+                .filter(|dependency| dependency.role == Role::Requirement);
             wheels.push((
                 wheel.file.clone(),
-                demands.map(|demand| demand.asker.clone()).collect(),
+                dependencies
+                    .map(|dependency| dependency.required_by.clone())
+                    .collect(),
             ));
         }
     }
-    plan(wheels, stock.judge, evidence)
+    plan(wheels, candidates.filter, evidence)
 }
 
 /// Chooses a version of each project. Where that cannot be done, the search goes on as if what is
 /// in its way were not asked for, until all is found that is in its way; what is chosen then is an
 /// answer to the rest. After so many searches as `patience` says there is none.
-fn choose(stock: &mut Stock<'_>, patience: usize) -> (Option<Chosen>, Vec<Obstacle>) {
+fn choose(candidates: &mut Candidates<'_>, patience: usize) -> (Option<Chosen>, Vec<Conflict>) {
     let mut given = BTreeSet::new();
-    let mut obstacles: Vec<Obstacle> = Vec::new();
+    let mut conflicts: Vec<Conflict> = Vec::new();
     let mut answer = None;
     for searches in 1..=patience {
-        match search::search(stock, &given) {
+        match search::search(candidates, &given) {
             Ok(chosen) => {
                 answer = Some(chosen);
                 break;
             }
-            Err(proof) => obstacles.push(proof::find_obstacle(&proof, stock)),
+            Err(derivation) => conflicts.push(derivation::find_conflict(&derivation, candidates)),
         }
-        given.extend(obstacles.last().map(|obstacle| obstacle.project.clone()));
+        given.extend(conflicts.last().map(|conflict| conflict.project.clone()));
         if searches == MANY {
-            let forced = forced::find(stock, &given);
-            given.extend(forced.iter().map(|obstacle| obstacle.project.clone()));
-            obstacles.extend(forced);
+            let forced = forced::find(candidates, &given);
+            given.extend(forced.iter().map(|conflict| conflict.project.clone()));
+            conflicts.extend(forced);
         }
     }
-    obstacles.sort_by_cached_key(|obstacle| obstacle.rank(stock));
-    (answer, obstacles)
+    conflicts.sort_by_cached_key(|conflict| conflict.rank(candidates));
+    (answer, conflicts)
 }
 
 /// Wheels, and who asks for each, with their digests. Their stamps, and those of wheels that were
 /// rejected, go to the evidence before they are read.
 fn plan(
-    wheels: Vec<(WheelFile, Vec<Asker>)>,
-    judge: Judge<'_>,
+    wheels: Vec<(WheelFile, Vec<RequiredBy>)>,
+    filter: WheelFilter<'_>,
     evidence: &mut Evidence,
 ) -> Result<Vec<PlannedWheel>> {
-    let (wheels, askers): (Vec<WheelFile>, Vec<Vec<Asker>>) = wheels.into_iter().unzip();
-    evidence.warnings.extend(judge.warnings_of(&wheels));
-    let Judge {
+    let (wheels, required_by): (Vec<WheelFile>, Vec<Vec<RequiredBy>>) = wheels.into_iter().unzip();
+    evidence.warnings.extend(filter.warnings_of(&wheels));
+    let WheelFilter {
         wheelhouse,
         rejected,
         ..
-    } = judge;
+    } = filter;
     evidence.stamps.extend_from_slice(wheelhouse.bundles_seen());
     evidence.stamps.extend(rejected);
     let stamps: Vec<Stamped> = wheels
@@ -153,7 +155,7 @@ fn plan(
         .extend(newest.split_off(WATCHED.min(newest.len())));
     evidence.stamps.extend(newest);
     let digests = wheelhouse.digests(&wheels)?;
-    let planned = wheels.into_iter().zip(askers).zip(stamps).zip(digests);
+    let planned = wheels.into_iter().zip(required_by).zip(stamps).zip(digests);
     let planned = planned.map(
         |(((wheel, required_by), Stamped { path, stamp }), sha256)| {
             let WheelFile { name, .. } = wheel;

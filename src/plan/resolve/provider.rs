@@ -15,9 +15,9 @@ use pep508_rs::{ExtraName, PackageName};
 use pubgrub::{Dependencies, DependencyProvider, PackageResolutionStatistics, VersionSet as _};
 use tracing::debug;
 
-use super::choices::Choices;
-use super::demand::Demand;
-use super::stock::{Stock, choice};
+use super::candidates::{Candidates, choice};
+use super::dependency::Dependency;
+use super::version_set::Versions;
 
 /// A project that has been in so many conflicts is decided on before the others, so that they are
 /// seen early.
@@ -59,7 +59,7 @@ impl fmt::Display for Unusable {
 
 /// The stock, as PubGrub asks about it.
 pub(super) struct Provider<'a, 'b> {
-    stock: RefCell<&'a mut Stock<'b>>,
+    candidates: RefCell<&'a mut Candidates<'b>>,
     /// The projects of which nothing is wanted.
     given: &'a BTreeSet<PackageName>,
     /// The projects of which no pre-release is chosen in place of a final version.
@@ -73,12 +73,12 @@ pub(super) struct Provider<'a, 'b> {
 impl<'a, 'b> Provider<'a, 'b> {
     /// One that has not been asked yet.
     pub fn new(
-        stock: &'a mut Stock<'b>,
+        candidates: &'a mut Candidates<'b>,
         given: &'a BTreeSet<PackageName>,
         finals_first: &'a BTreeSet<PackageName>,
     ) -> Self {
         Self {
-            stock: RefCell::new(stock),
+            candidates: RefCell::new(candidates),
             given,
             finals_first,
             decided: RefCell::default(),
@@ -88,16 +88,16 @@ impl<'a, 'b> Provider<'a, 'b> {
 
     /// The version to try next of those that are left of a project: the highest unless one is
     /// preferred, and a final one unless somebody names a pre-release.
-    fn choose(&self, project: &PackageName, left: &Choices) -> Option<u32> {
-        let mut stock = self.stock.borrow_mut();
-        let offers = stock.offers(project);
-        let preferred_version = stock.preferred.get(project).cloned();
+    fn choose(&self, project: &PackageName, left: &Versions) -> Option<u32> {
+        let mut candidates = self.candidates.borrow_mut();
+        let versions = candidates.of(project);
+        let preferred_version = candidates.preferred.get(project).cloned();
         let is_preferred =
-            |number: &usize| preferred_version.as_ref() == Some(&offers[*number].version);
-        let by_height = (0..offers.len())
+            |number: &usize| preferred_version.as_ref() == Some(&versions[*number].version);
+        let by_height = (0..versions.len())
             .rev()
             .filter(|number| left.contains(&choice::version(*number)));
-        let is_final = |number: &usize| !offers[*number].version.any_prerelease();
+        let is_final = |number: &usize| !versions[*number].version.any_prerelease();
         let finals = by_height
             .clone()
             .filter(|number| is_final(number) && left.contains(&choice::NO_PRE_RELEASE_NAMED));
@@ -105,7 +105,7 @@ impl<'a, 'b> Provider<'a, 'b> {
         // through all before the next.
         let preferred_final = finals.clone().find(is_preferred);
         let preferred = || by_height.clone().find(is_preferred);
-        let mut is_usable = |number: &usize| stock.wheel(project, *number).is_ok();
+        let mut is_usable = |number: &usize| candidates.wheel(project, *number).is_ok();
         let of_finals = first_usable(preferred_final, finals, &mut is_usable);
         of_finals
             .or_else(|| first_usable(preferred(), by_height.clone(), &mut is_usable))
@@ -116,29 +116,29 @@ impl<'a, 'b> Provider<'a, 'b> {
     /// the package itself.
     fn dependencies(
         &self,
-        demands: &[Demand],
+        dependencies: &[Dependency],
         own: Option<(&PackageName, u32)>,
-    ) -> Option<Vec<(Package, Choices)>> {
-        let mut stock = self.stock.borrow_mut();
+    ) -> Option<Vec<(Package, Versions)>> {
+        let mut candidates = self.candidates.borrow_mut();
         let mut places = self.places.borrow_mut();
-        let mut dependencies: Vec<(Package, Choices)> = Vec::new();
+        let mut edges: Vec<(Package, Versions)> = Vec::new();
         let mut known: HashMap<Package, usize> = HashMap::new();
-        let mut depend = |package: Package, choices: &Choices| {
+        let mut depend = |package: Package, choices: &Versions| {
             let place = places.len();
             places.entry(package.clone()).or_insert(place);
             if let Some(index) = known.get(&package) {
-                dependencies[*index].1 = dependencies[*index].1.intersection(choices);
+                edges[*index].1 = edges[*index].1.intersection(choices);
             } else {
-                known.insert(package.clone(), dependencies.len());
-                dependencies.push((package, choices.clone()));
+                known.insert(package.clone(), edges.len());
+                edges.push((package, choices.clone()));
             }
         };
-        for demand in demands {
-            let project = demand.project();
+        for dependency in dependencies {
+            let project = dependency.project();
             if self.given.contains(project) {
                 continue;
             }
-            let choices = stock.choices(demand, self.finals_first.contains(project));
+            let choices = candidates.choices(dependency, self.finals_first.contains(project));
             match own {
                 Some((own, version)) if own == project && !choices.contains(&version) => {
                     return None;
@@ -146,11 +146,11 @@ impl<'a, 'b> Provider<'a, 'b> {
                 Some((own, _)) if own == project => {}
                 _ => depend(Package::Project(project.clone()), &choices),
             }
-            for extra in &demand.requirement.extras {
+            for extra in &dependency.requirement.extras {
                 depend(Package::Extra(project.clone(), extra.clone()), &choices);
             }
         }
-        Some(dependencies)
+        Some(edges)
     }
 }
 
@@ -168,7 +168,7 @@ fn first_usable(
 impl DependencyProvider for Provider<'_, '_> {
     type P = Package;
     type V = u32;
-    type VS = Choices;
+    type VS = Versions;
     type Priority = (bool, bool, Reverse<usize>);
     type M = Unusable;
     type Err = Infallible;
@@ -178,15 +178,15 @@ impl DependencyProvider for Provider<'_, '_> {
     fn prioritize(
         &self,
         package: &Package,
-        left: &Choices,
+        left: &Versions,
         conflicts: &PackageResolutionStatistics,
     ) -> Self::Priority {
         let place = self.places.borrow().get(package).copied().unwrap_or(0);
         let (Package::Project(project) | Package::Extra(project, _)) = package else {
             return (true, true, Reverse(place));
         };
-        let offers = self.stock.borrow_mut().offers(project);
-        let left = (0..offers.len())
+        let versions = self.candidates.borrow_mut().of(project);
+        let left = (0..versions.len())
             .filter(|number| left.contains(&choice::version(*number)))
             .take(2)
             .count();
@@ -197,7 +197,11 @@ impl DependencyProvider for Provider<'_, '_> {
         )
     }
 
-    fn choose_version(&self, package: &Package, left: &Choices) -> Result<Option<u32>, Infallible> {
+    fn choose_version(
+        &self,
+        package: &Package,
+        left: &Versions,
+    ) -> Result<Option<u32>, Infallible> {
         let choice = match package {
             Package::Spec => Some(THE_SPEC),
             Package::Project(project) => self.choose(project, left),
@@ -219,43 +223,47 @@ impl DependencyProvider for Provider<'_, '_> {
         &self,
         package: &Package,
         version: &u32,
-    ) -> Result<Dependencies<Package, Choices, Unusable>, Infallible> {
-        let dependencies = match package {
+    ) -> Result<Dependencies<Package, Versions, Unusable>, Infallible> {
+        let edges = match package {
             Package::Spec => {
-                let asked = self.stock.borrow().asked.clone();
+                let asked = self.candidates.borrow().asked.clone();
                 self.dependencies(&asked, None)
             }
             Package::Project(project) => {
                 let number = choice::number(*version);
-                if self.stock.borrow_mut().wheel(project, number).is_err() {
+                if self.candidates.borrow_mut().wheel(project, number).is_err() {
                     return Ok(Dependencies::Unavailable(Unusable));
                 }
-                let demands = self.stock.borrow_mut().requirements(project, number, None);
-                debug!(%project, version = %self.stock.borrow_mut().offers(project)[number].version, "trying");
-                self.dependencies(&demands, Some((project, *version)))
+                let dependencies = self
+                    .candidates
+                    .borrow_mut()
+                    .requirements(project, number, None);
+                debug!(%project, version = %self.candidates.borrow_mut().of(project)[number].version, "trying");
+                self.dependencies(&dependencies, Some((project, *version)))
             }
             Package::Extra(project, extra) => {
                 let number = choice::number(*version);
                 if !self
-                    .stock
+                    .candidates
                     .borrow_mut()
                     .can_follow_extra(project, number, extra)
                 {
                     return Ok(Dependencies::Unavailable(Unusable));
                 }
-                let demands = self
-                    .stock
-                    .borrow_mut()
-                    .requirements(project, number, Some(extra));
-                let itself = (Package::Project(project.clone()), Stock::exactly(number));
-                let others = self.dependencies(&demands, Some((project, *version)));
+                let dependencies =
+                    self.candidates
+                        .borrow_mut()
+                        .requirements(project, number, Some(extra));
+                let itself = (
+                    Package::Project(project.clone()),
+                    Candidates::exactly(number),
+                );
+                let others = self.dependencies(&dependencies, Some((project, *version)));
                 others.map(|others| [itself].into_iter().chain(others).collect())
             }
         };
-        Ok(
-            dependencies.map_or(Dependencies::Unavailable(Unusable), |list| {
-                Dependencies::Available(list.into_iter().collect())
-            }),
-        )
+        Ok(edges.map_or(Dependencies::Unavailable(Unusable), |list| {
+            Dependencies::Available(list.into_iter().collect())
+        }))
     }
 }

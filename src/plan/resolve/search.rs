@@ -7,13 +7,13 @@ use pep508_rs::PackageName;
 use pubgrub::{DerivationTree, PubGrubError};
 use tracing::debug;
 
-use super::choices::Choices;
+use super::candidates::{Candidates, choice};
 use super::provider::{Package, Provider, THE_SPEC, Unusable};
-use super::stock::{Stock, choice};
-use super::wishes::Wishes;
+use super::requirement_set::RequirementSet;
+use super::version_set::Versions;
 
 /// Why there is no answer: what follows from what, down to what wheels and spec say.
-pub(super) type Proof = DerivationTree<Package, Choices, Unusable>;
+pub(super) type Derivation = DerivationTree<Package, Versions, Unusable>;
 
 /// The number of the version that was chosen for each project.
 pub(super) type Chosen = BTreeMap<PackageName, usize>;
@@ -28,13 +28,13 @@ pub(super) type Chosen = BTreeMap<PackageName, usize>;
 /// # Errors
 /// The proof that there is no answer.
 pub(super) fn search(
-    stock: &mut Stock<'_>,
+    candidates: &mut Candidates<'_>,
     given: &BTreeSet<PackageName>,
-) -> Result<Chosen, Box<Proof>> {
-    let mut chosen = search_with(stock, given, &BTreeSet::new())?;
+) -> Result<Chosen, Box<Derivation>> {
+    let mut chosen = search_with(candidates, given, &BTreeSet::new())?;
     let mut finals_first = BTreeSet::new();
     loop {
-        let stand_ins = stand_ins(&chosen, stock);
+        let stand_ins = stand_ins(&chosen, candidates);
         if stand_ins.is_empty() {
             return Ok(chosen);
         }
@@ -43,7 +43,7 @@ pub(super) fn search(
             "pre-releases stand in for final versions; trying without"
         );
         finals_first.extend(stand_ins);
-        match search_with(stock, given, &finals_first) {
+        match search_with(candidates, given, &finals_first) {
             Ok(better) => chosen = better,
             Err(_) => return Ok(chosen),
         }
@@ -52,26 +52,26 @@ pub(super) fn search(
 
 /// The projects of which a pre-release was chosen that nobody names, although a final version
 /// satisfies what is asked.
-fn stand_ins(chosen: &Chosen, stock: &mut Stock<'_>) -> Vec<PackageName> {
-    let is_pre_release = |project: &PackageName, number: usize, stock: &mut Stock<'_>| {
-        stock.offers(project)[number].version.any_prerelease()
+fn stand_ins(chosen: &Chosen, candidates: &mut Candidates<'_>) -> Vec<PackageName> {
+    let is_pre_release = |project: &PackageName, number: usize, candidates: &mut Candidates<'_>| {
+        candidates.of(project)[number].version.any_prerelease()
     };
     let mut pre_releases: Vec<PackageName> = chosen.keys().cloned().collect();
-    pre_releases.retain(|project| is_pre_release(project, chosen[project], stock));
+    pre_releases.retain(|project| is_pre_release(project, chosen[project], candidates));
     if pre_releases.is_empty() {
         return pre_releases;
     }
-    let wishes = Wishes::of_chosen(chosen, stock);
+    let requirement_set = RequirementSet::of_chosen(chosen, candidates);
     pre_releases.retain(|project| {
-        let demands = wishes.of(project);
-        let is_named = demands
+        let dependencies = requirement_set.of(project);
+        let is_named = dependencies
             .iter()
-            .any(|demand| stock.lets_pre_releases_in(demand));
+            .any(|dependency| candidates.lets_pre_releases_in(dependency));
         !is_named
-            && stock
-                .fitting(project, demands)
+            && candidates
+                .fitting(project, dependencies)
                 .iter()
-                .any(|number| !is_pre_release(project, *number, stock))
+                .any(|number| !is_pre_release(project, *number, candidates))
     });
     pre_releases
 }
@@ -79,14 +79,14 @@ fn stand_ins(chosen: &Chosen, stock: &mut Stock<'_>) -> Vec<PackageName> {
 /// One run of PubGrub. Of the projects for which finals come first, no pre-release is chosen in
 /// place of a final version.
 fn search_with(
-    stock: &mut Stock<'_>,
+    candidates: &mut Candidates<'_>,
     given: &BTreeSet<PackageName>,
     finals_first: &BTreeSet<PackageName>,
-) -> Result<Chosen, Box<Proof>> {
-    let provider = Provider::new(stock, given, finals_first);
+) -> Result<Chosen, Box<Derivation>> {
+    let provider = Provider::new(candidates, given, finals_first);
     let solution = match pubgrub::resolve(&provider, Package::Spec, THE_SPEC) {
         Ok(solution) => solution,
-        Err(PubGrubError::NoSolution(proof)) => return Err(Box::new(proof)),
+        Err(PubGrubError::NoSolution(derivation)) => return Err(Box::new(derivation)),
         Err(
             PubGrubError::ErrorChoosingVersion { source, .. }
             | PubGrubError::ErrorRetrievingDependencies { source, .. }

@@ -20,7 +20,7 @@ use super::wheelhouse::Wheelhouse;
 use super::{Evidence, Facts};
 use crate::invocation::Invocation;
 use crate::process::Process;
-use crate::spec::{ListedWheel, Lock, Packages, Place, Placed, Requirement, Spec, Target};
+use crate::spec::{ListedWheel, Located, Location, Lock, Packages, Requirement, Spec, Target};
 
 /// What came of a check.
 #[derive(Debug, Default)]
@@ -63,7 +63,7 @@ pub struct Row {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RowOrigin {
     /// The spec, in this place.
-    Spec(Place),
+    Spec(Location),
     /// The wheels of these projects.
     Wheels(BTreeSet<PackageName>),
     /// Each spec of LUCI's, without saying so.
@@ -106,7 +106,7 @@ struct Findings {
 struct Brought {
     cell: Cell,
     /// The projects whose wheels ask for it.
-    askers: BTreeSet<PackageName>,
+    required_by: BTreeSet<PackageName>,
 }
 
 impl Findings {
@@ -182,9 +182,9 @@ pub fn verify(
 }
 
 /// The systems to check, each under its title.
-pub(super) fn systems(here: Facts, targets: &[Placed<Target>]) -> Vec<(String, Facts)> {
+pub(super) fn systems(here: Facts, targets: &[Located<Target>]) -> Vec<(String, Facts)> {
     let there = targets.iter().map(|target| {
-        let facts = here.on(&target.value);
+        let facts = here.for_target(&target.value);
         let name = &target.value.platform.name;
         let title = target.value.python.map_or(name.clone(), |_| {
             format!("{name} ({})", facts.version_title())
@@ -206,7 +206,7 @@ fn find(packages: &Packages, facts: &Facts, wheelhouse: &mut Wheelhouse) -> Resu
 }
 
 fn find_listed(
-    wheels: &[Placed<ListedWheel>],
+    wheels: &[Located<ListedWheel>],
     facts: &Facts,
     wheelhouse: &mut Wheelhouse,
 ) -> Findings {
@@ -217,15 +217,17 @@ fn find_listed(
         warnings,
     } = listed::verify(wheels, facts, wheelhouse);
     let refusal = listed::resolve(wheels, facts, wheelhouse, &mut Evidence::default()).err();
-    let brought = required.into_iter().map(|(project, (version, askers))| {
-        (
-            project,
-            Brought {
-                cell: version.map_or(Cell::Missing, Cell::Fits),
-                askers,
-            },
-        )
-    });
+    let brought = required
+        .into_iter()
+        .map(|(project, (version, required_by))| {
+            (
+                project,
+                Brought {
+                    cell: version.map_or(Cell::Missing, Cell::Fits),
+                    required_by,
+                },
+            )
+        });
     let asked = listed.into_iter().map(|verdict| match verdict {
         Verdict::Unwanted => Cell::Unwanted,
         Verdict::Fits(version) => Cell::Fits(version),
@@ -259,7 +261,7 @@ fn find_locked(lock: &Lock, facts: &Facts, wheelhouse: &mut Wheelhouse) -> Findi
 
 /// The rows of a table in which each of these findings is a column.
 fn rows(packages: &Packages, findings: &[Findings]) -> Vec<Row> {
-    let asked: Vec<(String, &Place)> = match packages {
+    let asked: Vec<(String, &Location)> = match packages {
         Packages::Required(requirements) => requirements
             .asked
             .iter()
@@ -302,7 +304,7 @@ fn rows(packages: &Packages, findings: &[Findings]) -> Vec<Row> {
         .collect();
     let brought = brought.into_iter().map(|project| Row {
         title: project.to_string(),
-        origin: RowOrigin::Wheels(askers(project, findings)),
+        origin: RowOrigin::Wheels(required_by(project, findings)),
         cells: findings
             .iter()
             .map(|findings| cell_of_brought(project, findings))
@@ -340,11 +342,11 @@ fn title(requirement: &Requirement) -> String {
 }
 
 /// The projects whose wheels ask for a project, on any system.
-fn askers(project: &PackageName, findings: &[Findings]) -> BTreeSet<PackageName> {
+fn required_by(project: &PackageName, findings: &[Findings]) -> BTreeSet<PackageName> {
     findings
         .iter()
         .filter_map(|findings| findings.brought(project))
-        .flat_map(|brought| brought.askers.clone())
+        .flat_map(|brought| brought.required_by.clone())
         .collect()
 }
 

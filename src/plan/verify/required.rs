@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use anyhow::Result;
 use pep508_rs::PackageName;
 
-use super::super::resolve::attempt::{Attempt, Lack, LackKind, attempt};
+use super::super::resolve::partial::{Partial, Unsatisfied, UnsatisfiedKind, resolve_partly};
 use super::super::wheelhouse::Wheelhouse;
-use super::super::{Asker, Evidence, Facts};
+use super::super::{Evidence, Facts, RequiredBy};
 use super::{Brought, Cell, Findings};
-use crate::spec::{Asked, Requirements};
+use crate::spec::{Requested, Requirements};
 
 /// Judges requirements.
 pub(super) fn find(
@@ -18,14 +18,14 @@ pub(super) fn find(
     wheelhouse: &mut Wheelhouse,
 ) -> Result<Findings> {
     let mut evidence = Evidence::default();
-    let attempt = attempt(requirements, facts, wheelhouse, &mut evidence)?;
+    let partial = resolve_partly(requirements, facts, wheelhouse, &mut evidence)?;
     let asked = requirements
         .asked
         .iter()
-        .map(|asked| cell(&asked.value, facts, &attempt))
+        .map(|asked| cell(&asked.value, facts, &partial))
         .collect();
-    let brought = brought(&attempt);
-    let refusal = attempt.refusal.map(Into::into);
+    let brought = brought(&partial);
+    let refusal = partial.refusal.map(Into::into);
     Ok(Findings {
         asked,
         brought,
@@ -35,64 +35,70 @@ pub(super) fn find(
     })
 }
 
-fn cell(asked: &Asked, facts: &Facts, attempt: &Attempt) -> Cell {
-    let Asked { requirement, .. } = asked;
+fn cell(asked: &Requested, facts: &Facts, partial: &Partial) -> Cell {
+    let Requested { requirement, .. } = asked;
     if !crate::spec::holds(&requirement.marker, &facts.markers, &[]) {
         return Cell::Unwanted;
     }
-    let lack = attempt
-        .lacks
+    let unsatisfied = partial
+        .unsatisfied
         .iter()
-        .find(|lack| lack.project == requirement.name);
-    let wheel = attempt
+        .find(|unsatisfied| unsatisfied.project == requirement.name);
+    let wheel = partial
         .wheels
         .iter()
         .find(|wheel| wheel.name == requirement.name);
-    match (lack, wheel) {
-        (Some(lack), _) => cell_of_lack(lack),
+    match (unsatisfied, wheel) {
+        (Some(unsatisfied), _) => cell_of_lack(unsatisfied),
         (None, Some(wheel)) => Cell::Fits(wheel.version.clone()),
         (None, None) => Cell::Unknown,
     }
 }
 
-fn cell_of_lack(lack: &Lack) -> Cell {
-    match lack.kind {
-        LackKind::Missing => Cell::Missing,
-        LackKind::WrongHash => Cell::WrongHash,
-        LackKind::Conflict => Cell::Conflict,
+fn cell_of_lack(unsatisfied: &Unsatisfied) -> Cell {
+    match unsatisfied.kind {
+        UnsatisfiedKind::Missing => Cell::Missing,
+        UnsatisfiedKind::WrongHash => Cell::WrongHash,
+        UnsatisfiedKind::Conflict => Cell::Conflict,
     }
 }
 
 /// What wheels alone ask for: what there is of it, and what cannot be had.
-fn brought(attempt: &Attempt) -> Vec<(PackageName, Brought)> {
-    let wheels = attempt.wheels.iter().map(|wheel| {
+fn brought(partial: &Partial) -> Vec<(PackageName, Brought)> {
+    let wheels = partial.wheels.iter().map(|wheel| {
         (
             &wheel.name,
             Cell::Fits(wheel.version.clone()),
             &wheel.required_by,
         )
     });
-    let lacks = attempt
-        .lacks
-        .iter()
-        .map(|lack| (&lack.project, cell_of_lack(lack), &lack.askers));
-    let brought = wheels.chain(lacks).filter_map(|(project, cell, askers)| {
-        let askers: Option<BTreeSet<PackageName>> = askers.iter().map(project_of).collect();
-        Some((
-            project.clone(),
-            Brought {
-                cell,
-                askers: askers?,
-            },
-        ))
+    let unsatisfied = partial.unsatisfied.iter().map(|unsatisfied| {
+        (
+            &unsatisfied.project,
+            cell_of_lack(unsatisfied),
+            &unsatisfied.required_by,
+        )
     });
+    let brought = wheels
+        .chain(unsatisfied)
+        .filter_map(|(project, cell, required_by)| {
+            let required_by: Option<BTreeSet<PackageName>> =
+                required_by.iter().map(project_of).collect();
+            Some((
+                project.clone(),
+                Brought {
+                    cell,
+                    required_by: required_by?,
+                },
+            ))
+        });
     brought.collect()
 }
 
 /// The project whose wheel asks; none where the spec does.
-fn project_of(asker: &Asker) -> Option<PackageName> {
-    match asker {
-        Asker::Wheel { project, .. } => Some(project.clone()),
-        Asker::Spec(_) | Asker::Lock(_) | Asker::Seed => None,
+fn project_of(required_by: &RequiredBy) -> Option<PackageName> {
+    match required_by {
+        RequiredBy::Wheel { project, .. } => Some(project.clone()),
+        RequiredBy::Spec(_) | RequiredBy::Lock(_) | RequiredBy::Seed => None,
     }
 }

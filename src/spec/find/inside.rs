@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use tracing::debug;
 
-use super::{Block, Finding, LookedAt, Trail};
+use super::{Block, Finding, Probed, SearchLog};
 use crate::fs;
 use crate::invocation::Chosen;
 use crate::spec::luci::inline;
@@ -22,15 +22,15 @@ pub(super) struct Inside {
 }
 
 /// Looks into a script that was just opened. `real` is its real path.
-pub(super) fn script(file: &mut File, real: PathBuf, trail: &mut Trail) -> Result<Inside> {
+pub(super) fn script(file: &mut File, real: PathBuf, log: &mut SearchLog) -> Result<Inside> {
     let beginning = fs::read_beginning(file, &real)?;
     if is_zip_application(&beginning) {
-        trail.note(Finding::Archive, || LookedAt::Program(real));
+        log.note(Finding::Archive, || Probed::Program(real));
         return Ok(Inside::default());
     }
     let text = fs::read_rest(file, beginning, &real, fs::limits::PROGRAM)?;
     let directory = real.parent().map(PathBuf::from);
-    self::text(&text, Origin::file(real), directory, trail)
+    self::text(&text, Origin::file(real), directory, log)
 }
 
 /// Whether a file that begins so is a zip archive, behind at most one `#!` line. No text is looked
@@ -48,16 +48,16 @@ pub(super) fn text(
     text: &[u8],
     origin: Origin,
     base: Option<PathBuf>,
-    trail: &mut Trail,
+    log: &mut SearchLog,
 ) -> Result<Inside> {
-    let inside = command(text, origin.clone(), base.clone(), trail)?;
+    let inside = command(text, origin.clone(), base.clone(), log)?;
     if inside.spec.is_some() {
         return Ok(inside);
     }
     let read = inline::read(text, &origin);
-    trail.note(
+    log.note(
         Finding::of_block(read.as_ref().ok().map(Option::is_some)),
-        || LookedAt::Block(Block::Luci, origin.file.clone()),
+        || Probed::Block(Block::Luci, origin.file.clone()),
     );
     let spec = read?.map(|block| {
         debug!(line = block.lines_before, "found a `[VPYTHON:BEGIN]` block");
@@ -82,12 +82,12 @@ pub(super) fn command(
     text: &[u8],
     origin: Origin,
     base: Option<PathBuf>,
-    trail: &mut Trail,
+    log: &mut SearchLog,
 ) -> Result<Inside> {
     let read = pep723::read(text, &origin);
     let has_block = read.as_ref().ok().map(|reading| reading.block.is_some());
-    trail.note(Finding::of_block(has_block), || {
-        LookedAt::Block(Block::Pep723, origin.file.clone())
+    log.note(Finding::of_block(has_block), || {
+        Probed::Block(Block::Pep723, origin.file.clone())
     });
     let reading = read?;
     let Some(block) = reading.block else {

@@ -15,10 +15,10 @@
 //! This is on the warm path: each place is looked at once, nothing is opened that is not there, and
 //! the script is read once.
 
-mod beside;
 mod by_name;
 mod inside;
-mod trail;
+mod partner;
+mod search_log;
 mod walk;
 
 use std::ffi::OsStr;
@@ -36,7 +36,7 @@ use crate::invocation::{Chosen, Invocation, Target};
 use crate::process::{CalledAs, Process};
 use crate::report::Failure;
 use inside::Inside;
-pub use trail::{Block, Finding, Look, LookedAt, Trail};
+pub use search_log::{Block, Finding, Probe, Probed, SearchLog};
 
 /// Finds the spec of a command line.
 ///
@@ -44,15 +44,19 @@ pub use trail::{Block, Finding, Look, LookedAt, Trail};
 /// A spec that is named and cannot be read, a partner file or an inline block that is broken, a
 /// script that cannot be read.
 pub fn find(invocation: &Invocation, process: &Process) -> Result<SpecText> {
-    find_by(&mut Trail::default(), invocation, process)
+    find_by(&mut SearchLog::default(), invocation, process)
 }
 
 /// Finds the spec of a command line, and notes each look on the way.
 ///
 /// # Errors
 /// Those of [`find`].
-pub fn find_by(trail: &mut Trail, invocation: &Invocation, process: &Process) -> Result<SpecText> {
-    choose(look(trail, invocation, process)?, &invocation.chosen)
+pub fn find_by(
+    log: &mut SearchLog,
+    invocation: &Invocation,
+    process: &Process,
+) -> Result<SpecText> {
+    choose(look(log, invocation, process)?, &invocation.chosen)
 }
 
 /// Has the extras and groups count that the command line chooses.
@@ -76,14 +80,14 @@ fn choose(text: SpecText, chosen: &Chosen) -> Result<SpecText> {
     })
 }
 
-fn look(trail: &mut Trail, invocation: &Invocation, process: &Process) -> Result<SpecText> {
+fn look(log: &mut SearchLog, invocation: &Invocation, process: &Process) -> Result<SpecText> {
     if let Some(path) = &invocation.spec {
         let loaded = load(path, "the spec that `-vpython-spec` names");
-        trail.note(Finding::of(&loaded), || LookedAt::Flag(Some(path.clone())));
+        log.note(Finding::of(&loaded), || Probed::Flag(Some(path.clone())));
         return loaded;
     }
-    trail.note(Finding::Nothing, || LookedAt::Flag(None));
-    let mut around = look_around(invocation, process, trail)?;
+    log.note(Finding::Nothing, || Probed::Flag(None));
+    let mut around = look_around(invocation, process, log)?;
     if let Some(spec) = around.spec {
         let warnings = around.warnings.into_iter().chain(spec.warnings).collect();
         return Ok(SpecText { warnings, ..spec });
@@ -99,13 +103,11 @@ fn look(trail: &mut Trail, invocation: &Invocation, process: &Process) -> Result
             let path = &named_by_variable(path, directory.as_deref(), process, &mut around)?;
             let (by, place) = default_spec_by(invocation, path);
             let loaded = load(path, &format!("the spec that {by} names"));
-            around.trail.note(Finding::of(&loaded), || place);
+            around.log.note(Finding::of(&loaded), || place);
             loaded?
         }
         (None, None) => {
-            around
-                .trail
-                .note(Finding::Nothing, || LookedAt::Variable(None));
+            around.log.note(Finding::Nothing, || Probed::Variable(None));
             SpecText::none()
         }
     };
@@ -114,19 +116,19 @@ fn look(trail: &mut Trail, invocation: &Invocation, process: &Process) -> Result
 }
 
 /// What names the default spec at `path`, for an error and for the trail.
-fn default_spec_by(invocation: &Invocation, path: &Path) -> (String, LookedAt) {
+fn default_spec_by(invocation: &Invocation, path: &Path) -> (String, Probed) {
     let conf = &invocation.conf;
     match &conf.default_spec {
         Some(set) if invocation.default_spec.as_ref() == Some(&set.value) => {
             let file = conf.file.clone().unwrap_or_default();
             (
                 format!("`default-spec` in {}", conf.place(set.line)),
-                LookedAt::Conf(file, path.to_path_buf()),
+                Probed::Conf(file, path.to_path_buf()),
             )
         }
         _ => (
             "`VPYTHON_DEFAULT_SPEC`".to_owned(),
-            LookedAt::Variable(Some(path.to_path_buf())),
+            Probed::Variable(Some(path.to_path_buf())),
         ),
     }
 }
@@ -144,8 +146,8 @@ fn named_by_variable(
     {
         let found = Found::at(
             directory.join(path),
-            |path| LookedAt::Variable(Some(path)),
-            around.trail,
+            |path| Probed::Variable(Some(path)),
+            around.log,
         )?;
         if let Some(found) = found.filter(|found| found.is_trusted(around)) {
             return Ok(found.path);
@@ -168,12 +170,12 @@ struct Around<'t> {
     /// The name of the program, by which LUCI's files count.
     called: CalledAs,
     /// Where looks are noted.
-    trail: &'t mut Trail,
+    log: &'t mut SearchLog,
 }
 
 impl<'t> Around<'t> {
     /// A target that tells nothing but where the walk begins.
-    fn directory(directory: Option<PathBuf>, process: &Process, trail: &'t mut Trail) -> Self {
+    fn directory(directory: Option<PathBuf>, process: &Process, log: &'t mut SearchLog) -> Self {
         let trust = Trust::of_user(process.user);
         Self {
             spec: None,
@@ -181,7 +183,7 @@ impl<'t> Around<'t> {
             trust,
             warnings: Vec::new(),
             called: process.called_as(),
-            trail,
+            log,
         }
     }
 
@@ -198,28 +200,28 @@ impl<'t> Around<'t> {
 fn look_around<'t>(
     invocation: &Invocation,
     process: &Process,
-    trail: &'t mut Trail,
+    log: &'t mut SearchLog,
 ) -> Result<Around<'t>> {
     match &invocation.target {
-        Target::Script(path) => look_around_script(&process.absolute(path), process, trail),
+        Target::Script(path) => look_around_script(&process.absolute(path), process, log),
         Target::Command(text) => {
             let origin = Origin {
                 file: None,
                 lines_before: 0,
                 columns_before: 0,
             };
-            look_around_text(text.as_bytes(), origin, process, trail)
+            look_around_text(text.as_bytes(), origin, process, log)
         }
         Target::Stdin | Target::None if invocation.runs_input() => {
             match process.program_on_input()? {
                 Some(text) => {
-                    look_around_text(&text, Origin::file(STANDARD_INPUT.into()), process, trail)
+                    look_around_text(&text, Origin::file(STANDARD_INPUT.into()), process, log)
                 }
-                None => Ok(Around::directory(process.directory.clone(), process, trail)),
+                None => Ok(Around::directory(process.directory.clone(), process, log)),
             }
         }
         Target::Module(_) | Target::Stdin | Target::None | Target::Information => {
-            Ok(Around::directory(process.directory.clone(), process, trail))
+            Ok(Around::directory(process.directory.clone(), process, log))
         }
     }
 }
@@ -229,10 +231,10 @@ fn look_around_text<'t>(
     text: &[u8],
     origin: Origin,
     process: &Process,
-    trail: &'t mut Trail,
+    log: &'t mut SearchLog,
 ) -> Result<Around<'t>> {
-    let inside = inside::command(text, origin, process.directory.clone(), trail)?;
-    Ok(Around::directory(process.directory.clone(), process, trail).with(inside))
+    let inside = inside::command(text, origin, process.directory.clone(), log)?;
+    Ok(Around::directory(process.directory.clone(), process, log).with(inside))
 }
 
 /// A script that is not there or cannot be opened has nothing inside: python will say what there is
@@ -241,26 +243,26 @@ fn look_around_text<'t>(
 fn look_around_script<'t>(
     path: &Path,
     process: &Process,
-    trail: &'t mut Trail,
+    log: &'t mut SearchLog,
 ) -> Result<Around<'t>> {
-    let mut around = Around::directory(path.parent().map(Path::to_path_buf), process, trail);
-    let mut found = fs::visible(fs::link_metadata(path))?.flatten();
+    let mut around = Around::directory(path.parent().map(Path::to_path_buf), process, log);
+    let mut found = fs::ok_if_hidden(fs::link_metadata(path))?.flatten();
     let is_link = matches!(&found, Some(found) if found.is_symlink());
     if is_link {
-        found = fs::visible(fs::metadata(path))?.flatten();
+        found = fs::ok_if_hidden(fs::metadata(path))?.flatten();
     }
     // The system's name of the current directory has no links in it.
     let is_real = !is_link && path.parent() == process.directory.as_deref();
     let Some(metadata) = found else {
         around
-            .trail
-            .note(Finding::Nothing, || LookedAt::Program(path.to_path_buf()));
+            .log
+            .note(Finding::Nothing, || Probed::Program(path.to_path_buf()));
         return Ok(around);
     };
     if !metadata.is_file() && !metadata.is_dir() {
         around
-            .trail
-            .note(Finding::NoFile, || LookedAt::Program(path.to_path_buf()));
+            .log
+            .note(Finding::NoFile, || Probed::Program(path.to_path_buf()));
         return Ok(Around {
             directory: process.directory.clone(),
             ..around
@@ -270,16 +272,16 @@ fn look_around_script<'t>(
     if metadata.is_dir() {
         return look_around_directory(path, around);
     }
-    if let Some(spec) = beside::partner_of_file(path, &mut around)? {
+    if let Some(spec) = partner::partner_of_file(path, &mut around)? {
         return Ok(Around {
             spec: Some(spec),
             ..around
         });
     }
-    let Some(file) = fs::visible(fs::open_without_waiting(path))? else {
+    let Some(file) = fs::ok_if_hidden(fs::open_without_waiting(path))? else {
         around
-            .trail
-            .note(Finding::Broken, || LookedAt::Program(path.to_path_buf()));
+            .log
+            .note(Finding::Broken, || Probed::Program(path.to_path_buf()));
         return Ok(around);
     };
     let real = if is_real {
@@ -304,19 +306,19 @@ fn look_around_file<'t>(
     let spec = if real == path {
         None
     } else {
-        beside::partner_of_file(&real, &mut around)?
+        partner::partner_of_file(&real, &mut around)?
     };
     if spec.is_some() {
         return Ok(Around { spec, ..around });
     }
-    let inside = inside::script(&mut file, real, around.trail)?;
+    let inside = inside::script(&mut file, real, around.log)?;
     fs::leave_open(file);
     Ok(around.with(inside))
 }
 
 /// A directory that python runs by its `__main__.py`.
 fn look_around_directory<'t>(path: &Path, mut around: Around<'t>) -> Result<Around<'t>> {
-    if let Some(spec) = beside::partner_of_directory(path, &mut around)? {
+    if let Some(spec) = partner::partner_of_directory(path, &mut around)? {
         return Ok(Around {
             spec: Some(spec),
             ..around
@@ -326,7 +328,7 @@ fn look_around_directory<'t>(path: &Path, mut around: Around<'t>) -> Result<Arou
     let spec = if real == path {
         None
     } else {
-        beside::partner_of_directory(&real, &mut around)?
+        partner::partner_of_directory(&real, &mut around)?
     };
     let main = real.join("__main__.py");
     let around = Around {
@@ -336,13 +338,11 @@ fn look_around_directory<'t>(path: &Path, mut around: Around<'t>) -> Result<Arou
     if spec.is_some() {
         return Ok(Around { spec, ..around });
     }
-    let Some(mut file) = fs::visible(fs::open_without_waiting(&main))? else {
-        around
-            .trail
-            .note(Finding::Nothing, || LookedAt::Program(main));
+    let Some(mut file) = fs::ok_if_hidden(fs::open_without_waiting(&main))? else {
+        around.log.note(Finding::Nothing, || Probed::Program(main));
         return Ok(around);
     };
-    let inside = inside::script(&mut file, main, around.trail)?;
+    let inside = inside::script(&mut file, main, around.log)?;
     Ok(around.with(inside))
 }
 
@@ -363,7 +363,7 @@ fn load(path: &Path, what: &str) -> Result<SpecText> {
         &bytes,
         Origin::file(path.to_path_buf()),
         directory,
-        &mut Trail::default(),
+        &mut SearchLog::default(),
     )?;
     if let Some(spec) = inside.spec {
         return Ok(spec);
@@ -391,7 +391,7 @@ pub(in crate::spec) fn inside_text(
     origin: Origin,
     base: Option<PathBuf>,
 ) -> Result<Option<SpecText>> {
-    inside::text(text, origin, base, &mut Trail::default()).map(|inside| inside.spec)
+    inside::text(text, origin, base, &mut SearchLog::default()).map(|inside| inside.spec)
 }
 
 /// The kind of a file whose name leaves no doubt.
@@ -434,7 +434,7 @@ fn kind_by_content(path: &Path, bytes: &[u8]) -> Option<SpecKind> {
 struct Found {
     path: PathBuf,
     /// What kind of place it is, for the trail.
-    place: fn(PathBuf) -> LookedAt,
+    place: fn(PathBuf) -> Probed,
     /// The user whose file it is, or whose link.
     owner: u32,
     /// Whether it is known to be a regular file, which is read faster.
@@ -451,11 +451,11 @@ impl Found {
     /// the one that was asked for.
     fn at(
         path: PathBuf,
-        place: fn(PathBuf) -> LookedAt,
-        trail: &mut Trail,
+        place: fn(PathBuf) -> Probed,
+        log: &mut SearchLog,
     ) -> Result<Option<Self>> {
-        let Some(metadata) = fs::visible(fs::link_metadata(&path))?.flatten() else {
-            trail.note(Finding::Nothing, || place(path));
+        let Some(metadata) = fs::ok_if_hidden(fs::link_metadata(&path))?.flatten() else {
+            log.note(Finding::Nothing, || place(path));
             return Ok(None);
         };
         let target = if metadata.is_symlink() {
@@ -465,7 +465,7 @@ impl Found {
         };
         let kind = target.as_ref().unwrap_or(&metadata).file_type();
         if kind.is_dir() || kind.is_fifo() || kind.is_socket() {
-            trail.note(Finding::NoFile, || place(path));
+            log.note(Finding::NoFile, || place(path));
             return Ok(None);
         }
         Ok(Some(Self {
@@ -482,7 +482,7 @@ impl Found {
         let Some(stranger) = around.trust.stranger(&self.path, self.owner) else {
             return true;
         };
-        around.trail.note(Finding::Stranger(self.owner), || {
+        around.log.note(Finding::Stranger(self.owner), || {
             (self.place)(self.path.clone())
         });
         around
@@ -508,9 +508,7 @@ impl Found {
         } else {
             Finding::Python2
         };
-        around
-            .trail
-            .note(finding, || (self.place)(self.path.clone()));
+        around.log.note(finding, || (self.place)(self.path.clone()));
         if counts { text.map(Some) } else { Ok(None) }
     }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::Result;
 use tracing::debug;
 
-use super::{Around, Finding, Found, LookedAt, by_name};
+use super::{Around, Finding, Found, Probed, by_name};
 use crate::fs;
 use crate::spec::{SpecKind, SpecText};
 
@@ -24,16 +24,16 @@ pub(super) fn up(directory: &Path, around: &mut Around<'_>) -> Result<Option<Spe
         (first, SpecKind::Luci),
         (second, SpecKind::Luci),
     ];
-    let mut climb = fs::Climb::from(directory);
+    let mut climb = fs::Ancestors::from(directory);
     for directory in directory.ancestors() {
         for (name, kind) in names {
             if climb.lacks(name) {
                 around
-                    .trail
-                    .note(Finding::Nothing, || LookedAt::Walk(directory.join(name)));
+                    .log
+                    .note(Finding::Nothing, || Probed::Walk(directory.join(name)));
                 continue;
             }
-            let Some(found) = Found::at(directory.join(name), LookedAt::Walk, around.trail)? else {
+            let Some(found) = Found::at(directory.join(name), Probed::Walk, around.log)? else {
                 continue;
             };
             if found.is_trusted(around)
@@ -44,8 +44,8 @@ pub(super) fn up(directory: &Path, around: &mut Around<'_>) -> Result<Option<Spe
         }
         if !climb.lacks(BARRIER) && is_barrier(&directory.join(BARRIER), around)? {
             debug!(directory = %directory.display(), "no spec up to the barrier");
-            around.trail.note(Finding::Barrier, || {
-                LookedAt::Barrier(directory.join(BARRIER))
+            around.log.note(Finding::Barrier, || {
+                Probed::Barrier(directory.join(BARRIER))
             });
             break;
         }
@@ -57,6 +57,6 @@ pub(super) fn up(directory: &Path, around: &mut Around<'_>) -> Result<Option<Spe
 /// Whether the walk ends at a path: something is there, and it is not what another user may have
 /// put there.
 fn is_barrier(path: &Path, around: &Around<'_>) -> Result<bool> {
-    let found = fs::visible(fs::metadata(path))?.flatten();
+    let found = fs::ok_if_hidden(fs::metadata(path))?.flatten();
     Ok(found.is_some_and(|found| around.trust.stranger(path, found.uid()).is_none()))
 }

@@ -8,7 +8,7 @@ use anyhow::Result;
 use memchr::memmem;
 
 use crate::report::Failure;
-use crate::spec::{Origin, Place, pep723};
+use crate::spec::{Location, Origin, pep723};
 
 const BEGIN: &[u8] = b"[VPYTHON:BEGIN]";
 const END: &[u8] = b"[VPYTHON:END]";
@@ -41,7 +41,7 @@ pub(in crate::spec) fn read(text: &[u8], origin: &Origin) -> Result<Option<Block
         return Ok(None);
     };
     let prefix = prefix(lines[begin], BEGIN);
-    let place = |index: usize| Place {
+    let place = |index: usize| Location {
         file: origin.file.clone(),
         line: index + 1,
         column: 1,

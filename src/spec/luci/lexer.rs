@@ -8,14 +8,14 @@ use std::ops::Range;
 
 /// What is wrong with a text, and where: the offset of a byte.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Mistake {
+pub(super) struct Diagnostic {
     /// Where it is.
     pub offset: usize,
     /// What it is, as the rest of a line that begins with the place.
     pub what: String,
 }
 
-impl Mistake {
+impl Diagnostic {
     /// A mistake at `offset`.
     pub fn new(offset: usize, what: impl Into<String>) -> Self {
         Self {
@@ -88,7 +88,7 @@ impl<'a> Lexer<'a> {
     ///
     /// # Errors
     /// A string that is none.
-    pub fn token(&mut self) -> Result<Token<'a>, Mistake> {
+    pub fn token(&mut self) -> Result<Token<'a>, Diagnostic> {
         self.skip_blank();
         let offset = self.next;
         let rest = &self.text.as_bytes()[offset..];
@@ -122,7 +122,7 @@ impl<'a> Lexer<'a> {
 
     /// The text between `<<WORD` at `offset` and a line that is `WORD`, without the indentation
     /// that its lines share; none where no such text begins there. An extension of LUCI's.
-    pub fn heredoc(&mut self, offset: usize) -> Option<Result<Vec<u8>, Mistake>> {
+    pub fn heredoc(&mut self, offset: usize) -> Option<Result<Vec<u8>, Diagnostic>> {
         let opener = self.text[offset..].split('\n').next()?;
         let word = opener.strip_prefix("<<")?.trim();
         if word.is_empty()
@@ -147,7 +147,7 @@ impl<'a> Lexer<'a> {
             }
             lines.push(line.trim_end_matches(['\r', '\n']));
         }
-        Some(Err(Mistake::new(
+        Some(Err(Diagnostic::new(
             offset,
             format!("no line `{word}` ends the text that begins here"),
         )))
@@ -169,7 +169,7 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    fn string(&mut self) -> Result<Vec<u8>, Mistake> {
+    fn string(&mut self) -> Result<Vec<u8>, Diagnostic> {
         let bytes = self.text.as_bytes();
         let quote = bytes[self.next];
         let mut at = self.next + 1;
@@ -177,16 +177,16 @@ impl<'a> Lexer<'a> {
         loop {
             match bytes.get(at) {
                 None | Some(b'\n') => {
-                    return Err(Mistake::new(
+                    return Err(Diagnostic::new(
                         self.next,
                         format!("no `{}` ends the string on its line", quote as char),
                     ));
                 }
-                Some(0) => return Err(Mistake::new(at, "a NUL byte in a string")),
+                Some(0) => return Err(Diagnostic::new(at, "a NUL byte in a string")),
                 Some(b'\\') => {
                     at += escape(&bytes[at..], &mut content).ok_or_else(|| {
                         let shown: String = self.text[at..].chars().take(2).collect();
-                        Mistake::new(
+                        Diagnostic::new(
                             at,
                             format!(
                                 "`{}` begins no escape that a string can have",

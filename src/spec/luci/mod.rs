@@ -8,13 +8,13 @@
 //! All that is wrong with a text is said at once, each with its line and column; only where it does
 //! not read as protobuf text, that place alone.
 
+#[cfg(test)]
+mod differential_tests;
 pub(super) mod inline;
 mod lexer;
 mod marker;
 mod names;
 pub(super) mod native;
-#[cfg(test)]
-mod oracle;
 mod schema;
 mod seed;
 mod source;
@@ -24,11 +24,11 @@ mod text;
 use anyhow::Result;
 
 use super::{
-    ListedWheel, Packages, Placed, Places, PythonDefault, PythonRange, Spec, SpecText, TagPattern,
+    ListedWheel, Located, Packages, Places, PythonDefault, PythonRange, Spec, SpecText, TagPattern,
 };
 use crate::process::CalledAs;
 use crate::report::Failure;
-use lexer::Mistake;
+use lexer::Diagnostic;
 use schema::{Message, Package, TagEntry, Text};
 
 /// Reads the text, for the program of this name.
@@ -61,7 +61,7 @@ pub(super) fn parse(text: &SpecText) -> Result<Spec> {
             ..spec
         })
     });
-    read.map_err(|mut mistakes: Vec<Mistake>| {
+    read.map_err(|mut mistakes: Vec<Diagnostic>| {
         mistakes.sort_by_key(|mistake| mistake.offset);
         let places = Places::of(&text.origin, &text.content);
         let causes = mistakes
@@ -117,11 +117,11 @@ pub(super) fn begins_with_field(content: &str) -> bool {
 struct Reader<'a> {
     text: &'a SpecText,
     places: Places<'a>,
-    mistakes: Vec<Mistake>,
+    mistakes: Vec<Diagnostic>,
 }
 
 impl Reader<'_> {
-    fn read(mut self, message: Message) -> Result<Spec, Vec<Mistake>> {
+    fn read(mut self, message: Message) -> Result<Spec, Vec<Diagnostic>> {
         let requires_python = message
             .python_version
             .as_ref()
@@ -150,7 +150,7 @@ impl Reader<'_> {
         })
     }
 
-    fn wheel(&mut self, package: Package) -> Option<Placed<ListedWheel>> {
+    fn wheel(&mut self, package: Package) -> Option<Located<ListedWheel>> {
         let offset = package.offset;
         let name = self.named(package.name, offset, "name");
         let version = self.named(package.version, offset, "version");
@@ -158,7 +158,7 @@ impl Reader<'_> {
         let parsed_name = names::parse_name(&name.value);
         let parsed_version = names::parse_version(&version.value);
         let mut read = |text: &Text, what: &str| {
-            self.mistakes.push(Mistake::new(
+            self.mistakes.push(Diagnostic::new(
                 text.offset,
                 format!("`{}` {what}", text.value),
             ))
@@ -176,12 +176,12 @@ impl Reader<'_> {
             match_tags: package.match_tags.into_iter().map(pattern).collect(),
             not_match_tags: package.not_match_tags.into_iter().map(pattern).collect(),
         };
-        Some(Placed { value, place })
+        Some(Located { value, place })
     }
 
-    fn placed_pattern(&self, tag: TagEntry) -> Placed<TagPattern> {
+    fn placed_pattern(&self, tag: TagEntry) -> Located<TagPattern> {
         let place = self.places.at(tag.offset);
-        Placed {
+        Located {
             value: pattern(tag),
             place,
         }
@@ -190,15 +190,17 @@ impl Reader<'_> {
     /// A field that a wheel cannot be without.
     fn named(&mut self, field: Option<Text>, offset: usize, name: &str) -> Option<Text> {
         if field.is_none() {
-            self.mistakes
-                .push(Mistake::new(offset, format!("the wheel has no `{name}`")));
+            self.mistakes.push(Diagnostic::new(
+                offset,
+                format!("the wheel has no `{name}`"),
+            ));
         }
         field
     }
 
     /// The versions that a `python_version` means: any patch level of `3.8`, from `3.8.10` on those
     /// of `3.8`. An empty one asks for nothing.
-    fn python_range(&mut self, text: &Text) -> Option<Placed<PythonRange>> {
+    fn python_range(&mut self, text: &Text) -> Option<Located<PythonRange>> {
         let written = text.value.trim();
         let numbers: Option<Vec<u32>> = written.split('.').map(number).collect();
         let range = match numbers.as_deref() {
@@ -210,14 +212,14 @@ impl Reader<'_> {
                 let what = format!(
                     "`{written}` is no version of Python; write one, two or three numbers, as in `3.11`"
                 );
-                self.mistakes.push(Mistake::new(text.offset, what));
+                self.mistakes.push(Diagnostic::new(text.offset, what));
                 return None;
             }
         };
         // Numbers and dots read as a version whatever the numbers are.
         let specifiers = range.parse().ok()?;
         let place = self.places.at(text.offset);
-        Some(Placed {
+        Some(Located {
             value: PythonRange {
                 specifiers,
                 key: "python_version",

@@ -24,7 +24,7 @@ use super::text::{self, Field, Shape, Value};
 use super::{marker, seed, targets};
 use crate::report::Failure;
 use crate::spec::upgrade::Planned;
-use crate::spec::{ListedWheel, Packages, Placed, Spec, SpecText};
+use crate::spec::{ListedWheel, Located, Packages, Spec, SpecText};
 
 /// What a comment belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -156,7 +156,7 @@ fn refusal(text: &SpecText, problems: Vec<String>) -> Failure {
 /// A wheel as a requirement. Neither names nor versions nor markers have anything that a string in
 /// TOML must escape.
 fn requirement(
-    wheel: &Placed<ListedWheel>,
+    wheel: &Located<ListedWheel>,
     exact: &BTreeMap<PackageName, Version>,
     python: Option<&VersionSpecifiers>,
 ) -> Result<String, String> {
@@ -396,13 +396,13 @@ platforms = [
             warnings: Vec::new(),
             chosen: Chosen::default(),
         };
-        let askers = ["a", "c"]
+        let required_by = ["a", "c"]
             .map(|name| name.parse().unwrap())
             .into_iter()
             .collect();
         let planned = Planned {
             exact: BTreeMap::new(),
-            required: [("b".parse().unwrap(), ("2".parse().unwrap(), askers))]
+            required: [("b".parse().unwrap(), ("2".parse().unwrap(), required_by))]
                 .into_iter()
                 .collect(),
             seeds: vec!["pip".into(), "setuptools<82".into()],

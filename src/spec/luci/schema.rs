@@ -12,7 +12,7 @@
 //! A field that is not in the table, and one that has a single value and is given two, are
 //! mistakes: a spec is never half read. All mistakes of a text are found at once.
 
-use super::lexer::Mistake;
+use super::lexer::Diagnostic;
 use super::text::{Field, Shape, Value};
 use crate::report::nearest;
 
@@ -68,7 +68,7 @@ pub(super) struct TagEntry {
 ///
 /// # Errors
 /// All that does not fit the table above.
-pub(super) fn read(fields: Vec<Field<'_>>) -> Result<Message, Vec<Mistake>> {
+pub(super) fn read(fields: Vec<Field<'_>>) -> Result<Message, Vec<Diagnostic>> {
     let mut reader = Reader::default();
     let message = reader.spec(fields);
     if reader.mistakes.is_empty() {
@@ -80,7 +80,7 @@ pub(super) fn read(fields: Vec<Field<'_>>) -> Result<Message, Vec<Mistake>> {
 
 #[derive(Default)]
 struct Reader {
-    mistakes: Vec<Mistake>,
+    mistakes: Vec<Diagnostic>,
 }
 
 impl Reader {
@@ -213,7 +213,7 @@ impl Reader {
     }
 
     fn mistake(&mut self, offset: usize, what: impl Into<String>) {
-        self.mistakes.push(Mistake::new(offset, what));
+        self.mistakes.push(Diagnostic::new(offset, what));
     }
 }
 
@@ -222,7 +222,7 @@ mod tests {
     use super::super::text;
     use super::*;
 
-    fn read_text(text: &str) -> Result<Message, Vec<Mistake>> {
+    fn read_text(text: &str) -> Result<Message, Vec<Diagnostic>> {
         text::parse(text)
             .map_err(|mistake| vec![mistake])
             .and_then(read)
@@ -272,11 +272,11 @@ mod tests {
         for (text, mistakes, why) in rows {
             let expected = mistakes
                 .iter()
-                .map(|(offset, what)| Mistake::new(*offset, *what))
+                .map(|(offset, what)| Diagnostic::new(*offset, *what))
                 .collect();
             assert_eq!(
                 read_text(text),
-                Err::<Message, Vec<Mistake>>(expected),
+                Err::<Message, Vec<Diagnostic>>(expected),
                 "{why}"
             );
         }

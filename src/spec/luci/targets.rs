@@ -5,17 +5,17 @@
 
 use super::number;
 use crate::spec::platform::{Platform, Target, TargetPython};
-use crate::spec::{Placed, TagPattern};
+use crate::spec::{Located, TagPattern};
 
 /// The targets of tags, in their order, or all tags that name none, each with its place.
 pub(in crate::spec) fn read(
-    tags: &[Placed<TagPattern>],
-) -> Result<Vec<Placed<Target>>, Vec<String>> {
+    tags: &[Located<TagPattern>],
+) -> Result<Vec<Located<Target>>, Vec<String>> {
     let mut targets = Vec::new();
     let mut mistakes = Vec::new();
     for tag in tags {
         match target(&tag.value) {
-            Ok(value) => targets.push(Placed {
+            Ok(value) => targets.push(Located {
                 value,
                 place: tag.place.clone(),
             }),

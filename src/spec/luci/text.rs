@@ -8,7 +8,7 @@
 
 use std::ops::Range;
 
-use super::lexer::{Kind, Lexer, Mistake, Token};
+use super::lexer::{Diagnostic, Kind, Lexer, Token};
 
 /// A field as it is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,7 +50,7 @@ const DEEPEST: usize = 16;
 ///
 /// # Errors
 /// The first place that does not read as protobuf text.
-pub(super) fn parse(text: &str) -> Result<Vec<Field<'_>>, Mistake> {
+pub(super) fn parse(text: &str) -> Result<Vec<Field<'_>>, Diagnostic> {
     parse_with_comments(text).map(|(fields, _)| fields)
 }
 
@@ -60,7 +60,7 @@ pub(super) fn parse(text: &str) -> Result<Vec<Field<'_>>, Mistake> {
 /// The first place that does not read as protobuf text.
 pub(super) fn parse_with_comments(
     text: &str,
-) -> Result<(Vec<Field<'_>>, Vec<Range<usize>>), Mistake> {
+) -> Result<(Vec<Field<'_>>, Vec<Range<usize>>), Diagnostic> {
     let read = || {
         let mut lexer = Lexer::new(text);
         let token = lexer.token()?;
@@ -88,7 +88,7 @@ struct Parser<'a> {
 
 impl<'a> Parser<'a> {
     /// The fields up to the bracket that closes the message, or to the end of the text.
-    fn fields(&mut self) -> Result<Vec<Field<'a>>, Mistake> {
+    fn fields(&mut self) -> Result<Vec<Field<'a>>, Diagnostic> {
         let close = self.open.last().map(|(bracket, _)| closing(*bracket));
         let mut fields = Vec::new();
         loop {
@@ -107,7 +107,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn field(&mut self) -> Result<Field<'a>, Mistake> {
+    fn field(&mut self) -> Result<Field<'a>, Diagnostic> {
         let (name, offset) = (self.token.raw, self.token.offset);
         self.advance()?;
         let has_colon = self.take(b':')?;
@@ -128,7 +128,7 @@ impl<'a> Parser<'a> {
     }
 
     /// A string or a message.
-    fn item(&mut self) -> Result<Value<'a>, Mistake> {
+    fn item(&mut self) -> Result<Value<'a>, Diagnostic> {
         let offset = self.token.offset;
         match self.token.kind {
             Kind::Sign(b'<') => match self.lexer.heredoc(offset) {
@@ -146,13 +146,13 @@ impl<'a> Parser<'a> {
     }
 
     /// A string with those that follow it.
-    fn joined(&mut self, offset: usize, mut content: Vec<u8>) -> Result<Value<'a>, Mistake> {
+    fn joined(&mut self, offset: usize, mut content: Vec<u8>) -> Result<Value<'a>, Diagnostic> {
         while let Kind::Text(more) = &self.token.kind {
             content.extend(more);
             self.advance()?;
         }
         let text = String::from_utf8(content)
-            .map_err(|_| Mistake::new(offset, "the escapes of the string are not UTF-8"))?;
+            .map_err(|_| Diagnostic::new(offset, "the escapes of the string are not UTF-8"))?;
         Ok(Value {
             offset,
             end: self.behind,
@@ -160,7 +160,7 @@ impl<'a> Parser<'a> {
         })
     }
 
-    fn message(&mut self) -> Result<Value<'a>, Mistake> {
+    fn message(&mut self) -> Result<Value<'a>, Diagnostic> {
         let offset = self.open()?;
         let fields = self.fields()?;
         self.open.pop();
@@ -171,7 +171,7 @@ impl<'a> Parser<'a> {
         })
     }
 
-    fn list(&mut self) -> Result<Value<'a>, Mistake> {
+    fn list(&mut self) -> Result<Value<'a>, Diagnostic> {
         let offset = self.open()?;
         let mut items = Vec::new();
         if !self.take(b']')? {
@@ -194,10 +194,10 @@ impl<'a> Parser<'a> {
     }
 
     /// Steps over an opening bracket.
-    fn open(&mut self) -> Result<usize, Mistake> {
+    fn open(&mut self) -> Result<usize, Diagnostic> {
         let offset = self.token.offset;
         if self.open.len() == DEEPEST {
-            return Err(Mistake::new(
+            return Err(Diagnostic::new(
                 offset,
                 format!("more than {DEEPEST} messages inside each other"),
             ));
@@ -208,7 +208,7 @@ impl<'a> Parser<'a> {
     }
 
     /// Steps over a sign, if it stands here.
-    fn take(&mut self, sign: u8) -> Result<bool, Mistake> {
+    fn take(&mut self, sign: u8) -> Result<bool, Diagnostic> {
         let is_here = self.token.kind == Kind::Sign(sign);
         if is_here {
             self.advance()?;
@@ -216,14 +216,14 @@ impl<'a> Parser<'a> {
         Ok(is_here)
     }
 
-    fn advance(&mut self) -> Result<(), Mistake> {
+    fn advance(&mut self) -> Result<(), Diagnostic> {
         self.behind = self.token.offset + self.token.raw.len();
         self.token = self.lexer.token()?;
         Ok(())
     }
 
-    fn unexpected(&self, expected: &str) -> Mistake {
-        Mistake::new(
+    fn unexpected(&self, expected: &str) -> Diagnostic {
+        Diagnostic::new(
             self.token.offset,
             format!("expected {expected}, and found {}", self.token.title()),
         )
@@ -231,17 +231,17 @@ impl<'a> Parser<'a> {
 
     /// The same where a bracket may have been forgotten: it is said since when the last one is
     /// open.
-    fn unclosed(&self, expected: &str) -> Mistake {
-        let Mistake { offset, what } = self.unexpected(expected);
+    fn unclosed(&self, expected: &str) -> Diagnostic {
+        let Diagnostic { offset, what } = self.unexpected(expected);
         let Some((bracket, opened)) = self.open.last() else {
-            return Mistake { offset, what };
+            return Diagnostic { offset, what };
         };
         let since = match self.text[*opened..offset].matches('\n').count() {
             0 => "in this line".to_owned(),
             1 => "since the line before".to_owned(),
             lines => format!("since {lines} lines before"),
         };
-        Mistake::new(
+        Diagnostic::new(
             offset,
             format!("{what}; `{}` is open {since}", *bracket as char),
         )
@@ -257,7 +257,7 @@ fn closing(bracket: u8) -> u8 {
 }
 
 /// The same mistake by its true name, where it stands in a line that a merge left behind.
-fn about_merge_marker(text: &str, mistake: &Mistake) -> Option<Mistake> {
+fn about_merge_marker(text: &str, mistake: &Diagnostic) -> Option<Diagnostic> {
     let start = text[..mistake.offset]
         .rfind('\n')
         .map_or(0, |newline| newline + 1);
@@ -266,7 +266,7 @@ fn about_merge_marker(text: &str, mistake: &Mistake) -> Option<Mistake> {
         .into_iter()
         .find(|marker| line.trim_start().starts_with(marker))?;
     let offset = start + line.len() - line.trim_start().len();
-    Some(Mistake::new(
+    Some(Diagnostic::new(
         offset,
         format!("`{marker}` was left by a merge that is not resolved"),
     ))
@@ -351,7 +351,7 @@ mod tests {
             ("m:\n<<<<<<< HEAD\n", 3, "`<<<<<<<` was left by a merge that is not resolved", "in the place of a value"),
         ];
         for (text, offset, what, why) in rows {
-            assert_eq!(parse(text), Err(Mistake::new(*offset, *what)), "{why}");
+            assert_eq!(parse(text), Err(Diagnostic::new(*offset, *what)), "{why}");
         }
     }
 
@@ -376,7 +376,7 @@ mod tests {
         let deep = "m <".repeat(100_000);
         assert_eq!(
             parse(&deep),
-            Err(Mistake::new(
+            Err(Diagnostic::new(
                 3 * DEEPEST + 2,
                 "more than 16 messages inside each other"
             ))

@@ -5,8 +5,8 @@
 //! is recorded in it, so that a spec that has changed since is noticed. Which of the packages count
 //! on an interpreter, and where their files are, is for the plan.
 
-mod basis;
-mod beside;
+mod bind;
+mod inputs;
 mod marker;
 mod name;
 mod read;
@@ -20,12 +20,12 @@ use anyhow::Result;
 use pep440_rs::{Version, VersionSpecifiers};
 use pep508_rs::{MarkerEnvironment, MarkerTree, PackageName};
 
-use super::{Asked, Packages, Placed, PythonRange, Spec, SpecText};
+use super::{Located, Packages, PythonRange, Requested, Spec, SpecText};
 use crate::fs::{Digest, LongDigest};
 use crate::report::{Failure, program, shell_word};
 
-pub use basis::Basis;
-pub(super) use beside::bind;
+pub(super) use bind::bind;
+pub use inputs::Basis;
 pub(super) use name::is_lock;
 pub(super) use read::file_name;
 pub(super) use text::LockText;
@@ -38,11 +38,11 @@ pub struct Lock {
     /// The file.
     pub path: PathBuf,
     /// The Python versions that it is for; none where it is for any.
-    pub requires_python: Option<Placed<PythonRange>>,
+    pub requires_python: Option<Located<PythonRange>>,
     /// It is for interpreters that satisfy one of these; none where it is for any.
-    pub environments: Vec<Placed<Marker>>,
+    pub environments: Vec<Located<Marker>>,
     /// All that it locks, in its order.
-    pub packages: Vec<Placed<LockedPackage>>,
+    pub packages: Vec<Located<LockedPackage>>,
     /// What it was made from, if vpython made it.
     pub basis: Option<Basis>,
     /// The spec that it binds; none where it is the spec itself.
@@ -66,7 +66,7 @@ pub struct Bound {
     /// The file that it stands in.
     pub file: PathBuf,
     /// What it asks for.
-    pub asked: Vec<Placed<Asked>>,
+    pub asked: Vec<Located<Requested>>,
 }
 
 /// An environment marker (PEP 508).
@@ -98,7 +98,7 @@ pub struct LockedPackage {
     /// The Python versions that will do; none where any will.
     pub requires_python: Option<VersionSpecifiers>,
     /// The files to choose from.
-    pub wheels: Vec<Placed<LockedWheel>>,
+    pub wheels: Vec<Located<LockedWheel>>,
     /// What else there is to install it from, as a person would name it; vpython installs wheels
     /// alone.
     pub other_source: Option<&'static str>,

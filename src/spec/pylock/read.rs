@@ -14,7 +14,7 @@ use toml::Spanned;
 use super::text::LockText;
 use super::{Basis, Lock, LockForm, LockedPackage, LockedWheel, Marker, marker};
 use crate::fs::{Digest, LongDigest};
-use crate::spec::{Placed, SpecText};
+use crate::spec::{Located, SpecText};
 
 /// The version of the format that is known in full.
 const KNOWN: [u64; 2] = [1, 0];
@@ -102,7 +102,7 @@ impl Reader<'_> {
             .and_then(|range| self.toml.python_range(&range));
         let environments = raw.environments.iter().filter_map(|written| {
             let value = self.marker(Some(written), &groups)?;
-            Some(Placed {
+            Some(Located {
                 value,
                 place: self.toml.place(written.span().start),
             })
@@ -170,7 +170,7 @@ impl Reader<'_> {
         }
     }
 
-    fn package(&mut self, raw: RawPackage, groups: &[String]) -> Option<Placed<LockedPackage>> {
+    fn package(&mut self, raw: RawPackage, groups: &[String]) -> Option<Located<LockedPackage>> {
         let RawPackage {
             name,
             version,
@@ -221,10 +221,10 @@ impl Reader<'_> {
             wheels,
             other_source,
         };
-        Some(Placed { value, place })
+        Some(Located { value, place })
     }
 
-    fn wheel(&mut self, file: Spanned<RawFile>) -> Option<Placed<LockedWheel>> {
+    fn wheel(&mut self, file: Spanned<RawFile>) -> Option<Located<LockedWheel>> {
         let offset = file.span().start;
         let file = file.into_inner();
         let Some(file_name) = file.file_name() else {
@@ -265,7 +265,7 @@ impl Reader<'_> {
             sha256,
             long_digests,
         };
-        Some(Placed {
+        Some(Located {
             value,
             place: self.toml.place(offset),
         })
@@ -356,7 +356,7 @@ mod tests {
             .packages
             .iter()
             .map(|package| {
-                let Placed {
+                let Located {
                     value:
                         LockedPackage {
                             name,

@@ -8,7 +8,7 @@ use pep440_rs::VersionSpecifiers;
 use toml::Spanned;
 
 use crate::report::Failure;
-use crate::spec::{Place, Placed, Places, PythonRange, SpecText};
+use crate::spec::{Located, Location, Places, PythonRange, SpecText};
 
 /// A text that is being read, with what was found wrong so far.
 pub(in crate::spec) struct LockText<'a> {
@@ -83,21 +83,21 @@ impl<'a> LockText<'a> {
     }
 
     /// The value of `requires-python`.
-    pub fn python_range(&mut self, written: &Spanned<String>) -> Option<Placed<PythonRange>> {
+    pub fn python_range(&mut self, written: &Spanned<String>) -> Option<Located<PythonRange>> {
         let specifiers: VersionSpecifiers = self.parsed(Some(written), "version range")?;
         let value = PythonRange {
             written: specifiers.to_string(),
             specifiers,
             key: "requires-python",
         };
-        Some(Placed {
+        Some(Located {
             value,
             place: self.place(written.span().start),
         })
     }
 
     /// The place of the byte at `offset`.
-    pub fn place(&self, offset: usize) -> Place {
+    pub fn place(&self, offset: usize) -> Location {
         self.places.at(offset)
     }
 

@@ -17,8 +17,8 @@ use anyhow::Result;
 use url::Url;
 
 use super::{
-    Asked, Packages, Place, Placed, Requirement, Requirements, Source, Spec, SpecKind, SpecText,
-    find,
+    Located, Location, Packages, Requested, Requirement, Requirements, Source, Spec, SpecKind,
+    SpecText, find,
 };
 use crate::fs::{self, Digest, Stamp, Stamped};
 use crate::process::Process;
@@ -129,7 +129,7 @@ impl<'a> Reader<'a> {
 
     fn file(&mut self, text: &SpecText, role: Role) {
         for Line { index, text: line } in lines::parse(&text.content) {
-            let place = Place {
+            let place = Location {
                 file: text.origin.file.clone(),
                 line: text.origin.lines_before + index + 1,
                 column: 1,
@@ -161,7 +161,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A line that is options alone.
-    fn options(&mut self, options: Options, text: &SpecText, place: &Place) {
+    fn options(&mut self, options: Options, text: &SpecText, place: &Location) {
         self.warn_of_what_changes_nothing(&options, place);
         for project in options.editable {
             let what = format!(
@@ -188,7 +188,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn warn_of_what_changes_nothing(&mut self, options: &Options, place: &Place) {
+    fn warn_of_what_changes_nothing(&mut self, options: &Options, place: &Location) {
         let mut warn = |option: &str, why: &str| {
             self.spec
                 .warnings
@@ -221,7 +221,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn find_links(&mut self, directory: &str, text: &SpecText, place: &Place) {
+    fn find_links(&mut self, directory: &str, text: &SpecText, place: &Location) {
         let value = match Url::parse(directory) {
             Ok(url) if url.scheme() == "file" => match url.to_file_path() {
                 Ok(path) => path,
@@ -240,14 +240,14 @@ impl<'a> Reader<'a> {
             }
             _ => text.resolve(directory),
         };
-        self.spec.wheelhouses.push(Placed {
+        self.spec.wheelhouses.push(Located {
             value,
             place: place.clone(),
         });
     }
 
     /// A file that another names, relative to that one.
-    fn nested(&mut self, path: &str, role: Role, text: &SpecText, place: &Place) {
+    fn nested(&mut self, path: &str, role: Role, text: &SpecText, place: &Location) {
         let path = match Url::parse(path)
             .ok()
             .filter(|url| url.scheme() == "file")
@@ -310,7 +310,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn requirement(&mut self, text: &str, options: &Options, place: Place, role: Role) {
+    fn requirement(&mut self, text: &str, options: &Options, place: Location, role: Role) {
         self.warn_of_what_changes_nothing(options, &place);
         let hashes = self.hashes(&options.hash, &place);
         let requirement = match parse_requirement(text) {
@@ -318,8 +318,8 @@ impl<'a> Reader<'a> {
             Err(why) => return self.problem(&place, &why),
         };
         let Some(hashes) = hashes else { return };
-        let asked = Placed {
-            value: Asked {
+        let asked = Located {
+            value: Requested {
                 requirement,
                 hashes,
             },
@@ -332,7 +332,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The digests of a line; none where one of them is wrong.
-    fn hashes(&mut self, written: &[String], place: &Place) -> Option<Vec<Digest>> {
+    fn hashes(&mut self, written: &[String], place: &Location) -> Option<Vec<Digest>> {
         let mut hashes = Vec::new();
         let problems = self.problems.len();
         for text in written {
@@ -363,7 +363,7 @@ impl<'a> Reader<'a> {
         (problems == self.problems.len()).then_some(hashes)
     }
 
-    fn problem(&mut self, place: &Place, what: &str) {
+    fn problem(&mut self, place: &Location, what: &str) {
         self.problems.push(format!("{place}: {what}"));
     }
 }

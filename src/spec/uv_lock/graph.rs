@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use pep440_rs::Version;
 use pep508_rs::{ExtraName, MarkerTree, PackageName};
 
-use crate::spec::{Asked, LockedPackage, Placed};
+use crate::spec::{Located, LockedPackage, Requested};
 
 /// A lock that needs more steps than this to be followed was not made by uv: with 3,000 packages it
 /// takes some ten thousand.
@@ -19,7 +19,7 @@ pub(super) type Source = BTreeMap<String, toml::Value>;
 /// A package, with what it requires.
 pub(super) struct Node {
     /// The package, which as yet is wanted nowhere in particular.
-    pub package: Placed<LockedPackage>,
+    pub package: Located<LockedPackage>,
     /// Where it is from.
     pub source: Source,
     /// Where this version of the project was chosen; everywhere, where it is the only one.
@@ -64,7 +64,7 @@ impl Edge {
 /// Where each package is wanted, by its place in the lock; or what is wrong, and where in the text.
 pub(super) fn wanted(
     nodes: &[Node],
-    asked: &[Placed<Asked>],
+    asked: &[Located<Requested>],
     is_followed: bool,
 ) -> Result<Vec<MarkerTree>, (usize, String)> {
     let mut walk = Walk {

@@ -14,7 +14,7 @@ use super::graph::{self, Edge, Node, Source};
 use crate::spec::pylock::{
     Bound, Lock, LockForm, LockText, LockedPackage, LockedWheel, Marker, file_name,
 };
-use crate::spec::{Asked, Dependencies, Placed, SpecText, parse_marker};
+use crate::spec::{Dependencies, Located, Requested, SpecText, parse_marker};
 
 /// The version of the form that is known.
 const KNOWN: u64 = 1;
@@ -125,7 +125,11 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     /// The lock, and what the spec asks for that it was not made for.
-    fn read(&mut self, asked: &[Placed<Asked>], is_followed: bool) -> Option<(Lock, Vec<String>)> {
+    fn read(
+        &mut self,
+        asked: &[Located<Requested>],
+        is_followed: bool,
+    ) -> Option<(Lock, Vec<String>)> {
         let RawVersion { version } = self.toml.deserialize()?;
         if *version.get_ref() != KNOWN {
             let what = format!(
@@ -142,7 +146,7 @@ impl Reader<'_> {
             .and_then(|range| self.toml.python_range(range));
         let environments = raw.supported_markers.iter().filter_map(|written| {
             let tree = self.marker(Some(written))?;
-            Some(Placed {
+            Some(Located {
                 value: Marker {
                     tree,
                     written: written.get_ref().clone(),
@@ -171,13 +175,13 @@ impl Reader<'_> {
         let packages = packages.map(
             |(
                 Node {
-                    package: Placed { value, place },
+                    package: Located { value, place },
                     ..
                 },
                 tree,
             )| {
                 let marker = tree.try_to_string().map(|written| Marker { tree, written });
-                Placed {
+                Located {
                     value: LockedPackage { marker, ..value },
                     place,
                 }
@@ -245,7 +249,7 @@ impl Reader<'_> {
             other_source,
         };
         Some(Node {
-            package: Placed { value, place },
+            package: Located { value, place },
             source: raw.source,
             fork,
             requires,
@@ -279,7 +283,7 @@ impl Reader<'_> {
         })
     }
 
-    fn wheel(&mut self, raw: Spanned<RawWheel>, source: &Source) -> Option<Placed<LockedWheel>> {
+    fn wheel(&mut self, raw: Spanned<RawWheel>, source: &Source) -> Option<Located<LockedWheel>> {
         let offset = raw.span().start;
         let RawWheel {
             url,
@@ -328,7 +332,7 @@ impl Reader<'_> {
             sha256,
             long_digests: Vec::new(),
         };
-        Some(Placed {
+        Some(Located {
             value,
             place: self.toml.place(offset),
         })
@@ -348,7 +352,7 @@ impl Reader<'_> {
 
 /// What a spec asks for and a lock was not made for, a sentence each. Markers are left out: uv
 /// writes them shorter where Python's version allows it.
-fn changes(asked: &[Placed<Asked>], raw: &RawLock) -> Vec<String> {
+fn changes(asked: &[Located<Requested>], raw: &RawLock) -> Vec<String> {
     let of_projects = raw
         .packages
         .iter()
@@ -367,7 +371,7 @@ fn changes(asked: &[Placed<Asked>], raw: &RawLock) -> Vec<String> {
         .iter()
         .map(|package| package.name.get_ref().parse::<PackageName>());
     let has = |name: &PackageName| groups.clone().any(|known| known.as_ref() == Ok(name));
-    let is_new = |asked: &&Placed<Asked>| {
+    let is_new = |asked: &&Located<Requested>| {
         let requirement = &asked.value.requirement;
         let range = match &requirement.version_or_url {
             Some(VersionOrUrl::VersionSpecifier(range)) => sorted(range),

@@ -6,8 +6,8 @@
 //! no locks nothing is removed. Unpacked wheels go only while nobody builds, since a build links
 //! them before any environment names them.
 
-mod ledger;
-mod rubbish;
+mod accounting;
+mod garbage;
 
 use std::cell::LazyCell;
 use std::collections::{BTreeSet, HashSet};
@@ -16,11 +16,11 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::Result;
 
-use super::programs::Programs;
+use super::processes::Processes;
 use super::usage::{Stored, Usage};
 use super::{MANIFEST, Store, Use};
 use crate::fs::{self, Digest};
-use ledger::Ledger;
+use accounting::Ledger;
 
 /// What may stay.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,7 +95,7 @@ impl Store {
         let stored = self.stored()?;
         let mut ledger = Ledger::of(usage, &stored);
         // Only if there is something to remove.
-        let programs = LazyCell::new(Programs::look);
+        let programs = LazyCell::new(Processes::look);
         let mut pruned = Pruned::default();
         for candidate in stored {
             let is_too_much = limits.max_size.is_some_and(|max| ledger.total() > max);
@@ -122,7 +122,7 @@ impl Store {
     pub(super) fn remove_environment(
         &self,
         path: &Path,
-        programs: &Programs,
+        programs: &Processes,
         act: Act,
     ) -> Result<Use> {
         let name = path.join(MANIFEST);

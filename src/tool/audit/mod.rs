@@ -15,9 +15,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use rayon::prelude::*;
 
-use super::bundle;
 use super::elf::{Elf, Precedence};
-use super::listing::Member;
+use super::interpreter_copy;
+use super::pack_manifest::Member;
 use crate::fs;
 use crate::plan::Facts;
 use crate::report;
@@ -77,7 +77,8 @@ impl Audit {
                     Member::Link { target, .. } => target.clone().into_bytes(),
                     Member::File { .. } => fs::read(&surroundings.staged.join(path))?,
                 };
-                let places = &places[usize::from(surroundings.with_python && bundle::holds(path))];
+                let places =
+                    &places[usize::from(surroundings.with_python && interpreter_copy::holds(path))];
                 let named = places.find(&content, Form::of(path, &content));
                 Ok((
                     RunPath::look(path, content, &ground),
@@ -207,7 +208,7 @@ impl Surroundings<'_> {
         );
         if let Some(base) = self.base() {
             if self.with_python {
-                inside.push((base.to_path_buf(), bundle::DIRECTORY.into()));
+                inside.push((base.to_path_buf(), interpreter_copy::DIRECTORY.into()));
             }
             if self.interpreter.is_python2() {
                 // Of these an environment has the libraries where they are in the base.

@@ -45,8 +45,8 @@ impl<'w> Graph<'w> {
         let mut required = vec![Vec::new(); wheels.len()];
         let mut roots = Vec::new();
         for (place, wheel) in wheels.iter().enumerate() {
-            for asker in &wheel.required_by {
-                let asking = match asker.project() {
+            for required_by in &wheel.required_by {
+                let asking = match required_by.project() {
                     Some(project) => places.get(project).map(|from| &mut required[*from]),
                     None => Some(&mut roots),
                 };
@@ -220,18 +220,18 @@ mod tests {
 
     use super::*;
     use crate::fs::Digest;
-    use crate::plan::Asker;
-    use crate::spec::Place;
+    use crate::plan::RequiredBy;
+    use crate::spec::Location;
 
     /// A wheel that the spec asks for where no other does.
-    fn wheel(name: &str, askers: &[&str]) -> PlannedWheel {
-        let asker = |asker: &&str| match *asker {
-            "" => Asker::Spec(Place {
+    fn wheel(name: &str, required_by: &[&str]) -> PlannedWheel {
+        let requirer = |required_by: &&str| match *required_by {
+            "" => RequiredBy::Spec(Location {
                 file: None,
                 line: 1,
                 column: 1,
             }),
-            project => Asker::Wheel {
+            project => RequiredBy::Wheel {
                 project: PackageName::from_str(project).unwrap(),
                 version: Version::new([1]),
                 file_name: String::new(),
@@ -243,7 +243,7 @@ mod tests {
             path: format!("{name}-1-py3-none-any.whl").into(),
             size: 0,
             sha256: Digest::of(b""),
-            required_by: askers.iter().map(asker).collect(),
+            required_by: required_by.iter().map(requirer).collect(),
         }
     }
 
@@ -261,7 +261,7 @@ mod tests {
         for (wheels, expected) in rows {
             let wheels: Vec<_> = wheels
                 .iter()
-                .map(|(name, askers)| wheel(name, askers))
+                .map(|(name, required_by)| wheel(name, required_by))
                 .collect();
             assert_eq!(Graph::of(&wheels).tree(), expected);
         }

@@ -11,10 +11,10 @@ use super::graph::Graph;
 use super::{Explanation, Interpreter, Outlook, searched};
 use crate::invocation;
 use crate::plan::interpreter::Source;
-use crate::plan::{Asker, PlannedWheel};
+use crate::plan::{PlannedWheel, RequiredBy};
 use crate::process::variable;
 use crate::report;
-use crate::spec::{Packages, Place, SpecKind};
+use crate::spec::{Location, Packages, SpecKind};
 
 /// The version of the form. Fields may be added without another; none changes its meaning or goes.
 const VERSION: u32 = 1;
@@ -237,7 +237,7 @@ fn wheel(wheel: &PlannedWheel) -> Wheel {
         version: wheel.version.to_string(),
         file: path(&wheel.path),
         sha256: wheel.sha256.to_string(),
-        required_by: wheel.required_by.iter().map(asker).collect(),
+        required_by: wheel.required_by.iter().map(required_by_title).collect(),
     }
 }
 
@@ -249,30 +249,30 @@ fn edge((from, to): (Option<&PackageName>, &PackageName)) -> Edge {
 }
 
 /// Who asks for a wheel: a place in a spec, or a wheel by name and version.
-pub(super) fn asker(asker: &Asker) -> String {
-    match asker {
-        Asker::Spec(Place {
+pub(super) fn required_by_title(required_by: &RequiredBy) -> String {
+    match required_by {
+        RequiredBy::Spec(Location {
             file: Some(file),
             line,
             ..
         })
-        | Asker::Lock(Place {
+        | RequiredBy::Lock(Location {
             file: Some(file),
             line,
             ..
         }) => {
             format!("{}, line {line}", file.display())
         }
-        Asker::Spec(Place {
+        RequiredBy::Spec(Location {
             file: None, line, ..
         })
-        | Asker::Lock(Place {
+        | RequiredBy::Lock(Location {
             file: None, line, ..
         }) => {
             format!("the text of -c, line {line}")
         }
-        Asker::Seed => asker.to_string(),
-        Asker::Wheel {
+        RequiredBy::Seed => required_by.to_string(),
+        RequiredBy::Wheel {
             project, version, ..
         } => format!("{project} {version}"),
     }

@@ -21,7 +21,7 @@ use crate::plan::interpreter::{self, InterpreterChoice};
 use crate::plan::{self, Evidence, Facts, Key, Plan, PlannedWheel, Seed};
 use crate::process::{Process, variable};
 use crate::report::{self, table};
-use crate::spec::{self, Look, Spec, SpecText, SystemPackages, Trail};
+use crate::spec::{self, Probe, SearchLog, Spec, SpecText, SystemPackages};
 use crate::store::Store;
 use graph::Graph;
 pub use miss::why as why_missed;
@@ -35,7 +35,7 @@ pub struct Explanation {
     /// The `vpython.conf` that counts.
     conf: Option<PathBuf>,
     settings: Vec<Setting>,
-    searched: Vec<Look>,
+    searched: Vec<Probe>,
     text: Option<SpecText>,
     spec: Option<Spec>,
     interpreter: Interpreter,
@@ -167,9 +167,9 @@ impl Explanation {
 
     /// Goes the way of a launch, and keeps what is found on it.
     fn follow(&mut self, invocation: &Invocation, process: &Process) -> Result<()> {
-        let mut trail = Trail::on();
-        let text = spec::find_by(&mut trail, invocation, process);
-        self.searched = trail.looks();
+        let mut log = SearchLog::on();
+        let text = spec::find_by(&mut log, invocation, process);
+        self.searched = log.looks();
         if self.target == Target::Information {
             self.outlook = Outlook::Unneeded;
             return self.inform(text.ok(), invocation, process);

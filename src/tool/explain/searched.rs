@@ -5,28 +5,28 @@ use std::ffi::OsStr;
 use std::mem::discriminant;
 use std::path::Path;
 
-use crate::spec::{Block, Finding, Look, LookedAt};
+use crate::spec::{Block, Finding, Probe, Probed};
 
 /// Where a look went.
-pub(super) fn place(look: &Look) -> String {
+pub(super) fn place(look: &Probe) -> String {
     match &look.place {
-        LookedAt::Flag(None) => "-vpython-spec".to_owned(),
-        LookedAt::Flag(Some(path)) => format!("-vpython-spec {}", path.display()),
-        LookedAt::Variable(None) => "VPYTHON_DEFAULT_SPEC".to_owned(),
-        LookedAt::Variable(Some(path)) => format!("VPYTHON_DEFAULT_SPEC={}", path.display()),
-        LookedAt::Conf(conf, path) => {
+        Probed::Flag(None) => "-vpython-spec".to_owned(),
+        Probed::Flag(Some(path)) => format!("-vpython-spec {}", path.display()),
+        Probed::Variable(None) => "VPYTHON_DEFAULT_SPEC".to_owned(),
+        Probed::Variable(Some(path)) => format!("VPYTHON_DEFAULT_SPEC={}", path.display()),
+        Probed::Conf(conf, path) => {
             format!("default-spec of {}: {}", conf.display(), path.display())
         }
-        LookedAt::Block(block, file) => format!("{}, {}", program(file.as_deref()), title(*block)),
-        LookedAt::Program(path)
-        | LookedAt::Partner(path)
-        | LookedAt::Walk(path)
-        | LookedAt::Barrier(path) => path.display().to_string(),
+        Probed::Block(block, file) => format!("{}, {}", program(file.as_deref()), title(*block)),
+        Probed::Program(path)
+        | Probed::Partner(path)
+        | Probed::Walk(path)
+        | Probed::Barrier(path) => path.display().to_string(),
     }
 }
 
 /// What a look found, in a word; none for nothing.
-pub(super) fn found(look: &Look) -> Option<&'static str> {
+pub(super) fn found(look: &Probe) -> Option<&'static str> {
     Some(match look.found {
         Finding::Nothing => return None,
         Finding::Spec => "spec",
@@ -56,51 +56,51 @@ fn title(block: Block) -> &'static str {
 
 /// The places and what was found, a row each. What was found in a directory or program stands for
 /// it; places of one kind with nothing in them are one row; a flag that is not given is none.
-pub(super) fn summary(looks: &[Look]) -> Vec<[String; 2]> {
+pub(super) fn summary(looks: &[Probe]) -> Vec<[String; 2]> {
     let mut rows = Vec::new();
     let mut groups = looks
         .chunk_by(|one, next| is_nothing(one) && is_nothing(next) && is_alike(one, next))
         .peekable();
     while let Some(group) = groups.next() {
         let next = groups.peek().and_then(|group| group.first());
-        let is_covered = |look: &Look| {
+        let is_covered = |look: &Probe| {
             is_nothing(look)
                 && next.is_some_and(|next| subject(next) == subject(look) && is_alike(look, next))
         };
-        let group: Vec<&Look> = group.iter().filter(|look| !is_covered(look)).collect();
+        let group: Vec<&Probe> = group.iter().filter(|look| !is_covered(look)).collect();
         rows.extend(row(&group));
     }
     rows
 }
 
-fn is_nothing(look: &Look) -> bool {
+fn is_nothing(look: &Probe) -> bool {
     look.found == Finding::Nothing
 }
 
 /// Whether two looks went to places of one kind: partners and blocks of one program, or files on
 /// the walk.
-fn is_alike(one: &Look, other: &Look) -> bool {
-    let is_walk = matches!(one.place, LookedAt::Walk(_));
+fn is_alike(one: &Probe, other: &Probe) -> bool {
+    let is_walk = matches!(one.place, Probed::Walk(_));
     discriminant(&one.place) == discriminant(&other.place)
         && (is_walk || subject(one) == subject(other))
 }
 
 /// The program or directory that a look was for.
-fn subject(look: &Look) -> String {
+fn subject(look: &Probe) -> String {
     match &look.place {
-        LookedAt::Partner(path) => path.with_extension("").display().to_string(),
-        LookedAt::Block(_, file) => program(file.as_deref()),
-        LookedAt::Walk(path) => path.parent().unwrap_or(path).display().to_string(),
+        Probed::Partner(path) => path.with_extension("").display().to_string(),
+        Probed::Block(_, file) => program(file.as_deref()),
+        Probed::Walk(path) => path.parent().unwrap_or(path).display().to_string(),
         _ => place(look),
     }
 }
 
 /// The names that looks of one kind were for, or the endings of these, each once, in order:
 /// `a, b or c`.
-fn endings(group: &[&Look], ending: impl Fn(&Path) -> Option<&OsStr>) -> String {
+fn endings(group: &[&Probe], ending: impl Fn(&Path) -> Option<&OsStr>) -> String {
     let mut endings: Vec<String> = Vec::new();
     for look in group {
-        if let LookedAt::Partner(path) | LookedAt::Walk(path) = &look.place
+        if let Probed::Partner(path) | Probed::Walk(path) = &look.place
             && let Some(ending) = ending(path).map(|ending| ending.to_string_lossy().into_owned())
             && !endings.contains(&ending)
         {
@@ -114,7 +114,7 @@ fn endings(group: &[&Look], ending: impl Fn(&Path) -> Option<&OsStr>) -> String 
 }
 
 /// The row of looks of one kind.
-fn row(group: &[&Look]) -> Option<[String; 2]> {
+fn row(group: &[&Probe]) -> Option<[String; 2]> {
     let (first, last) = (group.first()?, group.last()?);
     let (partners, names) = (
         endings(group, Path::extension),
@@ -122,14 +122,14 @@ fn row(group: &[&Look]) -> Option<[String; 2]> {
     );
     let (from, to) = (subject(first), subject(last));
     let (place, found) = match (&first.place, first.found) {
-        (LookedAt::Flag(None), _) => return None,
-        (LookedAt::Variable(None), _) => (place(first), "not set".to_owned()),
-        (LookedAt::Partner(_), Finding::Nothing) => (
+        (Probed::Flag(None), _) => return None,
+        (Probed::Variable(None), _) => (place(first), "not set".to_owned()),
+        (Probed::Partner(_), Finding::Nothing) => (
             from,
             format!("no partner file, .{}", partners.replace(" or ", " or .")),
         ),
-        (LookedAt::Block(..), Finding::Nothing) => (from, "no block".to_owned()),
-        (LookedAt::Walk(_), Finding::Nothing) => {
+        (Probed::Block(..), Finding::Nothing) => (from, "no block".to_owned()),
+        (Probed::Walk(_), Finding::Nothing) => {
             let directories = if from == to {
                 from
             } else {
@@ -137,13 +137,13 @@ fn row(group: &[&Look]) -> Option<[String; 2]> {
             };
             (directories, format!("no {names}"))
         }
-        (LookedAt::Program(_), Finding::Nothing) => {
+        (Probed::Program(_), Finding::Nothing) => {
             (from, "no such file; python will say so".to_owned())
         }
-        (LookedAt::Program(_), Finding::Broken) => {
+        (Probed::Program(_), Finding::Broken) => {
             (from, "cannot be opened; python will say so".to_owned())
         }
-        (LookedAt::Program(_), Finding::NoFile) => (from, "no file; not looked into".to_owned()),
+        (Probed::Program(_), Finding::NoFile) => (from, "no file; not looked into".to_owned()),
         (_, Finding::Nothing) => (place(first), "nothing".to_owned()),
         (_, Finding::Spec) => (place(first), "the spec".to_owned()),
         (_, Finding::Broken) => (place(first), "cannot be read".to_owned()),
@@ -165,15 +165,15 @@ mod tests {
 
     #[test]
     fn a_reader_sees_what_matters() {
-        let look = |place, found| Look { place, found };
-        let partner = |path: &str, found| look(LookedAt::Partner(path.into()), found);
-        let walk = |path: &str, found| look(LookedAt::Walk(path.into()), found);
-        let block = |block, found| look(LookedAt::Block(block, Some("/a/b/x.py".into())), found);
+        let look = |place, found| Probe { place, found };
+        let partner = |path: &str, found| look(Probed::Partner(path.into()), found);
+        let walk = |path: &str, found| look(Probed::Walk(path.into()), found);
+        let block = |block, found| look(Probed::Block(block, Some("/a/b/x.py".into())), found);
         let names = |directory: &str| {
             ["vpython.toml", ".vpython3", ".vpython"].map(|name| format!("{directory}/{name}"))
         };
         let empty = |directory: &str| names(directory).map(|path| walk(&path, Finding::Nothing));
-        let flag = look(LookedAt::Flag(None), Finding::Nothing);
+        let flag = look(Probed::Flag(None), Finding::Nothing);
         let no_partner = [".vpython3", ".vpython"]
             .map(|suffix| partner(&format!("/a/b/x.py{suffix}"), Finding::Nothing));
         let no_block = [Block::Pep723, Block::Luci].map(|kind| block(kind, Finding::Nothing));

@@ -8,7 +8,7 @@ use pep508_rs::PackageName;
 use super::{Explanation, Outlook, json, searched};
 use crate::fs::Stamped;
 use crate::invocation::Target;
-use crate::plan::{Asker, PlannedWheel};
+use crate::plan::{PlannedWheel, RequiredBy};
 use crate::report;
 use crate::report::table::{self, Cell};
 use crate::spec::{Packages, Source, Spec, SpecKind, SpecText};
@@ -211,7 +211,7 @@ fn wheels(wheels: &[PlannedWheel], text: Option<&SpecText>, width: Option<usize>
             // What a file name ends in, its tags, says what no other column does.
             vec![
                 title,
-                Cell::Text(askers(wheel, text)),
+                Cell::Text(required_by(wheel, text)),
                 digest,
                 Cell::Paths(vec![wheel.file_name()]),
             ]
@@ -222,10 +222,10 @@ fn wheels(wheels: &[PlannedWheel], text: Option<&SpecText>, width: Option<usize>
 }
 
 /// Who asks for a wheel: the first, and how many others.
-fn askers(wheel: &PlannedWheel, text: Option<&SpecText>) -> String {
-    let first = |first: &Asker| match first {
-        Asker::Seed => asker(first, text),
-        _ => format!("for {}", asker(first, text)),
+fn required_by(wheel: &PlannedWheel, text: Option<&SpecText>) -> String {
+    let first = |first: &RequiredBy| match first {
+        RequiredBy::Seed => required_by_title(first, text),
+        _ => format!("for {}", required_by_title(first, text)),
     };
     match &wheel.required_by[..] {
         [] => String::new(),
@@ -235,12 +235,12 @@ fn askers(wheel: &PlannedWheel, text: Option<&SpecText>) -> String {
 }
 
 /// One who asks; the spec's own file needs no name.
-fn asker(asker: &Asker, text: Option<&SpecText>) -> String {
-    match asker {
-        Asker::Spec(place) if text.is_some_and(|text| text.origin.file == place.file) => {
+fn required_by_title(required_by: &RequiredBy, text: Option<&SpecText>) -> String {
+    match required_by {
+        RequiredBy::Spec(place) if text.is_some_and(|text| text.origin.file == place.file) => {
             format!("line {}", place.line)
         }
-        other => json::asker(other),
+        other => json::required_by_title(other),
     }
 }
 

@@ -107,7 +107,7 @@ impl<'a> Pip<'a> {
         let answer = command
             .output()
             .with_context(|| format!("cannot run `{}`", executable.display()));
-        if let Some(output) = fs::visible(answer)?.filter(|output| output.status.success()) {
+        if let Some(output) = fs::ok_if_hidden(answer)?.filter(|output| output.status.success()) {
             let said = String::from_utf8_lossy(&output.stdout);
             let mut lines = said.lines();
             let version = lines.next().map_or((u32::MAX, 0), parse_version);

@@ -12,7 +12,7 @@ use anyhow::{Context, Result, ensure};
 
 use crate::fs::{self, Digest};
 use crate::report::Progress;
-use crate::tool::listing::{LISTING, Listing, Member, Mode};
+use crate::tool::pack_manifest::{LISTING, Member, Mode, PackManifest};
 
 /// How much of a file is copied at a time.
 const CHUNK: usize = 1 << 18;
@@ -21,7 +21,7 @@ const CHUNK: usize = 1 << 18;
 pub(super) struct Contents {
     /// Where it is staged.
     directory: PathBuf,
-    pub listing: Listing,
+    pub listing: PackManifest,
     /// The text of the listing.
     text: Vec<u8>,
     /// When all of it was last changed, in seconds since 1970.
@@ -60,7 +60,7 @@ pub(super) enum Source<'a> {
 }
 
 impl Contents {
-    pub fn new(directory: PathBuf, listing: Listing, time: u32) -> Result<Self> {
+    pub fn new(directory: PathBuf, listing: PackManifest, time: u32) -> Result<Self> {
         let total = listing.members.iter().map(Member::size).sum();
         Ok(Self {
             directory,

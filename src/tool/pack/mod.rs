@@ -25,9 +25,9 @@ use anyhow::{Context, Result};
 
 pub use order::Order;
 
-use super::additions::{Luggage, Wanted};
+use super::additions::{StandaloneRequest, Wanted};
 use super::audit::{Audit, Surroundings};
-use super::listing::{Listing, Member};
+use super::pack_manifest::{Member, PackManifest};
 use crate::fs::{self, StagedDir};
 use crate::plan::{Key, Plan};
 use crate::process::Process;
@@ -46,7 +46,7 @@ const BUFFER: usize = 1 << 16;
 /// It cannot be built, or something in it cannot be packed; the file cannot be written. Then the
 /// file is what it was before.
 pub fn run(order: &Order, wanted: &Wanted, process: &Process) -> Result<i32> {
-    let luggage = Luggage::pack(&order.additions, &order.output, wanted, process)?;
+    let luggage = StandaloneRequest::pack(&order.additions, &order.output, wanted, process)?;
     let staged = StagedDir::beside(&order.output)?;
     luggage.build(wanted, staged.path())?;
     luggage.compile(wanted, staged.path())?;
@@ -99,7 +99,7 @@ fn members(
 
 /// The members and what is said of them.
 fn contents(order: &Order, plan: &Plan, staged: &Path, members: Vec<Member>) -> Result<Contents> {
-    let mut listing = Listing::of(plan, &Key::of(plan), members)?;
+    let mut listing = PackManifest::of(plan, &Key::of(plan), members)?;
     listing.prefix.clone_from(&order.prefix);
     listing.name = order.archive.package().map(|package| package.name.clone());
     Contents::new(staged.to_path_buf(), listing, order.time)

@@ -5,7 +5,7 @@ use super::depends;
 use super::rules::{self, Manager, Rule};
 use crate::invocation::Pack;
 use crate::report::Failure;
-use crate::tool::listing::Listing;
+use crate::tool::pack_manifest::PackManifest;
 
 /// What a package says of itself. Each value keeps the rules of the package manager.
 #[derive(Debug)]
@@ -101,7 +101,7 @@ impl Package {
 
     /// What it is, at length: what stands behind the first line, or else what the environment is
     /// made of.
-    pub fn details(&self, listing: &Listing) -> String {
+    pub fn details(&self, listing: &PackManifest) -> String {
         let rest = self
             .description
             .as_deref()
@@ -114,7 +114,7 @@ impl Package {
 }
 
 /// What an environment is made of, a line for each wheel.
-fn made_of(listing: &Listing) -> String {
+fn made_of(listing: &PackManifest) -> String {
     let with = if listing.wheels.is_empty() {
         "with no wheels."
     } else {

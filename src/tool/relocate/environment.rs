@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-use super::first_line::{self, Beginning};
-use super::places::{self, Places};
-use super::programs;
+use super::prefixes::{self, Prefixes};
+use super::scripts;
+use super::shebang::{self, Beginning};
 use crate::fs;
 use crate::report::Failure;
 use crate::store::MANIFEST;
@@ -112,7 +112,7 @@ impl Environment {
     ///
     /// # Errors
     /// A file of it cannot be read.
-    pub fn places(&self, to: &Path, noted: Vec<Vec<u8>>) -> Result<Places> {
+    pub fn places(&self, to: &Path, noted: Vec<Vec<u8>>) -> Result<Prefixes> {
         let mut found: BTreeSet<Vec<u8>> = noted.into_iter().collect();
         found.insert(self.path.as_os_str().as_encoded_bytes().to_vec());
         found.insert(
@@ -123,7 +123,7 @@ impl Environment {
         found.extend(self.setting("command").and_then(place_in_command));
         for file in self.programs()? {
             let content = fs::read(&file)?;
-            if programs::activation(&file).is_some() {
+            if scripts::activation(&file).is_some() {
                 found.extend(
                     content
                         .split(|byte| *byte == b'\n')
@@ -133,14 +133,14 @@ impl Environment {
             let beginning = Beginning::parse(&content);
             let prefix = beginning
                 .as_ref()
-                .and_then(|beginning| first_line::prefix(&beginning.interpreter));
+                .and_then(|beginning| shebang::prefix(&beginning.interpreter));
             found.extend(
                 prefix
-                    .filter(|prefix| is_left_behind(&places::path(prefix), &file))
+                    .filter(|prefix| is_left_behind(&prefixes::path(prefix), &file))
                     .map(<[u8]>::to_vec),
             );
         }
-        Ok(Places::new(to, found, self.base_prefix()?.as_slice()))
+        Ok(Prefixes::new(to, found, self.base_prefix()?.as_slice()))
     }
 
     /// The regular files in `bin`.

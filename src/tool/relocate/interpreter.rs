@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use walkdir::WalkDir;
 
+use super::edits::{Edits, Replacement};
 use super::environment::{Environment, settings};
 use super::links::{self, is_python, leads_out};
-use super::places::{self, Places};
-use super::programs::present;
-use super::work::{New, Work};
+use super::prefixes::{self, Prefixes};
+use super::scripts::present;
 use crate::fs;
 use crate::plan::Facts;
 use crate::plan::interpreter::Libc;
@@ -22,9 +22,9 @@ use crate::report::Failure;
 ///
 /// # Errors
 /// It is of another version or ABI; a file cannot be read.
-pub(super) fn mend(environment: &Environment, facts: &Facts, work: &mut Work) -> Result<()> {
+pub(super) fn plan_edits(environment: &Environment, facts: &Facts, work: &mut Edits) -> Result<()> {
     refuse_other(environment, facts)?;
-    let base = environment.base_prefix()?.map(|base| places::path(&base));
+    let base = environment.base_prefix()?.map(|base| prefixes::path(&base));
     let prefix = facts
         .executable
         .parent()
@@ -52,8 +52,8 @@ pub(super) fn mend(environment: &Environment, facts: &Facts, work: &mut Work) ->
                 format!("the new interpreter has no `{}`", new.display()),
             );
         }
-        work.unmended
-            .retain(|unmended| unmended.path != link || !fs::exists(&new));
+        work.unfixable
+            .retain(|unfixable| unfixable.path != link || !fs::exists(&new));
         work.link(&link, "interpreter", new);
     }
     mend_copies(environment, facts, work)?;
@@ -62,7 +62,7 @@ pub(super) fn mend(environment: &Environment, facts: &Facts, work: &mut Work) ->
         let path = site.with_file_name("orig-prefix.txt");
         if fs::exists(&environment.path.join(&path)) {
             let before = fs::read(&environment.path.join(&path))?;
-            work.settle(
+            work.record_place(
                 &path,
                 "interpreter",
                 &before,
@@ -74,7 +74,7 @@ pub(super) fn mend(environment: &Environment, facts: &Facts, work: &mut Work) ->
 }
 
 /// Where the environment has copies of the interpreter's binary it gets copies of the new one.
-fn mend_copies(environment: &Environment, facts: &Facts, work: &mut Work) -> Result<()> {
+fn mend_copies(environment: &Environment, facts: &Facts, work: &mut Edits) -> Result<()> {
     for file in environment.programs()? {
         let path = Path::new("bin").join(file.file_name().unwrap_or_default());
         let before = if is_python(&path) {
@@ -83,7 +83,7 @@ fn mend_copies(environment: &Environment, facts: &Facts, work: &mut Work) -> Res
             continue;
         };
         if before.starts_with(b"\x7fELF") {
-            work.settle(&path, "interpreter", &before, fs::read(&facts.executable)?);
+            work.record_place(&path, "interpreter", &before, fs::read(&facts.executable)?);
         }
     }
     Ok(())
@@ -91,13 +91,13 @@ fn mend_copies(environment: &Environment, facts: &Facts, work: &mut Work) -> Res
 
 /// The keys of `pyvenv.cfg` that speak of the interpreter, as `venv`, virtualenv and uv write them.
 /// Other lines stay.
-fn mend_configuration(environment: &Environment, facts: &Facts, prefix: &Path, work: &mut Work) {
+fn mend_configuration(environment: &Environment, facts: &Facts, prefix: &Path, work: &mut Edits) {
     let path = PathBuf::from("pyvenv.cfg");
     if environment.configuration.is_empty() {
         return;
     }
     let text = match work.changes.get(&path).map(|change| &change.new) {
-        Some(New::Content(content)) => content.clone(),
+        Some(Replacement::Content(content)) => content.clone(),
         _ => environment.configuration.clone(),
     };
     let version = facts.release.map(|part| part.to_string()).join(".");
@@ -124,7 +124,7 @@ fn mend_configuration(environment: &Environment, facts: &Facts, prefix: &Path, w
     }
     // Lines that stay are written as they were.
     let is_same = settings(&mended).eq(settings(&text));
-    work.settle(
+    work.record_place(
         &path,
         "configuration",
         &environment.configuration,
@@ -133,7 +133,7 @@ fn mend_configuration(environment: &Environment, facts: &Facts, prefix: &Path, w
 }
 
 /// Notes an interpreter that is gone, by the one key that python 3.11 and later start by.
-pub(super) fn note_lost(environment: &Environment, places: &Places, work: &mut Work) {
+pub(super) fn note_lost(environment: &Environment, places: &Prefixes, work: &mut Edits) {
     let Some(home) = environment
         .setting("home")
         .filter(|home| home.starts_with(b"/"))
@@ -141,7 +141,7 @@ pub(super) fn note_lost(environment: &Environment, places: &Places, work: &mut W
         return;
     };
     let home = places.moved(home).map_or_else(
-        || places::path(home),
+        || prefixes::path(home),
         |home| present(environment, places, &home),
     );
     if !fs::exists(&home) {

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
-use super::places::Places;
+use super::prefixes::Prefixes;
 use crate::fs;
 
 /// Its name in the environment.
@@ -39,11 +39,13 @@ impl Journal {
     }
 
     /// What is known now.
-    pub fn of(places: &Places, python: Option<&Path>) -> Self {
+    pub fn of(places: &Prefixes, python: Option<&Path>) -> Self {
         let all = [places.to()]
             .into_iter()
             .chain(places.old().iter().map(Vec::as_slice));
-        let places = all.map(|place| Place(super::places::path(place))).collect();
+        let places = all
+            .map(|place| Place(super::prefixes::path(place)))
+            .collect();
         Self {
             places,
             python: python.map(|python| Place(python.to_path_buf())),

@@ -6,10 +6,10 @@ use anyhow::Result;
 use rayon::prelude::*;
 use walkdir::{DirEntry, WalkDir};
 
+use super::edits::{Edits, Replacement, Unmended};
 use super::environment::Environment;
 use super::journal;
-use super::places::Places;
-use super::work::{New, Unmended, Work};
+use super::prefixes::Prefixes;
 use crate::fs;
 
 /// Looks through every file of the environment but its byte code, where the importer puts the right
@@ -17,7 +17,7 @@ use crate::fs;
 ///
 /// # Errors
 /// A file cannot be read.
-pub(super) fn note(environment: &Environment, places: &Places, work: &mut Work) -> Result<()> {
+pub(super) fn note(environment: &Environment, places: &Prefixes, work: &mut Edits) -> Result<()> {
     if places.old().is_empty() {
         return Ok(());
     }
@@ -30,7 +30,7 @@ pub(super) fn note(environment: &Environment, places: &Places, work: &mut Work) 
         .par_iter()
         .map(|file| look(environment, places, work, file.path()))
         .collect::<Result<Vec<_>>>()?;
-    work.unmended.extend(noted.into_iter().flatten());
+    work.unfixable.extend(noted.into_iter().flatten());
     Ok(())
 }
 
@@ -48,15 +48,15 @@ fn is_looked_at(file: &DirEntry) -> bool {
 
 fn look(
     environment: &Environment,
-    places: &Places,
-    work: &Work,
+    places: &Prefixes,
+    work: &Edits,
     file: &Path,
 ) -> Result<Option<Unmended>> {
     let path = file.strip_prefix(&environment.path)?;
     let read;
     let content = match work.changes.get(path).map(|change| &change.new) {
-        Some(New::Content(content)) => content,
-        Some(New::Link(_)) => return Ok(None),
+        Some(Replacement::Content(content)) => content,
+        Some(Replacement::Link(_)) => return Ok(None),
         None => {
             read = fs::read(file)?;
             &read

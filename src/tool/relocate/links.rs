@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
+use super::edits::Edits;
 use super::environment::Environment;
-use super::places::Places;
-use super::work::Work;
+use super::prefixes::Prefixes;
 use crate::fs;
 
 /// Decides about the links at the top, in `bin`, `lib`, `local` and `include`, where tools put
@@ -15,12 +15,16 @@ use crate::fs;
 ///
 /// # Errors
 /// A directory cannot be read.
-pub(super) fn mend(environment: &Environment, places: &Places, work: &mut Work) -> Result<()> {
+pub(super) fn plan_edits(
+    environment: &Environment,
+    places: &Prefixes,
+    work: &mut Edits,
+) -> Result<()> {
     for link in links(environment)? {
         let target = fs::read_link(&environment.path.join(&link))?;
         let moved = places.moved(target.as_os_str().as_encoded_bytes());
         let inside = moved.as_deref().map(|moved| {
-            super::places::path(moved.get(places.to().len() + 1..).unwrap_or_default())
+            super::prefixes::path(moved.get(places.to().len() + 1..).unwrap_or_default())
         });
         match inside {
             Some(inside) => work.link(&link, "link", relative(&link, &inside)),

@@ -6,19 +6,19 @@
 //! environment's python is never run, and byte code never read: the importer puts the right place
 //! into a module when it loads it.
 
+mod edits;
 mod environment;
-mod first_line;
 mod interpreter;
 mod journal;
 mod leftovers;
 mod links;
-mod listing;
-mod places;
-mod programs;
+mod prefixes;
 mod quoting;
 mod record;
-mod site;
-mod work;
+mod scripts;
+mod shebang;
+mod site_packages;
+mod summary;
 
 use std::ffi::OsString;
 use std::path::{Component, Path, PathBuf};
@@ -32,10 +32,10 @@ use crate::plan::{Evidence, Facts};
 use crate::process::Process;
 use crate::report::{self, Failure};
 use crate::spec::Spec;
+use edits::Edits;
 use environment::Environment;
 use journal::Journal;
-use places::Places;
-use work::Work;
+use prefixes::Prefixes;
 
 /// The exit code where something cannot be mended.
 const UNMENDED: i32 = 1;
@@ -73,8 +73,8 @@ pub fn run(
         }
         Journal::end(&environment.path)?;
     }
-    listing::print(options, &environment, &places, python, &work)?;
-    Ok(if work.unmended.is_empty() {
+    summary::print(options, &environment, &places, python, &work)?;
+    Ok(if work.unfixable.is_empty() {
         0
     } else {
         UNMENDED
@@ -87,12 +87,12 @@ pub fn run(
 /// The interpreter will not do; a file cannot be read or written.
 pub(super) fn give_interpreter(path: &Path, facts: &Facts) -> Result<()> {
     let environment = Environment::open(path.to_path_buf())?;
-    let mut work = Work::default();
-    interpreter::mend(&environment, facts, &mut work)?;
-    if let Some(unmended) = work.unmended.first() {
+    let mut work = Edits::default();
+    interpreter::plan_edits(&environment, facts, &mut work)?;
+    if let Some(unfixable) = work.unfixable.first() {
         return Err(
-            Failure::new(format!("cannot mend `{}`", unmended.path.display()))
-                .because(unmended.why.clone())
+            Failure::new(format!("cannot mend `{}`", unfixable.path.display()))
+                .because(unfixable.why.clone())
                 .into(),
         );
     }
@@ -100,25 +100,25 @@ pub(super) fn give_interpreter(path: &Path, facts: &Facts) -> Result<()> {
 }
 
 /// All that is to be done.
-fn decide(environment: &Environment, places: &Places, facts: Option<&Facts>) -> Result<Work> {
-    let mut work = Work::default();
+fn decide(environment: &Environment, places: &Prefixes, facts: Option<&Facts>) -> Result<Edits> {
+    let mut work = Edits::default();
     if !environment.configuration.is_empty() {
         let text = &environment.configuration;
-        work.settle(
+        work.record_place(
             Path::new("pyvenv.cfg"),
             "configuration",
             text,
-            programs::configuration(text, places),
+            scripts::configuration(text, places),
         );
     }
-    links::mend(environment, places, &mut work)?;
+    links::plan_edits(environment, places, &mut work)?;
     match facts {
-        Some(facts) => interpreter::mend(environment, facts, &mut work)?,
+        Some(facts) => interpreter::plan_edits(environment, facts, &mut work)?,
         None => interpreter::note_lost(environment, places, &mut work),
     }
-    programs::mend(environment, places, &mut work)?;
-    site::mend(environment, places, &mut work)?;
-    record::mend(environment, places, &mut work)?;
+    scripts::plan_edits(environment, places, &mut work)?;
+    site_packages::plan_edits(environment, places, &mut work)?;
+    record::plan_edits(environment, places, &mut work)?;
     leftovers::note(environment, places, &mut work)?;
     Ok(work)
 }

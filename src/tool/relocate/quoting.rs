@@ -4,7 +4,7 @@
 //! In shells a word may be put together of several quoted parts, so that it is the part that is
 //! rewritten; in the others it is the whole literal.
 
-use super::places::Places;
+use super::prefixes::Prefixes;
 
 /// A language that a place is written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,13 +35,13 @@ enum Quote {
 
 impl Language {
     /// The text with the new place in each line that named one.
-    pub fn rewrite(self, text: &[u8], places: &Places) -> Vec<u8> {
+    pub fn rewrite(self, text: &[u8], places: &Prefixes) -> Vec<u8> {
         text.split_inclusive(|byte| *byte == b'\n')
             .flat_map(|line| self.rewrite_line(line, places))
             .collect()
     }
 
-    fn rewrite_line(self, line: &[u8], places: &Places) -> Vec<u8> {
+    fn rewrite_line(self, line: &[u8], places: &Prefixes) -> Vec<u8> {
         match self {
             Self::Batch => places.replace(line, |place| doubled(place, b"%")),
             Self::Python | Self::Nu => rewrite_literals(self, line, places),
@@ -52,7 +52,7 @@ impl Language {
     }
 
     /// A path with a quote in it stands in several parts of a word, and is looked for as a whole.
-    fn rewrite_words(self, line: &[u8], places: &Places) -> Vec<u8> {
+    fn rewrite_words(self, line: &[u8], places: &Prefixes) -> Vec<u8> {
         let mut text = line.to_vec();
         for place in places
             .old()
@@ -204,7 +204,7 @@ struct Literal {
 }
 
 /// The line with each literal written anew that named a place.
-fn rewrite_literals(language: Language, line: &[u8], places: &Places) -> Vec<u8> {
+fn rewrite_literals(language: Language, line: &[u8], places: &Prefixes) -> Vec<u8> {
     let (mut rewritten, mut end) = (Vec::with_capacity(line.len()), 0);
     for literal in literals(language, line) {
         let text = places.replace(&literal.text, <[u8]>::to_vec);
@@ -393,7 +393,7 @@ mod tests {
     use super::*;
 
     fn rewrite(language: Language, line: &str, old: &str, to: &str) -> String {
-        let places = Places::new(Path::new(to), [old.as_bytes().to_vec()], &[]);
+        let places = Prefixes::new(Path::new(to), [old.as_bytes().to_vec()], &[]);
         let once = language.rewrite(line.as_bytes(), &places);
         assert_eq!(
             language.rewrite(&once, &places),

@@ -10,16 +10,20 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 
+use super::edits::Edits;
 use super::environment::Environment;
-use super::places::{Places, path};
-use super::work::Work;
+use super::prefixes::{Prefixes, path};
 use crate::fs;
 
 /// Decides about each RECORD; to be called when all else is decided.
 ///
 /// # Errors
 /// One cannot be read.
-pub(super) fn mend(environment: &Environment, places: &Places, work: &mut Work) -> Result<()> {
+pub(super) fn plan_edits(
+    environment: &Environment,
+    places: &Prefixes,
+    work: &mut Edits,
+) -> Result<()> {
     for site in &environment.sites {
         for name in fs::list(&environment.path.join(site))?.unwrap_or_default() {
             let record = site.join(&name).join("RECORD");
@@ -36,7 +40,7 @@ pub(super) fn mend(environment: &Environment, places: &Places, work: &mut Work) 
                             .unwrap_or_else(|| row.to_vec()),
                     );
                 }
-                work.settle(&record, "digests", &before, after);
+                work.record_place(&record, "digests", &before, after);
             }
         }
     }
@@ -48,8 +52,8 @@ fn mended(
     row: &[u8],
     site: &Path,
     environment: &Environment,
-    places: &Places,
-    work: &Work,
+    places: &Prefixes,
+    work: &Edits,
 ) -> Result<Option<Vec<u8>>> {
     let mut reader = csv::ReaderBuilder::new()
         .has_headers(false)

@@ -16,8 +16,8 @@ use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use super::listing::{LISTING, Listing, STATE};
-use super::{bundle, install, relocate};
+use super::pack_manifest::{LISTING, PackManifest, STATE};
+use super::{install, interpreter_copy, relocate};
 use crate::fs::{self, StagedDir};
 use crate::invocation::{Invocation, Unpack};
 use crate::plan::Facts;
@@ -59,7 +59,7 @@ pub fn run(options: &Unpack, invocation: &Invocation, process: &Process) -> Resu
                 relocate::give_interpreter(staged.path(), python)?;
             }
             if let Some(settled) = settled {
-                bundle::settle(staged.path(), settled)?;
+                interpreter_copy::settle(staged.path(), settled)?;
             }
             fs::write_new(&staged.path().join(LISTING), &listing.text()?, 0o644)?;
             fs::write_new(
@@ -101,7 +101,7 @@ fn named(words: &[OsString], process: &Process) -> Result<(PathBuf, PathBuf)> {
 ///
 /// # Errors
 /// There is none.
-fn check_interpreter(listing: &Listing, named: Option<&Facts>) -> Result<()> {
+fn check_interpreter(listing: &PackManifest, named: Option<&Facts>) -> Result<()> {
     let minor = |version: &str| {
         version
             .splitn(3, '.')
@@ -148,7 +148,11 @@ fn check_interpreter(listing: &Listing, named: Option<&Facts>) -> Result<()> {
 }
 
 /// The place that the environment is to name, if it is to name one.
-fn settled<'a>(listing: &Listing, is_wanted: bool, place: &'a Path) -> Result<Option<&'a Path>> {
+fn settled<'a>(
+    listing: &PackManifest,
+    is_wanted: bool,
+    place: &'a Path,
+) -> Result<Option<&'a Path>> {
     if is_wanted && listing.interpreter.is_some() {
         let failure =
             Failure::new("the archive has no interpreter: there is nothing for `--settle` to do");

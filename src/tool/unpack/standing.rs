@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::fs;
 use crate::report::Failure;
-use crate::tool::listing::{LISTING, Listing, Member, STATE};
+use crate::tool::pack_manifest::{LISTING, Member, PackManifest, STATE};
 
 /// What is done with an environment as it is unpacked.
 #[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,7 +52,7 @@ pub(super) enum Standing {
 impl Standing {
     /// # Errors
     /// It is nothing of ours.
-    pub fn look(place: &Path, listing: &Listing, state: &State) -> Result<Self> {
+    pub fn look(place: &Path, listing: &PackManifest, state: &State) -> Result<Self> {
         let Some(found) = fs::link_metadata(place)? else {
             return Ok(Self::Absent);
         };
@@ -69,7 +69,7 @@ impl Standing {
         if fs::list(place)?.is_some_and(|names| names.is_empty()) {
             return Ok(Self::Absent);
         }
-        let Some(there) = fs::look_for_json::<Listing>(&place.join(LISTING))? else {
+        let Some(there) = fs::look_for_json::<PackManifest>(&place.join(LISTING))? else {
             return refuse("what is there was not unpacked by vpython");
         };
         let is_wanted = there == *listing
@@ -80,7 +80,7 @@ impl Standing {
 }
 
 /// Whether all members are there, by their looks.
-fn is_whole(place: &Path, listing: &Listing, state: &State) -> Result<bool> {
+fn is_whole(place: &Path, listing: &PackManifest, state: &State) -> Result<bool> {
     for member in &listing.members {
         let path = place.join(member.path());
         let Some(found) = fs::link_metadata(&path)? else {

@@ -179,7 +179,7 @@ impl Upgrader<'_> {
     /// # Errors
     /// That there is no plan is nothing that wheels or an interpreter would change.
     fn unproven(&self, legacy: &Legacy, spec: &Spec, title: &str, error: Error) -> Result<Native> {
-        if fs::is_systems_fault(&error) {
+        if fs::is_io_failure(&error) {
             return Err(error);
         }
         let memo = Some(&*self.memo);
@@ -243,7 +243,7 @@ impl Upgrader<'_> {
                 || version.is_none() && plan::is_seed(project.as_ref())
         };
         for target in before.targets()? {
-            let system = here.on(&target.value);
+            let system = here.for_target(&target.value);
             let (wanted, mut got) = (plan::pins(&before, &system), plan::pins(&after, &system));
             // No list has these.
             got.retain(|pin| wanted.contains(pin) || !is_added(&pin.0, pin.1.as_ref()));

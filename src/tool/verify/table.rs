@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::plan::{Cell, Column, Row, RowOrigin};
 use crate::report::table;
-use crate::spec::Place;
+use crate::spec::Location;
 
 /// Lays out the table, its header first.
 pub(super) fn render(columns: &[Column], rows: &[Row]) -> String {
@@ -63,7 +63,7 @@ fn is_in_one_file(rows: &[Row]) -> bool {
     files.all(|file| Some(file) == first)
 }
 
-fn where_asked(place: &Place, in_one_file: bool) -> String {
+fn where_asked(place: &Location, in_one_file: bool) -> String {
     let name = place
         .file
         .as_deref()

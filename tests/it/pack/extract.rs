@@ -61,7 +61,7 @@ fn what_was_packed_is_what_comes_out() {
         let mut listed: Vec<&str> = known
             .members
             .iter()
-            .map(vpython::tool::listing::Member::path)
+            .map(vpython::tool::pack_manifest::Member::path)
             .collect();
         listed.retain(|path| !directory.join(path).is_dir() || directory.join(path).is_symlink());
         assert_eq!(files(&directory), listed);

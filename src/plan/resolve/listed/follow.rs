@@ -8,12 +8,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use pep508_rs::{ExtraName, MarkerTree, PackageName};
 
-use crate::plan::Asker;
-use crate::plan::resolve::demand::{Demand, Role};
-use crate::plan::resolve::judge::Judge;
+use crate::plan::RequiredBy;
+use crate::plan::resolve::candidates::{Candidates, Wheel};
+use crate::plan::resolve::compatibility::WheelFilter;
+use crate::plan::resolve::dependency::{Dependency, Role};
+use crate::plan::resolve::requirement_set::RequirementSet;
 use crate::plan::resolve::search::Chosen;
-use crate::plan::resolve::stock::{Stock, Wheel};
-use crate::plan::resolve::wishes::Wishes;
 use crate::plan::wheelhouse::WheelFile;
 use crate::spec::Requirement;
 
@@ -22,20 +22,20 @@ pub(super) struct Fixed {
     /// The wheel.
     pub file: WheelFile,
     /// Who wants it: the spec, or nobody in particular, as a seed.
-    pub asker: Asker,
+    pub required_by: RequiredBy,
 }
 
 /// What fixed wheels come to.
 pub(super) struct Followed<'a> {
     /// These wheels and those that they bring along, sorted by project, each with those who ask for
     /// it.
-    pub wheels: Vec<(WheelFile, Vec<Asker>)>,
+    pub wheels: Vec<(WheelFile, Vec<RequiredBy>)>,
     /// What is required and lacking here, in the order of the projects that require it.
     pub lacking: Vec<Lacking>,
     /// What requirements cannot be met by, and what cannot be read, a sentence each.
     pub remarks: Vec<String>,
     /// The judge that was lent.
-    pub judge: Judge<'a>,
+    pub filter: WheelFilter<'a>,
 }
 
 /// A project that a wheel requires, and of which there is no wheel that can be taken.
@@ -51,47 +51,49 @@ pub(super) struct Lacking {
 pub(super) fn follow<'a>(
     fixed: &[Fixed],
     missing: &BTreeSet<PackageName>,
-    judge: Judge<'a>,
+    filter: WheelFilter<'a>,
 ) -> Followed<'a> {
-    let asked: Vec<Demand> = fixed.iter().map(demand).collect();
+    let asked: Vec<Dependency> = fixed.iter().map(dependency).collect();
     let mut files: BTreeMap<PackageName, WheelFile> = fixed
         .iter()
         .map(|one| (one.file.name.project.clone(), one.file.clone()))
         .collect();
-    let mut judge = judge;
+    let mut filter = filter;
     loop {
-        let mut stock = Stock::around(files.clone(), missing.clone(), asked.clone(), judge);
-        let (chosen, _) = crate::plan::resolve::choose(&mut stock, usize::MAX);
+        let mut candidates =
+            Candidates::around(files.clone(), missing.clone(), asked.clone(), filter);
+        let (chosen, _) = crate::plan::resolve::choose(&mut candidates, usize::MAX);
         let mut chosen = chosen.unwrap_or_default();
         for one in fixed {
             chosen.entry(one.file.name.project.clone()).or_insert(0);
         }
-        let mut contested = contested(&chosen, &mut stock);
+        let mut contested = contested(&chosen, &mut candidates);
         contested.retain(|file| !files.contains_key(&file.name.project));
         if contested.is_empty() {
-            return finish(&chosen, fixed, stock);
+            return finish(&chosen, fixed, candidates);
         }
         files.extend(
             contested
                 .into_iter()
                 .map(|file| (file.name.project.clone(), file)),
         );
-        judge = stock.judge;
+        filter = candidates.filter;
     }
 }
 
 /// Of each project that is required and that no wheel is right for, whoever asks, the wheel that is
 /// right for the first for whom there is one.
-fn contested(chosen: &Chosen, stock: &mut Stock<'_>) -> Vec<WheelFile> {
-    let wishes = Wishes::of_chosen(chosen, stock);
-    let left_out = wishes
+fn contested(chosen: &Chosen, candidates: &mut Candidates<'_>) -> Vec<WheelFile> {
+    let requirement_set = RequirementSet::of_chosen(chosen, candidates);
+    let left_out = requirement_set
         .order
         .iter()
         .filter(|project| !chosen.contains_key(*project));
     let file = |project: &PackageName| {
-        let mut demands = wishes.of(project).iter().map(std::slice::from_ref);
-        let number = demands.find_map(|demand| stock.fitting(project, demand).first().copied())?;
-        stock
+        let mut dependencies = requirement_set.of(project).iter().map(std::slice::from_ref);
+        let number = dependencies
+            .find_map(|dependency| candidates.fitting(project, dependency).first().copied())?;
+        candidates
             .wheel(project, number)
             .as_ref()
             .as_ref()
@@ -102,8 +104,8 @@ fn contested(chosen: &Chosen, stock: &mut Stock<'_>) -> Vec<WheelFile> {
 }
 
 /// The wish for a fixed wheel.
-fn demand(fixed: &Fixed) -> Demand {
-    let Fixed { file, asker } = fixed;
+fn dependency(fixed: &Fixed) -> Dependency {
+    let Fixed { file, required_by } = fixed;
     let name = file.name.project.clone();
     let requirement = Requirement {
         name,
@@ -112,79 +114,81 @@ fn demand(fixed: &Fixed) -> Demand {
         marker: MarkerTree::TRUE,
         origin: None,
     };
-    Demand {
+    Dependency {
         requirement,
         hashes: Vec::new(),
-        asker: asker.clone(),
+        required_by: required_by.clone(),
         role: Role::Requirement,
     }
 }
 
-fn finish<'a>(chosen: &Chosen, fixed: &[Fixed], mut stock: Stock<'a>) -> Followed<'a> {
-    let wishes = Wishes::of_chosen(chosen, &mut stock);
+fn finish<'a>(chosen: &Chosen, fixed: &[Fixed], mut candidates: Candidates<'a>) -> Followed<'a> {
+    let requirement_set = RequirementSet::of_chosen(chosen, &mut candidates);
     let mut followed = (
         Vec::new(),
         Vec::new(),
-        wishes.missing_extras(chosen, &mut stock),
+        requirement_set.missing_extras(chosen, &mut candidates),
     );
     let (wheels, lacking, remarks) = &mut followed;
     for (project, number) in chosen {
-        let wheel = stock.wheel(project, *number);
+        let wheel = candidates.wheel(project, *number);
         let Ok(Wheel { file, content }) = &*wheel else {
             continue;
         };
-        let askers: Vec<Asker> = wishes
+        let required_by: Vec<RequiredBy> = requirement_set
             .of(project)
             .iter()
-            .map(|demand| demand.asker.clone())
+            .map(|dependency| dependency.required_by.clone())
             .collect();
-        let extras: BTreeSet<ExtraName> = wishes.extras(project);
-        let say = |what: String| match askers.first() {
-            Some(Asker::Spec(place)) => format!("`{}` {what} (listed in {place})", file.file_name),
-            Some(asker) => format!("`{}` {what} ({asker})", file.file_name),
+        let extras: BTreeSet<ExtraName> = requirement_set.extras(project);
+        let say = |what: String| match required_by.first() {
+            Some(RequiredBy::Spec(place)) => {
+                format!("`{}` {what} (listed in {place})", file.file_name)
+            }
+            Some(required_by) => format!("`{}` {what} ({required_by})", file.file_name),
             None => format!("`{}` {what}", file.file_name),
         };
         for extra in [None].into_iter().chain(extras.iter().map(Some)) {
             remarks.extend(
                 content
-                    .is_readable(stock.judge.interpreter, extra)
+                    .is_readable(candidates.filter.interpreter, extra)
                     .err()
                     .map(say),
             );
-            for demand in stock.requirements_as_written(project, *number, extra) {
-                let taken = chosen
-                    .get(demand.project())
-                    .and_then(|number| stock.file_name_and_version(demand.project(), *number));
+            for dependency in candidates.requirements_as_written(project, *number, extra) {
+                let taken = chosen.get(dependency.project()).and_then(|number| {
+                    candidates.file_name_and_version(dependency.project(), *number)
+                });
                 match taken {
-                    Some((_, version)) if demand.admits(&version) => {}
+                    Some((_, version)) if dependency.admits(&version) => {}
                     Some((name, _)) => {
-                        let role = role(fixed, demand.project());
+                        let role = role(fixed, dependency.project());
                         remarks.push(say(format!(
                             "requires `{}`, and `{name}` is {role}",
-                            demand.title()
+                            dependency.title()
                         )));
                     }
                     None => {
                         remarks.push(say(format!(
                             "requires `{}`, which is not among the listed wheels",
-                            demand.title()
+                            dependency.title()
                         )));
                         lacking.push(Lacking {
-                            project: demand.project().clone(),
+                            project: dependency.project().clone(),
                             required_by: project.clone(),
                         });
                     }
                 }
             }
         }
-        wheels.push((file.clone(), askers.clone()));
+        wheels.push((file.clone(), required_by.clone()));
     }
     let (wheels, lacking, remarks) = followed;
     Followed {
         wheels,
         lacking,
         remarks,
-        judge: stock.judge,
+        filter: candidates.filter,
     }
 }
 
@@ -193,9 +197,9 @@ fn role(fixed: &[Fixed], project: &PackageName) -> &'static str {
     match fixed
         .iter()
         .find(|one| one.file.name.project == *project)
-        .map(|one| &one.asker)
+        .map(|one| &one.required_by)
     {
-        Some(Asker::Seed) => "seeded",
+        Some(RequiredBy::Seed) => "seeded",
         Some(_) => "listed",
         None => "taken",
     }

@@ -4,12 +4,12 @@
 use crate::plan::resolve::hint::PULL_FROM_LFS;
 use crate::plan::wheelhouse::Wheelhouse;
 use crate::report::Failure;
-use crate::spec::{ListedWheel, Placed};
+use crate::spec::{ListedWheel, Located};
 
 /// A listed wheel that no file satisfies.
 pub(super) struct Missing<'a> {
     /// The wheel.
-    pub wheel: &'a Placed<ListedWheel>,
+    pub wheel: &'a Located<ListedWheel>,
     /// Each file of its project and why it was not taken, a sentence each.
     pub rejected: Vec<String>,
 }

@@ -20,11 +20,11 @@ use pep440_rs::Version;
 use pep508_rs::PackageName;
 use tracing::debug;
 
-use super::judge::Judge;
+use super::compatibility::WheelFilter;
 use crate::plan::wheelhouse::{WheelFile, Wheelhouse};
-use crate::plan::{Asker, Evidence, Facts, PlannedWheel, Seed};
+use crate::plan::{Evidence, Facts, PlannedWheel, RequiredBy, Seed};
 use crate::report::Failure;
-use crate::spec::{ListedWheel, Placed};
+use crate::spec::{ListedWheel, Located};
 use follow::{Fixed, Followed};
 use missing::Missing;
 pub(in crate::plan) use verify::{Verdict, Verdicts, verify};
@@ -36,50 +36,50 @@ pub(in crate::plan) use wanted::is_wanted;
 /// A project that is listed in two versions, both wanted here; wheels that are not there: each file
 /// that is and why it was not taken.
 pub(in crate::plan) fn resolve(
-    listed: &[Placed<ListedWheel>],
+    listed: &[Located<ListedWheel>],
     interpreter: &Facts,
     wheelhouse: &mut Wheelhouse,
     evidence: &mut Evidence,
 ) -> Result<Vec<PlannedWheel>> {
-    let mut judge = Judge::new(interpreter, wheelhouse);
+    let mut filter = WheelFilter::new(interpreter, wheelhouse);
     let wanted = merge(
         listed
             .iter()
-            .filter(|wheel| wanted::is_wanted(&wheel.value, &judge.tags)),
+            .filter(|wheel| wanted::is_wanted(&wheel.value, &filter.tags)),
     )?;
     let mut fixed = Vec::new();
     let mut missing = Vec::new();
     for wheel in wanted.values() {
-        match choose(&wheel.value, &mut judge) {
+        match choose(&wheel.value, &mut filter) {
             Ok(file) => fixed.push(Fixed {
                 file,
-                asker: Asker::Spec(wheel.place.clone()),
+                required_by: RequiredBy::Spec(wheel.place.clone()),
             }),
             Err(rejected) => missing.push(Missing { wheel, rejected }),
         }
     }
-    judge.was_not_hindered()?;
+    filter.check_io_errors()?;
     if !missing.is_empty() {
-        return Err(missing::explain(&missing, judge.wheelhouse).into());
+        return Err(missing::explain(&missing, filter.wheelhouse).into());
     }
     evidence
         .unseeded
-        .extend(seed(&mut fixed, &wanted, &mut judge));
+        .extend(seed(&mut fixed, &wanted, &mut filter));
     let Followed {
         wheels,
         remarks,
-        mut judge,
+        mut filter,
         ..
-    } = follow::follow(&fixed, &BTreeSet::new(), judge);
-    judge.was_not_hindered()?;
+    } = follow::follow(&fixed, &BTreeSet::new(), filter);
+    filter.check_io_errors()?;
     evidence.remarks.extend(remarks);
-    super::plan(wheels, judge, evidence)
+    super::plan(wheels, filter, evidence)
 }
 
 /// Adds the seeds that a list does not want in a version of its own. Gives those of which there is
 /// no wheel.
-fn seed(fixed: &mut Vec<Fixed>, wanted: &Wanted<'_>, judge: &mut Judge<'_>) -> Vec<Seed> {
-    if !judge.wheelhouse.is_seeded() {
+fn seed(fixed: &mut Vec<Fixed>, wanted: &Wanted<'_>, filter: &mut WheelFilter<'_>) -> Vec<Seed> {
+    if !filter.wheelhouse.is_seeded() {
         return Vec::new();
     }
     let mut unseeded = Vec::new();
@@ -87,10 +87,10 @@ fn seed(fixed: &mut Vec<Fixed>, wanted: &Wanted<'_>, judge: &mut Judge<'_>) -> V
         .into_iter()
         .filter(|seed| !wanted.contains_key(&seed.project))
     {
-        match seeding::choose(&seed, judge) {
+        match seeding::choose(&seed, filter) {
             Some(file) => fixed.push(Fixed {
                 file,
-                asker: Asker::Seed,
+                required_by: RequiredBy::Seed,
             }),
             None => unseeded.push(seed),
         }
@@ -104,20 +104,20 @@ fn seed(fixed: &mut Vec<Fixed>, wanted: &Wanted<'_>, judge: &mut Judge<'_>) -> V
 /// # Errors
 /// A project that is listed in two versions, both wanted here.
 pub(in crate::plan) fn to_fetch(
-    listed: &[Placed<ListedWheel>],
+    listed: &[Located<ListedWheel>],
     interpreter: &Facts,
     wheelhouse: &mut Wheelhouse,
 ) -> Result<(Vec<String>, Vec<Seed>)> {
-    let mut judge = Judge::new(interpreter, wheelhouse);
+    let mut filter = WheelFilter::new(interpreter, wheelhouse);
     let wanted = merge(
         listed
             .iter()
-            .filter(|wheel| wanted::is_wanted(&wheel.value, &judge.tags)),
+            .filter(|wheel| wanted::is_wanted(&wheel.value, &filter.tags)),
     )?;
     let missing = wanted
         .values()
-        .filter(|wheel| choose(&wheel.value, &mut judge).is_err());
-    let title = |wheel: &&Placed<ListedWheel>| {
+        .filter(|wheel| choose(&wheel.value, &mut filter).is_err());
+    let title = |wheel: &&Located<ListedWheel>| {
         format!(
             "{}=={}",
             wheel.value.project,
@@ -125,22 +125,22 @@ pub(in crate::plan) fn to_fetch(
         )
     };
     let requirements = missing.map(title).collect();
-    Ok((requirements, seed(&mut Vec::new(), &wanted, &mut judge)))
+    Ok((requirements, seed(&mut Vec::new(), &wanted, &mut filter)))
 }
 
 /// The wheels of a list that are wanted on an interpreter.
-type Wanted<'a> = BTreeMap<PackageName, &'a Placed<ListedWheel>>;
+type Wanted<'a> = BTreeMap<PackageName, &'a Located<ListedWheel>>;
 
 /// One wheel for each project. The same version twice is one wish.
-fn merge<'a>(wheels: impl Iterator<Item = &'a Placed<ListedWheel>>) -> Result<Wanted<'a>> {
-    let mut mentions: BTreeMap<PackageName, Vec<&Placed<ListedWheel>>> = BTreeMap::new();
+fn merge<'a>(wheels: impl Iterator<Item = &'a Located<ListedWheel>>) -> Result<Wanted<'a>> {
+    let mut mentions: BTreeMap<PackageName, Vec<&Located<ListedWheel>>> = BTreeMap::new();
     for wheel in wheels {
         mentions
             .entry(wheel.value.project.clone())
             .or_default()
             .push(wheel);
     }
-    let is_clash = |wheels: &[&Placed<ListedWheel>]| {
+    let is_clash = |wheels: &[&Located<ListedWheel>]| {
         wheels
             .iter()
             .any(|wheel| wheel.value.wanted != wheels[0].value.wanted)
@@ -187,11 +187,11 @@ fn version_rank(wanted: &Version, found: &Version) -> Option<u8> {
 
 /// The best file for a wheel, or each file of its project with why it was not taken, a sentence
 /// each.
-fn choose(wheel: &ListedWheel, judge: &mut Judge<'_>) -> Result<WheelFile, Vec<String>> {
+fn choose(wheel: &ListedWheel, filter: &mut WheelFilter<'_>) -> Result<WheelFile, Vec<String>> {
     let mut rejected = Vec::new();
     let mut ranked = Vec::new();
-    for file in judge.wheelhouse.wheels(&wheel.project).to_vec() {
-        match file.is_trusted().and_then(|()| rank(&file, wheel, judge)) {
+    for file in filter.wheelhouse.wheels(&wheel.project).to_vec() {
+        match file.is_trusted().and_then(|()| rank(&file, wheel, filter)) {
             Ok(rank) => ranked.push((rank, file)),
             Err(why) => rejected.push(format!("`{}` {why}", file.file_name)),
         }
@@ -210,7 +210,7 @@ fn choose(wheel: &ListedWheel, judge: &mut Judge<'_>) -> Result<WheelFile, Vec<S
             .then_with(|| one.file_name.cmp(&other.file_name))
     });
     for ((version_rank, _), file) in ranked {
-        match judge.content(&file) {
+        match filter.content(&file) {
             Ok(_) => {
                 if version_rank > 0 {
                     let (listed, file) = (&wheel.version, &file.file_name);
@@ -230,19 +230,23 @@ fn choose(wheel: &ListedWheel, judge: &mut Judge<'_>) -> Result<WheelFile, Vec<S
 }
 
 /// What the file's name tells: how well version and tags fit, or why they do not.
-fn rank(file: &WheelFile, wheel: &ListedWheel, judge: &Judge<'_>) -> Result<(u8, usize), String> {
+fn rank(
+    file: &WheelFile,
+    wheel: &ListedWheel,
+    filter: &WheelFilter<'_>,
+) -> Result<(u8, usize), String> {
     let version = &file.name.version;
     let version_rank =
         version_rank(&wheel.wanted, version).ok_or_else(|| format!("is version {version}"))?;
-    Ok((version_rank, judge.tags(file)?))
+    Ok((version_rank, filter.tags(file)?))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spec::Place;
+    use crate::spec::Location;
 
-    fn listed(name: &str, version: &str, line: usize) -> Placed<ListedWheel> {
+    fn listed(name: &str, version: &str, line: usize) -> Located<ListedWheel> {
         let value = ListedWheel {
             name: format!("infra/python/wheels/{name}-py3"),
             version: format!("version:{version}"),
@@ -252,9 +256,9 @@ mod tests {
             match_tags: Vec::new(),
             not_match_tags: Vec::new(),
         };
-        Placed {
+        Located {
             value,
-            place: Place {
+            place: Location {
                 file: Some("/src/.vpython3".into()),
                 line,
                 column: 1,

@@ -3,18 +3,18 @@
 use std::cmp::Reverse;
 
 use crate::plan::Seed;
-use crate::plan::resolve::judge::Judge;
+use crate::plan::resolve::compatibility::WheelFilter;
 use crate::plan::wheelhouse::WheelFile;
 
 /// The wheel of a seed: of the versions that will do the highest that fits the interpreter, a final
 /// one first; none where there is none.
-pub(super) fn choose(seed: &Seed, judge: &mut Judge<'_>) -> Option<WheelFile> {
-    let files = judge
+pub(super) fn choose(seed: &Seed, filter: &mut WheelFilter<'_>) -> Option<WheelFile> {
+    let files = filter
         .files(&seed.project)
         .into_iter()
         .filter(|file| seed.admits(&file.name.version));
     let mut ranked: Vec<(usize, WheelFile)> = files
-        .filter_map(|file| Some((judge.tags(&file).ok()?, file)))
+        .filter_map(|file| Some((filter.tags(&file).ok()?, file)))
         .collect();
     ranked.sort_by_cached_key(|(rank, file)| {
         let version = file.name.version.clone();
@@ -29,5 +29,5 @@ pub(super) fn choose(seed: &Seed, judge: &mut Judge<'_>) -> Option<WheelFile> {
     ranked
         .into_iter()
         .map(|(_, file)| file)
-        .find(|file| judge.content(file).is_ok())
+        .find(|file| filter.content(file).is_ok())
 }

@@ -8,10 +8,10 @@ use pep508_rs::PackageName;
 
 use super::follow::{self, Fixed, Followed};
 use super::{Wanted, choose, seed, wanted};
-use crate::plan::resolve::judge::Judge;
+use crate::plan::resolve::compatibility::WheelFilter;
 use crate::plan::wheelhouse::Wheelhouse;
-use crate::plan::{Asker, Facts};
-use crate::spec::{ListedWheel, Placed};
+use crate::plan::{Facts, RequiredBy};
+use crate::spec::{ListedWheel, Located};
 
 /// What comes of a listed wheel.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,14 +43,14 @@ pub(in crate::plan) struct Verdicts {
 
 /// Judges each wheel of a list, in its order.
 pub(in crate::plan) fn verify(
-    listed: &[Placed<ListedWheel>],
+    listed: &[Located<ListedWheel>],
     interpreter: &Facts,
     wheelhouse: &mut Wheelhouse,
 ) -> Verdicts {
-    let mut judge = Judge::new(interpreter, wheelhouse);
+    let mut filter = WheelFilter::new(interpreter, wheelhouse);
     let is_wanted: Vec<bool> = listed
         .iter()
-        .map(|wheel| wanted::is_wanted(&wheel.value, &judge.tags))
+        .map(|wheel| wanted::is_wanted(&wheel.value, &filter.tags))
         .collect();
     let all_wanted = || {
         listed
@@ -67,7 +67,7 @@ pub(in crate::plan) fn verify(
     let mut verdicts = Vec::new();
     for (wheel, is_wanted) in listed.iter().zip(&is_wanted) {
         let file = if *is_wanted && !clashes(&wheel.value) {
-            choose(&wheel.value, &mut judge).ok()
+            choose(&wheel.value, &mut filter).ok()
         } else {
             None
         };
@@ -84,7 +84,7 @@ pub(in crate::plan) fn verify(
         {
             fixed.push(Fixed {
                 file,
-                asker: Asker::Spec(wheel.place.clone()),
+                required_by: RequiredBy::Spec(wheel.place.clone()),
             });
         }
     }
@@ -98,8 +98,10 @@ pub(in crate::plan) fn verify(
         .filter(|project| !is_there(project))
         .cloned()
         .collect();
-    let unseeded = seed(&mut fixed, &wanted, &mut judge);
-    let seeded = fixed.iter().filter(|one| one.asker == Asker::Seed);
+    let unseeded = seed(&mut fixed, &wanted, &mut filter);
+    let seeded = fixed
+        .iter()
+        .filter(|one| one.required_by == RequiredBy::Seed);
     let mut seeds: Vec<(PackageName, Option<Version>)> = seeded
         .map(|one| {
             (
@@ -113,19 +115,23 @@ pub(in crate::plan) fn verify(
         wheels,
         lacking,
         remarks,
-        judge,
-    } = follow::follow(&fixed, &missing, judge);
+        filter,
+    } = follow::follow(&fixed, &missing, filter);
     let files: Vec<_> = wheels.iter().map(|(file, _)| file.clone()).collect();
     let mut required: BTreeMap<PackageName, (Option<Version>, BTreeSet<PackageName>)> =
         BTreeMap::new();
-    for (file, askers) in wheels {
+    for (file, required_by) in wheels {
         let project = file.name.project;
         if !fixed.iter().any(|one| one.file.name.project == project) {
             required.insert(
                 project,
                 (
                     Some(file.name.version),
-                    askers.iter().filter_map(Asker::project).cloned().collect(),
+                    required_by
+                        .iter()
+                        .filter_map(RequiredBy::project)
+                        .cloned()
+                        .collect(),
                 ),
             );
         }
@@ -141,6 +147,6 @@ pub(in crate::plan) fn verify(
         listed: verdicts,
         seeds,
         required,
-        warnings: [remarks, judge.warnings_of(&files)].concat(),
+        warnings: [remarks, filter.warnings_of(&files)].concat(),
     }
 }

@@ -6,7 +6,7 @@
 //! directories: a file that is missing is missing, also where another of the same version is at
 //! hand.
 
-mod trouble;
+mod lock_error;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
@@ -16,12 +16,12 @@ use anyhow::{Error, Result};
 use pep440_rs::Version;
 use pep508_rs::{PackageName, VersionOrUrl};
 
-use super::judge::Judge;
+use super::compatibility::WheelFilter;
 use crate::plan::wheelhouse::{WheelFile, WheelName, Wheelhouse};
-use crate::plan::{Asker, Evidence, Facts, PlannedWheel, Tags};
+use crate::plan::{Evidence, Facts, PlannedWheel, RequiredBy, Tags};
 use crate::report::Failure;
-use crate::spec::{Lock, LockedPackage, LockedWheel, Placed, Requirement};
-use trouble::{Digests, Trouble};
+use crate::spec::{Located, Lock, LockedPackage, LockedWheel, Requirement};
+use lock_error::{Digests, Trouble};
 
 /// The wheels of a lock, sorted by project, and why they cannot be installed, where the file of one
 /// is missing or another. An environment that was made of them before is none the worse for that.
@@ -37,25 +37,25 @@ pub(in crate::plan) fn resolve(
 ) -> Result<(Vec<PlannedWheel>, Option<Failure>)> {
     let Following { choices, troubles } = follow(lock, interpreter, wheelhouse)?;
     let is_all_of_files = troubles.iter().all(Trouble::is_of_file);
-    let unavailable =
-        (!troubles.is_empty()).then(|| trouble::explain(troubles, lock, interpreter, wheelhouse));
+    let unavailable = (!troubles.is_empty())
+        .then(|| lock_error::explain(troubles, lock, interpreter, wheelhouse));
     let (found, absent): (Vec<Choice<'_>>, Vec<Choice<'_>>) = choices
         .into_iter()
         .partition(|choice| choice.file.is_some());
-    let askers = Askers::of(lock, interpreter);
+    let required_by = Askers::of(lock, interpreter);
     let absent = absent
         .into_iter()
-        .map(|choice| choice.without_file(lock, &askers))
+        .map(|choice| choice.without_file(lock, &required_by))
         .collect();
     let found = found
         .into_iter()
-        .filter_map(|choice| Some((choice.file?, askers.of_package(choice.package))));
+        .filter_map(|choice| Some((choice.file?, required_by.of_package(choice.package))));
     match unavailable {
         Some(failure) if !is_all_of_files => Err(failure.into()),
         unavailable => {
             let found = super::plan(
                 found.collect(),
-                Judge::new(interpreter, wheelhouse),
+                WheelFilter::new(interpreter, wheelhouse),
                 evidence,
             )?;
             let mut wheels: Vec<PlannedWheel> = [found, absent].concat();
@@ -90,15 +90,15 @@ pub(in crate::plan) fn verify(
         Ok(following) => following,
         Err(error) => return (vec![Verdict::Unknown; lock.packages.len()], Some(error)),
     };
-    let trouble_of: HashMap<*const Placed<LockedPackage>, &Trouble<'_>> = troubles
+    let trouble_of: HashMap<*const Located<LockedPackage>, &Trouble<'_>> = troubles
         .iter()
         .map(|trouble| (std::ptr::from_ref(trouble.package()), trouble))
         .collect();
-    let choice_of: HashMap<*const Placed<LockedPackage>, &Choice<'_>> = choices
+    let choice_of: HashMap<*const Located<LockedPackage>, &Choice<'_>> = choices
         .iter()
         .map(|choice| (std::ptr::from_ref(choice.package), choice))
         .collect();
-    let verdict = |package: &Placed<LockedPackage>| {
+    let verdict = |package: &Located<LockedPackage>| {
         let package = std::ptr::from_ref(package);
         match (trouble_of.get(&package), choice_of.get(&package)) {
             (Some(Trouble::OtherBytes { .. }), _) => Verdict::WrongHash,
@@ -110,7 +110,7 @@ pub(in crate::plan) fn verify(
     let verdicts = lock.packages.iter().map(verdict).collect();
     let is_fine = troubles.is_empty();
     let refusal =
-        (!is_fine).then(|| trouble::explain(troubles, lock, interpreter, wheelhouse).into());
+        (!is_fine).then(|| lock_error::explain(troubles, lock, interpreter, wheelhouse).into());
     (verdicts, refusal)
 }
 
@@ -152,7 +152,7 @@ pub(in crate::plan) fn to_fetch(
     }
     let is_fine = troubles.is_empty();
     let refusal =
-        (!is_fine).then(|| trouble::explain(troubles, lock, interpreter, wheelhouse).into());
+        (!is_fine).then(|| lock_error::explain(troubles, lock, interpreter, wheelhouse).into());
     Ok(Unavailable {
         requirements,
         other_bytes,
@@ -223,12 +223,12 @@ fn refuse_other_environment(lock: &Lock, interpreter: &Facts) -> Result<()> {
         interpreter.title()
     ))
     .because_of(environments)
-    .hint(trouble::how_to_lock_for_another(lock))
+    .hint(lock_error::how_to_lock_for_another(lock))
     .into())
 }
 
 /// The packages that are wanted, by their projects.
-type Wanted<'a> = BTreeMap<&'a PackageName, &'a Placed<LockedPackage>>;
+type Wanted<'a> = BTreeMap<&'a PackageName, &'a Located<LockedPackage>>;
 
 /// The packages that are wanted on an interpreter, one of each project.
 fn wanted<'a>(lock: &'a Lock, interpreter: &Facts) -> Result<Wanted<'a>> {
@@ -293,8 +293,8 @@ fn refuse_unsatisfied(lock: &Lock, wanted: &Wanted<'_>, interpreter: &Facts) -> 
 
 /// The file that a package has for the interpreter.
 struct Choice<'a> {
-    package: &'a Placed<LockedPackage>,
-    wheel: &'a Placed<LockedWheel>,
+    package: &'a Located<LockedPackage>,
+    wheel: &'a Located<LockedWheel>,
     name: WheelName,
     /// Where it is, once it was found.
     file: Option<WheelFile>,
@@ -303,7 +303,7 @@ struct Choice<'a> {
 impl<'a> Choice<'a> {
     /// The wheel of the best tag; of several the one with the highest build tag.
     fn of(
-        package: &'a Placed<LockedPackage>,
+        package: &'a Located<LockedPackage>,
         interpreter: &Facts,
         tags: &Tags,
     ) -> Result<Self, Trouble<'a>> {
@@ -402,7 +402,7 @@ impl<'a> Choice<'a> {
     }
 
     /// The wheel as the lock alone tells of it.
-    fn without_file(self, lock: &Lock, askers: &Askers) -> PlannedWheel {
+    fn without_file(self, lock: &Lock, required_by: &Askers) -> PlannedWheel {
         let LockedWheel {
             file_name,
             path,
@@ -418,7 +418,7 @@ impl<'a> Choice<'a> {
                 .unwrap_or_else(|| lock.path.with_file_name(file_name)),
             size: size.unwrap_or_default(),
             sha256: *sha256,
-            required_by: askers.of_package(self.package),
+            required_by: required_by.of_package(self.package),
         }
     }
 }
@@ -427,19 +427,19 @@ impl<'a> Choice<'a> {
 /// where there are any of its project, else the lock.
 struct Askers {
     is_bound: bool,
-    of_spec: HashMap<PackageName, Vec<Asker>>,
+    of_spec: HashMap<PackageName, Vec<RequiredBy>>,
 }
 
 impl Askers {
     fn of(lock: &Lock, interpreter: &Facts) -> Self {
-        let mut of_spec: HashMap<PackageName, Vec<Asker>> = HashMap::new();
+        let mut of_spec: HashMap<PackageName, Vec<RequiredBy>> = HashMap::new();
         for asked in lock.bound.iter().flat_map(|bound| &bound.asked) {
             let Requirement { name, marker, .. } = &asked.value.requirement;
             if crate::spec::holds(marker, &interpreter.markers, &[]) {
                 of_spec
                     .entry(name.clone())
                     .or_default()
-                    .push(Asker::Spec(asked.place.clone()));
+                    .push(RequiredBy::Spec(asked.place.clone()));
             }
         }
         Self {
@@ -448,13 +448,13 @@ impl Askers {
         }
     }
 
-    fn of_package(&self, package: &Placed<LockedPackage>) -> Vec<Asker> {
+    fn of_package(&self, package: &Located<LockedPackage>) -> Vec<RequiredBy> {
         let of_spec = self.of_spec.get(&package.value.name).cloned();
         let by_itself = || {
             if self.is_bound {
-                Asker::Lock(package.place.clone())
+                RequiredBy::Lock(package.place.clone())
             } else {
-                Asker::Spec(package.place.clone())
+                RequiredBy::Spec(package.place.clone())
             }
         };
         of_spec.unwrap_or_else(|| vec![by_itself()])

@@ -18,7 +18,7 @@ use flate2::bufread::MultiGzDecoder;
 
 use crate::fs;
 use crate::report::Failure;
-use crate::tool::listing::Listing;
+use crate::tool::pack_manifest::PackManifest;
 
 /// Where the magic number of a tar archive stands.
 const TAR_MAGIC: usize = 257;
@@ -28,7 +28,7 @@ const TAR_MAGIC: usize = 257;
 ///
 /// # Errors
 /// The file is no such archive.
-pub fn listing(file: &Path) -> Result<Listing> {
+pub fn listing(file: &Path) -> Result<PackManifest> {
     let listing = || match Archive::open(file)? {
         Archive::Tar(from) => tar::listing(from),
         Archive::Zip(from) => zip::listing(from),
@@ -42,7 +42,7 @@ pub fn listing(file: &Path) -> Result<Listing> {
 ///
 /// # Errors
 /// The file is no such archive, or not as it was packed; the disk refuses.
-pub fn extract(file: &Path, into: &Path) -> Result<Listing> {
+pub fn extract(file: &Path, into: &Path) -> Result<PackManifest> {
     let _umask = fs::PlainUmask::set();
     let extract = || match Archive::open(file)? {
         Archive::Tar(from) => tar::extract(from, into),

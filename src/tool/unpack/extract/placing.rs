@@ -9,7 +9,7 @@ use sha2::Digest as _;
 
 use crate::fs;
 use crate::report::Progress;
-use crate::tool::listing::{LISTING, Listing, Member};
+use crate::tool::pack_manifest::{LISTING, Member, PackManifest};
 
 /// Permission bits of directories.
 const DIRECTORY_MODE: u32 = 0o755;
@@ -37,7 +37,7 @@ pub(super) struct Placing<'a> {
 }
 
 /// Reads the listing, which is the first member of an archive.
-pub(super) fn read_listing(name: &str, found: Found<'_>) -> Result<Listing> {
+pub(super) fn read_listing(name: &str, found: Found<'_>) -> Result<PackManifest> {
     let is_listing = name
         .strip_suffix(LISTING)
         .is_some_and(|before| before.is_empty() || before.ends_with('/'));
@@ -54,7 +54,7 @@ pub(super) fn read_listing(name: &str, found: Found<'_>) -> Result<Listing> {
         .take(size)
         .read_to_end(&mut text)
         .context("cannot read the listing")?;
-    let listing = Listing::parse(&text).context("cannot read the listing")?;
+    let listing = PackManifest::parse(&text).context("cannot read the listing")?;
     ensure!(
         name == format!("{}{LISTING}", top(&listing)),
         "its first member is `{name}`, which is not where its prefix is"
@@ -63,7 +63,7 @@ pub(super) fn read_listing(name: &str, found: Found<'_>) -> Result<Listing> {
 }
 
 /// What the names of members have in front.
-fn top(listing: &Listing) -> String {
+fn top(listing: &PackManifest) -> String {
     listing
         .prefix
         .as_ref()
@@ -73,7 +73,7 @@ fn top(listing: &Listing) -> String {
 
 impl<'a> Placing<'a> {
     /// Makes all directories in the empty directory `into`.
-    pub fn begin(listing: &Listing, into: &'a Path) -> Result<Self> {
+    pub fn begin(listing: &PackManifest, into: &'a Path) -> Result<Self> {
         for member in &listing.members {
             if let Member::Directory { path } = member {
                 fs::create_dir(&into.join(path), DIRECTORY_MODE)?;

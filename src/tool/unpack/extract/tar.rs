@@ -7,13 +7,13 @@ use anyhow::{Context, Result, bail, ensure};
 use tar::{Archive, Entry, EntryType};
 
 use super::placing::{Found, Placing, read_listing};
-use crate::tool::listing::Listing;
+use crate::tool::pack_manifest::PackManifest;
 
 /// How much may follow the end of an archive: tar fills blocks of 10 KiB, and others may be larger.
 const FILLING: u64 = 1 << 20;
 
 /// Reads what a tar archive says that is in it.
-pub(super) fn listing(from: impl Read) -> Result<Listing> {
+pub(super) fn listing(from: impl Read) -> Result<PackManifest> {
     let mut archive = Archive::new(from);
     let first = archive
         .entries()
@@ -24,7 +24,7 @@ pub(super) fn listing(from: impl Read) -> Result<Listing> {
 }
 
 /// Extracts a tar archive.
-pub(super) fn extract(from: impl Read, into: &Path) -> Result<Listing> {
+pub(super) fn extract(from: impl Read, into: &Path) -> Result<PackManifest> {
     let mut archive = Archive::new(from);
     let mut entries = archive.entries().context("cannot read it")?;
     let first = entries.next().context("there is nothing in it")?;

@@ -8,7 +8,7 @@ use zip::ZipArchive;
 use zip::read::ZipFile;
 
 use super::placing::{Found, Placing, read_listing};
-use crate::tool::listing::Listing;
+use crate::tool::pack_manifest::PackManifest;
 
 /// The longest text of a link (`PATH_MAX` of Linux).
 const LONGEST: u64 = 4096;
@@ -17,14 +17,14 @@ const KIND: u32 = 0o170_000;
 const REGULAR: u32 = 0o100_000;
 
 /// Reads what a zip archive says that is in it.
-pub(super) fn listing(from: impl Read + Seek) -> Result<Listing> {
+pub(super) fn listing(from: impl Read + Seek) -> Result<PackManifest> {
     let mut archive = ZipArchive::new(from).context("cannot read it")?;
     ensure!(!archive.is_empty(), "there is nothing in it");
     with_member(archive.by_index(0).context("cannot read it")?, read_listing)
 }
 
 /// Extracts a zip archive.
-pub(super) fn extract(from: impl Read + Seek, into: &Path) -> Result<Listing> {
+pub(super) fn extract(from: impl Read + Seek, into: &Path) -> Result<PackManifest> {
     let mut archive = ZipArchive::new(from).context("cannot read it")?;
     ensure!(!archive.is_empty(), "there is nothing in it");
     let listing = with_member(archive.by_index(0).context("cannot read it")?, read_listing)?;

@@ -1,0 +1,373 @@
+//! What an interpreter on another platform would say of itself, as far as that decides which wheels
+//! fit there.
+//!
+//! What nobody can know from here is left out: the markers `platform_release` and
+//! `platform_version` are empty. What only an environment on the spot needs, such as the
+//! executable's path, stays as it is here.
+
+use super::{Abi, Facts, Libc};
+use crate::plan::tags::platforms;
+use crate::spec::{System, Target};
+
+/// Stands for the newest patch level of a minor version. CPython has not come to half of it with
+/// any.
+const NEWEST: u32 = 99;
+/// Stands for the newest glibc, with which all manylinux wheels fit; `packaging.tags` supposes as
+/// much.
+const NEWEST_GLIBC: u32 = 50;
+/// Machines of 32 bits.
+const NARROW: [&str; 7] = [
+    "i686", "armv6l", "armv7l", "armv8l", "mips", "mipsel", "x86",
+];
+
+impl Facts {
+    /// The facts of this interpreter on another platform. A target that names a python of its own
+    /// has the newest patch level of that minor version.
+    #[must_use]
+    pub fn for_target(&self, target: &Target) -> Self {
+        let platform = &target.platform;
+        let machine = platform.machine.as_str();
+        let [own_major, own_minor, _] = self.release;
+        let (major, minor) = target.python.map_or((own_major, own_minor), |python| {
+            (python.major, python.minor)
+        });
+        let mut facts = Self {
+            platform: platform_of(platform.system, machine),
+            abi: Abi {
+                debug: false,
+                // What only a build on the spot could leave out.
+                pymalloc: true,
+                free_threaded: target
+                    .python
+                    .map_or(self.abi.free_threaded, |python| python.free_threaded),
+                // What builds for Linux had, and no others.
+                wide_unicode: major == 2
+                    && !matches!(platform.system, System::MacOs { .. } | System::Windows),
+                pointer_bits: if NARROW.contains(&machine) { 32 } else { 64 },
+            },
+            libc: match platform.system {
+                System::Glibc { major, minor } => Libc::Glibc { major, minor },
+                System::Linux => Libc::Glibc {
+                    major: 2,
+                    minor: NEWEST_GLIBC,
+                },
+                System::Musl { major, minor } => Libc::Musl { major, minor },
+                System::MacOs { .. } | System::Windows => Libc::Other,
+            },
+            libc_path: None,
+            elsewhere: Some(platform.name.clone()),
+            ..self.clone()
+        };
+        if target.python.is_some() {
+            facts.suppose_version(major, minor);
+        }
+        facts.suppose_system(platform.system, machine);
+        facts
+    }
+
+    /// The version for messages: without the patch level where that is only supposed.
+    pub(in crate::plan) fn version_title(&self) -> String {
+        match self.release {
+            [major, minor, NEWEST] if self.elsewhere.is_some() => format!("{major}.{minor}"),
+            _ => self.version().to_string(),
+        }
+    }
+
+    /// Whether these are the facts of another system than this machine.
+    #[must_use]
+    pub fn is_elsewhere(&self) -> bool {
+        self.elsewhere.is_some()
+    }
+
+    /// The platforms to name to pip, best first: each whose wheels fit there, but for the older
+    /// ones of a macOS, which pip takes for granted. Of manylinux it knows only the oldest names to
+    /// be compatible with each other.
+    #[must_use]
+    pub fn pip_platforms(&self) -> Vec<String> {
+        let mut platforms = platforms(self);
+        if self.platform.starts_with("macosx") {
+            platforms.truncate(1);
+        }
+        platforms
+    }
+
+    /// The options that name ABIs to pip, where it would suppose others for the version alone.
+    #[must_use]
+    pub fn pip_abi_options(&self) -> Vec<String> {
+        let [major, minor, _] = self.release;
+        let abis = match major {
+            2 if self.abi.wide_unicode => vec![format!("cp{major}{minor}mu")],
+            2 => vec![format!("cp{major}{minor}m")],
+            _ if self.abi.free_threaded => vec![format!("cp{major}{minor}t")],
+            _ => Vec::new(),
+        };
+        let implementation = (!abis.is_empty()).then(|| "--implementation=cp".to_owned());
+        let none = (!abis.is_empty()).then(|| "none".to_owned());
+        implementation
+            .into_iter()
+            .chain(
+                abis.into_iter()
+                    .chain(none)
+                    .map(|abi| format!("--abi={abi}")),
+            )
+            .collect()
+    }
+
+    fn suppose_version(&mut self, major: u32, minor: u32) {
+        let full = pep440_rs::Version::new([major, minor, NEWEST].map(u64::from));
+        let short = pep440_rs::Version::new([major, minor].map(u64::from));
+        self.release = [major, minor, NEWEST];
+        self.cache_tag = if major == 2 {
+            String::new()
+        } else {
+            format!("cpython-{major}{minor}")
+        };
+        let markers = self
+            .markers
+            .clone()
+            .with_python_full_version(full.clone())
+            .with_implementation_version(full);
+        self.markers = markers.with_python_version(short);
+    }
+
+    fn suppose_system(&mut self, system: System, machine: &str) {
+        let (os_name, sys_platform, platform_system) = match system {
+            System::Glibc { .. } | System::Musl { .. } | System::Linux => {
+                ("posix", "linux", "Linux")
+            }
+            System::MacOs { .. } => ("posix", "darwin", "Darwin"),
+            System::Windows => ("nt", "win32", "Windows"),
+        };
+        let markers = self
+            .markers
+            .clone()
+            .with_os_name(os_name)
+            .with_sys_platform(sys_platform);
+        let markers = markers
+            .with_platform_system(platform_system)
+            .with_platform_machine(machine);
+        self.markers = markers.with_platform_release("").with_platform_version("");
+    }
+}
+
+/// What `sysconfig.get_platform()` says there.
+fn platform_of(system: System, machine: &str) -> String {
+    match system {
+        System::Glibc { .. } | System::Musl { .. } | System::Linux => format!("linux-{machine}"),
+        System::MacOs { major, minor } => format!("macosx-{major}.{minor}-{machine}"),
+        System::Windows if machine == "x86" => "win32".into(),
+        System::Windows => format!("win-{}", machine.to_lowercase()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::facts;
+    use super::*;
+    use crate::plan::Tags;
+    use crate::spec::{Platform, TargetPython};
+
+    fn target(name: &str, python: Option<TargetPython>) -> Target {
+        Target {
+            platform: Platform::parse(name).unwrap(),
+            python,
+        }
+    }
+
+    /// The values of the markers in the order in which they are asked for.
+    fn markers(facts: &Facts) -> [&str; 4] {
+        let markers = &facts.markers;
+        [
+            markers.os_name(),
+            markers.sys_platform(),
+            markers.platform_system(),
+            markers.platform_machine(),
+        ]
+    }
+
+    #[test]
+    fn a_platform_has_its_markers_and_its_best_tag() {
+        let rows = [
+            (
+                "manylinux_2_17_x86_64",
+                ["posix", "linux", "Linux", "x86_64"],
+                "cp311-cp311-manylinux_2_17_x86_64",
+            ),
+            (
+                "manylinux1_i686",
+                ["posix", "linux", "Linux", "i686"],
+                "cp311-cp311-manylinux_2_5_i686",
+            ),
+            (
+                "musllinux_1_2_aarch64",
+                ["posix", "linux", "Linux", "aarch64"],
+                "cp311-cp311-musllinux_1_2_aarch64",
+            ),
+            (
+                "linux_armv7l",
+                ["posix", "linux", "Linux", "armv7l"],
+                "cp311-cp311-manylinux_2_50_armv7l",
+            ),
+            (
+                "macosx_11_0_arm64",
+                ["posix", "darwin", "Darwin", "arm64"],
+                "cp311-cp311-macosx_11_0_arm64",
+            ),
+            (
+                "macosx_10_9_x86_64",
+                ["posix", "darwin", "Darwin", "x86_64"],
+                "cp311-cp311-macosx_10_9_x86_64",
+            ),
+            (
+                "win_amd64",
+                ["nt", "win32", "Windows", "AMD64"],
+                "cp311-cp311-win_amd64",
+            ),
+            (
+                "win32",
+                ["nt", "win32", "Windows", "x86"],
+                "cp311-cp311-win32",
+            ),
+            (
+                "win_arm64",
+                ["nt", "win32", "Windows", "ARM64"],
+                "cp311-cp311-win_arm64",
+            ),
+        ];
+        for (name, expected, best) in rows {
+            let there = facts([3, 11, 7]).for_target(&target(name, None));
+            assert_eq!(markers(&there), expected, "{name}");
+            // Plain `linux` comes before the others.
+            let tags = Tags::of(&there).in_order().to_vec();
+            let plain = usize::from(tags[0].platform == format!("linux_{}", expected[3]));
+            assert_eq!(plain == 1, expected[1] == "linux", "{name}");
+            assert_eq!(tags[plain].to_string(), best, "{name}");
+            assert_eq!(there.title(), format!("CPython 3.11.7 on {name}"));
+        }
+    }
+
+    #[test]
+    fn a_python_of_its_own_is_the_newest_of_its_minor_version() {
+        let python = TargetPython {
+            major: 3,
+            minor: 7,
+            free_threaded: false,
+        };
+        let there = facts([3, 11, 7]).for_target(&target("win_amd64", Some(python)));
+        assert_eq!(there.title(), "CPython 3.7 on win_amd64");
+        assert_eq!(
+            Tags::of(&there).in_order()[0].to_string(),
+            "cp37-cp37m-win_amd64"
+        );
+        assert!(
+            ">=3.7.17"
+                .parse::<pep440_rs::VersionSpecifiers>()
+                .unwrap()
+                .contains(there.version())
+        );
+        assert_eq!(there.markers.python_version().to_string(), "3.7");
+        let python = TargetPython {
+            major: 3,
+            minor: 13,
+            free_threaded: true,
+        };
+        let there = facts([3, 11, 7]).for_target(&target("win_amd64", Some(python)));
+        assert_eq!(
+            Tags::of(&there).in_order()[0].to_string(),
+            "cp313-cp313t-win_amd64"
+        );
+    }
+
+    #[test]
+    fn pip_is_told_of_all_that_fits() {
+        let rows = [
+            ("win_amd64", "win_amd64"),
+            ("macosx_11_0_arm64", "macosx_11_0_arm64"),
+            (
+                "manylinux_2_18_aarch64",
+                "linux_aarch64 manylinux_2_18_aarch64 manylinux_2_17_aarch64 manylinux2014_aarch64",
+            ),
+            (
+                "manylinux1_i686",
+                "linux_i686 manylinux_2_5_i686 manylinux1_i686",
+            ),
+            (
+                "musllinux_1_1_x86_64",
+                "linux_x86_64 musllinux_1_1_x86_64 musllinux_1_0_x86_64",
+            ),
+        ];
+        let here = facts([3, 11, 7]);
+        for (name, expected) in rows {
+            let there = here.for_target(&target(name, None));
+            assert_eq!(there.pip_platforms().join(" "), expected, "{name}");
+            assert_eq!(there.pip_abi_options(), [""; 0], "{name}");
+        }
+        let any_linux = here
+            .for_target(&target("linux_x86_64", None))
+            .pip_platforms();
+        for level in [
+            "manylinux_2_39_x86_64",
+            "manylinux_2_28_x86_64",
+            "manylinux2014_x86_64",
+            "manylinux1_x86_64",
+        ] {
+            assert!(
+                any_linux.iter().any(|platform| platform == level),
+                "{level}"
+            );
+        }
+    }
+
+    #[test]
+    fn pip_is_told_of_abis_that_the_version_does_not_tell() {
+        let python = |major, minor, free_threaded| {
+            Some(TargetPython {
+                major,
+                minor,
+                free_threaded,
+            })
+        };
+        let rows = [
+            (
+                "linux_x86_64",
+                python(2, 7, false),
+                "--implementation=cp --abi=cp27mu --abi=none",
+            ),
+            (
+                "win_amd64",
+                python(2, 7, false),
+                "--implementation=cp --abi=cp27m --abi=none",
+            ),
+            (
+                "win_amd64",
+                python(3, 13, true),
+                "--implementation=cp --abi=cp313t --abi=none",
+            ),
+            ("win_amd64", python(3, 8, false), ""),
+        ];
+        for (name, python, expected) in rows {
+            assert_eq!(
+                facts([3, 11, 7])
+                    .for_target(&target(name, python))
+                    .pip_abi_options()
+                    .join(" "),
+                expected,
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_name_of_lucis_is_a_tag_too() {
+        let platform = Platform {
+            name: "linux_arm64".into(),
+            ..Platform::parse("linux_aarch64").unwrap()
+        };
+        let tags = Tags::of(&facts([3, 11, 7]).for_target(&Target {
+            platform,
+            python: None,
+        }));
+        let has = |platform: &str| tags.in_order().iter().any(|tag| tag.platform == platform);
+        assert!(has("linux_aarch64") && has("manylinux2014_aarch64") && has("linux_arm64"));
+    }
+}

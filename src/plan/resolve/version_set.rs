@@ -1,0 +1,155 @@
+//! Sets of the choices that there are for a project, as PubGrub asks for them.
+//!
+//! The choices of a project are few and known, so each has a number, and what a requirement admits
+//! is judged once, number by number, by the library that knows PEP 440. No range of versions is
+//! ever computed with: an empty set is one that no wheel is in.
+
+use std::fmt;
+
+use pubgrub::VersionSet;
+
+/// How many choices a word of a set holds.
+const WORD: u32 = u64::BITS;
+
+/// A set of numbers: some, or all but some.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Versions {
+    /// A bit for each number; the last word is not zero, so that equal sets are equal values.
+    words: Vec<u64>,
+    /// Whether the bits are those that are not in the set.
+    is_complement: bool,
+}
+
+impl Versions {
+    /// Adds a number to a set of some.
+    pub fn insert(&mut self, choice: u32) {
+        let word = (choice / WORD) as usize;
+        if self.words.len() <= word {
+            self.words.resize(word + 1, 0);
+        }
+        self.words[word] |= 1 << (choice % WORD);
+    }
+
+    /// Whether there is nothing in it.
+    pub fn is_empty(&self) -> bool {
+        self.words.is_empty() && !self.is_complement
+    }
+
+    /// Each word of the two combined; those that are missing are zero.
+    fn combine(
+        &self,
+        other: &Self,
+        is_complement: bool,
+        combine: impl Fn(u64, u64) -> u64,
+    ) -> Self {
+        let word = |set: &Self, index: usize| set.words.get(index).copied().unwrap_or(0);
+        let length = self.words.len().max(other.words.len());
+        let mut words: Vec<u64> = (0..length)
+            .map(|index| combine(word(self, index), word(other, index)))
+            .collect();
+        let used = words
+            .iter()
+            .rposition(|word| *word != 0)
+            .map_or(0, |last| last + 1);
+        words.truncate(used);
+        Self {
+            words,
+            is_complement,
+        }
+    }
+}
+
+impl VersionSet for Versions {
+    type V = u32;
+
+    fn empty() -> Self {
+        Self::default()
+    }
+
+    fn singleton(choice: u32) -> Self {
+        let mut set = Self::default();
+        set.insert(choice);
+        set
+    }
+
+    fn complement(&self) -> Self {
+        Self {
+            words: self.words.clone(),
+            is_complement: !self.is_complement,
+        }
+    }
+
+    fn intersection(&self, other: &Self) -> Self {
+        match (self.is_complement, other.is_complement) {
+            (false, false) => self.combine(other, false, |one, other| one & other),
+            (false, true) => self.combine(other, false, |one, other| one & !other),
+            (true, false) => self.combine(other, false, |one, other| !one & other),
+            (true, true) => self.combine(other, true, |one, other| one | other),
+        }
+    }
+
+    fn contains(&self, choice: &u32) -> bool {
+        let word = self
+            .words
+            .get((choice / WORD) as usize)
+            .copied()
+            .unwrap_or(0);
+        (word >> (choice % WORD) & 1 == 1) != self.is_complement
+    }
+}
+
+impl FromIterator<u32> for Versions {
+    fn from_iter<I: IntoIterator<Item = u32>>(choices: I) -> Self {
+        let mut set = Self::default();
+        choices.into_iter().for_each(|choice| set.insert(choice));
+        set
+    }
+}
+
+impl fmt::Display for Versions {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, formatter)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sets_obey_the_laws_of_sets() {
+        let some = |numbers: &[u32]| numbers.iter().copied().collect::<Versions>();
+        let sets = [
+            some(&[]),
+            some(&[0]),
+            some(&[1, 64, 200]),
+            some(&[0, 1]),
+            some(&[63, 64]),
+        ];
+        let sets: Vec<Versions> = sets
+            .iter()
+            .flat_map(|set| [set.clone(), set.complement()])
+            .collect();
+        for one in &sets {
+            assert_eq!(one.complement().complement(), *one);
+            assert_eq!(one.intersection(&one.complement()), Versions::empty());
+            assert!(one.intersection(&one.complement()).is_empty());
+            for other in &sets {
+                let (both, either) = (one.intersection(other), one.union(other));
+                for number in [0, 1, 2, 63, 64, 65, 199, 200, 201, 1000] {
+                    let (in_one, in_other) = (one.contains(&number), other.contains(&number));
+                    assert_eq!(
+                        both.contains(&number),
+                        in_one && in_other,
+                        "{number} of {one} and {other}"
+                    );
+                    assert_eq!(
+                        either.contains(&number),
+                        in_one || in_other,
+                        "{number} of {one} or {other}"
+                    );
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! Where a spec and its values are: file, line and column.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// What stands for a file where the text of a spec was read from standard input.
+pub const STANDARD_INPUT: &str = "/dev/stdin";
+
+/// Where the text of a spec stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// The file, which is [`STANDARD_INPUT`] for what was read there; none for the text of `-c`.
+    pub file: Option<PathBuf>,
+    /// How many lines stand before the text.
+    pub lines_before: usize,
+    /// How many columns stand before each of its lines.
+    pub columns_before: usize,
+}
+
+impl Origin {
+    /// The file, where others may stand beside it.
+    #[must_use]
+    pub fn file_on_disk(&self) -> Option<&Path> {
+        self.file
+            .as_deref()
+            .filter(|file| *file != Path::new(STANDARD_INPUT))
+    }
+
+    /// The whole of a file.
+    pub(super) fn file(path: PathBuf) -> Self {
+        Self {
+            file: Some(path),
+            lines_before: 0,
+            columns_before: 0,
+        }
+    }
+
+    /// The place of the byte at `offset` in the text; for many, [`Places`] is faster.
+    pub(super) fn place(&self, content: &str, offset: usize) -> Location {
+        let before = &content[..content.floor_char_boundary(offset)];
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        Location {
+            file: self.file.clone(),
+            line: self.lines_before + memchr::memchr_iter(b'\n', before.as_bytes()).count() + 1,
+            column: self.columns_before + before[line_start..].chars().count() + 1,
+        }
+    }
+}
+
+/// A place in a spec: file, line and column, both counted from 1.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Location {
+    /// The file; none for the text of `-c`.
+    pub file: Option<PathBuf>,
+    /// The line in the file.
+    pub line: usize,
+    /// The column in the line, in characters.
+    pub column: usize,
+}
+
+impl Location {
+    /// The place with its column, for what is wrong with a single value.
+    pub(super) fn exact(&self) -> String {
+        format!("{self}, column {}", self.column)
+    }
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.file {
+            Some(file) => write!(formatter, "`{}`, line {}", file.display(), self.line),
+            None => write!(formatter, "the text of `-c`, line {}", self.line),
+        }
+    }
+}
+
+/// A value of a spec, and where it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Located<T> {
+    /// The value.
+    pub value: T,
+    /// Where it stands.
+    pub place: Location,
+}
+
+/// How many bytes are between two marks.
+const STEP: usize = 512;
+
+/// A text, with a mark every few bytes.
+pub(super) struct Places<'a> {
+    origin: &'a Origin,
+    content: &'a [u8],
+    marks: Vec<Mark>,
+}
+
+/// Line and column of an offset, both counted from 0.
+#[derive(Debug, Clone, Copy, Default)]
+struct Mark {
+    line: usize,
+    column: usize,
+}
+
+impl Mark {
+    /// The mark behind these bytes.
+    fn behind(self, bytes: &[u8]) -> Self {
+        let line = self.line + memchr::memchr_iter(b'\n', bytes).count();
+        match memchr::memrchr(b'\n', bytes) {
+            Some(newline) => Self {
+                line,
+                column: characters(&bytes[newline + 1..]),
+            },
+            None => Self {
+                line,
+                column: self.column + characters(bytes),
+            },
+        }
+    }
+}
+
+/// How many characters of UTF-8 begin in these bytes.
+fn characters(bytes: &[u8]) -> usize {
+    bytes.iter().filter(|byte| **byte & 0xc0 != 0x80).count()
+}
+
+impl<'a> Places<'a> {
+    /// Reads a text once.
+    pub fn of(origin: &'a Origin, content: &'a str) -> Self {
+        let content = content.as_bytes();
+        let mut mark = Mark::default();
+        let mut marks = Vec::with_capacity(content.len() / STEP + 1);
+        for chunk in content.chunks(STEP) {
+            marks.push(mark);
+            mark = mark.behind(chunk);
+        }
+        Self {
+            origin,
+            content,
+            marks,
+        }
+    }
+
+    /// The place of the byte at `offset`.
+    pub fn at(&self, offset: usize) -> Location {
+        // In the middle of a character it is the place of that character.
+        let is_begin = |at: &usize| {
+            self.content
+                .get(*at)
+                .is_none_or(|byte| *byte & 0xc0 != 0x80)
+        };
+        let offset = (0..=offset.min(self.content.len()))
+            .rev()
+            .find(is_begin)
+            .unwrap_or(0);
+        // A text that ends with a whole step has no mark there.
+        let step = (offset / STEP).min(self.marks.len().saturating_sub(1));
+        let mark = self.marks.get(step).copied().unwrap_or_default();
+        let Mark { line, column } = mark.behind(&self.content[step * STEP..offset]);
+        Location {
+            file: self.origin.file.clone(),
+            line: self.origin.lines_before + line + 1,
+            column: self.origin.columns_before + column + 1,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_counts_lines_and_columns_of_the_file() {
+        let origin = Origin {
+            file: Some("/x.py".into()),
+            lines_before: 3,
+            columns_before: 2,
+        };
+        let place = origin.place("a = 1\né = 2\n", 9);
+        assert_eq!((place.line, place.column), (5, 5));
+        assert_eq!(place.exact(), "`/x.py`, line 5, column 5");
+    }
+
+    #[test]
+    fn each_place_is_where_counting_from_the_beginning_finds_it() {
+        let origin = Origin {
+            file: Some("/x.py".into()),
+            lines_before: 3,
+            columns_before: 2,
+        };
+        let long = "é=1 ".repeat(700);
+        for content in [
+            String::new(),
+            "a = 1\né = 2\n".to_owned(),
+            long.clone() + "\n\n" + &long,
+            "x\n".repeat(STEP),
+        ] {
+            let places = Places::of(&origin, &content);
+            for offset in 0..content.len() + 2 {
+                assert_eq!(
+                    places.at(offset),
+                    origin.place(&content, offset),
+                    "{offset} of {content:.20}"
+                );
+            }
+        }
+    }
+}

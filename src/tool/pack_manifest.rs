@@ -1,0 +1,421 @@
+//! The listing inside an archive: what the environment in it is made of, and every member with its
+//! digest.
+//!
+//! It is the file `vpython-pack.json` at the top of the environment, the first member of a `.tar`
+//! or `.zip`. Whoever unpacks knows by it what must come before it comes. What was read has passed
+//! [`PackManifest::parse`]: its members are sorted, none is named twice, each lies in a directory that
+//! is a member too, and no link leads anywhere but within the environment or to its interpreter.
+
+use std::collections::HashSet;
+use std::path::{Component, Path};
+
+use anyhow::{Result, ensure};
+use serde::{Deserialize, Serialize};
+
+use crate::fs::Digest;
+use crate::plan::{Key, Plan};
+
+/// What the file is called, relative to the environment.
+pub const LISTING: &str = "vpython-pack.json";
+/// The file that says what was done with the environment as it was unpacked; no archive has it.
+pub const STATE: &str = "vpython-unpack.json";
+/// Counted up when the listing changes its meaning.
+const VERSION: u32 = 1;
+
+/// What is in an archive.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PackManifest {
+    /// The version of this form.
+    pub version: u32,
+    /// The name of the package, where the archive is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The key of the plan that the environment was built from.
+    pub key: String,
+    /// The version of its python.
+    pub python: String,
+    /// The interpreter that has to be there where the environment is unpacked; none where no link
+    /// leads to one.
+    pub interpreter: Option<String>,
+    /// The wheels, sorted by name.
+    pub wheels: Vec<ListedWheel>,
+    /// Where the archive's members lie from the root on; none where they are at the top.
+    pub prefix: Option<String>,
+    /// Everything in the environment but the listing, sorted by the bytes of the path.
+    pub members: Vec<Member>,
+}
+
+/// A wheel of the environment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListedWheel {
+    /// The project's normalised name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// The name of the wheel file.
+    pub file_name: String,
+    /// The digest of the wheel file.
+    pub sha256: Digest,
+}
+
+/// Something in the environment. Paths are relative to it: plain names joined by `/`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub enum Member {
+    /// A directory; its permission bits are 0755.
+    #[serde(rename = "folder")]
+    Directory {
+        /// Where it is.
+        path: String,
+    },
+    /// A regular file.
+    File {
+        /// Where it is.
+        path: String,
+        /// Its permission bits.
+        mode: Mode,
+        /// Its size in bytes.
+        size: u64,
+        /// The digest of its content.
+        sha256: Digest,
+    },
+    /// A symbolic link.
+    Link {
+        /// Where it is.
+        path: String,
+        /// What it says.
+        target: String,
+    },
+}
+
+/// The permission bits of a file in an archive: there are no others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Mode {
+    /// 0644.
+    #[serde(rename = "0644")]
+    Plain,
+    /// 0755.
+    #[serde(rename = "0755")]
+    Executable,
+}
+
+impl Mode {
+    /// As a number.
+    #[must_use]
+    pub fn bits(self) -> u32 {
+        match self {
+            Self::Plain => 0o644,
+            Self::Executable => 0o755,
+        }
+    }
+}
+
+impl Member {
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        match self {
+            Self::Directory { path } | Self::File { path, .. } | Self::Link { path, .. } => path,
+        }
+    }
+
+    /// The size of a file in bytes; 0 of what is none.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        if let Self::File { size, .. } = self {
+            *size
+        } else {
+            0
+        }
+    }
+}
+
+impl PackManifest {
+    /// The listing of an environment that was built from a plan, with these members.
+    ///
+    /// # Errors
+    /// The interpreter's path is no text, or one of the members cannot be in an archive.
+    pub fn of(plan: &Plan, key: &Key, members: Vec<Member>) -> Result<Self> {
+        let leads_out = |member: &Member| matches!(member, Member::Link { target, .. } if target.starts_with('/'));
+        let interpreter = plan.interpreter.executable.to_str().map(str::to_owned);
+        let wheels = plan.wheels.iter().map(|wheel| ListedWheel {
+            name: wheel.name.to_string(),
+            version: wheel.version.to_string(),
+            file_name: wheel
+                .path
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned(),
+            sha256: wheel.sha256,
+        });
+        let listing = Self {
+            version: VERSION,
+            name: None,
+            key: key.as_str().to_owned(),
+            python: plan.interpreter.version().to_string(),
+            interpreter: interpreter.filter(|_| members.iter().any(leads_out)),
+            wheels: wheels.collect(),
+            prefix: None,
+            members,
+        };
+        listing.check()?;
+        Ok(listing)
+    }
+
+    /// Reads a listing.
+    ///
+    /// # Errors
+    /// It is of another version, or not what the documentation of this module says.
+    pub fn parse(text: &[u8]) -> Result<Self> {
+        #[derive(Deserialize)]
+        struct Head {
+            version: u32,
+        }
+        let head: Head = serde_json::from_slice(text)?;
+        ensure!(
+            head.version == VERSION,
+            "it is of version {}, and this vpython reads version {VERSION}",
+            head.version
+        );
+        let listing: Self = serde_json::from_slice(text)?;
+        listing.check()?;
+        Ok(listing)
+    }
+
+    /// Its text; equal listings have equal texts.
+    ///
+    /// # Errors
+    /// None that is known.
+    pub fn text(&self) -> Result<Vec<u8>> {
+        let mut text = serde_json::to_vec_pretty(self)?;
+        text.push(b'\n');
+        Ok(text)
+    }
+
+    fn check(&self) -> Result<()> {
+        if let Some(prefix) = &self.prefix {
+            let relative = prefix.strip_prefix('/').unwrap_or_default();
+            ensure!(
+                is_plain(relative),
+                "`{prefix}` is no absolute path of plain names"
+            );
+        }
+        let sizes = self
+            .members
+            .iter()
+            .try_fold(0_u64, |sum, member| sum.checked_add(member.size()));
+        ensure!(sizes.is_some(), "no disk has room for its members");
+        let mut directories = HashSet::new();
+        let mut before = "";
+        for member in &self.members {
+            let path = member.path();
+            ensure!(
+                is_plain(path) && ![LISTING, STATE].contains(&path),
+                "`{path}` cannot be the path of a member"
+            );
+            ensure!(before < path, "`{path}` is not in its place");
+            before = path;
+            if let Some((directory, _)) = path.rsplit_once('/') {
+                ensure!(
+                    directories.contains(directory),
+                    "`{path}` is in no directory"
+                );
+            }
+            match member {
+                Member::Directory { path } => drop(directories.insert(path.as_str())),
+                Member::Link { path, target } => {
+                    let is_right = stays_inside(path, target) || self.is_of_interpreter(target);
+                    ensure!(
+                        is_right,
+                        "`{path}` is a link to `{target}`, outside the environment"
+                    );
+                }
+                Member::File { .. } => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether what a link says is the interpreter, or lies under its prefix, as the standard
+    /// library does.
+    fn is_of_interpreter(&self, target: &str) -> bool {
+        let Some(interpreter) = self.interpreter.as_deref().map(Path::new) else {
+            return false;
+        };
+        let target = Path::new(target);
+        let is_absolute = |path: &Path| {
+            path.is_absolute() && !path.components().any(|part| part == Component::ParentDir)
+        };
+        let prefix = interpreter
+            .parent()
+            .and_then(Path::parent)
+            .filter(|prefix| prefix.parent().is_some());
+        is_absolute(target)
+            && (target == interpreter || prefix.is_some_and(|prefix| target.starts_with(prefix)))
+    }
+}
+
+/// Whether a path is one of plain names: relative, and without `.`, `..`, empty names and NUL.
+fn is_plain(path: &str) -> bool {
+    path.split('/').all(|name| !matches!(name, "" | "." | "..")) && !path.contains('\0')
+}
+
+/// Whether a link at `path` leads to a place in the environment. `..` is let pass in front alone,
+/// where what is above is a directory and no link: behind the name of a link it would be another's.
+fn stays_inside(path: &str, target: &str) -> bool {
+    let mut names = target
+        .strip_suffix('/')
+        .unwrap_or(target)
+        .split('/')
+        .peekable();
+    let mut depth = path.matches('/').count();
+    while names.next_if_eq(&"..").is_some() {
+        let Some(above) = depth.checked_sub(1) else {
+            return false;
+        };
+        depth = above;
+    }
+    names.all(|name| !matches!(name, "" | "..")) && !target.contains('\0')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn directory(path: &str) -> Member {
+        Member::Directory { path: path.into() }
+    }
+
+    fn file(path: &str) -> Member {
+        Member::File {
+            path: path.into(),
+            mode: Mode::Executable,
+            size: 3,
+            sha256: Digest::of(b"abc"),
+        }
+    }
+
+    fn huge(path: &str) -> Member {
+        Member::File {
+            path: path.into(),
+            mode: Mode::Plain,
+            size: u64::MAX / 2 + 1,
+            sha256: Digest::of(b"abc"),
+        }
+    }
+
+    fn link(path: &str, target: &str) -> Member {
+        Member::Link {
+            path: path.into(),
+            target: target.into(),
+        }
+    }
+
+    fn listing(members: Vec<Member>) -> PackManifest {
+        PackManifest {
+            version: VERSION,
+            name: None,
+            key: "k".into(),
+            python: "3.11.7".into(),
+            interpreter: Some("/usr/bin/python3.11".into()),
+            wheels: Vec::new(),
+            prefix: Some("/opt/app".into()),
+            members,
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        let members = vec![
+            directory("bin"),
+            link("bin/python3", "/usr/bin/python3.11"),
+            file("bin/tool"),
+            directory("lib"),
+            link("lib64", "lib"),
+        ];
+        let written = listing(members);
+        assert_eq!(
+            PackManifest::parse(&written.text().unwrap()).unwrap(),
+            written
+        );
+    }
+
+    #[test]
+    fn what_no_archive_of_ours_has_is_refused() {
+        let rows = [
+            (vec![file("/a")], "`/a` cannot be the path of a member"),
+            (
+                vec![file("a/../b")],
+                "`a/../b` cannot be the path of a member",
+            ),
+            (vec![file("a//b")], "`a//b` cannot be the path of a member"),
+            (vec![file("")], "`` cannot be the path of a member"),
+            (
+                vec![file(LISTING)],
+                "`vpython-pack.json` cannot be the path of a member",
+            ),
+            (
+                vec![file(STATE)],
+                "`vpython-unpack.json` cannot be the path of a member",
+            ),
+            (
+                vec![huge("a"), huge("b")],
+                "no disk has room for its members",
+            ),
+            (vec![file("a"), file("a")], "`a` is not in its place"),
+            (vec![file("b"), file("a")], "`a` is not in its place"),
+            (vec![file("a/b")], "`a/b` is in no directory"),
+            (
+                vec![link("a", "b"), file("a/b")],
+                "`a/b` is in no directory",
+            ),
+            (vec![file("a"), file("a/b")], "`a/b` is in no directory"),
+            (
+                vec![link("a", "../b")],
+                "`a` is a link to `../b`, outside the environment",
+            ),
+            (
+                vec![link("a", "/etc/passwd")],
+                "`a` is a link to `/etc/passwd`, outside the environment",
+            ),
+            (
+                vec![link("a", "/usr/../etc")],
+                "`a` is a link to `/usr/../etc`, outside the environment",
+            ),
+            (
+                vec![link("a", "")],
+                "`a` is a link to ``, outside the environment",
+            ),
+            (
+                vec![directory("a"), link("a/b", "c/../../..")],
+                "`a/b` is a link to `c/../../..`, outside the environment",
+            ),
+        ];
+        for (members, why) in rows {
+            let text = listing(members).text().unwrap();
+            assert_eq!(PackManifest::parse(&text).unwrap_err().to_string(), why);
+        }
+        let text = br#"{"version": 2}"#;
+        let why = "it is of version 2, and this vpython reads version 1";
+        assert_eq!(PackManifest::parse(text).unwrap_err().to_string(), why);
+    }
+
+    #[test]
+    fn links_may_lead_within_the_environment_and_to_the_interpreter() {
+        for target in [
+            "b",
+            "../b",
+            "../a/b",
+            "./b",
+            ".",
+            "/usr/bin/python3.11",
+            "/usr/lib/python3.11/os.py",
+            "b/",
+        ] {
+            listing(vec![directory("a"), link("a/c", target)])
+                .check()
+                .unwrap();
+        }
+    }
+}
