@@ -1,4 +1,4 @@
-//! vpython runs a Python program in exactly the environment that it asks for.
+//! vpython runs a Python program in exactly the environment that it requires.
 //!
 //! One run is a chain of values, each made from the one before by the stage of the same name:
 //!
@@ -6,24 +6,24 @@
 //!  argv, env, cwd ─▶ Invocation ─▶ Spec ─▶ Plan ─▶ Key ─▶ Entry ─▶ Handoff ─▶ (execve)
 //! ```
 //!
-//! | module | what lives there |
+//! | module | what it holds |
 //! |---|---|
-//! | [`launch`] | one run, warm road first |
-//! | [`invocation`] | what was typed: our flags, python's command line and its target |
-//! | [`spec`] | what is asked for, and where that is written |
-//! | [`plan`] | what it comes to here: one interpreter, each wheel, the key |
-//! | [`store`] | environments and unpacked wheels, by key and digest; locks and memos |
-//! | [`build`] | making environments and unpacking wheels; never on the warm path |
-//! | [`exec`] | becoming python |
+//! | [`cli`] | the command line: version, help, bypass; a tool or a run of python |
 //! | [`tool`] | one file for each `-vpython-tool` |
-//! | [`process`], [`report`], [`fs`] | what was given, what is said, what is on the disk |
+//! | [`launch`] | one run, warm path first |
+//! | [`exec`] | the program that vpython becomes |
+//! | [`build`] | environments and unpacked wheels are made here; never on the warm path |
+//! | [`store`] | environments and unpacked wheels by key and digest; locks and memos |
+//! | [`plan`] | one interpreter, every wheel, the key |
+//! | [`spec`] | the spec: where it is found, and what it requires |
+//! | [`invocation`] | the command line as typed: vpython's flags, python's words and its target |
+//! | [`process`], [`report`], [`fs`] | what the process was given, what it prints, the disk |
 //!
-//! Each line of the table may use those above it in the chain and those of the last line, and
-//! nothing else: `main` calls `launch`, `launch` calls the stages, and no stage knows a later one.
-//! `build` is reached only through what `launch` hands to the store for a miss. A test holds these
-//! arrows.
+//! A module may name those below it in the table and nothing else, except that [`exec`] does not
+//! name [`build`]. `main` calls [`cli`]. `tests/it/layers.rs` keeps these layers.
 
 pub mod build;
+pub mod cli;
 pub mod exec;
 pub mod fs;
 pub mod invocation;

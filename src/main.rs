@@ -9,7 +9,7 @@
 use std::ffi::{c_char, c_int};
 
 use vpython::process::Process;
-use vpython::{launch, report};
+use vpython::{cli, report};
 
 /// Where the C library starts the program. The arguments are not read here: on Linux the standard
 /// library takes them from the initialisation array, before `main`.
@@ -25,7 +25,7 @@ pub extern "C" fn main(_count: c_int, _arguments: *const *const c_char) -> c_int
     if let Some(name) = &process.name {
         report::set_program(name);
     }
-    let code = launch::run(&process).unwrap_or_else(|error| {
+    let code = cli::run(&process).unwrap_or_else(|error| {
         report::error(&error);
         report::exit_code(&error)
     });

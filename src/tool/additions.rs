@@ -7,24 +7,78 @@ use anyhow::Result;
 
 use super::include::{self, Included};
 use super::interpreter_copy;
+use crate::build::{self, Sharing};
 use crate::fs::Digest;
-use crate::invocation::Additions;
-use crate::plan::Plan;
+use crate::invocation::{Additions, Invocation};
+use crate::launch::{self, Decided};
+use crate::plan::{self, Plan};
 use crate::process::Process;
 use crate::report::{self, Failure};
+use crate::spec::Spec;
+use crate::store::{Store, WheelsKept};
 
-/// An environment that a command line asks for.
-pub struct Wanted<'a> {
-    /// What it is made of.
-    pub plan: &'a Plan,
-    /// The import roots of the spec, which are no part of it.
-    pub python_path: &'a [PathBuf],
-    /// Where the store is that it is made from.
-    pub store: &'a Path,
-    /// Fills an empty directory with it.
-    pub build: &'a dyn Fn(&Path) -> Result<()>,
-    /// Makes byte code of all sources in a directory.
-    pub compile: &'a dyn Fn(&Path) -> Result<()>,
+/// An environment that is built outside of the store, decided but not yet built.
+pub(super) struct Standalone<'a> {
+    /// The interpreter and the wheels.
+    pub plan: Plan,
+    spec: Spec,
+    store: Store,
+    invocation: &'a Invocation,
+    process: &'a Process,
+    /// Unpacked wheels stay in the store while this is built from them.
+    _kept: WheelsKept,
+}
+
+impl<'a> Standalone<'a> {
+    /// Decides on the environment of a command line.
+    ///
+    /// # Errors
+    /// The spec is invalid, or cannot be satisfied here.
+    pub fn decide(invocation: &'a Invocation, process: &'a Process) -> Result<Self> {
+        let store = Store::open(invocation, process)?;
+        let text = launch::find_spec(invocation, process)?;
+        let Decided { spec, plan, .. } = launch::decide(&text, &store, invocation, process)?;
+        let kept = store.keep_wheels()?;
+        Ok(Self {
+            plan,
+            spec,
+            store,
+            invocation,
+            process,
+            _kept: kept,
+        })
+    }
+
+    /// Adds pip to the environment, unless it is in it.
+    ///
+    /// # Errors
+    /// There is no wheel of pip.
+    pub fn add_pip(&mut self) -> Result<()> {
+        let memo = self.store.memo_directory();
+        plan::add_pip(&mut self.plan, &self.spec, self.invocation, &memo)
+    }
+
+    /// The root of the store that the environment is built from.
+    pub fn store_root(&self) -> &Path {
+        self.store.root()
+    }
+
+    /// Builds the environment in an empty directory.
+    fn build(&self, sharing: Sharing, staged: &Path) -> Result<()> {
+        self.invocation.warn(&build::standalone(
+            &self.plan,
+            &self.store,
+            sharing,
+            self.process,
+            staged,
+        )?);
+        Ok(())
+    }
+
+    /// Compiles the byte code of all sources in a directory.
+    fn compile(&self, directory: &Path) -> Result<()> {
+        build::compile_directory(&self.plan.interpreter, directory, self.process)
+    }
 }
 
 /// What goes with an environment, looked through before anything is built.
@@ -41,17 +95,15 @@ impl StandaloneRequest {
     ///
     /// # Errors
     /// A directory cannot be included; the interpreter cannot come along.
-    pub fn pack(
-        options: &Additions,
-        product: &Path,
-        wanted: &Wanted,
-        process: &Process,
-    ) -> Result<Self> {
-        let included = Included::find(&options.include, product, process)?;
-        if !wanted.plan.system_packages.are_hidden() {
-            check_system_packages(options.with_python, &wanted.plan.interpreter.executable)?;
+    pub fn pack(options: &Additions, product: &Path, environment: &Standalone) -> Result<Self> {
+        let included = Included::find(&options.include, product, environment.process)?;
+        if !environment.plan.system_packages.are_hidden() {
+            check_system_packages(
+                options.with_python,
+                &environment.plan.interpreter.executable,
+            )?;
         }
-        warn_of_roots(wanted.python_path, &included);
+        warn_of_roots(&environment.spec.python_path, &included);
         Ok(Self {
             included,
             with_python: options.with_python,
@@ -80,15 +132,17 @@ impl StandaloneRequest {
     ///
     /// # Errors
     /// It cannot be built; two things want one place; the interpreter cannot be moved.
-    pub fn build(&self, wanted: &Wanted, staged: &Path) -> Result<()> {
-        (wanted.build)(staged)?;
+    pub fn build(&self, environment: &Standalone, sharing: Sharing, staged: &Path) -> Result<()> {
+        environment.build(sharing, staged)?;
         include::put(
             &self.included,
             staged,
-            &wanted.plan.interpreter.site_packages,
+            &environment.plan.interpreter.site_packages,
         )?;
         if self.with_python {
-            interpreter_copy::add(staged, &wanted.plan.interpreter, wanted.compile)?;
+            interpreter_copy::add(staged, &environment.plan.interpreter, |directory| {
+                environment.compile(directory)
+            })?;
         }
         Ok(())
     }
@@ -97,11 +151,11 @@ impl StandaloneRequest {
     ///
     /// # Errors
     /// The disk refuses.
-    pub fn compile(&self, wanted: &Wanted, staged: &Path) -> Result<()> {
+    pub fn compile(&self, environment: &Standalone, staged: &Path) -> Result<()> {
         if self.included.is_empty() {
             Ok(())
         } else {
-            (wanted.compile)(&staged.join(include::DIRECTORY))
+            environment.compile(&staged.join(include::DIRECTORY))
         }
     }
 }

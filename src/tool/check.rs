@@ -8,20 +8,22 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-use crate::fs;
+use super::install;
 use crate::invocation::{Check, Invocation};
+use crate::launch;
 use crate::plan::{self, Key};
 use crate::process::Process;
 use crate::report::{self, Failure};
 use crate::spec;
-use crate::store::{Checked, Damage, Discarded, Fault, Store, Stored};
+use crate::store::{Damage, Discarded, Fault, Store, Stored};
+use crate::{build, fs};
 
 /// The exit code where something is damaged.
 const DAMAGED: i32 = 1;
 
 /// What came of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
+enum Outcome {
     /// All is as it was made.
     Sound,
     /// Something is not, and was left as it is.
@@ -32,23 +34,26 @@ pub enum Outcome {
 
 impl Outcome {
     /// The exit code.
-    #[must_use]
-    pub fn exit_code(self) -> i32 {
+    fn exit_code(self) -> i32 {
         if self == Self::Damaged { DAMAGED } else { 0 }
     }
 }
 
-/// Checks the environment of a command line, or all that stand; `check` tells what is wrong with
-/// one.
+/// Checks the environment of a command line, or all in the store. Returns the exit code. An environment
+/// that was discarded is built again, unless `--all` was given.
 ///
 /// # Errors
 /// There is no such environment; one cannot be read; standard output cannot be written.
-pub fn run(
-    options: &Check,
-    invocation: &Invocation,
-    process: &Process,
-    check: impl Fn(&Stored, &Store) -> Result<Checked>,
-) -> Result<Outcome> {
+pub fn run(options: &Check, invocation: &Invocation, process: &Process) -> Result<i32> {
+    let outcome = check(options, invocation, process)?;
+    if outcome == Outcome::Discarded && !options.all {
+        let spec = launch::find_spec(invocation, process)?;
+        install::print(&launch::prepare(&spec, invocation, process)?.entry.path)?;
+    }
+    Ok(outcome.exit_code())
+}
+
+fn check(options: &Check, invocation: &Invocation, process: &Process) -> Result<Outcome> {
     let store = &Store::open(invocation, process)?;
     store.prepare()?;
     let key = if options.all {
@@ -78,7 +83,7 @@ pub fn run(
         let Some(_kept) = store.keep(stored)? else {
             continue;
         };
-        let checked = check(stored, store)?;
+        let checked = build::check(stored, store)?;
         damages.extend(checked.damages);
         by_python.extend(checked.by_python);
     }

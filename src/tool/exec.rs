@@ -1,5 +1,6 @@
 //! `-vpython-tool exec NAME`: a script of the environment is run, as its python would be.
 
+use std::convert::Infallible;
 use std::ffi::{OsStr, OsString};
 use std::fs::Metadata;
 use std::io::Read;
@@ -11,6 +12,8 @@ use memchr::memmem;
 
 use crate::exec::Handoff;
 use crate::fs;
+use crate::invocation::Invocation;
+use crate::launch::{self, Ready};
 use crate::process::Process;
 use crate::report::{Failure, Kind, nearest};
 
@@ -19,12 +22,31 @@ const HEAD: u64 = 1024;
 /// How each script that vpython makes movable calls the interpreter beside it.
 const CALLS_PYTHON: &[u8] = br#"/python" "$0" "$@""#;
 
+/// Becomes a script of the environment of a command line.
+///
+/// # Errors
+/// The environment cannot be made, or has no such script.
+pub fn run(invocation: &Invocation, process: &Process) -> Result<Infallible> {
+    let spec = launch::find_spec(invocation, process)?;
+    let Ready {
+        entry, python_path, ..
+    } = launch::prepare(&spec, invocation, process)?;
+    let handoff = handoff(
+        &entry.path,
+        entry.python(),
+        &invocation.words,
+        &python_path,
+        process,
+    )?;
+    launch::hand_off(&entry, handoff)
+}
+
 /// What is to be run for these words, the first of which names the script. A script for python is
 /// given to the environment's interpreter at once, without the shell that would look for it.
 ///
 /// # Errors
 /// The environment has no such script.
-pub fn handoff(
+fn handoff(
     environment: &Path,
     python: PathBuf,
     words: &[OsString],

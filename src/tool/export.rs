@@ -9,10 +9,11 @@ use std::path::Path;
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
-use super::additions::{StandaloneRequest, Wanted};
+use super::additions::{Standalone, StandaloneRequest};
 use super::install;
+use crate::build::Sharing;
 use crate::fs::{self, Digest, StagedDir};
-use crate::invocation::Export;
+use crate::invocation::{Export, Invocation};
 use crate::plan::Key;
 use crate::process::Process;
 use crate::report::{self, Failure};
@@ -41,22 +42,31 @@ struct Extras {
 ///
 /// # Errors
 /// Something else is there; it cannot be built; the disk refuses.
-pub fn run(options: &Export, wanted: &Wanted, process: &Process) -> Result<i32> {
+pub fn run(options: &Export, invocation: &Invocation, process: &Process) -> Result<i32> {
+    let mut environment = Standalone::decide(invocation, process)?;
+    if options.with_pip {
+        environment.add_pip()?;
+    }
+    let sharing = if options.copy {
+        Sharing::Copied
+    } else {
+        Sharing::Linked
+    };
     let place = &options.directory;
-    let luggage = StandaloneRequest::pack(&options.additions, place, wanted, process)?;
-    let key = Key::of(wanted.plan);
+    let request = StandaloneRequest::pack(&options.additions, place, &environment)?;
+    let key = Key::of(&environment.plan);
     let extras = Extras {
         copied: options.copy,
-        included: luggage.states(),
-        with_python: luggage.with_python,
+        included: request.states(),
+        with_python: request.with_python,
     };
     if Standing::look(place, &key, &extras)? == Standing::Wanted && !StagedDir::is_beside(place) {
-        return install::run(place);
+        return install::print(place);
     }
     let staged = StagedDir::beside(place)?;
     match Standing::look(place, &key, &extras)? {
         // Somebody else has made it meanwhile.
-        Standing::Wanted => return install::run(place),
+        Standing::Wanted => return install::print(place),
         Standing::Changed => {
             report::warning(&format!(
                 "`{}` was changed after it was made; it is made anew",
@@ -65,9 +75,9 @@ pub fn run(options: &Export, wanted: &Wanted, process: &Process) -> Result<i32> 
         }
         Standing::Absent | Standing::Older => {}
     }
-    luggage.build(wanted, staged.path())?;
-    let manifest = Manifest::of(wanted.plan, &key, staged.path())?;
-    let interpreter = luggage.interpreter(&manifest.interpreter);
+    request.build(&environment, sharing, staged.path())?;
+    let manifest = Manifest::of(&environment.plan, &key, staged.path())?;
+    let interpreter = request.interpreter(&manifest.interpreter);
     let exported = Exported {
         manifest: Manifest {
             interpreter,
@@ -81,7 +91,7 @@ pub fn run(options: &Export, wanted: &Wanted, process: &Process) -> Result<i32> 
         0o444,
     )?;
     staged.place()?;
-    install::run(place)
+    install::print(place)
 }
 
 /// What stands where an environment is to be.

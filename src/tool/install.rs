@@ -1,54 +1,79 @@
-//! `-vpython-tool install`: the environment is built; its path goes to stdout, alone, and what it
-//! came to to stderr.
+//! `-vpython-tool install`: builds an environment ahead of its launches, and says all of it that no
+//! launch repeats. Its path goes to stdout, alone.
 
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use walkdir::WalkDir;
 
 use crate::fs;
 use crate::invocation::Invocation;
-use crate::plan::Evidence;
+use crate::launch::{self, Ready};
+use crate::process::Process;
 use crate::report;
-use crate::store::{MANIFEST, Manifest};
+use crate::spec::{self, Packages};
+use crate::store::{MANIFEST, Manifest, Store};
+use crate::{build, plan};
 
-/// Prints where an environment is, and gives the exit code.
+/// Builds the environment of a command line, compiles its byte code, and prints its path. Returns the
+/// exit code.
+///
+/// # Errors
+/// The environment cannot be built or compiled; standard output cannot be written.
+pub fn run(invocation: &Invocation, process: &Process) -> Result<i32> {
+    let started = Instant::now();
+    let spec = launch::find_spec(invocation, process)?;
+    invocation.warn(&spec::unnamed(&spec, "install", invocation, process));
+    let Ready {
+        entry,
+        is_built,
+        remarks,
+        ..
+    } = launch::prepare(&spec, invocation, process)?;
+    let store = Store::open(invocation, process)?;
+    invocation.warn(&remarks.map_or_else(|| remarks_again(&store, invocation, process), Ok)?);
+    if !is_built {
+        invocation.warn(&build::warnings(&entry.path, &store));
+    }
+    let is_compiled = build::add_byte_code(&entry, &store, process)?;
+    let took = (is_built || is_compiled).then(|| started.elapsed());
+    if invocation.is_throw_away {
+        invocation.warn([&format!(
+            "the store is a throw-away one: `{}` is removed now",
+            entry.path.display()
+        )]);
+    }
+    let code = print(&entry.path)?;
+    invocation.notice(|| summary(&entry.path, took));
+    Ok(code)
+}
+
+/// What `install` says where the environment is that of an earlier launch, which has not said it.
+fn remarks_again(store: &Store, invocation: &Invocation, process: &Process) -> Result<Vec<String>> {
+    let spec = spec::find(invocation, process)?.parse(process)?;
+    // What there is to say of a list of wheels, the plan tells.
+    if !matches!(spec.packages, Packages::Listed(_)) {
+        return Ok(spec.unchecked_digests());
+    }
+    let (_, mut evidence) = plan::make(&spec, invocation, process, &store.memo_directory())?;
+    Ok(launch::remarks(&mut evidence, invocation))
+}
+
+/// Prints the path of an environment. Returns the exit code of success.
 ///
 /// # Errors
 /// Standard output cannot be written.
-pub fn run(environment: &Path) -> Result<i32> {
+pub fn print(environment: &Path) -> Result<i32> {
     let line = [environment.as_os_str().as_bytes(), b"\n"].concat();
     report::print(&line)?;
     Ok(0)
 }
 
-/// What a launch does not say of what listed wheels require and of the seeds, a sentence each; it
-/// is taken out of the evidence.
-#[must_use]
-pub fn remarks(evidence: &mut Evidence, invocation: &Invocation) -> Vec<String> {
-    let mut remarks = std::mem::take(&mut evidence.remarks);
-    let unseeded = std::mem::take(&mut evidence.unseeded);
-    // Many programs import `pkg_resources`, and hardly one the other two.
-    if unseeded
-        .iter()
-        .any(|seed| seed.project.as_ref() == "setuptools")
-    {
-        let unseeded: Vec<String> = unseeded.iter().map(|seed| format!("`{seed}`")).collect();
-        let command = invocation.command_of_tool("fetch");
-        remarks.push(format!(
-            "there is no wheel to seed {} from; `{command}` brings what is missing",
-            unseeded.join(", ")
-        ));
-    }
-    remarks
-}
-
 /// What the environment came to, in one line: how many wheels and files are in it, and how long it
 /// took where it was built now.
-#[must_use]
-pub fn summary(environment: &Path, took: Option<Duration>) -> String {
+fn summary(environment: &Path, took: Option<Duration>) -> String {
     let wheels = fs::read_json::<Manifest>(&environment.join(MANIFEST))
         .map_or(0, |manifest| manifest.wheels.len());
     let files = WalkDir::new(environment)

@@ -7,7 +7,6 @@
 
 mod graph;
 mod json;
-mod miss;
 mod searched;
 mod text;
 
@@ -15,16 +14,42 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-use crate::fs;
 use crate::invocation::{Explain, Invocation, Setting, Target};
+use crate::launch::miss;
 use crate::plan::interpreter::{self, InterpreterChoice};
 use crate::plan::{self, Evidence, Facts, Key, Plan, PlannedWheel, Seed};
 use crate::process::{Process, variable};
 use crate::report::{self, table};
 use crate::spec::{self, Probe, SearchLog, Spec, SpecText, SystemPackages};
 use crate::store::Store;
+use crate::{build, fs};
 use graph::Graph;
-pub use miss::why as why_missed;
+
+/// Explains a launch. Returns the exit code.
+///
+/// # Errors
+/// The one that the launch would end with; standard output cannot be written.
+pub fn run(options: &Explain, invocation: &Invocation, process: &Process) -> Result<i32> {
+    let explanation = Explanation::of_launch(invocation, process);
+    invocation.warn(&explanation.warnings);
+    invocation.warn(&warnings_of_wheels(&explanation, invocation, process));
+    explanation.print(options)
+}
+
+/// Returns what the build of an environment has said about its wheels, or will say as far as that is
+/// known before.
+fn warnings_of_wheels(
+    explanation: &Explanation,
+    invocation: &Invocation,
+    process: &Process,
+) -> Vec<String> {
+    match (explanation.environment(), Store::look(invocation, process)) {
+        (Some(path), Ok(store)) if fs::exists(path) => build::warnings(path, &store),
+        _ => explanation
+            .plan()
+            .map_or_else(Vec::new, |plan| build::foreseen(&plan)),
+    }
+}
 
 /// What a launch comes to, as far as it gets.
 #[derive(Debug)]

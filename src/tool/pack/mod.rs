@@ -25,10 +25,12 @@ use anyhow::{Context, Result};
 
 pub use order::Order;
 
-use super::additions::{StandaloneRequest, Wanted};
+use super::additions::{Standalone, StandaloneRequest};
 use super::audit::{Audit, Surroundings};
 use super::pack_manifest::{Member, PackManifest};
+use crate::build::Sharing;
 use crate::fs::{self, StagedDir};
+use crate::invocation::{Invocation, Pack};
 use crate::plan::{Key, Plan};
 use crate::process::Process;
 use crate::report;
@@ -45,16 +47,19 @@ const BUFFER: usize = 1 << 16;
 /// # Errors
 /// It cannot be built, or something in it cannot be packed; the file cannot be written. Then the
 /// file is what it was before.
-pub fn run(order: &Order, wanted: &Wanted, process: &Process) -> Result<i32> {
-    let luggage = StandaloneRequest::pack(&order.additions, &order.output, wanted, process)?;
+pub fn run(options: &Pack, invocation: &Invocation, process: &Process) -> Result<i32> {
+    // A mistake in the options is reported before anything is built.
+    let order = &Order::read(options, process)?;
+    let environment = &Standalone::decide(invocation, process)?;
+    let request = StandaloneRequest::pack(&order.additions, &order.output, environment)?;
     let staged = StagedDir::beside(&order.output)?;
-    luggage.build(wanted, staged.path())?;
-    luggage.compile(wanted, staged.path())?;
-    let members = members(order, wanted, process, staged.path());
+    request.build(environment, Sharing::Linked, staged.path())?;
+    request.compile(environment, staged.path())?;
+    let members = members(order, environment, process, staged.path());
     let contents = members
-        .and_then(|members| contents(order, wanted.plan, staged.path(), members))
+        .and_then(|members| contents(order, &environment.plan, staged.path(), members))
         .with_context(|| format!("cannot pack `{}`", order.output.display()))?;
-    write(order, &contents, &wanted.plan.interpreter.platform)?;
+    write(order, &contents, &environment.plan.interpreter.platform)?;
     Ok(0)
 }
 
@@ -62,7 +67,7 @@ pub fn run(order: &Order, wanted: &Wanted, process: &Process) -> Result<i32> {
 /// be at home elsewhere is told, or mended.
 fn members(
     order: &Order,
-    wanted: &Wanted,
+    environment: &Standalone,
     process: &Process,
     staged: &Path,
 ) -> Result<Vec<Member>> {
@@ -71,14 +76,14 @@ fn members(
         staged,
         prefix: order.prefix.as_deref().map(Path::new),
         private: [
-            Some(wanted.store),
+            Some(environment.store_root()),
             process.home(),
             process.directory.as_deref(),
         ]
         .into_iter()
         .flatten()
         .collect(),
-        interpreter: &wanted.plan.interpreter,
+        interpreter: &environment.plan.interpreter,
         with_python: order.additions.with_python,
     };
     let mut audit = Audit::of(&members, &surroundings)?;
@@ -88,7 +93,7 @@ fn members(
         report::notice("with `--fix-rpath`, run paths are mended");
     }
     if !order.additions.with_python {
-        home::tell(&wanted.plan.interpreter.executable, process.home());
+        home::tell(&environment.plan.interpreter.executable, process.home());
     }
     if is_mended {
         scan::members(staged)

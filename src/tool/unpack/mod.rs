@@ -71,7 +71,7 @@ pub fn run(options: &Unpack, invocation: &Invocation, process: &Process) -> Resu
         }
     }
     link.map_or(Ok(()), |link| link.put())?;
-    install::run(&place)
+    install::print(&place)
 }
 
 /// The archive and the place.

@@ -7,6 +7,7 @@ mod table;
 
 use anyhow::Result;
 
+use crate::build;
 use crate::invocation::Invocation;
 use crate::plan::{self, Cell, Evidence, Plan, Verification};
 use crate::process::Process;
@@ -14,13 +15,13 @@ use crate::report;
 use crate::spec::{self, SpecKind};
 use crate::store::Store;
 
-/// Compares the wheels that there are with the spec of a command line, and prints the result. Gives
-/// the exit code, which is 1 if something is missing, and what would be built here if nothing is.
+/// Compares the wheels that there are with the spec of a command line, and prints the result.
+/// Returns the exit code, which is 1 if something is missing.
 ///
 /// # Errors
 /// The spec cannot be read, or what it asks for cannot be checked at all; standard output cannot be
 /// written.
-pub fn run(invocation: &Invocation, process: &Process) -> Result<(i32, Option<Plan>)> {
+pub fn run(invocation: &Invocation, process: &Process) -> Result<i32> {
     let text = spec::find(invocation, process)?;
     let spec = text.parse(process)?;
     // Where there can be no store nothing is kept, and nothing is a file's name below this one.
@@ -38,6 +39,7 @@ pub fn run(invocation: &Invocation, process: &Process) -> Result<(i32, Option<Pl
         (text.kind != SpecKind::None).then_some(title.as_str()),
         &verification,
     )?;
+    // What the build will say of the wheels can be said now.
     let plan = verification.here.filter(|_| code == 0).map(|interpreter| {
         let chosen = plan::choose_wheels(
             &spec,
@@ -55,7 +57,10 @@ pub fn run(invocation: &Invocation, process: &Process) -> Result<(i32, Option<Pl
             system_packages,
         })
     });
-    Ok((code, plan.transpose()?))
+    if let Some(plan) = plan.transpose()? {
+        invocation.warn(&build::foreseen(&plan));
+    }
+    Ok(code)
 }
 
 /// Prints what came of the check of a spec of this title, where there is one.

@@ -9,16 +9,23 @@ use std::path::Path;
 use anyhow::{Context, Result};
 
 use crate::fs;
+use crate::invocation::Invocation;
 use crate::plan::Key;
 use crate::report::Failure;
+use crate::spec::SpecText;
 
 const NAME: &str = ".venv";
 
-/// Has `.venv` beside the file `spec` lead to `environment`.
+/// Makes `.venv` next to the file of `spec` a link to `environment`. Without a file, warns.
 ///
 /// # Errors
 /// Something of that name is there that vpython has not made; it cannot be written.
-pub fn keep(spec: &Path, environment: &Path) -> Result<()> {
+pub(super) fn keep(spec: &SpecText, environment: &Path, invocation: &Invocation) -> Result<()> {
+    let Some(spec) = spec.origin.file_on_disk() else {
+        invocation
+            .warn([&"there is no spec for `-vpython-local-venv` to put a link beside".to_owned()]);
+        return Ok(());
+    };
     let link = spec.with_file_name(NAME);
     if let Some(found) = fs::link_metadata(&link)? {
         let target = found

@@ -8,7 +8,7 @@ use crate::store::{Inputs, MemoName, Miss, Standing, Store};
 
 /// The key of the environment that the launch takes as the last one like it did; else why it
 /// cannot.
-pub(super) fn recall(
+pub fn recall(
     store: &Store,
     text: &SpecText,
     invocation: &Invocation,
@@ -64,7 +64,7 @@ fn asked_otherwise(store: &Store, inputs: &Inputs) -> String {
 }
 
 /// Adds what stands where the environment belongs, unless that was said.
-pub(super) fn add_standing(why: &mut Vec<String>, store: &Store, key: &Key) {
+pub fn add_standing(why: &mut Vec<String>, store: &Store, key: &Key) {
     let clause = match store.standing(key) {
         Ok(standing) => describe(standing),
         Err(error) => crate::report::one_line(&error),

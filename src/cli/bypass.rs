@@ -1,0 +1,94 @@
+//! `VPYTHON_BYPASS`: vpython steps aside, and the next python on `PATH` runs.
+
+use std::convert::Infallible;
+use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
+
+use anyhow::Result;
+
+use super::print;
+use crate::exec::Handoff;
+use crate::invocation::{self, Action, Invocation, Tool};
+use crate::plan::interpreter;
+use crate::process::{Process, variable};
+use crate::report::{self, Failure, Kind};
+use crate::tool;
+use crate::tool::explain::Explanation;
+
+/// The value of `VPYTHON_BYPASS` that takes effect unless `vpython.conf` sets another. LUCI's users
+/// set it where there is no bundled python.
+const BYPASS: &str = "manually managed python not supported by chrome operations";
+
+/// Checks whether the caller bypasses vpython. Any other value is likely a mistake, and warned of.
+pub(super) fn is_requested(invocation: &Invocation, process: &Process) -> bool {
+    let Some(value) = process.setting(variable::BYPASS) else {
+        return false;
+    };
+    let text = invocation
+        .conf
+        .bypass
+        .as_ref()
+        .map_or(BYPASS, |text| &text.value);
+    let is_exact = value == OsStr::new(text);
+    if !is_exact {
+        let value = value.to_string_lossy();
+        report::warning(&format!(
+            "`{}` is ignored: it is `{value}`, and would have to be `{text}`",
+            variable::BYPASS
+        ));
+    }
+    is_exact
+}
+
+/// Runs the next python on `PATH` with the caller's arguments and environment unchanged.
+///
+/// As in LUCI's vpython, a tool does nothing, so that a CI step may keep it; but `explain` says that
+/// vpython is bypassed, and `exec` runs the program.
+pub(super) fn run(invocation: &Invocation, process: &Process) -> Result<i32> {
+    match &invocation.action {
+        Action::Tool(Tool::Explain(options)) => {
+            return Explanation::of_bypass(invocation, process, next_python(process))
+                .print(options);
+        }
+        Action::Tool(Tool::Exec) => {
+            return run_next(&invocation.words, process).map(|never| match never {});
+        }
+        Action::Tool(_) => return Ok(0),
+        Action::ToolHelp(help) => return print(help),
+        Action::Version => return print(&super::version()),
+        Action::Help => print(&invocation::help()).map(drop)?,
+        Action::Run => {}
+    }
+    let python = next_python(process)?;
+    let help = [OsStr::new("-h").to_owned()];
+    let words = if invocation.action == Action::Help {
+        &help[..]
+    } else {
+        &invocation.words
+    };
+    Handoff::passthrough(python, words, process)
+        .exec()
+        .map(|never| match never {})
+}
+
+/// Becomes the next program of this name on `PATH`. A caller that runs tests by `exec` must not
+/// mistake a bypass for success.
+fn run_next(words: &[OsString], process: &Process) -> Result<Infallible> {
+    let (name, arguments) = words.split_first().ok_or_else(tool::exec::without_name)?;
+    let program = interpreter::next_on_path(name, process).ok_or_else(|| {
+        let failure = Failure::new(format!("no program `{}` on `PATH`", name.to_string_lossy()));
+        failure
+            .because(format!("`{}` is set", variable::BYPASS))
+            .kind(Kind::NotFound)
+    })?;
+    Handoff::passthrough(program, arguments, process).exec()
+}
+
+/// Finds the python that runs where vpython is bypassed.
+fn next_python(process: &Process) -> Result<PathBuf> {
+    interpreter::next_python_on_path(process).ok_or_else(|| {
+        let failure = Failure::new("no python on `PATH` but vpython")
+            .because(format!("`{}` is set", variable::BYPASS));
+        failure.kind(Kind::NotFound).into()
+    })
+}

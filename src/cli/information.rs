@@ -1,0 +1,60 @@
+//! Help, version and other information that python prints by itself: no environment is built.
+
+use std::convert::Infallible;
+use std::path::PathBuf;
+
+use anyhow::Result;
+
+use super::print;
+use crate::exec::Handoff;
+use crate::invocation::{self, Invocation};
+use crate::plan::{Evidence, interpreter};
+use crate::process::Process;
+use crate::spec::{self, Spec};
+use crate::store::Store;
+
+/// `-h`: prints vpython's help, then runs python for its own.
+pub(super) fn help(invocation: &Invocation, process: &Process) -> Result<Infallible> {
+    print(&format!(
+        "{}\nHelp of the interpreter:\n\n",
+        invocation::help()
+    ))?;
+    let interpreter = choose_interpreter(invocation, process)?;
+    Handoff::passthrough(interpreter, &["-h".into()], process).exec()
+}
+
+/// Runs python without an environment: it prints information about itself, or refuses its command
+/// line.
+pub(super) fn run(invocation: &Invocation, process: &Process) -> Result<Infallible> {
+    Handoff::passthrough(
+        choose_interpreter(invocation, process)?,
+        &invocation.words,
+        process,
+    )
+    .exec()
+}
+
+/// Chooses the interpreter of the spec.
+///
+/// Python prints its version even if the spec is broken, no interpreter satisfies it, or there is no
+/// place for a store; any interpreter does then.
+fn choose_interpreter(invocation: &Invocation, process: &Process) -> Result<PathBuf> {
+    let store = Store::open(invocation, process)
+        .and_then(|store| store.prepare().map(|()| store))
+        .ok();
+    let memo = store.map(|store| store.memo_directory());
+    let find = |spec: &Spec| {
+        interpreter::find(
+            invocation,
+            spec,
+            process,
+            memo.as_deref(),
+            &mut Evidence::default(),
+        )
+    };
+    let spec = spec::find(invocation, process)
+        .and_then(|text| text.parse(process))
+        .unwrap_or_default();
+    let facts = find(&spec).or_else(|error| find(&Spec::default()).map_err(|_| error))?;
+    Ok(facts.executable)
+}
