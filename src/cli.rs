@@ -33,7 +33,7 @@ fn act(process: &Process) -> Result<i32> {
         let failure = Failure::new("vpython is not an interpreter");
         return Err(failure.kind(Kind::CannotExecute).into());
     }
-    if invocation.is_throw_away && throw_away::has_need(&invocation.action) {
+    if invocation.is_throw_away && throw_away::needs_store(&invocation.action) {
         // The log may have a thread, which a fork would lose.
         return throw_away::run(invocation, process, follow);
     }

@@ -1,10 +1,10 @@
-//! Becoming python: program, arguments and environment as one value, and the `execve` that ends a
-//! run.
+//! Replacing the process with python: program, arguments and environment as one value, and the
+//! `execve` that ends a run.
 //!
-//! What is removed from the environment, and why, is measured: `PYTHONHOME` and `PYTHONPLATLIBDIR`
-//! move or kill the interpreter, `PYTHONUSERBASE` brings the user's packages, and
-//! `__PYVENV_LAUNCHER__` and `PYTHONEXECUTABLE` move a virtual environment's prefix even on Linux
-//! since CPython 3.11, and even under `-I`.
+//! The list of environment variables to remove is based on measurements: `PYTHONHOME` and
+//! `PYTHONPLATLIBDIR` change the interpreter's prefix or make it crash at startup,
+//! `PYTHONUSERBASE` adds the user's packages, and `__PYVENV_LAUNCHER__` and `PYTHONEXECUTABLE`
+//! change a virtual environment's prefix, since CPython 3.11 even on Linux and even under `-I`.
 
 pub mod supervise;
 
@@ -20,7 +20,7 @@ use crate::plan::Key;
 use crate::process::{DEFAULT_PATH, Process, variable};
 use crate::report::{Failure, Kind, log, progress};
 
-/// Variables that would make the environment another one.
+/// Variables that would change the environment of python.
 const REMOVED: [&str; 5] = [
     "PYTHONHOME",
     "PYTHONUSERBASE",
@@ -29,23 +29,23 @@ const REMOVED: [&str; 5] = [
     "__PYVENV_LAUNCHER__",
 ];
 
-/// What is to be run, entirely.
+/// A program with its arguments and its complete environment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Handoff {
-    /// The program's path; its `argv[0]` too.
+    /// The program's path, which is also its `argv[0]`.
     pub program: PathBuf,
-    /// The arguments behind it.
+    /// The arguments after `argv[0]`.
     pub arguments: Vec<OsString>,
-    /// The whole environment.
+    /// The complete environment.
     pub environment: Vec<(OsString, OsString)>,
 }
 
 impl Handoff {
-    /// Python in the environment at `entry`, with first-party import roots in front of
-    /// `PYTHONPATH`.
+    /// Returns the handoff to python in the environment at `entry`, with first-party import roots
+    /// prepended to `PYTHONPATH`.
     ///
     /// # Errors
-    /// An import root that no path list can hold.
+    /// An import root contains a colon, so a path list cannot hold it.
     pub fn into_environment(
         entry: &Path,
         python: PathBuf,
@@ -56,7 +56,7 @@ impl Handoff {
         let path = search_path(&entry.join("bin"), process.variable("PATH"));
         let python_path = python_path(roots, process.setting("PYTHONPATH"))?;
         let mut environment = process.environment.clone();
-        // A vpython that the program runs would write over the trace of this run.
+        // A vpython that the program runs would overwrite the trace of this run.
         environment.retain(|(name, _)| {
             REMOVED
                 .iter()
@@ -79,7 +79,7 @@ impl Handoff {
         })
     }
 
-    /// A program with these words and the environment as it was given.
+    /// Returns the handoff to a program with these words and the unchanged environment.
     #[must_use]
     pub fn passthrough(program: PathBuf, words: &[OsString], process: &Process) -> Self {
         Self {
@@ -89,14 +89,15 @@ impl Handoff {
         }
     }
 
-    /// Becomes the program. Returns only where that fails.
+    /// Replaces this process with the program. Returns only on failure.
     ///
-    /// `execve` is called directly, since nothing has to be put back first: this process never
-    /// touched its signals (see `main.rs`).
+    /// This function calls `execve` directly. It has no state to restore first, because this
+    /// process never changed its signal dispositions (see `main.rs`).
     ///
     /// # Errors
-    /// The program is not there, or cannot be executed.
+    /// The program does not exist or cannot be executed.
     pub fn exec(self) -> Result<Infallible> {
+        // Convert everything to C strings.
         let cannot = format!("cannot run `{}`", self.program.display());
         let text = |text: OsString| CString::new(text.into_vec()).with_context(|| cannot.clone());
         let program = text(self.program.into_os_string())?;
@@ -113,6 +114,7 @@ impl Handoff {
             text(entry)
         });
         let environment = environment.collect::<Result<Vec<_>>>()?;
+        // This is the last chance to clear the progress line and to write the trace.
         progress::end();
         log::finish_trace();
         let Err(errno) = nix::unistd::execve(&program, &arguments, &environment);
@@ -128,13 +130,14 @@ impl Handoff {
     }
 }
 
-/// `PATH` with an environment's `bin` in front, and without those that an outer vpython put there.
+/// Returns `PATH` with an environment's `bin` prepended, and without the `bin` directories that an
+/// outer vpython added.
 fn search_path(bin: &Path, path: Option<&OsStr>) -> OsString {
     let path = path
         .filter(|path| !path.is_empty())
         .unwrap_or(OsStr::new(DEFAULT_PATH));
     let mut joined = bin.as_os_str().as_bytes().to_vec();
-    // Cut and joined by hand: an empty directory means the current directory and must stay one.
+    // Split and joined by hand: an empty item means the current directory and must stay empty.
     for directory in path.as_bytes().split(|byte| *byte == b':') {
         if !Key::names_bin_directory(Path::new(OsStr::from_bytes(directory))) {
             joined.push(b':');
@@ -144,7 +147,8 @@ fn search_path(bin: &Path, path: Option<&OsStr>) -> OsString {
     OsString::from_vec(joined)
 }
 
-/// First-party roots, then what the caller asks for; none where there is neither.
+/// Returns the first-party roots followed by the caller's `PYTHONPATH`, or `None` if there are no
+/// first-party roots.
 fn python_path(roots: &[PathBuf], given: Option<&OsStr>) -> Result<Option<OsString>> {
     if roots.is_empty() {
         return Ok(None);
@@ -225,7 +229,7 @@ mod tests {
         assert_eq!(
             value(&[("LANG", "C")], &[], "LANG").as_deref(),
             Some("C"),
-            "the rest is the caller's"
+            "all other variables are the caller's"
         );
     }
 
@@ -241,7 +245,7 @@ mod tests {
             (
                 Some(format!("{outer}:/bin")),
                 "/e/bin:/bin",
-                "an outer vpython's is taken out",
+                "an outer vpython's is removed",
             ),
             (
                 Some("/usr/bin::/bin".to_owned()),
@@ -256,7 +260,7 @@ mod tests {
             (
                 None,
                 "/e/bin:/bin:/usr/bin",
-                "none is what python takes for it",
+                "without a value, python uses this default",
             ),
         ];
         for (path, expected, why) in rows {

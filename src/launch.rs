@@ -1,5 +1,5 @@
-//! One run of vpython, in order. The warm path is short and comes first; the cold path starts where
-//! it ends.
+//! One run of vpython, in order. The warm path is short and comes first; a launch takes the cold
+//! path only if the warm path finds no usable environment.
 
 mod account;
 pub mod auto_prune;
@@ -25,18 +25,18 @@ use crate::store::{Entry, Inputs, MemoName, Store};
 pub struct Ready {
     /// The environment.
     pub entry: Entry,
-    /// The import roots of the spec, which are not part of the environment.
+    /// The import roots of the spec, which the environment does not contain.
     pub python_path: Vec<PathBuf>,
-    /// Whether this run has built it.
+    /// Whether this launch built it.
     pub is_built: bool,
-    /// What only a cold launch finds out, and only `install` says.
+    /// Remarks that only a cold launch produces and only `install` prints.
     pub remarks: Option<Vec<String>>,
 }
 
-/// Runs python in the environment that the spec of the command line requires.
+/// Replaces this process with the python of the environment that the command line requires.
 ///
 /// # Errors
-/// The environment cannot be made, or its python cannot be executed.
+/// The environment cannot be built, or its python cannot be executed.
 pub fn run(invocation: &Invocation, process: &Process) -> Result<Infallible> {
     let spec = find_spec(invocation, process)?;
     let ready = prepare(&spec, invocation, process)?;
@@ -58,8 +58,8 @@ pub fn find_spec(invocation: &Invocation, process: &Process) -> Result<SpecText>
     info_span!("find the spec").in_scope(|| spec::find(invocation, process))
 }
 
-/// Finds the environment that a spec requires: that of the last launch with the same inputs, else
-/// decided and, where it is missing, built.
+/// Returns the environment of a spec. Uses the result of an earlier launch with the same inputs if
+/// it is still valid, and resolves the spec otherwise.
 ///
 /// # Errors
 /// The spec is invalid, it cannot be satisfied, or its environment cannot be built.
@@ -76,6 +76,7 @@ fn recall_or_build(spec: &SpecText, invocation: &Invocation, process: &Process) 
     let memo = MemoName::of_launch(spec, invocation, process);
     account::of_spec(spec);
     match info_span!("recall the last launch").in_scope(|| store.recall(&memo, process)) {
+        // The warm path: nothing has changed since the memo was written.
         Ok((mut known, entry)) => {
             account::of_hit(&entry.path);
             store.renew(&memo, &mut known);
@@ -88,6 +89,7 @@ fn recall_or_build(spec: &SpecText, invocation: &Invocation, process: &Process) 
                 remarks: None,
             })
         }
+        // The cold path: resolve the spec, and build the environment if it is missing.
         Err(miss) => {
             let inputs = || Inputs::of_launch(spec, invocation, process);
             account::of_miss(|| miss::why(miss, &store, &inputs()));
@@ -96,7 +98,8 @@ fn recall_or_build(spec: &SpecText, invocation: &Invocation, process: &Process) 
     }
 }
 
-/// Becomes a program of an environment, which keeps the lock on it.
+/// Replaces this process with a program that runs in an environment. The program inherits the
+/// shared lock, so the environment stays in use until the program ends.
 ///
 /// # Errors
 /// The program cannot be executed.

@@ -1,26 +1,27 @@
-//! vpython runs a Python program in exactly the environment that it requires.
+//! vpython runs a Python program in exactly the environment that the program's spec describes.
 //!
-//! One run is a chain of values, each made from the one before by the stage of the same name:
+//! One run is a chain of values. Each stage produces the value of the same name from the previous
+//! one:
 //!
 //! ```text
 //!  argv, env, cwd ─▶ Invocation ─▶ Spec ─▶ Plan ─▶ Key ─▶ Entry ─▶ Handoff ─▶ (execve)
 //! ```
 //!
-//! | module | what it holds |
+//! | module | contents |
 //! |---|---|
 //! | [`cli`] | the command line: version, help, bypass; a tool or a run of python |
 //! | [`tool`] | one file for each `-vpython-tool` |
 //! | [`launch`] | one run, warm path first |
-//! | [`exec`] | the program that vpython becomes |
-//! | [`build`] | environments and unpacked wheels are made here; never on the warm path |
-//! | [`store`] | environments and unpacked wheels by key and digest; locks and memos |
-//! | [`plan`] | one interpreter, every wheel, the key |
-//! | [`spec`] | the spec: where it is found, and what it requires |
-//! | [`invocation`] | the command line as typed: vpython's flags, python's words and its target |
-//! | [`process`], [`report`], [`fs`] | what the process was given, what it prints, the disk |
+//! | [`exec`] | replacing the process with python |
+//! | [`build`] | building environments and unpacking wheels; never on the warm path |
+//! | [`store`] | environments and unpacked wheels, by key and digest; locks and memos |
+//! | [`plan`] | the resolution on this machine: one interpreter, each wheel, the key |
+//! | [`spec`] | the requirements, and the location where each is written |
+//! | [`invocation`] | the command line: vpython's flags, python's arguments and the target |
+//! | [`process`], [`report`], [`fs`] | process inputs, output to the user, file system access |
 //!
-//! A module may name those below it in the table and nothing else, except that [`exec`] does not
-//! name [`build`]. `main` calls [`cli`]. `tests/it/layers.rs` keeps these layers.
+//! Each module may use the modules below it in the table and no others, except that [`exec`] does
+//! not use [`build`]. `main` calls [`cli`]. A test enforces these dependencies.
 
 pub mod build;
 pub mod cli;

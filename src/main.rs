@@ -1,9 +1,10 @@
-//! The edge: what the process was given goes in, an exit code or another program comes out.
+//! The entry point: captures the process's inputs, runs vpython, and reports errors as an exit
+//! code.
 //!
-//! The program starts at C's `main` and not at Rust's, for two reasons. Rust's start-up opens
-//! `/dev/null` on each of the descriptors 0 to 2 that is closed, after which nobody can tell
-//! `python <&-` from `python </dev/null`; and it ignores SIGPIPE, maps a signal stack and reads
-//! `/proc/self/maps`, which makes up half of the system calls of a warm launch.
+//! The program defines C's `main` instead of Rust's, for two reasons. Rust's runtime opens
+//! `/dev/null` on every closed descriptor from 0 to 2, which makes `python <&-` indistinguishable
+//! from `python </dev/null`. It also ignores SIGPIPE, maps a signal stack and reads
+//! `/proc/self/maps`, which accounts for half of the system calls of a warm launch.
 #![no_main]
 
 use std::ffi::{c_char, c_int};
@@ -11,10 +12,10 @@ use std::ffi::{c_char, c_int};
 use vpython::process::Process;
 use vpython::{cli, report};
 
-/// Where the C library starts the program. The arguments are not read here: on Linux the standard
-/// library takes them from the initialisation array, before `main`.
-// The one line that needs the permission: the name must reach the linker as it is, and no other
-// `main` may exist.
+/// The function that the C library calls to start the program. It ignores its arguments: on Linux
+/// the standard library captures them in the initialisation array, before `main`.
+// The only item that needs this allowance: the linker must see the name unmangled, and the program
+// must define no other `main`.
 #[allow(
     unsafe_code,
     reason = "an unmangled `main` is what the C library calls"

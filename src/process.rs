@@ -1,7 +1,8 @@
-//! What the process was given: arguments, environment, directory, user. Read once, at the edge.
+//! The state of the process at its start: arguments, environment, current directory, user. Captured
+//! once, in `main`.
 //!
-//! Below this module nobody asks `std::env`: whoever needs a part of this takes a `&Process`, so
-//! that a test can say what a launch was given without changing its own environment.
+//! Other modules do not use `std::env`: they take a `&Process`, so that a test can set the inputs
+//! of a launch without changing its own environment.
 
 mod input;
 
@@ -12,98 +13,96 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-/// Every environment variable of ours, and what we share with other tools, once.
+/// The environment variables of vpython, and those it shares with other tools.
 pub mod variable {
-    /// The store's root, where `-vpython-root` is not given.
+    /// The store's directory, if `-vpython-root` is not given.
     pub const ROOT: &str = "VPYTHON_VIRTUALENV_ROOT";
-    /// The spec of a program that has none.
+    /// The spec for programs that have none.
     pub const DEFAULT_SPEC: &str = "VPYTHON_DEFAULT_SPEC";
-    /// The interpreter, where `-vpython-interpreter` is not given.
+    /// The interpreter, if `-vpython-interpreter` is not given.
     pub const INTERPRETER: &str = "VPYTHON_INTERPRETER";
-    /// A path list of wheelhouses, where `-vpython-wheels` is not given.
+    /// A path list of wheelhouses, if `-vpython-wheels` is not given.
     pub const WHEELS: &str = "VPYTHON_WHEELS";
-    /// The file of settings to read in place of those in the usual places.
+    /// The settings file to read instead of the default ones.
     pub const CONF: &str = "VPYTHON_CONF";
-    /// Any text turns the log on, at the level `debug`.
+    /// Any text turns the log on, at level `debug`.
     pub const LOG_TRACE: &str = "VPYTHON_LOG_TRACE";
-    /// The file for a trace of the run, where `-vpython-trace` is not given.
+    /// The file for a trace of the run, if `-vpython-trace` is not given.
     pub const TRACE: &str = "VPYTHON_TRACE";
-    /// How large the store may grow, as in `10GiB`.
+    /// The maximum size of the store, such as `10GiB`.
     pub const MAX_CACHE: &str = "VPYTHON_MAX_CACHE";
-    /// For how many seconds `fetch` tries again where the network fails.
+    /// The number of seconds during which `fetch` retries after network errors.
     pub const NETWORK_RETRY_TIMEOUT: &str = "VPYTHON_NETWORK_RETRY_TIMEOUT";
-    /// Set for an interpreter that vpython asks about itself: a vpython that sees it fails, since
-    /// it is not an interpreter.
+    /// Set while vpython probes an interpreter. A vpython that sees it fails, because it is not an
+    /// interpreter.
     pub const PROBE: &str = "VPYTHON_PROBE";
-    /// How the names of vpython's own variables begin.
+    /// The prefix of vpython's own variables.
     pub const PREFIX: &str = "VPYTHON_";
-    /// With its exact text, the next python on `PATH` is run, untouched.
+    /// With the exact text that LUCI defines, vpython runs the next python on `PATH` without an
+    /// environment.
     pub const BYPASS: &str = "VPYTHON_BYPASS";
-    /// The time of all that is packed, in seconds since 1970:
+    /// The timestamp of all packed files, in seconds since 1970:
     /// <https://reproducible-builds.org/specs/source-date-epoch/>.
     pub const SOURCE_DATE_EPOCH: &str = "SOURCE_DATE_EPOCH";
 }
 
-/// The name of the file of settings beside the program, and its place for a whole machine.
+/// The name of the settings file next to vpython's binary, and the path of the system-wide one.
 const CONF: [&str; 2] = ["vpython.conf", "/etc/vpython.conf"];
 
-/// Where programs are found when `PATH` is not set: python's `os.defpath`, and what `execvp` takes
-/// for it.
+/// The search path if `PATH` is not set: python's `os.defpath`, and the default of `execvp`.
 pub const DEFAULT_PATH: &str = "/bin:/usr/bin";
 
-/// The names by which the program is called, as far as they decide what it does: LUCI has one
+/// The names under which vpython can be started, as far as they change its behaviour: LUCI has one
 /// program for each major version of Python.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum CalledAs {
-    /// `vpython`, and any name that is not one of the others.
+    /// `vpython`, and any other name.
     #[default]
     Vpython,
-    /// `vpython3`, and any name with `python3` in it, such as that of a link `python3` or
-    /// `vpython3.11`.
+    /// `vpython3`, and any name that contains `python3`, such as a link `python3` or `vpython3.11`.
     Vpython3,
 }
 
-/// What the process was given.
+/// The inputs of the process.
 #[derive(Debug, Clone, Default)]
 pub struct Process {
-    /// The file name of the path by which the program was called; none where the caller gave no
-    /// such path.
+    /// The file name of `argv[0]`; `None` if the caller passed no path.
     pub name: Option<OsString>,
-    /// The command line behind the program's name.
+    /// The command line without the program's name.
     pub arguments: Vec<OsString>,
-    /// The environment, in its own order.
+    /// The environment, in its original order.
     pub environment: Vec<(OsString, OsString)>,
-    /// The current directory; none where it was deleted.
+    /// The current directory; `None` if it was deleted.
     pub directory: Option<PathBuf>,
-    /// The real path of this program's binary; none where the system does not tell.
+    /// The real path of vpython's binary; `None` if the system does not report it.
     pub executable: Option<PathBuf>,
-    /// The usual places of the file of settings; the first that is there counts.
+    /// The default paths of the settings file; the first existing one is read.
     pub conf_files: Vec<PathBuf>,
     /// The effective user id.
     pub user: u32,
-    /// Whether the program has more rights than its caller, by a set-user-ID bit or file
+    /// Whether the process has more privileges than its caller, by a set-user-ID bit or file
     /// capabilities.
     pub is_elevated: bool,
-    /// Whether standard input is this process's own, and may be read.
+    /// Whether standard input belongs to this process and may be read.
     pub has_input: bool,
 }
 
 impl Process {
-    /// Reads what this process was given. To be called once, before any file is opened: closed
-    /// standard streams are made safe here.
+    /// Captures the inputs of this process. Call it once, before any file is opened: it also
+    /// reopens closed standard streams.
     #[must_use]
     #[allow(
         clippy::disallowed_methods,
-        reason = "this is the place that reads the environment"
+        reason = "the only function that reads the environment"
     )]
     pub fn capture() -> Self {
         hold_closed_streams();
         let mut words = std::env::args_os();
         let executable = std::env::current_exe().ok();
-        let beside = executable
+        let next_to_program = executable
             .iter()
             .map(|program| program.with_file_name(CONF[0]));
-        let conf_files = beside.chain([CONF[1].into()]).collect();
+        let conf_files = next_to_program.chain([CONF[1].into()]).collect();
         let name = words
             .next()
             .and_then(|path| Some(Path::new(&path).file_name()?.to_owned()));
@@ -114,13 +113,13 @@ impl Process {
             directory: std::env::current_dir().ok(),
             executable,
             conf_files,
-            user: u32::try_from(told_at_start(libc::AT_EUID)).unwrap_or(u32::MAX),
-            is_elevated: told_at_start(libc::AT_SECURE) != 0,
+            user: u32::try_from(auxiliary_value(libc::AT_EUID)).unwrap_or(u32::MAX),
+            is_elevated: auxiliary_value(libc::AT_SECURE) != 0,
             has_input: true,
         }
     }
 
-    /// By which of its names the program was called.
+    /// Returns the kind of name under which vpython was started.
     #[must_use]
     pub fn called_as(&self) -> CalledAs {
         let name = self.name.as_deref().unwrap_or_default().as_encoded_bytes();
@@ -131,7 +130,7 @@ impl Process {
         }
     }
 
-    /// The value of an environment variable; an empty value is a value.
+    /// Returns the value of an environment variable, which may be empty.
     #[must_use]
     pub fn variable(&self, name: &str) -> Option<&OsStr> {
         self.environment
@@ -140,16 +139,16 @@ impl Process {
             .map(|(_, value)| value.as_os_str())
     }
 
-    /// The value of an environment variable, where it has one that is not empty. A caller who has
-    /// fewer rights than the program has no say in what it does.
+    /// Returns the value of an environment variable if it is not empty. A caller with fewer
+    /// privileges than the process cannot set any.
     #[must_use]
     pub fn setting(&self, name: &str) -> Option<&OsStr> {
         self.variable(name)
             .filter(|value| !value.is_empty() && !self.is_elevated)
     }
 
-    /// Where programs are looked for: `PATH`, or the system's default where it is not set; or where
-    /// the caller has no say the directories that every system has.
+    /// Returns the search path for programs: `PATH`, or the default if it is not set. A privileged
+    /// process uses only system directories.
     #[must_use]
     pub fn search_path(&self) -> &OsStr {
         let given = || self.variable("PATH").unwrap_or(OsStr::new(DEFAULT_PATH));
@@ -160,11 +159,11 @@ impl Process {
         }
     }
 
-    /// The program that stands on standard input, which python still finds there; none where that
-    /// is a terminal, or another device.
+    /// Reads the program on standard input without taking it from python. Returns `None` if
+    /// standard input is a terminal or another device.
     ///
     /// # Errors
-    /// It is too large to be kept, or cannot be kept.
+    /// The program is too large, or cannot be passed on to python.
     pub fn program_on_input(&self) -> Result<Option<Vec<u8>>> {
         if self.has_input {
             input::read()
@@ -173,8 +172,8 @@ impl Process {
         }
     }
 
-    /// The user's home directory, as `HOME` says. The password file is not asked: a static binary
-    /// must not load what reads it.
+    /// Returns the user's home directory from `HOME`. The password database is not used: a static
+    /// binary must not load NSS modules.
     #[must_use]
     pub fn home(&self) -> Option<&Path> {
         self.setting("HOME")
@@ -182,8 +181,8 @@ impl Process {
             .filter(|home| home.is_absolute())
     }
 
-    /// `path` from the root, without `.` and `..` where that changes nothing; as it is where there
-    /// is no current directory.
+    /// Returns `path` as an absolute path without redundant `.` components. Returns it unchanged if
+    /// there is no current directory.
     #[must_use]
     pub fn absolute(&self, path: &Path) -> PathBuf {
         match &self.directory {
@@ -195,21 +194,20 @@ impl Process {
     }
 }
 
-/// What the kernel has told the process at its start, by the names of `getauxval(3)`: no system
-/// call is needed.
+/// Returns a value of the auxiliary vector, as `getauxval(3)` names it, without a system call.
 #[allow(
     unsafe_code,
-    reason = "the C library alone knows, and no safe library asks it"
+    reason = "only the C library has it, and no safe wrapper exists"
 )]
-fn told_at_start(what: libc::c_ulong) -> libc::c_ulong {
-    // SAFETY: the call takes a number, returns a number, and has no other effect.
+fn auxiliary_value(what: libc::c_ulong) -> libc::c_ulong {
+    // SAFETY: the function takes a number, returns a number, and has no side effects.
     unsafe { libc::getauxval(what) }
 }
 
-/// Puts `/dev/null` on each of the descriptors 0 to 2 that is closed, marked close-on-exec.
+/// Opens `/dev/null` on each of the descriptors 0 to 2 that is closed, with close-on-exec.
 ///
-/// So no file of ours takes the place of a standard stream, and python finds the stream closed, as
-/// it was given.
+/// So no file that vpython opens becomes a standard stream, and python finds the stream closed, as
+/// the caller left it.
 fn hold_closed_streams() {
     let (input, output, error) = (std::io::stdin(), std::io::stdout(), std::io::stderr());
     let mut streams = [input.as_fd(), output.as_fd(), error.as_fd()]
@@ -222,7 +220,7 @@ fn hold_closed_streams() {
             .revents()
             .is_some_and(|events| events.contains(PollFlags::POLLNVAL))
         {
-            // The kernel gives the lowest free number, which is this stream's.
+            // The kernel returns the lowest free descriptor, which is this stream's.
             if let Ok(held) = crate::fs::open_device_null() {
                 let _ = held.into_raw_fd();
             }
@@ -242,25 +240,25 @@ mod tests {
     }
 
     #[test]
-    fn a_path_is_made_absolute_without_asking_the_disk() {
+    fn a_path_is_made_absolute_without_file_access() {
         let rows = [
             (
                 Some("/here"),
                 "tool.py",
                 "/here/tool.py",
-                "a name stands in the current directory",
+                "a name is relative to the current directory",
             ),
             (
                 Some("/here"),
                 "./a/./tool.py",
                 "/here/a/tool.py",
-                "a dot is nothing",
+                "a dot is removed",
             ),
             (
                 Some("/here"),
                 "../tool.py",
                 "/here/../tool.py",
-                "what is above a link is not ours to guess",
+                "`..` after a symlink cannot be resolved lexically",
             ),
             (
                 Some("/here"),
@@ -278,7 +276,7 @@ mod tests {
                 None,
                 "tool.py",
                 "tool.py",
-                "without a current directory nothing can be said",
+                "without a current directory the path stays",
             ),
         ];
         for (directory, path, absolute, why) in rows {
@@ -314,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_search_path_it_is_the_systems() {
+    fn an_unset_search_path_has_a_default() {
         let path = |environment: &[(&str, &str)]| {
             let environment = environment
                 .iter()
@@ -329,11 +327,11 @@ mod tests {
         };
         assert_eq!(path(&[]), "/bin:/usr/bin");
         assert_eq!(path(&[("PATH", "/a")]), "/a");
-        assert_eq!(path(&[("PATH", "")]), "", "an empty one is one");
+        assert_eq!(path(&[("PATH", "")]), "", "an empty value is kept");
     }
 
     #[test]
-    fn an_empty_variable_is_a_value_but_no_setting() {
+    fn an_empty_variable_is_a_value_but_not_a_setting() {
         let process = Process {
             environment: vec![("A".into(), "".into())],
             ..Process::default()
@@ -348,7 +346,7 @@ mod tests {
         assert_eq!(
             process.setting("A"),
             None,
-            "a caller with fewer rights has no say"
+            "a caller with fewer privileges is ignored"
         );
     }
 }

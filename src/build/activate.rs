@@ -1,7 +1,6 @@
-//! Scripts for shells that put an environment first on `PATH`, as every virtual environment has
-//! them.
+//! Activation scripts, which put an environment first on `PATH`, as in every virtual environment.
 //!
-//! They name no place: each finds its environment when it is sourced.
+//! They contain no absolute path: each finds its environment when it is sourced.
 
 use std::path::Path;
 
@@ -9,7 +8,7 @@ use anyhow::Result;
 
 use crate::fs;
 
-/// The scripts: their paths in the environment, and what is in them.
+/// The scripts: their paths in the environment, and their contents.
 pub(super) const SCRIPTS: [(&str, &str); 3] = [
     ("bin/activate", include_str!("activate/activate.sh")),
     ("bin/activate.csh", include_str!("activate/activate.csh")),

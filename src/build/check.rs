@@ -1,9 +1,9 @@
-//! Whether an environment, and the unpacked wheels that it was made of, are as they were made: each
-//! file is read and hashed again.
+//! Checking that an environment, and the unpacked wheels that it was built from, are unchanged:
+//! each file is read and hashed again.
 //!
-//! Byte code that was put into the environment has its digest as the rest has. What python has
-//! written beside a source of the environment's is nobody's to judge; it is named apart, and python
-//! writes it again where it is gone.
+//! Byte code that vpython added has digests like all other files. Byte code that python wrote next
+//! to a source is not checked; it is reported separately, and python writes it again if it is
+//! removed.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -23,22 +23,22 @@ use crate::fs::{self, Digest};
 use crate::report::Progress;
 use crate::store::{COMPILED, Checked, Damage, Fault, MANIFEST, Manifest, Store, Stored};
 
-/// What a path of an environment is.
+/// The expected state of a path.
 enum Expected {
-    /// A file of this digest, as a column of RECORD.
+    /// A file with this digest, as a column of RECORD.
     Digest(String),
-    /// A file of this content.
+    /// A file with this content.
     Content(Vec<u8>),
-    /// A link that says this.
+    /// A link with this target.
     Link(PathBuf),
     /// The manifest.
     Manifest,
 }
 
-/// Looks at all of an environment and its wheels.
+/// Checks all files of an environment and its wheels.
 ///
 /// # Errors
-/// Something cannot be read.
+/// A file cannot be read.
 pub fn check(stored: &Stored, store: &Store) -> Result<Checked> {
     let (root, manifest) = (&stored.path, &stored.manifest);
     let (wheels, mut damages) = wheels(manifest, store)?;
@@ -51,18 +51,19 @@ pub fn check(stored: &Stored, store: &Store) -> Result<Checked> {
     for (wheel, list) in &listed.unreadable {
         damages.push(damaged_list(wheel, list.clone())?);
     }
+    // Files of the wheels, then those of the environment.
     let mut parts: Vec<(PathBuf, BTreeMap<PathBuf, Expected>)> = wheels
         .iter()
         .map(|wheel| (wheel.directory.clone(), files_of(wheel, &listed)))
         .collect();
     let mut checked = Checked::default();
-    // Without all the lists nobody knows what the environment should have.
+    // The expected contents of the environment are known only if all lists are.
     if damages.is_empty() {
         let expected = expected(manifest, root, &wheels, &listed)?;
-        for path in others(root, &expected)? {
+        for path in unexpected_files(root, &expected)? {
             if is_byte_code_of(&path, &expected) {
-                // Of what lies beside all packages the build has put some for CPython 2.7, and a
-                // launch notices what goes there.
+                // In site-packages itself, the build has added byte code for CPython 2.7, and a
+                // launch notices new files there.
                 let is_in_package = path.parent() != Some(Path::new(&manifest.site.directory));
                 checked
                     .by_python
@@ -89,7 +90,8 @@ pub fn check(stored: &Stored, store: &Store) -> Result<Checked> {
     Ok(checked)
 }
 
-/// The unpacked wheels of an environment, and the damage of those whose lists cannot be read.
+/// Returns the unpacked wheels of an environment, and the damage of those whose lists cannot be
+/// read.
 fn wheels(manifest: &Manifest, store: &Store) -> Result<(Vec<UnpackedWheel>, Vec<Damage>)> {
     let (mut wheels, mut damages) = (Vec::new(), Vec::new());
     for installed in &manifest.wheels {
@@ -112,7 +114,7 @@ fn wheels(manifest: &Manifest, store: &Store) -> Result<(Vec<UnpackedWheel>, Vec
     Ok((wheels, damages))
 }
 
-/// The damage of a list in an unpacked wheel that cannot be read.
+/// Returns the damage of an unreadable list in an unpacked wheel.
 fn damaged_list(wheel: &Path, list: PathBuf) -> Result<Damage> {
     let fault = if fs::link_metadata(&list)?.is_some() {
         Fault::Changed
@@ -126,7 +128,7 @@ fn damaged_list(wheel: &Path, list: PathBuf) -> Result<Damage> {
     })
 }
 
-/// All that an unpacked wheel has, with the byte code that is listed.
+/// Returns the expected files of an unpacked wheel, with the listed byte code.
 fn files_of(wheel: &UnpackedWheel, listed: &Listed) -> BTreeMap<PathBuf, Expected> {
     let files = wheel
         .contents
@@ -139,8 +141,8 @@ fn files_of(wheel: &UnpackedWheel, listed: &Listed) -> BTreeMap<PathBuf, Expecte
         .collect()
 }
 
-/// The files of a directory that are not what they should be. Their paths are absolute, or relative
-/// to the directory.
+/// Returns the damaged files of a directory. The expected paths are absolute, or relative to the
+/// directory.
 fn compare(
     directory: &Path,
     expected: &BTreeMap<PathBuf, Expected>,
@@ -181,7 +183,7 @@ impl Expected {
     }
 }
 
-/// All that an environment has, by its path in it.
+/// Returns the expected files of an environment, by relative path.
 fn expected(
     manifest: &Manifest,
     root: &Path,
@@ -191,6 +193,7 @@ fn expected(
     let layout = Layout::of_manifest(manifest)?;
     let release = layout.release;
     let mut expected = BTreeMap::from([(MANIFEST.into(), Expected::Manifest)]);
+    // Files of wheels, and their byte code.
     let places = Places::decide(&layout, wheels)?;
     for (place, owner) in &places.owners {
         expected.insert(place.into(), Expected::Digest(owner.file.digest.clone()));
@@ -201,6 +204,7 @@ fn expected(
             Expected::Digest(digest),
         );
     }
+    // Files that the installer writes.
     for wheel in wheels {
         let is_requested = fs::exists(
             &root
@@ -219,8 +223,9 @@ fn expected(
             expected.insert(path, Expected::Content(content));
         }
     }
+    // The skeleton.
     for (path, target) in venv::links(&manifest.interpreter, release)? {
-        // What python has compiled since is not linked.
+        // Byte code that python has compiled since the build is not linked.
         if is_byte_code(&path) {
             continue;
         }
@@ -229,11 +234,11 @@ fn expected(
     for (path, content) in activate::SCRIPTS {
         expected.insert(path.into(), Expected::Content(content.into()));
     }
-    // Only an installed one has it.
+    // Only an installed environment has it.
     if fs::link_metadata(&root.join(COMPILED))?.is_some() {
         expected.insert(COMPILED.into(), Expected::Content(Vec::new()));
     }
-    // Only a 64-bit interpreter has it.
+    // Only with a 64-bit interpreter.
     if fs::link_metadata(&root.join("lib64"))?.is_some() {
         expected.insert("lib64".into(), Expected::Link("lib".into()));
     }
@@ -246,8 +251,8 @@ fn expected(
     Ok(expected)
 }
 
-/// What is in an environment and was not put there, by its paths relative to it.
-fn others(root: &Path, expected: &BTreeMap<PathBuf, Expected>) -> Result<Vec<PathBuf>> {
+/// Returns the files of an environment that are not expected, by relative path.
+fn unexpected_files(root: &Path, expected: &BTreeMap<PathBuf, Expected>) -> Result<Vec<PathBuf>> {
     let mut others = Vec::new();
     for entry in WalkDir::new(root) {
         let entry = entry.with_context(|| format!("cannot list `{}`", root.display()))?;
@@ -264,7 +269,7 @@ fn is_byte_code(path: &Path) -> bool {
         .is_some_and(|extension| extension == "pyc" || extension == "pyo")
 }
 
-/// Whether a file is `__pycache__/NAME.TAG.pyc` beside a source `NAME.py`, or, as Python 2 has it,
+/// Returns whether a file is `__pycache__/NAME.TAG.pyc` for a source `NAME.py`, or, for Python 2,
 /// `NAME.pyc`.
 fn is_byte_code_of(path: &Path, expected: &BTreeMap<PathBuf, Expected>) -> bool {
     if is_byte_code(path) && expected.contains_key(&path.with_extension("py")) {
@@ -278,7 +283,7 @@ fn is_byte_code_of(path: &Path, expected: &BTreeMap<PathBuf, Expected>) -> bool 
         return false;
     }
     let directory_of_sources = directory.parent().unwrap_or(Path::new(""));
-    // A name may have dots of its own.
+    // The name itself may contain dots.
     name.match_indices('.').any(|(dot, _)| {
         expected.contains_key(&directory_of_sources.join(format!("{}.py", &name[..dot])))
     })

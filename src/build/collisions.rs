@@ -1,10 +1,9 @@
-//! Two wheels that have different files for one path: which of them is installed, and what is said
-//! of it.
+//! Wheels that have different files for the same path: the choice of the installed one, and the
+//! warning.
 //!
-//! pip and uv install such wheels one over the other. Here the order is defined, by nothing but the
-//! wheels: a wheel comes after those that it requires, whatever extra or marker that is for, and
-//! otherwise from the last name of a project to the first, as pip does. The one that is installed
-//! last has the path.
+//! pip and uv install such wheels over each other. vpython defines the order from the wheels alone:
+//! a wheel is installed after those that it requires, for any extra or marker, and otherwise in
+//! reverse order of project names, as pip does. The wheel that is installed last wins.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
@@ -18,7 +17,7 @@ use crate::fs::{self, Digest};
 use crate::plan::requires_dist;
 use crate::report::Failure;
 
-/// How many paths a warning names.
+/// The number of paths that a warning names.
 const NAMED: usize = 3;
 
 /// A path for which two wheels have different files.
@@ -28,19 +27,19 @@ pub(super) struct Collision<'a> {
     pub place: String,
     /// The wheel whose file is not installed.
     pub loser: &'a UnpackedWheel,
-    /// The wheel whose file is.
+    /// The wheel whose file is installed.
     pub winner: &'a UnpackedWheel,
 }
 
 impl Collision<'_> {
-    /// The error that it is where `strict` is asked for.
+    /// Returns the error for `strict`.
     pub fn refusal(&self) -> Failure {
         let (loser, winner) = (title(self.loser), title(self.winner));
-        Failure::new(format!("`{loser}` and `{winner}` bring different files for `{}`, and `strict` is set", self.place))
-            .hint("leave out one of them, or `strict`; without it the file of the one that is installed last is used")
+        Failure::new(format!("`{loser}` and `{winner}` have different files for `{}`, and `strict` is set", self.place))
+            .hint("remove one of them, or `strict`; without `strict`, the wheel that is installed last wins")
     }
 
-    /// Whether a program can notice it: a module or a script is another one.
+    /// Returns whether a program can notice the collision: the file is a module or a script.
     fn matters(&self) -> bool {
         if self.place.starts_with("bin/") {
             return true;
@@ -55,7 +54,7 @@ impl Collision<'_> {
     }
 }
 
-/// One warning for each two wheels that collide in modules or scripts.
+/// Returns one warning for each pair of wheels that collide in modules or scripts.
 pub(super) fn warnings(collisions: &[Collision]) -> Vec<String> {
     let mut pairs: BTreeMap<(String, String), BTreeSet<&str>> = BTreeMap::new();
     for collision in collisions.iter().filter(|collision| collision.matters()) {
@@ -75,14 +74,14 @@ pub(super) fn warnings(collisions: &[Collision]) -> Vec<String> {
             more => format!(" and {more} more"),
         };
         format!(
-            "`{loser}` and `{winner}` both bring {}{more}; the files of `{winner}` are used",
+            "`{loser}` and `{winner}` both contain {}{more}; the files of `{winner}` are used",
             named.join(", ")
         )
     };
     pairs.into_iter().map(warning).collect()
 }
 
-/// Project and version of a wheel, as its `.dist-info` directory spells them.
+/// Returns project and version of a wheel, as its `.dist-info` directory spells them.
 fn title(wheel: &UnpackedWheel) -> String {
     wheel
         .contents
@@ -94,7 +93,7 @@ fn title(wheel: &UnpackedWheel) -> String {
 /// Reads the METADATA of a wheel.
 pub(super) type ReadMetadata<'a> = &'a dyn Fn(&UnpackedWheel) -> Result<Vec<u8>>;
 
-/// The METADATA of a wheel that is unpacked.
+/// Reads the METADATA of an unpacked wheel.
 pub(super) fn unpacked_metadata(wheel: &UnpackedWheel) -> Result<Vec<u8>> {
     let path = wheel
         .directory
@@ -104,8 +103,8 @@ pub(super) fn unpacked_metadata(wheel: &UnpackedWheel) -> Result<Vec<u8>> {
     fs::read_text(&path, fs::limits::METADATA)
 }
 
-/// The order in which wheels are installed: from the last to the first as given, each preceded by
-/// those that it requires, as far as these do not require it in turn.
+/// Returns the install order of wheels: the reverse of the given order, but each wheel after those
+/// that it requires, unless these require it in turn.
 ///
 /// # Errors
 /// The METADATA of a wheel cannot be read.
@@ -120,7 +119,7 @@ pub(super) fn install_order(
         .collect();
     let mut requires = Vec::with_capacity(wheels.len());
     for wheel in wheels {
-        // For any extra and any marker.
+        // Whatever the extra and marker.
         let written = requires_dist(&metadata(wheel)?);
         requires.push(
             written
@@ -136,8 +135,8 @@ pub(super) fn install_order(
         .collect())
 }
 
-/// The indexes of `requires` from the last to the first, each after those that it names, without
-/// recursion: a chain of requirements may be of any length.
+/// Returns the indexes of `requires` in reverse order, each after those that it requires. It does
+/// not recurse, since a chain of requirements can have any length.
 fn dependencies_first(requires: &[BTreeSet<usize>]) -> Vec<usize> {
     let mut order = Vec::with_capacity(requires.len());
     let mut is_seen = vec![false; requires.len()];
@@ -163,7 +162,7 @@ fn dependencies_first(requires: &[BTreeSet<usize>]) -> Vec<usize> {
     order
 }
 
-/// The project at the beginning of a requirement.
+/// Returns the project name at the beginning of a requirement.
 fn project(requirement: &str) -> Option<PackageName> {
     let is_name =
         |character: char| character.is_ascii_alphanumeric() || matches!(character, '-' | '_' | '.');
@@ -179,7 +178,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_required_comes_first_and_circles_end() {
+    fn requirements_come_first_and_cycles_end() {
         let rows: [(&[&[usize]], &[usize], &str); 5] = [
             (
                 &[&[], &[]],
@@ -195,7 +194,7 @@ mod tests {
             (
                 &[&[1], &[0]],
                 &[0, 1],
-                "of a circle the last one comes last",
+                "in a cycle, the last one comes last",
             ),
             (&[&[0]], &[0], "a wheel may require itself, for an extra"),
         ];

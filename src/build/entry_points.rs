@@ -1,4 +1,4 @@
-//! `entry_points.txt`: which scripts a distribution wants made.
+//! `entry_points.txt`: the scripts that a distribution declares.
 //!
 //! <https://packaging.python.org/en/latest/specifications/entry-points/>
 
@@ -7,7 +7,7 @@ use configparser::ini::{Ini, IniDefault};
 
 use crate::report::Failure;
 
-/// A script to be made: its name, and the object that it calls.
+/// A script: its name, and the object that it calls.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct EntryPoint {
     pub name: String,
@@ -17,15 +17,15 @@ pub(super) struct EntryPoint {
     pub attribute: String,
 }
 
-/// Reads the `console_scripts` and `gui_scripts`, sorted by name.
+/// Parses the groups `console_scripts` and `gui_scripts`, sorted by name.
 ///
 /// # Errors
-/// The file cannot be read as the specification says, or a name or an object is none.
+/// The file violates the specification, or a name or an object reference is invalid.
 pub(super) fn parse(text: &str) -> Result<Vec<EntryPoint>> {
     let mut ini = Ini::new_from_defaults(dialect());
     let groups = ini
         .read(text.to_owned())
-        .map_err(|why| Failure::new("bad `entry_points.txt`").because(why))?;
+        .map_err(|why| Failure::new("invalid `entry_points.txt`").because(why))?;
     let scripts = ["console_scripts", "gui_scripts"]
         .into_iter()
         .filter_map(|group| groups.get(group))
@@ -38,7 +38,7 @@ pub(super) fn parse(text: &str) -> Result<Vec<EntryPoint>> {
     Ok(points)
 }
 
-/// Names are case-sensitive, only `=` ends one, and a comment has its own line.
+/// Names are case-sensitive, only `=` is a delimiter, and a comment is a line of its own.
 fn dialect() -> IniDefault {
     let mut dialect = IniDefault::default();
     dialect.case_sensitive = true;
@@ -49,15 +49,15 @@ fn dialect() -> IniDefault {
 
 fn entry_point(name: &str, value: &str) -> Result<EntryPoint> {
     let refuse =
-        |why: &str| Failure::new(format!("bad entry point `{name} = {value}`")).because(why);
+        |why: &str| Failure::new(format!("invalid entry point `{name} = {value}`")).because(why);
     if !is_file_name(name) {
-        return Err(refuse("its name is no file name").into());
+        return Err(refuse("its name is not a valid file name").into());
     }
-    // Extras at the end are a leftover of old tools, and mean nothing.
+    // Extras after the object are an obsolete feature without a meaning.
     let object = value.split('[').next().unwrap_or_default();
     let (module, attribute) = object
         .split_once(':')
-        .ok_or_else(|| refuse("it names no function, as in `module:function`"))?;
+        .ok_or_else(|| refuse("it does not name a function, as in `module:function`"))?;
     let (module, attribute) = (module.trim(), attribute.trim());
     if !is_dotted_name(module) || !is_dotted_name(attribute) {
         return Err(refuse("it is not of the form `module:function`").into());
@@ -103,11 +103,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_entry_point_is_refused() {
+    fn an_invalid_entry_point_is_rejected() {
         let rows = [
-            ("a/b = m:f", "its name is no file name"),
-            (".. = m:f", "its name is no file name"),
-            ("a = m", "it names no function, as in `module:function`"),
+            ("a/b = m:f", "its name is not a valid file name"),
+            (".. = m:f", "its name is not a valid file name"),
+            (
+                "a = m",
+                "it does not name a function, as in `module:function`",
+            ),
             (
                 "a = m:f; import os",
                 "it is not of the form `module:function`",
@@ -117,7 +120,8 @@ mod tests {
         ];
         for (line, why) in rows {
             let error = parse(&format!("[console_scripts]\n{line}\n")).unwrap_err();
-            let text = format!("vpython: error: bad entry point `{line}`\n  caused by: {why}\n");
+            let text =
+                format!("vpython: error: invalid entry point `{line}`\n  caused by: {why}\n");
             assert_eq!(crate::report::render(&error), text);
         }
     }

@@ -1,5 +1,5 @@
-//! Which wheels will collide in an environment that is not built: told from what their archives
-//! list, before anything is unpacked.
+//! Predicting the collisions of wheels in an environment that is not built yet, from the listings
+//! of their archives, without unpacking.
 
 use anyhow::{Context, Result};
 use rayon::prelude::*;
@@ -16,8 +16,8 @@ use super::unpacked::{Contents, UnpackedFile, UnpackedWheel};
 use crate::fs::{self, Digest};
 use crate::plan::{Plan, PlannedWheel};
 
-/// The warnings about collisions that building this plan will give; none where a wheel cannot be
-/// read, which only a build tells.
+/// Returns the warnings about collisions that a build of this plan will give; none if a wheel
+/// cannot be read, which only a build reports.
 #[must_use]
 pub fn foreseen(plan: &Plan) -> Vec<String> {
     let listed = plan
@@ -41,8 +41,8 @@ pub fn foreseen(plan: &Plan) -> Vec<String> {
     warnings.unwrap_or_default()
 }
 
-/// What would be unpacked from a wheel. Size and CRC-32 stand for the digest of a file, and the
-/// wheel's own path for its directory.
+/// Lists the files that would be unpacked from a wheel. Size and CRC-32 replace the digest of a
+/// file, and the wheel's own path replaces its directory.
 fn list(wheel: &PlannedWheel) -> Result<UnpackedWheel> {
     let file = fs::open_regular(&wheel.path)?;
     let archive = Archive::open(Source::file(&file)?)?;
@@ -65,7 +65,7 @@ fn list(wheel: &PlannedWheel) -> Result<UnpackedWheel> {
             continue;
         }
         let destination = Destination::of(&member.name, &data)?;
-        // The script of an entry point takes the place of one that is shipped under its name.
+        // The script of an entry point replaces a shipped one with the same name.
         if destination.scheme != Scheme::Scripts
             || files.iter().all(|file| file.destination != destination)
         {
@@ -90,7 +90,7 @@ fn list(wheel: &PlannedWheel) -> Result<UnpackedWheel> {
     })
 }
 
-/// The scripts that a build makes for a wheel.
+/// Returns the scripts that a build creates for a wheel.
 fn scripts_of_entry_points(archive: &Archive, dist_info: &str) -> Result<Vec<UnpackedFile>> {
     let member = format!("{dist_info}/entry_points.txt");
     if archive.member(&member).is_none() {

@@ -1,8 +1,8 @@
-//! Unpacked wheels put into an environment: every file in its place, RECORD, INSTALLER and
-//! REQUESTED written.
+//! Installing unpacked wheels into an environment: linking every file into place, and writing
+//! RECORD, INSTALLER and REQUESTED.
 //!
-//! All places are decided before the first file is put, so that each file is written once,
-//! whichever wheels have one for its place.
+//! All places are decided before the first file is linked, so that each file is written once, even
+//! if several wheels have a file for the same place.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -25,15 +25,15 @@ use crate::plan::{Facts, Plan};
 use crate::report::{Failure, Progress};
 use crate::store::{COMPILED, MANIFEST, Manifest};
 
-/// How many directories are worth handing to another thread.
-const AT_ONCE: usize = 16;
-/// What INSTALLER says.
+/// The minimum number of directories for each parallel task.
+const MIN_BATCH: usize = 16;
+/// The content of INSTALLER.
 const INSTALLER: &[u8] = b"vpython\n";
 
-/// Installs the wheels, whose files go to these places, into the skeleton at `root`.
+/// Installs the wheels, whose files have these places, into the skeleton at `root`.
 ///
 /// # Errors
-/// Two wheels have different files for one place and the plan is strict; the disk refuses.
+/// Two wheels have different files for one place and the plan is strict; writing fails.
 pub(super) fn install(
     plan: &Plan,
     wheels: &[UnpackedWheel],
@@ -47,12 +47,14 @@ pub(super) fn install(
     {
         return Err(collision.refusal().into());
     }
+    // Directories first, then all files in parallel.
     places.make_directories(root)?;
     let progress = Progress::start("linking the files", places.owners.len() as u64);
     places.owners.par_iter().try_for_each(|(place, owner)| {
         progress.advance(1);
         linker.put(&owner.wheel.path(owner.file), &root.join(place))
     })?;
+    // Then the metadata that the installer writes.
     wheels.par_iter().try_for_each(|wheel| {
         let requested = plan
             .wheels
@@ -64,9 +66,9 @@ pub(super) fn install(
     })
 }
 
-/// As much of an interpreter as decides where files go.
+/// The properties of an interpreter that decide the places of files.
 pub(super) struct Layout {
-    /// The directory of packages, relative to the environment.
+    /// The site-packages directory, relative to the environment.
     pub site_packages: String,
     /// Major, minor and micro version.
     pub release: [u32; 3],
@@ -80,10 +82,10 @@ impl Layout {
         }
     }
 
-    /// The layout of an environment that was built.
+    /// Returns the layout of an existing environment.
     ///
     /// # Errors
-    /// Its manifest has no version of Python.
+    /// Its manifest has no valid Python version.
     pub fn of_manifest(manifest: &Manifest) -> Result<Self> {
         let version: Version = manifest
             .python
@@ -103,32 +105,32 @@ impl Layout {
     }
 }
 
-/// A file and the wheel that brings it.
+/// A file and the wheel that contains it.
 pub(super) struct Owner<'a> {
     pub wheel: &'a UnpackedWheel,
     pub file: &'a UnpackedFile,
 }
 
-/// Where every file goes. Of wheels that have different files for one place, the one that is
-/// installed last has it, as with pip.
+/// The places of all files. If several wheels have different files for one place, the wheel that is
+/// installed last wins, as with pip.
 pub(super) struct Places<'a> {
-    /// Every file to be put, by its path relative to the environment: plain names joined by `/`.
+    /// Every file to be linked, by its path relative to the environment: plain names joined by `/`.
     pub owners: BTreeMap<String, Owner<'a>>,
     /// The places for which several wheels have different files.
     pub collisions: Vec<Collision<'a>>,
 }
 
 impl<'a> Places<'a> {
-    /// Decides on the place of each file. `wheels` are in the order of their projects' names.
+    /// Decides the place of each file. `wheels` are in the order of their project names.
     ///
     /// # Errors
-    /// A wheel has a file for a place of the environment's own, or a file where others need a
-    /// directory.
+    /// A wheel has a file for a place that is reserved for the environment, or a file where others
+    /// need a directory.
     pub fn decide(layout: &Layout, wheels: &'a [UnpackedWheel]) -> Result<Self> {
         Self::decide_by(layout, wheels, &unpacked_metadata)
     }
 
-    /// The same, where METADATA is read in another way.
+    /// Like [`Places::decide`], with another way to read METADATA.
     pub fn decide_by(
         layout: &Layout,
         wheels: &'a [UnpackedWheel],
@@ -153,15 +155,16 @@ impl<'a> Places<'a> {
             owners,
             collisions: Vec::new(),
         };
+        // The install order requires METADATA, so it is determined only for collisions.
         if !contested.is_empty() {
-            places.settle(contested, &install_order(wheels, metadata)?);
+            places.decide_collisions(contested, &install_order(wheels, metadata)?);
         }
         places.refuse_files_as_directories(layout)?;
         Ok(places)
     }
 
     /// Gives each contested place to the wheel that is last in `order`.
-    fn settle(&mut self, contested: Vec<(String, Owner<'a>)>, order: &[Digest]) {
+    fn decide_collisions(&mut self, contested: Vec<(String, Owner<'a>)>, order: &[Digest]) {
         let ranks: HashMap<&Digest, usize> = order
             .iter()
             .enumerate()
@@ -182,7 +185,7 @@ impl<'a> Places<'a> {
                 winner,
             });
         }
-        // A third wheel may have taken the place since.
+        // A third wheel may have won the place since.
         for collision in &mut self.collisions {
             collision.winner = self
                 .owners
@@ -191,14 +194,14 @@ impl<'a> Places<'a> {
         }
     }
 
-    /// Whether the file of `wheel` at `place` is the one that is installed there.
+    /// Returns whether the file of `wheel` is the one that is installed at `place`.
     pub fn has(&self, place: &str, wheel: &UnpackedWheel, file: &UnpackedFile) -> bool {
         self.owners.get(place).is_some_and(|owner| {
             owner.wheel.sha256 == wheel.sha256 || owner.file.digest == file.digest
         })
     }
 
-    /// A place cannot be a file and a directory at once.
+    /// Rejects places that would be both a file and a directory.
     fn refuse_files_as_directories(&self, layout: &Layout) -> Result<()> {
         let site_packages = format!("{}/", layout.site_packages);
         let mut directories = self.directories();
@@ -211,13 +214,13 @@ impl<'a> Places<'a> {
             .find(|(place, _)| directories.contains(place.as_str()))
         {
             Some((place, owner)) => {
-                Err(refusal(owner.wheel, place, "a directory of that name is there").into())
+                Err(refusal(owner.wheel, place, "a directory has that name").into())
             }
             None => Ok(()),
         }
     }
 
-    /// The directories of all places, and those that these are in.
+    /// Returns the directories of all places, and their ancestors.
     fn directories(&self) -> HashSet<&str> {
         let mut directories = HashSet::new();
         self.owners
@@ -226,7 +229,7 @@ impl<'a> Places<'a> {
         directories
     }
 
-    /// Makes the directories, each once: those that lie equally deep at the same time.
+    /// Creates each directory once: level by level, and all directories of a level in parallel.
     fn make_directories(&self, root: &Path) -> Result<()> {
         let mut levels: BTreeMap<usize, Vec<&str>> = BTreeMap::new();
         for directory in self.directories() {
@@ -239,14 +242,14 @@ impl<'a> Places<'a> {
             directories.sort_unstable();
             directories
                 .par_iter()
-                .with_min_len(AT_ONCE)
+                .with_min_len(MIN_BATCH)
                 .try_for_each(|directory| fs::create_dir(&root.join(directory), DIRECTORY_MODE))?;
         }
         Ok(())
     }
 }
 
-/// Adds the directories on the way to a place.
+/// Adds the ancestors of a place.
 fn add_directories<'a>(place: &'a str, directories: &mut HashSet<&'a str>) {
     let mut rest = place;
     while let Some((directory, _)) = rest.rsplit_once('/') {
@@ -265,7 +268,7 @@ fn refusal(wheel: &UnpackedWheel, place: &str, why: &str) -> Failure {
     .because(why)
 }
 
-/// Where a file goes, relative to the environment. `lib64` is a link to `lib`.
+/// Returns the place of a file, relative to the environment. `lib64` is a link to `lib`.
 fn place(
     Destination { scheme, path }: &Destination,
     distribution: &str,
@@ -284,20 +287,20 @@ fn place(
     }
 }
 
-/// Why nobody may bring this file, or a file below it.
+/// Returns why a wheel must not have a file at or below this place, if so.
 fn reserved(place: &str, scheme: Scheme, wheel: &UnpackedWheel) -> Option<&'static str> {
-    // What goes into the packages lies beside nothing of the environment's own.
+    // The environment has no files of its own in site-packages.
     let shared = Path::new(if scheme == Scheme::Site { "" } else { place });
     for place in shared.ancestors() {
         let text = place.to_string_lossy();
-        // On file systems where case does not count, other spellings are the same file.
+        // On case-insensitive file systems, other spellings name the same file.
         let text = archive::folded(&text);
         let is_activation = || activate::SCRIPTS.iter().any(|(path, _)| *path == text);
         if ["pyvenv.cfg", MANIFEST, COMPILED].contains(&&*text) || is_activation() {
-            return Some("it is a part of the environment itself");
+            return Some("it is part of the environment itself");
         }
         if text.strip_prefix("bin/").is_some_and(is_interpreter_name) {
-            return Some("it would take the place of the interpreter");
+            return Some("it would replace the interpreter");
         }
     }
     let (directory, name) = place.rsplit_once('/').unwrap_or_default();
@@ -316,8 +319,8 @@ fn is_interpreter_name(name: &str) -> bool {
     })
 }
 
-/// INSTALLER, REQUESTED and RECORD of the `.dist-info` directory: their paths in the environment,
-/// and what is in them.
+/// Returns INSTALLER, REQUESTED and RECORD of the `.dist-info` directory: their paths in the
+/// environment, and their contents.
 pub(super) fn own_files(
     wheel: &UnpackedWheel,
     layout: &Layout,
@@ -327,7 +330,7 @@ pub(super) fn own_files(
     let dist_info = &wheel.contents.dist_info;
     let site_packages = Path::new(&layout.site_packages);
     let mut files = Vec::new();
-    // A file that the wheel brings twice, in two schemes that are one directory, has one row.
+    // A file that the wheel has in two schemes with the same directory has one row.
     let mut rows: BTreeMap<String, Row> = wheel
         .contents
         .files
@@ -358,8 +361,8 @@ pub(super) fn own_files(
     Ok(files)
 }
 
-/// The row of a file; none where another wheel's is installed in its place. Its path is relative to
-/// site-packages.
+/// Returns the row of a file, with a path relative to site-packages; none if another wheel's file
+/// is installed in its place.
 fn row(
     file: &UnpackedFile,
     wheel: &UnpackedWheel,
@@ -370,6 +373,7 @@ fn row(
     if !places.has(&place, wheel, file) {
         return None;
     }
+    // A file outside site-packages has a path with `..`.
     let in_site = place
         .strip_prefix(&layout.site_packages)
         .and_then(|rest| rest.strip_prefix('/'));

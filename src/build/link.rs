@@ -1,8 +1,7 @@
-//! Putting a file of the store into an environment: as a copy-on-write copy, a second name, or a
-//! plain copy.
+//! Placing a file of the store in an environment: as a copy-on-write copy, a hard link, or a plain
+//! copy.
 //!
-//! Which of these the file system can do is found with the first file, and not asked again for
-//! each.
+//! The first file shows which of these the file system supports; the others use the same mode.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -13,10 +12,10 @@ use tracing::debug;
 
 use crate::fs;
 
-/// The ways, best first.
+/// The modes, in order of preference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum LinkMode {
-    /// Shares the blocks until one side is written: nobody can harm the store through it.
+    /// Shares the blocks until one side is written, so that no write can damage the store.
     CopyOnWrite,
     /// Shares the file.
     HardLink,
@@ -24,30 +23,30 @@ enum LinkMode {
     Copy,
 }
 
-/// Puts files from one file system into a place.
+/// Places files from one file system in another, or the same.
 #[derive(Debug, Default)]
 pub(super) struct Linker {
-    way: OnceLock<LinkMode>,
+    mode: OnceLock<LinkMode>,
 }
 
 impl Linker {
-    /// One that shares nothing.
+    /// Creates a linker that shares nothing.
     pub fn copying() -> Self {
         Self {
-            way: OnceLock::from(LinkMode::Copy),
+            mode: OnceLock::from(LinkMode::Copy),
         }
     }
 
-    /// Puts `from` at `to`, where nothing stands, with the permission bits of `from`.
+    /// Places `from` at `to`, which must not exist, with the permission bits of `from`.
     pub fn put(&self, from: &Path, to: &Path) -> Result<()> {
-        match self.way.get() {
-            Some(way) => put_by(*way, from, to),
+        match self.mode.get() {
+            Some(mode) => put_by(*mode, from, to),
             None => self.put_first(from, to),
         }
     }
 
-    /// Readies `from` for the name `to` in an environment that may be in use. Gives the unfinished
-    /// name of the file that is to be renamed; none where `to` is the file already.
+    /// Prepares to place `from` at `to` in an environment that may be in use. Returns the temporary
+    /// name of the file that is to be renamed; none if `to` is already that file.
     pub fn stage(&self, from: &Path, to: &Path) -> Result<Option<PathBuf>> {
         if fs::are_one(from, to) {
             return Ok(None);
@@ -56,7 +55,7 @@ impl Linker {
         if is_free && self.shares_files() && link(from, to).is_ok() {
             return Ok(None);
         }
-        // As python calls what is to become byte code.
+        // The form of the temporary names that python uses for byte code.
         let mut unfinished = to.as_os_str().to_owned();
         unfinished.push(format!(".{}", std::process::id()));
         let unfinished = PathBuf::from(unfinished);
@@ -65,25 +64,26 @@ impl Linker {
         Ok(Some(unfinished))
     }
 
-    /// Gives a file that was readied its name, in one step. What has that name goes.
+    /// Renames a prepared file to its final name, atomically, and replaces an existing entry.
     pub fn finish(unfinished: &Path, to: &Path) -> Result<()> {
         if fs::link_metadata(to)?.is_some_and(|metadata| metadata.is_dir()) {
             fs::remove_dir_all(to)?;
         }
         fs::rename(unfinished, to)?;
-        // If somebody else has put the same file there meanwhile, both names are left.
+        // If another process has linked the same file meanwhile, `rename` does nothing and leaves
+        // both names.
         fs::remove_file(unfinished)
     }
 
-    /// Whether it is known that files are put by giving them second names.
+    /// Returns whether files are known to be placed by hard links.
     pub fn shares_files(&self) -> bool {
-        self.way.get() == Some(&LinkMode::HardLink)
+        self.mode.get() == Some(&LinkMode::HardLink)
     }
 
-    /// Tries the ways in turn, and keeps the one that works. Threads that do so at once come to the
-    /// same answer.
+    /// Tries the modes in order, and keeps the first that works. Concurrent threads get the same
+    /// result.
     fn put_first(&self, from: &Path, to: &Path) -> Result<()> {
-        let way = if put_by(LinkMode::CopyOnWrite, from, to).is_ok() {
+        let mode = if put_by(LinkMode::CopyOnWrite, from, to).is_ok() {
             LinkMode::CopyOnWrite
         } else if link(from, to).is_ok() {
             LinkMode::HardLink
@@ -91,28 +91,29 @@ impl Linker {
             put_by(LinkMode::Copy, from, to)?;
             LinkMode::Copy
         };
-        debug!(?way, "how files are put");
-        let _ = self.way.set(way);
+        debug!(?mode, "link mode");
+        let _ = self.mode.set(mode);
         Ok(())
     }
 }
 
-/// Puts a file by one way. Whatever a call says, nothing is ever written to what stands at `to`,
-/// which may be `from` under its second name.
-fn put_by(way: LinkMode, from: &Path, to: &Path) -> Result<()> {
-    match way {
+/// Places a file in one mode. Whatever error a call returns, this never writes to an existing file
+/// at `to`, which may be a hard link to `from`.
+fn put_by(mode: LinkMode, from: &Path, to: &Path) -> Result<()> {
+    match mode {
         LinkMode::CopyOnWrite => {
             reflink_copy::reflink(from, to).with_context(|| {
                 format!("cannot copy `{}` to `{}`", from.display(), to.display())
             })?;
-            let metadata = fs::metadata(from)?.context("the store has lost a file")?;
+            let metadata = fs::metadata(from)?.context("the file is missing from the store")?;
             fs::set_mode(to, std::os::unix::fs::MetadataExt::mode(&metadata) & 0o7777)
         }
         LinkMode::HardLink => match link(from, to) {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-                Err(error).context(format!("`{}` is there already", to.display()))
+                Err(error).context(format!("`{}` already exists", to.display()))
             }
-            // A file can have only so many names, and a file server its moods.
+            // The number of hard links to a file is limited, and a network file system may fail for
+            // its own reasons.
             Err(error) => {
                 let cannot = || {
                     format!(
@@ -129,8 +130,8 @@ fn put_by(way: LinkMode, from: &Path, to: &Path) -> Result<()> {
     }
 }
 
-/// Gives a file a second name. One that was given, and reported as failed, is given all the same:
-/// so a file server is heard whose answer was lost.
+/// Creates a hard link. A link that exists despite an error counts as success: a network file
+/// system may have lost the reply.
 fn link(from: &Path, to: &Path) -> std::io::Result<()> {
     match fs::hard_link(from, to) {
         Err(_) if fs::are_one(from, to) => Ok(()),
@@ -144,7 +145,7 @@ mod tests {
     use std::os::unix::fs::MetadataExt;
 
     #[test]
-    fn every_way_gives_the_same_file() {
+    fn every_mode_results_in_the_same_file() {
         let directory = tempfile::tempdir().unwrap();
         let from = directory.path().join("from");
         fs::write_new(&from, b"content", 0o555).unwrap();
@@ -181,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn in_an_environment_that_is_in_use_a_file_takes_the_place_of_another_at_once() {
+    fn in_an_environment_in_use_a_file_replaces_another_atomically() {
         let directory = tempfile::tempdir().unwrap();
         let [from, to] = ["from", "to"].map(|name| directory.path().join(name));
         fs::write_new(&from, b"content", 0o444).unwrap();

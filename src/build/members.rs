@@ -1,4 +1,4 @@
-//! Where a member of a wheel goes: the one place that turns a name in an archive into a path.
+//! The destination of a wheel's member. Only this module turns member names into paths.
 //!
 //! <https://packaging.python.org/en/latest/specifications/binary-distribution-format/#the-data-directory>
 
@@ -9,22 +9,22 @@ use serde::{Deserialize, Serialize};
 
 use crate::report::Failure;
 
-/// A data scheme: a directory of the environment that parts of wheels are installed into.
+/// A data scheme: a directory of the environment into which files of wheels are installed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Scheme {
-    /// `purelib` and `platlib`, which are one directory in an environment.
+    /// `purelib` and `platlib`, which are the same directory in an environment.
     Site,
     /// Programs.
     Scripts,
     /// C headers.
     Headers,
-    /// Anything, relative to the environment.
+    /// Any file, relative to the environment.
     Data,
 }
 
 impl Scheme {
-    /// The scheme of a directory in `.data`.
+    /// Returns the scheme of a directory in `.data`.
     fn of(name: &str) -> Option<Self> {
         match name {
             "purelib" | "platlib" => Some(Self::Site),
@@ -35,7 +35,7 @@ impl Scheme {
         }
     }
 
-    /// Its directory in an unpacked wheel.
+    /// Returns its directory in an unpacked wheel.
     pub fn directory(self) -> &'static str {
         match self {
             Self::Site => "site",
@@ -46,7 +46,7 @@ impl Scheme {
     }
 }
 
-/// Where a member goes: a scheme and a path in its directory, of plain names joined by `/`.
+/// The destination of a member: a scheme and a path in its directory, of plain names joined by `/`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub(super) struct Destination {
     pub scheme: Scheme,
@@ -54,11 +54,11 @@ pub(super) struct Destination {
 }
 
 impl Destination {
-    /// The destination of a member, by its name in the archive. `data` is the wheel's `.data`
-    /// directory.
+    /// Returns the destination of a member, by its name in the archive. `data` is the wheel's
+    /// `.data` directory.
     ///
     /// # Errors
-    /// A name that would lead out of its directory, or into a scheme that there is not.
+    /// The name leads out of its directory, or is in an unknown scheme.
     pub fn of(member: &str, data: &str) -> Result<Self> {
         check_name(member)?;
         let in_data = member
@@ -70,6 +70,7 @@ impl Destination {
                 path: member.to_owned(),
             });
         };
+        // In `.data`, the first directory is the scheme.
         let (directory, path) = in_data.split_once('/').unwrap_or((in_data, ""));
         match Scheme::of(directory) {
             Some(scheme) if !path.is_empty() => Ok(Self {
@@ -87,7 +88,7 @@ impl Destination {
     }
 }
 
-/// Refuses what is not a relative path of plain names, as every unzip program would read it.
+/// Rejects a name that is not a relative path of plain names in every unzip program.
 fn check_name(member: &str) -> Result<()> {
     let is_plain = |path: &Path| {
         path.components()

@@ -1,8 +1,8 @@
-//! Making environments from plans: the cold path's work, and never reached on the warm one.
+//! Building environments from plans. Only a cold launch gets here.
 //!
-//! A wheel is unpacked and checked once per machine (`unpack`); an environment is a skeleton
-//! (`venv`) into which the unpacked wheels are linked (`install`). Nothing that is written names
-//! the place where it is written.
+//! A wheel is unpacked and checked once per machine (`unpack`). An environment is a skeleton
+//! (`venv`) into which the unpacked wheels are linked (`install`). No written file contains the
+//! path of the staging directory.
 
 mod activate;
 mod archive;
@@ -43,19 +43,18 @@ pub use byte_code::compile_directory;
 pub use check::check;
 pub use foresight::foreseen;
 
-/// Builds the environment of a plan in the empty directory `staging`. Wheels that the store does
-/// not have yet are unpacked there first, on all processors. Gives what the caller should know of
-/// the wheels, a sentence each.
+/// Builds the environment of a plan in the empty directory `staging`. It first unpacks the wheels
+/// that the store does not have yet, on all processors. Returns warnings about the wheels, a
+/// sentence each.
 ///
 /// # Errors
-/// A wheel is not to be had or not what it should be, or has a file that no wheel may bring; the
-/// disk refuses.
+/// A wheel is unavailable or invalid, or has a file that wheels must not have; writing fails.
 pub fn environment(plan: &Plan, store: &Store, staging: &Path) -> Result<Vec<String>> {
     build(plan, store, &Linker::default(), staging).map(|(_, warnings)| warnings)
 }
 
-/// What [`environment`] said of the environment that stands at `path`; nothing where it or one of
-/// its wheels cannot be read.
+/// Returns the warnings that [`environment`] returned for the environment at `path`; none if the
+/// environment or one of its wheels cannot be read.
 #[must_use]
 pub fn warnings(path: &Path, store: &Store) -> Vec<String> {
     let Some(manifest) = fs::read_json::<Manifest>(&path.join(MANIFEST)) else {
@@ -78,7 +77,7 @@ pub fn warnings(path: &Path, store: &Store) -> Vec<String> {
     places.unwrap_or_default()
 }
 
-/// What there is to say of wheels, each with its file's name, in the environment with these places.
+/// Returns the warnings about wheels, each with its file name, in an environment with these places.
 fn warnings_of(
     names: impl Iterator<Item = String>,
     wheels: &[UnpackedWheel],
@@ -93,17 +92,17 @@ fn warnings_of(
         .collect()
 }
 
-/// How the files of an environment that leaves the store are related to the store's.
+/// How the files of an environment outside the store relate to those of the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sharing {
-    /// They are the same files, where the file system has a way to share them.
+    /// They share the store's data, if the file system supports it.
     Linked,
-    /// They are files of their own.
+    /// They are independent copies.
     Copied,
 }
 
-/// Builds the environment of a plan in the empty directory `staging`, byte code included, to be
-/// kept outside the store. Gives what [`environment`] gives.
+/// Builds the environment of a plan in the empty directory `staging`, byte code included, for use
+/// outside the store. Returns the same warnings as [`environment`].
 ///
 /// # Errors
 /// Those of [`environment`]; those of [`add_byte_code`].
@@ -142,12 +141,16 @@ fn build(
         return Err(failure.clone().into());
     }
     let s = if plan.wheels.len() == 1 { "" } else { "s" };
-    info!("building the environment of {} wheel{s}", plan.wheels.len());
+    info!(
+        "building an environment with {} wheel{s}",
+        plan.wheels.len()
+    );
     let _umask = fs::PlainUmask::set();
     let progress = Progress::start(
         "unpacking the wheels",
         plan.wheels.iter().map(|wheel| wheel.size).sum(),
     );
+    // Unpack the largest wheel first, so that the last one to finish is small.
     let mut largest_first: Vec<&PlannedWheel> = plan.wheels.iter().collect();
     largest_first.sort_by(|one, other| {
         other
@@ -155,23 +158,24 @@ fn build(
             .cmp(&one.size)
             .then_with(|| one.name.cmp(&other.name))
     });
-    let news = AtomicUsize::new(0);
+    let newly_unpacked = AtomicUsize::new(0);
     let mut wheels = workers::in_order(&largest_first, |wheel| {
-        unpacked(wheel, store, &progress, &news)
+        unpacked(wheel, store, &progress, &newly_unpacked)
     })?;
-    let news = news.into_inner();
+    let newly_unpacked = newly_unpacked.into_inner();
     if !wheels.is_empty() {
         info!(
-            "wheels unpacked now: {news}, unpacked before: {}",
-            wheels.len() - news
+            "wheels unpacked now: {newly_unpacked}, unpacked before: {}",
+            wheels.len() - newly_unpacked
         );
     }
-    // In the plan's order, whatever was unpacked first.
+    // Restore the plan's order.
     wheels.sort_by_key(|unpacked| {
         plan.wheels
             .iter()
             .position(|wheel| wheel.sha256 == unpacked.sha256)
     });
+    // With `strict`, an odd wheel is an error, even if it was unpacked earlier.
     let file_name = |wheel: &UnpackedWheel| {
         let planned = plan
             .wheels
@@ -186,10 +190,12 @@ fn build(
     {
         return Err(failure.into());
     }
+    // The skeleton, then the wheels in it.
     venv::lay_out(&plan.interpreter, plan.system_packages, staging)?;
     let places = Places::decide(&Layout::of(&plan.interpreter), &wheels)?;
     info_span!("install").in_scope(|| install::install(plan, &wheels, &places, linker, staging))?;
     let warnings = warnings_of(wheels.iter().map(file_name), &wheels, &places);
+    // CPython 2.7 needs the byte code of top-level modules from the beginning.
     if plan.interpreter.is_python2() {
         byte_code::compile_modules(
             &staging.join(&plan.interpreter.site_packages),
@@ -199,24 +205,24 @@ fn build(
     Ok((wheels, warnings))
 }
 
-/// Unpacks a wheel into the empty directory `to`, as it is done on the way to an environment.
+/// Unpacks a wheel into the empty directory `to`, as a build of an environment does.
 ///
 /// # Errors
-/// The file is not the one that was planned, or is no wheel that every installer reads alike.
+/// The file is not the planned one, or not a wheel that every installer reads alike.
 pub fn unpack(wheel: &PlannedWheel, to: &Path) -> Result<()> {
     unpack::unpack(wheel, to, drop)
 }
 
-/// The unpacked wheel, from the store or made now, which is counted among the `news`.
+/// Returns the unpacked wheel from the store, or unpacks it now and counts it in `newly_unpacked`.
 fn unpacked(
     wheel: &PlannedWheel,
     store: &Store,
     progress: &Progress,
-    news: &AtomicUsize,
+    newly_unpacked: &AtomicUsize,
 ) -> Result<UnpackedWheel> {
     let part = progress.part(wheel.size);
     let unpack = |staging: &Path| {
-        news.fetch_add(1, Ordering::Relaxed);
+        newly_unpacked.fetch_add(1, Ordering::Relaxed);
         debug!(wheel = %wheel.path.display(), "unpacking the wheel");
         let _unpacking = info_span!("unpack", wheel = %wheel.name, bytes = wheel.size).entered();
         unpack::unpack(wheel, staging, |bytes| part.advance(bytes))

@@ -1,9 +1,9 @@
-//! What is sloppy about a wheel and installed all the same, as pip and uv do: a RECORD that
-//! disagrees with the content, and spellings that the specifications do not have. The wheel's
-//! sha256 protects its bytes; what is written into environments is right whatever it says.
+//! Oddities of a wheel that vpython accepts, as pip and uv do: a RECORD that disagrees with the
+//! content, and spellings that violate the specifications. The wheel's sha256 protects its bytes,
+//! and vpython writes correct metadata into environments in any case.
 //!
-//! The oddities of a wheel are kept with the unpacked wheel, so that `strict` refuses it also where
-//! it was unpacked before.
+//! The oddities of a wheel are stored with the unpacked wheel, so that `strict` rejects it even if
+//! it was unpacked earlier.
 
 use std::collections::BTreeSet;
 
@@ -11,30 +11,30 @@ use serde::{Deserialize, Serialize};
 
 use crate::report::Failure;
 
-/// How many oddities of a wheel are kept with their paths.
+/// The number of oddities of a wheel that are stored with their paths.
 const KEPT: usize = 32;
-/// How many are named in a message.
+/// The number of oddities that a message names.
 const NAMED: usize = 3;
 
-/// What is odd about a member or a row of RECORD.
+/// A kind of oddity of a member or a row of RECORD.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum OddityKind {
     /// RECORD does not list the member.
     Unlisted,
-    /// RECORD has a row without a digest for the member.
+    /// RECORD has no digest for the member.
     NoDigest,
-    /// The member has another digest than RECORD says.
+    /// The digest of the member differs from that in RECORD.
     OtherDigest,
-    /// The member has another size than RECORD says.
+    /// The size of the member differs from that in RECORD.
     OtherSize,
     /// RECORD lists a path that the archive does not have.
     Absent,
-    /// RECORD has several rows for the path, which differ.
+    /// RECORD has several, different rows for the path.
     SeveralRows,
     /// The digest uses an algorithm that is not SHA-256, SHA-384 or SHA-512, or cannot be read.
     OtherAlgorithm,
-    /// The digest is right and written in another form, such as hexadecimal digits.
+    /// The digest is right but has another form, such as hexadecimal digits.
     DigestForm,
     /// The path in RECORD begins with `/` or `./`, or has backslashes.
     PathForm,
@@ -47,8 +47,7 @@ pub(super) enum OddityKind {
 }
 
 impl OddityKind {
-    /// Whether RECORD says something else than the archive has, which a reader of RECORD would be
-    /// misled by.
+    /// Returns whether RECORD disagrees with the archive, which would mislead a reader of RECORD.
     fn is_disagreement(self) -> bool {
         match self {
             Self::Unlisted
@@ -66,36 +65,36 @@ impl OddityKind {
         }
     }
 
-    /// What it is, as the rest of a sentence about the path.
+    /// Returns a description, to follow the path.
     fn describe(self) -> &'static str {
         match self {
             Self::Unlisted => "not in RECORD",
             Self::NoDigest => "no digest in RECORD",
-            Self::OtherDigest => "another digest in RECORD",
-            Self::OtherSize => "another size in RECORD",
+            Self::OtherDigest => "different digest in RECORD",
+            Self::OtherSize => "different size in RECORD",
             Self::Absent => "in RECORD, not in the archive",
             Self::SeveralRows => "several rows in RECORD",
-            Self::OtherAlgorithm => "RECORD uses no secure hash",
+            Self::OtherAlgorithm => "unsupported hash in RECORD",
             Self::DigestForm => "digest in RECORD not in URL-safe base64",
-            Self::PathForm => "path in RECORD not in normal form",
-            Self::Repeated => "several times in the archive",
+            Self::PathForm => "path in RECORD not normalized",
+            Self::Repeated => "repeated in the archive",
             Self::SymbolicLink => "a symbolic link in the archive",
             Self::Trailing => "the archive has a comment or NUL bytes at its end",
         }
     }
 }
 
-/// One thing that is odd about a wheel.
+/// An oddity of a wheel.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) struct Oddity {
     /// The member, or the path in RECORD.
     pub path: String,
-    /// What is odd about it.
+    /// The kind of oddity.
     pub kind: OddityKind,
 }
 
 impl Oddity {
-    /// The oddity of a path.
+    /// Creates an oddity.
     pub fn new(path: &str, kind: OddityKind) -> Self {
         Self {
             path: path.to_owned(),
@@ -104,19 +103,19 @@ impl Oddity {
     }
 }
 
-/// All that is odd about a wheel: how much, and the first of each sort.
+/// All oddities of a wheel: their number, and the first of each sort.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Oddities {
-    /// How many there are.
+    /// The number of oddities.
     count: usize,
-    /// How many of them are disagreements of RECORD and archive.
+    /// The number of disagreements of RECORD and archive among them.
     disagreements: usize,
-    /// The first ones in order of their paths, disagreements before others.
+    /// The first oddities by path, disagreements before others.
     first: Vec<Oddity>,
 }
 
 impl Oddities {
-    /// Counts and sorts what was found.
+    /// Counts and sorts oddities.
     pub fn of(found: impl IntoIterator<Item = Oddity>) -> Self {
         let found: BTreeSet<Oddity> = found.into_iter().collect();
         let (disagreements, others): (Vec<_>, Vec<_>) = found
@@ -130,13 +129,13 @@ impl Oddities {
         }
     }
 
-    /// Whether nothing is odd.
+    /// Returns whether there are no oddities.
     pub fn is_empty(&self) -> bool {
         self.count == 0
     }
 
-    /// The warning about disagreements of RECORD and archive in the wheel of this file name; none
-    /// where there are none.
+    /// Returns the warning about disagreements of RECORD and archive in the wheel with this file
+    /// name; none if there are none.
     pub fn warning(&self, file_name: &str) -> Option<String> {
         let disagreements = self
             .first
@@ -153,19 +152,19 @@ impl Oddities {
         })
     }
 
-    /// The error that these are where `strict` is asked for; none where nothing is odd.
+    /// Returns the error for `strict`; none if there are no oddities.
     pub fn refusal(&self, file_name: &str) -> Option<Failure> {
         (!self.is_empty()).then(|| {
             Failure::new(format!(
-                "`{file_name}` is not as the specifications of wheels say, and `strict` is set"
+                "`{file_name}` violates the wheel specifications, and `strict` is set"
             ))
             .because(named(self.first.iter(), self.count))
-            .hint("build the wheel again with a current tool, or leave out `strict`")
+            .hint("rebuild the wheel with a current tool, or remove `strict`")
         })
     }
 }
 
-/// The first of `count` oddities, and how many more there are.
+/// Lists the first of `count` oddities, and the number of the others.
 fn named<'a>(oddities: impl Iterator<Item = &'a Oddity>, count: usize) -> String {
     let named: Vec<String> = oddities
         .take(NAMED)

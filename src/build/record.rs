@@ -1,4 +1,4 @@
-//! RECORD: which files a distribution has, with digest and size.
+//! RECORD: the files of a distribution, with digest and size.
 //!
 //! <https://packaging.python.org/en/latest/specifications/recording-installed-packages/#the-record-file>
 
@@ -12,8 +12,8 @@ use sha2::{Digest, Sha256, Sha384, Sha512};
 
 use super::oddities::{Oddity, OddityKind};
 
-/// What RECORD says of a file. The digest is `algorithm=text`, as it stands there; both are missing
-/// for RECORD itself.
+/// A row of RECORD. The digest has the form `algorithm=text`, as in the file; RECORD's own row has
+/// neither digest nor size.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Row {
     pub digest: Option<String>,
@@ -23,8 +23,8 @@ pub(super) struct Row {
 /// The rows of a wheel's RECORD, by path.
 pub(super) type Rows = HashMap<String, Row>;
 
-/// Reads a RECORD as other tools write it: paths in any form, sizes or digests that are missing.
-/// Gives the rows by the names that members would have, and what is odd about them.
+/// Parses a RECORD of any tool: it accepts all forms of paths, and missing sizes or digests.
+/// Returns the rows by member name, and the oddities.
 ///
 /// # Errors
 /// It is not CSV.
@@ -40,6 +40,7 @@ pub(super) fn parse(text: &[u8]) -> Result<(Rows, Vec<Oddity>)> {
             record.with_context(|| format!("line {} of RECORD cannot be read", number + 1))?;
         let column = |index| record.get(index).filter(|text| !text.is_empty());
         let Some(written) = column(0) else { continue };
+        // An unusual path or size is an oddity, not an error.
         let path = normal_path(written);
         if path != written {
             oddities.push(Oddity::new(written, OddityKind::PathForm));
@@ -62,8 +63,8 @@ pub(super) fn parse(text: &[u8]) -> Result<(Rows, Vec<Oddity>)> {
     Ok((rows, oddities))
 }
 
-/// The name of the member that a path in RECORD means: tools on Windows wrote backslashes, others a
-/// `/` or `./` in front.
+/// Returns the member name for a path in RECORD: some tools on Windows wrote backslashes, others a
+/// leading `/` or `./`.
 fn normal_path(written: &str) -> String {
     let mut path = written.replace('\\', "/");
     while let Some(rest) = path.strip_prefix("./").or_else(|| path.strip_prefix('/')) {
@@ -72,12 +73,12 @@ fn normal_path(written: &str) -> String {
     path
 }
 
-/// The digest column for a SHA-256 digest.
+/// Returns the digest column for a SHA-256 digest.
 pub(super) fn sha256_column(digest: &[u8]) -> String {
     format!("sha256={}", URL_SAFE_NO_PAD.encode(digest))
 }
 
-/// Writes a RECORD, its rows in the order of their paths, with its own row.
+/// Renders a RECORD, with rows sorted by path and a row for itself.
 pub(super) fn render(mut rows: BTreeMap<String, Row>, own_path: &str) -> Result<Vec<u8>> {
     rows.insert(own_path.to_owned(), Row::default());
     let mut writer = csv::WriterBuilder::new()
@@ -87,15 +88,15 @@ pub(super) fn render(mut rows: BTreeMap<String, Row>, own_path: &str) -> Result<
         let size = row.size.map(|size| size.to_string()).unwrap_or_default();
         writer.write_record([path, row.digest.unwrap_or_default(), size])?;
     }
-    // Dropping the writer would swallow the error of its last write.
+    // Dropping the writer would hide the error of its last write.
     writer
         .into_inner()
         .map_err(csv::IntoInnerError::into_error)
         .context("cannot write RECORD")
 }
 
-/// A writer that counts and hashes what goes through it: in SHA-256, for our own record, and in the
-/// wheel's algorithm.
+/// A writer that counts and hashes what is written through it: with SHA-256, for the installed
+/// RECORD, and with the algorithm of the wheel's RECORD.
 pub(super) struct Verifier<W> {
     inner: W,
     sha256: Sha256,
@@ -103,28 +104,28 @@ pub(super) struct Verifier<W> {
     size: u64,
 }
 
-/// The hash that a row of RECORD is in, where it is not SHA-256.
+/// The hash algorithm of a row of RECORD.
 enum Stated {
     Sha256,
     Sha384(Sha384),
     Sha512(Sha512),
-    /// One that is not compared.
+    /// An algorithm that is not checked.
     Other,
 }
 
-/// What went through a [`Verifier`].
+/// The result of a [`Verifier`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Verified {
     /// The SHA-256 digest, as a column of RECORD.
     pub digest: String,
-    /// In bytes.
+    /// The size in bytes.
     pub size: u64,
-    /// How RECORD disagrees with it, if so.
+    /// How RECORD disagrees with the content, if it does.
     pub oddity: Option<OddityKind>,
 }
 
 impl<W: Write> Verifier<W> {
-    /// Wraps a writer of the file that `row` is about.
+    /// Wraps a writer of the file that `row` describes.
     pub fn new(inner: W, row: &Row) -> Self {
         let stated = match row
             .digest
@@ -132,7 +133,7 @@ impl<W: Write> Verifier<W> {
             .map(|digest| algorithm(digest).to_ascii_lowercase())
             .as_deref()
         {
-            // `wheel` on CPython 2.7 wrote `sha`, and means SHA-256.
+            // `wheel` on CPython 2.7 wrote `sha` for SHA-256.
             None | Some("sha256" | "sha") => Stated::Sha256,
             Some("sha384") => Stated::Sha384(Sha384::new()),
             Some("sha512") => Stated::Sha512(Sha512::new()),
@@ -146,7 +147,7 @@ impl<W: Write> Verifier<W> {
         }
     }
 
-    /// Compares what went through with its row, and gives back the writer.
+    /// Compares the content with its row, and returns the writer.
     pub fn finish(self, row: &Row) -> (W, Verified) {
         let sha256 = self.sha256.finalize();
         let in_form = |name: &str, found: &[u8]| {
@@ -174,13 +175,13 @@ impl<W: Write> Verifier<W> {
     }
 }
 
-/// The algorithm that a digest column names.
+/// Returns the algorithm of a digest column.
 fn algorithm(column: &str) -> &str {
     column.split('=').next().unwrap_or_default()
 }
 
-/// How a digest column disagrees with the digest that was found; none where it is as the
-/// specification has it, padding allowed.
+/// Returns how a digest column disagrees with the actual digest; none if it has the form of the
+/// specification, with or without padding.
 fn compare(column: &str, algorithm: &str, found: &[u8]) -> Option<OddityKind> {
     let (name, text) = column.split_once('=').unwrap_or((column, ""));
     let text = text.trim_end_matches('=');
@@ -283,7 +284,7 @@ mod tests {
             assert_eq!(
                 verified.digest,
                 sha256_column(&Sha256::digest(content)),
-                "what we write is always SHA-256: {what}"
+                "vpython always writes SHA-256: {what}"
             );
         }
     }

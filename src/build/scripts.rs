@@ -1,26 +1,26 @@
-//! Scripts that find the interpreter beside them, wherever the environment is moved.
+//! Scripts that find the interpreter in their own directory, wherever the environment is moved.
 //!
-//! A script that we make begins with a few lines of `sh` inside a string of python's: they start no
-//! process unless the script is called through a link. A script that a wheel ships with `#!python`
-//! gets one new first line, and no line is put in: a docstring, a `from __future__` import and a
-//! coding cookie must stay where they are.
+//! A script for an entry point begins with a few lines of `sh` inside a Python string; they start
+//! no process unless the script is called through a link. A shipped script with a `#!python`
+//! shebang only gets a new first line, and no additional line: a docstring, a `from __future__`
+//! import and an encoding declaration must keep their position.
 
 use super::entry_points::EntryPoint;
 
-/// The first line of shipped scripts. Only where the script or its directory is a link, or it is
-/// called by a name without a directory, is its real place asked for. `env -S` splits the line into
-/// words (GNU coreutils 8.30, the BSDs, macOS); old kernels read no more than 127 bytes of it.
-/// Without field splitting and patterns (`IFS=` and `-f`) it needs no quotes, and `/bin/sh` is
-/// there whatever `PATH` is.
+/// The shebang of shipped scripts. It resolves the script's real path only if the script or its
+/// directory is a link, or if it was called by a name without a directory. `env -S` splits the line
+/// into words (GNU coreutils 8.30, the BSDs, macOS); old kernels read at most 127 bytes of it.
+/// Without field splitting and globbing (`IFS=` and `-f`) it needs no quotes, and `/bin/sh` exists
+/// whatever `PATH` is.
 const FIRST_LINE: &str = "#!/usr/bin/env -S /bin/sh -fc \
     'IFS=;f=$0;d=${f%/*};[ -L $f -o -L $d -o $d = $f ]&&f=$(realpath $f);exec ${f%/*}/python $0 \"$@\"'";
 
-/// How a shipped script for python begins, and no other.
+/// The beginning of a shipped script for python.
 pub(super) const SHIPPED: &[u8] = b"#!python";
 
 /// `sh` runs this up to `exec`; python reads it as a string. Python finds the environment by the
-/// path that it is called by, which has to be an absolute one without links in front of the
-/// environment's `bin`.
+/// path by which it is called, which must be absolute and, before the environment's `bin`, without
+/// links.
 const PREAMBLE: &str = r#"#!/bin/sh
 '''':
 case $0 in
@@ -34,7 +34,7 @@ exec "${script%/*}/python" "$0" "$@"
 '''
 "#;
 
-/// The text of the script for an entry point.
+/// Returns the script for an entry point.
 pub(super) fn of_entry_point(point: &EntryPoint) -> String {
     let EntryPoint {
         name: _,
@@ -47,7 +47,7 @@ pub(super) fn of_entry_point(point: &EntryPoint) -> String {
     )
 }
 
-/// A shipped script made movable; none where it is not for python, and stays as it is.
+/// Makes a shipped script movable; none if it is not for python and stays unchanged.
 pub(super) fn of_shipped(content: &[u8]) -> Option<Vec<u8>> {
     let after = content.strip_prefix(SHIPPED)?;
     let rest = match memchr::memchr(b'\n', after) {

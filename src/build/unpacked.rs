@@ -1,4 +1,4 @@
-//! An unpacked wheel in the store: where its files lie, and the list of them.
+//! An unpacked wheel in the store: its files and their list.
 
 use std::path::{Path, PathBuf};
 
@@ -10,32 +10,33 @@ use super::members::Destination;
 use super::oddities::Oddities;
 use crate::fs::{self, Digest};
 
-/// The list of an unpacked wheel's files.
+/// The file with the list of an unpacked wheel's files.
 pub(super) const MANIFEST: &str = "wheel.json";
-/// How many files are worth handing to another thread.
-const AT_ONCE: usize = 64;
+/// The minimum number of files for each parallel task.
+const MIN_BATCH: usize = 64;
 
 /// An unpacked wheel in the store.
 #[derive(Debug)]
 pub(super) struct UnpackedWheel {
-    /// Its directory.
+    /// The directory that contains it.
     pub directory: PathBuf,
     /// The digest of the wheel file.
     pub sha256: Digest,
-    /// What is in it.
+    /// Its contents.
     pub contents: Contents,
 }
 
-/// What is in an unpacked wheel.
+/// The contents of an unpacked wheel.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Contents {
     /// The name of its `.dist-info` directory.
     pub dist_info: String,
-    /// The name that its headers are installed under: the distribution's, as the wheel spells it.
+    /// The distribution name, as the wheel spells it: the directory that its headers are installed
+    /// into.
     pub distribution: String,
-    /// All its files but RECORD, in the order of the archive.
+    /// Its files except RECORD, in the order of the archive.
     pub files: Vec<UnpackedFile>,
-    /// What is odd about it.
+    /// Its oddities.
     #[serde(default, skip_serializing_if = "Oddities::is_empty")]
     pub oddities: Oddities,
 }
@@ -43,7 +44,7 @@ pub(super) struct Contents {
 /// A file of an unpacked wheel.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct UnpackedFile {
-    /// Where it goes.
+    /// Its destination.
     pub destination: Destination,
     /// Its digest, as a column of RECORD.
     pub digest: String,
@@ -52,11 +53,11 @@ pub(super) struct UnpackedFile {
 }
 
 impl UnpackedWheel {
-    /// Reads what is in the unpacked wheel in `directory`, and looks whether it is all there: a
-    /// file that is missing or was cut short is noticed by its size.
+    /// Reads the contents of the unpacked wheel in `directory`, and checks that all files exist
+    /// with the right size, which detects missing and truncated files.
     ///
     /// # Errors
-    /// A file is not there, or has not the size that it had.
+    /// A file is missing or has the wrong size.
     pub fn load(directory: &Path, sha256: Digest) -> Result<Self> {
         let wheel = Self::read(directory, sha256)?;
         let look = |file: &UnpackedFile| {
@@ -65,22 +66,22 @@ impl UnpackedWheel {
                 fs::link_metadata(&path)?.and_then(|found| found.is_file().then_some(found.len()));
             ensure!(
                 size == Some(file.size),
-                "`{}` is not what was unpacked",
+                "`{}` has changed since it was unpacked",
                 path.display()
             );
             Ok(())
         };
-        // The first in order, whichever was looked at first.
+        // The first error in order, to be deterministic.
         let error = wheel
             .contents
             .files
             .par_iter()
-            .with_min_len(AT_ONCE)
+            .with_min_len(MIN_BATCH)
             .find_map_first(|file| look(file).err());
         error.map_or(Ok(wheel), Err)
     }
 
-    /// Reads what is in the unpacked wheel in `directory`, and looks at none of it.
+    /// Reads the contents of the unpacked wheel in `directory`, without checking its files.
     pub fn read(directory: &Path, sha256: Digest) -> Result<Self> {
         let contents = fs::read_own_json(&directory.join(MANIFEST))?;
         Ok(Self {
@@ -90,7 +91,7 @@ impl UnpackedWheel {
         })
     }
 
-    /// Where a file of it lies.
+    /// Returns the path of one of its files.
     pub fn path(&self, file: &UnpackedFile) -> PathBuf {
         self.directory
             .join(file.destination.scheme.directory())

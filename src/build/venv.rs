@@ -1,10 +1,10 @@
-//! The skeleton of a virtual environment, made without running python.
+//! The skeleton of a virtual environment, created without running python.
 //!
-//! What CPython 3 needs is `pyvenv.cfg`, a link to the interpreter's binary and a site-packages
-//! directory. The interpreter is a symbolic link, so that it finds its own libraries. CPython 2.7
-//! knows no environments: it takes for its prefix where its binary lies, and so there is a copy of
-//! that, with a link to each part of the standard library beside it. `pyvenv.cfg` is there for
-//! those who look for it.
+//! CPython 3 needs `pyvenv.cfg`, a link to the interpreter's binary and a site-packages directory.
+//! The interpreter is a symbolic link, so that it finds its own libraries. CPython 2.7 does not
+//! support environments: it derives its prefix from the location of its binary. So the environment
+//! has a copy of the binary, with a link to each part of the standard library next to it.
+//! `pyvenv.cfg` is there for tools that look for it.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -20,21 +20,21 @@ use crate::spec::SystemPackages;
 
 /// Permission bits of directories.
 pub(super) const DIRECTORY_MODE: u32 = 0o755;
-/// The binary of CPython 2.7 in an environment, and its standard library.
+/// The binary of CPython 2.7 and its standard library, relative to an environment.
 const BINARY_2: &str = "bin/python2.7";
 const LIBRARY_2: &str = "lib/python2.7";
-/// How the module `site` leaves it to others whether there is a directory of the user's own
-/// packages, and how it decides that itself.
+/// The setting of the `site` module that lets it decide later whether to use the directory of the
+/// user's own packages, and the one that disables it.
 const USER_SITE: &[u8] = b"\nENABLE_USER_SITE = None\n";
 const NO_USER_SITE: &[u8] = b"\nENABLE_USER_SITE = False\n";
-/// Where it looks for packages, and where it does so if the interpreter's own are to be found too:
-/// these are where the standard library really is, which the environment has links to, so that no
-/// place is named.
+/// The prefixes in which `site` looks for packages, and those that include the interpreter's own
+/// packages. The latter are derived from the real location of the standard library, to which the
+/// environment has links, so that the text contains no path.
 const PREFIXES: &[u8] = b"\nPREFIXES = [sys.prefix, sys.exec_prefix]\n";
 const PREFIXES_AND_SYSTEMS: &[u8] = b"\nPREFIXES = [sys.prefix, sys.exec_prefix, os.path.realpath(\
     os.path.join(os.path.dirname(os.__file__), 'os.py')).rsplit(os.sep, 3)[0]]\n";
 
-/// Makes the skeleton in the empty directory `root`.
+/// Creates the skeleton in the empty directory `root`.
 pub(super) fn lay_out(interpreter: &Facts, system: SystemPackages, root: &Path) -> Result<()> {
     let site_packages = root.join(&interpreter.site_packages);
     fs::create_dir_all(&site_packages, DIRECTORY_MODE)?;
@@ -46,9 +46,8 @@ pub(super) fn lay_out(interpreter: &Facts, system: SystemPackages, root: &Path) 
         }
         byte_code::compile_modules(&root.join(LIBRARY_2), &interpreter.executable)?;
     } else {
-        // Python would make this directory when it first imports a module that is a single file,
-        // and so change the time of site-packages, by which a launch tells that something was
-        // installed.
+        // Python would create this directory when it first imports a single-file module. That would
+        // change the time of site-packages, by which a launch detects that something was installed.
         fs::create_dir(&site_packages.join("__pycache__"), DIRECTORY_MODE)?;
     }
     for (path, target) in links(&interpreter.executable, interpreter.release)? {
@@ -67,7 +66,7 @@ pub(super) fn lay_out(interpreter: &Facts, system: SystemPackages, root: &Path) 
     )
 }
 
-/// The links of an environment but `lib64`: their paths in it, and what they say.
+/// Returns the links of an environment except `lib64`: their paths in it, and their targets.
 pub(super) fn links(
     interpreter: &Path,
     [major, minor, _]: [u32; 3],
@@ -89,7 +88,7 @@ pub(super) fn links(
     ])
 }
 
-/// The links to the standard library of a CPython 2.7.
+/// Returns the links to the standard library of a CPython 2.7.
 fn library_links(interpreter: &Path) -> Result<Vec<(PathBuf, PathBuf)>> {
     let prefix = prefix(interpreter)?;
     let library = Path::new(LIBRARY_2);
@@ -112,7 +111,7 @@ fn library_links(interpreter: &Path) -> Result<Vec<(PathBuf, PathBuf)>> {
         .into_iter()
         .filter(|name| !left_out.contains(&&**name))
         .map(|name| library.join(name));
-    // Where the binary looks for its library beside itself.
+    // Other files that are looked up relative to the binary.
     let others = ["lib/libpython2.7.so.1.0", "include/python2.7"]
         .into_iter()
         .map(PathBuf::from);
@@ -123,13 +122,13 @@ fn library_links(interpreter: &Path) -> Result<Vec<(PathBuf, PathBuf)>> {
         .collect())
 }
 
-/// What CPython 2.7 has in an environment that is no link: its binary, and its module `site` with
-/// the user's own packages turned off, as CPython 3 does it in an environment. Paths in the
-/// environment, content and permission bits.
+/// Returns the files that an environment of CPython 2.7 has instead of links: its binary, and its
+/// `site` module with the user's own packages disabled, as in an environment of CPython 3. Each is
+/// a path in the environment, content and permission bits.
 ///
 /// # Errors
-/// They cannot be read; the interpreter's own packages are to be visible, and its `site` is not as
-/// CPython 2.7 has it.
+/// A file cannot be read; or the interpreter's own packages are to be visible, and its `site`
+/// module differs from that of CPython 2.7.
 pub(super) fn own_files_2(
     interpreter: &Path,
     system: SystemPackages,
@@ -141,8 +140,8 @@ pub(super) fn own_files_2(
         SystemPackages::Hidden => text,
         SystemPackages::Visible => replaced(&text, PREFIXES, PREFIXES_AND_SYSTEMS).ok_or_else(|| {
             let failure = Failure::new(format!("cannot make the packages of `{}` visible", interpreter.display()));
-            let failure = failure.because("its module `site` is not as CPython 2.7 has it");
-            failure.hint("leave `system-site-packages` out, or name another interpreter with `-vpython-interpreter`")
+            let failure = failure.because("its `site` module differs from that of CPython 2.7");
+            failure.hint("remove `system-site-packages`, or name another interpreter with `-vpython-interpreter`")
         })?,
     };
     Ok([
@@ -151,7 +150,7 @@ pub(super) fn own_files_2(
     ])
 }
 
-/// The text with what is first found replaced; none where it is not found.
+/// Replaces the first occurrence of `old`; none if there is none.
 fn replaced(text: &[u8], old: &[u8], new: &[u8]) -> Option<Vec<u8>> {
     let start = memmem::find(text, old)?;
     Some([&text[..start], new, &text[start + old.len()..]].concat())
@@ -161,12 +160,12 @@ fn prefix(interpreter: &Path) -> Result<&Path> {
     interpreter
         .parent()
         .and_then(Path::parent)
-        .context("the interpreter is in no `bin` directory")
+        .context("the interpreter is not in a `bin` directory")
 }
 
-/// The text of `pyvenv.cfg`. `home` must be absolute: python 3.11 and later reads a relative one
-/// from the current directory. Without the second line the interpreter's own packages would be
-/// visible whether asked for or not.
+/// Returns the text of `pyvenv.cfg`. `home` must be absolute: python 3.11 and later resolves a
+/// relative one from the current directory. Without the second line, the interpreter's own packages
+/// would always be visible.
 pub(super) fn configuration(
     interpreter: &Path,
     release: [u32; 3],

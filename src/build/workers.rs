@@ -1,20 +1,21 @@
-//! Threads for work that waits: on a lock that another process has, on another program.
+//! Threads for work that blocks: on a lock of another process, or on another program.
 //!
-//! A thread of rayon's that waits for a part of its work takes other work meanwhile. While it has
-//! the lock of one wheel that must not be another wheel, whose lock another process may have that
-//! waits for the first. So wheels have threads of their own, and only what is done to one wheel
-//! goes to rayon's.
+//! A rayon thread that waits for a part of its work takes other work meanwhile. While it holds the
+//! lock of one wheel, it must not take another wheel: a process that waits for the first lock may
+//! hold the second. So wheels have threads of their own, and only the work within one wheel runs on
+//! rayon's threads.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Error, Result};
 
-/// Does the work for each item, begun in their order, on as many threads as there are processors.
-/// Gives the results in that order.
+/// Does the work for each item, started in their order, on as many threads as there are processors.
+/// Returns the results in that order.
 ///
 /// # Errors
-/// That of the first item, in their order, for which the work fails; behind it no more are begun.
+/// The error of the first item, in their order, whose work fails; no further work is started after
+/// an error.
 pub(super) fn in_order<T: Sync, R: Send>(
     items: &[T],
     work: impl Fn(&T) -> Result<R> + Sync,
@@ -31,7 +32,7 @@ pub(super) fn in_order<T: Sync, R: Send>(
                 Err(error) => {
                     next.store(items.len(), Ordering::Relaxed);
                     let mut failed = locked(&failed);
-                    // What comes before it was begun before it, and is waited for.
+                    // Earlier items were started earlier, and are still waited for.
                     if failed.as_ref().is_none_or(|(first, _)| index < *first) {
                         *failed = Some((index, error));
                     }
@@ -41,7 +42,7 @@ pub(super) fn in_order<T: Sync, R: Send>(
     };
     std::thread::scope(|scope| {
         for _ in 1..rayon::current_num_threads().min(items.len()) {
-            // Where there can be no more threads, this one does it all.
+            // If no thread can be started, this one does all the work.
             let _ = std::thread::Builder::new().spawn_scoped(scope, worker);
         }
         worker();

@@ -15,11 +15,12 @@ use crate::report::{self, Failure, Kind};
 use crate::tool;
 use crate::tool::explain::Explanation;
 
-/// The value of `VPYTHON_BYPASS` that takes effect unless `vpython.conf` sets another. LUCI's users
-/// set it where there is no bundled python.
+/// The only value of `VPYTHON_BYPASS` that enables the bypass, unless `vpython.conf` sets another.
+/// LUCI users set this value on machines without a bundled python.
 const BYPASS: &str = "manually managed python not supported by chrome operations";
 
-/// Checks whether the caller bypasses vpython. Any other value is likely a mistake, and warned of.
+/// Checks whether the caller has requested the bypass. Warns if the variable has a value other than
+/// the one that enables it.
 pub(super) fn is_requested(invocation: &Invocation, process: &Process) -> bool {
     let Some(value) = process.setting(variable::BYPASS) else {
         return false;
@@ -33,7 +34,7 @@ pub(super) fn is_requested(invocation: &Invocation, process: &Process) -> bool {
     if !is_exact {
         let value = value.to_string_lossy();
         report::warning(&format!(
-            "`{}` is ignored: it is `{value}`, and would have to be `{text}`",
+            "`{}` is ignored: it is `{value}`, not `{text}`",
             variable::BYPASS
         ));
     }
@@ -71,10 +72,12 @@ pub(super) fn run(invocation: &Invocation, process: &Process) -> Result<i32> {
         .map(|never| match never {})
 }
 
-/// Becomes the next program of this name on `PATH`. A caller that runs tests by `exec` must not
-/// mistake a bypass for success.
+/// Replaces this process with the program of this name on `PATH`, with an unchanged environment.
+/// Doing nothing would make a test run through `exec` look successful.
 fn run_next(words: &[OsString], process: &Process) -> Result<Infallible> {
-    let (name, arguments) = words.split_first().ok_or_else(tool::exec::without_name)?;
+    let (name, arguments) = words
+        .split_first()
+        .ok_or_else(tool::exec::missing_script_name)?;
     let program = interpreter::next_on_path(name, process).ok_or_else(|| {
         let failure = Failure::new(format!("no program `{}` on `PATH`", name.to_string_lossy()));
         failure
@@ -84,10 +87,10 @@ fn run_next(words: &[OsString], process: &Process) -> Result<Infallible> {
     Handoff::passthrough(program, arguments, process).exec()
 }
 
-/// Finds the python that runs where vpython is bypassed.
+/// Returns the python that a bypassed launch runs.
 fn next_python(process: &Process) -> Result<PathBuf> {
     interpreter::next_python_on_path(process).ok_or_else(|| {
-        let failure = Failure::new("no python on `PATH` but vpython")
+        let failure = Failure::new("no python on `PATH` other than vpython")
             .because(format!("`{}` is set", variable::BYPASS));
         failure.kind(Kind::NotFound).into()
     })

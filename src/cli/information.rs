@@ -15,10 +15,7 @@ use crate::store::Store;
 
 /// `-h`: prints vpython's help, then runs python for its own.
 pub(super) fn help(invocation: &Invocation, process: &Process) -> Result<Infallible> {
-    print(&format!(
-        "{}\nHelp of the interpreter:\n\n",
-        invocation::help()
-    ))?;
+    print(&format!("{}\nInterpreter help:\n\n", invocation::help()))?;
     let interpreter = choose_interpreter(invocation, process)?;
     Handoff::passthrough(interpreter, &["-h".into()], process).exec()
 }

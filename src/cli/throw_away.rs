@@ -1,5 +1,5 @@
-//! A run with a throw-away store: a small parent process waits for the program, and then removes
-//! the store.
+//! A run with a throw-away store: a small parent process waits for the program to end, and then
+//! removes the store.
 
 use anyhow::Result;
 
@@ -9,11 +9,12 @@ use crate::process::Process;
 use crate::report::{self, Failure};
 use crate::store::ThrowAway;
 
-/// Does `act` in a process of its own, with a store that is there for as long. Gives the exit code
-/// of what that became.
+/// Runs `act` in a child process, with a store that exists as long as the child does. Returns the
+/// exit code of the child, which may have become another program.
 ///
 /// # Errors
-/// The store cannot be made; the command line makes no sense with such a store; those of `act`.
+/// The store cannot be created; the command line makes no sense with such a store; the errors of
+/// `act`.
 pub(super) fn run(
     mut invocation: Invocation,
     process: &Process,
@@ -33,14 +34,14 @@ pub(super) fn run(
             if let Err(error) = store.remove() {
                 report::warning(&report::one_line(&error));
             }
-            Ok(end.pass_on())
+            Ok(end.propagate())
         }
         Err(error) => store.remove().and(Err(error)),
     }
 }
 
-/// Whether a command line has need of a store.
-pub(super) fn has_need(action: &Action) -> bool {
+/// Checks whether a command line needs a store.
+pub(super) fn needs_store(action: &Action) -> bool {
     match action {
         Action::Run | Action::Help => true,
         Action::Version | Action::ToolHelp(_) => false,
@@ -51,7 +52,8 @@ pub(super) fn has_need(action: &Action) -> bool {
     }
 }
 
-/// Why a command line makes no sense with a store that has nothing in it before, and is gone after.
+/// Returns the error for a command line that makes no sense with a store that starts empty and is
+/// removed afterwards.
 fn refusal(invocation: &Invocation) -> Option<Failure> {
     let tool = match invocation.action {
         Action::Tool(Tool::Check(_)) => "check",
@@ -60,14 +62,14 @@ fn refusal(invocation: &Invocation) -> Option<Failure> {
         _ if invocation.local_venv => {
             let failure = Failure::new("cannot keep a link for `-vpython-local-venv`");
             let failure = failure.because(
-                "the store is a throw-away one: the link would lead nowhere when the run ends",
+                "the store is a throw-away store, so the link would dangle when the run ends",
             );
             return Some(failure.hint("name a store with `-vpython-root`, or leave the flag out"));
         }
         _ => return None,
     };
-    let failure = Failure::new(format!("nothing for `-vpython-tool {tool}` to work on"));
+    let failure = Failure::new(format!("`-vpython-tool {tool}` has nothing to work on"));
     let failure =
-        failure.because("the store is a throw-away one, which is new and empty in each run");
+        failure.because("the store is a throw-away store, which starts empty in each run");
     Some(failure.hint("name a store with `-vpython-root`"))
 }

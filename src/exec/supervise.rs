@@ -1,11 +1,11 @@
-//! A parent for a program, for what is to be done when the program has ended.
+//! A parent process that supervises a program, so that vpython can clean up after the program ends.
 //!
-//! The process forks before it does anything else. The child goes on as any launch does, and
-//! becomes the program; the parent waits. From outside both look like one process: signals that are
-//! sent to the parent reach the program, a program that stops stops the parent, and the parent ends
-//! as the program did. Signals of the terminal go to the whole foreground process group, and are
-//! not sent twice. If the parent is killed so that it cannot clean up, the kernel kills the program
-//! too (`PR_SET_PDEATHSIG`), as it would have been without a parent.
+//! The process forks before it does anything else. The child continues like any launch and becomes
+//! the program; the parent waits. From outside, both look like one process: the parent forwards
+//! signals to the program, stops when the program stops, and ends with the same status. The kernel
+//! sends terminal signals to the whole foreground process group, so the parent does not forward
+//! those. If the parent is killed and cannot clean up, the kernel kills the program too
+//! (`PR_SET_PDEATHSIG`), as the signal would have done without a parent.
 
 use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::path::Path;
@@ -20,7 +20,7 @@ use nix::unistd::{self, ForkResult, Pid};
 
 use crate::fs;
 
-/// What the program itself, or a fault in it, brings about.
+/// Signals that a process raises itself or that a fault in it causes.
 const FAULTS: [Signal; 7] = [
     Signal::SIGABRT,
     Signal::SIGBUS,
@@ -30,7 +30,7 @@ const FAULTS: [Signal; 7] = [
     Signal::SIGSYS,
     Signal::SIGTRAP,
 ];
-/// What the kernel sends to each process of the terminal's foreground group.
+/// Signals that the kernel sends to each process of the terminal's foreground process group.
 const FROM_TERMINAL: [Signal; 8] = [
     Signal::SIGCONT,
     Signal::SIGHUP,
@@ -41,16 +41,16 @@ const FROM_TERMINAL: [Signal; 8] = [
     Signal::SIGTTOU,
     Signal::SIGWINCH,
 ];
-/// Added to a signal's number in the exit code where the signal cannot end this process, as in a
-/// shell.
+/// The offset that is added to a signal's number to form the exit code if the signal cannot end
+/// this process, as in a shell.
 const SIGNALLED: i32 = 128;
 
 /// The two processes after the fork.
 #[derive(Debug)]
 pub enum Side {
-    /// The one that is to become the program.
+    /// The child, which becomes the program.
     Program,
-    /// The one that waits for it.
+    /// The parent, which waits for the child.
     Supervisor(Supervisor),
 }
 
@@ -64,27 +64,27 @@ pub struct Supervisor {
 /// How a program ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
-    /// With this exit code.
+    /// The program exited with this code.
     Code(i32),
-    /// By this signal.
+    /// This signal ended the program.
     Signal(Signal),
 }
 
-/// Makes two processes of this one, which must have a single thread.
+/// Forks this process, which must have a single thread.
 ///
 /// # Errors
-/// The system has no room for another process.
+/// The system cannot create another process.
 pub fn fork() -> Result<Side> {
     let cannot = "cannot start a process for the program";
     let (mask, parent) = (SigSet::thread_get_mask().context(cannot)?, Pid::this());
     let watched = watched();
-    // From here on nothing is lost that comes before the parent waits.
+    // Block the signals now, so that those that arrive before the parent waits stay pending.
     watched.thread_block().context(cannot)?;
     let signals = SignalFd::with_flags(&watched, SfdFlags::SFD_CLOEXEC).context(cannot)?;
-    // Where the caller ignores the end of children, the kernel would not keep the program's exit
-    // code.
+    // If the caller ignores SIGCHLD, the kernel would discard the program's exit status.
     let of_children = set_action(Signal::SIGCHLD, &default_action()).context(cannot)?;
-    let forked = split();
+    let forked = fork_process();
+    // Restore the caller's signal state in the child, or after a failed fork.
     if !matches!(forked, Ok(ForkResult::Parent { .. })) {
         set_action(Signal::SIGCHLD, &of_children).context(cannot)?;
         mask.thread_set_mask().context(cannot)?;
@@ -94,7 +94,7 @@ pub fn fork() -> Result<Side> {
         ForkResult::Child => {
             prctl::set_pdeathsig(Signal::SIGKILL).context(cannot)?;
             if Pid::parent() != parent {
-                // It was killed before the call.
+                // The parent died before the call, so the kernel sends no signal.
                 let _ = kill(Pid::this(), Signal::SIGKILL);
             }
             Ok(Side::Program)
@@ -103,11 +103,11 @@ pub fn fork() -> Result<Side> {
 }
 
 impl Supervisor {
-    /// Waits for the program's end, and does meanwhile with signals what they would have done to
-    /// the program. Files of the caller's are closed but standard error and `kept`, so that a
-    /// reader of the program's output sees when the program closes it.
+    /// Waits for the program to end, and forwards signals to it until then. Closes the caller's
+    /// files except standard error and `kept`, so that a reader of the program's output sees when
+    /// the program closes it.
     pub fn wait(&self, kept: impl AsFd) -> End {
-        self.let_go(kept.as_fd().as_raw_fd());
+        self.close_files(kept.as_fd().as_raw_fd());
         loop {
             match self.signals.read_signal() {
                 Ok(Some(info))
@@ -117,22 +117,22 @@ impl Supervisor {
                 }
                 Ok(_) => {}
                 Err(Errno::EINTR) => continue,
-                // Without signals there is still an end to wait for.
+                // Without the signals, only wait for the program to end.
                 Err(_) => {
                     return self
-                        .ended(WaitPidFlag::empty())
+                        .reap(WaitPidFlag::empty())
                         .unwrap_or(End::Code(SIGNALLED));
                 }
             }
-            if let Some(end) = self.ended(WaitPidFlag::WNOHANG) {
+            if let Some(end) = self.reap(WaitPidFlag::WNOHANG) {
                 return end;
             }
         }
     }
 
-    /// How the program ended; none while it runs. One that was stopped has its parent stopped too,
-    /// for the shell to see.
-    fn ended(&self, flags: WaitPidFlag) -> Option<End> {
+    /// Returns how the program ended, or `None` while it runs. If the program stops, this function
+    /// stops the parent too, so that the shell notices.
+    fn reap(&self, flags: WaitPidFlag) -> Option<End> {
         loop {
             match waitpid(self.child, Some(flags | WaitPidFlag::WUNTRACED)) {
                 Ok(WaitStatus::Exited(_, code)) => return Some(End::Code(code)),
@@ -140,7 +140,7 @@ impl Supervisor {
                 Ok(WaitStatus::Stopped(..)) => drop(kill(Pid::this(), Signal::SIGSTOP)),
                 Ok(WaitStatus::StillAlive) => return None,
                 Ok(_) | Err(Errno::EINTR) => {}
-                // A real-time signal, for which the library has no name.
+                // A real-time signal ended the program; the library has no name for it.
                 Err(_) => return Some(End::Code(SIGNALLED)),
             }
         }
@@ -154,9 +154,9 @@ impl Supervisor {
         }
     }
 
-    /// Lets go of all open files but standard error, which has room for a warning, and of those
-    /// that are in use here.
-    fn let_go(&self, kept: RawFd) {
+    /// Closes all open files except standard error, which warnings need, and the files that this
+    /// process uses itself.
+    fn close_files(&self, kept: RawFd) {
         if let Ok(null) = fs::open_device_null() {
             let _ = unistd::dup2_stdin(&null);
             let _ = unistd::dup2_stdout(&null);
@@ -176,37 +176,38 @@ impl Supervisor {
 }
 
 impl End {
-    /// Ends this process by the signal that ended the program; else gives the exit code.
+    /// Ends this process with the signal that ended the program. Returns the exit code if the
+    /// program exited, or if the signal cannot end this process.
     #[must_use]
-    pub fn pass_on(self) -> i32 {
+    pub fn propagate(self) -> i32 {
         match self {
             Self::Code(code) => code,
             Self::Signal(signal) => {
-                // The program has left what there is to be seen of its memory.
+                // The program has already dumped core; this process must not overwrite that dump.
                 let _ = prctl::set_dumpable(false);
                 let _ = set_action(signal, &default_action());
                 let _ = kill(Pid::this(), signal);
                 let _ = SigSet::from(signal).thread_unblock();
-                // The first process of a container is not ended by a signal.
+                // The first process of a container survives a signal's default action.
                 SIGNALLED + signal as i32
             }
         }
     }
 }
 
-/// Who has sent a signal to the parent.
+/// The sender of a signal to the parent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Sender {
-    /// The kernel: for the terminal, or a timer that ran before this program began.
+    /// The kernel: for the terminal, or for a timer that was set before this program started.
     Kernel,
-    /// The program that is waited for.
+    /// The supervised program.
     Program,
     /// Another process.
     Other,
 }
 
 impl Sender {
-    /// `si_code` is positive where no process has sent the signal: `sigaction(2)`.
+    /// Classifies the sender: `si_code` is positive if no process sent the signal (`sigaction(2)`).
     fn of(info: &siginfo, child: Pid) -> Self {
         match info.ssi_code {
             1.. => Self::Kernel,
@@ -216,14 +217,14 @@ impl Sender {
     }
 }
 
-/// Whether the program is to get a signal that has reached its parent.
+/// Checks whether the parent must forward a signal to the program.
 fn is_to_forward(signal: Signal, sender: Sender, is_session_leader: bool) -> bool {
     match sender {
-        // The end of a terminal is sent to the session leader alone.
+        // When a terminal hangs up, the kernel sends SIGHUP only to the session leader.
         Sender::Kernel => {
             !FROM_TERMINAL.contains(&signal) || signal == Signal::SIGHUP && is_session_leader
         }
-        // What the program sends to its own process group has reached it.
+        // A signal that the program sends to its own process group has already reached it.
         Sender::Program => false,
         Sender::Other => true,
     }
@@ -233,8 +234,8 @@ fn is_session_leader() -> bool {
     unistd::getsid(None) == Ok(Pid::this())
 }
 
-/// The signals that reach the parent by a file that it reads: all but faults of its own, and those
-/// that cannot be caught.
+/// Returns the signals that the parent reads from its signal descriptor: all except its own faults
+/// and those that cannot be caught.
 fn watched() -> SigSet {
     let is_watched = |signal: &Signal| {
         !FAULTS.contains(signal) && ![Signal::SIGKILL, Signal::SIGSTOP].contains(signal)
@@ -242,7 +243,7 @@ fn watched() -> SigSet {
     Signal::iterator().filter(is_watched).collect()
 }
 
-/// A number of the kernel's, as the C library has it.
+/// Converts a number from the kernel's type to the C library's.
 fn number(number: u32) -> i32 {
     i32::try_from(number).unwrap_or_default()
 }
@@ -253,20 +254,20 @@ fn default_action() -> SigAction {
 
 #[allow(
     unsafe_code,
-    reason = "a handler could be any code; this one is none, or was set before this program began"
+    reason = "a handler could run any code; this one is the default, or was set before this program started"
 )]
 fn set_action(signal: Signal, action: &SigAction) -> nix::Result<SigAction> {
-    // SAFETY: the action is the default one or one that a call of this gave, and this program sets
-    // no handlers.
+    // SAFETY: the action is the default one or one that an earlier call of this function returned,
+    // and this program installs no handlers.
     unsafe { sigaction(signal, action) }
 }
 
 #[allow(
     unsafe_code,
-    reason = "the child of a process with threads could wait for a lock that no thread is left to release"
+    reason = "the child of a multi-threaded process could deadlock on a lock that another thread held"
 )]
-fn split() -> nix::Result<ForkResult> {
-    // SAFETY: this process has a single thread, as the caller of `fork` promises.
+fn fork_process() -> nix::Result<ForkResult> {
+    // SAFETY: the caller of `fork` guarantees that this process has a single thread.
     unsafe { unistd::fork() }
 }
 
@@ -304,21 +305,21 @@ mod tests {
                 Sender::Kernel,
                 false,
                 false,
-                "the end of a session reaches both",
+                "the kernel sends SIGHUP at the end of a session to both",
             ),
             (
                 Signal::SIGHUP,
                 Sender::Kernel,
                 true,
                 true,
-                "the end of a terminal reaches the session leader alone",
+                "the kernel sends SIGHUP for a terminal hangup only to the session leader",
             ),
             (
                 Signal::SIGALRM,
                 Sender::Kernel,
                 false,
                 true,
-                "a timer that the caller has set belongs to this process alone",
+                "a timer that the caller set belongs only to this process",
             ),
             (
                 Signal::SIGTERM,

@@ -1,6 +1,6 @@
-//! Looking for names in a directory and in all those above it. A path is resolved from `/` on at
-//! each look, so that 80 looks from 20 directories down take a third of a warm launch; a directory
-//! that is open is a step away.
+//! Looking for names in a directory and its ancestors. The kernel resolves a path from `/` on for
+//! each lookup: 80 lookups from 20 directories down take a third of a warm launch. Lookups relative
+//! to an open directory take a single step.
 
 use std::os::fd::OwnedFd;
 use std::path::Path;
@@ -9,21 +9,20 @@ use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, openat};
 use nix::sys::stat::{Mode, fstatat};
 
-/// How many names a path must have for an open directory to be worth the call that opens it.
+/// The number of path components from which on an open directory is worth the call that opens it.
 const DEEP: usize = 8;
 
-/// A directory on the way up.
+/// A position among the ancestors of a directory.
 #[derive(Debug)]
 pub struct Ancestors {
-    /// The directory, open; none where looks by its path are as cheap, or the only ones that are
-    /// possible.
+    /// The open directory; none if lookups by path are as cheap, or if it cannot be opened.
     directory: Option<OwnedFd>,
-    /// How many names its path has.
+    /// The number of components of its path.
     depth: usize,
 }
 
 impl Ancestors {
-    /// Begins in this directory, whose path has no links and dots.
+    /// Starts in this directory, whose path has no links and dots.
     #[must_use]
     pub fn from(directory: &Path) -> Self {
         let depth = directory.components().count();
@@ -38,7 +37,7 @@ impl Ancestors {
         }
     }
 
-    /// Goes to the directory above.
+    /// Moves to the parent directory.
     pub fn up(&mut self) {
         self.depth = self.depth.saturating_sub(1);
         self.directory = self
@@ -51,7 +50,7 @@ impl Ancestors {
             });
     }
 
-    /// Whether it is known that the directory has nothing of this name.
+    /// Returns whether the directory is known to have no entry of this name.
     #[must_use]
     pub fn lacks(&self, name: &str) -> bool {
         self.directory.as_ref().is_some_and(|directory| {
@@ -70,35 +69,35 @@ mod tests {
     use crate::fs;
 
     #[test]
-    fn what_is_missing_on_the_way_up_is_known_where_the_way_is_long() {
+    fn missing_names_are_known_in_deep_directories() {
         let directory = tempfile::tempdir().unwrap();
         let top = fs::canonicalize(directory.path()).unwrap();
         let deep = top.join("1/2/3/4/5/6/7/8/9");
         fs::create_dir_all(&deep, 0o755).unwrap();
         fs::write_new(&top.join("1/2/3/4/5/6/7/8/here"), b"", 0o644).unwrap();
-        let mut climb = Ancestors::from(&deep);
+        let mut ancestors = Ancestors::from(&deep);
         let mut known = Vec::new();
         for directory in deep.ancestors() {
             assert!(
-                !climb.lacks("here") || !fs::exists(&directory.join("here")),
+                !ancestors.lacks("here") || !fs::exists(&directory.join("here")),
                 "{}",
                 directory.display()
             );
-            known.push(climb.lacks("here"));
-            climb.up();
+            known.push(ancestors.lacks("here"));
+            ancestors.up();
         }
         assert_eq!(known[..3], [true, false, true]);
         assert!(
             !known[known.len() - DEEP..].contains(&true),
-            "where the way is short, nobody asks"
+            "no lookups in shallow directories"
         );
     }
 
     #[test]
-    fn of_a_directory_that_cannot_be_opened_nothing_is_known() {
-        let mut climb = Ancestors::from(Path::new("/no/1/2/3/4/5/6/7/8/9"));
-        assert!(!climb.lacks("x"));
-        climb.up();
-        assert!(!climb.lacks("x"));
+    fn a_directory_that_cannot_be_opened_lacks_no_names() {
+        let mut ancestors = Ancestors::from(Path::new("/no/1/2/3/4/5/6/7/8/9"));
+        assert!(!ancestors.lacks("x"));
+        ancestors.up();
+        assert!(!ancestors.lacks("x"));
     }
 }

@@ -1,4 +1,4 @@
-//! In which way what stands at a path is no longer what stood there, told from two stamps.
+//! How the file at a path has changed, derived from two stamps.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -7,58 +7,61 @@ use nix::sys::stat::SFlag;
 
 use super::{Stamp, Stamped};
 
-/// A change of what stands at a path.
+/// A change of the file or directory at a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {
-    /// It is gone, or can no longer be seen.
+    /// It is gone, or no longer accessible.
     Gone,
-    /// There was nothing before.
+    /// Nothing was there before.
     Appeared,
-    /// It is a directory now, or no directory any more.
+    /// It is now a directory, or no longer one.
     Kind,
-    /// A directory lists something else.
+    /// It is a directory with different entries.
     Listing,
-    /// A file has another size.
+    /// It is a file with a different size.
     Size {
-        /// In bytes, before.
+        /// The size before, in bytes.
         from: u64,
-        /// In bytes, now.
+        /// The size now, in bytes.
         to: u64,
     },
-    /// It was written since.
+    /// It has a later modification time.
     Newer,
-    /// It was replaced by something older.
+    /// It has an earlier modification time.
     Older,
-    /// It was replaced by a file as large and as old.
+    /// It was replaced by a file with the same size and time.
     Replaced,
-    /// It was replaced by a directory as old.
+    /// It was replaced by a directory with the same time.
     Moved,
-    /// It has other permissions.
+    /// It has different permissions.
     Permissions,
 }
 
 impl fmt::Display for Change {
-    /// What is to be said of the path, as in `is gone`.
+    /// Writes the predicate of a sentence about the path, as in `is gone`.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Gone => formatter.write_str("is gone"),
-            Self::Appeared => formatter.write_str("is there now"),
-            Self::Kind => formatter.write_str("is of another kind"),
-            Self::Listing => formatter.write_str("lists something else"),
+            Self::Appeared => formatter.write_str("has appeared"),
+            Self::Kind => formatter.write_str("is a different kind of file"),
+            Self::Listing => formatter.write_str("has different entries"),
             Self::Size { from, to } => {
-                write!(formatter, "has another size: {to} bytes, and had {from}")
+                write!(
+                    formatter,
+                    "has a different size: {to} bytes instead of {from}"
+                )
             }
             Self::Newer => formatter.write_str("is newer"),
             Self::Older => formatter.write_str("is older"),
-            Self::Replaced => formatter.write_str("is another file"),
-            Self::Moved => formatter.write_str("is another directory"),
-            Self::Permissions => formatter.write_str("has other permissions"),
+            Self::Replaced => formatter.write_str("was replaced by another file"),
+            Self::Moved => formatter.write_str("was replaced by another directory"),
+            Self::Permissions => formatter.write_str("has different permissions"),
         }
     }
 }
 
 impl Stamped {
-    /// How what stands there now differs from what stood there then; none where it does not.
+    /// Returns how the file at the path differs from the stamped one; none if it does not.
     #[must_use]
     pub fn change(&self) -> Option<Change> {
         Change::between(self.stamp, Stamp::of(&self.path))
@@ -96,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn two_stamps_tell_what_has_changed() {
+    fn two_stamps_show_what_has_changed() {
         let file = Stamp {
             device: 1,
             inode: 2,
@@ -112,8 +115,12 @@ mod tests {
             (Some(file), Some(file), None),
             (None, None, None),
             (Some(file), None, Some("is gone")),
-            (None, Some(file), Some("is there now")),
-            (Some(file), Some(directory), Some("is of another kind")),
+            (None, Some(file), Some("has appeared")),
+            (
+                Some(file),
+                Some(directory),
+                Some("is a different kind of file"),
+            ),
             (
                 Some(directory),
                 Some(Stamp {
@@ -121,7 +128,7 @@ mod tests {
                     size: 9,
                     ..directory
                 }),
-                Some("lists something else"),
+                Some("has different entries"),
             ),
             (
                 Some(file),
@@ -130,7 +137,7 @@ mod tests {
                     modified: 5,
                     ..file
                 }),
-                Some("has another size: 9 bytes, and had 3"),
+                Some("has a different size: 9 bytes instead of 3"),
             ),
             (
                 Some(file),
@@ -151,7 +158,7 @@ mod tests {
             (
                 Some(file),
                 Some(Stamp { inode: 9, ..file }),
-                Some("is another file"),
+                Some("was replaced by another file"),
             ),
             (
                 Some(file),
@@ -159,7 +166,7 @@ mod tests {
                     mode: 0o100_600,
                     ..file
                 }),
-                Some("has other permissions"),
+                Some("has different permissions"),
             ),
             (
                 Some(directory),
@@ -167,7 +174,7 @@ mod tests {
                     inode: 9,
                     ..directory
                 }),
-                Some("is another directory"),
+                Some("was replaced by another directory"),
             ),
         ];
         for (before, now, expected) in rows {

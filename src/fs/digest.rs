@@ -1,5 +1,5 @@
-//! SHA-256 digests, by which files are known, and the longer ones of the same family that may be
-//! pinned beside them.
+//! SHA-256 digests, which identify files, and the longer digests of the same family that a spec may
+//! pin.
 
 use std::fmt;
 use std::io::Read;
@@ -10,27 +10,28 @@ use anyhow::{Context, Result};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::Digest as _;
 
-/// How much of a file is hashed at a time.
+/// The number of bytes hashed at a time.
 const CHUNK: usize = 1 << 20;
 
-/// The SHA-256 digest of some bytes; shown in lower-case hexadecimal.
+/// A SHA-256 digest, shown in lower-case hexadecimal.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Digest([u8; 32]);
 
 impl Digest {
-    /// The digest of a text in memory.
+    /// Hashes bytes in memory.
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
         Self(sha2::Sha256::digest(bytes).into())
     }
 
-    /// The digest of a file's content. `advance` is told of the bytes as they are done.
+    /// Hashes a file's content. `advance` receives the number of bytes of each chunk.
     pub fn of_file(path: &Path, advance: impl FnMut(u64)) -> Result<Self> {
         Self::of_reader(&mut super::open_regular(path)?, advance)
             .with_context(|| format!("cannot read `{}`", path.display()))
     }
 
-    /// The digest of all that a reader has left. `advance` is told of the bytes as they are done.
+    /// Hashes all remaining bytes of a reader. `advance` receives the number of bytes of each
+    /// chunk.
     pub fn of_reader(
         reader: &mut impl Read,
         mut advance: impl FnMut(u64),
@@ -40,7 +41,7 @@ impl Digest {
         Ok(Self(hasher.finalize().into()))
     }
 
-    /// The bytes.
+    /// Returns the bytes.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
@@ -48,13 +49,13 @@ impl Digest {
 }
 
 impl From<[u8; 32]> for Digest {
-    /// The bytes, as SHA-256 has given them.
+    /// Wraps the bytes that SHA-256 returned.
     fn from(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
 }
 
-/// Takes all that a reader has left into a digest.
+/// Feeds all remaining bytes of a reader into a hasher.
 fn feed(
     hasher: &mut impl sha2::Digest,
     reader: &mut impl Read,
@@ -72,7 +73,7 @@ fn feed(
     }
 }
 
-/// A longer digest than SHA-256.
+/// A digest algorithm with more bits than SHA-256.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LongDigest {
     /// SHA-384.
@@ -82,10 +83,10 @@ pub enum LongDigest {
 }
 
 impl LongDigest {
-    /// All.
+    /// All algorithms.
     pub const ALL: [Self; 2] = [Self::Sha384, Self::Sha512];
 
-    /// The name that Python's `hashlib` has for it.
+    /// Returns its name in Python's `hashlib`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -94,7 +95,7 @@ impl LongDigest {
         }
     }
 
-    /// That of a file's content, in lower-case hexadecimal.
+    /// Hashes a file's content. Returns lower-case hexadecimal.
     ///
     /// # Errors
     /// The file cannot be read.
@@ -115,7 +116,7 @@ fn hex_of_file(mut hasher: impl sha2::Digest, path: &Path) -> Result<String> {
 impl FromStr for Digest {
     type Err = hex::FromHexError;
 
-    /// Reads 64 hexadecimal digits.
+    /// Parses 64 hexadecimal digits.
     fn from_str(text: &str) -> std::result::Result<Self, Self::Err> {
         let mut bytes = [0; 32];
         hex::decode_to_slice(text, &mut bytes).map(|()| Self(bytes))

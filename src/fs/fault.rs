@@ -1,13 +1,13 @@
-//! Errors that tell of the machine and not of the file.
+//! Classifying I/O errors: failures of the machine, and conditions of a file.
 
 use std::io::ErrorKind;
 
 use anyhow::{Error, Result};
 use nix::errno::Errno;
 
-/// Whether a call failed for a reason that has nothing to do with what it was asked for: the disk
-/// does not answer, or there are no descriptors or no memory left. What could not be looked at then
-/// may well be there, and nobody may go on as if it were not.
+/// Returns whether a call failed for a reason unrelated to its file: the disk does not respond, or
+/// no descriptors or memory are left. The file may well exist, and the caller must not continue as
+/// if it did not.
 #[must_use]
 pub fn is_io_failure(error: &Error) -> bool {
     let numbers = error
@@ -27,11 +27,11 @@ pub fn is_io_failure(error: &Error) -> bool {
     })
 }
 
-/// What a look at a path gives, where it can be seen; none where there is none, or it is not for us
-/// to see.
+/// Turns an error that is not an I/O failure into none: the file does not exist, or the caller has
+/// no permission to see it.
 ///
 /// # Errors
-/// Nobody can tell, for a reason that lies in the system.
+/// An I/O failure prevents finding out.
 pub fn ok_if_hidden<T>(looked: Result<T>) -> Result<Option<T>> {
     match looked {
         Ok(found) => Ok(Some(found)),
@@ -40,19 +40,19 @@ pub fn ok_if_hidden<T>(looked: Result<T>) -> Result<Option<T>> {
     }
 }
 
-/// Whether a call failed because something is not there, or no longer.
+/// Returns whether a call failed because something does not exist, or no longer.
 #[must_use]
 pub fn is_not_found(error: &Error) -> bool {
     is(ErrorKind::NotFound, error)
 }
 
-/// Whether a call failed because something is there already.
+/// Returns whether a call failed because something exists already.
 #[must_use]
 pub fn is_already_exists(error: &Error) -> bool {
     is(ErrorKind::AlreadyExists, error)
 }
 
-/// Whether a call failed because a directory that was to be removed has something in it.
+/// Returns whether removing a directory failed because it is not empty.
 #[must_use]
 pub fn is_not_empty(error: &Error) -> bool {
     is(ErrorKind::DirectoryNotEmpty, error)
@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_systems_faults_are_told_from_the_files() {
+    fn io_failures_are_distinguished_from_conditions_of_the_file() {
         let rows = [
             (Errno::EIO, true),
             (Errno::EMFILE, true),

@@ -1,16 +1,16 @@
-//! How long a text from outside may be that is read as a whole. Each limit is many times what is in
-//! use, and small enough that what is made of the text has room in the memory of a small machine.
+//! Size limits of texts from outside that are read as a whole. Each limit is many times what is in
+//! use, and small enough that the parsed text fits into the memory of a small machine.
 
 use std::path::Path;
 
 use crate::report::Failure;
 
-/// How long texts of a kind may be.
+/// The size limit of a kind of text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limit {
-    /// The kind.
+    /// The kind, with its article.
     of: &'static str,
-    /// How many bytes.
+    /// The limit in bytes.
     pub bytes: u64,
 }
 
@@ -22,11 +22,11 @@ impl Limit {
         }
     }
 
-    /// What is said of a longer text.
+    /// Returns the error for a longer text.
     pub(super) fn refusal(self, path: &Path) -> Failure {
         let Self { of, bytes } = self;
         Failure::new(format!("cannot read `{}`", path.display())).because(format!(
-            "it is longer than {of} may be: {} MiB",
+            "it is larger than the limit for {of}: {} MiB",
             bytes >> 20
         ))
     }
@@ -37,14 +37,14 @@ impl Limit {
 pub const SPEC: Limit = Limit::new("a spec", 32);
 /// Lock files: 100,000 packages of one wheel each are 25 MiB.
 pub const LOCK: Limit = Limit::new("a lock file", 64);
-/// Programs, in which a spec is looked for. CPython needs a hundred times the size of a module to
-/// compile it.
+/// Programs that may contain a spec. CPython needs a hundred times the size of a module to compile
+/// it.
 pub const PROGRAM: Limit = Limit::new("a program", 256);
-/// `pyvenv.cfg`, `.python-version` and their kind: a few lines.
-pub const SETTINGS: Limit = Limit::new("a file of settings", 1);
-/// `METADATA` of a wheel: its long description included, the longest on PyPI have some 2 MiB.
-pub const METADATA: Limit = Limit::new("a `METADATA`", 16);
-/// `RECORD` of an environment, and the lists of files that vpython keeps: 500,000 files are 60 MiB.
-pub const LIST: Limit = Limit::new("a list of files", 128);
-/// Memos, facts and indexes in the store: what is known of 100,000 wheels is some 100 MiB.
-pub const STATE: Limit = Limit::new("a file of the store", 256);
+/// `pyvenv.cfg`, `.python-version` and similar files: a few lines.
+pub const SETTINGS: Limit = Limit::new("a settings file", 1);
+/// `METADATA` of a wheel, including its long description. The longest on PyPI have about 2 MiB.
+pub const METADATA: Limit = Limit::new("a `METADATA` file", 16);
+/// `RECORD` of an environment, and the file lists that vpython keeps: 500,000 files are 60 MiB.
+pub const LIST: Limit = Limit::new("a file list", 128);
+/// Memos, facts and indexes in the store: the data of 100,000 wheels is about 100 MiB.
+pub const STATE: Limit = Limit::new("a store file", 256);

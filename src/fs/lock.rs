@@ -1,46 +1,46 @@
-//! Locks on files and directories. The only file of the crate that calls `fs2`.
+//! Locks on files and directories. No other file of the crate calls `fs2`.
 //!
-//! They are `flock` locks: they belong to the open file and so last across `execve`, and the kernel
-//! drops them when their last descriptor is closed, however the process ends. Whatever is wrong
-//! with them but that somebody else has one counts as a file system without locks, as on network
-//! file systems without a lock service: whoever publishes by rename is safe without.
+//! These are `flock` locks. They belong to the open file and so persist across `execve`; the kernel
+//! releases them when the last descriptor is closed, however the process ends. Every error other
+//! than a conflicting lock counts as a file system without locks, such as a network file system
+//! without a lock service: publishing by rename is safe without locks.
 
 use std::fs::File;
 use std::io::ErrorKind;
 
-/// What came of an attempt to lock.
+/// The result of an attempt to lock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Attempt {
     /// The lock is held now.
     Held,
-    /// Somebody else holds it.
+    /// Another open file holds a conflicting lock.
     Busy,
-    /// This file system has no locks, or not on such a file.
+    /// The file system does not support locks, or not for such a file.
     Unsupported,
 }
 
-/// Takes a shared lock if that needs no waiting.
+/// Takes a shared lock if no wait is needed.
 #[must_use]
 pub fn try_lock_shared(file: &File) -> Attempt {
     attempt(|| fs2::FileExt::try_lock_shared(file))
 }
 
-/// Takes an exclusive lock if that needs no waiting.
+/// Takes an exclusive lock if no wait is needed.
 #[must_use]
 pub fn try_lock_exclusive(file: &File) -> Attempt {
     attempt(|| fs2::FileExt::try_lock_exclusive(file))
 }
 
-/// Waits for a shared lock, for as long as it takes; where there are no locks, there is nothing to
-/// wait for. Ctrl-C ends us as it would any program.
+/// Waits for a shared lock without a time limit; returns at once if locks are not supported. Ctrl-C
+/// ends the process as usual.
 pub fn lock_shared(file: &File) {
     let _ = attempt(|| fs2::FileExt::lock_shared(file));
 }
 
-/// Waits for an exclusive lock, for as long as it takes. Tells whether it keeps others out.
+/// Waits for an exclusive lock without a time limit. Returns whether the lock excludes others.
 #[allow(
     clippy::must_use_candidate,
-    reason = "what the lock saves is work, or it saves nothing"
+    reason = "callers are safe without the lock; it only saves work"
 )]
 pub fn lock_exclusive(file: &File) -> bool {
     attempt(|| fs2::FileExt::lock_exclusive(file)) == Attempt::Held
@@ -68,7 +68,7 @@ mod tests {
     use crate::fs;
 
     #[test]
-    fn shared_locks_stand_beside_each_other() {
+    fn shared_locks_coexist() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("x");
         let (one, other) = (
@@ -85,7 +85,7 @@ mod tests {
         assert_eq!(
             try_lock_exclusive(&one),
             Attempt::Held,
-            "who shares it alone may have it alone"
+            "the only holder of a shared lock can upgrade it"
         );
     }
 

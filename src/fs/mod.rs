@@ -1,9 +1,9 @@
-//! `std::fs` with the path in the error, stamps and digests, and publishing by rename. The only
-//! file of the crate that calls `std::fs`.
+//! `std::fs` with the path in each error, stamps and digests, and publishing by rename. No code
+//! outside this module calls `std::fs`.
 //!
-//! Each function does what its namesake in `std::fs` does; its error says what could not be done to
-//! which path, caused by the system's own words.
-#![allow(clippy::disallowed_methods, reason = "the twins stand here")]
+//! Each function behaves like its namesake in `std::fs`. Its error says which operation failed for
+//! which path, with the system's error as the cause.
+#![allow(clippy::disallowed_methods, reason = "this module wraps them")]
 
 mod ancestors;
 mod change;
@@ -51,45 +51,45 @@ pub use state_file::{
 };
 pub use trust::{Stranger, Trust, is_open_to_all};
 
-/// The metadata of what stands at `path`, following links; none where nothing does.
+/// Returns the metadata of the file at `path`, following links; none if it does not exist.
 pub fn metadata(path: &Path) -> Result<Option<std::fs::Metadata>> {
     optional(std::fs::metadata(path))
-        .with_context(|| format!("cannot look at `{}`", path.display()))
+        .with_context(|| format!("cannot inspect `{}`", path.display()))
 }
 
-/// The metadata of what stands at `path` itself, be it a link; none where nothing does.
+/// Returns the metadata of the file at `path` without following a link; none if it does not exist.
 pub fn link_metadata(path: &Path) -> Result<Option<std::fs::Metadata>> {
     optional(std::fs::symlink_metadata(path))
-        .with_context(|| format!("cannot look at `{}`", path.display()))
+        .with_context(|| format!("cannot inspect `{}`", path.display()))
 }
 
-/// Whether a file, following links, stands at `path`. What cannot be seen is not there.
+/// Returns whether a regular file is at `path`, following links. On any error the answer is no.
 #[must_use]
 pub fn is_file(path: &Path) -> bool {
     std::fs::metadata(path).is_ok_and(|metadata| metadata.is_file())
 }
 
-/// The same for where much depends on it: that nobody can tell, for a reason that lies in the
-/// system, is an error.
+/// Like [`is_file`], for callers that must not mistake an I/O failure for absence: such a failure
+/// is an error.
 pub fn look_for_file(path: &Path) -> Result<bool> {
     Ok(ok_if_hidden(metadata(path))?
         .flatten()
         .is_some_and(|metadata| metadata.is_file()))
 }
 
-/// Whether anything, following links, stands at `path`, for where much depends on it: that nobody
-/// can tell, for a reason that lies in the system, is an error.
+/// Like [`exists`], for callers that must not mistake an I/O failure for absence: such a failure is
+/// an error.
 pub fn look_for(path: &Path) -> Result<bool> {
     Ok(ok_if_hidden(metadata(path))?.flatten().is_some())
 }
 
-/// Whether anything, following links, stands at `path`. What cannot be seen is not there.
+/// Returns whether anything is at `path`, following links. On any error the answer is no.
 #[must_use]
 pub fn exists(path: &Path) -> bool {
     std::fs::metadata(path).is_ok()
 }
 
-/// The path without links and dots.
+/// Returns the absolute path without links and dots.
 pub fn canonicalize(path: &Path) -> Result<PathBuf> {
     std::fs::canonicalize(path).with_context(|| format!("cannot resolve `{}`", path.display()))
 }
@@ -99,7 +99,7 @@ pub fn open(path: &Path) -> Result<File> {
     File::open(path).with_context(|| format!("cannot open `{}`", path.display()))
 }
 
-/// Opens `/dev/null` for both directions, close-on-exec.
+/// Opens `/dev/null` for reading and writing, close-on-exec.
 pub fn open_device_null() -> Result<File> {
     OpenOptions::new()
         .read(true)
@@ -108,13 +108,13 @@ pub fn open_device_null() -> Result<File> {
         .context("cannot open `/dev/null`")
 }
 
-/// Makes a file, or empties the one that is there.
+/// Creates a file, or truncates an existing one.
 pub fn create(path: &Path) -> Result<File> {
     File::create(path).with_context(|| format!("cannot create `{}`", path.display()))
 }
 
-/// Makes a new file with exactly the permission bits `mode`, whatever the umask. A file that is
-/// there already is an error.
+/// Creates a new file with exactly the permission bits `mode`, whatever the umask. It is an error
+/// if the file exists.
 pub fn create_new(path: &Path, mode: u32) -> Result<File> {
     let create = || {
         let file = OpenOptions::new()
@@ -128,14 +128,14 @@ pub fn create_new(path: &Path, mode: u32) -> Result<File> {
     create().with_context(|| format!("cannot create `{}`", path.display()))
 }
 
-/// Makes a new file with this content and exactly the permission bits `mode`.
+/// Creates a new file with this content and exactly the permission bits `mode`.
 pub fn write_new(path: &Path, content: &[u8], mode: u32) -> Result<()> {
     let mut file = create_new(path, mode)?;
     file.write_all(content)
         .with_context(|| format!("cannot write `{}`", path.display()))
 }
 
-/// The names in a directory, sorted; none where there is no such directory.
+/// Returns the names in a directory, sorted; none if the directory does not exist.
 pub fn list(path: &Path) -> Result<Option<Vec<std::ffi::OsString>>> {
     let names = || {
         let mut names = std::fs::read_dir(path)?
@@ -147,8 +147,7 @@ pub fn list(path: &Path) -> Result<Option<Vec<std::ffi::OsString>>> {
     optional(names()).with_context(|| format!("cannot list `{}`", path.display()))
 }
 
-/// Makes a directory and those above it that are missing, with the permission bits `mode` less the
-/// umask.
+/// Creates a directory and its missing parents, with the permission bits `mode` less the umask.
 pub fn create_dir_all(path: &Path, mode: u32) -> Result<()> {
     std::fs::DirBuilder::new()
         .recursive(true)
@@ -157,8 +156,8 @@ pub fn create_dir_all(path: &Path, mode: u32) -> Result<()> {
         .with_context(|| format!("cannot create directory `{}`", path.display()))
 }
 
-/// Makes a directory in one that is there, with the permission bits `mode` less the umask. If it is
-/// there already, that is as good.
+/// Creates a directory in an existing one, with the permission bits `mode` less the umask. It
+/// succeeds if the directory exists.
 pub fn create_dir(path: &Path, mode: u32) -> Result<()> {
     match std::fs::DirBuilder::new().mode(mode).create(path) {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
@@ -166,8 +165,8 @@ pub fn create_dir(path: &Path, mode: u32) -> Result<()> {
     }
 }
 
-/// Makes a symbolic link at `path` that says `target`. If it is there already, that is as good: a
-/// file server whose answer was lost says so when it is asked again.
+/// Creates a symbolic link at `path` with this target. It succeeds if the same link exists: a
+/// network file system that lost a reply reports this error when the call is repeated.
 pub fn symlink(target: &Path, path: &Path) -> Result<()> {
     match std::os::unix::fs::symlink(target, path) {
         Err(_) if std::fs::read_link(path).is_ok_and(|said| said == target) => Ok(()),
@@ -175,19 +174,19 @@ pub fn symlink(target: &Path, path: &Path) -> Result<()> {
     }
 }
 
-/// What a symbolic link says.
+/// Returns the target of a symbolic link.
 pub fn read_link(path: &Path) -> Result<PathBuf> {
     std::fs::read_link(path).with_context(|| format!("cannot read the link `{}`", path.display()))
 }
 
-/// Gives a file a second name. The bare error is returned, since its kind decides what to try
+/// Creates a hard link. It returns the bare error, whose kind decides what the caller tries
 /// instead.
 pub fn hard_link(from: &Path, to: &Path) -> std::io::Result<()> {
     std::fs::hard_link(from, to)
 }
 
-/// Copies a file's bytes and permission bits to a new file. What stands at `to` already, which may
-/// be the same file, is never written to.
+/// Copies a file's bytes and permission bits to a new file. It never writes to an existing file at
+/// `to`, which may be the same file.
 pub fn copy_new(from: &Path, to: &Path) -> Result<()> {
     let mut content = open(from)?;
     let copy = |content: &mut File| {
@@ -200,7 +199,7 @@ pub fn copy_new(from: &Path, to: &Path) -> Result<()> {
         .with_context(|| format!("cannot copy `{}` to `{}`", from.display(), to.display()))
 }
 
-/// Copies a file's bytes and permission bits. What stands at `to` is overwritten.
+/// Copies a file's bytes and permission bits, and overwrites an existing file at `to`.
 pub fn copy(from: &Path, to: &Path) -> Result<()> {
     std::fs::copy(from, to)
         .map(drop)
@@ -213,28 +212,28 @@ pub fn set_mode(path: &Path, mode: u32) -> Result<()> {
         .with_context(|| format!("cannot set the permissions of `{}`", path.display()))
 }
 
-/// Sets when a file or directory was last changed.
+/// Sets the modification time of a file or directory.
 pub fn set_modified(path: &Path, time: std::time::SystemTime) -> Result<()> {
     open(path)?
         .set_modified(time)
         .with_context(|| format!("cannot set the time of `{}`", path.display()))
 }
 
-/// Gives what stands at `from` the name `to`, in one step.
+/// Renames `from` to `to` atomically.
 pub fn rename(from: &Path, to: &Path) -> Result<()> {
     std::fs::rename(from, to)
         .with_context(|| format!("cannot rename `{}` to `{}`", from.display(), to.display()))
 }
 
-/// Waits until all that was written to the file system of `path`, by whomever, is on the disk. File
-/// systems that cannot do that are left to themselves.
+/// Waits until everything written to the file system of `path`, by any process, is on disk. It does
+/// nothing on file systems that do not support this.
 pub fn sync_file_system(path: &Path) -> Result<()> {
-    progress::phase("writing to the disk");
+    progress::phase("writing to disk");
     match nix::unistd::syncfs(open(path)?) {
         Err(errno) if errno != nix::errno::Errno::ENOSYS && errno != nix::errno::Errno::EINVAL => {
             Err(std::io::Error::from(errno)).with_context(|| {
                 format!(
-                    "cannot write the file system of `{}` to the disk",
+                    "cannot sync the file system of `{}` to disk",
                     path.display()
                 )
             })
@@ -243,15 +242,15 @@ pub fn sync_file_system(path: &Path) -> Result<()> {
     }
 }
 
-/// Waits until what a file has in it, or what a directory lists, is on the disk.
+/// Waits until the content of a file, or the entries of a directory, are on disk.
 pub fn sync(path: &Path) -> Result<()> {
     open(path)?
         .sync_all()
-        .with_context(|| format!("cannot write `{}` to the disk", path.display()))
+        .with_context(|| format!("cannot sync `{}` to disk", path.display()))
 }
 
-/// Removes a directory and all in it, read-only directories too. If another process was first, it
-/// is gone all the same.
+/// Removes a directory tree, read-only directories included. It succeeds if the directory does not
+/// exist.
 pub fn remove_dir_all(path: &Path) -> Result<()> {
     let remove = || optional(std::fs::remove_dir_all(path));
     let removed = match remove() {
@@ -266,21 +265,20 @@ pub fn remove_dir_all(path: &Path) -> Result<()> {
         .with_context(|| format!("cannot remove `{}`", path.display()))
 }
 
-/// The permission bits.
+/// Returns the permission bits.
 #[must_use]
 pub fn mode(metadata: &std::fs::Metadata) -> u32 {
     metadata.mode() & 0o7777
 }
 
-/// Removes a file. If somebody else was first, it is gone all the same.
+/// Removes a file. It succeeds if the file does not exist.
 pub fn remove_file(path: &Path) -> Result<()> {
     optional(std::fs::remove_file(path))
         .map(drop)
         .with_context(|| format!("cannot remove `{}`", path.display()))
 }
 
-/// Removes what stands at `path`, be it a directory with all in it. If somebody else was first, it
-/// is gone all the same.
+/// Removes a file, a link or a directory tree. It succeeds if nothing is there.
 pub fn remove_any(path: &Path) -> Result<()> {
     let is_directory = link_metadata(path)?.is_some_and(|metadata| metadata.is_dir());
     if is_directory {
@@ -290,13 +288,13 @@ pub fn remove_any(path: &Path) -> Result<()> {
     }
 }
 
-/// A file's device, and its number there.
+/// Returns a file's device and inode numbers.
 #[must_use]
 pub fn inode(metadata: &std::fs::Metadata) -> (u64, u64) {
     (metadata.dev(), metadata.ino())
 }
 
-/// Whether two paths are names of one file.
+/// Returns whether two paths are names of the same file, without following links.
 #[must_use]
 pub fn are_one(one: &Path, other: &Path) -> bool {
     let inode = |path| {
@@ -307,23 +305,23 @@ pub fn are_one(one: &Path, other: &Path) -> bool {
     inode(one).is_some_and(|found| inode(other) == Some(found))
 }
 
-/// Whether an open file is still the one that has this name.
+/// Returns whether an open file is still the one at `path`.
 pub fn is_at(file: &File, path: &Path) -> Result<bool> {
     let ours = file
         .metadata()
-        .with_context(|| format!("cannot look at `{}`", path.display()))?;
+        .with_context(|| format!("cannot inspect `{}`", path.display()))?;
     Ok(metadata(path)?.is_some_and(|now| inode(&now) == inode(&ours)))
 }
 
-/// How many bytes of the disk a file takes.
+/// Returns the disk space that a file occupies, in bytes.
 #[must_use]
 pub fn space(metadata: &std::fs::Metadata) -> u64 {
     metadata.blocks() * 512
 }
 
-/// While this lives, new files and directories get the permission bits `0755` and less, whatever
-/// the caller's umask. The umask belongs to the whole process, and is put back in the end, for
-/// python.
+/// While this value exists, new files and directories get at most the permission bits `0755`,
+/// whatever the caller's umask. The umask belongs to the whole process; dropping this value
+/// restores it, for python.
 pub struct PlainUmask(nix::sys::stat::Mode);
 
 impl PlainUmask {
@@ -342,7 +340,7 @@ impl Drop for PlainUmask {
     }
 }
 
-/// Makes an error of "there is none" into none.
+/// Turns the error that a file does not exist into none.
 fn optional<T>(result: std::io::Result<T>) -> std::io::Result<Option<T>> {
     match result {
         Ok(value) => Ok(Some(value)),
@@ -358,7 +356,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_place_has_no_parent_directories_in_it() {
+    fn a_resolved_path_has_no_parent_directories_in_it() {
         let directory = tempfile::tempdir().unwrap();
         let real = canonicalize(directory.path()).unwrap();
         create_dir_all(&real.join("a/b"), 0o755).unwrap();
@@ -380,19 +378,19 @@ mod tests {
     }
 
     #[test]
-    fn a_stamp_tells_a_change_a_replacement_and_a_removal() {
+    fn a_stamp_detects_a_change_a_replacement_and_a_removal() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("file");
         let absent = Stamped::look(&path);
         assert!(absent.holds());
         write_atomically(&path, b"one").unwrap();
-        assert!(!absent.holds(), "it is there now");
+        assert!(!absent.holds(), "it exists now");
         let first = Stamped::look(&path);
         assert!(first.holds());
         write_atomically(&path, b"two").unwrap();
         assert!(
             !first.holds(),
-            "another file of the same size has taken its place"
+            "another file of the same size has replaced it"
         );
         let second = Stamped::look(&path);
         std::fs::remove_file(&path).unwrap();
@@ -409,7 +407,7 @@ mod tests {
         write_atomically(&path, b"x").unwrap();
         assert!(!is_at(&file, &path).unwrap(), "another file has the name");
         remove_file(&path).unwrap();
-        assert!(!is_at(&file, &path).unwrap(), "nothing has the name");
+        assert!(!is_at(&file, &path).unwrap(), "no file has the name");
     }
 
     #[test]
@@ -418,14 +416,11 @@ mod tests {
         let path = directory.path().join("file");
         write_new(&path, b"x", 0o777).unwrap();
         assert_eq!(std::fs::metadata(&path).unwrap().mode() & 0o7777, 0o777);
-        assert!(
-            write_new(&path, b"y", 0o444).is_err(),
-            "it is there already"
-        );
+        assert!(write_new(&path, b"y", 0o444).is_err(), "it exists already");
     }
 
     #[test]
-    fn what_somebody_else_has_removed_is_removed() {
+    fn removing_what_does_not_exist_succeeds() {
         let path = tempfile::tempdir().unwrap().path().join("gone");
         remove_dir_all(&path).unwrap();
         remove_file(&path).unwrap();

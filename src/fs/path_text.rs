@@ -1,5 +1,4 @@
-//! Paths in JSON: as text where they are UTF-8, else as an array of bytes. For
-//! `#[serde(with = …)]`.
+//! Paths in JSON: text if they are UTF-8, otherwise an array of bytes. For `#[serde(with = …)]`.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -14,7 +13,7 @@ enum Form {
     Bytes(Vec<u8>),
 }
 
-/// Writes a path.
+/// Serializes a path.
 pub fn serialize<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
     match path.to_str() {
         Some(text) => serializer.serialize_str(text),
@@ -22,7 +21,7 @@ pub fn serialize<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::
     }
 }
 
-/// Reads a path.
+/// Deserializes a path.
 pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PathBuf, D::Error> {
     Ok(match Form::deserialize(deserializer)? {
         Form::Text(text) => text.into(),

@@ -1,11 +1,11 @@
-//! Places for what is yet to be made.
+//! Resolving `..` in paths that do not exist yet.
 
 use std::path::{Component, Path, PathBuf};
 
 use super::canonicalize;
 
-/// A path for something to be made, without `..`: what is there above it is resolved, and what is
-/// not there has no links.
+/// Returns the path of something to be created, without `..`. Its existing ancestors are resolved;
+/// the rest of the path does not exist, and so has no links.
 #[must_use]
 pub fn plain_place(path: PathBuf) -> PathBuf {
     if !path
@@ -23,7 +23,7 @@ pub fn plain_place(path: PathBuf) -> PathBuf {
     path.ancestors().skip(1).find_map(resolve).unwrap_or(path)
 }
 
-/// Follows a path of directories that are not there, by its words.
+/// Joins a path of directories that do not exist, resolving `..` lexically.
 fn below(directory: PathBuf, path: &Path) -> PathBuf {
     path.components()
         .fold(directory, |mut directory, component| {

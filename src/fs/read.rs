@@ -1,5 +1,5 @@
-//! Reading files: with as few questions to the system as will do, since each launch reads several;
-//! and what comes from outside within limits, and without waiting.
+//! Reading files: with as few system calls as possible, since each launch reads several; and, for
+//! files from outside, with a size limit and without blocking.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read};
@@ -16,7 +16,7 @@ use super::limits::Limit;
 use super::{canonicalize, open, optional, read_link};
 use crate::report::Failure;
 
-/// The whole content of a file of any kind, which is trusted to be no longer than memory.
+/// Reads a file of any kind as a whole. The caller trusts that it fits into memory.
 pub fn read(path: &Path) -> Result<Vec<u8>> {
     let mut content = Vec::new();
     open(path)?
@@ -25,18 +25,17 @@ pub fn read(path: &Path) -> Result<Vec<u8>> {
     Ok(content)
 }
 
-/// The whole text of a regular file that comes from outside, of which nobody knows how long it is,
-/// or what.
+/// Reads a regular file from outside, whose size and kind are unknown, as a whole.
 ///
 /// # Errors
-/// It is no regular file, or longer than its limit; it cannot be read.
+/// It is not a regular file, it exceeds its limit, or it cannot be read.
 pub fn read_text(path: &Path, limit: Limit) -> Result<Vec<u8>> {
     read_to_limit(open_regular(path)?, path, limit)
 }
 
-/// The same for a text that is named on the command line: what the process was given as an open
-/// file, as `/dev/stdin` and `<(command)` of a shell are, is read whatever its kind, and a named
-/// pipe as long as somebody writes to it.
+/// Like [`read_text`], for a file named on the command line. A file that the process inherited as
+/// an open descriptor, such as `/dev/stdin` or `<(command)` of a shell, is read whatever its kind,
+/// and a named pipe until its writers close it.
 ///
 /// # Errors
 /// Those of [`read_text`].
@@ -50,29 +49,30 @@ pub fn read_named_text(path: &Path, limit: Limit) -> Result<Vec<u8>> {
     let file = open_without_waiting(path)?;
     let metadata = file
         .metadata()
-        .with_context(|| format!("cannot look at `{}`", path.display()))?;
+        .with_context(|| format!("cannot inspect `{}`", path.display()))?;
     if metadata.file_type().is_fifo() {
-        return read_pipe(&file, path, limit, PATIENCE);
+        return read_pipe(&file, path, limit, PIPE_TIMEOUT);
     }
     check_kind(&metadata, path)?;
     read_to_limit(file, path, limit)
 }
 
-/// For how many seconds nobody may write to a named pipe.
-const PATIENCE: u16 = 30;
+/// The number of seconds without data after which reading a named pipe fails.
+const PIPE_TIMEOUT: u16 = 30;
 
-fn read_pipe(mut file: &File, path: &Path, limit: Limit, patience: u16) -> Result<Vec<u8>> {
+fn read_pipe(mut file: &File, path: &Path, limit: Limit, seconds: u16) -> Result<Vec<u8>> {
     let cannot = || format!("cannot read `{}`", path.display());
     let mut content = Vec::new();
     let mut chunk = vec![0; BEGINNING];
     loop {
-        let timeout = PollTimeout::try_from(u32::from(patience) * 1000).unwrap_or(PollTimeout::MAX);
+        // Wait for data or for the writers to close the pipe.
+        let timeout = PollTimeout::try_from(u32::from(seconds) * 1000).unwrap_or(PollTimeout::MAX);
         match poll(&mut [PollFd::new(file.as_fd(), PollFlags::POLLIN)], timeout) {
             Err(Errno::EINTR) => continue,
             Err(errno) => return Err(std::io::Error::from(errno)).with_context(cannot),
             Ok(0) => {
                 let why = format!(
-                    "it is a named pipe, and nobody has written to it for {patience} seconds"
+                    "it is a named pipe, and no process has written to it for {seconds} seconds"
                 );
                 return Err(Failure::new(cannot()).because(why).into());
             }
@@ -92,35 +92,35 @@ fn read_pipe(mut file: &File, path: &Path, limit: Limit, patience: u16) -> Resul
     }
 }
 
-/// Opens a regular file, without waiting for anybody who might write to it, were it a pipe.
+/// Opens a regular file. If it is a named pipe instead, the call does not wait for a writer.
 ///
 /// # Errors
-/// It is none.
+/// It is not a regular file.
 pub fn open_regular(path: &Path) -> Result<File> {
     let file = open_without_waiting(path)?;
     check_kind(
         &file
             .metadata()
-            .with_context(|| format!("cannot look at `{}`", path.display()))?,
+            .with_context(|| format!("cannot inspect `{}`", path.display()))?,
         path,
     )?;
     Ok(file)
 }
 
-/// Opens a file that is thought to be a regular one. A pipe in its place is not waited for, and no
-/// read of it waits either.
+/// Opens a file that is expected to be regular. If it is a named pipe, neither this call nor a read
+/// of the file blocks.
 pub fn open_without_waiting(path: &Path) -> Result<File> {
     try_open(path).with_context(|| format!("cannot open `{}`", path.display()))
 }
 
-/// The same, with what the system says of the file; none where there is none.
+/// Like [`open_without_waiting`], and also returns the file's metadata; none if it does not exist.
 pub fn open_if_there(path: &Path) -> Result<Option<(File, std::fs::Metadata)>> {
     let opened =
         optional(try_open(path)).with_context(|| format!("cannot open `{}`", path.display()));
     let Some(file) = opened? else { return Ok(None) };
     let metadata = file
         .metadata()
-        .with_context(|| format!("cannot look at `{}`", path.display()))?;
+        .with_context(|| format!("cannot inspect `{}`", path.display()))?;
     Ok(Some((file, metadata)))
 }
 
@@ -131,7 +131,8 @@ fn try_open(path: &Path) -> std::io::Result<File> {
         .open(path)
 }
 
-/// `/dev/null` is as good as an empty file: a link to it says that there is nothing.
+/// Rejects everything but regular files and `/dev/null`, which counts as an empty file: a link to
+/// it disables a file.
 fn check_kind(metadata: &std::fs::Metadata, path: &Path) -> Result<()> {
     let what = match metadata.file_type() {
         kind if kind.is_file()
@@ -164,11 +165,11 @@ fn read_to_limit(file: File, path: &Path, limit: Limit) -> Result<Vec<u8>> {
     }
 }
 
-/// The whole content of a regular file that is read on the way to `execve`: where it is short, with
-/// two system calls.
+/// Reads a regular file as a whole shortly before `execve`: a short file takes two system calls.
 ///
 /// # Errors
-/// Those of [`read_text`]. What is no regular file is noticed where it is more than short.
+/// Those of [`read_text`]. A file that is not regular is noticed only if it is longer than
+/// [`BEGINNING`].
 pub fn read_before_exec(path: &Path, limit: Limit) -> Result<Vec<u8>> {
     let mut file = open_without_waiting(path)?;
     let beginning = read_beginning(&mut file, path)?;
@@ -177,7 +178,7 @@ pub fn read_before_exec(path: &Path, limit: Limit) -> Result<Vec<u8>> {
     Ok(content)
 }
 
-/// What [`read_beginning`] gave, and the rest of the file. `path` is for the error.
+/// Appends the rest of a file to what [`read_beginning`] returned. `path` is for the error.
 pub fn read_rest(
     file: &mut File,
     beginning: Vec<u8>,
@@ -190,14 +191,14 @@ pub fn read_rest(
     }
     let metadata = file
         .metadata()
-        .with_context(|| format!("cannot look at `{}`", path.display()))?;
+        .with_context(|| format!("cannot inspect `{}`", path.display()))?;
     check_kind(&metadata, path)?;
     if metadata.len() > limit.bytes {
         return Err(limit.refusal(path).into());
     }
     let mut length = content.len();
-    // A byte more than there is: what is read short of that is the end, and the system need not be
-    // asked once more.
+    // One byte more than the file's size: a read that leaves it empty is the end of the file, and
+    // saves the call that would confirm it.
     content.resize(
         usize::try_from(metadata.len()).unwrap_or(0).max(length) + 1,
         0,
@@ -211,7 +212,7 @@ pub fn read_rest(
                     content.truncate(length);
                     return Ok(content);
                 }
-                // It grows, or its size is not known, as in `/proc`.
+                // The file grows, or its size is unknown, as in `/proc`.
                 if length as u64 > limit.bytes {
                     return Err(limit.refusal(path).into());
                 }
@@ -221,12 +222,11 @@ pub fn read_rest(
     }
 }
 
-/// How many bytes [`read_beginning`] reads.
+/// The number of bytes that [`read_beginning`] reads.
 pub const BEGINNING: usize = 8 * 1024;
 
-/// The first [`BEGINNING`] bytes of a regular file that was just opened, or all of it where it is
-/// shorter: with one system call, since a short read of a regular file is its end. `path` is for
-/// the error.
+/// Reads the first [`BEGINNING`] bytes of a regular file that was just opened, or all of a shorter
+/// one, with one system call: a short read of a regular file is its end. `path` is for the error.
 pub fn read_beginning(file: &mut File, path: &Path) -> Result<Vec<u8>> {
     let mut content = vec![0; BEGINNING];
     let length = loop {
@@ -239,8 +239,8 @@ pub fn read_beginning(file: &mut File, path: &Path) -> Result<Vec<u8>> {
     Ok(content)
 }
 
-/// The real path of an open file, with one question to the system where `/proc` is mounted. `path`
-/// is how it was opened.
+/// Returns the real path of an open file, with one system call if `/proc` is mounted. `path` is the
+/// path by which it was opened.
 pub fn real_path(file: &File, path: &Path) -> Result<PathBuf> {
     match read_link(Path::new(&format!("/proc/self/fd/{}", file.as_raw_fd()))) {
         Ok(real) if real.is_absolute() => Ok(real),
@@ -248,7 +248,7 @@ pub fn real_path(file: &File, path: &Path) -> Result<PathBuf> {
     }
 }
 
-/// Leaves an open file to `execve`, which closes it, and spares a call.
+/// Leaves an open file to `execve`, which closes it. This saves a system call.
 pub fn leave_open(file: File) {
     let _ = file.into_raw_fd();
 }
@@ -258,7 +258,7 @@ mod tests {
     use super::super::{create_dir, limits, write_new};
     use super::*;
 
-    /// What is said of a text with this limit, by each of the ways to read it.
+    /// Reads the text with this limit by each function; errors as one line.
     fn read_each_way(path: &Path, limit: Limit) -> [Result<usize, String>; 2] {
         [read_text(path, limit), read_before_exec(path, limit)].map(|read| {
             read.map(|text| text.len())
@@ -286,7 +286,7 @@ mod tests {
             assert_eq!(read_each_way(&path, limit), [Ok(length), Ok(length)]);
         }
         let why = format!(
-            "cannot read `{}`: it is longer than a file of settings may be: 1 MiB",
+            "cannot read `{}`: it is larger than the limit for a settings file: 1 MiB",
             path.display()
         );
         for length in [longest + 1, longest * 5000] {
@@ -304,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_regular_file_is_refused_at_once() {
+    fn a_file_that_is_not_regular_is_rejected_at_once() {
         let directory = tempfile::tempdir().unwrap();
         let (pipe, inner) = (
             directory.path().join("pipe"),
@@ -333,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_process_was_given_is_read_whatever_it_is() {
+    fn an_inherited_descriptor_is_read_whatever_its_kind() {
         use std::io::Write;
         let (read, write) = nix::unistd::pipe().unwrap();
         File::from(write).write_all(b"text").unwrap();
@@ -350,7 +350,7 @@ mod tests {
     }
 
     #[test]
-    fn a_named_pipe_is_read_as_long_as_somebody_writes_to_it() {
+    fn a_named_pipe_is_read_until_its_writers_close_it() {
         use std::io::Write;
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("pipe");
@@ -363,7 +363,7 @@ mod tests {
         )
         .unwrap_err();
         let why = format!(
-            "cannot read `{}`: it is a named pipe, and nobody has written to it for 0 seconds",
+            "cannot read `{}`: it is a named pipe, and no process has written to it for 0 seconds",
             path.display()
         );
         assert_eq!(crate::report::one_line(&quiet), why);

@@ -1,4 +1,4 @@
-//! Read-only directories on the way to their removal.
+//! Making read-only directories removable.
 
 use std::path::Path;
 
@@ -6,13 +6,14 @@ use anyhow::Result;
 
 use super::{link_metadata, list, mode, set_mode};
 
-/// What the owner of a directory needs to remove what is in it.
+/// The permission bits that an owner needs to remove a directory's entries.
 const OWNER_CHANGES: u32 = 0o700;
 
-/// Lets the owner change each directory at and below `path`. Links are not followed.
+/// Gives the owner write permission to each directory at and below `path`. It does not follow
+/// links.
 ///
 /// # Errors
-/// One of them is another user's, or cannot be read.
+/// A directory belongs to another user, or cannot be read.
 pub(super) fn make_removable(path: &Path) -> Result<()> {
     let Some(found) = link_metadata(path)? else {
         return Ok(());
@@ -35,7 +36,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn read_only_directories_can_be_removed_and_what_links_lead_to_stays() {
+    fn read_only_directories_can_be_removed_and_link_targets_stay() {
         let directory = tempfile::tempdir().unwrap();
         let [tree, other] = ["tree", "other"].map(|name| directory.path().join(name));
         create_dir_all(&tree.join("a/b"), 0o755).unwrap();
@@ -50,7 +51,7 @@ mod tests {
         ] {
             set_mode(path, bits).unwrap();
         }
-        // The superuser's removal is never refused; so what it rests on is looked at by itself.
+        // The superuser can always remove files, so the test also checks the permission bits.
         make_removable(&tree).unwrap();
         let mode_of = |path: &Path| mode(&link_metadata(path).unwrap().unwrap());
         assert_eq!(

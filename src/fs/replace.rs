@@ -1,5 +1,5 @@
-//! Giving a file its content in one step: a reader sees the old file or the new one, and a failure
-//! leaves the old one.
+//! Writing a file atomically: a reader sees the old file or the new one, and a failure leaves the
+//! old one.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -15,10 +15,10 @@ use super::{
     symlink,
 };
 
-/// How the names of files begin that [`write_atomically`] has not given their names yet.
+/// The prefix of the temporary names that [`write_atomically`] uses.
 pub const UNFINISHED: &str = ".new-";
 
-/// Gives `path` this content. Readable by its owner alone.
+/// Writes a file atomically. Only its owner can read it.
 pub fn write_atomically(path: &Path, content: &[u8]) -> Result<()> {
     let write = || {
         let mut file = tempfile::Builder::new()
@@ -31,32 +31,32 @@ pub fn write_atomically(path: &Path, content: &[u8]) -> Result<()> {
     write().with_context(|| format!("cannot write `{}`", path.display()))
 }
 
-/// Gives `path` this content and these permission bits, whatever the umask, among files of a user:
-/// what a killed process has left is taken up by the next that writes the same file, so that
-/// nothing gathers there. After a power cut too it is the old file or the new one.
+/// Writes a file of a user atomically, with exactly these permission bits whatever the umask. The
+/// next writer of the same file reuses the temporary file that a killed process has left, so that
+/// none accumulate. After a power failure, the file is still the old one or the new one.
 pub fn replace(path: &Path, content: &[u8], mode: u32) -> Result<()> {
     replace_by(path, mode, |file| Ok(file.write_all(content)?))
 }
 
-/// Gives a file of somebody's this content in one step. Permission bits and, as far as the caller
-/// may, the owner stay; other names of the file keep the old content.
+/// Rewrites a file of a user atomically. It keeps the permission bits and, if the caller is allowed
+/// to set it, the owner; hard links to the file keep the old content.
 pub fn rewrite(path: &Path, content: &[u8]) -> Result<()> {
     let before = path
         .metadata()
-        .with_context(|| format!("cannot look at `{}`", path.display()))?;
+        .with_context(|| format!("cannot inspect `{}`", path.display()))?;
     replace_by(path, mode(&before), |file| {
         file.write_all(content)?;
         let now = file.metadata()?;
         if (before.uid(), before.gid()) != (now.uid(), now.gid()) {
-            // Only the superuser can; of others the file is theirs from now on.
+            // Only the superuser can; otherwise the file belongs to the caller from now on.
             let _ = fchown(file, Some(before.uid()), Some(before.gid()));
         }
         Ok(())
     })
 }
 
-/// The same for content that is written piece by piece: `write` gets an empty file beside the old
-/// one, which takes its name.
+/// Like [`replace`], for content that is written piece by piece: `write` gets an empty file next to
+/// the old one, which is then renamed.
 pub fn replace_by(
     path: &Path,
     mode: u32,
@@ -78,8 +78,8 @@ pub fn replace_by(
     written.with_context(|| format!("cannot write `{}`", path.display()))
 }
 
-/// Puts a symbolic link that says `target` in the place of a file or link, in one step. What a
-/// killed process has left is taken up. Of many who do so at once each has its turn.
+/// Replaces a file or link by a symbolic link with this target, atomically. It reuses the temporary
+/// link that a killed process has left. Concurrent callers take turns.
 pub fn replace_link(target: &Path, path: &Path) -> Result<()> {
     let staged = staged_name(path);
     let put = || {
@@ -89,7 +89,7 @@ pub fn replace_link(target: &Path, path: &Path) -> Result<()> {
     };
     loop {
         match put() {
-            // Somebody else has taken the staged link, or put another there.
+            // Another process has renamed the staged link, or created another.
             Err(error)
                 if is_already_exists(&error)
                     || is_not_found(&error) && path.parent().is_some_and(super::exists) => {}
@@ -98,7 +98,7 @@ pub fn replace_link(target: &Path, path: &Path) -> Result<()> {
     }
 }
 
-/// `.NAME.new` beside `NAME`.
+/// Returns `.NAME.new` next to `NAME`.
 fn staged_name(path: &Path) -> PathBuf {
     let mut name = OsString::from(".");
     name.push(path.file_name().unwrap_or_default());
@@ -106,8 +106,8 @@ fn staged_name(path: &Path) -> PathBuf {
     path.with_file_name(name)
 }
 
-/// Opens and locks the file of this name, which is made where it is missing: of all who write, one
-/// does so at a time.
+/// Opens and locks the file of this name, and creates it if it is missing: concurrent writers take
+/// turns.
 fn open_staged(path: &Path) -> Result<File> {
     loop {
         let file = File::options()
@@ -118,7 +118,7 @@ fn open_staged(path: &Path) -> Result<File> {
             .custom_flags((OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK).bits())
             .open(path)?;
         lock_exclusive(&file);
-        // Who was waited for has given it its name.
+        // If the previous holder of the lock has renamed the file, another is needed.
         if is_at(&file, path)? {
             return Ok(file);
         }
@@ -131,7 +131,7 @@ mod tests {
     use crate::fs;
 
     #[test]
-    fn what_a_killed_process_has_left_is_taken_up() {
+    fn a_temporary_file_of_a_killed_process_is_reused() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("lock.toml");
         fs::write_new(
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_takes_the_place_of_a_link_though_one_was_left() {
+    fn a_link_replaces_a_link_even_if_a_temporary_one_was_left() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("x");
         for name in [&path, &directory.path().join(".x.new")] {
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn of_many_who_write_each_writes_a_whole_file() {
+    fn concurrent_writers_each_write_a_whole_file() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("x");
         let write =
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn of_many_who_put_a_link_each_puts_one() {
+    fn concurrent_link_replacements_all_succeed() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("x");
         let put = |target: usize| {

@@ -1,30 +1,30 @@
-//! A checksum inside a JSON file of our own making: a flipped bit may leave text that can be read,
-//! and says something else.
+//! A checksum inside a JSON state file: a flipped bit may leave valid JSON with a different
+//! meaning.
 //!
-//! It is the first member of the object, `{"crc32":"89abcdef",`, over all that follows it. So the
-//! file stays JSON, and whoever knows nothing of checksums reads it as before.
+//! It is the first member of the object, `{"crc32":"89abcdef",`, and covers everything after it. So
+//! the file stays JSON, and readers that do not know the checksum still work.
 
-/// How a sealed object begins.
+/// The beginning of a sealed object.
 const START: &[u8] = b"{\"crc32\":\"";
-/// How many hexadecimal digits follow.
+/// The number of hexadecimal digits that follow.
 const DIGITS: usize = 8;
-/// What stands between the digits and the rest.
+/// The separator between the digits and the rest.
 const END: &[u8] = b"\",";
-/// The length of all that stands before the rest.
+/// The length of everything before the rest.
 const LENGTH: usize = START.len() + DIGITS + END.len();
 
-/// What is found in a file that may be sealed.
+/// The content of a file that may be sealed.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Content<'a> {
-    /// The JSON text under a seal that is right.
+    /// The JSON text of a file with a correct checksum.
     Sealed(&'a [u8]),
-    /// A text without a seal, as older versions and other programs write it.
+    /// A text without a checksum, which older versions and other programs write.
     Unsealed(&'a [u8]),
-    /// A text under the seal of another one.
+    /// A text whose checksum does not match.
     Damaged,
 }
 
-/// Seals a JSON object that has members.
+/// Adds a checksum to a JSON object that has members.
 #[must_use]
 pub fn seal(json: &[u8]) -> Vec<u8> {
     let rest = json.get(1..).unwrap_or_default();
@@ -32,7 +32,7 @@ pub fn seal(json: &[u8]) -> Vec<u8> {
     [START, checksum.as_bytes(), END, rest].concat()
 }
 
-/// Looks at the seal of a text, and takes it off, in place.
+/// Checks the checksum of a text, and removes it in place.
 pub(super) fn unseal(content: &mut [u8]) -> Content<'_> {
     let Some((seal, rest)) = content
         .split_at_checked(LENGTH)
@@ -71,7 +71,7 @@ mod tests {
                 Content::Unsealed(_) => assert_eq!(
                     damaged[START.len()..],
                     sealed[START.len()..],
-                    "bit {bit}: only the mark"
+                    "bit {bit}: only the marker"
                 ),
                 // A digit of the checksum may be a capital.
                 Content::Sealed(text) => assert_eq!(text, json, "bit {bit}"),

@@ -1,5 +1,6 @@
-//! Directories that are made aside and take their place as a whole: who looks sees the old one, the
-//! new one, or, where the file system cannot exchange two names, for a moment none.
+//! Directories that are built under a temporary name and then replace an existing one as a whole: a
+//! reader sees the old one, the new one, or, if the file system cannot exchange two names, none for
+//! a moment.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -15,25 +16,25 @@ use super::{
     remove_any, remove_dir_all, rename, set_mode, sync, sync_file_system,
 };
 
-/// A directory `.NAME.vpython-new` that is to become `NAME`. It is removed with all in it unless it
-/// gets there. Of all who make the same one, one does so at a time, and what a killed process has
-/// left is taken out of the way.
+/// A directory `.NAME.vpython-new` that is to become `NAME`. Dropping it before
+/// [`StagedDir::place`] removes it. Processes that build the same directory take turns, and remove
+/// what a killed process has left.
 #[derive(Debug)]
 pub struct StagedDir {
     path: PathBuf,
     place: PathBuf,
-    /// Open and locked, whatever it is called.
+    /// Open and locked, even after the rename.
     _lock: File,
     is_placed: bool,
 }
 
 impl StagedDir {
-    /// Makes the empty directory beside `place`, and the directories that this is in.
+    /// Creates the empty directory next to `place`, and its missing parents.
     ///
     /// # Errors
-    /// It cannot be made, or something else has its name.
+    /// It cannot be created, or something else has its name.
     pub fn beside(place: &Path) -> Result<Self> {
-        Self::stage(place).with_context(|| format!("cannot make `{}`", place.display()))
+        Self::stage(place).with_context(|| format!("cannot create `{}`", place.display()))
     }
 
     fn stage(place: &Path) -> Result<Self> {
@@ -53,29 +54,30 @@ impl StagedDir {
         Ok(staged)
     }
 
-    /// Whether one is there, of a process that makes it now or has left it.
+    /// Returns whether a staged directory for `place` exists, of a running or a killed process.
     #[must_use]
     pub fn is_beside(place: &Path) -> bool {
         super::exists(&beside(place, "new"))
     }
 
-    /// Where it is now.
+    /// Returns its temporary path.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Puts it, written to the disk, into its place, and removes what was there.
+    /// Syncs it to disk, moves it into place, and removes the directory that was there.
     ///
     /// # Errors
-    /// What is there cannot be replaced; it stays.
+    /// The existing directory cannot be replaced; it stays.
     pub fn place(mut self) -> Result<()> {
         sync_file_system(&self.path)?;
-        let cannot = || format!("cannot put `{}` into its place", self.place.display());
+        let cannot = || format!("cannot move `{}` into place", self.place.display());
         if link_metadata(&self.place)?.is_none() {
             rename(&self.path, &self.place).with_context(cannot)?;
         } else {
-            // Under its next name it is nobody's to make something of, until it is gone.
+            // Lock the old directory, so that no process can stage into it under its new name until
+            // it is removed.
             let old = open(&self.place)?;
             lock_exclusive(&old);
             let old = self.exchange().with_context(cannot)?;
@@ -86,7 +88,7 @@ impl StagedDir {
         sync(self.place.parent().unwrap_or(Path::new("/")))
     }
 
-    /// Gives the path that the old directory has now.
+    /// Exchanges the two directories. Returns the new path of the old one.
     fn exchange(&self) -> Result<PathBuf> {
         match renameat2(
             AT_FDCWD,
@@ -100,7 +102,7 @@ impl StagedDir {
                 let old = beside(&self.place, "old");
                 remove_dir_all(&old)?;
                 rename(&self.place, &old)?;
-                // What was there goes back, rather than to leave nothing.
+                // On failure, the old directory is moved back.
                 rename(&self.path, &self.place).inspect_err(|_| drop(rename(&old, &self.place)))?;
                 Ok(old)
             }
@@ -117,7 +119,7 @@ impl Drop for StagedDir {
     }
 }
 
-/// Makes a directory or takes one that is there, and locks it.
+/// Creates a directory or opens an existing one, and locks it.
 fn lock_directory(path: &Path) -> Result<File> {
     loop {
         create_dir(path, 0o755)?;
@@ -127,7 +129,7 @@ fn lock_directory(path: &Path) -> Result<File> {
         let is_ours = found.is_dir() && found.uid() == nix::unistd::geteuid().as_raw();
         ensure!(
             is_ours,
-            "`{}` is in the way: it is not a directory of yours",
+            "`{}` is in the way: it is not a directory that you own",
             path.display()
         );
         let directory = match open(path) {
@@ -135,7 +137,7 @@ fn lock_directory(path: &Path) -> Result<File> {
             directory => directory?,
         };
         lock_exclusive(&directory);
-        // Who was waited for has given it its name, or has removed it.
+        // If the previous holder of the lock has renamed or removed it, try again.
         if link_metadata(path)?.is_some_and(|now| {
             directory
                 .metadata()
@@ -146,7 +148,7 @@ fn lock_directory(path: &Path) -> Result<File> {
     }
 }
 
-/// `.NAME.vpython-WHAT` beside `NAME`.
+/// Returns `.NAME.vpython-WHAT` next to `NAME`.
 fn beside(place: &Path, what: &str) -> PathBuf {
     let mut name = OsString::from(".");
     name.push(place.file_name().unwrap_or_default());
@@ -160,7 +162,7 @@ mod tests {
     use crate::fs;
 
     #[test]
-    fn a_directory_takes_the_place_of_none_and_of_another() {
+    fn a_directory_is_placed_with_and_without_an_existing_one() {
         let directory = tempfile::tempdir().unwrap();
         let place = directory.path().join("deep/env");
         for text in ["one", "two"] {
@@ -173,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_placed_goes_and_what_was_left_is_cleared() {
+    fn an_unplaced_directory_is_removed_and_leftovers_are_cleared() {
         let directory = tempfile::tempdir().unwrap();
         let place = directory.path().join("env");
         fs::create_dir_all(&directory.path().join(".env.vpython-new/bin"), 0o755).unwrap();
@@ -184,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn of_many_who_make_it_each_makes_a_whole_one() {
+    fn concurrent_builders_each_make_a_whole_directory() {
         let directory = tempfile::tempdir().unwrap();
         let place = directory.path().join("env");
         let make = |number: usize| {

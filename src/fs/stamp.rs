@@ -1,4 +1,4 @@
-//! Stamps: what tells, for the price of one look, that something is what it was.
+//! Stamps: metadata that shows, for the price of one `stat`, whether a file has changed.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -7,27 +7,27 @@ use serde::{Deserialize, Serialize};
 
 use super::metadata;
 
-/// What tells that a file or directory is still the one that was looked at.
+/// Metadata that identifies a version of a file or directory.
 ///
-/// Following links, so that it is the content's stamp and not the link's. A change in place, a
-/// replacement and a change of what a directory lists each alter at least one of these.
+/// It describes the target of a link, not the link. A change in place, a replacement, and a change
+/// of a directory's entries each alter at least one of these fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Stamp {
     /// The device that holds it.
     pub device: u64,
-    /// Its number on that device.
+    /// Its inode number.
     pub inode: u64,
     /// Its kind and permission bits.
     pub mode: u32,
     /// Its size in bytes.
     pub size: u64,
-    /// When its content was last changed, in nanoseconds since 1970; of a directory, when anything
-    /// about it was.
+    /// Its modification time, in nanoseconds since 1970; for a directory, its change time
+    /// (`ctime`).
     pub modified: i128,
 }
 
 impl Stamp {
-    /// The stamp of what stands at `path`; none where nothing does, or where it cannot be seen.
+    /// Returns the stamp of the file at `path`; none if it does not exist or is not accessible.
     #[must_use]
     pub fn of(path: &Path) -> Option<Self> {
         metadata(path)
@@ -39,8 +39,8 @@ impl Stamp {
 
 impl From<&std::fs::Metadata> for Stamp {
     fn from(metadata: &std::fs::Metadata) -> Self {
-        // A directory's time is put back by who copies or unpacks into it; that of the last change
-        // of any kind nobody can set.
+        // Tools that copy or unpack into a directory restore its `mtime`; no tool can set its
+        // `ctime`.
         let changed = (metadata.ctime(), metadata.ctime_nsec());
         let (seconds, nanoseconds) = if metadata.is_dir() {
             changed
@@ -57,18 +57,18 @@ impl From<&std::fs::Metadata> for Stamp {
     }
 }
 
-/// A path and what stood there; no stamp where nothing did.
+/// A path and the stamp of the file there; no stamp if there was none.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stamped {
     /// The absolute path.
     #[serde(with = "crate::fs::path_text")]
     pub path: PathBuf,
-    /// What stood there.
+    /// The stamp of the file there.
     pub stamp: Option<Stamp>,
 }
 
 impl Stamped {
-    /// Looks at `path`.
+    /// Takes the stamp of the file at `path`.
     #[must_use]
     pub fn look(path: impl Into<PathBuf>) -> Self {
         let path = path.into();
@@ -78,7 +78,7 @@ impl Stamped {
         }
     }
 
-    /// Whether what stands there now is what stood there then.
+    /// Returns whether the file there is unchanged.
     #[must_use]
     pub fn holds(&self) -> bool {
         Stamp::of(&self.path) == self.stamp

@@ -1,5 +1,5 @@
-//! Files of our own making, which somebody else may have put something in the place of: no link is
-//! followed, no pipe waited for, and no device read.
+//! State files that vpython itself writes. Another user may have replaced one by something else:
+//! these functions follow no link, wait for no pipe and read no device.
 
 use std::fs::File;
 use std::os::unix::fs::OpenOptionsExt;
@@ -18,8 +18,7 @@ use super::{
     remove_dir_all, write_atomically,
 };
 
-/// Opens a file of our own making: no link is followed, and a pipe that was put in its place is not
-/// waited for.
+/// Opens a state file. It does not follow a link, and does not wait for a pipe in its place.
 fn open_own(path: &Path) -> std::io::Result<File> {
     let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
     File::options()
@@ -28,8 +27,8 @@ fn open_own(path: &Path) -> std::io::Result<File> {
         .open(path)
 }
 
-/// Whether opening failed because something else than a file stands there: a link, or a device or
-/// socket that nobody can open.
+/// Returns whether opening failed because something other than a file is there: a link, or a device
+/// or socket that cannot be opened.
 fn is_something_else(error: &std::io::Error) -> bool {
     let codes = [Errno::ELOOP, Errno::ENXIO, Errno::ENODEV];
     codes
@@ -37,8 +36,8 @@ fn is_something_else(error: &std::io::Error) -> bool {
         .any(|errno| error.raw_os_error() == Some(*errno as i32))
 }
 
-/// Opens a file of our own making for reading; none where there is none, or a link or device that
-/// somebody has put there.
+/// Opens a state file for reading; none if it does not exist, or if a link or device is in its
+/// place.
 pub fn open_optional(path: &Path) -> Result<Option<File>> {
     let opened = match open_own(path) {
         Err(error) if is_something_else(&error) => Ok(None),
@@ -47,7 +46,7 @@ pub fn open_optional(path: &Path) -> Result<Option<File>> {
     opened.with_context(|| format!("cannot open `{}`", path.display()))
 }
 
-/// The same, but what the process becomes has the file open too.
+/// Like [`open_optional`], but the file stays open across `execve`.
 pub fn open_across_exec(path: &Path) -> Result<Option<File>> {
     let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
     match nix::fcntl::open(path, flags, nix::sys::stat::Mode::empty()) {
@@ -60,9 +59,9 @@ pub fn open_across_exec(path: &Path) -> Result<Option<File>> {
     }
 }
 
-/// Opens a file for reading and writing, and makes it, readable by its owner alone, where it is
-/// missing. Its content stays. What is no file is removed first: nobody but us puts something at
-/// such a path, and all who come later would stumble over it.
+/// Opens a state file for reading and writing, and creates it, accessible only to its owner, if it
+/// is missing. Its content stays. Anything other than a file is removed first: only vpython uses
+/// such a path, and every later process would fail on it.
 pub fn open_or_create(path: &Path) -> Result<File> {
     let open = || {
         let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
@@ -80,7 +79,7 @@ pub fn open_or_create(path: &Path) -> Result<File> {
     };
     match open() {
         Ok(file) if file.metadata().is_ok_and(|metadata| metadata.is_file()) => Ok(file),
-        // A file by now, or one that cannot be opened.
+        // It is a file by now, or cannot be opened.
         Err(error) if !is_odd(path)? => Err(error),
         _ => {
             remove_odd(path)?;
@@ -89,13 +88,13 @@ pub fn open_or_create(path: &Path) -> Result<File> {
     }
 }
 
-/// Whether something that is no file stands at `path`.
+/// Returns whether something other than a file is at `path`.
 fn is_odd(path: &Path) -> Result<bool> {
     Ok(link_metadata(path)?.is_some_and(|metadata| !metadata.is_file()))
 }
 
-/// Removes what is no file. Of all who find it one does so at a time, lest a later one remove the
-/// file that an earlier one has made.
+/// Removes anything other than a file. Processes take turns, so that a later one does not remove
+/// the file that an earlier one has created.
 fn remove_odd(path: &Path) -> Result<()> {
     let directory = open(path.parent().unwrap_or(Path::new("/")))?;
     lock_exclusive(&directory);
@@ -106,16 +105,16 @@ fn remove_odd(path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The content of an open file of our own making.
+/// Reads an open state file.
 ///
 /// # Errors
-/// It cannot be read, or is no file and more than short: a device may have no end.
+/// It cannot be read, or it is longer than a short file and not regular: a device may have no end.
 fn read_open(file: &mut File, path: &Path) -> Result<Vec<u8>> {
     let beginning = read_beginning(file, path)?;
     read_rest(file, beginning, path, limits::STATE)
 }
 
-/// The content of a file of our own making; none where there is none.
+/// Reads a state file; none if it does not exist.
 fn look_for_content(path: &Path) -> Result<Option<Vec<u8>>> {
     let Some(mut file) = open_optional(path)? else {
         return Ok(None);
@@ -123,35 +122,34 @@ fn look_for_content(path: &Path) -> Result<Option<Vec<u8>>> {
     read_open(&mut file, path).map(Some)
 }
 
-/// The value in a JSON text that is sealed, or never was.
+/// Parses a JSON text with or without a checksum.
 fn parse<T: DeserializeOwned>(mut content: Vec<u8>) -> Result<T> {
     match unseal(&mut content) {
         Content::Sealed(json) | Content::Unsealed(json) => Ok(serde_json::from_slice(json)?),
-        Content::Damaged => bail!("its checksum is another"),
+        Content::Damaged => bail!("its checksum does not match"),
     }
 }
 
-/// Reads a JSON file of our own making that has to be there.
+/// Reads a JSON state file that must exist.
 ///
 /// # Errors
-/// It is not there, or not what was written.
+/// It does not exist, or is not what was written.
 pub fn read_own_json<T: DeserializeOwned>(path: &Path) -> Result<T> {
     let content =
-        look_for_content(path)?.with_context(|| format!("there is no `{}`", path.display()))?;
+        look_for_content(path)?.with_context(|| format!("`{}` does not exist", path.display()))?;
     parse(content).with_context(|| format!("cannot read `{}`", path.display()))
 }
 
-/// Reads a JSON file of our own making, which can be made again. Whatever is wrong with it, there
-/// is none.
+/// Reads a JSON state file that can be recreated; none whatever is wrong with it.
 #[must_use]
 pub fn read_json<T: DeserializeOwned>(path: &Path) -> Option<T> {
     parse(look_for_content(path).ok()??).ok()
 }
 
-/// Reads a JSON file of our own making; none where there is none, or it is not what it should be.
+/// Reads a JSON state file; none if it does not exist or is invalid.
 ///
 /// # Errors
-/// Nobody can tell what is there, for a reason that lies in the system.
+/// An I/O failure prevents finding out whether it exists.
 pub fn look_for_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
     match look_for_content(path) {
         Err(error) if is_io_failure(&error) => Err(error),
@@ -162,13 +160,13 @@ pub fn look_for_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
     }
 }
 
-/// Reads a memo, which decides what is not looked at again: one without a right checksum is none.
+/// Reads a memo, which decides what a launch does not check again; none without a correct checksum.
 #[must_use]
 pub fn read_memo<T: DeserializeOwned>(path: &Path) -> Option<T> {
     parse_memo(look_for_content(path).ok()??)
 }
 
-/// The same on the way to `execve`.
+/// Like [`read_memo`], shortly before `execve`.
 #[must_use]
 pub fn read_memo_before_exec<T: DeserializeOwned>(path: &Path) -> Option<T> {
     let mut file = open_optional(path).ok()??;
@@ -184,8 +182,8 @@ fn parse_memo<T: DeserializeOwned>(mut content: Vec<u8>) -> Option<T> {
     }
 }
 
-/// Writes a memo: a value with members, as JSON with a checksum. A directory in its place goes,
-/// since nothing can be renamed onto it.
+/// Writes a memo: a JSON object with members, with a checksum. A directory in its place is removed
+/// first, since a file cannot be renamed onto it.
 pub fn write_memo<T: Serialize>(path: &Path, value: &T) -> Result<()> {
     let content = seal(&serde_json::to_vec(value)?);
     match write_atomically(path, &content) {
@@ -203,7 +201,7 @@ mod tests {
     use crate::fs;
 
     #[test]
-    fn what_is_no_file_gives_way_to_one() {
+    fn anything_other_than_a_file_is_replaced_by_one() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("x.lock");
         let puts: [&dyn Fn(); 4] = [
@@ -222,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn a_memo_has_its_checksum_and_takes_the_place_of_a_directory() {
+    fn a_memo_has_a_checksum_and_replaces_a_directory() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("memo.json");
         fs::create_dir_all(&path.join("below"), 0o755).unwrap();

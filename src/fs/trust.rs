@@ -1,10 +1,10 @@
-//! Whose files may decide what a launch does.
+//! Which users' files may influence a launch.
 //!
-//! In a directory that every user can write to, such as `/tmp`, anybody can put a spec, a lock, a
-//! wheel directory or an interpreter where vpython looks for one. What decides anything counts only
-//! if nobody else can have put it there: [`Trust`] is the one rule for all readers, and
-//! `tests/it/trust.rs` lists them. `vpython.conf` must in any directory be of a trusted user, since
-//! it speaks for all.
+//! In a directory that every user can write to, such as `/tmp`, any user can create a spec, a lock,
+//! a wheel directory or an interpreter where vpython looks for one. A file counts only if no
+//! untrusted user can have created it: [`Trust`] is the one rule for all readers, and
+//! `tests/it/trust.rs` lists them. `vpython.conf` must belong to a trusted user in any directory,
+//! since it applies to everyone.
 
 use std::fmt;
 use std::fs::Metadata;
@@ -13,12 +13,12 @@ use std::path::{Path, PathBuf};
 
 use super::{link_metadata, metadata};
 
-/// The permission of every user to write.
+/// The bit that lets every user write.
 const OTHERS_WRITE: u32 = 0o002;
-/// The permission of a group to write.
+/// The bit that lets the group write.
 const GROUP_WRITES: u32 = 0o020;
 
-/// The users whose files count wherever they are.
+/// The users whose files count in any directory.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Trust {
     users: Vec<u32>,
@@ -33,7 +33,7 @@ impl Trust {
         }
     }
 
-    /// Trusts another user too: the owner of a script that the caller runs, or of a spec that
+    /// Also trusts another user: the owner of a script that the caller runs, or of a spec that
     /// counts.
     #[must_use]
     pub fn and(mut self, user: u32) -> Self {
@@ -41,7 +41,7 @@ impl Trust {
         self
     }
 
-    /// Trusts the owner of a file too, if it is there.
+    /// Also trusts the owner of a file, if it exists.
     #[must_use]
     pub fn and_owner_of(self, path: &Path) -> Self {
         match metadata(path) {
@@ -50,14 +50,14 @@ impl Trust {
         }
     }
 
-    /// Whether the files of a user count wherever they are.
+    /// Returns whether the files of a user count in any directory.
     #[must_use]
     pub fn includes(&self, user: u32) -> bool {
         self.users.contains(&user)
     }
 
-    /// The user who may have planted `path`, which belongs to `owner`: one who is not trusted,
-    /// where every user can write to the directory of `path`.
+    /// Returns the user who may have planted `path`, which belongs to `owner`: an untrusted owner,
+    /// if every user can write to the directory of `path`.
     #[must_use]
     pub fn stranger(&self, path: &Path, owner: u32) -> Option<Stranger> {
         let directory = path.parent().unwrap_or(Path::new("/"));
@@ -69,9 +69,9 @@ impl Trust {
         })
     }
 
-    /// The user who may have planted `path`, or a directory or link on the way to it. `base` is the
-    /// directory that names `path`, whose own way is not judged again. What is not there was
-    /// planted by nobody.
+    /// Returns the user who may have planted `path`, or a directory or link on the way to it.
+    /// `base` is the directory that names `path`; its own ancestors are not checked again. A path
+    /// that does not exist was not planted.
     #[must_use]
     pub fn stranger_on_way(&self, path: &Path, base: &Path) -> Option<Stranger> {
         let on_way = path
@@ -82,16 +82,16 @@ impl Trust {
             .find_map(|(above, owner)| self.stranger(above, owner))
     }
 
-    /// Whose files within `directory` count: where other users or a group can write to it, those of
-    /// trusted users and of the owner of the directory. None where nobody else can write to it, so
-    /// that all files count.
+    /// Returns whose files within `directory` count: if other users or a group can write to it,
+    /// those of trusted users and of the directory's owner. None if no other user can write to it,
+    /// so that all files count.
     #[must_use]
     pub fn within(&self, directory: &Path) -> Option<Self> {
         is_writable(directory, OTHERS_WRITE | GROUP_WRITES)
             .then(|| self.clone().and_owner_of(directory))
     }
 
-    /// The owner of the file at `path`, if that user is not trusted.
+    /// Returns the owner of the file at `path` if that user is not trusted.
     #[must_use]
     pub fn other_owner(&self, path: &Path) -> Option<u32> {
         let owner = link_metadata(path).ok()??.uid();
@@ -99,13 +99,14 @@ impl Trust {
     }
 }
 
-/// Whether every user can write to a file or a directory.
+/// Returns whether every user can write to a file or directory.
 #[must_use]
 pub fn is_open_to_all(metadata: &Metadata) -> bool {
     metadata.mode() & OTHERS_WRITE != 0
 }
 
-/// Whether others can write to a directory. One that cannot be looked at is taken for such.
+/// Returns whether others can write to a directory. The answer is yes for a directory that cannot
+/// be inspected.
 fn is_writable(directory: &Path, by: u32) -> bool {
     metadata(directory)
         .ok()
@@ -113,19 +114,19 @@ fn is_writable(directory: &Path, by: u32) -> bool {
         .is_none_or(|metadata| metadata.mode() & by != 0)
 }
 
-/// What another user may have planted.
+/// A file that another user may have planted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stranger {
-    /// What that user owns.
+    /// The file, directory or link that the user owns.
     pub path: PathBuf,
     /// The user.
     pub owner: u32,
-    /// The directory that holds it, to which every user can write.
+    /// The directory that contains it, which every user can write to.
     pub directory: PathBuf,
 }
 
 impl fmt::Display for Stranger {
-    /// As a clause: `x` belongs to user 7, and every user can write to `y`.
+    /// Writes a clause: `x` belongs to user 7, and every user can write to `y`.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             path,
@@ -150,7 +151,7 @@ mod tests {
     use crate::fs;
 
     #[test]
-    fn what_another_user_may_have_planted_is_found_on_the_way() {
+    fn a_planted_ancestor_is_found() {
         let directory = tempfile::tempdir().unwrap();
         let base = directory.path().join("base");
         fs::create_dir_all(&base.join("open/a/b"), 0o755).unwrap();
@@ -175,12 +176,12 @@ mod tests {
         assert_eq!(
             other.stranger_on_way(&base.join("open/a/b"), &base.join("open/a")),
             None,
-            "the base is not judged"
+            "the base is not checked"
         );
         assert_eq!(
             other.stranger_on_way(&base.join("open"), &base),
             None,
-            "nobody else can write to it"
+            "no other user can write to it"
         );
         assert_eq!(
             other.stranger_on_way(&base.join("open/x"), &base),
@@ -190,7 +191,7 @@ mod tests {
         assert_eq!(
             Trust::of_user(owner).stranger_on_way(&base.join("open/a"), &base),
             None,
-            "it is one's own"
+            "it is the user's own"
         );
     }
 

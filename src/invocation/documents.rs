@@ -1,4 +1,4 @@
-//! Completions for shells and manual pages, made from the declarations of the flags and tools.
+//! Shell completions and manual pages, generated from the declarations of the flags and tools.
 
 use std::str::FromStr;
 
@@ -10,14 +10,13 @@ use clap_complete::Shell;
 use super::{flags, tools};
 use crate::report::{Failure, nearest, program};
 
-/// The shells that there are completions for.
+/// The shells with completions.
 const SHELLS: [&str; 5] = ["bash", "zsh", "fish", "elvish", "powershell"];
 
-/// What a shell of this name is to read, so that it completes the command lines of the program by
-/// the name that was typed.
+/// Returns the completion script for a shell, for the name under which vpython was started.
 ///
 /// # Errors
-/// There are no completions for such a shell.
+/// The shell is not supported.
 pub fn completions(shell: &str) -> Result<String> {
     let Some(known) = SHELLS
         .contains(&shell)
@@ -32,14 +31,15 @@ pub fn completions(shell: &str) -> Result<String> {
             ),
         };
         return Err(
-            Failure::new(format!("there are no completions for a shell `{shell}`"))
+            Failure::new(format!("no completions for the shell `{shell}`"))
                 .hint(hint)
                 .into(),
         );
     };
+    // Only the completions for bash need the flags with one dash added.
     let mut text = Vec::new();
     clap_complete::generate(known, &mut completed(), program(), &mut text);
-    let text = String::from_utf8(text).context("cannot make the completions")?;
+    let text = String::from_utf8(text).context("cannot generate the completions")?;
     Ok(if known == Shell::Bash {
         with_one_dash(&text)
     } else {
@@ -47,8 +47,8 @@ pub fn completions(shell: &str) -> Result<String> {
     })
 }
 
-/// The flags, and beside them the options of all tools, since no shell knows a command that a flag
-/// names.
+/// Returns the flags and the options of all tools as one command: to a shell, the value of a flag
+/// cannot be a subcommand.
 fn completed() -> Command {
     let tools = tools::declared();
     let values = tools.iter().map(|tool| {
@@ -66,6 +66,7 @@ fn completed() -> Command {
         "interpreter" => argument.value_hint(ValueHint::ExecutablePath),
         _ => argument,
     });
+    // Each option is added once, with the names of the tools that have it.
     for option in tools.iter().flat_map(Command::get_arguments) {
         let is_known = |known: &Arg| known.get_long() == option.get_long();
         if option.get_long().is_some() && !command.get_arguments().any(is_known) {
@@ -83,7 +84,7 @@ fn completed() -> Command {
                 format!("{}: {help}", of.join(", ")),
             );
             let option = match option.get_long() {
-                // Not all shells know a value that need not be there.
+                // Not all shells support an optional value.
                 Some(name) if option.is_require_equals_set() => Arg::new(id)
                     .long(name.to_owned())
                     .help(help)
@@ -100,7 +101,7 @@ fn completed() -> Command {
     )
 }
 
-/// The completions for bash, for flags that begin with one dash too.
+/// Extends the completions for bash to flags that begin with one dash.
 fn with_one_dash(text: &str) -> String {
     let mut lines = Vec::new();
     for line in text.lines() {
@@ -128,10 +129,10 @@ fn with_one_dash(text: &str) -> String {
     lines.join("\n") + "\n"
 }
 
-/// The manual pages, each with the name of its file: vpython's, and one for each tool.
+/// Returns the manual pages with their file names: vpython's, and one for each tool.
 ///
 /// # Errors
-/// A page cannot be written down.
+/// A page cannot be rendered.
 pub fn manual() -> Result<Vec<(String, Vec<u8>)>> {
     let mut pages = vec![page(flags::shown(), "vpython".to_owned())?];
     for tool in tools::declared() {
@@ -146,7 +147,7 @@ fn page(command: Command, name: String) -> Result<(String, Vec<u8>)> {
     let mut text = Vec::new();
     let page = clap_mangen::Man::new(command.name(name));
     page.render(&mut text)
-        .context("cannot make the manual page")?;
+        .context("cannot generate the manual page")?;
     Ok((file, text))
 }
 
@@ -170,9 +171,8 @@ mod tests {
             ),
         ];
         for (shell, hint) in rows {
-            let expected = format!(
-                "vpython: error: there are no completions for a shell `{shell}`\n  hint: {hint}\n"
-            );
+            let expected =
+                format!("vpython: error: no completions for the shell `{shell}`\n  hint: {hint}\n");
             assert_eq!(
                 crate::report::render(&completions(shell).unwrap_err()),
                 expected

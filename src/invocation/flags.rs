@@ -1,6 +1,6 @@
 //! The `-vpython-*` flags, declared once: their names, values and help come from here.
 //!
-//! The parser sees none but our own words, each with its value behind `=`, as [`super::split`]
+//! The parser sees only vpython's own words, each with its value after `=`, as [`super::split`]
 //! leaves them. A run without such words does not enter it.
 
 use std::ffi::OsString;
@@ -12,28 +12,27 @@ use clap::{ArgAction, CommandFactory, Parser, ValueEnum};
 use super::tools;
 use crate::report::{Failure, nearest, program};
 
-/// No line of help is longer, however wide the terminal is.
+/// The maximum width of help, however wide the terminal is.
 pub(super) const MAX_WIDTH: usize = 100;
 
-/// The groups of flags in the help; what is in no other is about the environment.
+/// The headings of the flags in the help; the default is [`ENVIRONMENT`].
 const ENVIRONMENT: &str = "Environment";
 const TOOLS: &str = "Tools";
 const DIAGNOSTICS: &str = "Diagnostics";
 
-/// What the names of our flags begin with, behind the dashes.
+/// The prefix of vpython's flags after the dashes.
 pub(super) const PREFIX: &str = "vpython-";
 
-/// The flags as they were typed. Nothing is looked up yet.
+/// The flags as they were typed, not looked up yet.
 #[derive(Debug, Default, Parser)]
 #[command(
     name = "vpython",
     bin_name = "vpython",
-    about = "Runs a Python program in exactly the environment that it asks for.",
+    about = "Runs a Python program in exactly the environment that it requires.",
     override_usage = "vpython [vpython flags] [python options] [script | -m module | -c command | -] [arguments]",
-    after_help = "Flags may begin with one dash or two. They come first; the first other word begins python's own command line, which \
-                  is passed on as it is.\n\n\
-                  Exit codes of vpython's own: 125 (bad flag, bad spec, no fitting wheel, cannot build), 126 (the interpreter cannot be \
-                  executed), 127 (none found).",
+    after_help = "Flags may begin with one dash or two. They come first; the first other word begins python's own command line, which is passed on unchanged.\n\n\
+                  Exit codes of vpython itself: 125 (bad flag, bad spec, no fitting wheel, cannot build), 126 (the interpreter cannot be \
+                  executed), 127 (no interpreter found).",
     disable_help_flag = true,
     args_override_self = true,
     next_help_heading = ENVIRONMENT
@@ -43,70 +42,69 @@ pub(super) const PREFIX: &str = "vpython-";
     reason = "each is a switch of its own on the command line"
 )]
 pub(super) struct Flags {
-    /// The directory of the store; empty for one that is removed when the run ends [env:
-    /// `VPYTHON_VIRTUALENV_ROOT`; default: vpython-root.UID in the user's cache directory]
+    /// The directory of the store; empty for a throw-away store, removed when the run ends
+    /// [env: `VPYTHON_VIRTUALENV_ROOT`; default: vpython-root.UID in the user's cache directory]
     #[arg(long = "vpython-root", value_name = "DIR")]
     pub root: Option<OsString>,
 
-    /// The spec to use, instead of looking for one [env, for programs that have none:
+    /// The spec to use, instead of searching for one [env, for programs without a spec:
     /// `VPYTHON_DEFAULT_SPEC`]
     #[arg(long = "vpython-spec", value_name = "FILE")]
     pub spec: Option<OsString>,
 
-    /// Take this extra of a `pyproject.toml` too; may be given again, behind a tool also as --extra
+    /// Include this extra of a `pyproject.toml`; may be repeated, after a tool also as --extra
     #[arg(long = "vpython-extra", value_name = "NAME", action = ArgAction::Append)]
     pub extras: Vec<String>,
 
-    /// Take this dependency group of a `pyproject.toml` too; may be given again, behind a tool also
-    /// as --group
+    /// Include this dependency group of a `pyproject.toml`; may be repeated, after a tool also as
+    /// --group
     #[arg(long = "vpython-group", value_name = "NAME", action = ArgAction::Append)]
     pub groups: Vec<String>,
 
-    /// Do this with the environment instead of running python; --help behind NAME tells more
+    /// Run a tool on the environment instead of python; NAME --help prints its options
     #[arg(long = "vpython-tool", help_heading = TOOLS, value_name = "NAME")]
     pub tool: Option<OsString>,
 
-    /// The interpreter: an executable, a directory with bin/python3, or a version as in 3.12 [env:
-    /// `VPYTHON_INTERPRETER`]
+    /// The interpreter: an executable, a directory with bin/python3, or a version such as 3.12
+    /// [env: `VPYTHON_INTERPRETER`]
     #[arg(long = "vpython-interpreter", value_name = "PATH")]
     pub interpreter: Option<OsString>,
 
-    /// Keep a link `.venv` to the environment beside the spec, for editors
+    /// Keep a link `.venv` to the environment next to the spec, for editors
     #[arg(long = "vpython-local-venv", value_name = "BOOL", action = ArgAction::Set, num_args = 0..=1, require_equals = true,
           default_value_t = false, default_missing_value = "true", hide_default_value = true, hide_possible_values = true,
           value_parser = boolean())]
     pub local_venv: bool,
 
-    /// Refuse wheels that are not as the specifications say, and different files of several wheels
-    /// for one path
+    /// Reject wheels that violate the specifications, and wheels that install different files at
+    /// the same path
     #[arg(long = "vpython-strict", value_name = "BOOL", action = ArgAction::Set, num_args = 0..=1, require_equals = true,
           default_value_t = false, default_missing_value = "true", hide_default_value = true, hide_possible_values = true,
           value_parser = boolean())]
     pub strict: bool,
 
-    /// Take the versions that are locked or pinned, and wheels of any digest
+    /// Use the locked or pinned versions, and accept wheels with any digest
     #[arg(long = "vpython-unlocked", value_name = "BOOL", action = ArgAction::Set, num_args = 0..=1, require_equals = true,
           default_value_t = false, default_missing_value = "true", hide_default_value = true, hide_possible_values = true,
           value_parser = boolean())]
     pub unlocked: bool,
 
-    /// A directory of wheels, beside those of the spec; may be given again [env: `VPYTHON_WHEELS`,
-    /// a path list]
+    /// A directory of wheels, in addition to those of the spec; may be repeated [env:
+    /// `VPYTHON_WHEELS`, a path list]
     #[arg(long = "vpython-wheels", value_name = "DIR", action = ArgAction::Append)]
     pub wheels: Vec<OsString>,
 
-    /// LUCI's flag for `upgrade`, which it takes in front of the tool; of no effect elsewhere, as
-    /// there
+    /// LUCI's flag for `upgrade`, accepted in front of the tool; ignored elsewhere, as LUCI does.
     #[arg(long = "vpython-keep-legacy", hide = true, value_name = "BOOL", action = ArgAction::Set, num_args = 0..=1,
           require_equals = true, default_value_t = false, default_missing_value = "true", value_parser = boolean())]
     pub keep_legacy: bool,
 
-    /// How much to log on stderr [env: `VPYTHON_LOG_TRACE`, any text for debug]
+    /// The amount of logging on stderr [env: `VPYTHON_LOG_TRACE`, any text for debug]
     #[arg(long = "vpython-log-level", help_heading = DIAGNOSTICS, value_name = "LEVEL")]
     pub log_level: Option<LogLevel>,
 
-    /// Write to FILE how long each part of the run takes, for a viewer of Chrome's trace format
-    /// [env: `VPYTHON_TRACE`]
+    /// Write the timing of each part of the run to FILE, in Chrome's trace format [env:
+    /// `VPYTHON_TRACE`]
     #[arg(long = "vpython-trace", help_heading = DIAGNOSTICS, value_name = "FILE")]
     pub trace: Option<OsString>,
 
@@ -122,38 +120,38 @@ pub(super) struct Flags {
     pub version: bool,
 }
 
-/// How much is logged.
+/// The amount of logging.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub enum LogLevel {
-    /// Errors alone.
+    /// Only errors.
     Error,
-    /// Warnings too, as without the flag.
+    /// Errors and warnings; the default.
     Warning,
-    /// What is done.
+    /// Actions, too.
     Info,
-    /// What is looked at, and why.
+    /// Decisions and their inputs, too.
     Debug,
 }
 
-/// The words that stand for a truth value, as LUCI's flags took them: `-vpython-version=false`.
+/// Parses the words for a boolean that LUCI's flags accepted: `-vpython-version=false`.
 fn boolean() -> impl clap::builder::TypedValueParser<Value = bool> {
     clap::builder::BoolishValueParser::new()
 }
 
-/// How a flag is followed by its value.
+/// How a flag takes its value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Arity {
     /// `-flag` or `-flag=VALUE`.
     Switch,
     /// `-flag VALUE` or `-flag=VALUE`.
     Valued,
-    /// `--flag`, `--flag NAME NAME` or `--flag=NAME,NAME`: the words behind it that can be names of
-    /// projects are.
+    /// `--flag`, `--flag NAME NAME` or `--flag=NAME,NAME`: the words after the flag that can be
+    /// project names count as its values.
     Names,
 }
 
 impl Flags {
-    /// Reads our own words, as [`super::split`] leaves them.
+    /// Parses vpython's own words, as [`super::split`] leaves them.
     pub fn parse(own: &[OsString]) -> Result<Self> {
         if own.is_empty() {
             return Ok(Self::default());
@@ -163,8 +161,8 @@ impl Flags {
             .map_err(|error| refusal(&error, |flag| format!("`-{flag}`")).into())
     }
 
-    /// How the flag of this name, without dashes, takes its value; none where there is no such
-    /// flag.
+    /// Returns how the flag of this name, without dashes, takes its value; `None` if there is no
+    /// such flag.
     pub fn arity(name: &str) -> Option<Arity> {
         let command = Self::command();
         let argument = command.get_arguments().find(|argument| {
@@ -180,24 +178,29 @@ impl Flags {
         })
     }
 
-    /// The error for a word that looks like a flag of ours and is none.
+    /// Returns the error for a word with the prefix of vpython's flags that is not a flag.
     pub fn unknown(name: &str) -> Failure {
         let command = Self::command();
-        // What all of them have in common would make any two look alike.
+        // The common prefix would make any two flags look similar.
         let own_part = |flag| str::strip_prefix(flag, PREFIX);
         let known = command
             .get_arguments()
             .filter_map(clap::Arg::get_long)
             .filter_map(own_part);
         let hint = nearest(own_part(name).unwrap_or(name), known).map_or_else(
-            || format!("`{} -h` lists the flags; a flag for the program itself goes behind the program's name", program()),
+            || {
+                format!(
+                    "`{} -h` lists the flags; put flags for the program itself after its name",
+                    program()
+                )
+            },
             |known| format!("did you mean `-{PREFIX}{known}`?"),
         );
         Failure::new(format!("unknown flag `-{name}`")).hint(hint)
     }
 }
 
-/// vpython's help.
+/// Returns vpython's help.
 #[must_use]
 pub fn help() -> String {
     called(shown())
@@ -206,7 +209,7 @@ pub fn help() -> String {
         .to_string()
 }
 
-/// A command whose usage calls the program by the name that was typed.
+/// Adapts a command's usage to the name by which the program was started.
 pub(super) fn called(command: clap::Command) -> clap::Command {
     match command.get_overridden_usage().map(ToString::to_string) {
         Some(usage) => command.override_usage(usage.replacen("vpython", program(), 1)),
@@ -214,7 +217,7 @@ pub(super) fn called(command: clap::Command) -> clap::Command {
     }
 }
 
-/// The flags as help shows them: a switch without the value that it may have.
+/// The flags as help shows them: switches without their optional value.
 pub(super) fn shown() -> clap::Command {
     let names = tools::names().join(", ");
     let command = Flags::command().mut_args(|argument| {
@@ -239,7 +242,7 @@ pub(super) fn shown() -> clap::Command {
     })
 }
 
-/// The parser's error in our words; `title` names a flag or option in a message.
+/// Converts the parser's error to a [`Failure`]; `title` formats the name of a flag or option.
 pub(super) fn refusal(error: &clap::Error, title: impl Fn(&str) -> String) -> Failure {
     let context = |kind| match error.get(kind) {
         Some(ContextValue::String(text)) => text.clone(),
@@ -255,7 +258,7 @@ pub(super) fn refusal(error: &clap::Error, title: impl Fn(&str) -> String) -> Fa
     let value = context(ContextKind::InvalidValue);
     match error.kind() {
         ErrorKind::InvalidValue => {
-            let failure = Failure::new(format!("bad value `{value}` for {}", title(flag)));
+            let failure = Failure::new(format!("invalid value `{value}` for {}", title(flag)));
             match error.get(ContextKind::ValidValue) {
                 Some(ContextValue::Strings(valid)) if !valid.is_empty() => failure.hint(format!(
                     "the values are: {}",
@@ -270,11 +273,11 @@ pub(super) fn refusal(error: &clap::Error, title: impl Fn(&str) -> String) -> Fa
         }
         ErrorKind::ValueValidation => {
             let example = match flag {
-                "older-than" => "write a number and its unit, as in `30d`",
-                "max-size" => "write a number and its unit, as in `10GiB`",
+                "older-than" => "write a number with a unit, such as `30d`",
+                "max-size" => "write a number with a unit, such as `10GiB`",
                 _ => "the values are: `true`, `false`",
             };
-            Failure::new(format!("bad value `{value}` for {}", title(flag))).hint(example)
+            Failure::new(format!("invalid value `{value}` for {}", title(flag))).hint(example)
         }
         ErrorKind::TooManyValues => Failure::new(format!("{} takes no value", title(flag))),
         _ => Failure::new("cannot read vpython's flags")
@@ -287,18 +290,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_declaration_is_sound() {
+    fn clap_accepts_the_declaration() {
         Flags::command().debug_assert();
     }
 
     #[test]
-    fn a_bad_value_names_flag_value_and_choices() {
+    fn an_invalid_value_names_flag_value_and_choices() {
         let error = Flags::parse(&["--vpython-log-level=loud".into()]).unwrap_err();
-        let text = "vpython: error: bad value `loud` for `-vpython-log-level`\n  \
+        let text = "vpython: error: invalid value `loud` for `-vpython-log-level`\n  \
                     hint: the values are: `error`, `warning`, `info`, `debug`\n";
         assert_eq!(crate::report::render(&error), text);
         let error = Flags::parse(&["--vpython-version=perhaps".into()]).unwrap_err();
-        let text = "vpython: error: bad value `perhaps` for `-vpython-version`\n  hint: the values are: `true`, `false`\n";
+        let text = "vpython: error: invalid value `perhaps` for `-vpython-version`\n  hint: the values are: `true`, `false`\n";
         assert_eq!(crate::report::render(&error), text);
     }
 

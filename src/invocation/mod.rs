@@ -1,7 +1,7 @@
-//! What was typed: vpython's own options, and python's command line with the target that it names.
+//! The command line: vpython's own options, and python's command line with the target it names.
 //!
-//! Nothing is looked up here. The words for python stay as they were typed, and are read only to
-//! find the target.
+//! Parsing looks nothing up. Python's words stay as they were typed, and are parsed only to find
+//! the target.
 
 mod chosen;
 mod conf;
@@ -37,49 +37,48 @@ use crate::process::{Process, variable};
 use crate::report::{self, Failure, shell_word};
 use flags::Flags;
 
-/// One command line of vpython's, with the variables that stand for flags that were not given.
+/// The parsed command line, merged with environment variables and `vpython.conf`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Invocation {
-    /// What is to be done.
+    /// The action to perform.
     pub action: Action,
-    /// Where the store is, if told.
+    /// The store's directory, if given.
     pub root: Option<PathBuf>,
-    /// Whether the store is to be removed when the run ends. Its root is not known before it is
-    /// made.
+    /// `true` if the store is removed when the run ends; its directory does not exist yet.
     pub is_throw_away: bool,
-    /// The one spec to use, if told.
+    /// The only spec to use, if given.
     pub spec: Option<PathBuf>,
-    /// The spec of a program that has none, as it was named: a relative path may be one from the
-    /// program's directory on.
+    /// The spec for programs that have none, as it was written: a relative path may be relative to
+    /// the program's directory.
     pub default_spec: Option<PathBuf>,
-    /// The interpreter, if told: an executable, a bundle's directory, or a version. A word without
+    /// The interpreter, if given: an executable, a bundle's directory, or a version. A word without
     /// a slash stays as it was typed.
     pub interpreter: Option<PathBuf>,
-    /// Wheelhouses beside those of the spec.
+    /// Wheelhouses in addition to those of the spec.
     pub wheels: Wheels,
-    /// Whether a link to the environment is kept beside the spec.
+    /// Keep a link to the environment next to the spec.
     pub local_venv: bool,
-    /// What is chosen of a `pyproject.toml`.
+    /// The extras and groups selected from a `pyproject.toml`.
     pub chosen: Chosen,
-    /// Whether what is sloppy about wheels is an error.
+    /// Treat deviations of wheels from the specifications as errors.
     pub strict: bool,
-    /// Our own flags as they were typed, each in one word, without the one that names a tool.
+    /// vpython's own flags as they were typed, one word each, without `-vpython-tool`.
     pub own_words: Vec<OsString>,
-    /// What `vpython.conf` says.
+    /// The contents of `vpython.conf`.
     pub conf: Conf,
-    /// How much is logged, if told.
+    /// The log level, if given.
     pub log_level: Option<LogLevel>,
-    /// The file for a trace of the run, if told.
+    /// The file for a trace of the run, if given.
     pub trace: Option<PathBuf>,
-    /// Python's command line, behind the program's name, word by word.
+    /// Python's command line without the program's name.
     pub words: Vec<OsString>,
-    /// What these words make python run.
+    /// The target that these words name.
     pub target: Target,
     /// The effective user id.
     pub user: u32,
 }
 
-/// What a command line asks for.
+/// The action that a command line requests.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
     /// Run python.
@@ -88,21 +87,22 @@ pub enum Action {
     Help,
     /// Print vpython's version.
     Version,
-    /// Print this help of a tool, or this list of the tools.
+    /// Print this help of a tool, or this list of tools.
     ToolHelp(String),
-    /// Do this with the environment.
+    /// Run a tool on the environment.
     Tool(Tool),
 }
 
 impl Invocation {
-    /// Reads a command line.
+    /// Parses a command line.
     ///
     /// # Errors
-    /// An unknown flag of ours, a missing or bad value, an unknown tool.
+    /// An unknown vpython flag, a missing or invalid value, or an unknown tool.
     pub fn read(process: &Process) -> Result<Self> {
         let conf = Conf::read(process)?;
         let mut split = split::split(&process.arguments)?;
         let mut flags = Flags::parse(&split.own)?;
+        // Choose the action. Help wins over a tool, and a tool over a run.
         let mut action = match flags.tool.as_deref().filter(|name| !name.is_empty()) {
             _ if split.names_no_tool => Action::ToolHelp(tools::list()),
             Some(help) if tools::is_help(help) => Action::ToolHelp(match split.python.first() {
@@ -115,6 +115,7 @@ impl Invocation {
             Some(tool) => Action::Tool(Tool::parse(tool, &split.tool, split.stray.as_ref())?),
             None => Action::Run,
         };
+        // Some tools take arguments of their own from python's command line.
         if let Action::Tool(Tool::Fetch(fetch)) = &mut action
             && let Some(dashes) = split.python.iter().position(|word| word == "--")
         {
@@ -127,6 +128,7 @@ impl Invocation {
             let directory = tools::directory(OsStr::new("export"), &mut split.python)?;
             export.directory = fs::plain_place(process.absolute(Path::new(&directory)));
         }
+        // `-vpython-tool lock requirements.txt` is short for `-vpython-spec requirements.txt`.
         if let Action::Tool(tool) = &action
             && tool.takes_command_line()
             && flags.spec.as_ref().is_none_or(|spec| spec.is_empty())
@@ -138,6 +140,7 @@ impl Invocation {
             split.own.push(word);
             flags.spec = Some(spec);
         }
+        // The flags that belong to the tool are not repeated in suggested commands.
         let of_tool = ["--vpython-tool=", "--vpython-keep-legacy"].map(str::as_bytes);
         let is_of_tool = |word: &OsString| {
             of_tool
@@ -155,11 +158,11 @@ impl Invocation {
         })
     }
 
-    /// Joins flags, variables and `vpython.conf`; a flag beats its variable, which beats the file,
-    /// and an empty value is none, except that of the root.
+    /// Merges flags, variables and `vpython.conf`. A flag overrides its variable, which overrides
+    /// the file; an empty value counts as not given, except for the store's root.
     ///
     /// # Errors
-    /// A directory whose name begins with `~`.
+    /// A directory name begins with `~`.
     fn with_variables(
         action: Action,
         flags: Flags,
@@ -167,6 +170,7 @@ impl Invocation {
         conf: Conf,
         process: &Process,
     ) -> Result<Self> {
+        // An empty flag or variable counts as not given.
         let given = |flag: Option<OsString>, name: &str| {
             flag.filter(|value| !value.is_empty())
                 .or_else(|| process.setting(name).map(OsStr::to_owned))
@@ -174,6 +178,7 @@ impl Invocation {
         let path = |flag: Option<OsString>, name: &str| {
             Some(process.absolute(given(flag, name)?.as_ref()))
         };
+        // A word without a slash may be a version, so it stays as it is.
         let interpreter = |flag: Option<OsString>| {
             let given = given(flag, variable::INTERPRETER)?;
             Some(if given.as_encoded_bytes().contains(&b'/') {
@@ -182,6 +187,7 @@ impl Invocation {
                 given.into()
             })
         };
+        // LUCI's variable for logging has no level.
         let debug = process
             .setting(variable::LOG_TRACE)
             .map(|_| LogLevel::Debug);
@@ -226,7 +232,7 @@ impl Invocation {
     }
 }
 
-/// Refuses a directory in the user's home that the shell has not put in its place.
+/// Rejects a directory that begins with a `~` that the shell has not expanded.
 fn refuse_tilde(directory: &OsStr, named_by: &str) -> Result<()> {
     if !directory.as_encoded_bytes().starts_with(b"~") {
         return Ok(());
@@ -234,17 +240,17 @@ fn refuse_tilde(directory: &OsStr, named_by: &str) -> Result<()> {
     let directory = directory.to_string_lossy();
     let failure = Failure::new(format!("cannot use the directory `{directory}`"));
     let why = format!(
-        "`{named_by}` names it, and the shell leaves a `~` as it is where it is quoted or behind a flag's `=`"
+        "it comes from `{named_by}`, and the shell does not expand `~` in quotes or after a flag's `=`"
     );
     let hint = match directory.strip_prefix("~/") {
-        Some(rest) => format!("write `$HOME/{rest}`, or `./{directory}` if it is called so"),
-        None => format!("write its whole path, or `./{directory}` if it is called so"),
+        Some(rest) => format!("write `$HOME/{rest}`, or `./{directory}` if that is its name"),
+        None => format!("write the full path, or `./{directory}` if that is its name"),
     };
     Err(failure.because(why).hint(hint).into())
 }
 
 impl Invocation {
-    /// Prints what the caller should know, unless he wants to hear of errors alone.
+    /// Prints warnings, unless the log level is `error`.
     pub fn warn<'a>(&self, warnings: impl IntoIterator<Item = &'a String>) {
         if self
             .log_level
@@ -254,7 +260,7 @@ impl Invocation {
         }
     }
 
-    /// Prints a remark, unless only errors are wanted.
+    /// Prints a notice, unless the log level is `error`.
     pub fn notice(&self, text: impl FnOnce() -> String) {
         if self
             .log_level
@@ -264,8 +270,9 @@ impl Invocation {
         }
     }
 
-    /// Whether the program is what stands on standard input, unless that is a terminal. A tool
-    /// reads it only where it is named: it may be called where nobody will ever close that.
+    /// Checks whether the program comes from standard input and this is not a terminal. A tool
+    /// reads standard input only if the command line names it, because its caller may never close
+    /// it.
     #[must_use]
     pub fn runs_input(&self) -> bool {
         match (&self.action, &self.target) {
@@ -276,7 +283,7 @@ impl Invocation {
         }
     }
 
-    /// What to type to have a tool work on the environment of this command line.
+    /// Returns the command that runs a tool on the environment of this command line.
     #[must_use]
     pub fn command_of_tool(&self, tool: &str) -> String {
         let own = self
@@ -300,8 +307,8 @@ impl Invocation {
     }
 }
 
-/// Whether a word in place of a script names a spec, by the file's name: requirements, a `.toml`
-/// file, or LUCI's form.
+/// Checks whether the file name of the first word is that of a spec: requirements, a `.toml` file,
+/// or LUCI's format.
 fn names_spec(word: &OsStr) -> bool {
     let name = Path::new(word)
         .file_name()
@@ -368,41 +375,41 @@ mod tests {
     }
 
     #[test]
-    fn a_tilde_that_the_shell_has_left_is_refused() {
-        let why = "names it, and the shell leaves a `~` as it is where it is quoted or behind a flag's `=`";
+    fn a_tilde_that_the_shell_has_not_expanded_is_an_error() {
+        let why = ", and the shell does not expand `~` in quotes or after a flag's `=`";
         let rows: [(&[&str], &[(&str, &str)], String); 4] = [
             (
                 &["x.py"],
                 &[(variable::WHEELS, "/one:~/wheels")],
                 format!(
-                    "`~/wheels`\n  caused by: `VPYTHON_WHEELS` {why}\n  hint: write `$HOME/wheels`, or `./~/wheels`"
+                    "`~/wheels`\n  caused by: it comes from `VPYTHON_WHEELS`{why}\n  hint: write `$HOME/wheels`, or `./~/wheels`"
                 ),
             ),
             (
                 &["-vpython-wheels=~", "x.py"],
                 &[],
                 format!(
-                    "`~`\n  caused by: `-vpython-wheels` {why}\n  hint: write its whole path, or `./~`"
+                    "`~`\n  caused by: it comes from `-vpython-wheels`{why}\n  hint: write the full path, or `./~`"
                 ),
             ),
             (
                 &["x.py"],
                 &[(variable::ROOT, "~/root")],
                 format!(
-                    "`~/root`\n  caused by: `VPYTHON_VIRTUALENV_ROOT` {why}\n  hint: write `$HOME/root`, or `./~/root`"
+                    "`~/root`\n  caused by: it comes from `VPYTHON_VIRTUALENV_ROOT`{why}\n  hint: write `$HOME/root`, or `./~/root`"
                 ),
             ),
             (
                 &["-vpython-root=~me/root", "x.py"],
                 &[(variable::ROOT, "/root")],
                 format!(
-                    "`~me/root`\n  caused by: `-vpython-root` {why}\n  hint: write its whole path, or `./~me/root`"
+                    "`~me/root`\n  caused by: it comes from `-vpython-root`{why}\n  hint: write the full path, or `./~me/root`"
                 ),
             ),
         ];
         for (arguments, environment, rest) in rows {
             let message =
-                format!("vpython: error: cannot use the directory {rest} if it is called so\n");
+                format!("vpython: error: cannot use the directory {rest} if that is its name\n");
             assert_eq!(
                 report::render(&read(arguments, environment).unwrap_err()),
                 message
@@ -447,7 +454,7 @@ mod tests {
     }
 
     #[test]
-    fn a_spec_may_stand_in_place_of_a_script_of_a_tool() {
+    fn a_tool_accepts_a_spec_in_place_of_a_script() {
         let specs = [
             "requirements.txt",
             "a/pylock.toml",
@@ -486,7 +493,7 @@ mod tests {
                 assert_eq!(
                     read(words, &[]).unwrap().spec,
                     None,
-                    "it is no script there"
+                    "the word is not taken as a spec there"
                 );
             }
         }
@@ -499,9 +506,9 @@ mod tests {
             (other.spec, other.target),
             (Some("/here/a.toml".into()), Target::Script("b.toml".into()))
         );
-        let behind = read(&["-vpython-tool", "install", "x.py", "b.toml"], &[]).unwrap();
+        let later = read(&["-vpython-tool", "install", "x.py", "b.toml"], &[]).unwrap();
         assert_eq!(
-            (behind.spec, behind.target),
+            (later.spec, later.target),
             (None, Target::Script("x.py".into()))
         );
     }

@@ -1,4 +1,4 @@
-//! The options of each tool behind `-vpython-tool`, declared once.
+//! The options of each `-vpython-tool`, declared once.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -10,10 +10,10 @@ use clap::{ArgAction, Args};
 /// The options of `check`.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub struct Check {
-    /// Take what is damaged out of the way, and build the environment anew
+    /// Remove damaged files and rebuild the environment
     #[arg(long)]
     pub repair: bool,
-    /// Check all environments in the store; damaged ones are built anew by their next launch
+    /// Check all environments in the store; a damaged one is rebuilt by its next launch
     #[arg(long)]
     pub all: bool,
 }
@@ -21,66 +21,65 @@ pub struct Check {
 /// The options of `explain`.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub struct Explain {
-    /// Print it as JSON
+    /// Print JSON
     #[arg(long)]
     pub json: bool,
-    /// Print what requires what, as a tree
+    /// Print the dependencies as a tree
     #[arg(long)]
     pub tree: bool,
-    /// Print what requires what, as a graph for graphviz
+    /// Print the dependencies as a graph for graphviz
     #[arg(long)]
     pub dot: bool,
 }
 
-/// What `fetch` is told.
+/// The options of `fetch`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
 pub struct Fetch {
-    /// The words behind `--`, for pip.
+    /// The words after `--`, for pip.
     #[arg(skip)]
     pub pip_options: Vec<OsString>,
-    /// Fetch the newest versions that the spec permits, of these projects or of all; the words
-    /// behind it that can be names of projects are
+    /// Fetch the newest versions that the spec allows, of these projects or of all; the following
+    /// words that can be project names count as NAMEs
     #[arg(long, value_name = "NAME", num_args = 0..=1, require_equals = true, action = ArgAction::Append, value_delimiter = ',',
           default_missing_value = "")]
     pub upgrade: Vec<String>,
-    /// Fetch for this platform alone, and not for the others that the spec names
+    /// Fetch for this platform only, not for the others that the spec names
     #[arg(long)]
     pub here: bool,
-    /// Fetch nothing, and remove the wheels that no spec or lock in the spec's directory needs;
-    /// asks first
+    /// Fetch nothing; remove the wheels that no spec or lock in the spec's directory needs, after
+    /// confirmation
     #[arg(long)]
     pub prune: bool,
-    /// With --prune, remove without asking
+    /// With --prune, do not ask for confirmation
     #[arg(long)]
     pub yes: bool,
 }
 
-/// What `export` is told.
+/// The options of `export`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
 pub struct Export {
-    /// The first word: where the environment is to be.
+    /// The first word: the path of the environment.
     #[arg(skip)]
     pub directory: PathBuf,
-    /// Make files of its own, which share nothing with the store
+    /// Copy all files, and share none with the store
     #[arg(long)]
     pub copy: bool,
-    /// Put pip into the environment, from the directories of wheels or from what the interpreter
-    /// brings
+    /// Install pip into the environment, from the wheel directories or from the interpreter's
+    /// ensurepip
     #[arg(long)]
     pub with_pip: bool,
-    /// What goes with the environment.
+    /// Additional contents of the environment.
     #[command(flatten)]
     pub additions: Additions,
 }
 
-/// What goes with an environment that leaves the store.
+/// Additional contents of an environment outside the store.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
 pub struct Additions {
-    /// Put a copy of this directory of your own code into the environment, where it can be imported
-    /// from; may be given again
+    /// Copy this directory of your own code into the environment's import path; may be repeated
     #[arg(long, value_name = "DIR", action = ArgAction::Append)]
     pub include: Vec<PathBuf>,
-    /// Put a copy of the interpreter into the environment, so that both move together
+    /// Copy the interpreter into the environment, so that both can be moved together
     #[arg(long)]
     pub with_python: bool,
 }
@@ -96,43 +95,42 @@ pub struct List {
 /// The options of `pack`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
 pub struct Pack {
-    /// The file to write; its name says its form
+    /// The file to write; its extension selects the format
     #[arg(long, value_name = "FILE")]
     pub output: Option<PathBuf>,
-    /// Where the environment will stand, as in `/opt/app/env`; of an archive all members lie below
-    /// it
+    /// The install path of the environment, such as `/opt/app/env`; archive members lie below it
     #[arg(long, value_name = "PATH")]
     pub prefix: Option<PathBuf>,
-    /// The name of a package
+    /// The name of the package
     #[arg(long, value_name = "NAME")]
     pub name: Option<String>,
-    /// The version of a package
+    /// The version of the package
     #[arg(long, value_name = "VERSION")]
     pub package_version: Option<String>,
-    /// The release of an rpm [default: 1]
+    /// The release of the rpm [default: 1]
     #[arg(long, value_name = "RELEASE")]
     pub release: Option<String>,
-    /// The architecture of a package, if not the interpreter's
+    /// The architecture of the package [default: the interpreter's]
     #[arg(long, value_name = "ARCH")]
     pub arch: Option<String>,
-    /// What a package needs, as its form writes it: `python3 >= 3.11` in an rpm,
-    /// `python3 (>= 3.11)` in a deb; may be given again
+    /// A dependency of the package, in the package format's syntax: `python3 >= 3.11` in an rpm,
+    /// `python3 (>= 3.11)` in a deb; may be repeated
     #[arg(long, value_name = "DEPENDENCY", action = ArgAction::Append)]
     pub depends: Vec<String>,
-    /// Who looks after a package, as in `Ada Lovelace <ada@example.org>`
+    /// The maintainer of the package, such as `Ada Lovelace <ada@example.org>`
     #[arg(long, value_name = "NAME")]
     pub maintainer: Option<String>,
-    /// What a package is; behind the first line, at length
+    /// The description of the package: the first line is the summary, the rest the long description
     #[arg(long, value_name = "TEXT")]
     pub description: Option<String>,
-    /// The licence of an rpm, in SPDX's words
+    /// The license of the rpm, as an SPDX expression
     #[arg(long, value_name = "LICENCE")]
     pub license: Option<String>,
-    /// Have run paths of libraries and programs lead into the environment wherever it is, and
-    /// nowhere else
+    /// Rewrite the run paths of libraries and programs relative to the environment, and drop those
+    /// that point outside it
     #[arg(long)]
     pub fix_rpath: bool,
-    /// What goes with the environment.
+    /// Additional contents of the environment.
     #[command(flatten)]
     pub additions: Additions,
 }
@@ -140,17 +138,17 @@ pub struct Pack {
 /// The options of `prune`.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub struct Prune {
-    /// Remove what was not used for this long [default: 30d]
+    /// Remove environments that have not been used for this long [default: 30d]
     #[arg(long, value_name = "AGE", value_parser = humantime::parse_duration)]
     pub older_than: Option<Duration>,
-    /// Remove what was not used for longest, until the store takes no more than this [env:
+    /// Remove the least recently used environments until the store is no larger than this [env:
     /// `VPYTHON_MAX_CACHE`]
     #[arg(long, value_name = "SIZE")]
     pub max_size: Option<ByteSize>,
-    /// Remove everything that no program uses
+    /// Remove everything that no running program uses
     #[arg(long)]
     pub all: bool,
-    /// Only say what would be removed
+    /// Only print what would be removed
     #[arg(long)]
     pub dry_run: bool,
 }
@@ -158,13 +156,13 @@ pub struct Prune {
 /// The options of `relocate`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
 pub struct Relocate {
-    /// Where the environment will stand, if not where it stands now
+    /// The path that the environment will have, if it is not in its final location yet
     #[arg(long, value_name = "PATH")]
     pub to: Option<PathBuf>,
-    /// The interpreter that it is to get, of the same minor version and ABI
+    /// The new interpreter of the environment, of the same minor version and ABI
     #[arg(long, value_name = "PATH")]
     pub python: Option<PathBuf>,
-    /// Only say what would be changed
+    /// Only print what would be changed
     #[arg(long)]
     pub dry_run: bool,
     /// Print JSON
@@ -175,11 +173,11 @@ pub struct Relocate {
 /// The options of `lock`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
 pub struct Lock {
-    /// Only say what would change; the exit code is 1 if anything would
+    /// Only print what would change; the exit code is 1 if anything would
     #[arg(long)]
     pub check: bool,
-    /// Take the highest versions that will do, of these projects or of all; the words behind it
-    /// that can be names of projects are
+    /// Lock the highest versions that the spec allows, of these projects or of all; the following
+    /// words that can be project names count as NAMEs
     #[arg(long, value_name = "NAME", num_args = 0..=1, require_equals = true, action = ArgAction::Append, value_delimiter = ',',
           default_missing_value = "")]
     pub upgrade: Vec<String>,
@@ -188,16 +186,16 @@ pub struct Lock {
 /// The options of `unpack`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
 pub struct Unpack {
-    /// Have this link lead to the environment in the end; a name without a directory is one beside
-    /// it
+    /// Point this symlink at the environment when it is complete; a name without a directory is
+    /// created next to the environment
     #[arg(long, value_name = "NAME")]
     pub link: Option<PathBuf>,
-    /// The interpreter to run on, of the same minor version and ABI, if not the one that the
+    /// The interpreter to use, of the same minor version and ABI, instead of the one that the
     /// environment was packed for
     #[arg(long, value_name = "PATH")]
     pub python: Option<PathBuf>,
-    /// Have an environment that brings its interpreter name its place, so that `python -m venv`
-    /// works in it; it cannot be moved then
+    /// Record the absolute install path of an environment that contains its interpreter, so that
+    /// `python -m venv` works in it; the environment can no longer be moved
     #[arg(long)]
     pub settle: bool,
 }
@@ -209,16 +207,16 @@ pub struct Unpack {
     reason = "each is a switch of its own on the command line"
 )]
 pub struct Upgrade {
-    /// Only say what would be done; the exit code is 1 if that is anything
+    /// Only print what would be done; the exit code is 1 if there is anything to do
     #[arg(long)]
     pub check: bool,
-    /// Write LUCI's specs in the native form; as without it, unless `--all` is given
+    /// Convert LUCI specs to the native format; the default, unless `--all` is given
     #[arg(long)]
     pub legacy: bool,
-    /// Make the locks of native specs anew that are there, where they would change
+    /// Update the existing locks of native specs that are out of date
     #[arg(long)]
     pub all: bool,
-    /// Keep the files of the old form
+    /// Keep the files in LUCI's format
     #[arg(long = "vpython-keep-legacy", visible_alias = "keep-legacy")]
     pub keep_legacy: bool,
 }

@@ -1,46 +1,45 @@
-//! Python's own command line, read by CPython's grammar to find the target, and for nothing else.
+//! Python's own command line, parsed by CPython's grammar only to find the target.
 //!
-//! The rules are those of `Python/getopt.c` and `config_parse_cmdline` in CPython 2.7 and 3.6 to
-//! 3.14, taken together: an option that only some versions know is read as those versions read it,
-//! and is left for the chosen python to judge.
+//! The rules are the union of those in `Python/getopt.c` and `config_parse_cmdline` of CPython 2.7
+//! and 3.6 to 3.14: an option that only some versions have is parsed as those versions do, and the
+//! selected python accepts or rejects it.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
-/// What a python command line runs.
+/// The program that a python command line runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {
-    /// A file, a directory or a zip application, by its path as typed. The empty path is the
-    /// current directory.
+    /// A file, a directory or a zip application, by its path as typed. An empty path is the current
+    /// directory.
     Script(PathBuf),
-    /// The text behind `-c`.
+    /// The text after `-c`.
     Command(OsString),
-    /// The name behind `-m`.
+    /// The name after `-m`.
     Module(OsString),
     /// `-`: standard input.
     Stdin,
-    /// Nothing was named: an interactive python, or one that reads what is piped into it, or one
-    /// that will refuse the command line.
+    /// No program: python is interactive, or runs standard input, or rejects the command line.
     None,
-    /// Python only speaks of itself (`--version`, `-?`, `--help-all`): nothing is run.
+    /// Python only prints information (`--version`, `-?`, `--help-all`) and runs nothing.
     Information,
 }
 
-/// Whether python knows an option of two dashes.
+/// Checks whether python has this long option.
 pub(super) fn is_long_option(name: &[u8]) -> bool {
     matches!(name, b"" | b"help" | b"version") || INFORMATION.contains(&name) || name == VALUED_LONG
 }
 
-/// Options with a value, glued or in the next word. `Q` is 2.7's alone.
+/// Options with a value, attached or in the next word. Only 2.7 has `Q`.
 const VALUED: &[u8] = b"cmWXQ";
-/// Long options: a dash inside a bundle begins one, so that `--help-all` is the bundle of a single
-/// long option.
+/// Long options. A dash inside a bundle begins one, so `--help-all` is a bundle of a single long
+/// option.
 const INFORMATION: [&[u8]; 3] = [b"help-all", b"help-env", b"help-xoptions"];
 const VALUED_LONG: &[u8] = b"check-hash-based-pycs";
 
-/// Whether python reads all that is on a standard input which is no terminal, and runs that: where
-/// no other program is named, and `-i` does not have it run line by line.
+/// Checks whether python reads standard input to its end and runs it, if that is not a terminal: no
+/// other program is named, and there is no `-i`, which runs it line by line.
 pub(super) fn runs_input(words: &[OsString]) -> bool {
     let line = Line::read(words);
     !line.is_interactive
@@ -48,14 +47,14 @@ pub(super) fn runs_input(words: &[OsString]) -> bool {
         && matches!(line.target(), Target::Stdin | Target::None)
 }
 
-/// A command line of python's, as far as it tells what is run.
+/// The facts about a python command line that determine the target.
 struct Line {
     target: Target,
-    /// An option makes python speak of itself.
+    /// An option makes python print information.
     only_information: bool,
     /// There is a `-i`.
     is_interactive: bool,
-    /// Python will refuse it.
+    /// Python rejects the command line.
     is_refused: bool,
 }
 
@@ -73,6 +72,7 @@ impl Line {
         let mut words = words.iter();
         let mut line = Self::new();
         while let Some(word) = words.next() {
+            // The first word that is not an option is the target.
             match word.as_bytes() {
                 b"--" => {
                     line.target = Target::positional(words.next());
@@ -109,8 +109,8 @@ impl Line {
         }
     }
 
-    /// Reads the letters of one word; a value may be the rest of the word or the next word, even an
-    /// empty one.
+    /// Parses the letters of one word; a value may be the rest of the word or the next word, even
+    /// an empty one.
     fn read_bundle<'a>(
         &mut self,
         letters: &'a [u8],
@@ -119,6 +119,7 @@ impl Line {
         for (index, letter) in letters.iter().enumerate() {
             let rest = &letters[index + 1..];
             match letter {
+                // An option with a value ends the bundle.
                 letter if VALUED.contains(letter) => {
                     let value = if rest.is_empty() {
                         words.next().map(OsString::as_os_str)
@@ -132,6 +133,7 @@ impl Line {
                         _ => Bundle::Flags,
                     };
                 }
+                // A dash inside a bundle begins a long option.
                 b'-' if rest == VALUED_LONG => {
                     return if words.next().is_some() {
                         Bundle::Flags
@@ -153,13 +155,13 @@ impl Line {
 }
 
 impl Target {
-    /// Finds the target in the words behind the program's name.
+    /// Finds the target in the words that follow the program's name.
     #[must_use]
     pub fn of(words: &[OsString]) -> Self {
         Line::read(words).target()
     }
 
-    /// The first word that is no option.
+    /// Returns the target of the first word that is not an option.
     fn positional(word: Option<&OsString>) -> Self {
         match word {
             None => Self::None,
@@ -169,13 +171,13 @@ impl Target {
     }
 }
 
-/// How many words the first of `words` takes, itself counted, and whether what is run is named with
-/// it.
+/// Returns the number of words that the first of `words` takes, including itself, and whether it
+/// names the target.
 pub(super) fn step(words: &[OsString]) -> (usize, bool) {
-    let Some((word, behind)) = words.split_first() else {
+    let Some((word, following)) = words.split_first() else {
         return (0, true);
     };
-    let mut rest = behind.iter();
+    let mut rest = following.iter();
     let is_last = match word.as_bytes() {
         b"--help" | b"--version" => false,
         [b'-', letters @ ..] if !letters.is_empty() => {
@@ -186,11 +188,11 @@ pub(super) fn step(words: &[OsString]) -> (usize, bool) {
     (words.len() - rest.len(), is_last)
 }
 
-/// What a word of bundled one-letter options comes to.
+/// The meaning of a word of bundled one-letter options.
 enum Bundle {
     /// Options only.
     Flags,
-    /// Python will refuse it.
+    /// Python rejects it.
     Refused,
     /// It ends in `-c` or `-m`, which end the options.
     Runs(Target),
@@ -213,11 +215,11 @@ mod tests {
             (&["x.py", "-c", "y"], script("x.py"), "a script ends the options"),
             (&[""], script(""), "the empty path is a path"),
             (&["-"], Target::Stdin, "a dash is standard input"),
-            (&["--", "-"], Target::Stdin, "also behind two dashes"),
+            (&["--", "-"], Target::Stdin, "also after two dashes"),
             (&["-", "x.py"], Target::Stdin, "and what follows are its arguments"),
             (&["--", "-x.py"], script("-x.py"), "two dashes end the options"),
             (&["--", "-c", "x"], script("-c"), "so that a script may be named -c"),
-            (&["--"], Target::None, "with nothing behind them nothing is named"),
+            (&["--"], Target::None, "two dashes alone name nothing"),
             (&["-c", "print(1)", "a"], command("print(1)"), "a value apart"),
             (&["-cprint(1)"], command("print(1)"), "a value glued"),
             (&["-c", ""], command(""), "an empty value"),
@@ -232,22 +234,22 @@ mod tests {
             (&["-Q", "new", "x.py"], script("x.py"), "2.7 alone knows it, with a value"),
             (&["-3", "-t", "x.py"], script("x.py"), "flags of 2.7"),
             (&["-P", "x.py"], script("x.py"), "a flag of 3.11"),
-            (&["-k", "x.py"], script("x.py"), "a letter that nobody knows yet is a flag"),
+            (&["-k", "x.py"], script("x.py"), "an unknown letter is a flag"),
             (&["--check-hash-based-pycs", "always", "x.py"], script("x.py"), "a long option with a value"),
             (&["--check-hash-based-pycs", "-c", "x.py"], script("x.py"), "whatever the value looks like"),
             (&["--check-hash-based-pycs"], Target::None, "python refuses a missing value"),
             (&["-B-check-hash-based-pycs", "always", "x.py"], script("x.py"), "a long option may end a bundle"),
-            (&["-B-help-all"], Target::Information, "also one that makes python speak of itself"),
+            (&["-B-help-all"], Target::Information, "also one that prints information"),
             (&["-B-version", "x.py"], script("x.py"), "but --version is a word of its own"),
             (&["-v-", "x.py"], script("x.py"), "a bare dash in a bundle is an error that python goes on from"),
-            (&["--new-in-4", "x.py"], script("x.py"), "a long option that nobody knows yet"),
-            (&["--version"], Target::Information, "python speaks of itself"),
+            (&["--new-in-4", "x.py"], script("x.py"), "an unknown long option"),
+            (&["--version"], Target::Information, "python prints information"),
             (&["-V", "x.py"], Target::Information, "whatever else is named"),
             (&["-VV"], Target::Information, "twice for more"),
             (&["-bVc", "x"], Target::Information, "in a bundle"),
             (&["--version", "-c", "x"], Target::Information, "before a command"),
             (&["--help-all"], Target::Information, "all its help"),
-            (&["-i", "--help"], Target::Information, "its help behind an option"),
+            (&["-i", "--help"], Target::Information, "its help after an option"),
             (&["-?"], Target::Information, "its help by the old name"),
             (&["-c"], Target::None, "python refuses a missing value"),
             (&["-J", "x.py"], script("x.py"), "and Jython's option"),
@@ -261,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn standard_input_is_run_where_nothing_else_is_named() {
+    fn standard_input_is_run_if_no_other_program_is_named() {
         let rows: &[(&[&str], bool)] = &[
             (&[], true),
             (&["-"], true),
@@ -284,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_that_are_no_text_pass() {
+    fn bytes_that_are_not_utf_8_pass() {
         let odd = OsString::from_vec(b"\xff.py".to_vec());
         assert_eq!(
             Target::of(std::slice::from_ref(&odd)),

@@ -1,4 +1,4 @@
-//! Where the store is to be: a directory that a flag or a variable names, or a throw-away one.
+//! The store's directory: one that a flag or a variable names, or a throw-away one.
 
 use std::ffi::OsStr;
 use std::path::PathBuf;
@@ -8,12 +8,12 @@ use anyhow::Result;
 use super::refuse_tilde;
 use crate::process::{Process, variable};
 
-/// The root that is named, from `/` on, and whether the store is a throw-away one: LUCI's vpython
-/// has the empty text for a store in a temporary directory. The flag, empty or not, beats the
+/// Returns the absolute root, and whether the store is a throw-away one: as for LUCI's vpython, an
+/// empty value requests a store in a temporary directory. The flag, empty or not, overrides the
 /// variable.
 ///
 /// # Errors
-/// A directory whose name begins with `~`.
+/// A directory name begins with `~`.
 pub(super) fn read(flag: Option<&OsStr>, process: &Process) -> Result<(Option<PathBuf>, bool)> {
     let by_variable = || {
         process
@@ -100,7 +100,7 @@ mod tests {
             assert_eq!(
                 read(None, &process).unwrap(),
                 (None, false),
-                "a caller with fewer rights has no say"
+                "a caller with fewer privileges is ignored"
             );
         }
     }

@@ -1,5 +1,4 @@
-//! The settings of a launch that `vpython.conf` may make, and where each comes from, for who wants
-//! to know.
+//! The settings of a launch that `vpython.conf` can make, with the source of each, for `explain`.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -10,21 +9,22 @@ use super::conf::Set;
 use super::{Conf, Invocation, WheelsSource};
 use crate::process::{CalledAs, Process, variable};
 
-/// A setting that is made somewhere.
+/// A setting with a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Setting {
     /// Its key in `vpython.conf`.
     pub key: &'static str,
-    /// Its value, as a person would write it.
+    /// Its value, in a readable form.
     pub value: String,
-    /// What makes it: a flag, a variable, or the file and line of `vpython.conf`.
+    /// Its source: a flag, a variable, or the file and line of `vpython.conf`.
     pub from: String,
 }
 
 impl Invocation {
-    /// The settings that are made, in the order of the manual.
+    /// Returns the settings with a value, in the order of the manual.
     #[must_use]
     pub fn settings(&self, process: &Process) -> Vec<Setting> {
+        // Destructure the whole struct, so that a new key must be handled here.
         let Conf {
             file: _,
             root,
@@ -129,14 +129,14 @@ impl Invocation {
     }
 }
 
-/// The settings so far.
+/// The settings collected so far.
 struct Made<'a> {
     conf: &'a Conf,
     settings: Vec<Setting>,
 }
 
 impl Made<'_> {
-    /// Adds a setting that the caller makes, which is then named with its value, or else the file.
+    /// Adds a setting: the caller's value if there is one, or else the file's.
     fn add<T>(
         &mut self,
         key: &'static str,

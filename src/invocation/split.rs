@@ -1,10 +1,10 @@
-//! Which words are vpython's and which are python's, by LUCI's rule.
+//! Splits a command line into vpython's words and python's, by LUCI's rule.
 //!
-//! Our words come first and are `-vpython-…`, `-h`, `-help` or `--help`, with one dash or two, and
-//! their values behind `=` or in the next word, whatever that is. The first other word, or `--`,
-//! ends them; from there on `-vpython-…` is data. With `-vpython-tool NAME` flags and the options
-//! of the tool count wherever they stand before `--`, but for `exec`, whose words are the
-//! program's.
+//! vpython's words come first and are `-vpython-…`, `-h`, `-help` or `--help`, with one dash or
+//! two. Their values follow `=` or are the next word, whatever that is. The first other word, or
+//! `--`, ends them; from there on `-vpython-…` is data. With `-vpython-tool NAME`, vpython's flags
+//! and the options of the tool count anywhere before `--`, except for `exec`, whose words belong to
+//! the program.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -22,28 +22,29 @@ const TOOL: &str = "vpython-tool";
 /// A command line in its parts.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Split {
-    /// Our words, each `--name` or `--name=value`.
+    /// vpython's words, each `--name` or `--name=value`.
     pub own: Vec<OsString>,
-    /// The options of the tool that is named among them, in the same form.
+    /// The options of the tool, in the same form.
     pub tool: Vec<OsString>,
-    /// Python's words, or the tool's own that are no options, as they were typed.
+    /// Python's words, or the tool's own words that are not options, as they were typed.
     pub python: Vec<OsString>,
-    /// The first word that the tool cannot take.
+    /// The first word that the tool does not accept.
     pub stray: Option<OsString>,
-    /// Whether the tool that is to be named is missing at the end.
+    /// `true` if the command line ends where the tool's name should be.
     pub names_no_tool: bool,
 }
 
-/// Splits the words behind the program's name.
+/// Splits the words that follow the program's name.
 ///
 /// # Errors
-/// An unknown `-vpython-…` flag in front, and a flag whose value is missing.
+/// An unknown leading `-vpython-…` flag, or a flag without its value.
 pub(super) fn split(words: &[OsString]) -> Result<Split> {
     let end = words
         .iter()
         .position(|word| word == "--")
         .unwrap_or(words.len());
     let mut split = Split::default();
+    // Take the leading words: vpython's flags and, once a tool is named, its options.
     let mut tool: Option<OsString> = None;
     let mut next = 0;
     while next < end {
@@ -72,6 +73,7 @@ pub(super) fn split(words: &[OsString]) -> Result<Split> {
                 .or_else(|| words.get(next - 1).cloned());
         }
     }
+    // With a tool, flags and options may follow among the other words too.
     match tool.as_deref().and_then(tools::words) {
         Some(Words::Program) | None => {}
         Some(kind) => {
@@ -86,17 +88,17 @@ pub(super) fn split(words: &[OsString]) -> Result<Split> {
 }
 
 impl Split {
-    /// Takes flags and the options of a tool out of the words before `--`. Gives how many words
-    /// there were.
+    /// Takes flags and options of a tool out of the words before `--`. Returns the number of words.
     fn sort(&mut self, tool: &OsStr, kind: Words, words: &[OsString]) -> Result<usize> {
-        // A tool's own words come first; behind python's target all words are data, but for what
-        // begins with two dashes.
-        let mut wants_place = kind == Words::PlaceThenCommandLine;
+        // A tool's own words come first. After python's target all words are data, except those
+        // that begin with two dashes.
+        let mut needs_directory = kind == Words::DirectoryThenCommandLine;
         let mut is_target_named = false;
         let mut next = 0;
         while next < words.len() {
             let word = &words[next];
             let option = Word::of(word, Some(tool));
+            // An option of the tool.
             if let Some((option, arity)) = option
                 .as_ref()
                 .and_then(|option| Some((option, option.of_tool(tool)?)))
@@ -105,6 +107,7 @@ impl Split {
                 next += option.take(arity, true, &words[next..], &mut self.tool)?;
                 continue;
             }
+            // A vpython flag.
             if let Some(flag) = option
                 .as_ref()
                 .filter(|option| option.name.starts_with(PREFIX) && option.name != TOOL)
@@ -114,18 +117,20 @@ impl Split {
                 next += flag.take(arity, false, &words[next..], &mut self.own)?;
                 continue;
             }
+            // Anything else is python's or the tool's own; record the first word that neither
+            // accepts.
             let is_long = option.as_ref().is_some_and(|option| option.dashes == 2);
             let is_help = is_long && word == "--help";
             let taken = match kind {
-                Words::CommandLine | Words::PlaceThenCommandLine
-                    if wants_place && option.is_none() =>
+                Words::CommandLine | Words::DirectoryThenCommandLine
+                    if needs_directory && option.is_none() =>
                 {
-                    wants_place = false;
+                    needs_directory = false;
                     1
                 }
-                Words::CommandLine | Words::PlaceThenCommandLine if !is_target_named => {
+                Words::CommandLine | Words::DirectoryThenCommandLine if !is_target_named => {
                     let name = word.as_bytes().get(2..).unwrap_or_default();
-                    if is_long && !python::is_long_option(name) || wants_place {
+                    if is_long && !python::is_long_option(name) || needs_directory {
                         self.stray.get_or_insert_with(|| word.clone());
                     }
                     let (taken, is_last) = python::step(&words[next..]);
@@ -141,7 +146,7 @@ impl Split {
                     self.stray.get_or_insert_with(|| word.clone());
                     1
                 }
-                Words::Places if option.is_some() => {
+                Words::Operands if option.is_some() => {
                     self.stray.get_or_insert_with(|| word.clone());
                     1
                 }
@@ -158,7 +163,7 @@ impl Split {
     }
 }
 
-/// Whether a word is the name of a project rather than of a file: letters, digits, dashes and
+/// Checks whether a word is a project name rather than a file name: letters, digits, dashes and
 /// underscores.
 fn is_project_name(word: &OsStr) -> bool {
     let bytes = word.as_bytes();
@@ -168,16 +173,16 @@ fn is_project_name(word: &OsStr) -> bool {
 
 /// A word that looks like an option.
 struct Word<'a> {
-    /// Without its one or two dashes.
+    /// The name without its one or two dashes.
     name: String,
     dashes: usize,
-    /// What stands behind `=`.
+    /// The text after `=`.
     value: Option<&'a OsStr>,
 }
 
 impl<'a> Word<'a> {
-    /// A word as the tool takes it: `--extra` and `--group` choose of the spec, and are flags,
-    /// where it takes one.
+    /// Parses a word as the tool does: `--extra` and `--group` are flags for a tool that takes a
+    /// spec.
     fn of(word: &'a OsStr, tool: Option<&OsStr>) -> Option<Self> {
         let read = Self::read(word)?;
         let takes_spec = || tool.and_then(tools::words).is_some_and(Words::are_pythons);
@@ -193,15 +198,15 @@ impl<'a> Word<'a> {
         })
     }
 
-    /// How it takes its value as an option of this tool, if it is one.
+    /// Returns how it takes its value as an option of this tool, if it is one.
     fn of_tool(&self, tool: &OsStr) -> Option<Arity> {
         // LUCI's `-legacy` and `-all` have one dash as well.
         let is_lucis = tool == "upgrade" && matches!(&*self.name, "legacy" | "all");
         tools::arity(tool, &self.name).filter(|_| self.dashes == 2 || self.is_ours() || is_lucis)
     }
 
-    /// Puts it on the list with its value, which may be in `words`, those behind it. Gives how many
-    /// of them it takes.
+    /// Appends the option to the list with its value, which may be in `words`, the words that
+    /// follow. Returns the number of words it takes from there.
     fn take(
         &self,
         arity: Arity,
@@ -210,6 +215,7 @@ impl<'a> Word<'a> {
         list: &mut Vec<OsString>,
     ) -> Result<usize> {
         let value = match (arity, self.value) {
+            // Without `=`, following project names are values; there may be none.
             (Arity::Names, None) => {
                 let names = words.iter().take_while(|word| is_project_name(word));
                 let before = list.len();
@@ -219,6 +225,7 @@ impl<'a> Word<'a> {
                 }
                 None
             }
+            // Without `=`, the next word is the value, whatever it is.
             (Arity::Valued, None) => {
                 let title = || {
                     if is_of_tool {
@@ -255,14 +262,14 @@ impl<'a> Word<'a> {
         })
     }
 
-    /// Whether it is one of vpython's own by its looks.
+    /// Checks whether its name is of the form of vpython's flags.
     fn is_ours(&self) -> bool {
         matches!(&*self.name, "h" | "help") || self.name.starts_with(PREFIX)
     }
 }
 
-/// The word as the parser wants it: two dashes, or one before a single letter, and the value behind
-/// `=`.
+/// Returns the word in the parser's form: two dashes, or one before a single letter, and the value
+/// after `=`.
 fn joined(name: &str, value: Option<&OsStr>) -> OsString {
     let dashes = if name.len() == 1 { "-" } else { "--" };
     let mut word = format!("{dashes}{name}").into_bytes();
@@ -285,23 +292,23 @@ mod tests {
     fn own_words_come_first() {
         #[rustfmt::skip]
         let rows: &[(&[&str], &[&str], &[&str], &str)] = &[
-            (&[], &[], &[], "nothing is nobody's"),
-            (&["x.py", "-vpython-root", "r"], &[], &["x.py", "-vpython-root", "r"], "behind the script all is data"),
+            (&[], &[], &[], "an empty command line"),
+            (&["x.py", "-vpython-root", "r"], &[], &["x.py", "-vpython-root", "r"], "all words after the script are data"),
             (&["", "-vpython-root"], &[], &["", "-vpython-root"], "an empty word is python's"),
             (&["-vpython-root", "r", "x.py"], &["--vpython-root=r"], &["x.py"], "the value may be the next word"),
-            (&["--vpython-root=r", "x.py"], &["--vpython-root=r"], &["x.py"], "or stand behind the equals sign"),
+            (&["--vpython-root=r", "x.py"], &["--vpython-root=r"], &["x.py"], "or follow the equals sign"),
             (&["-vpython-root=", "x.py"], &["--vpython-root="], &["x.py"], "or be empty"),
             (&["-vpython-root", "", "x.py"], &["--vpython-root="], &["x.py"], "in either form"),
             (&["-vpython-root", "-i", "x.py"], &["--vpython-root=-i"], &["x.py"], "the next word is the value whatever it is"),
             (&["-vpython-spec", "a=b", "x"], &["--vpython-spec=a=b"], &["x"], "only the first equals sign cuts"),
             (&["-vpython-version", "true", "x.py"], &["--vpython-version"], &["true", "x.py"], "a switch takes no next word"),
-            (&["-vpython-version=false"], &["--vpython-version=false"], &[], "but may have a value behind the equals sign"),
+            (&["-vpython-version=false"], &["--vpython-version=false"], &[], "but may have a value after the equals sign"),
             (&["-h", "-i"], &["-h"], &["-i"], "help is ours in front"),
             (&["-help"], &["--help"], &[], "with one dash"),
             (&["--help", "x"], &["--help"], &["x"], "or two"),
-            (&["-i", "-h"], &[], &["-i", "-h"], "but python's behind a word of python's"),
+            (&["-i", "-h"], &[], &["-i", "-h"], "but python's after a word of python's"),
             (&["--", "-vpython-root"], &[], &["--", "-vpython-root"], "two dashes end our part and stay"),
-            (&["-vpython-root", "r", "--", "-x.py"], &["--vpython-root=r"], &["--", "-x.py"], "also behind a flag"),
+            (&["-vpython-root", "r", "--", "-x.py"], &["--vpython-root=r"], &["--", "-x.py"], "also after a flag"),
             (&["---vpython-root", "r"], &[], &["---vpython-root", "r"], "three dashes are python's to refuse"),
             (&["-"], &[], &["-"], "a dash is standard input"),
             (&["-vpython", "x"], &[], &["-vpython", "x"], "a bundle of python's options that looks like our name"),
@@ -326,27 +333,27 @@ mod tests {
             (&["-vpython-tool", "upgrade", "--check", "x"], &["--vpython-tool=upgrade"], &["--check"], &["x"], "an option"),
             (&["-vpython-tool=upgrade", "-vpython-keep-legacy", "x"], &["--vpython-tool=upgrade"], &["--vpython-keep-legacy"], &["x"], "that looks like a flag"),
             (&["-vpython-tool", "upgrade", "--check", "-vpython-root", "r", "--keep-legacy"], &["--vpython-tool=upgrade", "--vpython-root=r"], &["--check", "--keep-legacy"], &[], "between flags"),
-            (&["-vpython-tool", "upgrade", "x", "--check"], &["--vpython-tool=upgrade"], &["--check"], &["x"], "behind another word"),
+            (&["-vpython-tool", "upgrade", "x", "--check"], &["--vpython-tool=upgrade"], &["--check"], &["x"], "after another word"),
             (&["-vpython-tool", "upgrade", "-check"], &["--vpython-tool=upgrade"], &[], &["-check"], "with one dash it is python's bundle"),
-            (&["-vpython-tool", "lock", "x.py", "--check"], &["--vpython-tool=lock"], &["--check"], &["x.py"], "behind a script"),
-            (&["-vpython-tool", "lock", "x.py", "-x", "--upgrade", "a", "b.c"], &["--vpython-tool=lock"], &["--upgrade=a"], &["x.py", "-x", "b.c"], "names behind a script"),
+            (&["-vpython-tool", "lock", "x.py", "--check"], &["--vpython-tool=lock"], &["--check"], &["x.py"], "after a script"),
+            (&["-vpython-tool", "lock", "x.py", "-x", "--upgrade", "a", "b.c"], &["--vpython-tool=lock"], &["--upgrade=a"], &["x.py", "-x", "b.c"], "names after a script"),
             (&["-vpython-tool", "explain", "-c", "--json", "--json", "a"], &["--vpython-tool=explain"], &["--json"], &["-c", "--json", "a"], "a command is no option"),
             (&["-vpython-tool", "explain", "-W", "--json", "--version", "x.py"], &["--vpython-tool=explain"], &[], &["-W", "--json", "--version", "x.py"], "nor is a value of python's"),
-            (&["-vpython-tool", "explain", "-um", "a", "--json"], &["--vpython-tool=explain"], &["--json"], &["-um", "a"], "behind a module"),
-            (&["-vpython-tool", "explain", "x.py", "--", "--json"], &["--vpython-tool=explain"], &[], &["x.py", "--", "--json"], "behind two dashes it is the script's"),
-            (&["-vpython-tool", "export", "e", "x.py", "--with-python"], &["--vpython-tool=export"], &["--with-python"], &["e", "x.py"], "behind a place and a script"),
+            (&["-vpython-tool", "explain", "-um", "a", "--json"], &["--vpython-tool=explain"], &["--json"], &["-um", "a"], "after a module"),
+            (&["-vpython-tool", "explain", "x.py", "--", "--json"], &["--vpython-tool=explain"], &[], &["x.py", "--", "--json"], "after two dashes it is the script's"),
+            (&["-vpython-tool", "export", "e", "x.py", "--with-python"], &["--vpython-tool=export"], &["--with-python"], &["e", "x.py"], "after a place and a script"),
             (&["-vpython-tool", "pack", "x.py", "--output", "-f"], &["--vpython-tool=pack"], &["--output=-f"], &["x.py"], "with its value"),
             (&["-vpython-tool", "exec", "ruff", "--help"], &["--vpython-tool=exec"], &[], &["ruff", "--help"], "what a program gets is its own"),
-            (&["-vpython-tool", "lock", "x.py", "--help"], &["--vpython-tool=lock", "--help"], &[], &["x.py"], "help behind a script is the tool's"),
+            (&["-vpython-tool", "lock", "x.py", "--help"], &["--vpython-tool=lock", "--help"], &[], &["x.py"], "help after a script is the tool's"),
             (&["-vpython-tool", "explain", "-i", "--help"], &["--vpython-tool=explain"], &[], &["-i", "--help"], "and before it python's"),
-            (&["-vpython-tool", "install", "x.py", "-vpython-root", "r"], &["--vpython-tool=install", "--vpython-root=r"], &[], &["x.py"], "a flag behind a script"),
-            (&["-vpython-tool", "install", "x.py", "--", "-vpython-root", "r"], &["--vpython-tool=install"], &[], &["x.py", "--", "-vpython-root", "r"], "but not behind two dashes"),
-            (&["-vpython-tool", "exec", "x", "-vpython-root", "r"], &["--vpython-tool=exec"], &[], &["x", "-vpython-root", "r"], "nor behind a program"),
-            (&["-vpython-tool", "relocate", "x", "--to", "y", "--json"], &["--vpython-tool=relocate"], &["--to=y", "--json"], &["x"], "behind a word of a tool that runs nothing"),
+            (&["-vpython-tool", "install", "x.py", "-vpython-root", "r"], &["--vpython-tool=install", "--vpython-root=r"], &[], &["x.py"], "a flag after a script"),
+            (&["-vpython-tool", "install", "x.py", "--", "-vpython-root", "r"], &["--vpython-tool=install"], &[], &["x.py", "--", "-vpython-root", "r"], "but not after two dashes"),
+            (&["-vpython-tool", "exec", "x", "-vpython-root", "r"], &["--vpython-tool=exec"], &[], &["x", "-vpython-root", "r"], "nor after a program"),
+            (&["-vpython-tool", "relocate", "x", "--to", "y", "--json"], &["--vpython-tool=relocate"], &["--to=y", "--json"], &["x"], "after a word of a tool that runs nothing"),
             (&["-vpython-tool", "relocate", "--", "-x"], &["--vpython-tool=relocate"], &[], &["--", "-x"], "up to two dashes"),
-            (&["-vpython-tool", "lock", "--upgrade", "x.py"], &["--vpython-tool=lock"], &["--upgrade"], &["x.py"], "no word behind it is a name"),
+            (&["-vpython-tool", "lock", "--upgrade", "x.py"], &["--vpython-tool=lock"], &["--upgrade"], &["x.py"], "no word after it is a name"),
             (&["-vpython-tool", "lock", "--upgrade", "a", "b-c", "x.py", "d"], &["--vpython-tool=lock"], &["--upgrade=a", "--upgrade=b-c"], &["x.py", "d"], "names up to the first other word"),
-            (&["-vpython-tool", "lock", "--upgrade=a,b", "c"], &["--vpython-tool=lock"], &["--upgrade=a,b"], &["c"], "names behind the equals sign"),
+            (&["-vpython-tool", "lock", "--upgrade=a,b", "c"], &["--vpython-tool=lock"], &["--upgrade=a,b"], &["c"], "names after the equals sign"),
             (&["-vpython-tool", "lock", "--upgrade", "a", "--check", "-m", "b"], &["--vpython-tool=lock"], &["--upgrade=a", "--check"], &["-m", "b"], "names up to an option"),
             (&["-vpython-tool", "lock", "--upgrade", "--", "a"], &["--vpython-tool=lock"], &["--upgrade"], &["--", "a"], "names up to two dashes"),
             (&["--check", "-vpython-tool", "upgrade"], &[], &[], &["--check", "-vpython-tool", "upgrade"], "before the tool"),
@@ -397,7 +404,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_that_are_no_text_pass() {
+    fn bytes_that_are_not_utf_8_pass() {
         let odd = OsString::from_vec(b"-vpython-root=/\xff".to_vec());
         let script = OsString::from_vec(b"\xfe.py".to_vec());
         let split = split(&[odd, script.clone()]).unwrap();
@@ -409,12 +416,11 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_are_named() {
+    fn errors_name_the_flag() {
         #[rustfmt::skip]
         let rows: &[(&[&str], &str)] = &[
             (&["-vpython-sepc", "s"], "vpython: error: unknown flag `-vpython-sepc`\n  hint: did you mean `-vpython-spec`?\n"),
-            (&["--vpython-zzz"], "vpython: error: unknown flag `-vpython-zzz`\n  hint: `vpython -h` lists the flags; a flag for the \
-                                  program itself goes behind the program's name\n"),
+            (&["--vpython-zzz"], "vpython: error: unknown flag `-vpython-zzz`\n  hint: `vpython -h` lists the flags; put flags for the program itself after its name\n"),
             (&["-vpython-root"], "vpython: error: flag `-vpython-root` needs a value\n"),
             (&["-vpython-root", "--", "x.py"], "vpython: error: flag `-vpython-root` needs a value\n"),
             (&["-vpython-tool", "--", "x.py"], "vpython: error: flag `-vpython-tool` needs a value\n"),

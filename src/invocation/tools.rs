@@ -1,9 +1,9 @@
-//! The tools behind `-vpython-tool NAME`, declared once, and how their words are read;
+//! The tools of `-vpython-tool NAME`, declared once, and the parser of their words;
 //! [`super::options`] has the options of each.
 //!
-//! A tool's options stand behind its name, before python's command line or between its words, and
-//! begin with two dashes. As with flags, the parser sees none but its own words, each with its
-//! value behind `=`, as [`super::split`] leaves them.
+//! A tool's options follow its name, before python's command line or between its words, and begin
+//! with two dashes. As with flags, the parser sees only the tool's own words, each with its value
+//! after `=`, as [`super::split`] leaves them.
 
 use std::ffi::{OsStr, OsString};
 
@@ -17,38 +17,37 @@ use super::options::{
 };
 use crate::report::{Failure, nearest, program};
 
-/// A tool, with its options.
+/// A tool with its options.
 #[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
 pub enum Tool {
     /// Build the environment of the command line, and print its path
     Install,
-    /// Hash the environment's files, and name those that have changed
+    /// Hash the environment's files, and report those that have changed
     Check(Check),
-    /// Download the wheels that the spec needs and no directory has
+    /// Download the wheels the spec needs into the first wheel directory
     ///
-    /// They go into the first directory of wheels, for this platform and for each that the spec
-    /// names. It is the interpreter's own pip that fetches; words behind `--` are passed on to it.
-    /// No other tool and no launch uses the network.
+    /// Fetches for this platform and for each that the spec names. The interpreter's own pip
+    /// downloads; words after `--` are passed to it. No other tool and no launch uses the network.
     #[command(
         override_usage = "vpython [vpython flags] -vpython-tool fetch [options] [python command line] [-- pip options]"
     )]
     Fetch(Fetch),
-    /// Check that there is a wheel for all that the spec asks for
+    /// Check that there is a wheel for everything that the spec requires
     ///
-    /// That is done here and on each platform that the spec names. Prints a table. The exit code is
-    /// 1 if something is missing; nothing is built.
+    /// Checks this platform and each that the spec names, and prints a table. The exit code is 1 if
+    /// something is missing. Nothing is built.
     Verify,
     /// Run a script of the environment, such as `ruff` or `pytest`
     ///
-    /// The environment is that of the spec that a walk up from the current directory finds, unless
-    /// `-vpython-spec` names one.
+    /// Uses the spec that vpython finds from the current directory upwards, unless `-vpython-spec`
+    /// names one.
     #[command(override_usage = "vpython [vpython flags] -vpython-tool exec NAME [arguments]")]
     Exec,
-    /// Print which environment the command line gets, and why
+    /// Explain which environment the command line gets, and why
     Explain(Explain),
-    /// Make the environment at DIR, outside the store
+    /// Create the environment at DIR, outside the store
     ///
-    /// An older one that vpython has made there is replaced in one step; nothing is done where
+    /// An environment that vpython created there before is replaced atomically. Nothing is done if
     /// nothing has changed.
     #[command(
         override_usage = "vpython [vpython flags] -vpython-tool export DIR [options] [python command line]"
@@ -59,57 +58,59 @@ pub enum Tool {
     List(List),
     /// Write the environment as an archive or a package
     ///
-    /// Its form is told by the file's name: `.tar`, `.tar.gz`, `.tar.zst`, `.zip`, `.rpm` or
-    /// `.deb`. The same spec and wheels give the same bytes, whoever packs them, where and when.
+    /// The extension selects the format: `.tar`, `.tar.gz`, `.tar.zst`, `.zip`, `.rpm` or `.deb`.
+    /// The output is reproducible: the same spec and wheels give the same bytes.
     #[command(
         override_usage = "vpython [vpython flags] -vpython-tool pack --output FILE [options] [python command line]"
     )]
     Pack(Box<Pack>),
-    /// Remove environments that were not used for long
+    /// Remove environments that have not been used for a long time
     ///
-    /// What killed builds have left goes too. An environment that a program runs in stays.
+    /// Removes leftovers of killed builds, too. Never removes an environment that a program runs
+    /// in.
     #[command(override_usage = "vpython [vpython flags] -vpython-tool prune [options]")]
     Prune(Prune),
-    /// Rewrite the paths in an environment of venv, virtualenv or uv
+    /// Rewrite the absolute paths of an environment that has moved
     ///
-    /// Its scripts, activation, configuration, import paths and RECORDs are mended; nothing is
-    /// moved, and its python is not run. The exit code is 1 if something cannot be mended.
+    /// For environments of venv, virtualenv and uv. Rewrites scripts, activation, configuration,
+    /// import paths and RECORD files. Moves nothing, and does not run the environment's python. The
+    /// exit code is 1 if something cannot be rewritten.
     #[command(override_usage = "vpython [vpython flags] -vpython-tool relocate ENV [options]")]
     Relocate(Relocate),
-    /// Write the spec's lock: the exact wheels of all its platforms
+    /// Write the spec's lock file: the exact wheels for all its platforms
     ///
-    /// The lock is `pylock.STEM.toml` beside the spec, a file of the form of all tools (PEP 751).
-    /// Versions that are locked stay where they will do.
+    /// The lock file is `pylock.STEM.toml` next to the spec, in the standard format (PEP 751).
+    /// Locked versions are kept where the spec still allows them.
     #[command(
         override_usage = "vpython [vpython flags] -vpython-tool lock [options] [script, spec or python command line]"
     )]
     Lock(Lock),
-    /// Make an environment of an archive that `pack` has written
+    /// Create an environment from an archive that `pack` has written
     ///
-    /// It is verified, and takes the place of an older one in one step; nothing is done where it is
-    /// there already.
+    /// Verifies the archive, and replaces an older environment atomically. Nothing is done if the
+    /// same environment is already there.
     #[command(override_usage = "vpython [vpython flags] -vpython-tool unpack FILE DIR [options]")]
     Unpack(Unpack),
-    /// Print vpython's completions for a shell
+    /// Print shell completions for vpython
     ///
     /// SHELL is `bash`, `zsh`, `fish`, `elvish` or `powershell`.
     #[command(override_usage = "vpython -vpython-tool completions SHELL")]
     Completions,
     /// Print vpython's manual page, or write one for each tool
     ///
-    /// With DIR, a page for each tool goes there too; DIR is made if it is not there.
+    /// With DIR, writes a page for each tool into it, too; DIR is created if it does not exist.
     #[command(override_usage = "vpython -vpython-tool man [DIR]")]
     Man,
-    /// Write LUCI's specs as `vpython.toml` and `# /// script` blocks
+    /// Convert LUCI specs to `vpython.toml` and `# /// script` blocks
     ///
-    /// PATHs are specs, scripts, or directories, which are looked through; without any, the current
-    /// directory is. A file is written only if both forms come to the same plan here, as far as the
-    /// wheels are there to tell.
+    /// Each PATH is a spec, a script, or a directory to search; the default is the current
+    /// directory. A file is written only if both formats resolve to the same plan here, as far as
+    /// the available wheels allow.
     #[command(override_usage = "vpython [vpython flags] -vpython-tool upgrade [options] [PATH...]")]
     Upgrade(Upgrade),
 }
 
-/// As much of a command line as the parser sees.
+/// The part of a command line that the parser sees.
 #[derive(Debug, Parser)]
 #[command(
     name = "vpython",
@@ -123,14 +124,14 @@ struct Line {
 }
 
 impl Tool {
-    /// Whether a script that its command line names must be there. Who explains a launch says of
-    /// that too, and a lock may be that of a spec.
+    /// Checks whether a script that its command line names must exist. `explain` reports a missing
+    /// script itself, and `lock` also accepts a spec.
     #[must_use]
     pub fn needs_script(&self) -> bool {
         self.takes_command_line() && !matches!(self, Self::Explain(_) | Self::Lock(_))
     }
 
-    /// Whether the words behind its options are python's command line, and not words of its own.
+    /// Checks whether the words after its options are python's command line, not words of its own.
     #[must_use]
     pub fn takes_command_line(&self) -> bool {
         self.words().are_pythons()
@@ -145,19 +146,19 @@ impl Tool {
             | Self::Lock(_)
             | Self::Pack(_)
             | Self::Verify => Words::CommandLine,
-            Self::Export(_) => Words::PlaceThenCommandLine,
+            Self::Export(_) => Words::DirectoryThenCommandLine,
             Self::Exec => Words::Program,
             Self::List(_) | Self::Prune(_) => Words::None,
-            Self::Completions | Self::Man | Self::Relocate(_) | Self::Unpack(_) => Words::Places,
+            Self::Completions | Self::Man | Self::Relocate(_) | Self::Unpack(_) => Words::Operands,
             Self::Upgrade(_) => Words::Paths,
         }
     }
 
-    /// Reads a tool's name and its options, each `--name` or `--name=value`; `stray` is a word that
-    /// it cannot take.
+    /// Parses a tool's name and its options, each `--name` or `--name=value`; `stray` is a word
+    /// that the tool does not accept.
     ///
     /// # Errors
-    /// There is no such tool; a bad value of an option; there is a stray word.
+    /// There is no such tool, an option has an invalid value, or there is a stray word.
     pub(super) fn parse(
         name: &OsStr,
         options: &[OsString],
@@ -186,42 +187,43 @@ impl Tool {
     }
 }
 
-/// What stands behind a tool's name, its options aside.
+/// The words that follow a tool's name, apart from its options.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Words {
     None,
-    /// A program's name and its words, none of which is an option of the tool.
+    /// A program's name and its arguments, none of which is an option of the tool.
     Program,
-    /// Files and directories, none of which begins with a dash before `--`.
-    Places,
-    /// Files and directories, with `-` in front or not.
+    /// Files and directories; before `--`, none begins with a dash.
+    Operands,
+    /// Files and directories, with a leading `-` or not.
     Paths,
-    /// Python's.
+    /// Python's command line.
     CommandLine,
-    /// A directory, and then python's.
-    PlaceThenCommandLine,
+    /// A directory, then python's command line.
+    DirectoryThenCommandLine,
 }
 
 impl Words {
-    /// Whether a python command line is among them.
+    /// Checks whether they contain a python command line.
     pub(super) fn are_pythons(self) -> bool {
-        matches!(self, Self::CommandLine | Self::PlaceThenCommandLine)
+        matches!(self, Self::CommandLine | Self::DirectoryThenCommandLine)
     }
 }
 
-/// What stands behind the tool of this name; none where there is no such tool.
+/// Returns the kind of words that follow a tool's name; `None` if there is no such tool.
 pub(super) fn words(tool: &OsStr) -> Option<Words> {
     Line::try_parse_from([OsStr::new("vpython"), tool])
         .ok()
         .map(|line| line.tool.words())
 }
 
-/// The error for a word that a tool cannot take.
+/// Returns the error for a word that a tool does not accept.
 fn surplus(tool: &clap::Command, word: &str) -> Failure {
     let title = format!("`-vpython-tool {}`", tool.get_name());
+    // A word without a dash is an argument, so no option can be suggested.
     if !word.starts_with('-') || word == "--" {
         return Failure::new(format!(
-            "{title} takes no words but its options, and not `{word}`"
+            "{title} takes only options, not the argument `{word}`"
         ));
     }
     let name = word
@@ -232,9 +234,7 @@ fn surplus(tool: &clap::Command, word: &str) -> Failure {
     let hint = match nearest(name, tool.get_arguments().filter_map(clap::Arg::get_long)) {
         Some(known) => format!("did you mean `--{known}`?"),
         None if name.starts_with(flags::PREFIX) => "name one tool at a time".to_owned(),
-        None if tool.get_name() == "fetch" => {
-            "what pip is to be told stands behind `--`".to_owned()
-        }
+        None if tool.get_name() == "fetch" => "put pip's options after `--`".to_owned(),
         None => {
             let lists = format!(
                 "`{} -vpython-tool {} --help` lists the options",
@@ -243,7 +243,7 @@ fn surplus(tool: &clap::Command, word: &str) -> Failure {
             );
             let is_pythons = words(OsStr::new(tool.get_name())).is_some_and(Words::are_pythons);
             if is_pythons {
-                lists + "; what is the script's stands behind `--`"
+                lists + "; put the script's options after `--`"
             } else {
                 lists
             }
@@ -252,8 +252,8 @@ fn surplus(tool: &clap::Command, word: &str) -> Failure {
     Failure::new(format!("{title} has no option `{word}`")).hint(hint)
 }
 
-/// How an option of a tool takes its value; none where the tool has no such option, or there is no
-/// such tool.
+/// Returns how an option of a tool takes its value; `None` if the tool has no such option, or there
+/// is no such tool.
 pub(super) fn arity(tool: &OsStr, option: &str) -> Option<Arity> {
     command(tool)?
         .get_arguments()
@@ -269,10 +269,10 @@ pub(super) fn arity(tool: &OsStr, option: &str) -> Option<Arity> {
         })
 }
 
-/// Takes the first word of a tool, which is the directory that it works on.
+/// Takes the first word of a tool, which is the directory it works on.
 ///
 /// # Errors
-/// There is none.
+/// There is no such word.
 pub(super) fn directory(tool: &OsStr, words: &mut Vec<OsString>) -> Result<OsString> {
     let name = tool.to_string_lossy();
     match (words.first(), command(tool)) {
@@ -284,11 +284,11 @@ pub(super) fn directory(tool: &OsStr, words: &mut Vec<OsString>) -> Result<OsStr
         (Some(word), _) if word != "--" && !word.is_empty() => Ok(words.remove(0)),
         _ => {
             let example = format!(
-                "say which, as in `{} -vpython-tool {name} env script.py`",
+                "name it, as in `{} -vpython-tool {name} env script.py`",
                 program()
             );
             Err(Failure::new(format!(
-                "`-vpython-tool {name}` needs the directory that it is to make"
+                "`-vpython-tool {name}` requires the directory to create"
             ))
             .hint(example)
             .into())
@@ -296,7 +296,7 @@ pub(super) fn directory(tool: &OsStr, words: &mut Vec<OsString>) -> Result<OsStr
     }
 }
 
-/// The help of a tool.
+/// Returns the help of a tool.
 ///
 /// # Errors
 /// There is no such tool.
@@ -309,7 +309,7 @@ pub(super) fn help(tool: &OsStr) -> Result<String> {
         .to_string())
 }
 
-/// A tool as help shows it: with all that is to be said, in the terse form.
+/// The command as help shows it: the full text, in the terse layout.
 pub(super) fn shown(command: clap::Command) -> clap::Command {
     let about = command
         .get_long_about()
@@ -326,14 +326,14 @@ pub(super) fn shown(command: clap::Command) -> clap::Command {
     command.override_usage(usage)
 }
 
-/// Whether a name in place of a tool's asks what there is.
+/// Checks whether the word in place of a tool's name requests help.
 pub(super) fn is_help(name: &OsStr) -> bool {
     ["help", "--help", "-help", "-h"]
         .iter()
         .any(|help| name == *help)
 }
 
-/// The tools, one a line.
+/// Returns the list of tools, one per line.
 pub(super) fn list() -> String {
     let command = Line::command();
     let width = command
@@ -351,12 +351,12 @@ pub(super) fn list() -> String {
     command.get_subcommands().map(line).collect()
 }
 
-/// The tools as they are declared.
+/// Returns the tools as they are declared.
 pub(super) fn declared() -> Vec<clap::Command> {
     Line::command().get_subcommands().cloned().collect()
 }
 
-/// The names of the tools, for the help of the flag.
+/// Returns the names of the tools, for the help of the flag.
 pub(super) fn names() -> Vec<String> {
     Line::command()
         .get_subcommands()
@@ -396,7 +396,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_declaration_is_sound() {
+    fn clap_accepts_the_declaration() {
         Line::command().debug_assert();
     }
 
@@ -408,8 +408,8 @@ mod tests {
     }
 
     #[test]
-    fn a_word_that_a_tool_cannot_take_is_an_error() {
-        let none = "`-vpython-tool prune` takes no words but its options, and not `x`\n";
+    fn a_word_that_a_tool_does_not_accept_is_an_error() {
+        let none = "`-vpython-tool prune` takes only options, not the argument `x`\n";
         let rows = [
             (
                 "prune",
@@ -430,7 +430,7 @@ mod tests {
             (
                 "install",
                 "--quickly=1",
-                "`-vpython-tool install` has no option `--quickly=1`\n  hint: `vpython -vpython-tool install --help` lists the options; what is the script's stands behind `--`\n",
+                "`-vpython-tool install` has no option `--quickly=1`\n  hint: `vpython -vpython-tool install --help` lists the options; put the script's options after `--`\n",
             ),
         ];
         for (tool, word, expected) in rows {
@@ -443,7 +443,7 @@ mod tests {
     }
 
     #[test]
-    fn an_option_may_be_given_again_and_the_last_wins() {
+    fn an_option_may_be_repeated_and_the_last_wins() {
         let words = [
             "--older-than=1d",
             "--dry-run",
@@ -482,10 +482,7 @@ mod tests {
             "{text}"
         );
         let text = help(OsStr::new("fetch")).unwrap();
-        assert!(
-            text.contains("words behind `--` are passed on to it"),
-            "{text}"
-        );
+        assert!(text.contains("words after `--` are passed to it"), "{text}");
         assert!(
             text.contains("\n      --upgrade[=<NAME>]  Fetch the newest versions"),
             "{text}"

@@ -1,4 +1,5 @@
-//! The wheelhouses beside those of the spec: which the caller, the site and the program bring.
+//! The wheelhouses in addition to those of the spec: from the caller, the site and the
+//! installation.
 
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
@@ -9,35 +10,36 @@ use super::conf::Conf;
 use super::refuse_tilde;
 use crate::process::{Process, variable};
 
-/// Wheelhouses that the caller names.
+/// The additional wheelhouses of a launch.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Wheels {
-    /// Their paths, in the caller's order.
+    /// The caller's directories, in the caller's order.
     pub directories: Vec<PathBuf>,
-    /// What named them.
+    /// The source of the caller's directories.
     pub source: WheelsSource,
-    /// Those that `vpython.conf` names, after those of the spec; none where the caller names some.
+    /// The directories from `vpython.conf`, searched after those of the spec; empty if the caller
+    /// names any.
     pub of_site: Vec<PathBuf>,
-    /// `wheels` beside the program's own binary, after all others: as bundles, whoever installs the
-    /// program may bring them with it.
+    /// `wheels` next to vpython's own binary, searched last: like bundles, wheels can be installed
+    /// with the program.
     pub of_program: Option<PathBuf>,
 }
 
-/// What named the caller's wheelhouses.
+/// The source of the caller's wheelhouses.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum WheelsSource {
-    /// The flag, for this one launch: a directory that is not there is a mistake.
+    /// The flag, for this launch only: a missing directory is an error.
     Flag,
-    /// The variable, for all launches: a directory that is not there is passed over.
+    /// The variable, for all launches: a missing directory is skipped.
     #[default]
     Variable,
 }
 
 impl Wheels {
-    /// Reads flags, or else the variable, or else `vpython.conf`.
+    /// Reads the flags, or else the variable, or else `vpython.conf`.
     ///
     /// # Errors
-    /// A directory whose name begins with `~`.
+    /// A directory name begins with `~`.
     pub(super) fn read(flags: &[OsString], conf: &Conf, process: &Process) -> Result<Self> {
         let list = process.setting(variable::WHEELS).unwrap_or_default();
         let wheels = Self::named(flags, list, process);

@@ -1,5 +1,5 @@
-//! What `-vpython-log-level info` tells of a launch: what was decided and from what, in lines that
-//! need no knowledge of the inside.
+//! The log lines of a launch at `-vpython-log-level info`: each decision and its inputs, in terms
+//! that require no knowledge of vpython's internals.
 
 use std::path::Path;
 use std::time::Duration;
@@ -10,12 +10,12 @@ use crate::plan::interpreter::{Source, Taken};
 use crate::plan::{Evidence, Plan, PlannedWheel};
 use crate::spec::{Spec, SpecKind, SpecText};
 
-/// How many of the interpreters are named that will not do.
+/// The maximum number of skipped interpreters to list.
 const NAMED: usize = 3;
-/// How many wheels of a directory are named.
+/// The maximum number of wheels to list for each directory.
 const NAMED_WHEELS: usize = 10;
 
-/// Tells which spec was found.
+/// Logs which spec was found.
 pub(super) fn of_spec(text: &SpecText) {
     if text.kind == SpecKind::None {
         info!("there is no spec: the environment has no packages");
@@ -29,36 +29,36 @@ pub(super) fn of_spec(text: &SpecText) {
     }
 }
 
-/// Tells that the environment of the last launch is taken.
+/// Logs that the launch uses the environment of the last one.
 pub(super) fn of_hit(environment: &Path) {
     info!(
-        "nothing has changed since the last launch: its environment is `{}`",
+        "nothing has changed since the last launch; using its environment `{}`",
         environment.display()
     );
 }
 
-/// Tells why nothing of the last launch is taken; `why` is asked only where it is told.
+/// Logs why the launch cannot use the result of the last one. Calls `why` only if the line is
+/// logged.
 pub(super) fn of_miss(why: impl FnOnce() -> String) {
     if tracing::enabled!(tracing::Level::INFO) {
-        info!("deciding anew: {}", why());
+        info!("cold launch: {}", why());
     }
 }
 
-/// Tells which interpreter and which wheels were chosen.
+/// Logs which interpreter and which wheels were chosen.
 pub(super) fn of_plan(plan: &Plan, spec: &Spec, evidence: &Evidence) {
     if !tracing::enabled!(tracing::Level::INFO) {
         return;
     }
+    // The interpreters that were found first but are not compatible.
     let passed_over = &evidence.choice.passed_over;
     for one in passed_over.iter().take(NAMED) {
-        info!("passed over the interpreter {one}");
+        info!("skipped the interpreter {one}");
     }
     if passed_over.len() > NAMED {
-        info!(
-            "passed over {} more interpreters",
-            passed_over.len() - NAMED
-        );
+        info!("skipped {} more interpreters", passed_over.len() - NAMED);
     }
+    // The chosen interpreter: where it was found, and the range that it satisfies.
     let taken = evidence
         .choice
         .taken
@@ -78,7 +78,7 @@ pub(super) fn of_plan(plan: &Plan, spec: &Spec, evidence: &Evidence) {
     of_wheels(&plan.wheels);
 }
 
-/// Tells which wheels come from where, a line for each directory.
+/// Logs the source directory of the wheels, one line for each directory.
 fn of_wheels(wheels: &[PlannedWheel]) {
     let mut directories: Vec<&Path> = wheels
         .iter()
@@ -106,21 +106,21 @@ fn of_wheels(wheels: &[PlannedWheel]) {
     }
 }
 
-/// Tells where the environment is, and how long it took where it was built now.
+/// Logs the path of the environment, and the build time if this launch built it.
 pub(super) fn of_environment(environment: &Path, took: Option<Duration>) {
     let environment = environment.display();
     if let Some(took) = took {
         info!("built `{environment}` in {:.1} s", took.as_secs_f64());
     } else {
-        info!("the environment `{environment}` stands already");
+        info!("the environment `{environment}` is already built");
     }
 }
 
-/// Where an interpreter was found, in a clause.
+/// Describes in a clause where an interpreter was found.
 fn found(taken: &Taken, plan: &Plan) -> String {
     let by = match taken.source {
         Source::Named => "named by the caller",
-        Source::Bundle => "found beside vpython",
+        Source::Bundle => "found next to vpython",
         Source::Path => "found on `PATH`",
         Source::Pyenv => "installed by pyenv",
         Source::Uv => "installed by uv",

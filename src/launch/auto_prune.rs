@@ -10,17 +10,18 @@ use crate::process::{Process, variable};
 use crate::report::{self, Failure};
 use crate::store::{Act, Limits, Store, Usage};
 
-/// The age at which an unused environment is removed by default.
+/// The default age at which an unused environment is removed.
 const OLDER_THAN: Duration = Duration::from_hours(30 * 24);
-/// The time that a launch spends on pruning at most.
+/// The maximum time that a launch spends on pruning.
 const TIME: Duration = Duration::from_millis(500);
 
-/// Prunes at most once a day and for at most half a second. A failure is a warning: the launch goes
-/// on.
+/// Prunes opportunistically, at most once a day and for at most half a second. A failure is only a
+/// warning; the launch continues.
 pub(super) fn run(store: &Store, invocation: &Invocation, process: &Process) {
     if !store.is_prune_due() {
         return;
     }
+    // The size of the store is measured only if it is limited.
     let prune = || {
         let max_size = max_cache(invocation, process)?;
         let usage = if max_size.is_some() {
@@ -38,6 +39,7 @@ pub(super) fn run(store: &Store, invocation: &Invocation, process: &Process) {
             &usage,
             Act::Remove,
         )?;
+        // A prune that ran out of time continues after the next build.
         if SystemTime::now() < until {
             store.note_prune()?;
         }
@@ -58,7 +60,7 @@ pub(super) fn run(store: &Store, invocation: &Invocation, process: &Process) {
     }
 }
 
-/// The age at which an unused environment is removed, unless the command line says.
+/// Returns the age at which an unused environment is removed if the command line does not set it.
 #[must_use]
 pub fn older_than(invocation: &Invocation) -> Duration {
     invocation
@@ -68,8 +70,8 @@ pub fn older_than(invocation: &Invocation) -> Duration {
         .map_or(OLDER_THAN, |age| age.value)
 }
 
-/// The size to which the store may grow, unless the command line says: `VPYTHON_MAX_CACHE`, else
-/// `vpython.conf`. `None` is without limit.
+/// Returns the maximum size of the store if the command line does not set it: the value of
+/// `VPYTHON_MAX_CACHE`, or else of `vpython.conf`.
 ///
 /// # Errors
 /// The variable is not a size.
@@ -86,10 +88,10 @@ pub fn max_cache(invocation: &Invocation, process: &Process) -> Result<Option<u6
     match text.parse::<ByteSize>() {
         Ok(size) => Ok(Some(size.as_u64())),
         Err(_) => Err(Failure::new(format!(
-            "`{}` is `{text}`, which is no size",
+            "`{}` is `{text}`, which is not a size",
             variable::MAX_CACHE
         ))
-        .hint("write a number and its unit, as in `10GiB`")
+        .hint("write a number with a unit, such as `10GiB`")
         .into()),
     }
 }

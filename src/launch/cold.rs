@@ -1,5 +1,5 @@
-//! A cold launch: decides on the environment, builds it where it is missing, and notes both for the
-//! next launch.
+//! A cold launch: resolves the spec, builds the environment if it is missing, and writes a memo for
+//! the next launch.
 
 use std::time::Instant;
 
@@ -15,7 +15,7 @@ use crate::report::progress;
 use crate::spec::{self, Spec, SpecText};
 use crate::store::{Inputs, MemoName, Store};
 
-/// Decides on the environment of a spec, and builds it unless it is there.
+/// Resolves a spec, and builds its environment if it is missing.
 pub(super) fn prepare(
     text: &SpecText,
     store: &Store,
@@ -37,6 +37,7 @@ pub(super) fn prepare(
     let key = Key::of(&plan);
     let mut is_built = false;
     let begin = Instant::now();
+    // The store calls the closure only if it has no environment with this key.
     let entry = store.environment(&plan, &key, |staging| {
         is_built = true;
         let warnings = info_span!("build the environment")
@@ -47,12 +48,14 @@ pub(super) fn prepare(
     account::of_environment(&entry.path, is_built.then(|| begin.elapsed()));
     evidence.warnings.splice(0..0, spec.warnings);
     let remarks = Some(remarks(&mut evidence, invocation));
+    // Without a memo the next launch is only slower, so an error here is not fatal.
     let kept = store.remember(memo, &key, &entry, evidence, &spec.python_path);
     if let Err(error) =
         kept.and_then(|()| store.keep_inputs(&Inputs::of_launch(text, invocation, process), &key))
     {
-        tracing::debug!("cannot keep a memo of this launch: {error:#}");
+        tracing::debug!("cannot write the memo of this launch: {error:#}");
     }
+    // A build is slow anyway, so it is the time to free space.
     if is_built && !invocation.is_throw_away {
         progress::phase("pruning the store");
         info_span!("prune opportunistically")
@@ -66,17 +69,17 @@ pub(super) fn prepare(
     })
 }
 
-/// A parsed spec, and the environment that satisfies it on this machine.
+/// A parsed spec and its resolution on this machine.
 pub struct Decided {
-    /// What the spec says.
+    /// The parsed spec.
     pub spec: Spec,
     /// The interpreter and the wheels.
     pub plan: Plan,
-    /// What the decision was made from.
+    /// The evidence of the resolution.
     pub evidence: Evidence,
 }
 
-/// Parses a spec, and decides on the interpreter and the wheels. Prints the warnings about both.
+/// Parses and resolves a spec, and prints its warnings.
 ///
 /// # Errors
 /// The spec is invalid, or cannot be satisfied here.
@@ -87,7 +90,7 @@ pub fn decide(
     process: &Process,
 ) -> Result<Decided> {
     let spec = info_span!("parse the spec").in_scope(|| text.parse(process))?;
-    // Before anything can fail: a misspelt key may be the reason.
+    // Print the warnings before anything can fail: a misspelt key may be the reason of a failure.
     invocation.warn(text.warnings.iter().chain(&spec.warnings));
     store.prepare()?;
     let (plan, evidence) = plan::make(&spec, invocation, process, &store.memo_directory())?;
@@ -100,13 +103,13 @@ pub fn decide(
     })
 }
 
-/// Takes the remarks about listed wheels and seeds out of the evidence, a sentence each. A launch does
-/// not print them.
+/// Takes the remarks out of the evidence that a launch does not print: those about the requirements
+/// of listed wheels and about missing seeds. Each remark is one sentence.
 #[must_use]
 pub fn remarks(evidence: &mut Evidence, invocation: &Invocation) -> Vec<String> {
     let mut remarks = std::mem::take(&mut evidence.remarks);
     let unseeded = std::mem::take(&mut evidence.unseeded);
-    // Many programs import `pkg_resources`, and hardly one the other two.
+    // Many programs import `pkg_resources` from setuptools; hardly any imports the other two seeds.
     if unseeded
         .iter()
         .any(|seed| seed.project.as_ref() == "setuptools")
@@ -114,7 +117,7 @@ pub fn remarks(evidence: &mut Evidence, invocation: &Invocation) -> Vec<String> 
         let unseeded: Vec<String> = unseeded.iter().map(|seed| format!("`{seed}`")).collect();
         let command = invocation.command_of_tool("fetch");
         remarks.push(format!(
-            "there is no wheel to seed {} from; `{command}` brings what is missing",
+            "there are no wheels for the seed packages {}; `{command}` downloads them",
             unseeded.join(", ")
         ));
     }

@@ -1,8 +1,8 @@
-//! `-vpython-local-venv`: a link `.venv` beside the spec that leads to the environment, where
-//! editors look for one.
+//! `-vpython-local-venv`: maintains a link `.venv` next to the spec that points to the environment,
+//! where editors look for one.
 //!
-//! It is looked at by each launch with the flag, and written only where it is to say something
-//! else. An environment that somebody else keeps there is left alone.
+//! Each launch with the flag checks the link and rewrites it only if its target changes. An
+//! environment that vpython did not create is left alone.
 
 use std::path::Path;
 
@@ -16,14 +16,16 @@ use crate::spec::SpecText;
 
 const NAME: &str = ".venv";
 
-/// Makes `.venv` next to the file of `spec` a link to `environment`. Without a file, warns.
+/// Points `.venv` next to the file of the spec to `environment`. Warns if the spec has no file.
 ///
 /// # Errors
-/// Something of that name is there that vpython has not made; it cannot be written.
+/// Returns an error if vpython did not create what has that name, or if it cannot be written.
 pub(super) fn keep(spec: &SpecText, environment: &Path, invocation: &Invocation) -> Result<()> {
     let Some(spec) = spec.origin.file_on_disk() else {
-        invocation
-            .warn([&"there is no spec for `-vpython-local-venv` to put a link beside".to_owned()]);
+        invocation.warn([
+            &"`-vpython-local-venv` has no effect: there is no spec file to put the link next to"
+                .to_owned(),
+        ]);
         return Ok(());
     };
     let link = spec.with_file_name(NAME);
@@ -33,14 +35,16 @@ pub(super) fn keep(spec: &SpecText, environment: &Path, invocation: &Invocation)
             .then(|| fs::read_link(&link))
             .transpose()?;
         match target {
+            // The common case: nothing changes, and nothing is written.
             Some(target) if target == environment => return Ok(()),
+            // A link to an earlier environment of a store is replaced.
             Some(target) if Key::names_bin_directory(&target.join("bin")) => {}
             target => {
-                let what = target.map_or("it is no link".to_owned(), |target| {
+                let what = target.map_or("it is not a link".to_owned(), |target| {
                     format!("it is a link to `{}`", target.display())
                 });
                 let failure = Failure::new(format!(
-                    "cannot keep `{}` for `-vpython-local-venv`",
+                    "cannot create `{}` for `-vpython-local-venv`",
                     link.display()
                 ))
                 .because(what);
@@ -48,6 +52,10 @@ pub(super) fn keep(spec: &SpecText, environment: &Path, invocation: &Invocation)
             }
         }
     }
-    fs::replace_link(environment, &link)
-        .with_context(|| format!("cannot keep `{}` for `-vpython-local-venv`", link.display()))
+    fs::replace_link(environment, &link).with_context(|| {
+        format!(
+            "cannot create `{}` for `-vpython-local-venv`",
+            link.display()
+        )
+    })
 }

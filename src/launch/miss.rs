@@ -1,4 +1,4 @@
-//! Why a launch has to decide anew, and what it will find then, in clauses.
+//! The reasons why a launch takes the cold path, and the state of its environment, in clauses.
 
 use crate::invocation::Invocation;
 use crate::plan::Key;
@@ -6,8 +6,8 @@ use crate::process::Process;
 use crate::spec::SpecText;
 use crate::store::{Inputs, MemoName, Miss, Standing, Store};
 
-/// The key of the environment that the launch takes as the last one like it did; else why it
-/// cannot.
+/// Returns the key of the environment that the launch reuses from the last launch with the same
+/// inputs, or the reason why it cannot.
 pub fn recall(
     store: &Store,
     text: &SpecText,
@@ -15,7 +15,7 @@ pub fn recall(
     process: &Process,
 ) -> Result<Key, String> {
     if invocation.is_throw_away {
-        return Err("the store is a throw-away one, which is new in each run".to_owned());
+        return Err("the store is a throw-away store, which starts empty in each run".to_owned());
     }
     if !store.exists() {
         return Err(format!(
@@ -23,7 +23,7 @@ pub fn recall(
             store.root().display()
         ));
     }
-    // The entry's lock is given back at once.
+    // Dropping the entry releases its lock at once.
     match store.recall(&MemoName::of_launch(text, invocation, process), process) {
         Ok((memo, _)) => Ok(memo.key),
         Err(miss) => Err(why(
@@ -34,37 +34,34 @@ pub fn recall(
     }
 }
 
-/// Why a launch of these inputs cannot go by the last one, in a clause.
+/// Describes in a clause why a launch with these inputs cannot reuse the result of the last one.
 #[must_use]
 pub fn why(miss: Miss, store: &Store, inputs: &Inputs) -> String {
     match miss {
-        Miss::Unknown => asked_otherwise(store, inputs),
+        Miss::Unknown => changed_inputs(store, inputs),
         Miss::Changed(stamped) => {
             let how = stamped
                 .change()
                 .map_or_else(|| "was changed".to_owned(), |change| change.to_string());
             format!("since the last launch `{}` {how}", stamped.path.display())
         }
-        Miss::Variable(name) => format!("`{name}` is not what it was at the last launch"),
+        Miss::Variable(name) => format!("`{name}` has changed since the last launch"),
         Miss::Environment(standing) => describe(standing),
     }
 }
 
-/// Which input is another than at the last launch of the same spec.
-fn asked_otherwise(store: &Store, inputs: &Inputs) -> String {
+/// Describes which inputs have changed since the last launch of the same spec.
+fn changed_inputs(store: &Store, inputs: &Inputs) -> String {
     match store.changed_inputs(inputs).as_deref() {
         None => "no launch like this is remembered".to_owned(),
-        Some([]) => "what the last launch came to is no longer remembered".to_owned(),
-        Some([one]) => format!("{one} is not what it was at the last launch"),
-        Some(several) => format!(
-            "not what they were at the last launch: {}",
-            several.join(", ")
-        ),
+        Some([]) => "the result of the last launch is no longer remembered".to_owned(),
+        Some([one]) => format!("{one} has changed since the last launch"),
+        Some(several) => format!("changed since the last launch: {}", several.join(", ")),
     }
 }
 
-/// Adds what stands where the environment belongs, unless that was said.
-pub fn add_standing(why: &mut Vec<String>, store: &Store, key: &Key) {
+/// Adds the state of the environment, unless it is one of the reasons already.
+pub fn add_environment_state(why: &mut Vec<String>, store: &Store, key: &Key) {
     let clause = match store.standing(key) {
         Ok(standing) => describe(standing),
         Err(error) => crate::report::one_line(&error),
@@ -76,9 +73,11 @@ pub fn add_standing(why: &mut Vec<String>, store: &Store, key: &Key) {
 
 fn describe(standing: Standing) -> String {
     match standing {
-        Standing::Ready => "its environment stands, and will be used",
+        Standing::Ready => "its environment exists and will be used",
         Standing::Absent => "its environment is not built",
-        Standing::Busy => "its environment is locked, as it is while somebody removes it",
+        Standing::Busy => {
+            "its environment is locked, probably because another process is removing it"
+        }
         Standing::Changed => "its environment was changed after it was built",
     }
     .to_owned()

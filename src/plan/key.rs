@@ -1,5 +1,5 @@
-//! The name of an environment: a digest of all of the plan that decides its content, and of nothing
-//! else.
+//! The name of an environment: a digest of exactly those parts of the plan that determine its
+//! contents.
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -11,8 +11,8 @@ use sha2::{Digest as _, Sha256};
 
 use super::{Facts, Plan, PlannedWheel};
 
-/// How environments are laid out and built. A change to what a plan comes to on disk takes the next
-/// number, so that an environment of another making is never taken for one of this.
+/// The version of the layout and the build. Increment it with each change to the files that a plan
+/// produces, so that an environment of another version is never reused.
 pub const LAYOUT: u32 = 2;
 
 /// The key of an environment: 160 bits in lower-case hexadecimal.
@@ -20,15 +20,15 @@ pub const LAYOUT: u32 = 2;
 pub struct Key(String);
 
 impl Key {
-    /// How many characters a key has.
+    /// The number of characters of a key.
     pub const LENGTH: usize = 40;
 
-    /// The key of a plan: the first 160 bits of SHA-256 over the layout version, the interpreter
-    /// and the wheels.
+    /// Returns the key of a plan: the first 160 bits of SHA-256 over the layout version, the
+    /// interpreter and the wheels.
     ///
-    /// Each part is preceded by its length, so that no two plans are written alike. Structs are
-    /// taken apart field by field: a new field does not compile until somebody has decided whether
-    /// it belongs to the content.
+    /// Each part is preceded by its length, so that no two plans have the same encoding. Structs
+    /// are destructured completely: a new field does not compile until it is included or excluded
+    /// here.
     #[must_use]
     pub fn of(plan: &Plan) -> Self {
         let Plan {
@@ -48,8 +48,7 @@ impl Key {
         for wheel in wheels {
             canonical.wheel(wheel);
         }
-        // Its content is no other, but an environment that was built without it has not been
-        // judged.
+        // The contents are the same, but an environment built without it has not been checked.
         if *strict {
             canonical.part(b"strict");
         }
@@ -59,13 +58,13 @@ impl Key {
         Self(hex::encode(&canonical.0.finalize()[..Self::LENGTH / 2]))
     }
 
-    /// The text of the key.
+    /// Returns the key's text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Whether a path is, by its words, the `bin` directory of an environment in some store:
+    /// Checks whether a path has the form of the `bin` directory of an environment in some store:
     /// `…/envs/<key>/bin`.
     #[must_use]
     pub fn names_bin_directory(path: &Path) -> bool {
@@ -75,7 +74,7 @@ impl Key {
             && names.next() == Some(b"envs")
     }
 
-    /// Whether a name is, by its looks, a key.
+    /// Checks whether a name has the form of a key.
     #[must_use]
     pub fn is_one(name: &[u8]) -> bool {
         name.len() == Self::LENGTH
@@ -91,7 +90,7 @@ impl fmt::Display for Key {
     }
 }
 
-/// The canonical encoding, straight into the hash.
+/// The canonical encoding, fed directly to the hash.
 struct Canonical(Sha256);
 
 impl Canonical {
@@ -101,8 +100,8 @@ impl Canonical {
     }
 
     fn interpreter(&mut self, facts: &Facts) {
-        // What matters of platform, ABI and C library is in the tags; `libc_path` is only there to
-        // be stamped, and what is taken of `bundled` is among the wheels.
+        // The tags cover platform, ABI and C library. `libc_path` is only stamped, and the wheels
+        // used from `bundled` are among the wheels.
         let Facts {
             executable,
             release: _,
@@ -124,8 +123,8 @@ impl Canonical {
         self.part(site_packages.as_bytes());
         let tags = super::Tags::of(facts);
         self.part(&(tags.in_order().len() as u64).to_le_bytes());
-        // Which tags there are decides, and not which of them is best: plain `linux` has come last
-        // here from the beginning.
+        // Only the set of tags matters, not their order: plain `linux` tags have always been hashed
+        // last.
         for alike in tags
             .in_order()
             .chunk_by(|one, next| (&one.python, &one.abi) == (&next.python, &next.abi))
@@ -140,7 +139,7 @@ impl Canonical {
     }
 
     fn wheel(&mut self, wheel: &PlannedWheel) {
-        // Name and version are in the wheel; where its file lies decides nothing.
+        // Name and version are in the wheel; the file's location does not matter.
         let PlannedWheel {
             name: _,
             version: _,
@@ -150,7 +149,7 @@ impl Canonical {
             required_by: _,
         } = wheel;
         self.part(sha256.as_bytes());
-        // Of who asks for it, that alone is in the environment, as `REQUESTED`.
+        // Of the origins, only `REQUESTED` is part of the environment.
         self.part(&[u8::from(wheel.is_requested())]);
     }
 }
@@ -190,7 +189,7 @@ mod tests {
         }
     }
 
-    /// The key of the plan after a change.
+    /// Returns the key of the plan after a change.
     fn changed(change: impl FnOnce(&mut Plan)) -> Key {
         let mut plan = plan();
         change(&mut plan);
@@ -198,9 +197,9 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_what_it_was() {
-        // A change of these means that every environment on every machine is built anew: count
-        // `LAYOUT` up with it.
+    fn keys_are_stable() {
+        // A change of these rebuilds every environment on every machine: increment `LAYOUT` with
+        // it.
         assert_eq!(
             Key::of(&plan()).as_str(),
             "4e85c564d836c9e13889e69681f6b51ad244cb57"
@@ -212,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_covers_what_decides_the_content() {
+    fn a_key_covers_what_determines_the_contents() {
         let key = Key::of(&plan());
         assert_ne!(
             changed(|plan| plan.interpreter.executable = "/opt/python3".into()),
@@ -237,7 +236,7 @@ mod tests {
         assert_ne!(
             changed(|plan| plan.interpreter.site_packages.push('x')),
             key,
-            "another place for packages"
+            "another directory for packages"
         );
         assert_ne!(
             changed(|plan| plan.interpreter.libc = Libc::Glibc {
@@ -257,11 +256,15 @@ mod tests {
             key,
             "REQUESTED is a file of the environment"
         );
-        assert_ne!(changed(|plan| drop(plan.wheels.pop())), key, "a wheel less");
+        assert_ne!(
+            changed(|plan| drop(plan.wheels.pop())),
+            key,
+            "one wheel fewer"
+        );
         assert_ne!(
             changed(|plan| plan.strict = true),
             key,
-            "what was not judged"
+            "an environment that was not checked"
         );
         let system = changed(|plan| plan.system_packages = SystemPackages::Visible);
         assert_ne!(system, key, "another `pyvenv.cfg`");
@@ -283,17 +286,17 @@ mod tests {
         assert_eq!(
             changed(|plan| plan.wheels[0].path = "/elsewhere/x.whl".into()),
             key,
-            "where a wheel lies"
+            "the location of a wheel"
         );
         assert_eq!(
             changed(|plan| plan.interpreter.libc_path = None),
             key,
-            "where the C library lies"
+            "the location of the C library"
         );
         assert_eq!(
             changed(|plan| plan.interpreter.bundled.clear()),
             key,
-            "where the wheels of `ensurepip` lie"
+            "the location of the wheels of `ensurepip`"
         );
         let elsewhere = RequiredBy::Spec(Location {
             file: Some("/x.py".into()),
@@ -303,12 +306,12 @@ mod tests {
         assert_eq!(
             changed(|plan| plan.wheels[0].required_by.push(elsewhere)),
             key,
-            "where the spec asks for a wheel"
+            "the location of a requirement"
         );
     }
 
     #[test]
-    fn the_bin_directory_of_an_environment_is_known_by_its_words() {
+    fn the_bin_directory_of_an_environment_is_recognized_by_its_path() {
         let key = "0a".repeat(20);
         assert!(Key::names_bin_directory(Path::new(&format!(
             "/store/v1/envs/{key}/bin"

@@ -1,5 +1,5 @@
-//! What the wheels that there are lack, on this machine and on the platforms that a spec names, as
-//! an index would be asked for it.
+//! The wheels that are missing on this machine and on the platforms that a spec names, as
+//! requirements for an index.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -20,45 +20,45 @@ use crate::process::Process;
 use crate::report::{Failure, progress};
 use crate::spec::{ListedWheel, Located, Packages, Requirements, Spec};
 
-/// What is missing.
+/// The missing wheels of a spec.
 #[derive(Debug)]
 pub struct Shortfall {
     /// The interpreter of this machine.
     pub here: Facts,
-    /// Each system on which something is missing, this machine first.
+    /// Each system with missing wheels, this machine first.
     pub lacking: Vec<Lacking>,
-    /// The titles of other platforms for which the spec cannot be followed at all, and why.
+    /// The titles of other platforms for which the spec cannot be evaluated, with the error.
     pub broken: Vec<(String, Error)>,
 }
 
-/// A system on which something is missing.
+/// A system with missing wheels.
 #[derive(Debug)]
 pub struct Lacking {
     /// `here (3.11.7)`, or the platform's name.
     pub title: String,
     /// The system.
     pub facts: Facts,
-    /// What to ask for: a requirement each, without markers.
+    /// The requirements to fetch, without markers.
     pub requirements: Vec<String>,
-    /// Of these the ones for which a build of a site's own is listed, each with that:
-    /// `cffi==1.14.5` with `cffi==1.14.5+chromium.7`.
+    /// Those for which the spec lists a local version, each with that version: `cffi==1.14.5` with
+    /// `cffi==1.14.5+chromium.7`.
     pub builds: Vec<(String, String)>,
-    /// Of these the seeds, which no spec asks for.
+    /// Those that are seeds, which no spec lists.
     pub seeds: Vec<String>,
-    /// What is there and would be taken: a requirement each, with the very version.
+    /// Requirements for the present wheels that would be used, each with the exact version.
     pub present: Vec<String>,
-    /// Files that are there under the name of what is missing, perhaps, and do not have the digest
-    /// that is pinned, or are no wheels.
+    /// Existing files whose names match missing wheels, but whose digest is not the pinned one, or
+    /// which are not wheels.
     pub other_bytes: Vec<PathBuf>,
-    /// What a launch would say of it.
+    /// The error of a launch.
     pub refusal: Error,
 }
 
-/// Finds what is missing. `memo` is the directory for what can be found again.
+/// Finds the missing wheels. `memo` is the directory for cached facts.
 ///
 /// # Errors
-/// The platforms cannot be told; no interpreter satisfies the spec; a directory of wheels is not
-/// there; what is missing cannot be fetched.
+/// The platforms cannot be determined, no interpreter satisfies the spec, a wheel directory does
+/// not exist, or the missing wheels cannot be fetched.
 pub fn shortfall(
     spec: &Spec,
     invocation: &Invocation,
@@ -74,7 +74,7 @@ pub fn shortfall(
         let mut wheelhouse = Wheelhouse::open(spec, invocation, memo, &mut evidence)?;
         for (title, facts) in systems(here.clone(), &targets) {
             let missing = match missing(&spec.packages, &facts, &mut wheelhouse) {
-                // What is wrong with one platform keeps nothing from the others.
+                // An error for one platform does not affect the others.
                 Err(error) if facts.is_elsewhere() => {
                     broken.push((title, error));
                     continue;
@@ -109,23 +109,23 @@ pub fn shortfall(
     })
 }
 
-/// What a system gets of the wheels that there are.
+/// The present wheels that a system uses.
 #[derive(Debug)]
 pub struct Present {
     /// `here (3.11.7)`, or the platform's name.
     pub title: String,
     /// The system.
     pub facts: Facts,
-    /// Each project, with the version that is taken.
+    /// Each project with the version that is used.
     pub versions: Vec<(PackageName, Version)>,
 }
 
-/// Finds what each system gets by requirements, this machine first. `memo` is the directory for
-/// what can be found again.
+/// Finds the present wheels that satisfy requirements on each system, this machine first. `memo` is
+/// the directory for cached facts.
 ///
 /// # Errors
-/// The platforms cannot be told; no interpreter satisfies the spec; a wheel or a directory of
-/// wheels cannot be read.
+/// The platforms cannot be determined, no interpreter satisfies the spec, or a wheel or wheel
+/// directory cannot be read.
 pub fn present(
     spec: &Spec,
     requirements: &Requirements,
@@ -138,6 +138,7 @@ pub fn present(
     let here = interpreter::find(invocation, spec, process, Some(memo), &mut evidence)?;
     let mut wheelhouse = Wheelhouse::open(spec, invocation, memo, &mut evidence)?;
     let mut present = Vec::new();
+    // Unsatisfied requirements are set aside; only the present wheels are reported.
     for (title, facts) in systems(here, &targets) {
         let partial = resolve_partly(
             requirements,
@@ -160,8 +161,8 @@ pub fn present(
     Ok(present)
 }
 
-/// The wheel files that a spec takes, here and on each of its platforms; of a lock all that it
-/// lists, wherever they are for.
+/// Returns the wheel files that a spec uses, here and on each of its platforms; for a lock all
+/// files that it lists, for any platform.
 ///
 /// # Errors
 /// Those of [`super::make`], for any of the platforms.
@@ -171,6 +172,7 @@ pub fn taken(
     process: &Process,
     memo: &Path,
 ) -> Result<BTreeSet<OsString>> {
+    // A lock lists the files of all its platforms itself.
     if let Packages::Locked(lock) = &spec.packages {
         let wheels = lock
             .packages
@@ -196,7 +198,7 @@ pub fn taken(
     Ok(taken)
 }
 
-/// What is missing on one system.
+/// The missing wheels of one system.
 #[derive(Default)]
 struct Missing {
     requirements: Vec<String>,
@@ -251,14 +253,9 @@ fn missing(packages: &Packages, facts: &Facts, wheelhouse: &mut Wheelhouse) -> R
             if requirements.is_empty() {
                 return Ok(Missing::default());
             }
-            // No launch fails for want of a seed.
-            let unseeded = || {
-                Failure::new(format!(
-                    "there is no wheel to seed {} from",
-                    seeds.join(", ")
-                ))
-                .into()
-            };
+            // A launch does not fail for a missing seed.
+            let unseeded =
+                || Failure::new(format!("no wheel for the seeds {}", seeds.join(", "))).into();
             let refusal = listed::resolve(wheels, facts, wheelhouse, &mut Evidence::default());
             let refusal = Some(refusal.err().unwrap_or_else(unseeded));
             let other_bytes = wheels
@@ -278,7 +275,7 @@ fn missing(packages: &Packages, facts: &Facts, wheelhouse: &mut Wheelhouse) -> R
     }
 }
 
-/// The builds of a site's own among listed wheels, each behind the requirement of its public
+/// Returns the local versions among listed wheels, each after the requirement of its public
 /// version.
 fn builds(
     requirements: &[String],

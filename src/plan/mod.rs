@@ -1,8 +1,8 @@
-//! What a spec comes to on this machine: one interpreter, and each wheel with its file and digest.
+//! The plan of a spec on this machine: one interpreter, and each wheel with its file and digest.
 //!
-//! A plan is made of what can be read: the interpreter's facts and the wheels' metadata. It builds
-//! nothing. All that it was decided from is kept as [`Evidence`], so that a later launch can tell
-//! with a few stamps that it would be decided alike.
+//! A plan is derived from the interpreter's facts and the wheels' metadata. Planning builds
+//! nothing. Its inputs are recorded as [`Evidence`], so that a later launch can check with a few
+//! stamps that it would get the same plan.
 
 pub mod interpreter;
 mod key;
@@ -45,17 +45,18 @@ use crate::spec::{Location, Packages, Source, Spec, SystemPackages};
 use interpreter::InterpreterChoice;
 use wheelhouse::Wheelhouse;
 
-/// What an environment is made of.
+/// The contents of an environment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
-    /// The interpreter, one that was asked.
+    /// The interpreter, which has been probed.
     pub interpreter: Facts,
-    /// The wheels, sorted by project name, one for each project.
+    /// The wheels, one for each project, sorted by project name.
     pub wheels: Vec<PlannedWheel>,
-    /// Why it cannot be built, where a wheel is locked and its file is not to be had. An
-    /// environment that stands can be used.
+    /// The reason why it cannot be built: a wheel is locked and its file is missing. An existing
+    /// environment can still be used.
     pub unavailable: Option<Failure>,
-    /// Whether what is sloppy about a wheel, and files that several wheels bring, are errors.
+    /// Whether deviations of wheels from the specifications, and conflicting files of several
+    /// wheels, are errors.
     pub strict: bool,
     /// Whether the interpreter's own packages can be imported.
     pub system_packages: SystemPackages,
@@ -66,7 +67,7 @@ pub struct Plan {
 pub struct PlannedWheel {
     /// The project's normalised name.
     pub name: PackageName,
-    /// The version that the file's name says.
+    /// The version in the file's name.
     pub version: Version,
     /// The wheel file.
     pub path: PathBuf,
@@ -74,20 +75,20 @@ pub struct PlannedWheel {
     pub size: u64,
     /// The digest of its bytes.
     pub sha256: Digest,
-    /// Who asks for it.
+    /// The origins of the requirements for it.
     pub required_by: Vec<RequiredBy>,
 }
 
-/// Who asks for a wheel.
+/// The origin of a requirement for a wheel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RequiredBy {
-    /// The spec, in this place.
+    /// The spec, at this location.
     Spec(Location),
-    /// The lock of the spec, in this place.
+    /// The spec's lock, at this location.
     Lock(Location),
-    /// Each spec of LUCI's, without saying so.
+    /// Implicitly each LUCI spec.
     Seed,
-    /// A wheel that was chosen.
+    /// Another wheel of the plan.
     Wheel {
         /// Its project.
         project: PackageName,
@@ -99,7 +100,7 @@ pub enum RequiredBy {
 }
 
 impl RequiredBy {
-    /// The project whose wheel asks; none where the spec does.
+    /// Returns the project of the requiring wheel; `None` for a spec or lock.
     #[must_use]
     pub fn project(&self) -> Option<&PackageName> {
         match self {
@@ -108,7 +109,7 @@ impl RequiredBy {
         }
     }
 
-    /// The name of the wheel file that asks; none where the spec does.
+    /// Returns the file name of the requiring wheel; `None` for a spec or lock.
     #[must_use]
     pub fn file_name(&self) -> Option<&str> {
         match self {
@@ -118,13 +119,13 @@ impl RequiredBy {
     }
 }
 
-/// Why a seed is in an environment.
+/// The origin of a seed.
 const SEEDED: &str = "seeded for LUCI specs";
 
 impl fmt::Display for RequiredBy {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Spec(place) => write!(formatter, "asked for in {place}"),
+            Self::Spec(place) => write!(formatter, "required in {place}"),
             Self::Lock(place) => write!(formatter, "locked in {place}"),
             Self::Seed => formatter.write_str(SEEDED),
             Self::Wheel {
@@ -134,7 +135,7 @@ impl fmt::Display for RequiredBy {
             } => {
                 write!(
                     formatter,
-                    "asked for by `{project}` {version}, `{file_name}`"
+                    "required by `{project}` {version}, `{file_name}`"
                 )
             }
         }
@@ -142,8 +143,8 @@ impl fmt::Display for RequiredBy {
 }
 
 impl PlannedWheel {
-    /// Whether the spec itself asks for it, and not only another wheel; installers note that in
-    /// `REQUESTED`.
+    /// Checks whether the spec itself requires it, not only another wheel; installers record that
+    /// in `REQUESTED`.
     #[must_use]
     pub fn is_requested(&self) -> bool {
         self.required_by
@@ -151,7 +152,7 @@ impl PlannedWheel {
             .any(|required_by| matches!(required_by, RequiredBy::Spec(_) | RequiredBy::Seed))
     }
 
-    /// The wheel file's name.
+    /// Returns the wheel's file name.
     #[must_use]
     pub fn file_name(&self) -> String {
         self.path
@@ -162,29 +163,29 @@ impl PlannedWheel {
     }
 }
 
-/// What a plan was decided from.
+/// The inputs of a plan.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Evidence {
-    /// Files and directories that were looked at, those that were absent among them.
+    /// Files and directories that were inspected, including absent ones.
     pub stamps: Vec<Stamped>,
-    /// Wheels beyond those among `stamps`, which a warm launch looks at once an hour.
+    /// Further wheels, which a warm launch checks once an hour.
     pub other_wheels: Vec<Stamped>,
-    /// Environment variables that the spec names, with their values; none where one is not set, or
-    /// empty.
+    /// Environment variables that the spec names, with their values; `None` for an unset or empty
+    /// variable.
     pub variables: BTreeMap<String, Option<String>>,
-    /// What the caller should know of the choice, a sentence each.
+    /// Warnings for the caller, one sentence each.
     pub warnings: Vec<String>,
-    /// What they should know of what listed wheels require, a sentence each. A launch does not say
-    /// it.
+    /// Warnings about the requirements of listed wheels, one sentence each. A launch does not print
+    /// them.
     pub remarks: Vec<String>,
-    /// The seeds that the environment is to have and does not, since there is no wheel of them.
+    /// The seeds that the environment should have and lacks, because there is no wheel for them.
     pub unseeded: Vec<Seed>,
-    /// How the interpreter was chosen. Only who explains it wants to know.
+    /// The interpreter's selection, for `explain`.
     pub choice: InterpreterChoice,
 }
 
 impl Evidence {
-    /// What the spec was read from.
+    /// Returns the inputs of the spec itself.
     fn of_spec(spec: &Spec) -> Self {
         let mut evidence = Self {
             remarks: spec.unchecked_digests(),
@@ -199,15 +200,14 @@ impl Evidence {
         evidence
     }
 
-    /// Notes what stands at `path` now. To be called before the path is read, so that a change in
-    /// between is noticed.
+    /// Stamps `path`. Call it before reading the path, so that a change in between is noticed.
     fn look(&mut self, path: &Path) {
         if !self.stamps.iter().any(|stamped| stamped.path == path) {
             self.stamps.push(Stamped::look(path));
         }
     }
 
-    /// Adds what was seen elsewhere; what was seen of a path first stands.
+    /// Merges other evidence; the first stamp of a path is kept.
     fn extend(&mut self, seen: Self) {
         let Self {
             stamps,
@@ -232,11 +232,11 @@ impl Evidence {
     }
 }
 
-/// Decides on the interpreter and the wheels of a spec. `memo` is the store's directory for facts
-/// that can be found again.
+/// Selects the interpreter and the wheels of a spec. `memo` is the store's directory for cached
+/// facts.
 ///
 /// # Errors
-/// No interpreter satisfies the spec; no set of wheels does; a wheel cannot be read.
+/// No interpreter or no set of wheels satisfies the spec, or a wheel cannot be read.
 pub fn make(
     spec: &Spec,
     invocation: &Invocation,
@@ -245,7 +245,7 @@ pub fn make(
 ) -> Result<(Plan, Evidence)> {
     progress::phase("finding the interpreter");
     let mut evidence = Evidence::of_spec(spec);
-    // An interpreter that was never asked takes its time to answer.
+    // Probing a new interpreter takes time, so the wheels are listed concurrently.
     let (interpreter, listed) = std::thread::scope(|scope| {
         let listing =
             (!spec.wants_no_wheels()).then(|| scope.spawn(|| list(spec, invocation, memo)));
@@ -260,6 +260,7 @@ pub fn make(
     });
     let interpreter = interpreter?;
     debug!(interpreter = %interpreter.executable.display(), version = %interpreter.version(), "chose the interpreter");
+    // With both at hand, select the wheels.
     let (wheels, unavailable) = match listed.transpose()? {
         Some((wheelhouse, seen)) => {
             evidence.extend(seen);
@@ -281,7 +282,7 @@ pub fn make(
     ))
 }
 
-/// The directories of wheels of a launch, and what was seen of them.
+/// Lists the wheel directories of a launch, with the evidence.
 fn list(spec: &Spec, invocation: &Invocation, memo: &Path) -> Result<(Wheelhouse, Evidence)> {
     let _listing = info_span!("list the wheels").entered();
     let mut evidence = Evidence::default();
@@ -289,11 +290,12 @@ fn list(spec: &Spec, invocation: &Invocation, memo: &Path) -> Result<(Wheelhouse
     Ok((wheelhouse, evidence))
 }
 
-/// The wheels of a spec, and why they cannot be installed, if so. No directory is looked into where
-/// none is asked for.
+/// Selects the wheels of a spec, and returns the reason why they cannot be installed, if any. No
+/// directory is read if the spec requires no wheels.
 ///
 /// # Errors
-/// A directory of wheels that is not there; no set of wheels does; a wheel cannot be read.
+/// A wheel directory does not exist, no set of wheels satisfies the spec, or a wheel cannot be
+/// read.
 pub fn choose_wheels(
     spec: &Spec,
     interpreter: &Facts,

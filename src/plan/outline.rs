@@ -1,5 +1,5 @@
-//! What can be told of a list of wheels where not all of them are there: to write it in another
-//! form all the same.
+//! The outline of a list of wheels, some of which may be missing: enough to convert the list to
+//! another format.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -14,22 +14,22 @@ use super::{Evidence, Facts, Seed};
 use crate::invocation::Invocation;
 use crate::spec::{Packages, Spec};
 
-/// What a list of wheels comes to, as far as they are there.
+/// The contents of a list of wheels, as far as the wheels are present.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Outline {
-    /// Whether all that keeps it from being a plan is that wheels are missing.
+    /// Whether missing wheels are the only reason why it is not a plan.
     pub lacks_wheels: bool,
-    /// The seeds of which there are wheels.
+    /// The seeds for which there are wheels.
     pub seeds: Vec<Seed>,
-    /// What the wheels bring along: each project with its version, and the projects that require
+    /// The dependencies of the wheels: each project with its version, and the projects that require
     /// it.
     pub required: BTreeMap<PackageName, (Version, BTreeSet<PackageName>)>,
 }
 
-/// Judges the wheels of a list. `memo` is the directory for what can be found again.
+/// Outlines a list of wheels. `memo` is the directory for cached facts.
 ///
 /// # Errors
-/// A directory of wheels that is not there or cannot be read.
+/// A wheel directory does not exist or cannot be read.
 pub fn outline(
     spec: &Spec,
     interpreter: &Facts,
@@ -43,6 +43,7 @@ pub fn outline(
     let verdicts = listed::verify(wheels, interpreter, &mut wheelhouse);
     wheelhouse.remember();
     let has = |verdict| verdicts.listed.contains(&verdict);
+    // Only seeds and dependencies with a wheel have a version.
     let seeds = verdicts
         .seeds
         .iter()

@@ -1,5 +1,5 @@
-//! Which versions of which projects a spec wants on a system, whatever wheels there are: to tell
-//! whether two specs mean the same where nobody has the wheels.
+//! The versions that a spec requires on a system, independent of the available wheels: used to
+//! compare two specs without their wheels.
 
 use std::collections::BTreeSet;
 
@@ -10,8 +10,8 @@ use super::resolve::listed;
 use super::{Facts, Tags};
 use crate::spec::{Packages, Requirement, Spec};
 
-/// The projects that a spec wants on a system, each with its version where it leaves but one.
-/// Builds of a version are not told apart.
+/// Returns the projects that a spec requires on a system, each with its version if only one is
+/// allowed. Local versions are ignored.
 #[must_use]
 pub fn pins(spec: &Spec, system: &Facts) -> BTreeSet<(PackageName, Option<Version>)> {
     match &spec.packages {
@@ -35,6 +35,7 @@ pub fn pins(spec: &Spec, system: &Facts) -> BTreeSet<(PackageName, Option<Versio
                 .asked
                 .iter()
                 .map(|asked| &asked.value.requirement);
+            // Requirements whose marker does not hold there are ignored.
             let wanted = asked.filter(|requirement| {
                 crate::spec::holds(&requirement.marker, &system.markers, &[])
             });
@@ -78,7 +79,7 @@ mod tests {
     use crate::spec::upgrade::{Legacy, Planned};
 
     #[test]
-    fn a_spec_and_its_native_form_want_the_same_where_their_conditions_agree() {
+    fn a_spec_and_its_native_form_require_the_same_if_their_conditions_agree() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join(".vpython3");
         let wheel = |name: &str, tags: &str| {

@@ -1,5 +1,5 @@
-//! pip as a part of an environment: from the directories of wheels, else from what the interpreter
-//! brings for `ensurepip`.
+//! Adds pip to an environment: from the wheel directories, or else from the interpreter's
+//! `ensurepip` wheels.
 
 use std::path::Path;
 
@@ -13,11 +13,11 @@ use crate::spec::{Located, Location, Packages, Requested, Requirements, Spec, pa
 
 const PIP: &str = "pip";
 
-/// Adds pip to the plan of a spec, unless it is there. `memo` is the store's directory for facts
-/// that can be found again.
+/// Adds pip to the plan of a spec, unless the plan contains it. `memo` is the store's directory for
+/// cached facts.
 ///
 /// # Errors
-/// There is no wheel of pip that fits the interpreter.
+/// No wheel of pip is compatible with the interpreter.
 pub fn add_pip(plan: &mut Plan, spec: &Spec, invocation: &Invocation, memo: &Path) -> Result<()> {
     let is_there = |wheel: &PlannedWheel| wheel.name.as_ref() == PIP;
     if plan.wheels.iter().any(is_there) {
@@ -30,8 +30,8 @@ pub fn add_pip(plan: &mut Plan, spec: &Spec, invocation: &Invocation, memo: &Pat
     Ok(())
 }
 
-/// The highest pip that fits, where a seed may come from; none where none does. It requires
-/// nothing, so that it never stands in the way of other wheels.
+/// Returns the highest compatible pip from the sources of seeds; `None` if there is none. pip has
+/// no dependencies, so it never conflicts with other wheels.
 fn choose(
     spec: &Spec,
     interpreter: &Facts,
@@ -39,7 +39,7 @@ fn choose(
     memo: &Path,
 ) -> Result<Option<PlannedWheel>> {
     let requirement = parse_requirement(PIP).map_err(Failure::new)?;
-    // No error names the command line, which asks for it.
+    // The requirement comes from the command line; no error shows this location.
     let place = Location {
         file: None,
         line: 1,
@@ -79,16 +79,16 @@ fn no_pip(interpreter: &Facts) -> Failure {
         .iter()
         .map(|path| format!("`{}`", path.display()))
         .collect();
-    Failure::new("no wheel of pip for `--with-pip`")
+    Failure::new("cannot install pip for `--with-pip`")
         .because(format!(
-            "there is none for {} in the directories of wheels",
+            "no wheel of pip in the wheel directories is compatible with {}",
             interpreter.title()
         ))
         .because(format!(
-            "{title} brings none in {}",
+            "{title} has no wheel of pip in {}",
             directories.join(" or ")
         ))
         .hint(
-            "put one into a directory of wheels, or install the system's package `python3-pip-whl`",
+            "add a pip wheel to a wheel directory, or install the system package `python3-pip-whl`",
         )
 }

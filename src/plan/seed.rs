@@ -1,26 +1,26 @@
-//! The seeds: pip, setuptools and wheel, which LUCI's virtualenv put into each environment, and
-//! which no spec of LUCI's lists.
+//! The seeds: pip, setuptools and wheel, which LUCI's virtualenv installed into each environment,
+//! and which no LUCI spec lists.
 
 use std::fmt;
 
 use pep440_rs::{Version, VersionSpecifiers};
 use pep508_rs::PackageName;
 
-/// A project that LUCI's environments had without being asked.
+/// A project that LUCI's environments contain implicitly.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Seed {
     /// The project.
     pub project: PackageName,
-    /// Which of its versions will do.
+    /// The accepted versions.
     specifiers: VersionSpecifiers,
 }
 
-/// The seeds with the versions that can be what they were to LUCI's users: from 82 on setuptools is
-/// without `pkg_resources`, and from 0.46 on wheel requires `packaging`.
+/// The seeds with the versions that behave as in LUCI's environments: setuptools 82 and later has
+/// no `pkg_resources`, and wheel 0.46 and later requires `packaging`.
 const SEEDS: [(&str, &str); 3] = [("pip", ""), ("setuptools", "<82"), ("wheel", "<0.46")];
 
 impl Seed {
-    /// All of them, sorted by name.
+    /// Returns all seeds, sorted by name.
     #[must_use]
     pub fn all() -> Vec<Self> {
         SEEDS
@@ -34,7 +34,7 @@ impl Seed {
             .collect()
     }
 
-    /// The seed of that name.
+    /// Returns the seed of that name.
     #[must_use]
     pub fn named(project: &PackageName) -> Option<Self> {
         is_seed(project.as_ref())
@@ -46,7 +46,7 @@ impl Seed {
             .flatten()
     }
 
-    /// Whether a version will do.
+    /// Checks whether a version is accepted.
     #[must_use]
     pub fn admits(&self, version: &Version) -> bool {
         self.specifiers.contains(version)
@@ -54,13 +54,13 @@ impl Seed {
 }
 
 impl fmt::Display for Seed {
-    /// As a requirement.
+    /// Formats it as a requirement.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}{}", self.project, self.specifiers)
     }
 }
 
-/// Whether a project of this normalised name is a seed.
+/// Checks whether a project of this normalised name is a seed.
 #[must_use]
 pub fn is_seed(name: &str) -> bool {
     SEEDS.iter().any(|(seed, _)| *seed == name)
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn versions_without_what_luci_had_will_not_do() {
+    fn versions_unlike_lucis_are_rejected() {
         let rows = [
             ("pip", "99", true),
             ("setuptools", "81.9", true),

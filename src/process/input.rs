@@ -1,4 +1,4 @@
-//! Reading the program on standard input, and leaving it there for python.
+//! Reads the program on standard input, and leaves it there for python.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read, Seek, Write};
@@ -12,15 +12,15 @@ use nix::unistd::dup2_stdin;
 
 use crate::report::Failure;
 
-/// How large a program on standard input may be.
+/// The maximum size of a program on standard input.
 const LIMIT: u64 = 64 << 20;
 const CANNOT_READ: &str = "cannot read the program on standard input";
 
-/// The bytes that python would run: of a file those from its current position on, which stays; of a
-/// pipe or socket all of them.
+/// Returns the bytes that python would run: for a file, those from its current position on, which
+/// does not change; for a pipe or socket, all of them.
 ///
-/// What was taken out of a pipe cannot be put back. It is kept in memory, in a file that takes the
-/// place of the pipe; python, which reads to the end before it runs anything, gets the same bytes.
+/// Data read from a pipe cannot be put back. It is kept in a file in memory that replaces the pipe;
+/// python, which reads to the end before it runs anything, gets the same bytes.
 pub(super) fn read() -> Result<Option<Vec<u8>>> {
     let Ok(input) = std::io::stdin().as_fd().try_clone_to_owned() else {
         return Ok(None);
@@ -32,7 +32,7 @@ pub(super) fn read() -> Result<Option<Vec<u8>>> {
     if kind.is_file() {
         return match read_file(&mut input) {
             Ok(program) => refuse_too_large(&program).map(|()| Some(program)),
-            // Python will say what is wrong with a file that cannot be read.
+            // Python reports the error for an unreadable file.
             Err(_) => Ok(None),
         };
     }
@@ -41,13 +41,12 @@ pub(super) fn read() -> Result<Option<Vec<u8>>> {
     }
     let mut program = Vec::new();
     match read_pipe(&input, &mut program) {
-        // It may be open for writing alone. Nothing was taken out, and python will say what is
-        // wrong.
+        // The pipe may be open for writing only. Nothing was read, and python reports the error.
         Err(_) if program.is_empty() => return Ok(None),
         read => read.context(CANNOT_READ)?,
     }
     refuse_too_large(&program)?;
-    keep(&program).context("cannot keep the program on standard input for python")?;
+    keep(&program).context("cannot pass the program on standard input to python")?;
     Ok(Some(program))
 }
 
@@ -58,11 +57,11 @@ fn refuse_too_large(program: &[u8]) -> Result<()> {
     let why = format!("it is larger than {} MiB", LIMIT >> 20);
     Err(Failure::new(CANNOT_READ)
         .because(why)
-        .hint("write it to a file, and run that")
+        .hint("write the program to a file, and run that")
         .into())
 }
 
-/// Reads from the current position, which stays, to the end or to just behind the limit.
+/// Reads from the current position, which does not change, to the end or just past the limit.
 fn read_file(file: &mut File) -> std::io::Result<Vec<u8>> {
     let mut offset = file.stream_position()?;
     let mut program = Vec::new();
@@ -81,7 +80,7 @@ fn read_file(file: &mut File) -> std::io::Result<Vec<u8>> {
     }
 }
 
-/// Reads to the end, or to just behind the limit.
+/// Reads to the end, or just past the limit.
 fn read_pipe(pipe: &File, program: &mut Vec<u8>) -> std::io::Result<()> {
     loop {
         let rest = (LIMIT + 1).saturating_sub(program.len() as u64);
@@ -97,7 +96,7 @@ fn read_pipe(pipe: &File, program: &mut Vec<u8>) -> std::io::Result<()> {
     }
 }
 
-/// Has standard input begin with these bytes, and end behind them.
+/// Replaces standard input by a file in memory with these bytes.
 fn keep(program: &[u8]) -> Result<()> {
     let memory = memfd_create("vpython: standard input", MFdFlags::MFD_CLOEXEC)
         .map_err(std::io::Error::from)?;

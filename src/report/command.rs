@@ -1,25 +1,24 @@
-//! What a person is to type: the program by the name that was typed, and words that a shell reads
-//! as they are.
+//! Commands for users to type: the program's name as it was typed, and words quoted for a shell.
 
 use std::ffi::OsStr;
 use std::sync::OnceLock;
 
-/// What [`program`] gives.
+/// The value of [`program`].
 static PROGRAM: OnceLock<String> = OnceLock::new();
 
-/// Sets the name by which hints and help call the program: the one that was typed. To be called
-/// once, at the edge.
+/// Sets the name by which hints and help call the program: the one that was typed. Call it once, in
+/// `main`.
 pub fn set_program(name: &OsStr) {
     let _ = PROGRAM.set(shell_word(&name.to_string_lossy()));
 }
 
-/// What to type to call the program.
+/// Returns the program's name, quoted for a shell.
 #[must_use]
 pub fn program() -> &'static str {
     PROGRAM.get().map_or("vpython", String::as_str)
 }
 
-/// A word that a person can paste into a shell.
+/// Quotes a word for a shell, if necessary.
 #[must_use]
 pub fn shell_word(word: &str) -> String {
     let is_plain =

@@ -1,5 +1,5 @@
-//! The log on stderr, and the trace of one run, where they are asked for. Setting up either costs
-//! more than a warm launch may: without, there is neither.
+//! The log on stderr and the trace of a run, if requested. Initialization costs more than a warm
+//! launch may take, so it is skipped otherwise.
 
 use std::io::Write;
 use std::path::Path;
@@ -20,18 +20,17 @@ use tracing_subscriber::util::SubscriberInitExt;
 use super::progress;
 use crate::fs;
 
-/// What the targets of this program's own events begin with.
+/// The prefix of the targets of vpython's own events.
 const OURS: &str = "vpython";
-/// Ends the trace when it is dropped. Nobody panics while he has it.
+/// Flushes and ends the trace when it is dropped. No code panics while holding the lock.
 static TRACE: Mutex<Option<FlushGuard>> = Mutex::new(None);
 
-/// Starts the log, with what is as important as `level`, and the trace in the file `trace`: a JSON
-/// array of events, as
-/// <https://docs.google.com/document/d/1CvAClvFfyA5R-PhYUmn5OOQtYMH4h6I0nSsKchNAySU> describes
-/// them.
+/// Starts the log with events of at least `level`, and the trace in the file `trace`: a JSON array
+/// of events, as described in
+/// <https://docs.google.com/document/d/1CvAClvFfyA5R-PhYUmn5OOQtYMH4h6I0nSsKchNAySU>.
 ///
 /// # Errors
-/// The file cannot be made.
+/// The file cannot be created.
 pub fn start(level: Option<Level>, trace: Option<&Path>) -> Result<()> {
     if level.is_none() && trace.is_none() {
         return Ok(());
@@ -41,7 +40,7 @@ pub fn start(level: Option<Level>, trace: Option<&Path>) -> Result<()> {
             .with_writer(|| Aside)
             .with_ansi(false);
         if level == Level::INFO {
-            // What the resolver tells at that level is of use to its authors.
+            // The resolver's own events at that level help only its developers.
             let is_ours = |event: &Metadata| {
                 *event.level() <= Level::INFO && event.target().starts_with(OURS)
             };
@@ -62,7 +61,7 @@ pub fn start(level: Option<Level>, trace: Option<&Path>) -> Result<()> {
         }
         Ok::<_, anyhow::Error>(layer)
     });
-    // A second subscriber in one process would be a test's.
+    // Setting a second subscriber fails, which happens only in tests.
     let _ = tracing_subscriber::registry()
         .with(log)
         .with(trace.transpose()?)
@@ -70,7 +69,7 @@ pub fn start(level: Option<Level>, trace: Option<&Path>) -> Result<()> {
     Ok(())
 }
 
-/// Lines for users: what is told, like warnings, and not by which part of the program, or when.
+/// The format for users: like warnings, without module and time.
 struct Plain;
 
 impl<S, N> FormatEvent<S, N> for Plain
@@ -84,14 +83,14 @@ where
         mut to: Writer<'_>,
         event: &Event<'_>,
     ) -> std::fmt::Result {
-        let mut told = String::new();
-        context.format_fields(Writer::new(&mut told), event)?;
+        let mut message = String::new();
+        context.format_fields(Writer::new(&mut message), event)?;
         let level = event.metadata().level().as_str().to_ascii_lowercase();
-        writeln!(to, "vpython: {level}: {}", super::printable(&told))
+        writeln!(to, "vpython: {level}: {}", super::printable(&message))
     }
 }
 
-/// Standard error, with the line of progress out of the way.
+/// Standard error, with the progress line suspended during a write.
 struct Aside;
 
 impl Write for Aside {
@@ -104,7 +103,7 @@ impl Write for Aside {
     }
 }
 
-/// Ends the trace, if there is one: what the process does or becomes from here on is not in it.
+/// Ends the trace, if there is one. Later events are not recorded.
 pub fn finish_trace() {
     drop(TRACE.lock().map(|mut trace| trace.take()));
 }

@@ -1,9 +1,8 @@
-//! What messages about mistakes in a text share: which name was meant, and what kind of value
-//! stands there.
+//! Parts of messages about errors in a text: the closest known name, and the type of a value.
 
 use toml::de::DeValue;
 
-/// The nearest of `names` to a mistyped `name`, where one is near enough to be meant.
+/// Returns the closest of `names` to a mistyped `name`, if one is similar enough.
 pub fn nearest<'a>(name: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     names
         .into_iter()
@@ -13,7 +12,7 @@ pub fn nearest<'a>(name: &str, names: impl IntoIterator<Item = &'a str>) -> Opti
         .map(|(_, known)| known)
 }
 
-/// What kind of value a text in TOML has somewhere, with its article.
+/// Returns the type of a TOML value, with its article.
 #[must_use]
 pub fn kind_of(value: &DeValue<'_>) -> &'static str {
     match value {

@@ -1,9 +1,9 @@
-//! All that vpython says: errors with kind, cause and hint, and warnings; on stderr, with colour on
-//! a terminal and readable without.
+//! vpython's output: errors with kind, cause and hint, and warnings. All of it goes to stderr,
+//! coloured on a terminal and readable without colour.
 //!
-//! An error says what could not be done, why, and what to try. Text that comes from outside is
-//! shown with its control characters escaped, so that a file name cannot write on the terminal.
-//! Standard output is not ours: it belongs to python, and to what a tool was asked to print.
+//! An error says what failed, why, and what to do. Control characters in text from outside are
+//! escaped, so that a file name cannot control the terminal. Standard output is reserved for python
+//! and for the output of tools.
 
 mod command;
 pub mod log;
@@ -24,16 +24,16 @@ use paint::Paint;
 pub use progress::Progress;
 use serde::{Deserialize, Serialize};
 
-/// Why vpython ends, as an exit code of its own; the numbers are those of `env`, `nohup` and the
-/// shell.
+/// The reason why vpython fails, which selects the exit code; the numbers are those of `env`,
+/// `nohup` and the shell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Kind {
-    /// A bad flag, a bad spec, no fitting wheel, an environment that cannot be built: 125.
+    /// An invalid flag or spec, no compatible wheel, or an environment that cannot be built: 125.
     #[default]
     Refused,
-    /// The program was found and cannot be executed: 126.
+    /// The program exists and cannot be executed: 126.
     CannotExecute,
-    /// There is no such program: 127.
+    /// The program does not exist: 127.
     NotFound,
 }
 
@@ -47,21 +47,21 @@ impl Kind {
     }
 }
 
-/// An error with more to say than its headline: its kind, several causes, a hint.
+/// An error with more than a headline: a kind, several causes, a hint.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
-    /// What could not be done.
+    /// The operation that failed.
     pub what: String,
-    /// Why, a line each.
+    /// The reasons, one per line.
     pub causes: Vec<String>,
-    /// What to try.
+    /// The action to try.
     pub hint: Option<String>,
-    /// Which exit code it makes.
+    /// The kind, which selects the exit code.
     pub kind: Kind,
 }
 
 impl Failure {
-    /// A failure that is only a headline yet: what could not be done, lower case, names in
+    /// Creates a failure with only a headline: the operation that failed, in lower case, names in
     /// backticks, no full stop.
     pub fn new(what: impl Into<String>) -> Self {
         Self {
@@ -72,7 +72,7 @@ impl Failure {
         }
     }
 
-    /// All that an error says, as one value.
+    /// Collects everything that an error says in one value.
     #[must_use]
     pub fn of(error: &anyhow::Error) -> Self {
         let (mut lines, hint) = parts(error);
@@ -96,21 +96,21 @@ impl Failure {
         self
     }
 
-    /// Adds causes, a line each.
+    /// Adds causes, one per line.
     #[must_use]
     pub fn because_of(mut self, causes: impl IntoIterator<Item = String>) -> Self {
         self.causes.extend(causes);
         self
     }
 
-    /// Says what to try.
+    /// Sets the hint.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
 
-    /// Sets the kind, where it is not [`Kind::Refused`].
+    /// Sets the kind, if it is not [`Kind::Refused`].
     #[must_use]
     pub fn kind(mut self, kind: Kind) -> Self {
         self.kind = kind;
@@ -126,14 +126,14 @@ impl fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
-/// An error and all its causes in one line, for where it is itself the cause of another.
+/// Returns an error with all its causes in one line, to use it as the cause of another.
 #[must_use]
 pub fn one_line(error: &anyhow::Error) -> String {
     let (lines, _) = parts(error);
     lines.join(": ")
 }
 
-/// The lines of an error, headline first, and its hint.
+/// Returns the lines of an error, headline first, and its hint.
 #[must_use]
 pub fn parts(error: &anyhow::Error) -> (Vec<String>, Option<&str>) {
     let mut lines = Vec::new();
@@ -148,15 +148,14 @@ pub fn parts(error: &anyhow::Error) -> (Vec<String>, Option<&str>) {
     (lines, hint)
 }
 
-/// How many lines of an error are shown, without that which says how many there are more, and the
-/// hint: nobody reads further, and what is wrong in each line of a long file fills the log of a
-/// build.
+/// The maximum number of lines of an error, without the hint and the line that counts the omitted
+/// ones. An error for each line of a long file would otherwise fill a build's log.
 const LINES: usize = 198;
 
-/// How many bytes of a line are shown.
+/// The maximum length of a line in bytes.
 const LONGEST: usize = 4000;
 
-/// The whole text of an error: headline, causes, at most one hint, each on a line of its own.
+/// Returns the full text of an error: headline, causes, and at most one hint, each on its own line.
 #[must_use]
 pub fn render(error: &anyhow::Error) -> String {
     render_in(error, Paint::None)
@@ -170,6 +169,7 @@ fn render_in(error: &anyhow::Error, paint: Paint) -> String {
         lines.push(format!("and {more} more"));
     }
     let mut text = String::new();
+    // The headline, then one line per cause.
     for (number, line) in lines.iter().enumerate() {
         if number == 0 {
             text.push_str("vpython: ");
@@ -191,8 +191,8 @@ fn render_in(error: &anyhow::Error, paint: Paint) -> String {
     text
 }
 
-/// A line that may quote a whole file: of a long one the beginning and the end, where the reason
-/// is.
+/// Truncates a line that may quote a whole file. Keeps the beginning and the end, which has the
+/// reason.
 fn without_middle(line: &str) -> Cow<'_, str> {
     let left_out = line.len().saturating_sub(LONGEST);
     if left_out == 0 {
@@ -211,11 +211,11 @@ fn without_middle(line: &str) -> Cow<'_, str> {
     .into()
 }
 
-/// The end of what another program has said, short enough for an error: its last lines in one.
+/// Returns the last lines of another program's output in one line, short enough for an error.
 #[must_use]
-pub fn last_words(said: &[u8]) -> String {
-    let said = String::from_utf8_lossy(said);
-    let lines = said
+pub fn last_words(output: &[u8]) -> String {
+    let output = String::from_utf8_lossy(output);
+    let lines = output
         .lines()
         .rev()
         .map(str::trim)
@@ -226,7 +226,7 @@ pub fn last_words(said: &[u8]) -> String {
     lines.join(" / ")
 }
 
-/// The beginning of a line that may be a whole file.
+/// Returns the beginning of a line that may be arbitrarily long.
 fn shortened(line: &str) -> String {
     let beginning: String = line.chars().take(200).collect();
     if beginning.len() < line.len() {
@@ -241,7 +241,7 @@ pub fn error(error: &anyhow::Error) {
     say(&render_in(error, Paint::of_stderr()));
 }
 
-/// The exit code that an error makes.
+/// Returns the exit code for an error.
 #[must_use]
 pub fn exit_code(error: &anyhow::Error) -> i32 {
     kind(error).exit_code()
@@ -254,7 +254,7 @@ fn kind(error: &anyhow::Error) -> Kind {
         .map_or(Kind::default(), |failure| failure.kind)
 }
 
-/// `text` with its control characters escaped, but for the ends of its lines.
+/// Returns `text` with its control characters escaped, except newlines.
 #[must_use]
 pub fn printable_lines(text: &str) -> String {
     text.split_inclusive('\n')
@@ -265,11 +265,11 @@ pub fn printable_lines(text: &str) -> String {
         .collect()
 }
 
-/// Writes to standard output what a tool was asked to print: to a terminal with its control
-/// characters escaped, since a path may have some, and to anything else byte for byte.
+/// Writes a tool's output to standard output. Control characters are escaped for a terminal, since
+/// a path may contain some; otherwise the bytes are written unchanged.
 ///
 /// # Errors
-/// It cannot be written.
+/// Standard output cannot be written to.
 pub fn print(text: &[u8]) -> anyhow::Result<()> {
     let mut output = std::io::stdout();
     let text = if output.is_terminal() {
@@ -281,7 +281,7 @@ pub fn print(text: &[u8]) -> anyhow::Result<()> {
         .context("cannot write to standard output")
 }
 
-/// A text as a terminal may get it: nothing controls it but the ends of lines and tabs.
+/// Returns a text without control characters except newlines and tabs.
 fn for_terminal(text: &[u8]) -> Vec<u8> {
     let text = String::from_utf8_lossy(text);
     let parts =
@@ -302,25 +302,25 @@ pub fn warning(text: &str) {
     ));
 }
 
-/// How many warnings are printed at a time.
+/// The maximum number of warnings per launch.
 const WARNINGS: usize = 100;
 
-/// Prints warnings, the first ones where there are many.
+/// Prints warnings, at most [`WARNINGS`] of them.
 pub fn warnings<'a>(texts: impl IntoIterator<Item = &'a String>) {
     let mut texts = texts.into_iter();
     texts.by_ref().take(WARNINGS).for_each(|text| warning(text));
     match texts.count() {
         0 => {}
-        more => warning(&format!("there are {more} more warnings")),
+        more => warning(&format!("{more} more warnings are not shown")),
     }
 }
 
-/// Prints a remark that a person who waits wants to see.
+/// Prints a notice for a waiting user.
 pub fn notice(text: &str) {
     say(&format!("vpython: {}\n", printable(text)));
 }
 
-/// `text` with its control characters escaped.
+/// Returns `text` with its control characters escaped.
 #[must_use]
 pub fn printable(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
@@ -334,9 +334,8 @@ pub fn printable(text: &str) -> String {
     shown
 }
 
-/// Writes to stderr in one piece. Where that fails there is nobody left to tell; and where stderr
-/// is a pipe that nobody reads, the signal that comes of it must not end a launch which python
-/// would survive. It is held back while we write, and taken away.
+/// Writes to stderr in one call, and ignores errors. SIGPIPE from a closed pipe must not end a
+/// launch that python would survive, so it is blocked during the write and then discarded.
 fn say(text: &str) {
     let signal = SigSet::from(Signal::SIGPIPE);
     let before = signal.thread_swap_mask(SigmaskHow::SIG_BLOCK);
@@ -371,7 +370,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_has_two_hundred_lines_at_most() {
+    fn an_error_has_at_most_two_hundred_lines() {
         let failure = |count: usize| {
             Failure::new("x")
                 .because_of((1..=count).map(|n| n.to_string()))
@@ -401,7 +400,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_cannot_write_on_the_terminal() {
+    fn a_name_cannot_control_the_terminal() {
         let error = anyhow::anyhow!("no file `a\u{1b}[2J\nb`");
         assert_eq!(
             render(&error),
@@ -439,7 +438,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_end_of_what_others_say_is_told() {
+    fn only_the_last_lines_of_output_are_shown() {
         let rows: [(&[u8], String); 4] = [
             (b"", String::new()),
             (b"one\n\n", "one".into()),

@@ -1,9 +1,9 @@
-//! The colours of the words that say what a line is.
+//! The colours of the prefixes `error:`, `warning:` and `hint:`.
 
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
 
-/// Whether these words are coloured.
+/// Whether the prefixes are coloured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Paint {
     None,
@@ -11,8 +11,8 @@ pub(super) enum Paint {
 }
 
 impl Paint {
-    /// What stderr is to get: colours on a terminal that has them, unless `NO_COLOR` is set, and
-    /// wherever `CLICOLOR_FORCE` is.
+    /// Selects colours for stderr: on a terminal that supports them unless `NO_COLOR` is set, and
+    /// always if `CLICOLOR_FORCE` is set.
     pub fn of_stderr() -> Self {
         match AutoStream::choice(&std::io::stderr()) {
             ColorChoice::Never => Self::None,

@@ -1,9 +1,9 @@
-//! The line on a terminal that says what is being done, and how much of it is done.
+//! The progress line on a terminal.
 //!
-//! The process has one such line. Stages say what they begin with [`phase`] or [`Progress::start`],
-//! and a thread draws that by the clock, so that the line moves while a stage waits for another
-//! program. Nothing is drawn in the first moments, so that a quick launch stays silent. Where
-//! stderr is no terminal there is neither a line nor a thread.
+//! The process has one such line. Each stage reports its start with [`phase`] or
+//! [`Progress::start`], and a thread redraws the line periodically, so that it moves while a stage
+//! waits for another program. Nothing is drawn for the first 400 ms, so that a quick launch stays
+//! silent. If stderr is not a terminal, there is neither a line nor a thread.
 
 use std::io::IsTerminal;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,18 +14,17 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-/// What is done in less time than this is not worth a line.
+/// The delay before the line appears.
 const PATIENCE: Duration = Duration::from_millis(400);
-/// How often the line is drawn.
+/// The interval between redraws.
 const TICK: Duration = Duration::from_millis(100);
-/// What is shown where the total is known, and where it is not. Both fit a terminal of any usual
-/// width.
+/// The formats for a known and an unknown total. Both fit a terminal of any usual width.
 const COUNTED: &str = "vpython: {msg} [{wide_bar}] {percent:>3}%";
 const UNCOUNTED: &str = "vpython: {msg} {spinner} {elapsed}";
 
 static LINE: Mutex<Option<Line>> = Mutex::new(None);
 
-/// The line, and the thread that draws it.
+/// The line and the thread that draws it.
 struct Line {
     bar: ProgressBar,
     done: Arc<AtomicU64>,
@@ -35,7 +34,7 @@ struct Line {
 }
 
 impl Line {
-    /// Begins to draw; none where there is no terminal, or can be no more threads.
+    /// Starts drawing. Returns `None` if stderr is not a terminal, or no thread can be started.
     fn start() -> Option<Self> {
         if !std::io::stderr().is_terminal() {
             return None;
@@ -44,6 +43,7 @@ impl Line {
         let done = Arc::new(AtomicU64::new(0));
         let (stop, stopped) = mpsc::channel();
         let (shown, counted) = (bar.clone(), Arc::clone(&done));
+        // Draw nothing until the delay has passed, so that a quick stage stays silent.
         let draw = move || {
             if stopped.recv_timeout(PATIENCE) != Err(RecvTimeoutError::Timeout) {
                 return;
@@ -89,23 +89,23 @@ fn line() -> MutexGuard<'static, Option<Line>> {
     LINE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Says what is done from here on, where nobody knows how much it is: a few words, as in
-/// `finding the interpreter`.
+/// Reports the start of a stage of unknown length, in a few words such as `finding the
+/// interpreter`.
 pub fn phase(what: &'static str) {
     drop(Progress::start(what, 0));
 }
 
-/// Clears the line and ends its thread: before another program writes to the terminal, or takes the
-/// place of this one.
+/// Clears the line and ends its thread. Call it before another program writes to the terminal or
+/// replaces this process.
 pub fn end() {
-    // The lock is not held while the thread is waited for.
+    // The lock is not held while joining the thread.
     let ended = line().take();
     if let Some(ended) = ended {
         ended.end();
     }
 }
 
-/// Writes to the terminal, maybe, while the line is out of the way.
+/// Runs a function that may write to the terminal, with the line suspended.
 pub(super) fn aside<T>(write: impl FnOnce() -> T) -> T {
     match &*line() {
         Some(line) => line.bar.suspend(write),
@@ -113,12 +113,12 @@ pub(super) fn aside<T>(write: impl FnOnce() -> T) -> T {
     }
 }
 
-/// How much is done of one piece of work. Shared between threads.
+/// The progress of one task. Shared between threads.
 pub struct Progress(Option<Arc<AtomicU64>>);
 
 impl Progress {
-    /// Begins to count towards `total`, in bytes or in files. `what` is what is being done, as in
-    /// `unpacking the wheels`.
+    /// Starts a task of size `total`, in bytes or files. `what` describes it, as in `unpacking the
+    /// wheels`.
     #[must_use]
     pub fn start(what: &'static str, total: u64) -> Self {
         let mut line = line();
@@ -131,14 +131,14 @@ impl Progress {
         }))
     }
 
-    /// Counts `more` as done.
+    /// Counts `more` units as done.
     pub fn advance(&self, more: u64) {
         if let Some(done) = &self.0 {
             done.fetch_add(more, Ordering::Relaxed);
         }
     }
 
-    /// A part of the work that comes to `size`, however much of it is counted one by one.
+    /// Returns a part of the task of the given size.
     #[must_use]
     pub fn part(&self, size: u64) -> Part<'_> {
         Part {
@@ -148,14 +148,14 @@ impl Progress {
     }
 }
 
-/// A part of a piece of work. What is not counted of it when it is dropped is counted then.
+/// A part of a task. When it is dropped, its remainder counts as done.
 pub struct Part<'a> {
     of: &'a Progress,
     rest: AtomicU64,
 }
 
 impl Part<'_> {
-    /// Counts `more` of the part as done.
+    /// Counts `more` units of the part as done.
     pub fn advance(&self, more: u64) {
         let take = |rest: u64| Some(rest.saturating_sub(more));
         let rest = self
@@ -177,7 +177,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_part_counts_as_much_as_it_comes_to() {
+    fn a_part_counts_for_its_whole_size() {
         for (counted, expected) in [(&[][..], 0), (&[3, 4][..], 7), (&[3, 4, 5][..], 10)] {
             let progress = Progress(Some(Arc::default()));
             let done = || progress.0.as_ref().unwrap().load(Ordering::Relaxed);

@@ -1,37 +1,38 @@
-//! Tables on standard output, as wide as the terminal at most. Elsewhere they are as wide as what
-//! is in them.
+//! Tables on standard output, at most as wide as the terminal. If standard output is not a
+//! terminal, the width is unlimited.
 
 use super::printable;
 
-/// How many blanks stand between columns.
+/// The number of spaces between columns.
 const GAP: usize = 2;
-/// As much of a path as is worth showing.
+/// The minimum length of a truncated path.
 const LEAST_OF_PATH: usize = 10;
-/// As much of a digest as is worth showing.
+/// The minimum length of a truncated digest.
 const LEAST_OF_DIGEST: usize = 10;
-/// What stands for what is cut.
+/// The mark for truncated text.
 const CUT: &str = "...";
 
-/// What stands in a column of a line, and how it is cut where there is no room for it.
+/// A cell of a table, which determines how it is truncated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Cell {
-    /// A text that is never cut.
+    /// Text that is never truncated.
     Text(String),
-    /// Names behind a word; the last ones become a number, as in `by a and 3 more`.
+    /// Names after a leading word; the last ones are replaced by their number, as in `by a and 3
+    /// more`.
     Names(&'static str, Vec<String>),
-    /// Paths; the last ones become a number, and of a long one the end is kept.
+    /// Paths; the last ones are replaced by their number, and a long path keeps its end.
     Paths(Vec<String>),
-    /// A digest, of which the beginning is kept.
+    /// A digest, which keeps its beginning.
     Digest(String),
 }
 
 impl Cell {
-    /// A text that is never cut.
+    /// Returns a cell that is never truncated.
     pub fn text(text: impl Into<String>) -> Self {
         Self::Text(text.into())
     }
 
-    /// The whole of it.
+    /// Returns the full text.
     fn whole(&self) -> String {
         match self {
             Self::Text(text) | Self::Digest(text) => printable(text),
@@ -40,12 +41,12 @@ impl Cell {
         }
     }
 
-    /// As short as it can be.
+    /// Returns the minimum width.
     fn least(&self) -> usize {
         length(&self.within(0))
     }
 
-    /// As much of it as `width` has room for, or its least.
+    /// Returns the text truncated to `width`, or to its minimum width.
     fn within(&self, width: usize) -> String {
         let whole = self.whole();
         let room = |least: usize| width.max(least) - CUT.len();
@@ -59,6 +60,7 @@ impl Cell {
                 .chain(CUT.chars())
                 .collect(),
             Self::Names(lead, names) => first_ones(lead, names, width),
+            // If dropping paths is not enough, keep only the end of the first.
             Self::Paths(paths) => {
                 let text = first_ones("", paths, width);
                 let Some(first) = paths
@@ -80,7 +82,7 @@ impl Cell {
     }
 }
 
-/// As many items as fit, at least one, and how many more there are.
+/// Returns as many items as fit, at least one, and the number of the others.
 fn first_ones(lead: &str, items: &[String], width: usize) -> String {
     let form = |count: usize| {
         let more = match items.len() - count {
@@ -93,7 +95,7 @@ fn first_ones(lead: &str, items: &[String], width: usize) -> String {
         .rev()
         .map(form)
         .find(|text| length(text) <= width);
-    // What says how many more there are may be longer than they are.
+    // "and N more" may be longer than the items it replaces.
     fitting.unwrap_or_else(|| {
         [form(items.len()), form(items.len().min(1))]
             .into_iter()
@@ -106,15 +108,15 @@ fn length(text: &str) -> usize {
     text.chars().count()
 }
 
-/// How wide the terminal is that standard output is; none where it is something else.
+/// Returns the width of the terminal on standard output; `None` if it is not a terminal.
 #[must_use]
 pub fn width_of_output() -> Option<usize> {
     terminal_size::terminal_size_of(std::io::stdout()).map(|(width, _)| usize::from(width.0))
 }
 
-/// Draws lines of as many cells each, so that columns begin under each other. Where they do not fit
-/// into `width`, cells are cut, from the last column on; columns for which there is still no room
-/// follow below, behind the first one again.
+/// Draws lines of equally many cells with aligned columns. If they do not fit into `width`, cells
+/// are truncated, from the last column on; columns that still do not fit are drawn below, after the
+/// first column again.
 #[must_use]
 pub fn draw(lines: &[Vec<Cell>], width: Option<usize>) -> String {
     let columns = lines.iter().map(Vec::len).max().unwrap_or_default();
@@ -132,6 +134,7 @@ pub fn draw(lines: &[Vec<Cell>], width: Option<usize>) -> String {
     };
     let mut widths = widest(&|cell| length(&cell.whole()));
     let width = width.unwrap_or(usize::MAX);
+    // Truncate columns to their minimum, the last one first, until the table fits.
     let mut excess = total(&widths).saturating_sub(width);
     for (column, least) in widest(&Cell::least).into_iter().enumerate().rev() {
         let given = excess.min(widths[column].saturating_sub(least));
@@ -147,6 +150,7 @@ pub fn draw(lines: &[Vec<Cell>], width: Option<usize>) -> String {
                 .collect()
         })
         .collect();
+    // Columns that still do not fit go into further blocks.
     let blocks = blocks(&widths, width);
     blocks
         .iter()
@@ -155,13 +159,13 @@ pub fn draw(lines: &[Vec<Cell>], width: Option<usize>) -> String {
         .join("\n")
 }
 
-/// How wide columns are with the gaps between them.
+/// Returns the total width of columns with the gaps between them.
 fn total(widths: &[usize]) -> usize {
     widths.iter().sum::<usize>() + GAP * widths.len().saturating_sub(1)
 }
 
-/// Which columns stand beside each other: all of them if there is room, or else the first and some
-/// others each.
+/// Returns the columns of each block: one block with all columns if they fit, else blocks of the
+/// first column and some others.
 fn blocks(widths: &[usize], width: usize) -> Vec<Vec<usize>> {
     let mut blocks: Vec<Vec<usize>> = vec![Vec::new()];
     for column in 0..widths.len() {
@@ -205,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cell_is_cut_by_its_kind() {
+    fn a_cell_is_truncated_by_its_kind() {
         let names = Cell::Names("by ", owned(&["a", "bc", "d"]));
         let long = Cell::Names("by ", owned(&["alpha", "beta", "gamma", "delta"]));
         let paths = Cell::Paths(owned(&["/source/long/vpython.toml", "/b"]));
@@ -232,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_is_cut_from_its_last_column_on_and_goes_on_below() {
+    fn a_table_is_truncated_from_its_last_column_and_continues_below() {
         let line = |first: &str, names: &[&str], rest: &[&str]| {
             let mut line = vec![Cell::text(first), Cell::Names("by ", owned(names))];
             line.extend(rest.iter().map(|text| Cell::text(*text)));

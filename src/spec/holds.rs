@@ -1,10 +1,9 @@
-//! Whether a marker holds in an environment, by the rules of dependency specifiers as `packaging`
-//! 26 applies them.
+//! Marker evaluation, by the rules of dependency specifiers as `packaging` 26 applies them.
 //!
-//! The library compares all texts by their letters, by which the release `6.1.0-38-amd64` of a
-//! kernel is higher than `20.0`, and `10` lower than `9`. By the specification `platform_release`
-//! is compared as a version, which what is no version does not satisfy, and no other text is higher
-//! or lower than another.
+//! The library compares all strings lexicographically, so that the kernel release `6.1.0-38-amd64`
+//! is higher than `20.0`, and `10` is lower than `9`. The specification compares `platform_release`
+//! as a version, and a release that is not a version satisfies no comparison. All other strings
+//! have no order.
 
 use std::ops::{Bound, RangeBounds};
 
@@ -13,7 +12,7 @@ use pep508_rs::{
     ExtraName, MarkerEnvironment, MarkerTree, MarkerTreeKind, MarkerValueExtra, MarkerValueString,
 };
 
-/// Whether a marker holds in an environment, where these extras are asked for.
+/// Checks whether a marker holds in an environment with these extras.
 #[must_use]
 pub fn holds(marker: &MarkerTree, environment: &MarkerEnvironment, extras: &[ExtraName]) -> bool {
     let holds = |tree: MarkerTree| holds(&tree, environment, extras);
@@ -28,7 +27,7 @@ pub fn holds(marker: &MarkerTree, environment: &MarkerEnvironment, extras: &[Ext
         }
         MarkerTreeKind::String(node) => {
             let text = environment.get_string(node.key());
-            // The library has a range for each piece; those that lead to the same belong together.
+            // The library has one range for each segment; merge the ranges with the same subtree.
             let mut trees: Vec<MarkerTree> = Vec::new();
             let mut sides: Vec<Segments<'_>> = Vec::new();
             for (range, tree) in node.children() {
@@ -52,8 +51,8 @@ pub fn holds(marker: &MarkerTree, environment: &MarkerEnvironment, extras: &[Ext
                 *node.key() == MarkerValueString::PlatformRelease,
             ) {
                 Some(side) => holds(trees.swap_remove(side)),
-                // No comparison holds, neither one nor its opposite. As there is no `not` in a
-                // marker, what holds all the same does so on every side.
+                // Neither a comparison nor its opposite holds. Markers have no `not`, so the marker
+                // holds only if it holds on every side.
                 None => trees.into_iter().all(holds),
             }
         }
@@ -71,10 +70,11 @@ pub fn holds(marker: &MarkerTree, environment: &MarkerEnvironment, extras: &[Ext
     }
 }
 
-/// A range of texts: what is between the two bounds of any.
+/// A range of strings: the union of the intervals between each two bounds.
 type Segments<'a> = Vec<(Bound<&'a String>, Bound<&'a String>)>;
 
-/// On which side a text is of those that comparisons with it come to; none where it is on no side.
+/// Returns the index of the side that a string is on, among the sides that comparisons with it
+/// have; `None` if it is on no side.
 fn side(text: &str, sides: &[Segments<'_>], is_release: bool) -> Option<usize> {
     let values: Vec<&str> = sides
         .iter()
@@ -83,6 +83,7 @@ fn side(text: &str, sides: &[Segments<'_>], is_release: bool) -> Option<usize> {
         .collect();
     let is_only_equality = sides.iter().all(has_no_order);
     let are_versions = || values.iter().all(|value| specifier("==", value).is_some());
+    // `platform_release` compared with versions: compare as versions.
     if is_release && are_versions() {
         let version: Version = text.parse().ok()?;
         let is_in = |segments: &Segments<'_>| {
@@ -97,6 +98,7 @@ fn side(text: &str, sides: &[Segments<'_>], is_release: bool) -> Option<usize> {
             .position(|side| is_in(side) && !is_all_but_some(side))
             .or_else(|| sides.iter().position(is_all_but_some));
     }
+    // All other strings: equality only. A range has no meaning for a string that is not a bound.
     let is_in = |segments: &Segments<'_>| {
         segments
             .iter()
@@ -119,7 +121,7 @@ fn values<'a>(
     [value(*start), value(*end)].into_iter().flatten()
 }
 
-/// Whether a range is some texts and nothing else, or all but some.
+/// Checks whether a range consists of single strings, or of everything except single strings.
 fn has_no_order(segments: &Segments<'_>) -> bool {
     let is_all = segments
         .first()
@@ -178,7 +180,7 @@ mod tests {
         serde_json::from_value(json).unwrap()
     }
 
-    /// What `packaging` 26.4 says, row by row.
+    /// The results of `packaging` 26.4, row by row.
     #[test]
     fn markers_hold_where_packaging_says_so() {
         let linux = "6.1.0-38-amd64";

@@ -1,5 +1,4 @@
-//! Wheels that a spec lists by name and exact version, and where each is wanted: what LUCI's specs
-//! ask for.
+//! Wheels that a LUCI spec lists by name and exact version, with the conditions on each.
 
 use pep440_rs::Version;
 use pep508_rs::PackageName;
@@ -7,37 +6,37 @@ use pep508_rs::PackageName;
 /// A wheel that a spec lists.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListedWheel {
-    /// Its name as the spec writes it.
+    /// The name, as the spec writes it.
     pub name: String,
-    /// Its version as the spec writes it.
+    /// The version, as the spec writes it.
     pub version: String,
-    /// The project that the name means.
+    /// The project that the name refers to.
     pub project: PackageName,
-    /// The version that is meant. A local one, as in `1.14.5+chromium.7`, may be stood in for by
-    /// its public version.
+    /// The parsed version. If it is a local version, such as `1.14.5+chromium.7`, its public
+    /// version may take its place.
     pub wanted: Version,
-    /// It is wanted where all of these hold.
+    /// The wheel is required only if all of these hold.
     pub conditions: Vec<Condition>,
-    /// It is wanted where one of these matches a tag of the interpreter; where there is none,
-    /// everywhere.
+    /// The wheel is required if one of these matches a tag of the interpreter; if there are none,
+    /// it is required everywhere.
     pub match_tags: Vec<TagPattern>,
-    /// It is not wanted where one of these matches a tag of the interpreter.
+    /// The wheel is not required if one of these matches a tag of the interpreter.
     pub not_match_tags: Vec<TagPattern>,
 }
 
-/// What a tag must be; a part that is none may be anything.
+/// A pattern for tags; a part that is `None` matches anything.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TagPattern {
-    /// As in `cp38`.
+    /// For example `cp38`.
     pub python: Option<String>,
-    /// As in `abi3`.
+    /// For example `abi3`.
     pub abi: Option<String>,
-    /// As in `manylinux1_x86_64`.
+    /// For example `manylinux1_x86_64`.
     pub platform: Option<String>,
 }
 
 impl TagPattern {
-    /// Whether a tag is what this says. Where it says nothing, no tag is.
+    /// Checks whether a tag matches. An empty pattern matches no tag.
     #[must_use]
     pub fn matches(&self, python: &str, abi: &str, platform: &str) -> bool {
         let parts = [
@@ -53,38 +52,38 @@ impl TagPattern {
     }
 }
 
-/// A choice in a wheel's name, as in `${os=linux,mac}`.
+/// A condition in a wheel's name, such as `${os=linux,mac}`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Condition {
-    /// What must have one of the values.
+    /// The variable that must have one of the values.
     pub variable: Variable,
-    /// The values.
+    /// The accepted values.
     pub values: Vec<String>,
 }
 
-/// What a wheel's name can depend on: the variables that LUCI's vpython knows.
+/// The variables that LUCI's vpython knows in wheel names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Variable {
     /// `linux`, `mac` or `windows`.
     Os,
-    /// As in `amd64`.
+    /// For example `amd64`.
     Arch,
-    /// As in `linux-amd64`.
+    /// For example `linux-amd64`.
     Platform,
-    /// As in `cp311`.
+    /// For example `cp311`.
     Python,
-    /// As in `cp311`.
+    /// For example `cp311`.
     Abi,
-    /// As in `manylinux_2_17_x86_64`.
+    /// For example `manylinux_2_17_x86_64`.
     TagPlatform,
-    /// As in `cp311-cp311-manylinux_2_17_x86_64`.
+    /// For example `cp311-cp311-manylinux_2_17_x86_64`.
     Tag,
-    /// As in `linux-amd64_cp311_cp311`.
+    /// For example `linux-amd64_cp311_cp311`.
     VpythonPlatform,
 }
 
 impl Variable {
-    /// The variables by their names.
+    /// All variables with their names.
     pub const ALL: [(&str, Self); 8] = [
         ("os", Self::Os),
         ("arch", Self::Arch),
@@ -96,7 +95,7 @@ impl Variable {
         ("vpython_platform", Self::VpythonPlatform),
     ];
 
-    /// The variable of that name.
+    /// Returns the variable with that name.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL
@@ -111,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_pattern_matches_in_all_that_it_says() {
+    fn a_pattern_matches_in_all_its_parts() {
         let pattern = |python: &str, abi: &str, platform: &str| {
             let part = |text: &str| (!text.is_empty()).then(|| text.to_owned());
             TagPattern {

@@ -1,24 +1,24 @@
-//! Where a spec and its values are: file, line and column.
+//! Source locations of a spec and its values: file, line and column.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// What stands for a file where the text of a spec was read from standard input.
+/// The file name that stands for standard input.
 pub const STANDARD_INPUT: &str = "/dev/stdin";
 
-/// Where the text of a spec stands.
+/// The location of a spec's text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Origin {
-    /// The file, which is [`STANDARD_INPUT`] for what was read there; none for the text of `-c`.
+    /// The file, or [`STANDARD_INPUT`]; `None` for the text of `-c`.
     pub file: Option<PathBuf>,
-    /// How many lines stand before the text.
+    /// The number of lines before the text.
     pub lines_before: usize,
-    /// How many columns stand before each of its lines.
+    /// The number of columns before each line of the text.
     pub columns_before: usize,
 }
 
 impl Origin {
-    /// The file, where others may stand beside it.
+    /// Returns the file if it is on disk, and so has a directory with further files.
     #[must_use]
     pub fn file_on_disk(&self) -> Option<&Path> {
         self.file
@@ -26,7 +26,7 @@ impl Origin {
             .filter(|file| *file != Path::new(STANDARD_INPUT))
     }
 
-    /// The whole of a file.
+    /// Returns the origin of a whole file.
     pub(super) fn file(path: PathBuf) -> Self {
         Self {
             file: Some(path),
@@ -35,7 +35,8 @@ impl Origin {
         }
     }
 
-    /// The place of the byte at `offset` in the text; for many, [`Places`] is faster.
+    /// Returns the location of the byte at `offset` in the text; for many lookups, [`Places`] is
+    /// faster.
     pub(super) fn place(&self, content: &str, offset: usize) -> Location {
         let before = &content[..content.floor_char_boundary(offset)];
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
@@ -47,10 +48,10 @@ impl Origin {
     }
 }
 
-/// A place in a spec: file, line and column, both counted from 1.
+/// A source location: file, line and column, both counted from 1.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Location {
-    /// The file; none for the text of `-c`.
+    /// The file; `None` for the text of `-c`.
     pub file: Option<PathBuf>,
     /// The line in the file.
     pub line: usize,
@@ -59,7 +60,7 @@ pub struct Location {
 }
 
 impl Location {
-    /// The place with its column, for what is wrong with a single value.
+    /// Returns the location with its column, for mistakes in a single value.
     pub(super) fn exact(&self) -> String {
         format!("{self}, column {}", self.column)
     }
@@ -74,19 +75,19 @@ impl fmt::Display for Location {
     }
 }
 
-/// A value of a spec, and where it stands.
+/// A value of a spec with its location.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Located<T> {
     /// The value.
     pub value: T,
-    /// Where it stands.
+    /// The location of the value.
     pub place: Location,
 }
 
-/// How many bytes are between two marks.
+/// The number of bytes between two marks.
 const STEP: usize = 512;
 
-/// A text, with a mark every few bytes.
+/// A text with a mark every [`STEP`] bytes.
 pub(super) struct Places<'a> {
     origin: &'a Origin,
     content: &'a [u8],
@@ -101,8 +102,8 @@ struct Mark {
 }
 
 impl Mark {
-    /// The mark behind these bytes.
-    fn behind(self, bytes: &[u8]) -> Self {
+    /// Returns the mark after these bytes.
+    fn after(self, bytes: &[u8]) -> Self {
         let line = self.line + memchr::memchr_iter(b'\n', bytes).count();
         match memchr::memrchr(b'\n', bytes) {
             Some(newline) => Self {
@@ -117,20 +118,20 @@ impl Mark {
     }
 }
 
-/// How many characters of UTF-8 begin in these bytes.
+/// Returns the number of UTF-8 characters that begin in these bytes.
 fn characters(bytes: &[u8]) -> usize {
     bytes.iter().filter(|byte| **byte & 0xc0 != 0x80).count()
 }
 
 impl<'a> Places<'a> {
-    /// Reads a text once.
+    /// Indexes a text in one pass.
     pub fn of(origin: &'a Origin, content: &'a str) -> Self {
         let content = content.as_bytes();
         let mut mark = Mark::default();
         let mut marks = Vec::with_capacity(content.len() / STEP + 1);
         for chunk in content.chunks(STEP) {
             marks.push(mark);
-            mark = mark.behind(chunk);
+            mark = mark.after(chunk);
         }
         Self {
             origin,
@@ -139,9 +140,9 @@ impl<'a> Places<'a> {
         }
     }
 
-    /// The place of the byte at `offset`.
+    /// Returns the location of the byte at `offset`.
     pub fn at(&self, offset: usize) -> Location {
-        // In the middle of a character it is the place of that character.
+        // An offset inside a character refers to that character.
         let is_begin = |at: &usize| {
             self.content
                 .get(*at)
@@ -151,10 +152,10 @@ impl<'a> Places<'a> {
             .rev()
             .find(is_begin)
             .unwrap_or(0);
-        // A text that ends with a whole step has no mark there.
+        // A text whose length is a multiple of the step has no mark at its end.
         let step = (offset / STEP).min(self.marks.len().saturating_sub(1));
         let mark = self.marks.get(step).copied().unwrap_or_default();
-        let Mark { line, column } = mark.behind(&self.content[step * STEP..offset]);
+        let Mark { line, column } = mark.after(&self.content[step * STEP..offset]);
         Location {
             file: self.origin.file.clone(),
             line: self.origin.lines_before + line + 1,

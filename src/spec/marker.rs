@@ -1,10 +1,10 @@
-//! Markers, within limits that the library does not have: it recurses for each parenthesis, takes
-//! quadratic time for a long list of alternatives, and exponential time and memory for some that
-//! are short.
+//! Marker parsing with limits. The library has none: it recurses for each parenthesis, takes
+//! quadratic time for a long list of alternatives, and takes exponential time and memory for some
+//! short markers.
 //!
-//! A long marker is split at its `and`s and `or`s. The library reads each comparison, and joins
-//! them in pairs instead of one by one. As soon as what is joined has too many cases the marker is
-//! refused, since each further step takes time for each of them.
+//! vpython splits a long marker at its `and`s and `or`s. The library parses each comparison, and
+//! vpython joins them in pairs instead of one by one. It rejects the marker as soon as an
+//! intermediate result has too many cases, since each further step takes time for each case.
 
 use std::collections::{HashMap, HashSet};
 
@@ -12,23 +12,24 @@ use pep508_rs::{ExtraName, MarkerTree, MarkerTreeKind, MarkerValueExtra, MarkerW
 
 use super::requirement::why;
 
-/// How many parentheses may be open at a time. Markers in use have two.
-const DEPTH: usize = 64;
-/// How many comparisons a marker may have. `uv export` writes up to some forty where a lock is for
-/// all platforms.
-const COMPARISONS: usize = 500;
-/// A marker of so few is left to the library as it is: in the worst case it comes to some hundred
-/// cases.
-const FEW: usize = 12;
-/// How many cases a marker may come to: combinations of values of variables between which it tells.
-const CASES: usize = 2000;
+/// Upper bound for the number of open parentheses. Markers in practice have two.
+const MAX_DEPTH: usize = 64;
+/// Upper bound for the number of comparisons. `uv export` writes up to about forty in a universal
+/// lock file.
+const MAX_COMPARISONS: usize = 500;
+/// The library parses a marker with at most this many comparisons as a whole: in the worst case it
+/// has a few hundred cases.
+const SHORT: usize = 12;
+/// Upper bound for the number of cases: the combinations of variable values that a marker
+/// distinguishes.
+const MAX_CASES: usize = 2000;
 
-/// Reads a marker, which has passed the checks of [`super::requirement`].
+/// Parses a marker that has passed the checks of [`super::requirement`].
 ///
 /// # Errors
-/// What is wrong with it, as the rest of a sentence.
+/// The reason that the marker is not valid, as the rest of a sentence.
 pub(super) fn parse(text: &str) -> Result<MarkerTree, String> {
-    if check_size(text)? <= FEW {
+    if check_size(text)? <= SHORT {
         return text.parse().map_err(|error| why(&error));
     }
     let mut parser = Parser { text, at: 0 };
@@ -41,26 +42,26 @@ pub(super) fn parse(text: &str) -> Result<MarkerTree, String> {
     }
 }
 
-/// Checks that a text, if it is a marker, is one that the library can be given.
+/// Checks that the library can parse a text that may be a marker.
 ///
 /// # Errors
-/// It is beyond a limit, as the rest of a sentence.
+/// The marker exceeds a limit; the error is the rest of a sentence.
 pub(super) fn check(text: &str) -> Result<(), String> {
     let comparisons = check_size(text)?;
-    if comparisons > FEW {
+    if comparisons > SHORT {
         parse(text).map(drop)
     } else {
         Ok(())
     }
 }
 
-/// Checks how deep and how long a marker is.
+/// Checks the nesting depth and the length of a marker.
 ///
 /// # Returns
-/// How many comparisons it has, at most.
+/// An upper bound for the number of its comparisons.
 ///
 /// # Errors
-/// It is deeper or longer than it may be, as the rest of a sentence.
+/// The marker exceeds a limit; the error is the rest of a sentence.
 fn check_size(text: &str) -> Result<usize, String> {
     let (mut depth, mut comparisons) = (0_usize, 1);
     let mut at = 0;
@@ -71,7 +72,7 @@ fn check_size(text: &str) -> Result<usize, String> {
         match found {
             b'(' => depth += 1,
             b')' => depth = depth.saturating_sub(1),
-            // What is not closed is an error of the library's.
+            // The library reports an unclosed quote.
             b'\'' | b'"' => {
                 at = memchr::memchr(found, &text.as_bytes()[at..])
                     .map_or(text.len(), |end| at + end + 1)
@@ -81,17 +82,19 @@ fn check_size(text: &str) -> Result<usize, String> {
                     usize::from(is_word(text, start, "and") || is_word(text, start, "or"))
             }
         }
-        if depth > DEPTH {
-            return Err(format!("more than {DEPTH} parentheses are open at a time"));
+        if depth > MAX_DEPTH {
+            return Err(format!(
+                "parentheses are nested more than {MAX_DEPTH} levels deep"
+            ));
         }
-        if comparisons > COMPARISONS {
-            return Err(format!("it has more than {COMPARISONS} comparisons"));
+        if comparisons > MAX_COMPARISONS {
+            return Err(format!("it has more than {MAX_COMPARISONS} comparisons"));
         }
     }
     Ok(comparisons)
 }
 
-/// A reading of a marker. What the library passes over, with a warning, is none.
+/// A marker parser. A comparison that the library ignores, with a warning, yields `None`.
 struct Parser<'a> {
     text: &'a str,
     at: usize,
@@ -119,7 +122,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// A comparison, or what stands in parentheses.
+    /// Parses a comparison, or a marker in parentheses.
     fn one(&mut self) -> Result<Option<MarkerTree>, String> {
         if self.rest().starts_with('(') {
             self.at += 1;
@@ -143,7 +146,7 @@ impl<'a> Parser<'a> {
         Ok(Some(tree).filter(|tree| !(is_ignored && tree.is_true())))
     }
 
-    /// The text up to the next `and`, `or` or parenthesis that is not in quotes.
+    /// Consumes the text up to the next `and`, `or` or parenthesis outside quotes.
     fn comparison(&mut self) -> &'a str {
         let rest = self.rest();
         let mut end = 0;
@@ -171,7 +174,7 @@ impl<'a> Parser<'a> {
         takes
     }
 
-    /// What was not read yet, from the next character that is not white space on.
+    /// Returns the unparsed text from the next character that is not white space.
     fn rest(&mut self) -> &'a str {
         let rest = &self.text[self.at..];
         self.at += rest.len() - rest.trim_start().len();
@@ -179,7 +182,8 @@ impl<'a> Parser<'a> {
     }
 }
 
-/// Whether this word stands there, as the library takes one: white space or the end is behind it.
+/// Checks whether this keyword is at `at`, by the library's rule: white space or the end follows
+/// it.
 fn is_word(text: &str, at: usize, word: &str) -> bool {
     let is_end = |char: char| char.is_whitespace() || matches!(char, '\'' | '"' | ')');
     text[at..]
@@ -188,7 +192,7 @@ fn is_word(text: &str, at: usize, word: &str) -> bool {
         && text[..at].chars().next_back().is_none_or(is_end)
 }
 
-/// Joins markers in pairs, the pairs in pairs, and so on: so each is copied a few times only.
+/// Joins markers in pairs, the pairs in pairs, and so on, so that each is copied only a few times.
 fn join_all(
     mut parts: Vec<MarkerTree>,
     join: fn(&mut MarkerTree, MarkerTree),
@@ -208,26 +212,26 @@ fn join_all(
     Ok(parts.pop())
 }
 
-/// Makes a marker hold only where another does, too.
+/// Narrows a marker to the environments where another marker holds too.
 ///
 /// # Errors
-/// The two come to more than a marker may, as the rest of a sentence.
+/// The result exceeds the limit; the error is the rest of a sentence.
 pub(super) fn and(one: &mut MarkerTree, other: MarkerTree) -> Result<(), String> {
     one.and(other);
     check_cases(one)
 }
 
 fn check_cases(tree: &MarkerTree) -> Result<(), String> {
-    if cases(tree, &mut HashMap::new()) <= CASES {
+    if cases(tree, &mut HashMap::new()) <= MAX_CASES {
         return Ok(());
     }
     Err(format!(
-        "it tells between more than {CASES} cases; split it, or write it more simply"
+        "it distinguishes more than {MAX_CASES} cases; split or simplify it"
     ))
 }
 
-/// How many ways lead through the tree: the terms that it is written out as are no more, nor is
-/// what is done to join it with another.
+/// Returns the number of paths through the tree. It bounds both the number of terms in the written
+/// form and the cost of joining the tree with another.
 fn cases(tree: &MarkerTree, known: &mut HashMap<MarkerTree, usize>) -> usize {
     if let Some(cases) = known.get(tree) {
         return *cases;
@@ -243,7 +247,8 @@ fn cases(tree: &MarkerTree, known: &mut HashMap<MarkerTree, usize>) -> usize {
     cases
 }
 
-/// What the values of the first variable lead to; nothing, where the marker always holds or never.
+/// Returns the subtrees for the values of the first variable; empty if the marker is always true or
+/// always false.
 fn edges(tree: &MarkerTree) -> Vec<MarkerTree> {
     match tree.kind() {
         MarkerTreeKind::True | MarkerTreeKind::False => Vec::new(),
@@ -255,7 +260,7 @@ fn edges(tree: &MarkerTree) -> Vec<MarkerTree> {
     }
 }
 
-/// The extras that a marker speaks of.
+/// Returns the extras that a marker mentions.
 #[must_use]
 pub fn extras(tree: &MarkerTree) -> HashSet<ExtraName> {
     let mut extras = HashSet::new();
@@ -279,7 +284,7 @@ pub fn extras(tree: &MarkerTree) -> HashSet<ExtraName> {
 mod tests {
     use super::*;
 
-    /// Comparisons of which none follows from others.
+    /// Comparisons that are independent of each other.
     fn many(count: usize, word: &str) -> String {
         let comparison = |number| match number % 4 {
             0 => format!("sys_platform == 'x{number}'"),
@@ -314,7 +319,7 @@ mod tests {
         for text in texts {
             let expected = text.parse::<MarkerTree>().map_err(|error| why(&error));
             assert!(
-                expected.is_ok() && check_size(&text).unwrap() > FEW,
+                expected.is_ok() && check_size(&text).unwrap() > SHORT,
                 "{text}"
             );
             assert_eq!(parse(&text), expected, "{text}");
@@ -370,20 +375,20 @@ mod tests {
                 .collect::<Vec<_>>()
                 .join(" or ")
         };
-        let cases = "it tells between more than 2000 cases; split it, or write it more simply";
+        let cases = "it distinguishes more than 2000 cases; split or simplify it";
         let rows = [
             (nested(64), Ok(())),
             (
                 nested(65),
-                Err("more than 64 parentheses are open at a time"),
+                Err("parentheses are nested more than 64 levels deep"),
             ),
             (
                 nested(1_000_000),
-                Err("more than 64 parentheses are open at a time"),
+                Err("parentheses are nested more than 64 levels deep"),
             ),
             (
                 "(".repeat(1_000_000),
-                Err("more than 64 parentheses are open at a time"),
+                Err("parentheses are nested more than 64 levels deep"),
             ),
             (same(500), Ok(())),
             (same(501), Err("it has more than 500 comparisons")),

@@ -1,8 +1,8 @@
-//! What is asked for: a Python version, requirements, where wheels are; and where that is written.
+//! Specs: the Python version, the requirements and the wheel directories of a program, with the
+//! source location of each value.
 //!
-//! [`find()`] reads the text of the one spec that counts, which is all that a warm launch needs;
-//! [`SpecText::parse`] gives it its meaning. Each kind of spec has a file or a directory of its
-//! own.
+//! [`find()`] reads the text of the one spec that applies, which is all that a warm launch needs;
+//! [`SpecText::parse`] parses that text. Each kind of spec has a file or a directory of its own.
 
 mod find;
 mod holds;
@@ -69,14 +69,14 @@ pub enum SpecKind {
     Luci,
     /// pip's `requirements.txt`.
     Requirements,
-    /// A lock of the form of all tools (PEP 751): `pylock.toml`, `pylock.NAME.toml`.
+    /// A standard lock file (PEP 751): `pylock.toml`, `pylock.NAME.toml`.
     Pylock,
-    /// There is no spec: an environment with no packages.
+    /// No spec: an environment without packages.
     None,
 }
 
 impl SpecKind {
-    /// Its name in what tools print.
+    /// Returns the kind's name in tool output.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -91,84 +91,82 @@ impl SpecKind {
     }
 }
 
-/// The text of a spec as it was found, before any meaning is given to it.
+/// The unparsed text of a spec.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SpecText {
-    /// Which kind it is.
+    /// The kind of the spec.
     pub kind: SpecKind,
-    /// Where it stands.
+    /// The location of the text.
     pub origin: Origin,
-    /// The directory that its paths are relative to, and in which wheelhouses of the usual names
-    /// are looked for; none where there is no spec.
+    /// The directory that relative paths in the spec are resolved against, and that vpython
+    /// searches for wheelhouses with the usual names; `None` if there is no spec.
     pub base: Option<PathBuf>,
     /// The text: the whole file, or the content of the block.
     pub content: String,
-    /// What was seen on the way to it and its author should know, a sentence each, with the place.
+    /// Warnings from the search for the spec, one sentence each, with the location.
     pub warnings: Vec<String>,
-    /// What the command line chooses of it, where it is a `pyproject.toml`.
+    /// The extras and groups that the command line selects, if the spec is a `pyproject.toml`.
     pub chosen: Chosen,
 }
 
-/// What a spec asks for.
+/// A parsed spec.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Spec {
-    /// The Python versions that will do; none where any will.
+    /// The Python versions that satisfy the spec; `None` if any version does.
     pub requires_python: Option<Located<PythonRange>>,
-    /// Which of them is taken where it names none.
+    /// The Python to prefer if the spec names no version.
     pub python_default: PythonDefault,
-    /// The distributions to have.
+    /// The distributions to install.
     pub packages: Packages,
-    /// Directories of wheels that the spec names, as absolute paths.
+    /// Wheel directories that the spec names, as absolute paths.
     pub wheelhouses: Vec<Located<PathBuf>>,
     /// Import roots of first-party code, as absolute paths.
     pub python_path: Vec<PathBuf>,
-    /// Platforms beside this one that it is meant for.
+    /// Further target platforms, in addition to the current one.
     pub platforms: Vec<Located<Platform>>,
-    /// The same in LUCI's way, as they are written.
+    /// Further target platforms as LUCI's `verify_pep425_tag`, as written.
     pub verify_tags: Vec<Located<TagPattern>>,
     /// The directory of the spec.
     pub base: Option<PathBuf>,
-    /// Whether what is sloppy about wheels is an error.
+    /// Whether irregularities in wheels are errors.
     pub strict: bool,
-    /// Whose files count beside its own: what it names, and what is looked for beside it.
+    /// The users whose files vpython trusts: files that the spec names, and files next to it.
     pub trust: Trust,
-    /// Whether the interpreter's own packages can be imported.
+    /// Whether Python can import the packages that are installed for the interpreter itself.
     pub system_packages: SystemPackages,
-    /// The lock of uv's own form beside it, which counts where there is none of the form of all
-    /// tools.
+    /// The uv lock file next to the spec, which applies if there is no standard lock file.
     pub uv_lock: Option<SpecText>,
-    /// Whether digests that are pinned do not count.
+    /// Whether vpython ignores pinned digests.
     pub unlocked: bool,
-    /// The files whose digests do not count for that, sorted.
+    /// The files whose digests are ignored, sorted.
     pub unchecked: Vec<PathBuf>,
-    /// Whether pip, setuptools and wheel may be the interpreter's own, those that `ensurepip`
-    /// installs, where no directory has one that fits. Where wheels are listed, these three are in
-    /// the environment without being listed.
+    /// Whether pip, setuptools and wheel may come from the interpreter itself (the copies that
+    /// `ensurepip` installs) if no wheel directory has a compatible one. For listed wheels, the
+    /// environment contains these three without listing them.
     pub seed: bool,
-    /// What it was read from, besides its own text.
+    /// The inputs of the spec, apart from its own text.
     pub sources: Vec<Source>,
-    /// What its author should know, a sentence each, with the place.
+    /// Warnings for the spec's author, one sentence each, with the location.
     pub warnings: Vec<String>,
 }
 
-/// What a spec was read from, besides its own text: where any of these is another, so may be the
-/// spec.
+/// An input of a spec, apart from its own text: if any of them changes, the spec may change too.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
-    /// A file that it names, as it was before it was read.
+    /// A file that the spec names, with its stamp from before it was read.
     File(Stamped),
-    /// An environment variable that it names.
+    /// An environment variable that the spec names.
     Variable {
         /// The name.
         name: String,
-        /// The value; none where it was not set, or empty.
+        /// The value; `None` if the variable is unset or empty.
         value: Option<String>,
     },
 }
 
 impl Spec {
-    /// Without the directories of wheels and of code that another user may have put where it names
-    /// them, each with a warning.
+    /// Drops the wheel directories and import roots that another user may have planted under the
+    /// named paths, each with a warning.
     fn without_planted_directories(mut self) -> Self {
         let base = self.base.clone().unwrap_or_default();
         let Self {
@@ -195,20 +193,20 @@ impl Spec {
         self
     }
 
-    /// Whether it asks for no wheels at all.
+    /// Checks whether the spec needs no wheels at all.
     #[must_use]
     pub fn wants_no_wheels(&self) -> bool {
         let is_seeded = self.seed && matches!(self.packages, Packages::Listed(_));
         self.packages.is_empty() && !is_seeded
     }
 
-    /// The platforms beside this one that it is meant for, each once, in its order.
+    /// Returns the further target platforms, without duplicates, in the spec's order.
     ///
     /// # Errors
-    /// Tags of LUCI's that name none, all of them.
+    /// LUCI tags that name no platform; the error lists all of them.
     pub fn targets(&self) -> Result<Vec<Located<Target>>> {
         let tags = luci::targets::read(&self.verify_tags).map_err(|mistakes| {
-            Failure::new("cannot tell for which platforms to look").because_of(mistakes)
+            Failure::new("cannot determine the target platforms").because_of(mistakes)
         })?;
         let here = |platform: &Located<Platform>| {
             let value = Target {
@@ -230,26 +228,26 @@ impl Spec {
     }
 }
 
-/// The distributions that a spec asks for, in its own way.
+/// The distributions that a spec requires, in the form that its kind uses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Packages {
-    /// Requirements, among whose wheels there is a choice.
+    /// Requirements, each with a choice among wheels.
     Required(Requirements),
-    /// Wheels by name and exact version, in the spec's order. What they require comes along as far
-    /// as there are wheels for it.
+    /// Wheels by name and exact version, in the spec's order. Their dependencies are installed too,
+    /// as far as there are wheels for them.
     Listed(Vec<Located<ListedWheel>>),
-    /// Packages with their files, and none but these.
+    /// Locked packages with their files, and no others.
     Locked(Box<Lock>),
 }
 
 impl Packages {
-    /// Whether nothing is asked for.
+    /// Checks whether the spec requires no distributions.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         match self {
             Self::Required(requirements) => requirements.asked.is_empty(),
             Self::Listed(wheels) => wheels.is_empty(),
-            // What a lock lacks that its spec asks for is for the plan to say.
+            // The plan reports requirements of the spec that the lock file does not cover.
             Self::Locked(lock) => {
                 lock.packages.is_empty()
                     && lock
@@ -267,45 +265,45 @@ impl Default for Packages {
     }
 }
 
-/// Requirements, and how they are to be met.
+/// Requirements, and the rules for resolving them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Requirements {
-    /// The distributions to have, in the spec's order.
+    /// The required distributions, in the spec's order.
     pub asked: Vec<Located<Requested>>,
-    /// What holds for a distribution if something else asks for it.
+    /// Constraints: they apply to a distribution only if something else requires it.
     pub constraints: Vec<Located<Requested>>,
-    /// Whether the chosen wheels' own requirements count.
+    /// Whether the dependencies of the chosen wheels are installed too.
     pub dependencies: Dependencies,
-    /// Whether pre-releases count also where nobody names one.
+    /// Whether pre-releases are candidates even if no specifier names one.
     pub pre_releases: bool,
-    /// Whether no wheel will do whose digest is not among those that the spec names for it.
+    /// Whether every wheel must have one of the digests that the spec names for it.
     pub hashes_required: bool,
-    /// Versions that are taken before higher ones, where they will do: those of a lock that is made
-    /// anew.
+    /// Versions to prefer over higher ones if they satisfy the requirements: those of the lock file
+    /// that is being rebuilt.
     pub preferred: BTreeMap<PackageName, Version>,
 }
 
-/// Whether the requirements of the chosen wheels count.
+/// Whether the dependencies of the chosen wheels are installed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Dependencies {
-    /// They do: what they ask for is in the environment too.
+    /// The environment contains the dependencies too.
     #[default]
     Followed,
-    /// They do not: there is nothing but what the spec asks for.
+    /// The environment contains only what the spec requires.
     Ignored,
 }
 
-/// A requirement that a spec states.
+/// A requirement as a spec states it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Requested {
     /// The requirement.
     pub requirement: Requirement,
-    /// The digests that a wheel for it may have; none where any will do.
+    /// The accepted digests of a wheel for it; empty if any digest is accepted.
     pub hashes: Vec<Digest>,
 }
 
 impl SpecText {
-    /// No spec at all.
+    /// Returns the text for a program without a spec.
     fn none() -> Self {
         let origin = Origin {
             file: None,
@@ -323,22 +321,21 @@ impl SpecText {
         }
     }
 
-    /// Gives the text its meaning. Of the process, its environment may count; a lock beside the
-    /// spec does.
+    /// Parses the text and applies the lock file next to the spec, if there is one. The environment
+    /// variables of the process may affect the result.
     ///
     /// # Errors
-    /// All that is wrong with it, each with line and column; a lock that cannot be read, or is not
-    /// this spec's any more.
+    /// All mistakes in the text, each with line and column; a lock file that cannot be read, or
+    /// that no longer matches the spec.
     pub fn parse(&self, process: &Process) -> Result<Spec> {
         let spec = pylock::bind(self, self.parse_without_lock(process)?, process)?;
         unlocked::apply(self, uv_lock::bind(self, spec)?)
     }
 
-    /// Gives the text its meaning, as if there were no lock beside it, be it of the form of all
-    /// tools or of uv's.
+    /// Parses the text, but ignores lock files next to the spec, both standard ones and uv's.
     ///
     /// # Errors
-    /// All that is wrong with it, each with line and column.
+    /// All mistakes in the text, each with line and column.
     pub fn parse_without_lock(&self, process: &Process) -> Result<Spec> {
         let spec = match self.kind {
             SpecKind::VpythonToml | SpecKind::Pyproject | SpecKind::Pep723 => {
@@ -357,8 +354,8 @@ impl SpecText {
         unlocked::apply(self, spec)
     }
 
-    /// Whose files count beside it: those of the caller, of the superuser, and of the owner of its
-    /// own file.
+    /// Returns the users whose files are trusted in addition to the spec itself: the caller, root,
+    /// and the owner of the spec's own file.
     fn trust(&self, process: &Process) -> Trust {
         let trust = Trust::of_user(process.user);
         match self.origin.file_on_disk() {
@@ -367,21 +364,21 @@ impl SpecText {
         }
     }
 
-    /// Whether a file beside it may count, such as its lock. One that another user may have put
-    /// there does not, and a warning says so.
-    fn counts_beside(&self, path: &Path, process: &Process, warnings: &mut Vec<String>) -> bool {
+    /// Checks whether vpython may use a file next to the spec, such as its lock file. If another
+    /// user may have planted the file, the answer is no, with a warning.
+    fn trusts_neighbour(&self, path: &Path, process: &Process, warnings: &mut Vec<String>) -> bool {
         let base = path.parent().unwrap_or(Path::new("/"));
         let stranger = self.trust(process).stranger_on_way(path, base);
         warnings.extend(
             stranger
                 .iter()
-                .map(|stranger| format!("the lock {stranger}; it is skipped")),
+                .map(|stranger| format!("the lock file {stranger}; it is skipped")),
         );
         stranger.is_none()
     }
 
-    /// Whether it is a file of LUCI's that only `vpython` reads there, and not `vpython3`:
-    /// `.vpython`, or `SCRIPT.vpython`.
+    /// Checks whether the spec is a LUCI file that only LUCI's `vpython` reads, and not its
+    /// `vpython3`: `.vpython`, or `SCRIPT.vpython`.
     fn is_for_vpython2(&self) -> bool {
         let name = self
             .origin
@@ -392,13 +389,14 @@ impl SpecText {
         self.kind == SpecKind::Luci && name.as_encoded_bytes().ends_with(b".vpython")
     }
 
-    /// The line in which it begins, counted from 1: of a block, its first guard.
+    /// Returns the line in which the spec begins, counted from 1; for a block, the line of its
+    /// first guard.
     #[must_use]
     pub fn line(&self) -> usize {
         self.origin.lines_before.max(1)
     }
 
-    /// The text as a person would name it.
+    /// Returns the text's name for messages.
     #[must_use]
     pub fn title(&self) -> String {
         match &self.origin.file {
@@ -407,7 +405,7 @@ impl SpecText {
         }
     }
 
-    /// The absolute path of a relative one in the spec.
+    /// Resolves a path in the spec against the spec's directory.
     fn resolve(&self, path: &str) -> PathBuf {
         self.base
             .as_deref()

@@ -1,9 +1,9 @@
-//! Inline script metadata (PEP 723): finding the `script` block in a text.
+//! Inline script metadata (PEP 723): finds the `script` block in a text.
 //!
-//! The rules are those of the specification's reference expression, line by line instead of by
-//! backtracking:
+//! The rules are those of the specification's reference expression, applied line by line instead of
+//! by backtracking:
 //! <https://packaging.python.org/en/latest/specifications/inline-script-metadata/#reference-implementation>.
-//! What stands in the block is read by [`super::vpython_toml`].
+//! [`super::vpython_toml`] parses the content of the block.
 
 use anyhow::Result;
 use memchr::memmem;
@@ -16,32 +16,32 @@ use crate::report::Failure;
 pub(super) struct Block {
     /// The content without the leading `# `, each line with its newline.
     pub content: String,
-    /// How many lines stand before the content.
+    /// The number of lines before the content.
     pub lines_before: usize,
 }
 
-/// What a text has to say of its dependencies.
+/// The inline metadata of a text.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Reading {
-    /// The one `script` block.
+    /// The only `script` block.
     pub block: Option<Block>,
-    /// Lines that merely look like a block, a sentence each.
+    /// Warnings about lines that only look like a block, one sentence each.
     pub warnings: Vec<String>,
 }
 
-/// How many columns the comment sign takes from each line.
+/// The number of columns that the comment prefix takes from each line.
 pub(super) const COLUMNS_BEFORE: usize = 2;
 const OPENER: &[u8] = b"# /// ";
 const CLOSER: &[u8] = b"# ///";
 /// The line that opens a `script` block.
 const SCRIPT: &[u8] = b"# /// script";
 
-/// Looks for the `script` block of a text in any encoding that has ASCII in it.
+/// Finds the `script` block of a text in any ASCII-compatible encoding.
 ///
 /// # Errors
 /// Two `script` blocks; a block whose content is not UTF-8.
 pub(super) fn read(text: &[u8], origin: &Origin) -> Result<Reading> {
-    // Nearly every script ends here, without being cut into lines.
+    // Fast path for nearly every script: no `///`, no need to split it into lines.
     if memmem::find(text, b"///").is_none() {
         return Ok(Reading::default());
     }
@@ -51,6 +51,7 @@ pub(super) fn read(text: &[u8], origin: &Origin) -> Result<Reading> {
         line: index + 1,
         column: 1,
     };
+    // Collect the closed `script` blocks, and warn about lines that look like one.
     let mut blocks = Vec::new();
     let mut warnings = Vec::new();
     let mut next = 0;
@@ -59,8 +60,8 @@ pub(super) fn read(text: &[u8], origin: &Origin) -> Result<Reading> {
         let kind = block_kind(lines[next]);
         let Some(close) = kind.and_then(|_| comment.closing_line(&lines, next)) else {
             warnings.extend(
-                resemblance(&lines[next..])
-                    .map(|why| format!("{} is no `script` block: {why}", at(next))),
+                near_miss(&lines[next..])
+                    .map(|why| format!("{} is not a `script` block: {why}", at(next))),
             );
             next += 1;
             continue;
@@ -73,7 +74,7 @@ pub(super) fn read(text: &[u8], origin: &Origin) -> Result<Reading> {
                 warnings.extend(inside.map(|index| {
                     let begin = next + 1;
                     format!(
-                        "{} is no `script` block: it belongs to the `{kind}` block that begins in line {begin}; put an empty \
+                        "{} is not a `script` block: it belongs to the `{kind}` block that begins on line {begin}; put an empty \
                          line between the two",
                         at(index)
                     )
@@ -82,15 +83,16 @@ pub(super) fn read(text: &[u8], origin: &Origin) -> Result<Reading> {
         }
         next = close + 1;
     }
+    // PEP 723 allows one block of each type.
     if let [first, second, ..] = &blocks[..] {
         return Err(
             Failure::new(format!("more than one `script` block in {}", named(origin)))
                 .because(format!(
-                    "one begins in line {}, another in line {}",
+                    "one begins on line {}, another on line {}",
                     first.start + 1,
                     second.start + 1
                 ))
-                .hint("join them into one; a script has a single block of each type (PEP 723)")
+                .hint("merge them; a script may contain only one block of each type (PEP 723)")
                 .into(),
         );
     }
@@ -101,8 +103,8 @@ pub(super) fn read(text: &[u8], origin: &Origin) -> Result<Reading> {
     Ok(Reading { block, warnings })
 }
 
-/// The lines without their ends, as Python reads them: LF, CR LF and a lone CR all end a line, and
-/// a byte order mark is nothing.
+/// Splits a text into lines without line ends, by Python's rules: LF, CR LF and a lone CR end a
+/// line. A leading byte order mark is dropped.
 pub(super) fn lines(text: &[u8]) -> Vec<&[u8]> {
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
     let mut lines = Vec::new();
@@ -120,8 +122,8 @@ pub(super) fn lines(text: &[u8]) -> Vec<&[u8]> {
     lines
 }
 
-/// The type that an opening line names: `# /// ` and a word of letters, digits and dashes, and
-/// nothing else.
+/// Returns the type of a block from its opening line: `# /// ` followed by one word of letters,
+/// digits and dashes.
 fn block_kind(line: &[u8]) -> Option<&[u8]> {
     let kind = line.strip_prefix(OPENER)?;
     let is_word = !kind.is_empty()
@@ -131,18 +133,18 @@ fn block_kind(line: &[u8]) -> Option<&[u8]> {
     is_word.then_some(kind)
 }
 
-/// The comment that was looked at last. Many opening lines may stand in one.
+/// The most recently scanned comment. A single comment may contain many opening lines.
 #[derive(Default)]
 struct Comment {
-    /// Its lines, by their numbers.
+    /// The line numbers of the comment.
     lines: std::ops::Range<usize>,
-    /// The last `# ///` in it.
+    /// The last `# ///` of the comment.
     closer: Option<usize>,
 }
 
 impl Comment {
-    /// The last `# ///` of the comment that follows the opening line, with at least one line
-    /// between.
+    /// Returns the last `# ///` of the comment that follows the opening line, with at least one
+    /// line in between.
     fn closing_line(&mut self, lines: &[&[u8]], open: usize) -> Option<usize> {
         let begin = open + 1;
         if !self.lines.contains(&begin) {
@@ -161,16 +163,15 @@ impl Comment {
     }
 }
 
-/// Why the first of these lines, which looks like the beginning of a `script` block, is none.
-fn resemblance(lines: &[&[u8]]) -> Option<&'static str> {
+/// Returns the reason that the first of these lines, which looks like the start of a `script`
+/// block, is not one; `None` if it does not look like one.
+fn near_miss(lines: &[&[u8]]) -> Option<&'static str> {
     let line = *lines.first()?;
     if line == SCRIPT && lines.get(1) == Some(&CLOSER) {
-        return Some(
-            "no line stands between it and the `# ///` that closes it (`# dependencies = []` asks for no packages)",
-        );
+        return Some("it is empty (write `# dependencies = []` for a script without packages)");
     }
     if line == SCRIPT {
-        return Some("no line `# ///` closes it, or a line between does not begin with `# `");
+        return Some("no `# ///` line closes it, or a line in between does not begin with `# `");
     }
     let word = line
         .strip_prefix(b"#")?
@@ -191,7 +192,7 @@ fn content(lines: &[&[u8]], lines_before: usize, origin: &Origin) -> Result<Bloc
                 column: 1,
             };
             Failure::new(format!("{place} is not UTF-8"))
-                .because("a `script` block is TOML, which is UTF-8")
+                .because("a `script` block is TOML, which must be UTF-8")
         })?);
         content.push('\n');
     }
@@ -228,11 +229,11 @@ mod tests {
             ("# /// script\n# a = 1\n# ///\n", Some(("a = 1\n", 1)), "a block"),
             ("# /// script\n# a = 1\n# ///", Some(("a = 1\n", 1)), "without a last newline"),
             ("# /// script\r\n# a = 1\r\n#\r\n# ///\r\n", Some(("a = 1\n\n", 1)), "with CR LF"),
-            ("\u{feff}# /// script\n# a = 1\n# ///\n", Some(("a = 1\n", 1)), "behind a byte order mark"),
-            ("#!/usr/bin/env vpython\n'''doc'''\nx = 1\n# /// script\n# a = 1\n# ///\n", Some(("a = 1\n", 4)), "behind code"),
+            ("\u{feff}# /// script\n# a = 1\n# ///\n", Some(("a = 1\n", 1)), "after a byte order mark"),
+            ("#!/usr/bin/env vpython\n'''doc'''\nx = 1\n# /// script\n# a = 1\n# ///\n", Some(("a = 1\n", 4)), "after code"),
             ("# /// script\n# a = 1\n# ///\n# b = 2\n# ///\n", Some(("a = 1\n///\nb = 2\n", 1)), "the last closing line counts"),
             ("# /// script\n# a = 1\n# ///\n# more\n", Some(("a = 1\n", 1)), "a comment may follow"),
-            ("# /// script\n# ///\n", None, "an empty block is no block"),
+            ("# /// script\n# ///\n", None, "an empty block does not count"),
             ("# /// script\n# ///\n# ///\n", Some(("///\n", 1)), "but a closing line too many is content"),
             ("# /// script\n#\n# ///\n", Some(("\n", 1)), "an empty line is content"),
             ("# /// script\n#a = 1\n# ///\n", None, "a content line needs its space"),
@@ -255,11 +256,11 @@ mod tests {
     #[test]
     fn a_line_that_looks_like_a_block_is_worth_a_warning() {
         let not_exact =
-            "`/x.py`, line 1 is no `script` block: the line must be exactly `# /// script`";
-        let not_closed = "`/x.py`, line 1 is no `script` block: no line `# ///` closes it, or a line between does not begin with `# `";
-        let empty = "`/x.py`, line 1 is no `script` block: no line stands between it and the `# ///` that closes it \
-                     (`# dependencies = []` asks for no packages)";
-        let swallowed = "`/x.py`, line 4 is no `script` block: it belongs to the `pyproject` block that begins in line 1; put an \
+            "`/x.py`, line 1 is not a `script` block: the line must be exactly `# /// script`";
+        let not_closed = "`/x.py`, line 1 is not a `script` block: no `# ///` line closes it, or a line in between does not begin with `# `";
+        let empty = "`/x.py`, line 1 is not a `script` block: it is empty (write `# dependencies = []` for a \
+                     script without packages)";
+        let swallowed = "`/x.py`, line 4 is not a `script` block: it belongs to the `pyproject` block that begins on line 1; put an \
                          empty line between the two";
         #[rustfmt::skip]
         let rows: &[(&str, Option<&str>)] = &[
@@ -289,8 +290,8 @@ mod tests {
     #[test]
     fn two_blocks_are_an_error() {
         let text = "# /// script\n# a = 1\n# ///\n\n# /// script\n# a = 2\n# ///\n";
-        let message = "vpython: error: more than one `script` block in `/x.py`\n  caused by: one begins in line 1, another in \
-                       line 5\n  hint: join them into one; a script has a single block of each type (PEP 723)\n";
+        let message = "vpython: error: more than one `script` block in `/x.py`\n  caused by: one begins on line 1, another on \
+                       line 5\n  hint: merge them; a script may contain only one block of each type (PEP 723)\n";
         assert_eq!(
             crate::report::render(&read(text.as_bytes(), &origin()).unwrap_err()),
             message
@@ -305,7 +306,7 @@ mod tests {
             "a = 1\n"
         );
         let error = read(b"# /// script\n# a = '\xe9'\n# ///\n", &origin()).unwrap_err();
-        let message = "vpython: error: `/x.py`, line 2 is not UTF-8\n  caused by: a `script` block is TOML, which is UTF-8\n";
+        let message = "vpython: error: `/x.py`, line 2 is not UTF-8\n  caused by: a `script` block is TOML, which must be UTF-8\n";
         assert_eq!(crate::report::render(&error), message);
     }
 }

@@ -1,8 +1,7 @@
-//! Platforms beside the one that vpython runs on, by their names in wheel tags:
+//! Platforms other than the current one, by their names in wheel tags:
 //! <https://packaging.python.org/en/latest/specifications/platform-compatibility-tags/#platform-tag>.
 //!
-//! A name is that of a system and a machine. What is installed there, and which wheels fit, is for
-//! the plan.
+//! A name consists of a system and a machine. The plan decides which wheels are compatible with it.
 
 use crate::report::nearest;
 
@@ -13,61 +12,61 @@ pub struct Platform {
     pub name: String,
     /// The system.
     pub system: System,
-    /// The machine, as `platform.machine()` says it there.
+    /// The machine, as `platform.machine()` returns it on that platform.
     pub machine: String,
 }
 
-/// An operating system, as far as wheels depend on it.
+/// An operating system, as far as wheel compatibility depends on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum System {
     /// Linux with the GNU C library.
     Glibc {
-        /// Of its version.
+        /// The major version of the library.
         major: u32,
-        /// Of its version.
+        /// The minor version of the library.
         minor: u32,
     },
     /// Linux with musl.
     Musl {
-        /// Of its version.
+        /// The major version of the library.
         major: u32,
-        /// Of its version.
+        /// The minor version of the library.
         minor: u32,
     },
-    /// Linux with the GNU C library in any version: `linux_x86_64` names none.
+    /// Linux with any version of the GNU C library: `linux_x86_64` names no version.
     Linux,
     /// macOS.
     MacOs {
-        /// Of its version.
+        /// The major version of the system.
         major: u32,
-        /// Of its version.
+        /// The minor version of the system.
         minor: u32,
     },
     /// Windows.
     Windows,
 }
 
-/// A platform to plan for, and the python there.
+/// A platform to plan for, with its Python.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
     /// The platform.
     pub platform: Platform,
-    /// The python there; none where it is of the same version and build as the one here.
+    /// The platform's Python; `None` if it has the same version and build as the local one.
     pub python: Option<TargetPython>,
 }
 
 /// The CPython of a platform.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TargetPython {
-    /// The version's first number.
+    /// The major version.
     pub major: u32,
-    /// And its second.
+    /// The minor version.
     pub minor: u32,
-    /// Whether it was built without the global lock.
+    /// Whether it was built without the global interpreter lock.
     pub free_threaded: bool,
 }
 
-/// The machines that wheels for Linux are named after.
+/// The machines in the names of Linux wheels.
 const LINUX_MACHINES: [&str; 15] = [
     "x86_64",
     "aarch64",
@@ -86,19 +85,19 @@ const LINUX_MACHINES: [&str; 15] = [
     "mips64el",
 ];
 const MAC_MACHINES: [&str; 2] = ["x86_64", "arm64"];
-/// The machine of each name on Windows.
+/// The machine for each Windows platform name.
 const WINDOWS: [(&str, &str); 3] = [
     ("win_amd64", "AMD64"),
     ("win32", "x86"),
     ("win_arm64", "ARM64"),
 ];
-/// The C library of names from before PEP 600.
+/// The minor glibc version of the platform names from before PEP 600.
 const LEGACY: [(&str, u32); 3] = [
     ("manylinux1", 5),
     ("manylinux2010", 12),
     ("manylinux2014", 17),
 ];
-/// What is called otherwise elsewhere, at the end of a name.
+/// Alternative names, at the end of a platform name, with the names that wheel tags use.
 const OTHER_NAMES: [(&str, &str); 9] = [
     ("amd64", "x86_64"),
     ("x64", "x86_64"),
@@ -112,15 +111,16 @@ const OTHER_NAMES: [(&str, &str); 9] = [
 ];
 
 impl Platform {
-    /// Reads a name.
+    /// Parses a platform name.
     ///
     /// # Errors
-    /// It names no platform; the rest of a sentence says so, and what may be meant.
+    /// The name is not a platform; the error is the rest of a sentence, with a suggestion.
     pub fn parse(name: &str) -> Result<Self, String> {
         Self::read(name).ok_or_else(|| refusal(name))
     }
 
     fn read(name: &str) -> Option<Self> {
+        // Windows tags have no separate system and version.
         if let Some((_, machine)) = WINDOWS.iter().find(|(known, _)| *known == name) {
             return Some(Self {
                 name: name.into(),
@@ -128,6 +128,7 @@ impl Platform {
                 machine: (*machine).into(),
             });
         }
+        // All others: a family, often with a version, and a machine.
         let (family, rest) = name.split_once('_')?;
         let of_version = |system: fn(u32, u32) -> System| {
             versioned(rest).map(|(major, minor, machine)| (system(major, minor), machine))
@@ -157,12 +158,12 @@ impl Platform {
 }
 
 impl System {
-    /// Whether there is such a machine.
+    /// Checks whether the system runs on a machine.
     fn runs_on(self, machine: &str) -> bool {
         match self {
             Self::Glibc { major, .. } => major == 2 && LINUX_MACHINES.contains(&machine),
             Self::Musl { .. } | Self::Linux => LINUX_MACHINES.contains(&machine),
-            // The first system for these machines was 11.0.
+            // macOS 11.0 was the first release for these machines.
             Self::MacOs { major, .. } if machine == "arm64" => major >= 11,
             Self::MacOs { .. } => MAC_MACHINES.contains(&machine),
             Self::Windows => WINDOWS.iter().any(|(_, known)| *known == machine),
@@ -170,7 +171,7 @@ impl System {
     }
 }
 
-/// Takes `2_17_x86_64` apart.
+/// Splits `2_17_x86_64` into its parts.
 fn versioned(text: &str) -> Option<(u32, u32, &str)> {
     let mut parts = text.splitn(3, '_');
     let mut number = || {
@@ -186,21 +187,22 @@ fn versioned(text: &str) -> Option<(u32, u32, &str)> {
 
 fn refusal(name: &str) -> String {
     match suggestion(name) {
-        Some(near) => format!("`{name}` is no platform; did you mean `{near}`?"),
+        Some(near) => format!("`{name}` is not a platform; did you mean `{near}`?"),
         None => format!(
-            "`{name}` is no platform; write one as wheels name it: `manylinux_2_17_x86_64`, `musllinux_1_2_x86_64`, \
+            "`{name}` is not a platform; use a platform tag of wheels, such as `manylinux_2_17_x86_64`, `musllinux_1_2_x86_64`, \
              `macosx_11_0_arm64`, `win_amd64`"
         ),
     }
 }
 
-/// The same with another name for the machine or other signs between the words, or else the nearest
-/// of the usual names.
+/// Suggests the same name with another machine name or other separators, or else the nearest of the
+/// usual names.
 fn suggestion(name: &str) -> Option<String> {
     let plain = name.to_lowercase().replace(['-', '.'], "_");
     let renamed = OTHER_NAMES
         .iter()
         .filter_map(|(other, own)| Some(format!("{}{own}", plain.strip_suffix(other)?)));
+    // The same platform, spelled differently.
     if let Some(near) = [plain.clone()]
         .into_iter()
         .chain(renamed)
@@ -208,6 +210,7 @@ fn suggestion(name: &str) -> Option<String> {
     {
         return Some(near);
     }
+    // A typo in one of the usual names.
     let linux = [
         "manylinux_2_17",
         "manylinux_2_28",
@@ -305,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_platform_is_said_with_what_may_be_meant() {
+    fn an_unknown_platform_is_refused_with_a_suggestion() {
         let rows = [
             ("manylinux_2_17_amd64", "manylinux_2_17_x86_64"),
             ("manylinux_2_17_arm64", "manylinux_2_17_aarch64"),
@@ -324,16 +327,18 @@ mod tests {
         for (name, near) in rows {
             assert_eq!(
                 Platform::parse(name),
-                Err(format!("`{name}` is no platform; did you mean `{near}`?")),
+                Err(format!(
+                    "`{name}` is not a platform; did you mean `{near}`?"
+                )),
                 "{name}"
             );
         }
         for name in ["", "any", "x86_64-unknown-linux-gnu", "solaris_2_11_sparc"] {
-            let forms = "write one as wheels name it: `manylinux_2_17_x86_64`, `musllinux_1_2_x86_64`, `macosx_11_0_arm64`, \
+            let forms = "use a platform tag of wheels, such as `manylinux_2_17_x86_64`, `musllinux_1_2_x86_64`, `macosx_11_0_arm64`, \
                          `win_amd64`";
             assert_eq!(
                 Platform::parse(name),
-                Err(format!("`{name}` is no platform; {forms}")),
+                Err(format!("`{name}` is not a platform; {forms}")),
                 "{name}"
             );
         }

@@ -1,8 +1,9 @@
-//! `pyproject.toml`: what `[project]`, its extras and `[dependency-groups]` (PEP 621, PEP 735) ask
-//! for. `[tool.vpython]` means what it means in `vpython.toml`, and chooses extras and groups:
-//! `extras = ["cli"]`, `groups = ["test"]`.
+//! `pyproject.toml`: the requirements in `[project]`, its extras and `[dependency-groups]` (PEP
+//! 621, PEP 735). `[tool.vpython]` has the same meaning as in `vpython.toml`, and also selects
+//! extras and groups: `extras = ["cli"]`, `groups = ["test"]`.
 //!
-//! Only what is written counts. No build backend is asked, so that what is `dynamic` is a mistake.
+//! vpython reads only static metadata. It runs no build backend, so that `dynamic` dependencies are
+//! an error.
 
 use std::collections::{HashMap, HashSet};
 
@@ -12,17 +13,17 @@ use toml::de::{DeTable, DeValue};
 use super::vpython_toml::{Reader, Value};
 use super::{Located, PythonRange, Requested, marker};
 
-/// What chooses among what a project may ask for, in `[tool.vpython]`.
+/// The keys of `[tool.vpython]` that select extras and groups.
 pub(super) const CHOICES: [&str; 2] = ["extras", "groups"];
 
-/// What a project asks for.
+/// The requirements of a project.
 #[derive(Default)]
 pub(super) struct Project {
     pub requires_python: Option<Located<PythonRange>>,
     pub asked: Vec<Located<Requested>>,
 }
 
-/// Reads the tables of a project.
+/// Reads the project's tables.
 pub(super) fn read<'a>(document: &DeTable<'a>, reader: &mut Reader<'a>) -> Project {
     let project = reader.table(document.get("project"), "project");
     let groups = reader.table(document.get("dependency-groups"), "dependency-groups");
@@ -40,16 +41,18 @@ pub(super) fn read<'a>(document: &DeTable<'a>, reader: &mut Reader<'a>) -> Proje
     let chosen = reader.chosen();
     extras_chosen.extend(chosen.extras.iter().map(|extra| (extra.as_str(), 0)));
     groups_chosen.extend(chosen.groups.iter().map(|group| (group.as_str(), 0)));
+    // There must be something to install: a project, or a selected group.
     if project.is_none() && groups_chosen.is_empty() {
         let why = if groups.is_some() {
-            "there is no `[project]` table, and no group of `[dependency-groups]` is chosen"
+            "there is no `[project]` table, and no group of `[dependency-groups]` is selected"
         } else {
             "there is neither a `[project]` table nor `[dependency-groups]`"
         };
-        reader.problem(0, &format!("{why}: nobody can tell what it asks for"));
-        reader.hint("write `dependencies` to `[project]`, or choose groups with `groups = [\"...\"]` in `[tool.vpython]`");
+        reader.problem(0, &format!("{why}, so its requirements are unknown"));
+        reader.hint("add `dependencies` to `[project]`, or select groups with `groups = [\"...\"]` in `[tool.vpython]`");
         return Project::default();
     }
+    // Without a build backend, dynamic dependencies are unknown.
     let dynamic = reader.strings(
         project.and_then(|project| project.get("dynamic")),
         "project.dynamic",
@@ -61,11 +64,12 @@ pub(super) fn read<'a>(document: &DeTable<'a>, reader: &mut Reader<'a>) -> Proje
                 refuse_dynamic(field, *start, reader)
             }
             "requires-python" => {
-                reader.warn(*start, "`requires-python` is dynamic, and does not count")
+                reader.warn(*start, "`requires-python` is dynamic, so it is ignored")
             }
             _ => {}
         }
     }
+    // Collect the project's own dependencies, then the selected extras and groups.
     let requires_python = project.and_then(|project| project.get("requires-python"));
     let optional = project.and_then(|project| project.get("optional-dependencies"));
     let own_name = project.and_then(|project| {
@@ -97,35 +101,34 @@ pub(super) fn read<'a>(document: &DeTable<'a>, reader: &mut Reader<'a>) -> Proje
 }
 
 fn refuse_dynamic(field: &str, start: usize, reader: &mut Reader<'_>) {
-    let why = format!(
-        "`{field}` is dynamic: only the project's build backend knows it, and vpython runs none"
-    );
+    let why =
+        format!("`{field}` is dynamic: only a build backend can compute it, and vpython runs none");
     reader.problem(start, &why);
-    reader.hint("write it to `[project]`, or name a `vpython.toml` or a `requirements.txt` with `-vpython-spec`");
+    reader.hint("list it in `[project]`, or pass a `vpython.toml` or a `requirements.txt` with `-vpython-spec`");
 }
 
-/// How many extras and groups may be open at a time, each because the one before includes it.
-const DEEPEST: usize = 64;
-/// How many extras and groups are read, each for another marker: requirements of a project for
-/// itself, each with a marker of its own, can make two of one at each step.
-const READINGS: usize = 100_000;
+/// Upper bound for the nesting of extras and groups that include each other.
+const MAX_DEPTH: usize = 64;
+/// Upper bound for the number of extras and groups that are read, each for a different marker: a
+/// project's requirements on itself, each with its own marker, can double the number at each step.
+const MAX_READS: usize = 100_000;
 
-/// Tables of requirements by name, which name each other.
+/// Tables of requirements by name, which refer to each other.
 struct Tables<'r, 'v, 'a> {
     own_name: Option<PackageName>,
     extras: Table<'v, 'a>,
     groups: Table<'v, 'a>,
     reader: &'r mut Reader<'a>,
-    /// What is asked for, as far as it was read.
+    /// The requirements that have been read so far.
     asked: Vec<Located<Requested>>,
-    /// The extras and groups that are being read, each included by the one before.
+    /// The stack of extras and groups that are being read, each included by the previous one.
     open: Vec<String>,
-    /// Those that were read, and where what is in them counts. A second reading would find the same
-    /// again.
+    /// The extras and groups that have been read, with their markers. Reading one again would yield
+    /// the same requirements.
     read: HashSet<(String, MarkerTree)>,
 }
 
-/// The values of a table by their normalised names.
+/// The values of a table by normalized name.
 struct Table<'v, 'a> {
     table: Option<&'v DeTable<'a>>,
     by_name: HashMap<String, &'v Value<'a>>,
@@ -160,7 +163,8 @@ impl<'r, 'v, 'a> Tables<'r, 'v, 'a> {
         }
     }
 
-    /// Reads what an extra of the project asks for, where `marker` holds.
+    /// Reads the requirements of one of the project's extras, for environments where `marker`
+    /// holds.
     fn extra(&mut self, name: &str, start: usize, marker: MarkerTree) {
         let normal = normalised(name);
         let Some(value) = self.extras.by_name.get(&normal).copied() else {
@@ -170,7 +174,7 @@ impl<'r, 'v, 'a> Tables<'r, 'v, 'a> {
                 &format!("there is no `{name}` in `[project.optional-dependencies]`{known}"),
             );
         };
-        self.within(
+        self.enter(
             format!("the extra `{normal}`"),
             start,
             marker,
@@ -184,9 +188,11 @@ impl<'r, 'v, 'a> Tables<'r, 'v, 'a> {
         );
     }
 
-    /// Reads what a group asks for, with the groups that it includes, where `marker` holds.
+    /// Reads the requirements of a group and of the groups that it includes, for environments where
+    /// `marker` holds.
     fn group(&mut self, name: &str, start: usize, marker: MarkerTree) {
         let normal = normalised(name);
+        // Group names are compared in normalized form (PEP 735).
         let Some(value) = self.groups.by_name.get(&normal).copied() else {
             let known = known(self.groups.table);
             return self.reader.problem(
@@ -198,7 +204,8 @@ impl<'r, 'v, 'a> Tables<'r, 'v, 'a> {
         let DeValue::Array(items) = value.get_ref() else {
             return self.reader.wrong_type(&key, "an array", value);
         };
-        self.within(
+        // An item is a requirement, or a table that includes another group.
+        self.enter(
             format!("the group `{normal}`"),
             start,
             marker,
@@ -214,7 +221,7 @@ impl<'r, 'v, 'a> Tables<'r, 'v, 'a> {
                                 }
                                 _ => tables.reader.problem(
                                     start,
-                                    &format!("an item of `{key}` has `include-group` alone"),
+                                    &format!("a table in `{key}` must have `include-group` as its only key"),
                                 ),
                             }
                         }
@@ -229,32 +236,37 @@ impl<'r, 'v, 'a> Tables<'r, 'v, 'a> {
         );
     }
 
-    /// Goes into an extra or a group, unless that is open already, or was read for the same marker.
-    fn within(
+    /// Enters an extra or a group, unless it is already open or was already read for the same
+    /// marker.
+    fn enter(
         &mut self,
         title: String,
         start: usize,
         marker: MarkerTree,
         read: impl FnOnce(&mut Self, MarkerTree),
     ) {
+        // A cycle is an error.
         if self.open.contains(&title) {
             return self
                 .reader
                 .problem(start, &format!("{title} includes itself"));
         }
-        if self.open.len() == DEEPEST {
+        // Bound the recursion depth, and the total work.
+        if self.open.len() == MAX_DEPTH {
             let what = format!(
-                "{title} is not read: {DEEPEST} extras and groups are open already, each because another includes it"
+                "{title} is not read: extras and groups include each other more than {MAX_DEPTH} levels deep"
             );
             return self.reader.problem(start, &what);
         }
-        if self.read.len() == READINGS || !self.read.insert((title.clone(), marker.clone())) {
+        if self.read.len() == MAX_READS || !self.read.insert((title.clone(), marker.clone())) {
             return;
         }
-        if self.read.len() == READINGS {
+        if self.read.len() == MAX_READS {
             self.reader.problem(
                 start,
-                &format!("{title} is not read: more than {READINGS} extras and groups would be"),
+                &format!(
+                    "{title} is not read: the extras and groups expand to more than {MAX_READS}"
+                ),
             );
         }
         self.open.push(title);
@@ -268,17 +280,18 @@ impl<'r, 'v, 'a> Tables<'r, 'v, 'a> {
         }
     }
 
-    /// Reads a requirement; one of the project itself stands for its extras, since the project is
-    /// no wheel here.
+    /// Reads a requirement. One on the project itself is replaced by the requirements of its
+    /// extras, since there is no wheel of the project here.
     fn requirement(&mut self, text: &str, start: usize, marker: MarkerTree) {
         let Some(mut asked) = self.reader.requirement(text, start) else {
             return;
         };
         let requirement = &mut asked.value.requirement;
         if let Err(why) = marker::and(&mut requirement.marker, marker) {
-            return self
-                .reader
-                .problem(start, &format!("`{text}` is no requirement: {why}"));
+            return self.reader.problem(
+                start,
+                &format!("`{text}` is not a valid requirement: {why}"),
+            );
         }
         if self.own_name.as_ref() != Some(&requirement.name) {
             return self.asked.push(asked);
@@ -289,20 +302,20 @@ impl<'r, 'v, 'a> Tables<'r, 'v, 'a> {
     }
 }
 
-/// The names that a table has, for who has chosen another.
+/// Lists the names in a table, for a message about an unknown name.
 fn known(table: Option<&DeTable<'_>>) -> String {
     let names: Vec<String> = table
         .into_iter()
         .flat_map(|table| table.keys().map(|key| format!("`{}`", key.get_ref())))
         .collect();
     if names.is_empty() {
-        ", which has none".to_owned()
+        ", which is empty".to_owned()
     } else {
         format!(", which has {}", names.join(", "))
     }
 }
 
-/// A name of an extra or a group, in the one spelling that stands for all.
+/// Normalizes the name of an extra or a group.
 fn normalised(name: &str) -> String {
     name.parse::<ExtraName>()
         .map_or_else(|_| name.to_owned(), |name| name.to_string())
@@ -338,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_project_asks_for_is_read() {
+    fn the_requirements_of_a_project_are_read() {
         let project = "[build-system]\nrequires = ['b']\n[project]\nname = 'My.Project'\nrequires-python = '>=3.8'\n\
                        dependencies = ['a>=1']\n[project.optional-dependencies]\nCli = ['c']\n\
                        all = ['my-project[cli]; sys_platform == \"linux\"', 'd']\n\
@@ -372,34 +385,34 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_can_tell_is_refused() {
-        let nothing = "hint: write `dependencies` to `[project]`, or choose groups with `groups = [\"...\"]` in `[tool.vpython]`";
-        let dynamic = "hint: write it to `[project]`, or name a `vpython.toml` or a `requirements.txt` with `-vpython-spec`";
+    fn unknown_requirements_are_refused() {
+        let nothing = "hint: add `dependencies` to `[project]`, or select groups with `groups = [\"...\"]` in `[tool.vpython]`";
+        let dynamic = "hint: list it in `[project]`, or pass a `vpython.toml` or a `requirements.txt` with `-vpython-spec`";
         let rows = [
             (
                 "[tool.poetry.dependencies]\na = '1'\n",
-                "line 1, column 1: there is neither a `[project]` table nor `[dependency-groups]`: nobody can tell what it asks for",
+                "line 1, column 1: there is neither a `[project]` table nor `[dependency-groups]`, so its requirements are unknown",
                 nothing,
             ),
             (
                 "[dependency-groups]\na = ['b']\n",
-                "line 1, column 1: there is no `[project]` table, and no group of `[dependency-groups]` is chosen: nobody can tell \
-                 what it asks for",
+                "line 1, column 1: there is no `[project]` table, and no group of `[dependency-groups]` is selected, so its \
+                 requirements are unknown",
                 nothing,
             ),
             (
                 "[project]\ndynamic = ['version', 'dependencies']\n",
-                "line 2, column 23: `dependencies` is dynamic: only the project's build backend knows it, and vpython runs none",
+                "line 2, column 23: `dependencies` is dynamic: only a build backend can compute it, and vpython runs none",
                 dynamic,
             ),
             (
                 "[project]\ndynamic = ['optional-dependencies']\n[tool.vpython]\nextras = []\ngroups = ['x']\n",
-                "line 5, column 11: there is no `x` in `[dependency-groups]`, which has none",
+                "line 5, column 11: there is no `x` in `[dependency-groups]`, which is empty",
                 "",
             ),
             (
                 "[project]\n[tool.vpython]\nextras = ['x']\n",
-                "line 3, column 11: there is no `x` in `[project.optional-dependencies]`, which has none",
+                "line 3, column 11: there is no `x` in `[project.optional-dependencies]`, which is empty",
                 "",
             ),
             (
@@ -409,7 +422,7 @@ mod tests {
             ),
             (
                 "[project]\n[dependency-groups]\nx = [{include = 'y'}]\n[tool.vpython]\ngroups = ['x']\n",
-                "line 3, column 6: an item of `dependency-groups.x` has `include-group` alone",
+                "line 3, column 6: a table in `dependency-groups.x` must have `include-group` as its only key",
                 "",
             ),
         ];
@@ -435,7 +448,7 @@ mod tests {
         let spec = parse("[project]\ndynamic = ['requires-python', 'version']\n").unwrap();
         assert_eq!(
             spec.warnings,
-            ["`/p/pyproject.toml`, line 2: `requires-python` is dynamic, and does not count"]
+            ["`/p/pyproject.toml`, line 2: `requires-python` is dynamic, so it is ignored"]
         );
     }
 }

@@ -1,42 +1,42 @@
-//! Which Python a spec asks for: a range of versions, or where it names none, a default.
+//! The Python version that a spec requires, or the default if it names none.
 
 use std::fmt;
 
 use pep440_rs::VersionSpecifiers;
 
-/// The Python versions that will do.
+/// The Python versions that satisfy a spec.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PythonRange {
-    /// Which versions these are (PEP 440).
+    /// The version specifiers (PEP 440).
     pub specifiers: VersionSpecifiers,
-    /// The key or field that says so.
+    /// The key or field that states them.
     pub key: &'static str,
-    /// What it says.
+    /// The value of the key, as written.
     pub written: String,
 }
 
 impl fmt::Display for PythonRange {
-    /// As a spec of the kind that has the key says it.
+    /// Writes the range with the syntax of the spec that has the key.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let sign = if self.key.contains('-') { " =" } else { ":" };
         write!(formatter, "{}{sign} \"{}\"", self.key, self.written)
     }
 }
 
-/// Which Python is taken where a spec names no version.
+/// The Python to use if a spec names no version.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum PythonDefault {
-    /// The first that is found.
+    /// The first one found.
     #[default]
     First,
-    /// 2.7, which LUCI's `vpython` takes; where there is none, the first that is found.
+    /// 2.7, the default of LUCI's `vpython`; otherwise the first one found.
     Two,
-    /// 3.11, else 3.8, which LUCI's `vpython3` takes; where there is neither, the highest Python 3.
+    /// 3.11, else 3.8, the defaults of LUCI's `vpython3`; otherwise the highest Python 3.
     Three,
 }
 
 impl PythonDefault {
-    /// The versions that are looked for, in this order, before any other is taken.
+    /// Returns the preferred versions, in order; others are used only if none of these exists.
     #[must_use]
     pub fn versions(self) -> &'static [&'static str] {
         match self {

@@ -1,8 +1,8 @@
-//! Requirements and markers as texts, in the grammar of dependency specifiers:
+//! Parsing of requirements and markers, in the grammar of dependency specifiers:
 //! <https://packaging.python.org/en/latest/specifications/dependency-specifiers/#grammar>.
 //!
-//! The library reads them, and panics at some that are wrong. These are told before it sees them,
-//! so that what somebody else wrote is an error with a place, and never the end of the process.
+//! The library panics on some invalid texts. vpython checks for these first, so that invalid input
+//! is an error with a location and never a crash.
 
 use std::borrow::Cow;
 
@@ -11,17 +11,17 @@ use pep508_rs::{MarkerTree, Pep508Error};
 
 use super::{Requirement, marker};
 
-/// Variables of markers that are versions.
+/// The marker variables that are versions.
 const VERSIONS: [&str; 3] = [
     "python_version",
     "python_full_version",
     "implementation_version",
 ];
 
-/// Reads a requirement. A comma behind the last version is taken, as `packaging` takes it.
+/// Parses a requirement. Like `packaging`, it accepts a comma after the last version.
 ///
 /// # Errors
-/// What is wrong with it, as the rest of a sentence.
+/// The reason that the text is not valid, as the rest of a sentence.
 pub fn parse_requirement(text: &str) -> Result<Requirement, String> {
     let (asked, marker) = text.split_at(text.find(';').unwrap_or(text.len()));
     let bare = asked.trim_end();
@@ -47,7 +47,7 @@ fn parse(text: &str) -> Result<Requirement, String> {
     if asked.contains('@') {
         return parse_with_url(asked, marker);
     }
-    // The marker is read apart from the rest, since the library would read it without limits.
+    // Parse the marker separately: the library would parse it without limits.
     let requirement: Requirement = asked.parse().map_err(|error| why(&error))?;
     Ok(Requirement {
         marker: parse_marker(marker)?,
@@ -55,8 +55,9 @@ fn parse(text: &str) -> Result<Requirement, String> {
     })
 }
 
-/// A URL ends at a `;` only where white space is next to it, which the library is to find out. So
-/// it reads the marker as well, once that is known to be within limits.
+/// Parses a requirement with a URL. A URL ends at a `;` only next to white space, and only the
+/// library knows where. So the library parses the marker too, after vpython has checked it against
+/// the limits.
 fn parse_with_url(asked: &str, marker: &str) -> Result<Requirement, String> {
     let marker = with_spaces_for_commas(marker);
     marker::check(&marker)?;
@@ -70,10 +71,10 @@ fn parse_with_url(asked: &str, marker: &str) -> Result<Requirement, String> {
         .map_err(|error| why(&error))
 }
 
-/// Reads a marker.
+/// Parses a marker.
 ///
 /// # Errors
-/// What is wrong with it, as the rest of a sentence.
+/// The reason that the text is not valid, as the rest of a sentence.
 pub fn parse_marker(text: &str) -> Result<MarkerTree, String> {
     check_marker(text)?;
     let text = &with_spaces_for_commas(text);
@@ -83,7 +84,7 @@ pub fn parse_marker(text: &str) -> Result<MarkerTree, String> {
     marker::parse(text)
 }
 
-/// What the library says of an error, without the picture of its place.
+/// Returns the library's message without the excerpt that points at the location.
 pub(super) fn why(error: &Pep508Error) -> String {
     error
         .message
@@ -94,17 +95,18 @@ pub(super) fn why(error: &Pep508Error) -> String {
         .to_owned()
 }
 
-/// The name must end with a letter or digit; the library notices that only where the text ends too.
+/// Checks that the name ends with a letter or digit; the library checks that only at the end of the
+/// text.
 fn check_name(text: &str) -> Result<(), String> {
     check_end("Package", text.trim_start())
 }
 
-/// So must an extra.
+/// Checks that each extra ends with a letter or digit, too.
 fn check_extras(asked: &str) -> Result<(), String> {
-    let Some((_, behind)) = asked.split_once('[') else {
+    let Some((_, after)) = asked.split_once('[') else {
         return Ok(());
     };
-    let extras = behind.split(']').next().unwrap_or_default();
+    let extras = after.split(']').next().unwrap_or_default();
     extras
         .split(',')
         .try_for_each(|extra| check_end("Extra", extra.trim_start()))
@@ -125,12 +127,12 @@ fn check_end(what: &str, text: &str) -> Result<(), String> {
     }
 }
 
-/// `'1' ~= os_name` compares with what is no version.
+/// Checks for comparisons such as `'1' ~= os_name`, with an operand that is not a version.
 fn check_marker(marker: &str) -> Result<(), String> {
     let mut rest = marker;
     while let Some(at) = rest.find(['\'', '"', '~']) {
-        let behind = &rest[at + 1..];
-        rest = match behind
+        let after = &rest[at + 1..];
+        rest = match after
             .strip_prefix('=')
             .filter(|_| rest[at..].starts_with('~'))
         {
@@ -138,10 +140,10 @@ fn check_marker(marker: &str) -> Result<(), String> {
                 check_compatible(operand.trim_start())?;
                 operand
             }
-            None if rest[at..].starts_with('~') => behind,
-            None => behind
+            None if rest[at..].starts_with('~') => after,
+            None => after
                 .split_once(&rest[at..=at])
-                .map_or("", |(_, behind)| behind),
+                .map_or("", |(_, after)| after),
         };
     }
     Ok(())
@@ -155,12 +157,13 @@ fn check_compatible(operand: &str) -> Result<(), String> {
     if variable.is_empty() || VERSIONS.contains(&variable) {
         return Ok(());
     }
-    Err(format!("`~=` compares versions, and `{variable}` is none"))
+    Err(format!(
+        "`~=` compares versions, but `{variable}` is not a version"
+    ))
 }
 
-/// The marker with lists of versions as the library reads them: it passes over
-/// `python_version in '3.8, 3.9'`, where the specification has a text that holds another, and would
-/// take it for true.
+/// Rewrites lists of versions to the library's syntax: it ignores `python_version in '3.8, 3.9'`,
+/// which is a substring test in the specification, and would evaluate it to true.
 fn with_spaces_for_commas(marker: &str) -> Cow<'_, str> {
     if !marker.contains(',') {
         return marker.into();
@@ -169,7 +172,7 @@ fn with_spaces_for_commas(marker: &str) -> Cow<'_, str> {
     let mut rest = marker;
     while let Some(open) = rest.find(['\'', '"']) {
         let (before, quoted) = rest.split_at(open);
-        let Some((text, behind)) = quoted[1..].split_once(&quoted[..1]) else {
+        let Some((text, after)) = quoted[1..].split_once(&quoted[..1]) else {
             break;
         };
         let text = if is_list(before, text) {
@@ -178,12 +181,12 @@ fn with_spaces_for_commas(marker: &str) -> Cow<'_, str> {
             Cow::Borrowed(text)
         };
         spaced += &[before, &quoted[..1], &text, &quoted[..1]].concat();
-        rest = behind;
+        rest = after;
     }
     (spaced + rest).into()
 }
 
-/// Whether a text is a list of versions, by what stands before it.
+/// Checks whether a text is a list of versions, judged by the text before it.
 fn is_list(before: &str, text: &str) -> bool {
     let variable = before
         .trim_end()
@@ -197,9 +200,9 @@ fn is_list(before: &str, text: &str) -> bool {
             .all(|one| one.is_empty() || one.parse::<Version>().is_ok())
 }
 
-/// The marker with a `?` for each character that is not ASCII. The library cuts a text inside such
-/// a character where it looks for an `and` and finds something else. What is well formed with a
-/// `?`, which means nothing outside quotes, is so with another character.
+/// Replaces each character that is not ASCII by `?`. The library slices a text inside such a
+/// character when it looks for an `and` and finds something else. `?` has no meaning outside
+/// quotes, so the original is well-formed exactly if the copy is.
 fn plain(marker: &str) -> Cow<'_, str> {
     if marker.is_ascii() {
         return marker.into();
@@ -215,7 +218,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_library_panics_at_is_an_error() {
+    fn texts_that_make_the_library_panic_are_errors() {
         let rows = [
             (
                 "one_==1",
@@ -243,11 +246,11 @@ mod tests {
             ),
             (
                 "one; '3' ~= platform_release",
-                "`~=` compares versions, and `platform_release` is none",
+                "`~=` compares versions, but `platform_release` is not a version",
             ),
             (
                 "one; '~=' == os_name and '1'~=os.name",
-                "`~=` compares versions, and `os.name` is none",
+                "`~=` compares versions, but `os.name` is not a version",
             ),
             (
                 "one; os_name == 'x' é",
@@ -264,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_right_is_read() {
+    fn valid_texts_are_parsed() {
         let rows = [
             ("one-1_x.y", "one-1-x-y"),
             ("one>=1,<2, ; os_name == 'x'", "one>=1,<2 ; os_name == 'x'"),

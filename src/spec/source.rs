@@ -1,6 +1,6 @@
-//! A spec as it stands in its file, before any meaning is given to it: the same keys, values and
-//! order, nothing merged, filtered or judged. It is there also where what is asked for makes no
-//! sense, as long as the text reads as what it claims to be.
+//! The raw fields of a spec: the same keys, values and order as in the file, without merging,
+//! filtering or validation. They are available even for a spec whose requirements are invalid, as
+//! long as its text parses as TOML, protobuf text or lines.
 
 use serde_json::Value;
 use toml::Value as Toml;
@@ -8,8 +8,8 @@ use toml::Value as Toml;
 use super::{SpecKind, SpecText, luci, requirements};
 
 impl SpecText {
-    /// The spec's own fields, as JSON has them; none where the text does not read as its kind, or
-    /// there is no spec.
+    /// Returns the spec's own fields as JSON; `None` if the text does not parse, or if there is no
+    /// spec.
     #[must_use]
     pub fn source(&self) -> Option<Value> {
         match self.kind {
@@ -26,8 +26,7 @@ impl SpecText {
     }
 }
 
-/// TOML has dates, which JSON writes as strings, and numbers that JSON has no word for, which are
-/// none.
+/// Converts TOML to JSON. Dates become strings; numbers that JSON cannot represent become null.
 fn json(value: Toml) -> Value {
     match value {
         Toml::String(text) => text.into(),
@@ -83,7 +82,7 @@ mod tests {
                 Some(json!({})),
                 "an empty file is an empty table"
             );
-            assert_eq!(source(kind, "x ="), None, "what is no TOML has no keys");
+            assert_eq!(source(kind, "x ="), None, "invalid TOML has no keys");
         }
     }
 

@@ -1,6 +1,6 @@
-//! Versions without digests: with `-vpython-unlocked`, or `unlocked = true`, what pins wheels pins
-//! their versions alone, as LUCI's vpython has it. Its locks name digests of wheels that were built
-//! again for an index of its own, and are dropped when it installs.
+//! Versions without digests: with `-vpython-unlocked`, or `unlocked = true`, pins apply to versions
+//! only, as in LUCI's vpython. LUCI's lock files contain digests of wheels that were rebuilt for
+//! LUCI's own index, and its vpython ignores them at installation.
 
 use std::path::PathBuf;
 
@@ -12,23 +12,25 @@ use super::{
     Dependencies, Located, Lock, Packages, Requested, Requirement, Requirements, Spec, SpecText,
 };
 
-/// The spec without the digests that it pins, if that is what it or the command line wants. The
-/// files that have them are noted.
+/// Drops the pinned digests, if the spec or the command line says so, and records the files that
+/// contain them.
 ///
 /// # Errors
-/// A lock has nothing for something that the spec asks for: without the lock's digests nothing else
-/// would keep it from being chosen freely.
+/// A lock file does not cover a requirement of the spec: without the lock file's digests, nothing
+/// would pin its version.
 pub(super) fn apply(text: &SpecText, mut spec: Spec) -> Result<Spec> {
     spec.unlocked |= text.chosen.unlocked;
     if !spec.unlocked {
         return Ok(spec);
     }
+    // Listed wheels have no digests.
     match &mut spec.packages {
         Packages::Required(requirements) => {
             let files = drop_digests(requirements);
             spec.unchecked.extend(files);
         }
         Packages::Locked(lock) => {
+            // Keep the wheel directories of the lock file.
             let directories = lock.directories();
             let place = lock.packages.first().map(|package| &package.place);
             spec.wheelhouses.extend(place.iter().flat_map(|place| {
@@ -48,12 +50,12 @@ pub(super) fn apply(text: &SpecText, mut spec: Spec) -> Result<Spec> {
 }
 
 impl Spec {
-    /// What to say of the digests that do not count, a sentence for each file that has them.
+    /// Returns a warning for each file whose digests are ignored.
     #[must_use]
     pub fn unchecked_digests(&self) -> Vec<String> {
         let sentence = |file: &PathBuf| {
             format!(
-                "the digests in `{}` are not checked: `-vpython-unlocked` or `unlocked = true` takes versions alone",
+                "the digests in `{}` are ignored, because of `-vpython-unlocked` or `unlocked = true`",
                 file.display()
             )
         };
@@ -61,17 +63,17 @@ impl Spec {
     }
 }
 
-/// What to try where wheels have other digests than a lock of another index pins: `fetch` is the
-/// command that fetches them.
+/// Returns a hint for wheels whose digests differ from those that a lock file for another index
+/// pins; `fetch` is the command that fetches wheels.
 #[must_use]
 pub fn ways_around_digests(fetch: &str) -> String {
     format!(
-        "fetch from the index whose wheels are pinned (`{fetch} -- --index-url https://…`), or take the versions without the digests: \
-         `-vpython-unlocked`, or `unlocked = true` under `[tool.vpython]`"
+        "fetch from the index whose wheels are pinned (`{fetch} -- --index-url https://…`), or ignore the digests with \
+         `-vpython-unlocked` or with `unlocked = true` in `[tool.vpython]`"
     )
 }
 
-/// Drops the digests of requirements, and gives the files that have them.
+/// Drops the digests of requirements, and returns the files that contain them.
 fn drop_digests(requirements: &mut Requirements) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for asked in requirements
@@ -88,9 +90,10 @@ fn drop_digests(requirements: &mut Requirements) -> Vec<PathBuf> {
     files
 }
 
-/// What a lock comes to without its files: each package in its very version, where it is wanted,
-/// and nothing else.
+/// Converts a lock file to requirements without files: each package in its exact version, under its
+/// marker, and no other packages.
 fn versions(lock: &Lock) -> Result<Requirements> {
+    // Every requirement that always applies must be covered by a package of the lock file.
     let bound = lock.bound.iter().flat_map(|bound| &bound.asked);
     let is_locked = |asked: &Requirement| {
         lock.packages
@@ -104,7 +107,7 @@ fn versions(lock: &Lock) -> Result<Requirements> {
     let missing: Vec<String> = missing
         .map(|asked| {
             format!(
-                "it has no `{}` (asked for in {})",
+                "it has no `{}` (required in {})",
                 asked.value.requirement.name, asked.place
             )
         })
@@ -112,6 +115,7 @@ fn versions(lock: &Lock) -> Result<Requirements> {
     if !missing.is_empty() {
         return Err(lock.stale(missing).into());
     }
+    // Each package becomes an exact requirement.
     let pinned = lock.packages.iter().map(|package| {
         let locked = &package.value;
         let version = locked.version.clone().map(VersionSpecifier::equals_version);

@@ -1,5 +1,5 @@
-//! Specs that are used only where they are named, and stand beside a program that has none: its
-//! author may think that they are used.
+//! Specs that vpython uses only if they are named, next to a program without a spec: their author
+//! may expect that they are used.
 
 use std::path::{Path, PathBuf};
 
@@ -9,9 +9,9 @@ use crate::invocation::{Invocation, Target};
 use crate::process::Process;
 use crate::report::{program, shell_word};
 
-/// What to say of the `requirements.txt` and the `pyproject.toml` beside a program without a spec:
-/// which there are, and how one is used, with `tool` as the example. None where there is nothing to
-/// say. This looks at the disk, and so is nothing for a warm launch.
+/// Returns a note about the `requirements.txt` and the `pyproject.toml` next to a program without a
+/// spec: which files exist, and how to use one, with `tool` as the example; `None` if there is
+/// nothing to say. It accesses the disk, so a warm launch does not call it.
 #[must_use]
 pub fn unnamed(
     text: &SpecText,
@@ -23,6 +23,7 @@ pub fn unnamed(
         return None;
     }
     let directory = directory(&invocation.target, process)?;
+    // Only a `pyproject.toml` with a project is a candidate.
     let mut files = [
         directory.join("requirements.txt"),
         directory.join("pyproject.toml"),
@@ -36,25 +37,21 @@ pub fn unnamed(
         .map(|file| format!("`{}`", file.display()))
         .collect();
     let first = files.first()?;
+    // Show the first file relative to the current directory, ready to paste.
     let word = process
         .directory
         .as_deref()
         .and_then(|directory| first.strip_prefix(directory).ok())
         .unwrap_or(first);
     let word = shell_word(&word.to_string_lossy());
-    let (are, one) = if titles.len() == 1 {
-        ("is", "it is")
-    } else {
-        ("are", "one is")
-    };
     Some(format!(
-        "there is no spec; {} {are} there, and used only where {one} named: `-vpython-spec {word}`, or `{} -vpython-tool {tool} {word}`",
+        "there is no spec; vpython uses {} only if named: `-vpython-spec {word}`, or `{} -vpython-tool {tool} {word}`",
         titles.join(" and "),
         program()
     ))
 }
 
-/// The real script's directory; the current one where there is no script.
+/// Returns the real script's directory, or the current one if there is no script.
 fn directory(target: &Target, process: &Process) -> Option<PathBuf> {
     let Target::Script(path) = target else {
         return process.directory.clone();
@@ -67,7 +64,7 @@ fn directory(target: &Target, process: &Process) -> Option<PathBuf> {
     }
 }
 
-/// Whether a `pyproject.toml` is a project's: many hold nothing but the settings of tools.
+/// Checks whether a `pyproject.toml` describes a project: many contain only tool settings.
 #[must_use]
 pub fn has_project(file: &Path) -> bool {
     let bytes = fs::read_text(file, fs::limits::SPEC).unwrap_or_default();

@@ -1,15 +1,14 @@
-//! Specs of LUCI's form as they would stand in the native form: which file is written, and with
-//! what text.
+//! Conversion of LUCI specs to the native form: the target file, and its new text.
 //!
-//! | where the spec stands | where it is written |
+//! | LUCI spec | native spec |
 //! |---|---|
 //! | `.vpython3`, `.vpython` | `vpython.toml` in the same directory |
-//! | `SCRIPT.vpython3`, beside a script | a `# /// script` block in the script |
-//! | `NAME.vpython3`, beside nothing | `NAME.toml`, to be named by `-vpython-spec` |
+//! | `SCRIPT.vpython3`, next to a script | a `# /// script` block in the script |
+//! | `NAME.vpython3`, next to nothing | `NAME.toml`, for `-vpython-spec` |
 //! | between the guards in a script | a `# /// script` block in their place |
 //!
-//! Nothing is written here, and nothing planned: that both forms come to the same is for the caller
-//! to see.
+//! This module writes no files and makes no plans: the caller checks that both forms resolve to the
+//! same environment.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
@@ -26,51 +25,51 @@ use crate::fs;
 use crate::invocation::Chosen;
 use crate::report::Failure;
 
-/// How the names of LUCI's specs end.
+/// The suffixes of LUCI spec files.
 const SUFFIXES: [&str; 2] = [".vpython3", ".vpython"];
-/// Of several bytes at the beginning of a file: its encoding.
+/// The UTF-8 byte order mark.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// A spec of LUCI's form that can be written in the native one.
+/// A LUCI spec that can be converted to the native form.
 #[derive(Debug)]
 pub struct Legacy {
-    /// The spec as it is.
+    /// The LUCI spec.
     pub text: SpecText,
-    /// The file that it stands in.
+    /// The file that contains the LUCI spec.
     pub path: PathBuf,
     /// The file that the native form is written to.
     pub target: PathBuf,
-    /// The native spec that the target has already: what an upgrade has left that was ended between
-    /// writing and removing, or another.
+    /// The native spec that the target already contains: either from an upgrade that was
+    /// interrupted between writing and removing, or an unrelated one.
     pub there: Option<SpecText>,
-    /// The script whose text the native form becomes a part of.
+    /// The text of the script that the native form is inserted into.
     script: Option<Vec<u8>>,
 }
 
 /// A spec in the native form.
 #[derive(Debug)]
 pub struct Native {
-    /// The whole content of the file.
+    /// The whole content of the target file.
     pub content: Vec<u8>,
-    /// The spec, as it is read back from that content.
+    /// The spec, as parsed back from that content.
     pub text: SpecText,
 }
 
-/// What is known of the plan of a spec, and goes into its native form.
+/// The parts of a spec's plan that its native form records.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Planned {
-    /// The versions to write for these projects, in place of public ones.
+    /// The local versions to write for these projects, instead of public ones.
     pub exact: BTreeMap<PackageName, Version>,
-    /// What listed wheels bring along: each project with its version, and the projects that require
-    /// it.
+    /// The dependencies of listed wheels: each project with its version and the projects that
+    /// require it.
     pub required: BTreeMap<PackageName, (Version, BTreeSet<PackageName>)>,
     /// The seeds, as requirements.
     pub seeds: Vec<String>,
-    /// The Python versions to ask for where the spec names none.
+    /// The Python versions to require if the spec names none.
     pub python: Option<VersionSpecifiers>,
 }
 
-/// Whether a file is a spec of LUCI's by its name.
+/// Checks whether a file name is that of a LUCI spec.
 #[must_use]
 pub fn is_legacy_name(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().as_bytes();
@@ -80,11 +79,11 @@ pub fn is_legacy_name(path: &Path) -> bool {
 }
 
 impl Legacy {
-    /// Reads a file of any kind. None where it is a script without a block of LUCI's.
+    /// Reads a file of any kind; returns `None` for a script without a LUCI block.
     ///
     /// # Errors
-    /// It cannot be read; it is a spec that has no counterpart in the native form, or is none that
-    /// counts.
+    /// The file cannot be read, its spec has no counterpart in the native form, or vpython would
+    /// not use it.
     pub fn read(path: &Path) -> Result<Option<Self>> {
         if is_legacy_name(path) {
             Self::read_file(path).map(Some)
@@ -103,15 +102,17 @@ impl Legacy {
             .find_map(|suffix| name.strip_suffix(suffix.as_bytes()))
             .unwrap_or(name);
         let cannot = || Failure::new(format!("cannot upgrade `{}`", path.display()));
+        // `.vpython3` or `.vpython`: becomes `vpython.toml`.
         if stem.is_empty() {
             if name == b".vpython" && fs::is_file(&directory.join(".vpython3")) {
                 return Err(cannot()
-                    .because("`.vpython3` beside it becomes `vpython.toml`, which counts before it")
+                    .because("`.vpython3` in the same directory becomes `vpython.toml`, which takes precedence")
                     .hint("remove it")
                     .into());
             }
             return Self::to_file(text, path, directory.join("vpython.toml"));
         }
+        // A partner file: becomes a block in its script, or a file of its own without one.
         let script = directory.join(OsStr::from_bytes(stem));
         match fs::link_metadata(&script)? {
             None => Self::to_file(
@@ -142,7 +143,7 @@ impl Legacy {
                     "a directory"
                 };
                 let why = format!(
-                    "`{}` is {what}, and only a script itself can have a `# /// script` block",
+                    "`{}` is {what}, and only a regular file can contain a `# /// script` block",
                     script.display()
                 );
                 Err(cannot().because(why).into())
@@ -150,7 +151,7 @@ impl Legacy {
         }
     }
 
-    /// A spec that becomes a file of its own.
+    /// Prepares a spec that becomes a file of its own.
     fn to_file(text: SpecText, path: &Path, target: PathBuf) -> Result<Self> {
         let there = match fs::link_metadata(&target)? {
             None => None,
@@ -169,10 +170,10 @@ impl Legacy {
         })
     }
 
-    /// Whether the native form is still to be written.
+    /// Checks whether the native form still has to be written.
     ///
     /// # Errors
-    /// Something else is in its place.
+    /// The target already contains something else.
     pub fn is_to_be_written(&self, native: &Native) -> Result<bool> {
         let Some(there) = &self.there else {
             return Ok(true);
@@ -181,9 +182,9 @@ impl Legacy {
             return Ok(false);
         }
         let what = if self.script.is_some() {
-            "has a `# /// script` block already"
+            "already has a `# /// script` block"
         } else {
-            "is there already"
+            "already exists"
         };
         let why = format!("`{}` {what}", self.target.display());
         Err(
@@ -201,16 +202,18 @@ impl Legacy {
             return Ok(None);
         };
         let cannot = || Failure::new(format!("cannot upgrade `{}`", path.display()));
+        // vpython would use the `# /// script` block, not LUCI's.
         if pep723::read(&content, &origin)?.block.is_some() {
             let why =
-                "its `[VPYTHON:BEGIN]` block is never used: it has a `# /// script` block too";
+                "its `[VPYTHON:BEGIN]` block is unused: the script also has a `# /// script` block";
             return Err(cannot().because(why).hint("remove one of the two").into());
         }
+        // The guard must be alone on its line, or the block's replacement would drop code.
         let guard = pep723::lines(&content)[block.lines_before - 1];
         let prefix = inline::prefix_of_begin(guard);
         if !prefix.is_empty() && !prefix.starts_with(b"#") {
             let why = format!(
-                "`{}` stands before `[VPYTHON:BEGIN]` in line {}",
+                "`{}` precedes `[VPYTHON:BEGIN]` on line {}",
                 String::from_utf8_lossy(prefix),
                 block.lines_before
             );
@@ -239,10 +242,10 @@ impl Legacy {
         }))
     }
 
-    /// The spec in the native form, with what is known of its plan.
+    /// Converts the spec to the native form, including the given parts of its plan.
     ///
     /// # Errors
-    /// It cannot be read, or says what the native form cannot say.
+    /// The spec cannot be parsed, or uses features that the native form lacks.
     pub fn to_native(&self, planned: &Planned) -> Result<Native> {
         let native = native::write(&self.text, planned)?;
         let Some(script) = &self.script else {
@@ -260,15 +263,16 @@ impl Legacy {
                 },
             });
         }
+        // Insert the block, and check that vpython reads it back unchanged.
         let content = if self.path == self.target {
-            in_place_of_block(
+            replace_block(
                 script,
                 self.text.origin.lines_before,
                 &self.text.content,
                 &native,
             )
         } else {
-            behind_cookie(script, &native)
+            insert_block(script, &native)
         };
         let origin = Origin::file(self.target.clone());
         let inside = super::find::inside_text(&content, origin, self.text.base.clone())?;
@@ -276,14 +280,16 @@ impl Legacy {
             Some(text) => Ok(Native { content, text }),
             None => Err(
                 Failure::new(format!("cannot upgrade `{}`", self.path.display()))
-                    .because("the text around it would change what a `# /// script` block says")
+                    .because(
+                        "the surrounding text would change the meaning of a `# /// script` block",
+                    )
                     .into(),
             ),
         }
     }
 }
 
-/// The native form as a `# /// script` block, each line with this end.
+/// Formats the native form as a `# /// script` block with these line ends.
 fn block(native: &str, line_end: &str) -> String {
     let mut block = format!("# /// script{line_end}");
     for line in native.lines() {
@@ -294,9 +300,9 @@ fn block(native: &str, line_end: &str) -> String {
     block + "# ///" + line_end
 }
 
-/// The script with the block in place of LUCI's, which has `content` behind `lines_before` lines,
-/// the guard among these.
-fn in_place_of_block(script: &[u8], lines_before: usize, content: &str, native: &str) -> Vec<u8> {
+/// Replaces LUCI's block in a script by the native one. LUCI's block has the text `content` after
+/// the first `lines_before` lines, which include the guard.
+fn replace_block(script: &[u8], lines_before: usize, content: &str, native: &str) -> Vec<u8> {
     let lines = pep723::lines(script);
     let offset = |line: &[u8]| line.as_ptr() as usize - script.as_ptr() as usize;
     let (begin, end) = (
@@ -314,13 +320,14 @@ fn in_place_of_block(script: &[u8], lines_before: usize, content: &str, native: 
     .concat()
 }
 
-/// The script with the block behind its `#!` line and its encoding, which count in the first two
-/// lines alone (PEP 263).
-fn behind_cookie(script: &[u8], native: &str) -> Vec<u8> {
+/// Inserts the block after the `#!` line and the encoding declaration, which apply only in the
+/// first two lines (PEP 263).
+fn insert_block(script: &[u8], native: &str) -> Vec<u8> {
     let lines = pep723::lines(script);
     let is_comment = |line: &[u8]| line.trim_ascii_start().starts_with(b"#");
     let is_cookie =
         |line: &[u8]| is_comment(line) && memchr::memmem::find(line, b"coding").is_some();
+    // Skip the lines that must stay first, and a byte order mark.
     let head = match (lines.first(), lines.get(1)) {
         (Some(first), Some(second)) if is_comment(first) && is_cookie(second) => 2,
         (Some(first), _) if first.starts_with(b"#!") || is_cookie(first) => 1,
@@ -337,6 +344,7 @@ fn behind_cookie(script: &[u8], native: &str) -> Vec<u8> {
             line.as_ptr() as usize - script.as_ptr() as usize
         })
         .max(start);
+    // Use the script's own line ends, and keep the block on lines of its own.
     let line_end = memchr::memchr2(b'\n', b'\r', script)
         .map_or("\n", |newline| self::line_end(&script[newline..]));
     let block = block(native, line_end);
@@ -356,7 +364,7 @@ fn behind_cookie(script: &[u8], native: &str) -> Vec<u8> {
     .concat()
 }
 
-/// How the line ends whose end begins this text.
+/// Returns the line end at the start of this text.
 fn line_end(text: &[u8]) -> &'static str {
     match text {
         [b'\r', b'\n', ..] => "\r\n",
@@ -370,7 +378,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_block_stands_behind_what_must_come_first() {
+    fn a_block_follows_the_lines_that_must_come_first() {
         let rows: &[(&[u8], &[u8], &str)] = &[
             (b"import x\n", b"[]\nimport x\n", "nothing must"),
             (
@@ -406,7 +414,7 @@ mod tests {
                 .replace("[\r]", "# /// script\r\n# a = 1\r\n#\r\n# ///\r\n");
             let expected = expected.replace("[]", "# /// script\n# a = 1\n#\n# ///\n");
             assert_eq!(
-                String::from_utf8_lossy(&behind_cookie(script, "a = 1\n\n")),
+                String::from_utf8_lossy(&insert_block(script, "a = 1\n\n")),
                 expected,
                 "{why}"
             );
@@ -417,7 +425,7 @@ mod tests {
     fn a_block_takes_the_place_of_the_guards() {
         let script =
             b"x = 1\r\n    # [VPYTHON:BEGIN]\r\n    # a\r\n    # [VPYTHON:END]\r\ny = '\xe9'";
-        let changed = in_place_of_block(script, 2, "  a\n", "b\n");
+        let changed = replace_block(script, 2, "  a\n", "b\n");
         assert_eq!(
             changed,
             b"x = 1\r\n# /// script\r\n# b\r\n# ///\r\ny = '\xe9'"

@@ -1,8 +1,8 @@
 //! The native form: `requires-python`, `dependencies` and `[tool.vpython]`, in `vpython.toml` and
-//! in PEP 723 blocks alike.
+//! in PEP 723 blocks.
 //!
-//! All that is wrong with a text is said at once, each with its line and column. A key that nobody
-//! knows is a warning, because a later version may know it.
+//! Parsing reports all mistakes at once, each with its line and column. An unknown key is a
+//! warning, because a later version may define it.
 
 use std::path::PathBuf;
 
@@ -31,7 +31,7 @@ const TOOL_KEYS: [&str; 8] = [
     "unlocked",
 ];
 
-/// Reads the text.
+/// Parses the text.
 pub(super) fn parse(text: &SpecText) -> Result<Spec> {
     let places = Places::of(&text.origin, &text.content);
     let mut reader = Reader {
@@ -52,14 +52,14 @@ pub(super) fn parse(text: &SpecText) -> Result<Spec> {
     }
 }
 
-/// One reading of one text, with what was found wrong so far.
+/// The state of parsing one text, with the mistakes so far.
 pub(super) struct Reader<'a> {
     text: &'a SpecText,
     places: Places<'a>,
-    /// Each with its offset in the text.
+    /// The mistakes, each with its offset in the text.
     problems: Vec<(usize, String)>,
     warnings: Vec<String>,
-    /// What to try where something is wrong.
+    /// The hint for the error.
     hint: Option<&'static str>,
 }
 
@@ -77,6 +77,7 @@ impl<'a> Reader<'a> {
         if !errors.is_empty() {
             return None;
         }
+        // The requirements: from `[project]` and its groups, or from the keys at the top level.
         let document = document.get_ref();
         let is_pyproject = self.text.kind == SpecKind::Pyproject;
         let Project {
@@ -100,6 +101,7 @@ impl<'a> Reader<'a> {
             asked,
             ..Requirements::default()
         };
+        // The settings in `[tool.vpython]`.
         let tool = self.table(document.get("tool"), "tool");
         if let Some(tool) = self.table(tool.and_then(|tool| tool.get("vpython")), "tool.vpython") {
             self.warn_of_unknown_keys(tool, &[&TOOL_KEYS, choices].concat(), "tool.vpython.");
@@ -127,7 +129,7 @@ impl<'a> Reader<'a> {
         Some(spec)
     }
 
-    /// What the keys at the top ask for.
+    /// Reads the keys at the top level.
     fn project(&mut self, document: &DeTable<'a>) -> Project {
         self.warn_of_unknown_keys(document, &TOP_KEYS, "");
         let requires_python = document
@@ -162,6 +164,7 @@ impl<'a> Reader<'a> {
                 ))
             }
             Err(error) => {
+                // The library's message has several lines, of which the first is the reason.
                 let why = error.to_string();
                 let why = why
                     .lines()
@@ -171,7 +174,7 @@ impl<'a> Reader<'a> {
                     .to_owned();
                 self.problem(
                     value.span().start,
-                    &format!("`{text}` is no version range: {why}"),
+                    &format!("`{text}` is not a valid version range: {why}"),
                 );
                 None
             }
@@ -180,6 +183,7 @@ impl<'a> Reader<'a> {
 
     pub(super) fn requirement(&mut self, text: &str, start: usize) -> Option<Located<Requested>> {
         match parse_requirement(text) {
+            // A URL requirement parses, but vpython installs from wheel directories only.
             Ok(requirement)
                 if matches!(
                     requirement.version_or_url,
@@ -188,7 +192,9 @@ impl<'a> Reader<'a> {
             {
                 self.problem(
                     start,
-                    &format!("`{text}` names a place to fetch from; put the wheel into a directory of `wheels`"),
+                    &format!(
+                        "`{text}` names a URL; put the wheel into a directory that `wheels` names"
+                    ),
                 );
                 None
             }
@@ -200,13 +206,16 @@ impl<'a> Reader<'a> {
                 start,
             )),
             Err(why) => {
-                self.problem(start, &format!("`{text}` is no requirement: {why}"));
+                self.problem(
+                    start,
+                    &format!("`{text}` is not a valid requirement: {why}"),
+                );
                 None
             }
         }
     }
 
-    /// A truth value; none is false.
+    /// Reads a boolean; a missing value is false.
     fn boolean(&mut self, value: Option<&Value<'a>>, key: &str) -> bool {
         let Some(value) = value else { return false };
         if let DeValue::Boolean(truth) = value.get_ref() {
@@ -236,12 +245,12 @@ impl<'a> Reader<'a> {
         platforms
     }
 
-    /// What the command line chooses of the text.
+    /// Returns the extras and groups that the command line selects.
     pub(super) fn chosen(&self) -> &'a Chosen {
         &self.text.chosen
     }
 
-    /// The strings of an array and where each begins.
+    /// Returns the strings of an array, each with its offset.
     pub(super) fn strings<'v>(
         &mut self,
         value: Option<&'v Value<'a>>,
@@ -302,11 +311,11 @@ impl<'a> Reader<'a> {
         let found = kind_of(value.get_ref());
         self.problem(
             value.span().start,
-            &format!("{name} must be {wanted}, and is {found}"),
+            &format!("{name} must be {wanted}, not {found}"),
         );
     }
 
-    /// All that is wrong, in the order of the text.
+    /// Returns the error with all mistakes, in the order of the text.
     fn refusal(mut self) -> Failure {
         self.problems.sort();
         let problems = self.problems.into_iter().map(|(_, problem)| problem);
@@ -324,12 +333,12 @@ impl<'a> Reader<'a> {
             .push((offset, format!("{}: {what}", place.exact())));
     }
 
-    /// Says what to try.
+    /// Sets the hint for the error.
     pub(super) fn hint(&mut self, hint: &'static str) {
         self.hint = Some(hint);
     }
 
-    /// Says what the author of the text should know.
+    /// Adds a warning for the author of the text.
     pub(super) fn warn(&mut self, offset: usize, what: &str) {
         self.warnings
             .push(format!("{}: {what}", self.places.at(offset)));
@@ -418,7 +427,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_file_asks_for_nothing() {
+    fn an_empty_file_requires_nothing() {
         assert_eq!(
             parse(&text("")).unwrap(),
             Spec {
@@ -441,7 +450,7 @@ mod tests {
             SystemPackages::Visible
         );
         let message = "vpython: error: bad spec in `/src/vpython.toml`\n  caused by: `/src/vpython.toml`, line 2, column 24: \
-                       `tool.vpython.system-site-packages` must be a boolean, and is a string\n";
+                       `tool.vpython.system-site-packages` must be a boolean, not a string\n";
         let error = read("[tool.vpython]\nsystem-site-packages = 'yes'\n").unwrap_err();
         assert_eq!(crate::report::render(&error), message);
     }
@@ -461,7 +470,7 @@ mod tests {
     }
 
     #[test]
-    fn all_mistakes_are_said_at_once_with_line_and_column() {
+    fn all_mistakes_are_reported_at_once_with_line_and_column() {
         let error = parse(&text(concat!(
             "requires-python = 3.11\n",
             "dependencies = ['ok', 7,\n   'bad requirement!', 'x @ https://example.org/x.whl']\n",
@@ -470,19 +479,19 @@ mod tests {
         .unwrap_err();
         let message = "\
 vpython: error: bad spec in `/src/vpython.toml`
-  caused by: `/src/vpython.toml`, line 1, column 19: `requires-python` must be a string, and is a float
-  caused by: `/src/vpython.toml`, line 2, column 23: an item of dependencies must be a string, and is an integer
-  caused by: `/src/vpython.toml`, line 3, column 4: `bad requirement!` is no requirement: Expected one of `@`, `(`, `<`, `=`, `>`, `~`, `!`, `;`, found `r`
-  caused by: `/src/vpython.toml`, line 3, column 24: `x @ https://example.org/x.whl` names a place to fetch from; put the wheel into a directory of `wheels`
-  caused by: `/src/vpython.toml`, line 5, column 10: `tool.vpython.wheels` must be an array of strings, and is a string
-  caused by: `/src/vpython.toml`, line 6, column 23: `win64` is no platform; did you mean `win_amd64`?
-  caused by: `/src/vpython.toml`, line 6, column 32: an item of tool.vpython.platforms must be a string, and is an integer
+  caused by: `/src/vpython.toml`, line 1, column 19: `requires-python` must be a string, not a float
+  caused by: `/src/vpython.toml`, line 2, column 23: an item of dependencies must be a string, not an integer
+  caused by: `/src/vpython.toml`, line 3, column 4: `bad requirement!` is not a valid requirement: Expected one of `@`, `(`, `<`, `=`, `>`, `~`, `!`, `;`, found `r`
+  caused by: `/src/vpython.toml`, line 3, column 24: `x @ https://example.org/x.whl` names a URL; put the wheel into a directory that `wheels` names
+  caused by: `/src/vpython.toml`, line 5, column 10: `tool.vpython.wheels` must be an array of strings, not a string
+  caused by: `/src/vpython.toml`, line 6, column 23: `win64` is not a platform; did you mean `win_amd64`?
+  caused by: `/src/vpython.toml`, line 6, column 32: an item of tool.vpython.platforms must be a string, not an integer
 ";
         assert_eq!(crate::report::render(&error), message);
     }
 
     #[test]
-    fn what_is_no_toml_is_said_with_line_and_column() {
+    fn invalid_toml_is_reported_with_line_and_column() {
         let error = parse(&text("dependencies = [\n'a'\n'b'\n]\n")).unwrap_err();
         let text = "vpython: error: bad spec in `/src/vpython.toml`\n  caused by: `/src/vpython.toml`, line 3, column 1: missing comma \
                     between array elements, expected `,`\n";
@@ -490,11 +499,11 @@ vpython: error: bad spec in `/src/vpython.toml`
     }
 
     #[test]
-    fn a_bad_version_range_is_said() {
+    fn a_bad_version_range_is_reported() {
         let error = parse(&text("requires-python = '3.11+'\n")).unwrap_err();
         let text = crate::report::render(&error);
         assert!(
-            text.contains("line 1, column 19: `3.11+` is no version range: "),
+            text.contains("line 1, column 19: `3.11+` is not a valid version range: "),
             "{text}"
         );
     }

@@ -1,9 +1,9 @@
-//! Evidence that there was nothing, for less than a look at each path: a directory that was not
-//! changed has no new names.
+//! Evidence that paths did not exist, cheaper than a lookup of each path: an unchanged directory
+//! has no new names.
 //!
-//! The time of a directory's last change is as coarse as the kernel's clock, so that a name may
-//! come into it and leave that time as it was: it tells nothing before it is some time old. A
-//! directory that is changed all the time tells nothing either: then each path is looked at.
+//! The change time of a directory is as coarse as the kernel's clock: a new name may leave it as it
+//! was. So it is evidence only when it is some time old. For a directory that changes all the time,
+//! each path is looked up.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -13,21 +13,21 @@ use serde::{Deserialize, Serialize};
 
 use crate::fs::{self, Stamp, Stamped};
 
-/// How old the last change of a directory must be to tell anything. Clocks tick 100 times in a
-/// second or more often; times on FAT are those of even seconds.
+/// The minimum age of a directory's last change to be evidence. Kernel clocks tick at least 100
+/// times a second; FAT has a resolution of two seconds.
 const SETTLED: Duration = Duration::from_secs(3);
 
-/// Paths in one directory, at which nothing stood.
+/// Paths in one directory that did not exist.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct AbsentPaths {
-    /// The directory as it was then; none where it was not there, or tells nothing.
+    /// The directory as it was then; none if it did not exist, or is not evidence.
     #[serde(rename = "folder")]
     directory: Option<Stamped>,
     paths: Vec<Stamped>,
 }
 
 impl AbsentPaths {
-    /// One of the paths at which something stands now.
+    /// Returns one of the paths that exists now.
     pub fn appeared(&self) -> Option<Stamped> {
         if self.directory.as_ref().is_some_and(Stamped::holds) {
             return None;
@@ -36,8 +36,8 @@ impl AbsentPaths {
     }
 }
 
-/// Sets the paths at which nothing stood apart from the others. Where the directory of one is
-/// evidence itself, that is all it takes.
+/// Separates the paths that did not exist from the others. If the directory of such paths is
+/// stamped itself, that stamp is sufficient evidence.
 pub(super) fn split_absent(
     stamps: Vec<Stamped>,
     now: SystemTime,
@@ -55,8 +55,9 @@ pub(super) fn split_absent(
     let is_evidence = |directory: &Stamped| there.iter().any(|stamped| stamped == directory);
     let missing = directories.into_iter().filter_map(|(directory, paths)| {
         let directory = Stamped::look(directory);
-        // What has come since it was looked for came before the directory was looked at. Where a
-        // link leads to that is not there, something may come without the directory.
+        // A path created since its own lookup was created before the directory was stamped, so
+        // check again. A dangling link is not evidence: its target may appear without a change of
+        // the directory.
         let is_absent = |path: &Stamped| matches!(fs::link_metadata(&path.path), Ok(None));
         let is_settled = directory.stamp.is_some_and(|stamp| is_settled(stamp, now))
             && paths.iter().all(is_absent);
@@ -88,7 +89,7 @@ mod tests {
         SystemTime::now() + SETTLED * 2
     }
 
-    /// What is kept of these paths, a line for each directory.
+    /// Summarizes the evidence, one item for each directory.
     fn kept(missing: &[AbsentPaths]) -> Vec<(bool, usize)> {
         missing
             .iter()
@@ -97,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_stands_for_what_is_missing_in_it() {
+    fn a_directory_is_evidence_for_what_is_missing_in_it() {
         let directory = tempfile::tempdir().unwrap();
         fs::write_new(&directory.path().join("here"), b"", 0o600).unwrap();
         let stamps = || {
@@ -112,7 +113,7 @@ mod tests {
         );
         assert_eq!(missing[0].appeared(), None);
         fs::write_new(&directory.path().join("other"), b"", 0o600).unwrap();
-        assert_eq!(missing[0].appeared(), None, "something else has come");
+        assert_eq!(missing[0].appeared(), None, "another file has appeared");
         fs::write_new(&directory.path().join("b"), b"", 0o600).unwrap();
         assert_eq!(
             missing[0].appeared().map(|stamped| stamped.path),
@@ -123,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_before_the_directory_is_looked_at_is_noticed() {
+    fn a_path_created_before_the_directory_is_stamped_is_noticed() {
         let directory = tempfile::tempdir().unwrap();
         let stamps = ["a", "b"]
             .map(|name| Stamped::look(directory.path().join(name)))
@@ -137,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn neither_a_time_that_is_put_back_nor_a_link_hides_what_comes() {
+    fn neither_a_restored_time_nor_a_link_hides_a_new_path() {
         let directory = tempfile::tempdir().unwrap();
         let stamps = || {
             ["a", "b"]
@@ -161,7 +162,7 @@ mod tests {
         assert_eq!(
             kept(&with_link),
             [(false, 2)],
-            "the target may come without the directory"
+            "the target may appear without a change of the directory"
         );
         fs::write_atomically(&directory.path().join("a"), b"").unwrap();
         fs::set_modified(directory.path(), before).unwrap();
@@ -172,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_that_was_just_changed_tells_nothing() {
+    fn a_directory_that_has_just_changed_is_no_evidence() {
         let directory = tempfile::tempdir().unwrap();
         let stamps = ["a", "b"]
             .map(|name| Stamped::look(directory.path().join(name)))

@@ -1,4 +1,4 @@
-//! An environment in the store: how it is found, and how it is kept while a program runs in it.
+//! An environment in the store: finding it, and keeping it while a program runs in it.
 
 use std::fs::File;
 use std::os::unix::fs::MetadataExt;
@@ -13,18 +13,18 @@ use crate::fs::{self, Attempt, Digest};
 use crate::plan::{Key, Plan, is_seed};
 use crate::spec::SystemPackages;
 
-/// The file in an entry that says what it is. It is written last, its lock says that the entry is
-/// in use, and its time of change is the time of the entry's last use.
+/// The manifest of an entry. It is written last, a lock on it shows that the entry is in use, and
+/// its modification time is the time of the entry's last use.
 pub const MANIFEST: &str = "vpython.json";
-/// The file in an entry that says that byte code was put into it.
+/// The marker file in an entry to which byte code was added.
 pub const COMPILED: &str = "vpython.compiled";
-/// The file in an entry that tells python where its interpreter is, and that it is to use no
-/// packages of that.
+/// The file in an entry that tells python where its interpreter is, and to ignore the interpreter's
+/// own packages.
 const CONFIGURATION: &str = "pyvenv.cfg";
-/// How old the last-use stamp may grow before a launch renews it.
+/// The age at which a launch renews the time of the last use.
 const LAST_USE_PRECISION: Duration = Duration::from_hours(1);
 
-/// What an environment is made of. It names no place but the interpreter's.
+/// The contents of an environment. It contains no absolute path but the interpreter's.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
     /// The environment's key.
@@ -34,11 +34,11 @@ pub struct Manifest {
     pub interpreter: PathBuf,
     /// The interpreter's version.
     pub python: String,
-    /// What was installed, sorted by project.
+    /// The installed wheels, sorted by project.
     pub wheels: Vec<InstalledWheel>,
-    /// Where its packages are.
+    /// Its site-packages directory.
     pub site: Site,
-    /// Whether its python finds the interpreter's own packages too.
+    /// Whether its python also finds the interpreter's own packages.
     #[serde(default, skip_serializing_if = "SystemPackages::are_hidden")]
     pub system_packages: SystemPackages,
 }
@@ -46,7 +46,7 @@ pub struct Manifest {
 /// A wheel in an environment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InstalledWheel {
-    /// The project's normalised name.
+    /// The project's normalized name.
     pub name: String,
     /// Its version.
     pub version: String,
@@ -56,25 +56,25 @@ pub struct InstalledWheel {
     pub sha256: Digest,
 }
 
-/// The site-packages directory of an environment, and when it was last changed: whatever is
-/// installed there changes that time.
+/// The site-packages directory of an environment, and its modification time, which any installation
+/// into it changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Site {
     /// The directory, relative to the environment.
     #[serde(rename = "folder")]
     pub directory: String,
-    /// The time of its last change, in seconds since 1970.
+    /// Its modification time, in seconds since 1970.
     pub seconds: i64,
-    /// And the nanoseconds of that second.
+    /// The nanoseconds of that second.
     pub nanoseconds: i64,
-    /// The size of `pyvenv.cfg`: one that was cut off lets python use the interpreter's own
-    /// packages. None where an older vpython built.
+    /// The size of `pyvenv.cfg`: with a truncated file, python would use the interpreter's own
+    /// packages. None in a manifest of an older vpython.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     configuration: Option<u64>,
 }
 
 impl Site {
-    /// The interpreter that belongs to it, relative to the environment.
+    /// Returns the path of the interpreter, relative to the environment.
     #[must_use]
     pub fn python(&self) -> &'static str {
         if self.directory.starts_with("lib/python2.") {
@@ -84,7 +84,7 @@ impl Site {
         }
     }
 
-    /// Looks at the directory of an environment that stands, complete, at `path`.
+    /// Inspects the site-packages directory of a complete environment at `path`.
     fn look(path: &Path, directory: &str) -> Result<Self> {
         let (seconds, nanoseconds) = fs::metadata(&path.join(directory))?
             .map_or((0, 0), |site| (site.mtime(), site.mtime_nsec()));
@@ -97,8 +97,8 @@ impl Site {
         })
     }
 
-    /// Whether nothing was installed into the environment at `path` since. An archive may have kept
-    /// whole seconds only.
+    /// Returns whether nothing was installed into the environment at `path` since. An archive may
+    /// have preserved only whole seconds.
     pub fn holds(&self, path: &Path) -> Result<bool> {
         let Some(site) = fs::metadata(&path.join(&self.directory))? else {
             return Ok(false);
@@ -108,8 +108,8 @@ impl Site {
     }
 }
 
-/// Whether the environment at `path` still has what makes it one: without the first, python would
-/// use the interpreter's own packages.
+/// Returns whether the environment at `path` still has its essential files: without `pyvenv.cfg`,
+/// python would use the interpreter's own packages.
 fn is_whole(path: &Path, site: &Site) -> Result<bool> {
     let size_of = |name: &str| {
         Ok::<_, anyhow::Error>(
@@ -123,10 +123,10 @@ fn is_whole(path: &Path, site: &Site) -> Result<bool> {
 }
 
 impl Manifest {
-    /// What it is, in a few words.
+    /// Returns a short description.
     #[must_use]
     pub fn title(&self) -> String {
-        // What each environment of LUCI's specs has says least.
+        // Seed packages come last: every environment of a LUCI spec has them.
         let (seeds, others): (Vec<_>, Vec<_>) =
             self.wheels.iter().partition(|wheel| is_seed(&wheel.name));
         let wheels = others.into_iter().chain(seeds);
@@ -145,7 +145,7 @@ impl Manifest {
         }
     }
 
-    /// The manifest of an environment that was built as planned and stands at `path`.
+    /// Returns the manifest of an environment that was built as planned at `path`.
     pub fn of(plan: &Plan, key: &Key, path: &Path) -> Result<Self> {
         let wheels = plan.wheels.iter().map(|wheel| InstalledWheel {
             name: wheel.name.to_string(),
@@ -164,10 +164,10 @@ impl Manifest {
     }
 }
 
-/// An environment that stands, with the shared lock that keeps it.
+/// A complete environment with its shared lock.
 #[derive(Debug)]
 pub struct Entry {
-    /// Where it is, from `/` on.
+    /// Its absolute path.
     pub path: PathBuf,
     /// Its site-packages directory.
     pub site: Site,
@@ -177,20 +177,20 @@ pub struct Entry {
     last_use: Option<SystemTime>,
 }
 
-/// What stands under a key.
+/// The result of looking up a key.
 pub(super) enum Lookup {
     /// A complete environment, locked for use.
     Ready(Entry),
     /// Nothing.
     Absent,
-    /// An environment that somebody has locked for himself, as who removes it does.
+    /// An environment that is locked exclusively, for example by a process that removes it.
     Busy,
-    /// Something that is no longer what was built.
+    /// An environment that was modified after it was built.
     Changed,
 }
 
 impl Store {
-    /// Looks for an environment by its key.
+    /// Looks up an environment by its key.
     pub(super) fn lookup(&self, key: &Key) -> Result<Lookup> {
         let path = self.environments().join(key.as_str());
         match fs::look_for_json::<Manifest>(&path.join(MANIFEST))? {
@@ -203,11 +203,12 @@ impl Store {
         }
     }
 
-    /// Opens and locks the environment of a key whose site-packages is known. Never waits.
+    /// Opens and locks the environment with this key, whose site-packages directory is known. It
+    /// never waits.
     pub(super) fn entry(&self, key: &Key, site: &Site) -> Result<Lookup> {
         let path = self.environments().join(key.as_str());
-        // Left open across `execve`, the lock lasts as long as the program: nobody removes the
-        // environment under it.
+        // The file stays open across `execve`, so the lock lasts as long as the program, and the
+        // environment is not removed meanwhile.
         let Some(manifest) = fs::open_across_exec(&path.join(MANIFEST))? else {
             return Ok(Lookup::Absent);
         };
@@ -215,9 +216,9 @@ impl Store {
             return Ok(Lookup::Busy);
         }
         let ours = manifest.metadata()?;
-        // A lock on a removed entry keeps nothing. That what has this name now is what was locked
-        // tells its site-packages: it is looked at behind the lock, and whatever was built in the
-        // meantime has one of another time.
+        // A lock on a removed entry protects nothing. The site-packages directory shows whether the
+        // entry that now has this name is the locked one: it is inspected after locking, and an
+        // entry built meanwhile has a different time.
         if !ours.is_file() || !site.holds(&path)? || !is_whole(&path, site)? {
             return Ok(if fs::exists(&path) {
                 Lookup::Changed
@@ -233,7 +234,7 @@ impl Store {
         }))
     }
 
-    /// Waits until nobody has the environment of a key for himself.
+    /// Waits until no process has an exclusive lock on the environment with this key.
     pub(super) fn wait_for(&self, key: &Key) -> Result<()> {
         match fs::open_optional(&self.environments().join(key.as_str()).join(MANIFEST))? {
             Some(manifest) => {
@@ -252,35 +253,38 @@ impl Entry {
         self.path.join(self.site.python())
     }
 
-    /// Notes that the environment is used, at most once an hour. In a store that cannot be written,
-    /// nothing is noted.
+    /// Records that the environment is in use, at most once an hour. In a read-only store, nothing
+    /// is recorded.
     pub fn touch(&self) {
         let now = SystemTime::now();
-        // A stamp in the future is as good as none.
+        // A time in the future does not count.
         let is_recent = self.last_use.is_some_and(|last| {
             now.duration_since(last)
                 .is_ok_and(|age| age < LAST_USE_PRECISION)
         });
         if !is_recent && let Err(error) = self.manifest.set_modified(now) {
-            tracing::debug!("cannot note the use of `{}`: {error}", self.path.display());
+            tracing::debug!(
+                "cannot record the use of `{}`: {error}",
+                self.path.display()
+            );
         }
     }
 }
 
-/// Whether a program uses something, as far as its lock tells.
+/// Whether a program uses something, according to its lock.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Use {
-    /// None does.
+    /// No program uses it.
     #[default]
     Free,
-    /// One does.
+    /// A program uses it.
     InUse,
     /// The file system has no locks.
     Unknown,
 }
 
 impl From<Attempt> for Use {
-    /// What an attempt to have it for oneself tells.
+    /// Converts the result of an attempt to take an exclusive lock.
     fn from(attempt: Attempt) -> Self {
         match attempt {
             Attempt::Held => Self::Free,
@@ -290,7 +294,7 @@ impl From<Attempt> for Use {
     }
 }
 
-/// Whether a program runs in the environment at `path`.
+/// Returns whether a program runs in the environment at `path`.
 pub(super) fn use_of(path: &Path) -> Result<Use> {
     let Some(manifest) = fs::open_optional(&path.join(MANIFEST))? else {
         return Ok(Use::Free);

@@ -1,7 +1,7 @@
-//! What a launch is asked, beside the files that it looks at: the spec's text, flags, variables.
-//! The name of its memo is a digest of these; so that a launch whose memo is missing can say what
-//! it is asked otherwise, each is kept by itself too, with the spec and the environment that it
-//! came to.
+//! The inputs of a launch other than the files that it reads: the spec's text, flags, variables.
+//! The name of the launch's memo is a digest of these. Each input is also kept by itself, with the
+//! spec and the resulting environment, so that a launch whose memo is missing can report which
+//! inputs have changed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::ffi::OsStrExt;
@@ -18,10 +18,10 @@ use crate::plan::{Key, interpreter};
 use crate::process::{CalledAs, Process};
 use crate::spec::{SpecKind, SpecText};
 
-/// Counted up when a memo says more, so that what an older vpython wrote is decided anew.
+/// Incremented when the content of a memo changes, so that memos of an older vpython are ignored.
 const FORMAT: u32 = 9;
 
-/// How the names of the files begin in which inputs are kept.
+/// The prefix of the names of files with inputs.
 const PREFIX: &str = "inputs-";
 
 const VERSION: &str = "the version of vpython";
@@ -29,8 +29,8 @@ const PLACE: &str = "the place of the spec";
 const TEXT: &str = "the text of the spec";
 const NAME: &str = "the name of the program";
 
-/// Calls `see` with each input of a launch, by the name that a person knows it by. An input of
-/// several parts comes in as many calls.
+/// Calls `see` with each input of a launch, by its name in messages. An input with several parts
+/// takes several calls.
 pub(super) fn for_each_input(
     spec: &SpecText,
     invocation: &Invocation,
@@ -48,8 +48,8 @@ pub(super) fn for_each_input(
         );
     }
     see(TEXT, spec.content.as_bytes());
-    // It also decides which file is the spec, and takes another Python only where that is of LUCI's
-    // form and names none.
+    // The program's name also decides which file is the spec; it changes the choice of Python only
+    // for a spec in LUCI's format that names none.
     if spec.kind == SpecKind::Luci && process.called_as() == CalledAs::Vpython3 {
         see(NAME, b"vpython3");
     }
@@ -99,26 +99,26 @@ pub struct Inputs {
     digests: BTreeMap<String, Digest>,
     kind: &'static str,
     file: Option<PathBuf>,
-    /// The name of the file in which those of the last cold launch of the same spec are kept.
+    /// The name of the file with the inputs of the last cold launch of the same spec.
     kept_as: String,
 }
 
-/// What is kept of the last cold launch of a spec.
+/// The inputs of the last cold launch of a spec, as they are stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct KeptInputs {
-    /// The environment that it came to. As in a launch memo: what is kept goes with it.
+    /// The resulting environment. As for a launch memo, the file is removed with it.
     key: Key,
     kind: String,
     file: Option<TextPath>,
     digests: BTreeMap<String, Digest>,
 }
 
-/// A spec that came to an environment when it was last launched cold.
+/// A spec whose last cold launch resulted in an environment.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct KnownSpec {
-    /// The file that it stands in; none for the text of `-c`, and where there is no spec.
+    /// The file that contains it; none for the text of `-c`, and without a spec.
     pub file: Option<PathBuf>,
-    /// The name of its kind, as [`crate::spec::SpecKind::name`] gives it.
+    /// The name of its kind, as [`crate::spec::SpecKind::name`] returns it.
     pub kind: String,
 }
 
@@ -146,7 +146,7 @@ impl Inputs {
         }
     }
 
-    /// The inputs that differ from `before`, by their names, sorted.
+    /// Returns the names of the inputs that differ from `before`, sorted.
     fn differing_from(&self, before: &BTreeMap<String, Digest>) -> Vec<String> {
         let names: BTreeSet<&String> = self.digests.keys().chain(before.keys()).collect();
         names
@@ -158,8 +158,8 @@ impl Inputs {
 }
 
 impl Store {
-    /// Keeps the inputs of a cold launch that came to the environment `key`, in place of those of
-    /// an earlier one of the same spec.
+    /// Stores the inputs of a cold launch that resulted in the environment `key`, and replaces
+    /// those of an earlier launch of the same spec.
     pub fn keep_inputs(&self, inputs: &Inputs, key: &Key) -> Result<()> {
         let Inputs {
             digests,
@@ -176,15 +176,15 @@ impl Store {
         fs::write_memo(&self.memo_directory().join(kept_as), &kept)
     }
 
-    /// Which inputs are not those of the last cold launch of the same spec, by their names, sorted;
-    /// none where there was no such launch.
+    /// Returns the names of the inputs that differ from those of the last cold launch of the same
+    /// spec, sorted; none if there was no such launch.
     #[must_use]
     pub fn changed_inputs(&self, inputs: &Inputs) -> Option<Vec<String>> {
         let before: KeptInputs = fs::read_memo(&self.memo_directory().join(&inputs.kept_as))?;
         Some(inputs.differing_from(&before.digests))
     }
 
-    /// The specs that came to each environment when they were last launched cold, sorted.
+    /// Returns, for each environment, the specs whose last cold launch resulted in it, sorted.
     pub fn known_specs(&self) -> Result<BTreeMap<Key, BTreeSet<KnownSpec>>> {
         let directory = self.memo_directory();
         let mut specs: BTreeMap<Key, BTreeSet<KnownSpec>> = BTreeMap::new();

@@ -1,4 +1,4 @@
-//! What is wrong with something in the store, and taking it out of the way.
+//! Damage of environments and unpacked wheels in the store, and its removal.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -13,49 +13,48 @@ use super::{Act, Store, Use, entry};
 use crate::fs;
 use crate::plan::Key;
 
-/// What came of looking at an environment.
+/// The result of checking an environment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Checked {
-    /// All that is wrong with it and its wheels, sorted.
+    /// All damage of it and its wheels, sorted.
     pub damages: Vec<Damage>,
-    /// The byte code that python has written into it.
+    /// The byte code files that python has written into it.
     pub by_python: Vec<PathBuf>,
 }
 
-/// A file that is not as it was made.
+/// A damaged file.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Damage {
-    /// The environment or unpacked wheel that it is in.
+    /// The environment or unpacked wheel that contains it.
     pub of: PathBuf,
     /// The file.
     pub path: PathBuf,
-    /// What is wrong with it.
+    /// The kind of damage.
     pub fault: Fault,
 }
 
-/// What is wrong with a file.
+/// A kind of damage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fault {
-    /// Its bytes, or where it leads, are others.
+    /// Its content, or its link target, is different.
     Changed,
     /// It is gone.
     Missing,
-    /// Nobody put it there when the rest was made.
+    /// It was added after the rest was created.
     Foreign,
 }
 
-/// What became of something damaged.
+/// The result of discarding something damaged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Discarded {
-    /// It is out of the way, and made anew when it is next needed.
+    /// It was removed, and is rebuilt when it is next needed.
     Removed,
-    /// It stays for the programs that run in it, and is built anew by the next launch.
+    /// It stays for the programs that run in it, and the next launch rebuilds it.
     Outdated,
 }
 
 impl Store {
-    /// The damage of what stands in the place of environments and does not say what it is: a
-    /// manifest that is gone, or is another.
+    /// Returns the damage of environments whose manifest is missing or invalid.
     pub fn ruins(&self) -> Result<Vec<Damage>> {
         let mut ruins = Vec::new();
         for name in fs::list(&self.environments())?.unwrap_or_default() {
@@ -73,9 +72,11 @@ impl Store {
         Ok(ruins)
     }
 
-    /// Removes a ruin, unless a program runs in it, or somebody builds in its place.
+    /// Removes an environment without a valid manifest, unless a program runs in it or a process is
+    /// building in its place.
     pub(super) fn remove_ruin(&self, path: &Path, programs: &Processes, act: Act) -> Result<Use> {
-        // Whoever builds it anew would find it gone, or lose what he has built.
+        // Take the build lock: a process that rebuilds the environment would otherwise lose its
+        // work.
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let lock = fs::open_or_create(&self.lock_file(&name))?;
         match fs::try_lock_exclusive(&lock).into() {
@@ -93,7 +94,7 @@ impl Store {
         Ok(found)
     }
 
-    /// Keeps an environment from being removed until the file is dropped; none where it is gone.
+    /// Keeps an environment from being removed until the file is dropped; none if it is gone.
     pub fn keep(&self, stored: &Stored) -> Result<Option<File>> {
         let name = stored.path.join(MANIFEST);
         let Some(manifest) = fs::open_optional(&name)? else {
@@ -103,8 +104,8 @@ impl Store {
         Ok(fs::is_at(&manifest, &name)?.then_some(manifest))
     }
 
-    /// Sees to it that a damaged environment or unpacked wheel is made anew. An environment with a
-    /// program in it stays where it is: what the program has not imported yet would be gone.
+    /// Removes a damaged environment or unpacked wheel, or marks it, so that it is rebuilt. An
+    /// environment that a program runs in stays where it is: the program may still import from it.
     pub fn discard(&self, damaged: &Path) -> Result<Discarded> {
         if !damaged.starts_with(self.environments()) {
             self.set_aside(damaged)?;
@@ -124,7 +125,7 @@ impl Store {
     }
 }
 
-/// Whether what stands in the place of an environment does not say what it is.
+/// Returns whether something is in the place of an environment and has no valid manifest.
 pub(super) fn is_ruin(path: &Path) -> Result<bool> {
     Ok(
         fs::look_for_json::<Manifest>(&path.join(MANIFEST))?.is_none()
@@ -132,8 +133,8 @@ pub(super) fn is_ruin(path: &Path) -> Result<bool> {
     )
 }
 
-/// Makes an environment look as if somebody had installed something into it. Where it has no
-/// packages at all, it looks so already.
+/// Makes an environment look modified, as if something had been installed into it. An environment
+/// without a site-packages directory looks so already.
 fn outdate(path: &Path) -> Result<()> {
     let Some(manifest) = fs::read_json::<Manifest>(&path.join(MANIFEST)) else {
         return Ok(());

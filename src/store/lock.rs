@@ -1,4 +1,5 @@
-//! Build locks: of all who want the same, one makes it; the others wait, and say for whom.
+//! Build locks: of concurrent processes that need the same thing, one builds it. The others wait,
+//! and report which process they wait for.
 
 use std::fs::File;
 use std::io::{Read, Seek, Write};
@@ -11,13 +12,13 @@ use super::shared_failure::SharedFailure;
 use crate::fs::{Attempt, Digest};
 use crate::{fs, report};
 
-/// For how long a waiter is silent.
+/// The time after which a waiting process prints a notice.
 const SILENCE: Duration = Duration::from_secs(1);
-/// How often it looks again in that time.
+/// The polling interval before that.
 const INTERVAL: Duration = Duration::from_millis(10);
 
-/// Shares the lock at `path` until the file is dropped. Whoever has it for himself has it only for
-/// a moment.
+/// Takes a shared lock at `path` until the file is dropped. Exclusive holders keep the lock only
+/// for a moment.
 pub(super) fn share(path: &Path) -> Result<File> {
     let file = fs::open_or_create(path)?;
     fs::lock_shared(&file);
@@ -28,21 +29,20 @@ pub(super) fn share(path: &Path) -> Result<File> {
 #[derive(Debug)]
 pub(super) struct BuildLock {
     file: File,
-    /// Whether it keeps others out; it does not where the file system has no locks.
+    /// Whether it excludes others; it does not if the file system has no locks.
     pub excludes: bool,
-    /// Whom it was waited for has left this.
+    /// The failure that the previous holder left.
     left: Option<SharedFailure>,
 }
 
 impl BuildLock {
-    /// Waits for the lock at `path`, for as long as it takes; after a second it says whom it waits
-    /// for. `what` is what the holder is doing, as in `building the environment`.
+    /// Waits for the lock at `path` without a time limit; after a second it prints which process it
+    /// waits for. `what` is the holder's activity, as in `building the environment`.
     pub fn wait(path: &Path, what: &str) -> Result<Self> {
         loop {
             let mut file = fs::open_or_create(path)?;
             let taken = lock_exclusive(&mut file, what);
-            // Somebody may have removed the file while we waited: then another process holds the
-            // lock of that name.
+            // If the file was removed meanwhile, another process may hold a lock with this name.
             let is_same = fs::is_at(&file, path)?;
             if is_same {
                 let Taken { excludes, left } = taken;
@@ -55,9 +55,9 @@ impl BuildLock {
         }
     }
 
-    /// Does what the lock is for, unless the process that was waited for has just failed at it:
-    /// then that is the error here too. `inputs` is a digest of all that the work depends on
-    /// besides the lock's name.
+    /// Does the work under the lock, unless the process that was waited for has just failed at it:
+    /// then this call returns the same error. `inputs` is a digest of everything that the work
+    /// depends on besides the lock's name.
     ///
     /// # Errors
     /// Those of `work`.
@@ -78,12 +78,13 @@ impl BuildLock {
     }
 }
 
-/// How a lock was taken.
+/// A lock that was taken.
 struct Taken {
-    /// Whether it keeps others out.
+    /// Whether it excludes others.
     excludes: bool,
-    /// What stands in its file and did not when the waiting began. So nobody hears of a failure
-    /// that is older than he: no clock is asked, since those of two machines need not agree.
+    /// The content of its file, if it has changed since the wait began. So a process never reports
+    /// a failure older than its own start, and compares no times: the clocks of two machines may
+    /// differ.
     left: Option<String>,
 }
 
@@ -96,7 +97,7 @@ fn lock_exclusive(file: &mut File, what: &str) -> Taken {
             Attempt::Held => {
                 return Taken {
                     excludes: true,
-                    left: before.and_then(|before| news(file, &before)),
+                    left: before.and_then(|before| changed_text(file, &before)),
                 };
             }
             Attempt::Unsupported => {
@@ -110,23 +111,24 @@ fn lock_exclusive(file: &mut File, what: &str) -> Taken {
         let before = before.get_or_insert_with(|| text(file));
         if begin.elapsed() >= SILENCE {
             report::notice(&format!("waiting for {}, which is {what}", holder(file)));
-            // In the kernel, which wakes us when the holder is done or dead.
+            // Block in the kernel, which wakes this process when the holder releases the lock or
+            // dies.
             let excludes = fs::lock_exclusive(file);
             return Taken {
                 excludes,
-                left: news(file, before),
+                left: changed_text(file, before),
             };
         }
         std::thread::sleep(INTERVAL);
     }
 }
 
-fn news(file: &mut File, before: &str) -> Option<String> {
+fn changed_text(file: &mut File, before: &str) -> Option<String> {
     Some(text(file)).filter(|now| now != before)
 }
 
-/// Writes who holds the lock, or what came of it, into its file. Where that fails, others wait
-/// without a name and do the work again.
+/// Writes the holder's process ID, or its failure, into the lock's file. If that fails, waiting
+/// processes print no process ID and repeat the work.
 fn sign(file: &mut File, content: &[u8]) {
     let mut sign = || {
         file.set_len(0)?;
@@ -156,7 +158,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_lock_is_one_holders() {
+    fn a_lock_has_one_holder() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("x.lock");
         let mut lock = BuildLock::wait(&path, "building").unwrap();
@@ -175,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn only_who_waited_hears_of_a_failure_and_only_of_the_same_inputs() {
+    fn only_waiters_with_the_same_inputs_share_a_failure() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("x.lock");
         let (inputs, others) = (Digest::of(b"inputs"), Digest::of(b"others"));
@@ -189,7 +191,9 @@ mod tests {
             .unwrap_err();
         drop(first);
         let results = waiters.each_mut().map(|(before, file, inputs)| {
-            let left = news(file, before).as_deref().and_then(SharedFailure::parse);
+            let left = changed_text(file, before)
+                .as_deref()
+                .and_then(SharedFailure::parse);
             let mut lock = BuildLock {
                 file: file.try_clone().unwrap(),
                 excludes: true,
@@ -202,7 +206,7 @@ mod tests {
         let mut late = BuildLock::wait(&path, "building").unwrap();
         assert!(
             late.work(&inputs, |_| Ok(())).is_ok(),
-            "who comes later tries again"
+            "a later process tries again"
         );
     }
 }

@@ -1,5 +1,5 @@
-//! Launch memos: what a launch came to, and from what it was decided, so that the next one like it
-//! need not decide again.
+//! Launch memos: the result of a launch and the evidence for it, so that the next launch with the
+//! same inputs need not decide again.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -20,14 +20,14 @@ use crate::plan::{Evidence, Key};
 use crate::process::Process;
 use crate::spec::SpecText;
 
-/// The name of a memo: a digest of all that a launch was asked, so that launches that are asked
-/// alike share it.
+/// The name of a memo: a digest of all inputs of a launch, so that launches with the same inputs
+/// share it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MemoName(String);
 
 impl MemoName {
-    /// The name for a launch: of the spec's text and place, and of the settings that decide what it
-    /// comes to.
+    /// Returns the name for a launch, from the spec's text and location, and the settings that
+    /// affect the result.
     #[must_use]
     pub fn of_launch(spec: &SpecText, invocation: &Invocation, process: &Process) -> Self {
         let mut hasher = Sha256::new();
@@ -41,45 +41,45 @@ impl MemoName {
     }
 }
 
-/// What a launch came to.
+/// The result of a launch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Memo {
-    /// Which environment.
+    /// The environment.
     pub key: Key,
     site: Site,
     stamps: Vec<Stamped>,
     missing: Vec<AbsentPaths>,
-    /// Environment variables as digests: what a spec takes from one may be a password.
+    /// Environment variables as digests: a variable that a spec uses may hold a password.
     variables: BTreeMap<String, Option<Digest>>,
-    /// When the wheels that not each launch looks at were last looked at, in seconds since 1970;
-    /// none where there are none.
+    /// When the wheels that only some launches check were last checked, in seconds since 1970; none
+    /// if there are none.
     others_seen: Option<u64>,
-    /// What the spec's author or the caller should know, each time.
+    /// Warnings for the spec's author or the caller, repeated at each launch.
     pub warnings: Vec<String>,
     /// Import roots of first-party code.
     pub python_path: Vec<TextPath>,
 }
 
-/// The wheels of a launch that are looked at once an hour, in a file of their own: to read them
-/// costs as much as a launch.
+/// The wheels that a launch checks once an hour, in a file of their own: reading them takes as long
+/// as a launch.
 #[derive(Debug, Serialize, Deserialize)]
 struct OtherWheels {
-    /// As in a memo: what is kept goes with the environment.
+    /// As in a memo: the file is removed with the environment.
     key: Key,
     stamps: Vec<Stamped>,
 }
 
-/// How long a launch relies on the last look at the other wheels.
+/// How long the last check of the other wheels is valid.
 const OTHERS_PRECISION: Duration = Duration::from_hours(1);
 
 /// A path in a memo.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TextPath(#[serde(with = "crate::fs::path_text")] pub PathBuf);
 
-/// The environment that is named by what was kept of a launch; none where the file at `path` is
+/// Returns the environment that a memo or a similar file at `path` names; none if the file is
 /// something else.
 pub(super) fn key_of(path: &Path) -> Option<Key> {
-    /// What all that is kept of launches has.
+    /// The part that these files have in common.
     #[derive(Deserialize)]
     struct Kept {
         key: Key,
@@ -88,11 +88,12 @@ pub(super) fn key_of(path: &Path) -> Option<Key> {
 }
 
 impl Store {
-    /// What a launch that was asked alike came to, with its environment; a miss unless all is as it
-    /// was then. Starts no process, opens no wheel, waits for no lock and writes nothing.
+    /// Returns the memo of an earlier launch with the same inputs, and its environment; a miss
+    /// unless everything is unchanged. It starts no process, opens no wheel, waits for no lock and
+    /// writes nothing.
     ///
     /// # Errors
-    /// Why there is none.
+    /// The reason for the miss.
     pub fn recall(&self, name: &MemoName, process: &Process) -> Result<(Memo, Entry), Miss> {
         let memo: Memo = fs::read_memo_before_exec(&self.memo_file(name)).ok_or(Miss::Unknown)?;
         let changed = memo.stamps.iter().find(|stamped| !stamped.holds()).cloned();
@@ -102,6 +103,7 @@ impl Store {
             tracing::debug!(path = %changed.path.display(), "changed since the last launch");
             return Err(Miss::Changed(changed));
         }
+        // Then the environment variables.
         let is_set = |name: &str, value: &Option<Digest>| {
             process
                 .setting(name)
@@ -116,6 +118,7 @@ impl Store {
             tracing::debug!(name, "changed since the last launch");
             return Err(Miss::Variable(name.clone()));
         }
+        // Then, once an hour, the other wheels.
         if memo.others_are_due(SystemTime::now()) {
             self.look_at_other_wheels(name, &memo)?;
         }
@@ -125,11 +128,11 @@ impl Store {
         Ok((memo, lookup.ready().map_err(Miss::Environment)?))
     }
 
-    /// Looks at the wheels that not each launch looks at.
+    /// Checks the wheels that only some launches check.
     fn look_at_other_wheels(&self, name: &MemoName, memo: &Memo) -> Result<(), Miss> {
         let others: OtherWheels =
             fs::read_memo(&self.other_wheels_file(name)).ok_or(Miss::Unknown)?;
-        // Those of another launch like this, which has come to another environment.
+        // The file belongs to another launch with the same inputs and a different result.
         if others.key != memo.key {
             return Err(Miss::Unknown);
         }
@@ -140,19 +143,19 @@ impl Store {
             .map_or(Ok(()), |changed| Err(Miss::Changed(changed)))
     }
 
-    /// Notes that [`Store::recall`] has looked at all wheels, where that was due: at most once an
-    /// hour. In a store that cannot be written, nothing is noted, and each launch looks at all.
+    /// Records that [`Store::recall`] has checked all wheels, if that was due: at most once an
+    /// hour. In a read-only store, nothing is recorded, and each launch checks all wheels.
     pub fn renew(&self, name: &MemoName, memo: &mut Memo) {
         let now = SystemTime::now();
         if memo.others_are_due(now) {
             memo.others_seen = Some(seconds(now));
             if let Err(error) = fs::write_memo(&self.memo_file(name), memo) {
-                tracing::debug!("cannot note that all wheels were looked at: {error:#}");
+                tracing::debug!("cannot record that all wheels were checked: {error:#}");
             }
         }
     }
 
-    /// Keeps what a launch came to.
+    /// Stores the memo of a launch.
     pub fn remember(
         &self,
         name: &MemoName,
@@ -175,7 +178,9 @@ impl Store {
             .map(|(name, value)| (name, value.map(|text| Digest::of(text.as_bytes()))))
             .collect();
         let python_path = python_path.iter().cloned().map(TextPath).collect();
+        // Separate the evidence that files do not exist: it is cheaper to check by directory.
         let (stamps, missing) = absent::split_absent(stamps, SystemTime::now());
+        // The other wheels have a file of their own, written before the memo that refers to it.
         let others_seen = (!other_wheels.is_empty()).then(|| seconds(SystemTime::now()));
         if others_seen.is_some() {
             let others = OtherWheels {
@@ -210,15 +215,15 @@ impl Store {
 }
 
 impl Memo {
-    /// Whether the wheels that not each launch looks at are to be looked at. A time in the future
-    /// is as good as none.
+    /// Returns whether the wheels that only some launches check are due. A time in the future does
+    /// not count.
     fn others_are_due(&self, now: SystemTime) -> bool {
         let age = self.others_seen.map(|seen| seconds(now).checked_sub(seen));
         age.is_some_and(|age| age.is_none_or(|age| age >= OTHERS_PRECISION.as_secs()))
     }
 }
 
-/// Seconds since 1970.
+/// Returns the seconds since 1970.
 fn seconds(time: SystemTime) -> u64 {
     time.duration_since(UNIX_EPOCH)
         .map_or(0, |since| since.as_secs())

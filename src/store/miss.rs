@@ -1,4 +1,4 @@
-//! Why a launch is not the same as one before it.
+//! The reasons why a launch is cold.
 
 use anyhow::Result;
 
@@ -7,34 +7,34 @@ use super::entry::{Entry, Lookup};
 use crate::fs::Stamped;
 use crate::plan::Key;
 
-/// Why there is no memo to go by.
+/// The reason why no memo applies.
 #[derive(Debug)]
 pub enum Miss {
-    /// No launch was asked the same, as far as is remembered.
+    /// No memo for the same inputs exists.
     Unknown,
-    /// This is no longer what it was when the memo was made. There may be others.
+    /// This file has changed since the memo was written. Others may have changed too.
     Changed(Stamped),
     /// An environment variable that the spec names has another value.
     Variable(String),
-    /// What the launch came to does not stand as it was left.
+    /// The environment that the memo names is not usable as it is.
     Environment(Standing),
 }
 
-/// What stands where an environment of a key belongs.
+/// The state of an environment in the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {
     /// The environment.
     Ready,
     /// Nothing.
     Absent,
-    /// An environment that somebody has for himself, as who removes it does.
+    /// It is locked exclusively, for example by a process that removes it.
     Busy,
-    /// Something that is no longer what was built.
+    /// It was modified after it was built.
     Changed,
 }
 
 impl Lookup {
-    /// The environment, if there is one to use.
+    /// Returns the environment if it is usable, otherwise its state.
     pub(super) fn ready(self) -> Result<Entry, Standing> {
         match self {
             Self::Ready(entry) => Ok(entry),
@@ -46,10 +46,11 @@ impl Lookup {
 }
 
 impl Store {
-    /// What stands under a key. Waits for nobody, and keeps no lock.
+    /// Returns the state of the environment with this key. It waits for no process, and keeps no
+    /// lock.
     ///
     /// # Errors
-    /// It cannot be looked at.
+    /// It cannot be inspected.
     pub fn standing(&self, key: &Key) -> Result<Standing> {
         Ok(self.lookup(key)?.ready().err().unwrap_or(Standing::Ready))
     }

@@ -3,16 +3,16 @@
 //!
 //! ```text
 //! <root>/                   0700, owned by the caller
-//!   v1/                     the layout's version: another version's directory is never read or removed
+//!   v1/                     the layout version; directories of other versions stay untouched
 //!     envs/<key>/           an environment
 //!     wheels/<sha256>/      an unpacked wheel
-//!     locks/                build locks; never removed, since a waiter may hold a name that is gone
-//!     memo/                 launch memos, interpreter facts, wheelhouse indexes; all can be found again
-//!     tmp/                  staging; what is left here by a killed build is rubbish
+//!     locks/                build locks; never removed, since a process may wait for one
+//!     memo/                 launch memos, interpreter facts, wheelhouse indexes; recomputable
+//!     tmp/                  staging; leftovers of killed builds are garbage
 //! ```
 //!
-//! Things come into being by staging under `tmp/` and one rename, while their build lock is held.
-//! The locks save work; that nothing half-made is ever seen rests on the rename alone.
+//! New entries are staged under `tmp/` and published by one rename, while their build lock is held.
+//! The locks only save work; the rename alone guarantees that no process sees an incomplete entry.
 
 mod absent;
 mod entry;
@@ -51,13 +51,13 @@ use crate::plan::Key;
 use crate::process::Process;
 use crate::report::Failure;
 
-/// The directory of the layout that this version reads and writes.
+/// The directory of the layout version that this vpython reads and writes.
 const LAYOUT_DIRECTORY: &str = "v1";
-/// The name of the lock that all who build share, and that whoever removes unpacked wheels has for
-/// himself.
+/// The name of the lock that all builds share, and that a process needs exclusively to remove
+/// unpacked wheels.
 const BUILDING: &str = "building";
-/// How directories under `tmp/` are called in which something waits to be removed, and what it is
-/// called there.
+/// The prefix of directories under `tmp/` that contain something to be removed, and the name of
+/// their content.
 const ASIDE: &str = "aside-";
 const ASIDE_CONTENT: &str = "content";
 
@@ -66,15 +66,15 @@ const ASIDE_CONTENT: &str = "content";
 pub struct Store {
     layout: PathBuf,
     user: u32,
-    /// Whether it does not outlive the run.
+    /// Whether it is removed at the end of the run.
     is_throw_away: bool,
 }
 
 impl Store {
-    /// Opens the store that a command line is to use. Nothing is created where it exists already.
+    /// Opens the store for a command line. It creates a missing root.
     ///
     /// # Errors
-    /// The root cannot be made, or is somebody else's to write.
+    /// The root cannot be created, or another user can write to it.
     pub fn open(invocation: &Invocation, process: &Process) -> Result<Self> {
         let root = root::find(invocation, process)?;
         Ok(Self {
@@ -84,10 +84,10 @@ impl Store {
         })
     }
 
-    /// The store that a command line would use, as it is: nothing is made.
+    /// Returns the store for a command line without creating anything.
     ///
     /// # Errors
-    /// The root is somebody else's to write, or cannot be one.
+    /// Another user can write to the root, or its path cannot be a root.
     pub fn look(invocation: &Invocation, process: &Process) -> Result<Self> {
         let root = root::look(invocation, process)?;
         Ok(Self {
@@ -97,24 +97,23 @@ impl Store {
         })
     }
 
-    /// Whether there is anything yet.
+    /// Returns whether the store exists.
     #[must_use]
     pub fn exists(&self) -> bool {
         fs::exists(&self.layout)
     }
 
-    /// Where the environment of a key stands, or will.
+    /// Returns the path of the environment with this key, which need not exist.
     #[must_use]
     pub fn path_of(&self, key: &Key) -> PathBuf {
         self.environments().join(key.as_str())
     }
 
-    /// Makes the directories of the store, and looks at those that lead there. A warm launch finds
-    /// all that it needs without.
+    /// Creates the directories of the store, and checks the directories that lead to it. A warm
+    /// launch does not need this.
     ///
     /// # Errors
-    /// A directory cannot be made, is something else, or somebody else could put another in its
-    /// place.
+    /// A directory cannot be created, is not a directory, or could be replaced by another user.
     pub fn prepare(&self) -> Result<()> {
         path_trust::check(self.root(), self.user)?;
         for directory in ["envs", "wheels", "locks", "memo", "tmp"] {
@@ -122,7 +121,7 @@ impl Store {
             fs::create_dir_all(&path, 0o700)?;
             for own in [&self.layout, &path] {
                 if !fs::link_metadata(own)?.is_some_and(|metadata| metadata.is_dir()) {
-                    let why = "nobody but vpython puts something there, and it makes no links";
+                    let why = "only vpython creates it, and never as a link";
                     return Err(
                         Failure::new(format!("`{}` is not a directory", own.display()))
                             .because(why)
@@ -134,8 +133,8 @@ impl Store {
         Ok(())
     }
 
-    /// Waits until all that was written to the file system of `path` is on the disk. What no later
-    /// run will see need not get there.
+    /// Waits until everything written to the file system of `path` is on disk. It does nothing for
+    /// a throw-away store, which no later run uses.
     pub fn sync(&self, path: &Path) -> Result<()> {
         if self.is_throw_away {
             Ok(())
@@ -144,19 +143,19 @@ impl Store {
         }
     }
 
-    /// Where the unpacked wheel of a digest is, if it is there.
+    /// Returns the path of the unpacked wheel with this digest, which need not exist.
     #[must_use]
     pub fn unpacked_wheel(&self, digest: &Digest) -> PathBuf {
         self.wheels().join(digest.to_string())
     }
 
-    /// The directory that the caller knows the store by.
+    /// Returns the root of the store, without the layout version.
     #[must_use]
     pub fn root(&self) -> &Path {
         self.layout.parent().unwrap_or(&self.layout)
     }
 
-    /// The directory for what can be found again.
+    /// Returns the directory for data that can be recomputed.
     #[must_use]
     pub fn memo_directory(&self) -> PathBuf {
         self.layout.join("memo")

@@ -1,10 +1,9 @@
-//! The directories on the way to the root: whoever can write to one of them can put another store
-//! in the place of ours.
+//! The ancestors of the root: a user who can write to one of them can replace the store.
 //!
-//! Each is opened from the one before it and looked at where it is open, links one by one, so that
-//! nothing can be exchanged between the look and the step. That takes some system calls for each
-//! directory; so it is done before something is built, and a warm launch goes where a cold one has
-//! been.
+//! Each directory is opened relative to its parent and inspected through its descriptor, and links
+//! are followed one by one, so that nothing can be exchanged between check and use. This takes
+//! several system calls for each directory; so it is done only before something is built, and a
+//! warm launch relies on the check of a cold one.
 
 use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
@@ -20,52 +19,52 @@ use nix::sys::stat::{FileStat, Mode, SFlag, fstat};
 use crate::fs;
 use crate::report::Failure;
 
-/// How many links may lie on the way, as for the kernel.
+/// The maximum number of links on the way, as in the kernel.
 const LINKS: usize = 40;
-/// Bits that let the group, and that let everybody write; and the one by which in such a directory
-/// each can only rename what is theirs.
+/// The bits that let the group and everybody write, and the sticky bit, with which users can only
+/// rename their own files in such a directory.
 const GROUP_WRITES: u32 = 0o020;
 const ALL_WRITE: u32 = 0o002;
 const STICKY: u32 = 0o1000;
-/// Who owns what belongs to nobody known in a user namespace: `/proc/sys/kernel/overflowuid`, where
-/// nobody has changed it.
+/// The owner of files in a user namespace whose real owner is not mapped: the default of
+/// `/proc/sys/kernel/overflowuid`.
 const UNKNOWN: u32 = 65534;
 
-/// Looks at each directory on the way from `/` to `root`, and at `root`.
+/// Checks each directory from `/` to `root`, and `root` itself.
 ///
 /// # Errors
-/// One of them belongs neither to `user` nor to the superuser, or somebody else can write to it; or
-/// something else is there.
+/// A directory belongs neither to `user` nor to the superuser, another user can write to it, or it
+/// is not a directory.
 pub(super) fn check(root: &Path, user: u32) -> Result<()> {
     check_above(root, root, user)
 }
 
-/// Looks at each directory on the way from `/` to `above`, which is there, for a `root` that is yet
-/// to be made below it.
+/// Checks each directory from `/` to `above`, which exists, for a `root` that is to be created
+/// below it.
 ///
 /// # Errors
 /// As those of [`check`].
 pub(super) fn check_above(above: &Path, root: &Path, user: u32) -> Result<()> {
-    let mut way = PathWalk {
+    let mut walk = PathWalk {
         directory: top()?,
         path: PathBuf::from("/"),
-        rest: words(above).collect(),
+        rest: steps(above).collect(),
         links: 0,
         user,
     };
-    way.check_directory(
-        &fstat(&way.directory)
+    walk.check_directory(
+        &fstat(&walk.directory)
             .map_err(system)
-            .context("cannot look at `/`")?,
+            .context("cannot inspect `/`")?,
         root,
     )?;
-    while let Some(name) = way.rest.pop_front() {
-        way.step(&name, root)?;
+    while let Some(name) = walk.rest.pop_front() {
+        walk.step(&name, root)?;
     }
     Ok(())
 }
 
-/// A walk: where it is, and what is before it.
+/// A walk along a path: the current directory, and the names that remain.
 struct PathWalk {
     directory: OwnedFd,
     path: PathBuf,
@@ -93,7 +92,7 @@ impl PathWalk {
         };
         let (next, stat) = look()
             .map_err(system)
-            .with_context(|| format!("cannot look at `{}`", path.display()))?;
+            .with_context(|| format!("cannot inspect `{}`", path.display()))?;
         if SFlag::from_bits_truncate(stat.st_mode & SFlag::S_IFMT.bits()) == SFlag::S_IFLNK {
             return self.follow(&next, &stat, &path, root);
         }
@@ -101,7 +100,7 @@ impl PathWalk {
         self.check_directory(&stat, root)
     }
 
-    /// Goes where a link says.
+    /// Follows a link.
     fn follow(&mut self, link: &OwnedFd, stat: &FileStat, path: &Path, root: &Path) -> Result<()> {
         self.check_owner(stat, path, root)?;
         self.links += 1;
@@ -118,7 +117,7 @@ impl PathWalk {
         if target.is_absolute() {
             (self.directory, self.path) = (top()?, PathBuf::from("/"));
         }
-        words(&target)
+        steps(&target)
             .rev()
             .for_each(|name| self.rest.push_front(name));
         Ok(())
@@ -130,18 +129,18 @@ impl PathWalk {
             return Err(refuse("is not a directory").into());
         }
         self.check_owner(stat, &self.path, root)?;
-        // A group that has the number of the user, as user-private groups do, or of the superuser,
-        // is nobody else.
+        // A group with the number of the user, as for user private groups, or of the superuser,
+        // does not count as others.
         let has_others = ![0, self.user].contains(&stat.st_gid);
         let is_open =
             stat.st_mode & ALL_WRITE != 0 || stat.st_mode & GROUP_WRITES != 0 && has_others;
         if is_open && stat.st_mode & STICKY == 0 {
             let who = format!(
-                "can be written to by others (mode {:04o})",
+                "is writable by other users (mode {:04o})",
                 stat.st_mode & 0o7777
             );
             let hint = format!(
-                "`chmod go-w '{}'`, or name another directory with `-vpython-root`",
+                "run `chmod go-w '{}'`, or name another directory with `-vpython-root`",
                 self.path.display()
             );
             return Err(refuse(&who).hint(hint).into());
@@ -155,12 +154,12 @@ impl PathWalk {
             return Ok(());
         }
         let why = format!(
-            "`{}` belongs to user {owner}, and this is user {}",
+            "`{}` belongs to user {owner}, but vpython runs as user {}",
             path.display(),
             self.user
         );
         let hint = if self.user == 0 {
-            "call `sudo -H`, so that `HOME` is the superuser's, or name another directory with `-vpython-root`"
+            "run `sudo -H`, so that `HOME` is the superuser's, or name another directory with `-vpython-root`"
         } else {
             "name another directory with `-vpython-root`"
         };
@@ -176,16 +175,16 @@ fn top() -> Result<OwnedFd> {
     let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
     nix::fcntl::open("/", flags, Mode::empty())
         .map_err(system)
-        .context("cannot look at `/`")
+        .context("cannot inspect `/`")
 }
 
-/// An error in the words that all of vpython's have.
+/// Converts an errno into an error with the usual text.
 fn system(errno: Errno) -> std::io::Error {
     errno.into()
 }
 
-/// The names in a path that lead somewhere.
-fn words(path: &Path) -> impl DoubleEndedIterator<Item = OsString> {
+/// Returns the components of a path that change the directory.
+fn steps(path: &Path) -> impl DoubleEndedIterator<Item = OsString> {
     path.components().filter_map(|part| match part {
         Component::Normal(name) => Some(name.to_owned()),
         Component::ParentDir => Some(OsStr::from_bytes(b"..").to_owned()),
@@ -193,8 +192,8 @@ fn words(path: &Path) -> impl DoubleEndedIterator<Item = OsString> {
     })
 }
 
-/// Whether some users of the machine have no number here, as in a container without privileges: the
-/// superuser's directories are then those of nobody.
+/// Returns whether some users of the machine are not mapped here, as in an unprivileged container,
+/// where the superuser's directories have an unknown owner.
 fn is_in_user_namespace() -> bool {
     let map = fs::read(Path::new("/proc/self/uid_map")).unwrap_or_default();
     String::from_utf8_lossy(&map)

@@ -1,6 +1,6 @@
-//! Which programs run from an environment, besides those that hold its lock: a program may have
-//! closed the descriptor that it was given, or been started by the environment's python and not by
-//! vpython.
+//! Detecting the programs that run from an environment, besides those that hold its lock: a program
+//! may have closed the descriptor that it inherited, or may have been started by the environment's
+//! python instead of vpython.
 
 use std::path::Path;
 
@@ -8,16 +8,16 @@ use memchr::memmem;
 
 use crate::fs;
 
-/// What the processes that may be looked at were started with. Where there is no `/proc`, nobody
-/// knows.
+/// The arguments and environments of all processes that the caller may inspect. Without `/proc`,
+/// there are none.
 pub struct Processes {
     texts: Vec<Vec<u8>>,
-    /// Whether the system has kept something back, so that anything may be among it.
+    /// Whether an I/O failure has hidden a process; then any path may be in use.
     is_partial: bool,
 }
 
 impl Processes {
-    /// Looks at all processes but this one.
+    /// Reads the data of all processes but this one.
     #[must_use]
     pub fn look() -> Self {
         let own = std::process::id().to_string();
@@ -42,7 +42,7 @@ impl Processes {
         programs
     }
 
-    /// Whether one of them has a path at or under `path` among its arguments or in its environment.
+    /// Returns whether a process has a path at or below `path` in its arguments or environment.
     #[must_use]
     pub fn name(&self, path: &Path) -> bool {
         let name = path.as_os_str().as_encoded_bytes();
@@ -82,6 +82,6 @@ mod tests {
             is_partial: true,
             ..programs
         };
-        assert!(partial.name(Path::new("/e/four")), "nobody knows");
+        assert!(partial.name(Path::new("/e/four")), "any path may be in use");
     }
 }

@@ -1,4 +1,4 @@
-//! Making what is missing, once: take the build lock, look again, stage, build, rename.
+//! Building what is missing, once: take the build lock, look again, stage, build, rename.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -15,13 +15,13 @@ use crate::plan::{Key, Plan};
 use crate::report;
 
 impl Store {
-    /// The environment of a plan; `build` makes it in an empty directory where it does not stand
-    /// yet. Of all who ask at once, one builds. It may be called twice: where files of the store
-    /// have gone while it built, it gets another chance.
+    /// Returns the environment of a plan. If it is missing, `build` builds it in an empty
+    /// directory; concurrent callers share a single build. `build` may be called twice: if files of
+    /// the store disappear while it runs, it is retried.
     ///
     /// # Errors
-    /// What `build` returns, here or in the process that was waited for; then nothing is left under
-    /// the final name.
+    /// The error of `build`, here or in the process that was waited for; nothing is left under the
+    /// final name.
     pub fn environment(
         &self,
         plan: &Plan,
@@ -31,6 +31,7 @@ impl Store {
         if let Lookup::Ready(entry) = self.lookup(key)? {
             return Ok(entry);
         }
+        // Look again under the lock: another process may have built it.
         let mut lock = BuildLock::wait(&self.lock_file(key.as_str()), "building this environment")?;
         let _building = self.keep_wheels()?;
         let is_changed = loop {
@@ -44,12 +45,12 @@ impl Store {
         let path = self.path_of(key);
         if is_changed {
             report::warning(&format!(
-                "`{}` was changed after it was built; it is built anew",
+                "`{}` was changed after it was built; vpython rebuilds it",
                 path.display()
             ));
         }
-        // Held until the lookup below has its own: nobody may remove in between what was just
-        // built.
+        // A lock held until the lookup below has its own, so that no process removes the new
+        // environment in between.
         let _in_use = lock.work(&inputs(plan), |lock| {
             let result = self.build(plan, key, lock, &mut build);
             match result {
@@ -63,18 +64,18 @@ impl Store {
         })?;
         match self.lookup(key)? {
             Lookup::Ready(entry) => Ok(entry),
-            _ => anyhow::bail!("the environment `{}` is gone again", path.display()),
+            _ => anyhow::bail!("the environment `{}` was removed meanwhile", path.display()),
         }
     }
 
-    /// While what this gives is held, no unpacked wheel is removed: what a build links must not go
-    /// before an environment names it.
+    /// Keeps all unpacked wheels until the result is dropped: a wheel that a build links must not
+    /// be removed before an environment refers to it.
     pub fn keep_wheels(&self) -> Result<WheelsKept> {
         lock::share(&self.lock_file(BUILDING)).map(WheelsKept)
     }
 
-    /// Builds an environment and gives it its name, with a lock on it as a program has that runs in
-    /// it. What has that name already goes out of the way.
+    /// Builds an environment and publishes it, with the same lock on it as a running program has.
+    /// Any existing entry with that name is moved aside first.
     fn build(
         &self,
         plan: &Plan,
@@ -84,7 +85,7 @@ impl Store {
     ) -> Result<File> {
         let path = self.path_of(key);
         if !lock.excludes {
-            let what = "launches at once may each build, and nothing is pruned";
+            let what = "concurrent launches may each build, and nothing is pruned";
             report::notice(&format!(
                 "the file system of `{}` has no locks: {what}",
                 self.root().display()
@@ -99,18 +100,18 @@ impl Store {
             0o444,
         )?;
         let in_use = fs::open(&staged.path().join(MANIFEST))?;
-        // Nobody else knows of it yet.
+        // No other process knows of it yet.
         let _ = fs::try_lock_shared(&in_use);
-        // After a power cut, what has its final name must be whole, and a warm launch cannot afford
-        // to look. One `syncfs` for the environment and the wheels that it links (4 to 9 ms for 200
-        // files, 0.3 to 0.5 s for 98 wheels) is cheaper than an `fsync` for each file; and to trust
-        // an environment only within the boot that it was built in would cost each launch a look at
-        // the boot's id. Unpacked wheels need none of their own: whoever links one looks at the
-        // sizes of its files, and a file that was cut off has another.
+        // After a power failure, an entry with its final name must be complete, and a warm launch
+        // cannot afford to check. One `syncfs` for the environment and the wheels that it links (4
+        // to 9 ms for 200 files, 0.3 to 0.5 s for 98 wheels) is cheaper than an `fsync` for each
+        // file. Trusting an environment only within the boot in which it was built would cost each
+        // launch a look at the boot ID. Unpacked wheels need no sync of their own: a build that
+        // links one checks the sizes of its files, and a truncated file has a different size.
         info_span!("write to the disk").in_scope(|| self.sync(staged.path()))?;
         if matches!(self.lookup(key)?, Lookup::Changed) {
-            // Only now: programs that run in it have its files until there are others in their
-            // place.
+            // Only now: programs that run in the old environment keep their files until the new one
+            // is ready.
             self.set_aside(&path)?;
         }
         publish(staged, &path)?;
@@ -118,13 +119,13 @@ impl Store {
         Ok(in_use)
     }
 
-    /// An unpacked wheel. `load` reads its directory; where it is missing, or is no longer what was
-    /// unpacked, `unpack` fills an empty one from the wheel at `source`. Of all who ask at once,
-    /// one unpacks.
+    /// Returns an unpacked wheel. `load` reads its directory; if the directory is missing or
+    /// damaged, `unpack` fills an empty one from the wheel at `source`. Concurrent callers share a
+    /// single unpacking.
     ///
     /// # Errors
-    /// What `unpack` returns, here or in the process that was waited for; then nothing is left
-    /// under the final name.
+    /// The error of `unpack`, here or in the process that was waited for; nothing is left under the
+    /// final name.
     pub fn wheel<T>(
         &self,
         (digest, source): (&Digest, &Path),
@@ -134,19 +135,19 @@ impl Store {
         let making = Making {
             path: self.unpacked_wheel(digest),
             lock: format!("wheel-{digest}"),
-            is: "unpacking a wheel that is needed here",
-            anew: "unpacked",
+            activity: "unpacking a required wheel",
+            remedy: "unpacks it again",
             inputs: Digest::of(source.as_os_str().as_encoded_bytes()),
         };
         self.shared(&making, unpack, load)
     }
 
-    /// What is made of an unpacked wheel, and kept in its directory under this name: as with the
-    /// wheel itself.
+    /// Returns something that is derived from an unpacked wheel and kept in its directory under
+    /// this name, in the same way as [`Store::wheel`].
     ///
     /// # Errors
-    /// What `make` returns, here or in the process that was waited for; then nothing is left under
-    /// the final name.
+    /// The error of `make`, here or in the process that was waited for; nothing is left under the
+    /// final name.
     pub fn part_of_wheel<T>(
         &self,
         (digest, name): (&Digest, &str),
@@ -156,8 +157,8 @@ impl Store {
         let making = Making {
             path: self.unpacked_wheel(digest).join(name),
             lock: format!("{name}-{digest}"),
-            is: "making what is needed here",
-            anew: "made",
+            activity: "compiling a required wheel",
+            remedy: "rebuilds it",
             inputs: Digest::of(b""),
         };
         self.shared(&making, make, load)
@@ -172,14 +173,15 @@ impl Store {
         let Making {
             path,
             lock: name,
-            is,
-            anew,
+            activity,
+            remedy,
             inputs,
         } = making;
         if let Ok(loaded) = load(path) {
             return Ok(loaded);
         }
-        let mut lock = BuildLock::wait(&self.lock_file(name), is)?;
+        // Look again under the lock: another process may have built it, or it is damaged.
+        let mut lock = BuildLock::wait(&self.lock_file(name), activity)?;
         if fs::exists(path) {
             match load(path) {
                 Ok(loaded) => return Ok(loaded),
@@ -187,13 +189,14 @@ impl Store {
                 Err(error) => {
                     let why = report::one_line(&error);
                     report::warning(&format!(
-                        "`{}` is damaged ({why}); it is {anew} anew",
+                        "`{}` is damaged ({why}); vpython {remedy}",
                         path.display()
                     ));
                     self.set_aside(path)?;
                 }
             }
         }
+        // Build it in a staging directory, and publish it by rename.
         lock.work(inputs, |lock| {
             let staged = self.stage(name, lock)?;
             make(staged.path())?;
@@ -202,9 +205,9 @@ impl Store {
         load(path)
     }
 
-    /// A new directory under `tmp/` for what is made under a lock; it is removed with all in it
-    /// unless it is given another name. What killed builds under that lock have left is removed
-    /// now, since nobody else can be at it.
+    /// Creates a directory under `tmp/` for work under a lock. It is removed on drop unless it is
+    /// renamed. This call first removes leftovers of killed builds under the same lock, which no
+    /// other process can be using.
     fn stage(&self, name: &str, lock: &BuildLock) -> Result<TempDir> {
         let (directory, prefix) = (self.staging(), format!("{name}-"));
         if lock.excludes {
@@ -217,8 +220,8 @@ impl Store {
         temporary(&directory, &prefix)
     }
 
-    /// Takes what stands at `path` out of the way. If a program still runs in it, its files stay,
-    /// under a name that nobody looks for.
+    /// Moves an entry out of the way. If a program still runs in it, its files stay, under a name
+    /// that no launch uses.
     pub(super) fn set_aside(&self, path: &Path) -> Result<()> {
         let aside = self.move_aside(path)?;
         if entry::use_of(&aside.path().join(ASIDE_CONTENT))? != Use::Free {
@@ -227,7 +230,7 @@ impl Store {
         Ok(())
     }
 
-    /// Removes what stands at `path`, which nobody uses: nobody finds half of it.
+    /// Removes an unused entry, in such a way that no process sees half of it.
     pub(super) fn remove_aside(&self, path: &Path) -> Result<()> {
         let directory = self.move_aside(path)?.keep();
         fs::remove_dir_all(&directory)
@@ -237,9 +240,9 @@ impl Store {
         loop {
             let aside = temporary(&self.staging(), ASIDE)?;
             match fs::rename(path, &aside.path().join(ASIDE_CONTENT)) {
-                // Whoever prunes takes an empty directory for one that a killed process has left.
+                // A concurrent prune may have removed the empty directory as garbage.
                 Err(_) if !fs::exists(aside.path()) => {}
-                // Somebody else was first.
+                // Another process was faster.
                 Err(_) if fs::link_metadata(path)?.is_none() => return Ok(aside),
                 moved => return moved.map(|()| aside),
             }
@@ -248,23 +251,23 @@ impl Store {
 }
 
 /// Keeps the unpacked wheels of a store until it is dropped.
-pub struct WheelsKept(#[expect(dead_code, reason = "its lock is what it is for")] File);
+pub struct WheelsKept(#[expect(dead_code, reason = "holds the lock")] File);
 
-/// Something that environments share, and how it is made.
+/// Something that environments share, and how to create it.
 struct Making<'a> {
     path: PathBuf,
-    /// The name of the lock under which it is made.
+    /// The name of its build lock.
     lock: String,
-    /// What its holder is doing, for those who wait.
-    is: &'a str,
-    /// What is done where it is damaged.
-    anew: &'a str,
-    /// All that making it depends on besides the name of the lock.
+    /// The holder's activity, for the notice of waiting processes.
+    activity: &'a str,
+    /// What vpython does if it is damaged, for the warning.
+    remedy: &'a str,
+    /// A digest of everything that the work depends on besides the name of the lock.
     inputs: Digest,
 }
 
-/// What a build depends on beside the key, as far as it can fail for one and not for the other:
-/// where the wheels lie.
+/// Returns a digest of what a build depends on besides the key, as far as it can cause a failure in
+/// one process and not in another: the locations of the wheels.
 fn inputs(plan: &Plan) -> Digest {
     let mut text = Vec::new();
     for wheel in &plan.wheels {
@@ -275,7 +278,7 @@ fn inputs(plan: &Plan) -> Digest {
     Digest::of(&text)
 }
 
-/// A new directory in `directory`, for its owner alone, which is removed when this is dropped.
+/// Creates a directory in `directory`, accessible only to its owner, which is removed on drop.
 pub(super) fn temporary(directory: &Path, prefix: &str) -> Result<TempDir> {
     let made = tempfile::Builder::new()
         .prefix(prefix)
@@ -283,13 +286,13 @@ pub(super) fn temporary(directory: &Path, prefix: &str) -> Result<TempDir> {
     made.with_context(|| format!("cannot create a directory in `{}`", directory.display()))
 }
 
-/// Gives a staged directory its final name. Where the directory is there already, somebody without
-/// locks was first, and theirs is as good.
+/// Renames a staged directory to its final name. If that exists already, a process without locks
+/// was faster, and its result is as good.
 fn publish(staged: TempDir, path: &Path) -> Result<()> {
     fs::set_mode(staged.path(), 0o755)?;
     match fs::rename(staged.path(), path) {
         Ok(()) => {
-            // The name is gone, and with it the need to clean up.
+            // The staged name no longer exists, so there is nothing to clean up.
             let _ = staged.keep();
             Ok(())
         }
@@ -306,7 +309,7 @@ mod tests {
     use crate::store::{Act, Limits, Usage};
 
     #[test]
-    fn what_goes_aside_goes_whoever_prunes_meanwhile() {
+    fn moving_aside_works_during_a_concurrent_prune() {
         let directory = tempfile::tempdir().unwrap();
         let store = Store {
             layout: directory.path().join("v1"),

@@ -1,5 +1,5 @@
-//! Where the store is, and whether it is safe to use: it must be the caller's or the superuser's,
-//! and nobody else's to write.
+//! The location of the store, and the check that it is safe to use: it must belong to the caller or
+//! the superuser, and no other user may be able to write to it.
 
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
@@ -15,22 +15,22 @@ use crate::invocation::Invocation;
 use crate::process::{Process, variable};
 use crate::report::{self, Failure};
 
-/// Bits that let others write.
+/// The bits that let others write.
 const OTHERS_WRITE: u32 = 0o022;
 
-/// The root that a command line is to use: made where it is missing, checked where it is there.
+/// Returns the root for a command line. It creates a missing root and checks an existing one.
 pub(super) fn find(invocation: &Invocation, process: &Process) -> Result<PathBuf> {
-    let path = place(invocation, process)?;
-    let Some(metadata) = looked_at(&path, invocation)? else {
-        return make(path, invocation, process);
+    let path = configured_path(invocation, process)?;
+    let Some(metadata) = root_metadata(&path, invocation)? else {
+        return create_root(path, invocation, process);
     };
     check(&path, &metadata, process.user)?;
-    normalised(path)
+    normalized(path)
 }
 
-/// What stands at the root. Where nobody has named it, a home directory that cannot be entered has
-/// none.
-fn looked_at(path: &Path, invocation: &Invocation) -> Result<Option<std::fs::Metadata>> {
+/// Returns the metadata of the root. The default root is absent if the home directory cannot be
+/// entered.
+fn root_metadata(path: &Path, invocation: &Invocation) -> Result<Option<std::fs::Metadata>> {
     let looked = fs::link_metadata(path);
     if invocation.root.is_some() {
         looked
@@ -39,8 +39,8 @@ fn looked_at(path: &Path, invocation: &Invocation) -> Result<Option<std::fs::Met
     }
 }
 
-/// The directory that is to hold the first of those that are missing on the way to the root, if the
-/// caller can write to it.
+/// Returns the existing directory in which the first missing one on the way to the root would be
+/// created, if the caller can write to it.
 fn writable_above(path: &Path) -> Option<&Path> {
     let above = path.ancestors().skip(1).find(|above| fs::exists(above))?;
     let access = AccessFlags::W_OK | AccessFlags::X_OK;
@@ -49,19 +49,21 @@ fn writable_above(path: &Path) -> Option<&Path> {
         .then_some(above)
 }
 
-/// Makes the root. Where nobody has named one, and the user's cache directory cannot be written to,
-/// it is made beside temporary files.
-fn make(path: PathBuf, invocation: &Invocation, process: &Process) -> Result<PathBuf> {
-    // The superuser can write to everybody's home: a refusal after the first directory is made
-    // would leave that one there.
+/// Creates the root. If none was specified and the user's cache directory is not writable, it is
+/// created in the directory for temporary files.
+fn create_root(path: PathBuf, invocation: &Invocation, process: &Process) -> Result<PathBuf> {
+    // Check before creating anything: the superuser can write to every home directory, and a later
+    // error would leave the first created directory there.
     if let Some(above) = writable_above(&path) {
         path_trust::check_above(above, &path, process.user)?;
     }
-    let made = create(&path).with_context(|| format!("cannot make the store `{}`", path.display()));
+    // If the default root cannot be created, fall back to the directory for temporary files.
+    let made =
+        create(&path).with_context(|| format!("cannot create the store `{}`", path.display()));
     let (path, metadata) = match made {
         Ok(metadata) => (path, metadata),
-        Err(error) if invocation.root.is_none() && path != temporary(process) => {
-            let instead = temporary(process);
+        Err(error) if invocation.root.is_none() && path != temporary_root(process) => {
+            let instead = temporary_root(process);
             let metadata = fs::link_metadata(&instead).ok().flatten();
             let is_new = metadata.is_none();
             let Some(metadata) = metadata.or_else(|| create(&instead).ok()) else {
@@ -69,7 +71,7 @@ fn make(path: PathBuf, invocation: &Invocation, process: &Process) -> Result<Pat
             };
             if is_new {
                 report::warning(&format!(
-                    "the store is `{}`: {}",
+                    "using `{}` as the store: {}",
                     instead.display(),
                     report::one_line(&error)
                 ));
@@ -79,15 +81,15 @@ fn make(path: PathBuf, invocation: &Invocation, process: &Process) -> Result<Pat
         Err(error) => return Err(error),
     };
     check(&path, &metadata, process.user)?;
-    normalised(path)
+    normalized(path)
 }
 
-/// The root that a command line is to use, checked where it is there.
+/// Returns the root for a command line. It checks an existing root, and creates none.
 pub(super) fn look(invocation: &Invocation, process: &Process) -> Result<PathBuf> {
-    let path = place(invocation, process)?;
-    let (path, metadata) = match looked_at(&path, invocation)? {
+    let path = configured_path(invocation, process)?;
+    let (path, metadata) = match root_metadata(&path, invocation)? {
         None if invocation.root.is_none() && writable_above(&path).is_none() => {
-            let instead = temporary(process);
+            let instead = temporary_root(process);
             let metadata = fs::link_metadata(&instead)?;
             (instead, metadata)
         }
@@ -97,19 +99,17 @@ pub(super) fn look(invocation: &Invocation, process: &Process) -> Result<PathBuf
         return Ok(path);
     };
     check(&path, &metadata, process.user)?;
-    normalised(path)
+    normalized(path)
 }
 
-/// Where the root is to be.
-fn place(invocation: &Invocation, process: &Process) -> Result<PathBuf> {
+/// Returns the configured path of the root.
+fn configured_path(invocation: &Invocation, process: &Process) -> Result<PathBuf> {
     let path = invocation.root.clone().unwrap_or_else(|| default(process));
     if !path.is_absolute() {
-        return Err(
-            Failure::new(format!("cannot tell where `{}` is", path.display()))
-                .because("the current directory is gone")
-                .hint("name the root with `-vpython-root`, from `/` on")
-                .into(),
-        );
+        return Err(Failure::new(format!("cannot resolve `{}`", path.display()))
+            .because("the current directory is gone")
+            .hint("name the root with `-vpython-root`, as an absolute path")
+            .into());
     }
     if path.as_os_str().as_bytes().contains(&b':') {
         return Err(
@@ -122,8 +122,8 @@ fn place(invocation: &Invocation, process: &Process) -> Result<PathBuf> {
     Ok(path)
 }
 
-/// Python 3.14 warns of an interpreter whose path is not normalised.
-fn normalised(path: PathBuf) -> Result<PathBuf> {
+/// Resolves `..`: Python 3.14 warns about an interpreter whose path is not normalized.
+fn normalized(path: PathBuf) -> Result<PathBuf> {
     if path.components().any(|part| part == Component::ParentDir) {
         fs::canonicalize(&path)
     } else {
@@ -131,8 +131,8 @@ fn normalised(path: PathBuf) -> Result<PathBuf> {
     }
 }
 
-/// `vpython-root.UID` in the user's cache directory, or a directory for temporary files where there
-/// is none. The user's id is in the name, because `sudo` may keep the caller's `HOME`.
+/// Returns `vpython-root.UID` in the user's cache directory, or in the directory for temporary
+/// files if there is none. The user ID is in the name because `sudo` may keep the caller's `HOME`.
 fn default(process: &Process) -> PathBuf {
     let cache = process
         .setting("XDG_CACHE_HOME")
@@ -141,15 +141,15 @@ fn default(process: &Process) -> PathBuf {
     if let Some(cache) = cache.or_else(|| process.home().map(|home| home.join(".cache"))) {
         return cache.join(format!("vpython-root.{}", process.user));
     }
-    temporary(process)
+    temporary_root(process)
 }
 
-/// The root in the directory for temporary files.
-fn temporary(process: &Process) -> PathBuf {
+/// Returns the root in the directory for temporary files.
+fn temporary_root(process: &Process) -> PathBuf {
     temporary_directory(process).join(format!("vpython-root.{}", process.user))
 }
 
-/// The directory for temporary files.
+/// Returns the directory for temporary files.
 pub(super) fn temporary_directory(process: &Process) -> PathBuf {
     let directory = process
         .setting("TMPDIR")
@@ -163,16 +163,17 @@ fn create(path: &Path) -> Result<std::fs::Metadata> {
         fs::create_dir_all(parent, 0o777)?;
     }
     fs::create_dir_all(path, 0o700)?;
-    fs::metadata(path)?.context("it is gone again")
+    fs::metadata(path)?.context("it was removed meanwhile")
 }
 
 fn check(path: &Path, metadata: &std::fs::Metadata, user: u32) -> Result<()> {
     let refuse = |why: String| {
         Failure::new(format!("cannot use `{}` as the store", path.display())).because(why)
     };
+    // A link counts if it is trusted; then its target is checked.
     if metadata.is_symlink() && is_trusted(metadata, user) {
         let target = fs::metadata(path)?
-            .with_context(|| format!("`{}` is a link to nothing", path.display()))?;
+            .with_context(|| format!("`{}` is a dangling link", path.display()))?;
         return check(path, &target, user);
     }
     if !metadata.is_dir() && is_trusted(metadata, user) {
@@ -180,7 +181,7 @@ fn check(path: &Path, metadata: &std::fs::Metadata, user: u32) -> Result<()> {
     }
     if !is_trusted(metadata, user) {
         return Err(refuse(format!(
-            "it belongs to user {}, and this is user {user}",
+            "it belongs to user {}, but vpython runs as user {user}",
             metadata.uid()
         ))
         .hint(format!(
@@ -191,11 +192,11 @@ fn check(path: &Path, metadata: &std::fs::Metadata, user: u32) -> Result<()> {
     }
     if metadata.mode() & OTHERS_WRITE != 0 {
         return Err(refuse(format!(
-            "others may write to it (mode {:04o})",
+            "it is writable by other users (mode {:04o})",
             metadata.mode() & 0o7777
         ))
         .hint(format!(
-            "`chmod go-w '{}'`, if you trust what is in it",
+            "run `chmod go-w '{}'` if you trust its contents",
             path.display()
         ))
         .into());
@@ -203,7 +204,7 @@ fn check(path: &Path, metadata: &std::fs::Metadata, user: u32) -> Result<()> {
     Ok(())
 }
 
-/// Whether something is the caller's or the superuser's.
+/// Returns whether something belongs to the caller or the superuser.
 fn is_trusted(metadata: &std::fs::Metadata, user: u32) -> bool {
     metadata.uid() == user || metadata.uid() == 0
 }
@@ -260,8 +261,8 @@ mod tests {
         let path = directory.path().display();
         let error = check(directory.path(), &metadata(0o775), me).unwrap_err();
         let text = format!(
-            "vpython: error: cannot use `{path}` as the store\n  caused by: others may write to it (mode 0775)\n  \
-             hint: `chmod go-w '{path}'`, if you trust what is in it\n"
+            "vpython: error: cannot use `{path}` as the store\n  caused by: it is writable by other users (mode 0775)\n  \
+             hint: run `chmod go-w '{path}'` if you trust its contents\n"
         );
         assert_eq!(crate::report::render(&error), text);
         if me == 0 {

@@ -1,8 +1,9 @@
-//! A failure that those share who waited for the work: it is not done again by each of them.
+//! A failure that a process shares with the processes that waited for its work, so that they do not
+//! repeat it.
 //!
-//! Only what would fail for the others too is shared. A limit of the process that failed, such as
-//! that of its open files, is not; nor is what was made of other inputs: the same wheel may lie in
-//! two places, of which one cannot be read.
+//! Only failures that the others would meet too are shared. A limit of the failed process, such as
+//! that of its open files, is not shared; nor is a failure for other inputs: the same wheel may be
+//! in two places, one of which cannot be read.
 
 use std::io;
 
@@ -13,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::fs::Digest;
 use crate::report::Failure;
 
-/// What a process may meet and its neighbour not.
+/// Errors that one process may meet and another may not.
 const OF_ONE_PROCESS: [Errno; 8] = [
     Errno::EACCES,
     Errno::EAGAIN,
@@ -25,8 +26,8 @@ const OF_ONE_PROCESS: [Errno; 8] = [
     Errno::EPERM,
 ];
 
-/// A failure, and a digest of what the work was to be made of. The same failure of two processes is
-/// not the same text.
+/// A failure, and a digest of the inputs of the work. The process ID makes the same failure of two
+/// processes different texts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct SharedFailure {
     process: u32,
@@ -35,7 +36,7 @@ pub(super) struct SharedFailure {
 }
 
 impl SharedFailure {
-    /// None where the others may have better luck.
+    /// Returns none if the work may succeed in another process.
     pub fn new(error: &Error, inputs: &Digest) -> Option<Self> {
         let codes = error
             .chain()
@@ -50,17 +51,17 @@ impl SharedFailure {
         })
     }
 
-    /// Reads what [`SharedFailure::render`] has written; none where it is something else.
+    /// Parses the output of [`SharedFailure::render`]; none for any other text.
     pub fn parse(text: &str) -> Option<Self> {
         serde_json::from_str(text).ok()
     }
 
-    /// As it stands in a file.
+    /// Returns the content of the lock file.
     pub fn render(&self) -> Vec<u8> {
         serde_json::to_vec(self).unwrap_or_default()
     }
 
-    /// The failure, if it is one of work on these inputs.
+    /// Returns the failure if it is for these inputs.
     pub fn of(self, inputs: &Digest) -> Option<Failure> {
         (self.inputs == *inputs).then_some(self.failure)
     }
@@ -94,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn what_another_process_may_not_meet_is_not_shared() {
+    fn a_failure_of_one_process_alone_is_not_shared() {
         let is_shared = |code: Errno| {
             let error =
                 Error::from(io::Error::from_raw_os_error(code as i32)).context("cannot write");

@@ -1,5 +1,5 @@
-//! Throw-away stores: a directory of its own beside temporary files for each run that wants one,
-//! removed when the run ends.
+//! Throw-away stores: a separate directory for each run that requests one, next to temporary files,
+//! which is removed when the run ends.
 //!
 //! ```text
 //! $TMPDIR/vpython-throwaway.<uid>.<random>/   0700
@@ -7,10 +7,10 @@
 //!   v1/                                       a store like any other
 //! ```
 //!
-//! A supervisor that is killed leaves its directory. The next run of the same user that makes a
-//! throw-away store removes it: a lock that nobody holds, and no process that names the directory,
-//! say that it is abandoned. The lock file gets its name when it is already locked, so that a
-//! directory is never taken for an abandoned one while it is being made.
+//! A killed supervisor leaves its directory. The next run of the same user that creates a
+//! throw-away store removes it: it is abandoned if no process holds its lock or has its path in its
+//! arguments or environment. The lock file is renamed to its final name only after it is locked, so
+//! that a directory under construction never looks abandoned.
 
 use std::cell::LazyCell;
 use std::fs::File;
@@ -26,15 +26,15 @@ use crate::fs::{self, Attempt};
 use crate::process::Process;
 use crate::report::Failure;
 
-/// How the names of the directories begin, before the user's id.
+/// The prefix of the directory names, before the user ID.
 const PREFIX: &str = "vpython-throwaway.";
 const LOCK: &str = "lock";
 const UNNAMED_LOCK: &str = ".lock";
 const HINT: &str =
     "set `TMPDIR` to a directory that you can write to, or name a store with `-vpython-root`";
-/// How old a directory without a lock file must be to be taken for one whose maker was killed.
+/// The age from which on a directory without a lock file counts as abandoned.
 const UNFINISHED: Duration = Duration::from_hours(1);
-/// How often the removal is tried while some process still writes there.
+/// The number of attempts to remove a directory while a process still writes there.
 const ATTEMPTS: u32 = 3;
 
 /// A throw-away store, and the lock that keeps it.
@@ -45,11 +45,10 @@ pub struct ThrowAway {
 }
 
 impl ThrowAway {
-    /// Makes a throw-away store, and removes those of the same user that were abandoned.
+    /// Creates a throw-away store, and removes abandoned ones of the same user.
     ///
     /// # Errors
-    /// The directory for temporary files cannot be written, or another user could replace what is
-    /// made there.
+    /// The directory for temporary files is not writable, or another user could replace the store.
     pub fn make(process: &Process) -> Result<Self> {
         let parent = root::temporary_directory(process);
         Self::make_in(&parent, process.user).map_err(|error| {
@@ -62,7 +61,7 @@ impl ThrowAway {
             let hint = hint.or_else(|| Some(HINT.to_owned()));
             let causes = [vec![what], causes].concat();
             Failure {
-                what: "cannot make a throw-away store".to_owned(),
+                what: "cannot create a throw-away store".to_owned(),
                 causes,
                 hint,
                 kind,
@@ -78,7 +77,7 @@ impl ThrowAway {
         let directory = publish::temporary(parent, &prefix)?;
         let unnamed = directory.path().join(UNNAMED_LOCK);
         let lock = fs::open_or_create(&unnamed)?;
-        // Where there are no locks nothing is taken for abandoned.
+        // Without locks, no store counts as abandoned.
         let _ = fs::try_lock_exclusive(&lock);
         fs::rename(&unnamed, &directory.path().join(LOCK))?;
         Ok(Self {
@@ -87,22 +86,22 @@ impl ThrowAway {
         })
     }
 
-    /// The root of the store.
+    /// Returns the root of the store.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The open file whose lock keeps it.
+    /// Returns the open file whose lock keeps the store.
     #[must_use]
     pub fn lock(&self) -> &File {
         &self.lock
     }
 
-    /// Removes it, with all that is in it.
+    /// Removes the store.
     ///
     /// # Errors
-    /// The disk refuses, or a process goes on writing there.
+    /// It cannot be removed, or a process keeps writing there.
     pub fn remove(self) -> Result<()> {
         let mut removed = fs::remove_dir_all(&self.path);
         for _ in 1..ATTEMPTS {
@@ -120,8 +119,8 @@ impl ThrowAway {
     }
 }
 
-/// Removes the user's abandoned stores among the entries of `parent`. What cannot be removed stays
-/// for the next run.
+/// Removes the user's abandoned stores among the entries of `parent`. The next run retries what
+/// cannot be removed.
 fn remove_abandoned(parent: &Path, prefix: &str, user: u32) {
     let programs = LazyCell::new(Processes::look);
     for name in fs::list(parent).ok().flatten().unwrap_or_default() {
@@ -135,7 +134,7 @@ fn remove_abandoned(parent: &Path, prefix: &str, user: u32) {
         if !found.is_dir() || found.uid() != user {
             continue;
         }
-        // Held until the directory is gone, so that of two runs only one removes it.
+        // Held until the directory is removed, so that only one of two concurrent runs removes it.
         let lock = fs::open_optional(&path.join(LOCK)).ok().flatten();
         let is_abandoned = match &lock {
             Some(lock) => fs::try_lock_exclusive(lock) == Attempt::Held,

@@ -1,8 +1,7 @@
-//! What stands in the store, when each environment was last used, and how much of the disk it
-//! takes.
+//! The contents of the store: when each environment was last used, and its disk space.
 //!
-//! A file that environments and an unpacked wheel share by hard links takes its space once. Of
-//! copies that share their blocks (reflinks) nobody can tell; they count in full.
+//! A file that environments and an unpacked wheel share by hard links counts once. Copies that
+//! share blocks (reflinks) cannot be detected, and count in full.
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -19,16 +18,16 @@ use crate::fs::{self, Digest};
 /// An environment in the store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stored {
-    /// Where it is.
+    /// Its path.
     pub path: PathBuf,
-    /// What it is made of.
+    /// Its contents.
     pub manifest: Manifest,
-    /// When it was last used; the time is that of an hour at most before.
+    /// When it was last used, with a precision of one hour.
     pub last_use: SystemTime,
 }
 
 impl Stored {
-    /// Whether a program runs in it: one that holds its lock, or one of these.
+    /// Returns whether a program runs in it: one that holds its lock, or one of these.
     pub fn use_of(&self, programs: &Processes) -> Result<Use> {
         if programs.name(&self.path) {
             Ok(Use::InUse)
@@ -37,16 +36,16 @@ impl Stored {
         }
     }
 
-    /// How long ago it was last used.
+    /// Returns the time since its last use.
     #[must_use]
     pub fn age(&self, now: SystemTime) -> std::time::Duration {
-        // A time in the future is as good as now.
+        // A time in the future counts as now.
         now.duration_since(self.last_use).unwrap_or_default()
     }
 }
 
 impl Store {
-    /// The environments that stand, the longest unused first.
+    /// Returns the environments in the store, the longest unused first.
     pub fn stored(&self) -> Result<Vec<Stored>> {
         let directory = self.environments();
         let mut stored = Vec::new();
@@ -72,7 +71,7 @@ impl Store {
         Ok(stored)
     }
 
-    /// The unpacked wheels, by the digests that they are named by.
+    /// Returns the unpacked wheels by their digests.
     pub(super) fn unpacked(&self) -> Result<BTreeMap<Digest, PathBuf>> {
         let directory = self.wheels();
         let names = fs::list(&directory)?.unwrap_or_default();
@@ -81,10 +80,11 @@ impl Store {
         Ok(names.iter().filter_map(digest).collect())
     }
 
-    /// What everything takes.
+    /// Returns the space of everything in the store.
     pub fn usage(&self) -> Result<Usage> {
         let stored = self.stored()?;
         let unpacked = self.unpacked()?;
+        // Wheels first: their inodes show which files of an environment are shared.
         let wheels: BTreeMap<Digest, Measured> = unpacked
             .into_par_iter()
             .map(|(digest, path)| (digest, Measured::of(&path)))
@@ -119,7 +119,7 @@ impl Store {
     }
 }
 
-/// The space that everything takes, in bytes.
+/// The space of everything in the store, in bytes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Usage {
     /// The environments, by their keys.
@@ -128,17 +128,17 @@ pub struct Usage {
     pub wheels: BTreeMap<Digest, u64>,
 }
 
-/// The space that an environment takes, in bytes.
+/// The space of an environment, in bytes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Space {
-    /// What is its own.
+    /// The space of its own files.
     pub own: u64,
-    /// What it shares with unpacked wheels.
+    /// The space of the files that it shares with unpacked wheels.
     pub shared: u64,
 }
 
 impl Usage {
-    /// All of it.
+    /// Returns the total.
     #[must_use]
     pub fn total(&self) -> u64 {
         self.entries.values().map(|space| space.own).sum::<u64>()
@@ -146,13 +146,13 @@ impl Usage {
     }
 }
 
-/// The files of a directory, by device and number, with the space that each takes.
+/// The files of a directory by device and inode numbers, with the space of each.
 struct Measured {
     inodes: BTreeMap<(u64, u64), u64>,
 }
 
 impl Measured {
-    /// Whatever is removed meanwhile takes nothing.
+    /// Measures a directory. Files that are removed meanwhile do not count.
     fn of(directory: &Path) -> Self {
         let mut inodes = BTreeMap::new();
         for entry in walkdir::WalkDir::new(directory)

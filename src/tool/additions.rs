@@ -1,5 +1,5 @@
-//! What goes with an environment that leaves the store: `--include` and `--with-python`, for all
-//! tools that take them.
+//! The additions to an environment outside the store: `--include` and `--with-python`, for all
+//! tools that accept them.
 
 use std::path::{Path, PathBuf};
 
@@ -17,20 +17,20 @@ use crate::report::{self, Failure};
 use crate::spec::Spec;
 use crate::store::{Store, WheelsKept};
 
-/// An environment that is built outside of the store, decided but not yet built.
+/// The resolved environment of a command line, to be built outside the store.
 pub(super) struct Standalone<'a> {
-    /// The interpreter and the wheels.
+    /// The resolved plan of the environment.
     pub plan: Plan,
     spec: Spec,
     store: Store,
     invocation: &'a Invocation,
     process: &'a Process,
-    /// Unpacked wheels stay in the store while this is built from them.
+    /// Keeps a concurrent prune from removing unpacked wheels.
     _kept: WheelsKept,
 }
 
 impl<'a> Standalone<'a> {
-    /// Decides on the environment of a command line.
+    /// Resolves the environment of a command line.
     ///
     /// # Errors
     /// The spec is invalid, or cannot be satisfied here.
@@ -49,7 +49,7 @@ impl<'a> Standalone<'a> {
         })
     }
 
-    /// Adds pip to the environment, unless it is in it.
+    /// Adds pip to the environment unless it is there.
     ///
     /// # Errors
     /// There is no wheel of pip.
@@ -58,7 +58,7 @@ impl<'a> Standalone<'a> {
         plan::add_pip(&mut self.plan, &self.spec, self.invocation, &memo)
     }
 
-    /// The root of the store that the environment is built from.
+    /// Returns the root of the store that the environment is built from.
     pub fn store_root(&self) -> &Path {
         self.store.root()
     }
@@ -81,20 +81,20 @@ impl<'a> Standalone<'a> {
     }
 }
 
-/// What goes with an environment, looked through before anything is built.
+/// The additions to an environment, checked before anything is built.
 #[derive(Debug)]
 pub(super) struct StandaloneRequest {
     included: Vec<Included>,
-    /// Whether the interpreter comes along.
+    /// True if the interpreter is copied into the environment.
     pub with_python: bool,
 }
 
 impl StandaloneRequest {
-    /// Looks through what is to go along with what is made at `product`, and says what stays
-    /// behind.
+    /// Checks the additions to the environment at `product`, and warns of what the environment will
+    /// lack.
     ///
     /// # Errors
-    /// A directory cannot be included; the interpreter cannot come along.
+    /// Returns an error if a directory cannot be included or the interpreter cannot be copied.
     pub fn pack(options: &Additions, product: &Path, environment: &Standalone) -> Result<Self> {
         let included = Included::find(&options.include, product, environment.process)?;
         if !environment.plan.system_packages.are_hidden() {
@@ -110,7 +110,7 @@ impl StandaloneRequest {
         })
     }
 
-    /// The directories' names, and what tells one state of each from another.
+    /// Returns the names of the included directories, each with a digest of its state.
     pub fn states(&self) -> Vec<(String, Digest)> {
         self.included
             .iter()
@@ -118,20 +118,21 @@ impl StandaloneRequest {
             .collect()
     }
 
-    /// What the environment says of its interpreter, which is at this path here: its place in the
-    /// environment, where it comes along.
+    /// Returns the path of the interpreter for the environment's manifest: `executable`, or the
+    /// path of the copy relative to the environment.
     pub fn interpreter(&self, executable: &Path) -> PathBuf {
         if self.with_python {
-            interpreter_copy::place(executable)
+            interpreter_copy::binary_path(executable)
         } else {
             executable.to_path_buf()
         }
     }
 
-    /// Builds the environment in the empty directory `staged`, and puts all into it.
+    /// Builds the environment with its additions in the empty directory `staged`.
     ///
     /// # Errors
-    /// It cannot be built; two things want one place; the interpreter cannot be moved.
+    /// Returns an error if the environment cannot be built, if two additions have the same path, or
+    /// if the interpreter cannot be copied.
     pub fn build(&self, environment: &Standalone, sharing: Sharing, staged: &Path) -> Result<()> {
         environment.build(sharing, staged)?;
         include::put(
@@ -147,10 +148,10 @@ impl StandaloneRequest {
         Ok(())
     }
 
-    /// Makes byte code of what is included, where nobody is to change the sources any more.
+    /// Compiles the included sources to byte code, for environments whose sources no longer change.
     ///
     /// # Errors
-    /// The disk refuses.
+    /// Returns an error if a file cannot be written.
     pub fn compile(&self, environment: &Standalone, staged: &Path) -> Result<()> {
         if self.included.is_empty() {
             Ok(())
@@ -160,35 +161,35 @@ impl StandaloneRequest {
     }
 }
 
-/// Packages of the interpreter's own are no part of the environment: that is told, or refused where
-/// the interpreter goes along without them.
+/// Handles `system-site-packages`: packages installed for the interpreter are not part of the
+/// environment. Warns of them, or returns an error if the interpreter is copied without them.
 fn check_system_packages(with_python: bool, interpreter: &Path) -> Result<()> {
     let interpreter = interpreter.display();
     if with_python {
-        let failure = Failure::new(format!("cannot take `{interpreter}` along"));
+        let failure = Failure::new(format!("cannot copy `{interpreter}` into the environment"));
         let failure = failure.because(
-            "the spec has `system-site-packages = true`, and a copy has no packages of its own",
+            "the spec sets `system-site-packages = true`, but a copy has no installed packages",
         );
-        return Err(failure.hint("leave out one of the two").into());
+        return Err(failure
+            .hint("remove `system-site-packages` or `--with-python`")
+            .into());
     }
-    let packages =
-        format!("the packages that are installed for `{interpreter}` (`system-site-packages`)");
     report::warning(&format!(
-        "the environment depends on {packages}, which are not in it"
+        "the environment depends on the packages installed for `{interpreter}` (`system-site-packages`), which it does not contain"
     ));
     Ok(())
 }
 
-/// The spec's own import roots reach a program through vpython, which is not there when an
-/// environment's own python is called.
+/// Warns of each import root of the spec that is not included. vpython passes these roots to a
+/// program; the environment's own python does not know them.
 fn warn_of_roots(python_path: &[PathBuf], included: &[Included]) {
     for root in python_path
         .iter()
-        .filter(|root| !included.iter().any(|included| included.holds(root)))
+        .filter(|root| !included.iter().any(|included| included.contains(root)))
     {
         let root = root.display();
         report::warning(&format!(
-            "`{root}` of `python-path` is not in the environment; `--include {root}` puts it there"
+            "`{root}` from `python-path` is not in the environment; add it with `--include {root}`"
         ));
     }
 }

@@ -1,7 +1,6 @@
-//! `-vpython-tool check`: environments, and the wheels that they were made of, are held against
-//! what they were made of; with `--repair` what is damaged is taken out of the way, and so is the
-//! byte code that python has written: nobody can tell whether it is whole, and it may be what a
-//! launch dies of.
+//! `-vpython-tool check`: verifies environments and their unpacked wheels against the files that
+//! they were built from. `--repair` removes damaged directories, and also the byte code that python
+//! wrote: vpython cannot verify that byte code, and it may be what makes a launch crash.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -18,32 +17,33 @@ use crate::spec;
 use crate::store::{Damage, Discarded, Fault, Store, Stored};
 use crate::{build, fs};
 
-/// The exit code where something is damaged.
+/// The exit code if something is damaged.
 const DAMAGED: i32 = 1;
 
-/// What came of it.
+/// The result of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Outcome {
-    /// All is as it was made.
+    /// All files are intact.
     Sound,
-    /// Something is not, and was left as it is.
+    /// Something is damaged and was left alone.
     Damaged,
-    /// Something was not, and is out of the way.
+    /// Something was damaged and has been removed.
     Discarded,
 }
 
 impl Outcome {
-    /// The exit code.
+    /// Returns the exit code.
     fn exit_code(self) -> i32 {
         if self == Self::Damaged { DAMAGED } else { 0 }
     }
 }
 
-/// Checks the environment of a command line, or all in the store. Returns the exit code. An environment
-/// that was discarded is built again, unless `--all` was given.
+/// Checks the environment of a command line, or all environments in the store. Rebuilds the
+/// environment of the command line if the check discarded it. Returns the exit code.
 ///
 /// # Errors
-/// There is no such environment; one cannot be read; standard output cannot be written.
+/// The environment does not exist; an environment cannot be read; standard output cannot be
+/// written.
 pub fn run(options: &Check, invocation: &Invocation, process: &Process) -> Result<i32> {
     let outcome = check(options, invocation, process)?;
     if outcome == Outcome::Discarded && !options.all {
@@ -56,6 +56,7 @@ pub fn run(options: &Check, invocation: &Invocation, process: &Process) -> Resul
 fn check(options: &Check, invocation: &Invocation, process: &Process) -> Result<Outcome> {
     let store = &Store::open(invocation, process)?;
     store.prepare()?;
+    // Select the environments, and those whose manifest is damaged or missing.
     let key = if options.all {
         None
     } else {
@@ -76,10 +77,11 @@ fn check(options: &Check, invocation: &Invocation, process: &Process) -> Result<
             .hint("`-vpython-tool install` builds it")
             .into());
     }
+    // Verify each environment under its lock.
     let environments = stored.len() + damages.len();
     let mut by_python = Vec::new();
     for stored in &stored {
-        // What is gone by now, or goes while it is looked at, would seem to be damaged.
+        // An environment that another process removes during the check would look damaged.
         let Some(_kept) = store.keep(stored)? else {
             continue;
         };
@@ -87,6 +89,7 @@ fn check(options: &Check, invocation: &Invocation, process: &Process) -> Result<
         damages.extend(checked.damages);
         by_python.extend(checked.by_python);
     }
+    // Report what was found.
     for damage in &damages {
         report::print(line(damage).as_bytes())?;
     }
@@ -100,36 +103,31 @@ fn check(options: &Check, invocation: &Invocation, process: &Process) -> Result<
         count(environments, "environment"),
         count(wheels.len(), "unpacked wheel")
     );
+    // With `--repair`, remove the byte code that python wrote even if nothing is damaged.
     if options.repair {
         by_python
             .iter()
             .try_for_each(|path| fs::remove_file(path))?;
     }
     if damages.is_empty() {
-        report::print(format!("{counts}: all files are as they were made\n").as_bytes())?;
+        report::print(format!("{counts}: all files are intact\n").as_bytes())?;
         return Ok(Outcome::Sound);
     }
-    report::print(
-        format!(
-            "{counts}: {} not as they were made\n",
-            count(damages.len(), "file")
-        )
-        .as_bytes(),
-    )?;
+    report::print(format!("{counts}: {} damaged\n", count(damages.len(), "file")).as_bytes())?;
     if !options.repair {
         return Ok(Outcome::Damaged);
     }
     for directory in to_discard(&stored, &damages, store) {
-        let became = match store.discard(&directory)? {
-            Discarded::Removed => "out of the way; it is made anew when it is needed",
-            Discarded::Outdated => "a program runs in it; the next launch builds it anew",
+        let result = match store.discard(&directory)? {
+            Discarded::Removed => "removed; vpython rebuilds it when it is needed",
+            Discarded::Outdated => "in use by a program; the next launch rebuilds it",
         };
-        report::print(format!("{}: {became}\n", directory.display()).as_bytes())?;
+        report::print(format!("{}: {result}\n", directory.display()).as_bytes())?;
     }
     Ok(Outcome::Discarded)
 }
 
-/// The key of the environment that a command line gets.
+/// Returns the key of the environment of a command line.
 fn key(store: &Store, invocation: &Invocation, process: &Process) -> Result<Key> {
     let spec = spec::find(invocation, process)?.parse(process)?;
     let (plan, _) = plan::make(&spec, invocation, process, &store.memo_directory())?;
@@ -149,11 +147,11 @@ fn count(count: usize, name: &str) -> String {
     format!("{count} {name}{}", if count == 1 { "" } else { "s" })
 }
 
-fn is_there(path: &Path) -> bool {
+fn is_present(path: &Path) -> bool {
     fs::link_metadata(path).is_ok_and(|found| found.is_some())
 }
 
-/// The damaged directories that are there, and the environments that damaged wheels were linked
+/// Returns the damaged directories that exist, and the environments that damaged wheels are linked
 /// into.
 fn to_discard(stored: &[Stored], damages: &BTreeSet<Damage>, store: &Store) -> BTreeSet<PathBuf> {
     let directories: BTreeSet<&Path> = damages.iter().map(|damage| damage.of.as_path()).collect();
@@ -172,7 +170,7 @@ fn to_discard(stored: &[Stored], damages: &BTreeSet<Damage>, store: &Store) -> B
         .iter()
         .copied()
         .chain(environments)
-        .filter(|directory| is_there(directory))
+        .filter(|directory| is_present(directory))
         .map(Path::to_path_buf)
         .collect()
 }

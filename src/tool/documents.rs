@@ -1,5 +1,5 @@
-//! `-vpython-tool completions` and `-vpython-tool man`: what shells and `man` are to know of
-//! vpython.
+//! `-vpython-tool completions` and `-vpython-tool man`: the shell completions and the manual pages
+//! of vpython.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -11,16 +11,16 @@ use crate::invocation;
 use crate::process::Process;
 use crate::report::{self, Failure};
 
-/// Prints what a shell is to read. Gives the exit code.
+/// Prints the completion script for a shell. Returns the exit code.
 ///
 /// # Errors
-/// No shell is named, or one that there are no completions for.
+/// The command line names no shell, or one without completions.
 pub fn completions(words: &[OsString]) -> Result<i32> {
     let [shell] = words else {
         return Err(
             Failure::new("`-vpython-tool completions` needs the name of one shell")
                 .hint(format!(
-                    "say which, as in `{} -vpython-tool completions bash`",
+                    "name it, as in `{} -vpython-tool completions bash`",
                     report::program()
                 ))
                 .into(),
@@ -30,11 +30,11 @@ pub fn completions(words: &[OsString]) -> Result<i32> {
     Ok(0)
 }
 
-/// Prints the manual page, or writes it and those of the tools into a directory. Gives the exit
-/// code.
+/// Prints the manual page, or writes it and the pages of the tools into a directory. Returns the
+/// exit code.
 ///
 /// # Errors
-/// There is more than one directory; a page cannot be written.
+/// The command line names more than one directory; a page cannot be written.
 pub fn man(words: &[OsString], process: &Process) -> Result<i32> {
     let pages = invocation::manual()?;
     match words {

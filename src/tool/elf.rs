@@ -1,8 +1,7 @@
-//! Run paths of ELF files: where the dynamic loader looks for the libraries that a program or
-//! library needs (`ld.so(8)`, the entries `DT_RPATH` and `DT_RUNPATH` of the dynamic section).
+//! Run paths of ELF files: where the dynamic loader searches for the libraries of a program or
+//! library (`ld.so(8)`, the entries `DT_RPATH` and `DT_RUNPATH` of the dynamic section).
 //!
-//! A run path is changed in place, within the room that the old one has; nothing in the file is
-//! moved.
+//! A run path is rewritten in place, in the space of the old one; nothing else in the file moves.
 
 use std::path::{Component, Path};
 
@@ -23,29 +22,28 @@ pub(super) struct Elf {
     run_path: Option<RunPath>,
 }
 
-/// When the loader heeds a run path.
+/// When the loader searches a run path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Precedence {
-    /// When it did before.
+    /// In the same order as before.
     Same,
-    /// Before `LD_LIBRARY_PATH`: it becomes a `DT_RPATH`.
+    /// Before `LD_LIBRARY_PATH`: the entry becomes a `DT_RPATH`.
     First,
 }
 
 #[derive(Debug)]
 struct RunPath {
     text: String,
-    /// Where the number is in the file that says which entry it is, how many bytes that has, and
-    /// the order of these.
+    /// The tag of the entry: its offset in the file, its size in bytes, and its byte order.
     tag: (usize, usize, Endianness),
-    /// Where the text is in the file.
-    place: usize,
-    /// Whether something else uses a part of the text.
+    /// The offset of the text in the file.
+    offset: usize,
+    /// True if another string shares a part of the text.
     is_shared: bool,
 }
 
 impl Elf {
-    /// Reads a file; none where it is no ELF file, or one that needs no loader.
+    /// Parses a file; `None` if it is not an ELF file or is not dynamically linked.
     pub fn parse(bytes: Vec<u8>) -> Option<Self> {
         let parsed = match FileKind::parse(&*bytes).ok()? {
             FileKind::Elf32 => parse::<FileHeader32<Endianness>>(&bytes),
@@ -60,15 +58,15 @@ impl Elf {
         })
     }
 
-    /// The directories of the run path, as the file names them; none where it has none.
+    /// The directories of the run path, as the file names them; `None` without a run path.
     pub fn run_path(&self) -> Option<Vec<&str>> {
         Some(self.run_path.as_ref()?.text.split(':').collect())
     }
 
-    /// The file with another run path.
+    /// Returns the file with another run path.
     ///
     /// # Errors
-    /// There is none to change, or no room for this one.
+    /// Returns an error if the file has no run path, or if the new one does not fit.
     pub fn with_run_path(
         mut self,
         directories: &[String],
@@ -77,20 +75,21 @@ impl Elf {
         let RunPath {
             text,
             tag: (tag, size, endian),
-            place,
+            offset,
             is_shared,
         } = self.run_path.context("it has no run path to change")?;
         let new = directories.join(":");
         ensure!(
             !is_shared,
-            "the text of its run path is a part of another text"
+            "its run path shares its storage with another string"
         );
         ensure!(
             new.len() <= text.len(),
-            "`{new}` is longer than its run path `{text}`"
+            "`{new}` is longer than the old run path `{text}`"
         );
-        self.bytes[place..place + text.len()].fill(0);
-        self.bytes[place..place + new.len()].copy_from_slice(new.as_bytes());
+        // The entry keeps its offset in the string table; zeros fill the rest.
+        self.bytes[offset..offset + text.len()].fill(0);
+        self.bytes[offset..offset + new.len()].copy_from_slice(new.as_bytes());
         if precedence == Precedence::Same {
             return Ok(self.bytes);
         }
@@ -102,12 +101,13 @@ impl Elf {
     }
 }
 
-/// Gives the libraries that a file needs, and its run path; none where it has no dynamic section.
+/// Returns the libraries that a file needs, and its run path; `None` without a dynamic section.
 fn parse<H: FileHeader<Endian = Endianness>>(
     bytes: &[u8],
 ) -> Result<Option<(Vec<String>, Option<RunPath>)>> {
     let header = H::parse(bytes)?;
     let endian = header.endian()?;
+    // The dynamic section.
     let segments = header.program_headers(endian, bytes)?;
     let mut dynamic = None;
     for segment in segments {
@@ -124,7 +124,8 @@ fn parse<H: FileHeader<Endian = Endianness>>(
             .find(|entry| entry.tag32(endian) == Some(wanted))
             .map(|entry| entry.d_val(endian).into())
     };
-    let strings = value(DT_STRTAB).context("it has no texts")?;
+    // The string table: its address in memory, mapped to an offset in the file.
+    let strings = value(DT_STRTAB).context("it has no string table")?;
     let strings = segments
         .iter()
         .filter(|segment| segment.p_type(endian) == PT_LOAD)
@@ -133,9 +134,9 @@ fn parse<H: FileHeader<Endian = Endianness>>(
             (within < segment.p_filesz(endian).into())
                 .then(|| segment.p_offset(endian).into() + within)
         })
-        .context("its texts are in no segment")?;
+        .context("its string table is not in a segment")?;
     let table = usize::try_from(strings)?;
-    let end = table + usize::try_from(value(DT_STRSZ).context("it has no texts")?)?;
+    let end = table + usize::try_from(value(DT_STRSZ).context("it has no string table")?)?;
     let text = |offset: usize| -> Option<String> {
         let text = bytes.get(table..end)?.get(offset..)?;
         let length = text.iter().position(|byte| *byte == 0)?;
@@ -151,12 +152,13 @@ fn parse<H: FileHeader<Endian = Endianness>>(
     let needed = with_tag(DT_NEEDED)
         .filter_map(|(_, entry)| text(offset(entry)?))
         .collect();
-    // Where there are both, the loader heeds the second alone.
+    // If both are present, the loader uses only `DT_RUNPATH`.
     let Some((index, entry)) = with_tag(DT_RUNPATH).chain(with_tag(DT_RPATH)).next() else {
         return Ok(Some((needed, None)));
     };
-    let own = offset(entry).context("its run path is nowhere")?;
-    let run_path = text(own).context("its run path is no text")?;
+    let own = offset(entry).context("the offset of its run path is invalid")?;
+    let run_path = text(own).context("its run path is not UTF-8")?;
+    // Linkers merge strings, so another entry or symbol name may start inside the run path.
     let named = |entry: &&H::Dyn| {
         entry.is_string(endian)
             && ![DT_RUNPATH, DT_RPATH]
@@ -181,14 +183,14 @@ fn parse<H: FileHeader<Endian = Endianness>>(
         Some(RunPath {
             text: run_path,
             tag,
-            place: table + own,
+            offset: table + own,
             is_shared,
         }),
     )))
 }
 
-/// How a file in the directory `from` names the directory `to`, both absolute or relative to one
-/// directory, by its own place.
+/// Returns the directory `to` relative to `$ORIGIN` for a file in the directory `from`. Both are
+/// absolute, or relative to the same directory.
 pub(super) fn by_origin(from: &Path, to: &Path) -> String {
     let (from, to): (Vec<Component>, Vec<Component>) =
         (from.components().collect(), to.components().collect());
@@ -213,7 +215,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_directory_is_named_by_the_place_of_a_file() {
+    fn a_directory_is_named_relative_to_the_file() {
         let rows = [
             ("bin", "lib", "$ORIGIN/../lib"),
             ("lib/a/b", "lib", "$ORIGIN/../.."),
@@ -226,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_elf_file_is_none() {
+    fn files_that_are_not_elf_are_none() {
         assert!(Elf::parse(b"#!/bin/sh\n".to_vec()).is_none());
         assert!(Elf::parse(b"\x7fELF".to_vec()).is_none());
         assert!(Elf::parse(Vec::new()).is_none());

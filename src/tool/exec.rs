@@ -1,4 +1,4 @@
-//! `-vpython-tool exec NAME`: a script of the environment is run, as its python would be.
+//! `-vpython-tool exec NAME`: runs a script of the environment, in the same way as its python.
 
 use std::convert::Infallible;
 use std::ffi::{OsStr, OsString};
@@ -17,15 +17,15 @@ use crate::launch::{self, Ready};
 use crate::process::Process;
 use crate::report::{Failure, Kind, nearest};
 
-/// As much of a script as is looked at.
+/// The number of bytes to read from the beginning of a script.
 const HEAD: u64 = 1024;
-/// How each script that vpython makes movable calls the interpreter beside it.
+/// The text by which each script that vpython made relocatable calls the interpreter next to it.
 const CALLS_PYTHON: &[u8] = br#"/python" "$0" "$@""#;
 
-/// Becomes a script of the environment of a command line.
+/// Replaces this process with a script of the environment of a command line.
 ///
 /// # Errors
-/// The environment cannot be made, or has no such script.
+/// The environment cannot be built, or has no such script.
 pub fn run(invocation: &Invocation, process: &Process) -> Result<Infallible> {
     let spec = launch::find_spec(invocation, process)?;
     let Ready {
@@ -41,8 +41,8 @@ pub fn run(invocation: &Invocation, process: &Process) -> Result<Infallible> {
     launch::hand_off(&entry, handoff)
 }
 
-/// What is to be run for these words, the first of which names the script. A script for python is
-/// given to the environment's interpreter at once, without the shell that would look for it.
+/// Returns the handoff for these words, the first of which names the script. For a Python script
+/// it names the environment's interpreter directly, without the shell that would find it.
 ///
 /// # Errors
 /// The environment has no such script.
@@ -56,10 +56,11 @@ fn handoff(
     let bin = environment.join("bin");
     let (name, arguments) = words
         .split_first()
-        .ok_or_else(|| without_name().hint(listed(&scripts(&bin).unwrap_or_default())))?;
+        .ok_or_else(|| missing_script_name().hint(listed(&scripts(&bin).unwrap_or_default())))?;
     let script = find(&bin, name)?;
     let mut head = Vec::new();
     fs::open(&script)?.take(HEAD).read_to_end(&mut head)?;
+    // vpython's own scripts start with a shell stub that looks for the interpreter.
     let is_for_python = head.starts_with(b"#!") && memmem::find(&head, CALLS_PYTHON).is_some();
     let words: Vec<OsString> = std::iter::once(script.clone().into_os_string())
         .chain(arguments.iter().cloned())
@@ -96,9 +97,9 @@ fn find(bin: &Path, name: &OsStr) -> Result<PathBuf> {
     )
 }
 
-/// The error where no script is named.
+/// Returns the error for a command line that names no script.
 #[must_use]
-pub fn without_name() -> Failure {
+pub fn missing_script_name() -> Failure {
     Failure::new("`-vpython-tool exec` needs the name of a script")
 }
 
@@ -106,8 +107,8 @@ fn is_executable(metadata: &Metadata) -> bool {
     metadata.is_file() && fs::mode(metadata) & 0o111 != 0
 }
 
-/// What wheels have brought to `bin`, sorted. The interpreter's own names are links; what is
-/// sourced by a shell cannot be executed.
+/// Returns the scripts that wheels installed into `bin`, sorted. The interpreter's own names are
+/// links, and the activation scripts are not executable, so neither are included.
 fn scripts(bin: &Path) -> Result<Vec<String>> {
     let names = fs::list(bin)?.unwrap_or_default();
     let is_script = |name: &OsString| {
@@ -123,10 +124,10 @@ fn scripts(bin: &Path) -> Result<Vec<String>> {
 
 fn listed(scripts: &[String]) -> String {
     if scripts.is_empty() {
-        return "no wheel of the environment brings scripts".to_owned();
+        return "no wheel in the environment installs scripts".to_owned();
     }
     format!(
-        "the scripts are: {}",
+        "the available scripts are {}",
         scripts
             .iter()
             .map(|script| format!("`{script}`"))

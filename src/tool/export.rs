@@ -1,8 +1,8 @@
-//! `-vpython-tool export DIR`: an environment with a life outside of the store.
+//! `-vpython-tool export DIR`: writes an environment outside the store.
 //!
-//! It is built anew beside its place and put there as a whole. What it was made of stands in it, in
-//! the file that an environment of the store has too: by that it is told from anything else at its
-//! place, which is left alone, and that there is nothing to do.
+//! vpython builds the environment next to its destination and renames it into place as a whole. The
+//! environment contains the same manifest file as an entry of the store. By this file a later run
+//! recognizes an environment that is up to date; vpython never replaces a directory without it.
 
 use std::path::Path;
 
@@ -19,7 +19,7 @@ use crate::process::Process;
 use crate::report::{self, Failure};
 use crate::store::{MANIFEST, Manifest};
 
-/// What an exported environment says of itself.
+/// The manifest of an exported environment.
 #[derive(Debug, Serialize, Deserialize)]
 struct Exported {
     #[serde(flatten)]
@@ -27,21 +27,22 @@ struct Exported {
     export: Extras,
 }
 
-/// What was asked for beside the plan.
+/// The options of the export, besides the plan.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Extras {
-    /// Whether it shares nothing with the store.
+    /// True if its files are copies instead of links to the store.
     copied: bool,
-    /// The states of the directories that were included.
+    /// The included directories, each with a digest of its state.
     included: Vec<(String, Digest)>,
-    /// Whether the interpreter is in it.
+    /// True if the environment contains the interpreter.
     with_python: bool,
 }
 
-/// Makes the environment, unless it is there, and prints where it is. Gives the exit code.
+/// Exports the environment unless it is up to date, prints its path, and returns the exit code.
 ///
 /// # Errors
-/// Something else is there; it cannot be built; the disk refuses.
+/// Returns an error if the destination holds anything that vpython did not create, if the
+/// environment cannot be built, or if a file cannot be written.
 pub fn run(options: &Export, invocation: &Invocation, process: &Process) -> Result<i32> {
     let mut environment = Standalone::decide(invocation, process)?;
     if options.with_pip {
@@ -52,29 +53,32 @@ pub fn run(options: &Export, invocation: &Invocation, process: &Process) -> Resu
     } else {
         Sharing::Linked
     };
-    let place = &options.directory;
-    let request = StandaloneRequest::pack(&options.additions, place, &environment)?;
+    let destination = &options.directory;
+    let request = StandaloneRequest::pack(&options.additions, destination, &environment)?;
     let key = Key::of(&environment.plan);
     let extras = Extras {
         copied: options.copy,
         included: request.states(),
         with_python: request.with_python,
     };
-    if Standing::look(place, &key, &extras)? == Standing::Wanted && !StagedDir::is_beside(place) {
-        return install::print(place);
+    if Existing::inspect(destination, &key, &extras)? == Existing::UpToDate
+        && !StagedDir::is_beside(destination)
+    {
+        return install::print(destination);
     }
-    let staged = StagedDir::beside(place)?;
-    match Standing::look(place, &key, &extras)? {
-        // Somebody else has made it meanwhile.
-        Standing::Wanted => return install::print(place),
-        Standing::Changed => {
+    let staged = StagedDir::beside(destination)?;
+    match Existing::inspect(destination, &key, &extras)? {
+        // Another process has exported it in the meantime.
+        Existing::UpToDate => return install::print(destination),
+        Existing::Modified => {
             report::warning(&format!(
-                "`{}` was changed after it was made; it is made anew",
-                place.display()
+                "`{}` was modified after it was exported; vpython rebuilds it",
+                destination.display()
             ));
         }
-        Standing::Absent | Standing::Older => {}
+        Existing::Absent | Existing::Outdated => {}
     }
+    // Build the environment, add its manifest, and rename it into place.
     request.build(&environment, sharing, staged.path())?;
     let manifest = Manifest::of(&environment.plan, &key, staged.path())?;
     let interpreter = request.interpreter(&manifest.interpreter);
@@ -91,61 +95,62 @@ pub fn run(options: &Export, invocation: &Invocation, process: &Process) -> Resu
         0o444,
     )?;
     staged.place()?;
-    install::print(place)
+    install::print(destination)
 }
 
-/// What stands where an environment is to be.
+/// The state of the destination.
 #[derive(Debug, PartialEq, Eq)]
-enum Standing {
-    /// Nothing that anybody would miss.
+enum Existing {
+    /// Missing or empty.
     Absent,
-    /// What is wanted.
-    Wanted,
-    /// Something of ours that is made of something else, or is not whole.
-    Older,
-    /// Something of ours into which somebody has installed something.
-    Changed,
+    /// The requested environment.
+    UpToDate,
+    /// An environment exported from other inputs, or an incomplete one.
+    Outdated,
+    /// An exported environment into which something was installed later.
+    Modified,
 }
 
-impl Standing {
+impl Existing {
+    /// Inspects the destination.
+    ///
     /// # Errors
-    /// It is nothing of ours.
-    fn look(place: &Path, key: &Key, extras: &Extras) -> Result<Self> {
-        let Some(found) = fs::link_metadata(place)? else {
+    /// Returns an error if it holds anything that vpython did not create.
+    fn inspect(destination: &Path, key: &Key, extras: &Extras) -> Result<Self> {
+        let Some(found) = fs::link_metadata(destination)? else {
             return Ok(Self::Absent);
         };
         if !found.is_dir() {
-            return Err(refusal(place, "it is not a directory"));
+            return Err(refusal(destination, "it is not a directory"));
         }
-        if fs::list(place)?.is_some_and(|names| names.is_empty()) {
+        if fs::list(destination)?.is_some_and(|names| names.is_empty()) {
             return Ok(Self::Absent);
         }
-        let Some(Exported { manifest, export }) = fs::look_for_json(&place.join(MANIFEST))? else {
-            return Err(refusal(place, "vpython has not made what is there"));
+        let Some(Exported { manifest, export }) = fs::look_for_json(&destination.join(MANIFEST))?
+        else {
+            return Err(refusal(destination, "vpython did not create it"));
         };
-        let is_whole =
-            fs::is_file(&place.join("pyvenv.cfg")) && fs::exists(&place.join("bin/python"));
-        if !is_whole || !fs::exists(&place.join(&manifest.site.directory)) {
-            return Ok(Self::Older);
+        // An environment without its essential files is replaced, whatever its manifest says.
+        let is_whole = fs::is_file(&destination.join("pyvenv.cfg"))
+            && fs::exists(&destination.join("bin/python"));
+        if !is_whole || !fs::exists(&destination.join(&manifest.site.directory)) {
+            return Ok(Self::Outdated);
         }
-        if !manifest.site.holds(place)? {
-            return Ok(Self::Changed);
+        if !manifest.site.holds(destination)? {
+            return Ok(Self::Modified);
         }
         Ok(if manifest.key == *key && export == *extras {
-            Self::Wanted
+            Self::UpToDate
         } else {
-            Self::Older
+            Self::Outdated
         })
     }
 }
 
-fn refusal(place: &Path, why: &str) -> anyhow::Error {
-    let failure = Failure::new(format!(
-        "cannot make an environment at `{}`",
-        place.display()
-    ))
-    .because(why);
+fn refusal(destination: &Path, why: &str) -> anyhow::Error {
+    let failure =
+        Failure::new(format!("cannot export to `{}`", destination.display())).because(why);
     failure
-        .hint("name another directory, or remove that one")
+        .hint("choose another directory, or remove this one")
         .into()
 }

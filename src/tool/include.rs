@@ -1,10 +1,10 @@
-//! `--include`: directories of the caller's own code, copied into an environment that leaves the
-//! store, and imported from there.
+//! `--include`: copies directories of the caller's own code into an environment outside the store,
+//! from which its python imports them.
 //!
 //! `DIR` becomes `app/NAME/` in the environment, where NAME is the directory's own name. A file
-//! `vpython-include.pth` among the packages names it relative to these, as the `site` module of
-//! every python reads it: <https://docs.python.org/3/library/site.html>. So it goes wherever the
-//! environment goes. What is found there is looked for behind the wheels.
+//! `vpython-include.pth` in site-packages names it relative to site-packages, as the `site` module
+//! of every python reads it: <https://docs.python.org/3/library/site.html>. So the paths remain
+//! valid when the environment is moved. Wheels come before included directories on the import path.
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt;
@@ -18,21 +18,21 @@ use crate::fs::{self, Digest};
 use crate::process::Process;
 use crate::report::Failure;
 
-/// Where the directories are put, relative to the environment.
+/// The parent of the included directories, relative to the environment.
 pub(super) const DIRECTORY: &str = "app";
-/// The file among the packages that names them.
+/// The file in site-packages that names them.
 const PATH_FILE: &str = "vpython-include.pth";
-/// What is nobody's source.
-const LEFT_OUT: [&str; 4] = ["__pycache__", ".git", ".hg", ".svn"];
+/// Directories that contain no sources.
+const EXCLUDED: [&str; 4] = ["__pycache__", ".git", ".hg", ".svn"];
 
-/// A directory that goes with an environment.
+/// A directory to include in an environment.
 #[derive(Debug)]
 pub(super) struct Included {
-    /// Its name there.
+    /// Its name in the environment.
     name: String,
-    /// Its real path.
+    /// Its canonical path.
     directory: PathBuf,
-    /// What is in it, by relative paths, directories before what is in them.
+    /// Its contents by relative path, each directory before its contents.
     members: BTreeMap<PathBuf, Member>,
 }
 
@@ -48,15 +48,16 @@ enum Member {
 }
 
 impl Included {
-    /// Looks through the directories of these paths, for what is to stand at `product`: what an
-    /// earlier run has made there stays behind.
+    /// Scans the directories at these paths. `product` is the destination of the environment; the
+    /// scan skips it, since an earlier run may have written it inside one of the directories.
     ///
     /// # Errors
-    /// One is no directory, or holds what cannot be taken along; two have one name.
+    /// Returns an error if a path is not a directory, if a directory contains something that cannot
+    /// be copied, or if two directories have the same name.
     pub fn find(directories: &[PathBuf], product: &Path, process: &Process) -> Result<Vec<Self>> {
         let mut found: Vec<Self> = Vec::new();
         for path in directories {
-            let included = Self::look(&process.absolute(path), product)
+            let included = Self::scan(&process.absolute(path), product)
                 .with_context(|| format!("cannot include `{}`", path.display()))?;
             if let Some(other) = found.iter().find(|other| other.name == included.name) {
                 let [one, two] =
@@ -72,25 +73,27 @@ impl Included {
         Ok(found)
     }
 
-    fn look(path: &Path, product: &Path) -> Result<Self> {
+    fn scan(path: &Path, product: &Path) -> Result<Self> {
         let product = fs::canonicalize(product).ok();
         let directory = fs::canonicalize(path)?;
         ensure!(
             fs::metadata(&directory)?.is_some_and(|found| found.is_dir()),
             "it is not a directory"
         );
+        // The name becomes a part of a line in the `.pth` file.
         let name = directory
             .file_name()
             .and_then(|name| name.to_str())
             .filter(|name| is_plain(name));
         let name = name
-            .context("its name cannot stand in a `.pth` file")?
+            .context("its name cannot be written to a `.pth` file")?
             .to_owned();
+        // A sorted map, so that the state digest does not depend on the order on disk.
         let mut members = BTreeMap::new();
         for entry in WalkDir::new(&directory)
             .min_depth(1)
             .into_iter()
-            .filter_entry(|entry| !is_left_out(entry))
+            .filter_entry(|entry| !is_excluded(entry))
         {
             let entry = entry?;
             if product.as_deref() == Some(entry.path()) {
@@ -107,8 +110,8 @@ impl Included {
         })
     }
 
-    /// What tells one state of the directory from another, as far as names, sizes and times of
-    /// change do.
+    /// A digest of the names, sizes and modification times in the directory, which changes with its
+    /// contents.
     pub fn state(&self) -> Digest {
         let mut text = Sha256::new();
         for (path, member) in &self.members {
@@ -128,8 +131,8 @@ impl Included {
         Digest::of(&text.finalize())
     }
 
-    /// Whether the directory at `path` is in it.
-    pub fn holds(&self, path: &Path) -> bool {
+    /// Returns whether the directory at `path` lies inside the included directory.
+    pub fn contains(&self, path: &Path) -> bool {
         fs::canonicalize(path).is_ok_and(|path| path.starts_with(&self.directory))
     }
 
@@ -165,9 +168,10 @@ impl Member {
         }
         if kind.is_symlink() {
             let target = fs::read_link(entry.path())?;
+            // A link that leaves the directory would break in the copy.
             if leads_out(relative, &target) {
                 return Err(Failure::new(format!(
-                    "the link `{}` leads out of the directory",
+                    "the link `{}` points outside the directory",
                     relative.display()
                 ))
                 .into());
@@ -176,7 +180,7 @@ impl Member {
         }
         if !kind.is_file() {
             return Err(Failure::new(format!(
-                "`{}` is no file, directory or link",
+                "`{}` is not a file, directory or link",
                 relative.display()
             ))
             .into());
@@ -191,15 +195,16 @@ impl Member {
     }
 }
 
-/// Puts the directories into the environment at `environment`, whose packages are in
-/// `site_packages`, relative to it.
+/// Copies the directories into the environment at `environment`, whose site-packages is
+/// `site_packages`, relative to the environment.
 ///
 /// # Errors
-/// A wheel has brought something of that name; the disk refuses.
+/// Returns an error if a wheel already provides one of the paths, or if a file cannot be written.
 pub(super) fn put(included: &[Included], environment: &Path, site_packages: &str) -> Result<()> {
     if included.is_empty() {
         return Ok(());
     }
+    // A wheel may have installed the same paths.
     let path_file = environment.join(site_packages).join(PATH_FILE);
     for taken in [environment.join(DIRECTORY), path_file.clone()] {
         if fs::exists(&taken) {
@@ -209,11 +214,12 @@ pub(super) fn put(included: &[Included], environment: &Path, site_packages: &str
                 .display()
                 .to_string();
             return Err(Failure::new(format!(
-                "cannot include a directory: a wheel has brought `{what}`"
+                "cannot include a directory: a wheel already provides `{what}`"
             ))
             .into());
         }
     }
+    // Copy the directories, then name them in the `.pth` file.
     let _umask = fs::PlainUmask::set();
     included
         .iter()
@@ -226,22 +232,23 @@ pub(super) fn put(included: &[Included], environment: &Path, site_packages: &str
     fs::write_new(&path_file, lines.concat().as_bytes(), 0o444)
 }
 
-/// Whether a line of a `.pth` file can end with this name.
+/// Returns whether a line of a `.pth` file can end with this name.
 fn is_plain(name: &str) -> bool {
     name.trim() == name && !name.chars().any(char::is_control)
 }
 
-/// What is left by tools and not written by people: byte code, the directories of version control,
-/// environments.
-fn is_left_out(entry: &DirEntry) -> bool {
+/// Returns whether to skip a directory that holds tool output instead of sources: byte code,
+/// version control data, or an environment.
+fn is_excluded(entry: &DirEntry) -> bool {
     let name = entry.file_name().to_string_lossy();
     let is_staged = name.starts_with('.') && name.contains(".vpython-");
     entry.file_type().is_dir()
         && entry.depth() > 0
-        && (LEFT_OUT.contains(&&*name) || is_staged || fs::exists(&entry.path().join("pyvenv.cfg")))
+        && (EXCLUDED.contains(&&*name) || is_staged || fs::exists(&entry.path().join("pyvenv.cfg")))
 }
 
-/// Whether a link at `path`, relative to some directory, leads out of that, by its words.
+/// Returns whether a link at `path`, relative to some directory, points outside that directory,
+/// judged by the text of its target.
 fn leads_out(path: &Path, target: &Path) -> bool {
     let mut depth = path.components().count() - 1;
     for component in target.components() {
@@ -260,7 +267,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_link_leads_out_by_its_words() {
+    fn links_outside_the_directory_are_recognized_by_their_text() {
         let rows = [
             ("a", "b", false),
             ("a", "../b", true),

@@ -1,5 +1,5 @@
-//! `-vpython-tool install`: builds an environment ahead of its launches, and says all of it that no
-//! launch repeats. Its path goes to stdout, alone.
+//! `-vpython-tool install`: builds the environment. Prints only its path to stdout, and a summary
+//! to stderr.
 
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -17,8 +17,8 @@ use crate::spec::{self, Packages};
 use crate::store::{MANIFEST, Manifest, Store};
 use crate::{build, plan};
 
-/// Builds the environment of a command line, compiles its byte code, and prints its path. Returns the
-/// exit code.
+/// Builds the environment of a command line, compiles its byte code, and prints its path and a
+/// summary. Returns the exit code.
 ///
 /// # Errors
 /// The environment cannot be built or compiled; standard output cannot be written.
@@ -32,8 +32,9 @@ pub fn run(invocation: &Invocation, process: &Process) -> Result<i32> {
         remarks,
         ..
     } = launch::prepare(&spec, invocation, process)?;
+    // Print the remarks that launches omit, and the warnings of an earlier build.
     let store = Store::open(invocation, process)?;
-    invocation.warn(&remarks.map_or_else(|| remarks_again(&store, invocation, process), Ok)?);
+    invocation.warn(&remarks.map_or_else(|| recompute_remarks(&store, invocation, process), Ok)?);
     if !is_built {
         invocation.warn(&build::warnings(&entry.path, &store));
     }
@@ -41,7 +42,7 @@ pub fn run(invocation: &Invocation, process: &Process) -> Result<i32> {
     let took = (is_built || is_compiled).then(|| started.elapsed());
     if invocation.is_throw_away {
         invocation.warn([&format!(
-            "the store is a throw-away one: `{}` is removed now",
+            "the store is a throw-away store: `{}` is removed now",
             entry.path.display()
         )]);
     }
@@ -50,10 +51,15 @@ pub fn run(invocation: &Invocation, process: &Process) -> Result<i32> {
     Ok(code)
 }
 
-/// What `install` says where the environment is that of an earlier launch, which has not said it.
-fn remarks_again(store: &Store, invocation: &Invocation, process: &Process) -> Result<Vec<String>> {
+/// Computes the remarks about an environment that an earlier launch built, because that launch
+/// did not print them.
+fn recompute_remarks(
+    store: &Store,
+    invocation: &Invocation,
+    process: &Process,
+) -> Result<Vec<String>> {
     let spec = spec::find(invocation, process)?.parse(process)?;
-    // What there is to say of a list of wheels, the plan tells.
+    // The remarks about a list of wheels come from its plan.
     if !matches!(spec.packages, Packages::Listed(_)) {
         return Ok(spec.unchecked_digests());
     }
@@ -61,7 +67,7 @@ fn remarks_again(store: &Store, invocation: &Invocation, process: &Process) -> R
     Ok(launch::remarks(&mut evidence, invocation))
 }
 
-/// Prints the path of an environment. Returns the exit code of success.
+/// Prints the path of an environment. Returns the exit code.
 ///
 /// # Errors
 /// Standard output cannot be written.
@@ -71,8 +77,8 @@ pub fn print(environment: &Path) -> Result<i32> {
     Ok(0)
 }
 
-/// What the environment came to, in one line: how many wheels and files are in it, and how long it
-/// took where it was built now.
+/// Summarizes the environment in one line: the number of its wheels and files, and the build time
+/// if this run built it.
 fn summary(environment: &Path, took: Option<Duration>) -> String {
     let wheels = fs::read_json::<Manifest>(&environment.join(MANIFEST))
         .map_or(0, |manifest| manifest.wheels.len());
@@ -92,7 +98,7 @@ fn summary(environment: &Path, took: Option<Duration>) -> String {
     )
 }
 
-/// A count with what is counted, as in `3,456 files`.
+/// Formats a count and its noun, as in `3,456 files`.
 fn counted(count: usize, name: &str) -> String {
     let digits = count.to_string();
     let mut text = String::new();

@@ -1,19 +1,20 @@
-//! `--with-python`: a copy of the base interpreter in an environment that leaves the store, so that
-//! both move together.
+//! `--with-python`: copies the base interpreter into an environment outside the store, so that both
+//! can be moved together.
 //!
 //! ```text
 //! ENVIRONMENT/
 //!   bin/python3 -> ../python/bin/python3.11
-//!   pyvenv.cfg                        without `home`: python finds its library from where the link leads
+//!   pyvenv.cfg                        without `home`: python follows the link to find its library
 //!   python/bin/python3.11             the copy, which runs on its own too
-//!   python/lib/python3.11/            the standard library, without its tests, what others have installed, and archives to link with
-//!   python/lib/libpython3.11.so.1.0   where the interpreter has need of it
+//!   python/lib/python3.11/            the standard library, without tests, site-packages and
+//!                                     archives for the linker
+//!   python/lib/libpython3.11.so.1.0   if the interpreter needs it
 //!   python/include/python3.11/
 //! ```
 //!
-//! Such a directory is a bundle too: `-vpython-interpreter` and the search beside vpython's binary
-//! take it for an interpreter. What a build of python says of itself, as in its `Makefile`, stays
-//! as it is. The base is only read.
+//! Such a directory is a bundle too: `-vpython-interpreter` and the search next to vpython's binary
+//! accept it as an interpreter. The build configuration that python records, for example in its
+//! `Makefile`, is copied unchanged. The base interpreter is only read.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -30,8 +31,8 @@ use crate::report::Failure;
 
 /// The directory of the copy, relative to the environment.
 pub(super) const DIRECTORY: &str = "python";
-/// Directories of the standard library that no program imports, or that are not of it.
-const LEFT_OUT: [&str; 6] = [
+/// Directories of the standard library that no program imports, or that do not belong to it.
+const EXCLUDED: [&str; 6] = [
     "__pycache__",
     "dist-packages",
     "idle_test",
@@ -40,52 +41,57 @@ const LEFT_OUT: [&str; 6] = [
     "tests",
 ];
 
-/// Puts a copy of the interpreter into the environment at `environment`, which was built for it.
-/// `compile` makes byte code of all sources in a directory.
+/// Copies the interpreter into the environment at `environment`, which was built for it. `compile`
+/// compiles all sources in a directory to byte code.
 ///
 /// # Errors
-/// The interpreter cannot be found from somewhere else; the disk refuses.
+/// Returns an error if the interpreter is not relocatable or a file cannot be written.
 pub(super) fn add(
     environment: &Path,
     interpreter: &Facts,
     compile: impl FnOnce(&Path) -> Result<()>,
 ) -> Result<()> {
-    let cannot = || format!("cannot take `{}` along", interpreter.executable.display());
+    let cannot = || {
+        format!(
+            "cannot copy `{}` into the environment",
+            interpreter.executable.display()
+        )
+    };
     let copy = Copy::of(interpreter).with_context(cannot)?;
     let _umask = fs::PlainUmask::set();
     let python = environment.join(DIRECTORY);
     if fs::exists(&python) {
         return Err(Failure::new(cannot())
-            .because(format!("a wheel has brought `{DIRECTORY}`"))
+            .because(format!("a wheel already provides `{DIRECTORY}`"))
             .into());
     }
     copy.make(&python).with_context(cannot)?;
     compile(&python.join("lib"))?;
-    seal(environment, interpreter)
+    use_copy(environment, interpreter)
 }
 
-/// Where the copy of an interpreter's binary is, relative to the environment.
-pub(super) fn place(executable: &Path) -> PathBuf {
+/// The path of the copied binary, relative to the environment.
+pub(super) fn binary_path(executable: &Path) -> PathBuf {
     Path::new(DIRECTORY)
         .join("bin")
         .join(executable.file_name().unwrap_or_default())
 }
 
-/// Whether a file of an environment, by its path there, is one of the copy.
-pub(super) fn holds(path: &Path) -> bool {
+/// Returns whether a file of an environment, given by its path there, belongs to the copy.
+pub(super) fn contains(path: &Path) -> bool {
     path.starts_with(DIRECTORY) || path == Path::new("bin/python2.7")
 }
 
-/// Has an environment find the copy.
-fn seal(environment: &Path, interpreter: &Facts) -> Result<()> {
-    let copy = place(&interpreter.executable);
+/// Makes an environment use the copy.
+fn use_copy(environment: &Path, interpreter: &Facts) -> Result<()> {
+    let copy = binary_path(&interpreter.executable);
     let mut configuration = format!(
         "include-system-site-packages = false\nversion = {}\n",
         interpreter.version()
     );
     if interpreter.is_python2() {
-        seal_python2(environment, &copy)?;
-        // Nobody reads it but those who look for environments.
+        use_copy_python2(environment, &copy)?;
+        // Python 2 does not read this file; tools that search for environments do.
         configuration = format!("home = {DIRECTORY}/bin\n{configuration}");
     } else {
         fs::replace_link(
@@ -100,15 +106,15 @@ fn seal(environment: &Path, interpreter: &Facts) -> Result<()> {
     )
 }
 
-/// Has the environment of a python 3 that was sealed name the place that it will have: then
-/// `python -m venv` works in it too, and it is not moved any more.
-pub(super) fn settle(environment: &Path, place: &Path) -> Result<()> {
+/// Records the absolute install path in an environment of python 3 that contains its interpreter.
+/// `python -m venv` then works in it too, but it can no longer be moved.
+pub(super) fn record_install_path(environment: &Path, install_path: &Path) -> Result<()> {
     let path = environment.join("pyvenv.cfg");
-    let home = place.join(DIRECTORY).join("bin");
+    let home = install_path.join(DIRECTORY).join("bin");
     let home = home
         .to_str()
         .filter(|home| !home.contains('\n'))
-        .context("the place cannot be written into `pyvenv.cfg`")?;
+        .context("the install path cannot be written to `pyvenv.cfg`")?;
     let sealed = fs::read(&path)?;
     fs::replace(
         &path,
@@ -117,9 +123,10 @@ pub(super) fn settle(environment: &Path, place: &Path) -> Result<()> {
     )
 }
 
-/// Of CPython 2.7 the environment has a binary of its own, which finds its library beside itself,
-/// and links to each part of the standard library.
-fn seal_python2(environment: &Path, copy: &Path) -> Result<()> {
+/// An environment of CPython 2.7 has its own binary, which finds its library next to itself, and a
+/// link to each part of the standard library. Replaces the binary, and redirects the links to the
+/// copy.
+fn use_copy_python2(environment: &Path, copy: &Path) -> Result<()> {
     fs::replace(
         &environment.join("bin/python2.7"),
         &fs::read(&environment.join(copy))?,
@@ -143,14 +150,13 @@ fn seal_python2(environment: &Path, copy: &Path) -> Result<()> {
     Ok(())
 }
 
-/// What is copied.
+/// A planned copy of an interpreter.
 struct Copy {
-    /// The directory that the base was installed to.
+    /// The prefix into which the base interpreter was installed.
     prefix: PathBuf,
     /// The name of its binary in `bin`.
     binary: String,
-    /// The files, by their paths relative to the prefix and to the copy, with what each is a copy
-    /// of.
+    /// The files: the path of each relative to the prefix and to the copy, and the file to copy.
     files: Vec<(PathBuf, PathBuf)>,
 }
 
@@ -160,12 +166,12 @@ impl Copy {
         let binary = executable
             .file_name()
             .and_then(OsStr::to_str)
-            .context("its name is no text")?
+            .context("its name is not UTF-8")?
             .to_owned();
         let prefix = executable
             .parent()
             .and_then(Path::parent)
-            .context("it is in no `bin` directory")?
+            .context("it is not in a `bin` directory")?
             .to_path_buf();
         let [major, minor, _] = interpreter.release;
         let name = format!("python{major}.{minor}");
@@ -174,6 +180,7 @@ impl Copy {
             binary: binary.clone(),
             files: vec![(Path::new("bin").join(&binary), executable.clone())],
         };
+        // The standard library.
         for lib in ["lib", "lib64"] {
             // On some systems one is a link to the other.
             if !fs::link_metadata(&copy.prefix.join(lib))?.is_some_and(|found| found.is_symlink()) {
@@ -191,6 +198,7 @@ impl Copy {
             ))
             .into());
         }
+        // The headers, with ABI flags in the directory's name, for example `python3.7m`.
         for include in fs::list(&copy.prefix.join("include"))?.unwrap_or_default() {
             if include
                 .to_string_lossy()
@@ -204,7 +212,7 @@ impl Copy {
         Ok(copy)
     }
 
-    /// Adds what is in a directory of the prefix, if that is there.
+    /// Adds the contents of a directory of the prefix, if it exists.
     fn add_directory(&mut self, directory: &Path) -> Result<()> {
         let root = self.prefix.join(directory);
         if !fs::exists(&root) {
@@ -212,10 +220,11 @@ impl Copy {
         }
         for entry in WalkDir::new(&root)
             .into_iter()
-            .filter_entry(|entry| !is_left_out(entry))
+            .filter_entry(|entry| !is_excluded(entry))
         {
             let entry = entry?;
-            // A link is copied as what it leads to, unless that is not of the standard library.
+            // A link is copied as the file it points to, unless that lies outside the standard
+            // library.
             let real = match entry.file_type() {
                 kind if kind.is_file() => Some(entry.path().to_path_buf()),
                 kind if kind.is_symlink() => fs::canonicalize(entry.path())
@@ -231,7 +240,7 @@ impl Copy {
         Ok(())
     }
 
-    /// Adds the library that the binary is but a frame for, where it is.
+    /// Adds the shared libpython, if the binary needs one.
     fn add_library(&mut self, executable: &Path) -> Result<()> {
         let Some(elf) = Elf::parse(fs::read(executable)?) else {
             return Ok(());
@@ -240,13 +249,13 @@ impl Copy {
             return Ok(());
         };
         let Some(run_path) = elf.run_path() else {
-            let why = format!(
-                "it finds `{name}` without a run path, so that a copy would find that of the system"
-            );
+            let why =
+                format!("it loads `{name}` without a run path, so a copy would load the system's");
             return Err(Failure::new(why)
-                .hint("take a python that was built with a run path, or without a shared library")
+                .hint("use a python that was built with a run path, or without a shared library")
                 .into());
         };
+        // Look for the library in the run path as the dynamic loader does.
         let bin = executable.parent().unwrap_or(Path::new("/"));
         let directories = run_path
             .iter()
@@ -254,8 +263,8 @@ impl Copy {
         let library = directories
             .map(|directory| directory.join(name))
             .find(|library| fs::is_file(library));
-        let library = library
-            .with_context(|| format!("its library `{name}` is not where its run path says"))?;
+        let library =
+            library.with_context(|| format!("its library `{name}` is not in its run path"))?;
         let others = library
             .parent()
             .map(|directory| directory.join("libpython3.so"))
@@ -268,7 +277,7 @@ impl Copy {
         Ok(())
     }
 
-    /// Makes the copy in `to`.
+    /// Writes the copy to `to`.
     fn make(&self, to: &Path) -> Result<()> {
         let directories: BTreeSet<&Path> = self
             .files
@@ -295,7 +304,7 @@ impl Copy {
         Ok(())
     }
 
-    /// Copies one file; a run path into the prefix becomes one into the copy.
+    /// Copies one file. A run path into the prefix becomes one into the copy.
     fn copy_file(&self, path: &Path, real: &Path, to: &Path) -> Result<()> {
         let content = fs::read(real)?;
         let is_executable =
@@ -310,7 +319,7 @@ impl Copy {
         fs::write_new(to, &content, mode)
     }
 
-    /// The run path of the copy of the file at `path`; none where it can stay as it is.
+    /// Returns the run path for the copy of the file at `path`; `None` if it stays unchanged.
     fn moved(&self, run_path: Vec<&str>, path: &Path) -> Option<Vec<String>> {
         let directory = path.parent()?;
         let inside = |entry: &str| {
@@ -329,12 +338,13 @@ impl Copy {
     }
 }
 
-fn is_left_out(entry: &DirEntry) -> bool {
+fn is_excluded(entry: &DirEntry) -> bool {
     let name = entry.file_name().to_string_lossy();
     if entry.file_type().is_dir() {
-        return LEFT_OUT.contains(&&*name);
+        return EXCLUDED.contains(&&*name);
     }
-    // What others configure is not python's, and what is linked with is large.
+    // Configuration of the installing distribution does not belong to python, and archives for the
+    // linker are large.
     let is_installers =
         ["EXTERNALLY-MANAGED", "sitecustomize.py", "usercustomize.py"].contains(&&*name);
     is_installers

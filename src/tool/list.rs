@@ -1,4 +1,4 @@
-//! `-vpython-tool list`: the environments in the store.
+//! `-vpython-tool list`: lists the environments in the store.
 
 use std::collections::BTreeSet;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -14,18 +14,18 @@ use crate::report::table::{self, Cell};
 use crate::spec::SpecKind;
 use crate::store::{KnownSpec, Processes, Space, Store, Stored, Use};
 
-/// Counted up when what is printed changes its meaning.
+/// The version of the JSON format. It increases when the meaning of a field changes.
 const VERSION: u32 = 1;
 
-/// The titles of the columns.
+/// The column titles.
 const HEADER: [&str; 6] = ["used", "size", "shared", "spec", "python", "key"];
 
-/// What `--json` prints.
+/// The output of `--json`.
 #[derive(Serialize)]
 struct Listing {
     version: u32,
     root: String,
-    /// All that the store takes, in bytes.
+    /// The size of the store, in bytes.
     total: u64,
     environments: Vec<Listed>,
 }
@@ -35,18 +35,18 @@ struct Listing {
 struct Listed {
     key: String,
     path: String,
-    /// The specs that came to it when they were last launched cold.
+    /// The specs that resolved to this environment in their last cold launch.
     specs: Vec<Spec>,
     interpreter: String,
     python: String,
     wheels: Vec<Wheel>,
-    /// In bytes, without what it shares with unpacked wheels.
+    /// The size in bytes, without the files that it shares with unpacked wheels.
     own: u64,
-    /// What it shares, in bytes.
+    /// The size of the shared files, in bytes.
     shared: u64,
-    /// In seconds since 1970.
+    /// The time of the last use, in seconds since 1970.
     last_use: u64,
-    /// None where the file system has no locks.
+    /// `None` if the file system has no locks.
     in_use: Option<bool>,
 }
 
@@ -64,11 +64,12 @@ struct Wheel {
     sha256: String,
 }
 
-/// Prints the environments, the longest unused first. Gives the exit code.
+/// Prints the environments, least recently used first. Returns the exit code.
 ///
 /// # Errors
 /// The store cannot be read; standard output cannot be written.
 pub fn run(options: &List, invocation: &Invocation, process: &Process) -> Result<i32> {
+    // Collect the disk usage, the running programs and the known specs.
     let store = Store::look(invocation, process)?;
     let usage = store.usage()?;
     let programs = Processes::look();
@@ -129,8 +130,8 @@ impl Listed {
         }
     }
 
-    /// Its line in the table: what a person looks for comes first, and the key, which is long,
-    /// last.
+    /// Returns the environment's line in the table: the columns of most interest come first, and
+    /// the key, which is long, comes last.
     fn line(&self, now: u64) -> Vec<Cell> {
         let used = if self.in_use == Some(true) {
             "in use".to_owned()
@@ -189,7 +190,7 @@ impl Listing {
     }
 }
 
-/// A time that has passed, in its largest unit.
+/// Formats an elapsed time in its largest unit.
 fn ago(seconds: u64) -> String {
     let units = [("day", 24 * 60 * 60), ("hour", 60 * 60), ("minute", 60)];
     match units.iter().find(|(_, length)| seconds >= *length) {
@@ -206,7 +207,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_time_is_told_in_its_largest_unit() {
+    fn a_time_is_formatted_in_its_largest_unit() {
         let rows = [
             (3, "just now"),
             (60, "1 minute ago"),

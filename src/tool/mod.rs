@@ -1,4 +1,5 @@
-//! One file for each `-vpython-tool`, which does one thing with the environment of the command line.
+//! One file for each `-vpython-tool`, which does one thing with the environment of the command
+//! line.
 
 pub mod additions;
 mod audit;
@@ -29,7 +30,7 @@ use crate::invocation::{Invocation, Target, Tool};
 use crate::process::Process;
 use crate::report::Failure;
 
-/// Runs a tool. Returns its exit code.
+/// Runs a tool, and returns its exit code.
 ///
 /// # Errors
 /// Those of the tool.
@@ -57,8 +58,8 @@ pub fn run(tool: &Tool, invocation: &Invocation, process: &Process) -> Result<i3
     }
 }
 
-/// Fails if the script of a command line does not exist. A launch leaves that to python; a tool would
-/// not notice.
+/// Fails if the script of a command line does not exist. A launch leaves that error to python; a
+/// tool would not notice it.
 fn refuse_missing_script(target: &Target, process: &Process) -> Result<()> {
     match target {
         Target::Script(path) if !fs::look_for(&process.absolute(path))? => {

@@ -1,10 +1,11 @@
-//! The listing inside an archive: what the environment in it is made of, and every member with its
-//! digest.
+//! The manifest inside an archive: what the packed environment consists of, and every member with
+//! its digest.
 //!
 //! It is the file `vpython-pack.json` at the top of the environment, the first member of a `.tar`
-//! or `.zip`. Whoever unpacks knows by it what must come before it comes. What was read has passed
-//! [`PackManifest::parse`]: its members are sorted, none is named twice, each lies in a directory that
-//! is a member too, and no link leads anywhere but within the environment or to its interpreter.
+//! or `.zip`. From it, `unpack` knows every member before it reads one. A manifest that was read
+//! has passed [`PackManifest::parse`]: its members are sorted, no path occurs twice, the directory
+//! of each member is a member too, and every link points inside the environment or to its
+//! interpreter.
 
 use std::collections::HashSet;
 use std::path::{Component, Path};
@@ -15,40 +16,41 @@ use serde::{Deserialize, Serialize};
 use crate::fs::Digest;
 use crate::plan::{Key, Plan};
 
-/// What the file is called, relative to the environment.
-pub const LISTING: &str = "vpython-pack.json";
-/// The file that says what was done with the environment as it was unpacked; no archive has it.
-pub const STATE: &str = "vpython-unpack.json";
-/// Counted up when the listing changes its meaning.
+/// The file's path, relative to the environment.
+pub const PACK_MANIFEST: &str = "vpython-pack.json";
+/// The file that records what was changed while the environment was unpacked; no archive contains
+/// it.
+pub const UNPACK_STATE: &str = "vpython-unpack.json";
+/// Incremented when the meaning of the manifest changes.
 const VERSION: u32 = 1;
 
-/// What is in an archive.
+/// The contents of an archive.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PackManifest {
-    /// The version of this form.
+    /// The version of this format.
     pub version: u32,
-    /// The name of the package, where the archive is one.
+    /// The name of the package, if the archive is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// The key of the plan that the environment was built from.
     pub key: String,
     /// The version of its python.
     pub python: String,
-    /// The interpreter that has to be there where the environment is unpacked; none where no link
-    /// leads to one.
+    /// The interpreter that must exist on the machine that unpacks the environment; `None` if no
+    /// link points to one.
     pub interpreter: Option<String>,
     /// The wheels, sorted by name.
     pub wheels: Vec<ListedWheel>,
-    /// Where the archive's members lie from the root on; none where they are at the top.
+    /// The directory of the members in the archive, from the root; `None` if they are at the top.
     pub prefix: Option<String>,
-    /// Everything in the environment but the listing, sorted by the bytes of the path.
+    /// Everything in the environment except the manifest, sorted by the bytes of the path.
     pub members: Vec<Member>,
 }
 
 /// A wheel of the environment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ListedWheel {
-    /// The project's normalised name.
+    /// The project's normalized name.
     pub name: String,
     /// Its version.
     pub version: String,
@@ -58,19 +60,19 @@ pub struct ListedWheel {
     pub sha256: Digest,
 }
 
-/// Something in the environment. Paths are relative to it: plain names joined by `/`.
+/// A member of the environment. Paths are relative to the environment: plain names joined by `/`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub enum Member {
     /// A directory; its permission bits are 0755.
     #[serde(rename = "folder")]
     Directory {
-        /// Where it is.
+        /// Its path.
         path: String,
     },
     /// A regular file.
     File {
-        /// Where it is.
+        /// Its path.
         path: String,
         /// Its permission bits.
         mode: Mode,
@@ -81,14 +83,14 @@ pub enum Member {
     },
     /// A symbolic link.
     Link {
-        /// Where it is.
+        /// Its path.
         path: String,
-        /// What it says.
+        /// The target, as stored in the link.
         target: String,
     },
 }
 
-/// The permission bits of a file in an archive: there are no others.
+/// The permission bits of a file in an archive. No other values occur.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Mode {
     /// 0644.
@@ -100,7 +102,7 @@ pub enum Mode {
 }
 
 impl Mode {
-    /// As a number.
+    /// The permission bits as a number.
     #[must_use]
     pub fn bits(self) -> u32 {
         match self {
@@ -111,7 +113,7 @@ impl Mode {
 }
 
 impl Member {
-    /// Where it is.
+    /// The path relative to the environment.
     #[must_use]
     pub fn path(&self) -> &str {
         match self {
@@ -119,7 +121,7 @@ impl Member {
         }
     }
 
-    /// The size of a file in bytes; 0 of what is none.
+    /// The size of a file in bytes; 0 for anything else.
     #[must_use]
     pub fn size(&self) -> u64 {
         if let Self::File { size, .. } = self {
@@ -131,10 +133,11 @@ impl Member {
 }
 
 impl PackManifest {
-    /// The listing of an environment that was built from a plan, with these members.
+    /// The manifest of an environment that was built from a plan, with these members.
     ///
     /// # Errors
-    /// The interpreter's path is no text, or one of the members cannot be in an archive.
+    /// Returns an error if the path of the interpreter is not UTF-8, or if an archive cannot
+    /// contain one of the members.
     pub fn of(plan: &Plan, key: &Key, members: Vec<Member>) -> Result<Self> {
         let leads_out = |member: &Member| matches!(member, Member::Link { target, .. } if target.starts_with('/'));
         let interpreter = plan.interpreter.executable.to_str().map(str::to_owned);
@@ -149,7 +152,7 @@ impl PackManifest {
                 .into_owned(),
             sha256: wheel.sha256,
         });
-        let listing = Self {
+        let manifest = Self {
             version: VERSION,
             name: None,
             key: key.as_str().to_owned(),
@@ -159,14 +162,15 @@ impl PackManifest {
             prefix: None,
             members,
         };
-        listing.check()?;
-        Ok(listing)
+        manifest.check()?;
+        Ok(manifest)
     }
 
-    /// Reads a listing.
+    /// Parses and checks a manifest.
     ///
     /// # Errors
-    /// It is of another version, or not what the documentation of this module says.
+    /// Returns an error if it has another format version, or violates the invariants in this
+    /// module's documentation.
     pub fn parse(text: &[u8]) -> Result<Self> {
         #[derive(Deserialize)]
         struct Head {
@@ -175,18 +179,18 @@ impl PackManifest {
         let head: Head = serde_json::from_slice(text)?;
         ensure!(
             head.version == VERSION,
-            "it is of version {}, and this vpython reads version {VERSION}",
+            "its format version is {}, but this vpython reads version {VERSION}",
             head.version
         );
-        let listing: Self = serde_json::from_slice(text)?;
-        listing.check()?;
-        Ok(listing)
+        let manifest: Self = serde_json::from_slice(text)?;
+        manifest.check()?;
+        Ok(manifest)
     }
 
-    /// Its text; equal listings have equal texts.
+    /// Serializes the manifest; equal manifests have equal texts.
     ///
     /// # Errors
-    /// None that is known.
+    /// None in practice.
     pub fn text(&self) -> Result<Vec<u8>> {
         let mut text = serde_json::to_vec_pretty(self)?;
         text.push(b'\n');
@@ -194,32 +198,37 @@ impl PackManifest {
     }
 
     fn check(&self) -> Result<()> {
+        // The prefix is a normalized absolute path.
         if let Some(prefix) = &self.prefix {
             let relative = prefix.strip_prefix('/').unwrap_or_default();
             ensure!(
                 is_plain(relative),
-                "`{prefix}` is no absolute path of plain names"
+                "`{prefix}` is not a normalized absolute path"
             );
         }
         let sizes = self
             .members
             .iter()
             .try_fold(0_u64, |sum, member| sum.checked_add(member.size()));
-        ensure!(sizes.is_some(), "no disk has room for its members");
+        ensure!(
+            sizes.is_some(),
+            "the total size of its members exceeds 64 bits"
+        );
+        // Each member follows its directory, in ascending order and without duplicates.
         let mut directories = HashSet::new();
         let mut before = "";
         for member in &self.members {
             let path = member.path();
             ensure!(
-                is_plain(path) && ![LISTING, STATE].contains(&path),
+                is_plain(path) && ![PACK_MANIFEST, UNPACK_STATE].contains(&path),
                 "`{path}` cannot be the path of a member"
             );
-            ensure!(before < path, "`{path}` is not in its place");
+            ensure!(before < path, "`{path}` is out of order or listed twice");
             before = path;
             if let Some((directory, _)) = path.rsplit_once('/') {
                 ensure!(
                     directories.contains(directory),
-                    "`{path}` is in no directory"
+                    "`{path}` is not in a listed directory"
                 );
             }
             match member {
@@ -237,7 +246,7 @@ impl PackManifest {
         Ok(())
     }
 
-    /// Whether what a link says is the interpreter, or lies under its prefix, as the standard
+    /// Returns whether a link target is the interpreter, or lies under its prefix, as the standard
     /// library does.
     fn is_of_interpreter(&self, target: &str) -> bool {
         let Some(interpreter) = self.interpreter.as_deref().map(Path::new) else {
@@ -256,13 +265,15 @@ impl PackManifest {
     }
 }
 
-/// Whether a path is one of plain names: relative, and without `.`, `..`, empty names and NUL.
+/// Returns whether a path consists of plain names: relative, without `.`, `..`, empty names and
+/// NUL.
 fn is_plain(path: &str) -> bool {
     path.split('/').all(|name| !matches!(name, "" | "." | "..")) && !path.contains('\0')
 }
 
-/// Whether a link at `path` leads to a place in the environment. `..` is let pass in front alone,
-/// where what is above is a directory and no link: behind the name of a link it would be another's.
+/// Returns whether a link at `path` points inside the environment. `..` is accepted only at the
+/// start of the target, where each parent is a real directory: after the name of a link it would
+/// name the parent of that link's target.
 fn stays_inside(path: &str, target: &str) -> bool {
     let mut names = target
         .strip_suffix('/')
@@ -312,7 +323,7 @@ mod tests {
         }
     }
 
-    fn listing(members: Vec<Member>) -> PackManifest {
+    fn manifest(members: Vec<Member>) -> PackManifest {
         PackManifest {
             version: VERSION,
             name: None,
@@ -326,7 +337,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_read_again() {
+    fn a_written_manifest_is_read_back() {
         let members = vec![
             directory("bin"),
             link("bin/python3", "/usr/bin/python3.11"),
@@ -334,7 +345,7 @@ mod tests {
             directory("lib"),
             link("lib64", "lib"),
         ];
-        let written = listing(members);
+        let written = manifest(members);
         assert_eq!(
             PackManifest::parse(&written.text().unwrap()).unwrap(),
             written
@@ -342,7 +353,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_archive_of_ours_has_is_refused() {
+    fn invalid_manifests_are_rejected() {
         let rows = [
             (vec![file("/a")], "`/a` cannot be the path of a member"),
             (
@@ -352,25 +363,34 @@ mod tests {
             (vec![file("a//b")], "`a//b` cannot be the path of a member"),
             (vec![file("")], "`` cannot be the path of a member"),
             (
-                vec![file(LISTING)],
+                vec![file(PACK_MANIFEST)],
                 "`vpython-pack.json` cannot be the path of a member",
             ),
             (
-                vec![file(STATE)],
+                vec![file(UNPACK_STATE)],
                 "`vpython-unpack.json` cannot be the path of a member",
             ),
             (
                 vec![huge("a"), huge("b")],
-                "no disk has room for its members",
+                "the total size of its members exceeds 64 bits",
             ),
-            (vec![file("a"), file("a")], "`a` is not in its place"),
-            (vec![file("b"), file("a")], "`a` is not in its place"),
-            (vec![file("a/b")], "`a/b` is in no directory"),
+            (
+                vec![file("a"), file("a")],
+                "`a` is out of order or listed twice",
+            ),
+            (
+                vec![file("b"), file("a")],
+                "`a` is out of order or listed twice",
+            ),
+            (vec![file("a/b")], "`a/b` is not in a listed directory"),
             (
                 vec![link("a", "b"), file("a/b")],
-                "`a/b` is in no directory",
+                "`a/b` is not in a listed directory",
             ),
-            (vec![file("a"), file("a/b")], "`a/b` is in no directory"),
+            (
+                vec![file("a"), file("a/b")],
+                "`a/b` is not in a listed directory",
+            ),
             (
                 vec![link("a", "../b")],
                 "`a` is a link to `../b`, outside the environment",
@@ -393,16 +413,16 @@ mod tests {
             ),
         ];
         for (members, why) in rows {
-            let text = listing(members).text().unwrap();
+            let text = manifest(members).text().unwrap();
             assert_eq!(PackManifest::parse(&text).unwrap_err().to_string(), why);
         }
         let text = br#"{"version": 2}"#;
-        let why = "it is of version 2, and this vpython reads version 1";
+        let why = "its format version is 2, but this vpython reads version 1";
         assert_eq!(PackManifest::parse(text).unwrap_err().to_string(), why);
     }
 
     #[test]
-    fn links_may_lead_within_the_environment_and_to_the_interpreter() {
+    fn links_may_point_inside_the_environment_and_to_the_interpreter() {
         for target in [
             "b",
             "../b",
@@ -413,7 +433,7 @@ mod tests {
             "/usr/lib/python3.11/os.py",
             "b/",
         ] {
-            listing(vec![directory("a"), link("a/c", target)])
+            manifest(vec![directory("a"), link("a/c", target)])
                 .check()
                 .unwrap();
         }

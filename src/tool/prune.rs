@@ -1,4 +1,5 @@
-//! `-vpython-tool prune`: removes from the store what was not used for long.
+//! `-vpython-tool prune`: removes environments and wheels from the store that were not used for a
+//! long time.
 
 use std::fmt::Write;
 use std::time::{Duration, SystemTime};
@@ -12,15 +13,16 @@ use crate::process::Process;
 use crate::report;
 use crate::store::{Act, Limits, Pruned, Store, Stored, Usage, Use};
 
-/// Prunes, and says what went. Gives the exit code.
+/// Prunes the store, and prints what was removed. Returns the exit code.
 ///
 /// # Errors
-/// The store cannot be read or written; a bad `VPYTHON_MAX_CACHE`.
+/// The store cannot be read or written; `VPYTHON_MAX_CACHE` is not a size.
 pub fn run(options: &Prune, invocation: &Invocation, process: &Process) -> Result<i32> {
     let store = Store::look(invocation, process)?;
     if store.exists() {
         store.prepare()?;
     }
+    // The command line overrides the variable and `vpython.conf`.
     let max_size = match options.max_size {
         Some(size) => Some(size.as_u64()),
         None => auto_prune::max_cache(invocation, process)?,
@@ -42,22 +44,24 @@ pub fn run(options: &Prune, invocation: &Invocation, process: &Process) -> Resul
     } else {
         Act::Remove
     };
+    // A store that does not exist is reported like an empty one.
     let usage = store.usage()?;
     let pruned = if store.exists() {
         store.prune(&limits, &usage, act)?
     } else {
         Pruned::default()
     };
-    report::print(said(&pruned, &usage, act).as_bytes())?;
+    report::print(summary(&pruned, &usage, act).as_bytes())?;
     Ok(0)
 }
 
-const STAYS_UNKNOWN: &str =
-    ": stays, since the file system has no locks, and a program may run in it";
+const KEPT_UNKNOWN: &str =
+    ": kept, because the file system has no locks and a program may be running in it";
 
-/// What went, a line each, and the sum.
-fn said(pruned: &Pruned, usage: &Usage, act: Act) -> String {
+/// Returns the report: a line for each environment, and the totals.
+fn summary(pruned: &Pruned, usage: &Usage, act: Act) -> String {
     let now = SystemTime::now();
+    // One line for each environment, removed or kept.
     let mut lines = String::new();
     let mut line = |stored: &Stored, why: &str| {
         let days = stored.age(now).as_secs() / (24 * 60 * 60);
@@ -76,20 +80,21 @@ fn said(pruned: &Pruned, usage: &Usage, act: Act) -> String {
         line(
             stored,
             if *found == Use::Unknown {
-                STAYS_UNKNOWN
+                KEPT_UNKNOWN
             } else {
-                ": stays, since a program runs in it"
+                ": kept, because a program is running in it"
             },
         );
     }
+    // A running build may need any unpacked wheel.
     match pruned.building {
         Use::Free => {}
-        Use::InUse => lines += "unpacked wheels stay, since somebody builds\n",
+        Use::InUse => lines += "unpacked wheels are kept, because a build is running\n",
         Use::Unknown => {
-            lines +=
-                "unpacked wheels stay, since the file system has no locks, and somebody may build\n"
+            lines += "unpacked wheels are kept, because the file system has no locks and a build may be running\n"
         }
     }
+    // The freed space excludes files that environments share with unpacked wheels that are kept.
     let own = pruned
         .environments
         .iter()

@@ -105,12 +105,12 @@ fn run_paths_that_do_not_move_are_told() {
     };
     let site = site(world.python);
     let expected = format!(
-        "vpython: warning: the run path of `{site}/some/a.so` names `/home/nobody/lib`, which is absolute; names `$ORIGIN/../some.libs` behind `/home/nobody/lib`\n\
-         vpython: warning: the run path of `{site}/some/b.so` names `$ORIGIN/../../../../../lib`, which is out of the environment; \
+        "vpython: warning: the run path of `{site}/some/a.so` names `/home/nobody/lib`, which is absolute; names `$ORIGIN/../some.libs` after `/home/nobody/lib`\n\
+         vpython: warning: the run path of `{site}/some/b.so` names `$ORIGIN/../../../../../lib`, which is outside the environment; \
          has an empty entry, which is the current directory; names `lib`, which is relative to the current directory\n\
          vpython: warning: the run path of `{site}/some/c.so` names `/opt/app/env/bin`, which is absolute\n\
          vpython: warning: the run path of `{site}/some/e.so` names `/o`, which is absolute\n\
-         vpython: with `--fix-rpath`, run paths are mended\n"
+         vpython: `--fix-rpath` rewrites these run paths\n"
     );
     pack(&world, &[]).expect(0, "", &(expected + &world.told_of_interpreter()));
 }
@@ -123,11 +123,11 @@ fn run_paths_are_mended_in_what_is_packed_and_nowhere_else() {
     let site = site(world.python);
     let options = ["--prefix", "/opt/app/env", "--fix-rpath"];
     let expected = format!(
-        "vpython: the run path of `{site}/some/a.so` was `/home/nobody/lib:$ORIGIN/../some.libs` and is `$ORIGIN/../some.libs`\n\
-         vpython: the run path of `{site}/some/b.so` was `$ORIGIN/../../../../../lib::lib` and is ``\n\
-         vpython: the run path of `{site}/some/e.so` was `/o` and is ``\n\
+        "vpython: changed the run path of `{site}/some/a.so` from `/home/nobody/lib:$ORIGIN/../some.libs` to `$ORIGIN/../some.libs`\n\
+         vpython: changed the run path of `{site}/some/b.so` from `$ORIGIN/../../../../../lib::lib` to ``\n\
+         vpython: changed the run path of `{site}/some/e.so` from `/o` to ``\n\
          vpython: warning: the run path of `{site}/some/c.so` names `/opt/app/env/bin`, which is absolute; \
-         cannot be mended: `$ORIGIN/../../../../bin` is longer than its run path `/opt/app/env/bin`\n"
+         cannot be fixed: `$ORIGIN/../../../../bin` is longer than the old run path `/opt/app/env/bin`\n"
     ) + &world.told_of_interpreter();
     pack(&world, &options).expect(0, "", &expected);
     unpack(&world);
@@ -225,11 +225,11 @@ fn the_binary_of_an_environment_of_2_7_finds_its_library_beside_itself_once_it_i
     let interpreter = told_of_interpreter(&two).replace("[PYTHON]", two.to_str().unwrap());
     let told = format!(
         "vpython: warning: the run path of `bin/python2.7` names `{base}/lib`, which is absolute\n\
-         vpython: with `--fix-rpath`, run paths are mended\n"
+         vpython: `--fix-rpath` rewrites these run paths\n"
     ) + &interpreter;
     pack(&world, &[]).expect(0, "", &told);
     let mended = format!(
-        "vpython: the run path of `bin/python2.7` was `{base}/lib` and is `$ORIGIN/../lib`\n"
+        "vpython: changed the run path of `bin/python2.7` from `{base}/lib` to `$ORIGIN/../lib`\n"
     ) + &interpreter;
     pack(&world, &["--fix-rpath"]).expect(0, "", &mended);
     unpack(&world);

@@ -142,14 +142,14 @@ fn a_spec_for_python_2_is_none_for_vpython3() {
         .map(str::trim);
     assert_eq!(
         found,
-        Some("for Python 2, and not for vpython3; passed over"),
+        Some("for Python 2, not for vpython3; skipped"),
         "{outcome}"
     );
     // A mistake in it is not missed.
     world.write("a/.vpython", "python_version: 3.8\n");
     let message = "\
 vpython: error: bad spec in `[WORLD]/work/a/.vpython`
-  caused by: `[WORLD]/work/a/.vpython`, line 1, column 17: expected a string in quotes, or a message in `< >` or `{ }`, and found `3.8`
+  caused by: `[WORLD]/work/a/.vpython`, line 1, column 17: expected a string in quotes, or a message in `< >` or `{ }`, but found `3.8`
 ";
     called(&world, "vpython3", &["a/plain.py"])
         .run()
@@ -264,7 +264,7 @@ fn vpython3_takes_the_defaults_of_luci_where_a_spec_names_no_version() {
     assert!(
         outcome
             .stdout
-            .contains("\n              no version is named; looked first for 3.11\n"),
+            .contains("\n              no version is specified; searched first for 3.11\n"),
         "{outcome}"
     );
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::support::{Python, Wheel, World};
 
-const SOUND: &str = "1 environment and 1 unpacked wheel: all files are as they were made\n";
+const SOUND: &str = "1 environment and 1 unpacked wheel: all files are intact\n";
 
 fn world(python: &'static Python) -> World {
     let world = World::with_python(python);
@@ -88,8 +88,7 @@ fn byte_code_that_install_has_made_is_held_against_its_digest_and_stays() {
         }
         let what = if is_removed { "missing" } else { "changed" };
         let first = format!("{what}  {}\n", world.redact(path.to_str().unwrap()));
-        let told =
-            format!("{first}1 environment and 1 unpacked wheel: 1 file not as they were made\n");
+        let told = format!("{first}1 environment and 1 unpacked wheel: 1 file damaged\n");
         world
             .vpython(["-vpython-tool", "check", "tool.py"])
             .run()
@@ -122,10 +121,10 @@ fn a_source_that_cannot_be_read_is_an_error_and_not_left_out() {
     outcome.refuses(
         125,
         &format!(
-            "vpython: error: cannot compile what is in `[WORLD]/root/v1/envs/[KEY]`\n  \
+            "vpython: error: cannot compile the modules in `[WORLD]/root/v1/envs/[KEY]`\n  \
              caused by: cannot read `{source}`\n  \
              caused by: [Errno 2] No such file or directory: '{source}'\n  \
-             hint: `-vpython-tool check --all --repair` mends what is damaged in the store\n"
+             hint: `-vpython-tool check --all --repair` repairs damage in the store\n"
         ),
     );
     let outcome = world
@@ -158,7 +157,7 @@ fn what_a_power_cut_leaves_of_byte_code_is_neither_damage_nor_in_the_way() {
         .prints(SOUND);
     let outcome = world.vpython(["-vpython-tool", "install", "tool.py"]).run();
     assert!(
-        outcome.code == Some(0) && outcome.stderr.contains("; it is made anew\n"),
+        outcome.code == Some(0) && outcome.stderr.contains("; vpython rebuilds it\n"),
         "{outcome}"
     );
     world

@@ -93,8 +93,7 @@ fn a_script_that_is_to_be_run_is_the_next_on_path() {
 #[test]
 fn without_another_python_the_bypass_says_so() {
     let world = World::new();
-    let message =
-        "vpython: error: no python on `PATH` but vpython\n  caused by: `VPYTHON_BYPASS` is set\n";
+    let message = "vpython: error: no python on `PATH` other than vpython\n  caused by: `VPYTHON_BYPASS` is set\n";
     let path = world.outside("home");
     world
         .vpython(["-c", "0"])
@@ -113,9 +112,8 @@ fn another_text_is_warned_of_and_does_nothing() {
             .env("VPYTHON_BYPASS", value)
     };
     launch("").run().prints("True\n");
-    let warning = format!(
-        "vpython: warning: `VPYTHON_BYPASS` is ignored: it is `1`, and would have to be `{TEXT}`\n"
-    );
+    let warning =
+        format!("vpython: warning: `VPYTHON_BYPASS` is ignored: it is `1`, not `{TEXT}`\n");
     launch("1").run().expect(0, "True\n", &warning);
     launch("1").run().expect(0, "True\n", &warning);
 }

@@ -40,8 +40,7 @@ fn an_environment_is_sound_after_its_build_and_after_its_use() {
     for python in Python::all() {
         let (world, _) = world(python);
         world.vpython(["-c", "import one, two"]).run().prints("");
-        check(&world, &[])
-            .prints("1 environment and 2 unpacked wheels: all files are as they were made\n");
+        check(&world, &[]).prints("1 environment and 2 unpacked wheels: all files are intact\n");
     }
 }
 
@@ -66,15 +65,14 @@ fn damage_of_every_kind_is_named_and_mended() {
     let named = format!(
         "changed  [WORLD]/root/v1/envs/[KEY]/bin/python\nforeign  {site}/__pycache__/new.cpython-311.pyc\nforeign  {site}/new.py\n\
          changed  {site}/one-1.dist-info/RECORD\nchanged  {site}/one.py\nmissing  {site}/one_data.txt\n\
-         1 environment and 2 unpacked wheels: 6 files not as they were made\n"
+         1 environment and 2 unpacked wheels: 6 files damaged\n"
     );
     check(&world, &[]).expect(1, &named, "");
     let mended = format!(
-        "{named}[WORLD]/root/v1/envs/[KEY]: out of the way; it is made anew when it is needed\n[WORLD]/root/v1/envs/[KEY]\n"
+        "{named}[WORLD]/root/v1/envs/[KEY]: removed; vpython rebuilds it when it is needed\n[WORLD]/root/v1/envs/[KEY]\n"
     );
     check(&world, &["--repair"]).expect(0, &mended, "");
-    check(&world, &["--all"])
-        .prints("1 environment and 2 unpacked wheels: all files are as they were made\n");
+    check(&world, &["--all"]).prints("1 environment and 2 unpacked wheels: all files are intact\n");
 }
 
 #[test]
@@ -100,8 +98,7 @@ fn a_program_in_a_damaged_environment_finds_what_it_has_not_imported_yet() {
         );
         let outcome = check(&world, words);
         assert_eq!(outcome.code, Some(0), "{outcome}");
-        let said =
-            "[WORLD]/root/v1/envs/[KEY]: a program runs in it; the next launch builds it anew\n";
+        let said = "[WORLD]/root/v1/envs/[KEY]: in use by a program; the next launch rebuilds it\n";
         assert!(outcome.stdout.contains(said), "{outcome}");
         drop(child.stdin.take());
         assert!(child.wait().unwrap().success(), "it can still import");
@@ -113,7 +110,7 @@ fn a_program_in_a_damaged_environment_finds_what_it_has_not_imported_yet() {
             "1\n"
         );
         check(&world, &["--all"])
-            .prints("1 environment and 2 unpacked wheels: all files are as they were made\n");
+            .prints("1 environment and 2 unpacked wheels: all files are intact\n");
     }
 }
 
@@ -145,11 +142,11 @@ fn a_damaged_wheel_takes_its_environments_along() {
     );
     assert_eq!(
         lines[1],
-        "2 environments and 2 unpacked wheels: 1 file not as they were made"
+        "2 environments and 2 unpacked wheels: 1 file damaged"
     );
     assert_eq!(
         lines[2],
-        "[WORLD]/root/v1/envs/[KEY]: out of the way; it is made anew when it is needed"
+        "[WORLD]/root/v1/envs/[KEY]: removed; vpython rebuilds it when it is needed"
     );
     assert_eq!(
         (lines.len(), world.environments().len(), of_one.exists()),
@@ -162,7 +159,7 @@ fn a_damaged_wheel_takes_its_environments_along() {
         .run()
         .prints("1\n");
     check(&world, &["--all"])
-        .prints("2 environments and 2 unpacked wheels: all files are as they were made\n");
+        .prints("2 environments and 2 unpacked wheels: all files are intact\n");
 }
 
 #[test]
@@ -177,5 +174,5 @@ fn an_environment_that_is_not_there_cannot_be_checked() {
         "{outcome}"
     );
     check(&world, &["--all"])
-        .prints("0 environments and 0 unpacked wheels: all files are as they were made\n");
+        .prints("0 environments and 0 unpacked wheels: all files are intact\n");
 }

@@ -129,12 +129,11 @@ fn a_mistyped_flag_is_refused_with_the_one_that_was_meant() {
     #[rustfmt::skip]
     let rows: [(&[&str], &str); 5] = [
         (&["-vpython-toool", "install"], "vpython: error: unknown flag `-vpython-toool`\n  hint: did you mean `-vpython-tool`?\n"),
-        (&["-vpython-xyzzy"], "vpython: error: unknown flag `-vpython-xyzzy`\n  hint: `vpython -h` lists the flags; a flag for the program \
-                               itself goes behind the program's name\n"),
+        (&["-vpython-xyzzy"], "vpython: error: unknown flag `-vpython-xyzzy`\n  hint: `vpython -h` lists the flags; put flags for the program itself after its name\n"),
         (&["-vpython-root"], "vpython: error: flag `-vpython-root` needs a value\n"),
         (&["-vpython-tool", "instal"], "vpython: error: unknown tool `instal` for `-vpython-tool`\n  hint: did you mean `-vpython-tool \
                                         install`?\n"),
-        (&["-vpython-log-level", "loud"], "vpython: error: bad value `loud` for `-vpython-log-level`\n  hint: the values are: `error`, \
+        (&["-vpython-log-level", "loud"], "vpython: error: invalid value `loud` for `-vpython-log-level`\n  hint: the values are: `error`, \
                                            `warning`, `info`, `debug`\n"),
     ];
     for (words, message) in rows {
@@ -170,12 +169,9 @@ fn help_in_front_is_ours_and_then_pythons() {
     for words in [&["-h"][..], &["--help"], &["-help", "tool.py"]] {
         let outcome = world.vpython(words).run();
         assert_eq!((outcome.code, &*outcome.stderr), (Some(0), ""), "{outcome}");
-        let (ours, theirs) = outcome
-            .stdout
-            .split_once("Help of the interpreter:\n\n")
-            .unwrap();
+        let (ours, theirs) = outcome.stdout.split_once("Interpreter help:\n\n").unwrap();
         assert!(
-            ours.starts_with("Runs a Python program in exactly the environment that it asks for."),
+            ours.starts_with("Runs a Python program in exactly the environment that it requires."),
             "{ours}"
         );
         for flag in [
@@ -266,7 +262,7 @@ fn options_of_a_tool_count_behind_its_script_too() {
     let no_option = "vpython: error: `-vpython-tool lock` has no option `--chekc`\n  hint: did you mean `--check`?\n";
     tool(&["lock", "x.py", "--chekc"]).refuses(125, no_option);
     let behind = "vpython: error: `-vpython-tool install` has no option `--zzz`\n  hint: `vpython -vpython-tool install --help` lists \
-                  the options; what is the script's stands behind `--`\n";
+                  the options; put the script's options after `--`\n";
     tool(&["install", "x.py", "--zzz"]).refuses(125, behind);
     assert_eq!(
         tool(&["install", "x.py", "--vpython-root", "elsewhere"]).stdout,
@@ -277,7 +273,7 @@ fn options_of_a_tool_count_behind_its_script_too() {
     tool(&["install", "x.py", "-vpython-rot", "r"]).refuses(125, unknown);
     let second = "vpython: error: `-vpython-tool install` has no option `--vpython-tool`\n  hint: name one tool at a time\n";
     tool(&["install", "x.py", "--vpython-tool", "lock"]).refuses(125, second);
-    let pips = "vpython: error: `-vpython-tool fetch` has no option `--no-binary`\n  hint: what pip is to be told stands behind `--`\n";
+    let pips = "vpython: error: `-vpython-tool fetch` has no option `--no-binary`\n  hint: put pip's options after `--`\n";
     tool(&["fetch", "x.py", "--no-binary"]).refuses(125, pips);
     assert_eq!(
         tool(&["install", "x.py", "-x", "y", "--", "--zzz"]).code,
@@ -290,21 +286,21 @@ fn the_tools_are_listed_where_none_is_named() {
     let world = World::new();
     let list = [
         "install      Build the environment of the command line, and print its path",
-        "check        Hash the environment's files, and name those that have changed",
-        "fetch        Download the wheels that the spec needs and no directory has",
-        "verify       Check that there is a wheel for all that the spec asks for",
+        "check        Hash the environment's files, and report those that have changed",
+        "fetch        Download the wheels the spec needs into the first wheel directory",
+        "verify       Check that there is a wheel for everything that the spec requires",
         "exec         Run a script of the environment, such as `ruff` or `pytest`",
-        "explain      Print which environment the command line gets, and why",
-        "export       Make the environment at DIR, outside the store",
+        "explain      Explain which environment the command line gets, and why",
+        "export       Create the environment at DIR, outside the store",
         "list         List the environments in the store",
         "pack         Write the environment as an archive or a package",
-        "prune        Remove environments that were not used for long",
-        "relocate     Rewrite the paths in an environment of venv, virtualenv or uv",
-        "lock         Write the spec's lock: the exact wheels of all its platforms",
-        "unpack       Make an environment of an archive that `pack` has written",
-        "completions  Print vpython's completions for a shell",
+        "prune        Remove environments that have not been used for a long time",
+        "relocate     Rewrite the absolute paths of an environment that has moved",
+        "lock         Write the spec's lock file: the exact wheels for all its platforms",
+        "unpack       Create an environment from an archive that `pack` has written",
+        "completions  Print shell completions for vpython",
         "man          Print vpython's manual page, or write one for each tool",
-        "upgrade      Write LUCI's specs as `vpython.toml` and `# /// script` blocks",
+        "upgrade      Convert LUCI specs to `vpython.toml` and `# /// script` blocks",
     ];
     assert!(
         list.iter().all(|line| line.len() <= 80),

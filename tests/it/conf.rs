@@ -275,7 +275,7 @@ fn wheels_beside_the_program_are_the_last_wheelhouse() {
         .expect(
             0,
             "",
-            "vpython: nothing to fetch: all that the spec asks for is there\n",
+            "vpython: nothing to fetch: all wheels that the spec requires are present\n",
         );
     assert!(!world.outside("site/wheels/nothing").exists());
 }
@@ -285,7 +285,7 @@ fn the_site_may_forbid_fetch_and_tell_pip() {
     let world = world();
     set(&world, "[fetch]\nallow = false\n");
     let message = "\
-vpython: error: `-vpython-tool fetch` may not be used here
+vpython: error: `-vpython-tool fetch` is disabled here
   caused by: `fetch.allow` is false in `[WORLD]/site/vpython.conf`, line 2
 ";
     launch(&world, &["-vpython-tool", "fetch", "tool.py"])
@@ -334,9 +334,8 @@ fn the_text_of_the_bypass_may_be_the_sites() {
         .run()
         .prints("True\n");
     let luci = "manually managed python not supported by chrome operations";
-    let warning = format!(
-        "vpython: warning: `VPYTHON_BYPASS` is ignored: it is `{luci}`, and would have to be `as we say`\n"
-    );
+    let warning =
+        format!("vpython: warning: `VPYTHON_BYPASS` is ignored: it is `{luci}`, not `as we say`\n");
     launch(&world, &["-c", python])
         .env("VPYTHON_BYPASS", luci)
         .run()
@@ -384,16 +383,16 @@ vpython: warning: `[WORLD]/site/vpython.conf`, line 3: unknown key `prune.older_
         .expect(0, "1\n", warnings);
     set(&world, "root = 3\nwheels = ['a', 1]\n");
     let message = "\
-vpython: error: bad settings in `[WORLD]/site/vpython.conf`
-  caused by: `[WORLD]/site/vpython.conf`, line 1, column 8: `root` must be a string, and is an integer
-  caused by: `[WORLD]/site/vpython.conf`, line 2, column 16: an item of `wheels` must be a string, and is an integer
+vpython: error: invalid settings in `[WORLD]/site/vpython.conf`
+  caused by: `[WORLD]/site/vpython.conf`, line 1, column 8: `root` must be a string, not an integer
+  caused by: `[WORLD]/site/vpython.conf`, line 2, column 16: an item of `wheels` must be a string, not an integer
 ";
     launch(&world, &["tool.py"]).run().refuses(125, message);
     let named = launch(&world, &["tool.py"])
         .env("VPYTHON_CONF", "none.conf")
         .run();
     let message = "\
-vpython: error: cannot use the settings that `VPYTHON_CONF` names
+vpython: error: cannot read the settings file from `VPYTHON_CONF`
   caused by: cannot open `[WORLD]/work/none.conf`
   caused by: No such file or directory (os error 2)
 ";
@@ -417,8 +416,7 @@ fn what_a_stranger_may_have_written_is_passed_over() {
     house(&world, "site/wheels", 1);
     set(&world, "root = 3\n");
     let passed_over = |why: &str| {
-        let warning =
-            format!("vpython: warning: `[WORLD]/site/vpython.conf` is passed over: {why}\n");
+        let warning = format!("vpython: warning: `[WORLD]/site/vpython.conf` is ignored: {why}\n");
         launch(&world, &["tool.py"])
             .run()
             .expect(0, "1\n", &warning);
@@ -427,21 +425,21 @@ fn what_a_stranger_may_have_written_is_passed_over() {
         std::fs::set_permissions(world.outside(path), Permissions::from_mode(mode)).unwrap()
     };
     mode("site/vpython.conf", 0o666);
-    passed_over("everybody can write to it");
+    passed_over("every user can write to it");
     mode("site/vpython.conf", 0o644);
     mode("site", 0o777);
-    passed_over("everybody can write to `[WORLD]/site`");
+    passed_over("every user can write to `[WORLD]/site`");
     mode("site", 0o755);
     std::fs::remove_file(world.outside("site/vpython.conf")).unwrap();
     std::fs::create_dir(world.outside("site/vpython.conf")).unwrap();
-    passed_over("it is not a file");
+    passed_over("not a regular file");
     std::fs::remove_dir(world.outside("site/vpython.conf")).unwrap();
     nix::unistd::mkfifo(
         &world.outside("site/vpython.conf"),
         nix::sys::stat::Mode::S_IRWXU,
     )
     .unwrap();
-    passed_over("it is not a file");
+    passed_over("not a regular file");
     if !nix::unistd::geteuid().is_root() {
         not_tested!("only the superuser can give a file away");
         return;
@@ -449,5 +447,5 @@ fn what_a_stranger_may_have_written_is_passed_over() {
     std::fs::remove_file(world.outside("site/vpython.conf")).unwrap();
     set(&world, "root = 3\n");
     std::os::unix::fs::chown(world.outside("site/vpython.conf"), Some(65534), None).unwrap();
-    passed_over("it is user 65534's");
+    passed_over("it belongs to user 65534");
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use crate::support::{Wheel, World};
 
-const CHANGED: &str = "vpython: warning: `[WORLD]/root/v1/envs/[KEY]` was changed after it was built; it is built anew\n";
+const CHANGED: &str = "vpython: warning: `[WORLD]/root/v1/envs/[KEY]` was changed after it was built; vpython rebuilds it\n";
 
 /// A world with wheels of `a` and `b`, and a script that prints the version of `a`.
 fn world() -> World {
@@ -73,7 +73,7 @@ fn a_changed_environment_stands_until_another_takes_its_place() {
         outcome.code == Some(125)
             && outcome
                 .stderr
-                .contains("it has changed since it was chosen"),
+                .contains("it has changed since it was selected"),
         "{outcome}"
     );
     assert!(environment.join("vpython.json").exists());
@@ -121,7 +121,7 @@ fn an_unpacked_wheel_that_lost_or_cut_a_file_is_unpacked_anew() {
         );
         assert!(
             outcome.stderr.contains("is damaged (")
-                && outcome.stderr.contains("); it is unpacked anew\n"),
+                && outcome.stderr.contains("); vpython unpacks it again\n"),
             "{outcome}"
         );
         world.vpython(["other.py"]).run().prints("1\n");

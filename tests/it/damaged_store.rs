@@ -189,7 +189,7 @@ impl Scene {
         let works = |outcome: &Outcome| outcome.code == Some(0) && outcome.stdout == "1\n";
         let repaired = self.succeeds(&["-vpython-tool", "check", "--all", "--repair"])?;
         let found = self.succeeds(&["-vpython-tool", "check", "--all"])?;
-        let is_sound = found.stdout.contains(": all files are as they were made\n");
+        let is_sound = found.stdout.contains(": all files are intact\n");
         let again = self.run(&["tool.py"], PATIENCE)?;
         let silent = self.run(&["tool.py"], PATIENCE)?;
         if !works(&again) || !works(&silent) || !silent.stderr.is_empty() || !is_sound {
@@ -217,8 +217,7 @@ impl Scene {
                 .join(file)
                 .metadata()
                 .is_ok_and(|metadata| metadata.size() == 0);
-        let is_told =
-            repaired.stdout.contains(" not as they were made\n") || launched.contains("anew");
+        let is_told = repaired.stdout.contains(" damaged\n") || launched.contains("anew");
         // Where byte code was not put, there is none; and `lib64` is there for others than python.
         let is_optional = damage == Damage::Deleted
             && (file.ends_with("vpython.compiled") || file.ends_with("lib64"));

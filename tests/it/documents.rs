@@ -54,7 +54,7 @@ fn manual_pages_are_printed_or_written() {
         lock.contains("vpython [vpython flags] \\-vpython\\-tool lock"),
         "{lock}"
     );
-    let none = "vpython: error: `-vpython-tool completions` needs the name of one shell\n  hint: say which, as in `vpython \
+    let none = "vpython: error: `-vpython-tool completions` needs the name of one shell\n  hint: name it, as in `vpython \
                 -vpython-tool completions bash`\n";
     world
         .vpython(["-vpython-tool", "completions"])

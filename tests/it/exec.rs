@@ -60,7 +60,7 @@ fn the_spec_is_that_of_the_current_directory_or_a_named_one() {
         .run()
         .expect(7, "say|1\n", "");
     world.write("other.toml", "");
-    let message = "vpython: error: the environment has no script `say`\n  hint: no wheel of the environment brings scripts\n";
+    let message = "vpython: error: the environment has no script `say`\n  hint: no wheel in the environment installs scripts\n";
     world
         .vpython(["-vpython-spec=other.toml", "-vpython-tool", "exec", "say"])
         .run()
@@ -70,7 +70,7 @@ fn the_spec_is_that_of_the_current_directory_or_a_named_one() {
 #[test]
 fn an_unknown_script_is_an_error_with_the_list_of_those_there_are() {
     let world = world();
-    let list = "the scripts are: `said`, `say`, `shell`, `shipped`";
+    let list = "the available scripts are `said`, `say`, `shell`, `shipped`";
     for (name, hint) in [
         ("shel", format!("did you mean `shell`? {list}")),
         ("ruff", list.to_owned()),

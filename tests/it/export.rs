@@ -149,8 +149,7 @@ fn one_that_was_changed_or_is_not_whole_is_made_anew() {
         "",
     )
     .unwrap();
-    let warning =
-        "vpython: warning: `[WORLD]/work/env` was changed after it was made; it is made anew\n";
+    let warning = "vpython: warning: `[WORLD]/work/env` was modified after it was exported; vpython rebuilds it\n";
     export(&world, &["env", "tool.py"]).expect(0, "[WORLD]/work/env\n", warning);
     std::fs::remove_file(world.path("env/pyvenv.cfg")).unwrap();
     export(&world, &["env", "tool.py"]).prints("[WORLD]/work/env\n");
@@ -165,14 +164,14 @@ fn what_vpython_has_not_made_is_left_alone() {
     symlink("own", world.path("link")).unwrap();
     std::fs::create_dir(world.path("empty")).unwrap();
     let rows = [
-        ("own", "vpython has not made what is there"),
+        ("own", "vpython did not create it"),
         ("file", "it is not a directory"),
         ("link", "it is not a directory"),
     ];
     for (name, why) in rows {
         let message = format!(
-            "vpython: error: cannot make an environment at `[WORLD]/work/{name}`\n  caused by: {why}\n  \
-             hint: name another directory, or remove that one\n"
+            "vpython: error: cannot export to `[WORLD]/work/{name}`\n  caused by: {why}\n  \
+             hint: choose another directory, or remove this one\n"
         );
         export(&world, &[name, "tool.py"]).refuses(125, &message);
     }
@@ -198,8 +197,8 @@ fn a_failure_leaves_the_old_one() {
 #[test]
 fn the_command_line_is_read_strictly() {
     let world = world();
-    let needs = "vpython: error: `-vpython-tool export` needs the directory that it is to make\n  \
-                 hint: say which, as in `vpython -vpython-tool export env script.py`\n";
+    let needs = "vpython: error: `-vpython-tool export` requires the directory to create\n  \
+                 hint: name it, as in `vpython -vpython-tool export env script.py`\n";
     export(&world, &[]).refuses(125, needs);
     export(&world, &[""]).refuses(125, needs);
     export(&world, &["--", "env"]).refuses(125, needs);
@@ -249,7 +248,7 @@ fn what_cannot_be_made_is_told_by_the_name_that_it_was_to_have() {
     let name = "n".repeat(250);
     let outcome = export(&world, &[&name, "tool.py"]);
     let message = format!(
-        "vpython: error: cannot make `[WORLD]/work/{name}`\n  caused by: cannot create directory `"
+        "vpython: error: cannot create `[WORLD]/work/{name}`\n  caused by: cannot create directory `"
     );
     assert!(
         outcome.code == Some(125) && outcome.stderr.starts_with(&message),
@@ -272,7 +271,7 @@ fn what_cannot_be_included_is_refused() {
         &["env", "--include=a/lib", "--include=b/lib", "tool.py"],
     )
     .refuses(125, two);
-    let link = "vpython: error: cannot include `c`\n  caused by: the link `etc` leads out of the directory\n";
+    let link = "vpython: error: cannot include `c`\n  caused by: the link `etc` points outside the directory\n";
     export(&world, &["env", "--include", "c", "tool.py"]).refuses(125, link);
     let file = "vpython: error: cannot include `tool.py`\n  caused by: it is not a directory\n";
     export(&world, &["env", "--include", "tool.py", "tool.py"]).refuses(125, file);
@@ -295,8 +294,7 @@ fn roots_of_the_spec_that_stay_behind_are_named() {
         "vpython.toml",
         "dependencies = ['some']\n[tool.vpython]\npython-path = ['lib']\n",
     );
-    let warning = "vpython: warning: `[WORLD]/work/lib` of `python-path` is not in the environment; \
-                   `--include [WORLD]/work/lib` puts it there\n";
+    let warning = "vpython: warning: `[WORLD]/work/lib` from `python-path` is not in the environment; add it with `--include [WORLD]/work/lib`\n";
     export(&world, &["env"]).expect(0, "[WORLD]/work/env\n", warning);
     export(&world, &["env", "--include", "lib"]).prints("[WORLD]/work/env\n");
 }
@@ -333,22 +331,21 @@ fn an_environment_that_somebody_else_keeps_for_editors_stays() {
     std::fs::create_dir(world.path(".venv")).unwrap();
     let message = |why| {
         format!(
-            "vpython: error: cannot keep `[WORLD]/work/.venv` for `-vpython-local-venv`\n  caused by: {why}\n  \
+            "vpython: error: cannot create `[WORLD]/work/.venv` for `-vpython-local-venv`\n  caused by: {why}\n  \
              hint: remove it, or leave the flag out\n"
         )
     };
     world
         .vpython(["-vpython-local-venv", "tool.py"])
         .run()
-        .refuses(125, &message("it is no link"));
+        .refuses(125, &message("it is not a link"));
     std::fs::remove_dir(world.path(".venv")).unwrap();
     symlink("/usr", world.path(".venv")).unwrap();
     world
         .vpython(["-vpython-local-venv", "tool.py"])
         .run()
         .refuses(125, &message("it is a link to `/usr`"));
-    let alone =
-        "vpython: warning: there is no spec for `-vpython-local-venv` to put a link beside\n";
+    let alone = "vpython: warning: `-vpython-local-venv` has no effect: there is no spec file to put the link next to\n";
     world
         .vpython(["-vpython-local-venv", "-c", "print(1)"])
         .run()

@@ -67,7 +67,7 @@ fn module(name: &str, version: &str) -> Wheel {
     Wheel::module(name, version)
 }
 
-const NOTHING: &str = "vpython: nothing to fetch: all that the spec asks for is there\n";
+const NOTHING: &str = "vpython: nothing to fetch: all wheels that the spec requires are present\n";
 
 #[test]
 fn what_is_missing_comes_with_what_it_requires() {
@@ -84,7 +84,7 @@ fn what_is_missing_comes_with_what_it_requires() {
         "# /// script\n# dependencies = ['a']\n# ///\nimport a, b; print(a.VERSION, b.VERSION)\n",
     );
     let refusal =
-        "vpython: error: no wheel fits `a` (asked for in `[WORLD]/work/tool.py`, line 2)\n";
+        "vpython: error: no wheel fits `a` (required in `[WORLD]/work/tool.py`, line 2)\n";
     let outcome = launch(&world, &["tool.py"]).run();
     assert!(outcome.stderr.starts_with(refusal), "{outcome}");
     assert!(
@@ -136,7 +136,7 @@ fn the_first_directory_of_the_spec_is_made_and_filled() {
         "dependencies = ['a']\n[tool.vpython]\nwheels = ['third_party/wheels']\n",
     );
     let outcome = launch(&world, &["-c", ""]).run();
-    let hint = "hint: paths in a spec are relative to the spec's own directory; `vpython -vpython-tool fetch -c ''` makes it and fills it\n";
+    let hint = "hint: paths in a spec are relative to the spec's own directory; `vpython -vpython-tool fetch -c ''` creates and fills it\n";
     assert!(outcome.stderr.ends_with(hint), "{outcome}");
     assert_eq!(
         came(&world, "third_party/wheels", &fetch(&world, &["-c", ""])),
@@ -207,7 +207,7 @@ fn seeds_come_that_the_interpreter_does_not_bring_and_are_no_loss() {
         }
     }
     let outcome = fetch(&world, &[]);
-    let said = "vpython: pip cannot fetch `wheel<0.46` (here ([VERSION])); environments go without this seed\n";
+    let said = "vpython: pip cannot fetch `wheel<0.46` (here ([VERSION])); environments are built without this seed\n";
     assert!(
         outcome.code == Some(0) && outcome.stderr.contains(said),
         "{outcome}"
@@ -411,9 +411,9 @@ fn what_pip_cannot_fetch_is_an_error_and_nothing_is_left() {
         "{outcome}"
     );
     assert!(
-        outcome.stderr.ends_with(
-            "\n  hint: its own words are above; words behind `--` are passed on to it\n"
-        ),
+        outcome
+            .stderr
+            .ends_with("\n  hint: pip's own output is above; words after `--` are passed to pip\n"),
         "{outcome}"
     );
     assert!(
@@ -445,8 +445,8 @@ fn what_can_be_had_comes_and_the_rest_is_listed() {
         (Some(1), came),
         "{outcome}"
     );
-    let end = "\nvpython: error: pip cannot fetch all that is missing\n  caused by: c>1 (here ([VERSION]))\n  caused by: c>1 \
-               (win_amd64)\n  hint: its own words are above; words behind `--` are passed on to it\n";
+    let end = "\nvpython: error: pip cannot fetch all of the missing wheels\n  caused by: c>1 (here ([VERSION]))\n  caused by: c>1 \
+               (win_amd64)\n  hint: pip's own output is above; words after `--` are passed to pip\n";
     assert!(outcome.stderr.ends_with(end), "{outcome}");
     let outcome = fetch(&world, &[]);
     assert_eq!(
@@ -548,7 +548,7 @@ fn a_file_that_is_no_wheel_is_told_and_replaced() {
         ),
         (
             &whole[..whole.len() - 30],
-            "is a zip archive without its end, as an interrupted download leaves it",
+            "is a truncated zip archive, perhaps from an interrupted download",
             "fetch one: `vpython -vpython-tool fetch`",
         ),
     ];
@@ -558,7 +558,7 @@ fn a_file_that_is_no_wheel_is_told_and_replaced() {
         launch(&world, &["-vpython-tool", "install"]).run().refuses(
             125,
             &format!(
-                "vpython: error: no wheel in `[WORLD]/work/wheels` fits `a` (asked for in `[WORLD]/work/vpython.toml`, line 1)\n  \
+                "vpython: error: no wheel in `[WORLD]/work/wheels` fits `a` (required in `[WORLD]/work/vpython.toml`, line 1)\n  \
                  caused by: `a-1-py3-none-any.whl` {why}\n  \
                  hint: {hint}\n"
             ),
@@ -641,10 +641,10 @@ fn an_upgrade_brings_what_is_newer_and_leaves_what_is_there() {
     let outcome = fetch(&world, &["--upgrade=a,c"]);
     assert_eq!((outcome.code, &*outcome.stdout), (Some(0), ""), "{outcome}");
     let end =
-        "\nvpython: nothing to upgrade: the newest versions that the spec permits are there\n";
+        "\nvpython: nothing to upgrade: the newest versions that the spec permits are present\n";
     assert!(outcome.stderr.ends_with(end), "{outcome}");
-    let refusal = "vpython: error: cannot upgrade `d`: the spec does not ask for it, nor does any wheel\n  hint: words behind \
-                   `--upgrade` are names of projects; a script is written `./d`\n";
+    let refusal = "vpython: error: cannot upgrade `d`: neither the spec nor any wheel requires it\n  hint: words after \
+                   `--upgrade` are project names; write a script as `./d`\n";
     fetch(&world, &["--upgrade", "d"]).refuses(125, refusal);
 }
 
@@ -664,7 +664,7 @@ fn an_upgrade_goes_by_the_spec_and_leaves_its_lock() {
     );
     let outcome = fetch(&world, &["--upgrade"]);
     assert_eq!(came(&world, "wheels", &outcome), ["a-2-py3-none-any.whl"]);
-    let end = "\nvpython: `[WORLD]/work/pylock.vpython.toml` stays as it is; `-vpython-tool lock --upgrade` makes it anew\n";
+    let end = "\nvpython: `[WORLD]/work/pylock.vpython.toml` is unchanged; `-vpython-tool lock --upgrade` updates it\n";
     assert!(outcome.stderr.ends_with(end), "{outcome}");
     launch(&world, &["-c", "import a; print(a.VERSION)"])
         .run()

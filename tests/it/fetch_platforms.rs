@@ -119,8 +119,8 @@ fn each_platform_is_announced_when_its_turn_comes_and_gets_what_can_be_had() {
         announced,
         "what came for here serves `manylinux1`: {outcome}"
     );
-    let end = "vpython: error: pip cannot fetch all that is missing\n  caused by: b==1 (macosx_11_0_arm64)\n  hint: its own words are \
-               above; words behind `--` are passed on to it\n";
+    let end = "vpython: error: pip cannot fetch all of the missing wheels\n  caused by: b==1 (macosx_11_0_arm64)\n  hint: pip's own output \
+               is above; words after `--` are passed to pip\n";
     assert!(outcome.stderr.ends_with(end), "{outcome}");
 }
 
@@ -173,10 +173,10 @@ fn here_leaves_other_platforms_alone() {
     fetch(&world, &["--here"]).expect(
         0,
         "",
-        "vpython: nothing to fetch: all that the spec asks for is there\n",
+        "vpython: nothing to fetch: all wheels that the spec requires are present\n",
     );
     assert_eq!(came(&fetch(&world, &[])), ["b-1-py3-none-win_amd64.whl"]);
-    let message = "vpython: error: `--prune` and `--here` of `-vpython-tool fetch` do not go together\n  caused by: what other platforms \
+    let message = "vpython: error: `--prune` and `--here` of `-vpython-tool fetch` cannot be used together\n  caused by: what other platforms \
                    need would be removed\n";
     fetch(&world, &["--here", "--prune"]).refuses(125, message);
 }
@@ -201,7 +201,7 @@ fn a_spec_that_is_broken_for_one_platform_is_fetched_for_the_others() {
         (Some(1), vec!["b-1-py3-none-any.whl"]),
         "{outcome}"
     );
-    let end = "vpython: error: pip cannot fetch all that is missing\n  caused by: `a` is listed in different versions, all of them wanted \
+    let end = "vpython: error: pip cannot fetch all of the missing wheels\n  caused by: `a` is listed in different versions, all of them wanted \
                here: `infra/python/wheels/a-py3` is `version:2` in `[WORLD]/work/.vpython3`, line 2: `infra/python/wheels/a-py3` is \
                `version:3` in `[WORLD]/work/.vpython3`, line 3 (win_amd64)\n";
     assert!(outcome.stderr.ends_with(end), "{outcome}");
@@ -310,10 +310,10 @@ fn digests_of_another_index_are_an_error_that_names_the_ways() {
         (Some(1), vec!["b-1-py3-none-any.whl"]),
         "{outcome}"
     );
-    let ways = "  hint: fetch from the index whose wheels are pinned (`vpython -vpython-tool fetch -- --index-url https://…`), or take the \
-                versions without the digests: `-vpython-unlocked`, or `unlocked = true` under `[tool.vpython]`\n";
+    let ways = "  hint: fetch from the index whose wheels are pinned (`vpython -vpython-tool fetch -- --index-url https://…`), or ignore \
+                the digests with `-vpython-unlocked` or with `unlocked = true` in `[tool.vpython]`\n";
     let end = format!(
-        "vpython: error: pip cannot fetch all that is missing\n  caused by: a==1 (here ([VERSION]))\n{ways}"
+        "vpython: error: pip cannot fetch all of the missing wheels\n  caused by: a==1 (here ([VERSION]))\n{ways}"
     );
     assert!(outcome.stderr.ends_with(&end), "{outcome}");
     let outcome = fetch(&world, &[]);
@@ -322,7 +322,7 @@ fn digests_of_another_index_are_an_error_that_names_the_ways() {
         outcome.code == Some(125) && outcome.stderr.contains(cause),
         "{outcome}"
     );
-    let cause = "  caused by: what the index has does not have the digests that are pinned\n";
+    let cause = "  caused by: the files on the index do not have the pinned digests\n";
     assert!(
         outcome.stderr.ends_with(&format!("{cause}{ways}")),
         "{outcome}"
@@ -397,7 +397,7 @@ fn a_network_that_fails_is_tried_again_for_a_while() {
         "{outcome}"
     );
     let notice =
-        "the network failed; trying again for 1 s (`VPYTHON_NETWORK_RETRY_TIMEOUT=0` does not)";
+        "the network failed; retrying for 1 s (`VPYTHON_NETWORK_RETRY_TIMEOUT=0` disables retries)";
     assert_eq!(lines(&outcome, "the network failed"), [notice], "{outcome}");
     assert!(calls.load(Ordering::SeqCst) >= 4, "{outcome}");
 }
@@ -412,10 +412,10 @@ fn without_a_network_pip_is_called_once_for_all() {
     );
     let (url, calls) = index(usize::MAX);
     let outcome = online(&world, &url, "0").run();
-    let end = "vpython: error: pip cannot fetch what is missing\n  caused by: the network failed\n  caused by: a (here ([VERSION]))\n  \
+    let end = "vpython: error: pip cannot fetch the missing wheels\n  caused by: the network failed\n  caused by: a (here ([VERSION]))\n  \
                caused by: b (here ([VERSION]))\n  caused by: c (here ([VERSION]))\n  caused by: a (win_amd64)\n  caused by: b \
-               (win_amd64)\n  caused by: c (win_amd64)\n  hint: check the connection, the proxy, and the index of pip's configuration; \
-               `VPYTHON_NETWORK_RETRY_TIMEOUT=SECONDS` tries for longer\n";
+               (win_amd64)\n  caused by: c (win_amd64)\n  hint: check the connection, the proxy and the index in pip's configuration; \
+               `VPYTHON_NETWORK_RETRY_TIMEOUT=SECONDS` changes how long vpython retries\n";
     assert!(outcome.stderr.ends_with(end), "{outcome}");
     assert_eq!(
         (outcome.code, calls.load(Ordering::SeqCst)),

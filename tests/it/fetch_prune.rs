@@ -70,7 +70,7 @@ fn a_spec_that_cannot_be_followed_keeps_everything() {
     world.write("requirements-test.txt", "absent\n");
     let outcome = prune(&world, &fake, &["--yes"]);
     assert_eq!(outcome.code, Some(125), "{outcome}");
-    let headline = "vpython: error: cannot tell which wheels are needed by `[WORLD]/work/requirements-test.txt`; nothing was removed\n  \
+    let headline = "vpython: error: cannot determine which wheels `[WORLD]/work/requirements-test.txt` needs; nothing was removed\n  \
                     caused by: here (3.11.99)\n  caused by: no wheel in `[WORLD]/work/wheels` fits `absent`";
     assert!(outcome.stderr.starts_with(headline), "{outcome}");
     assert_eq!(left(&world), all);
@@ -83,14 +83,13 @@ fn a_spec_that_cannot_be_followed_keeps_everything() {
 fn without_a_spec_nothing_is_removed() {
     let (world, fake) = world();
     std::fs::remove_file(world.path("vpython.toml")).unwrap();
-    let message = "vpython: error: `-vpython-tool fetch --prune` needs a spec: without one no wheel is needed\n  hint: name it, as in \
+    let message = "vpython: error: `-vpython-tool fetch --prune` needs a spec: without one, no wheel is needed\n  hint: name it, as in \
                    `vpython -vpython-tool fetch requirements.txt --prune`\n";
     prune(&world, &fake, &["--yes"]).refuses(125, message);
     world.write("vpython.toml", "dependencies = []\n");
-    let message =
-        "vpython: error: `--prune` and `--upgrade` of `-vpython-tool fetch` do not go together\n";
+    let message = "vpython: error: `--prune` and `--upgrade` of `-vpython-tool fetch` cannot be used together\n";
     prune(&world, &fake, &["--upgrade"]).refuses(125, message);
-    let message = "vpython: error: `--yes` of `-vpython-tool fetch` goes with `--prune`\n";
+    let message = "vpython: error: `--yes` of `-vpython-tool fetch` requires `--prune`\n";
     world
         .vpython(["-vpython-tool", "fetch", "--yes"])
         .run()

@@ -68,7 +68,7 @@ fn two_members_for_one_place_are_refused() {
     refuses(
         &[wheel().file("a-1.data/purelib/a.py", "other")],
         &cannot_unpack(
-            "member `a-1.data/purelib/a.py` cannot be unpacked\ntwo members of the wheel are to be installed as `a.py`",
+            "member `a-1.data/purelib/a.py` cannot be unpacked\ntwo members of the wheel have the destination `a.py`",
         ),
     );
 }
@@ -114,12 +114,12 @@ fn a_wheel_without_its_own_files_is_refused() {
 fn what_would_take_the_place_of_the_environments_own_files_is_refused() {
     #[rustfmt::skip]
     let rows = [
-        ("data/pyvenv.cfg", "pyvenv.cfg", "it is a part of the environment itself"),
-        ("scripts/activate.fish", "bin/activate.fish", "it is a part of the environment itself"),
-        ("data/vpython.json", "vpython.json", "it is a part of the environment itself"),
-        ("data/bin/python3", "bin/python3", "it would take the place of the interpreter"),
-        ("scripts/python", "bin/python", "it would take the place of the interpreter"),
-        ("scripts/python3.11", "bin/python3.11", "it would take the place of the interpreter"),
+        ("data/pyvenv.cfg", "pyvenv.cfg", "it is part of the environment itself"),
+        ("scripts/activate.fish", "bin/activate.fish", "it is part of the environment itself"),
+        ("data/vpython.json", "vpython.json", "it is part of the environment itself"),
+        ("data/bin/python3", "bin/python3", "it would replace the interpreter"),
+        ("scripts/python", "bin/python", "it would replace the interpreter"),
+        ("scripts/python3.11", "bin/python3.11", "it would replace the interpreter"),
     ];
     for (member, place, why) in rows {
         let world = World::new();

@@ -133,7 +133,7 @@ fn a_tool_does_not_wait_for_a_program_that_is_not_named() {
 fn what_is_wrong_with_a_program_on_standard_input_is_said() {
     let world = world();
     let message = "vpython: error: bad spec in `/dev/stdin`\n  caused by: `/dev/stdin`, line 2, column 19: an item of dependencies must \
-                   be a string, and is an integer\n";
+                   be a string, not an integer\n";
     world
         .vpython(["-"])
         .input("# /// script\n# dependencies = [7]\n# ///\n")

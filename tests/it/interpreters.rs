@@ -52,10 +52,10 @@ fn where_none_satisfies_each_is_named_with_the_reason() {
     world.vpython(["-c", SHOW]).env("PATH", world.outside("bin")).run().refuses(
         127,
         "vpython: error: no interpreter satisfies `requires-python = \">=4\"` (`[WORLD]/work/vpython.toml`, line 1)\n  \
-         caused by: `[WORLD]/bin/python3`: it is CPython [VERSION], and `requires-python` is `>=4` \
+         caused by: `[WORLD]/bin/python3`: it is CPython [VERSION], but `requires-python` is `>=4` \
          (`[WORLD]/work/vpython.toml`, line 1)\n  \
-         caused by: `[WORLD]/bin/python`: it is a script, and not an interpreter\n  \
-         hint: install one where `PATH`, pyenv or uv has it, or name one with `-vpython-interpreter`\n",
+         caused by: `[WORLD]/bin/python`: it is a script, not an interpreter\n  \
+         hint: install one on `PATH` or with pyenv or uv, or name one with `-vpython-interpreter`\n",
     );
     assert_eq!(world.environments(), [] as [std::path::PathBuf; 0]);
 }
@@ -66,7 +66,7 @@ fn without_any_python_that_is_said() {
     world.vpython(["-c", SHOW]).env("PATH", world.outside("home")).run().refuses(
         127,
         "vpython: error: no interpreter found\n  \
-         hint: install one where `PATH`, pyenv or uv has it, or name one with `-vpython-interpreter`\n",
+         hint: install one on `PATH` or with pyenv or uv, or name one with `-vpython-interpreter`\n",
     );
 }
 
@@ -148,7 +148,7 @@ fn an_interpreter_of_pyenvs_is_asked_once_by_whatever_shim() {
                 .env("PATH", &path);
             let outcome = launch.env("PYENV_ROOT", world.outside("pyenv")).run();
             assert_eq!(outcome.stdout, "[VERSION]\n", "{outcome}");
-            outcome.stderr.matches("asking the interpreter").count()
+            outcome.stderr.matches("probing the interpreter").count()
         })
         .to_vec();
     assert_eq!(times, [1, 0, 0]);
@@ -204,16 +204,15 @@ fn a_named_interpreter_that_will_not_do_is_refused() {
     let cannot = "vpython: error: cannot use `[WORLD]/";
     #[rustfmt::skip]
     let rows = [
-        (world.path("missing"), 127, format!("{cannot}work/missing` as interpreter\n  caused by: there is no such file\n")),
-        (world.path("plain"), 126, format!("{cannot}work/plain` as interpreter\n  caused by: it is not executable\n")),
-        (env!("CARGO_BIN_EXE_vpython").into(), 126, format!("vpython: error: cannot use `{}` as interpreter\n  \
+        (world.path("missing"), 127, format!("{cannot}work/missing` as the interpreter\n  caused by: the file does not exist\n")),
+        (world.path("plain"), 126, format!("{cannot}work/plain` as the interpreter\n  caused by: it is not executable\n")),
+        (env!("CARGO_BIN_EXE_vpython").into(), 126, format!("vpython: error: cannot use `{}` as the interpreter\n  \
                                                              caused by: it is vpython itself\n", env!("CARGO_BIN_EXE_vpython"))),
-        (fake.path, 125, format!("{cannot}fakes/3.11.99/python3` as interpreter\n  caused by: it is CPython 3.11.99, and \
+        (fake.path, 125, format!("{cannot}fakes/3.11.99/python3` as the interpreter\n  caused by: it is CPython 3.11.99, but \
                                  `requires-python` is `>=3.12` (`[WORLD]/work/vpython.toml`, line 1)\n")),
-        (old.path, 125, format!("{cannot}fakes/3.5.99/python3` as interpreter\n  caused by: it is CPython 3.5.99, and vpython runs \
-                                CPython 2.7, and 3.6 and later\n")),
+        (old.path, 125, format!("{cannot}fakes/3.5.99/python3` as the interpreter\n  caused by: it is CPython 3.5.99, but vpython supports CPython 2.7, and 3.6 and later\n")),
         (world.path("failing"), 126, "vpython: error: cannot run the interpreter `[WORLD]/work/failing`\n  \
-                                      caused by: exit status: 3: out of order\n  hint: vpython runs CPython 2.7, and 3.6 and later\n".into()),
+                                      caused by: exit status: 3: out of order\n  hint: vpython supports CPython 2.7, and 3.6 and later\n".into()),
     ];
     for (path, code, message) in rows {
         world
@@ -243,7 +242,7 @@ fn a_named_interpreter_that_leads_back_to_vpython_is_asked_once() {
                 126,
                 "vpython: error: cannot run the interpreter `[WORLD]/work/wrapper`\n  \
              caused by: exit status: 126: vpython: error: vpython is not an interpreter\n  \
-             hint: vpython runs CPython 2.7, and 3.6 and later\n",
+             hint: vpython supports CPython 2.7, and 3.6 and later\n",
             );
     }
     assert_eq!(
@@ -413,10 +412,8 @@ fn a_version_that_nobody_has_is_said_with_the_places() {
             .program(&vpython, ["-vpython-interpreter=3.99", "-c", SHOW])
             .env("PATH", world.outside("bin"))
     };
-    let rest = "  caused by: looked beside vpython (`[WORLD]/bundles`), on `PATH` (`[WORLD]/bin`), among those of pyenv \
-                (`[WORLD]/home/.pyenv/versions`), among those of uv (`[WORLD]/home/.local/share/uv/python`)\n  caused by: \
-                `[WORLD]/bin/python3`: it is CPython [VERSION], and 3.99 is named\n  hint: install one where `PATH`, pyenv or uv has \
-                it, or name one with `-vpython-interpreter`\n";
+    let rest = "  caused by: searched next to vpython (`[WORLD]/bundles`), on `PATH` (`[WORLD]/bin`), in pyenv (`[WORLD]/home/.pyenv/versions`), in uv (`[WORLD]/home/.local/share/uv/python`)\n  caused by: \
+                `[WORLD]/bin/python3`: it is CPython [VERSION], but 3.99 is requested\n  hint: install one on `PATH` or with pyenv or uv, or name one with `-vpython-interpreter`\n";
     launch().run().refuses(
         127,
         &format!("vpython: error: no interpreter 3.99 found\n{rest}"),
@@ -447,7 +444,7 @@ fn of_what_an_interpreter_says_in_vain_the_end_is_told() {
     let failing = "#!/bin/sh\nfor line in 1 2 3 4 5; do echo \"line $line\" >&2; done\nexit 3\n";
     let failing = world.write_with_mode("failing", failing, 0o755);
     let message = "vpython: error: cannot run the interpreter `[WORLD]/work/failing`\n  caused by: exit status: 3: line 3 / line 4 / \
-                   line 5\n  hint: vpython runs CPython 2.7, and 3.6 and later\n";
+                   line 5\n  hint: vpython supports CPython 2.7, and 3.6 and later\n";
     world
         .vpython(["-c", "0"])
         .env("VPYTHON_INTERPRETER", failing)

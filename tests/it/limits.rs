@@ -44,7 +44,7 @@ fn a_marker_has_a_limit_whoever_reads_it() {
             "lock-version = '1.0'\ncreated-by = 'x'\n[[packages]]\nname = 'one'\nmarker = \"{marker}\"\nwheels = [{wheel}]\n"
         )
     };
-    let why = "more than 64 parentheses are open at a time";
+    let why = "parentheses are nested more than 64 levels deep";
     let marker = nested(65);
     let script =
         |marker: &str| format!("# /// script\n# dependencies = [\"one; {marker}\"]\n# ///\n");
@@ -52,34 +52,36 @@ fn a_marker_has_a_limit_whoever_reads_it() {
         (
             "r.txt",
             &|marker| format!("one; {marker}\n"),
-            format!("`[WORLD]/work/r.txt`, line 1: `one; {marker}` is no requirement: {why}"),
+            format!(
+                "`[WORLD]/work/r.txt`, line 1: `one; {marker}` is not a valid requirement: {why}"
+            ),
         ),
         (
             "v.toml",
             &|marker| format!("dependencies = [\"one; {marker}\"]\n"),
             format!(
-                "`[WORLD]/work/v.toml`, line 1, column 17: `one; {marker}` is no requirement: {why}"
+                "`[WORLD]/work/v.toml`, line 1, column 17: `one; {marker}` is not a valid requirement: {why}"
             ),
         ),
         (
             "pyproject.toml",
             &|marker| format!("[project]\ndependencies = [\"one; {marker}\"]\n"),
             format!(
-                "`[WORLD]/work/pyproject.toml`, line 2, column 17: `one; {marker}` is no requirement: {why}"
+                "`[WORLD]/work/pyproject.toml`, line 2, column 17: `one; {marker}` is not a valid requirement: {why}"
             ),
         ),
         (
             "s.py",
             &script,
             format!(
-                "`[WORLD]/work/s.py`, line 2, column 19: `one; {marker}` is no requirement: {why}"
+                "`[WORLD]/work/s.py`, line 2, column 19: `one; {marker}` is not a valid requirement: {why}"
             ),
         ),
         (
             "pylock.toml",
             &lock,
             format!(
-                "`[WORLD]/work/pylock.toml`, line 5, column 10: `{marker}` is no marker: {why}"
+                "`[WORLD]/work/pylock.toml`, line 5, column 10: `{marker}` is not a valid marker: {why}"
             ),
         ),
     ];
@@ -113,7 +115,7 @@ fn a_wheel_that_requires_too_deep_a_marker_will_not_do() {
     world.write("r.txt", "one\n");
     world.write("tool.py", "");
     let message = format!(
-        "vpython: error: no wheel in `[WORLD]/work/wheels` fits `one` (asked for in `[WORLD]/work/r.txt`, line 1)\n  caused by: \
+        "vpython: error: no wheel in `[WORLD]/work/wheels` fits `one` (required in `[WORLD]/work/r.txt`, line 1)\n  caused by: \
          `one-1.0-py3-none-any.whl` has a bad `Requires-Dist`: `two; {}`\n  hint: fetch one: `vpython -vpython-spec=r.txt \
          -vpython-tool fetch tool.py`\n",
         nested(65)
@@ -135,7 +137,7 @@ fn files_that_name_each_other_in_a_chain_have_a_limit() {
     launch(&world, "r0.txt").run().refuses(
         125,
         "vpython: error: bad spec in `[WORLD]/work/r0.txt`\n  caused by: `[WORLD]/work/r100.txt`, line 2: `[WORLD]/work/r101.txt` is not \
-         read: 100 files are open already, each because another names it\n",
+         read: files name each other more than 100 levels deep\n",
     );
 }
 
@@ -179,7 +181,7 @@ fn groups_that_include_each_other_in_a_chain_have_a_limit() {
     launch(&world, "pyproject.toml").run().refuses(
         125,
         "vpython: error: bad spec in `[WORLD]/work/pyproject.toml`\n  caused by: `[WORLD]/work/pyproject.toml`, line 67, column 8: the \
-         group `g64` is not read: 64 extras and groups are open already, each because another includes it\n",
+         group `g64` is not read: extras and groups include each other more than 64 levels deep\n",
     );
 }
 
@@ -273,8 +275,8 @@ fn a_spec_that_the_process_was_given_as_an_open_file_is_read() {
     let endless = format!("yes one | {vpython} -vpython-spec /dev/stdin tool.py");
     world.program("/bin/sh", ["-c", &endless]).run().refuses(
         125,
-        "vpython: error: cannot use the spec that `-vpython-spec` names\n  caused by: cannot read `/dev/stdin`\n  caused by: it is longer \
-         than a spec may be: 32 MiB\n",
+        "vpython: error: cannot use the spec that `-vpython-spec` names\n  caused by: cannot read `/dev/stdin`\n  caused by: it is larger \
+         than the limit for a spec: 32 MiB\n",
     );
 }
 
@@ -291,7 +293,7 @@ fn texts_have_limits() {
     };
     let refusal = |name: &str, what: &str, limit: u64| {
         format!(
-            "cannot read `[WORLD]/work/{name}`\n  caused by: it is longer than {what} may be: {limit} MiB\n"
+            "cannot read `[WORLD]/work/{name}`\n  caused by: it is larger than the limit for {what}: {limit} MiB\n"
         )
     };
     let named = "vpython: error: cannot use the spec that `-vpython-spec` names\n  caused by: ";
@@ -350,7 +352,7 @@ fn an_error_of_many_lines_says_how_many_more_there_are() {
         "vpython: error: no wheel in `[WORLD]/work/wheels` fits what is asked of 500 projects"
     );
     for (number, line) in lines[1..198].iter().enumerate() {
-        let place = format!("asked for in `[WORLD]/work/r.txt`, line {}", number + 1);
+        let place = format!("required in `[WORLD]/work/r.txt`, line {}", number + 1);
         assert_eq!(
             *line,
             format!(

@@ -104,9 +104,9 @@ fn a_listed_version_binds_whoever_asks_for_another() {
     run(&case, &["-vpython-tool", "install"]).installs(warning);
     run(&case, &["-vpython-tool", "verify"]).expect(
         0,
-        "requirement  asked for  here (3.11.99)\n\
-         a==1         line 2     1\n\
-         b==1         line 3     1\n  c          by a       2\n\n\
+        "requirement  required  here (3.11.99)\n\
+         a==1         line 2    1\n\
+         b==1         line 3    1\n  c          by a       2\n\n\
          ok here; the spec names no other platforms\n",
         warning,
     );
@@ -124,7 +124,7 @@ fn what_is_not_there_is_said_by_tools_and_keeps_nothing_from_running() {
     let case = case(&["a"], &[&wheels[..2]].concat());
     let warnings = "\
 vpython: warning: `a-1-py3-none-any.whl` requires `gone>=2`, which is not among the listed wheels (listed in `[WORLD]/work/.vpython3`, line 2)
-vpython: warning: `b-1-py3-none-any.whl` requires `gone`, which is not among the listed wheels (asked for by `a` 1, `a-1-py3-none-any.whl`)
+vpython: warning: `b-1-py3-none-any.whl` requires `gone`, which is not among the listed wheels (required by `a` 1, `a-1-py3-none-any.whl`)
 ";
     assert_eq!(run(&case, &["-c", ""]).stderr, "");
     assert_eq!(run(&case, &["-c", ""]).stderr, "");
@@ -206,10 +206,10 @@ fn other_platforms_follow_alike() {
     ];
     let case = Case::with_spec(".vpython3", &listed, &wheels);
     let table = "\
-requirement  asked for  here (3.11.99)  win_amd64
-a==1         line 2     1               1
-  b          by a       1               missing
-  c          by a       -               1
+requirement  required  here (3.11.99)  win_amd64
+a==1         line 2    1               1
+  b          by a      1               missing
+  c          by a      -               1
 
 ok here and on 1 platform
 ";
@@ -243,15 +243,14 @@ fn another_version_of_what_is_listed_and_missing_does_not_come_along() {
         &[module("a", "1").requires("b"), module("b", "2")],
     );
     let verify = run(&case, &["-vpython-tool", "verify"]);
-    let table = "requirement  asked for  here (3.11.99)\na==1         line 2     1\nb==1         line 3     missing\n";
+    let table = "requirement  required  here (3.11.99)\na==1         line 2    1\nb==1         line 3    missing\n";
     assert_eq!(
         (verify.code, verify.stdout.as_str()),
         (Some(1), table),
         "{verify}"
     );
     assert!(verify.stderr.starts_with("vpython: error: "), "{verify}");
-    let said =
-        "vpython: .vpython3: the plans of both forms were not compared, since wheels are missing\n";
+    let said = "vpython: .vpython3: the plans of both forms were not compared, because wheels are missing\n";
     run(&case, &["-vpython-tool", "upgrade"]).expect(
         0,
         ".vpython3: written to vpython.toml\n",

@@ -400,7 +400,7 @@ fn a_lock_binds_until_it_is_made_anew() {
     launch().prints("app==2 lib==2\n");
     let message = "\
 vpython: error: cannot upgrade `show`: `[WORLD]/work/pylock.vpython.toml` does not have it
-  hint: words behind `--upgrade` are names of projects; a script goes behind `--`
+  hint: words after `--upgrade` are project names; a script goes after `--`
 ";
     lock(&world, &["--upgrade", "show"])
         .run()
@@ -467,13 +467,13 @@ fn a_lock_that_is_not_of_its_spec_says_what_has_changed() {
         "requires-python = '>=3.5'\ndependencies = [\n  'one >=1',\n  'three']\n[tool.vpython]\nno-deps = true\n",
     );
     let message = "\
-vpython: error: the lock `[WORLD]/work/pylock.vpython.toml` does not fit `[WORLD]/work/vpython.toml`
+vpython: error: the lock file `[WORLD]/work/pylock.vpython.toml` does not match `[WORLD]/work/vpython.toml`
   caused by: `requires-python` is `>=3.5`, and was `>=3.6` (`[WORLD]/work/vpython.toml`, line 1)
   caused by: `one>=1` was `one` (`[WORLD]/work/vpython.toml`, line 3)
   caused by: `two` was removed
   caused by: `three` was added (`[WORLD]/work/vpython.toml`, line 4)
   caused by: `no-deps` is true, and was false
-  hint: `vpython -vpython-tool lock [WORLD]/work/vpython.toml` makes it anew
+  hint: rebuild it with `vpython -vpython-tool lock [WORLD]/work/vpython.toml`
 ";
     world.vpython(["-c", ""]).run().refuses(125, message);
     assert_eq!(read(world.path("pylock.vpython.toml")), written);
@@ -485,7 +485,7 @@ vpython: error: the lock `[WORLD]/work/pylock.vpython.toml` does not fit `[WORLD
         "requires-python = '>=3.6'\ndependencies = ['one', 'two', 'four']\n",
     );
     let change = "pylock.vpython.toml: would change\n  `four` was added (`[WORLD]/work/vpython.toml`, line 2)\n";
-    let why = ": no wheel in `[WORLD]/work/wheels` fits `four` (asked for in `[WORLD]/work/vpython.toml`, line 2): there is no wheel of `four`\n";
+    let why = ": no wheel in `[WORLD]/work/wheels` fits `four` (required in `[WORLD]/work/vpython.toml`, line 2): there is no wheel of `four`\n";
     let outcome = lock(&world, &["--check"]).run();
     assert_eq!(
         (outcome.code, &*outcome.stdout),
@@ -522,17 +522,17 @@ fn a_lock_of_another_tool_must_have_what_the_spec_asks_for() {
         foreign_lock(&[(&one, "one", "1", "")]),
     );
     let message = "\
-vpython: error: the lock `[WORLD]/work/pylock.vpython.toml` does not fit `[WORLD]/work/vpython.toml`
-  caused by: `one>=2` is asked for (`[WORLD]/work/vpython.toml`, line 1), and it has 1
-  caused by: `two` is asked for (`[WORLD]/work/vpython.toml`, line 1), and it has nothing of `two`
-  hint: `vpython -vpython-tool lock [WORLD]/work/vpython.toml` makes it anew
+vpython: error: the lock file `[WORLD]/work/pylock.vpython.toml` does not match `[WORLD]/work/vpython.toml`
+  caused by: `one>=2` is required (`[WORLD]/work/vpython.toml`, line 1), and it has 1
+  caused by: `two` is required (`[WORLD]/work/vpython.toml`, line 1), and it has nothing of `two`
+  hint: rebuild it with `vpython -vpython-tool lock [WORLD]/work/vpython.toml`
 ";
     world.vpython(["-c", ""]).run().refuses(125, message);
     world.write("vpython.toml", "dependencies = ['one']\n");
     world.vpython(["-c", "import one"]).run().prints("");
     let outcome = lock(&world, &[]).run();
     outcome.prints(&format!(
-        "pylock.vpython.toml: written\n  it was made by another tool\n  python: any becomes ==3.{}.*\n",
+        "pylock.vpython.toml: written\n  it was created by another tool\n  python: any becomes ==3.{}.*\n",
         world.python.minor
     ));
 }
@@ -561,7 +561,7 @@ vpython: error: cannot follow the lock `[WORLD]/work/pylock.vpython.toml`
     );
     world.vpython(["-c", ""]).run().refuses(125, &message);
     let change = format!(
-        "pylock.vpython.toml: written\n  `one-1-py3-none-any.whl` has other bytes: its sha256 was {flipped}, and is {digest}\n"
+        "pylock.vpython.toml: written\n  `one-1-py3-none-any.whl` has different contents: sha256 {flipped} becomes {digest}\n"
     );
     lock(&world, &[]).run().prints(&change);
     assert_eq!(read(world.path("pylock.vpython.toml")), text);
@@ -622,9 +622,9 @@ fn requirements_have_a_lock_too() {
     show().prints("1\n");
     world.write("constraints.txt", "one<3\n");
     let message = "\
-vpython: error: the lock `[WORLD]/work/pylock.requirements.toml` does not fit `[WORLD]/work/requirements.txt`
+vpython: error: the lock file `[WORLD]/work/pylock.requirements.toml` does not match `[WORLD]/work/requirements.txt`
   caused by: the constraint `one<3` was `one<2` (`[WORLD]/work/constraints.txt`, line 1)
-  hint: `vpython -vpython-tool lock [WORLD]/work/requirements.txt` makes it anew
+  hint: rebuild it with `vpython -vpython-tool lock [WORLD]/work/requirements.txt`
 ";
     show().refuses(125, message);
 }
@@ -643,23 +643,23 @@ fn what_cannot_have_a_lock_is_said() {
     let rows: &[(&[&str], &str)] = &[
         (&[], "\
 vpython: error: cannot lock `[WORLD]/work/.vpython3`
-  caused by: it lists its wheels with exact versions already
-  hint: `vpython -vpython-tool upgrade` writes it in a form that can have a lock
+  caused by: it already lists its wheels with exact versions
+  hint: `vpython -vpython-tool upgrade` converts it to a form that can have a lock file
 "),
         (&["pylock.toml"], "\
 vpython: error: cannot lock `[WORLD]/work/pylock.toml`
-  caused by: it is a lock itself
-  hint: make it anew with the tool that made it
+  caused by: it is itself a lock file
+  hint: rebuild it with the tool that created it
 "),
         (&["-c", "# /// script\n# dependencies = []\n# ///\n"], "\
 vpython: error: cannot lock the text of `-c`
-  caused by: a lock lies beside the file of its spec, and this spec has no file
-  hint: put it into a script
+  caused by: a lock file is written next to the spec's file, and this spec has no file
+  hint: put the spec into a script
 "),
         (&["tool.toml"], "\
 vpython: error: cannot lock `[WORLD]/work/tool.toml`
-  caused by: `[WORLD]/work/pylock.tool.toml` is the lock of `[WORLD]/work/tool.py`
-  hint: give one of the two another name
+  caused by: `[WORLD]/work/pylock.tool.toml` is the lock file of `[WORLD]/work/tool.py`
+  hint: rename one of the two specs
 "),
         (&["absent.py"], "vpython: error: there is no script or spec `[WORLD]/work/absent.py`\n"),
     ];
@@ -690,9 +690,9 @@ fn platforms_that_no_marker_tells_apart_must_have_the_same_versions() {
     let python = "CPython [VERSION] on";
     let message = format!(
         "\
-vpython: error: two platforms would have different wheels, and no marker tells them apart
-  caused by: `one` would be 2 for {python} manylinux_2_17_x86_64, and 1 for {python} musllinux_1_2_x86_64
-  hint: ask for a version that has wheels for both
+vpython: error: two platforms resolve to different wheels, and no marker distinguishes them
+  caused by: `one` is 2 for {python} manylinux_2_17_x86_64, and 1 for {python} musllinux_1_2_x86_64
+  hint: require a version that has wheels for both
 "
     );
     lock(&world, &[]).run().refuses(125, &message);
@@ -764,7 +764,8 @@ fn verify_looks_for_what_is_locked() {
     assert_eq!(outcome.code, Some(1), "{outcome}");
     let missing = "`lib-1-py3-none-win_amd64.whl` (";
     assert!(
-        outcome.stderr.contains("the spec cannot be met by") && outcome.stderr.contains(missing),
+        outcome.stderr.contains("the spec cannot be satisfied for")
+            && outcome.stderr.contains(missing),
         "{outcome}"
     );
 }
@@ -801,7 +802,7 @@ fn explain_tells_of_the_lock() {
     assert_eq!(outcome.code, Some(0), "{outcome}");
     for line in [
         "requirements  app>=1\n",
-        "read with it  [WORLD]/work/pylock.vpython.toml\n",
+        "also read  [WORLD]/work/pylock.vpython.toml\n",
         "  app 1  for line 1 ",
         "  lib 1  for [WORLD]/work/pylock.vpython.toml, line ",
     ] {

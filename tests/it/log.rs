@@ -36,35 +36,35 @@ fn a_launch_tells_what_it_decided_and_from_what() {
          `[WORLD]/bin/python3`, for `requires-python = \">=3.6\"` (`[WORLD]/work/tool.py`, line 2)\n"
     );
     let cold = format!(
-        "{spec}vpython: info: deciding anew: no launch like this is remembered\n\
+        "{spec}vpython: info: cold launch: no launch like this is remembered\n\
          {interpreter}\
          vpython: info: wheels from `[WORLD]/work/wheels`: a 1, b 2\n\
-         vpython: info: building the environment of 2 wheels\n\
+         vpython: info: building an environment with 2 wheels\n\
          vpython: info: wheels unpacked now: 2, unpacked before: 0\n\
          vpython: info: built `[WORLD]/root/v1/envs/[KEY]`\n"
     );
     assert_eq!(told(&world, &["tool.py"]), cold);
     let warm = format!(
-        "{spec}vpython: info: nothing has changed since the last launch: its environment is `[WORLD]/root/v1/envs/[KEY]`\n"
+        "{spec}vpython: info: nothing has changed since the last launch; using its environment `[WORLD]/root/v1/envs/[KEY]`\n"
     );
     assert_eq!(told(&world, &["tool.py"]), warm);
     // One wheel more.
     let added = world.wheel(&Wheel::module("b", "3"));
     let changed = format!(
-        "{spec}vpython: info: deciding anew: since the last launch `[WORLD]/work/wheels` lists something else\n\
+        "{spec}vpython: info: cold launch: since the last launch `[WORLD]/work/wheels` has different entries\n\
          {interpreter}\
          vpython: info: wheels from `[WORLD]/work/wheels`: a 1, b 3\n\
-         vpython: info: building the environment of 2 wheels\n\
+         vpython: info: building an environment with 2 wheels\n\
          vpython: info: wheels unpacked now: 1, unpacked before: 1\n\
          vpython: info: built `[WORLD]/root/v1/envs/[KEY]`\n"
     );
     assert_eq!(told(&world, &["tool.py"]), changed);
     std::fs::remove_file(added).unwrap();
     let back = format!(
-        "{spec}vpython: info: deciding anew: since the last launch `[WORLD]/work/wheels` lists something else\n\
+        "{spec}vpython: info: cold launch: since the last launch `[WORLD]/work/wheels` has different entries\n\
          {interpreter}\
          vpython: info: wheels from `[WORLD]/work/wheels`: a 1, b 2\n\
-         vpython: info: the environment `[WORLD]/root/v1/envs/[KEY]` stands already\n"
+         vpython: info: the environment `[WORLD]/root/v1/envs/[KEY]` is already built\n"
     );
     assert_eq!(told(&world, &["tool.py"]), back);
 }
@@ -78,8 +78,8 @@ fn a_launch_without_a_spec_tells_that_too() {
     let interpreter = "vpython: info: the interpreter is `[WORLD]/fakes/3.11.99/python3`, CPython 3.11.99 on linux x86_64, \
                        named by the caller\n";
     let cold = format!(
-        "{none}vpython: info: deciding anew: no launch like this is remembered\n{interpreter}\
-         vpython: info: building the environment of 0 wheels\n\
+        "{none}vpython: info: cold launch: no launch like this is remembered\n{interpreter}\
+         vpython: info: building an environment with 0 wheels\n\
          vpython: info: built `[WORLD]/root/v1/envs/[KEY]`\n"
     );
     assert_eq!(told(&world, &[&flag, "-c", "x"]), cold);

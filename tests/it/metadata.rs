@@ -37,7 +37,7 @@ fn ranges_from_before_there_was_a_rule_are_mended() {
     Case::new(&["a"], &wheels).takes(&[A, B]);
     refuses(
         &Case::new(&["a"], &[module("a", "1").requires_python(">=3.12.*")]),
-        "vpython: error: no wheel in `[WORLD]/work/wheels` fits `a` (asked for in `[WORLD]/work/vpython.toml`, line 1)\n  \
+        "vpython: error: no wheel in `[WORLD]/work/wheels` fits `a` (required in `[WORLD]/work/vpython.toml`, line 1)\n  \
          caused by: `a-1-py3-none-any.whl` requires Python `>=3.12.*`; the interpreter is CPython 3.11.99 on linux x86_64\n  \
          hint: fetch one: `[FETCH]`, or set `requires-python = \">=3.12\"`\n",
     );
@@ -79,7 +79,7 @@ fn a_requirement_that_cannot_be_read_counts_only_where_it_is_followed() {
     Case::with_spec("vpython.toml", spec, &[module("a", "1").requires("b >= x")]).takes(&[A]);
     refuses(
         &Case::new(&["a[x]"], &[bad()]),
-        "vpython: error: no wheel in `[WORLD]/work/wheels` fits `a[x]` (asked for in `[WORLD]/work/vpython.toml`, line 1)\n  \
+        "vpython: error: no wheel in `[WORLD]/work/wheels` fits `a[x]` (required in `[WORLD]/work/vpython.toml`, line 1)\n  \
          caused by: `a-2-py3-none-any.whl` has a bad `Requires-Dist`: `b >= x; extra == 'x'`\n  \
          hint: fetch one: `[FETCH]`\n",
     );
@@ -90,7 +90,7 @@ fn a_requirement_that_cannot_be_read_counts_only_where_it_is_followed() {
                 .tag("cp37-abi3-linux_x86_64")
                 .requires("b >= x")],
         ),
-        "vpython: error: no wheel in `[WORLD]/work/wheels` fits `a` (asked for in `[WORLD]/work/vpython.toml`, line 1)\n  \
+        "vpython: error: no wheel in `[WORLD]/work/wheels` fits `a` (required in `[WORLD]/work/vpython.toml`, line 1)\n  \
          caused by: `a-1-cp37-abi3-linux_x86_64.whl` has a bad `Requires-Dist`: `b >= x`\n  \
          hint: fetch one: `[FETCH]`\n",
     );
@@ -107,8 +107,8 @@ fn a_wheel_that_requires_another_version_of_itself_is_named() {
                 module("c", "1"),
             ],
         ),
-        "vpython: error: no wheel in `[WORLD]/work/wheels` fits `a` (asked for by `b` 1, `b-1-py3-none-any.whl`)\n  \
-         caused by: `b` is asked for in `[WORLD]/work/vpython.toml`, line 1\n  \
+        "vpython: error: no wheel in `[WORLD]/work/wheels` fits `a` (required by `b` 1, `b-1-py3-none-any.whl`)\n  \
+         caused by: `b` is required in `[WORLD]/work/vpython.toml`, line 1\n  \
          caused by: `a-1-py3-none-any.whl` requires `a>=2`, which it is not itself\n  \
          hint: fetch one: `[FETCH]`\n",
     );

@@ -43,9 +43,8 @@ fn a_directory_on_the_way_that_others_can_write_to_is_refused() {
     let shared = world.outside("shared");
     std::fs::create_dir_all(shared.join("own")).unwrap();
     set_mode(&shared, 0o777);
-    let hint =
-        "  hint: `chmod go-w '[WORLD]/shared'`, or name another directory with `-vpython-root`\n";
-    let why = "`[WORLD]/shared` can be written to by others (mode 0777)";
+    let hint = "  hint: run `chmod go-w '[WORLD]/shared'`, or name another directory with `-vpython-root`\n";
+    let why = "`[WORLD]/shared` is writable by other users (mode 0777)";
     launch(&world).refuses(125, &(cannot_use(why) + hint));
     // In a directory such as `/tmp`, nobody can rename what is another's.
     set_mode(&shared, 0o1777);
@@ -60,8 +59,8 @@ fn a_directory_on_the_way_that_is_anothers_is_refused() {
     let world = World::new();
     std::fs::create_dir_all(world.outside("shared/own")).unwrap();
     chown(world.outside("shared"), Some(STRANGER), None).unwrap();
-    let hint = "  hint: call `sudo -H`, so that `HOME` is the superuser's, or name another directory with `-vpython-root`\n";
-    let why = format!("`[WORLD]/shared` belongs to user {STRANGER}, and this is user 0");
+    let hint = "  hint: run `sudo -H`, so that `HOME` is the superuser's, or name another directory with `-vpython-root`\n";
+    let why = format!("`[WORLD]/shared` belongs to user {STRANGER}, but vpython runs as user 0");
     launch(&world).refuses(125, &(cannot_use(&why) + hint));
 }
 
@@ -75,8 +74,8 @@ fn the_superuser_leaves_nothing_in_the_home_of_somebody_else() {
     chown(&home, Some(STRANGER), None).unwrap();
     let expected = format!(
         "vpython: error: cannot use `[WORLD]/home/.cache/vpython-root.0` as the store\n  \
-         caused by: `[WORLD]/home` belongs to user {STRANGER}, and this is user 0\n  \
-         hint: call `sudo -H`, so that `HOME` is the superuser's, or name another directory with `-vpython-root`\n"
+         caused by: `[WORLD]/home` belongs to user {STRANGER}, but vpython runs as user 0\n  \
+         hint: run `sudo -H`, so that `HOME` is the superuser's, or name another directory with `-vpython-root`\n"
     );
     world
         .vpython(["-c", "print(1)"])
@@ -123,7 +122,7 @@ fn where_the_home_is_closed_the_store_is_beside_temporary_files() {
                 .run()
         };
         let warning = format!(
-            "vpython: warning: the store is `[WORLD]/tmp/vpython-root.{STRANGER}`: cannot make the store \
+            "vpython: warning: using `[WORLD]/tmp/vpython-root.{STRANGER}` as the store: cannot create the store \
              `[WORLD]/home/.cache/vpython-root.{STRANGER}`: cannot create directory `[WORLD]/home/.cache`: Permission denied (os error 13)\n"
         );
         run(&["-c", "print(1)"]).expect(0, "1\n", &warning);
@@ -152,9 +151,9 @@ fn a_link_on_the_way_leads_where_its_target_is_looked_at() {
     launch(&world).prints("1\n");
     std::fs::remove_dir_all(world.outside("open/own/root")).unwrap();
     set_mode(&world.outside("open"), 0o777);
-    let why = "`[WORLD]/open` can be written to by others (mode 0777)";
+    let why = "`[WORLD]/open` is writable by other users (mode 0777)";
     let hint =
-        "  hint: `chmod go-w '[WORLD]/open'`, or name another directory with `-vpython-root`\n";
+        "  hint: run `chmod go-w '[WORLD]/open'`, or name another directory with `-vpython-root`\n";
     launch(&world).refuses(125, &(cannot_use(why) + hint));
 }
 
@@ -171,7 +170,7 @@ fn a_link_of_anothers_in_place_of_the_root_is_not_followed() {
     launch(&world).prints("1\n");
     std::os::unix::fs::lchown(&root, Some(STRANGER), None).unwrap();
     let outcome = launch(&world);
-    let why = format!("it belongs to user {STRANGER}, and this is user 0");
+    let why = format!("it belongs to user {STRANGER}, but vpython runs as user 0");
     let hint = "  hint: name another directory with `-vpython-root` or `VPYTHON_VIRTUALENV_ROOT`\n";
     outcome.refuses(125, &(cannot_use(&why) + hint));
 }
@@ -184,8 +183,8 @@ fn what_is_put_in_the_place_of_a_directory_of_the_store_is_refused() {
         std::fs::create_dir(world.outside("elsewhere")).unwrap();
         symlink(world.outside("elsewhere"), world.store(name)).unwrap();
         let message = format!(
-            "vpython: error: `[WORLD]/root/v1/{name}` is not a directory\n  caused by: nobody but vpython puts something there, and it makes \
-             no links\n"
+            "vpython: error: `[WORLD]/root/v1/{name}` is not a directory\n  caused by: only vpython creates it, and never as \
+             a link\n"
         );
         world.vpython(["-c", ""]).run().refuses(125, &message);
         assert_eq!(

@@ -88,7 +88,7 @@ fn without_a_writable_home_the_store_is_beside_temporary_files() {
     };
     let user = nix::unistd::geteuid();
     let warning = format!(
-        "vpython: warning: the store is `[WORLD]/tmp/vpython-root.{user}`: cannot make the store \
+        "vpython: warning: using `[WORLD]/tmp/vpython-root.{user}` as the store: cannot create the store \
          `/proc/self/nowhere/.cache/vpython-root.{user}`: cannot create directory `/proc/self/nowhere/.cache`: No such file or directory \
          (os error 2)\n"
     );
@@ -311,7 +311,7 @@ fn without_locks_and_links_a_launch_works_all_the_same() {
         .concat();
         world.program("/usr/bin/env", words).run()
     };
-    let notice = "vpython: the file system of `[WORLD]/root` has no locks: launches at once may each build, and nothing is pruned\n";
+    let notice = "vpython: the file system of `[WORLD]/root` has no locks: concurrent launches may each build, and nothing is pruned\n";
     launch("tool.py").expect(0, "1\n", notice);
     launch("tool.py").prints("1\n");
     // What cannot be known not to be used stays.
@@ -330,8 +330,8 @@ fn without_locks_and_links_a_launch_works_all_the_same() {
         .run();
     let path = world.environments().pop().unwrap();
     let expected = format!(
-        "{}  python [VERSION] with a 1, unused for 0 days: stays, since the file system has no locks, and a program may run in it\n\
-         unpacked wheels stay, since the file system has no locks, and somebody may build\n\
+        "{}  python [VERSION] with a 1, unused for 0 days: kept, because the file system has no locks and a program may be running in it\n\
+         unpacked wheels are kept, because the file system has no locks and a build may be running\n\
          removed 0 environments, 0 unpacked wheels and 0 leftovers of builds and launches: 0 B\n",
         path.file_name().unwrap().display()
     );

@@ -21,7 +21,7 @@ const WITH_JOURNAL: u32 = 1;
 /// All is lost.
 const AT_ONCE: u32 = 2;
 /// What `check` says when the environment stands and nothing of it is torn.
-const WHOLE: &str = "1 environment and 1 unpacked wheel: all files are as they were made\n";
+const WHOLE: &str = "1 environment and 1 unpacked wheel: all files are intact\n";
 
 /// An ext4 in a file, mounted until it is dropped.
 struct Disk {
@@ -157,7 +157,7 @@ fn after_a_power_cut_what_stands_is_whole_and_the_next_launch_works() {
         );
         let whole = vpython(&["-vpython-tool", "check", "--all"]).run();
         assert_eq!(
-            whole.stdout, "1 environment and 1 unpacked wheel: all files are as they were made\n",
+            whole.stdout, "1 environment and 1 unpacked wheel: all files are intact\n",
             "cut {number}: {whole}"
         );
     }

@@ -173,7 +173,7 @@ fn an_environment_with_a_program_in_it_stays() {
         let outcome = prune(&world, &["--all"]);
         let key = path.file_name().unwrap().to_str().unwrap();
         let line = format!(
-            "{key}  python [VERSION] with one 1, unused for 0 days: stays, since a program runs in it\n"
+            "{key}  python [VERSION] with one 1, unused for 0 days: kept, because a program is running in it\n"
         );
         assert!(outcome.stdout.starts_with(&line), "{outcome}");
         drop(child.stdin.take());
@@ -263,7 +263,7 @@ fn what_killed_builds_have_left_goes_and_what_a_build_is_at_stays() {
     assert!(
         outcome
             .stdout
-            .starts_with("unpacked wheels stay, since somebody builds\n"),
+            .starts_with("unpacked wheels are kept, because a build is running\n"),
         "{outcome}"
     );
     assert!(left.exists() && unused.exists());
@@ -306,10 +306,10 @@ fn a_build_prunes_by_the_way_once_a_day() {
 fn what_is_no_age_or_size_is_refused() {
     let world = world();
     let outcome = prune(&world, &["--older-than", "soon"]);
-    outcome.refuses(125, "vpython: error: bad value `soon` for `--older-than` of `-vpython-tool prune`\n  hint: write a number and its unit, as in `30d`\n");
+    outcome.refuses(125, "vpython: error: invalid value `soon` for `--older-than` of `-vpython-tool prune`\n  hint: write a number with a unit, such as `30d`\n");
     let outcome = prune(&world, &["--max-size", "much"]);
-    outcome.refuses(125, "vpython: error: bad value `much` for `--max-size` of `-vpython-tool prune`\n  hint: write a number and its unit, as in `10GiB`\n");
-    let message = "vpython: error: `VPYTHON_MAX_CACHE` is `much`, which is no size\n  hint: write a number and its unit, as in `10GiB`\n";
+    outcome.refuses(125, "vpython: error: invalid value `much` for `--max-size` of `-vpython-tool prune`\n  hint: write a number with a unit, such as `10GiB`\n");
+    let message = "vpython: error: `VPYTHON_MAX_CACHE` is `much`, which is not a size\n  hint: write a number with a unit, such as `10GiB`\n";
     world
         .vpython(["-vpython-tool", "prune"])
         .env("VPYTHON_MAX_CACHE", "much")

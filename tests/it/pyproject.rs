@@ -35,8 +35,8 @@ fn a_pyproject_that_is_named_is_a_spec() {
         "[tool.poetry.dependencies]\nwhich = '2'\n",
     );
     let message = "vpython: error: bad spec in `[WORLD]/work/pyproject.toml`\n  caused by: `[WORLD]/work/pyproject.toml`, line 1, column 1: \
-                   there is neither a `[project]` table nor `[dependency-groups]`: nobody can tell what it asks for\n  hint: write \
-                   `dependencies` to `[project]`, or choose groups with `groups = [\"...\"]` in `[tool.vpython]`\n";
+                   there is neither a `[project]` table nor `[dependency-groups]`, so its requirements are unknown\n  hint: add \
+                   `dependencies` to `[project]`, or select groups with `groups = [\"...\"]` in `[tool.vpython]`\n";
     world
         .vpython(["-vpython-spec=pyproject.toml", "plain.py"])
         .run()
@@ -103,8 +103,8 @@ fn a_tool_takes_them_as_options_of_its_own() {
     assert_eq!(wheels(&["install", "pyproject.toml"]), 1);
     // Words of a program are its own.
     world.write("vpython.toml", "dependencies = []\n");
-    let other = "vpython: error: `-vpython-extra` and `-vpython-group` choose from a `pyproject.toml`\n  caused by: the spec is \
-                 `[WORLD]/work/vpython.toml`\n  hint: name it: `-vpython-spec pyproject.toml`\n";
+    let other = "vpython: error: `-vpython-extra` and `-vpython-group` require a `pyproject.toml`\n  caused by: the spec is \
+                 `[WORLD]/work/vpython.toml`\n  hint: pass it with `-vpython-spec pyproject.toml`\n";
     tool(&["install", "--extra", "cli", "plain.py"]).refuses(125, other);
     let exec = world.vpython([
         "-vpython-tool",

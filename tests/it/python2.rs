@@ -81,7 +81,7 @@ fn byte_code_that_python_writes_is_no_change() {
     world
         .vpython(["-vpython-tool", "check", "--all"])
         .run()
-        .prints("1 environment and 2 unpacked wheels: all files are as they were made\n");
+        .prints("1 environment and 2 unpacked wheels: all files are intact\n");
 }
 
 #[test]
@@ -98,7 +98,7 @@ fn install_compiles_packages_too() {
     world
         .vpython(["-vpython-tool", "check", "--all"])
         .run()
-        .prints("1 environment and 2 unpacked wheels: all files are as they were made\n");
+        .prints("1 environment and 2 unpacked wheels: all files are intact\n");
 }
 
 #[test]
@@ -116,7 +116,7 @@ fn without_such_a_spec_it_is_not_taken() {
     assert!(
         outcome
             .stderr
-            .contains("which is taken where a spec leaves nothing else"),
+            .contains("which is used only if the spec allows no Python 3"),
         "{outcome}"
     );
     let named = world

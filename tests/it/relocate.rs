@@ -179,7 +179,7 @@ fn a_moved_environment_works_in_each_version_of_python() {
         let again = relocated(&world, &new);
         assert_eq!(
             again.stdout,
-            "nothing to change: the environment is made for `[WORLD]/work/moved/env`\n"
+            "nothing to change: the environment is set up for `[WORLD]/work/moved/env`\n"
         );
     }
 }
@@ -380,7 +380,7 @@ fn a_dry_run_changes_nothing_and_says_what_would_be() {
     let text = relocate(&world, &new).arguments(["--dry-run"]).run();
     assert!(
         text.stdout.ends_with(
-            " files would be changed: the environment is made for `[WORLD]/work/moved`\n"
+            " files would be changed: the environment is set up for `[WORLD]/work/moved`\n"
         ),
         "{text}"
     );
@@ -440,7 +440,7 @@ fn projects_are_found_where_they_went_or_said_to_be_gone() {
     let lib = format!("lib/python3.{}/site-packages", world.python.minor);
     let warning = |file: &str| {
         format!(
-            "vpython: warning: `{lib}/{file}` cannot be mended: it imports from `[WORLD]/work/gone`, which is not there\n"
+            "vpython: warning: cannot fix `{lib}/{file}`: it imports from `[WORLD]/work/gone`, which does not exist\n"
         )
     };
     assert_eq!(
@@ -506,8 +506,8 @@ fn what_names_the_old_place_and_cannot_be_mended_is_said() {
     let lib = format!("lib/python3.{}/site-packages", world.python.minor);
     let outcome = relocate(&world, &new).run();
     let warnings = format!(
-        "vpython: warning: `{lib}/config.py` cannot be mended: it names the old place, and is of no kind that relocate knows\n\
-         vpython: warning: `{lib}/x.so` cannot be mended: a binary file that names the old place\n"
+        "vpython: warning: cannot fix `{lib}/config.py`: it contains the old path, but relocate does not support this kind of file\n\
+         vpython: warning: cannot fix `{lib}/x.so`: it is a binary file that contains the old path\n"
     );
     assert_eq!((outcome.code, outcome.stderr), (Some(1), warnings));
 }
@@ -558,7 +558,7 @@ fn the_interpreter_can_be_another_of_the_same_version() {
         .arguments(["--python"])
         .arguments([&other.path])
         .run();
-    again.prints("nothing to change: the environment is made for `[WORLD]/work/env`\n");
+    again.prints("nothing to change: the environment is set up for `[WORLD]/work/env`\n");
 }
 
 #[test]
@@ -574,7 +574,7 @@ fn an_interpreter_of_another_version_or_abi_is_refused() {
             .run();
         assert_eq!(outcome.code, Some(125), "{outcome}");
         let why = format!(
-            "caused by: the environment is for python 3.{minor}; that is CPython {} on ",
+            "caused by: the environment is for python 3.{minor}, but the interpreter is CPython {} on ",
             other.version
         );
         assert!(outcome.stderr.contains(&why), "{outcome}");
@@ -622,10 +622,10 @@ fn an_interpreter_that_is_gone_is_said_to_be() {
         .display()
         .to_string();
     let warning = format!(
-        "vpython: warning: `{name}` cannot be mended: it leads to `/gone/bin/python3`, which is not there; `--python` names another\n\
-         vpython: warning: `pyvenv.cfg` cannot be mended: its `home` is `/gone/bin`, which is not there; `--python` names another interpreter\n"
+        "vpython: warning: cannot fix `{name}`: it points to `/gone/bin/python3`, which does not exist; name another interpreter with `--python`\n\
+         vpython: warning: cannot fix `pyvenv.cfg`: its `home` is `/gone/bin`, which does not exist; name another interpreter with `--python`\n"
     );
-    let said = "nothing to change: the environment is made for `[WORLD]/work/env`\n";
+    let said = "nothing to change: the environment is set up for `[WORLD]/work/env`\n";
     relocate(&world, &environment)
         .run()
         .expect(1, said, &warning);
@@ -640,18 +640,18 @@ fn an_interpreter_that_is_gone_is_said_to_be() {
 #[test]
 fn what_is_no_environment_is_refused() {
     let world = World::new();
-    let why = "it is no virtual environment: there is no `pyvenv.cfg` and no `bin/activate`";
+    let why = "it is not a virtual environment: it has neither `pyvenv.cfg` nor `bin/activate`";
     let message = format!("vpython: error: cannot relocate `[WORLD]/work/x`\n  caused by: {why}\n");
     relocate(&world, Path::new("x"))
         .run()
         .refuses(125, &message);
-    let message = "vpython: error: `-vpython-tool relocate` takes one environment\n  caused by: none is named\n  \
+    let message = "vpython: error: `-vpython-tool relocate` takes one environment\n  caused by: no environment is named\n  \
                    hint: `vpython -vpython-tool relocate --help` lists the options\n";
     world
         .vpython(["-vpython-tool", "relocate"])
         .run()
         .refuses(125, message);
-    let message = message.replace("none is named", "2 are named");
+    let message = message.replace("no environment is named", "2 environments are named");
     world
         .vpython(["-vpython-tool", "relocate", "x", "y"])
         .run()
@@ -664,7 +664,7 @@ fn what_is_no_environment_is_refused() {
     world.write("tool.py", "");
     let own = world.install(["tool.py"]);
     let message = "vpython: error: cannot relocate `[WORLD]/root/v1/envs/[KEY]`\n  \
-                   caused by: it is one of vpython's own, which name no place and work wherever they are\n";
+                   caused by: vpython created it; such an environment works at any path\n";
     relocate(&world, &own).run().refuses(125, message);
 }
 

@@ -114,8 +114,8 @@ fn files_that_name_each_other_by_other_paths_are_told() {
     launch(&world, "requirements.txt").run().refuses(
         125,
         "vpython: error: bad spec in `[WORLD]/work/requirements.txt`\n  \
-         caused by: `[WORLD]/work/requirements.txt`, line 2: `[WORLD]/work/directory/../requirements.txt` is being read already: \
-         these files name each other\n",
+         caused by: `[WORLD]/work/requirements.txt`, line 2: `[WORLD]/work/directory/../requirements.txt` includes itself, \
+         directly or through other files\n",
     );
 }
 
@@ -130,7 +130,7 @@ fn a_nested_file_may_be_a_url_of_this_machine() {
     launch(&world, "requirements.txt").run().refuses(
         125,
         "vpython: error: bad spec in `[WORLD]/work/requirements.txt`\n  \
-         caused by: `[WORLD]/work/requirements.txt`, line 1: `file://elsewhere/x.txt` is to be fetched; name a file of this machine\n",
+         caused by: `[WORLD]/work/requirements.txt`, line 1: `file://elsewhere/x.txt` is not a local file; download it, and name the copy\n",
     );
 }
 
@@ -166,7 +166,7 @@ fn a_file_of_any_name_is_known_by_what_is_in_it() {
     world.write("luci.txt", "# nothing\r=one\r");
     launch(&world, "luci.txt").run().refuses(
         125,
-        "vpython: error: bad spec in `[WORLD]/work/luci.txt`\n  caused by: `[WORLD]/work/luci.txt`, line 2: `=one` is no requirement: \
+        "vpython: error: bad spec in `[WORLD]/work/luci.txt`\n  caused by: `[WORLD]/work/luci.txt`, line 2: `=one` is not a valid requirement: \
          Expected package name starting with an alphanumeric character, found `=`\n",
     );
     world.write("luci.txt", "wheel: < name: 'one' version: 'version:1.0' >");
@@ -201,13 +201,13 @@ fn variables_count_and_so_does_their_change() {
     run("").refuses(
         125,
         "vpython: error: bad spec in `[WORLD]/work/requirements.txt`\n  \
-         caused by: `[WORLD]/work/requirements.txt`, line 2: `one${RANGE}` is no requirement: Expected one of `@`, `(`, `<`, `=`, `>`, `~`, `!`, `;`, found `$`\n",
+         caused by: `[WORLD]/work/requirements.txt`, line 2: `one${RANGE}` is not a valid requirement: Expected one of `@`, `(`, `<`, `=`, `>`, `~`, `!`, `;`, found `$`\n",
     );
     run("<2").prints("one 1.5\nthree 2.0\n");
     run("").refuses(
         125,
         "vpython: error: bad spec in `[WORLD]/work/requirements.txt`\n  \
-         caused by: `[WORLD]/work/requirements.txt`, line 2: `one${RANGE}` is no requirement: Expected one of `@`, `(`, `<`, `=`, `>`, `~`, `!`, `;`, found `$`\n",
+         caused by: `[WORLD]/work/requirements.txt`, line 2: `one${RANGE}` is not a valid requirement: Expected one of `@`, `(`, `<`, `=`, `>`, `~`, `!`, `;`, found `$`\n",
     );
     run("==9").prints("one 9\nthree 2.0\n");
     run("<2").prints("one 1.5\nthree 2.0\n");
@@ -245,22 +245,22 @@ fn what_cannot_be_had_is_said_by_line_all_at_once() {
     let message = format!(
         "\
 vpython: error: bad spec in `[WORLD]/work/requirements.txt`
-{at} 1: `-e .` cannot be had: wheels are installed, and source trees are not; build a wheel of it, or put its directory on `PYTHONPATH`
-  caused by: `[WORLD]/work/nested.txt`, line 1: `[WORLD]/work/requirements.txt` is being read already: these files name each other
-  caused by: `[WORLD]/work/nested.txt`, line 2: `x y` is no requirement: Expected one of `@`, `(`, `<`, `=`, `>`, `~`, `!`, `;`, found `y`
+{at} 1: `-e .` is not supported: vpython installs wheels, not source trees; build a wheel of it, or add its directory to `PYTHONPATH`
+  caused by: `[WORLD]/work/nested.txt`, line 1: `[WORLD]/work/requirements.txt` includes itself, directly or through other files
+  caused by: `[WORLD]/work/nested.txt`, line 2: `x y` is not a valid requirement: Expected one of `@`, `(`, `<`, `=`, `>`, `~`, `!`, `;`, found `y`
 {at} 3: cannot open `[WORLD]/work/absent.txt`: No such file or directory (os error 2)
-{at} 4: `https://example.org/r.txt` is to be fetched; name a file of this machine
-{at} 5: `git+https://example.org/x` names a place to fetch from; {instead}
-{at} 6: `x @ https://example.org/x.whl` names a place to fetch from; {instead}
+{at} 4: `https://example.org/r.txt` is not a local file; download it, and name the copy
+{at} 5: `git+https://example.org/x` names a URL; {instead}
+{at} 6: `x @ https://example.org/x.whl` names a URL; {instead}
 {at} 7: `./x-1-py3-none-any.whl` names a file; {instead}
 {at} 8: `../x` names a path; {instead}
 {at} 9: unknown option `--hahs`; did you mean `--hash`?
-{at} 10: `{digest}` is no sha256: it must have 64 digits of 0-9 and a-f
-{at} 11: `--hash=md5:00` is no digest; write `--hash=sha256:` and its 64 digits
-{at} 12: only `sha256` digests are checked, and there is none
-{at} 13: `--hash` stands behind no requirement
-{at} 14: `extra` stands behind the options
-{at} 15: `file://elsewhere/x` names no directory of this machine
+{at} 10: `{digest}` is not a valid sha256: it must have 64 digits of 0-9 and a-f
+{at} 11: `--hash=md5:00` is not a valid digest; write `--hash=sha256:` followed by 64 digits
+{at} 12: vpython checks only `sha256` digests, and there is none
+{at} 13: `--hash` does not follow a requirement
+{at} 14: `extra` must precede the options
+{at} 15: `file://elsewhere/x` is not a local directory
 "
     );
     launch(&world, "requirements.txt")
@@ -275,12 +275,12 @@ fn what_changes_nothing_here_but_does_with_pip_is_warned_of_on_every_launch() {
                 -f https://example.org/links\none<2 --config-settings=a=b\n";
     world.write("requirements.txt", text);
     let warning = "vpython: warning: `[WORLD]/work/requirements.txt`, line";
-    let directories = "is ignored: wheels come from directories, and no index is asked";
+    let directories = "is ignored: vpython installs from directories, not from an index";
     let warnings = format!(
         "{warning} 1: `--index-url` {directories}\n{warning} 2: `--extra-index-url` {directories}\n\
-         {warning} 3: `--no-binary` is ignored: nothing is built from source\n\
-         {warning} 4: `--find-links https://example.org/links` is ignored: wheels come from directories, and nothing is fetched\n\
-         {warning} 5: `--config-settings` is ignored: nothing is built from source\n"
+         {warning} 3: `--no-binary` is ignored: vpython builds nothing from source\n\
+         {warning} 4: `--find-links https://example.org/links` is ignored: vpython installs from directories, not from URLs\n\
+         {warning} 5: `--config-settings` is ignored: vpython builds nothing from source\n"
     );
     for _ in 0..2 {
         launch(&world, "requirements.txt")
@@ -302,9 +302,9 @@ fn a_wheel_with_another_digest_is_never_installed() {
     );
     let message = format!(
         "\
-vpython: error: no wheel in `[WORLD]/work/wheels` fits `one==1.5` (asked for in `[WORLD]/work/requirements.txt`, line 1)
+vpython: error: no wheel in `[WORLD]/work/wheels` fits `one==1.5` (required in `[WORLD]/work/requirements.txt`, line 1)
   caused by: `one-1.0-py3-none-any.whl` is version 1.0, which does not satisfy `one==1.5`
-  caused by: `one-1.5-py3-none-any.whl` has the sha256 `{found}`, and `{pinned}` is pinned (asked for in `[WORLD]/work/requirements.txt`, line 1)
+  caused by: `one-1.5-py3-none-any.whl` has the sha256 `{found}`, and `{pinned}` is pinned (required in `[WORLD]/work/requirements.txt`, line 1)
   caused by: `one-2.0-py3-none-any.whl` is version 2.0, which does not satisfy `one==1.5`
   caused by: `one-3.0rc1-py3-none-any.whl` is version 3.0rc1, which does not satisfy `one==1.5`
   hint: fetch one: `vpython -vpython-spec=requirements.txt -vpython-tool fetch tool.py`
@@ -410,9 +410,9 @@ fn a_lock_in_the_form_of_requirements_binds_the_native_spec_beside_it() {
     );
     world.write("vpython.toml.uv.lock", lock.replace("two==", "second=="));
     let message = "\
-vpython: error: `[WORLD]/work/vpython.toml.uv.lock` no longer fits `[WORLD]/work/vpython.toml`
-  caused by: it has no `two` (asked for in `[WORLD]/work/vpython.toml`, line 1)
-  hint: make it anew with `uv pip compile --universal --generate-hashes`, or remove it
+vpython: error: `[WORLD]/work/vpython.toml.uv.lock` no longer matches `[WORLD]/work/vpython.toml`
+  caused by: it has no `two` (required in `[WORLD]/work/vpython.toml`, line 1)
+  hint: rebuild it with `uv pip compile --universal --generate-hashes`, or remove it
 ";
     run().refuses(125, message);
     std::fs::remove_file(world.path("vpython.toml.uv.lock")).unwrap();

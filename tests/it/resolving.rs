@@ -111,8 +111,8 @@ fn a_constraint_binds_and_brings_nothing() {
     constrained("a>=3rc1").takes(&["a-3rc1-py3-none-any.whl"]);
     constrained("a>4").refuses(
         "vpython: error: no wheel in `[WORLD]/work/wheels` fits all that is asked of `a`\n  \
-         caused by: `a` is asked for in `[WORLD]/work/requirements.txt`, line 2\n  \
-         caused by: `a>4` is asked for in `[WORLD]/work/limits.txt`, line 1\n  \
+         caused by: `a` is required in `[WORLD]/work/requirements.txt`, line 2\n  \
+         caused by: `a>4` is required in `[WORLD]/work/limits.txt`, line 1\n  \
          caused by: `a-1-py3-none-any.whl` is version 1, which does not satisfy `a>4`\n  \
          caused by: `a-2-py3-none-any.whl` is version 2, which does not satisfy `a>4`\n  \
          caused by: `a-3rc1-py3-none-any.whl` is version 3rc1, which does not satisfy `a>4`\n  \
@@ -130,13 +130,13 @@ fn all_that_is_missing_is_said_at_once() {
     refuses(
         &Case::new(&["a", "b>1", "e"], &wheels),
         "vpython: error: no wheel in `[WORLD]/work/wheels` fits what is asked of 4 projects\n  \
-         caused by: `b>1` is asked for in `[WORLD]/work/vpython.toml`, line 1\n  \
+         caused by: `b>1` is required in `[WORLD]/work/vpython.toml`, line 1\n  \
          caused by: `b`: `b-1-py3-none-any.whl` is version 1, which does not satisfy `b>1`\n  \
-         caused by: `e` is asked for in `[WORLD]/work/vpython.toml`, line 1; there is no wheel of `e`\n  \
-         caused by: `c>=2` is asked for by `a` 1, `a-1-py3-none-any.whl`\n  \
-         caused by: `a` is asked for in `[WORLD]/work/vpython.toml`, line 1\n  \
+         caused by: `e` is required in `[WORLD]/work/vpython.toml`, line 1; there is no wheel of `e`\n  \
+         caused by: `c>=2` is required by `a` 1, `a-1-py3-none-any.whl`\n  \
+         caused by: `a` is required in `[WORLD]/work/vpython.toml`, line 1\n  \
          caused by: `c`: `c-1-py3-none-any.whl` is version 1, which does not satisfy `c>=2`\n  \
-         caused by: `d` is asked for by `a` 1, `a-1-py3-none-any.whl`; there is no wheel of `d`\n  \
+         caused by: `d` is required by `a` 1, `a-1-py3-none-any.whl`; there is no wheel of `d`\n  \
          hint: fetch what is missing: `[FETCH]`, or loosen `b>1` in `[WORLD]/work/vpython.toml`, line 1\n",
     );
 }
@@ -150,7 +150,7 @@ fn a_wheel_is_missing_only_if_no_other_choice_does_without_it() {
     ];
     refuses(
         &Case::new(&["a", "c"], &wheels),
-        "vpython: error: no wheel in `[WORLD]/work/wheels` fits `c` (asked for in `[WORLD]/work/vpython.toml`, line 1)\n  \
+        "vpython: error: no wheel in `[WORLD]/work/wheels` fits `c` (required in `[WORLD]/work/vpython.toml`, line 1)\n  \
          caused by: there is no wheel of `c`\n  \
          hint: fetch one: `[FETCH]`\n",
     );
@@ -162,9 +162,9 @@ fn what_the_spec_asks_holds_for_what_is_fetched() {
     refuses(
         &Case::new(&["a", "b<3"], &wheels),
         "vpython: error: no wheel in `[WORLD]/work/wheels` fits all that is asked of `b`\n  \
-         caused by: `b<3` is asked for in `[WORLD]/work/vpython.toml`, line 1\n  \
-         caused by: `b!=1` is asked for by `a` 1, `a-1-py3-none-any.whl`\n  \
-         caused by: `a` is asked for in `[WORLD]/work/vpython.toml`, line 1\n  \
+         caused by: `b<3` is required in `[WORLD]/work/vpython.toml`, line 1\n  \
+         caused by: `b!=1` is required by `a` 1, `a-1-py3-none-any.whl`\n  \
+         caused by: `a` is required in `[WORLD]/work/vpython.toml`, line 1\n  \
          caused by: `b-1-py3-none-any.whl` is version 1, which does not satisfy `b!=1`\n  \
          hint: fetch one: `[FETCH]`\n",
     );
@@ -179,16 +179,16 @@ fn the_way_from_the_spec_is_told() {
     ];
     let message = |way: &str| {
         format!(
-            "vpython: error: no wheel in `[WORLD]/work/wheels` fits `d` (asked for by `c` 1, `c-1-py3-none-any.whl`)\n  \
-             caused by: {way} is asked for in `[WORLD]/work/vpython.toml`, line 1\n  \
+            "vpython: error: no wheel in `[WORLD]/work/wheels` fits `d` (required by `c` 1, `c-1-py3-none-any.whl`)\n  \
+             caused by: {way} is required in `[WORLD]/work/vpython.toml`, line 1\n  \
              caused by: there is no wheel of `d`\n  \
              hint: fetch one: `[FETCH]`\n"
         )
     };
     let rows = [
         ("c<2", "`c<2`"),
-        ("b", "`c>0` is asked for by `b`, which"),
-        ("a", "`c>0` is asked for by `b`, and so on from `a`, which"),
+        ("b", "`c>0` is required by `b`, which"),
+        ("a", "`c>0` is required by `b`, and so on from `a`, which"),
     ];
     for (asked, way) in rows {
         refuses(&Case::new(&[asked], &wheels), &message(way));
@@ -208,11 +208,11 @@ fn why_no_other_wheel_helps_is_said() {
     refuses(
         &Case::new(&["a", "b"], &wheels),
         "vpython: error: no wheel in `[WORLD]/work/wheels` fits all that is asked of `c`\n  \
-         caused by: `c<2` is asked for by `a` 3, `a-3-py3-none-any.whl`\n  \
-         caused by: `c>=2` is asked for by `b` 1, `b-1-py3-none-any.whl`\n  \
-         caused by: `a` is asked for in `[WORLD]/work/vpython.toml`, line 1\n  \
-         caused by: `b` is asked for in `[WORLD]/work/vpython.toml`, line 1\n  \
-         caused by: `c<1.5` is asked for by `a` 2 too\n  \
+         caused by: `c<2` is required by `a` 3, `a-3-py3-none-any.whl`\n  \
+         caused by: `c>=2` is required by `b` 1, `b-1-py3-none-any.whl`\n  \
+         caused by: `a` is required in `[WORLD]/work/vpython.toml`, line 1\n  \
+         caused by: `b` is required in `[WORLD]/work/vpython.toml`, line 1\n  \
+         caused by: `c<1.5` is required by `a` 2 too\n  \
          caused by: `a-1-py3-none-any.whl` would do for `a`, but asks for `missing`, which no wheel fits\n  \
          caused by: `c-1-py3-none-any.whl` is version 1, which does not satisfy `c>=2`\n  \
          caused by: `c-2-py3-none-any.whl` is version 2, which does not satisfy `c<2`\n  \
@@ -230,9 +230,9 @@ fn a_bound_of_the_spec_that_is_in_the_way_is_named() {
     refuses(
         &Case::new(&["c<2", "a"], &wheels),
         "vpython: error: no wheel in `[WORLD]/work/wheels` fits all that is asked of `c`\n  \
-         caused by: `c<2` is asked for in `[WORLD]/work/vpython.toml`, line 1\n  \
-         caused by: `c>=2` is asked for by `a` 1, `a-1-py3-none-any.whl`\n  \
-         caused by: `a` is asked for in `[WORLD]/work/vpython.toml`, line 1\n  \
+         caused by: `c<2` is required in `[WORLD]/work/vpython.toml`, line 1\n  \
+         caused by: `c>=2` is required by `a` 1, `a-1-py3-none-any.whl`\n  \
+         caused by: `a` is required in `[WORLD]/work/vpython.toml`, line 1\n  \
          caused by: `c-1-py3-none-any.whl` is version 1, which does not satisfy `c>=2`\n  \
          caused by: `c-2-py3-none-any.whl` is version 2, which does not satisfy `c<2`\n  \
          hint: fetch others: `[FETCH]`, or loosen `c<2` in `[WORLD]/work/vpython.toml`, line 1\n",

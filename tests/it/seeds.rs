@@ -173,8 +173,8 @@ fn a_directory_that_is_not_there_yet_is_noticed_when_it_is() {
 #[test]
 fn what_is_not_there_is_said_by_tools_and_by_no_launch() {
     let case = Case::with_spec(".vpython3", SPEC, &[Wheel::module("which", "1")]);
-    let warning = "vpython: warning: there is no wheel to seed `pip`, `setuptools<82`, `wheel<0.46` from; `vpython -vpython-tool fetch` \
-                   brings what is missing\n";
+    let warning = "vpython: warning: there are no wheels for the seed packages `pip`, `setuptools<82`, `wheel<0.46`; `vpython -vpython-tool fetch` \
+                   downloads them\n";
     let launch = run(&case, &[]);
     assert_eq!(
         (launch.code, launch.stderr.as_str()),
@@ -184,11 +184,11 @@ fn what_is_not_there_is_said_by_tools_and_by_no_launch() {
     // The environment is there already, and what it lacks is said all the same.
     run(&case, &["-vpython-tool", "install"]).installs(warning);
     let table = "\
-requirement  asked for  here (3.11.99)
-which==1     line 1     1
+requirement  required  here (3.11.99)
+which==1     line 1    1
 
 ok here; the spec names no other platforms
-not seeded: pip, setuptools, wheel (`-vpython-tool fetch` brings what is missing)
+not seeded: pip, setuptools, wheel (`-vpython-tool fetch` downloads the missing wheels)
 ";
     run(&case, &["-vpython-tool", "verify"]).prints(table);
     let explained = run(&case, &["-vpython-tool", "explain"]);
@@ -212,13 +212,13 @@ not seeded: pip, setuptools, wheel (`-vpython-tool fetch` brings what is missing
 fn tools_say_why_a_seed_is_there() {
     let case = case(SPEC, &[]);
     let table = "\
-requirement   asked for  here (3.11.99)
-which==1      line 1     1
-  pip         for LUCI   23
-  setuptools  for LUCI   65
+requirement   required  here (3.11.99)
+which==1      line 1    1
+  pip         for LUCI  23
+  setuptools  for LUCI  65
 
 ok here; the spec names no other platforms
-not seeded: wheel (`-vpython-tool fetch` brings what is missing)
+not seeded: wheel (`-vpython-tool fetch` downloads the missing wheels)
 ";
     run(&case, &["-vpython-tool", "verify"]).prints(table);
     run(&case, &["-vpython-tool", "explain", "--tree"]).prints("pip 23\nsetuptools 65\nwhich 1\n");
@@ -288,13 +288,13 @@ fn another_platform_is_supposed_to_bring_the_same() {
         &[],
     );
     let table = "\
-requirement   asked for  here (3.11.99)  win_amd64 (3.8)
-which==1      line 1     1               1
-  pip         for LUCI   23              23
-  setuptools  for LUCI   65              65
+requirement   required  here (3.11.99)  win_amd64 (3.8)
+which==1      line 1    1               1
+  pip         for LUCI  23              23
+  setuptools  for LUCI  65              65
 
 ok here and on 1 platform
-not seeded: wheel (`-vpython-tool fetch` brings what is missing)
+not seeded: wheel (`-vpython-tool fetch` downloads the missing wheels)
 ";
     run(&case, &["-vpython-tool", "verify"]).prints(table);
 }

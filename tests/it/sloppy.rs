@@ -53,7 +53,7 @@ fn is_told(wheel: &Wheel, warning: &str) {
         .env("VPYTHON_INTERPRETER", &fake.path)
         .run();
     assert_eq!(outcome.code, Some(125), "{}", outcome.stderr);
-    let headline = "vpython: error: `a-1-py3-none-any.whl` is not as the specifications of wheels say, and `strict` is set\n";
+    let headline = "vpython: error: `a-1-py3-none-any.whl` violates the wheel specifications, and `strict` is set\n";
     assert!(outcome.stderr.starts_with(headline), "{}", outcome.stderr);
 }
 
@@ -87,17 +87,17 @@ fn a_record_that_disagrees_with_the_content_is_told_of() {
         ),
         (
             wheel().fault(Fault::WrongSize("a.py")),
-            "one place: `a.py` (another size in RECORD)",
+            "one place: `a.py` (different size in RECORD)",
         ),
         (
             wheel().fault(Fault::WrongDigest("a.py")),
-            "one place: `a.py` (another digest in RECORD)",
+            "one place: `a.py` (different digest in RECORD)",
         ),
         (
             wheel()
                 .fault(Fault::WrongDigest("a-1.dist-info/METADATA"))
                 .fault(Fault::MissingMember("b/")),
-            "several places: `a-1.dist-info/METADATA` (another digest in RECORD), `b/` (in RECORD, not in the archive)",
+            "several places: `a-1.dist-info/METADATA` (different digest in RECORD), `b/` (in RECORD, not in the archive)",
         ),
     ];
     for (wheel, disagreement) in rows {
@@ -186,7 +186,7 @@ fn of_two_wheels_with_one_path_the_later_wins_and_one_warning_names_them() {
     let (world, fake) = world(&colliding(&paths), &["a", "b"], "");
     let site = "lib/python3.11/site-packages";
     let warning = format!(
-        "vpython: warning: `b 1` and `a 1` both bring `{site}/shared/__init__.py`, `{site}/shared/c.py`, `{site}/shared/d.py` and \
+        "vpython: warning: `b 1` and `a 1` both contain `{site}/shared/__init__.py`, `{site}/shared/c.py`, `{site}/shared/d.py` and \
          1 more; the files of `a 1` are used\n"
     );
     install(&world, &fake).installs(&warning);
@@ -210,7 +210,7 @@ fn a_wheel_wins_over_those_that_it_requires() {
     let (world, fake) = world(&[a, b.requires("a ; extra == 'never'")], &["a", "b"], "");
     let outcome = install(&world, &fake);
     outcome.installs(
-        "vpython: warning: `a 1` and `b 1` both bring `lib/python3.11/site-packages/shared.py`; the files of `b 1` are used\n",
+        "vpython: warning: `a 1` and `b 1` both contain `lib/python3.11/site-packages/shared.py`; the files of `b 1` are used\n",
     );
     assert_eq!(installed(&world, "shared.py"), "WHO = 'b'\n");
 }
@@ -234,8 +234,8 @@ fn strict_refuses_two_files_for_one_path() {
     );
     install(&world, &fake).refuses(
         125,
-        "vpython: error: `b 1` and `a 1` bring different files for `lib/python3.11/site-packages/README.md`, and `strict` is set\n  \
-         hint: leave out one of them, or `strict`; without it the file of the one that is installed last is used\n",
+        "vpython: error: `b 1` and `a 1` have different files for `lib/python3.11/site-packages/README.md`, and `strict` is set\n  \
+         hint: remove one of them, or `strict`; without `strict`, the wheel that is installed last wins\n",
     );
     assert_eq!(world.environments(), [] as [PathBuf; 0]);
 }
@@ -270,7 +270,7 @@ fn collisions_are_told_before_a_build() {
         b.requires("a").entry_point("run", "shared:other"),
     ];
     let (world, fake) = world(&wheels, &["a", "b"], "");
-    let warning = "vpython: warning: `a 1` and `b 1` both bring `bin/run`, `lib/python3.11/site-packages/shared.py`; the files of `b 1` \
+    let warning = "vpython: warning: `a 1` and `b 1` both contain `bin/run`, `lib/python3.11/site-packages/shared.py`; the files of `b 1` \
                    are used\n";
     for tool in ["explain", "verify"] {
         let outcome = world

@@ -186,8 +186,8 @@ fn two_blocks_are_an_error() {
     world.vpython(["two.py"]).run().refuses(
         125,
         "vpython: error: more than one `script` block in `[WORLD]/work/two.py`\n  \
-         caused by: one begins in line 1, another in line 5\n  \
-         hint: join them into one; a script has a single block of each type (PEP 723)\n",
+         caused by: one begins on line 1, another on line 5\n  \
+         hint: merge them; a script may contain only one block of each type (PEP 723)\n",
     );
 }
 
@@ -214,13 +214,13 @@ fn what_merely_looks_like_a_block_is_warned_of_on_every_launch() {
         world.vpython(["near.py"]).run().expect(
             0,
             "ran\n",
-            "vpython: warning: `[WORLD]/work/near.py`, line 1 is no `script` block: the line must be exactly `# /// script`\n",
+            "vpython: warning: `[WORLD]/work/near.py`, line 1 is not a `script` block: the line must be exactly `# /// script`\n",
         );
         world.vpython(["open.py"]).run().expect(
             0,
             "ran\n",
-            "vpython: warning: `[WORLD]/work/open.py`, line 1 is no `script` block: no line `# ///` closes it, or a line between \
-             does not begin with `# `\n",
+            "vpython: warning: `[WORLD]/work/open.py`, line 1 is not a `script` block: no `# ///` line closes it, or a line in \
+             between does not begin with `# `\n",
         );
     }
 }
@@ -256,13 +256,13 @@ fn all_that_is_wrong_with_a_spec_is_said_at_once() {
     world.vpython(["-c", ""]).run().refuses(
         125,
         "vpython: error: bad spec in `[WORLD]/work/vpython.toml`\n  \
-         caused by: `[WORLD]/work/vpython.toml`, line 1, column 19: `requires-python` must be a string, and is an integer\n  \
-         caused by: `[WORLD]/work/vpython.toml`, line 2, column 17: `a b` is no requirement: Expected one of `@`, `(`, `<`, `=`, \
+         caused by: `[WORLD]/work/vpython.toml`, line 1, column 19: `requires-python` must be a string, not an integer\n  \
+         caused by: `[WORLD]/work/vpython.toml`, line 2, column 17: `a b` is not a valid requirement: Expected one of `@`, `(`, `<`, `=`, \
          `>`, `~`, `!`, `;`, found `b`\n  \
-         caused by: `[WORLD]/work/vpython.toml`, line 2, column 24: an item of dependencies must be a string, and is an integer\n  \
-         caused by: `[WORLD]/work/vpython.toml`, line 3, column 3: `x @ https://e.org/x.whl` names a place to fetch from; put the \
-         wheel into a directory of `wheels`\n  \
-         caused by: `[WORLD]/work/vpython.toml`, line 4, column 8: `tool` must be a table, and is a string\n",
+         caused by: `[WORLD]/work/vpython.toml`, line 2, column 24: an item of dependencies must be a string, not an integer\n  \
+         caused by: `[WORLD]/work/vpython.toml`, line 3, column 3: `x @ https://e.org/x.whl` names a URL; put the \
+         wheel into a directory that `wheels` names\n  \
+         caused by: `[WORLD]/work/vpython.toml`, line 4, column 8: `tool` must be a table, not a string\n",
     );
 }
 
@@ -273,8 +273,8 @@ fn places_in_a_block_are_those_of_the_script() {
     world.vpython(["tool.py"]).run().refuses(
         125,
         "vpython: error: bad spec in `[WORLD]/work/tool.py`\n  \
-         caused by: `[WORLD]/work/tool.py`, line 3, column 18: `dependencies` must be an array of strings, and is a string\n  \
-         caused by: `[WORLD]/work/tool.py`, line 4, column 21: `new` is no version range: Failed to parse version: Unexpected end of \
+         caused by: `[WORLD]/work/tool.py`, line 3, column 18: `dependencies` must be an array of strings, not a string\n  \
+         caused by: `[WORLD]/work/tool.py`, line 4, column 21: `new` is not a valid version range: Failed to parse version: Unexpected end of \
          version specifier, expected operator\n",
     );
 }
@@ -297,7 +297,7 @@ fn a_named_spec_that_is_none_is_refused() {
         "vpython: error: cannot use the spec that `-vpython-spec` names\n  \
          caused by: `[WORLD]/work/plain.py` is neither a `.toml`, `.vpython3` or `.txt` file nor a script with a `# /// script` or \
          `[VPYTHON:BEGIN]` block\n  \
-         hint: if it is in the form of `vpython.toml`, name it `plain.py.toml`\n",
+         hint: if it has the format of `vpython.toml`, rename it to `plain.py.toml`\n",
     );
 }
 
@@ -331,9 +331,9 @@ fn a_directory_of_wheels_that_is_not_there_is_named_with_its_place() {
     );
     world.vpython(["-c", ""]).run().refuses(
         125,
-        "vpython: error: no directory `[WORLD]/work/third_party`\n  \
-         caused by: it is named in `[WORLD]/work/vpython.toml`, line 3\n  \
-         hint: paths in a spec are relative to the spec's own directory; `vpython -vpython-tool fetch -c ''` makes it and fills it\n",
+        "vpython: error: the directory `[WORLD]/work/third_party` does not exist\n  \
+         caused by: it comes from `[WORLD]/work/vpython.toml`, line 3\n  \
+         hint: paths in a spec are relative to the spec's own directory; `vpython -vpython-tool fetch -c ''` creates and fills it\n",
     );
 }
 
@@ -479,17 +479,17 @@ fn a_requirement_that_is_wrong_in_any_way_is_an_error_with_its_place() {
         125,
         &format!(
             "vpython: error: bad spec in `[WORLD]/work/vpython.toml`\n\
-             {at} 2, column 1: `one_==1` is no requirement: Package name must end with an alphanumeric character, not '_'\n\
-             {at} 3, column 1: `one[x-]` is no requirement: Extra name must end with an alphanumeric character, not '-'\n\
-             {at} 4, column 1: `one; '1' ~= os_name` is no requirement: `~=` compares versions, and `os_name` is none\n\
-             {at} 5, column 1: `one; os_name == 'x' é` is no requirement: Unexpected character '?', expected 'and', 'or' or end of input\n"
+             {at} 2, column 1: `one_==1` is not a valid requirement: Package name must end with an alphanumeric character, not '_'\n\
+             {at} 3, column 1: `one[x-]` is not a valid requirement: Extra name must end with an alphanumeric character, not '-'\n\
+             {at} 4, column 1: `one; '1' ~= os_name` is not a valid requirement: `~=` compares versions, but `os_name` is not a version\n\
+             {at} 5, column 1: `one; os_name == 'x' é` is not a valid requirement: Unexpected character '?', expected 'and', 'or' or end of input\n"
         ),
     );
     world.write("vpython.toml", "dependencies = ['two']\n");
     world.wheel(&Wheel::module("two", "1").requires("one_>1"));
     world.vpython(["-c", ""]).run().refuses(
         125,
-        "vpython: error: no wheel in `[WORLD]/work/wheels` fits `two` (asked for in `[WORLD]/work/vpython.toml`, line 1)\n  \
+        "vpython: error: no wheel in `[WORLD]/work/wheels` fits `two` (required in `[WORLD]/work/vpython.toml`, line 1)\n  \
          caused by: `two-1-py3-none-any.whl` has a bad `Requires-Dist`: `one_>1`\n  \
          hint: fetch one: `vpython -vpython-tool fetch -c ''`\n",
     );

@@ -156,7 +156,7 @@ fn a_hundred_first_launches_at_once_build_once() {
         .filter(|outcome| {
             outcome
                 .stderr
-                .contains("building the environment of 1 wheel")
+                .contains("building an environment with 1 wheel")
         })
         .count();
     assert_eq!(builders, 1);
@@ -225,10 +225,7 @@ fn a_build_that_was_killed_leaves_nothing_in_the_way() {
     BufReader::new(child.stderr.take().unwrap())
         .read_line(&mut notice)
         .unwrap();
-    assert!(
-        notice.contains("unpacking a wheel that is needed here"),
-        "{notice}"
-    );
+    assert!(notice.contains("unpacking a required wheel"), "{notice}");
     child.kill().unwrap();
     child.wait().unwrap();
     drop(lock);
@@ -249,7 +246,7 @@ fn an_environment_that_somebody_changed_is_built_anew() {
     std::fs::write(site.join("b.py"), "").unwrap();
     let past = SystemTime::now() - Duration::from_secs(5);
     File::open(&site).unwrap().set_modified(past).unwrap();
-    let warning = "vpython: warning: `[WORLD]/root/v1/envs/[KEY]` was changed after it was built; it is built anew\n";
+    let warning = "vpython: warning: `[WORLD]/root/v1/envs/[KEY]` was changed after it was built; vpython rebuilds it\n";
     world.vpython(["tool.py"]).run().expect(0, "1\n", warning);
     assert!(!site.join("b.py").exists());
     world.vpython(["tool.py"]).run().prints("1\n");
@@ -403,8 +400,8 @@ fn a_root_that_others_may_write_is_refused() {
     .unwrap();
     world.vpython(["tool.py"]).run().refuses(
         125,
-        "vpython: error: cannot use `[WORLD]/root` as the store\n  caused by: others may write to it (mode 0777)\n  \
-         hint: `chmod go-w '[WORLD]/root'`, if you trust what is in it\n",
+        "vpython: error: cannot use `[WORLD]/root` as the store\n  caused by: it is writable by other users (mode 0777)\n  \
+         hint: run `chmod go-w '[WORLD]/root'` if you trust its contents\n",
     );
 }
 

@@ -131,7 +131,7 @@ fn the_interpreters_packages_are_there_on_request_behind_the_wheels() {
         .vpython(interpreter)
         .arguments(["-vpython-tool", "check", "tool.py"])
         .run()
-        .prints("1 environment and 1 unpacked wheel: all files are as they were made\n");
+        .prints("1 environment and 1 unpacked wheel: all files are intact\n");
 }
 
 #[test]
@@ -154,7 +154,7 @@ fn what_is_installed_for_the_interpreter_meets_no_requirement() {
     );
     world.vpython(interpreter).arguments(["tool.py"]).run().refuses(
         125,
-        "vpython: error: no wheel in `[WORLD]/work/wheels` fits `installed` (asked for in `[WORLD]/work/vpython.toml`, line 1)\n  \
+        "vpython: error: no wheel in `[WORLD]/work/wheels` fits `installed` (required in `[WORLD]/work/vpython.toml`, line 1)\n  \
          caused by: there is no wheel of `installed`\n  \
          hint: fetch one: `vpython -vpython-interpreter=../python -vpython-tool fetch tool.py`\n",
     );
@@ -171,7 +171,7 @@ fn an_explanation_says_so() {
             .arguments(words)
             .run()
     };
-    let line = "its packages  can be imported, behind the wheels (system-site-packages)\n";
+    let line = "system site   importable, after the wheels (system-site-packages)\n";
     assert!(
         explain(&["tool.py"]).stdout.contains(line),
         "{}",
@@ -184,7 +184,7 @@ fn an_explanation_says_so() {
     assert_eq!(is_visible(&["--json", "tool.py"]), true);
     spec(&world, "", "");
     assert_eq!(is_visible(&["--json", "tool.py"]), false);
-    assert!(!explain(&["tool.py"]).stdout.contains("its packages"));
+    assert!(!explain(&["tool.py"]).stdout.contains("system site"));
 }
 
 #[test]
@@ -203,8 +203,7 @@ fn an_environment_that_leaves_the_store_depends_on_them() {
         Python::any().path.file_name().unwrap().to_str().unwrap()
     );
     let warning = format!(
-        "vpython: warning: the environment depends on the packages that are installed for `{real}` (`system-site-packages`), \
-         which are not in it\n"
+        "vpython: warning: the environment depends on the packages installed for `{real}` (`system-site-packages`), which it does not contain\n"
     );
     tool(&["export", "env", "tool.py"]).expect(0, "[WORLD]/work/env\n", &warning);
     let outcome = world
@@ -222,9 +221,9 @@ fn an_environment_that_leaves_the_store_depends_on_them() {
         .run();
     outcome.prints("a wheel\ninstalled system\nusers none\n");
     let refused = format!(
-        "vpython: error: cannot take `{real}` along\n  \
-         caused by: the spec has `system-site-packages = true`, and a copy has no packages of its own\n  \
-         hint: leave out one of the two\n"
+        "vpython: error: cannot copy `{real}` into the environment\n  \
+         caused by: the spec sets `system-site-packages = true`, but a copy has no installed packages\n  \
+         hint: remove `system-site-packages` or `--with-python`\n"
     );
     tool(&["export", "other", "--with-python", "tool.py"]).refuses(125, &refused);
     tool(&["pack", "--output", "other.tar", "--with-python", "tool.py"]).refuses(125, &refused);
@@ -247,7 +246,7 @@ fn cpython_2_has_them_too() {
         .vpython(interpreter)
         .arguments(["-vpython-tool", "check", "tool.py"])
         .run()
-        .prints("1 environment and 1 unpacked wheel: all files are as they were made\n");
+        .prints("1 environment and 1 unpacked wheel: all files are intact\n");
     spec(&world, "requires-python = '==2.7.*'", "");
     world
         .vpython(interpreter)
@@ -273,7 +272,7 @@ fn cpython_2_has_them_too() {
     world.vpython(interpreter).arguments(["tool.py"]).run().refuses(
         125,
         "vpython: error: cannot make the packages of `[WORLD]/python/bin/python2.7` visible\n  \
-         caused by: its module `site` is not as CPython 2.7 has it\n  \
-         hint: leave `system-site-packages` out, or name another interpreter with `-vpython-interpreter`\n",
+         caused by: its `site` module differs from that of CPython 2.7\n  \
+         hint: remove `system-site-packages`, or name another interpreter with `-vpython-interpreter`\n",
     );
 }

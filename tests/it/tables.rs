@@ -49,7 +49,7 @@ fn verify_names_as_many_who_ask_as_the_terminal_has_room_for() {
     };
     verify().run().prints(
         "\
-requirement          asked for                                    here (3.11.42)  win_amd64
+requirement          required                                     here (3.11.42)  win_amd64
 alpha                line 1                                       1               1
 beta                 line 1                                       1               1
 gamma                line 1                                       1               1
@@ -62,7 +62,7 @@ ok here and on 1 platform
 ",
     );
     let expected = "\
-requirement          asked for                         here (3.11.42)  win_amd64
+requirement          required                          here (3.11.42)  win_amd64
 alpha                line 1                            1               1
 beta                 line 1                            1               1
 gamma                line 1                            1               1
@@ -80,7 +80,7 @@ ok here and on 1 platform
         format!("dependencies = ['alpha', 'beta']\n[tool.vpython]\nplatforms = {platforms:?}\n"),
     );
     let expected = "\
-requirement          asked for       here (3.11.42)  manylinux_2_17_x86_64
+requirement          required        here (3.11.42)  manylinux_2_17_x86_64
 alpha                line 1          1               1
 beta                 line 1          1               1
   typing-extensions  by alpha, beta  4.12.2          4.12.2

@@ -346,13 +346,13 @@ fn tools_work_in_it_or_say_why_not() {
         (installed.code, redacted(&installed.stdout)),
         (Some(0), "[WORLD]/tmp/[STORE]/v1/envs/[KEY]\n".into())
     );
-    let warning = "vpython: warning: the store is a throw-away one: `[WORLD]/tmp/[STORE]/v1/envs/[KEY]` is removed now\nvpython: 1 wheel, ";
+    let warning = "vpython: warning: the store is a throw-away store: `[WORLD]/tmp/[STORE]/v1/envs/[KEY]` is removed now\nvpython: 1 wheel, ";
     assert!(
         redacted(&installed.stderr).starts_with(warning),
         "{installed}"
     );
     tool(&["verify"]).prints(
-        "requirement  asked for  here ([VERSION])\na            line 1     1\n\nok here; the spec names no other platforms\n",
+        "requirement  required  here ([VERSION])\na            line 1    1\n\nok here; the spec names no other platforms\n",
     );
     tool(&["export", "env"]).prints("[WORLD]/work/env\n");
     world
@@ -366,11 +366,11 @@ fn tools_work_in_it_or_say_why_not() {
     tool(&["lock"]).prints("pylock.vpython.toml: written\n  + a 1\n");
     assert_eq!(
         tool(&["fetch"]).stderr,
-        "vpython: nothing to fetch: all that the spec asks for is there\n"
+        "vpython: nothing to fetch: all wheels that the spec requires are present\n"
     );
     tool(&["exec", "python", "-c", "import sys; sys.exit(5)"]).expect(5, "", "");
     let explained = redacted(&tool(&["explain"]).stdout);
-    let end = "launch        cold: the store is a throw-away one, which is new in each run\n                    its environment is not built\n";
+    let end = "launch        cold: the store is a throw-away store, which starts empty in each run\n                    its environment is not built\n";
     assert!(
         explained.contains("\nentry         [WORLD]/tmp/[STORE]/v1/envs/[KEY]\n")
             && explained.ends_with(end),
@@ -380,18 +380,20 @@ fn tools_work_in_it_or_say_why_not() {
         tool(&[name]).refuses(
             125,
             &format!(
-                "vpython: error: nothing for `-vpython-tool {name}` to work on\n  \
-                 caused by: the store is a throw-away one, which is new and empty in each run\n  \
+                "vpython: error: `-vpython-tool {name}` has nothing to work on\n  \
+                 caused by: the store is a throw-away store, which starts empty in each run\n  \
                  hint: name a store with `-vpython-root`\n"
             ),
         );
     }
-    vpython(&world, &["-vpython-local-venv", "-c", ""]).run().refuses(
-        125,
-        "vpython: error: cannot keep a link for `-vpython-local-venv`\n  \
-         caused by: the store is a throw-away one: the link would lead nowhere when the run ends\n  \
+    vpython(&world, &["-vpython-local-venv", "-c", ""])
+        .run()
+        .refuses(
+            125,
+            "vpython: error: cannot keep a link for `-vpython-local-venv`\n  \
+         caused by: the store is a throw-away store, so the link would dangle when the run ends\n  \
          hint: name a store with `-vpython-root`, or leave the flag out\n",
-    );
+        );
     assert_eq!(stores(&world), [""; 0].map(PathBuf::from));
     assert!(!world.outside("root").exists());
 }
@@ -413,8 +415,8 @@ fn an_error_is_told_once_and_the_store_goes() {
     let nowhere = world.outside("tmp/none");
     vpython(&world, &["-c", ""]).env("TMPDIR", &nowhere).run().refuses(
         125,
-        "vpython: error: cannot make a throw-away store\n  \
-         caused by: cannot look at `[WORLD]/tmp/none`\n  caused by: No such file or directory (os error 2)\n  \
+        "vpython: error: cannot create a throw-away store\n  \
+         caused by: cannot inspect `[WORLD]/tmp/none`\n  caused by: No such file or directory (os error 2)\n  \
          hint: set `TMPDIR` to a directory that you can write to, or name a store with `-vpython-root`\n",
     );
 }

@@ -34,7 +34,6 @@ fn spans(world: &World, file: &str) -> BTreeSet<String> {
 fn a_trace_has_the_parts_of_a_run() {
     let world = world();
     let cold = [
-        "ask the interpreter",
         "build the environment",
         "choose the wheels",
         "find the interpreter",
@@ -42,7 +41,8 @@ fn a_trace_has_the_parts_of_a_run() {
         "install",
         "list the wheels",
         "parse the spec",
-        "prune by the way",
+        "probe the interpreter",
+        "prune opportunistically",
         "recall the last launch",
         "unpack",
         "write to the disk",

@@ -68,14 +68,14 @@ const PLANTS: &[Plant] = &[
             Some("lock-version = '1.0'\ncreated-by = 'x'\npackages = []\n"),
         )],
         prints: "1\n",
-        warning: "the lock `[OPEN]/pylock.tool.toml` belongs to user 54321, and every user can write to `[OPEN]`; it is skipped\n",
+        warning: "the lock file `[OPEN]/pylock.tool.toml` belongs to user 54321, and every user can write to `[OPEN]`; it is skipped\n",
     },
     Plant {
         what: "a lock of LUCI's",
         program: "dependencies = ['a']",
         planted: &[("tool.py.uv.lock", Some("a==2\n"))],
         prints: "3\n",
-        warning: "the lock `[OPEN]/tool.py.uv.lock` belongs to user 54321, and every user can write to `[OPEN]`; it is skipped\n",
+        warning: "the lock file `[OPEN]/tool.py.uv.lock` belongs to user 54321, and every user can write to `[OPEN]`; it is skipped\n",
     },
     Plant {
         what: "a wheel directory beside the spec",
@@ -286,7 +286,7 @@ fn a_wheel_of_another_user_counts_only_where_its_digest_is_pinned() {
         let planted = Wheel::module("a", "99").write_to(&wheels);
         lchown(&planted, Some(STRANGER), None).unwrap();
         set_mode(&wheels, mode);
-        let warning = "vpython: warning: wheels of other users in `[WORLD]/work/open/wheels`, to which others can write, are skipped unless \
+        let warning = "vpython: warning: wheels of other users in `[WORLD]/work/open/wheels`, which other users can write to, are skipped unless \
                        their digest is pinned: `a-99-py3-none-any.whl`\n";
         for _ in 0..2 {
             world
@@ -310,7 +310,7 @@ fn a_wheel_of_another_user_counts_only_where_its_digest_is_pinned() {
         let outcome = world
             .vpython(["-vpython-spec", "open/luci.vpython3", "open/tool.py"])
             .run();
-        let why = "`a-99-py3-none-any.whl` belongs to user 54321, and others can write to its directory\n";
+        let why = "`a-99-py3-none-any.whl` belongs to user 54321, and other users can write to its directory\n";
         assert!(
             outcome.code == Some(125) && outcome.stderr.contains(why),
             "{outcome}"

@@ -12,7 +12,7 @@ fn tool(world: &World, tool: &str, words: &[&str]) -> Outcome {
 
 fn one(file: &str, tool: &str, word: &str) -> String {
     format!(
-        "vpython: warning: there is no spec; `[WORLD]/work/{file}` is there, and used only where it is named: \
+        "vpython: warning: there is no spec; vpython uses `[WORLD]/work/{file}` only if named: \
          `-vpython-spec {word}`, or `vpython -vpython-tool {tool} {word}`\n"
     )
 }
@@ -36,7 +36,7 @@ fn tools_tell_of_a_spec_that_is_not_named() {
             "explain",
             "requirements.txt",
         ));
-        let nothing = "vpython: nothing to fetch: all that the spec asks for is there\n";
+        let nothing = "vpython: nothing to fetch: all wheels that the spec requires are present\n";
         tool(&world, "fetch", words)
             .succeeds_with(&(one("requirements.txt", "fetch", "requirements.txt") + nothing));
     }
@@ -59,8 +59,8 @@ fn two_such_files_are_told_of_in_one_warning() {
     world.write("requirements.txt", "a\n");
     world.write("pyproject.toml", "[project]\nname = 'x'\n");
     tool(&world, "install", &[]).installs(
-        "vpython: warning: there is no spec; `[WORLD]/work/requirements.txt` and `[WORLD]/work/pyproject.toml` are there, and used \
-         only where one is named: `-vpython-spec requirements.txt`, or `vpython -vpython-tool install requirements.txt`\n",
+        "vpython: warning: there is no spec; vpython uses `[WORLD]/work/requirements.txt` and `[WORLD]/work/pyproject.toml` \
+         only if named: `-vpython-spec requirements.txt`, or `vpython -vpython-tool install requirements.txt`\n",
     );
 }
 

@@ -126,7 +126,7 @@ fn a_damaged_archive_leaves_the_old_version_live() {
     assert!(
         flipped
             .stderr
-            .contains("some_data.txt` is not what was packed: its digest is `"),
+            .contains("some_data.txt` differs from what was packed: its digest is `"),
         "{flipped}"
     );
     for (name, length) in [
@@ -148,21 +148,21 @@ fn what_vpython_has_not_unpacked_is_left_alone() {
     let world = world(&["tar"]);
     world.write("own/file", "");
     world.write("taken", "");
-    let message = "vpython: error: cannot unpack to `[WORLD]/work/own`\n  caused by: what is there was not unpacked by vpython\n  \
-                   hint: name another directory, or remove that one\n";
+    let message = "vpython: error: cannot unpack to `[WORLD]/work/own`\n  caused by: vpython did not unpack it\n  \
+                   hint: choose another directory, or remove this one\n";
     unpack(&world, &["env.tar", "own"]).refuses(125, message);
-    let message = "vpython: error: cannot make the link `[WORLD]/work/taken`\n  caused by: something else has that name\n";
+    let message = "vpython: error: cannot create the link `[WORLD]/work/taken`\n  caused by: the name is already in use\n";
     unpack(&world, &["env.tar", "env", "--link", "taken"]).refuses(125, message);
     for name in ["./env/current", "none/../env/current"] {
-        let message = "vpython: error: cannot make the link `[WORLD]/work/env/current`\n  caused by: it would be in the environment\n";
+        let message = "vpython: error: cannot create the link `[WORLD]/work/env/current`\n  caused by: it would be inside the environment\n";
         unpack(&world, &["env.tar", "env", "--link", name]).refuses(125, message);
     }
     assert!(
         !world.path("env").exists(),
         "that is found out before anything is done"
     );
-    let message = "vpython: error: `-vpython-tool unpack` takes an archive and the directory to make of it\n  \
-                   hint: write it as in `vpython -vpython-tool unpack env.tar.gz /opt/app/env`\n";
+    let message = "vpython: error: `-vpython-tool unpack` takes an archive and a destination directory\n  \
+                   hint: for example: `vpython -vpython-tool unpack env.tar.gz /opt/app/env`\n";
     for words in [
         &[][..],
         &["env.tar"],
@@ -172,7 +172,7 @@ fn what_vpython_has_not_unpacked_is_left_alone() {
         unpack(&world, words).refuses(125, message);
     }
     world.write("note", "text");
-    let message = "vpython: error: cannot unpack `[WORLD]/work/note`\n  caused by: it is no archive of tar or zip\n";
+    let message = "vpython: error: cannot unpack `[WORLD]/work/note`\n  caused by: it is not a tar or zip archive\n";
     unpack(&world, &["note", "env"]).refuses(125, message);
 }
 
@@ -196,8 +196,8 @@ fn where_the_interpreter_is_not_there_another_of_its_version_can_be_named() {
     std::fs::remove_dir_all(world.outside("python")).unwrap();
     let minor = world.python.minor;
     let message = format!(
-        "vpython: error: the environment runs on `[WORLD]/python/bin/python3`, which is not there\n  \
-         hint: `--python PATH` names another CPython 3.{minor}\n"
+        "vpython: error: the environment requires `[WORLD]/python/bin/python3`, which does not exist\n  \
+         hint: name another CPython 3.{minor} with `--python PATH`\n"
     );
     unpack(&world, &["env.tar", "env"]).refuses(125, &message);
     let real = world.python.path.to_str().unwrap();
@@ -213,7 +213,7 @@ fn where_the_interpreter_is_not_there_another_of_its_version_can_be_named() {
     );
     assert!(
         refused.stderr.starts_with(&format!(
-            "vpython: error: the environment is for CPython 3.{minor}\n"
+            "vpython: error: the environment requires CPython 3.{minor}\n"
         )),
         "{refused}"
     );
@@ -223,11 +223,11 @@ fn where_the_interpreter_is_not_there_another_of_its_version_can_be_named() {
 fn with_its_interpreter_it_can_be_settled() {
     let world = world(&["tar"]);
     pack(&world, "whole.tar.zst", &["--with-python"]);
-    let message = "vpython: error: the archive has no interpreter: there is nothing for `--settle` to do\n  \
-                   hint: `pack --with-python` takes one along\n";
+    let message = "vpython: error: the archive contains no interpreter; `--settle` does not apply\n  \
+                   hint: pack the environment with `--with-python`\n";
     unpack(&world, &["env.tar", "env", "--settle"]).refuses(125, message);
     let message =
-        "vpython: error: the archive brings its own interpreter: `--python` cannot name another\n";
+        "vpython: error: the archive contains its own interpreter; `--python` does not apply\n";
     let python = world.python.path.to_str().unwrap();
     unpack(&world, &["whole.tar.zst", "env", "--python", python]).refuses(125, message);
     unpack(&world, &["whole.tar.zst", "env", "--settle"]).prints("[WORLD]/work/env\n");

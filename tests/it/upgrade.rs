@@ -97,11 +97,9 @@ fn a_file_becomes_vpython_toml() {
     assert_eq!(read(world.path("vpython.toml")), NATIVE);
     assert!(!world.path(".vpython3").exists());
     assert_eq!(environment(&world, "tool.py"), before);
-    upgrade(&world, &[]).run().expect(
-        0,
-        "",
-        "vpython: no spec of LUCI's form is here to be upgraded\n",
-    );
+    upgrade(&world, &[])
+        .run()
+        .expect(0, "", "vpython: there is no LUCI spec to upgrade here\n");
 }
 
 #[test]
@@ -263,10 +261,10 @@ fn what_cannot_be_upgraded_is_left_and_said_and_keeps_nothing_else() {
     let before = kept.map(read);
     let expected = "\
 vpython: error: cannot upgrade `[WORLD]/work/a/.vpython3`
-  caused by: `[WORLD]/work/a/vpython.toml` is there already
+  caused by: `[WORLD]/work/a/vpython.toml` already exists
   hint: remove one of the two
 vpython: error: cannot upgrade `[WORLD]/work/b/.vpython`
-  caused by: `.vpython3` beside it becomes `vpython.toml`, which counts before it
+  caused by: `.vpython3` in the same directory becomes `vpython.toml`, which takes precedence
   hint: remove it
 vpython: error: cannot upgrade `[WORLD]/work/c/.vpython3`
   caused by: bad spec in `[WORLD]/work/c/.vpython3`
@@ -277,16 +275,16 @@ vpython: error: cannot upgrade `[WORLD]/work/d/.vpython3`
   caused by: `infra/python/wheels/which-py3` is `version:1` in `[WORLD]/work/d/.vpython3`, line 5
   caused by: `which-py3` is `version:2` in `[WORLD]/work/d/.vpython3`, line 13
   hint: keep one version, or give each a `match_tag` or `not_match_tag` so that one is left
-vpython: error: the spec in `[WORLD]/work/e/.vpython3` says what the native form cannot
-  caused by: `[WORLD]/work/e/.vpython3`, line 9: the platform `plan9` has no marker
-  hint: say it in another way, or leave this spec as it is
+vpython: error: the spec in `[WORLD]/work/e/.vpython3` has no equivalent in the native form
+  caused by: `[WORLD]/work/e/.vpython3`, line 9: the platform `plan9` has no equivalent marker
+  hint: rewrite these parts, or keep the spec as it is
 vpython: error: cannot upgrade `[WORLD]/work/f/package.vpython3`
-  caused by: `[WORLD]/work/f/package` is a directory, and only a script itself can have a `# /// script` block
+  caused by: `[WORLD]/work/f/package` is a directory, and only a regular file can contain a `# /// script` block
 vpython: error: cannot upgrade `[WORLD]/work/g/quoted.py`
-  caused by: `'''` stands before `[VPYTHON:BEGIN]` in line 1
+  caused by: `'''` precedes `[VPYTHON:BEGIN]` on line 1
   hint: put the guard on a line of its own
 vpython: error: cannot upgrade `[WORLD]/work/h/both.py`
-  caused by: its `[VPYTHON:BEGIN]` block is never used: it has a `# /// script` block too
+  caused by: its `[VPYTHON:BEGIN]` block is unused: the script also has a `# /// script` block
   hint: remove one of the two
 ";
     upgrade(&world, &["."])
@@ -300,15 +298,13 @@ fn a_file_that_is_named_must_have_something_to_upgrade() {
     let world = world();
     world.write("tool.py", "print()\n");
     let message = "\
-vpython: error: `tool.py` has no spec of LUCI's form
-  caused by: it is no `.vpython3` or `.vpython` file, and has no `[VPYTHON:BEGIN]` block
+vpython: error: `tool.py` has no LUCI spec
+  caused by: it is not a `.vpython3` or `.vpython` file and has no `[VPYTHON:BEGIN]` block
 ";
     upgrade(&world, &["tool.py"]).run().refuses(125, message);
-    upgrade(&world, &["."]).run().expect(
-        0,
-        "",
-        "vpython: no spec of LUCI's form is here to be upgraded\n",
-    );
+    upgrade(&world, &["."])
+        .run()
+        .expect(0, "", "vpython: there is no LUCI spec to upgrade here\n");
     upgrade(&world, &["nowhere"])
         .run()
         .refuses(125, "vpython: error: there is no file `nowhere`\n");
@@ -358,8 +354,8 @@ fn what_would_differ_on_another_platform_of_the_spec_is_left_as_it_is() {
     let newer = "wheel: < name: \"apple-py3\" version: \"version:1\" match_tag: < platform: \"macosx_13_0_arm64\" > >\n";
     let spec = world.write(".vpython3", format!("{tag}{newer}"));
     let message = "\
-vpython: error: cannot upgrade `[WORLD]/work/.vpython3`: its native form would make another environment elsewhere
-  caused by: `apple` is wanted on CPython 3.11 on macosx_11_0_arm64 by only one of the two (`[WORLD]/work/.vpython3`, line 2)
+vpython: error: cannot upgrade `[WORLD]/work/.vpython3`: its native form would give a different environment on another platform
+  caused by: only one of the two forms requires `apple` on CPython 3.11 on macosx_11_0_arm64 (`[WORLD]/work/.vpython3`, line 2)
 ";
     upgrade(&world, &[]).run().refuses(125, message);
     assert_eq!(read(spec), format!("{tag}{newer}"));

@@ -80,8 +80,7 @@ fn the_seeds_become_dependencies_and_the_plan_stays() {
 fn without_its_wheels_a_spec_is_upgraded_and_that_is_said() {
     let world = world();
     world.0.write(".vpython3", SPEC);
-    let said =
-        "vpython: .vpython3: the plans of both forms were not compared, since wheels are missing\n";
+    let said = "vpython: .vpython3: the plans of both forms were not compared, because wheels are missing\n";
     upgrade(&world, &["--check"]).run().expect(
         1,
         ".vpython3: would be written to vpython.toml\n",
@@ -101,7 +100,7 @@ fn without_its_interpreter_a_spec_is_upgraded_too() {
     let world = world();
     let spec = format!("python_version: \"3.8\"\n{SPEC}");
     world.0.write(".vpython3", &spec);
-    let said = "vpython: .vpython3: the plans of both forms were not compared, since there is no interpreter for it\n";
+    let said = "vpython: .vpython3: the plans of both forms were not compared, because no interpreter satisfies it\n";
     upgrade(&world, &["-vpython-keep-legacy"]).run().expect(
         0,
         ".vpython3: written to vpython.toml, and kept\n",
@@ -174,7 +173,7 @@ fn lucis_flags_stand_where_luci_takes_them() {
             .env("VPYTHON_WHEELS", world.0.path("wheels"))
             .run();
         let said = if words.contains(&"-all") {
-            "vpython: no native spec here has a lock\n"
+            "vpython: no native spec here has a lock file\n"
         } else {
             ""
         };
@@ -232,7 +231,7 @@ fn all_makes_locks_anew_and_converts_nothing() {
     run(&["-vpython-tool", "upgrade", "-all", "legacy", "without"]).expect(
         0,
         "",
-        "vpython: no native spec here has a lock\n",
+        "vpython: no native spec here has a lock file\n",
     );
     for spec in ["locked/vpython.toml", "tool.py"] {
         assert_eq!(run(&["-vpython-tool", "lock", spec]).code, Some(0));

@@ -151,8 +151,8 @@ fn a_spec_that_asks_for_something_else_is_told() {
     world.write("tool.py", head.to_owned() + VERSIONS);
     run(&world, &["tool.py"]).run().refuses(
         125,
-        "vpython: error: the lock `[WORLD]/work/tool.py.uv.lock` does not fit `[WORLD]/work/tool.py`\n  caused by: it was not made for \
-         `f` (`[WORLD]/work/tool.py`, line 2)\n  hint: make it anew with `uv lock`, or remove it\n",
+        "vpython: error: the lock file `[WORLD]/work/tool.py.uv.lock` does not match `[WORLD]/work/tool.py`\n  caused by: it was not made for \
+         `f` (`[WORLD]/work/tool.py`, line 2)\n  hint: rebuild it with `uv lock`, or remove it\n",
     );
     world.write(
         "tool.py",
@@ -160,8 +160,8 @@ fn a_spec_that_asks_for_something_else_is_told() {
     );
     run(&world, &["tool.py"]).run().refuses(
         125,
-        "vpython: error: the lock `[WORLD]/work/tool.py.uv.lock` does not fit `[WORLD]/work/tool.py`\n  caused by: it was not made for \
-         `a>1` (`[WORLD]/work/tool.py`, line 2)\n  hint: make it anew with `uv lock`, or remove it\n",
+        "vpython: error: the lock file `[WORLD]/work/tool.py.uv.lock` does not match `[WORLD]/work/tool.py`\n  caused by: it was not made for \
+         `a>1` (`[WORLD]/work/tool.py`, line 2)\n  hint: rebuild it with `uv lock`, or remove it\n",
     );
 }
 
@@ -172,7 +172,7 @@ fn what_is_wrong_with_it_is_said_with_its_line() {
     let rows = [
         (
             "version = 2\n",
-            "line 1, column 11: `version` is 2, and vpython reads version 1 of uv's locks",
+            "line 1, column 11: `version` is 2, but vpython supports only version 1 of uv's lock files",
         ),
         (
             "version = 1\n[[package]\n",
@@ -184,11 +184,11 @@ fn what_is_wrong_with_it_is_said_with_its_line() {
         ),
         (
             "version = 1\nrequires-python = '3.x'\n",
-            "line 2, column 19: `3.x` is no version range",
+            "line 2, column 19: `3.x` is not a valid version range",
         ),
         (
             "version = 1\n[[package]]\nname = '-'\n",
-            "line 3, column 8: `-` is no name",
+            "line 3, column 8: `-` is not a valid name",
         ),
         (
             "version = 1\n[[package]]\nname = 'a'\nwheels = [\n    { url = 'https://x/a-1-py3-none-any.whl' },\n]\n",
@@ -200,17 +200,17 @@ fn what_is_wrong_with_it_is_said_with_its_line() {
         ),
         (
             "version = 1\n[[package]]\nname = 'a'\ndependencies = [\n    { name = 'b' },\n]\n",
-            "line 5, column 5: `a` requires `b`, which the lock does not have",
+            "line 5, column 5: `a` requires `b`, which is not in the lock file",
         ),
         (
             "version = 1\n[[package]]\nname = 'a'\ndependencies = [\n    { name = 'a', marker = 'linux' },\n]\n",
-            "line 5, column 28: `linux` is no marker: Expected a quoted string or a valid marker name, found `linux`",
+            "line 5, column 28: `linux` is not a valid marker: Expected a quoted string or a valid marker name, found `linux`",
         ),
     ];
     for (lock, cause) in rows {
         world.write("vpython.toml.uv.lock", lock);
         let message = format!(
-            "vpython: error: bad lock in `[WORLD]/work/vpython.toml.uv.lock`\n  caused by: `[WORLD]/work/vpython.toml.uv.lock`, {cause}\n"
+            "vpython: error: bad lock file `[WORLD]/work/vpython.toml.uv.lock`\n  caused by: `[WORLD]/work/vpython.toml.uv.lock`, {cause}\n"
         );
         run(&world, &["-c", ""]).run().refuses(125, &message);
     }
@@ -235,10 +235,10 @@ fn foreign(is_toml: bool) -> (World, String, String) {
 }
 
 const PROGRAM: &str = "import a; print(a.VERSION)";
-const WAYS: &str = "fetch from the index whose wheels are pinned (`vpython -vpython-tool fetch -c '' -- --index-url https://…`), or take the \
-                    versions without the digests: `-vpython-unlocked`, or `unlocked = true` under `[tool.vpython]`";
-const UNCHECKED: &str = "vpython: warning: the digests in `[WORLD]/work/vpython.toml.uv.lock` are not checked: `-vpython-unlocked` or \
-                         `unlocked = true` takes versions alone\n";
+const WAYS: &str = "fetch from the index whose wheels are pinned (`vpython -vpython-tool fetch -c '' -- --index-url https://…`), or ignore \
+                    the digests with `-vpython-unlocked` or with `unlocked = true` in `[tool.vpython]`";
+const UNCHECKED: &str = "vpython: warning: the digests in `[WORLD]/work/vpython.toml.uv.lock` are ignored, because of `-vpython-unlocked` or \
+                         `unlocked = true`\n";
 
 #[test]
 fn digests_of_other_wheels_are_an_error_that_names_the_ways() {

@@ -107,7 +107,7 @@ fn an_extra_that_is_not_there_is_warned_of_on_every_launch() {
     let case = Case::new(&["a[x]"], &[module("a", "1")]);
     for _ in 0..2 {
         case.run().installs(
-            "vpython: warning: `a-1-py3-none-any.whl` has no extra `x` (asked for in `[WORLD]/work/vpython.toml`, line 1)\n",
+            "vpython: warning: `a-1-py3-none-any.whl` has no extra `x` (required in `[WORLD]/work/vpython.toml`, line 1)\n",
         );
     }
 }
@@ -119,7 +119,7 @@ fn a_pre_release_is_taken_where_it_is_named_or_where_there_is_nothing_else() {
     takes(&["a>=2.0rc1"], &wheels, &["a-2.0rc1-py3-none-any.whl"]);
     takes(&["a==2.0rc1"], &wheels, &["a-2.0rc1-py3-none-any.whl"]);
     takes(&["a"], &wheels[1..], &["a-2.0rc1-py3-none-any.whl"]);
-    let message = "vpython: error: no wheel in `[WORLD]/work/wheels` fits `a>=2` (asked for in `[WORLD]/work/vpython.toml`, line 1)\n  \
+    let message = "vpython: error: no wheel in `[WORLD]/work/wheels` fits `a>=2` (required in `[WORLD]/work/vpython.toml`, line 1)\n  \
                    caused by: `a-1.0-py3-none-any.whl` is version 1.0, which does not satisfy `a>=2`\n  \
                    caused by: `a-2.0rc1-py3-none-any.whl` is version 2.0rc1, which does not satisfy `a>=2`\n  \
                    hint: fetch one: `vpython -vpython-spec=vpython.toml -vpython-tool fetch`, \
@@ -215,7 +215,7 @@ fn a_version_that_leads_nowhere_is_given_up_for_a_lower_one() {
 fn a_wheel_that_wants_another_python_is_passed_over() {
     let wheels = [module("a", "1"), module("a", "2").requires_python(">=3.12")];
     takes(&["a"], &wheels, &["a-1-py3-none-any.whl"]);
-    let message = "vpython: error: no wheel in `[WORLD]/work/wheels` fits `a` (asked for in `[WORLD]/work/vpython.toml`, line 1)\n  \
+    let message = "vpython: error: no wheel in `[WORLD]/work/wheels` fits `a` (required in `[WORLD]/work/vpython.toml`, line 1)\n  \
                    caused by: `a-2-py3-none-any.whl` requires Python `>=3.12`; the interpreter is CPython 3.11.99 on linux x86_64\n  \
                    hint: fetch one: `vpython -vpython-spec=vpython.toml -vpython-tool fetch`, \
                    or set `requires-python = \">=3.12\"`\n";
@@ -232,7 +232,7 @@ fn a_wheel_for_another_python_or_platform_is_refused_with_the_part_that_does_not
     refuses(
         &["a>=1"],
         &wheels,
-        "vpython: error: no wheel in `[WORLD]/work/wheels` fits `a>=1` (asked for in `[WORLD]/work/vpython.toml`, line 1)\n  \
+        "vpython: error: no wheel in `[WORLD]/work/wheels` fits `a>=1` (required in `[WORLD]/work/vpython.toml`, line 1)\n  \
          caused by: `a-1-cp311-cp311-macosx_11_0_arm64.whl` is for macosx_11_0_arm64; the interpreter is CPython 3.11.99 on linux \
          x86_64\n  \
          caused by: `a-1-cp312-cp312-linux_x86_64.whl` is for cp312; the interpreter is CPython 3.11.99 on linux x86_64\n  \
@@ -247,8 +247,8 @@ fn a_project_without_a_wheel_is_refused_with_who_asks_for_it() {
     refuses(
         &["a"],
         &wheels,
-        "vpython: error: no wheel in `[WORLD]/work/wheels` fits `b>1` (asked for by `a` 1, `a-1-py3-none-any.whl`)\n  \
-         caused by: `a` is asked for in `[WORLD]/work/vpython.toml`, line 1\n  \
+        "vpython: error: no wheel in `[WORLD]/work/wheels` fits `b>1` (required by `a` 1, `a-1-py3-none-any.whl`)\n  \
+         caused by: `a` is required in `[WORLD]/work/vpython.toml`, line 1\n  \
          caused by: there is no wheel of `b`\n  \
          hint: fetch one: `vpython -vpython-spec=vpython.toml -vpython-tool fetch`\n",
     );
@@ -259,7 +259,7 @@ fn without_a_directory_of_wheels_the_ways_to_name_one_are_said() {
     refuses(
         &["a"],
         &[],
-        "vpython: error: no wheel fits `a` (asked for in `[WORLD]/work/vpython.toml`, line 1)\n  \
+        "vpython: error: no wheel fits `a` (required in `[WORLD]/work/vpython.toml`, line 1)\n  \
          caused by: no directory of wheels is named, and there is no `wheels` beside the spec\n  \
          hint: make and fill one: `vpython -vpython-spec=vpython.toml -vpython-tool fetch`, or name a directory of wheels: `wheels = [\"…\"]` under `[tool.vpython]`, `-vpython-wheels` or `VPYTHON_WHEELS`\n",
     );
@@ -277,10 +277,10 @@ fn a_conflict_is_told_with_all_who_ask() {
         &["a", "b"],
         &wheels,
         "vpython: error: no wheel in `[WORLD]/work/wheels` fits all that is asked of `c`\n  \
-         caused by: `c<2` is asked for by `a` 1, `a-1-py3-none-any.whl`\n  \
-         caused by: `c>=2` is asked for by `b` 1, `b-1-py3-none-any.whl`\n  \
-         caused by: `a` is asked for in `[WORLD]/work/vpython.toml`, line 1\n  \
-         caused by: `b` is asked for in `[WORLD]/work/vpython.toml`, line 1\n  \
+         caused by: `c<2` is required by `a` 1, `a-1-py3-none-any.whl`\n  \
+         caused by: `c>=2` is required by `b` 1, `b-1-py3-none-any.whl`\n  \
+         caused by: `a` is required in `[WORLD]/work/vpython.toml`, line 1\n  \
+         caused by: `b` is required in `[WORLD]/work/vpython.toml`, line 1\n  \
          caused by: `c-1-py3-none-any.whl` is version 1, which does not satisfy `c>=2`\n  \
          caused by: `c-2-py3-none-any.whl` is version 2, which does not satisfy `c<2`\n  \
          hint: fetch others: `vpython -vpython-spec=vpython.toml -vpython-tool fetch`\n",
@@ -296,7 +296,7 @@ fn a_wheel_that_cannot_be_read_is_passed_over_and_named() {
     std::fs::remove_file(case.world.path("wheels/a-1-py3-none-any.whl")).unwrap();
     case.run().refuses(
         125,
-        "vpython: error: no wheel in `[WORLD]/work/wheels` fits `a` (asked for in `[WORLD]/work/vpython.toml`, line 1)\n  \
+        "vpython: error: no wheel in `[WORLD]/work/wheels` fits `a` (required in `[WORLD]/work/vpython.toml`, line 1)\n  \
          caused by: `a-2-py3-none-any.whl` cannot be used: cannot read `[WORLD]/work/wheels/a-2-py3-none-any.whl` as a wheel: \
          invalid Zip archive: Could not find EOCD\n  \
          hint: fetch one: `vpython -vpython-spec=vpython.toml -vpython-tool fetch`\n",
@@ -361,7 +361,7 @@ fn directories_count_in_the_order_of_caller_spec_and_neighbours() {
 #[test]
 fn a_directory_that_the_flag_names_must_be_there() {
     let case = Case::new(&["a"], &[module("a", "1")]);
-    let message = "vpython: error: no directory `[WORLD]/work/nowhere`\n  caused by: `-vpython-wheels` names it\n";
+    let message = "vpython: error: the directory `[WORLD]/work/nowhere` does not exist\n  caused by: it comes from `-vpython-wheels`\n";
     let launch = case
         .world
         .vpython(["-vpython-wheels", "nowhere", "-c", ""])
@@ -421,9 +421,7 @@ fn metadata_of_another_version_is_no_metadata() {
     world.write("vpython.toml", "dependencies = ['foo']\n");
     let outcome = world.vpython(["-c", ""]).run();
     assert!(
-        outcome
-            .stderr
-            .contains("its `METADATA` is that of version `1`"),
+        outcome.stderr.contains("its `METADATA` is for version `1`"),
         "{outcome}"
     );
 }
@@ -462,9 +460,9 @@ fn a_missing_wheel_is_found_out_without_trying_everything() {
     refuses(
         &["p0"],
         &chain(30, "missing"),
-        "vpython: error: no wheel in `[WORLD]/work/wheels` fits `missing` (asked for by `p29` 5, `p29-5-py3-none-any.whl`)\n  \
-         caused by: `p29` is asked for by `p28`, and so on from `p0`, which is asked for in `[WORLD]/work/vpython.toml`, line 1\n  \
-         caused by: `missing` is asked for by `p29` 1, 2, 3 and 4 too\n  \
+        "vpython: error: no wheel in `[WORLD]/work/wheels` fits `missing` (required by `p29` 5, `p29-5-py3-none-any.whl`)\n  \
+         caused by: `p29` is required by `p28`, and so on from `p0`, which is required in `[WORLD]/work/vpython.toml`, line 1\n  \
+         caused by: `missing` is required by `p29` 1, 2, 3 and 4 too\n  \
          caused by: there is no wheel of `missing`\n  \
          hint: fetch one: `vpython -vpython-spec=vpython.toml -vpython-tool fetch`\n",
     );
@@ -548,7 +546,7 @@ fn what_wheels_require_is_not_followed_if_the_spec_says_so() {
     world.write("vpython.toml", "[tool.vpython]\nno-deps = 'yes'\n");
     let message = "\
 vpython: error: bad spec in `[WORLD]/work/vpython.toml`
-  caused by: `[WORLD]/work/vpython.toml`, line 2, column 11: `tool.vpython.no-deps` must be a boolean, and is a string
+  caused by: `[WORLD]/work/vpython.toml`, line 2, column 11: `tool.vpython.no-deps` must be a boolean, not a string
 ";
     world.vpython(["-c", ""]).run().refuses(125, message);
 }

@@ -153,10 +153,10 @@ fn without_a_wheel_of_pip_it_is_refused() {
     let fake = Fake::new(&world, "3.11.7");
     world.wheel(&pip("8").requires_python("<3"));
     world.write("vpython.toml", "");
-    let message = "vpython: error: no wheel of pip for `--with-pip`\n  \
-                   caused by: there is none for CPython 3.11.7 on linux x86_64 in the directories of wheels\n  \
-                   caused by: `[WORLD]/fakes/3.11.7/python3` brings none in `[WORLD]/fakes/3.11.7/bundled`\n  \
-                   hint: put one into a directory of wheels, or install the system's package `python3-pip-whl`\n";
+    let message = "vpython: error: cannot install pip for `--with-pip`\n  \
+                   caused by: no wheel of pip in the wheel directories is compatible with CPython 3.11.7 on linux x86_64\n  \
+                   caused by: `[WORLD]/fakes/3.11.7/python3` has no wheel of pip in `[WORLD]/fakes/3.11.7/bundled`\n  \
+                   hint: add a pip wheel to a wheel directory, or install the system package `python3-pip-whl`\n";
     let words = ["-vpython-tool", "export", "env", "--with-pip"];
     world
         .vpython(["-vpython-interpreter"])
@@ -195,7 +195,7 @@ fn a_real_pip_installs_into_the_environment() {
         .run();
     if exported
         .stderr
-        .starts_with("vpython: error: no wheel of pip")
+        .starts_with("vpython: error: cannot install pip")
     {
         not_tested!("the interpreter brings no pip");
         return;
@@ -224,8 +224,7 @@ fn a_real_pip_installs_into_the_environment() {
         .program(&python, ["-c", "import b; print(b.VERSION)"])
         .run()
         .prints("2\n");
-    let warning =
-        "vpython: warning: `[WORLD]/work/env` was changed after it was made; it is made anew\n";
+    let warning = "vpython: warning: `[WORLD]/work/env` was modified after it was exported; vpython rebuilds it\n";
     let again = world
         .vpython(["-vpython-tool", "export", "env", "--with-pip"])
         .run();

@@ -1,39 +1,39 @@
-//! Numbers in an archive's headers: little-endian, one after the other.
+//! Reading the fields of zip headers, which are consecutive and little-endian.
 
 use anyhow::{Context, Result};
 
 use super::Source;
 
-/// The value of a field of four bytes that is too small for its number, which stands elsewhere
-/// then.
+/// The value of a four-byte field whose number does not fit; the Zip64 extra field or record has
+/// it.
 pub(super) const ZIP64_MARKER: u64 = u32::MAX as u64;
 
-/// Reads fields from the beginning of some bytes on.
+/// Reads fields from the beginning of a byte slice.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ByteReader<'a>(pub &'a [u8]);
 
 impl<'a> ByteReader<'a> {
-    /// The next bytes.
+    /// Returns the next `length` bytes.
     pub fn take(&mut self, length: usize) -> Result<&'a [u8]> {
         let (taken, rest) = self
             .0
             .split_at_checked(length)
-            .context("a header is cut short")?;
+            .context("a header is truncated")?;
         self.0 = rest;
         Ok(taken)
     }
 
-    /// The next two bytes.
+    /// Reads a two-byte number.
     pub fn u16(&mut self) -> Result<u16> {
         Ok(u16::from_le_bytes(self.array()?))
     }
 
-    /// The next four bytes.
+    /// Reads a four-byte number.
     pub fn u32(&mut self) -> Result<u32> {
         Ok(u32::from_le_bytes(self.array()?))
     }
 
-    /// The next eight bytes.
+    /// Reads an eight-byte number.
     pub fn u64(&mut self) -> Result<u64> {
         Ok(u64::from_le_bytes(self.array()?))
     }
@@ -43,16 +43,16 @@ impl<'a> ByteReader<'a> {
     }
 }
 
-/// The bytes of the archive from `at` on, as many as `length`.
+/// Reads `length` bytes of the archive from `at` on.
 ///
 /// # Errors
-/// It has fewer.
+/// The archive ends before.
 pub(super) fn read_at(source: Source, at: u64, length: u64) -> Result<Vec<u8>> {
-    // Before anything of that size is asked for.
+    // Checked before that much memory is allocated.
     let end = at
         .checked_add(length)
-        .context("a header is beyond all files")?;
-    anyhow::ensure!(end <= source.length(), "a header is cut short");
+        .context("the offset of a header is out of range")?;
+    anyhow::ensure!(end <= source.length(), "a header is truncated");
     let mut bytes = vec![0; usize::try_from(length)?];
     source
         .read_exact_at(&mut bytes, at)

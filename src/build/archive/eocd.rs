@@ -1,6 +1,6 @@
-//! The record that ends an archive (4.3.16 of the format), and the two before it in an archive that
-//! is too large for its fields (4.3.14 and 4.3.15). Programs look for it in several ways where
-//! something follows it; here only a comment and NUL bytes may, which all of them pass.
+//! The end-of-central-directory record (APPNOTE 4.3.16), and the Zip64 end record and locator
+//! before it in large archives (4.3.14 and 4.3.15). Programs search for the record in several ways
+//! if data follows it; here only a comment and NUL bytes may follow, which every program skips.
 
 use anyhow::{Result, bail, ensure};
 
@@ -10,23 +10,23 @@ use super::byte_reader::{ByteReader, ZIP64_MARKER, read_at};
 const SIGNATURE: &[u8] = b"PK\x05\x06";
 const LENGTH: u64 = 22;
 const LENGTH_AFTER_SIGNATURE: usize = 18;
-const LARGE_SIGNATURE: &[u8] = b"PK\x06\x06";
-const LARGE_LENGTH: u64 = 56;
+const ZIP64_SIGNATURE: &[u8] = b"PK\x06\x06";
+const ZIP64_LENGTH: u64 = 56;
 const LOCATOR_SIGNATURE: &[u8] = b"PK\x06\x07";
 const LOCATOR_LENGTH: u64 = 20;
 
-/// Where the central directory is.
+/// The location of the central directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Directory {
-    /// Where it begins.
+    /// Its offset.
     pub at: u64,
-    /// How many bytes it is.
+    /// Its size in bytes.
     pub length: u64,
-    /// How many members it has.
+    /// The number of its members.
     pub members: u64,
 }
 
-/// What follows the record that ends an archive.
+/// The data after the end-of-central-directory record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Trailing {
     /// Nothing.
@@ -35,25 +35,28 @@ pub(super) enum Trailing {
     Harmless,
 }
 
-/// How many bytes may follow the record: as many as the longest comment has, which is how far
-/// programs look back.
+/// The maximum number of bytes after the record: the length of the longest comment, which is how
+/// far back programs search.
 const TRAILING_LIMIT: u64 = u16::MAX as u64;
 
 /// Finds the central directory of an archive.
 pub(super) fn find(source: Source) -> Result<(Directory, Trailing)> {
+    // Search only as far back as the longest comment reaches.
     let length = source.length();
-    ensure!(length >= LENGTH, "it is no zip archive: it is too short");
+    ensure!(length >= LENGTH, "it is not a zip archive: it is too short");
     let window = length.min(LENGTH + TRAILING_LIMIT);
     let tail = read_at(source, length - window, window)?;
-    // The last signature, as programs find it that look backwards; a comment that holds another
-    // would mislead those that look forwards.
+    // The last signature, which programs that search backwards find. A comment that contains
+    // another one would mislead programs that search forwards.
     let Some(at) = memchr::memmem::rfind(&tail[..tail.len() - LENGTH_AFTER_SIGNATURE], SIGNATURE)
     else {
-        bail!("it is no zip archive: no record ends it within its last {window} bytes");
+        bail!(
+            "it is not a zip archive: no end-of-central-directory record in its last {window} bytes"
+        );
     };
     let end = length - window + at as u64;
     let mut fields = ByteReader(&tail[at..]);
-    fields.take(4)?;
+    fields.take(SIGNATURE.len())?;
     let (disk, directory_disk) = (fields.u16()?, fields.u16()?);
     let (members_here, members) = (fields.u16()?, fields.u16()?);
     let small = Directory {
@@ -65,7 +68,7 @@ pub(super) fn find(source: Source) -> Result<(Directory, Trailing)> {
     let comment = fields.take(comment.into())?;
     ensure!(
         fields.0.iter().all(|byte| *byte == 0),
-        "data that no archive has follows the record that ends it"
+        "trailing data after the end-of-central-directory record"
     );
     let trailing = if comment.is_empty() && fields.0.is_empty() {
         Trailing::Nothing
@@ -74,8 +77,9 @@ pub(super) fn find(source: Source) -> Result<(Directory, Trailing)> {
     };
     ensure!(
         (disk, directory_disk, members_here) == (0, 0, members),
-        "it is a part of an archive on several disks"
+        "it is part of a multi-disk archive"
     );
+    // Zip64 records exist if and only if a field is at its maximum.
     let is_full = members == u16::MAX || small.at == ZIP64_MARKER || small.length == ZIP64_MARKER;
     let has_locator = match end.checked_sub(LOCATOR_LENGTH) {
         Some(at) => read_at(source, at, 4)? == LOCATOR_SIGNATURE,
@@ -83,47 +87,53 @@ pub(super) fn find(source: Source) -> Result<(Directory, Trailing)> {
     };
     let (directory, end) = match (is_full, has_locator) {
         (false, false) => (small, end),
-        (true, true) => find_large(source, end - LOCATOR_LENGTH, small)?,
-        (true, false) => bail!("its end says that it is a Zip64 archive, and it is none"),
+        (true, true) => find_zip64(source, end - LOCATOR_LENGTH, small)?,
+        (true, false) => {
+            bail!("its end-of-central-directory record requires a Zip64 locator, and it has none")
+        }
         (false, true) => {
-            bail!("it is a Zip64 archive by one record at its end, and none by another")
+            bail!(
+                "it has a Zip64 locator that its end-of-central-directory record does not require"
+            )
         }
     };
     ensure!(
         directory.at.checked_add(directory.length) == Some(end),
-        "something stands before the archive, or between its central directory and its end"
+        "extra data before the archive, or between its central directory and its end record"
     );
     Ok((directory, trailing))
 }
 
-/// The central directory by the records of a Zip64 archive, and where these begin. A field that is
-/// not full in the ordinary record has the same value in both.
-fn find_large(source: Source, locator: u64, small: Directory) -> Result<(Directory, u64)> {
+/// Returns the central directory as the Zip64 records state it, and the offset of the Zip64 end
+/// record. A field that is not at its maximum in the ordinary record must have the same value in
+/// both.
+fn find_zip64(source: Source, locator: u64, small: Directory) -> Result<(Directory, u64)> {
     let record = read_at(source, locator, LOCATOR_LENGTH)?;
-    let mut fields = ByteReader(&record[4..]);
+    let mut fields = ByteReader(&record[LOCATOR_SIGNATURE.len()..]);
     let (disk, at, disks) = (fields.u32()?, fields.u64()?, fields.u32()?);
     ensure!(
         disk == 0 && disks == 1,
-        "it is a part of an archive on several disks"
+        "it is part of a multi-disk archive"
     );
     ensure!(
-        at.checked_add(LARGE_LENGTH) == Some(locator),
-        "its two Zip64 records do not stand side by side"
+        at.checked_add(ZIP64_LENGTH) == Some(locator),
+        "its Zip64 end record and its Zip64 locator are not adjacent"
     );
-    let record = read_at(source, at, LARGE_LENGTH)?;
+    let record = read_at(source, at, ZIP64_LENGTH)?;
     let mut fields = ByteReader(&record);
     ensure!(
-        fields.take(4)? == LARGE_SIGNATURE,
-        "it has no Zip64 record where it says that it has one"
+        fields.take(4)? == ZIP64_SIGNATURE,
+        "its Zip64 locator does not point to a Zip64 end record"
     );
     ensure!(
-        fields.u64()? == LARGE_LENGTH - 12,
-        "its Zip64 record has a part of its own"
+        fields.u64()? == ZIP64_LENGTH - 12,
+        "its Zip64 end record has an extensible data sector"
     );
+    // Version made by, version needed to extract.
     fields.take(4)?;
     ensure!(
         (fields.u32()?, fields.u32()?) == (0, 0),
-        "it is a part of an archive on several disks"
+        "it is part of a multi-disk archive"
     );
     let (members_here, members) = (fields.u64()?, fields.u64()?);
     let large = Directory {
@@ -136,6 +146,9 @@ fn find_large(source: Source, locator: u64, small: Directory) -> Result<(Directo
         && agrees(u16::MAX.into(), small.members, large.members)
         && agrees(ZIP64_MARKER, small.length, large.length)
         && agrees(ZIP64_MARKER, small.at, large.at);
-    ensure!(is_same, "its Zip64 record says something else than its end");
+    ensure!(
+        is_same,
+        "its Zip64 end record contradicts its end-of-central-directory record"
+    );
     Ok((large, at))
 }

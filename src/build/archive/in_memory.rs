@@ -1,20 +1,20 @@
-//! Small members, read as a whole: nearly all of a wheel's. That saves the windows and copies of
-//! inflating piece by piece.
+//! Small members, read and inflated as a whole. Nearly all members of a wheel are small; this saves
+//! the windows and copies of streaming decompression.
 //!
-//! What is read here is held to the same rules as [`MemberReader`](super::Content) holds it to. Where
-//! anything is wrong with a member, there is none here, and reading it piece by piece tells what.
+//! The checks are those of [`MemberReader`](super::MemberReader). For a defective member, this
+//! module returns none; the caller then streams it, and gets the error from there.
 
 use libdeflater::Decompressor;
 use memchr::memmem;
 
 use super::{Member, Method, Source};
 
-/// How large a member may be, deflated and not.
+/// The maximum size of a member, compressed and uncompressed.
 const LIMIT: u64 = 4 << 20;
-/// The header of a gzip file of one deflated content and no name (RFC 1952).
+/// The header of a gzip file without a name (RFC 1952).
 const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
 
-/// Room for one member after the other.
+/// Buffers for one member at a time.
 pub(in super::super) struct InMemory {
     inflater: Decompressor,
     deflated: Vec<u8>,
@@ -32,7 +32,8 @@ impl Default for InMemory {
 }
 
 impl InMemory {
-    /// The content of a member; none where it is large, or is not what the archive says.
+    /// Returns the content of a member; none if it is large, or if the content does not match its
+    /// header.
     pub fn read(&mut self, source: Source, member: &Member) -> Option<&[u8]> {
         if member.size > LIMIT || member.compressed > LIMIT {
             return None;
@@ -51,9 +52,9 @@ impl InMemory {
         }
     }
 
-    /// The inflater does not tell how much it has read. It does where the content has a footer
-    /// behind it, as in a gzip file: CRC-32 and size are found where the content ends, so if they
-    /// are nowhere but at the end, that is where it ends.
+    /// Inflates a deflated member. The inflater does not report how many bytes it has consumed,
+    /// unless a footer follows the content, as in a gzip file: it expects CRC-32 and size where the
+    /// content ends. If these bytes occur only at the end of the data, the content ends there.
     fn inflate(
         &mut self,
         source: Source,
@@ -65,6 +66,7 @@ impl InMemory {
             u32::try_from(size).ok()?.to_le_bytes(),
         ]
         .concat();
+        // Build a gzip file in the buffer: header, deflated content, footer.
         let end = HEADER.len() + length;
         self.deflated.resize(end, 0);
         self.deflated[..HEADER.len()].copy_from_slice(&HEADER);

@@ -1,6 +1,6 @@
-//! The header before a member's content (4.3.7 of the format), and the record behind it where one
-//! is (4.3.9): both must say what the central directory says. Programs that read an archive from
-//! its beginning on go by these.
+//! The local header before a member's content (APPNOTE 4.3.7), and the optional data descriptor
+//! after it (4.3.9). Both must agree with the central directory, since programs that read an
+//! archive from its beginning rely on them.
 
 use std::ops::Range;
 
@@ -14,11 +14,12 @@ use super::{Member, Source};
 const SIGNATURE: &[u8] = b"PK\x03\x04";
 const LENGTH: u64 = 30;
 const DESCRIPTOR_SIGNATURE: &[u8] = b"PK\x07\x08";
-/// The flag of a member whose CRC-32 and sizes stand behind it, since they were not known before.
-const SIZES_BEHIND: u16 = 1 << 3;
+/// The flag of a member whose CRC-32 and sizes are in a data descriptor after its content, since
+/// they were unknown when the header was written.
+const DATA_DESCRIPTOR: u16 = 1 << 3;
 
-/// Holds it against the member, and notes where the content begins. Gives the bytes of the archive
-/// that the member takes, all of which lie before `limit`.
+/// Checks the local header against the member, and sets the offset of the content. Returns the byte
+/// range of the whole member, which must end at `limit` at the latest.
 pub(super) fn check(source: Source, member: &mut Member, limit: u64) -> Result<Range<u64>> {
     let bytes = read_at(source, member.header, LENGTH)?;
     let mut fields = ByteReader(&bytes);
@@ -26,8 +27,9 @@ pub(super) fn check(source: Source, member: &mut Member, limit: u64) -> Result<R
     let (version, flags, method) = (fields.u16()?, fields.u16()?, fields.u16()?);
     ensure!(
         version <= NEWEST_VERSION,
-        "it needs version {version} of the format by its local header"
+        "its local header requires version {version} of the zip format (limit {NEWEST_VERSION})"
     );
+    // Modification time and date.
     fields.take(4)?;
     let crc = fields.u32()?;
     let (mut compressed, mut size) = (u64::from(fields.u32()?), u64::from(fields.u32()?));
@@ -36,26 +38,27 @@ pub(super) fn check(source: Source, member: &mut Member, limit: u64) -> Result<R
     let (name, extra) = names.split_at(usize::try_from(name)?);
     ensure!(
         name == member.name.as_bytes(),
-        "it has another name in its local header"
+        "its local header has another name"
     );
     ensure!(
         flags == member.flags && method == member.method as u16,
-        "it has another kind of content in its local header"
+        "its local header has another compression method or other flags"
     );
     extra::read(extra, &mut [&mut size, &mut compressed], Header::Local)?;
+    // With a data descriptor, the header may have zeros instead.
     let is_same = (crc, compressed, size) == (member.crc, member.compressed, member.size);
-    let is_behind = flags & SIZES_BEHIND != 0;
+    let has_descriptor = flags & DATA_DESCRIPTOR != 0;
     ensure!(
-        is_same || is_behind && (crc, compressed, size) == (0, 0, 0),
-        "it has another size or CRC-32 in its local header"
+        is_same || has_descriptor && (crc, compressed, size) == (0, 0, 0),
+        "its local header has another size or CRC-32"
     );
     member.data = member.header + LENGTH + names.len() as u64;
     let end = member
         .data
         .checked_add(member.compressed)
         .filter(|end| *end <= limit);
-    let end = end.context("it does not end before the central directory begins")?;
-    let descriptor = if is_behind {
+    let end = end.context("it does not end before the central directory")?;
+    let descriptor = if has_descriptor {
         descriptor(source, member, end, limit)?
     } else {
         0
@@ -63,8 +66,8 @@ pub(super) fn check(source: Source, member: &mut Member, limit: u64) -> Result<R
     Ok(member.header..end + descriptor)
 }
 
-/// The length of the record behind a member's content. It may have a signature, and four or eight
-/// bytes for each size.
+/// Returns the length of the data descriptor after a member's content. It may have a signature, and
+/// each of its sizes has four or eight bytes.
 fn descriptor(source: Source, member: &Member, at: u64, limit: u64) -> Result<u64> {
     let crc = member.crc.to_le_bytes();
     let large = [member.compressed.to_le_bytes(), member.size.to_le_bytes()].concat();
@@ -83,5 +86,5 @@ fn descriptor(source: Source, member: &Member, at: u64, limit: u64) -> Result<u6
             }
         }
     }
-    anyhow::bail!("what stands behind it is not its CRC-32 and its sizes")
+    anyhow::bail!("its data descriptor does not match its CRC-32 and sizes")
 }

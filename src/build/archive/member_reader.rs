@@ -1,6 +1,5 @@
-//! The content of a member, with the checks that are only possible while it is read: it has the
-//! size and the CRC-32 that the archive says, and takes all the bytes of the archive that it
-//! should.
+//! The content of a member, with the checks that are only possible while reading: the content has
+//! the size and the CRC-32 that the archive states, and uses up all of its bytes in the archive.
 
 use std::io::{self, BufRead, BufReader, Read};
 
@@ -9,15 +8,15 @@ use flate2::bufread::DeflateDecoder;
 
 use super::{Member, Method, Source};
 
-/// How many bytes of the archive are read at a time.
+/// The number of bytes of the archive that are read at a time.
 const BUFFER: usize = 256 * 1024;
 
-/// Reads a member.
+/// Reads the content of a member.
 pub(in super::super) struct MemberReader<'a> {
     inflating: Inflating<'a>,
     crc: Crc,
     expected_crc: u32,
-    /// How many bytes are still to come.
+    /// The number of content bytes not yet read.
     remaining: u64,
     is_checked: bool,
 }
@@ -27,7 +26,7 @@ enum Inflating<'a> {
     Deflated(DeflateDecoder<BufReader<Window<'a>>>),
 }
 
-/// A part of an archive.
+/// A byte range of an archive.
 struct Window<'a> {
     source: Source<'a>,
     at: u64,
@@ -41,7 +40,7 @@ impl<'a> MemberReader<'a> {
             at: member.data,
             remaining: member.compressed,
         };
-        // No larger than what is to be read.
+        // No larger than the content.
         let capacity =
             usize::try_from(member.compressed).map_or(BUFFER, |length| length.clamp(1, BUFFER));
         let reader = BufReader::with_capacity(capacity, window);
@@ -58,19 +57,19 @@ impl<'a> MemberReader<'a> {
         }
     }
 
-    /// What can be said when all the bytes were read that there should be.
+    /// Checks the end of the content, when as many bytes were read as the archive states.
     fn check_end(&mut self) -> io::Result<()> {
         if self.inflating.read(&mut [0])? != 0 {
             return Err(io::Error::other(
-                "it has more content than the archive says",
+                "it has more content than the archive states",
             ));
         }
         if !self.inflating.is_exhausted()? {
-            return Err(io::Error::other("something stands behind its content"));
+            return Err(io::Error::other("trailing data after its content"));
         }
         if self.crc.sum() != self.expected_crc {
             return Err(io::Error::other(
-                "its content does not have the CRC-32 that the archive says",
+                "its content does not match the CRC-32 that the archive states",
             ));
         }
         Ok(())
@@ -91,7 +90,7 @@ impl Read for MemberReader<'_> {
         let read = self.inflating.read(&mut buffer[..limit])?;
         if read == 0 && limit > 0 {
             return Err(io::Error::other(
-                "it has less content than the archive says",
+                "it has less content than the archive states",
             ));
         }
         self.crc.update(&buffer[..read]);
@@ -101,7 +100,7 @@ impl Read for MemberReader<'_> {
 }
 
 impl Inflating<'_> {
-    /// Whether no byte of the window is left.
+    /// Returns whether the window has no more bytes.
     fn is_exhausted(&mut self) -> io::Result<bool> {
         let reader = match self {
             Self::Stored(reader) => reader,

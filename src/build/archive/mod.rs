@@ -1,18 +1,18 @@
-//! A strict reader of zip archives: it takes only what every unzip program reads alike, and refuses
-//! the rest before anything is unpacked.
+//! A strict reader of zip archives. It accepts only archives that every unzip program reads alike,
+//! and rejects all others before anything is unpacked.
 //!
-//! The format is that of <https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT>, 6.3.10, of
-//! which wheels need little. An archive here is its members one after the other from the first byte
-//! on, then the central directory, then the record that ends it with a comment and NUL bytes at
-//! most, and nothing before or between. Each member is described twice, in the directory and before
-//! its content, and both must say the same. What programs are known to read differently is refused:
-//! a name with several contents, names that are not UTF-8, links out of the archive and devices,
-//! encryption, other methods than "stored" and "deflated", extra fields that rename a member or
-//! change its kind.
+//! The format is APPNOTE 6.3.10, <https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT>, of
+//! which wheels use little. An accepted archive consists of its members back to back from the first
+//! byte on, the central directory, and the end-of-central-directory record, which only a comment
+//! and NUL bytes may follow. Each member is described twice, in the central directory and in its
+//! local header, and both descriptions must agree. The reader rejects everything that programs are
+//! known to read differently: a name with several contents, names that are not UTF-8, links out of
+//! the archive, devices, encryption, compression methods other than "stored" and "deflated", and
+//! extra fields that rename a member or change its kind.
 //!
-//! The library that reads wheels elsewhere in this crate lets most of this pass, and does not tell
-//! where a member ends; so content is read here too, by what was checked: what is unpacked cannot
-//! be something else than what was looked at.
+//! The library that reads wheels elsewhere in this crate accepts most of these, and does not report
+//! where a member ends. So this module also reads the contents, from the headers that it has
+//! checked: what vpython unpacks is always what it has checked.
 
 mod byte_reader;
 mod directory;
@@ -38,66 +38,68 @@ pub(super) use source::{Source, Tap};
 use super::oddities::{Oddity, OddityKind};
 use eocd::Trailing;
 
-/// The longest path that Linux takes, in bytes.
+/// The longest path that Linux accepts, in bytes.
 const PATH_LIMIT: u64 = 4096;
 
-/// An archive that was looked at.
+/// An archive whose headers were checked.
 #[derive(Debug)]
 pub(super) struct Archive<'a> {
     source: Source<'a>,
-    /// Where the central directory begins.
+    /// The offset of the central directory.
     directory: u64,
     members: Vec<Member>,
     oddities: Vec<Oddity>,
 }
 
-/// What an archive says of a member.
+/// A member of an archive, as its headers describe it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Member {
-    /// Its name, `/` between directories and behind the name of a directory.
+    /// Its name, with `/` between directories and at the end of a directory's name.
     pub name: String,
-    /// How its content is stored.
+    /// Its compression method.
     method: Method,
-    /// The flags that both its headers must have.
+    /// The general purpose flags, the same in both headers.
     flags: u16,
     /// The CRC-32 of its content.
     crc: u32,
-    /// How many bytes of the archive its content takes.
+    /// The compressed size of its content, in bytes.
     pub compressed: u64,
-    /// How many bytes its content is.
+    /// The size of its content, in bytes.
     pub size: u64,
-    /// Its mode bits; zero where the archive has none.
+    /// Its Unix mode; zero if the archive records none.
     pub mode: u32,
-    /// Where its local header begins.
+    /// The offset of its local header.
     header: u64,
-    /// Where its content begins.
+    /// The offset of its content.
     data: u64,
 }
 
-/// How a member's content is stored.
+/// A compression method.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Method {
-    /// As it is.
+    /// Uncompressed.
     Stored = 0,
-    /// By RFC 1951.
+    /// Compressed as RFC 1951 specifies.
     Deflated = 8,
 }
 
 impl<'a> Archive<'a> {
-    /// Looks at all of an archive but the contents of its members.
+    /// Checks all headers of an archive, but not the contents of its members.
     ///
     /// # Errors
-    /// It is none, or one that another program may read otherwise: the rule that it breaks, and the
-    /// member.
+    /// It is not an archive, or another program may read it differently. The error names the
+    /// violated rule and the member.
     pub fn open(source: Source<'a>) -> Result<Self> {
         let (directory, trailing) = eocd::find(source)?;
         let mut members = directory::read(source, &directory)?;
+        // Each local header must agree with the central directory.
         let mut ends: Vec<(Range<u64>, usize)> = Vec::new();
         for (index, member) in members.iter_mut().enumerate() {
             let extent = local_header::check(source, member, directory.at)
                 .with_context(|| format!("member `{}` cannot be unpacked", member.name))?;
             ends.push((extent, index));
         }
+        // Members must fill the archive without gaps and overlaps.
         ends.sort_by_key(|(extent, _)| extent.start);
         let mut position = 0;
         for (extent, index) in &ends {
@@ -106,6 +108,7 @@ impl<'a> Archive<'a> {
         }
         refuse_gap(position..directory.at, "the central directory")?;
         refuse_bomb(&members, source.length())?;
+        // Deviations that every program reads alike are only recorded.
         let mut oddities = Vec::new();
         if trailing == Trailing::Harmless {
             oddities.push(Oddity::new("", OddityKind::Trailing));
@@ -121,6 +124,7 @@ impl<'a> Archive<'a> {
                 .iter()
                 .map(|index| Oddity::new(&members[*index].name, OddityKind::Repeated)),
         );
+        // Of repeated members, the first is kept.
         let mut index = 0..;
         members.retain(|_| !index.next().is_some_and(|index| repeated.contains(&index)));
         Ok(Self {
@@ -131,7 +135,7 @@ impl<'a> Archive<'a> {
         })
     }
 
-    /// What is odd about the archive, and read alike by every program all the same.
+    /// Oddities of the archive that every program nevertheless reads alike.
     pub fn oddities(&self) -> &[Oddity] {
         &self.oddities
     }
@@ -141,18 +145,19 @@ impl<'a> Archive<'a> {
         &self.members
     }
 
-    /// The member of a name.
+    /// Returns the member with this name.
     pub fn member(&self, name: &str) -> Option<&Member> {
         self.members.iter().find(|member| member.name == name)
     }
 
-    /// The content of a member; what is wrong with it is an error of reading.
+    /// Returns a reader of a member's content; a defect of the content is an I/O error of the
+    /// reader.
     pub fn content(&self, member: &Member) -> MemberReader<'_> {
         MemberReader::new(self.source, member)
     }
 
-    /// The archive up to its central directory, in parts one behind the other with whole members in
-    /// each. One that is larger than `limit` has one member.
+    /// Splits the archive up to its central directory into consecutive parts of whole members. A
+    /// part larger than `limit` has a single member.
     pub fn parts(&self, limit: u64) -> Vec<Range<u64>> {
         let mut starts: Vec<u64> = self.members.iter().map(|member| member.header).collect();
         starts.sort_unstable();
@@ -168,74 +173,76 @@ impl<'a> Archive<'a> {
         parts
     }
 
-    /// Holds a member against what a part that ends at `end` has of it: what was looked at before
-    /// may have been written to since.
+    /// Checks that the local header in `part`, which ends at `end`, still describes `member`: the
+    /// file may have been written to since the archive was opened.
     ///
     /// # Errors
-    /// It is another one.
+    /// The local header has changed.
     pub fn check_again(part: Source, member: &Member, end: u64) -> Result<()> {
         let mut again = Member {
             data: 0,
             ..member.clone()
         };
         local_header::check(part, &mut again, end)?;
-        ensure!(again == *member, "it has another place by now");
+        ensure!(again == *member, "its local header has changed");
         Ok(())
     }
 }
 
 impl Member {
-    /// The CRC-32 of its content, as the archive says.
+    /// Returns the CRC-32 of its content that the archive states.
     pub fn crc(&self) -> u32 {
         self.crc
     }
 
-    /// Where it begins, with its local header.
+    /// Returns the offset of its local header.
     pub fn header(&self) -> u64 {
         self.header
     }
 
-    /// The bytes of the archive that its content takes.
+    /// Returns the byte range of its content in the archive.
     pub fn extent(&self) -> Range<u64> {
         self.data..self.data + self.compressed
     }
 
-    /// Its content in a part of the archive; what is wrong with it is an error of reading.
+    /// Returns a reader of its content in a part of the archive; a defect of the content is an I/O
+    /// error of the reader.
     pub fn content<'a>(&self, part: Source<'a>) -> MemberReader<'a> {
         MemberReader::new(part, self)
     }
 
-    /// Whether it is a directory.
+    /// Returns whether it is a directory.
     pub fn is_directory(&self) -> bool {
         self.name.ends_with('/')
     }
 
-    /// Whether it is marked as a symbolic link. As with pip, it becomes a plain file all the same.
+    /// Returns whether it is marked as a symbolic link. Like pip, vpython installs it as a regular
+    /// file.
     pub fn is_link(&self) -> bool {
         SFlag::from_bits_truncate(self.mode & SFlag::S_IFMT.bits()) == SFlag::S_IFLNK
     }
 
-    /// Whether it is marked as a symbolic link, and whether its file will be executable.
-    fn becomes(&self) -> (bool, bool) {
+    /// Returns whether it is marked as a symbolic link, and whether its file becomes executable.
+    fn installed_kind(&self) -> (bool, bool) {
         (self.is_link(), self.is_executable())
     }
 
-    /// Whether its file will be executable: any of the three bits is enough, as with pip.
+    /// Returns whether its file becomes executable: any of the three bits is enough, as with pip.
     pub fn is_executable(&self) -> bool {
         self.mode & 0o111 != 0 && !self.is_link()
     }
 }
 
-/// Where the central directory of an archive begins.
+/// Returns the offset of the central directory.
 ///
 /// # Errors
-/// It is none.
+/// It is not a zip archive.
 pub(super) fn directory_of(source: Source) -> Result<u64> {
     eocd::find(source).map(|(directory, _)| directory.at)
 }
 
-/// Refuses a symbolic link that leads out of the archive, and one that is longer than any path.
-/// Other programs would make the link.
+/// Rejects a symbolic link that leads out of the archive or is longer than any path. Other programs
+/// would create the link.
 fn refuse_link_out(source: Source, member: &Member) -> Result<()> {
     let mut target = Vec::new();
     MemberReader::new(source, member)
@@ -245,6 +252,7 @@ fn refuse_link_out(source: Source, member: &Member) -> Result<()> {
         target.len() as u64 <= PATH_LIMIT,
         "it is a symbolic link with a target longer than any path"
     );
+    // Follow the target component by component; the depth must never become negative.
     let mut depth = member.name.matches('/').count();
     for part in target.split(|byte| *byte == b'/') {
         let is_inside = match part {
@@ -265,35 +273,33 @@ fn refuse_link_out(source: Source, member: &Member) -> Result<()> {
     Ok(())
 }
 
-/// Members stand side by side: where they do not, bytes are hidden between them or belong to two.
+/// Rejects a gap or an overlap between members: bytes would be hidden, or belong to two members.
 fn refuse_gap(gap: Range<u64>, what: &str) -> Result<()> {
     if gap.start > gap.end {
-        bail!("`{what}` begins within another member");
+        bail!("`{what}` overlaps another member");
     }
     if gap.start < gap.end {
         bail!(
-            "{} bytes that belong to no member stand before `{what}`",
+            "{} bytes before `{what}` belong to no member",
             gap.end - gap.start
         );
     }
     Ok(())
 }
 
-/// Above this size what an archive comes to must be in a sensible ratio to what it is.
+/// The expansion ratio is checked only for archives that expand to more than this many bytes.
 const LARGE: u64 = 1 << 30;
-/// Of wheels in use, the highest such ratio that was found is 14.
+/// The highest accepted expansion ratio. The highest ratio found among wheels in use is 14.
 const RATIO: u64 = 100;
 
-/// Refuses an archive that would fill the disk. Members hold no more than they say, and share no
-/// bytes.
+/// Rejects an archive that would fill the disk. The sum is exact, since members hold no more than
+/// their stated size and share no bytes.
 fn refuse_bomb(members: &[Member], length: u64) -> Result<()> {
     let total = members
         .iter()
         .fold(0_u64, |total, member| total.saturating_add(member.size));
     if total > LARGE && total / RATIO > length {
-        bail!(
-            "{total} bytes would come of the {length} bytes of the archive, which is more than {RATIO} times as much"
-        );
+        bail!("archive expands to {total} bytes from {length} bytes (limit {RATIO}x)");
     }
     Ok(())
 }

@@ -1,7 +1,6 @@
-//! Names of members: what they are made of, and that no name has two contents.
+//! Names of members: their encoding, and the check that no name has two contents.
 //!
-//! That a name leads nowhere but into its directory is looked at where it becomes a path, in
-//! `members`.
+//! `members` checks that a name stays in its directory, when it turns the name into a path.
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
@@ -15,7 +14,7 @@ use crate::fs::Digest;
 /// The flag of a member whose name is UTF-8.
 const UTF8: u16 = 1 << 11;
 
-/// Reads a name. Without the flag, a name is in whatever encoding a program likes.
+/// Reads a name. Without the UTF-8 flag, programs may assume any encoding.
 pub(super) fn read(name: &[u8], flags: u16) -> Result<String> {
     let Ok(text) = std::str::from_utf8(name) else {
         bail!(
@@ -25,13 +24,13 @@ pub(super) fn read(name: &[u8], flags: u16) -> Result<String> {
     };
     ensure!(
         name.is_ascii() || flags & UTF8 != 0,
-        "the name of member `{text}` may be in any encoding"
+        "the name of member `{text}` is not marked as UTF-8"
     );
     Ok(text.to_owned())
 }
 
-/// A name as file systems see it that know no case and no Unicode form: names that fold to the same
-/// are one there.
+/// Returns a name as file systems see it that ignore case and Unicode form: names that fold to the
+/// same text collide there.
 pub(in super::super) fn folded(name: &str) -> Cow<'_, str> {
     if name
         .bytes()
@@ -43,16 +42,15 @@ pub(in super::super) fn folded(name: &str) -> Cow<'_, str> {
         return Cow::Owned(name.to_ascii_lowercase());
     }
     let normalizer = DecomposingNormalizerBorrowed::new_nfkd();
-    // By way of upper case, so that `ß` and `ſ` are what they are to others.
+    // Upper case first, so that `ß` and `ſ` fold as on these file systems.
     let lower = normalizer.normalize(name).to_uppercase().to_lowercase();
     Cow::Owned(normalizer.normalize(&lower).into_owned())
 }
 
-/// The members that are there again under the same name with the same content, each by its index:
-/// the first of a name is kept.
+/// Returns the indexes of the members that repeat an earlier member with the same name and content.
 ///
 /// # Errors
-/// Two members have one name and differ, or a member lies in another that is a file.
+/// Two members have the same name and differ, or a member is inside another that is a file.
 pub(super) fn repeated(source: Source, members: &[Member]) -> Result<HashSet<usize>> {
     let mut files: HashMap<&str, &Member> = HashMap::new();
     let mut repeated = HashSet::new();
@@ -62,11 +60,13 @@ pub(super) fn repeated(source: Source, members: &[Member]) -> Result<HashSet<usi
             files.insert(name, member);
             continue;
         };
-        let is_alike = first.name == member.name && first.becomes() == member.becomes();
-        let is_same = is_alike && have_one_content(source, first, member)?;
+        let is_alike =
+            first.name == member.name && first.installed_kind() == member.installed_kind();
+        let is_same = is_alike && have_same_content(source, first, member)?;
         ensure!(is_same, "two members have the name `{}`", member.name);
         repeated.insert(index);
     }
+    // No member may be inside a member that is a file.
     for member in members {
         for (index, _) in member.name.trim_end_matches('/').match_indices('/') {
             if let Some(file) = files
@@ -74,7 +74,7 @@ pub(super) fn repeated(source: Source, members: &[Member]) -> Result<HashSet<usi
                 .filter(|other| !other.is_directory())
             {
                 bail!(
-                    "member `{}` lies in member `{}`, which is a file",
+                    "member `{}` is inside member `{}`, which is a file",
                     member.name,
                     file.name
                 );
@@ -84,8 +84,9 @@ pub(super) fn repeated(source: Source, members: &[Member]) -> Result<HashSet<usi
     Ok(repeated)
 }
 
-/// Whether two members have the same bytes. Only members of one size and CRC-32 are read.
-fn have_one_content(source: Source, one: &Member, other: &Member) -> Result<bool> {
+/// Returns whether two members have the same content. It reads them only if their sizes and CRC-32s
+/// are equal.
+fn have_same_content(source: Source, one: &Member, other: &Member) -> Result<bool> {
     if (one.size, one.crc) != (other.size, other.crc) {
         return Ok(false);
     }

@@ -1,6 +1,6 @@
-//! Where the bytes of an archive come from. A file may be written to while it is read; what is held
-//! in memory stays as it was when it was read, and what is read through a tap is shown to whoever
-//! hashes it.
+//! The source of an archive's bytes. A file may be written to while it is read; bytes that are held
+//! in memory no longer change, and a tap passes on every byte that is read so that it can be
+//! hashed.
 
 use std::fs::File;
 use std::io::{self, ErrorKind};
@@ -13,17 +13,17 @@ use anyhow::{Context, Result};
 /// The bytes of an archive.
 #[derive(Debug, Clone, Copy)]
 pub(in super::super) struct Source<'a> {
-    /// Where what is not held is read; none where nothing else may be.
+    /// The file for bytes that are not held; none if only the held bytes may be read.
     file: Option<&'a File>,
-    /// Where the bytes end.
+    /// The offset of the end.
     length: u64,
-    /// What is held, and where it begins.
+    /// The held bytes, and the offset of the first.
     held: (&'a [u8], u64),
     tap: Option<&'a Tap>,
 }
 
 impl<'a> Source<'a> {
-    /// A file of which nothing is held.
+    /// Reads from a file, without held bytes.
     pub fn file(file: &'a File) -> Result<Self> {
         let length = file.metadata().context("it cannot be read")?.len();
         Ok(Self {
@@ -34,7 +34,7 @@ impl<'a> Source<'a> {
         })
     }
 
-    /// The bytes of an archive from `at` on, and no others.
+    /// Reads only these bytes, which are those of an archive from `at` on.
     pub fn memory(bytes: &'a [u8], at: u64) -> Self {
         Self {
             file: None,
@@ -44,7 +44,7 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// The same, with the bytes from `at` on held.
+    /// Also holds `bytes`, which are those from `at` on.
     pub fn holding(self, bytes: &'a [u8], at: u64) -> Self {
         Self {
             held: (bytes, at),
@@ -52,7 +52,7 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// The same, with all that is read shown to a tap.
+    /// Also passes everything that is read to a tap.
     pub fn through(self, tap: &'a Tap) -> Self {
         Self {
             tap: Some(tap),
@@ -60,12 +60,12 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// Where the bytes end.
+    /// The offset of the end.
     pub fn length(&self) -> u64 {
         self.length
     }
 
-    /// Reads some bytes at an offset; none behind the end.
+    /// Reads some bytes at an offset; none past the end.
     pub fn read_at(&self, buffer: &mut [u8], at: u64) -> io::Result<usize> {
         let (held, held_at) = self.held;
         let inside = at
@@ -92,7 +92,7 @@ impl<'a> Source<'a> {
         Ok(read)
     }
 
-    /// Reads as many bytes as the buffer has room for.
+    /// Fills the buffer.
     pub fn read_exact_at(&self, mut buffer: &mut [u8], mut at: u64) -> io::Result<()> {
         while !buffer.is_empty() {
             match self.read_at(buffer, at) {
@@ -109,7 +109,7 @@ impl<'a> Source<'a> {
     }
 }
 
-/// Sends on what is read of an archive, each byte once and in order.
+/// Passes on the bytes that are read of an archive, each once and in order.
 #[derive(Debug)]
 pub(in super::super) struct Tap {
     next: AtomicU64,
@@ -117,7 +117,7 @@ pub(in super::super) struct Tap {
 }
 
 impl Tap {
-    /// A tap for what is read from `at` on.
+    /// Creates a tap for the bytes from `at` on.
     pub fn new(at: u64, to: SyncSender<Vec<u8>>) -> Self {
         Self {
             next: AtomicU64::new(at),

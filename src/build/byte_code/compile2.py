@@ -1,7 +1,7 @@
-"""Compiles sources into byte code, beside each.
+"""Compiles sources into byte code next to them.
 
-Run as `python2.7 [-O] -E -s -S -B -c <this text> DIRECTORY SOURCE...`, with the names of sources in DIRECTORY. A source that cannot be compiled
-is passed over, as python would.
+Run as `python2.7 [-O] -E -s -S -B -c <this text> DIRECTORY SOURCE...`, with the names of sources in
+DIRECTORY. It skips a source that cannot be compiled.
 """
 import imp
 import marshal
@@ -18,7 +18,7 @@ for name in sys.argv[2:]:
         source = file.read()
         changed = int(os.fstat(file.fileno()).st_mtime)
     try:
-        # The name is all that byte code says of where its source is; the import system puts the real path in its place.
+        # The byte code contains only this name of the source; the import system inserts the real path.
         code = compile(source + "\n", name, "exec", 0, True)
     except Exception:
         continue

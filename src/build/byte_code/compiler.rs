@@ -1,12 +1,11 @@
-//! The interpreter itself as the compiler: a process that reads sources and writes byte code to a
-//! pipe.
+//! Compiling with the interpreter itself: a process reads sources and writes byte code to a pipe.
 //!
-//! One process compiles a part of a wheel that does not depend on who compiles what else, so that
-//! its byte code does not either: what `marshal` writes depends on what the process has compiled
-//! before. A source that two processes die of, or take too long for, is left out, and another
-//! process goes on behind it. What has nothing to do with a source leaves none out: a process that
-//! somebody has killed, and a source that cannot be read, are errors; and where a process dies that
-//! the next one does not die of, that one's work counts.
+//! A process compiles a fixed part of a wheel. So the byte code does not depend on what else is
+//! compiled, although the output of `marshal` depends on what the process has compiled before. A
+//! source that crashes two processes, or takes too long in two, is skipped, and another process
+//! continues after it. Causes unrelated to a source skip none: a process killed from outside and an
+//! unreadable source are errors, and if only the first of two processes crashes, the result of the
+//! second counts.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -26,14 +25,14 @@ use crate::report::Failure;
 
 const PROGRAM: &str = include_str!("compile.py");
 const GREETING: &str = "byte code of ";
-/// How long a source may take, in milliseconds. The largest in use take a few seconds.
-const PATIENCE: u16 = 60_000;
-/// What stands in the place of a length where the source cannot be read.
+/// The time limit for a source, in milliseconds. The largest in use take a few seconds.
+const TIMEOUT: u16 = 60_000;
+/// The length that marks an unreadable source.
 const UNREADABLE: u32 = u32::MAX;
-/// How many times a process may die without a source that it dies of again.
+/// The number of attempts before different crashes are an error.
 const TRIES: usize = 10;
-/// The signals by which somebody ends a process that has done nothing wrong: a user, a supervisor,
-/// the kernel that has no memory left.
+/// The signals that end a process through no fault of its own: from a user, a supervisor, or the
+/// kernel's out-of-memory killer.
 const FROM_OUTSIDE: [i32; 8] = [
     libc::SIGKILL,
     libc::SIGTERM,
@@ -45,15 +44,15 @@ const FROM_OUTSIDE: [i32; 8] = [
     libc::SIGXCPU,
 ];
 
-/// Whoever can compile.
+/// A compiler.
 pub(super) struct Compiler {
     /// The interpreter.
     pub interpreter: PathBuf,
-    /// The variables that it is given.
+    /// Its environment variables.
     pub environment: Vec<(OsString, OsString)>,
 }
 
-/// The interpreter does not do what it should.
+/// The error that the interpreter does not work as a compiler.
 #[derive(Debug)]
 pub(super) struct NoCompiler;
 
@@ -61,7 +60,7 @@ impl std::error::Error for NoCompiler {}
 
 impl fmt::Display for NoCompiler {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("the interpreter does not compile")
+        formatter.write_str("the interpreter cannot compile")
     }
 }
 
@@ -69,7 +68,7 @@ impl fmt::Display for NoCompiler {
 pub(super) struct Compiled<'a> {
     /// The name of the source.
     pub name: &'a str,
-    /// Which it is of those that the process compiles.
+    /// Its index among the sources of the process.
     index: usize,
     /// `sys.implementation.cache_tag`.
     pub tag: &'a str,
@@ -78,8 +77,8 @@ pub(super) struct Compiled<'a> {
 }
 
 impl Compiler {
-    /// Compiles the sources of these names in a directory, and shows the byte code of each to
-    /// `keep`, in order; what cannot be compiled is passed over.
+    /// Compiles these sources in a directory, and passes the byte code of each to `keep`, in order.
+    /// It skips sources that cannot be compiled.
     ///
     /// # Errors
     /// Those of `keep`; [`NoCompiler`]; a source cannot be read, or a process was killed.
@@ -91,19 +90,19 @@ impl Compiler {
     ) -> Result<()> {
         let mut rest = names;
         while !rest.is_empty() {
-            let done = self.compile_up_to_a_deadly_one(directory, rest, &mut keep)?;
+            let done = self.compile_up_to_crash(directory, rest, &mut keep)?;
             if let Some(name) = rest.get(done) {
-                tracing::debug!(name, "the interpreter does not survive it");
+                tracing::debug!(name, "the interpreter crashes or hangs on it");
             }
             rest = rest.get(done + 1..).unwrap_or_default();
         }
         Ok(())
     }
 
-    /// Compiles sources by one process. Where it dies, another one does the same from the
-    /// beginning, so that what it makes does not tell that there were two. Gives how many were done
-    /// before one that two processes die of.
-    fn compile_up_to_a_deadly_one(
+    /// Compiles sources with one process. If it crashes, another one starts from the beginning, so
+    /// that the output is the same as that of a single process. Returns the number of sources
+    /// before one that crashes two processes.
+    fn compile_up_to_crash(
         &self,
         directory: &Path,
         names: &[&str],
@@ -111,6 +110,7 @@ impl Compiler {
     ) -> Result<usize> {
         let mut kept = 0;
         let mut died_at = None;
+        // A repeated run passes on only the sources that earlier runs did not reach.
         for _ in 0..TRIES {
             let done = self.run(directory, names, &mut |compiled: &Compiled| {
                 if compiled.index < kept {
@@ -126,12 +126,12 @@ impl Compiler {
             died_at = Some(done);
         }
         bail!(
-            "the interpreter dies of another source each time, as `{}`",
+            "the interpreter crashes on a different source each time, such as `{}`",
             names.get(kept).unwrap_or(&"")
         )
     }
 
-    /// Runs one process. Gives how many sources it was done with before it ended.
+    /// Runs one process. Returns the number of sources that it has finished.
     fn run(
         &self,
         directory: &Path,
@@ -140,12 +140,14 @@ impl Compiler {
     ) -> Result<usize> {
         let mut process = Running(self.start(directory, names)?);
         let output = process.0.stdout.take().ok_or(NoCompiler)?;
-        let mut answer = BufReader::new(Patient(output));
+        let mut answer = BufReader::new(TimedPipe(output));
+        // A process that does not greet is not a compiler, unless it was killed.
         let Ok(tag) = greeting(&mut answer) else {
             process.refuse_killed(names.first().unwrap_or(&""))?;
             return Err(NoCompiler.into());
         };
         let mut code = Vec::new();
+        // One answer for each source, in order.
         for (index, name) in names.iter().enumerate() {
             match read_code(&mut answer, &mut code) {
                 Ok(Answer::Code) if code.is_empty() => {}
@@ -159,7 +161,9 @@ impl Compiler {
                     let failure =
                         Failure::new(format!("cannot read `{}`", directory.join(name).display()))
                             .because(why);
-                    return Err(failure.hint("`-vpython-tool check --all --repair` mends what is damaged in the store").into());
+                    return Err(failure
+                        .hint("`-vpython-tool check --all --repair` repairs damage in the store")
+                        .into());
                 }
                 Err(error) => {
                     if error.kind() != ErrorKind::TimedOut {
@@ -174,7 +178,8 @@ impl Compiler {
 
     fn start(&self, directory: &Path, names: &[&str]) -> Result<Child> {
         let mut command = Command::new(&self.interpreter);
-        // The names are no input of its: to write to a process that has ended would end this one.
+        // The names are arguments and not input: writing to a process that has ended would end this
+        // one.
         command
             .args(["-S", "-s", "-B", "-X", "utf8", "-c", PROGRAM])
             .arg(directory)
@@ -195,7 +200,7 @@ impl Compiler {
                 .filter(|(name, _)| !is_pythons(name))
                 .cloned(),
         );
-        // The order of a set of constants depends on it.
+        // The order of constants in a set depends on it.
         command.env("PYTHONHASHSEED", "0");
         command.spawn().map_err(|error| {
             let error = anyhow::Error::from(error);
@@ -208,18 +213,18 @@ impl Compiler {
     }
 }
 
-/// The signal by which somebody has ended a process that has done nothing wrong.
+/// Returns the signal that ended a process through no fault of its own, if so.
 pub(super) fn killed_from_outside(status: ExitStatus) -> Option<i32> {
     status
         .signal()
         .filter(|signal| FROM_OUTSIDE.contains(signal))
 }
 
-/// A process that does not outlive this.
+/// A process that is killed on drop.
 struct Running(Child);
 
 impl Running {
-    /// Refuses to go on where the process, which has closed its output, was killed from outside.
+    /// Returns an error if the process, which has closed its output, was killed from outside.
     fn refuse_killed(&mut self, name: &str) -> Result<()> {
         match self.end().and_then(killed_from_outside) {
             Some(signal) => {
@@ -229,7 +234,7 @@ impl Running {
         }
     }
 
-    /// How the process ended; none where it goes on without its output.
+    /// Returns the exit status; none if the process continues without its output.
     fn end(&mut self) -> Option<ExitStatus> {
         for _ in 0..500 {
             if let Some(status) = self.0.try_wait().ok()? {
@@ -248,20 +253,20 @@ impl Drop for Running {
     }
 }
 
-/// A pipe that is not waited for longer than [`PATIENCE`].
-struct Patient(ChildStdout);
+/// A pipe whose reads time out after [`TIMEOUT`].
+struct TimedPipe(ChildStdout);
 
-impl Read for Patient {
+impl Read for TimedPipe {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         let mut pipe = [PollFd::new(self.0.as_fd(), PollFlags::POLLIN)];
-        if poll(&mut pipe, PollTimeout::from(PATIENCE))? == 0 {
+        if poll(&mut pipe, PollTimeout::from(TIMEOUT))? == 0 {
             return Err(ErrorKind::TimedOut.into());
         }
         self.0.read(buffer)
     }
 }
 
-/// Reads the first line. Gives the cache tag.
+/// Reads the first line. Returns the cache tag.
 fn greeting(answer: &mut impl BufRead) -> Result<String> {
     let mut line = Vec::new();
     answer.take(100).read_until(b'\n', &mut line)?;
@@ -275,16 +280,16 @@ fn greeting(answer: &mut impl BufRead) -> Result<String> {
                 .all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
     }) {
         Some(tag) => Ok(tag.to_owned()),
-        None => bail!("it answers something else"),
+        None => bail!("unexpected output"),
     }
 }
 
-/// What a process says of a source.
+/// A process's answer for a source.
 #[derive(Debug, PartialEq, Eq)]
 enum Answer {
-    /// Its byte code, which is empty where it cannot be compiled.
+    /// Its byte code, empty if it cannot be compiled.
     Code,
-    /// Why it cannot be read.
+    /// The reason why it cannot be read.
     Unreadable(String),
 }
 
@@ -312,7 +317,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_greeting_is_none() {
+    fn an_invalid_greeting_is_rejected() {
         let rows = [
             (&b"byte code of cpython-311\n\x01"[..], Some("cpython-311")),
             (b"byte code of \n", None),
@@ -326,12 +331,12 @@ mod tests {
         }
     }
 
-    /// The names of what a shell script as the interpreter compiles of these.
+    /// Returns the names of the sources that a shell script in place of the interpreter compiles.
     fn compiled(script: &str, names: &[&str]) -> Result<Vec<String>> {
         let directory = tempfile::tempdir().unwrap();
         let interpreter = directory.path().join("python3");
-        // Written by another process: one that a test beside this one starts would have it open for
-        // writing, so that it could not be run.
+        // Another process writes the script: processes that concurrent tests start could inherit a
+        // descriptor that is open for writing, and the script could not be executed.
         let write = "printf '%s' \"$1\" > \"$0\" && chmod 755 \"$0\"";
         let mut shell = Command::new("/bin/sh");
         shell
@@ -354,7 +359,7 @@ mod tests {
     }
 
     #[test]
-    fn what_two_processes_die_of_is_left_out() {
+    fn a_source_that_crashes_two_processes_is_skipped() {
         let one = r"printf 'byte code of x-1\n\002\000\000\000ab'";
         assert_eq!(compiled(one, &["a", "b", "c", "d"]).unwrap(), ["a", "c"]);
         let none = r"printf 'byte code of x-1\n\000\000\000\000\002\000\000\000a'";
@@ -366,13 +371,13 @@ mod tests {
     }
 
     #[test]
-    fn where_the_next_process_does_not_die_nothing_is_left_out() {
+    fn a_source_that_crashes_one_process_is_not_skipped() {
         let two = r"printf 'byte code of x-1\n\002\000\000\000ab'; [ -e $0.once ] || { : > $0.once; exit 1; }; \
                     printf '\002\000\000\000ab'";
         assert_eq!(
             compiled(two, &["a", "b"]).unwrap(),
             ["a", "b"],
-            "and each is shown once"
+            "and each is passed on once"
         );
         let never_the_same = r"printf x >> $0.count; n=$(wc -c < $0.count); printf 'byte code of x-1\n'; \
                                while [ $n -gt 0 ]; do printf '\002\000\000\000ab'; n=$((n-1)); done";
@@ -380,12 +385,12 @@ mod tests {
         let error = compiled(never_the_same, &names).unwrap_err().to_string();
         assert_eq!(
             error,
-            "the interpreter dies of another source each time, as `a`"
+            "the interpreter crashes on a different source each time, such as `a`"
         );
     }
 
     #[test]
-    fn a_process_that_is_killed_and_a_source_that_cannot_be_read_are_errors() {
+    fn a_killed_process_and_an_unreadable_source_are_errors() {
         let killed = r"printf 'byte code of x-1\n\002\000\000\000ab'; kill -9 $$";
         let error = compiled(killed, &["a", "b"]).unwrap_err();
         assert_eq!(
@@ -406,7 +411,7 @@ mod tests {
     }
 
     #[test]
-    fn who_does_not_answer_is_no_compiler() {
+    fn a_program_without_an_answer_is_not_a_compiler() {
         for script in ["exit 0", "echo '<-S>'", "kill -SEGV $$"] {
             assert!(
                 compiled(script, &["a"]).unwrap_err().is::<NoCompiler>(),
@@ -416,7 +421,7 @@ mod tests {
     }
 
     #[test]
-    fn byte_code_is_whole_or_none() {
+    fn truncated_byte_code_is_rejected() {
         let mut code = Vec::new();
         assert!(read_code(&mut &b"\x02\0\0\0ab"[..], &mut code).is_ok());
         assert_eq!(code, b"ab");

@@ -1,5 +1,5 @@
-//! The lists of byte code, each with the digests of what a wheel has of one kind; and what of it
-//! belongs into an environment.
+//! The lists of byte code, each with the digests of one kind of byte code of a wheel, and the
+//! selection of the files for an environment.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
 
-use super::{directory_in, kind, size_of_sources};
+use super::{directory_in, size_of_sources, version_name};
 use crate::build::install::{Layout, Places};
 use crate::build::unpacked::UnpackedWheel;
 use crate::fs::{self, Digest};
 use crate::store::Manifest;
 
-/// The list of what is in a directory of byte code.
+/// The file with the list of a byte code directory.
 pub(super) const LIST: &str = "byte-code.json";
 
 /// The byte code of a wheel.
@@ -26,7 +26,7 @@ pub(super) struct ByteCode {
 /// A file of byte code.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct CodeFile {
-    /// Its path, relative to the directory of byte code and to site-packages.
+    /// Its path, relative to the byte code directory and to site-packages.
     pub path: String,
     /// Its digest, as a column of RECORD.
     pub digest: String,
@@ -40,7 +40,7 @@ impl ByteCode {
         fs::read_own_json(&directory.join(LIST))
     }
 
-    /// Reads what is there, and looks whether it is: a file that was cut off has another size.
+    /// Reads the list, and checks the sizes of the files, which detects truncated ones.
     pub fn load(directory: &Path) -> Result<Self> {
         let byte_code = Self::read(directory)?;
         for file in &byte_code.files {
@@ -49,7 +49,7 @@ impl ByteCode {
                 fs::link_metadata(&path)?.and_then(|found| found.is_file().then_some(found.len()));
             ensure!(
                 size == Some(file.size),
-                "`{}` is not what was compiled",
+                "`{}` has changed since it was compiled",
                 path.display()
             );
         }
@@ -57,11 +57,11 @@ impl ByteCode {
     }
 }
 
-/// The byte code that an environment with this manifest and these wheels has since it was compiled,
-/// as far as its lists can be read.
+/// The byte code of a compiled environment with this manifest and these wheels, as far as its lists
+/// can be read.
 #[derive(Default)]
 pub(in crate::build) struct Listed {
-    /// That of each wheel, with its directory.
+    /// The byte code of each wheel, with its directory.
     byte_code: Vec<(PathBuf, ByteCode)>,
     /// The lists that cannot be read, each with the directory of its wheel.
     pub unreadable: Vec<(PathBuf, PathBuf)>,
@@ -71,10 +71,10 @@ impl Listed {
     /// Reads the lists.
     ///
     /// # Errors
-    /// Nobody can tell what is there, for a reason that lies in the system.
+    /// An I/O failure prevents finding out whether a list exists.
     pub fn read(manifest: &Manifest, wheels: &[UnpackedWheel]) -> Result<Self> {
         let mut listed = Self::default();
-        let Some(version) = kind(&manifest.python) else {
+        let Some(version) = version_name(&manifest.python) else {
             return Ok(listed);
         };
         for wheel in wheels.iter().filter(|wheel| size_of_sources(wheel) > 0) {
@@ -89,7 +89,7 @@ impl Listed {
         Ok(listed)
     }
 
-    /// The files in a wheel, by their paths, with their digests as columns of RECORD.
+    /// Returns the files in a wheel by path, with their digests as columns of RECORD.
     pub fn in_wheel(&self, wheel: &UnpackedWheel) -> Vec<(PathBuf, String)> {
         let of_wheel = self
             .byte_code
@@ -103,7 +103,7 @@ impl Listed {
         files.collect()
     }
 
-    /// The files in the environment, by their paths relative to site-packages, with their digests.
+    /// Returns the files in the environment by path relative to site-packages, with their digests.
     pub fn in_site(&self, layout: &Layout, places: &Places) -> Vec<(String, String)> {
         let files = belonging(&self.byte_code, layout, places);
         files
@@ -113,9 +113,9 @@ impl Listed {
     }
 }
 
-/// The byte code that belongs into an environment, by its path relative to site-packages, with the
-/// directory that has it: not that of sources in whose place another wheel's are installed, nor
-/// what a wheel brings itself.
+/// Returns the byte code for an environment, by path relative to site-packages, with its directory.
+/// It excludes byte code of sources that another wheel's file replaces, and files that a wheel
+/// contains itself.
 pub(super) fn belonging<'a>(
     byte_code: &'a [(PathBuf, ByteCode)],
     layout: &Layout,
@@ -129,7 +129,7 @@ pub(super) fn belonging<'a>(
         .collect();
     let is_replaced = |directory: &Path, file: &CodeFile| {
         let winner = source_of(&file.path).and_then(|source| contested.get(&*place(&source)));
-        // The directory of a wheel is named by its digest.
+        // A wheel's directory is named after its digest.
         winner.is_some_and(|winner| {
             directory
                 .parent()
@@ -142,13 +142,13 @@ pub(super) fn belonging<'a>(
     let files = files.filter(|(directory, file)| {
         !is_replaced(directory, file) && !places.owners.contains_key(&place(&file.path))
     });
-    // Wheels may have a file in common.
+    // Several wheels may have the same file.
     files
         .map(|(directory, file)| (&*file.path, (directory, file)))
         .collect()
 }
 
-/// The source of a file of byte code, `NAME.py` of `__pycache__/NAME.TAG.pyc`.
+/// Returns the source of a byte code file, `NAME.py` for `__pycache__/NAME.TAG.pyc`.
 fn source_of(path: &str) -> Option<String> {
     let (directory, name) = path.rsplit_once("__pycache__/")?;
     let (module, _) = name.split_once('.')?;

@@ -1,30 +1,30 @@
-//! Byte code made ahead, by `-vpython-tool install`.
+//! Byte code compiled in advance, by `-vpython-tool install`.
 //!
-//! - **Once for a wheel and a kind of byte code.** Its place is in the unpacked wheel,
-//!   `wheels/<sha256>/byte-code-<version>/`, staged and renamed there as a whole, under a lock.
-//!   With the wheel it goes, and is checked.
-//! - **Never held against its source** (PEP 552, unchecked hash): sources are read-only, and their
-//!   times differ from machine to machine. It says of its source but the name relative to
-//!   site-packages; python puts the real path in its place as it imports. The same wheel gives the
-//!   same bytes: sources in order, in parts of their own, hash seed fixed.
-//! - **Put into environments that stand**, by the same way as the wheels' files. Python does
-//!   nothing else when it writes byte code as it goes, and that is why nobody is harmed: each file
-//!   is whole when it has its name, programs that run there may read it or not, a kill leaves some
-//!   of them, and the time of site-packages, by which a launch notices what others install, stays,
-//!   since `__pycache__` is there from the beginning. It takes the place of what python has written
-//!   before. A mark in the environment says that all is done: from then on each file there has its
-//!   digest in the list of its wheel's byte code, and `check` holds it against that.
-//! - **Before it has a name there, it is on the disk**: python reads half a file of byte code as an
-//!   error. In the wheel it may be cut off by a power cut, as the wheel's own files may: there it
-//!   counts from the mark on, and whoever takes it looks at the sizes.
+//! - **Once for each wheel and kind of byte code.** It is in the unpacked wheel,
+//!   `wheels/<sha256>/byte-code-<version>/`, staged and renamed as a whole, under a lock. It is
+//!   removed and checked together with the wheel.
+//! - **Never compared with its source** (PEP 552, unchecked hash): sources are read-only, and their
+//!   times differ between machines. The byte code contains only the source's name relative to
+//!   site-packages; python inserts the real path on import. The same wheel results in the same
+//!   bytes: sources in order, in fixed parts, with a fixed hash seed.
+//! - **Added to complete environments**, by the same link mode as the wheels' files. This is as
+//!   safe as python writing byte code on import: each file is complete when it has its name,
+//!   running programs may or may not read it, a kill leaves only some of the files, and the
+//!   modification time of site-packages, by which a launch detects installations, does not change,
+//!   since `__pycache__` exists from the beginning. It replaces byte code that python has written.
+//!   A marker file in the environment shows that all byte code was added: from then on, the digest
+//!   of each file is in the list of its wheel's byte code, and `check` compares them.
+//! - **On disk before it has a name there**: python reports truncated byte code as an error. In the
+//!   wheel, a power failure may truncate it, like the wheel's own files: it is reliable only once
+//!   an environment has the marker, and code that links it checks the sizes.
 //!
-//! Python never writes into a file that the store shares: it writes byte code to a new file that
-//! takes the other's name (`importlib._bootstrap_external._write_atomic`).
+//! Python never writes into a file that the store shares: it writes byte code to a new file, which
+//! it renames (`importlib._bootstrap_external._write_atomic`).
 //!
-//! A launch neither makes byte code nor looks for it. What cannot be compiled, such as templates
-//! and sources for Python 2, has none, as with pip. CPython 3.6 has no unchecked byte code, and
-//! gets none: it would have to be held against times of change that copies do not keep. Nor has 2.7
-//! (`python2`), whose environments get theirs in place.
+//! A launch neither compiles byte code nor looks for it. Sources that cannot be compiled, such as
+//! templates and sources for Python 2, have none, as with pip. CPython 3.6 does not support
+//! unchecked byte code, and gets none: checked byte code would depend on modification times that
+//! copies do not keep. For the same reason 2.7 (`python2`) gets its byte code in the environment.
 
 mod compiler;
 mod list;
@@ -58,19 +58,19 @@ pub(super) use python2::compile_modules;
 use compiler::{Compiled, Compiler, NoCompiler};
 use list::{ByteCode, CodeFile, LIST, belonging};
 
-/// How the directories of byte code in an unpacked wheel are called.
+/// The prefix of byte code directories in an unpacked wheel.
 const DIRECTORY_PREFIX: &str = "byte-code-";
-/// How many bytes of sources one process compiles: a second's work.
+/// The number of source bytes that one process compiles: about a second's work.
 const PART: u64 = 1 << 20;
-/// How much a byte of a name counts: a command line has no room for a million.
+/// The weight of a byte of a name: the length of a command line is limited.
 const NAME: u64 = 16;
 
-/// Puts byte code into an environment that stands, where it is not there yet. Without it the
-/// environment is as good, only slower at first; so an interpreter that does not compile, and a
-/// store that cannot be written, are no errors. Tells whether it was put there now.
+/// Adds byte code to a complete environment that has none yet. Byte code only makes the first
+/// imports faster, so an interpreter that cannot compile, and a store that is not writable, are not
+/// errors. Returns whether byte code was added.
 ///
 /// # Errors
-/// The store cannot be read, or there is no room.
+/// The store cannot be read, or the disk is full.
 pub fn add(entry: &Entry, store: &Store, process: &Process) -> Result<bool> {
     let mark = entry.path.join(COMPILED);
     if fs::exists(&mark) {
@@ -78,22 +78,22 @@ pub fn add(entry: &Entry, store: &Store, process: &Process) -> Result<bool> {
     }
     let done = compile_entry(entry, store, process)
         .and_then(|is_done| if is_done { set_mark(&mark) } else { Ok(()) });
-    forgive(done)
-        .with_context(|| format!("cannot compile what is in `{}`", entry.path.display()))?;
+    ignore_unsupported(done)
+        .with_context(|| format!("cannot compile the modules in `{}`", entry.path.display()))?;
     Ok(fs::exists(&mark))
 }
 
-/// Puts an empty file at `mark`, which is whole as soon as it has its name.
+/// Creates an empty file at `mark`.
 fn set_mark(mark: &Path) -> Result<()> {
     match fs::write_new(mark, b"", 0o444) {
-        // Of all who compile at once, each has put the same.
+        // A concurrent process has added the same byte code.
         Err(error) if !fs::is_already_exists(&error) => return Err(error),
         _ => {}
     }
     fs::sync(mark.parent().unwrap_or(mark))
 }
 
-/// Puts byte code into an environment that is being built for a life outside of the store.
+/// Adds byte code to an environment that is being built for use outside the store.
 ///
 /// # Errors
 /// Those of [`add`].
@@ -101,47 +101,49 @@ pub(super) fn add_to_staged(
     environment: &Path,
     interpreter: &Facts,
     wheels: &[UnpackedWheel],
-    shop: &CompileContext,
+    context: &CompileContext,
 ) -> Result<()> {
     let site = environment.join(&interpreter.site_packages);
     if interpreter.is_python2() {
-        return forgive(python2::compile_all(&site, &interpreter.executable));
+        return ignore_unsupported(python2::compile_all(&site, &interpreter.executable));
     }
-    let Some(version) = kind(&interpreter.version().to_string()) else {
+    let Some(version) = version_name(&interpreter.version().to_string()) else {
         return Ok(());
     };
     let layout = Layout::of(interpreter);
     let places = Places::decide(&layout, wheels)?;
-    let done = compile_all(wheels, &version, &interpreter.executable, shop);
+    let done = compile_all(wheels, &version, &interpreter.executable, context);
     let done = done.and_then(|code| {
         put(
             &belonging(&code, &layout, &places),
             &site,
-            shop.linker,
+            context.linker,
             Target::Staged,
         )
     });
-    forgive(done).with_context(|| format!("cannot compile what is in `{}`", environment.display()))
+    ignore_unsupported(done)
+        .with_context(|| format!("cannot compile the modules in `{}`", environment.display()))
 }
 
-/// What byte code is made and put with.
+/// The context in which byte code is compiled and added.
 pub(super) struct CompileContext<'a> {
-    /// Keeps the byte code of each wheel.
+    /// Stores the byte code of each wheel.
     pub store: &'a Store,
-    /// Gives the compiler its environment.
+    /// Provides the compiler's environment variables.
     pub process: &'a Process,
-    /// Puts the files.
+    /// Links the files.
     pub linker: &'a Linker,
 }
 
-/// Puts byte code beside all sources in a directory, as it is put into environments.
+/// Adds byte code for all sources in a directory, in the same form as in environments.
 ///
 /// # Errors
 /// The directory cannot be read or written.
 pub fn compile_directory(interpreter: &Facts, directory: &Path, process: &Process) -> Result<()> {
-    if kind(&interpreter.version().to_string()).is_none() {
+    if version_name(&interpreter.version().to_string()).is_none() {
         return Ok(());
     }
+    // Collect the sources with their sizes.
     let mut sources = BTreeMap::new();
     for entry in WalkDir::new(directory) {
         let entry = entry?;
@@ -168,17 +170,18 @@ pub fn compile_directory(interpreter: &Facts, directory: &Path, process: &Proces
     let done = parts.par_iter().try_for_each(|names| {
         compiler.compile(directory, names, |compiled| {
             progress.advance(sources.get(compiled.name).copied().unwrap_or_default());
-            keep(compiled, directory).map(drop)
+            write_code(compiled, directory).map(drop)
         })
     });
-    forgive(done).with_context(|| format!("cannot compile what is in `{}`", directory.display()))
+    ignore_unsupported(done)
+        .with_context(|| format!("cannot compile the modules in `{}`", directory.display()))
 }
 
-/// Where nothing can be compiled or kept, there is no byte code, and that is no error.
-fn forgive(done: Result<()>) -> Result<()> {
+/// Ignores the errors that nothing can be compiled or stored: then there is just no byte code.
+fn ignore_unsupported(done: Result<()>) -> Result<()> {
     match done {
         Err(error) if error.is::<NoCompiler>() || is_read_only(&error) => {
-            debug!("there is no byte code: {error:#}");
+            debug!("no byte code: {error:#}");
             Ok(())
         }
         result => result,
@@ -197,11 +200,12 @@ fn is_read_only(error: &anyhow::Error) -> bool {
     })
 }
 
-/// Compiles what is in an environment, and tells whether there is anything that can compile.
+/// Compiles the modules of an environment. Returns whether its interpreter supports this.
 fn compile_entry(entry: &Entry, store: &Store, process: &Process) -> Result<bool> {
     let Some(manifest) = fs::look_for_json::<Manifest>(&entry.path.join(MANIFEST))? else {
         return Ok(false);
     };
+    // CPython 2.7 compiles in place.
     if manifest.python.starts_with("2.") {
         let _umask = fs::PlainUmask::set();
         return python2::compile_all(
@@ -210,10 +214,11 @@ fn compile_entry(entry: &Entry, store: &Store, process: &Process) -> Result<bool
         )
         .map(|()| true);
     }
-    let Some(version) = kind(&manifest.python) else {
+    let Some(version) = version_name(&manifest.python) else {
         return Ok(false);
     };
     let _umask = fs::PlainUmask::set();
+    // Compile what the store does not have yet, then add it to the environment.
     let read = |wheel: &InstalledWheel| {
         UnpackedWheel::read(&store.unpacked_wheel(&wheel.sha256), wheel.sha256)
     };
@@ -224,33 +229,34 @@ fn compile_entry(entry: &Entry, store: &Store, process: &Process) -> Result<bool
         .collect::<Result<Vec<_>>>()?;
     let layout = Layout::of_manifest(&manifest)?;
     let places = Places::decide(&layout, &wheels)?;
-    let shop = CompileContext {
+    let context = CompileContext {
         store,
         process,
         linker: &Linker::default(),
     };
-    let byte_code = compile_all(&wheels, &version, &manifest.interpreter, &shop)?;
+    let byte_code = compile_all(&wheels, &version, &manifest.interpreter, &context)?;
+    // The byte code must be on disk before it has a name in the environment.
     store.sync(&entry.path)?;
     let site = entry.path.join(&manifest.site.directory);
     put(
         &belonging(&byte_code, &layout, &places),
         &site,
-        shop.linker,
+        context.linker,
         Target::InUse,
     )?;
     Ok(true)
 }
 
-/// The byte code of wheels, each with its directory.
+/// Returns the byte code of wheels, each with its directory.
 fn compile_all(
     wheels: &[UnpackedWheel],
     version: &str,
     interpreter: &Path,
-    shop: &CompileContext,
+    context: &CompileContext,
 ) -> Result<Vec<(PathBuf, ByteCode)>> {
     let compiler = Compiler {
         interpreter: interpreter.to_path_buf(),
-        environment: shop.process.environment.clone(),
+        environment: context.process.environment.clone(),
     };
     let mut wheels: Vec<&UnpackedWheel> = wheels.iter().collect();
     wheels.sort_by_cached_key(|wheel| (std::cmp::Reverse(size_of_sources(wheel)), wheel.sha256));
@@ -261,11 +267,11 @@ fn compile_all(
         .sum();
     let progress = Progress::start("compiling", total);
     workers::in_order(&wheels, |wheel| {
-        of_wheel(wheel, version, &compiler, shop.store, &progress)
+        of_wheel(wheel, version, &compiler, context.store, &progress)
     })
 }
 
-/// Where the byte code of a wheel is, in the unpacked wheel.
+/// Returns the directory for the byte code of a wheel, in the unpacked wheel.
 fn directory_in(wheel: &UnpackedWheel, version: &str) -> PathBuf {
     wheel.directory.join(format!("{DIRECTORY_PREFIX}{version}"))
 }
@@ -274,9 +280,9 @@ fn size_of_sources(wheel: &UnpackedWheel) -> u64 {
     sources(wheel).map(|(_, size)| size).sum()
 }
 
-/// A name for the byte code of a version of python; none where there is no unchecked byte code.
-/// Within a minor version it is the same, but before its first release.
-fn kind(python: &str) -> Option<String> {
+/// Returns a name for the byte code of a Python version; none if the version does not support
+/// unchecked byte code. All final releases of a minor version share it.
+fn version_name(python: &str) -> Option<String> {
     let version: pep440_rs::Version = python.parse().ok()?;
     let [major, minor, ..] = *version.release() else {
         return None;
@@ -291,7 +297,7 @@ fn kind(python: &str) -> Option<String> {
     })
 }
 
-/// The sources of a wheel that python would look for byte code of, with their sizes.
+/// Returns the sources of a wheel for which python would look for byte code, with their sizes.
 fn sources(wheel: &UnpackedWheel) -> impl Iterator<Item = (&str, u64)> {
     let files = wheel
         .contents
@@ -303,15 +309,15 @@ fn sources(wheel: &UnpackedWheel) -> impl Iterator<Item = (&str, u64)> {
         .filter(|(path, _)| module(path).is_some())
 }
 
-/// The directory of a source, with a `/` behind it, and its module; none where it is no source of a
-/// module.
+/// Returns the directory of a source, with a `/` at its end, and its module; none if it is not the
+/// source of a module.
 fn module(path: &str) -> Option<(&str, &str)> {
     let (directory, name) = path.split_at(path.rfind('/').map_or(0, |slash| slash + 1));
     let module = name.strip_suffix(".py")?;
     (!module.is_empty() && !module.contains('.')).then_some((directory, module))
 }
 
-/// The byte code of a wheel, from the store or made now.
+/// Returns the byte code of a wheel, from the store or compiled now.
 fn of_wheel(
     wheel: &UnpackedWheel,
     version: &str,
@@ -326,6 +332,7 @@ fn of_wheel(
     let part = progress.part(size);
     let name = format!("{DIRECTORY_PREFIX}{version}");
     let directory = directory_in(wheel, version);
+    // Compile under a lock, unless the store has the byte code.
     let byte_code = store.part_of_wheel(
         (&wheel.sha256, &name),
         |staging| {
@@ -344,11 +351,12 @@ fn compile(wheel: &UnpackedWheel, compiler: &Compiler, to: &Path, progress: &Par
     let site = wheel.directory.join(Scheme::Site.directory());
     let sizes: BTreeMap<&str, u64> = sources(wheel).collect();
     let parts = parts(sizes.clone());
+    // One process for each part, in parallel; results in order.
     let files = parts.par_iter().map(|names| {
         let mut files = Vec::new();
         compiler.compile(&site, names, |compiled| {
             progress.advance(sizes.get(compiled.name).copied().unwrap_or_default());
-            files.extend(keep(compiled, to)?);
+            files.extend(write_code(compiled, to)?);
             Ok(())
         })?;
         Ok(files)
@@ -367,7 +375,7 @@ fn compile(wheel: &UnpackedWheel, compiler: &Compiler, to: &Path, progress: &Par
     )
 }
 
-/// The sources in order, in parts that do not depend on the machine.
+/// Splits the sources, in order, into parts that do not depend on the machine.
 fn parts<'a>(sources: BTreeMap<&'a str, u64>) -> Vec<Vec<&'a str>> {
     let mut parts: Vec<Vec<&'a str>> = Vec::new();
     let mut room = 0;
@@ -386,7 +394,7 @@ fn parts<'a>(sources: BTreeMap<&'a str, u64>) -> Vec<Vec<&'a str>> {
 }
 
 /// Writes a file of byte code.
-fn keep(
+fn write_code(
     Compiled {
         name, tag, code, ..
     }: &Compiled,
@@ -407,16 +415,16 @@ fn keep(
     }))
 }
 
-/// What byte code is put into.
+/// The environment to which byte code is added.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Target {
     /// An environment that programs may run in.
     InUse,
-    /// One that nobody knows of yet, and that is written to the disk before anybody does.
+    /// An environment that no other process knows of yet. It is synced to disk before one does.
     Staged,
 }
 
-/// Puts byte code into site-packages, in the place of what python has written there.
+/// Adds byte code to site-packages, and replaces byte code that python has written.
 fn put(
     files: &BTreeMap<&str, (&Path, &CodeFile)>,
     site: &Path,
@@ -441,7 +449,7 @@ fn put(
         .into_iter()
         .flatten()
         .collect();
-    // Second names are those of files that are on the disk already.
+    // Hard links refer to files that are on disk already.
     if target == Target::InUse && !staged.is_empty() && !linker.shares_files() {
         fs::sync_file_system(site)?;
     }
@@ -464,7 +472,7 @@ mod tests {
             ("x", None),
         ];
         for (python, expected) in rows {
-            assert_eq!(kind(python).as_deref(), expected);
+            assert_eq!(version_name(python).as_deref(), expected);
         }
     }
 

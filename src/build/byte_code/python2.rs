@@ -1,10 +1,10 @@
-//! Byte code for CPython 2.7, which knows no other than that which is held against the time of its
-//! source, and has it beside the source.
+//! Byte code for CPython 2.7, which always records the modification time of its source and is next
+//! to it.
 //!
-//! Of modules that are a single file that is the directory of all packages, whose time of change
-//! tells a launch that somebody has installed something. So theirs is there from the beginning, for
-//! python with `-O` too. That of packages is made by `install` and `export`, in the environment,
-//! since a copy of the source has another time; else python writes it as it goes.
+//! Byte code of single-file modules is in site-packages itself, whose modification time shows a
+//! launch that something was installed. So a build adds it from the beginning, also for python with
+//! `-O`. `install` and `export` add the byte code of packages, in the environment, since a copy of
+//! a source has another time; otherwise python writes it on import.
 
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
@@ -19,11 +19,11 @@ use crate::fs;
 use crate::report::progress;
 
 const PROGRAM: &str = include_str!("compile2.py");
-/// How many sources one process compiles: a command line has no room for all.
+/// The number of sources that one process compiles: the length of a command line is limited.
 const PART: usize = 1000;
 
-/// Compiles the modules in the directory `site` of an environment that is being built, by the
-/// interpreter at this path. One that does not compile leaves it to those who import.
+/// Compiles the modules in the directory `site` of an environment that is being built, with the
+/// interpreter at this path. If the interpreter cannot compile one, python tries again on import.
 ///
 /// # Errors
 /// The directory cannot be listed; the interpreter cannot be run, or was killed.
@@ -34,14 +34,14 @@ pub(in crate::build) fn compile_modules(site: &Path, interpreter: &Path) -> Resu
     compile(site, &modules, interpreter, &["-O"])
 }
 
-/// Compiles all sources below the directory `site`, by the interpreter at this path.
+/// Compiles all sources below the directory `site`, with the interpreter at this path.
 ///
 /// # Errors
-/// The directory cannot be looked through; the interpreter cannot be run, or was killed.
+/// The directory cannot be traversed; the interpreter cannot be run, or was killed.
 pub(super) fn compile_all(site: &Path, interpreter: &Path) -> Result<()> {
     let mut sources = Vec::new();
     for entry in WalkDir::new(site).min_depth(2) {
-        let entry = entry.with_context(|| format!("cannot look through `{}`", site.display()))?;
+        let entry = entry.with_context(|| format!("cannot traverse `{}`", site.display()))?;
         let path = entry.path().strip_prefix(site)?;
         if entry.file_type().is_file() && is_source(path.as_os_str()) {
             sources.push(path.as_os_str().to_owned());
@@ -57,7 +57,7 @@ fn is_source(path: &OsStr) -> bool {
     path.to_str().is_some_and(|path| module(path).is_some())
 }
 
-/// Compiles sources by one process, which is given these options.
+/// Compiles sources with one process, with these options.
 fn compile(
     directory: &Path,
     sources: &[OsString],
@@ -79,13 +79,14 @@ fn compile(
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .current_dir("/");
+    // Only a signal is an error: python retries on import what does not compile.
     let status = command
         .status()
         .with_context(|| format!("cannot run the interpreter `{}`", interpreter.display()))?;
     match killed_from_outside(status) {
         Some(signal) => {
             bail!(
-                "the interpreter was killed by signal {signal} while it compiled what is in `{}`",
+                "the interpreter was killed by signal {signal} while it compiled the modules in `{}`",
                 directory.display()
             )
         }

@@ -1,10 +1,10 @@
-//! A wheel taken apart: its files in one directory for each data scheme, compared with its RECORD,
-//! its scripts made movable.
+//! Unpacking a wheel: its files go into one directory for each data scheme, are compared with its
+//! RECORD, and its scripts become movable.
 //!
-//! Of what an installer does to a wheel, this is all that does not depend on the environment; so it
-//! is done once per machine. **What is unpacked is what was hashed.** Whoever may write to a wheel
-//! may do so between any two looks at it; so its bytes are read once, into memory, and are hashed
-//! and unpacked from there: all at once (here), or, of a large wheel, part by part (`parts`).
+//! This is the part of an installation that does not depend on the environment, so it is done once
+//! per machine. **What is unpacked is what was hashed.** Another process may write to a wheel
+//! between two reads of it; so its bytes are read once, into memory, and are hashed and unpacked
+//! from there: all at once (here) or, for a large wheel, part by part (`parts`).
 
 mod parts;
 #[cfg(test)]
@@ -29,24 +29,24 @@ use crate::fs::{self, Digest};
 use crate::plan::PlannedWheel;
 use crate::report::Failure;
 
-/// What an installer writes itself, whatever the wheel ships under these names.
+/// The files that an installer writes itself, even if the wheel has files with these names.
 pub(super) const INSTALLERS_OWN: [&str; 3] = ["RECORD", "INSTALLER", "REQUESTED"];
-/// The signatures of RECORD, which cannot be in it.
+/// The signatures of RECORD, which RECORD cannot list.
 const SIGNATURES: [&str; 2] = ["RECORD.jws", "RECORD.p7s"];
-/// What names the scripts that a wheel wants.
+/// The file that declares the scripts of a wheel.
 const ENTRY_POINTS: &str = "entry_points.txt";
-/// How much is written at a time.
+/// The size of the write buffer.
 const BUFFER: usize = 256 * 1024;
-/// How large what is read as a whole may be: RECORD, and scripts for python. Real ones are a tenth
-/// of that.
+/// Upper bound for members read into memory: RECORD, and scripts for python. Real ones are at most
+/// a tenth of that.
 const TEXT_LIMIT: u64 = 64 << 20;
 
-/// Unpacks a wheel into the empty directory `to`. `advance` is told of the bytes of the wheel as
-/// they are done.
+/// Unpacks a wheel into the empty directory `to`. `advance` receives the number of unpacked bytes
+/// of the wheel.
 ///
-/// The digest of the whole is found while members are unpacked; where it is another one, what was
-/// unpacked goes unseen, and that is the error. So it is where the file is not a wheel that every
-/// program unpacks alike.
+/// The wheel is hashed while its members are unpacked. If the digest does not match, that is the
+/// error, and the caller discards what was unpacked. The call also fails if the file is not a wheel
+/// that every program unpacks alike.
 pub(super) fn unpack(
     wheel: &PlannedWheel,
     to: &Path,
@@ -63,23 +63,28 @@ pub(super) fn unpack(
             .read_to_end(&mut bytes)
             .context("it cannot be read")?;
         let source = Source::memory(&bytes, 0);
-        let take_apart = || {
+        let unpack_members = || {
             let archive = Archive::open(source)?;
             let texts = Texts::read(wheel, &archive)?;
             Unpacking::begin(wheel, &archive, &texts, to)?.run(|steps| {
-                let written = steps.par_iter().map_init(InMemory::default, |whole, step| {
-                    step.take_from(source, whole, &advance)
-                });
-                // The first failure in order, whichever came first.
+                let written = steps
+                    .par_iter()
+                    .map_init(InMemory::default, |in_memory, step| {
+                        step.run(source, in_memory, &advance)
+                    });
+                // The first error in order, to be deterministic.
                 written.collect::<Vec<_>>().into_iter().collect()
             })
         };
-        rayon::join(|| Digest::of(&bytes), take_apart)
+        rayon::join(|| Digest::of(&bytes), unpack_members)
     };
     if found != wheel.sha256 {
-        return Err(Failure::new("it has changed since it was chosen")
-            .because(format!("its sha256 was {}, and is {found}", wheel.sha256))
-            .hint("run it again, when nobody writes to the wheel any more")
+        return Err(Failure::new("it has changed since it was selected")
+            .because(format!(
+                "its sha256 was {}, but is {found} now",
+                wheel.sha256
+            ))
+            .hint("run the command again when no process writes to the wheel any more")
             .into());
     }
     fs::write_new(
@@ -89,7 +94,7 @@ pub(super) fn unpack(
     )
 }
 
-/// What is read of a wheel before its members are unpacked.
+/// The texts that are read from a wheel before its members are unpacked.
 struct Texts {
     dist_info: String,
     wheel: Vec<u8>,
@@ -115,8 +120,8 @@ impl Texts {
     }
 }
 
-/// One wheel being unpacked: first the place of each member is decided on, in the order of the
-/// archive, then the members are written, on all processors.
+/// A wheel being unpacked. First the place of each member is decided, in the order of the archive,
+/// then all members are written in parallel.
 struct Unpacking<'a> {
     archive: &'a Archive<'a>,
     texts: &'a Texts,
@@ -124,16 +129,16 @@ struct Unpacking<'a> {
     data: String,
     rows: Rows,
     files: Vec<UnpackedFile>,
-    /// What has been decided on.
+    /// The destinations in use.
     taken: HashSet<Destination>,
-    /// The same by scheme and folded path: names that are one file where case and Unicode form do
-    /// not count.
+    /// The destinations by scheme and folded path, to find names that collide on case-insensitive
+    /// file systems.
     folded: HashMap<(Scheme, String), Destination>,
     oddities: Vec<Oddity>,
     directories: HashSet<PathBuf>,
 }
 
-/// What is to be done with a member.
+/// The action for a member.
 struct Step<'a> {
     member: &'a Member,
     row: Row,
@@ -141,11 +146,11 @@ struct Step<'a> {
 }
 
 enum StepKind {
-    /// It is read, since what is wrong with it is wrong with the wheel, and not kept.
+    /// Read it and discard it: a defect of it is a defect of the wheel.
     Read,
-    /// It becomes this file.
+    /// Write it to this file.
     File(Destination, PathBuf),
-    /// It is a script, and becomes this file, if an entry point has not taken its place.
+    /// It is a script: write it to this file, unless an entry point has replaced it.
     Script(Option<(Destination, PathBuf)>),
 }
 
@@ -157,6 +162,7 @@ impl<'a> Unpacking<'a> {
         to: &'a Path,
     ) -> Result<Self> {
         check_wheel_version(&texts.wheel)?;
+        // RECORD's rows, and the oddities that are known before unpacking.
         let (rows, oddities) = record::parse(&texts.record)?;
         let data = own_directory(wheel, archive, ".data")?
             .unwrap_or_else(|| texts.dist_info.replace(".dist-info", ".data"));
@@ -177,7 +183,7 @@ impl<'a> Unpacking<'a> {
         })
     }
 
-    /// Decides on each member, has `write` take the steps, and puts together what came of them, in
+    /// Decides the step for each member, lets `write` run the steps, and combines the results in
     /// the order of the steps.
     fn run(mut self, write: impl FnOnce(&[Step]) -> Result<Vec<Written>>) -> Result<Contents> {
         self.entry_points()?;
@@ -189,7 +195,7 @@ impl<'a> Unpacking<'a> {
                 .with_context(|| format!("member `{}` cannot be unpacked", member.name))
             {
                 Ok(step) => steps.push(step),
-                // What is wrong with a member before this one comes first.
+                // An error of an earlier member takes precedence.
                 Err(error) => {
                     refused = Some(error);
                     break;
@@ -219,7 +225,7 @@ impl<'a> Unpacking<'a> {
         })
     }
 
-    /// Notes what RECORD lists and the archive does not have.
+    /// Records the paths that RECORD lists and the archive does not have.
     fn note_absent(&mut self) {
         let members = self
             .archive
@@ -235,7 +241,7 @@ impl<'a> Unpacking<'a> {
             .extend(absent.map(|path| Oddity::new(path, OddityKind::Absent)));
     }
 
-    /// Decides what becomes of a member; of a directory, nothing but the files in it is installed.
+    /// Decides the step for a member. A directory is installed only if it has files.
     fn step(&mut self, member: &'a Member) -> Result<Step<'a>> {
         let name = &*member.name;
         if member.is_directory() {
@@ -252,6 +258,7 @@ impl<'a> Unpacking<'a> {
                 kind: StepKind::Read,
             });
         }
+        // The signatures of RECORD need no row.
         let is_signature = SIGNATURES.contains(&in_dist_info);
         let row = self.rows.get(name).cloned();
         if !is_signature && row.as_ref().is_none_or(|row| row.digest.is_none()) {
@@ -265,8 +272,7 @@ impl<'a> Unpacking<'a> {
         let row = row.unwrap_or_default();
         let destination = Destination::of(name, &self.data)?;
         let is_script = destination.scheme == Scheme::Scripts;
-        // The script of an entry point takes the place of one that is shipped under its name, as
-        // with pip.
+        // The script of an entry point replaces a shipped one with the same name, as with pip.
         let kind = if is_script && self.taken.contains(&destination) {
             StepKind::Script(None)
         } else {
@@ -280,7 +286,7 @@ impl<'a> Unpacking<'a> {
         Ok(Step { member, row, kind })
     }
 
-    /// Makes the scripts that the wheel's entry points ask for.
+    /// Writes the scripts of the wheel's entry points.
     fn entry_points(&mut self) -> Result<()> {
         let Some(text) = &self.texts.entry_points else {
             return Ok(());
@@ -301,11 +307,11 @@ impl<'a> Unpacking<'a> {
         Ok(())
     }
 
-    /// The path of a destination that nothing else has, its directory made.
+    /// Reserves a destination, creates its directory, and returns its path.
     fn claim(&mut self, destination: &Destination) -> Result<PathBuf> {
         ensure!(
             self.taken.insert(destination.clone()),
-            "two members of the wheel are to be installed as `{}`",
+            "two members of the wheel have the destination `{}`",
             destination.path
         );
         let path = self
@@ -317,6 +323,7 @@ impl<'a> Unpacking<'a> {
         {
             fs::create_dir_all(directory, DIRECTORY_MODE)?;
         }
+        // The names collide only if the file system folds them.
         let folded = (
             destination.scheme,
             archive::folded(&destination.path).into_owned(),
@@ -324,8 +331,8 @@ impl<'a> Unpacking<'a> {
         if let Some(other) = self.folded.insert(folded, destination.clone()) {
             let other_path = self.to.join(other.scheme.directory()).join(&other.path);
             ensure!(
-                are_apart(&other_path, &path)?,
-                "`{}` and `{}` are one file on this file system, which ignores case or Unicode form",
+                are_distinct(&other_path, &path)?,
+                "`{}` and `{}` collide on this file system, which ignores case or Unicode form",
                 other.path,
                 destination.path
             );
@@ -334,24 +341,24 @@ impl<'a> Unpacking<'a> {
     }
 }
 
-/// Whether the file system keeps two names apart, of which the second has no file yet.
-fn are_apart(one: &Path, other: &Path) -> Result<bool> {
+/// Returns whether the file system distinguishes two names. The second has no file yet.
+fn are_distinct(one: &Path, other: &Path) -> Result<bool> {
     let is_probe = !fs::exists(one);
     if is_probe {
         fs::write_new(one, b"", 0o600)?;
     }
-    let are_apart = !fs::exists(other);
+    let are_distinct = !fs::exists(other);
     if is_probe {
         fs::remove_file(one)?;
     }
-    Ok(are_apart)
+    Ok(are_distinct)
 }
 
-/// What came of a member.
+/// The result of a step.
 #[derive(Default)]
 struct Written {
     file: Option<UnpackedFile>,
-    /// How RECORD disagrees with it.
+    /// How RECORD disagrees with the member.
     oddity: Option<OddityKind>,
 }
 
@@ -376,44 +383,45 @@ impl Written {
 }
 
 impl Step<'_> {
-    /// Does it with the member's bytes in `source`, and says so.
-    fn take_from(
+    /// Runs the step with the member's bytes in `source`, and reports progress.
+    fn run(
         &self,
         source: Source,
-        whole: &mut InMemory,
+        in_memory: &mut InMemory,
         advance: &impl Fn(u64),
     ) -> Result<Written> {
-        let written = self.take(source, whole);
+        let written = self.unpack(source, in_memory);
         advance(self.member.compressed);
         written.with_context(|| format!("member `{}` cannot be unpacked", self.member.name))
     }
 
-    fn take(&self, source: Source, whole: &mut InMemory) -> Result<Written> {
+    fn unpack(&self, source: Source, in_memory: &mut InMemory) -> Result<Written> {
         match &self.kind {
             StepKind::Read => {
                 std::io::copy(&mut self.member.content(source), &mut std::io::sink())?;
                 Ok(Written::default())
             }
-            // Whatever system the archive says it was made on, as with pip.
+            // The mode counts whatever system the archive names as its origin, as with pip.
             StepKind::File(destination, path) => self.file(
                 (destination, path),
                 self.member.is_executable(),
                 source,
-                whole,
+                in_memory,
             ),
             StepKind::Script(place) => self.script(place.as_ref(), source),
         }
     }
 
-    /// Most members are small: read, inflated, hashed and written as a whole.
+    /// Writes a member to a file. Most members are small: they are read, inflated, hashed and
+    /// written as a whole.
     fn file(
         &self,
         (destination, path): (&Destination, &Path),
         is_executable: bool,
         source: Source,
-        whole: &mut InMemory,
+        in_memory: &mut InMemory,
     ) -> Result<Written> {
-        let verified = match whole.read(source, self.member) {
+        let verified = match in_memory.read(source, self.member) {
             Some(content) => write(&self.row, path, is_executable, |sink| {
                 sink.write_all(content)
             })?,
@@ -424,8 +432,8 @@ impl Step<'_> {
         Ok(Written::new(destination, verified))
     }
 
-    /// Unpacks a script: checked as it was shipped, kept as it must be to move. It is executable
-    /// whatever the archive says.
+    /// Unpacks a script: it checks the shipped content, and writes the movable one. The file is
+    /// executable whatever its mode in the archive.
     fn script(&self, place: Option<&(Destination, PathBuf)>, source: Source) -> Result<Written> {
         let mut content = self.member.content(source);
         let beginning = beginning(&mut content, scripts::SHIPPED.len())?;
@@ -452,7 +460,7 @@ impl Step<'_> {
     }
 }
 
-/// Writes an executable file of our own making.
+/// Writes an executable file that vpython generates.
 fn write_own(destination: &Destination, path: &Path, content: &[u8]) -> Result<UnpackedFile> {
     let Verified { digest, size, .. } =
         write(&Row::default(), path, true, |sink| sink.write_all(content))?;
@@ -478,19 +486,19 @@ fn write(
     Ok(sink.finish(row).1)
 }
 
-/// Copies a content of any size, with few calls of the system.
+/// Copies content of any size, with few system calls.
 fn copy(mut content: impl Read, sink: &mut Verifier<File>) -> std::io::Result<()> {
     let mut buffer = BufWriter::with_capacity(BUFFER, sink);
     std::io::copy(&mut content, &mut buffer)?;
-    // Dropping the buffer would swallow the error of the last write.
+    // Dropping the buffer would hide the error of the last write.
     buffer
         .into_inner()
         .map_err(std::io::IntoInnerError::into_error)?;
     Ok(())
 }
 
-/// The one directory at the top of the wheel with this ending, which must be named after its
-/// project and version.
+/// Returns the only top-level directory of the wheel with this ending, whose name must consist of
+/// the wheel's project and version.
 pub(super) fn own_directory(
     wheel: &PlannedWheel,
     archive: &Archive,
@@ -514,6 +522,7 @@ pub(super) fn own_directory(
     let Some(directory) = directories.pop_first() else {
         return Ok(None);
     };
+    // Compare project and version in normalized form.
     let (project, version) = directory
         .trim_end_matches(ending)
         .split_once('-')
@@ -535,10 +544,10 @@ pub(super) fn own_directory(
     Ok(Some(directory))
 }
 
-/// Refuses a format that is newer than the one that is known.
+/// Rejects an unsupported major version of the wheel format.
 fn check_wheel_version(text: &[u8]) -> Result<()> {
     let (headers, _) =
-        mailparse::parse_headers(text).context("its `WHEEL` is no block of headers")?;
+        mailparse::parse_headers(text).context("its `WHEEL` file is not a block of headers")?;
     let version = mailparse::MailHeaderMap::get_first_value(&headers[..], "Wheel-Version")
         .unwrap_or_default();
     match version.split_once('.') {
@@ -547,11 +556,11 @@ fn check_wheel_version(text: &[u8]) -> Result<()> {
         {
             Ok(())
         }
-        _ => bail!("its `Wheel-Version` is `{version}`, and 1.x is what is known"),
+        _ => bail!("its `Wheel-Version` is `{version}`, but only 1.x is supported"),
     }
 }
 
-/// A member as a whole.
+/// Reads a member into memory.
 pub(super) fn read_member(archive: &Archive, name: &str) -> Result<Vec<u8>> {
     let member = archive
         .member(name)
@@ -562,7 +571,7 @@ pub(super) fn read_member(archive: &Archive, name: &str) -> Result<Vec<u8>> {
     Ok(text)
 }
 
-/// Copies what has to fit into memory.
+/// Copies content that must fit into memory.
 fn copy_text(content: MemberReader, sink: &mut impl Write) -> Result<()> {
     let copied = std::io::copy(&mut content.take(TEXT_LIMIT), sink)?;
     ensure!(
@@ -573,7 +582,7 @@ fn copy_text(content: MemberReader, sink: &mut impl Write) -> Result<()> {
     Ok(())
 }
 
-/// The first bytes of a content, as many as `length` where there are that many.
+/// Reads the first `length` bytes of a member, or all if it is shorter.
 fn beginning(content: &mut MemberReader, length: usize) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     content.take(length as u64).read_to_end(&mut bytes)?;

@@ -1,10 +1,10 @@
-//! A large wheel, unpacked part by part: each part is read once, and hashed and unpacked from
-//! memory. A member that is larger than a part goes through memory piece by piece, and each piece
-//! is hashed by a thread of its own. Memory for one part is all that it takes.
+//! Unpacking a large wheel part by part: each part is read once, and hashed and unpacked from
+//! memory. A member larger than a part is streamed through memory, while a separate thread hashes
+//! the pieces. So memory for a single part is enough.
 //!
-//! What an archive says of its members is read before, from the bytes of the central directory that
-//! are hashed in the end; each local header and each text that was read before is held against the
-//! part that it is in.
+//! The headers are read first, from the bytes of the central directory that are hashed at the end.
+//! Each local header, and each text that was read in advance, is compared with the part that
+//! contains it.
 
 use std::fs::File;
 use std::io::Read;
@@ -24,14 +24,14 @@ use crate::build::unpacked::Contents;
 use crate::fs::Digest;
 use crate::plan::PlannedWheel;
 
-/// How large a part may be, in bytes, and a wheel that is no large one: as much as the caches of a
-/// processor hold.
+/// The maximum size of a part, and of a wheel that is unpacked all at once, in bytes: about the
+/// size of a processor's caches.
 pub(super) const LIMIT: u64 = 4 << 20;
-/// How many pieces of a large member wait to be hashed.
+/// The number of pieces of a large member that may wait to be hashed.
 const WAITING: usize = 8;
 
-/// Unpacks a wheel as [`super::unpack`] does. Gives the digest of its bytes, and what was unpacked
-/// or why it could not be.
+/// Unpacks a wheel as [`super::unpack`] does. Returns the digest of its bytes, and its contents or
+/// the reason why it cannot be unpacked.
 ///
 /// # Errors
 /// It cannot be read.
@@ -42,12 +42,12 @@ pub(super) fn unpack(
     advance: &(impl Fn(u64) + Sync),
 ) -> Result<(Digest, Result<Contents>)> {
     let mut hasher = Sha256::new();
-    match take_apart(wheel, file, to, advance, &mut hasher) {
+    match unpack_parts(wheel, file, to, advance, &mut hasher) {
         Ok(contents) => Ok((
             Digest::from(<[u8; 32]>::from(hasher.finalize())),
             Ok(contents),
         )),
-        // Whether it is the wheel that was planned comes first.
+        // A changed file takes precedence over this error, so hash the whole file.
         Err(error) => Ok((
             Digest::of_reader(&mut { file }, drop).context("it cannot be read")?,
             Err(error),
@@ -55,13 +55,14 @@ pub(super) fn unpack(
     }
 }
 
-fn take_apart(
+fn unpack_parts(
     wheel: &PlannedWheel,
     file: &File,
     to: &Path,
     advance: &(impl Fn(u64) + Sync),
     hasher: &mut Sha256,
 ) -> Result<Contents> {
+    // Keep the central directory in memory: it is hashed last.
     let source = Source::file(file)?;
     let directory = archive::directory_of(source)?;
     let mut end = Vec::new();
@@ -69,7 +70,7 @@ fn take_apart(
     let archive = Archive::open(source.holding(end, directory))?;
     let texts = Texts::read(wheel, &archive)?;
     let contents = Unpacking::begin(wheel, &archive, &texts, to)?.run(|steps| {
-        let (mut room, wholes) = (Vec::new(), Mutex::new(Vec::new()));
+        let (mut room, buffers) = (Vec::new(), Mutex::new(Vec::new()));
         let mut written: Vec<Option<Written>> = steps.iter().map(|_| None).collect();
         for range in archive.parts(LIMIT) {
             let inside = steps
@@ -81,13 +82,13 @@ fn take_apart(
                 file,
                 range,
                 texts: &texts,
-                wholes: &wholes,
+                buffers: &buffers,
             };
             let done = match &inside[..] {
                 [(index, step)] if part.is_large() => {
-                    vec![(*index, part.take_large(step, advance, hasher, &mut room)?)]
+                    vec![(*index, part.stream(step, advance, hasher, &mut room)?)]
                 }
-                _ => part.take(&inside, advance, hasher, &mut room)?,
+                _ => part.unpack(&inside, advance, hasher, &mut room)?,
             };
             for (index, done) in done {
                 written[index] = Some(done);
@@ -96,7 +97,7 @@ fn take_apart(
         written
             .into_iter()
             .collect::<Option<Vec<_>>>()
-            .context("a member is in no part")
+            .context("a member is not in any part")
     })?;
     hasher.update(end);
     Ok(contents)
@@ -107,8 +108,8 @@ struct Part<'a> {
     file: &'a File,
     range: Range<u64>,
     texts: &'a Texts,
-    /// Room for small members, which each part takes up again.
-    wholes: &'a Mutex<Vec<InMemory>>,
+    /// Buffers for small members, which the parts reuse.
+    buffers: &'a Mutex<Vec<InMemory>>,
 }
 
 impl Part<'_> {
@@ -116,8 +117,8 @@ impl Part<'_> {
         self.range.end - self.range.start > LIMIT
     }
 
-    /// Takes the steps with the members in it, while it is hashed.
-    fn take(
+    /// Runs the steps of the members in this part, while the part is hashed.
+    fn unpack(
         &self,
         steps: &[(usize, &Step)],
         advance: &(impl Fn(u64) + Sync),
@@ -126,30 +127,30 @@ impl Part<'_> {
     ) -> Result<Vec<(usize, Written)>> {
         let bytes = bytes(self.file, &self.range, room)?;
         let source = Source::memory(bytes, self.range.start);
-        let take = || {
+        let run_steps = || {
             let written = steps.par_iter().map(|(index, step)| {
                 self.check_again(step.member, source)?;
-                let mut whole = self.wholes().pop().unwrap_or_default();
-                let written = step.take_from(source, &mut whole, advance);
-                self.wholes().push(whole);
+                let mut in_memory = self.buffers().pop().unwrap_or_default();
+                let written = step.run(source, &mut in_memory, advance);
+                self.buffers().push(in_memory);
                 Ok((*index, written?))
             });
-            // The first failure in order, whichever came first.
+            // The first error in order, to be deterministic.
             written
                 .collect::<Vec<_>>()
                 .into_iter()
                 .collect::<Result<Vec<_>>>()
         };
-        let ((), written) = rayon::join(|| hasher.update(bytes), take);
+        let ((), written) = rayon::join(|| hasher.update(bytes), run_steps);
         written
     }
 
-    fn wholes(&self) -> MutexGuard<'_, Vec<InMemory>> {
-        self.wholes.lock().unwrap_or_else(PoisonError::into_inner)
+    fn buffers(&self) -> MutexGuard<'_, Vec<InMemory>> {
+        self.buffers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes the step with the one member in it, whose content goes through memory once.
-    fn take_large(
+    /// Runs the step of the only member in this part, whose content is streamed.
+    fn stream(
         &self,
         step: &Step,
         advance: &impl Fn(u64),
@@ -166,14 +167,14 @@ impl Part<'_> {
             let hashing = &mut *hasher;
             scope.spawn(move || pieces.into_iter().for_each(|piece| hashing.update(piece)));
             let tap = Tap::new(extent.start, to);
-            step.take_from(source.through(&tap), &mut InMemory::default(), advance)
+            step.run(source.through(&tap), &mut InMemory::default(), advance)
         })?;
-        // What stands behind it is no more than a few numbers.
+        // At most a data descriptor follows.
         hasher.update(bytes(self.file, &(extent.end..self.range.end), room)?);
         Ok(written)
     }
 
-    /// Holds a member against what was read of it before.
+    /// Compares a member with what was read of it earlier.
     fn check_again(&self, member: &Member, source: Source) -> Result<()> {
         Archive::check_again(source, member, self.range.end)?;
         let Texts {
@@ -182,6 +183,7 @@ impl Part<'_> {
             record,
             entry_points,
         } = self.texts;
+        // The texts that were read in advance must be unchanged.
         let before = match member
             .name
             .strip_prefix(dist_info.as_str())
@@ -199,14 +201,14 @@ impl Part<'_> {
             .read_to_end(&mut now)?;
         ensure!(
             now == *before,
-            "member `{}` was written to meanwhile",
+            "member `{}` was changed while the wheel was read",
             member.name
         );
         Ok(())
     }
 }
 
-/// The bytes of a file in a range, read into `room`, which grows where it has to.
+/// Reads a byte range of a file into `room`, which grows if necessary.
 fn bytes<'a>(file: &File, range: &Range<u64>, room: &'a mut Vec<u8>) -> Result<&'a [u8]> {
     let length = usize::try_from(range.end - range.start)?;
     if room.len() < length {

@@ -1,5 +1,5 @@
-//! Tests of wheels that are written to while they are unpacked. What is done to a wheel is done
-//! between two members, from within.
+//! Tests of wheels that are changed while they are unpacked. The tests change a wheel between two
+//! members, from the progress callback.
 
 use std::fs::File;
 use std::io::Write;
@@ -13,7 +13,7 @@ use super::{parts, unpack};
 use crate::fs::{self, Digest};
 use crate::plan::PlannedWheel;
 
-/// Writes a wheel of `a` with these members, which are stored as they are.
+/// Writes a wheel of `a` with these members, uncompressed.
 fn wheel(path: &Path, members: &[(&str, &[u8])]) -> PlannedWheel {
     let own: [(&str, &[u8]); 3] = [
         ("a-1.dist-info/WHEEL", b"Wheel-Version: 1.0\n"),
@@ -40,7 +40,7 @@ fn wheel(path: &Path, members: &[(&str, &[u8])]) -> PlannedWheel {
     }
 }
 
-/// Writes over each place where `old` stands in a file. Both are of one length.
+/// Overwrites each occurrence of `old` in a file. Both have the same length.
 fn rewrite(path: &Path, old: &[u8], new: &[u8]) {
     let content = fs::read(path).unwrap();
     let file = File::options().write(true).open(path).unwrap();
@@ -51,12 +51,12 @@ fn rewrite(path: &Path, old: &[u8], new: &[u8]) {
     }
 }
 
-/// The content of a file, with its CRC-32 as an archive has it.
+/// Returns the content of a file, with its CRC-32 as in an archive.
 fn with_checksum(content: &[u8]) -> (Vec<u8>, [u8; 4]) {
     (content.to_vec(), libdeflater::crc32(content).to_le_bytes())
 }
 
-/// Has the wheel say `new` where it said `old`, so that the archive agrees with itself.
+/// Replaces `old` by `new` in the wheel, CRC-32 included, so that the archive stays consistent.
 fn forge(path: &Path, old: &[u8], new: &[u8]) {
     let ((old, old_checksum), (new, new_checksum)) = (with_checksum(old), with_checksum(new));
     rewrite(path, &old, &new);
@@ -92,7 +92,7 @@ fn a_wheel_in_memory_is_unpacked_as_it_was_hashed() {
     fs::create_dir_all(&again, 0o755).unwrap();
     let error = format!("{:#}", unpack(&planned, &again, drop).unwrap_err());
     assert!(
-        error.starts_with("it has changed since it was chosen"),
+        error.starts_with("it has changed since it was selected"),
         "{error}"
     );
 }
@@ -126,7 +126,7 @@ fn a_large_wheel_is_unpacked_as_it_was_hashed_or_not_at_all() {
         );
     }
     assert!(fs::exists(&to.join("scripts/run")));
-    // Behind the first part, what is in the last one becomes another.
+    // After the first part, the last one changes.
     let changes: [(&str, &[u8], &[u8]); 2] = [
         ("content", b"LAST = 'one'", b"LAST = 'bad'"),
         (
@@ -144,7 +144,7 @@ fn a_large_wheel_is_unpacked_as_it_was_hashed_or_not_at_all() {
         });
         let error = done.unwrap_err();
         assert!(
-            error.starts_with("it has changed since it was chosen"),
+            error.starts_with("it has changed since it was selected"),
             "{what}: {error}"
         );
         forge(&path, wrong, right);

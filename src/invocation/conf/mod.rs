@@ -1,13 +1,13 @@
-//! `vpython.conf`: what a site sets for all launches of its program, in TOML.
+//! `vpython.conf`: a site's settings for all launches, in TOML.
 //!
-//! The file beside the program's own binary counts, links resolved; where there is none,
-//! `/etc/vpython.conf` does. It is one of the two and never both, so that a program that was
-//! installed with a file of its own does the same on every machine. Flags and variables win over
-//! each key. As of a spec, nothing is believed that a stranger may have put there.
+//! vpython reads the file next to its own binary (symlinks resolved) or, if there is none,
+//! `/etc/vpython.conf`. It never reads both, so a program installed with its own file behaves the
+//! same on every machine. Flags and variables override each key. As with specs, a file that an
+//! untrusted user may have written is not used.
 //!
-//! Each launch reads it anew, and what it says comes to [`super::Invocation`]: so a memo has what
-//! decides a launch among its inputs, and needs no stamp of the file. Where there is none, that
-//! costs one attempt to open each.
+//! Each launch reads the file, and its values become part of [`super::Invocation`]. So they are
+//! among the inputs of a memo, which needs no stamp of the file. If there is no file, the cost is
+//! one failed open for each path.
 
 mod reader;
 
@@ -21,36 +21,36 @@ use crate::fs::{self, Trust};
 use crate::process::{Process, variable};
 use crate::report::{self, Failure};
 
-/// What `VPYTHON_CONF` names where no file is to be read, as pip's `PIP_CONFIG_FILE` does.
+/// The value of `VPYTHON_CONF` that disables the file, as for pip's `PIP_CONFIG_FILE`.
 const NO_FILE: &str = "/dev/null";
 
-/// What the file says; nothing where there is none.
+/// The contents of the file; the default if there is none.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Conf {
     /// The file that was read.
     pub file: Option<PathBuf>,
-    /// Where the store is.
+    /// The store's directory.
     pub root: Option<Set<PathBuf>>,
-    /// Wheelhouses after those of the spec.
+    /// Wheelhouses, searched after those of the spec.
     pub wheels: Option<Set<Vec<PathBuf>>>,
-    /// The spec of a program that has none.
+    /// The spec for programs that have none.
     pub default_spec: Option<Set<PathBuf>>,
-    /// The versions of Python to look for first where a spec names none, for the name that the
-    /// program is called by.
+    /// The Python versions to look for first if a spec names none, for the name under which vpython
+    /// was started.
     pub python: Option<Set<Vec<String>>>,
-    /// For how long an environment stays unused before it is pruned.
+    /// The age at which an unused environment is pruned.
     pub prune_older_than: Option<Set<Duration>>,
-    /// How large the store may grow, in bytes.
+    /// The maximum size of the store, in bytes.
     pub prune_max_size: Option<Set<u64>>,
     /// Whether `fetch` may use the network.
     pub fetch_allow: Option<Set<bool>>,
-    /// The index that `fetch` asks.
+    /// The index URL for `fetch`.
     pub fetch_index_url: Option<Set<String>>,
-    /// Words for pip, before those of the command line.
+    /// Options for pip, before those of the command line.
     pub fetch_pip_options: Option<Set<Vec<String>>>,
-    /// The text that `VPYTHON_BYPASS` acts on.
+    /// The value that `VPYTHON_BYPASS` would have.
     pub bypass: Option<Set<String>>,
-    /// What its author should know, a sentence each, with the line.
+    /// Warnings for the file's author, each with the line.
     pub warnings: Vec<String>,
 }
 
@@ -59,27 +59,30 @@ pub struct Conf {
 pub struct Set<T> {
     /// The value.
     pub value: T,
-    /// The line in which it stands, counted from 1.
+    /// The line of the value, counted from 1.
     pub line: usize,
 }
 
 impl Conf {
-    /// Reads the file that counts: the one that `VPYTHON_CONF` names, or the first of the usual
-    /// ones that is there and trusted.
+    /// Reads the file that `VPYTHON_CONF` names, or the first existing trusted file of the default
+    /// paths.
     ///
     /// # Errors
-    /// All that is wrong in it, each with line and column; the one that is named cannot be read.
+    /// All errors in the file, each with line and column; or the file that `VPYTHON_CONF` names
+    /// cannot be read.
     pub(super) fn read(process: &Process) -> Result<Self> {
+        // A file that the caller names is trusted, and must be readable.
         if let Some(path) = process.setting(variable::CONF) {
             let path = process.absolute(path.as_ref());
             if path == Path::new(NO_FILE) {
                 return Ok(Self::default());
             }
             let content = fs::read(&path).with_context(|| {
-                format!("cannot use the settings that `{}` names", variable::CONF)
+                format!("cannot read the settings file from `{}`", variable::CONF)
             })?;
             return reader::parse(&path, content, process);
         }
+        // Otherwise the first trusted default file counts; the others are reported.
         let mut warnings = Vec::new();
         for path in &process.conf_files {
             match read_trusted(path, process) {
@@ -91,7 +94,7 @@ impl Conf {
                     });
                 }
                 Ok(None) => {}
-                Err(why) => warnings.push(format!("`{}` is passed over: {why}", path.display())),
+                Err(why) => warnings.push(format!("`{}` is ignored: {why}", path.display())),
             }
         }
         Ok(Self {
@@ -100,7 +103,7 @@ impl Conf {
         })
     }
 
-    /// Where a line of the file is.
+    /// Returns the location of a line of the file, for messages.
     #[must_use]
     pub fn place(&self, line: usize) -> String {
         format!(
@@ -112,11 +115,11 @@ impl Conf {
         )
     }
 
-    /// Why `fetch` may not be used; none where it may.
+    /// Returns the error if the settings disable `fetch`.
     #[must_use]
     pub fn refusal_of_fetch(&self) -> Option<Failure> {
         let allow = self.fetch_allow.as_ref().filter(|allow| !allow.value)?;
-        let failure = Failure::new("`-vpython-tool fetch` may not be used here");
+        let failure = Failure::new("`-vpython-tool fetch` is disabled here");
         Some(failure.because(format!(
             "`fetch.allow` is false in {}",
             self.place(allow.line)
@@ -124,10 +127,10 @@ impl Conf {
     }
 }
 
-/// The content of a file in a usual place; none where there is none.
+/// Returns the content of a file at a default path; `None` if it does not exist.
 ///
 /// # Errors
-/// Why it does not count: it cannot be read, or somebody else may have written it.
+/// The reason for not using the file: it cannot be read, or another user may have written it.
 fn read_trusted(path: &Path, process: &Process) -> Result<Option<Vec<u8>>, String> {
     let cannot = |error: &anyhow::Error| report::one_line(error);
     let Some((mut file, metadata)) = fs::open_if_there(path).map_err(|error| cannot(&error))?
@@ -135,8 +138,9 @@ fn read_trusted(path: &Path, process: &Process) -> Result<Option<Vec<u8>>, Strin
         return Ok(None);
     };
     if !metadata.is_file() {
-        return Err("it is not a file".to_owned());
+        return Err("not a regular file".to_owned());
     }
+    // Only the user, the superuser and the owner of the program may have written the file.
     let directory = path.parent().unwrap_or(Path::new("/"));
     let owner = metadata.uid();
     let trust = Trust::of_user(process.user);
@@ -145,18 +149,19 @@ fn read_trusted(path: &Path, process: &Process) -> Result<Option<Vec<u8>>, Strin
         .fold(trust, Trust::and)
         .includes(owner)
     {
-        return Err(format!("it is user {owner}'s"));
+        return Err(format!("it belongs to user {owner}"));
     }
     if fs::is_open_to_all(&metadata) {
-        return Err("everybody can write to it".to_owned());
+        return Err("every user can write to it".to_owned());
     }
     if fs::metadata(directory)
         .ok()
         .flatten()
         .is_none_or(|directory| fs::is_open_to_all(&directory))
     {
-        return Err(format!("everybody can write to `{}`", directory.display()));
+        return Err(format!("every user can write to `{}`", directory.display()));
     }
+    // Read through the descriptor that was checked, so that the file cannot be swapped.
     let beginning = fs::read_beginning(&mut file, path).map_err(|error| cannot(&error))?;
     let content = fs::read_rest(&mut file, beginning, path, fs::limits::SETTINGS)
         .map_err(|error| cannot(&error))?;
@@ -164,8 +169,8 @@ fn read_trusted(path: &Path, process: &Process) -> Result<Option<Vec<u8>>, Strin
     Ok(Some(content))
 }
 
-/// The owner of the program beside which the file is: who can replace the program need not be
-/// distrusted. None for a file elsewhere.
+/// Returns the owner of the program next to the file: a user who can replace the program is trusted
+/// with its settings. `None` for a file elsewhere.
 fn owner_of_program(path: &Path, process: &Process) -> Option<u32> {
     let program = process
         .executable
@@ -179,7 +184,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_file_that_counts_is_the_only_one() {
+    fn only_the_first_trusted_file_is_read() {
         let directory = tempfile::tempdir().unwrap();
         let files = ["beside.conf", "etc.conf"].map(|name| directory.path().join(name));
         let user = fs::metadata(directory.path()).unwrap().unwrap().uid();
@@ -198,11 +203,11 @@ mod tests {
             (conf.file.as_ref(), conf.bypass.unwrap().value.as_str()),
             (Some(&files[0]), "beside")
         );
-        assert_eq!(conf.root, None, "nothing of the other");
+        assert_eq!(conf.root, None, "no value of the other file");
         fs::set_mode(&files[0], 0o646).unwrap();
         let conf = read();
         let warning = format!(
-            "`{}` is passed over: everybody can write to it",
+            "`{}` is ignored: every user can write to it",
             files[0].display()
         );
         assert_eq!(
@@ -214,16 +219,16 @@ mod tests {
             ..process.clone()
         };
         assert_eq!(Conf::read(&none).unwrap(), Conf::default());
-        let stranger = Process {
+        let other_user = Process {
             user: user + 1,
             ..process.clone()
         };
-        let owner = format!("it is user {user}'s");
-        let passed_over = files.map(|file| format!("`{}` is passed over: {owner}", file.display()));
+        let owner = format!("it belongs to user {user}");
+        let ignored = files.map(|file| format!("`{}` is ignored: {owner}", file.display()));
         match user {
-            // The superuser's files are everybody's to believe.
-            0 => assert_eq!(Conf::read(&stranger).unwrap().file, read().file),
-            _ => assert_eq!(Conf::read(&stranger).unwrap().warnings, passed_over),
+            // Files of the superuser are trusted by all users.
+            0 => assert_eq!(Conf::read(&other_user).unwrap().file, read().file),
+            _ => assert_eq!(Conf::read(&other_user).unwrap().warnings, ignored),
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Reading the text of `vpython.conf`. All that is wrong with it is said at once, each with its
-//! line and column; a key that nobody knows is a warning, because a later version may know it.
+//! The parser of `vpython.conf`. It reports all errors at once, each with line and column. An
+//! unknown key is a warning, because a later version may know it.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -28,12 +28,12 @@ const FETCH_KEYS: [&str; 3] = ["allow", "index-url", "pip-options"];
 
 type Value<'a> = Spanned<DeValue<'a>>;
 
-/// Reads the text of the file at `path`.
+/// Parses the text of the file at `path`.
 ///
 /// # Errors
-/// All that is wrong with it.
+/// All errors in the text.
 pub(super) fn parse(path: &Path, content: Vec<u8>, process: &Process) -> Result<Conf> {
-    let bad = || Failure::new(format!("bad settings in `{}`", path.display()));
+    let bad = || Failure::new(format!("invalid settings in `{}`", path.display()));
     let content = String::from_utf8(content).map_err(|error| {
         let line =
             memchr::memchr_iter(b'\n', &error.as_bytes()[..error.utf8_error().valid_up_to()])
@@ -41,6 +41,7 @@ pub(super) fn parse(path: &Path, content: Vec<u8>, process: &Process) -> Result<
                 + 1;
         bad().because(format!("line {line} is not UTF-8"))
     })?;
+    // Collect all problems before failing, so that one run shows them all.
     let mut reader = Reader {
         path,
         content: &content,
@@ -67,12 +68,12 @@ pub(super) fn parse(path: &Path, content: Vec<u8>, process: &Process) -> Result<
         .into())
 }
 
-/// One reading of one text, with what was found wrong so far.
+/// The parser's state for one text, with the errors found so far.
 struct Reader<'a> {
     path: &'a Path,
     content: &'a str,
     process: &'a Process,
-    /// Each with its offset in the text.
+    /// Each problem with its offset in the text.
     problems: Vec<(usize, String)>,
     warnings: Vec<String>,
 }
@@ -90,6 +91,7 @@ impl<'a> Reader<'a> {
             return Conf::default();
         }
         let top = document.get_ref();
+        // Check the tables and their keys first, then read each value.
         self.warn_of_unknown_keys(top, &TOP_KEYS, "");
         let python = self.table(top, "python", &PYTHON_KEYS);
         let prune = self.table(top, "prune", &PRUNE_KEYS);
@@ -120,7 +122,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The value of a key, as `read` reads it; none where there is no such key, or something else.
+    /// Returns the value of a key, parsed by `read`; `None` if there is no such key or its value is
+    /// invalid.
     fn set<T>(
         &mut self,
         table: &DeTable<'_>,
@@ -167,7 +170,7 @@ impl<'a> Reader<'a> {
         truth
     }
 
-    /// The strings of an array.
+    /// Returns the strings of an array.
     fn texts(&mut self, key: &str, value: &Value<'_>) -> Option<Vec<String>> {
         let Some(items) = value.get_ref().as_array() else {
             self.wrong_type(&format!("`{key}`"), "an array of strings", value);
@@ -186,7 +189,7 @@ impl<'a> Reader<'a> {
         (texts.len() == items.len()).then_some(texts)
     }
 
-    /// A version of Python, or several.
+    /// Returns one or more Python versions.
     fn versions(&mut self, key: &str, value: &Value<'_>) -> Option<Vec<String>> {
         let versions = match value.get_ref() {
             DeValue::String(text) => vec![text.clone().into_owned()],
@@ -207,7 +210,7 @@ impl<'a> Reader<'a> {
         for version in &bad {
             self.problem(
                 value.span().start,
-                &format!("`{version}` is not a version of Python; write it as in `3.11`"),
+                &format!("`{version}` is not a Python version; write it as in `3.11`"),
             );
         }
         if bad.is_empty() { Some(versions) } else { None }
@@ -219,7 +222,7 @@ impl<'a> Reader<'a> {
         if age.is_none() {
             self.problem(
                 value.span().start,
-                &format!("`{text}` is not an age; write a number and its unit, as in `30d`"),
+                &format!("`{text}` is not an age; write a number with a unit, such as `30d`"),
             );
         }
         age
@@ -231,13 +234,14 @@ impl<'a> Reader<'a> {
         if size.is_none() {
             self.problem(
                 value.span().start,
-                &format!("`{text}` is not a size; write a number and its unit, as in `10GiB`"),
+                &format!("`{text}` is not a size; write a number with a unit, such as `10GiB`"),
             );
         }
         size.map(|size| size.as_u64())
     }
 
-    /// The root, in whose path `{uid}` is the user's id: a store is one user's.
+    /// Returns the root. `{uid}` in its path is replaced by the user's id, because a store belongs
+    /// to one user.
     fn root(&mut self, key: &str, value: &Value<'_>) -> Option<PathBuf> {
         let text = self.text(key, value)?;
         self.resolve(
@@ -256,8 +260,8 @@ impl<'a> Reader<'a> {
         texts.iter().map(|text| self.resolve(text, value)).collect()
     }
 
-    /// The absolute path of one that is relative to the file's directory, or to the user's home
-    /// behind `~/`.
+    /// Returns the absolute path; a relative one starts at the file's directory, or after `~/` at
+    /// the user's home.
     fn resolve(&mut self, text: &str, value: &Value<'_>) -> Option<PathBuf> {
         let path = match text.strip_prefix("~/") {
             _ if text.is_empty() => None,
@@ -268,7 +272,7 @@ impl<'a> Reader<'a> {
             let why = if text.is_empty() {
                 "the path is empty"
             } else {
-                "`HOME` is not set, which `~` stands for"
+                "`~` cannot be expanded: `HOME` is not set"
             };
             self.problem(value.span().start, why);
         }
@@ -296,7 +300,7 @@ impl<'a> Reader<'a> {
         let found = kind_of(value.get_ref());
         self.problem(
             value.span().start,
-            &format!("{what} must be {wanted}, and is {found}"),
+            &format!("{what} must be {wanted}, not {found}"),
         );
     }
 
@@ -314,13 +318,13 @@ impl<'a> Reader<'a> {
         self.problems.push((offset, format!("{place}: {what}")));
     }
 
-    /// The line of the byte at `offset`, counted from 1.
+    /// Returns the line of the byte at `offset`, counted from 1.
     fn line(&self, offset: usize) -> usize {
         memchr::memchr_iter(b'\n', &self.content.as_bytes()[..offset]).count() + 1
     }
 }
 
-/// Whether a text is one, two or three numbers, as a version of Python is named.
+/// Checks whether a text consists of one to three numbers, as Python versions do.
 fn is_version(text: &str) -> bool {
     let is_number = |part: &str| {
         !part.is_empty() && part.len() < 4 && part.bytes().all(|byte| byte.is_ascii_digit())
@@ -347,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn the_whole_form_is_read() {
+    fn all_keys_are_read() {
         let content = "\
 root = '/scratch/{uid}/vpython'
 wheels = ['wheels', '~/wheels', '/opt/wheels']
@@ -402,10 +406,10 @@ pip-options = ['--no-input']
 
     #[test]
     fn the_example_of_the_readme_is_read() {
-        let (_, behind) = include_str!("../../../README.md")
+        let (_, rest) = include_str!("../../../README.md")
             .split_once("<!-- conf -->\n```toml\n")
             .unwrap();
-        let conf = read(behind.split_once("```").unwrap().0, "vpython3").unwrap();
+        let conf = read(rest.split_once("```").unwrap().0, "vpython3").unwrap();
         assert_eq!(conf.warnings, [""; 0]);
         assert_eq!(
             conf.wheels.unwrap().value,
@@ -415,7 +419,7 @@ pip-options = ['--no-input']
     }
 
     #[test]
-    fn all_mistakes_are_said_at_once_with_line_and_column() {
+    fn all_errors_are_reported_at_once_with_line_and_column() {
         let content = "\
 root = ''
 wheels = 'wheels'
@@ -428,14 +432,14 @@ max-size = 10
 allow = 'no'
 ";
         let message = "\
-vpython: error: bad settings in `/site/vpython.conf`
+vpython: error: invalid settings in `/site/vpython.conf`
   caused by: `/site/vpython.conf`, line 1, column 8: the path is empty
-  caused by: `/site/vpython.conf`, line 2, column 10: `wheels` must be an array of strings, and is a string
-  caused by: `/site/vpython.conf`, line 3, column 10: `python` must be a table, and is a string
-  caused by: `/site/vpython.conf`, line 4, column 10: `bypass` must be a string, and is a boolean
-  caused by: `/site/vpython.conf`, line 6, column 14: `long` is not an age; write a number and its unit, as in `30d`
-  caused by: `/site/vpython.conf`, line 7, column 12: `prune.max-size` must be a string, and is an integer
-  caused by: `/site/vpython.conf`, line 9, column 9: `fetch.allow` must be a boolean, and is a string
+  caused by: `/site/vpython.conf`, line 2, column 10: `wheels` must be an array of strings, not a string
+  caused by: `/site/vpython.conf`, line 3, column 10: `python` must be a table, not a string
+  caused by: `/site/vpython.conf`, line 4, column 10: `bypass` must be a string, not a boolean
+  caused by: `/site/vpython.conf`, line 6, column 14: `long` is not an age; write a number with a unit, such as `30d`
+  caused by: `/site/vpython.conf`, line 7, column 12: `prune.max-size` must be a string, not an integer
+  caused by: `/site/vpython.conf`, line 9, column 9: `fetch.allow` must be a boolean, not a string
 ";
         assert_eq!(
             crate::report::render(&read(content, "vpython").unwrap_err()),
@@ -444,11 +448,11 @@ vpython: error: bad settings in `/site/vpython.conf`
         let rows = [
             (
                 "[python]\nvpython = 3.11",
-                "line 2, column 11: `python.vpython` must be a string, or an array of strings, and is a float",
+                "line 2, column 11: `python.vpython` must be a string, or an array of strings, not a float",
             ),
             (
                 "[python]\nvpython3 = 'x'",
-                "line 2, column 12: `x` is not a version of Python; write it as in `3.11`",
+                "line 2, column 12: `x` is not a Python version; write it as in `3.11`",
             ),
             (
                 "a = [\n'b'\n'c'\n]",

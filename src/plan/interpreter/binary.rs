@@ -1,4 +1,4 @@
-//! What an executable is by its bytes: an interpreter's binary, a script in front of one, or
+//! Classifies an executable by its bytes: an interpreter's binary, a script that starts one, or
 //! vpython itself under another name.
 
 use std::ffi::OsStr;
@@ -14,26 +14,26 @@ use crate::fs::{self, Stamp};
 use crate::plan::Key;
 use crate::process::Process;
 
-/// Stands in each binary of vpython, so that any build of it is known by its bytes.
+/// A marker in each vpython binary, by which any build is recognized.
 const MARK: &[u8] = b"vpython: this binary is the launcher, and no interpreter";
-/// As much of a script as is looked at.
+/// The number of bytes of a script that are inspected.
 const SCRIPT_HEAD: u64 = 16 * 1024;
 
-/// What an executable file is.
+/// The kind of an executable file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Executable {
-    /// A binary; an interpreter, by its name.
+    /// A binary, which its name identifies as an interpreter.
     Binary,
-    /// A script of this text: at best a shim in front of an interpreter.
+    /// A script with this text: possibly a shim.
     Script(String),
     /// vpython.
     Vpython,
 }
 
-/// What stands at `path`; none where there is no executable file that can be read.
+/// Classifies the file at `path`; `None` if there is no readable executable file.
 ///
 /// # Errors
-/// Nobody can tell, for a reason that lies in the system.
+/// The file cannot be inspected, because of an error of the system.
 pub(super) fn look(path: &Path, process: &Process) -> Result<Option<Executable>> {
     if !fs::look_for_file(path)? || !is_executable(path)? {
         return Ok(None);
@@ -50,8 +50,8 @@ pub(super) fn look(path: &Path, process: &Process) -> Result<Option<Executable>>
     };
     if head.starts_with(b"#!") {
         let text = String::from_utf8_lossy(&head).into_owned();
-        // A wrapper that leads back here would run in circles. A shim of pyenv's names pyenv's
-        // root, whatever that is called.
+        // A wrapper that calls vpython would loop. A pyenv shim contains the path of pyenv's root,
+        // which may include any word.
         return Ok(Some(if !pyenv::is_shim(&text) && calls_vpython(&text) {
             Executable::Vpython
         } else {
@@ -70,7 +70,7 @@ pub(super) fn look(path: &Path, process: &Process) -> Result<Option<Executable>>
 
 fn is_executable(path: &Path) -> Result<bool> {
     let answer = access(path, AccessFlags::X_OK).map_err(std::io::Error::from);
-    let answer = answer.with_context(|| format!("cannot look at `{}`", path.display()));
+    let answer = answer.with_context(|| format!("cannot inspect `{}`", path.display()));
     Ok(fs::ok_if_hidden(answer)?.is_some())
 }
 
@@ -83,7 +83,7 @@ fn read_head(path: &Path) -> Result<Vec<u8>> {
     Ok(head)
 }
 
-/// Whether a script has vpython as one of its words, as a wrapper does that calls it.
+/// Checks whether a script contains the word vpython, as a wrapper does that calls it.
 fn calls_vpython(script: &str) -> bool {
     let lines = script
         .lines()
@@ -93,8 +93,8 @@ fn calls_vpython(script: &str) -> bool {
     words.any(|word| matches!(word.rsplit('/').next(), Some("vpython" | "vpython3")))
 }
 
-/// The directories of `PATH`, each once, absolute ones alone. Those that an outer vpython put in
-/// front are left out, so that a program that runs vpython gets what its user would get.
+/// Returns the absolute directories of `PATH`, each once. Those that an outer vpython prepended are
+/// omitted, so that a program that runs vpython gets the same result as its user.
 pub(super) fn search_path(process: &Process) -> Vec<PathBuf> {
     let mut directories = Vec::new();
     for directory in std::env::split_paths(process.search_path()) {
@@ -108,7 +108,7 @@ pub(super) fn search_path(process: &Process) -> Vec<PathBuf> {
     directories
 }
 
-/// The first `python3`, else `python`, on `PATH` that is not vpython; whatever else it is.
+/// Returns the first `python3`, or else `python`, on `PATH` that is not vpython, whatever it is.
 #[must_use]
 pub fn next_python_on_path(process: &Process) -> Option<PathBuf> {
     ["python3", "python"]
@@ -116,7 +116,7 @@ pub fn next_python_on_path(process: &Process) -> Option<PathBuf> {
         .find_map(|name| next_on_path(name.as_ref(), process))
 }
 
-/// The first program of this name on `PATH` that is not vpython, and does not call it.
+/// Returns the first program of this name on `PATH` that is not vpython and does not call it.
 #[must_use]
 pub fn next_on_path(name: &OsStr, process: &Process) -> Option<PathBuf> {
     let is_other = |path: &PathBuf| matches!(look(path, process), Ok(Some(found)) if found != Executable::Vpython);
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn an_executable_is_known_by_its_bytes() {
+    fn an_executable_is_classified_by_its_bytes() {
         let own = [b"\x7fELF...".as_slice(), MARK].concat();
         let rows = [
             (
@@ -164,7 +164,7 @@ mod tests {
                 b"#!/bin/sh\nexec \"/opt/vpython3\" \"$@\"".as_slice(),
                 0o755,
                 Some(Executable::Vpython),
-                "a script that leads back here",
+                "a script that calls vpython",
             ),
             (
                 b"#!/bin/sh\n# not vpython\nexec /vpython/python3".as_slice(),
@@ -172,7 +172,7 @@ mod tests {
                 Some(Executable::Script(
                     "#!/bin/sh\n# not vpython\nexec /vpython/python3".into(),
                 )),
-                "a script that only speaks of it",
+                "a script with vpython in a comment",
             ),
         ];
         for (content, mode, expected, why) in rows {
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn relative_directories_and_those_of_an_outer_vpython_are_passed_over() {
+    fn relative_directories_and_those_of_an_outer_vpython_are_skipped() {
         let path = format!("/store/v1/envs/{}/bin:/a::bin:/b:/a", "0a".repeat(20));
         let process = Process {
             environment: vec![("PATH".into(), path.into())],

@@ -1,50 +1,50 @@
-//! How an interpreter was chosen: where it was found, and what was passed over before.
+//! The selection of an interpreter: where it was found, and which candidates were skipped.
 
 use std::fmt;
 use std::path::PathBuf;
 
-/// A choice among interpreters, as far as it went.
+/// The selection of an interpreter, or a failed one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct InterpreterChoice {
-    /// The one that is taken; none where none will do.
+    /// The selected one; `None` if no candidate satisfies the spec.
     pub taken: Option<Taken>,
-    /// The versions that were looked for first, because neither the caller nor the spec names one,
-    /// up to the one that was found.
+    /// The default versions that were searched for, because neither the caller nor the spec names
+    /// one, up to the one that was found.
     pub defaults: Vec<String>,
-    /// The candidates before it that will not do, in the order in which they were met.
+    /// The candidates that were skipped before it, in search order.
     pub passed_over: Vec<PassedOver>,
 }
 
-/// Where an interpreter was found.
+/// The location of an interpreter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Taken {
-    /// Its path as it was found: a link, a shim, or the binary itself.
+    /// The path under which it was found: a link, a shim, or the binary itself.
     pub path: PathBuf,
-    /// What led there.
+    /// The source that listed it.
     pub source: Source,
 }
 
-/// What leads to interpreters.
+/// A source of interpreters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Source {
     /// The caller, by `-vpython-interpreter` or `VPYTHON_INTERPRETER`.
     Named,
-    /// A directory named by version beside vpython's own binary.
+    /// A directory named by version next to vpython's own binary.
     Bundle,
     /// A directory of `PATH`.
     Path,
-    /// What pyenv has installed.
+    /// The versions that pyenv has installed.
     Pyenv,
-    /// What uv has installed.
+    /// The versions that uv has installed.
     Uv,
 }
 
-/// A candidate that will not do.
+/// A skipped candidate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PassedOver {
-    /// Where it is.
+    /// Its path.
     pub path: PathBuf,
-    /// Why not.
+    /// The reason.
     pub why: String,
 }
 

@@ -1,28 +1,28 @@
-//! What an interpreter on another platform would say of itself, as far as that decides which wheels
-//! fit there.
+//! The facts of an interpreter on another platform, as far as they determine which wheels are
+//! compatible there.
 //!
-//! What nobody can know from here is left out: the markers `platform_release` and
-//! `platform_version` are empty. What only an environment on the spot needs, such as the
-//! executable's path, stays as it is here.
+//! Unknown values are omitted: the markers `platform_release` and `platform_version` are empty.
+//! Values that only an environment on that platform needs, such as the executable's path, are this
+//! machine's.
 
 use super::{Abi, Facts, Libc};
 use crate::plan::tags::platforms;
 use crate::spec::{System, Target};
 
-/// Stands for the newest patch level of a minor version. CPython has not come to half of it with
-/// any.
+/// The assumed patch level for the newest of a minor version. No CPython release has reached half
+/// of it.
 const NEWEST: u32 = 99;
-/// Stands for the newest glibc, with which all manylinux wheels fit; `packaging.tags` supposes as
-/// much.
+/// The assumed minor version of the newest glibc, which accepts all manylinux wheels;
+/// `packaging.tags` assumes the same.
 const NEWEST_GLIBC: u32 = 50;
-/// Machines of 32 bits.
+/// The 32-bit machines.
 const NARROW: [&str; 7] = [
     "i686", "armv6l", "armv7l", "armv8l", "mips", "mipsel", "x86",
 ];
 
 impl Facts {
-    /// The facts of this interpreter on another platform. A target that names a python of its own
-    /// has the newest patch level of that minor version.
+    /// Returns the facts of this interpreter on another platform. A target with its own python gets
+    /// the newest patch level of that minor version.
     #[must_use]
     pub fn for_target(&self, target: &Target) -> Self {
         let platform = &target.platform;
@@ -35,12 +35,12 @@ impl Facts {
             platform: platform_of(platform.system, machine),
             abi: Abi {
                 debug: false,
-                // What only a build on the spot could leave out.
+                // The default; only a custom build there could lack it.
                 pymalloc: true,
                 free_threaded: target
                     .python
                     .map_or(self.abi.free_threaded, |python| python.free_threaded),
-                // What builds for Linux had, and no others.
+                // The default of Linux builds, and of no others.
                 wide_unicode: major == 2
                     && !matches!(platform.system, System::MacOs { .. } | System::Windows),
                 pointer_bits: if NARROW.contains(&machine) { 32 } else { 64 },
@@ -59,13 +59,13 @@ impl Facts {
             ..self.clone()
         };
         if target.python.is_some() {
-            facts.suppose_version(major, minor);
+            facts.assume_version(major, minor);
         }
-        facts.suppose_system(platform.system, machine);
+        facts.assume_system(platform.system, machine);
         facts
     }
 
-    /// The version for messages: without the patch level where that is only supposed.
+    /// Returns the version for messages, without an assumed patch level.
     pub(in crate::plan) fn version_title(&self) -> String {
         match self.release {
             [major, minor, NEWEST] if self.elsewhere.is_some() => format!("{major}.{minor}"),
@@ -73,15 +73,15 @@ impl Facts {
         }
     }
 
-    /// Whether these are the facts of another system than this machine.
+    /// Checks whether these are the facts of a system other than this machine.
     #[must_use]
     pub fn is_elsewhere(&self) -> bool {
         self.elsewhere.is_some()
     }
 
-    /// The platforms to name to pip, best first: each whose wheels fit there, but for the older
-    /// ones of a macOS, which pip takes for granted. Of manylinux it knows only the oldest names to
-    /// be compatible with each other.
+    /// Returns the platforms to pass to pip, best first: all compatible ones, except the older ones
+    /// of macOS, which pip adds itself. Of manylinux, pip knows the compatibility of the legacy
+    /// names only.
     #[must_use]
     pub fn pip_platforms(&self) -> Vec<String> {
         let mut platforms = platforms(self);
@@ -91,7 +91,7 @@ impl Facts {
         platforms
     }
 
-    /// The options that name ABIs to pip, where it would suppose others for the version alone.
+    /// Returns the options that pass ABIs to pip, if its default for the version differs.
     #[must_use]
     pub fn pip_abi_options(&self) -> Vec<String> {
         let [major, minor, _] = self.release;
@@ -113,7 +113,7 @@ impl Facts {
             .collect()
     }
 
-    fn suppose_version(&mut self, major: u32, minor: u32) {
+    fn assume_version(&mut self, major: u32, minor: u32) {
         let full = pep440_rs::Version::new([major, minor, NEWEST].map(u64::from));
         let short = pep440_rs::Version::new([major, minor].map(u64::from));
         self.release = [major, minor, NEWEST];
@@ -130,7 +130,7 @@ impl Facts {
         self.markers = markers.with_python_version(short);
     }
 
-    fn suppose_system(&mut self, system: System, machine: &str) {
+    fn assume_system(&mut self, system: System, machine: &str) {
         let (os_name, sys_platform, platform_system) = match system {
             System::Glibc { .. } | System::Musl { .. } | System::Linux => {
                 ("posix", "linux", "Linux")
@@ -150,7 +150,7 @@ impl Facts {
     }
 }
 
-/// What `sysconfig.get_platform()` says there.
+/// Returns the value of `sysconfig.get_platform()` there.
 fn platform_of(system: System, machine: &str) -> String {
     match system {
         System::Glibc { .. } | System::Musl { .. } | System::Linux => format!("linux-{machine}"),
@@ -174,7 +174,7 @@ mod tests {
         }
     }
 
-    /// The values of the markers in the order in which they are asked for.
+    /// Returns the values of the markers that the test compares.
     fn markers(facts: &Facts) -> [&str; 4] {
         let markers = &facts.markers;
         [
@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn pip_is_told_of_all_that_fits() {
+    fn pip_gets_all_compatible_platforms() {
         let rows = [
             ("win_amd64", "win_amd64"),
             ("macosx_11_0_arm64", "macosx_11_0_arm64"),
@@ -319,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn pip_is_told_of_abis_that_the_version_does_not_tell() {
+    fn pip_gets_abis_that_the_version_does_not_imply() {
         let python = |major, minor, free_threaded| {
             Some(TargetPython {
                 major,

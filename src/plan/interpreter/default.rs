@@ -1,5 +1,5 @@
-//! Which versions of Python are looked for first where neither the caller nor the spec names one:
-//! those of `vpython.conf`, then those that LUCI's program of the same name takes.
+//! The default versions of Python, if neither the caller nor the spec names one: those of
+//! `vpython.conf`, then those that LUCI's program of the same name selects.
 
 use anyhow::Result;
 
@@ -10,8 +10,7 @@ use crate::invocation::Invocation;
 use crate::plan::interpreter::Source;
 use crate::spec::{PythonDefault, Spec};
 
-/// The default versions of a launch, in the order in which they are looked for; none where a
-/// version is named.
+/// Returns the default versions of a launch, in search order; empty if a version is named.
 pub(super) fn versions(invocation: &Invocation, spec: &Spec) -> Vec<NamedVersion> {
     if invocation.interpreter.is_some() || spec.requires_python.is_some() {
         return Vec::new();
@@ -28,15 +27,15 @@ pub(super) fn versions(invocation: &Invocation, spec: &Spec) -> Vec<NamedVersion
         .collect()
 }
 
-/// Whether of all that is left the highest version is taken, and not the first.
+/// Checks whether the search selects the highest remaining version, not the first one found.
 pub(super) fn takes_highest(invocation: &Invocation, spec: &Spec) -> bool {
     let is_named = invocation.interpreter.is_some() || spec.requires_python.is_some();
     spec.python_default == PythonDefault::Three && !is_named
 }
 
 impl Search<'_> {
-    /// The highest version of all places, and of equal ones the first. A bundle goes before all
-    /// others, as ever.
+    /// Returns the highest version from all sources, and of equal ones the first. A bundle always
+    /// takes precedence.
     pub(super) fn highest(&mut self) -> Result<Option<Facts>> {
         let Some(mut best) = self.anywhere()? else {
             return Ok(None);
@@ -57,7 +56,7 @@ impl Search<'_> {
             };
             best = higher;
         }
-        // That one is lower than another is nothing to say of it.
+        // A lower version is not a rejected candidate, so drop those records.
         self.evidence.choice.passed_over = passed_over;
         Ok(Some(best))
     }

@@ -1,22 +1,21 @@
-//! Which interpreter a spec gets.
+//! The search for the interpreter of a spec.
 //!
-//! 1. The one that `-vpython-interpreter` or `VPYTHON_INTERPRETER` names; where that is a version,
-//!    one of the following that has it.
-//! 2. Bundles: directories named by version beside vpython's own binary, the highest that
-//!    satisfies.
-//! 3. Names on `PATH`, as a shell would find them: `python3`, `python`, then names with a version
-//!    in them; where the spec leaves room for a single minor version, the name with that version
-//!    comes first.
-//! 4. What pyenv and uv have installed, the highest that satisfies.
+//! 1. The interpreter that `-vpython-interpreter` or `VPYTHON_INTERPRETER` names; if that is a
+//!    version, one of the following with that version.
+//! 2. Bundles: directories named by version next to vpython's own binary, the highest one that
+//!    satisfies the spec.
+//! 3. Names on `PATH`, as a shell would find them: `python3`, `python`, then names with a version;
+//!    if the spec allows only one minor version, the name with that version comes first.
+//! 4. The interpreters that pyenv and uv have installed, the highest one that satisfies the spec.
 //!
-//! Where neither the caller nor the spec names a version, there may be default versions, each of
-//! which is looked for in all these places before any other is taken: see `default`.
+//! If neither the caller nor the spec names a version, there may be default versions. All sources
+//! are searched for each of them before any other version is considered: see `default`.
 //!
-//! Python 2.7 is looked for where the spec leaves nothing else, by the names `python2.7`, `python2`
-//! and `python`, and only there.
+//! Python 2.7 is searched only if the spec allows no Python 3, and only by the names `python2.7`,
+//! `python2` and `python`.
 //!
-//! vpython itself under another name and scripts on `PATH` are never run; a shim of pyenv's is
-//! resolved by reading pyenv's files.
+//! vpython itself under another name and scripts on `PATH` are never run; a pyenv shim is resolved
+//! by reading pyenv's files.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -35,11 +34,11 @@ use crate::process::Process;
 use crate::report::{self, Failure, Kind};
 use crate::spec::{Located, PythonRange, Spec};
 
-/// Finds the interpreter for a spec. `memo` is the directory for what interpreters have said, where
-/// there is one.
+/// Finds the interpreter for a spec. `memo` is the directory for cached facts about interpreters,
+/// if any.
 ///
 /// # Errors
-/// None satisfies, or the one that is named does not or cannot be run.
+/// No interpreter satisfies the spec, or the one that is named does not or cannot be run.
 pub fn find(
     invocation: &Invocation,
     spec: &Spec,
@@ -48,6 +47,7 @@ pub fn find(
     evidence: &mut Evidence,
 ) -> Result<Facts> {
     let wanted = spec.requires_python.as_ref();
+    // Search for each default version first.
     for version in default::versions(invocation, spec) {
         evidence.choice.defaults.push(version.text.clone());
         let wants_python2 = is_for_python2(&version.specifiers);
@@ -62,13 +62,13 @@ pub fn find(
         if let Some(facts) = search.anywhere()? {
             return Ok(facts);
         }
-        // What has another version is looked at again.
+        // Interpreters of other versions are considered again.
         evidence.choice.passed_over.clear();
     }
     let named = invocation.interpreter.as_deref();
     let mut version = named.and_then(NamedVersion::of);
     if let (Some(path), Some(_)) = (named, &version) {
-        // A file of such a name in the current directory is what is named.
+        // A file of such a name in the current directory takes precedence over the version.
         let path = process.absolute(path);
         evidence.look(&path);
         version = version.filter(|_| !fs::exists(&path));
@@ -93,9 +93,9 @@ pub fn find(
     found.ok_or_else(|| search.none_found().into())
 }
 
-/// The parts of the environment that decide what [`find`] looks at, for the name of a launch memo,
-/// each by the name that a person knows it by; `interpreter` is the one that the caller names. Asks
-/// nothing of the disk.
+/// Returns the parts of the environment that determine what [`find`] inspects, for the name of a
+/// launch memo, each with its title in messages. `interpreter` is the one that the caller names.
+/// Does not access the disk.
 #[must_use]
 pub fn search_settings(
     interpreter: Option<&Path>,
@@ -119,16 +119,15 @@ pub fn search_settings(
     if interpreter.is_none_or(|path| NamedVersion::of(path).is_some()) {
         path.extend(search_path(process));
     }
-    settings.extend(interpreter.map(|path| ("the interpreter that is named", path.into())));
+    settings.extend(interpreter.map(|path| ("the requested interpreter", path.into())));
     settings.extend(path.iter().map(|directory| ("`PATH`", directory.into())));
     settings.extend(
         process
             .executable
             .as_ref()
-            .map(|path| ("the place of vpython", path.into())),
+            .map(|path| ("the path of vpython", path.into())),
     );
-    // pyenv's choice depends on the current directory, and so does what a word names; nothing else
-    // does.
+    // Only pyenv's choice and a relative path depend on the current directory.
     if interpreter.is_some_and(Path::is_relative)
         || path
             .iter()
@@ -144,17 +143,17 @@ pub fn search_settings(
     settings
 }
 
-/// Why a shim is no interpreter.
-const NO_VERSION: &str = "it is a shim of pyenv's, and pyenv has no version for it here";
-/// The directory in which the launch was started, as a setting.
+/// The reason why a shim is rejected.
+const NO_VERSION: &str = "it is a pyenv shim, and pyenv selects no installed version here";
+/// The title of the current directory as a setting.
 const DIRECTORY: &str = "the current directory";
 
-/// One search.
+/// The state of one search.
 pub(super) struct Search<'a> {
     wanted: Option<&'a Located<PythonRange>>,
-    /// The version that the caller names instead of a file, or that is looked for first.
+    /// The version to search for: one that the caller names, or a default.
     pub(super) version: Option<NamedVersion>,
-    /// Whether the spec, or the caller, leaves nothing but Python 2.
+    /// Whether the spec or the caller allows only Python 2.
     wants_python2: bool,
     process: &'a Process,
     memo: Option<&'a Path>,
@@ -162,8 +161,8 @@ pub(super) struct Search<'a> {
 }
 
 impl Search<'_> {
-    /// The interpreter that the caller names: an executable, or a bundle's directory. It is run
-    /// whatever it is, but for vpython.
+    /// Returns the interpreter that the caller names: an executable, or a bundle's directory. It is
+    /// run whatever it is, unless it is vpython.
     fn named(&mut self, path: &Path) -> Result<Facts> {
         self.evidence.look(path);
         let is_bundle = fs::metadata(path)?.is_some_and(|metadata| metadata.is_dir());
@@ -173,8 +172,13 @@ impl Search<'_> {
             path.to_path_buf()
         };
         let cannot = |kind| {
-            Failure::new(format!("cannot use `{}` as interpreter", path.display())).kind(kind)
+            Failure::new(format!(
+                "cannot use `{}` as the interpreter",
+                path.display()
+            ))
+            .kind(kind)
         };
+        // Reject vpython itself, and resolve a shim, before anything is run.
         let path = match self.looks(&path)? {
             Some(Executable::Vpython) => {
                 return Err(cannot(Kind::CannotExecute)
@@ -192,15 +196,16 @@ impl Search<'_> {
             }
             None => {
                 return Err(cannot(Kind::NotFound)
-                    .because("there is no such file")
+                    .because("the file does not exist")
                     .into());
             }
         };
-        let facts = self.ask(&path)?;
+        let facts = self.probe(&path)?;
+        // The interpreter must still satisfy the spec.
         match self.objection(&facts) {
             None => Ok(self.take(facts, &path, Source::Named)),
             Some(why) => Err(Failure::new(format!(
-                "cannot use `{}` as interpreter",
+                "cannot use `{}` as the interpreter",
                 path.display()
             ))
             .because(why)
@@ -208,8 +213,8 @@ impl Search<'_> {
         }
     }
 
-    /// The interpreter of a bundle: one of Python 3, where there is one and the spec does not ask
-    /// for Python 2.
+    /// Returns the interpreter of a bundle: Python 3, unless there is none or the spec requires
+    /// Python 2.
     fn in_bundle(&self, directory: &Path) -> Result<PathBuf> {
         let three = directory.join("bin/python3");
         let two = directory.join("bin/python2.7");
@@ -218,15 +223,15 @@ impl Search<'_> {
         Ok(if takes_two { two } else { three })
     }
 
-    /// The first that satisfies; none where none does.
+    /// Returns the first interpreter that satisfies the spec, or `None`.
     pub(super) fn anywhere(&mut self) -> Result<Option<Facts>> {
-        for place in [
+        for source in [
             Self::bundles,
             Self::on_path,
             Self::installed_by_pyenv,
             Self::installed_by_uv,
         ] {
-            if let Some(facts) = place(self)? {
+            if let Some(facts) = source(self)? {
                 return Ok(Some(facts));
             }
         }
@@ -266,7 +271,8 @@ impl Search<'_> {
         self.highest_in(&versions, tool)
     }
 
-    /// The highest version that satisfies among the directories that are named by a version.
+    /// Returns the highest version that satisfies the spec, among the directories named by a
+    /// version.
     fn highest_in(&mut self, directory: &Path, source: Source) -> Result<Option<Facts>> {
         for (_, name) in pyenv::installed_versions(directory)? {
             let path = directory.join(name).join(if self.wants_python2 {
@@ -274,7 +280,7 @@ impl Search<'_> {
             } else {
                 "bin/python3"
             });
-            // One that is being installed may not have its interpreter yet.
+            // A version that is being installed may not have its interpreter yet.
             self.evidence.look(&path);
             if let Some(facts) = self.consider(&path, source)? {
                 return Ok(Some(facts));
@@ -295,6 +301,7 @@ impl Search<'_> {
         } else {
             &["python3", "python"]
         };
+        // The usual names in each directory first.
         for name in pinned
             .iter()
             .map(String::as_str)
@@ -310,6 +317,7 @@ impl Search<'_> {
         if self.wants_python2 {
             return Ok(None);
         }
+        // Then names with a minor version, the highest of each directory first.
         for directory in &directories {
             let names = fs::ok_if_hidden(fs::list(directory))?
                 .flatten()
@@ -330,19 +338,19 @@ impl Search<'_> {
         Ok(None)
     }
 
-    /// Takes an interpreter if it is one and satisfies; else notes why not. One that cannot be
-    /// looked at now for a reason that lies in the system is not passed over: another run would
-    /// take it, and so come to another environment.
+    /// Takes an interpreter if it satisfies the spec, or else records why not. An error of the
+    /// system is returned and does not skip the candidate: another run would find it, and get
+    /// another environment.
     fn consider(&mut self, path: &Path, source: Source) -> Result<Option<Facts>> {
-        // What is turned down now may be mended where it lies: made executable, a link's target
-        // made. What is not there at all is noticed by the time of its directory.
+        // A rejected file may be fixed in place: made executable, or a link's target created. A
+        // missing file is covered by the stamp of its directory.
         if fs::link_metadata(path).is_ok_and(|metadata| metadata.is_some()) {
             self.evidence.look(path);
         }
-        if let Some(stranger) =
+        if let Some(other_user) =
             Trust::of_user(self.process.user).stranger_on_way(path, Path::new("/"))
         {
-            return Ok(self.pass_over(path, &stranger.to_string()));
+            return Ok(self.skip(path, &other_user.to_string()));
         }
         let found = path;
         let path = match self.looks(path)? {
@@ -351,39 +359,38 @@ impl Search<'_> {
             Some(Executable::Script(text)) if pyenv::is_shim(&text) => {
                 match self.resolve_shim(path)? {
                     Some(resolved) => resolved,
-                    // pyenv has a shim for each version that is installed, whether it is chosen or
-                    // not.
+                    // pyenv has a shim for each installed version, whether it is selected or not.
                     None if path.file_name().is_some_and(|name| {
                         minor_in_name(name).is_some() || name == "python2.7"
                     }) =>
                     {
                         return Ok(None);
                     }
-                    None => return Ok(self.pass_over(path, NO_VERSION)),
+                    None => return Ok(self.skip(path, NO_VERSION)),
                 }
             }
             Some(Executable::Script(_)) => {
-                return Ok(self.pass_over(path, "it is a script, and not an interpreter"));
+                return Ok(self.skip(path, "it is a script, not an interpreter"));
             }
-            Some(Executable::Vpython) => return Ok(self.pass_over(path, "it is vpython itself")),
+            Some(Executable::Vpython) => return Ok(self.skip(path, "it is vpython itself")),
         };
-        Ok(match self.ask(&path) {
+        Ok(match self.probe(&path) {
             Ok(facts) => match self
                 .objection(&facts)
-                .or_else(|| self.unasked_python2(&facts))
+                .or_else(|| self.unrequested_python2(&facts))
             {
                 None => Some(self.take(facts, found, source)),
-                Some(why) => self.pass_over(&path, &why),
+                Some(why) => self.skip(&path, &why),
             },
             Err(error) if fs::is_io_failure(&error) => return Err(error),
-            Err(error) => self.pass_over(&path, &report::one_line(&error)),
+            Err(error) => self.skip(&path, &report::one_line(&error)),
         })
     }
 
-    /// What a candidate is by its looks. One that has been asked before is an interpreter, and is
-    /// not read again.
+    /// Returns what kind of executable a candidate is. A candidate with cached facts is an
+    /// interpreter, and is not read again.
     fn looks(&self, path: &Path) -> Result<Option<Executable>> {
-        if fs::look_for_file(path)? && self.memo.is_some_and(|memo| probe::was_asked(path, memo)) {
+        if fs::look_for_file(path)? && self.memo.is_some_and(|memo| probe::is_known(path, memo)) {
             return Ok(Some(Executable::Binary));
         }
         binary::look(path, self.process)
@@ -393,7 +400,7 @@ impl Search<'_> {
         pyenv::resolve(shim, self.process, self.evidence)
     }
 
-    fn ask(&mut self, path: &Path) -> Result<Facts> {
+    fn probe(&mut self, path: &Path) -> Result<Facts> {
         let known = probe::facts(path, self.process, self.memo)?;
         for stamped in known.stamps {
             if !self.evidence.stamps.contains(&stamped) {
@@ -403,7 +410,7 @@ impl Search<'_> {
         Ok(known.facts)
     }
 
-    /// Why these facts will not do.
+    /// Returns the reason why these facts do not satisfy the spec or the caller.
     fn objection(&self, facts: &Facts) -> Option<String> {
         let version = self
             .version
@@ -412,7 +419,7 @@ impl Search<'_> {
         let other = version.map(|version| {
             let name = facts.markers.platform_python_implementation();
             format!(
-                "it is {name} {}, and {} is {}",
+                "it is {name} {}, but {} is {}",
                 facts.version(),
                 version.text,
                 version.how
@@ -425,31 +432,31 @@ impl Search<'_> {
             let name = facts.markers.platform_python_implementation();
             let (place, PythonRange { key, written, .. }) = (&wanted.place, &wanted.value);
             Some(format!(
-                "it is {name} {}, and `{key}` is `{written}` ({place})",
+                "it is {name} {}, but `{key}` is `{written}` ({place})",
                 facts.version()
             ))
         })
     }
 
-    /// Why a Python 2 will not do that nobody has named.
-    fn unasked_python2(&self, facts: &Facts) -> Option<String> {
-        let is_unasked = facts.is_python2() && !self.wants_python2;
-        is_unasked.then(|| {
+    /// Returns the reason why a Python 2 that is not requested is skipped.
+    fn unrequested_python2(&self, facts: &Facts) -> Option<String> {
+        let is_unrequested = facts.is_python2() && !self.wants_python2;
+        is_unrequested.then(|| {
             format!(
-                "it is CPython {}, which is taken where a spec leaves nothing else",
+                "it is CPython {}, which is used only if the spec allows no Python 3",
                 facts.version()
             )
         })
     }
 
-    fn pass_over<T>(&mut self, path: &Path, why: &str) -> Option<T> {
-        debug!(path = %path.display(), why, "passed over");
+    fn skip<T>(&mut self, path: &Path, why: &str) -> Option<T> {
+        debug!(path = %path.display(), why, "skipped an interpreter");
         let passed_over = PassedOver {
             path: path.to_path_buf(),
             why: why.to_owned(),
         };
         let known = &mut self.evidence.choice.passed_over;
-        // One file may be met by several names: by a link, or in a directory that is a link.
+        // The same file may be found under several names, by a link or in a linked directory.
         let stamp = Stamp::of(path);
         let says = |passed: &PassedOver| passed.why.replace(&*passed.path.to_string_lossy(), "");
         let is_same = |known: &PassedOver| {
@@ -464,7 +471,7 @@ impl Search<'_> {
         None
     }
 
-    /// Notes where the interpreter was found that is taken.
+    /// Records the source of the selected interpreter.
     fn take(&mut self, facts: Facts, path: &Path, source: Source) -> Facts {
         self.evidence.choice.taken = Some(Taken {
             path: path.to_path_buf(),
@@ -485,33 +492,32 @@ impl Search<'_> {
             None => format!("{what} found"),
         };
         Failure::new(what)
-            .because_of(self.version.is_some().then(|| self.looked_at()))
+            .because_of(self.version.is_some().then(|| self.searched()))
             .because_of(self.evidence.choice.passed_over.iter().map(ToString::to_string))
-            .hint("install one where `PATH`, pyenv or uv has it, or name one with `-vpython-interpreter`")
+            .hint("install one on `PATH` or with pyenv or uv, or name one with `-vpython-interpreter`")
             .kind(Kind::NotFound)
     }
 
-    /// Where interpreters were looked for.
-    fn looked_at(&self) -> String {
+    /// Returns the places that were searched, for messages.
+    fn searched(&self) -> String {
         let bundles = self
             .process
             .executable
             .as_ref()
             .and_then(|own| own.parent())
-            .map(|directory| ("beside vpython", directory.into()));
+            .map(|directory| ("next to vpython", directory.into()));
         let path = Some(("on `PATH`", PathBuf::from(self.process.search_path())));
-        let pyenv =
-            pyenv::root(self.process).map(|root| ("among those of pyenv", root.join("versions")));
-        let uv = uv_versions(self.process).map(|directory| ("among those of uv", directory));
+        let pyenv = pyenv::root(self.process).map(|root| ("in pyenv", root.join("versions")));
+        let uv = uv_versions(self.process).map(|directory| ("in uv", directory));
         let places = [bundles, path, pyenv, uv].into_iter().flatten();
         let places: Vec<_> = places
             .map(|(title, place)| format!("{title} (`{}`)", place.display()))
             .collect();
-        format!("looked {}", places.join(", "))
+        format!("searched {}", places.join(", "))
     }
 }
 
-/// The directory of the interpreters that uv has installed.
+/// Returns the directory of uv's interpreters.
 fn uv_versions(process: &Process) -> Option<PathBuf> {
     if let Some(directory) = process.setting("UV_PYTHON_INSTALL_DIR") {
         return Some(directory.into());
@@ -528,7 +534,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_current_directory_matters_only_to_pyenv() {
+    fn only_pyenv_depends_on_the_current_directory() {
         let process = |path: &str| Process {
             environment: vec![
                 ("PATH".into(), path.into()),
@@ -549,7 +555,7 @@ mod tests {
         );
         assert!(
             with_shim.iter().any(|(name, _)| *name == DIRECTORY),
-            "also where a shim is named"
+            "also if a shim is named"
         );
         assert_eq!(names("/usr/bin"), ["`HOME`", "`PATH`"]);
         assert_eq!(

@@ -1,4 +1,4 @@
-//! The interpreter: what it says of itself, and which one a spec gets.
+//! The interpreter: its facts, and the search for the interpreter of a spec.
 
 mod binary;
 mod choice;
@@ -19,55 +19,55 @@ pub use binary::{next_on_path, next_python_on_path};
 pub use choice::{InterpreterChoice, PassedOver, Source, Taken};
 pub use find::{find, search_settings};
 
-/// What an interpreter says of itself.
+/// The facts that an interpreter reports about itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Facts {
-    /// The real path of its binary. An interpreter of a virtual environment says its base's.
+    /// The real path of its binary. For a virtual environment, that of the base interpreter.
     #[serde(with = "crate::fs::path_text")]
     pub executable: PathBuf,
     /// Major, minor and micro version.
     pub release: [u32; 3],
     /// `sys.version`: version, build and compiler.
     pub build: String,
-    /// `sys.implementation.cache_tag`, as in `cpython-311`; empty where it writes no byte code.
+    /// `sys.implementation.cache_tag`, such as `cpython-311`; empty if it writes no byte code.
     pub cache_tag: String,
-    /// Where an environment has its site-packages, relative to the environment.
+    /// The path of site-packages relative to an environment.
     pub site_packages: String,
-    /// `sysconfig.get_platform()`, as in `linux-x86_64`.
+    /// `sysconfig.get_platform()`, such as `linux-x86_64`.
     pub platform: String,
-    /// How it was built, as far as binary modules must fit.
+    /// The build options that determine which binary modules are compatible.
     pub abi: Abi,
-    /// The C library that it runs on.
+    /// The C library that it uses.
     pub libc: Libc,
-    /// That library's file, where it is known: an upgrade of the system changes what wheels fit.
+    /// The file of the C library, if known: a system upgrade changes which wheels are compatible.
     #[serde(with = "optional_path")]
     pub libc_path: Option<PathBuf>,
-    /// The directories of wheels that its `ensurepip` installs pip and setuptools from, in that
-    /// order. They need not be there.
+    /// The directories of wheels from which its `ensurepip` installs pip and setuptools, in that
+    /// order. They may not exist.
     #[serde(default, with = "paths")]
     pub bundled: Vec<PathBuf>,
-    /// What environment markers are evaluated with (PEP 508).
+    /// The values of environment markers (PEP 508).
     pub markers: MarkerEnvironment,
-    /// The platform that these facts are supposed for, by its name in wheel tags; none for an
-    /// interpreter that was asked.
+    /// The platform for which these facts were derived, by its name in wheel tags; `None` for an
+    /// interpreter that was probed.
     #[serde(skip)]
     pub elsewhere: Option<String>,
 }
 
-/// How an interpreter was built, as far as binary modules must fit.
+/// The build options that determine which binary modules are compatible.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(
     clippy::struct_excessive_bools,
     reason = "they are independent flags of one build"
 )]
 pub struct Abi {
-    /// With `--with-pydebug`.
+    /// Built with `--with-pydebug`.
     pub debug: bool,
-    /// With the small-object allocator; part of the ABI before 3.8.
+    /// Built with the small-object allocator; part of the ABI before 3.8.
     pub pymalloc: bool,
-    /// Without the global lock.
+    /// Built without the global interpreter lock.
     pub free_threaded: bool,
-    /// Of Python 2: with characters of four bytes; part of its ABI.
+    /// Python 2 only: built with four-byte characters; part of its ABI.
     #[serde(default)]
     pub wide_unicode: bool,
     /// 32 or 64.
@@ -79,16 +79,16 @@ pub struct Abi {
 pub enum Libc {
     /// The GNU C library.
     Glibc {
-        /// Of its version.
+        /// The major version.
         major: u32,
-        /// Of its version.
+        /// The minor version.
         minor: u32,
     },
     /// musl.
     Musl {
-        /// Of its version.
+        /// The major version.
         major: u32,
-        /// Of its version.
+        /// The minor version.
         minor: u32,
     },
     /// Another, or an unknown one.
@@ -96,13 +96,13 @@ pub enum Libc {
 }
 
 impl Facts {
-    /// The full version, pre-release marks included.
+    /// Returns the full version, including pre-release markers.
     #[must_use]
     pub fn version(&self) -> &Version {
         &self.markers.python_full_version().version
     }
 
-    /// As a person would name it: `CPython 3.11.7 on linux x86_64`.
+    /// Returns the title for messages: `CPython 3.11.7 on linux x86_64`.
     #[must_use]
     pub fn title(&self) -> String {
         let platform = self
@@ -116,22 +116,22 @@ impl Facts {
         )
     }
 
-    /// Whether it is a Python 2.
+    /// Checks whether it is a Python 2.
     #[must_use]
     pub fn is_python2(&self) -> bool {
         self.release[0] == 2
     }
 
-    /// Why vpython cannot make environments for it, if so.
+    /// Returns the reason why vpython does not support it, if so.
     fn unsupported(&self) -> Option<String> {
         let is_known = matches!((self.release[0], self.release[1]), (2, 7) | (3, 6..));
         let name = self.markers.platform_python_implementation();
         (!is_known || name != "CPython")
-            .then(|| format!("it is {name} {}, and {}", self.version(), probe::SUPPORTED))
+            .then(|| format!("it is {name} {}, but {}", self.version(), probe::SUPPORTED))
     }
 }
 
-/// Several paths in JSON.
+/// A list of paths in JSON.
 mod paths {
     use std::path::PathBuf;
 
@@ -154,7 +154,7 @@ mod paths {
     }
 }
 
-/// Optional paths in JSON.
+/// An optional path in JSON.
 mod optional_path {
     use std::path::PathBuf;
 
@@ -182,7 +182,7 @@ mod optional_path {
 pub(in crate::plan) mod tests {
     use super::*;
 
-    /// The facts of a plain CPython on an x86-64 Linux.
+    /// Returns the facts of a standard CPython on x86-64 Linux.
     pub(in crate::plan) fn facts(release: [u32; 3]) -> Facts {
         let [major, minor, micro] = release;
         let version = format!("{major}.{minor}.{micro}");
@@ -243,12 +243,12 @@ pub(in crate::plan) mod tests {
         assert_eq!(facts([2, 7, 18]).unsupported(), None);
         assert_eq!(facts([3, 6, 0]).unsupported(), None);
         assert_eq!(facts([3, 15, 0]).unsupported(), None);
-        let why = "it is CPython 3.5.10, and vpython runs CPython 2.7, and 3.6 and later";
+        let why = "it is CPython 3.5.10, but vpython supports CPython 2.7, and 3.6 and later";
         assert_eq!(facts([3, 5, 10]).unsupported().as_deref(), Some(why));
     }
 
     #[test]
-    fn the_title_is_what_messages_say() {
+    fn the_title_has_version_and_platform() {
         assert_eq!(facts([3, 12, 1]).title(), "CPython 3.12.1 on linux x86_64");
     }
 }

@@ -1,8 +1,8 @@
-"""Asks an interpreter about itself, and prints the answer as one line of JSON.
+"""Prints the facts of the interpreter that runs it, as one line of JSON.
 
 Run as `python -I -S -c <this text>`, once per interpreter, by CPython 3.6 and later; as `python -E -s -S -c <this text>` by CPython 2.7,
-which knows no `-I`. Nothing of site-packages is imported, and no process is started but on musl, whose version only its loader tells.
-`platform` is not used: it starts processes in old versions.
+which has no `-I`. It does not import site-packages, and starts no process except on musl, whose version only its loader prints.
+The module `platform` is not used: in old versions it starts processes.
 """
 import io
 import json
@@ -19,12 +19,12 @@ def full_version(info):
 
 
 def text(path):
-    """A path as JSON has it."""
+    """Returns a path as text for JSON."""
     return path if str is bytes else os.fsdecode(path)
 
 
 def libc():
-    """The C library's kind, version and file."""
+    """Returns the C library's kind, version and file."""
     try:
         with open("/proc/self/maps", "rb") as maps:
             files = [text(line.split(None, 5)[5].rstrip(b"\n")) for line in maps if line.count(b"/")]
@@ -47,7 +47,7 @@ def libc():
 def glibc_version():
     if str is not bytes:
         return os.confstr("CS_GNU_LIBC_VERSION").split()[1]
-    # Python 2 does not know that name.
+    # Python 2 has no such name.
     import ctypes
 
     version = ctypes.CDLL(None).gnu_get_libc_version
@@ -56,7 +56,7 @@ def glibc_version():
 
 
 def base_executable():
-    """The real binary. A virtual environment may hold a copy of it, and names the directory of the original in its `pyvenv.cfg`."""
+    """Returns the real binary. A virtual environment may contain a copy; its `pyvenv.cfg` names the directory of the original."""
     real = os.path.realpath(sys.executable)
     for directory in (os.path.dirname(real), os.path.dirname(os.path.dirname(real))):
         try:
@@ -72,7 +72,7 @@ def base_executable():
 
 
 def bundled():
-    """The directories of wheels that `ensurepip` installs from: that of the system's packager where one is configured, then its own."""
+    """Returns the directories of wheels that `ensurepip` installs from: the distribution's if one is configured, then its own."""
     own = os.path.join(os.path.realpath(sysconfig.get_path("stdlib")), "ensurepip", "_bundled")
     of_packager = sysconfig.get_config_var("WHEEL_PKG_DIR")
     return [os.path.abspath(path) for path in (of_packager, own) if path]
@@ -81,13 +81,14 @@ def bundled():
 def main():
     kind, version, libc_path = libc() if sys.platform.startswith("linux") else ("Other", None, None)
     major_minor = version.split(".")[:2] if version else None
-    # Debian's default scheme is for the system's own packages; the scheme of a virtual environment is what is wanted.
+    # Debian's default scheme is for the system's own packages; an environment uses that of a
+    # virtual environment.
     scheme = "venv" if "venv" in sysconfig.get_scheme_names() else "posix_prefix"
     prefix = "/prefix"
     site_packages = sysconfig.get_path("purelib", scheme, {"base": prefix, "platbase": prefix})
     config = sysconfig.get_config_var
     system, _, system_release, system_version, machine = os.uname()
-    # As `packaging.markers` has it where there is no such thing.
+    # As `packaging.markers` does for a python without `sys.implementation`.
     implementation = getattr(sys, "implementation", None)
     kind_of_python = implementation.name if implementation else "pypy" if "__pypy__" in sys.builtin_module_names else "cpython"
     version = full_version(sys.version_info)

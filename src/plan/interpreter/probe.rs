@@ -1,4 +1,4 @@
-//! Asking an interpreter about itself: by one process, once, and then kept by stamp.
+//! Probes an interpreter for its facts, once, in one process, and caches them by stamp.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -13,43 +13,42 @@ use crate::process::{Process, variable};
 use crate::report::{self, Failure, Kind, progress};
 
 const PROBE: &str = include_str!("probe.py");
-pub(super) const SUPPORTED: &str = "vpython runs CPython 2.7, and 3.6 and later";
+pub(super) const SUPPORTED: &str = "vpython supports CPython 2.7, and 3.6 and later";
 /// The options that isolate an interpreter.
 const ISOLATED: &[&str] = &["-I", "-S"];
-/// And those for one that does not know these.
+/// The options that isolate a Python 2, which does not have `-I`.
 const ISOLATED_2: &[&str] = &["-E", "-s", "-S"];
-/// What such a one says.
+/// The error message of a Python 2 for `-I`.
 const UNKNOWN_OPTION: &[u8] = b"Unknown option: -I";
-/// Counted up when the probe asks for more, so that what an older vpython kept is asked again.
+/// Incremented when the probe returns more, so that facts cached by an older vpython are ignored.
 const FORMAT: u32 = 4;
-/// Variables that move a virtual environment's prefix even where `-I` is given (CPython 3.11 and
-/// later).
+/// Variables that change a virtual environment's prefix even with `-I` (CPython 3.11 and later).
 const LAUNCHER_VARIABLES: [&str; 2] = ["__PYVENV_LAUNCHER__", "PYTHONEXECUTABLE"];
 
-/// What was learnt, and from what.
+/// The cached facts, and the stamps that validate them.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Known {
     format: u32,
     pub facts: Facts,
-    /// The interpreter as it was found, its real binary where that is another file, its C library.
+    /// The interpreter as it was found, its real binary if that is another file, and its C library.
     pub stamps: Vec<Stamped>,
 }
 
-/// What the interpreter at `path` says of itself: from the directory `memo` where it was asked
-/// before, by whatever name, and has not changed since.
+/// Returns the facts of the interpreter at `path`: from the directory `memo` if it was probed
+/// before, under any name, and has not changed since.
 ///
 /// # Errors
-/// It cannot be executed, or does not answer as a Python does.
+/// It cannot be executed, or its output is not that of a Python.
 pub(super) fn facts(path: &Path, process: &Process, memo: Option<&Path>) -> Result<Known> {
     let Some(memo) = memo else {
-        return Ok(Known::of(Stamped::look(path), ask(path, process)?));
+        return Ok(Known::of(Stamped::look(path), probe(path, process)?));
     };
     if let Some(known) = recall(path, memo) {
         return Ok(known);
     }
     let found = Stamped::look(path);
-    // A link and the binary that it leads to are one interpreter: `python3`, `python3.11`, and what
-    // a shim stands for.
+    // A link and its target are the same interpreter: `python3`, `python3.11`, and the target of a
+    // shim.
     let real = fs::canonicalize(path).ok().filter(|real| real != path);
     let known_by_real = real
         .as_deref()
@@ -58,7 +57,7 @@ pub(super) fn facts(path: &Path, process: &Process, memo: Option<&Path>) -> Resu
     let facts = if let Some(known) = known_by_real {
         known.facts
     } else {
-        let facts = ask(path, process)?;
+        let facts = probe(path, process)?;
         if let Some(real) = real.filter(|real| *real == facts.executable) {
             keep(&real, &Known::of(Stamped::look(&real), facts.clone()), memo);
         }
@@ -70,10 +69,10 @@ pub(super) fn facts(path: &Path, process: &Process, memo: Option<&Path>) -> Resu
 }
 
 impl Known {
-    /// What an interpreter said that was found so.
+    /// Returns the facts of an interpreter with the stamps, given the one under which it was found.
     fn of(found: Stamped, facts: Facts) -> Self {
         let real = Stamped::look(&facts.executable);
-        // A link that leads to the binary has the binary's stamp.
+        // A link to the binary has the same stamp as the binary.
         let real = Some(real).filter(|real| real.stamp != found.stamp);
         let libc = facts.libc_path.as_deref().map(Stamped::look);
         Self {
@@ -84,8 +83,7 @@ impl Known {
     }
 }
 
-/// What the interpreter at `path` said when it was asked by this name, if nothing has changed
-/// since.
+/// Returns the cached facts of the interpreter at this path, if nothing has changed since.
 fn recall(path: &Path, memo: &Path) -> Option<Known> {
     let known: Known = fs::read_memo(&kept_at(path, memo))?;
     (known.format == FORMAT && known.stamps.iter().all(Stamped::holds)).then_some(known)
@@ -93,12 +91,12 @@ fn recall(path: &Path, memo: &Path) -> Option<Known> {
 
 fn keep(path: &Path, known: &Known, memo: &Path) {
     if let Err(error) = fs::write_memo(&kept_at(path, memo), known) {
-        tracing::debug!("cannot keep what the interpreter said: {error:#}");
+        tracing::debug!("cannot save the interpreter's facts: {error:#}");
     }
 }
 
-/// Whether the interpreter at `path` has been asked before, by its looks.
-pub(super) fn was_asked(path: &Path, memo: &Path) -> bool {
+/// Checks whether the interpreter at `path` has valid cached facts.
+pub(super) fn is_known(path: &Path, memo: &Path) -> bool {
     recall(path, memo).is_some()
 }
 
@@ -107,36 +105,36 @@ fn kept_at(path: &Path, memo: &Path) -> PathBuf {
     memo.join(format!("interpreter-{}.json", &name[..32]))
 }
 
-fn ask(path: &Path, process: &Process) -> Result<Facts> {
+fn probe(path: &Path, process: &Process) -> Result<Facts> {
     progress::phase("finding the interpreter");
-    tracing::debug!(path = %path.display(), "asking the interpreter about itself");
-    let _asking = tracing::info_span!("ask the interpreter", path = %path.display()).entered();
-    let mut output = answer(path, ISOLATED, process)?;
+    tracing::debug!(path = %path.display(), "probing the interpreter");
+    let _probing = tracing::info_span!("probe the interpreter", path = %path.display()).entered();
+    let mut output = run(path, ISOLATED, process)?;
     if !output.status.success() && output.stderr.starts_with(UNKNOWN_OPTION) {
-        output = answer(path, ISOLATED_2, process)?;
+        output = run(path, ISOLATED_2, process)?;
     }
     if !output.status.success() {
-        let said = report::last_words(&output.stderr);
-        let said = if said.is_empty() {
-            "it said nothing"
+        let output_end = report::last_words(&output.stderr);
+        let output_end = if output_end.is_empty() {
+            "it printed no error message"
         } else {
-            &said
+            &output_end
         };
         return Err(cannot(path)
-            .because(format!("{}: {said}", output.status))
+            .because(format!("{}: {output_end}", output.status))
             .hint(SUPPORTED)
             .into());
     }
     serde_json::from_slice(&output.stdout).map_err(|error| {
         cannot(path)
-            .because(format!("it does not answer as a Python does: {error}"))
+            .because(format!("its output is not that of a Python: {error}"))
             .hint(SUPPORTED)
             .into()
     })
 }
 
-/// What the interpreter at `path` answers with these options.
-fn answer(path: &Path, options: &[&str], process: &Process) -> Result<Output> {
+/// Runs the probe with these options.
+fn run(path: &Path, options: &[&str], process: &Process) -> Result<Output> {
     let mut command = Command::new(path);
     command
         .args(options)
@@ -144,8 +142,8 @@ fn answer(path: &Path, options: &[&str], process: &Process) -> Result<Output> {
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
-    // A wrapper that leads back to vpython ends there: with `VPYTHON_INTERPRETER` it would ask
-    // itself without end.
+    // `VPYTHON_PROBE` stops a wrapper that leads back to vpython; `VPYTHON_INTERPRETER` would make
+    // it probe itself endlessly.
     let is_ours = |name: &OsString| {
         name.as_encoded_bytes()
             .starts_with(variable::PREFIX.as_bytes())
@@ -163,7 +161,7 @@ fn answer(path: &Path, options: &[&str], process: &Process) -> Result<Output> {
     }
     command.output().map_err(|error| {
         let error = anyhow::Error::from(error);
-        // That is not for the interpreter to answer for.
+        // An error of the system says nothing about the interpreter.
         let is_io_failure = fs::is_io_failure(&error);
         let said = error.to_string();
         if is_io_failure {

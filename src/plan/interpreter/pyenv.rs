@@ -1,9 +1,9 @@
-//! pyenv: which version a shim would run, told from pyenv's files and not by running the shim.
+//! pyenv: resolves a shim from pyenv's files, without running it.
 //!
 //! The rules are those of `pyenv-version-name` and `pyenv-version-file`: `PYENV_VERSION`; the
 //! nearest `.python-version` from the current directory upwards; `version` in pyenv's root. A file
-//! may list several versions, of which the first that has the program runs it; a version that is
-//! not installed stands for the latest that begins with it.
+//! may list several versions; the first one that has the program is used. A version that is not
+//! installed is a prefix, which selects the latest match.
 
 use std::path::{Path, PathBuf};
 
@@ -14,12 +14,12 @@ use crate::fs::{self, Trust};
 use crate::plan::Evidence;
 use crate::process::Process;
 
-/// Whether a directory of `PATH` is, by its name, one of shims.
+/// Checks whether a directory of `PATH` contains shims, by its name.
 pub(super) fn is_shims_directory(directory: &Path) -> bool {
     directory.ends_with("shims")
 }
 
-/// pyenv's root directory, as the environment tells.
+/// Returns pyenv's root directory from the environment.
 pub(super) fn root(process: &Process) -> Option<PathBuf> {
     match process.setting("PYENV_ROOT") {
         Some(root) => Some(root.into()),
@@ -27,16 +27,16 @@ pub(super) fn root(process: &Process) -> Option<PathBuf> {
     }
 }
 
-/// Whether this text is that of a shim of pyenv's.
+/// Checks whether this is the text of a pyenv shim.
 pub(super) fn is_shim(text: &str) -> bool {
     text.contains("pyenv\" exec")
 }
 
-/// The executable that a shim would run now. The shim stands in `shims` of pyenv's root, and says
-/// so itself.
+/// Returns the executable that a shim would run now. pyenv's root is the parent of the shim's
+/// directory `shims`.
 ///
 /// # Errors
-/// Nobody can tell, for a reason that lies in the system.
+/// A file cannot be inspected, because of an error of the system.
 pub(super) fn resolve(
     shim: &Path,
     process: &Process,
@@ -47,6 +47,7 @@ pub(super) fn resolve(
         return Ok(None);
     };
     let versions = root.join("versions");
+    // The variable overrides the files.
     let chosen = match process.setting("PYENV_VERSION") {
         Some(list) => list
             .to_string_lossy()
@@ -58,6 +59,7 @@ pub(super) fn resolve(
             None => Vec::new(),
         },
     };
+    // The first selected version that is installed and has the program wins.
     for version in chosen {
         let Some(directory) = installed(&versions, &version, evidence)? else {
             continue;
@@ -71,7 +73,7 @@ pub(super) fn resolve(
     Ok(None)
 }
 
-/// The file that says which versions count here. Those that are not there count as evidence too.
+/// Returns the file with the selected versions. Candidates that do not exist are evidence, too.
 fn version_file(
     root: &Path,
     process: &Process,
@@ -84,7 +86,7 @@ fn version_file(
         .map(|directory| directory.join(".python-version"));
     for path in local.chain([root.join("version")]) {
         evidence.look(&path);
-        // In `/tmp`, that of another user does not count.
+        // A file of another user, for example in `/tmp`, is ignored.
         let is_planted = || {
             Trust::of_user(process.user)
                 .stranger_on_way(&path, Path::new("/"))
@@ -97,7 +99,7 @@ fn version_file(
     Ok(None)
 }
 
-/// The versions that such a file lists; `#` begins a comment.
+/// Returns the versions that such a file lists; `#` begins a comment.
 fn listed_versions(path: &Path) -> Result<Vec<String>> {
     let text = fs::ok_if_hidden(fs::read_text(path, fs::limits::SETTINGS))?.unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
@@ -110,10 +112,10 @@ fn listed_versions(path: &Path) -> Result<Vec<String>> {
         .collect())
 }
 
-/// The directory of a version, or of the latest one that begins with it.
+/// Returns the directory of a version, or of the latest version with that prefix.
 fn installed(versions: &Path, version: &str, evidence: &mut Evidence) -> Result<Option<PathBuf>> {
     let version = version.strip_prefix("python-").unwrap_or(version);
-    // Names of directories, and no way out of them.
+    // Reject paths that lead out of the directory.
     if version.is_empty() || version.contains('/') || version.starts_with('.') {
         return Ok(None);
     }
@@ -121,7 +123,7 @@ fn installed(versions: &Path, version: &str, evidence: &mut Evidence) -> Result<
     if fs::look_for(&exact)? {
         return Ok(Some(exact));
     }
-    // What is installed later may be the latest then.
+    // A version that is installed later may become the latest.
     evidence.look(versions);
     let prefix = format!("{version}.");
     let latest = installed_versions(versions)?
@@ -130,8 +132,8 @@ fn installed(versions: &Path, version: &str, evidence: &mut Evidence) -> Result<
     Ok(latest.map(|(_, name)| versions.join(name)))
 }
 
-/// The directories of a directory that are named by a version, latest first. A final version comes
-/// before any pre-release.
+/// Returns the subdirectories named by a version, latest first. Final versions come before all
+/// pre-releases.
 pub(super) fn installed_versions(directory: &Path) -> Result<Vec<(Version, String)>> {
     let names = fs::ok_if_hidden(fs::list(directory))?
         .flatten()
@@ -145,8 +147,8 @@ pub(super) fn installed_versions(directory: &Path) -> Result<Vec<(Version, Strin
     Ok(versions)
 }
 
-/// The version in a directory's name: `3.11.7`, or `cpython-3.11.7-linux-x86_64-gnu` as uv names
-/// its own.
+/// Parses the version in a directory's name: `3.11.7`, or `cpython-3.11.7-linux-x86_64-gnu` in uv's
+/// directory.
 fn version_of(name: &str) -> Option<Version> {
     let version = match name.strip_prefix("cpython-") {
         Some(rest) => rest.split(['-', '+']).next()?,
@@ -162,7 +164,7 @@ fn version_of(name: &str) -> Option<Version> {
 mod tests {
     use super::*;
 
-    /// A pyenv root with these versions, each with a `python3`.
+    /// Creates a pyenv root with these versions, each with a `python3`.
     fn pyenv(versions: &[&str]) -> (tempfile::TempDir, Process) {
         let directory = tempfile::tempdir().unwrap();
         for version in versions {
@@ -238,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_looked_at_is_evidence() {
+    fn inspected_files_are_evidence() {
         let (directory, process) = pyenv(&["3.8.18"]);
         fs::write_new(&directory.path().join("version"), b"3.8.18", 0o644).unwrap();
         let mut evidence = Evidence::default();
@@ -285,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn a_shim_is_known_by_its_text() {
+    fn a_shim_is_recognized_by_its_text() {
         assert!(is_shim(
             "#!/usr/bin/env bash\nexec \"/home/me/.pyenv/libexec/pyenv\" exec \"$program\" \"$@\"\n"
         ));

@@ -1,24 +1,24 @@
-//! Versions in names and ranges, as far as they tell which interpreters to look for.
+//! Versions in names and ranges, which determine the interpreters to search for.
 
 use std::ffi::OsStr;
 use std::path::{Component, Path};
 
 use pep440_rs::{Operator, Version, VersionSpecifier, VersionSpecifiers};
 
-/// A version that is looked for, because the caller names it instead of a file (`3.12`, or
-/// `python3.12`) or because it is a default.
+/// A version to search for, because the caller names it instead of a file (`3.12`, or `python3.12`)
+/// or because it is a default.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct NamedVersion {
-    /// The version as it is named, as in `3.12`.
+    /// The version as it is written, such as `3.12`.
     pub text: String,
-    /// Why it is looked for, as in `3.12 is named`.
+    /// The reason for the search, as in `3.12 is requested`.
     pub how: &'static str,
-    /// Which versions these are.
+    /// The matching versions.
     pub specifiers: VersionSpecifiers,
 }
 
 impl NamedVersion {
-    /// The version that a path is, which is then one word.
+    /// Parses a path of one component as a version.
     pub fn of(path: &Path) -> Option<Self> {
         let mut components = path.components();
         let (Some(Component::Normal(name)), None) = (components.next(), components.next()) else {
@@ -36,32 +36,32 @@ impl NamedVersion {
         let rest = if parts.len() < 3 { ".*" } else { "" };
         Some(Self {
             text: text.to_owned(),
-            how: "named",
+            how: "requested",
             specifiers: format!("=={text}{rest}").parse().ok()?,
         })
     }
 
-    /// The same version, where it is a default.
+    /// Returns the same version as a default.
     pub fn by_default(self) -> Self {
         Self {
-            how: "looked for first",
+            how: "preferred",
             ..self
         }
     }
 
-    /// Any version above this one.
+    /// Returns the range of all higher versions.
     pub fn above(version: &Version) -> Self {
         let specifier = VersionSpecifier::greater_than_version(version.clone());
         Self {
             text: specifier.to_string(),
-            how: "looked for",
+            how: "requested",
             specifiers: specifier.into(),
         }
     }
 }
 
-/// The one minor version of Python 3 that a range leaves, as `==3.11.*`, `==3.11.7` and `~=3.11.2`
-/// do.
+/// Returns the only minor version of Python 3 that a range allows, as for `==3.11.*`, `==3.11.7`
+/// and `~=3.11.2`.
 pub(super) fn single_minor(wanted: &VersionSpecifiers) -> Option<u64> {
     wanted.iter().find_map(|specifier| {
         let release = specifier.version().release();
@@ -74,9 +74,9 @@ pub(super) fn single_minor(wanted: &VersionSpecifiers) -> Option<u64> {
     })
 }
 
-/// Whether a range has Python 2.7 in it and no Python 3.
+/// Checks whether a range contains Python 2.7 and no Python 3.
 pub(super) fn is_for_python2(wanted: &VersionSpecifiers) -> bool {
-    // What is asked for may be a patch level.
+    // The range may select a patch level, so try each.
     let has = |major: u64, minors: std::ops::Range<u64>| {
         minors
             .into_iter()
@@ -85,7 +85,7 @@ pub(super) fn is_for_python2(wanted: &VersionSpecifiers) -> bool {
     has(2, 7..8) && !has(3, 0..60)
 }
 
-/// The minor version in a name like `python3.11`.
+/// Returns the minor version in a name such as `python3.11`.
 pub(super) fn minor_in_name(name: &OsStr) -> Option<u32> {
     name.to_str()?.strip_prefix("python3.")?.parse().ok()
 }
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn a_range_with_one_minor_version_is_known() {
+    fn a_range_with_one_minor_version_is_recognized() {
         let rows = [
             ("==3.11.*", Some(11)),
             ("==3.11.7", Some(11)),
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn python_2_is_for_those_who_leave_nothing_else() {
+    fn python_2_requires_a_range_without_python_3() {
         let rows = [
             ("==2.7.*", true),
             ("~=2.7.5", true),
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn names_with_a_version_are_known() {
+    fn names_with_a_version_are_recognized() {
         assert_eq!(minor_in_name(OsStr::new("python3.11")), Some(11));
         for name in ["python3", "python3.11-config", "python3.", "python2.7"] {
             assert_eq!(minor_in_name(OsStr::new(name)), None, "{name}");

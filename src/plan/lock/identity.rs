@@ -1,13 +1,13 @@
-//! What markers tell of a platform: its system and its machine. That is what packages of a lock are
-//! kept apart by.
+//! The identity of a platform in markers: its system and its machine. They distinguish the packages
+//! of a lock.
 
 use std::collections::BTreeSet;
 
-use super::Answer;
+use super::PlatformPlan;
 use crate::plan::Facts;
 use crate::spec::{Located, Location, Marker};
 
-/// A system and a machine, as `sys_platform` and `platform_machine` say them.
+/// The values of `sys_platform` and `platform_machine`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Identity {
     system: String,
@@ -15,7 +15,7 @@ pub(super) struct Identity {
 }
 
 impl Identity {
-    /// That of a platform.
+    /// Returns the identity of a platform.
     pub fn of(target: &Facts) -> Self {
         let markers = &target.markers;
         Self {
@@ -24,24 +24,24 @@ impl Identity {
         }
     }
 
-    /// What of it is asked for: the system, the machine, or both.
-    fn comparison(&self, asks: [bool; 2]) -> String {
+    /// Returns a marker for the selected parts: the system, the machine, or both.
+    fn comparison(&self, parts: [bool; 2]) -> String {
         let system = format!("sys_platform == '{}'", self.system);
         let machine = format!("platform_machine == '{}'", self.machine);
-        let parts = [system, machine]
+        let comparisons = [system, machine]
             .into_iter()
-            .zip(asks)
-            .filter(|(_, asks)| *asks)
-            .map(|(part, _)| part);
-        parts.collect::<Vec<_>>().join(" and ")
+            .zip(parts)
+            .filter(|(_, is_selected)| *is_selected)
+            .map(|(comparison, _)| comparison);
+        comparisons.collect::<Vec<_>>().join(" and ")
     }
 }
 
-/// The interpreters that a lock for these platforms is for.
-pub(super) fn environments(answers: &[Answer], place: &Location) -> Vec<Located<Marker>> {
-    let identities: BTreeSet<Identity> = answers
+/// Returns the environments that a lock for these platforms supports.
+pub(super) fn environments(plans: &[PlatformPlan], place: &Location) -> Vec<Located<Marker>> {
+    let identities: BTreeSet<Identity> = plans
         .iter()
-        .map(|answer| Identity::of(&answer.target))
+        .map(|plan| Identity::of(&plan.target))
         .collect();
     let written = identities.iter().map(|identity| {
         format!(
@@ -57,31 +57,34 @@ pub(super) fn environments(answers: &[Answer], place: &Location) -> Vec<Located<
         .collect()
 }
 
-/// The shortest marker that tells those where a package is wanted from the others; none where there
-/// are no others.
-pub(super) fn tell_apart(wanted: &BTreeSet<Identity>, all: &BTreeSet<Identity>) -> Option<Marker> {
+/// Returns the shortest marker that holds for the platforms that require a package and for no
+/// others; `None` if there are no others.
+pub(super) fn distinguishing_marker(
+    wanted: &BTreeSet<Identity>,
+    all: &BTreeSet<Identity>,
+) -> Option<Marker> {
     let others: BTreeSet<&Identity> = all.difference(wanted).collect();
     if others.is_empty() {
         return None;
     }
-    let texts = |identities: &mut dyn Iterator<Item = &Identity>, asks| -> BTreeSet<String> {
+    let texts = |identities: &mut dyn Iterator<Item = &Identity>, parts| -> BTreeSet<String> {
         identities
-            .map(|identity| identity.comparison(asks))
+            .map(|identity| identity.comparison(parts))
             .collect()
     };
     let written = [[true, false], [false, true], [true, true]]
         .into_iter()
-        .find_map(|asks| {
-            let texts_of_wanted = texts(&mut wanted.iter(), asks);
-            let is_enough = texts_of_wanted.is_disjoint(&texts(&mut others.iter().copied(), asks));
+        .find_map(|parts| {
+            let texts_of_wanted = texts(&mut wanted.iter(), parts);
+            let is_enough = texts_of_wanted.is_disjoint(&texts(&mut others.iter().copied(), parts));
             is_enough.then(|| texts_of_wanted.into_iter().collect::<Vec<_>>().join(" or "))
         })?;
     Some(marker(written))
 }
 
-/// A marker of names and versions of the system's own, which need no quoting.
+/// Parses a marker of names and versions that need no quoting.
 fn marker(written: String) -> Marker {
-    // What cannot be understood is wanted everywhere; a test reads what is written.
+    // A marker that cannot be parsed would hold everywhere; a test covers those written here.
     Marker {
         tree: written.parse().unwrap_or_default(),
         written,
@@ -104,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn a_marker_asks_for_no_more_than_it_must() {
+    fn a_marker_is_as_short_as_possible() {
         let all = identities(&[
             "linux x86_64",
             "linux aarch64",
@@ -120,7 +123,7 @@ mod tests {
             (&["linux x86_64", "darwin arm64"], Some("platform_machine == 'arm64' or platform_machine == 'x86_64'")),
         ];
         for (wanted, expected) in rows {
-            let marker = tell_apart(&identities(wanted), &all);
+            let marker = distinguishing_marker(&identities(wanted), &all);
             assert_eq!(
                 marker.as_ref().map(|marker| &*marker.written),
                 *expected,
@@ -132,7 +135,7 @@ mod tests {
             );
         }
         let all = identities(&["linux x86_64", "linux aarch64", "darwin x86_64"]);
-        let marker = tell_apart(&identities(&["linux x86_64"]), &all).unwrap();
+        let marker = distinguishing_marker(&identities(&["linux x86_64"]), &all).unwrap();
         assert_eq!(
             marker.written,
             "sys_platform == 'linux' and platform_machine == 'x86_64'"

@@ -1,8 +1,8 @@
-//! Making a lock: what a spec comes to on each of its platforms, as one lock for all of them.
+//! Creates a lock: the plans of a spec for each of its platforms, merged into one lock.
 //!
-//! Each platform is resolved by itself, with the python of this machine. Platforms that no marker
-//! tells apart, as two versions of a C library are, must come to the same versions. Where the
-//! directories of wheels lie and in which order makes no difference.
+//! Each platform is resolved separately, with the python of this machine. Platforms that no marker
+//! distinguishes, such as two versions of a C library, must resolve to the same versions. The
+//! location and order of the wheel directories make no difference.
 
 mod identity;
 mod packages;
@@ -25,39 +25,40 @@ use crate::spec::{
 };
 use identity::Identity;
 
-/// What is to be locked.
+/// The input of a lock.
 pub struct Request<'a> {
     /// The text of the spec.
     pub text: &'a SpecText,
     /// The spec, without the lock that it has.
     pub spec: &'a Spec,
-    /// The lock that is made anew. Its versions stay where they will do, and so does its python.
+    /// The existing lock. Its versions are kept where the spec still allows them, and so is its
+    /// python.
     pub before: Option<&'a Lock>,
-    /// What need not stay.
+    /// The parts of it to upgrade.
     pub upgraded: Upgraded<'a>,
 }
 
-/// What of a lock need not stay as it is when it is made anew.
+/// The parts of an existing lock that are upgraded.
 #[derive(Debug, Clone, Copy)]
 pub enum Upgraded<'a> {
     /// The versions of these projects.
     Named(&'a [PackageName]),
-    /// All versions, and the python.
+    /// All versions and the python.
     All,
 }
 
-/// What a spec comes to on one of its platforms.
-struct Answer {
+/// The plan of a spec for one of its platforms.
+struct PlatformPlan {
     target: Facts,
     wheels: Vec<PlannedWheel>,
 }
 
-/// Makes the lock that a spec has at `path`, and gives it with what its maker should know, a
-/// sentence each. `memo` is the store's directory for facts that can be found again.
+/// Creates the lock of a spec for `path`, and returns it with warnings, one sentence each. `memo`
+/// is the store's directory for cached facts.
 ///
 /// # Errors
-/// The spec leaves no choice; no interpreter satisfies it; on one of its platforms no set of wheels
-/// does.
+/// The spec already lists its wheels, no interpreter satisfies it, or for one of its platforms no
+/// set of wheels does.
 pub fn make(
     request: &Request<'_>,
     path: &Path,
@@ -67,16 +68,17 @@ pub fn make(
 ) -> Result<(Lock, Vec<String>)> {
     let Packages::Required(requirements) = &request.spec.packages else {
         return Err(
-            Failure::new(format!("{} lists its wheels already", request.text.title())).into(),
+            Failure::new(format!("{} already lists its wheels", request.text.title())).into(),
         );
     };
     let mut evidence = Evidence::default();
     let interpreter = find_interpreter(request, invocation, process, memo, &mut evidence)?;
     progress::phase("choosing the wheels");
     let mut wheelhouse = Wheelhouse::open(request.spec, invocation, memo, &mut evidence)?;
-    let mut answers = Vec::new();
+    let mut plans = Vec::new();
+    // Resolve each platform in turn; earlier results are preferred for later platforms.
     for target in targets(request.spec, &interpreter)? {
-        let preferred = preferred(request, &target, &answers);
+        let preferred = preferred(request, &target, &plans);
         let requirements = Requirements {
             preferred,
             ..requirements.clone()
@@ -89,10 +91,11 @@ pub fn make(
                 target.title()
             )
         })?;
-        let answer = Answer { target, wheels };
-        refuse_indistinguishable(&answer, &answers)?;
-        answers.push(answer);
+        let plan = PlatformPlan { target, wheels };
+        refuse_indistinguishable(&plan, &plans)?;
+        plans.push(plan);
     }
+    // Merge the plans. All entries share the location of the lock file.
     let place = Location {
         file: Some(path.to_path_buf()),
         line: 1,
@@ -105,8 +108,8 @@ pub fn make(
             value: python_range(&interpreter),
             place: place.clone(),
         }),
-        environments: identity::environments(&answers, &place),
-        packages: packages::of(&answers, request.spec, &mut wheelhouse, &place)?,
+        environments: identity::environments(&plans, &place),
+        packages: packages::of(&plans, request.spec, &mut wheelhouse, &place)?,
         basis: Some(Basis::of(request.text, request.spec, requirements)),
         bound: None,
         warnings: Vec::new(),
@@ -115,7 +118,7 @@ pub fn make(
     Ok((lock, evidence.warnings))
 }
 
-/// The interpreter of the lock as it is, where there still is one for the spec, else the spec's.
+/// Returns the interpreter of the existing lock if it still satisfies the spec, or else the spec's.
 fn find_interpreter(
     request: &Request<'_>,
     invocation: &Invocation,
@@ -137,7 +140,7 @@ fn find_interpreter(
     interpreter::find(invocation, of_spec, process, Some(memo), evidence)
 }
 
-/// The minor version that the wheels and their requirements were looked at for.
+/// Returns the minor version for which the wheels and their requirements were resolved.
 fn python_range(interpreter: &Facts) -> PythonRange {
     let [major, minor, _] = interpreter.release;
     let version = Version::new([u64::from(major), u64::from(minor)]);
@@ -149,7 +152,7 @@ fn python_range(interpreter: &Facts) -> PythonRange {
     }
 }
 
-/// The platforms of the spec, and this one unless one of them stands for it.
+/// Returns the platforms of the spec, and this one unless one of them has the same identity.
 fn targets(spec: &Spec, here: &Facts) -> Result<Vec<Facts>> {
     let mut targets: Vec<Facts> = spec
         .targets()?
@@ -165,14 +168,15 @@ fn targets(spec: &Spec, here: &Facts) -> Result<Vec<Facts>> {
     Ok(targets)
 }
 
-/// The versions to take where they will do: of the lock that is made anew, and of platforms that
-/// must come to the same.
+/// Returns the versions to prefer: those of the existing lock, and those of platforms that must
+/// resolve to the same versions.
 fn preferred(
     request: &Request<'_>,
     target: &Facts,
-    answers: &[Answer],
+    plans: &[PlatformPlan],
 ) -> BTreeMap<PackageName, Version> {
     let mut preferred = BTreeMap::new();
+    // Keep the locked versions, except of upgraded projects.
     if let (Some(lock), Upgraded::Named(upgraded)) = (request.before, request.upgraded) {
         let packages = lock.packages.iter().map(|package| &package.value);
         let kept = packages.filter(|package| {
@@ -182,13 +186,13 @@ fn preferred(
             kept.filter_map(|package| Some((package.name.clone(), package.version.clone()?))),
         );
     }
-    for answer in answers
+    // Platforms with the same identity need the same versions.
+    for plan in plans
         .iter()
-        .filter(|answer| Identity::of(&answer.target) == Identity::of(target))
+        .filter(|plan| Identity::of(&plan.target) == Identity::of(target))
     {
         preferred.extend(
-            answer
-                .wheels
+            plan.wheels
                 .iter()
                 .map(|wheel| (wheel.name.clone(), wheel.version.clone())),
         );
@@ -196,32 +200,32 @@ fn preferred(
     preferred
 }
 
-/// Two platforms that no marker tells apart cannot have different versions.
-fn refuse_indistinguishable(answer: &Answer, answers: &[Answer]) -> Result<()> {
-    let mut others = answers
+/// Rejects different versions for two platforms that no marker distinguishes.
+fn refuse_indistinguishable(plan: &PlatformPlan, plans: &[PlatformPlan]) -> Result<()> {
+    let mut others = plans
         .iter()
-        .filter(|other| Identity::of(&other.target) == Identity::of(&answer.target));
+        .filter(|other| Identity::of(&other.target) == Identity::of(&plan.target));
     let Some((other, differences)) = others.find_map(|other| {
-        let differences = differences(&other.wheels, &answer.wheels);
+        let differences = differences(&other.wheels, &plan.wheels);
         (!differences.is_empty()).then_some((other, differences))
     }) else {
         return Ok(());
     };
-    let (one, other) = (other.target.title(), answer.target.title());
+    let (one, other) = (other.target.title(), plan.target.title());
     let causes = differences.into_iter().map(|(name, versions)| {
         let [one_version, other_version] =
             versions.map(|version| version.map_or("missing".to_owned(), Version::to_string));
-        format!("`{name}` would be {one_version} for {one}, and {other_version} for {other}")
+        format!("`{name}` is {one_version} for {one}, and {other_version} for {other}")
     });
     Err(
-        Failure::new("two platforms would have different wheels, and no marker tells them apart")
+        Failure::new("two platforms resolve to different wheels, and no marker distinguishes them")
             .because_of(causes)
-            .hint("ask for a version that has wheels for both")
+            .hint("require a version that has wheels for both")
             .into(),
     )
 }
 
-/// The projects of which two plans have not the same version.
+/// Returns the projects whose versions differ between two plans.
 fn differences<'a>(
     one: &'a [PlannedWheel],
     other: &'a [PlannedWheel],

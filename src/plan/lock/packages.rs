@@ -1,5 +1,5 @@
-//! The packages of a lock: each version that a platform came to, with all of its files that fit a
-//! platform of that version.
+//! The packages of a lock: each version in the plan of a platform, with all of its files that are
+//! compatible with a platform of that version.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -9,38 +9,39 @@ use pep440_rs::{Version, VersionSpecifiers};
 use pep508_rs::PackageName;
 
 use super::identity::{self, Identity};
-use super::{Answer, PlannedWheel, Wheelhouse};
+use super::{PlannedWheel, PlatformPlan, Wheelhouse};
 use crate::fs::{self, Digest};
 use crate::plan::Tags;
 use crate::plan::wheelhouse::{WheelFile, read_specifiers};
 use crate::spec::{Located, Location, LockedPackage, LockedWheel, Spec};
 
-/// A version of a project that is to be locked.
+/// A version of a project to lock.
 #[derive(Default)]
-struct Wanted {
-    on: BTreeSet<Identity>,
-    /// By their names.
+struct Release {
+    platforms: BTreeSet<Identity>,
+    /// The files by their names.
     files: BTreeMap<String, WheelFile>,
 }
 
-/// The packages, sorted by name and version, all of them at `place`.
+/// Returns the packages, sorted by name and version, all located at `place`.
 pub(super) fn of(
-    answers: &[Answer],
+    plans: &[PlatformPlan],
     spec: &Spec,
     wheelhouse: &mut Wheelhouse,
     place: &Location,
 ) -> Result<Vec<Located<LockedPackage>>> {
-    let all: BTreeSet<Identity> = answers
+    let all: BTreeSet<Identity> = plans
         .iter()
-        .map(|answer| Identity::of(&answer.target))
+        .map(|plan| Identity::of(&plan.target))
         .collect();
-    let mut packages: BTreeMap<(&PackageName, &Version), Wanted> = BTreeMap::new();
-    for Answer { target, wheels } in answers {
+    // Collect the versions with their platforms and files.
+    let mut packages: BTreeMap<(&PackageName, &Version), Release> = BTreeMap::new();
+    for PlatformPlan { target, wheels } in plans {
         let tags = Tags::of(target);
         for wheel in wheels {
-            let wanted = packages.entry((&wheel.name, &wheel.version)).or_default();
-            wanted.on.insert(Identity::of(target));
-            wanted.files.extend(
+            let release = packages.entry((&wheel.name, &wheel.version)).or_default();
+            release.platforms.insert(Identity::of(target));
+            release.files.extend(
                 fitting(wheel, &tags, &target.bundled, wheelhouse)
                     .map(|file| (file.file_name.clone(), file)),
             );
@@ -48,9 +49,9 @@ pub(super) fn of(
     }
     let files: Vec<WheelFile> = packages
         .values()
-        .flat_map(|wanted| wanted.files.values().cloned())
+        .flat_map(|release| release.files.values().cloned())
         .collect();
-    // All at once, on all processors; after that they are known.
+    // Compute all digests now, on all processors; later lookups are cached.
     wheelhouse.digests(&files)?;
     let at_place = |value| Located {
         value,
@@ -58,7 +59,7 @@ pub(super) fn of(
     };
     let packages = packages
         .into_iter()
-        .map(|((name, version), Wanted { on, files })| {
+        .map(|((name, version), Release { platforms, files })| {
             let requires_python = files
                 .values()
                 .next()
@@ -72,7 +73,7 @@ pub(super) fn of(
             Ok(at_place(LockedPackage {
                 name: name.clone(),
                 version: Some(version.clone()),
-                marker: identity::tell_apart(&on, &all),
+                marker: identity::distinguishing_marker(&platforms, &all),
                 requires_python,
                 wheels: wheels.collect::<Result<_>>()?,
                 other_source: None,
@@ -81,7 +82,7 @@ pub(super) fn of(
     packages.collect()
 }
 
-/// The files of a wheel's version that the tags accept. Those that cannot be read are none.
+/// Returns the files of a wheel's version that the tags accept. Unreadable files are skipped.
 fn fitting(
     wheel: &PlannedWheel,
     tags: &Tags,
@@ -103,7 +104,7 @@ fn locked(file: &WheelFile, spec: &Spec, wheelhouse: &mut Wheelhouse) -> Result<
     let sha256: Digest = wheelhouse.digests(std::slice::from_ref(file))?[0];
     let size = fs::metadata(&wheelhouse.path(file))?.map(|metadata| metadata.len());
     let base = spec.base.as_deref().unwrap_or(Path::new("/"));
-    // Only what the spec itself names lies in the same place on another machine.
+    // Only paths below the spec's directory are the same on another machine.
     let path = Wheelhouse::path_in_own_directories(&file.file_name, spec)
         .filter(|path| path.starts_with(base));
     Ok(LockedWheel {

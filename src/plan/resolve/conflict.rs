@@ -123,11 +123,11 @@ fn reasons(conflict: &Conflict) -> Vec<String> {
         let (root, between) = way_back.split_last()?;
         Some(match between {
             [] => asked(root),
-            [one] => format!("`{}` is asked for by {}", one.title(), which_is(root)),
+            [one] => format!("`{}` is required by {}", one.title(), which_is(root)),
             [first, ..] => {
                 let required_by = first.required_by.project()?;
                 format!(
-                    "`{}` is asked for by `{required_by}`, and so on from {}",
+                    "`{}` is required by `{required_by}`, and so on from {}",
                     first.title(),
                     which_is(root)
                 )
@@ -251,7 +251,7 @@ fn instead(conflict: &Conflict, candidates: &mut Candidates<'_>) -> Vec<String> 
             versions.sort();
             let versions: Vec<String> = versions.into_iter().map(Version::to_string).collect();
             format!(
-                "`{title}` is asked for by `{project}` {} too",
+                "`{title}` is required by `{project}` {} too",
                 listed(&versions)
             )
         });

@@ -1,9 +1,8 @@
 //! The tags that an interpreter accepts, best first (PEP 425, 600 and 656).
 //!
 //! The order is that of
-//! <https://packaging.python.org/en/latest/specifications/platform-compatibility-tags/> as pip's
-//! `packaging.tags` gives it, so that the wheel that pip would take is the wheel that is taken
-//! here.
+//! <https://packaging.python.org/en/latest/specifications/platform-compatibility-tags/>, as pip's
+//! `packaging.tags` implements it, so that vpython selects the same wheel as pip.
 
 mod platforms;
 
@@ -13,7 +12,7 @@ use std::fmt;
 use super::interpreter::Facts;
 pub(super) use platforms::platforms;
 
-/// One tag of a wheel's file name: what the file's python, ABI and platform are.
+/// One tag of a wheel's file name.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Tag {
     /// As in `cp311`.
@@ -38,7 +37,7 @@ pub struct Tags {
 }
 
 impl Tags {
-    /// The tags of an interpreter.
+    /// Returns the tags of an interpreter.
     #[must_use]
     pub fn of(facts: &Facts) -> Self {
         let [major, minor, _] = facts.release;
@@ -83,21 +82,21 @@ impl Tags {
         Self { ordered, ranks }
     }
 
-    /// The tags, best first.
+    /// Returns the tags, best first.
     #[must_use]
     pub fn in_order(&self) -> &[Tag] {
         &self.ordered
     }
 
-    /// The place of a tag in the order, 0 for the best; none where the interpreter does not accept
-    /// it.
+    /// Returns the position of a tag in the order, 0 for the best; `None` if the interpreter does
+    /// not accept it.
     #[must_use]
     pub fn rank(&self, tag: &Tag) -> Option<usize> {
         self.ranks.get(tag).copied()
     }
 
-    /// Whether any tag of the interpreter has this python and ABI, so that only the platform can be
-    /// in the way.
+    /// Checks whether any tag of the interpreter has this python and ABI, so that only the platform
+    /// can be incompatible.
     #[must_use]
     pub fn accepts_python(&self, python: &str, abi: &str) -> bool {
         self.ordered
@@ -106,8 +105,8 @@ impl Tags {
     }
 }
 
-/// The ABIs of this build of CPython, its own first. A debug build loads the modules of a normal
-/// one since 3.8.
+/// Returns the ABIs of this build of CPython, its own first. Since 3.8 a debug build also loads
+/// modules of a normal one.
 fn abis(facts: &Facts) -> Vec<String> {
     let [major, minor, _] = facts.release;
     let threads = if facts.abi.free_threaded { "t" } else { "" };
@@ -210,7 +209,7 @@ mod tests {
         assert_eq!(
             first(&|_| {}, [2, 7, 18]),
             ["cp27mu"],
-            "Python 2 had one for its characters"
+            "Python 2 had one for its character width"
         );
         assert_eq!(
             first(&|facts| facts.abi.wide_unicode = false, [2, 7, 18]),
@@ -240,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rank_is_a_place_in_the_order() {
+    fn a_rank_is_a_position_in_the_order() {
         let tags = Tags::of(&facts([3, 11, 7]));
         let tag = |python: &str, abi: &str, platform: &str| Tag {
             python: python.into(),

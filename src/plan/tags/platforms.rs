@@ -1,8 +1,8 @@
-//! The platforms whose wheels a system takes, best first, as pip's `packaging.tags` orders them.
+//! The platforms whose wheels a system accepts, best first, in the order of pip's `packaging.tags`.
 
 use crate::plan::interpreter::{Facts, Libc};
 
-/// The platforms whose wheels an interpreter takes, best first.
+/// Returns the platforms whose wheels an interpreter accepts, best first.
 pub(in crate::plan) fn platforms(facts: &Facts) -> Vec<String> {
     let platform = facts.platform.replace(['-', '.', ' '], "_");
     match platform.split_once('_') {
@@ -12,10 +12,10 @@ pub(in crate::plan) fn platforms(facts: &Facts) -> Vec<String> {
     }
 }
 
-/// Those of a Linux system: plain `linux`, whose wheels were built for it alone, then those of its
-/// C library from its own version down.
+/// Returns the platforms of a Linux system: plain `linux`, for wheels built on that system, then
+/// those of its C library from its own version down.
 fn linux(machine: &str, facts: &Facts) -> Vec<String> {
-    // A 32-bit python on a 64-bit kernel.
+    // A 32-bit python may run on a 64-bit kernel.
     let machine = match (machine, facts.abi.pointer_bits) {
         ("x86_64", 32) => "i686",
         ("aarch64", 32) => "armv8l",
@@ -43,7 +43,7 @@ fn linux(machine: &str, facts: &Facts) -> Vec<String> {
             Libc::Other => {}
         }
     }
-    // LUCI's name, as in `linux_arm64`: no wheel has it, but conditions in its specs do.
+    // LUCI's name, such as `linux_arm64`: no wheel has it, but conditions in LUCI specs do.
     let name = facts
         .elsewhere
         .iter()
@@ -53,9 +53,10 @@ fn linux(machine: &str, facts: &Facts) -> Vec<String> {
     platforms
 }
 
-/// manylinux platforms down to the oldest that PEP 600 knows for the machine, each old name behind
-/// its new one.
+/// Returns the manylinux platforms down to the oldest that PEP 600 defines for the machine, each
+/// legacy name after its new one.
 fn manylinux(machine: &str, major: u32, minor: u32) -> Vec<String> {
+    // The machines of PEP 600.
     const MACHINES: [&str; 10] = [
         "x86_64",
         "i686",
@@ -71,6 +72,7 @@ fn manylinux(machine: &str, major: u32, minor: u32) -> Vec<String> {
     if major != 2 || !MACHINES.contains(&machine) {
         return Vec::new();
     }
+    // manylinux1 (glibc 2.5) exists only for x86; the other machines begin with manylinux2014.
     let oldest = if matches!(machine, "x86_64" | "i686") {
         5
     } else {
@@ -89,8 +91,8 @@ fn manylinux(machine: &str, major: u32, minor: u32) -> Vec<String> {
     platforms
 }
 
-/// Those of a macOS system, of which `text` is as in `11_0_arm64`: from its own version down, and
-/// of each version those of the machine alone first.
+/// Returns the platforms of a macOS system, for a `text` such as `11_0_arm64`: from its own version
+/// down, and for each version those of the machine alone first.
 fn macos(text: &str) -> Option<Vec<String>> {
     let mut parts = text.splitn(3, '_');
     let version: (u32, u32) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
@@ -103,13 +105,14 @@ fn macos(text: &str) -> Option<Vec<String>> {
                 .map(|format| format!("macosx_{major}_{minor}_{format}")),
         );
     };
-    // From 11 on the first number counts, and up to 10.16 the second.
+    // From 11 on only the major version counts; up to 10.16 the minor.
     for major in (11..=version.0).rev() {
         add((major, 0), mac_formats(machine));
     }
     let newest_10 = if version.0 > 10 { 16 } else { version.1 };
     for minor in (4..=newest_10).rev() {
-        // Of a wheel for both machines, the older version is that of its other half.
+        // A universal2 wheel may carry the minimum version of its x86_64 half, which can be below
+        // 11.
         add(
             (10, minor),
             if machine == "arm64" {
@@ -122,7 +125,7 @@ fn macos(text: &str) -> Option<Vec<String>> {
     Some(platforms)
 }
 
-/// The formats of binaries that a machine runs, its own first.
+/// Returns the binary formats that a machine runs, its own first.
 fn mac_formats(machine: &str) -> &'static [&'static str] {
     if machine == "arm64" {
         &["arm64", "universal2"]

@@ -1,8 +1,8 @@
-//! Whether the wheels that there are can be what a spec asks for: with the interpreter of this
-//! machine, and on each platform that the spec names.
+//! Checks whether the available wheels satisfy a spec, for the interpreter of this machine and on
+//! each platform that the spec names.
 //!
-//! Nothing is built. All that is missing is found at once: what cannot be had on a platform is put
-//! aside, and the rest is judged without it.
+//! Nothing is built. All missing wheels are found at once: an unsatisfiable requirement is set
+//! aside, and the rest is resolved without it.
 
 mod required;
 
@@ -22,19 +22,19 @@ use crate::invocation::Invocation;
 use crate::process::Process;
 use crate::spec::{ListedWheel, Located, Location, Lock, Packages, Requirement, Spec, Target};
 
-/// What came of a check.
+/// The result of a check.
 #[derive(Debug, Default)]
 pub struct Verification {
-    /// The interpreter of this machine; none where the spec asks for nothing.
+    /// The interpreter of this machine; `None` if the spec requires nothing.
     pub here: Option<Facts>,
     /// This machine, then the platforms in the spec's order.
     pub columns: Vec<Column>,
-    /// What the spec asks for, in its order, then what that brings along, sorted by name. None
-    /// where the spec asks for nothing.
+    /// The requirements of the spec, in its order, then their dependencies, sorted by name. Empty
+    /// if the spec requires nothing.
     pub rows: Vec<Row>,
-    /// The seeds that no environment of the spec would have, since there is no wheel of them.
+    /// The seeds that no environment of the spec would have, because there is no wheel for them.
     pub unseeded: Vec<PackageName>,
-    /// What the caller should know, a sentence each.
+    /// Warnings for the caller, one sentence each.
     pub warnings: Vec<String>,
 }
 
@@ -43,74 +43,73 @@ pub struct Verification {
 pub struct Column {
     /// `here (3.11.7)`, or the platform's name.
     pub title: String,
-    /// Why the spec cannot be met there, if so: each wheel file that was not taken, and what to
-    /// try.
+    /// The error of the spec there, if any: each rejected wheel file, and a hint.
     pub refusal: Option<Error>,
 }
 
-/// A requirement or a listed wheel, or a project that they bring along.
+/// A requirement, a listed wheel, or a dependency.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
-    /// As in `numpy>=1.26`; the project's name where it is brought along.
+    /// As in `numpy>=1.26`; the project's name for a dependency.
     pub title: String,
-    /// Who asks for it.
+    /// The origin of the requirement.
     pub origin: RowOrigin,
-    /// What comes of it in each column.
+    /// The result in each column.
     pub cells: Vec<Cell>,
 }
 
-/// Who asks for what is in a row.
+/// The origin of the requirement in a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RowOrigin {
-    /// The spec, in this place.
+    /// The spec, at this location.
     Spec(Location),
     /// The wheels of these projects.
     Wheels(BTreeSet<PackageName>),
-    /// Each spec of LUCI's, without saying so.
+    /// Implicitly each LUCI spec.
     Seed,
 }
 
-/// What comes of a requirement on a system.
+/// The result of a requirement on a system.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Cell {
-    /// A wheel of this version is taken.
+    /// A wheel of this version is used.
     Fits(Version),
-    /// It is not wanted there.
+    /// It is not required there.
     Unwanted,
-    /// No wheel fits.
+    /// No wheel is compatible.
     Missing,
-    /// A wheel would fit, and is not the pinned one.
+    /// A wheel is compatible, but is not the pinned one.
     WrongHash,
-    /// Wheels would fit, and not go together with what else is asked for.
+    /// Compatible wheels conflict with other requirements.
     Conflict,
-    /// Whether it is wanted cannot be told, because something else is missing.
+    /// Unknown, because something else is missing.
     Unknown,
 }
 
-/// What came of a spec on one system.
+/// The results of a spec on one system.
 #[derive(Debug, Default)]
 struct Findings {
-    /// Of what the spec asks for, in its order.
-    asked: Vec<Cell>,
-    /// What that brings along.
-    brought: Vec<(PackageName, Brought)>,
-    /// The seeds that the spec does not ask for, each with the version that is taken, if there is a
-    /// wheel of it.
+    /// For the requirements of the spec, in its order.
+    requested: Vec<Cell>,
+    /// For their dependencies.
+    dependencies: Vec<(PackageName, Dependency)>,
+    /// The seeds that the spec does not require, each with the version that is used, if there is a
+    /// wheel.
     seeds: Vec<(PackageName, Option<Version>)>,
     refusal: Option<Error>,
     warnings: Vec<String>,
 }
 
-/// What comes of a project that the spec does not ask for itself.
+/// The result for a project that the spec does not require itself.
 #[derive(Debug)]
-struct Brought {
+struct Dependency {
     cell: Cell,
-    /// The projects whose wheels ask for it.
+    /// The projects whose wheels require it.
     required_by: BTreeSet<PackageName>,
 }
 
 impl Findings {
-    /// The version that is taken of a seed.
+    /// Returns the version that is used of a seed.
     fn seed(&self, project: &PackageName) -> Option<&Version> {
         self.seeds
             .iter()
@@ -119,20 +118,20 @@ impl Findings {
             .as_ref()
     }
 
-    fn brought(&self, project: &PackageName) -> Option<&Brought> {
-        self.brought
+    fn dependency(&self, project: &PackageName) -> Option<&Dependency> {
+        self.dependencies
             .iter()
             .find(|(known, _)| known == project)
-            .map(|(_, brought)| brought)
+            .map(|(_, dependency)| dependency)
     }
 }
 
-/// Holds the wheels that there are against a spec. `memo` is the directory for what can be found
-/// again; it need not be there.
+/// Checks the available wheels against a spec. `memo` is the directory for cached facts; it need
+/// not exist.
 ///
 /// # Errors
-/// The platforms cannot be told; no interpreter satisfies the spec; a directory of wheels is not
-/// there.
+/// The platforms cannot be determined, no interpreter satisfies the spec, or a wheel directory does
+/// not exist.
 pub fn verify(
     spec: &Spec,
     invocation: &Invocation,
@@ -146,10 +145,12 @@ pub fn verify(
     let mut evidence = Evidence::default();
     let here = interpreter::find(invocation, spec, process, Some(memo), &mut evidence)?;
     let mut wheelhouse = Wheelhouse::open(spec, invocation, memo, &mut evidence)?;
-    let passed_over = wheelhouse.passed_over().into_iter();
-    let mut warnings: Vec<String> = passed_over
-        .map(|file| format!("`{}` is passed over: {}", file.path.display(), file.why))
+    // Report files that no interpreter can use.
+    let skipped_files = wheelhouse.skipped_files().into_iter();
+    let mut warnings: Vec<String> = skipped_files
+        .map(|file| format!("`{}` is skipped: {}", file.path.display(), file.why))
         .collect();
+    // Resolve the spec on each system.
     let systems = systems(here.clone(), &targets);
     let findings = systems
         .iter()
@@ -158,6 +159,7 @@ pub fn verify(
     wheelhouse.remember();
     warnings.extend(merge_warnings(&systems, &findings));
     let rows = rows(&spec.packages, &findings);
+    // A seed is only reported if no system has a wheel for it.
     let unseeded = seeds(&findings)
         .into_iter()
         .filter(|seed| findings.iter().all(|one| one.seed(seed).is_none()));
@@ -166,7 +168,7 @@ pub fn verify(
         .into_iter()
         .zip(findings)
         .map(|((title, facts), findings)| {
-            let headline = format!("the spec cannot be met by {}", facts.title());
+            let headline = format!("the spec cannot be satisfied for {}", facts.title());
             Column {
                 title,
                 refusal: findings.refusal.map(|refusal| refusal.context(headline)),
@@ -181,7 +183,7 @@ pub fn verify(
     })
 }
 
-/// The systems to check, each under its title.
+/// Returns the systems to check, each with its title.
 pub(super) fn systems(here: Facts, targets: &[Located<Target>]) -> Vec<(String, Facts)> {
     let there = targets.iter().map(|target| {
         let facts = here.for_target(&target.value);
@@ -196,7 +198,7 @@ pub(super) fn systems(here: Facts, targets: &[Located<Target>]) -> Vec<(String, 
     [(title, here)].into_iter().chain(there).collect()
 }
 
-/// Judges what a spec asks for on one system.
+/// Checks a spec on one system.
 fn find(packages: &Packages, facts: &Facts, wheelhouse: &mut Wheelhouse) -> Result<Findings> {
     match packages {
         Packages::Required(requirements) => required::find(requirements, facts, wheelhouse),
@@ -217,26 +219,27 @@ fn find_listed(
         warnings,
     } = listed::verify(wheels, facts, wheelhouse);
     let refusal = listed::resolve(wheels, facts, wheelhouse, &mut Evidence::default()).err();
-    let brought = required
+    // The wheels' own requirements do not bind, but the table shows them.
+    let dependencies = required
         .into_iter()
         .map(|(project, (version, required_by))| {
             (
                 project,
-                Brought {
+                Dependency {
                     cell: version.map_or(Cell::Missing, Cell::Fits),
                     required_by,
                 },
             )
         });
-    let asked = listed.into_iter().map(|verdict| match verdict {
+    let requested = listed.into_iter().map(|verdict| match verdict {
         Verdict::Unwanted => Cell::Unwanted,
         Verdict::Fits(version) => Cell::Fits(version),
         Verdict::Missing => Cell::Missing,
         Verdict::Clash => Cell::Conflict,
     });
     Findings {
-        asked: asked.collect(),
-        brought: brought.collect(),
+        requested: requested.collect(),
+        dependencies: dependencies.collect(),
         seeds,
         refusal,
         warnings,
@@ -245,7 +248,7 @@ fn find_listed(
 
 fn find_locked(lock: &Lock, facts: &Facts, wheelhouse: &mut Wheelhouse) -> Findings {
     let (verdicts, refusal) = locked::verify(lock, facts, wheelhouse);
-    let asked = verdicts.into_iter().map(|verdict| match verdict {
+    let requested = verdicts.into_iter().map(|verdict| match verdict {
         locked::Verdict::Unwanted => Cell::Unwanted,
         locked::Verdict::Fits(version) => Cell::Fits(version),
         locked::Verdict::Missing => Cell::Missing,
@@ -253,19 +256,19 @@ fn find_locked(lock: &Lock, facts: &Facts, wheelhouse: &mut Wheelhouse) -> Findi
         locked::Verdict::Unknown => Cell::Unknown,
     });
     Findings {
-        asked: asked.collect(),
+        requested: requested.collect(),
         refusal,
         ..Findings::default()
     }
 }
 
-/// The rows of a table in which each of these findings is a column.
+/// Returns the rows of a table with a column for each of the findings.
 fn rows(packages: &Packages, findings: &[Findings]) -> Vec<Row> {
-    let asked: Vec<(String, &Location)> = match packages {
+    let requested: Vec<(String, &Location)> = match packages {
         Packages::Required(requirements) => requirements
             .asked
             .iter()
-            .map(|asked| (title(&asked.value.requirement), &asked.place))
+            .map(|requested| (title(&requested.value.requirement), &requested.place))
             .collect(),
         Packages::Listed(wheels) => wheels
             .iter()
@@ -282,7 +285,8 @@ fn rows(packages: &Packages, findings: &[Findings]) -> Vec<Row> {
             .map(|package| (package.value.title(), &package.place))
             .collect(),
     };
-    let asked = asked
+    // The requirements of the spec.
+    let requested = requested
         .into_iter()
         .enumerate()
         .map(|(index, (title, place))| Row {
@@ -290,26 +294,27 @@ fn rows(packages: &Packages, findings: &[Findings]) -> Vec<Row> {
             origin: RowOrigin::Spec(place.clone()),
             cells: findings
                 .iter()
-                .map(|findings| findings.asked[index].clone())
+                .map(|findings| findings.requested[index].clone())
                 .collect(),
         });
-    // A list is not refused for what it does not name, so of that nothing is shown but what there
-    // is.
+    // The dependencies. A list of wheels does not require them, so only those with a wheel are
+    // shown.
     let is_listed = matches!(packages, Packages::Listed(_));
-    let is_shown = |brought: &Brought| !is_listed || matches!(brought.cell, Cell::Fits(_));
-    let brought = findings.iter().flat_map(|findings| &findings.brought);
-    let brought: BTreeSet<&PackageName> = brought
-        .filter(|(_, brought)| is_shown(brought))
+    let is_shown = |dependency: &Dependency| !is_listed || matches!(dependency.cell, Cell::Fits(_));
+    let dependencies = findings.iter().flat_map(|findings| &findings.dependencies);
+    let dependencies: BTreeSet<&PackageName> = dependencies
+        .filter(|(_, dependency)| is_shown(dependency))
         .map(|(project, _)| project)
         .collect();
-    let brought = brought.into_iter().map(|project| Row {
+    let dependencies = dependencies.into_iter().map(|project| Row {
         title: project.to_string(),
         origin: RowOrigin::Wheels(required_by(project, findings)),
         cells: findings
             .iter()
-            .map(|findings| cell_of_brought(project, findings))
+            .map(|findings| cell_of_dependency(project, findings))
             .collect(),
     });
+    // The seeds with a wheel on any system.
     let seeds = seeds(findings)
         .into_iter()
         .filter(|seed| findings.iter().any(|one| one.seed(seed).is_some()));
@@ -321,10 +326,10 @@ fn rows(packages: &Packages, findings: &[Findings]) -> Vec<Row> {
             .map(|one| one.seed(seed).cloned().map_or(Cell::Unwanted, Cell::Fits))
             .collect(),
     });
-    asked.chain(brought).chain(seeds).collect()
+    requested.chain(dependencies).chain(seeds).collect()
 }
 
-/// The seeds that the spec leaves to the interpreter on any system.
+/// Returns the seeds that the spec leaves to the interpreter on any system.
 fn seeds(findings: &[Findings]) -> BTreeSet<&PackageName> {
     findings
         .iter()
@@ -332,7 +337,7 @@ fn seeds(findings: &[Findings]) -> BTreeSet<&PackageName> {
         .collect()
 }
 
-/// A requirement without its marker, which the cells tell of.
+/// Returns a requirement without its marker, which the cells reflect.
 fn title(requirement: &Requirement) -> String {
     Requirement {
         marker: MarkerTree::TRUE,
@@ -341,25 +346,24 @@ fn title(requirement: &Requirement) -> String {
     .to_string()
 }
 
-/// The projects whose wheels ask for a project, on any system.
+/// Returns the projects whose wheels require a project, on any system.
 fn required_by(project: &PackageName, findings: &[Findings]) -> BTreeSet<PackageName> {
     findings
         .iter()
-        .filter_map(|findings| findings.brought(project))
-        .flat_map(|brought| brought.required_by.clone())
+        .filter_map(|findings| findings.dependency(project))
+        .flat_map(|dependency| dependency.required_by.clone())
         .collect()
 }
 
-fn cell_of_brought(project: &PackageName, findings: &Findings) -> Cell {
-    match findings.brought(project) {
-        Some(brought) => brought.cell.clone(),
+fn cell_of_dependency(project: &PackageName, findings: &Findings) -> Cell {
+    match findings.dependency(project) {
+        Some(dependency) => dependency.cell.clone(),
         None if findings.refusal.is_some() => Cell::Unknown,
         None => Cell::Unwanted,
     }
 }
 
-/// The warnings of all systems, each once, with the systems that it is about where it is not about
-/// all.
+/// Returns the warnings of all systems, each once, with the affected systems unless it affects all.
 fn merge_warnings(systems: &[(String, Facts)], findings: &[Findings]) -> Vec<String> {
     let mut merged: Vec<(&str, Vec<&str>)> = Vec::new();
     for ((title, facts), findings) in systems.iter().zip(findings) {

@@ -1,4 +1,4 @@
-//! Requirements on one system: a whole resolution decides, as it would for a launch there.
+//! The requirements on one system, decided by a full resolution, as for a launch there.
 
 use std::collections::BTreeSet;
 
@@ -8,10 +8,10 @@ use pep508_rs::PackageName;
 use super::super::resolve::partial::{Partial, Unsatisfied, UnsatisfiedKind, resolve_partly};
 use super::super::wheelhouse::Wheelhouse;
 use super::super::{Evidence, Facts, RequiredBy};
-use super::{Brought, Cell, Findings};
+use super::{Cell, Dependency, Findings};
 use crate::spec::{Requested, Requirements};
 
-/// Judges requirements.
+/// Checks requirements.
 pub(super) fn find(
     requirements: &Requirements,
     facts: &Facts,
@@ -19,24 +19,24 @@ pub(super) fn find(
 ) -> Result<Findings> {
     let mut evidence = Evidence::default();
     let partial = resolve_partly(requirements, facts, wheelhouse, &mut evidence)?;
-    let asked = requirements
+    let requested = requirements
         .asked
         .iter()
-        .map(|asked| cell(&asked.value, facts, &partial))
+        .map(|requested| cell(&requested.value, facts, &partial))
         .collect();
-    let brought = brought(&partial);
+    let dependencies = dependencies(&partial);
     let refusal = partial.refusal.map(Into::into);
     Ok(Findings {
-        asked,
-        brought,
+        requested,
+        dependencies,
         refusal,
         warnings: evidence.warnings,
         ..Findings::default()
     })
 }
 
-fn cell(asked: &Requested, facts: &Facts, partial: &Partial) -> Cell {
-    let Requested { requirement, .. } = asked;
+fn cell(requested: &Requested, facts: &Facts, partial: &Partial) -> Cell {
+    let Requested { requirement, .. } = requested;
     if !crate::spec::holds(&requirement.marker, &facts.markers, &[]) {
         return Cell::Unwanted;
     }
@@ -49,13 +49,13 @@ fn cell(asked: &Requested, facts: &Facts, partial: &Partial) -> Cell {
         .iter()
         .find(|wheel| wheel.name == requirement.name);
     match (unsatisfied, wheel) {
-        (Some(unsatisfied), _) => cell_of_lack(unsatisfied),
+        (Some(unsatisfied), _) => cell_of_unsatisfied(unsatisfied),
         (None, Some(wheel)) => Cell::Fits(wheel.version.clone()),
         (None, None) => Cell::Unknown,
     }
 }
 
-fn cell_of_lack(unsatisfied: &Unsatisfied) -> Cell {
+fn cell_of_unsatisfied(unsatisfied: &Unsatisfied) -> Cell {
     match unsatisfied.kind {
         UnsatisfiedKind::Missing => Cell::Missing,
         UnsatisfiedKind::WrongHash => Cell::WrongHash,
@@ -63,8 +63,8 @@ fn cell_of_lack(unsatisfied: &Unsatisfied) -> Cell {
     }
 }
 
-/// What wheels alone ask for: what there is of it, and what cannot be had.
-fn brought(partial: &Partial) -> Vec<(PackageName, Brought)> {
+/// Returns the dependencies that only wheels require: those with a wheel, and those without.
+fn dependencies(partial: &Partial) -> Vec<(PackageName, Dependency)> {
     let wheels = partial.wheels.iter().map(|wheel| {
         (
             &wheel.name,
@@ -75,27 +75,28 @@ fn brought(partial: &Partial) -> Vec<(PackageName, Brought)> {
     let unsatisfied = partial.unsatisfied.iter().map(|unsatisfied| {
         (
             &unsatisfied.project,
-            cell_of_lack(unsatisfied),
+            cell_of_unsatisfied(unsatisfied),
             &unsatisfied.required_by,
         )
     });
-    let brought = wheels
+    // Projects that the spec requires itself have a row of their own.
+    let dependencies = wheels
         .chain(unsatisfied)
         .filter_map(|(project, cell, required_by)| {
             let required_by: Option<BTreeSet<PackageName>> =
                 required_by.iter().map(project_of).collect();
             Some((
                 project.clone(),
-                Brought {
+                Dependency {
                     cell,
                     required_by: required_by?,
                 },
             ))
         });
-    brought.collect()
+    dependencies.collect()
 }
 
-/// The project whose wheel asks; none where the spec does.
+/// Returns the project of the requiring wheel; `None` for a spec or lock.
 fn project_of(required_by: &RequiredBy) -> Option<PackageName> {
     match required_by {
         RequiredBy::Wheel { project, .. } => Some(project.clone()),

@@ -1,5 +1,5 @@
-//! The wheels that an interpreter brings for `ensurepip`, as far as they are seeds: a last resort
-//! behind the directories of wheels.
+//! The wheels in an interpreter's `ensurepip`, as far as they are seeds: a last resort after the
+//! wheel directories.
 
 use std::path::{Path, PathBuf};
 
@@ -11,19 +11,18 @@ use super::{Directory, WheelFile, WheelName, Wheelhouse};
 use crate::fs::{self, Stamped};
 use crate::plan::seed::is_seed;
 
-/// What is known of such wheels.
+/// The known bundled wheels.
 pub(super) struct Bundle {
-    /// Whether the spec may have them.
+    /// Whether the spec uses them.
     is_wanted: bool,
     memo: PathBuf,
-    /// The directories that were looked at, as they were then.
+    /// The directories that were listed, with their stamps.
     looked: Vec<Stamped>,
     wheels: Vec<WheelFile>,
 }
 
 impl Bundle {
-    /// One of which nothing is known yet. `memo` is the store's directory for what is known of
-    /// wheels.
+    /// Creates an empty one. `memo` is the store's directory for cached facts about wheels.
     pub fn new(is_wanted: bool, memo: &Path) -> Self {
         Self {
             is_wanted,
@@ -35,13 +34,13 @@ impl Bundle {
 }
 
 impl Wheelhouse {
-    /// Whether the spec has seeds, or takes them from the interpreter.
+    /// Checks whether the spec has seeds, or takes them from the interpreter.
     pub fn is_seeded(&self) -> bool {
         self.bundle.is_wanted
     }
 
-    /// The wheels of a seed in these directories of an interpreter; none of another project, or
-    /// where the spec does not take them.
+    /// Returns the wheels of a seed in these directories of an interpreter; empty for any other
+    /// project, or if the spec does not use them.
     pub fn bundled(&mut self, project: &PackageName, directories: &[PathBuf]) -> Vec<WheelFile> {
         if !self.bundle.is_wanted || !is_seed(project.as_ref()) {
             return Vec::new();
@@ -57,7 +56,7 @@ impl Wheelhouse {
             .collect()
     }
 
-    /// The bundled wheels of that name.
+    /// Returns the bundled wheels with that name.
     pub(super) fn bundled_as<'a>(
         &'a self,
         name: &'a WheelName,
@@ -68,12 +67,12 @@ impl Wheelhouse {
             .filter(move |wheel| wheel.name == *name)
     }
 
-    /// The directories of interpreters that were looked at, as they were before.
+    /// Returns the interpreters' directories that were listed, with their stamps.
     pub fn bundles_seen(&self) -> &[Stamped] {
         &self.bundle.looked
     }
 
-    /// Lists a directory once. One that cannot be read is as good as none: nothing depends on it.
+    /// Lists a directory once. An unreadable directory counts as empty: nothing depends on it.
     fn open_bundle(&mut self, directory: &Path) {
         if self
             .bundle
@@ -83,11 +82,12 @@ impl Wheelhouse {
         {
             return;
         }
+        // The stamp is taken before the listing, so that a change in between is noticed.
         self.bundle.looked.push(Stamped::look(directory));
         let names = match fs::list(directory) {
             Ok(names) => names.unwrap_or_default(),
             Err(error) => {
-                debug!("cannot list what the interpreter bundles: {error:#}");
+                debug!("cannot list the interpreter's bundled wheels: {error:#}");
                 return;
             }
         };
@@ -102,6 +102,7 @@ impl Wheelhouse {
             index,
             is_bundle: true,
         });
+        // Only seeds are used from here.
         for file_name in names {
             if let Ok(name) = WheelName::parse(&file_name)
                 && is_seed(name.project.as_ref())
@@ -109,7 +110,7 @@ impl Wheelhouse {
                 self.bundle.wheels.push(WheelFile {
                     name,
                     file_name,
-                    stranger: None,
+                    untrusted_owner: None,
                     directory: position,
                 });
             }

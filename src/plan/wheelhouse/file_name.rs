@@ -1,4 +1,4 @@
-//! What a wheel's file name says:
+//! The parser of wheel file names:
 //! <https://packaging.python.org/en/latest/specifications/binary-distribution-format/#file-name-convention>.
 
 use pep440_rs::Version;
@@ -7,14 +7,14 @@ use pep508_rs::PackageName;
 use crate::plan::Tags;
 use crate::plan::tags::Tag;
 
-/// A wheel's file name, taken apart.
+/// A parsed wheel file name.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct WheelName {
     /// The project, normalised.
     pub project: PackageName,
     /// The version.
     pub version: Version,
-    /// The build tag, which breaks ties. None comes before any.
+    /// The build tag, which breaks ties; `None` sorts first.
     pub build: Option<BuildTag>,
     pythons: Vec<String>,
     abis: Vec<String>,
@@ -22,8 +22,8 @@ pub struct WheelName {
 }
 
 impl WheelName {
-    /// Reads `{project}-{version}(-{build})?-{python}-{abi}-{platform}.whl`. The error says what is
-    /// wrong, as the rest of a sentence.
+    /// Parses `{project}-{version}(-{build})?-{python}-{abi}-{platform}.whl`. The error is a full
+    /// clause.
     pub fn parse(file_name: &str) -> Result<Self, String> {
         let stem = file_name
             .strip_suffix(".whl")
@@ -36,8 +36,9 @@ impl WheelName {
             [project, version, build, python, abi, platform] => {
                 (project, version, Some(build), [python, abi, platform])
             }
-            _ => return Err("its name has not five or six parts".into()),
+            _ => return Err("its name does not have five or six parts".into()),
         };
+        // Compressed tag sets have several values per part.
         let [pythons, abis, platforms] =
             tags.map(|set| set.split('.').map(str::to_lowercase).collect());
         Ok(Self {
@@ -45,7 +46,7 @@ impl WheelName {
             version: version
                 .replace('_', "-")
                 .parse()
-                .map_err(|_| format!("`{version}` is no version"))?,
+                .map_err(|_| format!("`{version}` is not a version"))?,
             build: build.map(BuildTag::parse).transpose()?,
             pythons,
             abis,
@@ -53,13 +54,13 @@ impl WheelName {
         })
     }
 
-    /// The best place of any of its tags in the interpreter's order; none where it does not fit.
+    /// Returns the best rank of any of its tags in the interpreter's order; `None` if it is
+    /// incompatible.
     pub fn rank(&self, tags: &Tags) -> Option<usize> {
         self.tags().filter_map(|tag| tags.rank(&tag)).min()
     }
 
-    /// The part of the tags that the interpreter cannot take: its pythons, its ABIs, or its
-    /// platforms.
+    /// Returns the incompatible part of the tags: its pythons, its ABIs, or its platforms.
     pub fn misfit(&self, tags: &Tags) -> String {
         let fits = self
             .pythons
@@ -76,7 +77,7 @@ impl WheelName {
         }
     }
 
-    /// The minor versions of CPython 3 that it is built for.
+    /// Returns the minor versions of CPython 3 for which it was built.
     pub fn cpython_minors(&self) -> impl Iterator<Item = u64> {
         self.pythons
             .iter()
@@ -96,12 +97,12 @@ impl WheelName {
     }
 }
 
-/// A build tag: its number, of any size, then its text.
+/// A build tag: a number of arbitrary size, then text.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BuildTag {
-    /// How many digits the number has: the more, the higher.
+    /// The number of digits, which is compared first.
     length: usize,
-    /// The number without zeros before it.
+    /// The number without leading zeros.
     digits: String,
     text: String,
 }
@@ -130,7 +131,7 @@ mod tests {
     use crate::plan::interpreter::tests::facts;
 
     #[test]
-    fn a_name_is_taken_apart() {
+    fn a_name_is_parsed() {
         let name =
             WheelName::parse("Zope.Interface-6.1_post1-2b-cp311-cp311-manylinux_2_17_x86_64.manylinux2014_x86_64.whl").unwrap();
         assert_eq!(name.project.to_string(), "zope-interface");
@@ -166,11 +167,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_name_is_said() {
+    fn invalid_names_are_explained() {
         let rows = [
             ("a-1.0.tar.gz", "its name does not end in `.whl`"),
-            ("a-1.0-py3-none.whl", "its name has not five or six parts"),
-            ("a-x-py3-none-any.whl", "`x` is no version"),
+            (
+                "a-1.0-py3-none.whl",
+                "its name does not have five or six parts",
+            ),
+            ("a-x-py3-none-any.whl", "`x` is not a version"),
             (
                 "a-1.0-b1-py3-none-any.whl",
                 "its build tag `b1` does not begin with a number",

@@ -1,5 +1,5 @@
-//! Files that are named like wheels and are something else: what a checkout, a download or a disk
-//! has left in place of the wheel.
+//! Files that are named like wheels but are something else: leftovers of a checkout, a download or
+//! a full disk.
 
 use std::fmt;
 use std::io::{BufReader, Read};
@@ -9,29 +9,28 @@ use zip::ZipArchive;
 
 use crate::fs;
 
-/// How Git LFS begins the file that stands for another.
+/// The first bytes of a Git LFS pointer.
 const LFS_POINTER: &[u8] = b"version https://git-lfs.github.com/spec/v1";
-/// How a zip archive begins.
+/// The first bytes of a zip archive.
 const ZIP: &[u8] = b"PK\x03\x04";
-/// How much of a file is looked at.
+/// The number of bytes that are inspected.
 const BEGINNING: u64 = 512;
 
-/// What a file is in place of a wheel. It is told as the rest of a sentence that begins with the
-/// file.
+/// A file in place of a wheel. Its text completes a sentence that begins with the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Impostor {
-    /// What Git LFS puts in place of a file that has not been fetched.
+    /// A Git LFS pointer to a file that has not been fetched.
     LfsPointer,
-    /// A page, as servers send it with an error or to have somebody log in.
+    /// An HTML page, as servers send for an error or a login.
     Html,
-    /// Nothing.
+    /// An empty file.
     Empty,
-    /// The beginning of a zip archive, without its end.
+    /// A truncated zip archive.
     CutShort,
 }
 
 impl Impostor {
-    /// What the file is; none where it may be a wheel, or cannot be read.
+    /// Recognizes a file; `None` if it may be a wheel or cannot be read.
     pub fn at(path: &Path) -> Option<Self> {
         let file = fs::open_regular(path).ok()?;
         let mut beginning = Vec::new();
@@ -57,9 +56,7 @@ impl fmt::Display for Impostor {
             Self::LfsPointer => "is a Git LFS pointer, not a wheel",
             Self::Html => "is an HTML page, not a wheel",
             Self::Empty => "is an empty file, not a wheel",
-            Self::CutShort => {
-                "is a zip archive without its end, as an interrupted download leaves it"
-            }
+            Self::CutShort => "is a truncated zip archive, perhaps from an interrupted download",
         })
     }
 }
@@ -69,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_in_place_of_a_wheel_is_told_by_how_it_begins() {
+    fn impostors_are_recognized_by_their_first_bytes() {
         let directory = tempfile::tempdir().unwrap();
         let mut whole = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
         whole

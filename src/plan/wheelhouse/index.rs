@@ -1,8 +1,8 @@
-//! What is known of a directory's wheels, kept by each wheel's stamp, so that a wheel is read once
-//! until it changes.
+//! The cached facts about a directory's wheels, keyed by each wheel's stamp, so that a wheel is
+//! read once until it changes.
 //!
-//! Only wheels that somebody asked about are in it. Name, version and tags are not: the file's name
-//! says them.
+//! It contains only wheels that were queried. Name, version and tags are not cached, because they
+//! come from the file's name.
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 use super::Metadata;
 use crate::fs::{self, Digest, Stamp};
 
-/// Counted up when more is kept, or read otherwise, so that what an older vpython kept is read
-/// again.
+/// Incremented when the contents or their meaning change, so that an index of an older vpython is
+/// ignored.
 const FORMAT: u32 = 3;
 
 /// The index of one directory.
@@ -30,20 +30,20 @@ struct Kept {
     wheels: BTreeMap<String, Known>,
 }
 
-/// What is known of one wheel, as long as its stamp holds.
+/// The cached facts about one wheel, valid as long as its stamp matches.
 #[derive(Clone, Serialize, Deserialize)]
 struct Known {
     stamp: Option<Stamp>,
     metadata: Option<Metadata>,
     sha256: Option<Digest>,
-    /// Whether this run has seen that the stamp holds.
+    /// Whether the stamp was verified in this run.
     #[serde(skip)]
     is_current: bool,
 }
 
 impl Index {
-    /// What is known of the wheels in `directory`, of which these are there now. What has gone is
-    /// forgotten.
+    /// Loads the cached facts for `directory`, which now contains `names`. Facts about other files
+    /// are dropped.
     pub fn load(directory: &Path, names: &[String], memo: &Path) -> Self {
         let name = Digest::of(directory.as_os_str().as_encoded_bytes()).to_string();
         let file = memo.join(format!("wheelhouse-{}.json", &name[..32]));
@@ -59,27 +59,27 @@ impl Index {
         }
     }
 
-    /// The stamp of the wheel at `path`, from before it was first read.
+    /// Returns the stamp of the wheel at `path` from before it was first read.
     pub fn stamp(&mut self, path: &Path, file_name: &str) -> Option<Stamp> {
         self.current(path, file_name).stamp
     }
 
-    /// The metadata of the wheel at `path`, if it is known.
+    /// Returns the metadata of the wheel at `path`, if cached.
     pub fn metadata(&mut self, path: &Path, file_name: &str) -> Option<Metadata> {
         self.current(path, file_name).metadata.clone()
     }
 
-    /// The digest of the wheel at `path`, if it is known.
+    /// Returns the digest of the wheel at `path`, if cached.
     pub fn digest(&mut self, path: &Path, file_name: &str) -> Option<Digest> {
         self.current(path, file_name).sha256
     }
 
-    /// Keeps the metadata of a wheel that was looked up before.
+    /// Caches the metadata of a wheel that was queried before.
     pub fn set_metadata(&mut self, file_name: &str, metadata: &Metadata) {
         self.set(file_name, |known| known.metadata = Some(metadata.clone()));
     }
 
-    /// Keeps the digest of a wheel that was looked up before.
+    /// Caches the digest of a wheel that was queried before.
     pub fn set_digest(&mut self, file_name: &str, sha256: Digest) {
         if self
             .wheels
@@ -90,8 +90,7 @@ impl Index {
         }
     }
 
-    /// Writes the index, if there is anything new. A wheel of which nothing could be learnt has no
-    /// place in it.
+    /// Writes the index if it has changed. Wheels without any facts are dropped.
     pub fn save(mut self) -> Result<()> {
         if !self.changed {
             return Ok(());
@@ -107,8 +106,8 @@ impl Index {
         )
     }
 
-    /// The entry of a wheel, emptied where the wheel has changed. Its stamp is taken once, before
-    /// it is read.
+    /// Returns the entry of a wheel, which is reset if the wheel has changed. The stamp is taken
+    /// once, before the wheel is read.
     fn current(&mut self, path: &Path, file_name: &str) -> &mut Known {
         let fresh = |stamp| Known {
             stamp,
@@ -142,7 +141,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_known_is_known_until_the_wheel_changes() {
+    fn facts_are_cached_until_the_wheel_changes() {
         let directory = tempfile::tempdir().unwrap();
         let (house, memo) = (
             directory.path().join("house"),
@@ -160,7 +159,7 @@ mod tests {
         assert_eq!(load().digest(&wheel, "a.whl"), Some(Digest::of(b"one")));
         fs::write_atomically(&wheel, b"two").unwrap();
         assert_eq!(load().digest(&wheel, "a.whl"), None);
-        // A wheel that is not listed any more is forgotten.
+        // A wheel that is no longer listed is dropped.
         fs::write_atomically(&wheel, b"one").unwrap();
         let mut index = load();
         index.digest(&wheel, "a.whl");

@@ -1,18 +1,18 @@
-//! Version ranges as tools wrote them before PEP 440 and PEP 508 were rules, mended.
+//! The lenient parser of version ranges that tools wrote before PEP 440 and PEP 508.
 //!
-//! What a range can only have meant is taken for that, as uv does. A text is mended only where the
-//! library cannot read it as it is.
+//! A range with only one possible meaning is repaired, as uv does. A text is repaired only if the
+//! library cannot parse it as it is.
 
 use pep440_rs::{VersionSpecifier, VersionSpecifiers};
 
 use crate::spec::{Requirement, parse_requirement};
 
-/// Reads a range of versions; none where it cannot be told what is meant.
+/// Parses a version range; `None` if its meaning is ambiguous.
 pub fn read_specifiers(text: &str) -> Option<VersionSpecifiers> {
-    text.parse().ok().or_else(|| mend(text))
+    text.parse().ok().or_else(|| repair(text))
 }
 
-/// Reads a line of `Requires-Dist`; none where it cannot be told what is meant.
+/// Parses a line of `Requires-Dist`; `None` if its meaning is ambiguous.
 pub fn read_requirement(line: &str) -> Option<Requirement> {
     parse_requirement(line).ok().or_else(|| {
         let (asked, marker) = line.split_at(line.find(';').unwrap_or(line.len()));
@@ -20,12 +20,12 @@ pub fn read_requirement(line: &str) -> Option<Requirement> {
             asked.split_at(asked.find(|char: char| "<>=!~('\",".contains(char) || char == '@')?);
         let extras_end = asked.find('[').map(|_| asked.find(']')).unwrap_or_default();
         let (project, range) = extras_end.map_or((project, range), |end| asked.split_at(end + 1));
-        parse_requirement(&format!("{project}{}{marker}", mend(range)?)).ok()
+        parse_requirement(&format!("{project}{}{marker}", repair(range)?)).ok()
     })
 }
 
-/// The range without stray quotes, commas and brackets, each of its specifiers mended.
-fn mend(text: &str) -> Option<VersionSpecifiers> {
+/// Repairs a range: removes stray quotes, commas and brackets, and repairs each specifier.
+fn repair(text: &str) -> Option<VersionSpecifiers> {
     let text = text.replace(['\'', '"'], "");
     let text = text.trim();
     let mut rest = text
@@ -38,13 +38,13 @@ fn mend(text: &str) -> Option<VersionSpecifiers> {
         if rest.is_empty() {
             return Some(specifiers.into_iter().collect());
         }
-        let (operator, behind) = rest.split_at(rest.find(|char| !is_of_operator(char))?);
-        let behind = behind.trim_start();
-        let end =
-            behind.find(|char: char| char == ',' || char.is_whitespace() || is_of_operator(char));
-        let (version, behind) = behind.split_at(end.unwrap_or(behind.len()));
-        specifiers.push(mend_specifier(operator, version)?);
-        rest = behind;
+        let (operator, following) = rest.split_at(rest.find(|char| !is_of_operator(char))?);
+        let following = following.trim_start();
+        let end = following
+            .find(|char: char| char == ',' || char.is_whitespace() || is_of_operator(char));
+        let (version, following) = following.split_at(end.unwrap_or(following.len()));
+        specifiers.push(repair_specifier(operator, version)?);
+        rest = following;
     }
 }
 
@@ -52,9 +52,9 @@ fn is_of_operator(char: char) -> bool {
     matches!(char, '<' | '>' | '=' | '!' | '~')
 }
 
-/// One specifier: `!=3.0*` is `!=3.0.*`, `>=3.6.*` is `>=3.6`, `!=~5.0` is `!=5.0.*`, `>dev` is
-/// `>0.0.0dev`, `>=9.0a1.0` is `>=9.0a1`.
-fn mend_specifier(operator: &str, version: &str) -> Option<VersionSpecifier> {
+/// Repairs one specifier: `!=3.0*` is `!=3.0.*`, `>=3.6.*` is `>=3.6`, `!=~5.0` is `!=5.0.*`,
+/// `>dev` is `>0.0.0dev`, `>=9.0a1.0` is `>=9.0a1`.
+fn repair_specifier(operator: &str, version: &str) -> Option<VersionSpecifier> {
     let stem = version
         .strip_suffix('*')
         .map(|stem| stem.strip_suffix('.').unwrap_or(stem));
@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_range_means_what_it_can_only_have_meant() {
+    fn unambiguous_ranges_are_repaired() {
         let rows = [
             (">=3.6", Some(">=3.6")),
             (">=3.6.*", Some(">=3.6")),
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn a_requirement_means_what_it_can_only_have_meant() {
+    fn unambiguous_requirements_are_repaired() {
         let rows = [
             ("foo>=1,", Some("foo>=1")),
             ("foo (>=1,<2,)", Some("foo>=1,<2")),
@@ -147,8 +147,8 @@ mod tests {
         }
     }
 
-    /// The forms in which wheels of PyPI write what they require: 373 of all kinds, and the 300
-    /// most downloaded pure ones.
+    /// The forms of requirements in wheels on PyPI: 373 of all kinds, and the 300 most downloaded
+    /// pure ones.
     #[test]
     fn requirements_in_the_forms_of_real_wheels_are_read() {
         #[rustfmt::skip]

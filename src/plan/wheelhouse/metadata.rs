@@ -1,4 +1,4 @@
-//! What a wheel says of itself, in the core metadata of its `METADATA` file:
+//! The core metadata of a wheel, from its `METADATA` file:
 //! <https://packaging.python.org/en/latest/specifications/core-metadata/>.
 
 use std::io::{BufReader, Read};
@@ -12,21 +12,22 @@ use super::WheelName;
 use crate::fs;
 use crate::report::Failure;
 
-/// The part of the metadata that a plan depends on, as it is written.
+/// The part of the metadata that a plan depends on, unparsed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Metadata {
-    /// `Requires-Dist`, a requirement each.
+    /// The values of `Requires-Dist`: requirements.
     pub requires_dist: Vec<String>,
-    /// `Requires-Python`, a range of versions.
+    /// The value of `Requires-Python`: a version range.
     pub requires_python: Option<String>,
-    /// `Provides-Extra`, a name each.
+    /// The values of `Provides-Extra`: names.
     pub extras: Vec<String>,
 }
 
 /// Reads the metadata of the wheel at `path`.
 ///
 /// # Errors
-/// It is no zip archive, has no `METADATA`, or is another project's than its file name says.
+/// It is not a zip archive, has no `METADATA`, or its metadata belongs to another project than its
+/// file name says.
 pub(super) fn read(path: &Path, name: &WheelName) -> Result<Metadata> {
     let context = || format!("cannot read `{}` as a wheel", path.display());
     let mut archive =
@@ -42,7 +43,7 @@ pub(super) fn read(path: &Path, name: &WheelName) -> Result<Metadata> {
     parse(&text, name).with_context(context)
 }
 
-/// All that there is to read; an error where that is more than so many bytes.
+/// Reads to the end; fails if there are more than `limit` bytes.
 fn read_at_most(limit: u64, source: impl Read) -> Result<Vec<u8>> {
     let mut text = Vec::new();
     source.take(limit + 1).read_to_end(&mut text)?;
@@ -52,7 +53,7 @@ fn read_at_most(limit: u64, source: impl Read) -> Result<Vec<u8>> {
     Ok(text)
 }
 
-/// The `METADATA` in the one `.dist-info` directory that is named after the project.
+/// Returns the `METADATA` member in the `.dist-info` directory of the project.
 fn metadata_member<R: Read + std::io::Seek>(
     archive: &ZipArchive<R>,
     name: &WheelName,
@@ -75,7 +76,7 @@ fn metadata_member<R: Read + std::io::Seek>(
         .map(std::borrow::Cow::into_owned)
 }
 
-/// The values of `Requires-Dist` in a `METADATA` of any project, as they are written.
+/// Returns the values of `Requires-Dist` in a `METADATA` of any project, unparsed.
 #[must_use]
 pub fn requires_dist(text: &[u8]) -> Vec<String> {
     let headers = headers(&String::from_utf8_lossy(text)).into_iter();
@@ -95,11 +96,11 @@ fn parse(text: &[u8], name: &WheelName) -> Result<Metadata> {
     };
     let stated = all("Name").next().unwrap_or_default();
     if stated.parse::<pep508_rs::PackageName>().ok().as_ref() != Some(&name.project) {
-        return Err(Failure::new(format!("its `METADATA` is that of `{stated}`")).into());
+        return Err(Failure::new(format!("its `METADATA` is for the project `{stated}`")).into());
     }
     let version = all("Version").next().unwrap_or_default();
     if version.parse::<pep440_rs::Version>().ok().as_ref() != Some(&name.version) {
-        return Err(Failure::new(format!("its `METADATA` is that of version `{version}`")).into());
+        return Err(Failure::new(format!("its `METADATA` is for version `{version}`")).into());
     }
     Ok(Metadata {
         requires_dist: all("Requires-Dist").collect(),
@@ -108,13 +109,13 @@ fn parse(text: &[u8], name: &WheelName) -> Result<Metadata> {
     })
 }
 
-/// The headers at the beginning of a text, names and values, as Python's `email.parser` finds them:
-/// the first line that is neither a header nor the continuation of one ends them, be it empty or
-/// not.
+/// Returns the headers at the beginning of a text, names and values, as Python's `email.parser`
+/// finds them: the first line that is neither a header nor a continuation ends them, whether empty
+/// or not.
 fn headers(text: &str) -> Vec<(String, String)> {
     let is_of_name = |byte: u8| byte.is_ascii_graphic() && byte != b':';
     let mut headers: Vec<(String, String)> = Vec::new();
-    // A continuation belongs to the header right before it, and to none behind what is passed over.
+    // A continuation belongs to the header directly before it, and is dropped after a skipped line.
     let mut is_open = false;
     for line in text.replace("\r\n", "\n").split(['\n', '\r']) {
         if line.starts_with([' ', '\t']) {
@@ -156,16 +157,16 @@ mod tests {
     }
 
     #[test]
-    fn the_metadata_of_another_project_is_refused() {
+    fn the_metadata_of_another_project_is_an_error() {
         let error = parse(TEXT, &WheelName::parse("b-1.0-py3-none-any.whl").unwrap()).unwrap_err();
-        assert_eq!(error.to_string(), "its `METADATA` is that of `A.b`");
+        assert_eq!(error.to_string(), "its `METADATA` is for the project `A.b`");
         let error =
             parse(TEXT, &WheelName::parse("a_b-1.1-py3-none-any.whl").unwrap()).unwrap_err();
-        assert_eq!(error.to_string(), "its `METADATA` is that of version `1.0`");
+        assert_eq!(error.to_string(), "its `METADATA` is for version `1.0`");
     }
 
     #[test]
-    fn the_headers_end_where_python_takes_them_to_end() {
+    fn the_headers_end_where_python_ends_them() {
         let rows = [
             ("A: 1\nB: 2\n\nC: 3\n", "A=1 B=2"),
             (

@@ -1,9 +1,9 @@
-//! The directories of wheels that a spec may take from, as one.
+//! The wheel directories of a spec, combined.
 //!
-//! Names are read at once; a wheel is looked at and opened only when the resolver considers it, and
-//! what was read is kept per directory, by the wheel's stamp. So a directory of thousands of wheels
-//! costs the reading of its names. Of two files with one name, the one in the first directory
-//! counts. What is no wheel, or a broken one, is passed over.
+//! File names are parsed at once. A wheel is inspected and opened only when the resolver considers
+//! it, and the results are cached per directory, by the wheel's stamp. So a directory of thousands
+//! of wheels costs only the listing. If two directories contain the same file name, the first
+//! directory wins. Files that are not wheels, or are broken, are skipped.
 
 mod bundle;
 mod file_name;
@@ -34,33 +34,33 @@ use crate::spec::{Packages, Spec};
 use bundle::Bundle;
 use index::Index;
 
-/// Directories of these names beside a spec are wheelhouses.
+/// The names of default wheelhouses next to a spec.
 const BESIDE_SPEC: [&str; 2] = ["wheels", "pip_packages"];
 
-/// How many wheels of other users a warning names.
+/// The maximum number of other users' wheels that a warning names.
 const NAMED_AT_MOST: usize = 3;
 
 /// A wheel file in one of the directories.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct WheelFile {
-    /// What the file's name says.
+    /// The parts of the file's name.
     pub name: WheelName,
     /// The file's name.
     pub file_name: String,
-    /// Its owner, where that is a user who is not trusted and others can write to the directory: it
-    /// counts only where its digest is pinned.
-    pub stranger: Option<u32>,
-    /// Which of the directories it is in.
+    /// The owner, if it is an untrusted user and others can write to the directory: the wheel is
+    /// used only if its digest is pinned.
+    pub untrusted_owner: Option<u32>,
+    /// The index of its directory.
     directory: usize,
 }
 
 impl WheelFile {
-    /// That no other user can have put the wheel where it is; or why it does not count unless its
-    /// digest is pinned.
+    /// Checks that no other user can have written the wheel. The error is the reason why it is used
+    /// only if its digest is pinned.
     pub fn is_trusted(&self) -> Result<(), String> {
-        match self.stranger {
+        match self.untrusted_owner {
             Some(user) => Err(format!(
-                "belongs to user {user}, and others can write to its directory"
+                "belongs to user {user}, and other users can write to its directory"
             )),
             None => Ok(()),
         }
@@ -69,38 +69,38 @@ impl WheelFile {
 
 /// All wheels of all directories.
 pub(super) struct Wheelhouse {
-    /// Whose files count in directories that others can write to.
+    /// The users whose files are used from directories that others can write to.
     trust: Trust,
     directories: Vec<Directory>,
     wheels: BTreeMap<PackageName, Vec<WheelFile>>,
-    passed_over: Vec<PassedOver>,
+    skipped_files: Vec<SkippedFile>,
     fetch_command: Option<String>,
     bundle: Bundle,
 }
 
 /// A file in one of the directories that cannot be used as a wheel.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct PassedOver {
+pub(super) struct SkippedFile {
     /// The file.
     pub path: PathBuf,
-    /// Why it cannot be used, as a sentence.
+    /// The reason why it cannot be used, as a sentence.
     pub why: String,
 }
 
 struct Directory {
     path: PathBuf,
     index: Index,
-    /// Whether it is an interpreter's own.
+    /// Whether it belongs to an interpreter.
     is_bundle: bool,
 }
 
 impl Wheelhouse {
-    /// Lists the directories of a launch: the caller's, the spec's, those of the usual names beside
-    /// the spec, those that its lock names, the site's, and `wheels` beside the program. `memo` is
-    /// the directory for what is known of wheels.
+    /// Lists the directories of a launch: the caller's, the spec's, the default ones next to the
+    /// spec, those that its lock names, the site's, and `wheels` next to vpython's binary. `memo`
+    /// is the directory for cached facts about wheels.
     ///
     /// # Errors
-    /// A directory that the spec or the flag names is not there.
+    /// A directory from the spec or the flag does not exist.
     pub fn open(
         spec: &Spec,
         invocation: &Invocation,
@@ -113,25 +113,29 @@ impl Wheelhouse {
             .as_ref()
             .map(|_| invocation.command_of_tool("fetch"));
         let (trust, bundle) = (spec.trust.clone(), Bundle::new(spec.seed, memo));
-        let (directories, wheels, passed_over) = (Vec::new(), BTreeMap::new(), Vec::new());
+        let (directories, wheels, skipped_files) = (Vec::new(), BTreeMap::new(), Vec::new());
         let mut wheelhouse = Self {
             trust,
             directories,
             wheels,
-            passed_over,
+            skipped_files,
             fetch_command,
             bundle,
         };
+        // The order of the directories is their precedence; the caller's come first.
         for path in &caller.directories {
             let is_there = wheelhouse.add(path, memo, evidence)?;
             match caller.source {
                 WheelsSource::Flag if !is_there => {
-                    return Err(Failure::new(format!("no directory `{}`", path.display()))
-                        .because("`-vpython-wheels` names it")
-                        .into());
+                    return Err(Failure::new(format!(
+                        "the directory `{}` does not exist",
+                        path.display()
+                    ))
+                    .because("it comes from `-vpython-wheels`")
+                    .into());
                 }
                 WheelsSource::Variable if !is_there => {
-                    debug!(directory = %path.display(), "no such directory; `VPYTHON_WHEELS` names it");
+                    debug!(directory = %path.display(), "skipped a missing directory from `VPYTHON_WHEELS`");
                 }
                 _ => {}
             }
@@ -141,21 +145,26 @@ impl Wheelhouse {
                 let hint = "paths in a spec are relative to the spec's own directory";
                 let fetch = wheelhouse
                     .fetch_command
-                    .map(|command| format!("; `{command}` makes it and fills it"));
+                    .map(|command| format!("; `{command}` creates and fills it"));
                 let hint = format!("{hint}{}", fetch.unwrap_or_default());
-                let what = format!("no directory `{}`", directory.value.display());
+                let what = format!(
+                    "the directory `{}` does not exist",
+                    directory.value.display()
+                );
                 return Err(Failure::new(what)
-                    .because(format!("it is named in {}", directory.place))
+                    .because(format!("it comes from {}", directory.place))
                     .hint(hint)
                     .into());
             }
         }
+        // Directories that a project brings along are used only if no other user can have written
+        // them.
         let named_in_lock = match &spec.packages {
             Packages::Locked(lock) => lock.directories(),
             _ => BTreeSet::new(),
         };
         let base = spec.base.clone().unwrap_or_default();
-        for path in beside(spec).chain(named_in_lock.into_iter().map(Path::to_path_buf)) {
+        for path in next_to(spec).chain(named_in_lock.into_iter().map(Path::to_path_buf)) {
             wheelhouse.add_if_trusted(&path, &base, memo, evidence)?;
         }
         for path in &caller.of_site {
@@ -169,26 +178,27 @@ impl Wheelhouse {
                 evidence,
             )?;
         }
+        // A lock pins every digest, so the owner of a wheel does not matter.
         if !matches!(spec.packages, Packages::Locked(_)) {
-            evidence.warnings.extend(wheelhouse.warnings_of_strangers());
+            evidence
+                .warnings
+                .extend(wheelhouse.warnings_of_other_users());
         }
         Ok(wheelhouse)
     }
 
-    /// Where a file of this name is among the directories that are the spec's own, and not the
-    /// caller's.
+    /// Returns the path of a file in the spec's own directories, not the caller's.
     pub fn path_in_own_directories(file_name: &str, spec: &Spec) -> Option<PathBuf> {
         let own = spec
             .wheelhouses
             .iter()
             .map(|directory| directory.value.clone())
-            .chain(beside(spec));
+            .chain(next_to(spec));
         own.map(|directory| directory.join(file_name))
             .find(|path| fs::is_file(path))
     }
 
-    /// Adds the wheels of a directory that is looked for below `base`, unless another user may have
-    /// put it there.
+    /// Adds the wheels of a directory below `base`, unless another user may have created it.
     fn add_if_trusted(
         &mut self,
         path: &Path,
@@ -198,18 +208,18 @@ impl Wheelhouse {
     ) -> Result<()> {
         match self.trust.stranger_on_way(path, base) {
             None => drop(self.add(path, memo, evidence)?),
-            Some(stranger) => {
-                evidence.look(&stranger.path);
+            Some(other_user) => {
+                evidence.look(&other_user.path);
                 evidence
                     .warnings
-                    .push(format!("the wheel directory {stranger}; it is skipped"));
+                    .push(format!("the wheel directory {other_user}; it is skipped"));
             }
         }
         Ok(())
     }
 
-    /// Adds the wheels of a directory; false where there is none. The file names that are no
-    /// wheel's are passed over.
+    /// Adds the wheels of a directory; returns `false` if it does not exist. Files not named like
+    /// wheels are skipped.
     fn add(&mut self, path: &Path, memo: &Path, evidence: &mut Evidence) -> Result<bool> {
         if self.directories.iter().any(|known| known.path == path) {
             return Ok(true);
@@ -225,6 +235,7 @@ impl Wheelhouse {
         let index = Index::load(path, &names, memo);
         let trust = self.trust.within(path);
         let directory = self.directories.len();
+        // A file name in an earlier directory hides the same name here.
         let hidden: HashSet<String> = match directory {
             0 => HashSet::new(),
             _ => self
@@ -243,21 +254,21 @@ impl Wheelhouse {
             match WheelName::parse(&file_name) {
                 Ok(name) => {
                     if !hidden.contains(&file_name) {
-                        let stranger = trust
+                        let untrusted_owner = trust
                             .as_ref()
                             .and_then(|trust| trust.other_owner(&path.join(&file_name)));
                         let wheels = self.wheels.entry(name.project.clone()).or_default();
                         wheels.push(WheelFile {
                             name,
                             file_name,
-                            stranger,
+                            untrusted_owner,
                             directory,
                         });
                     }
                 }
                 Err(why) => {
-                    debug!(directory = %path.display(), file_name, why, "passed over a file that is named like no wheel");
-                    self.passed_over.push(PassedOver {
+                    debug!(directory = %path.display(), file_name, why, "skipped a file that is not named like a wheel");
+                    self.skipped_files.push(SkippedFile {
                         path: path.join(file_name),
                         why,
                     });
@@ -267,20 +278,21 @@ impl Wheelhouse {
         Ok(true)
     }
 
-    /// The wheels that other users may have put into directories, a sentence for each directory.
-    fn warnings_of_strangers(&self) -> Vec<String> {
+    /// Returns a warning for each directory with wheels that other users may have written.
+    fn warnings_of_other_users(&self) -> Vec<String> {
         let mut by_directory: BTreeMap<usize, Vec<&str>> = BTreeMap::new();
         for wheel in self
             .wheels
             .values()
             .flatten()
-            .filter(|wheel| wheel.stranger.is_some())
+            .filter(|wheel| wheel.untrusted_owner.is_some())
         {
             by_directory
                 .entry(wheel.directory)
                 .or_default()
                 .push(&wheel.file_name);
         }
+        // One warning per directory, with the first few names.
         let say = |(directory, mut names): (usize, Vec<&str>)| {
             names.sort_unstable();
             let more = names.len().saturating_sub(NAMED_AT_MOST);
@@ -292,7 +304,7 @@ impl Wheelhouse {
             names.truncate(NAMED_AT_MOST);
             let names: Vec<String> = names.into_iter().map(|name| format!("`{name}`")).collect();
             format!(
-                "wheels of other users in `{}`, to which others can write, are skipped unless their digest is pinned: {}{more}",
+                "wheels of other users in `{}`, which other users can write to, are skipped unless their digest is pinned: {}{more}",
                 self.directories[directory].path.display(),
                 names.join(", ")
             )
@@ -300,20 +312,20 @@ impl Wheelhouse {
         by_directory.into_iter().map(say).collect()
     }
 
-    /// The files in the directories that cannot be used as wheels, whatever the interpreter: those
-    /// that are named like none, in the order of directories and names, then those that cannot be
-    /// read as what they are named. Each wheel is opened that is not known yet.
-    pub fn passed_over(&mut self) -> Vec<PassedOver> {
-        // Directories, and files that are hidden, are not meant to be wheels.
+    /// Returns the files in the directories that cannot be used as wheels by any interpreter: those
+    /// not named like wheels, in the order of directories and names, then those that cannot be read
+    /// as wheels. Opens each wheel that is not cached.
+    pub fn skipped_files(&mut self) -> Vec<SkippedFile> {
+        // Directories and hidden files are not meant to be wheels.
         let is_hidden = |path: &Path| {
             path.file_name()
                 .is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
         };
         let files = self
-            .passed_over
+            .skipped_files
             .iter()
             .filter(|file| !is_hidden(&file.path) && fs::is_file(&file.path));
-        let mut passed_over: Vec<PassedOver> = files.cloned().collect();
+        let mut skipped_files: Vec<SkippedFile> = files.cloned().collect();
         let wheels: Vec<WheelFile> = self.wheels.values().flatten().cloned().collect();
         for wheel in wheels {
             if let Err(error) = self.metadata(&wheel) {
@@ -322,20 +334,20 @@ impl Wheelhouse {
                     || report::one_line(&error),
                     |impostor| format!("it {impostor}"),
                 );
-                passed_over.push(PassedOver { path, why });
+                skipped_files.push(SkippedFile { path, why });
             }
         }
-        passed_over
+        skipped_files
     }
 
-    /// The wheels of a project, in the order of their directories and names.
+    /// Returns the wheels of a project, in the order of their directories and names.
     pub fn wheels(&self, project: &PackageName) -> &[WheelFile] {
         self.wheels.get(project).map_or(&[], Vec::as_slice)
     }
 
-    /// All wheels of a name, in the order of the directories. Tools write the project's part of a
-    /// name in different ways, so what the name says counts. A directory whose file is hidden by
-    /// that of another has its own here.
+    /// Returns all wheels with a name, in the order of the directories. Tools normalise the project
+    /// in file names differently, so parsed names are compared. A file hidden by another
+    /// directory's is included.
     pub fn named(&self, name: &WheelName) -> Vec<WheelFile> {
         let in_wheelhouses = self
             .wheels(&name.project)
@@ -354,12 +366,12 @@ impl Wheelhouse {
         (0..self.directories.len()).flat_map(in_directory).collect()
     }
 
-    /// What to type to have these directories filled; none where there is no place for a directory.
+    /// Returns the command that fills these directories; `None` if the spec has no directory.
     pub fn fetch_command(&self) -> Option<&str> {
         self.fetch_command.as_deref()
     }
 
-    /// The directories' paths, without the interpreter's own.
+    /// Returns the directories' paths, without the interpreter's own.
     pub fn directories(&self) -> impl Iterator<Item = &Path> {
         self.directories
             .iter()
@@ -367,30 +379,30 @@ impl Wheelhouse {
             .map(|directory| directory.path.as_path())
     }
 
-    /// Where a wheel is.
+    /// Returns the path of a wheel.
     pub fn path(&self, wheel: &WheelFile) -> PathBuf {
         self.directories[wheel.directory]
             .path
             .join(&wheel.file_name)
     }
 
-    /// What a file is that cannot be read as a wheel, where that can be told.
+    /// Returns what a file is that cannot be read as a wheel, if it is recognized.
     pub fn impostor(&self, wheel: &WheelFile) -> Option<Impostor> {
         Impostor::at(&self.path(wheel))
     }
 
-    /// Whether a file is yet to be fetched by Git LFS.
+    /// Checks whether a file is a Git LFS pointer.
     pub fn is_in_lfs(&self, wheel: &WheelFile) -> bool {
         self.impostor(wheel) == Some(Impostor::LfsPointer)
     }
 
-    /// The files of a project that are something else than wheels.
+    /// Returns the files of a project that are not wheels.
     pub fn impostors(&self, project: &PackageName) -> Vec<PathBuf> {
         let paths = self.wheels(project).iter().map(|wheel| self.path(wheel));
         paths.filter(|path| Impostor::at(path).is_some()).collect()
     }
 
-    /// A wheel and what stands there, or stood there when it was first read.
+    /// Returns a wheel with its stamp from before it was first read.
     pub fn stamped(&mut self, wheel: &WheelFile) -> Stamped {
         let path = self.path(wheel);
         let stamp = self.directories[wheel.directory]
@@ -399,7 +411,7 @@ impl Wheelhouse {
         Stamped { path, stamp }
     }
 
-    /// What a wheel says of itself.
+    /// Returns a wheel's metadata.
     ///
     /// # Errors
     /// It cannot be read as a wheel.
@@ -414,7 +426,7 @@ impl Wheelhouse {
         Ok(metadata)
     }
 
-    /// The digests of wheels, in their order; those that are not known yet are computed on all
+    /// Returns the digests of wheels, in their order. Those that are not cached are computed on all
     /// processors.
     pub fn digests(&mut self, wheels: &[WheelFile]) -> Result<Vec<Digest>> {
         let stamps: Vec<Stamped> = wheels.iter().map(|wheel| self.stamped(wheel)).collect();
@@ -431,6 +443,7 @@ impl Wheelhouse {
             .iter()
             .zip(&known)
             .filter(|(_, known)| known.is_none());
+        // Count the bytes to read, for the progress line.
         let size = unknown
             .map(|(stamped, _)| stamped.stamp.map_or(0, |stamp| stamp.size))
             .sum();
@@ -442,6 +455,7 @@ impl Wheelhouse {
             .zip(known)
             .map(|(stamped, known)| known.map_or_else(|| compute(stamped), Ok))
             .collect::<Result<Vec<_>>>()?;
+        // Cache them for later launches.
         for (wheel, digest) in wheels.iter().zip(&digests) {
             self.directories[wheel.directory]
                 .index
@@ -450,13 +464,13 @@ impl Wheelhouse {
         Ok(digests)
     }
 
-    /// Keeps what was learnt for the next time. It can be found again, so a failure costs nothing
-    /// but time.
+    /// Saves the cached facts for later launches. An error is only logged, because they can be
+    /// computed again.
     pub fn remember(self) {
         for directory in self.directories {
             if let Err(error) = directory.index.save() {
                 debug!(
-                    "cannot keep the index of `{}`: {error:#}",
+                    "cannot save the index of `{}`: {error:#}",
                     directory.path.display()
                 );
             }
@@ -464,8 +478,8 @@ impl Wheelhouse {
     }
 }
 
-/// The directories of the usual names beside a spec.
-fn beside(spec: &Spec) -> impl Iterator<Item = PathBuf> {
+/// Returns the default directories next to a spec.
+fn next_to(spec: &Spec) -> impl Iterator<Item = PathBuf> {
     spec.base
         .iter()
         .flat_map(|base| BESIDE_SPEC.map(|name| base.join(name)))
@@ -476,7 +490,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_wheel_and_what_is_broken_is_passed_over() {
+    fn non_wheels_and_broken_wheels_are_skipped() {
         let base = tempfile::tempdir().unwrap();
         let house = base.path().join("wheels");
         fs::create_dir_all(&house.join("directory"), 0o755).unwrap();
@@ -496,7 +510,7 @@ mod tests {
         let mut wheelhouse =
             Wheelhouse::open(&spec, &invocation, base.path(), &mut Evidence::default()).unwrap();
         let found: Vec<_> = wheelhouse
-            .passed_over()
+            .skipped_files()
             .into_iter()
             .map(|file| (file.path, file.why))
             .collect();
@@ -512,7 +526,7 @@ mod tests {
             ),
             (
                 house.join("a-x-py3-none-any.whl"),
-                "`x` is no version".to_owned(),
+                "`x` is not a version".to_owned(),
             ),
             (broken, why),
         ];

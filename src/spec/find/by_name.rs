@@ -1,17 +1,17 @@
-//! Which of LUCI's two files counts, by the name that the program is called by. LUCI has one
-//! program for each major version of Python: `vpython` reads `.vpython` alone, and `vpython3` reads
-//! `.vpython3` alone. Here each reads its own file first, and else the other one, unless that is
-//! for another major version than its own.
+//! The choice between LUCI's two file names, by the name that the program is called by. LUCI has
+//! one program for each major version of Python: `vpython` reads only `.vpython`, and `vpython3`
+//! reads only `.vpython3`. Here, each reads its own file first and otherwise the other one, unless
+//! that file is for a different major version.
 
 use crate::process::CalledAs;
 use crate::spec::{SpecText, luci};
 
-/// The file for Python 3.
+/// The file name for Python 3.
 const THREE: &str = ".vpython3";
-/// The file for Python 2, as LUCI has it.
+/// The file name for Python 2, as in LUCI.
 const TWO: &str = ".vpython";
 
-/// The names and suffixes of the files, in the order in which they count.
+/// Returns the file names and suffixes, in order of precedence.
 pub(super) fn names(called: CalledAs) -> [&'static str; 2] {
     match called {
         CalledAs::Vpython => [TWO, THREE],
@@ -19,10 +19,10 @@ pub(super) fn names(called: CalledAs) -> [&'static str; 2] {
     }
 }
 
-/// Whether a spec counts for the program of this name. To `vpython3` a `.vpython` is a spec only
-/// where it says that it is for Python 3: LUCI's `vpython` takes 2.7 for one that says nothing. One
-/// that cannot be read counts, so that the mistake in it is not missed. `vpython` has no version of
-/// its own beyond that, and takes each.
+/// Checks whether a spec applies to the program of this name. For `vpython3`, a `.vpython` file
+/// applies only if it states that it is for Python 3: LUCI's `vpython` uses 2.7 for a spec that
+/// names no version. A spec that cannot be parsed applies, so that its mistake is reported.
+/// `vpython` has no such restriction, and accepts each spec.
 pub(super) fn counts(called: CalledAs, text: &SpecText) -> bool {
     called == CalledAs::Vpython || !text.is_for_vpython2() || luci::names_python3(&text.content)
 }
@@ -33,7 +33,7 @@ mod tests {
     use crate::spec::{Origin, SpecKind};
 
     #[test]
-    fn a_spec_for_python_2_is_none_for_vpython3() {
+    fn vpython3_skips_a_spec_for_python_2() {
         let rows = [
             ("python_version: '2.7'", false),
             ("python_version: '2'", false),

@@ -1,4 +1,4 @@
-//! Specs that stand in a program's own text: a PEP 723 block, else a `[VPYTHON:BEGIN]` block.
+//! Specs inside a program's own text: a PEP 723 block, else a `[VPYTHON:BEGIN]` block.
 
 use std::fs::File;
 use std::path::PathBuf;
@@ -12,16 +12,16 @@ use crate::invocation::Chosen;
 use crate::spec::luci::inline;
 use crate::spec::{Origin, SpecKind, SpecText, pep723};
 
-/// What stands in a text.
+/// The result of a search in a text.
 #[derive(Default)]
 pub(super) struct Inside {
-    /// The spec.
+    /// The spec, if there is one.
     pub spec: Option<SpecText>,
-    /// What looks like one and is none.
+    /// Warnings about lines that only look like a spec.
     pub warnings: Vec<String>,
 }
 
-/// Looks into a script that was just opened. `real` is its real path.
+/// Searches a script that has just been opened. `real` is its real path.
 pub(super) fn script(file: &mut File, real: PathBuf, log: &mut SearchLog) -> Result<Inside> {
     let beginning = fs::read_beginning(file, &real)?;
     if is_zip_application(&beginning) {
@@ -33,8 +33,8 @@ pub(super) fn script(file: &mut File, real: PathBuf, log: &mut SearchLog) -> Res
     self::text(&text, Origin::file(real), directory, log)
 }
 
-/// Whether a file that begins so is a zip archive, behind at most one `#!` line. No text is looked
-/// for in it.
+/// Checks whether a file with this beginning is a zip archive, possibly after one `#!` line.
+/// vpython does not search archives for specs.
 fn is_zip_application(beginning: &[u8]) -> bool {
     let body = match memchr::memchr(b'\n', beginning) {
         Some(newline) if beginning.starts_with(b"#!") => &beginning[newline + 1..],
@@ -43,13 +43,14 @@ fn is_zip_application(beginning: &[u8]) -> bool {
     body.starts_with(b"PK\x03\x04")
 }
 
-/// Looks into the text of a script. `base` is the directory of what stands in it.
+/// Searches the text of a script. `base` is the directory for paths in the spec.
 pub(super) fn text(
     text: &[u8],
     origin: Origin,
     base: Option<PathBuf>,
     log: &mut SearchLog,
 ) -> Result<Inside> {
+    // A PEP 723 block takes precedence over LUCI's.
     let inside = command(text, origin.clone(), base.clone(), log)?;
     if inside.spec.is_some() {
         return Ok(inside);
@@ -77,7 +78,7 @@ pub(super) fn text(
     Ok(Inside { spec, ..inside })
 }
 
-/// Looks into the text of `-c` or of standard input, which has none of LUCI's blocks.
+/// Searches the text of `-c` or of standard input, where LUCI's blocks do not count.
 pub(super) fn command(
     text: &[u8],
     origin: Origin,
@@ -85,6 +86,7 @@ pub(super) fn command(
     log: &mut SearchLog,
 ) -> Result<Inside> {
     let read = pep723::read(text, &origin);
+    // Record the probe even if the block is broken.
     let has_block = read.as_ref().ok().map(|reading| reading.block.is_some());
     log.note(Finding::of_block(has_block), || {
         Probed::Block(Block::Pep723, origin.file.clone())

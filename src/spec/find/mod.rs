@@ -1,19 +1,19 @@
-//! Which text is the spec: the places are looked at in order, and the first that has one is the
-//! only one used.
+//! The search for the spec: vpython probes these locations in order, and uses only the first spec
+//! that it finds.
 //!
 //! 1. `-vpython-spec`.
-//! 2. A partner file beside the script, by the path as it was given, then beside the real file.
+//! 2. A partner file next to the script, by the given path, then next to the real file.
 //! 3. Inside the script, in the text of `-c`, or in the program on standard input.
-//! 4. Walking up from the real script's directory, or from the current directory where there is no
-//!    script, to a directory with `.gclient` or to the root.
-//! 5. `VPYTHON_DEFAULT_SPEC`, or else the one that `vpython.conf` names.
+//! 4. The directories upwards from the real script's directory, or from the current directory if
+//!    there is no script, up to a directory with `.gclient` or the root.
+//! 5. `VPYTHON_DEFAULT_SPEC`, or else the spec that `vpython.conf` names.
 //! 6. None.
 //!
-//! Of LUCI's files in one place, the name that the program is called by decides which counts: see
-//! `by_name`.
+//! If a location has several LUCI files, the name that the program is called by decides which one
+//! applies: see `by_name`.
 //!
-//! This is on the warm path: each place is looked at once, nothing is opened that is not there, and
-//! the script is read once.
+//! The search is on the warm path: vpython probes each location once, opens no file that does not
+//! exist, and reads the script once.
 
 mod by_name;
 mod inside;
@@ -38,16 +38,15 @@ use crate::report::Failure;
 use inside::Inside;
 pub use search_log::{Block, Finding, Probe, Probed, SearchLog};
 
-/// Finds the spec of a command line.
+/// Finds the spec for a command line.
 ///
 /// # Errors
-/// A spec that is named and cannot be read, a partner file or an inline block that is broken, a
-/// script that cannot be read.
+/// A named spec or a script cannot be read, or a partner file or an inline block is broken.
 pub fn find(invocation: &Invocation, process: &Process) -> Result<SpecText> {
     find_by(&mut SearchLog::default(), invocation, process)
 }
 
-/// Finds the spec of a command line, and notes each look on the way.
+/// Finds the spec for a command line, and records each probe in `log`.
 ///
 /// # Errors
 /// Those of [`find`].
@@ -56,11 +55,11 @@ pub fn find_by(
     invocation: &Invocation,
     process: &Process,
 ) -> Result<SpecText> {
-    choose(look(log, invocation, process)?, &invocation.chosen)
+    select(search_all(log, invocation, process)?, &invocation.chosen)
 }
 
-/// Has the extras and groups count that the command line chooses.
-fn choose(text: SpecText, chosen: &Chosen) -> Result<SpecText> {
+/// Applies the extras and groups that the command line selects.
+fn select(text: SpecText, chosen: &Chosen) -> Result<SpecText> {
     if !chosen.is_empty() && text.kind != SpecKind::Pyproject {
         let why = if text.kind == SpecKind::None {
             "there is no spec".to_owned()
@@ -68,10 +67,10 @@ fn choose(text: SpecText, chosen: &Chosen) -> Result<SpecText> {
             format!("the spec is {}", text.title())
         };
         let failure =
-            Failure::new("`-vpython-extra` and `-vpython-group` choose from a `pyproject.toml`")
+            Failure::new("`-vpython-extra` and `-vpython-group` require a `pyproject.toml`")
                 .because(why);
         return Err(failure
-            .hint("name it: `-vpython-spec pyproject.toml`")
+            .hint("pass it with `-vpython-spec pyproject.toml`")
             .into());
     }
     Ok(SpecText {
@@ -80,42 +79,45 @@ fn choose(text: SpecText, chosen: &Chosen) -> Result<SpecText> {
     })
 }
 
-fn look(log: &mut SearchLog, invocation: &Invocation, process: &Process) -> Result<SpecText> {
+fn search_all(log: &mut SearchLog, invocation: &Invocation, process: &Process) -> Result<SpecText> {
+    // 1. The flag.
     if let Some(path) = &invocation.spec {
         let loaded = load(path, "the spec that `-vpython-spec` names");
         log.note(Finding::of(&loaded), || Probed::Flag(Some(path.clone())));
         return loaded;
     }
     log.note(Finding::Nothing, || Probed::Flag(None));
-    let mut around = look_around(invocation, process, log)?;
-    if let Some(spec) = around.spec {
-        let warnings = around.warnings.into_iter().chain(spec.warnings).collect();
+    // 2 and 3. Next to the program, and inside it.
+    let mut search = search_target(invocation, process, log)?;
+    if let Some(spec) = search.spec {
+        let warnings = search.warnings.into_iter().chain(spec.warnings).collect();
         return Ok(SpecText { warnings, ..spec });
     }
-    let directory = around.directory.take();
+    // 4. The walk; 5. the default spec; 6. none.
+    let directory = search.directory.take();
     let walked = match &directory {
-        Some(directory) => walk::up(directory, &mut around)?,
+        Some(directory) => walk::up(directory, &mut search)?,
         None => None,
     };
     let found = match (walked, &invocation.default_spec) {
         (Some(spec), _) => spec,
         (None, Some(path)) => {
-            let path = &named_by_variable(path, directory.as_deref(), process, &mut around)?;
+            let path = &named_by_variable(path, directory.as_deref(), process, &mut search)?;
             let (by, place) = default_spec_by(invocation, path);
             let loaded = load(path, &format!("the spec that {by} names"));
-            around.log.note(Finding::of(&loaded), || place);
+            search.log.note(Finding::of(&loaded), || place);
             loaded?
         }
         (None, None) => {
-            around.log.note(Finding::Nothing, || Probed::Variable(None));
+            search.log.note(Finding::Nothing, || Probed::Variable(None));
             SpecText::none()
         }
     };
-    let warnings = around.warnings.into_iter().chain(found.warnings).collect();
+    let warnings = search.warnings.into_iter().chain(found.warnings).collect();
     Ok(SpecText { warnings, ..found })
 }
 
-/// What names the default spec at `path`, for an error and for the trail.
+/// Returns the source of the default spec at `path`, for an error message and for the log.
 fn default_spec_by(invocation: &Invocation, path: &Path) -> (String, Probed) {
     let conf = &invocation.conf;
     match &conf.default_spec {
@@ -133,13 +135,13 @@ fn default_spec_by(invocation: &Invocation, path: &Path) -> (String, Probed) {
     }
 }
 
-/// The file that `VPYTHON_DEFAULT_SPEC` names: a relative path is one from the program's directory
-/// on, or where nothing is there, from the current directory on.
+/// Resolves the path in `VPYTHON_DEFAULT_SPEC`: a relative path is relative to the program's
+/// directory, or, if there is no such file, to the current directory.
 fn named_by_variable(
     path: &Path,
     directory: Option<&Path>,
     process: &Process,
-    around: &mut Around<'_>,
+    search: &mut Search<'_>,
 ) -> Result<PathBuf> {
     if let Some(directory) = directory
         .filter(|directory| path.is_relative() && process.directory.as_deref() != Some(*directory))
@@ -147,34 +149,34 @@ fn named_by_variable(
         let found = Found::at(
             directory.join(path),
             |path| Probed::Variable(Some(path)),
-            around.log,
+            search.log,
         )?;
-        if let Some(found) = found.filter(|found| found.is_trusted(around)) {
+        if let Some(found) = found.filter(|found| found.is_trusted(search)) {
             return Ok(found.path);
         }
     }
     Ok(process.absolute(path))
 }
 
-/// What the target itself tells.
-struct Around<'t> {
-    /// The spec beside or inside it.
+/// The results of the search next to the target and inside it.
+struct Search<'t> {
+    /// The spec next to it or inside it.
     spec: Option<SpecText>,
-    /// Where the walk begins.
+    /// The directory where the walk begins.
     directory: Option<PathBuf>,
-    /// Whose specs count wherever they are: those of the caller, of root, and of the script's
+    /// The users whose specs are trusted in any directory: the caller, root, and the script's
     /// owner.
     trust: Trust,
-    /// What looks like a spec and is none.
+    /// Warnings about files and lines that are skipped.
     warnings: Vec<String>,
-    /// The name of the program, by which LUCI's files count.
+    /// The name of the program, which decides between LUCI's files.
     called: CalledAs,
-    /// Where looks are noted.
+    /// The log of probes.
     log: &'t mut SearchLog,
 }
 
-impl<'t> Around<'t> {
-    /// A target that tells nothing but where the walk begins.
+impl<'t> Search<'t> {
+    /// Returns the result for a target without a spec, with the directory where the walk begins.
     fn directory(directory: Option<PathBuf>, process: &Process, log: &'t mut SearchLog) -> Self {
         let trust = Trust::of_user(process.user);
         Self {
@@ -197,156 +199,156 @@ impl<'t> Around<'t> {
     }
 }
 
-fn look_around<'t>(
+fn search_target<'t>(
     invocation: &Invocation,
     process: &Process,
     log: &'t mut SearchLog,
-) -> Result<Around<'t>> {
+) -> Result<Search<'t>> {
     match &invocation.target {
-        Target::Script(path) => look_around_script(&process.absolute(path), process, log),
+        Target::Script(path) => search_script(&process.absolute(path), process, log),
         Target::Command(text) => {
             let origin = Origin {
                 file: None,
                 lines_before: 0,
                 columns_before: 0,
             };
-            look_around_text(text.as_bytes(), origin, process, log)
+            search_text(text.as_bytes(), origin, process, log)
         }
+        // A program on standard input is read only if Python would run it.
         Target::Stdin | Target::None if invocation.runs_input() => {
             match process.program_on_input()? {
-                Some(text) => {
-                    look_around_text(&text, Origin::file(STANDARD_INPUT.into()), process, log)
-                }
-                None => Ok(Around::directory(process.directory.clone(), process, log)),
+                Some(text) => search_text(&text, Origin::file(STANDARD_INPUT.into()), process, log),
+                None => Ok(Search::directory(process.directory.clone(), process, log)),
             }
         }
         Target::Module(_) | Target::Stdin | Target::None | Target::Information => {
-            Ok(Around::directory(process.directory.clone(), process, log))
+            Ok(Search::directory(process.directory.clone(), process, log))
         }
     }
 }
 
-/// A program that is no file, and so stands in the current directory.
-fn look_around_text<'t>(
+/// Searches a program that is not a file, and so belongs to the current directory.
+fn search_text<'t>(
     text: &[u8],
     origin: Origin,
     process: &Process,
     log: &'t mut SearchLog,
-) -> Result<Around<'t>> {
+) -> Result<Search<'t>> {
     let inside = inside::command(text, origin, process.directory.clone(), log)?;
-    Ok(Around::directory(process.directory.clone(), process, log).with(inside))
+    Ok(Search::directory(process.directory.clone(), process, log).with(inside))
 }
 
-/// A script that is not there or cannot be opened has nothing inside: python will say what there is
-/// to say. Nor has one that is no file (`/dev/stdin`, a named pipe) anything inside or beside it:
-/// its bytes are python's alone, and it stands for standard input, which has no directory.
-fn look_around_script<'t>(
-    path: &Path,
-    process: &Process,
-    log: &'t mut SearchLog,
-) -> Result<Around<'t>> {
-    let mut around = Around::directory(path.parent().map(Path::to_path_buf), process, log);
+/// Searches a script. One that does not exist or cannot be opened contains no spec: Python reports
+/// the error. One that is not a regular file (`/dev/stdin`, a named pipe) has no spec inside or
+/// next to it: only Python may consume its bytes, and it stands for standard input, which has no
+/// directory.
+fn search_script<'t>(path: &Path, process: &Process, log: &'t mut SearchLog) -> Result<Search<'t>> {
+    let mut search = Search::directory(path.parent().map(Path::to_path_buf), process, log);
     let mut found = fs::ok_if_hidden(fs::link_metadata(path))?.flatten();
     let is_link = matches!(&found, Some(found) if found.is_symlink());
     if is_link {
         found = fs::ok_if_hidden(fs::metadata(path))?.flatten();
     }
-    // The system's name of the current directory has no links in it.
+    // The system's path of the current directory contains no symlinks.
     let is_real = !is_link && path.parent() == process.directory.as_deref();
+    // A missing script: Python reports it.
     let Some(metadata) = found else {
-        around
+        search
             .log
             .note(Finding::Nothing, || Probed::Program(path.to_path_buf()));
-        return Ok(around);
+        return Ok(search);
     };
     if !metadata.is_file() && !metadata.is_dir() {
-        around
+        search
             .log
             .note(Finding::NoFile, || Probed::Program(path.to_path_buf()));
-        return Ok(Around {
+        return Ok(Search {
             directory: process.directory.clone(),
-            ..around
+            ..search
         });
     }
-    around.trust = around.trust.and(metadata.uid());
+    // The script's owner is trusted; a directory runs by its `__main__.py`.
+    search.trust = search.trust.and(metadata.uid());
     if metadata.is_dir() {
-        return look_around_directory(path, around);
+        return search_directory(path, search);
     }
-    if let Some(spec) = partner::partner_of_file(path, &mut around)? {
-        return Ok(Around {
+    // The partner by the given path comes before the script's content.
+    if let Some(spec) = partner::partner_of_file(path, &mut search)? {
+        return Ok(Search {
             spec: Some(spec),
-            ..around
+            ..search
         });
     }
     let Some(file) = fs::ok_if_hidden(fs::open_without_waiting(path))? else {
-        around
+        search
             .log
             .note(Finding::Broken, || Probed::Program(path.to_path_buf()));
-        return Ok(around);
+        return Ok(search);
     };
     let real = if is_real {
         path.to_path_buf()
     } else {
         fs::real_path(&file, path)?
     };
-    look_around_file(file, real, path, around)
+    search_file(file, real, path, search)
 }
 
-/// A script that was just opened, and is a file.
-fn look_around_file<'t>(
+/// Searches a regular file that has just been opened.
+fn search_file<'t>(
     mut file: File,
     real: PathBuf,
     path: &Path,
-    around: Around<'t>,
-) -> Result<Around<'t>> {
-    let mut around = Around {
+    search: Search<'t>,
+) -> Result<Search<'t>> {
+    let mut search = Search {
         directory: real.parent().map(Path::to_path_buf),
-        ..around
+        ..search
     };
     let spec = if real == path {
         None
     } else {
-        partner::partner_of_file(&real, &mut around)?
+        partner::partner_of_file(&real, &mut search)?
     };
     if spec.is_some() {
-        return Ok(Around { spec, ..around });
+        return Ok(Search { spec, ..search });
     }
-    let inside = inside::script(&mut file, real, around.log)?;
+    let inside = inside::script(&mut file, real, search.log)?;
     fs::leave_open(file);
-    Ok(around.with(inside))
+    Ok(search.with(inside))
 }
 
-/// A directory that python runs by its `__main__.py`.
-fn look_around_directory<'t>(path: &Path, mut around: Around<'t>) -> Result<Around<'t>> {
-    if let Some(spec) = partner::partner_of_directory(path, &mut around)? {
-        return Ok(Around {
+/// Searches a directory that Python runs by its `__main__.py`.
+fn search_directory<'t>(path: &Path, mut search: Search<'t>) -> Result<Search<'t>> {
+    if let Some(spec) = partner::partner_of_directory(path, &mut search)? {
+        return Ok(Search {
             spec: Some(spec),
-            ..around
+            ..search
         });
     }
+    // Then the partner by the real path, then the text of `__main__.py`.
     let real = fs::canonicalize(path)?;
     let spec = if real == path {
         None
     } else {
-        partner::partner_of_directory(&real, &mut around)?
+        partner::partner_of_directory(&real, &mut search)?
     };
     let main = real.join("__main__.py");
-    let around = Around {
+    let search = Search {
         directory: Some(real),
-        ..around
+        ..search
     };
     if spec.is_some() {
-        return Ok(Around { spec, ..around });
+        return Ok(Search { spec, ..search });
     }
     let Some(mut file) = fs::ok_if_hidden(fs::open_without_waiting(&main))? else {
-        around.log.note(Finding::Nothing, || Probed::Program(main));
-        return Ok(around);
+        search.log.note(Finding::Nothing, || Probed::Program(main));
+        return Ok(search);
     };
-    let inside = inside::script(&mut file, main, around.log)?;
-    Ok(around.with(inside))
+    let inside = inside::script(&mut file, main, search.log)?;
+    Ok(search.with(inside))
 }
 
-/// Reads a spec that was named; its kind is told by its name and content.
+/// Reads a named spec; its name and content determine its kind.
 fn load(path: &Path, what: &str) -> Result<SpecText> {
     let cannot = || format!("cannot use {what}");
     let limit = if kind_by_name(path) == Some(SpecKind::Pylock) {
@@ -355,6 +357,7 @@ fn load(path: &Path, what: &str) -> Result<SpecText> {
         limits::SPEC
     };
     let bytes = fs::read_named_text(path, limit).with_context(cannot)?;
+    // The name decides first, then an inline block, then the content.
     if let Some(kind) = kind_by_name(path) {
         return from_bytes(path, kind, bytes).with_context(cannot);
     }
@@ -381,11 +384,11 @@ fn load(path: &Path, what: &str) -> Result<SpecText> {
             "`{}` is neither a `.toml`, `.vpython3` or `.txt` file nor a script with a `# /// script` or `[VPYTHON:BEGIN]` block",
             path.display()
         ))
-        .hint(format!("if it is in the form of `vpython.toml`, name it `{name}.toml`"))
+        .hint(format!("if it has the format of `vpython.toml`, rename it to `{name}.toml`"))
         .into())
 }
 
-/// The spec that stands inside a script of this text.
+/// Returns the spec inside a script with this text.
 pub(in crate::spec) fn inside_text(
     text: &[u8],
     origin: Origin,
@@ -394,7 +397,7 @@ pub(in crate::spec) fn inside_text(
     inside::text(text, origin, base, &mut SearchLog::default()).map(|inside| inside.spec)
 }
 
-/// The kind of a file whose name leaves no doubt.
+/// Returns the kind of a file if its name is unambiguous.
 fn kind_by_name(path: &Path) -> Option<SpecKind> {
     let name = path.file_name()?.as_bytes();
     if pylock::is_lock(name) {
@@ -409,8 +412,8 @@ fn kind_by_name(path: &Path) -> Option<SpecKind> {
     (name.ends_with(b".vpython3") || name.ends_with(b".vpython")).then_some(SpecKind::Luci)
 }
 
-/// The kind of a file by what is in it: LUCI's vpython takes a spec of any name, and `.txt` files
-/// are requirements whatever is in them.
+/// Returns the kind of a file by its content: LUCI's vpython accepts a spec of any name, and `.txt`
+/// files are requirements regardless of their content.
 fn kind_by_content(path: &Path, bytes: &[u8]) -> Option<SpecKind> {
     let extension = path.extension().unwrap_or_default();
     let text = std::str::from_utf8(bytes)
@@ -418,8 +421,8 @@ fn kind_by_content(path: &Path, bytes: &[u8]) -> Option<SpecKind> {
         .filter(|_| extension != "py");
     let is_named_so = extension == "txt" || extension == "in";
     match text {
-        // What is nothing to LUCI's form need not be nothing to pip's, which ends a comment at a
-        // lone CR.
+        // A text that is empty in LUCI's form may not be empty in pip's, where a lone CR ends a
+        // comment.
         Some(text) if luci::begins_with_field(text) && !requirements::is_likely(text) => {
             Some(SpecKind::Luci)
         }
@@ -430,25 +433,24 @@ fn kind_by_content(path: &Path, bytes: &[u8]) -> Option<SpecKind> {
     }
 }
 
-/// What stands at a place where a spec may be.
+/// An existing file in a location that may hold a spec.
 struct Found {
     path: PathBuf,
-    /// What kind of place it is, for the trail.
+    /// The kind of the location, for the log.
     place: fn(PathBuf) -> Probed,
-    /// The user whose file it is, or whose link.
+    /// The owner of the file or symlink.
     owner: u32,
-    /// Whether it is known to be a regular file, which is read faster.
+    /// Whether it is known to be a regular file, which is faster to read.
     is_regular: bool,
 }
 
 impl Found {
-    /// Looks at a place. There is none where nothing stands, and where it is a directory, a pipe or
-    /// a socket, which are stepped over. A link that leads nowhere is something: it is meant to be
-    /// a spec, and reading it will fail.
+    /// Probes a location. Directories, pipes and sockets are skipped like missing files. A dangling
+    /// symlink counts as a file: it is meant to be a spec, and reading it will fail.
     ///
     /// # Errors
-    /// The system does not say whether there is one: to go on without would be another program than
-    /// the one that was asked for.
+    /// The system does not report whether the file exists: continuing without it could run the
+    /// program with a different spec.
     fn at(
         path: PathBuf,
         place: fn(PathBuf) -> Probed,
@@ -458,6 +460,7 @@ impl Found {
             log.note(Finding::Nothing, || place(path));
             return Ok(None);
         };
+        // A symlink counts by its target, if there is one.
         let target = if metadata.is_symlink() {
             fs::metadata(&path).ok().flatten()
         } else {
@@ -476,23 +479,23 @@ impl Found {
         }))
     }
 
-    /// Whether it may count: where everybody can put a spec, only one of a trusted user does. Else
-    /// a warning says so.
-    fn is_trusted(&self, around: &mut Around<'_>) -> bool {
-        let Some(stranger) = around.trust.stranger(&self.path, self.owner) else {
+    /// Checks whether the file may be used: in a directory that other users can write to, only
+    /// files of trusted users may. Adds a warning otherwise.
+    fn is_trusted(&self, search: &mut Search<'_>) -> bool {
+        let Some(stranger) = search.trust.stranger(&self.path, self.owner) else {
             return true;
         };
-        around.log.note(Finding::Stranger(self.owner), || {
+        search.log.note(Finding::Stranger(self.owner), || {
             (self.place)(self.path.clone())
         });
-        around
+        search
             .warnings
             .push(format!("the spec {stranger}; it is skipped"));
         false
     }
 
-    /// Reads the whole of it; none where it does not count for the program of this name.
-    fn read(&self, kind: SpecKind, around: &mut Around<'_>) -> Result<Option<SpecText>> {
+    /// Reads the whole file; returns `None` if it does not apply to the program of this name.
+    fn read(&self, kind: SpecKind, search: &mut Search<'_>) -> Result<Option<SpecText>> {
         debug!(path = %self.path.display(), "found a spec");
         let bytes = if self.is_regular {
             fs::read_before_exec(&self.path, limits::SPEC)
@@ -502,18 +505,18 @@ impl Found {
         let text = bytes.and_then(|bytes| from_bytes(&self.path, kind, bytes));
         let counts = text
             .as_ref()
-            .map_or(true, |text| by_name::counts(around.called, text));
+            .map_or(true, |text| by_name::counts(search.called, text));
         let finding = if counts {
             Finding::of(&text)
         } else {
             Finding::Python2
         };
-        around.log.note(finding, || (self.place)(self.path.clone()));
+        search.log.note(finding, || (self.place)(self.path.clone()));
         if counts { text.map(Some) } else { Ok(None) }
     }
 }
 
-/// The spec that a whole file is.
+/// Returns the spec that a whole file contains.
 pub(in crate::spec) fn from_bytes(path: &Path, kind: SpecKind, bytes: Vec<u8>) -> Result<SpecText> {
     let utf16 = if kind == SpecKind::Requirements {
         requirements::from_utf16(&bytes)
@@ -530,7 +533,7 @@ pub(in crate::spec) fn from_bytes(path: &Path, kind: SpecKind, bytes: Vec<u8>) -
             Failure::new(format!("bad spec in `{}`", path.display()))
                 .because(format!("line {line} is not UTF-8"))
         })?;
-    // Some editors put a byte order mark in front, which is nothing.
+    // Drop the byte order mark that some editors write.
     let content = content
         .strip_prefix('\u{feff}')
         .map(str::to_owned)

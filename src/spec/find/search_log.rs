@@ -1,45 +1,45 @@
-//! What was looked at on the way to a spec, in order, for who wants to know. A launch does not: for
-//! it nothing is noted and no memory is taken.
+//! The probes of the search for a spec, in order, for tools that show them. A launch records none,
+//! and so allocates nothing.
 
 use std::path::PathBuf;
 
 use anyhow::Result;
 
-/// The places that were looked at so far, or nothing at all.
+/// The probes so far, or nothing if the log is off.
 #[derive(Debug, Default)]
 pub struct SearchLog(Option<Vec<Probe>>);
 
-/// One look.
+/// One probe.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Probe {
-    /// Where it went.
+    /// The probed location.
     pub place: Probed,
-    /// What stands there.
+    /// The result.
     pub found: Finding,
 }
 
-/// Where a spec may be.
+/// A location that may hold a spec.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Probed {
     /// `-vpython-spec`, and the file that it names.
     Flag(Option<PathBuf>),
-    /// The program itself, where there is no looking into it.
+    /// The program itself, if vpython does not search it.
     Program(PathBuf),
     /// A partner file.
     Partner(PathBuf),
-    /// A block in a file, or in the text of `-c` where there is none.
+    /// A block in a file, or in the text of `-c` if there is no file.
     Block(Block, Option<PathBuf>),
-    /// A file of a usual name, on the walk.
+    /// A file with one of the usual names, found during the walk.
     Walk(PathBuf),
-    /// `.gclient`, which ends the walk; only looked for in directories without a spec.
+    /// `.gclient`, which ends the walk; vpython probes it only in directories without a spec.
     Barrier(PathBuf),
     /// `VPYTHON_DEFAULT_SPEC`, and the file that it names.
     Variable(Option<PathBuf>),
-    /// This `vpython.conf`, and the file that it names for programs that have none.
+    /// This `vpython.conf`, and the file that it names for programs without a spec.
     Conf(PathBuf, PathBuf),
 }
 
-/// The kinds of blocks, by their first lines.
+/// The kinds of blocks, by their opening lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Block {
     /// `# /// script`.
@@ -48,29 +48,29 @@ pub enum Block {
     Luci,
 }
 
-/// What stands where a spec may be.
+/// The result of a probe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Finding {
     /// Nothing.
     Nothing,
-    /// The spec that counts.
+    /// The spec that vpython uses.
     Spec,
-    /// What should be the spec that counts, and cannot be read.
+    /// A file or block that would be used, but cannot be read.
     Broken,
-    /// A directory, a pipe or a socket, which is stepped over.
+    /// A directory, a pipe or a socket, which is skipped.
     NoFile,
-    /// A spec that is passed over: it is this user's, in a directory that everybody can write to.
+    /// A skipped spec: it belongs to this user, in a directory that other users can write to.
     Stranger(u32),
-    /// A spec for Python 2, which is passed over where the program is called as `vpython3`.
+    /// A spec for Python 2, which `vpython3` skips.
     Python2,
-    /// A zip archive, into which nobody looks.
+    /// A zip archive, which vpython does not search.
     Archive,
-    /// What the walk ends at.
+    /// The file that ends the walk.
     Barrier,
 }
 
 impl Finding {
-    /// What there is, where it was taken for the spec.
+    /// Returns the finding for an attempt to read the spec.
     pub(super) fn of<T>(read: &Result<T>) -> Self {
         if read.is_ok() {
             Self::Spec
@@ -79,8 +79,8 @@ impl Finding {
         }
     }
 
-    /// What there is in a text: whether it has a block, or nothing that is known where that cannot
-    /// be read.
+    /// Returns the finding for a text, from whether it has a block; `None` if the text cannot be
+    /// read.
     pub(super) fn of_block(has_block: Option<bool>) -> Self {
         match has_block {
             Some(true) => Self::Spec,
@@ -91,19 +91,19 @@ impl Finding {
 }
 
 impl SearchLog {
-    /// One that notes.
+    /// Returns a log that is on.
     #[must_use]
     pub fn on() -> Self {
         Self(Some(Vec::new()))
     }
 
-    /// What was noted, in order.
+    /// Returns the recorded probes, in order.
     #[must_use]
     pub fn looks(self) -> Vec<Probe> {
         self.0.unwrap_or_default()
     }
 
-    /// Notes a look, where looks are noted.
+    /// Records a probe, if the log is on.
     pub(super) fn note(&mut self, found: Finding, place: impl FnOnce() -> Probed) {
         if let Some(looks) = &mut self.0 {
             looks.push(Probe {

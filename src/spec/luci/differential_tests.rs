@@ -1,9 +1,9 @@
-//! The reader, held against another reader of protobuf text: both accept the same texts, and read
-//! the same from them.
+//! Differential tests: the parser and another parser of protobuf text accept the same texts, and
+//! read the same values from them.
 //!
-//! Two things are known to differ. LUCI's heredocs are an extension, and none are made here. The
-//! specification lets a list of messages go without its colon, and the other reader does not: it is
-//! given the colon.
+//! There are two known differences. LUCI's heredocs are an extension, and the tests generate none.
+//! The specification allows a list of messages without a colon, and the other parser does not, so
+//! the tests insert the colon.
 
 use prost_reflect::prost_types::field_descriptor_proto::{Label, Type};
 use prost_reflect::prost_types::{
@@ -15,7 +15,7 @@ use super::lexer::{Kind, Lexer};
 use super::schema::{self, Message, Package, TagEntry, Text};
 use super::text;
 
-/// How many texts are made.
+/// The number of generated texts.
 const CASES: u64 = 20_000;
 
 #[test]
@@ -40,7 +40,7 @@ fn another_reader_reads_the_same() {
     );
 }
 
-/// The text with a colon between each word and the list that follows it.
+/// Inserts a colon between each word and the list that follows it.
 fn with_colons(text: &str) -> String {
     let mut lexer = Lexer::new(text);
     let mut after_word = false;
@@ -48,10 +48,10 @@ fn with_colons(text: &str) -> String {
     while let Ok(token) = lexer.token() {
         match token.kind {
             Kind::End => break,
-            Kind::Sign(b'[') if after_word => places.push(token.offset),
+            Kind::Punctuation(b'[') if after_word => places.push(token.offset),
             _ => {}
         }
-        after_word = token.kind == Kind::Word;
+        after_word = token.kind == Kind::Identifier;
     }
     let mut text = text.to_owned();
     for place in places.into_iter().rev() {
@@ -60,8 +60,7 @@ fn with_colons(text: &str) -> String {
     text
 }
 
-/// What both readers' answers are compared as: each message as its fields, each field as its
-/// values.
+/// The common form of both parsers' results: each message as its fields, each field as its values.
 #[derive(Debug, PartialEq, Eq)]
 enum Plain {
     Text(String),
@@ -119,7 +118,8 @@ fn plain_dynamic(message: &DynamicMessage) -> Plain {
     Plain::Message(message.descriptor().fields().map(field).collect())
 }
 
-/// The schema, with presence, so that an empty string that is there is one.
+/// Returns the schema, with field presence, so that an explicit empty string is distinct from an
+/// absent one.
 fn descriptor() -> MessageDescriptor {
     let field = |name: &str, number, label, type_name: Option<&str>| FieldDescriptorProto {
         name: Some(name.into()),
@@ -168,7 +168,7 @@ fn descriptor() -> MessageDescriptor {
     pool.get_message_by_name("Spec").unwrap()
 }
 
-/// Writes specs, one for each seed: right ones in every form, and some with something wrong.
+/// A generator of specs, one for each seed: valid ones in every form, and some with mistakes.
 struct Author {
     state: u64,
     out: String,
@@ -262,7 +262,7 @@ impl Author {
         }
     }
 
-    /// A number below `bound` (Marsaglia's xorshift).
+    /// Returns a number below `bound` (Marsaglia's xorshift).
     fn below(&mut self, bound: usize) -> usize {
         self.state ^= self.state << 13;
         self.state ^= self.state >> 7;
@@ -284,7 +284,7 @@ impl Author {
         for _ in 0..mistakes {
             self.spoil();
         }
-        // The one form that is LUCI's alone.
+        // Only LUCI's extension has this form.
         self.out.replace("<<", "< <")
     }
 
@@ -300,7 +300,7 @@ impl Author {
         self.blank();
     }
 
-    /// The fields of a message: 0 is the spec, 1 a package, 2 a tag.
+    /// Writes the fields of a message: 0 is the spec, 1 a package, 2 a tag.
     fn fields(&mut self, depth: usize) {
         self.blank();
         for name in TEXT_FIELDS[depth] {
@@ -327,7 +327,7 @@ impl Author {
         }
     }
 
-    /// A field's name, now and then that of another.
+    /// Writes a field's name, and occasionally that of another field.
     fn name(&mut self, name: &str) {
         let name = if self.one_in(80) {
             self.any(&OTHER_NAMES)
@@ -339,7 +339,7 @@ impl Author {
 
     fn end(&mut self) {
         let end = self.any(&["", "", ",", ";"]);
-        // Two words must not run together.
+        // Keep two words apart.
         self.write(if end.is_empty() { " " } else { end });
     }
 
@@ -397,8 +397,8 @@ impl Author {
         }
     }
 
-    /// Takes something out, puts something in, doubles something, cuts the rest off, or makes one
-    /// sign another.
+    /// Removes, inserts or duplicates some text, truncates the rest, or replaces a punctuation
+    /// character.
     fn spoil(&mut self) {
         let places: Vec<usize> = self
             .out

@@ -1,8 +1,8 @@
 //! The lines between `[VPYTHON:BEGIN]` and `[VPYTHON:END]` in a script.
 //!
-//! A guard is a line that ends with it, in a comment or a string alike. What stands before the
-//! guard is the prefix of the block: it is taken off each line that has it. What is taken off
-//! becomes spaces, so that a place in the block is a place in the script.
+//! A guard line ends with the guard, whether in a comment or in a string. The text before the guard
+//! is the prefix of the block, and vpython strips it from each line that has it. Stripped
+//! characters become spaces, so that columns in the block are columns in the script.
 
 use anyhow::Result;
 use memchr::memmem;
@@ -16,20 +16,19 @@ const END: &[u8] = b"[VPYTHON:END]";
 /// The content of a block.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::spec) struct Block {
-    /// The lines without their prefix, each with its newline.
+    /// The lines without their prefix, each with a newline.
     pub content: String,
-    /// How many lines stand before the content.
+    /// The number of lines before the content.
     pub lines_before: usize,
 }
 
-/// Looks for the block of a text in any encoding that has ASCII in it. A block without any line is
-/// none; one with nothing in its lines asks for nothing.
+/// Finds the block in a text of any ASCII-compatible encoding. Guards without any line between them
+/// are not a block; a block of blank lines is an empty spec.
 ///
 /// # Errors
-/// A block that does not end, or whose guards have different prefixes, or whose content is not
-/// UTF-8.
+/// The block does not end, its guards have different prefixes, or its content is not UTF-8.
 pub(in crate::spec) fn read(text: &[u8], origin: &Origin) -> Result<Option<Block>> {
-    // Nearly every script ends here, without being cut into lines.
+    // Fast path for nearly every script: no guard, no need to split it into lines.
     if memmem::find(text, BEGIN).is_none() {
         return Ok(None);
     }
@@ -46,6 +45,7 @@ pub(in crate::spec) fn read(text: &[u8], origin: &Origin) -> Result<Option<Block
         line: index + 1,
         column: 1,
     };
+    // Both guards must be there, with the same prefix.
     let Some(length) = lines[begin + 1..]
         .iter()
         .position(|line| line.trim_ascii().ends_with(END))
@@ -61,19 +61,20 @@ pub(in crate::spec) fn read(text: &[u8], origin: &Origin) -> Result<Option<Block
     if prefix != self::prefix(lines[end], END) {
         let shown = |prefix: &[u8]| String::from_utf8_lossy(prefix).into_owned();
         let (of_begin, of_end) = (shown(prefix), shown(self::prefix(lines[end], END)));
-        return Err(Failure::new(format!("the guards of the spec that begins in {} differ", place(begin)))
+        return Err(Failure::new(format!("the guards of the spec that begins in {} have different prefixes", place(begin)))
             .because(format!(
-                "`{of_begin}` stands before `[VPYTHON:BEGIN]`, and `{of_end}` before `[VPYTHON:END]` in line {}",
+                "`{of_begin}` precedes `[VPYTHON:BEGIN]`, but `{of_end}` precedes `[VPYTHON:END]` on line {}",
                 end + 1
             ))
-            .hint("write the same before both, and before each line between")
+            .hint("use the same prefix before both guards and on each line in between")
             .into());
     }
+    // Strip the prefix from the lines in between.
     let mut content = String::new();
     for (index, line) in lines[..end].iter().enumerate().skip(begin + 1) {
         let line = std::str::from_utf8(line).map_err(|_| {
             Failure::new(format!("{} is not UTF-8", place(index)))
-                .because("it is in a spec, which is UTF-8")
+                .because("it is in a spec, which must be UTF-8")
         })?;
         content.push_str(&blanked(line, prefix));
         content.push('\n');
@@ -84,19 +85,19 @@ pub(in crate::spec) fn read(text: &[u8], origin: &Origin) -> Result<Option<Block
     }))
 }
 
-/// What stands before the guard of a line that begins a block, without the indentation.
+/// Returns the text before the opening guard of a line, without the indentation.
 pub(in crate::spec) fn prefix_of_begin(line: &[u8]) -> &[u8] {
     prefix(line, BEGIN)
 }
 
-/// What stands before the guard, without the indentation.
+/// Returns the text before the guard, without the indentation.
 fn prefix<'a>(line: &'a [u8], guard: &[u8]) -> &'a [u8] {
     let line = line.trim_ascii();
     &line[..line.len() - guard.len()]
 }
 
-/// The line with as many spaces as its indentation and prefix have characters. A line that is a
-/// beginning of the prefix, as `#` is of `# `, is empty.
+/// Replaces the indentation and the prefix of a line by spaces. A line that is itself the start of
+/// the prefix, such as `#` for `# `, becomes empty.
 fn blanked(line: &str, prefix: &[u8]) -> String {
     let bare = line.trim();
     let indentation = line.len() - line.trim_start().len();
@@ -106,7 +107,7 @@ fn blanked(line: &str, prefix: &[u8]) -> String {
     let Some(content) = bare.as_bytes().strip_prefix(prefix) else {
         return line.trim_end().to_owned();
     };
-    // The prefix is a beginning of a text and so ends between two characters.
+    // The prefix is the start of a UTF-8 text, and so ends at a character boundary.
     let content = &bare[bare.len() - content.len()..];
     let taken =
         line[..indentation].chars().count() + bare[..bare.len() - content.len()].chars().count();
@@ -126,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn a_block_is_what_stands_between_the_guards() {
+    fn a_block_is_the_text_between_the_guards() {
         #[rustfmt::skip]
         let rows: &[(&str, Option<(&str, usize)>, &str)] = &[
             ("print()\n", None, "no block"),
@@ -142,7 +143,7 @@ mod tests {
             ("# [VPYTHON:BEGIN]\n#\n# [VPYTHON:END]\n", Some(("\n", 1)), "nothing between"),
             ("# [VPYTHON:BEGIN]\n\n# [VPYTHON:END]\n", Some(("\n", 1)), "an empty line between"),
             ("# [VPYTHON:BEGIN]\n# [VPYTHON:END]\n", None, "no line between"),
-            ("x = '[VPYTHON:BEGIN]'\n", None, "a quotation is no guard"),
+            ("x = '[VPYTHON:BEGIN]'\n", None, "a quoted guard does not count"),
             ("# [VPYTHON:END]\n", None, "an end alone"),
         ];
         for (text, expected, why) in rows {
@@ -167,9 +168,9 @@ mod tests {
     #[test]
     fn a_broken_block_is_an_error() {
         let guards = "\
-vpython: error: the guards of the spec that begins in `/x.py`, line 2 differ
-  caused by: `# ` stands before `[VPYTHON:BEGIN]`, and `#` before `[VPYTHON:END]` in line 4
-  hint: write the same before both, and before each line between
+vpython: error: the guards of the spec that begins in `/x.py`, line 2 have different prefixes
+  caused by: `# ` precedes `[VPYTHON:BEGIN]`, but `#` precedes `[VPYTHON:END]` on line 4
+  hint: use the same prefix before both guards and on each line in between
 ";
         let no_end = "\
 vpython: error: the spec that begins in `/x.py`, line 1 does not end
@@ -177,7 +178,7 @@ vpython: error: the spec that begins in `/x.py`, line 1 does not end
 ";
         let not_text = "\
 vpython: error: `/x.py`, line 2 is not UTF-8
-  caused by: it is in a spec, which is UTF-8
+  caused by: it is in a spec, which must be UTF-8
 ";
         let rows: &[(&[u8], &str)] = &[
             (b"\n# [VPYTHON:BEGIN]\n# a: 'x'\n#[VPYTHON:END]\n", guards),

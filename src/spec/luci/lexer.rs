@@ -1,22 +1,22 @@
-//! Protobuf text, cut into words, strings and signs:
+//! The lexer for protobuf text: it yields words, strings and punctuation:
 //! <https://protobuf.dev/reference/protobuf/textformat-spec/>.
 //!
-//! All scalars of a spec are strings, so numbers have no token of their own: they are junk,
-//! wherever they stand.
+//! All scalars of a spec are strings, so numbers have no token of their own: they are unknown tokens
+//! wherever they occur.
 
 use std::ops::Range;
 
-/// What is wrong with a text, and where: the offset of a byte.
+/// A mistake in a text, with its byte offset.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Diagnostic {
-    /// Where it is.
+    /// The byte offset.
     pub offset: usize,
-    /// What it is, as the rest of a line that begins with the place.
+    /// The description, as the rest of a line that begins with the location.
     pub what: String,
 }
 
 impl Diagnostic {
-    /// A mistake at `offset`.
+    /// Returns a mistake at `offset`.
     pub fn new(offset: usize, what: impl Into<String>) -> Self {
         Self {
             offset,
@@ -25,57 +25,57 @@ impl Diagnostic {
     }
 }
 
-/// What kind of token it is.
+/// The kinds of tokens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Kind {
     /// A field's name.
-    Word,
-    /// A string, with its escapes resolved. That it is UTF-8 is only known of strings that are
-    /// joined.
-    Text(Vec<u8>),
+    Identifier,
+    /// A string, with its escapes resolved. The bytes may become valid UTF-8 only after adjacent
+    /// strings are joined.
+    String(Vec<u8>),
     /// A bracket, colon, comma or semicolon.
-    Sign(u8),
-    /// Anything else, which is nowhere right.
-    Junk,
+    Punctuation(u8),
+    /// Anything else, which is invalid everywhere.
+    Unknown,
     /// The end of the text.
     End,
 }
 
-/// A token and where it stands.
+/// A token with its position.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Token<'a> {
-    /// What it is.
+    /// The kind.
     pub kind: Kind,
-    /// Where it begins.
+    /// The offset of the first byte.
     pub offset: usize,
-    /// As it is written.
+    /// The source text.
     pub raw: &'a str,
 }
 
 impl Token<'_> {
-    /// As a message would name it.
+    /// Returns the token's name for messages.
     pub fn title(&self) -> String {
         match &self.kind {
             Kind::End => "the end of the file".to_owned(),
-            Kind::Text(_) => format!("the string {}", self.raw),
-            Kind::Word | Kind::Sign(_) | Kind::Junk => format!("`{}`", self.raw),
+            Kind::String(_) => format!("the string {}", self.raw),
+            Kind::Identifier | Kind::Punctuation(_) | Kind::Unknown => format!("`{}`", self.raw),
         }
     }
 }
 
-/// A text that is being cut.
+/// The state of the lexer.
 #[derive(Debug)]
 pub(super) struct Lexer<'a> {
     text: &'a str,
     next: usize,
-    /// Where comments stand, so far.
+    /// The ranges of the comments so far.
     pub comments: Vec<Range<usize>>,
 }
 
-const SIGNS: &[u8] = b"<>{}[]:,;";
+const PUNCTUATION: &[u8] = b"<>{}[]:,;";
 
 impl<'a> Lexer<'a> {
-    /// Begins at the beginning.
+    /// Returns a lexer at the start of the text.
     pub fn new(text: &'a str) -> Self {
         Self {
             text,
@@ -84,33 +84,35 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    /// The next token.
+    /// Returns the next token.
     ///
     /// # Errors
-    /// A string that is none.
+    /// A malformed string.
     pub fn token(&mut self) -> Result<Token<'a>, Diagnostic> {
         self.skip_blank();
         let offset = self.next;
         let rest = &self.text.as_bytes()[offset..];
         let kind = match rest.first() {
             None => Kind::End,
-            Some(b'"' | b'\'') => Kind::Text(self.string()?),
-            Some(sign) if SIGNS.contains(sign) => {
+            Some(b'"' | b'\'') => Kind::String(self.string()?),
+            Some(sign) if PUNCTUATION.contains(sign) => {
                 self.next += 1;
-                Kind::Sign(*sign)
+                Kind::Punctuation(*sign)
             }
             Some(b'A'..=b'Z' | b'a'..=b'z' | b'_') => {
                 self.next += rest
                     .iter()
                     .take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_')
                     .count();
-                Kind::Word
+                Kind::Identifier
             }
+            // Consume unknown text up to the next possible token.
             Some(_) => {
-                let is_end =
-                    |byte: &u8| is_blank(*byte) || SIGNS.contains(byte) || b"\"'#".contains(byte);
+                let is_end = |byte: &u8| {
+                    is_blank(*byte) || PUNCTUATION.contains(byte) || b"\"'#".contains(byte)
+                };
                 self.next += rest.iter().position(is_end).unwrap_or(rest.len());
-                Kind::Junk
+                Kind::Unknown
             }
         };
         Ok(Token {
@@ -120,8 +122,9 @@ impl<'a> Lexer<'a> {
         })
     }
 
-    /// The text between `<<WORD` at `offset` and a line that is `WORD`, without the indentation
-    /// that its lines share; none where no such text begins there. An extension of LUCI's.
+    /// Parses a heredoc, which is an extension of LUCI's: the text between `<<WORD` at `offset` and
+    /// a line `WORD`, without the common indentation of its lines. Returns `None` if no heredoc
+    /// begins at `offset`.
     pub fn heredoc(&mut self, offset: usize) -> Option<Result<Vec<u8>, Diagnostic>> {
         let opener = self.text[offset..].split('\n').next()?;
         let word = opener.strip_prefix("<<")?.trim();
@@ -132,6 +135,7 @@ impl<'a> Lexer<'a> {
         {
             return None;
         }
+        // Collect the lines up to the closing word.
         let mut next = offset + opener.len() + 1;
         let mut lines = Vec::new();
         for line in self
@@ -149,7 +153,7 @@ impl<'a> Lexer<'a> {
         }
         Some(Err(Diagnostic::new(
             offset,
-            format!("no line `{word}` ends the text that begins here"),
+            format!("no line `{word}` ends the heredoc that begins here"),
         )))
     }
 
@@ -176,10 +180,11 @@ impl<'a> Lexer<'a> {
         let mut content = Vec::new();
         loop {
             match bytes.get(at) {
+                // A string must not span lines.
                 None | Some(b'\n') => {
                     return Err(Diagnostic::new(
                         self.next,
-                        format!("no `{}` ends the string on its line", quote as char),
+                        format!("the string has no closing `{}` on its line", quote as char),
                     ));
                 }
                 Some(0) => return Err(Diagnostic::new(at, "a NUL byte in a string")),
@@ -188,10 +193,7 @@ impl<'a> Lexer<'a> {
                         let shown: String = self.text[at..].chars().take(2).collect();
                         Diagnostic::new(
                             at,
-                            format!(
-                                "`{}` begins no escape that a string can have",
-                                shown.trim_end()
-                            ),
+                            format!("`{}` is not a valid escape sequence", shown.trim_end()),
                         )
                     })?;
                 }
@@ -208,13 +210,13 @@ impl<'a> Lexer<'a> {
     }
 }
 
-/// White space is what the specification says it is: vertical tabs and form feeds too.
+/// White space as defined by the specification, which includes vertical tabs and form feeds.
 fn is_blank(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c)
 }
 
-/// Resolves the escape that begins with the backslash at the beginning of `text`. Gives its length;
-/// none where it is no escape.
+/// Resolves the escape sequence that begins with the backslash at the start of `text`. Returns its
+/// length, or `None` if it is not an escape sequence.
 fn escape(text: &[u8], content: &mut Vec<u8>) -> Option<usize> {
     let simple = |byte: u8| Some((vec![byte], 2));
     let (resolved, length) = match text.get(1)? {
@@ -226,6 +228,7 @@ fn escape(text: &[u8], content: &mut Vec<u8>) -> Option<usize> {
         b't' => simple(b'\t'),
         b'v' => simple(0x0b),
         same @ (b'?' | b'\\' | b'\'' | b'"') => simple(*same),
+        // Octal and hexadecimal escapes denote bytes.
         b'0'..=b'7' => {
             let digits = digits(&text[1..], 3, 8);
             let value = number(digits, 8)?;
@@ -238,6 +241,7 @@ fn escape(text: &[u8], content: &mut Vec<u8>) -> Option<usize> {
                 2 + digits.len(),
             ))
         }
+        // Unicode escapes denote characters.
         b'u' => character(&text[2..], 4),
         b'U' => character(&text[2..], 8),
         _ => None,
@@ -246,7 +250,7 @@ fn escape(text: &[u8], content: &mut Vec<u8>) -> Option<usize> {
     Some(length)
 }
 
-/// A character by exactly `count` hexadecimal digits.
+/// Decodes a character from exactly `count` hexadecimal digits.
 fn character(text: &[u8], count: usize) -> Option<(Vec<u8>, usize)> {
     let digits = digits(text, count, 16);
     let character = char::from_u32(number(digits, 16)?).filter(|_| digits.len() == count)?;
@@ -266,10 +270,10 @@ fn number(digits: &[u8], radix: u32) -> Option<u32> {
     u32::from_str_radix(std::str::from_utf8(digits).ok()?, radix).ok()
 }
 
-/// The lines without the indentation that all of them share. Lines of white space alone are empty
-/// and share any.
+/// Removes the common indentation of all lines. Lines of white space become empty, and do not
+/// count.
 fn dedent(lines: &[&str]) -> String {
-    // Blanks and tabs alone: of other white space two may share a part of their bytes.
+    // Only spaces and tabs: other white space characters may have a common byte prefix.
     let indentation = |line: &'_ str| line.len() - line.trim_start_matches([' ', '\t']).len();
     let mut filled = lines.iter().filter(|line| !line.trim().is_empty());
     let first = filled.next().map_or("", |line| &line[..indentation(line)]);
@@ -315,12 +319,12 @@ mod tests {
             (r#""\0\12\1018""#, Ok(b"\0\nA8"), "one to three octal digits"),
             (r#""\x4\x41\X41g""#, Ok(b"\x04AAg"), "one or two hexadecimal digits"),
             (r#""\u00e9\U0001F600""#, Ok("é😀".as_bytes()), "characters by number"),
-            (r#""\400""#, Err(r"`\4` begins no escape that a string can have"), "more than a byte"),
-            (r#""\ud800""#, Err(r"`\u` begins no escape that a string can have"), "half a character"),
-            (r#""\xg""#, Err(r"`\x` begins no escape that a string can have"), "no digit"),
-            (r#""\q""#, Err(r"`\q` begins no escape that a string can have"), "an unknown letter"),
-            ("\"a\nb\"", Err("no `\"` ends the string on its line"), "a string ends on its line"),
-            ("'a", Err("no `'` ends the string on its line"), "the end of the file ends no string"),
+            (r#""\400""#, Err(r"`\4` is not a valid escape sequence"), "more than a byte"),
+            (r#""\ud800""#, Err(r"`\u` is not a valid escape sequence"), "half a character"),
+            (r#""\xg""#, Err(r"`\x` is not a valid escape sequence"), "no digit"),
+            (r#""\q""#, Err(r"`\q` is not a valid escape sequence"), "an unknown letter"),
+            ("\"a\nb\"", Err("the string has no closing `\"` on its line"), "a string ends on its line"),
+            ("'a", Err("the string has no closing `'` on its line"), "the end of the file ends no string"),
             ("'a\0'", Err("a NUL byte in a string"), "NUL"),
         ];
         for (text, expected, why) in rows {
@@ -331,7 +335,7 @@ mod tests {
             assert_eq!(
                 read,
                 expected
-                    .map(|bytes| Kind::Text(bytes.into()))
+                    .map(|bytes| Kind::String(bytes.into()))
                     .map_err(str::to_owned),
                 "{why}"
             );
@@ -339,7 +343,7 @@ mod tests {
     }
 
     #[test]
-    fn blanks_and_comments_stand_between_tokens() {
+    fn white_space_and_comments_separate_tokens() {
         let mut lexer = Lexer::new("# a comment\r\n\tname\u{b}:\u{c}# another\n3.8;-x# last");
         let mut tokens = Vec::new();
         loop {
@@ -349,13 +353,13 @@ mod tests {
                 break;
             }
         }
-        let sign = |sign| Kind::Sign(sign);
+        let sign = |sign| Kind::Punctuation(sign);
         let expected = [
-            ("name", Kind::Word),
+            ("name", Kind::Identifier),
             (":", sign(b':')),
-            ("3.8", Kind::Junk),
+            ("3.8", Kind::Unknown),
             (";", sign(b';')),
-            ("-x", Kind::Junk),
+            ("-x", Kind::Unknown),
         ];
         assert_eq!(tokens[..5], expected);
         assert_eq!(tokens[5], ("", Kind::End));
@@ -369,10 +373,10 @@ mod tests {
             ("<< END_ \r\n a\r\n END_", Some(Ok("a")), "with CR LF, and without a last newline"),
             ("<<EOF\nEOF\n", Some(Ok("")), "nothing between"),
             ("<<EOF\n\ta\n  b\nEOF\n", Some(Ok("\ta\n  b")), "a tab is not two spaces"),
-            ("<<EOF\n a\n", Some(Err("no line `EOF` ends the text that begins here")), "it must end"),
-            ("<<EOF", Some(Err("no line `EOF` ends the text that begins here")), "it must begin"),
-            ("<<<<<<< HEAD\n", None, "a merge marker is none"),
-            ("<\n", None, "a message is none"),
+            ("<<EOF\n a\n", Some(Err("no line `EOF` ends the heredoc that begins here")), "it must end"),
+            ("<<EOF", Some(Err("no line `EOF` ends the heredoc that begins here")), "it must begin"),
+            ("<<<<<<< HEAD\n", None, "a merge conflict marker is not a heredoc"),
+            ("<\n", None, "a message is not a heredoc"),
         ];
         for (text, expected, why) in rows {
             let read = Lexer::new(text)

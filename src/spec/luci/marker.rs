@@ -1,36 +1,37 @@
-//! Where a listed wheel is wanted, as an environment marker (PEP 508).
+//! The environment marker (PEP 508) for a listed wheel.
 //!
-//! Tags say more than markers can: a marker knows the system, the machine and the version of
-//! Python, and not the C library, the version of macOS, or how python was built. What stands here
-//! is the nearest; whoever uses it has to hold both against the interpreters that matter.
+//! Tags are more precise than markers: a marker tests the system, the machine and the Python
+//! version, but not the C library, the macOS version, or the build of Python. The result is the
+//! nearest marker; callers must compare both on the relevant interpreters.
 
 use pep440_rs::{Version, VersionSpecifiers};
 use pep508_rs::MarkerTree;
 
 use crate::spec::{Condition, ListedWheel, TagPattern, Variable};
 
-/// More patch levels than any minor version of CPython has had.
+/// More than the number of patch releases of any minor version of CPython.
 const MICROS: u64 = 40;
 
-/// The marker of a wheel in a spec for these Python versions; [`MarkerTree::TRUE`] where it is
-/// wanted everywhere. The error says what has no marker, as a sentence. A tag that no interpreter
-/// of these versions can have says nothing, whatever else is in it.
+/// Returns the marker of a wheel in a spec for these Python versions; [`MarkerTree::TRUE`] if the
+/// wheel is required everywhere. The error names the part that has no marker, as a sentence. A tag
+/// that no interpreter of these versions can have never matches, regardless of its other parts.
 pub(super) fn of(
     wheel: &ListedWheel,
     python: Option<&VersionSpecifiers>,
 ) -> Result<MarkerTree, String> {
     let of_pattern = |pattern: &TagPattern| {
-        let is_had = pattern
+        let is_possible = pattern
             .abi
             .as_deref()
             .and_then(abi_version)
             .is_none_or(|version| can_be(version, python));
-        if is_had {
+        if is_possible {
             of_pattern(pattern)
         } else {
             Ok(MarkerTree::FALSE)
         }
     };
+    // The conditions and one of the tags must hold, and none of the excluded tags.
     let mut marker = MarkerTree::TRUE;
     for condition in &wheel.conditions {
         marker.and(any(condition
@@ -55,7 +56,7 @@ fn any(markers: impl Iterator<Item = Result<MarkerTree, String>>) -> Result<Mark
     Ok(joined)
 }
 
-/// Where one tag of an interpreter is what the pattern says.
+/// Returns the marker for interpreters with a tag that matches the pattern.
 fn of_pattern(pattern: &TagPattern) -> Result<MarkerTree, String> {
     let TagPattern {
         python,
@@ -72,18 +73,20 @@ fn of_pattern(pattern: &TagPattern) -> Result<MarkerTree, String> {
     Ok(marker)
 }
 
-/// Newer interpreters too have the tags `py38` and `cp38-abi3` of older ones, but `cp38` with any
-/// other ABI is 3.8's alone.
+/// Returns the marker for the Python and ABI parts of a tag. Newer interpreters also have the tags
+/// `py38` and `cp38-abi3` of older ones, but `cp38` with any other ABI applies only to 3.8.
 fn of_python_and_abi(python: Option<&str>, abi: Option<&str>) -> Result<MarkerTree, String> {
+    // `none` and `abi3` restrict nothing; any other ABI belongs to a single version.
     let of_abi = match abi {
         None | Some("none" | "abi3") => MarkerTree::TRUE,
-        Some(abi) => {
-            exactly(abi_version(abi).ok_or_else(|| format!("the ABI `{abi}` has no marker"))?)
-        }
+        Some(abi) => exactly(
+            abi_version(abi).ok_or_else(|| format!("the ABI `{abi}` has no equivalent marker"))?,
+        ),
     };
     let Some(python) = python else {
         return Ok(of_abi);
     };
+    // The Python part: `cp3x` is exact except with `abi3`, and `py3x` is a minimum.
     let mut marker = match (
         cpython_minor(python),
         python.strip_prefix("py3").map(str::parse),
@@ -93,13 +96,17 @@ fn of_python_and_abi(python: Option<&str>, abi: Option<&str>) -> Result<MarkerTr
         (None, Some(Ok(minor))) => at_least(minor),
         (None, Some(Err(_))) if python == "py3" => MarkerTree::TRUE,
         _ if python.starts_with("py2") || python.starts_with("cp2") => MarkerTree::FALSE,
-        _ => return Err(format!("the python `{python}` has no marker")),
+        _ => {
+            return Err(format!(
+                "the Python tag `{python}` has no equivalent marker"
+            ));
+        }
     };
     marker.and(of_abi);
     Ok(marker)
 }
 
-/// The minor version in `cp38`, and in `cp37m`.
+/// Returns the minor version in a tag such as `cp38` or `cp37m`.
 fn cpython_minor(text: &str) -> Option<u32> {
     text.strip_prefix("cp3")?
         .trim_end_matches(['m', 'd', 't', 'u'])
@@ -107,7 +114,7 @@ fn cpython_minor(text: &str) -> Option<u32> {
         .ok()
 }
 
-/// The version of CPython that alone has an ABI: of `cp38`, `cp37m` and `cp27mu`.
+/// Returns the only CPython version with an ABI such as `cp38`, `cp37m` or `cp27mu`.
 fn abi_version(abi: &str) -> Option<(u32, u32)> {
     let digits = abi
         .strip_prefix("cp")?
@@ -116,8 +123,8 @@ fn abi_version(abi: &str) -> Option<(u32, u32)> {
     Some((major.parse().ok()?, minor.parse().ok()?))
 }
 
-/// Whether a spec for these versions can get an interpreter of this one. Where a spec does not say,
-/// it gets a Python 3.
+/// Checks whether a spec for these versions may get an interpreter of this version. A spec that
+/// names no version gets a Python 3.
 fn can_be((major, minor): (u32, u32), python: Option<&VersionSpecifiers>) -> bool {
     let is_within = |micro: u64| Version::new([major.into(), minor.into(), micro]);
     python.map_or(major >= 3, |range| {
@@ -133,7 +140,8 @@ fn at_least(minor: u32) -> MarkerTree {
     marker(&format!("python_version >= '3.{minor}'"))
 }
 
-/// The systems that a platform tag belongs to, whatever version of the system it names.
+/// Returns the marker for the system and machine of a platform tag, regardless of the system's
+/// version.
 fn of_platform(platform: &str) -> Result<MarkerTree, String> {
     let machines = |system: &str, machines: &[&str]| {
         let mut any = MarkerTree::FALSE;
@@ -144,12 +152,14 @@ fn of_platform(platform: &str) -> Result<MarkerTree, String> {
         }
         any
     };
-    let unknown = || format!("the platform `{platform}` has no marker");
+    let unknown = || format!("the platform `{platform}` has no equivalent marker");
     let known = match platform {
         "any" => MarkerTree::TRUE,
+        // Windows: `platform_machine` has names of its own.
         "win32" => machines("win32", &["x86"]),
         "win_amd64" => machines("win32", &["AMD64"]),
         "win_arm64" => machines("win32", &["ARM64"]),
+        // macOS: drop the version, and expand multi-architecture names.
         _ if platform.starts_with("macosx_") => {
             let numbers = |rest: &str| {
                 rest.trim_start_matches(|character: char| {
@@ -164,6 +174,7 @@ fn of_platform(platform: &str) -> Result<MarkerTree, String> {
                 _ => return Err(unknown()),
             }
         }
+        // Linux: drop the C library.
         _ if platform.starts_with("manylinux")
             || platform.starts_with("musllinux_")
             || platform.starts_with("linux_") =>
@@ -175,7 +186,7 @@ fn of_platform(platform: &str) -> Result<MarkerTree, String> {
     Ok(known)
 }
 
-/// The machine that the tag of a Linux platform ends in.
+/// Returns the machine at the end of a Linux platform tag.
 fn linux_machine(platform: &str) -> Option<&'static str> {
     const MACHINES: [&str; 11] = [
         "x86_64",
@@ -197,9 +208,9 @@ fn linux_machine(platform: &str) -> Option<&'static str> {
     })
 }
 
-/// Where a variable of a wheel's name has a value.
+/// Returns the marker for a value of a variable in a wheel's name.
 fn of_value(condition: &Condition, value: &str) -> Result<MarkerTree, String> {
-    let unknown = || format!("`{value}` in the wheel's name has no marker");
+    let unknown = || format!("`{value}` in the wheel's name has no equivalent marker");
     match condition.variable {
         Variable::Os => of_system(value).ok_or_else(unknown),
         Variable::Arch => of_machine(value).ok_or_else(unknown),
@@ -208,6 +219,7 @@ fn of_value(condition: &Condition, value: &str) -> Result<MarkerTree, String> {
             .map(|minor| exactly((3, minor)))
             .ok_or_else(unknown),
         Variable::TagPlatform => of_platform(value),
+        // Combined variables: split them, and require all parts.
         Variable::Tag => {
             let mut parts = value.splitn(3, '-').map(str::to_owned);
             of_pattern(&TagPattern {
@@ -233,7 +245,7 @@ fn of_cipd_platform(value: &str) -> Option<MarkerTree> {
     Some(marker)
 }
 
-/// CIPD's name of an operating system.
+/// Translates CIPD's name of an operating system.
 fn of_system(name: &str) -> Option<MarkerTree> {
     let system = match name {
         "linux" => "linux",
@@ -244,7 +256,7 @@ fn of_system(name: &str) -> Option<MarkerTree> {
     Some(marker(&format!("sys_platform == '{system}'")))
 }
 
-/// CIPD's name of a machine, by the names that the systems have for it.
+/// Translates CIPD's name of a machine to the names that the systems use.
 fn of_machine(name: &str) -> Option<MarkerTree> {
     let names: &[&str] = match name {
         "amd64" => &["x86_64", "AMD64"],
@@ -261,9 +273,9 @@ fn of_machine(name: &str) -> Option<MarkerTree> {
     Some(any)
 }
 
-/// A marker that is written here.
+/// Parses a marker from this module.
 fn marker(text: &str) -> MarkerTree {
-    // Names and numbers from the tables above make no marker that cannot be read.
+    // The tables above contain only valid names and numbers.
     text.parse().unwrap_or(MarkerTree::FALSE)
 }
 
@@ -326,9 +338,9 @@ mod tests {
             (&["py3-*-*"], &[], "everywhere"),
             (&["py2-none-any"], &[], "python_version < '0'"),
             (&[], &["*-*-win32"], "platform_machine != 'x86' or sys_platform != 'win32'"),
-            (&["*-*-plan9_x86"], &[], "the platform `plan9_x86` has no marker"),
-            (&["pp38-*-*"], &[], "the python `pp38` has no marker"),
-            (&["*-pypy38_pp73-*"], &[], "the ABI `pypy38_pp73` has no marker"),
+            (&["*-*-plan9_x86"], &[], "the platform `plan9_x86` has no equivalent marker"),
+            (&["pp38-*-*"], &[], "the Python tag `pp38` has no equivalent marker"),
+            (&["*-pypy38_pp73-*"], &[], "the ABI `pypy38_pp73` has no equivalent marker"),
         ];
         for (match_tags, not_match_tags, expected) in rows {
             assert_eq!(
@@ -340,7 +352,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tag_of_another_python_says_nothing() {
+    fn a_tag_of_another_python_never_matches() {
         #[rustfmt::skip]
         let rows: &[(&str, &[&str], &[&str], &str)] = &[
             ("==3.11.*", &[], &["*-cp27mu-linux_mips64"], "everywhere"),
@@ -373,7 +385,7 @@ mod tests {
             (
                 Variable::Os,
                 "solaris",
-                "`solaris` in the wheel's name has no marker",
+                "`solaris` in the wheel's name has no equivalent marker",
             ),
         ];
         for (variable, value, expected) in rows {

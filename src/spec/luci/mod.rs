@@ -5,8 +5,8 @@
 //! text ─▶ tokens (`lexer`) ─▶ fields (`text`) ─▶ message (`schema`) ─▶ Spec (here, with `names`)
 //! ```
 //!
-//! All that is wrong with a text is said at once, each with its line and column; only where it does
-//! not read as protobuf text, that place alone.
+//! Parsing reports all mistakes in a text at once, each with its line and column; if the text is
+//! not valid protobuf text, it reports only the first mistake.
 
 #[cfg(test)]
 mod differential_tests;
@@ -31,7 +31,7 @@ use crate::report::Failure;
 use lexer::Diagnostic;
 use schema::{Message, Package, TagEntry, Text};
 
-/// Reads the text, for the program of this name.
+/// Parses the text, for the program of this name.
 pub(super) fn parse_for(text: &SpecText, called: CalledAs) -> Result<Spec> {
     let python_default = match called {
         CalledAs::Vpython3 => PythonDefault::Three,
@@ -44,8 +44,9 @@ pub(super) fn parse_for(text: &SpecText, called: CalledAs) -> Result<Spec> {
     })
 }
 
-/// Reads the text.
+/// Parses the text.
 pub(super) fn parse(text: &SpecText) -> Result<Spec> {
+    // Parse the text, apply the schema, then translate the message.
     let parsed = text::parse_with_comments(&text.content).map_err(|mistake| vec![mistake]);
     let read = parsed.and_then(|(fields, comments)| {
         let spec = Reader {
@@ -61,6 +62,7 @@ pub(super) fn parse(text: &SpecText) -> Result<Spec> {
             ..spec
         })
     });
+    // Report the mistakes in the order of the text.
     read.map_err(|mut mistakes: Vec<Diagnostic>| {
         mistakes.sort_by_key(|mistake| mistake.offset);
         let places = Places::of(&text.origin, &text.content);
@@ -73,21 +75,20 @@ pub(super) fn parse(text: &SpecText) -> Result<Spec> {
     })
 }
 
-/// The fields of a text as they stand in it, as JSON; none where it does not read as a spec.
+/// Returns the fields of a text in their original form, as JSON; `None` if it is not a valid spec.
 pub(super) fn source(content: &str) -> Option<serde_json::Value> {
     let message = schema::read(text::parse(content).ok()?).ok()?;
     Some(message.to_json())
 }
 
-/// Whether a text of unknown kind reads as one of these specs: it has nothing in it, or it begins
-/// with a field that one has.
+/// Checks whether a text of unknown kind is likely a LUCI spec: it is empty, or begins with a field
+/// of one.
 pub(super) fn is_likely(content: &str) -> bool {
     let first = lexer::Lexer::new(content).token();
     first.is_ok_and(|first| first.kind == lexer::Kind::End) || begins_with_field(content)
 }
 
-/// Whether a text names a version of Python that is not a Python 2. One that cannot be read is
-/// taken to.
+/// Checks whether a text names a Python version other than Python 2; true if it cannot be parsed.
 pub(super) fn names_python3(content: &str) -> bool {
     let Some(message) = text::parse(content)
         .ok()
@@ -103,17 +104,21 @@ pub(super) fn names_python3(content: &str) -> bool {
     !version.is_empty() && version.split('.').next() != Some("2")
 }
 
-/// Whether a text begins with a field of these specs.
+/// Checks whether a text begins with a field of a LUCI spec.
 pub(super) fn begins_with_field(content: &str) -> bool {
     let mut lexer = lexer::Lexer::new(content);
     let (Ok(first), Ok(second)) = (lexer.token(), lexer.token()) else {
         return false;
     };
     let is_field = matches!(first.raw, "python_version" | "wheel" | "verify_pep425_tag");
-    is_field && matches!(second.kind, lexer::Kind::Sign(b':' | b'<' | b'{' | b'['))
+    is_field
+        && matches!(
+            second.kind,
+            lexer::Kind::Punctuation(b':' | b'<' | b'{' | b'[')
+        )
 }
 
-/// One reading of one message, with what was found wrong so far.
+/// The state of reading one message, with the mistakes so far.
 struct Reader<'a> {
     text: &'a SpecText,
     places: Places<'a>,
@@ -133,8 +138,8 @@ impl Reader<'_> {
         if !self.mistakes.is_empty() {
             return Err(self.mistakes);
         }
-        // `verify_pep425_tag` names platforms for a check; it decides nothing about a run, which a
-        // strange name must not end.
+        // `verify_pep425_tag` names platforms for a check only; an unknown platform must not
+        // prevent a launch.
         let verify_tags = message
             .verify_tags
             .into_iter()
@@ -154,6 +159,7 @@ impl Reader<'_> {
         let offset = package.offset;
         let name = self.named(package.name, offset, "name");
         let version = self.named(package.version, offset, "version");
+        // Check both before giving up, to report both mistakes.
         let (name, version) = (name?, version?);
         let parsed_name = names::parse_name(&name.value);
         let parsed_version = names::parse_version(&version.value);
@@ -187,7 +193,7 @@ impl Reader<'_> {
         }
     }
 
-    /// A field that a wheel cannot be without.
+    /// Returns a required field of a wheel; adds a mistake if it is missing.
     fn named(&mut self, field: Option<Text>, offset: usize, name: &str) -> Option<Text> {
         if field.is_none() {
             self.mistakes.push(Diagnostic::new(
@@ -198,8 +204,8 @@ impl Reader<'_> {
         field
     }
 
-    /// The versions that a `python_version` means: any patch level of `3.8`, from `3.8.10` on those
-    /// of `3.8`. An empty one asks for nothing.
+    /// Converts a `python_version` to a range: `3.8` matches all patch releases, and `3.8.10` matches
+    /// that patch release and later ones of 3.8. An empty value sets no requirement.
     fn python_range(&mut self, text: &Text) -> Option<Located<PythonRange>> {
         let written = text.value.trim();
         let numbers: Option<Vec<u32>> = written.split('.').map(number).collect();
@@ -210,13 +216,13 @@ impl Reader<'_> {
             Some([major @ (2 | 3), minor, patch]) => format!("~={major}.{minor}.{patch}"),
             _ => {
                 let what = format!(
-                    "`{written}` is no version of Python; write one, two or three numbers, as in `3.11`"
+                    "`{written}` is not a Python version; write one, two or three numbers, as in `3.11`"
                 );
                 self.mistakes.push(Diagnostic::new(text.offset, what));
                 return None;
             }
         };
-        // Numbers and dots read as a version whatever the numbers are.
+        // Numbers and dots are always a valid version.
         let specifiers = range.parse().ok()?;
         let place = self.places.at(text.offset);
         Some(Located {
@@ -230,7 +236,7 @@ impl Reader<'_> {
     }
 }
 
-/// A number of digits alone.
+/// Parses a number that consists only of digits.
 fn number(text: &str) -> Option<u32> {
     text.bytes()
         .all(|byte| byte.is_ascii_digit())
@@ -339,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_file_asks_for_nothing() {
+    fn an_empty_file_requires_nothing() {
         for content in ["", "# nothing\n"] {
             let nothing = Packages::Listed(Vec::new());
             let expected = Spec {
@@ -353,7 +359,7 @@ mod tests {
     }
 
     #[test]
-    fn all_mistakes_are_said_at_once_with_line_and_column() {
+    fn all_mistakes_are_reported_at_once_with_line_and_column() {
         let error = parse(&text(concat!(
             "python_version: '2.x'\nwheel <>\n",
             "wheel <\n  name: 'x y'\n  version: 'latest'\n>\nwheel < name: 'six/${platfrom}' version: 'version:1' >\n"
@@ -361,18 +367,18 @@ mod tests {
         .unwrap_err();
         let message = "\
 vpython: error: bad spec in `/src/.vpython3`
-  caused by: `/src/.vpython3`, line 1, column 17: `2.x` is no version of Python; write one, two or three numbers, as in `3.11`
+  caused by: `/src/.vpython3`, line 1, column 17: `2.x` is not a Python version; write one, two or three numbers, as in `3.11`
   caused by: `/src/.vpython3`, line 2, column 7: the wheel has no `name`
   caused by: `/src/.vpython3`, line 2, column 7: the wheel has no `version`
-  caused by: `/src/.vpython3`, line 4, column 9: `x y` names no project: `x y` cannot be a project's name
-  caused by: `/src/.vpython3`, line 5, column 12: `latest` is no version; write `version:` and the version of a wheel, as in `version:1.15.0`
+  caused by: `/src/.vpython3`, line 4, column 9: `x y` does not name a project: `x y` is not a valid project name
+  caused by: `/src/.vpython3`, line 5, column 12: `latest` is not a version; write `version:` followed by a wheel's version, as in `version:1.15.0`
   caused by: `/src/.vpython3`, line 7, column 15: `six/${platfrom}` has the unknown variable `${platfrom}`; did you mean `${platform}`?
 ";
         assert_eq!(crate::report::render(&error), message);
     }
 
     #[test]
-    fn mistakes_are_said_in_the_order_of_the_text() {
+    fn mistakes_are_reported_in_the_order_of_the_text() {
         let error = parse(&text(
             "wheel <>\npython_version: '4'\nwheel < name: 'x y' version: '1' >\n",
         ))
@@ -387,24 +393,24 @@ vpython: error: bad spec in `/src/.vpython3`
     }
 
     #[test]
-    fn what_is_no_protobuf_text_is_said_with_line_and_column() {
+    fn invalid_protobuf_text_is_reported_with_line_and_column() {
         let error = parse(&text("wheel: <\n  name: six\n>\n")).unwrap_err();
         let message = "\
 vpython: error: bad spec in `/src/.vpython3`
-  caused by: `/src/.vpython3`, line 2, column 9: expected a string in quotes, or a message in `< >` or `{ }`, and found `six`
+  caused by: `/src/.vpython3`, line 2, column 9: expected a string in quotes, or a message in `< >` or `{ }`, but found `six`
 ";
         assert_eq!(crate::report::render(&error), message);
     }
 
     #[test]
-    fn a_tag_that_names_no_platform_is_no_mistake_until_it_is_asked_for() {
+    fn an_unknown_platform_in_a_tag_is_an_error_only_on_use() {
         let spec = parse(&text(
             "verify_pep425_tag <\n  platform: 'win64' >\nverify_pep425_tag [{python: 'cp27'}]\n",
         ))
         .unwrap();
         let message = "\
-vpython: error: cannot tell for which platforms to look
-  caused by: `/src/.vpython3`, line 1, column 19: `win64` is no platform; did you mean `win_amd64`?
+vpython: error: cannot determine the target platforms
+  caused by: `/src/.vpython3`, line 1, column 19: `win64` is not a platform; did you mean `win_amd64`?
   caused by: `/src/.vpython3`, line 3, column 20: the tag has no `platform`
 ";
         assert_eq!(crate::report::render(&spec.targets().unwrap_err()), message);
@@ -415,7 +421,7 @@ vpython: error: cannot tell for which platforms to look
         for version in ["3.x", "3.8.1.2", "three", "4", "3."] {
             let error = parse(&text(&format!("python_version: '{version}'"))).unwrap_err();
             let cause = format!(
-                "column 17: `{version}` is no version of Python; write one, two or three numbers, as in `3.11`\n"
+                "column 17: `{version}` is not a Python version; write one, two or three numbers, as in `3.11`\n"
             );
             assert!(crate::report::render(&error).ends_with(&cause), "{version}");
         }

@@ -1,4 +1,4 @@
-//! CIPD's names and versions of packages as those of distributions.
+//! Translation of CIPD's package names and versions to those of Python distributions.
 //!
 //! | in CIPD | here |
 //! |---|---|
@@ -7,34 +7,34 @@
 //! | `lxml/linux-amd64_cp38_cp38` | `lxml` |
 //! | `version:2@1.15.0.chromium.1` | `1.15.0+chromium.1` |
 //!
-//! What a name has to say of the platform beyond that is decided by the wheels' own tags. Only a
-//! choice, as in `${os=linux,mac}`, stays with the wheel until the interpreter is known.
+//! vpython ignores platform parts of a name, since the wheels' own tags decide about compatibility.
+//! It keeps only conditions, as in `${os=linux,mac}`, until the interpreter is known.
 
 use pep440_rs::Version;
 use pep508_rs::PackageName;
 
 use crate::spec::{Condition, Variable};
 
-/// Where the wheels of LUCI lie: the segment behind this is the project, whatever follows.
+/// The prefix of LUCI's wheel packages: the next segment is the project, regardless of the rest.
 const WHEELS: &str = "infra/python/wheels/";
-/// Which pythons a package is for is written at the end of its name.
+/// The suffixes of a package name that state the Python versions.
 const PYTHONS: [&str; 6] = ["-py2_py3", "_py2_py3", "-py3", "_py3", "-py2", "_py2"];
-/// The operating systems that CIPD's platforms begin with.
+/// The operating systems at the start of CIPD's platform names.
 const SYSTEMS: [&str; 3] = ["linux", "mac", "windows"];
 
-/// What a package's name says.
+/// A parsed package name.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Name {
-    /// The project, normalised.
+    /// The project, normalized.
     pub project: PackageName,
-    /// The package is wanted where all of these hold.
+    /// The package is required only if all of these hold.
     pub conditions: Vec<Condition>,
 }
 
-/// Reads a package's name. The error says what is wrong, as the rest of a sentence that begins with
-/// the name.
+/// Parses a package name. The error is the rest of a sentence that begins with the name.
 pub(super) fn parse_name(text: &str) -> Result<Name, String> {
     let (plain, conditions) = without_templates(text)?;
+    // In LUCI's namespace the project follows the prefix; elsewhere it is the last segment.
     let segment = match plain.strip_prefix(WHEELS) {
         Some(rest) => rest.split('/').next(),
         None => plain
@@ -44,41 +44,44 @@ pub(super) fn parse_name(text: &str) -> Result<Name, String> {
     };
     let segment = segment.unwrap_or_default();
     if segment.contains(TEMPLATE) {
-        return Err("has a variable in the project's own name".into());
+        return Err("has a variable inside the project's name".into());
     }
+    // The suffix for Python versions is not part of the project.
     let bare = PYTHONS
         .iter()
         .find_map(|suffix| segment.strip_suffix(suffix))
         .unwrap_or(segment);
     if bare.is_empty() {
-        return Err("names no project".into());
+        return Err("does not name a project".into());
     }
     let project = PackageName::new(bare.to_owned());
-    let project =
-        project.map_err(|_| format!("names no project: `{bare}` cannot be a project's name"))?;
+    let project = project
+        .map_err(|_| format!("does not name a project: `{bare}` is not a valid project name"))?;
     Ok(Name {
         project,
         conditions,
     })
 }
 
-/// Stands for a template in a name. No name has it.
+/// The placeholder for a template in a name. It occurs in no name.
 const TEMPLATE: char = '\0';
 
-/// The name with its templates taken out, and the choices that they make.
+/// Replaces the templates in a name by placeholders, and returns the conditions among them.
 fn without_templates(text: &str) -> Result<(String, Vec<Condition>), String> {
     let mut plain = String::new();
     let mut conditions = Vec::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('$') {
+        // Every `$` must begin a template with a known variable.
         let template = after
             .strip_prefix('{')
             .and_then(|inner| inner.split_once('}'));
-        let (template, after) = template.ok_or("has a `$` that begins no `${…}`")?;
+        let (template, after) = template.ok_or("has a `$` that does not begin a `${…}`")?;
         let (name, values) = template
             .split_once('=')
             .map_or((template, None), |(name, values)| (name, Some(values)));
         let variable = Variable::named(name).ok_or_else(|| unknown_variable(name))?;
+        // A template with values is a condition.
         if let Some(values) = values {
             conditions.push(Condition {
                 variable,
@@ -101,14 +104,14 @@ fn unknown_variable(name: &str) -> String {
         }
         None => {
             format!(
-                "has the unknown variable `${{{name}}}`; there are {}",
+                "has the unknown variable `${{{name}}}`; the known ones are {}",
                 known.map(|name| format!("`{name}`")).join(", ")
             )
         }
     }
 }
 
-/// Whether a segment only says what the package is for: a template, or a platform as in
+/// Checks whether a segment only states the platform: a template, or a platform such as
 /// `linux-amd64_cp38_cp38`.
 fn is_platform(segment: &str) -> bool {
     let is_system = |text: &str| {
@@ -120,14 +123,13 @@ fn is_platform(segment: &str) -> bool {
     segment.contains(TEMPLATE) || is_system(segment)
 }
 
-/// Reads a package's version. The error says what is wrong, as the rest of a sentence that begins
-/// with the version.
+/// Parses a package version. The error is the rest of a sentence that begins with the version.
 ///
-/// A part that PEP 440 does not know, such as `.chromium.7`, is a local version.
+/// A part that PEP 440 does not allow, such as `.chromium.7`, becomes a local version.
 pub(super) fn parse_version(text: &str) -> Result<Version, String> {
     let bare = text.strip_prefix("version:").unwrap_or(text);
     let bare = match bare.split_once('@') {
-        // The number in front counts the times that LUCI has changed how it packs.
+        // The leading number is the revision of LUCI's packaging scheme.
         Some((epoch, rest))
             if !epoch.is_empty() && epoch.bytes().all(|byte| byte.is_ascii_digit()) =>
         {
@@ -135,12 +137,12 @@ pub(super) fn parse_version(text: &str) -> Result<Version, String> {
         }
         _ => bare,
     };
-    // LUCI's name for "the newest numpy that this python can have"; the version is that of LUCI's
-    // own translation.
+    // LUCI's name for "the newest numpy for this Python"; the version is the one that LUCI itself
+    // substitutes.
     if let Some(build) = bare.strip_prefix("1.2x.supported.") {
         return format!("1.21.1+supported.{build}")
             .parse()
-            .map_err(|_| "is no version".to_owned());
+            .map_err(|_| "is not a version".to_owned());
     }
     if let Ok(version) = bare.parse() {
         return Ok(version);
@@ -158,7 +160,7 @@ pub(super) fn parse_version(text: &str) -> Result<Version, String> {
         format!("{public}+{local}").parse().ok()
     });
     split.ok_or_else(|| {
-        "is no version; write `version:` and the version of a wheel, as in `version:1.15.0`"
+        "is not a version; write `version:` followed by a wheel's version, as in `version:1.15.0`"
             .to_owned()
     })
 }
@@ -181,7 +183,7 @@ mod tests {
             ("infra/python/wheels/lxml/linux-amd64_cp38_cp38", "lxml", "for a platform by name"),
             ("infra/python/wheels/py-py2_py3", "py", "a project that is named like a suffix"),
             ("lxml/linux-amd64_cp38_cp38", "lxml", "outside of LUCI's directory"),
-            ("chromium/third_party/tools/mac-arm64", "tools", "the last segment that is no platform"),
+            ("chromium/third_party/tools/mac-arm64", "tools", "the last segment that is not a platform"),
             ("some/directory/thing-py3/${os}-${arch=amd64}", "thing", "the last segment without a variable"),
             ("six", "six", "a bare name"),
             ("trailing/six-py3/", "six", "a slash at the end"),
@@ -213,20 +215,20 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_says_nothing_is_refused() {
+    fn an_invalid_name_is_refused() {
         let all = "`os`, `arch`, `platform`, `py_python`, `py_abi`, `py_platform`, `py_tag`, `vpython_platform`";
         #[rustfmt::skip]
         let rows = [
-            ("", "names no project"),
-            ("infra/python/wheels/", "names no project"),
-            ("${platform}/linux-amd64", "names no project"),
-            ("infra/python/wheels/x y", "names no project: `x y` cannot be a project's name"),
-            ("infra/python/wheels/x-${os}", "has a variable in the project's own name"),
-            ("infra/python/wheels/x/${py_version}", &format!("has the unknown variable `${{py_version}}`; there are {all}")),
+            ("", "does not name a project"),
+            ("infra/python/wheels/", "does not name a project"),
+            ("${platform}/linux-amd64", "does not name a project"),
+            ("infra/python/wheels/x y", "does not name a project: `x y` is not a valid project name"),
+            ("infra/python/wheels/x-${os}", "has a variable inside the project's name"),
+            ("infra/python/wheels/x/${py_version}", &format!("has the unknown variable `${{py_version}}`; the known ones are {all}")),
             ("infra/python/wheels/x/${platfrom}", "has the unknown variable `${platfrom}`; did you mean `${platform}`?"),
-            ("infra/python/wheels/x/${colour}", &format!("has the unknown variable `${{colour}}`; there are {all}")),
-            ("infra/python/wheels/x/${os", "has a `$` that begins no `${…}`"),
-            ("infra/python/wheels/x/$os", "has a `$` that begins no `${…}`"),
+            ("infra/python/wheels/x/${colour}", &format!("has the unknown variable `${{colour}}`; the known ones are {all}")),
+            ("infra/python/wheels/x/${os", "has a `$` that does not begin a `${…}`"),
+            ("infra/python/wheels/x/$os", "has a `$` that does not begin a `${…}`"),
         ];
         for (name, why) in rows {
             assert_eq!(parse_name(name), Err(why.to_owned()), "{name}");
@@ -247,7 +249,7 @@ mod tests {
             ("version:2@1.7", "1.7", "packed the second way, public"),
             ("version:1.0rc1", "1.0rc1", "a pre-release"),
             ("version:1.0.post2.chromium.1", "1.0.post2+chromium.1", "a post-release with a build"),
-            ("version:0.1.2-deadbee", "0.1.2+deadbee", "a build behind a dash"),
+            ("version:0.1.2-deadbee", "0.1.2+deadbee", "a build after a dash"),
             ("version:1.0-chromium-3", "1.0+chromium.3", "dashes in the build"),
             ("version:2@1.2.3-custom-tag-name", "1.2.3+custom.tag.name", "several dashes in the build"),
             ("version:2@1.pre1.re", "1rc1+re", "a build that is a part of a word before it"),
@@ -270,7 +272,7 @@ mod tests {
             "git_revision:0123abcd",
             "version:latest",
         ] {
-            let why = "is no version; write `version:` and the version of a wheel, as in `version:1.15.0`";
+            let why = "is not a version; write `version:` followed by a wheel's version, as in `version:1.15.0`";
             assert_eq!(parse_version(text), Err(why.to_owned()), "{text}");
         }
     }

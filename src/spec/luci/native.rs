@@ -1,16 +1,16 @@
-//! A LUCI spec in the native form, as `vpython.toml` and PEP 723 blocks have it.
+//! Conversion of a LUCI spec to the native form, as in `vpython.toml` and PEP 723 blocks.
 //!
 //! | LUCI | native |
 //! |---|---|
 //! | `python_version: "3.8"` | `requires-python = "==3.8.*"` |
 //! | `wheel`, with its name, version and tags | an item of `dependencies`, with a marker |
-//! | what listed wheels bring along, and the seeds | items of `dependencies`, with `no-deps = true` and `seed = true` |
+//! | dependencies of listed wheels, and the seeds | items of `dependencies`, with `no-deps = true` and `seed = true` |
 //! | `# vpython: no-seed` | `seed = false` |
-//! | `verify_pep425_tag` | `platforms`, without the pythons, and `linux_…` for `manylinux1_…` |
+//! | `verify_pep425_tag` | `platforms`, without the Python versions, and `linux_…` for `manylinux1_…` |
 //!
-//! Comments stay with what they stand before, in, or behind of on the same line. A build of LUCI's
-//! own, such as `1.14.5.chromium.7`, becomes the public version, which it satisfies too, unless the
-//! caller says which build it is to be.
+//! A comment stays with the item that it precedes, is inside of, or follows on the same line. A
+//! LUCI build, such as `1.14.5.chromium.7`, becomes the public version, which it also satisfies,
+//! unless the caller specifies the build.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -26,23 +26,23 @@ use crate::report::Failure;
 use crate::spec::upgrade::Planned;
 use crate::spec::{ListedWheel, Located, Packages, Spec, SpecText};
 
-/// What a comment belongs to.
+/// The item that a comment belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Owner {
     /// The whole file.
     Header,
     Python,
-    /// The wheel of this number.
+    /// The wheel with this index.
     Wheel(usize),
     Platforms,
     Nothing,
 }
 
-/// Writes the spec that `text` is, with what is known of its plan.
+/// Converts a spec to the native form, including the given parts of its plan.
 ///
 /// # Errors
-/// It cannot be read, or says something that the native form cannot say: all of it, with line and
-/// column.
+/// The spec cannot be parsed, or uses features that the native form lacks; the error lists all of
+/// them, with line and column.
 pub(in crate::spec) fn write(text: &SpecText, planned: &Planned) -> Result<String> {
     let spec = super::parse(text)?;
     let python = spec
@@ -50,12 +50,14 @@ pub(in crate::spec) fn write(text: &SpecText, planned: &Planned) -> Result<Strin
         .as_ref()
         .map(|range| &range.value.specifiers)
         .or(planned.python.as_ref());
+    // The parts of the native spec.
     let (fields, comments) =
         text::parse_with_comments(&text.content).map_err(|mistake| Failure::new(mistake.what))?;
     let comments = Comments::of(&text.content, &fields, comments);
     let platforms = platforms(&spec).map_err(|problems| refusal(text, problems))?;
     let dependencies =
         dependencies(&spec, &planned.exact, python, &comments, text)? + &unlisted(planned);
+    // Assemble them, each after its comments.
     let mut native = comments.before(Owner::Header, "");
     if !native.is_empty() {
         native.push('\n');
@@ -91,7 +93,7 @@ pub(in crate::spec) fn write(text: &SpecText, planned: &Planned) -> Result<Strin
     Ok(native)
 }
 
-/// The items of `dependencies` that no list has: what listed wheels bring along, and the seeds.
+/// Returns the items of `dependencies` that the LUCI spec does not list: dependencies and seeds.
 fn unlisted(planned: &Planned) -> String {
     let mut lines = String::new();
     for (project, (version, required_by)) in &planned.required {
@@ -111,7 +113,7 @@ fn unlisted(planned: &Planned) -> String {
     lines
 }
 
-/// The items of `dependencies`, a line each. A wheel that is listed twice stands there once.
+/// Returns the items of `dependencies`, one line each. A wheel that is listed twice appears once.
 fn dependencies(
     spec: &Spec,
     exact: &BTreeMap<PackageName, Version>,
@@ -125,6 +127,7 @@ fn dependencies(
     let mut written = Vec::new();
     let mut problems = Vec::new();
     let mut lines = String::new();
+    // Each wheel follows its comments; collect all problems before failing.
     for (index, wheel) in listed.iter().enumerate() {
         lines += &comments.before(Owner::Wheel(index), "    ");
         match requirement(wheel, exact, python) {
@@ -144,17 +147,17 @@ fn dependencies(
 }
 
 fn refusal(text: &SpecText, problems: Vec<String>) -> Failure {
-    let hint = "say it in another way, or leave this spec as it is";
+    let hint = "rewrite these parts, or keep the spec as it is";
     Failure::new(format!(
-        "the spec in {} says what the native form cannot",
+        "the spec in {} has no equivalent in the native form",
         text.title()
     ))
     .because_of(problems)
     .hint(hint)
 }
 
-/// A wheel as a requirement. Neither names nor versions nor markers have anything that a string in
-/// TOML must escape.
+/// Formats a wheel as a requirement. Names, versions and markers contain no characters that TOML
+/// strings must escape.
 fn requirement(
     wheel: &Located<ListedWheel>,
     exact: &BTreeMap<PackageName, Version>,
@@ -176,7 +179,7 @@ fn requirement(
     Ok(format!("{project}=={version}{marker}"))
 }
 
-/// The platforms of the tags to verify, each once.
+/// Returns the platforms of the tags to verify, without duplicates.
 fn platforms(spec: &Spec) -> Result<Vec<String>, Vec<String>> {
     let mut platforms: Vec<String> = Vec::new();
     let mut problems = Vec::new();
@@ -196,7 +199,7 @@ fn platforms(spec: &Spec) -> Result<Vec<String>, Vec<String>> {
     }
 }
 
-/// The comments of a spec, each with what it belongs to, in the order of the text.
+/// The comments of a spec with their owners, in the order of the text.
 struct Comments<'a>(Vec<(Owner, &'a str)>);
 
 impl<'a> Comments<'a> {
@@ -208,11 +211,11 @@ impl<'a> Comments<'a> {
                 return Owner::Header;
             }
             let before = items.iter().rfind(|(_, item)| item.start <= comment.start);
-            let in_or_behind = before.filter(|(_, item)| {
+            let in_or_after = before.filter(|(_, item)| {
                 comment.start < item.end || !content[item.end..comment.start].contains('\n')
             });
             let next = || items.iter().find(|(_, item)| item.start > comment.start);
-            in_or_behind
+            in_or_after
                 .or_else(next)
                 .map_or(Owner::Nothing, |(owner, _)| *owner)
         };
@@ -226,7 +229,7 @@ impl<'a> Comments<'a> {
         )
     }
 
-    /// The comments that belong to `owner`, a line each.
+    /// Returns the comments of `owner`, one line each.
     fn before(&self, owner: Owner, indentation: &str) -> String {
         let own = self.0.iter().filter(|(whose, _)| *whose == owner);
         own.fold(String::new(), |lines, (_, comment)| {
@@ -235,13 +238,14 @@ impl<'a> Comments<'a> {
     }
 }
 
-/// What a spec says, in the order of the text, and where each stands.
+/// Returns the items of a spec with their ranges, in the order of the text.
 fn items(fields: &[Field<'_>]) -> Vec<(Owner, Range<usize>)> {
     let mut items = Vec::new();
     let mut wheels = 0;
     for field in fields {
         match field.name {
             "wheel" => {
+                // The first wheel of a list begins at the field's name.
                 for (index, value) in values(&field.value).iter().enumerate() {
                     let start = if index == 0 {
                         field.offset
@@ -272,18 +276,18 @@ fn values<'a, 'b>(value: &'b Value<'a>) -> &'b [Value<'a>] {
     }
 }
 
-/// The end of the comments at the beginning that an empty line parts from all else.
+/// Returns the end of the leading comments that an empty line separates from the rest.
 fn header_end(content: &str, comments: &[Range<usize>], items: &[(Owner, Range<usize>)]) -> usize {
     let first_item = items.first().map_or(content.len(), |(_, item)| item.start);
     let leading = comments.iter().filter(|comment| comment.end <= first_item);
-    let is_parted = |comment: &&Range<usize>| {
+    let is_separated = |comment: &&Range<usize>| {
         let blank = &content[comment.end..];
         let blank = &blank[..blank.len() - blank.trim_start().len()];
         blank.matches('\n').count() > 1
     };
     leading
         .rev()
-        .find(|comment| is_parted(comment))
+        .find(|comment| is_separated(comment))
         .map_or(0, |comment| comment.end)
 }
 
@@ -387,7 +391,7 @@ platforms = [
     }
 
     #[test]
-    fn what_no_list_has_is_written_behind_it() {
+    fn dependencies_and_seeds_follow_the_listed_wheels() {
         let text = |content: &str| SpecText {
             kind: SpecKind::Luci,
             origin: Origin::file("/src/.vpython3".into()),
@@ -444,11 +448,11 @@ seed = true
     }
 
     #[test]
-    fn a_platform_that_is_none_is_named_with_its_line() {
+    fn an_unknown_platform_is_reported_with_its_line() {
         let message = "\
-vpython: error: the spec in `/src/.vpython3` says what the native form cannot
-  caused by: `/src/.vpython3`, line 2: `win64` is no platform; did you mean `win_amd64`?
-  hint: say it in another way, or leave this spec as it is
+vpython: error: the spec in `/src/.vpython3` has no equivalent in the native form
+  caused by: `/src/.vpython3`, line 2: `win64` is not a platform; did you mean `win_amd64`?
+  hint: rewrite these parts, or keep the spec as it is
 ";
         let error = native(
             "verify_pep425_tag [\n {python: 'cp38' platform: 'win64'}, {python: 'cp38'}]\n",
@@ -459,13 +463,13 @@ vpython: error: the spec in `/src/.vpython3` says what the native form cannot
     }
 
     #[test]
-    fn what_cannot_be_said_is_named_with_its_line() {
+    fn an_inexpressible_part_is_reported_with_its_line() {
         let luci = "wheel <\n name: 'x' version: '1' match_tag <platform: 'plan9'>\n>\nwheel < name: 'y' version: '1' match_tag <abi: 'u'> >\n";
         let message = "\
-vpython: error: the spec in `/src/.vpython3` says what the native form cannot
-  caused by: `/src/.vpython3`, line 2: the platform `plan9` has no marker
-  caused by: `/src/.vpython3`, line 4: the ABI `u` has no marker
-  hint: say it in another way, or leave this spec as it is
+vpython: error: the spec in `/src/.vpython3` has no equivalent in the native form
+  caused by: `/src/.vpython3`, line 2: the platform `plan9` has no equivalent marker
+  caused by: `/src/.vpython3`, line 4: the ABI `u` has no equivalent marker
+  hint: rewrite these parts, or keep the spec as it is
 ";
         assert_eq!(
             crate::report::render(&native(luci, &[]).unwrap_err()),

@@ -1,4 +1,4 @@
-//! The message that a LUCI spec is: which fields there are, and what each may hold.
+//! The schema of a LUCI spec: its fields and their types.
 //!
 //! | message | field | |
 //! |---|---|---|
@@ -9,65 +9,65 @@
 //! | | `match_tag`, `not_match_tag` | tags |
 //! | tag | `python`, `abi`, `platform` | strings |
 //!
-//! A field that is not in the table, and one that has a single value and is given two, are
-//! mistakes: a spec is never half read. All mistakes of a text are found at once.
+//! A field that is not in the table is a mistake, and so is a second value for a single-value
+//! field: vpython never uses part of a spec. It finds all mistakes in a text at once.
 
 use super::lexer::Diagnostic;
 use super::text::{Field, Shape, Value};
 use crate::report::nearest;
 
-/// A string and where it stands.
+/// A string with its position.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Text {
     /// The string.
     pub value: String,
-    /// Where it begins.
+    /// The offset of its first byte.
     pub offset: usize,
 }
 
-/// A whole spec, as it is written: in the order of the file, nothing merged or left out.
+/// A whole spec as written: in the order of the file, without merging or filtering.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Message {
     /// The interpreter's version.
     pub python_version: Option<Text>,
     /// The wheels.
     pub wheels: Vec<Package>,
-    /// The platforms that the author wants checked.
+    /// The platforms to verify.
     pub verify_tags: Vec<TagEntry>,
 }
 
-/// A wheel as it is written.
+/// A wheel as written.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Package {
-    /// Where its brackets open.
+    /// The offset of its opening bracket.
     pub offset: usize,
     /// The package's name in CIPD.
     pub name: Option<Text>,
-    /// Its version there.
+    /// The package's version in CIPD.
     pub version: Option<Text>,
-    /// It is wanted where one of these matches.
+    /// The wheel is required if one of these matches.
     pub match_tags: Vec<TagEntry>,
-    /// It is not wanted where one of these matches.
+    /// The wheel is not required if one of these matches.
     pub not_match_tags: Vec<TagEntry>,
 }
 
-/// A tag as it is written.
+/// A tag as written.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct TagEntry {
-    /// Where its brackets open.
+    /// The offset of its opening bracket.
     pub offset: usize,
-    /// As in `cp38`.
+    /// For example `cp38`.
     pub python: Option<Text>,
-    /// As in `abi3`.
+    /// For example `abi3`.
     pub abi: Option<Text>,
-    /// As in `manylinux1_x86_64`.
+    /// For example `manylinux1_x86_64`.
     pub platform: Option<Text>,
 }
 
-/// Reads a spec from the fields of a text.
+/// Converts the fields of a text to a spec.
 ///
 /// # Errors
-/// All that does not fit the table above.
+/// All deviations from the table above.
 pub(super) fn read(fields: Vec<Field<'_>>) -> Result<Message, Vec<Diagnostic>> {
     let mut reader = Reader::default();
     let message = reader.spec(fields);
@@ -97,10 +97,11 @@ impl Reader {
                     spec.wheels.extend(packages.collect::<Vec<_>>());
                 }
                 "verify_pep425_tag" => self.tags(&mut spec.verify_tags, field),
+                // A field of older specs.
                 "virtualenv" => {
                     self.mistake(
                         field.offset,
-                        "`virtualenv` is no field any more: environments are made without it",
+                        "the field `virtualenv` was removed: vpython does not use virtualenv",
                     );
                 }
                 _ => self.unknown(
@@ -152,12 +153,12 @@ impl Reader {
         }
     }
 
-    /// The value of a field that holds a single string.
+    /// Stores the value of a field that holds a single string.
     fn string(&mut self, slot: &mut Option<Text>, field: Field<'_>) {
         let name = field.name;
         match field.value.shape {
             Shape::Text(_) if slot.is_some() => {
-                self.mistake(field.offset, format!("a second `{name}`"))
+                self.mistake(field.offset, format!("duplicate `{name}`"))
             }
             Shape::Text(value) => {
                 *slot = Some(Text {
@@ -167,16 +168,16 @@ impl Reader {
             }
             Shape::Message(_) => self.mistake(
                 field.value.offset,
-                format!("`{name}` must be a string, and is a message"),
+                format!("`{name}` must be a string, not a message"),
             ),
             Shape::List(_) => self.mistake(
                 field.value.offset,
-                format!("`{name}` must be a string, and is a list"),
+                format!("`{name}` must be a string, not a list"),
             ),
         }
     }
 
-    /// The messages of a field that holds any number of them, and where each begins.
+    /// Returns the messages of a repeated field, each with its offset.
     fn messages<'a>(&mut self, field: Field<'a>) -> Vec<(usize, Vec<Field<'a>>)> {
         let values = match field.value {
             Value {
@@ -192,7 +193,7 @@ impl Reader {
                 _ => self.mistake(
                     value.offset,
                     format!(
-                        "`{}` must be a message in `< >` or `{{ }}`, and is a string",
+                        "`{}` must be a message in `< >` or `{{ }}`, not a string",
                         field.name
                     ),
                 ),
@@ -255,18 +256,18 @@ mod tests {
     }
 
     #[test]
-    fn all_mistakes_are_said_at_once() {
+    fn all_mistakes_are_reported_at_once() {
         #[rustfmt::skip]
         let rows: &[(&str, &[(usize, &str)], &str)] = &[
-            ("python_version: '3' python_version: '3'", &[(20, "a second `python_version`")], "twice, though the same"),
-            ("python_version: ''python_version: '3'", &[(18, "a second `python_version`")], "an empty string is one too"),
-            ("python_version: <>", &[(16, "`python_version` must be a string, and is a message")], "no message"),
-            ("python_version: ['3']", &[(16, "`python_version` must be a string, and is a list")], "no list"),
-            ("wheel: 'six'", &[(7, "`wheel` must be a message in `< >` or `{ }`, and is a string")], "no string"),
-            ("wheel: ['six']", &[(8, "`wheel` must be a message in `< >` or `{ }`, and is a string")], "no list of strings"),
-            ("virtualenv <>", &[(0, "`virtualenv` is no field any more: environments are made without it")], "reserved"),
+            ("python_version: '3' python_version: '3'", &[(20, "duplicate `python_version`")], "twice, though the same"),
+            ("python_version: ''python_version: '3'", &[(18, "duplicate `python_version`")], "an empty string is one too"),
+            ("python_version: <>", &[(16, "`python_version` must be a string, not a message")], "no message"),
+            ("python_version: ['3']", &[(16, "`python_version` must be a string, not a list")], "no list"),
+            ("wheel: 'six'", &[(7, "`wheel` must be a message in `< >` or `{ }`, not a string")], "no string"),
+            ("wheel: ['six']", &[(8, "`wheel` must be a message in `< >` or `{ }`, not a string")], "no list of strings"),
+            ("virtualenv <>", &[(0, "the field `virtualenv` was removed: vpython does not use virtualenv")], "reserved"),
             ("wheels <>", &[(0, "a spec has no field `wheels`; did you mean `wheel`?")], "a typing mistake"),
-            ("wheel < colour: 'x' name: 'a' name: 'b' >", &[(8, "a wheel has no field `colour`"), (30, "a second `name`")], "two"),
+            ("wheel < colour: 'x' name: 'a' name: 'b' >", &[(8, "a wheel has no field `colour`"), (30, "duplicate `name`")], "two"),
             ("verify_pep425_tag: [{pyton: 'x'}]", &[(21, "a tag has no field `pyton`; did you mean `python`?")], "in a tag"),
         ];
         for (text, mistakes, why) in rows {

@@ -1,21 +1,21 @@
-//! Whether the environment of a spec gets what LUCI's virtualenv put into each: pip, setuptools and
-//! wheel, which no spec lists.
+//! The seeds: pip, setuptools and wheel, which LUCI's virtualenv installs in each environment and
+//! no spec lists.
 //!
-//! It does, unless a line of its own in the spec is the comment `# vpython: no-seed`. LUCI's own
-//! vpython skips that like any comment.
+//! An environment has them unless the spec contains the comment `# vpython: no-seed` on a line of
+//! its own. LUCI's own vpython ignores this comment.
 
 use std::ops::Range;
 
 use crate::report::nearest;
 use crate::spec::SpecText;
 
-/// What a comment to vpython begins with, behind its `#`.
-const ADDRESS: &str = "vpython:";
-/// What it says to go without the seeds.
+/// The prefix of a comment for vpython, after its `#`.
+const PREFIX: &str = "vpython:";
+/// The comment that omits the seeds.
 const NO_SEED: &str = "no-seed";
 
-/// Whether the seeds are wanted, and what the author of the spec should know, a sentence each;
-/// `comments` is where the comments are.
+/// Returns whether the seeds are installed, and warnings for the spec's author, one sentence each.
+/// `comments` contains the ranges of the comments.
 pub(super) fn read(text: &SpecText, comments: &[Range<usize>]) -> (bool, Vec<String>) {
     let mut seed = true;
     let mut warnings = Vec::new();
@@ -25,11 +25,11 @@ pub(super) fn read(text: &SpecText, comments: &[Range<usize>]) -> (bool, Vec<Str
     {
         match request(&text.content[comment.clone()]) {
             Some(NO_SEED) => seed = false,
-            // Any other remark about vpython is only a remark.
+            // Any other remark about vpython is for human readers.
             Some(other) if nearest(other, [NO_SEED]).is_some() => {
                 let place = text.origin.place(&text.content, comment.start);
                 warnings.push(format!(
-                    "{place}: `{other}` is ignored; did you mean `# {ADDRESS} {NO_SEED}`?"
+                    "{place}: `{other}` is ignored; did you mean `# {PREFIX} {NO_SEED}`?"
                 ));
             }
             _ => {}
@@ -38,23 +38,23 @@ pub(super) fn read(text: &SpecText, comments: &[Range<usize>]) -> (bool, Vec<Str
     (seed, warnings)
 }
 
-/// Whether a comment is the one that goes without the seeds.
+/// Checks whether a comment omits the seeds.
 pub(super) fn is_no_seed(comment: &str) -> bool {
     request(comment) == Some(NO_SEED)
 }
 
-/// What a comment to vpython says; none where it is for the reader.
+/// Returns the text of a comment for vpython; `None` if the comment is for human readers.
 fn request(comment: &str) -> Option<&str> {
     Some(
         comment
             .trim_start_matches('#')
             .trim_start()
-            .strip_prefix(ADDRESS)?
+            .strip_prefix(PREFIX)?
             .trim(),
     )
 }
 
-/// Whether nothing but blanks is before an offset in its line.
+/// Checks whether only white space precedes an offset in its line.
 fn begins_line(content: &str, offset: usize) -> bool {
     let line = content[..offset].rsplit('\n').next().unwrap_or_default();
     line.trim().is_empty()
@@ -72,7 +72,7 @@ mod tests {
         let typing_error =
             "`/src/.vpython3`, line 1: `noseed` is ignored; did you mean `# vpython: no-seed`?";
         let rows = [
-            ("", true, None, "nothing is said"),
+            ("", true, None, "an empty spec"),
             ("# vpython: no-seed\n", false, None, "the whole spec"),
             (
                 "python_version: '3.8'\n  #vpython:no-seed  \nwheel < name: 'a' version: '1' >",
@@ -90,7 +90,7 @@ mod tests {
                 "python_version: '3.8' # vpython: no-seed\n",
                 true,
                 None,
-                "behind a field it is about that",
+                "not on a line of its own",
             ),
             ("# no-seed\n", true, None, "for the reader"),
             (

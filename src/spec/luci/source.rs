@@ -1,11 +1,11 @@
-//! A message as JSON has it: all fields of the schema, in the order of the file.
+//! Conversion of a message to JSON: all fields of the schema, in the order of the file.
 
 use serde_json::{Map, Value, json};
 
 use super::schema::{Message, Package, TagEntry, Text};
 
 impl Message {
-    /// The spec's fields. A string that is not there is null; repeated fields are lists.
+    /// Returns the spec's fields. A missing string is null; repeated fields are lists.
     pub fn to_json(&self) -> Value {
         json!({
             "python_version": string(self.python_version.as_ref()),
@@ -26,7 +26,7 @@ impl Package {
     }
 }
 
-/// Of a tag only the parts that it says, since it matches by these alone.
+/// Converts tags, with only the parts that are present, since only these affect matching.
 fn tags(tags: &[TagEntry]) -> Value {
     let parts = |tag: &TagEntry| {
         let parts = [

@@ -1,13 +1,14 @@
-//! What the tags of `verify_pep425_tag` mean: a platform, and the python there.
+//! The meaning of `verify_pep425_tag`: each tag names a platform, and the Python there.
 //!
-//! The names are those of LUCI's vpython. It knows no other name for Linux than `linux_…` and
-//! `manylinux1_…`, and so these say nothing of the C library's version.
+//! The names are those of LUCI's vpython. Its only names for Linux are `linux_…` and
+//! `manylinux1_…`, so vpython assumes nothing about the C library's version.
 
 use super::number;
 use crate::spec::platform::{Platform, Target, TargetPython};
 use crate::spec::{Located, TagPattern};
 
-/// The targets of tags, in their order, or all tags that name none, each with its place.
+/// Returns the targets of tags, in order. The error lists all tags that name no target, with their
+/// locations.
 pub(in crate::spec) fn read(
     tags: &[Located<TagPattern>],
 ) -> Result<Vec<Located<Target>>, Vec<String>> {
@@ -42,7 +43,7 @@ fn target(tag: &TagPattern) -> Result<Target, String> {
     })
 }
 
-/// The platform of a name, under that name.
+/// Parses a platform name, and keeps the name as written.
 fn platform(name: &str) -> Result<Platform, String> {
     Ok(Platform {
         name: name.to_owned(),
@@ -50,7 +51,7 @@ fn platform(name: &str) -> Result<Platform, String> {
     })
 }
 
-/// The platform of a name, under the name that the native form has for it.
+/// Parses a platform name, and translates it to the name in the native form.
 pub(super) fn native(name: &str) -> Result<Platform, String> {
     let native = match name.split_once('_') {
         Some(("linux", "arm64")) => "linux_aarch64".to_owned(),
@@ -58,16 +59,16 @@ pub(super) fn native(name: &str) -> Result<Platform, String> {
         Some(("macosx", rest)) => format!("macosx_{}", rest.replace("_intel", "_x86_64")),
         _ => name.to_owned(),
     };
-    // What is wrong is said in the words of the spec.
+    // Report a mistake with the name in the spec.
     Platform::parse(&native).or_else(|_| Platform::parse(name))
 }
 
-/// The CPython of `cp38` and `cp313t`. Which of the ABIs that it takes is named makes no
-/// difference.
+/// Parses the Python of a tag such as `cp38` or `cp313t`. Apart from free threading, its ABI makes
+/// no difference.
 fn python_of(python: &str, abi: Option<&str>) -> Result<TargetPython, String> {
     let refuse = || {
         format!(
-            "`{python}` is no python that vpython runs; write CPython 2.7, or 3.6 or later, as in `cp311`"
+            "`{python}` is not a Python that vpython supports; use CPython 2.7, or 3.6 or later, as in `cp311`"
         )
     };
     let of_three = || {
@@ -81,11 +82,12 @@ fn python_of(python: &str, abi: Option<&str>) -> Result<TargetPython, String> {
         .then_some((2, 7))
         .or_else(of_three)
         .ok_or_else(refuse)?;
+    // The ABI must belong to the same Python; its flags follow the name.
     let flags = match abi {
         None | Some("none" | "abi3") => "",
         Some(abi) => abi
             .strip_prefix(python)
-            .ok_or_else(|| format!("`{abi}` is no ABI of `{python}`"))?,
+            .ok_or_else(|| format!("`{abi}` is not an ABI of `{python}`"))?,
     };
     Ok(TargetPython {
         major,
@@ -143,11 +145,11 @@ mod tests {
         #[rustfmt::skip]
         let rows = [
             (("cp38", "cp38", ""), "the tag has no `platform`"),
-            (("cp26", "cp26mu", "win32"), "`cp26` is no python that vpython runs; write CPython 2.7, or 3.6 or later, as in `cp311`"),
-            (("py3", "none", "win32"), "`py3` is no python that vpython runs; write CPython 2.7, or 3.6 or later, as in `cp311`"),
-            (("cp38", "cp39", "win32"), "`cp39` is no ABI of `cp38`"),
-            (("cp38", "cp38", "win64"), "`win64` is no platform; did you mean `win_amd64`?"),
-            (("cp38", "cp38", "manylinux1_amd64"), "`manylinux1_amd64` is no platform; did you mean `manylinux1_x86_64`?"),
+            (("cp26", "cp26mu", "win32"), "`cp26` is not a Python that vpython supports; use CPython 2.7, or 3.6 or later, as in `cp311`"),
+            (("py3", "none", "win32"), "`py3` is not a Python that vpython supports; use CPython 2.7, or 3.6 or later, as in `cp311`"),
+            (("cp38", "cp39", "win32"), "`cp39` is not an ABI of `cp38`"),
+            (("cp38", "cp38", "win64"), "`win64` is not a platform; did you mean `win_amd64`?"),
+            (("cp38", "cp38", "manylinux1_amd64"), "`manylinux1_amd64` is not a platform; did you mean `manylinux1_x86_64`?"),
         ];
         for ((python, abi, platform), why) in rows {
             assert_eq!(read_tag(python, abi, platform), Err(why.to_owned()));

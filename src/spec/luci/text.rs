@@ -1,21 +1,21 @@
-//! A reader of protobuf text, for a tree of fields with the place of each:
+//! The parser for protobuf text. It yields a tree of fields with their positions:
 //! <https://protobuf.dev/reference/protobuf/textformat-spec/>.
 //!
-//! It knows no schema. A message stands in `<` `>` or `{ }`, with or without a colon before it; a
-//! list in `[ ]`; one comma or semicolon may follow a field; strings that stand side by side are
-//! one. What cannot occur in a spec, such as a number, an extension or an expanded `Any`, is
-//! refused here already.
+//! The parser knows no schema. A message is enclosed in `<` `>` or `{ }`, with an optional colon
+//! before it, and a list in `[ ]`. One comma or semicolon may follow a field. Adjacent strings are
+//! concatenated. The parser rejects what cannot occur in a spec, such as numbers, extensions or an
+//! expanded `Any`.
 
 use std::ops::Range;
 
 use super::lexer::{Diagnostic, Kind, Lexer, Token};
 
-/// A field as it is written.
+/// A field as written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Field<'a> {
     /// Its name.
     pub name: &'a str,
-    /// Where its name stands.
+    /// The offset of its name.
     pub offset: usize,
     /// Its value.
     pub value: Value<'a>,
@@ -24,15 +24,15 @@ pub(super) struct Field<'a> {
 /// The value of a field.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Value<'a> {
-    /// Where it begins.
+    /// The offset of its first byte.
     pub offset: usize,
-    /// Where it ends: the offset behind it.
+    /// The offset after its last byte.
     pub end: usize,
-    /// What it is.
+    /// The contents.
     pub shape: Shape<'a>,
 }
 
-/// What a value is.
+/// The shapes of a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Shape<'a> {
     /// A string.
@@ -43,21 +43,21 @@ pub(super) enum Shape<'a> {
     List(Vec<Value<'a>>),
 }
 
-/// Deeper than this no spec goes, and no reading either.
-const DEEPEST: usize = 16;
+/// Upper bound for the nesting depth: more than any spec has.
+const MAX_DEPTH: usize = 16;
 
-/// Reads a text.
+/// Parses a text.
 ///
 /// # Errors
-/// The first place that does not read as protobuf text.
+/// The first syntax error.
 pub(super) fn parse(text: &str) -> Result<Vec<Field<'_>>, Diagnostic> {
     parse_with_comments(text).map(|(fields, _)| fields)
 }
 
-/// Reads a text, and where its comments stand, in order and each without its newline.
+/// Parses a text, and returns the ranges of its comments as well, in order and without newlines.
 ///
 /// # Errors
-/// The first place that does not read as protobuf text.
+/// The first syntax error.
 pub(super) fn parse_with_comments(
     text: &str,
 ) -> Result<(Vec<Field<'_>>, Vec<Range<usize>>), Diagnostic> {
@@ -67,7 +67,7 @@ pub(super) fn parse_with_comments(
         let mut parser = Parser {
             lexer,
             token,
-            behind: 0,
+            previous_end: 0,
             text,
             open: Vec::new(),
         };
@@ -79,22 +79,22 @@ pub(super) fn parse_with_comments(
 struct Parser<'a> {
     lexer: Lexer<'a>,
     token: Token<'a>,
-    /// The end of the token before.
-    behind: usize,
+    /// The end of the previous token.
+    previous_end: usize,
     text: &'a str,
-    /// The brackets that are open, and where.
+    /// The open brackets, with their offsets.
     open: Vec<(u8, usize)>,
 }
 
 impl<'a> Parser<'a> {
-    /// The fields up to the bracket that closes the message, or to the end of the text.
+    /// Parses the fields up to the closing bracket of the message, or to the end of the text.
     fn fields(&mut self) -> Result<Vec<Field<'a>>, Diagnostic> {
         let close = self.open.last().map(|(bracket, _)| closing(*bracket));
         let mut fields = Vec::new();
         loop {
             match (&self.token.kind, close) {
-                (Kind::Word, _) => fields.push(self.field()?),
-                (Kind::Sign(sign), Some(close)) if *sign == close => {
+                (Kind::Identifier, _) => fields.push(self.field()?),
+                (Kind::Punctuation(sign), Some(close)) if *sign == close => {
                     self.advance()?;
                     return Ok(fields);
                 }
@@ -112,8 +112,8 @@ impl<'a> Parser<'a> {
         self.advance()?;
         let has_colon = self.take(b':')?;
         let value = match (&self.token.kind, has_colon) {
-            (Kind::Sign(b'['), _) => self.list()?,
-            (Kind::Sign(b'<' | b'{'), false) => self.message()?,
+            (Kind::Punctuation(b'['), _) => self.list()?,
+            (Kind::Punctuation(b'<' | b'{'), false) => self.message()?,
             (_, true) => self.item()?,
             (_, false) => return Err(self.unexpected("`:`, or a message in `< >` or `{ }`")),
         };
@@ -127,11 +127,11 @@ impl<'a> Parser<'a> {
         })
     }
 
-    /// A string or a message.
+    /// Parses a string or a message.
     fn item(&mut self) -> Result<Value<'a>, Diagnostic> {
         let offset = self.token.offset;
         match self.token.kind {
-            Kind::Sign(b'<') => match self.lexer.heredoc(offset) {
+            Kind::Punctuation(b'<') => match self.lexer.heredoc(offset) {
                 Some(content) => {
                     let content = content?;
                     self.advance()?;
@@ -139,23 +139,23 @@ impl<'a> Parser<'a> {
                 }
                 None => self.message(),
             },
-            Kind::Sign(b'{') => self.message(),
-            Kind::Text(_) => self.joined(offset, Vec::new()),
+            Kind::Punctuation(b'{') => self.message(),
+            Kind::String(_) => self.joined(offset, Vec::new()),
             _ => Err(self.unexpected("a string in quotes, or a message in `< >` or `{ }`")),
         }
     }
 
-    /// A string with those that follow it.
+    /// Parses a string, and joins the strings that follow it.
     fn joined(&mut self, offset: usize, mut content: Vec<u8>) -> Result<Value<'a>, Diagnostic> {
-        while let Kind::Text(more) = &self.token.kind {
+        while let Kind::String(more) = &self.token.kind {
             content.extend(more);
             self.advance()?;
         }
         let text = String::from_utf8(content)
-            .map_err(|_| Diagnostic::new(offset, "the escapes of the string are not UTF-8"))?;
+            .map_err(|_| Diagnostic::new(offset, "the string's escapes are not valid UTF-8"))?;
         Ok(Value {
             offset,
-            end: self.behind,
+            end: self.previous_end,
             shape: Shape::Text(text),
         })
     }
@@ -166,7 +166,7 @@ impl<'a> Parser<'a> {
         self.open.pop();
         Ok(Value {
             offset,
-            end: self.behind,
+            end: self.previous_end,
             shape: Shape::Message(fields),
         })
     }
@@ -188,18 +188,18 @@ impl<'a> Parser<'a> {
         self.open.pop();
         Ok(Value {
             offset,
-            end: self.behind,
+            end: self.previous_end,
             shape: Shape::List(items),
         })
     }
 
-    /// Steps over an opening bracket.
+    /// Consumes an opening bracket.
     fn open(&mut self) -> Result<usize, Diagnostic> {
         let offset = self.token.offset;
-        if self.open.len() == DEEPEST {
+        if self.open.len() == MAX_DEPTH {
             return Err(Diagnostic::new(
                 offset,
-                format!("more than {DEEPEST} messages inside each other"),
+                format!("messages are nested more than {MAX_DEPTH} levels deep"),
             ));
         }
         self.open.push((self.token.raw.as_bytes()[0], offset));
@@ -207,9 +207,9 @@ impl<'a> Parser<'a> {
         Ok(offset)
     }
 
-    /// Steps over a sign, if it stands here.
+    /// Consumes a punctuation character, if it is next.
     fn take(&mut self, sign: u8) -> Result<bool, Diagnostic> {
-        let is_here = self.token.kind == Kind::Sign(sign);
+        let is_here = self.token.kind == Kind::Punctuation(sign);
         if is_here {
             self.advance()?;
         }
@@ -217,7 +217,7 @@ impl<'a> Parser<'a> {
     }
 
     fn advance(&mut self) -> Result<(), Diagnostic> {
-        self.behind = self.token.offset + self.token.raw.len();
+        self.previous_end = self.token.offset + self.token.raw.len();
         self.token = self.lexer.token()?;
         Ok(())
     }
@@ -225,25 +225,25 @@ impl<'a> Parser<'a> {
     fn unexpected(&self, expected: &str) -> Diagnostic {
         Diagnostic::new(
             self.token.offset,
-            format!("expected {expected}, and found {}", self.token.title()),
+            format!("expected {expected}, but found {}", self.token.title()),
         )
     }
 
-    /// The same where a bracket may have been forgotten: it is said since when the last one is
-    /// open.
+    /// Like [`Self::unexpected`], where a closing bracket may be missing: the message says where
+    /// the innermost open bracket is.
     fn unclosed(&self, expected: &str) -> Diagnostic {
         let Diagnostic { offset, what } = self.unexpected(expected);
         let Some((bracket, opened)) = self.open.last() else {
             return Diagnostic { offset, what };
         };
         let since = match self.text[*opened..offset].matches('\n').count() {
-            0 => "in this line".to_owned(),
-            1 => "since the line before".to_owned(),
-            lines => format!("since {lines} lines before"),
+            0 => "on this line".to_owned(),
+            1 => "on the previous line".to_owned(),
+            lines => format!("{lines} lines earlier"),
         };
         Diagnostic::new(
             offset,
-            format!("{what}; `{}` is open {since}", *bracket as char),
+            format!("{what}; `{}` was opened {since}", *bracket as char),
         )
     }
 }
@@ -256,7 +256,7 @@ fn closing(bracket: u8) -> u8 {
     }
 }
 
-/// The same mistake by its true name, where it stands in a line that a merge left behind.
+/// Returns a better message for a mistake in a line with a merge conflict marker.
 fn about_merge_marker(text: &str, mistake: &Diagnostic) -> Option<Diagnostic> {
     let start = text[..mistake.offset]
         .rfind('\n')
@@ -268,7 +268,7 @@ fn about_merge_marker(text: &str, mistake: &Diagnostic) -> Option<Diagnostic> {
     let offset = start + line.len() - line.trim_start().len();
     Some(Diagnostic::new(
         offset,
-        format!("`{marker}` was left by a merge that is not resolved"),
+        format!("`{marker}` is an unresolved merge conflict marker"),
     ))
 }
 
@@ -276,7 +276,7 @@ fn about_merge_marker(text: &str, mistake: &Diagnostic) -> Option<Diagnostic> {
 mod tests {
     use super::*;
 
-    /// The tree in a form of its own: `name=text`, `name(…)`, `name[…]`.
+    /// Formats the tree: `name=text`, `name(…)`, `name[…]`.
     fn shown(fields: &[Field<'_>]) -> String {
         fn value(shape: &Shape<'_>) -> String {
             match shape {
@@ -324,31 +324,31 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_said_with_its_place() {
+    fn mistakes_are_reported_with_their_location() {
         let value = "a string in quotes, or a message in `< >` or `{ }`";
         #[rustfmt::skip]
         let rows: &[(&str, usize, &str, &str)] = &[
-            ("a: 3.8", 3, &format!("expected {value}, and found `3.8`"), "a number without quotes"),
-            ("a: x", 3, &format!("expected {value}, and found `x`"), "a word without quotes"),
-            ("a: -", 3, &format!("expected {value}, and found `-`"), "junk"),
-            ("a:", 2, &format!("expected {value}, and found the end of the file"), "no value"),
-            ("a 'x'", 2, "expected `:`, or a message in `< >` or `{ }`, and found the string 'x'", "no colon"),
-            ("m <\n a: 'x'\n", 12, "expected a field or `>`, and found the end of the file; `<` is open since 2 lines before", "not closed"),
-            ("m <\n}", 4, "expected a field or `>`, and found `}`; `<` is open since the line before", "the other bracket"),
-            ("m < >\n>", 6, "expected a field, and found `>`", "a bracket too many"),
-            ("m: [ {}, ]", 9, &format!("expected {value}, and found `]`"), "a comma too many in a list"),
-            ("m: [ {} {} ]", 8, "expected `,` or `]`, and found `{`; `[` is open in this line", "no comma in a list"),
-            ("m: [ [] ]", 5, &format!("expected {value}, and found `[`"), "a list in a list"),
-            ("a: 'x',, b: 'y'", 7, "expected a field, and found `,`", "a comma too many"),
-            ("a: 'x' = 3", 7, "expected a field, and found `=`", "junk behind it"),
-            ("a: 'x'\n----\n", 7, "expected a field, and found `----`", "trailing junk"),
-            ("[x.y]: 'z'", 0, "expected a field, and found `[`", "an extension"),
-            ("1: 'z'", 0, "expected a field, and found `1`", "a field by its number"),
-            ("a: '\\xff'", 3, "the escapes of the string are not UTF-8", "bytes that are no text"),
-            ("<<<<<<< HEAD\na: 'x'\n", 0, "`<<<<<<<` was left by a merge that is not resolved", "the first marker"),
-            ("a: 'x'\n=======\n", 7, "`=======` was left by a merge that is not resolved", "the second marker"),
-            ("m <\n  a: 'x'\n>>>>>>> topic\n", 13, "`>>>>>>>` was left by a merge that is not resolved", "the third marker"),
-            ("m:\n<<<<<<< HEAD\n", 3, "`<<<<<<<` was left by a merge that is not resolved", "in the place of a value"),
+            ("a: 3.8", 3, &format!("expected {value}, but found `3.8`"), "a number without quotes"),
+            ("a: x", 3, &format!("expected {value}, but found `x`"), "a word without quotes"),
+            ("a: -", 3, &format!("expected {value}, but found `-`"), "junk"),
+            ("a:", 2, &format!("expected {value}, but found the end of the file"), "no value"),
+            ("a 'x'", 2, "expected `:`, or a message in `< >` or `{ }`, but found the string 'x'", "no colon"),
+            ("m <\n a: 'x'\n", 12, "expected a field or `>`, but found the end of the file; `<` was opened 2 lines earlier", "not closed"),
+            ("m <\n}", 4, "expected a field or `>`, but found `}`; `<` was opened on the previous line", "the other bracket"),
+            ("m < >\n>", 6, "expected a field, but found `>`", "a bracket too many"),
+            ("m: [ {}, ]", 9, &format!("expected {value}, but found `]`"), "a comma too many in a list"),
+            ("m: [ {} {} ]", 8, "expected `,` or `]`, but found `{`; `[` was opened on this line", "no comma in a list"),
+            ("m: [ [] ]", 5, &format!("expected {value}, but found `[`"), "a list in a list"),
+            ("a: 'x',, b: 'y'", 7, "expected a field, but found `,`", "a comma too many"),
+            ("a: 'x' = 3", 7, "expected a field, but found `=`", "junk after a field"),
+            ("a: 'x'\n----\n", 7, "expected a field, but found `----`", "trailing junk"),
+            ("[x.y]: 'z'", 0, "expected a field, but found `[`", "an extension"),
+            ("1: 'z'", 0, "expected a field, but found `1`", "a field by its number"),
+            ("a: '\\xff'", 3, "the string's escapes are not valid UTF-8", "bytes that are no text"),
+            ("<<<<<<< HEAD\na: 'x'\n", 0, "`<<<<<<<` is an unresolved merge conflict marker", "the first marker"),
+            ("a: 'x'\n=======\n", 7, "`=======` is an unresolved merge conflict marker", "the second marker"),
+            ("m <\n  a: 'x'\n>>>>>>> topic\n", 13, "`>>>>>>>` is an unresolved merge conflict marker", "the third marker"),
+            ("m:\n<<<<<<< HEAD\n", 3, "`<<<<<<<` is an unresolved merge conflict marker", "in place of a value"),
         ];
         for (text, offset, what, why) in rows {
             assert_eq!(parse(text), Err(Diagnostic::new(*offset, *what)), "{why}");
@@ -372,13 +372,13 @@ mod tests {
     }
 
     #[test]
-    fn nobody_overflows_the_stack() {
+    fn deep_nesting_is_refused() {
         let deep = "m <".repeat(100_000);
         assert_eq!(
             parse(&deep),
             Err(Diagnostic::new(
-                3 * DEEPEST + 2,
-                "more than 16 messages inside each other"
+                3 * MAX_DEPTH + 2,
+                "messages are nested more than 16 levels deep"
             ))
         );
     }

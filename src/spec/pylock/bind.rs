@@ -1,4 +1,5 @@
-//! The lock beside a spec: a spec that has one asks for what is locked, and for nothing else.
+//! The lock file next to a spec: if there is one, the spec's packages are those that it locks, and
+//! no others.
 
 use std::path::{Path, PathBuf};
 
@@ -11,25 +12,25 @@ use crate::process::Process;
 use crate::spec::{Located, Packages, PythonRange, Source, Spec, SpecKind, SpecText, find};
 
 impl SpecText {
-    /// Where its lock is, or would be. None where it is of a kind that has none beside it, or
-    /// stands in no file.
+    /// Returns the path of the lock file, whether it exists or not; `None` if the spec's kind has
+    /// no separate lock file, or the spec is not in a file.
     #[must_use]
     pub fn lock_path(&self) -> Option<PathBuf> {
         match self.kind {
             SpecKind::VpythonToml
             | SpecKind::Pyproject
             | SpecKind::Pep723
-            | SpecKind::Requirements => name::beside(self.origin.file_on_disk()?),
+            | SpecKind::Requirements => name::lock_path(self.origin.file_on_disk()?),
             SpecKind::Luci | SpecKind::Pylock | SpecKind::None => None,
         }
     }
 }
 
 impl Lock {
-    /// Reads the lock at a path.
+    /// Reads the lock file at a path.
     ///
     /// # Errors
-    /// It cannot be read, or is no lock.
+    /// The file cannot be read, or is not a lock file.
     pub fn read(path: &Path) -> Result<Self> {
         read::read(&find::from_bytes(
             path,
@@ -38,7 +39,7 @@ impl Lock {
         )?)
     }
 
-    /// The Python versions that will do for the lock and for its spec, which has this range.
+    /// Returns the Python versions that satisfy both the lock and its spec, which has this range.
     #[must_use]
     pub fn python_range(
         &self,
@@ -47,9 +48,11 @@ impl Lock {
         let (Some(spec), Some(lock)) = (spec, &self.requires_python) else {
             return self.requires_python.as_ref().or(spec).cloned();
         };
+        // Keep the spec's location if both state the same range.
         if spec.value.specifiers == lock.value.specifiers {
             return Some(spec.clone());
         }
+        // Otherwise intersect the ranges.
         let both = spec
             .value
             .specifiers
@@ -69,17 +72,18 @@ impl Lock {
     }
 }
 
-/// The spec as its lock has it, where there is one. That there is none is a thing that it was read
-/// from too.
+/// Applies the lock file to the spec, if there is one. Its absence is recorded as a source, too.
 ///
 /// # Errors
-/// The lock cannot be read, or was made from something else than the spec is now.
+/// The lock file cannot be read, or the spec has changed since it was made.
 pub(in crate::spec) fn bind(text: &SpecText, mut spec: Spec, process: &Process) -> Result<Spec> {
     let (Some(path), Packages::Required(requirements)) = (text.lock_path(), &spec.packages) else {
         return Ok(spec);
     };
+    // Record the lock file as a source, whether it exists or not.
     let found = Stamped::look(&path);
-    let is_there = found.stamp.is_some() && text.counts_beside(&path, process, &mut spec.warnings);
+    let is_there =
+        found.stamp.is_some() && text.trusts_neighbour(&path, process, &mut spec.warnings);
     spec.sources.push(Source::File(found));
     if !is_there {
         return Ok(spec);
@@ -92,6 +96,7 @@ pub(in crate::spec) fn bind(text: &SpecText, mut spec: Spec, process: &Process) 
         bound: Some(bound),
         ..Lock::read(&path)?
     };
+    // A lock file by vpython records its inputs: compare them with the spec.
     let changes = lock
         .basis
         .as_ref()

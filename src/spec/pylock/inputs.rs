@@ -1,8 +1,7 @@
-//! What a lock was made from, as it is recorded under `[tool.vpython]`, and what has changed in the
-//! spec since.
+//! The inputs of a lock file, as recorded under `[tool.vpython]`, and the changes to the spec since
+//! then.
 //!
-//! Requirements are compared as they are understood, and not as they are written: their order, and
-//! spaces in them, make no difference.
+//! Requirements are compared after parsing: their order and white space make no difference.
 
 use std::collections::BTreeMap;
 
@@ -13,30 +12,31 @@ use crate::spec::{
     Dependencies, Located, Location, Requested, Requirements, Spec, SpecText, parse_requirement,
 };
 
-/// All of a spec that decides what its lock has.
+/// The parts of a spec that determine its lock file.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case", default)]
 pub struct Basis {
     /// The name of the spec's file.
     pub spec: Option<String>,
-    /// The Python versions that will do.
+    /// The Python versions that satisfy the spec.
     pub requires_python: Option<String>,
     /// The requirements, sorted.
     pub dependencies: Vec<String>,
-    /// What holds for projects that something else asks for, sorted.
+    /// The constraints, sorted.
     pub constraints: Vec<String>,
-    /// The platforms that it is meant for beside the one that it was made on, sorted.
+    /// The target platforms in addition to the one that the lock file was made on, sorted.
     pub platforms: Vec<String>,
-    /// Whether the requirements of wheels do not count.
+    /// Whether the dependencies of wheels are ignored.
     pub no_deps: bool,
-    /// Whether pre-releases count also where nobody names one.
+    /// Whether pre-releases are candidates even if no specifier names one.
     pub pre_releases: bool,
 }
 
 impl Basis {
-    /// What a spec says, which asks for these.
+    /// Returns the inputs of a spec with these requirements.
     #[must_use]
     pub fn of(text: &SpecText, spec: &Spec, requirements: &Requirements) -> Self {
+        // A new field must be recorded, or be ignored explicitly.
         let Requirements {
             asked,
             constraints,
@@ -70,7 +70,7 @@ impl Basis {
         }
     }
 
-    /// What a spec says otherwise than it did when its lock was made, a sentence each.
+    /// Returns the changes to the spec since its lock file was made, one sentence each.
     #[must_use]
     pub fn changes(
         &self,
@@ -80,8 +80,9 @@ impl Basis {
     ) -> Vec<String> {
         let now = Self::of(text, spec, requirements);
         let mut changes = Vec::new();
+        // The file name and the Python versions.
         if let Some(name) = self.spec.as_ref().filter(|_| self.spec != now.spec) {
-            changes.push(format!("it is the lock of `{name}`"));
+            changes.push(format!("it is the lock file of `{name}`"));
         }
         if self.requires_python != now.requires_python {
             let place = spec.requires_python.as_ref().map(|range| &range.place);
@@ -92,7 +93,7 @@ impl Basis {
                 place,
             ));
         }
-        // Where digests do not count, neither do those of the time when the lock was made.
+        // If the spec ignores digests, ignore the recorded ones as well.
         let before = |texts: &[String]| -> Vec<String> {
             let bare = |text: &String| text.split(" --hash").next().unwrap_or_default().to_owned();
             if spec.unlocked {
@@ -111,6 +112,7 @@ impl Basis {
             &requirements.constraints,
             "the constraint ",
         ));
+        // The platforms and the switches.
         let gone = self
             .platforms
             .iter()
@@ -139,7 +141,7 @@ impl Basis {
     }
 }
 
-/// Each requirement as a text of one form, with its place.
+/// Returns the requirements in normalized form, with their locations.
 fn texts(asked: &[Located<Requested>]) -> BTreeMap<String, &Located<Requested>> {
     asked
         .iter()
@@ -156,16 +158,18 @@ fn text(asked: &Requested) -> String {
     format!("{}{}", asked.requirement, hashes.concat())
 }
 
-/// What was added, removed and changed. Where a project has one requirement gone and one new, that
-/// is a change of it.
+/// Describes the added, removed and changed requirements. If one requirement on a project is gone
+/// and another one is new, that counts as a change.
 fn changed_requirements(before: &[String], now: &[Located<Requested>], lead: &str) -> Vec<String> {
     let now = texts(now);
+    // The new requirements by project.
     let mut new: BTreeMap<Option<PackageName>, Vec<(&String, &Location)>> = BTreeMap::new();
     for (text, asked) in now.iter().filter(|(text, _)| !before.contains(text)) {
         new.entry(Some(asked.value.requirement.name.clone()))
             .or_default()
             .push((text, &asked.place));
     }
+    // Pair each removed requirement with a new one on the same project.
     let mut changes = Vec::new();
     for gone in before.iter().filter(|text| !now.contains_key(*text)) {
         let name = gone
@@ -182,6 +186,7 @@ fn changed_requirements(before: &[String], now: &[Located<Requested>], lead: &st
             None => changes.push(format!("{lead}`{gone}` was removed")),
         }
     }
+    // The remaining new requirements were added.
     let added = new
         .into_values()
         .flatten()

@@ -1,32 +1,32 @@
-//! Markers of locks, which may ask for extras and dependency groups beside what other markers know:
+//! Markers in lock files, which may test extras and dependency groups in addition to the usual
+//! variables:
 //! <https://packaging.python.org/en/latest/specifications/dependency-specifiers/#environment-markers>.
 //!
-//! What is installed is known before a lock is read: no extra, and the groups that the lock itself
-//! has by default. So `'dev' in dependency_groups` is true or false already, and is written as such
+//! vpython installs no extras, and the lock file's own default groups. So the value of a comparison
+//! such as `'dev' in dependency_groups` is known in advance, and vpython replaces it by a constant
 //! for the library, which does not know the two variables.
 
 use pep508_rs::MarkerTree;
 
 use crate::spec::requirement::parse_marker;
 
-/// A comparison that never is true, and one that always is.
-const SETTLED: [&str; 2] = [
+/// Comparisons that are always false and always true.
+const CONSTANTS: [&str; 2] = [
     "(os_name == '' and os_name != '')",
     "(os_name == '' or os_name != '')",
 ];
 
-/// Reads a marker of a lock with these groups by default. The error says what is wrong, as the rest
-/// of a sentence.
+/// Parses a marker of a lock file with these default groups. The error is the rest of a sentence.
 pub(super) fn parse(text: &str, default_groups: &[String]) -> Result<MarkerTree, String> {
-    parse_marker(&settle(text, default_groups))
-        .map_err(|why| format!("`{text}` is no marker: {why}"))
+    parse_marker(&substitute(text, default_groups))
+        .map_err(|why| format!("`{text}` is not a valid marker: {why}"))
 }
 
-/// The marker with each comparison with `extras` and `dependency_groups` replaced by one that has
-/// its outcome.
-fn settle(text: &str, default_groups: &[String]) -> String {
+/// Replaces each comparison with `extras` or `dependency_groups` by a constant one with the same
+/// value.
+fn substitute(text: &str, default_groups: &[String]) -> String {
     let words = words(text);
-    let mut settled = Vec::new();
+    let mut substituted = Vec::new();
     let mut rest = &words[..];
     while !rest.is_empty() {
         let outcome = match rest {
@@ -39,16 +39,16 @@ fn settle(text: &str, default_groups: &[String]) -> String {
             _ => None,
         };
         let (word, length) = match outcome {
-            Some((truth, length)) => (SETTLED[usize::from(truth)], length),
+            Some((truth, length)) => (CONSTANTS[usize::from(truth)], length),
             None => (rest[0], 1),
         };
-        settled.push(word);
+        substituted.push(word);
         rest = &rest[length..];
     }
-    settled.join(" ")
+    substituted.join(" ")
 }
 
-/// Whether one of the two variables has a value; none where it is neither of the two.
+/// Checks whether one of the two variables contains a value; `None` for any other variable.
 fn contains(value: &str, variable: &str, default_groups: &[String]) -> Option<bool> {
     let normal = |name: &str| name.parse::<pep508_rs::ExtraName>().ok();
     let value = value
@@ -65,7 +65,7 @@ fn contains(value: &str, variable: &str, default_groups: &[String]) -> Option<bo
     }
 }
 
-/// The marker's words: texts with their quotes, parentheses, and what stands between spaces.
+/// Splits a marker into tokens: quoted strings, parentheses, and words between white space.
 fn words(text: &str) -> Vec<&str> {
     let mut words = Vec::new();
     let mut rest = text.trim_start();
@@ -88,8 +88,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn groups_and_extras_are_settled() {
-        let [lie, truth] = SETTLED;
+    fn groups_and_extras_are_substituted() {
+        let [lie, truth] = CONSTANTS;
         let rows = [
             ("'dev' in dependency_groups", lie.to_owned()),
             ("\"Main_group\" in dependency_groups", truth.to_owned()),
@@ -108,7 +108,7 @@ mod tests {
         ];
         for (marker, expected) in rows {
             assert_eq!(
-                settle(marker, &["main-group".to_owned()]),
+                substitute(marker, &["main-group".to_owned()]),
                 expected,
                 "{marker}"
             );
@@ -127,7 +127,10 @@ mod tests {
                 .is_false()
         );
         let error = parse("linux", &[]).unwrap_err();
-        assert!(error.starts_with("`linux` is no marker: "), "{error}");
+        assert!(
+            error.starts_with("`linux` is not a valid marker: "),
+            "{error}"
+        );
         assert!(parse("'dev", &[]).is_err() && parse("'", &[]).is_err());
     }
 }

@@ -1,9 +1,9 @@
-//! Locks: packages with their exact versions and files, in the form that all tools share (PEP 751):
+//! Lock files: packages with exact versions and files, in the standard format (PEP 751):
 //! <https://packaging.python.org/en/latest/specifications/pylock-toml/>.
 //!
-//! A lock that is named as a spec is the spec. A lock beside a spec binds it: what it was made from
-//! is recorded in it, so that a spec that has changed since is noticed. Which of the packages count
-//! on an interpreter, and where their files are, is for the plan.
+//! A lock file that is named as a spec is the spec. A lock file next to a spec replaces the spec's
+//! requirements; it records its inputs, so that vpython detects later changes to the spec. The plan
+//! selects the packages for an interpreter and locates their files.
 
 mod bind;
 mod inputs;
@@ -30,97 +30,96 @@ pub(super) use name::is_lock;
 pub(super) use read::file_name;
 pub(super) use text::LockText;
 
-/// A lock.
+/// A lock file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lock {
-    /// The form of the file.
+    /// The format of the file.
     pub form: LockForm,
-    /// The file.
+    /// The path of the file.
     pub path: PathBuf,
-    /// The Python versions that it is for; none where it is for any.
+    /// The supported Python versions; `None` if it supports all.
     pub requires_python: Option<Located<PythonRange>>,
-    /// It is for interpreters that satisfy one of these; none where it is for any.
+    /// The lock supports interpreters that satisfy one of these; empty if it supports all.
     pub environments: Vec<Located<Marker>>,
-    /// All that it locks, in its order.
+    /// The locked packages, in the file's order.
     pub packages: Vec<Located<LockedPackage>>,
-    /// What it was made from, if vpython made it.
+    /// The inputs that it was made from, if vpython made it.
     pub basis: Option<Basis>,
-    /// The spec that it binds; none where it is the spec itself.
+    /// The spec that it belongs to; `None` if the lock file is the spec itself.
     pub bound: Option<Bound>,
-    /// What the reader should know, a sentence each, with the place.
+    /// Warnings, one sentence each, with the location.
     pub warnings: Vec<String>,
 }
 
-/// The forms that a lock may have.
+/// The formats of lock files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LockForm {
-    /// That of all tools (PEP 751).
+    /// The standard format (PEP 751).
     Pylock,
-    /// uv's own.
+    /// uv's own format.
     Uv,
 }
 
-/// A spec that is bound by the lock beside it.
+/// A spec with a lock file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bound {
-    /// The file that it stands in.
+    /// The spec's file.
     pub file: PathBuf,
-    /// What it asks for.
+    /// The spec's requirements.
     pub asked: Vec<Located<Requested>>,
 }
 
 /// An environment marker (PEP 508).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Marker {
-    /// What it means.
+    /// The parsed marker.
     pub tree: MarkerTree,
-    /// As the lock says it.
+    /// The text in the lock file.
     pub written: String,
 }
 
 impl Marker {
-    /// Whether it holds where these are the values of the variables.
+    /// Checks whether the marker holds in an environment.
     #[must_use]
     pub fn holds(&self, environment: &MarkerEnvironment) -> bool {
         crate::spec::holds(&self.tree, environment, &[])
     }
 }
 
-/// A package that a lock has.
+/// A locked package.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LockedPackage {
     /// The project.
     pub name: PackageName,
-    /// The version; none where it is that of a source tree.
+    /// The version; `None` if only the source tree determines it.
     pub version: Option<Version>,
-    /// Where it is wanted; everywhere if there is none.
+    /// The environments in which it is required; all if there is no marker.
     pub marker: Option<Marker>,
-    /// The Python versions that will do; none where any will.
+    /// The supported Python versions; `None` if it supports all.
     pub requires_python: Option<VersionSpecifiers>,
-    /// The files to choose from.
+    /// The wheels to choose from.
     pub wheels: Vec<Located<LockedWheel>>,
-    /// What else there is to install it from, as a person would name it; vpython installs wheels
-    /// alone.
+    /// Another source, as named in messages; vpython installs only wheels.
     pub other_source: Option<&'static str>,
 }
 
-/// A wheel file that a lock has.
+/// A locked wheel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LockedWheel {
     /// The file's name.
     pub file_name: String,
-    /// Where it is, as an absolute path, if the lock says so.
+    /// The absolute path, if the lock file has one.
     pub path: Option<PathBuf>,
-    /// Its size in bytes, if the lock says so.
+    /// The size in bytes, if the lock file has one.
     pub size: Option<u64>,
-    /// The digest of its bytes.
+    /// The SHA-256 digest.
     pub sha256: Digest,
-    /// Longer digests of its bytes that the lock has besides, in lower-case hexadecimal.
+    /// Further, longer digests, in lower-case hexadecimal.
     pub long_digests: Vec<(LongDigest, String)>,
 }
 
 impl LockedPackage {
-    /// The project, and the version if there is one: `numpy==1.26.4`.
+    /// Returns the project, with the version if there is one: `numpy==1.26.4`.
     #[must_use]
     pub fn title(&self) -> String {
         match &self.version {
@@ -129,7 +128,7 @@ impl LockedPackage {
         }
     }
 
-    /// Whether it is wanted where these are the values of the variables.
+    /// Checks whether the package is required in an environment.
     #[must_use]
     pub fn is_wanted(&self, environment: &MarkerEnvironment) -> bool {
         self.marker
@@ -139,7 +138,7 @@ impl LockedPackage {
 }
 
 impl Lock {
-    /// The directories where it says that its files are, sorted.
+    /// Returns the directories of the wheels' paths, sorted.
     #[must_use]
     pub fn directories(&self) -> BTreeSet<&Path> {
         let wheels = self
@@ -151,7 +150,7 @@ impl Lock {
             .collect()
     }
 
-    /// The error that it is not the lock of the spec that it binds any more.
+    /// Returns the error that the lock file no longer matches its spec.
     #[must_use]
     pub fn stale(&self, changes: Vec<String>) -> Failure {
         let spec = self
@@ -160,20 +159,21 @@ impl Lock {
             .map(|bound| bound.file.display().to_string())
             .unwrap_or_default();
         let failure = Failure::new(format!(
-            "the lock `{}` does not fit `{spec}`",
+            "the lock file `{}` does not match `{spec}`",
             self.path.display()
         ))
         .because_of(changes);
         match self.how_to_relock() {
-            Some(relock) => failure.hint(format!("`{relock}` makes it anew")),
+            Some(relock) => failure.hint(format!("rebuild it with `{relock}`")),
             None if self.form == LockForm::Uv => {
-                failure.hint("make it anew with `uv lock`, or remove it")
+                failure.hint("rebuild it with `uv lock`, or remove it")
             }
             None => failure,
         }
     }
 
-    /// The command that makes it anew; none where another tool than vpython must do that.
+    /// Returns the command that rebuilds the lock file; `None` if another tool than vpython made
+    /// it.
     #[must_use]
     pub fn how_to_relock(&self) -> Option<String> {
         let spec = &self
@@ -189,7 +189,7 @@ impl Lock {
     }
 }
 
-/// Gives the text of a lock its meaning as a spec.
+/// Parses the text of a lock file as a spec.
 pub(super) fn parse(text: &SpecText) -> Result<Spec> {
     let lock = read::read(text)?;
     Ok(Spec {

@@ -1,12 +1,12 @@
-//! The names of locks:
+//! The names of lock files:
 //! <https://packaging.python.org/en/latest/specifications/pylock-toml/#file-name>.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-/// Whether a file is a lock by its name: `pylock.toml`, or `pylock.NAME.toml` where the NAME has no
-/// dot.
+/// Checks whether a file name is that of a lock file: `pylock.toml`, or `pylock.NAME.toml` if the
+/// NAME has no dot.
 pub(in crate::spec) fn is_lock(file_name: &[u8]) -> bool {
     let middle = file_name
         .strip_prefix(b"pylock.")
@@ -17,9 +17,9 @@ pub(in crate::spec) fn is_lock(file_name: &[u8]) -> bool {
     })
 }
 
-/// Where the lock of a spec is that stands in `file`: beside it, named by its stem. A stem's dots
-/// become dashes, since the name of a lock may not have any.
-pub(in crate::spec) fn beside(file: &Path) -> Option<PathBuf> {
+/// Returns the path of the lock file for a spec in `file`: in the same directory, named after the
+/// spec's stem. Dots in the stem become dashes, since the name of a lock file may not contain any.
+pub(in crate::spec) fn lock_path(file: &Path) -> Option<PathBuf> {
     let stem = file.file_stem()?.as_bytes();
     let stem: Vec<u8> = stem
         .iter()
@@ -34,7 +34,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_lock_is_told_by_its_name() {
+    fn a_lock_is_recognized_by_its_name() {
         let rows = [
             ("pylock.toml", true),
             ("pylock.dev.toml", true),
@@ -53,7 +53,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lock_is_beside_its_spec() {
+    fn a_lock_is_next_to_its_spec() {
         let rows = [
             ("/src/vpython.toml", "/src/pylock.vpython.toml"),
             ("/src/tool.py", "/src/pylock.tool.toml"),
@@ -63,7 +63,7 @@ mod tests {
         ];
         for (file, lock) in rows {
             assert_eq!(
-                beside(Path::new(file)).as_deref(),
+                lock_path(Path::new(file)).as_deref(),
                 Some(Path::new(lock)),
                 "{file}"
             );

@@ -1,6 +1,6 @@
-//! Reading a lock: the keys that decide what is installed. All that is wrong with their values is
-//! said at once, each with its line and column; what a lock says beside that, as of its tool or of
-//! attestations, makes no difference.
+//! Parsing of lock files: the keys that decide what is installed. Parsing reports all mistakes at
+//! once, each with its line and column. Other keys, such as those of tools or attestations, are
+//! ignored.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -16,10 +16,10 @@ use super::{Basis, Lock, LockForm, LockedPackage, LockedWheel, Marker, marker};
 use crate::fs::{Digest, LongDigest};
 use crate::spec::{Located, SpecText};
 
-/// The version of the format that is known in full.
+/// The newest version of the format that vpython fully supports.
 const KNOWN: [u64; 2] = [1, 0];
 
-/// All keys that decide what is installed.
+/// The keys that decide what is installed.
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case")]
 struct RawLock {
@@ -62,17 +62,17 @@ struct RawFile {
     hashes: BTreeMap<String, String>,
 }
 
-/// The key that is read before all others.
+/// The version, which is parsed before the other keys.
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case")]
 struct RawVersion {
     lock_version: Spanned<String>,
 }
 
-/// Reads the text of a lock.
+/// Parses the text of a lock file.
 ///
 /// # Errors
-/// All that is wrong with it, each with its line; a major version of the format that is not known.
+/// All mistakes in it, each with its line; or an unknown major version of the format.
 pub(super) fn read(text: &SpecText) -> Result<Lock> {
     let mut reader = Reader {
         toml: LockText::of(text),
@@ -82,7 +82,7 @@ pub(super) fn read(text: &SpecText) -> Result<Lock> {
     let Reader { toml, warnings } = reader;
     Ok(Lock {
         warnings,
-        ..toml.settle(lock)?
+        ..toml.finish(lock)?
     })
 }
 
@@ -96,6 +96,7 @@ impl Reader<'_> {
         let version: RawVersion = self.toml.deserialize()?;
         self.check_version(&version.lock_version)?;
         let raw: RawLock = self.toml.deserialize()?;
+        // Check everything before giving up, to report all mistakes at once.
         let groups = raw.default_groups;
         let requires_python = raw
             .requires_python
@@ -127,8 +128,8 @@ impl Reader<'_> {
         })
     }
 
-    /// A newer minor version may have keys that are not honoured; another major version cannot be
-    /// read.
+    /// Checks the version of the format. A newer minor version may have keys that vpython does not
+    /// know; it does not read other major versions.
     fn check_version(&mut self, written: &Spanned<String>) -> Option<()> {
         let mut numbers = written
             .get_ref()
@@ -137,11 +138,12 @@ impl Reader<'_> {
         let (major, minor) = (numbers.next().flatten(), numbers.next().flatten());
         let offset = written.span().start;
         let version = written.get_ref();
+        // PEP 751: warn about a newer minor version, and reject another major one.
         match (major, minor, numbers.next()) {
             (Some(1), Some(minor), None) if minor > KNOWN[1] => {
                 let place = self.toml.place(offset);
                 self.warnings.push(format!(
-                    "{place}: `lock-version` is {version}; what is new since 1.0 is ignored"
+                    "{place}: `lock-version` is {version}; features newer than 1.0 are ignored"
                 ));
                 Some(())
             }
@@ -149,7 +151,7 @@ impl Reader<'_> {
             _ => {
                 self.toml.problem(
                     offset,
-                    &format!("`lock-version` is `{version}`, and vpython reads 1.0"),
+                    &format!("`lock-version` is `{version}`, but vpython supports only 1.0"),
                 );
                 None
             }
@@ -183,7 +185,7 @@ impl Reader<'_> {
             wheels,
         } = raw;
         let place = self.toml.place(name.span().start);
-        // An archive may be a wheel, too.
+        // An archive may also be a wheel.
         let is_wheel = |file: &Spanned<RawFile>| {
             file.get_ref()
                 .file_name()
@@ -203,6 +205,7 @@ impl Reader<'_> {
             .chain(archived_wheel)
             .filter_map(|file| self.wheel(file))
             .collect();
+        // Sources that vpython cannot install.
         let other_sources = [
             (vcs.is_some(), "a repository"),
             (directory.is_some(), "a directory of sources"),
@@ -232,6 +235,7 @@ impl Reader<'_> {
                 .problem(offset, "a wheel has neither `name` nor `path` nor `url`");
             return None;
         };
+        // The standard allows other digests; vpython needs sha256.
         let Some(sha256) = file.hashes.get("sha256") else {
             self.toml.problem(
                 offset,
@@ -282,7 +286,8 @@ impl RawFile {
     }
 }
 
-/// The name of a locked file: as it is written, or else the last part of the path or of the URL.
+/// Returns the name of a locked file: the explicit one, or else the last component of the path or
+/// of the URL.
 pub(in crate::spec) fn file_name(
     name: Option<&str>,
     path: Option<&str>,
@@ -306,7 +311,7 @@ pub(in crate::spec) fn file_name(
         .map(str::to_owned)
         .or_else(|| path.map(last))
         .or_else(of_url)?;
-    // A name that is a path would lead elsewhere.
+    // Reject a name that contains a path.
     (!name.is_empty() && !name.contains('/')).then_some(name)
 }
 
@@ -397,7 +402,7 @@ mod tests {
     }
 
     #[test]
-    fn all_that_is_wrong_is_said_with_its_line() {
+    fn all_mistakes_are_reported_with_their_lines() {
         let error = read_text(
             "lock-version = '1.0'\nrequires-python = '3.x'\ncreated-by = 'x'\nenvironments = ['linux']\n\
              [[packages]]\nname = '-'\nversion = 'one'\nmarker = 'x'\nrequires-python = 'y'\n\
@@ -405,13 +410,13 @@ mod tests {
              {name = 'b.whl', hashes = {sha256 = '12'}}]\n",
         );
         let message = "\
-vpython: error: bad lock in `/src/pylock.toml`
-  caused by: `/src/pylock.toml`, line 2, column 19: `3.x` is no version range
-  caused by: `/src/pylock.toml`, line 4, column 17: `linux` is no marker: Expected a quoted string or a valid marker name, found `linux`
-  caused by: `/src/pylock.toml`, line 6, column 8: `-` is no name
-  caused by: `/src/pylock.toml`, line 7, column 11: `one` is no version
-  caused by: `/src/pylock.toml`, line 8, column 10: `x` is no marker: Expected a quoted string or a valid marker name, found `x`
-  caused by: `/src/pylock.toml`, line 9, column 19: `y` is no version range
+vpython: error: bad lock file `/src/pylock.toml`
+  caused by: `/src/pylock.toml`, line 2, column 19: `3.x` is not a valid version range
+  caused by: `/src/pylock.toml`, line 4, column 17: `linux` is not a valid marker: Expected a quoted string or a valid marker name, found `linux`
+  caused by: `/src/pylock.toml`, line 6, column 8: `-` is not a valid name
+  caused by: `/src/pylock.toml`, line 7, column 11: `one` is not a valid version
+  caused by: `/src/pylock.toml`, line 8, column 10: `x` is not a valid marker: Expected a quoted string or a valid marker name, found `x`
+  caused by: `/src/pylock.toml`, line 9, column 19: `y` is not a valid version range
   caused by: `/src/pylock.toml`, line 13, column 1: a wheel has neither `name` nor `path` nor `url`
   caused by: `/src/pylock.toml`, line 14, column 1: `b.whl` has no sha256 among its `hashes`
   caused by: `/src/pylock.toml`, line 15, column 1: the sha256 of `b.whl` is `12`, which is not 64 hexadecimal digits
@@ -420,14 +425,13 @@ vpython: error: bad lock in `/src/pylock.toml`
     }
 
     #[test]
-    fn the_version_of_the_format_is_looked_at_first() {
+    fn the_version_of_the_format_is_checked_first() {
         let error = read_text("lock-version = '2.0'\npackages = 3\n").unwrap_err();
-        let message = "vpython: error: bad lock in `/src/pylock.toml`\n  caused by: `/src/pylock.toml`, line 1, column 16: \
-                       `lock-version` is `2.0`, and vpython reads 1.0\n";
+        let message = "vpython: error: bad lock file `/src/pylock.toml`\n  caused by: `/src/pylock.toml`, line 1, column 16: \
+                       `lock-version` is `2.0`, but vpython supports only 1.0\n";
         assert_eq!(crate::report::render(&error), message);
         let lock = read_text("lock-version = '1.3'\ncreated-by = 'x'\npackages = []\n").unwrap();
-        let warning =
-            "`/src/pylock.toml`, line 1: `lock-version` is 1.3; what is new since 1.0 is ignored";
+        let warning = "`/src/pylock.toml`, line 1: `lock-version` is 1.3; features newer than 1.0 are ignored";
         assert_eq!(lock.warnings, [warning]);
     }
 }

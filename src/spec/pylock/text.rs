@@ -1,5 +1,5 @@
-//! The text of a lock in TOML, of whatever form: all that is wrong with its values is said at once,
-//! each with its line and column.
+//! The TOML text of a lock file in any format: parsing reports all mistakes at once, each with its
+//! line and column.
 
 use std::str::FromStr;
 
@@ -10,17 +10,17 @@ use toml::Spanned;
 use crate::report::Failure;
 use crate::spec::{Located, Location, Places, PythonRange, SpecText};
 
-/// A text that is being read, with what was found wrong so far.
+/// The state of parsing a lock file, with the mistakes so far.
 pub(in crate::spec) struct LockText<'a> {
     /// The text.
     pub text: &'a SpecText,
     places: Places<'a>,
-    /// Each with its offset in the text.
+    /// The mistakes, each with its offset in the text.
     problems: Vec<(usize, String)>,
 }
 
 impl<'a> LockText<'a> {
-    /// A text of which nothing is read yet.
+    /// Returns the initial state for a text.
     pub fn of(text: &'a SpecText) -> Self {
         Self {
             text,
@@ -29,30 +29,30 @@ impl<'a> LockText<'a> {
         }
     }
 
-    /// What was read.
+    /// Returns the result.
     ///
     /// # Errors
-    /// All that was found wrong, in the order of the text.
-    pub fn settle<T>(self, read: Option<T>) -> Result<T> {
+    /// All mistakes that were found, in the order of the text.
+    pub fn finish<T>(self, read: Option<T>) -> Result<T> {
         match read {
-            Some(read) if self.is_right() => Ok(read),
+            Some(read) if self.is_valid() => Ok(read),
             _ => {
                 let mut problems = self.problems;
                 problems.sort();
                 let problems = problems.into_iter().map(|(_, problem)| problem);
-                Err(Failure::new(format!("bad lock in {}", self.text.title()))
+                Err(Failure::new(format!("bad lock file {}", self.text.title()))
                     .because_of(problems)
                     .into())
             }
         }
     }
 
-    /// Whether nothing was found wrong so far.
-    pub fn is_right(&self) -> bool {
+    /// Returns whether no mistake has been found so far.
+    pub fn is_valid(&self) -> bool {
         self.problems.is_empty()
     }
 
-    /// The whole text as these keys; none where it does not have them.
+    /// Deserializes the whole text; on failure, adds a mistake and returns `None`.
     pub fn deserialize<T: serde::de::DeserializeOwned>(&mut self) -> Option<T> {
         match toml::from_str(&self.text.content) {
             Ok(value) => Some(value),
@@ -64,7 +64,7 @@ impl<'a> LockText<'a> {
         }
     }
 
-    /// A value that is read from a text; where it cannot be, that is noted.
+    /// Parses a value; on failure, adds a mistake and returns `None`.
     pub fn parsed<T: FromStr>(
         &mut self,
         written: Option<&Spanned<String>>,
@@ -76,13 +76,13 @@ impl<'a> LockText<'a> {
             .map_err(|_| {
                 self.problem(
                     written.span().start,
-                    &format!("`{}` is no {what}", written.get_ref()),
+                    &format!("`{}` is not a valid {what}", written.get_ref()),
                 )
             })
             .ok()
     }
 
-    /// The value of `requires-python`.
+    /// Parses the value of `requires-python`.
     pub fn python_range(&mut self, written: &Spanned<String>) -> Option<Located<PythonRange>> {
         let specifiers: VersionSpecifiers = self.parsed(Some(written), "version range")?;
         let value = PythonRange {
@@ -96,12 +96,12 @@ impl<'a> LockText<'a> {
         })
     }
 
-    /// The place of the byte at `offset`.
+    /// Returns the location of the byte at `offset`.
     pub fn place(&self, offset: usize) -> Location {
         self.places.at(offset)
     }
 
-    /// Notes what is wrong at `offset`.
+    /// Adds a mistake at `offset`.
     pub fn problem(&mut self, offset: usize, what: &str) {
         let place = self.place(offset);
         self.problems

@@ -1,5 +1,5 @@
-//! Writing a lock: always the same text for the same lock, and a line for each file, so that what
-//! changes in a lock is what changes in its text.
+//! Writing of lock files: the text is deterministic and has one line for each file, so that a diff
+//! shows exactly what has changed.
 
 use std::path::Path;
 
@@ -7,12 +7,12 @@ use toml_writer::{ToTomlValue, TomlStringBuilder};
 
 use super::{Basis, Lock, LockedPackage, LockedWheel};
 
-/// What stands before all else: the first line is for people.
+/// The beginning of the file; the first line is for human readers.
 const HEAD: &str = "\
 # Written by `vpython -vpython-tool lock`. Changes by hand are lost when it is made anew.
 lock-version = \"1.0\"
 ";
-/// What stands before the packages: there are no extras and groups to choose from.
+/// The lines before the packages: vpython's lock files have no extras and groups.
 const MAKER: &str = "\
 extras = []
 dependency-groups = []
@@ -20,7 +20,7 @@ created-by = \"vpython\"
 ";
 
 impl Lock {
-    /// The text of the lock.
+    /// Returns the text of the lock file.
     #[must_use]
     pub fn to_text(&self) -> String {
         let environments: Vec<&str> = self
@@ -39,6 +39,7 @@ impl Lock {
         if self.packages.is_empty() {
             text += "packages = []\n";
         }
+        // The paths of wheels are relative to the lock file's directory.
         let directory = self.path.parent().unwrap_or(Path::new("/"));
         text.extend(
             self.packages
@@ -59,6 +60,7 @@ fn package(package: &LockedPackage, directory: &Path) -> String {
         wheels,
         other_source: _,
     } = package;
+    // The keys in the order of the specification; optional ones only if present.
     let mut text = "\n[[packages]]\n".to_owned() + &string("name", name.as_ref());
     text.extend(
         version
@@ -80,8 +82,8 @@ fn package(package: &LockedPackage, directory: &Path) -> String {
     text + "]\n"
 }
 
-/// A file, on a line of its own. Where it lies is said from the directory of the lock on, if it can
-/// be.
+/// Formats a wheel on a line of its own. Its path is relative to the lock file's directory, if it
+/// is below that.
 fn wheel(wheel: &LockedWheel, directory: &Path) -> String {
     let LockedWheel {
         file_name,
@@ -115,6 +117,7 @@ fn basis(basis: &Basis) -> String {
         no_deps,
         pre_releases,
     } = basis;
+    // Write only keys that differ from their defaults.
     let mut text = "\n[tool.vpython]\n".to_owned();
     text.extend(spec.as_ref().map(|name| string("spec", name)));
     text.extend(
@@ -157,7 +160,7 @@ fn array(key: &str, values: &[impl AsRef<str>]) -> String {
     text + "]\n"
 }
 
-/// A text between double quotes, as TOML has it.
+/// Formats a TOML basic string.
 fn quoted(value: &str) -> String {
     TomlStringBuilder::new(value).as_basic().to_toml_value()
 }

@@ -1,19 +1,20 @@
-//! The lines of a requirements file, as pip has them: joined where a backslash ends one, without
-//! comments, with variables put in.
+//! The lines of a requirements file, by pip's rules: joined at a trailing backslash, without
+//! comments, with environment variables expanded.
 //!
 //! <https://pip.pypa.io/en/stable/reference/requirements-file-format/>
 
-/// A line after joining, and where it begins.
+/// A joined line, with the position of its start.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Line {
-    /// The line's number in the file, from 0.
+    /// The line's number in the file, counted from 0.
     pub index: usize,
-    /// What it says, without comment and without space around it.
+    /// The text, without comment and surrounding white space.
     pub text: String,
 }
 
-/// The text of bytes that begin with a byte order mark of UTF-16, as PowerShell's
-/// `pip freeze > requirements.txt` writes them; none where they do not, or are no text.
+/// Decodes bytes that begin with a UTF-16 byte order mark, as PowerShell's `pip freeze >
+/// requirements.txt` writes them; returns `None` if there is no mark, or if the rest is not valid
+/// UTF-16.
 pub(in crate::spec) fn from_utf16(bytes: &[u8]) -> Option<String> {
     let unit: fn([u8; 2]) -> u16 = match bytes {
         [0xff, 0xfe, ..] => u16::from_le_bytes,
@@ -25,12 +26,12 @@ pub(in crate::spec) fn from_utf16(bytes: &[u8]) -> Option<String> {
     String::from_utf16(&units).ok().filter(|_| rest.is_empty())
 }
 
-/// The lines that say something.
+/// Returns the lines that are not empty.
 pub(super) fn parse(content: &str) -> Vec<Line> {
     let mut lines = Vec::new();
     let mut open: Option<Line> = None;
     for (index, line) in split(content).enumerate() {
-        // A comment ends a joined line, and its own backslash joins nothing.
+        // A comment ends a joined line, and a backslash in a comment joins nothing.
         let is_comment = line.trim_start().starts_with('#');
         let continues = line.ends_with('\\') && !is_comment;
         let piece = if continues {
@@ -58,8 +59,8 @@ pub(super) fn parse(content: &str) -> Vec<Line> {
     meaning.filter(|line| !line.text.is_empty()).collect()
 }
 
-/// The lines of a text, which end where Python's `str.splitlines` ends them: at a lone CR as well,
-/// and at form feeds and their kin.
+/// Splits a text into lines like Python's `str.splitlines`: also at a lone CR, at form feeds and at
+/// the other line boundaries.
 fn split(content: &str) -> impl Iterator<Item = &str> {
     let is_end = |char| {
         matches!(
@@ -70,7 +71,7 @@ fn split(content: &str) -> impl Iterator<Item = &str> {
     content.lines().flat_map(move |line| line.split(is_end))
 }
 
-/// A comment begins with a `#` at the beginning or behind white space.
+/// Drops a comment, which begins with a `#` at the start or after white space.
 fn without_comment(line: &str) -> &str {
     let begins = |(at, _): &(usize, &str)| {
         line[..*at]
@@ -83,8 +84,8 @@ fn without_comment(line: &str) -> &str {
         .map_or(line, |(at, _)| &line[..at])
 }
 
-/// The text with `${NAME}` replaced by what `value` gives for it; where that is nothing, it stays.
-/// A name has capitals, digits and underscores.
+/// Replaces each `${NAME}` by its `value`; without a value, it stays as it is. A name consists of
+/// capitals, digits and underscores.
 pub(super) fn expand(text: &str, mut value: impl FnMut(&str) -> Option<String>) -> String {
     let mut expanded = String::new();
     let mut rest = text;
@@ -99,10 +100,10 @@ pub(super) fn expand(text: &str, mut value: impl FnMut(&str) -> Option<String>) 
         let replaced = after
             .split_once('}')
             .filter(|(name, _)| is_name(name))
-            .and_then(|(name, behind)| Some((value(name)?, behind)));
-        if let Some((value, behind)) = replaced {
+            .and_then(|(name, remainder)| Some((value(name)?, remainder)));
+        if let Some((value, remainder)) = replaced {
             expanded.push_str(&value);
-            rest = behind;
+            rest = remainder;
         } else {
             expanded.push_str("${");
             rest = after;
@@ -127,7 +128,7 @@ mod tests {
             ("a\r\r\nb", &[(0, "a"), (2, "b")], "with CR CR LF"),
             ("a \\\n--x\nb\n", &[(0, "a --x"), (2, "b")], "joined"),
             ("a \\\n# c \\\nb\n", &[(0, "a"), (2, "b")], "a comment ends a joined line"),
-            ("a # c \\\nb\n", &[(0, "a")], "a comment behind something goes on"),
+            ("a # c \\\nb\n", &[(0, "a")], "a comment after a requirement continues the line"),
             ("a \\", &[(0, "a")], "a backslash at the end of the file"),
             ("\\a\\\nb", &[(0, "ab")], "backslashes at both ends"),
         ];
@@ -144,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn variables_are_put_in() {
+    fn variables_are_expanded() {
         let value = |name: &str| (name == "A_1").then(|| "one".to_owned());
         let rows = [
             ("x${A_1}y${A_1}", "xoneyone"),

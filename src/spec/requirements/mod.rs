@@ -1,9 +1,8 @@
 //! pip's form: a `requirements.txt`, with the files that it names.
 //!
-//! What pip does with a package index or a source tree cannot be done here, where wheels come from
-//! directories: what names a place to fetch from is an error, and an option that only says where an
-//! index is, a warning. All that is wrong with all files is said at once, each with its file and
-//! line.
+//! vpython installs wheels from directories only, and has neither an index nor source builds: a
+//! requirement that names a URL is an error, and an option that only names an index is a warning.
+//! Parsing reports all mistakes in all files at once, each with its file and line.
 
 mod lines;
 mod options;
@@ -28,19 +27,19 @@ use lines::Line;
 pub(super) use lines::from_utf16;
 use options::Options;
 
-/// What requirements begin with that name a place to fetch from.
+/// The prefixes of requirements that name a URL.
 const SCHEMES: [&str; 8] = [
     "git+", "hg+", "svn+", "bzr+", "http:", "https:", "file:", "ssh:",
 ];
-/// Where a wheel for them is to go instead.
-const INSTEAD: &str = "put the wheel into a directory that `--find-links` names";
+/// The advice for such requirements.
+const ADVICE: &str = "put the wheel into a directory that `--find-links` names";
 
-/// Reads the text, and the files that it names.
+/// Parses the text, and the files that it names.
 pub(super) fn parse(text: &SpecText, process: &Process) -> Result<Spec> {
     Reader::read(text, Role::Requirements, process)
 }
 
-/// The lines of a text that say something, joined and without comments, as JSON.
+/// Returns the joined, non-empty lines of a text without comments, as JSON.
 pub(super) fn source(content: &str) -> serde_json::Value {
     lines::parse(content)
         .into_iter()
@@ -48,7 +47,7 @@ pub(super) fn source(content: &str) -> serde_json::Value {
         .collect()
 }
 
-/// Whether a text of unknown kind reads as requirements: each of its lines does.
+/// Checks whether a text of unknown kind parses as requirements: each of its lines must.
 pub(super) fn is_likely(content: &str) -> bool {
     lines::parse(content)
         .iter()
@@ -60,38 +59,38 @@ pub(super) fn is_likely(content: &str) -> bool {
         })
 }
 
-/// How many files may be read at a time, each because the one before names it: more would take more
-/// of the stack than there is.
-const DEEPEST: usize = 100;
+/// Upper bound for the depth of files that name each other: deeper nesting would overflow the
+/// stack.
+const MAX_DEPTH: usize = 100;
 
-/// What the requirements of a file are for.
+/// The role of the requirements in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Role {
     Requirements,
     Constraints,
 }
 
-/// A reading of a file and of those that it names.
+/// The state of parsing a file and the files that it names.
 struct Reader<'a> {
     process: &'a Process,
     spec: Spec,
     requirements: Requirements,
-    /// The files that are being read, each named by the one before.
+    /// The stack of files that are being read, each named by the previous one.
     open: Vec<Stamped>,
-    /// The files that were read, by what they are, the directory that their paths are relative to,
-    /// and what for. A second reading would find the same again, and `-r a.txt` twice in each of
-    /// thirty files would make a thousand million readings.
+    /// The files that have been read, by their stamp, the directory for their relative paths, and
+    /// their role. Reading one again would yield the same requirements, and `-r a.txt` twice in
+    /// each of thirty files would make 10⁹ reads.
     read: HashSet<(Stamp, PathBuf, Role)>,
-    /// The files and variables among the sources of the spec.
+    /// The files and variables that are already among the spec's sources.
     sources: HashSet<OsString>,
     problems: Vec<String>,
 }
 
 impl<'a> Reader<'a> {
-    /// Reads a file and those that it names.
+    /// Reads a file and the files that it names.
     ///
     /// # Errors
-    /// All that is wrong with them.
+    /// All mistakes in them.
     fn read(text: &SpecText, role: Role, process: &'a Process) -> Result<Spec> {
         let mut reader = Self {
             process,
@@ -118,7 +117,7 @@ impl<'a> Reader<'a> {
                 .because_of(problems)
                 .into());
         }
-        // One digest is enough for pip to want them all.
+        // Like pip, require digests for all requirements if one has a digest.
         let all = || requirements.asked.iter().chain(&requirements.constraints);
         requirements.hashes_required |= all().any(|asked| !asked.value.hashes.is_empty());
         Ok(Spec {
@@ -144,8 +143,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The value of a variable, which from now on is a part of what the spec was read from. An
-    /// empty one is none, as in pip.
+    /// Returns the value of a variable, and records the variable as a source of the spec. An empty
+    /// value counts as unset, as in pip.
     fn variable(&mut self, name: &str) -> Option<String> {
         let value = self
             .process
@@ -160,21 +159,23 @@ impl<'a> Reader<'a> {
         value
     }
 
-    /// A line that is options alone.
+    /// Applies a line that consists of options only.
     fn options(&mut self, options: Options, text: &SpecText, place: &Location) {
-        self.warn_of_what_changes_nothing(&options, place);
+        self.warn_about_ignored_options(&options, place);
+        // Options that vpython cannot honor are errors.
         for project in options.editable {
             let what = format!(
-                "`-e {project}` cannot be had: wheels are installed, and source trees are not"
+                "`-e {project}` is not supported: vpython installs wheels, not source trees"
             );
             self.problem(
                 place,
-                &format!("{what}; build a wheel of it, or put its directory on `PYTHONPATH`"),
+                &format!("{what}; build a wheel of it, or add its directory to `PYTHONPATH`"),
             );
         }
         if !options.hash.is_empty() {
-            self.problem(place, "`--hash` stands behind no requirement");
+            self.problem(place, "`--hash` does not follow a requirement");
         }
+        // Options that apply to all requirements, and further files.
         self.requirements.pre_releases |= options.pre;
         self.requirements.hashes_required |= options.require_hashes;
         for directory in options.find_links {
@@ -188,36 +189,38 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn warn_of_what_changes_nothing(&mut self, options: &Options, place: &Location) {
+    fn warn_about_ignored_options(&mut self, options: &Options, place: &Location) {
         let mut warn = |option: &str, why: &str| {
             self.spec
                 .warnings
                 .push(format!("{place}: `{option}` is ignored: {why}"))
         };
+        // Options about an index.
         if !options.index_url.is_empty() {
             warn(
                 "--index-url",
-                "wheels come from directories, and no index is asked",
+                "vpython installs from directories, not from an index",
             );
         }
         if !options.extra_index_url.is_empty() {
             warn(
                 "--extra-index-url",
-                "wheels come from directories, and no index is asked",
+                "vpython installs from directories, not from an index",
             );
         }
+        // Options about source builds.
         if options
             .no_binary
             .iter()
             .any(|projects| projects != ":none:")
         {
-            warn("--no-binary", "nothing is built from source");
+            warn("--no-binary", "vpython builds nothing from source");
         }
         if !options.config_settings.is_empty() {
-            warn("--config-settings", "nothing is built from source");
+            warn("--config-settings", "vpython builds nothing from source");
         }
         if !options.global_option.is_empty() {
-            warn("--global-option", "nothing is built from source");
+            warn("--global-option", "vpython builds nothing from source");
         }
     }
 
@@ -226,14 +229,11 @@ impl<'a> Reader<'a> {
             Ok(url) if url.scheme() == "file" => match url.to_file_path() {
                 Ok(path) => path,
                 Err(()) => {
-                    return self.problem(
-                        place,
-                        &format!("`{directory}` names no directory of this machine"),
-                    );
+                    return self.problem(place, &format!("`{directory}` is not a local directory"));
                 }
             },
             Ok(url) if url.scheme().starts_with("http") => {
-                let why = "wheels come from directories, and nothing is fetched";
+                let why = "vpython installs from directories, not from URLs";
                 return self.spec.warnings.push(format!(
                     "{place}: `--find-links {directory}` is ignored: {why}"
                 ));
@@ -246,8 +246,9 @@ impl<'a> Reader<'a> {
         });
     }
 
-    /// A file that another names, relative to that one.
+    /// Reads a file that another file names, relative to that file.
     fn nested(&mut self, path: &str, role: Role, text: &SpecText, place: &Location) {
+        // Only local files can be read.
         let path = match Url::parse(path)
             .ok()
             .filter(|url| url.scheme() == "file")
@@ -258,28 +259,29 @@ impl<'a> Reader<'a> {
             _ => {
                 return self.problem(
                     place,
-                    &format!("`{path}` is to be fetched; name a file of this machine"),
+                    &format!("`{path}` is not a local file; download it, and name the copy"),
                 );
             }
         };
         let found = Stamped::look(&path);
-        // By what the path leads to: `-r x/../this.txt` would be another path each time.
+        // Compare by stamp: `-r x/../this.txt` is a different path each time.
         if found.stamp.is_some() && self.open.iter().any(|open| open.stamp == found.stamp) {
             return self.problem(
                 place,
                 &format!(
-                    "`{}` is being read already: these files name each other",
+                    "`{}` includes itself, directly or through other files",
                     path.display()
                 ),
             );
         }
-        if self.open.len() > DEEPEST {
+        if self.open.len() > MAX_DEPTH {
             let what = format!(
-                "`{}` is not read: {DEEPEST} files are open already, each because another names it",
+                "`{}` is not read: files name each other more than {MAX_DEPTH} levels deep",
                 path.display()
             );
             return self.problem(place, &what);
         }
+        // Record the file as a source before reading it, and skip a repeated read.
         if self.sources.insert(path.clone().into_os_string()) {
             self.spec.sources.push(Source::File(found.clone()));
         }
@@ -311,7 +313,7 @@ impl<'a> Reader<'a> {
     }
 
     fn requirement(&mut self, text: &str, options: &Options, place: Location, role: Role) {
-        self.warn_of_what_changes_nothing(options, &place);
+        self.warn_about_ignored_options(options, &place);
         let hashes = self.hashes(&options.hash, &place);
         let requirement = match parse_requirement(text) {
             Ok(requirement) => requirement,
@@ -331,7 +333,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The digests of a line; none where one of them is wrong.
+    /// Returns the digests of a line; `None` if one of them is invalid.
     fn hashes(&mut self, written: &[String], place: &Location) -> Option<Vec<Digest>> {
         let mut hashes = Vec::new();
         let problems = self.problems.len();
@@ -341,15 +343,15 @@ impl<'a> Reader<'a> {
                     Ok(digest) => hashes.push(digest),
                     Err(_) => self.problem(
                         place,
-                        &format!("`{digest}` is no sha256: it must have 64 digits of 0-9 and a-f"),
+                        &format!("`{digest}` is not a valid sha256: it must have 64 digits of 0-9 and a-f"),
                     ),
                 },
-                // Of several, one that can be checked is enough.
+                // Of several digests, vpython needs only one that it can check.
                 Some(("sha384" | "sha512", _)) => {}
                 _ => self.problem(
                     place,
                     &format!(
-                        "`--hash={text}` is no digest; write `--hash=sha256:` and its 64 digits"
+                        "`--hash={text}` is not a valid digest; write `--hash=sha256:` followed by 64 digits"
                     ),
                 ),
             }
@@ -357,7 +359,7 @@ impl<'a> Reader<'a> {
         if hashes.is_empty() && !written.is_empty() && problems == self.problems.len() {
             self.problem(
                 place,
-                "only `sha256` digests are checked, and there is none",
+                "vpython checks only `sha256` digests, and there is none",
             );
         }
         (problems == self.problems.len()).then_some(hashes)
@@ -368,13 +370,14 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// A requirement by name. The error says what is wrong, as a sentence.
+/// Parses a requirement by name. The error is a whole sentence.
 fn parse_requirement(text: &str) -> Result<Requirement, String> {
     if SCHEMES.iter().any(|scheme| text.starts_with(scheme)) {
         return Err(format!(
-            "`{text}` names a place to fetch from; {INSTEAD}, and require it by name"
+            "`{text}` names a URL; {ADVICE}, and require it by name"
         ));
     }
+    // Reject paths to wheels and archives.
     let path = text.split(['[', ';']).next().unwrap_or_default().trim_end();
     let is_archive = [".whl", ".zip", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz"]
         .iter()
@@ -389,10 +392,10 @@ fn parse_requirement(text: &str) -> Result<Requirement, String> {
             "path"
         };
         return Err(format!(
-            "`{text}` names a {what}; {INSTEAD}, and require it by name"
+            "`{text}` names a {what}; {ADVICE}, and require it by name"
         ));
     }
-    // pip takes a marker that says nothing.
+    // pip accepts an empty marker.
     match spec::parse_requirement(text.trim_end().strip_suffix(';').unwrap_or(text)) {
         Ok(requirement)
             if matches!(
@@ -401,10 +404,10 @@ fn parse_requirement(text: &str) -> Result<Requirement, String> {
             ) =>
         {
             Err(format!(
-                "`{text}` names a place to fetch from; {INSTEAD}, and require it by name"
+                "`{text}` names a URL; {ADVICE}, and require it by name"
             ))
         }
         Ok(requirement) => Ok(requirement),
-        Err(why) => Err(format!("`{text}` is no requirement: {why}")),
+        Err(why) => Err(format!("`{text}` is not a valid requirement: {why}")),
     }
 }

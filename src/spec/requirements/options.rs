@@ -1,4 +1,4 @@
-//! The options that a line may have, as pip declares them:
+//! The options that a line may have, as declared by pip:
 //! <https://pip.pypa.io/en/stable/reference/requirements-file-format/#supported-options>.
 
 use anyhow::Result;
@@ -22,26 +22,26 @@ pub(super) struct Options {
     /// Another file of constraints.
     #[arg(long, short, allow_hyphen_values = true)]
     pub constraint: Vec<String>,
-    /// Digests that a wheel may have.
+    /// The accepted digests of the wheel.
     #[arg(long, allow_hyphen_values = true)]
     pub hash: Vec<String>,
-    /// Directories of wheels.
+    /// Wheel directories.
     #[arg(long, short, allow_hyphen_values = true)]
     pub find_links: Vec<String>,
-    /// Whether pre-releases count.
+    /// Whether pre-releases are candidates.
     #[arg(long)]
     pub pre: bool,
-    /// Whether no wheel without a digest will do.
+    /// Whether each wheel must have one of the given digests.
     #[arg(long)]
     pub require_hashes: bool,
-    /// A project to be imported from where it is developed.
+    /// Projects to import from their source directories.
     #[arg(long, short, allow_hyphen_values = true)]
     pub editable: Vec<String>,
     #[arg(long, visible_alias = "pypi-url", short, allow_hyphen_values = true)]
     pub index_url: Vec<String>,
     #[arg(long, allow_hyphen_values = true)]
     pub extra_index_url: Vec<String>,
-    /// Projects to be built from source.
+    /// Projects to build from source.
     #[arg(long, allow_hyphen_values = true)]
     pub no_binary: Vec<String>,
     #[arg(
@@ -53,7 +53,7 @@ pub(super) struct Options {
     pub config_settings: Vec<String>,
     #[arg(long, allow_hyphen_values = true)]
     pub global_option: Vec<String>,
-    // What follows changes nothing: there is no index, and there are wheels only.
+    // The following options have no effect: there is no index, and vpython installs only wheels.
     #[arg(long, action = ArgAction::Count)]
     no_index: u8,
     #[arg(long, allow_hyphen_values = true)]
@@ -67,16 +67,14 @@ pub(super) struct Options {
 }
 
 impl Options {
-    /// Reads the part of a line that begins with its first option. The error says what is wrong, as
-    /// a sentence.
+    /// Parses the part of a line that begins with its first option. The error is a whole sentence.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let words =
-            shlex::split(text).ok_or_else(|| format!("`{text}` has a quote that is not closed"))?;
+        let words = shlex::split(text).ok_or_else(|| format!("`{text}` has an unclosed quote"))?;
         Self::try_parse_from(words).map_err(|error| refusal(&error))
     }
 }
 
-/// Cuts a line where its first option begins: at a word that begins with a dash.
+/// Splits a line before its first option: the first word that begins with a dash.
 pub(super) fn split(line: &str) -> (&str, &str) {
     let mut start = 0;
     for word in line.split(' ') {
@@ -88,18 +86,18 @@ pub(super) fn split(line: &str) -> (&str, &str) {
     (line, "")
 }
 
-/// The parser's error as a sentence.
+/// Converts the parser's error to a sentence.
 fn refusal(error: &clap::Error) -> String {
     let context = |kind| match error.get(kind) {
         Some(ContextValue::String(text)) => Some(text.as_str()),
         _ => None,
     };
-    // An option is named with its value, as in `--hash <HASH>`.
+    // The parser reports an option with its value, as in `--hash <HASH>`.
     let argument = context(ContextKind::InvalidArg).unwrap_or_default();
     let option = argument.split([' ', '[']).next().unwrap_or_default();
     match error.kind() {
         ErrorKind::UnknownArgument if !argument.starts_with('-') => {
-            format!("`{argument}` stands behind the options")
+            format!("`{argument}` must precede the options")
         }
         ErrorKind::UnknownArgument => {
             let command = Options::command();
@@ -108,7 +106,7 @@ fn refusal(error: &clap::Error) -> String {
                 .map(|near| format!("; did you mean `--{near}`?"));
             format!("unknown option `{argument}`{}", hint.unwrap_or_default())
         }
-        // An empty value, or none.
+        // An empty or missing value.
         ErrorKind::InvalidValue => format!("`{option}` needs a value"),
         ErrorKind::TooManyValues => format!("`{option}` takes no value"),
         _ => error
@@ -156,7 +154,7 @@ mod tests {
         assert_eq!(
             read("--requirem 'a b.txt'").requirement,
             ["a b.txt"],
-            "a beginning that is no other's, and quotes"
+            "an unambiguous prefix, and quotes"
         );
         assert_eq!(
             read("--hash=sha256:a --hash sha256:b").hash,
@@ -173,13 +171,13 @@ mod tests {
         );
         assert!(
             read("--pre --pre").pre && read("--require-hashes --require-hashes").require_hashes,
-            "said twice"
+            "given twice"
         );
         assert!(read("--no-index --pre --trusted-host x --only-binary :all: --prefer-binary").pre);
     }
 
     #[test]
-    fn what_is_wrong_with_options_is_said() {
+    fn mistakes_in_options_are_reported() {
         let rows = [
             (
                 "--haash=x",
@@ -189,8 +187,8 @@ mod tests {
             ("-z", "unknown option `-z`"),
             ("-r", "`--requirement` needs a value"),
             ("--pre=yes", "`--pre` takes no value"),
-            ("-r a.txt b.txt", "`b.txt` stands behind the options"),
-            ("-r 'a.txt", "`-r 'a.txt` has a quote that is not closed"),
+            ("-r a.txt b.txt", "`b.txt` must precede the options"),
+            ("-r 'a.txt", "`-r 'a.txt` has an unclosed quote"),
         ];
         for (text, expected) in rows {
             assert_eq!(

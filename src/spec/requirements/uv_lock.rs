@@ -1,9 +1,9 @@
-//! LUCI's lock of a native spec: `<file>.uv.lock` beside the file, in the form of requirements, as
-//! `uv pip compile --universal --generate-hashes` writes it.
+//! LUCI's lock file of a native spec: `<file>.uv.lock` next to the file, in the form of
+//! requirements, as `uv pip compile --universal --generate-hashes` writes it.
 //!
-//! It binds as constraints do: what the spec asks for is taken in the versions and with the digests
-//! of the lock. So a lock that no longer satisfies its spec leaves nothing to choose, and what it
-//! lacks is an error here.
+//! Its pins apply as constraints: vpython installs the spec's requirements in the versions and with
+//! the digests of the lock file. A lock file that no longer satisfies its spec would leave no
+//! candidates, so this module reports a missing package as an error.
 
 use anyhow::Result;
 
@@ -13,19 +13,19 @@ use crate::process::Process;
 use crate::report::Failure;
 use crate::spec::{Packages, Requirements, Source, Spec, SpecKind, SpecText, uv_lock};
 
-/// The spec with its lock, where there is one. That there is none is a thing that it was read from
-/// too.
+/// Applies the lock file to the spec, if there is one. Its absence is recorded as a source, too.
 ///
 /// # Errors
-/// The lock cannot be read, or has nothing for something that the spec asks for.
+/// The lock file cannot be read, or does not cover a requirement of the spec.
 pub(in crate::spec) fn bind(text: &SpecText, spec: Spec, process: &Process) -> Result<Spec> {
     let (Some(path), Packages::Required(requirements)) = (uv_lock::path(text), &spec.packages)
     else {
         return Ok(spec);
     };
+    // Record the lock file as a source, whether it exists or not.
     let found = Stamped::look(&path);
     let mut warnings = spec.warnings;
-    let is_there = found.stamp.is_some() && text.counts_beside(&path, process, &mut warnings);
+    let is_there = found.stamp.is_some() && text.trusts_neighbour(&path, process, &mut warnings);
     let sources = [spec.sources, vec![Source::File(found)]].concat();
     let mut spec = Spec {
         sources,
@@ -45,7 +45,7 @@ pub(in crate::spec) fn bind(text: &SpecText, spec: Spec, process: &Process) -> R
         SpecKind::Requirements,
         fs::read_text(&path, fs::limits::LOCK)?,
     )?;
-    // uv's own form is a lock, which comes after that of all tools.
+    // uv's own form is a full lock file, which applies only if there is no standard one.
     if uv_lock::is_toml(&lock.content) {
         return Ok(Spec {
             packages: Packages::Required(requirements),
@@ -60,15 +60,16 @@ pub(in crate::spec) fn bind(text: &SpecText, spec: Spec, process: &Process) -> R
     let Packages::Required(locked) = locked.packages else {
         return Ok(spec);
     };
+    // Each requirement of the spec must have a constraint in the lock file.
     let missing: Vec<String> = missing(&requirements, &locked).collect();
     if !missing.is_empty() {
         return Err(Failure::new(format!(
-            "`{}` no longer fits {}",
+            "`{}` no longer matches {}",
             path.display(),
             text.title()
         ))
         .because_of(missing)
-        .hint("make it anew with `uv pip compile --universal --generate-hashes`, or remove it")
+        .hint("rebuild it with `uv pip compile --universal --generate-hashes`, or remove it")
         .into());
     }
     let requirements = Requirements {
@@ -82,7 +83,7 @@ pub(in crate::spec) fn bind(text: &SpecText, spec: Spec, process: &Process) -> R
     })
 }
 
-/// What a spec asks for and the lock has nothing for, a sentence each.
+/// Returns the requirements of the spec that the lock file does not cover, one sentence each.
 fn missing(requirements: &Requirements, locked: &Requirements) -> impl Iterator<Item = String> {
     let is_locked = |name| {
         locked
@@ -94,7 +95,7 @@ fn missing(requirements: &Requirements, locked: &Requirements) -> impl Iterator<
         let requirement = &asked.value.requirement;
         (!is_locked(requirement.name.clone())).then(|| {
             format!(
-                "it has no `{}` (asked for in {})",
+                "it has no `{}` (required in {})",
                 requirement.name, asked.place
             )
         })

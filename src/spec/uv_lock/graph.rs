@@ -1,6 +1,7 @@
-//! Where each package of a lock is wanted: wherever something that is wanted requires it, from the
-//! spec on. uv follows the same edges for one interpreter at a time; here it is done for all of
-//! them at once, with markers in place of yes and no.
+//! The environments in which each package of a lock file is required: those in which something that
+//! is itself required depends on it, starting from the spec. uv follows the same edges for a single
+//! interpreter; this module follows them for all interpreters at once, with markers instead of
+//! booleans.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -9,40 +10,41 @@ use pep508_rs::{ExtraName, MarkerTree, PackageName};
 
 use crate::spec::{Located, LockedPackage, Requested};
 
-/// A lock that needs more steps than this to be followed was not made by uv: with 3,000 packages it
-/// takes some ten thousand.
+/// Upper bound for the number of steps: uv writes no lock file that needs more. One with 3,000
+/// packages needs about ten thousand.
 const MAX_STEPS: usize = 1_000_000;
 
-/// What names the index, the file or the repository that a package is from.
+/// The index, file or repository that a package comes from.
 pub(super) type Source = BTreeMap<String, toml::Value>;
 
-/// A package, with what it requires.
+/// A package with its dependencies.
 pub(super) struct Node {
-    /// The package, which as yet is wanted nowhere in particular.
+    /// The package, without a marker so far.
     pub package: Located<LockedPackage>,
-    /// Where it is from.
+    /// The source of the package.
     pub source: Source,
-    /// Where this version of the project was chosen; everywhere, where it is the only one.
+    /// The environments for which this version of the project was chosen; all, if it is the only
+    /// version.
     pub fork: MarkerTree,
-    /// What it requires.
+    /// The dependencies.
     pub requires: Vec<Edge>,
-    /// What it requires besides for each of its extras.
+    /// The additional dependencies of each extra.
     pub extras: BTreeMap<ExtraName, Vec<Edge>>,
 }
 
-/// A requirement of a package.
+/// A dependency of a package.
 pub(super) struct Edge {
     /// The project.
     pub name: PackageName,
-    /// Its version, where the lock has several.
+    /// The version, if the lock file has several.
     pub version: Option<Version>,
-    /// Where it is from, where the lock has several.
+    /// The source, if the lock file has several.
     pub source: Option<Source>,
-    /// The extras that are required with it.
+    /// The required extras.
     pub extras: Vec<ExtraName>,
-    /// Where it is required.
+    /// The environments in which it is required.
     pub marker: MarkerTree,
-    /// Where it stands in the text.
+    /// The offset in the text.
     pub offset: usize,
 }
 
@@ -61,8 +63,9 @@ impl Edge {
     }
 }
 
-/// Where each package is wanted, by its place in the lock; or what is wrong, and where in the text.
-pub(super) fn wanted(
+/// Returns the marker of each package, by index in the lock file. The error is a mistake with its
+/// offset in the text.
+pub(super) fn markers(
     nodes: &[Node],
     asked: &[Located<Requested>],
     is_followed: bool,
@@ -79,6 +82,7 @@ pub(super) fn wanted(
             .or_default()
             .push(index);
     }
+    // Start from the spec's requirements.
     for asked in asked {
         let requirement = &asked.value.requirement;
         let edge = Edge {
@@ -89,7 +93,7 @@ pub(super) fn wanted(
             marker: requirement.marker.clone(),
             offset: 0,
         };
-        // What the lock lacks of the spec is found out where it is known for which interpreter.
+        // The plan reports missing packages, when the interpreter is known.
         walk.follow(&edge, &MarkerTree::TRUE);
     }
     if is_followed {
@@ -104,15 +108,15 @@ pub(super) fn wanted(
     Ok((0..nodes.len()).map(marker).collect())
 }
 
-/// A package, or an extra of it.
+/// A package, or one of its extras.
 type Visited<'a> = (usize, Option<&'a ExtraName>);
 
 struct Walk<'a> {
     nodes: &'a [Node],
     by_name: HashMap<&'a PackageName, Vec<usize>>,
-    /// Where each is wanted, as far as is known.
+    /// The marker of each visited node, as far as it is known.
     reached: HashMap<(usize, Option<ExtraName>), MarkerTree>,
-    /// Those from which there is more to follow.
+    /// The nodes whose edges have to be followed (again).
     open: Vec<(usize, Option<ExtraName>)>,
 }
 
@@ -126,21 +130,26 @@ impl Walk<'_> {
                 .get(&(index, extra.clone()))
                 .cloned()
                 .unwrap_or(MarkerTree::FALSE);
+            // The node's own dependencies, or those of one of its extras.
             let edges = match &extra {
                 None => Some(&nodes[index].requires),
                 Some(extra) => nodes[index].extras.get(extra),
             };
             for edge in edges.into_iter().flatten() {
+                // Markers may grow until a fixed point is reached: bound the work.
                 steps += 1;
                 if steps > MAX_STEPS {
-                    return Err((edge.offset, "the requirements have no end".to_owned()));
+                    return Err((
+                        edge.offset,
+                        format!("the dependencies take more than {MAX_STEPS} steps to follow"),
+                    ));
                 }
                 if !self.follow(edge, &from) {
                     let by = &nodes[index].package.value.name;
                     return Err((
                         edge.offset,
                         format!(
-                            "`{by}` requires `{}`, which the lock does not have",
+                            "`{by}` requires `{}`, which is not in the lock file",
                             edge.name
                         ),
                     ));
@@ -150,7 +159,7 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// Notes where the packages of a requirement are wanted, given where that counts; whether there
+    /// Adds the environments of `from` to all packages that an edge leads to; returns whether there
     /// are any.
     fn follow(&mut self, edge: &Edge, from: &MarkerTree) -> bool {
         let nodes = self.nodes;

@@ -1,11 +1,11 @@
-//! uv's own lock in place of LUCI's: `<file>.uv.lock` beside a spec of the native form, in TOML, as
-//! `uv lock` writes it to `uv.lock` and `uv lock --script` to `<file>.lock`.
+//! uv's own lock file in place of LUCI's: `<file>.uv.lock` next to a spec of the native form, in
+//! TOML, as `uv lock` writes it to `uv.lock` and `uv lock --script` to `<file>.lock`.
 //!
-//! The form is uv's alone, and documented by its source only (version 1,
-//! `crates/uv-resolver/src/lock`). It has each package once for each version, and which package
-//! requires which. What the spec asks for is followed through that to what is wanted where, so that
-//! it becomes a lock like any other: the very packages that `uv sync` would install, and nothing of
-//! what the wheels say of themselves.
+//! Only uv uses this format, and only its source documents it (version 1,
+//! `crates/uv-resolver/src/lock`). It contains each version of each package once, and the
+//! dependencies between them. vpython follows these from the spec's requirements and so determines
+//! the marker of each package. The result is a lock like any other: exactly the packages that `uv
+//! sync` would install, regardless of the wheels' own metadata.
 
 mod graph;
 mod read;
@@ -17,11 +17,11 @@ use anyhow::Result;
 use super::pylock::{Bound, Lock};
 use super::{Packages, Spec, SpecKind, SpecText};
 
-/// How the name of a lock ends, behind that of its spec.
+/// The suffix of a lock file, after the name of its spec.
 const SUFFIX: &str = ".uv.lock";
 
-/// Where the lock beside a spec would be, in either form; none where the spec is of a kind that has
-/// none, or in no file.
+/// Returns the path of the lock file next to the spec, in either form; `None` if the spec's kind
+/// has no such lock file, or the spec is not in a file.
 pub(super) fn path(text: &SpecText) -> Option<PathBuf> {
     let file = text
         .origin
@@ -32,7 +32,7 @@ pub(super) fn path(text: &SpecText) -> Option<PathBuf> {
     Some(file.with_file_name(name))
 }
 
-/// Whether a file is a lock of LUCI's or uv's, by its name.
+/// Checks whether a file name is that of a LUCI or uv lock file.
 #[must_use]
 pub fn is_uv_lock(path: &Path) -> bool {
     path.as_os_str()
@@ -47,8 +47,8 @@ fn is_native(kind: SpecKind) -> bool {
     )
 }
 
-/// Whether a text is of uv's form: its first line that says something is `version = …`, which is no
-/// requirement.
+/// Checks whether a text is in uv's form: its first significant line is `version = …`, which is not
+/// a requirement.
 pub(super) fn is_toml(content: &str) -> bool {
     let mut lines = content
         .lines()
@@ -61,10 +61,10 @@ pub(super) fn is_toml(content: &str) -> bool {
 }
 
 impl SpecText {
-    /// The lock of uv's form that was found beside a spec; none where there is no such lock.
+    /// Returns the uv lock file that was found next to a spec; `None` if there is none.
     ///
     /// # Errors
-    /// It cannot be read, or was made from something else than the spec is now.
+    /// The lock file cannot be read, or was made for different requirements than the spec's.
     pub fn uv_lock(&self, spec: &Spec) -> Result<Option<Lock>> {
         let (Some(lock), Packages::Required(requirements)) = (&spec.uv_lock, &spec.packages) else {
             return Ok(None);
@@ -78,8 +78,7 @@ impl SpecText {
     }
 }
 
-/// The spec as its lock has it, where there is one of uv's form and nothing else has bound the
-/// spec.
+/// Applies a uv lock file to the spec, if there is one and no other lock file applies.
 ///
 /// # Errors
 /// Those of [`SpecText::uv_lock`].
@@ -98,7 +97,7 @@ mod tests {
     use super::is_toml;
 
     #[test]
-    fn the_two_forms_are_told_apart() {
+    fn the_two_forms_are_distinguished() {
         let rows = [
             ("version = 1\nrevision = 3\n", true),
             ("# made by a tool\n\nversion=1\n", true),

@@ -1,5 +1,5 @@
-//! Reading uv's form: the keys that decide what is installed. All that is wrong with their values
-//! is said at once, each with its line and column.
+//! Parsing of uv's form: the keys that decide what is installed. Parsing reports all mistakes at
+//! once, each with its line and column.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ use crate::spec::pylock::{
 };
 use crate::spec::{Dependencies, Located, Requested, SpecText, parse_marker};
 
-/// The version of the form that is known.
+/// The supported version of the format.
 const KNOWN: u64 = 1;
 
 #[derive(Deserialize)]
@@ -24,7 +24,7 @@ struct RawVersion {
     version: Spanned<u64>,
 }
 
-/// All keys that decide what is installed.
+/// The keys that decide what is installed.
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case")]
 struct RawLock {
@@ -37,7 +37,7 @@ struct RawLock {
     packages: Vec<RawPackage>,
 }
 
-/// What a script was locked for.
+/// The requirements that a script was locked for.
 #[derive(Default, Deserialize)]
 struct RawManifest {
     requirements: Option<Vec<RawRequirement>>,
@@ -82,7 +82,7 @@ struct RawWheel {
     size: Option<u64>,
 }
 
-/// What a project was locked for.
+/// The requirements that a project was locked for.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 struct RawMetadata {
@@ -97,17 +97,17 @@ struct RawRequirement {
     specifier: Option<String>,
 }
 
-/// Reads the text of a lock that binds a spec.
+/// Parses a lock file that applies to a spec.
 ///
 /// # Errors
-/// All that is wrong with it, each with its line; it was made for something else than the spec asks
-/// for.
+/// All mistakes in the lock file, each with its line; or the lock file was made for different
+/// requirements than the spec's.
 pub(super) fn read(text: &SpecText, bound: Bound, dependencies: Dependencies) -> Result<Lock> {
     let mut reader = Reader {
         toml: LockText::of(text),
     };
     let read = reader.read(&bound.asked, dependencies == Dependencies::Followed);
-    let (lock, changes) = reader.toml.settle(read)?;
+    let (lock, changes) = reader.toml.finish(read)?;
     let lock = Lock {
         bound: Some(bound),
         ..lock
@@ -124,16 +124,17 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// The lock, and what the spec asks for that it was not made for.
+    /// Returns the lock, and the requirements of the spec that it was not made for.
     fn read(
         &mut self,
         asked: &[Located<Requested>],
         is_followed: bool,
     ) -> Option<(Lock, Vec<String>)> {
+        // The version decides whether the other keys are understood.
         let RawVersion { version } = self.toml.deserialize()?;
         if *version.get_ref() != KNOWN {
             let what = format!(
-                "`version` is {}, and vpython reads version {KNOWN} of uv's locks",
+                "`version` is {}, but vpython supports only version {KNOWN} of uv's lock files",
                 version.get_ref()
             );
             self.toml.problem(version.span().start, &what);
@@ -156,21 +157,23 @@ impl Reader<'_> {
         });
         let environments = environments.collect();
         let changes = changes(asked, &raw);
+        // Parse the packages, then follow their dependencies from the spec.
         let nodes: Vec<Node> = raw
             .packages
             .into_iter()
             .filter_map(|package| self.node(package))
             .collect();
-        if !self.toml.is_right() {
+        if !self.toml.is_valid() {
             return None;
         }
-        let wanted = graph::wanted(&nodes, asked, is_followed);
-        let wanted = wanted
+        let markers = graph::markers(&nodes, asked, is_followed);
+        let markers = markers
             .map_err(|(offset, what)| self.toml.problem(offset, &what))
             .ok()?;
+        // Keep the packages that are required in some environment.
         let packages = nodes
             .into_iter()
-            .zip(wanted)
+            .zip(markers)
             .filter(|(_, marker)| !marker.is_false());
         let packages = packages.map(
             |(
@@ -204,6 +207,7 @@ impl Reader<'_> {
         let place = self.toml.place(raw.name.span().start);
         let name: Option<PackageName> = self.toml.parsed(Some(&raw.name), "name");
         let version = self.toml.parsed(raw.version.as_ref(), "version");
+        // A package with `resolution-markers` is one of several versions.
         let mut fork = if raw.resolution_markers.is_empty() {
             MarkerTree::TRUE
         } else {
@@ -235,6 +239,7 @@ impl Reader<'_> {
             .into_iter()
             .filter_map(|wheel| self.wheel(wheel, &raw.source))
             .collect();
+        // A source distribution or tree, which vpython cannot install.
         let other_source = match raw.source.keys().next().map(String::as_str) {
             Some("git") => Some("a repository"),
             Some("virtual" | "editable" | "directory") => Some("a directory of sources"),
@@ -300,6 +305,7 @@ impl Reader<'_> {
             );
             return None;
         };
+        // Only wheels with a sha256 can be checked.
         let digest = hash
             .as_deref()
             .and_then(|hash| hash.strip_prefix("sha256:"));
@@ -314,7 +320,7 @@ impl Reader<'_> {
             );
             return None;
         };
-        // Of an index that is a directory, the path is that from there on.
+        // For an index that is a directory, the path is relative to that directory.
         let index = source
             .get("registry")
             .and_then(toml::Value::as_str)
@@ -338,20 +344,20 @@ impl Reader<'_> {
         })
     }
 
-    /// A marker; one that always holds, where there is none.
+    /// Parses a marker; a missing one always holds.
     fn marker(&mut self, written: Option<&Spanned<String>>) -> Option<MarkerTree> {
         let Some(written) = written else {
             return Some(MarkerTree::TRUE);
         };
-        let what = |why| format!("`{}` is no marker: {why}", written.get_ref());
+        let what = |why| format!("`{}` is not a valid marker: {why}", written.get_ref());
         parse_marker(written.get_ref())
             .map_err(|why| self.toml.problem(written.span().start, &what(why)))
             .ok()
     }
 }
 
-/// What a spec asks for and a lock was not made for, a sentence each. Markers are left out: uv
-/// writes them shorter where Python's version allows it.
+/// Returns the requirements of a spec that a lock file was not made for, one sentence each. Markers
+/// are not compared: uv simplifies them for the supported Python versions.
 fn changes(asked: &[Located<Requested>], raw: &RawLock) -> Vec<String> {
     let of_projects = raw
         .packages
@@ -382,7 +388,7 @@ fn changes(asked: &[Located<Requested>], raw: &RawLock) -> Vec<String> {
             .flatten()
             .filter(|(name, ..)| *name == requirement.name)
             .peekable();
-        // A dependency group is recorded elsewhere, and its projects are packages at least.
+        // Dependency groups are recorded elsewhere, but their projects are among the packages.
         if named.peek().is_none() {
             return !has(&requirement.name) && requirement.marker.is_true();
         }
@@ -405,7 +411,7 @@ fn changes(asked: &[Located<Requested>], raw: &RawLock) -> Vec<String> {
 }
 
 impl RawRequirement {
-    /// The project, its extras, and the range of its versions.
+    /// Returns the project, its extras, and its version range.
     fn parsed(&self) -> Option<(PackageName, Vec<ExtraName>, Vec<String>)> {
         let range: VersionSpecifiers =
             self.specifier.as_deref().unwrap_or_default().parse().ok()?;

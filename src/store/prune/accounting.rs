@@ -1,22 +1,21 @@
-//! What the store takes, kept up to date while environments go: with the last environment that has
-//! a wheel, the wheel goes too.
+//! The disk space of the store, updated while environments are removed: with the last environment
+//! that uses a wheel, the wheel is removed too.
 
 use std::collections::BTreeMap;
 
 use crate::fs::Digest;
 use crate::store::usage::{Stored, Usage};
 
-/// The account of what stays.
+/// The space of everything that stays.
 pub(super) struct Ledger<'a> {
     usage: &'a Usage,
-    /// In how many environments each wheel is.
+    /// The number of environments that use each wheel.
     references: BTreeMap<Digest, usize>,
     total: u64,
 }
 
 impl<'a> Ledger<'a> {
-    /// The account of these environments and their wheels. Wheels that are in none are as good as
-    /// gone.
+    /// Sums up these environments and their wheels. Wheels that no environment uses do not count.
     pub fn of(usage: &'a Usage, stored: &[Stored]) -> Self {
         let mut references = BTreeMap::new();
         for wheel in stored.iter().flat_map(|stored| &stored.manifest.wheels) {
@@ -37,12 +36,12 @@ impl<'a> Ledger<'a> {
         ledger
     }
 
-    /// How many bytes what stays takes.
+    /// Returns the space of everything that stays, in bytes.
     pub fn total(&self) -> u64 {
         self.total
     }
 
-    /// Takes out an environment that has gone.
+    /// Subtracts a removed environment.
     pub fn remove(&mut self, gone: &Stored) {
         self.total -= self.own(gone);
         for wheel in &gone.manifest.wheels {

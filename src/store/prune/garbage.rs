@@ -1,5 +1,5 @@
-//! What nobody misses: directories that killed builds have left under `tmp/`, memos of what is
-//! gone, and environments that no longer say what they are.
+//! Garbage: leftovers of killed builds under `tmp/`, memos of removed environments, and
+//! environments without a valid manifest.
 
 use std::cell::LazyCell;
 use std::ffi::OsStr;
@@ -15,11 +15,11 @@ use crate::store::integrity::is_ruin;
 use crate::store::processes::Processes;
 use crate::store::{Store, Use, entry, memo};
 
-/// How old something of an unknown name must be to be taken for rubbish.
+/// The age from which on an entry with an unknown name counts as garbage.
 const UNKNOWN: Duration = Duration::from_hours(24);
 
 impl Store {
-    /// Removes it; gives what it was, sorted.
+    /// Removes garbage. Returns the removed paths, sorted.
     pub(super) fn remove_rubbish(
         &self,
         older_than: Duration,
@@ -40,7 +40,7 @@ impl Store {
         if act == Act::Remove {
             for path in &rubbish {
                 match fs::remove_any(path) {
-                    // Who was at it has given it its name, or removed it, or has just moved
+                    // The process that used it has renamed or removed it, or has just moved
                     // something into it.
                     Err(error) if fs::is_not_found(&error) || fs::is_not_empty(&error) => {}
                     result => result?,
@@ -51,7 +51,7 @@ impl Store {
         Ok(rubbish)
     }
 
-    /// Removes the environments whose manifest is damaged or gone, which no launch uses as they
+    /// Removes the environments whose manifest is damaged or missing, which no launch uses as they
     /// are.
     fn remove_ruins(
         &self,
@@ -62,10 +62,10 @@ impl Store {
         let programs = LazyCell::new(Processes::look);
         let mut ruins = Vec::new();
         for path in paths_in(&self.environments())? {
-            let is_named_so = path
+            let has_key_name = path
                 .file_name()
                 .is_some_and(|name| Key::is_one(name.as_encoded_bytes()));
-            if !is_named_so || !is_ruin(&path)? || !is_older(&path, older_than, now) {
+            if !has_key_name || !is_ruin(&path)? || !is_older(&path, older_than, now) {
                 continue;
             }
             if self.remove_ruin(&path, &programs, act)? != Use::Free {
@@ -76,8 +76,8 @@ impl Store {
         Ok(ruins)
     }
 
-    /// Whether a directory under `tmp/` is nobody's any more. Its name is that of the lock under
-    /// which it was made.
+    /// Returns whether a directory under `tmp/` is abandoned. Its name contains that of its build
+    /// lock.
     fn is_left_behind(&self, path: &Path, now: SystemTime) -> Result<bool> {
         let name = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
         if name.starts_with(super::super::ASIDE) {
@@ -93,9 +93,9 @@ impl Store {
         }
     }
 
-    /// What was to become a memo, and never did, is nobody's; whoever is at it now keeps no memo
-    /// this time. What was kept of a launch is stale when its environment is gone; any other file
-    /// when it was not written for as long as environments stay.
+    /// Returns whether a file is a stale memo. A temporary file always is: a process that is still
+    /// writing it only loses its memo. A memo is stale if its environment is gone; any other file
+    /// if it was not written for as long as environments stay.
     fn is_stale_memo(&self, path: &Path, older_than: Duration, now: SystemTime) -> bool {
         if path.file_name().is_some_and(|name| {
             name.as_encoded_bytes()

@@ -1,10 +1,10 @@
-//! Removing what nobody needs any more: environments by their last use, then the unpacked wheels
-//! that are in none, memos of what is gone, and what killed builds have left.
+//! Removing what is no longer needed: environments by their last use, then unpacked wheels that no
+//! environment uses, memos of removed environments, and leftovers of killed builds.
 //!
-//! Nothing here waits, and no launch waits for it. An environment is locked for itself, without
-//! waiting, then renamed, then removed; a launch that comes between builds it anew. Where there are
-//! no locks nothing is removed. Unpacked wheels go only while nobody builds, since a build links
-//! them before any environment names them.
+//! Pruning never waits, and no launch waits for it. It locks an environment exclusively without
+//! waiting, renames it, and then removes it; a launch in between rebuilds it. Without locks,
+//! nothing is removed. Unpacked wheels are removed only while no build is running, since a build
+//! links them before any environment refers to them.
 
 mod accounting;
 mod garbage;
@@ -22,53 +22,53 @@ use super::{MANIFEST, Store, Use};
 use crate::fs::{self, Digest};
 use accounting::Ledger;
 
-/// What may stay.
+/// The limits of what stays.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
-    /// Environments that were used less long ago stay.
+    /// Environments whose last use is more recent than this stay.
     pub older_than: Duration,
-    /// If the store takes more bytes than this, environments go until it does not.
+    /// The maximum size of the store in bytes: environments are removed until it is reached.
     pub max_size: Option<u64>,
-    /// When to stop, though there may be more to remove.
+    /// When to stop, even if there is more to remove.
     pub until: Option<SystemTime>,
 }
 
-/// Whether anything is to be removed.
+/// Whether to remove anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Act {
-    /// It is.
+    /// Remove.
     Remove,
-    /// It is only to be said what would be.
+    /// Only report what would be removed.
     Pretend,
 }
 
-/// What was removed, or would be.
+/// The removed entries, or those that would be removed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Pruned {
     /// Environments, the longest unused first.
     pub environments: Vec<Stored>,
     /// Unpacked wheels.
     pub wheels: Vec<Digest>,
-    /// Environments that would have gone, but for the programs that run in them, or may.
+    /// Environments that stay only because programs run in them, or may.
     pub staying: Vec<(Stored, Use)>,
     /// Leftovers of killed builds, and memos of what is gone.
     pub rubbish: Vec<PathBuf>,
-    /// Whether somebody builds: then unpacked wheels stay.
+    /// Whether a build is running: then unpacked wheels stay.
     pub building: Use,
 }
 
-/// How often it is enough to prune by the way.
+/// The interval of opportunistic pruning.
 const INTERVAL: Duration = Duration::from_hours(24);
 
 impl Store {
-    /// Whether the store was not pruned for a day.
+    /// Returns whether the last pruning was at least a day ago.
     #[must_use]
     pub fn is_prune_due(&self) -> bool {
         let pruned = fs::metadata(&self.prune_mark())
             .ok()
             .flatten()
             .and_then(|metadata| metadata.modified().ok());
-        // A time in the future is as good as none.
+        // A time in the future does not count.
         pruned.is_none_or(|pruned| {
             SystemTime::now()
                 .duration_since(pruned)
@@ -76,7 +76,7 @@ impl Store {
         })
     }
 
-    /// Notes that the store was pruned.
+    /// Records that the store was pruned.
     pub fn note_prune(&self) -> Result<()> {
         Ok(fs::open_or_create(&self.prune_mark())?.set_modified(SystemTime::now())?)
     }
@@ -85,8 +85,8 @@ impl Store {
         self.layout.join("pruned")
     }
 
-    /// Removes what the limits do not let stay; `usage` is what everything takes, and may be empty
-    /// where no size is limited.
+    /// Removes everything beyond the limits. `usage` is the space of everything, and may be empty
+    /// without a size limit.
     ///
     /// # Errors
     /// The store cannot be read or written.
@@ -94,7 +94,7 @@ impl Store {
         let now = SystemTime::now();
         let stored = self.stored()?;
         let mut ledger = Ledger::of(usage, &stored);
-        // Only if there is something to remove.
+        // Evaluated only if there is something to remove.
         let programs = LazyCell::new(Processes::look);
         let mut pruned = Pruned::default();
         for candidate in stored {
@@ -118,7 +118,7 @@ impl Store {
         Ok(pruned)
     }
 
-    /// Removes an environment, unless a program runs in it, or may; tells which.
+    /// Removes an environment, unless a program runs in it, or may. Returns whether one does.
     pub(super) fn remove_environment(
         &self,
         path: &Path,
@@ -133,15 +133,15 @@ impl Store {
         if found == Use::Free && programs.name(path) {
             return Ok(Use::InUse);
         }
-        // Between opening and locking somebody else may have removed it, and a launch may have
-        // built it anew, for itself.
+        // Between opening and locking, another process may have removed it, and a launch may have
+        // rebuilt it.
         if found == Use::Free && fs::is_at(&manifest, &name)? && act == Act::Remove {
             self.remove_aside(path)?;
         }
         Ok(found)
     }
 
-    /// Removes the unpacked wheels that are in no environment that stays.
+    /// Removes the unpacked wheels that no remaining environment uses.
     fn remove_wheels(&self, pruned: &mut Pruned, act: Act) -> Result<()> {
         let lock = fs::open_or_create(&self.lock_file(super::BUILDING))?;
         pruned.building = fs::try_lock_exclusive(&lock).into();
@@ -153,7 +153,7 @@ impl Store {
             .iter()
             .map(|stored| &stored.path)
             .collect();
-        // Listed again: what was built meanwhile counts.
+        // List again, to include what was built meanwhile.
         let stored = self.stored()?;
         let staying = stored.iter().filter(|stored| !gone.contains(&stored.path));
         let needed: HashSet<Digest> = staying

@@ -1,12 +1,11 @@
-//! What of an environment would not be at home elsewhere: ELF files with a run path that leads
-//! somewhere else, and files that name a place of this machine. All of it is told; run paths can be
-//! mended.
+//! Finds what in an environment would not work on another machine: ELF files with a run path that
+//! leads out of the environment, and files that name a path of this machine. vpython warns of all
+//! of it, and can rewrite run paths.
 //!
-//! Two things are as they have to be, and are not told of: that an environment names its
-//! interpreter, where that stays behind, and what a build of python says of itself, where it comes
-//! along.
+//! Two kinds of paths are expected and cause no warning: that of the interpreter, if it is not
+//! copied, and those that python's build configuration records, if it is.
 
-mod place;
+mod private_paths;
 mod record;
 mod run_path;
 
@@ -21,71 +20,73 @@ use super::pack_manifest::Member;
 use crate::fs;
 use crate::plan::Facts;
 use crate::report;
-use place::{Form, Places};
-use run_path::Ground;
+use private_paths::{Form, PrivatePaths};
+use run_path::PathMap;
 
-/// What an environment is held against.
-pub(super) struct Surroundings<'a> {
-    /// Where it is built.
+/// The paths that an environment is checked against.
+pub(super) struct AuditContext<'a> {
+    /// The directory in which the environment is built.
     pub staged: &'a Path,
-    /// Where it will stand, where that is known.
+    /// The future install path, if it is known.
     pub prefix: Option<&'a Path>,
     /// Directories that other machines do not have: the store, the user's home, the current
     /// directory.
     pub private: Vec<&'a Path>,
-    /// The interpreter that it was built for.
+    /// The interpreter for which the environment is built.
     pub interpreter: &'a Facts,
-    /// Whether that comes along.
+    /// True if the environment contains a copy of the interpreter.
     pub with_python: bool,
 }
 
-/// What was found.
+/// The findings.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Audit {
     run_paths: Vec<RunPath>,
-    /// Files that name a place of this machine, and what they name.
+    /// Files that name a path of this machine, each with that path.
     named: Vec<(PathBuf, String)>,
 }
 
-/// A run path that does not work wherever the environment is.
+/// A run path that does not work at every location of the environment.
 #[derive(Debug, PartialEq, Eq)]
 struct RunPath {
     file: PathBuf,
-    /// What is wrong with it, a part of a sentence each.
+    /// The faults, each a clause of a sentence.
     faults: Vec<String>,
     old: String,
-    /// What it would be if it was mended.
+    /// The run path that would replace it.
     new: Vec<String>,
 }
 
 impl Audit {
-    /// Looks through all that is to leave the machine.
+    /// Scans everything that is to leave the machine.
     ///
     /// # Errors
-    /// A file cannot be read.
-    pub fn of(members: &[Member], surroundings: &Surroundings) -> Result<Self> {
-        let (ground, places) = (
-            surroundings.ground(),
-            [false, true].map(|pythons| surroundings.places(pythons)),
+    /// Returns an error if a file cannot be read.
+    pub fn of(members: &[Member], context: &AuditContext) -> Result<Self> {
+        let (path_map, private_paths) = (
+            context.path_map(),
+            [false, true].map(|pythons| context.private_paths(pythons)),
         );
         let found: Vec<(Option<RunPath>, Option<(PathBuf, String)>)> = members
             .par_iter()
             .map(|member| {
+                // Links are checked like text files, by their target.
                 let path = Path::new(member.path());
                 let content = match member {
                     Member::Directory { .. } => return Ok((None, None)),
                     Member::Link { target, .. } => target.clone().into_bytes(),
-                    Member::File { .. } => fs::read(&surroundings.staged.join(path))?,
+                    Member::File { .. } => fs::read(&context.staged.join(path))?,
                 };
-                let places =
-                    &places[usize::from(surroundings.with_python && interpreter_copy::holds(path))];
-                let named = places.find(&content, Form::of(path, &content));
+                let private_paths = &private_paths
+                    [usize::from(context.with_python && interpreter_copy::contains(path))];
+                let named = private_paths.find(&content, Form::of(path, &content));
                 Ok((
-                    RunPath::look(path, content, &ground),
+                    RunPath::look(path, content, &path_map),
                     named.map(|named| (path.to_path_buf(), named)),
                 ))
             })
             .collect::<Result<_>>()?;
+        // `collect` keeps the order of the members, so the warnings are sorted.
         let (run_paths, named): (Vec<_>, Vec<_>) = found.into_iter().unzip();
         Ok(Self {
             run_paths: run_paths.into_iter().flatten().collect(),
@@ -93,32 +94,33 @@ impl Audit {
         })
     }
 
-    /// Mends the run paths that can be, says so, and leaves those that cannot. Whether any was.
+    /// Rewrites and reports the run paths that can be fixed, and keeps the others as findings.
+    /// Returns whether any run path was rewritten.
     ///
     /// # Errors
-    /// The disk refuses.
-    pub fn mend(&mut self, members: &[Member], staged: &Path) -> Result<bool> {
-        let mut mended = Vec::new();
+    /// Returns an error if a file cannot be written.
+    pub fn fix(&mut self, members: &[Member], staged: &Path) -> Result<bool> {
+        let mut fixed = Vec::new();
         for run_path in std::mem::take(&mut self.run_paths) {
-            match run_path.mend(staged)? {
+            match run_path.fix(staged)? {
                 Some(left) => self.run_paths.push(left),
-                None => mended.push(run_path.file),
+                None => fixed.push(run_path.file),
             }
         }
-        if !mended.is_empty() {
+        if !fixed.is_empty() {
             for record in members
                 .iter()
                 .map(|member| Path::new(member.path()))
                 .filter(|path| record::is_one(path))
             {
-                record::settle(staged, record, &mended)?;
+                record::update(staged, record, &fixed)?;
             }
         }
-        Ok(!mended.is_empty())
+        Ok(!fixed.is_empty())
     }
 
-    /// Warns of all that was found.
-    pub fn tell(&self) {
+    /// Warns of all findings.
+    pub fn warn(&self) {
         for RunPath { file, faults, .. } in &self.run_paths {
             report::warning(&format!(
                 "the run path of `{}` {}",
@@ -134,20 +136,20 @@ impl Audit {
         }
     }
 
-    /// Whether there are run paths that could be mended.
-    pub fn can_be_mended(&self) -> bool {
-        self.run_paths.iter().any(RunPath::can_be_mended)
+    /// Returns whether a run path can be fixed.
+    pub fn is_fixable(&self) -> bool {
+        self.run_paths.iter().any(RunPath::is_fixable)
     }
 }
 
 impl RunPath {
-    /// Looks at a file of the environment; none where there is nothing wrong with it.
-    fn look(file: &Path, content: Vec<u8>, ground: &Ground) -> Option<Self> {
+    /// Checks a file of the environment; `None` if its run path has no fault.
+    fn look(file: &Path, content: Vec<u8>, path_map: &PathMap) -> Option<Self> {
         let elf = Elf::parse(content)?;
         let entries = elf.run_path()?;
         let directory = file.parent()?;
         let faults = run_path::faults(&entries, directory);
-        let new = ground.mended(&entries, directory);
+        let new = path_map.fixed(&entries, directory);
         (!faults.is_empty()).then(|| Self {
             file: file.to_path_buf(),
             faults,
@@ -156,24 +158,26 @@ impl RunPath {
         })
     }
 
-    fn can_be_mended(&self) -> bool {
+    fn is_fixable(&self) -> bool {
         self.new.join(":") != self.old
     }
 
-    /// Mends the file, which may be one that others have too: theirs stays. What is left to be
-    /// told, if it cannot be mended.
-    fn mend(&self, staged: &Path) -> Result<Option<Self>> {
+    /// Rewrites the file in the environment; other hard links to it keep the old content. Returns
+    /// the finding that remains if the run path cannot be fixed.
+    fn fix(&self, staged: &Path) -> Result<Option<Self>> {
         let left = |faults: Vec<String>| Self {
             file: self.file.clone(),
             faults,
             old: self.old.clone(),
             new: self.new.clone(),
         };
-        if !self.can_be_mended() {
+        // Nothing to drop or to make relative: the finding remains as it is.
+        if !self.is_fixable() {
             return Ok(Some(left(self.faults.clone())));
         }
         let path = staged.join(&self.file);
-        let elf = Elf::parse(fs::read(&path)?).context("it is no ELF file any more")?;
+        let elf = Elf::parse(fs::read(&path)?).context("it is not an ELF file any more")?;
+        // A new run path that does not fit is a fault of its own.
         match elf.with_run_path(&self.new, Precedence::Same) {
             Ok(content) => fs::rewrite(&path, &content)?,
             Err(error) => {
@@ -181,26 +185,26 @@ impl RunPath {
                     .faults
                     .iter()
                     .cloned()
-                    .chain([format!("cannot be mended: {error:#}")])
+                    .chain([format!("cannot be fixed: {error:#}")])
                     .collect();
                 return Ok(Some(left(faults)));
             }
         }
         let (file, old, new) = (self.file.display(), &self.old, self.new.join(":"));
         report::notice(&format!(
-            "the run path of `{file}` was `{old}` and is `{new}`"
+            "changed the run path of `{file}` from `{old}` to `{new}`"
         ));
         Ok(None)
     }
 }
 
-impl Surroundings<'_> {
+impl AuditContext<'_> {
     fn base(&self) -> Option<&Path> {
         self.interpreter.executable.parent()?.parent()
     }
 
-    /// Where a run path may lead.
-    fn ground(&self) -> Ground<'_> {
+    /// The paths that a run path may lead to.
+    fn path_map(&self) -> PathMap<'_> {
         let mut inside: Vec<(PathBuf, PathBuf)> = Vec::new();
         inside.extend(
             self.prefix
@@ -211,25 +215,26 @@ impl Surroundings<'_> {
                 inside.push((base.to_path_buf(), interpreter_copy::DIRECTORY.into()));
             }
             if self.interpreter.is_python2() {
-                // Of these an environment has the libraries where they are in the base.
+                // An environment of python 2 has these libraries at the same relative paths as the
+                // base.
                 inside.push((base.to_path_buf(), PathBuf::new()));
             }
         }
-        Ground {
+        PathMap {
             directory: self.staged,
             inside,
         }
     }
 
-    /// What files must not name; `pythons` are those of the interpreter's copy, which name where
-    /// they were built.
-    fn places(&self, pythons: bool) -> Places {
+    /// The paths that files must not name. `pythons` selects those for files of the interpreter's
+    /// copy, which name the directory in which they were built.
+    fn private_paths(&self, pythons: bool) -> PrivatePaths {
         let named = |wanted: bool| self.base().filter(|_| wanted);
-        let stays = !self.with_python;
+        let is_external = !self.with_python;
         let private = self.private.iter().copied().chain([self.staged]);
-        Places::new(
-            private.chain(named(!stays && !pythons)),
-            named(stays || pythons),
+        PrivatePaths::new(
+            private.chain(named(!is_external && !pythons)),
+            named(is_external || pythons),
         )
     }
 }

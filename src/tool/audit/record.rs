@@ -1,5 +1,5 @@
-//! RECORD after a change: the rows of what was mended say what is in these files, and the others
-//! stay.
+//! Updates RECORD after run paths were rewritten: the rows of the changed files get new digests,
+//! and all other rows are kept.
 //!
 //! <https://packaging.python.org/en/latest/specifications/recording-installed-packages/#the-record-file>
 
@@ -11,7 +11,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::fs::{self, Digest};
 
-/// Whether a file is the RECORD of an installed wheel.
+/// Returns whether a file is the RECORD of an installed wheel.
 pub(super) fn is_one(path: &Path) -> bool {
     path.ends_with("RECORD")
         && path
@@ -20,22 +20,20 @@ pub(super) fn is_one(path: &Path) -> bool {
             .is_some_and(|extension| extension == "dist-info")
 }
 
-/// Has the RECORD at `record`, relative to the environment at `directory`, say what is in the
-/// `mended` files.
+/// Updates the RECORD at `record`, relative to the environment at `directory`, for the `fixed`
+/// files.
 ///
 /// # Errors
-/// It cannot be read or written.
-pub(super) fn settle(directory: &Path, record: &Path, mended: &[PathBuf]) -> Result<()> {
+/// Returns an error if RECORD cannot be read or written.
+pub(super) fn update(directory: &Path, record: &Path, fixed: &[PathBuf]) -> Result<()> {
     let path = directory.join(record);
     let site = record
         .parent()
         .and_then(Path::parent)
         .unwrap_or(Path::new(""));
     let before = fs::read_text(&path, fs::limits::LIST)?;
-    let after = settled(&before, site, mended, |file| {
-        fs::read(&directory.join(file))
-    })
-    .with_context(|| format!("cannot bring `{}` up to date", path.display()))?;
+    let after = updated(&before, site, fixed, |file| fs::read(&directory.join(file)))
+        .with_context(|| format!("cannot update `{}`", path.display()))?;
     if after == before {
         Ok(())
     } else {
@@ -43,13 +41,14 @@ pub(super) fn settle(directory: &Path, record: &Path, mended: &[PathBuf]) -> Res
     }
 }
 
-/// The text of a RECORD in the directory `site` with the rows of the mended files anew.
-fn settled(
+/// Returns the text of a RECORD in the directory `site`, with new rows for the changed files.
+fn updated(
     text: &[u8],
     site: &Path,
-    mended: &[PathBuf],
+    fixed: &[PathBuf],
     read: impl Fn(&Path) -> Result<Vec<u8>>,
 ) -> Result<Vec<u8>> {
+    // Rows may have any number of fields, so that an odd RECORD is kept as it is.
     let mut reader = csv::ReaderBuilder::new()
         .has_headers(false)
         .flexible(true)
@@ -60,8 +59,9 @@ fn settled(
         .from_writer(Vec::with_capacity(text.len()));
     for row in reader.records() {
         let row = row?;
+        // Names in RECORD are relative to site-packages, `fixed` to the environment.
         let file = normalized(&site.join(row.get(0).unwrap_or_default()));
-        if mended.contains(&file) {
+        if fixed.contains(&file) {
             let content = read(&file)?;
             let digest = format!(
                 "sha256={}",
@@ -81,7 +81,7 @@ fn settled(
         .map_err(csv::IntoInnerError::into_error)?)
 }
 
-/// Without `..`: the names in a RECORD go up from site-packages.
+/// Resolves `..`: the names in a RECORD may lead up from site-packages.
 fn normalized(path: &Path) -> PathBuf {
     let mut normalized = PathBuf::new();
     for component in path.components() {
@@ -98,11 +98,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rows_of_mended_files_are_new_and_others_as_they_were() {
+    fn rows_of_changed_files_are_rewritten_and_others_are_kept() {
         let text = "../../../bin/tool,sha256=old,1\n\"a,b.so\",sha256=old,1\nc.so,sha256=old,1\nx.dist-info/RECORD,,\n";
-        let mended = ["bin/tool", "lib/python3.11/site-packages/a,b.so"].map(PathBuf::from);
+        let fixed = ["bin/tool", "lib/python3.11/site-packages/a,b.so"].map(PathBuf::from);
         let site = Path::new("lib/python3.11/site-packages");
-        let after = settled(text.as_bytes(), site, &mended, |_| Ok(b"abc".to_vec())).unwrap();
+        let after = updated(text.as_bytes(), site, &fixed, |_| Ok(b"abc".to_vec())).unwrap();
         let new = "sha256=ungWv48Bz-pBQUDeXa4iI7ADYaOWF3qctBD_YfIAFa0,3";
         let expected = format!(
             "../../../bin/tool,{new}\n\"a,b.so\",{new}\nc.so,sha256=old,1\nx.dist-info/RECORD,,\n"

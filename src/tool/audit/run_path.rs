@@ -1,32 +1,33 @@
-//! Entries of run paths: which ones do not work wherever the environment is, and what could stand
-//! there instead.
+//! Entries of run paths: finds those that do not work at every location of the environment, and
+//! replaces them.
 //!
-//! What `check-rpaths` of rpm's brp scripts refuses is refused here too, and any absolute entry,
-//! since it names one place.
+//! A fault is what `check-rpaths` of rpm's brp scripts rejects, and in addition every absolute entry,
+//! since it names one location.
 
 use std::path::{Component, Path, PathBuf};
 
 use crate::fs;
 use crate::tool::elf;
 
-/// How the loader calls the directory of a file (`ld.so(8)`, "Dynamic string tokens").
+/// The loader's names for the directory of a file (`ld.so(8)`, "Dynamic string tokens").
 const ORIGIN: [&str; 2] = ["$ORIGIN", "${ORIGIN}"];
-/// Below these are libraries of the system, which are no more at another place elsewhere.
-const OF_THE_SYSTEM: [&str; 5] = ["/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib"];
+/// The directories of system libraries, which are the same on other machines.
+const SYSTEM_LIBRARIES: [&str; 5] = ["/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib"];
 
-/// The directory that run paths are held against.
+/// The directories that run paths are checked against.
 #[derive(Debug)]
-pub(super) struct Ground<'a> {
-    /// Where the environment is now.
+pub(super) struct PathMap<'a> {
+    /// The current directory of the environment.
     pub directory: &'a Path,
-    /// Absolute paths by which files may name a part of it, and where that is in it.
+    /// Absolute paths by which files may name a part of the environment, each with the path of that
+    /// part in the environment.
     pub inside: Vec<(PathBuf, PathBuf)>,
 }
 
-impl Ground<'_> {
-    /// The run path with what is in the environment by its place there, then what is the system's,
-    /// and nothing else.
-    pub fn mended(&self, run_path: &[&str], directory: &Path) -> Vec<String> {
+impl PathMap<'_> {
+    /// Returns the fixed run path: entries inside the environment relative to the file, then the
+    /// system's, and nothing else.
+    pub fn fixed(&self, run_path: &[&str], directory: &Path) -> Vec<String> {
         let (mut own, mut others) = (Vec::new(), Vec::new());
         for entry in run_path {
             match Entry::of(entry, directory) {
@@ -34,21 +35,21 @@ impl Ground<'_> {
                 Entry::Outside => {}
                 Entry::Other => match self.inside(Path::new(entry)) {
                     Some(inside) => own.push(elf::by_origin(directory, &inside)),
-                    None if is_of_the_system(entry) => others.push((*entry).to_owned()),
+                    None if is_system_subdirectory(entry) => others.push((*entry).to_owned()),
                     None => {}
                 },
             }
         }
-        let mut mended: Vec<String> = Vec::new();
+        let mut fixed: Vec<String> = Vec::new();
         for entry in own.into_iter().chain(others) {
-            if !mended.contains(&entry) {
-                mended.push(entry);
+            if !fixed.contains(&entry) {
+                fixed.push(entry);
             }
         }
-        mended
+        fixed
     }
 
-    /// Where in the environment an absolute path leads.
+    /// Maps an absolute path to a path in the environment.
     fn inside(&self, entry: &Path) -> Option<PathBuf> {
         let here = (self.directory.to_path_buf(), PathBuf::new());
         let candidates = std::iter::once(&here).chain(&self.inside);
@@ -58,10 +59,10 @@ impl Ground<'_> {
     }
 }
 
-/// What is wrong with the run path of a file in this directory of the environment, a part of a
-/// sentence each.
+/// Returns the faults of the run path of a file in this directory of the environment, each a clause
+/// of a sentence.
 pub(super) fn faults(run_path: &[&str], directory: &Path) -> Vec<String> {
-    // As if there was none.
+    // The loader treats this like no run path.
     if run_path == [""] {
         return Vec::new();
     }
@@ -70,10 +71,10 @@ pub(super) fn faults(run_path: &[&str], directory: &Path) -> Vec<String> {
     for entry in run_path {
         match (Entry::of(entry, directory), before) {
             (Entry::Outside, _) => {
-                faults.push(format!("names `{entry}`, which is out of the environment"))
+                faults.push(format!("names `{entry}`, which is outside the environment"))
             }
             (Entry::Inside, Some(before)) => {
-                faults.push(format!("names `{entry}` behind `{before}`"))
+                faults.push(format!("names `{entry}` after `{before}`"))
             }
             (Entry::Inside, None) => {}
             (Entry::Other, _) => {
@@ -85,7 +86,7 @@ pub(super) fn faults(run_path: &[&str], directory: &Path) -> Vec<String> {
     faults
 }
 
-/// What is wrong with an entry that does not begin with the directory of the file.
+/// Describes an entry that does not begin with `$ORIGIN`.
 fn fault(entry: &str) -> String {
     match entry {
         "" => "has an empty entry, which is the current directory".to_owned(),
@@ -94,14 +95,14 @@ fn fault(entry: &str) -> String {
     }
 }
 
-/// Where an entry leads.
+/// The target of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Entry {
-    /// From the directory of the file into the environment.
+    /// Relative to the file, inside the environment.
     Inside,
-    /// From the directory of the file out of the environment.
+    /// Relative to the file, outside the environment.
     Outside,
-    /// It does not begin with the directory of the file.
+    /// Not relative to the file.
     Other,
 }
 
@@ -118,18 +119,19 @@ impl Entry {
     }
 }
 
-/// Whether the system has libraries there, but not where it looks for them anyhow.
-fn is_of_the_system(entry: &str) -> bool {
+/// Returns whether an entry names a subdirectory of the system's libraries; the loader searches
+/// those libraries' top directories anyway.
+fn is_system_subdirectory(entry: &str) -> bool {
     let is_plain = Path::new(entry)
         .components()
         .all(|component| component != Component::ParentDir);
     is_plain
-        && OF_THE_SYSTEM
+        && SYSTEM_LIBRARIES
             .iter()
             .any(|lib| Path::new(entry) != Path::new(lib) && Path::new(entry).starts_with(lib))
 }
 
-/// A relative path without `..`; none where that leads out.
+/// Resolves `..` in a relative path; `None` if it leads out.
 fn normalized(path: &Path) -> Option<PathBuf> {
     let mut normalized = PathBuf::new();
     for component in path.components() {
@@ -147,7 +149,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_entry_is_to_lead_into_the_environment_from_wherever_it_is() {
+    fn every_entry_must_lead_into_the_environment_at_any_location() {
         #[rustfmt::skip]
         let rows: [(&str, &[&str]); 10] = [
             ("$ORIGIN:$ORIGIN/../some.libs:${ORIGIN}/x:$ORIGIN/../..", &[]),
@@ -157,9 +159,9 @@ mod tests {
             ("$ORIGIN:", &["has an empty entry, which is the current directory"]),
             (".:lib", &["names `.`, which is relative to the current directory", "names `lib`, which is relative to the current directory"]),
             ("$ORIGINAL/x", &["names `$ORIGINAL/x`, which is relative to the current directory"]),
-            ("$ORIGIN/../../../x", &["names `$ORIGIN/../../../x`, which is out of the environment"]),
+            ("$ORIGIN/../../../x", &["names `$ORIGIN/../../../x`, which is outside the environment"]),
             ("/a/../b", &["names `/a/../b`, which is absolute"]),
-            ("/a:$ORIGIN/x", &["names `/a`, which is absolute", "names `$ORIGIN/x` behind `/a`"]),
+            ("/a:$ORIGIN/x", &["names `/a`, which is absolute", "names `$ORIGIN/x` after `/a`"]),
         ];
         for (run_path, expected) in rows {
             let entries: Vec<&str> = run_path.split(':').collect();
@@ -172,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_inside_is_named_by_the_place_of_the_file_and_the_rest_goes() {
+    fn entries_inside_become_relative_and_others_are_dropped() {
         let directory = tempfile::tempdir().unwrap();
         for name in ["lib/some", "python/lib"] {
             fs::create_dir_all(&directory.path().join(name), 0o755).unwrap();
@@ -180,7 +182,7 @@ mod tests {
         let inside = [("/opt/env", ""), ("/opt/python", "python")]
             .map(|(from, to)| (from.into(), to.into()))
             .into();
-        let ground = Ground {
+        let path_map = PathMap {
             directory: directory.path(),
             inside,
         };
@@ -204,7 +206,7 @@ mod tests {
         for (run_path, expected) in rows {
             let entries: Vec<&str> = run_path.split(':').collect();
             assert_eq!(
-                ground.mended(&entries, Path::new("lib/some")).join(":"),
+                path_map.fixed(&entries, Path::new("lib/some")).join(":"),
                 expected,
                 "{run_path}"
             );

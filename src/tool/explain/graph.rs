@@ -1,5 +1,5 @@
-//! What requires what among the wheels: as a tree for a reader, as edges for programs, and as a
-//! graph for graphviz.
+//! The dependency graph of the wheels: as a tree for people, as edges for programs, and in
+//! graphviz's language.
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt::Write;
@@ -8,51 +8,51 @@ use pep508_rs::PackageName;
 
 use crate::plan::PlannedWheel;
 
-/// How deep the tree is indented; what lies deeper begins again at the margin, since each line of a
-/// long chain would be as long as the chain.
+/// The maximum depth of the tree. Deeper subtrees start again at the margin: otherwise the width of
+/// the lines would grow with the length of a chain.
 const DEPTH: usize = 40;
-/// Behind a wheel that was shown before.
+/// The mark for a wheel that was shown before.
 const SHOWN: &str = " (*)";
-/// Behind a wheel whose requirements are shown at the margin.
+/// The mark for a wheel whose requirements are shown later, at the margin.
 const BELOW: &str = " (below)";
 
-/// The wheels, and who requires whom.
+/// The wheels and their dependencies, as indices.
 pub(super) struct Graph<'w> {
     wheels: &'w [PlannedWheel],
-    /// Of each wheel those that it requires, sorted by name.
+    /// For each wheel, the wheels that it requires, sorted by name.
     required: Vec<Vec<usize>>,
-    /// Those that the spec asks for, or its lock.
+    /// The wheels that the spec or its lock requires.
     roots: Vec<usize>,
 }
 
-/// A wheel on the way from the margin to the line that is written.
+/// A wheel on the path from the margin to the current line.
 struct Level {
     wheel: usize,
-    /// How many of those that it requires were written.
+    /// The number of its requirements that are written.
     written: usize,
-    /// How much of the indentation belongs to the levels above.
+    /// The length of the indentation that belongs to the levels above.
     indentation: usize,
 }
 
 impl<'w> Graph<'w> {
-    /// The graph of wheels that are sorted by name.
+    /// Builds the graph of wheels, which must be sorted by name.
     pub(super) fn of(wheels: &'w [PlannedWheel]) -> Self {
-        let places: HashMap<&PackageName, usize> = wheels
+        let indices: HashMap<&PackageName, usize> = wheels
             .iter()
             .enumerate()
-            .map(|(place, wheel)| (&wheel.name, place))
+            .map(|(index, wheel)| (&wheel.name, index))
             .collect();
         let mut required = vec![Vec::new(); wheels.len()];
         let mut roots = Vec::new();
-        for (place, wheel) in wheels.iter().enumerate() {
+        for (index, wheel) in wheels.iter().enumerate() {
             for required_by in &wheel.required_by {
-                let asking = match required_by.project() {
-                    Some(project) => places.get(project).map(|from| &mut required[*from]),
+                let edges = match required_by.project() {
+                    Some(project) => indices.get(project).map(|from| &mut required[*from]),
                     None => Some(&mut roots),
                 };
-                // One that asks twice, such as by an extra, asks once.
-                if let Some(asking) = asking.filter(|asking| asking.last() != Some(&place)) {
-                    asking.push(place);
+                // A wheel may require another twice, for example with an extra.
+                if let Some(edges) = edges.filter(|edges| edges.last() != Some(&index)) {
+                    edges.push(index);
                 }
             }
         }
@@ -63,9 +63,9 @@ impl<'w> Graph<'w> {
         }
     }
 
-    /// The edges by the names of the projects, sorted; the spec has no name.
+    /// Returns the edges as project names, sorted. The spec is `None`.
     pub(super) fn edges(&self) -> Vec<(Option<&'w PackageName>, &'w PackageName)> {
-        let name = |place: usize| &self.wheels[place].name;
+        let name = |index: usize| &self.wheels[index].name;
         let of_spec = self.roots.iter().map(|to| (None, name(*to)));
         let of_wheels = self
             .required
@@ -77,8 +77,8 @@ impl<'w> Graph<'w> {
             .collect()
     }
 
-    /// The tree: at the margin what the spec asks for, below each wheel what it requires, and each
-    /// subtree once.
+    /// Renders the tree: the wheels that the spec requires at the margin, and below each wheel its
+    /// requirements. Shows each subtree once.
     pub(super) fn tree(&self) -> String {
         if self.wheels.is_empty() {
             return "no wheels\n".to_owned();
@@ -92,12 +92,13 @@ impl<'w> Graph<'w> {
         for root in &self.roots {
             tree.add(*root);
         }
-        while let Some(place) = tree.deferred.pop_front() {
-            tree.add_unless_shown(place);
+        while let Some(index) = tree.deferred.pop_front() {
+            tree.add_unless_shown(index);
         }
-        // Whatever nobody asks for, so that none is left out.
-        (0..self.wheels.len()).for_each(|place| tree.add_unless_shown(place));
-        let marks = [(SHOWN, "shown above"), (BELOW, "goes on below")];
+        // Add the wheels that nothing requires, so that none is omitted.
+        (0..self.wheels.len()).for_each(|index| tree.add_unless_shown(index));
+        // Explain the marks that the tree uses.
+        let marks = [(SHOWN, "shown above"), (BELOW, "continued below")];
         let used = marks
             .iter()
             .filter(|(mark, _)| tree.text.contains(&format!("{mark}\n")));
@@ -111,11 +112,11 @@ impl<'w> Graph<'w> {
         }
     }
 
-    /// The graph in graphviz's language; what the spec asks for is bold.
+    /// Renders the graph in graphviz's language. The wheels that the spec requires are bold.
     pub(super) fn dot(&self) -> String {
         let mut text = String::from("digraph vpython {\n  node [shape=box]\n");
-        for (place, wheel) in self.wheels.iter().enumerate() {
-            let style = if self.roots.binary_search(&place).is_ok() {
+        for (index, wheel) in self.wheels.iter().enumerate() {
+            let style = if self.roots.binary_search(&index).is_ok() {
                 ", style=bold"
             } else {
                 ""
@@ -124,7 +125,7 @@ impl<'w> Graph<'w> {
                 text,
                 "  \"{}\" [label=\"{}\"{style}]",
                 wheel.name,
-                self.title(place)
+                self.title(index)
             );
         }
         for (from, to) in self.edges() {
@@ -135,30 +136,30 @@ impl<'w> Graph<'w> {
         text + "}\n"
     }
 
-    fn title(&self, place: usize) -> String {
-        format!("{} {}", self.wheels[place].name, self.wheels[place].version)
+    fn title(&self, index: usize) -> String {
+        format!("{} {}", self.wheels[index].name, self.wheels[index].version)
     }
 }
 
-/// A tree that is being written.
+/// A partly rendered tree.
 struct Tree<'g, 'w> {
     graph: &'g Graph<'w>,
     text: String,
-    /// Which wheels have a line with what they require below it.
+    /// Whether each wheel has a line with its requirements below it.
     shown: Vec<bool>,
-    /// Those that are too deep, and begin at the margin later.
+    /// The wheels that are too deep, which start at the margin later.
     deferred: VecDeque<usize>,
 }
 
 impl Tree<'_, '_> {
-    fn add_unless_shown(&mut self, place: usize) {
-        if !self.shown[place] {
-            self.add(place);
+    fn add_unless_shown(&mut self, index: usize) {
+        if !self.shown[index] {
+            self.add(index);
         }
     }
 
-    /// Adds a wheel at the margin and what is below it, without recursion: a chain may be as long
-    /// as there are wheels.
+    /// Adds a wheel at the margin and the subtree below it. Does not use recursion, because a chain
+    /// may contain all wheels.
     fn add(&mut self, root: usize) {
         let mut indentation = String::new();
         let mut levels = Vec::new();
@@ -170,8 +171,9 @@ impl Tree<'_, '_> {
             });
         }
         while let Some(level) = levels.last_mut() {
+            // The next requirement of the innermost level, or back to the level above.
             let required = &self.graph.required[level.wheel];
-            let Some(place) = required.get(level.written).copied() else {
+            let Some(index) = required.get(level.written).copied() else {
                 indentation.truncate(level.indentation);
                 levels.pop();
                 continue;
@@ -182,12 +184,12 @@ impl Tree<'_, '_> {
             let depth = levels.len();
             if self.write(
                 &format!("{indentation}{}", if is_last { "└── " } else { "├── " }),
-                place,
+                index,
                 depth,
             ) {
                 indentation.push_str(if is_last { "    " } else { "│   " });
                 levels.push(Level {
-                    wheel: place,
+                    wheel: index,
                     written: 0,
                     indentation: before,
                 });
@@ -195,19 +197,19 @@ impl Tree<'_, '_> {
         }
     }
 
-    /// Writes the line of a wheel. Gives whether what it requires belongs below it.
-    fn write(&mut self, lead: &str, place: usize, depth: usize) -> bool {
-        let requires_nothing = self.graph.required[place].is_empty();
-        let mark = if self.shown[place] {
+    /// Writes the line of a wheel. Returns whether its requirements belong below it.
+    fn write(&mut self, lead: &str, index: usize, depth: usize) -> bool {
+        let requires_nothing = self.graph.required[index].is_empty();
+        let mark = if self.shown[index] {
             SHOWN
         } else if depth >= DEPTH && !requires_nothing {
-            self.deferred.push_back(place);
+            self.deferred.push_back(index);
             BELOW
         } else {
-            self.shown[place] = true;
+            self.shown[index] = true;
             ""
         };
-        let _ = writeln!(self.text, "{lead}{}{mark}", self.graph.title(place));
+        let _ = writeln!(self.text, "{lead}{}{mark}", self.graph.title(index));
         mark.is_empty()
     }
 }
@@ -223,7 +225,7 @@ mod tests {
     use crate::plan::RequiredBy;
     use crate::spec::Location;
 
-    /// A wheel that the spec asks for where no other does.
+    /// Builds a wheel that these projects require; the empty name means the spec.
     fn wheel(name: &str, required_by: &[&str]) -> PlannedWheel {
         let requirer = |required_by: &&str| match *required_by {
             "" => RequiredBy::Spec(Location {
@@ -267,17 +269,17 @@ mod tests {
         }
     }
 
-    /// Wheels of which each requires the next.
+    /// Builds wheels that each require the next one.
     fn chain(length: usize) -> Vec<PlannedWheel> {
-        let name = |place: usize| format!("w{place:06}");
-        let before = |place: usize| place.checked_sub(1).map(name).unwrap_or_default();
+        let name = |index: usize| format!("w{index:06}");
+        let before = |index: usize| index.checked_sub(1).map(name).unwrap_or_default();
         (0..length)
-            .map(|place| wheel(&name(place), &[&before(place)]))
+            .map(|index| wheel(&name(index), &[&before(index)]))
             .collect()
     }
 
     #[test]
-    fn a_long_chain_goes_on_at_the_margin() {
+    fn a_long_chain_continues_at_the_margin() {
         let wheels = chain(DEPTH + 3);
         let tree = Graph::of(&wheels).tree();
         let tail: Vec<&str> = tree.lines().skip(DEPTH).collect();
@@ -288,7 +290,7 @@ mod tests {
             "└── w000041 1",
             "    └── w000042 1",
             "",
-            "(below) goes on below",
+            "(below) continued below",
         ];
         assert_eq!(tail, expected);
         let wheels = chain(100_000);

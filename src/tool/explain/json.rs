@@ -1,5 +1,5 @@
-//! The explanation as JSON, for programs. README documents it; a change of what is there takes the
-//! next [`VERSION`].
+//! The explanation as JSON, for programs. README documents the format; an incompatible change needs
+//! a new [`VERSION`].
 
 use std::path::Path;
 
@@ -16,7 +16,8 @@ use crate::process::variable;
 use crate::report;
 use crate::spec::{Location, Packages, SpecKind};
 
-/// The version of the form. Fields may be added without another; none changes its meaning or goes.
+/// The version of the format. New fields do not change it; removing a field or changing its meaning
+/// does.
 const VERSION: u32 = 1;
 
 #[derive(Serialize)]
@@ -24,7 +25,7 @@ struct Document {
     version: u32,
     conf: Option<String>,
     settings: Vec<Setting>,
-    searched: Vec<Looked>,
+    searched: Vec<SearchedPlace>,
     spec: Option<Spec>,
     interpreter: Option<Chosen>,
     wheels: Vec<Wheel>,
@@ -44,7 +45,7 @@ struct Setting {
 }
 
 #[derive(Serialize)]
-struct Looked {
+struct SearchedPlace {
     place: String,
     found: Option<&'static str>,
 }
@@ -99,7 +100,7 @@ struct Error {
     hint: Option<String>,
 }
 
-/// The whole document, with a newline at its end.
+/// Renders the document, with a newline at its end.
 pub(super) fn render(explanation: &Explanation) -> Result<String> {
     Ok(serde_json::to_string_pretty(&document(explanation))? + "\n")
 }
@@ -113,9 +114,9 @@ fn document(explanation: &Explanation) -> Document {
         searched: explanation
             .searched
             .iter()
-            .map(|look| Looked {
-                place: searched::place(look),
-                found: searched::found(look),
+            .map(|probe| SearchedPlace {
+                place: searched::place(probe),
+                found: searched::found(probe),
             })
             .collect(),
         spec: spec(explanation),
@@ -151,7 +152,7 @@ fn spec(explanation: &Explanation) -> Option<Spec> {
     })
 }
 
-/// What is asked for, as it is meant, in the spec's order.
+/// Returns the requirements in PEP 508 form, in the spec's order.
 pub(super) fn requirements(packages: &Packages) -> Vec<String> {
     match packages {
         Packages::Required(requirements) => requirements
@@ -192,7 +193,7 @@ fn interpreter(explanation: &Explanation) -> Option<Chosen> {
         });
     }
     let Interpreter { facts, choice, .. } = &explanation.interpreter;
-    // Where the spec cannot be read, none is looked for.
+    // Without a readable spec, a launch does not look for an interpreter.
     if explanation.spec.is_none() && facts.is_none() {
         return None;
     }
@@ -215,7 +216,7 @@ fn interpreter(explanation: &Explanation) -> Option<Chosen> {
     })
 }
 
-/// What led to the interpreter.
+/// Returns the source of the interpreter.
 pub(super) fn found_by(interpreter: &Interpreter) -> Option<&'static str> {
     Some(match interpreter.choice.taken.as_ref()?.source {
         Source::Named => interpreter.named_by?,
@@ -248,7 +249,7 @@ fn edge((from, to): (Option<&PackageName>, &PackageName)) -> Edge {
     }
 }
 
-/// Who asks for a wheel: a place in a spec, or a wheel by name and version.
+/// Describes what requires a wheel: a location in a spec, or another wheel by name and version.
 pub(super) fn required_by_title(required_by: &RequiredBy) -> String {
     match required_by {
         RequiredBy::Spec(Location {
@@ -278,17 +279,17 @@ pub(super) fn required_by_title(required_by: &RequiredBy) -> String {
     }
 }
 
-/// Why the launch is cold, or no launch at all.
+/// Returns the reason why the launch is cold, or why it needs no environment.
 pub(super) fn miss(outlook: &Outlook) -> Option<String> {
     match outlook {
         Outlook::Hit => None,
         Outlook::Miss(why) if why.is_empty() => None,
         Outlook::Miss(why) => Some(why.join("; ")),
         Outlook::Unneeded => {
-            Some("python only speaks of itself, for which it needs no environment".to_owned())
+            Some("python only prints information about itself and needs no environment".to_owned())
         }
         Outlook::Bypassed(_) => Some(format!(
-            "`{}` is set: the next python on `PATH` is run as it is",
+            "`{}` is set, so the next python on `PATH` runs without an environment",
             variable::BYPASS
         )),
     }
@@ -304,7 +305,7 @@ fn error(error: &anyhow::Error) -> Error {
     }
 }
 
-/// A path as text; what is not UTF-8 in it is lost.
+/// Converts a path to text, with replacement characters for bytes that are not UTF-8.
 fn path(path: &Path) -> String {
     path.to_string_lossy().into_owned()
 }

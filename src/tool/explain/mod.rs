@@ -1,9 +1,9 @@
-//! `-vpython-tool explain`: what a launch of a command line comes to here, and why. Nothing is
-//! built, nothing is waited for, and no store is made.
+//! `-vpython-tool explain`: explains which environment a launch of a command line uses on this
+//! machine, and why. Builds nothing, waits for no lock, and creates no store.
 //!
-//! The same stages are asked that a launch asks, in the same order, and what they say is kept as
-//! far as they get: an error ends the way, and is a part of the explanation. What only building can
-//! find, such as a damaged wheel or a full disk, is not seen.
+//! It runs the same stages as a launch, in the same order, and records their results up to the
+//! first error, which is part of the explanation. It cannot find errors that only a build can find,
+//! such as a damaged wheel or a full disk.
 
 mod graph;
 mod json;
@@ -51,13 +51,13 @@ fn warnings_of_wheels(
     }
 }
 
-/// What a launch comes to, as far as it gets.
+/// The results of a launch's stages, up to the first error.
 #[derive(Debug)]
 pub struct Explanation {
-    /// What the launch should know, a sentence each.
+    /// The warnings, one sentence each.
     pub warnings: Vec<String>,
     target: Target,
-    /// The `vpython.conf` that counts.
+    /// The `vpython.conf` that is in effect.
     conf: Option<PathBuf>,
     settings: Vec<Setting>,
     searched: Vec<Probe>,
@@ -65,7 +65,7 @@ pub struct Explanation {
     spec: Option<Spec>,
     interpreter: Interpreter,
     wheels: Vec<PlannedWheel>,
-    /// The seeds that the environment is to have, and of which there is no wheel.
+    /// The seeds that the environment should have but that have no wheel.
     unseeded: Vec<Seed>,
     environment: Option<Environment>,
     outlook: Outlook,
@@ -77,27 +77,27 @@ pub struct Explanation {
 struct Interpreter {
     facts: Option<Facts>,
     choice: InterpreterChoice,
-    /// The option or variable that names it, where one does.
+    /// The option or variable that names it, if any.
     named_by: Option<&'static str>,
 }
 
-/// The environment that the launch gets.
+/// The environment that the launch uses.
 #[derive(Debug)]
 struct Environment {
     key: Key,
     path: PathBuf,
 }
 
-/// Which road the launch takes.
+/// The path that the launch takes.
 #[derive(Debug)]
 enum Outlook {
-    /// The warm one.
+    /// The warm path.
     Hit,
-    /// The cold one, for these reasons, a clause each.
+    /// The cold path, for these reasons, one clause each.
     Miss(Vec<String>),
-    /// None: python only speaks of itself.
+    /// No environment is needed: python only prints information about itself.
     Unneeded,
-    /// None: this python is run as it is.
+    /// vpython is bypassed: this python runs without an environment.
     Bypassed(Option<PathBuf>),
 }
 
@@ -111,7 +111,7 @@ impl Explanation {
         explanation
     }
 
-    /// Explains a launch in which vpython does nothing but run the next python on `PATH`.
+    /// Explains a bypassed launch, in which vpython only runs the next python on `PATH`.
     #[must_use]
     pub fn of_bypass(invocation: &Invocation, process: &Process, python: Result<PathBuf>) -> Self {
         let (python, error) = match python {
@@ -142,7 +142,7 @@ impl Explanation {
         }
     }
 
-    /// What would be built; none where the explanation does not get that far.
+    /// Returns the plan of the environment, or `None` if the explanation ends before it.
     #[must_use]
     pub fn plan(&self) -> Option<Plan> {
         let interpreter = self
@@ -159,7 +159,8 @@ impl Explanation {
         })
     }
 
-    /// Where the environment is or will be; none where the explanation does not get that far.
+    /// Returns the path of the environment, which may not exist yet, or `None` if the explanation
+    /// ends before it.
     #[must_use]
     pub fn environment(&self) -> Option<&Path> {
         self.environment
@@ -167,11 +168,11 @@ impl Explanation {
             .map(|environment| environment.path.as_path())
     }
 
-    /// Prints the explanation on standard output in the form that the options ask for, and gives
+    /// Prints the explanation to standard output in the format that the options select, and returns
     /// the exit code.
     ///
     /// # Errors
-    /// The one that the launch would end with.
+    /// The error that would end the launch.
     pub fn print(self, options: &Explain) -> Result<i32> {
         let graph = Graph::of(&self.wheels);
         let text = match options {
@@ -181,7 +182,7 @@ impl Explanation {
                 tree: false,
                 ..
             } => text::render(&self, table::width_of_output()),
-            // The error is told, and says more than that there are no wheels.
+            // The error says more than an empty list of wheels would.
             _ if self.wheels.is_empty() && self.error.is_some() => String::new(),
             Explain { dot: true, .. } => graph.dot(),
             Explain { tree: true, .. } => graph.tree(),
@@ -190,19 +191,21 @@ impl Explanation {
         self.error.map_or(Ok(0), Err)
     }
 
-    /// Goes the way of a launch, and keeps what is found on it.
+    /// Runs the stages of a launch, and records their results.
     fn follow(&mut self, invocation: &Invocation, process: &Process) -> Result<()> {
+        // Find the spec, and record each place that the search probes.
         let mut log = SearchLog::on();
         let text = spec::find_by(&mut log, invocation, process);
         self.searched = log.looks();
         if self.target == Target::Information {
             self.outlook = Outlook::Unneeded;
-            return self.inform(text.ok(), invocation, process);
+            return self.follow_information(text.ok(), invocation, process);
         }
         let text = self.text.insert(text?).clone();
         self.warnings.extend(text.warnings.iter().cloned());
         self.warnings
             .extend(spec::unnamed(&text, "explain", invocation, process));
+        // Look up the memo of the last launch, and resolve the spec in any case.
         let store = Store::look(invocation, process);
         let known = store
             .as_ref()
@@ -212,7 +215,7 @@ impl Explanation {
         // A launch opens the store before it reads the spec.
         store?;
         let Some(known) = known else { return decided };
-        // Whatever would be decided now, the launch does not ask.
+        // A warm launch does not resolve the spec, so a different result is only a warning.
         match (decided, &self.environment) {
             (Err(error), _) => self.warnings.push(format!(
                 "a cold launch would fail: {}",
@@ -220,7 +223,7 @@ impl Explanation {
             )),
             (Ok(()), Some(now)) if now.key != known.key => {
                 self.warnings.push(format!(
-                    "a cold launch would use another environment, `{}`",
+                    "a cold launch would use a different environment, `{}`",
                     now.path.display()
                 ));
             }
@@ -230,9 +233,9 @@ impl Explanation {
         Ok(())
     }
 
-    /// The way of a launch in which python only speaks of itself. Any interpreter will do where the
-    /// spec is of no use.
-    fn inform(
+    /// Records a launch in which python only prints information about itself. Falls back to any
+    /// interpreter if the spec does not select one.
+    fn follow_information(
         &mut self,
         text: Option<SpecText>,
         invocation: &Invocation,
@@ -255,8 +258,8 @@ impl Explanation {
         Ok(())
     }
 
-    /// What the last launch like this came to, if this one would go by it; else notes why it would
-    /// not.
+    /// Returns the environment of the last launch with the same inputs if this launch would reuse
+    /// it. Otherwise, records why it would not.
     fn recall(
         &mut self,
         store: &Store,
@@ -279,8 +282,8 @@ impl Explanation {
         }
     }
 
-    /// Decides as a cold launch does, up to the environment; without a store, up to the
-    /// interpreter.
+    /// Resolves the spec as a cold launch does, up to the environment, or up to the interpreter if
+    /// there is no store.
     fn decide(
         &mut self,
         text: &SpecText,
@@ -292,12 +295,14 @@ impl Explanation {
         self.warnings.append(&mut spec.warnings);
         self.warnings.extend(spec.unchecked_digests());
         let spec = self.spec.insert(spec);
+        // Choose the interpreter.
         let memo = store.map(Store::memo_directory);
         let mut evidence = Evidence::default();
         let facts = interpreter::find(invocation, spec, process, memo.as_deref(), &mut evidence);
         self.interpreter.choice = std::mem::take(&mut evidence.choice);
         let facts = self.interpreter.facts.insert(facts?).clone();
         let Some(store) = store else { return Ok(()) };
+        // Choose the wheels.
         let (wheels, unavailable) = plan::choose_wheels(
             spec,
             &facts,
@@ -309,6 +314,7 @@ impl Explanation {
         self.warnings.append(&mut evidence.warnings);
         self.warnings.append(&mut evidence.remarks);
         self.unseeded = evidence.unseeded;
+        // Compute the key, and check whether the environment exists.
         let strict = spec.strict || invocation.strict;
         let system_packages = spec.system_packages;
         let key = Key::of(&Plan {
@@ -319,21 +325,22 @@ impl Explanation {
             system_packages,
         });
         if let Outlook::Miss(why) = &mut self.outlook {
-            miss::add_standing(why, store, &key);
+            miss::add_environment_state(why, store, &key);
         }
         let environment = self.environment.insert(Environment {
             path: store.path_of(&key),
             key,
         });
         match unavailable {
-            // What stands is used all the same.
+            // A launch uses an existing environment even if a wheel is missing by now.
             Some(failure) if !fs::exists(&environment.path) => Err(failure.into()),
             _ => Ok(()),
         }
     }
 }
 
-/// What names the interpreter, where the caller does. A flag beats its variable.
+/// Returns the flag or variable by which the caller names the interpreter. A flag overrides its
+/// variable.
 fn named_by(invocation: &Invocation, process: &Process) -> Option<&'static str> {
     let named = invocation.interpreter.as_deref()?;
     let by_variable = process

@@ -1,5 +1,5 @@
-//! The places where a spec was looked for, in words: each by itself for programs, and drawn
-//! together for a reader.
+//! The places where vpython searched for a spec, as text: one by one for programs, and grouped for
+//! people.
 
 use std::ffi::OsStr;
 use std::mem::discriminant;
@@ -7,9 +7,9 @@ use std::path::Path;
 
 use crate::spec::{Block, Finding, Probe, Probed};
 
-/// Where a look went.
-pub(super) fn place(look: &Probe) -> String {
-    match &look.place {
+/// Returns the place of a probe.
+pub(super) fn place(probe: &Probe) -> String {
+    match &probe.place {
         Probed::Flag(None) => "-vpython-spec".to_owned(),
         Probed::Flag(Some(path)) => format!("-vpython-spec {}", path.display()),
         Probed::Variable(None) => "VPYTHON_DEFAULT_SPEC".to_owned(),
@@ -25,9 +25,9 @@ pub(super) fn place(look: &Probe) -> String {
     }
 }
 
-/// What a look found, in a word; none for nothing.
-pub(super) fn found(look: &Probe) -> Option<&'static str> {
-    Some(match look.found {
+/// Returns the result of a probe in a word or two, or `None` if it found nothing.
+pub(super) fn found(probe: &Probe) -> Option<&'static str> {
+    Some(match probe.found {
         Finding::Nothing => return None,
         Finding::Spec => "spec",
         Finding::Broken => "broken",
@@ -39,7 +39,7 @@ pub(super) fn found(look: &Probe) -> Option<&'static str> {
     })
 }
 
-/// The program that a block would stand in.
+/// Returns the program that may contain a block.
 fn program(file: Option<&Path>) -> String {
     file.map_or_else(
         || "the text of -c".to_owned(),
@@ -54,53 +54,56 @@ fn title(block: Block) -> &'static str {
     }
 }
 
-/// The places and what was found, a row each. What was found in a directory or program stands for
-/// it; places of one kind with nothing in them are one row; a flag that is not given is none.
-pub(super) fn summary(looks: &[Probe]) -> Vec<[String; 2]> {
+/// Returns the places and the results, one row each. A result in a directory or program hides the
+/// empty probes before it there. Consecutive places of one kind without a result share a row. A
+/// flag that is not given has no row.
+pub(super) fn summary(probes: &[Probe]) -> Vec<[String; 2]> {
     let mut rows = Vec::new();
-    let mut groups = looks
-        .chunk_by(|one, next| is_nothing(one) && is_nothing(next) && is_alike(one, next))
+    let mut groups = probes
+        .chunk_by(|one, next| is_nothing(one) && is_nothing(next) && is_same_kind(one, next))
         .peekable();
     while let Some(group) = groups.next() {
         let next = groups.peek().and_then(|group| group.first());
-        let is_covered = |look: &Probe| {
-            is_nothing(look)
-                && next.is_some_and(|next| subject(next) == subject(look) && is_alike(look, next))
+        let is_covered = |probe: &Probe| {
+            is_nothing(probe)
+                && next.is_some_and(|next| {
+                    subject(next) == subject(probe) && is_same_kind(probe, next)
+                })
         };
-        let group: Vec<&Probe> = group.iter().filter(|look| !is_covered(look)).collect();
+        let group: Vec<&Probe> = group.iter().filter(|probe| !is_covered(probe)).collect();
         rows.extend(row(&group));
     }
     rows
 }
 
-fn is_nothing(look: &Probe) -> bool {
-    look.found == Finding::Nothing
+fn is_nothing(probe: &Probe) -> bool {
+    probe.found == Finding::Nothing
 }
 
-/// Whether two looks went to places of one kind: partners and blocks of one program, or files on
-/// the walk.
-fn is_alike(one: &Probe, other: &Probe) -> bool {
+/// Checks whether two probes are of one kind: partner files or blocks of one program, or files of
+/// the directory walk.
+fn is_same_kind(one: &Probe, other: &Probe) -> bool {
     let is_walk = matches!(one.place, Probed::Walk(_));
     discriminant(&one.place) == discriminant(&other.place)
         && (is_walk || subject(one) == subject(other))
 }
 
-/// The program or directory that a look was for.
-fn subject(look: &Probe) -> String {
-    match &look.place {
+/// Returns the program or directory of a probe.
+fn subject(probe: &Probe) -> String {
+    match &probe.place {
         Probed::Partner(path) => path.with_extension("").display().to_string(),
         Probed::Block(_, file) => program(file.as_deref()),
         Probed::Walk(path) => path.parent().unwrap_or(path).display().to_string(),
-        _ => place(look),
+        _ => place(probe),
     }
 }
 
-/// The names that looks of one kind were for, or the endings of these, each once, in order:
+/// Returns the file names or extensions of probes of one kind, each once and in order, as in
 /// `a, b or c`.
 fn endings(group: &[&Probe], ending: impl Fn(&Path) -> Option<&OsStr>) -> String {
     let mut endings: Vec<String> = Vec::new();
-    for look in group {
-        if let Probed::Partner(path) | Probed::Walk(path) = &look.place
+    for probe in group {
+        if let Probed::Partner(path) | Probed::Walk(path) = &probe.place
             && let Some(ending) = ending(path).map(|ending| ending.to_string_lossy().into_owned())
             && !endings.contains(&ending)
         {
@@ -113,7 +116,7 @@ fn endings(group: &[&Probe], ending: impl Fn(&Path) -> Option<&OsStr>) -> String
     }
 }
 
-/// The row of looks of one kind.
+/// Returns the row for probes of one kind.
 fn row(group: &[&Probe]) -> Option<[String; 2]> {
     let (first, last) = (group.first()?, group.last()?);
     let (partners, names) = (
@@ -122,6 +125,7 @@ fn row(group: &[&Probe]) -> Option<[String; 2]> {
     );
     let (from, to) = (subject(first), subject(last));
     let (place, found) = match (&first.place, first.found) {
+        // Places that depend on the kind of probe.
         (Probed::Flag(None), _) => return None,
         (Probed::Variable(None), _) => (place(first), "not set".to_owned()),
         (Probed::Partner(_), Finding::Nothing) => (
@@ -138,23 +142,24 @@ fn row(group: &[&Probe]) -> Option<[String; 2]> {
             (directories, format!("no {names}"))
         }
         (Probed::Program(_), Finding::Nothing) => {
-            (from, "no such file; python will say so".to_owned())
+            (from, "no such file; python will report it".to_owned())
         }
         (Probed::Program(_), Finding::Broken) => {
-            (from, "cannot be opened; python will say so".to_owned())
+            (from, "cannot be opened; python will report it".to_owned())
         }
-        (Probed::Program(_), Finding::NoFile) => (from, "no file; not looked into".to_owned()),
+        (Probed::Program(_), Finding::NoFile) => (from, "not a file; not searched".to_owned()),
+        // All other probes are described by their result alone.
         (_, Finding::Nothing) => (place(first), "nothing".to_owned()),
         (_, Finding::Spec) => (place(first), "the spec".to_owned()),
         (_, Finding::Broken) => (place(first), "cannot be read".to_owned()),
-        (_, Finding::NoFile) => (place(first), "no file; stepped over".to_owned()),
-        (_, Finding::Stranger(user)) => (place(first), format!("user {user}'s; passed over")),
+        (_, Finding::NoFile) => (place(first), "not a file; skipped".to_owned()),
+        (_, Finding::Stranger(user)) => (place(first), format!("owned by user {user}; skipped")),
         (_, Finding::Python2) => (
             place(first),
-            "for Python 2, and not for vpython3; passed over".to_owned(),
+            "for Python 2, not for vpython3; skipped".to_owned(),
         ),
-        (_, Finding::Archive) => (place(first), "a zip archive; not looked into".to_owned()),
-        (_, Finding::Barrier) => (place(first), "ends the walk".to_owned()),
+        (_, Finding::Archive) => (place(first), "a zip archive; not searched".to_owned()),
+        (_, Finding::Barrier) => (place(first), "ends the search".to_owned()),
     };
     Some([place, found])
 }
@@ -164,23 +169,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_reader_sees_what_matters() {
-        let look = |place, found| Probe { place, found };
-        let partner = |path: &str, found| look(Probed::Partner(path.into()), found);
-        let walk = |path: &str, found| look(Probed::Walk(path.into()), found);
-        let block = |block, found| look(Probed::Block(block, Some("/a/b/x.py".into())), found);
+    fn the_summary_groups_probes() {
+        let probe = |place, found| Probe { place, found };
+        let partner = |path: &str, found| probe(Probed::Partner(path.into()), found);
+        let walk = |path: &str, found| probe(Probed::Walk(path.into()), found);
+        let block = |block, found| probe(Probed::Block(block, Some("/a/b/x.py".into())), found);
         let names = |directory: &str| {
             ["vpython.toml", ".vpython3", ".vpython"].map(|name| format!("{directory}/{name}"))
         };
         let empty = |directory: &str| names(directory).map(|path| walk(&path, Finding::Nothing));
-        let flag = look(Probed::Flag(None), Finding::Nothing);
+        let flag = probe(Probed::Flag(None), Finding::Nothing);
         let no_partner = [".vpython3", ".vpython"]
             .map(|suffix| partner(&format!("/a/b/x.py{suffix}"), Finding::Nothing));
         let no_block = [Block::Pep723, Block::Luci].map(|kind| block(kind, Finding::Nothing));
         let row = |place: &str, found: &str| [place.to_owned(), found.to_owned()];
         let no_partner_row = row("/a/b/x.py", "no partner file, .vpython3 or .vpython");
 
-        let mut looks = [
+        let mut probes = [
             &[flag.clone()][..],
             &no_partner,
             &no_block,
@@ -188,18 +193,18 @@ mod tests {
             &empty("/a"),
         ]
         .concat();
-        looks.push(walk("/vpython.toml", Finding::NoFile));
-        looks.push(walk("/.vpython3", Finding::Spec));
+        probes.push(walk("/vpython.toml", Finding::NoFile));
+        probes.push(walk("/.vpython3", Finding::Spec));
         let expected = [
             no_partner_row.clone(),
             row("/a/b/x.py", "no block"),
             row("/a/b up to /a", "no vpython.toml, .vpython3 or .vpython"),
-            row("/vpython.toml", "no file; stepped over"),
+            row("/vpython.toml", "not a file; skipped"),
             row("/.vpython3", "the spec"),
         ];
-        assert_eq!(summary(&looks), expected, "a walk");
+        assert_eq!(summary(&probes), expected, "a walk");
 
-        let looks = [
+        let probes = [
             &[flag.clone()][..],
             &no_partner,
             &no_block[..1],
@@ -207,7 +212,7 @@ mod tests {
         ]
         .concat();
         assert_eq!(
-            summary(&looks),
+            summary(&probes),
             [
                 no_partner_row,
                 row("/a/b/x.py, [VPYTHON:BEGIN]", "the spec")
@@ -215,7 +220,7 @@ mod tests {
             "a block"
         );
 
-        let looks = [
+        let probes = [
             &[flag][..],
             &[
                 no_partner[0].clone(),
@@ -224,19 +229,19 @@ mod tests {
         ]
         .concat();
         assert_eq!(
-            summary(&looks),
-            [row("/a/b/x.py.vpython", "user 7's; passed over")],
+            summary(&probes),
+            [row("/a/b/x.py.vpython", "owned by user 7; skipped")],
             "a partner"
         );
 
-        let looks = [
+        let probes = [
             walk("/a/vpython.toml", Finding::Nothing),
             walk("/a/.vpython3", Finding::Spec),
         ];
         assert_eq!(
-            summary(&looks),
+            summary(&probes),
             [row("/a/.vpython3", "the spec")],
-            "what is found in a directory stands for it"
+            "a result in a directory hides the empty probes before it"
         );
     }
 }

@@ -1,5 +1,5 @@
-//! The explanation as text, for a reader: what is run, where its spec was looked for, what that
-//! asks for, and what it comes to.
+//! The explanation as text for people: the program, the search for its spec, the requirements, and
+//! the resulting environment.
 
 use std::path::Path;
 
@@ -13,20 +13,21 @@ use crate::report;
 use crate::report::table::{self, Cell};
 use crate::spec::{Packages, Source, Spec, SpecKind, SpecText};
 
-/// The column in which values begin.
+/// The column of the values.
 const MARGIN: usize = 14;
-/// The column at which a list goes on in the next line where standard output is not a terminal.
+/// The column at which lists wrap if standard output is not a terminal.
 const WIDTH: usize = 110;
-/// As much of a digest as tells wheels apart.
+/// The number of digits of a digest that distinguish wheels.
 const DIGEST: usize = 16;
 
-/// The whole text, its tables and lists no wider than a terminal of `width` columns; none where
-/// standard output is not a terminal.
+/// Renders the explanation, with tables and lists that fit a terminal of `width` columns. `width`
+/// is `None` if standard output is not a terminal.
 pub(super) fn render(explanation: &Explanation, width: Option<usize>) -> String {
     let mut page = Page {
         text: String::new(),
         width: width.map(|width| width.saturating_sub(MARGIN)),
     };
+    // The program, the settings, and the search for the spec.
     page.row("program", [program(&explanation.target)]);
     if explanation.conf.is_some() {
         let settings = explanation.settings.iter();
@@ -39,7 +40,7 @@ pub(super) fn render(explanation: &Explanation, width: Option<usize>) -> String 
         });
         page.table("settings", &rows.collect::<Vec<_>>());
     }
-    page.table("looked at", &looked_at(explanation));
+    page.table("searched", &searched_places(explanation));
     page.gap();
     if let Some(text) = &explanation.text {
         add_spec(&mut page, text, explanation);
@@ -47,6 +48,7 @@ pub(super) fn render(explanation: &Explanation, width: Option<usize>) -> String 
     page.gap();
     add_interpreter(&mut page, explanation);
     page.gap();
+    // The wheels, and the requirements and seeds without one.
     page.row(
         "wheels",
         wheels(&explanation.wheels, explanation.text.as_ref(), page.width),
@@ -61,6 +63,7 @@ pub(super) fn render(explanation: &Explanation, width: Option<usize>) -> String 
             .collect::<Vec<_>>(),
     );
     page.gap();
+    // The environment, and the path that the launch takes.
     if let Some(environment) = &explanation.environment {
         page.row("key", [environment.key.to_string()]);
         page.row("entry", [environment.path.display().to_string()]);
@@ -69,14 +72,14 @@ pub(super) fn render(explanation: &Explanation, width: Option<usize>) -> String 
     page.text
 }
 
-/// Where the spec was looked for, and what was found there.
-fn looked_at(explanation: &Explanation) -> Vec<Vec<Cell>> {
+/// Returns the places where the spec was searched, and what was found there.
+fn searched_places(explanation: &Explanation) -> Vec<Vec<Cell>> {
     let rows = searched::summary(&explanation.searched).into_iter();
     rows.map(|[place, found]| vec![Cell::Paths(vec![place]), Cell::Text(found)])
         .collect()
 }
 
-/// What a command line runs.
+/// Describes the target of a command line.
 fn program(target: &Target) -> String {
     match target {
         Target::Script(path) if path.as_os_str().is_empty() => "the current directory".to_owned(),
@@ -85,10 +88,11 @@ fn program(target: &Target) -> String {
         Target::Module(name) => format!("module {}", name.display()),
         Target::Stdin => "standard input".to_owned(),
         Target::None => "an interactive python, or standard input".to_owned(),
-        Target::Information => "none: python speaks of itself".to_owned(),
+        Target::Information => "none: python only prints information about itself".to_owned(),
     }
 }
 
+/// Adds the spec and its contents.
 fn add_spec(page: &mut Page, text: &SpecText, explanation: &Explanation) {
     let title = match (&text.origin.file, text.kind) {
         (_, SpecKind::None) => "none: an environment with no packages".to_owned(),
@@ -99,6 +103,7 @@ fn add_spec(page: &mut Page, text: &SpecText, explanation: &Explanation) {
     let Some(spec) = &explanation.spec else {
         return;
     };
+    // The contents are known only if the spec can be parsed.
     let range = spec
         .requires_python
         .as_ref()
@@ -112,7 +117,7 @@ fn add_spec(page: &mut Page, text: &SpecText, explanation: &Explanation) {
         }) => Some(path.display().to_string()),
         _ => None,
     });
-    page.row("read with it", files);
+    page.row("also read", files);
     page.row(
         "python-path",
         spec.python_path
@@ -121,11 +126,13 @@ fn add_spec(page: &mut Page, text: &SpecText, explanation: &Explanation) {
     );
 }
 
+/// Adds the interpreter and the interpreters that were skipped.
 fn add_interpreter(page: &mut Page, explanation: &Explanation) {
     let interpreter = &explanation.interpreter;
     if let Outlook::Bypassed(Some(python)) = &explanation.outlook {
         page.row("interpreter", [python.display().to_string()]);
     }
+    // The interpreter, how it was found, and the versions that the search preferred.
     if let Some(facts) = &interpreter.facts {
         let mut lines = vec![format!("{}, {}", facts.executable.display(), facts.title())];
         let by = json::found_by(interpreter).unwrap_or_default();
@@ -133,7 +140,7 @@ fn add_interpreter(page: &mut Page, explanation: &Explanation) {
         lines.extend(taken.map(|taken| format!("by {by}, as {}", taken.path.display())));
         if !interpreter.choice.defaults.is_empty() {
             lines.push(format!(
-                "no version is named; looked first for {}",
+                "no version is specified; searched first for {}",
                 interpreter.choice.defaults.join(", then ")
             ));
         }
@@ -142,15 +149,16 @@ fn add_interpreter(page: &mut Page, explanation: &Explanation) {
     let is_visible = |spec: &Spec| !spec.system_packages.are_hidden();
     if explanation.spec.as_ref().is_some_and(is_visible) {
         page.row(
-            "its packages",
-            ["can be imported, behind the wheels (system-site-packages)".to_owned()],
+            "system site",
+            ["importable, after the wheels (system-site-packages)".to_owned()],
         );
     }
+    // The interpreters that are not compatible, with the reasons.
     let range = explanation
         .spec
         .as_ref()
         .and_then(|spec| spec.requires_python.as_ref());
-    // Where the range stands was said of the spec.
+    // Omit the location of the range: the spec's part of the text names it.
     let place = range
         .map(|range| format!(" ({})", range.place))
         .unwrap_or_default();
@@ -162,10 +170,10 @@ fn add_interpreter(page: &mut Page, explanation: &Explanation) {
             Cell::text(why),
         ]
     });
-    page.table("passed over", &rows.collect::<Vec<_>>());
+    page.table("skipped", &rows.collect::<Vec<_>>());
 }
 
-/// What the spec asks for elsewhere only, by markers and tags.
+/// Returns the projects that the spec requires only on other platforms, by markers and tags.
 fn not_here(explanation: &Explanation) -> Vec<String> {
     let (Some(spec), Some(_)) = (&explanation.spec, &explanation.environment) else {
         return Vec::new();
@@ -191,7 +199,7 @@ fn not_here(explanation: &Explanation) -> Vec<String> {
         .collect()
 }
 
-/// The wheels, directory by directory.
+/// Returns the lines for the wheels, grouped by directory.
 fn wheels(wheels: &[PlannedWheel], text: Option<&SpecText>, width: Option<usize>) -> Vec<String> {
     let mut lines = Vec::new();
     let mut directories: Vec<&Path> = wheels
@@ -208,7 +216,8 @@ fn wheels(wheels: &[PlannedWheel], text: Option<&SpecText>, width: Option<usize>
         let rows = inside.map(|wheel| {
             let title = Cell::Text(format!("  {} {}", wheel.name, wheel.version));
             let digest = Cell::Digest(wheel.sha256.to_string()[..DIGEST].to_owned());
-            // What a file name ends in, its tags, says what no other column does.
+            // If the column is too narrow, the end of a file name is kept: its tags are in no other
+            // column.
             vec![
                 title,
                 Cell::Text(required_by(wheel, text)),
@@ -221,7 +230,7 @@ fn wheels(wheels: &[PlannedWheel], text: Option<&SpecText>, width: Option<usize>
     lines
 }
 
-/// Who asks for a wheel: the first, and how many others.
+/// Describes what requires a wheel: the first source, and the number of others.
 fn required_by(wheel: &PlannedWheel, text: Option<&SpecText>) -> String {
     let first = |first: &RequiredBy| match first {
         RequiredBy::Seed => required_by_title(first, text),
@@ -234,7 +243,7 @@ fn required_by(wheel: &PlannedWheel, text: Option<&SpecText>) -> String {
     }
 }
 
-/// One who asks; the spec's own file needs no name.
+/// Describes one source of a requirement, without the file name if it is the spec's own file.
 fn required_by_title(required_by: &RequiredBy, text: Option<&SpecText>) -> String {
     match required_by {
         RequiredBy::Spec(place) if text.is_some_and(|text| text.origin.file == place.file) => {
@@ -244,7 +253,7 @@ fn required_by_title(required_by: &RequiredBy, text: Option<&SpecText>) -> Strin
     }
 }
 
-/// Which road the launch takes, and why; or what ends it.
+/// Describes which path the launch takes and why, or the error that ends it.
 fn outlook(explanation: &Explanation) -> Vec<String> {
     if let Some(error) = &explanation.error {
         return vec![format!("fails: {error}")];
@@ -252,7 +261,7 @@ fn outlook(explanation: &Explanation) -> Vec<String> {
     let why = json::miss(&explanation.outlook).unwrap_or_default();
     match &explanation.outlook {
         Outlook::Hit => vec![
-            "warm: nothing has changed since the last launch, and its environment stands"
+            "warm: nothing has changed since the last launch, and its environment exists"
                 .to_owned(),
         ],
         Outlook::Miss(clauses) => {
@@ -267,16 +276,16 @@ fn outlook(explanation: &Explanation) -> Vec<String> {
     }
 }
 
-/// Labelled rows, the labels in a column of their own.
+/// The text as rows with labels, which have their own column.
 #[derive(Default)]
 struct Page {
     text: String,
-    /// How much room there is behind the labels; none where there is no end to it.
+    /// The width of the values, or `None` if it is unlimited.
     width: Option<usize>,
 }
 
 impl Page {
-    /// Adds the lines of a row, the first behind its label; none where there are no lines.
+    /// Adds a row. The label precedes the first line; a row without lines is omitted.
     fn row(&mut self, label: &str, lines: impl IntoIterator<Item = String>) {
         for (index, line) in lines.into_iter().enumerate() {
             let label = if index == 0 { label } else { "" };
@@ -291,7 +300,7 @@ impl Page {
         self.row(label, drawn(rows, self.width));
     }
 
-    /// Adds a row of items with commas between them, in as many lines as that takes.
+    /// Adds a row of items, separated by commas and wrapped.
     fn list(&mut self, label: &str, items: &[String]) {
         self.row(label, wrapped(items, self.width.unwrap_or(WIDTH - MARGIN)));
     }
@@ -304,7 +313,7 @@ impl Page {
     }
 }
 
-/// The lines of a table.
+/// Returns the lines of a table.
 fn drawn(rows: &[Vec<Cell>], width: Option<usize>) -> Vec<String> {
     table::draw(rows, width)
         .lines()
@@ -312,13 +321,13 @@ fn drawn(rows: &[Vec<Cell>], width: Option<usize>) -> Vec<String> {
         .collect()
 }
 
-/// Items with commas between them, in lines of `width` characters at most unless one item is
+/// Wraps items separated by commas into lines of at most `width` characters, unless an item is
 /// longer.
 fn wrapped(items: &[String], width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for item in items {
         match lines.last_mut() {
-            // Behind the item there may be a comma.
+            // Leave room for a comma after the item.
             Some(line) if line.chars().count() + item.chars().count() + 3 <= width => {
                 line.push_str(", ");
                 line.push_str(item);
@@ -338,7 +347,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rows_begin_behind_their_labels() {
+    fn rows_begin_after_their_labels() {
         let cells = |first: &str, second: &str| {
             vec![Cell::Paths(vec![first.to_owned()]), Cell::text(second)]
         };
@@ -368,7 +377,7 @@ list          one, two,
     }
 
     #[test]
-    fn a_long_list_goes_on_in_the_next_line() {
+    fn a_long_list_wraps() {
         let item = "x".repeat(40);
         let line = format!("{item}, {item},");
         assert_eq!(

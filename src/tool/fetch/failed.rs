@@ -1,29 +1,29 @@
-//! Why pip could not fetch: what its words tell, and what is said of it.
+//! The reason why pip failed, parsed from its output, and the error message for it.
 
 use super::network;
 use crate::report::{Failure, Kind};
 use crate::spec::{parse_requirement, ways_around_digests};
 
-/// How pip names what it does not find.
+/// The text before the requirement that pip cannot find.
 const NOT_FOUND: &str = "No matching distribution found for ";
 
-/// Why it could not.
+/// The reason why pip failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Why {
-    /// The network failed, also when it was tried again.
+pub(super) enum Reason {
+    /// The network failed, even after retries.
     Network,
-    /// What the index has does not have the digest that is pinned.
+    /// The files on the index do not have the pinned digests.
     Digests,
-    /// Something else, which pip has told of.
+    /// Another reason, which pip has printed.
     Other,
 }
 
-impl Why {
-    /// What the words of a pip that failed tell.
-    pub fn of(said: &str) -> Self {
-        if said.contains("DO NOT MATCH THE HASHES") {
+impl Reason {
+    /// Classifies the output of a failed pip.
+    pub fn of(stderr: &str) -> Self {
+        if stderr.contains("DO NOT MATCH THE HASHES") {
             Self::Digests
-        } else if network::is_blamed_in(said) {
+        } else if network::is_network_error(stderr) {
             Self::Network
         } else {
             Self::Other
@@ -34,41 +34,41 @@ impl Why {
 /// A call of pip that failed.
 #[derive(Debug)]
 pub(super) struct Failed {
-    /// Why, in a word.
-    pub why: Why,
-    /// Why, as a sentence.
-    pub because: String,
-    /// What pip said on stderr.
-    pub said: String,
-    /// Whether this pip can build what only has a `setup.py`.
+    /// The kind of reason.
+    pub reason: Reason,
+    /// The reason as a sentence.
+    pub cause: String,
+    /// pip's output on stderr.
+    pub stderr: String,
+    /// Whether this pip can build a project that has only a `setup.py`.
     pub can_build: bool,
-    /// What to type to fetch again.
-    pub again: String,
+    /// The command that fetches again.
+    pub retry_command: String,
 }
 
 impl Failed {
-    /// The error that these lines of a requirements file cannot be fetched.
+    /// Returns the error that pip cannot fetch these lines of a requirements file.
     pub fn failure(&self, lines: &[String]) -> Failure {
-        let hint = match self.why {
-            Why::Network => {
-                "check the connection, the proxy, and the index of pip's configuration; `VPYTHON_NETWORK_RETRY_TIMEOUT=SECONDS` \
-                 tries for longer"
+        let hint = match self.reason {
+            Reason::Network => {
+                "check the connection, the proxy and the index in pip's configuration; `VPYTHON_NETWORK_RETRY_TIMEOUT=SECONDS` \
+                 changes how long vpython retries"
             }
-            Why::Digests => &*ways_around_digests(&self.again),
-            Why::Other if !self.can_build && self.said.contains("bdist_wheel") => {
+            Reason::Digests => &*ways_around_digests(&self.retry_command),
+            Reason::Other if !self.can_build && self.stderr.contains("bdist_wheel") => {
                 "this pip builds with `wheel`, which the interpreter does not have: install it with `-m pip install wheel`"
             }
-            Why::Other => "its own words are above; words behind `--` are passed on to it",
+            Reason::Other => "pip's own output is above; words after `--` are passed to pip",
         };
         let lines: Vec<&str> = lines.iter().map(|line| bare(line)).collect();
         Failure::new(format!("pip cannot fetch {}", lines.join(", ")))
-            .because(self.because.clone())
+            .because(self.cause.clone())
             .hint(hint)
             .kind(Kind::Refused)
     }
 
-    /// Whether pip says that it is this line of a requirements file for which there is nothing, or
-    /// nothing with its digest.
+    /// Checks whether pip's output blames this line of a requirements file: pip found no
+    /// distribution for it, or none with its digest.
     pub fn blames(&self, line: &str) -> bool {
         let parse = |text: &str| {
             parse_requirement(text.trim())
@@ -78,11 +78,11 @@ impl Failed {
         let Some(line) = parse(bare(line)) else {
             return false;
         };
-        let named = self.said.lines().filter_map(|said| match self.why {
+        let named = self.stderr.lines().filter_map(|text| match self.reason {
             // `    six==1.15.0 from https://…:`
-            Why::Digests => Some(said.strip_prefix("    ")?.split_once(" from ")?.0),
-            Why::Network | Why::Other => Some(
-                said.split_once(NOT_FOUND)?
+            Reason::Digests => Some(text.strip_prefix("    ")?.split_once(" from ")?.0),
+            Reason::Network | Reason::Other => Some(
+                text.split_once(NOT_FOUND)?
                     .1
                     .split(" (from ")
                     .next()
@@ -93,7 +93,7 @@ impl Failed {
     }
 }
 
-/// A line of a requirements file without its digests.
+/// Returns a line of a requirements file without its digests.
 pub(super) fn bare(line: &str) -> &str {
     line.split(" --hash").next().unwrap_or_default()
 }
@@ -102,19 +102,19 @@ pub(super) fn bare(line: &str) -> &str {
 mod tests {
     use super::*;
 
-    fn failed(said: &str) -> Failed {
+    fn failed(stderr: &str) -> Failed {
         Failed {
-            why: Why::of(said),
-            because: String::new(),
-            said: said.to_owned(),
+            reason: Reason::of(stderr),
+            cause: String::new(),
+            stderr: stderr.to_owned(),
             can_build: true,
-            again: String::new(),
+            retry_command: String::new(),
         }
     }
 
     #[test]
-    fn what_pip_does_not_find_is_known_by_its_words() {
-        let said = "ERROR: Could not find a version that satisfies the requirement b>1 (from a) (from versions: 1)\n\
+    fn blames_the_requirement_that_pip_names() {
+        let stderr = "ERROR: Could not find a version that satisfies the requirement b>1 (from a) (from versions: 1)\n\
                     ERROR: No matching distribution found for b>1\n";
         let rows = [
             ("b>1", true),
@@ -124,33 +124,33 @@ mod tests {
             ("b>1,<3", false),
         ];
         for (line, expected) in rows {
-            assert_eq!(failed(said).blames(line), expected, "{line}");
+            assert_eq!(failed(stderr).blames(line), expected, "{line}");
         }
-        let said = "No matching distribution found for a<3,>=1 (from -r x.txt (line 1))\n";
-        assert!(failed(said).blames("a>=1,<3"), "however it is ordered");
-        let said = "ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE. If you have updated\n    \
+        let stderr = "No matching distribution found for a<3,>=1 (from -r x.txt (line 1))\n";
+        assert!(failed(stderr).blames("a>=1,<3"), "in any order");
+        let stderr = "ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE. If you have updated\n    \
                     six==1.15.0 from https://x/six-1.15.0-py3-none-any.whl (from -r x.txt (line 1)):\n        Expected sha256 0\n";
         assert!(
-            failed(said).blames("six==1.15.0 --hash=sha256:0")
-                && !failed(said).blames("toml==1 --hash=sha256:0")
+            failed(stderr).blames("six==1.15.0 --hash=sha256:0")
+                && !failed(stderr).blames("toml==1 --hash=sha256:0")
         );
     }
 
     #[test]
-    fn the_words_of_pip_tell_why() {
+    fn pip_output_gives_the_reason() {
         let rows = [
             (
                 "ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE.",
-                Why::Digests,
+                Reason::Digests,
             ),
             (
                 "WARNING: Retrying (...) after connection broken by 'x'\nERROR: No matching distribution found for a",
-                Why::Network,
+                Reason::Network,
             ),
-            ("ERROR: No matching distribution found for a", Why::Other),
+            ("ERROR: No matching distribution found for a", Reason::Other),
         ];
-        for (said, expected) in rows {
-            assert_eq!(failed(said).why, expected, "{said}");
+        for (stderr, expected) in rows {
+            assert_eq!(failed(stderr).reason, expected, "{stderr}");
         }
     }
 }

@@ -1,9 +1,10 @@
-//! `-vpython-tool fetch`: the first directory of wheels is filled with what a spec asks for and the
-//! directories lack.
+//! `-vpython-tool fetch`: downloads the wheels that a spec requires and that are missing into the
+//! first wheel directory.
 //!
-//! The interpreter's own pip fetches, so that index, proxy, keyring and certificates are the user's
-//! own; which wheels are missing is found out here, for other platforms too, where pip would judge
-//! markers by the machine that it runs on. No launch and no other tool touches the network.
+//! The interpreter's own pip downloads them, so that the user's configuration of index, proxy,
+//! keyring and certificates applies. vpython determines which wheels are missing, because pip
+//! evaluates markers only for the machine that it runs on. No launch and no other tool accesses the
+//! network.
 
 mod failed;
 mod network;
@@ -32,23 +33,23 @@ use pip::{Follow, Pip};
 use refused::Refused;
 use system::Fetching;
 
-/// Pip's variable for the index to ask.
+/// pip's variable for the index URL.
 const INDEX_URL: &str = "PIP_INDEX_URL";
 
-/// Fetches what the spec of a command line lacks, and prints the files that came; a lock that no
-/// longer fits is made anew. Gives the exit code, which is 1 where something came and pip cannot
-/// fetch the rest.
+/// Fetches the missing wheels of the spec of a command line, and prints the files that pip
+/// downloaded. Updates a lock file that no longer matches its spec. Returns the exit code, which is
+/// 1 if pip can fetch only some of the missing wheels.
 ///
 /// # Errors
-/// There is no place for a directory of wheels; the interpreter has no pip, or pip cannot fetch
-/// anything; what it fetches does not fit.
+/// There is no directory to fetch wheels into; the interpreter has no pip, or pip cannot fetch
+/// anything; the fetched wheels do not satisfy the spec.
 pub fn run(options: &Fetch, invocation: &Invocation, process: &Process) -> Result<i32> {
     if options.yes && !options.prune {
-        return Err(Failure::new("`--yes` of `-vpython-tool fetch` goes with `--prune`").into());
+        return Err(Failure::new("`--yes` of `-vpython-tool fetch` requires `--prune`").into());
     }
     if options.here && options.prune {
         let failure =
-            Failure::new("`--prune` and `--here` of `-vpython-tool fetch` do not go together");
+            Failure::new("`--prune` and `--here` of `-vpython-tool fetch` cannot be used together");
         return Err(failure
             .because("what other platforms need would be removed")
             .into());
@@ -59,16 +60,17 @@ pub fn run(options: &Fetch, invocation: &Invocation, process: &Process) -> Resul
     if let Some(refusal) = invocation.conf.refusal_of_fetch() {
         return Err(refusal.into());
     }
+    // Apply the site's settings, then read the spec.
     let (options, process) = (
         &with_site_options(options, invocation),
         &with_site_index(invocation, process),
     );
     let text = spec::find(invocation, process)?;
-    // A lock that no longer fits cannot be made anew without the wheels, so these come first.
+    // A stale lock file cannot be updated without the wheels, so fetch them first.
     let has_lock = text.lock_path().is_some_and(|path| fs::exists(&path));
     let is_upgrade = !options.upgrade.is_empty();
     let (mut spec, is_stale) = match text.parse(process) {
-        // A lock would keep to what it pins.
+        // With the lock file, only the pinned versions would be fetched.
         _ if has_lock && is_upgrade => (text.parse_without_lock(process)?, false),
         Err(_) if has_lock => (text.parse_without_lock(process)?, true),
         parsed => (parsed?, false),
@@ -87,15 +89,17 @@ pub fn run(options: &Fetch, invocation: &Invocation, process: &Process) -> Resul
     if !fill(options, &spec, invocation, process, &store.memo_directory())? {
         return Ok(1);
     }
+    // Everything that was missing is present: upgrade, or update the lock file.
     if is_upgrade {
-        let is_whole = upgrade::run(options, &spec, invocation, process, &store.memo_directory())?;
+        let is_complete =
+            upgrade::run(options, &spec, invocation, process, &store.memo_directory())?;
         if let Some(lock) = text.lock_path().filter(|_| has_lock) {
             report::notice(&format!(
-                "`{}` stays as it is; `-vpython-tool lock --upgrade` makes it anew",
+                "`{}` is unchanged; `-vpython-tool lock --upgrade` updates it",
                 lock.display()
             ));
         }
-        return Ok(i32::from(!is_whole));
+        return Ok(i32::from(!is_complete));
     }
     if is_stale {
         lock::run(&invocation::Lock::default(), invocation, process)
@@ -104,7 +108,7 @@ pub fn run(options: &Fetch, invocation: &Invocation, process: &Process) -> Resul
     }
 }
 
-/// The options, with the site's words for pip before the caller's, of which pip takes the last.
+/// Returns the options, with the site's pip options before the caller's. pip uses the last one.
 fn with_site_options(options: &Fetch, invocation: &Invocation) -> Fetch {
     let of_site = invocation
         .conf
@@ -118,8 +122,8 @@ fn with_site_options(options: &Fetch, invocation: &Invocation) -> Fetch {
     }
 }
 
-/// The process, with the site's index for pip where the caller's environment has none. As a
-/// variable it loses to pip's own options.
+/// Returns the process, with the site's index for pip if the caller's environment names none. Since
+/// it is a variable, pip's options override it.
 fn with_site_index(invocation: &Invocation, process: &Process) -> Process {
     let mut process = process.clone();
     if let (Some(index), None) = (&invocation.conf.fetch_index_url, process.setting(INDEX_URL)) {
@@ -131,8 +135,9 @@ fn with_site_index(invocation: &Invocation, process: &Process) -> Process {
     process
 }
 
-/// Fetches for one system after the other until nothing is missing, or pip cannot fetch the rest;
-/// that is said, and none of it is asked for twice. Gives whether nothing is missing.
+/// Fetches for one system after the other until no wheel is missing or pip cannot fetch the rest.
+/// Reports what pip cannot fetch, and does not try it twice. Returns whether all wheels are
+/// present.
 fn fill(
     options: &Fetch,
     spec: &Spec,
@@ -145,12 +150,14 @@ fn fill(
         fs::create_dir_all(destination, 0o777)?;
         staging::remove_left_behind(destination)?;
     }
+    // Each round fetches for the first system that still lacks wheels.
     let mut files: Vec<PathBuf> = Vec::new();
     let mut pip = None;
-    let mut in_vain = None;
+    let mut last_without_files = None;
     let mut refused = Refused::default();
     loop {
-        // What came for one system may serve another, so what is missing is found out each time.
+        // A wheel that was fetched for one system may fit another, so determine the missing wheels
+        // again each time.
         let shortfall = plan::shortfall(spec, invocation, process, memo)?;
         shortfall
             .broken
@@ -165,9 +172,9 @@ fn fill(
         };
         let destination = destination.as_ref().ok_or_else(no_destination)?;
         let announcement = announcement(&system, destination);
-        // Where nothing came, another process may have brought it meanwhile.
-        if in_vain.as_ref() == Some(&announcement) {
-            refused.add(&system, &system.requirements, nothing_came(&system));
+        // If pip fetched nothing, try once more: another process may have added the wheels.
+        if last_without_files.as_ref() == Some(&announcement) {
+            refused.add(&system, &system.requirements, nothing_fetched(&system));
             continue;
         }
         report::notice(&announcement);
@@ -180,20 +187,21 @@ fn fill(
                 process,
             )?),
         };
-        let came = Fetching {
+        let new_files = Fetching {
             system: &system,
             pip,
             spec,
             destination,
-            came: &files,
+            already_fetched: &files,
         }
         .run(&mut refused)?;
-        in_vain = came.is_empty().then_some(announcement);
-        for file in &came {
+        last_without_files = new_files.is_empty().then_some(announcement);
+        for file in &new_files {
             report::print(format!("{}\n", file.display()).as_bytes())?;
         }
-        files.extend(came);
+        files.extend(new_files);
     }
+    // Report what pip could not fetch.
     if let Some(failure) = refused.failure(files.is_empty()) {
         if files.is_empty() {
             return Err(failure.into());
@@ -202,21 +210,21 @@ fn fill(
         return Ok(false);
     }
     if files.is_empty() && options.upgrade.is_empty() {
-        report::notice("nothing to fetch: all that the spec asks for is there");
+        report::notice("nothing to fetch: all wheels that the spec requires are present");
     }
     Ok(true)
 }
 
-/// The directory to fill: the caller's first, else the spec's first, else that of a usual name
-/// beside the spec: `wheels`, unless only `pip_packages` is there.
+/// Returns the directory to fetch wheels into: the first one of the caller, else the first one of
+/// the spec, else a conventional one next to the spec: `wheels`, unless only `pip_packages` exists.
 fn destination(spec: &Spec, invocation: &Invocation) -> Option<PathBuf> {
     let of_caller = invocation.wheels.directories.first().cloned();
     let of_spec = spec
         .wheelhouses
         .first()
         .map(|directory| directory.value.clone());
-    let beside = spec.base.as_ref().and_then(|base| {
-        // What another user may have put there is not filled: a launch skips it.
+    let conventional = spec.base.as_ref().and_then(|base| {
+        // Skip a directory that another user controls, as a launch does.
         let is_trusted = |path: &PathBuf| spec.trust.stranger_on_way(path, base).is_none();
         let [wheels, pip_packages] =
             ["wheels", "pip_packages"].map(|name| Some(base.join(name)).filter(is_trusted));
@@ -227,7 +235,7 @@ fn destination(spec: &Spec, invocation: &Invocation) -> Option<PathBuf> {
             wheels
         }
     });
-    of_caller.or(of_spec).or(beside)
+    of_caller.or(of_spec).or(conventional)
 }
 
 fn no_destination() -> Failure {
@@ -249,8 +257,8 @@ fn announcement(system: &Lacking, destination: &Path) -> String {
     )
 }
 
-/// Whether pip is to fetch what the wheels require too: on this machine, where the spec wants that
-/// and does not pin digests, of which pip would want one for each.
+/// Returns whether pip should also fetch the requirements of the wheels. It does so only on this
+/// machine, if the spec allows it and does not pin digests: pip would need a digest for each wheel.
 fn follow(system: &Facts, spec: &Spec) -> Follow {
     match &spec.packages {
         Packages::Required(requirements)
@@ -268,11 +276,11 @@ fn pre_releases(spec: &Spec) -> bool {
     matches!(&spec.packages, Packages::Required(requirements) if requirements.pre_releases)
 }
 
-fn nothing_came(system: &Lacking) -> Failure {
+fn nothing_fetched(system: &Lacking) -> Failure {
     Failure::new(format!(
-        "nothing came that is missing: {}",
+        "pip fetched none of the missing wheels: {}",
         report::one_line(&system.refusal)
     ))
-    .because("pip found nothing, or what it found does not fit")
-    .hint("`-vpython-tool verify` shows what is missing, and why")
+    .because("pip found no wheels, or none that are compatible")
+    .hint("`-vpython-tool verify` shows which wheels are missing, and why")
 }

@@ -1,9 +1,9 @@
-//! Trying again where the network fails, as LUCI's vpython does: for
-//! `VPYTHON_NETWORK_RETRY_TIMEOUT` seconds, 300 unless set, with five seconds in between; a value
-//! that is no number counts as not set, and `0` is no second try.
+//! Retries after network failures, as in LUCI's vpython: for `VPYTHON_NETWORK_RETRY_TIMEOUT`
+//! seconds (default 300), every five seconds. A value that is not a number counts as unset, and `0`
+//! disables retries.
 //!
-//! pip itself tries each connection a few times within a few seconds. That is once for each time
-//! that it is called, since it ends at the first project that it cannot look up.
+//! pip itself retries each connection a few times within a few seconds. That happens only once for
+//! each call of pip, since pip exits at the first project that it cannot look up.
 
 use std::cell::Cell;
 use std::time::{Duration, Instant};
@@ -11,12 +11,12 @@ use std::time::{Duration, Instant};
 use crate::process::{Process, variable};
 use crate::report;
 
-/// For how long it is tried, unless the caller says otherwise.
+/// The default time to retry.
 const DEFAULT: Duration = Duration::from_mins(5);
-/// How long it takes to the next try.
+/// The pause before each retry.
 const PAUSE: Duration = Duration::from_secs(5);
-/// What pip and its libraries say where the network fails, in lower case.
-const SIGNS: [&str; 18] = [
+/// Texts that pip and its libraries print if the network fails, in lower case.
+const NETWORK_ERRORS: [&str; 18] = [
     "after connection broken by",
     "connection aborted",
     "connection refused",
@@ -37,21 +37,21 @@ const SIGNS: [&str; 18] = [
     "temporary failure in name resolution",
 ];
 
-/// Whether what pip said before it failed is about the network.
-pub(super) fn is_blamed_in(said: &str) -> bool {
-    let said = said.to_ascii_lowercase();
-    SIGNS.iter().any(|sign| said.contains(sign))
+/// Checks whether the output of a failed pip blames the network.
+pub(super) fn is_network_error(stderr: &str) -> bool {
+    let stderr = stderr.to_ascii_lowercase();
+    NETWORK_ERRORS.iter().any(|error| stderr.contains(error))
 }
 
-/// For how long it is tried again.
-pub(super) struct Patience {
+/// The retry limit, and the time that was already spent.
+pub(super) struct RetryTimer {
     timeout: Duration,
-    /// When the network failed first, since it last worked.
+    /// The time of the first failure since the network last worked.
     since: Cell<Option<Instant>>,
 }
 
-impl Patience {
-    /// That of the caller.
+impl RetryTimer {
+    /// Reads the caller's setting.
     pub fn of(process: &Process) -> Self {
         let setting = process
             .setting(variable::NETWORK_RETRY_TIMEOUT)
@@ -62,12 +62,12 @@ impl Patience {
         }
     }
 
-    /// To be called where the network works.
-    pub fn renew(&self) {
+    /// Resets the limit. The caller calls this function when the network works.
+    pub fn reset(&self) {
         self.since.set(None);
     }
 
-    /// Waits for the next try; gives whether there is to be one.
+    /// Waits before the next retry. Returns `false` if the time is up.
     pub fn wait(&self) -> bool {
         let since = self.since.get().unwrap_or_else(Instant::now);
         self.since.set(Some(since));
@@ -77,23 +77,23 @@ impl Patience {
         }
         let seconds = left.as_secs_f64().ceil();
         report::notice(&format!(
-            "the network failed; trying again for {seconds} s (`{}=0` does not)",
+            "the network failed; retrying for {seconds} s (`{}=0` disables retries)",
             variable::NETWORK_RETRY_TIMEOUT
         ));
         std::thread::sleep(left.min(PAUSE));
         true
     }
 
-    /// What there is to say where it was in vain.
-    pub fn sentence(&self) -> String {
+    /// Returns the message for a network failure after all retries.
+    pub fn message(&self) -> String {
         match self.timeout.as_secs_f64() {
             0.0 => "the network failed".to_owned(),
-            seconds => format!("the network failed, and did for {seconds} s"),
+            seconds => format!("the network failed for {seconds} s"),
         }
     }
 }
 
-/// The time that a text names, in seconds as `float()` of Python reads them.
+/// Parses a time in seconds, as Python's `float()` does.
 fn timeout(text: &str) -> Duration {
     match text.trim().parse::<f64>() {
         Ok(seconds) if !seconds.is_nan() => {
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn what_pip_says_of_the_network_is_known() {
+    fn recognizes_network_failures_in_pip_output() {
         let rows = [
             (
                 "WARNING: Retrying (Retry(total=4)) after connection broken by 'NewConnectionError(...)'",
@@ -138,8 +138,8 @@ mod tests {
             ("ERROR: No matching distribution found for six==1", false),
             ("", false),
         ];
-        for (said, expected) in rows {
-            assert_eq!(is_blamed_in(said), expected, "{said}");
+        for (stderr, expected) in rows {
+            assert_eq!(is_network_error(stderr), expected, "{stderr}");
         }
     }
 }

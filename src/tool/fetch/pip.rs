@@ -1,7 +1,7 @@
 //! Calling the interpreter's own pip.
 //!
-//! The user's settings of pip count, and so does a pip in the user's site. What lies in the current
-//! directory does not: a directory `pip` there would be imported in place of it.
+//! The user's pip configuration applies, and a pip in the user site is used. The current directory
+//! is not an import root: a directory `pip` there would be imported instead of pip.
 
 use std::ffi::OsString;
 use std::io::{Read, Write};
@@ -11,18 +11,18 @@ use std::process::{Command, ExitStatus, Stdio};
 
 use anyhow::{Context, Result};
 
-use super::failed::{Failed, Why};
-use super::network::Patience;
+use super::failed::{Failed, Reason};
+use super::network::RetryTimer;
 use crate::fs;
 use crate::invocation::Invocation;
 use crate::plan::Facts;
 use crate::process::Process;
 use crate::report::{Failure, progress};
 
-/// Runs pip as `-m pip` would, without the current directory among the import roots. Only 3.11 and
-/// later have `-P` for that, and `-I` would leave out the user's site.
+/// Runs pip like `-m pip`, without the current directory among the import roots. Only Python 3.11
+/// and later have `-P` for that, and `-I` would exclude the user site.
 const RUN_PIP: &str = "import sys; del sys.path[0]; import runpy; runpy.run_module('pip', run_name='__main__', alter_sys=True)";
-/// Prints the version of pip, then whether setuptools can build wheels by itself.
+/// Prints pip's version, and then `no wheel` if the package `wheel` is not installed.
 const ASK_PIP: &str = "\
 import sys
 if sys.path[0] == '': del sys.path[0]
@@ -34,73 +34,74 @@ except ImportError:
     print('no wheel')
 ";
 
-/// From this version on pip takes several platforms; before it takes one.
+/// The first version of pip that accepts several `--platform` options; older ones accept one.
 const MANY_PLATFORMS: (u32, u32) = (20, 3);
-/// From this version on pip reads `--python-version=3.7.1`; before it reads `37`.
+/// The first version of pip that accepts `--python-version=3.7.1`; older ones accept `37`.
 const DOTTED_PYTHON: (u32, u32) = (19, 2);
-/// The versions that build an sdist without `pyproject.toml` by `setup.py bdist_wheel` where they
-/// are not told otherwise and can be.
+/// The range of versions that build an sdist without `pyproject.toml` by `setup.py bdist_wheel`
+/// unless `--use-pep517` is given.
 const LEGACY_BUILDS: [(u32, u32); 2] = [(19, 0), (23, 1)];
-/// How much of what pip says is looked through.
-const MAX_SAID: usize = 1 << 20;
+/// The amount of pip's output that is kept for analysis, in bytes.
+const MAX_CAPTURED: usize = 1 << 20;
 
-/// Whether what is fetched brings along what it requires.
+/// Whether pip also fetches the requirements of the fetched wheels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Follow {
     Dependencies,
     Nothing,
 }
 
-/// What is to be fetched.
+/// The arguments of one fetch.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Request<'a> {
-    /// For this system.
+    /// The system that the wheels are for.
     pub system: &'a Facts,
-    /// Lines of a requirements file.
+    /// The lines of a requirements file.
     pub lines: &'a [String],
-    /// What is there already, and is to be kept to: lines of a constraints file.
+    /// The versions of the present wheels, as lines of a constraints file.
     pub kept: &'a [String],
-    /// Directories of wheels to look into too.
+    /// Wheel directories that pip also searches.
     pub directories: &'a [&'a Path],
-    /// Whether pre-releases will do.
+    /// Whether pre-releases are acceptable.
     pub pre_releases: bool,
 }
 
 /// The pip of an interpreter.
 pub(super) struct Pip<'a> {
     python: Facts,
-    /// The first two numbers of its version.
+    /// The first two numbers of pip's version.
     version: (u32, u32),
-    /// Whether the interpreter has `wheel`, without which older versions of setuptools build none.
+    /// Whether the interpreter has `wheel`, which older setuptools versions need to build wheels.
     has_wheel: bool,
     options: &'a [OsString],
     process: &'a Process,
-    /// What to type to fetch again.
-    again: String,
-    patience: Patience,
+    /// The command that fetches again.
+    retry_command: String,
+    retry: RetryTimer,
 }
 
 impl<'a> Pip<'a> {
-    /// The pip of this interpreter, with the caller's options for it.
+    /// Returns the pip of this interpreter, with the caller's options for pip.
     ///
     /// # Errors
-    /// It has none.
+    /// The interpreter has no pip.
     pub fn of(
         python: &Facts,
         options: &'a [OsString],
         invocation: &Invocation,
         process: &'a Process,
     ) -> Result<Self> {
-        let (patience, again) = (Patience::of(process), invocation.command_of_tool("fetch"));
+        let (retry, retry_command) = (RetryTimer::of(process), invocation.command_of_tool("fetch"));
         let pip = Self {
             python: python.clone(),
             version: (u32::MAX, 0),
             has_wheel: true,
             options,
             process,
-            again,
-            patience,
+            retry_command,
+            retry,
         };
+        // Query the version of pip; the query fails if there is no pip.
         let mut command = pip.python();
         command.args(["-c", ASK_PIP]).stderr(Stdio::null());
         let executable = &python.executable;
@@ -108,8 +109,8 @@ impl<'a> Pip<'a> {
             .output()
             .with_context(|| format!("cannot run `{}`", executable.display()));
         if let Some(output) = fs::ok_if_hidden(answer)?.filter(|output| output.status.success()) {
-            let said = String::from_utf8_lossy(&output.stdout);
-            let mut lines = said.lines();
+            let text = String::from_utf8_lossy(&output.stdout);
+            let mut lines = text.lines();
             let version = lines.next().map_or((u32::MAX, 0), parse_version);
             return Ok(Self {
                 version,
@@ -126,11 +127,11 @@ impl<'a> Pip<'a> {
             .into())
     }
 
-    /// Fetches into the directory `to`: for this machine by `pip wheel`, which builds what has no
-    /// wheel, for others by `pip download`. What pip says goes to stderr. Where it cannot, that is
-    /// the inner error.
+    /// Fetches into the directory `to`: for this machine with `pip wheel`, which builds projects
+    /// that have no wheel, and for others with `pip download`. pip's output goes to stderr. The
+    /// inner error means that pip failed.
     ///
-    /// Where the network fails, it is tried again for as long as the caller has patience.
+    /// Retries after network failures, up to the caller's limit.
     pub fn fetch(
         &self,
         request: &Request<'_>,
@@ -144,16 +145,16 @@ impl<'a> Pip<'a> {
         words.extend(self.needs_pep517().then(|| "--use-pep517".into()));
         let built = self.run(words, request, follow, to)?;
         match built {
-            // An older pip does not know all platforms that this machine is: it passes over wheels
-            // for them.
-            Err(failed) if failed.why == Why::Other && self.version < MANY_PLATFORMS => {
+            // An older pip does not know all platform tags of this machine, and skips wheels with
+            // the others.
+            Err(failed) if failed.reason == Reason::Other && self.version < MANY_PLATFORMS => {
                 Ok(self.download(request, follow, to)?.map_err(|_| failed))
             }
             built => Ok(built),
         }
     }
 
-    /// Fetches wheels by the platforms that a system is.
+    /// Fetches wheels for the platform tags of a system.
     fn download(
         &self,
         request: &Request<'_>,
@@ -169,17 +170,17 @@ impl<'a> Pip<'a> {
             let tried = self.run(words, request, follow, to)?;
             let is_settled = tried
                 .as_ref()
-                .map_or_else(|failed| failed.why == Why::Network, |()| true);
+                .map_or_else(|failed| failed.reason == Reason::Network, |()| true);
             fetched = Some(tried);
             if is_settled {
                 break;
             }
         }
-        fetched.context("there is no platform to name to pip")
+        fetched.context("there is no platform to pass to pip")
     }
 
-    /// The options that name a system, once for each time that pip is to be called: an older pip
-    /// takes one platform at a time.
+    /// Returns the options that select a system, one list for each call of pip: an older pip
+    /// accepts one platform for each call.
     fn platform_options(&self, system: &Facts) -> Vec<Vec<OsString>> {
         let mut fixed = vec![OsString::from("--only-binary=:all:")];
         let [major, minor, _] = system.release;
@@ -188,7 +189,7 @@ impl<'a> Pip<'a> {
         } else {
             format!("--python-version={}", system.version()).into()
         });
-        // One ABI likewise; it takes those without one for granted.
+        // An older pip also accepts only one ABI, and always allows wheels with ABI `none`.
         let is_taken = |option: &String| self.version >= MANY_PLATFORMS || option != "--abi=none";
         fixed.extend(
             system
@@ -207,8 +208,8 @@ impl<'a> Pip<'a> {
                     .collect(),
             ];
         }
-        // The names that wheels for old versions of Python have, of Linux first those that indexes
-        // take.
+        // An older pip knows only the older platform names. On Linux, first try those that package
+        // indexes accept.
         let is_old = |platform: &&String| !platform.starts_with("manylinux_");
         let (plain, others): (Vec<_>, Vec<_>) = platforms
             .iter()
@@ -221,13 +222,14 @@ impl<'a> Pip<'a> {
             .collect()
     }
 
-    /// Whether pip would build by `setup.py bdist_wheel` what it can build otherwise, and that
-    /// fails for want of `wheel`.
+    /// Checks whether pip would build with `setup.py bdist_wheel` by default, and fail because
+    /// `wheel` is missing.
     fn needs_pep517(&self) -> bool {
         !self.has_wheel && (LEGACY_BUILDS[0]..LEGACY_BUILDS[1]).contains(&self.version)
     }
 
-    /// Calls pip until it has fetched, or it is not to be tried again.
+    /// Calls pip until it succeeds, fails for a reason other than the network, or the retry limit
+    /// is reached.
     fn run(
         &self,
         mut words: Vec<OsString>,
@@ -235,6 +237,7 @@ impl<'a> Pip<'a> {
         follow: Follow,
         to: &Path,
     ) -> Result<Result<(), Failed>> {
+        // Build the command line. The caller's options come last, so that they override the others.
         if follow == Follow::Nothing {
             words.push("--no-deps".into());
         }
@@ -244,45 +247,47 @@ impl<'a> Pip<'a> {
         words.extend(request.pre_releases.then(|| "--pre".into()));
         words.extend([
             "--requirement".into(),
-            written(to, "requirements.txt", request.lines)?.into(),
+            write_lines(to, "requirements.txt", request.lines)?.into(),
         ]);
         if !request.kept.is_empty() {
             words.extend([
                 "--constraint".into(),
-                written(to, "constraints.txt", request.kept)?.into(),
+                write_lines(to, "constraints.txt", request.kept)?.into(),
             ]);
         }
         words.extend(self.options.iter().cloned());
+        // Call pip, and retry as long as only the network fails.
         loop {
-            let (status, said) = self.call(&words)?;
+            let (status, stderr) = self.call(&words)?;
             if status.success() {
-                self.patience.renew();
+                self.retry.reset();
                 return Ok(Ok(()));
             }
-            let why = Why::of(&said);
-            if why == Why::Network && self.patience.wait() {
+            let reason = Reason::of(&stderr);
+            if reason == Reason::Network && self.retry.wait() {
                 continue;
             }
+            // Describe the failure.
             let command = format!("{} {}", self.title(), lossy(&words));
-            let because = match why {
-                Why::Network => self.patience.sentence(),
-                Why::Digests => {
-                    "what the index has does not have the digests that are pinned".to_owned()
+            let cause = match reason {
+                Reason::Network => self.retry.message(),
+                Reason::Digests => {
+                    "the files on the index do not have the pinned digests".to_owned()
                 }
-                Why::Other => format!("`{command}` ended with {status}"),
+                Reason::Other => format!("`{command}` ended with {status}"),
             };
             let can_build = self.has_wheel || self.version >= LEGACY_BUILDS[0];
             return Ok(Err(Failed {
-                why,
-                because,
-                said,
+                reason,
+                cause,
+                stderr,
                 can_build,
-                again: self.again.clone(),
+                retry_command: self.retry_command.clone(),
             }));
         }
     }
 
-    /// Runs pip, and passes on what it says. Gives how it ended, and what it said on stderr.
+    /// Runs pip, and copies its output to stderr. Returns its exit status and its stderr output.
     fn call(&self, words: &[OsString]) -> Result<(ExitStatus, String)> {
         let cannot = || format!("cannot run `{}`", self.python.executable.display());
         let mut command = self.python();
@@ -291,7 +296,8 @@ impl<'a> Pip<'a> {
         } else {
             command.args(["-c", RUN_PIP])
         };
-        // A progress bar goes to the terminal itself, where there is one.
+        // pip's stdout is connected to stderr directly, so that pip shows its progress bar on a
+        // terminal.
         let error = std::io::stderr()
             .as_fd()
             .try_clone_to_owned()
@@ -303,17 +309,18 @@ impl<'a> Pip<'a> {
             .stderr(Stdio::piped());
         progress::end();
         let mut pip = command.spawn().with_context(cannot)?;
-        let mut said = Vec::new();
+        let mut captured = Vec::new();
         if let Some(mut stderr) = pip.stderr.take() {
-            pass_on(&mut stderr, &mut said).with_context(cannot)?;
+            copy_to_stderr(&mut stderr, &mut captured).with_context(cannot)?;
         }
         Ok((
             pip.wait().with_context(cannot)?,
-            String::from_utf8_lossy(&said).into_owned(),
+            String::from_utf8_lossy(&captured).into_owned(),
         ))
     }
 
-    /// The interpreter, with the caller's environment, and without byte code beside its packages.
+    /// Returns the command for the interpreter, with the caller's environment. `-B` keeps it from
+    /// writing byte code next to its packages.
     fn python(&self) -> Command {
         let mut command = Command::new(&self.python.executable);
         if self.has_safe_path() {
@@ -328,12 +335,12 @@ impl<'a> Pip<'a> {
         command
     }
 
-    /// Whether the interpreter has `-P`.
+    /// Checks whether the interpreter has `-P`.
     fn has_safe_path(&self) -> bool {
         self.python.release >= [3, 11, 0]
     }
 
-    /// How a person would call it.
+    /// Returns the command line prefix for messages.
     fn title(&self) -> String {
         let safe = if self.has_safe_path() { "-P " } else { "" };
         format!(
@@ -343,8 +350,8 @@ impl<'a> Pip<'a> {
     }
 }
 
-/// Copies what comes to stderr until it ends, and keeps the beginning and all that is not too much.
-fn pass_on(from: &mut impl Read, kept: &mut Vec<u8>) -> std::io::Result<()> {
+/// Copies a stream to stderr until its end, and keeps the last [`MAX_CAPTURED`] bytes.
+fn copy_to_stderr(from: &mut impl Read, kept: &mut Vec<u8>) -> std::io::Result<()> {
     let mut buffer = [0; 4096];
     loop {
         let length = match from.read(&mut buffer) {
@@ -353,16 +360,17 @@ fn pass_on(from: &mut impl Read, kept: &mut Vec<u8>) -> std::io::Result<()> {
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
             Err(error) => return Err(error),
         };
-        // Who closes our stderr does not want to know.
+        // A closed stderr is not an error: the caller does not want the output.
         let _ = std::io::stderr().write_all(&buffer[..length]);
         kept.extend_from_slice(&buffer[..length]);
-        // What pip says last tells why it ended.
-        let surplus = kept.len().saturating_sub(MAX_SAID);
+        // The reason for a failure is at the end of pip's output.
+        let surplus = kept.len().saturating_sub(MAX_CAPTURED);
         kept.drain(..surplus);
     }
 }
 
-/// The first two numbers of a version such as `23.2.1`. What is no version is taken for a new one.
+/// Returns the first two numbers of a version such as `23.2.1`. An unparsable version counts as a
+/// recent one.
 fn parse_version(text: &str) -> (u32, u32) {
     let mut numbers = text.split('.').map(|number| {
         let digits = number
@@ -376,7 +384,7 @@ fn parse_version(text: &str) -> (u32, u32) {
     )
 }
 
-/// The words as text, of several platforms only the first.
+/// Returns the words as text, with only the first of several `--platform` options.
 fn lossy(words: &[OsString]) -> String {
     let mut texts: Vec<_> = words.iter().map(|word| word.to_string_lossy()).collect();
     let is_platform = |text: &str| text.starts_with("--platform=");
@@ -392,8 +400,8 @@ fn lossy(words: &[OsString]) -> String {
     texts.join(" ")
 }
 
-/// A file of these lines.
-fn written(directory: &Path, name: &str, lines: &[String]) -> Result<std::path::PathBuf> {
+/// Writes these lines to a file, and returns its path.
+fn write_lines(directory: &Path, name: &str, lines: &[String]) -> Result<std::path::PathBuf> {
     let path = directory.join(name);
     fs::write_atomically(&path, (lines.join("\n") + "\n").as_bytes())?;
     Ok(path)

@@ -1,8 +1,8 @@
-//! `fetch --prune`: the wheels go that no spec or lock in the spec's own directory needs.
+//! `fetch --prune`: removes the wheels that no spec or lock file in the spec's own directory needs.
 //!
-//! Which specs use a directory of wheels nobody can know; those beside the spec are the ones that
-//! share `wheels` and `pip_packages`. A spec among them that cannot be read, or lacks a wheel, may
-//! need any of them: then nothing is removed.
+//! vpython cannot know all specs that use a wheel directory, so it considers those next to the
+//! spec, which share `wheels` and `pip_packages`. If one of them cannot be read, or one of its
+//! wheels is missing, it may need any wheel, so nothing is removed.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -21,22 +21,22 @@ use crate::report::{self, Failure};
 use crate::spec::{self, Spec, SpecKind};
 use crate::store::Store;
 
-/// Removes the wheels that nothing needs, and prints them. Gives the exit code: 1 where they are
-/// only listed, since nobody can be asked.
+/// Removes the unneeded wheels, and prints them. Returns the exit code, which is 1 if the wheels
+/// are only listed because the user did not or cannot confirm.
 ///
 /// # Errors
-/// There is no spec; one of the specs cannot be followed; a wheel cannot be removed.
+/// There is no spec; one of the specs cannot be resolved; a wheel cannot be removed.
 pub(super) fn run(options: &Fetch, invocation: &Invocation, process: &Process) -> Result<i32> {
     if !options.upgrade.is_empty() {
         return Err(Failure::new(
-            "`--prune` and `--upgrade` of `-vpython-tool fetch` do not go together",
+            "`--prune` and `--upgrade` of `-vpython-tool fetch` cannot be used together",
         )
         .into());
     }
     let text = spec::find(invocation, process)?;
     if text.kind == SpecKind::None {
         let failure = Failure::new(
-            "`-vpython-tool fetch --prune` needs a spec: without one no wheel is needed",
+            "`-vpython-tool fetch --prune` needs a spec: without one, no wheel is needed",
         );
         return Err(failure
             .hint(format!(
@@ -45,6 +45,7 @@ pub(super) fn run(options: &Fetch, invocation: &Invocation, process: &Process) -
             ))
             .into());
     }
+    // Collect the wheels that this spec needs, and then those of the specs next to it.
     let spec = text.parse(process)?;
     let store = Store::open(invocation, process)?;
     store.prepare()?;
@@ -63,6 +64,7 @@ pub(super) fn run(options: &Fetch, invocation: &Invocation, process: &Process) -
             Other::Spec(path) => (Some(path), Target::None),
             Other::Script(path) => (None, Target::Script(path)),
         };
+        // The extras and groups of this command line do not apply to the other specs.
         let chosen = Chosen {
             unlocked: invocation.chosen.unlocked,
             ..Chosen::default()
@@ -75,11 +77,12 @@ pub(super) fn run(options: &Fetch, invocation: &Invocation, process: &Process) -
         };
         let spec = spec::find(&invocation, process)
             .and_then(|text| text.parse(process))
-            .with_context(|| cannot_tell(&title))?;
+            .with_context(|| cannot_determine(&title))?;
         if uses(&spec, &invocation, &directory) {
             needed.extend(taken_by(&title, &spec, &invocation, process, &memo)?);
         }
     }
+    // Everything else in the directory that is named like a wheel is unneeded.
     let names = fs::list(&directory)?.unwrap_or_default().into_iter();
     let is_wheel = |name: &OsString| {
         Path::new(name)
@@ -94,7 +97,7 @@ pub(super) fn run(options: &Fetch, invocation: &Invocation, process: &Process) -
     remove(&unneeded, &directory, options.yes)
 }
 
-/// Removes what may be removed, or lists it.
+/// Removes the wheels if the user agrees, and only lists them otherwise.
 fn remove(wheels: &[PathBuf], directory: &Path, is_agreed: bool) -> Result<i32> {
     let directory = directory.display();
     if wheels.is_empty() {
@@ -108,6 +111,7 @@ fn remove(wheels: &[PathBuf], directory: &Path, is_agreed: bool) -> Result<i32> 
     } else {
         format!("{} wheels are", wheels.len())
     };
+    // Without `--yes`, list the wheels and ask on a terminal.
     if !is_agreed {
         report::notice(&format!("{count} not needed in `{directory}`:"));
         for wheel in wheels {
@@ -130,6 +134,7 @@ fn remove(wheels: &[PathBuf], directory: &Path, is_agreed: bool) -> Result<i32> 
             return Ok(1);
         }
     }
+    // Print each wheel once it is removed.
     for wheel in wheels {
         fs::remove_file(wheel)?;
         report::print(format!("{}\n", wheel.display()).as_bytes())?;
@@ -144,17 +149,17 @@ fn taken_by(
     process: &Process,
     memo: &Path,
 ) -> Result<BTreeSet<OsString>> {
-    plan::taken(spec, invocation, process, memo).with_context(|| cannot_tell(title))
+    plan::taken(spec, invocation, process, memo).with_context(|| cannot_determine(title))
 }
 
-fn cannot_tell(title: &str) -> String {
-    format!("cannot tell which wheels are needed by {title}; nothing was removed")
+fn cannot_determine(title: &str) -> String {
+    format!("cannot determine which wheels {title} needs; nothing was removed")
 }
 
-/// Whether a spec takes wheels from a directory.
+/// Checks whether a spec uses wheels from a directory.
 fn uses(spec: &Spec, invocation: &Invocation, directory: &Path) -> bool {
     let of_spec = spec.wheelhouses.iter().map(|placed| placed.value.clone());
-    let beside = spec
+    let conventional = spec
         .base
         .iter()
         .flat_map(|base| ["wheels", "pip_packages"].map(|name| base.join(name)));
@@ -164,7 +169,7 @@ fn uses(spec: &Spec, invocation: &Invocation, directory: &Path) -> bool {
         .iter()
         .cloned()
         .chain(of_spec)
-        .chain(beside);
+        .chain(conventional);
     let real = |path: &Path| fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
     let directory = real(directory);
     directories.any(|other| real(&other) == directory)
@@ -172,7 +177,7 @@ fn uses(spec: &Spec, invocation: &Invocation, directory: &Path) -> bool {
 
 /// A file that may need wheels.
 enum Other {
-    /// A spec or a lock, by its name.
+    /// A spec or a lock file, by its name.
     Spec(PathBuf),
     /// A script that may have a block.
     Script(PathBuf),
@@ -185,7 +190,7 @@ impl Other {
         }
     }
 
-    /// What a file is; none where it needs no wheels.
+    /// Classifies a file. Returns `None` if it needs no wheels.
     fn of(path: PathBuf) -> Result<Option<Self>> {
         if is_spec(&path) {
             return Ok(Some(Self::Spec(path)));
@@ -202,7 +207,7 @@ impl Other {
     }
 }
 
-/// The specs, locks, and scripts with a block in a directory.
+/// Returns the specs, the lock files and the scripts with a block in a directory.
 fn specs_in(base: &Path) -> Result<Vec<Other>> {
     let names = fs::list(base)?.unwrap_or_default();
     let paths = names
@@ -214,7 +219,7 @@ fn specs_in(base: &Path) -> Result<Vec<Other>> {
         .collect()
 }
 
-/// Whether a file is a spec or a lock by its name.
+/// Checks whether a file is named like a spec or a lock file.
 fn is_spec(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let is_of = |extension: &str| path.extension().is_some_and(|found| found == extension);

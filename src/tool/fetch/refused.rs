@@ -1,4 +1,4 @@
-//! What cannot be fetched: it is asked for once, and listed in the end.
+//! The requirements that cannot be fetched: each is tried once, and all are listed at the end.
 
 use anyhow::Error;
 
@@ -6,23 +6,23 @@ use super::failed::bare;
 use crate::plan::Lacking;
 use crate::report::{self, Failure};
 
-/// What cannot be fetched, in the order in which that was found out.
+/// The requirements and systems that cannot be fetched, in the order of discovery.
 #[derive(Default)]
 pub(super) struct Refused {
-    /// Each requirement with the title of its system.
+    /// The title of the system and the requirement, for each requirement.
     requirements: Vec<(String, String)>,
-    /// The seeds among what cannot be fetched, without which environments do.
+    /// The same for seeds. Environments are built without them.
     seeds: Vec<(String, String)>,
-    /// What keeps all from being fetched for a system, with its title.
+    /// The titles of systems for which nothing can be fetched, and the reasons.
     systems: Vec<(String, String)>,
-    /// What was said of the first.
+    /// The first error.
     first: Option<Failure>,
-    /// What was said where the network failed: nothing else is to be tried.
+    /// The error of a network failure, after which nothing else is tried.
     offline: Option<Failure>,
 }
 
 impl Refused {
-    /// Notes that a system lacks these requirements, and why they cannot be fetched.
+    /// Records requirements that cannot be fetched for a system, and the reason.
     pub fn add(&mut self, system: &Lacking, requirements: &[String], failure: Failure) {
         let titled = requirements
             .iter()
@@ -31,7 +31,7 @@ impl Refused {
             titled.partition(|(_, requirement)| system.seeds.contains(requirement));
         for (title, seed) in &seeds {
             report::notice(&format!(
-                "pip cannot fetch `{seed}` ({title}); environments go without this seed"
+                "pip cannot fetch `{seed}` ({title}); environments are built without this seed"
             ));
         }
         self.seeds.extend(seeds);
@@ -41,17 +41,17 @@ impl Refused {
         }
     }
 
-    /// Notes that the network failed.
+    /// Records that the network failed.
     pub fn note_offline(&mut self, failure: Failure) {
         self.offline = Some(failure);
     }
 
-    /// Whether nothing else is to be tried.
+    /// Checks whether the network has failed, so that nothing else is tried.
     pub fn is_offline(&self) -> bool {
         self.offline.is_some()
     }
 
-    /// Notes that the spec cannot be followed on a system.
+    /// Records that the spec cannot be evaluated for a system.
     pub fn add_system(&mut self, title: &str, error: &Error) {
         if self.systems.iter().any(|(known, _)| known == title) {
             return;
@@ -59,12 +59,15 @@ impl Refused {
         let why = report::one_line(error);
         self.systems.push((title.to_owned(), why.clone()));
         self.first.get_or_insert_with(|| {
-            Failure::new(format!("cannot tell what is missing on {title}")).because(why)
+            Failure::new(format!(
+                "cannot determine which wheels are missing on {title}"
+            ))
+            .because(why)
         });
     }
 
-    /// What a system lacks besides; none where that is nothing. Where the network fails, nothing of
-    /// it is to be tried.
+    /// Removes the recorded requirements from those that a system lacks. Returns `None` if none
+    /// are left. After a network failure, records all of them as not fetchable.
     pub fn without(&mut self, mut system: Lacking) -> Option<Lacking> {
         let refused = || self.requirements.iter().chain(&self.seeds);
         let is_refused =
@@ -79,12 +82,14 @@ impl Refused {
         (!system.requirements.is_empty()).then_some(system)
     }
 
-    /// The error, which lists them; a single one that was all that is missing is its own.
-    pub fn failure(self, nothing_came: bool) -> Option<Failure> {
+    /// Returns the error that lists everything recorded. If pip fetched nothing and only one
+    /// requirement or system is recorded, returns its own error.
+    pub fn failure(self, nothing_fetched: bool) -> Option<Failure> {
         let first = self.first?;
-        if nothing_came && self.requirements.len() + self.systems.len() == 1 {
+        if nothing_fetched && self.requirements.len() + self.systems.len() == 1 {
             return Some(first);
         }
+        // List the network failure first, then the requirements, then the systems.
         let requirements = self
             .requirements
             .iter()
@@ -97,10 +102,10 @@ impl Refused {
             .offline
             .iter()
             .flat_map(|failure| failure.causes.clone());
-        let what = if nothing_came {
-            "pip cannot fetch what is missing"
+        let what = if nothing_fetched {
+            "pip cannot fetch the missing wheels"
         } else {
-            "pip cannot fetch all that is missing"
+            "pip cannot fetch all of the missing wheels"
         };
         let failure = Failure::new(what).because_of(network.chain(requirements).chain(systems));
         Some(Failure {

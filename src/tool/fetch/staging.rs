@@ -1,5 +1,5 @@
-//! The directory that pip writes to, inside the one that is filled: a wheel has its name there only
-//! when it is whole.
+//! The staging directory for pip's output, inside the destination: a wheel appears in the
+//! destination only when it is complete.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -12,21 +12,21 @@ use tempfile::TempDir;
 
 use crate::fs::{self, Attempt};
 
-/// How these directories are called.
+/// The name prefix of staging directories.
 const PREFIX: &str = ".fetch-";
-/// For how long such a directory stays untouched before it is taken for one that a killed process
-/// has left, where there are no locks.
+/// The age after which an unmodified staging directory counts as abandoned by a killed process, on
+/// file systems without locks.
 const LEFT_BEHIND: Duration = Duration::from_hours(1);
 
-/// A directory that goes when this is dropped.
+/// A staging directory, which is removed when this value is dropped.
 pub(super) struct Staging {
     directory: TempDir,
-    /// Locked for as long as somebody is at it.
+    /// Holds a shared lock as long as the directory is in use.
     _in_use: File,
 }
 
 impl Staging {
-    /// Makes one.
+    /// Creates a staging directory in `destination`.
     pub fn make(destination: &Path) -> Result<Self> {
         let _making = lock(destination)?;
         let made = tempfile::Builder::new()
@@ -42,30 +42,30 @@ impl Staging {
         })
     }
 
-    /// Where it is.
+    /// The path of the directory.
     pub fn path(&self) -> &Path {
         self.directory.path()
     }
 
-    /// Gives each new wheel its name in `destination`. Those that are there already stay as they
-    /// are, but for those of the names `replaced`.
+    /// Moves each new wheel to `destination`, and returns the new files. Does not overwrite
+    /// existing files, except those named in `replaced`.
     pub fn move_in(self, destination: &Path, replaced: &BTreeSet<&OsStr>) -> Result<Vec<PathBuf>> {
-        let mut came = Vec::new();
+        let mut moved = Vec::new();
         for name in fs::list(self.path())?.unwrap_or_default() {
             let (from, to) = (self.path().join(&name), destination.join(&name));
             let is_wheel = from.extension().is_some_and(|extension| extension == "whl");
             if is_wheel && (replaced.contains(&*name) || !fs::exists(&to)) {
-                // After a power cut too, what has the name of a wheel is a whole one.
+                // A wheel in the destination is complete even after a power failure.
                 fs::sync(&from)?;
                 fs::rename(&from, &to)?;
-                came.push(to);
+                moved.push(to);
             }
         }
-        Ok(came)
+        Ok(moved)
     }
 }
 
-/// Removes the directories that are left of killed processes.
+/// Removes the staging directories that killed processes left behind.
 pub(super) fn remove_left_behind(destination: &Path) -> Result<()> {
     let _making = lock(destination)?;
     for name in fs::list(destination)?.unwrap_or_default() {
@@ -77,15 +77,16 @@ pub(super) fn remove_left_behind(destination: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Who makes such a directory has this lock until the directory has its own.
+/// Locks the destination. A process holds this lock while it creates a staging directory, until it
+/// has locked the new directory itself.
 fn lock(destination: &Path) -> Result<File> {
     let directory = fs::open(destination)?;
     fs::lock_exclusive(&directory);
     Ok(directory)
 }
 
-/// Whether nobody is at it. Without locks it may be a process of another machine that shares the
-/// directory, and only time tells.
+/// Checks whether no process uses a staging directory. Without locks, the process may run on
+/// another machine that shares the directory, so only the age of the directory can decide.
 fn is_left_behind(path: &Path) -> bool {
     let Ok(directory) = fs::open(path) else {
         return false;

@@ -1,5 +1,5 @@
-//! Fetching what is missing on one system: together, and without what pip names as what there is
-//! not, so that this does not keep the others away.
+//! Fetching the missing wheels of one system: all requirements in one call of pip, and then without
+//! those that pip cannot find, so that these do not block the others.
 
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
@@ -9,7 +9,7 @@ use anyhow::Result;
 use pep440_rs::Version;
 use pep508_rs::PackageName;
 
-use super::failed::{Failed, Why};
+use super::failed::{Failed, Reason};
 use super::pip::{self, Pip};
 use super::refused::Refused;
 use super::staging::Staging;
@@ -19,25 +19,25 @@ use crate::plan::Lacking;
 use crate::report;
 use crate::spec::{Packages, Spec, parse_requirement};
 
-/// What a system lacks, and what fetches it.
+/// The missing wheels of a system, and the means to fetch them.
 pub(super) struct Fetching<'a> {
-    /// What is missing.
+    /// The system and its missing wheels.
     pub system: &'a Lacking,
-    /// Who fetches it.
+    /// The pip that fetches.
     pub pip: &'a Pip<'a>,
-    /// The spec that asks for it.
+    /// The spec that requires the wheels.
     pub spec: &'a Spec,
-    /// Where it goes.
+    /// The directory to fetch into.
     pub destination: &'a Path,
-    /// What came before, and is not replaced.
-    pub came: &'a [PathBuf],
+    /// The files that this run has already fetched, which are not replaced.
+    pub already_fetched: &'a [PathBuf],
 }
 
-/// Builds of a site's own that pip took in place of those that are listed.
+/// Listed versions for which pip fetched another local version, each with its public version.
 type OtherBuilds<'a> = Vec<&'a (String, String)>;
 
 impl Fetching<'_> {
-    /// Fetches what is missing, and gives the files that came. What cannot be had is noted.
+    /// Fetches the missing wheels, and returns the new files. Records what cannot be fetched.
     pub fn run(&self, refused: &mut Refused) -> Result<Vec<PathBuf>> {
         let (files, mut lines) = self.listed_builds(refused)?;
         let mut files = files;
@@ -49,10 +49,12 @@ impl Fetching<'_> {
                 }
                 Err(failed) => failed,
             };
-            if lines.len() == 1 || failed.why == Why::Network {
+            // A single requirement, or no network: there is nothing left to try.
+            if lines.len() == 1 || failed.reason == Reason::Network {
                 self.refuse(&lines, &failed, refused);
                 break;
             }
+            // Try again without the requirements that pip names, if it names any.
             let (blamed, others): (Vec<String>, _) =
                 lines.into_iter().partition(|line| failed.blames(line));
             lines = others;
@@ -60,20 +62,20 @@ impl Fetching<'_> {
                 self.refuse(std::slice::from_ref(line), &failed, refused);
             }
             if blamed.is_empty() {
-                report::notice("pip cannot fetch these together; fetching each by itself");
+                report::notice("pip cannot fetch these together; fetching each separately");
                 files.extend(self.one_by_one(&lines, &files, refused)?);
                 break;
             }
             if !lines.is_empty() {
-                report::notice("fetching the others without these");
+                report::notice("fetching the others without them");
             }
         }
         Ok(files)
     }
 
-    /// Fetches the very builds that are listed, where there are any, together with all else. What
-    /// is still to be fetched comes second: all of it in its public version, where the index does
-    /// not have these builds.
+    /// Fetches the exact local versions that the spec lists, if there are any, together with all
+    /// other requirements. Returns the new files and the requirements that are still missing: all
+    /// of them, by public version, if the index does not have these local versions.
     fn listed_builds(&self, refused: &mut Refused) -> Result<(Vec<PathBuf>, Vec<String>)> {
         let public = self.system.requirements.clone();
         if self.system.builds.is_empty() {
@@ -85,13 +87,13 @@ impl Fetching<'_> {
         };
         match self.lines(&public.iter().map(exact).collect::<Vec<_>>(), &[])? {
             Ok(files) => Ok((files, Vec::new())),
-            Err(failed) if failed.why == Why::Network => {
+            Err(failed) if failed.reason == Reason::Network => {
                 self.refuse(&public, &failed, refused);
                 Ok((Vec::new(), Vec::new()))
             }
             Err(_) => {
                 report::notice(
-                    "the index does not have all of these builds; fetching public versions",
+                    "the index does not have all of these local versions; fetching the public versions",
                 );
                 Ok((Vec::new(), public))
             }
@@ -104,44 +106,45 @@ impl Fetching<'_> {
         files: &[PathBuf],
         refused: &mut Refused,
     ) -> Result<Vec<PathBuf>> {
-        let mut came = Vec::new();
+        let mut new_files = Vec::new();
         for (index, line) in lines.iter().enumerate() {
             let line = std::slice::from_ref(line);
-            match self.lines(line, &[files, &came[..]].concat())? {
-                Ok(more) => came.extend(more),
-                Err(failed) if failed.why == Why::Network => {
+            match self.lines(line, &[files, &new_files[..]].concat())? {
+                Ok(more) => new_files.extend(more),
+                Err(failed) if failed.reason == Reason::Network => {
                     self.refuse(&lines[index..], &failed, refused);
                     break;
                 }
                 Err(failed) => self.refuse(line, &failed, refused),
             }
         }
-        Ok(came)
+        Ok(new_files)
     }
 
     fn refuse(&self, lines: &[String], failed: &Failed, refused: &mut Refused) {
         let failure = failed.failure(lines);
-        if failed.why == Why::Network {
+        if failed.reason == Reason::Network {
             refused.note_offline(failure.clone());
         }
         refused.add(self.system, lines, failure);
     }
 
-    /// Fetches some of what is missing. `files` came before them.
+    /// Fetches some of the missing wheels. `files` are those that this system already received.
     fn lines(&self, lines: &[String], files: &[PathBuf]) -> Result<Result<Vec<PathBuf>, Failed>> {
         let staging = Staging::make(self.destination)?;
         if let Err(failed) = self.call(lines, staging.path())? {
             return Ok(Err(failed));
         }
         for (public, exact) in self.other_builds(lines, staging.path())? {
-            // The public version by its very text: for `==` each build of it would do.
+            // `===` matches the exact text of the public version; `==` also matches each of its
+            // local versions.
             let lines = [exact.clone(), public.replace("==", "===")];
             let mut fetched = None;
             for line in lines {
                 let call = self.call(&[line], staging.path())?;
                 let is_settled = call
                     .as_ref()
-                    .map_or_else(|failed| failed.why == Why::Network, |()| true);
+                    .map_or_else(|failed| failed.reason == Reason::Network, |()| true);
                 fetched = Some(call);
                 if is_settled {
                     break;
@@ -151,26 +154,27 @@ impl Fetching<'_> {
                 return Ok(Err(failed));
             }
         }
+        // Replace the files whose digest does not match, but not those that were just fetched.
         let names = |paths: &[PathBuf]| {
             paths
                 .iter()
                 .filter_map(|path| path.file_name().map(OsStr::to_owned))
                 .collect()
         };
-        let (other_bytes, came): (BTreeSet<OsString>, BTreeSet<OsString>) = (
+        let (other_bytes, already_fetched): (BTreeSet<OsString>, BTreeSet<OsString>) = (
             names(&self.system.other_bytes),
-            names(&[self.came, files].concat()),
+            names(&[self.already_fetched, files].concat()),
         );
         let replaced = other_bytes
-            .difference(&came)
+            .difference(&already_fetched)
             .map(OsString::as_os_str)
             .collect();
         staging.move_in(self.destination, &replaced).map(Ok)
     }
 
-    /// Has pip fetch lines into a directory. What is there already is kept to, if that can be. A
-    /// file with other bytes than are pinned is to be replaced; pip has held what comes in its
-    /// place against the digest.
+    /// Calls pip to fetch lines into a directory. Keeps to the versions of the present wheels if
+    /// that is possible. pip has verified the digest of each file that replaces one with a wrong
+    /// digest.
     fn call(&self, lines: &[String], to: &Path) -> Result<Result<(), Failed>> {
         let system = self.system;
         let lines: Vec<String> = lines
@@ -183,7 +187,7 @@ impl Fetching<'_> {
             .iter()
             .map(|directory| directory.value.as_path());
         let mut directories = of_spec.chain([self.destination]).collect::<Vec<_>>();
-        // pip would take the file that is there.
+        // pip would use the present file with the wrong digest.
         directories.retain(|directory| {
             !system
                 .other_bytes
@@ -200,8 +204,9 @@ impl Fetching<'_> {
         let follow = follow(&system.facts, self.spec);
         let fetched = self.pip.fetch(&request, follow, to)?;
         let is_constrained = follow == Follow::Dependencies && !system.present.is_empty();
+        // The versions of the present wheels may be the conflict, so try again without them.
         match fetched {
-            Err(failed) if is_constrained && failed.why != Why::Network => self.pip.fetch(
+            Err(failed) if is_constrained && failed.reason != Reason::Network => self.pip.fetch(
                 &pip::Request {
                     kept: &[],
                     ..request
@@ -213,8 +218,9 @@ impl Fetching<'_> {
         }
     }
 
-    /// Takes the builds out of a directory that are not the listed ones: of `==1.14.5` pip takes
-    /// the highest, which may be another build.
+    /// Removes the wheels from a directory whose local version is not the listed one, and returns
+    /// the listed versions. For `==1.14.5` pip picks the highest version, which may be another
+    /// local version.
     fn other_builds(&self, lines: &[String], directory: &Path) -> Result<OtherBuilds<'_>> {
         let builds = self
             .system
@@ -232,6 +238,7 @@ impl Fetching<'_> {
                 let Some((of, found)) = name_and_version(&name) else {
                     continue;
                 };
+                // A public version is acceptable; another local version is not.
                 if Some(&of) == project.as_ref()
                     && found.is_local()
                     && Some(&found) != version.as_ref()
@@ -245,13 +252,13 @@ impl Fetching<'_> {
     }
 }
 
-/// The project and version of a wheel file's name.
+/// Returns the project and version from the file name of a wheel.
 fn name_and_version(file_name: &OsStr) -> Option<(PackageName, Version)> {
     let mut parts = file_name.to_str()?.strip_suffix(".whl")?.split('-');
     Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
 }
 
-/// A line of a requirements file, with the digests that the spec pins for the project.
+/// Returns a line of a requirements file, with the digests that the spec pins for the project.
 fn with_hashes(requirement: &str, spec: &Spec) -> String {
     let Packages::Required(requirements) = &spec.packages else {
         return requirement.to_owned();

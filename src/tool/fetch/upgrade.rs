@@ -1,5 +1,5 @@
-//! `fetch --upgrade`: the newest versions that a spec permits come also where older ones that
-//! satisfy it are there.
+//! `fetch --upgrade`: fetches the newest versions that a spec permits, even if older versions that
+//! satisfy it are present.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -17,8 +17,8 @@ use crate::report::{self, Failure};
 use crate::spec::{self, Packages, Requirements, Spec};
 use crate::tool::lock;
 
-/// Fetches what is newer than what is there, then what that lacks, and prints the files that came.
-/// Gives whether nothing is missing.
+/// Fetches newer versions of the present wheels, then the wheels that these require, and prints the
+/// new files. Returns whether all wheels are present.
 pub(super) fn run(
     options: &Fetch,
     spec: &Spec,
@@ -38,7 +38,7 @@ pub(super) fn run(
     refuse_unknown(&names, &systems)?;
     let is_upgraded =
         |name: &PackageName| options.upgrade.iter().any(String::is_empty) || names.contains(name);
-    let mut has_come = false;
+    let mut has_new_files = false;
     if let Some(here) = systems.first().filter(|_| !spec.packages.is_empty()) {
         let destination = destination(spec, invocation).ok_or_else(no_destination)?;
         report::notice(&format!(
@@ -51,8 +51,9 @@ pub(super) fn run(
             .wheelhouses
             .iter()
             .map(|directory| directory.value.as_path());
-        // pip takes the highest of all, so what is there already is not loaded again.
+        // pip picks the highest version of all sources, so it does not download present wheels.
         let directories: Vec<&Path> = of_caller.chain(of_spec).chain([&*destination]).collect();
+        // One call of pip for each system.
         for system in &systems {
             let lines = lines(requirements, system, is_upgraded);
             if lines.is_empty() {
@@ -72,19 +73,19 @@ pub(super) fn run(
             fetched.map_err(|failed| failed.failure(&lines))?;
             for file in staging.move_in(&destination, &BTreeSet::new())? {
                 report::print(format!("{}\n", file.display()).as_bytes())?;
-                has_come = true;
+                has_new_files = true;
             }
         }
     }
-    if !has_come {
-        report::notice("nothing to upgrade: the newest versions that the spec permits are there");
+    if !has_new_files {
+        report::notice("nothing to upgrade: the newest versions that the spec permits are present");
         return Ok(true);
     }
     super::fill(options, spec, invocation, process, memo)
 }
 
-/// What to ask for on one system: all that the spec asks for there, or where pip follows nothing,
-/// what of it is to be upgraded.
+/// Returns the requirements to pass to pip for one system: on this machine, all requirements of the
+/// spec; on others, where pip does not follow dependencies, only those to upgrade.
 fn lines(
     requirements: &Requirements,
     system: &Present,
@@ -107,8 +108,8 @@ fn lines(
         .collect()
 }
 
-/// What pip is to keep to on one system: the versions of what is not to be upgraded, and the spec's
-/// own constraints.
+/// Returns the constraints for pip on one system: the versions of the projects that are not to be
+/// upgraded, and the spec's own constraints.
 fn kept(
     requirements: &Requirements,
     system: &Present,
@@ -124,7 +125,7 @@ fn kept(
         .map(|constraint| &constraint.value.requirement);
     let here = constraints
         .filter(|constraint| spec::holds(&constraint.marker, &system.facts.markers, &[]));
-    // pip takes no extras in a constraint.
+    // pip rejects extras in constraints.
     let bare = |one: &spec::Requirement| spec::Requirement {
         marker: pep508_rs::MarkerTree::TRUE,
         extras: Vec::new(),
@@ -136,7 +137,7 @@ fn kept(
         .collect()
 }
 
-/// A name of what no system gets is a mistake, or was not meant as one.
+/// Fails if no system uses one of the names: it is a mistake, or was not meant as a project name.
 fn refuse_unknown(names: &[PackageName], systems: &[Present]) -> Result<()> {
     let known: Vec<&str> = systems
         .iter()
@@ -148,12 +149,12 @@ fn refuse_unknown(names: &[PackageName], systems: &[Present]) -> Result<()> {
     };
     let hint = match report::nearest(unknown.as_ref(), known) {
         Some(near) => format!("did you mean `{near}`?"),
-        None => format!(
-            "words behind `--upgrade` are names of projects; a script is written `./{unknown}`"
-        ),
+        None => {
+            format!("words after `--upgrade` are project names; write a script as `./{unknown}`")
+        }
     };
     let failure = Failure::new(format!(
-        "cannot upgrade `{unknown}`: the spec does not ask for it, nor does any wheel"
+        "cannot upgrade `{unknown}`: neither the spec nor any wheel requires it"
     ));
     Err(failure.hint(hint).into())
 }

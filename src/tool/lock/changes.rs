@@ -1,5 +1,5 @@
-//! What is said of a lock that changes: what is another in the spec, and then what is another in
-//! the lock, a line each.
+//! The description of a lock file's changes: first the changes in the spec, then those in the lock
+//! file, one line each.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +8,7 @@ use pep508_rs::PackageName;
 use crate::fs::Digest;
 use crate::spec::{Lock, Packages, Spec, SpecText};
 
-/// The changes from the lock that was there to the new one.
+/// Returns the changes from the existing lock file to the new one.
 pub(super) fn between(
     before: Option<&(Lock, String)>,
     after: &Lock,
@@ -18,9 +18,10 @@ pub(super) fn between(
     let Some((before, content)) = before else {
         return changed_packages(None, after);
     };
+    // The reasons come before their effects on versions and files.
     let mut changes = of_spec(before, text, spec);
     if before.basis.is_none() {
-        changes.push("it was made by another tool".to_owned());
+        changes.push("it was created by another tool".to_owned());
     }
     if range(before) != range(after) {
         changes.push(format!(
@@ -33,12 +34,12 @@ pub(super) fn between(
     let files = changed_files(before, after);
     changes.extend(packages.into_iter().chain(files));
     if changes.is_empty() && *content != after.to_text() {
-        changes.push("its text is not as it would be written".to_owned());
+        changes.push("its formatting differs from what vpython writes".to_owned());
     }
     changes
 }
 
-/// What the spec says otherwise than it did when the lock was made.
+/// Returns the changes in the spec since the lock file was created.
 pub(super) fn of_spec(before: &Lock, text: &SpecText, spec: &Spec) -> Vec<String> {
     match (&before.basis, &spec.packages) {
         (Some(basis), Packages::Required(requirements)) => basis.changes(text, spec, requirements),
@@ -52,7 +53,7 @@ fn range(lock: &Lock) -> &str {
         .map_or("any", |range| &range.value.written)
 }
 
-/// Each project that comes, goes, or is there in another version.
+/// Returns a line for each project that was added or removed, or whose version changed.
 fn changed_packages(before: Option<&Lock>, after: &Lock) -> Vec<String> {
     let (old, new) = (before.map(versions).unwrap_or_default(), versions(after));
     let names: BTreeSet<&PackageName> = old.keys().chain(new.keys()).copied().collect();
@@ -65,7 +66,7 @@ fn changed_packages(before: Option<&Lock>, after: &Lock) -> Vec<String> {
     names.into_iter().filter_map(change).collect()
 }
 
-/// The versions of each project.
+/// Returns the versions of each project.
 fn versions(lock: &Lock) -> BTreeMap<&PackageName, String> {
     let mut versions: BTreeMap<&PackageName, Vec<String>> = BTreeMap::new();
     for package in &lock.packages {
@@ -73,7 +74,7 @@ fn versions(lock: &Lock) -> BTreeMap<&PackageName, String> {
             .value
             .version
             .as_ref()
-            .map_or("of no version".to_owned(), ToString::to_string);
+            .map_or("without a version".to_owned(), ToString::to_string);
         versions
             .entry(&package.value.name)
             .or_default()
@@ -85,7 +86,8 @@ fn versions(lock: &Lock) -> BTreeMap<&PackageName, String> {
         .collect()
 }
 
-/// Each file of a version that stays which comes, goes, or has other bytes.
+/// Returns a line for each file that was added or removed, or whose contents changed, among the
+/// packages that keep their version.
 fn changed_files(before: &Lock, after: &Lock) -> Vec<String> {
     let (old, new) = (files(before, after), files(after, before));
     let names: BTreeSet<&str> = old.keys().chain(new.keys()).copied().collect();
@@ -93,14 +95,14 @@ fn changed_files(before: &Lock, after: &Lock) -> Vec<String> {
         (None, Some(_)) => Some(format!("+ `{name}`")),
         (Some(_), None) => Some(format!("- `{name}`")),
         (Some(old), Some(new)) if old != new => Some(format!(
-            "`{name}` has other bytes: its sha256 was {old}, and is {new}"
+            "`{name}` has different contents: sha256 {old} becomes {new}"
         )),
         _ => None,
     };
     names.into_iter().filter_map(change).collect()
 }
 
-/// The files of the packages that another lock has in the same version.
+/// Returns the files of the packages that the other lock file has in the same version.
 fn files<'a>(lock: &'a Lock, other: &Lock) -> BTreeMap<&'a str, Digest> {
     let stays = |name: &PackageName, version| {
         other

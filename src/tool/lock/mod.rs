@@ -1,5 +1,5 @@
-//! `-vpython-tool lock`: the spec's lock is written in one step, and only if it is another than the
-//! one that is there.
+//! `-vpython-tool lock`: writes the spec's lock file atomically, and only if it differs from the
+//! existing one.
 
 mod changes;
 
@@ -16,19 +16,20 @@ use crate::report::{self, Failure, nearest};
 use crate::spec::{self, Lock, SpecKind, SpecText};
 use crate::store::Store;
 
-/// The exit code where `--check` finds that something would change.
+/// The exit code if `--check` finds that something would change.
 const WOULD_CHANGE: i32 = 1;
 
-/// Makes the lock of the command line's spec anew, prints what changes, and gives the exit code.
+/// Updates the lock file of the command line's spec, prints the changes, and returns the exit code.
 ///
 /// # Errors
-/// There is no spec that can have a lock; it cannot be resolved; the lock cannot be written, or
-/// standard output cannot.
+/// There is no spec that can have a lock file; the spec cannot be resolved; the lock file or
+/// standard output cannot be written.
 pub fn run(options: &invocation::Lock, invocation: &Invocation, process: &Process) -> Result<i32> {
     let text = find_spec(invocation, process)?;
     let path = text.lock_path().ok_or_else(|| nothing_to_lock(&text))?;
     let spec = text.parse_without_lock(process)?;
     invocation.warn(text.warnings.iter().chain(&spec.warnings));
+    // Read the existing lock file, whose versions are kept unless `--upgrade` names them.
     let before = read_before(&path, &text)?;
     let names = names(&options.upgrade, "lock")?;
     let upgraded = if options.upgrade.iter().any(String::is_empty) {
@@ -39,13 +40,15 @@ pub fn run(options: &invocation::Lock, invocation: &Invocation, process: &Proces
     refuse_unknown(&names, before.as_ref().map(|(lock, _)| lock), &path)?;
     let store = Store::open(invocation, process)?;
     store.prepare()?;
-    // What uv has locked stays as it is, too. A lock of its that does not fit any more has no say.
+    // The first lock file keeps the versions of a `uv.lock`, unless that no longer matches the
+    // spec.
     let of_uv = if before.is_none() {
         text.uv_lock(&spec).unwrap_or_default()
     } else {
         None
     };
     let kept = before.as_ref().map(|(lock, _)| lock).or(of_uv.as_ref());
+    // Resolve the spec, and print how the lock file changes.
     let request = Request {
         text: &text,
         spec: &spec,
@@ -64,7 +67,8 @@ pub fn run(options: &invocation::Lock, invocation: &Invocation, process: &Proces
         .map(|(before, _)| changes::of_spec(before, &text, &spec))
         .unwrap_or_default();
     let (lock, warnings) = match made {
-        // That it would change is known, though not to what.
+        // The spec has changed, so the lock file would change too, even if its new contents are
+        // unknown.
         Err(error) if options.check && !of_spec.is_empty() => {
             invocation.warn(&[report::one_line(&error)]);
             return would_change(&path, &of_spec, process);
@@ -82,7 +86,7 @@ pub fn run(options: &invocation::Lock, invocation: &Invocation, process: &Proces
     )
 }
 
-/// Writes what is new, unless that is only to be said.
+/// Writes the new lock file if it differs, or with `check` only prints that it would.
 fn finish(
     lock: &Lock,
     before: Option<&str>,
@@ -109,7 +113,7 @@ fn finish(
     Ok(code)
 }
 
-/// Says of a lock that is there how it would change.
+/// Prints how an existing lock file would change.
 fn would_change(path: &Path, changes: &[String], process: &Process) -> Result<i32> {
     print(&format!("{}: would change", title(path, process)), changes)?;
     Ok(WOULD_CHANGE)
@@ -120,7 +124,7 @@ fn print(headline: &str, changes: &[String]) -> Result<()> {
     report::print(format!("{headline}\n{}", lines.collect::<String>()).as_bytes())
 }
 
-/// The spec of the command line.
+/// Finds the spec of the command line.
 fn find_spec(invocation: &Invocation, process: &Process) -> Result<SpecText> {
     if let Target::Script(path) = &invocation.target {
         let path = process.absolute(path);
@@ -133,7 +137,7 @@ fn find_spec(invocation: &Invocation, process: &Process) -> Result<SpecText> {
     spec::find(invocation, process)
 }
 
-/// Why a spec cannot have a lock, and what can.
+/// Returns the error for a spec that cannot have a lock file.
 fn nothing_to_lock(text: &SpecText) -> Failure {
     let cannot = Failure::new(match text.kind {
         SpecKind::None => "cannot lock: there is no spec".to_owned(),
@@ -144,30 +148,34 @@ fn nothing_to_lock(text: &SpecText) -> Failure {
             "name a script with a `# /// script` block, a `vpython.toml` or a `requirements.txt`",
         ),
         SpecKind::Luci => cannot
-            .because("it lists its wheels with exact versions already")
+            .because("it already lists its wheels with exact versions")
             .hint(format!(
-                "`{} -vpython-tool upgrade` writes it in a form that can have a lock",
+                "`{} -vpython-tool upgrade` converts it to a form that can have a lock file",
                 report::program()
             )),
         SpecKind::Pylock => cannot
-            .because("it is a lock itself")
-            .hint("make it anew with the tool that made it"),
+            .because("it is itself a lock file")
+            .hint("rebuild it with the tool that created it"),
         SpecKind::VpythonToml | SpecKind::Pyproject | SpecKind::Pep723 | SpecKind::Requirements => {
             cannot
-                .because("a lock lies beside the file of its spec, and this spec has no file")
-                .hint("put it into a script")
+                .because(
+                    "a lock file is written next to the spec's file, and this spec has no file",
+                )
+                .hint("put the spec into a script")
         }
     }
 }
 
-/// The lock that is there, and its text.
+/// Returns the existing lock file and its text.
 fn read_before(path: &Path, text: &SpecText) -> Result<Option<(Lock, String)>> {
     if fs::link_metadata(path)?.is_none() {
         return Ok(None);
     }
     let content = String::from_utf8_lossy(&fs::read_text(path, fs::limits::LOCK)?).into_owned();
     let lock = Lock::read(path)
-        .with_context(|| format!("cannot make the lock of {} anew", text.title()))?;
+        .with_context(|| format!("cannot update the lock file of {}", text.title()))?;
+    // Fail if the lock file belongs to another spec that exists: two specs would share one lock
+    // file.
     let other = lock
         .basis
         .as_ref()
@@ -176,17 +184,17 @@ fn read_before(path: &Path, text: &SpecText) -> Result<Option<(Lock, String)>> {
     match other.filter(|other| Some(other) != text.origin.file.as_ref() && fs::exists(other)) {
         Some(other) => Err(Failure::new(format!("cannot lock {}", text.title()))
             .because(format!(
-                "`{}` is the lock of `{}`",
+                "`{}` is the lock file of `{}`",
                 path.display(),
                 other.display()
             ))
-            .hint("give one of the two another name")
+            .hint("rename one of the two specs")
             .into()),
         None => Ok(Some((lock, content))),
     }
 }
 
-/// The names behind `--upgrade` of a tool.
+/// Parses the project names after `--upgrade` of a tool.
 pub(super) fn names(written: &[String], tool: &str) -> Result<Vec<PackageName>> {
     let written = written
         .iter()
@@ -195,16 +203,17 @@ pub(super) fn names(written: &[String], tool: &str) -> Result<Vec<PackageName>> 
     let name = |name: &str| {
         let what = || {
             Failure::new(format!(
-                "bad value `{name}` for `--upgrade` of `-vpython-tool {tool}`"
+                "invalid value `{name}` for `--upgrade` of `-vpython-tool {tool}`"
             ))
         };
         name.parse()
-            .map_err(|_| what().because("it is no name of a project").into())
+            .map_err(|_| what().because("it is not a project name").into())
     };
     written.map(name).collect()
 }
 
-/// A name that the lock does not have is a mistake, or was not meant as one.
+/// Fails if the lock file does not contain one of the names: it is a mistake, or was not meant as a
+/// project name.
 fn refuse_unknown(names: &[PackageName], before: Option<&Lock>, path: &Path) -> Result<()> {
     let known: Vec<&str> = before
         .iter()
@@ -216,9 +225,7 @@ fn refuse_unknown(names: &[PackageName], before: Option<&Lock>, path: &Path) -> 
     };
     let hint = match nearest(unknown.as_ref(), known.iter().copied()) {
         Some(near) => format!("did you mean `{near}`?"),
-        None => {
-            "words behind `--upgrade` are names of projects; a script goes behind `--`".to_owned()
-        }
+        None => "words after `--upgrade` are project names; a script goes after `--`".to_owned(),
     };
     let what = format!(
         "cannot upgrade `{unknown}`: `{}` does not have it",
@@ -227,7 +234,7 @@ fn refuse_unknown(names: &[PackageName], before: Option<&Lock>, path: &Path) -> 
     Err(Failure::new(what).hint(hint).into())
 }
 
-/// The path as the caller would name it.
+/// Returns the path as the caller would name it.
 fn title(path: &Path, process: &Process) -> String {
     let directory = process
         .directory

@@ -1,8 +1,8 @@
-//! What goes into an archive: the staged environment's directories, files and links, and the
-//! listing of them.
+//! The contents of an archive: the directories, files and links of the staged environment, and the
+//! manifest that lists them.
 //!
-//! Whatever the disk says of owners, times and permission bits stays behind. A file is read piece
-//! by piece, when it is its turn.
+//! Owners, times and permission bits on disk are ignored. Each file is read in chunks when its turn
+//! comes, never as a whole.
 
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
@@ -12,33 +12,33 @@ use anyhow::{Context, Result, ensure};
 
 use crate::fs::{self, Digest};
 use crate::report::Progress;
-use crate::tool::pack_manifest::{LISTING, Member, Mode, PackManifest};
+use crate::tool::pack_manifest::{Member, Mode, PACK_MANIFEST, PackManifest};
 
-/// How much of a file is copied at a time.
+/// The size of the chunks in which files are copied, in bytes.
 const CHUNK: usize = 1 << 18;
 
-/// An environment that is ready to be written.
+/// An environment that is ready to be written to an archive.
 pub(super) struct Contents {
-    /// Where it is staged.
+    /// The staged environment.
     directory: PathBuf,
-    pub listing: PackManifest,
-    /// The text of the listing.
+    pub manifest: PackManifest,
+    /// The serialized manifest.
     text: Vec<u8>,
-    /// When all of it was last changed, in seconds since 1970.
+    /// The modification time of all members, in seconds since 1970.
     pub time: u32,
     progress: Progress,
 }
 
-/// Something in an archive.
+/// A member of an archive.
 pub(super) struct Item<'a> {
-    /// Where it is from the root of the archive on, without `/` in front and behind.
+    /// The path relative to the root of the archive, without a leading or trailing `/`.
     pub path: String,
-    pub what: What<'a>,
+    pub kind: ItemKind<'a>,
 }
 
-/// What something in an archive is.
+/// The kind of an archive member, with its metadata.
 #[derive(Clone, Copy)]
-pub(super) enum What<'a> {
+pub(super) enum ItemKind<'a> {
     Directory,
     Link {
         target: &'a str,
@@ -51,43 +51,43 @@ pub(super) enum What<'a> {
     },
 }
 
-/// Where the content of a file comes from.
+/// The source of a file's content.
 #[derive(Clone, Copy)]
 pub(super) enum Source<'a> {
-    /// The staged file of this path.
+    /// The staged file at this path, relative to the environment.
     Staged(&'a str),
     Text(&'a [u8]),
 }
 
 impl Contents {
-    pub fn new(directory: PathBuf, listing: PackManifest, time: u32) -> Result<Self> {
-        let total = listing.members.iter().map(Member::size).sum();
+    pub fn new(directory: PathBuf, manifest: PackManifest, time: u32) -> Result<Self> {
+        let total = manifest.members.iter().map(Member::size).sum();
         Ok(Self {
             directory,
-            text: listing.text()?,
-            listing,
+            text: manifest.text()?,
+            manifest,
             time,
             progress: Progress::start("packing", total),
         })
     }
 
-    /// In the order of an archive that is read from its beginning: the listing, then what is
-    /// listed.
+    /// Returns the items in the order of a stream archive: the manifest first, then the members
+    /// that it lists.
     pub fn as_listed(&self) -> Vec<Item<'_>> {
         let prefix = self.prefix();
-        let mut items = vec![self.own(LISTING)];
+        let mut items = vec![self.manifest_item(PACK_MANIFEST)];
         if !prefix.is_empty() {
             items.push(Item {
                 path: prefix.to_owned(),
-                what: What::Directory,
+                kind: ItemKind::Directory,
             });
         }
-        items.extend(self.listing.members.iter().map(|member| self.item(member)));
+        items.extend(self.manifest.members.iter().map(|member| self.item(member)));
         items
     }
 
-    /// In the order of the paths, with the directories on the way there: what a package manager
-    /// installs.
+    /// Returns the items sorted by path, including the parent directories of the prefix, as a
+    /// package manager installs them.
     pub fn as_installed(&self) -> Vec<Item<'_>> {
         let mut directories = BTreeSet::new();
         let prefix = self.prefix();
@@ -96,7 +96,7 @@ impl Contents {
             .into_iter()
             .map(|path| Item {
                 path: path.to_owned(),
-                what: What::Directory,
+                kind: ItemKind::Directory,
             })
             .collect();
         items.extend(self.as_listed());
@@ -105,7 +105,7 @@ impl Contents {
     }
 
     fn prefix(&self) -> &str {
-        self.listing
+        self.manifest
             .prefix
             .as_deref()
             .unwrap_or_default()
@@ -113,15 +113,15 @@ impl Contents {
     }
 
     fn item<'a>(&'a self, member: &'a Member) -> Item<'a> {
-        let what = match member {
-            Member::Directory { .. } => What::Directory,
-            Member::Link { target, .. } => What::Link { target },
+        let kind = match member {
+            Member::Directory { .. } => ItemKind::Directory,
+            Member::Link { target, .. } => ItemKind::Link { target },
             Member::File {
                 path,
                 mode,
                 size,
                 sha256,
-            } => What::File {
+            } => ItemKind::File {
                 source: Source::Staged(path),
                 mode: *mode,
                 size: *size,
@@ -129,27 +129,27 @@ impl Contents {
             },
         };
         Item {
-            path: self.placed(member.path()),
-            what,
+            path: self.archive_path(member.path()),
+            kind,
         }
     }
 
-    /// The listing itself.
-    fn own(&self, path: &str) -> Item<'_> {
+    /// Returns the item of the manifest itself.
+    fn manifest_item(&self, path: &str) -> Item<'_> {
         let (size, sha256) = (self.text.len() as u64, Digest::of(&self.text));
-        let what = What::File {
+        let kind = ItemKind::File {
             source: Source::Text(&self.text),
             mode: Mode::Plain,
             size,
             sha256,
         };
         Item {
-            path: self.placed(path),
-            what,
+            path: self.archive_path(path),
+            kind,
         }
     }
 
-    fn placed(&self, path: &str) -> String {
+    fn archive_path(&self, path: &str) -> String {
         let prefix = self.prefix();
         if prefix.is_empty() {
             path.to_owned()
@@ -158,7 +158,7 @@ impl Contents {
         }
     }
 
-    /// Copies all of a file, which has to be as long as it was when it was listed.
+    /// Copies a whole file, which must still have the size that the manifest lists.
     pub fn copy(&self, source: Source<'_>, size: u64, to: &mut impl Write) -> Result<()> {
         self.read(source, size, |piece| {
             self.progress.advance(piece.len() as u64);
@@ -166,7 +166,7 @@ impl Contents {
         })
     }
 
-    /// Hands over all of a file, piece by piece.
+    /// Passes a whole file to `take`, chunk by chunk.
     pub fn read(
         &self,
         source: Source<'_>,
@@ -178,20 +178,21 @@ impl Contents {
             Source::Staged(path) => self.directory.join(path),
         };
         let mut file = fs::open(&path)?;
+        // The buffer of a small file has room for one byte more, so that growth is noticed.
         let mut chunk = vec![0; CHUNK.min(usize::try_from(size).unwrap_or(CHUNK) + 1)];
         let mut left = size;
         loop {
             let length = file
                 .read(&mut chunk)
                 .with_context(|| format!("cannot read `{}`", path.display()))?;
-            let is_right = if length == 0 {
+            let has_expected_size = if length == 0 {
                 left == 0
             } else {
                 length as u64 <= left
             };
             ensure!(
-                is_right,
-                "`{}` was changed while it was packed",
+                has_expected_size,
+                "`{}` changed while it was being packed",
                 path.display()
             );
             if length == 0 {

@@ -1,7 +1,7 @@
-//! Packages of Debian and its kin: `deb(5)`, an archive of `ar(5)` with three members.
+//! Debian packages: `deb(5)`, an `ar(5)` archive with three members.
 //!
-//! The data is compressed with gzip, which every dpkg reads. Scripts, which would run at
-//! installation, there are none.
+//! The data is compressed with gzip, which every dpkg reads. The package contains no maintainer
+//! scripts, so installing it runs no code.
 
 use std::io::{Seek, SeekFrom, Write};
 
@@ -9,18 +9,18 @@ use anyhow::{Context, Result, ensure};
 use md5::{Digest, Md5};
 use rayon::prelude::*;
 
-use super::contents::{Contents, Item, What};
+use super::contents::{Contents, Item, ItemKind};
 use super::package::Package;
 use super::rules::Manager;
 use super::tar;
 
-/// What the names in the tar archives of a deb begin with.
+/// The prefix of all names in the tar archives of a deb.
 const TOP: &str = "./";
-/// How long the header of a member is, and where in it the size stands.
+/// The length of a member's header, and the offset of the size field in it.
 const HEADER: u64 = 60;
 const SIZE: u64 = 48;
 
-/// Writes the package for an interpreter of this platform, as in `linux-x86_64`.
+/// Writes the package for an interpreter of this platform, for example `linux-x86_64`.
 pub(super) fn write(
     contents: &Contents,
     package: &Package,
@@ -30,6 +30,7 @@ pub(super) fn write(
     let arch = package.arch(Manager::Dpkg, platform)?;
     let items = contents.as_installed();
     let control = control(contents, package, &arch, &items);
+    // `control.tar.gz` is small, so it is built in memory.
     let mut archive = Vec::new();
     tar::in_gzip(&mut archive, |to| {
         tar::directory(TOP, contents.time, to)?;
@@ -42,6 +43,7 @@ pub(super) fn write(
         )?;
         tar::end(to)
     })?;
+    // The three members, in the order that `deb(5)` requires.
     to.write_all(b"!<arch>\n")
         .context("cannot write the package")?;
     member("debian-binary", contents.time, to, |to| {
@@ -59,7 +61,8 @@ pub(super) fn write(
     })
 }
 
-/// Writes a member of the outer archive. Its size is filled in when it is known.
+/// Writes a member of the outer archive. The size field is filled in afterwards, when the size is
+/// known.
 fn member<W: Write + Seek>(
     name: &str,
     time: u32,
@@ -77,17 +80,17 @@ fn member<W: Write + Seek>(
     write(to)?;
     let end = to.stream_position().with_context(cannot)?;
     let size = format!("{:<10}", end - start - HEADER);
-    ensure!(size.len() == 10, "`{name}` is larger than a deb can be");
+    ensure!(size.len() == 10, "`{name}` is too large for a deb");
     to.seek(SeekFrom::Start(start + SIZE))
         .with_context(cannot)?;
     to.write_all(size.as_bytes()).with_context(cannot)?;
     to.seek(SeekFrom::Start(end)).with_context(cannot)?;
-    // Members begin at even places.
+    // Members start at even offsets.
     to.write_all(&b"\n"[..usize::from(end % 2 == 1)])
         .with_context(cannot)
 }
 
-/// The text of `control`:
+/// The text of the `control` file:
 /// <https://www.debian.org/doc/debian-policy/ch-controlfields.html#binary-package-control-files-debian-control>.
 fn control(contents: &Contents, package: &Package, arch: &str, items: &[Item<'_>]) -> String {
     let mut fields = vec![
@@ -107,7 +110,8 @@ fn control(contents: &Contents, package: &Package, arch: &str, items: &[Item<'_>
         .iter()
         .map(|(name, value)| format!("{name}: {value}"))
         .collect();
-    let details = package.details(&contents.listing);
+    // Continuation lines begin with a space; an empty line is written as ` .`.
+    let details = package.details(&contents.manifest);
     lines.extend(details.lines().map(|line| {
         if line.trim().is_empty() {
             " .".to_owned()
@@ -118,13 +122,13 @@ fn control(contents: &Contents, package: &Package, arch: &str, items: &[Item<'_>
     lines.join("\n") + "\n"
 }
 
-/// How much room the package takes, in KiB, as `dpkg-gencontrol` counts: files rounded up, and one
-/// for each other thing.
+/// The installed size of the package in KiB, as `dpkg-gencontrol` counts it: files rounded up, and
+/// 1 for each other entry.
 fn installed_size(items: &[Item<'_>]) -> u64 {
     items
         .iter()
         .map(|item| {
-            if let What::File { size, .. } = item.what {
+            if let ItemKind::File { size, .. } = item.kind {
                 size.div_ceil(1024)
             } else {
                 1
@@ -133,10 +137,10 @@ fn installed_size(items: &[Item<'_>]) -> u64 {
         .sum()
 }
 
-/// The text of `md5sums`, by which `dpkg --verify` goes.
+/// The text of the `md5sums` file, which `dpkg --verify` checks.
 fn digests(contents: &Contents, items: &[Item<'_>]) -> Result<String> {
-    let line = |item: &Item<'_>| match item.what {
-        What::File { source, size, .. } => {
+    let line = |item: &Item<'_>| match item.kind {
+        ItemKind::File { source, size, .. } => {
             let mut hasher = Md5::new();
             contents.read(source, size, |piece| {
                 hasher.update(piece);
@@ -144,7 +148,7 @@ fn digests(contents: &Contents, items: &[Item<'_>]) -> Result<String> {
             })?;
             ensure!(
                 !item.path.contains('\n'),
-                "a deb cannot have `{}`: there is an end of line in the name",
+                "a deb cannot contain `{}`: its name contains a line break",
                 item.path
             );
             Ok(format!(
@@ -153,7 +157,7 @@ fn digests(contents: &Contents, items: &[Item<'_>]) -> Result<String> {
                 item.path
             ))
         }
-        What::Directory | What::Link { .. } => Ok(String::new()),
+        ItemKind::Directory | ItemKind::Link { .. } => Ok(String::new()),
     };
     items.par_iter().map(line).collect()
 }

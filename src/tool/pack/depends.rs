@@ -1,8 +1,8 @@
-//! What a package needs, as its package manager writes it.
+//! The dependencies of a package, in the syntax of its package manager.
 //!
 //! Debian: <https://www.debian.org/doc/debian-policy/ch-relationships.html>; rpm:
-//! <https://rpm-software-management.github.io/rpm/manual/dependencies.html> and, for those in
-//! parentheses, `boolean_dependencies.html` there.
+//! <https://rpm-software-management.github.io/rpm/manual/dependencies.html> and, for dependencies
+//! in parentheses, `boolean_dependencies.html` there.
 
 use super::rules::{Manager, is_deb_version};
 
@@ -11,11 +11,11 @@ use super::rules::{Manager, is_deb_version};
 pub(super) struct Requirement<'a> {
     pub name: &'a str,
     pub comparison: Comparison,
-    /// Empty where any version will do.
+    /// Empty if any version satisfies the dependency.
     pub version: &'a str,
 }
 
-/// How a version is to compare with the one that is asked for.
+/// The operator that compares an installed version with the required one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Comparison {
     Any,
@@ -26,7 +26,7 @@ pub(super) enum Comparison {
     Greater,
 }
 
-/// What is wrong with a dependency.
+/// Returns what is wrong with a dependency, or `None` if it is valid.
 pub(super) fn about(text: &str, manager: Manager) -> Option<String> {
     let (is_right, form) = match manager {
         Manager::Rpm => (
@@ -38,11 +38,11 @@ pub(super) fn about(text: &str, manager: Manager) -> Option<String> {
             "`name`, `name (>= version)`, `name | name`, with commas between",
         ),
     };
-    (!is_right).then(|| format!("it is to be {form}"))
+    (!is_right).then(|| format!("expected {form}"))
 }
 
 impl<'a> Requirement<'a> {
-    /// Reads `NAME`, `NAME >= VERSION`, or a dependency in parentheses, which stays as it is.
+    /// Parses `NAME`, `NAME >= VERSION`, or a dependency in parentheses, which is kept verbatim.
     pub fn parse(text: &'a str) -> Option<Self> {
         let is_text = text
             .chars()
@@ -66,6 +66,7 @@ impl<'a> Requirement<'a> {
             Some(_) => return None,
         };
         let version = words.next().unwrap_or_default();
+        // `rpmlib(...)` names are reserved for rpm itself.
         let is_right = is_text
             && words.next().is_none()
             && (comparison == Comparison::Any) == version.is_empty()
@@ -84,13 +85,14 @@ impl<'a> Requirement<'a> {
         })
     }
 
-    /// Whether it is in parentheses, which older versions of rpm do not understand.
+    /// Returns whether this is a dependency in parentheses, which older versions of rpm do not
+    /// support.
     pub fn is_rich(&self) -> bool {
         self.name.starts_with('(')
     }
 }
 
-/// Whether the first parenthesis is closed by the last letter, and all others between.
+/// Returns whether the last character closes the first parenthesis, and all others are balanced.
 fn is_balanced(text: &str) -> bool {
     let mut depth = 0;
     let end = text.find(|letter| {
@@ -100,7 +102,7 @@ fn is_balanced(text: &str) -> bool {
     end == Some(text.len() - 1) && text.len() > 2
 }
 
-/// Whether a text is a list of Debian's alternatives.
+/// Returns whether a text is a valid value of Debian's `Depends` field.
 fn is_deb_depends(text: &str) -> bool {
     text.split([',', '|'])
         .all(|one| is_deb_dependency(one.trim_matches(' ')))

@@ -1,10 +1,10 @@
-//! Whether the interpreter that a package needs is where other machines may have it too.
+//! Warns if the interpreter that a package needs is in a location that other machines may not have.
 
 use std::path::Path;
 
 use crate::report;
 
-/// The system's directories, where package managers and administrators install.
+/// The system's directories, into which package managers and administrators install.
 const SYSTEM: [&str; 8] = [
     "/usr",
     "/bin",
@@ -15,32 +15,32 @@ const SYSTEM: [&str; 8] = [
     "/nix/store",
     "/Library",
 ];
-/// Directories that have the home directories of users in them, and the superuser's own.
+/// The parents of users' home directories, and the superuser's home.
 const HOMES: [&str; 3] = ["/home", "/root", "/Users"];
 
-/// Warns where other machines may not have the interpreter, and says what helps.
-pub(super) fn tell(interpreter: &Path, home: Option<&Path>) {
-    let Some(place) = private_place(interpreter, home) else {
+/// Warns if other machines may not have the interpreter, and suggests what to do.
+pub(super) fn warn_if_private(interpreter: &Path, home: Option<&Path>) {
+    let Some(location) = private_location(interpreter, home) else {
         return;
     };
     let interpreter = interpreter.display();
     report::warning(&format!(
-        "the package needs `{interpreter}`, which lies {place}; other machines may not have it"
+        "the package needs `{interpreter}`, which is {location}; other machines may not have it"
     ));
     report::notice(
-        "`-vpython-interpreter /usr/bin/python3` packs for the system's interpreter, `--with-python` packs a copy of this one",
+        "use `-vpython-interpreter /usr/bin/python3` to pack for the system interpreter, or `--with-python` to include a copy of this one",
     );
 }
 
-/// What is wrong with the place of an interpreter; none where nothing is.
-fn private_place(interpreter: &Path, home: Option<&Path>) -> Option<&'static str> {
+/// Describes the location of an interpreter if other machines may not have it.
+fn private_location(interpreter: &Path, home: Option<&Path>) -> Option<&'static str> {
     let is_below = |directory: &Path| interpreter.starts_with(directory);
     let home = home.filter(|home| home.parent().is_some());
     if HOMES.iter().map(Path::new).chain(home).any(is_below) {
         return Some("below a home directory");
     }
-    let is_of_system = SYSTEM.iter().map(Path::new).any(is_below);
-    (!is_of_system).then_some("outside the system's directories")
+    let is_system = SYSTEM.iter().map(Path::new).any(is_below);
+    (!is_system).then_some("outside the system's directories")
 }
 
 #[cfg(test)]
@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn places_that_other_machines_may_not_have() {
+    fn locations_that_other_machines_may_not_have() {
         let [home, outside] =
             ["below a home directory", "outside the system's directories"].map(Some);
         let rows = [
@@ -64,7 +64,7 @@ mod tests {
         ];
         for (interpreter, caller, expected) in rows {
             assert_eq!(
-                private_place(Path::new(interpreter), caller.map(Path::new)),
+                private_location(Path::new(interpreter), caller.map(Path::new)),
                 expected,
                 "{interpreter}"
             );

@@ -1,9 +1,9 @@
-//! `-vpython-tool pack`: an environment becomes an archive or a package.
+//! `-vpython-tool pack`: packs an environment into an archive or a package.
 //!
-//! What is packed is a directory in which the environment was built for this alone. Its bytes are
-//! all that counts: order, owners, times, permission bits and compression are the same everywhere,
-//! so that the same plan is the same file. Nothing but this program is needed, neither the
-//! superuser nor `tar`, `rpmbuild` or `dpkg`.
+//! The input is a directory in which vpython has built the environment for this purpose. Only the
+//! bytes of its files matter: member order, owners, times, permission bits and compression are
+//! fixed, so that the same plan always produces the same file. vpython needs neither superuser
+//! rights nor `tar`, `rpmbuild` or `dpkg`.
 
 mod contents;
 mod deb;
@@ -26,7 +26,7 @@ use anyhow::{Context, Result};
 pub use order::Order;
 
 use super::additions::{Standalone, StandaloneRequest};
-use super::audit::{Audit, Surroundings};
+use super::audit::{Audit, AuditContext};
 use super::pack_manifest::{Member, PackManifest};
 use crate::build::Sharing;
 use crate::fs::{self, StagedDir};
@@ -37,18 +37,18 @@ use crate::report;
 use contents::Contents;
 use order::Archive;
 
-/// The permission bits of an archive.
+/// The permission bits of the archive file.
 const MODE: u32 = 0o644;
-/// How much is written at a time.
+/// The size of the write buffer in bytes.
 const BUFFER: usize = 1 << 16;
 
-/// Builds the environment beside the file, packs it, and removes it. Gives the exit code.
+/// Builds the environment next to the output file, packs it, removes it, and returns the exit code.
 ///
 /// # Errors
-/// It cannot be built, or something in it cannot be packed; the file cannot be written. Then the
-/// file is what it was before.
+/// Returns an error if the environment cannot be built, if something in it cannot be packed, or if
+/// the file cannot be written. The output file is then unchanged.
 pub fn run(options: &Pack, invocation: &Invocation, process: &Process) -> Result<i32> {
-    // A mistake in the options is reported before anything is built.
+    // Validate the options before anything is built.
     let order = &Order::read(options, process)?;
     let environment = &Standalone::decide(invocation, process)?;
     let request = StandaloneRequest::pack(&order.additions, &order.output, environment)?;
@@ -63,8 +63,8 @@ pub fn run(options: &Pack, invocation: &Invocation, process: &Process) -> Result
     Ok(0)
 }
 
-/// What of the environment that stands in the directory `staged` goes into the file. What would not
-/// be at home elsewhere is told, or mended.
+/// Returns the members of the environment in the directory `staged`, after warning of paths that do
+/// not work on other machines, or fixing them.
 fn members(
     order: &Order,
     environment: &Standalone,
@@ -72,7 +72,7 @@ fn members(
     staged: &Path,
 ) -> Result<Vec<Member>> {
     let members = scan::members(staged)?;
-    let surroundings = Surroundings {
+    let context = AuditContext {
         staged,
         prefix: order.prefix.as_deref().map(Path::new),
         private: [
@@ -86,31 +86,32 @@ fn members(
         interpreter: &environment.plan.interpreter,
         with_python: order.additions.with_python,
     };
-    let mut audit = Audit::of(&members, &surroundings)?;
-    let is_mended = order.fix_rpath && audit.mend(&members, staged)?;
-    audit.tell();
-    if !order.fix_rpath && audit.can_be_mended() {
-        report::notice("with `--fix-rpath`, run paths are mended");
+    let mut audit = Audit::of(&members, &context)?;
+    let is_fixed = order.fix_rpath && audit.fix(&members, staged)?;
+    audit.warn();
+    if !order.fix_rpath && audit.is_fixable() {
+        report::notice("`--fix-rpath` rewrites these run paths");
     }
     if !order.additions.with_python {
-        home::tell(&environment.plan.interpreter.executable, process.home());
+        home::warn_if_private(&environment.plan.interpreter.executable, process.home());
     }
-    if is_mended {
+    // Fixing a run path changes digests, so the members are scanned again.
+    if is_fixed {
         scan::members(staged)
     } else {
         Ok(members)
     }
 }
 
-/// The members and what is said of them.
+/// Returns the members with the manifest that describes them.
 fn contents(order: &Order, plan: &Plan, staged: &Path, members: Vec<Member>) -> Result<Contents> {
-    let mut listing = PackManifest::of(plan, &Key::of(plan), members)?;
-    listing.prefix.clone_from(&order.prefix);
-    listing.name = order.archive.package().map(|package| package.name.clone());
-    Contents::new(staged.to_path_buf(), listing, order.time)
+    let mut manifest = PackManifest::of(plan, &Key::of(plan), members)?;
+    manifest.prefix.clone_from(&order.prefix);
+    manifest.name = order.archive.package().map(|package| package.name.clone());
+    Contents::new(staged.to_path_buf(), manifest, order.time)
 }
 
-/// Writes the file for interpreters of this platform.
+/// Writes the output file for an interpreter of this platform.
 fn write(order: &Order, contents: &Contents, platform: &str) -> Result<()> {
     fs::replace_by(&order.output, MODE, |file| match &order.archive {
         Archive::Tar(compression) => {
@@ -124,7 +125,7 @@ fn write(order: &Order, contents: &Contents, platform: &str) -> Result<()> {
     })
 }
 
-/// Writes to a file in large pieces.
+/// Writes to a file through a large buffer.
 fn buffered(
     file: &mut File,
     write: impl FnOnce(&mut BufWriter<&mut File>) -> Result<()>,

@@ -1,5 +1,5 @@
-//! What a command line orders: which file, of which form, for which place and time. All that is
-//! wrong with it is told at once, before anything is built.
+//! The parsed request of a `pack` command line: output file, format, prefix and time. All problems
+//! with it are reported at once, before anything is built.
 
 use std::path::{Component, Path, PathBuf};
 
@@ -12,11 +12,11 @@ use crate::invocation::{Additions, Pack};
 use crate::process::{Process, variable};
 use crate::report::Failure;
 
-/// The time of all that is packed where `SOURCE_DATE_EPOCH` says none: 1980-01-01 UTC, the first
-/// that a zip archive can have.
-const EARLIEST: u32 = 315_532_800;
-/// The endings of names, and what they stand for.
-const ENDINGS: [(&str, Form); 7] = [
+/// The time of all members if `SOURCE_DATE_EPOCH` is not set: 1980-01-01 UTC, the earliest time
+/// that a zip archive can store.
+const DEFAULT_TIME: u32 = 315_532_800;
+/// The supported file name suffixes with their formats.
+const SUFFIXES: [(&str, Form); 7] = [
     (".tar", Form::Tar(Compression::None)),
     (".tar.gz", Form::Tar(Compression::Gzip)),
     (".tgz", Form::Tar(Compression::Gzip)),
@@ -26,23 +26,23 @@ const ENDINGS: [(&str, Form); 7] = [
     (".deb", Form::Package(Manager::Dpkg)),
 ];
 
-/// What is to be packed into which file.
+/// A request to pack an environment into a file.
 #[derive(Debug)]
 pub struct Order {
     /// The file to write.
     pub output: PathBuf,
-    /// Where the environment will stand: an absolute path of plain names, as text.
+    /// The future install path of the environment: a normalized absolute path.
     pub(super) prefix: Option<String>,
-    /// When all of it was last changed, in seconds since 1970.
+    /// The modification time of all members, in seconds since 1970.
     pub(super) time: u32,
     pub(super) archive: Archive,
-    /// Whether run paths are to be mended.
+    /// True if run paths are to be rewritten.
     pub(super) fix_rpath: bool,
-    /// What goes with the environment.
+    /// The directories and the interpreter to add to the environment.
     pub(super) additions: Additions,
 }
 
-/// What the file is to be.
+/// The format of the output file, with the package metadata it needs.
 #[derive(Debug)]
 pub(super) enum Archive {
     Tar(Compression),
@@ -52,7 +52,7 @@ pub(super) enum Archive {
 }
 
 impl Archive {
-    /// The package, where it is one.
+    /// The package metadata, if the output is a package.
     pub fn package(&self) -> Option<&Package> {
         match self {
             Self::Rpm(package) | Self::Deb(package) => Some(package),
@@ -61,7 +61,7 @@ impl Archive {
     }
 }
 
-/// What the name of a file says that it is.
+/// The format that a file name implies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Form {
     Tar(Compression),
@@ -69,7 +69,7 @@ enum Form {
     Package(Manager),
 }
 
-/// How a tar archive is compressed.
+/// The compression of a tar archive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Compression {
     None,
@@ -78,34 +78,35 @@ pub(super) enum Compression {
 }
 
 impl Order {
-    /// Reads the options.
+    /// Parses the options.
     ///
     /// # Errors
-    /// No file is named, or one of no known form; an option does not go with that form, is missing,
-    /// or has a bad value.
+    /// Returns an error if no output file is named, if its format is unknown, or if an option does
+    /// not apply to that format, is missing, or has an invalid value.
     pub fn read(options: &Pack, process: &Process) -> Result<Self> {
         let Some(output) = &options.output else {
-            let failure = Failure::new("`-vpython-tool pack` needs the file to write");
+            let failure = Failure::new("`-vpython-tool pack` needs an output file");
             return Err(failure
                 .hint(format!(
-                    "`--output FILE`, whose name ends with one of {}",
-                    endings()
+                    "pass `--output FILE` with a name that ends with one of {}",
+                    suffixes()
                 ))
                 .into());
         };
         let form = Form::of(output)?;
+        // Collect every problem before failing, so that one run reports them all.
         let cannot = Failure::new(format!("cannot pack `{}`", output.display()));
         let output = process.absolute(output);
         let mut problems = Vec::new();
         if fs::metadata(&output)?.is_some_and(|found| found.is_dir()) {
-            problems.push("there is a directory of that name".to_owned());
+            problems.push("a directory of that name exists".to_owned());
         }
-        let prefix = noted(
+        let prefix = value_or_report(
             options.prefix.as_deref().map(prefix).transpose(),
             &mut problems,
         )
         .flatten();
-        let time = noted(time(process), &mut problems).unwrap_or(EARLIEST);
+        let time = value_or_report(time(process), &mut problems).unwrap_or(DEFAULT_TIME);
         let archive = form.archive(options, &mut problems);
         if !problems.is_empty() {
             return Err(cannot.because_of(problems).into());
@@ -122,27 +123,28 @@ impl Order {
 }
 
 impl Form {
-    /// What the name of a file says.
+    /// Derives the format from the suffix of a file name.
     ///
     /// # Errors
-    /// It is none that is known.
+    /// Returns an error if the suffix is unknown.
     fn of(file: &Path) -> Result<Self> {
         let name = file.file_name().unwrap_or_default().to_string_lossy();
-        // `.tar` alone is a hidden file without an ending.
-        let has_ending = |ending: &str| {
-            name.strip_suffix(ending)
+        // `.tar` alone is a hidden file without a suffix.
+        let has_suffix = |suffix: &str| {
+            name.strip_suffix(suffix)
                 .is_some_and(|stem| !stem.is_empty())
         };
-        match ENDINGS.iter().find(|(ending, _)| has_ending(ending)) {
+        match SUFFIXES.iter().find(|(suffix, _)| has_suffix(suffix)) {
             Some((_, form)) => Ok(*form),
             None => Err(Failure::new(format!("cannot pack `{}`", file.display()))
-                .because("the name of a file says its form, and this one none that is known")
-                .hint(format!("the forms are: {}", endings()))
+                .because("unrecognized archive format")
+                .hint(format!("supported suffixes: {}", suffixes()))
                 .into()),
         }
     }
 
-    /// The archive that the options order. What is wrong is noted.
+    /// Returns the archive that the options describe, and adds what is wrong with them to
+    /// `problems`.
     fn archive(self, options: &Pack, problems: &mut Vec<String>) -> Archive {
         match self {
             Self::Package(Manager::Rpm) => {
@@ -152,32 +154,32 @@ impl Form {
                 Archive::Deb(Package::read(options, Manager::Dpkg, problems))
             }
             Self::Tar(compression) => {
-                refuse_package(options, problems);
+                reject_package_options(options, problems);
                 Archive::Tar(compression)
             }
             Self::Zip => {
-                refuse_package(options, problems);
+                reject_package_options(options, problems);
                 Archive::Zip
             }
         }
     }
 }
 
-/// The endings, for a message.
-fn endings() -> String {
-    ENDINGS
+/// The supported suffixes, for a message.
+fn suffixes() -> String {
+    SUFFIXES
         .iter()
-        .map(|(ending, _)| format!("`{ending}`"))
+        .map(|(suffix, _)| format!("`{suffix}`"))
         .collect::<Vec<_>>()
         .join(", ")
 }
 
-/// The value, or a note of what is wrong with it.
-fn noted<T>(value: Result<T, String>, problems: &mut Vec<String>) -> Option<T> {
+/// Returns the value, or adds the error to `problems`.
+fn value_or_report<T>(value: Result<T, String>, problems: &mut Vec<String>) -> Option<T> {
     value.map_err(|problem| problems.push(problem)).ok()
 }
 
-/// The place of the environment, as absolute text of plain names.
+/// Returns the install path as a normalized absolute path.
 fn prefix(path: &Path) -> Result<String, String> {
     let text = path
         .to_str()
@@ -192,19 +194,19 @@ fn prefix(path: &Path) -> Result<String, String> {
             .to_string_lossy()
             .into_owned()),
         Some(text) => Err(format!(
-            "`--prefix {text}` is no absolute path of a directory, as `/opt/app/env` is"
+            "`--prefix {text}` is not an absolute path such as `/opt/app/env`"
         )),
         None => Err(format!(
-            "`--prefix {}` cannot be written into an archive",
+            "`--prefix {}` is not UTF-8 or contains a control character",
             path.display()
         )),
     }
 }
 
-/// The time of all that is packed.
+/// Returns the modification time of all members.
 fn time(process: &Process) -> Result<u32, String> {
     let Some(value) = process.setting(variable::SOURCE_DATE_EPOCH) else {
-        return Ok(EARLIEST);
+        return Ok(DEFAULT_TIME);
     };
     let digits = value
         .to_str()
@@ -212,14 +214,14 @@ fn time(process: &Process) -> Result<u32, String> {
     digits.and_then(|text| text.parse().ok()).ok_or_else(|| {
         let value = value.to_string_lossy();
         format!(
-            "`{}` is `{value}`, and no number of seconds from 1970 to 2106",
+            "`{}` is `{value}`, which is not a number of seconds between 1970 and 2106",
             variable::SOURCE_DATE_EPOCH
         )
     })
 }
 
-/// What only packages have is a mistake in an archive that is none.
-fn refuse_package(options: &Pack, problems: &mut Vec<String>) {
+/// Reports each package option that was passed for an archive that is not a package.
+fn reject_package_options(options: &Pack, problems: &mut Vec<String>) {
     let Pack {
         name,
         package_version,
@@ -242,5 +244,6 @@ fn refuse_package(options: &Pack, problems: &mut Vec<String>) {
         ("license", license.is_some()),
     ];
     let given = given.iter().filter(|(_, is_given)| *is_given);
-    problems.extend(given.map(|(option, _)| format!("`--{option}` is for `.rpm` and `.deb`")));
+    problems
+        .extend(given.map(|(option, _)| format!("`--{option}` applies only to `.rpm` and `.deb`")));
 }

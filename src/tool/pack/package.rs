@@ -1,4 +1,4 @@
-//! What a package says of itself: from the options, where they keep the rules of its package
+//! The metadata of a package, read from the options and checked against the rules of its package
 //! manager.
 
 use super::depends;
@@ -7,26 +7,27 @@ use crate::invocation::Pack;
 use crate::report::Failure;
 use crate::tool::pack_manifest::PackManifest;
 
-/// What a package says of itself. Each value keeps the rules of the package manager.
+/// The metadata of a package. Each value satisfies the rules of the package manager.
 #[derive(Debug)]
 pub(super) struct Package {
     pub name: String,
     pub version: String,
-    /// Of an rpm.
+    /// Only rpm has one.
     pub release: String,
-    /// None where it is the interpreter's.
+    /// `None` means the interpreter's architecture.
     arch: Option<String>,
     pub depends: Vec<String>,
     pub maintainer: Option<String>,
     description: Option<String>,
-    /// Of an rpm.
+    /// Only rpm has one.
     pub license: String,
 }
 
 impl Package {
-    /// Reads the options that packages have. What is wrong is noted.
+    /// Reads the package options and adds what is wrong with them to `problems`.
     pub fn read(options: &Pack, manager: Manager, problems: &mut Vec<String>) -> Self {
-        note_missing(options, manager, problems);
+        report_missing(options, manager, problems);
+        // Each option that was passed is checked by its own rule.
         let given: [(&str, &Option<String>, Rule); 7] = [
             ("name", &options.name, rules::about_name),
             (
@@ -56,6 +57,7 @@ impl Package {
                 .extend(about(value, manager).map(|why| format!("`--{option} {value}`: {why}")));
         }
         Self {
+            // Values may be invalid or missing here; `problems` then stops the run.
             name: options.name.clone().unwrap_or_default(),
             version: options.package_version.clone().unwrap_or_default(),
             release: options.release.clone().unwrap_or_else(|| "1".to_owned()),
@@ -70,24 +72,24 @@ impl Package {
         }
     }
 
-    /// The architecture, for an interpreter of this platform, as in `linux-x86_64`.
+    /// Returns the architecture for an interpreter of this platform, for example `linux-x86_64`.
     ///
     /// # Errors
-    /// There is no word for it.
+    /// Returns an error if the package manager has no name for the architecture.
     pub fn arch(&self, manager: Manager, platform: &str) -> Result<String, Failure> {
         self.arch
             .clone()
             .or_else(|| manager.machine(platform).map(str::to_owned))
             .ok_or_else(|| {
                 let failure = Failure::new(format!(
-                    "cannot tell what {} for `{platform}` is called",
+                    "cannot determine the architecture of {} for `{platform}`",
                     manager.title()
                 ));
-                failure.hint("name the architecture by `--arch`")
+                failure.hint("pass the architecture with `--arch`")
             })
     }
 
-    /// One line that says what it is.
+    /// The one-line summary of the package.
     pub fn summary(&self) -> String {
         let first = self
             .description
@@ -99,33 +101,33 @@ impl Package {
         )
     }
 
-    /// What it is, at length: what stands behind the first line, or else what the environment is
-    /// made of.
-    pub fn details(&self, listing: &PackManifest) -> String {
+    /// The long description of the package: the description without its first line, or else a list
+    /// of the environment's wheels.
+    pub fn details(&self, manifest: &PackManifest) -> String {
         let rest = self
             .description
             .as_deref()
             .and_then(|text| text.trim().split_once('\n'));
         rest.map_or_else(
-            || made_of(listing),
+            || wheel_list(manifest),
             |(_, rest)| rest.trim_matches('\n').to_owned(),
         )
     }
 }
 
-/// What an environment is made of, a line for each wheel.
-fn made_of(listing: &PackManifest) -> String {
-    let with = if listing.wheels.is_empty() {
+/// Describes an environment by its wheels, one per line.
+fn wheel_list(manifest: &PackManifest) -> String {
+    let with = if manifest.wheels.is_empty() {
         "with no wheels."
     } else {
         "with these wheels:"
     };
-    let prefix = listing.prefix.as_deref().unwrap_or_default();
+    let prefix = manifest.prefix.as_deref().unwrap_or_default();
     let first = format!(
         "A virtual environment for CPython {} in {prefix}, {with}",
-        listing.python
+        manifest.python
     );
-    let wheels = listing
+    let wheels = manifest
         .wheels
         .iter()
         .map(|wheel| format!("  {} {}", wheel.name, wheel.version));
@@ -135,8 +137,8 @@ fn made_of(listing: &PackManifest) -> String {
         .join("\n")
 }
 
-/// Notes the options that a package cannot do without.
-fn note_missing(options: &Pack, manager: Manager, problems: &mut Vec<String>) {
+/// Reports the missing options that the package format requires.
+fn report_missing(options: &Pack, manager: Manager, problems: &mut Vec<String>) {
     let needed = [
         ("--name NAME", options.name.is_none()),
         (

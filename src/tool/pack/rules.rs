@@ -1,20 +1,20 @@
-//! The rules that package managers have for what a package says of itself.
+//! The rules of package managers for the metadata of a package.
 //!
 //! Debian's are those of its policy
 //! (<https://www.debian.org/doc/debian-policy/ch-controlfields.html>), rpm's those that `rpmbuild`
-//! holds a spec file to (<https://rpm-software-management.github.io/rpm/manual/spec.html>).
+//! enforces for a spec file (<https://rpm-software-management.github.io/rpm/manual/spec.html>).
 
-/// Tells what is wrong with a value.
+/// Returns what is wrong with a value, or `None` if it is valid.
 pub(super) type Rule = fn(&str, Manager) -> Option<String>;
 
-/// Who installs a package.
+/// A package manager.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Manager {
     Rpm,
     Dpkg,
 }
 
-/// The words for machines: Linux's as `sysconfig.get_platform()` says them, rpm's, and Debian's.
+/// The names of architectures: in Linux's `sysconfig.get_platform()`, in rpm, and in Debian.
 const MACHINES: [[&str; 3]; 8] = [
     ["x86_64", "x86_64", "amd64"],
     ["aarch64", "aarch64", "arm64"],
@@ -27,7 +27,7 @@ const MACHINES: [[&str; 3]; 8] = [
 ];
 
 impl Manager {
-    /// Its word for a package, with an article.
+    /// The name of its packages, with an article.
     pub fn title(self) -> &'static str {
         match self {
             Self::Rpm => "an rpm",
@@ -35,7 +35,7 @@ impl Manager {
         }
     }
 
-    /// Its place in a row of [`MACHINES`].
+    /// Its column in [`MACHINES`].
     fn column(self) -> usize {
         match self {
             Self::Rpm => 1,
@@ -43,7 +43,7 @@ impl Manager {
         }
     }
 
-    /// Its word for a package that fits any machine.
+    /// Its name for a package that is independent of the architecture.
     fn any_machine(self) -> &'static str {
         match self {
             Self::Rpm => "noarch",
@@ -51,8 +51,7 @@ impl Manager {
         }
     }
 
-    /// Its word for the machine of a platform, as in `linux-x86_64`; none where there is no word
-    /// for it.
+    /// Its name for the architecture of a platform such as `linux-x86_64`, if it has one.
     pub fn machine(self, platform: &str) -> Option<&'static str> {
         let machine = platform
             .rsplit_once('-')
@@ -64,43 +63,43 @@ impl Manager {
     }
 }
 
-/// What is wrong with the name of a package.
+/// Checks the name of a package.
 pub(super) fn about_name(name: &str, manager: Manager) -> Option<String> {
     let of = |others: &str| {
         name.chars()
             .all(|letter| letter.is_ascii_alphanumeric() || others.contains(letter))
     };
-    let begins_well = name.starts_with(|letter: char| letter.is_ascii_alphanumeric());
+    let starts_alphanumeric = name.starts_with(|letter: char| letter.is_ascii_alphanumeric());
     let is_lower = !name.contains(|letter: char| letter.is_ascii_uppercase());
     let (is_right, rule) = match manager {
         Manager::Rpm => (
             of("-._+"),
-            "a name is of letters, digits, `-`, `.`, `_` and `+`, and begins with a letter or digit",
+            "a name consists of letters, digits, `-`, `.`, `_` and `+`, and starts with a letter or digit",
         ),
         Manager::Dpkg => (
             of("-.+") && name.len() > 1 && is_lower,
-            "a name is of two or more lower-case letters, digits, `-`, `.` and `+`, and begins with a letter or digit",
+            "a name consists of two or more lower-case letters, digits, `-`, `.` and `+`, and starts with a letter or digit",
         ),
     };
-    unless(is_right && begins_well, rule)
+    unless(is_right && starts_alphanumeric, rule)
 }
 
-/// What is wrong with the version of a package.
+/// Checks the version of a package.
 pub(super) fn about_version(version: &str, manager: Manager) -> Option<String> {
     let (is_right, rule) = match manager {
         Manager::Rpm => (
             is_rpm_version(version),
-            "a version is of letters, digits, `.`, `_`, `+`, `~` and `^`; what is behind `-` is the release",
+            "a version consists of letters, digits, `.`, `_`, `+`, `~` and `^`; pass the part after `-` as `--release`",
         ),
         Manager::Dpkg => (
             is_deb_version(version),
-            "a version is of letters, digits, `.`, `+`, `~` and `-`, begins with a digit, and may have a number and `:` in front",
+            "a version consists of letters, digits, `.`, `+`, `~` and `-`, starts with a digit, and may have an epoch such as `1:` in front",
         ),
     };
     unless(is_right, rule)
 }
 
-/// What is wrong with the word for a machine.
+/// Checks the name of an architecture.
 pub(super) fn about_arch(arch: &str, manager: Manager) -> Option<String> {
     let known: Vec<&str> = MACHINES
         .iter()
@@ -118,37 +117,37 @@ pub(super) fn about_arch(arch: &str, manager: Manager) -> Option<String> {
         .contains(&arch)
         .then(|| manager.any_machine()));
     Some(match meant {
-        Some(word) => format!("{} calls it `{word}`", manager.title()),
-        None => format!("{} knows: {}", manager.title(), known.join(", ")),
+        Some(word) => format!("{} uses `{word}`", manager.title()),
+        None => format!("{} supports only {}", manager.title(), known.join(", ")),
     })
 }
 
-/// What is wrong with the release of a package.
+/// Checks the release of a package.
 pub(super) fn about_release(release: &str, manager: Manager) -> Option<String> {
     match manager {
         Manager::Rpm => unless(
             is_rpm_version(release),
-            "a release is of letters, digits, `.`, `_`, `+`, `~` and `^`",
+            "a release consists of letters, digits, `.`, `_`, `+`, `~` and `^`",
         ),
         Manager::Dpkg => unless(
             false,
-            "in a deb it is a part of the version, as in `--package-version 1.0-1`",
+            "in a deb the release is part of the version, as in `--package-version 1.0-1`",
         ),
     }
 }
 
-/// What is wrong with the licence of a package.
+/// Checks the license of a package.
 pub(super) fn about_license(license: &str, manager: Manager) -> Option<String> {
     match manager {
         Manager::Rpm => about_line(license),
         Manager::Dpkg => unless(
             false,
-            "a deb has no room for it but in a file of the environment",
+            "a deb has no license field; put the license into a file of the environment",
         ),
     }
 }
 
-/// What is wrong with the name and address of a maintainer.
+/// Checks the name and address of a maintainer.
 pub(super) fn about_maintainer(maintainer: &str, _: Manager) -> Option<String> {
     let address = maintainer
         .strip_suffix('>')
@@ -162,32 +161,32 @@ pub(super) fn about_maintainer(maintainer: &str, _: Manager) -> Option<String> {
     });
     unless(
         is_right,
-        "write a name and an address, as in `Ada Lovelace <ada@example.org>`",
+        "expected a name and an address, as in `Ada Lovelace <ada@example.org>`",
     )
     .or_else(|| about_line(maintainer))
 }
 
-/// What is wrong with a description, which may have several lines.
+/// Checks a description, which may have several lines.
 pub(super) fn about_description(description: &str, _: Manager) -> Option<String> {
     about_line(&description.trim().replace('\n', " "))
 }
 
-/// What is wrong with a text of one line.
+/// Checks a text of one line.
 fn about_line(text: &str) -> Option<String> {
-    unless(!text.trim().is_empty(), "there is no text in it").or_else(|| {
+    unless(!text.trim().is_empty(), "it is empty").or_else(|| {
         unless(
             !text.chars().any(char::is_control),
-            "there is a control character in it",
+            "it contains a control character",
         )
     })
 }
 
-/// The rule, unless it is kept.
+/// Returns the rule if it is violated.
 fn unless(is_kept: bool, rule: &str) -> Option<String> {
     (!is_kept).then(|| rule.to_owned())
 }
 
-/// Whether a version or release is one of rpm's.
+/// Returns whether a text is a valid rpm version or release.
 pub(super) fn is_rpm_version(version: &str) -> bool {
     !version.is_empty()
         && version
@@ -195,7 +194,7 @@ pub(super) fn is_rpm_version(version: &str) -> bool {
             .all(|letter| letter.is_ascii_alphanumeric() || "._+~^".contains(letter))
 }
 
-/// Whether a version is one of Debian's, with epoch and revision.
+/// Returns whether a text is a valid Debian version, with an optional epoch and revision.
 pub(super) fn is_deb_version(version: &str) -> bool {
     let (epoch, version) = version.split_once(':').unwrap_or(("0", version));
     let (upstream, revision) = version.rsplit_once('-').unwrap_or((version, "0"));

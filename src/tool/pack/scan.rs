@@ -1,7 +1,7 @@
-//! What of a staged environment goes into an archive, with its digests.
+//! Scans a staged environment for the members of an archive, with their digests.
 //!
-//! What is put there for the store's sake stays behind, and so does byte code that is held against
-//! the time of its source: in an archive all files have one time.
+//! Files that exist only for the store are skipped, and so is byte code that python validates
+//! against the time of its source: in an archive all files have the same time.
 
 use std::ffi::OsStr;
 use std::io::Read;
@@ -16,17 +16,17 @@ use crate::report::Failure;
 use crate::store::{COMPILED, MANIFEST};
 use crate::tool::pack_manifest::{Member, Mode};
 
-/// All members of the environment in a directory, sorted by the bytes of their paths.
+/// Returns all members of the environment in a directory, sorted by the bytes of their paths.
 ///
 /// # Errors
-/// Something there is neither file, directory nor link, or its name is no text; or it cannot be
-/// read.
+/// Returns an error if an entry is not a file, directory or link, if its name is not UTF-8, or if
+/// it cannot be read.
 pub(super) fn members(directory: &Path) -> Result<Vec<Member>> {
     let entries: Vec<DirEntry> = WalkDir::new(directory)
         .min_depth(1)
         .into_iter()
         .collect::<Result<_, _>>()
-        .with_context(|| format!("cannot look through `{}`", directory.display()))?;
+        .with_context(|| format!("cannot scan `{}`", directory.display()))?;
     let members: Vec<Result<Option<Member>>> = entries
         .par_iter()
         .map(|entry| member(entry, directory))
@@ -39,7 +39,7 @@ pub(super) fn members(directory: &Path) -> Result<Vec<Member>> {
     Ok(members)
 }
 
-/// A member; none where it stays behind.
+/// Returns the member of a directory entry; `None` if it is not packed.
 fn member(entry: &DirEntry, directory: &Path) -> Result<Option<Member>> {
     let relative = entry.path().strip_prefix(directory).unwrap_or(entry.path());
     let cannot = || Failure::new(format!("cannot pack `{}`", relative.display()));
@@ -47,7 +47,7 @@ fn member(entry: &DirEntry, directory: &Path) -> Result<Option<Member>> {
         .to_str()
         .ok_or_else(|| cannot().because("its name is not UTF-8"))?
         .to_owned();
-    if is_of_the_store(&path) {
+    if is_store_file(&path) {
         return Ok(None);
     }
     let kind = entry.file_type();
@@ -58,7 +58,7 @@ fn member(entry: &DirEntry, directory: &Path) -> Result<Option<Member>> {
         let target = fs::read_link(entry.path())?;
         let target = target
             .to_str()
-            .ok_or_else(|| cannot().because("it is a link to a name that is not UTF-8"))?
+            .ok_or_else(|| cannot().because("its link target is not UTF-8"))?
             .to_owned();
         return Ok(Some(Member::Link { path, target }));
     }
@@ -72,7 +72,8 @@ fn member(entry: &DirEntry, directory: &Path) -> Result<Option<Member>> {
     }
     let metadata = entry
         .metadata()
-        .with_context(|| format!("cannot look at `{}`", entry.path().display()))?;
+        .with_context(|| format!("cannot inspect `{}`", entry.path().display()))?;
+    // Of the permission bits, only the execute bit is kept.
     let mode = if fs::mode(&metadata) & 0o111 == 0 {
         Mode::Plain
     } else {
@@ -88,13 +89,14 @@ fn member(entry: &DirEntry, directory: &Path) -> Result<Option<Member>> {
     }))
 }
 
-/// Whether something is there for the store's sake.
-fn is_of_the_store(path: &str) -> bool {
+/// Returns whether a file exists only for the store.
+fn is_store_file(path: &str) -> bool {
     [COMPILED, MANIFEST].contains(&path)
 }
 
-/// Whether a file is byte code that python holds against the time of its source, or what it leaves
-/// of such when it is killed. Byte code with no source beside it is a module of its own.
+/// Returns whether a file is byte code that python validates against the time of its source, or a
+/// partly written byte code file that a killed python left. Byte code without a source next to it
+/// is a module in its own right.
 fn is_stale_byte_code(path: &Path) -> Result<bool> {
     let name = path.file_name().unwrap_or_default();
     let in_cache = path.parent().and_then(Path::file_name) == Some(OsStr::new("__pycache__"));
@@ -115,7 +117,7 @@ fn is_stale_byte_code(path: &Path) -> Result<bool> {
     Ok(!is_unchecked(&head))
 }
 
-/// Whether a name is one that python gives byte code until it is whole, as in
+/// Returns whether python uses this name for byte code until it is complete, for example
 /// `tool.cpython-311.pyc.140234` (`importlib._bootstrap_external._write_atomic`).
 fn is_unfinished(name: &OsStr) -> bool {
     let Some((name, number)) = name.to_str().and_then(|name| name.rsplit_once('.')) else {
@@ -128,8 +130,8 @@ fn is_unfinished(name: &OsStr) -> bool {
         && number.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// Whether the first eight bytes are those of byte code that is never held against its source (PEP
-/// 552).
+/// Returns whether the first eight bytes are those of byte code that is never validated against its
+/// source (PEP 552).
 fn is_unchecked(head: &[u8]) -> bool {
     head.get(4..8) == Some(&1_u32.to_le_bytes()[..])
 }
@@ -139,7 +141,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_python_wrote_for_itself_and_what_is_the_stores_stays_behind() {
+    fn files_of_the_store_and_checked_byte_code_are_skipped() {
         let directory = tempfile::tempdir().unwrap();
         let rows: [(&str, &[u8], bool); 12] = [
             ("a.py", b"", true),
@@ -180,7 +182,7 @@ mod tests {
         let found = members(directory.path()).unwrap();
         let mut expected: Vec<&str> = rows
             .iter()
-            .filter(|(.., stays)| *stays)
+            .filter(|(.., is_kept)| *is_kept)
             .map(|(path, ..)| *path)
             .collect();
         expected.extend(["__pycache__", "x"]);
@@ -189,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn of_permission_bits_one_counts() {
+    fn only_the_execute_bit_is_kept() {
         let directory = tempfile::tempdir().unwrap();
         for (name, mode) in [("a", 0o400), ("b", 0o4711), ("c", 0o666)] {
             fs::write_new(&directory.path().join(name), b"abc", mode).unwrap();
@@ -209,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_file_is_refused() {
+    fn special_files_are_rejected() {
         let directory = tempfile::tempdir().unwrap();
         nix::unistd::mkfifo(
             &directory.path().join("pipe"),

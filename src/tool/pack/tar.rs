@@ -1,8 +1,8 @@
-//! Tar archives, plain, in gzip or in Zstandard: GNU's form, which every tar of the last thirty
-//! years reads.
+//! Tar archives, plain or compressed with gzip or Zstandard, in GNU format, which every tar of the
+//! last thirty years reads.
 //!
-//! Headers have no names of users but root's, and no times but one. Neither compression depends on
-//! the number of processors.
+//! Every header names root as the owner and carries the same time. The output of neither compressor
+//! depends on the number of processors.
 
 use std::io::Write;
 
@@ -11,21 +11,21 @@ use flate2::GzBuilder;
 use tar::{EntryType, Header};
 use zstd::zstd_safe::CParameter;
 
-use super::contents::{Contents, Item, What};
+use super::contents::{Contents, Item, ItemKind};
 use super::order::Compression;
 
-/// How hard gzip tries, from 1 to 9.
+/// The gzip compression level, from 1 to 9.
 const GZIP: u32 = 6;
-/// How hard Zstandard tries, from 1 to 19.
+/// The Zstandard compression level, from 1 to 19.
 const ZSTD: i32 = 8;
-/// How many threads compress at most: each takes memory of its own.
+/// The maximum number of compression threads: each needs its own memory.
 const THREADS: usize = 4;
-/// How many bytes a thread compresses at a time. Left to itself it is four times as much, and so is
-/// the memory.
+/// The number of bytes that a thread compresses at a time. Zstandard's default is four times as
+/// large, and so is its memory use.
 const JOB: u32 = 4 << 20;
-/// The longest name that has room in a header.
-const ROOM: usize = 100;
-/// The unit of a tar archive.
+/// The longest name that fits in a header.
+const NAME_LIMIT: usize = 100;
+/// The block size of a tar archive.
 const BLOCK: usize = 512;
 
 /// Writes the archive.
@@ -47,7 +47,7 @@ fn archive(contents: &Contents, items: &[Item<'_>], to: &mut impl Write) -> Resu
     end(to)
 }
 
-/// Compresses what is written with gzip: no name, no time.
+/// Compresses the output with gzip, with neither name nor time in its header.
 pub(super) fn in_gzip<W: Write>(
     to: W,
     write: impl FnOnce(&mut flate2::write::GzEncoder<W>) -> Result<()>,
@@ -57,8 +57,8 @@ pub(super) fn in_gzip<W: Write>(
     encoder.finish().map(drop).context("cannot compress")
 }
 
-/// Compresses what is written with Zstandard. Its output is the same for any number of threads but
-/// none.
+/// Compresses the output with Zstandard. The output is the same for any number of threads except 0,
+/// which selects the single-threaded mode.
 fn in_zstd<W: Write>(
     to: W,
     write: impl FnOnce(&mut zstd::Encoder<'static, W>) -> Result<()>,
@@ -75,7 +75,7 @@ fn in_zstd<W: Write>(
     encoder.finish().map(drop).context("cannot compress")
 }
 
-/// Writes members. `top` is what each name has in front.
+/// Writes members, each with `top` prepended to its name.
 pub(super) fn members(
     contents: &Contents,
     items: &[Item<'_>],
@@ -84,18 +84,19 @@ pub(super) fn members(
 ) -> Result<()> {
     for item in items {
         let name = format!("{top}{}", item.path);
-        match item.what {
-            What::Directory => header(
+        match item.kind {
+            ItemKind::Directory => header(
                 &format!("{name}/"),
                 EntryType::Directory,
                 (0o755, 0, contents.time),
                 to,
             )?,
-            What::Link { target } => {
+            ItemKind::Link { target } => {
+                // The long target comes first, then the long name, then the header.
                 long_name(target, EntryType::GNULongLink, to)?;
                 link_header(&name, target, contents.time, to)?;
             }
-            What::File {
+            ItemKind::File {
                 source, mode, size, ..
             } => {
                 header(
@@ -112,13 +113,13 @@ pub(super) fn members(
     Ok(())
 }
 
-/// Writes the end of an archive.
+/// Writes the end-of-archive marker.
 pub(super) fn end(to: &mut impl Write) -> Result<()> {
     to.write_all(&[0; 2 * BLOCK])
         .context("cannot write the end of the archive")
 }
 
-/// Writes a file of the archive's own.
+/// Writes a file that is part of the format, not of the environment.
 pub(super) fn text(name: &str, content: &[u8], time: u32, to: &mut impl Write) -> Result<()> {
     header(
         name,
@@ -131,7 +132,7 @@ pub(super) fn text(name: &str, content: &[u8], time: u32, to: &mut impl Write) -
     pad(content.len() as u64, to)
 }
 
-/// Writes a directory of the archive's own.
+/// Writes a directory that is part of the format, not of the environment.
 pub(super) fn directory(name: &str, time: u32, to: &mut impl Write) -> Result<()> {
     header(name, EntryType::Directory, (0o755, 0, time), to)
 }
@@ -151,14 +152,14 @@ fn link_header(name: &str, target: &str, time: u32, to: &mut impl Write) -> Resu
     long_name(name, EntryType::GNULongName, to)?;
     let mut header = plain(name, EntryType::Symlink, (0o777, 0, time))?;
     let field = &mut header.as_old_mut().linkname;
-    let length = target.len().min(ROOM);
+    let length = target.len().min(NAME_LIMIT);
     field[..length].copy_from_slice(&target.as_bytes()[..length]);
     finish(header, to)
 }
 
 fn plain(name: &str, kind: EntryType, (mode, size, time): (u32, u64, u32)) -> Result<Header> {
     let mut header = Header::new_gnu();
-    let length = name.len().min(ROOM);
+    let length = name.len().min(NAME_LIMIT);
     header.as_old_mut().name[..length].copy_from_slice(&name.as_bytes()[..length]);
     header.set_entry_type(kind);
     header.set_mode(mode);
@@ -169,7 +170,7 @@ fn plain(name: &str, kind: EntryType, (mode, size, time): (u32, u64, u32)) -> Re
     header
         .set_username("root")
         .and_then(|()| header.set_groupname("root"))
-        .context("cannot name the owner")?;
+        .context("cannot set the owner")?;
     Ok(header)
 }
 
@@ -179,9 +180,9 @@ fn finish(mut header: Header, to: &mut impl Write) -> Result<()> {
         .context("cannot write the header of a member")
 }
 
-/// Writes a name that has no room in the header behind it, as GNU's tar does.
+/// Writes a name that does not fit in the header as a `LongLink` member in front, as GNU tar does.
 fn long_name(name: &str, kind: EntryType, to: &mut impl Write) -> Result<()> {
-    if name.len() <= ROOM {
+    if name.len() <= NAME_LIMIT {
         return Ok(());
     }
     let size = name.len() as u64 + 1;
@@ -192,7 +193,7 @@ fn long_name(name: &str, kind: EntryType, to: &mut impl Write) -> Result<()> {
     pad(size, to)
 }
 
-/// Fills the last block.
+/// Pads the last block with zeros.
 fn pad(size: u64, to: &mut impl Write) -> Result<()> {
     let used = usize::try_from(size % BLOCK as u64).unwrap_or_default();
     let rest = (BLOCK - used) % BLOCK;

@@ -1,5 +1,5 @@
-//! Zip archives: times in UTC, permission bits of Unix, links as links, and Zip64 where a file or
-//! the archive is too large without.
+//! Zip archives with times in UTC, Unix permission bits, symbolic links stored as links, and Zip64
+//! where a file or the archive exceeds the limits of the classic format.
 
 use std::io::{Seek, Write};
 
@@ -7,9 +7,9 @@ use anyhow::{Context, Result};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, System, ZipWriter};
 
-use super::contents::{Contents, What};
+use super::contents::{Contents, ItemKind};
 
-/// How hard it compresses, from 1 to 9.
+/// The Deflate compression level, from 1 to 9.
 const LEVEL: i64 = 6;
 /// Seconds in a day.
 const DAY: u32 = 24 * 60 * 60;
@@ -24,19 +24,19 @@ pub(super) fn write(contents: &Contents, to: &mut (impl Write + Seek)) -> Result
         .compression_level(Some(LEVEL));
     for item in contents.as_listed() {
         let cannot = || format!("cannot write `{}`", item.path);
-        match item.what {
-            What::Directory => archive
+        match item.kind {
+            ItemKind::Directory => archive
                 .add_directory(&*item.path, options.unix_permissions(0o755))
                 .with_context(cannot)?,
-            What::Link { target } => {
+            ItemKind::Link { target } => {
                 archive
                     .add_symlink(&*item.path, target, options.unix_permissions(0o777))
                     .with_context(cannot)?;
             }
-            What::File {
+            ItemKind::File {
                 source, mode, size, ..
             } => {
-                // A little may be added by compression.
+                // Compression may enlarge incompressible content slightly.
                 let is_large = size > u64::from(u32::MAX) - (size / 1000 + 1024);
                 let options = options.unix_permissions(mode.bits()).large_file(is_large);
                 archive
@@ -52,7 +52,7 @@ pub(super) fn write(contents: &Contents, to: &mut (impl Write + Seek)) -> Result
         .context("cannot write the end of the archive")
 }
 
-/// The time as a zip archive has it: from 1980 to 2107, every other second.
+/// Converts a time to a zip timestamp: years 1980 to 2107, with a resolution of two seconds.
 fn time(seconds: u32) -> DateTime {
     let (year, month, day) = date(seconds / DAY);
     let [hour, minute, second] = [seconds / 3600 % 24, seconds / 60 % 60, seconds % 60 / 2 * 2];
@@ -69,10 +69,10 @@ fn time(seconds: u32) -> DateTime {
     .unwrap_or_default()
 }
 
-/// Year, month and day, so many days behind 1970-01-01
+/// Returns year, month and day of the date that is `days` days after 1970-01-01
 /// (<https://howardhinnant.github.io/date_algorithms.html#civil_from_days>).
 fn date(days: u32) -> (u32, u32, u32) {
-    // From 1 March of the year 0 on, in eras of 400 years.
+    // Counted from 1 March of the year 0, in eras of 400 years.
     let days = days + 719_468;
     let (era, day) = (days / 146_097, days % 146_097);
     let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;

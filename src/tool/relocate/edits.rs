@@ -1,4 +1,4 @@
-//! What is to be done to an environment, as a value: decided first, then shown, then done.
+//! The edits to an environment as a value: planned first, then printed, then applied.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -7,46 +7,45 @@ use anyhow::Result;
 
 use crate::fs;
 
-/// What is to stand at a path in place of what stands there.
+/// The replacement for the file or link at a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Replacement {
-    /// A file of this content.
+    /// A file with this content.
     Content(Vec<u8>),
-    /// A link that says this.
+    /// A link with this target.
     Link(PathBuf),
 }
 
-/// One change.
+/// A single edit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Change {
-    /// In which part of the environment, as in `first line`.
+    /// The part of the environment that it belongs to, for example `first line`.
     pub part: &'static str,
     pub new: Replacement,
 }
 
-/// Something that cannot be mended.
+/// A file that relocate cannot fix.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Unmended {
+pub(super) struct Unfixable {
     /// Relative to the environment.
     pub path: PathBuf,
-    /// A clause for a person.
+    /// The reason, as a clause for a message.
     pub why: String,
 }
 
-/// All that is to be done; paths are relative to the environment.
+/// All edits. Paths are relative to the environment.
 #[derive(Debug, Default)]
 pub(super) struct Edits {
     pub changes: BTreeMap<PathBuf, Change>,
-    /// The files whose content is known to be as it should be then, and whose rows of RECORD must
-    /// say so.
-    pub settled: BTreeSet<PathBuf>,
-    pub unfixable: BTreeSet<Unmended>,
+    /// The files whose final content is known; their rows in RECORD must match it.
+    pub final_files: BTreeSet<PathBuf>,
+    pub unfixable: BTreeSet<Unfixable>,
 }
 
 impl Edits {
-    /// A file that has this content now, and shall have that one.
-    pub fn record_place(&mut self, path: &Path, part: &'static str, before: &[u8], after: Vec<u8>) {
-        self.settled.insert(path.to_path_buf());
+    /// Records the content that a file has and the content that it should have.
+    pub fn set_content(&mut self, path: &Path, part: &'static str, before: &[u8], after: Vec<u8>) {
+        self.final_files.insert(path.to_path_buf());
         if after != before {
             self.changes.insert(
                 path.to_path_buf(),
@@ -68,14 +67,14 @@ impl Edits {
         );
     }
 
-    pub fn cannot_mend(&mut self, path: &Path, why: impl Into<String>) {
-        self.unfixable.insert(Unmended {
+    pub fn mark_unfixable(&mut self, path: &Path, why: impl Into<String>) {
+        self.unfixable.insert(Unfixable {
             path: path.to_path_buf(),
             why: why.into(),
         });
     }
 
-    /// What a file will say: its new content, or what it says now.
+    /// Returns the content that a file will have: the planned one, or else the current one.
     pub fn content(&self, environment: &Path, path: &Path) -> Result<Vec<u8>> {
         match self.changes.get(path).map(|change| &change.new) {
             Some(Replacement::Content(content)) => Ok(content.clone()),
@@ -83,18 +82,17 @@ impl Edits {
         }
     }
 
-    /// Does it, each change in one step. What was done before a kill is not in the way of doing all
-    /// of it again.
+    /// Applies all edits, each atomically. After an interruption they can all be applied again.
     ///
     /// # Errors
-    /// A file cannot be written.
+    /// Returns an error if a file cannot be written.
     pub fn apply(&self, environment: &Path) -> Result<()> {
         for (path, change) in &self.changes {
             let path = environment.join(path);
             match &change.new {
                 Replacement::Content(content) => {
-                    // Byte code of the old content would be taken for that of the new one where it
-                    // is never held against it.
+                    // Byte code that is never validated against its source would hide the new
+                    // content.
                     if path.extension().is_some_and(|extension| extension == "py") {
                         remove_byte_code(&path)?;
                     }

@@ -1,5 +1,5 @@
-//! An environment that somebody else has made: where it is, what it is made of, and by which places
-//! its own files know it.
+//! An environment that another tool created: its path, its contents, and the prefixes that its own
+//! files contain.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -8,23 +8,24 @@ use anyhow::Result;
 
 use super::prefixes::{self, Prefixes};
 use super::scripts;
-use super::shebang::{self, Beginning};
+use super::shebang::{self, Script};
 use crate::fs;
 use crate::report::Failure;
 use crate::store::MANIFEST;
 
-/// The environment, as it stands.
+/// The environment in its current state.
 #[derive(Debug)]
 pub(super) struct Environment {
-    /// Where it is.
+    /// The current path.
     pub path: PathBuf,
-    /// Its directories of modules, relative to it, as in `lib/python3.11/site-packages`.
+    /// The site-packages directories, relative to the environment, for example
+    /// `lib/python3.11/site-packages`.
     pub sites: Vec<PathBuf>,
-    /// The text of `pyvenv.cfg`; empty where virtualenv before 20 has made it.
+    /// The text of `pyvenv.cfg`; empty for environments of virtualenv before 20.
     pub configuration: Vec<u8>,
 }
 
-/// The assignments by which activation scripts know their place, each with what may stand in front.
+/// The assignments by which activation scripts set the prefix, each as its line starts.
 const ASSIGNMENTS: [&str; 11] = [
     "VIRTUAL_ENV=",
     "export VIRTUAL_ENV=",
@@ -40,11 +41,12 @@ const ASSIGNMENTS: [&str; 11] = [
 ];
 
 impl Environment {
-    /// Looks at the directory.
+    /// Reads the environment in a directory.
     ///
     /// # Errors
-    /// It is no environment, or one of vpython's own.
+    /// Returns an error if the directory is not an environment, or is one of vpython's own.
     pub fn open(path: PathBuf) -> Result<Self> {
+        // virtualenv before 20 writes no `pyvenv.cfg`.
         let is_there = ["pyvenv.cfg", "bin/activate"]
             .iter()
             .any(|mark| fs::exists(&path.join(mark)));
@@ -52,15 +54,13 @@ impl Environment {
         if !is_there {
             return Err(cannot()
                 .because(
-                    "it is no virtual environment: there is no `pyvenv.cfg` and no `bin/activate`",
+                    "it is not a virtual environment: it has neither `pyvenv.cfg` nor `bin/activate`",
                 )
                 .into());
         }
         if fs::exists(&path.join(MANIFEST)) {
             return Err(cannot()
-                .because(
-                    "it is one of vpython's own, which name no place and work wherever they are",
-                )
+                .because("vpython created it; such an environment works at any path")
                 .into());
         }
         let configuration = path.join("pyvenv.cfg");
@@ -76,14 +76,14 @@ impl Environment {
         })
     }
 
-    /// A value of `pyvenv.cfg`.
+    /// Returns a value of `pyvenv.cfg`.
     pub fn setting(&self, name: &str) -> Option<&[u8]> {
         settings(&self.configuration)
             .find(|(known, _)| *known == name.as_bytes())
             .map(|(_, value)| value)
     }
 
-    /// The prefix of the interpreter that it was made with.
+    /// Returns the prefix of the interpreter that the environment was created with.
     pub fn base_prefix(&self) -> Result<Option<Vec<u8>>> {
         let home = self
             .setting("home")
@@ -101,49 +101,52 @@ impl Environment {
         Ok(home)
     }
 
-    /// The minor version of its python, by the names of its directories, as in `3.11`.
+    /// Returns the minor version of its python from the names of its directories, for example
+    /// `3.11`.
     pub fn version(&self) -> Option<String> {
         let directory = self.sites.first()?.parent()?.file_name()?.to_str()?;
         directory.strip_prefix("python").map(str::to_owned)
     }
 
-    /// The places that it was known by: what its own files say, and `noted` by a run that did not
-    /// end. `to` is the new one.
+    /// Collects the prefixes of the environment: those in its own files, and those `noted` by a run
+    /// that was interrupted. `to` is the new prefix.
     ///
     /// # Errors
-    /// A file of it cannot be read.
-    pub fn places(&self, to: &Path, noted: Vec<Vec<u8>>) -> Result<Prefixes> {
+    /// Returns an error if a file of the environment cannot be read.
+    pub fn prefixes(&self, to: &Path, noted: Vec<Vec<u8>>) -> Result<Prefixes> {
         let mut found: BTreeSet<Vec<u8>> = noted.into_iter().collect();
+        // The current path, as given and without links.
         found.insert(self.path.as_os_str().as_encoded_bytes().to_vec());
         found.insert(
             fs::canonicalize(&self.path)?
                 .into_os_string()
                 .into_encoded_bytes(),
         );
-        found.extend(self.setting("command").and_then(place_in_command));
+        found.extend(self.setting("command").and_then(prefix_in_command));
+        // Activation scripts assign the prefix; the other scripts name it in their first line.
         for file in self.programs()? {
             let content = fs::read(&file)?;
             if scripts::activation(&file).is_some() {
                 found.extend(
                     content
                         .split(|byte| *byte == b'\n')
-                        .flat_map(places_in_assignment),
+                        .flat_map(prefixes_in_assignment),
                 );
             }
-            let beginning = Beginning::parse(&content);
-            let prefix = beginning
+            let script = Script::parse(&content);
+            let prefix = script
                 .as_ref()
-                .and_then(|beginning| shebang::prefix(&beginning.interpreter));
+                .and_then(|script| shebang::prefix(&script.interpreter));
             found.extend(
                 prefix
-                    .filter(|prefix| is_left_behind(&prefixes::path(prefix), &file))
+                    .filter(|prefix| is_former_prefix(&prefixes::path(prefix), &file))
                     .map(<[u8]>::to_vec),
             );
         }
         Ok(Prefixes::new(to, found, self.base_prefix()?.as_slice()))
     }
 
-    /// The regular files in `bin`.
+    /// Returns the regular files in `bin`.
     pub fn programs(&self) -> Result<Vec<PathBuf>> {
         let bin = self.path.join("bin");
         let mut files = Vec::new();
@@ -157,10 +160,10 @@ impl Environment {
     }
 }
 
-/// Whether a script of the environment names a prefix because the environment stood there: no
-/// python stands there any more, or an environment does that has the same script, from which this
-/// one was copied.
-fn is_left_behind(prefix: &Path, script: &Path) -> bool {
+/// Returns whether a script names a prefix because the environment was there before: either no
+/// python is there any more, or an environment with the same script is, from which this one was
+/// copied.
+fn is_former_prefix(prefix: &Path, script: &Path) -> bool {
     let bin = prefix.join("bin");
     let has_python = ["python", "python3", "python2"]
         .iter()
@@ -174,7 +177,7 @@ fn is_left_behind(prefix: &Path, script: &Path) -> bool {
                 .is_some_and(|name| fs::exists(&bin.join(name)))
 }
 
-/// The names and values of a `pyvenv.cfg`.
+/// Returns the names and values in the text of a `pyvenv.cfg`.
 pub(super) fn settings(text: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
     text.split(|byte| *byte == b'\n').filter_map(|line| {
         let equals = memchr::memchr(b'=', line)?;
@@ -182,7 +185,7 @@ pub(super) fn settings(text: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
     })
 }
 
-/// `lib/pythonX.Y/site-packages`, and the same in `lib64` where that is a directory of its own.
+/// Returns `lib/pythonX.Y/site-packages`, and the same in `lib64` if that is a separate directory.
 fn sites(path: &Path) -> Result<Vec<PathBuf>> {
     let mut sites = Vec::new();
     for library in ["lib", "lib64"] {
@@ -201,21 +204,21 @@ fn sites(path: &Path) -> Result<Vec<PathBuf>> {
     Ok(sites)
 }
 
-/// The last words of `command = …/python -m venv [options] PLACE`, as CPython 3.11 and virtualenv
-/// 21 write it: without quotes.
-fn place_in_command(command: &[u8]) -> Option<Vec<u8>> {
+/// Returns the last words of `command = …/python -m venv [options] DIR`, as CPython 3.11 and
+/// virtualenv 21 write it: without quotes.
+fn prefix_in_command(command: &[u8]) -> Option<Vec<u8>> {
     let marks: [&[u8]; 2] = [b" -m venv ", b" -m virtualenv "];
     let (start, mark) = marks
         .iter()
         .find_map(|mark| Some((memchr::memmem::find(command, mark)?, mark)))?;
     let words = &command[start + mark.len() - 1..];
-    let place = memchr::memmem::find(words, b" /")? + 1;
-    Some(words[place..].to_vec())
+    let path = memchr::memmem::find(words, b" /")? + 1;
+    Some(words[path..].to_vec())
 }
 
-/// What an activation script assigns, with its escapes read and as it stands: older tools quoted
-/// nothing.
-fn places_in_assignment(line: &[u8]) -> Vec<Vec<u8>> {
+/// Returns the path that a line of an activation script assigns, once with its escapes resolved and
+/// once verbatim, since older tools quoted nothing.
+fn prefixes_in_assignment(line: &[u8]) -> Vec<Vec<u8>> {
     let line = line.trim_ascii();
     let Some(value) = ASSIGNMENTS
         .iter()
@@ -226,6 +229,7 @@ fn places_in_assignment(line: &[u8]) -> Vec<Vec<u8>> {
     let Some(start) = memchr::memchr(b'/', value) else {
         return Vec::new();
     };
+    // A path after a variable is not absolute.
     if memchr::memchr(b'$', &value[..start])
         .is_some_and(|dollar| !value[dollar..].starts_with(b"$(cygpath "))
     {
@@ -236,6 +240,7 @@ fn places_in_assignment(line: &[u8]) -> Vec<Vec<u8>> {
         Some(quote) => byte == quote,
         None => byte.is_ascii_whitespace() || b");".contains(byte),
     };
+    // In shells, this sequence continues a single-quoted word after a quote.
     let joint: &[u8] = b"'\"'\"'";
     let (mut read, mut next) = (Vec::new(), start);
     while next < value.len() {
@@ -265,7 +270,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_place_is_read_from_what_each_tool_writes() {
+    fn the_prefix_is_read_from_what_each_tool_writes() {
         let rows = [
             ("VIRTUAL_ENV=\"/a b\"", "/a b"),
             ("    export VIRTUAL_ENV=/old", "/old"),
@@ -282,7 +287,7 @@ mod tests {
         ];
         for (line, expected) in rows {
             assert_eq!(
-                places_in_assignment(line.as_bytes())[0],
+                prefixes_in_assignment(line.as_bytes())[0],
                 expected.as_bytes(),
                 "{line}"
             );
@@ -294,12 +299,12 @@ mod tests {
             "VIRTUAL_ENV=''",
         ];
         for line in none {
-            assert!(places_in_assignment(line.as_bytes()).is_empty(), "{line}");
+            assert!(prefixes_in_assignment(line.as_bytes()).is_empty(), "{line}");
         }
     }
 
     #[test]
-    fn a_command_ends_with_the_place() {
+    fn a_command_ends_with_the_prefix() {
         let rows = [
             ("/usr/bin/python3 -m venv /old", Some("/old")),
             (
@@ -310,8 +315,8 @@ mod tests {
             ("/usr/bin/python3 -m build", None),
         ];
         for (command, expected) in rows {
-            let place = place_in_command(command.as_bytes());
-            assert_eq!(place.as_deref(), expected.map(str::as_bytes), "{command}");
+            let prefix = prefix_in_command(command.as_bytes());
+            assert_eq!(prefix.as_deref(), expected.map(str::as_bytes), "{command}");
         }
     }
 }

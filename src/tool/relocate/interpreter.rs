@@ -1,6 +1,6 @@
-//! `--python`: the environment gets another interpreter of the same minor version and ABI.
+//! `--python`: gives the environment another interpreter of the same minor version and ABI.
 //!
-//! What the environment needs is read from its files: its own python may be the one that is gone.
+//! The requirements come from the environment's files, since its own python may no longer exist.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -12,27 +12,32 @@ use super::edits::{Edits, Replacement};
 use super::environment::{Environment, settings};
 use super::links::{self, is_python, leads_out};
 use super::prefixes::{self, Prefixes};
-use super::scripts::present;
+use super::scripts::current_path;
 use crate::fs;
 use crate::plan::Facts;
 use crate::plan::interpreter::Libc;
 use crate::report::Failure;
 
-/// Decides what is to be changed for another interpreter.
+/// Plans the edits for another interpreter.
 ///
 /// # Errors
-/// It is of another version or ABI; a file cannot be read.
-pub(super) fn plan_edits(environment: &Environment, facts: &Facts, work: &mut Edits) -> Result<()> {
-    refuse_other(environment, facts)?;
+/// Returns an error if the interpreter has another version or ABI, or if a file cannot be read.
+pub(super) fn plan_edits(
+    environment: &Environment,
+    facts: &Facts,
+    edits: &mut Edits,
+) -> Result<()> {
+    check_compatibility(environment, facts)?;
     let base = environment.base_prefix()?.map(|base| prefixes::path(&base));
     let prefix = facts
         .executable
         .parent()
         .and_then(Path::parent)
         .unwrap_or(Path::new("/"));
+    // Redirect the links that lead to the old interpreter or its standard library.
     for link in links::links(environment)? {
         let target = fs::read_link(&environment.path.join(&link))?;
-        if !leads_out(&target) || work.changes.contains_key(&link) {
+        if !leads_out(&target) || edits.changes.contains_key(&link) {
             continue;
         }
         let in_base = base
@@ -47,22 +52,23 @@ pub(super) fn plan_edits(environment: &Environment, facts: &Facts, work: &mut Ed
             continue;
         };
         if !fs::exists(&new) {
-            work.cannot_mend(
+            edits.mark_unfixable(
                 &link,
                 format!("the new interpreter has no `{}`", new.display()),
             );
         }
-        work.unfixable
+        edits
+            .unfixable
             .retain(|unfixable| unfixable.path != link || !fs::exists(&new));
-        work.link(&link, "interpreter", new);
+        edits.link(&link, "interpreter", new);
     }
-    mend_copies(environment, facts, work)?;
-    mend_configuration(environment, facts, prefix, work);
+    fix_copies(environment, facts, edits)?;
+    fix_configuration(environment, facts, prefix, edits);
     for site in &environment.sites {
         let path = site.with_file_name("orig-prefix.txt");
         if fs::exists(&environment.path.join(&path)) {
             let before = fs::read(&environment.path.join(&path))?;
-            work.record_place(
+            edits.set_content(
                 &path,
                 "interpreter",
                 &before,
@@ -73,8 +79,8 @@ pub(super) fn plan_edits(environment: &Environment, facts: &Facts, work: &mut Ed
     Ok(())
 }
 
-/// Where the environment has copies of the interpreter's binary it gets copies of the new one.
-fn mend_copies(environment: &Environment, facts: &Facts, work: &mut Edits) -> Result<()> {
+/// Replaces each copy of the interpreter's binary with a copy of the new binary.
+fn fix_copies(environment: &Environment, facts: &Facts, edits: &mut Edits) -> Result<()> {
     for file in environment.programs()? {
         let path = Path::new("bin").join(file.file_name().unwrap_or_default());
         let before = if is_python(&path) {
@@ -83,30 +89,30 @@ fn mend_copies(environment: &Environment, facts: &Facts, work: &mut Edits) -> Re
             continue;
         };
         if before.starts_with(b"\x7fELF") {
-            work.record_place(&path, "interpreter", &before, fs::read(&facts.executable)?);
+            edits.set_content(&path, "interpreter", &before, fs::read(&facts.executable)?);
         }
     }
     Ok(())
 }
 
-/// The keys of `pyvenv.cfg` that speak of the interpreter, as `venv`, virtualenv and uv write them.
-/// Other lines stay.
-fn mend_configuration(environment: &Environment, facts: &Facts, prefix: &Path, work: &mut Edits) {
+/// Rewrites the keys of `pyvenv.cfg` that describe the interpreter, as `venv`, virtualenv and uv
+/// write them. All other lines are kept.
+fn fix_configuration(environment: &Environment, facts: &Facts, prefix: &Path, edits: &mut Edits) {
     let path = PathBuf::from("pyvenv.cfg");
     if environment.configuration.is_empty() {
         return;
     }
-    let text = match work.changes.get(&path).map(|change| &change.new) {
+    let text = match edits.changes.get(&path).map(|change| &change.new) {
         Some(Replacement::Content(content)) => content.clone(),
         _ => environment.configuration.clone(),
     };
     let version = facts.release.map(|part| part.to_string()).join(".");
     let bytes = |path: &Path| path.as_os_str().as_encoded_bytes().to_vec();
     let home = bytes(facts.executable.parent().unwrap_or(prefix));
-    let mut mended = Vec::with_capacity(text.len());
+    let mut fixed = Vec::with_capacity(text.len());
     for line in text.split_inclusive(|byte| *byte == b'\n') {
         let Some((name, value)) = settings(line).next() else {
-            mended.extend_from_slice(line);
+            fixed.extend_from_slice(line);
             continue;
         };
         let new = match name {
@@ -120,41 +126,42 @@ fn mend_configuration(environment: &Environment, facts: &Facts, prefix: &Path, w
             b"command" => with_program(value, &bytes(&facts.executable)),
             _ => value.to_vec(),
         };
-        mended.extend([name, b" = ", &new, b"\n"].concat());
+        fixed.extend([name, b" = ", &new, b"\n"].concat());
     }
-    // Lines that stay are written as they were.
-    let is_same = settings(&mended).eq(settings(&text));
-    work.record_place(
+    // If no value changes, the formatting is kept too.
+    let is_same = settings(&fixed).eq(settings(&text));
+    edits.set_content(
         &path,
         "configuration",
         &environment.configuration,
-        if is_same { text } else { mended },
+        if is_same { text } else { fixed },
     );
 }
 
-/// Notes an interpreter that is gone, by the one key that python 3.11 and later start by.
-pub(super) fn note_lost(environment: &Environment, places: &Prefixes, work: &mut Edits) {
+/// Reports an interpreter that no longer exists, by `home`, the only key that python 3.11 and later
+/// read at startup.
+pub(super) fn report_missing(environment: &Environment, prefixes: &Prefixes, edits: &mut Edits) {
     let Some(home) = environment
         .setting("home")
         .filter(|home| home.starts_with(b"/"))
     else {
         return;
     };
-    let home = places.moved(home).map_or_else(
+    let home = prefixes.moved(home).map_or_else(
         || prefixes::path(home),
-        |home| present(environment, places, &home),
+        |home| current_path(environment, prefixes, &home),
     );
     if !fs::exists(&home) {
         let why = format!(
-            "its `home` is `{}`, which is not there; `--python` names another interpreter",
+            "its `home` is `{}`, which does not exist; name another interpreter with `--python`",
             home.display()
         );
-        work.cannot_mend(Path::new("pyvenv.cfg"), why);
+        edits.mark_unfixable(Path::new("pyvenv.cfg"), why);
     }
 }
 
-/// The command of CPython's own `venv` begins with the interpreter; virtualenv's begins with a
-/// tool's.
+/// Replaces the interpreter at the start of the command that CPython's own `venv` records; that of
+/// virtualenv starts with a tool instead.
 fn with_program(command: &[u8], program: &[u8]) -> Vec<u8> {
     match memchr::memmem::find(command, b" -m venv ") {
         Some(end) => [program, &command[end..]].concat(),
@@ -162,15 +169,16 @@ fn with_program(command: &[u8], program: &[u8]) -> Vec<u8> {
     }
 }
 
-/// Refuses an interpreter that the environment's modules were not made for.
-fn refuse_other(environment: &Environment, facts: &Facts) -> Result<()> {
+/// Returns an error for an interpreter that does not fit the environment's modules.
+fn check_compatibility(environment: &Environment, facts: &Facts) -> Result<()> {
     let cannot = || {
         Failure::new(format!(
-            "cannot move `{}` to `{}`",
+            "cannot switch `{}` to the interpreter `{}`",
             environment.path.display(),
             facts.executable.display()
         ))
     };
+    // The minor version, by the name of site-packages. `lib64` counts as `lib`.
     let directories: BTreeSet<PathBuf> = environment
         .sites
         .iter()
@@ -181,14 +189,15 @@ fn refuse_other(environment: &Environment, facts: &Facts) -> Result<()> {
             .version()
             .unwrap_or_else(|| "an unknown version".to_owned());
         let why = format!(
-            "the environment is for python {version}; that is {}",
+            "the environment is for python {version}, but the interpreter is {}",
             facts.title()
         );
         return Err(cannot()
             .because(why)
-            .hint("an environment of another version has to be made anew")
+            .hint("create a new environment for another version")
             .into());
     }
+    // The ABI, by the tags in the names of extension modules.
     let others: BTreeSet<(String, PathBuf)> = modules(environment)
         .filter(|(tag, _)| *tag != tag_of(facts))
         .collect();
@@ -196,19 +205,19 @@ fn refuse_other(environment: &Environment, facts: &Facts) -> Result<()> {
         None => Ok(()),
         Some((tag, module)) => {
             let why = format!(
-                "`{}` is for the ABI `{tag}`; that interpreter is `{}`",
+                "`{}` is for the ABI `{tag}`, but the interpreter has the ABI `{}`",
                 module.display(),
                 tag_of(facts)
             );
             Err(cannot()
                 .because(why)
-                .hint("an environment of another ABI has to be made anew")
+                .hint("create a new environment for another ABI")
                 .into())
         }
     }
 }
 
-/// The extension modules that say which ABI they are for, as in
+/// Returns the extension modules whose names state an ABI, for example
 /// `x.cpython-311-x86_64-linux-gnu.so`.
 fn modules(environment: &Environment) -> impl Iterator<Item = (String, PathBuf)> {
     let sites = environment
@@ -229,13 +238,13 @@ fn modules(environment: &Environment) -> impl Iterator<Item = (String, PathBuf)>
     })
 }
 
-/// `sysconfig.get_config_var("SOABI")`.
+/// Returns `sysconfig.get_config_var("SOABI")` of the interpreter.
 fn tag_of(facts: &Facts) -> String {
     let ([major, minor, _], abi) = (facts.release, &facts.abi);
     let flag = |is_set: bool, letter| if is_set { letter } else { "" };
     let pymalloc = flag(minor < 8 && abi.pymalloc, "m");
     let system = match facts.libc {
-        // Before 3.11 python built on musl called itself `gnu` too.
+        // Before 3.11, python built for musl used `gnu` too.
         Libc::Musl { .. } if minor >= 11 => "musl",
         _ => "gnu",
     };

@@ -1,9 +1,8 @@
-//! The journal: what a run knows before it changes the first file, kept in the environment until
-//! the last one is changed.
+//! The journal: the facts that a run establishes before it changes the first file, kept in the
+//! environment until the last file is changed.
 //!
-//! What was done cannot be told from the files alone, since each that is changed takes the old
-//! place's name with it. A run that is ended in between has left the journal, and the next run
-//! knows what that one knew.
+//! They cannot be recovered from the files alone, since each file that is changed loses the old
+//! prefix. An interrupted run leaves its journal, and the next run continues with the same facts.
 
 use std::path::{Path, PathBuf};
 
@@ -13,49 +12,49 @@ use serde::{Deserialize, Serialize};
 use super::prefixes::Prefixes;
 use crate::fs;
 
-/// Its name in the environment.
+/// The name of the journal in the environment.
 pub(super) const NAME: &str = ".vpython-relocate.json";
 
-/// What a run that did not end has known.
+/// The facts of an interrupted run.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Journal {
-    /// The places, the new one of that run first.
-    places: Vec<Place>,
-    /// The interpreter that it was to get.
+    /// The prefixes, starting with the new one of that run.
+    places: Vec<StoredPath>,
+    /// The new interpreter.
     #[serde(default)]
-    python: Option<Place>,
+    python: Option<StoredPath>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-struct Place(#[serde(with = "crate::fs::path_text")] PathBuf);
+struct StoredPath(#[serde(with = "crate::fs::path_text")] PathBuf);
 
 impl Journal {
-    /// The journal of a run that did not end; an empty one where the last run has ended.
+    /// Reads the journal of an interrupted run; empty if the last run was completed.
     ///
     /// # Errors
-    /// Nobody can tell.
+    /// Returns an error if the journal cannot be read.
     pub fn read(environment: &Path) -> Result<Self> {
         Ok(fs::look_for_json(&environment.join(NAME))?.unwrap_or_default())
     }
 
-    /// What is known now.
-    pub fn of(places: &Prefixes, python: Option<&Path>) -> Self {
-        let all = [places.to()]
+    /// Returns the journal of the current run.
+    pub fn of(prefixes: &Prefixes, python: Option<&Path>) -> Self {
+        let all = [prefixes.to()]
             .into_iter()
-            .chain(places.old().iter().map(Vec::as_slice));
+            .chain(prefixes.old().iter().map(Vec::as_slice));
         let places = all
-            .map(|place| Place(super::prefixes::path(place)))
+            .map(|prefix| StoredPath(super::prefixes::path(prefix)))
             .collect();
         Self {
             places,
-            python: python.map(|python| Place(python.to_path_buf())),
+            python: python.map(|python| StoredPath(python.to_path_buf())),
         }
     }
 
-    pub fn places(&self) -> Vec<Vec<u8>> {
+    pub fn prefixes(&self) -> Vec<Vec<u8>> {
         self.places
             .iter()
-            .map(|place| place.0.as_os_str().as_encoded_bytes().to_vec())
+            .map(|path| path.0.as_os_str().as_encoded_bytes().to_vec())
             .collect()
     }
 
@@ -63,19 +62,19 @@ impl Journal {
         self.python.as_ref().map(|python| python.0.as_path())
     }
 
-    /// Writes it, so that it is on the disk before anything else is.
+    /// Writes the journal and syncs it, before any other file is changed.
     ///
     /// # Errors
-    /// It cannot be written.
+    /// Returns an error if it cannot be written.
     pub fn begin(&self, environment: &Path) -> Result<()> {
         fs::replace(&environment.join(NAME), &serde_json::to_vec(self)?, 0o644)?;
         fs::sync(environment)
     }
 
-    /// Removes it, once all else is on the disk.
+    /// Removes the journal, after all changes are synced to disk.
     ///
     /// # Errors
-    /// It cannot be removed.
+    /// Returns an error if it cannot be removed.
     pub fn end(environment: &Path) -> Result<()> {
         let journal = environment.join(NAME);
         if fs::link_metadata(&journal)?.is_some() {

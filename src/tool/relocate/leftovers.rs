@@ -1,4 +1,4 @@
-//! What names an old place when all is done: said, not mended.
+//! Finds the files that still contain an old prefix after all edits, and reports them.
 
 use std::path::Path;
 
@@ -6,35 +6,39 @@ use anyhow::Result;
 use rayon::prelude::*;
 use walkdir::{DirEntry, WalkDir};
 
-use super::edits::{Edits, Replacement, Unmended};
+use super::edits::{Edits, Replacement, Unfixable};
 use super::environment::Environment;
 use super::journal;
 use super::prefixes::Prefixes;
 use crate::fs;
 
-/// Looks through every file of the environment but its byte code, where the importer puts the right
-/// place when it is loaded.
+/// Scans every file of the environment except byte code, in which the importer sets the right path
+/// when it loads it.
 ///
 /// # Errors
-/// A file cannot be read.
-pub(super) fn note(environment: &Environment, places: &Prefixes, work: &mut Edits) -> Result<()> {
-    if places.old().is_empty() {
+/// Returns an error if a file cannot be read.
+pub(super) fn find(
+    environment: &Environment,
+    prefixes: &Prefixes,
+    edits: &mut Edits,
+) -> Result<()> {
+    if prefixes.old().is_empty() {
         return Ok(());
     }
     let walk = WalkDir::new(&environment.path)
         .sort_by_file_name()
         .into_iter()
         .filter_map(Result::ok);
-    let files: Vec<DirEntry> = walk.filter(is_looked_at).collect();
-    let noted = files
+    let files: Vec<DirEntry> = walk.filter(is_scanned).collect();
+    let found = files
         .par_iter()
-        .map(|file| look(environment, places, work, file.path()))
+        .map(|file| check(environment, prefixes, edits, file.path()))
         .collect::<Result<Vec<_>>>()?;
-    work.unfixable.extend(noted.into_iter().flatten());
+    edits.unfixable.extend(found.into_iter().flatten());
     Ok(())
 }
 
-fn is_looked_at(file: &DirEntry) -> bool {
+fn is_scanned(file: &DirEntry) -> bool {
     let is_byte_code = file
         .path()
         .extension()
@@ -46,15 +50,15 @@ fn is_looked_at(file: &DirEntry) -> bool {
         && !(name.starts_with(b".") && name.ends_with(b".new"))
 }
 
-fn look(
+fn check(
     environment: &Environment,
-    places: &Prefixes,
-    work: &Edits,
+    prefixes: &Prefixes,
+    edits: &Edits,
     file: &Path,
-) -> Result<Option<Unmended>> {
+) -> Result<Option<Unfixable>> {
     let path = file.strip_prefix(&environment.path)?;
     let read;
-    let content = match work.changes.get(path).map(|change| &change.new) {
+    let content = match edits.changes.get(path).map(|change| &change.new) {
         Some(Replacement::Content(content)) => content,
         Some(Replacement::Link(_)) => return Ok(None),
         None => {
@@ -62,12 +66,12 @@ fn look(
             &read
         }
     };
-    let why = match (places.is_named_in(content), memchr::memchr(0, content)) {
+    let why = match (prefixes.occur_in(content), memchr::memchr(0, content)) {
         (false, _) => return Ok(None),
-        (true, Some(_)) => "a binary file that names the old place",
-        (true, None) => "it names the old place, and is of no kind that relocate knows",
+        (true, Some(_)) => "it is a binary file that contains the old path",
+        (true, None) => "it contains the old path, but relocate does not support this kind of file",
     };
-    Ok(Some(Unmended {
+    Ok(Some(Unfixable {
         path: path.to_path_buf(),
         why: why.to_owned(),
     }))

@@ -1,5 +1,5 @@
-//! Links of an environment: those that name a place of its own become relative, so that no later
-//! move breaks them.
+//! The links of an environment: absolute links into the environment become relative, so that no
+//! later move breaks them.
 
 use std::path::{Path, PathBuf};
 
@@ -10,33 +10,35 @@ use super::environment::Environment;
 use super::prefixes::Prefixes;
 use crate::fs;
 
-/// Decides about the links at the top, in `bin`, `lib`, `local` and `include`, where tools put
-/// such.
+/// Plans edits for the links at the top level, in `bin`, `lib`, `local` and `include`, where tools
+/// create them.
 ///
 /// # Errors
-/// A directory cannot be read.
+/// Returns an error if a directory cannot be read.
 pub(super) fn plan_edits(
     environment: &Environment,
-    places: &Prefixes,
-    work: &mut Edits,
+    prefixes: &Prefixes,
+    edits: &mut Edits,
 ) -> Result<()> {
     for link in links(environment)? {
         let target = fs::read_link(&environment.path.join(&link))?;
-        let moved = places.moved(target.as_os_str().as_encoded_bytes());
+        // A target below an old prefix leads into the environment.
+        let moved = prefixes.moved(target.as_os_str().as_encoded_bytes());
         let inside = moved.as_deref().map(|moved| {
-            super::prefixes::path(moved.get(places.to().len() + 1..).unwrap_or_default())
+            super::prefixes::path(moved.get(prefixes.to().len() + 1..).unwrap_or_default())
         });
         match inside {
-            Some(inside) => work.link(&link, "link", relative(&link, &inside)),
+            Some(inside) => edits.link(&link, "link", relative(&link, &inside)),
+            // A dangling link to an interpreter elsewhere needs `--python`.
             None if !fs::exists(&environment.path.join(&link))
                 && is_python(&link)
                 && leads_out(&target) =>
             {
                 let why = format!(
-                    "it leads to `{}`, which is not there; `--python` names another",
+                    "it points to `{}`, which does not exist; name another interpreter with `--python`",
                     target.display()
                 );
-                work.cannot_mend(&link, why);
+                edits.mark_unfixable(&link, why);
             }
             None => {}
         }
@@ -44,7 +46,7 @@ pub(super) fn plan_edits(
     Ok(())
 }
 
-/// The links, relative to the environment.
+/// Returns the links, relative to the environment.
 pub(super) fn links(environment: &Environment) -> Result<Vec<PathBuf>> {
     let libraries = environment
         .sites
@@ -68,7 +70,7 @@ pub(super) fn links(environment: &Environment) -> Result<Vec<PathBuf>> {
     Ok(links)
 }
 
-/// Whether a path is that of an interpreter.
+/// Returns whether a path is that of an interpreter.
 pub(super) fn is_python(path: &Path) -> bool {
     let name = path
         .file_name()
@@ -85,12 +87,12 @@ pub(super) fn is_python(path: &Path) -> bool {
         })
 }
 
-/// Whether a link in `bin` leads out of the environment.
+/// Returns whether the target of a link in `bin` is outside the environment.
 pub(super) fn leads_out(target: &Path) -> bool {
     target.is_absolute() || target.starts_with("../..")
 }
 
-/// What a link must say to lead from its place to `inside`; both are relative to the environment.
+/// Returns the relative target of a link to `inside`; both paths are relative to the environment.
 fn relative(link: &Path, inside: &Path) -> PathBuf {
     let up = link
         .parent()
@@ -99,7 +101,7 @@ fn relative(link: &Path, inside: &Path) -> PathBuf {
         .map(Path::new)
         .chain([inside])
         .collect();
-    // Of the same directory the name alone.
+    // Within one directory, the name alone.
     match (link.parent(), inside.parent(), inside.file_name()) {
         (Some(one), Some(two), Some(name)) if one == two => name.into(),
         _ if path.as_os_str().is_empty() => ".".into(),
@@ -112,7 +114,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_link_is_told_the_shortest_way() {
+    fn a_link_gets_the_shortest_target() {
         let rows = [
             ("lib64", "lib", "lib"),
             ("local/bin", "bin", "../bin"),

@@ -1,10 +1,10 @@
-//! `-vpython-tool relocate`: an environment that somebody else has made is told where it stands, or
-//! will stand.
+//! `-vpython-tool relocate`: rewrites the absolute paths in an environment that another tool
+//! created, before or after it is moved.
 //!
-//! The old places are found in the environment's own files, however many there are. What is to be
-//! done is decided as a whole, noted in a journal, and done file by file, each in one step. The
-//! environment's python is never run, and byte code never read: the importer puts the right place
-//! into a module when it loads it.
+//! The old prefixes are found in the environment's own files, however many there are. All edits are
+//! planned first; then a journal records the prefixes, and the edits are applied file by file, each
+//! atomically. The environment's python is never run. Byte code is never read either: the importer
+//! sets the right path in a module when it loads it.
 
 mod edits;
 mod environment;
@@ -37,14 +37,15 @@ use environment::Environment;
 use journal::Journal;
 use prefixes::Prefixes;
 
-/// The exit code where something cannot be mended.
-const UNMENDED: i32 = 1;
+/// The exit code if something cannot be fixed.
+const EXIT_UNFIXABLE: i32 = 1;
 
-/// Relocates the environment that the words name, and prints what was changed. Gives the exit code.
+/// Relocates the environment that the command line names, prints what was changed, and returns the
+/// exit code.
 ///
 /// # Errors
-/// There is no such environment; the interpreter that it is to get will not do; a file cannot be
-/// read or written.
+/// Returns an error if there is no such environment, if the new interpreter does not fit it, or if
+/// a file cannot be read or written.
 pub fn run(
     options: &Relocate,
     words: &[OsString],
@@ -56,75 +57,85 @@ pub fn run(
         Some(to) => process.absolute(to),
         None => environment.path.clone(),
     };
-    refuse_unwritable(&to)?;
+    check_destination(&to)?;
+    // A journal is left only by a run that was interrupted; its prefixes and interpreter still
+    // apply.
     let journal = Journal::read(&environment.path)?;
-    let places = environment.places(&to, journal.places())?;
+    let prefixes = environment.prefixes(&to, journal.prefixes())?;
     let python = options.python.as_deref().map(|path| process.absolute(path));
     let python = python.as_deref().or(journal.python());
     let facts = python
         .map(|path| facts(path, invocation, process))
         .transpose()?;
-    let work = decide(&environment, &places, facts.as_ref())?;
+    let edits = plan_edits(&environment, &prefixes, facts.as_ref())?;
     let python = facts.as_ref().map(|facts| facts.executable.as_path());
+    // The journal is written before the first change and removed after the last one.
     if !options.dry_run {
-        if !work.changes.is_empty() {
-            Journal::of(&places, python).begin(&environment.path)?;
-            work.apply(&environment.path)?;
+        if !edits.changes.is_empty() {
+            Journal::of(&prefixes, python).begin(&environment.path)?;
+            edits.apply(&environment.path)?;
         }
         Journal::end(&environment.path)?;
     }
-    summary::print(options, &environment, &places, python, &work)?;
-    Ok(if work.unfixable.is_empty() {
+    summary::print(options, &environment, &prefixes, python, &edits)?;
+    Ok(if edits.unfixable.is_empty() {
         0
     } else {
-        UNMENDED
+        EXIT_UNFIXABLE
     })
 }
 
-/// Gives an environment that nobody uses yet another interpreter of the same minor version and ABI.
+/// Gives an environment that is not in use yet another interpreter of the same minor version and
+/// ABI.
 ///
 /// # Errors
-/// The interpreter will not do; a file cannot be read or written.
+/// Returns an error if the interpreter does not fit the environment, or if a file cannot be read or
+/// written.
 pub(super) fn give_interpreter(path: &Path, facts: &Facts) -> Result<()> {
     let environment = Environment::open(path.to_path_buf())?;
-    let mut work = Edits::default();
-    interpreter::plan_edits(&environment, facts, &mut work)?;
-    if let Some(unfixable) = work.unfixable.first() {
+    let mut edits = Edits::default();
+    interpreter::plan_edits(&environment, facts, &mut edits)?;
+    if let Some(unfixable) = edits.unfixable.first() {
         return Err(
-            Failure::new(format!("cannot mend `{}`", unfixable.path.display()))
+            Failure::new(format!("cannot fix `{}`", unfixable.path.display()))
                 .because(unfixable.why.clone())
                 .into(),
         );
     }
-    work.apply(&environment.path)
+    edits.apply(&environment.path)
 }
 
-/// All that is to be done.
-fn decide(environment: &Environment, places: &Prefixes, facts: Option<&Facts>) -> Result<Edits> {
-    let mut work = Edits::default();
+/// Plans all edits. RECORD comes after every file that it covers, the search for leftovers last.
+fn plan_edits(
+    environment: &Environment,
+    prefixes: &Prefixes,
+    facts: Option<&Facts>,
+) -> Result<Edits> {
+    let mut edits = Edits::default();
     if !environment.configuration.is_empty() {
         let text = &environment.configuration;
-        work.record_place(
+        edits.set_content(
             Path::new("pyvenv.cfg"),
             "configuration",
             text,
-            scripts::configuration(text, places),
+            scripts::configuration(text, prefixes),
         );
     }
-    links::plan_edits(environment, places, &mut work)?;
+    links::plan_edits(environment, prefixes, &mut edits)?;
     match facts {
-        Some(facts) => interpreter::plan_edits(environment, facts, &mut work)?,
-        None => interpreter::note_lost(environment, places, &mut work),
+        Some(facts) => interpreter::plan_edits(environment, facts, &mut edits)?,
+        None => interpreter::report_missing(environment, prefixes, &mut edits),
     }
-    scripts::plan_edits(environment, places, &mut work)?;
-    site_packages::plan_edits(environment, places, &mut work)?;
-    record::plan_edits(environment, places, &mut work)?;
-    leftovers::note(environment, places, &mut work)?;
-    Ok(work)
+    scripts::plan_edits(environment, prefixes, &mut edits)?;
+    site_packages::plan_edits(environment, prefixes, &mut edits)?;
+    record::plan_edits(environment, prefixes, &mut edits)?;
+    leftovers::find(environment, prefixes, &mut edits)?;
+    Ok(edits)
 }
 
-/// The one environment that is named.
+/// Returns the path of the one environment that the command line names.
 fn named(words: &[OsString], process: &Process) -> Result<PathBuf> {
+    // Only a leading `--` is a separator.
     let words: Vec<&OsString> = words
         .iter()
         .enumerate()
@@ -133,9 +144,9 @@ fn named(words: &[OsString], process: &Process) -> Result<PathBuf> {
         .collect();
     let [word] = words[..] else {
         let why = if words.is_empty() {
-            "none is named".to_owned()
+            "no environment is named".to_owned()
         } else {
-            format!("{} are named", words.len())
+            format!("{} environments are named", words.len())
         };
         let failure = Failure::new("`-vpython-tool relocate` takes one environment").because(why);
         return Err(failure
@@ -146,6 +157,7 @@ fn named(words: &[OsString], process: &Process) -> Result<PathBuf> {
             .into());
     };
     let path = process.absolute(Path::new(word));
+    // `..` is resolved through links, as the kernel does.
     let is_plain = !path
         .components()
         .any(|component| component == Component::ParentDir);
@@ -156,13 +168,16 @@ fn named(words: &[OsString], process: &Process) -> Result<PathBuf> {
     }
 }
 
-/// No file of an environment can hold such a path.
-fn refuse_unwritable(to: &Path) -> Result<()> {
+/// Returns an error for a destination that no file of an environment can contain.
+fn check_destination(to: &Path) -> Result<()> {
     let text = to.as_os_str().as_encoded_bytes();
-    let failure = Failure::new(format!("cannot make an environment for `{}`", to.display()));
+    let failure = Failure::new(format!(
+        "cannot relocate an environment to `{}`",
+        to.display()
+    ));
     if text.iter().any(u8::is_ascii_control) {
         return Err(failure
-            .because("there is a control character in the path")
+            .because("the path contains a control character")
             .into());
     }
     if !to.is_absolute()
@@ -171,13 +186,13 @@ fn refuse_unwritable(to: &Path) -> Result<()> {
             .any(|component| component == Component::ParentDir)
     {
         return Err(failure
-            .because("it is no absolute path without `..`")
+            .because("the path is not absolute or contains `..`")
             .into());
     }
     Ok(())
 }
 
-/// What the interpreter of this path, or in this directory, says of itself.
+/// Probes the interpreter at this path or in this directory.
 pub(super) fn facts(path: &Path, invocation: &Invocation, process: &Process) -> Result<Facts> {
     let invocation = Invocation {
         interpreter: Some(path.to_path_buf()),

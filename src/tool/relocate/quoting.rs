@@ -1,12 +1,12 @@
-//! How paths are quoted in the languages that environments have files in, and replaced there.
+//! The quoting of paths in the languages of an environment's files, and their replacement.
 //!
-//! A file is read line by line and only as far as its quotes go, since none of its commands is run.
-//! In shells a word may be put together of several quoted parts, so that it is the part that is
-//! rewritten; in the others it is the whole literal.
+//! A file is read line by line, and only its quotes are parsed, since no command in it is run. In
+//! shells, a word may consist of several quoted parts, so each part is rewritten on its own; in the
+//! other languages it is the whole literal.
 
 use super::prefixes::Prefixes;
 
-/// A language that a place is written in.
+/// A language that contains a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Language {
     /// sh, bash, zsh.
@@ -17,7 +17,7 @@ pub(super) enum Language {
     Fish,
     /// PowerShell.
     PowerShell,
-    /// The batch files that some tools write on every system.
+    /// Batch files, which some tools write on every system.
     Batch,
     /// Python, xonsh and, as far as paths go, JSON.
     Python,
@@ -25,7 +25,7 @@ pub(super) enum Language {
     Nu,
 }
 
-/// Where in a line of a shell's something stands.
+/// The quotes around a part of a shell's line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Quote {
     None,
@@ -34,48 +34,49 @@ enum Quote {
 }
 
 impl Language {
-    /// The text with the new place in each line that named one.
-    pub fn rewrite(self, text: &[u8], places: &Prefixes) -> Vec<u8> {
+    /// Replaces the prefixes in every line of a text.
+    pub fn rewrite(self, text: &[u8], prefixes: &Prefixes) -> Vec<u8> {
         text.split_inclusive(|byte| *byte == b'\n')
-            .flat_map(|line| self.rewrite_line(line, places))
+            .flat_map(|line| self.rewrite_line(line, prefixes))
             .collect()
     }
 
-    fn rewrite_line(self, line: &[u8], places: &Prefixes) -> Vec<u8> {
+    fn rewrite_line(self, line: &[u8], prefixes: &Prefixes) -> Vec<u8> {
         match self {
-            Self::Batch => places.replace(line, |place| doubled(place, b"%")),
-            Self::Python | Self::Nu => rewrite_literals(self, line, places),
+            Self::Batch => prefixes.replace(line, |path| doubled(path, b"%")),
+            Self::Python | Self::Nu => rewrite_literals(self, line, prefixes),
             Self::Posix | Self::Csh | Self::Fish | Self::PowerShell => {
-                self.rewrite_words(line, places)
+                self.rewrite_words(line, prefixes)
             }
         }
     }
 
-    /// A path with a quote in it stands in several parts of a word, and is looked for as a whole.
-    fn rewrite_words(self, line: &[u8], places: &Prefixes) -> Vec<u8> {
+    /// Rewrites a line of a shell. A path that contains a quote is spread over several parts of a
+    /// word, so it is searched as a whole.
+    fn rewrite_words(self, line: &[u8], prefixes: &Prefixes) -> Vec<u8> {
         let mut text = line.to_vec();
-        for place in places
+        for path in prefixes
             .old()
             .iter()
             .map(Vec::as_slice)
-            .chain([places.to()])
-            .filter(|place| place.contains(&b'\''))
+            .chain([prefixes.to()])
+            .filter(|path| path.contains(&b'\''))
         {
-            let (from, to) = (self.word(place), self.word(places.to()));
+            let (from, to) = (self.word(path), self.word(prefixes.to()));
             if memchr::memmem::find(&text, &from).is_some() {
                 text = replace_all(&text, &from, &to);
                 return text;
             }
         }
+        // All other paths lie within one part.
         let mut rewritten = Vec::with_capacity(line.len());
         for (quote, part) in self.parts(&text) {
-            rewritten.extend(places.replace(part, |place| self.encode(place, quote)));
+            rewritten.extend(prefixes.replace(part, |path| self.encode(path, quote)));
         }
         rewritten
     }
 
-    /// A line cut where its quotes begin and end; the quotes themselves stand in parts without
-    /// quotes.
+    /// Splits a line at its quotes. The quotes themselves belong to unquoted parts.
     fn parts(self, line: &[u8]) -> Vec<(Quote, &[u8])> {
         let (mut parts, mut quote, mut start, mut next) = (Vec::new(), Quote::None, 0, 0);
         while next < line.len() {
@@ -98,8 +99,8 @@ impl Language {
                     Quote::Double => self != Self::Csh,
                 };
             if turned != quote {
-                // A quote that ends a part belongs to the part without quotes behind it, one that
-                // begins a part to the one before it.
+                // A closing quote belongs to the unquoted part after it, an opening quote to the
+                // one before it.
                 let cut = if turned == Quote::None {
                     next
                 } else {
@@ -114,41 +115,41 @@ impl Language {
         parts
     }
 
-    /// A place within such quotes. Where these cannot hold it they are closed before it and opened
-    /// again behind.
-    fn encode(self, place: &[u8], quote: Quote) -> Vec<u8> {
+    /// Encodes a path within such quotes. If they cannot contain it, they are closed before it and
+    /// reopened after it.
+    fn encode(self, path: &[u8], quote: Quote) -> Vec<u8> {
         match (self, quote) {
-            (_, Quote::None) if place.iter().all(|byte| is_plain(*byte)) => place.to_vec(),
-            (_, Quote::None) => self.word(place),
-            (Self::Fish, Quote::Single) => escaped(place, b"\\'", b'\\'),
-            (Self::PowerShell, Quote::Single) => doubled(place, b"'"),
+            (_, Quote::None) if path.iter().all(|byte| is_plain(*byte)) => path.to_vec(),
+            (_, Quote::None) => self.word(path),
+            (Self::Fish, Quote::Single) => escaped(path, b"\\'", b'\\'),
+            (Self::PowerShell, Quote::Single) => doubled(path, b"'"),
             (_, Quote::Single) => {
-                let word = self.word(place);
+                let word = self.word(path);
                 word[1..word.len() - 1].to_vec()
             }
-            (Self::Csh, Quote::Double) if place.iter().any(|byte| b"\"$`!\\".contains(byte)) => {
-                [b"\"", &self.word(place)[..], b"\""].concat()
+            (Self::Csh, Quote::Double) if path.iter().any(|byte| b"\"$`!\\".contains(byte)) => {
+                [b"\"", &self.word(path)[..], b"\""].concat()
             }
-            (Self::Csh, Quote::Double) => place.to_vec(),
-            (Self::Fish, Quote::Double) => escaped(place, b"\\\"$", b'\\'),
-            (Self::PowerShell, Quote::Double) => escaped(place, b"`\"$", b'`'),
-            (_, Quote::Double) => escaped(place, b"\\\"$`", b'\\'),
+            (Self::Csh, Quote::Double) => path.to_vec(),
+            (Self::Fish, Quote::Double) => escaped(path, b"\\\"$", b'\\'),
+            (Self::PowerShell, Quote::Double) => escaped(path, b"`\"$", b'`'),
+            (_, Quote::Double) => escaped(path, b"\\\"$`", b'\\'),
         }
     }
 
-    /// A place as a word of its own, in single quotes.
-    fn word(self, place: &[u8]) -> Vec<u8> {
+    /// Encodes a path as a word of its own, in single quotes.
+    fn word(self, path: &[u8]) -> Vec<u8> {
         let inner = match self {
-            Self::Fish => escaped(place, b"\\'", b'\\'),
-            Self::PowerShell => doubled(place, b"'"),
-            Self::Csh => replace_all(&escaped(place, b"!", b'\\'), b"'", b"'\"'\"'"),
-            _ => replace_all(place, b"'", b"'\"'\"'"),
+            Self::Fish => escaped(path, b"\\'", b'\\'),
+            Self::PowerShell => doubled(path, b"'"),
+            Self::Csh => replace_all(&escaped(path, b"!", b'\\'), b"'", b"'\"'\"'"),
+            _ => replace_all(path, b"'", b"'\"'\"'"),
         };
         [b"'", &inner[..], b"'"].concat()
     }
 }
 
-/// A word for `sh`, in single quotes.
+/// Encodes a word for `sh`, in single quotes.
 pub(super) fn shell_word(word: &[u8]) -> Vec<u8> {
     Language::Posix.word(word)
 }
@@ -193,21 +194,21 @@ fn replace_all(text: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
     replaced
 }
 
-/// A literal of a line: where it stands with its prefix and quotes, and what it says.
+/// A literal in a line: its extent including prefix and quotes, and its value.
 struct Literal {
     start: usize,
     end: usize,
-    /// What stands before the first quote: `r`, or `r#` of nushell's.
+    /// The characters before the first quote: `r`, or `r#` in nushell.
     prefix: Vec<u8>,
     quote: u8,
     text: Vec<u8>,
 }
 
-/// The line with each literal written anew that named a place.
-fn rewrite_literals(language: Language, line: &[u8], places: &Prefixes) -> Vec<u8> {
+/// Rewrites each literal of a line that contains a prefix.
+fn rewrite_literals(language: Language, line: &[u8], prefixes: &Prefixes) -> Vec<u8> {
     let (mut rewritten, mut end) = (Vec::with_capacity(line.len()), 0);
     for literal in literals(language, line) {
-        let text = places.replace(&literal.text, <[u8]>::to_vec);
+        let text = prefixes.replace(&literal.text, <[u8]>::to_vec);
         if text == literal.text {
             continue;
         }
@@ -223,7 +224,7 @@ fn rewrite_literals(language: Language, line: &[u8], places: &Prefixes) -> Vec<u
     rewritten
 }
 
-/// What the literals of a line of python's say.
+/// Returns the values of the string literals in a line of Python.
 pub(super) fn python_texts(line: &[u8]) -> Vec<Vec<u8>> {
     literals(Language::Python, line)
         .into_iter()
@@ -231,7 +232,7 @@ pub(super) fn python_texts(line: &[u8]) -> Vec<Vec<u8>> {
         .collect()
 }
 
-/// The literals of a line, up to a comment.
+/// Returns the literals of a line, up to a comment.
 fn literals(language: Language, line: &[u8]) -> Vec<Literal> {
     let (mut literals, mut next) = (Vec::new(), 0);
     while next < line.len() {
@@ -239,6 +240,7 @@ fn literals(language: Language, line: &[u8]) -> Vec<Literal> {
         if byte == b'#' {
             break;
         }
+        // Between literals, only nushell's raw strings need attention.
         if byte != b'\'' && byte != b'"' {
             let is_raw = byte == b'r' && line[next + 1..].starts_with(b"#");
             match is_raw.then(|| raw_literal(line, next)).flatten() {
@@ -250,6 +252,7 @@ fn literals(language: Language, line: &[u8]) -> Vec<Literal> {
             }
             continue;
         }
+        // The letters in front of a quote are the prefix of a Python literal.
         let letters = line[..next]
             .iter()
             .rev()
@@ -290,7 +293,7 @@ fn raw(prefix: &[u8]) -> bool {
     prefix.iter().any(|byte| b"rR".contains(byte))
 }
 
-/// nushell's `r#'…'#`.
+/// Parses nushell's `r#'…'#`.
 fn raw_literal(line: &[u8], start: usize) -> Option<Literal> {
     let hashes = line[start + 1..]
         .iter()
@@ -311,11 +314,11 @@ fn raw_literal(line: &[u8], start: usize) -> Option<Literal> {
     })
 }
 
-/// How far a literal goes.
-fn length(behind: &[u8], quote: u8, is_verbatim: bool) -> Option<usize> {
+/// Returns the length of a literal's content.
+fn length(after: &[u8], quote: u8, is_verbatim: bool) -> Option<usize> {
     let mut next = 0;
-    while next < behind.len() {
-        match behind[next] {
+    while next < after.len() {
+        match after[next] {
             b'\\' if !is_verbatim => next += 1,
             byte if byte == quote => return Some(next),
             _ => {}
@@ -325,7 +328,7 @@ fn length(behind: &[u8], quote: u8, is_verbatim: bool) -> Option<usize> {
     None
 }
 
-/// What a literal of Python's or JSON's says, as far as paths have need of it.
+/// Resolves the escapes of a Python or JSON literal that can occur in paths.
 fn unescaped(inner: &[u8]) -> Vec<u8> {
     let (mut text, mut next) = (Vec::with_capacity(inner.len()), 0);
     while next < inner.len() {
@@ -334,6 +337,7 @@ fn unescaped(inner: &[u8]) -> Vec<u8> {
             next += 1;
             continue;
         }
+        // `\xHH`, `\uHHHH` and `\UHHHHHHHH` encode a character.
         let digits = match inner[next + 1] {
             b'x' => 2,
             b'u' => 4,
@@ -343,6 +347,7 @@ fn unescaped(inner: &[u8]) -> Vec<u8> {
         let code = inner
             .get(next + 2..next + 2 + digits)
             .and_then(|digits| std::str::from_utf8(digits).ok());
+        // An escaped quote, slash or backslash yields itself; any other escape is kept.
         match (
             digits,
             code.and_then(|code| u32::from_str_radix(code, 16).ok())
@@ -357,7 +362,7 @@ fn unescaped(inner: &[u8]) -> Vec<u8> {
     text
 }
 
-/// In the quotes that it had, as long as these do.
+/// Renders a literal with its old quotes, and without a raw prefix if an escape is needed.
 fn python_literal(text: &[u8], before: &Literal) -> Vec<u8> {
     let needs_escape = text
         .iter()
@@ -376,7 +381,7 @@ fn python_literal(text: &[u8], before: &Literal) -> Vec<u8> {
     [&prefix[..], &[before.quote], &inner, &[before.quote]].concat()
 }
 
-/// In single quotes, or between as many `#` as it takes.
+/// Renders a literal in single quotes, or as a raw string with as many `#` as necessary.
 fn nu_literal(text: &[u8]) -> Vec<u8> {
     if !text.contains(&b'\'') {
         return [b"'", text, b"'"].concat();
@@ -393,10 +398,10 @@ mod tests {
     use super::*;
 
     fn rewrite(language: Language, line: &str, old: &str, to: &str) -> String {
-        let places = Prefixes::new(Path::new(to), [old.as_bytes().to_vec()], &[]);
-        let once = language.rewrite(line.as_bytes(), &places);
+        let prefixes = Prefixes::new(Path::new(to), [old.as_bytes().to_vec()], &[]);
+        let once = language.rewrite(line.as_bytes(), &prefixes);
         assert_eq!(
-            language.rewrite(&once, &places),
+            language.rewrite(&once, &prefixes),
             once,
             "written again it is the same"
         );
@@ -404,7 +409,7 @@ mod tests {
     }
 
     #[test]
-    fn a_place_is_quoted_as_its_line_needs_it() {
+    fn a_path_is_quoted_as_its_line_requires() {
         use Language::{Batch, Csh, Fish, Nu, Posix, PowerShell, Python};
         #[rustfmt::skip]
         let rows = [
@@ -434,7 +439,7 @@ mod tests {
     }
 
     #[test]
-    fn an_odd_old_place_is_found_as_it_was_quoted() {
+    fn an_old_path_is_found_as_it_was_quoted() {
         let rows = [
             (
                 Language::Posix,

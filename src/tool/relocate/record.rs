@@ -1,5 +1,5 @@
-//! RECORD after a change: the rows of what relocate has settled say what is in these files, and no
-//! other row is touched.
+//! Updates RECORD: the rows of files with a known final content get its digest and size, and no
+//! other row is changed.
 //!
 //! <https://packaging.python.org/en/latest/specifications/recording-installed-packages/#the-record-file>
 
@@ -15,14 +15,14 @@ use super::environment::Environment;
 use super::prefixes::{Prefixes, path};
 use crate::fs;
 
-/// Decides about each RECORD; to be called when all else is decided.
+/// Plans the edits for each RECORD. Must be called after all other edits are planned.
 ///
 /// # Errors
-/// One cannot be read.
+/// Returns an error if a RECORD cannot be read.
 pub(super) fn plan_edits(
     environment: &Environment,
-    places: &Prefixes,
-    work: &mut Edits,
+    prefixes: &Prefixes,
+    edits: &mut Edits,
 ) -> Result<()> {
     for site in &environment.sites {
         for name in fs::list(&environment.path.join(site))?.unwrap_or_default() {
@@ -36,24 +36,24 @@ pub(super) fn plan_edits(
                 let mut after = Vec::with_capacity(before.len());
                 for row in before.split_inclusive(|byte| *byte == b'\n') {
                     after.extend(
-                        mended(row, site, environment, places, work)?
+                        fixed(row, site, environment, prefixes, edits)?
                             .unwrap_or_else(|| row.to_vec()),
                     );
                 }
-                work.record_place(&record, "digests", &before, after);
+                edits.set_content(&record, "digests", &before, after);
             }
         }
     }
     Ok(())
 }
 
-/// A row anew; none where it is to stay.
-fn mended(
+/// Returns the new row; `None` if it is unchanged.
+fn fixed(
     row: &[u8],
     site: &Path,
     environment: &Environment,
-    places: &Prefixes,
-    work: &Edits,
+    prefixes: &Prefixes,
+    edits: &Edits,
 ) -> Result<Option<Vec<u8>>> {
     let mut reader = csv::ReaderBuilder::new()
         .has_headers(false)
@@ -65,19 +65,22 @@ fn mended(
     let (Some(name), Some(digest)) = (columns.get(0), columns.get(1)) else {
         return Ok(None);
     };
-    // A path of its own is relative to site-packages, or absolute.
-    let absolute = name.starts_with(b"/").then(|| places.moved(name)).flatten();
+    // A path in the environment is relative to site-packages, or absolute.
+    let absolute = name
+        .starts_with(b"/")
+        .then(|| prefixes.moved(name))
+        .flatten();
     let inside = match &absolute {
-        Some(new) => path(new.get(places.to().len() + 1..).unwrap_or_default()),
+        Some(new) => path(new.get(prefixes.to().len() + 1..).unwrap_or_default()),
         None => normalized(&site.join(path(name))),
     };
-    let is_settled = work.settled.contains(&inside) && !digest.is_empty();
-    if !is_settled && absolute.as_deref().is_none_or(|new| new == name) {
+    let is_final = edits.final_files.contains(&inside) && !digest.is_empty();
+    if !is_final && absolute.as_deref().is_none_or(|new| new == name) {
         return Ok(None);
     }
     let (mut digest, mut length) = (digest.to_vec(), columns.get(2).unwrap_or_default().to_vec());
-    if is_settled {
-        let content = work.content(&environment.path, &inside)?;
+    if is_final {
+        let content = edits.content(&environment.path, &inside)?;
         digest = format!(
             "sha256={}",
             URL_SAFE_NO_PAD.encode(Sha256::digest(&content))
@@ -86,7 +89,7 @@ fn mended(
         length = content.len().to_string().into_bytes();
     }
     let new = [absolute.as_deref().unwrap_or(name), &digest, &length];
-    // What is right stays as it was written.
+    // A row that is correct keeps its formatting.
     if new.iter().zip(columns.iter()).all(|(new, old)| *new == old) {
         return Ok(None);
     }
@@ -106,8 +109,8 @@ fn mended(
     ))
 }
 
-/// Without `..`: the names in a RECORD go up from site-packages, and no link of the environment
-/// stands on that way.
+/// Resolves `..`: the names in a RECORD may lead up from site-packages, and no link of the
+/// environment is on that path.
 fn normalized(path: &Path) -> PathBuf {
     let mut normalized = PathBuf::new();
     for component in path.components() {

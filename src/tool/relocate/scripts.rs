@@ -1,4 +1,4 @@
-//! `bin` and `pyvenv.cfg`: scripts, activation, configuration.
+//! Edits for `bin` and `pyvenv.cfg`: scripts, activation, configuration.
 
 use std::path::{Path, PathBuf};
 
@@ -9,105 +9,107 @@ use super::edits::Edits;
 use super::environment::Environment;
 use super::prefixes::{self, Prefixes};
 use super::quoting::Language;
-use super::shebang::{self, Beginning};
+use super::shebang::{self, Script};
 use crate::fs;
 
-/// How `setup.py develop` marks a script that runs one of the project's.
+/// The mark that `setup.py develop` puts into a wrapper around a project's script.
 const DEVELOPED: &[u8] = b"# EASY-INSTALL-DEV-SCRIPT";
 
-/// Decides about each file in `bin`.
+/// Plans the edits for each file in `bin`.
 ///
 /// # Errors
-/// One cannot be read.
+/// Returns an error if one cannot be read.
 pub(super) fn plan_edits(
     environment: &Environment,
-    places: &Prefixes,
-    work: &mut Edits,
+    prefixes: &Prefixes,
+    edits: &mut Edits,
 ) -> Result<()> {
     for file in environment.programs()? {
         let path = Path::new("bin").join(file.file_name().unwrap_or_default());
         let content = fs::read(&file)?;
+        // The name identifies activation scripts, the first line all other scripts.
         if let Some(language) = activation(&path) {
-            work.record_place(
+            edits.set_content(
                 &path,
                 "activation",
                 &content,
-                language.rewrite(&content, places),
+                language.rewrite(&content, prefixes),
             );
-        } else if let Some(beginning) = Beginning::parse(&content) {
-            mend_script(environment, places, &path, &content, beginning, work);
+        } else if let Some(script) = Script::parse(&content) {
+            fix_script(environment, prefixes, &path, &content, script, edits);
         } else if shebang::is_for_shell(&content) {
-            work.record_place(
+            edits.set_content(
                 &path,
                 "shell script",
                 &content,
-                Language::Posix.rewrite(&content, places),
+                Language::Posix.rewrite(&content, prefixes),
             );
         }
     }
     Ok(())
 }
 
-/// Each value of `pyvenv.cfg` that names a place, as it stands there: without quotes.
-pub(super) fn configuration(text: &[u8], places: &Prefixes) -> Vec<u8> {
-    places.replace(text, <[u8]>::to_vec)
+/// Rewrites the values of `pyvenv.cfg`, which are not quoted.
+pub(super) fn configuration(text: &[u8], prefixes: &Prefixes) -> Vec<u8> {
+    prefixes.replace(text, <[u8]>::to_vec)
 }
 
-/// A script for python, which starts with the interpreter of the environment.
-fn mend_script(
+/// Plans the edit of a python script that starts with the environment's interpreter.
+fn fix_script(
     environment: &Environment,
-    places: &Prefixes,
+    prefixes: &Prefixes,
     path: &Path,
     content: &[u8],
-    mut beginning: Beginning,
-    work: &mut Edits,
+    mut script: Script,
+    edits: &mut Edits,
 ) {
-    let Some(interpreter) = places.moved(&beginning.interpreter) else {
-        // One of the system's is the script's own choice.
-        let named = prefixes::path(&beginning.interpreter);
+    let Some(interpreter) = prefixes.moved(&script.interpreter) else {
+        // The script runs another python on purpose.
+        let named = prefixes::path(&script.interpreter);
         if !fs::exists(&named) {
-            work.cannot_mend(
+            edits.mark_unfixable(
                 path,
-                format!("its interpreter `{}` is not there", named.display()),
+                format!("its interpreter `{}` does not exist", named.display()),
             );
         }
         return;
     };
-    let present = present(environment, places, &interpreter);
-    if !fs::exists(&present) && fs::link_metadata(&present).is_ok_and(|metadata| metadata.is_none())
+    let current_path = current_path(environment, prefixes, &interpreter);
+    if !fs::exists(&current_path)
+        && fs::link_metadata(&current_path).is_ok_and(|metadata| metadata.is_none())
     {
-        work.cannot_mend(
+        edits.mark_unfixable(
             path,
             format!(
-                "it wants the interpreter `{}`, which is not there",
-                present.display()
+                "its interpreter `{}` does not exist",
+                current_path.display()
             ),
         );
     }
-    let is_right = interpreter == beginning.interpreter && beginning.starts;
-    beginning.interpreter = interpreter;
-    if memmem::find(&beginning.rest, DEVELOPED).is_some() {
-        beginning.rest = Language::Python.rewrite(&beginning.rest, places);
+    let is_right = interpreter == script.interpreter && script.starts;
+    script.interpreter = interpreter;
+    if memmem::find(&script.rest, DEVELOPED).is_some() {
+        script.rest = Language::Python.rewrite(&script.rest, prefixes);
     }
-    // A beginning that works stays as it was written.
+    // A first line that works keeps its formatting.
     let new = if is_right {
         content.to_vec()
     } else {
-        beginning.render()
+        script.render()
     };
-    work.record_place(path, "first line", content, new);
+    edits.set_content(path, "first line", content, new);
 }
 
-/// Where a path that will stand in the environment stands now.
-pub(super) fn present(environment: &Environment, places: &Prefixes, path: &[u8]) -> PathBuf {
-    match path.strip_prefix(places.to()) {
+/// Returns the current path of a file, given the path that it will have.
+pub(super) fn current_path(environment: &Environment, prefixes: &Prefixes, path: &[u8]) -> PathBuf {
+    match path.strip_prefix(prefixes.to()) {
         Some([]) => environment.path.clone(),
         Some(rest) if rest.starts_with(b"/") => environment.path.join(prefixes::path(&rest[1..])),
         _ => prefixes::path(path),
     }
 }
 
-/// The language of an activation script, by its name.
+/// Returns the language of an activation script, by its name.
 pub(super) fn activation(path: &Path) -> Option<Language> {
     let name = path.file_name()?.to_str()?.to_ascii_lowercase();
     let (stem, extension) = name.split_once('.').unwrap_or((&name, ""));

@@ -1,60 +1,61 @@
-//! How a script begins, and the beginning that starts it with the interpreter of its environment
-//! where that stands now.
+//! The first lines of a python script, which start it with the interpreter of its environment.
 //!
-//! Three beginnings are written: a plain `#!`, where the kernel takes the path (127 bytes, no
-//! space); the few lines of `sh` in a string of python's that pip and others write where it does
-//! not; and, for a script that such lines would break, one line that finds the interpreter beside
-//! the script. All behind them stays byte for byte.
+//! There are three forms: a plain `#!` line, if the kernel accepts the path (127 bytes, no space);
+//! otherwise a few lines of `sh` inside a python string, as pip and others write; and, for a script
+//! that such lines would break, a single line that finds the interpreter next to the script. The
+//! rest of the script is kept byte for byte.
 
 use memchr::memmem;
 
 use super::quoting::shell_word;
 
-/// How long a first line old kernels read, with its newline.
+/// The longest first line that old kernels read, in bytes, including its newline.
 const LIMIT: usize = 127;
 
-/// What stands in front of a script.
+/// A python script, split into its interpreter and the rest.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Beginning {
+pub(super) struct Script {
     /// The absolute path of the interpreter.
     pub interpreter: Vec<u8>,
-    /// What stands behind it, as in `-s`.
+    /// The arguments after the interpreter, for example `-s`.
     pub arguments: Vec<u8>,
     /// All other lines.
     pub rest: Vec<u8>,
-    /// Whether the kernel can start it.
+    /// True if the kernel can start the script as it is.
     pub starts: bool,
 }
 
-impl Beginning {
-    /// Reads the beginning of a script for python that names its interpreter by its place; none of
-    /// another.
+impl Script {
+    /// Parses a python script that names its interpreter by an absolute path; `None` for any other
+    /// script.
     pub fn parse(script: &[u8]) -> Option<Self> {
-        let (first, behind) = cut_line(script.strip_prefix(b"#!")?);
+        let (first, after) = cut_line(script.strip_prefix(b"#!")?);
         match trim(first) {
-            b"/bin/sh" => Self::parse_polyglot(behind),
+            b"/bin/sh" => Self::parse_polyglot(after),
             line => {
                 let (interpreter, arguments) = interpreter(line)?;
                 let starts = !interpreter.contains(&b' ') && line.len() + 3 <= LIMIT;
                 Some(Self {
                     interpreter,
                     arguments,
-                    rest: behind.to_vec(),
+                    rest: after.to_vec(),
                     starts,
                 })
             }
         }
     }
 
+    /// Parses the form with lines of `sh`:
+    ///
     /// ```text
     /// '''exec' "/path of/python" "$0" "$@"
     /// ' '''
     /// ```
-    fn parse_polyglot(behind: &[u8]) -> Option<Self> {
-        let (cookie, behind) = cut_cookie(behind);
-        let (line, behind) = cut_line(behind);
+    fn parse_polyglot(after: &[u8]) -> Option<Self> {
+        let (cookie, after) = cut_cookie(after);
+        let (line, after) = cut_line(after);
         let command = trim(line.strip_prefix(b"'''exec' ")?).strip_suffix(b"\"$0\" \"$@\"")?;
-        let rest = match cut_line(behind) {
+        let rest = match cut_line(after) {
             (end, rest) if trim(end) == b"' '''" => rest,
             _ => return None,
         };
@@ -68,7 +69,7 @@ impl Beginning {
         })
     }
 
-    /// The whole script, with the best of the beginnings.
+    /// Renders the whole script, with the first of the three forms that works.
     pub fn render(&self) -> Vec<u8> {
         let space: &[u8] = if self.arguments.is_empty() { b"" } else { b" " };
         let plain = [b"#!", &self.interpreter[..], space, &self.arguments, b"\n"].concat();
@@ -84,7 +85,8 @@ impl Beginning {
         self.sibling()
     }
 
-    /// A cookie must stay within two lines of the top.
+    /// Renders the form with lines of `sh`. An encoding comment must stay within the first two
+    /// lines.
     fn polyglot(&self) -> Vec<u8> {
         let (cookie, rest) = cut_cookie(&self.rest);
         let space: &[u8] = if self.arguments.is_empty() { b"" } else { b" " };
@@ -100,7 +102,8 @@ impl Beginning {
         [b"#!/bin/sh\n", cookie, &exec, rest].concat()
     }
 
-    /// One line, after which a docstring is still the first thing, and which names no place.
+    /// Renders the form with a single line. It contains no path, and a docstring is still the first
+    /// statement after it.
     fn sibling(&self) -> Vec<u8> {
         let name = self
             .interpreter
@@ -121,8 +124,8 @@ impl Beginning {
         [&line.concat(), &self.rest[..]].concat()
     }
 
-    /// Whether python reads letters beyond ASCII in this script: python 3 does, unless the script
-    /// says that it is written otherwise.
+    /// Returns whether python decodes non-ASCII bytes at the top of this script as UTF-8: python 3
+    /// does, unless the script declares another encoding.
     fn reads_utf8(&self) -> bool {
         let name = self
             .interpreter
@@ -139,7 +142,7 @@ impl Beginning {
     }
 }
 
-/// Whether a script is one for `sh` or a kin, and not for python.
+/// Returns whether a script is for a shell and not for python.
 pub(super) fn is_for_shell(script: &[u8]) -> bool {
     let Some(rest) = script.strip_prefix(b"#!") else {
         return false;
@@ -153,13 +156,13 @@ pub(super) fn is_for_shell(script: &[u8]) -> bool {
     names.any(|name| [&b"sh"[..], b"bash", b"dash", b"zsh", b"ksh"].contains(&name))
 }
 
-/// The prefix that an interpreter stands in.
+/// Returns the prefix that an interpreter belongs to.
 pub(super) fn prefix(interpreter: &[u8]) -> Option<&[u8]> {
     let name = interpreter.iter().rposition(|byte| *byte == b'/')?;
     interpreter[..name].strip_suffix(b"/bin")
 }
 
-/// The interpreter in a first line, which may have spaces in its path, and what stands behind.
+/// Splits a first line into the interpreter, whose path may contain spaces, and its arguments.
 fn interpreter(line: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
     let names: [&[u8]; 2] = [b"/bin/python", b"/bin/pypy"];
     let start = names
@@ -174,10 +177,10 @@ fn interpreter(line: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
     is_path.then(|| (line[..end].to_vec(), trim(&line[end..]).to_vec()))
 }
 
-/// The path in front of a line of `sh`, and what stands behind; none where it has more in it than a
-/// path.
+/// Splits a line of `sh` into the path at its start and the rest; `None` if the first word is more
+/// than a path.
 fn shell_path(line: &[u8]) -> Option<(Vec<u8>, &[u8])> {
-    // Older tools put paths with spaces there without quotes.
+    // Older tools wrote paths with spaces there without quotes.
     if line.starts_with(b"/") {
         let (path, arguments) = interpreter(line)?;
         return Some((path, &line[line.len() - arguments.len()..]));
@@ -203,7 +206,7 @@ fn shell_path(line: &[u8]) -> Option<(Vec<u8>, &[u8])> {
     (word.starts_with(b"/") && quote.is_none()).then_some((word, &line[next.min(line.len())..]))
 }
 
-/// A comment that says how the script is written, if that is the first line (PEP 263).
+/// Splits off an encoding comment, if it is the first line (PEP 263).
 fn cut_cookie(text: &[u8]) -> (&[u8], &[u8]) {
     let (line, _) = cut_line(text);
     let is_cookie = line.starts_with(b"#") && memmem::find(line, b"coding").is_some();
@@ -230,14 +233,14 @@ mod tests {
     use super::*;
 
     fn moved(script: &str, from: &str, to: &str) -> String {
-        let mut beginning = Beginning::parse(script.as_bytes()).unwrap();
-        let rest = beginning.interpreter.strip_prefix(from.as_bytes()).unwrap();
-        beginning.interpreter = [to.as_bytes(), rest].concat();
-        String::from_utf8(beginning.render()).unwrap()
+        let mut script = Script::parse(script.as_bytes()).unwrap();
+        let rest = script.interpreter.strip_prefix(from.as_bytes()).unwrap();
+        script.interpreter = [to.as_bytes(), rest].concat();
+        String::from_utf8(script.render()).unwrap()
     }
 
     #[test]
-    fn a_beginning_becomes_what_the_new_place_needs_and_back() {
+    fn a_script_gets_the_form_that_its_prefix_needs_and_back() {
         let long = format!("/{}", "x".repeat(120));
         let rows = [
             ("#!/old/bin/python\nx\n", "/new", "#!/new/bin/python\nx\n"),
@@ -286,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn a_script_that_more_lines_would_break_gets_one() {
+    fn a_script_that_extra_lines_would_break_gets_a_single_line() {
         let one_line = |script: &str, to: &str| {
             let script = moved(script, "/old", to);
             let first = script.lines().next().unwrap();
@@ -312,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn what_names_no_place_is_left_alone() {
+    fn scripts_without_an_absolute_interpreter_are_not_parsed() {
         let rows = [
             "#!/usr/bin/env python\n",
             "#!/usr/bin/env /old/bin/python\n",
@@ -322,7 +325,7 @@ mod tests {
             "#!/old/bin/perl\n",
         ];
         for script in rows {
-            assert_eq!(Beginning::parse(script.as_bytes()), None, "{script}");
+            assert_eq!(Script::parse(script.as_bytes()), None, "{script}");
         }
         assert!(
             is_for_shell(b"#!/usr/bin/env bash\n")
@@ -333,15 +336,15 @@ mod tests {
 
     #[test]
     fn a_path_with_a_space_cannot_start() {
-        let beginning = Beginning::parse(b"#!/a b/bin/python -s\nx").unwrap();
+        let script = Script::parse(b"#!/a b/bin/python -s\nx").unwrap();
         assert_eq!(
             (
-                &beginning.interpreter[..],
-                &beginning.arguments[..],
-                beginning.starts
+                &script.interpreter[..],
+                &script.arguments[..],
+                script.starts
             ),
             (&b"/a b/bin/python"[..], &b"-s"[..], false)
         );
-        assert_eq!(prefix(&beginning.interpreter).unwrap(), b"/a b");
+        assert_eq!(prefix(&script.interpreter).unwrap(), b"/a b");
     }
 }

@@ -1,5 +1,5 @@
-//! `site-packages`, as far as it names places: import paths, editable projects, and where
-//! distributions came from. And the kernels that Jupyter finds in an environment.
+//! Edits for the files in `site-packages` that contain paths: import paths, editable projects, and
+//! the origins of distributions. Also for the kernels that Jupyter finds in an environment.
 
 use std::path::{Path, PathBuf};
 
@@ -10,10 +10,10 @@ use super::edits::Edits;
 use super::environment::Environment;
 use super::prefixes::{self, Prefixes};
 use super::quoting::Language;
-use super::scripts::present;
+use super::scripts::current_path;
 use crate::fs;
 
-/// What a URL's path has to escape, as python's `pathname2url` does.
+/// The characters that a URL's path must escape, as in python's `pathname2url`.
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'/')
     .remove(b'_')
@@ -21,123 +21,126 @@ const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'~');
 
-/// One environment's paths, while it is decided about them.
+/// The environment and its prefixes.
 pub(super) struct Paths<'a> {
     pub environment: &'a Environment,
-    pub places: &'a Prefixes,
+    pub prefixes: &'a Prefixes,
 }
 
-/// Decides about each file that may name a place.
+/// Plans the edits for each file that may contain a path.
 ///
 /// # Errors
-/// One cannot be read.
+/// Returns an error if one cannot be read.
 pub(super) fn plan_edits(
     environment: &Environment,
-    places: &Prefixes,
-    work: &mut Edits,
+    prefixes: &Prefixes,
+    edits: &mut Edits,
 ) -> Result<()> {
     let paths = Paths {
         environment,
-        places,
+        prefixes,
     };
     for site in &environment.sites {
         for name in fs::list(&environment.path.join(site))?.unwrap_or_default() {
             let path = site.join(&name);
+            // The name of a file determines its syntax.
             match Path::new(&name)
                 .extension()
                 .and_then(|extension| extension.to_str())
             {
                 Some("pth") => {
-                    paths.record_place(&path, "import path", work, Paths::import_lines)?
+                    paths.set_content(&path, "import path", edits, Paths::import_lines)?
                 }
-                Some("egg-link") => paths.record_place(&path, "import path", work, Paths::lines)?,
+                Some("egg-link") => paths.set_content(&path, "import path", edits, Paths::lines)?,
                 Some("py") if is_finder(&name) => {
-                    paths.record_place(&path, "import path", work, Paths::finder)?
+                    paths.set_content(&path, "import path", edits, Paths::finder)?
                 }
                 Some("dist-info" | "egg-info") => {
                     let origin = path.join("direct_url.json");
                     if fs::exists(&environment.path.join(&origin)) {
-                        paths.record_place(&origin, "origin", work, Paths::origin)?;
+                        paths.set_content(&origin, "origin", edits, Paths::origin)?;
                     }
                 }
                 _ => {}
             }
         }
     }
+    // Jupyter's kernel specifications are JSON.
     let kernels = Path::new("share/jupyter/kernels");
     for name in fs::list(&environment.path.join(kernels))?.unwrap_or_default() {
         let kernel = kernels.join(name).join("kernel.json");
         if fs::exists(&environment.path.join(&kernel)) {
-            paths.record_place(&kernel, "kernel", work, |paths, text, _, _| {
-                Language::Python.rewrite(text, paths.places)
+            paths.set_content(&kernel, "kernel", edits, |paths, text, _, _| {
+                Language::Python.rewrite(text, paths.prefixes)
             })?;
         }
     }
     Ok(())
 }
 
-/// `__editable___NAME_VERSION_finder.py` of setuptools.
+/// Returns whether a file is an `__editable___NAME_VERSION_finder.py` of setuptools.
 fn is_finder(name: &std::ffi::OsStr) -> bool {
     let name = name.as_encoded_bytes();
     name.starts_with(b"__editable__") && name.ends_with(b"_finder.py")
 }
 
 impl Paths<'_> {
-    fn record_place(
+    fn set_content(
         &self,
         path: &Path,
         part: &'static str,
-        work: &mut Edits,
-        plan_edits: impl Fn(&Self, &[u8], &Path, &mut Edits) -> Vec<u8>,
+        edits: &mut Edits,
+        rewrite: impl Fn(&Self, &[u8], &Path, &mut Edits) -> Vec<u8>,
     ) -> Result<()> {
         let before = fs::read(&self.environment.path.join(path))?;
-        let after = plan_edits(self, &before, path, work);
-        work.record_place(path, part, &before, after);
+        let after = rewrite(self, &before, path, edits);
+        edits.set_content(path, part, &before, after);
         Ok(())
     }
 
-    /// A line of a `.pth` file is a path, or is run where it begins with `import`.
-    fn import_lines(&self, text: &[u8], path: &Path, work: &mut Edits) -> Vec<u8> {
-        let mut mended = Vec::with_capacity(text.len());
+    /// Rewrites a `.pth` file. A line is a path, or code if it starts with `import`.
+    fn import_lines(&self, text: &[u8], path: &Path, edits: &mut Edits) -> Vec<u8> {
+        let mut fixed = Vec::with_capacity(text.len());
         for line in text.split_inclusive(|byte| *byte == b'\n') {
             if line.starts_with(b"import ") || line.starts_with(b"import\t") {
-                mended.extend(Language::Python.rewrite(line, self.places));
+                fixed.extend(Language::Python.rewrite(line, self.prefixes));
             } else {
-                mended.extend(self.line(line, path, work));
+                fixed.extend(self.line(line, path, edits));
             }
         }
-        mended
+        fixed
     }
 
-    fn lines(&self, text: &[u8], path: &Path, work: &mut Edits) -> Vec<u8> {
+    fn lines(&self, text: &[u8], path: &Path, edits: &mut Edits) -> Vec<u8> {
         text.split_inclusive(|byte| *byte == b'\n')
-            .flat_map(|line| self.line(line, path, work))
+            .flat_map(|line| self.line(line, path, edits))
             .collect()
     }
 
-    fn line(&self, line: &[u8], path: &Path, work: &mut Edits) -> Vec<u8> {
+    fn line(&self, line: &[u8], path: &Path, edits: &mut Edits) -> Vec<u8> {
         let named = line.trim_ascii_end();
-        match self.mended(named, path, work) {
+        match self.fixed(named, path, edits) {
             Some(new) => [&new, &line[named.len()..]].concat(),
             None => line.to_vec(),
         }
     }
 
-    /// The paths in a finder are literals of python's, each of a module's file or directory.
-    fn finder(&self, text: &[u8], path: &Path, work: &mut Edits) -> Vec<u8> {
-        let moved = Language::Python.rewrite(text, self.places);
-        let mut mended = moved.clone();
+    /// Rewrites a finder, whose paths are string literals, each that of a module's file or
+    /// directory.
+    fn finder(&self, text: &[u8], path: &Path, edits: &mut Edits) -> Vec<u8> {
+        let moved = Language::Python.rewrite(text, self.prefixes);
+        let mut fixed = moved.clone();
         for project in absolute_literals(&moved) {
-            if let Some(new) = self.mended(&project, path, work) {
-                let places = Prefixes::new(&prefixes::path(&new), [project], &[]);
-                mended = Language::Python.rewrite(&mended, &places);
+            if let Some(new) = self.fixed(&project, path, edits) {
+                let prefixes = Prefixes::new(&prefixes::path(&new), [project], &[]);
+                fixed = Language::Python.rewrite(&fixed, &prefixes);
             }
         }
-        mended
+        fixed
     }
 
-    /// `direct_url.json` says where a distribution was installed from (PEP 610). A wheel that is
-    /// gone does no harm; a project that is gone is spoken of by the file that imports it.
+    /// Rewrites `direct_url.json`, the origin of a distribution (PEP 610). A missing wheel is
+    /// harmless, and a missing project is reported for the file that imports it.
     fn origin(&self, text: &[u8], _: &Path, _: &mut Edits) -> Vec<u8> {
         let before = || {
             serde_json::from_slice::<serde_json::Value>(text)
@@ -153,7 +156,10 @@ impl Paths<'_> {
             return text.to_vec();
         };
         let path: Vec<u8> = percent_decode(path.as_bytes()).collect();
-        let moved = self.places.moved(&path).or_else(|| self.beside(&path));
+        let moved = self
+            .prefixes
+            .moved(&path)
+            .or_else(|| self.moved_along(&path));
         let Some(new) = moved.filter(|new| *new != path) else {
             return text.to_vec();
         };
@@ -163,39 +169,44 @@ impl Paths<'_> {
             .into_bytes()
     }
 
-    /// Where an absolute path leads from now on; none where it stays. What is nowhere is noted.
-    fn mended(&self, named: &[u8], file: &Path, work: &mut Edits) -> Option<Vec<u8>> {
+    /// Returns the new value of an absolute path; `None` if it is unchanged. A path that does not
+    /// exist is reported.
+    fn fixed(&self, named: &[u8], file: &Path, edits: &mut Edits) -> Option<Vec<u8>> {
         if !named.starts_with(b"/") {
             return None;
         }
-        let new = self.places.moved(named).or_else(|| self.beside(named));
-        let now = present(
+        let new = self
+            .prefixes
+            .moved(named)
+            .or_else(|| self.moved_along(named));
+        let now = current_path(
             self.environment,
-            self.places,
+            self.prefixes,
             new.as_deref().unwrap_or(named),
         );
-        let is_beside = new
+        let is_moved_along = new
             .as_deref()
-            .is_some_and(|new| self.places.moved(new).is_none());
-        if !is_beside && !fs::exists(&now) {
-            work.cannot_mend(
+            .is_some_and(|new| self.prefixes.moved(new).is_none());
+        if !is_moved_along && !fs::exists(&now) {
+            edits.mark_unfixable(
                 file,
-                format!("it imports from `{}`, which is not there", now.display()),
+                format!("it imports from `{}`, which does not exist", now.display()),
             );
         }
         new.filter(|new| new != named)
     }
 
-    /// Where a path now leads that was moved together with the environment, as that of a project
-    /// that has its environment inside: the ends that the old place and the new one have in common
-    /// are cut off, as long as what is looked for is there.
-    fn beside(&self, path: &[u8]) -> Option<Vec<u8>> {
+    /// Returns the new path of a file that was moved together with the environment, for example in
+    /// a project that contains its environment. Strips the common trailing names of the old and the
+    /// new prefix until the file exists below the remaining directory.
+    fn moved_along(&self, path: &[u8]) -> Option<Vec<u8>> {
         if fs::exists(&prefixes::path(path)) {
             return None;
         }
-        let to = prefixes::path(self.places.to());
-        self.places.old().iter().find_map(|old| {
+        let to = prefixes::path(self.prefixes.to());
+        self.prefixes.old().iter().find_map(|old| {
             let old = prefixes::path(old);
+            // The old, the new and the current path are stripped in step.
             let mut ancestors = (old.as_path(), to.as_path(), self.environment.path.as_path());
             loop {
                 let (one, two, now) = ancestors;
@@ -221,7 +232,7 @@ impl Paths<'_> {
     }
 }
 
-/// Without a slash behind where nothing is joined.
+/// Joins two paths, without a trailing slash if the second is empty.
 fn joined(directory: &Path, rest: &Path) -> PathBuf {
     if rest.as_os_str().is_empty() {
         directory.to_path_buf()
@@ -230,7 +241,7 @@ fn joined(directory: &Path, rest: &Path) -> PathBuf {
     }
 }
 
-/// The absolute paths among the values of a finder's `MAPPING`.
+/// Returns the absolute paths among the values of a finder's `MAPPING` and `NAMESPACES`.
 fn absolute_literals(text: &[u8]) -> Vec<Vec<u8>> {
     let lines = text
         .split(|byte| *byte == b'\n')

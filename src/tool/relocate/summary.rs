@@ -1,4 +1,4 @@
-//! What was done, or would be: as lines, and as JSON.
+//! Prints what was changed, or would be: as lines, or as JSON.
 
 use std::path::Path;
 
@@ -11,24 +11,25 @@ use super::prefixes::{self, Prefixes};
 use crate::invocation::Relocate;
 use crate::report;
 
-/// Counted up when what is printed changes its meaning.
+/// Incremented when the meaning of the output changes.
 const VERSION: u32 = 1;
 
-/// What `--json` prints.
+/// The output of `--json`.
 #[derive(Serialize)]
-struct Listing {
+struct Summary {
     version: u32,
-    /// Where the environment is.
+    /// The current path of the environment.
     environment: String,
-    /// Where it will be.
+    /// The path that it will have.
     to: String,
-    /// The places that it was known by.
+    /// The old prefixes.
     from: Vec<String>,
     /// Its new interpreter.
     python: Option<String>,
     dry_run: bool,
     changes: Vec<Changed>,
-    unfixable: Vec<Unmended>,
+    #[serde(rename = "unmended")]
+    unfixable: Vec<Unfixable>,
 }
 
 #[derive(Serialize)]
@@ -38,35 +39,35 @@ struct Changed {
 }
 
 #[derive(Serialize)]
-struct Unmended {
+struct Unfixable {
     path: String,
     why: String,
 }
 
-/// Prints it: what cannot be mended as warnings, where it is not JSON.
+/// Prints the summary. Without `--json`, warns of what cannot be fixed.
 ///
 /// # Errors
-/// Standard output cannot be written.
+/// Returns an error if standard output cannot be written.
 pub(super) fn print(
     options: &Relocate,
     environment: &Environment,
-    places: &Prefixes,
+    prefixes: &Prefixes,
     python: Option<&Path>,
-    work: &Edits,
+    edits: &Edits,
 ) -> Result<()> {
     let shown = |path: &Path| path.display().to_string();
-    let listing = Listing {
+    let summary = Summary {
         version: VERSION,
         environment: shown(&environment.path),
-        to: shown(&prefixes::path(places.to())),
-        from: places
+        to: shown(&prefixes::path(prefixes.to())),
+        from: prefixes
             .old()
             .iter()
-            .map(|place| shown(&prefixes::path(place)))
+            .map(|prefix| shown(&prefixes::path(prefix)))
             .collect(),
         python: python.map(shown),
         dry_run: options.dry_run,
-        changes: work
+        changes: edits
             .changes
             .iter()
             .map(|(path, change)| Changed {
@@ -74,26 +75,27 @@ pub(super) fn print(
                 part: change.part,
             })
             .collect(),
-        unfixable: work
+        unfixable: edits
             .unfixable
             .iter()
-            .map(|one| Unmended {
+            .map(|one| Unfixable {
                 path: shown(&one.path),
                 why: one.why.clone(),
             })
             .collect(),
     };
+    // JSON contains the files that cannot be fixed; the text form warns of them.
     if options.json {
-        return report::print((serde_json::to_string_pretty(&listing)? + "\n").as_bytes());
+        return report::print((serde_json::to_string_pretty(&summary)? + "\n").as_bytes());
     }
-    report::print(listing.text().as_bytes())?;
-    for Unmended { path, why } in &listing.unfixable {
-        report::warning(&format!("`{path}` cannot be mended: {why}"));
+    report::print(summary.text().as_bytes())?;
+    for Unfixable { path, why } in &summary.unfixable {
+        report::warning(&format!("cannot fix `{path}`: {why}"));
     }
     Ok(())
 }
 
-impl Listing {
+impl Summary {
     fn text(&self) -> String {
         let lines: Vec<String> = self
             .changes
@@ -103,7 +105,7 @@ impl Listing {
         let count = match self.changes.len() {
             0 => {
                 return format!(
-                    "nothing to change: the environment is made for `{}`\n",
+                    "nothing to change: the environment is set up for `{}`\n",
                     self.to
                 );
             }
@@ -116,7 +118,7 @@ impl Listing {
             "changed"
         };
         format!(
-            "{}{count} {done}: the environment is made for `{}`\n",
+            "{}{count} {done}: the environment is set up for `{}`\n",
             lines.concat(),
             self.to
         )

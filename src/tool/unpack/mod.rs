@@ -1,13 +1,13 @@
-//! `-vpython-tool unpack FILE DIR`: an archive of `pack` becomes an environment, without a network
-//! and without the store.
+//! `-vpython-tool unpack FILE DIR`: creates an environment from an archive of `pack`, without a
+//! network and without the store.
 //!
-//! It is extracted beside its place, held against the listing in it, and put there as a whole:
-//! until then what was there before is what is used. The listing stays in the environment, and by
-//! it a later run tells that there is nothing to do, and a stranger's directory from one of its
-//! own.
+//! vpython extracts the archive next to the destination, verifies it against its manifest, and
+//! renames it into place as a whole; until then the previous environment remains in use. The
+//! manifest stays in the environment. By it a later run recognizes that nothing is to be done, and
+//! tells its own environments from other directories.
 
+mod existing;
 mod extract;
-mod standing;
 
 pub use extract::extract;
 
@@ -16,54 +16,57 @@ use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use super::pack_manifest::{LISTING, PackManifest, STATE};
+use super::pack_manifest::{PACK_MANIFEST, PackManifest, UNPACK_STATE};
 use super::{install, interpreter_copy, relocate};
 use crate::fs::{self, StagedDir};
 use crate::invocation::{Invocation, Unpack};
 use crate::plan::Facts;
 use crate::process::Process;
 use crate::report::{self, Failure};
-use standing::{Standing, State};
+use existing::{Existing, State};
 
-/// Unpacks the archive that the words name, and prints where. Gives the exit code.
+/// Unpacks the archive that the command line names, prints the path of the environment, and returns
+/// the exit code.
 ///
 /// # Errors
-/// The file is no archive of `pack`, or not as it was packed; something else is at the place; the
-/// interpreter is not there.
+/// Returns an error if the file is not an archive of `pack` or is damaged, if the destination holds
+/// anything that vpython did not unpack, or if the interpreter does not exist.
 pub fn run(options: &Unpack, invocation: &Invocation, process: &Process) -> Result<i32> {
-    let (file, place) = named(&invocation.words, process)?;
+    let (file, destination) = named(&invocation.words, process)?;
+    // Validate everything before anything is written.
     let link = options
         .link
         .as_ref()
-        .map(|name| Link::to(name, &place, process))
+        .map(|name| Link::to(name, &destination, process))
         .transpose()?;
-    let listing = extract::listing(&file)?;
+    let manifest = extract::manifest(&file)?;
     let python = options
         .python
         .as_deref()
         .map(|path| relocate::facts(&process.absolute(path), invocation, process))
         .transpose()?;
-    check_interpreter(&listing, python.as_ref())?;
-    let settled = settled(&listing, options.settle, &place)?;
+    check_interpreter(&manifest, python.as_ref())?;
+    let install_path = install_path(&manifest, options.settle, &destination)?;
     let state = State::of(
         python.as_ref().map(|facts| facts.executable.as_path()),
-        settled,
+        install_path,
     );
-    if Standing::look(&place, &listing, &state)? != Standing::Wanted || StagedDir::is_beside(&place)
+    if Existing::inspect(&destination, &manifest, &state)? != Existing::UpToDate
+        || StagedDir::is_beside(&destination)
     {
-        let staged = StagedDir::beside(&place)?;
-        // Somebody else may have made it meanwhile.
-        if Standing::look(&place, &listing, &state)? != Standing::Wanted {
-            let listing = extract(&file, staged.path())?;
+        let staged = StagedDir::beside(&destination)?;
+        // Another process may have unpacked it in the meantime.
+        if Existing::inspect(&destination, &manifest, &state)? != Existing::UpToDate {
+            let manifest = extract(&file, staged.path())?;
             if let Some(python) = &python {
                 relocate::give_interpreter(staged.path(), python)?;
             }
-            if let Some(settled) = settled {
-                interpreter_copy::settle(staged.path(), settled)?;
+            if let Some(install_path) = install_path {
+                interpreter_copy::record_install_path(staged.path(), install_path)?;
             }
-            fs::write_new(&staged.path().join(LISTING), &listing.text()?, 0o644)?;
+            fs::write_new(&staged.path().join(PACK_MANIFEST), &manifest.text()?, 0o644)?;
             fs::write_new(
-                &staged.path().join(STATE),
+                &staged.path().join(UNPACK_STATE),
                 &serde_json::to_vec_pretty(&state)?,
                 0o644,
             )?;
@@ -71,24 +74,23 @@ pub fn run(options: &Unpack, invocation: &Invocation, process: &Process) -> Resu
         }
     }
     link.map_or(Ok(()), |link| link.put())?;
-    install::print(&place)
+    install::print(&destination)
 }
 
-/// The archive and the place.
+/// Returns the archive and the destination.
 fn named(words: &[OsString], process: &Process) -> Result<(PathBuf, PathBuf)> {
     let words: Vec<&OsString> = words.iter().filter(|word| *word != "--").collect();
     match words[..] {
-        [file, place] if !place.is_empty() => Ok((
+        [file, destination] if !destination.is_empty() => Ok((
             process.absolute(Path::new(file)),
-            fs::plain_place(process.absolute(Path::new(place))),
+            fs::plain_place(process.absolute(Path::new(destination))),
         )),
         _ => {
-            let failure = Failure::new(
-                "`-vpython-tool unpack` takes an archive and the directory to make of it",
-            );
+            let failure =
+                Failure::new("`-vpython-tool unpack` takes an archive and a destination directory");
             Err(failure
                 .hint(format!(
-                    "write it as in `{} -vpython-tool unpack env.tar.gz /opt/app/env`",
+                    "for example: `{} -vpython-tool unpack env.tar.gz /opt/app/env`",
                     report::program()
                 ))
                 .into())
@@ -96,12 +98,12 @@ fn named(words: &[OsString], process: &Process) -> Result<(PathBuf, PathBuf)> {
     }
 }
 
-/// Whether there is an interpreter for what is unpacked: the one that it was packed for, or
+/// Checks that an interpreter for the environment exists: the one that it was packed for, or
 /// `named`.
 ///
 /// # Errors
-/// There is none.
-fn check_interpreter(listing: &PackManifest, named: Option<&Facts>) -> Result<()> {
+/// Returns an error if it does not exist or has another version.
+fn check_interpreter(manifest: &PackManifest, named: Option<&Facts>) -> Result<()> {
     let minor = |version: &str| {
         version
             .splitn(3, '.')
@@ -110,19 +112,22 @@ fn check_interpreter(listing: &PackManifest, named: Option<&Facts>) -> Result<()
             .collect::<Vec<_>>()
             .join(".")
     };
-    match (&listing.interpreter, named) {
+    // An interpreter fits if it has the same minor version.
+    match (&manifest.interpreter, named) {
         (None, None) => Ok(()),
         (None, Some(_)) => Err(Failure::new(
-            "the archive brings its own interpreter: `--python` cannot name another",
+            "the archive contains its own interpreter; `--python` does not apply",
         )
         .into()),
-        (Some(_), Some(facts)) if minor(&facts.version().to_string()) == minor(&listing.python) => {
+        (Some(_), Some(facts))
+            if minor(&facts.version().to_string()) == minor(&manifest.python) =>
+        {
             Ok(())
         }
         (Some(_), Some(facts)) => {
             let failure = Failure::new(format!(
-                "the environment is for CPython {}",
-                minor(&listing.python)
+                "the environment requires CPython {}",
+                minor(&manifest.python)
             ));
             Err(failure
                 .because(format!(
@@ -135,73 +140,79 @@ fn check_interpreter(listing: &PackManifest, named: Option<&Facts>) -> Result<()
         (Some(packed), None) if fs::is_file(Path::new(packed)) => Ok(()),
         (Some(packed), None) => {
             let failure = Failure::new(format!(
-                "the environment runs on `{packed}`, which is not there"
+                "the environment requires `{packed}`, which does not exist"
             ));
             Err(failure
                 .hint(format!(
-                    "`--python PATH` names another CPython {}",
-                    minor(&listing.python)
+                    "name another CPython {} with `--python PATH`",
+                    minor(&manifest.python)
                 ))
                 .into())
         }
     }
 }
 
-/// The place that the environment is to name, if it is to name one.
-fn settled<'a>(
-    listing: &PackManifest,
-    is_wanted: bool,
-    place: &'a Path,
+/// Returns the absolute install path to record, if `--settle` requests it.
+fn install_path<'a>(
+    manifest: &PackManifest,
+    is_requested: bool,
+    destination: &'a Path,
 ) -> Result<Option<&'a Path>> {
-    if is_wanted && listing.interpreter.is_some() {
+    if is_requested && manifest.interpreter.is_some() {
         let failure =
-            Failure::new("the archive has no interpreter: there is nothing for `--settle` to do");
-        return Err(failure.hint("`pack --with-python` takes one along").into());
+            Failure::new("the archive contains no interpreter; `--settle` does not apply");
+        return Err(failure
+            .hint("pack the environment with `--with-python`")
+            .into());
     }
-    // Python 2 finds its place by itself.
-    Ok(Some(place).filter(|_| is_wanted && !listing.python.starts_with("2.")))
+    // Python 2 determines its prefix by itself.
+    Ok(Some(destination).filter(|_| is_requested && !manifest.python.starts_with("2.")))
 }
 
-/// A link that leads to the environment.
+/// A link to the environment.
 struct Link {
     path: PathBuf,
     target: PathBuf,
 }
 
 impl Link {
-    /// The link of this name: beside the environment, where it is a plain one, else in the current
-    /// directory.
+    /// The link with this name: next to the environment if it is a plain name, else relative to the
+    /// current directory.
     ///
     /// # Errors
-    /// Something else has the name.
-    fn to(name: &Path, place: &Path, process: &Process) -> Result<Self> {
+    /// Returns an error if the name is in use by anything but a link, or lies inside the
+    /// environment.
+    fn to(name: &Path, destination: &Path, process: &Process) -> Result<Self> {
         let is_plain = matches!(
             name.components().collect::<Vec<_>>()[..],
             [Component::Normal(_)]
         );
         let path = if is_plain {
-            place.with_file_name(name)
+            destination.with_file_name(name)
         } else {
             fs::plain_place(process.absolute(name))
         };
+        // Only an existing link may be replaced.
         let refuse = |why| {
             Err(
-                Failure::new(format!("cannot make the link `{}`", path.display()))
+                Failure::new(format!("cannot create the link `{}`", path.display()))
                     .because(why)
                     .into(),
             )
         };
-        if path == place || fs::link_metadata(&path)?.is_some_and(|found| !found.is_symlink()) {
-            return refuse("something else has that name");
+        if path == destination || fs::link_metadata(&path)?.is_some_and(|found| !found.is_symlink())
+        {
+            return refuse("the name is already in use");
         }
-        if path.starts_with(place) {
-            return refuse("it would be in the environment");
+        if path.starts_with(destination) {
+            return refuse("it would be inside the environment");
         }
-        let beside = place
+        // In the same directory, the link is relative, so that both can be moved together.
+        let sibling = destination
             .file_name()
-            .filter(|_| path.parent() == place.parent());
+            .filter(|_| path.parent() == destination.parent());
         Ok(Self {
-            target: beside.map_or_else(|| place.to_path_buf(), PathBuf::from),
+            target: sibling.map_or_else(|| destination.to_path_buf(), PathBuf::from),
             path,
         })
     }
@@ -210,6 +221,6 @@ impl Link {
         let directory = self.path.parent().unwrap_or(Path::new("/"));
         let put = fs::create_dir_all(directory, 0o755)
             .and_then(|()| fs::replace_link(&self.target, &self.path));
-        put.with_context(|| format!("cannot make the link `{}`", self.path.display()))
+        put.with_context(|| format!("cannot create the link `{}`", self.path.display()))
     }
 }

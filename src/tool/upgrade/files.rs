@@ -1,5 +1,5 @@
-//! Which files are meant: those that are named, and in the directories that are named, all that may
-//! have a spec of the wanted form.
+//! The files to upgrade: those that the command line names, and all files in the named directories
+//! that may contain a spec of the wanted form.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -13,26 +13,25 @@ use crate::process::Process;
 use crate::report::Failure;
 use crate::spec::upgrade;
 
-/// A file to be looked at.
+/// A file that may contain a spec.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Candidate {
-    /// From `/` on.
+    /// The absolute path.
     pub path: PathBuf,
-    /// As the caller would name it.
+    /// The path as the caller would name it.
     pub title: String,
-    /// Whether the caller named it, and not only a directory that it is in.
+    /// Whether the caller named the file itself, and not a directory that contains it.
     pub is_named: bool,
 }
 
-/// Whether a file that is in a directory is looked at.
+/// Checks whether a file in a directory is a candidate.
 type IsWanted = fn(&Path) -> Result<bool>;
 
-/// All candidates of these paths; of the current directory where there are none. Those of a
-/// directory are sorted, links in front: once its file is written in another form, a link leads
-/// nowhere.
+/// Returns all candidates of these paths, or of the current directory if there are none. Those in a
+/// directory are sorted, links first: after the conversion of its file, a link would dangle.
 ///
 /// # Errors
-/// A path that is not there, a directory that cannot be listed.
+/// A path does not exist, or a directory cannot be listed.
 pub(super) fn find(
     words: &[OsString],
     process: &Process,
@@ -61,6 +60,7 @@ pub(super) fn find(
 
 fn in_directory(directory: &Path, absolute: &Path, is_wanted: IsWanted) -> Result<Vec<Candidate>> {
     let (mut links, mut candidates) = (Vec::new(), Vec::new());
+    // Sorted, so that the output does not depend on the file system.
     for entry in WalkDir::new(absolute)
         .sort_by_file_name()
         .into_iter()
@@ -89,7 +89,8 @@ fn in_directory(directory: &Path, absolute: &Path, is_wanted: IsWanted) -> Resul
     Ok(links.into_iter().chain(candidates).collect())
 }
 
-/// Of links, those count that are specs themselves. A script is looked at where its file is.
+/// Checks whether an entry is a candidate. A link is one only if it is named like a spec: a script
+/// is a candidate in the directory that contains its file.
 fn is_candidate(entry: &DirEntry, is_wanted: IsWanted) -> Result<bool> {
     if entry.path_is_symlink() {
         return Ok(upgrade::is_legacy_name(entry.path()) && fs::is_file(entry.path()));
@@ -97,12 +98,12 @@ fn is_candidate(entry: &DirEntry, is_wanted: IsWanted) -> Result<bool> {
     Ok(entry.file_type().is_file() && is_wanted(entry.path())?)
 }
 
-/// The directories of version control, of environments and the like.
+/// Checks for the hidden directories of version control, environments and the like.
 fn is_hidden_directory(entry: &DirEntry) -> bool {
     entry.file_type().is_dir() && entry.file_name().as_encoded_bytes().starts_with(b".")
 }
 
-/// Whether a file is a spec by its name, or a script of Python's with a guard of LUCI's in it.
+/// Checks whether a file is named like a LUCI spec, or is a Python script with a LUCI guard.
 pub(super) fn may_be_legacy(path: &Path) -> Result<bool> {
     if upgrade::is_legacy_name(path) {
         return Ok(true);

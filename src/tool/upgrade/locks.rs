@@ -1,5 +1,5 @@
-//! `upgrade --all`: LUCI's vpython makes the locks of all native specs anew by it. So does this,
-//! for the locks that are there.
+//! `upgrade --all`: updates the lock files of all native specs, as in LUCI's vpython. A spec
+//! without a lock file gets none.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -15,11 +15,11 @@ use crate::report;
 use crate::spec::{self, SpecKind, SpecText};
 use crate::tool::lock;
 
-/// Makes the locks of native specs anew, each as `-vpython-tool lock` would. What fails is said,
-/// and keeps none of the others from it. Gives the exit code.
+/// Updates the lock files of native specs, each as `-vpython-tool lock` would. Reports each failure
+/// and continues with the others. Returns the exit code.
 ///
 /// # Errors
-/// A path that is not there; a directory that cannot be listed.
+/// A path does not exist, or a directory cannot be listed.
 pub(super) fn run(options: &Upgrade, invocation: &Invocation, process: &Process) -> Result<i32> {
     let (mut has_lock, mut code) = (false, 0);
     for candidate in files::find(&invocation.words, process, may_have_lock)? {
@@ -34,18 +34,19 @@ pub(super) fn run(options: &Upgrade, invocation: &Invocation, process: &Process)
         }
     }
     if !has_lock {
-        report::notice("no native spec here has a lock");
+        report::notice("no native spec here has a lock file");
     }
     Ok(code)
 }
 
-/// Makes the lock of a file anew; none where it has none.
+/// Updates the lock file of a spec. Returns `None` if it has no lock file.
 fn relock(
     candidate: &Candidate,
     options: &Upgrade,
     invocation: &Invocation,
     process: &Process,
 ) -> Result<Option<i32>> {
+    // Act as if the command line named this spec, so that hints do too.
     let mut own_words = vec![OsString::from("--vpython-spec=")];
     own_words[0].push(&candidate.path);
     let invocation = Invocation {
@@ -56,6 +57,7 @@ fn relock(
         own_words,
         ..invocation.clone()
     };
+    // Only native specs with a lock file are updated.
     let text = spec::find(&invocation, process)?;
     let is_native = matches!(text.kind, SpecKind::VpythonToml | SpecKind::Pep723);
     let has_lock = |text: &SpecText| text.lock_path().is_some_and(|path| fs::exists(&path));
@@ -69,7 +71,7 @@ fn relock(
     lock::run(&options, &invocation, process).map(Some)
 }
 
-/// Whether a file is a native spec by its name, or a script with a block.
+/// Checks whether a file is named like a native spec, or is a script with a PEP 723 block.
 fn may_have_lock(path: &Path) -> Result<bool> {
     if path.file_name().is_some_and(|name| name == "vpython.toml") {
         return Ok(true);

@@ -1,6 +1,6 @@
-//! `-vpython-tool upgrade`: specs of LUCI's form are written in the native one, each file in one
-//! step, and only where both come to the same plan, if there is any. With `--all`, locks of native
-//! specs are made anew instead.
+//! `-vpython-tool upgrade`: converts LUCI specs to native specs. Each file is written atomically,
+//! and only if both forms resolve to the same plan, or if neither can be resolved because wheels or
+//! an interpreter are missing. With `--all`, updates the lock files of native specs instead.
 
 mod files;
 mod locks;
@@ -23,16 +23,16 @@ use crate::spec::{PythonDefault, Spec, SpecText};
 use crate::store::Store;
 use files::Candidate;
 
-/// The exit code where `--check` finds something to do.
+/// The exit code if `--check` finds something to do.
 const WOULD_CHANGE: i32 = 1;
 
 /// Upgrades the files that the words name, and those in the directories that they name; without
-/// words, those in the current directory. With `--all`, makes locks anew instead, or besides where
-/// `--legacy` is given too. What fails is said, and keeps nothing else from being upgraded. Gives
-/// the exit code.
+/// words, those in the current directory. `--all` updates lock files instead, or in addition if
+/// `--legacy` is given too. Reports each failure and continues with the other files. Returns the
+/// exit code.
 ///
 /// # Errors
-/// A path that is not there; standard output cannot be written.
+/// A path does not exist; standard output cannot be written.
 pub fn run(options: &Upgrade, invocation: &Invocation, process: &Process) -> Result<i32> {
     let is_to_convert = options.legacy || !options.all;
     let converted = if is_to_convert {
@@ -48,7 +48,7 @@ pub fn run(options: &Upgrade, invocation: &Invocation, process: &Process) -> Res
     Ok(converted.max(locked))
 }
 
-/// Writes specs of LUCI's form in the native one.
+/// Converts LUCI specs to native ones.
 fn convert(options: &Upgrade, invocation: &Invocation, process: &Process) -> Result<i32> {
     let store = Store::open(invocation, process)?;
     store.prepare()?;
@@ -59,6 +59,7 @@ fn convert(options: &Upgrade, invocation: &Invocation, process: &Process) -> Res
         memo: store.memo_directory(),
     };
     let (mut changes, mut failure) = (0, None);
+    // A failure in one file does not stop the others.
     for candidate in files::find(&invocation.words, process, files::may_be_legacy)? {
         match upgrader.upgrade(&candidate) {
             Ok(None) => {}
@@ -73,7 +74,7 @@ fn convert(options: &Upgrade, invocation: &Invocation, process: &Process) -> Res
         }
     }
     if changes == 0 && failure.is_none() {
-        report::notice("no spec of LUCI's form is here to be upgraded");
+        report::notice("there is no LUCI spec to upgrade here");
     }
     Ok(failure.unwrap_or(if options.check && changes > 0 {
         WOULD_CHANGE
@@ -90,7 +91,8 @@ struct Upgrader<'a> {
 }
 
 impl Upgrader<'_> {
-    /// Upgrades one file, and says what was done; nothing where there is nothing to do.
+    /// Upgrades one file, and returns a description of the change, or `None` if there is nothing to
+    /// do.
     fn upgrade(&self, candidate: &Candidate) -> Result<Option<String>> {
         let Some(legacy) = Legacy::read(&candidate.path)? else {
             return if candidate.is_named {
@@ -99,7 +101,7 @@ impl Upgrader<'_> {
                 Ok(None)
             };
         };
-        let native = self.proven(&legacy, &candidate.title)?;
+        let native = self.native_with_same_plan(&legacy, &candidate.title)?;
         let is_to_be_written = legacy.is_to_be_written(&native)?;
         let target = target_title(candidate, &legacy);
         if self.options.check {
@@ -108,6 +110,7 @@ impl Upgrader<'_> {
                 candidate.title
             )));
         }
+        // Keep the mode of the file that is replaced, or of the LUCI spec.
         if is_to_be_written {
             let mode = fs::metadata(if fs::exists(&legacy.target) {
                 &legacy.target
@@ -120,7 +123,7 @@ impl Upgrader<'_> {
                 mode.map_or(0o644, |metadata| fs::mode(&metadata)),
             )?;
         }
-        // From here on the new form counts, or both do and mean the same.
+        // From here on the native form is in effect, or both forms are and have the same meaning.
         let is_own_file = legacy.path != legacy.target;
         if is_own_file && !self.options.keep_legacy {
             fs::remove_file(&legacy.path)?;
@@ -136,16 +139,19 @@ impl Upgrader<'_> {
         )))
     }
 
-    /// The native form that comes to the same plan: with public versions where they do, else with
-    /// the very builds of the plan. Where wheels or an interpreter are missing, plans cannot be
-    /// compared; that is said.
-    fn proven(&self, legacy: &Legacy, title: &str) -> Result<Native> {
+    /// Returns the native form that resolves to the same plan: with public versions if these are
+    /// enough, and otherwise with the exact local versions of the plan. If wheels or an interpreter
+    /// are missing, the plans cannot be compared, and a notice says so.
+    fn native_with_same_plan(&self, legacy: &Legacy, title: &str) -> Result<Native> {
         let context = || format!("cannot upgrade `{}`", legacy.path.display());
         let spec = legacy.text.parse(self.process).with_context(context)?;
         let before = match self.plan(&legacy.text) {
             Ok(before) => before,
-            Err(error) => return self.unproven(legacy, &spec, title, error.context(context())),
+            Err(error) => {
+                return self.native_without_plan(legacy, &spec, title, error.context(context()));
+            }
         };
+        // First try: the public versions.
         let outline = self.outline(&spec, &before.interpreter)?;
         let planned = Planned {
             python: default_python(&spec, before.interpreter.release)?,
@@ -154,10 +160,11 @@ impl Upgrader<'_> {
         let native = legacy.to_native(&planned)?;
         if self
             .plan(&native.text)
-            .is_ok_and(|after| is_alike(&before, &after))
+            .is_ok_and(|after| is_equivalent(&before, &after))
         {
-            return self.proven_elsewhere(legacy, native, &planned, &before.interpreter);
+            return self.check_other_platforms(legacy, native, &planned, &before.interpreter);
         }
+        // Second try: the exact versions of the wheels in the plan.
         let exact = before
             .wheels
             .iter()
@@ -168,20 +175,27 @@ impl Upgrader<'_> {
             ..planned.clone()
         })?;
         let after = self.plan(&native.text)?;
-        if !is_alike(&before, &after) {
-            return Err(another_plan(legacy, &before, &after).into());
+        if !is_equivalent(&before, &after) {
+            return Err(different_plan(legacy, &before, &after).into());
         }
-        self.proven_elsewhere(legacy, native, &planned, &before.interpreter)
+        self.check_other_platforms(legacy, native, &planned, &before.interpreter)
     }
 
-    /// The native form of a spec that has no plan here, by what can be told of it.
+    /// Returns the native form of a spec that cannot be resolved here, from what is known about it.
     ///
     /// # Errors
-    /// That there is no plan is nothing that wheels or an interpreter would change.
-    fn unproven(&self, legacy: &Legacy, spec: &Spec, title: &str, error: Error) -> Result<Native> {
+    /// The reason why the spec has no plan is not a missing wheel or interpreter.
+    fn native_without_plan(
+        &self,
+        legacy: &Legacy,
+        spec: &Spec,
+        title: &str,
+        error: Error,
+    ) -> Result<Native> {
         if fs::is_io_failure(&error) {
             return Err(error);
         }
+        // With an interpreter, only missing wheels can be the reason for the missing plan.
         let memo = Some(&*self.memo);
         let interpreter = interpreter::find(
             self.invocation,
@@ -201,10 +215,15 @@ impl Upgrader<'_> {
             };
             (
                 "wheels are missing",
-                self.proven_elsewhere(legacy, legacy.to_native(&planned)?, &planned, &interpreter)?,
+                self.check_other_platforms(
+                    legacy,
+                    legacy.to_native(&planned)?,
+                    &planned,
+                    &interpreter,
+                )?,
             )
         } else {
-            // Most interpreters bring these two.
+            // Most interpreters include pip and setuptools.
             let seeds = Seed::all()
                 .into_iter()
                 .filter(|seed| spec.seed && seed.project.as_ref() != "wheel")
@@ -213,10 +232,10 @@ impl Upgrader<'_> {
                 seeds,
                 ..Outline::default()
             }))?;
-            ("there is no interpreter for it", native)
+            ("no interpreter satisfies it", native)
         };
         report::notice(&format!(
-            "{title}: the plans of both forms were not compared, since {why}"
+            "{title}: the plans of both forms were not compared, because {why}"
         ));
         Ok(native)
     }
@@ -225,9 +244,9 @@ impl Upgrader<'_> {
         plan::outline(spec, interpreter, self.invocation, &self.memo)
     }
 
-    /// The native form, if it wants the same on each platform that the spec names, where nobody may
-    /// have the wheels.
-    fn proven_elsewhere(
+    /// Returns the native form if it requires the same packages on each platform that the spec
+    /// names. This check needs no wheels, because those for other platforms may be missing.
+    fn check_other_platforms(
         &self,
         legacy: &Legacy,
         native: Native,
@@ -244,9 +263,11 @@ impl Upgrader<'_> {
         };
         for target in before.targets()? {
             let system = here.for_target(&target.value);
+            // Compare the pins of both forms on this platform.
             let (wanted, mut got) = (plan::pins(&before, &system), plan::pins(&after, &system));
-            // No list has these.
+            // A LUCI spec does not list the packages that the conversion adds.
             got.retain(|pin| wanted.contains(pin) || !is_added(&pin.0, pin.1.as_ref()));
+            // Then the packages that only the wheels' requirements add on this platform.
             let wanted_elsewhere = self.outline(&before, &system)?.required;
             let missing = wanted_elsewhere
                 .keys()
@@ -257,11 +278,11 @@ impl Upgrader<'_> {
                 .map(|(project, _)| project);
             if let Some(project) = differing.or(missing) {
                 let what = format!(
-                    "cannot upgrade `{}`: its native form would make another environment elsewhere",
+                    "cannot upgrade `{}`: its native form would give a different environment on another platform",
                     legacy.path.display()
                 );
                 let why = format!(
-                    "`{project}` is wanted on {} by only one of the two ({})",
+                    "only one of the two forms requires `{project}` on {} ({})",
                     system.title(),
                     target.place
                 );
@@ -288,7 +309,7 @@ impl Upgrader<'_> {
     }
 }
 
-/// What goes into the native form.
+/// Returns the additions to the native form.
 fn planned(outline: &Outline) -> Planned {
     let Outline {
         seeds, required, ..
@@ -301,13 +322,13 @@ fn planned(outline: &Outline) -> Planned {
     }
 }
 
-/// The versions to ask for where a spec names none, and its Python hangs on the name of the
-/// program: the native form must say which, since it means the same by all names. `release` is that
-/// of the interpreter that was found.
+/// Returns the Python versions to require if the spec names none and its default depends on the
+/// program's name. The native form must name them, since its meaning does not depend on that name.
+/// `release` is that of the interpreter that was found.
 fn default_python(spec: &Spec, [major, minor, _]: [u32; 3]) -> Result<Option<VersionSpecifiers>> {
     match spec.python_default {
         PythonDefault::First => Ok(None),
-        // Where there is no 2.7, the first that is found was taken.
+        // Without a Python 2.7, the first interpreter found was used.
         PythonDefault::Two if major != 2 => Ok(None),
         PythonDefault::Two | PythonDefault::Three => {
             Ok(Some(format!("=={major}.{minor}.*").parse()?))
@@ -315,9 +336,9 @@ fn default_python(spec: &Spec, [major, minor, _]: [u32; 3]) -> Result<Option<Ver
     }
 }
 
-/// Whether two plans are the same environment, but for what asks for each wheel: a native spec
-/// names also what a list leaves to its wheels.
-fn is_alike(one: &Plan, other: &Plan) -> bool {
+/// Checks whether two plans describe the same environment. Ignores what requires each wheel: a
+/// native spec also names packages that a LUCI spec leaves to the requirements of its wheels.
+fn is_equivalent(one: &Plan, other: &Plan) -> bool {
     let digests = |plan: &Plan| {
         plan.wheels
             .iter()
@@ -328,11 +349,11 @@ fn is_alike(one: &Plan, other: &Plan) -> bool {
 }
 
 fn nothing_in(candidate: &Candidate) -> Failure {
-    Failure::new(format!("`{}` has no spec of LUCI's form", candidate.title))
-        .because("it is no `.vpython3` or `.vpython` file, and has no `[VPYTHON:BEGIN]` block")
+    Failure::new(format!("`{}` has no LUCI spec", candidate.title))
+        .because("it is not a `.vpython3` or `.vpython` file and has no `[VPYTHON:BEGIN]` block")
 }
 
-/// The file that is written, in the caller's words.
+/// Returns the path of the file to write, as the caller would name it.
 fn target_title(candidate: &Candidate, legacy: &Legacy) -> String {
     if legacy.path == legacy.target {
         return "a `# /// script` block in its place".to_owned();
@@ -346,8 +367,9 @@ fn target_title(candidate: &Candidate, legacy: &Legacy) -> String {
         .to_string()
 }
 
-/// Why a file is left as it is: what the new form would change.
-fn another_plan(legacy: &Legacy, before: &Plan, after: &Plan) -> Failure {
+/// Returns the error for a file that is left unchanged, with the changes that the native form would
+/// cause.
+fn different_plan(legacy: &Legacy, before: &Plan, after: &Plan) -> Failure {
     let missing = |from: &Plan, of: &Plan| -> Vec<String> {
         let has = |digest| of.wheels.iter().any(|wheel| wheel.sha256 == digest);
         from.wheels
@@ -361,9 +383,9 @@ fn another_plan(legacy: &Legacy, before: &Plan, after: &Plan) -> Failure {
         .map(|file| format!("`{file}` would be missing"));
     let new = missing(after, before)
         .into_iter()
-        .map(|file| format!("`{file}` would be there"));
+        .map(|file| format!("`{file}` would be added"));
     Failure::new(format!(
-        "cannot upgrade `{}`: its native form would make another environment",
+        "cannot upgrade `{}`: its native form would give a different environment",
         legacy.path.display()
     ))
     .because_of(gone.chain(new))

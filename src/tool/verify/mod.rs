@@ -1,7 +1,8 @@
-//! `-vpython-tool verify`: whether there is a wheel for all that a spec asks for, here and on each
-//! platform that it names.
+//! `-vpython-tool verify`: checks whether there is a wheel for each requirement of a spec, on this
+//! machine and on each platform that the spec names.
 //!
-//! The table goes to standard output, and why something is missing to stderr. The exit code is 0 or 1.
+//! The table goes to stdout, and the reasons for missing wheels go to stderr. The exit code is 0 or
+//! 1.
 
 mod table;
 
@@ -15,16 +16,16 @@ use crate::report;
 use crate::spec::{self, SpecKind};
 use crate::store::Store;
 
-/// Compares the wheels that there are with the spec of a command line, and prints the result.
-/// Returns the exit code, which is 1 if something is missing.
+/// Checks the available wheels against the spec of a command line, and prints the result. Returns
+/// the exit code, which is 1 if a wheel is missing.
 ///
 /// # Errors
-/// The spec cannot be read, or what it asks for cannot be checked at all; standard output cannot be
+/// The spec cannot be read, or its requirements cannot be checked at all; standard output cannot be
 /// written.
 pub fn run(invocation: &Invocation, process: &Process) -> Result<i32> {
     let text = spec::find(invocation, process)?;
     let spec = text.parse(process)?;
-    // Where there can be no store nothing is kept, and nothing is a file's name below this one.
+    // Without a store nothing is cached: no file can exist below `/dev/null`.
     let memo = Store::look(invocation, process)
         .map_or_else(|_| "/dev/null".into(), |store| store.memo_directory());
     let verification = plan::verify(&spec, invocation, process, &memo)?;
@@ -39,7 +40,7 @@ pub fn run(invocation: &Invocation, process: &Process) -> Result<i32> {
         (text.kind != SpecKind::None).then_some(title.as_str()),
         &verification,
     )?;
-    // What the build will say of the wheels can be said now.
+    // Complete the plan for this machine, and print the warnings of its build.
     let plan = verification.here.filter(|_| code == 0).map(|interpreter| {
         let chosen = plan::choose_wheels(
             &spec,
@@ -63,12 +64,12 @@ pub fn run(invocation: &Invocation, process: &Process) -> Result<i32> {
     Ok(code)
 }
 
-/// Prints what came of the check of a spec of this title, where there is one.
+/// Prints the result of the check. `spec` is the title of the spec, or `None` if there is no spec.
 fn print(spec: Option<&str>, verification: &Verification) -> Result<i32> {
     let Verification { columns, rows, .. } = verification;
     let text = match spec {
         None => "nothing to check: there is no spec\n".to_owned(),
-        Some(spec) if rows.is_empty() => format!("nothing to check: {spec} asks for no wheels\n"),
+        Some(spec) if rows.is_empty() => format!("nothing to check: {spec} requires no wheels\n"),
         Some(spec) => format!(
             "{}{}",
             table::render(columns, rows),
@@ -82,7 +83,7 @@ fn print(spec: Option<&str>, verification: &Verification) -> Result<i32> {
     ))
 }
 
-/// What the table does not show: the seeds of which there is no wheel.
+/// Returns the line that lists the seeds without a wheel, which the table does not show.
 fn unseeded(verification: &Verification) -> Option<String> {
     let seeds: Vec<String> = verification
         .unseeded
@@ -91,13 +92,13 @@ fn unseeded(verification: &Verification) -> Option<String> {
         .collect();
     (!seeds.is_empty()).then(|| {
         format!(
-            "not seeded: {} (`-vpython-tool fetch` brings what is missing)\n",
+            "not seeded: {} (`-vpython-tool fetch` downloads the missing wheels)\n",
             seeds.join(", ")
         )
     })
 }
 
-/// What the table comes to, where that is not a failure.
+/// Returns the line after the table, which is empty if the check failed.
 fn closing_line(spec: &str, verification: &Verification) -> String {
     let Verification { columns, rows, .. } = verification;
     if columns.iter().any(|column| column.refusal.is_some()) {
@@ -109,7 +110,7 @@ fn closing_line(spec: &str, verification: &Verification) -> String {
         .all(|cell| *cell == Cell::Unwanted)
     {
         return format!(
-            "\nnothing to check: nothing that {spec} asks for is wanted on any of these\n"
+            "\nnothing to check: {spec} requires no wheels on any of these platforms\n"
         );
     }
     let ok = match columns.len() - 1 {

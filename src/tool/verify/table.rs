@@ -1,4 +1,4 @@
-//! The table of `verify`: a line for each requirement, a column for each system.
+//! The table of `verify`: one line for each requirement, one column for each system.
 
 use std::path::Path;
 
@@ -6,18 +6,19 @@ use crate::plan::{Cell, Column, Row, RowOrigin};
 use crate::report::table;
 use crate::spec::Location;
 
-/// Lays out the table, its header first.
+/// Renders the table, starting with its header.
 pub(super) fn render(columns: &[Column], rows: &[Row]) -> String {
     let in_one_file = is_in_one_file(rows);
-    let header = ["requirement", "asked for"]
+    let header = ["requirement", "required"]
         .into_iter()
         .chain(columns.iter().map(|column| column.title.as_str()));
     let mut lines: Vec<Vec<table::Cell>> = vec![header.map(table::Cell::text).collect()];
+    // The requirements of wheels and the seeds are indented.
     for row in rows {
         let (title, origin) = match &row.origin {
             RowOrigin::Spec(place) => (
                 row.title.clone(),
-                table::Cell::Text(where_asked(place, in_one_file)),
+                table::Cell::Text(location_in_spec(place, in_one_file)),
             ),
             RowOrigin::Seed => (
                 format!("  {}", row.title),
@@ -42,7 +43,7 @@ pub(super) fn render(columns: &[Column], rows: &[Row]) -> String {
     table::draw(&lines, table::width_of_output())
 }
 
-/// What a cell says.
+/// Returns the text of a cell.
 fn word(cell: &Cell) -> String {
     match cell {
         Cell::Fits(version) => version.to_string(),
@@ -63,7 +64,7 @@ fn is_in_one_file(rows: &[Row]) -> bool {
     files.all(|file| Some(file) == first)
 }
 
-fn where_asked(place: &Location, in_one_file: bool) -> String {
+fn location_in_spec(place: &Location, in_one_file: bool) -> String {
     let name = place
         .file
         .as_deref()

@@ -218,7 +218,7 @@ impl Scene {
             expect(&["-vpython-tool", "check", "--all", "--repair"], None)?;
             expect(&["tool.py"], Some("1 2 3\n"))?;
         }
-        let sound = "1 environment and 3 unpacked wheels: all files are as they were made\n";
+        let sound = "1 environment and 3 unpacked wheels: all files are intact\n";
         expect(&["-vpython-tool", "check", "--all"], Some(sound))?;
         expect(&["-vpython-tool", "prune"], None)?;
         let names = |directory: &str| {

@@ -144,7 +144,7 @@ fn an_interpreter_is_told_with_those_before_it() {
         "defaults": [],
         "passed_over": [
             {"path": "[WORLD]/work/first/python3", "why": "it is vpython itself"},
-            {"path": "[WORLD]/work/second/python3", "why": "it is a script, and not an interpreter"},
+            {"path": "[WORLD]/work/second/python3", "why": "it is a script, not an interpreter"},
         ],
     });
     assert_eq!(
@@ -152,8 +152,8 @@ fn an_interpreter_is_told_with_those_before_it() {
         interpreter
     );
     let outcome = explain(&world, &["-c", ""]).env("PATH", &path).run();
-    let lines = "passed over  [WORLD]/work/first/python3  it is vpython itself\n  \
-                 [WORLD]/work/second/python3  it is a script, and not an interpreter\n";
+    let lines = "skipped  [WORLD]/work/first/python3  it is vpython itself\n  \
+                 [WORLD]/work/second/python3  it is a script, not an interpreter\n";
     assert!(text(&world, &outcome).contains(lines), "{outcome}");
     let found_by = |launch: Launch<'_>| {
         explained(launch.arguments(["--json", "-c", ""]), 0)["interpreter"]["found_by"].clone()

@@ -159,7 +159,7 @@ program       tool.py
 
 interpreter   [WORLD]/bin/python3
 
-launch        no environment: `VPYTHON_BYPASS` is set: the next python on `PATH` is run as it is
+launch        no environment: `VPYTHON_BYPASS` is set, so the next python on `PATH` runs without an environment
 ";
     launch(&["tool.py"]).run().prints(expected);
     let explanation = explained(launch(&["--json", "tool.py"]), 0);
@@ -178,7 +178,7 @@ launch        no environment: `VPYTHON_BYPASS` is set: the next python on `PATH`
     let alone = launch(&["--json", "tool.py"]).env("PATH", world.outside("home"));
     assert_eq!(
         explained(alone, 127)["error"]["message"],
-        json!("no python on `PATH` but vpython")
+        json!("no python on `PATH` other than vpython")
     );
 }
 
@@ -191,7 +191,7 @@ fn python_that_speaks_of_itself_needs_no_environment() {
         assert_eq!(explanation["interpreter"]["path"], json!("[PYTHON]"));
         assert_eq!(
             explanation["miss"],
-            json!("python only speaks of itself, for which it needs no environment")
+            json!("python only prints information about itself and needs no environment")
         );
         assert_eq!(
             [&explanation["key"], &explanation["error"]],

@@ -29,7 +29,7 @@ fn a_script_with_a_block() {
     let expected = format!(
         "\
 program  tool.py
-looked at  [WORLD]/work/tool.py  no partner file, .vpython or .vpython3
+searched  [WORLD]/work/tool.py  no partner file, .vpython or .vpython3
   [WORLD]/work/tool.py, # /// script  the spec
 
 spec  [WORLD]/work/tool.py, line 1 (pep723)
@@ -62,11 +62,11 @@ fn a_link_to_a_script_below_a_spec() {
     let expected = format!(
         "\
 program  tool
-looked at  [WORLD]/work/tool  no partner file, .vpython or .vpython3
+searched  [WORLD]/work/tool  no partner file, .vpython or .vpython3
   [WORLD]/work/project/bin/deep/tool.py  no partner file, .vpython or .vpython3
   [WORLD]/work/project/bin/deep/tool.py  no block
   [WORLD]/work/project/bin/deep  no vpython.toml, .vpython or .vpython3
-  [WORLD]/work/project/bin/.vpython3  no file; stepped over
+  [WORLD]/work/project/bin/.vpython3  not a file; skipped
   [WORLD]/work/project/vpython.toml  the spec
 
 spec  [WORLD]/work/project/vpython.toml, line 1 (vpython.toml)
@@ -105,7 +105,7 @@ fn a_module_standard_input_and_nothing_are_of_the_current_directory() {
     world.write("vpython.toml", "dependencies = ['b']\n");
     world.write("inner/.gclient", "");
     let behind = "\
-looked at  [WORLD]/work/vpython.toml  the spec
+searched  [WORLD]/work/vpython.toml  the spec
 
 spec  [WORLD]/work/vpython.toml, line 1 (vpython.toml)
 requirements  b
@@ -118,9 +118,11 @@ requirements  b
     ];
     for (words, program) in rows {
         let behind = match program {
-            "/dev/null" => {
-                behind.replacen("at  ", "at  /dev/null  no file; not looked into\n  ", 1)
-            }
+            "/dev/null" => behind.replacen(
+                "searched  ",
+                "searched  /dev/null  not a file; not searched\n  ",
+                1,
+            ),
             _ => behind.to_owned(),
         };
         assert_search(
@@ -131,8 +133,8 @@ requirements  b
     }
     let barrier = "\
 program  module json.tool
-looked at  [WORLD]/work/inner  no vpython.toml, .vpython or .vpython3
-  [WORLD]/work/inner/.gclient  ends the walk
+searched  [WORLD]/work/inner  no vpython.toml, .vpython or .vpython3
+  [WORLD]/work/inner/.gclient  ends the search
   VPYTHON_DEFAULT_SPEC  not set
 
 spec  none: an environment with no packages
@@ -149,7 +151,7 @@ fn the_text_of_a_command() {
     let world = world();
     let expected = "\
 program  the text of -c
-looked at  the text of -c, # /// script  the spec
+searched  the text of -c, # /// script  the spec
 
 spec  the text of -c, line 1 (pep723)
 python  >=3.6
@@ -180,7 +182,7 @@ fn a_directory_and_a_zip_application() {
     symlink("../wheels", world.path("app/wheels")).unwrap();
     let expected = "\
 program  app
-looked at  [WORLD]/work/app/__main__.py, # /// script  the spec
+searched  [WORLD]/work/app/__main__.py, # /// script  the spec
 
 spec  [WORLD]/work/app/__main__.py, line 1 (pep723)
 python  >=3.6
@@ -192,7 +194,7 @@ requirements  a
     std::fs::create_dir(world.path("app.pyz.vpython")).unwrap();
     let expected = "\
 program  app.pyz
-looked at  [WORLD]/work/app.pyz.vpython  no file; stepped over
+searched  [WORLD]/work/app.pyz.vpython  not a file; skipped
   [WORLD]/work/app.pyz.vpython3  the spec
 
 spec  [WORLD]/work/app.pyz.vpython3, line 1 (luci)
@@ -201,7 +203,7 @@ spec  [WORLD]/work/app.pyz.vpython3, line 1 (luci)
     std::fs::remove_file(world.path("app.pyz.vpython3")).unwrap();
     let text = text(&world, &explain(&world, &["app.pyz"]).run());
     assert!(
-        text.contains("\n  [WORLD]/work/app.pyz  a zip archive; not looked into\n"),
+        text.contains("\n  [WORLD]/work/app.pyz  a zip archive; not searched\n"),
         "{text}"
     );
 }
@@ -212,7 +214,7 @@ fn a_script_that_is_not_there_is_pythons_to_refuse() {
     world.write("vpython.toml", "dependencies = ['b']\n");
     let expected = "\
 program  missing.py
-looked at  [WORLD]/work/missing.py  no such file; python will say so
+searched  [WORLD]/work/missing.py  no such file; python will report it
   [WORLD]/work/vpython.toml  the spec
 
 spec  [WORLD]/work/vpython.toml, line 1 (vpython.toml)
@@ -231,11 +233,11 @@ fn specs_that_are_named() {
     world.write("${NOWHERE}two.txt", "b<3\n");
     let expected = "\
 program  the text of -c
-looked at  -vpython-spec [WORLD]/work/one.txt  the spec
+searched  -vpython-spec [WORLD]/work/one.txt  the spec
 
 spec  [WORLD]/work/one.txt, line 1 (requirements)
 requirements  b==2
-read with it  [WORLD]/work/${NOWHERE}two.txt
+also read  [WORLD]/work/${NOWHERE}two.txt
 ";
     assert_search(
         &world,
@@ -245,14 +247,14 @@ read with it  [WORLD]/work/${NOWHERE}two.txt
     let default = explain(&world, &["-c", ""]).env("VPYTHON_DEFAULT_SPEC", "one.txt");
     let expected = "\
 program  the text of -c
-looked at  the text of -c  no block
+searched  the text of -c  no block
   [WORLD]/work up to [WORLD]  no vpython.toml, .vpython or .vpython3
-  [WORLD]/.gclient  ends the walk
+  [WORLD]/.gclient  ends the search
   VPYTHON_DEFAULT_SPEC=[WORLD]/work/one.txt  the spec
 
 spec  [WORLD]/work/one.txt, line 1 (requirements)
 requirements  b==2
-read with it  [WORLD]/work/${NOWHERE}two.txt
+also read  [WORLD]/work/${NOWHERE}two.txt
 ";
     assert_search(&world, default, expected);
     let source = as_json(&world, &["-vpython-spec", "one.txt", "-c", ""])["spec"]["source"].clone();
@@ -294,7 +296,7 @@ fn a_strangers_spec_is_passed_over() {
         .run();
     assert!(
         text(&world, &outcome)
-            .contains("  [WORLD]/work/open/vpython.toml  user 65534's; passed over\n"),
+            .contains("  [WORLD]/work/open/vpython.toml  owned by user 65534; skipped\n"),
         "{outcome}"
     );
 }

@@ -24,7 +24,7 @@ fn a_hit_says_so_and_changes_nothing() {
     let outcome = explain(&world, &["tool.py"]).run();
     let text = text(&world, &outcome);
     let end =
-        "launch  warm: nothing has changed since the last launch, and its environment stands\n";
+        "launch  warm: nothing has changed since the last launch, and its environment exists\n";
     assert!(
         outcome.code == Some(0) && outcome.stderr.is_empty() && text.ends_with(end),
         "{outcome}"
@@ -35,7 +35,7 @@ fn a_hit_says_so_and_changes_nothing() {
 #[test]
 fn a_miss_says_what_has_changed() {
     let world = world();
-    let stands = |why: &str| Some(format!("{why}; its environment stands, and will be used"));
+    let stands = |why: &str| Some(format!("{why}; its environment exists and will be used"));
     let not_built = |why: &str| Some(format!("{why}; its environment is not built"));
     let changed = |path: &str| format!("since the last launch `[WORLD]/work/{path}`");
     let miss = || self::miss(explain(&world, &[]));
@@ -49,18 +49,18 @@ fn a_miss_says_what_has_changed() {
         || explain(&world, &[]).env("PATH", format!("{}:/nowhere", world.search_path()));
     assert_eq!(
         self::miss(with_path()),
-        stands("`PATH` is not what it was at the last launch")
+        stands("`PATH` has changed since the last launch")
     );
     let with_wheels = with_path().env("VPYTHON_WHEELS", world.path("wheels"));
     assert_eq!(
         self::miss(with_wheels),
-        stands("not what they were at the last launch: `PATH`, `VPYTHON_WHEELS`")
+        stands("changed since the last launch: `PATH`, `VPYTHON_WHEELS`")
     );
 
     world.write("tool.py", script().replace("['a']", "['b']"));
     assert_eq!(
         miss(),
-        not_built("the text of the spec is not what it was at the last launch")
+        not_built("the text of the spec has changed since the last launch")
     );
     world.write("tool.py", script());
     assert_eq!(miss(), None, "what it was before");
@@ -68,14 +68,14 @@ fn a_miss_says_what_has_changed() {
     world.wheel(&Wheel::module("z", "1"));
     assert_eq!(
         miss(),
-        stands(&format!("{} lists something else", changed("wheels")))
+        stands(&format!("{} has different entries", changed("wheels")))
     );
     launch();
     let wheel = world.path("wheels/b-2-py3-none-any.whl");
     let bytes = std::fs::read(&wheel).unwrap();
     std::fs::write(&wheel, Wheel::module("b", "2").file("more.py", "").bytes()).unwrap();
     let larger = format!(
-        "has another size: {} bytes, and had {}",
+        "has a different size: {} bytes instead of {}",
         wheel.metadata().unwrap().len(),
         bytes.len()
     );
@@ -111,7 +111,7 @@ fn a_miss_says_what_has_changed() {
     }
     assert_eq!(
         miss(),
-        stands("what the last launch came to is no longer remembered")
+        stands("the result of the last launch is no longer remembered")
     );
     std::fs::remove_dir_all(world.store("memo")).unwrap();
     assert_eq!(miss(), stands("no launch like this is remembered"));
@@ -128,7 +128,7 @@ fn a_miss_says_what_became_of_the_environment() {
     fs2::FileExt::try_lock_exclusive(&lock).unwrap();
     assert_eq!(
         miss().as_deref(),
-        Some("its environment is locked, as it is while somebody removes it")
+        Some("its environment is locked, probably because another process is removing it")
     );
     fs2::FileExt::unlock(&lock).unwrap();
     let site = environment.join(format!("lib/python3.{}/site-packages", world.python.minor));
@@ -158,8 +158,7 @@ fn a_variable_that_the_spec_names_is_a_reason() {
     assert_eq!(launch(&["install"], "wheels").run().code, Some(0));
     let miss = |house: &str| explained(launch(&["explain", "--json"], house), 0)["miss"].clone();
     assert_eq!(miss("wheels"), json!(null));
-    let why =
-        "`HOUSE` is not what it was at the last launch; its environment stands, and will be used";
+    let why = "`HOUSE` has changed since the last launch; its environment exists and will be used";
     assert_eq!(miss("other"), json!(why));
 }
 
@@ -208,7 +207,7 @@ fn what_a_warm_launch_does_not_look_at_is_a_warning() {
     world.install(["tool.py"]);
     std::fs::write(&wheel, Wheel::module("b", "2").file("more.py", "").bytes()).unwrap();
     let outcome = explain(&world, &["--json", "tool.py"]).run();
-    let warning = "vpython: warning: a cold launch would use another environment, `[WORLD]/root/v1/envs/[KEY]`\n";
+    let warning = "vpython: warning: a cold launch would use a different environment, `[WORLD]/root/v1/envs/[KEY]`\n";
     assert_eq!(
         (outcome.code, &*outcome.stderr),
         (Some(0), warning),

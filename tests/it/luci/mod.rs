@@ -145,7 +145,7 @@ fn a_named_spec_is_known_by_name_and_content() {
         "vpython: error: cannot use the spec that `-vpython-spec` names\n  \
          caused by: `[WORLD]/work/bad.cfg` is neither a `.toml`, `.vpython3` or `.txt` file nor a script with a `# /// script` or \
          `[VPYTHON:BEGIN]` block\n  \
-         hint: if it is in the form of `vpython.toml`, name it `bad.cfg.toml`\n",
+         hint: if it has the format of `vpython.toml`, rename it to `bad.cfg.toml`\n",
     );
 }
 
@@ -247,8 +247,8 @@ fn a_python_version_chooses_the_interpreter() {
         .run();
     outcome.refuses(
         125,
-        "vpython: error: cannot use `[PYTHON]` as interpreter\n  \
-         caused by: it is CPython [VERSION], and `python_version` is `3.99` (`[WORLD]/work/.vpython3`, line 1)\n",
+        "vpython: error: cannot use `[PYTHON]` as the interpreter\n  \
+         caused by: it is CPython [VERSION], but `python_version` is `3.99` (`[WORLD]/work/.vpython3`, line 1)\n",
     );
     let outcome = world.vpython(print).run();
     assert_eq!(outcome.code, Some(127), "{outcome}");
@@ -263,7 +263,7 @@ fn a_python_version_chooses_the_interpreter() {
         .run();
     outcome.refuses(
         125,
-        "vpython: error: cannot use `[PYTHON]` as interpreter\n  \
-         caused by: it is CPython [VERSION], and `python_version` is `2.6` (`[WORLD]/work/.vpython`, line 1)\n",
+        "vpython: error: cannot use `[PYTHON]` as the interpreter\n  \
+         caused by: it is CPython [VERSION], but `python_version` is `2.6` (`[WORLD]/work/.vpython`, line 1)\n",
     );
 }

@@ -140,8 +140,8 @@ fn a_broken_spec_of_a_script_is_an_error_and_never_skipped() {
     launch(&world, &["tool.py"]).run().refuses(
         125,
         "vpython: error: bad spec in `[WORLD]/work/tool.py.vpython3`\n  \
-         caused by: `[WORLD]/work/tool.py.vpython3`, line 2, column 1: expected a field or `>`, and found the end of the file; `<` is \
-         open since the line before\n",
+         caused by: `[WORLD]/work/tool.py.vpython3`, line 2, column 1: expected a field or `>`, but found the end of the file; `<` was \
+         opened on the previous line\n",
     );
     remove(&world, "tool.py.vpython3");
     symlink("nowhere", world.path("tool.py.vpython3")).unwrap();
@@ -165,9 +165,9 @@ fn a_broken_spec_of_a_script_is_an_error_and_never_skipped() {
     );
     launch(&world, &["tool.py"]).run().refuses(
         125,
-        "vpython: error: the guards of the spec that begins in `[WORLD]/work/tool.py`, line 1 differ\n  \
-         caused by: `# ` stands before `[VPYTHON:BEGIN]`, and `#` before `[VPYTHON:END]` in line 3\n  \
-         hint: write the same before both, and before each line between\n",
+        "vpython: error: the guards of the spec that begins in `[WORLD]/work/tool.py`, line 1 have different prefixes\n  \
+         caused by: `# ` precedes `[VPYTHON:BEGIN]`, but `#` precedes `[VPYTHON:END]` on line 3\n  \
+         hint: use the same prefix before both guards and on each line in between\n",
     );
 }
 

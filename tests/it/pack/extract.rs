@@ -172,27 +172,27 @@ fn an_archive_that_was_changed_is_refused() {
     let absolute_name = absolute.name.clone();
     #[rustfmt::skip]
     let rows: Vec<(Box<dyn Fn(&mut Vec<Member>)>, String)> = vec![
-        (Box::new(|all| drop(all.remove(at("bin/")))), "`bin` is listed, and missing".into()),
-        (Box::new(|all| drop(all.remove(at(&module)))), format!("`{module}` is listed, and missing")),
-        (Box::new(|all| all.truncate(1)), "`bin` is listed, and missing".into()),
-        (Box::new(|all| drop(all.remove(0))), "its first member `bin/` is no listing".into()),
-        (Box::new(|all| all.push(member("more", EntryType::Regular, "x"))), "`more` is not listed, or comes twice".into()),
-        (Box::new(|all| all.push(all[0].clone())), "`vpython-pack.json` is not listed, or comes twice".into()),
-        (Box::new(|all| all.push(all[at(&module)].clone())), format!("`{module}` is not listed, or comes twice")),
-        (Box::new(|all| all[at(&module)].content[0] = b'x'), format!("`{module}` is not what was packed: its digest is …")),
-        (Box::new(|all| all[at(&module)].content.push(b'x')), format!("`{module}` is 15 bytes long, and listed with 14")),
-        (Box::new(|all| all[at(&module)].header.set_mode(0o4755)), format!("`{module}` has the mode 4755, and is listed with 0644")),
-        (Box::new(|all| all[at(&deep)].content.clear()), format!("`{deep}` is 0 bytes long, and listed with 6")),
-        (Box::new(|all| all[at("bin/python")] = member("bin/python", EntryType::Symlink, "/bin/sh")), "`bin/python` is a link to `/bin/sh`, and listed as one to `python3`".into()),
-        (Box::new(|all| all[at("bin/python")] = member("bin/python", EntryType::Regular, "x")), "`bin/python` is not of the kind that is listed".into()),
-        (Box::new(|all| all[at("bin/python")] = member("bin/python", EntryType::Link, "bin/python3")), "`bin/python` is neither a file, a directory nor a symbolic link, but of the kind `1`".into()),
-        (Box::new(|all| all.insert(1, member("bin", EntryType::Symlink, ".."))), "`bin` is not of the kind that is listed".into()),
-        (Box::new(|all| all.push(member("device", EntryType::Char, ""))), "`device` is neither a file, a directory nor a symbolic link, but of the kind `3`".into()),
-        (Box::new(move |all| all.push(up.clone())), "`../escaped` is not listed, or comes twice".into()),
-        (Box::new(move |all| all.push(absolute.clone())), format!("`{absolute_name}` is not listed, or comes twice")),
-        (Box::new(|all| all[0].content = b"{}".to_vec()), "cannot read the listing: missing field `version` at line 1 column 2".into()),
-        (Box::new(|all| all[0].content = br#"{"version": 2}"#.to_vec()), "cannot read the listing: it is of version 2, and this vpython reads version 1".into()),
-        (Box::new(|all| all[0].name = "x/vpython-pack.json".into()), "its first member is `x/vpython-pack.json`, which is not where its prefix is".into()),
+        (Box::new(|all| drop(all.remove(at("bin/")))), "`bin` is in the pack manifest but missing".into()),
+        (Box::new(|all| drop(all.remove(at(&module)))), format!("`{module}` is in the pack manifest but missing")),
+        (Box::new(|all| all.truncate(1)), "`bin` is in the pack manifest but missing".into()),
+        (Box::new(|all| drop(all.remove(0))), "its first member `bin/` is not a file".into()),
+        (Box::new(|all| all.push(member("more", EntryType::Regular, "x"))), "`more` is not in the pack manifest or occurs twice".into()),
+        (Box::new(|all| all.push(all[0].clone())), "`vpython-pack.json` is not in the pack manifest or occurs twice".into()),
+        (Box::new(|all| all.push(all[at(&module)].clone())), format!("`{module}` is not in the pack manifest or occurs twice")),
+        (Box::new(|all| all[at(&module)].content[0] = b'x'), format!("`{module}` differs from what was packed: its digest is …")),
+        (Box::new(|all| all[at(&module)].content.push(b'x')), format!("`{module}` is 15 bytes long, but the pack manifest lists 14")),
+        (Box::new(|all| all[at(&module)].header.set_mode(0o4755)), format!("`{module}` has the mode 4755, but the pack manifest lists 0644")),
+        (Box::new(|all| all[at(&deep)].content.clear()), format!("`{deep}` is 0 bytes long, but the pack manifest lists 6")),
+        (Box::new(|all| all[at("bin/python")] = member("bin/python", EntryType::Symlink, "/bin/sh")), "`bin/python` is a link to `/bin/sh`, but the pack manifest lists `python3`".into()),
+        (Box::new(|all| all[at("bin/python")] = member("bin/python", EntryType::Regular, "x")), "`bin/python` is not of the kind that the pack manifest lists".into()),
+        (Box::new(|all| all[at("bin/python")] = member("bin/python", EntryType::Link, "bin/python3")), "`bin/python` is not a file, directory or symbolic link, but of the type `1`".into()),
+        (Box::new(|all| all.insert(1, member("bin", EntryType::Symlink, ".."))), "`bin` is not of the kind that the pack manifest lists".into()),
+        (Box::new(|all| all.push(member("device", EntryType::Char, ""))), "`device` is not a file, directory or symbolic link, but of the type `3`".into()),
+        (Box::new(move |all| all.push(up.clone())), "`../escaped` is not in the pack manifest or occurs twice".into()),
+        (Box::new(move |all| all.push(absolute.clone())), format!("`{absolute_name}` is not in the pack manifest or occurs twice")),
+        (Box::new(|all| all[0].content = b"{}".to_vec()), "cannot read the pack manifest: missing field `version` at line 1 column 2".into()),
+        (Box::new(|all| all[0].content = br#"{"version": 2}"#.to_vec()), "cannot read the pack manifest: its format version is 2, but this vpython reads version 1".into()),
+        (Box::new(|all| all[0].name = "x/vpython-pack.json".into()), "its first member is `x/vpython-pack.json`, which does not match its prefix".into()),
     ];
     for (change, why) in &rows {
         let mut changed = whole.clone();
@@ -230,7 +230,7 @@ fn what_a_listing_may_not_say_is_refused() {
         ),
         (
             serde_json::json!({"kind": "file", "path": "lib64/escaped", "mode": "0644", "size": 1, "sha256": digest}),
-            "`lib64/escaped` is in no directory",
+            "`lib64/escaped` is not in a listed directory",
         ),
     ];
     for (member, why) in rows {
@@ -243,7 +243,11 @@ fn what_a_listing_may_not_say_is_refused() {
         members.insert(place, member);
         whole[0].content = serde_json::to_vec(&changed).unwrap();
         write(&file, &whole);
-        refuses(&world, &file, &format!("cannot read the listing: {why}"));
+        refuses(
+            &world,
+            &file,
+            &format!("cannot read the pack manifest: {why}"),
+        );
     }
 }
 
@@ -270,7 +274,7 @@ fn a_file_that_is_cut_off_or_something_else_is_refused() {
     }
     let other = world.outside("other");
     for (content, why) in [
-        (&b"hello"[..], "it is no archive of tar or zip"),
+        (&b"hello"[..], "it is not a tar or zip archive"),
         (b"!<arch>\n", "it is a deb"),
         (b"\xed\xab\xee\xdb", "it is an rpm"),
     ] {
@@ -325,7 +329,11 @@ fn a_zip_that_was_changed_is_refused() {
         &|name| (name != module).then(|| (name.to_owned(), None)),
         &[],
     );
-    refuses(&world, &file, &format!("`{module}` is listed, and missing"));
+    refuses(
+        &world,
+        &file,
+        &format!("`{module}` is in the pack manifest but missing"),
+    );
     rewrite(
         &|name| {
             Some((
@@ -338,7 +346,7 @@ fn a_zip_that_was_changed_is_refused() {
     refuses(
         &world,
         &file,
-        &format!("`{module}` is not what was packed: its digest is …"),
+        &format!("`{module}` differs from what was packed: its digest is …"),
     );
     rewrite(
         &|name| {
@@ -352,7 +360,7 @@ fn a_zip_that_was_changed_is_refused() {
     refuses(
         &world,
         &file,
-        &format!("`{module}` is 15 bytes long, and listed with 14"),
+        &format!("`{module}` is 15 bytes long, but the pack manifest lists 14"),
     );
     for name in [
         "more",
@@ -365,7 +373,7 @@ fn a_zip_that_was_changed_is_refused() {
         refuses(
             &world,
             &file,
-            &format!("`{name}` is not listed, or comes twice"),
+            &format!("`{name}` is not in the pack manifest or occurs twice"),
         );
     }
 }

@@ -28,22 +28,22 @@ fn a_file_has_to_be_named_and_its_name_to_say_its_form() {
     refuses(
         &[],
         &format!(
-            "vpython: error: `-vpython-tool pack` needs the file to write\n  hint: `--output FILE`, whose name ends with one of {forms}\n"
+            "vpython: error: `-vpython-tool pack` needs an output file\n  hint: pass `--output FILE` with a name that ends with one of {forms}\n"
         ),
     );
     for name in ["app.7z", "app", ".tar", "app.tar.xz", "a.deb/"] {
         let name = name.trim_end_matches("b/");
-        let why = "the name of a file says its form, and this one none that is known";
+        let why = "unrecognized archive format";
         refuses(
             &["--output", name],
             &format!(
-                "vpython: error: cannot pack `{name}`\n  caused by: {why}\n  hint: the forms are: {forms}\n"
+                "vpython: error: cannot pack `{name}`\n  caused by: {why}\n  hint: supported suffixes: {forms}\n"
             ),
         );
     }
     refuses(
         &["--output", "directory.tar"],
-        "vpython: error: cannot pack `directory.tar`\n  caused by: there is a directory of that name\n",
+        "vpython: error: cannot pack `directory.tar`\n  caused by: a directory of that name exists\n",
     );
 }
 
@@ -53,44 +53,44 @@ fn all_that_is_wrong_is_told_at_once() {
     let rows: [(&[&str], &[&str]); 9] = [
         (&["a.rpm"], &["an rpm needs `--name NAME`, `--package-version VERSION`, `--prefix /opt/NAME`"]),
         (&["a.deb", "--name=a1", "--prefix=opt"], &[
-            "`--prefix opt` is no absolute path of a directory, as `/opt/app/env` is",
+            "`--prefix opt` is not an absolute path such as `/opt/app/env`",
             "a deb needs `--package-version VERSION`, `--maintainer 'NAME <ADDRESS>'`",
         ]),
         (&["a.tar", "--name=a", "--package-version=1", "--release=1", "--arch=all", "--depends=b", "--maintainer=c", "--description=d", "--license=e"], &[
-            "`--name` is for `.rpm` and `.deb`",
-            "`--package-version` is for `.rpm` and `.deb`",
-            "`--release` is for `.rpm` and `.deb`",
-            "`--arch` is for `.rpm` and `.deb`",
-            "`--depends` is for `.rpm` and `.deb`",
-            "`--maintainer` is for `.rpm` and `.deb`",
-            "`--description` is for `.rpm` and `.deb`",
-            "`--license` is for `.rpm` and `.deb`",
+            "`--name` applies only to `.rpm` and `.deb`",
+            "`--package-version` applies only to `.rpm` and `.deb`",
+            "`--release` applies only to `.rpm` and `.deb`",
+            "`--arch` applies only to `.rpm` and `.deb`",
+            "`--depends` applies only to `.rpm` and `.deb`",
+            "`--maintainer` applies only to `.rpm` and `.deb`",
+            "`--description` applies only to `.rpm` and `.deb`",
+            "`--license` applies only to `.rpm` and `.deb`",
         ]),
-        (&["a.zip", "--prefix=/"], &["`--prefix /` is no absolute path of a directory, as `/opt/app/env` is"]),
-        (&["a.zip", "--prefix=/opt/../a"], &["`--prefix /opt/../a` is no absolute path of a directory, as `/opt/app/env` is"]),
-        (&["a.zip", "--prefix=/opt/a\nb"], &["`--prefix /opt/a\\nb` cannot be written into an archive"]),
+        (&["a.zip", "--prefix=/"], &["`--prefix /` is not an absolute path such as `/opt/app/env`"]),
+        (&["a.zip", "--prefix=/opt/../a"], &["`--prefix /opt/../a` is not an absolute path such as `/opt/app/env`"]),
+        (&["a.zip", "--prefix=/opt/a\nb"], &["`--prefix /opt/a\\nb` is not UTF-8 or contains a control character"]),
         (&["a.rpm", "--prefix=/a", "--name=-a", "--package-version=1-1", "--release=1-2", "--arch=amd64", "--license= ", "--maintainer=me", "--description=\n", "--depends=a>=1", "--depends=(a"], &[
-            "`--name -a`: a name is of letters, digits, `-`, `.`, `_` and `+`, and begins with a letter or digit",
-            "`--package-version 1-1`: a version is of letters, digits, `.`, `_`, `+`, `~` and `^`; what is behind `-` is the release",
-            "`--arch amd64`: an rpm calls it `x86_64`",
-            "`--release 1-2`: a release is of letters, digits, `.`, `_`, `+`, `~` and `^`",
-            "`--license  `: there is no text in it",
-            "`--maintainer me`: write a name and an address, as in `Ada Lovelace <ada@example.org>`",
-            "`--description \\n`: there is no text in it",
-            "`--depends a>=1`: it is to be `NAME`, `NAME >= VERSION` or `(NAME or NAME)`",
-            "`--depends (a`: it is to be `NAME`, `NAME >= VERSION` or `(NAME or NAME)`",
+            "`--name -a`: a name consists of letters, digits, `-`, `.`, `_` and `+`, and starts with a letter or digit",
+            "`--package-version 1-1`: a version consists of letters, digits, `.`, `_`, `+`, `~` and `^`; pass the part after `-` as `--release`",
+            "`--arch amd64`: an rpm uses `x86_64`",
+            "`--release 1-2`: a release consists of letters, digits, `.`, `_`, `+`, `~` and `^`",
+            "`--license  `: it is empty",
+            "`--maintainer me`: expected a name and an address, as in `Ada Lovelace <ada@example.org>`",
+            "`--description \\n`: it is empty",
+            "`--depends a>=1`: expected `NAME`, `NAME >= VERSION` or `(NAME or NAME)`",
+            "`--depends (a`: expected `NAME`, `NAME >= VERSION` or `(NAME or NAME)`",
         ]),
         (&["a.deb", "--prefix=/a", "--name=App", "--package-version=v1", "--release=1", "--arch=noarch", "--license=MIT", "--maintainer=a <b@c>\n", "--depends=python3 >= 3"], &[
-            "`--name App`: a name is of two or more lower-case letters, digits, `-`, `.` and `+`, and begins with a letter or digit",
-            "`--package-version v1`: a version is of letters, digits, `.`, `+`, `~` and `-`, begins with a digit, and may have a number and `:` in front",
-            "`--arch noarch`: a deb calls it `all`",
-            "`--release 1`: in a deb it is a part of the version, as in `--package-version 1.0-1`",
-            "`--license MIT`: a deb has no room for it but in a file of the environment",
-            "`--maintainer a <b@c>\\n`: write a name and an address, as in `Ada Lovelace <ada@example.org>`",
-            "`--depends python3 >= 3`: it is to be `name`, `name (>= version)`, `name | name`, with commas between",
+            "`--name App`: a name consists of two or more lower-case letters, digits, `-`, `.` and `+`, and starts with a letter or digit",
+            "`--package-version v1`: a version consists of letters, digits, `.`, `+`, `~` and `-`, starts with a digit, and may have an epoch such as `1:` in front",
+            "`--arch noarch`: a deb uses `all`",
+            "`--release 1`: in a deb the release is part of the version, as in `--package-version 1.0-1`",
+            "`--license MIT`: a deb has no license field; put the license into a file of the environment",
+            "`--maintainer a <b@c>\\n`: expected a name and an address, as in `Ada Lovelace <ada@example.org>`",
+            "`--depends python3 >= 3`: expected `name`, `name (>= version)`, `name | name`, with commas between",
         ]),
         (&["a.rpm", "--prefix=/a", "--name=a", "--package-version=1", "--arch=vax"], &[
-            "`--arch vax`: an rpm knows: x86_64, aarch64, i686, armv7hl, ppc64le, riscv64, s390x, loongarch64, noarch",
+            "`--arch vax`: an rpm supports only x86_64, aarch64, i686, armv7hl, ppc64le, riscv64, s390x, loongarch64, noarch",
         ]),
     ];
     for (words, problems) in rows {
@@ -115,8 +115,9 @@ fn the_time_is_a_number_of_seconds() {
             .vpython(["-vpython-tool", "pack", "--output", "a.tar"])
             .env("SOURCE_DATE_EPOCH", value)
             .run();
-        let why =
-            format!("`SOURCE_DATE_EPOCH` is `{value}`, and no number of seconds from 1970 to 2106");
+        let why = format!(
+            "`SOURCE_DATE_EPOCH` is `{value}`, which is not a number of seconds between 1970 and 2106"
+        );
         outcome.refuses(
             125,
             &format!("vpython: error: cannot pack `a.tar`\n  caused by: {why}\n"),

@@ -191,8 +191,8 @@ pub fn told_of_interpreter(python: &Path) -> String {
         _ => "outside the system's directories",
     };
     format!(
-        "vpython: warning: the package needs `[PYTHON]`, which lies {place}; other machines may not have it\n\
-         vpython: `-vpython-interpreter /usr/bin/python3` packs for the system's interpreter, `--with-python` packs a copy of this one\n"
+        "vpython: warning: the package needs `[PYTHON]`, which is {place}; other machines may not have it\n\
+         vpython: use `-vpython-interpreter /usr/bin/python3` to pack for the system interpreter, or `--with-python` to include a copy of this one\n"
     )
 }
 

@@ -55,13 +55,13 @@ vpython: warning: `cffi-1.14.5-cp311-cp311-win_amd64.whl` requires `colorama`, w
 #[test]
 fn each_listed_wheel_is_judged_by_its_own_conditions_and_what_it_requires_is_a_warning() {
     let table = "\
-requirement              asked for  here (3.11.42)  manylinux1_x86_64 (3.8)  macosx_10_10_intel (3.8)  win_amd64 (3.11)
-six==1.15.0              line 7     1.15.0          1.15.0                   1.15.0                    1.15.0
-cffi==1.14.5+chromium.7  line 11    1.14.5          1.14.5                   -                         1.14.5
-pywin32==300             line 16    -               -                        -                         300
+requirement              required  here (3.11.42)  manylinux1_x86_64 (3.8)  macosx_10_10_intel (3.8)  win_amd64 (3.11)
+six==1.15.0              line 7    1.15.0          1.15.0                   1.15.0                    1.15.0
+cffi==1.14.5+chromium.7  line 11   1.14.5          1.14.5                   -                         1.14.5
+pywin32==300             line 16   -               -                        -                         300
 
 ok here and on 3 platforms
-not seeded: pip, setuptools, wheel (`-vpython-tool fetch` brings what is missing)
+not seeded: pip, setuptools, wheel (`-vpython-tool fetch` downloads the missing wheels)
 ";
     Case::with_spec(".vpython3", LUCI, &listed())
         .verify()
@@ -75,13 +75,13 @@ fn all_listed_wheels_that_are_missing_are_shown() {
         .filter(|wheel| !wheel.file_name().contains("win_amd64"));
     let outcome = Case::with_spec(".vpython3", LUCI, &wheels.collect::<Vec<_>>()).verify();
     let table = "\
-requirement              asked for  here (3.11.42)  manylinux1_x86_64 (3.8)  macosx_10_10_intel (3.8)  win_amd64 (3.11)
-six==1.15.0              line 7     1.15.0          1.15.0                   1.15.0                    1.15.0
-cffi==1.14.5+chromium.7  line 11    1.14.5          1.14.5                   -                         missing
-pywin32==300             line 16    -               -                        -                         missing
+requirement              required  here (3.11.42)  manylinux1_x86_64 (3.8)  macosx_10_10_intel (3.8)  win_amd64 (3.11)
+six==1.15.0              line 7    1.15.0          1.15.0                   1.15.0                    1.15.0
+cffi==1.14.5+chromium.7  line 11   1.14.5          1.14.5                   -                         missing
+pywin32==300             line 16   -               -                        -                         missing
 ";
     let errors = "\
-vpython: error: the spec cannot be met by CPython 3.11 on win_amd64
+vpython: error: the spec cannot be satisfied for CPython 3.11 on win_amd64
   caused by: no wheel in `[WORLD]/work/wheels` fits 2 of those that are listed
   caused by: `cffi==1.14.5+chromium.7` is listed in `[WORLD]/work/.vpython3`, line 11 as `infra/python/wheels/cffi/${vpython_platform}` `version:1.14.5.chromium.7`
   caused by: `cffi`: `cffi-1.14.5-cp311-cp311-linux_x86_64.whl` is for linux_x86_64; the interpreter is CPython 3.11 on win_amd64
@@ -101,12 +101,12 @@ fn one_project_listed_in_two_versions_is_a_conflict_where_both_are_wanted() {
     let outcome =
         Case::with_spec(".vpython3", spec, &[module("a", "1"), module("a", "2")]).verify();
     let table = "\
-requirement  asked for  here (3.11.42)  win32
-a==1         line 2     1               conflict
-a==2         line 3     -               conflict
+requirement  required  here (3.11.42)  win32
+a==1         line 2    1               conflict
+a==2         line 3    -               conflict
 ";
     let error = "\
-vpython: error: the spec cannot be met by CPython 3.11.42 on win32
+vpython: error: the spec cannot be satisfied for CPython 3.11.42 on win32
   caused by: `a` is listed in different versions, all of them wanted here
   caused by: `a` is `version:1` in `[WORLD]/work/.vpython3`, line 2
   caused by: `a` is `version:2` in `[WORLD]/work/.vpython3`, line 3

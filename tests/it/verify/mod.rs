@@ -62,11 +62,11 @@ fn a_wheel_for_everything_everywhere_is_ok() {
     let case = Case::new(spec, &wheels);
     case.verify().prints(
         "\
-requirement  asked for  here (3.11.42)  manylinux_2_17_x86_64  macosx_11_0_arm64  win_amd64
-a>=1         line 2     1.5             1.5                    1.5                1.5
-b            line 3     -               -                      -                  2
-  c          by a       3               3                      3.1                3.2
-  d          by c       -               -                      -                  4
+requirement  required  here (3.11.42)  manylinux_2_17_x86_64  macosx_11_0_arm64  win_amd64
+a>=1         line 2    1.5             1.5                    1.5                1.5
+b            line 3    -               -                      -                  2
+  c          by a      3               3                      3.1                3.2
+  d          by c      -               -                      -                  4
 
 ok here and on 3 platforms
 ",
@@ -90,24 +90,24 @@ fn what_is_missing_on_a_platform_is_shown_with_each_file_and_why() {
     ];
     let outcome = Case::new(spec, &wheels).verify();
     let table = "\
-requirement  asked for  here (3.11.42)  win_amd64  manylinux2014_x86_64
-a            line 1     1               1          1
-b            line 1     1               missing    1
-  c          by a       2               missing    missing
+requirement  required  here (3.11.42)  win_amd64  manylinux2014_x86_64
+a            line 1    1               1          1
+b            line 1    1               missing    1
+  c          by a      2               missing    missing
 ";
     let errors = "\
-vpython: error: the spec cannot be met by CPython 3.11.42 on win_amd64
+vpython: error: the spec cannot be satisfied for CPython 3.11.42 on win_amd64
   caused by: no wheel in `[WORLD]/work/wheels` fits what is asked of 2 projects
-  caused by: `b` is asked for in `[WORLD]/work/vpython.toml`, line 1
+  caused by: `b` is required in `[WORLD]/work/vpython.toml`, line 1
   caused by: `b`: `b-1-cp311-cp311-manylinux_2_17_x86_64.whl` is for manylinux_2_17_x86_64; the interpreter is CPython 3.11.42 on win_amd64
-  caused by: `c>=2` is asked for by `a` 1, `a-1-py3-none-any.whl`
-  caused by: `a` is asked for in `[WORLD]/work/vpython.toml`, line 1
+  caused by: `c>=2` is required by `a` 1, `a-1-py3-none-any.whl`
+  caused by: `a` is required in `[WORLD]/work/vpython.toml`, line 1
   caused by: `c`: `c-1-py3-none-any.whl` is version 1, which does not satisfy `c>=2`
   caused by: `c`: `c-2-cp311-cp311-manylinux_2_28_x86_64.whl` is for manylinux_2_28_x86_64; the interpreter is CPython 3.11.42 on win_amd64
   hint: fetch what is missing: `vpython -vpython-tool fetch`
-vpython: error: the spec cannot be met by CPython 3.11.42 on manylinux2014_x86_64
-  caused by: no wheel in `[WORLD]/work/wheels` fits `c>=2` (asked for by `a` 1, `a-1-py3-none-any.whl`)
-  caused by: `a` is asked for in `[WORLD]/work/vpython.toml`, line 1
+vpython: error: the spec cannot be satisfied for CPython 3.11.42 on manylinux2014_x86_64
+  caused by: no wheel in `[WORLD]/work/wheels` fits `c>=2` (required by `a` 1, `a-1-py3-none-any.whl`)
+  caused by: `a` is required in `[WORLD]/work/vpython.toml`, line 1
   caused by: `c-1-py3-none-any.whl` is version 1, which does not satisfy `c>=2`
   caused by: `c-2-cp311-cp311-manylinux_2_28_x86_64.whl` is for manylinux_2_28_x86_64; the interpreter is CPython 3.11.42 on manylinux2014_x86_64
   hint: fetch one: `vpython -vpython-tool fetch`
@@ -134,9 +134,9 @@ fn a_wheel_with_another_digest_than_the_pinned_one_is_shown() {
         ])
         .run();
     let table = "\
-requirement  asked for  here (3.11.42)
-a==1         line 1     1
-b==1         line 2     wrong hash
+requirement  required  here (3.11.42)
+a==1         line 1    1
+b==1         line 2    wrong hash
 ";
     assert_eq!(
         (outcome.code, outcome.stdout.as_str()),
@@ -145,9 +145,9 @@ b==1         line 2     wrong hash
     );
     let found = digest(&wheels[1]);
     let why = format!(
-        "vpython: error: the spec cannot be met by CPython 3.11.42 on linux x86_64\n  \
-         caused by: no wheel in `[WORLD]/work/wheels` fits `b==1` (asked for in `[WORLD]/work/requirements.txt`, line 2)\n  \
-         caused by: `b-1-py3-none-any.whl` has the sha256 `{found}`, and `{wrong}` is pinned (asked for in `[WORLD]/work/requirements.txt`, line 2)\n"
+        "vpython: error: the spec cannot be satisfied for CPython 3.11.42 on linux x86_64\n  \
+         caused by: no wheel in `[WORLD]/work/wheels` fits `b==1` (required in `[WORLD]/work/requirements.txt`, line 2)\n  \
+         caused by: `b-1-py3-none-any.whl` has the sha256 `{found}`, and `{wrong}` is pinned (required in `[WORLD]/work/requirements.txt`, line 2)\n"
     );
     assert!(outcome.stderr.starts_with(&why), "{outcome}");
 }
@@ -164,11 +164,11 @@ fn what_does_not_go_together_is_a_conflict() {
     ];
     let outcome = Case::new(spec, &wheels).verify();
     let table = "\
-requirement  asked for  here (3.11.42)
-a            line 1     1
-b            line 1     1
-d            line 1     1
-  c          by a, b    conflict
+requirement  required  here (3.11.42)
+a            line 1    1
+b            line 1    1
+d            line 1    1
+  c          by a, b   conflict
 ";
     assert_eq!(
         (outcome.code, outcome.stdout.as_str()),
@@ -176,10 +176,10 @@ d            line 1     1
         "{outcome}"
     );
     let why = "\
-vpython: error: the spec cannot be met by CPython 3.11.42 on linux x86_64
+vpython: error: the spec cannot be satisfied for CPython 3.11.42 on linux x86_64
   caused by: no wheel in `[WORLD]/work/wheels` fits all that is asked of `c`
-  caused by: `c<2` is asked for by `a` 1, `a-1-py3-none-any.whl`
-  caused by: `c>=2` is asked for by `b` 1, `b-1-py3-none-any.whl`
+  caused by: `c<2` is required by `a` 1, `a-1-py3-none-any.whl`
+  caused by: `c>=2` is required by `b` 1, `b-1-py3-none-any.whl`
 ";
     assert!(outcome.stderr.starts_with(why), "{outcome}");
 }
@@ -192,10 +192,10 @@ fn what_the_spec_asks_for_may_conflict_itself() {
     )
     .verify();
     let table = "\
-requirement  asked for  here (3.11.42)
-a>=2         line 1     conflict
-a<2          line 1     conflict
-b            line 1     missing
+requirement  required  here (3.11.42)
+a>=2         line 1    conflict
+a<2          line 1    conflict
+b            line 1    missing
 ";
     assert_eq!(
         (outcome.code, outcome.stdout.as_str()),
@@ -215,9 +215,9 @@ fn what_something_missing_would_bring_along_is_not_known() {
     ];
     let outcome = Case::new(spec, &wheels).verify();
     let table = "\
-requirement  asked for  here (3.11.42)  win32
-a            line 1     1               missing
-  b          by a       1               ?
+requirement  required  here (3.11.42)  win32
+a            line 1    1               missing
+  b          by a      1               ?
 ";
     assert_eq!(
         (outcome.code, outcome.stdout.as_str()),
@@ -228,7 +228,7 @@ a            line 1     1               missing
 
 #[test]
 fn nothing_to_check_is_not_ok() {
-    let nothing = "nothing to check: `[WORLD]/work/vpython.toml` asks for no wheels\n";
+    let nothing = "nothing to check: `[WORLD]/work/vpython.toml` requires no wheels\n";
     Case::new("", &[]).verify().prints(nothing);
     Case::new("[tool.vpython]\nplatforms = ['win32']\n", &[])
         .verify()
@@ -239,10 +239,10 @@ fn nothing_to_check_is_not_ok() {
     let case = Case::new("dependencies = ['a; sys_platform == \"plan9\"']\n", &[]);
     case.verify().prints(
         "\
-requirement  asked for  here (3.11.42)
-a            line 1     -
+requirement  required  here (3.11.42)
+a            line 1    -
 
-nothing to check: nothing that `[WORLD]/work/vpython.toml` asks for is wanted on any of these
+nothing to check: `[WORLD]/work/vpython.toml` requires no wheels on any of these platforms
 ",
     );
 }
@@ -252,8 +252,8 @@ fn without_platforms_only_this_machine_is_ok() {
     let case = Case::new("dependencies = ['a']\n", &[module("a", "1")]);
     case.verify().prints(
         "\
-requirement  asked for  here (3.11.42)
-a            line 1     1
+requirement  required  here (3.11.42)
+a            line 1    1
 
 ok here; the spec names no other platforms
 ",
@@ -274,16 +274,16 @@ fn broken_and_foreign_files_are_passed_over_with_a_warning_each() {
     case.world.write("wheels/.gitignore", "");
     case.world.write("wheels/directory/file", "");
     let table = "\
-requirement  asked for  here (3.11.42)
-a            line 1     1
+requirement  required  here (3.11.42)
+a            line 1    1
 
 ok here; the spec names no other platforms
 ";
     let warnings = "\
-vpython: warning: `[WORLD]/work/wheels/c-1.tar.gz` is passed over: its name does not end in `.whl`
-vpython: warning: `[WORLD]/work/wheels/d.whl` is passed over: its name has not five or six parts
-vpython: warning: `[WORLD]/work/wheels/a-2-py3-none-any.whl` is passed over: cannot read `[WORLD]/work/wheels/a-2-py3-none-any.whl` as a wheel: invalid Zip archive: Could not find EOCD
-vpython: warning: `[WORLD]/work/wheels/b-1-py3-none-any.whl` is passed over: cannot read `[WORLD]/work/wheels/b-1-py3-none-any.whl` as a wheel: it has no `METADATA` of `b` 1
+vpython: warning: `[WORLD]/work/wheels/c-1.tar.gz` is skipped: its name does not end in `.whl`
+vpython: warning: `[WORLD]/work/wheels/d.whl` is skipped: its name does not have five or six parts
+vpython: warning: `[WORLD]/work/wheels/a-2-py3-none-any.whl` is skipped: cannot read `[WORLD]/work/wheels/a-2-py3-none-any.whl` as a wheel: invalid Zip archive: Could not find EOCD
+vpython: warning: `[WORLD]/work/wheels/b-1-py3-none-any.whl` is skipped: cannot read `[WORLD]/work/wheels/b-1-py3-none-any.whl` as a wheel: it has no `METADATA` of `b` 1
 ";
     case.verify().expect(0, table, warnings);
     case.launch(&["-vpython-log-level", "error", "-vpython-tool", "verify"])
@@ -295,8 +295,8 @@ vpython: warning: `[WORLD]/work/wheels/b-1-py3-none-any.whl` is passed over: can
 fn a_name_that_is_no_platforms_is_an_error_with_its_line() {
     let message = "\
 vpython: error: bad spec in `[WORLD]/work/vpython.toml`
-  caused by: `[WORLD]/work/vpython.toml`, line 3, column 3: `manylinux_2_17_amd64` is no platform; did you mean `manylinux_2_17_x86_64`?
-  caused by: `[WORLD]/work/vpython.toml`, line 4, column 3: `any` is no platform; write one as wheels name it: `manylinux_2_17_x86_64`, `musllinux_1_2_x86_64`, `macosx_11_0_arm64`, `win_amd64`
+  caused by: `[WORLD]/work/vpython.toml`, line 3, column 3: `manylinux_2_17_amd64` is not a platform; did you mean `manylinux_2_17_x86_64`?
+  caused by: `[WORLD]/work/vpython.toml`, line 4, column 3: `any` is not a platform; use a platform tag of wheels, such as `manylinux_2_17_x86_64`, `musllinux_1_2_x86_64`, `macosx_11_0_arm64`, `win_amd64`
 ";
     Case::new(
         "[tool.vpython]\nplatforms = [\n  'manylinux_2_17_amd64',\n  'any',\n]\n",
@@ -305,8 +305,8 @@ vpython: error: bad spec in `[WORLD]/work/vpython.toml`
     .verify()
     .refuses(125, message);
     let message = "\
-vpython: error: cannot tell for which platforms to look
-  caused by: `[WORLD]/work/.vpython3`, line 1, column 20: `cp26` is no python that vpython runs; write CPython 2.7, or 3.6 or later, as in `cp311`
+vpython: error: cannot determine the target platforms
+  caused by: `[WORLD]/work/.vpython3`, line 1, column 20: `cp26` is not a Python that vpython supports; use CPython 2.7, or 3.6 or later, as in `cp311`
 ";
     let spec = "verify_pep425_tag: <python: 'cp26' abi: 'cp26mu' platform: 'win32'>\n";
     let case = Case::with_spec(".vpython3", spec, &[]);
@@ -326,15 +326,15 @@ fn what_cannot_be_checked_at_all_is_refused() {
         &[],
     );
     let message = "\
-vpython: error: no directory `[WORLD]/work/gone`
-  caused by: it is named in `[WORLD]/work/vpython.toml`, line 3
-  hint: paths in a spec are relative to the spec's own directory; `vpython -vpython-tool fetch` makes it and fills it
+vpython: error: the directory `[WORLD]/work/gone` does not exist
+  caused by: it comes from `[WORLD]/work/vpython.toml`, line 3
+  hint: paths in a spec are relative to the spec's own directory; `vpython -vpython-tool fetch` creates and fills it
 ";
     case.verify().refuses(125, message);
     let case = Case::new("requires-python = '>=3.12'\ndependencies = ['a']\n", &[]);
     let message = "\
-vpython: error: cannot use `[WORLD]/fakes/3.11.42/python3` as interpreter
-  caused by: it is CPython 3.11.42, and `requires-python` is `>=3.12` (`[WORLD]/work/vpython.toml`, line 1)
+vpython: error: cannot use `[WORLD]/fakes/3.11.42/python3` as the interpreter
+  caused by: it is CPython 3.11.42, but `requires-python` is `>=3.12` (`[WORLD]/work/vpython.toml`, line 1)
 ";
     case.verify().refuses(125, message);
     let missing = Case::new("", &[])
@@ -367,8 +367,8 @@ fn the_spec_is_that_of_the_target() {
         .run()
         .prints(
             "\
-requirement  asked for  here (3.11.42)  win32
-b            line 2     1               1
+requirement  required  here (3.11.42)  win32
+b            line 2    1               1
 
 ok here and on 1 platform
 ",
@@ -379,7 +379,7 @@ ok here and on 1 platform
 fn an_extra_that_is_not_there_is_a_warning() {
     let spec = "dependencies = ['a[x]']\n[tool.vpython]\nplatforms = ['win32']\n";
     let outcome = Case::new(spec, &[module("a", "1")]).verify();
-    let warning = "vpython: warning: `a-1-py3-none-any.whl` has no extra `x` (asked for in `[WORLD]/work/vpython.toml`, line 1)\n";
+    let warning = "vpython: warning: `a-1-py3-none-any.whl` has no extra `x` (required in `[WORLD]/work/vpython.toml`, line 1)\n";
     assert_eq!(
         (outcome.code, outcome.stderr.as_str()),
         (Some(0), warning),

@@ -279,7 +279,7 @@ fn refuse_unsatisfied(lock: &Lock, wanted: &Wanted<'_>, interpreter: &Facts) -> 
             (Some(_), _) => return None,
         };
         Some(format!(
-            "`{requirement}` is asked for ({}), and it has {has}",
+            "`{requirement}` is required ({}), and it has {has}",
             asked.place
         ))
     });

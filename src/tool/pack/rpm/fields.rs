@@ -1,29 +1,29 @@
-//! What the header of a package says: of the package, of its files, and of the payload.
+//! The fields of a package's header: its metadata, its files, and the payload.
 
 use std::collections::BTreeMap;
 
 use super::header::{Header, tag};
 use super::payload::{Payload, inode, mode};
-use crate::tool::pack::contents::{Contents, Item, What};
+use crate::tool::pack::contents::{Contents, Item, ItemKind};
 use crate::tool::pack::depends::{Comparison, Requirement};
 use crate::tool::pack::package::Package;
 
-/// The number of SHA-256 among the algorithms (RFC 4880, 9.4).
+/// The number of SHA-256 among the hash algorithms (RFC 4880, 9.4).
 const SHA256: u32 = 8;
-/// Flags of a dependency: how versions compare, and that rpm itself has to be able to do it.
+/// Dependency flags: how versions compare, and that the dependency is a feature of rpm itself.
 const LESS: u32 = 1 << 1;
 const GREATER: u32 = 1 << 2;
 const EQUAL: u32 = 1 << 3;
-const OF_RPM: u32 = 1 << 24;
-/// What rpm has to be able to do to install such a package.
-const ABILITIES: [(&str, &str); 3] = [
+const RPMLIB: u32 = 1 << 24;
+/// The rpm features that every package requires.
+const FEATURES: [(&str, &str); 3] = [
     ("rpmlib(CompressedFileNames)", "3.0.4-1"),
     ("rpmlib(FileDigests)", "4.6.0-1"),
     ("rpmlib(PayloadFilesHavePrefix)", "4.0-1"),
 ];
-/// What it has to be able to do where a dependency is in parentheses.
-const RICH: (&str, &str) = ("rpmlib(RichDependencies)", "4.12.0-1");
-/// Directories that are the system's, and no package's but that of `filesystem`.
+/// The rpm feature that a dependency in parentheses requires.
+const RICH_FEATURE: (&str, &str) = ("rpmlib(RichDependencies)", "4.12.0-1");
+/// System directories, which belong to the package `filesystem`.
 const SYSTEM: [&str; 24] = [
     "bin",
     "etc",
@@ -51,7 +51,7 @@ const SYSTEM: [&str; 24] = [
     "var/lib",
 ];
 
-/// How sizes are written: by 32 bits, or by 64 where they may need them.
+/// The width of size fields: 32 bits, or 64 if a size may need them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Size {
     Small,
@@ -59,8 +59,8 @@ pub(super) enum Size {
 }
 
 impl Size {
-    /// What the sizes of a package with these files need. What the payload adds to each file is
-    /// less than a kilobyte, but for its name.
+    /// The width that the sizes of a package with these files need. For each file, the payload adds
+    /// less than a kilobyte plus the length of its name.
     pub fn of(items: &[Item<'_>]) -> Self {
         let bound = items
             .iter()
@@ -73,7 +73,7 @@ impl Size {
         }
     }
 
-    /// Puts a size under the first of the tags, or under the second where it may be large.
+    /// Stores a size under the first tag, or under the second if it may exceed 32 bits.
     pub fn put(self, header: &mut Header, (small, large): (u32, u32), size: u64) {
         match u32::try_from(size) {
             Ok(size) if self == Self::Small => header.numbers(small, &[size]),
@@ -82,7 +82,7 @@ impl Size {
     }
 }
 
-/// The files of a package: those that it owns.
+/// Returns the items that the package owns: all but the system's directories.
 pub(super) fn owned(items: Vec<Item<'_>>) -> Vec<Item<'_>> {
     items
         .into_iter()
@@ -90,7 +90,7 @@ pub(super) fn owned(items: Vec<Item<'_>>) -> Vec<Item<'_>> {
         .collect()
 }
 
-/// The header of a package for this architecture.
+/// Builds the header of a package for this architecture.
 pub(super) fn header(
     contents: &Contents,
     package: &Package,
@@ -103,7 +103,7 @@ pub(super) fn header(
     header.text(tag::VERSION, &package.version);
     header.text(tag::RELEASE, &package.release);
     header.translated(tag::SUMMARY, &package.summary());
-    header.translated(tag::DESCRIPTION, &package.details(&contents.listing));
+    header.translated(tag::DESCRIPTION, &package.details(&contents.manifest));
     header.numbers(tag::BUILD_TIME, &[contents.time]);
     header.text(tag::BUILD_HOST, "localhost");
     header.text(tag::LICENSE, &package.license);
@@ -113,7 +113,7 @@ pub(super) fn header(
     header.translated(tag::GROUP, "Unspecified");
     header.text(tag::OS, "linux");
     header.text(tag::ARCH, arch);
-    // What has the name of its source is a binary package.
+    // A header that names its source package is that of a binary package.
     header.text(
         tag::SOURCE_RPM,
         &format!(
@@ -133,23 +133,25 @@ pub(super) fn header(
 }
 
 fn put_dependencies(header: &mut Header, package: &Package) {
-    let mut rows: Vec<(&str, u32, &str)> = ABILITIES
+    let mut rows: Vec<(&str, u32, &str)> = FEATURES
         .iter()
-        .map(|(name, version)| (*name, OF_RPM | LESS | EQUAL, *version))
+        .map(|(name, version)| (*name, RPMLIB | LESS | EQUAL, *version))
         .collect();
-    let asked: Vec<Requirement<'_>> = package
+    let required: Vec<Requirement<'_>> = package
         .depends
         .iter()
         .filter_map(|text| Requirement::parse(text))
         .collect();
-    if asked.iter().any(Requirement::is_rich) {
-        rows.push((RICH.0, OF_RPM | LESS | EQUAL, RICH.1));
+    // Older versions of rpm refuse the package instead of misreading it.
+    if required.iter().any(Requirement::is_rich) {
+        rows.push((RICH_FEATURE.0, RPMLIB | LESS | EQUAL, RICH_FEATURE.1));
     }
     rows.extend(
-        asked
+        required
             .iter()
             .map(|one| (one.name, flags(one.comparison), one.version)),
     );
+    // The order of the options does not matter.
     rows.sort_unstable();
     rows.dedup();
     header.texts(
@@ -164,6 +166,7 @@ fn put_dependencies(header: &mut Header, package: &Package) {
         tag::REQUIRE_VERSIONS,
         &rows.iter().map(|row| row.2).collect::<Vec<_>>(),
     );
+    // Every package provides itself at its own version.
     header.texts(tag::PROVIDE_NAMES, &[&package.name]);
     header.numbers(tag::PROVIDE_FLAGS, &[EQUAL]);
     header.texts(
@@ -190,14 +193,14 @@ fn put_files(header: &mut Header, contents: &Contents, items: &[Item<'_>]) {
         (tag::SIZE, tag::LONG_SIZE),
         items.iter().map(size).sum(),
     );
-    // A file of 4 GiB or more is refused when the payload is written.
+    // Writing the payload fails for a file of 4 GiB or more.
     let sizes = items
         .iter()
         .map(|item| u32::try_from(size(item)).unwrap_or(u32::MAX));
     header.numbers(tag::FILE_SIZES, &sizes.collect::<Vec<_>>());
     let modes = items
         .iter()
-        .map(|item| u16::try_from(mode(&item.what)).unwrap_or_default());
+        .map(|item| u16::try_from(mode(&item.kind)).unwrap_or_default());
     header.short(tag::FILE_MODES, &modes.collect::<Vec<_>>());
     header.texts(
         tag::FILE_DIGESTS,
@@ -213,7 +216,7 @@ fn put_files(header: &mut Header, contents: &Contents, items: &[Item<'_>]) {
     header.numbers(tag::FILE_TIMES, &vec![contents.time; count]);
     header.texts(tag::FILE_USERS, &vec!["root"; count]);
     header.texts(tag::FILE_GROUPS, &vec!["root"; count]);
-    // All is held against the package.
+    // `rpm --verify` checks every attribute of every file.
     header.numbers(tag::FILE_VERIFY_FLAGS, &vec![u32::MAX; count]);
     header.numbers(tag::FILE_FLAGS, &vec![0; count]);
     header.numbers(tag::FILE_DEVICES, &vec![1; count]);
@@ -221,8 +224,8 @@ fn put_files(header: &mut Header, contents: &Contents, items: &[Item<'_>]) {
     header.texts(tag::FILE_LANGUAGES, &vec![""; count]);
 }
 
-/// Puts the paths: the distinct directories, and of each file the number of its directory and its
-/// name.
+/// Stores the paths: the distinct directories, then for each file the index of its directory and
+/// its base name.
 fn put_paths(header: &mut Header, items: &[Item<'_>]) {
     let mut directories: Vec<String> = Vec::new();
     let mut numbers = BTreeMap::new();
@@ -246,18 +249,18 @@ fn put_paths(header: &mut Header, items: &[Item<'_>]) {
     header.numbers(tag::DIRECTORY_INDEXES, &indexes);
 }
 
-/// The size of a file; that of its text for a link, and 0 for a directory.
+/// The size of a file, or the length of a link's target; 0 for a directory.
 fn size(item: &Item<'_>) -> u64 {
-    match item.what {
-        What::Directory => 0,
-        What::Link { target } => target.len() as u64,
-        What::File { size, .. } => size,
+    match item.kind {
+        ItemKind::Directory => 0,
+        ItemKind::Link { target } => target.len() as u64,
+        ItemKind::File { size, .. } => size,
     }
 }
 
-/// The digest of a file; empty for what is none.
+/// The digest of a file; empty for anything else.
 fn digest(item: &Item<'_>) -> String {
-    if let What::File { sha256, .. } = item.what {
+    if let ItemKind::File { sha256, .. } = item.kind {
         sha256.to_string()
     } else {
         String::new()
@@ -265,7 +268,7 @@ fn digest(item: &Item<'_>) -> String {
 }
 
 fn target<'a>(item: &Item<'a>) -> &'a str {
-    if let What::Link { target } = item.what {
+    if let ItemKind::Link { target } = item.kind {
         target
     } else {
         ""

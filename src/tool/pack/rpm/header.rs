@@ -1,7 +1,7 @@
-//! The one structure that rpm keeps all in: an index of tags, each with type, place and count, and
-//! a store of their values.
+//! The header structure of rpm: an index of tags, each with type, offset and count, and a store of
+//! their values.
 
-/// The numbers of the tags: <https://rpm-software-management.github.io/rpm/manual/tags.html>.
+/// Tag numbers: <https://rpm-software-management.github.io/rpm/manual/tags.html>.
 pub(super) mod tag {
     pub const REGION_OF_SIGNATURE: u32 = 62;
     pub const REGION_OF_HEADER: u32 = 63;
@@ -59,7 +59,7 @@ pub(super) mod tag {
     pub const PAYLOAD_DIGEST_ALGORITHM: u32 = 5093;
 }
 
-/// The types of values.
+/// Value types.
 const INT16: u32 = 3;
 const INT32: u32 = 4;
 const INT64: u32 = 5;
@@ -68,16 +68,16 @@ const BINARY: u32 = 7;
 const STRINGS: u32 = 8;
 const TRANSLATED: u32 = 9;
 
-/// How long an entry of the index is.
+/// The length of an index entry in bytes.
 const ENTRY: usize = 16;
 
-/// A header that is being made.
+/// A header under construction.
 #[derive(Default)]
 pub(super) struct Header {
     values: Vec<Value>,
 }
 
-/// A value, as it is stored.
+/// A value in its serialized form.
 struct Value {
     tag: u32,
     kind: u32,
@@ -86,17 +86,17 @@ struct Value {
 }
 
 impl Header {
-    /// Adds a text.
+    /// Adds a string.
     pub fn text(&mut self, tag: u32, text: &str) {
         self.add(tag, STRING, 1, [text.as_bytes(), b"\0"].concat());
     }
 
-    /// Adds a text that could have translations.
+    /// Adds a string that could have translations.
     pub fn translated(&mut self, tag: u32, text: &str) {
         self.add(tag, TRANSLATED, 1, [text.as_bytes(), b"\0"].concat());
     }
 
-    /// Adds an array of texts. Arrays are not empty.
+    /// Adds an array of strings, which must not be empty.
     pub fn texts<T: AsRef<str>>(&mut self, tag: u32, texts: &[T]) {
         let bytes = texts
             .iter()
@@ -105,7 +105,7 @@ impl Header {
         self.add(tag, STRINGS, texts.len(), bytes);
     }
 
-    /// Adds numbers of 16 bits.
+    /// Adds 16-bit integers.
     pub fn short(&mut self, tag: u32, numbers: &[u16]) {
         self.add(
             tag,
@@ -118,7 +118,7 @@ impl Header {
         );
     }
 
-    /// Adds numbers of 32 bits.
+    /// Adds 32-bit integers.
     pub fn numbers(&mut self, tag: u32, numbers: &[u32]) {
         self.add(
             tag,
@@ -131,7 +131,7 @@ impl Header {
         );
     }
 
-    /// Adds numbers of 64 bits.
+    /// Adds 64-bit integers.
     pub fn large(&mut self, tag: u32, numbers: &[u64]) {
         self.add(
             tag,
@@ -144,7 +144,7 @@ impl Header {
         );
     }
 
-    /// Adds bytes.
+    /// Adds binary data.
     pub fn binary(&mut self, tag: u32, bytes: &[u8]) {
         self.add(tag, BINARY, bytes.len(), bytes.to_vec());
     }
@@ -158,30 +158,31 @@ impl Header {
         });
     }
 
-    /// The header as it stands in a package: magic number, index and store, all of it in one
-    /// region, which `region` marks.
+    /// Serializes the header: magic number, index and store, all of them in one region with the tag
+    /// `region`.
     pub fn bytes(mut self, region: u32) -> Vec<u8> {
         self.values.sort_by_key(|value| value.tag);
         let entries = self.values.len() + 1;
         let mut index = Vec::new();
         let mut store = Vec::new();
+        // Each value is aligned to its type; the index is sorted by tag.
         for value in &self.values {
             store.resize(store.len().next_multiple_of(alignment(value.kind)), 0);
             index.extend(entry(
                 value.tag,
                 value.kind,
-                place(store.len()),
+                offset(store.len()),
                 value.count,
             ));
             store.extend_from_slice(&value.bytes);
         }
-        // The region's own value stands at the end of the store, and says how far before it the
-        // index begins.
-        let marked = entry(region, BINARY, place(store.len()), ENTRY);
-        store.extend(entry(region, BINARY, -place(entries * ENTRY), ENTRY));
+        // The trailer of the region is at the end of the store. Its offset is negative: the
+        // distance back to the start of the index.
+        let marked = entry(region, BINARY, offset(store.len()), ENTRY);
+        store.extend(entry(region, BINARY, -offset(entries * ENTRY), ENTRY));
         let mut bytes = vec![0x8e, 0xad, 0xe8, 1, 0, 0, 0, 0];
-        bytes.extend(place(entries).to_be_bytes());
-        bytes.extend(place(store.len()).to_be_bytes());
+        bytes.extend(offset(entries).to_be_bytes());
+        bytes.extend(offset(store.len()).to_be_bytes());
         bytes.extend(marked);
         bytes.extend(index);
         bytes.extend(store);
@@ -189,7 +190,7 @@ impl Header {
     }
 }
 
-/// What the place of a value has to be a multiple of.
+/// The alignment of a value's offset.
 fn alignment(kind: u32) -> usize {
     match kind {
         INT16 => 2,
@@ -199,19 +200,19 @@ fn alignment(kind: u32) -> usize {
     }
 }
 
-/// A place in the store. Headers are a few megabytes long at most.
-fn place(at: usize) -> i32 {
+/// Converts an offset in the store. Headers are a few megabytes long at most.
+fn offset(at: usize) -> i32 {
     i32::try_from(at).unwrap_or(i32::MAX)
 }
 
-/// An entry of the index.
-fn entry(tag: u32, kind: u32, place: i32, count: usize) -> [u8; ENTRY] {
+/// Serializes an index entry.
+fn entry(tag: u32, kind: u32, offset: i32, count: usize) -> [u8; ENTRY] {
     let mut entry = [0; ENTRY];
     let count = u32::try_from(count).unwrap_or(u32::MAX);
     for (field, bytes) in entry.chunks_exact_mut(4).zip([
         tag.to_be_bytes(),
         kind.to_be_bytes(),
-        place.to_be_bytes(),
+        offset.to_be_bytes(),
         count.to_be_bytes(),
     ]) {
         field.copy_from_slice(&bytes);

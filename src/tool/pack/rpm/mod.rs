@@ -1,13 +1,13 @@
-//! Packages of rpm, in the format that all its versions since 4.6 read:
+//! rpm packages, in the format that all versions of rpm since 4.6 read:
 //! <https://rpm-software-management.github.io/rpm/manual/format_v4.html>.
 //!
 //! ```text
-//! lead | signature: digests of header and payload | header: all that the package says, and its files | payload: a cpio archive in gzip
+//! lead | signature: digests of header and payload | header: metadata and file list | payload: a cpio archive in gzip
 //! ```
 //!
-//! The crate `rpm` makes such packages too, but has all of the payload in memory, twice. Scripts,
-//! which would run at installation, there are none; nor is there a key to sign with:
-//! `rpm --addsign` does that afterwards.
+//! The `rpm` crate writes such packages too, but keeps the whole payload in memory, twice. The
+//! package contains no scripts, so installing it runs no code. It is not signed; `rpm --addsign`
+//! can sign it afterwards.
 
 mod fields;
 mod header;
@@ -27,15 +27,15 @@ use fields::Size;
 use header::{Header, tag};
 use payload::Payload;
 
-/// How long the lead is.
+/// The length of the lead in bytes.
 const LEAD: usize = 96;
-/// How much of a file is hashed at a time.
+/// The size of the chunks in which the payload is hashed, in bytes.
 const CHUNK: usize = 1 << 18;
 
-/// Writes the package for an interpreter of this platform, as in `linux-x86_64`.
+/// Writes the package for an interpreter of this platform, for example `linux-x86_64`.
 ///
-/// The payload comes last and its digests are in what comes before, so that it is written first,
-/// behind as much room as that takes.
+/// The payload is last in the file, but the parts before it contain its digests. So it is written
+/// first, at an offset that leaves room for them.
 pub(super) fn write(
     contents: &Contents,
     package: &Package,
@@ -44,6 +44,8 @@ pub(super) fn write(
 ) -> Result<()> {
     let cannot = "cannot write the package";
     let arch = package.arch(Manager::Rpm, platform)?;
+    // The sizes of signature and header do not depend on the payload's digests, so a placeholder
+    // yields the offset of the payload.
     let items = fields::owned(contents.as_installed());
     let describe = |payload: &Payload| {
         fields::header(contents, package, &arch, (&items, payload)).bytes(tag::REGION_OF_HEADER)
@@ -57,8 +59,9 @@ pub(super) fn write(
     let header = describe(&payload);
     ensure!(
         header.len() == room,
-        "the header of the package is of another size than was made room for"
+        "the size of the package header changed while the payload was written"
     );
+    // The MD5 digest covers header and payload, so the payload is read back.
     to.seek(SeekFrom::Start(start as u64)).context(cannot)?;
     let md5 = md5_of(&header, to)?;
     to.seek(SeekFrom::Start(0)).context(cannot)?;
@@ -69,7 +72,7 @@ pub(super) fn write(
     Ok(())
 }
 
-/// The MD5 digest of the header and of all that a reader has left.
+/// The MD5 digest of the header followed by the rest of a reader.
 fn md5_of(header: &[u8], from: &mut impl Read) -> Result<[u8; 16]> {
     let mut hasher = Md5::new();
     hasher.update(header);
@@ -85,10 +88,10 @@ fn md5_of(header: &[u8], from: &mut impl Read) -> Result<[u8; 16]> {
     }
 }
 
-/// The lead, of which rpm reads no more than the magic number and the version.
+/// The lead. rpm reads only its magic number and version.
 fn lead(name: &str) -> [u8; LEAD] {
     let mut lead = [0; LEAD];
-    // Version 3.0, a binary package, of an architecture that is told in the header.
+    // Version 3.0, a binary package; the header states the architecture.
     lead[..10].copy_from_slice(&[0xed, 0xab, 0xee, 0xdb, 3, 0, 0, 0, 0, 0]);
     let length = name.len().min(65);
     lead[10..10 + length].copy_from_slice(&name.as_bytes()[..length]);
@@ -98,7 +101,7 @@ fn lead(name: &str) -> [u8; LEAD] {
     lead
 }
 
-/// The signature: digests and sizes, filled to a multiple of eight bytes.
+/// The signature: digests and sizes, padded to a multiple of eight bytes.
 fn signature(header: &[u8], payload: &Payload, (md5, size): ([u8; 16], Size)) -> Vec<u8> {
     let mut signature = Header::default();
     signature.text(tag::SIGNED_SHA1, &hex::encode(Sha1::digest(header)));

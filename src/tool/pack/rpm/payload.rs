@@ -1,30 +1,31 @@
-//! The payload: a cpio archive of the "new portable" form with the files' content, in gzip.
+//! The payload: a cpio archive in the "new ASCII" format with the contents of the files, compressed
+//! with gzip.
 
 use std::io::Write;
 
 use anyhow::{Context, Result, ensure};
 use sha2::{Digest, Sha256};
 
-use crate::tool::pack::contents::{Contents, Item, What};
+use crate::tool::pack::contents::{Contents, Item, ItemKind};
 use crate::tool::pack::tar;
 
-/// Kinds of files, as `stat(2)` has them.
+/// File types as in `stat(2)`.
 const DIRECTORY: u32 = 0o040_000;
 const REGULAR: u32 = 0o100_000;
 const LINK: u32 = 0o120_000;
 
-/// What came of writing the payload.
+/// The size and digest of a written payload.
 pub(super) struct Payload {
-    /// The digest of its compressed bytes.
+    /// The digest of the compressed payload.
     pub sha256: [u8; 32],
-    /// The number of its compressed bytes.
+    /// The size of the compressed payload in bytes.
     pub compressed: u64,
-    /// The number of its bytes.
+    /// The size of the uncompressed payload in bytes.
     pub size: u64,
 }
 
 impl Payload {
-    /// What there is to say before it is written.
+    /// A placeholder of the same serialized size, for use before the payload is written.
     pub fn unknown() -> Self {
         Self {
             sha256: [0; 32],
@@ -34,7 +35,7 @@ impl Payload {
     }
 }
 
-/// Counts and hashes what is written.
+/// A writer that counts and hashes what passes through it.
 struct Metered<W> {
     to: W,
     hasher: Option<Sha256>,
@@ -68,6 +69,7 @@ pub(super) fn write(
         count: 0,
     };
     let mut size = 0;
+    // `outer` measures the compressed bytes, `inner` the uncompressed ones.
     tar::in_gzip(&mut outer, |to| {
         let mut inner = Metered {
             to,
@@ -98,13 +100,13 @@ pub(super) fn write(
     })
 }
 
-/// The number of the file at this place: each has one of its own, since equal ones would be names
-/// of one file.
+/// The inode number of the file at this index. Each file has its own, since rpm takes equal numbers
+/// for hard links.
 pub(super) fn inode(index: usize) -> u32 {
     u32::try_from(index + 1).unwrap_or(u32::MAX)
 }
 
-/// What the header of a member says.
+/// The fields of a member's header.
 struct Head<'a> {
     inode: u32,
     mode: u32,
@@ -124,15 +126,16 @@ fn member<W: Write>(
     let name = format!("./{}", item.path);
     let head = Head {
         inode,
-        mode: mode(&item.what),
+        mode: mode(&item.kind),
         links: 1,
         time: contents.time,
         size: 0,
         name: &name,
     };
-    match item.what {
-        What::Directory => header(&Head { links: 2, ..head }, to),
-        What::Link { target } => {
+    // The content of a link is its target. Content is padded to four bytes.
+    match item.kind {
+        ItemKind::Directory => header(&Head { links: 2, ..head }, to),
+        ItemKind::Link { target } => {
             header(
                 &Head {
                     size: target.len() as u64,
@@ -144,7 +147,7 @@ fn member<W: Write>(
                 .context("cannot write a link")?;
             pad(to)
         }
-        What::File { source, size, .. } => {
+        ItemKind::File { source, size, .. } => {
             header(&Head { size, ..head }, to)?;
             contents.copy(source, size, to)?;
             pad(to)
@@ -152,12 +155,12 @@ fn member<W: Write>(
     }
 }
 
-/// Kind and permission bits, as `stat(2)` has them.
-pub(super) fn mode(what: &What<'_>) -> u32 {
-    match what {
-        What::Directory => DIRECTORY | 0o755,
-        What::Link { .. } => LINK | 0o777,
-        What::File { mode, .. } => REGULAR | mode.bits(),
+/// File type and permission bits as in `stat(2)`.
+pub(super) fn mode(kind: &ItemKind<'_>) -> u32 {
+    match kind {
+        ItemKind::Directory => DIRECTORY | 0o755,
+        ItemKind::Link { .. } => LINK | 0o777,
+        ItemKind::File { mode, .. } => REGULAR | mode.bits(),
     }
 }
 
@@ -174,7 +177,7 @@ fn header<W: Write>(head: &Head<'_>, to: &mut Metered<W>) -> Result<()> {
     } = head;
     ensure!(
         u32::try_from(*size).is_ok(),
-        "`{name}` is larger than a file in an rpm can be"
+        "`{name}` is too large: a file in an rpm is smaller than 4 GiB"
     );
     let fields = [*inode, *mode, 0, 0, *links, *time]
         .map(|field| format!("{field:08x}"))
@@ -189,7 +192,7 @@ fn header<W: Write>(head: &Head<'_>, to: &mut Metered<W>) -> Result<()> {
     pad(to)
 }
 
-/// Fills up to the next multiple of four bytes.
+/// Pads with zeros to the next multiple of four bytes.
 fn pad<W: Write>(to: &mut Metered<W>) -> Result<()> {
     let rest = to.count.next_multiple_of(4) - to.count;
     to.write_all(&[0; 4][..usize::try_from(rest)?])

@@ -1,11 +1,11 @@
-//! The environment in an archive, put into a directory and held against the listing in it.
+//! Extracts an archive into a directory and verifies it against the manifest in it.
 //!
-//! Nothing is believed but the listing, which comes first: a member is written only if it is
-//! listed, has not come before, and has the size that is listed, and it stays only if its digest is
-//! right. All directories are made from the listing beforehand, in a directory that was empty, so
+//! Only the manifest, which is the first member, is trusted: a member is written only if it is
+//! listed, has not occurred before, and has the listed size, and the extraction fails if its digest
+//! differs. All directories are created from the manifest beforehand, in an empty directory, so
 //! that nothing is ever written through a link.
 
-mod placing;
+mod extraction;
 mod tar;
 mod zip;
 
@@ -20,28 +20,29 @@ use crate::fs;
 use crate::report::Failure;
 use crate::tool::pack_manifest::PackManifest;
 
-/// Where the magic number of a tar archive stands.
+/// The offset of the magic number of a tar archive.
 const TAR_MAGIC: usize = 257;
 
-/// What an archive says that is in it, a `.tar`, `.tar.gz`, `.tar.zst` or `.zip` of `pack`, told by
-/// its content. Nothing else of it is read.
+/// Reads only the manifest of an archive of `pack`: a `.tar`, `.tar.gz`, `.tar.zst` or `.zip`,
+/// recognized by its content.
 ///
 /// # Errors
-/// The file is no such archive.
-pub fn listing(file: &Path) -> Result<PackManifest> {
-    let listing = || match Archive::open(file)? {
-        Archive::Tar(from) => tar::listing(from),
-        Archive::Zip(from) => zip::listing(from),
+/// Returns an error if the file is not such an archive.
+pub fn manifest(file: &Path) -> Result<PackManifest> {
+    let manifest = || match Archive::open(file)? {
+        Archive::Tar(from) => tar::manifest(from),
+        Archive::Zip(from) => zip::manifest(from),
     };
-    listing().with_context(|| format!("cannot unpack `{}`", file.display()))
+    manifest().with_context(|| format!("cannot unpack `{}`", file.display()))
 }
 
-/// Extracts such an archive into the empty directory `into`, and verifies all of it: nothing is
-/// missing, nothing is there besides, and every member is as it is listed. After an error the
-/// directory is to be thrown away.
+/// Extracts such an archive into the empty directory `into`, and verifies it completely: no member
+/// is missing, none is extra, and each is as listed. After an error the caller must discard the
+/// directory.
 ///
 /// # Errors
-/// The file is no such archive, or not as it was packed; the disk refuses.
+/// Returns an error if the file is not such an archive, if it differs from what was packed, or if a
+/// file cannot be written.
 pub fn extract(file: &Path, into: &Path) -> Result<PackManifest> {
     let _umask = fs::PlainUmask::set();
     let extract = || match Archive::open(file)? {
@@ -51,7 +52,7 @@ pub fn extract(file: &Path, into: &Path) -> Result<PackManifest> {
     extract().with_context(|| format!("cannot unpack `{}`", file.display()))
 }
 
-/// An archive that is read.
+/// An open archive.
 enum Archive {
     Tar(Box<dyn Read>),
     Zip(BufReader<File>),
@@ -74,20 +75,20 @@ impl Archive {
             )),
             [b'P', b'K', ..] => Self::Zip(file),
             [0xed, 0xab, 0xee, 0xdb, ..] => {
-                return Err(foreign("an rpm", "`rpm --install` installs it").into());
+                return Err(foreign("an rpm", "install it with `rpm --install`").into());
             }
             head if head.starts_with(b"!<arch>\n") => {
-                return Err(foreign("a deb", "`dpkg --install` installs it").into());
+                return Err(foreign("a deb", "install it with `dpkg --install`").into());
             }
             head if head.get(TAR_MAGIC..TAR_MAGIC + 5) == Some(b"ustar") => {
                 Self::Tar(Box::new(file))
             }
-            _ => return Err(Failure::new("it is no archive of tar or zip").into()),
+            _ => return Err(Failure::new("it is not a tar or zip archive").into()),
         })
     }
 }
 
-/// The error for a package.
+/// The error for a file that is a package.
 fn foreign(what: &str, hint: &str) -> Failure {
     Failure::new(format!("it is {what}")).hint(hint)
 }

@@ -1,4 +1,4 @@
-//! Tar archives, member by member from the beginning on.
+//! Tar archives, read member by member in sequence.
 
 use std::io::Read;
 use std::path::Path;
@@ -6,45 +6,49 @@ use std::path::Path;
 use anyhow::{Context, Result, bail, ensure};
 use tar::{Archive, Entry, EntryType};
 
-use super::placing::{Found, Placing, read_listing};
+use super::extraction::{Extraction, Found, read_manifest};
 use crate::tool::pack_manifest::PackManifest;
 
-/// How much may follow the end of an archive: tar fills blocks of 10 KiB, and others may be larger.
-const FILLING: u64 = 1 << 20;
+/// The maximum padding after the end of an archive: tar fills records of 10 KiB, and other tools
+/// may use larger ones.
+const MAX_PADDING: u64 = 1 << 20;
 
-/// Reads what a tar archive says that is in it.
-pub(super) fn listing(from: impl Read) -> Result<PackManifest> {
+/// Reads the manifest of a tar archive.
+pub(super) fn manifest(from: impl Read) -> Result<PackManifest> {
     let mut archive = Archive::new(from);
     let first = archive
         .entries()
         .context("cannot read it")?
         .next()
-        .context("there is nothing in it")?;
-    with_member(first, read_listing)
+        .context("it is empty")?;
+    with_member(first, read_manifest)
 }
 
 /// Extracts a tar archive.
 pub(super) fn extract(from: impl Read, into: &Path) -> Result<PackManifest> {
     let mut archive = Archive::new(from);
     let mut entries = archive.entries().context("cannot read it")?;
-    let first = entries.next().context("there is nothing in it")?;
-    let listing = with_member(first, read_listing)?;
-    let mut placing = Placing::begin(&listing, into)?;
+    let first = entries.next().context("it is empty")?;
+    let manifest = with_member(first, read_manifest)?;
+    let mut extraction = Extraction::begin(&manifest, into)?;
     for entry in entries {
-        with_member(entry, |name, found| placing.put(name, found))?;
+        with_member(entry, |name, found| extraction.put(name, found))?;
     }
-    placing.finish()?;
-    // What was compressed ends with a checksum.
-    let filling = std::io::copy(
-        &mut archive.into_inner().take(FILLING),
+    extraction.finish()?;
+    // Reading to the end verifies the checksum of the compressed stream.
+    let padding = std::io::copy(
+        &mut archive.into_inner().take(MAX_PADDING),
         &mut std::io::sink(),
     )
     .context("cannot read its end")?;
-    ensure!(filling < FILLING, "there is more behind its end");
-    Ok(listing)
+    ensure!(
+        padding < MAX_PADDING,
+        "there is trailing data after its end"
+    );
+    Ok(manifest)
 }
 
-/// Hands a member over.
+/// Passes a member to `take`.
 fn with_member<R: Read, T>(
     entry: std::io::Result<Entry<'_, R>>,
     take: impl FnOnce(&str, Found<'_>) -> Result<T>,
@@ -56,9 +60,10 @@ fn with_member<R: Read, T>(
         EntryType::Symlink => {
             let target = entry
                 .link_name_bytes()
-                .with_context(|| format!("`{name}` is a link to nothing"))?;
+                .with_context(|| format!("the link `{name}` has no target"))?;
             take(&name, Found::Link(text(&target)?))
         }
+        // Only the permission bits, without the file type that some tools store too.
         EntryType::Regular => {
             let mode = entry
                 .header()
@@ -68,8 +73,9 @@ fn with_member<R: Read, T>(
             let size = entry.size();
             take(&name, Found::File(mode, size, &mut entry))
         }
+        // Hard links and devices are never packed.
         kind => bail!(
-            "`{name}` is neither a file, a directory nor a symbolic link, but of the kind `{}`",
+            "`{name}` is not a file, directory or symbolic link, but of the type `{}`",
             kind.as_byte().escape_ascii()
         ),
     }

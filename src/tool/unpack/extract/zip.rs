@@ -1,4 +1,4 @@
-//! Zip archives, member by member in the order of their directory.
+//! Zip archives, read member by member in the order of the central directory.
 
 use std::io::{Read, Seek};
 use std::path::Path;
@@ -7,39 +7,45 @@ use anyhow::{Context, Result, bail, ensure};
 use zip::ZipArchive;
 use zip::read::ZipFile;
 
-use super::placing::{Found, Placing, read_listing};
+use super::extraction::{Extraction, Found, read_manifest};
 use crate::tool::pack_manifest::PackManifest;
 
-/// The longest text of a link (`PATH_MAX` of Linux).
-const LONGEST: u64 = 4096;
-/// What of a mode tells the kind, and which kind is a regular file.
-const KIND: u32 = 0o170_000;
+/// The longest target of a link (`PATH_MAX` on Linux).
+const MAX_TARGET: u64 = 4096;
+/// The mask of the file type in a mode, and the type of a regular file.
+const TYPE_MASK: u32 = 0o170_000;
 const REGULAR: u32 = 0o100_000;
 
-/// Reads what a zip archive says that is in it.
-pub(super) fn listing(from: impl Read + Seek) -> Result<PackManifest> {
+/// Reads the manifest of a zip archive.
+pub(super) fn manifest(from: impl Read + Seek) -> Result<PackManifest> {
     let mut archive = ZipArchive::new(from).context("cannot read it")?;
-    ensure!(!archive.is_empty(), "there is nothing in it");
-    with_member(archive.by_index(0).context("cannot read it")?, read_listing)
+    ensure!(!archive.is_empty(), "it is empty");
+    with_member(
+        archive.by_index(0).context("cannot read it")?,
+        read_manifest,
+    )
 }
 
 /// Extracts a zip archive.
 pub(super) fn extract(from: impl Read + Seek, into: &Path) -> Result<PackManifest> {
     let mut archive = ZipArchive::new(from).context("cannot read it")?;
-    ensure!(!archive.is_empty(), "there is nothing in it");
-    let listing = with_member(archive.by_index(0).context("cannot read it")?, read_listing)?;
-    let mut placing = Placing::begin(&listing, into)?;
+    ensure!(!archive.is_empty(), "it is empty");
+    let manifest = with_member(
+        archive.by_index(0).context("cannot read it")?,
+        read_manifest,
+    )?;
+    let mut extraction = Extraction::begin(&manifest, into)?;
     for index in 1..archive.len() {
         with_member(
             archive.by_index(index).context("cannot read it")?,
-            |name, found| placing.put(name, found),
+            |name, found| extraction.put(name, found),
         )?;
     }
-    placing.finish()?;
-    Ok(listing)
+    extraction.finish()?;
+    Ok(manifest)
 }
 
-/// Hands a member over.
+/// Passes a member to `take`.
 fn with_member<R: Read, T>(
     mut member: ZipFile<'_, R>,
     take: impl FnOnce(&str, Found<'_>) -> Result<T>,
@@ -55,14 +61,14 @@ fn with_member<R: Read, T>(
         let mut target = String::new();
         member
             .by_ref()
-            .take(LONGEST)
+            .take(MAX_TARGET)
             .read_to_string(&mut target)
             .with_context(|| format!("cannot read the link `{name}`"))?;
         take(&name, Found::Link(target))
-    } else if mode & KIND == REGULAR {
+    } else if mode & TYPE_MASK == REGULAR {
         let size = member.size();
         take(&name, Found::File(mode & 0o7777, size, &mut member))
     } else {
-        bail!("`{name}` is neither a file, a directory nor a symbolic link")
+        bail!("`{name}` is not a file, directory or symbolic link")
     }
 }

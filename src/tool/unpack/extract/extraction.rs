@@ -1,4 +1,4 @@
-//! Putting what an archive brings into its place, if it is what the listing says.
+//! Writes the members of an archive to the destination if they match the manifest.
 
 use std::collections::HashMap;
 use std::io::{ErrorKind, Read, Write};
@@ -9,92 +9,96 @@ use sha2::Digest as _;
 
 use crate::fs;
 use crate::report::Progress;
-use crate::tool::pack_manifest::{LISTING, Member, PackManifest};
+use crate::tool::pack_manifest::{Member, PACK_MANIFEST, PackManifest};
 
 /// Permission bits of directories.
 const DIRECTORY_MODE: u32 = 0o755;
-/// How much of a file is copied at a time.
+/// The size of the chunks in which files are copied, in bytes.
 const CHUNK: u64 = 1 << 18;
-/// The largest listing that is read: that of a million files is half of it.
-const LARGEST: u64 = 256 << 20;
+/// The largest manifest that is read, in bytes: that of a million files is half as large.
+const MAX_MANIFEST: u64 = 256 << 20;
 
-/// Something that an archive brings.
+/// A member found in an archive.
 pub(super) enum Found<'a> {
     Directory,
     Link(String),
-    /// Its permission bits, its size and its content.
+    /// Permission bits, size and content.
     File(u32, u64, &'a mut dyn Read),
 }
 
-/// An environment that is being extracted.
-pub(super) struct Placing<'a> {
+/// An environment under extraction.
+pub(super) struct Extraction<'a> {
     into: &'a Path,
-    /// The names of members have this in front.
+    /// The prefix of all member names.
     top: String,
-    /// What has not come yet.
+    /// The listed members that have not been found yet.
     missing: HashMap<String, Member>,
     progress: Progress,
 }
 
-/// Reads the listing, which is the first member of an archive.
-pub(super) fn read_listing(name: &str, found: Found<'_>) -> Result<PackManifest> {
-    let is_listing = name
-        .strip_suffix(LISTING)
+/// Reads the manifest, which is the first member of an archive.
+pub(super) fn read_manifest(name: &str, found: Found<'_>) -> Result<PackManifest> {
+    let is_manifest = name
+        .strip_suffix(PACK_MANIFEST)
         .is_some_and(|before| before.is_empty() || before.ends_with('/'));
     let Found::File(_, size, content) = found else {
-        bail!("its first member `{name}` is no listing")
+        bail!("its first member `{name}` is not a file")
     };
     ensure!(
-        is_listing,
-        "its first member is `{name}`, and not the listing `{LISTING}`"
+        is_manifest,
+        "its first member is `{name}`, not the pack manifest `{PACK_MANIFEST}`"
     );
-    ensure!(size <= LARGEST, "its listing is {size} bytes long");
+    ensure!(
+        size <= MAX_MANIFEST,
+        "its pack manifest is {size} bytes long"
+    );
     let mut text = Vec::new();
     content
         .take(size)
         .read_to_end(&mut text)
-        .context("cannot read the listing")?;
-    let listing = PackManifest::parse(&text).context("cannot read the listing")?;
+        .context("cannot read the pack manifest")?;
+    let manifest = PackManifest::parse(&text).context("cannot read the pack manifest")?;
     ensure!(
-        name == format!("{}{LISTING}", top(&listing)),
-        "its first member is `{name}`, which is not where its prefix is"
+        name == format!("{}{PACK_MANIFEST}", top(&manifest)),
+        "its first member is `{name}`, which does not match its prefix"
     );
-    Ok(listing)
+    Ok(manifest)
 }
 
-/// What the names of members have in front.
-fn top(listing: &PackManifest) -> String {
-    listing
+/// The prefix of all member names.
+fn top(manifest: &PackManifest) -> String {
+    manifest
         .prefix
         .as_ref()
         .map(|prefix| format!("{}/", prefix.trim_start_matches('/')))
         .unwrap_or_default()
 }
 
-impl<'a> Placing<'a> {
-    /// Makes all directories in the empty directory `into`.
-    pub fn begin(listing: &PackManifest, into: &'a Path) -> Result<Self> {
-        for member in &listing.members {
+impl<'a> Extraction<'a> {
+    /// Creates all directories in the empty directory `into`.
+    pub fn begin(manifest: &PackManifest, into: &'a Path) -> Result<Self> {
+        for member in &manifest.members {
             if let Member::Directory { path } = member {
                 fs::create_dir(&into.join(path), DIRECTORY_MODE)?;
             }
         }
-        let missing = listing
+        let missing = manifest
             .members
             .iter()
             .map(|member| (member.path().to_owned(), member.clone()))
             .collect();
-        let total = listing.members.iter().map(Member::size).sum();
+        let total = manifest.members.iter().map(Member::size).sum();
         Ok(Self {
             into,
-            top: top(listing),
+            top: top(manifest),
             missing,
             progress: Progress::start("unpacking", total),
         })
     }
 
-    /// Puts what comes under this name into its place.
+    /// Writes the member with this name, after checking it against the manifest.
     pub fn put(&mut self, name: &str, found: Found<'_>) -> Result<()> {
+        // The directory of the prefix itself is not listed.
         let name = name.strip_suffix('/').unwrap_or(name);
         if matches!(found, Found::Directory) && self.top.strip_suffix('/') == Some(name) {
             return Ok(());
@@ -103,12 +107,12 @@ impl<'a> Placing<'a> {
             .strip_prefix(&self.top)
             .and_then(|path| self.missing.remove(path));
         match (listed, found) {
-            (None, _) => bail!("`{name}` is not listed, or comes twice"),
+            (None, _) => bail!("`{name}` is not in the pack manifest or occurs twice"),
             (Some(Member::Directory { .. }), Found::Directory) => Ok(()),
-            (Some(Member::Link { path, target }), Found::Link(said)) => {
+            (Some(Member::Link { path, target }), Found::Link(found_target)) => {
                 ensure!(
-                    said == target,
-                    "`{name}` is a link to `{said}`, and listed as one to `{target}`"
+                    found_target == target,
+                    "`{name}` is a link to `{found_target}`, but the pack manifest lists `{target}`"
                 );
                 fs::symlink(Path::new(&target), &self.into.join(path))
             }
@@ -123,28 +127,28 @@ impl<'a> Placing<'a> {
             ) => {
                 ensure!(
                     bits == mode.bits(),
-                    "`{name}` has the mode {bits:04o}, and is listed with {:04o}",
+                    "`{name}` has the mode {bits:04o}, but the pack manifest lists {:04o}",
                     mode.bits()
                 );
                 ensure!(
                     length == size,
-                    "`{name}` is {length} bytes long, and listed with {size}"
+                    "`{name}` is {length} bytes long, but the pack manifest lists {size}"
                 );
                 let found = self
                     .write(&path, (mode.bits(), size), content)
                     .with_context(|| format!("cannot extract `{name}`"))?;
                 ensure!(
                     found == *sha256.as_bytes(),
-                    "`{name}` is not what was packed: its digest is `{}`",
+                    "`{name}` differs from what was packed: its digest is `{}`",
                     hex::encode(found)
                 );
                 Ok(())
             }
-            (Some(_), _) => bail!("`{name}` is not of the kind that is listed"),
+            (Some(_), _) => bail!("`{name}` is not of the kind that the pack manifest lists"),
         }
     }
 
-    /// Writes a file of this mode and size, and tells its digest.
+    /// Writes a file with this mode and size, and returns its digest.
     fn write(
         &self,
         path: &str,
@@ -161,7 +165,7 @@ impl<'a> Placing<'a> {
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 length => length?,
             };
-            ensure!(length > 0, "the archive ends in it");
+            ensure!(length > 0, "the archive is truncated");
             hasher.update(&chunk[..length]);
             file.write_all(&chunk[..length])?;
             left -= length as u64;
@@ -170,10 +174,10 @@ impl<'a> Placing<'a> {
         Ok(hasher.finalize().into())
     }
 
-    /// Nothing more comes.
+    /// Checks that no listed member is missing.
     pub fn finish(self) -> Result<()> {
         match self.missing.keys().min() {
-            Some(path) => bail!("`{}{path}` is listed, and missing", self.top),
+            Some(path) => bail!("`{}{path}` is in the pack manifest but missing", self.top),
             None => Ok(()),
         }
     }

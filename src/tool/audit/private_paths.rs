@@ -1,75 +1,75 @@
-//! Places of this machine, and the text of files that names one.
+//! Searches files for paths of this machine.
 
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use memchr::{memchr, memmem};
 
-/// The home of the superuser.
-const SUPERUSERS: &str = "/root";
-/// How much of what is named is shown.
+/// The superuser's home.
+const ROOT_HOME: &str = "/root";
+/// The maximum length of a reported path, beyond the known prefix, in bytes.
 const SHOWN: usize = 100;
 
-/// Places that no file should name.
+/// Paths that no file should name.
 #[derive(Debug)]
-pub(super) struct Places {
-    places: Vec<PathBuf>,
-    /// One that may be named all the same.
-    but: Option<PathBuf>,
+pub(super) struct PrivatePaths {
+    paths: Vec<PathBuf>,
+    /// An exception: a path that files may name.
+    exception: Option<PathBuf>,
 }
 
-impl Places {
-    /// Places that tell one machine from another: such as every system has are left out.
-    pub fn new<'a>(places: impl IntoIterator<Item = &'a Path>, but: Option<&Path>) -> Self {
-        let places = places
+impl PrivatePaths {
+    /// Keeps the paths that are specific to a machine, and drops those that every system has.
+    pub fn new<'a>(paths: impl IntoIterator<Item = &'a Path>, exception: Option<&Path>) -> Self {
+        let paths = paths
             .into_iter()
-            .filter(|place| is_telling(place))
+            .filter(|path| is_specific(path))
             .map(Path::to_path_buf)
             .collect();
         Self {
-            places,
-            but: but.map(Path::to_path_buf),
+            paths,
+            exception: exception.map(Path::to_path_buf),
         }
     }
 
-    /// The first path in a content that is one of the places or within it.
+    /// Returns the first path in a content that is one of these paths or lies below one.
     pub fn find(&self, content: &[u8], form: Form) -> Option<String> {
-        let starts = self.places.iter().filter_map(|place| {
-            let found = memmem::find_iter(content, place.as_os_str().as_bytes());
+        let starts = self.paths.iter().filter_map(|path| {
+            let found = memmem::find_iter(content, path.as_os_str().as_bytes());
             found.into_iter().find(|start| {
-                is_whole(content, *start, place, form) && !self.may_be(content, *start, form)
+                is_whole(content, *start, path, form) && !self.is_exception(content, *start, form)
             })
         });
         let found = &content[starts.min()?..];
         Some(shown(found, self.longest_at(found), form))
     }
 
-    /// Whether what is named from here on is the one that may be.
-    fn may_be(&self, content: &[u8], start: usize, form: Form) -> bool {
-        let named = |but: &PathBuf| {
-            content[start..].starts_with(but.as_os_str().as_bytes())
-                && is_whole(content, start, but, form)
+    /// Returns whether the path at this offset is the exception.
+    fn is_exception(&self, content: &[u8], start: usize, form: Form) -> bool {
+        let named = |exception: &PathBuf| {
+            content[start..].starts_with(exception.as_os_str().as_bytes())
+                && is_whole(content, start, exception, form)
         };
-        self.but.as_ref().is_some_and(named)
+        self.exception.as_ref().is_some_and(named)
     }
 
     fn longest_at(&self, content: &[u8]) -> usize {
-        let lengths = self.places.iter().map(|place| place.as_os_str().as_bytes());
+        let lengths = self.paths.iter().map(|path| path.as_os_str().as_bytes());
         lengths
-            .filter(|place| content.starts_with(place))
+            .filter(|path| content.starts_with(path))
             .map(<[u8]>::len)
             .max()
             .unwrap_or_default()
     }
 }
 
-/// What a content is, by which names in it are told from each other.
+/// The kind of a content, which determines how a path in it is delimited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Form {
     Text,
-    /// Texts end with a zero, or stand between others.
+    /// Strings end with a zero byte, or are part of a longer string.
     Binary,
-    /// Texts have their length in front, which may look like a letter, and no end.
+    /// Strings follow their length, which may look like a letter, and have no terminator.
     ByteCode,
 }
 
@@ -89,39 +89,39 @@ impl Form {
     }
 }
 
-/// Whether the place is one of a machine and not of every system, and more than a word.
-fn is_telling(place: &Path) -> bool {
-    place.is_absolute()
-        && !place.starts_with("/usr")
-        && (place.components().count() > 2 || place == Path::new(SUPERUSERS))
+/// Returns whether a path is specific to a machine and is more than a single name.
+fn is_specific(path: &Path) -> bool {
+    path.is_absolute()
+        && !path.starts_with("/usr")
+        && (path.components().count() > 2 || path == Path::new(ROOT_HOME))
 }
 
-/// Whether the name begins and ends where it is found, and is no part of a longer one: `/home/me`
-/// is not in `/home/melanie`.
-fn is_whole(content: &[u8], start: usize, place: &Path, form: Form) -> bool {
-    let behind = content.get(start + place.as_os_str().len());
-    // The name of the superuser's home is an XPath too, and stands as such in many a file.
-    let ends = if place == Path::new(SUPERUSERS) {
-        behind == Some(&b'/')
+/// Returns whether a path is complete where it is found, and not a part of a longer name:
+/// `/home/me` does not occur in `/home/melanie`.
+fn is_whole(content: &[u8], start: usize, path: &Path, form: Form) -> bool {
+    let after = content.get(start + path.as_os_str().len());
+    // `/root` is also a common XPath, so it counts only with something below it.
+    let ends = if path == Path::new(ROOT_HOME) {
+        after == Some(&b'/')
     } else {
-        behind.is_none_or(|byte| !is_of_a_name(*byte))
+        after.is_none_or(|byte| !is_name_byte(*byte))
     };
     let begins = start
         .checked_sub(1)
-        .is_none_or(|before| !is_of_a_name(content[before]));
+        .is_none_or(|before| !is_name_byte(content[before]));
     match form {
         Form::Text => begins && ends,
         Form::Binary => ends,
-        Form::ByteCode => ends || place != Path::new(SUPERUSERS),
+        Form::ByteCode => ends || path != Path::new(ROOT_HOME),
     }
 }
 
-fn is_of_a_name(byte: u8) -> bool {
+fn is_name_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"_-.+~".contains(&byte) || !byte.is_ascii()
 }
 
-/// The path at the beginning of a content, of which this much is known; the rest goes on as long as
-/// it can be told.
+/// Returns the path at the start of a content, whose first `known` bytes are given; the rest
+/// extends as far as it can be recognized.
 fn shown(content: &[u8], known: usize, form: Form) -> String {
     let ends = |byte: &u8| !byte.is_ascii_graphic() || b"\"'`:;,<>()[]{}|*\\".contains(byte);
     let shown = if form == Form::ByteCode { 0 } else { SHOWN };
@@ -138,8 +138,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_place_is_named_where_its_whole_name_stands() {
-        let places = Places::new(
+    fn a_path_is_found_only_as_a_whole() {
+        let paths = PrivatePaths::new(
             [
                 "/home/me",
                 "/home/me/store",
@@ -177,7 +177,7 @@ mod tests {
         ];
         for (content, form, expected) in rows {
             assert_eq!(
-                places.find(content, form).as_deref(),
+                paths.find(content, form).as_deref(),
                 expected,
                 "{}",
                 String::from_utf8_lossy(content)
@@ -186,9 +186,9 @@ mod tests {
     }
 
     #[test]
-    fn one_place_may_be_named() {
-        let places = Places::new([Path::new("/home/me")], Some(Path::new("/home/me/python")));
-        let find = |text: &str| places.find(text.as_bytes(), Form::Text);
+    fn the_exception_may_be_named() {
+        let paths = PrivatePaths::new([Path::new("/home/me")], Some(Path::new("/home/me/python")));
+        let find = |text: &str| paths.find(text.as_bytes(), Form::Text);
         assert_eq!(find("home = /home/me/python/bin"), None);
         assert_eq!(
             find("/home/me/python /home/me/x").as_deref(),
