@@ -20,6 +20,7 @@ mod seal;
 mod staged_dir;
 mod stamp;
 mod state_file;
+mod sync;
 mod trust;
 
 use std::fs::{File, OpenOptions, Permissions};
@@ -28,8 +29,6 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsE
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-
-use crate::report::progress;
 
 pub use ancestors::Ancestors;
 pub use change::Change;
@@ -49,6 +48,7 @@ pub use state_file::{
     look_for_json, open_across_exec, open_optional, open_or_create, read_json, read_memo,
     read_memo_before_exec, read_own_json, write_memo,
 };
+pub use sync::{sync, sync_file_system};
 pub use trust::{Stranger, Trust, is_open_to_all};
 
 /// Returns the metadata of the file at `path`, following links; none if it does not exist.
@@ -223,30 +223,6 @@ pub fn set_modified(path: &Path, time: std::time::SystemTime) -> Result<()> {
 pub fn rename(from: &Path, to: &Path) -> Result<()> {
     std::fs::rename(from, to)
         .with_context(|| format!("cannot rename `{}` to `{}`", from.display(), to.display()))
-}
-
-/// Waits until everything written to the file system of `path`, by any process, is on disk. It does
-/// nothing on file systems that do not support this.
-pub fn sync_file_system(path: &Path) -> Result<()> {
-    progress::phase("writing to disk");
-    match nix::unistd::syncfs(open(path)?) {
-        Err(errno) if errno != nix::errno::Errno::ENOSYS && errno != nix::errno::Errno::EINVAL => {
-            Err(std::io::Error::from(errno)).with_context(|| {
-                format!(
-                    "cannot sync the file system of `{}` to disk",
-                    path.display()
-                )
-            })
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Waits until the content of a file, or the entries of a directory, are on disk.
-pub fn sync(path: &Path) -> Result<()> {
-    open(path)?
-        .sync_all()
-        .with_context(|| format!("cannot sync `{}` to disk", path.display()))
 }
 
 /// Removes a directory tree, read-only directories included. It succeeds if the directory does not

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use nix::fcntl::OFlag;
 
+use super::sync::sync_open;
 use super::{
     is_already_exists, is_at, is_not_found, lock_exclusive, mode, remove_file, rename, set_mode,
     symlink,
@@ -67,7 +68,7 @@ pub fn replace_by(
         file.set_len(0)?;
         write(file)?;
         set_mode(&staged, mode)?;
-        file.sync_all()?;
+        sync_open(file)?;
         rename(&staged, path)
     };
     let written = open_staged(&staged).and_then(|mut file| {
