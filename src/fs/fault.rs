@@ -52,6 +52,14 @@ pub fn is_already_exists(error: &Error) -> bool {
     is(ErrorKind::AlreadyExists, error)
 }
 
+/// Returns whether a rename failed because the file system cannot move a directory, although both
+/// names are on it. Overlayfs cannot move a directory of a lower layer unless it was mounted with
+/// `redirect_dir=on`.
+#[must_use]
+pub fn is_immovable(error: &Error) -> bool {
+    is(ErrorKind::CrossesDevices, error)
+}
+
 /// Returns whether removing a directory failed because it is not empty.
 #[must_use]
 pub fn is_not_empty(error: &Error) -> bool {

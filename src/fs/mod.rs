@@ -33,13 +33,16 @@ use anyhow::{Context, Result};
 pub use ancestors::Ancestors;
 pub use change::Change;
 pub use digest::{Digest, LongDigest};
-pub use fault::{is_already_exists, is_io_failure, is_not_empty, is_not_found, ok_if_hidden};
+pub use fault::{
+    is_already_exists, is_immovable, is_io_failure, is_not_empty, is_not_found, ok_if_hidden,
+};
 pub use lock::{Attempt, lock_exclusive, lock_shared, try_lock_exclusive, try_lock_shared};
 pub use plain::plain_place;
 pub use read::{
     BEGINNING, leave_open, open_if_there, open_regular, open_without_waiting, read,
     read_before_exec, read_beginning, read_named_text, read_rest, read_text, real_path,
 };
+pub use remove::{Marks, remove_in_place};
 pub use replace::{UNFINISHED, replace, replace_by, replace_link, rewrite, write_atomically};
 pub use seal::seal;
 pub use staged_dir::StagedDir;

@@ -1,10 +1,11 @@
-//! Making read-only directories removable.
+//! Making read-only directories removable, and removing directories in place.
 
+use std::ffi::OsString;
 use std::path::Path;
 
 use anyhow::Result;
 
-use super::{link_metadata, list, mode, set_mode};
+use super::{is_not_empty, link_metadata, list, mode, remove_any, remove_dir_all, set_mode};
 
 /// The permission bits that an owner needs to remove a directory's entries.
 const OWNER_CHANGES: u32 = 0o700;
@@ -28,6 +29,50 @@ pub(super) fn make_removable(path: &Path) -> Result<()> {
         .unwrap_or_default()
         .iter()
         .try_for_each(|name| make_removable(&path.join(name)))
+}
+
+/// When the files go that say what a directory is: those at its top whose names end in `.json`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Marks {
+    /// Before all else: nobody takes what is left for a whole.
+    First,
+    /// After all else: whoever comes after a kill still knows whose directory it is, and may remove
+    /// the rest.
+    Last,
+}
+
+/// How often the removal is tried while some process still writes there.
+const ATTEMPTS: usize = 3;
+
+/// Removes a directory under the name that it has, where it cannot be given another one first.
+/// Links are not followed.
+///
+/// # Errors
+/// The disk refuses, or a process goes on writing there.
+pub fn remove_in_place(path: &Path, marks: Marks) -> Result<()> {
+    for name in in_order(path, marks)? {
+        remove_any(&path.join(name))?;
+    }
+    let mut removed = remove_dir_all(path);
+    for _ in 1..ATTEMPTS {
+        if !removed.as_ref().is_err_and(is_not_empty) {
+            break;
+        }
+        removed = remove_dir_all(path);
+    }
+    removed
+}
+
+/// What a directory lists, in the order in which it is to go.
+fn in_order(path: &Path, marks: Marks) -> Result<Vec<OsString>> {
+    let is_mark = |name: &OsString| {
+        Path::new(name)
+            .extension()
+            .is_some_and(|extension| extension == "json")
+    };
+    let mut names = list(path)?.unwrap_or_default();
+    names.sort_by_key(|name| is_mark(name) == (marks == Marks::Last));
+    Ok(names)
 }
 
 #[cfg(test)]
@@ -60,5 +105,20 @@ mod tests {
         );
         remove_dir_all(&tree).unwrap();
         assert!(!exists(&tree) && exists(&other));
+    }
+
+    #[test]
+    fn a_directory_that_is_removed_where_it_is_loses_its_marks_first_or_last() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("env");
+        for (marks, left) in [(Marks::First, ["bin"]), (Marks::Last, ["vpython.json"])] {
+            create_dir_all(&path.join("bin"), 0o755).unwrap();
+            write_new(&path.join("vpython.json"), b"{}", 0o444).unwrap();
+            let names = in_order(&path, marks).unwrap();
+            assert_eq!((names.len(), &names[1]), (2, &left[0].into()), "{marks:?}");
+            remove_in_place(&path, marks).unwrap();
+            assert!(!exists(&path));
+        }
+        remove_in_place(&path, Marks::First).unwrap();
     }
 }

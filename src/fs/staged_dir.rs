@@ -1,6 +1,9 @@
 //! Directories that are built under a temporary name and then replace an existing one as a whole: a
 //! reader sees the old one, the new one, or, if the file system cannot exchange two names, none for
-//! a moment.
+//! a moment. If it cannot rename the old one at all, as overlayfs cannot rename a directory of a
+//! lower layer, the old one is removed in place first, and a reader may see a part of it. A run that
+//! is killed at that moment leaves the staged directory, which tells the next run that the old one
+//! is incomplete.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -12,8 +15,9 @@ use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
 
 use super::{
-    create_dir, create_dir_all, inode, is_not_found, link_metadata, list, lock_exclusive, open,
-    remove_any, remove_dir_all, rename, set_mode, sync, sync_file_system,
+    Marks, create_dir, create_dir_all, inode, is_immovable, is_not_found, link_metadata, list,
+    lock_exclusive, open, remove_any, remove_dir_all, remove_in_place, rename, set_mode, sync,
+    sync_file_system,
 };
 
 /// A directory `.NAME.vpython-new` that is to become `NAME`. Dropping it before
@@ -69,7 +73,7 @@ impl StagedDir {
     /// Syncs it to disk, moves it into place, and removes the directory that was there.
     ///
     /// # Errors
-    /// The existing directory cannot be replaced; it stays.
+    /// The existing directory cannot be replaced; it stays if it can be renamed.
     pub fn place(mut self) -> Result<()> {
         sync_file_system(&self.path)?;
         let cannot = || format!("cannot move `{}` into place", self.place.display());
@@ -80,9 +84,15 @@ impl StagedDir {
             // it is removed.
             let old = open(&self.place)?;
             lock_exclusive(&old);
-            let old = self.exchange().with_context(cannot)?;
-            self.is_placed = true;
-            remove_dir_all(&old)?;
+            let exchanged = self.exchange();
+            if exchanged.as_ref().is_err_and(is_immovable) {
+                remove_in_place(&self.place, Marks::Last)?;
+                rename(&self.path, &self.place).with_context(cannot)?;
+            } else {
+                let old = exchanged.with_context(cannot)?;
+                self.is_placed = true;
+                remove_dir_all(&old)?;
+            }
         }
         self.is_placed = true;
         sync(self.place.parent().unwrap_or(Path::new("/")))
@@ -98,7 +108,8 @@ impl StagedDir {
             RenameFlags::RENAME_EXCHANGE,
         ) {
             Ok(()) => Ok(self.path.clone()),
-            Err(Errno::EINVAL | Errno::ENOSYS | Errno::ENOTSUP) => {
+            // The file system cannot, or a container does not let us.
+            Err(Errno::EINVAL | Errno::ENOSYS | Errno::ENOTSUP | Errno::EPERM) => {
                 let old = beside(&self.place, "old");
                 remove_dir_all(&old)?;
                 rename(&self.place, &old)?;

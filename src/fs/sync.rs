@@ -18,11 +18,11 @@ use crate::report::progress;
 /// # Errors
 /// The disk cannot take it.
 pub fn sync_file_system(path: &Path) -> Result<()> {
-    progress::phase("writing to the disk");
+    progress::phase("writing to disk");
     let synced = nix::unistd::syncfs(open(path)?).map_err(std::io::Error::from);
     unless_refused(synced).with_context(|| {
         format!(
-            "cannot write the file system of `{}` to the disk",
+            "cannot sync the file system of `{}` to disk",
             path.display()
         )
     })
@@ -34,7 +34,7 @@ pub fn sync_file_system(path: &Path) -> Result<()> {
 /// The disk cannot take it.
 pub fn sync(path: &Path) -> Result<()> {
     unless_refused(open(path)?.sync_all())
-        .with_context(|| format!("cannot write `{}` to the disk", path.display()))
+        .with_context(|| format!("cannot sync `{}` to disk", path.display()))
 }
 
 /// The same for an open file. The bare error is returned, since the caller knows the path.

@@ -8,6 +8,7 @@ use anyhow::Result;
 
 use super::entry::{MANIFEST, Manifest};
 use super::processes::Processes;
+use super::publish::wheel_lock;
 use super::usage::Stored;
 use super::{Act, Store, Use, entry};
 use crate::fs;
@@ -108,6 +109,10 @@ impl Store {
     /// environment that a program runs in stays where it is: the program may still import from it.
     pub fn discard(&self, damaged: &Path) -> Result<Discarded> {
         if !damaged.starts_with(self.environments()) {
+            // Whoever unpacks it has this lock.
+            let name = damaged.file_name().unwrap_or_default().to_string_lossy();
+            let lock = fs::open_or_create(&self.lock_file(&wheel_lock(&name)))?;
+            fs::lock_exclusive(&lock);
             self.set_aside(damaged)?;
             return Ok(Discarded::Removed);
         }

@@ -10,7 +10,7 @@ use tracing::info_span;
 use super::entry::{self, Entry, Lookup, MANIFEST, Manifest, Use};
 use super::lock::{self, BuildLock};
 use super::{ASIDE, ASIDE_CONTENT, BUILDING, Store};
-use crate::fs::{self, Digest};
+use crate::fs::{self, Digest, Marks};
 use crate::plan::{Key, Plan};
 use crate::report;
 
@@ -134,7 +134,7 @@ impl Store {
     ) -> Result<T> {
         let making = Making {
             path: self.unpacked_wheel(digest),
-            lock: format!("wheel-{digest}"),
+            lock: wheel_lock(&digest.to_string()),
             activity: "unpacking a required wheel",
             remedy: "unpacks it again",
             inputs: Digest::of(source.as_os_str().as_encoded_bytes()),
@@ -221,7 +221,8 @@ impl Store {
     }
 
     /// Moves an entry out of the way. If a program still runs in it, its files stay, under a name
-    /// that no launch uses.
+    /// that no launch uses; on a file system that cannot rename them, the program keeps only the
+    /// files that it has open. The caller holds the build lock of the entry.
     pub(super) fn set_aside(&self, path: &Path) -> Result<()> {
         let aside = self.move_aside(path)?;
         if entry::use_of(&aside.path().join(ASIDE_CONTENT))? != Use::Free {
@@ -230,7 +231,8 @@ impl Store {
         Ok(())
     }
 
-    /// Removes an unused entry, in such a way that no process sees half of it.
+    /// Removes an unused entry, in such a way that no process takes half of it for the whole. The
+    /// caller holds the build lock of the entry.
     pub(super) fn remove_aside(&self, path: &Path) -> Result<()> {
         let directory = self.move_aside(path)?.keep();
         fs::remove_dir_all(&directory)
@@ -244,6 +246,12 @@ impl Store {
                 Err(_) if !fs::exists(aside.path()) => {}
                 // Another process was faster.
                 Err(_) if fs::link_metadata(path)?.is_none() => return Ok(aside),
+                // In a container whose image has it. Without its marks it is a ruin, for launches
+                // and for whoever comes after a kill.
+                Err(error) if fs::is_immovable(&error) => {
+                    fs::remove_in_place(path, Marks::First)?;
+                    return Ok(aside);
+                }
                 moved => return moved.map(|()| aside),
             }
         }
@@ -264,6 +272,11 @@ struct Making<'a> {
     remedy: &'a str,
     /// A digest of everything that the work depends on besides the name of the lock.
     inputs: Digest,
+}
+
+/// Returns the name of the lock under which the wheel of a digest is unpacked.
+pub(super) fn wheel_lock(digest: &str) -> String {
+    format!("wheel-{digest}")
 }
 
 /// Returns a digest of what a build depends on besides the key, as far as it can cause a failure in

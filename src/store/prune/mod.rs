@@ -19,7 +19,7 @@ use anyhow::Result;
 use super::processes::Processes;
 use super::usage::{Stored, Usage};
 use super::{MANIFEST, Store, Use};
-use crate::fs::{self, Digest};
+use crate::fs::{self, Attempt, Digest};
 use accounting::Ledger;
 
 /// The limits of what stays.
@@ -133,12 +133,23 @@ impl Store {
         if found == Use::Free && programs.name(path) {
             return Ok(Use::InUse);
         }
+        if found != Use::Free || act == Act::Pretend {
+            return Ok(found);
+        }
+        // A process that rebuilds the entry holds this lock. Waiting for it could deadlock, because
+        // a builder may wait for the lock on the manifest.
+        let lock = fs::open_or_create(
+            &self.lock_file(&path.file_name().unwrap_or_default().to_string_lossy()),
+        )?;
+        if fs::try_lock_exclusive(&lock) == Attempt::Busy {
+            return Ok(Use::InUse);
+        }
         // Between opening and locking, another process may have removed it, and a launch may have
         // rebuilt it.
-        if found == Use::Free && fs::is_at(&manifest, &name)? && act == Act::Remove {
+        if fs::is_at(&manifest, &name)? {
             self.remove_aside(path)?;
         }
-        Ok(found)
+        Ok(Use::Free)
     }
 
     /// Removes the unpacked wheels that no remaining environment uses.
