@@ -165,8 +165,9 @@ impl Process {
     /// # Errors
     /// The program is too large, or cannot be passed on to python.
     pub fn program_on_input(&self) -> Result<Option<Vec<u8>>> {
+        let temporary = self.setting("TMPDIR").map_or(Path::new("/tmp"), Path::new);
         if self.has_input {
-            input::read()
+            input::read(temporary)
         } else {
             Ok(None)
         }

@@ -4,8 +4,10 @@ use std::fs::File;
 use std::io::{ErrorKind, Read, Seek, Write};
 use std::os::fd::AsFd;
 use std::os::unix::fs::{FileExt, FileTypeExt};
+use std::path::Path;
 
 use anyhow::{Context, Result};
+use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::unistd::dup2_stdin;
@@ -19,9 +21,10 @@ const CANNOT_READ: &str = "cannot read the program on standard input";
 /// Returns the bytes that python would run: for a file, those from its current position on, which
 /// does not change; for a pipe or socket, all of them.
 ///
-/// Data read from a pipe cannot be put back. It is kept in a file in memory that replaces the pipe;
-/// python, which reads to the end before it runs anything, gets the same bytes.
-pub(super) fn read() -> Result<Option<Vec<u8>>> {
+/// Data read from a pipe cannot be put back. It is kept in a file that replaces the pipe: in memory,
+/// or, if the system has no such files, a nameless one in the directory `temporary`. Python, which
+/// reads to the end before it runs anything, gets the same bytes.
+pub(super) fn read(temporary: &Path) -> Result<Option<Vec<u8>>> {
     let Ok(input) = std::io::stdin().as_fd().try_clone_to_owned() else {
         return Ok(None);
     };
@@ -46,7 +49,7 @@ pub(super) fn read() -> Result<Option<Vec<u8>>> {
         read => read.context(CANNOT_READ)?,
     }
     refuse_too_large(&program)?;
-    keep(&program).context("cannot pass the program on standard input to python")?;
+    keep(&program, temporary).context("cannot pass the program on standard input to python")?;
     Ok(Some(program))
 }
 
@@ -96,11 +99,14 @@ fn read_pipe(pipe: &File, program: &mut Vec<u8>) -> std::io::Result<()> {
     }
 }
 
-/// Replaces standard input by a file in memory with these bytes.
-fn keep(program: &[u8]) -> Result<()> {
-    let memory = memfd_create("vpython: standard input", MFdFlags::MFD_CLOEXEC)
-        .map_err(std::io::Error::from)?;
-    let mut memory = File::from(memory);
+/// Replaces standard input by a file with these bytes.
+fn keep(program: &[u8], temporary: &Path) -> Result<()> {
+    let mut memory = match memfd_create("vpython: standard input", MFdFlags::MFD_CLOEXEC) {
+        Ok(memory) => File::from(memory),
+        // An old kernel, or a container that refuses the call.
+        Err(Errno::ENOSYS | Errno::EPERM) => tempfile::tempfile_in(temporary)?,
+        Err(errno) => return Err(std::io::Error::from(errno).into()),
+    };
     memory.write_all(program)?;
     memory.rewind()?;
     dup2_stdin(&memory).map_err(std::io::Error::from)?;
