@@ -9,7 +9,7 @@ use anyhow::Result;
 use crate::invocation::{Action, Invocation, LogLevel, Target};
 use crate::process::{Process, variable};
 use crate::report::{self, Failure, Kind, log, progress};
-use crate::{launch, tool};
+use crate::{launch, store, tool};
 
 /// Runs the command line of a process. Returns the exit code; on success, a run of python does not
 /// return.
@@ -35,13 +35,18 @@ fn act(process: &Process) -> Result<i32> {
     }
     if invocation.is_throw_away && throw_away::needs_store(&invocation.action) {
         // The log may have a thread, which a fork would lose.
-        return throw_away::run(invocation, process, follow);
+        return throw_away::run(invocation, process, act_on_store);
     }
-    follow(&invocation, process)
+    act_on_store(&invocation, process)
+}
+
+/// Acts, and adds a hint to an error of the file system that holds the store.
+fn act_on_store(invocation: &Invocation, process: &Process) -> Result<i32> {
+    start_log(invocation)?;
+    follow(invocation, process).map_err(|error| store::advise(error, invocation, process))
 }
 
 fn follow(invocation: &Invocation, process: &Process) -> Result<i32> {
-    start_log(invocation)?;
     let never = match (&invocation.action, &invocation.target) {
         (Action::Version, _) => return print(&version()),
         (Action::ToolHelp(help), _) => return print(help),

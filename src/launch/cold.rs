@@ -42,7 +42,7 @@ pub(super) fn prepare(
         is_built = true;
         let warnings = info_span!("build the environment")
             .in_scope(|| build::environment(&plan, store, staging))?;
-        invocation.warn(&warnings);
+        invocation.warn(warnings.iter().chain(&store.warning_of_noexec(&plan)));
         Ok(())
     })?;
     account::of_environment(&entry.path, is_built.then(|| begin.elapsed()));

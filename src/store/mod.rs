@@ -15,6 +15,7 @@
 //! The locks only save work; the rename alone guarantees that no process sees an incomplete entry.
 
 mod absent;
+mod advice;
 mod entry;
 mod inputs;
 mod integrity;
@@ -34,6 +35,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
+pub use advice::advise;
 pub use entry::{COMPILED, Entry, InstalledWheel, MANIFEST, Manifest, Site, Use};
 pub use inputs::{Inputs, KnownSpec};
 pub use integrity::{Checked, Damage, Discarded, Fault};

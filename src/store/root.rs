@@ -103,7 +103,7 @@ pub(super) fn look(invocation: &Invocation, process: &Process) -> Result<PathBuf
 }
 
 /// Returns the configured path of the root.
-fn configured_path(invocation: &Invocation, process: &Process) -> Result<PathBuf> {
+pub(super) fn configured_path(invocation: &Invocation, process: &Process) -> Result<PathBuf> {
     let path = invocation.root.clone().unwrap_or_else(|| default(process));
     if !path.is_absolute() {
         return Err(Failure::new(format!("cannot resolve `{}`", path.display()))

@@ -1,0 +1,73 @@
+//! What to try where the file system of the store refuses something.
+
+use anyhow::Error;
+use nix::errno::Errno;
+use nix::sys::statvfs::{FsFlags, statvfs};
+
+use super::{Store, root};
+use crate::invocation::Invocation;
+use crate::plan::Plan;
+use crate::process::{Process, variable};
+use crate::report::{self, Failure};
+
+/// Adds to an error that names a path in the store what to try: where nothing can be written there,
+/// or it is full. An error with a hint of its own stays as it is.
+#[must_use]
+pub fn advise(error: Error, invocation: &Invocation, process: &Process) -> Error {
+    let Ok(root) = root::place(invocation, process) else {
+        return error;
+    };
+    let (lines, hint) = report::parts(&error);
+    let root = root.to_string_lossy();
+    if hint.is_some() || !lines.iter().any(|line| line.contains(&*root)) {
+        return error;
+    }
+    let codes = error
+        .chain()
+        .filter_map(|link| link.downcast_ref::<std::io::Error>()?.raw_os_error());
+    let Some(hint) = codes.map(Errno::from_raw).find_map(hint_for) else {
+        return error;
+    };
+    Failure::of(&error).hint(hint).into()
+}
+
+fn hint_for(errno: Errno) -> Option<String> {
+    match errno {
+        Errno::EROFS => Some(format!(
+            "name a store that can be written to with `-vpython-root` or `{}`",
+            variable::ROOT
+        )),
+        Errno::ENOSPC | Errno::EDQUOT => Some(format!(
+            "`{} -vpython-tool prune --all` makes room in the store; `-vpython-root` or `{}` names one elsewhere",
+            report::program(),
+            variable::ROOT
+        )),
+        _ => None,
+    }
+}
+
+impl Store {
+    /// A warning where python cannot load what the wheels of a plan bring as shared libraries: the
+    /// file system is mounted `noexec`.
+    #[must_use]
+    pub fn warning_of_noexec(&self, plan: &Plan) -> Option<String> {
+        let is_for_one_platform = |file_name: &str| !file_name.ends_with("-any.whl");
+        let names: Vec<String> = plan
+            .wheels
+            .iter()
+            .filter(|wheel| is_for_one_platform(&wheel.file_name()))
+            .map(|wheel| format!("`{}`", wheel.name))
+            .collect();
+        let is_noexec =
+            || statvfs(self.root()).is_ok_and(|found| found.flags().contains(FsFlags::ST_NOEXEC));
+        (!names.is_empty() && is_noexec()).then(|| {
+            format!(
+                "`{}` is on a file system that is mounted `noexec`: python cannot load shared libraries from there, and {} may have some; \
+                 `-vpython-root` or `{}` names a store elsewhere",
+                self.root().display(),
+                names.join(", "),
+                variable::ROOT
+            )
+        })
+    }
+}
