@@ -38,6 +38,7 @@ mod export;
 mod fetch;
 mod fetch_platforms;
 mod fetch_prune;
+mod file_systems;
 mod handoff;
 mod hostile;
 mod input;

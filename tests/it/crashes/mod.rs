@@ -10,6 +10,7 @@ mod kills;
 mod misreports;
 mod peers;
 mod refusals;
+mod refused_kinds;
 mod relocate;
 
 use std::collections::BTreeMap;
@@ -321,7 +322,7 @@ fn copy(from: &Path, to: &Path) {
 }
 
 /// The moments to visit among `count`, which are numbered from 1.
-fn moments(count: usize) -> Vec<usize> {
+pub fn moments(count: usize) -> Vec<usize> {
     let tries = match std::env::var("VPYTHON_SWEEP").as_deref() {
         Ok("all") => count,
         Ok(tries) => tries.parse().expect("VPYTHON_SWEEP is `all` or a number"),
@@ -333,16 +334,16 @@ fn moments(count: usize) -> Vec<usize> {
 
 /// All that went wrong, and how often all was well.
 #[derive(Debug, Default)]
-struct Tally {
-    visited: usize,
-    hit: usize,
-    broken: Vec<String>,
+pub struct Tally {
+    pub visited: usize,
+    pub hit: usize,
+    pub broken: Vec<String>,
 }
 
 impl Tally {
     /// Says what came of it, and fails if anything is broken.
     #[track_caller]
-    fn report(self, what: &str) {
+    pub fn report(self, what: &str) {
         eprintln!(
             "{what}: {} visited, {} hit, {} broken",
             self.visited,

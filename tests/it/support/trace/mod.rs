@@ -7,8 +7,10 @@
 //! machine is: they have no number. A run is followed from where vpython starts to where it becomes
 //! python.
 
+mod calls;
+
 use std::collections::{HashMap, HashSet};
-use std::io::Read;
+use std::io::{Read, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, ExitStatus, Output};
 
@@ -19,80 +21,13 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 
-use super::{Launch, Outcome, World};
+use super::{Launch, Outcome, VPYTHON, World};
+pub use calls::Kind;
+use calls::{Does, name_of_call, refusable, waits};
 
 /// The errors that a system may answer with at any time: no space, a broken disk, no descriptors,
 /// no permission.
 pub const ERRORS: [Errno; 4] = [Errno::ENOSPC, Errno::EIO, Errno::EMFILE, Errno::EACCES];
-
-/// The calls that a system may refuse for these reasons, and what they do.
-const REFUSABLE: [(libc::c_long, &str, Does); 39] = [
-    (libc::SYS_open, "open", Does::Open),
-    (libc::SYS_openat, "openat", Does::Open),
-    (libc::SYS_read, "read", Does::Read),
-    (libc::SYS_pread64, "pread64", Does::Read),
-    (libc::SYS_readv, "readv", Does::Read),
-    (libc::SYS_write, "write", Does::Write),
-    (libc::SYS_writev, "writev", Does::Write),
-    (libc::SYS_pwrite64, "pwrite64", Does::Write),
-    (libc::SYS_stat, "stat", Does::Read),
-    (libc::SYS_lstat, "lstat", Does::Read),
-    (libc::SYS_newfstatat, "newfstatat", Does::Read),
-    (libc::SYS_statx, "statx", Does::Read),
-    (libc::SYS_access, "access", Does::Read),
-    (libc::SYS_faccessat, "faccessat", Does::Read),
-    (libc::SYS_readlink, "readlink", Does::Read),
-    (libc::SYS_readlinkat, "readlinkat", Does::Read),
-    (libc::SYS_getdents64, "getdents64", Does::Read),
-    (libc::SYS_mkdir, "mkdir", Does::Change),
-    (libc::SYS_mkdirat, "mkdirat", Does::Change),
-    (libc::SYS_rename, "rename", Does::Change),
-    (libc::SYS_renameat, "renameat", Does::Change),
-    (libc::SYS_renameat2, "renameat2", Does::Change),
-    (libc::SYS_link, "link", Does::Change),
-    (libc::SYS_linkat, "linkat", Does::Change),
-    (libc::SYS_symlink, "symlink", Does::Change),
-    (libc::SYS_symlinkat, "symlinkat", Does::Change),
-    (libc::SYS_unlink, "unlink", Does::Change),
-    (libc::SYS_unlinkat, "unlinkat", Does::Change),
-    (libc::SYS_rmdir, "rmdir", Does::Change),
-    (libc::SYS_chmod, "chmod", Does::Change),
-    (libc::SYS_fchmod, "fchmod", Does::Change),
-    (libc::SYS_fchmodat, "fchmodat", Does::Change),
-    (libc::SYS_utimensat, "utimensat", Does::Change),
-    (libc::SYS_ftruncate, "ftruncate", Does::Write),
-    (libc::SYS_copy_file_range, "copy_file_range", Does::Write),
-    (libc::SYS_sendfile, "sendfile", Does::Write),
-    (libc::SYS_flock, "flock", Does::Read),
-    (libc::SYS_fsync, "fsync", Does::Write),
-    (libc::SYS_syncfs, "syncfs", Does::Write),
-];
-
-/// What a call does, as far as it tells how it can fail.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Does {
-    /// Makes a descriptor, and maybe a file.
-    Open,
-    /// Looks at a file.
-    Read,
-    /// Writes to an open file.
-    Write,
-    /// Changes what directories list, or permissions.
-    Change,
-}
-
-impl Does {
-    /// Whether a system may answer such a call with this error. `creates` tells of a call that
-    /// opens whether it may make a file.
-    fn may_meet(self, errno: Errno, creates: bool) -> bool {
-        match errno {
-            Errno::EMFILE => self == Self::Open,
-            Errno::ENOSPC => matches!(self, Self::Write | Self::Change) || creates,
-            Errno::EACCES => self == Self::Change || creates,
-            _ => true,
-        }
-    }
-}
 
 /// What happens to a run at one of its calls, which count from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,6 +39,8 @@ pub enum Fault {
     /// This one of the calls of vpython itself that change what directories list is done, and
     /// reported as failed: so a server is heard whose answer was lost.
     Misreport(usize, Report),
+    /// All calls of a kind are refused, to vpython and to all that it starts.
+    RefuseAll(&'static Kind, Errno),
 }
 
 /// How a call is reported as failed that was done.
@@ -162,6 +99,17 @@ pub fn can_trace(world: &World) -> bool {
         not_tested!("programs cannot be followed with ptrace");
     }
     works
+}
+
+/// Runs vpython with these words, to its end, with a pipe as standard input that these bytes come
+/// through; `fault` happens to it.
+pub fn traced_with_input(world: &World, words: &[&str], input: &[u8], fault: Fault) -> Traced {
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    writer.write_all(input).unwrap();
+    drop(writer);
+    let words = [VPYTHON].iter().chain(words).map(ToString::to_string);
+    let launch = world.program("/bin/sh", waiting(words)).stdin(reader);
+    run(world, launch, Some(fault)).expect("it can be followed, or nobody would have come here")
 }
 
 /// Runs a program with these variables, with all that it starts, to its end; `fault` happens to it.
@@ -249,8 +197,8 @@ struct Tracer {
     tasks: HashMap<Pid, bool>,
     /// Those that are in a call.
     inside: HashSet<Pid>,
-    /// The one whose call gets another answer.
-    refused: Option<Pid>,
+    /// Those whose call gets another answer.
+    refused: HashSet<Pid>,
     /// How many programs the first process has become.
     programs: usize,
     /// Whether vpython is past its start, where the dynamic linker has the say.
@@ -269,7 +217,7 @@ impl Tracer {
             fault,
             tasks: HashMap::from([(root, true)]),
             inside: HashSet::new(),
-            refused: None,
+            refused: HashSet::new(),
             programs: 0,
             is_started: false,
             is_killed: false,
@@ -349,8 +297,7 @@ impl Tracer {
     fn call(&mut self, task: Pid) {
         if !self.inside.insert(task) {
             self.inside.remove(&task);
-            if self.refused == Some(task) {
-                self.refused = None;
+            if self.refused.remove(&task) {
                 self.answer(task);
             }
             return;
@@ -379,6 +326,21 @@ impl Tracer {
         };
         // Our first call looks whether the standard streams are open.
         self.is_started |= registers.orig_rax.cast_signed() == libc::SYS_poll;
+        if let Some(Fault::RefuseAll(kind, _)) = self.fault {
+            if self.is_started && kind.includes(registers) {
+                self.hit = Some(kind.name);
+                self.refused.insert(task);
+                ptrace::setregs(
+                    task,
+                    user_regs_struct {
+                        orig_rax: u64::MAX,
+                        ..registers
+                    },
+                )
+                .unwrap();
+            }
+            return;
+        }
         // What comes through a pipe does not come from a disk.
         let is_ours =
             self.is_started && self.tasks.get(&task) == Some(&true) && !reads_pipe(task, registers);
@@ -390,7 +352,7 @@ impl Tracer {
             self.listings += 1;
             if matches!(self.fault, Some(Fault::Misreport(number, _)) if number == self.listings) {
                 self.hit = Some(name);
-                self.refused = Some(task);
+                self.refused.insert(task);
                 return;
             }
         }
@@ -408,7 +370,7 @@ impl Tracer {
             self.refusable[index] += 1;
             if self.fault == Some(Fault::Refuse(self.refusable[index], errno)) {
                 self.hit = Some(name);
-                self.refused = Some(task);
+                self.refused.insert(task);
                 ptrace::setregs(
                     task,
                     user_regs_struct {
@@ -424,7 +386,7 @@ impl Tracer {
     /// Gives a call that was refused its answer.
     fn answer(&self, task: Pid) {
         let errno = match self.fault {
-            Some(Fault::Refuse(_, errno)) => errno,
+            Some(Fault::Refuse(_, errno) | Fault::RefuseAll(_, errno)) => errno,
             Some(Fault::Misreport(_, report)) => report.of(self.hit.unwrap_or_default()),
             _ => return,
         };
@@ -432,32 +394,6 @@ impl Tracer {
         registers.rax = i64::from(-(errno as i32)).cast_unsigned();
         ptrace::setregs(task, registers).unwrap();
     }
-}
-
-/// Whether a task is about to wait for another thread, or to wake one.
-fn waits(task: Pid) -> bool {
-    const WAITS: [libc::c_long; 4] = [
-        libc::SYS_futex,
-        libc::SYS_sched_yield,
-        libc::SYS_nanosleep,
-        libc::SYS_clock_nanosleep,
-    ];
-    ptrace::getregs(task).is_ok_and(|registers| WAITS.contains(&registers.orig_rax.cast_signed()))
-}
-
-/// What is known of a call that may be refused.
-fn refusable(registers: user_regs_struct) -> Option<&'static (libc::c_long, &'static str, Does)> {
-    REFUSABLE
-        .iter()
-        .find(|(number, ..)| *number == registers.orig_rax.cast_signed())
-}
-
-/// What a task is about to call, as far as it has a name here.
-fn name_of_call(task: Pid) -> &'static str {
-    ptrace::getregs(task)
-        .ok()
-        .and_then(refusable)
-        .map_or("another call", |(_, name, _)| name)
 }
 
 fn reads_pipe(task: Pid, registers: user_regs_struct) -> bool {

@@ -1,0 +1,209 @@
+//! Calls that a container refuses as a whole: a seccomp filter answers ENOSYS, or EPERM in old
+//! container runtimes, to those that its authors did not know. All of a kind fail for the whole
+//! run, in vpython and in what it starts; the run does its work all the same.
+
+use nix::errno::Errno;
+use nix::libc;
+
+use super::{Scene, world};
+use crate::support::Outcome;
+use crate::support::trace::{Fault, Kind, can_trace, traced_with_input};
+
+const fn kind(name: &'static str, numbers: &'static [libc::c_long]) -> Kind {
+    Kind {
+        name,
+        numbers,
+        request: None,
+    }
+}
+
+/// `FICLONE`, from `linux/fs.h`: a copy that shares its blocks.
+const FICLONE: u64 = 0x4004_9409;
+
+static FLOCK: Kind = kind("flock", &[libc::SYS_flock]);
+
+static KINDS: [Kind; 15] = [
+    kind("renameat2", &[libc::SYS_renameat2]),
+    kind("copy_file_range", &[libc::SYS_copy_file_range]),
+    kind("sendfile", &[libc::SYS_sendfile]),
+    kind("statx", &[libc::SYS_statx]),
+    kind("link", &[libc::SYS_link, libc::SYS_linkat]),
+    Kind {
+        name: "ioctl(FICLONE)",
+        numbers: &[libc::SYS_ioctl],
+        request: Some(FICLONE),
+    },
+    kind("fsync", &[libc::SYS_fsync, libc::SYS_fdatasync]),
+    kind("syncfs", &[libc::SYS_syncfs]),
+    kind(
+        "all that syncs",
+        &[
+            libc::SYS_fsync,
+            libc::SYS_fdatasync,
+            libc::SYS_syncfs,
+            libc::SYS_sync,
+            libc::SYS_sync_file_range,
+        ],
+    ),
+    kind("memfd_create", &[libc::SYS_memfd_create]),
+    kind(
+        "pidfd_open",
+        &[libc::SYS_pidfd_open, libc::SYS_pidfd_send_signal],
+    ),
+    kind("close_range", &[libc::SYS_close_range]),
+    kind("faccessat2", &[libc::SYS_faccessat2]),
+    kind("openat2", &[libc::SYS_openat2]),
+    kind("getrandom", &[libc::SYS_getrandom]),
+];
+
+const ANSWERS: [Errno; 2] = [Errno::ENOSYS, Errno::EPERM];
+
+/// Refuses the run of a scene each kind of calls, and looks whether it does what it does without.
+/// `needs` are kinds that it makes for certain.
+fn sweep(scene: &Scene, needs: &[&str]) {
+    if !can_trace(&scene.world) {
+        return;
+    }
+    let clean = scene.clean_run();
+    let mut met = Vec::new();
+    let mut broken = Vec::new();
+    for kind in &KINDS {
+        for errno in ANSWERS {
+            let traced = scene.run(Some(Fault::RefuseAll(kind, errno)));
+            let Some(name) = traced.hit else { continue };
+            met.push(name);
+            let same =
+                |outcome: &Outcome| (outcome.code, outcome.stdout.clone(), outcome.stderr.clone());
+            let is_same = same(&traced.outcome) == same(&clean.outcome);
+            let came = match is_same {
+                false => Err(traced.outcome.to_string()),
+                // Whichever the answer is, the same is done instead.
+                true if errno == ANSWERS[0] => scene.next_launch_works(),
+                true => Ok(()),
+            };
+            if let Err(why) = came {
+                broken.push(format!("{name} refused with {errno}: {why}"));
+            }
+        }
+    }
+    met.dedup();
+    eprintln!(
+        "{}: refused were {met:?}, {} broken",
+        scene.name,
+        broken.len()
+    );
+    assert!(
+        broken.is_empty(),
+        "{}: {} broken\n{}",
+        scene.name,
+        broken.len(),
+        broken.join("\n\n")
+    );
+    assert!(
+        needs.iter().all(|name| met.contains(name)),
+        "{}: {met:?}",
+        scene.name
+    );
+}
+
+const MAKES: [&str; 5] = [
+    "link",
+    "ioctl(FICLONE)",
+    "fsync",
+    "syncfs",
+    "all that syncs",
+];
+
+#[test]
+fn a_first_launch_needs_none_of_the_calls_that_containers_refuse() {
+    sweep(&Scene::cold("a first launch", &["tool.py"]), &MAKES);
+}
+
+#[test]
+fn an_install_needs_none_of_the_calls_that_containers_refuse() {
+    sweep(
+        &Scene::cold("install", &["-vpython-tool", "install", "tool.py"]),
+        &MAKES,
+    );
+}
+
+#[test]
+fn a_prune_needs_none_of_the_calls_that_containers_refuse() {
+    sweep(
+        &Scene::built("prune", &["-vpython-tool", "prune", "--all"], drop),
+        &[],
+    );
+}
+
+#[test]
+fn a_repair_needs_none_of_the_calls_that_containers_refuse() {
+    let scene = Scene::built(
+        "check --repair",
+        &["-vpython-tool", "check", "--repair", "tool.py"],
+        |environment| {
+            std::fs::remove_file(environment.join("bin/run-a")).unwrap();
+        },
+    );
+    sweep(&scene, &["fsync", "syncfs"]);
+}
+
+#[test]
+fn a_lock_needs_none_of_the_calls_that_containers_refuse() {
+    sweep(&Scene::lock(), &["fsync"]);
+}
+
+#[test]
+fn an_export_needs_none_of_the_calls_that_containers_refuse() {
+    sweep(&Scene::export(), &["renameat2", "fsync", "syncfs"]);
+}
+
+#[test]
+fn an_unpack_needs_none_of_the_calls_that_containers_refuse() {
+    sweep(&Scene::unpack(), &["renameat2", "fsync", "syncfs"]);
+}
+
+#[test]
+fn a_pack_needs_none_of_the_calls_that_containers_refuse() {
+    sweep(&Scene::pack(), &["fsync"]);
+}
+
+#[test]
+fn a_program_through_a_pipe_needs_no_file_in_memory() {
+    let world = world();
+    if !can_trace(&world) {
+        return;
+    }
+    world.vpython(["tool.py"]).run().prints("1 2 3\n");
+    let kind = KINDS
+        .iter()
+        .find(|kind| kind.name == "memfd_create")
+        .unwrap();
+    let program = std::fs::read(world.path("tool.py")).unwrap();
+    for errno in ANSWERS {
+        let traced = traced_with_input(&world, &["-"], &program, Fault::RefuseAll(kind, errno));
+        assert_eq!(traced.hit, Some("memfd_create"));
+        traced.outcome.prints("1 2 3\n");
+        assert!(
+            std::fs::read_dir(world.outside("tmp"))
+                .unwrap()
+                .next()
+                .is_none(),
+            "it has no name"
+        );
+    }
+}
+
+#[test]
+fn where_locks_are_refused_that_is_said_and_nothing_is_pruned() {
+    let scene = Scene::cold("a first launch", &["tool.py"]);
+    if !can_trace(&scene.world) {
+        return;
+    }
+    for errno in ANSWERS {
+        let what = "launches at once may each build, and nothing is pruned";
+        let notice = format!("vpython: the file system of `[WORLD]/root` has no locks: {what}\n");
+        let traced = scene.run(Some(Fault::RefuseAll(&FLOCK, errno)));
+        traced.outcome.expect(0, "1 2 3\n", &notice);
+        scene.next_launch_works().unwrap();
+    }
+}

@@ -1,0 +1,453 @@
+//! A store on file systems that are not like a disk's: overlayfs, as in a container whose image
+//! holds the store; tmpfs, full and read-only ones, and those mounted `noexec`; and machines
+//! without `/proc` and `/dev/shm`.
+//!
+//! Each test mounts what it needs in a mount namespace of its own, which only the superuser can
+//! make.
+
+// Registers and numbers of calls are those of one architecture.
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod kills;
+
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, SystemTime};
+
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use nix::sched::{CloneFlags, unshare};
+
+use crate::support::{Outcome, Wheel, World};
+
+/// Runs a test in a mount namespace of its own. Where none can be made, that is said aloud.
+fn in_own_namespace(test: impl FnOnce(&World) + Send + 'static) {
+    let name = std::thread::current().name().unwrap_or_default().to_owned();
+    // The namespace is the thread's: no other test sees what it mounts.
+    let test = move || {
+        let private = || {
+            unshare(CloneFlags::CLONE_NEWNS)?;
+            mount(
+                None::<&str>,
+                "/",
+                None::<&str>,
+                MsFlags::MS_REC | MsFlags::MS_PRIVATE,
+                None::<&str>,
+            )
+        };
+        if private().is_err() {
+            not_tested!("a mount namespace needs the superuser");
+            return;
+        }
+        test(&world());
+    };
+    let ended = std::thread::Builder::new()
+        .name(name)
+        .spawn(test)
+        .unwrap()
+        .join();
+    ended.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+}
+
+/// Something that is mounted until this is dropped.
+struct Mount(PathBuf);
+
+impl Mount {
+    /// Mounts a file system of this kind. None where the machine has no such kind, which is said
+    /// aloud.
+    fn new(kind: &str, at: &Path, flags: MsFlags, options: &str) -> Option<Self> {
+        std::fs::create_dir_all(at).unwrap();
+        match mount(Some(kind), at, Some(kind), flags, Some(options)) {
+            Ok(()) => Some(Self(at.to_path_buf())),
+            Err(error) => {
+                not_tested!("{kind} cannot be mounted: {error}");
+                None
+            }
+        }
+    }
+
+    /// A tmpfs as the store's root.
+    fn tmpfs(world: &World, flags: MsFlags, options: &str) -> Option<Self> {
+        Self::new(
+            "tmpfs",
+            &world.outside("root"),
+            flags,
+            &format!("mode=0700{options}"),
+        )
+    }
+
+    /// From now on nothing can be written there.
+    fn make_read_only(&self) {
+        let flags = MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY;
+        mount(None::<&str>, &self.0, None::<&str>, flags, None::<&str>).unwrap();
+    }
+}
+
+impl Drop for Mount {
+    fn drop(&mut self) {
+        umount2(&self.0, MntFlags::MNT_DETACH).unwrap();
+    }
+}
+
+/// A directory of the world as it is in a container: what it had is in a lower layer of overlayfs,
+/// which can be had again.
+struct Layers {
+    // Unmounted in this order.
+    merged: Option<Mount>,
+    _disk: Mount,
+    at: PathBuf,
+    disk: PathBuf,
+}
+
+impl Layers {
+    /// None where there is no overlayfs, which is said aloud.
+    fn over(world: &World, name: &str) -> Option<Self> {
+        let (at, disk) = (
+            world.outside(name),
+            world.outside(&format!("{name}-layers")),
+        );
+        let mount = Mount::new("tmpfs", &disk, MsFlags::empty(), "mode=0700")?;
+        copy(&at, &disk.join("lower"));
+        let mut layers = Self {
+            merged: None,
+            _disk: mount,
+            at,
+            disk,
+        };
+        layers.reset().then_some(layers)
+    }
+
+    /// Has the directory be again what the lower layer has.
+    fn reset(&mut self) -> bool {
+        self.merged = None;
+        for name in ["upper", "scratch"] {
+            let _ = std::fs::remove_dir_all(self.disk.join(name));
+            std::fs::create_dir(self.disk.join(name)).unwrap();
+        }
+        let [lower, upper, scratch] =
+            ["lower", "upper", "scratch"].map(|name| self.disk.join(name));
+        std::fs::set_permissions(&upper, lower.metadata().unwrap().permissions()).unwrap();
+        let (lower, upper, scratch) = (lower.display(), upper.display(), scratch.display());
+        let options =
+            format!("lowerdir={lower},upperdir={upper},workdir={scratch},redirect_dir=off");
+        self.merged = Mount::new("overlay", &self.at, MsFlags::empty(), &options);
+        self.merged.is_some()
+    }
+}
+
+/// A world with two wheels, and scripts that need one or both.
+fn world() -> World {
+    let world = World::new();
+    world.wheel(
+        &Wheel::module("a", "1")
+            .file("a/data.bin", vec![7; 300_000])
+            .entry_point("run-a", "a:main"),
+    );
+    world.wheel(&Wheel::module("b", "2").file("b/c/d.py", ""));
+    world.write("tool.py", "# /// script\n# dependencies = ['a', 'b']\n# ///\nimport a, b\nprint(a.VERSION, b.VERSION)\n");
+    world.write(
+        "other.py",
+        "# /// script\n# dependencies = ['a']\n# ///\nimport a\nprint(a.VERSION)\n",
+    );
+    world
+}
+
+fn site_packages(world: &World) -> String {
+    format!("lib/python3.{}/site-packages", world.python.minor)
+}
+
+fn copy(from: &Path, to: &Path) {
+    assert!(
+        Command::new("cp")
+            .arg("-a")
+            .args([from, to])
+            .status()
+            .unwrap()
+            .success()
+    );
+}
+
+fn tool(world: &World, words: &[&str]) -> Outcome {
+    let outcome = world.vpython(["-vpython-tool"]).arguments(words).run();
+    assert_eq!(outcome.code, Some(0), "{outcome}");
+    outcome
+}
+
+const SOUND: &str = "2 environments and 2 unpacked wheels: all files are as they were made\n";
+const READ_ONLY: &str = "  caused by: Read-only file system (os error 30)\n  \
+                         hint: name a store that can be written to with `-vpython-root` or `VPYTHON_VIRTUALENV_ROOT`\n";
+
+/// Does all that is done with a store and with what comes out of it, and leaves nothing in it.
+fn all_works(world: &World) {
+    world.vpython(["tool.py"]).run().prints("1 2\n");
+    world.vpython(["tool.py"]).run().prints("1 2\n");
+    world.install(["other.py"]);
+    assert_eq!(tool(world, &["check", "--all"]).stdout, SOUND);
+    repair_works(world);
+    for (script, directory) in [("tool.py", "exported"), ("other.py", "exported")] {
+        tool(world, &["export", directory, script]);
+        is_whole(world, directory, script);
+        tool(world, &["pack", "--output", "env.tar", script]);
+        tool(world, &["unpack", "env.tar", "unpacked"]);
+        is_whole(world, "unpacked", script);
+    }
+    tool(world, &["lock", "tool.py"]);
+    prune_works(world);
+}
+
+/// What is damaged goes, and is built again without a word.
+fn repair_works(world: &World) {
+    for environment in world.environments() {
+        std::fs::remove_file(environment.join("bin/activate")).unwrap();
+    }
+    let repaired = tool(world, &["check", "--all", "--repair"]).stdout;
+    assert_eq!(
+        repaired
+            .matches("out of the way; it is made anew when it is needed\n")
+            .count(),
+        2,
+        "{repaired}"
+    );
+    world.vpython(["tool.py"]).run().prints("1 2\n");
+    world.vpython(["other.py"]).run().prints("1\n");
+    assert_eq!(tool(world, &["check", "--all"]).stdout, SOUND);
+}
+
+fn prune_works(world: &World) {
+    tool(world, &["prune", "--all"]);
+    assert_eq!(world.leftovers(), Vec::<PathBuf>::new());
+}
+
+/// The environment in a directory runs its script, and nothing that was there before is left.
+fn is_whole(world: &World, directory: &str, script: &str) {
+    let python = world.path(directory).join("bin/python3");
+    let expected = if script == "tool.py" { "1 2\n" } else { "1\n" };
+    world.program(python, ["-I", script]).run().prints(expected);
+    let site = world.path(directory).join(site_packages(world));
+    assert_eq!(site.join("b").exists(), script == "tool.py");
+    let staged = std::fs::read_dir(world.path("")).unwrap().filter(|entry| {
+        entry
+            .as_ref()
+            .unwrap()
+            .file_name()
+            .to_str()
+            .unwrap()
+            .contains(".vpython-")
+    });
+    assert_eq!(staged.count(), 0);
+}
+
+#[test]
+fn a_store_in_a_lower_layer_of_overlayfs_is_like_any_other() {
+    in_own_namespace(|world| {
+        world.install(["tool.py"]);
+        world.install(["other.py"]);
+        let Some(mut layers) = Layers::over(world, "root") else {
+            return;
+        };
+        all_works(world);
+        assert!(layers.reset());
+        prune_works(world);
+        all_works(world);
+    });
+}
+
+#[test]
+fn an_environment_in_a_lower_layer_that_was_changed_is_built_anew_though_a_program_runs_in_it() {
+    in_own_namespace(|world| {
+        let environment = world.install(["tool.py"]);
+        let Some(_layers) = Layers::over(world, "root") else {
+            return;
+        };
+        let block = "# /// script\n# dependencies = ['a', 'b']\n# ///\n";
+        world.write(
+            "wait.py",
+            format!("{block}print('ready', flush=True)\ninput()\nimport b\nprint('imported')\n"),
+        );
+        let mut running = world.vpython(["wait.py"]).stdin(Stdio::piped()).spawn();
+        let mut lines = BufReader::new(running.stdout.take().unwrap())
+            .lines()
+            .map(Result::unwrap);
+        assert_eq!(lines.next().as_deref(), Some("ready"));
+        let site = environment.join(site_packages(world));
+        std::fs::write(site.join("new.py"), "").unwrap();
+        let said = "vpython: warning: `[WORLD]/root/v1/envs/[KEY]` was changed after it was built; it is built anew\n";
+        world.vpython(["tool.py"]).run().expect(0, "1 2\n", said);
+        assert!(!site.join("new.py").exists());
+        world.vpython(["tool.py"]).run().prints("1 2\n");
+        running.stdin.take().unwrap().write_all(b"\n").unwrap();
+        assert_eq!(lines.next().as_deref(), Some("imported"));
+        assert!(running.wait().unwrap().success());
+        prune_works(world);
+    });
+}
+
+#[test]
+fn a_damaged_wheel_in_a_lower_layer_is_unpacked_anew() {
+    in_own_namespace(|world| {
+        world.install(["other.py"]);
+        let wheel = std::fs::read_dir(world.store("wheels"))
+            .unwrap()
+            .next()
+            .unwrap()
+            .unwrap()
+            .path();
+        let Some(_layers) = Layers::over(world, "root") else {
+            return;
+        };
+        std::fs::remove_file(wheel.join("wheel.json")).unwrap();
+        let outcome = world.vpython(["tool.py"]).run();
+        assert_eq!(
+            (outcome.code, &*outcome.stdout),
+            (Some(0), "1 2\n"),
+            "{outcome}"
+        );
+        assert!(
+            outcome.stderr.contains("is damaged") && wheel.join("wheel.json").exists(),
+            "{outcome}"
+        );
+        world.vpython(["tool.py"]).run().prints("1 2\n");
+    });
+}
+
+#[test]
+fn what_was_exported_and_unpacked_in_a_lower_layer_is_replaced() {
+    in_own_namespace(|world| {
+        for script in ["other.py", "tool.py"] {
+            tool(
+                world,
+                &["pack", "--output", &format!("{script}.tar"), script],
+            );
+        }
+        tool(world, &["export", "exported", "tool.py"]);
+        tool(world, &["unpack", "tool.py.tar", "unpacked"]);
+        let Some(_layers) = Layers::over(world, "work") else {
+            return;
+        };
+        tool(world, &["export", "exported", "other.py"]);
+        tool(world, &["unpack", "other.py.tar", "unpacked"]);
+        for directory in ["exported", "unpacked"] {
+            is_whole(world, directory, "other.py");
+        }
+    });
+}
+
+#[test]
+fn a_store_on_tmpfs_without_exec_without_proc_and_without_shared_memory_works() {
+    in_own_namespace(|world| {
+        let Some(_root) = Mount::tmpfs(world, MsFlags::MS_NOEXEC, "") else {
+            return;
+        };
+        // An empty directory hides what the system has there.
+        let _hidden = ["/proc", "/dev/shm"]
+            .map(|path| Mount::new("tmpfs", Path::new(path), MsFlags::MS_RDONLY, ""));
+        all_works(world);
+    });
+}
+
+#[test]
+fn where_nothing_can_be_executed_wheels_of_one_platform_are_warned_of() {
+    in_own_namespace(|world| {
+        let Some(_root) = Mount::tmpfs(world, MsFlags::MS_NOEXEC, "") else {
+            return;
+        };
+        world.wheel(&Wheel::module("c", "3").tag("py3-none-linux_x86_64"));
+        world.write(
+            "native.py",
+            "# /// script\n# dependencies = ['c', 'a']\n# ///\nimport c\nprint(c.VERSION)\n",
+        );
+        let said = "vpython: warning: `[WORLD]/root` is on a file system that is mounted `noexec`: python cannot load shared libraries \
+                    from there, and `c` may have some; `-vpython-root` or `VPYTHON_VIRTUALENV_ROOT` names a store elsewhere\n";
+        world.vpython(["native.py"]).run().expect(0, "3\n", said);
+        world.vpython(["native.py"]).run().prints("3\n");
+    });
+}
+
+#[test]
+fn a_store_that_cannot_be_written_to_is_used_and_nothing_is_made_there() {
+    in_own_namespace(|world| {
+        let Some(root) = Mount::tmpfs(world, MsFlags::empty(), "") else {
+            return;
+        };
+        let environment = world.install(["tool.py"]);
+        let manifest = environment.join("vpython.json");
+        let old = SystemTime::now() - Duration::from_hours(2);
+        std::fs::File::open(&manifest)
+            .unwrap()
+            .set_modified(old)
+            .unwrap();
+        let before = manifest.metadata().unwrap().mtime();
+        root.make_read_only();
+        world.vpython(["tool.py"]).run().prints("1 2\n");
+        assert_eq!(manifest.metadata().unwrap().mtime(), before);
+        let sound = "1 environment and 2 unpacked wheels: all files are as they were made\n";
+        assert_eq!(tool(world, &["check", "--all"]).stdout, sound);
+        assert_eq!(world.install(["tool.py"]), environment);
+        let cannot = "vpython: error: cannot open `[WORLD]/root/v1/locks/";
+        for words in [
+            &["other.py"][..],
+            &["-vpython-tool", "export", "exported", "other.py"],
+        ] {
+            let outcome = world.vpython(words).run();
+            assert_eq!(
+                (outcome.code, &*outcome.stdout),
+                (Some(125), ""),
+                "{outcome}"
+            );
+            assert!(
+                outcome.stderr.starts_with(cannot) && outcome.stderr.ends_with(READ_ONLY),
+                "{outcome}"
+            );
+        }
+    });
+}
+
+#[test]
+fn where_no_store_can_be_made_the_error_names_what_to_try() {
+    in_own_namespace(|world| {
+        let disk = world.outside("disk");
+        let Some(_disk) = Mount::new("tmpfs", &disk, MsFlags::MS_RDONLY, "mode=0700") else {
+            return;
+        };
+        let said = format!(
+            "vpython: error: cannot make the store `[WORLD]/disk/root`\n  caused by: cannot create directory `[WORLD]/disk/root`\n{READ_ONLY}"
+        );
+        world
+            .vpython(["tool.py"])
+            .env("VPYTHON_VIRTUALENV_ROOT", disk.join("root"))
+            .run()
+            .expect(125, "", &said);
+    });
+}
+
+#[test]
+fn a_store_of_five_mebibytes_holds_what_fits_and_says_what_to_try_where_it_does_not() {
+    in_own_namespace(|world| {
+        let Some(_root) = Mount::tmpfs(world, MsFlags::empty(), ",size=5m") else {
+            return;
+        };
+        world.wheel(
+            &Wheel::module("large", "1")
+                .file("large/data.bin", vec![7; 6 << 20])
+                .compressed(),
+        );
+        world.write(
+            "large.py",
+            "# /// script\n# dependencies = ['large']\n# ///\nimport large\n",
+        );
+        let outcome = world.vpython(["large.py"]).run();
+        let hint = "  caused by: No space left on device (os error 28)\n  hint: `vpython -vpython-tool prune --all` makes room in the store; \
+                    `-vpython-root` or `VPYTHON_VIRTUALENV_ROOT` names one elsewhere\n";
+        assert_eq!(
+            (outcome.code, &*outcome.stdout),
+            (Some(125), ""),
+            "{outcome}"
+        );
+        assert!(
+            outcome.stderr.starts_with("vpython: error: cannot ") && outcome.stderr.ends_with(hint),
+            "{outcome}"
+        );
+        assert_eq!(world.leftovers(), Vec::<PathBuf>::new());
+        all_works(world);
+    });
+}

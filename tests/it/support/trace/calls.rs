@@ -1,0 +1,122 @@
+//! The system calls that faults are given to: what each does, and which may meet which error.
+
+use nix::errno::Errno;
+use nix::libc::{self, user_regs_struct};
+use nix::sys::ptrace;
+use nix::unistd::Pid;
+
+/// The calls that a system may refuse for these reasons, and what they do.
+const REFUSABLE: [(libc::c_long, &str, Does); 39] = [
+    (libc::SYS_open, "open", Does::Open),
+    (libc::SYS_openat, "openat", Does::Open),
+    (libc::SYS_read, "read", Does::Read),
+    (libc::SYS_pread64, "pread64", Does::Read),
+    (libc::SYS_readv, "readv", Does::Read),
+    (libc::SYS_write, "write", Does::Write),
+    (libc::SYS_writev, "writev", Does::Write),
+    (libc::SYS_pwrite64, "pwrite64", Does::Write),
+    (libc::SYS_stat, "stat", Does::Read),
+    (libc::SYS_lstat, "lstat", Does::Read),
+    (libc::SYS_newfstatat, "newfstatat", Does::Read),
+    (libc::SYS_statx, "statx", Does::Read),
+    (libc::SYS_access, "access", Does::Read),
+    (libc::SYS_faccessat, "faccessat", Does::Read),
+    (libc::SYS_readlink, "readlink", Does::Read),
+    (libc::SYS_readlinkat, "readlinkat", Does::Read),
+    (libc::SYS_getdents64, "getdents64", Does::Read),
+    (libc::SYS_mkdir, "mkdir", Does::Change),
+    (libc::SYS_mkdirat, "mkdirat", Does::Change),
+    (libc::SYS_rename, "rename", Does::Change),
+    (libc::SYS_renameat, "renameat", Does::Change),
+    (libc::SYS_renameat2, "renameat2", Does::Change),
+    (libc::SYS_link, "link", Does::Change),
+    (libc::SYS_linkat, "linkat", Does::Change),
+    (libc::SYS_symlink, "symlink", Does::Change),
+    (libc::SYS_symlinkat, "symlinkat", Does::Change),
+    (libc::SYS_unlink, "unlink", Does::Change),
+    (libc::SYS_unlinkat, "unlinkat", Does::Change),
+    (libc::SYS_rmdir, "rmdir", Does::Change),
+    (libc::SYS_chmod, "chmod", Does::Change),
+    (libc::SYS_fchmod, "fchmod", Does::Change),
+    (libc::SYS_fchmodat, "fchmodat", Does::Change),
+    (libc::SYS_utimensat, "utimensat", Does::Change),
+    (libc::SYS_ftruncate, "ftruncate", Does::Write),
+    (libc::SYS_copy_file_range, "copy_file_range", Does::Write),
+    (libc::SYS_sendfile, "sendfile", Does::Write),
+    (libc::SYS_flock, "flock", Does::Read),
+    (libc::SYS_fsync, "fsync", Does::Write),
+    (libc::SYS_syncfs, "syncfs", Does::Write),
+];
+
+/// What a call does, as far as it tells how it can fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Does {
+    /// Makes a descriptor, and maybe a file.
+    Open,
+    /// Looks at a file.
+    Read,
+    /// Writes to an open file.
+    Write,
+    /// Changes what directories list, or permissions.
+    Change,
+}
+
+impl Does {
+    /// Whether a system may answer such a call with this error. `creates` tells of a call that
+    /// opens whether it may make a file.
+    pub(super) fn may_meet(self, errno: Errno, creates: bool) -> bool {
+        match errno {
+            Errno::EMFILE => self == Self::Open,
+            Errno::ENOSPC => matches!(self, Self::Write | Self::Change) || creates,
+            Errno::EACCES => self == Self::Change || creates,
+            _ => true,
+        }
+    }
+}
+
+/// All system calls of a kind, as a container may refuse them.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Kind {
+    /// What it is called here.
+    pub name: &'static str,
+    /// Their numbers.
+    pub numbers: &'static [libc::c_long],
+    /// Of those that take a request, as `ioctl` does, the one that is meant.
+    pub request: Option<u64>,
+}
+
+impl Kind {
+    /// Whether a call is one of them.
+    pub(super) fn includes(&self, registers: user_regs_struct) -> bool {
+        self.numbers.contains(&registers.orig_rax.cast_signed())
+            && self.request.is_none_or(|request| registers.rsi == request)
+    }
+}
+
+/// Whether a task is about to wait for another thread, or to wake one.
+pub(super) fn waits(task: Pid) -> bool {
+    const WAITS: [libc::c_long; 4] = [
+        libc::SYS_futex,
+        libc::SYS_sched_yield,
+        libc::SYS_nanosleep,
+        libc::SYS_clock_nanosleep,
+    ];
+    ptrace::getregs(task).is_ok_and(|registers| WAITS.contains(&registers.orig_rax.cast_signed()))
+}
+
+/// What is known of a call that may be refused.
+pub(super) fn refusable(
+    registers: user_regs_struct,
+) -> Option<&'static (libc::c_long, &'static str, Does)> {
+    REFUSABLE
+        .iter()
+        .find(|(number, ..)| *number == registers.orig_rax.cast_signed())
+}
+
+/// What a task is about to call, as far as it has a name here.
+pub(super) fn name_of_call(task: Pid) -> &'static str {
+    ptrace::getregs(task)
+        .ok()
+        .and_then(refusable)
+        .map_or("another call", |(_, name, _)| name)
+}
