@@ -50,15 +50,18 @@ const ATTEMPTS: usize = 3;
 /// # Errors
 /// The disk refuses, or a process goes on writing there.
 pub fn remove_in_place(path: &Path, marks: Marks) -> Result<()> {
-    for name in in_order(path, marks)? {
-        remove_any(&path.join(name))?;
-    }
-    let mut removed = remove_dir_all(path);
+    let remove = || {
+        in_order(path, marks)?
+            .into_iter()
+            .try_for_each(|name| remove_any(&path.join(name)))?;
+        remove_dir_all(path)
+    };
+    let mut removed = remove();
     for _ in 1..ATTEMPTS {
         if !removed.as_ref().is_err_and(is_not_empty) {
             break;
         }
-        removed = remove_dir_all(path);
+        removed = remove();
     }
     removed
 }
