@@ -14,7 +14,7 @@ use crate::report::{self, Failure};
 /// or it is full. An error with a hint of its own stays as it is.
 #[must_use]
 pub fn advise(error: Error, invocation: &Invocation, process: &Process) -> Error {
-    let Ok(root) = root::place(invocation, process) else {
+    let Ok(root) = root::configured_path(invocation, process) else {
         return error;
     };
     let (lines, hint) = report::parts(&error);
