@@ -123,6 +123,10 @@ fn is_platform(segment: &str) -> bool {
     segment.contains(TEMPLATE) || is_system(segment)
 }
 
+/// The maximum length of a version. The file name of a wheel contains it, and no file system allows
+/// a longer name.
+const MAX_VERSION: usize = 255;
+
 /// Parses a package version. The error is the rest of a sentence that begins with the version.
 ///
 /// A part that PEP 440 does not allow, such as `.chromium.7`, becomes a local version.
@@ -137,6 +141,12 @@ pub(super) fn parse_version(text: &str) -> Result<Version, String> {
         }
         _ => bare,
     };
+    // The version is parsed once for each position at which a local version may begin.
+    if bare.len() > MAX_VERSION {
+        return Err(format!(
+            "is longer than the limit for a version: {MAX_VERSION} characters"
+        ));
+    }
     // LUCI's name for "the newest numpy for this Python"; the version is the one that LUCI itself
     // substitutes.
     if let Some(build) = bare.strip_prefix("1.2x.supported.") {
@@ -197,6 +207,15 @@ mod tests {
                 "{why}"
             );
         }
+    }
+
+    #[test]
+    fn a_version_without_end_is_not_read() {
+        let why = Err("is longer than the limit for a version: 255 characters".to_owned());
+        assert_eq!(
+            parse_version(&format!("version:2@1{}x", ".01".repeat(30_000))),
+            why
+        );
     }
 
     #[test]

@@ -229,11 +229,14 @@ impl<'a> Comments<'a> {
         )
     }
 
-    /// Returns the comments of `owner`, one line each.
+    /// Returns the comments of `owner`, one line each. TOML allows no control character in a comment
+    /// except the tab.
     fn before(&self, owner: Owner, indentation: &str) -> String {
         let own = self.0.iter().filter(|(whose, _)| *whose == owner);
+        let line =
+            |comment: &str| comment.replace(|one: char| one.is_control() && one != '\t', " ");
         own.fold(String::new(), |lines, (_, comment)| {
-            lines + indentation + comment + "\n"
+            lines + indentation + &line(comment) + "\n"
         })
     }
 }
@@ -317,6 +320,20 @@ mod tests {
                 ..Planned::default()
             },
         )
+    }
+
+    #[test]
+    fn a_comment_is_written_as_toml_can_have_it() {
+        let native = native(
+            "# a\x0cb\x00c\td\x7f\u{85}e\nwheel: {name: 'x' version: '1'} # f\rg\n",
+            &[],
+        )
+        .unwrap();
+        assert!(
+            native.contains("# a b c\td  e\n") && native.contains("    # f g\n"),
+            "{native}"
+        );
+        native.parse::<toml::Table>().unwrap();
     }
 
     #[test]
