@@ -70,7 +70,11 @@ fn print(text: &str) -> Result<i32> {
 
 /// Starts the log, and prints the warnings about the settings that the command line was read with.
 fn start_log(invocation: &Invocation) -> Result<()> {
-    log::start(level(invocation.log_level), invocation.trace.as_deref())?;
+    log::start(
+        level(invocation.log_level),
+        invocation.trace.as_deref(),
+        invocation.user,
+    )?;
     invocation.warn(&invocation.conf.warnings);
     Ok(())
 }

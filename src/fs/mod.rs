@@ -52,7 +52,7 @@ pub use state_file::{
     read_memo_before_exec, read_own_json, write_memo,
 };
 pub use sync::{sync, sync_file_system};
-pub use trust::{Stranger, Trust, is_open_to_all};
+pub use trust::{Stranger, Trust, create_named, is_open_to_all, may_be_renamed_by_others};
 
 /// Returns the metadata of the file at `path`, following links; none if it does not exist.
 pub fn metadata(path: &Path) -> Result<Option<std::fs::Metadata>> {

@@ -3,17 +3,20 @@
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::Write;
+use std::fs::Metadata;
+use std::io::{ErrorKind, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, fchown};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
+use nix::errno::Errno;
 use nix::fcntl::OFlag;
+use nix::sys::stat::{Mode, fchmod};
 
 use super::sync::sync_open;
 use super::{
-    is_already_exists, is_at, is_not_found, lock_exclusive, mode, remove_file, rename, set_mode,
-    symlink,
+    Trust, is_already_exists, is_at, is_not_found, link_metadata, lock_exclusive, mode,
+    remove_file, rename, symlink,
 };
 
 /// The prefix of the temporary names that [`write_atomically`] uses.
@@ -63,16 +66,15 @@ pub fn replace_by(
     mode: u32,
     write: impl FnOnce(&mut File) -> Result<()>,
 ) -> Result<()> {
-    let staged = staged_name(path);
-    let write = |file: &mut File| {
+    let write = |file: &mut File, staged: &Path| {
         file.set_len(0)?;
         write(file)?;
-        set_mode(&staged, mode)?;
+        fchmod(&*file, Mode::from_bits_truncate(mode)).map_err(std::io::Error::from)?;
         sync_open(file)?;
-        rename(&staged, path)
+        rename(staged, path)
     };
-    let written = open_staged(&staged).and_then(|mut file| {
-        write(&mut file).inspect_err(|_| {
+    let written = open_staged(path).and_then(|(mut file, staged)| {
+        write(&mut file, &staged).inspect_err(|_| {
             let _ = remove_file(&staged);
         })
     });
@@ -86,6 +88,7 @@ pub fn replace_link(target: &Path, path: &Path) -> Result<()> {
     let put = || {
         remove_file(&staged)?;
         symlink(target, &staged)?;
+        refuse_planted(&staged)?;
         rename(&staged, path)
     };
     loop {
@@ -107,23 +110,78 @@ fn staged_name(path: &Path) -> PathBuf {
     path.with_file_name(name)
 }
 
-/// Opens and locks the file of this name, and creates it if it is missing: concurrent writers take
-/// turns.
-fn open_staged(path: &Path) -> Result<File> {
+/// Refuses a link that another user has put where this process has just created one: that user can
+/// replace it, whatever its target is.
+fn refuse_planted(link: &Path) -> Result<()> {
+    let Some(found) = link_metadata(link)? else {
+        return Ok(());
+    };
+    match Trust::of_user(nix::unistd::geteuid().as_raw()).stranger(link, found.uid()) {
+        Some(stranger) => bail!("{stranger}"),
+        None => Ok(()),
+    }
+}
+
+/// Opens and locks the file that will become `path`, and creates it if it is missing: concurrent
+/// writers take turns. If another user has put something under its temporary name, that stays as it
+/// is, and the file gets a random name.
+fn open_staged(path: &Path) -> Result<(File, PathBuf)> {
+    let staged = staged_name(path);
+    let mut options = File::options();
+    options
+        .read(true)
+        .write(true)
+        .mode(0o600)
+        .custom_flags((OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK).bits());
     loop {
-        let file = File::options()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .custom_flags((OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK).bits())
-            .open(path)?;
+        let file = match options.clone().create_new(true).open(&staged) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => match options.open(&staged) {
+                Ok(file) if is_left(&file.metadata()?) => file,
+                Err(error) if error.kind() == ErrorKind::NotFound => continue,
+                Err(error) if !is_in_the_way(&error) => return Err(error.into()),
+                _ => return open_beside(path),
+            },
+            opened => opened?,
+        };
         lock_exclusive(&file);
         // If the previous holder of the lock has renamed the file, another is needed.
-        if is_at(&file, path)? {
-            return Ok(file);
+        if is_at(&file, &staged)? {
+            return Ok((file, staged));
         }
     }
+}
+
+/// Whether a file is what a process of this user has left: no other name of it leads to what
+/// somebody would miss.
+fn is_left(metadata: &Metadata) -> bool {
+    metadata.is_file() && metadata.nlink() == 1 && metadata.uid() == nix::unistd::geteuid().as_raw()
+}
+
+/// Whether a file cannot be opened because something else has its name, or it is another user's.
+fn is_in_the_way(error: &std::io::Error) -> bool {
+    let codes = [
+        Errno::ELOOP,
+        Errno::EISDIR,
+        Errno::ENXIO,
+        Errno::ENODEV,
+        Errno::EACCES,
+        Errno::EPERM,
+    ];
+    codes
+        .iter()
+        .any(|errno| error.raw_os_error() == Some(*errno as i32))
+}
+
+/// Opens a new file beside `path`, of a name that nobody can foresee.
+fn open_beside(path: &Path) -> Result<(File, PathBuf)> {
+    let mut prefix = OsString::from(".");
+    prefix.push(path.file_name().unwrap_or_default());
+    prefix.push(".");
+    let file = tempfile::Builder::new()
+        .prefix(&prefix)
+        .suffix(".new")
+        .tempfile_in(path.parent().unwrap_or(Path::new("/")))?;
+    Ok(file.keep()?)
 }
 
 #[cfg(test)]

@@ -10,13 +10,14 @@ use std::fs::File;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
 
 use super::{
     Marks, create_dir, create_dir_all, inode, is_immovable, is_not_found, link_metadata, list,
-    lock_exclusive, open, remove_any, remove_dir_all, remove_in_place, rename, set_mode, sync,
+    lock_exclusive, may_be_renamed_by_others, open, remove_any, remove_dir_all, remove_in_place,
+    rename, set_mode, sync,
     sync_file_system,
 };
 
@@ -45,13 +46,21 @@ impl StagedDir {
         create_dir_all(place.parent().unwrap_or(Path::new("/")), 0o755)?;
         let path = beside(place, "new");
         let lock = lock_directory(&path)?;
-        let staged = Self {
-            path,
+        let mut staged = Self {
+            path: path.clone(),
             place: place.to_path_buf(),
             _lock: lock,
             is_placed: false,
         };
-        for leftover in list(&staged.path)?.unwrap_or_default() {
+        let leftovers = list(&staged.path)?.unwrap_or_default();
+        if !leftovers.is_empty() && may_be_renamed_by_others(&path) {
+            staged.is_placed = true;
+            bail!(
+                "`{}` exists, and another user may have created it: remove it",
+                staged.path.display()
+            );
+        }
+        for leftover in leftovers {
             remove_any(&staged.path.join(leftover))?;
         }
         set_mode(&staged.path, 0o755)?;
@@ -70,11 +79,14 @@ impl StagedDir {
         &self.path
     }
 
-    /// Syncs it to disk, moves it into place, and removes the directory that was there.
+    /// Syncs it to disk, moves it into place, and removes the directory that was there. `may_go`
+    /// inspects that directory once more, under its new name: another process may have put
+    /// something else there since the caller inspected it.
     ///
     /// # Errors
-    /// The existing directory cannot be replaced; it stays if it can be renamed.
-    pub fn place(mut self) -> Result<()> {
+    /// The existing directory cannot be replaced, or may not be removed; it stays if it can be
+    /// renamed.
+    pub fn place(mut self, may_go: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
         sync_file_system(&self.path)?;
         let cannot = || format!("cannot move `{}` into place", self.place.display());
         if link_metadata(&self.place)?.is_none() {
@@ -86,10 +98,15 @@ impl StagedDir {
             lock_exclusive(&old);
             let exchanged = self.exchange();
             if exchanged.as_ref().is_err_and(is_immovable) {
+                may_go(&self.place).with_context(cannot)?;
                 remove_in_place(&self.place, Marks::Last)?;
                 rename(&self.path, &self.place).with_context(cannot)?;
             } else {
                 let old = exchanged.with_context(cannot)?;
+                if let Err(error) = may_go(&old) {
+                    self.put_back(&old).with_context(cannot)?;
+                    return Err(error.context(cannot()));
+                }
                 self.is_placed = true;
                 remove_dir_all(&old)?;
             }
@@ -119,6 +136,15 @@ impl StagedDir {
             }
             Err(error) => Err(std::io::Error::from(error).into()),
         }
+    }
+
+    /// Renames the old directory, which is at `old`, back.
+    fn put_back(&self, old: &Path) -> Result<()> {
+        if old == self.path {
+            return self.exchange().map(drop);
+        }
+        rename(&self.place, &self.path)?;
+        rename(old, &self.place)
     }
 }
 
@@ -179,7 +205,7 @@ mod tests {
         for text in ["one", "two"] {
             let staged = StagedDir::beside(&place).unwrap();
             fs::write_new(&staged.path().join(text), b"", 0o444).unwrap();
-            staged.place().unwrap();
+            staged.place(|_| Ok(())).unwrap();
             assert_eq!(fs::list(&place).unwrap().unwrap(), [text]);
             assert_eq!(fs::list(place.parent().unwrap()).unwrap().unwrap(), ["env"]);
         }
@@ -197,6 +223,45 @@ mod tests {
     }
 
     #[test]
+    fn what_was_put_there_meanwhile_stays_if_it_may_not_go() {
+        let directory = tempfile::tempdir().unwrap();
+        let place = directory.path().join("env");
+        let staged = StagedDir::beside(&place).unwrap();
+        fs::write_new(&staged.path().join("new"), b"", 0o444).unwrap();
+        fs::create_dir_all(&place.join("precious"), 0o755).unwrap();
+        let may_go = |old: &Path| {
+            assert_eq!(fs::list(old).unwrap().unwrap(), ["precious"]);
+            bail!("another user owns it")
+        };
+        let error = format!("{:#}", staged.place(may_go).unwrap_err());
+        assert_eq!(
+            error,
+            format!(
+                "cannot move `{}` into place: another user owns it",
+                place.display()
+            )
+        );
+        assert_eq!(fs::list(&place).unwrap().unwrap(), ["precious"]);
+        assert_eq!(fs::list(directory.path()).unwrap().unwrap(), ["env"]);
+    }
+
+    #[test]
+    fn a_leftover_that_others_may_have_named_is_not_cleared() {
+        let directory = tempfile::tempdir().unwrap();
+        let place = directory.path().join("env");
+        fs::create_dir_all(&directory.path().join(".env.vpython-new/precious"), 0o755).unwrap();
+        fs::set_mode(directory.path(), 0o777).unwrap();
+        StagedDir::beside(&place).unwrap_err();
+        assert!(fs::exists(
+            &directory.path().join(".env.vpython-new/precious")
+        ));
+        // In a sticky directory such as `/tmp`, no user can rename the files of another.
+        fs::set_mode(directory.path(), 0o1777).unwrap();
+        StagedDir::beside(&place).unwrap();
+        assert_eq!(fs::list(directory.path()).unwrap().unwrap().len(), 0);
+    }
+
+    #[test]
     fn concurrent_builders_each_make_a_whole_directory() {
         let directory = tempfile::tempdir().unwrap();
         let place = directory.path().join("env");
@@ -207,7 +272,7 @@ mod tests {
                     fs::write_new(&staged.path().join(format!("{number}-{file}")), b"", 0o444)
                         .unwrap()
                 });
-                staged.place().unwrap();
+                staged.place(|_| Ok(())).unwrap();
             }
         };
         std::thread::scope(|scope| {

@@ -7,16 +7,22 @@
 //! since it applies to everyone.
 
 use std::fmt;
+use std::fs::File;
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::{link_metadata, metadata};
+use anyhow::{Result, bail};
+
+use super::{create, create_new, link_metadata, metadata, remove_file};
 
 /// The bit that lets every user write.
 const OTHERS_WRITE: u32 = 0o002;
 /// The bit that lets the group write.
 const GROUP_WRITES: u32 = 0o020;
+
+/// The mode bit that lets each user rename only their own files in a directory.
+const STICKY: u32 = 0o1000;
 
 /// The users whose files count in any directory.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -96,6 +102,42 @@ impl Trust {
     pub fn other_owner(&self, path: &Path) -> Option<u32> {
         let owner = link_metadata(path).ok()??.uid();
         (!self.includes(owner)).then_some(owner)
+    }
+}
+
+/// Returns whether other users can rename a file to `path`, whoever owns the file: the owner of its
+/// directory, or every user if no sticky bit protects the entries of the directory.
+#[must_use]
+pub fn may_be_renamed_by_others(path: &Path) -> bool {
+    let trust = Trust::of_user(nix::unistd::geteuid().as_raw());
+    let directory = metadata(path.parent().unwrap_or(Path::new("/")))
+        .ok()
+        .flatten();
+    directory.is_none_or(|found| {
+        !trust.includes(found.uid()) || found.mode() & (OTHERS_WRITE | STICKY) == OTHERS_WRITE
+    })
+}
+
+/// Creates a file that the caller has named, or truncates the existing one. If every user can write
+/// to its directory, the file is always a new one: the existing one may be a hard link to a file
+/// that its owner needs.
+///
+/// # Errors
+/// The file cannot be created, or another user may have put the existing one there.
+pub fn create_named(path: &Path, user: u32) -> Result<File> {
+    if let Some(stranger) = Trust::of_user(user).stranger_on_way(path, Path::new("/")) {
+        bail!("cannot create `{}`: {stranger}", path.display());
+    }
+    let directory = path.parent().unwrap_or(Path::new("/"));
+    match link_metadata(path)? {
+        Some(found) if !found.is_file() => create(path),
+        _ if !is_writable(directory, OTHERS_WRITE) => create(path),
+        found => {
+            if found.is_some() {
+                remove_file(path)?;
+            }
+            create_new(path, 0o600)
+        }
     }
 }
 

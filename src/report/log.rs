@@ -30,8 +30,8 @@ static TRACE: Mutex<Option<FlushGuard>> = Mutex::new(None);
 /// <https://docs.google.com/document/d/1CvAClvFfyA5R-PhYUmn5OOQtYMH4h6I0nSsKchNAySU>.
 ///
 /// # Errors
-/// The file cannot be created.
-pub fn start(level: Option<Level>, trace: Option<&Path>) -> Result<()> {
+/// The file cannot be created, or another user than `user` may have put the existing one there.
+pub fn start(level: Option<Level>, trace: Option<&Path>, user: u32) -> Result<()> {
     if level.is_none() && trace.is_none() {
         return Ok(());
     }
@@ -53,7 +53,7 @@ pub fn start(level: Option<Level>, trace: Option<&Path>) -> Result<()> {
     });
     let trace = trace.map(|path| {
         let (layer, guard) = ChromeLayerBuilder::new()
-            .writer(fs::create(path)?)
+            .writer(fs::create_named(path, user)?)
             .include_args(true)
             .build();
         if let Ok(mut trace) = TRACE.lock() {

@@ -366,7 +366,12 @@ impl SpecText {
 
     /// Checks whether vpython may use a file next to the spec, such as its lock file. If another
     /// user may have planted the file, the answer is no, with a warning.
-    fn trusts_neighbour(&self, path: &Path, process: &Process, warnings: &mut Vec<String>) -> bool {
+    pub fn trusts_neighbour(
+        &self,
+        path: &Path,
+        process: &Process,
+        warnings: &mut Vec<String>,
+    ) -> bool {
         let base = path.parent().unwrap_or(Path::new("/"));
         let stranger = self.trust(process).stranger_on_way(path, base);
         warnings.extend(

@@ -4,6 +4,7 @@
 //! environment contains the same manifest file as an entry of the store. By this file a later run
 //! recognizes an environment that is up to date; vpython never replaces a directory without it.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use anyhow::Result;
@@ -12,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::additions::{Standalone, StandaloneRequest};
 use super::install;
 use crate::build::Sharing;
-use crate::fs::{self, Digest, StagedDir};
+use crate::fs::{self, Digest, StagedDir, Trust};
 use crate::invocation::{Export, Invocation};
 use crate::plan::Key;
 use crate::process::Process;
@@ -61,13 +62,13 @@ pub fn run(options: &Export, invocation: &Invocation, process: &Process) -> Resu
         included: request.states(),
         with_python: request.with_python,
     };
-    if Existing::inspect(destination, &key, &extras)? == Existing::UpToDate
+    if Existing::inspect(destination, &key, &extras, process.user)? == Existing::UpToDate
         && !StagedDir::is_beside(destination)
     {
         return install::print(destination);
     }
     let staged = StagedDir::beside(destination)?;
-    match Existing::inspect(destination, &key, &extras)? {
+    match Existing::inspect(destination, &key, &extras, process.user)? {
         // Another process has exported it in the meantime.
         Existing::UpToDate => return install::print(destination),
         Existing::Modified => {
@@ -94,7 +95,12 @@ pub fn run(options: &Export, invocation: &Invocation, process: &Process) -> Resu
         &serde_json::to_vec_pretty(&exported)?,
         0o444,
     )?;
-    staged.place()?;
+    let meanwhile = |_| refusal(destination, "another process has created it meanwhile");
+    staged.place(|old| {
+        Existing::inspect(old, &key, &exported.export, process.user)
+            .map(drop)
+            .map_err(meanwhile)
+    })?;
     install::print(destination)
 }
 
@@ -116,7 +122,7 @@ impl Existing {
     ///
     /// # Errors
     /// Returns an error if it holds anything that vpython did not create.
-    fn inspect(destination: &Path, key: &Key, extras: &Extras) -> Result<Self> {
+    fn inspect(destination: &Path, key: &Key, extras: &Extras, user: u32) -> Result<Self> {
         let Some(found) = fs::link_metadata(destination)? else {
             return Ok(Self::Absent);
         };
@@ -139,7 +145,9 @@ impl Existing {
         if !manifest.site.holds(destination)? {
             return Ok(Self::Modified);
         }
-        Ok(if manifest.key == *key && export == *extras {
+        // An environment of another user may contain anything.
+        let is_ours = Trust::of_user(user).includes(found.uid());
+        Ok(if is_ours && manifest.key == *key && export == *extras {
             Self::UpToDate
         } else {
             Self::Outdated

@@ -68,10 +68,16 @@ pub fn find(
     let named = invocation.interpreter.as_deref();
     let mut version = named.and_then(NamedVersion::of);
     if let (Some(path), Some(_)) = (named, &version) {
-        // A file of such a name in the current directory takes precedence over the version.
+        // A file of such a name in the current directory takes precedence over the version, unless
+        // another user may have put it there.
         let path = process.absolute(path);
         evidence.look(&path);
-        version = version.filter(|_| !fs::exists(&path));
+        let is_planted = || {
+            Trust::of_user(process.user)
+                .stranger_on_way(&path, Path::new("/"))
+                .is_some()
+        };
+        version = version.filter(|_| !fs::exists(&path) || is_planted());
     }
     let wants_python2 = wanted.is_some_and(|wanted| is_for_python2(&wanted.value.specifiers))
         || version

@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result};
 use tempfile::TempDir;
+use tracing::debug;
 
 use crate::fs::{self, Attempt};
 
@@ -71,7 +72,10 @@ pub(super) fn remove_left_behind(destination: &Path) -> Result<()> {
     for name in fs::list(destination)?.unwrap_or_default() {
         let path = destination.join(&name);
         if name.to_string_lossy().starts_with(PREFIX) && is_left_behind(&path) {
-            fs::remove_dir_all(&path)?;
+            // Another user's stays where that user alone can remove it.
+            if let Err(error) = fs::remove_dir_all(&path) {
+                debug!("cannot remove what a killed process has left: {error:#}");
+            }
         }
     }
     Ok(())
@@ -88,7 +92,10 @@ fn lock(destination: &Path) -> Result<File> {
 /// Checks whether no process uses a staging directory. Without locks, the process may run on
 /// another machine that shares the directory, so only the age of the directory can decide.
 fn is_left_behind(path: &Path) -> bool {
-    let Ok(directory) = fs::open(path) else {
+    // A pipe of such a name would be waited for.
+    let is_directory =
+        fs::link_metadata(path).is_ok_and(|found| found.is_some_and(|found| found.is_dir()));
+    let Some(directory) = is_directory.then(|| fs::open(path).ok()).flatten() else {
         return false;
     };
     match fs::try_lock_exclusive(&directory) {

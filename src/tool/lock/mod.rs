@@ -30,7 +30,9 @@ pub fn run(options: &invocation::Lock, invocation: &Invocation, process: &Proces
     let spec = text.parse_without_lock(process)?;
     invocation.warn(text.warnings.iter().chain(&spec.warnings));
     // Read the existing lock file, whose versions are kept unless `--upgrade` names them.
-    let before = read_before(&path, &text)?;
+    let mut skipped = Vec::new();
+    let before = read_before(&path, &text, process, &mut skipped)?;
+    invocation.warn(&skipped);
     let names = names(&options.upgrade, "lock")?;
     let upgraded = if options.upgrade.iter().any(String::is_empty) {
         Upgraded::All
@@ -101,7 +103,13 @@ fn finish(
         return Ok(0);
     }
     if !check {
-        let mode = fs::metadata(&lock.path)?.map_or(0o644, |metadata| fs::mode(&metadata));
+        // One that has no say has none in who may write to it either.
+        let there = if before.is_some() {
+            fs::metadata(&lock.path)?
+        } else {
+            None
+        };
+        let mode = there.map_or(0o644, |metadata| fs::mode(&metadata));
         fs::replace(&lock.path, content.as_bytes(), mode)?;
     }
     let (what, code) = match (check, before) {
@@ -166,9 +174,15 @@ fn nothing_to_lock(text: &SpecText) -> Failure {
     }
 }
 
-/// Returns the existing lock file and its text.
-fn read_before(path: &Path, text: &SpecText) -> Result<Option<(Lock, String)>> {
-    if fs::link_metadata(path)?.is_none() {
+/// Returns the existing lock file and its text. A lock file that another user may have put there is
+/// `skipped` with a warning.
+fn read_before(
+    path: &Path,
+    text: &SpecText,
+    process: &Process,
+    skipped: &mut Vec<String>,
+) -> Result<Option<(Lock, String)>> {
+    if fs::link_metadata(path)?.is_none() || !text.trusts_neighbour(path, process, skipped) {
         return Ok(None);
     }
     let content = String::from_utf8_lossy(&fs::read_text(path, fs::limits::LOCK)?).into_owned();

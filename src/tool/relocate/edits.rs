@@ -74,6 +74,29 @@ impl Edits {
         });
     }
 
+    /// Drops the edits of files outside the environment, which a linked directory leads to.
+    ///
+    /// # Errors
+    /// The target of a directory cannot be resolved.
+    pub fn confine(&mut self, environment: &Path) -> Result<()> {
+        let inside = fs::canonicalize(environment)?;
+        for path in self.changes.keys().cloned().collect::<Vec<_>>() {
+            let directory = environment
+                .join(&path)
+                .parent()
+                .map_or_else(|| environment.to_path_buf(), Path::to_path_buf);
+            let real = fs::canonicalize(&directory)?;
+            if !real.starts_with(&inside) {
+                self.changes.remove(&path);
+                self.mark_unfixable(
+                    &path,
+                    format!("it is in `{}`, outside the environment", real.display()),
+                );
+            }
+        }
+        Ok(())
+    }
+
     /// Returns the content that a file will have: the planned one, or else the current one.
     pub fn content(&self, environment: &Path, path: &Path) -> Result<Vec<u8>> {
         match self.changes.get(path).map(|change| &change.new) {
@@ -107,6 +130,9 @@ impl Edits {
 
 fn remove_byte_code(source: &Path) -> Result<()> {
     let directory = source.with_file_name("__pycache__");
+    if !fs::link_metadata(&directory)?.is_some_and(|found| found.is_dir()) {
+        return Ok(());
+    }
     let Some(stem) = source.file_stem().and_then(|stem| stem.to_str()) else {
         return Ok(());
     };

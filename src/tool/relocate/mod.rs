@@ -130,6 +130,7 @@ fn plan_edits(
     site_packages::plan_edits(environment, prefixes, &mut edits)?;
     record::plan_edits(environment, prefixes, &mut edits)?;
     leftovers::find(environment, prefixes, &mut edits)?;
+    edits.confine(&environment.path)?;
     Ok(edits)
 }
 

@@ -1,11 +1,12 @@
 //! The state of the destination of `unpack`.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
-use crate::fs;
+use crate::fs::{self, Trust};
 use crate::report::Failure;
 use crate::tool::pack_manifest::{Member, PACK_MANIFEST, PackManifest, UNPACK_STATE};
 
@@ -54,7 +55,12 @@ impl Existing {
     ///
     /// # Errors
     /// Returns an error if it holds anything that vpython did not unpack.
-    pub fn inspect(destination: &Path, manifest: &PackManifest, state: &State) -> Result<Self> {
+    pub fn inspect(
+        destination: &Path,
+        manifest: &PackManifest,
+        state: &State,
+        user: u32,
+    ) -> Result<Self> {
         let Some(found) = fs::link_metadata(destination)? else {
             return Ok(Self::Absent);
         };
@@ -76,7 +82,9 @@ impl Existing {
         else {
             return refuse("vpython did not unpack it");
         };
-        let is_requested = there == *manifest
+        // A directory of another user may contain anything.
+        let is_requested = Trust::of_user(user).includes(found.uid())
+            && there == *manifest
             && fs::look_for_json::<State>(&destination.join(UNPACK_STATE))?.as_ref() == Some(state)
             && is_whole(destination, manifest, state)?;
         Ok(if is_requested {

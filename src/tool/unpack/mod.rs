@@ -51,12 +51,12 @@ pub fn run(options: &Unpack, invocation: &Invocation, process: &Process) -> Resu
         python.as_ref().map(|facts| facts.executable.as_path()),
         install_path,
     );
-    if Existing::inspect(&destination, &manifest, &state)? != Existing::UpToDate
+    if Existing::inspect(&destination, &manifest, &state, process.user)? != Existing::UpToDate
         || StagedDir::is_beside(&destination)
     {
         let staged = StagedDir::beside(&destination)?;
         // Another process may have unpacked it in the meantime.
-        if Existing::inspect(&destination, &manifest, &state)? != Existing::UpToDate {
+        if Existing::inspect(&destination, &manifest, &state, process.user)? != Existing::UpToDate {
             let manifest = extract(&file, staged.path())?;
             if let Some(python) = &python {
                 relocate::give_interpreter(staged.path(), python)?;
@@ -70,7 +70,7 @@ pub fn run(options: &Unpack, invocation: &Invocation, process: &Process) -> Resu
                 &serde_json::to_vec_pretty(&state)?,
                 0o644,
             )?;
-            staged.place()?;
+            staged.place(|old| Existing::inspect(old, &manifest, &state, process.user).map(drop))?;
         }
     }
     link.map_or(Ok(()), |link| link.put())?;
