@@ -17,8 +17,7 @@ use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
 use super::{
     Marks, create_dir, create_dir_all, inode, is_immovable, is_not_found, link_metadata, list,
     lock_exclusive, may_be_renamed_by_others, open, remove_any, remove_dir_all, remove_in_place,
-    rename, set_mode, sync,
-    sync_file_system,
+    rename, set_mode, sync, sync_file_system,
 };
 
 /// A directory `.NAME.vpython-new` that is to become `NAME`. Dropping it before

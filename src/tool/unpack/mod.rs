@@ -70,7 +70,8 @@ pub fn run(options: &Unpack, invocation: &Invocation, process: &Process) -> Resu
                 &serde_json::to_vec_pretty(&state)?,
                 0o644,
             )?;
-            staged.place(|old| Existing::inspect(old, &manifest, &state, process.user).map(drop))?;
+            staged
+                .place(|old| Existing::inspect(old, &manifest, &state, process.user).map(drop))?;
         }
     }
     link.map_or(Ok(()), |link| link.put())?;

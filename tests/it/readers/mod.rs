@@ -159,9 +159,9 @@ fn texts(reader: &str) -> impl Strategy<Value = Vec<u8>> + use<> {
     ];
     let near = (select(seeds), vec(change, 0..8)).prop_map(|(seed, changes)| {
         let mut parts = words(&seed);
-        changes
-            .into_iter()
-            .for_each(|change| change.apply(&mut parts));
+        for change in changes {
+            change.apply(&mut parts);
+        }
         parts.concat()
     });
     let between = select(vec!["", " ", "\n"]);

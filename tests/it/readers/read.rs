@@ -17,7 +17,7 @@ use vpython::process::Process;
 use vpython::spec::upgrade::{Legacy, Planned};
 use vpython::spec::{Packages, Spec, SpecKind, SpecText};
 use vpython::store::{Manifest, Memo};
-use vpython::tool::pack_manifest::Listing;
+use vpython::tool::pack_manifest::PackManifest;
 use vpython::tool::{relocate, unpack};
 
 /// A reader. It reads the bytes as what it is the reader of, in an empty directory.
@@ -426,9 +426,9 @@ fn archive(directory: &Path, bytes: &[u8]) -> Result<()> {
 }
 
 fn listing(_: &Path, bytes: &[u8]) -> Result<()> {
-    let read = Listing::parse(bytes)?;
-    let again =
-        Listing::parse(&read.text()?).context("BROKEN PROMISE: what is written does not read")?;
+    let read = PackManifest::parse(bytes)?;
+    let again = PackManifest::parse(&read.text()?)
+        .context("BROKEN PROMISE: what is written does not read")?;
     promised(read == again, || format!("{read:?} reads as {again:?}"))
 }
 
