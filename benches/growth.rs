@@ -24,10 +24,14 @@ use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
 use wheel::Wheel;
 
-/// Writes an input of so many into a directory: `s.txt`, or what else the program is then given.
+/// Writes an input of so many into a directory, and gives the command line that reads it, in words
+/// between spaces.
 type Input = fn(&Path, usize) -> &'static str;
 
-const INPUTS: [(&str, &str, Input); 14] = [
+/// A launch of nothing with the requirements in `s.txt`.
+const REQUIREMENTS: &str = "-vpython-spec s.txt -c pass";
+
+const INPUTS: [(&str, &str, Input); 30] = [
     ("pins", "pins without wheels", pins),
     ("lock", "packages of a lock", lock),
     ("demands", "demands of one project", demands),
@@ -54,6 +58,50 @@ const INPUTS: [(&str, &str, Input); 14] = [
     ("chain", "files that each name the next", chain),
     ("native", "dependencies in a `vpython.toml`", native),
     ("mistakes", "lines that are no requirements", mistakes),
+    ("listed", "wheels of a `.vpython3`, missing", listed),
+    (
+        "listed-there",
+        "wheels of a `.vpython3`, there",
+        listed_there,
+    ),
+    (
+        "listed-clash",
+        "versions of one wheel in a `.vpython3`",
+        listed_clash,
+    ),
+    (
+        "listed-verify",
+        "the same as `listed-there`, by `verify`",
+        listed_verify,
+    ),
+    ("uv-lock", "packages of a `uv.lock`, in a chain", uv_lock),
+    ("uv-forks", "versions of a project in a `uv.lock`", uv_forks),
+    ("find-links", "directories of `--find-links`", find_links),
+    (
+        "hashes",
+        "digests and wheels of a project, none of which fits",
+        hashes,
+    ),
+    (
+        "unreadable",
+        "`Requires-Dist` that cannot be read, and extras",
+        unreadable,
+    ),
+    (
+        "rejected",
+        "wheels of a project for another Python, and one that fits",
+        rejected,
+    ),
+    ("there", "pins with wheels", there),
+    ("verify", "pins without wheels, by `verify`", verify),
+    ("blocks", "whole blocks in a script", blocks),
+    ("record", "files of a wheel", record),
+    ("entry-points", "entry points of a wheel", entry_points),
+    (
+        "constraints",
+        "constraints on as many projects",
+        constraints,
+    ),
 ];
 
 fn main() {
@@ -117,15 +165,12 @@ fn measure(name: &str, size: usize) {
     let directory = tempfile::tempdir().unwrap();
     let (_, _, input) = INPUTS.iter().find(|(known, ..)| *known == name).unwrap();
     std::fs::create_dir(directory.path().join("wheels")).unwrap();
-    let spec = input(directory.path(), size);
+    let words = input(directory.path(), size);
     let mut command = Command::new(env!("CARGO_BIN_EXE_vpython"));
     command
         .arg("-vpython-root")
-        .arg(directory.path().join("root"));
-    match spec.strip_suffix(".py") {
-        Some(_) => command.arg(spec),
-        None => command.args(["-vpython-spec", spec, "-c", "pass"]),
-    };
+        .arg(directory.path().join("root"))
+        .args(words.split(' '));
     let status = command
         .current_dir(directory.path())
         .stdout(Stdio::null())
@@ -145,24 +190,24 @@ fn measure(name: &str, size: usize) {
 }
 
 /// Writes a file with a text for each number.
-fn write_each(
-    directory: &Path,
-    name: &'static str,
-    count: usize,
-    text: impl Fn(usize) -> String,
-) -> &'static str {
+fn write_each(directory: &Path, name: &str, count: usize, text: impl Fn(usize) -> String) {
     std::fs::write(
         directory.join(name),
         (0..count).map(text).collect::<String>(),
     )
     .unwrap();
-    name
+}
+
+/// Writes `s.txt` with a line for each number.
+fn lines(directory: &Path, count: usize, line: impl Fn(usize) -> String) -> &'static str {
+    write_each(directory, "s.txt", count, |number| line(number) + "\n");
+    REQUIREMENTS
 }
 
 /// Writes a wheel of `one`, and a spec that asks for it.
 fn one(directory: &Path, wheel: &Wheel, requirement: &str) -> &'static str {
     wheel.write_to(&directory.join("wheels"));
-    write_each(directory, "s.txt", 1, |_| format!("{requirement}\n"))
+    lines(directory, 1, |_| requirement.to_owned())
 }
 
 fn with_each(count: usize, change: impl Fn(Wheel, usize) -> Wheel) -> Wheel {
@@ -174,9 +219,7 @@ fn joined(count: usize, between: &str, text: impl Fn(usize) -> String) -> String
 }
 
 fn pins(directory: &Path, count: usize) -> &'static str {
-    write_each(directory, "s.txt", count, |number| {
-        format!("p{number}==1.0\n")
-    })
+    lines(directory, count, |number| format!("p{number}==1.0"))
 }
 
 fn lock(directory: &Path, count: usize) -> &'static str {
@@ -191,7 +234,8 @@ fn lock(directory: &Path, count: usize) -> &'static str {
         )
         .unwrap();
     }
-    write_each(directory, "pylock.toml", 1, |_| text.clone())
+    write_each(directory, "pylock.toml", 1, |_| text.clone());
+    "-vpython-spec pylock.toml -c pass"
 }
 
 fn demands(directory: &Path, count: usize) -> &'static str {
@@ -251,18 +295,19 @@ fn broken(directory: &Path, count: usize) -> &'static str {
         )
         .unwrap();
     }
-    write_each(directory, "s.txt", 1, |_| "one\n".to_owned())
+    lines(directory, 1, |_| "one".to_owned())
 }
 
 fn versions(directory: &Path, count: usize) -> &'static str {
     for number in 0..count {
         Wheel::module("one", &format!("1.{number}")).write_to(&directory.join("wheels"));
     }
-    write_each(directory, "s.txt", 1, |_| "one\n".to_owned())
+    lines(directory, 1, |_| "one".to_owned())
 }
 
 fn openings(directory: &Path, count: usize) -> &'static str {
-    write_each(directory, "s.py", count, |_| "# /// script\n".to_owned())
+    write_each(directory, "s.py", count, |_| "# /// script\n".to_owned());
+    "s.py"
 }
 
 fn markers(directory: &Path, count: usize) -> &'static str {
@@ -284,16 +329,192 @@ fn chain(directory: &Path, count: usize) -> &'static str {
         )
         .unwrap();
     }
-    "r0.txt"
+    "-vpython-spec r0.txt -c pass"
 }
 
 fn native(directory: &Path, count: usize) -> &'static str {
     let list = joined(count, ", ", |number| format!("'p{number}'"));
     write_each(directory, "vpython.toml", 1, |_| {
         format!("dependencies = [{list}]\n")
-    })
+    });
+    "-c pass"
 }
 
 fn mistakes(directory: &Path, count: usize) -> &'static str {
-    write_each(directory, "s.txt", count, |number| format!("!p{number}\n"))
+    lines(directory, count, |number| format!("!p{number}"))
+}
+
+/// A wheel of LUCI's form in a list.
+fn listed_wheel(project: &str, version: usize) -> String {
+    format!(
+        "wheel: <\n  name: \"infra/python/wheels/{project}-py3\"\n  version: \"version:1.{version}\"\n>\n"
+    )
+}
+
+fn listed(directory: &Path, count: usize) -> &'static str {
+    write_each(directory, "s.vpython3", count, |number| {
+        listed_wheel(&format!("p{number}"), 0)
+    });
+    "-vpython-spec s.vpython3 -c pass"
+}
+
+/// Writes a wheel of each project, which requires the next.
+fn write_wheels(directory: &Path, count: usize) {
+    for number in 0..count {
+        let wheel = Wheel::module(&format!("p{number}"), "1.0");
+        wheel
+            .requires(&format!("p{}", (number + 1) % count))
+            .write_to(&directory.join("wheels"));
+    }
+}
+
+fn listed_there(directory: &Path, count: usize) -> &'static str {
+    write_wheels(directory, count);
+    listed(directory, count);
+    "-vpython-spec s.vpython3 -vpython-tool explain"
+}
+
+fn listed_verify(directory: &Path, count: usize) -> &'static str {
+    listed_there(directory, count);
+    "-vpython-spec s.vpython3 -vpython-tool verify"
+}
+
+fn listed_clash(directory: &Path, count: usize) -> &'static str {
+    write_each(directory, "s.vpython3", count, |number| {
+        listed_wheel("one", number)
+    });
+    "-vpython-spec s.vpython3 -c pass"
+}
+
+/// Writes a `vpython.toml` that asks for `p0`, and its lock.
+fn uv(directory: &Path, packages: &str) -> &'static str {
+    write_each(directory, "vpython.toml", 1, |_| {
+        "dependencies = ['p0']\n".to_owned()
+    });
+    write_each(directory, "vpython.toml.uv.lock", 1, |_| {
+        format!("version = 1\n{packages}")
+    });
+    "-c pass"
+}
+
+/// An entry of a lock of uv's.
+fn uv_package(project: usize, version: usize, requires: &str) -> String {
+    let url = format!("url = 'https://x.invalid/p{project}-1.{version}-py3-none-any.whl'");
+    let wheel = format!(
+        "wheels = [{{ {url}, hash = 'sha256:{:064x}' }}]",
+        project + version
+    );
+    format!(
+        "[[package]]\nname = 'p{project}'\nversion = '1.{version}'\ndependencies = [{requires}]\n{wheel}\n"
+    )
+}
+
+fn uv_lock(directory: &Path, count: usize) -> &'static str {
+    uv(
+        directory,
+        &joined(count, "", |number| {
+            uv_package(
+                number,
+                0,
+                &format!("{{ name = 'p{}' }}", (number + 1) % count),
+            )
+        }),
+    )
+}
+
+fn uv_forks(directory: &Path, count: usize) -> &'static str {
+    let requires = joined(count, ", ", |number| {
+        format!("{{ name = 'p1', version = '1.{number}' }}")
+    });
+    uv(
+        directory,
+        &(uv_package(0, 0, &requires) + &joined(count, "", |number| uv_package(1, number, ""))),
+    )
+}
+
+fn find_links(directory: &Path, count: usize) -> &'static str {
+    for number in 0..count {
+        std::fs::create_dir(directory.join(format!("d{number}"))).unwrap();
+    }
+    lines(directory, count, |number| format!("--find-links d{number}"))
+}
+
+fn hashes(directory: &Path, count: usize) -> &'static str {
+    versions(directory, count);
+    one(
+        directory,
+        &Wheel::module("one", "1.0"),
+        &format!(
+            "one {}",
+            joined(count, " ", |number| format!("--hash=sha256:{number:064x}"))
+        ),
+    )
+}
+
+fn unreadable(directory: &Path, count: usize) -> &'static str {
+    let wheel = with_each(count, |wheel, number| {
+        wheel
+            .extra(&format!("e{number}"))
+            .requires(&format!("two >= x; extra == 'f{number}'"))
+    });
+    one(
+        directory,
+        &wheel,
+        &format!("one[{}]", joined(count, ",", |number| format!("e{number}"))),
+    )
+}
+
+fn rejected(directory: &Path, count: usize) -> &'static str {
+    for number in 1..=count {
+        Wheel::module("one", &format!("1.{number}"))
+            .requires_python("<3")
+            .write_to(&directory.join("wheels"));
+    }
+    one(directory, &Wheel::module("one", "1.0"), "one")
+}
+
+fn there(directory: &Path, count: usize) -> &'static str {
+    write_wheels(directory, count);
+    pins(directory, count);
+    "-vpython-spec s.txt -vpython-tool explain"
+}
+
+fn verify(directory: &Path, count: usize) -> &'static str {
+    pins(directory, count);
+    "-vpython-spec s.txt -vpython-tool verify"
+}
+
+fn blocks(directory: &Path, count: usize) -> &'static str {
+    write_each(directory, "s.py", count, |number| {
+        format!("# /// script\n# dependencies = ['p{number}']\n# ///\n\n")
+    });
+    "s.py"
+}
+
+fn record(directory: &Path, count: usize) -> &'static str {
+    let files = (0..count).fold(Wheel::new("one", "1.0"), |wheel, number| {
+        wheel.file(&format!("one/m{number}.txt"), "x")
+    });
+    one(directory, &files, "one")
+}
+
+fn entry_points(directory: &Path, count: usize) -> &'static str {
+    one(
+        directory,
+        &with_each(count, |wheel, number| {
+            wheel.entry_point(&format!("run{number}"), "one:main")
+        }),
+        "one",
+    )
+}
+
+fn constraints(directory: &Path, count: usize) -> &'static str {
+    write_each(directory, "c.txt", count, |number| format!("p{number}<2\n"));
+    lines(directory, count + 1, |number| {
+        if number == 0 {
+            "-c c.txt".to_owned()
+        } else {
+            format!("p{number}")
+        }
+    })
 }

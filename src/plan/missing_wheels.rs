@@ -1,7 +1,7 @@
 //! The wheels that are missing on this machine and on the platforms that a spec names, as
 //! requirements for an index.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -298,6 +298,7 @@ fn builds(
             )
         },
     );
+    let requirements: HashSet<&String> = requirements.iter().collect();
     pairs
         .filter(|(public, _)| requirements.contains(public))
         .collect::<BTreeSet<_>>()

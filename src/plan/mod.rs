@@ -4,6 +4,8 @@
 //! nothing. Its inputs are recorded as [`Evidence`], so that a later launch can check with a few
 //! stamps that it would get the same plan.
 
+#[cfg(test)]
+mod growth;
 pub mod interpreter;
 mod key;
 pub mod lock;
@@ -182,6 +184,8 @@ pub struct Evidence {
     pub unseeded: Vec<Seed>,
     /// The interpreter's selection, for `explain`.
     pub choice: InterpreterChoice,
+    /// What [`Self::look`] has noted.
+    looked_at: HashSet<PathBuf>,
 }
 
 impl Evidence {
@@ -202,7 +206,7 @@ impl Evidence {
 
     /// Stamps `path`. Call it before reading the path, so that a change in between is noticed.
     fn look(&mut self, path: &Path) {
-        if !self.stamps.iter().any(|stamped| stamped.path == path) {
+        if self.looked_at.insert(path.to_path_buf()) {
             self.stamps.push(Stamped::look(path));
         }
     }
@@ -217,7 +221,9 @@ impl Evidence {
             remarks,
             unseeded,
             choice: _,
+            looked_at,
         } = seen;
+        self.looked_at.extend(looked_at);
         self.other_wheels.extend(other_wheels);
         let known: HashSet<PathBuf> = self.stamps.iter().map(|known| known.path.clone()).collect();
         self.stamps.extend(

@@ -35,17 +35,6 @@ impl Origin {
         }
     }
 
-    /// Returns the location of the byte at `offset` in the text; for many lookups, [`Places`] is
-    /// faster.
-    pub(super) fn place(&self, content: &str, offset: usize) -> Location {
-        let before = &content[..content.floor_char_boundary(offset)];
-        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        Location {
-            file: self.file.clone(),
-            line: self.lines_before + memchr::memchr_iter(b'\n', before.as_bytes()).count() + 1,
-            column: self.columns_before + before[line_start..].chars().count() + 1,
-        }
-    }
 }
 
 /// A source location: file, line and column, both counted from 1.
@@ -168,6 +157,17 @@ impl<'a> Places<'a> {
 mod tests {
     use super::*;
 
+    /// The place of the byte at `offset`, counted from the beginning of the text.
+    fn counted(origin: &Origin, content: &str, offset: usize) -> Location {
+        let before = &content[..content.floor_char_boundary(offset)];
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        Location {
+            file: origin.file.clone(),
+            line: origin.lines_before + before.matches('\n').count() + 1,
+            column: origin.columns_before + before[line_start..].chars().count() + 1,
+        }
+    }
+
     #[test]
     fn a_place_counts_lines_and_columns_of_the_file() {
         let origin = Origin {
@@ -175,7 +175,7 @@ mod tests {
             lines_before: 3,
             columns_before: 2,
         };
-        let place = origin.place("a = 1\né = 2\n", 9);
+        let place = Places::of(&origin, "a = 1\né = 2\n").at(9);
         assert_eq!((place.line, place.column), (5, 5));
         assert_eq!(place.exact(), "`/x.py`, line 5, column 5");
     }
@@ -198,7 +198,7 @@ mod tests {
             for offset in 0..content.len() + 2 {
                 assert_eq!(
                     places.at(offset),
-                    origin.place(&content, offset),
+                    counted(&origin, &content, offset),
                     "{offset} of {content:.20}"
                 );
             }

@@ -169,9 +169,7 @@ impl Store {
             other_wheels,
             variables,
             warnings,
-            remarks: _,
-            unseeded: _,
-            choice: _,
+            ..
         } = evidence;
         let variables = variables
             .into_iter()

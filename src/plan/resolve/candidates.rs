@@ -10,13 +10,12 @@ use std::rc::Rc;
 use pep440_rs::Version;
 use pep508_rs::{ExtraName, PackageName};
 
-use super::compatibility::{Content, WheelFilter};
+use super::compatibility::{Content, Pin, WheelFilter};
 use super::dependency::{Dependency, Role};
 use super::version_set::Versions;
-use crate::fs::Digest;
 use crate::plan::RequiredBy;
 use crate::plan::wheelhouse::WheelFile;
-use crate::spec::{Dependencies, Located, Requested, Requirements, holds};
+use crate::spec::{Dependencies, Located, Location, Requested, Requirements, holds};
 
 /// The spec's question, and what there is to answer it with.
 pub(super) struct Candidates<'a> {
@@ -38,9 +37,13 @@ pub(super) struct Candidates<'a> {
     /// The projects of which nothing is wanted, whatever requires them.
     ignored: BTreeSet<PackageName>,
     projects: HashMap<PackageName, Rc<Vec<Candidate>>>,
+    /// The digests that the spec pins for a project, and where it does.
+    pins: HashMap<PackageName, Rc<Vec<Pin>>>,
     /// Which versions of a project the constraints admit.
     constrained: HashMap<PackageName, Rc<Vec<bool>>>,
     wheels: HashMap<(PackageName, usize), Rc<Result<Wheel, Vec<String>>>>,
+    /// How many requirements of wheels were read, those that were read again too.
+    pub followed: usize,
 }
 
 /// A version of a project, with the wheels of that version that the interpreter can take by their
@@ -110,8 +113,10 @@ impl<'a> Candidates<'a> {
             fixed: BTreeMap::new(),
             ignored: BTreeSet::new(),
             projects: HashMap::new(),
+            pins: HashMap::new(),
             constrained: HashMap::new(),
             wheels: HashMap::new(),
+            followed: 0,
         }
     }
 
@@ -271,7 +276,7 @@ impl<'a> Candidates<'a> {
     /// The same, whatever digests are pinned. What the wheel requires is judged only where it is
     /// followed.
     pub fn content_with_any_digest(&mut self, file: &WheelFile) -> Result<Content, String> {
-        let content = Content::from(self.filter.content(file)?);
+        let content = Content::of(self.filter.content(file)?, &self.filter.interpreter.markers);
         self.is_followable(file, &content, None)
             .inspect_err(|_| self.filter.note_rejection(file))?;
         Ok(content)
@@ -333,24 +338,37 @@ impl<'a> Candidates<'a> {
     ) -> Result<(), String> {
         match self.dependencies {
             _ if self.fixed.contains_key(&file.name.project) => Ok(()),
-            Dependencies::Followed => content.is_readable(self.filter.interpreter, extra),
+            Dependencies::Followed => content.is_readable(extra),
             Dependencies::Ignored => Ok(()),
         }
     }
 
     /// The digests that the spec pins for a project, and where it does.
-    fn pins(&self, project: &PackageName) -> Vec<(Vec<Digest>, RequiredBy)> {
+    fn pins(&mut self, project: &PackageName) -> Rc<Vec<Pin>> {
+        if let Some(known) = self.pins.get(project) {
+            return Rc::clone(known);
+        }
         let of_spec = self.asked_of(project).chain(self.constraints_on(project));
         let pinning = of_spec.filter(|dependency| !dependency.hashes.is_empty());
-        pinning
-            .map(|dependency| (dependency.hashes.clone(), dependency.required_by.clone()))
-            .collect()
+        let pins: Rc<Vec<Pin>> = Rc::new(
+            pinning
+                .map(|dependency| Pin::new(&dependency.hashes, dependency.required_by.clone()))
+                .collect(),
+        );
+        self.pins.insert(project.clone(), Rc::clone(&pins));
+        pins
     }
 
     /// Whether a file of this kind pins a digest for a project.
-    pub fn is_pinned_by(&self, project: &PackageName, is_meant: impl Fn(&Path) -> bool) -> bool {
+    pub fn is_pinned_by(
+        &mut self,
+        project: &PackageName,
+        is_meant: impl Fn(&Path) -> bool,
+    ) -> bool {
         let pins = self.pins(project);
-        pins.iter().any(|(_, required_by)| matches!(required_by, RequiredBy::Spec(place) if place.file.as_deref().is_some_and(&is_meant)))
+        let is_meant = |place: &Location| place.file.as_deref().is_some_and(&is_meant);
+        pins.iter()
+            .any(|pin| matches!(&pin.required_by, RequiredBy::Spec(place) if is_meant(place)))
     }
 
     /// The files of a project that the interpreter can take, and that do not have the digest that
@@ -438,11 +456,13 @@ impl<'a> Candidates<'a> {
                 .filter(|known| holds(&known.marker, markers, &[]))
                 .collect(),
         };
-        requirements
+        let dependencies: Vec<Dependency> = requirements
             .into_iter()
             .filter(|known| !self.ignored.contains(&known.name))
             .map(dependency)
-            .collect()
+            .collect();
+        self.followed += dependencies.len();
+        dependencies
     }
 
     /// Whether a demand on a project lets its pre-releases in, be it because the spec does.

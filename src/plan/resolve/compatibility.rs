@@ -91,29 +91,22 @@ impl<'a> WheelFilter<'a> {
 
     /// That the wheel's digest is one of those that are pinned, by each who pins any; or why it
     /// will not do.
-    pub fn digest_is_pinned(
-        &mut self,
-        wheel: &WheelFile,
-        pins: &[(Vec<Digest>, RequiredBy)],
-    ) -> Result<(), String> {
+    pub fn digest_is_pinned(&mut self, wheel: &WheelFile, pins: &[Pin]) -> Result<(), String> {
         let digests = self.wheelhouse.digests(std::slice::from_ref(wheel));
         let digest = digests
             .map(|digests| digests[0])
             .map_err(|error| self.cannot_be_used(error));
         let judged = digest.and_then(|digest| {
-            match pins.iter().find(|(pinned, _)| !pinned.contains(&digest)) {
+            match pins.iter().find(|pin| !pin.digests.contains(&digest)) {
                 None => Ok(()),
-                Some((pinned, required_by)) => {
+                Some(Pin {
+                    title, required_by, ..
+                }) => {
                     if let Some(impostor) = self.wheelhouse.impostor(wheel) {
                         return Err(impostor.to_string());
                     }
-                    let pinned = pinned
-                        .iter()
-                        .map(|hash| format!("`{hash}`"))
-                        .collect::<Vec<_>>()
-                        .join(", ");
                     Err(format!(
-                        "has the sha256 `{digest}`, and {pinned} is pinned ({required_by})"
+                        "has the sha256 `{digest}`, and {title} is pinned ({required_by})"
                     ))
                 }
             }
@@ -189,6 +182,42 @@ impl<'a> WheelFilter<'a> {
     }
 }
 
+/// The digests that somebody pins for a project.
+pub(super) struct Pin {
+    digests: HashSet<Digest>,
+    /// The digests, as an error names them.
+    title: String,
+    /// Who pins them.
+    pub required_by: RequiredBy,
+}
+
+impl Pin {
+    /// How many digests an error names.
+    const NAMED: usize = 50;
+
+    /// What somebody pins.
+    pub fn new(digests: &[Digest], required_by: RequiredBy) -> Self {
+        #[cfg(test)]
+        crate::plan::growth::note(digests.len());
+        let named: Vec<String> = digests
+            .iter()
+            .take(Self::NAMED)
+            .map(|digest| format!("`{digest}`"))
+            .collect();
+        let more = digests.len() - named.len();
+        let more = if more == 0 {
+            String::new()
+        } else {
+            format!(" or one of {more} more")
+        };
+        Self {
+            digests: digests.iter().copied().collect(),
+            title: named.join(", ") + &more,
+            required_by,
+        }
+    }
+}
+
 /// What a wheel says of itself, understood.
 pub(super) struct Content {
     /// The extras that it has.
@@ -197,13 +226,14 @@ pub(super) struct Content {
     pub requirements: Vec<Requirement>,
     /// Which of these have a marker that speaks of an extra.
     of_extra: HashMap<ExtraName, Vec<usize>>,
-    /// Lines of `Requires-Dist` that cannot be read, each with its marker: what nobody follows does
-    /// no harm.
-    unreadable: Vec<(MarkerTree, String)>,
+    /// The first line of `Requires-Dist` that cannot be read and counts without an extra, and those
+    /// that count with one. What nobody follows does no harm.
+    unreadable: HashMap<Option<ExtraName>, (usize, String)>,
 }
 
-impl From<Metadata> for Content {
-    fn from(metadata: Metadata) -> Self {
+impl Content {
+    /// What a wheel says, and what of it counts with these markers.
+    pub fn of(metadata: Metadata, markers: &MarkerEnvironment) -> Self {
         let mut content = Self {
             extras: metadata
                 .extras
@@ -212,9 +242,9 @@ impl From<Metadata> for Content {
                 .collect(),
             requirements: Vec::new(),
             of_extra: HashMap::new(),
-            unreadable: Vec::new(),
+            unreadable: HashMap::new(),
         };
-        for line in metadata.requires_dist {
+        for (place, line) in metadata.requires_dist.into_iter().enumerate() {
             match read_requirement(&line) {
                 Some(requirement) => {
                     for extra in extras(&requirement.marker) {
@@ -226,14 +256,26 @@ impl From<Metadata> for Content {
                     }
                     content.requirements.push(requirement);
                 }
-                None => content.unreadable.push((marker_of(&line), line)),
+                None => {
+                    let marker = marker_of(&line);
+                    let counts =
+                        |extra: &Option<ExtraName>| holds(&marker, markers, extra.as_slice());
+                    for extra in [None]
+                        .into_iter()
+                        .chain(extras(&marker).into_iter().map(Some))
+                        .filter(counts)
+                    {
+                        content
+                            .unreadable
+                            .entry(extra)
+                            .or_insert_with(|| (place, line.clone()));
+                    }
+                }
             }
         }
         content
     }
-}
 
-impl Content {
     /// What the wheel requires for an extra besides what it requires anyhow.
     pub fn required_for<'a>(
         &'a self,
@@ -253,19 +295,13 @@ impl Content {
     }
 
     /// That what the wheel requires can be followed: for itself, or for an extra besides.
-    pub fn is_readable(
-        &self,
-        interpreter: &Facts,
-        extra: Option<&ExtraName>,
-    ) -> Result<(), String> {
-        let counts = |marker: &MarkerTree| {
-            holds(
-                marker,
-                &interpreter.markers,
-                extra.map_or(&[], std::slice::from_ref),
-            )
-        };
-        match self.unreadable.iter().find(|(marker, _)| counts(marker)) {
+    pub fn is_readable(&self, extra: Option<&ExtraName>) -> Result<(), String> {
+        let with = |extra: Option<&ExtraName>| self.unreadable.get(&extra.cloned());
+        match with(None)
+            .into_iter()
+            .chain(extra.and_then(|extra| with(Some(extra))))
+            .min()
+        {
             Some((_, line)) => Err(format!("has a bad `Requires-Dist`: `{line}`")),
             None => Ok(()),
         }
@@ -303,18 +339,14 @@ mod tests {
             (4, true, true),
         ];
         for (line, alone, with_extra) in rows {
-            let content = Content::from(Metadata {
+            let metadata = Metadata {
                 requires_dist: vec![lines[line].to_owned()],
                 ..Metadata::default()
-            });
+            };
+            let content = Content::of(metadata, &facts.markers);
+            assert_eq!(content.is_readable(None).is_ok(), alone, "{}", lines[line]);
             assert_eq!(
-                content.is_readable(&facts, None).is_ok(),
-                alone,
-                "{}",
-                lines[line]
-            );
-            assert_eq!(
-                content.is_readable(&facts, Some(&extra)).is_ok(),
+                content.is_readable(Some(&extra)).is_ok(),
                 with_extra,
                 "{}",
                 lines[line]

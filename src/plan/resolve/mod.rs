@@ -41,10 +41,14 @@ use search::Chosen;
 /// changes its directory, and is noticed in any number; so a launch costs the same however large
 /// the environment is. The others are looked at once an hour.
 const WATCHED: usize = 8;
+/// How many of the rejected wheels each warm launch looks at, likewise.
+const REJECTED_WATCHED: usize = 100;
 
 /// After so many searches that found something in the way each, what no choice has to do with is
 /// looked for without another search.
 const MANY: usize = 8;
+/// Where more than this is asked for, that is done at once: each search takes as long as all of it.
+const LARGE: usize = 1000;
 /// After so many searches a launch has enough to say.
 const PATIENCE: usize = 40;
 
@@ -109,7 +113,12 @@ fn choose(candidates: &mut Candidates<'_>, patience: usize) -> (Option<Chosen>, 
     let mut given = BTreeSet::new();
     let mut conflicts: Vec<Conflict> = Vec::new();
     let mut answer = None;
-    for searches in 1..=patience {
+    for searches in 0..patience {
+        if is_time_for_forced(searches, candidates) {
+            let forced = forced::find(candidates, &given);
+            given.extend(forced.iter().map(|conflict| conflict.project.clone()));
+            conflicts.extend(forced);
+        }
         match search::search(candidates, &given) {
             Ok(chosen) => {
                 answer = Some(chosen);
@@ -118,14 +127,18 @@ fn choose(candidates: &mut Candidates<'_>, patience: usize) -> (Option<Chosen>, 
             Err(derivation) => conflicts.push(derivation::find_conflict(&derivation, candidates)),
         }
         given.extend(conflicts.last().map(|conflict| conflict.project.clone()));
-        if searches == MANY {
-            let forced = forced::find(candidates, &given);
-            given.extend(forced.iter().map(|conflict| conflict.project.clone()));
-            conflicts.extend(forced);
-        }
     }
     conflicts.sort_by_cached_key(|conflict| conflict.rank(candidates));
     (answer, conflicts)
+}
+
+/// Whether, after so many searches, what no choice has to do with is looked for.
+fn is_time_for_forced(searches: usize, candidates: &Candidates<'_>) -> bool {
+    match searches {
+        0 => candidates.asked.len() > LARGE,
+        1 => candidates.followed > LARGE,
+        _ => searches == MANY,
+    }
 }
 
 /// Wheels, and who asks for each, with their digests. Their stamps, and those of wheels that were
@@ -143,17 +156,12 @@ fn plan(
         ..
     } = filter;
     evidence.stamps.extend_from_slice(wheelhouse.bundles_seen());
-    evidence.stamps.extend(rejected);
+    watch(rejected, REJECTED_WATCHED, evidence);
     let stamps: Vec<Stamped> = wheels
         .iter()
         .map(|wheel| wheelhouse.stamped(wheel))
         .collect();
-    let mut newest = stamps.clone();
-    newest.sort_by_key(|stamped| Reverse(stamped.stamp.map(|stamp| stamp.modified)));
-    evidence
-        .other_wheels
-        .extend(newest.split_off(WATCHED.min(newest.len())));
-    evidence.stamps.extend(newest);
+    watch(stamps.clone(), WATCHED, evidence);
     let digests = wheelhouse.digests(&wheels)?;
     let planned = wheels.into_iter().zip(required_by).zip(stamps).zip(digests);
     let planned = planned.map(
@@ -171,4 +179,13 @@ fn plan(
         },
     );
     Ok(planned.collect())
+}
+
+/// Leaves the stamps of wheels, of which each warm launch looks at the newest, so many of them.
+fn watch(mut wheels: Vec<Stamped>, at_most: usize, evidence: &mut Evidence) {
+    wheels.sort_by_key(|stamped| Reverse(stamped.stamp.map(|stamp| stamp.modified)));
+    evidence
+        .other_wheels
+        .extend(wheels.split_off(at_most.min(wheels.len())));
+    evidence.stamps.extend(wheels);
 }

@@ -6,7 +6,7 @@
 
 mod required;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 
 use anyhow::{Error, Result};
@@ -92,7 +92,7 @@ struct Findings {
     /// For the requirements of the spec, in its order.
     requested: Vec<Cell>,
     /// For their dependencies.
-    dependencies: Vec<(PackageName, Dependency)>,
+    dependencies: BTreeMap<PackageName, Dependency>,
     /// The seeds that the spec does not require, each with the version that is used, if there is a
     /// wheel.
     seeds: Vec<(PackageName, Option<Version>)>,
@@ -118,12 +118,6 @@ impl Findings {
             .as_ref()
     }
 
-    fn dependency(&self, project: &PackageName) -> Option<&Dependency> {
-        self.dependencies
-            .iter()
-            .find(|(known, _)| known == project)
-            .map(|(_, dependency)| dependency)
-    }
 }
 
 /// Checks the available wheels against a spec. `memo` is the directory for cached facts; it need
@@ -350,13 +344,13 @@ fn title(requirement: &Requirement) -> String {
 fn required_by(project: &PackageName, findings: &[Findings]) -> BTreeSet<PackageName> {
     findings
         .iter()
-        .filter_map(|findings| findings.dependency(project))
+        .filter_map(|findings| findings.dependencies.get(project))
         .flat_map(|dependency| dependency.required_by.clone())
         .collect()
 }
 
 fn cell_of_dependency(project: &PackageName, findings: &Findings) -> Cell {
-    match findings.dependency(project) {
+    match findings.dependencies.get(project) {
         Some(dependency) => dependency.cell.clone(),
         None if findings.refusal.is_some() => Cell::Unknown,
         None => Cell::Unwanted,
@@ -366,6 +360,7 @@ fn cell_of_dependency(project: &PackageName, findings: &Findings) -> Cell {
 /// Returns the warnings of all systems, each once, with the affected systems unless it affects all.
 fn merge_warnings(systems: &[(String, Facts)], findings: &[Findings]) -> Vec<String> {
     let mut merged: Vec<(&str, Vec<&str>)> = Vec::new();
+    let mut places: HashMap<&str, usize> = HashMap::new();
     for ((title, facts), findings) in systems.iter().zip(findings) {
         let title = if facts.elsewhere.is_none() {
             "this machine"
@@ -373,7 +368,8 @@ fn merge_warnings(systems: &[(String, Facts)], findings: &[Findings]) -> Vec<Str
             title
         };
         for warning in &findings.warnings {
-            match merged.iter_mut().find(|(known, _)| known == warning) {
+            let place = *places.entry(warning).or_insert(merged.len());
+            match merged.get_mut(place) {
                 Some((_, titles)) if titles.contains(&title) => {}
                 Some((_, titles)) => titles.push(title),
                 None => merged.push((warning, vec![title])),

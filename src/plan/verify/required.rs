@@ -1,6 +1,6 @@
 //! The requirements on one system, decided by a full resolution, as for a launch there.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
 use pep508_rs::PackageName;
@@ -19,10 +19,11 @@ pub(super) fn find(
 ) -> Result<Findings> {
     let mut evidence = Evidence::default();
     let partial = resolve_partly(requirements, facts, wheelhouse, &mut evidence)?;
+    let outcomes = outcomes(&partial);
     let requested = requirements
         .asked
         .iter()
-        .map(|requested| cell(&requested.value, facts, &partial))
+        .map(|requested| cell(&requested.value, facts, &outcomes))
         .collect();
     let dependencies = dependencies(&partial);
     let refusal = partial.refusal.map(Into::into);
@@ -35,24 +36,32 @@ pub(super) fn find(
     })
 }
 
-fn cell(requested: &Requested, facts: &Facts, partial: &Partial) -> Cell {
+/// Returns the outcome of each project. An unsatisfied project counts as such even if it has a
+/// wheel.
+fn outcomes(partial: &Partial) -> BTreeMap<&PackageName, Cell> {
+    let wheels = partial
+        .wheels
+        .iter()
+        .map(|wheel| (&wheel.name, Cell::Fits(wheel.version.clone())));
+    wheels
+        .chain(
+            partial
+                .unsatisfied
+                .iter()
+                .map(|unsatisfied| (&unsatisfied.project, cell_of_unsatisfied(unsatisfied))),
+        )
+        .collect()
+}
+
+fn cell(requested: &Requested, facts: &Facts, outcomes: &BTreeMap<&PackageName, Cell>) -> Cell {
     let Requested { requirement, .. } = requested;
     if !crate::spec::holds(&requirement.marker, &facts.markers, &[]) {
         return Cell::Unwanted;
     }
-    let unsatisfied = partial
-        .unsatisfied
-        .iter()
-        .find(|unsatisfied| unsatisfied.project == requirement.name);
-    let wheel = partial
-        .wheels
-        .iter()
-        .find(|wheel| wheel.name == requirement.name);
-    match (unsatisfied, wheel) {
-        (Some(unsatisfied), _) => cell_of_unsatisfied(unsatisfied),
-        (None, Some(wheel)) => Cell::Fits(wheel.version.clone()),
-        (None, None) => Cell::Unknown,
-    }
+    outcomes
+        .get(&requirement.name)
+        .cloned()
+        .unwrap_or(Cell::Unknown)
 }
 
 fn cell_of_unsatisfied(unsatisfied: &Unsatisfied) -> Cell {
@@ -64,7 +73,7 @@ fn cell_of_unsatisfied(unsatisfied: &Unsatisfied) -> Cell {
 }
 
 /// Returns the dependencies that only wheels require: those with a wheel, and those without.
-fn dependencies(partial: &Partial) -> Vec<(PackageName, Dependency)> {
+fn dependencies(partial: &Partial) -> BTreeMap<PackageName, Dependency> {
     let wheels = partial.wheels.iter().map(|wheel| {
         (
             &wheel.name,

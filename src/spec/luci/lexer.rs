@@ -126,8 +126,9 @@ impl<'a> Lexer<'a> {
     /// a line `WORD`, without the common indentation of its lines. Returns `None` if no heredoc
     /// begins at `offset`.
     pub fn heredoc(&mut self, offset: usize) -> Option<Result<Vec<u8>, Diagnostic>> {
-        let opener = self.text[offset..].split('\n').next()?;
-        let word = opener.strip_prefix("<<")?.trim();
+        // Before the line is cut out: a text may be a single line.
+        let opener = self.text[offset..].strip_prefix("<<")?.split('\n').next()?;
+        let word = opener.trim();
         if word.is_empty()
             || !word
                 .bytes()
@@ -136,7 +137,7 @@ impl<'a> Lexer<'a> {
             return None;
         }
         // Collect the lines up to the closing word.
-        let mut next = offset + opener.len() + 1;
+        let mut next = offset + "<<".len() + opener.len() + 1;
         let mut lines = Vec::new();
         for line in self
             .text

@@ -7,7 +7,7 @@
 use std::ops::Range;
 
 use crate::report::nearest;
-use crate::spec::SpecText;
+use crate::spec::{Places, SpecText};
 
 /// The prefix of a comment for vpython, after its `#`.
 const PREFIX: &str = "vpython:";
@@ -19,6 +19,7 @@ const NO_SEED: &str = "no-seed";
 pub(super) fn read(text: &SpecText, comments: &[Range<usize>]) -> (bool, Vec<String>) {
     let mut seed = true;
     let mut warnings = Vec::new();
+    let places = Places::of(&text.origin, &text.content);
     for comment in comments
         .iter()
         .filter(|comment| begins_line(&text.content, comment.start))
@@ -27,7 +28,7 @@ pub(super) fn read(text: &SpecText, comments: &[Range<usize>]) -> (bool, Vec<Str
             Some(NO_SEED) => seed = false,
             // Any other remark about vpython is for human readers.
             Some(other) if nearest(other, [NO_SEED]).is_some() => {
-                let place = text.origin.place(&text.content, comment.start);
+                let place = places.at(comment.start);
                 warnings.push(format!(
                     "{place}: `{other}` is ignored; did you mean `# {PREFIX} {NO_SEED}`?"
                 ));

@@ -48,21 +48,6 @@ pub(super) struct Edge {
     pub offset: usize,
 }
 
-impl Edge {
-    fn leads_to(&self, node: &Node) -> bool {
-        let package = &node.package.value;
-        package.name == self.name
-            && self
-                .version
-                .as_ref()
-                .is_none_or(|version| package.version.as_ref() == Some(version))
-            && self
-                .source
-                .as_ref()
-                .is_none_or(|source| *source == node.source)
-    }
-}
-
 /// Returns the marker of each package, by index in the lock file. The error is a mistake with its
 /// offset in the text.
 pub(super) fn markers(
@@ -71,16 +56,16 @@ pub(super) fn markers(
     is_followed: bool,
 ) -> Result<Vec<MarkerTree>, (usize, String)> {
     let mut walk = Walk {
-        by_name: HashMap::new(),
+        named: HashMap::new(),
         nodes,
         reached: HashMap::new(),
         open: Vec::new(),
     };
     for (index, node) in nodes.iter().enumerate() {
-        walk.by_name
-            .entry(&node.package.value.name)
-            .or_default()
-            .push(index);
+        let LockedPackage { name, version, .. } = &node.package.value;
+        for version in [None].into_iter().chain(version.as_ref().map(Some)) {
+            walk.named.entry((name, version)).or_default().push(index);
+        }
     }
     // Start from the spec's requirements.
     for asked in asked {
@@ -113,7 +98,8 @@ type Visited<'a> = (usize, Option<&'a ExtraName>);
 
 struct Walk<'a> {
     nodes: &'a [Node],
-    by_name: HashMap<&'a PackageName, Vec<usize>>,
+    /// The packages of a name: all of them, and those of each version.
+    named: HashMap<(&'a PackageName, Option<&'a Version>), Vec<usize>>,
     /// The marker of each visited node, as far as it is known.
     reached: HashMap<(usize, Option<ExtraName>), MarkerTree>,
     /// The nodes whose edges have to be followed (again).
@@ -163,11 +149,20 @@ impl Walk<'_> {
     /// are any.
     fn follow(&mut self, edge: &Edge, from: &MarkerTree) -> bool {
         let nodes = self.nodes;
-        let named = self.by_name.get(&edge.name).cloned().unwrap_or_default();
+        let named = self
+            .named
+            .get(&(&edge.name, edge.version.as_ref()))
+            .cloned()
+            .unwrap_or_default();
+        let is_from_there = |node: &Node| {
+            edge.source
+                .as_ref()
+                .is_none_or(|source| *source == node.source)
+        };
         let mut is_found = false;
         for index in named
             .into_iter()
-            .filter(|index| edge.leads_to(&nodes[*index]))
+            .filter(|index| is_from_there(&nodes[*index]))
         {
             is_found = true;
             let mut marker = from.clone();

@@ -4,7 +4,7 @@
 //! fixed wheel is never in question, and what cannot be had is left out. Both are said, and neither
 //! is an error: a list is taken as it is.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use pep508_rs::{ExtraName, MarkerTree, PackageName};
 
@@ -124,6 +124,10 @@ fn dependency(fixed: &Fixed) -> Dependency {
 
 fn finish<'a>(chosen: &Chosen, fixed: &[Fixed], mut candidates: Candidates<'a>) -> Followed<'a> {
     let requirement_set = RequirementSet::of_chosen(chosen, &mut candidates);
+    let askers_of_fixed: HashMap<&PackageName, &RequiredBy> = fixed
+        .iter()
+        .map(|one| (&one.file.name.project, &one.required_by))
+        .collect();
     let mut followed = (
         Vec::new(),
         Vec::new(),
@@ -149,12 +153,7 @@ fn finish<'a>(chosen: &Chosen, fixed: &[Fixed], mut candidates: Candidates<'a>) 
             None => format!("`{}` {what}", file.file_name),
         };
         for extra in [None].into_iter().chain(extras.iter().map(Some)) {
-            remarks.extend(
-                content
-                    .is_readable(candidates.filter.interpreter, extra)
-                    .err()
-                    .map(say),
-            );
+            remarks.extend(content.is_readable(extra).err().map(say));
             for dependency in candidates.requirements_as_written(project, *number, extra) {
                 let taken = chosen.get(dependency.project()).and_then(|number| {
                     candidates.file_name_and_version(dependency.project(), *number)
@@ -162,7 +161,7 @@ fn finish<'a>(chosen: &Chosen, fixed: &[Fixed], mut candidates: Candidates<'a>) 
                 match taken {
                     Some((_, version)) if dependency.admits(&version) => {}
                     Some((name, _)) => {
-                        let role = role(fixed, dependency.project());
+                        let role = role(askers_of_fixed.get(dependency.project()).copied());
                         remarks.push(say(format!(
                             "requires `{}`, and `{name}` is {role}",
                             dependency.title()
@@ -192,13 +191,9 @@ fn finish<'a>(chosen: &Chosen, fixed: &[Fixed], mut candidates: Candidates<'a>) 
     }
 }
 
-/// What a wheel that is taken is to the list.
-fn role(fixed: &[Fixed], project: &PackageName) -> &'static str {
-    match fixed
-        .iter()
-        .find(|one| one.file.name.project == *project)
-        .map(|one| &one.required_by)
-    {
+/// What a wheel that is taken is to the list, by who wants it where it is fixed.
+fn role(required_by: Option<&RequiredBy>) -> &'static str {
+    match required_by {
         Some(RequiredBy::Seed) => "seeded",
         Some(_) => "listed",
         None => "taken",

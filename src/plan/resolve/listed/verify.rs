@@ -59,11 +59,10 @@ pub(in crate::plan) fn verify(
             .filter(|(_, is_wanted)| **is_wanted)
             .map(|(wheel, _)| wheel)
     };
-    let clashes = |one: &ListedWheel| {
-        all_wanted()
-            .any(|other| other.value.project == one.project && other.value.wanted != one.wanted)
-    };
+    let clashing = clashing(all_wanted());
+    let clashes = |one: &ListedWheel| clashing.contains(&one.project);
     let mut fixed: Vec<Fixed> = Vec::new();
+    let mut there: BTreeSet<PackageName> = BTreeSet::new();
     let mut verdicts = Vec::new();
     for (wheel, is_wanted) in listed.iter().zip(&is_wanted) {
         let file = if *is_wanted && !clashes(&wheel.value) {
@@ -78,9 +77,7 @@ pub(in crate::plan) fn verify(
             None => Verdict::Missing,
         });
         if let Some(file) = file
-            && !fixed
-                .iter()
-                .any(|known| known.file.name.project == file.name.project)
+            && there.insert(file.name.project.clone())
         {
             fixed.push(Fixed {
                 file,
@@ -91,14 +88,13 @@ pub(in crate::plan) fn verify(
     let wanted: Wanted<'_> = all_wanted()
         .map(|wheel| (wheel.value.project.clone(), wheel))
         .collect();
-    let is_there =
-        |project: &&PackageName| fixed.iter().any(|one| one.file.name.project == **project);
     let missing: BTreeSet<PackageName> = wanted
         .keys()
-        .filter(|project| !is_there(project))
+        .filter(|project| !there.contains(project))
         .cloned()
         .collect();
     let unseeded = seed(&mut fixed, &wanted, &mut filter);
+    there.extend(fixed.iter().map(|one| one.file.name.project.clone()));
     let seeded = fixed
         .iter()
         .filter(|one| one.required_by == RequiredBy::Seed);
@@ -122,7 +118,7 @@ pub(in crate::plan) fn verify(
         BTreeMap::new();
     for (file, required_by) in wheels {
         let project = file.name.project;
-        if !fixed.iter().any(|one| one.file.name.project == project) {
+        if !there.contains(&project) {
             required.insert(
                 project,
                 (
@@ -149,4 +145,21 @@ pub(in crate::plan) fn verify(
         required,
         warnings: [remarks, filter.warnings_of(&files)].concat(),
     }
+}
+
+/// The projects that are listed in different versions.
+fn clashing<'a>(
+    wheels: impl Iterator<Item = &'a Located<ListedWheel>>,
+) -> BTreeSet<&'a PackageName> {
+    let mut first: BTreeMap<&PackageName, &Version> = BTreeMap::new();
+    let differs = |wheel: &&'a Located<ListedWheel>| {
+        let ListedWheel {
+            project, wanted, ..
+        } = &wheel.value;
+        *first.entry(project).or_insert(wanted) != wanted
+    };
+    wheels
+        .filter(differs)
+        .map(|wheel| &wheel.value.project)
+        .collect()
 }
