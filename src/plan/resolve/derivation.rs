@@ -54,6 +54,10 @@ impl Core {
     }
 
     fn note(&mut self, package: &Package, versions: &Versions, on: &Package) {
+        if let Package::Part(whole, _) = package {
+            let (package, version) = &**whole;
+            return self.note(package, &Versions::singleton(*version), on);
+        }
         let (Package::Project(project) | Package::Extra(project, _)) = on else {
             return;
         };
@@ -81,6 +85,8 @@ impl Core {
                 candidates.requirements(project, number, Some(extra)),
                 choice::version(number),
             ),
+            // They are known by their wholes.
+            Package::Part(..) => (Vec::new(), THE_SPEC),
         };
         let counts = |dependency: &Dependency| {
             let versions = self.0.get(&(package.clone(), dependency.project().clone()));

@@ -10,6 +10,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap};
 use std::convert::Infallible;
 use std::fmt;
+use std::rc::Rc;
 
 use pep508_rs::{ExtraName, PackageName};
 use pubgrub::{Dependencies, DependencyProvider, PackageResolutionStatistics, VersionSet as _};
@@ -23,8 +24,12 @@ use super::version_set::Versions;
 /// seen early.
 const CONTENDED: u32 = 8;
 
-/// The only version of the spec.
+/// The only version of the spec, and of a part.
 pub(super) const THE_SPEC: u32 = 0;
+
+/// How many edges a package has at most; of one that asks for more, each part is a package.
+/// For each dependency PubGrub looks through those that it has not seen to yet.
+const PART: usize = 1000;
 
 /// What PubGrub decides on.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -35,6 +40,8 @@ pub(super) enum Package {
     Project(PackageName),
     /// An extra of a project, beside the project itself.
     Extra(PackageName, ExtraName),
+    /// A part of what a version of a package asks for, by its number.
+    Part(Rc<(Package, u32)>, usize),
 }
 
 impl fmt::Display for Package {
@@ -43,6 +50,7 @@ impl fmt::Display for Package {
             Self::Spec => formatter.write_str("the spec"),
             Self::Project(project) => project.fmt(formatter),
             Self::Extra(project, extra) => write!(formatter, "{project}[{extra}]"),
+            Self::Part(whole, number) => write!(formatter, "part {number} of {}", whole.0),
         }
     }
 }
@@ -68,7 +76,12 @@ pub(super) struct Provider<'a, 'b> {
     decided: RefCell<HashMap<PackageName, u32>>,
     /// The order in which packages were first asked for.
     places: RefCell<HashMap<Package, usize>>,
+    /// What each part asks for.
+    parts: RefCell<HashMap<Package, Vec<Dependency>>>,
 }
+
+/// A package that is asked for, and which of its versions will do.
+type Dependency = (Package, Versions);
 
 impl<'a, 'b> Provider<'a, 'b> {
     /// One that has not been asked yet.
@@ -83,6 +96,7 @@ impl<'a, 'b> Provider<'a, 'b> {
             finals_first,
             decided: RefCell::default(),
             places: RefCell::default(),
+            parts: RefCell::default(),
         }
     }
 
@@ -118,10 +132,10 @@ impl<'a, 'b> Provider<'a, 'b> {
         &self,
         dependencies: &[Dependency],
         own: Option<(&PackageName, u32)>,
-    ) -> Option<Vec<(Package, Versions)>> {
+    ) -> Option<Vec<Dependency>> {
         let mut candidates = self.candidates.borrow_mut();
         let mut places = self.places.borrow_mut();
-        let mut edges: Vec<(Package, Versions)> = Vec::new();
+        let mut edges: Vec<Dependency> = Vec::new();
         let mut known: HashMap<Package, usize> = HashMap::new();
         let mut depend = |package: Package, choices: &Versions| {
             let place = places.len();
@@ -151,6 +165,28 @@ impl<'a, 'b> Provider<'a, 'b> {
             }
         }
         Some(edges)
+    }
+
+    /// The dependencies of a version, or where they are many its parts, which have them.
+    fn in_parts(
+        &self,
+        package: &Package,
+        version: u32,
+        mut edges: Vec<Dependency>,
+    ) -> Vec<Dependency> {
+        if edges.len() <= PART {
+            return edges;
+        }
+        let whole = Rc::new((package.clone(), version));
+        let mut parts = self.parts.borrow_mut();
+        let mut list = Vec::new();
+        while !edges.is_empty() {
+            let part = Package::Part(Rc::clone(&whole), list.len());
+            let rest = edges.split_off(PART.min(edges.len()));
+            parts.insert(part.clone(), std::mem::replace(&mut edges, rest));
+            list.push((part, Versions::singleton(THE_SPEC)));
+        }
+        list
     }
 }
 
@@ -203,7 +239,7 @@ impl DependencyProvider for Provider<'_, '_> {
         left: &Versions,
     ) -> Result<Option<u32>, Infallible> {
         let choice = match package {
-            Package::Spec => Some(THE_SPEC),
+            Package::Spec | Package::Part(..) => Some(THE_SPEC),
             Package::Project(project) => self.choose(project, left),
             // The project is decided on before its extras.
             Package::Extra(project, _) => {
@@ -261,9 +297,11 @@ impl DependencyProvider for Provider<'_, '_> {
                 let others = self.dependencies(&dependencies, Some((project, *version)));
                 others.map(|others| [itself].into_iter().chain(others).collect())
             }
+            Package::Part(..) => self.parts.borrow().get(package).cloned(),
         };
-        Ok(edges.map_or(Dependencies::Unavailable(Unusable), |list| {
-            Dependencies::Available(list.into_iter().collect())
-        }))
+        let available = |list| {
+            Dependencies::Available(self.in_parts(package, *version, list).into_iter().collect())
+        };
+        Ok(edges.map_or(Dependencies::Unavailable(Unusable), available))
     }
 }

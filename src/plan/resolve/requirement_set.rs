@@ -7,13 +7,14 @@ use pep508_rs::{ExtraName, PackageName};
 
 use super::candidates::{Candidates, Wheel};
 use super::dependency::Dependency;
+use crate::fs::Digest;
 
 /// All that is asked for, in the order in which it was asked.
 #[derive(Debug, Default)]
 pub(super) struct RequirementSet {
     by_project: BTreeMap<PackageName, Vec<Dependency>>,
-    /// What was asked, as it is written, and by whom.
-    known: HashSet<(String, String)>,
+    /// Digests of what was asked, as it is written, and by whom.
+    known: HashSet<Digest>,
     /// The projects in the order in which they were first asked for.
     pub order: Vec<PackageName>,
 }
@@ -25,10 +26,13 @@ impl RequirementSet {
         if !self.by_project.contains_key(project) {
             self.order.push(project.clone());
         }
-        if self.known.insert((
+        let wish = format!(
+            "{}\n{:?} {:?}",
             dependency.title(),
-            format!("{:?} {:?}", dependency.role, dependency.required_by),
-        )) {
+            dependency.role,
+            dependency.required_by
+        );
+        if self.known.insert(Digest::of(wish.as_bytes())) {
             self.by_project
                 .entry(project.clone())
                 .or_default()
