@@ -4,8 +4,6 @@
 //! nothing. Its inputs are recorded as [`Evidence`], so that a later launch can check with a few
 //! stamps that it would get the same plan.
 
-#[cfg(test)]
-mod growth;
 pub mod interpreter;
 mod key;
 pub mod lock;

@@ -34,7 +34,6 @@ impl Origin {
             columns_before: 0,
         }
     }
-
 }
 
 /// A source location: file, line and column, both counted from 1.

@@ -2,9 +2,10 @@
 //! wheel of each, and what that wheel asks for. A wheel is opened when its version is first
 //! considered.
 
+mod pinned;
+
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use pep440_rs::Version;
@@ -15,7 +16,7 @@ use super::dependency::{Dependency, Role};
 use super::version_set::Versions;
 use crate::plan::RequiredBy;
 use crate::plan::wheelhouse::WheelFile;
-use crate::spec::{Dependencies, Located, Location, Requested, Requirements, holds};
+use crate::spec::{Dependencies, Located, Requested, Requirements, holds};
 
 /// The spec's question, and what there is to answer it with.
 pub(super) struct Candidates<'a> {
@@ -340,66 +341,6 @@ impl<'a> Candidates<'a> {
             _ if self.fixed.contains_key(&file.name.project) => Ok(()),
             Dependencies::Followed => content.is_readable(extra),
             Dependencies::Ignored => Ok(()),
-        }
-    }
-
-    /// The digests that the spec pins for a project, and where it does.
-    fn pins(&mut self, project: &PackageName) -> Rc<Vec<Pin>> {
-        if let Some(known) = self.pins.get(project) {
-            return Rc::clone(known);
-        }
-        let of_spec = self.asked_of(project).chain(self.constraints_on(project));
-        let pinning = of_spec.filter(|dependency| !dependency.hashes.is_empty());
-        let pins: Rc<Vec<Pin>> = Rc::new(
-            pinning
-                .map(|dependency| Pin::new(&dependency.hashes, dependency.required_by.clone()))
-                .collect(),
-        );
-        self.pins.insert(project.clone(), Rc::clone(&pins));
-        pins
-    }
-
-    /// Whether a file of this kind pins a digest for a project.
-    pub fn is_pinned_by(
-        &mut self,
-        project: &PackageName,
-        is_meant: impl Fn(&Path) -> bool,
-    ) -> bool {
-        let pins = self.pins(project);
-        let is_meant = |place: &Location| place.file.as_deref().is_some_and(&is_meant);
-        pins.iter()
-            .any(|pin| matches!(&pin.required_by, RequiredBy::Spec(place) if is_meant(place)))
-    }
-
-    /// The files of a project that the interpreter can take, and that do not have the digest that
-    /// is pinned, or are no wheels at all.
-    pub fn other_bytes(&mut self, project: &PackageName) -> Vec<PathBuf> {
-        let pins = self.pins(project);
-        if pins.is_empty() {
-            return self.filter.wheelhouse.impostors(project);
-        }
-        let files = self.filter.wheelhouse.wheels(project).to_vec();
-        let mut fitting: Vec<WheelFile> = files
-            .into_iter()
-            .filter(|file| self.filter.tags(file).is_ok())
-            .collect();
-        fitting.retain(|file| self.filter.digest_is_pinned(file, &pins).is_err());
-        fitting
-            .iter()
-            .map(|file| self.filter.wheelhouse.path(file))
-            .collect()
-    }
-
-    /// Whether the wheel's digest is among those that are pinned; each demand of the spec that pins
-    /// any must have it.
-    fn judge_digest(&mut self, file: &WheelFile) -> Result<(), String> {
-        let pins = self.pins(&file.name.project);
-        match (&pins[..], self.hashes_required) {
-            ([], false) => file.is_trusted(),
-            ([], true) => {
-                Err("has no digest in the spec, which must name the digests of all wheels".into())
-            }
-            (pins, _) => self.filter.digest_is_pinned(file, pins),
         }
     }
 

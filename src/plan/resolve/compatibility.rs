@@ -197,8 +197,6 @@ impl Pin {
 
     /// What somebody pins.
     pub fn new(digests: &[Digest], required_by: RequiredBy) -> Self {
-        #[cfg(test)]
-        crate::plan::growth::note(digests.len());
         let named: Vec<String> = digests
             .iter()
             .take(Self::NAMED)

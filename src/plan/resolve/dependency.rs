@@ -60,8 +60,6 @@ impl Dependency {
     /// Whether a version satisfies it. Pre-releases are a matter of all demands together, and not
     /// judged here.
     pub fn admits(&self, version: &Version) -> bool {
-        #[cfg(test)]
-        crate::plan::growth::note(1);
         self.specifiers()
             .iter()
             .all(|specifier| admits(specifier, version))
@@ -86,8 +84,6 @@ impl Dependency {
 
     /// The requirement without its marker, as a person would write it: `numpy==1.26.4`.
     pub fn title(&self) -> String {
-        #[cfg(test)]
-        crate::plan::growth::note(1);
         let mut bare = self.requirement.clone();
         bare.marker = MarkerTree::TRUE;
         bare.to_string()

@@ -44,8 +44,6 @@ impl Versions {
     ) -> Self {
         let word = |set: &Self, index: usize| set.words.get(index).copied().unwrap_or(0);
         let length = self.words.len().max(other.words.len());
-        #[cfg(test)]
-        crate::plan::growth::note(length);
         let mut words: Vec<u64> = (0..length)
             .map(|index| combine(word(self, index), word(other, index)))
             .collect();

@@ -117,7 +117,6 @@ impl Findings {
             .1
             .as_ref()
     }
-
 }
 
 /// Checks the available wheels against a spec. `memo` is the directory for cached facts; it need

@@ -72,7 +72,11 @@ pub(super) struct Wheelhouse {
     /// The users whose files are used from directories that others can write to.
     trust: Trust,
     directories: Vec<Directory>,
+    /// The paths of these, without the interpreters' own.
+    listed: HashSet<PathBuf>,
     wheels: BTreeMap<PackageName, Vec<WheelFile>>,
+    /// The file names of these wheels.
+    file_names: HashSet<String>,
     skipped_files: Vec<SkippedFile>,
     fetch_command: Option<String>,
     bundle: Bundle,
@@ -113,12 +117,13 @@ impl Wheelhouse {
             .as_ref()
             .map(|_| invocation.command_of_tool("fetch"));
         let (trust, bundle) = (spec.trust.clone(), Bundle::new(spec.seed, memo));
-        let (directories, wheels, skipped_files) = (Vec::new(), BTreeMap::new(), Vec::new());
         let mut wheelhouse = Self {
             trust,
-            directories,
-            wheels,
-            skipped_files,
+            directories: Vec::new(),
+            listed: HashSet::new(),
+            wheels: BTreeMap::new(),
+            file_names: HashSet::new(),
+            skipped_files: Vec::new(),
             fetch_command,
             bundle,
         };
@@ -221,7 +226,7 @@ impl Wheelhouse {
     /// Adds the wheels of a directory; returns `false` if it does not exist. Files not named like
     /// wheels are skipped.
     fn add(&mut self, path: &Path, memo: &Path, evidence: &mut Evidence) -> Result<bool> {
-        if self.directories.iter().any(|known| known.path == path) {
+        if self.listed.contains(path) {
             return Ok(true);
         }
         evidence.look(path);
@@ -235,16 +240,7 @@ impl Wheelhouse {
         let index = Index::load(path, &names, memo);
         let trust = self.trust.within(path);
         let directory = self.directories.len();
-        // A file name in an earlier directory hides the same name here.
-        let hidden: HashSet<String> = match directory {
-            0 => HashSet::new(),
-            _ => self
-                .wheels
-                .values()
-                .flatten()
-                .map(|known| known.file_name.clone())
-                .collect(),
-        };
+        self.listed.insert(path.to_path_buf());
         self.directories.push(Directory {
             path: path.to_path_buf(),
             index,
@@ -253,7 +249,8 @@ impl Wheelhouse {
         for file_name in names {
             match WheelName::parse(&file_name) {
                 Ok(name) => {
-                    if !hidden.contains(&file_name) {
+                    // A file name in an earlier directory hides the same name here.
+                    if self.file_names.insert(file_name.clone()) {
                         let untrusted_owner = trust
                             .as_ref()
                             .and_then(|trust| trust.other_owner(&path.join(&file_name)));

@@ -1,0 +1,74 @@
+//! Digests that the spec pins: whether the bytes of a wheel are those that are meant.
+
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use pep508_rs::PackageName;
+
+use super::super::compatibility::Pin;
+use super::Candidates;
+use crate::plan::RequiredBy;
+use crate::plan::wheelhouse::WheelFile;
+use crate::spec::Location;
+
+impl Candidates<'_> {
+    /// The digests that the spec pins for a project, and where it does.
+    fn pins(&mut self, project: &PackageName) -> Rc<Vec<Pin>> {
+        if let Some(known) = self.pins.get(project) {
+            return Rc::clone(known);
+        }
+        let of_spec = self.asked_of(project).chain(self.constraints_on(project));
+        let pinning = of_spec.filter(|dependency| !dependency.hashes.is_empty());
+        let pins: Rc<Vec<Pin>> = Rc::new(
+            pinning
+                .map(|dependency| Pin::new(&dependency.hashes, dependency.required_by.clone()))
+                .collect(),
+        );
+        self.pins.insert(project.clone(), Rc::clone(&pins));
+        pins
+    }
+
+    /// Whether a file of this kind pins a digest for a project.
+    pub fn is_pinned_by(
+        &mut self,
+        project: &PackageName,
+        is_meant: impl Fn(&Path) -> bool,
+    ) -> bool {
+        let pins = self.pins(project);
+        let is_meant = |place: &Location| place.file.as_deref().is_some_and(&is_meant);
+        pins.iter()
+            .any(|pin| matches!(&pin.required_by, RequiredBy::Spec(place) if is_meant(place)))
+    }
+
+    /// The files of a project that the interpreter can take, and that do not have the digest that
+    /// is pinned, or are no wheels at all.
+    pub fn other_bytes(&mut self, project: &PackageName) -> Vec<PathBuf> {
+        let pins = self.pins(project);
+        if pins.is_empty() {
+            return self.filter.wheelhouse.impostors(project);
+        }
+        let files = self.filter.wheelhouse.wheels(project).to_vec();
+        let mut fitting: Vec<WheelFile> = files
+            .into_iter()
+            .filter(|file| self.filter.tags(file).is_ok())
+            .collect();
+        fitting.retain(|file| self.filter.digest_is_pinned(file, &pins).is_err());
+        fitting
+            .iter()
+            .map(|file| self.filter.wheelhouse.path(file))
+            .collect()
+    }
+
+    /// Whether the wheel's digest is among those that are pinned; each demand of the spec that pins
+    /// any must have it.
+    pub(super) fn judge_digest(&mut self, file: &WheelFile) -> Result<(), String> {
+        let pins = self.pins(&file.name.project);
+        match (&pins[..], self.hashes_required) {
+            ([], false) => file.is_trusted(),
+            ([], true) => {
+                Err("has no digest in the spec, which must name the digests of all wheels".into())
+            }
+            (pins, _) => self.filter.digest_is_pinned(file, pins),
+        }
+    }
+}
