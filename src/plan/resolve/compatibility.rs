@@ -243,31 +243,27 @@ impl Content {
             unreadable: HashMap::new(),
         };
         for (place, line) in metadata.requires_dist.into_iter().enumerate() {
-            match read_requirement(&line) {
-                Some(requirement) => {
-                    for extra in extras(&requirement.marker) {
-                        content
-                            .of_extra
-                            .entry(extra)
-                            .or_default()
-                            .push(content.requirements.len());
-                    }
-                    content.requirements.push(requirement);
+            if let Some(requirement) = read_requirement(&line) {
+                for extra in extras(&requirement.marker) {
+                    content
+                        .of_extra
+                        .entry(extra)
+                        .or_default()
+                        .push(content.requirements.len());
                 }
-                None => {
-                    let marker = marker_of(&line);
-                    let counts =
-                        |extra: &Option<ExtraName>| holds(&marker, markers, extra.as_slice());
-                    for extra in [None]
-                        .into_iter()
-                        .chain(extras(&marker).into_iter().map(Some))
-                        .filter(counts)
-                    {
-                        content
-                            .unreadable
-                            .entry(extra)
-                            .or_insert_with(|| (place, line.clone()));
-                    }
+                content.requirements.push(requirement);
+            } else {
+                let marker = marker_of(&line);
+                let counts = |extra: &Option<ExtraName>| holds(&marker, markers, extra.as_slice());
+                for extra in [None]
+                    .into_iter()
+                    .chain(extras(&marker).into_iter().map(Some))
+                    .filter(counts)
+                {
+                    content
+                        .unreadable
+                        .entry(extra)
+                        .or_insert_with(|| (place, line.clone()));
                 }
             }
         }

@@ -27,8 +27,8 @@ const CONTENDED: u32 = 8;
 /// The only version of the spec, and of a part.
 pub(super) const THE_SPEC: u32 = 0;
 
-/// How many edges a package has at most; of one that asks for more, each part is a package.
-/// For each dependency PubGrub looks through those that it has not seen to yet.
+/// The maximum number of edges of a package; one with more gets parts, each of them a package. For
+/// each edge, PubGrub scans the list of packages that it has not decided yet.
 const PART: usize = 1000;
 
 /// What PubGrub decides on.
@@ -40,7 +40,7 @@ pub(super) enum Package {
     Project(PackageName),
     /// An extra of a project, beside the project itself.
     Extra(PackageName, ExtraName),
-    /// A part of what a version of a package asks for, by its number.
+    /// A part of the edges of a package version, by its number.
     Part(Rc<(Package, u32)>, usize),
 }
 
@@ -76,12 +76,12 @@ pub(super) struct Provider<'a, 'b> {
     decided: RefCell<HashMap<PackageName, u32>>,
     /// The order in which packages were first asked for.
     places: RefCell<HashMap<Package, usize>>,
-    /// What each part asks for.
-    parts: RefCell<HashMap<Package, Vec<Dependency>>>,
+    /// The edges of each part.
+    parts: RefCell<HashMap<Package, Vec<Edge>>>,
 }
 
-/// A package that is asked for, and which of its versions will do.
-type Dependency = (Package, Versions);
+/// A required package, and the versions of it that satisfy the requirement.
+type Edge = (Package, Versions);
 
 impl<'a, 'b> Provider<'a, 'b> {
     /// One that has not been asked yet.
@@ -132,10 +132,10 @@ impl<'a, 'b> Provider<'a, 'b> {
         &self,
         dependencies: &[Dependency],
         own: Option<(&PackageName, u32)>,
-    ) -> Option<Vec<Dependency>> {
+    ) -> Option<Vec<Edge>> {
         let mut candidates = self.candidates.borrow_mut();
         let mut places = self.places.borrow_mut();
-        let mut edges: Vec<Dependency> = Vec::new();
+        let mut edges: Vec<Edge> = Vec::new();
         let mut known: HashMap<Package, usize> = HashMap::new();
         let mut depend = |package: Package, choices: &Versions| {
             let place = places.len();
@@ -167,13 +167,8 @@ impl<'a, 'b> Provider<'a, 'b> {
         Some(edges)
     }
 
-    /// The dependencies of a version, or where they are many its parts, which have them.
-    fn in_parts(
-        &self,
-        package: &Package,
-        version: u32,
-        mut edges: Vec<Dependency>,
-    ) -> Vec<Dependency> {
+    /// Returns the edges of a version, or, if there are many, its parts, which have them.
+    fn in_parts(&self, package: &Package, version: u32, mut edges: Vec<Edge>) -> Vec<Edge> {
         if edges.len() <= PART {
             return edges;
         }
@@ -297,7 +292,8 @@ impl DependencyProvider for Provider<'_, '_> {
                 let others = self.dependencies(&dependencies, Some((project, *version)));
                 others.map(|others| [itself].into_iter().chain(others).collect())
             }
-            Package::Part(..) => self.parts.borrow().get(package).cloned(),
+            // PubGrub asks once for each version of a package.
+            Package::Part(..) => self.parts.borrow_mut().remove(package),
         };
         let available = |list| {
             Dependencies::Available(self.in_parts(package, *version, list).into_iter().collect())
