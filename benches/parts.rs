@@ -22,12 +22,12 @@ use std::path::PathBuf;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use tempfile::TempDir;
-use vpython::invocation::{Chosen, Invocation};
-use vpython::plan::{self, Evidence, Key, Plan, interpreter};
-use vpython::process::Process;
-use vpython::spec::{self, Origin, Spec, SpecKind, SpecText};
-use vpython::store::{MemoName, Store};
-use vpython::{build, process::variable};
+use vpython::testing::invocation::{Chosen, Invocation};
+use vpython::testing::plan::{self, Evidence, Key, Plan, interpreter};
+use vpython::testing::process::Process;
+use vpython::testing::spec::{self, Origin, Spec, SpecKind, SpecText};
+use vpython::testing::store::{MemoName, Store};
+use vpython::testing::{build, process::variable};
 use wheel::Wheel;
 
 /// A directory with a store, and what a process in it is given.

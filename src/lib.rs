@@ -23,15 +23,85 @@
 //! Each module may use the modules below it in the table and no others, except that [`exec`] does
 //! not use [`build`]. `main` calls [`cli`]. A test enforces these dependencies.
 
-pub mod build;
-pub mod cli;
-pub mod exec;
-pub mod fs;
-pub mod invocation;
-pub mod launch;
-pub mod plan;
-pub mod process;
-pub mod report;
-pub mod spec;
-pub mod store;
-pub mod tool;
+mod build;
+mod cli;
+mod exec;
+mod fs;
+mod invocation;
+mod launch;
+mod plan;
+mod process;
+mod report;
+mod spec;
+mod store;
+mod tool;
+
+/// Runs the command line of this process. Returns its exit code, unless the process becomes python.
+#[must_use]
+pub fn run() -> i32 {
+    let process = process::Process::capture();
+    if let Some(name) = &process.name {
+        report::set_program(name);
+    }
+    let code = cli::run(&process).unwrap_or_else(|error| {
+        report::error(&error);
+        report::exit_code(&error)
+    });
+    report::log::finish_trace();
+    code
+}
+
+/// The internals that tests, benches and fuzz targets use. Not an interface: it changes without
+/// notice.
+#[doc(hidden)]
+#[allow(
+    missing_docs,
+    reason = "each item has its documentation where it is defined"
+)]
+pub mod testing {
+    pub mod build {
+        pub use crate::build::{environment, unpack};
+    }
+    pub mod fs {
+        pub use crate::fs::{Digest, look_for_json, read_json, read_memo, seal, write_memo};
+    }
+    pub mod invocation {
+        pub use crate::invocation::{Chosen, Invocation, Relocate};
+    }
+    pub mod plan {
+        pub use crate::plan::{
+            Evidence, Facts, Key, Plan, PlannedWheel, Tags, choose_wheels, make, requires_dist,
+        };
+        pub mod interpreter {
+            pub use crate::plan::interpreter::find;
+        }
+    }
+    pub mod process {
+        pub use crate::process::{Process, variable};
+    }
+    pub mod report {
+        pub use crate::report::{one_line, render};
+    }
+    pub mod spec {
+        pub use crate::spec::{
+            Origin, Packages, Platform, Spec, SpecKind, SpecText, Target, TargetPython, find,
+        };
+        pub mod upgrade {
+            pub use crate::spec::upgrade::{Legacy, Planned};
+        }
+    }
+    pub mod store {
+        pub use crate::store::{Manifest, Memo, MemoName, Store};
+    }
+    pub mod tool {
+        pub mod pack_manifest {
+            pub use crate::tool::pack_manifest::{Member, PackManifest};
+        }
+        pub mod relocate {
+            pub use crate::tool::relocate::run;
+        }
+        pub mod unpack {
+            pub use crate::tool::unpack::extract;
+        }
+    }
+}

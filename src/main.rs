@@ -9,9 +9,6 @@
 
 use std::ffi::{c_char, c_int};
 
-use vpython::process::Process;
-use vpython::{cli, report};
-
 /// The function that the C library calls to start the program. It ignores its arguments: on Linux
 /// the standard library captures them in the initialisation array, before `main`.
 // The only item that needs this allowance: the linker must see the name unmangled, and the program
@@ -22,14 +19,5 @@ use vpython::{cli, report};
 )]
 #[unsafe(no_mangle)]
 pub extern "C" fn main(_count: c_int, _arguments: *const *const c_char) -> c_int {
-    let process = Process::capture();
-    if let Some(name) = &process.name {
-        report::set_program(name);
-    }
-    let code = cli::run(&process).unwrap_or_else(|error| {
-        report::error(&error);
-        report::exit_code(&error)
-    });
-    report::log::finish_trace();
-    code
+    vpython::run()
 }

@@ -102,7 +102,7 @@ fn unpacking(bytes: &[u8]) -> String {
     );
     std::fs::write(&file, bytes).unwrap();
     std::fs::create_dir(&to).unwrap();
-    let result = vpython::build::unpack(&planned(&file, bytes), &to);
+    let result = vpython::testing::build::unpack(&planned(&file, bytes), &to);
     let beside: Vec<_> = std::fs::read_dir(&directory)
         .unwrap()
         .map(|entry| entry.unwrap().file_name())
@@ -110,7 +110,9 @@ fn unpacking(bytes: &[u8]) -> String {
     assert_eq!(beside.len(), 2, "nothing is written outside: {beside:?}");
     match result {
         Ok(()) => String::new(),
-        Err(error) => vpython::report::render(&error).replace(to.to_str().unwrap(), "[TO]"),
+        Err(error) => {
+            vpython::testing::report::render(&error).replace(to.to_str().unwrap(), "[TO]")
+        }
     }
 }
 

@@ -210,6 +210,10 @@ fn set_last_look(world: &World, change: impl Fn(u64) -> u64) -> u64 {
     let last = memo["others_seen"].as_u64().unwrap();
     memo["others_seen"] = change(last).into();
     memo.as_object_mut().unwrap().remove("crc32").unwrap();
-    std::fs::write(path, vpython::fs::seal(&serde_json::to_vec(&memo).unwrap())).unwrap();
+    std::fs::write(
+        path,
+        vpython::testing::fs::seal(&serde_json::to_vec(&memo).unwrap()),
+    )
+    .unwrap();
     last
 }

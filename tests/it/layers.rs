@@ -27,7 +27,7 @@ fn may_name(from: &str, to: &str) -> bool {
     let place = |name: &str| STAGES.iter().position(|stage| *stage == name);
     match (from, to) {
         _ if from == to => true,
-        ("main", to) => matches!(to, "cli" | "process" | "report"),
+        ("main", _) => false,
         // The base layer names nothing but itself: `fs` opens the files that `report` writes to.
         (from, to) if BASE.contains(&from) || BASE.contains(&to) => BASE.contains(&to),
         // What runs python builds nothing.

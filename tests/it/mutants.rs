@@ -254,7 +254,7 @@ fn mutants_are_refused_or_read_alike_by_all() {
         }
         std::fs::write(&file, &bytes).unwrap();
         std::fs::create_dir(&to).unwrap();
-        let result = vpython::build::unpack(&planned(&file, &bytes), &to);
+        let result = vpython::testing::build::unpack(&planned(&file, &bytes), &to);
         let beside = std::fs::read_dir(&directory).unwrap().count();
         assert_eq!(
             beside, 2,

@@ -283,7 +283,7 @@ fn a_lock_of_another_user_has_no_say_in_the_one_that_is_made() {
         .run();
     let text = std::fs::read_to_string(&lock).unwrap();
     let older = Wheel::module("a", "1");
-    let digest = |wheel: &Wheel| vpython::fs::Digest::of(&wheel.bytes()).to_string();
+    let digest = |wheel: &Wheel| vpython::testing::fs::Digest::of(&wheel.bytes()).to_string();
     let planted = text
         .replace("version = \"2\"", "version = \"1\"")
         .replace("a-2-py3", "a-1-py3")

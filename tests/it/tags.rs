@@ -3,8 +3,8 @@
 use std::process::{Command, Stdio};
 
 use serde_json::json;
-use vpython::plan::{Facts, Tags};
-use vpython::spec::{Platform, Target, TargetPython};
+use vpython::testing::plan::{Facts, Tags};
+use vpython::testing::spec::{Platform, Target, TargetPython};
 
 use crate::support::{Python, start};
 

@@ -294,7 +294,7 @@ fn a_wheel_of_another_user_counts_only_where_its_digest_is_pinned() {
                 .run()
                 .expect(0, "3\n", warning);
         }
-        let digest = vpython::fs::Digest::of(&std::fs::read(&planted).unwrap());
+        let digest = vpython::testing::fs::Digest::of(&std::fs::read(&planted).unwrap());
         world.write(
             "open/requirements.txt",
             format!("a --hash=sha256:{digest}\n"),

@@ -92,7 +92,7 @@ impl Shell {
         let text = self.kind.speak(lines);
         let file = world.outside(&format!(
             "lines/{}",
-            vpython::fs::Digest::of(text.as_bytes())
+            vpython::testing::fs::Digest::of(text.as_bytes())
         ));
         if !file.exists() {
             write_with_mode(&file, text.as_bytes(), 0o644);

@@ -46,8 +46,9 @@ fn is_right(environment: &Path) {
                     (Some(&*mode), Some(found.len())),
                     "{path}"
                 );
-                let digest =
-                    vpython::fs::Digest::of(&std::fs::read(environment.join(&path)).unwrap());
+                let digest = vpython::testing::fs::Digest::of(
+                    &std::fs::read(environment.join(&path)).unwrap(),
+                );
                 assert_eq!(member["sha256"], digest.to_string(), "{path}");
             }
         }
@@ -222,7 +223,7 @@ fn each_version_of_python_is_packed_and_runs() {
         assert_eq!((packed.code, &*packed.stdout), (Some(0), ""), "{packed}");
         let directory = world.outside("it's elsewhere");
         std::fs::create_dir(&directory).unwrap();
-        vpython::tool::unpack::extract(&world.path("app.tar"), &directory).unwrap();
+        vpython::testing::tool::unpack::extract(&world.path("app.tar"), &directory).unwrap();
         let script = directory.join("bin/run-some");
         assert_eq!(
             output(script.to_str().unwrap(), &[]),

@@ -4,7 +4,7 @@ use std::io::{Cursor, Write};
 use std::path::{Path, PathBuf};
 
 use tar::{Archive, Builder, EntryType, Header};
-use vpython::tool::unpack::extract;
+use vpython::testing::tool::unpack::extract;
 
 use super::{files, is_alive, listing, packed, world};
 use crate::support::World;
@@ -21,7 +21,7 @@ fn extracted(world: &World, file: &Path) -> anyhow::Result<PathBuf> {
 #[track_caller]
 fn refuses(world: &World, file: &Path, why: &str) {
     let error = extracted(world, file).unwrap_err();
-    let said = vpython::report::one_line(&error);
+    let said = vpython::testing::report::one_line(&error);
     let expected = format!("cannot unpack `{}`: {why}", file.display());
     assert!(
         said == expected || why.ends_with('…') && said.starts_with(expected.trim_end_matches('…')),
@@ -61,7 +61,7 @@ fn what_was_packed_is_what_comes_out() {
         let mut listed: Vec<&str> = known
             .members
             .iter()
-            .map(vpython::tool::pack_manifest::Member::path)
+            .map(vpython::testing::tool::pack_manifest::Member::path)
             .collect();
         listed.retain(|path| !directory.join(path).is_dir() || directory.join(path).is_symlink());
         assert_eq!(files(&directory), listed);
@@ -210,7 +210,7 @@ fn what_a_listing_may_not_say_is_refused() {
     let extracted = extracted(&world, &world.path("app.tar")).unwrap();
     drop(extracted);
     let listed: serde_json::Value = serde_json::from_slice(&whole[0].content).unwrap();
-    let digest = vpython::fs::Digest::of(b"x").to_string();
+    let digest = vpython::testing::fs::Digest::of(b"x").to_string();
     let rows = [
         (
             serde_json::json!({"kind": "file", "path": "../escaped", "mode": "0644", "size": 1, "sha256": digest}),

@@ -49,7 +49,7 @@ fn digests(
         let content = std::fs::read(world.path(file)).unwrap();
         digests.insert(
             file.to_owned(),
-            vpython::fs::Digest::of(&content).to_string(),
+            vpython::testing::fs::Digest::of(&content).to_string(),
         );
     }
     digests

@@ -10,15 +10,15 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use serde::{Serialize, de::DeserializeOwned};
-use vpython::fs::{self, Digest};
-use vpython::invocation::{Invocation, Relocate};
-use vpython::plan::{Evidence, Facts, PlannedWheel, choose_wheels};
-use vpython::process::Process;
-use vpython::spec::upgrade::{Legacy, Planned};
-use vpython::spec::{Packages, Spec, SpecKind, SpecText};
-use vpython::store::{Manifest, Memo};
-use vpython::tool::pack_manifest::PackManifest;
-use vpython::tool::{relocate, unpack};
+use vpython::testing::fs::{self, Digest};
+use vpython::testing::invocation::{Invocation, Relocate};
+use vpython::testing::plan::{Evidence, Facts, PlannedWheel, choose_wheels};
+use vpython::testing::process::Process;
+use vpython::testing::spec::upgrade::{Legacy, Planned};
+use vpython::testing::spec::{Packages, Spec, SpecKind, SpecText};
+use vpython::testing::store::{Manifest, Memo};
+use vpython::testing::tool::pack_manifest::PackManifest;
+use vpython::testing::tool::{relocate, unpack};
 
 /// A reader. It reads the bytes as what it is the reader of, in an empty directory.
 pub struct Reader {
@@ -119,7 +119,7 @@ impl Reader {
         let Err(error) = (self.read)(directory, bytes) else {
             return Ok(());
         };
-        let said = vpython::report::render(&error);
+        let said = vpython::testing::report::render(&error);
         assert!(
             said.lines().count() <= 200,
             "an error of {} lines",
@@ -158,7 +158,7 @@ fn process(directory: &Path, words: &[&str]) -> Process {
 fn spec_by(directory: &Path, words: &[&str]) -> Result<(SpecText, Spec)> {
     let process = process(directory, words);
     let invocation = Invocation::read(&process)?;
-    let text = vpython::spec::find(&invocation, &process)?;
+    let text = vpython::testing::spec::find(&invocation, &process)?;
     let _ = text.source();
     let spec = text.parse(&process)?;
     let _ = spec.targets();
@@ -171,7 +171,7 @@ fn spec_by(directory: &Path, words: &[&str]) -> Result<(SpecText, Spec)> {
         &mut Evidence::default(),
     );
     if let Err(error) = chosen {
-        let lines = vpython::report::render(&error).lines().count();
+        let lines = vpython::testing::report::render(&error).lines().count();
         promised(lines <= 200, || format!("an error of {lines} lines"))?;
     }
     Ok((text, spec))
@@ -323,7 +323,7 @@ fn wheel(directory: &Path, bytes: &[u8]) -> Result<()> {
         sha256,
         required_by: Vec::new(),
     };
-    let result = vpython::build::unpack(&wheel, &to);
+    let result = vpython::testing::build::unpack(&wheel, &to);
     promised(std::fs::read_dir(directory)?.count() == 2, || {
         "something is written outside".to_owned()
     })?;
@@ -357,7 +357,7 @@ pub fn wheel_with(files: &[(&str, &[u8])]) -> Result<Vec<u8>> {
 
 /// Has a wheel with this `METADATA` chosen for a spec that asks for it.
 fn metadata(directory: &Path, bytes: &[u8]) -> Result<()> {
-    let _ = vpython::plan::requires_dist(bytes);
+    let _ = vpython::testing::plan::requires_dist(bytes);
     std::fs::create_dir(directory.join("wheels"))?;
     std::fs::write(
         directory.join("wheels/a-1-py3-none-any.whl"),

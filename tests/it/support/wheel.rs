@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
-use vpython::plan::PlannedWheel;
+use vpython::testing::plan::PlannedWheel;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
@@ -356,7 +356,7 @@ pub fn planned(path: &Path, bytes: &[u8]) -> PlannedWheel {
         version: "1".parse().unwrap(),
         path: path.to_path_buf(),
         size: bytes.len() as u64,
-        sha256: vpython::fs::Digest::of(bytes),
+        sha256: vpython::testing::fs::Digest::of(bytes),
         required_by: Vec::new(),
     }
 }
