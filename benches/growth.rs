@@ -1,16 +1,15 @@
-//! How the time of a first launch grows with what it is given: `cargo bench --bench growth`, or
+//! Measures how the time of a first launch grows with its input: `cargo bench --bench growth`, or
 //! `... -- pins lock` for some of the inputs, or `... -- --sizes 100,1000`.
 //!
-//! Each input has 1,000, 10,000 and 100,000 of something. The program is run once with each, in a
-//! store of its own, and what it says is not looked at. For each there is the time of all
-//! processors, the most memory, and the exponent by which the time has grown since the size before:
-//! 1 is in proportion, 2 is quadratic.
+//! Each input has 1,000, 10,000 and 100,000 items. The program runs once with each, in a separate
+//! store, and its output is ignored. The result is the time of all processors, the peak memory, and
+//! the exponent of the growth since the previous size: 1 is linear, 2 is quadratic.
 #![allow(
     clippy::disallowed_methods,
     reason = "the measuring is not the product"
 )]
 
-// The tests use more of it.
+// The tests use more of this module.
 #[allow(dead_code)]
 #[path = "../tests/it/support/wheel.rs"]
 mod wheel;
@@ -24,17 +23,17 @@ use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
 use wheel::Wheel;
 
-/// Writes an input of so many into a directory, and gives the command line that reads it, in words
-/// between spaces.
+/// Writes an input of this size into a directory, and returns the command line that reads it, as
+/// words separated by spaces.
 type Input = fn(&Path, usize) -> &'static str;
 
-/// A launch of nothing with the requirements in `s.txt`.
+/// The command line of an empty program with the requirements in `s.txt`.
 const REQUIREMENTS: &str = "-vpython-spec s.txt -c pass";
 
 const INPUTS: [(&str, &str, Input); 30] = [
     ("pins", "pins without wheels", pins),
     ("lock", "packages of a lock", lock),
-    ("demands", "demands of one project", demands),
+    ("demands", "requirements on one project", demands),
     (
         "requires",
         "`Requires-Dist` of a wheel, without wheels",
@@ -55,13 +54,13 @@ const INPUTS: [(&str, &str, Input); 30] = [
     ("versions", "wheels of a project", versions),
     ("openings", "openings of a block in a script", openings),
     ("markers", "alternatives of a marker", markers),
-    ("chain", "files that each name the next", chain),
+    ("chain", "files that each include the next", chain),
     ("native", "dependencies in a `vpython.toml`", native),
-    ("mistakes", "lines that are no requirements", mistakes),
+    ("mistakes", "lines that are not requirements", mistakes),
     ("listed", "wheels of a `.vpython3`, missing", listed),
     (
         "listed-there",
-        "wheels of a `.vpython3`, there",
+        "wheels of a `.vpython3`, present",
         listed_there,
     ),
     (
@@ -84,7 +83,7 @@ const INPUTS: [(&str, &str, Input); 30] = [
     ),
     (
         "unreadable",
-        "`Requires-Dist` that cannot be read, and extras",
+        "invalid `Requires-Dist`, and extras",
         unreadable,
     ),
     (
@@ -147,8 +146,8 @@ fn main() {
     }
 }
 
-/// Seconds and mebibytes, of a process of its own, since a process knows only the most that any of
-/// its children took.
+/// Returns seconds and mebibytes of a separate process, because a process only knows the maximum
+/// over all its children.
 fn measured(name: &str, size: usize) -> (f64, u64) {
     let own = std::env::current_exe().unwrap();
     let output = Command::new(own)
@@ -177,7 +176,7 @@ fn measure(name: &str, size: usize) {
         .stderr(Stdio::null())
         .status()
         .unwrap();
-    // A signal is a crash.
+    // A signal means a crash.
     assert!(status.code().is_some(), "{name} of {size}: {status}");
     let usage = getrusage(UsageWho::RUSAGE_CHILDREN).unwrap();
     let time = [usage.user_time(), usage.system_time()]
@@ -189,7 +188,7 @@ fn measure(name: &str, size: usize) {
     );
 }
 
-/// Writes a file with a text for each number.
+/// Writes a file with one text for each number.
 fn write_each(directory: &Path, name: &str, count: usize, text: impl Fn(usize) -> String) {
     std::fs::write(
         directory.join(name),
@@ -204,7 +203,7 @@ fn lines(directory: &Path, count: usize, line: impl Fn(usize) -> String) -> &'st
     REQUIREMENTS
 }
 
-/// Writes a wheel of `one`, and a spec that asks for it.
+/// Writes a wheel of `one`, and a spec that requires it.
 fn one(directory: &Path, wheel: &Wheel, requirement: &str) -> &'static str {
     wheel.write_to(&directory.join("wheels"));
     lines(directory, 1, |_| requirement.to_owned())
@@ -344,7 +343,7 @@ fn mistakes(directory: &Path, count: usize) -> &'static str {
     lines(directory, count, |number| format!("!p{number}"))
 }
 
-/// A wheel of LUCI's form in a list.
+/// A wheel in the list of a LUCI spec.
 fn listed_wheel(project: &str, version: usize) -> String {
     format!(
         "wheel: <\n  name: \"infra/python/wheels/{project}-py3\"\n  version: \"version:1.{version}\"\n>\n"
@@ -386,7 +385,7 @@ fn listed_clash(directory: &Path, count: usize) -> &'static str {
     "-vpython-spec s.vpython3 -c pass"
 }
 
-/// Writes a `vpython.toml` that asks for `p0`, and its lock.
+/// Writes a `vpython.toml` that requires `p0`, and its lock.
 fn uv(directory: &Path, packages: &str) -> &'static str {
     write_each(directory, "vpython.toml", 1, |_| {
         "dependencies = ['p0']\n".to_owned()
@@ -397,7 +396,7 @@ fn uv(directory: &Path, packages: &str) -> &'static str {
     "-c pass"
 }
 
-/// An entry of a lock of uv's.
+/// An entry of uv's lock.
 fn uv_package(project: usize, version: usize, requires: &str) -> String {
     let url = format!("url = 'https://x.invalid/p{project}-1.{version}-py3-none-any.whl'");
     let wheel = format!(

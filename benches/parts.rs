@@ -1,15 +1,15 @@
-//! What the parts of a launch cost, each by itself: `cargo bench`, or `cargo bench -- plan` for
-//! some of them.
+//! Measures the parts of a launch separately: `cargo bench`, or `cargo bench -- plan` for some of
+//! them.
 //!
-//! Everything is made in a temporary directory: wheels by the code that makes those of the tests,
-//! an interpreter's facts from any python3 on `PATH`.
+//! All files are made in a temporary directory: the wheels by the code of the tests, the facts of
+//! an interpreter from any python3 on `PATH`.
 #![allow(missing_docs, reason = "criterion's macros make functions without")]
 #![allow(
     clippy::disallowed_methods,
     reason = "the measuring is not the product"
 )]
 
-// The tests use more of it.
+// The tests use more of this module.
 #[allow(dead_code)]
 #[path = "../tests/it/support/wheel.rs"]
 mod wheel;
@@ -30,7 +30,7 @@ use vpython::testing::store::{MemoName, Store};
 use vpython::testing::{build, process::variable};
 use wheel::Wheel;
 
-/// A directory with a store, and what a process in it is given.
+/// A directory with a store, and the state of a process in it.
 struct Place {
     directory: TempDir,
     process: Process,
@@ -78,7 +78,7 @@ impl Place {
     }
 }
 
-/// Closes what was left open for `execve` to close.
+/// Closes the descriptors that a launch leaves for `execve` to close.
 fn closing() -> impl FnMut() {
     let first = File::open("/dev/null").unwrap().as_raw_fd();
     move || {
@@ -111,7 +111,7 @@ fn command_lines(criterion: &mut Criterion) {
     }
 }
 
-/// Specs of each kind that ask for the same 50 projects.
+/// Specs of each kind that require the same 50 projects.
 fn specs(criterion: &mut Criterion) {
     let place = Place::new();
     let names: Vec<String> = (0..50).map(|number| format!("project-{number}")).collect();
@@ -221,7 +221,7 @@ fn plans(criterion: &mut Criterion) {
     }
 }
 
-/// The environment of the first 60 projects, built.
+/// The built environment of the first 60 projects.
 fn environments(criterion: &mut Criterion) {
     let place = Place::new();
     house(&place);

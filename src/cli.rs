@@ -15,8 +15,8 @@ use crate::{launch, store, tool};
 /// return.
 ///
 /// # Errors
-/// The command line is invalid, or what it asks for failed; [`report::exit_code`] maps the error to
-/// an exit code.
+/// The command line is invalid, or the requested action failed; [`report::exit_code`] maps the
+/// error to an exit code.
 pub fn run(process: &Process) -> Result<i32> {
     let result = act(process);
     progress::end();
@@ -79,7 +79,7 @@ fn start_log(invocation: &Invocation) -> Result<()> {
     Ok(())
 }
 
-/// The level that the log records, besides errors and warnings.
+/// Returns the level that the log records, in addition to errors and warnings.
 fn level(level: Option<LogLevel>) -> Option<tracing::Level> {
     match level {
         Some(LogLevel::Info) => Some(tracing::Level::INFO),

@@ -53,7 +53,7 @@ pub fn run(invocation: &Invocation, process: &Process) -> Result<Infallible> {
 /// Finds the spec of a command line.
 ///
 /// # Errors
-/// A place where a spec may be cannot be read, or another user owns it.
+/// A file that may contain a spec cannot be read, or another user owns it.
 pub fn find_spec(invocation: &Invocation, process: &Process) -> Result<SpecText> {
     info_span!("find the spec").in_scope(|| spec::find(invocation, process))
 }

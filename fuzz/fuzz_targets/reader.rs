@@ -1,5 +1,5 @@
-//! Any bytes for the reader that the target is named after. The first run puts what to begin with
-//! into its corpus.
+//! Passes arbitrary bytes to the reader that has the name of the target. The first run adds the
+//! seeds to its corpus.
 #![no_main]
 
 #[path = "../../tests/it/readers/read.rs"]

@@ -33,8 +33,8 @@ pub(super) fn run(invocation: &Invocation, process: &Process) -> Result<Infallib
 
 /// Chooses the interpreter of the spec.
 ///
-/// Python prints its version even if the spec is broken, no interpreter satisfies it, or there is no
-/// place for a store; any interpreter does then.
+/// Python prints its version even if the spec is broken, if no interpreter satisfies it, or if the
+/// store is unusable. In these cases, any interpreter is sufficient.
 fn choose_interpreter(invocation: &Invocation, process: &Process) -> Result<PathBuf> {
     let store = Store::open(invocation, process)
         .and_then(|store| store.prepare().map(|()| store))

@@ -31,24 +31,24 @@ pub(super) fn make_removable(path: &Path) -> Result<()> {
         .try_for_each(|name| make_removable(&path.join(name)))
 }
 
-/// When the files go that say what a directory is: those at its top whose names end in `.json`.
+/// When to remove the files that identify a directory: the `.json` files at its top level.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Marks {
-    /// Before all else: nobody takes what is left for a whole.
+    /// Before all other files, so that no process mistakes the rest for a complete directory.
     First,
-    /// After all else: whoever comes after a kill still knows whose directory it is, and may remove
-    /// the rest.
+    /// After all other files. If this process is killed, the next one can still identify the
+    /// directory, and may remove the rest.
     Last,
 }
 
-/// How often the removal is tried while some process still writes there.
+/// The number of attempts while another process still writes to the directory.
 const ATTEMPTS: usize = 3;
 
-/// Removes a directory under the name that it has, where it cannot be given another one first.
-/// Links are not followed.
+/// Removes a directory under its own name, if the file system cannot rename it first. It does not
+/// follow links.
 ///
 /// # Errors
-/// The disk refuses, or a process goes on writing there.
+/// The directory cannot be removed, or a process still writes to it.
 pub fn remove_in_place(path: &Path, marks: Marks) -> Result<()> {
     let remove = || {
         in_order(path, marks)?
@@ -66,7 +66,7 @@ pub fn remove_in_place(path: &Path, marks: Marks) -> Result<()> {
     removed
 }
 
-/// What a directory lists, in the order in which it is to go.
+/// Returns the entries of a directory in the order of their removal.
 fn in_order(path: &Path, marks: Marks) -> Result<Vec<OsString>> {
     let is_mark = |name: &OsString| {
         Path::new(name)
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_that_is_removed_where_it_is_loses_its_marks_first_or_last() {
+    fn removal_in_place_removes_the_marks_first_or_last() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("env");
         for (marks, left) in [(Marks::First, ["bin"]), (Marks::Last, ["vpython.json"])] {

@@ -139,7 +139,7 @@ fn open_staged(path: &Path) -> Result<(File, PathBuf)> {
                 Ok(file) if is_left(&file.metadata()?) => file,
                 Err(error) if error.kind() == ErrorKind::NotFound => continue,
                 Err(error) if !is_in_the_way(&error) => return Err(error.into()),
-                _ => return open_beside(path),
+                _ => return open_with_random_name(path),
             },
             opened => opened?,
         };
@@ -151,13 +151,14 @@ fn open_staged(path: &Path) -> Result<(File, PathBuf)> {
     }
 }
 
-/// Whether a file is what a process of this user has left: no other name of it leads to what
-/// somebody would miss.
+/// Returns whether a file is a leftover of this user's process. A file with further hard links is
+/// not: it may be needed under another name.
 fn is_left(metadata: &Metadata) -> bool {
     metadata.is_file() && metadata.nlink() == 1 && metadata.uid() == nix::unistd::geteuid().as_raw()
 }
 
-/// Whether a file cannot be opened because something else has its name, or it is another user's.
+/// Returns whether a file cannot be opened because another kind of file has its name, or because it
+/// belongs to another user.
 fn is_in_the_way(error: &std::io::Error) -> bool {
     let codes = [
         Errno::ELOOP,
@@ -172,8 +173,8 @@ fn is_in_the_way(error: &std::io::Error) -> bool {
         .any(|errno| error.raw_os_error() == Some(*errno as i32))
 }
 
-/// Opens a new file beside `path`, of a name that nobody can foresee.
-fn open_beside(path: &Path) -> Result<(File, PathBuf)> {
+/// Creates a file with an unpredictable name next to `path`.
+fn open_with_random_name(path: &Path) -> Result<(File, PathBuf)> {
     let mut prefix = OsString::from(".");
     prefix.push(path.file_name().unwrap_or_default());
     prefix.push(".");

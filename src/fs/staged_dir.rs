@@ -1,9 +1,9 @@
 //! Directories that are built under a temporary name and then replace an existing one as a whole: a
 //! reader sees the old one, the new one, or, if the file system cannot exchange two names, none for
 //! a moment. If it cannot rename the old one at all, as overlayfs cannot rename a directory of a
-//! lower layer, the old one is removed in place first, and a reader may see a part of it. A run that
-//! is killed at that moment leaves the staged directory, which tells the next run that the old one
-//! is incomplete.
+//! lower layer, the old one is removed in place first, and a reader may see a part of it. A run
+//! that is killed at that moment leaves the staged directory, which shows the next run that the old
+//! one is incomplete.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -88,6 +88,7 @@ impl StagedDir {
     pub fn place(mut self, may_go: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
         sync_file_system(&self.path)?;
         let cannot = || format!("cannot move `{}` into place", self.place.display());
+        // Without an existing directory, a rename is enough.
         if link_metadata(&self.place)?.is_none() {
             rename(&self.path, &self.place).with_context(cannot)?;
         } else {
@@ -97,6 +98,7 @@ impl StagedDir {
             lock_exclusive(&old);
             let exchanged = self.exchange();
             if exchanged.as_ref().is_err_and(is_immovable) {
+                // overlayfs: remove the old directory in place.
                 may_go(&self.place).with_context(cannot)?;
                 remove_in_place(&self.place, Marks::Last)?;
                 rename(&self.path, &self.place).with_context(cannot)?;
@@ -124,7 +126,7 @@ impl StagedDir {
             RenameFlags::RENAME_EXCHANGE,
         ) {
             Ok(()) => Ok(self.path.clone()),
-            // The file system cannot, or a container does not let us.
+            // The file system does not support it, or a container refuses the call.
             Err(Errno::EINVAL | Errno::ENOSYS | Errno::ENOTSUP | Errno::EPERM) => {
                 let old = beside(&self.place, "old");
                 remove_dir_all(&old)?;

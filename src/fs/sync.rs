@@ -1,8 +1,8 @@
-//! Waiting until what was written is on the disk.
+//! Syncing written data to disk.
 //!
-//! Some file systems cannot do that, and some containers refuse the call (a seccomp filter answers
-//! `EPERM` or `ENOSYS`). For a refused call there is `sync`, which waits for all file systems and
-//! cannot fail. A disk that cannot take what was written is always an error.
+//! Some file systems do not support this, and some containers refuse the call: a seccomp filter
+//! returns `EPERM` or `ENOSYS`. A refused call is replaced by `sync`, which waits for all file
+//! systems and cannot fail. A write error of the disk is always an error.
 
 use std::fs::File;
 use std::path::Path;
@@ -13,10 +13,10 @@ use nix::errno::Errno;
 use super::open;
 use crate::report::progress;
 
-/// Waits until all that was written to the file system of `path`, by whomever, is on the disk.
+/// Waits until everything that any process has written to the file system of `path` is on disk.
 ///
 /// # Errors
-/// The disk cannot take it.
+/// The data cannot be written to disk.
 pub fn sync_file_system(path: &Path) -> Result<()> {
     progress::phase("writing to disk");
     let synced = nix::unistd::syncfs(open(path)?).map_err(std::io::Error::from);
@@ -28,20 +28,21 @@ pub fn sync_file_system(path: &Path) -> Result<()> {
     })
 }
 
-/// Waits until what a file has in it, or what a directory lists, is on the disk.
+/// Waits until the content of a file, or the entries of a directory, are on disk.
 ///
 /// # Errors
-/// The disk cannot take it.
+/// The data cannot be written to disk.
 pub fn sync(path: &Path) -> Result<()> {
     unless_refused(open(path)?.sync_all())
         .with_context(|| format!("cannot sync `{}` to disk", path.display()))
 }
 
-/// The same for an open file. The bare error is returned, since the caller knows the path.
+/// Like [`sync`], for an open file. The error does not name the path, which the caller adds.
 pub(super) fn sync_open(file: &File) -> std::io::Result<()> {
     unless_refused(file.sync_all())
 }
 
+/// Replaces a refused call by `sync`.
 fn unless_refused(synced: std::io::Result<()>) -> std::io::Result<()> {
     let Err(error) = synced else { return Ok(()) };
     match error.raw_os_error().map(Errno::from_raw) {
@@ -49,7 +50,7 @@ fn unless_refused(synced: std::io::Result<()>) -> std::io::Result<()> {
             nix::unistd::sync();
             Ok(())
         }
-        // Such a file, or such a file system, has nothing to wait for.
+        // The kind of file or file system does not support syncing.
         Some(Errno::EINVAL | Errno::ENOTSUP) => Ok(()),
         _ => Err(error),
     }
@@ -60,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_refused_call_is_no_error_and_a_broken_disk_is_one() {
+    fn only_a_write_error_is_an_error_and_not_a_refused_call() {
         let rows = [
             (Errno::ENOSYS, true),
             (Errno::EPERM, true),

@@ -105,8 +105,9 @@ impl Trust {
     }
 }
 
-/// Returns whether other users can rename a file to `path`, whoever owns the file: the owner of its
-/// directory, or every user if no sticky bit protects the entries of the directory.
+/// Returns whether another user can rename a file to `path`, regardless of the owner of the file:
+/// the owner of its directory can, and every user can if no sticky bit protects the entries of the
+/// directory.
 #[must_use]
 pub fn may_be_renamed_by_others(path: &Path) -> bool {
     let trust = Trust::of_user(nix::unistd::geteuid().as_raw());
@@ -228,7 +229,7 @@ mod tests {
         assert_eq!(
             other.stranger_on_way(&base.join("open/x"), &base),
             None,
-            "it is not there"
+            "it does not exist"
         );
         assert_eq!(
             Trust::of_user(owner).stranger_on_way(&base.join("open/a"), &base),

@@ -337,7 +337,7 @@ mod tests {
             (&["-vpython-tool", "upgrade", "-check"], &["--vpython-tool=upgrade"], &[], &["-check"], "with one dash it is python's bundle"),
             (&["-vpython-tool", "lock", "x.py", "--check"], &["--vpython-tool=lock"], &["--check"], &["x.py"], "after a script"),
             (&["-vpython-tool", "lock", "x.py", "-x", "--upgrade", "a", "b.c"], &["--vpython-tool=lock"], &["--upgrade=a"], &["x.py", "-x", "b.c"], "names after a script"),
-            (&["-vpython-tool", "explain", "-c", "--json", "--json", "a"], &["--vpython-tool=explain"], &["--json"], &["-c", "--json", "a"], "a command is no option"),
+            (&["-vpython-tool", "explain", "-c", "--json", "--json", "a"], &["--vpython-tool=explain"], &["--json"], &["-c", "--json", "a"], "a command is not an option"),
             (&["-vpython-tool", "explain", "-W", "--json", "--version", "x.py"], &["--vpython-tool=explain"], &[], &["-W", "--json", "--version", "x.py"], "nor is a value of python's"),
             (&["-vpython-tool", "explain", "-um", "a", "--json"], &["--vpython-tool=explain"], &["--json"], &["-um", "a"], "after a module"),
             (&["-vpython-tool", "explain", "x.py", "--", "--json"], &["--vpython-tool=explain"], &[], &["x.py", "--", "--json"], "after two dashes it is the script's"),

@@ -19,7 +19,7 @@ const NAME: &str = ".venv";
 /// Points `.venv` next to the file of the spec to `environment`. Warns if the spec has no file.
 ///
 /// # Errors
-/// Returns an error if vpython did not create what has that name, or if it cannot be written.
+/// The existing `.venv` was not created by vpython, or the link cannot be written.
 pub(super) fn keep(spec: &SpecText, environment: &Path, invocation: &Invocation) -> Result<()> {
     let Some(spec) = spec.origin.file_on_disk() else {
         invocation.warn([

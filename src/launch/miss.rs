@@ -53,8 +53,8 @@ pub fn why(miss: Miss, store: &Store, inputs: &Inputs) -> String {
 /// Describes which inputs have changed since the last launch of the same spec.
 fn changed_inputs(store: &Store, inputs: &Inputs) -> String {
     match store.changed_inputs(inputs).as_deref() {
-        None => "no launch like this is remembered".to_owned(),
-        Some([]) => "the result of the last launch is no longer remembered".to_owned(),
+        None => "no result of a launch like this is stored".to_owned(),
+        Some([]) => "the result of the last launch is not stored anymore".to_owned(),
         Some([one]) => format!("{one} has changed since the last launch"),
         Some(several) => format!("changed since the last launch: {}", several.join(", ")),
     }

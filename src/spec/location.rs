@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// The file name that stands for standard input.
+/// The file name that represents standard input.
 pub const STANDARD_INPUT: &str = "/dev/stdin";
 
 /// The location of a spec's text.

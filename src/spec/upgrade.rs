@@ -422,7 +422,7 @@ mod tests {
     }
 
     #[test]
-    fn a_block_takes_the_place_of_the_guards() {
+    fn a_block_replaces_the_guards() {
         let script =
             b"x = 1\r\n    # [VPYTHON:BEGIN]\r\n    # a\r\n    # [VPYTHON:END]\r\ny = '\xe9'";
         let changed = replace_block(script, 2, "  a\n", "b\n");

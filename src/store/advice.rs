@@ -1,4 +1,4 @@
-//! What to try where the file system of the store refuses something.
+//! Hints and warnings about the file system of the store.
 
 use anyhow::Error;
 use nix::errno::Errno;
@@ -10,8 +10,8 @@ use crate::plan::Plan;
 use crate::process::{Process, variable};
 use crate::report::{self, Failure};
 
-/// Adds to an error that names a path in the store what to try: where nothing can be written there,
-/// or it is full. An error with a hint of its own stays as it is.
+/// Adds a hint to an error that names a path in the store, if the file system is read-only or full.
+/// An error with a hint of its own is returned unchanged.
 #[must_use]
 pub fn advise(error: Error, invocation: &Invocation, process: &Process) -> Error {
     let Ok(root) = root::configured_path(invocation, process) else {
@@ -34,11 +34,11 @@ pub fn advise(error: Error, invocation: &Invocation, process: &Process) -> Error
 fn hint_for(errno: Errno) -> Option<String> {
     match errno {
         Errno::EROFS => Some(format!(
-            "name a store that can be written to with `-vpython-root` or `{}`",
+            "name a writable store with `-vpython-root` or `{}`",
             variable::ROOT
         )),
         Errno::ENOSPC | Errno::EDQUOT => Some(format!(
-            "`{} -vpython-tool prune --all` makes room in the store; `-vpython-root` or `{}` names one elsewhere",
+            "`{} -vpython-tool prune --all` frees space in the store; `-vpython-root` or `{}` names another store",
             report::program(),
             variable::ROOT
         )),
@@ -47,8 +47,8 @@ fn hint_for(errno: Errno) -> Option<String> {
 }
 
 impl Store {
-    /// A warning where python cannot load what the wheels of a plan bring as shared libraries: the
-    /// file system is mounted `noexec`.
+    /// Returns a warning if python cannot load the shared libraries that the wheels of a plan may
+    /// contain, because the file system of the store is mounted `noexec`.
     #[must_use]
     pub fn warning_of_noexec(&self, plan: &Plan) -> Option<String> {
         let is_for_one_platform = |file_name: &str| !file_name.ends_with("-any.whl");
@@ -63,7 +63,7 @@ impl Store {
         (!names.is_empty() && is_noexec()).then(|| {
             format!(
                 "`{}` is on a file system that is mounted `noexec`: python cannot load shared libraries from there, and {} may have some; \
-                 `-vpython-root` or `{}` names a store elsewhere",
+                 `-vpython-root` or `{}` names another store",
                 self.root().display(),
                 names.join(", "),
                 variable::ROOT

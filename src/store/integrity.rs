@@ -109,7 +109,7 @@ impl Store {
     /// environment that a program runs in stays where it is: the program may still import from it.
     pub fn discard(&self, damaged: &Path) -> Result<Discarded> {
         if !damaged.starts_with(self.environments()) {
-            // Whoever unpacks it has this lock.
+            // A process that unpacks the wheel holds this lock.
             let name = damaged.file_name().unwrap_or_default().to_string_lossy();
             let lock = fs::open_or_create(&self.lock_file(&wheel_lock(&name)))?;
             fs::lock_exclusive(&lock);

@@ -164,6 +164,7 @@ impl Store {
         self.shared(&making, make, load)
     }
 
+    /// Loads something that environments share, and builds it first if it is missing or damaged.
     fn shared<T>(
         &self,
         making: &Making,
@@ -231,7 +232,7 @@ impl Store {
         Ok(())
     }
 
-    /// Removes an unused entry, in such a way that no process takes half of it for the whole. The
+    /// Removes an unused entry, so that no process mistakes a part of it for a complete entry. The
     /// caller holds the build lock of the entry.
     pub(super) fn remove_aside(&self, path: &Path) -> Result<()> {
         let directory = self.move_aside(path)?.keep();
@@ -246,8 +247,8 @@ impl Store {
                 Err(_) if !fs::exists(aside.path()) => {}
                 // Another process was faster.
                 Err(_) if fs::link_metadata(path)?.is_none() => return Ok(aside),
-                // In a container whose image has it. Without its marks it is a ruin, for launches
-                // and for whoever comes after a kill.
+                // The entry is part of a container image. Without its marks it is a ruin, both for
+                // launches and, if this process is killed, for the next one that removes it.
                 Err(error) if fs::is_immovable(&error) => {
                     fs::remove_in_place(path, Marks::First)?;
                     return Ok(aside);
@@ -310,7 +311,7 @@ fn publish(staged: TempDir, path: &Path) -> Result<()> {
             Ok(())
         }
         Err(_) if fs::exists(path) => Ok(()),
-        Err(error) => Err(error).context("cannot publish what was built"),
+        Err(error) => Err(error).context("cannot move the build result into place"),
     }
 }
 

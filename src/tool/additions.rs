@@ -49,10 +49,10 @@ impl<'a> Standalone<'a> {
         })
     }
 
-    /// Adds pip to the environment unless it is there.
+    /// Adds pip to the environment, unless the environment has it already.
     ///
     /// # Errors
-    /// There is no wheel of pip.
+    /// No wheel of pip was found.
     pub fn add_pip(&mut self) -> Result<()> {
         let memo = self.store.memo_directory();
         plan::add_pip(&mut self.plan, &self.spec, self.invocation, &memo)

@@ -77,6 +77,7 @@ fn handoff(
     })
 }
 
+/// Finds a script by name. The error lists the available scripts.
 fn find(bin: &Path, name: &OsStr) -> Result<PathBuf> {
     let path = bin.join(name);
     let is_name =

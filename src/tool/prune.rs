@@ -116,7 +116,7 @@ fn summary(pruned: &Pruned, usage: &Usage, act: Act) -> String {
             "{verb} {}, {} and {} of builds and launches: {}\n",
             count(pruned.environments.len(), "environment"),
             count(pruned.wheels.len(), "unpacked wheel"),
-            count(pruned.rubbish.len(), "leftover"),
+            count(pruned.garbage.len(), "leftover"),
             ByteSize::b(freed)
         )
 }

@@ -1,10 +1,10 @@
-//! Archives that two unzip programs would read differently: each is refused by the rule that it
-//! breaks.
+//! Archives that two unzip programs would read differently: vpython refuses each of them, by the
+//! rule that it breaks.
 
 use crate::support::{Wheel, planned};
 
 #[test]
-fn a_right_archive_is_unpacked() {
+fn a_valid_archive_is_unpacked() {
     for wheel in [
         wheel(),
         wheel().compressed(),
@@ -14,7 +14,7 @@ fn a_right_archive_is_unpacked() {
     }
 }
 
-/// A wheel's bytes, with the places of its headers.
+/// The bytes of a wheel, with the offsets of its headers.
 struct Archive {
     bytes: Vec<u8>,
     end: usize,
@@ -42,7 +42,7 @@ impl Archive {
         self.u32(self.end + 16)
     }
 
-    /// Where the record of a member begins in the central directory.
+    /// The offset of a member's record in the central directory.
     fn record(&self, name: &str) -> usize {
         let mut at = self.directory();
         while self.bytes[at + 46..at + 46 + self.u16(at + 28)] != *name.as_bytes() {
@@ -51,17 +51,17 @@ impl Archive {
         at
     }
 
-    /// Where the local header of a member begins.
+    /// The offset of a member's local header.
     fn header(&self, name: &str) -> usize {
         self.u32(self.record(name) + 42)
     }
 
-    /// Writes over what stands at `at`.
+    /// Overwrites the bytes at `at`.
     fn put(&mut self, at: usize, bytes: &[u8]) {
         self.bytes[at..at + bytes.len()].copy_from_slice(bytes);
     }
 
-    /// Puts bytes in before the central directory, which its end is told of.
+    /// Inserts bytes before the central directory and updates the end record.
     fn insert_before_directory(&mut self, bytes: &[u8]) {
         let at = self.directory();
         self.bytes.splice(at..at, bytes.iter().copied());
@@ -70,7 +70,7 @@ impl Archive {
         self.put(self.end + 16, &moved.to_le_bytes());
     }
 
-    /// Gives a record of the central directory an extra field.
+    /// Adds an extra field to a record of the central directory.
     fn insert_extra(&mut self, name: &str, extra: &[u8]) {
         let record = self.record(name);
         let at = record + 46 + self.u16(record + 28);
@@ -85,15 +85,16 @@ impl Archive {
     }
 }
 
-/// Unpacking this archive as the wheel of `a` is refused; the causes follow the first line.
+/// Checks that vpython refuses to unpack this archive as the wheel of `a`; the causes follow the
+/// first line.
 #[track_caller]
 fn refuses(bytes: &[u8], causes: &str) {
     let causes = causes.replace('\n', "\n  caused by: ");
     assert_eq!(unpacking(bytes), format!("vpython: error: {causes}\n"));
 }
 
-/// What comes of unpacking an archive. It is done by the library: a launch looks into wheels
-/// before, and refuses some in other words.
+/// Unpacks an archive and returns the result. This calls the library, because a launch reads the
+/// wheel earlier and refuses some archives with other messages.
 fn unpacking(bytes: &[u8]) -> String {
     let directory = tempfile::tempdir().unwrap();
     let (file, to) = (
@@ -103,11 +104,11 @@ fn unpacking(bytes: &[u8]) -> String {
     std::fs::write(&file, bytes).unwrap();
     std::fs::create_dir(&to).unwrap();
     let result = vpython::testing::build::unpack(&planned(&file, bytes), &to);
-    let beside: Vec<_> = std::fs::read_dir(&directory)
+    let entries: Vec<_> = std::fs::read_dir(&directory)
         .unwrap()
         .map(|entry| entry.unwrap().file_name())
         .collect();
-    assert_eq!(beside.len(), 2, "nothing is written outside: {beside:?}");
+    assert_eq!(entries.len(), 2, "nothing is written outside: {entries:?}");
     match result {
         Ok(()) => String::new(),
         Err(error) => {
@@ -121,7 +122,7 @@ fn wheel() -> Wheel {
 }
 
 #[test]
-fn each_thing_that_is_said_twice_is_the_same_both_times() {
+fn duplicated_fields_of_an_archive_must_agree() {
     type Change = fn(&mut Archive);
     #[rustfmt::skip]
     let rows: [(&str, Change, &str); 10] = [
@@ -155,7 +156,7 @@ fn each_thing_that_is_said_twice_is_the_same_both_times() {
 }
 
 #[test]
-fn nothing_is_hidden_before_between_or_behind() {
+fn data_before_between_or_after_the_members_is_refused() {
     let plain = Archive::of(&wheel()).bytes;
     let why = "extra data before the archive, or between its central directory and its end record";
     refuses(&[b"junk", &plain[..]].concat(), why);
@@ -168,7 +169,7 @@ fn nothing_is_hidden_before_between_or_behind() {
         &[&plain[..], &many].concat(),
         "it is not a zip archive: no end-of-central-directory record in its last 65557 bytes",
     );
-    // Programs that look backwards take the one, those that look forwards the other.
+    // Programs that read backward find one of them, programs that read forward the other.
     let mut zip = Archive::of(&wheel());
     let second = zip.bytes[zip.end..].to_vec();
     zip.put(zip.end + 20, &[22, 0]);
@@ -190,7 +191,7 @@ fn nothing_is_hidden_before_between_or_behind() {
 }
 
 #[test]
-fn what_programs_read_in_their_own_ways_is_refused() {
+fn what_programs_read_differently_is_refused() {
     type Change = fn(&mut Archive);
     #[rustfmt::skip]
     let rows: [(&str, Change, &str); 8] = [
@@ -222,7 +223,7 @@ fn what_programs_read_in_their_own_ways_is_refused() {
 }
 
 #[test]
-fn content_is_what_the_archive_says_and_nothing_more() {
+fn content_must_match_what_the_archive_declares() {
     let mut zip = Archive::of(&wheel());
     let content = zip.header("a.py") + 34;
     zip.put(content, b"W");
@@ -267,7 +268,7 @@ fn names_that_differ_in_case_or_form_are_files_of_their_own() {
 }
 
 #[test]
-fn a_bomb_is_refused_before_it_goes_off() {
+fn an_archive_bomb_is_refused_before_it_expands() {
     let size: u32 = (1 << 30) + 1;
     let mut zip = Archive::of(&wheel().compressed());
     for at in [zip.header("b.txt") + 22, zip.record("b.txt") + 24] {
@@ -277,7 +278,7 @@ fn a_bomb_is_refused_before_it_goes_off() {
     let outcome = unpacking(&zip.bytes);
     let why = format!("bytes from {length} bytes (limit 100x)");
     assert!(outcome.contains(&why), "{outcome}");
-    // What says that it is small ends where it says so.
+    // The stream ends where its header says, although it has more data.
     let mut zip = Archive::of(&wheel().compressed());
     for at in [zip.header("b.txt") + 22, zip.record("b.txt") + 24] {
         zip.put(at, &[50, 0, 0, 0]);

@@ -1,11 +1,11 @@
-//! What `pack` says of files that would not be at home elsewhere, and `--fix-rpath`.
+//! The warnings of `pack` about files that depend on this machine, and `--fix-rpath`.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use crate::support::{Outcome, Python, Wheel, World, start, told_of_interpreter};
+use crate::support::{Outcome, Python, Wheel, World, interpreter_warning, start};
 
-/// A library with this run path; none where it cannot be made.
+/// Compiles a library with this run path, or returns `None` without a compiler.
 fn library(run_path: &str) -> Option<Vec<u8>> {
     let directory = tempfile::tempdir().unwrap();
     let (source, library) = (directory.path().join("x.c"), directory.path().join("x.so"));
@@ -30,7 +30,7 @@ fn library(run_path: &str) -> Option<Vec<u8>> {
     Some(std::fs::read(library).unwrap())
 }
 
-/// What `readelf` says of the run path of a file.
+/// Returns the run path of a file as `readelf` prints it.
 fn run_path(file: &Path) -> String {
     let mut command = Command::new("/usr/bin/env");
     let output = start(
@@ -52,7 +52,7 @@ fn run_path(file: &Path) -> String {
         .join(" ")
 }
 
-/// A world with a wheel of libraries with these run paths, by their names.
+/// A world with a wheel of libraries, by name, with these run paths.
 fn world(libraries: &[(&str, &str)]) -> Option<World> {
     let world = World::new();
     let mut wheel = Wheel::new("some", "1")
@@ -73,12 +73,12 @@ fn pack(world: &World, options: &[&str]) -> Outcome {
         .run()
 }
 
-/// Where libraries are in an environment of that python.
+/// The directory of the libraries in an environment of that python.
 fn site(python: &Python) -> String {
     format!("lib/python3.{}/site-packages", python.minor)
 }
 
-/// Unpacks what was packed.
+/// Unpacks an archive.
 fn unpack(world: &World) {
     std::fs::create_dir_all(world.path("out")).unwrap();
     let mut command = Command::new("/usr/bin/env");
@@ -99,7 +99,7 @@ const LIBRARIES: [(&str, &str); 5] = [
 ];
 
 #[test]
-fn run_paths_that_do_not_move_are_told() {
+fn run_paths_that_cannot_move_are_reported() {
     let Some(world) = world(&LIBRARIES) else {
         return;
     };
@@ -112,11 +112,11 @@ fn run_paths_that_do_not_move_are_told() {
          vpython: warning: the run path of `{site}/some/e.so` names `/o`, which is absolute\n\
          vpython: `--fix-rpath` rewrites these run paths\n"
     );
-    pack(&world, &[]).expect(0, "", &(expected + &world.told_of_interpreter()));
+    pack(&world, &[]).expect(0, "", &(expected + &world.interpreter_warning()));
 }
 
 #[test]
-fn run_paths_are_mended_in_what_is_packed_and_nowhere_else() {
+fn run_paths_are_rewritten_only_in_what_is_packed() {
     let Some(world) = world(&LIBRARIES) else {
         return;
     };
@@ -128,7 +128,7 @@ fn run_paths_are_mended_in_what_is_packed_and_nowhere_else() {
          vpython: changed the run path of `{site}/some/e.so` from `/o` to ``\n\
          vpython: warning: the run path of `{site}/some/c.so` names `/opt/app/env/bin`, which is absolute; \
          cannot be fixed: `$ORIGIN/../../../../bin` is longer than the old run path `/opt/app/env/bin`\n"
-    ) + &world.told_of_interpreter();
+    ) + &world.interpreter_warning();
     pack(&world, &options).expect(0, "", &expected);
     unpack(&world);
     let environment = world.path("out/opt/app/env").join(&site);
@@ -153,7 +153,7 @@ for name, digest, size in csv.reader(open(record)):
         .run()
         .prints("");
     let first = std::fs::read(world.path("env.tar")).unwrap();
-    // The store's own files are what they were.
+    // The files of the store are unchanged.
     pack(&world, &options).expect(0, "", &expected);
     assert!(
         std::fs::read(world.path("env.tar")).unwrap() == first,
@@ -162,7 +162,7 @@ for name, digest, size in csv.reader(open(record)):
 }
 
 #[test]
-fn a_library_that_is_mended_still_works() {
+fn a_library_with_a_rewritten_run_path_still_works() {
     let Some(world) = world(&[("a", "/home/nobody/a/very/long/path:$ORIGIN/../some.libs")]) else {
         return;
     };
@@ -178,7 +178,7 @@ fn a_library_that_is_mended_still_works() {
 }
 
 #[test]
-fn files_that_name_a_place_of_this_machine_are_told() {
+fn files_that_contain_a_path_of_this_machine_are_reported() {
     let world = World::new();
     let home = world.outside("home").display().to_string();
     let wheel = Wheel::new("some", "1")
@@ -207,11 +207,11 @@ fn files_that_name_a_place_of_this_machine_are_told() {
         ),
         warning("data.bin", "/x"),
     ];
-    pack(&world, &[]).expect(0, "", &(lines.concat() + &world.told_of_interpreter()));
+    pack(&world, &[]).expect(0, "", &(lines.concat() + &world.interpreter_warning()));
 }
 
 #[test]
-fn the_binary_of_an_environment_of_2_7_finds_its_library_beside_itself_once_it_is_mended() {
+fn the_binary_of_2_7_finds_its_library_next_to_it_after_a_rewrite() {
     let Some(two) = Python::two() else { return };
     let base = two.parent().and_then(Path::parent).unwrap();
     if !run_path(&two).ends_with(&format!("[{}/lib]", base.display())) {
@@ -222,12 +222,12 @@ fn the_binary_of_an_environment_of_2_7_finds_its_library_beside_itself_once_it_i
     std::os::unix::fs::symlink(&two, world.outside("bin/python2.7")).unwrap();
     world.write("vpython.toml", "requires-python = '==2.7.*'\n");
     let base = base.display();
-    let interpreter = told_of_interpreter(&two).replace("[PYTHON]", two.to_str().unwrap());
-    let told = format!(
+    let interpreter = interpreter_warning(&two).replace("[PYTHON]", two.to_str().unwrap());
+    let warnings = format!(
         "vpython: warning: the run path of `bin/python2.7` names `{base}/lib`, which is absolute\n\
          vpython: `--fix-rpath` rewrites these run paths\n"
     ) + &interpreter;
-    pack(&world, &[]).expect(0, "", &told);
+    pack(&world, &[]).expect(0, "", &warnings);
     let mended = format!(
         "vpython: changed the run path of `bin/python2.7` from `{base}/lib` to `$ORIGIN/../lib`\n"
     ) + &interpreter;
@@ -243,6 +243,6 @@ fn the_binary_of_an_environment_of_2_7_finds_its_library_beside_itself_once_it_i
     .wait_with_output()
     .unwrap();
     assert_eq!(output.stdout, b"1\n");
-    // The copy of the interpreter has been told where its library is.
+    // The run path of the copied interpreter points to its library.
     pack(&world, &["--with-python"]).prints("");
 }

@@ -1,4 +1,4 @@
-//! What a built environment holds, and what is never built.
+//! The contents of a built environment, and what vpython never builds.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 
 use crate::support::{Python, Wheel, World};
 
-/// A wheel with something of everything.
+/// A wheel with one file of each kind.
 fn varied() -> Wheel {
     Wheel::new("varied", "1.0")
         .compressed()
@@ -32,7 +32,7 @@ fn varied() -> Wheel {
         .entry_point("varied-main", "varied:main")
 }
 
-/// A world with a spec that asks for the wheel.
+/// A world with a spec that requires the wheel.
 fn world_with(python: &'static Python, wheel: &Wheel, name: &str) -> World {
     let world = World::with_python(python);
     world.wheel(wheel);
@@ -45,7 +45,7 @@ fn site_packages(environment: &Path, python: &Python) -> std::path::PathBuf {
 }
 
 #[test]
-fn every_file_is_there_with_the_right_bits() {
+fn every_file_exists_with_the_right_mode() {
     let world = world_with(Python::any(), &varied(), "varied");
     let environment = world.install([""; 0]);
     let site = site_packages(&environment, world.python);
@@ -90,7 +90,7 @@ fn every_file_is_there_with_the_right_bits() {
 }
 
 #[test]
-fn the_record_is_true_and_complete() {
+fn the_record_is_correct_and_complete() {
     let world = world_with(Python::any(), &varied(), "varied");
     let environment = world.install([""; 0]);
     let site = site_packages(&environment, world.python);
@@ -137,7 +137,7 @@ fn the_record_is_true_and_complete() {
     let files = files
         .filter(|entry| entry.file_type().is_file())
         .map(walkdir::DirEntry::into_path);
-    // Byte code comes and goes, and is in no wheel.
+    // Python may write byte code at any time, and no wheel has it.
     let is_byte_code = |path: &Path| path.extension().is_some_and(|extension| extension == "pyc");
     let mut found: Vec<_> = files
         .filter(|path| !own.contains(path) && !is_byte_code(path))
@@ -147,7 +147,7 @@ fn the_record_is_true_and_complete() {
 }
 
 #[test]
-fn only_what_the_spec_asks_for_is_marked_as_requested() {
+fn only_requirements_of_the_spec_are_marked_as_requested() {
     let world = world_with(Python::any(), &Wheel::module("a", "1").requires("b"), "a");
     world.wheel(&Wheel::module("b", "1"));
     let site = site_packages(&world.install([""; 0]), world.python);

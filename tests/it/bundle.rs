@@ -1,5 +1,5 @@
-//! `--with-python`: an environment and its interpreter move together, and do without the place that
-//! the interpreter was copied from.
+//! `--with-python`: an environment and its interpreter move together and do not need the original
+//! interpreter.
 
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::Path;
@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use crate::support::{Python, VPYTHON, Wheel, World, start};
 
-/// What a program may need of its python.
+/// A program that uses the parts of python that a program may need.
 const PROGRAM: &str = "
 import ctypes, hashlib, json, multiprocessing, os, sqlite3, ssl, subprocess, sys, zlib
 import some, mine.more
@@ -24,8 +24,8 @@ if __name__ == '__main__':
     main()
 ";
 
-/// Runs lines of `sh` where the directory `hidden` is empty and `frozen` cannot be written, and
-/// gives what they print; none where this machine does not let us.
+/// Runs lines of `sh` with the directory `hidden` empty and `frozen` read-only, and returns their
+/// output, or `None` where this machine does not permit that.
 fn run_apart(hidden: &Path, frozen: &Path, lines: &str) -> Option<String> {
     let set_up = "mount -t tmpfs none \"$1\" && mount --bind \"$2\" \"$2\" && mount -o remount,ro,bind \"$2\" && cd / || exit 9\n";
     let mut command = Command::new("/usr/bin/env");
@@ -51,7 +51,7 @@ fn run_apart(hidden: &Path, frozen: &Path, lines: &str) -> Option<String> {
     Some(String::from_utf8(output.stdout).unwrap())
 }
 
-/// A world whose environment, with the interpreter, is exported to `env`.
+/// A world whose environment is exported to `env` with its interpreter.
 fn exported(python: &'static Python) -> World {
     let world = World::with_python(python);
     world.wheel(&Wheel::module("some", "1").entry_point("run-some", "some:main"));
@@ -74,7 +74,7 @@ fn exported(python: &'static Python) -> World {
     world
 }
 
-/// The directory that a python was installed to, where that is its own.
+/// The installation directory of a python, if it has one of its own.
 fn prefix(python: &Python) -> Option<&Path> {
     let prefix = python.path.parent()?.parent()?;
     let is_own = prefix != Path::new("/usr") && prefix != Path::new("/usr/local");
@@ -85,7 +85,7 @@ fn prefix(python: &Python) -> Option<&Path> {
 }
 
 #[test]
-fn what_has_moved_twice_runs_without_the_original_and_cannot_be_written() {
+fn a_read_only_bundle_that_was_moved_twice_runs_without_the_original() {
     for python in Python::each_minor()
         .into_iter()
         .filter(|python| [8, 11, 13].contains(&python.minor))
@@ -119,7 +119,7 @@ fn what_has_moved_twice_runs_without_the_original_and_cannot_be_written() {
 }
 
 #[test]
-fn what_comes_along_is_a_bundle() {
+fn the_exported_interpreter_is_a_bundle() {
     let python = Python::any();
     let Some(prefix) = prefix(python) else { return };
     let world = exported(python);
@@ -143,20 +143,20 @@ fn what_comes_along_is_a_bundle() {
         return;
     };
     assert_eq!(said, expected);
-    let beside = world.copy_vpython("bundled/vpython");
+    let bundled = world.copy_vpython("bundled/vpython");
     symlink(
         &environment,
-        beside.with_file_name(format!("3.{}", python.minor)),
+        bundled.with_file_name(format!("3.{}", python.minor)),
     )
     .unwrap();
     assert_eq!(
-        run_apart(prefix, &environment, &run(&beside, "")).unwrap(),
+        run_apart(prefix, &environment, &run(&bundled, "")).unwrap(),
         expected
     );
 }
 
 #[test]
-fn what_is_not_of_the_library_stays_behind_and_the_rest_has_byte_code() {
+fn only_the_standard_library_is_copied_and_it_has_byte_code() {
     let world = exported(Python::any());
     let minor = world.python.minor;
     let library = world.path(&format!("env/python/lib/python3.{minor}"));
@@ -169,7 +169,7 @@ fn what_is_not_of_the_library_stays_behind_and_the_rest_has_byte_code() {
     assert_eq!(
         code[4..8],
         [1, 0, 0, 0],
-        "it is never held against its source"
+        "it is never checked against its source"
     );
     let manifest = std::fs::read_to_string(world.path("env/vpython.json")).unwrap();
     assert!(
@@ -209,6 +209,6 @@ fn what_is_not_of_the_library_stays_behind_and_the_rest_has_byte_code() {
         .prints("[WORLD]/work/env\n");
     assert!(
         !world.path("env/python").exists(),
-        "how it is made is a part of what is asked for"
+        "the way it is made is part of the request"
     );
 }

@@ -1,5 +1,5 @@
-//! The name that the program is called by: which of LUCI's files counts, which Python is the
-//! default, and how hints call the program.
+//! The name that the program is called by: it decides which file of LUCI is used, which Python is
+//! the default, and how hints name the program.
 
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
@@ -8,13 +8,13 @@ use serde_json::{Value, json};
 
 use crate::support::{Launch, Python, VPYTHON, Wheel, World};
 
-/// Prints the version of the wheel that it got, or `none`.
+/// Prints the version of the installed wheel, or `none`.
 const PROGRAM: &str =
     "try:\n    import which\n    print(which.VERSION)\nexcept ImportError:\n    print('none')\n";
-/// Prints major and minor version of the python that runs it.
+/// Prints the major and minor version of the running python.
 const VERSION: &str = "import sys; print('%d.%d' % sys.version_info[:2])";
 
-/// A world with wheels of `which` 1 to 6, and a program.
+/// A world with the wheels of `which` 1 to 6, and a program.
 fn world() -> World {
     let world = World::new();
     for version in 1..=6 {
@@ -24,7 +24,7 @@ fn world() -> World {
     world
 }
 
-/// A spec for a version of Python that lists one of them; an empty version is not said.
+/// A spec for a version of Python that lists one of them; an empty version is left out.
 fn spec(python: &str, version: u32) -> String {
     let python = if python.is_empty() {
         String::new()
@@ -48,7 +48,7 @@ fn called<'w>(world: &'w World, name: &str, words: &[&str]) -> Launch<'w> {
 fn named(world: &World, name: &str) -> PathBuf {
     let link = world.outside(&format!("names/{name}"));
     std::fs::create_dir_all(link.parent().unwrap()).unwrap();
-    // Another launch may have made it.
+    // Another launch may have created it.
     let _ = symlink(VPYTHON, &link);
     link
 }
@@ -66,7 +66,7 @@ fn each_name_reads_its_own_file_first() {
     prints("vpython3", "1");
     world.write(".vpython", spec("3", 2));
     for _ in 0..2 {
-        // The second time each is warm.
+        // The second launch of each is warm.
         for (name, version) in [
             ("vpython", "2"),
             ("vpython3", "1"),
@@ -79,10 +79,10 @@ fn each_name_reads_its_own_file_first() {
     }
     std::fs::remove_file(world.path(".vpython3")).unwrap();
     prints("vpython3", "2");
-    // The nearest directory goes before the name.
+    // The nearest directory takes precedence over the name.
     world.write("a/.vpython3", spec("3", 3));
     prints("vpython", "3");
-    // So does a partner, among which the name decides.
+    // So does a partner file; among partner files the name decides.
     world.write("a/plain.py.vpython3", spec("3", 4));
     prints("vpython", "4");
     world.write("a/plain.py.vpython", spec("3", 5));
@@ -93,7 +93,7 @@ fn each_name_reads_its_own_file_first() {
 }
 
 #[test]
-fn a_spec_for_python_2_is_none_for_vpython3() {
+fn vpython3_does_not_use_a_spec_for_python_2() {
     let world = world();
     world.write(".vpython3", spec("3", 1));
     world.write("a/plain.py.vpython", spec("2.7", 2));
@@ -145,7 +145,7 @@ fn a_spec_for_python_2_is_none_for_vpython3() {
         Some("for Python 2, not for vpython3; skipped"),
         "{outcome}"
     );
-    // A mistake in it is not missed.
+    // An error in that file is still reported.
     world.write("a/.vpython", "python_version: 3.8\n");
     let message = "\
 vpython: error: bad spec in `[WORLD]/work/a/.vpython`
@@ -179,7 +179,7 @@ fn an_empty_block_ends_the_search() {
     called(&world, "vpython3", &["tool.py"]).run().prints("1\n");
 }
 
-/// The pythons of these minor versions; none where one is missing, which is said.
+/// The pythons of these minor versions. Returns `None`, and says so, if one is missing.
 fn pythons<const COUNT: usize>(minors: [u32; COUNT]) -> Option<[&'static Python; COUNT]> {
     let find = |minor| Python::all().iter().find(|python| python.minor == minor);
     let found: Vec<&Python> = minors.iter().filter_map(|minor| find(*minor)).collect();
@@ -190,8 +190,8 @@ fn pythons<const COUNT: usize>(minors: [u32; COUNT]) -> Option<[&'static Python;
     found
 }
 
-/// The version of Python that a launch gets where `PATH` has the first of these, and pyenv the
-/// others.
+/// The version of Python that a launch uses with the first of these on `PATH` and the others in
+/// pyenv.
 fn version(world: &World, name: &str, words: &[&str]) -> String {
     let launch = called(world, name, words).env("PATH", world.outside("bin"));
     let outcome = launch.env("PYENV_ROOT", world.outside("pyenv")).run();
@@ -213,8 +213,7 @@ fn vpython3_takes_the_defaults_of_luci_where_a_spec_names_no_version() {
         "native.py",
         format!("# /// script\n# dependencies = []\n# ///\n{VERSION}\n"),
     );
-    // The highest, unless there is 3.8, unless there is 3.11; each launch once more, when it is
-    // warm.
+    // The highest, unless 3.8 exists, unless 3.11 exists. Each launch is repeated warm.
     for (python, expected) in [
         (ten, "3.10"),
         (twelve, "3.12"),
@@ -313,7 +312,7 @@ fn an_upgraded_spec_keeps_the_default_of_the_name() {
 }
 
 #[test]
-fn hints_and_help_name_the_program_as_it_was_typed() {
+fn hints_and_help_use_the_name_that_was_typed() {
     let world = world();
     world.write(".vpython3", spec("3", 9));
     for name in ["vpython", "vpython3", "a launcher"] {

@@ -1,4 +1,4 @@
-//! Byte code that python has written into an environment, beside what `install` has made.
+//! Byte code that python has written into an environment, next to what `install` has compiled.
 
 use std::path::{Path, PathBuf};
 
@@ -31,7 +31,7 @@ fn byte_code(environment: &Path) -> PathBuf {
 }
 
 #[test]
-fn half_a_file_that_python_wrote_on_a_full_disk_is_mended_by_a_repair() {
+fn a_repair_restores_a_file_that_python_truncated_on_a_full_disk() {
     for python in Python::all() {
         let world = world(python);
         world.vpython(["tool.py"]).run().prints("1\n");
@@ -62,7 +62,7 @@ fn half_a_file_that_python_wrote_on_a_full_disk_is_mended_by_a_repair() {
 }
 
 #[test]
-fn byte_code_that_install_has_made_is_held_against_its_digest_and_stays() {
+fn byte_code_that_install_has_made_is_checked_by_its_digest_and_kept() {
     let world = world(Python::any());
     let environment = world.install(["tool.py"]);
     let path = byte_code(&environment);
@@ -88,11 +88,11 @@ fn byte_code_that_install_has_made_is_held_against_its_digest_and_stays() {
         }
         let what = if is_removed { "missing" } else { "changed" };
         let first = format!("{what}  {}\n", world.redact(path.to_str().unwrap()));
-        let told = format!("{first}1 environment and 1 unpacked wheel: 1 file damaged\n");
+        let report = format!("{first}1 environment and 1 unpacked wheel: 1 file damaged\n");
         world
             .vpython(["-vpython-tool", "check", "tool.py"])
             .run()
-            .expect(1, &told, "");
+            .expect(1, &report, "");
         let outcome = world
             .vpython(["-vpython-tool", "check", "--repair", "tool.py"])
             .run();
@@ -136,7 +136,7 @@ fn a_source_that_cannot_be_read_is_an_error_and_not_left_out() {
 }
 
 #[test]
-fn what_a_power_cut_leaves_of_byte_code_is_neither_damage_nor_in_the_way() {
+fn byte_code_truncated_by_a_power_cut_is_not_damage_and_not_used() {
     let world = world(Python::any());
     let environment = world.install(["tool.py"]);
     let wheel = std::fs::read_dir(world.store("wheels"))
@@ -146,7 +146,7 @@ fn what_a_power_cut_leaves_of_byte_code_is_neither_damage_nor_in_the_way() {
         .unwrap()
         .path();
     let list = wheel.join(format!("byte-code-3.{}/byte-code.json", world.python.minor));
-    // The list was renamed, and not written yet; nothing of it was put.
+    // The list was renamed but its data was not written; no byte code was linked.
     std::fs::remove_file(environment.join("vpython.compiled")).unwrap();
     std::fs::remove_file(byte_code(&environment)).unwrap();
     std::fs::remove_file(&list).unwrap();

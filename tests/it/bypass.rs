@@ -1,4 +1,4 @@
-//! `VPYTHON_BYPASS`: the next python on `PATH`, untouched.
+//! `VPYTHON_BYPASS` runs the next python on `PATH` unchanged.
 
 use std::os::unix::fs::symlink;
 
@@ -6,14 +6,14 @@ use crate::support::{Launch, World, write_with_mode};
 
 const TEXT: &str = "manually managed python not supported by chrome operations";
 
-/// Prints what vpython would have changed.
+/// Prints everything that vpython would have changed.
 const SHOW: &str = "import os, sys\nprint(sys.argv, sorted(name for name in os.environ if name.startswith(('PYTHON', 'VIRTUAL'))), \
                     sys.prefix == sys.base_prefix)\n";
 
 #[test]
 fn with_the_exact_text_the_next_python_runs_untouched() {
     let world = World::new();
-    world.write("vpython.toml", "this is no spec\n");
+    world.write("vpython.toml", "this is not a spec\n");
     let outcome = world
         .vpython(["-c", SHOW, "a"])
         .env("VPYTHON_BYPASS", TEXT)
@@ -37,7 +37,7 @@ fn vpython_under_another_name_is_not_the_next_python() {
     }
     let python = |index: usize| directories[index].join("python3");
     world.copy_vpython("copy/python3");
-    // Cargo's directory may be on another file system, so that the name is one of the copy.
+    // The target directory of Cargo may be on another file system, so the link points to a copy.
     std::fs::hard_link(python(0), python(1)).unwrap();
     symlink(env!("CARGO_BIN_EXE_vpython"), python(2)).unwrap();
     let directories: Vec<&str> = directories
@@ -61,7 +61,7 @@ fn vpython_under_another_name_is_not_the_next_python() {
 }
 
 #[test]
-fn a_script_that_is_to_be_run_is_the_next_on_path() {
+fn the_bypass_runs_the_next_script_of_that_name_on_path() {
     let world = World::new();
     let bin = world.outside("programs");
     std::fs::create_dir(&bin).unwrap();
@@ -91,7 +91,7 @@ fn a_script_that_is_to_be_run_is_the_next_on_path() {
 }
 
 #[test]
-fn without_another_python_the_bypass_says_so() {
+fn without_another_python_the_bypass_is_an_error() {
     let world = World::new();
     let message = "vpython: error: no python on `PATH` other than vpython\n  caused by: `VPYTHON_BYPASS` is set\n";
     let path = world.outside("home");
@@ -104,7 +104,7 @@ fn without_another_python_the_bypass_says_so() {
 }
 
 #[test]
-fn another_text_is_warned_of_and_does_nothing() {
+fn another_text_causes_a_warning_and_has_no_effect() {
     let world = World::new();
     let launch = |value: &str| -> Launch<'_> {
         world

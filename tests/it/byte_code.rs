@@ -1,11 +1,11 @@
-//! What `install` compiles ahead, and what it leaves to python.
+//! The byte code that `install` compiles, and the byte code that it leaves to python.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::support::{Outcome, Python, Wheel, World};
 
-/// A package with a module that is for Python 2 and one that nobody imports, and a module.
+/// A package with a module for Python 2 and a module that nothing imports, and a separate module.
 fn wheel() -> Wheel {
     let place = "import sys\ndef place():\n    return sys._getframe().f_code.co_filename\n";
     Wheel::new("some", "1")
@@ -31,7 +31,7 @@ fn site(environment: &Path, world: &World) -> PathBuf {
     environment.join(format!("lib/python3.{}/site-packages", world.python.minor))
 }
 
-/// Installs, and tells what was compiled.
+/// Installs, and returns what was compiled.
 fn install(world: &World, words: &[&str]) -> (PathBuf, usize) {
     let launch = world
         .vpython(["-vpython-log-level", "debug", "-vpython-tool", "install"])
@@ -44,7 +44,7 @@ fn install(world: &World, words: &[&str]) -> (PathBuf, usize) {
     )
 }
 
-/// The files of byte code below a directory, by their relative paths, sorted.
+/// The byte code files below a directory, by relative path, sorted.
 fn byte_code(directory: &Path) -> Vec<String> {
     let files = walkdir::WalkDir::new(directory)
         .into_iter()
@@ -63,7 +63,7 @@ fn byte_code(directory: &Path) -> Vec<String> {
     files
 }
 
-/// The directory of byte code of the only wheel.
+/// The byte code directory of the only wheel.
 fn in_store(world: &World) -> PathBuf {
     let [wheel] = &std::fs::read_dir(world.store("wheels"))
         .unwrap()
@@ -81,7 +81,7 @@ fn is_sound(world: &World) -> Outcome {
     outcome
 }
 
-/// Whether python takes the byte code that is there for a module.
+/// Checks whether python uses the existing byte code of a module.
 fn is_used(world: &World, module: &str) -> bool {
     let outcome = world
         .vpython(["-v", "-c", &format!("import {module}")])
@@ -124,7 +124,7 @@ fn install_compiles_what_can_be_compiled() {
             assert_eq!(
                 content[4..8],
                 [1, 0, 0, 0],
-                "it is not held against its source"
+                "it is not checked against its source"
             );
             assert_eq!(site.join(&path).metadata().unwrap().mode() & 0o7777, 0o444);
             let root = world.outside("root");
@@ -149,7 +149,7 @@ fn install_compiles_what_can_be_compiled() {
 }
 
 #[test]
-fn a_launch_does_not_compile_and_an_install_behind_it_does() {
+fn a_launch_does_not_compile_and_a_later_install_does() {
     let world = world(Python::any());
     world.vpython(["-c", "import one"]).run().prints("");
     let [environment] = &world.environments()[..] else {
@@ -160,7 +160,7 @@ fn a_launch_does_not_compile_and_an_install_behind_it_does() {
     assert_eq!(
         (byte_code(&site).len(), &own[4..8]),
         (1, &[0; 4][..]),
-        "python's own is held against its source"
+        "python checks its own against its source"
     );
     let before = site.metadata().unwrap().modified().unwrap();
     assert_eq!(
@@ -209,7 +209,7 @@ fn a_second_environment_links_what_the_first_compiled() {
     assert_eq!(byte_code(&site(&second, &world)).len(), 4);
 }
 
-/// The directory of byte code of the wheel with this package.
+/// The byte code directory of the wheel with this package.
 fn in_store_of(world: &World, package: &str) -> PathBuf {
     let mut wheels = std::fs::read_dir(world.store("wheels"))
         .unwrap()
@@ -255,18 +255,18 @@ fn python_does_not_write_into_the_store() {
     world.vpython(["-c", program]).run().expect(0, "", "");
     assert_eq!(read(), before);
     let outcome = world.vpython(["-vpython-tool", "check", "-c", ""]).run();
-    let is_told = outcome.stdout.starts_with("changed  ")
+    let is_reported = outcome.stdout.starts_with("changed  ")
         && outcome
             .stdout
             .contains("/site-packages/__pycache__/one.cpython");
     assert!(
-        outcome.code == Some(1) && is_told,
-        "what it has written in the place of ours is told: {outcome}"
+        outcome.code == Some(1) && is_reported,
+        "files that it has written in place of those of vpython are reported: {outcome}"
     );
 }
 
 #[test]
-fn damaged_byte_code_is_found_and_made_anew() {
+fn damaged_byte_code_is_found_and_compiled_again() {
     let world = world(Python::any());
     let (environment, _) = install(&world, &["-c", ""]);
     let path = in_store(&world).join(&byte_code(&in_store(&world))[0]);
@@ -288,16 +288,16 @@ fn damaged_byte_code_is_found_and_made_anew() {
     std::fs::remove_file(in_store(&world).join(&byte_code(&in_store(&world))[0])).unwrap();
     std::fs::remove_dir_all(&world.environments()[0]).unwrap();
     let outcome = world.vpython(["-vpython-tool", "install", "-c", ""]).run();
-    let (told, _) = outcome.stderr.split_once("vpython: 1 wheel, ").unwrap();
+    let (warnings, _) = outcome.stderr.split_once("vpython: 1 wheel, ").unwrap();
     assert!(
-        told.contains("is damaged") && told.ends_with("vpython rebuilds it\n"),
+        warnings.contains("is damaged") && warnings.ends_with("vpython rebuilds it\n"),
         "{outcome}"
     );
     is_sound(&world);
 }
 
 #[test]
-fn what_a_wheel_ships_as_byte_code_stays() {
+fn byte_code_that_a_wheel_ships_is_kept() {
     let world = World::with_python(Python::any());
     let name = format!("__pycache__/one.cpython-3{}.pyc", world.python.minor);
     world.wheel(&wheel().file(&name, "shipped"));
@@ -313,15 +313,15 @@ fn what_a_wheel_ships_as_byte_code_stays() {
 #[test]
 fn the_readmes_example_does_what_it_says() {
     let readme = include_str!("../../README.md");
-    let (_, behind) = readme
+    let (_, rest) = readme
         .split_once("<!-- compiled -->\n```console\n$ vpython ")
         .unwrap();
-    let (command, behind) = behind.split_once('\n').unwrap();
+    let (command, rest) = rest.split_once('\n').unwrap();
     let world = world(Python::any());
     world.write("report.py", "import some\n");
     let outcome = world.vpython(command.split(' ')).run();
     outcome.installs("");
-    let lines: Vec<&str> = behind.split("```").next().unwrap().lines().collect();
+    let lines: Vec<&str> = rest.split("```").next().unwrap().lines().collect();
     assert!(
         lines.len() == 2
             && lines[0].contains("/v1/envs/")

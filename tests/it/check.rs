@@ -1,4 +1,4 @@
-//! `-vpython-tool check`: damage of every kind is named, and mended from the wheels.
+//! `-vpython-tool check` names damage of every kind and repairs it from the wheels.
 
 use std::io::BufRead;
 use std::path::{Path, PathBuf};
@@ -45,7 +45,7 @@ fn an_environment_is_sound_after_its_build_and_after_its_use() {
 }
 
 #[test]
-fn damage_of_every_kind_is_named_and_mended() {
+fn damage_of_every_kind_is_named_and_repaired() {
     let (world, environment) = world(Python::any());
     let site = format!("lib/python3.{}/site-packages", world.python.minor);
     replace(&environment.join(&site).join("one.py"), "changed");
@@ -76,7 +76,7 @@ fn damage_of_every_kind_is_named_and_mended() {
 }
 
 #[test]
-fn a_program_in_a_damaged_environment_finds_what_it_has_not_imported_yet() {
+fn a_program_in_a_repaired_environment_finds_modules_not_yet_imported() {
     for words in [&["--repair", "--all"][..], &["--repair", "-c", ""]] {
         let (world, environment) = world(Python::any());
         let program = "import sys; print('up', flush=True); sys.stdin.read(); import two";
@@ -115,7 +115,7 @@ fn a_program_in_a_damaged_environment_finds_what_it_has_not_imported_yet() {
 }
 
 #[test]
-fn a_damaged_wheel_takes_its_environments_along() {
+fn a_damaged_wheel_makes_its_environments_damaged() {
     let (world, _) = world(Python::any());
     world.write(
         "other/vpython.toml",
@@ -163,7 +163,7 @@ fn a_damaged_wheel_takes_its_environments_along() {
 }
 
 #[test]
-fn an_environment_that_is_not_there_cannot_be_checked() {
+fn a_missing_environment_cannot_be_checked() {
     let world = World::new();
     let outcome = check(&world, &["-c", ""]);
     assert_eq!(outcome.code, Some(125), "{outcome}");

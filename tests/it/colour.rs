@@ -1,11 +1,11 @@
-//! What a terminal gets: colours, and help of its width.
+//! Output to a terminal: colours, and help of the terminal's width.
 
 use std::io::Read;
 use std::process::Stdio;
 
 use crate::support::World;
 
-/// What a launch with a misspelt flag writes to a terminal on stderr, with these variables.
+/// The stderr output to a terminal of a launch with a misspelt flag and these variables.
 fn shown(world: &World, variables: &[(&str, &str)]) -> String {
     let terminal = nix::pty::openpty(None, None).unwrap();
     let side = Stdio::from(terminal.slave.try_clone().unwrap());
@@ -20,7 +20,7 @@ fn shown(world: &World, variables: &[(&str, &str)]) -> String {
     assert_eq!(child.wait().unwrap().code(), Some(125));
     drop(terminal.slave);
     let mut shown = Vec::new();
-    // Where nobody has the other side open, reading ends in an error.
+    // Reading fails with an error when the other side is closed.
     let _ = std::fs::File::from(terminal.master).read_to_end(&mut shown);
     String::from_utf8(shown).unwrap().replace("\r\n", "\n")
 }
@@ -31,7 +31,7 @@ const COLOURED: &str = "vpython: \x1b[1m\x1b[31merror:\x1b[0m unknown flag `-vpy
                         \x1b[1m\x1b[36mhint:\x1b[0m did you mean `-vpython-spec`?\n";
 
 #[test]
-fn messages_are_coloured_on_a_terminal_unless_told_otherwise() {
+fn messages_are_coloured_on_a_terminal_unless_switched_off() {
     let world = World::new();
     assert_eq!(shown(&world, &[]), COLOURED);
     assert_eq!(shown(&world, &[("NO_COLOR", "1")]), PLAIN);
@@ -52,7 +52,7 @@ fn messages_are_coloured_on_a_terminal_unless_told_otherwise() {
 }
 
 #[test]
-fn messages_are_plain_where_there_is_no_terminal() {
+fn messages_are_plain_without_a_terminal() {
     let world = World::new();
     let launch = || world.vpython(["-vpython-sepc"]).env("TERM", "xterm");
     launch().run().refuses(125, PLAIN);

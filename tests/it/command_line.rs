@@ -1,4 +1,4 @@
-//! What reaches python of a command line, and what vpython keeps for itself.
+//! The parts of a command line that reach python, and those that vpython consumes.
 
 use std::ffi::{OsStr, OsString};
 use std::io::{Cursor, Write};
@@ -31,7 +31,7 @@ fn arguments_reach_a_script_byte_for_byte() {
 }
 
 #[test]
-fn a_script_may_have_a_name_that_is_no_text() {
+fn a_script_may_have_a_name_that_is_not_utf_8() {
     let world = World::new();
     let name = OsStr::from_bytes(b"\xe9\xff.py");
     std::fs::write(world.path("").join(name), ARGUMENTS).unwrap();
@@ -82,7 +82,7 @@ fn each_form_of_a_command_line_finds_its_spec_and_its_program() {
 }
 
 #[test]
-fn the_value_of_a_long_option_is_no_script() {
+fn the_value_of_a_long_option_is_not_the_script() {
     let world = World::new();
     if world.python.minor < 7 {
         not_tested!("python knows no --check-hash-based-pycs");
@@ -97,7 +97,7 @@ fn the_value_of_a_long_option_is_no_script() {
 }
 
 #[test]
-fn own_flags_are_taken_in_all_their_forms_and_only_in_front() {
+fn flags_of_vpython_are_accepted_in_all_forms_and_only_first() {
     let world = World::new();
     world.write("tool.py", ARGUMENTS);
     let root = world.outside("other-root");
@@ -124,7 +124,7 @@ fn own_flags_are_taken_in_all_their_forms_and_only_in_front() {
 }
 
 #[test]
-fn a_mistyped_flag_is_refused_with_the_one_that_was_meant() {
+fn a_mistyped_flag_is_refused_with_a_suggestion() {
     let world = World::new();
     #[rustfmt::skip]
     let rows: [(&[&str], &str); 5] = [
@@ -143,7 +143,7 @@ fn a_mistyped_flag_is_refused_with_the_one_that_was_meant() {
 }
 
 #[test]
-fn our_version_is_printed_alone_and_pythons_is_pythons() {
+fn version_of_vpython_is_printed_alone_and_python_prints_its_own() {
     let world = World::new();
     let ours = format!("vpython {}\n", env!("CARGO_PKG_VERSION"));
     world.vpython(["-vpython-version"]).run().prints(&ours);
@@ -163,7 +163,7 @@ fn our_version_is_printed_alone_and_pythons_is_pythons() {
 }
 
 #[test]
-fn help_in_front_is_ours_and_then_pythons() {
+fn help_prints_that_of_vpython_and_then_that_of_python() {
     let world = World::new();
     let python = world.program(&world.python.path, ["-h"]).run();
     for words in [&["-h"][..], &["--help"], &["-help", "tool.py"]] {
@@ -201,12 +201,12 @@ fn help_in_front_is_ours_and_then_pythons() {
     );
 }
 
-/// Python names itself by `argv[0]` in the first line of its help.
+/// Python prints `argv[0]` as its name in the first line of its help.
 fn without_usage_line(help: &str) -> &str {
     help.split_once('\n').unwrap().1
 }
 
-/// A zip archive with a program in it, behind a `#!` line.
+/// A zip archive with a program in it, after a shebang line.
 fn zip_application(main: &str) -> Vec<u8> {
     let mut bytes = b"#!/usr/bin/env vpython\n".to_vec();
     let mut writer = zip::ZipWriter::new(Cursor::new(Vec::new()));
@@ -219,7 +219,7 @@ fn zip_application(main: &str) -> Vec<u8> {
 }
 
 #[test]
-fn python_speaks_of_itself_whatever_is_wrong_with_the_spec() {
+fn python_help_and_version_work_with_a_broken_spec() {
     let world = World::new();
     for spec in ["dependencies = 7\n", "requires-python = '>=4'\n"] {
         world.write("vpython.toml", spec);
@@ -237,7 +237,7 @@ fn python_speaks_of_itself_whatever_is_wrong_with_the_spec() {
 }
 
 #[test]
-fn a_tool_wants_a_script_that_is_there() {
+fn a_tool_needs_a_script_that_exists() {
     let world = World::new();
     let message = "vpython: error: there is no script `typo.py`\n";
     world
@@ -248,7 +248,7 @@ fn a_tool_wants_a_script_that_is_there() {
 }
 
 #[test]
-fn options_of_a_tool_count_behind_its_script_too() {
+fn options_of_a_tool_are_accepted_after_its_script_too() {
     let world = World::new();
     world.write("x.py", "# /// script\n# dependencies = []\n# ///\n");
     let tool = |words: &[&str]| world.vpython(["-vpython-tool"]).arguments(words).run();
@@ -282,7 +282,7 @@ fn options_of_a_tool_count_behind_its_script_too() {
 }
 
 #[test]
-fn the_tools_are_listed_where_none_is_named() {
+fn the_tools_are_listed_if_none_is_named() {
     let world = World::new();
     let list = [
         "install      Build the environment of the command line, and print its path",

@@ -1,4 +1,4 @@
-//! `vpython.conf`: a site's own settings, beside the program or named by `VPYTHON_CONF`.
+//! `vpython.conf`: the settings of a site, next to the program or named by `VPYTHON_CONF`.
 
 use std::fs::Permissions;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -11,7 +11,7 @@ use crate::support::{Launch, Python, Wheel, World};
 const PROGRAM: &str =
     "# /// script\n# dependencies = ['which']\n# ///\nimport which\nprint(which.VERSION)\n";
 
-/// A world with a program of its own in `site`, and a script that asks for `which`.
+/// A world with its own copy of the program in `site`, and a script that requires `which`.
 fn world() -> World {
     let world = World::new();
     std::fs::create_dir(world.outside("site")).unwrap();
@@ -23,7 +23,7 @@ fn world() -> World {
     world
 }
 
-/// Writes the file beside the program.
+/// Writes the file next to the program.
 fn set(world: &World, text: &str) {
     std::fs::write(world.outside("site/vpython.conf"), text).unwrap();
 }
@@ -32,14 +32,14 @@ fn house(world: &World, directory: &str, version: u32) {
     Wheel::module("which", &version.to_string()).write_to(&world.outside(directory));
 }
 
-/// The program in `site`, which looks for its file where any program does.
+/// The program in `site`, which searches for its file as any installed program does.
 fn launch<'w>(world: &'w World, words: &[&str]) -> Launch<'w> {
     world
         .program(world.outside("site/vpython"), words)
         .without("VPYTHON_CONF")
 }
 
-/// What `explain` says of the settings.
+/// The settings that `explain` prints.
 fn settings(launch: Launch<'_>) -> (Value, Value) {
     let outcome = launch.run();
     let explanation: Value =
@@ -48,7 +48,7 @@ fn settings(launch: Launch<'_>) -> (Value, Value) {
 }
 
 #[test]
-fn the_file_beside_the_program_sets_what_flags_and_variables_do_not() {
+fn the_file_next_to_the_program_sets_what_flags_and_variables_do_not() {
     let world = world();
     house(&world, "house", 1);
     house(&world, "other", 2);
@@ -87,7 +87,7 @@ fn the_file_beside_the_program_sets_what_flags_and_variables_do_not() {
         .prints("2\n");
     launch(&world, &["tool.py"]).run().prints("1\n");
     assert!(world.outside("root/v1/envs").exists(), "the variable wins");
-    // A link in another place is no other program.
+    // A link in another directory leads to the same program.
     symlink("../site/vpython", world.outside("bin/linked")).unwrap();
     let linked = world
         .program(world.outside("bin/linked"), ["tool.py"])
@@ -96,7 +96,7 @@ fn the_file_beside_the_program_sets_what_flags_and_variables_do_not() {
         .without("VPYTHON_VIRTUALENV_ROOT")
         .run()
         .prints("1\n");
-    // What the file no longer says no longer counts.
+    // A setting that was removed from the file no longer applies.
     set(&world, &text.replace("house", "other"));
     run(&["tool.py"]).run().prints("2\n");
     std::fs::remove_file(world.outside("site/vpython.conf")).unwrap();
@@ -245,7 +245,7 @@ fn the_default_python_is_looked_for_first_and_a_change_is_noticed() {
 }
 
 #[test]
-fn wheels_beside_the_program_are_the_last_wheelhouse() {
+fn wheels_next_to_the_program_are_the_last_wheelhouse() {
     let world = world();
     let tool = |version: u32| {
         launch(&world, &["tool.py"])
@@ -257,19 +257,19 @@ fn wheels_beside_the_program_are_the_last_wheelhouse() {
     tool(1);
     house(&world, "site/wheels", 2);
     tool(2);
-    // The same file in another directory goes before it.
+    // The same file in another directory takes precedence.
     Wheel::new("which", "2")
         .file("which.py", "VERSION = 'first'\n")
         .write_to(&world.path("wheels"));
     launch(&world, &["tool.py"]).run().prints("first\n");
     std::fs::remove_dir_all(world.path("wheels")).unwrap();
     tool(2);
-    // A flag replaces the site's wheels, and not those of the program.
+    // A flag replaces the wheels of the site, but not those of the program.
     std::fs::create_dir(world.path("none")).unwrap();
     launch(&world, &["-vpython-wheels", "none", "tool.py"])
         .run()
         .prints("2\n");
-    // fetch fills the spec's own directory.
+    // `fetch` fills the directory of the spec.
     launch(&world, &["-vpython-tool", "fetch", "tool.py"])
         .run()
         .expect(
@@ -281,7 +281,7 @@ fn wheels_beside_the_program_are_the_last_wheelhouse() {
 }
 
 #[test]
-fn the_site_may_forbid_fetch_and_tell_pip() {
+fn the_site_may_forbid_fetch_and_pass_options_to_pip() {
     let world = world();
     set(&world, "[fetch]\nallow = false\n");
     let message = "\
@@ -306,26 +306,26 @@ vpython: error: `-vpython-tool fetch` is disabled here
         outcome.stderr.contains("--no-index --of-site --of-caller"),
         "{outcome}"
     );
-    // A pip of our own says what it is told.
+    // A stub for pip prints its arguments.
     let pip = "import os, sys\nif 'wheel' in sys.argv:\n    sys.exit('index ' + os.environ.get('PIP_INDEX_URL', 'none'))\n";
     world.write("pip/__main__.py", pip);
     world.write("pip/__init__.py", "");
-    let told = |launch: Launch<'_>, index: &str| {
+    let pip_gets = |launch: Launch<'_>, index: &str| {
         let outcome = launch.env("PYTHONPATH", world.path("")).run();
         assert!(
             outcome.stderr.contains(&format!("\nindex {index}\n")),
             "{outcome}"
         );
     };
-    told(fetch(), "file:///of-site");
-    told(
+    pip_gets(fetch(), "file:///of-site");
+    pip_gets(
         fetch().env("PIP_INDEX_URL", "file:///of-caller"),
         "file:///of-caller",
     );
 }
 
 #[test]
-fn the_text_of_the_bypass_may_be_the_sites() {
+fn the_site_may_set_the_text_of_the_bypass() {
     let world = world();
     set(&world, "bypass = 'as we say'\n");
     let python = "import sys; print(sys.prefix == sys.base_prefix)";
@@ -367,7 +367,7 @@ fn the_site_says_what_prune_removes() {
 }
 
 #[test]
-fn a_mistake_is_said_with_its_line() {
+fn a_mistake_is_reported_with_its_line() {
     let world = world();
     house(&world, "site/wheels", 1);
     set(&world, "wheel = []\n[prune]\nolder_than = '1d'\n");
@@ -405,7 +405,7 @@ vpython: error: cannot read the settings file from `VPYTHON_CONF`
 }
 
 #[test]
-fn what_a_stranger_may_have_written_is_passed_over() {
+fn a_file_that_another_user_can_write_to_is_skipped() {
     if Path::new("/etc/vpython.conf").exists() {
         not_tested!(
             "this machine has an `/etc/vpython.conf`, which counts where the other does not"

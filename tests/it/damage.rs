@@ -1,4 +1,4 @@
-//! Damage in the store: it is noticed, said, and mended from the wheels.
+//! Damage in the store: vpython notices it, reports it, and repairs it from the wheels.
 
 use std::fs::File;
 use std::os::unix::fs::MetadataExt;
@@ -23,7 +23,7 @@ fn world() -> World {
 }
 
 #[test]
-fn what_makes_an_environment_one_is_missed_at_once() {
+fn a_missing_essential_file_of_an_environment_is_noticed_at_once() {
     for part in ["pyvenv.cfg", "bin/python3", "vpython.json"] {
         let world = world();
         let environment = world.install(["tool.py"]);
@@ -51,12 +51,12 @@ fn a_change_within_the_second_of_the_build_is_noticed() {
 }
 
 #[test]
-fn a_changed_environment_stands_until_another_takes_its_place() {
+fn a_changed_environment_is_kept_until_another_replaces_it() {
     let world = world();
     let environment = world.install(["tool.py"]);
     std::fs::remove_file(environment.join("pyvenv.cfg")).unwrap();
-    // The build of the other one fails: its wheel is not unpacked, and is noise of the same size
-    // and time.
+    // The build of the other environment fails, because its wheel is not yet unpacked and now
+    // contains noise of the same size and time.
     std::fs::remove_dir_all(world.store("wheels")).unwrap();
     std::fs::create_dir(world.store("wheels")).unwrap();
     let wheel = world.path("wheels/a-1-py3-none-any.whl");
@@ -80,7 +80,7 @@ fn a_changed_environment_stands_until_another_takes_its_place() {
 }
 
 #[test]
-fn an_archive_may_have_kept_whole_seconds_only() {
+fn a_store_restored_with_whole_seconds_is_accepted() {
     let world = world();
     let environment = world.install(["tool.py"]);
     let site = environment.join(format!("lib/python3.{}/site-packages", world.python.minor));
@@ -91,7 +91,7 @@ fn an_archive_may_have_kept_whole_seconds_only() {
 }
 
 #[test]
-fn an_unpacked_wheel_that_lost_or_cut_a_file_is_unpacked_anew() {
+fn an_unpacked_wheel_with_a_missing_or_truncated_file_is_unpacked_again() {
     for (file, cut) in [
         ("site/a.py", false),
         ("site/a.py", true),
@@ -129,7 +129,7 @@ fn an_unpacked_wheel_that_lost_or_cut_a_file_is_unpacked_anew() {
 }
 
 #[test]
-fn what_a_killed_build_has_left_goes_with_the_next_build() {
+fn the_next_build_removes_the_remains_of_a_killed_one() {
     let world = world();
     let environment = world.install(["tool.py"]);
     let key = environment.file_name().unwrap().to_str().unwrap();
@@ -143,7 +143,7 @@ fn what_a_killed_build_has_left_goes_with_the_next_build() {
 }
 
 #[test]
-fn an_environment_that_is_locked_for_removal_is_waited_for_and_not_taken_for_changed() {
+fn a_launch_waits_for_an_environment_that_is_locked_for_removal() {
     let world = world();
     let environment = world.install(["tool.py"]);
     let manifest = File::open(environment.join("vpython.json")).unwrap();
@@ -155,8 +155,8 @@ fn an_environment_that_is_locked_for_removal_is_waited_for_and_not_taken_for_cha
     assert_eq!((&*output.stdout, &*output.stderr), (&b"1\n"[..], &b""[..]));
 }
 
-/// Waits until some process waits for a lock on the file: `/proc/locks` then has a line with an
-/// arrow for it.
+/// Waits until a process waits for a lock on the file: `/proc/locks` then has a line with an arrow
+/// for it.
 fn wait_for_waiter(path: &Path) {
     let inode = format!(":{} ", path.metadata().unwrap().ino());
     let is_waiter = |line: &str| line.contains("->") && line.contains(&inode);

@@ -1,6 +1,6 @@
-//! Every kind of file in a store, damaged in every way: then the next launch works, or
-//! `check --all --repair` mends the store so that it does; and no command waits for ever, or is
-//! refused for good.
+//! Every kind of file in a store, damaged in every way: either the next launch works, or `check
+//! --all --repair` repairs the store so that it does. No command waits forever or is refused
+//! permanently.
 
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::{Path, PathBuf};
@@ -11,13 +11,13 @@ use nix::sys::stat::{Mode, SFlag};
 
 use crate::support::{Outcome, Wheel, World};
 
-/// After how long a run that does not end is ended.
+/// The time limit of a run.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// What may become of a file.
+/// A kind of damage to a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Damage {
-    /// One bit is another: the one at this part of the file, in percent.
+    /// Flips one bit, at this percentage of the file.
     Flipped(u64),
     CutOff,
     Emptied,
@@ -45,8 +45,8 @@ const DAMAGES: [Damage; 11] = [
 ];
 
 impl Damage {
-    /// Does it. Another name of the file keeps what it had, but for a flipped bit: disks flip bits
-    /// in place.
+    /// Applies the damage. Other hard links of the file keep their content, except for a flipped
+    /// bit: disks flip bits in place.
     fn befall(self, path: &Path) {
         let is_file = path.symlink_metadata().unwrap().is_file();
         let content = if is_file {
@@ -82,7 +82,7 @@ impl Damage {
             Self::Pipe => nix::unistd::mkfifo(path, Mode::S_IRWXU).unwrap(),
             Self::Device => {
                 let zero = nix::sys::stat::makedev(1, 5);
-                // Only the superuser can.
+                // Requires the superuser.
                 if nix::sys::stat::mknod(path, SFlag::S_IFCHR, Mode::S_IRWXU, zero).is_err() {
                     symlink("/dev/zero", path).unwrap();
                 }
@@ -103,7 +103,7 @@ struct Scene {
 }
 
 impl Scene {
-    /// The store has a program of as many wheels as this, besides that of `a`.
+    /// The store has a program with this many wheels in addition to `a`.
     fn new(more: usize) -> Self {
         let world = World::new();
         let names: Vec<String> = (0..more)
@@ -135,7 +135,7 @@ impl Scene {
         Self { world }
     }
 
-    /// The files in the store whose path has one of these parts, relative to it.
+    /// The files in the store whose path contains one of these parts, relative to the store.
     fn files(&self, parts: &[&str]) -> Vec<PathBuf> {
         let before = self.world.outside("before");
         let entries = walkdir::WalkDir::new(&before)
@@ -153,7 +153,7 @@ impl Scene {
             .collect()
     }
 
-    /// Damages each of the files in each way, and looks what comes of it.
+    /// Damages each of the files in each way, and checks the result.
     fn walk(&self, files: &[PathBuf]) {
         let mut broken = Vec::new();
         for file in files {
@@ -182,7 +182,7 @@ impl Scene {
     }
 
     fn is_mended(&self, damage: Damage, file: &Path) -> Result<(), String> {
-        // Where python itself waits for a pipe, a launch may have to be ended.
+        // A launch may have to be stopped where python itself waits for a pipe.
         let launched = self
             .run(&["tool.py"], Duration::from_secs(10))
             .map_or_else(|why| why, |outcome| outcome.to_string());
@@ -197,7 +197,7 @@ impl Scene {
                 "{launched}\n{repaired}\n{found}\n{again}\n{silent}"
             ));
         }
-        // A launch that works has not looked at all; what it may have run is found.
+        // A launch that works has not checked everything; `check` finds the rest.
         let is_ours = file.starts_with("v1/envs") || file.starts_with("v1/wheels");
         let is_the_same = damage == Damage::Emptied && file.ends_with("vpython.compiled")
             || matches!(damage, Damage::Flipped(_))
@@ -217,12 +217,17 @@ impl Scene {
                 .join(file)
                 .metadata()
                 .is_ok_and(|metadata| metadata.size() == 0);
-        let is_told = repaired.stdout.contains(" damaged\n") || launched.contains("anew");
-        // Where byte code was not put, there is none; and `lib64` is there for others than python.
+        let is_reported = repaired.stdout.contains(" damaged\n")
+            || ["vpython rebuilds it", "vpython unpacks it again"]
+                .iter()
+                .any(|remedy| launched.contains(remedy));
+        // Without linked byte code there is none to compare, and python does not use `lib64`.
         let is_optional = damage == Damage::Deleted
             && (file.ends_with("vpython.compiled") || file.ends_with("lib64"));
-        if is_ours && !is_the_same && !is_told && !is_optional {
-            return Err(format!("nobody has noticed\n{launched}\n{repaired}"));
+        if is_ours && !is_the_same && !is_reported && !is_optional {
+            return Err(format!(
+                "the damage was not noticed\n{launched}\n{repaired}"
+            ));
         }
         if file.starts_with("v1/memo") {
             self.succeeds(&["-vpython-tool", "prune"])?;
@@ -242,7 +247,7 @@ impl Scene {
         }
     }
 
-    /// Runs vpython, but for no longer than this.
+    /// Runs vpython with a time limit.
     fn run(&self, words: &[&str], patience: Duration) -> Result<Outcome, String> {
         let mut child = self.world.vpython(words).spawn();
         let begin = Instant::now();
@@ -262,8 +267,7 @@ impl Scene {
     }
 }
 
-/// Copies a store with all that it is told by: times, links, modes, and which names are of one
-/// file.
+/// Copies a store with the times, links, modes and hard links that vpython checks.
 fn copy(from: &Path, to: &Path) {
     assert!(
         Command::new("cp")
@@ -331,7 +335,7 @@ fn what_an_unpacked_wheel_has() {
 
 #[test]
 fn what_is_kept_of_launches_interpreters_and_wheelhouses() {
-    // Of some wheels the stamps are kept in a file of their own.
+    // The stamps of some wheels are in a separate file.
     let scene = Scene::new(8);
     let files = scene.files(&["/memo/"]);
     let kinds = [
@@ -383,7 +387,7 @@ fn a_flipped_bit_in_what_is_kept_decides_nothing() {
             let at = usize::try_from(length * step / 25).unwrap();
             content[at] ^= 1 << (step % 7);
             std::fs::write(&path, content).unwrap();
-            // Another spec, decided from what is kept.
+            // Another spec, resolved from the memo.
             scene.world.write(
                 "other.py",
                 "# /// script\n# dependencies = ['a', 'b']\n# ///\nimport a\nprint(a.VERSION)\n",

@@ -1,8 +1,9 @@
-//! vpython against the environment's own interpreter: the same output, exit code and messages.
+//! Compares vpython with the environment's own interpreter: output, exit code and messages are the
+//! same.
 
 use crate::support::World;
 
-/// The command lines. Programs end in different ways, and say where they are.
+/// The command lines. The programs end in different ways and print their paths.
 const LINES: &[&[&str]] = &[
     &["tool.py"],
     &["tool.py", "a", "-b", "--", "c"],
@@ -55,11 +56,11 @@ const LINES: &[&[&str]] = &[
     &[],
 ];
 
-/// What is piped into each of them.
+/// The standard input of each of them.
 const INPUT: &str = "import sys\nprint('from stdin', sys.argv)\n";
 
 #[test]
-fn a_command_line_does_what_it_does_with_python_itself() {
+fn a_command_line_has_the_same_effect_as_with_python_itself() {
     let world = World::new();
     world.write(
         "tool.py",
@@ -96,7 +97,8 @@ fn a_command_line_does_what_it_does_with_python_itself() {
             .env("VIRTUAL_ENV", &environment)
             .input(INPUT)
             .run();
-        // Where nothing is run, python is called by its own path and not the environment's.
+        // If python runs nothing, vpython starts it by its own path and not by that of the
+        // environment.
         let neutral = |text: &str| {
             names
                 .iter()

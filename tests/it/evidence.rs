@@ -1,4 +1,4 @@
-//! What a launch was decided from: when any of it changes, the next launch decides anew.
+//! The evidence of a launch: when any of it changes, the next launch decides again.
 
 use std::os::unix::fs::{PermissionsExt, symlink};
 
@@ -6,7 +6,7 @@ use crate::support::{Python, Wheel, World};
 
 const SHOW: &str = "import sys; print('%d.%d.%d' % sys.version_info[:3])";
 
-/// A world whose script asks for `a` and prints its version.
+/// A world whose script requires `a` and prints its version.
 fn world() -> World {
     let world = World::new();
     world.wheel(&Wheel::module("a", "1"));
@@ -18,18 +18,18 @@ fn world() -> World {
 }
 
 #[test]
-fn a_wheel_that_was_not_whole_yet_is_taken_when_it_is() {
+fn a_wheel_is_used_as_soon_as_it_is_complete() {
     let world = world();
     let whole = Wheel::module("a", "2").bytes();
     let path = world.write("wheels/a-2-py3-none-any.whl", &whole[..whole.len() / 2]);
     world.vpython(["tool.py"]).run().prints("1\n");
-    // Written on in place: the directory's time stays.
+    // Appended in place, so the time of the directory is unchanged.
     std::fs::write(&path, &whole).unwrap();
     world.vpython(["tool.py"]).run().prints("2\n");
 }
 
 #[test]
-fn a_link_to_a_wheel_that_is_not_there_yet_is_followed_when_it_is() {
+fn a_link_to_a_wheel_is_followed_as_soon_as_the_wheel_exists() {
     let world = world();
     symlink(
         world.outside("later.whl"),
@@ -42,9 +42,9 @@ fn a_link_to_a_wheel_that_is_not_there_yet_is_followed_when_it_is() {
 }
 
 #[test]
-fn a_directory_whose_time_is_put_back_hides_nothing() {
+fn a_directory_with_an_older_time_is_still_read() {
     let world = world();
-    // From then on a directory tells what is missing in it.
+    // From now on, the time of the directory shows whether a name is missing.
     std::thread::sleep(std::time::Duration::from_millis(3_100));
     world.vpython(["tool.py"]).run().prints("1\n");
     let put_back = |directory: &str, change: &dyn Fn()| {
@@ -67,14 +67,14 @@ fn a_directory_whose_time_is_put_back_hides_nothing() {
 }
 
 #[test]
-fn an_interpreter_that_is_mended_where_it_lies_is_noticed() {
+fn an_interpreter_that_is_repaired_in_place_is_noticed() {
     let Some(other) = Python::other() else { return };
     let world = World::new();
     let early = world.outside("early");
     std::fs::create_dir(&early).unwrap();
     let path = format!("{}:{}", early.display(), world.search_path());
     let launch = || world.vpython(["-c", SHOW]).env("PATH", &path).run();
-    // A link that leads nowhere yet.
+    // A link whose target does not exist yet.
     symlink(world.outside("target"), early.join("python3")).unwrap();
     launch().prints("[VERSION]\n");
     symlink(&other.path, world.outside("target")).unwrap();
@@ -96,7 +96,7 @@ fn an_interpreter_that_is_mended_where_it_lies_is_noticed() {
 }
 
 #[test]
-fn a_version_that_is_being_installed_is_taken_when_it_is_there() {
+fn a_version_is_used_as_soon_as_it_is_installed() {
     let Some(other) = Python::other() else { return };
     let world = World::new();
     // Two installed versions, of which the higher has no interpreter yet.
@@ -141,7 +141,7 @@ fn a_named_shim_runs_what_pyenv_chooses_each_time() {
 }
 
 #[test]
-fn an_old_wheel_that_is_written_over_is_noticed_within_an_hour() {
+fn an_old_wheel_that_is_overwritten_is_noticed_within_an_hour() {
     let world = World::new();
     let names: Vec<String> = (0..8).map(|number| format!("w{number}")).collect();
     for name in &names {
@@ -169,15 +169,15 @@ fn an_old_wheel_that_is_written_over_is_noticed_within_an_hour() {
     world.vpython(["tool.py"]).run().prints("none\n");
     let looked = set_last_look(&world, |last| last - 3600);
     world.vpython(["tool.py"]).run().prints("more\n");
-    // All of them were looked at as the launch was decided; and where nothing has changed an hour
-    // later, that is noted.
+    // The first launch checks all wheels. If nothing has changed an hour later, vpython records
+    // that.
     assert!(set_last_look(&world, |last| last - 3600) >= looked);
     world.vpython(["tool.py"]).run().prints("more\n");
     assert!(
         set_last_look(&world, |last| last) >= looked,
         "the next look is in an hour"
     );
-    // A time in the future tells nothing.
+    // A time in the future is not usable as evidence.
     std::fs::write(
         &old,
         Wheel::new("a", "1")
@@ -189,7 +189,8 @@ fn an_old_wheel_that_is_written_over_is_noticed_within_an_hour() {
     world.vpython(["tool.py"]).run().prints("again\n");
 }
 
-/// Changes when the only launch memo says that all wheels were looked at; gives what it said.
+/// Changes the time in the only launch memo at which all wheels were checked, and returns the old
+/// one.
 fn set_last_look(world: &World, change: impl Fn(u64) -> u64) -> u64 {
     let names = std::fs::read_dir(world.store("memo"))
         .unwrap()

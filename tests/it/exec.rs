@@ -1,4 +1,4 @@
-//! `-vpython-tool exec`: scripts of the environment, run as its python would be.
+//! `-vpython-tool exec` runs scripts of the environment as its python would.
 
 use crate::support::{Launch, Wheel, World, has_strace};
 

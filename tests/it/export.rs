@@ -1,4 +1,5 @@
-//! `-vpython-tool export` and `-vpython-local-venv`: environments where the caller wants them.
+//! `-vpython-tool export` and `-vpython-local-venv`: environments at a path that the caller
+//! chooses.
 
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::Path;
@@ -20,7 +21,7 @@ fn world() -> World {
     world
 }
 
-/// Exports with these words.
+/// Exports with these arguments.
 fn export(world: &World, words: &[&str]) -> Outcome {
     world
         .vpython(["-vpython-tool", "export"])
@@ -28,7 +29,7 @@ fn export(world: &World, words: &[&str]) -> Outcome {
         .run()
 }
 
-/// What the python of an environment prints.
+/// The output of an environment's python.
 fn said(environment: &Path, text: &str) -> String {
     let mut command = Command::new(environment.join("bin/python"));
     let child = start(
@@ -56,7 +57,7 @@ fn module(world: &World) -> String {
 }
 
 #[test]
-fn an_environment_stands_where_it_is_wanted_with_byte_code() {
+fn an_environment_is_exported_to_its_path_with_byte_code() {
     let world = world();
     export(&world, &["out/env", "tool.py"]).prints("[WORLD]/work/out/env\n");
     let environment = world.path("out/env");
@@ -106,7 +107,7 @@ fn a_copy_outlives_the_store() {
 }
 
 #[test]
-fn where_nothing_has_changed_nothing_is_done() {
+fn an_unchanged_environment_is_not_exported_again() {
     let world = world();
     for words in [&["env", "tool.py"][..], &["env", "--copy", "tool.py"]] {
         export(&world, words).prints("[WORLD]/work/env\n");
@@ -117,12 +118,12 @@ fn where_nothing_has_changed_nothing_is_done() {
     assert_eq!(
         links(&world.path("env").join(module(&world))),
         1,
-        "how it is made is a part of what is asked for"
+        "the way it is made is part of the request"
     );
 }
 
 #[test]
-fn what_has_changed_takes_the_place_of_the_old_one_as_a_whole() {
+fn a_changed_environment_replaces_the_old_one_as_a_whole() {
     let world = world();
     export(&world, &["env", "tool.py"]).prints("[WORLD]/work/env\n");
     std::fs::create_dir(world.path(".env.vpython-new")).unwrap();
@@ -136,7 +137,7 @@ fn what_has_changed_takes_the_place_of_the_old_one_as_a_whole() {
 }
 
 #[test]
-fn one_that_was_changed_or_is_not_whole_is_made_anew() {
+fn a_changed_or_incomplete_export_is_rebuilt() {
     let world = world();
     export(&world, &["env", "tool.py"]).prints("[WORLD]/work/env\n");
     std::fs::write(
@@ -157,7 +158,7 @@ fn one_that_was_changed_or_is_not_whole_is_made_anew() {
 }
 
 #[test]
-fn what_vpython_has_not_made_is_left_alone() {
+fn a_directory_that_vpython_has_not_made_is_left_alone() {
     let world = world();
     world.write("own/file", "");
     world.write("file", "");
@@ -211,7 +212,7 @@ fn the_command_line_is_read_strictly() {
 }
 
 #[test]
-fn own_code_goes_along_and_is_found_wherever_the_environment_goes() {
+fn included_code_is_found_wherever_the_environment_is_moved() {
     let world = world();
     world.write("lib/mine/__init__.py", "import some\n");
     world.write("lib/mine/__pycache__/x.pyc", "");
@@ -243,7 +244,7 @@ fn own_code_goes_along_and_is_found_wherever_the_environment_goes() {
 }
 
 #[test]
-fn what_cannot_be_made_is_told_by_the_name_that_it_was_to_have() {
+fn an_error_names_the_final_path_and_not_the_temporary_one() {
     let world = world();
     let name = "n".repeat(250);
     let outcome = export(&world, &[&name, "tool.py"]);
@@ -287,7 +288,7 @@ fn what_cannot_be_included_is_refused() {
 }
 
 #[test]
-fn roots_of_the_spec_that_stay_behind_are_named() {
+fn import_roots_that_are_not_exported_are_named() {
     let world = world();
     world.write("lib/mine.py", "");
     world.write(
@@ -326,7 +327,7 @@ fn a_link_for_editors_follows_the_environment() {
 }
 
 #[test]
-fn an_environment_that_somebody_else_keeps_for_editors_stays() {
+fn a_link_for_editors_that_vpython_has_not_made_is_kept() {
     let world = world();
     std::fs::create_dir(world.path(".venv")).unwrap();
     let message = |why| {
@@ -352,13 +353,13 @@ fn an_environment_that_somebody_else_keeps_for_editors_stays() {
         .expect(0, "1\n", alone);
 }
 
-/// Runs the commands of a block of a document, each behind `$`, and holds what they print against
-/// the lines between them.
+/// Runs the commands of a block of a document, each after `$`, and compares their output with the
+/// lines between them.
 fn runs_as_documented(world: &World, document: &str, mark: &str, places: &[(&str, &str)]) {
-    let (_, behind) = document
+    let (_, rest) = document
         .split_once(&format!("<!-- {mark} -->\n```console\n"))
         .unwrap();
-    let mut block = behind.split_once("```").unwrap().0.to_owned();
+    let mut block = rest.split_once("```").unwrap().0.to_owned();
     for (documented, real) in places {
         block = block.replace(documented, real);
     }
@@ -377,7 +378,7 @@ fn runs_as_documented(world: &World, document: &str, mark: &str, places: &[(&str
 }
 
 #[test]
-fn the_documents_tell_what_happens() {
+fn the_documented_example_is_correct() {
     let world = world();
     let here = world.path("");
     let here = here.to_str().unwrap().trim_end_matches('/');

@@ -1,9 +1,9 @@
-//! `-vpython-tool fetch`: a directory of wheels is filled by a real pip, from a directory that
-//! stands for the index.
+//! `-vpython-tool fetch` fills a directory of wheels with a real pip, from a directory that
+//! represents the index.
 
 use crate::support::{Fake, Launch, Outcome, Python, Wheel, World};
 
-/// A world whose python has pip, and an index; none where no python has it, which is said aloud.
+/// A world with an index whose python has pip. Returns `None`, and says so, if no python has pip.
 fn world(index: &[Wheel]) -> Option<World> {
     let has_pip = |python: &&Python| {
         let mut command = std::process::Command::new(&python.path);
@@ -28,7 +28,7 @@ fn world(index: &[Wheel]) -> Option<World> {
     Some(world)
 }
 
-/// vpython, with the index as all that pip knows.
+/// vpython, with the index as pip's only source.
 fn launch<'a>(world: &'a World, words: &[&str]) -> Launch<'a> {
     world
         .vpython(words)
@@ -43,7 +43,7 @@ fn fetch(world: &World, words: &[&str]) -> Outcome {
         .run()
 }
 
-/// The names of the files that came, and that nothing but wheels is in the directory.
+/// The names of the files that were fetched. The directory must contain only wheels.
 #[track_caller]
 fn came(world: &World, directory: &str, outcome: &Outcome) -> Vec<String> {
     assert_eq!(outcome.code, Some(0), "{outcome}");
@@ -70,7 +70,7 @@ fn module(name: &str, version: &str) -> Wheel {
 const NOTHING: &str = "vpython: nothing to fetch: all wheels that the spec requires are present\n";
 
 #[test]
-fn what_is_missing_comes_with_what_it_requires() {
+fn a_missing_wheel_is_fetched_with_its_requirements() {
     let Some(world) = world(&[
         module("a", "1").requires("b>1"),
         module("b", "1"),
@@ -90,7 +90,7 @@ fn what_is_missing_comes_with_what_it_requires() {
     assert!(
         outcome
             .stderr
-            .contains("  hint: make and fill one: `vpython -vpython-tool fetch tool.py`, or "),
+            .contains("  hint: create and fill one: `vpython -vpython-tool fetch tool.py`, or "),
         "{outcome}"
     );
     let outcome = fetch(&world, &["tool.py"]);
@@ -105,7 +105,7 @@ fn what_is_missing_comes_with_what_it_requires() {
 }
 
 #[test]
-fn what_is_there_is_kept_to_unless_that_cannot_be() {
+fn wheels_in_the_directory_are_kept_if_possible() {
     let index = [
         module("a", "1").requires("b"),
         module("b", "1"),
@@ -151,7 +151,7 @@ fn the_first_directory_of_the_spec_is_made_and_filled() {
 }
 
 #[test]
-fn listed_wheels_come_in_their_public_versions_and_bring_nothing() {
+fn listed_wheels_are_fetched_in_public_versions_without_dependencies() {
     let Some(world) = world(&[module("a", "1").requires("b"), module("b", "1")]) else {
         return;
     };
@@ -169,7 +169,7 @@ fn listed_wheels_come_in_their_public_versions_and_bring_nothing() {
 }
 
 #[test]
-fn seeds_come_that_the_interpreter_does_not_bring_and_are_no_loss() {
+fn seeds_are_fetched_if_the_interpreter_lacks_them_and_are_optional() {
     let index = [
         module("a", "1"),
         module("setuptools", "81"),
@@ -200,7 +200,7 @@ fn seeds_come_that_the_interpreter_does_not_bring_and_are_no_loss() {
     assert_eq!(seeds(), 3);
     assert!(!world.path("wheels/setuptools-82-py3-none-any.whl").exists());
     fetch(&world, &[]).expect(0, "", NOTHING);
-    // What no index has is said, and is no failure.
+    // A seed that is missing in the index is reported, and is not an error.
     for seed in ["wheel-0.45", "setuptools-81", "pip-98"] {
         for directory in [world.path("wheels"), world.outside("index")] {
             let _ = std::fs::remove_file(directory.join(format!("{seed}-py3-none-any.whl")));
@@ -215,7 +215,7 @@ fn seeds_come_that_the_interpreter_does_not_bring_and_are_no_loss() {
 }
 
 #[test]
-fn other_platforms_get_what_their_markers_and_tags_want() {
+fn other_platforms_get_what_their_markers_and_tags_require() {
     let index = [
         module("a", "1").requires("b; sys_platform == 'win32'"),
         module("b", "1").requires("c"),
@@ -241,7 +241,7 @@ fn other_platforms_get_what_their_markers_and_tags_want() {
 }
 
 #[test]
-fn a_lock_gets_its_very_files_and_a_stale_one_is_made_anew() {
+fn a_lock_gets_exactly_its_files_and_a_stale_one_is_written_again() {
     let Some(world) = world(&[module("a", "1"), module("a", "2"), module("b", "1")]) else {
         return;
     };
@@ -346,7 +346,7 @@ fn a_file_with_other_bytes_than_are_pinned_is_replaced() {
         "{outcome}"
     );
     run().prints("1\n");
-    // A lock, likewise; and what cannot be had leaves the file as it is.
+    // The same for a lock; if a wheel is not available, the file stays as it is.
     assert_eq!(
         launch(
             &world,
@@ -377,7 +377,7 @@ fn a_file_with_other_bytes_than_are_pinned_is_replaced() {
 }
 
 #[test]
-fn words_behind_two_dashes_are_pips() {
+fn arguments_after_two_dashes_are_passed_to_pip() {
     let Some(world) = world(&[]) else { return };
     module("a", "1").write_to(&world.outside("elsewhere"));
     world.write("tool.py", "# /// script\n# dependencies = ['a']\n# ///\n");
@@ -395,7 +395,7 @@ fn words_behind_two_dashes_are_pips() {
 }
 
 #[test]
-fn what_pip_cannot_fetch_is_an_error_and_nothing_is_left() {
+fn a_failed_fetch_is_an_error_and_leaves_nothing() {
     let Some(world) = world(&[]) else { return };
     world.write("vpython.toml", "dependencies = ['a>1']\n");
     let outcome = fetch(&world, &[]);
@@ -425,7 +425,7 @@ fn what_pip_cannot_fetch_is_an_error_and_nothing_is_left() {
 }
 
 #[test]
-fn what_can_be_had_comes_and_the_rest_is_listed() {
+fn available_wheels_are_fetched_and_the_others_are_listed() {
     let Some(world) = world(&[
         module("a", "1"),
         module("b", "1").tag("py3-none-win_amd64"),
@@ -457,7 +457,7 @@ fn what_can_be_had_comes_and_the_rest_is_listed() {
 }
 
 #[test]
-fn the_directory_of_a_usual_name_that_is_there_is_filled() {
+fn an_existing_directory_with_a_default_name_is_filled() {
     let Some(world) = world(&[module("a", "1"), module("b", "1")]) else {
         return;
     };
@@ -477,7 +477,7 @@ fn the_directory_of_a_usual_name_that_is_there_is_filled() {
 }
 
 #[test]
-fn an_interpreter_without_pip_is_said() {
+fn an_interpreter_without_pip_is_reported() {
     let world = World::new();
     let fake = Fake::new(&world, "3.11.42");
     let answer = fake.path.with_file_name("answer.json");
@@ -496,14 +496,14 @@ vpython: error: the interpreter `[WORLD]/fakes/3.11.42/python3` has no pip to fe
 }
 
 #[test]
-fn what_another_fetch_has_brought_meanwhile_is_there() {
+fn wheels_that_a_concurrent_fetch_has_brought_are_used() {
     let Some(world) = world(&[module("a", "1")]) else {
         return;
     };
     world.write("vpython.toml", "dependencies = ['a']\n");
     let [from, to] =
         [world.outside("index"), world.path("wheels")].map(|path| path.display().to_string());
-    // Each process of pip begins with it.
+    // Each pip process writes this first.
     let other = format!("import shutil; shutil.copy('{from}/a-1-py3-none-any.whl', '{to}')\n");
     std::fs::create_dir(world.outside("other")).unwrap();
     std::fs::write(world.outside("other/sitecustomize.py"), other).unwrap();
@@ -524,7 +524,7 @@ fn a_program_that_asks_for_nothing_needs_no_directory() {
 }
 
 #[test]
-fn a_file_that_is_no_wheel_is_told_and_replaced() {
+fn a_file_that_is_not_a_wheel_is_reported_and_replaced() {
     let Some(world) = world(&[module("a", "1")]) else {
         return;
     };
@@ -570,7 +570,7 @@ fn a_file_that_is_no_wheel_is_told_and_replaced() {
         );
         assert_eq!(std::fs::read(file).unwrap(), whole, "{why}");
     }
-    // For a list of wheels, likewise.
+    // The same for a list of wheels.
     let file = world.write("wheels/a-1-py3-none-any.whl", pointer);
     world.write("x.vpython3", "# vpython: no-seed\nwheel: < name: \"infra/python/wheels/a-py3\" version: \"version:1\" >\n");
     launch(&world, &["-vpython-spec=x.vpython3", "-vpython-tool", "install"]).run().refuses(
@@ -586,11 +586,11 @@ fn a_file_that_is_no_wheel_is_told_and_replaced() {
     .run();
     assert_eq!(came(&world, "wheels", &outcome), ["a-1-py3-none-any.whl"]);
     assert_eq!(std::fs::read(&file).unwrap(), whole);
-    // For a lock too.
+    // The same for a lock.
     launch(&world, &["-vpython-tool", "lock"]).run();
     std::fs::write(&file, pointer).unwrap();
     let outcome = launch(&world, &["-vpython-tool", "install"]).run();
-    let message = "vpython: error: cannot follow the lock `[WORLD]/work/pylock.vpython.toml`\n  caused by: \
+    let message = "vpython: error: cannot satisfy the lock file `[WORLD]/work/pylock.vpython.toml`\n  caused by: \
                    `[WORLD]/work/wheels/a-1-py3-none-any.whl` is a Git LFS pointer, not a wheel \
                    (`[WORLD]/work/pylock.vpython.toml`, line 15)\n  hint: `git lfs pull` fetches the file\n";
     outcome.refuses(125, message);
@@ -599,7 +599,7 @@ fn a_file_that_is_no_wheel_is_told_and_replaced() {
 const ASKS_PIP: &str = "vpython: fetching newer versions into `[WORLD]/work/wheels`\n";
 
 #[test]
-fn an_upgrade_brings_what_is_newer_and_leaves_what_is_there() {
+fn an_upgrade_fetches_newer_wheels_and_leaves_the_old_ones() {
     let index = [
         module("a", "1").requires("b"),
         module("a", "2").requires("b<3"),
@@ -649,7 +649,7 @@ fn an_upgrade_brings_what_is_newer_and_leaves_what_is_there() {
 }
 
 #[test]
-fn an_upgrade_goes_by_the_spec_and_leaves_its_lock() {
+fn an_upgrade_follows_the_spec_and_leaves_its_lock() {
     let Some(world) = world(&[module("a", "1"), module("a", "2")]) else {
         return;
     };

@@ -1,5 +1,5 @@
-//! `-vpython-tool fetch` for specs that list wheels for several platforms, where pip is old, and
-//! where the network fails.
+//! `-vpython-tool fetch` for specs that list wheels for several platforms, with an old pip, and
+//! with a network that fails.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::support::{Launch, Outcome, Python, Wheel, World};
 
-/// A world whose python has pip, of this minor version if it is named; none where no python has it,
-/// which is said aloud.
+/// A world whose python has pip, of this minor version if given. Returns `None`, and says so, if no
+/// python has pip.
 fn world(minor: Option<u32>) -> Option<World> {
     let has_pip = |python: &&Python| {
         let mut command = std::process::Command::new(&python.path);
@@ -20,7 +20,7 @@ fn world(minor: Option<u32>) -> Option<World> {
     };
     let fits = |python: &&Python| minor.map_or(python.minor >= 8, |minor| python.minor == minor);
     let Some(python) = Python::all().iter().rev().filter(fits).find(has_pip) else {
-        not_tested!("no python that will do has pip");
+        not_tested!("no suitable python has pip");
         return None;
     };
     let world = World::with_python(python);
@@ -34,7 +34,7 @@ fn put(world: &World, wheels: &[Wheel]) {
     }
 }
 
-/// vpython, with a directory as all that pip knows.
+/// vpython, with a directory as pip's only source.
 fn launch<'a>(world: &'a World, words: &[&str]) -> Launch<'a> {
     world
         .vpython(words)
@@ -53,7 +53,7 @@ fn module(name: &str, version: &str) -> Wheel {
     Wheel::module(name, version)
 }
 
-/// The files that came, sorted.
+/// The files that were fetched, sorted.
 fn came(outcome: &Outcome) -> Vec<&str> {
     let mut names: Vec<&str> = outcome
         .stdout
@@ -64,7 +64,7 @@ fn came(outcome: &Outcome) -> Vec<&str> {
     names
 }
 
-/// The lines that begin so, without vpython's name.
+/// The lines with this prefix, without the name of vpython.
 fn lines<'a>(outcome: &'a Outcome, begin: &str) -> Vec<&'a str> {
     let lines = outcome
         .stderr
@@ -73,7 +73,7 @@ fn lines<'a>(outcome: &'a Outcome, begin: &str) -> Vec<&'a str> {
     lines.filter(|line| line.starts_with(begin)).collect()
 }
 
-/// Keeps `fetch` from bringing what LUCI's virtualenv had, which `seeds.rs` is about.
+/// Keeps `fetch` from fetching the seeds, which `seeds.rs` tests.
 const NO_SEED: &str = "# vpython: no-seed\n";
 
 fn listed(name: &str, version: &str) -> String {
@@ -81,7 +81,7 @@ fn listed(name: &str, version: &str) -> String {
 }
 
 #[test]
-fn each_platform_is_announced_when_its_turn_comes_and_gets_what_can_be_had() {
+fn each_platform_is_announced_and_gets_the_wheels_that_exist() {
     let Some(world) = world(None) else { return };
     put(
         &world,
@@ -125,7 +125,7 @@ fn each_platform_is_announced_when_its_turn_comes_and_gets_what_can_be_had() {
 }
 
 #[test]
-fn what_is_built_for_here_serves_any_linux() {
+fn a_wheel_built_on_this_machine_serves_any_linux() {
     let Some(world) = world(None) else { return };
     put(
         &world,
@@ -182,7 +182,7 @@ fn here_leaves_other_platforms_alone() {
 }
 
 #[test]
-fn a_spec_that_is_broken_for_one_platform_is_fetched_for_the_others() {
+fn a_spec_that_fails_for_one_platform_is_fetched_for_the_others() {
     let Some(world) = world(None) else { return };
     put(&world, &[module("a", "1"), module("b", "1")]);
     let on_windows = "match_tag: < platform: 'win_amd64' >";
@@ -201,7 +201,7 @@ fn a_spec_that_is_broken_for_one_platform_is_fetched_for_the_others() {
         (Some(1), vec!["b-1-py3-none-any.whl"]),
         "{outcome}"
     );
-    let end = "vpython: error: pip cannot fetch all of the missing wheels\n  caused by: `a` is listed in different versions, all of them wanted \
+    let end = "vpython: error: pip cannot fetch all of the missing wheels\n  caused by: `a` is listed in different versions, and all of them apply \
                here: `infra/python/wheels/a-py3` is `version:2` in `[WORLD]/work/.vpython3`, line 2: `infra/python/wheels/a-py3` is \
                `version:3` in `[WORLD]/work/.vpython3`, line 3 (win_amd64)\n";
     assert!(outcome.stderr.ends_with(end), "{outcome}");
@@ -245,7 +245,7 @@ fn the_listed_build_comes_before_the_public_version_and_no_other_build_does() {
             "{index:?}: {outcome}"
         );
     }
-    // Where one of several builds is not there, the others are the listed ones all the same.
+    // If one of several builds is missing, the others are still the listed ones.
     let Some(world) = world(None) else { return };
     put(
         &world,
@@ -292,7 +292,7 @@ fn a_directory_named_pip_does_no_harm() {
 }
 
 #[test]
-fn digests_of_another_index_are_an_error_that_names_the_ways() {
+fn digests_of_another_index_are_an_error_with_hints() {
     let Some(world) = world(None) else { return };
     put(&world, &[module("a", "1"), module("b", "1")]);
     world.write("vpython.toml", "dependencies = ['a', 'b']\n");
@@ -335,8 +335,8 @@ fn digests_of_another_index_are_an_error_that_names_the_ways() {
     );
 }
 
-/// A server on this machine that drops its first connections, then serves a wheel of `a`; the URL,
-/// and how often it was called.
+/// A server on this machine that drops its first connections and then serves a wheel of `a`.
+/// Returns the URL and a counter of the connections.
 fn index(dropped: usize) -> (String, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!(
@@ -374,8 +374,8 @@ fn index(dropped: usize) -> (String, Arc<AtomicUsize>) {
     (url, calls)
 }
 
-/// vpython with an index of a network, whose connections pip itself tries twice; it says nothing of
-/// those that it tries once.
+/// vpython with an index on the network, to which pip tries each connection twice; pip prints
+/// nothing about those that it tries once.
 fn online<'a>(world: &'a World, url: &str, timeout: &str) -> Launch<'a> {
     let launch = world
         .vpython(["-vpython-tool", "fetch"])
@@ -403,7 +403,7 @@ fn a_network_that_fails_is_tried_again_for_a_while() {
 }
 
 #[test]
-fn without_a_network_pip_is_called_once_for_all() {
+fn without_a_network_pip_is_called_only_once() {
     let Some(world) = world(None) else { return };
     put(&world, &[]);
     world.write(
@@ -425,8 +425,8 @@ fn without_a_network_pip_is_called_once_for_all() {
     assert_eq!(lines(&outcome, "fetching into").len(), 1, "{outcome}");
 }
 
-/// A world whose pip is a few lines that note their words and copy what is in the index; it says
-/// that it has this version.
+/// A world with a stub for pip that reports this version, records its arguments, and copies the
+/// content of the index.
 fn stub(version: &str, has_wheel: bool) -> World {
     let world = World::new();
     let index = world.outside("index");
@@ -448,7 +448,7 @@ fn stub(version: &str, has_wheel: bool) -> World {
     world
 }
 
-/// The words of each call of the stub.
+/// The arguments of each call of the stub.
 fn called(world: &World) -> Vec<Vec<String>> {
     let words = std::fs::read_to_string(world.outside("words")).unwrap();
     words
@@ -458,7 +458,7 @@ fn called(world: &World) -> Vec<Vec<String>> {
 }
 
 #[test]
-fn an_old_pip_without_wheel_builds_by_the_way_that_works() {
+fn an_old_pip_without_wheel_builds_by_the_method_that_works() {
     let rows = [
         ("18.1", false, false),
         ("19.2.3", false, true),
@@ -491,7 +491,7 @@ fn a_pip_that_takes_one_platform_is_called_for_each() {
             &[module("a", "1").tag("cp37-cp37m-manylinux2010_x86_64")],
         );
         world.write(".vpython3", &spec);
-        // For here there is nothing, and elsewhere what is named so.
+        // There is no wheel for this machine; for other platforms there are those with such a name.
         let launch =
             launch(&world, &["-vpython-tool", "fetch"]).env("PYTHONPATH", world.outside("stub"));
         let outcome = launch

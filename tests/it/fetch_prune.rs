@@ -1,4 +1,4 @@
-//! `fetch --prune`: what is removed from a directory of wheels, and what is kept.
+//! `fetch --prune`: the wheels that it removes from a directory, and those that it keeps.
 
 use crate::support::{Fake, Outcome, Wheel, World};
 
@@ -30,7 +30,7 @@ fn left(world: &World) -> Vec<String> {
 }
 
 #[test]
-fn what_nothing_needs_is_listed_and_removed_where_that_is_agreed() {
+fn wheels_that_nothing_needs_are_listed_and_removed_on_confirmation() {
     let (world, fake) = world();
     world.write("tool.py", "# /// script\n# dependencies = ['b']\n# ///\n");
     world.write("talks.py", "'about `# /// script` blocks'\n");

@@ -1,4 +1,5 @@
-//! What python is handed: its exit code, signals, streams, directory and environment are its own.
+//! The state that python inherits: exit code, signals, streams, directory and environment are its
+//! own.
 
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::fs::symlink;
@@ -22,7 +23,7 @@ fn the_exit_code_is_pythons() {
 }
 
 #[test]
-fn a_signal_that_ends_python_ends_us() {
+fn a_signal_that_ends_python_ends_vpython() {
     let world = World::new();
     for signal in [Signal::SIGKILL, Signal::SIGTERM, Signal::SIGSEGV] {
         let text = format!("import os; os.kill(os.getpid(), {})", signal as i32);
@@ -36,7 +37,7 @@ fn a_signal_that_ends_python_ends_us() {
 }
 
 #[test]
-fn the_process_is_the_same_and_gets_its_signals() {
+fn python_keeps_the_process_id_and_gets_its_signals() {
     let world = World::new();
     let text = "import os, signal, sys\n\
                 def stop(*_):\n    os.write(1, b'stopped\\n')\n    os._exit(9)\n\
@@ -72,7 +73,7 @@ fn signals_are_handled_as_they_were_given() {
 }
 
 #[test]
-fn a_closed_pipe_ends_python_as_it_does_without_us() {
+fn a_closed_pipe_ends_python_as_it_does_without_vpython() {
     let world = World::new();
     let text = "import signal; signal.signal(signal.SIGPIPE, signal.SIG_DFL)\nwhile True: print('y' * 8192)\n";
     let mut child = world.vpython(["-c", text]).spawn();
@@ -102,7 +103,7 @@ fn closed_streams_stay_closed_and_empty_ones_empty() {
         );
         std::fs::read_to_string(world.path("out")).unwrap()
     };
-    // The first launch is a cold one, the second a warm one.
+    // The first launch is cold, the second is warm.
     for redirections in [
         "<&-",
         "<&-",
@@ -137,9 +138,9 @@ fn a_cold_launch_with_closed_streams_builds() {
 }
 
 #[test]
-fn python_gets_no_open_file_of_ours_but_the_lock() {
+fn python_inherits_no_open_file_but_the_lock() {
     let world = World::new();
-    // Terminals may be another test's, from the moment between their making and their being marked.
+    // Another test may have just opened a terminal that does not yet have the close-on-exec flag.
     let text = "import os\nfor fd in os.listdir('/proc/self/fd'):\n    link = '/proc/self/fd/' + fd\n    \
                 if int(fd) > 2 and os.path.exists(link) and '/dev/pt' not in os.readlink(link):\n        print(os.readlink(link))\n";
     let lines = |text: &str| {
@@ -161,7 +162,7 @@ fn python_gets_no_open_file_of_ours_but_the_lock() {
 }
 
 #[test]
-fn standard_input_is_not_read_by_us() {
+fn vpython_does_not_read_standard_input() {
     let world = World::new();
     let words = ["-c", "import sys; print(repr(sys.stdin.buffer.read()))"];
     for _ in 0..2 {
@@ -197,7 +198,7 @@ fn a_terminal_stays_a_terminal() {
 }
 
 #[test]
-fn a_deleted_current_directory_is_no_hindrance() {
+fn a_deleted_current_directory_does_not_prevent_a_launch() {
     let world = World::new();
     let tool = world.write("tool.py", "print('ran')\n");
     std::fs::create_dir(world.path("gone")).unwrap();
@@ -225,7 +226,7 @@ fn a_deleted_current_directory_is_no_hindrance() {
 }
 
 #[test]
-fn the_environment_is_the_callers_but_for_what_would_make_it_another() {
+fn variables_are_those_of_the_caller_except_those_that_change_the_environment() {
     let world = World::new();
     let text = "import os\nprint(*sorted('%s=%s' % item for item in os.environ.items() if item[0] != 'LC_CTYPE'), sep='\\n')\n";
     let outcome = world
@@ -343,7 +344,7 @@ fn install_prints_the_path_alone() {
 }
 
 #[test]
-fn an_interpreter_that_cannot_be_executed_is_told_by_its_exit_code() {
+fn an_interpreter_that_cannot_be_executed_has_its_own_exit_code() {
     let world = World::new();
     let environment = world.install([""; 0]);
     let python = environment.join("bin/python3");
@@ -366,7 +367,7 @@ fn an_interpreter_that_cannot_be_executed_is_told_by_its_exit_code() {
 }
 
 #[test]
-fn a_warning_that_nobody_reads_does_not_end_the_launch() {
+fn a_warning_to_a_closed_pipe_does_not_end_the_launch() {
     let world = World::new();
     world.write("vpython.toml", "dependancies = []\n");
     let (reader, writer) = std::io::pipe().unwrap();

@@ -1,9 +1,9 @@
-//! Wheels that are not what they should be: refused with their name, and nothing of them is left.
+//! Malicious wheels: vpython refuses them by name and leaves no part of them.
 
 use crate::support::{Fake, Fault, Wheel, World};
 
-/// Installing the wheels of projects `a`, `b`, … is refused with this message, and nothing is left
-/// under any final name.
+/// Checks that installing the wheels of projects `a`, `b`, … is refused with this message, and that
+/// nothing is left under a final name.
 #[track_caller]
 fn refuses(wheels: &[Wheel], message: &str) {
     let world = World::new();
@@ -29,7 +29,7 @@ fn refuses(wheels: &[Wheel], message: &str) {
     assert!(!world.outside("escaped").exists() && !world.path("escaped").exists());
 }
 
-/// The headline for a wheel that cannot be unpacked.
+/// The first line of the error for a wheel that cannot be unpacked.
 fn cannot_unpack(causes: &str) -> String {
     let causes = causes.replace('\n', "\n  caused by: ");
     format!(
@@ -55,8 +55,8 @@ fn a_name_that_leads_out_of_its_directory_is_refused() {
           the schemes are `purelib`, `platlib`, `scripts`, `headers` and `data`"),
     ];
     for (name, causes) in rows {
-        // Writers of archives may refuse such names, so that another as long is written and then
-        // replaced.
+        // Archive writers may refuse such names, so the test writes another name of the same length
+        // and then replaces it.
         let plain: &'static str = "n".repeat(name.len()).leak();
         let wheel = wheel().file(plain, "").fault(Fault::Renamed(plain, name));
         refuses(&[wheel], &cannot_unpack(causes));
@@ -64,7 +64,7 @@ fn a_name_that_leads_out_of_its_directory_is_refused() {
 }
 
 #[test]
-fn two_members_for_one_place_are_refused() {
+fn two_members_for_one_path_are_refused() {
     refuses(
         &[wheel().file("a-1.data/purelib/a.py", "other")],
         &cannot_unpack(
@@ -111,7 +111,7 @@ fn a_wheel_without_its_own_files_is_refused() {
 }
 
 #[test]
-fn what_would_take_the_place_of_the_environments_own_files_is_refused() {
+fn a_wheel_that_overwrites_the_environments_own_files_is_refused() {
     #[rustfmt::skip]
     let rows = [
         ("data/pyvenv.cfg", "pyvenv.cfg", "it is part of the environment itself"),

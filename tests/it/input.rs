@@ -1,4 +1,4 @@
-//! A program on standard input: its block counts, and python gets each byte of it.
+//! A program on standard input: vpython reads its block, and python gets each byte.
 
 use std::fs::File;
 use std::process::Stdio;
@@ -20,7 +20,7 @@ fn world() -> World {
 }
 
 #[test]
-fn a_block_counts_whatever_standard_input_is() {
+fn a_block_is_read_from_any_kind_of_standard_input() {
     let world = world();
     let program = format!("{BLOCK}{PRINT}");
     world.write("x.py", &program);
@@ -37,7 +37,7 @@ fn a_block_counts_whatever_standard_input_is() {
         format!("{{ read -r line; exec {vpython} -; }} < behind.py"),
     ];
     for line in lines {
-        // The first launch is a cold one, the second a warm one.
+        // The first launch is cold, the second is warm.
         for _ in 0..2 {
             let outcome = world.program("/bin/sh", ["-c", &line]).run();
             assert_eq!(
@@ -57,7 +57,7 @@ fn a_block_counts_whatever_standard_input_is() {
 }
 
 #[test]
-fn each_byte_arrives() {
+fn python_receives_each_byte_of_standard_input() {
     let world = world();
     let code = "import hashlib, os\nos.lseek(0, 0, 0)\nh = hashlib.sha256()\n\
                 for part in iter(lambda: os.read(0, 4096), b''):\n    h.update(part)\nprint(h.hexdigest())\n";
@@ -77,14 +77,14 @@ fn each_byte_arrives() {
 }
 
 #[test]
-fn what_is_left_of_a_program_is_the_programs_own() {
+fn the_program_can_read_the_rest_of_its_own_standard_input() {
     let world = world();
     let program = format!("{BLOCK}import sys\nprint(repr(sys.stdin.read()))\n");
     world.vpython(["-"]).input(&program).run().prints("''\n");
 }
 
 #[test]
-fn a_pipe_that_is_no_program_is_left_alone() {
+fn a_pipe_that_is_not_the_program_is_not_read() {
     let world = world();
     world.write("x.py", IS_PIPE);
     let program = format!("{BLOCK}{PRINT}{IS_PIPE}");
@@ -130,7 +130,7 @@ fn a_tool_does_not_wait_for_a_program_that_is_not_named() {
 }
 
 #[test]
-fn what_is_wrong_with_a_program_on_standard_input_is_said() {
+fn an_error_in_a_program_on_standard_input_is_reported() {
     let world = world();
     let message = "vpython: error: bad spec in `/dev/stdin`\n  caused by: `/dev/stdin`, line 2, column 19: an item of dependencies must \
                    be a string, not an integer\n";
@@ -146,7 +146,7 @@ fn what_is_wrong_with_a_program_on_standard_input_is_said() {
         .input(vec![b'#'; (64 << 20) + 1])
         .run()
         .refuses(125, message);
-    // A file without end in sight is read no further than a pipe.
+    // vpython reads no more of an endless file than of a pipe.
     let large = File::options()
         .read(true)
         .write(true)

@@ -1,4 +1,4 @@
-//! Which interpreter a spec gets, and how it is found.
+//! The interpreter of a spec, and the search for it.
 
 use std::os::unix::fs::symlink;
 
@@ -41,7 +41,7 @@ fn the_range_of_the_spec_decides() {
 }
 
 #[test]
-fn where_none_satisfies_each_is_named_with_the_reason() {
+fn when_no_interpreter_fits_each_is_named_with_the_reason() {
     let world = World::new();
     wants(&world, ">=4");
     std::fs::hard_link(
@@ -61,7 +61,7 @@ fn where_none_satisfies_each_is_named_with_the_reason() {
 }
 
 #[test]
-fn without_any_python_that_is_said() {
+fn a_missing_python_is_reported() {
     let world = World::new();
     world.vpython(["-c", SHOW]).env("PATH", world.outside("home")).run().refuses(
         127,
@@ -71,21 +71,21 @@ fn without_any_python_that_is_said() {
 }
 
 #[test]
-fn an_interpreter_is_asked_once() {
+fn an_interpreter_is_probed_once() {
     let world = World::new();
     let fake = Fake::new(&world, "3.11.99");
     let flag = format!("-vpython-interpreter={}", fake.path.display());
     for number in 0..3 {
         let outcome = world.vpython([&*flag, "-c", "0"]).run();
         assert_eq!((outcome.code, &*outcome.stderr), (Some(0), ""), "{outcome}");
-        // Another spec, and so another launch from the beginning.
+        // Another spec, so that vpython decides this launch from the beginning.
         world.write("vpython.toml", format!("# {number}\n"));
     }
-    assert_eq!(fake.times_asked(), 1);
+    assert_eq!(fake.probe_count(), 1);
 }
 
 #[test]
-fn an_interpreter_of_several_names_is_asked_once() {
+fn an_interpreter_with_several_names_is_probed_once() {
     let world = World::new();
     let fake = Fake::new(&world, "3.11.99");
     for name in ["python3", "python3.11", "other"] {
@@ -98,17 +98,17 @@ fn an_interpreter_of_several_names_is_asked_once() {
         assert_eq!((outcome.code, &*outcome.stderr), (Some(0), ""), "{outcome}");
     }
     world.install(["-vpython-interpreter", fake.path.to_str().unwrap()]);
-    assert_eq!(fake.times_asked(), 1);
+    assert_eq!(fake.probe_count(), 1);
     fake.rewrite(&[&std::fs::read(&fake.path).unwrap()[..], b"# changed\n"].concat());
     world.install([
         "-vpython-interpreter",
         world.outside("links/other").to_str().unwrap(),
     ]);
-    assert_eq!(fake.times_asked(), 2);
+    assert_eq!(fake.probe_count(), 2);
 }
 
 #[test]
-fn an_interpreter_of_pyenvs_is_asked_once_by_whatever_shim() {
+fn a_pyenv_interpreter_is_probed_once_through_any_shim() {
     let world = World::new();
     world.pyenv(&[world.python]);
     let named = format!("python3.{}", world.python.minor);
@@ -155,7 +155,7 @@ fn an_interpreter_of_pyenvs_is_asked_once_by_whatever_shim() {
 }
 
 #[test]
-fn an_interpreter_that_was_replaced_is_asked_again() {
+fn an_interpreter_that_was_replaced_is_probed_again() {
     let world = World::new();
     let fake = Fake::new(&world, "3.11.99");
     let flag = format!("-vpython-interpreter={}", fake.path.display());
@@ -164,18 +164,18 @@ fn an_interpreter_that_was_replaced_is_asked_again() {
     assert_eq!(
         world.install([&flag]),
         first,
-        "as long as the file is the same, it is not asked"
+        "as long as the file is unchanged, it is not probed"
     );
     let script = std::fs::read(&fake.path).unwrap();
     fake.rewrite(&[&script[..], b"# changed\n"].concat());
     let second = world.install([&flag]);
     assert_ne!(second, first);
-    assert_eq!(fake.times_asked(), 2);
+    assert_eq!(fake.probe_count(), 2);
     assert!(second.join("lib/python3.12/site-packages").is_dir());
 }
 
 #[test]
-fn a_named_interpreter_may_be_a_script_and_gets_the_words_after_its_own() {
+fn a_named_interpreter_may_be_a_script_and_gets_the_arguments_last() {
     let world = World::new();
     let fake = Fake::new(&world, "3.11.99");
     let outcome = world
@@ -190,7 +190,7 @@ fn a_named_interpreter_may_be_a_script_and_gets_the_words_after_its_own() {
 }
 
 #[test]
-fn a_named_interpreter_that_will_not_do_is_refused() {
+fn a_named_interpreter_that_does_not_fit_is_refused() {
     let world = World::new();
     wants(&world, ">=3.12");
     let fake = Fake::new(&world, "3.11.99");
@@ -224,9 +224,9 @@ fn a_named_interpreter_that_will_not_do_is_refused() {
 }
 
 #[test]
-fn a_named_interpreter_that_leads_back_to_vpython_is_asked_once() {
+fn a_named_interpreter_that_leads_back_to_vpython_is_probed_once() {
     let world = World::new();
-    // It does not name vpython, so that its bytes do not tell.
+    // The script does not contain the name of vpython, so its content gives no clue.
     let script = "#!/bin/sh\necho one >> \"${0%/*}/asked\"\nexec \"$PROGRAM\" \"$@\"\n";
     let wrapper = world.write_with_mode("wrapper", script, 0o755);
     let named = format!("-vpython-interpreter={}", wrapper.display());
@@ -320,7 +320,7 @@ fn a_shim_is_resolved_by_reading_pyenvs_files() {
             .env("PATH", &path)
             .env("PYENV_ROOT", world.outside("pyenv"))
     };
-    // Above the world there may be a `.python-version`.
+    // There may be a `.python-version` above the world.
     launch().within("/").run().prints("[VERSION]\n");
     launch()
         .env("PYENV_VERSION", &other.version)
@@ -385,7 +385,7 @@ fn a_version_may_be_named_instead_of_a_file() {
             .run();
         by_variable.prints(&format!("{}\n", other.version));
     }
-    // A file of that name is what is named, from the moment on at which it is there.
+    // As soon as a file of that name exists, the name means the file.
     symlink(&world.python.path, world.path(&named)).unwrap();
     world
         .vpython(["-vpython-interpreter", &named, "-c", SHOW])
@@ -404,7 +404,7 @@ fn a_version_may_be_named_instead_of_a_file() {
 }
 
 #[test]
-fn a_version_that_nobody_has_is_said_with_the_places() {
+fn a_version_that_is_not_installed_is_reported_with_the_paths_searched() {
     let world = World::new();
     let vpython = world.copy_vpython("bundles/vpython");
     let launch = || {
@@ -439,7 +439,7 @@ fn without_a_search_path_the_systems_own_is_used() {
 }
 
 #[test]
-fn of_what_an_interpreter_says_in_vain_the_end_is_told() {
+fn the_last_lines_of_a_failing_interpreter_are_shown() {
     let world = World::new();
     let failing = "#!/bin/sh\nfor line in 1 2 3 4 5; do echo \"line $line\" >&2; done\nexit 3\n";
     let failing = world.write_with_mode("failing", failing, 0o755);
@@ -453,7 +453,7 @@ fn of_what_an_interpreter_says_in_vain_the_end_is_told() {
 }
 
 #[test]
-fn an_interpreter_of_several_names_is_told_once() {
+fn an_interpreter_with_several_names_is_reported_once() {
     let world = World::new();
     wants(&world, ">=4");
     symlink(world.outside("bin"), world.outside("also")).unwrap();

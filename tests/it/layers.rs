@@ -1,13 +1,13 @@
-//! The layers of `src/lib.rs`, read from the sources: which module may name which, and which file
-//! may ask the system for what.
+//! Checks the layers of `src/lib.rs` against the sources: the modules that each module may use, and
+//! the files that may call the system directly.
 //!
-//! The sources are read as text, without their comments and unit tests, which is enough for code that
-//! `cargo fmt` has laid out.
+//! The sources are read as text, without comments and unit tests, which is enough for code that
+//! `cargo fmt` has formatted.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
-/// The stages, lowest first. Each may name those before it.
+/// The stages, lowest first. Each may use those before it.
 const STAGES: [&str; 9] = [
     "invocation",
     "spec",
@@ -19,18 +19,18 @@ const STAGES: [&str; 9] = [
     "tool",
     "cli",
 ];
-/// The modules that each stage may name.
+/// The modules that each stage may use.
 const BASE: [&str; 3] = ["process", "report", "fs"];
 
-/// Whether a module of the top level may name another.
+/// Checks whether a top-level module may use another.
 fn may_name(from: &str, to: &str) -> bool {
     let place = |name: &str| STAGES.iter().position(|stage| *stage == name);
     match (from, to) {
         _ if from == to => true,
         ("main", _) => false,
-        // The base layer names nothing but itself: `fs` opens the files that `report` writes to.
+        // The base layer uses only itself: `fs` opens the files that `report` writes to.
         (from, to) if BASE.contains(&from) || BASE.contains(&to) => BASE.contains(&to),
-        // What runs python builds nothing.
+        // The module that runs python does not build.
         ("exec", "build") => false,
         (from, to) => place(from)
             .zip(place(to))
@@ -38,14 +38,14 @@ fn may_name(from: &str, to: &str) -> bool {
     }
 }
 
-/// A call that one file alone may make: its text, that file, and what is let pass.
+/// A call that only one file may make: its text, that file, and the exceptions.
 const RESERVED: [(&str, &str, &[&str]); 3] = [
     ("std::env::", "process.rs", &["split_paths", "join_paths"]),
     ("std::fs::", "fs/mod.rs", &["File", "Metadata"]),
     ("fs2::", "fs/lock.rs", &[]),
 ];
 
-/// What is wrong with one source file; `path` is relative to `src`.
+/// The broken rules of one source file; `path` is relative to `src`.
 fn problems(path: &str, source: &str) -> Vec<String> {
     let code = code_of(source);
     let module = path.split('/').next().unwrap().trim_end_matches(".rs");
@@ -68,9 +68,9 @@ fn problems(path: &str, source: &str) -> Vec<String> {
     problems
 }
 
-/// The source without its comments and what follows `#[cfg(test)]`, on one line.
+/// The source without comments and without the text after `#[cfg(test)]`, on one line.
 fn code_of(source: &str) -> String {
-    // `cfg(test)` on a single item is not used but for the module at the end.
+    // Only the test module at the end has `cfg(test)`.
     let code = source.split("#[cfg(test)]").next().unwrap_or_default();
     let lines = code.lines().map(|line| match line.trim_start() {
         comment if comment.starts_with("//") => "",
@@ -79,8 +79,8 @@ fn code_of(source: &str) -> String {
     lines.collect::<Vec<_>>().join(" ")
 }
 
-/// The modules of the top level that a file names: behind `crate::` or `vpython::`, in braces
-/// behind these, and behind as many `super::` as lead to the top.
+/// The top-level modules that a file uses: after `crate::` or `vpython::`, in braces after these,
+/// and after as many `super::` as lead to the top.
 fn named_modules(path: &str, code: &str) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     let mut prefixes = vec!["crate::".to_owned(), "vpython::".to_owned()];
@@ -111,7 +111,7 @@ fn named_modules(path: &str, code: &str) -> BTreeSet<String> {
     names
 }
 
-/// The first word of each item of a list in braces, up to the brace that ends it.
+/// The first word of each item of a list in braces, up to the closing brace.
 fn first_words(list: &str) -> Vec<String> {
     let mut words = Vec::new();
     let mut depth = 0;
@@ -141,7 +141,7 @@ fn leading_word(text: &str) -> &str {
 }
 
 #[test]
-fn the_sources_keep_the_arrows() {
+fn modules_use_only_the_layers_below_them() {
     let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut found = Vec::new();
     let mut seen = 0;
@@ -163,7 +163,7 @@ fn the_sources_keep_the_arrows() {
 }
 
 #[test]
-fn a_broken_arrow_is_found() {
+fn a_broken_layer_rule_is_reported() {
     #[rustfmt::skip]
     let rows: [(&str, &str, &[&str]); 20] = [
         ("spec/find.rs", "use crate::plan::Plan;", &["spec/find.rs names `plan`"]),
@@ -193,7 +193,7 @@ fn a_broken_arrow_is_found() {
 }
 
 #[test]
-fn an_arrow_that_holds_is_let_pass() {
+fn a_permitted_use_is_not_reported() {
     #[rustfmt::skip]
     let rows = [
         ("plan/mod.rs", "use crate::spec::{Spec, store};\nuse super::invocation::Invocation;\nuse crate::fs;"),

@@ -1,5 +1,5 @@
-//! What is too deep, too long, too much or no file: refused at once with its name and its limit,
-//! whoever reads it.
+//! Input that is too deep, too long, too large or not a file: every reader refuses it at once and
+//! names it with the limit.
 
 use std::fmt::Write as _;
 use std::fs::File;
@@ -25,7 +25,7 @@ fn mkfifo(path: &Path) {
     nix::unistd::mkfifo(path, nix::sys::stat::Mode::S_IRWXU).unwrap();
 }
 
-/// A marker in so many parentheses.
+/// A marker in this many parentheses.
 fn nested(depth: usize) -> String {
     format!(
         "{}os_name == 'posix'{}",
@@ -35,7 +35,7 @@ fn nested(depth: usize) -> String {
 }
 
 #[test]
-fn a_marker_has_a_limit_whoever_reads_it() {
+fn a_marker_has_the_same_limit_in_every_reader() {
     let world = world();
     let sha = "0".repeat(64);
     let wheel = format!("{{ name = 'one-1.0-py3-none-any.whl', hashes = {{ sha256 = '{sha}' }} }}");
@@ -109,14 +109,14 @@ fn a_marker_has_a_limit_whoever_reads_it() {
 }
 
 #[test]
-fn a_wheel_that_requires_too_deep_a_marker_will_not_do() {
+fn a_wheel_with_a_marker_that_is_too_deep_is_not_used() {
     let world = World::new();
     world.wheel(&Wheel::module("one", "1.0").requires(&format!("two; {}", nested(65))));
     world.write("r.txt", "one\n");
     world.write("tool.py", "");
     let message = format!(
         "vpython: error: no wheel in `[WORLD]/work/wheels` fits `one` (required in `[WORLD]/work/r.txt`, line 1)\n  caused by: \
-         `one-1.0-py3-none-any.whl` has a bad `Requires-Dist`: `two; {}`\n  hint: fetch one: `vpython -vpython-spec=r.txt \
+         `one-1.0-py3-none-any.whl` has an invalid `Requires-Dist`: `two; {}`\n  hint: fetch one: `vpython -vpython-spec=r.txt \
          -vpython-tool fetch tool.py`\n",
         nested(65)
     );
@@ -186,7 +186,7 @@ fn groups_that_include_each_other_in_a_chain_have_a_limit() {
 }
 
 #[test]
-fn what_is_no_regular_file_is_refused_and_not_waited_for() {
+fn a_file_that_is_not_regular_is_refused_without_waiting() {
     let world = world();
     mkfifo(&world.path("pipe.txt"));
     world.write("names.txt", "-r pipe.txt\n");
@@ -225,7 +225,7 @@ fn what_is_no_regular_file_is_refused_and_not_waited_for() {
 }
 
 #[test]
-fn a_wheel_that_is_a_pipe_is_passed_over() {
+fn a_wheel_that_is_a_pipe_is_skipped() {
     let world = world();
     mkfifo(&world.path("wheels/one-2.0-py3-none-any.whl"));
     world.write("r.txt", "one\n");
@@ -254,7 +254,7 @@ fn an_archive_that_is_a_pipe_is_refused() {
 #[test]
 fn a_spec_that_the_process_was_given_as_an_open_file_is_read() {
     let world = world();
-    // What is relative in it would be relative to `/dev`.
+    // Relative paths in it would be relative to `/dev`.
     for spec in ["/dev/stdin", "/dev/fd/0"] {
         let words = [
             "-vpython-wheels",
@@ -349,7 +349,7 @@ fn an_error_of_many_lines_says_how_many_more_there_are() {
     assert_eq!((outcome.code, lines.len()), (Some(125), 200), "{outcome}");
     assert_eq!(
         lines[0],
-        "vpython: error: no wheel in `[WORLD]/work/wheels` fits what is asked of 500 projects"
+        "vpython: error: no wheel in `[WORLD]/work/wheels` fits the requirements on 500 projects"
     );
     for (number, line) in lines[1..198].iter().enumerate() {
         let place = format!("required in `[WORLD]/work/r.txt`, line {}", number + 1);
@@ -368,7 +368,7 @@ fn an_error_of_many_lines_says_how_many_more_there_are() {
 }
 
 #[test]
-fn what_many_wheels_ask_for_in_vain_is_all_found() {
+fn all_missing_requirements_of_many_wheels_are_found() {
     let world = World::new();
     world.write("tool.py", "");
     let mut all = Wheel::module("all", "1");

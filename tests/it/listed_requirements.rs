@@ -1,5 +1,5 @@
-//! What the wheels that a LUCI spec lists require: it comes along where there are wheels for it,
-//! and the list is taken as it is.
+//! The requirements of the wheels that a LUCI spec lists: they are installed if there are wheels
+//! for them, and the list itself is used unchanged.
 
 use crate::support::{Case, Outcome, Wheel};
 
@@ -46,7 +46,7 @@ fn takes(case: &Case, wheels: &[(&str, &str)]) {
 }
 
 #[test]
-fn what_listed_wheels_require_comes_along_with_what_that_requires() {
+fn requirements_of_listed_wheels_are_followed_transitively() {
     let wheels = [
         module("a", "1")
             .requires("b[x]>=1")
@@ -75,7 +75,7 @@ fn what_listed_wheels_require_comes_along_with_what_that_requires() {
 }
 
 #[test]
-fn a_listed_version_binds_whoever_asks_for_another() {
+fn a_listed_version_overrides_every_other_requirement() {
     let wheels = [
         module("a", "1").requires("b>=2").requires("c"),
         module("b", "1"),
@@ -83,7 +83,7 @@ fn a_listed_version_binds_whoever_asks_for_another() {
         module("c", "2"),
     ];
     let case = case(&["a", "b"], &wheels);
-    let warning = "vpython: warning: `a-1-py3-none-any.whl` requires `b>=2`, and `b-1-py3-none-any.whl` is listed (listed in \
+    let warning = "vpython: warning: `a-1-py3-none-any.whl` requires `b>=2`, but `b-1-py3-none-any.whl` is listed (listed in \
                    `[WORLD]/work/.vpython3`, line 2)\n";
     let install = run(&case, &["-vpython-tool", "install"]);
     install.installs(warning);
@@ -115,7 +115,7 @@ fn a_listed_version_binds_whoever_asks_for_another() {
 }
 
 #[test]
-fn what_is_not_there_is_said_by_tools_and_keeps_nothing_from_running() {
+fn a_missing_requirement_is_reported_by_tools_and_does_not_prevent_a_launch() {
     let wheels = [
         module("a", "1").requires("b").requires("gone>=2"),
         module("b", "1").requires("gone"),
@@ -135,9 +135,9 @@ vpython: warning: `b-1-py3-none-any.whl` requires `gone`, which is not among the
         (Some(0), warnings),
         "{verify}"
     );
-    // A version that does for one of the two who ask comes along for that one.
+    // A version that satisfies one of two requirements is installed for that one.
     case.world.wheel(&wheels[2]);
-    let warning = "vpython: warning: `a-1-py3-none-any.whl` requires `gone>=2`, and `gone-1-py3-none-any.whl` is taken (listed in \
+    let warning = "vpython: warning: `a-1-py3-none-any.whl` requires `gone>=2`, but `gone-1-py3-none-any.whl` is chosen (listed in \
                    `[WORLD]/work/.vpython3`, line 2)\n";
     let install = run(&case, &["-vpython-tool", "install"]);
     install.installs(warning);
@@ -145,7 +145,7 @@ vpython: warning: `b-1-py3-none-any.whl` requires `gone`, which is not among the
 }
 
 #[test]
-fn of_two_who_cannot_both_have_it_the_first_has_its_way() {
+fn of_two_conflicting_requirements_the_first_is_satisfied() {
     let wheels = [
         module("a", "1").requires("c<2"),
         module("b", "1").requires("c>=2"),
@@ -153,7 +153,7 @@ fn of_two_who_cannot_both_have_it_the_first_has_its_way() {
         module("c", "2"),
     ];
     let case = case(&["a", "b"], &wheels);
-    let warning = "vpython: warning: `b-1-py3-none-any.whl` requires `c>=2`, and `c-1-py3-none-any.whl` is taken (listed in \
+    let warning = "vpython: warning: `b-1-py3-none-any.whl` requires `c>=2`, but `c-1-py3-none-any.whl` is chosen (listed in \
                    `[WORLD]/work/.vpython3`, line 3)\n";
     run(&case, &["-vpython-tool", "install"]).installs(warning);
     run(&case, &["-vpython-tool", "explain", "--tree"]).expect(
@@ -164,7 +164,7 @@ fn of_two_who_cannot_both_have_it_the_first_has_its_way() {
 }
 
 #[test]
-fn what_cannot_be_read_is_said_and_the_rest_is_followed() {
+fn an_invalid_requirement_is_reported_and_the_others_are_followed() {
     let case = case(
         &["a"],
         &[
@@ -172,7 +172,7 @@ fn what_cannot_be_read_is_said_and_the_rest_is_followed() {
             module("b", "1"),
         ],
     );
-    let warning = "vpython: warning: `a-1-py3-none-any.whl` has a bad `Requires-Dist`: `not a requirement` (listed in \
+    let warning = "vpython: warning: `a-1-py3-none-any.whl` has an invalid `Requires-Dist`: `not a requirement` (listed in \
                    `[WORLD]/work/.vpython3`, line 2)\n";
     let install = run(&case, &["-vpython-tool", "install"]);
     install.installs(warning);
@@ -195,7 +195,7 @@ fn an_environment_whose_wheels_require_nothing_more_keeps_its_key() {
 }
 
 #[test]
-fn other_platforms_follow_alike() {
+fn other_platforms_follow_requirements_too() {
     let listed = spec(&["a"]) + "verify_pep425_tag: < platform: \"win_amd64\" >\n";
     let wheels = [
         module("a", "1")
@@ -237,7 +237,7 @@ fn a_wheel_that_comes_later_is_noticed() {
 }
 
 #[test]
-fn another_version_of_what_is_listed_and_missing_does_not_come_along() {
+fn another_version_of_a_missing_listed_wheel_is_not_installed() {
     let case = case(
         &["a", "b"],
         &[module("a", "1").requires("b"), module("b", "2")],
@@ -264,7 +264,7 @@ fn another_version_of_what_is_listed_and_missing_does_not_come_along() {
 }
 
 #[test]
-fn upgrade_writes_what_comes_along() {
+fn upgrade_writes_the_requirements_that_are_followed() {
     let case = case(
         &["a"],
         &[

@@ -1,5 +1,5 @@
-//! Many launches at once: what is missing is made once, what fails fails once, and nobody waits for
-//! the dead.
+//! Many concurrent launches: what is missing is built once, a failing build fails once, and no
+//! launch waits for a process that has died.
 
 use std::io::{BufRead, BufReader, Read, Seek, Write};
 use std::os::unix::process::ExitStatusExt;
@@ -14,8 +14,8 @@ use crate::support::{Fault, Outcome, Wheel, World};
 
 const BUILDS: &str = "building the environment";
 
-/// Starts vpython with these words so that it waits for a line before it does anything; then all
-/// begin when all are there.
+/// Starts vpython with these arguments behind a barrier: each process waits for a line, so that all
+/// begin when all exist.
 fn start_at_the_gate(world: &World, words: &[&str]) -> Child {
     let line = "read line; exec \"$0\" -vpython-log-level debug \"$@\" </dev/null";
     let launch = world
@@ -24,12 +24,12 @@ fn start_at_the_gate(world: &World, words: &[&str]) -> Child {
     launch.stdin(Stdio::piped()).spawn()
 }
 
-/// Lets all in, and gives what came of each.
+/// Releases the barrier, and returns the outcome of each process.
 fn open_the_gate(world: &World, mut children: Vec<Child>) -> Vec<Outcome> {
     for child in &mut children {
         child.stdin.take().unwrap().write_all(b"\n").unwrap();
     }
-    // Each has little to say, so that no pipe fills before it is read.
+    // Each process writes little, so no pipe fills before it is read.
     let ended = children
         .into_iter()
         .map(|child| child.wait_with_output().unwrap());
@@ -38,21 +38,24 @@ fn open_the_gate(world: &World, mut children: Vec<Child>) -> Vec<Outcome> {
         .collect()
 }
 
-/// What processes take at one time: KiB of memory of their own, and open files.
+/// The resources that processes use at one time: KiB of private memory, and open files.
 #[derive(Debug, Clone, Copy, Default)]
-struct Taken {
+struct Resources {
     memory: u64,
     files: usize,
 }
 
-/// The most that processes take together while `work` is done.
-fn peak_during<T>(processes: &[u32], work: impl FnOnce() -> T) -> (T, Taken) {
+/// The highest total use of the processes while `work` runs.
+fn peak_during<T>(processes: &[u32], work: impl FnOnce() -> T) -> (T, Resources) {
     let done = AtomicBool::new(false);
     std::thread::scope(|scope| {
         let watcher = scope.spawn(|| {
-            let mut peak = Taken::default();
+            let mut peak = Resources::default();
             while !done.load(Ordering::Relaxed) {
-                let now: Vec<Taken> = processes.iter().map(|process| taken(*process)).collect();
+                let now: Vec<Resources> = processes
+                    .iter()
+                    .map(|process| resources_of(*process))
+                    .collect();
                 peak.memory = peak.memory.max(now.iter().map(|taken| taken.memory).sum());
                 peak.files = peak.files.max(now.iter().map(|taken| taken.files).sum());
                 std::thread::sleep(Duration::from_millis(100));
@@ -65,14 +68,14 @@ fn peak_during<T>(processes: &[u32], work: impl FnOnce() -> T) -> (T, Taken) {
     })
 }
 
-/// What a process takes; nothing where it has ended.
-fn taken(process: u32) -> Taken {
+/// The resources of a process, or nothing if it has ended.
+fn resources_of(process: u32) -> Resources {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
     let memory = status
         .lines()
         .find_map(|line| line.strip_prefix("RssAnon:"))
         .unwrap_or_default();
-    Taken {
+    Resources {
         memory: memory
             .trim()
             .trim_end_matches(" kB")
@@ -89,10 +92,10 @@ fn times(outcomes: &[Outcome], text: &str) -> usize {
         .sum()
 }
 
-/// `VPYTHON_LOAD=1000 cargo test load` is what a busy machine may see; without, it is a tenth of
-/// that.
+/// `VPYTHON_LOAD=1000 cargo test load` starts as many launches as a busy machine may; the default
+/// is a tenth of that.
 #[test]
-fn many_launches_over_specs_that_share_wheels_make_each_once() {
+fn many_launches_of_specs_that_share_wheels_build_each_once() {
     let launches: usize =
         std::env::var("VPYTHON_LOAD").map_or(100, |number| number.parse().unwrap());
     let specs = launches / 20;
@@ -143,7 +146,7 @@ fn many_launches_over_specs_that_share_wheels_make_each_once() {
 }
 
 #[test]
-fn a_failing_build_is_not_repeated_by_those_who_waited_for_it() {
+fn a_failed_build_is_not_repeated_by_the_processes_that_waited_for_it() {
     let world = World::new();
     world.wheel(&Wheel::module("a", "1").fault(Fault::NoRecord));
     world.write(
@@ -152,7 +155,7 @@ fn a_failing_build_is_not_repeated_by_those_who_waited_for_it() {
     );
     let first = world.vpython(["tool.py"]).run();
     assert_eq!(first.code, Some(125), "{first}");
-    // The lock is held until all wait for it, which they say.
+    // The lock is held until all processes have reported that they wait for it.
     let lock = only_lock(&world, |name| {
         !name.contains('-') && name != "building.lock"
     });
@@ -186,7 +189,7 @@ fn a_failing_build_is_not_repeated_by_those_who_waited_for_it() {
     );
 }
 
-/// The one lock whose file name is as it should be.
+/// The only lock whose file name has the expected form.
 fn only_lock(world: &World, is_it: impl Fn(&str) -> bool) -> std::fs::File {
     let names = std::fs::read_dir(world.store("locks"))
         .unwrap()
@@ -200,8 +203,8 @@ fn only_lock(world: &World, is_it: impl Fn(&str) -> bool) -> std::fs::File {
         .unwrap()
 }
 
-/// Waits until a launch has said that it waits for another; gives its standard error and what it
-/// has said.
+/// Waits until a launch has reported that it waits for another; returns its standard error and the
+/// text that it has written.
 fn wait_for_notice(child: &mut Child) -> (BufReader<std::process::ChildStderr>, String) {
     let mut lines = BufReader::new(child.stderr.take().unwrap());
     let mut text = String::new();
@@ -214,8 +217,7 @@ fn wait_for_notice(child: &mut Child) -> (BufReader<std::process::ChildStderr>, 
     (lines, text)
 }
 
-/// A world in which every build hangs, for as long as the file that is returned is not dropped: at
-/// the lock of a wheel that it needs.
+/// A world in which every build blocks on the lock of a wheel, until the returned file is dropped.
 fn hanging_world() -> (World, std::fs::File) {
     let world = World::new();
     world.wheel(&Wheel::module("a", "1"));
@@ -231,7 +233,7 @@ fn hanging_world() -> (World, std::fs::File) {
 }
 
 #[test]
-fn a_waiter_goes_on_within_a_second_of_the_builders_death() {
+fn a_waiting_launch_continues_within_a_second_of_the_builders_death() {
     let (world, wheel_lock) = hanging_world();
     let mut builder = world.vpython(["tool.py"]).spawn();
     let (_stderr, _) = wait_for_notice(&mut builder);
@@ -265,13 +267,13 @@ fn a_waiter_goes_on_within_a_second_of_the_builders_death() {
 }
 
 #[test]
-fn who_builds_and_who_waits_end_by_the_first_interrupt() {
+fn builder_and_waiting_launches_end_at_the_first_interrupt() {
     let (world, _wheel_lock) = hanging_world();
     let mut children = [
         world.vpython(["tool.py"]).spawn(),
         world.vpython(["tool.py"]).spawn(),
     ];
-    // One waits for the wheel, and the other for the first.
+    // One launch waits for the wheel, the other for the first launch.
     let _said = children.each_mut().map(wait_for_notice);
     for child in &mut children {
         kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGINT).unwrap();

@@ -1,5 +1,4 @@
-//! Locks of the form of all tools (PEP 751): as a spec, beside a spec, and written by
-//! `-vpython-tool lock`.
+//! Standard lock files (PEP 751): as a spec, next to a spec, and written by `-vpython-tool lock`.
 
 use std::path::Path;
 
@@ -16,7 +15,7 @@ fn sha256(wheel: &Wheel) -> String {
     hex::encode(Sha256::digest(wheel.bytes()))
 }
 
-/// A lock of these packages, as a tool that knows an index would write it.
+/// A lock of these packages, as a tool that uses an index would write it.
 fn foreign_lock(packages: &[(&Wheel, &str, &str, &str)]) -> String {
     let package = |(wheel, name, version, rest): &(&Wheel, &str, &str, &str)| {
         let url = format!(
@@ -58,7 +57,7 @@ fn a_lock_of_any_tool_is_a_spec() {
         (&Wheel::module("three", "3"), "three", "3", elsewhere),
         (&Wheel::module("four", "4"), "four", "4", of_group),
     ]);
-    // Tools write the project's part of a file's name in different ways.
+    // Tools write the project part of a file name in different ways.
     let lock = lock.replace("/one-1-", "/One-1-");
     world.write("pylock.toml", &lock);
     world.write("show.py", SHOW);
@@ -78,7 +77,7 @@ fn a_lock_of_any_tool_is_a_spec() {
 }
 
 #[test]
-fn a_lock_says_all_that_cannot_be_had() {
+fn a_lock_reports_all_missing_wheels() {
     let world = World::new();
     let wheel = |name: &str| Wheel::module(name, "1");
     let found = wheel("changed").file("more.py", "");
@@ -97,14 +96,14 @@ fn a_lock_says_all_that_cannot_be_had() {
     let file = "[WORLD]/work/pylock.toml";
     let message = format!(
         "\
-vpython: error: cannot follow the lock `{file}`
+vpython: error: cannot satisfy the lock file `{file}`
   caused by: `missing-1-py3-none-any.whl` ({} bytes, sha256 `{}`) is not in `[WORLD]/work/wheels` (`{file}`, line 8)
-  caused by: `[WORLD]/work/wheels/changed-1-py3-none-any.whl` has the sha256 `{}`, and `{}` is locked (`{file}`, line 14)
+  caused by: `[WORLD]/work/wheels/changed-1-py3-none-any.whl` has the sha256 `{}`, but `{}` is locked (`{file}`, line 14)
   caused by: `other` 1 (`{file}`, line 17) has wheels for cp27 with ABI cp27m; the interpreter is CPython [VERSION] on linux x86_64
   caused by: `newer` 1 (`{file}`, line 23) requires Python `>=4`; the interpreter is CPython [VERSION] on linux x86_64
-  caused by: `misnamed-1-py3-none-any.whl` is no name for its wheel (`{file}`, line 33): it is locked as `named` 1
-  caused by: `source` 1 (`{file}`, line 35) is locked as an sdist, and vpython installs wheels alone
-  caused by: `project` (`{file}`, line 39) is locked as a directory of sources, and vpython installs wheels alone
+  caused by: the file name `misnamed-1-py3-none-any.whl` is not valid for its package (`{file}`, line 33): it is locked as `named` 1
+  caused by: `source` 1 (`{file}`, line 35) is locked as an sdist, but vpython installs only wheels
+  caused by: `project` (`{file}`, line 39) is locked as a directory of sources, but vpython installs only wheels
   hint: fetch what is missing: `vpython -vpython-spec=pylock.toml -vpython-tool fetch -c ''`
 ",
         wheel("missing").bytes().len(),
@@ -119,7 +118,7 @@ vpython: error: cannot follow the lock `{file}`
 }
 
 #[test]
-fn a_lock_for_others_is_refused() {
+fn a_lock_for_other_platforms_is_refused() {
     let world = World::new();
     let one = Wheel::module("one", "1");
     let launch = || {
@@ -131,10 +130,10 @@ fn a_lock_for_others_is_refused() {
     let elsewhere = "environments = [\"sys_platform == 'win32'\", \"sys_platform == 'darwin'\"]\n";
     world.write("pylock.toml", format!("{elsewhere}{lock}"));
     let message = "\
-vpython: error: the lock `[WORLD]/work/pylock.toml` is not for CPython [VERSION] on linux x86_64
+vpython: error: the lock file `[WORLD]/work/pylock.toml` is not for CPython [VERSION] on linux x86_64
   caused by: it is for `sys_platform == 'win32'` (`[WORLD]/work/pylock.toml`, line 1)
   caused by: it is for `sys_platform == 'darwin'` (`[WORLD]/work/pylock.toml`, line 1)
-  hint: lock again for this platform too, with the tool that made the lock
+  hint: lock again for this platform too, with the tool that created the lock file
 ";
     launch().refuses(125, message);
     world.write(
@@ -145,8 +144,8 @@ vpython: error: the lock `[WORLD]/work/pylock.toml` is not for CPython [VERSION]
         ),
     );
     let message = "\
-vpython: error: the lock `[WORLD]/work/pylock.toml` has a project twice for CPython [VERSION] on linux x86_64
-  caused by: `one` is wanted in `[WORLD]/work/pylock.toml`, line 5 and in `[WORLD]/work/pylock.toml`, line 11
+vpython: error: the lock file `[WORLD]/work/pylock.toml` lists a project twice for CPython [VERSION] on linux x86_64
+  caused by: `one` is locked in `[WORLD]/work/pylock.toml`, line 5 and in `[WORLD]/work/pylock.toml`, line 11
 ";
     launch().refuses(125, message);
     world.write("pylock.toml", format!("requires-python = '>=4'\n{lock}"));
@@ -173,9 +172,9 @@ fn one_flipped_byte_is_refused_and_the_right_wheel_is_found_elsewhere() {
     std::fs::write(&path, &bytes).unwrap();
     let message = format!(
         "\
-vpython: error: cannot follow the lock `[WORLD]/work/pylock.toml`
-  caused by: `[WORLD]/work/wheels/one-1-py3-none-any.whl` has the sha256 `{}`, and `{}` is locked (`[WORLD]/work/pylock.toml`, line 8)
-  hint: put the wheel that is locked in its place (`vpython -vpython-spec=pylock.toml -vpython-tool fetch show.py`)
+vpython: error: cannot satisfy the lock file `[WORLD]/work/pylock.toml`
+  caused by: `[WORLD]/work/wheels/one-1-py3-none-any.whl` has the sha256 `{}`, but `{}` is locked (`[WORLD]/work/pylock.toml`, line 8)
+  hint: replace it with the locked wheel (`vpython -vpython-spec=pylock.toml -vpython-tool fetch show.py`)
 ",
         hex::encode(Sha256::digest(&bytes)),
         sha256(&one)
@@ -197,7 +196,7 @@ vpython: error: cannot follow the lock `[WORLD]/work/pylock.toml`
 }
 
 #[test]
-fn a_longer_digest_beside_the_sha256_is_checked_too() {
+fn a_longer_digest_next_to_the_sha256_is_checked_too() {
     let world = World::new();
     let one = Wheel::module("one", "1");
     world.wheel(&one);
@@ -226,9 +225,9 @@ fn a_longer_digest_beside_the_sha256_is_checked_too() {
     lock(&flipped);
     let message = format!(
         "\
-vpython: error: cannot follow the lock `[WORLD]/work/pylock.toml`
-  caused by: `[WORLD]/work/wheels/one-1-py3-none-any.whl` has the sha512 `{digest}`, and `{flipped}` is locked (`[WORLD]/work/pylock.toml`, line 8)
-  hint: put the wheel that is locked in its place (`vpython -vpython-spec=pylock.toml -vpython-tool fetch show.py`)
+vpython: error: cannot satisfy the lock file `[WORLD]/work/pylock.toml`
+  caused by: `[WORLD]/work/wheels/one-1-py3-none-any.whl` has the sha512 `{digest}`, but `{flipped}` is locked (`[WORLD]/work/pylock.toml`, line 8)
+  hint: replace it with the locked wheel (`vpython -vpython-spec=pylock.toml -vpython-tool fetch show.py`)
 "
     );
     launch().refuses(125, &message);
@@ -236,7 +235,7 @@ vpython: error: cannot follow the lock `[WORLD]/work/pylock.toml`
     launch().prints("one==1\n");
 }
 
-/// A world with a spec of two platforms, and the wheels for both.
+/// A world with a spec for two platforms, and the wheels for both.
 fn world_of_two_platforms() -> World {
     let world = World::new();
     let wheels = [
@@ -266,7 +265,7 @@ fn world_of_two_platforms() -> World {
     world
 }
 
-/// A line of a file in a lock.
+/// A line for a file in a lock.
 fn locked(wheel: &Wheel) -> String {
     let (name, size, sha256) = (wheel.file_name(), wheel.bytes().len(), sha256(wheel));
     format!(
@@ -371,7 +370,7 @@ platforms = [
 }
 
 #[test]
-fn a_lock_binds_until_it_is_made_anew() {
+fn a_lock_is_followed_until_it_is_written_again() {
     let world = world_of_two_platforms();
     lock(&world, &[]).run();
     for wheel in [
@@ -405,7 +404,7 @@ vpython: error: cannot upgrade `show`: `[WORLD]/work/pylock.vpython.toml` does n
     lock(&world, &["--upgrade", "show"])
         .run()
         .refuses(125, message);
-    // The version that is locked is kept also where the spec is another now.
+    // The locked version is also kept when the spec has changed.
     world.write("vpython.toml", "dependencies = ['app', 'lib <3']\n");
     world.wheel(&Wheel::module("app", "9"));
     let changes = "\
@@ -423,7 +422,7 @@ pylock.vpython.toml: written
 }
 
 #[test]
-fn a_lock_that_comes_changes_or_goes_is_noticed() {
+fn a_lock_that_appears_changes_or_disappears_is_noticed() {
     let world = World::new();
     for version in ["1", "2"] {
         world.wheel(&Wheel::module("one", version));
@@ -479,7 +478,7 @@ vpython: error: the lock file `[WORLD]/work/pylock.vpython.toml` does not match 
     assert_eq!(read(world.path("pylock.vpython.toml")), written);
     let outcome = lock(&world, &["--check"]).run();
     assert_eq!(outcome.code, Some(1), "{outcome}");
-    // That it has changed is known also where what it asks for now is not there.
+    // The change is also reported when a new requirement has no wheel.
     world.write(
         "vpython.toml",
         "requires-python = '>=3.6'\ndependencies = ['one', 'two', 'four']\n",
@@ -500,7 +499,7 @@ vpython: error: the lock file `[WORLD]/work/pylock.vpython.toml` does not match 
     );
     assert!(outcome.stderr.ends_with(why), "{outcome}");
     assert_eq!(read(world.path("pylock.vpython.toml")), written);
-    // The order and the spaces make no difference.
+    // Order and white space make no difference.
     world.write(
         "vpython.toml",
         "requires-python='>=3.6'\ndependencies = [ 'two',  'one' ]\n",
@@ -523,8 +522,8 @@ fn a_lock_of_another_tool_must_have_what_the_spec_asks_for() {
     );
     let message = "\
 vpython: error: the lock file `[WORLD]/work/pylock.vpython.toml` does not match `[WORLD]/work/vpython.toml`
-  caused by: `one>=2` is required (`[WORLD]/work/vpython.toml`, line 1), and it has 1
-  caused by: `two` is required (`[WORLD]/work/vpython.toml`, line 1), and it has nothing of `two`
+  caused by: it has version 1, which does not satisfy `one>=2` (required in `[WORLD]/work/vpython.toml`, line 1)
+  caused by: it has no `two` (required in `[WORLD]/work/vpython.toml`, line 1)
   hint: rebuild it with `vpython -vpython-tool lock [WORLD]/work/vpython.toml`
 ";
     world.vpython(["-c", ""]).run().refuses(125, message);
@@ -554,9 +553,9 @@ fn one_flipped_character_of_a_digest_is_refused() {
     world.write("pylock.vpython.toml", text.replace(&digest, &flipped));
     let message = format!(
         "\
-vpython: error: cannot follow the lock `[WORLD]/work/pylock.vpython.toml`
-  caused by: `[WORLD]/work/wheels/one-1-py3-none-any.whl` has the sha256 `{digest}`, and `{flipped}` is locked (`[WORLD]/work/pylock.vpython.toml`, line 15)
-  hint: put the wheel that is locked in its place (`vpython -vpython-tool fetch -c ''`); if the other one is meant, `vpython -vpython-tool lock [WORLD]/work/vpython.toml`
+vpython: error: cannot satisfy the lock file `[WORLD]/work/pylock.vpython.toml`
+  caused by: `[WORLD]/work/wheels/one-1-py3-none-any.whl` has the sha256 `{digest}`, but `{flipped}` is locked (`[WORLD]/work/pylock.vpython.toml`, line 15)
+  hint: replace it with the locked wheel (`vpython -vpython-tool fetch -c ''`); to lock the present wheel instead, `vpython -vpython-tool lock [WORLD]/work/vpython.toml`
 "
     );
     world.vpython(["-c", ""]).run().refuses(125, &message);
@@ -630,7 +629,7 @@ vpython: error: the lock file `[WORLD]/work/pylock.requirements.toml` does not m
 }
 
 #[test]
-fn what_cannot_have_a_lock_is_said() {
+fn a_spec_that_cannot_have_a_lock_is_refused() {
     let world = World::new();
     world.write(".vpython3", "");
     world.write("pylock.toml", foreign_lock(&[]));
@@ -675,7 +674,7 @@ vpython: error: cannot lock: there is no spec
 }
 
 #[test]
-fn platforms_that_no_marker_tells_apart_must_have_the_same_versions() {
+fn platforms_that_no_marker_separates_must_have_the_same_versions() {
     let world = World::new();
     for (version, platform) in [
         ("1", "musllinux_1_2_x86_64"),
@@ -711,7 +710,7 @@ vpython: error: two platforms resolve to different wheels, and no marker disting
 }
 
 #[test]
-fn an_environment_that_stands_needs_its_wheels_no_more() {
+fn a_complete_environment_no_longer_needs_its_wheels() {
     let world = World::new();
     let one = Wheel::module("one", "1");
     let path = world.wheel(&one);
@@ -740,7 +739,7 @@ fn an_environment_that_stands_needs_its_wheels_no_more() {
         assert!(
             outcome
                 .stderr
-                .starts_with("vpython: error: cannot follow the lock"),
+                .starts_with("vpython: error: cannot satisfy the lock file"),
             "{change}: {outcome}"
         );
         assert_eq!(world.environments().len(), 1, "{change}");
@@ -774,10 +773,10 @@ fn verify_looks_for_what_is_locked() {
 fn the_example_of_the_readme_is_what_is_written() {
     let readme = include_str!("../../README.md");
     let example = |kind: &str| {
-        let (_, behind) = readme
+        let (_, rest) = readme
             .split_once(&format!("<!-- locked -->\n```{kind}\n"))
             .unwrap();
-        behind.split_once("```").unwrap().0
+        rest.split_once("```").unwrap().0
     };
     let world = World::new();
     for wheel in [
@@ -795,7 +794,7 @@ fn the_example_of_the_readme_is_what_is_written() {
 }
 
 #[test]
-fn explain_tells_of_the_lock() {
+fn explain_names_the_lock() {
     let world = world_of_two_platforms();
     lock(&world, &[]).run();
     let outcome = world.vpython(["-vpython-tool", "explain", "show.py"]).run();
@@ -817,7 +816,7 @@ fn explain_tells_of_the_lock() {
     assert!(
         outcome
             .stderr
-            .starts_with("vpython: error: cannot follow the lock"),
+            .starts_with("vpython: error: cannot satisfy the lock file"),
         "{outcome}"
     );
 }

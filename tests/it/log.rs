@@ -1,9 +1,9 @@
-//! `-vpython-log-level info`: what a user is told of a launch.
+//! `-vpython-log-level info`: what vpython logs about a launch.
 
 use crate::support::{Fake, Wheel, World};
 
-/// What a launch tells, without how long it took.
-fn told(world: &World, words: &[&str]) -> String {
+/// The log of a launch, without durations.
+fn log_of(world: &World, words: &[&str]) -> String {
     let outcome = world
         .vpython(["-vpython-log-level", "info"])
         .arguments(words)
@@ -21,7 +21,7 @@ fn told(world: &World, words: &[&str]) -> String {
 }
 
 #[test]
-fn a_launch_tells_what_it_decided_and_from_what() {
+fn a_launch_logs_what_it_decided_and_from_which_inputs() {
     let world = World::new();
     world.wheel(&Wheel::module("a", "1").requires("b"));
     world.wheel(&Wheel::module("b", "2"));
@@ -36,19 +36,19 @@ fn a_launch_tells_what_it_decided_and_from_what() {
          `[WORLD]/bin/python3`, for `requires-python = \">=3.6\"` (`[WORLD]/work/tool.py`, line 2)\n"
     );
     let cold = format!(
-        "{spec}vpython: info: cold launch: no launch like this is remembered\n\
+        "{spec}vpython: info: cold launch: no result of a launch like this is stored\n\
          {interpreter}\
          vpython: info: wheels from `[WORLD]/work/wheels`: a 1, b 2\n\
          vpython: info: building an environment with 2 wheels\n\
          vpython: info: wheels unpacked now: 2, unpacked before: 0\n\
          vpython: info: built `[WORLD]/root/v1/envs/[KEY]`\n"
     );
-    assert_eq!(told(&world, &["tool.py"]), cold);
+    assert_eq!(log_of(&world, &["tool.py"]), cold);
     let warm = format!(
         "{spec}vpython: info: nothing has changed since the last launch; using its environment `[WORLD]/root/v1/envs/[KEY]`\n"
     );
-    assert_eq!(told(&world, &["tool.py"]), warm);
-    // One wheel more.
+    assert_eq!(log_of(&world, &["tool.py"]), warm);
+    // With one wheel more.
     let added = world.wheel(&Wheel::module("b", "3"));
     let changed = format!(
         "{spec}vpython: info: cold launch: since the last launch `[WORLD]/work/wheels` has different entries\n\
@@ -58,7 +58,7 @@ fn a_launch_tells_what_it_decided_and_from_what() {
          vpython: info: wheels unpacked now: 1, unpacked before: 1\n\
          vpython: info: built `[WORLD]/root/v1/envs/[KEY]`\n"
     );
-    assert_eq!(told(&world, &["tool.py"]), changed);
+    assert_eq!(log_of(&world, &["tool.py"]), changed);
     std::fs::remove_file(added).unwrap();
     let back = format!(
         "{spec}vpython: info: cold launch: since the last launch `[WORLD]/work/wheels` has different entries\n\
@@ -66,11 +66,11 @@ fn a_launch_tells_what_it_decided_and_from_what() {
          vpython: info: wheels from `[WORLD]/work/wheels`: a 1, b 2\n\
          vpython: info: the environment `[WORLD]/root/v1/envs/[KEY]` is already built\n"
     );
-    assert_eq!(told(&world, &["tool.py"]), back);
+    assert_eq!(log_of(&world, &["tool.py"]), back);
 }
 
 #[test]
-fn a_launch_without_a_spec_tells_that_too() {
+fn a_launch_logs_that_it_has_no_spec() {
     let world = World::new();
     let fake = Fake::new(&world, "3.11.99");
     let flag = format!("-vpython-interpreter={}", fake.path.display());
@@ -78,9 +78,9 @@ fn a_launch_without_a_spec_tells_that_too() {
     let interpreter = "vpython: info: the interpreter is `[WORLD]/fakes/3.11.99/python3`, CPython 3.11.99 on linux x86_64, \
                        named by the caller\n";
     let cold = format!(
-        "{none}vpython: info: cold launch: no launch like this is remembered\n{interpreter}\
+        "{none}vpython: info: cold launch: no result of a launch like this is stored\n{interpreter}\
          vpython: info: building an environment with 0 wheels\n\
          vpython: info: built `[WORLD]/root/v1/envs/[KEY]`\n"
     );
-    assert_eq!(told(&world, &[&flag, "-c", "x"]), cold);
+    assert_eq!(log_of(&world, &[&flag, "-c", "x"]), cold);
 }

@@ -1,14 +1,14 @@
-//! vpython as its users meet it: the built program, run in worlds that are made by code.
+//! Tests of the built program, run in worlds that are made by code.
 //!
-//! `support` makes the worlds: wheels, specs, interpreters, a store of its own for each test. A
-//! test is named by what is true, compares whole outputs, and changes neither its own environment
-//! nor its own directory. What cannot be tested on a machine is said aloud.
+//! `support` makes the worlds: wheels, specs, interpreters, and a separate store for each test. The
+//! name of a test says what is true. A test compares whole outputs, and changes neither its own
+//! environment nor its own directory. A test that cannot run on a machine says so.
 #![allow(
     clippy::disallowed_methods,
     reason = "tests look at the disk and the machine as they are"
 )]
 
-/// Says what is not tested on this machine, and why, as a sentence without its end.
+/// Reports what is not tested on this machine, and why, as a sentence without a full stop.
 macro_rules! not_tested {
     ($($why:tt)*) => { crate::support::not_tested(&format!($($why)*)) };
 }
@@ -88,3 +88,4 @@ mod verify;
 mod warm;
 mod wheels;
 mod with_pip;
+mod words;

@@ -1,4 +1,4 @@
-//! What wheels say of themselves, in good form and in bad.
+//! The metadata of wheels, valid and invalid.
 
 use crate::support::{Case, Wheel};
 
@@ -6,7 +6,8 @@ fn module(name: &str, version: &str) -> Wheel {
     Wheel::module(name, version)
 }
 
-/// Refused with this message, in which `[FETCH]` stands for the command that fills the directory.
+/// Checks that the launch fails with this message, in which `[FETCH]` represents the command that
+/// fills the directory.
 #[track_caller]
 fn refuses(case: &Case, message: &str) {
     case.refuses(&message.replace(
@@ -19,7 +20,7 @@ const A: &str = "a-1-py3-none-any.whl";
 const B: &str = "b-1-py3-none-any.whl";
 
 #[test]
-fn ranges_from_before_there_was_a_rule_are_mended() {
+fn legacy_version_ranges_are_corrected() {
     for range in [
         ">=3.6.*",
         ">=2.7,!=3.0*,!=3.1*",
@@ -44,20 +45,20 @@ fn ranges_from_before_there_was_a_rule_are_mended() {
 }
 
 #[test]
-fn a_range_of_pythons_that_cannot_be_read_rules_nothing_out_and_is_told() {
+fn an_invalid_requires_python_excludes_nothing_and_is_reported() {
     let case = Case::new(&["a"], &[module("a", "1").requires_python("three")]);
-    let warning = "vpython: warning: `a-1-py3-none-any.whl` has a bad `Requires-Python`, which is ignored: `three`\n";
+    let warning = "vpython: warning: `a-1-py3-none-any.whl` has an invalid `Requires-Python`, which vpython ignores: `three`\n";
     case.run().installs(warning);
     let listed = "# vpython: no-seed\nwheel: < name: \"infra/python/wheels/a-py3\" version: \"version:1\" >\n";
     let wheel = module("a", "1").requires_python("three").requires("b >= x");
     let case = Case::with_spec("luci.vpython3", listed, &[wheel]);
-    let requirement = "vpython: warning: `a-1-py3-none-any.whl` has a bad `Requires-Dist`: `b >= x` (listed in \
+    let requirement = "vpython: warning: `a-1-py3-none-any.whl` has an invalid `Requires-Dist`: `b >= x` (listed in \
                        `[WORLD]/work/luci.vpython3`, line 2)\n";
     case.run().installs(&format!("{warning}{requirement}"));
 }
 
 #[test]
-fn a_requirement_that_cannot_be_read_counts_only_where_it_is_followed() {
+fn an_invalid_requirement_matters_only_where_it_is_followed() {
     let bad = || {
         module("a", "2")
             .extra("x")
@@ -80,7 +81,7 @@ fn a_requirement_that_cannot_be_read_counts_only_where_it_is_followed() {
     refuses(
         &Case::new(&["a[x]"], &[bad()]),
         "vpython: error: no wheel in `[WORLD]/work/wheels` fits `a[x]` (required in `[WORLD]/work/vpython.toml`, line 1)\n  \
-         caused by: `a-2-py3-none-any.whl` has a bad `Requires-Dist`: `b >= x; extra == 'x'`\n  \
+         caused by: `a-2-py3-none-any.whl` has an invalid `Requires-Dist`: `b >= x; extra == 'x'`\n  \
          hint: fetch one: `[FETCH]`\n",
     );
     refuses(
@@ -91,7 +92,7 @@ fn a_requirement_that_cannot_be_read_counts_only_where_it_is_followed() {
                 .requires("b >= x")],
         ),
         "vpython: error: no wheel in `[WORLD]/work/wheels` fits `a` (required in `[WORLD]/work/vpython.toml`, line 1)\n  \
-         caused by: `a-1-cp37-abi3-linux_x86_64.whl` has a bad `Requires-Dist`: `b >= x`\n  \
+         caused by: `a-1-cp37-abi3-linux_x86_64.whl` has an invalid `Requires-Dist`: `b >= x`\n  \
          hint: fetch one: `[FETCH]`\n",
     );
 }
@@ -109,13 +110,13 @@ fn a_wheel_that_requires_another_version_of_itself_is_named() {
         ),
         "vpython: error: no wheel in `[WORLD]/work/wheels` fits `a` (required by `b` 1, `b-1-py3-none-any.whl`)\n  \
          caused by: `b` is required in `[WORLD]/work/vpython.toml`, line 1\n  \
-         caused by: `a-1-py3-none-any.whl` requires `a>=2`, which it is not itself\n  \
+         caused by: `a-1-py3-none-any.whl` requires `a>=2`, which it does not satisfy itself\n  \
          hint: fetch one: `[FETCH]`\n",
     );
 }
 
 #[test]
-fn a_description_may_begin_where_it_should_not() {
+fn a_description_may_begin_without_a_blank_line() {
     let wheel = module("a", "1")
         .requires("b")
         .header("A description without an empty line before it.")

@@ -1,8 +1,8 @@
-//! Wheels in which bytes were changed by chance: none makes vpython panic or write where it should
-//! not, and what it takes, python's `zipfile` and libarchive's `bsdtar` read as it does.
+//! Wheels with random changes: none makes vpython panic or write outside its directories, and
+//! python's `zipfile` and libarchive's `bsdtar` read each one that vpython accepts as vpython does.
 //!
-//! `VPYTHON_MUTANTS=100000 cargo test mutants` tries as many; without, it is a few thousand.
-//! `VPYTHON_SEED` gives another row of them.
+//! `VPYTHON_MUTANTS=100000 cargo test mutants` tries that many; the default is a few thousand.
+//! `VPYTHON_SEED` gives another sequence.
 
 use std::io::{BufRead, BufReader, Cursor, Write};
 use std::path::Path;
@@ -10,7 +10,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use crate::support::{Python, Wheel, planned};
 
-/// The same numbers for the same seed (xorshift64*).
+/// A pseudorandom generator (xorshift64*): the same seed gives the same numbers.
 struct Chance(u64);
 
 impl Chance {
@@ -26,8 +26,8 @@ impl Chance {
     }
 }
 
-/// Wheels to begin with: stored, deflated, with directories and names in UTF-8, with sizes behind
-/// the content, with large sizes.
+/// The original wheels: stored, deflated, with directories and UTF-8 names, with data descriptors,
+/// and with ZIP64 sizes.
 fn originals() -> Vec<Vec<u8>> {
     let wheel = Wheel::module("a", "1")
         .file("a_data/b.txt", "b".repeat(200))
@@ -47,7 +47,7 @@ fn originals() -> Vec<Vec<u8>> {
     ]
 }
 
-/// The members of an archive written anew by python's `zipfile`, into a stream.
+/// The members of an archive, rewritten by python's `zipfile` into a stream.
 fn streamed(bytes: &[u8]) -> Vec<u8> {
     let text = "import io, sys, zipfile\n\
         class Stream(io.RawIOBase):\n    def writable(self): return True\n    def write(self, data): return sys.stdout.buffer.write(data)\n\
@@ -67,7 +67,7 @@ fn streamed(bytes: &[u8]) -> Vec<u8> {
     output.stdout
 }
 
-/// The members of an archive written anew with fields for large sizes.
+/// The members of an archive, rewritten with ZIP64 fields.
 fn large(bytes: &[u8]) -> Vec<u8> {
     let mut source = zip::ZipArchive::new(Cursor::new(bytes)).unwrap();
     let mut writer = zip::ZipWriter::new(Cursor::new(Vec::new()));
@@ -101,7 +101,7 @@ fn mutate(bytes: &mut Vec<u8>, originals: &[Vec<u8>], chance: &mut Chance) {
                 bytes.splice(to..to, part);
             }
             7 => {
-                // Of another archive, what stands at the same place.
+                // The bytes at the same offset of another archive.
                 let other = &originals[chance.below(originals.len())];
                 let end = (at + 8 * length).min(bytes.len()).min(other.len());
                 if at < end {
@@ -113,7 +113,7 @@ fn mutate(bytes: &mut Vec<u8>, originals: &[Vec<u8>], chance: &mut Chance) {
     }
 }
 
-/// Changes a byte of a header, where it counts: few bytes of an archive are in one.
+/// Changes a byte of a header, where a change matters most: few bytes of an archive are in one.
 fn swap_near_signature(bytes: &mut [u8], chance: &mut Chance) {
     let headers: Vec<usize> = (0..bytes.len().saturating_sub(4))
         .filter(|at| bytes[*at..].starts_with(b"PK") && bytes[at + 2] < 8)
@@ -127,8 +127,8 @@ fn swap_near_signature(bytes: &mut [u8], chance: &mut Chance) {
     }
 }
 
-/// Reads archives as others do: of each path that it is told, and of each directory that vpython
-/// has unpacked it to, it says what is different, or `same`.
+/// Reads archives with other programs: prints, for each path and for the directory to which vpython
+/// has unpacked it, the difference, or `same`.
 const PEER: &str = r"
 import hashlib, os, shutil, subprocess, sys, zipfile
 
@@ -231,7 +231,7 @@ impl Peer {
 }
 
 #[test]
-fn mutants_are_refused_or_read_alike_by_all() {
+fn all_readers_refuse_a_mutant_or_read_it_alike() {
     let number =
         |name: &str, otherwise| std::env::var(name).map_or(otherwise, |text| text.parse().unwrap());
     let (count, seed) = (number("VPYTHON_MUTANTS", 3000), number("VPYTHON_SEED", 1));
@@ -255,9 +255,9 @@ fn mutants_are_refused_or_read_alike_by_all() {
         std::fs::write(&file, &bytes).unwrap();
         std::fs::create_dir(&to).unwrap();
         let result = vpython::testing::build::unpack(&planned(&file, &bytes), &to);
-        let beside = std::fs::read_dir(&directory).unwrap().count();
+        let entries = std::fs::read_dir(&directory).unwrap().count();
         assert_eq!(
-            beside, 2,
+            entries, 2,
             "mutant {index} of seed {seed} is written elsewhere"
         );
         assert!(

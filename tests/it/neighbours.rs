@@ -1,19 +1,19 @@
-//! Other users of the machine: what they can write to is not used, and what they have put somewhere
-//! is not followed.
+//! Other users of the machine: vpython does not use what they can write to, and does not follow
+//! what they have created.
 
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::Path;
 
 use crate::support::{Python, Wheel, World};
 
-/// Nobody in particular, to whom things are given.
-const STRANGER: u32 = 54_321;
+/// An unprivileged user, to whom the tests give files.
+const OTHER_USER: u32 = 54_321;
 
-/// Whether this user can give files away. Who cannot is told so.
+/// Checks whether this user can give files away, and says so if not.
 fn is_superuser() -> bool {
     let is_superuser = nix::unistd::geteuid().is_root();
     if !is_superuser {
-        not_tested!("only the superuser can give a file to somebody else");
+        not_tested!("only the superuser can give a file to another user");
     }
     is_superuser
 }
@@ -38,7 +38,7 @@ fn cannot_use(why: &str) -> String {
 }
 
 #[test]
-fn a_directory_on_the_way_that_others_can_write_to_is_refused() {
+fn a_path_through_a_directory_that_others_can_write_to_is_refused() {
     let world = World::new();
     let shared = world.outside("shared");
     std::fs::create_dir_all(shared.join("own")).unwrap();
@@ -46,35 +46,35 @@ fn a_directory_on_the_way_that_others_can_write_to_is_refused() {
     let hint = "  hint: run `chmod go-w '[WORLD]/shared'`, or name another directory with `-vpython-root`\n";
     let why = "`[WORLD]/shared` is writable by other users (mode 0777)";
     launch(&world).refuses(125, &(cannot_use(why) + hint));
-    // In a directory such as `/tmp`, nobody can rename what is another's.
+    // In a directory such as `/tmp`, users cannot rename files of others.
     set_mode(&shared, 0o1777);
     launch(&world).prints("1\n");
 }
 
 #[test]
-fn a_directory_on_the_way_that_is_anothers_is_refused() {
+fn a_path_through_a_directory_of_another_user_is_refused() {
     if !is_superuser() {
         return;
     }
     let world = World::new();
     std::fs::create_dir_all(world.outside("shared/own")).unwrap();
-    chown(world.outside("shared"), Some(STRANGER), None).unwrap();
+    chown(world.outside("shared"), Some(OTHER_USER), None).unwrap();
     let hint = "  hint: run `sudo -H`, so that `HOME` is the superuser's, or name another directory with `-vpython-root`\n";
-    let why = format!("`[WORLD]/shared` belongs to user {STRANGER}, but vpython runs as user 0");
+    let why = format!("`[WORLD]/shared` belongs to user {OTHER_USER}, but vpython runs as user 0");
     launch(&world).refuses(125, &(cannot_use(&why) + hint));
 }
 
 #[test]
-fn the_superuser_leaves_nothing_in_the_home_of_somebody_else() {
+fn the_superuser_writes_nothing_into_the_home_of_another_user() {
     if !is_superuser() {
         return;
     }
     let world = World::new();
     let home = world.outside("home");
-    chown(&home, Some(STRANGER), None).unwrap();
+    chown(&home, Some(OTHER_USER), None).unwrap();
     let expected = format!(
         "vpython: error: cannot use `[WORLD]/home/.cache/vpython-root.0` as the store\n  \
-         caused by: `[WORLD]/home` belongs to user {STRANGER}, but vpython runs as user 0\n  \
+         caused by: `[WORLD]/home` belongs to user {OTHER_USER}, but vpython runs as user 0\n  \
          hint: run `sudo -H`, so that `HOME` is the superuser's, or name another directory with `-vpython-root`\n"
     );
     world
@@ -90,7 +90,7 @@ fn the_superuser_leaves_nothing_in_the_home_of_somebody_else() {
 }
 
 #[test]
-fn where_the_home_is_closed_the_store_is_beside_temporary_files() {
+fn with_an_unusable_home_the_store_is_in_the_temporary_directory() {
     if !is_superuser() {
         return;
     }
@@ -118,23 +118,23 @@ fn where_the_home_is_closed_the_store_is_beside_temporary_files() {
             world
                 .program(&program, words)
                 .without("VPYTHON_VIRTUALENV_ROOT")
-                .user(STRANGER)
+                .user(OTHER_USER)
                 .run()
         };
         let warning = format!(
-            "vpython: warning: using `[WORLD]/tmp/vpython-root.{STRANGER}` as the store: cannot create the store \
-             `[WORLD]/home/.cache/vpython-root.{STRANGER}`: cannot create directory `[WORLD]/home/.cache`: Permission denied (os error 13)\n"
+            "vpython: warning: using `[WORLD]/tmp/vpython-root.{OTHER_USER}` as the store: cannot create the store \
+             `[WORLD]/home/.cache/vpython-root.{OTHER_USER}`: cannot create directory `[WORLD]/home/.cache`: Permission denied (os error 13)\n"
         );
         run(&["-c", "print(1)"]).expect(0, "1\n", &warning);
         run(&["-c", "print(1)"]).prints("1\n");
         assert!(
             world
-                .outside(&format!("tmp/vpython-root.{STRANGER}/v1/envs"))
+                .outside(&format!("tmp/vpython-root.{OTHER_USER}/v1/envs"))
                 .exists()
         );
-        // What only looks at the store finds the same one.
+        // Tools that only read the store find the same one.
         let outcome = run(&["-vpython-tool", "explain", "-c", ""]);
-        let entry = format!("entry         [WORLD]/tmp/vpython-root.{STRANGER}/v1/envs/[KEY]\n");
+        let entry = format!("entry         [WORLD]/tmp/vpython-root.{OTHER_USER}/v1/envs/[KEY]\n");
         assert!(
             outcome.code == Some(0) && outcome.stdout.contains(&entry),
             "{outcome}"
@@ -143,7 +143,7 @@ fn where_the_home_is_closed_the_store_is_beside_temporary_files() {
 }
 
 #[test]
-fn a_link_on_the_way_leads_where_its_target_is_looked_at() {
+fn the_target_of_a_link_in_the_path_of_the_root_is_checked() {
     let world = World::new();
     std::fs::create_dir_all(world.outside("open/own")).unwrap();
     std::fs::create_dir(world.outside("shared")).unwrap();
@@ -158,7 +158,7 @@ fn a_link_on_the_way_leads_where_its_target_is_looked_at() {
 }
 
 #[test]
-fn a_link_of_anothers_in_place_of_the_root_is_not_followed() {
+fn a_link_of_another_user_in_place_of_the_root_is_not_followed() {
     if !is_superuser() {
         return;
     }
@@ -168,15 +168,15 @@ fn a_link_of_anothers_in_place_of_the_root_is_not_followed() {
     let root = world.outside("shared/own/root");
     symlink(world.outside("elsewhere"), &root).unwrap();
     launch(&world).prints("1\n");
-    std::os::unix::fs::lchown(&root, Some(STRANGER), None).unwrap();
+    std::os::unix::fs::lchown(&root, Some(OTHER_USER), None).unwrap();
     let outcome = launch(&world);
-    let why = format!("it belongs to user {STRANGER}, but vpython runs as user 0");
+    let why = format!("it belongs to user {OTHER_USER}, but vpython runs as user 0");
     let hint = "  hint: name another directory with `-vpython-root` or `VPYTHON_VIRTUALENV_ROOT`\n";
     outcome.refuses(125, &(cannot_use(&why) + hint));
 }
 
 #[test]
-fn what_is_put_in_the_place_of_a_directory_of_the_store_is_refused() {
+fn a_replaced_directory_of_the_store_is_refused() {
     for name in ["envs", "wheels", "locks", "memo", "tmp"] {
         let world = World::new();
         std::fs::create_dir_all(world.store("")).unwrap();
@@ -197,7 +197,7 @@ fn what_is_put_in_the_place_of_a_directory_of_the_store_is_refused() {
 }
 
 #[test]
-fn a_pipe_or_link_in_the_place_of_a_file_of_the_store_is_neither_waited_for_nor_followed() {
+fn a_pipe_or_link_in_place_of_a_store_file_is_not_opened() {
     let world = World::new();
     world.wheel(&Wheel::module("a", "1"));
     world.write(
@@ -230,13 +230,13 @@ fn a_pipe_or_link_in_the_place_of_a_file_of_the_store_is_neither_waited_for_nor_
 }
 
 #[test]
-fn a_caller_with_fewer_rights_than_the_program_has_no_say_by_variables() {
+fn variables_of_a_less_privileged_caller_are_ignored() {
     if !is_superuser() {
         return;
     }
     let world = World::new();
     let program = world.copy_vpython("elevated");
-    chown(&program, Some(STRANGER), None).unwrap();
+    chown(&program, Some(OTHER_USER), None).unwrap();
     set_mode(&program, 0o4755);
     for directory in ["", "work", "bin", "home", "tmp"] {
         set_mode(&world.outside(directory), 0o755);
@@ -245,24 +245,24 @@ fn a_caller_with_fewer_rights_than_the_program_has_no_say_by_variables() {
     let run = world.program(&program, ["-vpython-tool", "explain", "--json", "-c", ""]);
     let outcome = run
         .env("VPYTHON_INTERPRETER", world.path("pretended"))
-        .user(STRANGER + 1)
+        .user(OTHER_USER + 1)
         .run();
     assert!(
         !outcome.stdout.contains("pretended") && !outcome.stdout.contains("[WORLD]/root"),
         "{outcome}"
     );
-    // The same program without the bit does as it is told.
+    // The same program without the set-user-ID bit uses the variables.
     set_mode(&program, 0o755);
     let run = world.program(&program, ["-vpython-tool", "explain", "--json", "-c", ""]);
     let outcome = run
         .env("VPYTHON_INTERPRETER", world.path("pretended"))
-        .user(STRANGER + 1)
+        .user(OTHER_USER + 1)
         .run();
     assert!(outcome.stdout.contains("pretended"), "{outcome}");
 }
 
 #[test]
-fn what_a_spec_takes_from_the_environment_is_not_written_to_the_disk() {
+fn values_of_environment_variables_are_not_written_to_the_disk() {
     let world = World::new();
     world.wheel(&Wheel::module("a", "1"));
     world.write(

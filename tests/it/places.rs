@@ -1,5 +1,5 @@
-//! Stores in odd places: what a path can hold, who can write there, and what the file system cannot
-//! do.
+//! Stores at unusual paths: characters of a path, write permissions, and file systems with missing
+//! features.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -77,7 +77,7 @@ fn a_script_and_its_wheels_may_be_anywhere() {
 }
 
 #[test]
-fn without_a_writable_home_the_store_is_beside_temporary_files() {
+fn without_a_writable_home_the_store_is_in_the_temporary_directory() {
     let world = world();
     let run = || {
         world
@@ -110,7 +110,7 @@ fn without_a_writable_home_the_store_is_beside_temporary_files() {
 }
 
 #[test]
-fn the_callers_umask_opens_and_closes_nothing() {
+fn the_umask_of_the_caller_has_no_effect() {
     for umask in ["000", "077"] {
         let world = world();
         let text = format!("umask {umask}; exec \"$0\" tool.py");
@@ -209,8 +209,8 @@ fn a_store_that_is_removed_under_a_program_is_built_again() {
     world.vpython(["tool.py"]).run().prints("1\n");
 }
 
-/// A file system in a file, mounted at a directory as long as this lives. None where that cannot be
-/// done, which is said aloud.
+/// A file system in a file, mounted at a directory until this is dropped. Returns `None`, and says
+/// so, if that is not possible.
 struct Mount<'a>(&'a Path);
 
 impl<'a> Mount<'a> {
@@ -233,7 +233,7 @@ impl Drop for Mount<'_> {
     }
 }
 
-/// Runs a program of the system's, and tells whether it succeeded.
+/// Runs a program of the system, and returns whether it succeeded.
 fn run(program: &str, words: &[&OsStr]) -> bool {
     let mut command = Command::new("/usr/bin/env");
     let path = "/usr/sbin:/usr/bin:/sbin:/bin";
@@ -247,7 +247,7 @@ fn run(program: &str, words: &[&OsStr]) -> bool {
 }
 
 #[test]
-fn a_finished_environment_is_launched_from_a_root_that_nobody_can_write_to() {
+fn a_complete_environment_runs_from_a_read_only_root() {
     let world = world();
     world.vpython(["tool.py"]).run().prints("1\n");
     let root = world.outside("root");
@@ -271,7 +271,7 @@ fn a_finished_environment_is_launched_from_a_root_that_nobody_can_write_to() {
 }
 
 #[test]
-fn a_file_system_in_memory_will_do() {
+fn a_store_on_a_file_system_in_memory_works() {
     let world = world();
     let at = world.outside("memory");
     let Some(_mount) = Mount::new(
@@ -291,7 +291,7 @@ fn a_file_system_in_memory_will_do() {
 }
 
 #[test]
-fn without_locks_and_links_a_launch_works_all_the_same() {
+fn without_locks_and_links_a_launch_still_works() {
     if !crate::support::has_strace() {
         return;
     }
@@ -314,7 +314,7 @@ fn without_locks_and_links_a_launch_works_all_the_same() {
     let notice = "vpython: the file system of `[WORLD]/root` has no locks: concurrent launches may each build, and nothing is pruned\n";
     launch("tool.py").expect(0, "1\n", notice);
     launch("tool.py").prints("1\n");
-    // What cannot be known not to be used stays.
+    // Prune keeps what it cannot prove to be unused.
     let words = [
         "strace",
         "-f",

@@ -1,6 +1,6 @@
-//! What another user has put where vpython writes, or looks for what it is to run: nothing of ours
-//! is lost by it, and nothing of theirs is run. Whose files are read is told by `trust.rs`, and
-//! what protects the store by `neighbours.rs`.
+//! Files that another user has planted where vpython writes, or where it searches for what it runs:
+//! the caller loses nothing, and vpython runs nothing of the other user. `trust.rs` tests whose
+//! files vpython reads, and `neighbours.rs` tests the protection of the store.
 
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, lchown, symlink};
 use std::path::{Path, PathBuf};
@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use crate::support::{Fake, Python, Wheel, World};
 
 /// Another user.
-const STRANGER: u32 = 54_321;
-/// What the caller would miss.
-const PRECIOUS: &str = "what the caller would miss\n";
+const OTHER_USER: u32 = 54_321;
+/// A private file of the caller.
+const PRECIOUS: &str = "a private file\n";
 
 fn set_mode(path: &Path, mode: u32) {
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
@@ -20,9 +20,9 @@ fn mkfifo(path: &Path) {
     nix::unistd::mkfifo(path, nix::sys::stat::Mode::from_bits_truncate(0o666)).unwrap();
 }
 
-/// A world with a directory `open` that every user can write to, in which the caller's program is,
-/// and with a file that is none of a stranger's business; none where nobody else can be made the
-/// owner of a file.
+/// A world with a directory `open` that every user can write to, which contains the caller's
+/// program, and with a private file of the caller. Returns `None` if the test cannot give files to
+/// another user.
 fn world(mode: u32) -> Option<World> {
     let world = World::new();
     std::fs::create_dir_all(world.path("open/wheels")).unwrap();
@@ -37,7 +37,7 @@ fn world(mode: u32) -> Option<World> {
     );
     world.write_with_mode("precious", PRECIOUS, 0o600);
     set_mode(&world.path("open"), mode);
-    if chown(world.path("precious"), Some(STRANGER), None).is_err() {
+    if chown(world.path("precious"), Some(OTHER_USER), None).is_err() {
         not_tested!("only the superuser can make a file another user's");
         return None;
     }
@@ -45,7 +45,7 @@ fn world(mode: u32) -> Option<World> {
     Some(world)
 }
 
-/// What writes a file in `open`, and which.
+/// The commands that write a file in `open`, with that file.
 const WRITERS: [(&[&str], &str); 5] = [
     (
         &["-vpython-tool", "lock", "open/tool.py"],
@@ -72,14 +72,14 @@ const WRITERS: [(&[&str], &str); 5] = [
     ),
 ];
 
-/// What a stranger can put under a name.
+/// What another user can plant under a name.
 #[derive(Debug, Clone, Copy)]
 enum Plant {
-    /// A link to what the caller would miss.
+    /// A link to the private file.
     Link,
-    /// Another name of that, where the system lets them.
+    /// A hard link to the private file, where the system permits it.
     HardLink,
-    /// A file of theirs, which they can write to whatever is in it.
+    /// A file of the other user, which stays writable to them.
     File,
     Pipe,
 }
@@ -94,11 +94,11 @@ impl Plant {
             Self::File => crate::support::write_with_mode(path, b"theirs", 0o666),
             Self::Pipe => mkfifo(path),
         }
-        lchown(path, Some(STRANGER), None).unwrap();
+        lchown(path, Some(OTHER_USER), None).unwrap();
     }
 }
 
-/// Nothing of the caller's was changed.
+/// Checks that nothing of the caller has changed.
 #[track_caller]
 fn is_unharmed(world: &World, what: &str) {
     let precious = world.path("precious");
@@ -115,7 +115,7 @@ fn is_unharmed(world: &World, what: &str) {
     );
 }
 
-/// The file is the caller's alone.
+/// Checks that only the caller owns and can write to the file.
 #[track_caller]
 fn is_ours(path: &Path, what: &str) {
     let metadata = path.symlink_metadata().unwrap();
@@ -129,7 +129,7 @@ fn is_ours(path: &Path, what: &str) {
 }
 
 #[test]
-fn what_is_planted_under_the_name_of_an_unfinished_file_is_neither_written_to_nor_published() {
+fn what_is_planted_as_an_unfinished_file_is_not_written_to_or_published() {
     for mode in [0o1777, 0o777] {
         for (words, name) in WRITERS {
             for plant in Plant::ALL {
@@ -146,7 +146,7 @@ fn what_is_planted_under_the_name_of_an_unfinished_file_is_neither_written_to_no
 }
 
 #[test]
-fn what_is_planted_under_the_name_of_a_file_that_is_written_is_not_written_to() {
+fn what_is_planted_under_the_name_of_an_output_file_is_not_written_to() {
     for (words, name) in WRITERS {
         for plant in Plant::ALL {
             let Some(world) = world(0o1777) else { return };
@@ -166,8 +166,7 @@ fn what_is_planted_under_the_name_of_a_file_that_is_written_is_not_written_to() 
     }
 }
 
-/// Plants an environment that a stranger has made of the one that is wanted, and which says
-/// something else.
+/// Plants a modified copy of the requested environment, made by another user.
 fn plant_environment(from: &Path, to: &Path) {
     let copied = std::process::Command::new("cp")
         .arg("-a")
@@ -192,7 +191,7 @@ fn plant_environment(from: &Path, to: &Path) {
         .set_modified(times)
         .unwrap();
     let given = std::process::Command::new("chown")
-        .args(["-hR", &STRANGER.to_string()])
+        .args(["-hR", &OTHER_USER.to_string()])
         .arg(to)
         .status()
         .unwrap();
@@ -200,7 +199,7 @@ fn plant_environment(from: &Path, to: &Path) {
 }
 
 #[test]
-fn an_environment_of_another_user_is_not_taken_for_the_one_that_is_to_be_made() {
+fn an_environment_of_another_user_is_not_taken_for_the_requested_one() {
     let Some(world) = world(0o1777) else { return };
     let archive = world.path("app.tar");
     let outcome = world
@@ -259,12 +258,11 @@ fn a_directory_of_another_user_under_the_name_of_an_unfinished_one_is_refused() 
         } else {
             std::fs::create_dir(&staged).unwrap();
         }
-        lchown(&staged, Some(STRANGER), None).unwrap();
+        lchown(&staged, Some(OTHER_USER), None).unwrap();
         let outcome = world
             .vpython(["-vpython-tool", "export", "open/env", "open/tool.py"])
             .run();
-        let why =
-            "`[WORLD]/work/open/.env.vpython-new` is in the way: it is not a directory of yours\n";
+        let why = "`[WORLD]/work/open/.env.vpython-new` is in the way: it is not a directory that you own\n";
         assert!(
             outcome.code == Some(125) && outcome.stderr.ends_with(why),
             "{outcome}"
@@ -274,7 +272,7 @@ fn a_directory_of_another_user_under_the_name_of_an_unfinished_one_is_refused() 
 }
 
 #[test]
-fn a_lock_of_another_user_has_no_say_in_the_one_that_is_made() {
+fn a_lock_of_another_user_does_not_affect_the_new_one() {
     let Some(world) = world(0o1777) else { return };
     Wheel::module("a", "2").write_to(&world.path("open/wheels"));
     let lock = world.path("open/pylock.tool.toml");
@@ -290,7 +288,7 @@ fn a_lock_of_another_user_has_no_say_in_the_one_that_is_made() {
         .replace(&digest(&Wheel::module("a", "2")), &digest(&older));
     assert_ne!(planted, text);
     std::fs::write(&lock, planted).unwrap();
-    lchown(&lock, Some(STRANGER), None).unwrap();
+    lchown(&lock, Some(OTHER_USER), None).unwrap();
     let outcome = world
         .vpython(["-vpython-tool", "lock", "open/tool.py"])
         .run();
@@ -308,14 +306,14 @@ fn a_file_of_another_user_is_not_the_interpreter_that_a_version_names() {
     for name in [version.clone(), format!("python{version}")] {
         let planted = world.path("open").join(&name);
         std::fs::copy(&fake.path, &planted).unwrap();
-        lchown(&planted, Some(STRANGER), None).unwrap();
+        lchown(&planted, Some(OTHER_USER), None).unwrap();
         let launch = |program: &str| {
             let words = ["-vpython-interpreter", &name, "-c", program];
             world.vpython(words).within(world.path("open")).run()
         };
         launch("print(1)").prints("1\n");
         launch("print(1)").prints("1\n");
-        assert_eq!(fake.times_asked(), 0, "{name}");
+        assert_eq!(fake.probe_count(), 0, "{name}");
     }
 }
 
@@ -330,9 +328,9 @@ fn an_interpreter_is_not_found_by_a_relative_name_on_path() {
         } else {
             std::fs::copy(&fake.path, &planted).map(drop).unwrap();
         }
-        lchown(&planted, Some(STRANGER), None).unwrap();
+        lchown(&planted, Some(OTHER_USER), None).unwrap();
     }
-    let asked = fake.times_asked();
+    let asked = fake.probe_count();
     for first in [
         "",
         ".",
@@ -343,11 +341,11 @@ fn an_interpreter_is_not_found_by_a_relative_name_on_path() {
         let launch = world.vpython(["-c", "print(1)"]).within(world.path("open"));
         launch.env("PATH", path).run().prints("1\n");
     }
-    assert_eq!(fake.times_asked(), asked);
+    assert_eq!(fake.probe_count(), asked);
 }
 
 #[test]
-fn what_is_planted_beside_the_program_is_skipped() {
+fn what_is_planted_next_to_the_program_is_skipped() {
     let Some(world) = world(0o1777) else { return };
     std::fs::remove_dir_all(world.path("open/wheels")).unwrap();
     let program = world.copy_vpython("work/open/launcher");
@@ -359,7 +357,7 @@ fn what_is_planted_beside_the_program_is_skipped() {
         "# /// script\n# dependencies = ['a']\n# ///\nimport a\nprint(a.VERSION)\n",
     );
     for name in ["wheels", "vpython.conf"] {
-        lchown(world.path("open").join(name), Some(STRANGER), None).unwrap();
+        lchown(world.path("open").join(name), Some(OTHER_USER), None).unwrap();
     }
     let outcome = world
         .program(&program, ["tool.py"])
@@ -371,7 +369,7 @@ fn what_is_planted_beside_the_program_is_skipped() {
     );
     for skipped in [
         "the wheel directory `[WORLD]/work/open/wheels`",
-        "`[WORLD]/work/open/vpython.conf` is passed over",
+        "`[WORLD]/work/open/vpython.conf` is ignored",
     ] {
         assert!(
             outcome.stderr.contains(skipped) || skipped.contains("wheel directory"),
@@ -381,7 +379,7 @@ fn what_is_planted_beside_the_program_is_skipped() {
 }
 
 #[test]
-fn no_throw_away_store_is_made_where_another_user_can_exchange_it() {
+fn no_throw_away_store_is_made_where_another_user_can_replace_it() {
     let Some(world) = world(0o755) else { return };
     let temporary = world.outside("tmp");
     let launch = || world.vpython(["-vpython-root", "", "-c", "print(1)"]).run();
@@ -393,11 +391,11 @@ fn no_throw_away_store_is_made_where_another_user_can_exchange_it() {
         outcome.code == Some(125)
             && outcome
                 .stderr
-                .contains("can be written to by others (mode 0777)"),
+                .contains("is writable by other users (mode 0777)"),
         "{outcome}"
     );
     set_mode(&temporary, 0o1777);
-    chown(&temporary, Some(STRANGER), None).unwrap();
+    chown(&temporary, Some(OTHER_USER), None).unwrap();
     let outcome = launch();
     assert!(
         outcome.code == Some(125) && outcome.stderr.contains("belongs to user 54321"),
@@ -415,11 +413,11 @@ fn what_another_user_calls_an_abandoned_store_is_left_alone() {
     world.write("mine/lock", "");
     let link = world.outside("tmp/vpython-throwaway.0.abcdef");
     symlink(world.path("mine"), &link).unwrap();
-    lchown(&link, Some(STRANGER), None).unwrap();
+    lchown(&link, Some(OTHER_USER), None).unwrap();
     let theirs = world.outside("tmp/vpython-throwaway.0.ghijkl");
     std::fs::create_dir(&theirs).unwrap();
     mkfifo(&theirs.join("lock"));
-    lchown(&theirs, Some(STRANGER), None).unwrap();
+    lchown(&theirs, Some(OTHER_USER), None).unwrap();
     world
         .vpython(["-vpython-root", "", "-c", "print(1)"])
         .run()
@@ -428,7 +426,7 @@ fn what_another_user_calls_an_abandoned_store_is_left_alone() {
 }
 
 #[test]
-fn a_store_that_was_made_for_us_beside_temporary_files_is_refused() {
+fn a_store_that_another_user_made_in_the_temporary_directory_is_refused() {
     for planted in ["directory", "link"] {
         let Some(world) = world(0o755) else { return };
         set_mode(&world.outside("tmp"), 0o1777);
@@ -439,7 +437,7 @@ fn a_store_that_was_made_for_us_beside_temporary_files_is_refused() {
         } else {
             std::fs::create_dir(&store).unwrap();
         }
-        lchown(&store, Some(STRANGER), None).unwrap();
+        lchown(&store, Some(OTHER_USER), None).unwrap();
         let launch = world
             .vpython(["-c", "print(1)"])
             .without("VPYTHON_VIRTUALENV_ROOT")
@@ -455,8 +453,8 @@ fn a_store_that_was_made_for_us_beside_temporary_files_is_refused() {
     }
 }
 
-/// An environment of another tool, of a stranger's, in which a part leads to a directory of the
-/// caller's.
+/// An environment of another tool that belongs to another user, with a link to a directory of the
+/// caller.
 fn relocated(part: &str) -> Option<(World, PathBuf)> {
     let world = world(0o755)?;
     let environment = world.path("env");
@@ -499,7 +497,7 @@ fn relocated(part: &str) -> Option<(World, PathBuf)> {
     };
     symlink(target, &replaced).unwrap();
     let given = std::process::Command::new("chown")
-        .args(["-hR", &STRANGER.to_string()])
+        .args(["-hR", &OTHER_USER.to_string()])
         .arg(&environment)
         .status()
         .unwrap();
@@ -526,7 +524,7 @@ fn relocate_changes_nothing_outside_the_environment() {
     }
 }
 
-/// The files in a directory, with what is in them.
+/// The files in a directory, with their contents.
 fn contents(directory: &Path) -> Vec<(PathBuf, String)> {
     let entries = walkdir::WalkDir::new(directory)
         .sort_by_file_name()
@@ -552,7 +550,7 @@ fn what_is_planted_where_pip_writes_is_not_waited_for() {
     world.write("mine/precious", PRECIOUS);
     symlink(world.path("mine"), world.path("open/wheels/.fetch-link")).unwrap();
     for name in [".fetch-pipe", ".fetch-link"] {
-        lchown(world.path("open/wheels").join(name), Some(STRANGER), None).unwrap();
+        lchown(world.path("open/wheels").join(name), Some(OTHER_USER), None).unwrap();
     }
     let outcome = world
         .vpython(["-vpython-tool", "fetch", "open/tool.py"])

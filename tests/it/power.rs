@@ -1,8 +1,7 @@
-//! Power cuts, on a file system of its own: ext4 in a file, shut down by the ioctl that drops what
-//! is not on the disk yet.
+//! Power cuts, on a separate file system: ext4 in a file, shut down by the ioctl that drops
+//! everything that is not yet on the disk.
 //!
-//! `VPYTHON_POWER_CUTS=20 cargo test power` makes more cuts than the few that are made in each run
-//! of the tests.
+//! `VPYTHON_POWER_CUTS=20 cargo test power` makes more cuts than the few of a normal test run.
 
 use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
@@ -16,11 +15,11 @@ mod ioctl {
     nix::ioctl_read!(shutdown, b'X', 125, u32);
 }
 
-/// The journal is written first; the rest is lost.
+/// Writes the journal first, and loses the rest.
 const WITH_JOURNAL: u32 = 1;
-/// All is lost.
+/// Loses everything.
 const AT_ONCE: u32 = 2;
-/// What `check` says when the environment stands and nothing of it is torn.
+/// The output of `check` for an environment that exists and has no truncated file.
 const WHOLE: &str = "1 environment and 1 unpacked wheel: all files are intact\n";
 
 /// An ext4 in a file, mounted until it is dropped.
@@ -30,7 +29,7 @@ struct Disk {
 }
 
 impl Disk {
-    /// None where such a file system cannot be made, which is said aloud.
+    /// Returns `None`, and says so, if such a file system cannot be created.
     fn new(world: &World) -> Option<Self> {
         let disk = Self {
             image: world.outside("image"),
@@ -95,7 +94,7 @@ fn run(program: &str, words: &[&Path]) -> bool {
 }
 
 #[test]
-fn after_a_power_cut_what_stands_is_whole_and_the_next_launch_works() {
+fn after_a_power_cut_what_is_published_is_complete_and_a_launch_works() {
     let world = World::new();
     let Some(disk) = Disk::new(&world) else {
         return;
@@ -136,7 +135,7 @@ fn after_a_power_cut_what_stands_is_whole_and_the_next_launch_works() {
             let _ = build.wait();
         } else {
             vpython(&["tool.py"]).run().prints("1\n");
-            // The kernel writes of its own accord some seconds later.
+            // The kernel writes dirty pages after some seconds.
             std::thread::sleep(Duration::from_secs(if cuts > 6 {
                 [0, 1, 7, 20, 45][number % 5]
             } else {

@@ -1,4 +1,4 @@
-//! The line of progress, as a terminal of 24 rows and 80 columns gets it.
+//! The progress line, as a terminal of 24 rows and 80 columns gets it.
 
 use std::fs::File;
 use std::io::Read;
@@ -10,7 +10,8 @@ use nix::pty::{Winsize, openpty};
 use crate::support::{Fake, Launch, Wheel, World};
 
 const COLUMNS: usize = 80;
-/// How long a line may be waited for. It comes within half a second; a busy machine takes longer.
+/// The time limit for a line. It normally appears within half a second, but a busy machine takes
+/// longer.
 const SOON: Duration = Duration::from_secs(5);
 
 /// A terminal on the standard error of a launch.
@@ -41,7 +42,7 @@ impl Terminal {
         }
     }
 
-    /// Reads on; false where nobody has the other side open any more.
+    /// Reads more output; returns false when the other side is closed.
     fn read(&mut self) -> bool {
         let mut piece = [0; 4096];
         let length = self.side.read(&mut piece).unwrap_or(0);
@@ -49,7 +50,7 @@ impl Terminal {
         length > 0
     }
 
-    /// Reads until one line of what was drawn is as it should be.
+    /// Reads until one line of the screen matches.
     fn wait_for(&mut self, is_it: impl Fn(&str) -> bool) {
         let begin = Instant::now();
         while !pieces(&self.raw).iter().any(|piece| is_it(piece)) {
@@ -62,12 +63,11 @@ impl Terminal {
         }
     }
 
-    /// Reads to the end. Gives the exit code, what was printed on standard output, and what stands
-    /// on the screen.
+    /// Reads to the end. Returns the exit code, the standard output, and the text on the screen.
     fn finish(mut self) -> (Option<i32>, String, String) {
         while self.read() {}
         let output = self.child.wait_with_output().unwrap();
-        // What is said is as long as it is.
+        // Messages are not cut to the width.
         let is_said = |piece: &&str| {
             ["error: ", "fetching into "]
                 .iter()
@@ -85,15 +85,15 @@ impl Terminal {
     }
 }
 
-/// What was written from the beginning of a line, however often.
+/// The texts that were drawn from the beginning of a line.
 fn pieces(raw: &str) -> Vec<&str> {
     raw.split(['\r', '\n'])
         .map(|piece| piece.strip_prefix("\x1b[2K").unwrap_or(piece))
         .collect()
 }
 
-/// What stands on a screen after all was written: of control sequences there are those that clear a
-/// line and those that go up.
+/// The text on a screen after all output was written; the only control sequences are those that
+/// clear a line and those that move up.
 fn screen(raw: &str) -> String {
     let (mut lines, mut row, mut column) = (vec![Vec::new()], 0, 0);
     let mut rest = raw.chars();
@@ -129,8 +129,8 @@ fn screen(raw: &str) -> String {
     lines.collect::<Vec<_>>().join("\n").trim_end().to_owned()
 }
 
-/// An interpreter that waits for the file `gate` of the world: before it answers, or, as a
-/// compiler, behind the first of two sources.
+/// An interpreter that waits for the file `gate` of the world: before it answers the probe, or, as
+/// a compiler, after the first of two sources.
 fn slow(world: &World, at: &str) -> Fake {
     let fake = Fake::new(world, "3.11.99");
     let script = std::fs::read_to_string(&fake.path).unwrap();
@@ -168,7 +168,7 @@ fn a_launch_that_waits_for_the_interpreter_says_so_and_clears_the_line() {
     };
     let mut terminal = Terminal::open(launch());
     terminal.wait_for(|piece| piece.starts_with("vpython: finding the interpreter | "));
-    // The timer moves it.
+    // The timer advances it.
     terminal.wait_for(|piece| piece.starts_with("vpython: finding the interpreter / "));
     open_gate(&world);
     let (code, output, screen) = terminal.finish();
@@ -184,7 +184,7 @@ fn a_launch_that_waits_for_the_interpreter_says_so_and_clears_the_line() {
 }
 
 #[test]
-fn an_error_stands_alone() {
+fn an_error_leaves_no_progress_on_the_screen() {
     let world = World::new();
     let fake = slow(&world, "probe");
     world.write("vpython.toml", "dependencies = ['absent']\n");
@@ -222,12 +222,12 @@ fn pip_has_the_terminal_for_itself() {
         .expect("it cannot fetch");
     assert_eq!(while_pip_runs, "\r\n");
     let (code, _, screen) = terminal.finish();
-    let is_told = |text: &str| screen.lines().any(|line| line.starts_with(text));
+    let is_shown = |text: &str| screen.lines().any(|line| line.starts_with(text));
     assert_eq!(
         (
             code,
-            is_told("pip speaks"),
-            is_told("vpython: fetching into ")
+            is_shown("pip speaks"),
+            is_shown("vpython: fetching into ")
         ),
         (Some(125), true, true),
         "{screen}"

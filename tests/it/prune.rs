@@ -1,4 +1,4 @@
-//! `-vpython-tool prune` and `list`: what goes, what stays, and what is said of it.
+//! `-vpython-tool prune` and `list`: what they remove, keep and print.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use crate::support::{Outcome, Wheel, World, tree};
 
 const DAY: Duration = Duration::from_hours(24);
 
-/// A world with wheels `shared`, `one` and `two`, each of them with some bytes.
+/// A world with the wheels `shared`, `one` and `two`, each with some bytes.
 fn world() -> World {
     let world = World::new();
     for name in ["shared", "one", "two"] {
@@ -20,7 +20,7 @@ fn world() -> World {
     world
 }
 
-/// Builds the environment of some wheels, and gives its directory.
+/// Builds the environment of some wheels, and returns its directory.
 fn build(world: &World, names: &[&str]) -> PathBuf {
     let spec = world.write(
         "vpython.toml",
@@ -31,7 +31,7 @@ fn build(world: &World, names: &[&str]) -> PathBuf {
     path
 }
 
-/// Makes an environment look as if it was last used so many days ago.
+/// Makes an environment appear last used this many days ago.
 fn age(path: &Path, days: u32) {
     File::open(path.join("vpython.json"))
         .unwrap()
@@ -64,7 +64,7 @@ fn sum(outcome: &Outcome) -> &str {
 }
 
 #[test]
-fn what_was_not_used_for_long_goes_and_takes_its_wheels_along() {
+fn environments_unused_for_long_are_removed_with_their_wheels() {
     let world = world();
     let old = build(&world, &["one", "shared"]);
     let new = build(&world, &["two", "shared"]);
@@ -95,7 +95,7 @@ fn what_was_not_used_for_long_goes_and_takes_its_wheels_along() {
 }
 
 #[test]
-fn everything_goes_if_it_is_to() {
+fn prune_can_remove_everything() {
     let world = world();
     build(&world, &["one"]);
     build(&world, &["two"]);
@@ -114,7 +114,7 @@ fn everything_goes_if_it_is_to() {
 }
 
 #[test]
-fn a_rehearsal_removes_nothing_and_says_the_same() {
+fn a_dry_run_of_prune_removes_nothing_and_prints_the_same() {
     let world = world();
     let old = build(&world, &["one"]);
     build(&world, &["two"]);
@@ -145,15 +145,15 @@ fn a_rehearsal_removes_nothing_and_says_the_same() {
 }
 
 #[test]
-fn an_environment_with_a_program_in_it_stays() {
+fn an_environment_with_a_running_program_is_kept() {
     let world = world();
     let path = build(&world, &["one"]);
     world.write(
         "vpython.toml",
         "dependencies = ['one']\n[tool.vpython]\nwheels = ['../house']\n",
     );
-    // One holds the lock; the other has closed what it was given, and is known by what it was
-    // started with.
+    // One holds the lock; the other has closed the descriptor, and is recognized by its command
+    // line.
     let close = "import os, sys; os.closerange(3, 99); print('up', flush=True); sys.stdin.read(); import one";
     for program in [
         close,
@@ -186,7 +186,7 @@ fn an_environment_with_a_program_in_it_stays() {
 }
 
 #[test]
-fn a_size_is_kept_to_by_what_was_unused_for_longest() {
+fn a_size_limit_removes_the_least_recently_used_first() {
     let world = world();
     let [one, two, three] = [
         build(&world, &["one", "shared"]),
@@ -224,7 +224,7 @@ fn a_size_is_kept_to_by_what_was_unused_for_longest() {
 }
 
 #[test]
-fn what_killed_builds_have_left_goes_and_what_a_build_is_at_stays() {
+fn remains_of_killed_builds_are_removed_and_running_builds_are_kept() {
     let world = world();
     let path = build(&world, &["one"]);
     let key = path.file_name().unwrap().to_str().unwrap();
@@ -277,7 +277,7 @@ fn what_killed_builds_have_left_goes_and_what_a_build_is_at_stays() {
 }
 
 #[test]
-fn a_build_prunes_by_the_way_once_a_day() {
+fn a_build_also_prunes_the_store_once_a_day() {
     let world = world();
     let [old, older] = [build(&world, &["one"]), build(&world, &["two"])];
     age(&old, 41);
@@ -303,7 +303,7 @@ fn a_build_prunes_by_the_way_once_a_day() {
 }
 
 #[test]
-fn what_is_no_age_or_size_is_refused() {
+fn an_invalid_age_or_size_is_refused() {
     let world = world();
     let outcome = prune(&world, &["--older-than", "soon"]);
     outcome.refuses(125, "vpython: error: invalid value `soon` for `--older-than` of `-vpython-tool prune`\n  hint: write a number with a unit, such as `30d`\n");
@@ -318,7 +318,7 @@ fn what_is_no_age_or_size_is_refused() {
 }
 
 #[test]
-fn the_list_says_what_there_is() {
+fn list_prints_the_environments_of_the_store() {
     let world = world();
     let empty = world.vpython(["-vpython-tool", "list"]).run();
     assert_eq!(
@@ -364,7 +364,7 @@ fn the_list_says_what_there_is() {
 }
 
 #[test]
-fn the_list_says_for_which_specs_an_environment_is() {
+fn list_prints_the_specs_of_each_environment() {
     let world = world();
     let block = "# /// script\n# dependencies = ['one']\n# [tool.vpython]\n# wheels = ['../house']\n# ///\n";
     for name in ["a.py", "b.py"] {
@@ -389,7 +389,7 @@ fn the_list_says_for_which_specs_an_environment_is() {
         specs(&world),
         ["the text of -c, [WORLD]/work/a.py, [WORLD]/work/b.py"]
     );
-    // Now it asks for something else; and another asks for nothing.
+    // Now the spec requires something else, and another spec requires nothing.
     world.write("b.py", block.replace("one", "two"));
     world.write("c.py", "");
     world.install(["b.py"]);
@@ -403,7 +403,7 @@ fn the_list_says_for_which_specs_an_environment_is() {
 }
 
 #[test]
-fn launches_beside_pruning_all_succeed() {
+fn launches_during_pruning_all_succeed() {
     let world = world();
     for (name, wheels) in [
         ("a", "'one'"),
@@ -439,7 +439,7 @@ fn launches_beside_pruning_all_succeed() {
 }
 
 #[test]
-fn an_environment_that_does_not_say_what_it_is_goes_with_the_rest() {
+fn an_environment_without_metadata_is_removed_like_the_others() {
     let world = world();
     let path = build(&world, &["one"]);
     std::fs::remove_file(path.join("vpython.json")).unwrap();
@@ -455,7 +455,7 @@ fn an_environment_that_does_not_say_what_it_is_goes_with_the_rest() {
         sum(&rehearsal),
         "would remove 0 environments, 0 unpacked wheels and 1 leftover of builds and launches"
     );
-    // A program that was started in it before still runs.
+    // A program that was started in it before is still running.
     let mut child = world
         .program(
             path.join("bin/python3").to_str().unwrap(),

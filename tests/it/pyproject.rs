@@ -1,4 +1,4 @@
-//! `pyproject.toml` as a spec: where it is named, and what of it is chosen.
+//! `pyproject.toml` as a named spec, and the selection of its extras and groups.
 
 use crate::support::{Fake, Wheel, World};
 
@@ -101,7 +101,7 @@ fn a_tool_takes_them_as_options_of_its_own() {
     );
     assert_eq!(wheels(&["install", "--extra=cli", "pyproject.toml"]), 2);
     assert_eq!(wheels(&["install", "pyproject.toml"]), 1);
-    // Words of a program are its own.
+    // Arguments of a program are not options of vpython.
     world.write("vpython.toml", "dependencies = []\n");
     let other = "vpython: error: `-vpython-extra` and `-vpython-group` require a `pyproject.toml`\n  caused by: the spec is \
                  `[WORLD]/work/vpython.toml`\n  hint: pass it with `-vpython-spec pyproject.toml`\n";

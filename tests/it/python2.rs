@@ -1,12 +1,12 @@
-//! CPython 2.7: specs that ask for it, and what an environment of it is.
+//! CPython 2.7: specs that require it, and its environments.
 
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use crate::support::{Python, Wheel, World};
 
-/// A world with CPython 2.7 beside another python on `PATH`, and a spec that asks for it; none
-/// where there is none.
+/// A world with CPython 2.7 next to another python on `PATH`, and a spec that requires it; `None`
+/// without CPython 2.7.
 fn world() -> Option<(World, PathBuf)> {
     let two = Python::two()?;
     let world = World::new();
@@ -38,7 +38,7 @@ fn world() -> Option<(World, PathBuf)> {
     Some((world, two))
 }
 
-/// Whether a launch has nothing to decide or to build.
+/// Checks whether a launch has nothing to decide or to build.
 fn is_warm(world: &World, words: &[&str]) -> bool {
     let outcome = world
         .vpython(["-vpython-tool", "explain", "--json"])
@@ -48,7 +48,7 @@ fn is_warm(world: &World, words: &[&str]) -> bool {
 }
 
 #[test]
-fn a_spec_that_asks_for_it_runs_on_it() {
+fn a_spec_that_requires_python_2_runs_on_it() {
     let Some((world, _)) = world() else { return };
     let outcome = world.vpython(["tool.py", "-Q", "a b"]).run();
     let [environment] = &world.environments()[..] else {
@@ -71,7 +71,7 @@ fn a_spec_that_asks_for_it_runs_on_it() {
 }
 
 #[test]
-fn byte_code_that_python_writes_is_no_change() {
+fn byte_code_that_python_writes_does_not_count_as_a_change() {
     let Some((world, _)) = world() else { return };
     for flag in ["-B", "-O", "-OO", "-u"] {
         assert_eq!(world.vpython([flag, "tool.py"]).run().code, Some(0));
@@ -102,7 +102,7 @@ fn install_compiles_packages_too() {
 }
 
 #[test]
-fn without_such_a_spec_it_is_not_taken() {
+fn python_2_is_not_used_unless_the_spec_requires_it() {
     let Some((world, two)) = world() else { return };
     std::fs::remove_file(world.path(".vpython")).unwrap();
     std::fs::remove_file(world.outside("bin/python3")).unwrap();

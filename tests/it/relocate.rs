@@ -1,4 +1,4 @@
-//! `-vpython-tool relocate`: environments of other tools, moved, and told where they are.
+//! `-vpython-tool relocate`: rewrites environments of other tools after a move.
 
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
@@ -20,11 +20,11 @@ for record in glob.glob(glob.escape(sys.argv[1]) + '/lib/python*/site-packages/*
                     print(name)
 ";
 
-/// The script of a distribution that is put into environments.
+/// The script of a distribution that the tests install into environments.
 const SCRIPT: &str = "\nimport sys, tool\nprint(tool.__file__, sys.executable, sys.argv[1:])\n";
 
-/// An environment of `python -m venv` in the directory to work in, without pip, with the
-/// distribution `tool`.
+/// An environment of `python -m venv` in the working directory, without pip, with the distribution
+/// `tool`.
 fn venv(world: &World, name: &str) -> PathBuf {
     let path = world.path(name);
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -37,7 +37,7 @@ fn venv(world: &World, name: &str) -> PathBuf {
     path
 }
 
-/// Puts a distribution into an environment, as pip would.
+/// Installs a distribution into an environment, as pip would.
 fn add_tool(world: &World, environment: &Path) {
     let site = site(world, environment);
     std::fs::write(site.join("tool.py"), "").unwrap();
@@ -68,7 +68,7 @@ fn relocate<'a>(world: &'a World, environment: &Path) -> Launch<'a> {
         .arguments([environment])
 }
 
-/// Relocates, which must go well.
+/// Relocates, which must succeed.
 #[track_caller]
 fn relocated(world: &World, environment: &Path) -> Outcome {
     let outcome = relocate(world, environment).run();
@@ -81,7 +81,8 @@ fn shift(from: &Path, to: &Path) {
     std::fs::rename(from, to).unwrap();
 }
 
-/// The environment works where it is, and nothing in it but byte code names another place.
+/// Checks that the environment works at its path, and that only byte code in it contains another
+/// path.
 #[track_caller]
 fn works(world: &World, environment: &Path, old: &[&Path]) {
     let said = world.program(environment.join("bin/tool"), ["a b"]).run();
@@ -123,7 +124,7 @@ fn works(world: &World, environment: &Path, old: &[&Path]) {
             continue;
         }
         let source = if shell == "sh" { "." } else { "source" };
-        // The path comes by the environment: quoting it is not what is tested.
+        // The path comes from an environment variable, because this does not test quoting.
         let text = format!(
             "{source} \"$ENVIRONMENT/bin/{script}\"; echo \"$VIRTUAL_ENV\"; command -v python || which python"
         );
@@ -210,7 +211,7 @@ fn the_example_of_the_readme_is_what_is_printed() {
 }
 
 #[test]
-fn an_odd_place_is_written_as_each_file_needs_it_and_back() {
+fn an_unusual_prefix_is_quoted_as_each_file_needs_and_rewritten_back() {
     let world = World::new();
     let mut place = venv(&world, "env");
     let first = place.clone();
@@ -232,7 +233,7 @@ fn an_odd_place_is_written_as_each_file_needs_it_and_back() {
 }
 
 #[test]
-fn a_script_that_lines_in_front_would_break_still_starts() {
+fn a_script_that_must_keep_its_first_lines_still_starts() {
     let world = World::new();
     let old = venv(&world, "env");
     let rest = "\"\"\"Says it.\"\"\"\nfrom __future__ import annotations\nprint(__doc__)\n";
@@ -261,13 +262,12 @@ fn a_script_that_lines_in_front_would_break_still_starts() {
 }
 
 #[test]
-fn parts_that_disagree_come_out_right() {
+fn parts_with_different_prefixes_are_all_rewritten() {
     let world = World::new();
     let first = venv(&world, "first");
     let [second, third] = ["second", "third"].map(|name| world.path(name));
     shift(&first, &second);
-    // A script that was put in at the second place, and a RECORD that another tool has left as it
-    // was.
+    // A script that was added at the second path, and a RECORD that another tool left unchanged.
     write_with_mode(
         &second.join("bin/late"),
         format!("#!{}/bin/python\nprint('late')\n", second.display()).as_bytes(),
@@ -292,7 +292,7 @@ fn parts_that_disagree_come_out_right() {
 }
 
 #[test]
-fn a_record_that_another_tool_has_left_wrong_is_made_true() {
+fn a_record_that_another_tool_left_wrong_is_corrected() {
     let world = World::new();
     let old = venv(&world, "env");
     let new = world.path("moved");
@@ -327,7 +327,7 @@ fn a_copy_is_its_own_and_the_original_is_not_touched() {
 }
 
 #[test]
-fn an_environment_can_be_made_for_a_place_to_which_it_is_yet_to_go() {
+fn an_environment_can_be_relocated_before_it_is_moved() {
     let world = World::new();
     let old = venv(&world, "env");
     let new = world.path("to be/env");
@@ -338,7 +338,7 @@ fn an_environment_can_be_made_for_a_place_to_which_it_is_yet_to_go() {
     assert_eq!(outcome.code, Some(0), "{outcome}");
     shift(&old, &new);
     works(&world, &new, &[&old]);
-    // From below its own place, which is part of the new one's name.
+    // Runs from below the environment's own path, which is a prefix of the new one.
     let deep = world.path("to be/env 2/env");
     let outcome = relocate(&world, &new)
         .arguments(["--to"])
@@ -350,7 +350,7 @@ fn an_environment_can_be_made_for_a_place_to_which_it_is_yet_to_go() {
 }
 
 #[test]
-fn a_dry_run_changes_nothing_and_says_what_would_be() {
+fn a_dry_run_changes_nothing_and_lists_the_changes() {
     let world = World::new();
     let old = venv(&world, "env");
     let new = world.path("moved");
@@ -388,7 +388,7 @@ fn a_dry_run_changes_nothing_and_says_what_would_be() {
 }
 
 #[test]
-fn projects_are_found_where_they_went_or_said_to_be_gone() {
+fn editable_projects_are_found_at_their_new_path_or_reported_missing() {
     let world = World::new();
     let old = venv(&world, "old/project/.venv");
     let inside = site(&world, &old);
@@ -481,7 +481,7 @@ fn projects_are_found_where_they_went_or_said_to_be_gone() {
 }
 
 #[test]
-fn what_names_the_old_place_and_cannot_be_mended_is_said() {
+fn files_with_the_old_prefix_that_cannot_be_rewritten_are_reported() {
     let world = World::new();
     let old = venv(&world, "env");
     std::fs::write(
@@ -597,7 +597,7 @@ fn an_interpreter_of_another_version_or_abi_is_refused() {
 }
 
 #[test]
-fn an_interpreter_that_is_gone_is_said_to_be() {
+fn a_missing_interpreter_is_reported() {
     let world = World::new();
     let environment = venv(&world, "env");
     let link = std::fs::read_dir(environment.join("bin"))
@@ -638,7 +638,7 @@ fn an_interpreter_that_is_gone_is_said_to_be() {
 }
 
 #[test]
-fn what_is_no_environment_is_refused() {
+fn a_directory_that_is_not_an_environment_is_refused() {
     let world = World::new();
     let why = "it is not a virtual environment: it has neither `pyvenv.cfg` nor `bin/activate`";
     let message = format!("vpython: error: cannot relocate `[WORLD]/work/x`\n  caused by: {why}\n");
@@ -669,7 +669,7 @@ fn what_is_no_environment_is_refused() {
 }
 
 #[test]
-fn links_and_kernels_of_the_environment_are_mended() {
+fn links_and_kernels_of_the_environment_are_rewritten() {
     let world = World::new();
     let old = venv(&world, "env");
     std::fs::remove_file(old.join("lib64")).unwrap();
@@ -712,7 +712,7 @@ fn links_and_kernels_of_the_environment_are_mended() {
 }
 
 #[test]
-fn pips_own_files_are_all_true_afterwards() {
+fn the_record_of_pip_is_correct_after_a_relocation() {
     let world = World::new();
     let old = world.path("env");
     let mut command = Command::new(&world.python.path);
@@ -737,7 +737,7 @@ fn pips_own_files_are_all_true_afterwards() {
 }
 
 #[test]
-fn a_script_that_wants_another_environment_or_interpreter_keeps_it() {
+fn a_script_for_another_environment_or_interpreter_is_not_changed() {
     let world = World::new();
     let other = venv(&world, "other");
     let old = venv(&world, "env");

@@ -1,4 +1,4 @@
-//! `requirements.txt` files as specs: pip's syntax, and what of it cannot be had.
+//! `requirements.txt` files as specs: pip's syntax, and its unsupported parts.
 
 use crate::support::{Launch, Wheel, World};
 
@@ -41,7 +41,7 @@ fn sha256(wheel: &Wheel) -> String {
 }
 
 #[test]
-fn every_point_of_the_syntax_is_honoured() {
+fn every_part_of_the_syntax_is_supported() {
     let world = world();
     world.write("more/nested.txt", "-c ../limits.txt\none\n");
     world.write("limits.txt", "one<2\nthree==1.0\nabsent==7\n");
@@ -58,17 +58,17 @@ fn every_point_of_the_syntax_is_honoured() {
         ("one\n", "one 2.0\n", "a name"),
         ("one == 1.0", "one 1.0\n", "no last newline"),
         ("\u{feff}one<2\r\ntwo==1.0\r\n", "one 1.5\ntwo 1.0\nthree 2.0\n", "a byte order mark and CR LF"),
-        ("one<2 # not two\n", "one 1.5\n", "a comment behind"),
+        ("one<2 # not two\n", "one 1.5\n", "a comment at the end"),
         ("one \\\n<2", "one 1.5\n", "a line that goes on"),
         ("one; python_version < '3'\nthree ; python_version >= '3'", "three 2.0\n", "markers"),
-        ("one<2, ;", "one 1.5\n", "a comma and a semicolon with nothing behind"),
+        ("one<2, ;", "one 1.5\n", "a comma and a semicolon at the end"),
         ("# why\rone<2\r", "one 1.5\n", "with CR"),
         ("two[more]==1.0", "one 2.0\ntwo 1.0\nthree 2.0\n", "extras"),
         ("-r more/nested.txt\ntwo", "one 1.5\ntwo 2.0\nthree 1.0\n", "files that name others, relative to themselves"),
         ("--requirement=more/nested.txt", "one 1.5\n", "by the long name"),
         ("-c limits.txt\ntwo", "two 2.0\nthree 1.0\n", "constraints bring nothing"),
         ("-f more/house\none", "one 9\n", "a directory of wheels"),
-        ("--find-links=./more/house\none<3", "one 2.0\n", "beside others"),
+        ("--find-links=./more/house\none<3", "one 2.0\n", "next to others"),
         ("--pre\none", "one 3.0rc1\n", "pre-releases"),
         ("one>=3.0rc1", "one 3.0rc1\n", "a pre-release by name"),
         (&lock, "one 1.5\n", "digests"),
@@ -104,7 +104,7 @@ fn a_file_in_utf_16_is_read() {
 }
 
 #[test]
-fn files_that_name_each_other_by_other_paths_are_told() {
+fn files_that_include_each_other_by_different_paths_are_reported() {
     let world = world();
     std::fs::create_dir(world.path("directory")).unwrap();
     world.write(
@@ -135,7 +135,7 @@ fn a_nested_file_may_be_a_url_of_this_machine() {
 }
 
 #[test]
-fn markers_with_lists_of_versions_hold_as_they_do_for_pip() {
+fn markers_with_lists_of_versions_are_evaluated_as_by_pip() {
     let world = world();
     world.write(
         "requirements.txt",
@@ -157,7 +157,7 @@ fn a_directory_of_wheels_may_be_a_url() {
 }
 
 #[test]
-fn a_file_of_any_name_is_known_by_what_is_in_it() {
+fn a_requirements_file_is_recognized_by_its_content() {
     let world = world();
     for name in ["requirements.txt", "constraints.in", "wanted"] {
         world.write(name, "one<2\n");
@@ -185,7 +185,7 @@ fn the_default_spec_may_be_one() {
 }
 
 #[test]
-fn variables_count_and_so_does_their_change() {
+fn variables_are_expanded_and_a_change_is_noticed() {
     let world = world();
     world.write(
         "requirements.txt",
@@ -229,7 +229,7 @@ fn a_change_of_a_nested_file_is_noticed() {
 }
 
 #[test]
-fn what_cannot_be_had_is_said_by_line_all_at_once() {
+fn unsupported_lines_are_all_reported_at_once() {
     let world = world();
     world.write("nested.txt", "-r requirements.txt\nx y\n");
     let digest = "0".repeat(63);
@@ -269,7 +269,7 @@ vpython: error: bad spec in `[WORLD]/work/requirements.txt`
 }
 
 #[test]
-fn what_changes_nothing_here_but_does_with_pip_is_warned_of_on_every_launch() {
+fn options_that_only_pip_honours_cause_a_warning_on_every_launch() {
     let world = world();
     let text = "-i https://example.org/simple\n--extra-index-url=https://example.org/x\n--no-binary :all:\n\
                 -f https://example.org/links\none<2 --config-settings=a=b\n";
@@ -304,7 +304,7 @@ fn a_wheel_with_another_digest_is_never_installed() {
         "\
 vpython: error: no wheel in `[WORLD]/work/wheels` fits `one==1.5` (required in `[WORLD]/work/requirements.txt`, line 1)
   caused by: `one-1.0-py3-none-any.whl` is version 1.0, which does not satisfy `one==1.5`
-  caused by: `one-1.5-py3-none-any.whl` has the sha256 `{found}`, and `{pinned}` is pinned (required in `[WORLD]/work/requirements.txt`, line 1)
+  caused by: `one-1.5-py3-none-any.whl` has the sha256 `{found}`, but `{pinned}` is pinned (required in `[WORLD]/work/requirements.txt`, line 1)
   caused by: `one-2.0-py3-none-any.whl` is version 2.0, which does not satisfy `one==1.5`
   caused by: `one-3.0rc1-py3-none-any.whl` is version 3.0rc1, which does not satisfy `one==1.5`
   hint: fetch one: `vpython -vpython-spec=requirements.txt -vpython-tool fetch tool.py`
@@ -316,7 +316,7 @@ vpython: error: no wheel in `[WORLD]/work/wheels` fits `one==1.5` (required in `
 }
 
 #[test]
-fn where_one_digest_is_pinned_all_must_be() {
+fn if_one_digest_is_pinned_all_must_be() {
     let world = world();
     let (two, three) = (
         sha256(&Wheel::module("three", "1.0")),
@@ -331,7 +331,7 @@ fn where_one_digest_is_pinned_all_must_be() {
         format!("two==2.0 --hash=sha256:{}\n", sha256(&two_wheel)),
     );
     let outcome = launch(&world, "requirements.txt").run();
-    let cause = "`three-2.0-py3-none-any.whl` has no digest in the spec, which must name the digests of all wheels\n";
+    let cause = "`three-2.0-py3-none-any.whl` has no digest in the spec, which must pin the digests of all wheels\n";
     assert!(
         outcome.code == Some(125) && outcome.stderr.contains(cause),
         "{outcome}"
@@ -374,7 +374,7 @@ fn the_example_of_the_readme_runs() {
 }
 
 #[test]
-fn a_lock_in_the_form_of_requirements_binds_the_native_spec_beside_it() {
+fn a_lock_in_requirements_form_applies_to_the_native_spec_next_to_it() {
     let world = world();
     world.write("vpython.toml", "dependencies = ['one', 'two']\n");
     let run = || world.vpython(["tool.py"]).run();
@@ -405,7 +405,7 @@ fn a_lock_in_the_form_of_requirements_binds_the_native_spec_beside_it() {
         outcome.code == Some(125)
             && outcome
                 .stderr
-                .contains(&format!("has the sha256 `{three}`, and `{two}` is pinned")),
+                .contains(&format!("has the sha256 `{three}`, but `{two}` is pinned")),
         "{outcome}"
     );
     world.write("vpython.toml.uv.lock", lock.replace("two==", "second=="));

@@ -1,4 +1,4 @@
-//! Wheels that go together, why none do, and how much is read to find out.
+//! Resolution: compatible wheels, explanations of conflicts, and how much the resolver reads.
 
 use std::process::Command;
 
@@ -19,7 +19,8 @@ fn takes(dependencies: &[&str], wheels: &[Wheel], expected: &[&str]) {
     Case::new(dependencies, wheels).takes(&files.iter().map(String::as_str).collect::<Vec<_>>());
 }
 
-/// Refused with this message, in which `[FETCH]` stands for the command that fills the directory.
+/// Checks that the launch fails with this message, in which `[FETCH]` represents the command that
+/// fills the directory.
 #[track_caller]
 fn refuses(case: &Case, message: &str) {
     case.refuses(&message.replace(
@@ -29,7 +30,7 @@ fn refuses(case: &Case, message: &str) {
 }
 
 #[test]
-fn what_is_asked_for_first_is_kept_highest() {
+fn the_first_requirement_gets_the_highest_version() {
     let wheels = [
         module("a", "2").requires("c<2"),
         module("a", "1"),
@@ -43,7 +44,7 @@ fn what_is_asked_for_first_is_kept_highest() {
 }
 
 #[test]
-fn an_extra_that_leads_nowhere_gives_the_version_up() {
+fn a_version_with_an_unsatisfiable_extra_is_given_up() {
     let wheels = [
         module("a", "2")
             .extra("x")
@@ -56,7 +57,7 @@ fn an_extra_that_leads_nowhere_gives_the_version_up() {
 }
 
 #[test]
-fn extras_add_up_whoever_asks_for_them() {
+fn extras_of_all_requirements_are_combined() {
     let wheels = [
         module("a", "1")
             .extra("all")
@@ -78,7 +79,7 @@ fn extras_add_up_whoever_asks_for_them() {
 }
 
 #[test]
-fn a_version_whose_best_wheel_is_broken_is_taken_from_the_next() {
+fn a_version_with_a_broken_best_wheel_uses_the_next_wheel() {
     let case = Case::new(&["a"], &[module("a", "1"), module("a", "2")]);
     case.world
         .write("wheels/a-2-cp311-cp311-linux_x86_64.whl", "no archive");
@@ -86,7 +87,7 @@ fn a_version_whose_best_wheel_is_broken_is_taken_from_the_next() {
 }
 
 #[test]
-fn a_pre_release_does_not_stand_in_for_a_final_version_that_leads_nowhere() {
+fn a_pre_release_does_not_replace_an_unsatisfiable_final_version() {
     let wheels = [
         module("b", "2").requires("x"),
         module("b", "1"),
@@ -94,12 +95,12 @@ fn a_pre_release_does_not_stand_in_for_a_final_version_that_leads_nowhere() {
         module("x", "2rc1"),
     ];
     takes(&["b"], &wheels, &["b-1"]);
-    // But where there is no answer without it.
+    // A pre-release is used if there is no solution without it.
     takes(&["x"], &wheels, &["x-2rc1"]);
 }
 
 #[test]
-fn a_constraint_binds_and_brings_nothing() {
+fn a_constraint_limits_versions_and_adds_no_requirement() {
     let wheels = ["1", "2", "3rc1"].map(|version| module("a", version));
     let constrained = |constraint: &str| {
         let case = Case::with_spec("requirements.txt", "-c limits.txt\na\n", &wheels);
@@ -110,7 +111,7 @@ fn a_constraint_binds_and_brings_nothing() {
     constrained("a<2").takes(&["a-1-py3-none-any.whl"]);
     constrained("a>=3rc1").takes(&["a-3rc1-py3-none-any.whl"]);
     constrained("a>4").refuses(
-        "vpython: error: no wheel in `[WORLD]/work/wheels` fits all that is asked of `a`\n  \
+        "vpython: error: no wheel in `[WORLD]/work/wheels` fits all requirements on `a`\n  \
          caused by: `a` is required in `[WORLD]/work/requirements.txt`, line 2\n  \
          caused by: `a>4` is required in `[WORLD]/work/limits.txt`, line 1\n  \
          caused by: `a-1-py3-none-any.whl` is version 1, which does not satisfy `a>4`\n  \
@@ -121,7 +122,7 @@ fn a_constraint_binds_and_brings_nothing() {
 }
 
 #[test]
-fn all_that_is_missing_is_said_at_once() {
+fn all_missing_projects_are_reported_at_once() {
     let wheels = [
         module("a", "1").requires("c>=2").requires("d"),
         module("b", "1"),
@@ -129,7 +130,7 @@ fn all_that_is_missing_is_said_at_once() {
     ];
     refuses(
         &Case::new(&["a", "b>1", "e"], &wheels),
-        "vpython: error: no wheel in `[WORLD]/work/wheels` fits what is asked of 4 projects\n  \
+        "vpython: error: no wheel in `[WORLD]/work/wheels` fits the requirements on 4 projects\n  \
          caused by: `b>1` is required in `[WORLD]/work/vpython.toml`, line 1\n  \
          caused by: `b`: `b-1-py3-none-any.whl` is version 1, which does not satisfy `b>1`\n  \
          caused by: `e` is required in `[WORLD]/work/vpython.toml`, line 1; there is no wheel of `e`\n  \
@@ -142,7 +143,7 @@ fn all_that_is_missing_is_said_at_once() {
 }
 
 #[test]
-fn a_wheel_is_missing_only_if_no_other_choice_does_without_it() {
+fn a_wheel_is_missing_only_if_every_choice_needs_it() {
     let wheels = [
         module("a", "2").requires("b>=2"),
         module("a", "1").requires("b"),
@@ -157,11 +158,11 @@ fn a_wheel_is_missing_only_if_no_other_choice_does_without_it() {
 }
 
 #[test]
-fn what_the_spec_asks_holds_for_what_is_fetched() {
+fn requirements_of_the_spec_apply_to_fetched_wheels() {
     let wheels = [module("a", "1").requires("b!=1"), module("b", "1")];
     refuses(
         &Case::new(&["a", "b<3"], &wheels),
-        "vpython: error: no wheel in `[WORLD]/work/wheels` fits all that is asked of `b`\n  \
+        "vpython: error: no wheel in `[WORLD]/work/wheels` fits all requirements on `b`\n  \
          caused by: `b<3` is required in `[WORLD]/work/vpython.toml`, line 1\n  \
          caused by: `b!=1` is required by `a` 1, `a-1-py3-none-any.whl`\n  \
          caused by: `a` is required in `[WORLD]/work/vpython.toml`, line 1\n  \
@@ -171,7 +172,7 @@ fn what_the_spec_asks_holds_for_what_is_fetched() {
 }
 
 #[test]
-fn the_way_from_the_spec_is_told() {
+fn the_chain_of_requirements_from_the_spec_is_shown() {
     let wheels = [
         module("a", "1").requires("b"),
         module("b", "1").requires("c>0"),
@@ -188,7 +189,7 @@ fn the_way_from_the_spec_is_told() {
     let rows = [
         ("c<2", "`c<2`"),
         ("b", "`c>0` is required by `b`, which"),
-        ("a", "`c>0` is required by `b`, and so on from `a`, which"),
+        ("a", "`c>0` is required by `b`, a dependency of `a`, which"),
     ];
     for (asked, way) in rows {
         refuses(&Case::new(&[asked], &wheels), &message(way));
@@ -196,7 +197,7 @@ fn the_way_from_the_spec_is_told() {
 }
 
 #[test]
-fn why_no_other_wheel_helps_is_said() {
+fn the_reason_against_each_other_wheel_is_shown() {
     let wheels = [
         module("a", "3").requires("c<2"),
         module("a", "2").requires("c<1.5"),
@@ -207,13 +208,13 @@ fn why_no_other_wheel_helps_is_said() {
     ];
     refuses(
         &Case::new(&["a", "b"], &wheels),
-        "vpython: error: no wheel in `[WORLD]/work/wheels` fits all that is asked of `c`\n  \
+        "vpython: error: no wheel in `[WORLD]/work/wheels` fits all requirements on `c`\n  \
          caused by: `c<2` is required by `a` 3, `a-3-py3-none-any.whl`\n  \
          caused by: `c>=2` is required by `b` 1, `b-1-py3-none-any.whl`\n  \
          caused by: `a` is required in `[WORLD]/work/vpython.toml`, line 1\n  \
          caused by: `b` is required in `[WORLD]/work/vpython.toml`, line 1\n  \
          caused by: `c<1.5` is required by `a` 2 too\n  \
-         caused by: `a-1-py3-none-any.whl` would do for `a`, but asks for `missing`, which no wheel fits\n  \
+         caused by: `a-1-py3-none-any.whl` fits `a`, but requires `missing`, which no wheel fits\n  \
          caused by: `c-1-py3-none-any.whl` is version 1, which does not satisfy `c>=2`\n  \
          caused by: `c-2-py3-none-any.whl` is version 2, which does not satisfy `c<2`\n  \
          hint: fetch others: `[FETCH]`\n",
@@ -221,7 +222,7 @@ fn why_no_other_wheel_helps_is_said() {
 }
 
 #[test]
-fn a_bound_of_the_spec_that_is_in_the_way_is_named() {
+fn a_bound_of_the_spec_that_causes_the_failure_is_named() {
     let wheels = [
         module("a", "1").requires("c>=2"),
         module("c", "1"),
@@ -229,7 +230,7 @@ fn a_bound_of_the_spec_that_is_in_the_way_is_named() {
     ];
     refuses(
         &Case::new(&["c<2", "a"], &wheels),
-        "vpython: error: no wheel in `[WORLD]/work/wheels` fits all that is asked of `c`\n  \
+        "vpython: error: no wheel in `[WORLD]/work/wheels` fits all requirements on `c`\n  \
          caused by: `c<2` is required in `[WORLD]/work/vpython.toml`, line 1\n  \
          caused by: `c>=2` is required by `a` 1, `a-1-py3-none-any.whl`\n  \
          caused by: `a` is required in `[WORLD]/work/vpython.toml`, line 1\n  \
@@ -240,8 +241,8 @@ fn a_bound_of_the_spec_that_is_in_the_way_is_named() {
 }
 
 #[test]
-fn a_web_of_versions_is_untangled_without_trying_everything() {
-    // Sixteen projects in nine versions, each of which wants all projects behind it in its own
+fn a_web_of_versions_is_resolved_without_trying_everything() {
+    // Sixteen projects in nine versions, each of which requires all later projects in its own
     // version; the last has only the lowest.
     let projects = 16;
     let name = |project: usize| format!("p{project:02}");
@@ -253,9 +254,9 @@ fn a_web_of_versions_is_untangled_without_trying_everything() {
             1..=9
         };
         for version in versions {
-            let behind = (project + 1)..projects;
+            let later = (project + 1)..projects;
             let wheel = module(&name(project), &version.to_string());
-            wheels.push(behind.fold(wheel, |wheel, other| {
+            wheels.push(later.fold(wheel, |wheel, other| {
                 wheel.requires(&format!("{}=={version}", name(other)))
             }));
         }
@@ -271,7 +272,7 @@ fn a_web_of_versions_is_untangled_without_trying_everything() {
 }
 
 #[test]
-fn a_wheel_that_is_not_the_pinned_one_is_taken_when_it_is() {
+fn a_wheel_is_used_as_soon_as_it_has_the_pinned_digest() {
     let pinned = module("a", "1").build("2").file("which", "pinned");
     let other = module("a", "1");
     let sha256 = |wheel: &Wheel| hex::encode(sha2::Sha256::digest(wheel.bytes()));
@@ -286,7 +287,7 @@ fn a_wheel_that_is_not_the_pinned_one_is_taken_when_it_is() {
         module("a", "1").build("2").file("more", "x").bytes(),
     );
     case.takes(&["a-1-py3-none-any.whl"]);
-    // Written over where it lies: the directory's time stays.
+    // Overwritten in place: the time of the directory is unchanged.
     std::fs::write(path, pinned.bytes()).unwrap();
     case.takes(&["a-1-2-py3-none-any.whl"]);
 }
@@ -306,7 +307,7 @@ fn a_cold_launch_opens_only_wheels_that_it_has_not_seen() {
         .collect();
     let case = Case::new(&["a"], &wheels);
     case.takes(&["a-1-py3-none-any.whl", "b-2-py3-none-any.whl"]);
-    // Another directory time, and so a cold launch; and a new wheel of a project that is wanted.
+    // Another directory time, and so a cold launch, and a new wheel of a required project.
     case.world.wheel(&module("b", "3"));
     let log = case.world.outside("trace");
     let vpython = std::path::Path::new(env!("CARGO_BIN_EXE_vpython"));

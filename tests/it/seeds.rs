@@ -1,5 +1,4 @@
-//! The seeds: pip, setuptools and wheel in the environments of LUCI's specs, which do not list
-//! them.
+//! The seeds: pip, setuptools and wheel in the environments of LUCI specs, which do not list them.
 
 use crate::support::{Case, Fake, Outcome, Python, Wheel, World};
 
@@ -8,8 +7,7 @@ const PIP: &str = "pip-23-py3-none-any.whl";
 const SETUPTOOLS: &str = "setuptools-65-py3-none-any.whl";
 const WHICH: &str = "which-1-py3-none-any.whl";
 
-/// A spec of LUCI's, these wheels and one of `which`, and an interpreter that brings pip and
-/// setuptools.
+/// A LUCI spec, these wheels and one of `which`, and an interpreter that brings pip and setuptools.
 fn case(spec: &str, wheels: &[Wheel]) -> Case {
     let case = Case::with_spec(
         ".vpython3",
@@ -110,7 +108,7 @@ fn a_listed_one_binds() {
         Wheel::module("setuptools", "70"),
     ];
     case(&listed, &wheels).takes(&[PIP, "setuptools-40-py3-none-any.whl", WHICH]);
-    // It does so where it is wanted.
+    // It does so where the spec requires it.
     let elsewhere = listed.replace(":40\"", ":40\" match_tag: < platform: \"win32\" >");
     case(&elsewhere, &wheels).takes(&[PIP, "setuptools-70-py3-none-any.whl", WHICH]);
 }
@@ -146,7 +144,7 @@ fn other_wheels_of_the_interpreter_are_noticed() {
     Wheel::module("setuptools", "66").write_to(&case.fake.bundle());
     assert!(!is_warm());
     case.takes(&[PIP, "setuptools-66-py3-none-any.whl", WHICH]);
-    // Also one that is written over where it lies.
+    // Also one that is overwritten in place.
     run(&case, &[]);
     assert!(is_warm());
     let other = Wheel::module("setuptools", "66").file("other.py", "");
@@ -171,7 +169,7 @@ fn a_directory_that_is_not_there_yet_is_noticed_when_it_is() {
 }
 
 #[test]
-fn what_is_not_there_is_said_by_tools_and_by_no_launch() {
+fn missing_seeds_are_reported_by_tools_and_not_by_launches() {
     let case = Case::with_spec(".vpython3", SPEC, &[Wheel::module("which", "1")]);
     let warning = "vpython: warning: there are no wheels for the seed packages `pip`, `setuptools<82`, `wheel<0.46`; `vpython -vpython-tool fetch` \
                    downloads them\n";
@@ -181,7 +179,7 @@ fn what_is_not_there_is_said_by_tools_and_by_no_launch() {
         (Some(0), ""),
         "{launch}"
     );
-    // The environment is there already, and what it lacks is said all the same.
+    // The environment exists already, and missing seeds are reported all the same.
     run(&case, &["-vpython-tool", "install"]).installs(warning);
     let table = "\
 requirement  required  here (3.11.99)
@@ -198,7 +196,7 @@ not seeded: pip, setuptools, wheel (`-vpython-tool fetch` downloads the missing 
             .contains("not seeded    pip, setuptools, wheel\n"),
         "{explained}"
     );
-    // What hardly a program misses is said where it is looked for.
+    // Few programs need it, so its absence is reported only on request.
     Wheel::module("setuptools", "65").write_to(&case.fake.bundle());
     run(&case, &["-vpython-tool", "install"]).installs("");
     let explained = run(&case, &["-vpython-tool", "explain"]);
@@ -233,7 +231,7 @@ not seeded: wheel (`-vpython-tool fetch` downloads the missing wheels)
         "{explained}"
     );
     run(&case, &["-vpython-tool", "install"]).installs("");
-    // What says least of an environment comes last in its title.
+    // The least significant parts of an environment come last in its title.
     let pruned = run(&case, &["-vpython-tool", "prune", "--all", "--dry-run"]);
     assert!(
         pruned
@@ -280,7 +278,7 @@ fn a_lock_has_them_too() {
 }
 
 #[test]
-fn another_platform_is_supposed_to_bring_the_same() {
+fn another_platform_is_assumed_to_have_the_same_seeds() {
     let case = case(
         &format!(
             "{SPEC}verify_pep425_tag: < python: \"cp38\" abi: \"cp38\" platform: \"win_amd64\" >\n"
@@ -300,7 +298,7 @@ not seeded: wheel (`-vpython-tool fetch` downloads the missing wheels)
 }
 
 #[test]
-fn real_interpreters_bring_what_can_be_imported() {
+fn seeds_of_real_interpreters_can_be_imported() {
     let all = Python::each_minor();
     let pythons = all.iter().filter(|python| {
         [all[0].minor, Python::any().minor, all[all.len() - 1].minor].contains(&python.minor)
@@ -344,8 +342,8 @@ fn python_2_is_seeded_too() {
 }
 
 #[test]
-fn what_an_older_vpython_kept_of_an_interpreter_is_asked_again() {
-    // It does not say where the wheels are that the interpreter brings.
+fn an_interpreter_that_an_older_vpython_recorded_is_probed_again() {
+    // The lock does not record the path of the interpreter's wheels.
     let world = World::new();
     let fake = Fake::new(&world, "3.11.1");
     world.write(".vpython3", "");
@@ -356,7 +354,7 @@ fn what_an_older_vpython_kept_of_an_interpreter_is_asked_again() {
             .run()
     };
     launch();
-    assert_eq!(fake.times_asked(), 1);
+    assert_eq!(fake.probe_count(), 1);
     let memo = std::fs::read_dir(world.store("memo"))
         .unwrap()
         .map(|entry| entry.unwrap().path());
@@ -373,5 +371,5 @@ fn what_an_older_vpython_kept_of_an_interpreter_is_asked_again() {
     }
     world.write(".vpython3", "# another\n");
     launch();
-    assert_eq!(fake.times_asked(), 2);
+    assert_eq!(fake.probe_count(), 2);
 }

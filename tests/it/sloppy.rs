@@ -1,11 +1,11 @@
-//! Wheels that are not as the specifications say, and that pip and uv install: installed, and told
-//! once.
+//! Wheels that break the specifications, and that pip and uv install: vpython installs them with
+//! one warning.
 
 use std::path::{Path, PathBuf};
 
 use crate::support::{Fake, Fault, Outcome, Wheel, World};
 
-/// A world with these wheels, a spec that asks for the first ones by name, and an interpreter.
+/// A world with these wheels, a spec that requires the first ones by name, and an interpreter.
 fn world(wheels: &[Wheel], dependencies: &[&str], more: &str) -> (World, Fake) {
     let world = World::new();
     for wheel in wheels {
@@ -26,9 +26,9 @@ fn install(world: &World, fake: &Fake) -> Outcome {
         .run()
 }
 
-/// Installing the wheel says this, and once more, and a launch in between says nothing.
+/// Checks that each installation prints this warning, and that a launch in between prints nothing.
 #[track_caller]
-fn is_told(wheel: &Wheel, warning: &str) {
+fn warns_on_each_install(wheel: &Wheel, warning: &str) {
     let (world, fake) = world(std::slice::from_ref(wheel), &["a"], "");
     let warning = if warning.is_empty() {
         String::new()
@@ -47,7 +47,7 @@ fn is_told(wheel: &Wheel, warning: &str) {
         record.contains("\na.py,sha256=DY6Pb1MTeDXll1BuQZmqd4-_jskY7Pd5FDZeZxI0wsg,14\n"),
         "ours is true: {record}"
     );
-    // Strict, it is another environment, which nobody has built.
+    // With `strict` it is another environment, which has not been built.
     let outcome = world
         .vpython(["-vpython-strict", "-vpython-tool", "install"])
         .env("VPYTHON_INTERPRETER", &fake.path)
@@ -70,7 +70,7 @@ fn wheel() -> Wheel {
 }
 
 #[test]
-fn a_record_that_disagrees_with_the_content_is_told_of() {
+fn a_record_that_disagrees_with_the_content_is_reported() {
     let prefix = "RECORD of `a-1-py3-none-any.whl` disagrees with its content in";
     let rows = [
         (
@@ -101,12 +101,12 @@ fn a_record_that_disagrees_with_the_content_is_told_of() {
         ),
     ];
     for (wheel, disagreement) in rows {
-        is_told(&wheel, &format!("{prefix} {disagreement}"));
+        warns_on_each_install(&wheel, &format!("{prefix} {disagreement}"));
     }
 }
 
 #[test]
-fn a_record_in_another_form_is_read_in_silence() {
+fn a_record_in_another_form_is_read_without_a_warning() {
     let hexadecimal = |record: &str| {
         let row = |line: &str| match line.split_once(",sha256=") {
             Some((path, rest)) => {
@@ -131,12 +131,12 @@ fn a_record_in_another_form_is_read_in_silence() {
         |record| record.replace('/', "\\"),
     ];
     for form in forms {
-        is_told(&wheel().record_as(form), "");
+        warns_on_each_install(&wheel().record_as(form), "");
     }
 }
 
 #[test]
-fn a_record_that_does_not_list_itself_is_enough() {
+fn a_record_that_does_not_list_itself_is_accepted() {
     let (world, fake) = world(
         &[wheel().record_as(|record| record.replace("a-1.dist-info/RECORD,,\n", ""))],
         &["a"],
@@ -146,12 +146,12 @@ fn a_record_that_does_not_list_itself_is_enough() {
 }
 
 #[test]
-fn a_member_that_is_there_twice_with_one_content_is_installed_once() {
+fn a_duplicate_member_with_the_same_content_is_installed_once() {
     let twice = wheel()
         .file("b.py", "VERSION = \"1\"\n")
         .fault(Fault::MissingRow("b.py"))
         .fault(Fault::Renamed("b.py", "a.py"));
-    is_told(&twice, "");
+    warns_on_each_install(&twice, "");
 }
 
 #[test]
@@ -216,7 +216,7 @@ fn a_wheel_wins_over_those_that_it_requires() {
 }
 
 #[test]
-fn files_that_no_program_imports_collide_in_silence() {
+fn collisions_of_files_that_are_not_imported_cause_no_warning() {
     let (world, fake) = world(
         &colliding(&["README.md", "LICENSE", "tests/__init__.py", "share/x.json"]),
         &["a", "b"],
@@ -263,7 +263,7 @@ fn byte_code_is_that_of_the_file_that_is_installed() {
 }
 
 #[test]
-fn collisions_are_told_before_a_build() {
+fn collisions_are_reported_before_a_build() {
     let [a, b] = colliding(&["shared.py"]);
     let wheels = [
         a.entry_point("run", "shared:main"),

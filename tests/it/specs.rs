@@ -1,15 +1,15 @@
-//! Which text is the spec, and what is said of it.
+//! The search for the spec, and the messages about it.
 
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 
 use crate::support::{Wheel, World, tree};
 
-/// A program that prints the version of the wheel that it got, or `none`.
+/// A program that prints the version of the installed wheel, or `none`.
 const PROGRAM: &str =
     "try:\n    import which\n    print(which.VERSION)\nexcept ImportError:\n    print('none')\n";
 
-/// A world with wheels of `which` 1 to 5, one for each place where a spec may be.
+/// A world with the wheels of `which` 1 to 5, one for each location of a spec.
 fn world() -> World {
     let world = World::new();
     for version in ["1", "2", "3", "4", "5"] {
@@ -18,7 +18,7 @@ fn world() -> World {
     world
 }
 
-/// The text of a spec that asks for one of them.
+/// The text of a spec that requires one of them.
 fn spec(world: &World, version: u32) -> String {
     format!(
         "dependencies = ['which=={version}']\n[tool.vpython]\nwheels = ['{}']\n",
@@ -26,14 +26,14 @@ fn spec(world: &World, version: u32) -> String {
     )
 }
 
-/// The same as a block of a script, with the program behind it.
+/// The same as a block of a script, with the program after it.
 fn script(world: &World, version: u32) -> String {
     let lines = spec(world, version).trim_end().replace('\n', "\n# ");
     format!("# /// script\n# {lines}\n# ///\n{PROGRAM}")
 }
 
 #[test]
-fn the_first_place_that_has_a_spec_is_the_one_that_counts() {
+fn the_first_location_that_has_a_spec_is_used() {
     let world = world();
     let default = world.write("default.toml", spec(&world, 4));
     let explicit = world.write("explicit.toml", spec(&world, 5));
@@ -54,9 +54,9 @@ fn the_first_place_that_has_a_spec_is_the_one_that_counts() {
             .run()
     };
     relative().prints("4\n");
-    let beside = world.write("a/b/default.toml", spec(&world, 5));
+    let default = world.write("a/b/default.toml", spec(&world, 5));
     relative().prints("5\n");
-    std::fs::remove_file(beside).unwrap();
+    std::fs::remove_file(default).unwrap();
     relative().prints("4\n");
     world.write("vpython.toml", spec(&world, 1));
     launch(&[&plain]).prints("1\n");
@@ -77,7 +77,7 @@ fn the_first_place_that_has_a_spec_is_the_one_that_counts() {
 }
 
 #[test]
-fn a_client_directory_ends_the_walk_behind_its_own_spec() {
+fn the_walk_ends_after_the_spec_of_a_client_directory() {
     let world = world();
     world.write("vpython.toml", spec(&world, 1));
     let plain = world.write("a/b/plain.py", PROGRAM);
@@ -88,7 +88,7 @@ fn a_client_directory_ends_the_walk_behind_its_own_spec() {
 }
 
 #[test]
-fn a_script_is_looked_at_where_it_really_is() {
+fn a_script_is_searched_for_at_its_real_path() {
     let world = world();
     let plain = world.write("real/plain.py", PROGRAM);
     let block = world.write("real/block.py", script(&world, 3));
@@ -125,7 +125,7 @@ fn without_a_script_the_walk_begins_in_the_current_directory() {
 }
 
 #[test]
-fn a_block_in_the_text_of_a_command_counts() {
+fn a_block_in_the_text_of_a_command_is_used() {
     let world = world();
     world.write("vpython.toml", spec(&world, 1));
     world
@@ -152,7 +152,7 @@ fn a_directory_is_a_program_with_a_main_file() {
 }
 
 #[test]
-fn line_ends_and_marks_of_other_systems_make_no_difference() {
+fn line_ends_and_byte_order_marks_make_no_difference() {
     let world = world();
     let text = script(&world, 3);
     world.write("crlf.py", text.replace('\n', "\r\n"));
@@ -168,7 +168,7 @@ fn line_ends_and_marks_of_other_systems_make_no_difference() {
 }
 
 #[test]
-fn a_block_may_stand_anywhere_in_a_script_of_any_size() {
+fn a_block_may_be_anywhere_in_a_script_of_any_size() {
     let world = world();
     let block = script(&world, 3).replace(PROGRAM, "");
     for lines in [150, 163, 164, 10_000] {
@@ -250,7 +250,7 @@ fn an_unknown_key_is_warned_of_on_every_launch() {
 }
 
 #[test]
-fn all_that_is_wrong_with_a_spec_is_said_at_once() {
+fn all_errors_of_a_spec_are_reported_at_once() {
     let world = World::new();
     world.write("vpython.toml", "requires-python = 3\ndependencies = ['a b', 7,\n  'x @ https://e.org/x.whl']\ntool = 'x'\n");
     world.vpython(["-c", ""]).run().refuses(
@@ -267,7 +267,7 @@ fn all_that_is_wrong_with_a_spec_is_said_at_once() {
 }
 
 #[test]
-fn places_in_a_block_are_those_of_the_script() {
+fn locations_in_a_block_are_those_of_the_script() {
     let world = World::new();
     world.write("tool.py", "#!/usr/bin/env vpython\n# /// script\n# dependencies = 'x'\n# requires-python = 'new'\n# ///\n");
     world.vpython(["tool.py"]).run().refuses(
@@ -280,7 +280,7 @@ fn places_in_a_block_are_those_of_the_script() {
 }
 
 #[test]
-fn a_named_spec_that_is_none_is_refused() {
+fn a_named_file_that_is_not_a_spec_is_refused() {
     let world = World::new();
     world.write("plain.py", "");
     world
@@ -323,7 +323,7 @@ fn paths_of_a_spec_are_relative_to_its_directory() {
 }
 
 #[test]
-fn a_directory_of_wheels_that_is_not_there_is_named_with_its_place() {
+fn a_missing_directory_of_wheels_is_named_with_its_location() {
     let world = World::new();
     world.write(
         "vpython.toml",
@@ -338,7 +338,7 @@ fn a_directory_of_wheels_that_is_not_there_is_named_with_its_place() {
 }
 
 #[test]
-fn warnings_come_before_what_may_fail_for_their_reason() {
+fn warnings_come_before_the_errors_that_they_may_explain() {
     let world = World::new();
     world.write(
         "vpython.toml",
@@ -357,7 +357,7 @@ fn warnings_come_before_what_may_fail_for_their_reason() {
 fn a_named_spec_may_be_a_pipe() {
     let world = World::new();
     world.wheel(&crate::support::Wheel::module("a", "1"));
-    // Written in two pieces: the first is not all of it.
+    // Written in two pieces: the first is not complete.
     let line = format!(
         "mkfifo p.toml; (echo \"dependencies = ['a'\"; while ! grep -q 1 written; do :; done; echo ']') >p.toml & \
          (exec {} -vpython-spec p.toml -c 'import a; print(a.VERSION)') & echo 1 >written; wait",
@@ -367,7 +367,7 @@ fn a_named_spec_may_be_a_pipe() {
     world.program("/bin/sh", ["-c", &line]).run().prints("1\n");
 }
 
-/// A script that prints where its own code is looked for, as far as that is in the world.
+/// A script that prints its import path, as far as that is in the world.
 const SHOW_PATH: &str = "import os, sys\nprint(*[entry for entry in sys.path if '/work/' in entry or entry == '/given'], sep='\\n')\n";
 
 #[test]
@@ -385,7 +385,7 @@ fn import_roots_come_before_anything_else_on_the_path() {
         format!("{SHOW_PATH}import which\nprint(which.VERSION)\n"),
     );
     let roots = "[WORLD]/work/bin\n[WORLD]/work/lib\n[WORLD]/work/more\n";
-    // The first launch is a cold one, the second a warm one.
+    // The first launch is cold, the second is warm.
     for _ in 0..2 {
         world
             .vpython(["bin/tool.py"])
@@ -398,7 +398,7 @@ fn import_roots_come_before_anything_else_on_the_path() {
         given
             .run()
             .prints(&format!("{roots}[WORLD]/work/given\n/given\nown\n"));
-        // An empty variable is none, and does not stand for the current directory.
+        // An empty variable counts as unset, and does not represent the current directory.
         let empty = world
             .vpython([world.path("bin/tool.py")])
             .env("PYTHONPATH", "")
@@ -470,7 +470,7 @@ fn moving_a_repository_builds_nothing() {
 }
 
 #[test]
-fn a_requirement_that_is_wrong_in_any_way_is_an_error_with_its_place() {
+fn an_invalid_requirement_is_an_error_with_its_location() {
     let world = World::new();
     let text = "dependencies = [\n\"one_==1\",\n\"one[x-]\",\n\"one; '1' ~= os_name\",\n\"one; os_name == 'x' é\",\n]\n";
     world.write("vpython.toml", text);
@@ -490,7 +490,7 @@ fn a_requirement_that_is_wrong_in_any_way_is_an_error_with_its_place() {
     world.vpython(["-c", ""]).run().refuses(
         125,
         "vpython: error: no wheel in `[WORLD]/work/wheels` fits `two` (required in `[WORLD]/work/vpython.toml`, line 1)\n  \
-         caused by: `two-1-py3-none-any.whl` has a bad `Requires-Dist`: `one_>1`\n  \
+         caused by: `two-1-py3-none-any.whl` has an invalid `Requires-Dist`: `one_>1`\n  \
          hint: fetch one: `vpython -vpython-tool fetch -c ''`\n",
     );
 }

@@ -1,4 +1,4 @@
-//! The store: what a launch leaves in it, what it trusts, and what it does when others use it too.
+//! The store: what a launch writes to it and trusts in it, and concurrent use.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -36,7 +36,7 @@ fn hold_build_lock(world: &World, environment: &Path) -> File {
     lock
 }
 
-/// Overwrites a file in place with noise of the same size, and puts its times back.
+/// Overwrites a file in place with noise of the same size, and restores its times.
 fn overwrite_with_noise(path: &Path) {
     let before = path.metadata().unwrap();
     let noise: Vec<u8> = (0..before.len())
@@ -66,7 +66,7 @@ fn warm_run_opens_no_wheel() {
     let world = world();
     world.vpython(["tool.py"]).run().prints("1\n");
     overwrite_with_noise(&world.path("wheels/a-1-py3-none-any.whl"));
-    // Python writes its byte code on the first run; a warm one finds it.
+    // Python writes its byte code on the first run; a warm run finds it.
     world.vpython(["tool.py"]).run().prints("1\n");
     let _lock = hold_build_lock(&world, &world.environments()[0]);
     let before = tree(&world.outside("root"));
@@ -75,7 +75,7 @@ fn warm_run_opens_no_wheel() {
 }
 
 #[test]
-fn warm_run_asks_no_python() {
+fn warm_run_probes_no_python() {
     let world = world();
     let fake = crate::support::Fake::new(&world, "3.11.99");
     let launch = || {
@@ -91,7 +91,7 @@ fn warm_run_asks_no_python() {
         (Some(0), "", &warm.stdout),
         "{cold}"
     );
-    assert_eq!(fake.times_asked(), 1);
+    assert_eq!(fake.probe_count(), 1);
 }
 
 #[test]
@@ -121,7 +121,7 @@ fn a_directory_of_wheels_that_appears_is_noticed() {
 #[test]
 fn a_hundred_first_launches_at_once_build_once() {
     let world = world();
-    // Each waits for a line before it becomes vpython, so that all begin when all are there.
+    // Each process waits for a line before it becomes vpython, so that all begin when all exist.
     let words = [
         "-c",
         "read line; exec \"$0\" -vpython-log-level info tool.py",
@@ -170,7 +170,7 @@ fn a_hundred_first_launches_at_once_build_once() {
 }
 
 #[test]
-fn waiting_is_announced_with_who_is_waited_for() {
+fn waiting_is_announced_with_the_process_that_holds_the_lock() {
     let world = world();
     let environment = world.install(["tool.py"]);
     let lock = hold_build_lock(&world, &environment);
@@ -200,7 +200,7 @@ fn waiting_is_announced_with_who_is_waited_for() {
 fn a_build_that_was_killed_leaves_nothing_in_the_way() {
     let world = world();
     let environment = world.install(["tool.py"]);
-    // Where a build is when it waits for a wheel that another process unpacks: staged and not yet
+    // The state of a build that waits for a wheel that another process unpacks: staged and not yet
     // published.
     std::fs::remove_dir_all(&environment).unwrap();
     let wheel = std::fs::read_dir(world.store("wheels"))
@@ -239,7 +239,7 @@ fn a_build_that_was_killed_leaves_nothing_in_the_way() {
 }
 
 #[test]
-fn an_environment_that_somebody_changed_is_built_anew() {
+fn an_environment_that_was_changed_is_rebuilt() {
     let world = world();
     let environment = world.install(["tool.py"]);
     let site = environment.join(format!("lib/python3.{}/site-packages", world.python.minor));
@@ -281,7 +281,7 @@ fn a_running_program_keeps_its_environment_when_it_is_set_aside() {
 }
 
 #[test]
-fn the_shared_lock_is_held_for_as_long_as_the_program_runs() {
+fn the_shared_lock_is_held_while_the_program_runs() {
     let world = world();
     world.write(
         "tool.py",
@@ -296,7 +296,7 @@ fn the_shared_lock_is_held_for_as_long_as_the_program_runs() {
         .unwrap();
     assert!(
         fs2::FileExt::try_lock_exclusive(&manifest).is_err(),
-        "somebody could remove it"
+        "another process could remove it"
     );
     fs2::FileExt::try_lock_shared(&manifest).unwrap();
     fs2::FileExt::unlock(&manifest).unwrap();
@@ -308,7 +308,7 @@ fn the_shared_lock_is_held_for_as_long_as_the_program_runs() {
 #[test]
 fn a_finished_environment_runs_from_a_store_that_cannot_be_written() {
     let is_root = nix::unistd::geteuid().is_root();
-    // The superuser can write everywhere, and so becomes somebody else, who may not see the
+    // The superuser can write everywhere, so the test runs as another user, who may not see the
     // superuser's own pythons.
     let python = Python::all()
         .iter()
@@ -333,7 +333,7 @@ fn a_finished_environment_runs_from_a_store_that_cannot_be_written() {
     outcome.prints("1\n");
 }
 
-/// Sets the bits of all directories and of all files that are not executable in the world.
+/// Sets the modes of all directories and of all files in the world that are not executable.
 fn set_modes(world: &World, directories: u32, files: u32) {
     let entries: Vec<_> = walkdir::WalkDir::new(world.outside(""))
         .into_iter()
@@ -351,7 +351,7 @@ fn set_modes(world: &World, directories: u32, files: u32) {
 }
 
 #[test]
-fn all_that_is_remembered_can_be_thrown_away() {
+fn everything_that_is_remembered_can_be_deleted() {
     let world = world();
     world.vpython(["tool.py"]).run().prints("1\n");
     for content in [&b""[..], b"{", b"null", b"\xff"] {
@@ -371,7 +371,7 @@ fn all_that_is_remembered_can_be_thrown_away() {
 }
 
 #[test]
-fn the_last_use_is_noted_once_an_hour() {
+fn the_last_use_is_recorded_once_an_hour() {
     let world = world();
     let environment = world.install(["tool.py"]);
     let manifest = environment.join("vpython.json");
@@ -390,7 +390,7 @@ fn the_last_use_is_noted_once_an_hour() {
 }
 
 #[test]
-fn a_root_that_others_may_write_is_refused() {
+fn a_root_that_others_can_write_to_is_refused() {
     let world = world();
     std::fs::create_dir(world.outside("root")).unwrap();
     std::fs::set_permissions(
@@ -406,7 +406,7 @@ fn a_root_that_others_may_write_is_refused() {
 }
 
 #[test]
-fn a_root_that_is_no_directory_is_refused() {
+fn a_root_that_is_not_a_directory_is_refused() {
     let world = world();
     std::fs::write(world.outside("root"), "").unwrap();
     let message = "vpython: error: cannot use `[WORLD]/root` as the store\n  caused by: it is not a directory\n";
@@ -414,7 +414,7 @@ fn a_root_that_is_no_directory_is_refused() {
 }
 
 #[test]
-fn a_new_root_is_its_owners_alone() {
+fn a_new_root_is_accessible_to_its_owner_only() {
     let world = world();
     world
         .vpython(["tool.py"])
@@ -435,7 +435,7 @@ fn a_new_root_is_its_owners_alone() {
 }
 
 #[test]
-fn the_order_of_what_is_asked_and_the_place_of_the_wheels_make_no_other_environment() {
+fn order_of_requirements_and_path_of_wheels_do_not_change_the_environment() {
     let world = World::new();
     let key = |world: &World| world.install([""; 0]).file_name().unwrap().to_owned();
     for name in ["a", "b"] {

@@ -1,5 +1,5 @@
-//! `system-site-packages`: the interpreter's own packages can be imported where a spec asks for
-//! that, and nowhere else.
+//! `system-site-packages`: the interpreter's own packages can be imported if a spec requests that,
+//! and never otherwise.
 
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 use crate::support::{Python, Wheel, World};
 
 const VISIBLE: &str = "[tool.vpython]\nsystem-site-packages = true\n";
-/// Prints where each of these modules comes from.
+/// Prints the origin of each of these modules.
 const PROGRAM: &str = "import sys\nfor name in ['a', 'installed', 'users']:\n    try:\n        \
                        module = __import__(name)\n        print(name + ' ' + module.FROM)\n    except ImportError:\n        \
                        print(name + ' none')\n";
 
-/// A world with an interpreter of its own, `python` in the world, for which packages are installed;
-/// and with a wheel of the same name as one of them, and a package of the user's.
+/// A world with its own interpreter, `python` in the world, which has installed packages; with a
+/// wheel of the same name as one of them, and with a package of the user.
 fn world(real: &Path, directory: &str) -> World {
     let world = World::new();
     symlink(real, world.outside("bin/real-python")).unwrap();
@@ -56,7 +56,7 @@ fn world(real: &Path, directory: &str) -> World {
     world
 }
 
-/// The same with the CPython 3 that tests take.
+/// The same with the default CPython 3 of the tests.
 fn world_3() -> World {
     world(
         &Python::any().path,
@@ -64,7 +64,7 @@ fn world_3() -> World {
     )
 }
 
-/// The `vpython.toml` of a world, and words that name its interpreter.
+/// The `vpython.toml` of a world, and the arguments that name its interpreter.
 fn spec(world: &World, head: &str, tool: &str) -> [&'static str; 2] {
     world.write(
         "vpython.toml",
@@ -74,7 +74,7 @@ fn spec(world: &World, head: &str, tool: &str) -> [&'static str; 2] {
 }
 
 #[test]
-fn the_interpreters_packages_are_there_on_request_behind_the_wheels() {
+fn system_packages_can_be_requested_and_come_after_the_wheels() {
     let world = world_3();
     let interpreter = spec(&world, "", "");
     world
@@ -105,7 +105,7 @@ fn the_interpreters_packages_are_there_on_request_behind_the_wheels() {
     assert_eq!(
         world.environments().len(),
         2,
-        "what is not asked for is not in the key"
+        "an option that is not set is not in the key"
     );
     let block = format!(
         "# /// script\n# dependencies = ['a']\n# [tool.vpython]\n# system-site-packages = true\n# wheels = ['wheels']\n# ///\n{PROGRAM}"
@@ -135,7 +135,7 @@ fn the_interpreters_packages_are_there_on_request_behind_the_wheels() {
 }
 
 #[test]
-fn what_is_installed_for_the_interpreter_meets_no_requirement() {
+fn system_packages_satisfy_no_requirement() {
     let world = world_3();
     let interpreter = spec(&world, "", VISIBLE);
     let info = world.outside(&format!(
@@ -161,7 +161,7 @@ fn what_is_installed_for_the_interpreter_meets_no_requirement() {
 }
 
 #[test]
-fn an_explanation_says_so() {
+fn explain_reports_system_packages() {
     let world = world_3();
     let interpreter = spec(&world, "", VISIBLE);
     let explain = |words: &[&str]| {
@@ -188,7 +188,7 @@ fn an_explanation_says_so() {
 }
 
 #[test]
-fn an_environment_that_leaves_the_store_depends_on_them() {
+fn an_environment_outside_the_store_depends_on_system_packages() {
     let world = world_3();
     let interpreter = spec(&world, "", VISIBLE);
     let tool = |words: &[&str]| {
@@ -231,7 +231,7 @@ fn an_environment_that_leaves_the_store_depends_on_them() {
 }
 
 #[test]
-fn cpython_2_has_them_too() {
+fn cpython_2_has_system_packages_too() {
     let Some(two) = Python::two() else { return };
     let world = world(&two, "lib/python2.7/site-packages");
     let interpreter = spec(&world, "requires-python = '==2.7.*'", VISIBLE);

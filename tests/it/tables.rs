@@ -1,11 +1,11 @@
-//! The tables of `verify` and `list`: as wide as the terminal at most, and of any width elsewhere.
+//! The tables of `verify` and `list`: no wider than the terminal, and of any width otherwise.
 
 use std::io::Read;
 use std::process::Stdio;
 
 use crate::support::{Fake, Launch, Wheel, World};
 
-/// What a launch writes to a terminal of so many columns on standard output.
+/// The output of a launch to a terminal of this many columns on standard output.
 fn shown(world: &World, columns: u16, launch: Launch<'_>) -> String {
     let size = nix::pty::Winsize {
         ws_row: 24,
@@ -20,13 +20,13 @@ fn shown(world: &World, columns: u16, launch: Launch<'_>) -> String {
     assert_eq!(child.wait().unwrap().code(), Some(0));
     drop(terminal.slave);
     let mut shown = Vec::new();
-    // Where nobody has the other side open, reading ends in an error.
+    // Reading fails with an error when the other side is closed.
     let _ = std::fs::File::from(terminal.master).read_to_end(&mut shown);
     world.redact(&String::from_utf8(shown).unwrap().replace("\r\n", "\n"))
 }
 
 #[test]
-fn verify_names_as_many_who_ask_as_the_terminal_has_room_for() {
+fn verify_names_as_many_requirers_as_the_terminal_has_room_for() {
     let world = World::new();
     let names = ["alpha", "beta", "gamma", "delta", "epsilon", "zeta"];
     let platforms = ["manylinux_2_17_x86_64", "macosx_11_0_arm64", "win_amd64"];
@@ -74,7 +74,7 @@ zeta                 line 1                            1               1
 ok here and on 1 platform
 ";
     assert_eq!(shown(&world, 80, verify()), expected);
-    // Where there are too many platforms, those that are left follow below.
+    // If there are too many platforms, the remaining ones follow below.
     world.write(
         "vpython.toml",
         format!("dependencies = ['alpha', 'beta']\n[tool.vpython]\nplatforms = {platforms:?}\n"),
@@ -136,7 +136,7 @@ fn list_cuts_the_key_first_and_then_the_beginnings_of_paths() {
     );
 }
 
-/// What stands in a line with two blanks between.
+/// Splits a line into columns, which two spaces separate.
 fn columns(line: &str) -> Vec<&str> {
     line.split("  ")
         .map(str::trim)
@@ -165,7 +165,7 @@ fn explain_cuts_the_beginnings_of_paths_and_of_file_names() {
         .lines()
         .filter(|line| line.contains("2.31.0") || line.contains("block"))
         .collect();
-    // How much of a path is cut depends on where the test runs.
+    // How much of a path is cut depends on the directory of the test.
     let ends = ["/tool.py  no block", "ny.whl", "ny.whl"];
     assert!(
         rows.iter()

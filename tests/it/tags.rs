@@ -1,4 +1,4 @@
-//! The tags of other platforms against those that pip's `packaging.tags` gives, in the same order.
+//! Compares the tags of other platforms with those of pip's `packaging.tags`, in the same order.
 
 use std::process::{Command, Stdio};
 
@@ -8,7 +8,7 @@ use vpython::testing::spec::{Platform, Target, TargetPython};
 
 use crate::support::{Python, start};
 
-/// The platforms, with the minor version and the ABI of the python there.
+/// The platforms, with the minor version and the ABI of their python.
 const TARGETS: [(&str, u32, &str); 17] = [
     ("manylinux_2_17_x86_64", 11, "cp311"),
     ("manylinux_2_39_x86_64", 12, "cp312"),
@@ -29,7 +29,7 @@ const TARGETS: [(&str, u32, &str); 17] = [
     ("win_arm64", 13, "cp313t"),
 ];
 
-/// Prints for each line `NAME MINOR ABI` the tags of a CPython on that platform, in one line.
+/// Prints, for each line `NAME MINOR ABI`, the tags of a CPython on that platform in one line.
 const PROGRAM: &str = r#"
 import inspect, re, sys
 try:
@@ -70,8 +70,8 @@ for line in sys.stdin:
     print(" ".join(map(str, [*own, *generic])))
 "#;
 
-/// The tags that `packaging` gives for the targets, a line each; none where no python has a pip
-/// that knows as much.
+/// The tags that `packaging` gives for the targets, a line each; `None` if no python has a recent
+/// enough pip.
 fn expected(python: &Python) -> Option<String> {
     let mut command = Command::new(&python.path);
     command
@@ -85,7 +85,7 @@ fn expected(python: &Python) -> Option<String> {
         .map(|(name, minor, abi)| format!("{name} {minor} {abi}"))
         .collect();
     let lines = lines.join("\n") + "\n";
-    // A python without pip does not read to the end.
+    // A python without pip does not read its input to the end.
     let _ = std::io::Write::write_all(&mut child.stdin.take().unwrap(), lines.as_bytes());
     let output = child.wait_with_output().unwrap();
     let knows = output.status.code() != Some(3);
@@ -93,7 +93,7 @@ fn expected(python: &Python) -> Option<String> {
     knows.then(|| String::from_utf8(output.stdout).unwrap())
 }
 
-/// An interpreter on this machine, of which nothing but what is supposed of the target counts.
+/// An interpreter on this machine, of which only the assumed properties of the target matter.
 fn here() -> Facts {
     let answer = json!({
         "executable": "/usr/bin/python3.11",

@@ -1,12 +1,11 @@
-//! What a terminal gets of text from outside: nothing that controls it. A pipe gets the same text
-//! byte for byte.
+//! External text on a terminal cannot control it. A pipe gets the same text byte for byte.
 
 use std::io::Read;
 use std::process::Stdio;
 
 use crate::support::{Wheel, World};
 
-/// A name that turns what follows red, for a terminal.
+/// A name that turns the following text red on a terminal.
 const RED: &str = "red\u{1b}[31m";
 
 /// A world whose store, spec, wheels and script have such a name.
@@ -18,7 +17,7 @@ fn world() -> World {
     world
 }
 
-/// What a tool writes to a terminal.
+/// The output of a tool to a terminal.
 fn shown(world: &World, words: &[String]) -> String {
     let size = nix::pty::Winsize {
         ws_row: 24,
@@ -36,7 +35,7 @@ fn shown(world: &World, words: &[String]) -> String {
     let mut child = launch.stdout(output).stderr(error).spawn();
     drop(terminal.slave);
     let mut shown = Vec::new();
-    // Where nobody has the other side open, reading ends in an error.
+    // Reading fails with an error when the other side is closed.
     let _ = std::fs::File::from(terminal.master).read_to_end(&mut shown);
     child.wait().unwrap();
     String::from_utf8_lossy(&shown).replace("\r\n", "\n")
@@ -63,7 +62,7 @@ fn no_tool_writes_the_escapes_of_a_name_to_a_terminal() {
     for words in tools {
         let words: Vec<String> = words.iter().map(ToString::to_string).collect();
         let shown = shown(&world, &words);
-        // The line that tells how far a build is moves the cursor, by escapes of its own.
+        // The progress line of a build moves the cursor with its own escapes.
         assert!(!shown.contains("\u{1b}[31m"), "{words:?} writes {shown:?}");
         assert!(!shown.is_empty() || words[0] == "pack", "{words:?}");
     }

@@ -1,10 +1,10 @@
-//! The example in `testdata/hello`: its wheels are what the code here makes, and it runs.
+//! The example in `testdata/hello`: its wheels are those that this code makes, and it runs.
 
 use std::path::{Path, PathBuf};
 
 use crate::support::{Wheel, World};
 
-/// The example's two wheels, of which one asks for the other's part of the work.
+/// The example's two wheels, of which one calls the other.
 fn wheels() -> [Wheel; 2] {
     [
         Wheel::new("greeting", "1.0")
@@ -24,7 +24,7 @@ fn example() -> PathBuf {
 }
 
 #[test]
-fn the_committed_wheels_are_what_the_code_makes() {
+fn the_committed_wheels_are_those_that_the_code_makes() {
     let directory = example().join("wheels");
     if std::env::var_os("VPYTHON_BLESS").is_some_and(|value| value == "1") {
         for wheel in wheels() {
@@ -41,7 +41,7 @@ fn the_committed_wheels_are_what_the_code_makes() {
         let is_same = std::fs::read(directory.join(wheel.file_name())).unwrap() == wheel.bytes();
         assert!(
             is_same,
-            "`{}` is another; VPYTHON_BLESS=1 writes it anew",
+            "`{}` differs; VPYTHON_BLESS=1 writes it again",
             wheel.file_name()
         );
     }

@@ -1,5 +1,4 @@
-//! `-vpython-root ""`: a store that is there for one run, and a parent of the program that removes
-//! it.
+//! `-vpython-root ""`: a store that exists for one run, and a parent process that removes it.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -19,7 +18,7 @@ fn vpython<'a>(world: &'a World, words: &[&str]) -> Launch<'a> {
     world.vpython(words).env("VPYTHON_VIRTUALENV_ROOT", "")
 }
 
-/// The throw-away stores that there are.
+/// The existing throw-away stores.
 fn stores(world: &World) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(world.outside("tmp"))
         .unwrap()
@@ -47,7 +46,7 @@ fn pid(child: &Child) -> Pid {
     Pid::from_raw(child.id().cast_signed())
 }
 
-/// The program that a throw-away store's parent waits for.
+/// The program that the parent of a throw-away store waits for.
 fn program_of(child: &Child) -> Pid {
     let children =
         std::fs::read_to_string(format!("/proc/{0}/task/{0}/children", child.id())).unwrap();
@@ -55,7 +54,7 @@ fn program_of(child: &Child) -> Pid {
 }
 
 #[test]
-fn the_store_goes_when_the_program_ends() {
+fn the_store_is_removed_when_the_program_ends() {
     let world = World::new();
     world.wheel(&Wheel::module("a", "1"));
     world.write(
@@ -91,7 +90,7 @@ fn the_store_goes_when_the_program_ends() {
 }
 
 #[test]
-fn what_the_program_makes_read_only_goes_too() {
+fn read_only_files_of_the_program_are_removed_too() {
     let world = World::new();
     let text = "import os, sys\ndirectory = os.path.join(sys.prefix, 'a', 'b')\nos.makedirs(directory)\n\
                 open(os.path.join(directory, 'file'), 'w').close()\n\
@@ -109,7 +108,7 @@ fn what_the_program_makes_read_only_goes_too() {
     }
     for launch in launches {
         let outcome = launch.run();
-        // The interpreter may be where another user cannot go.
+        // The interpreter may be in a directory that another user cannot enter.
         if outcome.code == Some(127) {
             not_tested!("the interpreter is not for other users");
         } else {
@@ -165,7 +164,7 @@ fn signals_reach_the_program() {
 }
 
 #[test]
-fn a_signal_to_a_build_ends_it_and_the_store_goes() {
+fn a_signal_to_a_build_ends_it_and_the_store_is_removed() {
     let world = World::new();
     world.write_with_mode(
         "bin/python3",
@@ -187,7 +186,7 @@ fn a_signal_to_a_build_ends_it_and_the_store_goes() {
 }
 
 #[test]
-fn a_terminal_deals_with_the_program_as_ever() {
+fn a_terminal_controls_the_program_as_usual() {
     let world = World::new();
     let program = "import os, signal, sys\n\
                    seen = []\n\
@@ -250,7 +249,7 @@ fn a_stream_that_the_program_closes_is_closed() {
 }
 
 #[test]
-fn the_program_gets_no_open_file_of_ours_but_the_lock_of_its_environment() {
+fn the_program_inherits_no_open_file_but_the_lock_of_its_environment() {
     let world = World::new();
     let text = "import os\nfor fd in os.listdir('/proc/self/fd'):\n    link = '/proc/self/fd/' + fd\n    \
                 if int(fd) > 2 and os.path.exists(link) and '/vpython-throwaway.' in os.readlink(link):\n        \
@@ -277,10 +276,10 @@ fn a_killed_parent_takes_the_program_along_and_the_next_run_removes_the_store() 
         killed.wait().unwrap().signal(),
         Some(Signal::SIGKILL as i32)
     );
-    // The last who could write is gone.
+    // The last process that could write has ended.
     assert_eq!(output.read_to_end(&mut Vec::new()).unwrap(), 0);
     assert_eq!(stores(&world).len(), 2);
-    // Neither is one that is being made, nor a file of that name.
+    // Neither is a store that is being made, nor a file of that name.
     let user = nix::unistd::geteuid();
     let made = world.outside(&format!("tmp/vpython-throwaway.{user}.making"));
     std::fs::create_dir(&made).unwrap();
@@ -295,7 +294,7 @@ fn a_killed_parent_takes_the_program_along_and_the_next_run_removes_the_store() 
     let old = std::time::SystemTime::now() - std::time::Duration::from_hours(2);
     File::open(&made).unwrap().set_modified(old).unwrap();
     vpython(&world, &["-c", ""]).run().prints("");
-    assert!(!made.exists(), "whoever was at it is gone");
+    assert!(!made.exists(), "the process that used it has ended");
     drop(other.stdin.take());
     assert!(other.wait().unwrap().success());
 }
@@ -310,8 +309,8 @@ fn a_store_that_a_process_still_uses_is_not_abandoned() {
     let [store] = &stores(&world)[..] else {
         panic!("{:?}", stores(&world))
     };
-    // As where the kernel does not end the program with its parent, because it has changed its
-    // user.
+    // The same as when the kernel does not end the program with its parent, because it has changed
+    // its user.
     let lock = store.join("lock");
     std::fs::remove_file(&lock).unwrap();
     std::fs::write(&lock, "").unwrap();
@@ -324,7 +323,7 @@ fn a_store_that_a_process_still_uses_is_not_abandoned() {
 }
 
 #[test]
-fn tools_work_in_it_or_say_why_not() {
+fn tools_work_in_a_throw_away_store_or_say_why_not() {
     let world = World::new();
     world.wheel(
         &Wheel::module("a", "1")
@@ -399,7 +398,7 @@ fn tools_work_in_it_or_say_why_not() {
 }
 
 #[test]
-fn an_error_is_told_once_and_the_store_goes() {
+fn an_error_is_reported_once_and_the_store_is_removed() {
     let world = World::new();
     world.write("vpython.toml", "dependencies = ['none']\n");
     let outcome = vpython(&world, &["-c", ""]).run();

@@ -1,4 +1,4 @@
-//! `-vpython-trace` and `VPYTHON_TRACE`: what a run does, and for how long.
+//! `-vpython-trace` and `VPYTHON_TRACE`: the steps of a run and their durations.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ fn world() -> World {
     world
 }
 
-/// The spans of a trace: those that began have ended.
+/// The spans of a trace; each span that began has ended.
 fn spans(world: &World, file: &str) -> BTreeSet<String> {
     let events: Vec<Value> =
         serde_json::from_slice(&std::fs::read(world.path(file)).unwrap()).unwrap();

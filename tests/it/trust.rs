@@ -1,7 +1,7 @@
-//! Whose files decide what a launch does: each reader of a file that decides anything, and what it
-//! makes of a file that another user has put into a directory such as `/tmp`.
+//! The owners of files that decide what a launch does: each reader of such a file, and its reaction
+//! to a file that another user has put into a directory such as `/tmp`.
 //!
-//! The table of [`PLANTS`] lists all readers. The store has tests of its own (`neighbours.rs`).
+//! The table of [`PLANTS`] lists all readers. The store has separate tests (`neighbours.rs`).
 
 use std::fs::Permissions;
 use std::os::unix::fs::{PermissionsExt, chown, lchown, symlink};
@@ -10,27 +10,28 @@ use std::path::Path;
 use crate::support::{Fake, Launch, Outcome, Wheel, World};
 
 /// Another user.
-const STRANGER: u32 = 54_321;
+const OTHER_USER: u32 = 54_321;
 /// The caller's own program, in a directory that every user can write to.
 const PROGRAM: &str =
     "try:\n    import a\n    print(a.VERSION)\nexcept ImportError:\n    print('no package')\n";
 
-/// What a stranger puts somewhere, and what a launch then does.
+/// A file that another user plants, and the effect on a launch.
 struct Plant {
-    /// What it is.
+    /// The description.
     what: &'static str,
-    /// The caller's program, with a `# /// script` block or without.
+    /// The caller's program, with or without a `# /// script` block.
     program: &'static str,
-    /// What the stranger puts there, by its path in `open`, with its content; a directory where
-    /// that is none.
+    /// The planted file, by its path in `open`, with its content; a directory if there is no
+    /// content.
     planted: &'static [(&'static str, Option<&'static str>)],
-    /// What the launch prints, or how its error begins.
+    /// The output of the launch, or the beginning of its error.
     prints: &'static str,
-    /// What it warns of.
+    /// The warnings.
     warning: &'static str,
 }
 
-/// All readers of files that are looked for or named relatively, but for those of interpreters.
+/// All readers of files that are searched for or named by relative paths, except those of
+/// interpreters.
 const PLANTS: &[Plant] = &[
     Plant {
         what: "a partner file",
@@ -78,7 +79,7 @@ const PLANTS: &[Plant] = &[
         warning: "the lock file `[OPEN]/tool.py.uv.lock` belongs to user 54321, and every user can write to `[OPEN]`; it is skipped\n",
     },
     Plant {
-        what: "a wheel directory beside the spec",
+        what: "a wheel directory next to the spec",
         program: "dependencies = ['a']",
         planted: &[
             ("pip_packages", None),
@@ -128,8 +129,8 @@ fn set_mode(path: &Path, mode: u32) {
     std::fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
 }
 
-/// A world in which every user can write to `open`, where the caller's own wheels and `tool.py`
-/// are; none where nobody else can be made the owner of a file.
+/// A world in which every user can write to `open`, which contains the caller's own wheels and
+/// `tool.py`. Returns `None` if the test cannot give files to another user.
 fn world(program: &str) -> Option<World> {
     let world = World::new();
     std::fs::create_dir_all(world.path("open/wheels")).unwrap();
@@ -157,14 +158,14 @@ fn world(program: &str) -> Option<World> {
         format!("# /// script\n{block}# ///\n")
     };
     world.write("open/tool.py", format!("{block}{PROGRAM}"));
-    // What `VPYTHON_DEFAULT_SPEC` names where nothing beside the program counts.
+    // The file that `VPYTHON_DEFAULT_SPEC` names if the file next to the program is ignored.
     world.write("default.toml", "dependencies = []\n");
     world.write(
         "vpython.toml",
         "dependencies = ['a==1']\n[tool.vpython]\nwheels = ['open/wheels']\n",
     );
     set_mode(&world.path("open"), 0o1777);
-    if chown(world.path("vpython.toml"), Some(STRANGER), None).is_err() {
+    if chown(world.path("vpython.toml"), Some(OTHER_USER), None).is_err() {
         not_tested!("only the superuser can make a file another user's");
         return None;
     }
@@ -195,20 +196,20 @@ fn forget(world: &World) {
     assert!(removed.success());
 }
 
-/// What a launch says, with `[OPEN]` for the directory.
+/// The messages of a launch, with `[OPEN]` for the directory.
 fn said(outcome: &Outcome) -> (String, String) {
     let open = |text: &str| text.replace("[WORLD]/work/open", "[OPEN]");
     (open(&outcome.stdout), open(&outcome.stderr))
 }
 
 #[test]
-fn nothing_counts_that_another_user_has_put_into_a_directory_for_every_user() {
+fn files_of_other_users_in_a_shared_directory_are_ignored() {
     for plant in PLANTS {
         let Some(world) = world(plant.program) else {
             return;
         };
         if !plant.what.contains("barrier") && !plant.program.contains('=') {
-            // So that the walk finds nothing else.
+            // The walk must find nothing else.
             std::fs::remove_file(world.path("vpython.toml")).unwrap();
         }
         for (path, content) in plant.planted {
@@ -221,9 +222,9 @@ fn nothing_counts_that_another_user_has_put_into_a_directory_for_every_user() {
                 }
                 Some(content) => std::fs::write(&path, content).unwrap(),
             }
-            lchown(&path, Some(STRANGER), None).unwrap();
+            lchown(&path, Some(OTHER_USER), None).unwrap();
         }
-        // The second launch is a warm one, where there is an environment.
+        // The second launch is warm, if there is an environment.
         for _ in 0..2 {
             let (stdout, stderr) = said(&launch(&world, plant).run());
             if plant.prints.starts_with("vpython: error") {
@@ -246,8 +247,8 @@ fn nothing_counts_that_another_user_has_put_into_a_directory_for_every_user() {
                 plant.what
             );
         }
-        // Where nobody else can write, all of it counts: the owner of a directory can put there
-        // what she likes.
+        // If no other user can write to the directory, all files in it are trusted: its owner can
+        // put anything there.
         set_mode(&world.path("open"), 0o755);
         forget(&world);
         let (stdout, stderr) = said(&launch(&world, plant).run());
@@ -261,7 +262,7 @@ fn nothing_counts_that_another_user_has_put_into_a_directory_for_every_user() {
 }
 
 #[test]
-fn the_owner_of_the_script_counts() {
+fn files_of_the_owner_of_the_script_are_trusted() {
     let Some(world) = world("dependencies = ['a<2']") else {
         return;
     };
@@ -269,14 +270,17 @@ fn the_owner_of_the_script_counts() {
         "open/pylock.tool.toml",
         "lock-version = '1.0'\ncreated-by = 'x'\npackages = []\n",
     );
-    lchown(world.path("open/pylock.tool.toml"), Some(STRANGER), None).unwrap();
-    lchown(world.path("open/tool.py"), Some(STRANGER), None).unwrap();
+    lchown(world.path("open/pylock.tool.toml"), Some(OTHER_USER), None).unwrap();
+    lchown(world.path("open/tool.py"), Some(OTHER_USER), None).unwrap();
     let outcome = world.vpython(["open/tool.py"]).run();
-    assert!(outcome.stderr.contains("has nothing of `a`"), "{outcome}");
+    assert!(
+        outcome.stderr.contains("it has no `a` (required in "),
+        "{outcome}"
+    );
 }
 
 #[test]
-fn a_wheel_of_another_user_counts_only_where_its_digest_is_pinned() {
+fn a_wheel_of_another_user_is_used_only_if_its_digest_is_pinned() {
     for mode in [0o1777, 0o775] {
         let Some(world) = world("dependencies = ['a']") else {
             return;
@@ -284,7 +288,7 @@ fn a_wheel_of_another_user_counts_only_where_its_digest_is_pinned() {
         set_mode(&world.path("open"), 0o755);
         let wheels = world.path("open/wheels");
         let planted = Wheel::module("a", "99").write_to(&wheels);
-        lchown(&planted, Some(STRANGER), None).unwrap();
+        lchown(&planted, Some(OTHER_USER), None).unwrap();
         set_mode(&wheels, mode);
         let warning = "vpython: warning: wheels of other users in `[WORLD]/work/open/wheels`, which other users can write to, are skipped unless \
                        their digest is pinned: `a-99-py3-none-any.whl`\n";
@@ -315,8 +319,8 @@ fn a_wheel_of_another_user_counts_only_where_its_digest_is_pinned() {
             outcome.code == Some(125) && outcome.stderr.contains(why),
             "{outcome}"
         );
-        // To whom the directory belongs may do there what she likes anyway.
-        chown(&wheels, Some(STRANGER), None).unwrap();
+        // The owner of the directory can put anything there in any case.
+        chown(&wheels, Some(OTHER_USER), None).unwrap();
         world.vpython(["open/tool.py"]).run().prints("99\n");
     }
 }
@@ -331,9 +335,9 @@ fn an_interpreter_of_another_user_is_not_run() {
         std::fs::copy(&fake.path, world.path("open").join(name)).unwrap();
     }
     for name in ["python3", "3.11", "3.11/bin", "3.11/bin/python3"] {
-        lchown(world.path("open").join(name), Some(STRANGER), None).unwrap();
+        lchown(world.path("open").join(name), Some(OTHER_USER), None).unwrap();
     }
-    let asked = fake.times_asked();
+    let asked = fake.probe_count();
     let path = format!("{}:{}", world.path("open").display(), world.search_path());
     world
         .vpython(["open/tool.py"])
@@ -345,7 +349,7 @@ fn an_interpreter_of_another_user_is_not_run() {
         .program(&program, ["open/tool.py"])
         .run()
         .prints("1\n");
-    assert_eq!(fake.times_asked(), asked);
+    assert_eq!(fake.probe_count(), asked);
     let outcome = world
         .vpython(["-vpython-tool", "explain", "open/tool.py"])
         .env("PATH", &path)
@@ -383,7 +387,7 @@ fn a_version_file_of_another_user_chooses_no_interpreter() {
     };
     std::fs::write(world.path("open/.python-version"), &first.version).unwrap();
     launch().prints(&format!("{}\n", first.minor));
-    lchown(world.path("open/.python-version"), Some(STRANGER), None).unwrap();
+    lchown(world.path("open/.python-version"), Some(OTHER_USER), None).unwrap();
     forget(&world);
     launch().prints(&format!("{}\n", last.minor));
 }

@@ -1,5 +1,5 @@
-//! A `requirements.txt` or `pyproject.toml` beside a program without a spec: it is not used, and
-//! who may think so is told.
+//! A `requirements.txt` or `pyproject.toml` next to a program without a spec: vpython does not use
+//! it, and warns that it does not.
 
 use crate::support::{Outcome, World, has_strace};
 
@@ -18,7 +18,7 @@ fn one(file: &str, tool: &str, word: &str) -> String {
 }
 
 #[test]
-fn tools_tell_of_a_spec_that_is_not_named() {
+fn tools_warn_of_a_spec_that_is_not_named() {
     let world = World::new();
     world.write("tool.py", "print('ran')\n");
     world.write("sub/a b/tool.py", "print('ran')\n");
@@ -44,17 +44,17 @@ fn tools_tell_of_a_spec_that_is_not_named() {
     world.write("sub/a b/pyproject.toml", "[project]\nname = 'x'\n");
     std::os::unix::fs::symlink(world.path("sub/a b/tool.py"), world.path("link.py")).unwrap();
     for script in ["sub/a b/tool.py", "link.py"] {
-        let told = one(
+        let warning = one(
             "sub/a b/pyproject.toml",
             "install",
             "'sub/a b/pyproject.toml'",
         );
-        tool(&world, "install", &[script]).installs(&told);
+        tool(&world, "install", &[script]).installs(&warning);
     }
 }
 
 #[test]
-fn two_such_files_are_told_of_in_one_warning() {
+fn two_unnamed_specs_share_one_warning() {
     let world = World::new();
     world.write("requirements.txt", "a\n");
     world.write("pyproject.toml", "[project]\nname = 'x'\n");
@@ -65,11 +65,11 @@ fn two_such_files_are_told_of_in_one_warning() {
 }
 
 #[test]
-fn nothing_is_told_where_there_is_a_spec_or_no_project() {
+fn there_is_no_warning_with_a_spec_or_without_a_project() {
     let world = World::new();
     world.write("pyproject.toml", "[tool.black]\nline-length = 100\n");
     tool(&world, "install", &[]).installs("");
-    world.write("pyproject.toml", "this is no TOML\n");
+    world.write("pyproject.toml", "this is not TOML\n");
     tool(&world, "install", &[]).installs("");
     world.write("requirements.txt", "a\n");
     world.write("vpython.toml", "");
@@ -78,7 +78,7 @@ fn nothing_is_told_where_there_is_a_spec_or_no_project() {
 }
 
 #[test]
-fn a_launch_tells_of_it_in_the_log_alone_and_a_warm_one_does_not_look() {
+fn a_cold_launch_only_logs_an_unnamed_spec_and_a_warm_one_does_not_look() {
     let world = World::new();
     world.write("requirements.txt", "a\n");
     world.write("tool.py", "print('ran')\n");

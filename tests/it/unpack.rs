@@ -1,12 +1,11 @@
-//! `-vpython-tool unpack`: what `pack` has written becomes an environment, as a whole or not at
-//! all.
+//! `-vpython-tool unpack`: an archive of `pack` becomes a complete environment, or nothing.
 
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::Path;
 
 use crate::support::{Outcome, Python, Wheel, World};
 
-/// A world with archives of each form: `env.tar`, `env.tar.gz`, `env.tar.zst` and `env.zip`.
+/// A world with archives of each format: `env.tar`, `env.tar.gz`, `env.tar.zst` and `env.zip`.
 fn world(forms: &[&str]) -> World {
     let world = World::new();
     world.wheel(&Wheel::module("some", "1").entry_point("run-some", "some:main"));
@@ -39,7 +38,7 @@ fn inode(path: &Path) -> u64 {
     std::fs::symlink_metadata(path).unwrap().ino()
 }
 
-/// What the module of an environment says when its python imports it.
+/// The output of the module of an environment when its python imports it.
 fn version(world: &World, environment: &str) -> Outcome {
     let python = world.path(environment).join("bin/python");
     world
@@ -51,7 +50,7 @@ fn version(world: &World, environment: &str) -> Outcome {
 }
 
 #[test]
-fn each_form_becomes_an_environment_without_the_store() {
+fn each_archive_format_unpacks_without_the_store() {
     let forms = ["tar", "tar.gz", "tar.zst", "zip"];
     let world = world(&forms);
     std::fs::remove_dir_all(world.outside("root")).unwrap();
@@ -65,7 +64,7 @@ fn each_form_becomes_an_environment_without_the_store() {
 }
 
 #[test]
-fn what_is_there_already_stays_and_what_is_not_whole_is_made_anew() {
+fn a_complete_environment_is_kept_and_an_incomplete_one_is_rebuilt() {
     let world = world(&["tar"]);
     unpack(&world, &["env.tar", "env"]).prints("[WORLD]/work/env\n");
     let before = inode(&world.path("env"));
@@ -77,7 +76,7 @@ fn what_is_there_already_stays_and_what_is_not_whole_is_made_anew() {
 }
 
 #[test]
-fn another_version_takes_the_place_of_the_old_one_and_the_link_follows() {
+fn another_version_replaces_the_old_one_and_the_link_is_updated() {
     let world = world(&["tar"]);
     unpack(&world, &["env.tar", "app/1", "--link", "current"]).prints("[WORLD]/work/app/1\n");
     world.wheel(&Wheel::module("some", "2"));
@@ -144,7 +143,7 @@ fn a_damaged_archive_leaves_the_old_version_live() {
 }
 
 #[test]
-fn what_vpython_has_not_unpacked_is_left_alone() {
+fn a_directory_that_vpython_has_not_unpacked_is_left_alone() {
     let world = world(&["tar"]);
     world.write("own/file", "");
     world.write("taken", "");
@@ -177,11 +176,11 @@ fn what_vpython_has_not_unpacked_is_left_alone() {
 }
 
 #[test]
-fn where_the_interpreter_is_not_there_another_of_its_version_can_be_named() {
+fn a_missing_interpreter_can_be_replaced_by_another_of_its_version() {
     let world = world(&[]);
     let python = world.outside("python/bin/python3");
     std::fs::create_dir_all(python.parent().unwrap()).unwrap();
-    // A stand-in that is gone later.
+    // A stub that is later removed.
     std::fs::copy(&world.python.path, &python).unwrap();
     symlink(
         world.python.path.parent().unwrap().with_file_name("lib"),
@@ -220,7 +219,7 @@ fn where_the_interpreter_is_not_there_another_of_its_version_can_be_named() {
 }
 
 #[test]
-fn with_its_interpreter_it_can_be_settled() {
+fn an_environment_with_its_interpreter_can_be_settled() {
     let world = world(&["tar"]);
     pack(&world, "whole.tar.zst", &["--with-python"]);
     let message = "vpython: error: the archive contains no interpreter; `--settle` does not apply\n  \

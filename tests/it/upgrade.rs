@@ -1,4 +1,4 @@
-//! `-vpython-tool upgrade`: specs of LUCI's form become native ones that come to the same plan.
+//! `-vpython-tool upgrade`: LUCI specs become native ones that resolve to the same plan.
 
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
@@ -106,8 +106,8 @@ fn a_file_becomes_vpython_toml() {
 fn the_example_of_the_readme_becomes_what_the_readme_says() {
     let readme = include_str!("../../README.md");
     let block = |opener: &str| {
-        let (_, behind) = readme.split_once(opener).unwrap();
-        behind.split_once("```").unwrap().0
+        let (_, rest) = readme.split_once(opener).unwrap();
+        rest.split_once("```").unwrap().0
     };
     let Some(python) = Python::all().iter().find(|python| python.minor == 11) else {
         not_tested!("there is no CPython 3.11");
@@ -152,7 +152,7 @@ fn a_partner_file_becomes_a_block_in_its_script() {
 }
 
 #[test]
-fn a_block_between_guards_is_replaced_where_it_stands() {
+fn a_block_between_guards_is_replaced_in_place() {
     let world = world();
     let script = world.write("tool.py", script_with_guards("import which\n"));
     let before = environment(&world, "tool.py");
@@ -185,7 +185,7 @@ fn a_check_writes_nothing() {
 }
 
 #[test]
-fn the_old_form_stays_if_it_is_to_be_kept() {
+fn the_old_file_is_kept_on_request() {
     let world = world();
     let spec = world.write(".vpython3", SPEC);
     for option in ["-vpython-keep-legacy", "--keep-legacy"] {
@@ -224,7 +224,7 @@ fn a_spec_that_is_named_on_the_command_line_stays_one() {
 }
 
 #[test]
-fn what_cannot_be_upgraded_is_left_and_said_and_keeps_nothing_else() {
+fn a_spec_that_cannot_be_upgraded_is_reported_and_the_others_are_upgraded() {
     let world = world();
     let broken = SPEC.replace("wheel:", "wheels:");
     let there = world.write("a/.vpython3", SPEC);
@@ -271,7 +271,7 @@ vpython: error: cannot upgrade `[WORLD]/work/c/.vpython3`
   caused by: `[WORLD]/work/c/.vpython3`, line 4, column 1: a spec has no field `wheels`; did you mean `wheel`?
   caused by: `[WORLD]/work/c/.vpython3`, line 8, column 1: a spec has no field `wheels`; did you mean `wheel`?
 vpython: error: cannot upgrade `[WORLD]/work/d/.vpython3`
-  caused by: `which` is listed in different versions, all of them wanted here
+  caused by: `which` is listed in different versions, and all of them apply here
   caused by: `infra/python/wheels/which-py3` is `version:1` in `[WORLD]/work/d/.vpython3`, line 5
   caused by: `which-py3` is `version:2` in `[WORLD]/work/d/.vpython3`, line 13
   hint: keep one version, or give each a `match_tag` or `not_match_tag` so that one is left
@@ -311,7 +311,7 @@ vpython: error: `tool.py` has no LUCI spec
 }
 
 #[test]
-fn a_directory_is_looked_through_but_for_links_and_hidden_directories() {
+fn a_directory_is_searched_except_for_links_and_hidden_directories() {
     let world = world();
     world.write(".git/x/.vpython3", SPEC);
     world.write("notes.txt", script_with_guards(""));
@@ -348,7 +348,7 @@ common.vpython3: written to common.toml
 }
 
 #[test]
-fn what_would_differ_on_another_platform_of_the_spec_is_left_as_it_is() {
+fn a_spec_that_would_differ_on_another_platform_is_not_changed() {
     let world = world();
     let tag = "# vpython: no-seed\nverify_pep425_tag: {python: \"cp311\", abi: \"cp311\", platform: \"macosx_11_0_arm64\"}\n";
     let newer = "wheel: < name: \"apple-py3\" version: \"version:1\" match_tag: < platform: \"macosx_13_0_arm64\" > >\n";

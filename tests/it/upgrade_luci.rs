@@ -1,5 +1,5 @@
-//! `-vpython-tool upgrade` as LUCI's users call it: without the wheels at hand, with LUCI's flags,
-//! and with what no spec lists.
+//! `-vpython-tool upgrade` as users of LUCI call it: without local wheels, with LUCI's flags, and
+//! with the seeds, which no spec lists.
 
 use std::path::Path;
 
@@ -77,7 +77,7 @@ fn the_seeds_become_dependencies_and_the_plan_stays() {
 }
 
 #[test]
-fn without_its_wheels_a_spec_is_upgraded_and_that_is_said() {
+fn without_its_wheels_a_spec_is_upgraded_with_a_warning() {
     let world = world();
     world.0.write(".vpython3", SPEC);
     let said = "vpython: .vpython3: the plans of both forms were not compared, because wheels are missing\n";
@@ -122,7 +122,7 @@ fn without_its_interpreter_a_spec_is_upgraded_too() {
 }
 
 #[test]
-fn lucis_flags_stand_where_luci_takes_them() {
+fn flags_of_luci_are_accepted_where_luci_accepts_them() {
     let world = world();
     world.0.wheel(&Wheel::module("which", "1"));
     let rows: [(&[&str], &str); 5] = [
@@ -189,7 +189,7 @@ fn lucis_flags_stand_where_luci_takes_them() {
         );
         std::fs::remove_file(world.0.path("d/vpython.toml")).unwrap();
     }
-    // It changes no launch, as with LUCI's.
+    // It changes no launch, as with LUCI.
     let launch = run(
         &world,
         &["-vpython-keep-legacy", "-vpython-spec=/dev/null", "-c", "1"],
@@ -205,7 +205,7 @@ fn lucis_flags_stand_where_luci_takes_them() {
 }
 
 #[test]
-fn all_makes_locks_anew_and_converts_nothing() {
+fn all_writes_existing_locks_again_and_converts_nothing() {
     let world = world();
     world.0.wheel(&Wheel::module("which", "1"));
     let legacy = world.0.write("legacy/.vpython3", SPEC);

@@ -1,4 +1,4 @@
-//! uv's own lock beside a spec, and versions without digests.
+//! The lock of uv next to a spec, and versions without digests.
 
 use crate::support::{Launch, Wheel, World};
 
@@ -34,7 +34,7 @@ import importlib.metadata as metadata
 print(*sorted(found.metadata['Name'] + ' ' + found.version for found in metadata.distributions()))
 ";
 
-/// A script whose lock has two versions of `n`, an extra of `b`, and something for Windows alone.
+/// A script whose lock has two versions of `n`, an extra of `b`, and a package for Windows only.
 fn forked() -> World {
     let world = World::new();
     let b = || {
@@ -70,8 +70,8 @@ fn forked() -> World {
         "version = 1\nrevision = 3\nrequires-python = \">=3.8\"\nresolution-markers = [\n    \"{new}\",\n    \"{old}\",\n]\n\n\
          [manifest]\nrequirements = [\n    {{ name = \"a\", specifier = \">=1\" }},\n    {{ name = \"b\", extras = [\"x\"] }},\n    \
          {{ name = \"w\", marker = \"sys_platform == 'win32'\" }},\n]\n\n{}{}{}{}{}{}{}",
-        // It requires what its wheel does not, as uv's overrides have it, and what it requires
-        // requires it.
+        // As with overrides of uv, the entry requires a package that its wheel does not require,
+        // and that package requires it.
         entry(
             &module("a", "1"),
             "a",
@@ -145,7 +145,7 @@ fn a_lock_of_all_tools_comes_first_and_is_made_with_the_versions_of_uvs() {
 }
 
 #[test]
-fn a_spec_that_asks_for_something_else_is_told() {
+fn a_spec_that_requires_something_else_is_reported() {
     let world = forked();
     let head = "# /// script\n# dependencies = ['a>=1', 'b', 'c', 'f']\n# ///\n";
     world.write("tool.py", head.to_owned() + VERSIONS);
@@ -166,7 +166,7 @@ fn a_spec_that_asks_for_something_else_is_told() {
 }
 
 #[test]
-fn what_is_wrong_with_it_is_said_with_its_line() {
+fn an_error_in_a_uv_lock_is_reported_with_its_line() {
     let world = World::new();
     world.write("vpython.toml", "dependencies = ['a']\n");
     let rows = [
@@ -216,8 +216,8 @@ fn what_is_wrong_with_it_is_said_with_its_line() {
     }
 }
 
-/// A spec of `a` with a lock of the other form or of this one, which has the digest of other wheels
-/// than are there.
+/// A spec of `a` with a lock of either form that has the digests of other wheels than the existing
+/// ones.
 fn foreign(is_toml: bool) -> (World, String, String) {
     let world = World::new();
     let rebuilt = module("a", "1").file("rebuilt.py", "");
@@ -241,20 +241,20 @@ const UNCHECKED: &str = "vpython: warning: the digests in `[WORLD]/work/vpython.
                          `unlocked = true`\n";
 
 #[test]
-fn digests_of_other_wheels_are_an_error_that_names_the_ways() {
+fn digests_of_other_wheels_are_an_error_with_hints() {
     let (world, there, locked) = foreign(true);
     run(&world, &["-c", ""]).run().refuses(
         125,
         &format!(
-            "vpython: error: cannot follow the lock `[WORLD]/work/vpython.toml.uv.lock`\n  caused by: \
-             `[WORLD]/work/wheels/a-1-py3-none-any.whl` has the sha256 `{there}`, and `{locked}` is locked \
+            "vpython: error: cannot satisfy the lock file `[WORLD]/work/vpython.toml.uv.lock`\n  caused by: \
+             `[WORLD]/work/wheels/a-1-py3-none-any.whl` has the sha256 `{there}`, but `{locked}` is locked \
              (`[WORLD]/work/vpython.toml.uv.lock`, line 7)\n  hint: {WAYS}\n"
         ),
     );
     let (world, there, locked) = foreign(false);
     let outcome = run(&world, &["-c", ""]).run();
     let cause =
-        format!("`a-1-py3-none-any.whl` has the sha256 `{there}`, and `{locked}` is pinned (");
+        format!("`a-1-py3-none-any.whl` has the sha256 `{there}`, but `{locked}` is pinned (");
     assert!(outcome.stderr.contains(&cause), "{outcome}");
     assert!(
         outcome.stderr.ends_with(&format!("  hint: {WAYS}\n")),
@@ -263,7 +263,7 @@ fn digests_of_other_wheels_are_an_error_that_names_the_ways() {
 }
 
 #[test]
-fn without_digests_the_versions_of_a_lock_bind() {
+fn without_digests_the_versions_of_a_lock_are_used() {
     for is_toml in [true, false] {
         let (world, ..) = foreign(is_toml);
         run(&world, &["-vpython-unlocked", "-c", PROGRAM])
@@ -272,7 +272,7 @@ fn without_digests_the_versions_of_a_lock_bind() {
         run(&world, &["-vpython-unlocked", "-c", PROGRAM])
             .run()
             .prints("1\n");
-        // The flag is for the one launch, which another does not take for its own.
+        // The flag applies to one launch, and another launch does not reuse its result.
         assert_eq!(run(&world, &["-c", PROGRAM]).run().code, Some(125));
         for _ in 0..2 {
             let installed = run(&world, &["-vpython-unlocked", "-vpython-tool", "install"]).run();
@@ -299,7 +299,7 @@ fn without_digests_the_versions_of_a_lock_bind() {
 }
 
 #[test]
-fn without_digests_the_versions_of_other_locks_bind_too() {
+fn without_digests_the_versions_of_other_locks_are_used_too() {
     let world = World::new();
     world.wheel(&module("a", "1").requires("b"));
     world.wheel(&module("b", "1"));
@@ -340,7 +340,7 @@ fn without_digests_the_versions_of_other_locks_bind_too() {
     )
     .run()
     .prints("1 1\n");
-    // A script's own list of wheels has no digests, and nothing is said of any.
+    // A script's own list of wheels has no digests, and vpython does not warn about that.
     world.write(
         "x.vpython3",
         "wheel: < name: 'infra/python/wheels/b-py3' version: 'version:1' >\n# vpython: no-seed\n",

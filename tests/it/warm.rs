@@ -1,16 +1,16 @@
-//! What a warm launch asks of the system: it starts no process, and makes few calls.
+//! The system calls of a warm launch: it starts no process, and makes few calls.
 
 use std::path::Path;
 use std::time::Duration;
 
 use crate::support::{Launch, Wheel, World, has_strace};
 
-/// How many calls a warm launch may make before it becomes python.
+/// The upper bound for the calls of a warm launch before it becomes python.
 const CALLS: usize = 47;
-/// How many of them are those of a program that does nothing.
+/// The number of calls of a program that does nothing.
 const FEWEST: usize = 10;
 
-/// A world with 150 wheels, one of which a script asks for.
+/// A world with 150 wheels, one of which a script requires.
 fn world() -> World {
     let world = World::new();
     for number in 0..149 {
@@ -24,8 +24,8 @@ fn world() -> World {
     world
 }
 
-/// Waits until nothing was put into any directory for a while: of one that was just changed a
-/// launch looks at each name. Nobody can make that look as if it were longer ago.
+/// Waits until no directory has changed for a while: a launch checks each name of a directory that
+/// has just changed, and the time of a change cannot be set back.
 fn settle() {
     std::thread::sleep(Duration::from_millis(3_100));
 }
@@ -50,8 +50,8 @@ fn calls<'w>(world: &'w World, launch: impl Fn(&Path, &[&str]) -> Launch<'w>) ->
         .run()
         .prints("1\n");
     let log = std::fs::read_to_string(log).unwrap();
-    // Only a debug build asks whether a descriptor is open before it closes it. Each line is
-    // `PID call(...`; of the first program only, up to where it becomes python.
+    // Only a debug build checks whether a descriptor is open before it closes it. Each line is `PID
+    // call(...`; only the first process counts, up to where it becomes python.
     let calls = log
         .lines()
         .filter_map(|line| line.split_once(char::is_whitespace));
@@ -73,7 +73,7 @@ fn calls<'w>(world: &'w World, launch: impl Fn(&Path, &[&str]) -> Launch<'w>) ->
         .collect()
 }
 
-/// Fails if these are too many calls, or one that starts a process.
+/// Fails if there are more calls than this, or one that starts a process.
 #[track_caller]
 fn assert_few(calls: &[String]) {
     let starts = |call: &String| {
@@ -82,7 +82,7 @@ fn assert_few(calls: &[String]) {
             .any(|name| call.starts_with(name))
     };
     assert!(!calls.iter().any(starts), "{calls:#?}");
-    // Where there is no file of settings, there is one attempt to open each.
+    // Without a settings file, there is one attempt to open each candidate.
     let settings = calls.iter().filter(|call| call.contains("vpython.conf\""));
     assert_eq!(settings.count(), 2, "{calls:#?}");
     assert!(
@@ -102,7 +102,7 @@ fn a_warm_launch_starts_no_process_and_makes_few_calls() {
     assert_few(&calls(&world, |program, words| {
         world.program(program, words).arguments(["tool.py"])
     }));
-    // A spec for all the directory, and a script below.
+    // A spec for the whole directory, and a script below it.
     world.write("vpython.toml", "dependencies = ['a']\n");
     world.write("below/plain.py", "import a\nprint(a.VERSION)\n");
     settle();

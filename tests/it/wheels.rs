@@ -1,6 +1,6 @@
-//! Which wheels a spec comes to.
+//! The choice of wheels for a spec.
 //!
-//! The interpreter is a fake CPython 3.11 on an x86-64 Linux with glibc 2.36, so that the choice is
+//! The interpreter is a fake CPython 3.11 on x86-64 Linux with glibc 2.36, so that the choice is
 //! the same on every machine.
 
 use crate::support::{Case, Outcome, Wheel, World};
@@ -31,7 +31,7 @@ fn the_highest_version_that_satisfies_is_taken() {
 }
 
 #[test]
-fn names_are_compared_normalised() {
+fn names_are_normalised_before_comparison() {
     let wheel = module("Zope.Inter_face", "1");
     takes(
         &["zope-inter.face"],
@@ -41,7 +41,7 @@ fn names_are_compared_normalised() {
 }
 
 #[test]
-fn markers_decide_what_counts() {
+fn markers_decide_which_requirements_apply() {
     let wheels = [
         module("a", "1"),
         module("b", "1").requires("a; python_version < '3.8'"),
@@ -57,7 +57,7 @@ fn markers_decide_what_counts() {
 }
 
 #[test]
-fn what_wheels_require_is_taken_too() {
+fn requirements_of_wheels_are_followed() {
     let wheels = [
         module("a", "1")
             .requires("b>=2")
@@ -82,7 +82,7 @@ fn what_wheels_require_is_taken_too() {
 }
 
 #[test]
-fn an_extra_that_another_wheel_asks_for_is_followed() {
+fn an_extra_that_another_wheel_requires_is_followed() {
     let wheels = [
         module("a", "1")
             .extra("x")
@@ -195,7 +195,7 @@ fn a_better_tag_does_not_beat_a_higher_version() {
 }
 
 #[test]
-fn a_version_that_leads_nowhere_is_given_up_for_a_lower_one() {
+fn an_unsatisfiable_version_is_given_up_for_a_lower_one() {
     let wheels = [
         module("a", "2").requires("b>=2"),
         module("a", "1").requires("b"),
@@ -212,7 +212,7 @@ fn a_version_that_leads_nowhere_is_given_up_for_a_lower_one() {
 }
 
 #[test]
-fn a_wheel_that_wants_another_python_is_passed_over() {
+fn a_wheel_that_requires_another_python_is_skipped() {
     let wheels = [module("a", "1"), module("a", "2").requires_python(">=3.12")];
     takes(&["a"], &wheels, &["a-1-py3-none-any.whl"]);
     let message = "vpython: error: no wheel in `[WORLD]/work/wheels` fits `a` (required in `[WORLD]/work/vpython.toml`, line 1)\n  \
@@ -242,7 +242,7 @@ fn a_wheel_for_another_python_or_platform_is_refused_with_the_part_that_does_not
 }
 
 #[test]
-fn a_project_without_a_wheel_is_refused_with_who_asks_for_it() {
+fn a_project_without_a_wheel_is_an_error_that_names_what_requires_it() {
     let wheels = [module("a", "1").requires("b>1 ; python_version > '3'")];
     refuses(
         &["a"],
@@ -255,18 +255,18 @@ fn a_project_without_a_wheel_is_refused_with_who_asks_for_it() {
 }
 
 #[test]
-fn without_a_directory_of_wheels_the_ways_to_name_one_are_said() {
+fn without_a_wheel_directory_the_error_says_how_to_name_one() {
     refuses(
         &["a"],
         &[],
         "vpython: error: no wheel fits `a` (required in `[WORLD]/work/vpython.toml`, line 1)\n  \
-         caused by: no directory of wheels is named, and there is no `wheels` beside the spec\n  \
-         hint: make and fill one: `vpython -vpython-spec=vpython.toml -vpython-tool fetch`, or name a directory of wheels: `wheels = [\"…\"]` under `[tool.vpython]`, `-vpython-wheels` or `VPYTHON_WHEELS`\n",
+         caused by: no wheel directory is configured, and there is no `wheels` next to the spec\n  \
+         hint: create and fill one: `vpython -vpython-spec=vpython.toml -vpython-tool fetch`, or name a wheel directory: `wheels = [\"…\"]` under `[tool.vpython]`, `-vpython-wheels` or `VPYTHON_WHEELS`\n",
     );
 }
 
 #[test]
-fn a_conflict_is_told_with_all_who_ask() {
+fn a_conflict_is_reported_with_all_its_requirements() {
     let wheels = [
         module("a", "1").requires("c<2"),
         module("b", "1").requires("c>=2"),
@@ -276,7 +276,7 @@ fn a_conflict_is_told_with_all_who_ask() {
     refuses(
         &["a", "b"],
         &wheels,
-        "vpython: error: no wheel in `[WORLD]/work/wheels` fits all that is asked of `c`\n  \
+        "vpython: error: no wheel in `[WORLD]/work/wheels` fits all requirements on `c`\n  \
          caused by: `c<2` is required by `a` 1, `a-1-py3-none-any.whl`\n  \
          caused by: `c>=2` is required by `b` 1, `b-1-py3-none-any.whl`\n  \
          caused by: `a` is required in `[WORLD]/work/vpython.toml`, line 1\n  \
@@ -288,7 +288,7 @@ fn a_conflict_is_told_with_all_who_ask() {
 }
 
 #[test]
-fn a_wheel_that_cannot_be_read_is_passed_over_and_named() {
+fn a_wheel_that_cannot_be_read_is_skipped_and_named() {
     let case = Case::new(&["a"], &[module("a", "1")]);
     case.world
         .write("wheels/a-2-py3-none-any.whl", "no archive");
@@ -304,8 +304,8 @@ fn a_wheel_that_cannot_be_read_is_passed_over_and_named() {
 }
 
 #[test]
-fn directories_count_in_the_order_of_caller_spec_and_neighbours() {
-    let case = Case::new(&["a"], &[module("a", "1").file("from-beside", "")]);
+fn wheel_directories_are_searched_in_the_documented_order() {
+    let case = Case::new(&["a"], &[module("a", "1").file("from-next-to-spec", "")]);
     let world = &case.world;
     world.write(
         "vpython.toml",
@@ -327,7 +327,7 @@ fn directories_count_in_the_order_of_caller_spec_and_neighbours() {
             "{}/lib/python3.11/site-packages",
             outcome.raw_stdout.trim_end()
         );
-        let names = ["caller", "spec", "beside"].into_iter();
+        let names = ["caller", "spec", "next-to-spec"].into_iter();
         names
             .filter(|name| {
                 std::path::Path::new(&site)
@@ -353,13 +353,13 @@ fn directories_count_in_the_order_of_caller_spec_and_neighbours() {
         world.path("elsewhere.whl"),
     )
     .unwrap();
-    assert_eq!(site(launch().run()), ["beside"]);
+    assert_eq!(site(launch().run()), ["next-to-spec"]);
     std::fs::rename(world.path("wheels"), world.path("pip_packages")).unwrap();
-    assert_eq!(site(launch().run()), ["beside"]);
+    assert_eq!(site(launch().run()), ["next-to-spec"]);
 }
 
 #[test]
-fn a_directory_that_the_flag_names_must_be_there() {
+fn a_directory_that_the_flag_names_must_exist() {
     let case = Case::new(&["a"], &[module("a", "1")]);
     let message = "vpython: error: the directory `[WORLD]/work/nowhere` does not exist\n  caused by: it comes from `-vpython-wheels`\n";
     let launch = case
@@ -382,7 +382,7 @@ fn pre_releases_do_not_depend_on_the_order_of_the_spec() {
 }
 
 #[test]
-fn to_exclude_a_pre_release_is_not_to_ask_for_one() {
+fn excluding_a_pre_release_does_not_permit_pre_releases() {
     let wheels = ["1.0", "2.0a1", "2.0a2"].map(|version| module("foo", version));
     takes(&["foo!=2.0a2"], &wheels, &["foo-1.0-py3-none-any.whl"]);
     takes(&["foo>=2.0a1"], &wheels, &["foo-2.0a2-py3-none-any.whl"]);
@@ -398,7 +398,7 @@ fn a_final_version_for_another_python_does_not_hide_a_pre_release() {
 }
 
 #[test]
-fn a_comma_too_many_is_let_pass() {
+fn a_trailing_comma_is_accepted() {
     let wheels = [
         module("foo", "1"),
         module("foo", "2")
@@ -414,7 +414,7 @@ fn a_comma_too_many_is_let_pass() {
 }
 
 #[test]
-fn metadata_of_another_version_is_no_metadata() {
+fn metadata_of_another_version_is_not_used() {
     let world = World::new();
     let one = Wheel::module("foo", "1").bytes();
     world.write("wheels/foo-2-py3-none-any.whl", one);
@@ -427,7 +427,7 @@ fn metadata_of_another_version_is_no_metadata() {
 }
 
 #[test]
-fn metadata_of_what_a_wheel_carries_along_is_not_its_own() {
+fn metadata_of_a_vendored_project_is_not_the_wheels_own() {
     // Before its own in the archive.
     let wheel = Wheel::new("ray", "1").file(
         "ray-1.data/purelib/thirdparty/colorama-0.4.dist-info/METADATA",
@@ -436,8 +436,8 @@ fn metadata_of_what_a_wheel_carries_along_is_not_its_own() {
     takes(&["ray"], &[wheel], &["ray-1-py3-none-any.whl"]);
 }
 
-/// The wheels of `levels` projects in a row, each in five versions, each asking for the next; the
-/// last asks for `end`.
+/// The wheels of a chain of `levels` projects, each in five versions that require the next project;
+/// the last requires `end`.
 fn chain(levels: usize, end: &str) -> Vec<Wheel> {
     let wheels = (0..levels).flat_map(|level| (1..=5).map(move |version| (level, version)));
     let next = |level| {
@@ -455,13 +455,13 @@ fn chain(levels: usize, end: &str) -> Vec<Wheel> {
 }
 
 #[test]
-fn a_missing_wheel_is_found_out_without_trying_everything() {
-    // Trying everything would be five to the power of thirty ways.
+fn a_missing_wheel_is_found_without_trying_everything() {
+    // An exhaustive search would try five to the power of thirty combinations.
     refuses(
         &["p0"],
         &chain(30, "missing"),
         "vpython: error: no wheel in `[WORLD]/work/wheels` fits `missing` (required by `p29` 5, `p29-5-py3-none-any.whl`)\n  \
-         caused by: `p29` is required by `p28`, and so on from `p0`, which is required in `[WORLD]/work/vpython.toml`, line 1\n  \
+         caused by: `p29` is required by `p28`, a dependency of `p0`, which is required in `[WORLD]/work/vpython.toml`, line 1\n  \
          caused by: `missing` is required by `p29` 1, 2, 3 and 4 too\n  \
          caused by: there is no wheel of `missing`\n  \
          hint: fetch one: `vpython -vpython-spec=vpython.toml -vpython-tool fetch`\n",
@@ -469,9 +469,9 @@ fn a_missing_wheel_is_found_out_without_trying_everything() {
 }
 
 #[test]
-fn a_conflict_changes_the_choice_that_has_to_do_with_it() {
-    // `core` is chosen first and `end` last; what stands between has nothing to do with their
-    // quarrel.
+fn a_conflict_changes_the_choice_that_caused_it() {
+    // `core` is chosen first and `end` last; the projects in between have nothing to do with their
+    // conflict.
     let mut wheels: Vec<Wheel> = (0..12)
         .map(|minor| module("core", &format!("0.{minor}")))
         .collect();
@@ -501,7 +501,7 @@ fn a_conflict_changes_the_choice_that_has_to_do_with_it() {
 }
 
 #[test]
-fn a_pre_release_that_nobody_asks_for_is_found_out_without_trying_everything() {
+fn an_unrequested_pre_release_is_excluded_without_trying_everything() {
     let mut wheels = vec![
         module("b", "1"),
         module("b", "2").requires("x"),
@@ -532,7 +532,7 @@ fn a_pre_release_that_nobody_asks_for_is_found_out_without_trying_everything() {
 }
 
 #[test]
-fn what_wheels_require_is_not_followed_if_the_spec_says_so() {
+fn requirements_of_wheels_are_ignored_if_the_spec_says_so() {
     let world = World::new();
     world.wheel(&Wheel::module("lonely", "1").requires("absent"));
     world.write(

@@ -1,12 +1,13 @@
-//! `export --with-pip`: pip in the environment, from the directories of wheels or from what the
-//! interpreter brings.
+//! `export --with-pip`: pip in the environment, from the wheel directories or from the wheel that
+//! the interpreter brings.
 
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::{Path, PathBuf};
 
 use crate::support::{Fake, Outcome, Python, Wheel, World};
 
-/// Checks the digest of each file that the RECORD of pip lists, and prints what `bin` has of pip.
+/// Checks the digest of each file that the RECORD of pip lists, and prints the files of pip in
+/// `bin`.
 const RECORD: &str = "import base64, csv, glob, hashlib, os, sys\n\
                       record, = glob.glob(os.path.join(sys.prefix, 'lib', '*', 'site-packages', 'pip-*.dist-info', 'RECORD'))\n\
                       site, rows = os.path.dirname(os.path.dirname(record)), list(csv.reader(open(record)))\n\
@@ -26,8 +27,8 @@ fn pip(version: &str) -> Wheel {
         .entry_point("pip3", "pip:main")
 }
 
-/// A world with a spec, and an interpreter of its own, `python` in the world, that brings this
-/// wheel, if any, for `ensurepip`.
+/// A world with a spec, and its own interpreter, `python` in the world, which brings this wheel, if
+/// any, for `ensurepip`.
 fn world(real: &Path, library: &str, bundled: Option<&Wheel>) -> World {
     let world = World::new();
     symlink(real, world.outside("bin/real-python")).unwrap();
@@ -86,8 +87,8 @@ fn inode(path: &Path) -> u64 {
 }
 
 #[test]
-fn the_interpreters_own_pip_is_put_in() {
-    // Higher than any that a packager of the system may have put elsewhere.
+fn the_interpreters_own_pip_is_installed() {
+    // Higher than any version that a packager of the system may have installed.
     let world = world_3(Some(&pip("999")));
     export(&world, &["--with-pip"]).prints("[WORLD]/work/env\n");
     let python = world.path("env/bin/python");
@@ -148,7 +149,7 @@ fn wheels_of_the_spec_come_first() {
 }
 
 #[test]
-fn without_a_wheel_of_pip_it_is_refused() {
+fn without_a_wheel_of_pip_the_request_is_refused() {
     let world = World::new();
     let fake = Fake::new(&world, "3.11.7");
     world.wheel(&pip("8").requires_python("<3"));
@@ -175,7 +176,7 @@ fn without_a_wheel_of_pip_it_is_refused() {
 }
 
 #[test]
-fn cpython_2_has_it_too() {
+fn cpython_2_has_pip_too() {
     let Some(two) = Python::two() else { return };
     let world = world(&two, "lib/python2.7", Some(&pip("999")));
     world.write("vpython.toml", "requires-python = '==2.7.*'\n");

@@ -1,5 +1,5 @@
-//! What there is to choose from: the versions of each project that the interpreter can take, the
-//! wheel of each, and what that wheel asks for. A wheel is opened when its version is first
+//! The candidates of the resolver: the versions of each project with compatible tags, the wheel of
+//! each version, and the requirements of that wheel. A wheel is opened when its version is first
 //! considered.
 
 mod pinned;
@@ -18,54 +18,54 @@ use crate::plan::RequiredBy;
 use crate::plan::wheelhouse::WheelFile;
 use crate::spec::{Dependencies, Located, Requested, Requirements, holds};
 
-/// The spec's question, and what there is to answer it with.
+/// The requirements of a spec, and the wheels that can satisfy them.
 pub(super) struct Candidates<'a> {
-    /// The interpreter that wheels are held against, and the wheels.
+    /// The interpreter and the available wheels.
     pub filter: WheelFilter<'a>,
-    /// What the spec asks for, in its order.
+    /// The requirements of the spec, in its order.
     pub asked: Vec<Dependency>,
-    /// Which of these are about a project.
+    /// The indexes in `asked` of the requirements on each project.
     asked_of: HashMap<PackageName, Vec<usize>>,
-    /// What the spec says of projects that something may ask for.
+    /// The constraints of the spec, by project.
     constraints: BTreeMap<PackageName, Vec<Dependency>>,
     dependencies: Dependencies,
     pre_releases: bool,
     hashes_required: bool,
-    /// Versions that are taken before higher ones, where they will do.
+    /// The versions that are tried before higher ones.
     pub preferred: BTreeMap<PackageName, Version>,
-    /// The wheels that are taken whatever is asked of their projects, and whatever they require.
+    /// The wheels that are used whatever the requirements on their projects are, and whatever they
+    /// require themselves.
     fixed: BTreeMap<PackageName, WheelFile>,
-    /// The projects of which nothing is wanted, whatever requires them.
+    /// The projects whose requirements are ignored.
     ignored: BTreeSet<PackageName>,
     projects: HashMap<PackageName, Rc<Vec<Candidate>>>,
-    /// The digests that the spec pins for a project, and where it does.
+    /// The digests that the spec pins for a project, with the locations of the pins.
     pins: HashMap<PackageName, Rc<Vec<Pin>>>,
-    /// Which versions of a project the constraints admit.
+    /// Whether the constraints admit each version of a project.
     constrained: HashMap<PackageName, Rc<Vec<bool>>>,
     wheels: HashMap<(PackageName, usize), Rc<Result<Wheel, Vec<String>>>>,
-    /// How many requirements of wheels were read, those that were read again too.
+    /// The number of requirements of wheels that were read, counting repeated reads.
     pub followed: usize,
 }
 
-/// A version of a project, with the wheels of that version that the interpreter can take by their
-/// tags.
+/// A version of a project, with the wheels of that version whose tags are compatible.
 pub(super) struct Candidate {
     /// The version.
     pub version: Version,
-    /// Its wheels, that which fits best first.
+    /// The wheels, the best match first.
     files: Vec<WheelFile>,
 }
 
-/// The wheel that stands for a version.
+/// The wheel of a version.
 pub(super) struct Wheel {
-    /// The wheel.
+    /// The file.
     pub file: WheelFile,
-    /// What it says of itself.
+    /// The metadata.
     pub content: Content,
 }
 
 impl<'a> Candidates<'a> {
-    /// What a spec asks for, held against the wheels that there are.
+    /// Collects the requirements and constraints of a spec that apply on the interpreter.
     pub fn new(requirements: &Requirements, filter: WheelFilter<'a>) -> Self {
         let Requirements {
             asked,
@@ -75,7 +75,7 @@ impl<'a> Candidates<'a> {
             hashes_required,
             preferred,
         } = requirements;
-        let count_here = |asked: &[Located<Requested>], role: Role| -> Vec<Dependency> {
+        let applicable = |asked: &[Located<Requested>], role: Role| -> Vec<Dependency> {
             let dependencies = asked.iter().map(|placed| Dependency::of(placed, role));
             dependencies
                 .filter(|dependency| {
@@ -87,14 +87,15 @@ impl<'a> Candidates<'a> {
                 })
                 .collect()
         };
+        // Index the constraints and requirements by project.
         let mut by_project: BTreeMap<PackageName, Vec<Dependency>> = BTreeMap::new();
-        for dependency in count_here(constraints, Role::Constraint) {
+        for dependency in applicable(constraints, Role::Constraint) {
             by_project
                 .entry(dependency.project().clone())
                 .or_default()
                 .push(dependency);
         }
-        let asked = count_here(asked, Role::Requirement);
+        let asked = applicable(asked, Role::Requirement);
         let mut asked_of: HashMap<PackageName, Vec<usize>> = HashMap::new();
         for (place, dependency) in asked.iter().enumerate() {
             asked_of
@@ -121,8 +122,8 @@ impl<'a> Candidates<'a> {
         }
     }
 
-    /// What wheels require that are taken as they are, but for projects to be ignored; each project
-    /// of `asked` is in the answer.
+    /// Collects the requirements of fixed wheels, except those on `ignored` projects. The answer
+    /// contains each project of `asked`.
     pub fn around(
         fixed: BTreeMap<PackageName, WheelFile>,
         ignored: BTreeSet<PackageName>,
@@ -137,8 +138,8 @@ impl<'a> Candidates<'a> {
         }
     }
 
-    /// Reads the wheels that a demand with digests may come to, all at once, which is faster than
-    /// one by one when each is considered.
+    /// Computes the digests of all wheels that may satisfy a requirement with digests. Reading them
+    /// in parallel is faster than reading each one when it is considered.
     pub fn read_pinned(&mut self) {
         let of_spec = self.asked.iter().chain(self.constraints.values().flatten());
         let mut pinned: Vec<WheelFile> = Vec::new();
@@ -150,16 +151,16 @@ impl<'a> Candidates<'a> {
             });
             pinned.extend(files.filter(|file| known.insert((*file).clone())).cloned());
         }
-        // A wheel that cannot be read is told of when it is considered.
+        // A wheel that cannot be read is reported when it is considered.
         let _ = self.filter.wheelhouse.digests(&pinned);
     }
 
-    /// The places in [`Self::asked`] of what the spec asks of a project.
+    /// Returns the indexes in [`Self::asked`] of the spec's requirements on a project.
     pub fn places_of(&self, project: &PackageName) -> &[usize] {
         self.asked_of.get(project).map_or(&[], Vec::as_slice)
     }
 
-    /// What the spec asks of a project.
+    /// Returns the spec's requirements on a project.
     pub fn asked_of<'s>(
         &'s self,
         project: &PackageName,
@@ -168,12 +169,12 @@ impl<'a> Candidates<'a> {
         places.map(|place| &self.asked[*place])
     }
 
-    /// What the spec says of a project in case that something asks for it.
+    /// Returns the spec's constraints on a project.
     pub fn constraints_on(&self, project: &PackageName) -> &[Dependency] {
         self.constraints.get(project).map_or(&[], Vec::as_slice)
     }
 
-    /// The files of a project among which there is a choice: where one is fixed, that alone.
+    /// Returns the files of a project: only the fixed one if there is one.
     pub fn files(&mut self, project: &PackageName) -> Vec<WheelFile> {
         match self.fixed.get(project) {
             Some(file) => vec![file.clone()],
@@ -181,7 +182,7 @@ impl<'a> Candidates<'a> {
         }
     }
 
-    /// The versions of a project, the lowest first. Their places are their numbers.
+    /// Returns the versions of a project, the lowest first. The number of a version is its index.
     pub fn of(&mut self, project: &PackageName) -> Rc<Vec<Candidate>> {
         if let Some(known) = self.projects.get(project) {
             return Rc::clone(known);
@@ -196,7 +197,7 @@ impl<'a> Candidates<'a> {
             }
         }
         let versions = by_version.into_iter().map(|(version, mut files)| {
-            // The best tag, then the highest build, then the first name.
+            // The best tag, then the highest build tag, then the first file name.
             files.sort_by_cached_key(|(rank, file)| {
                 (
                     *rank,
@@ -214,8 +215,8 @@ impl<'a> Candidates<'a> {
         versions
     }
 
-    /// The wheel that stands for a version: of those that will do the one that fits best; or why
-    /// none will, a sentence each.
+    /// Returns the wheel of a version: the best match among the usable ones, or one sentence for
+    /// each wheel with the reason why it is unusable.
     pub fn wheel(
         &mut self,
         project: &PackageName,
@@ -225,6 +226,7 @@ impl<'a> Candidates<'a> {
         if let Some(known) = self.wheels.get(&key) {
             return Rc::clone(known);
         }
+        // Take the first usable file, and collect the reasons for the others.
         let mut refused = Vec::new();
         let mut found = None;
         for file in &self.of(project)[number].files {
@@ -244,7 +246,7 @@ impl<'a> Candidates<'a> {
         wheel
     }
 
-    /// The name of the wheel that stands for a version.
+    /// Returns the file name of the wheel of a version.
     pub fn file_name(&mut self, project: &PackageName, number: usize) -> Option<String> {
         self.wheel(project, number)
             .as_ref()
@@ -253,7 +255,7 @@ impl<'a> Candidates<'a> {
             .map(|wheel| wheel.file.file_name.clone())
     }
 
-    /// The name of the wheel that stands for a version, and that version.
+    /// Returns the file name of the wheel of a version, with the version.
     pub fn file_name_and_version(
         &mut self,
         project: &PackageName,
@@ -268,14 +270,15 @@ impl<'a> Candidates<'a> {
         })
     }
 
-    /// What a wheel says of itself, or why it will not do: its digest, then what is in it.
+    /// Returns the metadata of a wheel, or the reason why it is unusable: its digest is checked
+    /// first, then its content.
     pub fn content(&mut self, file: &WheelFile) -> Result<Content, String> {
-        self.judge_digest(file)?;
+        self.check_digest(file)?;
         self.content_with_any_digest(file)
     }
 
-    /// The same, whatever digests are pinned. What the wheel requires is judged only where it is
-    /// followed.
+    /// Like [`Self::content`], without the check of pinned digests. The requirements of the wheel
+    /// are checked only if the resolver follows them.
     pub fn content_with_any_digest(&mut self, file: &WheelFile) -> Result<Content, String> {
         let content = Content::of(self.filter.content(file)?, &self.filter.interpreter.markers);
         self.is_followable(file, &content, None)
@@ -283,8 +286,8 @@ impl<'a> Candidates<'a> {
         Ok(content)
     }
 
-    /// Why nothing can come of a wheel although it would do alone: what it requires of itself, or
-    /// for the extras that are asked for.
+    /// Returns the reason why an otherwise usable wheel can never be part of an answer: it requires
+    /// another version of its own project, or its requirements for an extra are invalid.
     pub fn flaw(
         &mut self,
         project: &PackageName,
@@ -305,7 +308,7 @@ impl<'a> Candidates<'a> {
             });
             if let Some(dependency) = of_itself {
                 return Some(format!(
-                    "requires `{}`, which it is not itself",
+                    "requires `{}`, which it does not satisfy itself",
                     dependency.title()
                 ));
             }
@@ -313,8 +316,8 @@ impl<'a> Candidates<'a> {
         None
     }
 
-    /// Whether what the wheel of a version requires for an extra can be followed. A wheel that
-    /// cannot leaves its stamp.
+    /// Returns whether the requirements of an extra are valid. Records the stamp of the wheel if
+    /// they are not.
     pub fn can_follow_extra(
         &mut self,
         project: &PackageName,
@@ -330,7 +333,8 @@ impl<'a> Candidates<'a> {
             .is_ok()
     }
 
-    /// That what a wheel requires can be followed, if it is: for itself, or for an extra besides.
+    /// Checks that the requirements of a wheel are valid, including those of an extra if one is
+    /// given. They are not checked if the resolver does not follow them.
     fn is_followable(
         &self,
         file: &WheelFile,
@@ -344,9 +348,9 @@ impl<'a> Candidates<'a> {
         }
     }
 
-    /// What the wheel of a version asks for: itself, or where an extra is named what it asks for
-    /// that extra besides. Nothing, where there is no such wheel. A project whose wheel is fixed is
-    /// asked for in whatever version that is.
+    /// Returns the requirements of the wheel of a version, or, if an extra is given, only those
+    /// that the extra adds; none if there is no such wheel. A requirement that the fixed wheel of
+    /// its project does not satisfy is returned without its version specifiers.
     pub fn requirements(
         &mut self,
         project: &PackageName,
@@ -363,7 +367,7 @@ impl<'a> Candidates<'a> {
         dependencies
     }
 
-    /// The same, also where it asks for another version than the fixed one.
+    /// Like [`Self::requirements`], with all version specifiers.
     pub fn requirements_as_written(
         &mut self,
         project: &PackageName,
@@ -389,6 +393,7 @@ impl<'a> Candidates<'a> {
             required_by: required_by.clone(),
             role: Role::Requirement,
         };
+        // Select the requirements whose markers hold, except those on ignored projects.
         let requirements: Vec<&crate::spec::Requirement> = match extra {
             Some(extra) => content.required_for(extra, markers).collect(),
             None => content
@@ -406,15 +411,16 @@ impl<'a> Candidates<'a> {
         dependencies
     }
 
-    /// Whether a demand on a project lets its pre-releases in, be it because the spec does.
-    pub fn lets_pre_releases_in(&self, dependency: &Dependency) -> bool {
+    /// Returns whether a requirement allows pre-releases of its project, or the spec does.
+    pub fn allows_pre_releases(&self, dependency: &Dependency) -> bool {
         let of_spec = self.constraints_on(dependency.project());
         self.pre_releases
             || dependency.names_pre_release()
             || of_spec.iter().any(Dependency::names_pre_release)
     }
 
-    /// The versions that satisfy all these demands on a project and have a wheel, best first.
+    /// Returns the versions of a project that satisfy the requirements and have a usable wheel, the
+    /// best first.
     pub fn fitting(&mut self, project: &PackageName, dependencies: &[Dependency]) -> Vec<usize> {
         let versions = self.of(project);
         let constraints = self.constraints_on(project);
@@ -428,15 +434,19 @@ impl<'a> Candidates<'a> {
         fitting.retain(|number| self.wheel(project, *number).is_ok());
         if !dependencies
             .iter()
-            .any(|dependency| self.lets_pre_releases_in(dependency))
+            .any(|dependency| self.allows_pre_releases(dependency))
         {
             fitting.sort_by_key(|number| versions[*number].version.any_prerelease());
         }
         fitting
     }
 
-    /// Whether any version satisfies all these demands on a project and has a wheel.
-    pub fn is_there_one(&mut self, project: &PackageName, dependencies: &[Dependency]) -> bool {
+    /// Returns whether any version of a project satisfies the requirements and has a usable wheel.
+    pub fn has_usable_version(
+        &mut self,
+        project: &PackageName,
+        dependencies: &[Dependency],
+    ) -> bool {
         let (versions, constrained) = (self.of(project), self.constrained(project));
         let admitted = |number: &usize| {
             constrained[*number]
@@ -450,7 +460,7 @@ impl<'a> Candidates<'a> {
             .any(|number| self.wheel(project, number).is_ok())
     }
 
-    /// Which versions of a project what the spec says of it besides admits.
+    /// Returns, for each version of a project, whether the spec's constraints admit it.
     fn constrained(&mut self, project: &PackageName) -> Rc<Vec<bool>> {
         if let Some(known) = self.constrained.get(project) {
             return Rc::clone(known);
@@ -468,15 +478,16 @@ impl<'a> Candidates<'a> {
         constrained
     }
 
-    /// What a demand leaves of its project. Where finals come first, a pre-release that it does not
-    /// name is left only if it leaves no final version.
+    /// Returns the versions that a requirement admits. With `finals_first`, pre-releases that it
+    /// does not name are included only if it admits no final version.
     pub fn choices(&mut self, dependency: &Dependency, finals_first: bool) -> Versions {
         let project = dependency.project();
         let (versions, constrained) = (self.of(project), self.constrained(project));
         let is_admitted =
             |number: &usize| constrained[*number] && dependency.admits(&versions[*number].version);
         let mut admitted: Vec<usize> = (0..versions.len()).filter(is_admitted).collect();
-        let names_none = !self.lets_pre_releases_in(dependency);
+        // Drop pre-releases if there is a final version to prefer.
+        let names_none = !self.allows_pre_releases(dependency);
         let is_final = |number: &usize| !versions[*number].version.any_prerelease();
         if names_none
             && finals_first
@@ -495,7 +506,8 @@ impl<'a> Candidates<'a> {
             .collect()
     }
 
-    /// One version of a project and no other, while nothing is said of what is asked for.
+    /// Returns the set of one version. It includes the marker, so that an intersection with it
+    /// keeps the marker of the other set.
     pub fn exactly(number: usize) -> Versions {
         [choice::version(number), choice::NO_PRE_RELEASE_NAMED]
             .into_iter()
@@ -505,15 +517,16 @@ impl<'a> Candidates<'a> {
 
 /// The numbers in a set of [`Versions`].
 pub(super) mod choice {
-    /// It is never chosen. It is in the set as long as no demand names a pre-release.
+    /// A marker that is never chosen. It is in the set as long as no requirement names a
+    /// pre-release.
     pub const NO_PRE_RELEASE_NAMED: u32 = 0;
 
-    /// The version with that number.
+    /// Converts an index in [`super::Candidates::of`] to a number in the set.
     pub fn version(number: usize) -> u32 {
         u32::try_from(number + 1).unwrap_or(u32::MAX)
     }
 
-    /// The number of a version.
+    /// Converts a number in the set to an index in [`super::Candidates::of`].
     pub fn number(version: u32) -> usize {
         version as usize - 1
     }

@@ -1,5 +1,5 @@
-//! Whether a wheel will do on an interpreter, whoever asks for it: by the tags of its name, and by
-//! what is in it.
+//! Checks whether a wheel is usable on an interpreter, whatever requires it: by the tags in its
+//! file name, its metadata and its digest.
 
 use std::collections::{HashMap, HashSet};
 
@@ -12,29 +12,30 @@ use crate::plan::{Facts, RequiredBy, Tags};
 use crate::report;
 use crate::spec::{Requirement, extras, holds, parse_marker};
 
-/// An interpreter that wheels are held against.
+/// Selects the wheels that are usable on an interpreter.
 pub(super) struct WheelFilter<'a> {
-    /// What is known of it.
+    /// The facts about the interpreter.
     pub interpreter: &'a Facts,
-    /// Its tags.
+    /// The tags of the interpreter.
     pub tags: Tags,
-    /// The wheels that there are.
+    /// The available wheels.
     pub wheelhouse: &'a mut Wheelhouse,
-    /// Wheels that were read and rejected, as they were then: each may be mended where it lies.
+    /// The stamps of wheels that were read and rejected, from before they were read: each may be
+    /// repaired in place.
     pub rejected: Vec<Stamped>,
-    /// What kept a wheel from being read, though nothing may be wrong with it. An answer without
-    /// that wheel would not be the right one.
+    /// The first I/O error of a wheel that may be intact. An answer without that wheel might be
+    /// wrong.
     pub fault: Option<anyhow::Error>,
-    /// The wheels among `rejected`.
+    /// The wheels in `rejected`.
     noted: HashSet<WheelFile>,
-    /// What was passed over in a wheel that will do all the same.
+    /// The warnings about usable wheels.
     warnings: Vec<(WheelFile, String)>,
-    /// The wheels among `warnings`.
+    /// The wheels in `warnings`.
     warned_of: HashSet<WheelFile>,
 }
 
 impl<'a> WheelFilter<'a> {
-    /// One that has not read a wheel yet.
+    /// Creates a filter that has not read any wheel yet.
     pub fn new(interpreter: &'a Facts, wheelhouse: &'a mut Wheelhouse) -> Self {
         Self {
             interpreter,
@@ -48,8 +49,8 @@ impl<'a> WheelFilter<'a> {
         }
     }
 
-    /// The wheels of a project: those in the directories, and of a seed, where none of these will
-    /// do, those that the interpreter brings too.
+    /// Returns the wheels of a project in the wheel directories. For a seed without a usable wheel
+    /// among them, this includes the wheels that are bundled with the interpreter.
     pub fn files(&mut self, project: &PackageName) -> Vec<WheelFile> {
         let files = self.wheelhouse.wheels(project).to_vec();
         let seed = if self.wheelhouse.is_seeded() {
@@ -69,8 +70,8 @@ impl<'a> WheelFilter<'a> {
         seed.admits(&file.name.version) && self.tags(file).is_ok() && self.content(file).is_ok()
     }
 
-    /// The place of a wheel in the interpreter's order of tags, or why the interpreter cannot take
-    /// it.
+    /// Returns the rank of a wheel in the interpreter's order of tags, or the reason why the wheel
+    /// is incompatible.
     pub fn tags(&self, wheel: &WheelFile) -> Result<usize, String> {
         let misfit = || {
             format!(
@@ -82,15 +83,15 @@ impl<'a> WheelFilter<'a> {
         wheel.name.rank(&self.tags).ok_or_else(misfit)
     }
 
-    /// What the wheel says of itself, or why it will not do. What it requires of others is not
-    /// looked at.
+    /// Returns the metadata of a wheel, or the reason why the wheel is unusable. The requirements
+    /// in it are not checked.
     pub fn content(&mut self, wheel: &WheelFile) -> Result<Metadata, String> {
         self.metadata(wheel)
             .inspect_err(|_| self.note_rejection(wheel))
     }
 
-    /// That the wheel's digest is one of those that are pinned, by each who pins any; or why it
-    /// will not do.
+    /// Checks that each pin lists the digest of the wheel. The error is the reason why the wheel is
+    /// unusable.
     pub fn digest_is_pinned(&mut self, wheel: &WheelFile, pins: &[Pin]) -> Result<(), String> {
         let digests = self.wheelhouse.digests(std::slice::from_ref(wheel));
         let digest = digests
@@ -106,7 +107,7 @@ impl<'a> WheelFilter<'a> {
                         return Err(impostor.to_string());
                     }
                     Err(format!(
-                        "has the sha256 `{digest}`, and {title} is pinned ({required_by})"
+                        "has the sha256 `{digest}`, but {title} is pinned ({required_by})"
                     ))
                 }
             }
@@ -114,14 +115,14 @@ impl<'a> WheelFilter<'a> {
         judged.inspect_err(|_| self.note_rejection(wheel))
     }
 
-    /// A wheel that is rejected for what is in it leaves its stamp, from before it was read.
+    /// Records the stamp of a wheel that is rejected for its content, from before it was read.
     pub fn note_rejection(&mut self, wheel: &WheelFile) {
         if self.noted.insert(wheel.clone()) {
             self.rejected.push(self.wheelhouse.stamped(wheel));
         }
     }
 
-    /// Why a wheel will not do that could not be read.
+    /// Returns the reason why a wheel that cannot be read is unusable. Keeps the first I/O error.
     fn cannot_be_used(&mut self, error: anyhow::Error) -> String {
         let why = format!("cannot be used: {}", report::one_line(&error));
         if self.fault.is_none() && fs::is_io_failure(&error) {
@@ -130,7 +131,7 @@ impl<'a> WheelFilter<'a> {
         why
     }
 
-    /// That all wheels could be read that were looked at.
+    /// Returns the first I/O error of a wheel, if there was one.
     pub fn check_io_errors(&mut self) -> anyhow::Result<()> {
         self.fault.take().map_or(Ok(()), Err)
     }
@@ -157,18 +158,18 @@ impl<'a> WheelFilter<'a> {
         Ok(metadata)
     }
 
-    /// A range of Python versions that cannot be read rules nothing out.
+    /// Warns of an invalid `Requires-Python`, which excludes no version of Python.
     fn note_ignored(&mut self, wheel: &WheelFile, range: &str) {
         if self.warned_of.insert(wheel.clone()) {
             let warning = format!(
-                "`{}` has a bad `Requires-Python`, which is ignored: `{range}`",
+                "`{}` has an invalid `Requires-Python`, which vpython ignores: `{range}`",
                 wheel.file_name
             );
             self.warnings.push((wheel.clone(), warning));
         }
     }
 
-    /// What there is to say of wheels that will do all the same, a sentence each.
+    /// Returns the warnings about these wheels, one sentence each.
     pub fn warnings_of(&self, wheels: &[WheelFile]) -> Vec<String> {
         if self.warnings.is_empty() {
             return Vec::new();
@@ -182,20 +183,20 @@ impl<'a> WheelFilter<'a> {
     }
 }
 
-/// The digests that somebody pins for a project.
+/// The digests that one requirement pins for a project.
 pub(super) struct Pin {
     digests: HashSet<Digest>,
-    /// The digests, as an error names them.
+    /// The digests, as an error message lists them.
     title: String,
-    /// Who pins them.
+    /// The origin of the requirement.
     pub required_by: RequiredBy,
 }
 
 impl Pin {
-    /// How many digests an error names.
+    /// The maximum number of digests in an error message.
     const NAMED: usize = 50;
 
-    /// What somebody pins.
+    /// Creates a pin from the digests of a requirement.
     pub fn new(digests: &[Digest], required_by: RequiredBy) -> Self {
         let named: Vec<String> = digests
             .iter()
@@ -216,21 +217,21 @@ impl Pin {
     }
 }
 
-/// What a wheel says of itself, understood.
+/// The parsed metadata of a wheel.
 pub(super) struct Content {
-    /// The extras that it has.
+    /// The extras of the wheel.
     pub extras: HashSet<ExtraName>,
-    /// What it requires, whatever the markers.
+    /// The requirements, whether or not their markers hold.
     pub requirements: Vec<Requirement>,
-    /// Which of these have a marker that speaks of an extra.
+    /// The indexes of the requirements whose marker mentions an extra.
     of_extra: HashMap<ExtraName, Vec<usize>>,
-    /// The first line of `Requires-Dist` that cannot be read and counts without an extra, and those
-    /// that count with one. What nobody follows does no harm.
+    /// The first invalid line of `Requires-Dist` that applies without an extra, and the first one
+    /// for each extra. An invalid line of an extra that is not required does no harm.
     unreadable: HashMap<Option<ExtraName>, (usize, String)>,
 }
 
 impl Content {
-    /// What a wheel says, and what of it counts with these markers.
+    /// Parses the metadata of a wheel. Invalid lines are kept if they apply in this environment.
     pub fn of(metadata: Metadata, markers: &MarkerEnvironment) -> Self {
         let mut content = Self {
             extras: metadata
@@ -253,6 +254,7 @@ impl Content {
                 }
                 content.requirements.push(requirement);
             } else {
+                // Keep the first invalid line for each extra to which it applies.
                 let marker = marker_of(&line);
                 let counts = |extra: &Option<ExtraName>| holds(&marker, markers, extra.as_slice());
                 for extra in [None]
@@ -270,7 +272,7 @@ impl Content {
         content
     }
 
-    /// What the wheel requires for an extra besides what it requires anyhow.
+    /// Returns the requirements that an extra adds to those of the wheel itself.
     pub fn required_for<'a>(
         &'a self,
         extra: &'a ExtraName,
@@ -288,7 +290,8 @@ impl Content {
         })
     }
 
-    /// That what the wheel requires can be followed: for itself, or for an extra besides.
+    /// Checks that the requirements of the wheel are valid, including those of an extra if one is
+    /// given.
     pub fn is_readable(&self, extra: Option<&ExtraName>) -> Result<(), String> {
         let with = |extra: Option<&ExtraName>| self.unreadable.get(&extra.cloned());
         match with(None)
@@ -296,14 +299,14 @@ impl Content {
             .chain(extra.and_then(|extra| with(Some(extra))))
             .min()
         {
-            Some((_, line)) => Err(format!("has a bad `Requires-Dist`: `{line}`")),
+            Some((_, line)) => Err(format!("has an invalid `Requires-Dist`: `{line}`")),
             None => Ok(()),
         }
     }
 }
 
-/// The marker of a line that cannot be read as a whole; one that always holds, where there is none
-/// that can be read.
+/// Returns the marker of an invalid line, or a marker that always holds if the line has no valid
+/// one.
 fn marker_of(line: &str) -> MarkerTree {
     line.split_once(';')
         .and_then(|(_, marker)| parse_marker(marker).ok())
@@ -316,7 +319,7 @@ mod tests {
     use crate::plan::interpreter::tests::facts;
 
     #[test]
-    fn what_cannot_be_read_counts_where_it_is_followed() {
+    fn an_invalid_requirement_is_an_error_only_if_it_applies() {
         let lines = [
             "one >= x",
             "two >= x; extra == 'y'",

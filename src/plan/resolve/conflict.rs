@@ -1,5 +1,5 @@
-//! What is said when there is no answer: of each project in the way who asks for what, each of its
-//! files with why it was not taken, and why no other wheel helps.
+//! Conflicts, and the error for them: for each conflicting project the requirements with their
+//! origins, each file with the reason why it was rejected, and why no other wheel helps.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -13,30 +13,29 @@ use crate::plan::RequiredBy;
 use crate::plan::wheelhouse::WheelFile;
 use crate::report::Failure;
 
-/// What is in the way of an answer.
+/// A project without a wheel that satisfies all requirements on it.
 pub(super) struct Conflict {
-    /// The project that has no wheel for all that is asked of it.
+    /// The project.
     pub project: PackageName,
-    /// All that is asked of it, the spec's constraints last.
+    /// The requirements, with the spec's constraints last.
     pub dependencies: Vec<Dependency>,
-    /// Why those wheels are there that ask for it: for each what asks for it, what asks for that,
-    /// and so on to the spec.
+    /// For each requiring wheel, the chain of requirements from that wheel back to the spec.
     pub reasons: Vec<Vec<Dependency>>,
-    /// What wheels ask for that could stand in for those on the way to it, in vain.
+    /// The requirements of alternative wheels that fail as well.
     pub instead: Vec<Dependency>,
-    /// What the spec asks for that leads to it.
+    /// The requirements of the spec that lead to the conflict.
     pub roots: Vec<Dependency>,
 }
 
 impl Conflict {
-    /// Its place among several: as the spec asks, then by name.
+    /// Returns the sort key among several conflicts: the order of the spec, then the name.
     pub fn rank(&self, candidates: &Candidates<'_>) -> (usize, PackageName) {
         let place = candidates.places_of(&self.project).first().copied();
         (place.unwrap_or(usize::MAX), self.project.clone())
     }
 }
 
-/// The whole error.
+/// Returns the error for all conflicts.
 pub(super) fn explain(conflicts: &[Conflict], candidates: &mut Candidates<'_>) -> Failure {
     let directories: Vec<String> = candidates
         .filter
@@ -53,27 +52,28 @@ pub(super) fn explain(conflicts: &[Conflict], candidates: &mut Candidates<'_>) -
         [one] => explain_one(one, &place, candidates),
         several => {
             let what = format!(
-                "no wheel{place} fits what is asked of {} projects",
+                "no wheel{place} fits the requirements on {} projects",
                 several.len()
             );
             let mut lines: Vec<String> = several
                 .iter()
                 .flat_map(|one| summary(one, candidates))
                 .collect();
+            // Conflicts may have the same reasons.
             let mut seen = HashSet::new();
             lines.retain(|line| seen.insert(line.clone()));
             Failure::new(what).because_of(lines)
         }
     };
     let nothing = directories.is_empty().then(|| {
-        "no directory of wheels is named, and there is no `wheels` beside the spec".to_owned()
+        "no wheel directory is configured, and there is no `wheels` next to the spec".to_owned()
     });
     failure
         .because_of(nothing)
         .hint(hint::of(conflicts, candidates))
 }
 
-/// A project in the way, when it is the only one.
+/// Returns the error for a single conflict.
 fn explain_one(conflict: &Conflict, place: &str, candidates: &mut Candidates<'_>) -> Failure {
     let failure = match &conflict.dependencies[..] {
         [dependency] => Failure::new(format!(
@@ -82,10 +82,10 @@ fn explain_one(conflict: &Conflict, place: &str, candidates: &mut Candidates<'_>
             dependency.required_by
         )),
         dependencies => Failure::new(format!(
-            "no wheel{place} fits all that is asked of `{}`",
+            "no wheel{place} fits all requirements on `{}`",
             conflict.project
         ))
-        .because_of(dependencies.iter().map(asked)),
+        .because_of(dependencies.iter().map(requirement_line)),
     };
     let absent = is_absent(conflict, candidates)
         .then(|| format!("there is no wheel of `{}`", conflict.project));
@@ -97,9 +97,9 @@ fn explain_one(conflict: &Conflict, place: &str, candidates: &mut Candidates<'_>
         .because_of(rejected(conflict, candidates))
 }
 
-/// A project in the way, among others.
+/// Returns the lines for one of several conflicts.
 fn summary(conflict: &Conflict, candidates: &mut Candidates<'_>) -> Vec<String> {
-    let mut lines: Vec<String> = conflict.dependencies.iter().map(asked).collect();
+    let mut lines: Vec<String> = conflict.dependencies.iter().map(requirement_line).collect();
     if let Some(last) = lines.last_mut().filter(|_| is_absent(conflict, candidates)) {
         *last = format!("{last}; there is no wheel of `{}`", conflict.project);
     }
@@ -113,21 +113,21 @@ fn summary(conflict: &Conflict, candidates: &mut Candidates<'_>) -> Vec<String> 
     lines
 }
 
-fn asked(dependency: &Dependency) -> String {
+fn requirement_line(dependency: &Dependency) -> String {
     format!("`{}` is {}", dependency.title(), dependency.required_by)
 }
 
-/// Why those wheels are there that ask for the project, a sentence each.
+/// Returns one sentence for each requiring wheel that says why the wheel itself is required.
 fn reasons(conflict: &Conflict) -> Vec<String> {
-    let sentence = |way_back: &Vec<Dependency>| {
-        let (root, between) = way_back.split_last()?;
+    let sentence = |chain: &Vec<Dependency>| {
+        let (root, between) = chain.split_last()?;
         Some(match between {
-            [] => asked(root),
+            [] => requirement_line(root),
             [one] => format!("`{}` is required by {}", one.title(), which_is(root)),
             [first, ..] => {
                 let required_by = first.required_by.project()?;
                 format!(
-                    "`{}` is required by `{required_by}`, and so on from {}",
+                    "`{}` is required by `{required_by}`, a dependency of {}",
                     first.title(),
                     which_is(root)
                 )
@@ -145,13 +145,13 @@ fn which_is(dependency: &Dependency) -> String {
     )
 }
 
-/// Whether there are directories, and no file of the project in them.
+/// Returns whether there are wheel directories, but no file of the project in them.
 fn is_absent(conflict: &Conflict, candidates: &mut Candidates<'_>) -> bool {
     candidates.files(&conflict.project).is_empty()
         && candidates.filter.wheelhouse.directories().next().is_some()
 }
 
-/// Each file of the project and why it was not taken, sorted.
+/// Returns each file of the project with the reason why it was rejected, sorted.
 fn rejected(conflict: &Conflict, candidates: &mut Candidates<'_>) -> Vec<String> {
     let files = candidates.files(&conflict.project);
     let mut rejected: Vec<String> = files
@@ -168,13 +168,14 @@ fn rejected(conflict: &Conflict, candidates: &mut Candidates<'_>) -> Vec<String>
     rejected
 }
 
-/// Why a file was not taken. Where several demands rule it out, one of the spec's is named, which
-/// no choice can change.
+/// Returns the reason why a file was rejected. If several requirements exclude it, one of the spec
+/// is named, since no choice can change that.
 fn why_not(
     file: &WheelFile,
     dependencies: &[Dependency],
     candidates: &mut Candidates<'_>,
 ) -> String {
+    // First, the requirements that exclude the version.
     let version = &file.name.version;
     let rules_out = |dependency: &&Dependency| !dependency.admits(version);
     let of_spec = dependencies
@@ -187,6 +188,7 @@ fn why_not(
             dependency.title()
         );
     }
+    // Then the tags, the content, and the requirements of the wheel itself.
     let unfit = candidates
         .filter
         .tags(file)
@@ -214,7 +216,7 @@ fn flaw(
     candidates.flaw(project, number, &extras)
 }
 
-/// Why the wheels do not help that could stand in for those who ask.
+/// Returns the reasons why the alternatives to the requiring wheels do not help.
 fn instead(conflict: &Conflict, candidates: &mut Candidates<'_>) -> Vec<String> {
     let mut lines = Vec::new();
     let mut likewise: BTreeMap<(String, &PackageName), Vec<&Version>> = BTreeMap::new();
@@ -227,6 +229,7 @@ fn instead(conflict: &Conflict, candidates: &mut Candidates<'_>) -> Vec<String> 
         else {
             continue;
         };
+        // Versions of one project with the same requirement share a line.
         if *dependency.project() == conflict.project {
             likewise
                 .entry((dependency.title(), project))
@@ -236,10 +239,10 @@ fn instead(conflict: &Conflict, candidates: &mut Candidates<'_>) -> Vec<String> 
             let why = if candidates.choices(dependency, false).is_empty() {
                 ", which no wheel fits"
             } else {
-                ", which does not go together either"
+                ", which leads to a conflict too"
             };
             lines.push(format!(
-                "`{file_name}` would do for `{project}`, but asks for `{}`{why}",
+                "`{file_name}` fits `{project}`, but requires `{}`{why}",
                 dependency.title()
             ));
         }

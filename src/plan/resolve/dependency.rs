@@ -1,4 +1,5 @@
-//! A requirement that counts here, who asks for it, and which versions satisfy it.
+//! Requirements that apply on the interpreter, with their origins, and the versions that satisfy
+//! them.
 
 use pep440_rs::{Operator, Version, VersionSpecifier};
 use pep508_rs::{MarkerTree, PackageName, VersionOrUrl};
@@ -7,30 +8,30 @@ use crate::fs::Digest;
 use crate::plan::RequiredBy;
 use crate::spec::{Located, Requested, Requirement};
 
-/// A requirement that counts here, and who asks for it.
+/// A requirement that applies on the interpreter, with its origin.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Dependency {
-    /// What is asked for. Its marker holds.
+    /// The requirement. Its marker holds.
     pub requirement: Requirement,
-    /// The digests that will do; none where any will.
+    /// The accepted digests; empty if any digest is accepted.
     pub hashes: Vec<Digest>,
-    /// Who asks.
+    /// The origin.
     pub required_by: RequiredBy,
-    /// Whether it brings its project along.
+    /// Whether this is a requirement or a constraint.
     pub role: Role,
 }
 
-/// Whether a demand brings its project into the environment.
+/// The role of a dependency.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Role {
-    /// It does.
+    /// It adds its project to the environment.
     Requirement,
-    /// It holds if something else does.
+    /// It applies only if something else requires its project.
     Constraint,
 }
 
 impl Dependency {
-    /// What a spec states.
+    /// Creates the dependency for a requirement of a spec.
     pub fn of(placed: &Located<Requested>, role: Role) -> Self {
         let Requested {
             requirement,
@@ -44,12 +45,12 @@ impl Dependency {
         }
     }
 
-    /// The project that it is about.
+    /// Returns the required project.
     pub fn project(&self) -> &PackageName {
         &self.requirement.name
     }
 
-    /// What it says of versions.
+    /// Returns the version specifiers.
     pub fn specifiers(&self) -> &[VersionSpecifier] {
         match &self.requirement.version_or_url {
             Some(VersionOrUrl::VersionSpecifier(specifiers)) => specifiers,
@@ -57,16 +58,16 @@ impl Dependency {
         }
     }
 
-    /// Whether a version satisfies it. Pre-releases are a matter of all demands together, and not
-    /// judged here.
+    /// Returns whether a version satisfies the specifiers. Whether pre-releases are allowed depends
+    /// on all requirements together, and is not checked here.
     pub fn admits(&self, version: &Version) -> bool {
         self.specifiers()
             .iter()
             .all(|specifier| admits(specifier, version))
     }
 
-    /// Whether it speaks of a pre-release, and so lets pre-releases in (PEP 440, "Handling of
-    /// pre-releases").
+    /// Returns whether a specifier names a pre-release, which allows pre-releases (PEP 440,
+    /// "Handling of pre-releases").
     pub fn names_pre_release(&self) -> bool {
         self.specifiers().iter().any(|specifier| {
             let only_excludes = matches!(
@@ -77,12 +78,12 @@ impl Dependency {
         })
     }
 
-    /// Whether the spec itself states it.
+    /// Returns whether the origin is the spec.
     pub fn is_from_spec(&self) -> bool {
         matches!(self.required_by, RequiredBy::Spec(_))
     }
 
-    /// The requirement without its marker, as a person would write it: `numpy==1.26.4`.
+    /// Returns the requirement without its marker: `numpy==1.26.4`.
     pub fn title(&self) -> String {
         let mut bare = self.requirement.clone();
         bare.marker = MarkerTree::TRUE;
@@ -90,15 +91,15 @@ impl Dependency {
     }
 }
 
-/// Whether a version satisfies a specifier (PEP 440, "Version specifiers"). In two cases the
-/// library judges otherwise than the specification.
+/// Returns whether a version satisfies a specifier (PEP 440, "Version specifiers"). In two cases
+/// the library deviates from the specification.
 fn admits(specifier: &VersionSpecifier, version: &Version) -> bool {
     match specifier.operator() {
         // "unless the specified version is itself a pre-release": `<2rc2` admits 2rc1.
         Operator::LessThan if specifier.any_prerelease() => {
             version.clone().without_local() < *specifier.version()
         }
-        // A version is as long as it must be to be compared: 1 is 1.0, which `==1.5.*` does not
+        // The version is padded with zeros for the comparison: 1 is 1.0, which `==1.5.*` does not
         // admit.
         Operator::EqualStar | Operator::NotEqualStar => {
             let mut release = version.release().to_vec();
@@ -155,11 +156,11 @@ mod tests {
                 "a>1.0",
                 "1.0+local",
                 false,
-                "a local version is no later one",
+                "a local version is not a later one",
             ),
             ("a>1.0", "1.0.post1", false, "nor is a post-release"),
             ("a>1.0.post1", "1.0.post2", true, "unless one is named"),
-            ("a<2", "2rc1", false, "a pre-release is no earlier one"),
+            ("a<2", "2rc1", false, "nor is a pre-release an earlier one"),
             ("a<2rc2", "2rc1", true, "unless one is named"),
             ("a<2rc2", "2rc2", false, "itself excluded"),
             ("a==1.5.*", "1.5.3", true, "a prefix"),
@@ -180,7 +181,7 @@ mod tests {
                 "a!=1.5.*",
                 "1",
                 true,
-                "a shorter version that has not the prefix",
+                "a shorter version that does not have the prefix",
             ),
             ("a~=1.4.2", "1.4.9", true, "a compatible release"),
             ("a~=1.4.2", "1.5", false, "an incompatible release"),
@@ -211,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn to_exclude_a_pre_release_is_not_to_name_one() {
+    fn excluding_a_pre_release_does_not_name_one() {
         let rows = [
             ("a>=1rc1", true),
             ("a==1.dev1", true),

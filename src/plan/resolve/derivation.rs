@@ -1,10 +1,11 @@
-//! Reading PubGrub's proof that there is no answer: which project is in the way, and what is asked
-//! of it.
+//! Finds the conflicting project, and the requirements on it, in PubGrub's proof that there is no
+//! answer.
 //!
-//! A proof tells which wishes have to do with the failure, and leaves out all others. Along these
-//! the best wheels are followed, as a person would: from the spec to a project that has no wheel
-//! for all that is asked of it on this way. That project is named, with those who ask; and so is
-//! what the other wheels on the way ask for, since each of them must fail as well.
+//! The proof contains only the requirements that contribute to the failure. From the spec, vpython
+//! follows these requirements along the best wheels, as a person would, until a project has no
+//! wheel that satisfies all requirements found so far. The conflict names that project and the
+//! origins of its requirements. It also names the requirements of the other wheels on the path,
+//! since each of those wheels must fail as well.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
@@ -20,15 +21,16 @@ use super::requirement_set::RequirementSet;
 use super::search::Derivation;
 use super::version_set::Versions;
 
-/// How often another way is tried before the project is named that is in the way of the last one.
-const PATIENCE: usize = 1000;
+/// The maximum number of walks before any project of the proof is reported.
+const MAX_WALKS: usize = 1000;
 
-/// Which versions of which packages the proof holds against which projects.
+/// The requirements at the leaves of a proof: for each package and each project that it requires,
+/// the versions of the package that require it.
 #[derive(Default)]
 struct Core(BTreeMap<(Package, PackageName), Versions>);
 
 impl Core {
-    /// What is at the leaves of a proof. Parts that several others rest on are read once.
+    /// Collects the leaves of a proof. Shared subtrees are visited once.
     fn of(derivation: &Derivation) -> Self {
         let mut core = Self::default();
         let mut seen = HashSet::new();
@@ -68,7 +70,7 @@ impl Core {
         *known = known.union(versions);
     }
 
-    /// What a version of a package asks for, as far as it has to do with the failure.
+    /// Returns the requirements of a version of a package that contribute to the failure.
     fn dependencies(
         &self,
         package: &Package,
@@ -85,7 +87,7 @@ impl Core {
                 candidates.requirements(project, number, Some(extra)),
                 choice::version(number),
             ),
-            // They are known by their wholes.
+            // Parts are recorded under their whole packages.
             Package::Part(..) => (Vec::new(), THE_SPEC),
         };
         let counts = |dependency: &Dependency| {
@@ -96,31 +98,31 @@ impl Core {
     }
 }
 
-/// One way from the spec along the best wheels.
+/// A walk from the spec along the best wheels.
 #[derive(Default)]
-struct Way {
+struct Walk {
     requirement_set: RequirementSet,
     chosen: BTreeMap<PackageName, usize>,
-    asked: BTreeSet<Package>,
+    visited: BTreeSet<Package>,
 }
 
-/// A version that was on the way when something was asked that it does not satisfy, and what that
-/// was.
+/// A version that was chosen before a requirement was found that it does not satisfy, with that
+/// requirement.
 struct Dismissed {
     project: PackageName,
     number: usize,
     by: Box<Dependency>,
 }
 
-/// What is in the way of an answer, by the proof that there is none.
+/// Returns the conflict that a proof shows.
 pub(super) fn find_conflict(derivation: &Derivation, candidates: &mut Candidates<'_>) -> Conflict {
     let core = Core::of(derivation);
     let mut dismissed: Vec<Dismissed> = Vec::new();
-    for _ in 0..PATIENCE {
-        let mut way = Way::default();
-        match way.follow(&core, &dismissed, candidates) {
-            Ok(project) => return way.conflict(project, &dismissed, &core, candidates),
-            // A version that is given up asks for nothing any more.
+    for _ in 0..MAX_WALKS {
+        let mut walk = Walk::default();
+        match walk.follow(&core, &dismissed, candidates) {
+            Ok(project) => return walk.conflict(project, &dismissed, &core, candidates),
+            // The requirements of a dismissed version no longer dismiss other versions.
             Err(another) => {
                 let gone = candidates.file_name(&another.project, another.number);
                 dismissed.retain(|known| known.by.required_by.file_name() != gone.as_deref());
@@ -128,6 +130,7 @@ pub(super) fn find_conflict(derivation: &Derivation, candidates: &mut Candidates
             }
         }
     }
+    // Fallback: the first project of the proof.
     let project = core.0.into_keys().next().map_or_else(
         || candidates.asked[0].project().clone(),
         |(_, project)| project,
@@ -147,22 +150,23 @@ pub(super) fn find_conflict(derivation: &Derivation, candidates: &mut Candidates
     }
 }
 
-impl Way {
-    /// Goes on to the project that has no wheel.
+impl Walk {
+    /// Follows the requirements to the project that has no wheel.
     ///
     /// # Errors
-    /// A version that was chosen will not do after all, and another way is to be tried without it.
+    /// A chosen version does not satisfy a later requirement. The caller tries another path
+    /// without that version.
     fn follow(
         &mut self,
         core: &Core,
         dismissed: &[Dismissed],
         candidates: &mut Candidates<'_>,
     ) -> Result<PackageName, Dismissed> {
-        self.ask(&Package::Spec, 0, core, candidates)?;
+        self.visit(&Package::Spec, 0, core, candidates)?;
         let mut place = 0;
         loop {
             let Some(project) = self.requirement_set.order.get(place).cloned() else {
-                // Where all is decided without a contradiction, a wheel contradicts itself.
+                // All projects are decided without a conflict, so a wheel conflicts with itself.
                 let flawed = self.chosen.iter().find(|(project, number)| {
                     let extras = self.requirement_set.extras(project);
                     candidates.flaw(project, **number, &extras).is_some()
@@ -177,21 +181,21 @@ impl Way {
                 return Ok(project);
             };
             self.chosen.insert(project.clone(), number);
-            self.ask(&Package::Project(project.clone()), number, core, candidates)?;
-            self.ask_for_extras(&project, core, candidates)?;
+            self.visit(&Package::Project(project.clone()), number, core, candidates)?;
+            self.visit_extras(&project, core, candidates)?;
         }
     }
 
-    /// Notes what a chosen version asks for, and for what extras of projects that are chosen
-    /// already.
-    fn ask(
+    /// Adds the requirements of a chosen version, including those of the extras that it requires of
+    /// projects that are already chosen.
+    fn visit(
         &mut self,
         package: &Package,
         number: usize,
         core: &Core,
         candidates: &mut Candidates<'_>,
     ) -> Result<(), Dismissed> {
-        if !self.asked.insert(package.clone()) {
+        if !self.visited.insert(package.clone()) {
             return Ok(());
         }
         for dependency in core.dependencies(package, number, candidates) {
@@ -206,10 +210,11 @@ impl Way {
                 });
             }
             let extras = dependency.requirement.extras.clone();
-            self.requirement_set.ask(dependency);
+            self.requirement_set.insert(dependency);
+            // If the project is already chosen, its extras are not visited later.
             if let Some(number) = self.chosen.get(&project).copied() {
                 for extra in extras {
-                    self.ask(
+                    self.visit(
                         &Package::Extra(project.clone(), extra),
                         number,
                         core,
@@ -221,7 +226,7 @@ impl Way {
         Ok(())
     }
 
-    fn ask_for_extras(
+    fn visit_extras(
         &mut self,
         project: &PackageName,
         core: &Core,
@@ -231,7 +236,7 @@ impl Way {
             return Ok(());
         };
         for extra in self.requirement_set.extras(project) {
-            self.ask(
+            self.visit(
                 &Package::Extra(project.clone(), extra),
                 number,
                 core,
@@ -258,7 +263,7 @@ impl Way {
             .find(|number| !is_dismissed(*number))
     }
 
-    /// All that there is to say of the project at the end of the way.
+    /// Describes the conflict on the project at the end of the path.
     fn conflict(
         mut self,
         project: PackageName,
@@ -267,13 +272,13 @@ impl Way {
         candidates: &mut Candidates<'_>,
     ) -> Conflict {
         for known in dismissed.iter().filter(|known| known.project == project) {
-            self.requirement_set.ask((*known.by).clone());
+            self.requirement_set.insert((*known.by).clone());
         }
-        // What the spec asks of it holds whatever is chosen, and so for a wheel that is fetched
-        // too.
+        // The requirements of the spec apply whatever is chosen, and so also to a wheel that is
+        // fetched later.
         let of_spec: Vec<Dependency> = candidates.asked_of(&project).cloned().collect();
         for dependency in of_spec {
-            self.requirement_set.ask(dependency);
+            self.requirement_set.insert(dependency);
         }
         let mut dependencies = self.requirement_set.of(&project).to_vec();
         dependencies.sort_by_key(|dependency| !dependency.is_from_spec());
@@ -290,9 +295,9 @@ impl Way {
         }
     }
 
-    /// What the wheels ask for that were not taken on the way and would satisfy what is asked of
-    /// their projects: of each the first wish that the proof rests on. What the chosen wheel asks
-    /// for as well is left out, unless it is the obstacle itself.
+    /// Returns the requirements of the alternative wheels, those that satisfy the requirements on
+    /// their projects but are not on the path: for each, the first requirement in the proof. A
+    /// requirement that the chosen wheel shares is left out, unless it is part of the conflict.
     fn instead(
         &self,
         dependencies: &[Dependency],
@@ -307,6 +312,7 @@ impl Way {
                 .iter()
                 .map(Dependency::title)
                 .collect();
+            // The alternatives to the chosen wheel.
             for number in candidates
                 .fitting(project, self.requirement_set.of(project))
                 .into_iter()
@@ -320,10 +326,10 @@ impl Way {
                     continue;
                 };
                 let title = first.title();
-                let is_obstacle = dependencies
+                let is_conflicting = dependencies
                     .iter()
                     .any(|dependency| dependency.title() == title && !dependency.is_from_spec());
-                if is_obstacle || !of_chosen.contains(&title) {
+                if is_conflicting || !of_chosen.contains(&title) {
                     instead.push(first);
                 }
             }

@@ -1,8 +1,8 @@
-//! Obstacles that no choice has to do with: what the spec asks for, and what the wheels ask for of
-//! which there is only one each.
+//! Conflicts that do not depend on any choice: those of the requirements of the spec, and of the
+//! requirements of wheels that are the only candidate of their project.
 //!
-//! Where much is missing, as with an empty directory of wheels, these are found at once, and not by
-//! one search for each.
+//! If many wheels are missing, as with an empty wheel directory, these conflicts are all found in
+//! one pass instead of one search for each.
 
 use std::collections::BTreeSet;
 
@@ -13,24 +13,24 @@ use super::conflict::Conflict;
 use super::dependency::Dependency;
 use super::requirement_set::RequirementSet;
 
-/// Finds them, but for the projects that are `given`.
+/// Finds these conflicts, except those of `excluded` projects.
 pub(super) fn find(
     candidates: &mut Candidates<'_>,
-    given: &BTreeSet<PackageName>,
+    excluded: &BTreeSet<PackageName>,
 ) -> Vec<Conflict> {
     let mut requirement_set = RequirementSet::default();
     for dependency in candidates.asked.clone() {
-        requirement_set.ask(dependency);
+        requirement_set.insert(dependency);
     }
     let mut conflicts = Vec::new();
     let mut place = 0;
     while let Some(project) = requirement_set.order.get(place).cloned() {
         place += 1;
-        if given.contains(&project) {
+        if excluded.contains(&project) {
             continue;
         }
         let dependencies = decisive(requirement_set.of(&project));
-        if !candidates.is_there_one(&project, &dependencies) {
+        if !candidates.has_usable_version(&project, &dependencies) {
             conflicts.push(conflict(
                 project,
                 dependencies,
@@ -38,10 +38,11 @@ pub(super) fn find(
                 candidates,
             ));
         } else if candidates.of(&project).len() == 1 {
+            // The only candidate is certain to be chosen, and so its requirements apply.
             let extras: Vec<ExtraName> = requirement_set.extras(&project).into_iter().collect();
             for extra in [None].into_iter().chain(extras.iter().map(Some)) {
                 for dependency in candidates.requirements(&project, 0, extra) {
-                    requirement_set.ask(dependency);
+                    requirement_set.insert(dependency);
                 }
             }
         }
@@ -49,7 +50,8 @@ pub(super) fn find(
     conflicts
 }
 
-/// What the spec asks, or else what the first asks who does.
+/// Returns the requirements of the spec, or, if the spec has none, those with the same origin as
+/// the first one.
 fn decisive(dependencies: &[Dependency]) -> Vec<Dependency> {
     let Some(first) = dependencies.first() else {
         return Vec::new();
@@ -72,7 +74,7 @@ fn conflict(
 ) -> Conflict {
     let reasons = requirement_set.reasons(&dependencies);
     let roots = match reasons.first() {
-        Some(way_back) => way_back.last().cloned().into_iter().collect(),
+        Some(chain) => chain.last().cloned().into_iter().collect(),
         None => dependencies.clone(),
     };
     dependencies.extend(candidates.constraints_on(&project).iter().cloned());

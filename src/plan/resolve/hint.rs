@@ -1,4 +1,4 @@
-//! What to try when there is no answer: the likeliest mendings, in one line.
+//! The hint of the error for conflicts: the likeliest fixes, in one line.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -13,10 +13,10 @@ use crate::plan::RequiredBy;
 use crate::plan::wheelhouse::read_specifiers;
 use crate::spec::{is_uv_lock, ways_around_digests};
 
-/// What to try where Git LFS has a file that is not fetched.
+/// The hint for a file that Git LFS has not fetched yet.
 pub(super) const PULL_FROM_LFS: &str = "`git lfs pull` fetches the file";
 
-/// The likeliest mendings: wheels to fetch, a bound to loosen, another python.
+/// Returns the likeliest fixes: wheels to fetch, a bound to loosen, another version of Python.
 pub(super) fn of(conflicts: &[Conflict], candidates: &mut Candidates<'_>) -> String {
     let Some(directory) = candidates
         .filter
@@ -25,12 +25,13 @@ pub(super) fn of(conflicts: &[Conflict], candidates: &mut Candidates<'_>) -> Str
         .next()
         .map(|directory| directory.display().to_string())
     else {
-        let name = "name a directory of wheels: `wheels = [\"…\"]` under `[tool.vpython]`, `-vpython-wheels` or `VPYTHON_WHEELS`";
+        // Without a wheel directory, no other fix helps.
+        let name = "name a wheel directory: `wheels = [\"…\"]` under `[tool.vpython]`, `-vpython-wheels` or `VPYTHON_WHEELS`";
         let fetch = candidates
             .filter
             .wheelhouse
             .fetch_command()
-            .map(|command| format!("make and fill one: `{command}`, or "));
+            .map(|command| format!("create and fill one: `{command}`, or "));
         return format!("{}{name}", fetch.unwrap_or_default());
     };
     if conflicts
@@ -39,6 +40,7 @@ pub(super) fn of(conflicts: &[Conflict], candidates: &mut Candidates<'_>) -> Str
     {
         return PULL_FROM_LFS.to_owned();
     }
+    // A digest that differs from a LUCI or uv lock file has its own fixes.
     let is_foreign = conflicts
         .iter()
         .any(|conflict| has_foreign_digest(&conflict.project, candidates));
@@ -50,31 +52,32 @@ pub(super) fn of(conflicts: &[Conflict], candidates: &mut Candidates<'_>) -> Str
     {
         return ways_around_digests(command);
     }
-    let mut mendings = Vec::new();
+    // All other fixes, the likeliest first.
+    let mut fixes = Vec::new();
     if let [conflict] = conflicts
         && let Some(minor) = other_minor(conflict, candidates)
     {
         let [_, own, _] = candidates.filter.interpreter.release;
-        mendings.push(format!("add a cp3{own} wheel to `{directory}`"));
-        mendings.push(format!("set `requires-python = \"==3.{minor}.*\"`"));
+        fixes.push(format!("add a cp3{own} wheel to `{directory}`"));
+        fixes.push(format!("set `requires-python = \"==3.{minor}.*\"`"));
     } else {
-        mendings.extend(fetch(conflicts, candidates));
+        fixes.extend(fetch(conflicts, candidates));
     }
-    mendings.extend(
+    fixes.extend(
         conflicts
             .iter()
             .find_map(|conflict| loosen(conflict, candidates)),
     );
     if let [conflict] = conflicts {
-        mendings.extend(
-            wanted_python(conflict, candidates)
+        fixes.extend(
+            required_python(conflict, candidates)
                 .map(|range| format!("set `requires-python = \"{range}\"`")),
         );
     }
-    mendings.join(", or ")
+    fixes.join(", or ")
 }
 
-/// Whether a file of the project that the interpreter could take is yet to be fetched by Git LFS.
+/// Returns whether a file of the project with compatible tags is still a pointer of Git LFS.
 fn is_in_lfs(project: &PackageName, candidates: &Candidates<'_>) -> bool {
     let wheelhouse = &candidates.filter.wheelhouse;
     let mut fitting = wheelhouse
@@ -84,13 +87,13 @@ fn is_in_lfs(project: &PackageName, candidates: &Candidates<'_>) -> bool {
     fitting.any(|file| wheelhouse.is_in_lfs(file))
 }
 
-/// Whether a wheel of the project that the interpreter could take has another digest than a lock of
-/// LUCI's pins.
+/// Returns whether a wheel of the project with compatible tags has another digest than the one that
+/// a LUCI or uv lock file pins.
 fn has_foreign_digest(project: &PackageName, candidates: &mut Candidates<'_>) -> bool {
     candidates.is_pinned_by(project, is_uv_lock) && !candidates.other_bytes(project).is_empty()
 }
 
-/// The command that brings what is missing.
+/// Returns the command that fetches the missing wheels.
 fn fetch(conflicts: &[Conflict], candidates: &Candidates<'_>) -> Option<String> {
     let what = match conflicts {
         [one] if can_be_satisfied(&one.dependencies) => "fetch one",
@@ -103,9 +106,9 @@ fn fetch(conflicts: &[Conflict], candidates: &Candidates<'_>) -> Option<String> 
     ))
 }
 
-/// What to ask an index for, to get rid of these obstacles. Where no version can satisfy all that
-/// is asked of a project, other wheels of those who ask are needed, and which these are is found
-/// out from what the spec asks for.
+/// Returns the requirements to fetch from an index to resolve conflicts. If no version can satisfy
+/// all requirements on a project, other wheels of the requiring projects are needed; these follow
+/// from the requirements of the spec.
 pub(super) fn to_fetch(conflicts: &[Conflict]) -> Vec<String> {
     let (mut wanted, mut seen) = (Vec::new(), HashSet::new());
     for conflict in conflicts {
@@ -114,8 +117,8 @@ pub(super) fn to_fetch(conflicts: &[Conflict]) -> Vec<String> {
         } else {
             &conflict.roots
         };
-        // Where there are digests, pip takes no requirement without an exact version, and the
-        // digests go with that.
+        // With digests, pip accepts only requirements with an exact version, and the digests belong
+        // to these.
         let is_pinned = dependencies
             .iter()
             .any(|dependency| !dependency.hashes.is_empty())
@@ -133,7 +136,7 @@ pub(super) fn to_fetch(conflicts: &[Conflict]) -> Vec<String> {
     wanted
 }
 
-/// Whether a demand names one version, as pip wants it beside a digest.
+/// Returns whether a requirement names one version, as pip requires for a digest.
 fn is_exact(dependency: &Dependency) -> bool {
     dependency
         .specifiers()
@@ -141,7 +144,7 @@ fn is_exact(dependency: &Dependency) -> bool {
         .any(|specifier| *specifier.operator() == Operator::Equal)
 }
 
-/// Whether any version at all could satisfy these demands.
+/// Returns whether any version could satisfy the requirements.
 fn can_be_satisfied(dependencies: &[Dependency]) -> bool {
     let specifiers = dependencies.iter().flat_map(Dependency::specifiers);
     let range = specifiers.fold(Ranges::full(), |range: Ranges<Version>, specifier| {
@@ -150,10 +153,11 @@ fn can_be_satisfied(dependencies: &[Dependency]) -> bool {
     !range.is_empty()
 }
 
-/// A demand of the spec that alone keeps a wheel out.
+/// Returns the hint to loosen a requirement of the spec, if that requirement alone excludes a
+/// usable wheel.
 fn loosen(conflict: &Conflict, candidates: &mut Candidates<'_>) -> Option<String> {
     let versions = candidates.of(&conflict.project);
-    let keeping_out = |number: usize| {
+    let only_excluding = |number: usize| {
         let mut dependencies = conflict
             .dependencies
             .iter()
@@ -164,7 +168,8 @@ fn loosen(conflict: &Conflict, candidates: &mut Candidates<'_>) -> Option<String
             .filter(|_| dependencies.next().is_none())
             .filter(|(_, dependency)| dependency.is_from_spec())
     };
-    let alone = (0..versions.len()).filter_map(|number| Some((keeping_out(number)?, number)));
+    // Take the first such requirement in the spec, with the lowest version that has a usable wheel.
+    let alone = (0..versions.len()).filter_map(|number| Some((only_excluding(number)?, number)));
     let mut alone: Vec<((usize, &Dependency), usize)> = alone.collect();
     alone.sort_by_key(|((place, _), number)| (*place, *number));
     let ((_, dependency), _) = alone
@@ -176,11 +181,11 @@ fn loosen(conflict: &Conflict, candidates: &mut Candidates<'_>) -> Option<String
     Some(format!("loosen `{}` in {place}", dependency.title()))
 }
 
-/// The highest other minor version of CPython that a wheel of the project is built for, where that
-/// wheel would satisfy all demands.
+/// Returns the highest other minor version of CPython for which the project has a wheel that
+/// satisfies all requirements.
 fn other_minor(conflict: &Conflict, candidates: &Candidates<'_>) -> Option<u64> {
     let [_, own, _] = candidates.filter.interpreter.release;
-    // A wheel that fits this interpreter helps no other.
+    // Wheels that are compatible with this interpreter say nothing about another one.
     let misfits = candidates
         .filter
         .wheelhouse
@@ -199,9 +204,9 @@ fn other_minor(conflict: &Conflict, candidates: &Candidates<'_>) -> Option<u64> 
         .max()
 }
 
-/// The range of Python versions that a wheel of the project wants, where nothing else is in its
-/// way.
-fn wanted_python(conflict: &Conflict, candidates: &mut Candidates<'_>) -> Option<String> {
+/// Returns the range of Python versions that a wheel of the project requires, if the wheel is
+/// usable otherwise.
+fn required_python(conflict: &Conflict, candidates: &mut Candidates<'_>) -> Option<String> {
     let files = candidates
         .filter
         .wheelhouse
@@ -220,7 +225,7 @@ fn wanted_python(conflict: &Conflict, candidates: &mut Candidates<'_>) -> Option
             let written = metadata.requires_python.unwrap_or_default();
             let range = read_specifiers(&written)
                 .filter(|range| !range.contains(candidates.filter.interpreter.version()));
-            // What had to be mended is no range for a spec either.
+            // A range that needed repair is not valid in a spec either.
             let is_plain = written.parse::<VersionSpecifiers>().is_ok();
             ranges.extend(range.map(|range| {
                 (

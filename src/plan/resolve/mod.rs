@@ -1,9 +1,9 @@
-//! Which wheels satisfy a spec: of each project the highest version that fits all that is asked of
-//! it.
+//! Resolves a spec to wheels: for each project, the highest version that satisfies all requirements
+//! on it.
 //!
-//! PubGrub finds versions that go together, or proves that there are none. What leaves no choice is
-//! decided on first, then what is asked for first; so the answer depends on nothing but the spec,
-//! the interpreter's facts and the wheels that there are.
+//! PubGrub finds compatible versions, or proves that there are none. It decides projects with a
+//! single candidate first, then the others in the order in which they were required. The answer
+//! therefore depends only on the spec, the interpreter's facts and the available wheels.
 
 mod candidates;
 mod compatibility;
@@ -36,27 +36,28 @@ use dependency::Role;
 use requirement_set::RequirementSet;
 use search::Chosen;
 
-/// How many of the chosen wheels each warm launch looks at: those that were changed last, which are
-/// the likeliest to be written over where they lie. A wheel that is added, removed or replaced
-/// changes its directory, and is noticed in any number; so a launch costs the same however large
-/// the environment is. The others are looked at once an hour.
+/// The number of chosen wheels that each warm launch checks: the most recently modified ones, which
+/// are the most likely to be overwritten in place. A wheel that is added, removed or replaced
+/// changes its directory, and vpython notices it whatever the number of wheels. The cost of a
+/// launch therefore does not grow with the environment. The other wheels are checked once an hour.
 const WATCHED: usize = 8;
-/// How many of the rejected wheels each warm launch looks at, likewise.
+/// The number of rejected wheels that each warm launch checks, chosen in the same way.
 const REJECTED_WATCHED: usize = 100;
 
-/// After so many searches that found something in the way each, what no choice has to do with is
-/// looked for without another search.
-const MANY: usize = 8;
-/// Where more than this is asked for, that is done at once: each search takes as long as all of it.
+/// The number of searches that each end in a conflict after which [`forced`] finds the conflicts
+/// that do not depend on a choice, without a further search for each.
+const FORCED_AFTER: usize = 8;
+/// The number of requirements above which [`forced`] runs before the first search or after it: each
+/// search takes time in proportion to all of them.
 const LARGE: usize = 1000;
-/// After so many searches a launch has enough to say.
-const PATIENCE: usize = 40;
+/// The maximum number of searches of a launch: by then, the error is long enough.
+const MAX_SEARCHES: usize = 40;
 
 /// Chooses the wheels of a spec, sorted by project.
 ///
 /// # Errors
-/// No set of wheels satisfies the spec: who asks for what, and each wheel file with why it was not
-/// taken.
+/// No set of wheels satisfies the spec. The error names each requirement with its origin, and each
+/// wheel file with the reason for its rejection.
 pub(super) fn resolve(
     requirements: &Requirements,
     interpreter: &Facts,
@@ -65,12 +66,12 @@ pub(super) fn resolve(
 ) -> Result<Vec<PlannedWheel>> {
     let mut candidates = Candidates::new(requirements, WheelFilter::new(interpreter, wheelhouse));
     candidates.read_pinned();
-    let (chosen, conflicts) = choose(&mut candidates, PATIENCE);
+    let (chosen, conflicts) = choose(&mut candidates, MAX_SEARCHES);
     candidates.filter.check_io_errors()?;
     if !conflicts.is_empty() {
         let failure = conflict::explain(&conflicts, &mut candidates);
         let more = chosen.is_none().then(|| {
-            format!("there may be more: {PATIENCE} searches found something in the way each")
+            format!("there may be more conflicts: {MAX_SEARCHES} searches found one each")
         });
         return Err(failure.because_of(more).into());
     }
@@ -78,7 +79,7 @@ pub(super) fn resolve(
     plan_chosen(&chosen, candidates, evidence)
 }
 
-/// The wheels of what was chosen, and who asks for each.
+/// Returns the wheels of the chosen versions, each with the origins of its requirements.
 fn plan_chosen(
     chosen: &Chosen,
     mut candidates: Candidates<'_>,
@@ -106,43 +107,43 @@ fn plan_chosen(
     plan(wheels, candidates.filter, evidence)
 }
 
-/// Chooses a version of each project. Where that cannot be done, the search goes on as if what is
-/// in its way were not asked for, until all is found that is in its way; what is chosen then is an
-/// answer to the rest. After so many searches as `patience` says there is none.
-fn choose(candidates: &mut Candidates<'_>, patience: usize) -> (Option<Chosen>, Vec<Conflict>) {
-    let mut given = BTreeSet::new();
+/// Chooses a version of each project. After a conflict, the search is repeated without the
+/// conflicting project, until all conflicts are found; the answer then satisfies the remaining
+/// requirements. There is no answer after `max_searches` searches.
+fn choose(candidates: &mut Candidates<'_>, max_searches: usize) -> (Option<Chosen>, Vec<Conflict>) {
+    let mut excluded = BTreeSet::new();
     let mut conflicts: Vec<Conflict> = Vec::new();
     let mut answer = None;
-    for searches in 0..patience {
+    for searches in 0..max_searches {
         if is_time_for_forced(searches, candidates) {
-            let forced = forced::find(candidates, &given);
-            given.extend(forced.iter().map(|conflict| conflict.project.clone()));
+            let forced = forced::find(candidates, &excluded);
+            excluded.extend(forced.iter().map(|conflict| conflict.project.clone()));
             conflicts.extend(forced);
         }
-        match search::search(candidates, &given) {
+        match search::search(candidates, &excluded) {
             Ok(chosen) => {
                 answer = Some(chosen);
                 break;
             }
             Err(derivation) => conflicts.push(derivation::find_conflict(&derivation, candidates)),
         }
-        given.extend(conflicts.last().map(|conflict| conflict.project.clone()));
+        excluded.extend(conflicts.last().map(|conflict| conflict.project.clone()));
     }
     conflicts.sort_by_cached_key(|conflict| conflict.rank(candidates));
     (answer, conflicts)
 }
 
-/// Whether, after so many searches, what no choice has to do with is looked for.
+/// Returns whether [`forced`] is to run after this number of searches.
 fn is_time_for_forced(searches: usize, candidates: &Candidates<'_>) -> bool {
     match searches {
         0 => candidates.asked.len() > LARGE,
         1 => candidates.followed > LARGE,
-        _ => searches == MANY,
+        _ => searches == FORCED_AFTER,
     }
 }
 
-/// Wheels, and who asks for each, with their digests. Their stamps, and those of wheels that were
-/// rejected, go to the evidence before they are read.
+/// Plans wheels, each with the origins of its requirements, and adds their digests. Their stamps
+/// and those of the rejected wheels are added to the evidence before the wheels are read.
 fn plan(
     wheels: Vec<(WheelFile, Vec<RequiredBy>)>,
     filter: WheelFilter<'_>,
@@ -155,6 +156,7 @@ fn plan(
         rejected,
         ..
     } = filter;
+    // Stamps first: a wheel that changes while it is read makes the next launch resolve again.
     evidence.stamps.extend_from_slice(wheelhouse.bundles_seen());
     watch(rejected, REJECTED_WATCHED, evidence);
     let stamps: Vec<Stamped> = wheels
@@ -181,7 +183,7 @@ fn plan(
     Ok(planned.collect())
 }
 
-/// Leaves the stamps of wheels, of which each warm launch looks at the newest, so many of them.
+/// Adds the stamps of wheels to the evidence. Each warm launch checks the newest `at_most` of them.
 fn watch(mut wheels: Vec<Stamped>, at_most: usize, evidence: &mut Evidence) {
     wheels.sort_by_key(|stamped| Reverse(stamped.stamp.map(|stamp| stamp.modified)));
     evidence

@@ -1,5 +1,5 @@
-//! What comes of requirements as far as they can be met: for a check, which wants to know of each,
-//! and not only whether all can be.
+//! Resolves requirements as far as they can be satisfied. `verify` and `fetch` use it, since they
+//! report on each requirement, and not only whether all of them can be satisfied.
 
 use std::path::PathBuf;
 
@@ -14,47 +14,47 @@ use crate::plan::{Evidence, Facts, PlannedWheel, RequiredBy};
 use crate::report::Failure;
 use crate::spec::Requirements;
 
-/// What came of requirements.
+/// The answer to requirements that may be satisfied only in part.
 #[derive(Debug)]
 pub(in crate::plan) struct Partial {
-    /// The wheels of what can be had, sorted by project.
+    /// The wheels of the satisfied requirements, sorted by project.
     pub wheels: Vec<PlannedWheel>,
-    /// What is asked for and cannot be had.
+    /// The projects without a compatible wheel.
     pub unsatisfied: Vec<Unsatisfied>,
-    /// What to ask an index for, to have it.
+    /// The requirements to fetch from an index for these projects.
     pub to_fetch: Vec<String>,
-    /// Files of what cannot be had that do not have the digest that is pinned.
+    /// The files of these projects whose digest is not the pinned one.
     pub other_bytes: Vec<PathBuf>,
-    /// What a launch would say of that.
+    /// The error of a launch.
     pub refusal: Option<Failure>,
 }
 
-/// A project that cannot be had.
+/// A project whose requirements no wheel satisfies.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::plan) struct Unsatisfied {
     /// The project.
     pub project: PackageName,
-    /// Why, in a word.
+    /// The reason.
     pub kind: UnsatisfiedKind,
-    /// Who asks for it.
+    /// The origins of the requirements.
     pub required_by: Vec<RequiredBy>,
 }
 
-/// Why a project cannot be had.
+/// The reason why no wheel satisfies the requirements on a project.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::plan) enum UnsatisfiedKind {
-    /// No wheel of it fits.
+    /// The project has no compatible wheel.
     Missing,
-    /// A wheel fits, and has not the digest that is pinned.
+    /// A wheel is compatible, but its digest is not the pinned one.
     WrongHash,
-    /// For each who asks there is a wheel, and for all together there is none.
+    /// Each requirement is satisfied by a wheel, but no wheel satisfies all of them.
     Conflict,
 }
 
-/// Chooses the wheels of a spec, and puts aside what cannot be had.
+/// Chooses the wheels of a spec, and sets aside the requirements that cannot be satisfied.
 ///
 /// # Errors
-/// A wheel that was chosen cannot be read.
+/// A wheel cannot be read.
 pub(in crate::plan) fn resolve_partly(
     requirements: &Requirements,
     interpreter: &Facts,
@@ -65,6 +65,7 @@ pub(in crate::plan) fn resolve_partly(
     let (chosen, conflicts) = super::choose(&mut candidates, usize::MAX);
     let chosen = chosen.unwrap_or_default();
     candidates.filter.check_io_errors()?;
+    // Describe the conflicts before `plan_chosen` consumes the candidates.
     let unsatisfied = conflicts
         .iter()
         .map(|conflict| unsatisfied(conflict, &mut candidates))
@@ -103,12 +104,14 @@ fn unsatisfied(conflict: &Conflict, candidates: &mut Candidates<'_>) -> Unsatisf
     }
 }
 
+/// Classifies a conflict.
 fn kind(conflict: &Conflict, candidates: &mut Candidates<'_>) -> UnsatisfiedKind {
     let Conflict {
         project,
         dependencies,
         ..
     } = conflict;
+    // If a usable version satisfies each requirement, only their combination fails.
     let versions = candidates.of(project);
     let usable: Vec<_> = (0..versions.len())
         .filter(|number| candidates.wheel(project, *number).is_ok())
@@ -126,7 +129,7 @@ fn kind(conflict: &Conflict, candidates: &mut Candidates<'_>) -> UnsatisfiedKind
             .iter()
             .all(|dependency| dependency.admits(&file.name.version))
     });
-    // With any digest.
+    // Otherwise, look for a wheel that would be usable with any digest.
     let fits = admitted.any(|file| {
         candidates.filter.tags(file).is_ok() && candidates.content_with_any_digest(file).is_ok()
     });

@@ -1,9 +1,9 @@
-//! What PubGrub is told: which packages there are, which version to try next, and what a version
-//! asks for.
+//! The dependency provider for PubGrub: the packages, the version to try next, and the dependencies
+//! of each version.
 //!
-//! The spec is a package, each project is one, and so is each extra of a project: the package of an
-//! extra has the versions of its project, asks for exactly that one, and for what the extra brings.
-//! Nothing here depends on the order of a hash table or the time.
+//! The spec is a package, and so are each project and each extra of a project. The package of an
+//! extra has the versions of its project. It depends on exactly that version of the project, and on
+//! the requirements of the extra. Nothing here depends on the order of a hash table or on the time.
 
 use std::cell::RefCell;
 use std::cmp::Reverse;
@@ -20,8 +20,8 @@ use super::candidates::{Candidates, choice};
 use super::dependency::Dependency;
 use super::version_set::Versions;
 
-/// A project that has been in so many conflicts is decided on before the others, so that they are
-/// seen early.
+/// The number of conflicts after which a project is decided before the others, so that its further
+/// conflicts are found early.
 const CONTENDED: u32 = 8;
 
 /// The only version of the spec, and of a part.
@@ -31,14 +31,14 @@ pub(super) const THE_SPEC: u32 = 0;
 /// each edge, PubGrub scans the list of packages that it has not decided yet.
 const PART: usize = 1000;
 
-/// What PubGrub decides on.
+/// A package in the sense of PubGrub.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Package {
-    /// The spec, from which all begins.
+    /// The spec, which is the root.
     Spec,
     /// A project.
     Project(PackageName),
-    /// An extra of a project, beside the project itself.
+    /// An extra of a project, in addition to the project itself.
     Extra(PackageName, ExtraName),
     /// A part of the edges of a package version, by its number.
     Part(Rc<(Package, u32)>, usize),
@@ -55,7 +55,7 @@ impl fmt::Display for Package {
     }
 }
 
-/// That no wheel stands for a version; why is said later.
+/// The marker for a version without a usable wheel; the reason is found for the error message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Unusable;
 
@@ -65,16 +65,16 @@ impl fmt::Display for Unusable {
     }
 }
 
-/// The stock, as PubGrub asks about it.
+/// The candidates, as PubGrub queries them.
 pub(super) struct Provider<'a, 'b> {
     candidates: RefCell<&'a mut Candidates<'b>>,
-    /// The projects of which nothing is wanted.
-    given: &'a BTreeSet<PackageName>,
-    /// The projects of which no pre-release is chosen in place of a final version.
+    /// The projects whose requirements are ignored.
+    excluded: &'a BTreeSet<PackageName>,
+    /// The projects for which a pre-release must not replace a final version.
     finals_first: &'a BTreeSet<PackageName>,
-    /// The choice that was made last for a project.
+    /// The last decision for each project.
     decided: RefCell<HashMap<PackageName, u32>>,
-    /// The order in which packages were first asked for.
+    /// The order in which packages were first required.
     places: RefCell<HashMap<Package, usize>>,
     /// The edges of each part.
     parts: RefCell<HashMap<Package, Vec<Edge>>>,
@@ -84,15 +84,15 @@ pub(super) struct Provider<'a, 'b> {
 type Edge = (Package, Versions);
 
 impl<'a, 'b> Provider<'a, 'b> {
-    /// One that has not been asked yet.
+    /// Creates a provider for one run of PubGrub.
     pub fn new(
         candidates: &'a mut Candidates<'b>,
-        given: &'a BTreeSet<PackageName>,
+        excluded: &'a BTreeSet<PackageName>,
         finals_first: &'a BTreeSet<PackageName>,
     ) -> Self {
         Self {
             candidates: RefCell::new(candidates),
-            given,
+            excluded,
             finals_first,
             decided: RefCell::default(),
             places: RefCell::default(),
@@ -100,8 +100,8 @@ impl<'a, 'b> Provider<'a, 'b> {
         }
     }
 
-    /// The version to try next of those that are left of a project: the highest unless one is
-    /// preferred, and a final one unless somebody names a pre-release.
+    /// Chooses the version of a project to try next among those that are left: the preferred
+    /// version, else the highest one, and a final version unless a requirement names a pre-release.
     fn choose(&self, project: &PackageName, left: &Versions) -> Option<u32> {
         let mut candidates = self.candidates.borrow_mut();
         let versions = candidates.of(project);
@@ -115,8 +115,8 @@ impl<'a, 'b> Provider<'a, 'b> {
         let finals = by_height
             .clone()
             .filter(|number| is_final(number) && left.contains(&choice::NO_PRE_RELEASE_NAMED));
-        // Those of which the wheel is broken are passed over here: told of each, PubGrub would look
-        // through all before the next.
+        // Versions with a broken wheel are skipped here. If they were reported to PubGrub one by
+        // one, it would scan all packages before each next one.
         let preferred_final = finals.clone().find(is_preferred);
         let preferred = || by_height.clone().find(is_preferred);
         let mut is_usable = |number: &usize| candidates.wheel(project, *number).is_ok();
@@ -126,8 +126,8 @@ impl<'a, 'b> Provider<'a, 'b> {
             .map(choice::version)
     }
 
-    /// What demands come to as dependencies of a package; none where they contradict each other or
-    /// the package itself.
+    /// Converts requirements to the edges of a package; `None` if they contradict the package's own
+    /// version, `own`.
     fn dependencies(
         &self,
         dependencies: &[Dependency],
@@ -137,6 +137,7 @@ impl<'a, 'b> Provider<'a, 'b> {
         let mut places = self.places.borrow_mut();
         let mut edges: Vec<Edge> = Vec::new();
         let mut known: HashMap<Package, usize> = HashMap::new();
+        // Several requirements on one package become one edge.
         let mut depend = |package: Package, choices: &Versions| {
             let place = places.len();
             places.entry(package.clone()).or_insert(place);
@@ -149,7 +150,7 @@ impl<'a, 'b> Provider<'a, 'b> {
         };
         for dependency in dependencies {
             let project = dependency.project();
-            if self.given.contains(project) {
+            if self.excluded.contains(project) {
                 continue;
             }
             let choices = candidates.choices(dependency, self.finals_first.contains(project));
@@ -185,7 +186,7 @@ impl<'a, 'b> Provider<'a, 'b> {
     }
 }
 
-/// The preferred version, or else the first of all, that is usable.
+/// Returns the preferred version if it is usable, else the first usable one of all.
 fn first_usable(
     preferred: Option<usize>,
     mut all: impl Iterator<Item = usize>,
@@ -204,8 +205,8 @@ impl DependencyProvider for Provider<'_, '_> {
     type M = Unusable;
     type Err = Infallible;
 
-    /// What leaves no choice first, then in the order in which it was asked for: the spec's own
-    /// wishes before those of wheels.
+    /// Prefers contended projects, then projects with at most one version left, then the order in
+    /// which the projects were first required: those of the spec come before those of wheels.
     fn prioritize(
         &self,
         package: &Package,
@@ -236,7 +237,7 @@ impl DependencyProvider for Provider<'_, '_> {
         let choice = match package {
             Package::Spec | Package::Part(..) => Some(THE_SPEC),
             Package::Project(project) => self.choose(project, left),
-            // The project is decided on before its extras.
+            // The project is decided before its extras.
             Package::Extra(project, _) => {
                 let decided = self.decided.borrow().get(project).copied();
                 decided
@@ -292,7 +293,7 @@ impl DependencyProvider for Provider<'_, '_> {
                 let others = self.dependencies(&dependencies, Some((project, *version)));
                 others.map(|others| [itself].into_iter().chain(others).collect())
             }
-            // PubGrub asks once for each version of a package.
+            // PubGrub queries each version of a package once.
             Package::Part(..) => self.parts.borrow_mut().remove(package),
         };
         let available = |list| {

@@ -1,5 +1,5 @@
-//! What is asked of each project once versions have been chosen: by the spec, and by the wheels
-//! that it leads to.
+//! The requirements on each project once versions have been chosen: those of the spec, and those of
+//! the chosen wheels.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -9,30 +9,30 @@ use super::candidates::{Candidates, Wheel};
 use super::dependency::Dependency;
 use crate::fs::Digest;
 
-/// All that is asked for, in the order in which it was asked.
+/// Requirements, in the order in which they were added.
 #[derive(Debug, Default)]
 pub(super) struct RequirementSet {
     by_project: BTreeMap<PackageName, Vec<Dependency>>,
-    /// Digests of what was asked, as it is written, and by whom.
+    /// Digests of the requirements as text, with their roles and origins.
     known: HashSet<Digest>,
-    /// The projects in the order in which they were first asked for.
+    /// The projects in the order in which they were first required.
     pub order: Vec<PackageName>,
 }
 
 impl RequirementSet {
-    /// Adds what somebody asks for; what is known already is not added again.
-    pub fn ask(&mut self, dependency: Dependency) {
+    /// Adds a requirement, unless it is already in the set.
+    pub fn insert(&mut self, dependency: Dependency) {
         let project = dependency.project();
         if !self.by_project.contains_key(project) {
             self.order.push(project.clone());
         }
-        let wish = format!(
+        let text = format!(
             "{}\n{:?} {:?}",
             dependency.title(),
             dependency.role,
             dependency.required_by
         );
-        if self.known.insert(Digest::of(wish.as_bytes())) {
+        if self.known.insert(Digest::of(text.as_bytes())) {
             self.by_project
                 .entry(project.clone())
                 .or_default()
@@ -40,12 +40,12 @@ impl RequirementSet {
         }
     }
 
-    /// What is asked of a project.
+    /// Returns the requirements on a project.
     pub fn of(&self, project: &PackageName) -> &[Dependency] {
         self.by_project.get(project).map_or(&[], Vec::as_slice)
     }
 
-    /// The extras of a project that are asked for.
+    /// Returns the required extras of a project.
     pub fn extras(&self, project: &PackageName) -> BTreeSet<ExtraName> {
         self.of(project)
             .iter()
@@ -54,14 +54,14 @@ impl RequirementSet {
             .collect()
     }
 
-    /// What the spec and the chosen wheels ask for.
+    /// Collects the requirements of the spec and of the chosen wheels.
     pub fn of_chosen(
         chosen: &BTreeMap<PackageName, usize>,
         candidates: &mut Candidates<'_>,
     ) -> Self {
         let mut requirement_set = Self::default();
-        // Projects by their places in the order, and their extras: those to go on with, and all
-        // that ever were among them.
+        // Each entry is the index of a project in the order, with an extra or none: `open` has the
+        // entries that are still to be visited, and `seen` all that were ever added to it.
         let mut places: HashMap<PackageName, usize> = HashMap::new();
         let mut open: BTreeSet<(usize, Option<ExtraName>)> = BTreeSet::new();
         let mut seen: HashSet<(usize, Option<ExtraName>)> = HashSet::new();
@@ -78,8 +78,9 @@ impl RequirementSet {
                         .map(|extra| (place, extra))
                         .filter(|part| seen.insert(part.clone())),
                 );
-                requirement_set.ask(dependency);
+                requirement_set.insert(dependency);
             }
+            // Visit the next project or extra, and add its requirements in the next iteration.
             let Some((place, extra)) = open.pop_first() else {
                 return requirement_set;
             };
@@ -91,7 +92,8 @@ impl RequirementSet {
         }
     }
 
-    /// Why those wheels are there that ask for a project: for each the way back to the spec.
+    /// Returns, for each wheel among the origins, the chain of requirements from that wheel back to
+    /// the spec.
     pub fn reasons(&self, dependencies: &[Dependency]) -> Vec<Vec<Dependency>> {
         let mut reasons: Vec<Vec<Dependency>> = Vec::new();
         let mut seen = HashSet::new();
@@ -100,20 +102,21 @@ impl RequirementSet {
             .filter_map(|dependency| dependency.required_by.project())
             .filter(|project| seen.insert(*project))
         {
-            let way_back = std::iter::successors(self.of(project).first(), |dependency| {
+            let chain = std::iter::successors(self.of(project).first(), |dependency| {
                 dependency
                     .required_by
                     .project()
                     .and_then(|project| self.of(project).first())
             });
-            // It ends, since who asked first for a project was on the way before it.
-            reasons.push(way_back.cloned().collect());
+            // The chain ends: the wheel that first required a project precedes the project in the
+            // order.
+            reasons.push(chain.cloned().collect());
         }
         reasons
     }
 
-    /// Extras that are asked for and that the chosen wheel does not have, a sentence each, in the
-    /// order of the projects' names.
+    /// Returns a warning for each required extra that the chosen wheel does not have, sorted by
+    /// project.
     pub fn missing_extras(
         &self,
         chosen: &BTreeMap<PackageName, usize>,

@@ -1,5 +1,5 @@
-//! The search for versions that go together: PubGrub's algorithm, by the library of that name, over
-//! what is in stock.
+//! Searches for compatible versions with the `pubgrub` library, and keeps pre-releases out where a
+//! final version will serve.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,47 +12,47 @@ use super::provider::{Package, Provider, THE_SPEC, Unusable};
 use super::requirement_set::RequirementSet;
 use super::version_set::Versions;
 
-/// Why there is no answer: what follows from what, down to what wheels and spec say.
+/// The proof that there is no answer: a tree of incompatibilities, whose leaves are the
+/// requirements of the spec and of wheels.
 pub(super) type Derivation = DerivationTree<Package, Versions, Unusable>;
 
 /// The number of the version that was chosen for each project.
 pub(super) type Chosen = BTreeMap<PackageName, usize>;
 
-/// Finds versions for all that is asked for, but for the projects that are `given`, of which
-/// nothing is wanted.
+/// Finds versions that satisfy all requirements, except those on `excluded` projects.
 ///
-/// A pre-release that nobody names is chosen where what is asked of its project admits no final
-/// version (PEP 440, "Handling of pre-releases"). It stands in for final versions that lead nowhere
-/// only if there is no answer without it.
+/// A pre-release that no requirement names is chosen if the requirements on its project admit no
+/// final version (PEP 440, "Handling of pre-releases"). It replaces final versions that lead to a
+/// conflict only if there is no answer without it.
 ///
 /// # Errors
 /// The proof that there is no answer.
 pub(super) fn search(
     candidates: &mut Candidates<'_>,
-    given: &BTreeSet<PackageName>,
+    excluded: &BTreeSet<PackageName>,
 ) -> Result<Chosen, Box<Derivation>> {
-    let mut chosen = search_with(candidates, given, &BTreeSet::new())?;
+    let mut chosen = search_with(candidates, excluded, &BTreeSet::new())?;
     let mut finals_first = BTreeSet::new();
     loop {
-        let stand_ins = stand_ins(&chosen, candidates);
-        if stand_ins.is_empty() {
+        let pre_releases = avoidable_pre_releases(&chosen, candidates);
+        if pre_releases.is_empty() {
             return Ok(chosen);
         }
         debug!(
-            ?stand_ins,
-            "pre-releases stand in for final versions; trying without"
+            ?pre_releases,
+            "pre-releases replace final versions; searching without them"
         );
-        finals_first.extend(stand_ins);
-        match search_with(candidates, given, &finals_first) {
+        finals_first.extend(pre_releases);
+        match search_with(candidates, excluded, &finals_first) {
             Ok(better) => chosen = better,
             Err(_) => return Ok(chosen),
         }
     }
 }
 
-/// The projects of which a pre-release was chosen that nobody names, although a final version
-/// satisfies what is asked.
-fn stand_ins(chosen: &Chosen, candidates: &mut Candidates<'_>) -> Vec<PackageName> {
+/// Returns the projects with a chosen pre-release that no requirement names, although a final
+/// version satisfies the requirements.
+fn avoidable_pre_releases(chosen: &Chosen, candidates: &mut Candidates<'_>) -> Vec<PackageName> {
     let is_pre_release = |project: &PackageName, number: usize, candidates: &mut Candidates<'_>| {
         candidates.of(project)[number].version.any_prerelease()
     };
@@ -66,7 +66,7 @@ fn stand_ins(chosen: &Chosen, candidates: &mut Candidates<'_>) -> Vec<PackageNam
         let dependencies = requirement_set.of(project);
         let is_named = dependencies
             .iter()
-            .any(|dependency| candidates.lets_pre_releases_in(dependency));
+            .any(|dependency| candidates.allows_pre_releases(dependency));
         !is_named
             && candidates
                 .fitting(project, dependencies)
@@ -76,14 +76,14 @@ fn stand_ins(chosen: &Chosen, candidates: &mut Candidates<'_>) -> Vec<PackageNam
     pre_releases
 }
 
-/// One run of PubGrub. Of the projects for which finals come first, no pre-release is chosen in
-/// place of a final version.
+/// Runs PubGrub once. For the projects in `finals_first`, a pre-release does not replace a final
+/// version.
 fn search_with(
     candidates: &mut Candidates<'_>,
-    given: &BTreeSet<PackageName>,
+    excluded: &BTreeSet<PackageName>,
     finals_first: &BTreeSet<PackageName>,
 ) -> Result<Chosen, Box<Derivation>> {
-    let provider = Provider::new(candidates, given, finals_first);
+    let provider = Provider::new(candidates, excluded, finals_first);
     let solution = match pubgrub::resolve(&provider, Package::Spec, THE_SPEC) {
         Ok(solution) => solution,
         Err(PubGrubError::NoSolution(derivation)) => return Err(Box::new(derivation)),

@@ -1,27 +1,27 @@
-//! Sets of the choices that there are for a project, as PubGrub asks for them.
+//! Sets of the versions of a project, for PubGrub.
 //!
-//! The choices of a project are few and known, so each has a number, and what a requirement admits
-//! is judged once, number by number, by the library that knows PEP 440. No range of versions is
-//! ever computed with: an empty set is one that no wheel is in.
+//! The versions of a project are few and known, so each has a number. The PEP 440 library decides
+//! once for each number whether a requirement admits it. PubGrub computes with these sets instead
+//! of version ranges, so that a set is empty exactly if it contains no wheel.
 
 use std::fmt;
 
 use pubgrub::VersionSet;
 
-/// How many choices a word of a set holds.
+/// The number of bits of a word.
 const WORD: u32 = u64::BITS;
 
-/// A set of numbers: some, or all but some.
+/// A set of numbers: a finite one, or the complement of one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Versions {
-    /// A bit for each number; the last word is not zero, so that equal sets are equal values.
+    /// One bit for each number; the last word is not zero, so that equal sets are equal values.
     words: Vec<u64>,
-    /// Whether the bits are those that are not in the set.
+    /// Whether the bits are those of the complement.
     is_complement: bool,
 }
 
 impl Versions {
-    /// Adds a number to a set of some.
+    /// Adds a number to a finite set.
     pub fn insert(&mut self, choice: u32) {
         let word = (choice / WORD) as usize;
         if self.words.len() <= word {
@@ -30,12 +30,12 @@ impl Versions {
         self.words[word] |= 1 << (choice % WORD);
     }
 
-    /// Whether there is nothing in it.
+    /// Returns whether the set is empty.
     pub fn is_empty(&self) -> bool {
         self.words.is_empty() && !self.is_complement
     }
 
-    /// Each word of the two combined; those that are missing are zero.
+    /// Combines two sets word by word; missing words are zero.
     fn combine(
         &self,
         other: &Self,

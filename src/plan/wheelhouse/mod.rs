@@ -34,8 +34,8 @@ use crate::spec::{Packages, Spec};
 use bundle::Bundle;
 use index::Index;
 
-/// The names of default wheelhouses next to a spec.
-const BESIDE_SPEC: [&str; 2] = ["wheels", "pip_packages"];
+/// The names of the default wheel directories next to a spec.
+const NEXT_TO_SPEC: [&str; 2] = ["wheels", "pip_packages"];
 
 /// The maximum number of other users' wheels that a warning names.
 const NAMED_AT_MOST: usize = 3;
@@ -72,7 +72,7 @@ pub(super) struct Wheelhouse {
     /// The users whose files are used from directories that others can write to.
     trust: Trust,
     directories: Vec<Directory>,
-    /// The paths of these, without the interpreters' own.
+    /// The paths of the directories, without those of interpreters.
     listed: HashSet<PathBuf>,
     wheels: BTreeMap<PackageName, Vec<WheelFile>>,
     /// The file names of these wheels.
@@ -162,8 +162,8 @@ impl Wheelhouse {
                     .into());
             }
         }
-        // Directories that a project brings along are used only if no other user can have written
-        // them.
+        // Default directories and those of a lock file are used only if no other user can have
+        // written them.
         let named_in_lock = match &spec.packages {
             Packages::Locked(lock) => lock.directories(),
             _ => BTreeSet::new(),
@@ -479,7 +479,7 @@ impl Wheelhouse {
 fn next_to(spec: &Spec) -> impl Iterator<Item = PathBuf> {
     spec.base
         .iter()
-        .flat_map(|base| BESIDE_SPEC.map(|name| base.join(name)))
+        .flat_map(|base| NEXT_TO_SPEC.map(|name| base.join(name)))
 }
 
 #[cfg(test)]

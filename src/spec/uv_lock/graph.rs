@@ -148,6 +148,7 @@ impl Walk<'_> {
     /// Adds the environments of `from` to all packages that an edge leads to; returns whether there
     /// are any.
     fn follow(&mut self, edge: &Edge, from: &MarkerTree) -> bool {
+        // Candidates by name and version.
         let nodes = self.nodes;
         let named = self
             .named
@@ -165,6 +166,8 @@ impl Walk<'_> {
             .filter(|index| is_from_there(&nodes[*index]))
         {
             is_found = true;
+            // The target is required where the source is, the edge applies, and its version was
+            // chosen.
             let mut marker = from.clone();
             marker.and(edge.marker.clone());
             marker.and(nodes[index].fork.clone());

@@ -20,25 +20,26 @@ const UNKNOWN: Duration = Duration::from_hours(24);
 
 impl Store {
     /// Removes garbage. Returns the removed paths, sorted.
-    pub(super) fn remove_rubbish(
+    pub(super) fn remove_garbage(
         &self,
         older_than: Duration,
         now: SystemTime,
         act: Act,
     ) -> Result<Vec<PathBuf>> {
-        let mut rubbish = Vec::new();
+        // Collect the leftovers of killed builds and the stale memos.
+        let mut garbage = Vec::new();
         for path in paths_in(&self.staging())? {
             if self.is_left_behind(&path, now)? {
-                rubbish.push(path);
+                garbage.push(path);
             }
         }
         for path in paths_in(&self.memo_directory())? {
             if self.is_stale_memo(&path, older_than, now) {
-                rubbish.push(path);
+                garbage.push(path);
             }
         }
         if act == Act::Remove {
-            for path in &rubbish {
+            for path in &garbage {
                 match fs::remove_any(path) {
                     // The process that used it has renamed or removed it, or has just moved
                     // something into it.
@@ -47,8 +48,8 @@ impl Store {
                 }
             }
         }
-        rubbish.extend(self.remove_ruins(older_than, now, act)?);
-        Ok(rubbish)
+        garbage.extend(self.remove_ruins(older_than, now, act)?);
+        Ok(garbage)
     }
 
     /// Removes the environments whose manifest is damaged or missing, which no launch uses as they

@@ -52,7 +52,7 @@ pub struct Pruned {
     /// Environments that stay only because programs run in them, or may.
     pub staying: Vec<(Stored, Use)>,
     /// Leftovers of killed builds, and memos of what is gone.
-    pub rubbish: Vec<PathBuf>,
+    pub garbage: Vec<PathBuf>,
     /// Whether a build is running: then unpacked wheels stay.
     pub building: Use,
 }
@@ -114,7 +114,7 @@ impl Store {
             }
         }
         self.remove_wheels(&mut pruned, act)?;
-        pruned.rubbish = self.remove_rubbish(limits.older_than, now, act)?;
+        pruned.garbage = self.remove_garbage(limits.older_than, now, act)?;
         Ok(pruned)
     }
 
@@ -154,6 +154,7 @@ impl Store {
 
     /// Removes the unpacked wheels that no remaining environment uses.
     fn remove_wheels(&self, pruned: &mut Pruned, act: Act) -> Result<()> {
+        // A running build may need any of them.
         let lock = fs::open_or_create(&self.lock_file(super::BUILDING))?;
         pruned.building = fs::try_lock_exclusive(&lock).into();
         if pruned.building != Use::Free {

@@ -1,17 +1,17 @@
-//! What the sweeps are worth: an installer that is known to be unsafe is found out by them.
+//! A test of the sweeps: they find the faults of an installer that is known to be unsafe.
 
 use super::world;
 use crate::support::World;
 use crate::support::trace::{Fault, can_trace, traced};
 
-/// Installs in place what is not there yet, as `python -m venv` and `pip install` in a script do,
-/// and uses it.
+/// Installs missing packages in place, as `python -m venv` and `pip install` in a script do, and
+/// uses them.
 const INSTALLER: &str = "
 test -d root/site || { mkdir -p root/site; for name in a b c; do echo \"VERSION = '$name'\" >root/site/$name.py; done; }
 cat root/site/a.py root/site/b.py root/site/c.py
 ";
 
-/// Whether the installer works after it was killed before a call of its own.
+/// Checks whether the installer works after it was killed before one of its calls.
 fn works_after_kill(world: &World, moment: usize) -> bool {
     let words = || {
         [
@@ -26,7 +26,7 @@ fn works_after_kill(world: &World, moment: usize) -> bool {
 }
 
 #[test]
-fn an_installer_that_works_in_place_does_not_pass_the_sweep() {
+fn an_in_place_installer_fails_the_sweep() {
     let world = world();
     if !can_trace(&world) {
         return;

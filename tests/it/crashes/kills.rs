@@ -3,7 +3,7 @@
 use super::{Scene, Tally, moments};
 use crate::support::trace::{Fault, can_trace};
 
-/// Kills the run of a scene at its calls, and looks what comes of it.
+/// Kills the run of a scene at its calls and checks the result.
 fn sweep(scene: &Scene) {
     if !can_trace(&scene.world) {
         return;
@@ -15,8 +15,8 @@ fn sweep(scene: &Scene) {
         tally.visited += 1;
         let mut traced = scene.run(Some(Fault::Kill(moment)));
         if traced.hit.is_none() {
-            // Whoever prunes looks at each process of the machine: where there are fewer by now,
-            // the run is shorter.
+            // `prune` inspects each process of the machine: with fewer processes the run is
+            // shorter.
             traced = scene.run(Some(Fault::Kill(moment * traced.calls / clean.calls)));
         }
         tally.hit += usize::from(traced.hit.is_some());
@@ -61,7 +61,7 @@ fn a_repair_that_is_killed_leaves_nothing_in_the_way() {
         "check --repair",
         &["-vpython-tool", "check", "--repair", "tool.py"],
         |environment| {
-            // Something that a launch does not notice.
+            // Damage that a launch does not notice.
             let module = environment.join("bin/run-a");
             std::fs::remove_file(module).unwrap();
         },

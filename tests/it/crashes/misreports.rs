@@ -1,13 +1,13 @@
-//! Calls that are done, and reported as failed: what a network file system says when the answer of
-//! its server was lost. A call that fails with a number that tells nothing, and one that was made
-//! again by the client, and so finds that what it was to do is done.
+//! Calls that succeed and are reported as failed, as on a network file system when the answer of
+//! the server is lost. Either the call fails with an error that says nothing about the cause, or
+//! the client repeats it and finds the work already done.
 
 use super::refusals::is_clear;
 use super::{Scene, Tally, moments};
 use crate::support::trace::{Fault, Report, can_trace};
 
-/// Has the calls of a scene's run that change what directories list reported as failed, one at a
-/// time, and looks what comes of it.
+/// Reports each call of a scene's run that changes directory entries as failed, one at a time, and
+/// checks the result.
 fn sweep(scene: &Scene) {
     if !can_trace(&scene.world) {
         return;

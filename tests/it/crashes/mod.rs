@@ -1,9 +1,9 @@
-//! A run that is ended at any moment, or that the system refuses something, leaves nothing in the
-//! way of the next one.
+//! A run that ends at any moment, or that gets an error from any system call, does not prevent the
+//! next one.
 //!
-//! Each moment is a system call of the run or of what it starts. `VPYTHON_SWEEP=all` visits every
-//! one of them, `VPYTHON_SWEEP=100` a hundred for each kind of run and fault, spread over all of
-//! it; without, it is a few. With `--nocapture` the counts are printed.
+//! A moment is a system call of the run or of a process that it starts. `VPYTHON_SWEEP=all` visits
+//! every moment, `VPYTHON_SWEEP=100` a hundred for each kind of run and fault, evenly distributed;
+//! the default is a few. `--nocapture` prints the counts.
 
 mod in_place;
 mod kills;
@@ -20,7 +20,7 @@ use std::process::Command;
 use crate::support::trace::{Fault, Traced, traced};
 use crate::support::{Wheel, World};
 
-/// How many moments are visited where nobody says.
+/// The default number of moments.
 const FEW: usize = 10;
 
 /// A kind of run, with the store that it finds.
@@ -29,14 +29,14 @@ struct Scene {
     world: World,
     words: &'static [&'static str],
     variables: Vec<(&'static str, String)>,
-    /// The store that each run finds; none where there is no store yet.
+    /// The store that each run finds; `None` for no store.
     before: Option<PathBuf>,
-    /// The files of the user's that each run finds, where it writes such files.
+    /// The user's files that each run finds, if the run writes such files.
     files: Option<PathBuf>,
 }
 
 impl Scene {
-    /// There is no store yet.
+    /// A scene without a store.
     fn cold(name: &'static str, words: &'static [&'static str]) -> Self {
         Self {
             name,
@@ -48,7 +48,7 @@ impl Scene {
         }
     }
 
-    /// The environment stands, and `change` was done to it.
+    /// A scene with a complete environment, to which `change` was applied.
     fn built(
         name: &'static str,
         words: &'static [&'static str],
@@ -65,8 +65,7 @@ impl Scene {
         }
     }
 
-    /// There is no store yet, and the run writes files of the user's. `change` makes of the world
-    /// what it finds.
+    /// A scene without a store, whose run writes user files. `change` prepares the world.
     fn writing(
         name: &'static str,
         words: &'static [&'static str],
@@ -88,7 +87,7 @@ impl Scene {
         }
     }
 
-    /// `lock` writes a file beside the script.
+    /// `lock` writes a file next to the script.
     fn lock() -> Self {
         Self::writing("lock", &["-vpython-tool", "lock", "tool.py"], |_| {})
     }
@@ -103,7 +102,7 @@ impl Scene {
         })
     }
 
-    /// `export` makes an environment where another one is.
+    /// `export` replaces an existing environment.
     fn export() -> Self {
         Self::writing(
             "export",
@@ -118,7 +117,7 @@ impl Scene {
         )
     }
 
-    /// `pack` writes a file where another one is.
+    /// `pack` replaces an existing file.
     fn pack() -> Self {
         Self::writing(
             "pack",
@@ -129,7 +128,7 @@ impl Scene {
         )
     }
 
-    /// `unpack` makes an environment where another one is, and has a link lead there.
+    /// `unpack` replaces an existing environment and points a link at it.
     fn unpack() -> Self {
         Self::writing(
             "unpack",
@@ -154,7 +153,7 @@ impl Scene {
         )
     }
 
-    /// `fetch` fills a directory, by a few lines that stand for pip.
+    /// `fetch` fills a directory, with a short stub for pip.
     fn fetch() -> Self {
         Self::writing("fetch", &["-vpython-tool", "fetch", "tool.py"], |world| {
             copy(&world.path("wheels"), &world.outside("index"));
@@ -168,7 +167,7 @@ impl Scene {
         })
     }
 
-    /// The run, from the beginning, with what happens to it.
+    /// Runs the scene from the start, with a fault.
     fn run(&self, fault: Option<Fault>) -> Traced {
         let root = self.world.outside("root");
         let _ = std::fs::remove_dir_all(&root);
@@ -187,7 +186,7 @@ impl Scene {
         traced(&self.world, words, &self.variables, fault)
     }
 
-    /// The run when nothing happens to it.
+    /// Runs the scene without a fault.
     fn clean_run(&self) -> Traced {
         let clean = self.run(None);
         assert_eq!(clean.outcome.code, Some(0), "{}", clean.outcome);
@@ -197,7 +196,8 @@ impl Scene {
         clean
     }
 
-    /// A launch works, all that stands is as it was made, and a later prune leaves nothing else.
+    /// Checks that a launch works, that the published files are unchanged, and that a later prune
+    /// leaves nothing else.
     fn next_launch_works(&self) -> Result<(), String> {
         let expect = |words: &[&str], stdout: Option<&str>| {
             let outcome = self.world.vpython(words).run();
@@ -215,7 +215,7 @@ impl Scene {
         }
         expect(&["tool.py"], Some("1 2 3\n"))?;
         if self.words.contains(&"--repair") {
-            // What was interrupted is taken up again.
+            // The interrupted run is repeated.
             expect(&["-vpython-tool", "check", "--all", "--repair"], None)?;
             expect(&["tool.py"], Some("1 2 3\n"))?;
         }
@@ -246,7 +246,7 @@ impl Scene {
         }
     }
 
-    /// What was begun can be ended, and nothing but what it is to write is there then.
+    /// Checks that the run can be completed, and that only its output exists afterwards.
     fn next_run_ends_it(&self) -> Result<(), String> {
         let launch = self.world.vpython(self.words);
         let outcome = self
@@ -268,7 +268,7 @@ impl Scene {
     }
 }
 
-/// The files in a directory, with their content, but for what tells its own time.
+/// The files of a directory with their contents, except files that contain the current time.
 fn contents(directory: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let entries = walkdir::WalkDir::new(directory)
         .into_iter()
@@ -285,7 +285,7 @@ fn contents(directory: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
         .collect()
 }
 
-/// A world with three wheels, of each kind of file that there is, and a script that needs them.
+/// A world with three wheels that have each kind of file, and a script that needs them.
 fn world() -> World {
     let world = World::new();
     world.wheel(
@@ -309,7 +309,7 @@ fn world() -> World {
     world
 }
 
-/// Copies a store with all that it is told by: times, links, modes.
+/// Copies a store with the times, links and modes that vpython checks.
 fn copy(from: &Path, to: &Path) {
     assert!(
         Command::new("cp")
@@ -321,7 +321,7 @@ fn copy(from: &Path, to: &Path) {
     );
 }
 
-/// The moments to visit among `count`, which are numbered from 1.
+/// The moments to visit out of `count`, numbered from 1.
 pub fn moments(count: usize) -> Vec<usize> {
     let tries = match std::env::var("VPYTHON_SWEEP").as_deref() {
         Ok("all") => count,
@@ -332,7 +332,7 @@ pub fn moments(count: usize) -> Vec<usize> {
     (0..tries).map(|index| 1 + index * count / tries).collect()
 }
 
-/// All that went wrong, and how often all was well.
+/// The failures, and the number of successful runs.
 #[derive(Debug, Default)]
 pub struct Tally {
     pub visited: usize,
@@ -341,7 +341,7 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Says what came of it, and fails if anything is broken.
+    /// Prints the result, and fails if anything is broken.
     #[track_caller]
     pub fn report(self, what: &str) {
         eprintln!(

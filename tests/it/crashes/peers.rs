@@ -1,17 +1,17 @@
-//! What others make of the same kills, for the table in `docs/reliability.md`: `VPYTHON_PEERS`
-//! names the directory that has `uv` and `pex`. Nothing is expected of them but that they work when
-//! nothing happens.
+//! The results of other tools under the same kills, for the table in `docs/reliability.md`.
+//! `VPYTHON_PEERS` names the directory with `uv` and `pex`. The test only requires that they work
+//! without a fault.
 
 use super::{moments, world};
 use crate::support::World;
 use crate::support::trace::{Fault, can_trace, traced};
 
-/// One of the others.
+/// One of the other tools.
 struct Peer {
     name: &'static str,
-    /// What is made before, once: lines of `sh`.
+    /// The setup, run once: lines of `sh`.
     before: &'static str,
-    /// A first launch of the program: lines of `sh`. All that is kept is under `root`.
+    /// A first launch of the program: lines of `sh`. All its files are below `root`.
     launch: &'static str,
 }
 

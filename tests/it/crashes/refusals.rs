@@ -1,4 +1,4 @@
-//! Runs that the system refuses something, or that a limit stops.
+//! Runs in which a system call fails, or that exceed a resource limit.
 
 use std::path::PathBuf;
 
@@ -6,8 +6,7 @@ use super::{Scene, Tally, moments};
 use crate::support::trace::{ERRORS, Fault, can_trace};
 use crate::support::{Outcome, Wheel, World};
 
-/// Refuses the run of a scene one of its calls, with each error in turn, and looks what comes of
-/// it.
+/// Fails each call of a scene's run with each error in turn, and checks the result.
 fn sweep(scene: &Scene) {
     if !can_trace(&scene.world) {
         return;
@@ -35,13 +34,13 @@ fn sweep(scene: &Scene) {
     ));
 }
 
-/// Either the run did what it does when all is well, or it says what could not be done, and why in
-/// the system's words.
+/// Checks that the run either behaves as without the fault, or reports what failed with the
+/// system's error text.
 pub(super) fn is_clear(outcome: &Outcome, clean: &Outcome) -> Result<(), String> {
-    // A prune may remove less, where it cannot tell whether something is in use.
+    // A prune may remove less if it cannot determine whether something is in use.
     let is_prune = clean.stdout.contains("removed ");
     let is_done = outcome.code == Some(0) && (outcome.stdout == clean.stdout || is_prune);
-    // A tool says what it does before it does it, and what it has done before the end.
+    // A tool announces some steps before it takes them and others afterwards.
     let said = outcome
         .stderr
         .strip_prefix(&*clean.stderr)
@@ -94,7 +93,7 @@ fn a_fetch_that_is_refused_a_call_says_so_and_leaves_nothing() {
     sweep(&Scene::fetch());
 }
 
-/// A staging directory has a name of chance.
+/// The name of a staging directory is random.
 fn redact_staged(text: &str) -> String {
     let Some((before, rest)) = text.split_once("[WORLD]/root/v1/tmp/") else {
         return text.to_owned();
@@ -111,8 +110,7 @@ fn a_file_that_does_not_fit_is_named_and_nothing_is_left() {
         "tool.py",
         "# /// script\n# dependencies = ['a']\n# ///\nfrom a import VERSION\nprint(VERSION)\n",
     );
-    // No file may become larger than 100 KiB, as on a full disk; without the signal that would end
-    // the process.
+    // Limits files to 100 KiB, as on a full disk, and blocks the signal that would end the process.
     let line = format!(
         "trap '' XFSZ; ulimit -f 200; exec {} tool.py",
         env!("CARGO_BIN_EXE_vpython")

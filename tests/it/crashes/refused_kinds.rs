@@ -1,6 +1,6 @@
-//! Calls that a container refuses as a whole: a seccomp filter answers ENOSYS, or EPERM in old
-//! container runtimes, to those that its authors did not know. All of a kind fail for the whole
-//! run, in vpython and in what it starts; the run does its work all the same.
+//! Calls that a container refuses entirely: a seccomp filter answers ENOSYS, or EPERM in old
+//! container runtimes, to calls that its authors did not know. All calls of a kind fail during the
+//! whole run, in vpython and its children; the run must still succeed.
 
 use nix::errno::Errno;
 use nix::libc;
@@ -58,8 +58,8 @@ static KINDS: [Kind; 15] = [
 
 const ANSWERS: [Errno; 2] = [Errno::ENOSYS, Errno::EPERM];
 
-/// Refuses the run of a scene each kind of calls, and looks whether it does what it does without.
-/// `needs` are kinds that it makes for certain.
+/// Refuses each kind of call during the run of a scene, and checks that the result is the same as
+/// without. The run must make calls of the kinds in `needs`.
 fn sweep(scene: &Scene, needs: &[&str]) {
     if !can_trace(&scene.world) {
         return;
@@ -77,7 +77,7 @@ fn sweep(scene: &Scene, needs: &[&str]) {
             let is_same = same(&traced.outcome) == same(&clean.outcome);
             let came = match is_same {
                 false => Err(traced.outcome.to_string()),
-                // Whichever the answer is, the same is done instead.
+                // vpython uses the same fallback for either error.
                 true if errno == ANSWERS[0] => scene.next_launch_works(),
                 true => Ok(()),
             };
@@ -194,7 +194,7 @@ fn a_program_through_a_pipe_needs_no_file_in_memory() {
 }
 
 #[test]
-fn where_locks_are_refused_that_is_said_and_nothing_is_pruned() {
+fn where_locks_are_refused_a_warning_is_printed_and_nothing_is_pruned() {
     let scene = Scene::cold("a first launch", &["tool.py"]);
     if !can_trace(&scene.world) {
         return;

@@ -1,4 +1,5 @@
-//! A relocation that is killed: the next one ends it, and nothing tells that there were two.
+//! A relocation that is killed: the next one completes it, and the result is the same as that of
+//! one relocation.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -7,7 +8,7 @@ use super::{Tally, copy, moments};
 use crate::support::World;
 use crate::support::trace::{Fault, Traced, can_trace, traced};
 
-/// Each file and link of a directory, with its mode and what it says.
+/// Each file and link of a directory, with its mode and content.
 fn contents(directory: &Path) -> BTreeMap<PathBuf, (u32, Vec<u8>)> {
     use std::os::unix::fs::MetadataExt;
     let entries = walkdir::WalkDir::new(directory)
@@ -34,8 +35,7 @@ fn contents(directory: &Path) -> BTreeMap<PathBuf, (u32, Vec<u8>)> {
         .collect()
 }
 
-/// An environment that stood at `/made`, as `venv` and pip would have it, in the directory
-/// `before`.
+/// An environment in the directory `before`, made for the path `/made` as `venv` and pip make it.
 fn environment(world: &World) {
     let site = "before/lib/python3.11/site-packages";
     let write = |path: &str, text: &str, mode| {
@@ -71,7 +71,7 @@ fn environment(world: &World) {
 }
 
 #[test]
-fn a_relocation_that_is_killed_is_ended_by_the_next() {
+fn a_relocation_that_is_killed_is_completed_by_the_next() {
     let world = World::new();
     if !can_trace(&world) {
         return;

@@ -119,7 +119,7 @@ fn the_environment_is_that_of_a_launch() {
 }
 
 #[test]
-fn an_interpreter_is_told_with_those_before_it() {
+fn the_interpreter_is_reported_with_those_tried_before_it() {
     let world = World::new();
     let fakes = ["3.7.1", "3.9.2"].map(|version| Fake::new(&world, version));
     for (name, program) in [("first", "vpython"), ("second", "other")] {
@@ -170,7 +170,7 @@ fn an_interpreter_is_told_with_those_before_it() {
 }
 
 #[test]
-fn an_installed_interpreter_is_told_by_who_installed_it() {
+fn an_installed_interpreter_is_reported_with_its_installer() {
     let world = World::new();
     world.pyenv(&[world.python]);
     let launch = explain(&world, &["--json", "-c", ""]).env("PATH", world.outside("home"));
@@ -183,7 +183,7 @@ fn an_installed_interpreter_is_told_by_who_installed_it() {
     );
 }
 
-/// What an explanation says of the plan.
+/// The plan in an explanation.
 fn plan(explanation: &Value) -> Value {
     let wheels = explanation["wheels"].as_array().unwrap().iter();
     let wheels: Vec<Value> = wheels

@@ -1,4 +1,4 @@
-//! Launches that fail, and those that need no environment.
+//! Launches that fail, and launches that need no environment.
 
 use std::os::unix::fs::symlink;
 
@@ -9,8 +9,8 @@ use crate::support::World;
 
 const BYPASS: &str = "manually managed python not supported by chrome operations";
 
-/// The explanation of a launch that fails: both end and speak alike, and the error is in both
-/// forms.
+/// The explanation of a failing launch: `explain` and the launch have the same exit code and
+/// message, and the error is in the text and in the JSON.
 #[track_caller]
 fn failing(world: &World, words: &[&str], code: i32) -> Value {
     let launched = world.vpython(words).run();
@@ -152,7 +152,7 @@ fn a_launch_that_fails_is_explained_as_far_as_it_gets() {
 #[test]
 fn a_bypass_is_explained() {
     let world = World::new();
-    world.write("vpython.toml", "this is no spec\n");
+    world.write("vpython.toml", "this is not a spec\n");
     let launch = |words: &[&str]| explain(&world, words).env("VPYTHON_BYPASS", BYPASS);
     let expected = "\
 program       tool.py
@@ -183,9 +183,9 @@ launch        no environment: `VPYTHON_BYPASS` is set, so the next python on `PA
 }
 
 #[test]
-fn python_that_speaks_of_itself_needs_no_environment() {
+fn python_help_and_version_need_no_environment() {
     let world = World::new();
-    for spec in ["requires-python = '>=3.999'\n", "this is no spec\n"] {
+    for spec in ["requires-python = '>=3.999'\n", "this is not a spec\n"] {
         world.write("vpython.toml", spec);
         let explanation = as_json(&world, &["--version"]);
         assert_eq!(explanation["interpreter"]["path"], json!("[PYTHON]"));

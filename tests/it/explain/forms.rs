@@ -14,7 +14,7 @@ fn assert_text(world: &World, outcome: &Outcome, expected: &str) {
     assert!(text == expected, "expected:\n{expected}\nbut:\n{text}");
 }
 
-/// The last part of an explanation of what nobody has launched yet.
+/// The last part of an explanation before the first launch.
 const NEW: &str = "\
 key  [DIGEST]
 entry  [WORLD]/root/v1/envs/[KEY]
@@ -85,7 +85,7 @@ not here  c
     assert_text(&world, &explain(&world, &["tool"]).run(), &expected);
 }
 
-/// The first part of an explanation: what was looked at, and what the spec says.
+/// The first part of an explanation: the files searched, and the spec.
 #[track_caller]
 fn assert_search(world: &World, launch: Launch<'_>, expected: &str) {
     let outcome = launch.run();
@@ -100,7 +100,7 @@ fn assert_search(world: &World, launch: Launch<'_>, expected: &str) {
 }
 
 #[test]
-fn a_module_standard_input_and_nothing_are_of_the_current_directory() {
+fn a_module_and_standard_input_use_the_spec_of_the_current_directory() {
     let world = world();
     world.write("vpython.toml", "dependencies = ['b']\n");
     world.write("inner/.gclient", "");
@@ -209,7 +209,7 @@ spec  [WORLD]/work/app.pyz.vpython3, line 1 (luci)
 }
 
 #[test]
-fn a_script_that_is_not_there_is_pythons_to_refuse() {
+fn python_reports_a_missing_script() {
     let world = world();
     world.write("vpython.toml", "dependencies = ['b']\n");
     let expected = "\
@@ -265,7 +265,7 @@ also read  [WORLD]/work/${NOWHERE}two.txt
 }
 
 #[test]
-fn a_strangers_spec_is_passed_over() {
+fn a_spec_of_another_user_is_skipped() {
     if !nix::unistd::geteuid().is_root() {
         not_tested!("only the superuser can give a file away");
         return;

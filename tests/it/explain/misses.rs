@@ -1,4 +1,4 @@
-//! Why a launch is a hit, or a miss.
+//! The reasons for a hit or a miss.
 
 use std::fs::File;
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{as_json, explain, explained, script, text, world};
 use crate::support::{Launch, Wheel, tree};
 
-/// The reason for a miss; none for a hit.
+/// The reason for a miss; `None` for a hit.
 fn miss(launch: Launch<'_>) -> Option<String> {
     let explanation = explained(launch.arguments(["--json", "tool.py"]), 0);
     let miss = explanation["miss"].as_str().map(str::to_owned);
@@ -35,7 +35,7 @@ fn a_hit_says_so_and_changes_nothing() {
 #[test]
 fn a_miss_says_what_has_changed() {
     let world = world();
-    let stands = |why: &str| Some(format!("{why}; its environment exists and will be used"));
+    let still_built = |why: &str| Some(format!("{why}; its environment exists and will be used"));
     let not_built = |why: &str| Some(format!("{why}; its environment is not built"));
     let changed = |path: &str| format!("since the last launch `[WORLD]/work/{path}`");
     let miss = || self::miss(explain(&world, &[]));
@@ -49,12 +49,12 @@ fn a_miss_says_what_has_changed() {
         || explain(&world, &[]).env("PATH", format!("{}:/nowhere", world.search_path()));
     assert_eq!(
         self::miss(with_path()),
-        stands("`PATH` has changed since the last launch")
+        still_built("`PATH` has changed since the last launch")
     );
     let with_wheels = with_path().env("VPYTHON_WHEELS", world.path("wheels"));
     assert_eq!(
         self::miss(with_wheels),
-        stands("changed since the last launch: `PATH`, `VPYTHON_WHEELS`")
+        still_built("changed since the last launch: `PATH`, `VPYTHON_WHEELS`")
     );
 
     world.write("tool.py", script().replace("['a']", "['b']"));
@@ -68,7 +68,7 @@ fn a_miss_says_what_has_changed() {
     world.wheel(&Wheel::module("z", "1"));
     assert_eq!(
         miss(),
-        stands(&format!("{} has different entries", changed("wheels")))
+        still_built(&format!("{} has different entries", changed("wheels")))
     );
     launch();
     let wheel = world.path("wheels/b-2-py3-none-any.whl");
@@ -89,7 +89,7 @@ fn a_miss_says_what_has_changed() {
     std::fs::write(&wheel, &bytes).unwrap();
     assert_eq!(
         miss(),
-        stands(&format!(
+        still_built(&format!(
             "{} is newer",
             changed("wheels/b-2-py3-none-any.whl")
         ))
@@ -111,14 +111,17 @@ fn a_miss_says_what_has_changed() {
     }
     assert_eq!(
         miss(),
-        stands("the result of the last launch is no longer remembered")
+        still_built("the result of the last launch is not stored anymore")
     );
     std::fs::remove_dir_all(world.store("memo")).unwrap();
-    assert_eq!(miss(), stands("no launch like this is remembered"));
+    assert_eq!(
+        miss(),
+        still_built("no result of a launch like this is stored")
+    );
 }
 
 #[test]
-fn a_miss_says_what_became_of_the_environment() {
+fn a_miss_says_what_happened_to_the_environment() {
     let world = world();
     world.write("tool.py", script());
     let environment = world.install(["tool.py"]);
@@ -163,7 +166,7 @@ fn a_variable_that_the_spec_names_is_a_reason() {
 }
 
 #[test]
-fn nobody_is_waited_for() {
+fn explain_does_not_wait_for_locks() {
     let world = world();
     world.write("tool.py", script());
     let environment = world.install(["tool.py"]);
@@ -178,7 +181,7 @@ fn nobody_is_waited_for() {
 }
 
 #[test]
-fn a_store_that_is_not_there_is_not_made() {
+fn explain_does_not_create_a_store() {
     let world = world();
     world.write("tool.py", script());
     let explanation = as_json(&world, &["-vpython-root=new/store", "tool.py"]);
@@ -188,9 +191,9 @@ fn a_store_that_is_not_there_is_not_made() {
 }
 
 #[test]
-fn what_a_warm_launch_does_not_look_at_is_a_warning() {
+fn what_a_warm_launch_does_not_check_is_a_warning() {
     let world = world();
-    // A launch looks at the eight wheels that were changed last.
+    // A launch checks the eight wheels that changed last.
     let names: Vec<String> = (0..8).map(|number| format!("w{number}")).collect();
     for name in &names {
         world.wheel(&Wheel::module(name, "1"));

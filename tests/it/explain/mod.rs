@@ -1,5 +1,5 @@
-//! `-vpython-tool explain`: which spec, interpreter, wheels and environment a command line gets,
-//! and why.
+//! `-vpython-tool explain`: the spec, interpreter, wheels and environment of a command line, and
+//! the reasons for them.
 
 mod documents;
 mod failures;
@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::support::{Launch, Outcome, Wheel, World};
 
-/// A world with wheels of `a`, which asks for `b`, and of `b`.
+/// A world with the wheels of `a`, which requires `b`, and of `b`.
 fn world() -> World {
     let world = World::new();
     world.wheel(&Wheel::module("a", "1").requires("b>=1"));
@@ -19,13 +19,13 @@ fn world() -> World {
     world
 }
 
-/// A script that asks for `a` in a block.
+/// A script with a block that requires `a`.
 fn script() -> String {
     "# /// script\n# requires-python = '>=3.6'\n# dependencies = ['a']\n# ///\nimport a\n"
         .to_owned()
 }
 
-/// A spec of LUCI's in which wheels are named twice, and for elsewhere.
+/// A LUCI spec that lists some wheels twice, and some for other platforms.
 const LISTED: &str = "\
 wheel: < name: 'infra/python/wheels/b-py3' version: 'version:2' >
 wheel: <
@@ -43,12 +43,12 @@ fn explain<'a>(world: &'a World, words: &[&str]) -> Launch<'a> {
     world.vpython(["-vpython-tool", "explain"]).arguments(words)
 }
 
-/// The explanation as text, without what differs from machine to machine.
+/// The explanation as text, without the parts that differ between machines.
 fn text(world: &World, outcome: &Outcome) -> String {
     squeezed(&outcome.stdout).replace(&platform(world), "[PLATFORM]")
 }
 
-/// The text with two blanks between its columns, and without digests.
+/// The text with two spaces between its columns, and without digests.
 fn squeezed(text: &str) -> String {
     let mut squeezed = String::new();
     for line in text.lines() {
@@ -68,12 +68,12 @@ fn squeezed(text: &str) -> String {
     squeezed
 }
 
-/// Whether a word is a key, or the beginning of a wheel's digest.
+/// Checks whether a word is a key, or the beginning of a wheel's digest.
 fn is_digest(word: &str) -> bool {
     matches!(word.len(), 16 | 40) && word.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-/// What `sysconfig.get_platform()` says, as in `linux x86_64`.
+/// The output of `sysconfig.get_platform()`, as in `linux x86_64`.
 fn platform(world: &World) -> String {
     let words = [
         "-I",
@@ -115,10 +115,10 @@ fn the_example_of_the_readme_is_what_is_printed() {
     world.install(["bin/tool.py"]);
     world.wheel(&Wheel::module("other", "1"));
     let readme = include_str!("../../../README.md");
-    let (_, behind) = readme
+    let (_, rest) = readme
         .split_once("<!-- explained -->\n```text\n$ vpython -vpython-tool explain bin/tool.py\n")
         .unwrap();
-    let (example, _) = behind.split_once("```").unwrap();
+    let (example, _) = rest.split_once("```").unwrap();
     let (entry, key) = (
         "/home/me/.cache/vpython-root.1000/v1/envs/",
         example.rsplit("/envs/").next().unwrap(),

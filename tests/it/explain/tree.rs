@@ -1,12 +1,12 @@
-//! What requires what, as a tree, as edges and as a graph.
+//! The dependency graph, as a tree, as edges and for Graphviz.
 
 use serde_json::json;
 
 use super::{as_json, explain};
 use crate::support::{Wheel, World};
 
-/// A world in which `a` and `c` are asked for; `a`, `b` and `d` are a circle, and `c` is required
-/// twice.
+/// A world whose spec requires `a` and `c`; `a`, `b` and `d` form a cycle, and two projects require
+/// `c`.
 fn world() -> World {
     let world = World::new();
     world.wheel(&Wheel::module("a", "1").requires("b>=1").requires("c"));
@@ -41,7 +41,7 @@ c 3 (*)
 (*) shown above
 ";
     assert_prints(&world, &["--tree", "-c", ""], 0, tree, "");
-    // Nothing is another where the launch is warm.
+    // A warm launch gives the same result.
     world.install(["-c", ""]);
     assert_prints(&world, &["--tree", "-c", ""], 0, tree, "");
 }
@@ -85,7 +85,7 @@ fn the_edges_are_in_the_json() {
 }
 
 #[test]
-fn where_there_are_no_wheels_there_is_no_tree() {
+fn without_wheels_the_tree_is_empty() {
     let world = World::new();
     assert_prints(&world, &["--tree", "-c", ""], 0, "no wheels\n", "");
     assert_prints(

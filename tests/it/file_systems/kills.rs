@@ -1,13 +1,12 @@
-//! A removal that cannot rename, and is killed at any moment, leaves nothing in the way of the next
-//! run.
+//! A removal that cannot rename and is killed at any moment does not prevent the next run.
 
 use super::{Layers, in_own_namespace, is_whole, tool};
 use crate::crashes::{Tally, moments};
 use crate::support::trace::{Fault, can_trace, traced};
 use crate::support::{Outcome, World};
 
-/// Kills a run at moments spread over all of it, and looks what comes of it; the directory of the
-/// world that it works on is in a lower layer, and `then` says what is wrong afterwards.
+/// Kills a run at moments spread over its whole length, and checks the result. The working
+/// directory of the run is in a lower layer, and `then` reports what is wrong afterwards.
 fn sweep(world: &World, layered: &str, words: &[&str], then: impl Fn() -> Result<(), String>) {
     if !can_trace(world) {
         return;
@@ -22,7 +21,7 @@ fn sweep(world: &World, layered: &str, words: &[&str], then: impl Fn() -> Result
             .map(ToString::to_string)
             .collect::<Vec<_>>()
     };
-    // The first run may fill a store outside of the layers, which the others find.
+    // The first run may fill a store outside the layers, which the others find.
     traced(world, words(), &[], None);
     assert!(layers.reset());
     let calls = traced(world, words(), &[], None).calls;
@@ -53,12 +52,12 @@ fn succeeds(outcome: &Outcome, stdout: &str) -> Result<(), String> {
     }
 }
 
-/// The next launch works, all that there is is whole, and a prune leaves nothing.
+/// Checks that the next launch works, that the store is undamaged, and that a prune leaves nothing.
 fn next_launch_works(world: &World) -> Result<(), String> {
     succeeds(&world.vpython(["tool.py"]).run(), "1 2\n")?;
     let again = world.vpython(["tool.py"]).run();
     succeeds(&again, "1 2\n")?;
-    let sound = "1 environment and 2 unpacked wheels: all files are as they were made\n";
+    let sound = "1 environment and 2 unpacked wheels: all files are intact\n";
     succeeds(
         &world.vpython(["-vpython-tool", "check", "--all"]).run(),
         sound,
@@ -93,7 +92,7 @@ fn a_repair_of_a_lower_layer_that_is_killed_leaves_nothing_in_the_way() {
             "root",
             &["-vpython-tool", "check", "--all", "--repair"],
             || {
-                // What was interrupted is taken up again.
+                // The interrupted run is repeated.
                 let repaired = world
                     .vpython(["-vpython-tool", "check", "--all", "--repair"])
                     .run();
@@ -108,7 +107,7 @@ fn a_repair_of_a_lower_layer_that_is_killed_leaves_nothing_in_the_way() {
 }
 
 #[test]
-fn an_export_over_a_lower_layer_that_is_killed_can_be_ended() {
+fn an_export_over_a_lower_layer_that_is_killed_can_be_completed() {
     in_own_namespace(|world| {
         tool(world, &["export", "env", "other.py"]);
         let words = ["-vpython-tool", "export", "env", "tool.py"];
@@ -120,7 +119,7 @@ fn an_export_over_a_lower_layer_that_is_killed_can_be_ended() {
 }
 
 #[test]
-fn an_unpack_over_a_lower_layer_that_is_killed_can_be_ended() {
+fn an_unpack_over_a_lower_layer_that_is_killed_can_be_completed() {
     in_own_namespace(|world| {
         tool(world, &["pack", "--output", "tool.tar", "tool.py"]);
         tool(world, &["pack", "--output", "other.tar", "other.py"]);

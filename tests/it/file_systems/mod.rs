@@ -1,11 +1,11 @@
-//! A store on file systems that are not like a disk's: overlayfs, as in a container whose image
-//! holds the store; tmpfs, full and read-only ones, and those mounted `noexec`; and machines
-//! without `/proc` and `/dev/shm`.
+//! A store on file systems that differ from those of disks: overlayfs, as in a container whose
+//! image contains the store; tmpfs; full and read-only file systems, and those mounted `noexec`;
+//! and machines without `/proc` and `/dev/shm`.
 //!
-//! Each test mounts what it needs in a mount namespace of its own, which only the superuser can
-//! make.
+//! Each test mounts its file systems in its own mount namespace, which only the superuser can
+//! create.
 
-// Registers and numbers of calls are those of one architecture.
+// Registers and system call numbers are those of one architecture.
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod kills;
 
@@ -20,10 +20,10 @@ use nix::sched::{CloneFlags, unshare};
 
 use crate::support::{Outcome, Wheel, World};
 
-/// Runs a test in a mount namespace of its own. Where none can be made, that is said aloud.
+/// Runs a test in its own mount namespace, or says that none can be created.
 fn in_own_namespace(test: impl FnOnce(&World) + Send + 'static) {
     let name = std::thread::current().name().unwrap_or_default().to_owned();
-    // The namespace is the thread's: no other test sees what it mounts.
+    // The namespace belongs to the thread, so other tests do not see the mounts.
     let test = move || {
         let private = || {
             unshare(CloneFlags::CLONE_NEWNS)?;
@@ -49,12 +49,12 @@ fn in_own_namespace(test: impl FnOnce(&World) + Send + 'static) {
     ended.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
 }
 
-/// Something that is mounted until this is dropped.
+/// A mount that ends when this is dropped.
 struct Mount(PathBuf);
 
 impl Mount {
-    /// Mounts a file system of this kind. None where the machine has no such kind, which is said
-    /// aloud.
+    /// Mounts a file system of this kind. Returns `None`, and says so, if the machine does not
+    /// support it.
     fn new(kind: &str, at: &Path, flags: MsFlags, options: &str) -> Option<Self> {
         std::fs::create_dir_all(at).unwrap();
         match mount(Some(kind), at, Some(kind), flags, Some(options)) {
@@ -66,7 +66,7 @@ impl Mount {
         }
     }
 
-    /// A tmpfs as the store's root.
+    /// A tmpfs as the root of the store.
     fn tmpfs(world: &World, flags: MsFlags, options: &str) -> Option<Self> {
         Self::new(
             "tmpfs",
@@ -76,7 +76,7 @@ impl Mount {
         )
     }
 
-    /// From now on nothing can be written there.
+    /// Makes the mount read-only.
     fn make_read_only(&self) {
         let flags = MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY;
         mount(None::<&str>, &self.0, None::<&str>, flags, None::<&str>).unwrap();
@@ -89,8 +89,8 @@ impl Drop for Mount {
     }
 }
 
-/// A directory of the world as it is in a container: what it had is in a lower layer of overlayfs,
-/// which can be had again.
+/// A directory of the world as in a container: its previous content is in a lower layer of
+/// overlayfs and can be restored.
 struct Layers {
     // Unmounted in this order.
     merged: Option<Mount>,
@@ -100,7 +100,7 @@ struct Layers {
 }
 
 impl Layers {
-    /// None where there is no overlayfs, which is said aloud.
+    /// Returns `None`, and says so, without overlayfs.
     fn over(world: &World, name: &str) -> Option<Self> {
         let (at, disk) = (
             world.outside(name),
@@ -117,7 +117,7 @@ impl Layers {
         layers.reset().then_some(layers)
     }
 
-    /// Has the directory be again what the lower layer has.
+    /// Restores the content of the lower layer.
     fn reset(&mut self) -> bool {
         self.merged = None;
         for name in ["upper", "scratch"] {
@@ -173,11 +173,11 @@ fn tool(world: &World, words: &[&str]) -> Outcome {
     outcome
 }
 
-const SOUND: &str = "2 environments and 2 unpacked wheels: all files are as they were made\n";
+const SOUND: &str = "2 environments and 2 unpacked wheels: all files are intact\n";
 const READ_ONLY: &str = "  caused by: Read-only file system (os error 30)\n  \
-                         hint: name a store that can be written to with `-vpython-root` or `VPYTHON_VIRTUALENV_ROOT`\n";
+                         hint: name a writable store with `-vpython-root` or `VPYTHON_VIRTUALENV_ROOT`\n";
 
-/// Does all that is done with a store and with what comes out of it, and leaves nothing in it.
+/// Runs every operation on a store and on its exports, and leaves nothing in it.
 fn all_works(world: &World) {
     world.vpython(["tool.py"]).run().prints("1 2\n");
     world.vpython(["tool.py"]).run().prints("1 2\n");
@@ -195,7 +195,7 @@ fn all_works(world: &World) {
     prune_works(world);
 }
 
-/// What is damaged goes, and is built again without a word.
+/// Checks that damaged files are removed and built again without a message.
 fn repair_works(world: &World) {
     for environment in world.environments() {
         std::fs::remove_file(environment.join("bin/activate")).unwrap();
@@ -203,7 +203,7 @@ fn repair_works(world: &World) {
     let repaired = tool(world, &["check", "--all", "--repair"]).stdout;
     assert_eq!(
         repaired
-            .matches("out of the way; it is made anew when it is needed\n")
+            .matches("removed; vpython rebuilds it when it is needed\n")
             .count(),
         2,
         "{repaired}"
@@ -218,7 +218,7 @@ fn prune_works(world: &World) {
     assert_eq!(world.leftovers(), Vec::<PathBuf>::new());
 }
 
-/// The environment in a directory runs its script, and nothing that was there before is left.
+/// Checks that the environment in a directory runs its script, and that no old files are left.
 fn is_whole(world: &World, directory: &str, script: &str) {
     let python = world.path(directory).join("bin/python3");
     let expected = if script == "tool.py" { "1 2\n" } else { "1\n" };
@@ -253,7 +253,7 @@ fn a_store_in_a_lower_layer_of_overlayfs_is_like_any_other() {
 }
 
 #[test]
-fn an_environment_in_a_lower_layer_that_was_changed_is_built_anew_though_a_program_runs_in_it() {
+fn a_changed_environment_in_a_lower_layer_is_rebuilt_while_a_program_runs_in_it() {
     in_own_namespace(|world| {
         let environment = world.install(["tool.py"]);
         let Some(_layers) = Layers::over(world, "root") else {
@@ -271,7 +271,7 @@ fn an_environment_in_a_lower_layer_that_was_changed_is_built_anew_though_a_progr
         assert_eq!(lines.next().as_deref(), Some("ready"));
         let site = environment.join(site_packages(world));
         std::fs::write(site.join("new.py"), "").unwrap();
-        let said = "vpython: warning: `[WORLD]/root/v1/envs/[KEY]` was changed after it was built; it is built anew\n";
+        let said = "vpython: warning: `[WORLD]/root/v1/envs/[KEY]` was changed after it was built; vpython rebuilds it\n";
         world.vpython(["tool.py"]).run().expect(0, "1 2\n", said);
         assert!(!site.join("new.py").exists());
         world.vpython(["tool.py"]).run().prints("1 2\n");
@@ -283,7 +283,7 @@ fn an_environment_in_a_lower_layer_that_was_changed_is_built_anew_though_a_progr
 }
 
 #[test]
-fn a_damaged_wheel_in_a_lower_layer_is_unpacked_anew() {
+fn a_damaged_wheel_in_a_lower_layer_is_unpacked_again() {
     in_own_namespace(|world| {
         world.install(["other.py"]);
         let wheel = std::fs::read_dir(world.store("wheels"))
@@ -338,7 +338,7 @@ fn a_store_on_tmpfs_without_exec_without_proc_and_without_shared_memory_works() 
         let Some(_root) = Mount::tmpfs(world, MsFlags::MS_NOEXEC, "") else {
             return;
         };
-        // An empty directory hides what the system has there.
+        // An empty directory hides the one of the system.
         let _hidden = ["/proc", "/dev/shm"]
             .map(|path| Mount::new("tmpfs", Path::new(path), MsFlags::MS_RDONLY, ""));
         all_works(world);
@@ -346,7 +346,7 @@ fn a_store_on_tmpfs_without_exec_without_proc_and_without_shared_memory_works() 
 }
 
 #[test]
-fn where_nothing_can_be_executed_wheels_of_one_platform_are_warned_of() {
+fn on_a_noexec_file_system_binary_wheels_cause_a_warning() {
     in_own_namespace(|world| {
         let Some(_root) = Mount::tmpfs(world, MsFlags::MS_NOEXEC, "") else {
             return;
@@ -357,14 +357,14 @@ fn where_nothing_can_be_executed_wheels_of_one_platform_are_warned_of() {
             "# /// script\n# dependencies = ['c', 'a']\n# ///\nimport c\nprint(c.VERSION)\n",
         );
         let said = "vpython: warning: `[WORLD]/root` is on a file system that is mounted `noexec`: python cannot load shared libraries \
-                    from there, and `c` may have some; `-vpython-root` or `VPYTHON_VIRTUALENV_ROOT` names a store elsewhere\n";
+                    from there, and `c` may have some; `-vpython-root` or `VPYTHON_VIRTUALENV_ROOT` names another store\n";
         world.vpython(["native.py"]).run().expect(0, "3\n", said);
         world.vpython(["native.py"]).run().prints("3\n");
     });
 }
 
 #[test]
-fn a_store_that_cannot_be_written_to_is_used_and_nothing_is_made_there() {
+fn a_read_only_store_is_used_and_not_changed() {
     in_own_namespace(|world| {
         let Some(root) = Mount::tmpfs(world, MsFlags::empty(), "") else {
             return;
@@ -421,7 +421,7 @@ fn where_no_store_can_be_made_the_error_names_what_to_try() {
 }
 
 #[test]
-fn a_store_of_five_mebibytes_holds_what_fits_and_says_what_to_try_where_it_does_not() {
+fn a_full_store_of_five_mebibytes_is_an_error_with_a_hint() {
     in_own_namespace(|world| {
         let Some(_root) = Mount::tmpfs(world, MsFlags::empty(), ",size=5m") else {
             return;
@@ -436,8 +436,8 @@ fn a_store_of_five_mebibytes_holds_what_fits_and_says_what_to_try_where_it_does_
             "# /// script\n# dependencies = ['large']\n# ///\nimport large\n",
         );
         let outcome = world.vpython(["large.py"]).run();
-        let hint = "  caused by: No space left on device (os error 28)\n  hint: `vpython -vpython-tool prune --all` makes room in the store; \
-                    `-vpython-root` or `VPYTHON_VIRTUALENV_ROOT` names one elsewhere\n";
+        let hint = "  caused by: No space left on device (os error 28)\n  hint: `vpython -vpython-tool prune --all` frees space in the store; \
+                    `-vpython-root` or `VPYTHON_VIRTUALENV_ROOT` names another store\n";
         assert_eq!(
             (outcome.code, &*outcome.stdout),
             (Some(125), ""),

@@ -1,15 +1,15 @@
-//! LUCI's specs: run from a directory of ordinary wheels, and [`search`] found where LUCI's vpython
-//! found them.
+//! LUCI specs: vpython runs them from a directory of ordinary wheels, and finds them ([`search`])
+//! where LUCI's vpython does.
 
 mod search;
 
 use crate::support::{Launch, Python, Wheel, World};
 
-/// A program that prints the version of the wheel that it got, or `none`.
+/// A program that prints the version of the installed wheel, or `none`.
 const PROGRAM: &str =
     "try:\n    import which\n    print(which.VERSION)\nexcept ImportError:\n    print('none')\n";
 
-/// A world with a house of wheels of `which` 1 to 9.
+/// A world with a directory of the wheels of `which` 1 to 9.
 fn world() -> World {
     let world = World::new();
     for version in 1..=9 {
@@ -25,13 +25,13 @@ fn spec(version: u32) -> String {
     )
 }
 
-/// The program behind a block that lists one of them.
+/// The program after a block that lists one of them.
 fn script(version: u32) -> String {
     let lines = spec(version).trim_end().replace('\n', "\n# ");
     format!("#!/usr/bin/env vpython3\n# [VPYTHON:BEGIN]\n# {lines}\n# [VPYTHON:END]\n{PROGRAM}")
 }
 
-/// vpython with the house of wheels.
+/// vpython with that wheel directory.
 fn launch<'a>(world: &'a World, words: &[&str]) -> Launch<'a> {
     world
         .vpython(words)
@@ -88,7 +88,7 @@ fn a_spec_in_the_style_of_chromium_runs() {
         .join(format!("lib/python3.{minor}/site-packages"));
     assert!(
         site.join("six-1.15.0.dist-info/REQUESTED").exists(),
-        "a listed wheel is asked for"
+        "a listed wheel counts as requested"
     );
 }
 
@@ -100,8 +100,8 @@ fn the_example_of_the_readme_runs() {
     };
     let world = World::with_python(python);
     let readme = include_str!("../../../README.md");
-    let (_, behind) = readme.split_once("```textproto\n").unwrap();
-    let (example, _) = behind.split_once("```").unwrap();
+    let (_, rest) = readme.split_once("```textproto\n").unwrap();
+    let (example, _) = rest.split_once("```").unwrap();
     world.write(".vpython3", example);
     world.wheel(&Wheel::module("six", "1.15.0"));
     world.wheel(&Wheel::module("cffi", "1.14.5").tag("cp311-cp311-linux_x86_64"));
@@ -176,7 +176,7 @@ fn all_missing_wheels_are_named_at_once() {
         + "wheel < name: 'six-py3' version: '1' >\n";
     world.write(".vpython3", both);
     let several = format!(
-        "vpython: error: no wheel in `[WORLD]/work/wheels` fits 2 of those that are listed\n  \
+        "vpython: error: no wheel in `[WORLD]/work/wheels` fits 2 of the listed wheels\n  \
          caused by: `cffi==1.14.5+chromium.7` is listed in `[WORLD]/work/.vpython3`, line 2 as \
          `infra/python/wheels/cffi/${{vpython_platform}}` `version:1.14.5.chromium.7`\n{}  \
          caused by: `six==1` is listed in `[WORLD]/work/.vpython3`, line 5 as `six-py3` `1`; there is no wheel of \
@@ -187,13 +187,13 @@ fn all_missing_wheels_are_named_at_once() {
 }
 
 #[test]
-fn a_build_that_is_mended_where_it_lies_is_taken() {
+fn an_interpreter_that_was_repaired_in_place_is_used() {
     let world = World::new();
     let house = world.path("wheels");
     Wheel::module("which", "1").write_to(&house);
     let build = Wheel::module("which", "1+chromium.1").write_to(&house);
     let whole = std::fs::read(&build).unwrap();
-    // A file that is written over leaves its directory as it was.
+    // Overwriting a file does not change the time of its directory.
     std::fs::write(&build, "not yet a wheel").unwrap();
     world.write(
         ".vpython3",
@@ -207,7 +207,7 @@ fn a_build_that_is_mended_where_it_lies_is_taken() {
 }
 
 #[test]
-fn two_versions_are_fine_while_one_is_left() {
+fn two_versions_are_accepted_if_tags_leave_one() {
     let world = world();
     let two = "wheel < name: 'which-py3' version: '1' match_tag < platform: 'win32' > >\n\
                wheel < name: 'which-py2_py3' version: '2' >\nwheel < name: 'which-py3' version: '2' >\n";
@@ -217,7 +217,7 @@ fn two_versions_are_fine_while_one_is_left() {
     world.write(".vpython3", two.replace("win32", "linux_x86_64"));
     launch(&world, &["tool.py"]).run().refuses(
         125,
-        "vpython: error: `which` is listed in different versions, all of them wanted here\n  \
+        "vpython: error: `which` is listed in different versions, and all of them apply here\n  \
          caused by: `which-py3` is `1` in `[WORLD]/work/.vpython3`, line 1\n  \
          caused by: `which-py2_py3` is `2` in `[WORLD]/work/.vpython3`, line 2\n  \
          caused by: `which-py3` is `2` in `[WORLD]/work/.vpython3`, line 3\n  \

@@ -1,4 +1,4 @@
-//! Where LUCI's specs are found.
+//! The search for LUCI specs.
 
 use std::os::unix::fs::symlink;
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::path::Path;
 use super::{PROGRAM, launch, remove, script, spec, world};
 
 #[test]
-fn a_partner_of_the_link_comes_before_that_of_the_real_file() {
+fn a_partner_of_the_link_comes_before_one_of_the_real_file() {
     let world = world();
     world.write("real/tool.py", script(4));
     std::fs::create_dir(world.path("links")).unwrap();
@@ -91,7 +91,7 @@ fn the_walk_takes_the_nearest_directory_and_in_it_the_native_form_first() {
 }
 
 #[test]
-fn a_directory_with_the_name_of_a_spec_is_stepped_over() {
+fn a_directory_with_the_name_of_a_spec_is_skipped() {
     let world = world();
     world.write(".vpython", spec(1));
     world.write("a/plain.py", PROGRAM);
@@ -108,7 +108,7 @@ fn a_directory_with_the_name_of_a_spec_is_stepped_over() {
 }
 
 #[test]
-fn a_pipe_with_the_name_of_a_spec_is_stepped_over_and_one_that_is_named_is_read() {
+fn a_pipe_with_the_name_of_a_spec_is_read_only_when_it_is_named() {
     let world = world();
     world.write(".vpython3", spec(1));
     world.write("a/plain.py", PROGRAM);
@@ -117,8 +117,8 @@ fn a_pipe_with_the_name_of_a_spec_is_stepped_over_and_one_that_is_named_is_read(
     }
     launch(&world, &["a/plain.py"]).run().prints("1\n");
     let pipe = world.path("a/.vpython3");
-    // Of a small pipe no more than a page is read at once: the text comes in pieces, as a shell's
-    // `<(…)` may give it.
+    // vpython reads no more than a page at once from a small pipe, so the text arrives in pieces,
+    // as it may from `<(…)` of a shell.
     let author = std::thread::spawn(move || {
         let mut pipe = std::fs::OpenOptions::new().write(true).open(pipe).unwrap();
         nix::fcntl::fcntl(&pipe, nix::fcntl::FcntlArg::F_SETPIPE_SZ(4096)).unwrap();
@@ -172,9 +172,9 @@ fn a_broken_spec_of_a_script_is_an_error_and_never_skipped() {
 }
 
 #[test]
-fn a_strangers_spec_in_a_directory_for_everybody_is_passed_over() {
+fn a_spec_of_another_user_in_a_shared_directory_is_skipped() {
     use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, lchown};
-    const STRANGER: u32 = 54321;
+    const OTHER_USER: u32 = 54321;
     let world = world();
     let open_to_all = |path: &Path, is_open: bool| {
         std::fs::set_permissions(
@@ -189,7 +189,7 @@ fn a_strangers_spec_in_a_directory_for_everybody_is_passed_over() {
     let shared = world.path("shared");
     open_to_all(&shared, true);
     launch(&world, &["shared/deep/tool.py"]).run().prints("2\n");
-    if chown(&planted, Some(STRANGER), None).is_err() {
+    if chown(&planted, Some(OTHER_USER), None).is_err() {
         not_tested!("only root can make a file another user's");
         return;
     }
@@ -205,24 +205,24 @@ fn a_strangers_spec_in_a_directory_for_everybody_is_passed_over() {
     launch(&world, &["shared/deep/tool.py"]).run().prints("2\n");
     open_to_all(&shared, true);
     let owner = std::fs::metadata(&script).unwrap().uid();
-    chown(&script, Some(STRANGER), None).unwrap();
+    chown(&script, Some(OTHER_USER), None).unwrap();
     launch(&world, &["shared/deep/tool.py"]).run().prints("2\n");
     chown(&script, Some(owner), None).unwrap();
-    // A stranger's link to a spec of the caller's is no better.
+    // A link of another user to a spec of the caller is skipped too.
     remove(&world, "shared/.vpython3");
     let mine = world.write("mine", spec(3));
     symlink(&mine, &planted).unwrap();
     launch(&world, &["shared/deep/tool.py"]).run().prints("3\n");
-    lchown(&planted, Some(STRANGER), None).unwrap();
+    lchown(&planted, Some(OTHER_USER), None).unwrap();
     launch(&world, &["shared/deep/tool.py"])
         .run()
         .expect(0, "1\n", warning);
-    // Nor is a stranger's partner of a script there.
+    // So is a partner file of another user there.
     remove(&world, "shared/.vpython3");
     world.write("shared/job.py", PROGRAM);
     chown(
         world.write("shared/job.py.vpython3", spec(2)),
-        Some(STRANGER),
+        Some(OTHER_USER),
         None,
     )
     .unwrap();

@@ -1,11 +1,11 @@
-//! Environments that are taken elsewhere: every form in which vpython makes one, at every place, in
-//! every use.
+//! Environments that are moved: every form that vpython makes, at every path, in every use.
 //!
-//! Beside this table stand what a script is and how it may be called (`scripts`), activation by
-//! each shell (`shells`), and that nothing in an environment names where it stands (`names`).
+//! Next to this table, `scripts` tests the kinds of scripts and the ways to call them, `shells`
+//! tests activation by each shell, and `names` checks that no file in an environment contains its
+//! path.
 //!
-//! `VPYTHON_MATRIX=all` takes every form with every python to every place; without, it is every
-//! form with one python, and one form with the others.
+//! `VPYTHON_MATRIX=all` tests every form with every python at every path; the default is every form
+//! with one python, and one form with the others.
 
 mod names;
 mod scripts;
@@ -19,7 +19,7 @@ use std::sync::OnceLock;
 
 use crate::support::{Launch, Python, Wheel, World, start};
 
-/// How an environment is made.
+/// The way in which an environment is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Form {
     /// In the store.
@@ -46,7 +46,7 @@ impl Form {
         Self::UnpackedWithPython,
     ];
 
-    /// Those that are made with each python.
+    /// The forms that are tested with each python.
     fn with_each_python() -> &'static [Self] {
         if is_full() {
             &Self::ALL
@@ -55,8 +55,8 @@ impl Form {
         }
     }
 
-    /// Where the tests take it. What brings an interpreter along has thousands of files, and goes
-    /// only where that may matter.
+    /// The paths to which the tests move this form. A form with an interpreter has thousands of
+    /// files, and is moved only where that may matter.
     fn places(self) -> &'static [Place] {
         match self {
             _ if is_full() => &Place::ALL,
@@ -66,8 +66,7 @@ impl Form {
         }
     }
 
-    /// Makes the environment that the world's spec asks for, byte code included, and gives its
-    /// directory.
+    /// Makes the environment of the world's spec, including byte code, and returns its directory.
     fn make(self, world: &World) -> PathBuf {
         let run = |words: &[&str]| {
             let said = world.vpython(["-vpython-tool"]).arguments(words).run();
@@ -92,23 +91,22 @@ impl Form {
     }
 }
 
-/// Where an environment goes. What it was made of, and the place that it comes from, are gone by
-/// then.
+/// The destination of an environment. Its sources and its previous path no longer exist by then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
-    /// Where it was made.
+    /// The path where it was made.
     Made,
-    /// Elsewhere by `mv`; who comes from there has moved twice.
+    /// Another path, by `mv`; an environment that is moved from there has moved twice.
     Moved,
-    /// Elsewhere by `cp -r`.
+    /// Another path, by `cp -r`.
     Copied,
-    /// A path of what shells take for more than a name, and of other alphabets.
+    /// A path with characters that are special to shells, and of other alphabets.
     Odd,
     /// A path of more than 300 bytes.
     Long,
-    /// A path with a link in it.
+    /// A path with a symbolic link in it.
     Linked,
-    /// A file system that cannot be written to.
+    /// A read-only file system.
     ReadOnly,
 }
 
@@ -123,7 +121,7 @@ impl Place {
         Self::ReadOnly,
     ];
 
-    /// Takes the environment there, and gives it as it is called there.
+    /// Moves the environment there, and returns its path.
     fn take(self, world: &World, environment: &Path) -> PathBuf {
         let long = "long".repeat(40);
         let to = match self {
@@ -159,14 +157,14 @@ impl Place {
     }
 }
 
-/// An environment at a place.
-struct Stand<'a> {
+/// An environment at a path.
+struct Relocated<'a> {
     world: &'a World,
     environment: PathBuf,
     place: Place,
 }
 
-impl Stand<'_> {
+impl Relocated<'_> {
     fn path(&self, relative: &str) -> PathBuf {
         self.environment.join(relative)
     }
@@ -182,7 +180,7 @@ impl Stand<'_> {
         format!("lib/python{version}/site-packages/movable/__init__.py")
     }
 
-    /// A program, to be run as the place has it.
+    /// A program, to be run in the namespace of the place.
     fn program(&self, program: impl AsRef<OsStr>) -> Launch<'_> {
         if self.place != Place::ReadOnly {
             return self.world.program(program.as_ref(), [""; 0]);
@@ -196,8 +194,8 @@ impl Stand<'_> {
     }
 }
 
-/// Takes an environment from place to place.
-fn tour(world: &World, made: &Path, places: &[Place], visit: impl Fn(&Stand)) {
+/// Moves an environment from place to place.
+fn tour(world: &World, made: &Path, places: &[Place], visit: impl Fn(&Relocated)) {
     let mut environment = made.to_path_buf();
     for place in places {
         environment = place.take(world, &environment);
@@ -205,7 +203,7 @@ fn tour(world: &World, made: &Path, places: &[Place], visit: impl Fn(&Stand)) {
             continue;
         }
         eprintln!("at {place:?}");
-        visit(&Stand {
+        visit(&Relocated {
             world,
             environment: environment.clone(),
             place: *place,
@@ -213,7 +211,7 @@ fn tour(world: &World, made: &Path, places: &[Place], visit: impl Fn(&Stand)) {
     }
 }
 
-/// Whether a directory can be made read-only for us alone, also for the superuser.
+/// Checks whether a directory can be made read-only for this process alone, even for the superuser.
 fn can_mount() -> bool {
     static CAN: OnceLock<bool> = OnceLock::new();
     *CAN.get_or_init(|| {
@@ -229,12 +227,12 @@ fn can_mount() -> bool {
     })
 }
 
-/// What is done with an environment.
+/// A use of an environment.
 #[derive(Debug, Clone, Copy)]
 enum Use {
     Import,
     Module,
-    /// One of the standard library, and one of a wheel.
+    /// A module of the standard library, and one of a wheel.
     Extension,
     EntryPoint,
     Script,
@@ -254,45 +252,46 @@ impl Use {
     ];
 
     #[track_caller]
-    fn works(self, stand: &Stand) {
-        let python = stand.path("bin/python");
-        let run = |text: &str| stand.program(&python).arguments(["-c", text]).run();
-        let own = |path: &str| format!("{}\n", stand.path(path).display());
-        let environment = format!("{}\n", stand.environment.display());
-        let module = stand.module();
+    fn works(self, moved: &Relocated) {
+        let python = moved.path("bin/python");
+        let run = |text: &str| moved.program(&python).arguments(["-c", text]).run();
+        let own = |path: &str| format!("{}\n", moved.path(path).display());
+        let environment = format!("{}\n", moved.environment.display());
+        let module = moved.module();
         let (said, expected) = match self {
             Self::Import => (
                 run("import movable; print(movable.__file__.replace('.pyc', '.py'))"),
                 own(&module),
             ),
             Self::Module => (
-                stand.program(&python).arguments(["-m", "movable"]).run(),
+                moved.program(&python).arguments(["-m", "movable"]).run(),
                 "module\n".into(),
             ),
             Self::Extension => (
                 run("import _json, movable.native; print(movable.native.__name__)"),
                 "movable.native\n".into(),
             ),
-            Self::EntryPoint => (stand.program(stand.path("bin/movable")).run(), environment),
-            Self::Script => (stand.program(stand.path("bin/plain")).run(), environment),
+            Self::EntryPoint => (moved.program(moved.path("bin/movable")).run(), environment),
+            Self::Script => (moved.program(moved.path("bin/plain")).run(), environment),
             Self::Subprocess => {
                 let text = "import subprocess, sys; sys.exit(subprocess.call([sys.executable, '-c', \
                             'import movable; print(movable.__file__.replace(\".pyc\", \".py\"))']))";
                 (run(text), own(&module))
             }
             Self::Activate => {
-                // Not every shell tells by which path, if there are several, it reads the file.
+                // Not every shell reports the path by which it reads the file, if there are
+                // several.
                 let text = ". \"$1\"; cd \"$(movable)\"; pwd -P";
-                let activate = stand.path("bin/activate");
+                let activate = moved.path("bin/activate");
                 let words = [
                     "-euc".as_ref(),
                     text.as_ref(),
                     "sh".as_ref(),
                     activate.as_os_str(),
                 ];
-                let real = std::fs::canonicalize(&stand.environment).unwrap();
+                let real = std::fs::canonicalize(&moved.environment).unwrap();
                 (
-                    stand.program("/bin/sh").arguments(words).run(),
+                    moved.program("/bin/sh").arguments(words).run(),
                     format!("{}\n", real.display()),
                 )
             }
@@ -306,14 +305,14 @@ impl Use {
 }
 
 #[track_caller]
-fn all_uses_work(stand: &Stand) {
+fn all_uses_work(moved: &Relocated) {
     for usage in Use::ALL {
-        usage.works(stand);
+        usage.works(moved);
     }
 }
 
-/// A wheel with a module, one in C where this machine can compile it, and scripts that print the
-/// environment that they find.
+/// A wheel with a module, a C extension where this machine can compile it, and scripts that print
+/// the environment that they find.
 fn wheel(python: &Python) -> Wheel {
     fill(Wheel::new("movable", "1"), native(python))
 }
@@ -342,7 +341,7 @@ fn fill(wheel: Wheel, native: Option<Vec<u8>>) -> Wheel {
     })
 }
 
-/// A module in C, compiled for this python.
+/// A C extension, compiled for this python.
 fn native(python: &Python) -> Option<Vec<u8>> {
     let directories = python.path.parent()?.parent()?.join("include");
     let names = ["", "m"].map(|suffix| format!("python3.{}{suffix}/Python.h", python.minor));
@@ -379,7 +378,7 @@ fn native(python: &Python) -> Option<Vec<u8>> {
     Some(std::fs::read(module).unwrap())
 }
 
-/// A world whose spec asks for that wheel.
+/// A world whose spec requires that wheel.
 fn world(python: &'static Python) -> World {
     let world = World::with_python(python);
     world.wheel(&wheel(python));
@@ -387,7 +386,7 @@ fn world(python: &'static Python) -> World {
     world
 }
 
-/// A world where the spec asks for CPython 2.7; none where there is none.
+/// A world whose spec requires CPython 2.7; `None` without CPython 2.7.
 fn world_of_two() -> Option<World> {
     let two = Python::two()?;
     let world = world(Python::any());
@@ -401,13 +400,13 @@ fn world_of_two() -> Option<World> {
     Some(world)
 }
 
-/// Whether all of the table is to be tested.
+/// Checks whether the whole table is to be tested.
 fn is_full() -> bool {
     std::env::var_os("VPYTHON_MATRIX").is_some_and(|value| value == "all")
 }
 
 #[test]
-fn every_form_works_at_every_place() {
+fn every_form_works_at_every_path() {
     let python = Python::any();
     for form in Form::ALL {
         let world = world(python);
@@ -419,7 +418,7 @@ fn every_form_works_at_every_place() {
 }
 
 #[test]
-fn every_python_works_at_the_worst_places() {
+fn every_python_works_at_the_hardest_paths() {
     let works = |python: &'static Python| {
         for form in Form::with_each_python() {
             let world = world(python);
@@ -431,10 +430,10 @@ fn every_python_works_at_the_worst_places() {
             } else {
                 &[Place::Odd, Place::Long]
             };
-            tour(&world, &made, places, |stand| {
-                all_uses_work(stand);
-                if stand.place == Place::Odd {
-                    scripts::all_work(stand);
+            tour(&world, &made, places, |moved| {
+                all_uses_work(moved);
+                if moved.place == Place::Odd {
+                    scripts::all_work(moved);
                 }
             });
         }
@@ -465,17 +464,17 @@ fn python_2_works_in_every_form() {
         } else {
             &[Place::Odd, Place::ReadOnly]
         };
-        tour(&world, &made, places, |stand| {
-            all_uses_work(stand);
+        tour(&world, &made, places, |moved| {
+            all_uses_work(moved);
             if form == Form::Entry {
-                scripts::all_work(stand);
+                scripts::all_work(moved);
             }
         });
     }
 }
 
 #[test]
-fn a_place_that_is_read_only_is_so() {
+fn a_read_only_path_is_really_read_only() {
     if !can_mount() {
         return;
     }
@@ -484,10 +483,10 @@ fn a_place_that_is_read_only_is_so() {
         &world,
         &Form::Copy.make(&world),
         &[Place::ReadOnly],
-        |stand| {
-            let said = stand
+        |moved| {
+            let said = moved
                 .program("/usr/bin/touch")
-                .arguments([stand.path("lib/x")])
+                .arguments([moved.path("lib/x")])
                 .run();
             assert!(said.stderr.contains("Read-only file system"), "{said}");
         },

@@ -1,5 +1,5 @@
-//! Nothing in an environment names where it stands, where it was built, or whose home that was. The
-//! table of forms asks for that.
+//! Checks that no file in an environment contains its path, the path where it was built, or the
+//! home of the user. The table of forms calls this.
 
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -9,7 +9,7 @@ use memchr::memmem;
 use super::{Form, world};
 use crate::support::{Python, World};
 
-/// The files and links below a directory that name another, by content or by their own names.
+/// The files and links below a directory whose content or target contains another path.
 fn naming(environment: &Path, named: &Path) -> Vec<String> {
     let named = named.as_os_str().as_bytes();
     let entries = walkdir::WalkDir::new(environment)
@@ -36,8 +36,8 @@ fn naming(environment: &Path, named: &Path) -> Vec<String> {
         .collect()
 }
 
-/// The environment, the store, what is staged and the home are all in the world, and nothing in the
-/// environment names that. The interpreter is elsewhere.
+/// The environment, the store, the staging directories and the home are all in the world, and no
+/// file of the environment contains its path. The interpreter is outside the world.
 #[track_caller]
 pub fn assert_nothing_names(world: &World, environment: &Path) {
     let named = naming(environment, world.outside("work").parent().unwrap());

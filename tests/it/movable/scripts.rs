@@ -3,19 +3,20 @@
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
-use super::{Form, Place, Stand, tour, world};
+use super::{Form, Place, Relocated, tour, world};
 use crate::support::{Outcome, Python, has_strace};
 
 /// A script of a wheel.
 pub struct Script {
     pub name: &'static str,
-    /// The first line, with its end.
+    /// The first line, with its line ending.
     first: &'static [u8],
     rest: &'static [u8],
     prints: &'static str,
 }
 
-/// Each has something that a line put in, another end of line, or another first line would break.
+/// Each has something that an inserted line, another line ending, or another first line would
+/// break.
 pub const SCRIPTS: [Script; 9] = [
     Script {
         name: "docstring",
@@ -44,7 +45,7 @@ pub const SCRIPTS: [Script; 9] = [
 ];
 
 impl Script {
-    /// What the wheel has.
+    /// The content in the wheel.
     pub fn content(&self) -> Vec<u8> {
         if self.name == "binary" {
             binary()
@@ -53,10 +54,10 @@ impl Script {
         }
     }
 
-    /// It runs, and is the wheel's but for the first line.
+    /// Checks that it runs, and that only its first line differs from the wheel.
     #[track_caller]
-    pub fn works(&self, stand: &Stand) {
-        let path = stand.path("bin").join(self.name);
+    pub fn works(&self, moved: &Relocated) {
+        let path = moved.path("bin").join(self.name);
         let installed = std::fs::read(&path).unwrap();
         if self.first.starts_with(b"#!python") {
             let end = installed.iter().position(|byte| *byte == b'\n').unwrap() + 1;
@@ -70,18 +71,18 @@ impl Script {
             "{}",
             self.name
         );
-        stand.program(&path).run().prints(self.prints);
+        moved.program(&path).run().prints(self.prints);
     }
 }
 
 #[track_caller]
-pub fn all_work(stand: &Stand) {
+pub fn all_work(moved: &Relocated) {
     for script in &SCRIPTS {
-        script.works(stand);
+        script.works(moved);
     }
 }
 
-/// A program that is no script, and prints an empty line: `echo`.
+/// A program that is not a script, and prints an empty line: `echo`.
 fn binary() -> Vec<u8> {
     let binary = std::fs::read("/bin/echo").unwrap();
     assert!(binary.starts_with(b"\x7fELF"));
@@ -89,9 +90,9 @@ fn binary() -> Vec<u8> {
 }
 
 /// A line of `sh` with this `PATH`, in this directory.
-fn by_path(stand: &Stand, shell: &str, path: &str, within: &Path, line: &str) -> Outcome {
+fn by_path(moved: &Relocated, shell: &str, path: &str, within: &Path, line: &str) -> Outcome {
     let words = shell.split(' ').chain(["-c", line]);
-    stand
+    moved
         .program("/usr/bin/env")
         .arguments(["-i", &format!("PATH={path}")])
         .arguments(words)
@@ -106,10 +107,10 @@ fn scripts_run_however_they_are_called() {
         &world,
         &Form::Entry.make(&world),
         &[Place::Made, Place::Odd, Place::Linked],
-        |stand| {
-            let real = std::fs::canonicalize(&stand.environment).unwrap();
-            let bin = stand.path("bin");
-            let links = world.outside(&format!("links of {:?}", stand.place));
+        |moved| {
+            let real = std::fs::canonicalize(&moved.environment).unwrap();
+            let bin = moved.path("bin");
+            let links = world.outside(&format!("links of {:?}", moved.place));
             std::fs::create_dir(&links).unwrap();
             symlink(&bin, links.join("bin")).unwrap();
             for name in ["movable", "plain"] {
@@ -146,16 +147,16 @@ fn scripts_run_however_they_are_called() {
                 ("with an empty part of PATH", "/bin/sh", ":/usr/bin", &bin, name),
             ];
                 for (way, shell, path, within, line) in rows {
-                    prints_its_environment(&by_path(stand, shell, path, within, line), way);
+                    prints_its_environment(&by_path(moved, shell, path, within, line), way);
                 }
             }
-            all_work(stand);
+            all_work(moved);
         },
     );
 }
 
 #[test]
-fn words_reach_a_script_as_they_are() {
+fn arguments_reach_a_script_unchanged() {
     let world = world(Python::any());
     let environment = Form::Entry.make(&world);
     let words = ["a b", "", "*", "$HOME", "-x", "'"];

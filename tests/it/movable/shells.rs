@@ -1,19 +1,19 @@
-//! Activation by each shell that there is: it finds its environment where it is sourced, and
-//! leaving it leaves nothing behind.
+//! Activation by each installed shell: it finds its environment wherever it is sourced, and
+//! deactivation restores the previous state.
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use super::{Form, Place, Stand, tour, world};
+use super::{Form, Place, Relocated, tour, world};
 use crate::support::{Launch, Outcome, Python, World, has_strace, write_with_mode};
 
-/// A shell, and how it is told to read a file and nothing of the user's.
+/// A shell, and the options with which it reads a file and none of the user's own.
 struct Shell {
     words: &'static [&'static str],
     kind: Kind,
 }
 
-/// Which of the activation scripts a shell reads.
+/// The activation script that a shell reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Sh,
@@ -65,7 +65,7 @@ const SHELLS: [Shell; 10] = [
 ];
 
 impl Shell {
-    /// Those that are installed.
+    /// The installed shells.
     fn all() -> &'static [&'static Self] {
         static FOUND: OnceLock<Vec<&Shell>> = OnceLock::new();
         let is_there = |shell: &&'static Self| {
@@ -80,8 +80,8 @@ impl Shell {
         FOUND.get_or_init(|| SHELLS.iter().filter(is_there).collect())
     }
 
-    /// This shell, to run lines (see [`Kind::speak`]) of which the words are these paths.
-    /// `PYTHONHOME` is set.
+    /// This shell, to run lines (see [`Kind::speak`]) whose arguments are these paths. `PYTHONHOME`
+    /// is set.
     fn lines<'a>(
         &self,
         launch: Launch<'a>,
@@ -119,9 +119,9 @@ impl Kind {
         }
     }
 
-    /// Lines in the language of the shell: `SOURCE 1` reads the file that the first word names,
-    /// `STATE` prints what activation changes, `FORGIVE` has the shell go on after a failure.
-    /// Others are the same in each.
+    /// Lines in the language of the shell: `SOURCE 1` reads the file that the first argument names,
+    /// `STATE` prints what activation changes, `FORGIVE` makes the shell continue after a failure.
+    /// Other lines are the same in each shell.
     fn speak(self, lines: &str) -> String {
         let variables =
             "/usr/bin/env | grep -E '^(VIRTUAL_ENV|VIRTUAL_ENV_PROMPT|PYTHONHOME|PATH)=' | sort\n";
@@ -150,7 +150,7 @@ impl Kind {
     }
 }
 
-/// What `STATE` prints in an environment.
+/// The output of `STATE` in an environment.
 fn inside(world: &World, environment: &Path, prompt: &str) -> String {
     let name = environment.file_name().unwrap().to_str().unwrap();
     let name = if environment.starts_with(world.store("envs")) {
@@ -165,17 +165,18 @@ fn inside(world: &World, environment: &Path, prompt: &str) -> String {
     )
 }
 
-/// What `STATE` prints before and after.
+/// The output of `STATE` before activation and after deactivation.
 fn outside(world: &World) -> String {
     format!("PATH={}\nPYTHONHOME=/nowhere\n> \n", world.search_path())
 }
 
-/// The environment is found, used and left, where its script is called so from that directory.
+/// Checks that the environment is found, used and deactivated when its script is sourced by this
+/// path from that directory.
 #[track_caller]
-fn works(stand: &Stand, shell: &Shell, script: PathBuf, within: &Path) {
+fn works(moved: &Relocated, shell: &Shell, script: PathBuf, within: &Path) {
     let lines =
         "SOURCE 1\nSTATE\npython -c 'import movable; movable.main()'\nmovable\ndeactivate\nSTATE\n";
-    let launch = shell.lines(stand.program("/usr/bin/env"), stand.world, lines, &[script]);
+    let launch = shell.lines(moved.program("/usr/bin/env"), moved.world, lines, &[script]);
     let said = launch.within(within).run();
     let named = said
         .raw_stdout
@@ -183,12 +184,12 @@ fn works(stand: &Stand, shell: &Shell, script: PathBuf, within: &Path) {
         .find_map(|line| line.strip_prefix("VIRTUAL_ENV="))
         .unwrap_or_default()
         .to_owned();
-    // Shells that do not tell how a file is called lead to where it really is.
-    let is_right = Path::new(&named) == stand.environment
-        || std::fs::canonicalize(&stand.environment).is_ok_and(|real| real == Path::new(&named));
+    // A shell that does not report the path of the sourced file leads to the real path.
+    let is_right = Path::new(&named) == moved.environment
+        || std::fs::canonicalize(&moved.environment).is_ok_and(|real| real == Path::new(&named));
     assert!(is_right, "{:?}: {said}", shell.words);
     let environment = Path::new(&named);
-    let name = if stand.place == Place::Made {
+    let name = if moved.place == Place::Made {
         "vpython"
     } else {
         environment.file_name().unwrap().to_str().unwrap()
@@ -196,8 +197,8 @@ fn works(stand: &Stand, shell: &Shell, script: PathBuf, within: &Path) {
     let prompt = format!("({name}) ");
     let expected = format!(
         "{}{named}\n{named}\n{}",
-        inside(stand.world, environment, &prompt),
-        outside(stand.world)
+        inside(moved.world, environment, &prompt),
+        outside(moved.world)
     );
     assert_eq!(
         (said.code, &*said.raw_stdout, &*said.stderr),
@@ -208,15 +209,15 @@ fn works(stand: &Stand, shell: &Shell, script: PathBuf, within: &Path) {
 }
 
 #[test]
-fn each_shell_finds_the_environment_at_each_place() {
+fn each_shell_finds_the_environment_at_each_path() {
     let world = world(Python::any());
     let places = [Place::Made, Place::Long, Place::Linked, Place::ReadOnly];
-    tour(&world, &Form::Entry.make(&world), &places, |stand| {
+    tour(&world, &Form::Entry.make(&world), &places, |moved| {
         for shell in Shell::all() {
             works(
-                stand,
+                moved,
                 shell,
-                stand.path(shell.kind.script()),
+                moved.path(shell.kind.script()),
                 &world.path(""),
             );
         }
@@ -226,8 +227,8 @@ fn each_shell_finds_the_environment_at_each_place() {
 #[test]
 fn each_shell_finds_the_environment_however_its_script_is_called() {
     let world = world(Python::any());
-    tour(&world, &Form::Copy.make(&world), &[Place::Odd], |stand| {
-        let [links, bin] = [world.outside("some links"), stand.path("bin")];
+    tour(&world, &Form::Copy.make(&world), &[Place::Odd], |moved| {
+        let [links, bin] = [world.outside("some links"), moved.path("bin")];
         std::fs::create_dir_all(links.join("deep")).unwrap();
         std::os::unix::fs::symlink(&bin, links.join("bin")).unwrap();
         std::os::unix::fs::symlink(bin.join("python3"), links.join("python")).unwrap();
@@ -236,22 +237,22 @@ fn each_shell_finds_the_environment_however_its_script_is_called() {
             let name = script.trim_start_matches("bin/");
             let link = links.join(format!("to-{name}"));
             if !link.exists() {
-                std::os::unix::fs::symlink(stand.path(script), &link).unwrap();
+                std::os::unix::fs::symlink(moved.path(script), &link).unwrap();
             }
             let up = Path::new("..")
-                .join(stand.environment.file_name().unwrap())
+                .join(moved.environment.file_name().unwrap())
                 .join(script);
             #[rustfmt::skip]
             let rows: [(PathBuf, &Path); 6] = [
-                (stand.path(script), Path::new("/")),
-                (script.into(), &stand.environment),
+                (moved.path(script), Path::new("/")),
+                (script.into(), &moved.environment),
                 (Path::new(".").join(name), &bin),
-                (up, &stand.environment),
+                (up, &moved.environment),
                 (link, Path::new("/")),
                 (links.join(script), Path::new("/")),
             ];
             for (script, within) in rows {
-                works(stand, shell, script, within);
+                works(moved, shell, script, within);
             }
         }
     });
@@ -284,7 +285,7 @@ fn a_second_environment_takes_the_place_of_the_first() {
 }
 
 #[test]
-fn the_environment_of_another_tool_is_left_and_entered_alike() {
+fn activating_replaces_the_environment_of_another_tool_and_vice_versa() {
     let world = world(Python::any());
     let ours = Form::Copy.make(&world);
     let venv = world.path("venv");
@@ -302,7 +303,7 @@ fn the_environment_of_another_tool_is_left_and_entered_alike() {
         );
         let state = inside(&world, &ours, "(exported) ");
         let expected = format!("{state}{state}{}", outside(&world));
-        // That of `venv` for csh leaves PYTHONHOME as it is.
+        // The script of `venv` for csh does not change PYTHONHOME.
         assert_eq!(
             (said.code, &*said.raw_stdout, &*said.stderr),
             (Some(0), &*expected, ""),
@@ -368,7 +369,7 @@ fn where_activation_fails_the_shell_stays_as_it_is() {
 }
 
 #[test]
-fn a_shell_that_cannot_tell_where_the_file_is_says_so() {
+fn a_shell_that_cannot_find_the_path_of_the_file_reports_it() {
     let world = world(Python::any());
     let environment = Form::Copy.make(&world);
     for shell in Shell::all() {
@@ -418,7 +419,7 @@ fn no_prompt_runs_what_a_directory_is_named_after() {
 }
 
 #[test]
-fn the_prompt_stays_where_it_is_wanted_so() {
+fn the_prompt_is_unchanged_on_request() {
     let world = world(Python::any());
     let environment = Form::Copy.make(&world);
     for shell in Shell::all() {

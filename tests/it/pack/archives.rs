@@ -6,7 +6,7 @@ use std::path::Path;
 use super::{files, has, is_alive, listing, output, pack, packed, world};
 use crate::support::{Python, Wheel, World};
 
-/// Extracts an archive and gives the environment in it.
+/// Extracts an archive, and returns the environment in it.
 fn extracted(world: &World, program: &str, words: &[&str], top: &str) -> std::path::PathBuf {
     let directory = world.outside(&format!("elsewhere/{}", words.join("_").replace('/', "_")));
     std::fs::create_dir_all(&directory).unwrap();
@@ -20,7 +20,7 @@ fn extracted(world: &World, program: &str, words: &[&str], top: &str) -> std::pa
     }
 }
 
-/// It is what the listing says, and works.
+/// Checks that the environment matches its manifest and works.
 fn is_right(environment: &Path) {
     let listing = listing(environment);
     let mut listed: Vec<String> = vec!["vpython-pack.json".into()];
@@ -218,7 +218,7 @@ fn each_version_of_python_is_packed_and_runs() {
         .map(world_of)
         .chain(Python::two().map(|two| world_of_two(&two)));
     for world in worlds {
-        // The binary of a CPython 2.7 may have a run path that is told of.
+        // The binary of CPython 2.7 may have a run path that causes a warning.
         let packed = pack(&world, "app.tar", &["--fix-rpath"]);
         assert_eq!((packed.code, &*packed.stdout), (Some(0), ""), "{packed}");
         let directory = world.outside("it's elsewhere");

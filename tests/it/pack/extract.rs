@@ -1,4 +1,4 @@
-//! The reader of archives: it takes what was packed, and nothing else.
+//! The reader of archives accepts what `pack` has written, and nothing else.
 
 use std::io::{Cursor, Write};
 use std::path::{Path, PathBuf};
@@ -17,7 +17,7 @@ fn extracted(world: &World, file: &Path) -> anyhow::Result<PathBuf> {
     extract(file, &directory).map(|_| directory)
 }
 
-/// It is refused for this reason.
+/// Checks that the archive is refused for this reason.
 #[track_caller]
 fn refuses(world: &World, file: &Path, why: &str) {
     let error = extracted(world, file).unwrap_err();
@@ -31,11 +31,11 @@ fn refuses(world: &World, file: &Path, why: &str) {
 }
 
 #[test]
-fn what_was_packed_is_what_comes_out() {
+fn unpacking_gives_what_was_packed() {
     let world = world();
     for name in ["app.tar", "app.tar.gz", "app.tar.zst", "app.zip"] {
         let file = packed(&world, name);
-        // Its kind is told by its content.
+        // The format is detected by the content.
         let renamed = world.outside("download");
         std::fs::copy(&file, &renamed).unwrap();
         let directory = extracted(&world, &renamed).unwrap();
@@ -68,7 +68,7 @@ fn what_was_packed_is_what_comes_out() {
     }
 }
 
-/// A member of an archive of tests.
+/// A member of a test archive.
 #[derive(Clone)]
 struct Member {
     header: Header,
@@ -129,7 +129,7 @@ fn long(name: &str) -> Header {
     header
 }
 
-/// A new member, which is listed or not.
+/// A new member, listed in the manifest or not.
 fn member(name: &str, kind: EntryType, content: &str) -> Member {
     let mut header = Header::new_gnu();
     header.set_entry_type(kind);
@@ -203,7 +203,7 @@ fn an_archive_that_was_changed_is_refused() {
 }
 
 #[test]
-fn what_a_listing_may_not_say_is_refused() {
+fn an_invalid_manifest_is_refused() {
     let world = world();
     let mut whole = members(&packed(&world, "app.tar"));
     let file = world.outside("changed.tar");
@@ -252,7 +252,7 @@ fn what_a_listing_may_not_say_is_refused() {
 }
 
 #[test]
-fn a_file_that_is_cut_off_or_something_else_is_refused() {
+fn a_truncated_or_foreign_file_is_refused() {
     let world = world();
     for name in ["app.tar", "app.tar.gz", "app.tar.zst", "app.zip"] {
         let file = packed(&world, name);
@@ -379,7 +379,7 @@ fn a_zip_that_was_changed_is_refused() {
 }
 
 #[test]
-fn the_listing_tells_what_is_needed() {
+fn the_manifest_names_what_is_needed() {
     let world = world();
     packed(&world, "app.tar");
     let directory = world.outside("listed");

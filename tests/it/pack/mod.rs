@@ -11,7 +11,7 @@ use std::process::{Command, Output, Stdio};
 
 use crate::support::{Outcome, Python, Wheel, World, start};
 
-/// The options that each form needs.
+/// The options that each format needs.
 const ORDERS: [(&str, &[&str]); 6] = [
     ("app.tar", &[]),
     ("app.tar.gz", &[]),
@@ -20,7 +20,7 @@ const ORDERS: [(&str, &[&str]); 6] = [
     ("app.rpm", PACKAGE),
     ("app.deb", DEB),
 ];
-/// Those of a package.
+/// The options of a package.
 const PACKAGE: &[&str] = &[
     "--prefix",
     "/opt/app/env",
@@ -40,10 +40,10 @@ const DEB: &[&str] = &[
     "Ada Lovelace <ada@example.org>",
 ];
 
-/// A module with a path that has no room in the header of a tar archive.
+/// A module whose path is too long for the header of a tar archive.
 const DEEP: &str = "some/a_directory_with_a_name_that_is_rather_long/another_directory_with_a_name_that_is_even_longer_than_that/deep.py";
 
-/// A world with a wheel that has scripts, names that are long and not ASCII, and files that are
+/// A world with a wheel that has scripts, long names, names that are not ASCII, and files that are
 /// large, empty and executable.
 fn world() -> World {
     world_with(Python::any())
@@ -81,14 +81,14 @@ fn pack(world: &World, file: &str, options: &[&str]) -> Outcome {
         .run()
 }
 
-/// Packs in the form of this file's name, and gives its path.
+/// Packs in the format of this file name, and returns the path.
 fn packed(world: &World, file: &str) -> PathBuf {
     let (_, options) = ORDERS.iter().find(|(name, _)| *name == file).unwrap();
-    pack(world, file, options).expect(0, "", &world.told_of_interpreter());
+    pack(world, file, options).expect(0, "", &world.interpreter_warning());
     world.path(file)
 }
 
-/// Runs a program that has to succeed, and gives what it prints.
+/// Runs a program that must succeed, and returns its output.
 fn output(program: &str, words: &[&str]) -> String {
     let output = run(program, words);
     let errors = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -117,7 +117,7 @@ fn run(program: &str, words: &[&str]) -> Output {
     child.wait_with_output().unwrap()
 }
 
-/// Whether there is this program. Where there is none, that is said aloud.
+/// Checks whether a program is installed, and says so if not.
 fn has(program: &str) -> bool {
     let there = ["/usr/sbin", "/usr/bin", "/sbin", "/bin"]
         .iter()
@@ -128,7 +128,7 @@ fn has(program: &str) -> bool {
     there
 }
 
-/// Runs all that an environment has scripts and modules for.
+/// Runs all scripts and modules of an environment.
 fn is_alive(environment: &Path) {
     let text = |path: &Path| path.to_str().unwrap().to_owned();
     let bin = environment.join("bin");
@@ -148,7 +148,7 @@ fn is_alive(environment: &Path) {
     assert_eq!(output(&text(&bin.join("python")), &["-m", &deep]), "");
 }
 
-/// All below a directory but the directories: relative paths, sorted.
+/// Everything below a directory except directories: relative paths, sorted.
 fn files(directory: &Path) -> Vec<String> {
     let entries = walkdir::WalkDir::new(directory)
         .into_iter()
@@ -169,7 +169,7 @@ fn files(directory: &Path) -> Vec<String> {
     files
 }
 
-/// The listing that lies in an environment.
+/// The manifest in an environment.
 fn listing(environment: &Path) -> serde_json::Value {
     serde_json::from_slice(&std::fs::read(environment.join("vpython-pack.json")).unwrap()).unwrap()
 }

@@ -1,9 +1,10 @@
-//! What a command line can order, and what is said of one that cannot be filled.
+//! The command line of `pack`, and its errors.
 
 use super::{DEB, PACKAGE, listing, output, pack, world};
 use crate::support::World;
 
-/// Refused before anything is looked at: there is not even an interpreter.
+/// Checks that vpython refuses the command line before it looks at anything: there is not even an
+/// interpreter.
 #[track_caller]
 fn refuses(words: &[&str], message: &str) {
     let world = World::new();
@@ -23,7 +24,7 @@ fn refuses(words: &[&str], message: &str) {
 }
 
 #[test]
-fn a_file_has_to_be_named_and_its_name_to_say_its_form() {
+fn the_output_file_must_have_a_known_extension() {
     let forms = "`.tar`, `.tar.gz`, `.tgz`, `.tar.zst`, `.zip`, `.rpm`, `.deb`";
     refuses(
         &[],
@@ -48,7 +49,7 @@ fn a_file_has_to_be_named_and_its_name_to_say_its_form() {
 }
 
 #[test]
-fn all_that_is_wrong_is_told_at_once() {
+fn all_errors_are_reported_at_once() {
     #[rustfmt::skip]
     let rows: [(&[&str], &[&str]); 9] = [
         (&["a.rpm"], &["an rpm needs `--name NAME`, `--package-version VERSION`, `--prefix /opt/NAME`"]),
@@ -128,7 +129,7 @@ fn the_time_is_a_number_of_seconds() {
             .vpython(["-vpython-tool", "pack", "--output", "a.tar"])
             .env("SOURCE_DATE_EPOCH", value)
             .run()
-            .expect(0, "", &world.told_of_interpreter());
+            .expect(0, "", &world.interpreter_warning());
         let text = output(
             "tar",
             &[
@@ -157,10 +158,10 @@ fn the_time_is_a_number_of_seconds() {
 }
 
 #[test]
-fn members_lie_below_the_prefix() {
+fn members_are_below_the_prefix() {
     let world = world();
     for (prefix, top) in [("/opt/app/", "opt/app/"), ("//opt/./app", "opt/app/")] {
-        pack(&world, "a.tar", &["--prefix", prefix]).expect(0, "", &world.told_of_interpreter());
+        pack(&world, "a.tar", &["--prefix", prefix]).expect(0, "", &world.interpreter_warning());
         let names = output("tar", &["-tf", world.path("a.tar").to_str().unwrap()]);
         assert!(
             names.starts_with(&format!("{top}vpython-pack.json\n{top}\n{top}bin/\n")),
@@ -171,25 +172,25 @@ fn members_lie_below_the_prefix() {
 }
 
 #[test]
-fn a_failure_leaves_the_file_that_was_there() {
+fn a_failure_leaves_the_existing_file() {
     let world = world();
     world.write("a.tar.gz", "old");
-    pack(&world, "b.rpm", PACKAGE).expect(0, "", &world.told_of_interpreter());
+    pack(&world, "b.rpm", PACKAGE).expect(0, "", &world.interpreter_warning());
     let wheel = world.path("wheels/some-1-py3-none-any.whl");
     std::fs::remove_dir_all(world.outside("root")).unwrap();
     let whole = std::fs::read(&wheel).unwrap();
     std::fs::write(&wheel, &whole[..whole.len() / 2]).unwrap();
     assert_eq!(pack(&world, "a.tar.gz", &[]).code, Some(125));
     std::fs::write(&wheel, &whole).unwrap();
-    // What is larger than this many blocks ends the process.
+    // The limit on the file size, in blocks; a larger file ends the process.
     let limited = "ulimit -f 1000; exec \"$0\" -vpython-tool pack --output a.tar.gz";
-    pack(&world, "c.tar", &[]).expect(0, "", &world.told_of_interpreter());
+    pack(&world, "c.tar", &[]).expect(0, "", &world.interpreter_warning());
     let killed = world
         .program("/bin/sh", ["-c", limited, env!("CARGO_BIN_EXE_vpython")])
         .run();
     assert_eq!(killed.signal, Some(libc::SIGXFSZ), "{killed}");
     assert_eq!(std::fs::read(world.path("a.tar.gz")).unwrap(), b"old");
-    pack(&world, "a.tar.gz", &[]).expect(0, "", &world.told_of_interpreter());
+    pack(&world, "a.tar.gz", &[]).expect(0, "", &world.interpreter_warning());
     let mut names: Vec<_> = std::fs::read_dir(world.path(""))
         .unwrap()
         .map(|entry| entry.unwrap().file_name())
@@ -203,7 +204,7 @@ fn a_failure_leaves_the_file_that_was_there() {
 }
 
 #[test]
-fn own_code_and_the_interpreter_go_along() {
+fn included_code_and_the_interpreter_are_packed() {
     let world = world();
     world.write("lib/mine/__init__.py", "import some\n");
     pack(&world, "a.tar", &["--include", "lib", "--with-python"]).prints("");
@@ -241,7 +242,7 @@ fn own_code_and_the_interpreter_go_along() {
 }
 
 #[test]
-fn what_is_said_of_a_package_is_in_it() {
+fn package_metadata_comes_from_the_options() {
     let world = world();
     let description = "An app\n\nIt does things.\n\n  And more.";
     let more = [
@@ -254,7 +255,7 @@ fn what_is_said_of_a_package_is_in_it() {
         "--depends",
         "libc6",
     ];
-    pack(&world, "a.deb", &[DEB, &more].concat()).expect(0, "", &world.told_of_interpreter());
+    pack(&world, "a.deb", &[DEB, &more].concat()).expect(0, "", &world.interpreter_warning());
     if super::has("dpkg-deb") {
         let fields = output("dpkg-deb", &["-f", world.path("a.deb").to_str().unwrap()]);
         let expected = "Package: app\nVersion: 1.0\nArchitecture: all\nMaintainer: Ada Lovelace <ada@example.org>\nInstalled-Size: ";
@@ -286,7 +287,7 @@ fn what_is_said_of_a_package_is_in_it() {
         ],
     ]
     .concat();
-    pack(&world, "a.rpm", &[PACKAGE, &more].concat()).expect(0, "", &world.told_of_interpreter());
+    pack(&world, "a.rpm", &[PACKAGE, &more].concat()).expect(0, "", &world.interpreter_warning());
     if super::has("rpm") {
         let format = "%{NEVRA}|%{LICENSE}|%{PACKAGER}|%{SUMMARY}|%{DESCRIPTION}|[%{REQUIRENEVRS},]|[%{PROVIDENEVRS},]|%{SOURCERPM}";
         let said = output(
@@ -319,27 +320,27 @@ fn the_example_of_the_readme_packs() {
             .unwrap()
             .split(' ')
             .collect();
-        let told = if words.contains(&"--with-python") {
+        let warning = if words.contains(&"--with-python") {
             String::new()
         } else {
-            world.told_of_interpreter()
+            world.interpreter_warning()
         };
-        world.vpython(&words).run().expect(0, "", &told);
+        world.vpython(&words).run().expect(0, "", &warning);
         let file = words[words.iter().position(|word| *word == "--output").unwrap() + 1];
         assert!(world.path(file).is_file());
     }
 }
 
 #[test]
-fn what_was_packed_before_is_not_packed_again() {
+fn earlier_output_is_not_packed_again() {
     let world = world();
     world.write("lib/helper.py", "");
-    pack(&world, "lib/a.tar", &["--include", "lib"]).expect(0, "", &world.told_of_interpreter());
+    pack(&world, "lib/a.tar", &["--include", "lib"]).expect(0, "", &world.interpreter_warning());
     let first = std::fs::read(world.path("lib/a.tar")).unwrap();
     assert!(
         output("tar", &["-tf", world.path("lib/a.tar").to_str().unwrap()])
             .contains("app/lib/helper.py\n")
     );
-    pack(&world, "lib/a.tar", &["--include", "lib"]).expect(0, "", &world.told_of_interpreter());
+    pack(&world, "lib/a.tar", &["--include", "lib"]).expect(0, "", &world.interpreter_warning());
     assert!(std::fs::read(world.path("lib/a.tar")).unwrap() == first);
 }

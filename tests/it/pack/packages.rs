@@ -1,11 +1,11 @@
-//! Packages, installed by their package managers under a root of their own, which only the
-//! superuser can.
+//! Packages, installed by their package managers under a separate root, which requires the
+//! superuser.
 
 use std::path::Path;
 
 use super::{files, has, is_alive, listing, output, packed, run, world};
 
-/// Where the package puts the environment.
+/// The directory to which the package installs the environment.
 const ENVIRONMENT: &str = "opt/app/env";
 
 fn is_superuser() -> bool {
@@ -16,7 +16,7 @@ fn is_superuser() -> bool {
     is_superuser
 }
 
-/// What the listing says that there is, but for directories, from the root on.
+/// The paths in the manifest, except directories, relative to the root.
 fn listed(root: &Path) -> Vec<String> {
     let listing = listing(&root.join(ENVIRONMENT));
     assert_eq!(
@@ -36,7 +36,7 @@ fn listed(root: &Path) -> Vec<String> {
     paths
 }
 
-/// The environment works, and all that ran has left it as it was installed.
+/// Checks that the environment works, and that running it has not changed the installed files.
 fn works(root: &Path) {
     let environment = root.join(ENVIRONMENT);
     is_alive(&environment);
@@ -199,7 +199,8 @@ fn lintian_finds_no_odd_owner_mode_or_time() {
     }
     let world = world();
     let file = packed(&world, "app.deb");
-    // Where a package of one's own may be, and what it may lack or bring, is not Debian's to say.
+    // Debian's rules for the location and contents of its own packages do not apply to a
+    // third-party package.
     let own = "dir-or-file-in-opt,no-changelog,no-copyright-file,package-installs-python-pycache-dir,unusual-interpreter";
     let said = output(
         "lintian",

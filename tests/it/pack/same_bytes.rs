@@ -1,4 +1,5 @@
-//! The same spec and wheels are the same bytes, whoever packs them, where, when and how.
+//! Packing is reproducible: the same spec and wheels give the same bytes for every user, path, time
+//! and method.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -11,10 +12,10 @@ use std::time::{Duration, SystemTime};
 use super::{ORDERS, world_with};
 use crate::support::{Launch, Python, VPYTHON, World};
 
-/// Somebody else.
-const STRANGER: u32 = 54_321;
+/// Another user.
+const OTHER_USER: u32 = 54_321;
 
-/// Packs all forms, and gives the digests.
+/// Packs all formats, and returns the digests.
 fn digests(
     world: &World,
     user: Option<u32>,
@@ -26,7 +27,7 @@ fn digests(
         let script = format!("{before} exec \"$0\" \"$@\"");
         let mut launch =
             world.program("/bin/sh", ["-c", &script, VPYTHON, "-vpython-tool", "pack"]);
-        // The interpreter is large: what is true of one form is of the others.
+        // The interpreter is large, and one format is enough to test it.
         let more: &[&str] = if file == "app.tar" {
             &["--include", "lib", "--with-python"]
         } else {
@@ -40,12 +41,12 @@ fn digests(
             .iter()
             .fold(launch, |launch, (name, value)| launch.env(name, value));
         launch = user.into_iter().fold(launch, Launch::user);
-        let told = if file == "app.tar" {
+        let warning = if file == "app.tar" {
             String::new()
         } else {
-            world.told_of_interpreter()
+            world.interpreter_warning()
         };
-        launch.run().expect(0, "", &told);
+        launch.run().expect(0, "", &warning);
         let content = std::fs::read(world.path(file)).unwrap();
         digests.insert(
             file.to_owned(),
@@ -57,18 +58,18 @@ fn digests(
 
 fn give_away(directory: &Path) {
     for entry in walkdir::WalkDir::new(directory) {
-        lchown(entry.unwrap().path(), Some(STRANGER), Some(STRANGER)).unwrap();
+        lchown(entry.unwrap().path(), Some(OTHER_USER), Some(OTHER_USER)).unwrap();
     }
     std::fs::set_permissions(directory, std::fs::Permissions::from_mode(0o755)).unwrap();
 }
 
-/// Whether somebody else can run an interpreter.
+/// Checks whether another user can run an interpreter.
 fn is_everybodys(python: &Python) -> bool {
     let mut command = Command::new(&python.path);
     command
         .args(["-c", ""])
-        .uid(STRANGER)
-        .gid(STRANGER)
+        .uid(OTHER_USER)
+        .gid(OTHER_USER)
         .current_dir("/")
         .env_clear()
         .stderr(Stdio::null());
@@ -76,7 +77,7 @@ fn is_everybodys(python: &Python) -> bool {
 }
 
 #[test]
-fn whoever_packs_where_when_and_how_it_is_the_same_file() {
+fn packing_is_reproducible() {
     let is_superuser = nix::unistd::geteuid().is_root();
     let everybodys = Python::all()
         .iter()
@@ -90,7 +91,7 @@ fn whoever_packs_where_when_and_how_it_is_the_same_file() {
     let [one, other] = [(); 2].map(|()| world_with(everybodys.unwrap_or(Python::any())));
     one.write("lib/mine.py", "X = 1\n");
     one.write("lib/b/data", "data");
-    // The same files, made in another order, with other times and modes.
+    // The same files, created in another order, with other times and modes.
     other.write_with_mode("lib/b/data", "data", 0o600);
     other.write_with_mode("lib/mine.py", "X = 1\n", 0o660);
     let time = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
@@ -116,7 +117,7 @@ fn whoever_packs_where_when_and_how_it_is_the_same_file() {
         digests(&one, None, &[], "umask 022;"),
         "again, with what the store has"
     );
-    let user = everybodys.map(|_| STRANGER);
+    let user = everybodys.map(|_| OTHER_USER);
     if user.is_some() {
         give_away(&other.outside(""));
     }

@@ -1,9 +1,9 @@
-//! The readers of what comes from outside take or refuse whatever they get: texts that are near to
-//! what they take, and rows of words that mean something to them.
+//! Fuzz tests for the readers of external input: mutated valid texts, and random sequences of
+//! meaningful words. A reader may accept or refuse each of them.
 //!
-//! Without more it is a hundred texts each, always the same ones.
-//! `VPYTHON_FUZZ=60 cargo test readers::` tries other ones for 60 seconds each, of a seed that it
-//! says, and `VPYTHON_SEED` gives that again. `fuzz/` has the same readers for cargo-fuzz.
+//! By default each reader gets a hundred texts, always the same ones. `VPYTHON_FUZZ=60 cargo test
+//! readers::` tries others for 60 seconds each, from a seed that it prints, and `VPYTHON_SEED`
+//! repeats that seed. `fuzz/` has the same readers for cargo-fuzz.
 
 mod read;
 mod seeds;
@@ -17,14 +17,14 @@ use proptest::test_runner::{Config, RngAlgorithm, TestError, TestRng, TestRunner
 
 use read::READERS;
 
-/// How many texts each reader gets where no time is set.
+/// The number of texts for each reader without a time limit.
 const TEXTS: u32 = 100;
-/// What no reader takes longer for, on a machine that does much else.
+/// The time limit of a reader for one text, on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// The longest text.
 const LONGEST: usize = 1 << 16;
 
-/// What is odd in most forms.
+/// Tokens that are unusual in most formats.
 const ODD: [&str; 40] = [
     "",
     "\0",
@@ -68,7 +68,7 @@ const ODD: [&str; 40] = [
     "%00",
 ];
 
-/// One change of a text. Places are those of words and of what stands between them.
+/// One change of a text. Positions are those of words and of the characters between them.
 #[derive(Debug, Clone)]
 enum Change {
     Remove(Index, u8),
@@ -128,7 +128,7 @@ impl Change {
     }
 }
 
-/// Texts for a reader.
+/// Generates texts for a reader.
 fn texts(reader: &str) -> impl Strategy<Value = Vec<u8>> + use<> {
     let seeds = seeds::seeds(reader);
     let mut known: Vec<Vec<u8>> = seeds
@@ -176,7 +176,7 @@ fn texts(reader: &str) -> impl Strategy<Value = Vec<u8>> + use<> {
     })
 }
 
-/// Has a reader read texts, and says how many it took.
+/// Runs a reader on texts, and prints how many it accepted.
 fn fuzz(name: &str) {
     let reader = READERS.iter().find(|reader| reader.name == name).unwrap();
     let number = |name: &str| {
@@ -185,7 +185,7 @@ fn fuzz(name: &str) {
             .map(|text| text.parse::<u64>().unwrap())
     };
     let end = number("VPYTHON_FUZZ").map(|seconds| Instant::now() + Duration::from_secs(seconds));
-    // Each text of this one is two processes.
+    // Each text of this reader needs two processes.
     let cases = if name == "pyvenv-cfg" {
         TEXTS / 10
     } else {
@@ -237,7 +237,7 @@ fn fuzz(name: &str) {
     );
 }
 
-/// A test for each reader, in a thread with as much stack as the program has.
+/// A test for each reader, in a thread with the stack size of the program.
 macro_rules! no_text_breaks {
     ($($test:ident $name:literal)*) => {
         $(#[test]
@@ -278,7 +278,7 @@ no_text_breaks! {
 }
 
 #[test]
-fn each_reader_takes_what_fuzzing_begins_with() {
+fn each_reader_accepts_its_fuzzing_seeds() {
     let mut refused = Vec::new();
     for reader in READERS {
         for seed in seeds::seeds(reader.name) {

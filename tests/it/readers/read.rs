@@ -1,9 +1,9 @@
-//! The readers of what comes from outside, each as a function of bytes, and what holds of each
-//! whatever the bytes are. The fuzz targets of `fuzz/` have this file too.
+//! The readers of external input, each as a function of bytes, with the invariants of each for any
+//! bytes. The fuzz targets of `fuzz/` include this file too.
 //!
-//! Nothing makes a reader panic, overflow or end by a signal. What it refuses it refuses in at most
-//! 200 lines without control characters. Where something writes what is read, what was read and is
-//! written reads the same.
+//! No reader panics, overflows or ends by a signal. An error has at most 200 lines and no control
+//! characters. Where vpython also writes a format, writing what was read and reading it again gives
+//! the same value.
 
 use std::io::{Cursor, Write};
 use std::path::Path;
@@ -20,9 +20,9 @@ use vpython::testing::store::{Manifest, Memo};
 use vpython::testing::tool::pack_manifest::PackManifest;
 use vpython::testing::tool::{relocate, unpack};
 
-/// A reader. It reads the bytes as what it is the reader of, in an empty directory.
+/// A reader. It reads the bytes as its format, in an empty directory.
 pub struct Reader {
-    /// As the fuzz target is called.
+    /// The name of the fuzz target.
     pub name: &'static str,
     read: fn(&Path, &[u8]) -> Result<()>,
 }
@@ -108,13 +108,13 @@ pub const READERS: [Reader; 19] = [
 ];
 
 impl Reader {
-    /// Reads bytes, in an empty directory, and holds the reader to what holds of all.
+    /// Reads bytes in an empty directory, and checks the invariants of all readers.
     ///
     /// # Errors
-    /// What it says where it refuses them.
+    /// The error of the reader if it refuses the bytes.
     ///
     /// # Panics
-    /// It does not hold.
+    /// If an invariant is broken.
     pub fn take(&self, directory: &Path, bytes: &[u8]) -> Result<(), String> {
         let Err(error) = (self.read)(directory, bytes) else {
             return Ok(());
@@ -134,13 +134,13 @@ impl Reader {
     }
 }
 
-/// What a reader did not hold: an error that no reader may end with.
+/// A broken invariant: an error that no reader may return.
 fn promised(holds: bool, what: impl FnOnce() -> String) -> Result<()> {
     ensure!(holds, "BROKEN PROMISE: {}", what());
     Ok(())
 }
 
-/// A process with these words, in a directory of its own.
+/// A process with these arguments, in its own directory.
 fn process(directory: &Path, words: &[&str]) -> Process {
     use std::os::unix::fs::MetadataExt;
     let user = std::fs::metadata(directory).map_or(0, |metadata| metadata.uid());
@@ -153,8 +153,7 @@ fn process(directory: &Path, words: &[&str]) -> Process {
     }
 }
 
-/// The spec that these words get, read as far as a launch reads it, up to its wheels, of which
-/// there are none.
+/// The spec of this command line, read as far as a launch reads it, with an empty list of wheels.
 fn spec_by(directory: &Path, words: &[&str]) -> Result<(SpecText, Spec)> {
     let process = process(directory, words);
     let invocation = Invocation::read(&process)?;
@@ -203,7 +202,7 @@ fn script(directory: &Path, bytes: &[u8]) -> Result<(SpecText, Spec)> {
     spec_by(directory, &["x.py"])
 }
 
-/// A spec of LUCI's, and its native form, which has to be one.
+/// A LUCI spec, and its native form, which must be valid.
 fn luci(directory: &Path, bytes: &[u8]) -> Result<()> {
     let (_, read) = spec(directory, ".vpython3", bytes)?;
     native(&directory.join(".vpython3"), directory, &read)
@@ -218,12 +217,12 @@ fn luci_inline(directory: &Path, bytes: &[u8]) -> Result<()> {
     }
 }
 
-/// What `upgrade` writes reads as a spec that asks for as much.
+/// Checks that the output of `upgrade` is a spec with the same requirements.
 fn native(path: &Path, directory: &Path, spec: &Spec) -> Result<()> {
     let Some(legacy) = Legacy::read(path)? else {
         return Ok(());
     };
-    // The native form cannot say all that LUCI's can.
+    // The native form cannot express everything that LUCI's form can.
     let Ok(native) = legacy.to_native(&Planned::default()) else {
         return Ok(());
     };
@@ -244,7 +243,7 @@ fn native(path: &Path, directory: &Path, spec: &Spec) -> Result<()> {
     let lost = listed
         .iter()
         .find(|wheel| !asked(wheel.value.project.clone()));
-    // What is wanted nowhere is not written.
+    // A wheel that applies to no platform is not written.
     let is_wanted = lost.is_none_or(|lost| {
         !lost.value.conditions.is_empty()
             || !lost.value.match_tags.is_empty()
@@ -258,13 +257,13 @@ fn requirements(directory: &Path, bytes: &[u8]) -> Result<()> {
     spec(directory, "requirements.txt", bytes).map(drop)
 }
 
-/// A lock of the form of all tools: what is written of it reads the same.
+/// A lock in the standard form: the lock that vpython writes from it reads the same.
 fn pylock(directory: &Path, bytes: &[u8]) -> Result<()> {
     let (_, read) = spec(directory, "pylock.toml", bytes)?;
     let Packages::Locked(lock) = read.packages else {
         return promised(false, || "not a lock".to_owned());
     };
-    // What has no wheels is no package that vpython writes.
+    // vpython writes no package without wheels.
     if lock
         .packages
         .iter()
@@ -287,7 +286,7 @@ fn pylock(directory: &Path, bytes: &[u8]) -> Result<()> {
     })
 }
 
-/// A lock beside a spec, in either of uv's forms.
+/// A lock next to a spec, in either of uv's forms.
 fn uv_lock(directory: &Path, bytes: &[u8]) -> Result<()> {
     std::fs::write(directory.join("vpython.toml.uv.lock"), bytes)?;
     spec(
@@ -308,7 +307,7 @@ fn conf(directory: &Path, bytes: &[u8]) -> Result<()> {
     Invocation::read(&process).map(drop)
 }
 
-/// Unpacks a wheel; nothing is written beside the directory that it is unpacked to.
+/// Unpacks a wheel, and checks that nothing is written next to the target directory.
 fn wheel(directory: &Path, bytes: &[u8]) -> Result<()> {
     let (path, to) = (directory.join("a-1-py3-none-any.whl"), directory.join("to"));
     std::fs::write(&path, bytes)?;
@@ -335,7 +334,7 @@ fn unpacked<const N: usize>(directory: &Path, files: [(&str, &[u8]); N]) -> Resu
     wheel(directory, &wheel_with(&files)?)
 }
 
-/// A wheel, with these files in its `.dist-info`.
+/// A wheel with these files in its `.dist-info`.
 pub fn wheel_with(files: &[(&str, &[u8])]) -> Result<Vec<u8>> {
     let mut writer = zip::ZipWriter::new(Cursor::new(Vec::new()));
     let options =
@@ -355,7 +354,7 @@ pub fn wheel_with(files: &[(&str, &[u8])]) -> Result<Vec<u8>> {
     Ok(writer.finish()?.into_inner())
 }
 
-/// Has a wheel with this `METADATA` chosen for a spec that asks for it.
+/// Resolves a spec that requires a wheel with this `METADATA`.
 fn metadata(directory: &Path, bytes: &[u8]) -> Result<()> {
     let _ = vpython::testing::plan::requires_dist(bytes);
     std::fs::create_dir(directory.join("wheels"))?;
@@ -366,8 +365,8 @@ fn metadata(directory: &Path, bytes: &[u8]) -> Result<()> {
     spec(directory, "vpython.toml", b"dependencies = ['a[x]']\n").map(drop)
 }
 
-/// An environment with this `pyvenv.cfg` is told another place; told again, nothing changes. In
-/// tests by a process of its own, since it says on standard output what it has done.
+/// Relocates an environment with this `pyvenv.cfg`, twice: the second time, nothing changes. The
+/// tests use a separate process, since the tool prints on standard output what it has done.
 #[allow(clippy::single_match_else, reason = "the two ways are alike")]
 fn pyvenv_cfg(directory: &Path, bytes: &[u8]) -> Result<()> {
     let environment = directory.join("env");
@@ -413,7 +412,7 @@ fn pyvenv_cfg(directory: &Path, bytes: &[u8]) -> Result<()> {
     })
 }
 
-/// Extracts an archive of `pack`; nothing is written beside the directory that it is extracted to.
+/// Extracts an archive of `pack`, and checks that nothing is written next to the target directory.
 fn archive(directory: &Path, bytes: &[u8]) -> Result<()> {
     let (file, to) = (directory.join("a.tar"), directory.join("to"));
     std::fs::write(&file, bytes)?;
@@ -432,7 +431,7 @@ fn listing(_: &Path, bytes: &[u8]) -> Result<()> {
     promised(read == again, || format!("{read:?} reads as {again:?}"))
 }
 
-/// What is kept of launches and of environments, with and without a right checksum.
+/// The memo files of launches and of environments, with and without a valid checksum.
 fn memo(directory: &Path, bytes: &[u8]) -> Result<()> {
     kept::<Memo>(directory, bytes)?;
     if serde_json::from_slice::<Memo>(bytes).is_ok() {

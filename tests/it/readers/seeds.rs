@@ -1,5 +1,4 @@
-//! What fuzzing begins with: for each reader a few texts that it takes, and words that mean
-//! something to it.
+//! The seeds of fuzzing: for each reader a few texts that it accepts, and tokens of its format.
 #![allow(clippy::format_collect, reason = "the texts are short")]
 
 use std::io::{Cursor, Write};
@@ -8,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::read::wheel_with;
 
-/// The facts of an interpreter, as a memo has them.
+/// The facts of an interpreter, as stored in a memo.
 pub const FACTS: &str = r##"{"executable":"/usr/bin/python3.11","release":[3,11,7],"build":"3.11.7 (main) [GCC 12.2.0]",
 "cache_tag":"cpython-311","site_packages":"lib/python3.11/site-packages","platform":"linux-x86_64",
 "abi":{"debug":false,"pymalloc":true,"free_threaded":false,"wide_unicode":false,"pointer_bits":64},
@@ -96,7 +95,7 @@ const MANIFEST: &str = "{\"key\":\"3b8c2f0a9d5e41768c0b27e4f19a6d3c5b80e7f2\",\"
      \"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\"}],\"site\":{\"directory\":\"lib/python3.11/site-packages\",\
      \"seconds\":1,\"nanoseconds\":2}}";
 
-/// What a reader takes, to begin with.
+/// The seed texts of a reader.
 pub fn seeds(reader: &str) -> Vec<Vec<u8>> {
     let commented = |text: &str| {
         text.lines()
@@ -147,7 +146,7 @@ const FILES: [(&str, &str); 2] = [
     ("pyvenv.cfg", "home = /usr/bin\n"),
 ];
 
-/// The listing of an archive: a directory, files and a link.
+/// The manifest of an archive: a directory, files and a link.
 fn listing() -> String {
     let file = |(path, content): (&str, &str)| {
         let digest: String = Sha256::digest(content)

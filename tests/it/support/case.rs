@@ -1,9 +1,9 @@
-//! A question to the resolver: wheels, what is asked for, and an interpreter that is the same on
-//! every machine.
+//! A question to the resolver: wheels, requirements, and an interpreter that is the same on every
+//! machine.
 
 use super::{Fake, Outcome, Wheel, World};
 
-/// A world with wheels and a spec. The interpreter is a fake CPython 3.11 on an x86-64 Linux with
+/// A world with wheels and a spec. The interpreter is a fake CPython 3.11 on x86-64 Linux with
 /// glibc 2.36.
 pub struct Case {
     /// The world.
@@ -14,7 +14,7 @@ pub struct Case {
 }
 
 impl Case {
-    /// A `vpython.toml` asks for `dependencies`.
+    /// A `vpython.toml` with these `dependencies`.
     pub fn new(dependencies: &[&str], wheels: &[Wheel]) -> Self {
         Self::with_spec(
             "vpython.toml",
@@ -38,7 +38,7 @@ impl Case {
         }
     }
 
-    /// What comes of it.
+    /// Installs, and returns the outcome.
     pub fn run(&self) -> Outcome {
         let launch = self
             .world
@@ -46,7 +46,7 @@ impl Case {
         launch.env("VPYTHON_INTERPRETER", &self.fake.path).run()
     }
 
-    /// It comes to exactly these wheel files.
+    /// Checks that the spec resolves to exactly these wheel files.
     #[track_caller]
     pub fn takes(&self, expected: &[&str]) {
         let outcome = self.run();
@@ -62,7 +62,7 @@ impl Case {
         assert_eq!(names, expected);
     }
 
-    /// It is refused with this message, and nothing is built.
+    /// Checks that vpython fails with this message and builds nothing.
     #[track_caller]
     pub fn refuses(&self, message: &str) {
         self.run().refuses(125, message);

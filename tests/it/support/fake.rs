@@ -1,5 +1,5 @@
-//! Interpreters that are shell scripts: of any version, the same on every machine, and they count
-//! how often they are asked.
+//! Interpreters that are shell scripts: of any version, the same on every machine, with a counter
+//! of their probes.
 
 use std::path::{Path, PathBuf};
 
@@ -7,8 +7,8 @@ use serde_json::json;
 
 use super::World;
 
-/// A script that answers like a CPython on an x86-64 Linux with glibc 2.36. When it is run
-/// otherwise, it prints its arguments and a part of its environment.
+/// A script that answers the probe like a CPython on x86-64 Linux with glibc 2.36. Run otherwise,
+/// it prints its arguments and a part of its environment.
 #[derive(Debug)]
 pub struct Fake {
     /// The script.
@@ -31,7 +31,7 @@ env | grep -E '^(PYTHON|VIRTUAL_ENV|__PYVENV|PATH=)' | sort
 "#;
 
 impl Fake {
-    /// A fake of that version, as in `3.11.7`, in a directory of its own.
+    /// A fake of that version, as in `3.11.7`, in its own directory.
     pub fn new(world: &World, version: &str) -> Self {
         let directory = world.outside(&format!("fakes/{version}"));
         std::fs::create_dir_all(&directory).unwrap();
@@ -45,7 +45,7 @@ impl Fake {
         fake
     }
 
-    /// From now on it says that it is this version.
+    /// Changes the version that it reports.
     pub fn answer(&self, version: &str) {
         let directory = self.path.parent().unwrap();
         std::fs::write(
@@ -55,18 +55,18 @@ impl Fake {
         .unwrap();
     }
 
-    /// The directory from which its `ensurepip` would install; a test has to make it.
+    /// The directory from which its `ensurepip` would install; a test has to create it.
     pub fn bundle(&self) -> PathBuf {
         self.path.with_file_name("bundled")
     }
 
-    /// Gives the script another content.
+    /// Replaces the content of the script.
     pub fn rewrite(&self, script: &[u8]) {
         super::world::write_with_mode(&self.path, script, 0o755);
     }
 
-    /// How often it was asked about itself.
-    pub fn times_asked(&self) -> usize {
+    /// The number of probes.
+    pub fn probe_count(&self) -> usize {
         std::fs::read_to_string(&self.log)
             .unwrap_or_default()
             .lines()
@@ -75,7 +75,7 @@ impl Fake {
     }
 }
 
-/// What the probe of `plan/interpreter/probe.py` would print.
+/// The output of the probe `plan/interpreter/probe.py`.
 fn answer(path: &Path, version: &str) -> serde_json::Value {
     let release: Vec<u32> = version
         .split('.')

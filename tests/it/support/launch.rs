@@ -1,4 +1,4 @@
-//! One run of a program in a world, and what came of it.
+//! One run of a program in a world, and its outcome.
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -11,8 +11,7 @@ use std::sync::PoisonError;
 use super::World;
 use super::world::STARTS;
 
-/// A program that is about to be run, with nothing in its environment but what the world and the
-/// test give it.
+/// A program to be run, with no environment variables except those of the world and the test.
 #[derive(Debug)]
 pub struct Launch<'a> {
     world: &'a World,
@@ -36,7 +35,7 @@ impl<'a> Launch<'a> {
             .env("TMPDIR", world.outside("tmp"))
             .env("LC_ALL", "C.UTF-8")
             .env("VPYTHON_VIRTUALENV_ROOT", world.outside("root"))
-            // What this machine has at `/etc/vpython.conf` is nothing to a test.
+            // Tests must not depend on an `/etc/vpython.conf` of this machine.
             .env("VPYTHON_CONF", "/dev/null")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -48,7 +47,7 @@ impl<'a> Launch<'a> {
         }
     }
 
-    /// Adds words to the command line.
+    /// Adds arguments to the command line.
     pub fn arguments<W: AsRef<OsStr>>(mut self, words: impl IntoIterator<Item = W>) -> Self {
         self.command.args(words);
         self
@@ -72,42 +71,42 @@ impl<'a> Launch<'a> {
         self
     }
 
-    /// Runs it as another user; only the superuser can.
+    /// Runs the program as another user; requires the superuser.
     pub fn user(mut self, id: u32) -> Self {
         self.command.uid(id).gid(id);
         self
     }
 
-    /// Gives it these bytes through a pipe as standard input.
+    /// Passes these bytes through a pipe as standard input.
     pub fn input(mut self, bytes: impl AsRef<[u8]>) -> Self {
         self.input = Some(bytes.as_ref().to_vec());
         self
     }
 
-    /// Gives it a file or pipe as standard input.
+    /// Passes a file or pipe as standard input.
     pub fn stdin(mut self, input: impl Into<Stdio>) -> Self {
         self.command.stdin(input);
         self
     }
 
-    /// Gives it a file or pipe as standard output.
+    /// Passes a file or pipe as standard output.
     pub fn stdout(mut self, output: impl Into<Stdio>) -> Self {
         self.command.stdout(output);
         self
     }
 
-    /// Gives it a file or pipe as standard error.
+    /// Passes a file or pipe as standard error.
     pub fn stderr(mut self, error: impl Into<Stdio>) -> Self {
         self.command.stderr(error);
         self
     }
 
-    /// Starts it. The test looks after the rest.
+    /// Starts the program; the test waits for it.
     pub fn spawn(mut self) -> Child {
         start(&mut self.command)
     }
 
-    /// Runs it to its end.
+    /// Runs the program to its end.
     pub fn run(mut self) -> Outcome {
         if self.input.is_some() {
             self.command.stdin(Stdio::piped());
@@ -115,14 +114,14 @@ impl<'a> Launch<'a> {
         let scene = format!("{:?}", self.command);
         let mut child = start(&mut self.command);
         if let Some(input) = self.input {
-            // A program that does not read to the end is not at fault.
+            // A program may end without reading all of its input.
             let _ = child.stdin.take().unwrap().write_all(&input);
         }
         Outcome::new(self.world, &scene, &child.wait_with_output().unwrap())
     }
 }
 
-/// Starts a program while nobody writes one.
+/// Starts a program while no test writes one.
 pub fn start(command: &mut Command) -> Child {
     let _nobody_writes = STARTS.read().unwrap_or_else(PoisonError::into_inner);
     command
@@ -130,7 +129,7 @@ pub fn start(command: &mut Command) -> Child {
         .unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"))
 }
 
-/// Whether `strace` works here. Where it does not, that is said aloud.
+/// Checks whether `strace` works here, and says so if not.
 pub fn has_strace() -> bool {
     let mut command = Command::new("/usr/bin/env");
     command
@@ -144,24 +143,24 @@ pub fn has_strace() -> bool {
     works
 }
 
-/// What came of a run.
+/// The outcome of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
     scene: String,
-    /// The exit code; none where a signal ended it.
+    /// The exit code; `None` if a signal ended the process.
     pub code: Option<i32>,
-    /// The signal that ended it.
+    /// The signal that ended the process.
     pub signal: Option<i32>,
     /// Standard output, redacted.
     pub stdout: String,
     /// Standard error, redacted.
     pub stderr: String,
-    /// Standard output as it came.
+    /// Standard output, unmodified.
     pub raw_stdout: String,
 }
 
 impl Outcome {
-    /// The outcome of a program that was run by hand.
+    /// The outcome of a program that the test started itself.
     pub fn new(world: &World, scene: &str, output: &Output) -> Self {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         Self {
@@ -174,7 +173,7 @@ impl Outcome {
         }
     }
 
-    /// It ended with this exit code and printed exactly this.
+    /// Checks the exit code and the exact output.
     #[track_caller]
     pub fn expect(&self, code: i32, stdout: &str, stderr: &str) {
         let is_right = (self.code, &*self.stdout, &*self.stderr) == (Some(code), stdout, stderr);
@@ -184,19 +183,19 @@ impl Outcome {
         );
     }
 
-    /// It succeeded, printed this, and said nothing.
+    /// Checks that the run succeeded with this output and without messages.
     #[track_caller]
     pub fn prints(&self, stdout: &str) {
         self.expect(0, stdout, "");
     }
 
-    /// vpython did what it was called for, and said this on standard error.
+    /// Checks that vpython succeeded with this text on standard error.
     #[track_caller]
     pub fn succeeds_with(&self, stderr: &str) {
         self.expect(0, &self.stdout, stderr);
     }
 
-    /// `install` printed the environment's path, these warnings, and what is in the environment.
+    /// Checks that `install` printed the path of the environment, these warnings, and a summary.
     #[track_caller]
     pub fn installs(&self, warnings: &str) {
         assert_eq!(
@@ -225,7 +224,7 @@ impl Outcome {
         );
     }
 
-    /// vpython refused, with this message.
+    /// Checks that vpython failed with this message.
     #[track_caller]
     pub fn refuses(&self, code: i32, message: &str) {
         self.expect(code, "", message);

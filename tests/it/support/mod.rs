@@ -1,10 +1,10 @@
-//! What tests are made of: wheels, interpreters, and worlds to put them into.
+//! The building blocks of tests: wheels, interpreters, and worlds for them.
 
 mod case;
 mod fake;
 mod launch;
 mod python;
-// Registers and numbers of calls are those of one architecture.
+// Registers and system call numbers are those of one architecture.
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 pub mod trace;
 mod wheel;
@@ -15,10 +15,10 @@ pub use fake::Fake;
 pub use launch::{Launch, Outcome, has_strace, start};
 pub use python::Python;
 pub use wheel::{Fault, Wheel, planned};
-pub use world::{VPYTHON, World, told_of_interpreter, tree, write_with_mode};
+pub use world::{VPYTHON, World, interpreter_warning, tree, write_with_mode};
 
-/// Says on standard error that the running test, or a part of it, is skipped. It is written past
-/// libtest, which shows what a test prints only where that fails.
+/// Reports on standard error that the running test, or a part of it, is skipped. The text bypasses
+/// libtest, which shows the output of a test only if it fails.
 pub fn not_tested(why: &str) {
     let test = std::thread::current().name().unwrap_or_default().to_owned();
     let _ = std::io::Write::write_all(

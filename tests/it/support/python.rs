@@ -18,7 +18,7 @@ pub struct Python {
 }
 
 impl Python {
-    /// All that there are, sorted by version: pyenv's, those on `PATH`, the system's.
+    /// All interpreters, sorted by version: those of pyenv, on `PATH`, and of the system.
     pub fn all() -> &'static [Self] {
         static ALL: OnceLock<Vec<Python>> = OnceLock::new();
         ALL.get_or_init(|| {
@@ -36,7 +36,7 @@ impl Python {
         })
     }
 
-    /// The one that tests take that do not care: 3.11 where it is there.
+    /// The default interpreter of tests: 3.11 if it is installed.
     pub fn any() -> &'static Self {
         let all = Self::all();
         all.iter()
@@ -44,7 +44,7 @@ impl Python {
             .unwrap_or(&all[all.len() - 1])
     }
 
-    /// One of another minor version than [`Python::any`].
+    /// An interpreter of another minor version than [`Python::any`].
     pub fn other() -> Option<&'static Self> {
         let found = Self::all()
             .iter()
@@ -55,14 +55,15 @@ impl Python {
         found
     }
 
-    /// One of each minor version.
+    /// One interpreter of each minor version.
     pub fn each_minor() -> Vec<&'static Self> {
         let mut pythons: Vec<&Self> = Self::all().iter().collect();
         pythons.dedup_by_key(|python| python.minor);
         pythons
     }
 
-    /// A CPython 2.7: pyenv's, or that on `PATH`. Where there is none, that is said aloud.
+    /// A CPython 2.7: that of pyenv, or the one on `PATH`. Returns `None`, and says so, without
+    /// one.
     pub fn two() -> Option<PathBuf> {
         let root = std::env::var_os("PYENV_ROOT").map(PathBuf::from);
         let root = root
@@ -111,7 +112,7 @@ impl Python {
     }
 }
 
-/// Binaries that may be a python. What stands on `PATH` as a script, or is vpython, is left alone.
+/// Binaries that may be a python. Scripts on `PATH`, and vpython itself, are skipped.
 fn candidates() -> Vec<PathBuf> {
     let variable = |name| std::env::var_os(name).map(PathBuf::from);
     let pyenv = variable("PYENV_ROOT").or_else(|| variable("HOME").map(|home| home.join(".pyenv")));
@@ -140,7 +141,7 @@ fn candidates() -> Vec<PathBuf> {
     real
 }
 
-/// Whether a real path is that of a binary with an interpreter's name.
+/// Checks whether a real path is that of a binary with the name of an interpreter.
 fn is_python(path: &Path) -> bool {
     use std::io::Read;
     let mut head = [0; 4];

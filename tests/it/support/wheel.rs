@@ -1,4 +1,4 @@
-//! Wheels made by code: with right METADATA, WHEEL and RECORD, unless a fault is asked for. The
+//! Wheels made by code: with valid METADATA, WHEEL and RECORD, unless a fault is requested. The
 //! same calls make the same bytes.
 
 use std::io::{Cursor, Write};
@@ -11,7 +11,7 @@ use vpython::testing::plan::PlannedWheel;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
-/// What can be wrong with a wheel.
+/// A fault of a wheel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fault {
     /// RECORD has another digest for the member.
@@ -30,8 +30,8 @@ pub enum Fault {
     NoMetadata,
     /// There is no RECORD.
     NoRecord,
-    /// A member of the first name appears under the second, which is as long, in all the archive's
-    /// headers.
+    /// A member of the first name appears under the second, of the same length, in all headers of
+    /// the archive.
     Renamed(&'static str, &'static str),
 }
 
@@ -127,7 +127,7 @@ impl Wheel {
         self
     }
 
-    /// Adds a script that is shipped as it is; the archive does not say that it is executable.
+    /// Adds a script that is shipped unchanged; the archive does not mark it as executable.
     pub fn script(self, name: &str, content: impl AsRef<[u8]>) -> Self {
         self.data(&format!("scripts/{name}"), content)
     }
@@ -144,13 +144,13 @@ impl Wheel {
         self
     }
 
-    /// Makes something wrong.
+    /// Adds a fault.
     pub fn fault(mut self, fault: Fault) -> Self {
         self.faults.push(fault);
         self
     }
 
-    /// Writes RECORD as this makes it of the right one.
+    /// Replaces the valid RECORD by the result of this function.
     pub fn record_as(mut self, rewrite: fn(&str) -> String) -> Self {
         self.record = Some(rewrite);
         self
@@ -166,7 +166,7 @@ impl Wheel {
         format!("{}-{}", self.name, self.version)
     }
 
-    /// The file's name.
+    /// The file name.
     pub fn file_name(&self) -> String {
         let build = self
             .build
@@ -176,7 +176,7 @@ impl Wheel {
         format!("{}{build}-{}.whl", self.stem(), self.tag)
     }
 
-    /// Writes the wheel into a directory, which is made where it is missing.
+    /// Writes the wheel into a directory, which is created if it is missing.
     pub fn write_to(&self, directory: &Path) -> PathBuf {
         std::fs::create_dir_all(directory).unwrap();
         let path = directory.join(self.file_name());
@@ -222,7 +222,7 @@ impl Wheel {
         } else {
             CompressionMethod::Stored
         };
-        // The default time is the first that a zip archive can have.
+        // The default time is the earliest that a zip archive can store.
         SimpleFileOptions::DEFAULT
             .compression_method(method)
             .unix_permissions(mode)
@@ -310,7 +310,7 @@ impl Wheel {
             .map_or(record.clone(), |rewrite| rewrite(&record))
     }
 
-    /// The name that a member has in the archive.
+    /// The name of a member in the archive.
     fn final_name<'a>(&self, name: &'a str) -> &'a str {
         let renamed = self.faults.iter().find_map(|fault| match fault {
             Fault::Renamed(from, to) if *from == name => Some(*to),
@@ -324,7 +324,7 @@ fn digest_column(content: &[u8]) -> String {
     format!("sha256={}", URL_SAFE_NO_PAD.encode(Sha256::digest(content)))
 }
 
-/// Whether a fault is of this kind and about this member.
+/// Checks whether a fault is of this kind and affects this member.
 fn is_about(known: &Fault, kind: fn(&'static str) -> Fault, name: &str) -> bool {
     match known {
         Fault::WrongDigest(member)
@@ -335,7 +335,7 @@ fn is_about(known: &Fault, kind: fn(&'static str) -> Fault, name: &str) -> bool 
     }
 }
 
-/// Replaces a name by one as long, wherever it stands.
+/// Replaces every occurrence of a name by one of the same length.
 fn rename(bytes: &mut [u8], from: &[u8], to: &[u8]) {
     assert_eq!(
         from.len(),

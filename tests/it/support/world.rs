@@ -1,5 +1,4 @@
-//! A world: a temporary directory with a home, a store, a directory to work in, and a `PATH` of its
-//! own.
+//! A world: a temporary directory with its own home, store, working directory and `PATH`.
 
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
@@ -12,7 +11,7 @@ use super::{Launch, Python, Wheel};
 /// The vpython under test.
 pub const VPYTHON: &str = env!("CARGO_BIN_EXE_vpython");
 
-/// One test's own world.
+/// The world of one test.
 ///
 /// ```text
 /// [WORLD]/.gclient    ends the walk for a spec
@@ -23,15 +22,15 @@ pub const VPYTHON: &str = env!("CARGO_BIN_EXE_vpython");
 /// ```
 #[derive(Debug)]
 pub struct World {
-    // Dropped last, and with it everything.
+    // Dropped last, which removes the whole world.
     _directory: TempDir,
     base: PathBuf,
-    /// The interpreter behind `python3` on `PATH`.
+    /// The interpreter to which `python3` on `PATH` links.
     pub python: &'static Python,
 }
 
 impl World {
-    /// A world whose python is whichever there is.
+    /// A world with the default python.
     pub fn new() -> Self {
         Self::with_python(Python::any())
     }
@@ -52,7 +51,7 @@ impl World {
         }
     }
 
-    /// A path in the directory to work in.
+    /// A path in the working directory.
     pub fn path(&self, relative: &str) -> PathBuf {
         self.base.join("work").join(relative)
     }
@@ -67,7 +66,7 @@ impl World {
         self.base.join("root/v1").join(relative)
     }
 
-    /// Writes a file in the directory to work in.
+    /// Writes a file in the working directory.
     pub fn write(&self, relative: &str, content: impl AsRef<[u8]>) -> PathBuf {
         self.write_with_mode(relative, content, 0o644)
     }
@@ -79,7 +78,7 @@ impl World {
         path
     }
 
-    /// Writes a wheel into `wheels/`, where specs in the directory to work in find it.
+    /// Writes a wheel into `wheels/`, where specs in the working directory find it.
     pub fn wheel(&self, wheel: &Wheel) -> PathBuf {
         wheel.write_to(&self.path("wheels"))
     }
@@ -91,7 +90,7 @@ impl World {
         path
     }
 
-    /// vpython with these words, to be run in this world.
+    /// vpython with these arguments, to be run in this world.
     pub fn vpython<W: AsRef<std::ffi::OsStr>>(
         &self,
         words: impl IntoIterator<Item = W>,
@@ -99,7 +98,7 @@ impl World {
         self.program(VPYTHON, words)
     }
 
-    /// Another program, to be run as vpython would be.
+    /// Another program, to be run in the same way as vpython.
     pub fn program<W: AsRef<std::ffi::OsStr>>(
         &self,
         program: impl AsRef<Path>,
@@ -108,8 +107,8 @@ impl World {
         Launch::new(self, program.as_ref(), words)
     }
 
-    /// A pyenv root, `pyenv` beside the other directories, in which these are installed under their
-    /// versions.
+    /// A pyenv root, `pyenv` next to the other directories, in which these are installed under
+    /// their versions.
     pub fn pyenv(&self, pythons: &[&Python]) {
         for python in pythons {
             let bin = self.outside(&format!("pyenv/versions/{}/bin", python.version));
@@ -123,7 +122,7 @@ impl World {
         format!("{}:/usr/bin:/bin", self.outside("bin").display())
     }
 
-    /// Installs what a command line asks for, and gives the environment's path.
+    /// Installs the environment of a command line, and returns its path.
     pub fn install<W: AsRef<std::ffi::OsStr>>(
         &self,
         words: impl IntoIterator<Item = W>,
@@ -136,9 +135,9 @@ impl World {
         outcome.raw_stdout.trim_end_matches('\n').into()
     }
 
-    /// What `pack` says of the interpreter, where other machines may not have it.
-    pub fn told_of_interpreter(&self) -> String {
-        told_of_interpreter(&self.python.path)
+    /// The warning of `pack` about an interpreter that other machines may not have.
+    pub fn interpreter_warning(&self) -> String {
+        interpreter_warning(&self.python.path)
     }
 
     /// The environments in the store.
@@ -146,7 +145,7 @@ impl World {
         list(&self.store("envs"))
     }
 
-    /// What is left of builds that did not end.
+    /// The remains of unfinished builds.
     pub fn leftovers(&self) -> Vec<PathBuf> {
         [
             self.environments(),
@@ -156,7 +155,7 @@ impl World {
         .concat()
     }
 
-    /// The text with what differs from world to world replaced.
+    /// The text with the parts that differ between worlds replaced.
     pub fn redact(&self, text: &str) -> String {
         let text = text.replace(self.base.to_str().unwrap(), "[WORLD]");
         let text = text.replace(self.python.path.to_str().unwrap(), "[PYTHON]");
@@ -166,8 +165,8 @@ impl World {
     }
 }
 
-/// What `pack` says of this interpreter, with its path as [`World::redact`] leaves it.
-pub fn told_of_interpreter(python: &Path) -> String {
+/// The warning of `pack` about this interpreter, with its path as [`World::redact`] leaves it.
+pub fn interpreter_warning(python: &Path) -> String {
     let is_below = |directories: &[&str]| {
         directories
             .iter()
@@ -197,11 +196,11 @@ pub fn told_of_interpreter(python: &Path) -> String {
 }
 
 /// Held for reading while a program is started, and for writing while one is written. A process
-/// that is forked in between has the file open for a moment, and until then nobody can execute it
-/// ("text file busy").
+/// that is forked in between briefly has the file open for writing, and until then it cannot be
+/// executed ("text file busy").
 pub static STARTS: RwLock<()> = RwLock::new(());
 
-/// Writes a file and the directories that it needs.
+/// Writes a file and creates its parent directories.
 pub fn write_with_mode(path: &Path, content: &[u8], mode: u32) {
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
     let _nobody_starts = STARTS.write().unwrap_or_else(PoisonError::into_inner);
@@ -209,7 +208,7 @@ pub fn write_with_mode(path: &Path, content: &[u8], mode: u32) {
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
 }
 
-/// Replaces what follows `envs/` and looks like a key.
+/// Replaces the text after `envs/` that has the form of a key.
 fn redact_keys(text: &str) -> String {
     let mut parts = text.split("/envs/");
     let mut redacted = parts.next().unwrap_or_default().to_owned();
@@ -221,8 +220,8 @@ fn redact_keys(text: &str) -> String {
     redacted
 }
 
-/// Replaces the time at the end of the line that `install` says, as in
-/// `vpython: 1 wheel, 20 files, 0.3 s`.
+/// Replaces the duration at the end of the summary of `install`, as in `vpython: 1 wheel, 20 files,
+/// 0.3 s`.
 fn redact_times(text: &str) -> String {
     let line = |line: &str| match line
         .strip_suffix(" s\n")
@@ -236,7 +235,7 @@ fn redact_times(text: &str) -> String {
     text.split_inclusive('\n').map(line).collect()
 }
 
-/// Whether it is seconds with one decimal place.
+/// Checks whether the text is seconds with one decimal place.
 fn is_time(text: &str) -> bool {
     let is_number =
         |digits: &str| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
@@ -244,7 +243,7 @@ fn is_time(text: &str) -> bool {
         .is_some_and(|(whole, part)| is_number(whole) && is_number(part) && part.len() == 1)
 }
 
-/// The paths in a directory, sorted; none where there is no directory.
+/// The paths in a directory, sorted; none if the directory does not exist.
 fn list(directory: &Path) -> Vec<PathBuf> {
     let Ok(entries) = std::fs::read_dir(directory) else {
         return Vec::new();
@@ -254,8 +253,8 @@ fn list(directory: &Path) -> Vec<PathBuf> {
     paths
 }
 
-/// All that is under a directory, a line each: path, kind and permission bits, size, and the time
-/// of the last change.
+/// Everything below a directory, a line each: path, kind and permission bits, size, and time of the
+/// last change.
 pub fn tree(directory: &Path) -> Vec<String> {
     let entries = walkdir::WalkDir::new(directory)
         .sort_by_file_name()

@@ -1,4 +1,4 @@
-//! `verify` of wheels that LUCI's specs list.
+//! `verify` for the wheels that LUCI specs list.
 
 use super::{Case, module};
 use crate::support::Wheel;
@@ -48,12 +48,12 @@ const LUCI_WARNINGS: &str = "\
 vpython: warning: `cffi-1.14.5-cp311-cp311-linux_x86_64.whl` requires `pycparser`, which is not among the listed wheels (listed in `[WORLD]/work/.vpython3`, line 11), on this machine
 vpython: warning: `cffi-1.14.5-cp38-cp38-manylinux_2_12_x86_64.whl` requires `pycparser`, which is not among the listed wheels (listed in `[WORLD]/work/.vpython3`, line 11), on manylinux1_x86_64 (3.8)
 vpython: warning: `cffi-1.14.5-cp311-cp311-win_amd64.whl` requires `pycparser`, which is not among the listed wheels (listed in `[WORLD]/work/.vpython3`, line 11), on win_amd64 (3.11)
-vpython: warning: `cffi-1.14.5-cp311-cp311-win_amd64.whl` requires `six>=2`, and `six-1.15.0-py2.py3-none-any.whl` is listed (listed in `[WORLD]/work/.vpython3`, line 11), on win_amd64 (3.11)
+vpython: warning: `cffi-1.14.5-cp311-cp311-win_amd64.whl` requires `six>=2`, but `six-1.15.0-py2.py3-none-any.whl` is listed (listed in `[WORLD]/work/.vpython3`, line 11), on win_amd64 (3.11)
 vpython: warning: `cffi-1.14.5-cp311-cp311-win_amd64.whl` requires `colorama`, which is not among the listed wheels (listed in `[WORLD]/work/.vpython3`, line 11), on win_amd64 (3.11)
 ";
 
 #[test]
-fn each_listed_wheel_is_judged_by_its_own_conditions_and_what_it_requires_is_a_warning() {
+fn each_listed_wheel_is_checked_and_its_missing_requirements_are_warnings() {
     let table = "\
 requirement              required  here (3.11.42)  manylinux1_x86_64 (3.8)  macosx_10_10_intel (3.8)  win_amd64 (3.11)
 six==1.15.0              line 7    1.15.0          1.15.0                   1.15.0                    1.15.0
@@ -82,7 +82,7 @@ pywin32==300             line 16   -               -                        -   
 ";
     let errors = "\
 vpython: error: the spec cannot be satisfied for CPython 3.11 on win_amd64
-  caused by: no wheel in `[WORLD]/work/wheels` fits 2 of those that are listed
+  caused by: no wheel in `[WORLD]/work/wheels` fits 2 of the listed wheels
   caused by: `cffi==1.14.5+chromium.7` is listed in `[WORLD]/work/.vpython3`, line 11 as `infra/python/wheels/cffi/${vpython_platform}` `version:1.14.5.chromium.7`
   caused by: `cffi`: `cffi-1.14.5-cp311-cp311-linux_x86_64.whl` is for linux_x86_64; the interpreter is CPython 3.11 on win_amd64
   caused by: `cffi`: `cffi-1.14.5-cp38-cp38-manylinux_2_12_x86_64.whl` is for cp38; the interpreter is CPython 3.11 on win_amd64
@@ -94,7 +94,7 @@ vpython: error: the spec cannot be satisfied for CPython 3.11 on win_amd64
 }
 
 #[test]
-fn one_project_listed_in_two_versions_is_a_conflict_where_both_are_wanted() {
+fn one_project_listed_in_two_versions_is_a_conflict_where_both_apply() {
     let spec = "verify_pep425_tag: <platform: 'win32'>\n\
                 wheel: <name: 'a' version: 'version:1'>\n\
                 wheel: <name: 'a' version: 'version:2' match_tag: <platform: 'win32'>>\n";
@@ -107,7 +107,7 @@ a==2         line 3    -               conflict
 ";
     let error = "\
 vpython: error: the spec cannot be satisfied for CPython 3.11.42 on win32
-  caused by: `a` is listed in different versions, all of them wanted here
+  caused by: `a` is listed in different versions, and all of them apply here
   caused by: `a` is `version:1` in `[WORLD]/work/.vpython3`, line 2
   caused by: `a` is `version:2` in `[WORLD]/work/.vpython3`, line 3
   hint: keep one version, or give each a `match_tag` or `not_match_tag` so that one is left

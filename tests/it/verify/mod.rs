@@ -1,7 +1,7 @@
-//! `-vpython-tool verify`: whether there are the wheels that a spec asks for, here and elsewhere.
+//! `-vpython-tool verify` checks whether the wheels of a spec exist, for this platform and others.
 //!
-//! The interpreter is a fake CPython 3.11 on an x86-64 Linux with glibc 2.36, so that the tables
-//! are the same on every machine.
+//! The interpreter is a fake CPython 3.11 on x86-64 Linux with glibc 2.36, so that the tables are
+//! the same on every machine.
 
 mod listed;
 
@@ -16,7 +16,7 @@ struct Case {
 }
 
 impl Case {
-    /// With a `vpython.toml` of this text, and these wheels beside it.
+    /// Adds a `vpython.toml` with this text, and these wheels next to it.
     fn new(spec: &str, wheels: &[Wheel]) -> Self {
         Self::with_spec("vpython.toml", spec, wheels)
     }
@@ -76,11 +76,11 @@ ok here and on 3 platforms
         [] as [std::path::PathBuf; 0],
         "nothing is built"
     );
-    assert_eq!(case.fake.times_asked(), 1);
+    assert_eq!(case.fake.probe_count(), 1);
 }
 
 #[test]
-fn what_is_missing_on_a_platform_is_shown_with_each_file_and_why() {
+fn a_missing_wheel_is_shown_with_the_reason_against_each_file() {
     let spec = "dependencies = ['a', 'b']\n[tool.vpython]\nplatforms = ['win_amd64', 'manylinux2014_x86_64']\n";
     let wheels = [
         module("a", "1").requires("c>=2"),
@@ -97,7 +97,7 @@ b            line 1    1               missing    1
 ";
     let errors = "\
 vpython: error: the spec cannot be satisfied for CPython 3.11.42 on win_amd64
-  caused by: no wheel in `[WORLD]/work/wheels` fits what is asked of 2 projects
+  caused by: no wheel in `[WORLD]/work/wheels` fits the requirements on 2 projects
   caused by: `b` is required in `[WORLD]/work/vpython.toml`, line 1
   caused by: `b`: `b-1-cp311-cp311-manylinux_2_17_x86_64.whl` is for manylinux_2_17_x86_64; the interpreter is CPython 3.11.42 on win_amd64
   caused by: `c>=2` is required by `a` 1, `a-1-py3-none-any.whl`
@@ -147,13 +147,13 @@ b==1         line 2    wrong hash
     let why = format!(
         "vpython: error: the spec cannot be satisfied for CPython 3.11.42 on linux x86_64\n  \
          caused by: no wheel in `[WORLD]/work/wheels` fits `b==1` (required in `[WORLD]/work/requirements.txt`, line 2)\n  \
-         caused by: `b-1-py3-none-any.whl` has the sha256 `{found}`, and `{wrong}` is pinned (required in `[WORLD]/work/requirements.txt`, line 2)\n"
+         caused by: `b-1-py3-none-any.whl` has the sha256 `{found}`, but `{wrong}` is pinned (required in `[WORLD]/work/requirements.txt`, line 2)\n"
     );
     assert!(outcome.stderr.starts_with(&why), "{outcome}");
 }
 
 #[test]
-fn what_does_not_go_together_is_a_conflict() {
+fn incompatible_requirements_are_a_conflict() {
     let spec = "dependencies = ['a', 'b', 'd']\n";
     let wheels = [
         module("a", "1").requires("c<2"),
@@ -177,7 +177,7 @@ d            line 1    1
     );
     let why = "\
 vpython: error: the spec cannot be satisfied for CPython 3.11.42 on linux x86_64
-  caused by: no wheel in `[WORLD]/work/wheels` fits all that is asked of `c`
+  caused by: no wheel in `[WORLD]/work/wheels` fits all requirements on `c`
   caused by: `c<2` is required by `a` 1, `a-1-py3-none-any.whl`
   caused by: `c>=2` is required by `b` 1, `b-1-py3-none-any.whl`
 ";
@@ -185,7 +185,7 @@ vpython: error: the spec cannot be satisfied for CPython 3.11.42 on linux x86_64
 }
 
 #[test]
-fn what_the_spec_asks_for_may_conflict_itself() {
+fn requirements_of_the_spec_may_conflict_with_each_other() {
     let outcome = Case::new(
         "dependencies = ['a>=2', 'a<2', 'b']\n",
         &[module("a", "1"), module("a", "2")],
@@ -205,7 +205,7 @@ b            line 1    missing
 }
 
 #[test]
-fn what_something_missing_would_bring_along_is_not_known() {
+fn requirements_of_a_missing_wheel_are_unknown() {
     let spec = "dependencies = ['a']\n[tool.vpython]\nplatforms = ['win32']\n";
     let wheels = [
         module("a", "1")
@@ -261,7 +261,7 @@ ok here; the spec names no other platforms
 }
 
 #[test]
-fn broken_and_foreign_files_are_passed_over_with_a_warning_each() {
+fn broken_and_foreign_files_are_skipped_with_one_warning_each() {
     let case = Case::new(
         "dependencies = ['a']\n",
         &[module("a", "1"), module("b", "1").fault(Fault::NoMetadata)],
@@ -292,7 +292,7 @@ vpython: warning: `[WORLD]/work/wheels/b-1-py3-none-any.whl` is skipped: cannot 
 }
 
 #[test]
-fn a_name_that_is_no_platforms_is_an_error_with_its_line() {
+fn an_unknown_platform_is_an_error_with_its_line() {
     let message = "\
 vpython: error: bad spec in `[WORLD]/work/vpython.toml`
   caused by: `[WORLD]/work/vpython.toml`, line 3, column 3: `manylinux_2_17_amd64` is not a platform; did you mean `manylinux_2_17_x86_64`?
@@ -320,7 +320,7 @@ vpython: error: cannot determine the target platforms
 }
 
 #[test]
-fn what_cannot_be_checked_at_all_is_refused() {
+fn a_spec_that_cannot_be_checked_is_refused() {
     let case = Case::new(
         "dependencies = ['a']\n[tool.vpython]\nwheels = ['gone']\n",
         &[],
@@ -387,14 +387,14 @@ fn an_extra_that_is_not_there_is_a_warning() {
     );
 }
 
-/// What stands between the lines of a fence behind a heading of the README.
+/// The text of the code block after a heading of the README.
 fn example(kind: &str) -> &'static str {
     let readme = include_str!("../../../README.md");
     let (_, section) = readme
         .split_once("## Checking for other platforms\n")
         .unwrap();
-    let (_, behind) = section.split_once(&format!("```{kind}\n")).unwrap();
-    behind.split_once("```").unwrap().0
+    let (_, rest) = section.split_once(&format!("```{kind}\n")).unwrap();
+    rest.split_once("```").unwrap().0
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Digests that the spec pins: whether the bytes of a wheel are those that are meant.
+//! The digests that the spec pins, and the check of wheels against them.
 
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -12,7 +12,7 @@ use crate::plan::wheelhouse::WheelFile;
 use crate::spec::Location;
 
 impl Candidates<'_> {
-    /// The digests that the spec pins for a project, and where it does.
+    /// Returns the digests that the spec pins for a project, with the locations of the pins.
     fn pins(&mut self, project: &PackageName) -> Rc<Vec<Pin>> {
         if let Some(known) = self.pins.get(project) {
             return Rc::clone(known);
@@ -28,20 +28,20 @@ impl Candidates<'_> {
         pins
     }
 
-    /// Whether a file of this kind pins a digest for a project.
+    /// Returns whether a file that satisfies the predicate pins a digest for a project.
     pub fn is_pinned_by(
         &mut self,
         project: &PackageName,
-        is_meant: impl Fn(&Path) -> bool,
+        is_match: impl Fn(&Path) -> bool,
     ) -> bool {
         let pins = self.pins(project);
-        let is_meant = |place: &Location| place.file.as_deref().is_some_and(&is_meant);
+        let is_match = |place: &Location| place.file.as_deref().is_some_and(&is_match);
         pins.iter()
-            .any(|pin| matches!(&pin.required_by, RequiredBy::Spec(place) if is_meant(place)))
+            .any(|pin| matches!(&pin.required_by, RequiredBy::Spec(place) if is_match(place)))
     }
 
-    /// The files of a project that the interpreter can take, and that do not have the digest that
-    /// is pinned, or are no wheels at all.
+    /// Returns the files of a project with compatible tags whose digest is not the pinned one. If
+    /// nothing is pinned, returns the files that are not wheels.
     pub fn other_bytes(&mut self, project: &PackageName) -> Vec<PathBuf> {
         let pins = self.pins(project);
         if pins.is_empty() {
@@ -59,14 +59,14 @@ impl Candidates<'_> {
             .collect()
     }
 
-    /// Whether the wheel's digest is among those that are pinned; each demand of the spec that pins
-    /// any must have it.
-    pub(super) fn judge_digest(&mut self, file: &WheelFile) -> Result<(), String> {
+    /// Checks a wheel against the pinned digests: each requirement of the spec that pins digests
+    /// must list the wheel's.
+    pub(super) fn check_digest(&mut self, file: &WheelFile) -> Result<(), String> {
         let pins = self.pins(&file.name.project);
         match (&pins[..], self.hashes_required) {
             ([], false) => file.is_trusted(),
             ([], true) => {
-                Err("has no digest in the spec, which must name the digests of all wheels".into())
+                Err("has no digest in the spec, which must pin the digests of all wheels".into())
             }
             (pins, _) => self.filter.digest_is_pinned(file, pins),
         }

@@ -1,8 +1,8 @@
-//! What fixed wheels require, as far as there are wheels for it.
+//! Adds the dependencies of fixed wheels, as far as there are wheels for them.
 //!
-//! The resolver chooses among what is there, as for any spec, but for two things: the version of a
-//! fixed wheel is never in question, and what cannot be had is left out. Both are said, and neither
-//! is an error: a list is taken as it is.
+//! The resolver chooses among the available wheels, as for any spec, with two exceptions: the
+//! version of a fixed wheel never changes, and a dependency without a wheel is left out. Both cause
+//! a remark and not an error, since the list has precedence.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -17,37 +17,37 @@ use crate::plan::resolve::search::Chosen;
 use crate::plan::wheelhouse::WheelFile;
 use crate::spec::Requirement;
 
-/// A wheel that is in the environment whatever else is.
+/// A wheel that is in the environment whatever the other wheels require.
 pub(super) struct Fixed {
     /// The wheel.
     pub file: WheelFile,
-    /// Who wants it: the spec, or nobody in particular, as a seed.
+    /// The origin: a location in the spec, or [`RequiredBy::Seed`].
     pub required_by: RequiredBy,
 }
 
-/// What fixed wheels come to.
+/// Fixed wheels with their dependencies.
 pub(super) struct Followed<'a> {
-    /// These wheels and those that they bring along, sorted by project, each with those who ask for
-    /// it.
+    /// The fixed wheels and their dependencies, sorted by project, each with the origins of its
+    /// requirements.
     pub wheels: Vec<(WheelFile, Vec<RequiredBy>)>,
-    /// What is required and lacking here, in the order of the projects that require it.
-    pub lacking: Vec<Lacking>,
-    /// What requirements cannot be met by, and what cannot be read, a sentence each.
+    /// The dependencies without a usable wheel, sorted by the requiring project.
+    pub missing: Vec<MissingDependency>,
+    /// One sentence for each unsatisfied or invalid requirement.
     pub remarks: Vec<String>,
-    /// The judge that was lent.
+    /// The filter that the caller passed.
     pub filter: WheelFilter<'a>,
 }
 
-/// A project that a wheel requires, and of which there is no wheel that can be taken.
-pub(super) struct Lacking {
+/// A required project without a usable wheel.
+pub(super) struct MissingDependency {
     /// The project.
     pub project: PackageName,
     /// The project whose wheel requires it.
     pub required_by: PackageName,
 }
 
-/// Follows what the wheels require, but for projects that are listed and missing: these are said
-/// elsewhere.
+/// Follows the requirements of fixed wheels, except those on projects that are listed and
+/// `missing`, which the caller reports.
 pub(super) fn follow<'a>(
     fixed: &[Fixed],
     missing: &BTreeSet<PackageName>,
@@ -59,6 +59,7 @@ pub(super) fn follow<'a>(
         .map(|one| (one.file.name.project.clone(), one.file.clone()))
         .collect();
     let mut filter = filter;
+    // Each round fixes the contested dependencies and resolves again.
     loop {
         let mut candidates =
             Candidates::around(files.clone(), missing.clone(), asked.clone(), filter);
@@ -81,8 +82,8 @@ pub(super) fn follow<'a>(
     }
 }
 
-/// Of each project that is required and that no wheel is right for, whoever asks, the wheel that is
-/// right for the first for whom there is one.
+/// Returns a wheel for each required project without a wheel that satisfies all requirements: the
+/// best wheel for the first requirement that has one.
 fn contested(chosen: &Chosen, candidates: &mut Candidates<'_>) -> Vec<WheelFile> {
     let requirement_set = RequirementSet::of_chosen(chosen, candidates);
     let left_out = requirement_set
@@ -103,7 +104,7 @@ fn contested(chosen: &Chosen, candidates: &mut Candidates<'_>) -> Vec<WheelFile>
     left_out.filter_map(file).collect()
 }
 
-/// The wish for a fixed wheel.
+/// Returns the requirement on a fixed wheel.
 fn dependency(fixed: &Fixed) -> Dependency {
     let Fixed { file, required_by } = fixed;
     let name = file.name.project.clone();
@@ -122,9 +123,10 @@ fn dependency(fixed: &Fixed) -> Dependency {
     }
 }
 
+/// Collects the chosen wheels, and compares them with the requirements as they are written.
 fn finish<'a>(chosen: &Chosen, fixed: &[Fixed], mut candidates: Candidates<'a>) -> Followed<'a> {
     let requirement_set = RequirementSet::of_chosen(chosen, &mut candidates);
-    let askers_of_fixed: HashMap<&PackageName, &RequiredBy> = fixed
+    let origins_of_fixed: HashMap<&PackageName, &RequiredBy> = fixed
         .iter()
         .map(|one| (&one.file.name.project, &one.required_by))
         .collect();
@@ -133,7 +135,8 @@ fn finish<'a>(chosen: &Chosen, fixed: &[Fixed], mut candidates: Candidates<'a>) 
         Vec::new(),
         requirement_set.missing_extras(chosen, &mut candidates),
     );
-    let (wheels, lacking, remarks) = &mut followed;
+    let (wheels, missing, remarks) = &mut followed;
+    // Add each chosen wheel, with a remark for each requirement that it leaves unsatisfied.
     for (project, number) in chosen {
         let wheel = candidates.wheel(project, *number);
         let Ok(Wheel { file, content }) = &*wheel else {
@@ -154,6 +157,7 @@ fn finish<'a>(chosen: &Chosen, fixed: &[Fixed], mut candidates: Candidates<'a>) 
         };
         for extra in [None].into_iter().chain(extras.iter().map(Some)) {
             remarks.extend(content.is_readable(extra).err().map(say));
+            // Unlike the resolver, compare with the version specifiers on fixed wheels too.
             for dependency in candidates.requirements_as_written(project, *number, extra) {
                 let taken = chosen.get(dependency.project()).and_then(|number| {
                     candidates.file_name_and_version(dependency.project(), *number)
@@ -161,9 +165,9 @@ fn finish<'a>(chosen: &Chosen, fixed: &[Fixed], mut candidates: Candidates<'a>) 
                 match taken {
                     Some((_, version)) if dependency.admits(&version) => {}
                     Some((name, _)) => {
-                        let role = role(askers_of_fixed.get(dependency.project()).copied());
+                        let role = role(origins_of_fixed.get(dependency.project()).copied());
                         remarks.push(say(format!(
-                            "requires `{}`, and `{name}` is {role}",
+                            "requires `{}`, but `{name}` is {role}",
                             dependency.title()
                         )));
                     }
@@ -172,7 +176,7 @@ fn finish<'a>(chosen: &Chosen, fixed: &[Fixed], mut candidates: Candidates<'a>) 
                             "requires `{}`, which is not among the listed wheels",
                             dependency.title()
                         )));
-                        lacking.push(Lacking {
+                        missing.push(MissingDependency {
                             project: dependency.project().clone(),
                             required_by: project.clone(),
                         });
@@ -182,20 +186,21 @@ fn finish<'a>(chosen: &Chosen, fixed: &[Fixed], mut candidates: Candidates<'a>) 
         }
         wheels.push((file.clone(), required_by.clone()));
     }
-    let (wheels, lacking, remarks) = followed;
+    let (wheels, missing, remarks) = followed;
     Followed {
         wheels,
-        lacking,
+        missing,
         remarks,
         filter: candidates.filter,
     }
 }
 
-/// What a wheel that is taken is to the list, by who wants it where it is fixed.
+/// Returns the word for why a wheel is in the environment: the origin if it is fixed, or else that
+/// the resolver chose it.
 fn role(required_by: Option<&RequiredBy>) -> &'static str {
     match required_by {
         Some(RequiredBy::Seed) => "seeded",
         Some(_) => "listed",
-        None => "taken",
+        None => "chosen",
     }
 }

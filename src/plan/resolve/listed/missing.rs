@@ -1,21 +1,21 @@
-//! What is said when listed wheels are not there: all of them at once, each file and why it was not
-//! taken, and what to fetch.
+//! The error for missing listed wheels: all of them at once, each file with the reason why it was
+//! rejected, and the command that fetches them.
 
 use crate::plan::resolve::hint::PULL_FROM_LFS;
 use crate::plan::wheelhouse::Wheelhouse;
 use crate::report::Failure;
 use crate::spec::{ListedWheel, Located};
 
-/// A listed wheel that no file satisfies.
+/// A listed wheel without a usable file.
 pub(super) struct Missing<'a> {
     /// The wheel.
     pub wheel: &'a Located<ListedWheel>,
-    /// Each file of its project and why it was not taken, a sentence each.
+    /// One sentence for each file of its project, with the reason why it was rejected.
     pub rejected: Vec<String>,
 }
 
 impl Missing<'_> {
-    /// As a person would ask pip for it.
+    /// Returns the requirement as pip accepts it: `cffi==1.14.5`.
     fn title(&self) -> String {
         let ListedWheel {
             project, wanted, ..
@@ -23,13 +23,13 @@ impl Missing<'_> {
         format!("{project}=={wanted}")
     }
 
-    /// Where it is listed, and under which name.
+    /// Returns the location and the name in the list.
     fn listed(&self) -> String {
         let ListedWheel { name, version, .. } = &self.wheel.value;
         format!("listed in {} as `{name}` `{version}`", self.wheel.place)
     }
 
-    /// Why each file will not do; `lead` goes before each.
+    /// Returns the reasons for each file, each with the prefix `lead`.
     fn causes(&self, lead: &str) -> Vec<String> {
         self.rejected
             .iter()
@@ -37,14 +37,14 @@ impl Missing<'_> {
             .collect()
     }
 
-    /// Why there is nothing to say of files.
-    fn nothing(&self, has_directories: bool) -> Option<String> {
+    /// Returns the sentence for a project without any files, if there are wheel directories.
+    fn no_files(&self, has_directories: bool) -> Option<String> {
         (self.rejected.is_empty() && has_directories)
             .then(|| format!("there is no wheel of `{}`", self.wheel.value.project))
     }
 }
 
-/// The whole error.
+/// Returns the error for all missing wheels.
 pub(super) fn explain(missing: &[Missing<'_>], wheelhouse: &Wheelhouse) -> Failure {
     let directories: Vec<String> = wheelhouse
         .directories()
@@ -55,9 +55,10 @@ pub(super) fn explain(missing: &[Missing<'_>], wheelhouse: &Wheelhouse) -> Failu
     } else {
         format!(" in {}", directories.join(", "))
     };
-    let nothing = directories.is_empty().then(|| {
-        "no directory of wheels is named, and there is no `wheels` beside the spec".to_owned()
+    let no_directories = directories.is_empty().then(|| {
+        "no wheel directory is configured, and there is no `wheels` next to the spec".to_owned()
     });
+    // One missing wheel is in the headline; several have a cause each.
     let has_directories = !directories.is_empty();
     let failure = match missing {
         [one] => Failure::new(format!(
@@ -65,13 +66,13 @@ pub(super) fn explain(missing: &[Missing<'_>], wheelhouse: &Wheelhouse) -> Failu
             one.title(),
             one.listed()
         ))
-        .because_of(nothing)
-        .because_of(one.nothing(has_directories))
+        .because_of(no_directories)
+        .because_of(one.no_files(has_directories))
         .because_of(one.causes("")),
         several => {
             let causes = several.iter().flat_map(|one| {
                 let why = one
-                    .nothing(has_directories)
+                    .no_files(has_directories)
                     .map(|why| format!("; {why}"))
                     .unwrap_or_default();
                 let headline = format!("`{}` is {}{why}", one.title(), one.listed());
@@ -80,13 +81,14 @@ pub(super) fn explain(missing: &[Missing<'_>], wheelhouse: &Wheelhouse) -> Failu
                     .chain(one.causes(&format!("`{}`: ", one.wheel.value.project)))
             });
             Failure::new(format!(
-                "no wheel{place} fits {} of those that are listed",
+                "no wheel{place} fits {} of the listed wheels",
                 several.len()
             ))
-            .because_of(nothing)
+            .because_of(no_directories)
             .because_of(causes)
         }
     };
+    // The hint depends on whether Git LFS has the file.
     let is_in_lfs = |one: &Missing| {
         wheelhouse
             .wheels(&one.wheel.value.project)
@@ -100,14 +102,14 @@ pub(super) fn explain(missing: &[Missing<'_>], wheelhouse: &Wheelhouse) -> Failu
     })
 }
 
-/// How to fetch what is missing.
+/// Returns the hint how to provide the missing wheels.
 fn hint(wheelhouse: &Wheelhouse) -> String {
-    let name = "fill a directory `wheels` beside the spec, or name one with `-vpython-wheels` or `VPYTHON_WHEELS`";
+    let name = "fill a directory `wheels` next to the spec, or name one with `-vpython-wheels` or `VPYTHON_WHEELS`";
     match (wheelhouse.fetch_command(), wheelhouse.directories().next()) {
         (Some(command), Some(_)) => format!("fetch what is missing: `{command}`"),
         (Some(command), None) => {
             format!(
-                "make and fill a directory: `{command}`, or name one with `-vpython-wheels` or `VPYTHON_WHEELS`"
+                "create and fill a directory: `{command}`, or name one with `-vpython-wheels` or `VPYTHON_WHEELS`"
             )
         }
         (None, _) => name.to_owned(),

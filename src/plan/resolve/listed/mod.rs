@@ -1,10 +1,11 @@
-//! Which wheels a list comes to: those that are wanted on this interpreter, each in exactly its
-//! version. To these come the seeds, and what all of them require, as far as there are wheels for
-//! it.
+//! Resolves a list of wheels: the listed wheels that apply on the interpreter, each in exactly its
+//! version, then the seeds, then the dependencies of all of these, as far as there are wheels for
+//! them.
 //!
-//! A local version, such as `1.14.5+chromium.7`, is LUCI's own build of a public one. Where no such
-//! build fits, the wheel of the public version is taken. A public version is satisfied by its local
-//! builds too, as `==` is (PEP 440), but only where it has no wheel itself.
+//! A local version, such as `1.14.5+chromium.7`, is LUCI's own build of a public version. If that
+//! build has no usable wheel, vpython uses a wheel of the public version. A local build satisfies a
+//! public version too, as it does for `==` (PEP 440), but only if the public version has no usable
+//! wheel itself.
 
 mod follow;
 mod missing;
@@ -33,8 +34,8 @@ pub(in crate::plan) use wanted::is_wanted;
 /// Chooses the wheels of a list, sorted by project.
 ///
 /// # Errors
-/// A project that is listed in two versions, both wanted here; wheels that are not there: each file
-/// that is and why it was not taken.
+/// A project is listed in two versions that both apply, or wheels are missing. The error for
+/// missing wheels lists each file with the reason why it was rejected.
 pub(in crate::plan) fn resolve(
     listed: &[Located<ListedWheel>],
     interpreter: &Facts,
@@ -47,6 +48,7 @@ pub(in crate::plan) fn resolve(
             .iter()
             .filter(|wheel| wanted::is_wanted(&wheel.value, &filter.tags)),
     )?;
+    // Choose a file for each listed wheel.
     let mut fixed = Vec::new();
     let mut missing = Vec::new();
     for wheel in wanted.values() {
@@ -62,6 +64,7 @@ pub(in crate::plan) fn resolve(
     if !missing.is_empty() {
         return Err(missing::explain(&missing, filter.wheelhouse).into());
     }
+    // Add the seeds and the dependencies.
     evidence
         .unseeded
         .extend(seed(&mut fixed, &wanted, &mut filter));
@@ -76,8 +79,7 @@ pub(in crate::plan) fn resolve(
     super::plan(wheels, filter, evidence)
 }
 
-/// Adds the seeds that a list does not want in a version of its own. Gives those of which there is
-/// no wheel.
+/// Adds the seeds that are not listed. Returns those without a wheel.
 fn seed(fixed: &mut Vec<Fixed>, wanted: &Wanted<'_>, filter: &mut WheelFilter<'_>) -> Vec<Seed> {
     if !filter.wheelhouse.is_seeded() {
         return Vec::new();
@@ -98,11 +100,12 @@ fn seed(fixed: &mut Vec<Fixed>, wanted: &Wanted<'_>, filter: &mut WheelFilter<'_
     unseeded
 }
 
-/// What to ask an index for, to have the wheels of a list that are missing: the public version of
-/// each, since builds of LUCI's own are on no index; and the seeds of which there is no wheel.
+/// Returns the requirements to fetch from an index for the missing wheels of a list, and the seeds
+/// without a wheel. Each requirement names the public version, since no index has LUCI's own
+/// builds.
 ///
 /// # Errors
-/// A project that is listed in two versions, both wanted here.
+/// A project is listed in two versions that both apply.
 pub(in crate::plan) fn to_fetch(
     listed: &[Located<ListedWheel>],
     interpreter: &Facts,
@@ -128,10 +131,10 @@ pub(in crate::plan) fn to_fetch(
     Ok((requirements, seed(&mut Vec::new(), &wanted, &mut filter)))
 }
 
-/// The wheels of a list that are wanted on an interpreter.
+/// The wheels of a list that apply on an interpreter, by project.
 type Wanted<'a> = BTreeMap<PackageName, &'a Located<ListedWheel>>;
 
-/// One wheel for each project. The same version twice is one wish.
+/// Returns one wheel for each project. Repeated entries of the same version count once.
 fn merge<'a>(wheels: impl Iterator<Item = &'a Located<ListedWheel>>) -> Result<Wanted<'a>> {
     let mut mentions: BTreeMap<PackageName, Vec<&Located<ListedWheel>>> = BTreeMap::new();
     for wheel in wheels {
@@ -149,6 +152,7 @@ fn merge<'a>(wheels: impl Iterator<Item = &'a Located<ListedWheel>>) -> Result<W
         .iter()
         .filter(|(_, wheels)| is_clash(wheels))
         .collect();
+    // Report all projects in different versions in one error.
     let what = match &clashes[..] {
         [] => {
             return Ok(mentions
@@ -157,11 +161,10 @@ fn merge<'a>(wheels: impl Iterator<Item = &'a Located<ListedWheel>>) -> Result<W
                 .collect());
         }
         [(project, _)] => {
-            format!("`{project}` is listed in different versions, all of them wanted here")
+            format!("`{project}` is listed in different versions, and all of them apply here")
         }
-        _ => {
-            "several projects are listed in different versions, all of them wanted here".to_owned()
-        }
+        _ => "several projects are listed in different versions, and all of them apply here"
+            .to_owned(),
     };
     let causes = clashes
         .into_iter()
@@ -175,7 +178,7 @@ fn merge<'a>(wheels: impl Iterator<Item = &'a Located<ListedWheel>>) -> Result<W
     Err(Failure::new(what).because_of(causes).hint(hint).into())
 }
 
-/// How well the version of a file satisfies a wish: less is better.
+/// Returns how well the version of a file matches the listed one; lower is better.
 fn version_rank(wanted: &Version, found: &Version) -> Option<u8> {
     let same_public = found.clone().without_local() == wanted.clone().without_local();
     match (wanted == found, wanted.is_local(), found.is_local()) {
@@ -185,9 +188,10 @@ fn version_rank(wanted: &Version, found: &Version) -> Option<u8> {
     }
 }
 
-/// The best file for a wheel, or each file of its project with why it was not taken, a sentence
-/// each.
+/// Returns the best file for a listed wheel, or one sentence for each file of its project with the
+/// reason why it was rejected.
 fn choose(wheel: &ListedWheel, filter: &mut WheelFilter<'_>) -> Result<WheelFile, Vec<String>> {
+    // Rank the files by version and tags; their names suffice for this.
     let mut rejected = Vec::new();
     let mut ranked = Vec::new();
     for file in filter.wheelhouse.wheels(&wheel.project).to_vec() {
@@ -209,6 +213,7 @@ fn choose(wheel: &ListedWheel, filter: &mut WheelFilter<'_>) -> Result<WheelFile
             .cmp(&key(*other_rank, other))
             .then_with(|| one.file_name.cmp(&other.file_name))
     });
+    // Take the first one with usable content.
     for ((version_rank, _), file) in ranked {
         match filter.content(&file) {
             Ok(_) => {
@@ -217,7 +222,7 @@ fn choose(wheel: &ListedWheel, filter: &mut WheelFilter<'_>) -> Result<WheelFile
                     debug!(
                         listed,
                         file,
-                        "no wheel of the very version fits; took one of the same public version"
+                        "no wheel of the exact version is usable; using one of the same public version"
                     );
                 }
                 return Ok(file);
@@ -229,7 +234,8 @@ fn choose(wheel: &ListedWheel, filter: &mut WheelFilter<'_>) -> Result<WheelFile
     Err(rejected)
 }
 
-/// What the file's name tells: how well version and tags fit, or why they do not.
+/// Returns the ranks of the version and the tags in a file name, or the reason why one of them does
+/// not match.
 fn rank(
     file: &WheelFile,
     wheel: &ListedWheel,
@@ -267,13 +273,13 @@ mod tests {
     }
 
     #[test]
-    fn a_public_wheel_stands_in_for_a_build_and_a_build_for_a_public_wheel() {
+    fn a_public_wheel_replaces_a_build_and_a_build_replaces_a_public_wheel() {
         let rows = [
             (
                 "1.14.5+chromium.7",
                 "1.14.5+chromium.7",
                 Some(0),
-                "the very build",
+                "the exact build",
             ),
             (
                 "1.14.5+chromium.7",
@@ -288,12 +294,12 @@ mod tests {
                 "another build",
             ),
             ("1.14.5+chromium.7", "1.14.6", None, "another version"),
-            ("1.14.5", "1.14.5", Some(0), "the very version"),
+            ("1.14.5", "1.14.5", Some(0), "the exact version"),
             (
                 "1.14.5",
                 "1.14.5.0",
                 Some(0),
-                "the same version written otherwise",
+                "the same version in another spelling",
             ),
             (
                 "1.14.5",
@@ -313,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_wheel_twice_is_one_wish() {
+    fn the_same_wheel_twice_counts_once() {
         let wheels = [
             listed("six", "1.15.0", 3),
             listed("six", "1.15.0", 9),
@@ -331,7 +337,7 @@ mod tests {
     fn two_versions_of_one_project_are_refused() {
         let two = [listed("six", "1.15.0", 3), listed("six", "1.16.0", 9)];
         let message = "\
-vpython: error: `six` is listed in different versions, all of them wanted here
+vpython: error: `six` is listed in different versions, and all of them apply here
   caused by: `infra/python/wheels/six-py3` is `version:1.15.0` in `/src/.vpython3`, line 3
   caused by: `infra/python/wheels/six-py3` is `version:1.16.0` in `/src/.vpython3`, line 9
   hint: keep one version, or give each a `match_tag` or `not_match_tag` so that one is left
@@ -349,7 +355,7 @@ vpython: error: `six` is listed in different versions, all of them wanted here
         ]
         .concat();
         let message = "\
-vpython: error: several projects are listed in different versions, all of them wanted here
+vpython: error: several projects are listed in different versions, and all of them apply here
   caused by: `infra/python/wheels/attrs-py3` is `version:1` in `/src/.vpython3`, line 12
   caused by: `infra/python/wheels/attrs-py3` is `version:1+chromium.1` in `/src/.vpython3`, line 15
   caused by: `infra/python/wheels/six-py3` is `version:1.15.0` in `/src/.vpython3`, line 3

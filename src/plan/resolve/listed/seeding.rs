@@ -1,4 +1,4 @@
-//! The wheels of the seeds that a list does not name.
+//! Chooses the wheels of the seeds that a list does not name.
 
 use std::cmp::Reverse;
 
@@ -6,8 +6,8 @@ use crate::plan::Seed;
 use crate::plan::resolve::compatibility::WheelFilter;
 use crate::plan::wheelhouse::WheelFile;
 
-/// The wheel of a seed: of the versions that will do the highest that fits the interpreter, a final
-/// one first; none where there is none.
+/// Chooses the wheel of a seed: the highest admitted version that is usable, with final versions
+/// before pre-releases; `None` if there is no such wheel.
 pub(super) fn choose(seed: &Seed, filter: &mut WheelFilter<'_>) -> Option<WheelFile> {
     let files = filter
         .files(&seed.project)

@@ -1,5 +1,5 @@
-//! What comes of each listed wheel, of the seeds, and of what they require, for a check of the
-//! list: also where wheels are missing.
+//! Checks each listed wheel, the seeds, and their dependencies. In contrast to a launch, missing
+//! wheels do not end the check.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,35 +13,35 @@ use crate::plan::wheelhouse::Wheelhouse;
 use crate::plan::{Facts, RequiredBy};
 use crate::spec::{ListedWheel, Located};
 
-/// What comes of a listed wheel.
+/// The result of the check of a listed wheel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::plan) enum Verdict {
-    /// It is not wanted on this interpreter.
+    /// The wheel does not apply on this interpreter.
     Unwanted,
-    /// There is a file of this version for it.
+    /// There is a compatible file of this version.
     Fits(Version),
-    /// No file fits.
+    /// No file is compatible.
     Missing,
-    /// The list has another version of the project too, and wants both.
+    /// The list has another version of the project too, and both apply.
     Clash,
 }
 
-/// What comes of a list.
+/// The result of the check of a list.
 #[derive(Debug)]
 pub(in crate::plan) struct Verdicts {
-    /// Of each listed wheel, in the list's order.
+    /// The result for each listed wheel, in the list's order.
     pub listed: Vec<Verdict>,
-    /// The seeds that the list leaves to the interpreter, each with the version that is taken; none
-    /// where there is no wheel of it.
+    /// The seeds that are not listed, each with the version that is used, or `None` if there is no
+    /// wheel.
     pub seeds: Vec<(PackageName, Option<Version>)>,
-    /// What these require besides, each with the version that is taken, if there is a wheel of it,
-    /// and the projects that require it.
+    /// The other dependencies, each with the version that is used, or `None` if there is no wheel,
+    /// and with the projects that require it.
     pub required: BTreeMap<PackageName, (Option<Version>, BTreeSet<PackageName>)>,
-    /// What is required and cannot be met, a sentence each.
+    /// One sentence for each unsatisfied requirement.
     pub warnings: Vec<String>,
 }
 
-/// Judges each wheel of a list, in its order.
+/// Checks each wheel of a list, in its order.
 pub(in crate::plan) fn verify(
     listed: &[Located<ListedWheel>],
     interpreter: &Facts,
@@ -59,6 +59,7 @@ pub(in crate::plan) fn verify(
             .filter(|(_, is_wanted)| **is_wanted)
             .map(|(wheel, _)| wheel)
     };
+    // Choose a file for each wheel that applies and does not clash.
     let clashing = clashing(all_wanted());
     let clashes = |one: &ListedWheel| clashing.contains(&one.project);
     let mut fixed: Vec<Fixed> = Vec::new();
@@ -85,6 +86,7 @@ pub(in crate::plan) fn verify(
             });
         }
     }
+    // Add the seeds.
     let wanted: Wanted<'_> = all_wanted()
         .map(|wheel| (wheel.value.project.clone(), wheel))
         .collect();
@@ -107,9 +109,10 @@ pub(in crate::plan) fn verify(
         })
         .collect();
     seeds.extend(unseeded.into_iter().map(|seed| (seed.project, None)));
+    // Add the dependencies, with and without wheels.
     let Followed {
         wheels,
-        lacking,
+        missing,
         remarks,
         filter,
     } = follow::follow(&fixed, &missing, filter);
@@ -132,12 +135,12 @@ pub(in crate::plan) fn verify(
             );
         }
     }
-    for lacking in lacking {
+    for dependency in missing {
         required
-            .entry(lacking.project)
+            .entry(dependency.project)
             .or_default()
             .1
-            .insert(lacking.required_by);
+            .insert(dependency.required_by);
     }
     Verdicts {
         listed: verdicts,
@@ -147,7 +150,7 @@ pub(in crate::plan) fn verify(
     }
 }
 
-/// The projects that are listed in different versions.
+/// Returns the projects that are listed in different versions.
 fn clashing<'a>(
     wheels: impl Iterator<Item = &'a Located<ListedWheel>>,
 ) -> BTreeSet<&'a PackageName> {

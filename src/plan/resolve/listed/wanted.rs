@@ -1,12 +1,12 @@
-//! Whether a listed wheel is wanted on an interpreter: what its tags and the choices in its name
-//! say.
+//! Checks whether a listed wheel applies on an interpreter, by its tag patterns and the conditions
+//! in its name.
 
 use crate::plan::Tags;
 use crate::plan::tags::Tag;
 use crate::spec::{Condition, ListedWheel, TagPattern, Variable};
 
-/// Whether a wheel is wanted where these are the interpreter's tags. Any tag of the interpreter's
-/// counts, not only its best.
+/// Returns whether a wheel applies on an interpreter with these tags. Every tag of the interpreter
+/// counts, not only the best one.
 pub(in crate::plan) fn is_wanted(wheel: &ListedWheel, tags: &Tags) -> bool {
     let matches = |pattern: &TagPattern| {
         tags.in_order()
@@ -21,8 +21,8 @@ pub(in crate::plan) fn is_wanted(wheel: &ListedWheel, tags: &Tags) -> bool {
             .all(|condition| holds(condition, tags))
 }
 
-/// Whether one of the values is that of the variable for one of the tags of the interpreter's own
-/// ABI.
+/// Returns whether one of the values of a condition is the value of its variable for one of the
+/// tags of the interpreter's own ABI.
 fn holds(condition: &Condition, tags: &Tags) -> bool {
     let Some(best) = tags.in_order().first() else {
         return false;
@@ -35,7 +35,7 @@ fn holds(condition: &Condition, tags: &Tags) -> bool {
     values.any(|value| condition.values.contains(&value))
 }
 
-/// The value of a variable for a tag; none where CIPD has no name for the tag's platform.
+/// Returns the value of a variable for a tag; `None` if CIPD has no name for the tag's platform.
 fn value(variable: Variable, tag: &Tag) -> Option<String> {
     let platform = || cipd_platform(&tag.platform);
     Some(match variable {
@@ -52,7 +52,7 @@ fn value(variable: Variable, tag: &Tag) -> Option<String> {
     })
 }
 
-/// CIPD's names for the operating system and the machine of a tag's platform.
+/// Returns CIPD's names for the operating system and the architecture of a tag's platform.
 fn cipd_platform(platform: &str) -> Option<(&'static str, &'static str)> {
     match platform {
         "win32" => return Some(("windows", "386")),
@@ -65,6 +65,7 @@ fn cipd_platform(platform: &str) -> Option<(&'static str, &'static str)> {
     } else {
         "linux"
     };
+    // The suffix of the platform tag, and CIPD's name for the architecture.
     let machines: [(&str, &str); 13] = [
         ("_x86_64", "amd64"),
         ("_intel", "amd64"),
@@ -113,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn tags_decide_where_a_wheel_is_wanted() {
+    fn tags_decide_where_a_wheel_applies() {
         let here = || pattern("", "", "manylinux_2_17_x86_64");
         let old_name = || pattern("", "", "manylinux1_x86_64");
         let windows = || pattern("", "", "win32");
@@ -129,16 +130,16 @@ mod tests {
             ),
             (vec![windows(), here()], vec![], true, "any of several"),
             (vec![windows()], vec![], false, "none of them"),
-            (vec![], vec![windows()], true, "unwanted elsewhere"),
-            (vec![], vec![windows(), python()], false, "unwanted here"),
+            (vec![], vec![windows()], true, "excluded elsewhere"),
+            (vec![], vec![windows(), python()], false, "excluded here"),
             (
                 vec![here()],
                 vec![python()],
                 false,
-                "unwanted here beats wanted here",
+                "`not_match_tag` has precedence over `match_tag`",
             ),
             (vec![none()], vec![], false, "an empty tag matches nothing"),
-            (vec![], vec![none()], true, "nor does it forbid"),
+            (vec![], vec![none()], true, "and excludes nothing"),
         ];
         let tags = Tags::of(&facts([3, 11, 7]));
         for (match_tags, not_match_tags, expected, why) in rows {
@@ -152,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn choices_in_a_name_decide_where_a_wheel_is_wanted() {
+    fn conditions_in_a_name_decide_where_a_wheel_applies() {
         let rows = [
             ("os", "linux,mac", true),
             ("os", "windows", false),

@@ -1,5 +1,5 @@
-//! What is said when a lock cannot be followed: all of it at once, with file, line and digests, and
-//! what to try.
+//! The error for a lock file that cannot be satisfied: all problems at once, with file, line and
+//! digests, and a hint.
 
 use std::path::PathBuf;
 
@@ -13,30 +13,30 @@ use crate::spec::{
     Located, Location, Lock, LockForm, LockedPackage, LockedWheel, ways_around_digests,
 };
 
-/// Why a package of a lock cannot be had.
-pub(super) enum Trouble<'a> {
-    /// It is not for this Python.
+/// The reason why a package of a lock file cannot be installed.
+pub(super) enum LockProblem<'a> {
+    /// The package requires another version of Python.
     OtherPython {
         package: &'a Located<LockedPackage>,
         range: &'a VersionSpecifiers,
     },
-    /// A file of it is named like none of its wheels.
+    /// The name of a file is not valid for the package.
     BadName {
         package: &'a Located<LockedPackage>,
         wheel: &'a Located<LockedWheel>,
         why: String,
     },
-    /// None of its files fits the interpreter.
+    /// None of the files is compatible with the interpreter.
     NoWheel {
         package: &'a Located<LockedPackage>,
         misfits: Vec<String>,
     },
-    /// Its file is in none of the directories.
+    /// The file is not in any wheel directory.
     Missing {
         package: &'a Located<LockedPackage>,
         wheel: &'a Located<LockedWheel>,
     },
-    /// Its file has other bytes.
+    /// The file has another digest.
     OtherBytes {
         package: &'a Located<LockedPackage>,
         wheel: &'a Located<LockedWheel>,
@@ -45,18 +45,18 @@ pub(super) enum Trouble<'a> {
     },
 }
 
-/// Two digests that should be the same.
+/// Two digests that differ.
 pub(super) struct Digests {
-    /// How they are called.
+    /// The name of the algorithm.
     pub name: &'static str,
-    /// What the file has.
+    /// The digest of the file.
     pub found: String,
-    /// What the lock has.
+    /// The digest in the lock file.
     pub locked: String,
 }
 
-impl<'a> Trouble<'a> {
-    /// The package.
+impl<'a> LockProblem<'a> {
+    /// Returns the package.
     pub fn package(&self) -> &'a Located<LockedPackage> {
         match self {
             Self::OtherPython { package, .. }
@@ -67,12 +67,12 @@ impl<'a> Trouble<'a> {
         }
     }
 
-    /// Whether only the file is in the way, and the lock itself is not.
+    /// Returns whether only the file is wrong or missing, and the lock file itself is usable.
     pub fn is_of_file(&self) -> bool {
         matches!(self, Self::Missing { .. } | Self::OtherBytes { .. })
     }
 
-    /// Where the lock has what cannot be had.
+    /// Returns the location in the lock file.
     fn place(&self) -> &Location {
         match self {
             Self::OtherPython { package, .. } | Self::NoWheel { package, .. } => &package.place,
@@ -82,6 +82,7 @@ impl<'a> Trouble<'a> {
         }
     }
 
+    /// Returns the cause for the error message.
     fn cause(&self, interpreter: &Facts, directories: &str) -> String {
         match self {
             Self::OtherPython { package, range } => {
@@ -93,7 +94,7 @@ impl<'a> Trouble<'a> {
             }
             Self::BadName { wheel, why, .. } => {
                 format!(
-                    "`{}` is no name for its wheel ({}): {why}",
+                    "the file name `{}` is not valid for its package ({}): {why}",
                     wheel.value.file_name, wheel.place
                 )
             }
@@ -124,11 +125,12 @@ impl<'a> Trouble<'a> {
                     },
                 ..
             } => {
+                // For a file that is not a wheel, its kind explains more than its digest.
                 if let Some(impostor) = Impostor::at(path) {
                     return format!("`{}` {impostor} ({})", path.display(), wheel.place);
                 }
                 format!(
-                    "`{}` has the {name} `{found}`, and `{locked}` is locked ({})",
+                    "`{}` has the {name} `{found}`, but `{locked}` is locked ({})",
                     path.display(),
                     wheel.place
                 )
@@ -137,7 +139,7 @@ impl<'a> Trouble<'a> {
     }
 }
 
-/// A package as a person would name it, and where it is locked.
+/// Returns the name and version of a package, with its location.
 fn title(package: &Located<LockedPackage>) -> String {
     let LockedPackage { name, version, .. } = &package.value;
     let version = version
@@ -147,8 +149,8 @@ fn title(package: &Located<LockedPackage>) -> String {
     format!("`{name}`{version} ({})", package.place)
 }
 
-/// Why no file of a package will do. A package may have a file for each python and platform that
-/// there is, so only kinds are named.
+/// Returns the reason why no file of a package is usable. A package may have a file for every
+/// Python version and platform, so the message lists these instead of the files.
 fn no_wheel(package: &Located<LockedPackage>, misfits: &[String], interpreter: &Facts) -> String {
     let mut kinds: Vec<&str> = misfits.iter().map(String::as_str).collect();
     kinds.sort_unstable();
@@ -156,12 +158,12 @@ fn no_wheel(package: &Located<LockedPackage>, misfits: &[String], interpreter: &
     let title = title(package);
     match (kinds.is_empty(), package.value.other_source) {
         (true, Some(source)) => {
-            format!("{title} is locked as {source}, and vpython installs wheels alone")
+            format!("{title} is locked as {source}, but vpython installs only wheels")
         }
         (true, None) => format!("{title} is locked without a file"),
         (false, source) => {
             let source = source
-                .map(|source| format!("; there is {source}, but vpython installs wheels alone"));
+                .map(|source| format!("; there is {source}, but vpython installs only wheels"));
             let kinds = kinds.join(", ");
             format!(
                 "{title} has wheels for {kinds}; the interpreter is {}{}",
@@ -172,48 +174,55 @@ fn no_wheel(package: &Located<LockedPackage>, misfits: &[String], interpreter: &
     }
 }
 
-/// The whole error.
+/// Returns the error for all problems, in the order of the lock file.
 pub(super) fn explain(
-    mut troubles: Vec<Trouble<'_>>,
+    mut problems: Vec<LockProblem<'_>>,
     lock: &Lock,
     interpreter: &Facts,
     wheelhouse: &Wheelhouse,
 ) -> Failure {
-    troubles.sort_by_key(|trouble| trouble.place().line);
+    problems.sort_by_key(|problem| problem.place().line);
     let directories: Vec<String> = wheelhouse
         .directories()
         .map(|directory| format!("`{}`", directory.display()))
         .collect();
     let directories = if directories.is_empty() {
-        "a directory of wheels: none is named".to_owned()
+        "a wheel directory: none is configured".to_owned()
     } else {
         directories.join(", ")
     };
-    let causes = troubles
+    let causes = problems
         .iter()
-        .map(|trouble| trouble.cause(interpreter, &directories));
-    let failure = Failure::new(format!("cannot follow the lock `{}`", lock.path.display()))
-        .because_of(causes);
-    failure.hint(hint(&troubles, lock, wheelhouse))
+        .map(|problem| problem.cause(interpreter, &directories));
+    let failure = Failure::new(format!(
+        "cannot satisfy the lock file `{}`",
+        lock.path.display()
+    ))
+    .because_of(causes);
+    failure.hint(hint(&problems, lock, wheelhouse))
 }
 
-fn hint(troubles: &[Trouble<'_>], lock: &Lock, wheelhouse: &Wheelhouse) -> String {
-    let is_in_lfs = |trouble: &Trouble| match trouble {
-        Trouble::OtherBytes { path, .. } => Impostor::at(path) == Some(Impostor::LfsPointer),
+/// Returns the hint for the most important problem.
+fn hint(problems: &[LockProblem<'_>], lock: &Lock, wheelhouse: &Wheelhouse) -> String {
+    // A pointer of Git LFS in place of the wheel.
+    let is_in_lfs = |problem: &LockProblem| match problem {
+        LockProblem::OtherBytes { path, .. } => Impostor::at(path) == Some(Impostor::LfsPointer),
         _ => false,
     };
-    if troubles.iter().any(is_in_lfs) {
+    if problems.iter().any(is_in_lfs) {
         return PULL_FROM_LFS.to_owned();
     }
-    let is_missing = troubles
+    // A missing file.
+    let is_missing = problems
         .iter()
-        .any(|trouble| matches!(trouble, Trouble::Missing { .. }));
+        .any(|problem| matches!(problem, LockProblem::Missing { .. }));
     if let (true, Some(command)) = (is_missing, wheelhouse.fetch_command()) {
         return format!("fetch what is missing: `{command}`");
     }
-    if troubles
+    // A file with another digest.
+    if problems
         .iter()
-        .any(|trouble| matches!(trouble, Trouble::OtherBytes { .. }))
+        .any(|problem| matches!(problem, LockProblem::OtherBytes { .. }))
     {
         if let (LockForm::Uv, Some(command)) = (lock.form, wheelhouse.fetch_command()) {
             return ways_around_digests(command);
@@ -224,26 +233,28 @@ fn hint(troubles: &[Trouble<'_>], lock: &Lock, wheelhouse: &Wheelhouse) -> Strin
             .unwrap_or_default();
         let relock = lock
             .how_to_relock()
-            .map(|relock| format!("; if the other one is meant, `{relock}`"));
+            .map(|relock| format!("; to lock the present wheel instead, `{relock}`"));
         return format!(
-            "put the wheel that is locked in its place{fetch}{}",
+            "replace it with the locked wheel{fetch}{}",
             relock.unwrap_or_default()
         );
     }
-    if troubles
-        .iter()
-        .any(|trouble| matches!(trouble, Trouble::NoWheel { misfits, .. } if misfits.is_empty()))
-    {
-        let hint = "lock without sources (`uv export --no-emit-project`), or build wheels of them and lock these";
+    // A package without wheels, or only with incompatible ones.
+    if problems.iter().any(
+        |problem| matches!(problem, LockProblem::NoWheel { misfits, .. } if misfits.is_empty()),
+    ) {
+        let hint = "lock without source packages (`uv export --no-emit-project`), or build wheels from them and lock the wheels";
         return hint.to_owned();
     }
     how_to_lock_for_another(lock)
 }
 
-/// What to do where a lock has nothing for an interpreter.
+/// Returns the hint for a lock file that does not cover the interpreter.
 pub(super) fn how_to_lock_for_another(lock: &Lock) -> String {
     match lock.how_to_relock() {
         Some(relock) => format!("lock again for this platform too: `{relock}`"),
-        None => "lock again for this platform too, with the tool that made the lock".to_owned(),
+        None => {
+            "lock again for this platform too, with the tool that created the lock file".to_owned()
+        }
     }
 }

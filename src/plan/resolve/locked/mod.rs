@@ -1,10 +1,9 @@
-//! The wheels of a lock: for each package that is wanted on the interpreter the one file that fits
-//! it best, by its digest, and nothing else. The steps are those of
+//! Resolves a lock file to wheels: for each package that applies on the interpreter, the file that
+//! matches it best, identified by its digest. The steps are those of
 //! <https://packaging.python.org/en/latest/specifications/pylock-toml/#installation>.
 //!
-//! Which file that is depends on the lock and the interpreter alone, and not on what lies in the
-//! directories: a file that is missing is missing, also where another of the same version is at
-//! hand.
+//! The choice depends only on the lock file and the interpreter, and not on the wheel directories:
+//! a missing file is an error even if another file of the same version is present.
 
 mod lock_error;
 
@@ -21,28 +20,30 @@ use crate::plan::wheelhouse::{WheelFile, WheelName, Wheelhouse};
 use crate::plan::{Evidence, Facts, PlannedWheel, RequiredBy, Tags};
 use crate::report::Failure;
 use crate::spec::{Located, Lock, LockedPackage, LockedWheel, Requirement};
-use lock_error::{Digests, Trouble};
+use lock_error::{Digests, LockProblem};
 
-/// The wheels of a lock, sorted by project, and why they cannot be installed, where the file of one
-/// is missing or another. An environment that was made of them before is none the worse for that.
+/// Returns the wheels of a lock file, sorted by project, and the reason why they cannot be
+/// installed if files are missing or have another digest. An environment that was built from them
+/// before is still valid then.
 ///
 /// # Errors
-/// The lock is not for this interpreter; a package has no file for it: all that is wrong, and each
-/// file that is missing or another too.
+/// The lock file is not for this interpreter, or a package has no file for it. The error lists all
+/// problems, including missing files and files with another digest.
 pub(in crate::plan) fn resolve(
     lock: &Lock,
     interpreter: &Facts,
     wheelhouse: &mut Wheelhouse,
     evidence: &mut Evidence,
 ) -> Result<(Vec<PlannedWheel>, Option<Failure>)> {
-    let Following { choices, troubles } = follow(lock, interpreter, wheelhouse)?;
-    let is_all_of_files = troubles.iter().all(Trouble::is_of_file);
-    let unavailable = (!troubles.is_empty())
-        .then(|| lock_error::explain(troubles, lock, interpreter, wheelhouse));
+    let Selection { choices, problems } = select(lock, interpreter, wheelhouse)?;
+    let is_all_of_files = problems.iter().all(LockProblem::is_of_file);
+    let unavailable = (!problems.is_empty())
+        .then(|| lock_error::explain(problems, lock, interpreter, wheelhouse));
+    // Wheels without a file are planned from the lock file alone.
     let (found, absent): (Vec<Choice<'_>>, Vec<Choice<'_>>) = choices
         .into_iter()
         .partition(|choice| choice.file.is_some());
-    let required_by = Askers::of(lock, interpreter);
+    let required_by = Origins::of(lock, interpreter);
     let absent = absent
         .into_iter()
         .map(|choice| choice.without_file(lock, &required_by))
@@ -65,34 +66,36 @@ pub(in crate::plan) fn resolve(
     }
 }
 
-/// What comes of a package of a lock.
+/// The result of the check of one package of a lock file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::plan) enum Verdict {
-    /// It is not wanted here.
+    /// The package does not apply on the interpreter.
     Unwanted,
-    /// Its wheel of this version is taken.
+    /// The wheel of this version is used.
     Fits(Version),
-    /// It has no wheel for the interpreter, or that is in no directory.
+    /// The package has no compatible wheel, or the wheel is not in any wheel directory.
     Missing,
-    /// Its wheel has other bytes.
+    /// The wheel has another digest.
     WrongHash,
-    /// The lock cannot be followed at all.
+    /// The lock file as a whole cannot be used.
     Unknown,
 }
 
-/// What comes of each package of a lock, in its order, and why the lock cannot be followed, if so.
+/// Checks each package of a lock file, in its order. Also returns the error of a launch, if there
+/// is one.
 pub(in crate::plan) fn verify(
     lock: &Lock,
     interpreter: &Facts,
     wheelhouse: &mut Wheelhouse,
 ) -> (Vec<Verdict>, Option<Error>) {
-    let Following { choices, troubles } = match follow(lock, interpreter, wheelhouse) {
-        Ok(following) => following,
+    let Selection { choices, problems } = match select(lock, interpreter, wheelhouse) {
+        Ok(selection) => selection,
         Err(error) => return (vec![Verdict::Unknown; lock.packages.len()], Some(error)),
     };
-    let trouble_of: HashMap<*const Located<LockedPackage>, &Trouble<'_>> = troubles
+    // A name may occur several times in a lock file, so packages are identified by their addresses.
+    let problem_of: HashMap<*const Located<LockedPackage>, &LockProblem<'_>> = problems
         .iter()
-        .map(|trouble| (std::ptr::from_ref(trouble.package()), trouble))
+        .map(|problem| (std::ptr::from_ref(problem.package()), problem))
         .collect();
     let choice_of: HashMap<*const Located<LockedPackage>, &Choice<'_>> = choices
         .iter()
@@ -100,45 +103,46 @@ pub(in crate::plan) fn verify(
         .collect();
     let verdict = |package: &Located<LockedPackage>| {
         let package = std::ptr::from_ref(package);
-        match (trouble_of.get(&package), choice_of.get(&package)) {
-            (Some(Trouble::OtherBytes { .. }), _) => Verdict::WrongHash,
+        match (problem_of.get(&package), choice_of.get(&package)) {
+            (Some(LockProblem::OtherBytes { .. }), _) => Verdict::WrongHash,
             (Some(_), _) => Verdict::Missing,
             (None, Some(choice)) => Verdict::Fits(choice.name.version.clone()),
             (None, None) => Verdict::Unwanted,
         }
     };
     let verdicts = lock.packages.iter().map(verdict).collect();
-    let is_fine = troubles.is_empty();
+    let is_fine = problems.is_empty();
     let refusal =
-        (!is_fine).then(|| lock_error::explain(troubles, lock, interpreter, wheelhouse).into());
+        (!is_fine).then(|| lock_error::explain(problems, lock, interpreter, wheelhouse).into());
     (verdicts, refusal)
 }
 
-/// What of a lock is in no directory.
+/// The files of a lock file that are not in any wheel directory.
 pub(in crate::plan) struct Unavailable {
-    /// What to ask an index for: lines of a requirements file, with the digest of the very file.
+    /// The requirements to fetch from an index, each with the digest of the locked file.
     pub requirements: Vec<String>,
-    /// Files of these names that have other bytes.
+    /// Files with these names that have another digest.
     pub other_bytes: Vec<PathBuf>,
-    /// Why the lock cannot be followed, if so.
+    /// The error of a launch.
     pub refusal: Option<Error>,
 }
 
-/// Finds the files of a lock that are in no directory.
+/// Finds the files of a lock file that are not in any wheel directory.
 ///
 /// # Errors
-/// The lock is not for this interpreter.
+/// The lock file is not for this interpreter.
 pub(in crate::plan) fn to_fetch(
     lock: &Lock,
     interpreter: &Facts,
     wheelhouse: &mut Wheelhouse,
 ) -> Result<Unavailable> {
-    let Following { troubles, .. } = follow(lock, interpreter, wheelhouse)?;
+    let Selection { problems, .. } = select(lock, interpreter, wheelhouse)?;
     let mut requirements = Vec::new();
     let mut other_bytes = Vec::new();
-    for trouble in &troubles {
-        if let Trouble::Missing { package, wheel } | Trouble::OtherBytes { package, wheel, .. } =
-            trouble
+    // A file with another digest is fetched again, too.
+    for problem in &problems {
+        if let LockProblem::Missing { package, wheel }
+        | LockProblem::OtherBytes { package, wheel, .. } = problem
         {
             requirements.push(format!(
                 "{} --hash=sha256:{}",
@@ -146,13 +150,13 @@ pub(in crate::plan) fn to_fetch(
                 wheel.value.sha256
             ));
         }
-        if let Trouble::OtherBytes { path, .. } = trouble {
+        if let LockProblem::OtherBytes { path, .. } = problem {
             other_bytes.push(path.clone());
         }
     }
-    let is_fine = troubles.is_empty();
+    let is_fine = problems.is_empty();
     let refusal =
-        (!is_fine).then(|| lock_error::explain(troubles, lock, interpreter, wheelhouse).into());
+        (!is_fine).then(|| lock_error::explain(problems, lock, interpreter, wheelhouse).into());
     Ok(Unavailable {
         requirements,
         other_bytes,
@@ -160,53 +164,55 @@ pub(in crate::plan) fn to_fetch(
     })
 }
 
-/// How far a lock can be followed.
-struct Following<'a> {
-    /// The file of each package that has one for the interpreter.
+/// The files that a lock file selects for an interpreter.
+struct Selection<'a> {
+    /// The choice for each package that has a compatible file.
     choices: Vec<Choice<'a>>,
-    troubles: Vec<Trouble<'a>>,
+    problems: Vec<LockProblem<'a>>,
 }
 
-fn follow<'a>(
+/// Selects the files for an interpreter, and finds them in the wheel directories.
+fn select<'a>(
     lock: &'a Lock,
     interpreter: &Facts,
     wheelhouse: &mut Wheelhouse,
-) -> Result<Following<'a>> {
+) -> Result<Selection<'a>> {
     refuse_other_environment(lock, interpreter)?;
     let wanted = wanted(lock, interpreter)?;
     refuse_unsatisfied(lock, &wanted, interpreter)?;
     let tags = Tags::of(interpreter);
-    let mut following = Following {
+    // Choose one file for each package.
+    let mut selection = Selection {
         choices: Vec::new(),
-        troubles: Vec::new(),
+        problems: Vec::new(),
     };
     for package in wanted.into_values() {
         match Choice::of(package, interpreter, &tags) {
-            Ok(choice) => following.choices.push(choice),
-            Err(trouble) => following.troubles.push(trouble),
+            Ok(choice) => selection.choices.push(choice),
+            Err(problem) => selection.problems.push(problem),
         }
     }
-    for choice in &following.choices {
-        // So that they are found by their names.
+    for choice in &selection.choices {
+        // This makes the bundled wheels available to `Wheelhouse::named`.
         wheelhouse.bundled(&choice.package.value.name, &interpreter.bundled);
     }
-    // All at once, on all processors; after that they are known.
-    let files: Vec<WheelFile> = following
+    // Compute all digests at once, on all processors; they are cached afterwards.
+    let files: Vec<WheelFile> = selection
         .choices
         .iter()
         .flat_map(|choice| wheelhouse.named(&choice.name))
         .collect();
     wheelhouse.digests(&files)?;
-    for choice in &mut following.choices {
+    for choice in &mut selection.choices {
         match choice.find(wheelhouse)? {
             Ok(file) => choice.file = Some(file),
-            Err(trouble) => following.troubles.push(trouble),
+            Err(problem) => selection.problems.push(problem),
         }
     }
-    Ok(following)
+    Ok(selection)
 }
 
-/// A lock that names environments is for these alone.
+/// Refuses an interpreter that matches none of the environments that a lock file names.
 fn refuse_other_environment(lock: &Lock, interpreter: &Facts) -> Result<()> {
     let mut environments = lock.environments.iter();
     if lock.environments.is_empty()
@@ -218,7 +224,7 @@ fn refuse_other_environment(lock: &Lock, interpreter: &Facts) -> Result<()> {
     let environments =
         environments.map(|known| format!("it is for `{}` ({})", known.value.written, known.place));
     Err(Failure::new(format!(
-        "the lock `{}` is not for {}",
+        "the lock file `{}` is not for {}",
         lock.path.display(),
         interpreter.title()
     ))
@@ -227,10 +233,10 @@ fn refuse_other_environment(lock: &Lock, interpreter: &Facts) -> Result<()> {
     .into())
 }
 
-/// The packages that are wanted, by their projects.
+/// The packages that apply on an interpreter, by project.
 type Wanted<'a> = BTreeMap<&'a PackageName, &'a Located<LockedPackage>>;
 
-/// The packages that are wanted on an interpreter, one of each project.
+/// Returns the packages that apply on an interpreter, one for each project.
 fn wanted<'a>(lock: &'a Lock, interpreter: &Facts) -> Result<Wanted<'a>> {
     let mut wanted: Wanted<'a> = BTreeMap::new();
     let mut twice = Vec::new();
@@ -241,7 +247,7 @@ fn wanted<'a>(lock: &'a Lock, interpreter: &Facts) -> Result<Wanted<'a>> {
     {
         if let Some(first) = wanted.insert(&package.value.name, package) {
             twice.push(format!(
-                "`{}` is wanted in {} and in {}",
+                "`{}` is locked in {} and in {}",
                 package.value.name, first.place, package.place
             ));
         }
@@ -250,15 +256,15 @@ fn wanted<'a>(lock: &'a Lock, interpreter: &Facts) -> Result<Wanted<'a>> {
         return Ok(wanted);
     }
     let what = format!(
-        "the lock `{}` has a project twice for {}",
+        "the lock file `{}` lists a project twice for {}",
         lock.path.display(),
         interpreter.title()
     );
     Err(Failure::new(what).because_of(twice).into())
 }
 
-/// A lock must have what the spec asks for that it binds. One that vpython made says that of
-/// itself; one of another tool does not.
+/// Checks that a lock file covers the requirements of its spec. For a lock file that vpython
+/// created, the recorded inputs show this; for one of another tool, only this check does.
 fn refuse_unsatisfied(lock: &Lock, wanted: &Wanted<'_>, interpreter: &Facts) -> Result<()> {
     let asked = lock.bound.iter().flat_map(|bound| &bound.asked);
     let asked = asked.filter(|asked| {
@@ -269,19 +275,22 @@ fn refuse_unsatisfied(lock: &Lock, wanted: &Wanted<'_>, interpreter: &Facts) -> 
         let found = wanted
             .get(&requirement.name)
             .map(|package| package.value.version.as_ref());
-        let has = match (found, &requirement.version_or_url) {
-            (None, _) => format!("nothing of `{}`", requirement.name),
+        // A package without a version satisfies every requirement.
+        let place = &asked.place;
+        match (found, &requirement.version_or_url) {
+            (None, _) => Some(format!(
+                "it has no `{}` (required in {place})",
+                requirement.name
+            )),
             (Some(Some(version)), Some(VersionOrUrl::VersionSpecifier(range)))
                 if !range.contains(version) =>
             {
-                version.to_string()
+                Some(format!(
+                    "it has version {version}, which does not satisfy `{requirement}` (required in {place})"
+                ))
             }
-            (Some(_), _) => return None,
-        };
-        Some(format!(
-            "`{requirement}` is required ({}), and it has {has}",
-            asked.place
-        ))
+            (Some(_), _) => None,
+        }
     });
     let unsatisfied: Vec<String> = unsatisfied.collect();
     if unsatisfied.is_empty() {
@@ -291,34 +300,36 @@ fn refuse_unsatisfied(lock: &Lock, wanted: &Wanted<'_>, interpreter: &Facts) -> 
     }
 }
 
-/// The file that a package has for the interpreter.
+/// The locked wheel of a package for the interpreter.
 struct Choice<'a> {
     package: &'a Located<LockedPackage>,
     wheel: &'a Located<LockedWheel>,
     name: WheelName,
-    /// Where it is, once it was found.
+    /// The file, once it is found.
     file: Option<WheelFile>,
 }
 
 impl<'a> Choice<'a> {
-    /// The wheel of the best tag; of several the one with the highest build tag.
+    /// Chooses the wheel with the best tag; if there are several, the one with the highest build
+    /// tag.
     fn of(
         package: &'a Located<LockedPackage>,
         interpreter: &Facts,
         tags: &Tags,
-    ) -> Result<Self, Trouble<'a>> {
+    ) -> Result<Self, LockProblem<'a>> {
         let value = &package.value;
         if let Some(range) = value
             .requires_python
             .as_ref()
             .filter(|range| !range.contains(interpreter.version()))
         {
-            return Err(Trouble::OtherPython { package, range });
+            return Err(LockProblem::OtherPython { package, range });
         }
+        // Rank the wheels with compatible tags.
         let mut ranked = Vec::new();
         let mut misfits = Vec::new();
         for wheel in &value.wheels {
-            let name = parse_name(value, &wheel.value).map_err(|why| Trouble::BadName {
+            let name = parse_name(value, &wheel.value).map_err(|why| LockProblem::BadName {
                 package,
                 wheel,
                 why,
@@ -347,33 +358,33 @@ impl<'a> Choice<'a> {
             .into_iter()
             .next()
             .map(|(_, choice)| choice)
-            .ok_or(Trouble::NoWheel { package, misfits })
+            .ok_or(LockProblem::NoWheel { package, misfits })
     }
 
-    /// The file of that name and of those digests, from the first directory that has it; or what is
-    /// wrong with the first file of that name.
-    fn find(&self, wheelhouse: &mut Wheelhouse) -> Result<Result<WheelFile, Trouble<'a>>> {
+    /// Finds the file with the locked name and digests in the first directory that has it. The
+    /// inner error is the problem with the first file of that name.
+    fn find(&self, wheelhouse: &mut Wheelhouse) -> Result<Result<WheelFile, LockProblem<'a>>> {
         let mut other = None;
         for file in wheelhouse.named(&self.name) {
             let Some(digests) = self.difference(&file, wheelhouse)? else {
                 return Ok(Ok(file));
             };
             let path = wheelhouse.path(&file);
-            other.get_or_insert(Trouble::OtherBytes {
+            other.get_or_insert(LockProblem::OtherBytes {
                 package: self.package,
                 wheel: self.wheel,
                 path,
                 digests,
             });
         }
-        Ok(Err(other.unwrap_or(Trouble::Missing {
+        Ok(Err(other.unwrap_or(LockProblem::Missing {
             package: self.package,
             wheel: self.wheel,
         })))
     }
 
-    /// The first digest that a file has otherwise than the lock; none where all that the lock has
-    /// are right.
+    /// Returns the first digest of a file that differs from the locked one; `None` if all locked
+    /// digests match.
     fn difference(&self, file: &WheelFile, wheelhouse: &mut Wheelhouse) -> Result<Option<Digests>> {
         let LockedWheel {
             sha256,
@@ -401,8 +412,8 @@ impl<'a> Choice<'a> {
         Ok(None)
     }
 
-    /// The wheel as the lock alone tells of it.
-    fn without_file(self, lock: &Lock, required_by: &Askers) -> PlannedWheel {
+    /// Plans a wheel without a file, from the lock file alone.
+    fn without_file(self, lock: &Lock, required_by: &Origins) -> PlannedWheel {
         let LockedWheel {
             file_name,
             path,
@@ -423,14 +434,14 @@ impl<'a> Choice<'a> {
     }
 }
 
-/// Who asks for the packages of a lock: of each the requirements of the spec that the lock binds,
-/// where there are any of its project, else the lock.
-struct Askers {
+/// The origins of the packages of a lock file: the requirements of its spec on the project, or else
+/// the lock file.
+struct Origins {
     is_bound: bool,
     of_spec: HashMap<PackageName, Vec<RequiredBy>>,
 }
 
-impl Askers {
+impl Origins {
     fn of(lock: &Lock, interpreter: &Facts) -> Self {
         let mut of_spec: HashMap<PackageName, Vec<RequiredBy>> = HashMap::new();
         for asked in lock.bound.iter().flat_map(|bound| &bound.asked) {
@@ -461,7 +472,7 @@ impl Askers {
     }
 }
 
-/// What the name of a locked file says; it must be that of its package.
+/// Parses the name of a locked file, which must match its package.
 fn parse_name(package: &LockedPackage, wheel: &LockedWheel) -> Result<WheelName, String> {
     let name = WheelName::parse(&wheel.file_name)?;
     let is_ours = name.project == package.name

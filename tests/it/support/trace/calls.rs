@@ -1,11 +1,11 @@
-//! The system calls that faults are given to: what each does, and which may meet which error.
+//! The system calls that receive faults: what each does, and which errors it may return.
 
 use nix::errno::Errno;
 use nix::libc::{self, user_regs_struct};
 use nix::sys::ptrace;
 use nix::unistd::Pid;
 
-/// The calls that a system may refuse for these reasons, and what they do.
+/// The calls that a system may refuse for these reasons, and their effects.
 const REFUSABLE: [(libc::c_long, &str, Does); 39] = [
     (libc::SYS_open, "open", Does::Open),
     (libc::SYS_openat, "openat", Does::Open),
@@ -48,22 +48,22 @@ const REFUSABLE: [(libc::c_long, &str, Does); 39] = [
     (libc::SYS_syncfs, "syncfs", Does::Write),
 ];
 
-/// What a call does, as far as it tells how it can fail.
+/// The effect of a call, as far as it determines how the call can fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Does {
-    /// Makes a descriptor, and maybe a file.
+    /// Creates a descriptor, and possibly a file.
     Open,
-    /// Looks at a file.
+    /// Inspects a file.
     Read,
     /// Writes to an open file.
     Write,
-    /// Changes what directories list, or permissions.
+    /// Changes directory entries or permissions.
     Change,
 }
 
 impl Does {
-    /// Whether a system may answer such a call with this error. `creates` tells of a call that
-    /// opens whether it may make a file.
+    /// Checks whether a system may answer such a call with this error. `creates` is true for an
+    /// `open` that may create a file.
     pub(super) fn may_meet(self, errno: Errno, creates: bool) -> bool {
         match errno {
             Errno::EMFILE => self == Self::Open,
@@ -77,23 +77,23 @@ impl Does {
 /// All system calls of a kind, as a container may refuse them.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Kind {
-    /// What it is called here.
+    /// The name of the kind in the tests.
     pub name: &'static str,
-    /// Their numbers.
+    /// The system call numbers.
     pub numbers: &'static [libc::c_long],
-    /// Of those that take a request, as `ioctl` does, the one that is meant.
+    /// The request, for calls that take one, such as `ioctl`.
     pub request: Option<u64>,
 }
 
 impl Kind {
-    /// Whether a call is one of them.
+    /// Checks whether a call is one of them.
     pub(super) fn includes(&self, registers: user_regs_struct) -> bool {
         self.numbers.contains(&registers.orig_rax.cast_signed())
             && self.request.is_none_or(|request| registers.rsi == request)
     }
 }
 
-/// Whether a task is about to wait for another thread, or to wake one.
+/// Checks whether a task is about to wait for another thread, or to wake one.
 pub(super) fn waits(task: Pid) -> bool {
     const WAITS: [libc::c_long; 4] = [
         libc::SYS_futex,
@@ -104,7 +104,7 @@ pub(super) fn waits(task: Pid) -> bool {
     ptrace::getregs(task).is_ok_and(|registers| WAITS.contains(&registers.orig_rax.cast_signed()))
 }
 
-/// What is known of a call that may be refused.
+/// The known properties of a call that may be refused.
 pub(super) fn refusable(
     registers: user_regs_struct,
 ) -> Option<&'static (libc::c_long, &'static str, Does)> {
@@ -113,7 +113,7 @@ pub(super) fn refusable(
         .find(|(number, ..)| *number == registers.orig_rax.cast_signed())
 }
 
-/// What a task is about to call, as far as it has a name here.
+/// The call that a task is about to make, if the table lists it.
 pub(super) fn name_of_call(task: Pid) -> &'static str {
     ptrace::getregs(task)
         .ok()

@@ -1,11 +1,10 @@
-//! A run that something happens to at one of its system calls, whichever: it is killed there, with
-//! all its children, or the system refuses the call.
+//! A run with a fault at any one of its system calls: the process is killed there, with all its
+//! children, or the call fails.
 //!
 //! The calls are counted over the whole tree of processes and threads, so that each moment of a run
-//! has a number. `strace` counts them for each name and thread. Those by which threads wait for
-//! each other change nothing that outlives them, and how many there are depends on how busy the
-//! machine is: they have no number. A run is followed from where vpython starts to where it becomes
-//! python.
+//! has a number. `strace` counts them by name and thread. Calls by which threads wait for each
+//! other are not counted: they change nothing that outlives the threads, and their number depends
+//! on how busy the machine is. A run is traced from the start of vpython to the start of python.
 
 mod calls;
 
@@ -25,31 +24,30 @@ use super::{Launch, Outcome, VPYTHON, World};
 pub use calls::Kind;
 use calls::{Does, name_of_call, refusable, waits};
 
-/// The errors that a system may answer with at any time: no space, a broken disk, no descriptors,
-/// no permission.
+/// The errors that a system may return at any time: no space, a broken disk, no descriptors, no
+/// permission.
 pub const ERRORS: [Errno; 4] = [Errno::ENOSPC, Errno::EIO, Errno::EMFILE, Errno::EACCES];
 
-/// What happens to a run at one of its calls, which count from 1.
+/// A fault at one of the calls of a run, which are numbered from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// Before this call all processes of the run are killed.
+    /// Kills all processes of the run before this call.
     Kill(usize),
-    /// Of the calls of vpython itself that may fail in this way, this one does.
+    /// Fails this call, of vpython's own calls that may fail in this way.
     Refuse(usize, Errno),
-    /// This one of the calls of vpython itself that change what directories list is done, and
-    /// reported as failed: so a server is heard whose answer was lost.
+    /// Executes this call, of vpython's own calls that change directory entries, and reports it as
+    /// failed: the same as a server whose answer was lost.
     Misreport(usize, Report),
-    /// All calls of a kind are refused, to vpython and to all that it starts.
+    /// Refuses all calls of a kind, to vpython and to all its children.
     RefuseAll(&'static Kind, Errno),
 }
 
-/// How a call is reported as failed that was done.
+/// The error that an executed call reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Report {
-    /// By an error that tells nothing.
+    /// An error that says nothing about the cause.
     Broken,
-    /// By that which the call meets when it is made again: what it makes is there already, what it
-    /// takes away is not.
+    /// The error of a repeated call: what it creates exists already, what it removes is missing.
     Repeated,
 }
 
@@ -69,25 +67,25 @@ impl Report {
     }
 }
 
-/// The calls that change what directories list, by the beginnings of their names.
+/// The calls that change directory entries, by the prefixes of their names.
 const LISTING: [&str; 6] = ["rename", "link", "symlink", "mkdir", "unlink", "rmdir"];
 
-/// What came of a run.
+/// The result of a traced run.
 #[derive(Debug)]
 pub struct Traced {
-    /// How many calls it made.
+    /// The number of its calls.
     pub calls: usize,
-    /// How many of them vpython itself made, and may meet each of [`ERRORS`].
+    /// For each of [`ERRORS`], the number of vpython's own calls that may return it.
     pub refusable: [usize; ERRORS.len()],
-    /// How many of them vpython itself made to change what directories list.
+    /// The number of vpython's own calls that change directory entries.
     pub listings: usize,
-    /// The call that the fault hit; none where the run was over before.
+    /// The call that received the fault; `None` if the run ended before.
     pub hit: Option<&'static str>,
-    /// What came of it all.
+    /// The outcome of the run.
     pub outcome: Outcome,
 }
 
-/// Whether runs can be followed here. Where they cannot, that is said aloud.
+/// Checks whether runs can be traced here, and says so if not.
 pub fn can_trace(world: &World) -> bool {
     let works = run(
         world,
@@ -101,18 +99,18 @@ pub fn can_trace(world: &World) -> bool {
     works
 }
 
-/// Runs vpython with these words, to its end, with a pipe as standard input that these bytes come
-/// through; `fault` happens to it.
+/// Runs vpython with these arguments to its end, with these bytes through a pipe as standard input
+/// and with `fault`.
 pub fn traced_with_input(world: &World, words: &[&str], input: &[u8], fault: Fault) -> Traced {
     let (reader, mut writer) = std::io::pipe().unwrap();
     writer.write_all(input).unwrap();
     drop(writer);
     let words = [VPYTHON].iter().chain(words).map(ToString::to_string);
     let launch = world.program("/bin/sh", waiting(words)).stdin(reader);
-    run(world, launch, Some(fault)).expect("it can be followed, or nobody would have come here")
+    run(world, launch, Some(fault)).expect("tracing works, since it was checked before")
 }
 
-/// Runs a program with these variables, with all that it starts, to its end; `fault` happens to it.
+/// Runs a program with these variables, and all its children, to their end, with `fault`.
 pub fn traced(
     world: &World,
     words: impl IntoIterator<Item = String>,
@@ -123,10 +121,10 @@ pub fn traced(
     let launch = variables
         .iter()
         .fold(launch, |launch, (name, value)| launch.env(name, value));
-    run(world, launch, fault).expect("it can be followed, or nobody would have come here")
+    run(world, launch, fault).expect("tracing works, since it was checked before")
 }
 
-/// The words of a shell that waits to be followed, and then becomes the program.
+/// The command line of a shell that waits for the tracer, and then becomes the program.
 fn waiting(words: impl IntoIterator<Item = String>) -> Vec<String> {
     let shell = [
         "-c".to_owned(),
@@ -162,7 +160,7 @@ fn run(world: &World, launch: Launch<'_>, fault: Option<Fault>) -> Option<Traced
     })
 }
 
-/// What a child that has ended has written.
+/// The output of a child that has ended.
 fn output(child: &mut Child, status: WaitStatus) -> Output {
     let raw = match status {
         WaitStatus::Exited(_, code) => code << 8,
@@ -189,19 +187,19 @@ fn output(child: &mut Child, status: WaitStatus) -> Output {
     }
 }
 
-/// One run that is followed.
+/// One traced run.
 struct Tracer {
     root: Pid,
     fault: Option<Fault>,
-    /// The processes and threads that are known; true for those of vpython itself.
+    /// The known processes and threads; true for those of vpython itself.
     tasks: HashMap<Pid, bool>,
-    /// Those that are in a call.
+    /// Those that are inside a call.
     inside: HashSet<Pid>,
-    /// Those whose call gets another answer.
+    /// Those whose call gets another result.
     refused: HashSet<Pid>,
-    /// How many programs the first process has become.
+    /// The number of `execve` calls of the first process.
     programs: usize,
-    /// Whether vpython is past its start, where the dynamic linker has the say.
+    /// Whether vpython has passed its start, which the dynamic linker controls.
     is_started: bool,
     is_killed: bool,
     calls: usize,
@@ -228,11 +226,11 @@ impl Tracer {
         }
     }
 
-    /// Until nobody is left; gives how the first process ended.
+    /// Waits until no process is left; returns how the first process ended.
     fn follow(&mut self) -> WaitStatus {
         let mut end = None;
         loop {
-            // What other threads of the tests have started is not ours to wait for.
+            // Children of other test threads are not part of this run.
             let status = match waitpid(None, Some(WaitPidFlag::__WALL | WaitPidFlag::__WNOTHREAD)) {
                 Ok(status) => status,
                 Err(Errno::EINTR) => continue,
@@ -262,7 +260,7 @@ impl Tracer {
         if self.is_killed {
             let _ = kill(task, Signal::SIGKILL);
         }
-        // Whoever was killed meanwhile is no longer there to be told.
+        // A process that was killed in the meantime cannot be continued.
         let _ = ptrace::syscall(task, signal);
     }
 
@@ -273,7 +271,7 @@ impl Tracer {
             libc::PTRACE_EVENT_EXEC if task == self.root => {
                 self.programs += 1;
                 if self.programs == 2 {
-                    // What python does is not ours.
+                    // Calls of python do not count.
                     let _ = ptrace::detach(task, None);
                     return;
                 }
@@ -283,7 +281,7 @@ impl Tracer {
         self.resume(task, None);
     }
 
-    /// Notes what a task has started.
+    /// Records a new child of a task.
     fn add(&mut self, parent: Pid, is_thread: bool) {
         let Ok(number) = ptrace::getevent(parent) else {
             return;
@@ -293,7 +291,7 @@ impl Tracer {
         self.tasks.insert(Pid::from_raw(number), is_ours);
     }
 
-    /// A task stands before a call, or behind it.
+    /// Handles the entry to a call, or the exit from one.
     fn call(&mut self, task: Pid) {
         if !self.inside.insert(task) {
             self.inside.remove(&task);
@@ -319,12 +317,12 @@ impl Tracer {
         }
     }
 
-    /// Counts a call of vpython itself, and sees to its answer if it is the one.
+    /// Counts a call of vpython itself, and changes its result if it is the selected one.
     fn refuse(&mut self, task: Pid) {
         let Ok(registers) = ptrace::getregs(task) else {
             return;
         };
-        // Our first call looks whether the standard streams are open.
+        // The first call of vpython checks whether the standard streams are open.
         self.is_started |= registers.orig_rax.cast_signed() == libc::SYS_poll;
         if let Some(Fault::RefuseAll(kind, _)) = self.fault {
             if self.is_started && kind.includes(registers) {
@@ -341,7 +339,7 @@ impl Tracer {
             }
             return;
         }
-        // What comes through a pipe does not come from a disk.
+        // Data from a pipe does not come from a disk.
         let is_ours =
             self.is_started && self.tasks.get(&task) == Some(&true) && !reads_pipe(task, registers);
         let Some((_, name, does)) = refusable(registers).filter(|_| is_ours && self.hit.is_none())
@@ -383,7 +381,7 @@ impl Tracer {
         }
     }
 
-    /// Gives a call that was refused its answer.
+    /// Sets the result of a refused call.
     fn answer(&self, task: Pid) {
         let errno = match self.fault {
             Some(Fault::Refuse(_, errno) | Fault::RefuseAll(_, errno)) => errno,
