@@ -31,7 +31,6 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 pub use ancestors::Ancestors;
-pub use change::Change;
 pub use digest::{Digest, LongDigest};
 pub use fault::{
     is_already_exists, is_immovable, is_io_failure, is_not_empty, is_not_found, ok_if_hidden,
@@ -39,8 +38,8 @@ pub use fault::{
 pub use lock::{Attempt, lock_exclusive, lock_shared, try_lock_exclusive, try_lock_shared};
 pub use plain::plain_place;
 pub use read::{
-    BEGINNING, leave_open, open_if_there, open_regular, open_without_waiting, read,
-    read_before_exec, read_beginning, read_named_text, read_rest, read_text, real_path,
+    leave_open, open_if_there, open_regular, open_without_waiting, read, read_before_exec,
+    read_beginning, read_named_text, read_rest, read_text, real_path,
 };
 pub use remove::{Marks, remove_in_place};
 pub use replace::{UNFINISHED, replace, replace_by, replace_link, rewrite, write_atomically};
@@ -52,7 +51,7 @@ pub use state_file::{
     read_memo_before_exec, read_own_json, write_memo,
 };
 pub use sync::{sync, sync_file_system};
-pub use trust::{Stranger, Trust, create_named, is_open_to_all, may_be_renamed_by_others};
+pub use trust::{Trust, create_named, is_open_to_all, may_be_renamed_by_others};
 
 /// Returns the metadata of the file at `path`, following links; none if it does not exist.
 pub fn metadata(path: &Path) -> Result<Option<std::fs::Metadata>> {

@@ -112,8 +112,6 @@ pub fn shortfall(
 /// The present wheels that a system uses.
 #[derive(Debug)]
 pub struct Present {
-    /// `here (3.11.7)`, or the platform's name.
-    pub title: String,
     /// The system.
     pub facts: Facts,
     /// Each project with the version that is used.
@@ -139,7 +137,7 @@ pub fn present(
     let mut wheelhouse = Wheelhouse::open(spec, invocation, memo, &mut evidence)?;
     let mut present = Vec::new();
     // Unsatisfied requirements are set aside; only the present wheels are reported.
-    for (title, facts) in systems(here, &targets) {
+    for (_, facts) in systems(here, &targets) {
         let partial = resolve_partly(
             requirements,
             &facts,
@@ -151,11 +149,7 @@ pub fn present(
             .into_iter()
             .map(|wheel| (wheel.name, wheel.version))
             .collect();
-        present.push(Present {
-            title,
-            facts,
-            versions,
-        });
+        present.push(Present { facts, versions });
     }
     wheelhouse.remember();
     Ok(present)

@@ -28,7 +28,7 @@ use tracing::{debug, info_span};
 
 pub use interpreter::Facts;
 pub use key::Key;
-pub use missing_wheels::{Lacking, Present, Shortfall, present, shortfall, taken};
+pub use missing_wheels::{Lacking, Present, present, shortfall, taken};
 pub use outline::{Outline, outline};
 pub use pins::pins;
 pub use pip::add_pip;

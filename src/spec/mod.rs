@@ -39,7 +39,7 @@ use location::Places;
 pub use location::{Located, Location, Origin, STANDARD_INPUT};
 pub use marker::extras;
 pub use platform::{Platform, System, Target, TargetPython};
-pub use pylock::{Basis, Bound, Lock, LockForm, LockedPackage, LockedWheel, Marker};
+pub use pylock::{Basis, Lock, LockForm, LockedPackage, LockedWheel, Marker};
 pub use python::{PythonDefault, PythonRange};
 pub use requirement::{parse_marker, parse_requirement};
 pub use system_packages::SystemPackages;

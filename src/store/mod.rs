@@ -36,7 +36,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 
 pub use advice::advise;
-pub use entry::{COMPILED, Entry, InstalledWheel, MANIFEST, Manifest, Site, Use};
+pub use entry::{COMPILED, Entry, InstalledWheel, MANIFEST, Manifest, Use};
 pub use inputs::{Inputs, KnownSpec};
 pub use integrity::{Checked, Damage, Discarded, Fault};
 pub use memo::{Memo, MemoName};

@@ -16,7 +16,7 @@ use pep508_rs::MarkerEnvironment;
 use serde::{Deserialize, Serialize};
 
 pub use binary::{next_on_path, next_python_on_path};
-pub use choice::{InterpreterChoice, PassedOver, Source, Taken};
+pub use choice::{InterpreterChoice, Source, Taken};
 pub use find::{find, search_settings};
 
 /// The facts that an interpreter reports about itself.
