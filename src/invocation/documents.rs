@@ -7,7 +7,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Arg, ArgAction, Command, ValueHint};
 use clap_complete::Shell;
 
-use super::{flags, tools};
+use super::{flags, tool_help, tools};
 use crate::report::{Failure, nearest, program};
 
 /// The shells with completions.
@@ -137,7 +137,7 @@ pub fn manual() -> Result<Vec<(String, Vec<u8>)>> {
     let mut pages = vec![page(flags::shown(), "vpython".to_owned())?];
     for tool in tools::declared() {
         let name = tool.get_name().to_owned();
-        pages.push(page(tools::shown(tool), format!("vpython-{name}"))?);
+        pages.push(page(tool_help::shown(tool), format!("vpython-{name}"))?);
     }
     Ok(pages)
 }

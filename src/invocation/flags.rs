@@ -9,7 +9,7 @@ use anyhow::Result;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgAction, CommandFactory, Parser, ValueEnum};
 
-use super::tools;
+use super::tool_help;
 use crate::report::{Failure, nearest, program};
 
 /// The maximum width of help, however wide the terminal is.
@@ -219,7 +219,7 @@ pub(super) fn called(command: clap::Command) -> clap::Command {
 
 /// The flags as help shows them: switches without their optional value.
 pub(super) fn shown() -> clap::Command {
-    let names = tools::names().join(", ");
+    let names = tool_help::names().join(", ");
     let command = Flags::command().mut_args(|argument| {
         let is_switch = argument.is_require_equals_set();
         if is_switch {
