@@ -7,6 +7,7 @@ mod chosen;
 mod conf;
 mod documents;
 mod flags;
+mod option_word;
 mod options;
 mod python;
 mod read;
