@@ -10,6 +10,7 @@
 //! one failed open for each path.
 
 mod reader;
+mod values;
 
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};

@@ -1,11 +1,9 @@
 //! The parser of `vpython.conf`. It reports all errors at once, each with line and column. An
 //! unknown key is a warning, because a later version may know it.
 
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::path::Path;
 
 use anyhow::Result;
-use bytesize::ByteSize;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -26,7 +24,7 @@ const PYTHON_KEYS: [&str; 2] = ["vpython", "vpython3"];
 const PRUNE_KEYS: [&str; 2] = ["older-than", "max-size"];
 const FETCH_KEYS: [&str; 3] = ["allow", "index-url", "pip-options"];
 
-type Value<'a> = Spanned<DeValue<'a>>;
+pub(super) type Value<'a> = Spanned<DeValue<'a>>;
 
 /// Parses the text of the file at `path`.
 ///
@@ -69,10 +67,10 @@ pub(super) fn parse(path: &Path, content: Vec<u8>, process: &Process) -> Result<
 }
 
 /// The parser's state for one text, with the errors found so far.
-struct Reader<'a> {
-    path: &'a Path,
+pub(super) struct Reader<'a> {
+    pub(super) path: &'a Path,
     content: &'a str,
-    process: &'a Process,
+    pub(super) process: &'a Process,
     /// Each problem with its offset in the text.
     problems: Vec<(usize, String)>,
     warnings: Vec<String>,
@@ -154,131 +152,6 @@ impl<'a> Reader<'a> {
         Some(table)
     }
 
-    fn text(&mut self, key: &str, value: &Value<'_>) -> Option<String> {
-        let text = value.get_ref().as_str().map(str::to_owned);
-        if text.is_none() {
-            self.wrong_type(&format!("`{key}`"), "a string", value);
-        }
-        text
-    }
-
-    fn boolean(&mut self, key: &str, value: &Value<'_>) -> Option<bool> {
-        let truth = value.get_ref().as_bool();
-        if truth.is_none() {
-            self.wrong_type(&format!("`{key}`"), "a boolean", value);
-        }
-        truth
-    }
-
-    /// Returns the strings of an array.
-    fn texts(&mut self, key: &str, value: &Value<'_>) -> Option<Vec<String>> {
-        let Some(items) = value.get_ref().as_array() else {
-            self.wrong_type(&format!("`{key}`"), "an array of strings", value);
-            return None;
-        };
-        let texts: Vec<String> = items
-            .iter()
-            .filter_map(|item| Some(item.get_ref().as_str()?.to_owned()))
-            .collect();
-        for item in items
-            .iter()
-            .filter(|item| item.get_ref().as_str().is_none())
-        {
-            self.wrong_type(&format!("an item of `{key}`"), "a string", item);
-        }
-        (texts.len() == items.len()).then_some(texts)
-    }
-
-    /// Returns one or more Python versions.
-    fn versions(&mut self, key: &str, value: &Value<'_>) -> Option<Vec<String>> {
-        let versions = match value.get_ref() {
-            DeValue::String(text) => vec![text.clone().into_owned()],
-            DeValue::Array(_) => self.texts(key, value)?,
-            _ => {
-                self.wrong_type(
-                    &format!("`{key}`"),
-                    "a string, or an array of strings",
-                    value,
-                );
-                return None;
-            }
-        };
-        let bad: Vec<&String> = versions
-            .iter()
-            .filter(|version| !is_version(version))
-            .collect();
-        for version in &bad {
-            self.problem(
-                value.span().start,
-                &format!("`{version}` is not a Python version; write it as in `3.11`"),
-            );
-        }
-        if bad.is_empty() { Some(versions) } else { None }
-    }
-
-    fn age(&mut self, key: &str, value: &Value<'_>) -> Option<Duration> {
-        let text = self.text(key, value)?;
-        let age = humantime::parse_duration(&text).ok();
-        if age.is_none() {
-            self.problem(
-                value.span().start,
-                &format!("`{text}` is not an age; write a number with a unit, such as `30d`"),
-            );
-        }
-        age
-    }
-
-    fn size(&mut self, key: &str, value: &Value<'_>) -> Option<u64> {
-        let text = self.text(key, value)?;
-        let size = text.parse::<ByteSize>().ok();
-        if size.is_none() {
-            self.problem(
-                value.span().start,
-                &format!("`{text}` is not a size; write a number with a unit, such as `10GiB`"),
-            );
-        }
-        size.map(|size| size.as_u64())
-    }
-
-    /// Returns the root. `{uid}` in its path is replaced by the user's id, because a store belongs
-    /// to one user.
-    fn root(&mut self, key: &str, value: &Value<'_>) -> Option<PathBuf> {
-        let text = self.text(key, value)?;
-        self.resolve(
-            &text.replace("{uid}", &self.process.user.to_string()),
-            value,
-        )
-    }
-
-    fn path(&mut self, key: &str, value: &Value<'_>) -> Option<PathBuf> {
-        let text = self.text(key, value)?;
-        self.resolve(&text, value)
-    }
-
-    fn paths(&mut self, key: &str, value: &Value<'_>) -> Option<Vec<PathBuf>> {
-        let texts = self.texts(key, value)?;
-        texts.iter().map(|text| self.resolve(text, value)).collect()
-    }
-
-    /// Returns the absolute path; a relative one starts at the file's directory, or after `~/` at
-    /// the user's home.
-    fn resolve(&mut self, text: &str, value: &Value<'_>) -> Option<PathBuf> {
-        let path = match text.strip_prefix("~/") {
-            _ if text.is_empty() => None,
-            None => Some(self.path.parent().unwrap_or(Path::new("/")).join(text)),
-            Some(rest) => self.process.home().map(|home| home.join(rest)),
-        };
-        if path.is_none() {
-            let why = if text.is_empty() {
-                "the path is empty"
-            } else {
-                "`~` cannot be expanded: `HOME` is not set"
-            };
-            self.problem(value.span().start, why);
-        }
-        path.map(|path| path.components().collect())
-    }
-
     fn warn_of_unknown_keys(&mut self, table: &DeTable<'_>, known: &[&str], prefix: &str) {
         for key in table
             .keys()
@@ -296,7 +169,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn wrong_type(&mut self, what: &str, wanted: &str, value: &Value<'_>) {
+    pub(super) fn wrong_type(&mut self, what: &str, wanted: &str, value: &Value<'_>) {
         let found = kind_of(value.get_ref());
         self.problem(
             value.span().start,
@@ -304,7 +177,7 @@ impl<'a> Reader<'a> {
         );
     }
 
-    fn problem(&mut self, offset: usize, what: &str) {
+    pub(super) fn problem(&mut self, offset: usize, what: &str) {
         let before = &self.content[..self.content.floor_char_boundary(offset)];
         let column = before[before.rfind('\n').map_or(0, |newline| newline + 1)..]
             .chars()
@@ -324,16 +197,10 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Checks whether a text consists of one to three numbers, as Python versions do.
-fn is_version(text: &str) -> bool {
-    let is_number = |part: &str| {
-        !part.is_empty() && part.len() < 4 && part.bytes().all(|byte| byte.is_ascii_digit())
-    };
-    text.split('.').count() <= 3 && text.split('.').all(is_number)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn read(content: &str, name: &str) -> Result<Conf> {
