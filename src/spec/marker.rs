@@ -6,10 +6,9 @@
 //! vpython joins them in pairs instead of one by one. It rejects the marker as soon as an
 //! intermediate result has too many cases, since each further step takes time for each case.
 
-use std::collections::{HashMap, HashSet};
+use pep508_rs::{MarkerTree, MarkerWarningKind};
 
-use pep508_rs::{ExtraName, MarkerTree, MarkerTreeKind, MarkerValueExtra, MarkerWarningKind};
-
+use super::marker_tree::check_cases;
 use super::requirement::why;
 
 /// Upper bound for the number of open parentheses. Markers in practice have two.
@@ -20,9 +19,6 @@ const MAX_COMPARISONS: usize = 500;
 /// The library parses a marker with at most this many comparisons as a whole: in the worst case it
 /// has a few hundred cases.
 const SHORT: usize = 12;
-/// Upper bound for the number of cases: the combinations of variable values that a marker
-/// distinguishes.
-const MAX_CASES: usize = 2000;
 
 /// Parses a marker that has passed the checks of [`super::requirement`].
 ///
@@ -212,74 +208,6 @@ fn join_all(
     Ok(parts.pop())
 }
 
-/// Narrows a marker to the environments where another marker holds too.
-///
-/// # Errors
-/// The result exceeds the limit; the error is the rest of a sentence.
-pub(super) fn and(one: &mut MarkerTree, other: MarkerTree) -> Result<(), String> {
-    one.and(other);
-    check_cases(one)
-}
-
-fn check_cases(tree: &MarkerTree) -> Result<(), String> {
-    if cases(tree, &mut HashMap::new()) <= MAX_CASES {
-        return Ok(());
-    }
-    Err(format!(
-        "it distinguishes more than {MAX_CASES} cases; split or simplify it"
-    ))
-}
-
-/// Returns the number of paths through the tree. It bounds both the number of terms in the written
-/// form and the cost of joining the tree with another.
-fn cases(tree: &MarkerTree, known: &mut HashMap<MarkerTree, usize>) -> usize {
-    if let Some(cases) = known.get(tree) {
-        return *cases;
-    }
-    let edges = edges(tree);
-    if edges.is_empty() {
-        return 1;
-    }
-    let cases = edges
-        .iter()
-        .fold(0_usize, |sum, edge| sum.saturating_add(cases(edge, known)));
-    known.insert(tree.clone(), cases);
-    cases
-}
-
-/// Returns the subtrees for the values of the first variable; empty if the marker is always true or
-/// always false.
-fn edges(tree: &MarkerTree) -> Vec<MarkerTree> {
-    match tree.kind() {
-        MarkerTreeKind::True | MarkerTreeKind::False => Vec::new(),
-        MarkerTreeKind::Version(node) => node.edges().map(|(_, tree)| tree).collect(),
-        MarkerTreeKind::String(node) => node.children().map(|(_, tree)| tree).collect(),
-        MarkerTreeKind::In(node) => node.children().map(|(_, tree)| tree).collect(),
-        MarkerTreeKind::Contains(node) => node.children().map(|(_, tree)| tree).collect(),
-        MarkerTreeKind::Extra(node) => node.children().map(|(_, tree)| tree).collect(),
-    }
-}
-
-/// Returns the extras that a marker mentions.
-#[must_use]
-pub fn extras(tree: &MarkerTree) -> HashSet<ExtraName> {
-    let mut extras = HashSet::new();
-    let mut seen = HashSet::new();
-    let mut open = vec![tree.clone()];
-    while let Some(tree) = open.pop() {
-        if let MarkerTreeKind::Extra(node) = tree.kind()
-            && let MarkerValueExtra::Extra(extra) = node.name()
-        {
-            extras.insert(extra.clone());
-        }
-        let edges = edges(&tree);
-        if seen.insert(tree) {
-            open.extend(edges);
-        }
-    }
-    extras
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -349,19 +277,6 @@ mod tests {
             assert!(expected.is_err(), "{text}");
             assert_eq!(parse(&text).map(drop), expected, "{text}");
         }
-    }
-
-    #[test]
-    fn the_extras_of_a_marker_are_found() {
-        let tree: MarkerTree =
-            "extra == 'b' and (os_name == 'x' or extra != 'c') or python_version < '3'"
-                .parse()
-                .unwrap();
-        let found: std::collections::BTreeSet<String> = extras(&tree)
-            .into_iter()
-            .map(|extra| extra.to_string())
-            .collect();
-        assert_eq!(found.into_iter().collect::<Vec<_>>(), ["b", "c"]);
     }
 
     #[test]

@@ -4,12 +4,14 @@
 //! [`find()`] reads the text of the one spec that applies, which is all that a warm launch needs;
 //! [`SpecText::parse`] parses that text. Each kind of spec has a file or a directory of its own.
 
+mod dependency_tables;
 mod find;
 mod holds;
 mod listed;
 mod location;
 mod luci;
 mod marker;
+mod marker_tree;
 mod packages;
 mod pep723;
 mod platform;
@@ -20,6 +22,7 @@ mod requirement;
 mod requirements;
 mod source;
 mod system_packages;
+mod toml_reader;
 mod unlocked;
 mod unnamed;
 pub mod upgrade;
@@ -35,7 +38,7 @@ pub use holds::holds;
 pub use listed::{Condition, ListedWheel, TagPattern, Variable};
 use location::Places;
 pub use location::{Located, Location, Origin, STANDARD_INPUT};
-pub use marker::extras;
+pub use marker_tree::extras;
 pub use packages::{Dependencies, Packages, Requested, Requirements};
 pub use platform::{Platform, System, Target, TargetPython};
 pub use pylock::{Basis, Lock, LockForm, LockedPackage, LockedWheel, Marker};
