@@ -20,6 +20,7 @@ mod pyproject;
 mod python;
 mod requirement;
 mod requirements;
+mod script_block;
 mod source;
 mod system_packages;
 mod toml_reader;
