@@ -17,25 +17,27 @@
 
 mod by_name;
 mod inside;
+mod load;
 mod partner;
+mod program;
 mod search_log;
 mod walk;
 
-use std::ffi::OsStr;
-use std::fs::File;
-use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use tracing::debug;
 
-use super::{Origin, STANDARD_INPUT, SpecKind, SpecText, luci, pylock, requirements};
+use super::{SpecKind, SpecText};
 use crate::fs::{self, Trust, limits};
-use crate::invocation::{Chosen, Invocation, Target};
+use crate::invocation::{Chosen, Invocation};
 use crate::process::{CalledAs, Process};
 use crate::report::Failure;
 use inside::Inside;
+use load::load;
+pub(in crate::spec) use load::{from_bytes, inside_text};
+use program::search_target;
 pub use search_log::{Block, Finding, Probe, Probed, SearchLog};
 
 /// Finds the spec for a command line.
@@ -199,240 +201,6 @@ impl<'t> Search<'t> {
     }
 }
 
-fn search_target<'t>(
-    invocation: &Invocation,
-    process: &Process,
-    log: &'t mut SearchLog,
-) -> Result<Search<'t>> {
-    match &invocation.target {
-        Target::Script(path) => search_script(&process.absolute(path), process, log),
-        Target::Command(text) => {
-            let origin = Origin {
-                file: None,
-                lines_before: 0,
-                columns_before: 0,
-            };
-            search_text(text.as_bytes(), origin, process, log)
-        }
-        // A program on standard input is read only if Python would run it.
-        Target::Stdin | Target::None if invocation.runs_input() => {
-            match process.program_on_input()? {
-                Some(text) => search_text(&text, Origin::file(STANDARD_INPUT.into()), process, log),
-                None => Ok(Search::directory(process.directory.clone(), process, log)),
-            }
-        }
-        Target::Module(_) | Target::Stdin | Target::None | Target::Information => {
-            Ok(Search::directory(process.directory.clone(), process, log))
-        }
-    }
-}
-
-/// Searches a program that is not a file, and so belongs to the current directory.
-fn search_text<'t>(
-    text: &[u8],
-    origin: Origin,
-    process: &Process,
-    log: &'t mut SearchLog,
-) -> Result<Search<'t>> {
-    let inside = inside::command(text, origin, process.directory.clone(), log)?;
-    Ok(Search::directory(process.directory.clone(), process, log).with(inside))
-}
-
-/// Searches a script. One that does not exist or cannot be opened contains no spec: Python reports
-/// the error. One that is not a regular file (`/dev/stdin`, a named pipe) has no spec inside or
-/// next to it: only Python may consume its bytes, and it may be standard input, which has no
-/// directory.
-fn search_script<'t>(path: &Path, process: &Process, log: &'t mut SearchLog) -> Result<Search<'t>> {
-    let mut search = Search::directory(path.parent().map(Path::to_path_buf), process, log);
-    let mut found = fs::ok_if_hidden(fs::link_metadata(path))?.flatten();
-    let is_link = matches!(&found, Some(found) if found.is_symlink());
-    if is_link {
-        found = fs::ok_if_hidden(fs::metadata(path))?.flatten();
-    }
-    // The system's path of the current directory contains no symlinks.
-    let is_real = !is_link && path.parent() == process.directory.as_deref();
-    // A missing script: Python reports it.
-    let Some(metadata) = found else {
-        search
-            .log
-            .note(Finding::Nothing, || Probed::Program(path.to_path_buf()));
-        return Ok(search);
-    };
-    if !metadata.is_file() && !metadata.is_dir() {
-        search
-            .log
-            .note(Finding::NoFile, || Probed::Program(path.to_path_buf()));
-        return Ok(Search {
-            directory: process.directory.clone(),
-            ..search
-        });
-    }
-    // The script's owner is trusted; a directory runs by its `__main__.py`.
-    search.trust = search.trust.and(metadata.uid());
-    if metadata.is_dir() {
-        return search_directory(path, search);
-    }
-    // The partner by the given path comes before the script's content.
-    if let Some(spec) = partner::partner_of_file(path, &mut search)? {
-        return Ok(Search {
-            spec: Some(spec),
-            ..search
-        });
-    }
-    let Some(file) = fs::ok_if_hidden(fs::open_without_waiting(path))? else {
-        search
-            .log
-            .note(Finding::Broken, || Probed::Program(path.to_path_buf()));
-        return Ok(search);
-    };
-    let real = if is_real {
-        path.to_path_buf()
-    } else {
-        fs::real_path(&file, path)?
-    };
-    search_file(file, real, path, search)
-}
-
-/// Searches a regular file that has just been opened.
-fn search_file<'t>(
-    mut file: File,
-    real: PathBuf,
-    path: &Path,
-    search: Search<'t>,
-) -> Result<Search<'t>> {
-    let mut search = Search {
-        directory: real.parent().map(Path::to_path_buf),
-        ..search
-    };
-    let spec = if real == path {
-        None
-    } else {
-        partner::partner_of_file(&real, &mut search)?
-    };
-    if spec.is_some() {
-        return Ok(Search { spec, ..search });
-    }
-    let inside = inside::script(&mut file, real, search.log)?;
-    fs::leave_open(file);
-    Ok(search.with(inside))
-}
-
-/// Searches a directory that Python runs by its `__main__.py`.
-fn search_directory<'t>(path: &Path, mut search: Search<'t>) -> Result<Search<'t>> {
-    if let Some(spec) = partner::partner_of_directory(path, &mut search)? {
-        return Ok(Search {
-            spec: Some(spec),
-            ..search
-        });
-    }
-    // Then the partner by the real path, then the text of `__main__.py`.
-    let real = fs::canonicalize(path)?;
-    let spec = if real == path {
-        None
-    } else {
-        partner::partner_of_directory(&real, &mut search)?
-    };
-    let main = real.join("__main__.py");
-    let search = Search {
-        directory: Some(real),
-        ..search
-    };
-    if spec.is_some() {
-        return Ok(Search { spec, ..search });
-    }
-    let Some(mut file) = fs::ok_if_hidden(fs::open_without_waiting(&main))? else {
-        search.log.note(Finding::Nothing, || Probed::Program(main));
-        return Ok(search);
-    };
-    let inside = inside::script(&mut file, main, search.log)?;
-    Ok(search.with(inside))
-}
-
-/// Reads a named spec; its name and content determine its kind.
-fn load(path: &Path, what: &str) -> Result<SpecText> {
-    let cannot = || format!("cannot use {what}");
-    let limit = if kind_by_name(path) == Some(SpecKind::Pylock) {
-        limits::LOCK
-    } else {
-        limits::SPEC
-    };
-    let bytes = fs::read_named_text(path, limit).with_context(cannot)?;
-    // The name decides first, then an inline block, then the content.
-    if let Some(kind) = kind_by_name(path) {
-        return from_bytes(path, kind, bytes).with_context(cannot);
-    }
-    let directory = path.parent().map(Path::to_path_buf);
-    let inside = inside::text(
-        &bytes,
-        Origin::file(path.to_path_buf()),
-        directory,
-        &mut SearchLog::default(),
-    )?;
-    if let Some(spec) = inside.spec {
-        return Ok(spec);
-    }
-    if let Some(kind) = kind_by_content(path, &bytes) {
-        return from_bytes(path, kind, bytes);
-    }
-    let name = path
-        .file_name()
-        .map(OsStr::as_bytes)
-        .map(String::from_utf8_lossy)
-        .unwrap_or_default();
-    Err(Failure::new(cannot())
-        .because(format!(
-            "`{}` is neither a `.toml`, `.vpython3` or `.txt` file nor a script with a `# /// script` or `[VPYTHON:BEGIN]` block",
-            path.display()
-        ))
-        .hint(format!("if it has the format of `vpython.toml`, rename it to `{name}.toml`"))
-        .into())
-}
-
-/// Returns the spec inside a script with this text.
-pub(in crate::spec) fn inside_text(
-    text: &[u8],
-    origin: Origin,
-    base: Option<PathBuf>,
-) -> Result<Option<SpecText>> {
-    inside::text(text, origin, base, &mut SearchLog::default()).map(|inside| inside.spec)
-}
-
-/// Returns the kind of a file if its name is unambiguous.
-fn kind_by_name(path: &Path) -> Option<SpecKind> {
-    let name = path.file_name()?.as_bytes();
-    if pylock::is_lock(name) {
-        return Some(SpecKind::Pylock);
-    }
-    if name == b"pyproject.toml" {
-        return Some(SpecKind::Pyproject);
-    }
-    if name.ends_with(b".toml") {
-        return Some(SpecKind::VpythonToml);
-    }
-    (name.ends_with(b".vpython3") || name.ends_with(b".vpython")).then_some(SpecKind::Luci)
-}
-
-/// Returns the kind of a file by its content: LUCI's vpython accepts a spec of any name, and `.txt`
-/// files are requirements regardless of their content.
-fn kind_by_content(path: &Path, bytes: &[u8]) -> Option<SpecKind> {
-    let extension = path.extension().unwrap_or_default();
-    let text = std::str::from_utf8(bytes)
-        .ok()
-        .filter(|_| extension != "py");
-    let is_named_so = extension == "txt" || extension == "in";
-    match text {
-        // A text that is empty in LUCI's form may not be empty in pip's, where a lone CR ends a
-        // comment.
-        Some(text) if luci::begins_with_field(text) && !requirements::is_likely(text) => {
-            Some(SpecKind::Luci)
-        }
-        _ if is_named_so => Some(SpecKind::Requirements),
-        Some(text) if luci::is_likely(text) => Some(SpecKind::Luci),
-        Some(text) if requirements::is_likely(text) => Some(SpecKind::Requirements),
-        _ => None,
-    }
-}
-
 /// An existing file in a location that may hold a spec.
 struct Found {
     path: PathBuf,
@@ -514,36 +282,4 @@ impl Found {
         search.log.note(finding, || (self.place)(self.path.clone()));
         if counts { text.map(Some) } else { Ok(None) }
     }
-}
-
-/// Returns the spec that a whole file contains.
-pub(in crate::spec) fn from_bytes(path: &Path, kind: SpecKind, bytes: Vec<u8>) -> Result<SpecText> {
-    let utf16 = if kind == SpecKind::Requirements {
-        requirements::from_utf16(&bytes)
-    } else {
-        None
-    };
-    let content = utf16
-        .map_or_else(|| String::from_utf8(bytes), Ok)
-        .map_err(|error| {
-            let line =
-                memchr::memchr_iter(b'\n', &error.as_bytes()[..error.utf8_error().valid_up_to()])
-                    .count()
-                    + 1;
-            Failure::new(format!("bad spec in `{}`", path.display()))
-                .because(format!("line {line} is not UTF-8"))
-        })?;
-    // Drop the byte order mark that some editors write.
-    let content = content
-        .strip_prefix('\u{feff}')
-        .map(str::to_owned)
-        .unwrap_or(content);
-    Ok(SpecText {
-        kind,
-        origin: Origin::file(path.to_path_buf()),
-        base: path.parent().map(Path::to_path_buf),
-        content,
-        warnings: Vec::new(),
-        chosen: Chosen::default(),
-    })
 }
