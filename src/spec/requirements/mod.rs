@@ -6,6 +6,7 @@
 
 mod lines;
 mod options;
+mod requirement;
 pub(super) mod uv_lock;
 
 use std::collections::HashSet;
@@ -16,8 +17,7 @@ use anyhow::Result;
 use url::Url;
 
 use super::{
-    Located, Location, Packages, Requested, Requirement, Requirements, Source, Spec, SpecKind,
-    SpecText, find,
+    Located, Location, Packages, Requested, Requirements, Source, Spec, SpecKind, SpecText, find,
 };
 use crate::fs::{self, Digest, Stamp, Stamped};
 use crate::process::Process;
@@ -26,13 +26,7 @@ use crate::spec;
 use lines::Line;
 pub(super) use lines::from_utf16;
 use options::Options;
-
-/// The prefixes of requirements that name a URL.
-const SCHEMES: [&str; 8] = [
-    "git+", "hg+", "svn+", "bzr+", "http:", "https:", "file:", "ssh:",
-];
-/// The advice for such requirements.
-const ADVICE: &str = "put the wheel into a directory that `--find-links` names";
+use requirement::{SCHEMES, parse_requirement};
 
 /// Parses the text, and the files that it names.
 pub(super) fn parse(text: &SpecText, process: &Process) -> Result<Spec> {
@@ -367,47 +361,5 @@ impl<'a> Reader<'a> {
 
     fn problem(&mut self, place: &Location, what: &str) {
         self.problems.push(format!("{place}: {what}"));
-    }
-}
-
-/// Parses a requirement by name. The error is a whole sentence.
-fn parse_requirement(text: &str) -> Result<Requirement, String> {
-    if SCHEMES.iter().any(|scheme| text.starts_with(scheme)) {
-        return Err(format!(
-            "`{text}` names a URL; {ADVICE}, and require it by name"
-        ));
-    }
-    // Reject paths to wheels and archives.
-    let path = text.split(['[', ';']).next().unwrap_or_default().trim_end();
-    let is_archive = [".whl", ".zip", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz"]
-        .iter()
-        .any(|end| path.ends_with(end));
-    if path.starts_with('.') || path.starts_with('/') || is_archive && !text.contains('@') {
-        let what = if Path::new(path)
-            .extension()
-            .is_some_and(|extension| extension == "whl")
-        {
-            "file"
-        } else {
-            "path"
-        };
-        return Err(format!(
-            "`{text}` names a {what}; {ADVICE}, and require it by name"
-        ));
-    }
-    // pip accepts an empty marker.
-    match spec::parse_requirement(text.trim_end().strip_suffix(';').unwrap_or(text)) {
-        Ok(requirement)
-            if matches!(
-                requirement.version_or_url,
-                Some(pep508_rs::VersionOrUrl::Url(_))
-            ) =>
-        {
-            Err(format!(
-                "`{text}` names a URL; {ADVICE}, and require it by name"
-            ))
-        }
-        Ok(requirement) => Ok(requirement),
-        Err(why) => Err(format!("`{text}` is not a valid requirement: {why}")),
     }
 }
