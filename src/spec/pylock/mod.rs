@@ -9,6 +9,7 @@ mod bind;
 mod inputs;
 mod marker;
 mod name;
+mod raw;
 mod read;
 mod text;
 mod write;
@@ -27,7 +28,7 @@ use crate::report::{Failure, program, shell_word};
 pub(super) use bind::bind;
 pub use inputs::Basis;
 pub(super) use name::is_lock;
-pub(super) use read::file_name;
+pub(super) use raw::file_name;
 pub(super) use text::LockText;
 
 /// A lock file.

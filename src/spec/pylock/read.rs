@@ -2,72 +2,17 @@
 //! once, each with its line and column. Other keys, such as those of tools or attestations, are
 //! ignored.
 
-use std::collections::BTreeMap;
-use std::path::Path;
-
 use anyhow::Result;
-use percent_encoding::percent_decode_str;
-use serde::Deserialize;
-use serde::de::IgnoredAny;
 use toml::Spanned;
 
+use super::raw::{RawFile, RawLock, RawPackage, RawVersion, is_wheel_name};
 use super::text::LockText;
-use super::{Basis, Lock, LockForm, LockedPackage, LockedWheel, Marker, marker};
+use super::{Lock, LockForm, LockedPackage, LockedWheel, Marker, marker};
 use crate::fs::{Digest, LongDigest};
 use crate::spec::{Located, SpecText};
 
 /// The newest version of the format that vpython fully supports.
 const KNOWN: [u64; 2] = [1, 0];
-
-/// The keys that decide what is installed.
-#[derive(Deserialize)]
-#[serde(rename_all = "kebab-case")]
-struct RawLock {
-    #[serde(default)]
-    environments: Vec<Spanned<String>>,
-    requires_python: Option<Spanned<String>>,
-    #[serde(default)]
-    default_groups: Vec<String>,
-    packages: Vec<RawPackage>,
-    #[serde(default)]
-    tool: RawTools,
-}
-
-#[derive(Default, Deserialize)]
-struct RawTools {
-    vpython: Option<Basis>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "kebab-case")]
-struct RawPackage {
-    name: Spanned<String>,
-    version: Option<Spanned<String>>,
-    marker: Option<Spanned<String>>,
-    requires_python: Option<Spanned<String>>,
-    vcs: Option<IgnoredAny>,
-    directory: Option<IgnoredAny>,
-    archive: Option<Spanned<RawFile>>,
-    sdist: Option<IgnoredAny>,
-    #[serde(default)]
-    wheels: Vec<Spanned<RawFile>>,
-}
-
-#[derive(Deserialize)]
-struct RawFile {
-    name: Option<String>,
-    path: Option<String>,
-    url: Option<String>,
-    size: Option<u64>,
-    hashes: BTreeMap<String, String>,
-}
-
-/// The version, which is parsed before the other keys.
-#[derive(Deserialize)]
-#[serde(rename_all = "kebab-case")]
-struct RawVersion {
-    lock_version: Spanned<String>,
-}
 
 /// Parses the text of a lock file.
 ///
@@ -274,51 +219,6 @@ impl Reader<'_> {
             place: self.toml.place(offset),
         })
     }
-}
-
-impl RawFile {
-    fn file_name(&self) -> Option<String> {
-        file_name(
-            self.name.as_deref(),
-            self.path.as_deref(),
-            self.url.as_deref(),
-        )
-    }
-}
-
-/// Returns the name of a locked file: the explicit one, or else the last component of the path or
-/// of the URL.
-pub(in crate::spec) fn file_name(
-    name: Option<&str>,
-    path: Option<&str>,
-    url: Option<&str>,
-) -> Option<String> {
-    let last = |path: &str| {
-        path.rsplit(['/', '\\'])
-            .next()
-            .unwrap_or_default()
-            .to_owned()
-    };
-    let of_url = || {
-        let path = url?.split(['?', '#']).next()?;
-        Some(
-            percent_decode_str(&last(path))
-                .decode_utf8_lossy()
-                .into_owned(),
-        )
-    };
-    let name = name
-        .map(str::to_owned)
-        .or_else(|| path.map(last))
-        .or_else(of_url)?;
-    // Reject a name that contains a path.
-    (!name.is_empty() && !name.contains('/')).then_some(name)
-}
-
-fn is_wheel_name(name: &str) -> bool {
-    Path::new(name)
-        .extension()
-        .is_some_and(|extension| extension == "whl")
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@
 //! sync` would install, regardless of the wheels' own metadata.
 
 mod graph;
+mod raw;
 mod read;
 
 use std::path::{Path, PathBuf};

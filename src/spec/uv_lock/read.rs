@@ -6,11 +6,10 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 use pep440_rs::VersionSpecifiers;
 use pep508_rs::{ExtraName, MarkerTree, PackageName, VersionOrUrl};
-use serde::Deserialize;
-use serde::de::IgnoredAny;
 use toml::Spanned;
 
 use super::graph::{self, Edge, Node, Source};
+use super::raw::{RawDependency, RawLock, RawPackage, RawRequirement, RawVersion, RawWheel};
 use crate::spec::pylock::{
     Bound, Lock, LockForm, LockText, LockedPackage, LockedWheel, Marker, file_name,
 };
@@ -18,84 +17,6 @@ use crate::spec::{Dependencies, Located, Requested, SpecText, parse_marker};
 
 /// The supported version of the format.
 const KNOWN: u64 = 1;
-
-#[derive(Deserialize)]
-struct RawVersion {
-    version: Spanned<u64>,
-}
-
-/// The keys that decide what is installed.
-#[derive(Deserialize)]
-#[serde(rename_all = "kebab-case")]
-struct RawLock {
-    requires_python: Option<Spanned<String>>,
-    #[serde(default)]
-    supported_markers: Vec<Spanned<String>>,
-    #[serde(default)]
-    manifest: RawManifest,
-    #[serde(default, rename = "package")]
-    packages: Vec<RawPackage>,
-}
-
-/// The requirements that a script was locked for.
-#[derive(Default, Deserialize)]
-struct RawManifest {
-    requirements: Option<Vec<RawRequirement>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "kebab-case")]
-struct RawPackage {
-    name: Spanned<String>,
-    version: Option<Spanned<String>>,
-    #[serde(default)]
-    source: Source,
-    #[serde(default)]
-    resolution_markers: Vec<Spanned<String>>,
-    #[serde(default)]
-    dependencies: Vec<Spanned<RawDependency>>,
-    #[serde(default)]
-    optional_dependencies: BTreeMap<String, Vec<Spanned<RawDependency>>>,
-    sdist: Option<IgnoredAny>,
-    #[serde(default)]
-    wheels: Vec<Spanned<RawWheel>>,
-    #[serde(default)]
-    metadata: RawMetadata,
-}
-
-#[derive(Deserialize)]
-struct RawDependency {
-    name: Spanned<String>,
-    version: Option<Spanned<String>>,
-    source: Option<Source>,
-    #[serde(default)]
-    extra: Vec<String>,
-    marker: Option<Spanned<String>>,
-}
-
-#[derive(Deserialize)]
-struct RawWheel {
-    url: Option<String>,
-    path: Option<String>,
-    filename: Option<String>,
-    hash: Option<String>,
-    size: Option<u64>,
-}
-
-/// The requirements that a project was locked for.
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-struct RawMetadata {
-    requires_dist: Option<Vec<RawRequirement>>,
-}
-
-#[derive(Deserialize)]
-struct RawRequirement {
-    name: String,
-    #[serde(default)]
-    extras: Vec<String>,
-    specifier: Option<String>,
-}
 
 /// Parses a lock file that applies to a spec.
 ///
