@@ -2,12 +2,13 @@
 //! `[VPYTHON:BEGIN]` blocks.
 //!
 //! ```text
-//! text ─▶ tokens (`lexer`) ─▶ fields (`text`) ─▶ message (`schema`) ─▶ Spec (here, with `names`)
+//! text ─▶ tokens (`lexer`) ─▶ fields (`text`) ─▶ message (`schema`) ─▶ Spec (`reader`, with `names`)
 //! ```
 //!
 //! Parsing reports all mistakes in a text at once, each with its line and column; if the text is
 //! not valid protobuf text, it reports only the first mistake.
 
+mod comments;
 #[cfg(test)]
 mod differential_tests;
 pub(super) mod inline;
@@ -15,21 +16,23 @@ mod lexer;
 mod marker;
 mod names;
 pub(super) mod native;
+mod platform_marker;
+mod reader;
 mod schema;
 mod seed;
 mod source;
+#[cfg(test)]
+mod spec_generator;
 pub(super) mod targets;
 mod text;
 
 use anyhow::Result;
 
-use super::{
-    ListedWheel, Located, Packages, Places, PythonDefault, PythonRange, Spec, SpecText, TagPattern,
-};
+use super::{Places, PythonDefault, Spec, SpecText};
 use crate::process::CalledAs;
 use crate::report::Failure;
 use lexer::Diagnostic;
-use schema::{Message, Package, TagEntry, Text};
+use reader::Reader;
 
 /// Parses the text, for the program of this name.
 pub(super) fn parse_for(text: &SpecText, called: CalledAs) -> Result<Spec> {
@@ -118,144 +121,9 @@ pub(super) fn begins_with_field(content: &str) -> bool {
         )
 }
 
-/// The state of reading one message, with the mistakes so far.
-struct Reader<'a> {
-    text: &'a SpecText,
-    places: Places<'a>,
-    mistakes: Vec<Diagnostic>,
-}
-
-impl Reader<'_> {
-    fn read(mut self, message: Message) -> Result<Spec, Vec<Diagnostic>> {
-        let requires_python = message
-            .python_version
-            .as_ref()
-            .and_then(|version| self.python_range(version));
-        let mut listed = Vec::new();
-        for package in message.wheels {
-            listed.extend(self.wheel(package));
-        }
-        if !self.mistakes.is_empty() {
-            return Err(self.mistakes);
-        }
-        // `verify_pep425_tag` names platforms for a check only; an unknown platform must not
-        // prevent a launch.
-        let verify_tags = message
-            .verify_tags
-            .into_iter()
-            .map(|tag| self.placed_pattern(tag))
-            .collect();
-        let base = self.text.base.clone();
-        Ok(Spec {
-            requires_python,
-            packages: Packages::Listed(listed),
-            verify_tags,
-            base,
-            ..Spec::default()
-        })
-    }
-
-    fn wheel(&mut self, package: Package) -> Option<Located<ListedWheel>> {
-        let offset = package.offset;
-        let name = self.named(package.name, offset, "name");
-        let version = self.named(package.version, offset, "version");
-        // Check both before giving up, to report both mistakes.
-        let (name, version) = (name?, version?);
-        let parsed_name = names::parse_name(&name.value);
-        let parsed_version = names::parse_version(&version.value);
-        let mut read = |text: &Text, what: &str| {
-            self.mistakes.push(Diagnostic::new(
-                text.offset,
-                format!("`{}` {what}", text.value),
-            ))
-        };
-        let parsed_name = parsed_name.map_err(|why| read(&name, &why)).ok();
-        let parsed_version = parsed_version.map_err(|why| read(&version, &why)).ok();
-        let (parsed_name, wanted) = (parsed_name?, parsed_version?);
-        let place = self.places.at(name.offset);
-        let value = ListedWheel {
-            name: name.value,
-            version: version.value,
-            project: parsed_name.project,
-            wanted,
-            conditions: parsed_name.conditions,
-            match_tags: package.match_tags.into_iter().map(pattern).collect(),
-            not_match_tags: package.not_match_tags.into_iter().map(pattern).collect(),
-        };
-        Some(Located { value, place })
-    }
-
-    fn placed_pattern(&self, tag: TagEntry) -> Located<TagPattern> {
-        let place = self.places.at(tag.offset);
-        Located {
-            value: pattern(tag),
-            place,
-        }
-    }
-
-    /// Returns a required field of a wheel; adds a mistake if it is missing.
-    fn named(&mut self, field: Option<Text>, offset: usize, name: &str) -> Option<Text> {
-        if field.is_none() {
-            self.mistakes.push(Diagnostic::new(
-                offset,
-                format!("the wheel has no `{name}`"),
-            ));
-        }
-        field
-    }
-
-    /// Converts a `python_version` to a range: `3.8` matches all patch releases, and `3.8.10` matches
-    /// that patch release and later ones of 3.8. An empty value sets no requirement.
-    fn python_range(&mut self, text: &Text) -> Option<Located<PythonRange>> {
-        let written = text.value.trim();
-        let numbers: Option<Vec<u32>> = written.split('.').map(number).collect();
-        let range = match numbers.as_deref() {
-            _ if written.is_empty() => return None,
-            Some([major @ (2 | 3)]) => format!("=={major}.*"),
-            Some([major @ (2 | 3), minor]) => format!("=={major}.{minor}.*"),
-            Some([major @ (2 | 3), minor, patch]) => format!("~={major}.{minor}.{patch}"),
-            _ => {
-                let what = format!(
-                    "`{written}` is not a Python version; write one, two or three numbers, as in `3.11`"
-                );
-                self.mistakes.push(Diagnostic::new(text.offset, what));
-                return None;
-            }
-        };
-        // Numbers and dots are always a valid version.
-        let specifiers = range.parse().ok()?;
-        let place = self.places.at(text.offset);
-        Some(Located {
-            value: PythonRange {
-                specifiers,
-                key: "python_version",
-                written: written.to_owned(),
-            },
-            place,
-        })
-    }
-}
-
-/// Parses a number that consists only of digits.
-fn number(text: &str) -> Option<u32> {
-    text.bytes()
-        .all(|byte| byte.is_ascii_digit())
-        .then(|| text.parse().ok())
-        .flatten()
-}
-
-fn pattern(tag: TagEntry) -> TagPattern {
-    let part = |text: Option<Text>| text.map(|text| text.value).filter(|text| !text.is_empty());
-    TagPattern {
-        python: part(tag.python),
-        abi: part(tag.abi),
-        platform: part(tag.platform),
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::{Origin, SpecKind};
+    use super::super::{Origin, Packages, SpecKind, TagPattern};
     use super::*;
     use crate::invocation::Chosen;
 

@@ -3,7 +3,7 @@
 //! The names are those of LUCI's vpython. Its only names for Linux are `linux_…` and
 //! `manylinux1_…`, so vpython assumes nothing about the C library's version.
 
-use super::number;
+use super::reader::number;
 use crate::spec::platform::{Platform, Target, TargetPython};
 use crate::spec::{Located, TagPattern};
 
