@@ -17,21 +17,21 @@
 //! vpython itself under another name and scripts on `PATH` are never run; a pyenv shim is resolved
 //! by reading pyenv's files.
 
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use tracing::debug;
 
-use super::binary::{self, Executable, search_path};
-use super::choice::{PassedOver, Source, Taken};
+use super::binary::{Executable, search_path};
+use super::candidate::NO_VERSION;
+use super::choice::Source;
 use super::version::{NamedVersion, is_for_python2, minor_in_name, single_minor};
-use super::{Facts, default, probe, pyenv};
-use crate::fs::{self, Stamp, Trust};
+use super::{Facts, default, pyenv};
+use crate::fs::{self, Trust};
 use crate::invocation::Invocation;
 use crate::plan::Evidence;
 use crate::process::Process;
-use crate::report::{self, Failure, Kind};
+use crate::report::{Failure, Kind};
 use crate::spec::{Located, PythonRange, Spec};
 
 /// Finds the interpreter for a spec. `memo` is the directory for cached facts about interpreters,
@@ -99,70 +99,15 @@ pub fn find(
     found.ok_or_else(|| search.none_found().into())
 }
 
-/// Returns the parts of the environment that determine what [`find`] inspects, for the name of a
-/// launch memo, each with its title in messages. `interpreter` is the one that the caller names.
-/// Does not access the disk.
-#[must_use]
-pub fn search_settings(
-    interpreter: Option<&Path>,
-    process: &Process,
-) -> Vec<(&'static str, OsString)> {
-    let names = [
-        ("HOME", "`HOME`"),
-        ("PYENV_ROOT", "`PYENV_ROOT`"),
-        ("PYENV_VERSION", "`PYENV_VERSION`"),
-        ("UV_PYTHON_INSTALL_DIR", "`UV_PYTHON_INSTALL_DIR`"),
-        ("XDG_DATA_HOME", "`XDG_DATA_HOME`"),
-    ];
-    let mut settings: Vec<(&str, OsString)> = names
-        .iter()
-        .filter_map(|(name, title)| Some((*title, process.setting(name)?.to_owned())))
-        .collect();
-    let mut path: Vec<PathBuf> = interpreter
-        .and_then(|path| Some(process.absolute(path).parent()?.to_path_buf()))
-        .into_iter()
-        .collect();
-    if interpreter.is_none_or(|path| NamedVersion::of(path).is_some()) {
-        path.extend(search_path(process));
-    }
-    settings.extend(interpreter.map(|path| ("the requested interpreter", path.into())));
-    settings.extend(path.iter().map(|directory| ("`PATH`", directory.into())));
-    settings.extend(
-        process
-            .executable
-            .as_ref()
-            .map(|path| ("the path of vpython", path.into())),
-    );
-    // Only pyenv's choice and a relative path depend on the current directory.
-    if interpreter.is_some_and(Path::is_relative)
-        || path
-            .iter()
-            .any(|directory| pyenv::is_shims_directory(directory))
-    {
-        settings.extend(
-            process
-                .directory
-                .as_ref()
-                .map(|directory| (DIRECTORY, directory.into())),
-        );
-    }
-    settings
-}
-
-/// The reason why a shim is rejected.
-const NO_VERSION: &str = "it is a pyenv shim, and pyenv selects no installed version here";
-/// The title of the current directory as a setting.
-const DIRECTORY: &str = "the current directory";
-
 /// The state of one search.
 pub(super) struct Search<'a> {
-    wanted: Option<&'a Located<PythonRange>>,
+    pub(super) wanted: Option<&'a Located<PythonRange>>,
     /// The version to search for: one that the caller names, or a default.
     pub(super) version: Option<NamedVersion>,
     /// Whether the spec or the caller allows only Python 2.
-    wants_python2: bool,
-    process: &'a Process,
-    memo: Option<&'a Path>,
+    pub(super) wants_python2: bool,
+    pub(super) process: &'a Process,
+    pub(super) memo: Option<&'a Path>,
     pub(super) evidence: &'a mut Evidence,
 }
 
@@ -344,148 +289,6 @@ impl Search<'_> {
         Ok(None)
     }
 
-    /// Takes an interpreter if it satisfies the spec, or else records why not. An error of the
-    /// system is returned and does not skip the candidate: another run would find it, and get
-    /// another environment.
-    fn consider(&mut self, path: &Path, source: Source) -> Result<Option<Facts>> {
-        // A rejected file may be fixed in place: made executable, or a link's target created. A
-        // missing file is covered by the stamp of its directory.
-        if fs::link_metadata(path).is_ok_and(|metadata| metadata.is_some()) {
-            self.evidence.look(path);
-        }
-        if let Some(other_user) =
-            Trust::of_user(self.process.user).stranger_on_way(path, Path::new("/"))
-        {
-            return Ok(self.skip(path, &other_user.to_string()));
-        }
-        let found = path;
-        let path = match self.looks(path)? {
-            None => return Ok(None),
-            Some(Executable::Binary) => path.to_path_buf(),
-            Some(Executable::Script(text)) if pyenv::is_shim(&text) => {
-                match self.resolve_shim(path)? {
-                    Some(resolved) => resolved,
-                    // pyenv has a shim for each installed version, whether it is selected or not.
-                    None if path.file_name().is_some_and(|name| {
-                        minor_in_name(name).is_some() || name == "python2.7"
-                    }) =>
-                    {
-                        return Ok(None);
-                    }
-                    None => return Ok(self.skip(path, NO_VERSION)),
-                }
-            }
-            Some(Executable::Script(_)) => {
-                return Ok(self.skip(path, "it is a script, not an interpreter"));
-            }
-            Some(Executable::Vpython) => return Ok(self.skip(path, "it is vpython itself")),
-        };
-        Ok(match self.probe(&path) {
-            Ok(facts) => match self
-                .objection(&facts)
-                .or_else(|| self.unrequested_python2(&facts))
-            {
-                None => Some(self.take(facts, found, source)),
-                Some(why) => self.skip(&path, &why),
-            },
-            Err(error) if fs::is_io_failure(&error) => return Err(error),
-            Err(error) => self.skip(&path, &report::one_line(&error)),
-        })
-    }
-
-    /// Returns what kind of executable a candidate is. A candidate with cached facts is an
-    /// interpreter, and is not read again.
-    fn looks(&self, path: &Path) -> Result<Option<Executable>> {
-        if fs::look_for_file(path)? && self.memo.is_some_and(|memo| probe::is_known(path, memo)) {
-            return Ok(Some(Executable::Binary));
-        }
-        binary::look(path, self.process)
-    }
-
-    fn resolve_shim(&mut self, shim: &Path) -> Result<Option<PathBuf>> {
-        pyenv::resolve(shim, self.process, self.evidence)
-    }
-
-    fn probe(&mut self, path: &Path) -> Result<Facts> {
-        let known = probe::facts(path, self.process, self.memo)?;
-        for stamped in known.stamps {
-            if !self.evidence.stamps.contains(&stamped) {
-                self.evidence.stamps.push(stamped);
-            }
-        }
-        Ok(known.facts)
-    }
-
-    /// Returns the reason why these facts do not satisfy the spec or the caller.
-    fn objection(&self, facts: &Facts) -> Option<String> {
-        let version = self
-            .version
-            .as_ref()
-            .filter(|version| !version.specifiers.contains(facts.version()));
-        let other = version.map(|version| {
-            let name = facts.markers.platform_python_implementation();
-            format!(
-                "it is {name} {}, but {} is {}",
-                facts.version(),
-                version.text,
-                version.how
-            )
-        });
-        facts.unsupported().or(other).or_else(|| {
-            let wanted = self
-                .wanted
-                .filter(|wanted| !wanted.value.specifiers.contains(facts.version()))?;
-            let name = facts.markers.platform_python_implementation();
-            let (place, PythonRange { key, written, .. }) = (&wanted.place, &wanted.value);
-            Some(format!(
-                "it is {name} {}, but `{key}` is `{written}` ({place})",
-                facts.version()
-            ))
-        })
-    }
-
-    /// Returns the reason why a Python 2 that is not requested is skipped.
-    fn unrequested_python2(&self, facts: &Facts) -> Option<String> {
-        let is_unrequested = facts.is_python2() && !self.wants_python2;
-        is_unrequested.then(|| {
-            format!(
-                "it is CPython {}, which is used only if the spec allows no Python 3",
-                facts.version()
-            )
-        })
-    }
-
-    fn skip<T>(&mut self, path: &Path, why: &str) -> Option<T> {
-        debug!(path = %path.display(), why, "skipped an interpreter");
-        let passed_over = PassedOver {
-            path: path.to_path_buf(),
-            why: why.to_owned(),
-        };
-        let known = &mut self.evidence.choice.passed_over;
-        // The same file may be found under several names, by a link or in a linked directory.
-        let stamp = Stamp::of(path);
-        let says = |passed: &PassedOver| passed.why.replace(&*passed.path.to_string_lossy(), "");
-        let is_same = |known: &PassedOver| {
-            known.path == path
-                || stamp.is_some()
-                    && Stamp::of(&known.path) == stamp
-                    && says(known) == says(&passed_over)
-        };
-        if !known.iter().any(is_same) {
-            known.push(passed_over);
-        }
-        None
-    }
-
-    /// Records the source of the selected interpreter.
-    fn take(&mut self, facts: Facts, path: &Path, source: Source) -> Facts {
-        self.evidence.choice.taken = Some(Taken {
-            path: path.to_path_buf(),
-            source,
-        });
-        facts
-    }
-
     fn none_found(&self) -> Failure {
         let what = self
             .version
@@ -533,40 +336,4 @@ fn uv_versions(process: &Process) -> Option<PathBuf> {
         data.or_else(|| Some(process.home()?.join(".local/share")))?
             .join("uv/python"),
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_pyenv_depends_on_the_current_directory() {
-        let process = |path: &str| Process {
-            environment: vec![
-                ("PATH".into(), path.into()),
-                ("HOME".into(), "/home/me".into()),
-            ],
-            directory: Some("/here".into()),
-            ..Process::default()
-        };
-        let names = |path| {
-            search_settings(None, &process(path))
-                .into_iter()
-                .map(|(name, _)| name)
-                .collect::<Vec<_>>()
-        };
-        let with_shim = search_settings(
-            Some(Path::new("/home/me/.pyenv/shims/python3")),
-            &process("/bin"),
-        );
-        assert!(
-            with_shim.iter().any(|(name, _)| *name == DIRECTORY),
-            "also if a shim is named"
-        );
-        assert_eq!(names("/usr/bin"), ["`HOME`", "`PATH`"]);
-        assert_eq!(
-            names("/home/me/.pyenv/shims:/usr/bin"),
-            ["`HOME`", "`PATH`", "`PATH`", DIRECTORY]
-        );
-    }
 }

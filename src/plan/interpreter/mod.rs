@@ -1,12 +1,14 @@
 //! The interpreter: its facts, and the search for the interpreter of a spec.
 
 mod binary;
+mod candidate;
 mod choice;
 mod cross;
 mod default;
 mod find;
 mod probe;
 mod pyenv;
+mod search_settings;
 mod version;
 
 use std::path::PathBuf;
@@ -17,7 +19,8 @@ use serde::{Deserialize, Serialize};
 
 pub use binary::{next_on_path, next_python_on_path};
 pub use choice::{InterpreterChoice, Source, Taken};
-pub use find::{find, search_settings};
+pub use find::find;
+pub use search_settings::search_settings;
 
 /// The facts that an interpreter reports about itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
