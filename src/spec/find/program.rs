@@ -55,7 +55,7 @@ fn search_text<'t>(
 
 /// Searches a script. One that does not exist or cannot be opened contains no spec: Python reports
 /// the error. One that is not a regular file (`/dev/stdin`, a named pipe) has no spec inside or
-/// next to it: only Python may consume its bytes, and it stands for standard input, which has no
+/// next to it: only Python may consume its bytes, and it may be standard input, which has no
 /// directory.
 fn search_script<'t>(path: &Path, process: &Process, log: &'t mut SearchLog) -> Result<Search<'t>> {
     let mut search = Search::directory(path.parent().map(Path::to_path_buf), process, log);

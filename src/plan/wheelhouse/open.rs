@@ -1,0 +1,242 @@
+//! Opening of a [`Wheelhouse`]: the directories of a launch in their order of precedence, and which
+//! of them are skipped because another user may have written them.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use tracing::debug;
+
+use super::bundle::Bundle;
+use super::index::Index;
+use super::{Directory, SkippedFile, WheelFile, WheelName, Wheelhouse};
+use crate::fs;
+use crate::invocation::{Invocation, WheelsSource};
+use crate::plan::Evidence;
+use crate::report::Failure;
+use crate::spec::{Packages, Spec};
+
+/// The names of the default wheel directories next to a spec.
+const NEXT_TO_SPEC: [&str; 2] = ["wheels", "pip_packages"];
+
+/// The maximum number of other users' wheels that a warning names.
+const NAMED_AT_MOST: usize = 3;
+
+impl Wheelhouse {
+    /// Lists the directories of a launch: the caller's, the spec's, the default ones next to the
+    /// spec, those that its lock names, the site's, and `wheels` next to vpython's binary. `memo`
+    /// is the directory for cached facts about wheels.
+    ///
+    /// # Errors
+    /// A directory from the spec or the flag does not exist.
+    pub fn open(
+        spec: &Spec,
+        invocation: &Invocation,
+        memo: &Path,
+        evidence: &mut Evidence,
+    ) -> Result<Self> {
+        let caller = &invocation.wheels;
+        let fetch_command = spec
+            .base
+            .as_ref()
+            .map(|_| invocation.command_of_tool("fetch"));
+        let (trust, bundle) = (spec.trust.clone(), Bundle::new(spec.seed, memo));
+        let mut wheelhouse = Self {
+            trust,
+            directories: Vec::new(),
+            listed: HashSet::new(),
+            wheels: BTreeMap::new(),
+            file_names: HashSet::new(),
+            skipped_files: Vec::new(),
+            fetch_command,
+            bundle,
+        };
+        // The order of the directories is their precedence; the caller's come first.
+        for path in &caller.directories {
+            let is_there = wheelhouse.add(path, memo, evidence)?;
+            match caller.source {
+                WheelsSource::Flag if !is_there => {
+                    return Err(Failure::new(format!(
+                        "the directory `{}` does not exist",
+                        path.display()
+                    ))
+                    .because("it comes from `-vpython-wheels`")
+                    .into());
+                }
+                WheelsSource::Variable if !is_there => {
+                    debug!(directory = %path.display(), "skipped a missing directory from `VPYTHON_WHEELS`");
+                }
+                _ => {}
+            }
+        }
+        for directory in &spec.wheelhouses {
+            if !wheelhouse.add(&directory.value, memo, evidence)? {
+                let hint = "paths in a spec are relative to the spec's own directory";
+                let fetch = wheelhouse
+                    .fetch_command
+                    .map(|command| format!("; `{command}` creates and fills it"));
+                let hint = format!("{hint}{}", fetch.unwrap_or_default());
+                let what = format!(
+                    "the directory `{}` does not exist",
+                    directory.value.display()
+                );
+                return Err(Failure::new(what)
+                    .because(format!("it comes from {}", directory.place))
+                    .hint(hint)
+                    .into());
+            }
+        }
+        // Default directories and those of a lock file are used only if no other user can have
+        // written them.
+        let named_in_lock = match &spec.packages {
+            Packages::Locked(lock) => lock.directories(),
+            _ => BTreeSet::new(),
+        };
+        let base = spec.base.clone().unwrap_or_default();
+        for path in next_to(spec).chain(named_in_lock.into_iter().map(Path::to_path_buf)) {
+            wheelhouse.add_if_trusted(&path, &base, memo, evidence)?;
+        }
+        for path in &caller.of_site {
+            wheelhouse.add(path, memo, evidence)?;
+        }
+        if let Some(path) = &caller.of_program {
+            wheelhouse.add_if_trusted(
+                path,
+                path.parent().unwrap_or(Path::new("/")),
+                memo,
+                evidence,
+            )?;
+        }
+        // A lock pins every digest, so the owner of a wheel does not matter.
+        if !matches!(spec.packages, Packages::Locked(_)) {
+            evidence
+                .warnings
+                .extend(wheelhouse.warnings_of_other_users());
+        }
+        Ok(wheelhouse)
+    }
+
+    /// Returns the path of a file in the spec's own directories, not the caller's.
+    pub fn path_in_own_directories(file_name: &str, spec: &Spec) -> Option<PathBuf> {
+        let own = spec
+            .wheelhouses
+            .iter()
+            .map(|directory| directory.value.clone())
+            .chain(next_to(spec));
+        own.map(|directory| directory.join(file_name))
+            .find(|path| fs::is_file(path))
+    }
+
+    /// Adds the wheels of a directory below `base`, unless another user may have created it.
+    fn add_if_trusted(
+        &mut self,
+        path: &Path,
+        base: &Path,
+        memo: &Path,
+        evidence: &mut Evidence,
+    ) -> Result<()> {
+        match self.trust.stranger_on_way(path, base) {
+            None => drop(self.add(path, memo, evidence)?),
+            Some(other_user) => {
+                evidence.look(&other_user.path);
+                evidence
+                    .warnings
+                    .push(format!("the wheel directory {other_user}; it is skipped"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds the wheels of a directory; returns `false` if it does not exist. Files not named like
+    /// wheels are skipped.
+    fn add(&mut self, path: &Path, memo: &Path, evidence: &mut Evidence) -> Result<bool> {
+        if self.listed.contains(path) {
+            return Ok(true);
+        }
+        evidence.look(path);
+        let Some(names) = fs::list(path)? else {
+            return Ok(false);
+        };
+        let names: Vec<String> = names
+            .into_iter()
+            .filter_map(|name| name.into_string().ok())
+            .collect();
+        let index = Index::load(path, &names, memo);
+        let trust = self.trust.within(path);
+        let directory = self.directories.len();
+        self.listed.insert(path.to_path_buf());
+        self.directories.push(Directory {
+            path: path.to_path_buf(),
+            index,
+            is_bundle: false,
+        });
+        for file_name in names {
+            match WheelName::parse(&file_name) {
+                Ok(name) => {
+                    // A file name in an earlier directory hides the same name here.
+                    if self.file_names.insert(file_name.clone()) {
+                        let untrusted_owner = trust
+                            .as_ref()
+                            .and_then(|trust| trust.other_owner(&path.join(&file_name)));
+                        let wheels = self.wheels.entry(name.project.clone()).or_default();
+                        wheels.push(WheelFile {
+                            name,
+                            file_name,
+                            untrusted_owner,
+                            directory,
+                        });
+                    }
+                }
+                Err(why) => {
+                    debug!(directory = %path.display(), file_name, why, "skipped a file that is not named like a wheel");
+                    self.skipped_files.push(SkippedFile {
+                        path: path.join(file_name),
+                        why,
+                    });
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    /// Returns a warning for each directory with wheels that other users may have written.
+    fn warnings_of_other_users(&self) -> Vec<String> {
+        let mut by_directory: BTreeMap<usize, Vec<&str>> = BTreeMap::new();
+        for wheel in self
+            .wheels
+            .values()
+            .flatten()
+            .filter(|wheel| wheel.untrusted_owner.is_some())
+        {
+            by_directory
+                .entry(wheel.directory)
+                .or_default()
+                .push(&wheel.file_name);
+        }
+        // One warning per directory, with the first few names.
+        let say = |(directory, mut names): (usize, Vec<&str>)| {
+            names.sort_unstable();
+            let more = names.len().saturating_sub(NAMED_AT_MOST);
+            let more = if more == 0 {
+                String::new()
+            } else {
+                format!(" and {more} more")
+            };
+            names.truncate(NAMED_AT_MOST);
+            let names: Vec<String> = names.into_iter().map(|name| format!("`{name}`")).collect();
+            format!(
+                "wheels of other users in `{}`, which other users can write to, are skipped unless their digest is pinned: {}{more}",
+                self.directories[directory].path.display(),
+                names.join(", ")
+            )
+        };
+        by_directory.into_iter().map(say).collect()
+    }
+}
+
+/// Returns the default directories next to a spec.
+fn next_to(spec: &Spec) -> impl Iterator<Item = PathBuf> {
+    spec.base
+        .iter()
+        .flat_map(|base| NEXT_TO_SPEC.map(|name| base.join(name)))
+}
