@@ -9,26 +9,20 @@
 
 use std::ffi::OsString;
 use std::fmt;
-use std::io::{BufRead, BufReader, ErrorKind, Read};
-use std::os::fd::AsFd;
+use std::io::{BufReader, ErrorKind};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use anyhow::{Result, bail};
 use nix::libc;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
+use super::answer::{Answer, TimedPipe, greeting, read_code};
 use crate::fs;
 use crate::report::Failure;
 
 const PROGRAM: &str = include_str!("compile.py");
-const GREETING: &str = "byte code of ";
-/// The time limit for a source, in milliseconds. The largest in use take a few seconds.
-const TIMEOUT: u16 = 60_000;
-/// The length that marks an unreadable source.
-const UNREADABLE: u32 = u32::MAX;
 /// The number of attempts before different crashes are an error.
 const TRIES: usize = 10;
 /// The signals that end a process through no fault of its own: from a user, a supervisor, or the
@@ -250,65 +244,6 @@ impl Drop for Running {
     fn drop(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();
-    }
-}
-
-/// A pipe whose reads time out after [`TIMEOUT`].
-struct TimedPipe(ChildStdout);
-
-impl Read for TimedPipe {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        let mut pipe = [PollFd::new(self.0.as_fd(), PollFlags::POLLIN)];
-        if poll(&mut pipe, PollTimeout::from(TIMEOUT))? == 0 {
-            return Err(ErrorKind::TimedOut.into());
-        }
-        self.0.read(buffer)
-    }
-}
-
-/// Reads the first line. Returns the cache tag.
-fn greeting(answer: &mut impl BufRead) -> Result<String> {
-    let mut line = Vec::new();
-    answer.take(100).read_until(b'\n', &mut line)?;
-    let tag = std::str::from_utf8(&line)?
-        .strip_prefix(GREETING)
-        .and_then(|rest| rest.strip_suffix('\n'));
-    match tag.filter(|tag| {
-        !tag.is_empty()
-            && tag
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
-    }) {
-        Some(tag) => Ok(tag.to_owned()),
-        None => bail!("unexpected output"),
-    }
-}
-
-/// A process's answer for a source.
-#[derive(Debug, PartialEq, Eq)]
-enum Answer {
-    /// Its byte code, empty if it cannot be compiled.
-    Code,
-    /// The reason why it cannot be read.
-    Unreadable(String),
-}
-
-fn read_code(answer: &mut impl BufRead, code: &mut Vec<u8>) -> std::io::Result<Answer> {
-    let mut length = [0; 4];
-    answer.read_exact(&mut length)?;
-    let length = u32::from_le_bytes(length);
-    code.clear();
-    if length == UNREADABLE {
-        answer.take(1000).read_until(b'\n', code)?;
-        return Ok(Answer::Unreadable(
-            String::from_utf8_lossy(code.trim_ascii()).into_owned(),
-        ));
-    }
-    answer.take(length.into()).read_to_end(code)?;
-    if code.len() == length as usize {
-        Ok(Answer::Code)
-    } else {
-        Err(ErrorKind::UnexpectedEof.into())
     }
 }
 

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
 
-use super::{directory_in, size_of_sources, version_name};
+use super::version_name;
+use super::wheel::{directory_in, size_of_sources};
 use crate::build::install::{Layout, Places};
 use crate::build::unpacked::UnpackedWheel;
 use crate::fs::{self, Digest};

@@ -26,9 +26,11 @@
 //! unchecked byte code, and gets none: checked byte code would depend on modification times that
 //! copies do not keep. For the same reason 2.7 (`python2`) gets its byte code in the environment.
 
+mod answer;
 mod compiler;
 mod list;
 mod python2;
+mod wheel;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
@@ -36,34 +38,25 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use rayon::prelude::*;
-use tracing::{debug, info_span};
+use tracing::debug;
 use walkdir::WalkDir;
 
 use super::install::{Layout, Places};
 use super::link::Linker;
-use super::members::Scheme;
-use super::record;
 use super::unpacked::UnpackedWheel;
 use super::venv::DIRECTORY_MODE;
 use super::workers;
-use crate::fs::{self, Digest};
+use crate::fs;
 use crate::plan::Facts;
 use crate::process::Process;
 use crate::report::Progress;
-use crate::report::progress::Part;
 use crate::store::{COMPILED, Entry, InstalledWheel, MANIFEST, Manifest, Store};
 pub(super) use list::Listed;
 pub(super) use python2::compile_modules;
 
-use compiler::{Compiled, Compiler, NoCompiler};
-use list::{ByteCode, CodeFile, LIST, belonging};
-
-/// The prefix of byte code directories in an unpacked wheel.
-const DIRECTORY_PREFIX: &str = "byte-code-";
-/// The number of source bytes that one process compiles: about a second's work.
-const PART: u64 = 1 << 20;
-/// The weight of a byte of a name: the length of a command line is limited.
-const NAME: u64 = 16;
+use compiler::{Compiler, NoCompiler};
+use list::{ByteCode, CodeFile, belonging};
+use wheel::{module, of_wheel, parts, size_of_sources, sources, write_code};
 
 /// Adds byte code to a complete environment that has none yet. Byte code only makes the first
 /// imports faster, so an interpreter that cannot compile, and a store that is not writable, are not
@@ -271,15 +264,6 @@ fn compile_all(
     })
 }
 
-/// Returns the directory for the byte code of a wheel, in the unpacked wheel.
-fn directory_in(wheel: &UnpackedWheel, version: &str) -> PathBuf {
-    wheel.directory.join(format!("{DIRECTORY_PREFIX}{version}"))
-}
-
-fn size_of_sources(wheel: &UnpackedWheel) -> u64 {
-    sources(wheel).map(|(_, size)| size).sum()
-}
-
 /// Returns a name for the byte code of a Python version; none if the version does not support
 /// unchecked byte code. All final releases of a minor version share it.
 fn version_name(python: &str) -> Option<String> {
@@ -295,124 +279,6 @@ fn version_name(python: &str) -> Option<String> {
     } else {
         version.to_string()
     })
-}
-
-/// Returns the sources of a wheel for which python would look for byte code, with their sizes.
-fn sources(wheel: &UnpackedWheel) -> impl Iterator<Item = (&str, u64)> {
-    let files = wheel
-        .contents
-        .files
-        .iter()
-        .filter(|file| file.destination.scheme == Scheme::Site);
-    files
-        .map(|file| (&*file.destination.path, file.size))
-        .filter(|(path, _)| module(path).is_some())
-}
-
-/// Returns the directory of a source, with a `/` at its end, and its module; none if it is not the
-/// source of a module.
-fn module(path: &str) -> Option<(&str, &str)> {
-    let (directory, name) = path.split_at(path.rfind('/').map_or(0, |slash| slash + 1));
-    let module = name.strip_suffix(".py")?;
-    (!module.is_empty() && !module.contains('.')).then_some((directory, module))
-}
-
-/// Returns the byte code of a wheel, from the store or compiled now.
-fn of_wheel(
-    wheel: &UnpackedWheel,
-    version: &str,
-    compiler: &Compiler,
-    store: &Store,
-    progress: &Progress,
-) -> Result<(PathBuf, ByteCode)> {
-    let size = size_of_sources(wheel);
-    if size == 0 {
-        return Ok((wheel.directory.clone(), ByteCode { files: Vec::new() }));
-    }
-    let part = progress.part(size);
-    let name = format!("{DIRECTORY_PREFIX}{version}");
-    let directory = directory_in(wheel, version);
-    // Compile under a lock, unless the store has the byte code.
-    let byte_code = store.part_of_wheel(
-        (&wheel.sha256, &name),
-        |staging| {
-            debug!(wheel = %wheel.contents.dist_info, version, "compiling the wheel");
-            let _compiling =
-                info_span!("compile", wheel = %wheel.contents.distribution, bytes = size).entered();
-            compile(wheel, compiler, staging, &part)
-        },
-        ByteCode::load,
-    )?;
-    Ok((directory, byte_code))
-}
-
-/// Compiles a wheel into the empty directory `to`.
-fn compile(wheel: &UnpackedWheel, compiler: &Compiler, to: &Path, progress: &Part) -> Result<()> {
-    let site = wheel.directory.join(Scheme::Site.directory());
-    let sizes: BTreeMap<&str, u64> = sources(wheel).collect();
-    let parts = parts(sizes.clone());
-    // One process for each part, in parallel; results in order.
-    let files = parts.par_iter().map(|names| {
-        let mut files = Vec::new();
-        compiler.compile(&site, names, |compiled| {
-            progress.advance(sizes.get(compiled.name).copied().unwrap_or_default());
-            files.extend(write_code(compiled, to)?);
-            Ok(())
-        })?;
-        Ok(files)
-    });
-    let files = files
-        .collect::<Vec<Result<Vec<CodeFile>>>>()
-        .into_iter()
-        .collect::<Result<Vec<_>>>()?;
-    let byte_code = ByteCode {
-        files: files.into_iter().flatten().collect(),
-    };
-    fs::write_new(
-        &to.join(LIST),
-        &fs::seal(&serde_json::to_vec(&byte_code)?),
-        0o444,
-    )
-}
-
-/// Splits the sources, in order, into parts that do not depend on the machine.
-fn parts<'a>(sources: BTreeMap<&'a str, u64>) -> Vec<Vec<&'a str>> {
-    let mut parts: Vec<Vec<&'a str>> = Vec::new();
-    let mut room = 0;
-    for (path, size) in sources {
-        let size = size + NAME * path.len() as u64;
-        match parts.last_mut() {
-            Some(part) if size <= room => part.push(path),
-            _ => {
-                parts.push(vec![path]);
-                room = PART;
-            }
-        }
-        room = room.saturating_sub(size);
-    }
-    parts
-}
-
-/// Writes a file of byte code.
-fn write_code(
-    Compiled {
-        name, tag, code, ..
-    }: &Compiled,
-    to: &Path,
-) -> Result<Option<CodeFile>> {
-    let Some((directory, module)) = module(name) else {
-        return Ok(None);
-    };
-    let path = format!("{directory}__pycache__/{module}.{tag}.pyc");
-    let file = to.join(&path);
-    fs::create_dir_all(file.parent().unwrap_or(to), DIRECTORY_MODE)?;
-    fs::write_new(&file, code, 0o444)?;
-    let digest = record::sha256_column(Digest::of(code).as_bytes());
-    Ok(Some(CodeFile {
-        path,
-        digest,
-        size: code.len() as u64,
-    }))
 }
 
 /// The environment to which byte code is added.
@@ -474,37 +340,5 @@ mod tests {
         for (python, expected) in rows {
             assert_eq!(version_name(python).as_deref(), expected);
         }
-    }
-
-    #[test]
-    fn only_what_can_be_imported_is_compiled() {
-        let rows = [
-            ("a.py", Some(("", "a"))),
-            ("p/q/__init__.py", Some(("p/q/", "__init__"))),
-            ("p/a.b.py", None),
-            ("p/.py", None),
-            ("p/a.pyi", None),
-            ("a.py/b", None),
-        ];
-        for (path, expected) in rows {
-            assert_eq!(module(path), expected, "{path}");
-        }
-    }
-
-    #[test]
-    fn parts_are_in_order_and_hold_a_seconds_work() {
-        let half = PART / 2 - NAME;
-        let sources = BTreeMap::from([
-            ("b", half),
-            ("a", half),
-            ("c", 1),
-            ("d", 2 * PART),
-            ("e", 0),
-            ("f", 1),
-        ]);
-        assert_eq!(
-            parts(sources),
-            [vec!["a", "b"], vec!["c"], vec!["d"], vec!["e", "f"]]
-        );
     }
 }
