@@ -9,37 +9,34 @@
 mod parts;
 #[cfg(test)]
 mod rewritten;
+mod step;
+mod texts;
 
-use std::collections::{BTreeSet, HashMap, HashSet};
-use std::fs::File;
-use std::io::{BufWriter, Cursor, Read, Write};
+use std::collections::{HashMap, HashSet};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use rayon::prelude::*;
 
-use super::archive::{self, Archive, InMemory, Member, MemberReader, Source};
+use super::archive::{self, Archive, InMemory, Member, Source};
 use super::members::{Destination, Scheme};
 use super::oddities::{Oddities, Oddity, OddityKind};
-use super::record::{self, Row, Rows, Verified, Verifier};
+use super::record::{self, Row, Rows};
 use super::unpacked::{Contents, MANIFEST, UnpackedFile};
 use super::venv::DIRECTORY_MODE;
 use super::{entry_points, scripts};
 use crate::fs::{self, Digest};
 use crate::plan::PlannedWheel;
 use crate::report::Failure;
+use step::{Step, StepKind, Written, write_own};
+use texts::{Texts, check_wheel_version};
+pub(super) use texts::{own_directory, read_member};
 
 /// The files that an installer writes itself, even if the wheel has files with these names.
 pub(super) const INSTALLERS_OWN: [&str; 3] = ["RECORD", "INSTALLER", "REQUESTED"];
 /// The signatures of RECORD, which RECORD cannot list.
 const SIGNATURES: [&str; 2] = ["RECORD.jws", "RECORD.p7s"];
-/// The file that declares the scripts of a wheel.
-const ENTRY_POINTS: &str = "entry_points.txt";
-/// The size of the write buffer.
-const BUFFER: usize = 256 * 1024;
-/// Upper bound for members read into memory: RECORD, and scripts for python. Real ones are at most
-/// a tenth of that.
-const TEXT_LIMIT: u64 = 64 << 20;
 
 /// Unpacks a wheel into the empty directory `to`. `advance` receives the number of unpacked bytes
 /// of the wheel.
@@ -94,32 +91,6 @@ pub(super) fn unpack(
     )
 }
 
-/// The texts that are read from a wheel before its members are unpacked.
-struct Texts {
-    dist_info: String,
-    wheel: Vec<u8>,
-    record: Vec<u8>,
-    entry_points: Option<Vec<u8>>,
-}
-
-impl Texts {
-    fn read(wheel: &PlannedWheel, archive: &Archive) -> Result<Self> {
-        let dist_info = own_directory(wheel, archive, ".dist-info")?
-            .context("it has no `.dist-info` directory")?;
-        let read = |name: &str| read_member(archive, &format!("{dist_info}/{name}"));
-        let has_entry_points = archive
-            .member(&format!("{dist_info}/{ENTRY_POINTS}"))
-            .is_some();
-        let entry_points = has_entry_points.then(|| read(ENTRY_POINTS)).transpose()?;
-        Ok(Self {
-            wheel: read("WHEEL")?,
-            record: read("RECORD")?,
-            entry_points,
-            dist_info,
-        })
-    }
-}
-
 /// A wheel being unpacked. First the place of each member is decided, in the order of the archive,
 /// then all members are written in parallel.
 struct Unpacking<'a> {
@@ -136,22 +107,6 @@ struct Unpacking<'a> {
     folded: HashMap<(Scheme, String), Destination>,
     oddities: Vec<Oddity>,
     directories: HashSet<PathBuf>,
-}
-
-/// The action for a member.
-struct Step<'a> {
-    member: &'a Member,
-    row: Row,
-    kind: StepKind,
-}
-
-enum StepKind {
-    /// Read it and discard it: a defect of it is a defect of the wheel.
-    Read,
-    /// Write it to this file.
-    File(Destination, PathBuf),
-    /// It is a script: write it to this file, unless an entry point has replaced it.
-    Script(Option<(Destination, PathBuf)>),
 }
 
 impl<'a> Unpacking<'a> {
@@ -352,239 +307,4 @@ fn are_distinct(one: &Path, other: &Path) -> Result<bool> {
         fs::remove_file(one)?;
     }
     Ok(are_distinct)
-}
-
-/// The result of a step.
-#[derive(Default)]
-struct Written {
-    file: Option<UnpackedFile>,
-    /// How RECORD disagrees with the member.
-    oddity: Option<OddityKind>,
-}
-
-impl Written {
-    fn new(
-        destination: &Destination,
-        Verified {
-            digest,
-            size,
-            oddity,
-        }: Verified,
-    ) -> Self {
-        Self {
-            file: Some(UnpackedFile {
-                destination: destination.clone(),
-                digest,
-                size,
-            }),
-            oddity,
-        }
-    }
-}
-
-impl Step<'_> {
-    /// Runs the step with the member's bytes in `source`, and reports progress.
-    fn run(
-        &self,
-        source: Source,
-        in_memory: &mut InMemory,
-        advance: &impl Fn(u64),
-    ) -> Result<Written> {
-        let written = self.unpack(source, in_memory);
-        advance(self.member.compressed);
-        written.with_context(|| format!("member `{}` cannot be unpacked", self.member.name))
-    }
-
-    fn unpack(&self, source: Source, in_memory: &mut InMemory) -> Result<Written> {
-        match &self.kind {
-            StepKind::Read => {
-                std::io::copy(&mut self.member.content(source), &mut std::io::sink())?;
-                Ok(Written::default())
-            }
-            // The mode counts whatever system the archive names as its origin, as with pip.
-            StepKind::File(destination, path) => self.file(
-                (destination, path),
-                self.member.is_executable(),
-                source,
-                in_memory,
-            ),
-            StepKind::Script(place) => self.script(place.as_ref(), source),
-        }
-    }
-
-    /// Writes a member to a file. Most members are small: they are read, inflated, hashed and
-    /// written as a whole.
-    fn file(
-        &self,
-        (destination, path): (&Destination, &Path),
-        is_executable: bool,
-        source: Source,
-        in_memory: &mut InMemory,
-    ) -> Result<Written> {
-        let verified = match in_memory.read(source, self.member) {
-            Some(content) => write(&self.row, path, is_executable, |sink| {
-                sink.write_all(content)
-            })?,
-            None => write(&self.row, path, is_executable, |sink| {
-                copy(self.member.content(source), sink)
-            })?,
-        };
-        Ok(Written::new(destination, verified))
-    }
-
-    /// Unpacks a script: it checks the shipped content, and writes the movable one. The file is
-    /// executable whatever its mode in the archive.
-    fn script(&self, place: Option<&(Destination, PathBuf)>, source: Source) -> Result<Written> {
-        let mut content = self.member.content(source);
-        let beginning = beginning(&mut content, scripts::SHIPPED.len())?;
-        if let Some((destination, path)) = place
-            && beginning != scripts::SHIPPED
-        {
-            let verified = write(&self.row, path, true, |sink| {
-                copy(Cursor::new(beginning).chain(content), sink)
-            })?;
-            return Ok(Written::new(destination, verified));
-        }
-        let mut sink = Verifier::new(Vec::new(), &self.row);
-        sink.write_all(&beginning)?;
-        copy_text(content, &mut sink)?;
-        let (content, Verified { oddity, .. }) = sink.finish(&self.row);
-        let Some((destination, path)) = place else {
-            return Ok(Written { file: None, oddity });
-        };
-        let content = scripts::of_shipped(&content).unwrap_or(content);
-        Ok(Written {
-            file: Some(write_own(destination, path, &content)?),
-            oddity,
-        })
-    }
-}
-
-/// Writes an executable file that vpython generates.
-fn write_own(destination: &Destination, path: &Path, content: &[u8]) -> Result<UnpackedFile> {
-    let Verified { digest, size, .. } =
-        write(&Row::default(), path, true, |sink| sink.write_all(content))?;
-    Ok(UnpackedFile {
-        destination: destination.clone(),
-        digest,
-        size,
-    })
-}
-
-/// Writes a file, and compares it with its row of RECORD.
-fn write(
-    row: &Row,
-    path: &Path,
-    is_executable: bool,
-    fill: impl FnOnce(&mut Verifier<File>) -> std::io::Result<()>,
-) -> Result<Verified> {
-    let mut sink = Verifier::new(
-        fs::create_new(path, if is_executable { 0o555 } else { 0o444 })?,
-        row,
-    );
-    fill(&mut sink).with_context(|| format!("cannot unpack it to `{}`", path.display()))?;
-    Ok(sink.finish(row).1)
-}
-
-/// Copies content of any size, with few system calls.
-fn copy(mut content: impl Read, sink: &mut Verifier<File>) -> std::io::Result<()> {
-    let mut buffer = BufWriter::with_capacity(BUFFER, sink);
-    std::io::copy(&mut content, &mut buffer)?;
-    // Dropping the buffer would hide the error of the last write.
-    buffer
-        .into_inner()
-        .map_err(std::io::IntoInnerError::into_error)?;
-    Ok(())
-}
-
-/// Returns the only top-level directory of the wheel with this ending, whose name must consist of
-/// the wheel's project and version.
-pub(super) fn own_directory(
-    wheel: &PlannedWheel,
-    archive: &Archive,
-    ending: &str,
-) -> Result<Option<String>> {
-    let tops = archive
-        .members()
-        .iter()
-        .filter_map(|member| member.name.split_once('/'));
-    let mut directories: BTreeSet<String> = tops
-        .map(|(directory, _)| directory)
-        .filter(|directory| directory.ends_with(ending))
-        .map(str::to_owned)
-        .collect();
-    if directories.len() > 1 {
-        bail!(
-            "it has more than one `{ending}` directory: {}",
-            directories.into_iter().collect::<Vec<_>>().join(", ")
-        );
-    }
-    let Some(directory) = directories.pop_first() else {
-        return Ok(None);
-    };
-    // Compare project and version in normalized form.
-    let (project, version) = directory
-        .trim_end_matches(ending)
-        .split_once('-')
-        .unwrap_or_default();
-    let is_its_own = project
-        .parse()
-        .is_ok_and(|project: pep508_rs::PackageName| project == wheel.name)
-        && version
-            .replace('_', "-")
-            .parse()
-            .is_ok_and(|version: pep440_rs::Version| version == wheel.version);
-    if !is_its_own {
-        bail!(
-            "`{directory}` is not the directory of `{}` {}",
-            wheel.name,
-            wheel.version
-        );
-    }
-    Ok(Some(directory))
-}
-
-/// Rejects an unsupported major version of the wheel format.
-fn check_wheel_version(text: &[u8]) -> Result<()> {
-    let (headers, _) =
-        mailparse::parse_headers(text).context("its `WHEEL` file is not a block of headers")?;
-    let version = mailparse::MailHeaderMap::get_first_value(&headers[..], "Wheel-Version")
-        .unwrap_or_default();
-    match version.split_once('.') {
-        Some(("1", minor))
-            if !minor.is_empty() && minor.bytes().all(|byte| byte.is_ascii_digit()) =>
-        {
-            Ok(())
-        }
-        _ => bail!("its `Wheel-Version` is `{version}`, but only 1.x is supported"),
-    }
-}
-
-/// Reads a member into memory.
-pub(super) fn read_member(archive: &Archive, name: &str) -> Result<Vec<u8>> {
-    let member = archive
-        .member(name)
-        .with_context(|| format!("it has no `{name}`"))?;
-    let mut text = Vec::new();
-    copy_text(archive.content(member), &mut text)
-        .with_context(|| format!("member `{name}` cannot be read"))?;
-    Ok(text)
-}
-
-/// Copies content that must fit into memory.
-fn copy_text(content: MemberReader, sink: &mut impl Write) -> Result<()> {
-    let copied = std::io::copy(&mut content.take(TEXT_LIMIT), sink)?;
-    ensure!(
-        copied < TEXT_LIMIT,
-        "it is larger than {} MiB",
-        TEXT_LIMIT >> 20
-    );
-    Ok(())
-}
-
-/// Reads the first `length` bytes of a member, or all if it is shorter.
-fn beginning(content: &mut MemberReader, length: usize) -> Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    content.take(length as u64).read_to_end(&mut bytes)?;
-    Ok(bytes)
 }

@@ -18,7 +18,8 @@ use anyhow::{Context, Result, ensure};
 use rayon::prelude::*;
 use sha2::{Digest as _, Sha256};
 
-use super::{ENTRY_POINTS, Step, Texts, Unpacking, Written};
+use super::texts::ENTRY_POINTS;
+use super::{Step, Texts, Unpacking, Written};
 use crate::build::archive::{self, Archive, InMemory, Member, Source, Tap};
 use crate::build::unpacked::Contents;
 use crate::fs::Digest;

@@ -1,0 +1,190 @@
+//! The step for one member: reading and discarding it, or writing it to its file, compared with its
+//! row of RECORD.
+
+use std::fs::File;
+use std::io::{BufWriter, Cursor, Read, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use super::texts::copy_text;
+use crate::build::archive::{InMemory, Member, MemberReader, Source};
+use crate::build::members::Destination;
+use crate::build::oddities::OddityKind;
+use crate::build::record::{Row, Verified, Verifier};
+use crate::build::scripts;
+use crate::build::unpacked::UnpackedFile;
+use crate::fs;
+
+/// The size of the write buffer.
+const BUFFER: usize = 256 * 1024;
+
+/// The action for a member.
+pub(super) struct Step<'a> {
+    pub(super) member: &'a Member,
+    pub(super) row: Row,
+    pub(super) kind: StepKind,
+}
+
+pub(super) enum StepKind {
+    /// Read it and discard it: a defect of it is a defect of the wheel.
+    Read,
+    /// Write it to this file.
+    File(Destination, PathBuf),
+    /// It is a script: write it to this file, unless an entry point has replaced it.
+    Script(Option<(Destination, PathBuf)>),
+}
+
+/// The result of a step.
+#[derive(Default)]
+pub(super) struct Written {
+    pub(super) file: Option<UnpackedFile>,
+    /// How RECORD disagrees with the member.
+    pub(super) oddity: Option<OddityKind>,
+}
+
+impl Written {
+    fn new(
+        destination: &Destination,
+        Verified {
+            digest,
+            size,
+            oddity,
+        }: Verified,
+    ) -> Self {
+        Self {
+            file: Some(UnpackedFile {
+                destination: destination.clone(),
+                digest,
+                size,
+            }),
+            oddity,
+        }
+    }
+}
+
+impl Step<'_> {
+    /// Runs the step with the member's bytes in `source`, and reports progress.
+    pub(super) fn run(
+        &self,
+        source: Source,
+        in_memory: &mut InMemory,
+        advance: &impl Fn(u64),
+    ) -> Result<Written> {
+        let written = self.unpack(source, in_memory);
+        advance(self.member.compressed);
+        written.with_context(|| format!("member `{}` cannot be unpacked", self.member.name))
+    }
+
+    fn unpack(&self, source: Source, in_memory: &mut InMemory) -> Result<Written> {
+        match &self.kind {
+            StepKind::Read => {
+                std::io::copy(&mut self.member.content(source), &mut std::io::sink())?;
+                Ok(Written::default())
+            }
+            // The mode counts whatever system the archive names as its origin, as with pip.
+            StepKind::File(destination, path) => self.file(
+                (destination, path),
+                self.member.is_executable(),
+                source,
+                in_memory,
+            ),
+            StepKind::Script(place) => self.script(place.as_ref(), source),
+        }
+    }
+
+    /// Writes a member to a file. Most members are small: they are read, inflated, hashed and
+    /// written as a whole.
+    fn file(
+        &self,
+        (destination, path): (&Destination, &Path),
+        is_executable: bool,
+        source: Source,
+        in_memory: &mut InMemory,
+    ) -> Result<Written> {
+        let verified = match in_memory.read(source, self.member) {
+            Some(content) => write(&self.row, path, is_executable, |sink| {
+                sink.write_all(content)
+            })?,
+            None => write(&self.row, path, is_executable, |sink| {
+                copy(self.member.content(source), sink)
+            })?,
+        };
+        Ok(Written::new(destination, verified))
+    }
+
+    /// Unpacks a script: it checks the shipped content, and writes the movable one. The file is
+    /// executable whatever its mode in the archive.
+    fn script(&self, place: Option<&(Destination, PathBuf)>, source: Source) -> Result<Written> {
+        let mut content = self.member.content(source);
+        let beginning = beginning(&mut content, scripts::SHIPPED.len())?;
+        if let Some((destination, path)) = place
+            && beginning != scripts::SHIPPED
+        {
+            let verified = write(&self.row, path, true, |sink| {
+                copy(Cursor::new(beginning).chain(content), sink)
+            })?;
+            return Ok(Written::new(destination, verified));
+        }
+        let mut sink = Verifier::new(Vec::new(), &self.row);
+        sink.write_all(&beginning)?;
+        copy_text(content, &mut sink)?;
+        let (content, Verified { oddity, .. }) = sink.finish(&self.row);
+        let Some((destination, path)) = place else {
+            return Ok(Written { file: None, oddity });
+        };
+        let content = scripts::of_shipped(&content).unwrap_or(content);
+        Ok(Written {
+            file: Some(write_own(destination, path, &content)?),
+            oddity,
+        })
+    }
+}
+
+/// Writes an executable file that vpython generates.
+pub(super) fn write_own(
+    destination: &Destination,
+    path: &Path,
+    content: &[u8],
+) -> Result<UnpackedFile> {
+    let Verified { digest, size, .. } =
+        write(&Row::default(), path, true, |sink| sink.write_all(content))?;
+    Ok(UnpackedFile {
+        destination: destination.clone(),
+        digest,
+        size,
+    })
+}
+
+/// Writes a file, and compares it with its row of RECORD.
+fn write(
+    row: &Row,
+    path: &Path,
+    is_executable: bool,
+    fill: impl FnOnce(&mut Verifier<File>) -> std::io::Result<()>,
+) -> Result<Verified> {
+    let mut sink = Verifier::new(
+        fs::create_new(path, if is_executable { 0o555 } else { 0o444 })?,
+        row,
+    );
+    fill(&mut sink).with_context(|| format!("cannot unpack it to `{}`", path.display()))?;
+    Ok(sink.finish(row).1)
+}
+
+/// Copies content of any size, with few system calls.
+fn copy(mut content: impl Read, sink: &mut Verifier<File>) -> std::io::Result<()> {
+    let mut buffer = BufWriter::with_capacity(BUFFER, sink);
+    std::io::copy(&mut content, &mut buffer)?;
+    // Dropping the buffer would hide the error of the last write.
+    buffer
+        .into_inner()
+        .map_err(std::io::IntoInnerError::into_error)?;
+    Ok(())
+}
+
+/// Reads the first `length` bytes of a member, or all if it is shorter.
+fn beginning(content: &mut MemberReader, length: usize) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    content.take(length as u64).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
