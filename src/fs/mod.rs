@@ -22,6 +22,7 @@ mod stamp;
 mod state_file;
 mod sync;
 mod trust;
+mod umask;
 
 use std::fs::{File, OpenOptions, Permissions};
 use std::io::{ErrorKind, Write};
@@ -52,6 +53,7 @@ pub use state_file::{
 };
 pub use sync::{sync, sync_file_system};
 pub use trust::{Trust, create_named, is_open_to_all, may_be_renamed_by_others};
+pub use umask::PlainUmask;
 
 /// Returns the metadata of the file at `path`, following links; none if it does not exist.
 pub fn metadata(path: &Path) -> Result<Option<std::fs::Metadata>> {
@@ -297,27 +299,6 @@ pub fn space(metadata: &std::fs::Metadata) -> u64 {
     metadata.blocks() * 512
 }
 
-/// While this value exists, new files and directories get at most the permission bits `0755`,
-/// whatever the caller's umask. The umask belongs to the whole process; dropping this value
-/// restores it, for python.
-pub struct PlainUmask(nix::sys::stat::Mode);
-
-impl PlainUmask {
-    /// Sets the umask.
-    #[must_use]
-    pub fn set() -> Self {
-        Self(nix::sys::stat::umask(
-            nix::sys::stat::Mode::from_bits_truncate(0o022),
-        ))
-    }
-}
-
-impl Drop for PlainUmask {
-    fn drop(&mut self) {
-        nix::sys::stat::umask(self.0);
-    }
-}
-
 /// Turns the error that a file does not exist into none.
 fn optional<T>(result: std::io::Result<T>) -> std::io::Result<Option<T>> {
     match result {
@@ -332,48 +313,6 @@ fn optional<T>(result: std::io::Result<T>) -> std::io::Result<Option<T>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_resolved_path_has_no_parent_directories_in_it() {
-        let directory = tempfile::tempdir().unwrap();
-        let real = canonicalize(directory.path()).unwrap();
-        create_dir_all(&real.join("a/b"), 0o755).unwrap();
-        symlink(Path::new("a/b"), &real.join("link")).unwrap();
-        let rows = [
-            ("none/../env", "env"),
-            ("a/../env", "env"),
-            ("link/../env", "a/env"),
-            ("none/./x/../../a/env", "a/env"),
-            ("a/b/..", "a"),
-        ];
-        for (path, expected) in rows {
-            assert_eq!(
-                plain_place(directory.path().join(path)),
-                real.join(expected),
-                "{path}"
-            );
-        }
-    }
-
-    #[test]
-    fn a_stamp_detects_a_change_a_replacement_and_a_removal() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("file");
-        let absent = Stamped::look(&path);
-        assert!(absent.holds());
-        write_atomically(&path, b"one").unwrap();
-        assert!(!absent.holds(), "it exists now");
-        let first = Stamped::look(&path);
-        assert!(first.holds());
-        write_atomically(&path, b"two").unwrap();
-        assert!(
-            !first.holds(),
-            "another file of the same size has replaced it"
-        );
-        let second = Stamped::look(&path);
-        std::fs::remove_file(&path).unwrap();
-        assert!(!second.holds(), "it is gone");
-    }
 
     #[test]
     fn an_open_file_is_no_longer_at_a_name_that_another_has_got() {
@@ -412,19 +351,5 @@ mod tests {
             format!("{error:#}"),
             "cannot open `/nowhere/file`: No such file or directory (os error 2)"
         );
-    }
-
-    #[test]
-    fn a_path_of_any_bytes_survives_json() {
-        use std::ffi::OsString;
-        use std::os::unix::ffi::OsStringExt;
-        for bytes in [&b"/plain"[..], b"/\xff\xfe"] {
-            let stamped = Stamped {
-                path: OsString::from_vec(bytes.to_vec()).into(),
-                stamp: None,
-            };
-            let json = serde_json::to_vec(&stamped).unwrap();
-            assert_eq!(serde_json::from_slice::<Stamped>(&json).unwrap(), stamped);
-        }
     }
 }

@@ -35,3 +35,31 @@ fn below(directory: PathBuf, path: &Path) -> PathBuf {
             directory
         })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{create_dir_all, symlink};
+    use super::*;
+
+    #[test]
+    fn a_resolved_path_has_no_parent_directories_in_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let real = canonicalize(directory.path()).unwrap();
+        create_dir_all(&real.join("a/b"), 0o755).unwrap();
+        symlink(Path::new("a/b"), &real.join("link")).unwrap();
+        let rows = [
+            ("none/../env", "env"),
+            ("a/../env", "env"),
+            ("link/../env", "a/env"),
+            ("none/./x/../../a/env", "a/env"),
+            ("a/b/..", "a"),
+        ];
+        for (path, expected) in rows {
+            assert_eq!(
+                plain_place(directory.path().join(path)),
+                real.join(expected),
+                "{path}"
+            );
+        }
+    }
+}

@@ -84,3 +84,43 @@ impl Stamped {
         Stamp::of(&self.path) == self.stamp
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::write_atomically;
+    use super::*;
+
+    #[test]
+    fn a_stamp_detects_a_change_a_replacement_and_a_removal() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("file");
+        let absent = Stamped::look(&path);
+        assert!(absent.holds());
+        write_atomically(&path, b"one").unwrap();
+        assert!(!absent.holds(), "it exists now");
+        let first = Stamped::look(&path);
+        assert!(first.holds());
+        write_atomically(&path, b"two").unwrap();
+        assert!(
+            !first.holds(),
+            "another file of the same size has replaced it"
+        );
+        let second = Stamped::look(&path);
+        std::fs::remove_file(&path).unwrap();
+        assert!(!second.holds(), "it is gone");
+    }
+
+    #[test]
+    fn a_path_of_any_bytes_survives_json() {
+        use std::ffi::OsString;
+        use std::os::unix::ffi::OsStringExt;
+        for bytes in [&b"/plain"[..], b"/\xff\xfe"] {
+            let stamped = Stamped {
+                path: OsString::from_vec(bytes.to_vec()).into(),
+                stamp: None,
+            };
+            let json = serde_json::to_vec(&stamped).unwrap();
+            assert_eq!(serde_json::from_slice::<Stamped>(&json).unwrap(), stamped);
+        }
+    }
+}
