@@ -9,6 +9,7 @@
 mod failed;
 mod network;
 mod pip;
+mod pip_process;
 mod prune;
 mod refused;
 mod staging;
