@@ -95,7 +95,10 @@ pub mod testing {
     }
     pub mod tool {
         pub mod pack_manifest {
-            pub use crate::tool::pack_manifest::{Member, PackManifest};
+            pub use crate::tool::pack_manifest::PackManifest;
+        }
+        pub mod pack_member {
+            pub use crate::tool::pack_member::Member;
         }
         pub mod relocate {
             pub use crate::tool::relocate::run;

@@ -17,6 +17,7 @@ pub mod list;
 pub mod lock;
 pub mod pack;
 pub mod pack_manifest;
+pub mod pack_member;
 pub mod prune;
 pub mod relocate;
 pub mod unpack;

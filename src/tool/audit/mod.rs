@@ -16,7 +16,7 @@ use rayon::prelude::*;
 
 use super::elf::{Elf, Precedence};
 use super::interpreter_copy;
-use super::pack_manifest::Member;
+use super::pack_member::Member;
 use crate::fs;
 use crate::plan::Facts;
 use crate::report;

@@ -12,7 +12,8 @@ use anyhow::{Context, Result, ensure};
 
 use crate::fs::{self, Digest};
 use crate::report::Progress;
-use crate::tool::pack_manifest::{Member, Mode, PACK_MANIFEST, PackManifest};
+use crate::tool::pack_manifest::{PACK_MANIFEST, PackManifest};
+use crate::tool::pack_member::{Member, Mode};
 
 /// The size of the chunks in which files are copied, in bytes.
 const CHUNK: usize = 1 << 18;

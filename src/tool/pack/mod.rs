@@ -27,7 +27,8 @@ pub use order::Order;
 
 use super::additions::{Standalone, StandaloneRequest};
 use super::audit::{Audit, AuditContext};
-use super::pack_manifest::{Member, PackManifest};
+use super::pack_manifest::PackManifest;
+use super::pack_member::Member;
 use crate::build::Sharing;
 use crate::fs::{self, StagedDir};
 use crate::invocation::{Invocation, Pack};

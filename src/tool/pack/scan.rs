@@ -14,7 +14,7 @@ use walkdir::{DirEntry, WalkDir};
 use crate::fs::{self, Digest};
 use crate::report::Failure;
 use crate::store::{COMPILED, MANIFEST};
-use crate::tool::pack_manifest::{Member, Mode};
+use crate::tool::pack_member::{Member, Mode};
 
 /// Returns all members of the environment in a directory, sorted by the bytes of their paths.
 ///

@@ -61,7 +61,7 @@ fn unpacking_gives_what_was_packed() {
         let mut listed: Vec<&str> = known
             .members
             .iter()
-            .map(vpython::testing::tool::pack_manifest::Member::path)
+            .map(vpython::testing::tool::pack_member::Member::path)
             .collect();
         listed.retain(|path| !directory.join(path).is_dir() || directory.join(path).is_symlink());
         assert_eq!(files(&directory), listed);

@@ -9,7 +9,8 @@ use sha2::Digest as _;
 
 use crate::fs;
 use crate::report::Progress;
-use crate::tool::pack_manifest::{Member, PACK_MANIFEST, PackManifest};
+use crate::tool::pack_manifest::{PACK_MANIFEST, PackManifest};
+use crate::tool::pack_member::Member;
 
 /// Permission bits of directories.
 const DIRECTORY_MODE: u32 = 0o755;
