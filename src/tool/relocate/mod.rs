@@ -12,6 +12,7 @@ mod interpreter;
 mod journal;
 mod leftovers;
 mod links;
+mod literals;
 mod prefixes;
 mod quoting;
 mod record;

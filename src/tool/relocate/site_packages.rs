@@ -247,7 +247,7 @@ fn absolute_literals(text: &[u8]) -> Vec<Vec<u8>> {
         .split(|byte| *byte == b'\n')
         .filter(|line| line.starts_with(b"MAPPING") || line.starts_with(b"NAMESPACES"));
     lines
-        .flat_map(super::quoting::python_texts)
+        .flat_map(super::literals::python_texts)
         .filter(|text| text.starts_with(b"/"))
         .collect()
 }
