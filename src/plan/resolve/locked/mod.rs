@@ -5,9 +5,9 @@
 //! The choice depends only on the lock file and the interpreter, and not on the wheel directories:
 //! a missing file is an error even if another file of the same version is present.
 
+mod choice;
 mod lock_error;
 
-use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 
@@ -16,11 +16,12 @@ use pep440_rs::Version;
 use pep508_rs::{PackageName, VersionOrUrl};
 
 use super::compatibility::WheelFilter;
-use crate::plan::wheelhouse::{WheelFile, WheelName, Wheelhouse};
+use crate::plan::wheelhouse::{WheelFile, Wheelhouse};
 use crate::plan::{Evidence, Facts, PlannedWheel, RequiredBy, Tags};
 use crate::report::Failure;
-use crate::spec::{Located, Lock, LockedPackage, LockedWheel, Requirement};
-use lock_error::{Digests, LockProblem};
+use crate::spec::{Located, Lock, LockedPackage, Requirement};
+use choice::Choice;
+use lock_error::LockProblem;
 
 /// Returns the wheels of a lock file, sorted by project, and the reason why they cannot be
 /// installed if files are missing or have another digest. An environment that was built from them
@@ -300,140 +301,6 @@ fn refuse_unsatisfied(lock: &Lock, wanted: &Wanted<'_>, interpreter: &Facts) -> 
     }
 }
 
-/// The locked wheel of a package for the interpreter.
-struct Choice<'a> {
-    package: &'a Located<LockedPackage>,
-    wheel: &'a Located<LockedWheel>,
-    name: WheelName,
-    /// The file, once it is found.
-    file: Option<WheelFile>,
-}
-
-impl<'a> Choice<'a> {
-    /// Chooses the wheel with the best tag; if there are several, the one with the highest build
-    /// tag.
-    fn of(
-        package: &'a Located<LockedPackage>,
-        interpreter: &Facts,
-        tags: &Tags,
-    ) -> Result<Self, LockProblem<'a>> {
-        let value = &package.value;
-        if let Some(range) = value
-            .requires_python
-            .as_ref()
-            .filter(|range| !range.contains(interpreter.version()))
-        {
-            return Err(LockProblem::OtherPython { package, range });
-        }
-        // Rank the wheels with compatible tags.
-        let mut ranked = Vec::new();
-        let mut misfits = Vec::new();
-        for wheel in &value.wheels {
-            let name = parse_name(value, &wheel.value).map_err(|why| LockProblem::BadName {
-                package,
-                wheel,
-                why,
-            })?;
-            match name.rank(tags) {
-                Some(rank) => ranked.push((
-                    rank,
-                    Self {
-                        package,
-                        wheel,
-                        name,
-                        file: None,
-                    },
-                )),
-                None => misfits.push(name.misfit(tags)),
-            }
-        }
-        ranked.sort_by_cached_key(|(rank, choice)| {
-            (
-                *rank,
-                Reverse(choice.name.build.clone()),
-                choice.wheel.value.file_name.clone(),
-            )
-        });
-        ranked
-            .into_iter()
-            .next()
-            .map(|(_, choice)| choice)
-            .ok_or(LockProblem::NoWheel { package, misfits })
-    }
-
-    /// Finds the file with the locked name and digests in the first directory that has it. The
-    /// inner error is the problem with the first file of that name.
-    fn find(&self, wheelhouse: &mut Wheelhouse) -> Result<Result<WheelFile, LockProblem<'a>>> {
-        let mut other = None;
-        for file in wheelhouse.named(&self.name) {
-            let Some(digests) = self.difference(&file, wheelhouse)? else {
-                return Ok(Ok(file));
-            };
-            let path = wheelhouse.path(&file);
-            other.get_or_insert(LockProblem::OtherBytes {
-                package: self.package,
-                wheel: self.wheel,
-                path,
-                digests,
-            });
-        }
-        Ok(Err(other.unwrap_or(LockProblem::Missing {
-            package: self.package,
-            wheel: self.wheel,
-        })))
-    }
-
-    /// Returns the first digest of a file that differs from the locked one; `None` if all locked
-    /// digests match.
-    fn difference(&self, file: &WheelFile, wheelhouse: &mut Wheelhouse) -> Result<Option<Digests>> {
-        let LockedWheel {
-            sha256,
-            long_digests,
-            ..
-        } = &self.wheel.value;
-        let digest = wheelhouse.digests(std::slice::from_ref(file))?[0];
-        if digest != *sha256 {
-            return Ok(Some(Digests {
-                name: "sha256",
-                found: digest.to_string(),
-                locked: sha256.to_string(),
-            }));
-        }
-        for (kind, locked) in long_digests {
-            let found = kind.of_file(&wheelhouse.path(file))?;
-            if found != *locked {
-                return Ok(Some(Digests {
-                    name: kind.name(),
-                    found,
-                    locked: locked.clone(),
-                }));
-            }
-        }
-        Ok(None)
-    }
-
-    /// Plans a wheel without a file, from the lock file alone.
-    fn without_file(self, lock: &Lock, required_by: &Origins) -> PlannedWheel {
-        let LockedWheel {
-            file_name,
-            path,
-            size,
-            sha256,
-            long_digests: _,
-        } = &self.wheel.value;
-        PlannedWheel {
-            name: self.name.project,
-            version: self.name.version,
-            path: path
-                .clone()
-                .unwrap_or_else(|| lock.path.with_file_name(file_name)),
-            size: size.unwrap_or_default(),
-            sha256: *sha256,
-            required_by: required_by.of_package(self.package),
-        }
-    }
-}
-
 /// The origins of the packages of a lock file: the requirements of its spec on the project, or else
 /// the lock file.
 struct Origins {
@@ -470,20 +337,4 @@ impl Origins {
         };
         of_spec.unwrap_or_else(|| vec![by_itself()])
     }
-}
-
-/// Parses the name of a locked file, which must match its package.
-fn parse_name(package: &LockedPackage, wheel: &LockedWheel) -> Result<WheelName, String> {
-    let name = WheelName::parse(&wheel.file_name)?;
-    let is_ours = name.project == package.name
-        && package
-            .version
-            .as_ref()
-            .is_none_or(|version| *version == name.version);
-    is_ours
-        .then_some(name)
-        .ok_or_else(|| match &package.version {
-            Some(version) => format!("it is locked as `{}` {version}", package.name),
-            None => format!("it is locked as `{}`", package.name),
-        })
 }
