@@ -157,7 +157,7 @@ for name, digest, size in csv.reader(open(record)):
     pack(&world, &options).expect(0, "", &expected);
     assert!(
         std::fs::read(world.path("env.tar")).unwrap() == first,
-        "the same is mended alike"
+        "the same library is rewritten in the same way"
     );
 }
 
@@ -166,8 +166,8 @@ fn a_library_with_a_rewritten_run_path_still_works() {
     let Some(world) = world(&[("a", "/home/nobody/a/very/long/path:$ORIGIN/../some.libs")]) else {
         return;
     };
-    let warnings = pack(&world, &["--fix-rpath"]);
-    assert_eq!(warnings.code, Some(0), "{warnings}");
+    let outcome = pack(&world, &["--fix-rpath"]);
+    assert_eq!(outcome.code, Some(0), "{outcome}");
     unpack(&world);
     let library = world.path("out").join(site(world.python)).join("some/a.so");
     let text = format!(

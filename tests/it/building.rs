@@ -219,6 +219,6 @@ fn two_specs_share_an_unpacked_wheel() {
     let can_link_only = reflink_copy::reflink(world.write("from", "x"), world.path("to")).is_err();
     assert!(
         is_shared || !can_link_only,
-        "the file is copied although it could be linked"
+        "the file is copied although a link is possible"
     );
 }

@@ -165,12 +165,14 @@ fn only_the_standard_library_is_copied_and_it_has_byte_code() {
             .iter()
             .all(|name| !library.join(name).exists())
     );
+    // The byte code is of the unchecked hash-based kind (PEP 552).
     let code = std::fs::read(library.join(format!("__pycache__/os.cpython-3{minor}.pyc"))).unwrap();
     assert_eq!(
         code[4..8],
         [1, 0, 0, 0],
         "it is never checked against its source"
     );
+    // The manifest and the link name the copy.
     let manifest = std::fs::read_to_string(world.path("env/vpython.json")).unwrap();
     assert!(
         manifest.contains(&format!("\"interpreter\": \"python/bin/python3.{minor}\"")),
@@ -180,6 +182,7 @@ fn only_the_standard_library_is_copied_and_it_has_byte_code() {
         std::fs::read_link(world.path("env/bin/python3")).unwrap(),
         Path::new(&format!("../python/bin/python3.{minor}"))
     );
+    // The same export again changes nothing, and one without the interpreter replaces it.
     let before = std::fs::metadata(world.path("env")).unwrap().ino();
     let words = [
         "-vpython-tool",

@@ -231,7 +231,7 @@ fn vpython3_takes_the_defaults_of_luci_where_a_spec_names_no_version() {
             assert_eq!(
                 version(&world, "vpython3", &["native.py"]),
                 "3.9",
-                "only LUCI's specs have LUCI's default"
+                "only LUCI specs have LUCI's default"
             );
             assert_eq!(
                 version(&world, "vpython3", &["-c", VERSION]),

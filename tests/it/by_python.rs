@@ -136,7 +136,7 @@ fn a_source_that_cannot_be_read_is_an_error_and_not_left_out() {
 }
 
 #[test]
-fn byte_code_truncated_by_a_power_cut_is_not_damage_and_not_used() {
+fn byte_code_truncated_by_a_power_cut_is_not_damage_and_is_replaced() {
     let world = world(Python::any());
     let environment = world.install(["tool.py"]);
     let wheel = std::fs::read_dir(world.store("wheels"))

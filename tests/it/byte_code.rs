@@ -172,7 +172,7 @@ fn a_launch_does_not_compile_and_a_later_install_does() {
     assert_eq!(
         std::fs::read(site.join(&byte_code(&site)[0])).unwrap(),
         ours,
-        "it takes the place of what python wrote"
+        "it replaces the byte code that python wrote"
     );
     assert_eq!(site.metadata().unwrap().modified().unwrap(), before);
     assert!(is_used(&world, "some"));

@@ -127,6 +127,7 @@ fn a_damaged_wheel_makes_its_environments_damaged() {
         .unwrap()
         .map(|entry| entry.unwrap().path())
         .collect();
+    // Only one of the two environments uses the damaged wheel.
     let of_one = wheels
         .iter()
         .find(|path| path.join("site/one.py").exists())
@@ -153,6 +154,7 @@ fn a_damaged_wheel_makes_its_environments_damaged() {
         (4, 1, false),
         "{outcome}"
     );
+    // Both environments work, and the damaged one is rebuilt.
     world.vpython(["other/tool.py"]).run().prints("1\n");
     world
         .vpython(["-c", "import one; print(one.VERSION)"])

@@ -38,7 +38,7 @@ fn messages_are_coloured_on_a_terminal_unless_switched_off() {
     assert_eq!(
         shown(&world, &[("NO_COLOR", "")]),
         COLOURED,
-        "an empty value is none"
+        "an empty value counts as unset"
     );
     assert_eq!(shown(&world, &[("TERM", "dumb")]), PLAIN);
     assert_eq!(

@@ -85,7 +85,7 @@ fn each_form_of_a_command_line_finds_its_spec_and_its_program() {
 fn the_value_of_a_long_option_is_not_the_script() {
     let world = World::new();
     if world.python.minor < 7 {
-        not_tested!("python knows no --check-hash-based-pycs");
+        not_tested!("this python does not support --check-hash-based-pycs");
         return;
     }
     world.wheel(&crate::support::Wheel::module("greeting", "1.0"));
@@ -119,7 +119,7 @@ fn flags_of_vpython_are_accepted_in_all_forms_and_only_first() {
     assert_eq!(
         world.environments(),
         [] as [std::path::PathBuf; 0],
-        "the flag beats the variable"
+        "the flag overrides the variable"
     );
 }
 

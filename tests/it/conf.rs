@@ -86,7 +86,10 @@ fn the_file_next_to_the_program_sets_what_flags_and_variables_do_not() {
         .run()
         .prints("2\n");
     launch(&world, &["tool.py"]).run().prints("1\n");
-    assert!(world.outside("root/v1/envs").exists(), "the variable wins");
+    assert!(
+        world.outside("root/v1/envs").exists(),
+        "the variable overrides the file"
+    );
     // A link in another directory leads to the same program.
     symlink("../site/vpython", world.outside("bin/linked")).unwrap();
     let linked = world
@@ -96,7 +99,7 @@ fn the_file_next_to_the_program_sets_what_flags_and_variables_do_not() {
         .without("VPYTHON_VIRTUALENV_ROOT")
         .run()
         .prints("1\n");
-    // A setting that was removed from the file no longer applies.
+    // The old value of a changed setting no longer applies.
     set(&world, &text.replace("house", "other"));
     run(&["tool.py"]).run().prints("2\n");
     std::fs::remove_file(world.outside("site/vpython.conf")).unwrap();
@@ -135,6 +138,7 @@ pip-options = ['--timeout', '5']
         let from = format!("[WORLD]/site/vpython.conf, line {line}");
         json!({"key": key, "value": value, "from": from})
     };
+    // The settings in effect, each with its origin.
     let mut expected = vec![
         json!({"key": "root", "value": "[WORLD]/root", "from": "VPYTHON_VIRTUALENV_ROOT"}),
         made("wheels", "[WORLD]/site/../house", 2),
@@ -152,6 +156,7 @@ pip-options = ['--timeout', '5']
         settings(explain(&["--json", "tool.py"])),
         (file.clone(), json!(expected))
     );
+    // The same as text.
     let outcome = explain(&["tool.py"]).run();
     let beginning = "\
 program       tool.py
@@ -171,6 +176,7 @@ settings      root               [WORLD]/root                 by VPYTHON_VIRTUAL
             .all(|(one, other)| columns(one) == columns(other)),
         "{outcome}"
     );
+    // A flag and variables override the file.
     expected[0] = json!({"key": "root", "value": "[WORLD]/work/r", "from": "-vpython-root"});
     expected[1] = json!({"key": "wheels", "value": "[WORLD]/work/w", "from": "VPYTHON_WHEELS"});
     expected[2] = json!({"key": "default-spec", "value": "d.toml", "from": "VPYTHON_DEFAULT_SPEC"});
@@ -183,6 +189,7 @@ settings      root               [WORLD]/root                 by VPYTHON_VIRTUAL
         settings(launch.env("VPYTHON_DEFAULT_SPEC", "d.toml")),
         (file, json!(expected))
     );
+    // Without a settings file.
     let none = world.vpython(["-vpython-tool", "explain", "--json", "-c", ""]);
     let root = json!([{"key": "root", "value": "[WORLD]/root", "from": "VPYTHON_VIRTUALENV_ROOT"}]);
     assert_eq!(settings(none), (Value::Null, root));
@@ -237,7 +244,7 @@ fn the_default_python_is_looked_for_first_and_a_change_is_noticed() {
     assert_eq!(
         run(&["tool.py"]),
         any.to_string(),
-        "where there is none, it is as if nothing were said"
+        "where there is none, the same as without the setting"
     );
     let explain = launch(&world, &["-vpython-tool", "explain", "--json", "tool.py"]).run();
     let explanation: Value = serde_json::from_str(&explain.stdout).unwrap();
@@ -408,7 +415,7 @@ vpython: error: cannot read the settings file from `VPYTHON_CONF`
 fn a_file_that_another_user_can_write_to_is_skipped() {
     if Path::new("/etc/vpython.conf").exists() {
         not_tested!(
-            "this machine has an `/etc/vpython.conf`, which counts where the other does not"
+            "this machine has an `/etc/vpython.conf`, which is used if the other file is not"
         );
         return;
     }
@@ -441,7 +448,7 @@ fn a_file_that_another_user_can_write_to_is_skipped() {
     .unwrap();
     passed_over("not a regular file");
     if !nix::unistd::geteuid().is_root() {
-        not_tested!("only the superuser can give a file away");
+        not_tested!("only the superuser can give a file to another user");
         return;
     }
     std::fs::remove_file(world.outside("site/vpython.conf")).unwrap();

@@ -47,7 +47,7 @@ const DAMAGES: [Damage; 11] = [
 impl Damage {
     /// Applies the damage. Other hard links of the file keep their content, except for a flipped
     /// bit: disks flip bits in place.
-    fn befall(self, path: &Path) {
+    fn apply(self, path: &Path) {
         let is_file = path.symlink_metadata().unwrap().is_file();
         let content = if is_file {
             std::fs::read(path).unwrap()
@@ -161,8 +161,8 @@ impl Scene {
                 let root = self.world.outside("root");
                 std::fs::remove_dir_all(&root).unwrap();
                 copy(&self.world.outside("before"), &root);
-                damage.befall(&root.join(file));
-                if let Err(why) = self.is_mended(damage, file) {
+                damage.apply(&root.join(file));
+                if let Err(why) = self.is_repaired(damage, file) {
                     broken.push(format!("{}, {damage:?}: {why}", file.display()));
                 }
             }
@@ -181,7 +181,7 @@ impl Scene {
         );
     }
 
-    fn is_mended(&self, damage: Damage, file: &Path) -> Result<(), String> {
+    fn is_repaired(&self, damage: Damage, file: &Path) -> Result<(), String> {
         // A launch may have to be stopped where python itself waits for a pipe.
         let launched = self
             .run(&["tool.py"], Duration::from_secs(10))
@@ -221,7 +221,7 @@ impl Scene {
             || ["vpython rebuilds it", "vpython unpacks it again"]
                 .iter()
                 .any(|remedy| launched.contains(remedy));
-        // Without linked byte code there is none to compare, and python does not use `lib64`.
+        // Without the marker no byte code is linked, and python itself does not use `lib64`.
         let is_optional = damage == Damage::Deleted
             && (file.ends_with("vpython.compiled") || file.ends_with("lib64"));
         if is_ours && !is_the_same && !is_reported && !is_optional {

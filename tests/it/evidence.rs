@@ -169,8 +169,7 @@ fn an_old_wheel_that_is_overwritten_is_noticed_within_an_hour() {
     world.vpython(["tool.py"]).run().prints("none\n");
     let looked = set_last_look(&world, |last| last - 3600);
     world.vpython(["tool.py"]).run().prints("more\n");
-    // The first launch checks all wheels. If nothing has changed an hour later, vpython records
-    // that.
+    // A cold launch checks all wheels. If nothing has changed an hour later, vpython records that.
     assert!(set_last_look(&world, |last| last - 3600) >= looked);
     world.vpython(["tool.py"]).run().prints("more\n");
     assert!(

@@ -30,7 +30,7 @@ fn export(world: &World, words: &[&str]) -> Outcome {
 }
 
 /// The output of an environment's python.
-fn said(environment: &Path, text: &str) -> String {
+fn output_of(environment: &Path, text: &str) -> String {
     let mut command = Command::new(environment.join("bin/python"));
     let child = start(
         command
@@ -72,9 +72,9 @@ fn an_environment_is_exported_to_its_path_with_byte_code() {
         environment.join(module(&world)).display()
     );
     assert!(
-        said(&environment, text).starts_with(&expected),
+        output_of(&environment, text).starts_with(&expected),
         "{}",
-        said(&environment, text)
+        output_of(&environment, text)
     );
     assert!(
         links(&environment.join(module(&world))) > 1,
@@ -82,7 +82,7 @@ fn an_environment_is_exported_to_its_path_with_byte_code() {
     );
     assert!(
         world.environments().is_empty(),
-        "the store has no environment of its own for that"
+        "the store has no separate environment for that"
     );
     assert_eq!(std::fs::read_dir(world.path("out")).unwrap().count(), 1);
 }
@@ -101,7 +101,7 @@ fn a_copy_outlives_the_store() {
     std::fs::remove_dir_all(world.outside("root")).unwrap();
     std::fs::remove_dir_all(world.path("wheels")).unwrap();
     assert_eq!(
-        said(&world.path("env"), "import some; print(some.VERSION)"),
+        output_of(&world.path("env"), "import some; print(some.VERSION)"),
         "1\n"
     );
 }
@@ -130,7 +130,7 @@ fn a_changed_environment_replaces_the_old_one_as_a_whole() {
     world.wheel(&Wheel::new("some", "2").file("some/__init__.py", "VERSION = '2'\n"));
     export(&world, &["env", "tool.py"]).prints("[WORLD]/work/env\n");
     assert_eq!(
-        said(&world.path("env"), "import some; print(some.VERSION)"),
+        output_of(&world.path("env"), "import some; print(some.VERSION)"),
         "2\n"
     );
     assert!(!world.path("env/bin/run-some").exists() && !world.path(".env.vpython-new").exists());
@@ -231,7 +231,7 @@ fn included_code_is_found_wherever_the_environment_is_moved() {
     let moved = world.path("moved here");
     let expected = format!("{}\n", moved.join("app/lib/mine/more.py").display());
     assert_eq!(
-        said(&moved, "import mine.more, also; print(mine.more.__file__)"),
+        output_of(&moved, "import mine.more, also; print(mine.more.__file__)"),
         expected
     );
     let left_out = ["mine/__pycache__/x.pyc", ".git", "venv"];
@@ -318,7 +318,7 @@ fn a_link_for_editors_follows_the_environment() {
     assert_eq!(
         inode(&world.path(".venv")),
         before,
-        "it is not written again"
+        "an unchanged environment is not written again"
     );
     world.wheel(&Wheel::new("some", "2").file("some/__init__.py", ""));
     run(&world);

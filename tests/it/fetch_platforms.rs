@@ -117,7 +117,7 @@ fn each_platform_is_announced_and_gets_the_wheels_that_exist() {
     assert_eq!(
         lines(&outcome, "fetching into"),
         announced,
-        "what came for here serves `manylinux1`: {outcome}"
+        "the wheel for this machine also serves the platform `manylinux1`: {outcome}"
     );
     let end = "vpython: error: pip cannot fetch all of the missing wheels\n  caused by: b==1 (macosx_11_0_arm64)\n  hint: pip's own output \
                is above; words after `--` are passed to pip\n";

@@ -55,12 +55,12 @@ fn problems(path: &str, source: &str) -> Vec<String> {
             problems.push(format!("{path} names `{named}`"));
         }
     }
-    for (call, owner, let_pass) in RESERVED {
+    for (call, owner, permitted) in RESERVED {
         for (start, _) in code.match_indices(call) {
             let rest = &code[start + call.len()..];
             let name = leading_word(rest);
-            let is_type = let_pass.contains(&name) && !rest[name.len()..].starts_with("::");
-            if path != owner && !(is_type || let_pass.contains(&name) && call == "std::env::") {
+            let is_type = permitted.contains(&name) && !rest[name.len()..].starts_with("::");
+            if path != owner && !(is_type || permitted.contains(&name) && call == "std::env::") {
                 problems.push(format!("{path} calls `{call}{name}`"));
             }
         }

@@ -48,6 +48,7 @@ fn a_marker_has_the_same_limit_in_every_reader() {
     let marker = nested(65);
     let script =
         |marker: &str| format!("# /// script\n# dependencies = [\"one; {marker}\"]\n# ///\n");
+    // Each format that can contain a marker, with the cause of its error.
     let rows: [(&str, Write<'_>, String); 5] = [
         (
             "r.txt",

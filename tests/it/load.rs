@@ -16,7 +16,7 @@ const BUILDS: &str = "building the environment";
 
 /// Starts vpython with these arguments behind a barrier: each process waits for a line, so that all
 /// begin when all exist.
-fn start_at_the_gate(world: &World, words: &[&str]) -> Child {
+fn start_at_barrier(world: &World, words: &[&str]) -> Child {
     let line = "read line; exec \"$0\" -vpython-log-level debug \"$@\" </dev/null";
     let launch = world
         .program("/bin/sh", ["-c", line, env!("CARGO_BIN_EXE_vpython")])
@@ -25,7 +25,7 @@ fn start_at_the_gate(world: &World, words: &[&str]) -> Child {
 }
 
 /// Releases the barrier, and returns the outcome of each process.
-fn open_the_gate(world: &World, mut children: Vec<Child>) -> Vec<Outcome> {
+fn open_barrier(world: &World, mut children: Vec<Child>) -> Vec<Outcome> {
     for child in &mut children {
         child.stdin.take().unwrap().write_all(b"\n").unwrap();
     }
@@ -112,11 +112,11 @@ fn many_launches_of_specs_that_share_wheels_build_each_once() {
         world.write(&format!("tool{number}.py"), text);
     }
     let children: Vec<Child> = (0..launches)
-        .map(|number| start_at_the_gate(&world, &[&format!("tool{}.py", number % specs)]))
+        .map(|number| start_at_barrier(&world, &[&format!("tool{}.py", number % specs)]))
         .collect();
     let processes: Vec<u32> = children.iter().map(Child::id).collect();
     let begin = Instant::now();
-    let (outcomes, peak) = peak_during(&processes, || open_the_gate(&world, children));
+    let (outcomes, peak) = peak_during(&processes, || open_barrier(&world, children));
     let (seconds, mebibytes) = (begin.elapsed().as_secs_f64(), peak.memory / 1024);
     eprintln!(
         "{launches} launches over {specs} specs took {seconds:.1} s, {mebibytes} MiB, {} open files at most",
@@ -142,7 +142,7 @@ fn many_launches_of_specs_that_share_wheels_build_each_once() {
     );
     assert_eq!(world.environments().len(), specs);
     let staged = std::fs::read_dir(world.store("tmp")).unwrap().count();
-    assert_eq!(staged, 0, "nothing is left of the builds");
+    assert_eq!(staged, 0, "the builds leave nothing");
 }
 
 #[test]
@@ -177,7 +177,7 @@ fn a_failed_build_is_not_repeated_by_the_processes_that_waited_for_it() {
         assert_eq!(child.wait().unwrap().code(), Some(125), "{text}");
         builds += text.matches(BUILDS).count();
         let error = text[text.find("vpython: error").unwrap()..].to_owned();
-        assert_eq!(world.redact(&error), first.stderr, "all say the same");
+        assert_eq!(world.redact(&error), first.stderr, "all print the same");
     }
     assert_eq!(builds, 1);
     let late = world
@@ -185,7 +185,7 @@ fn a_failed_build_is_not_repeated_by_the_processes_that_waited_for_it() {
         .run();
     assert!(
         late.code == Some(125) && late.stderr.contains(BUILDS),
-        "who comes later tries again: {late}"
+        "a later launch tries again: {late}"
     );
 }
 

@@ -284,6 +284,7 @@ fn read(path: impl AsRef<Path>) -> String {
 #[test]
 fn a_lock_is_written_for_this_platform_and_those_of_the_spec() {
     let world = world_of_two_platforms();
+    // `--check` only reports the changes.
     lock(&world, &["--check"]).run().expect(
         1,
         "pylock.vpython.toml: would be written\n  + app 1\n  + lib 1\n  + win 2\n",
@@ -293,6 +294,7 @@ fn a_lock_is_written_for_this_platform_and_those_of_the_spec() {
     lock(&world, &[])
         .run()
         .prints("pylock.vpython.toml: written\n  + app 1\n  + lib 1\n  + win 2\n");
+    // The lock lists the wheels of both platforms.
     let app = Wheel::module("app", "1")
         .requires("lib")
         .requires("win ; sys_platform == 'win32'");
@@ -350,6 +352,7 @@ platforms = [
         locked(&Wheel::module("win", "2")),
     );
     assert_eq!(read(world.path("pylock.vpython.toml")), expected);
+    // Locking again changes nothing.
     let before = tree(&world.path(""));
     for words in [
         &[][..],

@@ -98,7 +98,7 @@ fn with_an_unusable_home_the_store_is_in_the_temporary_directory() {
         .iter()
         .find(|python| python.path.starts_with("/usr"))
     else {
-        not_tested!("there is no python that others than the superuser can run");
+        not_tested!("no python can be run by other users than the superuser");
         return;
     };
     // One that cannot be entered, and one that cannot be written to.

@@ -167,7 +167,7 @@ fn a_clock_that_is_years_off_changes_nothing() {
             .unwrap_or_default();
         assert!(
             age < std::time::Duration::from_hours(1),
-            "the stamp is put right"
+            "the stamp is corrected"
         );
     }
 }

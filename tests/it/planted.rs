@@ -38,7 +38,7 @@ fn world(mode: u32) -> Option<World> {
     world.write_with_mode("precious", PRECIOUS, 0o600);
     set_mode(&world.path("open"), mode);
     if chown(world.path("precious"), Some(OTHER_USER), None).is_err() {
-        not_tested!("only the superuser can make a file another user's");
+        not_tested!("only the superuser can give a file to another user");
         return None;
     }
     chown(world.path("precious"), Some(0), None).unwrap();
@@ -100,7 +100,7 @@ impl Plant {
 
 /// Checks that nothing of the caller has changed.
 #[track_caller]
-fn is_unharmed(world: &World, what: &str) {
+fn is_unchanged(world: &World, what: &str) {
     let precious = world.path("precious");
     assert_eq!(
         std::fs::read_to_string(&precious).unwrap(),
@@ -138,7 +138,7 @@ fn what_is_planted_as_an_unfinished_file_is_not_written_to_or_published() {
                 plant.put(&world, &world.path(&format!("open/.{name}.new")));
                 let outcome = world.vpython(words).run();
                 assert_eq!(outcome.code, Some(0), "{what}: {outcome}");
-                is_unharmed(&world, &what);
+                is_unchanged(&world, &what);
                 is_ours(&world.path("open").join(name), &what);
             }
         }
@@ -154,7 +154,7 @@ fn what_is_planted_under_the_name_of_an_output_file_is_not_written_to() {
             let path = world.path("open").join(name);
             plant.put(&world, &path);
             let outcome = world.vpython(words).run();
-            is_unharmed(&world, &what);
+            is_unchanged(&world, &what);
             if outcome.code == Some(0) {
                 is_ours(&path, &what);
             } else {
@@ -462,6 +462,7 @@ fn relocated(part: &str) -> Option<(World, PathBuf)> {
     std::fs::create_dir_all(environment.join("bin")).unwrap();
     std::fs::write(environment.join("pyvenv.cfg"), "home = /usr/bin\n").unwrap();
     std::fs::write(environment.join("bin/activate"), "VIRTUAL_ENV='/old/env'\n").unwrap();
+    // The directory of the caller has files that a relocation would rewrite.
     let mine = world.path("mine");
     std::fs::create_dir_all(mine.join("site-packages")).unwrap();
     std::fs::create_dir_all(mine.join("python3.11/site-packages")).unwrap();
@@ -484,6 +485,7 @@ fn relocated(part: &str) -> Option<(World, PathBuf)> {
         .unwrap();
     }
     std::fs::write(mine.join("activate"), "VIRTUAL_ENV='/old/env'\n").unwrap();
+    // A part of the environment becomes a link to them.
     let replaced = environment.join(part);
     if replaced.is_dir() {
         std::fs::remove_dir_all(&replaced).unwrap();

@@ -283,7 +283,10 @@ fn a_build_also_prunes_the_store_once_a_day() {
     age(&old, 41);
     age(&older, 42);
     build(&world, &["shared"]);
-    assert!(old.exists(), "it was looked after when the store was new");
+    assert!(
+        old.exists(),
+        "the first prune is due a day after the store was created"
+    );
     File::open(world.store("pruned"))
         .unwrap()
         .set_modified(SystemTime::now() - DAY)
@@ -329,7 +332,10 @@ fn list_prints_the_environments_of_the_store() {
         sum(&prune(&world, &["--all"])),
         "removed 0 environments, 0 unpacked wheels and 0 leftovers of builds and launches"
     );
-    assert!(!world.outside("root").exists(), "nothing is made for that");
+    assert!(
+        !world.outside("root").exists(),
+        "no store is created for that"
+    );
     let path = build(&world, &["one", "shared"]);
     age(&path, 3);
     let text = world.vpython(["-vpython-tool", "list"]).run().stdout;

@@ -401,6 +401,7 @@ fn editable_projects_are_found_at_their_new_path_or_reported_missing() {
         std::fs::create_dir_all(world.path(directory)).unwrap();
     }
     let path = |name: &str| world.path(name).display().to_string();
+    // Path files, links and finders of editable projects, inside and outside of the moved tree.
     std::fs::write(
         inside.join("_project.pth"),
         format!("{}\n", path("old/project/src")),
@@ -433,6 +434,7 @@ fn editable_projects_are_found_at_their_new_path_or_reported_missing() {
         path("old/project")
     );
     std::fs::write(inside.join("tool-1.dist-info/direct_url.json"), origin).unwrap();
+    // One project has disappeared, and the others move with the tree.
     std::fs::remove_dir(world.path("gone")).unwrap();
     shift(&world.path("old"), &world.path("a new"));
     let new = world.path("a new/project/.venv");
@@ -443,6 +445,7 @@ fn editable_projects_are_found_at_their_new_path_or_reported_missing() {
             "vpython: warning: cannot fix `{lib}/{file}`: it imports from `[WORLD]/work/gone`, which does not exist\n"
         )
     };
+    // Only the files that name the missing project cause a warning.
     assert_eq!(
         (outcome.code, outcome.stderr.as_str()),
         (
@@ -450,6 +453,7 @@ fn editable_projects_are_found_at_their_new_path_or_reported_missing() {
             &*(warning("__editable___a_1_finder.py") + &warning("gone.pth"))
         )
     );
+    // All other files name the new paths.
     let read = |file: &str| std::fs::read_to_string(site(&world, &new).join(file)).unwrap();
     assert_eq!(
         read("_project.pth"),

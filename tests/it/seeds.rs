@@ -108,7 +108,7 @@ fn a_listed_one_binds() {
         Wheel::module("setuptools", "70"),
     ];
     case(&listed, &wheels).takes(&[PIP, "setuptools-40-py3-none-any.whl", WHICH]);
-    // It does so where the spec requires it.
+    // The listed version applies only on its platforms.
     let elsewhere = listed.replace(":40\"", ":40\" match_tag: < platform: \"win32\" >");
     case(&elsewhere, &wheels).takes(&[PIP, "setuptools-70-py3-none-any.whl", WHICH]);
 }

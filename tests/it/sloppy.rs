@@ -194,7 +194,7 @@ fn of_two_wheels_with_one_path_the_later_wins_and_one_warning_names_them() {
     assert_eq!(installed(&world, "shared/c.py"), "WHO = 'a'\n");
     assert!(
         !installed(&world, "b-1.dist-info/RECORD").contains("shared/"),
-        "the loser has no row for what it lost"
+        "the RECORD of the other wheel has no row for the overwritten file"
     );
     assert!(installed(&world, "a-1.dist-info/RECORD").contains("shared/c.py,sha256="));
     world

@@ -54,9 +54,9 @@ fn the_first_location_that_has_a_spec_is_used() {
             .run()
     };
     relative().prints("4\n");
-    let default = world.write("a/b/default.toml", spec(&world, 5));
+    let nested = world.write("a/b/default.toml", spec(&world, 5));
     relative().prints("5\n");
-    std::fs::remove_file(default).unwrap();
+    std::fs::remove_file(nested).unwrap();
     relative().prints("4\n");
     world.write("vpython.toml", spec(&world, 1));
     launch(&[&plain]).prints("1\n");

@@ -164,7 +164,7 @@ fn a_hundred_first_launches_at_once_build_once() {
     assert_eq!(
         world.leftovers().len(),
         2,
-        "an environment, a wheel, and nothing staged: {:?}",
+        "an environment, a wheel, and nothing is staged: {:?}",
         world.leftovers()
     );
 }
@@ -185,7 +185,7 @@ fn waiting_is_announced_with_the_process_that_holds_the_lock() {
         notice,
         "vpython: waiting for process 4242, which is building this environment\n"
     );
-    assert_eq!(world.environments(), [] as [PathBuf; 0], "it does wait");
+    assert_eq!(world.environments(), [] as [PathBuf; 0], "the launch waits");
     drop(lock);
     let mut rest = String::new();
     lines.read_to_string(&mut rest).unwrap();
@@ -314,7 +314,7 @@ fn a_finished_environment_runs_from_a_store_that_cannot_be_written() {
         .iter()
         .find(|python| !is_root || python.path.starts_with("/usr"));
     let Some(python) = python else {
-        not_tested!("there is no python that others than the superuser can run");
+        not_tested!("no python can be run by other users than the superuser");
         return;
     };
     let world = world_with(python);

@@ -82,6 +82,7 @@ fn system_packages_can_be_requested_and_come_after_the_wheels() {
         .arguments(["tool.py"])
         .run()
         .prints("a wheel\ninstalled none\nusers none\n");
+    // With the option, after the wheels.
     let hidden = world.environments();
     spec(&world, "", VISIBLE);
     for _ in 0..2 {
@@ -94,8 +95,9 @@ fn system_packages_can_be_requested_and_come_after_the_wheels() {
     assert_eq!(
         (hidden.len(), world.environments().len()),
         (1, 2),
-        "each has an environment of its own"
+        "each has a separate environment"
     );
+    // The default can be written.
     spec(&world, "", "[tool.vpython]\nsystem-site-packages = false\n");
     world
         .vpython(interpreter)
@@ -107,6 +109,7 @@ fn system_packages_can_be_requested_and_come_after_the_wheels() {
         2,
         "an option that is not set is not in the key"
     );
+    // The option in a script and in a `pyproject.toml`.
     let block = format!(
         "# /// script\n# dependencies = ['a']\n# [tool.vpython]\n# system-site-packages = true\n# wheels = ['wheels']\n# ///\n{PROGRAM}"
     );
@@ -126,6 +129,7 @@ fn system_packages_can_be_requested_and_come_after_the_wheels() {
         .arguments(named)
         .run()
         .prints("a wheel\ninstalled system\nusers none\n");
+    // All of them share the two environments.
     assert_eq!(world.environments().len(), 2);
     world
         .vpython(interpreter)

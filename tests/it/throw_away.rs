@@ -332,6 +332,7 @@ fn tools_work_in_a_throw_away_store_or_say_why_not() {
     );
     world.write("vpython.toml", "dependencies = ['a']\n");
     let tool = |words: &[&str]| vpython(&world, &[&["-vpython-tool"], words].concat()).run();
+    // The name of the store is random.
     let redacted = |text: &str| {
         let parts = text.split("vpython-throwaway.").enumerate();
         let part = |(index, part): (usize, &str)| match part.split_once('/') {
@@ -340,6 +341,7 @@ fn tools_work_in_a_throw_away_store_or_say_why_not() {
         };
         parts.map(part).collect::<String>()
     };
+    // Tools whose result is outside the store work.
     let installed = tool(&["install"]);
     assert_eq!(
         (installed.code, redacted(&installed.stdout)),
@@ -368,6 +370,7 @@ fn tools_work_in_a_throw_away_store_or_say_why_not() {
         "vpython: nothing to fetch: all wheels that the spec requires are present\n"
     );
     tool(&["exec", "python", "-c", "import sys; sys.exit(5)"]).expect(5, "", "");
+    // `explain` says that the store starts empty.
     let explained = redacted(&tool(&["explain"]).stdout);
     let end = "launch        cold: the store is a throw-away store, which starts empty in each run\n                    its environment is not built\n";
     assert!(
@@ -375,6 +378,7 @@ fn tools_work_in_a_throw_away_store_or_say_why_not() {
             && explained.ends_with(end),
         "{explained}"
     );
+    // Tools for the content of the store are refused.
     for name in ["check", "list", "prune"] {
         tool(&[name]).refuses(
             125,
@@ -385,6 +389,7 @@ fn tools_work_in_a_throw_away_store_or_say_why_not() {
             ),
         );
     }
+    // A link would dangle after the run.
     vpython(&world, &["-vpython-local-venv", "-c", ""])
         .run()
         .refuses(

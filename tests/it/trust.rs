@@ -166,7 +166,7 @@ fn world(program: &str) -> Option<World> {
     );
     set_mode(&world.path("open"), 0o1777);
     if chown(world.path("vpython.toml"), Some(OTHER_USER), None).is_err() {
-        not_tested!("only the superuser can make a file another user's");
+        not_tested!("only the superuser can give a file to another user");
         return None;
     }
     chown(world.path("vpython.toml"), Some(0), None).unwrap();
@@ -197,7 +197,7 @@ fn forget(world: &World) {
 }
 
 /// The messages of a launch, with `[OPEN]` for the directory.
-fn said(outcome: &Outcome) -> (String, String) {
+fn messages_of(outcome: &Outcome) -> (String, String) {
     let open = |text: &str| text.replace("[WORLD]/work/open", "[OPEN]");
     (open(&outcome.stdout), open(&outcome.stderr))
 }
@@ -226,7 +226,7 @@ fn files_of_other_users_in_a_shared_directory_are_ignored() {
         }
         // The second launch is warm, if there is an environment.
         for _ in 0..2 {
-            let (stdout, stderr) = said(&launch(&world, plant).run());
+            let (stdout, stderr) = messages_of(&launch(&world, plant).run());
             if plant.prints.starts_with("vpython: error") {
                 assert!(
                     stderr.starts_with(plant.prints),
@@ -251,7 +251,7 @@ fn files_of_other_users_in_a_shared_directory_are_ignored() {
         // put anything there.
         set_mode(&world.path("open"), 0o755);
         forget(&world);
-        let (stdout, stderr) = said(&launch(&world, plant).run());
+        let (stdout, stderr) = messages_of(&launch(&world, plant).run());
         assert!(
             !stderr.contains("belongs to user"),
             "{}:\n{stderr}",

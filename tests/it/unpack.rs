@@ -158,7 +158,7 @@ fn a_directory_that_vpython_has_not_unpacked_is_left_alone() {
     }
     assert!(
         !world.path("env").exists(),
-        "that is found out before anything is done"
+        "the error comes before any change"
     );
     let message = "vpython: error: `-vpython-tool unpack` takes an archive and a destination directory\n  \
                    hint: for example: `vpython -vpython-tool unpack env.tar.gz /opt/app/env`\n";

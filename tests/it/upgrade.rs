@@ -227,6 +227,7 @@ fn a_spec_that_is_named_on_the_command_line_stays_one() {
 fn a_spec_that_cannot_be_upgraded_is_reported_and_the_others_are_upgraded() {
     let world = world();
     let broken = SPEC.replace("wheel:", "wheels:");
+    // Each directory has one reason against an upgrade; `b/.vpython3` has none.
     let there = world.write("a/.vpython3", SPEC);
     world.write("a/vpython.toml", "");
     let unused = world.write("b/.vpython", SPEC);
@@ -258,6 +259,7 @@ fn a_spec_that_cannot_be_upgraded_is_reported_and_the_others_are_upgraded() {
         &quoted,
         &both,
     ];
+    // All errors are reported, and no refused spec changes.
     let before = kept.map(read);
     let expected = "\
 vpython: error: cannot upgrade `[WORLD]/work/a/.vpython3`

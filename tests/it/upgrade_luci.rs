@@ -228,16 +228,19 @@ fn all_writes_existing_locks_again_and_converts_nothing() {
             .env("VPYTHON_WHEELS", world.0.path("wheels"))
             .run()
     };
+    // Without a lock there is nothing to do.
     run(&["-vpython-tool", "upgrade", "-all", "legacy", "without"]).expect(
         0,
         "",
         "vpython: no native spec here has a lock file\n",
     );
+    // Locks that are up to date.
     for spec in ["locked/vpython.toml", "tool.py"] {
         assert_eq!(run(&["-vpython-tool", "lock", spec]).code, Some(0));
     }
     let up_to_date = "locked/pylock.vpython.toml is up to date\npylock.tool.toml is up to date\n";
     run(&["-vpython-tool", "upgrade", "-all", "."]).expect(0, up_to_date, "");
+    // A lock whose spec has changed; the LUCI spec stays.
     world
         .0
         .write("tool.py", "# /// script\n# dependencies = []\n# ///\n");

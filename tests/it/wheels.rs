@@ -322,6 +322,7 @@ fn wheel_directories_are_searched_in_the_documented_order() {
             .vpython(["-vpython-tool", "install"])
             .env("VPYTHON_INTERPRETER", &case.fake.path)
     };
+    // Each wheel has a file that names its directory.
     let site = |outcome: Outcome| {
         let site = format!(
             "{}/lib/python3.11/site-packages",
@@ -348,6 +349,7 @@ fn wheel_directories_are_searched_in_the_documented_order() {
         ),
         ["spec"]
     );
+    // Only the directory next to the spec has a wheel; `pip_packages` is its other default name.
     std::fs::rename(
         world.path("named/a-1-py3-none-any.whl"),
         world.path("elsewhere.whl"),

@@ -122,7 +122,7 @@ fn the_interpreters_own_pip_is_installed() {
     export(&world, &[]).prints("[WORLD]/work/env\n");
     assert!(
         !world.path("env/bin/pip").exists(),
-        "it is there on request only"
+        "pip is installed only on request"
     );
 }
 
@@ -141,7 +141,11 @@ fn wheels_of_the_spec_come_first() {
     export(&world, &[]).prints("[WORLD]/work/env\n");
     let before = inode(&world.path("env"));
     export(&world, &["--with-pip"]).prints("[WORLD]/work/env\n");
-    assert_eq!(inode(&world.path("env")), before, "it is there already");
+    assert_eq!(
+        inode(&world.path("env")),
+        before,
+        "pip is already installed"
+    );
     world
         .program(world.path("env/bin/pip"), [""; 0])
         .run()
@@ -202,6 +206,7 @@ fn a_real_pip_installs_into_the_environment() {
         return;
     }
     exported.prints("[WORLD]/work/env\n");
+    // pip installs another wheel into the environment.
     let wheel = Wheel::module("b", "2").write_to(&world.path("other"));
     let words = [
         "-m",
@@ -225,6 +230,7 @@ fn a_real_pip_installs_into_the_environment() {
         .program(&python, ["-c", "import b; print(b.VERSION)"])
         .run()
         .prints("2\n");
+    // The next export replaces the modified environment.
     let warning = "vpython: warning: `[WORLD]/work/env` was modified after it was exported; vpython rebuilds it\n";
     let again = world
         .vpython(["-vpython-tool", "export", "env", "--with-pip"])

@@ -1,13 +1,13 @@
-//! The turns of phrase that the sources and the documentation must not use, because an English
-//! reader stumbles over them. `CONTRIBUTING.md` says how a message is written.
+//! Checks that the sources and the documentation do not use a few turns of phrase that make an
+//! English reader stumble. `CONTRIBUTING.md` describes how to write a message.
 //!
-//! Sources are read up to their unit tests, comments and strings alike. A turn is also found where
-//! a line break divides it.
+//! The check reads sources up to their unit tests, comments and strings alike. It also finds a turn
+//! that a line break divides.
 
 use std::ops::Range;
 use std::path::Path;
 
-/// The banned turns, in lower case, each with what to write.
+/// The banned turns, in lower case, each with its replacement.
 const BANNED: [(&str, &str); 8] = [
     ("is no ", "\"is not a\""),
     ("anew", "\"again\", or \"rebuilds\""),
@@ -19,10 +19,11 @@ const BANNED: [(&str, &str); 8] = [
     ("folder", "\"directory\""),
 ];
 
-/// What may be around a banned turn: the turn, the text that is let pass, and why.
-const LET_PASS: [(&str, &str, &str); 4] = [
+/// The exceptions: the turn, the text around it that is permitted, and the reason.
+const PERMITTED: [(&str, &str, &str); 5] = [
     ("is no ", "there is no ", "standard English"),
     ("is no ", "is no longer", "standard English"),
+    ("is no ", "is no larger than", "standard English"),
     ("folder", "rename = \"folder\"", "a key of a file format"),
     (
         "folder",
@@ -31,14 +32,14 @@ const LET_PASS: [(&str, &str, &str); 4] = [
     ),
 ];
 
-/// Files in which one turn is let pass: the path, the text, and why.
-const LET_PASS_IN: [(&str, &str, &str); 1] = [(
+/// The exceptions in single files: the path, the text that is permitted, and the reason.
+const PERMITTED_IN: [(&str, &str, &str); 1] = [(
     "src/spec/pylock/write.rs",
     "when it is made anew.",
-    "the first line of every lock: a new text would change each lock",
+    "the first line of each lock file, which a new text would change",
 )];
 
-/// The documents that are read, next to `docs/*.md`.
+/// The documents to check, in addition to `docs/*.md`.
 const DOCUMENTS: [&str; 4] = [
     "README.md",
     "CONTRIBUTING.md",
@@ -46,20 +47,21 @@ const DOCUMENTS: [&str; 4] = [
     "CHANGELOG.md",
 ];
 
-/// The banned turns in a file, each as `path:line: turn`, in the order of the lines.
+/// Returns the banned turns in a file, each as `path:line: turn`, in the order of the lines.
 fn problems(path: &str, text: &str) -> Vec<String> {
-    let text = match path.ends_with(".rs") {
-        true => text.split("#[cfg(test)]").next().unwrap_or_default(),
-        false => text,
+    let is_source = Path::new(path).extension().is_some_and(|it| it == "rs");
+    let text = match text.split_once("#[cfg(test)]") {
+        Some((code, _)) if is_source => code,
+        _ => text,
     };
     let (prose, starts) = prose_of(text);
     let mut found = Vec::new();
     for (turn, instead) in BANNED {
         for (start, _) in prose.match_indices(turn) {
-            if is_let_pass(path, &prose, turn, start) {
+            if is_permitted(path, &prose, turn, start) {
                 continue;
             }
-            // The first character of a turn may be the space before its first word.
+            // A turn may begin with the space before its first word, which is on the line before.
             let word = start + turn.len() - turn.trim_start().len();
             let line = starts.partition_point(|start| *start <= word);
             let turn = turn.trim();
@@ -70,8 +72,8 @@ fn problems(path: &str, text: &str) -> Vec<String> {
     found.into_iter().map(|(_, problem)| problem).collect()
 }
 
-/// The text in lower case on one line, without the marks of comments and of continued strings; and
-/// the place in it at which each line begins.
+/// Returns the text in lower case on one line, without the markers of comments and of continued
+/// strings, and the offset in it at which each line begins.
 fn prose_of(text: &str) -> (String, Vec<usize>) {
     let mut prose = String::from(" ");
     let mut starts = Vec::new();
@@ -81,19 +83,19 @@ fn prose_of(text: &str) -> (String, Vec<usize>) {
         prose.push_str(line.trim_end_matches('\\').trim_end());
         prose.push(' ');
     }
-    // ASCII alone, so that the lengths stay as they are.
+    // Only ASCII letters, so that the offsets stay valid.
     prose.make_ascii_lowercase();
     (prose, starts)
 }
 
-/// Whether the turn at `start` is part of a longer text that is let pass.
-fn is_let_pass(path: &str, prose: &str, turn: &str, start: usize) -> bool {
+/// Checks whether the turn at `start` is part of a longer text that is permitted.
+fn is_permitted(path: &str, prose: &str, turn: &str, start: usize) -> bool {
     let turn_range = start..start + turn.len();
-    let everywhere = LET_PASS
+    let everywhere = PERMITTED
         .iter()
         .filter(|(of, _, _)| *of == turn)
         .map(|(_, text, _)| *text);
-    let here = LET_PASS_IN
+    let here = PERMITTED_IN
         .iter()
         .filter(|(file, _, _)| *file == path)
         .map(|(_, text, _)| *text);
@@ -102,14 +104,14 @@ fn is_let_pass(path: &str, prose: &str, turn: &str, start: usize) -> bool {
         .any(|text| occurs_around(prose, text, &turn_range))
 }
 
-/// Whether `text` is in `prose` at a place that covers a range.
+/// Checks whether an occurrence of `text` in `prose` covers a range.
 fn occurs_around(prose: &str, text: &str, range: &Range<usize>) -> bool {
     prose
         .match_indices(text)
         .any(|(start, _)| start <= range.start && range.end <= start + text.len())
 }
 
-/// The files below a directory whose names end like this, by their paths in the repository.
+/// Returns the files below a directory with this extension, by their paths in the repository.
 fn files_below(directory: &str, extension: &str) -> Vec<String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     walkdir::WalkDir::new(root.join(directory))
@@ -166,12 +168,12 @@ fn a_planted_turn_is_found_with_its_line() {
 }
 
 #[test]
-fn what_is_standard_english_or_has_a_reason_is_let_pass() {
+fn standard_english_and_reasoned_exceptions_are_permitted() {
     #[rustfmt::skip]
     let rows = [
         ("a.md", "There is no wheel, and there\nis no other; it is no longer needed."),
         ("a.md", "Messages say *directory* where they said *folder*."),
-        ("a.md", "A standstill; a stool; retold; islands."),
+        ("a.md", "It stood; a stool; retold; by the other way."),
         ("src/a.rs", "#[serde(rename = \"folder\")]"),
         ("src/a.rs", "// fine\n#[cfg(test)]\nmod tests { // a folder that stands\n}"),
         ("src/spec/pylock/write.rs", "# Changes by hand are lost when it is made anew."),

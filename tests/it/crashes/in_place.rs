@@ -50,6 +50,6 @@ fn an_in_place_installer_fails_the_sweep() {
     );
     assert!(
         broken.len() > 5,
-        "the sweep finds next to nothing: {broken:?}"
+        "the sweep finds almost nothing: {broken:?}"
     );
 }

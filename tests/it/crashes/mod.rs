@@ -211,7 +211,7 @@ impl Scene {
             }
         };
         if self.files.is_some() {
-            self.next_run_ends_it()?;
+            self.next_run_completes_it()?;
         }
         expect(&["tool.py"], Some("1 2 3\n"))?;
         if self.words.contains(&"--repair") {
@@ -247,7 +247,7 @@ impl Scene {
     }
 
     /// Checks that the run can be completed, and that only its output exists afterwards.
-    fn next_run_ends_it(&self) -> Result<(), String> {
+    fn next_run_completes_it(&self) -> Result<(), String> {
         let launch = self.world.vpython(self.words);
         let outcome = self
             .variables

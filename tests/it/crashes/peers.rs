@@ -57,7 +57,7 @@ fn run(world: &World, lines: &str, directory: &str, fault: Option<Fault>) -> (us
 #[test]
 fn what_others_make_of_kills() {
     let Ok(directory) = std::env::var("VPYTHON_PEERS") else {
-        not_tested!("`VPYTHON_PEERS` names no directory with uv and pex");
+        not_tested!("`VPYTHON_PEERS` does not name a directory with uv and pex");
         return;
     };
     let world = world();

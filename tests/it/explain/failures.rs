@@ -56,6 +56,7 @@ fn a_launch_that_fails_is_explained_as_far_as_it_gets() {
             .unwrap()
             .clone()
     };
+    // The spec is valid, but a wheel is missing.
     world.write("wheel.py", script().replace("'a'", "'nowhere'"));
     let explanation = failing(&world, &["wheel.py"], 125);
     assert_eq!(
@@ -77,6 +78,7 @@ fn a_launch_that_fails_is_explained_as_far_as_it_gets() {
         [&json!([]), &json!(null), &json!(null)]
     );
 
+    // The spec can be parsed, but a value is invalid.
     world.write("meaning.py", "");
     world.write(
         "meaning.py.vpython3",
@@ -95,6 +97,7 @@ fn a_launch_that_fails_is_explained_as_far_as_it_gets() {
         [&json!([]), &json!(null)]
     );
 
+    // The block cannot be parsed.
     world.write("syntax.py", "# /// script\n# dependencies = \n# ///\n");
     let explanation = failing(&world, &["syntax.py"], 125);
     assert_eq!(
@@ -144,7 +147,7 @@ fn a_launch_that_fails_is_explained_as_far_as_it_gets() {
     assert_eq!(
         explanation["interpreter"]["path"],
         json!("[PYTHON]"),
-        "as far as it goes without a store"
+        "as far as possible without a store"
     );
     failing(&world, &["-vpython-root=file", "syntax.py"], 125);
 }
@@ -217,6 +220,6 @@ fn names_cannot_write_on_the_terminal() {
             .as_str()
             .unwrap()
             .contains('\u{1b}'),
-        "programs get it as it is"
+        "programs get it unchanged"
     );
 }

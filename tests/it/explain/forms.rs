@@ -267,7 +267,7 @@ also read  [WORLD]/work/${NOWHERE}two.txt
 #[test]
 fn a_spec_of_another_user_is_skipped() {
     if !nix::unistd::geteuid().is_root() {
-        not_tested!("only the superuser can give a file away");
+        not_tested!("only the superuser can give a file to another user");
         return;
     }
     let world = world();

@@ -40,11 +40,13 @@ fn a_miss_says_what_has_changed() {
     let changed = |path: &str| format!("since the last launch `[WORLD]/work/{path}`");
     let miss = || self::miss(explain(&world, &[]));
     let launch = || drop(world.install(["tool.py"]));
+    // Without a store, and after a launch.
     world.write("tool.py", script());
     assert_eq!(miss(), not_built("there is no store yet in `[WORLD]/root`"));
     launch();
     assert_eq!(miss(), None);
 
+    // Environment variables.
     let with_path =
         || explain(&world, &[]).env("PATH", format!("{}:/nowhere", world.search_path()));
     assert_eq!(
@@ -57,14 +59,16 @@ fn a_miss_says_what_has_changed() {
         still_built("changed since the last launch: `PATH`, `VPYTHON_WHEELS`")
     );
 
+    // The spec.
     world.write("tool.py", script().replace("['a']", "['b']"));
     assert_eq!(
         miss(),
         not_built("the text of the spec has changed since the last launch")
     );
     world.write("tool.py", script());
-    assert_eq!(miss(), None, "what it was before");
+    assert_eq!(miss(), None, "the previous content");
 
+    // The entries of a wheel directory, and the size and time of a wheel.
     world.wheel(&Wheel::module("z", "1"));
     assert_eq!(
         miss(),
@@ -96,6 +100,7 @@ fn a_miss_says_what_has_changed() {
     );
     launch();
 
+    // The stored results of launches.
     for memo in std::fs::read_dir(world.store("memo"))
         .unwrap()
         .map(|entry| entry.unwrap().path())

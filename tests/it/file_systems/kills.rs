@@ -1,6 +1,6 @@
 //! A removal that cannot rename and is killed at any moment does not prevent the next run.
 
-use super::{Layers, in_own_namespace, is_whole, tool};
+use super::{Layers, environment_works, in_own_namespace, tool};
 use crate::crashes::{Tally, moments};
 use crate::support::trace::{Fault, can_trace, traced};
 use crate::support::{Outcome, World};
@@ -113,7 +113,8 @@ fn an_export_over_a_lower_layer_that_is_killed_can_be_completed() {
         let words = ["-vpython-tool", "export", "env", "tool.py"];
         sweep(world, "work", &words, || {
             let outcome = world.vpython(words).run();
-            succeeds(&outcome, "[WORLD]/work/env\n").map(|()| is_whole(world, "env", "tool.py"))
+            succeeds(&outcome, "[WORLD]/work/env\n")
+                .map(|()| environment_works(world, "env", "tool.py"))
         });
     });
 }
@@ -127,7 +128,8 @@ fn an_unpack_over_a_lower_layer_that_is_killed_can_be_completed() {
         let words = ["-vpython-tool", "unpack", "tool.tar", "env"];
         sweep(world, "work", &words, || {
             let outcome = world.vpython(words).run();
-            succeeds(&outcome, "[WORLD]/work/env\n").map(|()| is_whole(world, "env", "tool.py"))
+            succeeds(&outcome, "[WORLD]/work/env\n")
+                .map(|()| environment_works(world, "env", "tool.py"))
         });
     });
 }

@@ -186,10 +186,10 @@ fn all_works(world: &World) {
     repair_works(world);
     for (script, directory) in [("tool.py", "exported"), ("other.py", "exported")] {
         tool(world, &["export", directory, script]);
-        is_whole(world, directory, script);
+        environment_works(world, directory, script);
         tool(world, &["pack", "--output", "env.tar", script]);
         tool(world, &["unpack", "env.tar", "unpacked"]);
-        is_whole(world, "unpacked", script);
+        environment_works(world, "unpacked", script);
     }
     tool(world, &["lock", "tool.py"]);
     prune_works(world);
@@ -219,7 +219,7 @@ fn prune_works(world: &World) {
 }
 
 /// Checks that the environment in a directory runs its script, and that no old files are left.
-fn is_whole(world: &World, directory: &str, script: &str) {
+fn environment_works(world: &World, directory: &str, script: &str) {
     let python = world.path(directory).join("bin/python3");
     let expected = if script == "tool.py" { "1 2\n" } else { "1\n" };
     world.program(python, ["-I", script]).run().prints(expected);
@@ -327,7 +327,7 @@ fn what_was_exported_and_unpacked_in_a_lower_layer_is_replaced() {
         tool(world, &["export", "exported", "other.py"]);
         tool(world, &["unpack", "other.py.tar", "unpacked"]);
         for directory in ["exported", "unpacked"] {
-            is_whole(world, directory, "other.py");
+            environment_works(world, directory, "other.py");
         }
     });
 }

@@ -187,7 +187,7 @@ fn all_missing_wheels_are_named_at_once() {
 }
 
 #[test]
-fn an_interpreter_that_was_repaired_in_place_is_used() {
+fn a_wheel_build_that_was_repaired_in_place_is_used() {
     let world = World::new();
     let house = world.path("wheels");
     Wheel::module("which", "1").write_to(&house);

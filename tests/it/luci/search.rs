@@ -190,7 +190,7 @@ fn a_spec_of_another_user_in_a_shared_directory_is_skipped() {
     open_to_all(&shared, true);
     launch(&world, &["shared/deep/tool.py"]).run().prints("2\n");
     if chown(&planted, Some(OTHER_USER), None).is_err() {
-        not_tested!("only root can make a file another user's");
+        not_tested!("only the superuser can give a file to another user");
         return;
     }
     let warning = "vpython: warning: the spec `[WORLD]/work/shared/.vpython3` belongs to user 54321, and every user can write to \

@@ -80,7 +80,7 @@ impl Shell {
         FOUND.get_or_init(|| SHELLS.iter().filter(is_there).collect())
     }
 
-    /// This shell, to run lines (see [`Kind::speak`]) whose arguments are these paths. `PYTHONHOME`
+    /// This shell, to run lines (see [`Kind::translate`]) whose arguments are these paths. `PYTHONHOME`
     /// is set.
     fn lines<'a>(
         &self,
@@ -89,7 +89,7 @@ impl Shell {
         lines: &str,
         paths: &[PathBuf],
     ) -> Launch<'a> {
-        let text = self.kind.speak(lines);
+        let text = self.kind.translate(lines);
         let file = world.outside(&format!(
             "lines/{}",
             vpython::testing::fs::Digest::of(text.as_bytes())
@@ -122,7 +122,7 @@ impl Kind {
     /// Lines in the language of the shell: `SOURCE 1` reads the file that the first argument names,
     /// `STATE` prints what activation changes, `FORGIVE` makes the shell continue after a failure.
     /// Other lines are the same in each shell.
-    fn speak(self, lines: &str) -> String {
+    fn translate(self, lines: &str) -> String {
         let variables =
             "/usr/bin/env | grep -E '^(VIRTUAL_ENV|VIRTUAL_ENV_PROMPT|PYTHONHOME|PATH)=' | sort\n";
         let [begin, prompt, forgive] = match self {
@@ -138,7 +138,7 @@ impl Kind {
             ],
             Self::Csh => ["set prompt = '> '\n", "printf '%s\\n' \"$prompt:q\"\n", ""],
         };
-        let speak = |line: &str| match (line.strip_prefix("SOURCE "), self) {
+        let translate = |line: &str| match (line.strip_prefix("SOURCE "), self) {
             (Some(number), Self::Sh) => format!(". \"${number}\"\n"),
             (Some(number), Self::Fish) => format!("source \"$argv[{number}]\"\n"),
             (Some(number), Self::Csh) => format!("source \"${number}\"\n"),
@@ -146,7 +146,7 @@ impl Kind {
             _ if line == "FORGIVE" => forgive.to_owned(),
             _ => format!("{line}\n"),
         };
-        begin.to_owned() + &lines.lines().map(speak).collect::<String>()
+        begin.to_owned() + &lines.lines().map(translate).collect::<String>()
     }
 }
 
@@ -327,6 +327,7 @@ fn where_activation_fails_the_shell_stays_as_it_is() {
             .run()
             .prints("");
     }
+    // One environment has no python, and the name of the other cannot be on `PATH`.
     std::fs::remove_file(world.path("without/bin/python")).unwrap();
     for shell in Shell::all() {
         for (name, message, of_csh) in [
@@ -347,6 +348,7 @@ fn where_activation_fails_the_shell_stays_as_it_is() {
             } else {
                 message
             };
+            // Another environment is active before, and stays active.
             let said = shell.run(
                 &world,
                 "FORGIVE\nSOURCE 1\nSOURCE 2\nSTATE\ndeactivate\nSTATE\n",

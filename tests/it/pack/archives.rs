@@ -30,6 +30,7 @@ fn is_right(environment: &Path) {
         let found = environment.join(&path).symlink_metadata().unwrap();
         let kind = member["kind"].as_str().unwrap();
         *kinds.entry(kind.to_owned()).or_insert(0) += 1;
+        // Each member of the manifest exists as listed.
         match kind {
             "directory" => assert!(found.is_dir(), "{path}"),
             "link" => assert_eq!(
@@ -56,17 +57,19 @@ fn is_right(environment: &Path) {
             listed.push(path);
         }
     }
+    // There is no other file.
     listed.sort();
     assert_eq!(files(environment), listed);
     assert!(
         kinds.len() == 3 && kinds["file"] > 15 && kinds["link"] > 2,
         "{kinds:?}"
     );
+    // Running the environment writes nothing.
     is_alive(environment);
     assert_eq!(
         files(environment),
         listed,
-        "there is byte code of all that was imported"
+        "all imported modules have byte code"
     );
 }
 
@@ -172,13 +175,13 @@ fn members_are_in_order_and_hard_links_are_files() {
     assert_eq!(
         kinds,
         ['-', 'd', 'l'].into(),
-        "though the files are shared with the store"
+        "although the store shares the files"
     );
     let head = std::fs::read(file).unwrap();
     assert_eq!(
         head[..9],
         [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0],
-        "no name and no time"
+        "without a name and a time"
     );
 }
 

@@ -56,7 +56,7 @@ fn unpacking_gives_what_was_packed() {
         );
         assert!(
             !directory.join("vpython-pack.json").exists(),
-            "the listing is handed over, and not a file of the environment"
+            "the manifest is returned, and not a file of the environment"
         );
         let mut listed: Vec<&str> = known
             .members
@@ -294,6 +294,7 @@ fn a_zip_that_was_changed_is_refused() {
         world.python.minor
     );
     let options = zip::write::SimpleFileOptions::DEFAULT.unix_permissions(0o644);
+    // Rewrites the archive with changed, removed and added members.
     let rewrite = |change: &dyn Fn(&str) -> Option<(String, Option<Vec<u8>>)>,
                    more: &[(&str, &str)]| {
         let mut archive = zip::ZipArchive::new(Cursor::new(&whole)).unwrap();
@@ -323,9 +324,11 @@ fn a_zip_that_was_changed_is_refused() {
         std::fs::write(&file, writer.finish().unwrap().into_inner()).unwrap();
     };
     let same = |name: &str| Some((name.to_owned(), None));
+    // An unchanged archive is accepted.
     rewrite(&same, &[]);
     extracted(&world, &file).unwrap();
     rewrite(
+        // A member is missing.
         &|name| (name != module).then(|| (name.to_owned(), None)),
         &[],
     );
@@ -338,6 +341,7 @@ fn a_zip_that_was_changed_is_refused() {
         &|name| {
             Some((
                 name.to_owned(),
+                // A member has other content of the same length.
                 (name == module).then(|| b"VERSION = '3'\n".to_vec()),
             ))
         },
@@ -352,6 +356,7 @@ fn a_zip_that_was_changed_is_refused() {
         &|name| {
             Some((
                 name.to_owned(),
+                // A member is longer.
                 (name == module).then(|| b"VERSION = \"3\"\n\n".to_vec()),
             ))
         },
@@ -362,6 +367,7 @@ fn a_zip_that_was_changed_is_refused() {
         &file,
         &format!("`{module}` is 15 bytes long, but the pack manifest lists 14"),
     );
+    // An added member, whatever its path.
     for name in [
         "more",
         "../escaped",

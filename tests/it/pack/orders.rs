@@ -234,11 +234,7 @@ fn included_code_and_the_interpreter_are_packed() {
         listing(&place)["interpreter"].is_null(),
         "no interpreter of the machine is needed"
     );
-    assert_eq!(
-        super::files(&place),
-        before,
-        "there is byte code of all of it"
-    );
+    assert_eq!(super::files(&place), before, "all modules have byte code");
 }
 
 #[test]

@@ -55,6 +55,7 @@ fn rpm_installs_verifies_and_removes_it() {
         output("rpm", &["-K", file]),
         format!("{file}: digests OK\n")
     );
+    // The header: paths, owners and reproducible times.
     let names = output("rpm", &["-qlp", file]);
     assert!(
         names.starts_with("/opt/app\n/opt/app/env\n/opt/app/env/bin\n"),
@@ -76,6 +77,7 @@ fn rpm_installs_verifies_and_removes_it() {
         format!("app-1.0-1.{} 315532800 localhost", machine.trim_end())
     );
     assert!(owners.lines().all(|owner| owner == "root:root"));
+    // The payload works without an installation.
     if has("rpm2cpio") && has("bsdtar") {
         let directory = world.outside("payload");
         std::fs::create_dir(&directory).unwrap();
@@ -93,6 +95,7 @@ fn rpm_installs_verifies_and_removes_it() {
     if !is_superuser() {
         return;
     }
+    // Installation, verification and removal under a separate root.
     let root = world.outside("root of rpm");
     std::fs::create_dir(&root).unwrap();
     let rpm = |words: &[&str]| {
@@ -105,6 +108,7 @@ fn rpm_installs_verifies_and_removes_it() {
     assert_eq!(rpm(&["-V", "app"]), "");
     works(&root);
     assert_eq!(rpm(&["-V", "app"]), "", "when every script has run");
+    // rpm detects a change.
     let module = root.join(ENVIRONMENT).join(format!(
         "lib/python3.{}/site-packages/other.py",
         world.python.minor
@@ -115,7 +119,7 @@ fn rpm_installs_verifies_and_removes_it() {
             .unwrap();
     assert!(
         changed.starts_with("S.5....T.") && changed.lines().count() == 1,
-        "a change is seen: {changed}"
+        "a change is detected: {changed}"
     );
     rpm(&["--erase", "app"]);
     assert_eq!(
@@ -133,6 +137,7 @@ fn dpkg_installs_verifies_and_removes_it() {
     let world = world();
     let file = packed(&world, "app.deb");
     let file = file.to_str().unwrap();
+    // The members: parent directories first, with reproducible owners and times.
     let members = output("dpkg-deb", &["-c", file]);
     let mut lines = members
         .lines()
@@ -154,6 +159,7 @@ fn dpkg_installs_verifies_and_removes_it() {
         lines.all(|line| line[1] == "root/root" && line[3] == "1980-01-01"),
         "{members}"
     );
+    // The control files.
     let said = output("dpkg-deb", &["-I", file]);
     assert!(
         said.contains(" Package: app\n") && said.contains("md5sums"),
@@ -169,6 +175,7 @@ fn dpkg_installs_verifies_and_removes_it() {
     if !is_superuser() {
         return;
     }
+    // Installation, verification and removal under a separate root.
     let root = world.outside("root of dpkg");
     let status = root.join("var/lib/dpkg/status");
     std::fs::create_dir_all(root.join("var/lib/dpkg/info")).unwrap();

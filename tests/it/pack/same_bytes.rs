@@ -64,7 +64,7 @@ fn give_away(directory: &Path) {
 }
 
 /// Checks whether another user can run an interpreter.
-fn is_everybodys(python: &Python) -> bool {
+fn can_be_run_by_others(python: &Python) -> bool {
     let mut command = Command::new(&python.path);
     command
         .args(["-c", ""])
@@ -79,16 +79,16 @@ fn is_everybodys(python: &Python) -> bool {
 #[test]
 fn packing_is_reproducible() {
     let is_superuser = nix::unistd::geteuid().is_root();
-    let everybodys = Python::all()
+    let shared_python = Python::all()
         .iter()
         .filter(|python| python.minor > 6)
-        .find(|python| is_superuser && is_everybodys(python));
-    if everybodys.is_none() {
+        .find(|python| is_superuser && can_be_run_by_others(python));
+    if shared_python.is_none() {
         not_tested!(
-            "another user, for whom the superuser and an interpreter of everybody's are needed"
+            "another user, which needs the superuser and an interpreter that every user can run"
         );
     }
-    let [one, other] = [(); 2].map(|()| world_with(everybodys.unwrap_or(Python::any())));
+    let [one, other] = [(); 2].map(|()| world_with(shared_python.unwrap_or(Python::any())));
     one.write("lib/mine.py", "X = 1\n");
     one.write("lib/b/data", "data");
     // The same files, created in another order, with other times and modes.
@@ -117,7 +117,7 @@ fn packing_is_reproducible() {
         digests(&one, None, &[], "umask 022;"),
         "again, with what the store has"
     );
-    let user = everybodys.map(|_| OTHER_USER);
+    let user = shared_python.map(|_| OTHER_USER);
     if user.is_some() {
         give_away(&other.outside(""));
     }

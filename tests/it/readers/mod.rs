@@ -131,6 +131,7 @@ impl Change {
 /// Generates texts for a reader.
 fn texts(reader: &str) -> impl Strategy<Value = Vec<u8>> + use<> {
     let seeds = seeds::seeds(reader);
+    // The words and lines of the seeds, and unusual tokens.
     let mut known: Vec<Vec<u8>> = seeds
         .iter()
         .flat_map(|seed| words(seed))
@@ -146,6 +147,7 @@ fn texts(reader: &str) -> impl Strategy<Value = Vec<u8>> + use<> {
     let lines: Vec<Vec<u8>> = lines.filter(|line| line.len() < 500).collect();
     known.extend(lines.iter().cloned());
     let word = select(known);
+    // Mutations of a seed.
     let few = || prop_oneof![3 => Just(1_u8), 1 => 1..20_u8];
     let at = any::<Index>;
     let change = prop_oneof![
@@ -164,6 +166,7 @@ fn texts(reader: &str) -> impl Strategy<Value = Vec<u8>> + use<> {
         }
         parts.concat()
     });
+    // Random sequences of words.
     let between = select(vec!["", " ", "\n"]);
     let far = vec((word, between), 0..60).prop_map(|row| {
         row.into_iter()

@@ -275,7 +275,7 @@ fn pylock(directory: &Path, bytes: &[u8]) -> Result<()> {
     let again = spec(directory, "pylock.toml", written.as_bytes());
     let (_, again) = again.map_err(|error| {
         error.context(format!(
-            "BROKEN PROMISE: what is written does not read: {written}"
+            "BROKEN PROMISE: the written text cannot be read: {written}"
         ))
     })?;
     let Packages::Locked(again) = again.packages else {
@@ -324,7 +324,7 @@ fn wheel(directory: &Path, bytes: &[u8]) -> Result<()> {
     };
     let result = vpython::testing::build::unpack(&wheel, &to);
     promised(std::fs::read_dir(directory)?.count() == 2, || {
-        "something is written outside".to_owned()
+        "a file was written outside the directory".to_owned()
     })?;
     result
 }
@@ -367,13 +367,17 @@ fn metadata(directory: &Path, bytes: &[u8]) -> Result<()> {
 
 /// Relocates an environment with this `pyvenv.cfg`, twice: the second time, nothing changes. The
 /// tests use a separate process, since the tool prints on standard output what it has done.
-#[allow(clippy::single_match_else, reason = "the two ways are alike")]
+#[allow(
+    clippy::single_match_else,
+    reason = "both methods give the same result"
+)]
 fn pyvenv_cfg(directory: &Path, bytes: &[u8]) -> Result<()> {
     let environment = directory.join("env");
     std::fs::create_dir_all(environment.join("lib/python3.11/site-packages"))?;
     std::fs::create_dir_all(environment.join("bin"))?;
     std::fs::write(environment.join("pyvenv.cfg"), bytes)?;
     std::fs::write(environment.join("bin/activate"), "VIRTUAL_ENV=/old/env\n")?;
+    // The tests run the built program, and fuzz targets call the library.
     let relocated = || {
         match option_env!("CARGO_BIN_EXE_vpython") {
             Some(program) => {
@@ -401,8 +405,10 @@ fn pyvenv_cfg(directory: &Path, bytes: &[u8]) -> Result<()> {
         }
         Ok::<_, anyhow::Error>(std::fs::read(environment.join("pyvenv.cfg"))?)
     };
+    // A second relocation must change nothing.
     let once = relocated()?;
-    let twice = relocated().context("BROKEN PROMISE: what was relocated cannot be relocated")?;
+    let twice =
+        relocated().context("BROKEN PROMISE: a relocated environment cannot be relocated again")?;
     promised(once == twice, || {
         format!(
             "{:?} becomes {:?}",
@@ -419,7 +425,7 @@ fn archive(directory: &Path, bytes: &[u8]) -> Result<()> {
     std::fs::create_dir(&to)?;
     let result = unpack::extract(&file, &to);
     promised(std::fs::read_dir(directory)?.count() == 2, || {
-        "something is written outside".to_owned()
+        "a file was written outside the directory".to_owned()
     })?;
     result.map(drop)
 }
@@ -427,7 +433,7 @@ fn archive(directory: &Path, bytes: &[u8]) -> Result<()> {
 fn listing(_: &Path, bytes: &[u8]) -> Result<()> {
     let read = PackManifest::parse(bytes)?;
     let again = PackManifest::parse(&read.text()?)
-        .context("BROKEN PROMISE: what is written does not read")?;
+        .context("BROKEN PROMISE: the written text cannot be read")?;
     promised(read == again, || format!("{read:?} reads as {again:?}"))
 }
 
@@ -456,6 +462,6 @@ fn kept<T: Serialize + DeserializeOwned + PartialEq>(directory: &Path, bytes: &[
     };
     fs::write_memo(&path, &read)?;
     promised(fs::read_memo(&path) == Some(read), || {
-        "it reads otherwise".to_owned()
+        "it reads differently".to_owned()
     })
 }

@@ -340,7 +340,7 @@ fn rename(bytes: &mut [u8], from: &[u8], to: &[u8]) {
     assert_eq!(
         from.len(),
         to.len(),
-        "only a name as long fits into its place"
+        "the replacement must have the same length"
     );
     for start in 0..=bytes.len() - from.len() {
         if bytes[start..].starts_with(from) {

@@ -16,7 +16,7 @@ struct Case {
 }
 
 impl Case {
-    /// Adds a `vpython.toml` with this text, and these wheels next to it.
+    /// A world with a `vpython.toml` of this text, and these wheels next to it.
     fn new(spec: &str, wheels: &[Wheel]) -> Self {
         Self::with_spec("vpython.toml", spec, wheels)
     }

@@ -165,7 +165,7 @@ fn output(child: &mut Child, status: WaitStatus) -> Output {
     let raw = match status {
         WaitStatus::Exited(_, code) => code << 8,
         WaitStatus::Signaled(_, signal, _) => signal as i32,
-        status => panic!("{status:?} is no end"),
+        status => panic!("{status:?} is not the end of a process"),
     };
     let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
     child
