@@ -106,7 +106,7 @@ fn command_lines(criterion: &mut Criterion) {
     ] {
         let process = place.given(words);
         group.bench_function(name, |bencher| {
-            bencher.iter(|| Invocation::read(black_box(&process)).unwrap())
+            bencher.iter(|| Invocation::read(black_box(&process)).unwrap());
         });
     }
 }
@@ -161,7 +161,7 @@ fn specs(criterion: &mut Criterion) {
             chosen: Chosen::default(),
         };
         group.bench_function(kind.name(), |bencher| {
-            bencher.iter(|| black_box(&text).parse(&place.process).unwrap())
+            bencher.iter(|| black_box(&text).parse(&place.process).unwrap());
         });
     }
     place.write(
@@ -251,7 +251,7 @@ fn environments(criterion: &mut Criterion) {
     });
     group.sample_size(20);
     group.bench_function("link 61 wheels", |bencher| {
-        link(bencher, &place, &plan, &store)
+        link(bencher, &place, &plan, &store);
     });
 }
 

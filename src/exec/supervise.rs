@@ -113,7 +113,7 @@ impl Supervisor {
                 Ok(Some(info))
                     if Signal::try_from(number(info.ssi_signo)) != Ok(Signal::SIGCHLD) =>
                 {
-                    self.forward(&info)
+                    self.forward(&info);
                 }
                 Ok(_) => {}
                 Err(Errno::EINTR) => continue,

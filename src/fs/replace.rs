@@ -266,10 +266,10 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("x");
         let put = |target: usize| {
-            (0..200).for_each(|_| replace_link(Path::new(&target.to_string()), &path).unwrap())
+            (0..200).for_each(|_| replace_link(Path::new(&target.to_string()), &path).unwrap());
         };
         std::thread::scope(|scope| {
-            (0..4).for_each(|target| drop(scope.spawn(move || put(target))))
+            (0..4).for_each(|target| drop(scope.spawn(move || put(target))));
         });
         assert_eq!(fs::list(directory.path()).unwrap().unwrap(), ["x"]);
         replace_link(Path::new("/new"), &directory.path().join("none/x")).unwrap_err();

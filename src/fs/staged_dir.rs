@@ -271,13 +271,13 @@ mod tests {
                 let staged = StagedDir::beside(&place).unwrap();
                 (0..5).for_each(|file| {
                     fs::write_new(&staged.path().join(format!("{number}-{file}")), b"", 0o444)
-                        .unwrap()
+                        .unwrap();
                 });
                 staged.place(|_| Ok(())).unwrap();
             }
         };
         std::thread::scope(|scope| {
-            (0..4).for_each(|number| drop(scope.spawn(move || make(number))))
+            (0..4).for_each(|number| drop(scope.spawn(move || make(number))));
         });
         assert_eq!(fs::list(&place).unwrap().unwrap().len(), 5);
         assert_eq!(fs::list(directory.path()).unwrap().unwrap(), ["env"]);

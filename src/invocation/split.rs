@@ -77,7 +77,7 @@ pub(super) fn split(words: &[OsString]) -> Result<Split> {
     match tool.as_deref().and_then(tools::words) {
         Some(Words::Program) | None => {}
         Some(kind) => {
-            next += split.sort(tool.as_deref().unwrap_or_default(), kind, &words[next..end])?
+            next += split.sort(tool.as_deref().unwrap_or_default(), kind, &words[next..end])?;
         }
     }
     if next < words.len() && tool.as_deref().and_then(tools::words) == Some(Words::None) {

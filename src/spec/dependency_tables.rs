@@ -118,7 +118,7 @@ impl<'r, 'v, 'a> Tables<'r, 'v, 'a> {
                         DeValue::Table(table) => {
                             match table.get("include-group").map(toml::Spanned::get_ref) {
                                 Some(DeValue::String(included)) if table.len() == 1 => {
-                                    tables.group(included, start, marker.clone())
+                                    tables.group(included, start, marker.clone());
                                 }
                                 _ => tables.reader.problem(
                                     start,

@@ -71,11 +71,11 @@ fn check_size(text: &str) -> Result<usize, String> {
             // The library reports an unclosed quote.
             b'\'' | b'"' => {
                 at = memchr::memchr(found, &text.as_bytes()[at..])
-                    .map_or(text.len(), |end| at + end + 1)
+                    .map_or(text.len(), |end| at + end + 1);
             }
             _ => {
                 comparisons +=
-                    usize::from(is_word(text, start, "and") || is_word(text, start, "or"))
+                    usize::from(is_word(text, start, "and") || is_word(text, start, "or"));
             }
         }
         if depth > MAX_DEPTH {

@@ -60,10 +60,10 @@ pub(super) fn read<'a>(document: &DeTable<'a>, reader: &mut Reader<'a>) -> Proje
         match *field {
             "dependencies" => refuse_dynamic(field, *start, reader),
             "optional-dependencies" if !extras_chosen.is_empty() => {
-                refuse_dynamic(field, *start, reader)
+                refuse_dynamic(field, *start, reader);
             }
             "requires-python" => {
-                reader.warn(*start, "`requires-python` is dynamic, so it is ignored")
+                reader.warn(*start, "`requires-python` is dynamic, so it is ignored");
             }
             _ => {}
         }

@@ -20,8 +20,8 @@ pub enum SystemPackages {
 impl SystemPackages {
     /// Returns whether they are hidden.
     #[must_use]
-    pub fn are_hidden(&self) -> bool {
-        *self == Self::Hidden
+    pub fn are_hidden(self) -> bool {
+        self == Self::Hidden
     }
 
     /// Returns the value of `include-system-site-packages` in `pyvenv.cfg`.

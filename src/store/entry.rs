@@ -278,7 +278,7 @@ pub enum Use {
     #[default]
     Free,
     /// A program uses it.
-    InUse,
+    Busy,
     /// The file system has no locks.
     Unknown,
 }
@@ -288,7 +288,7 @@ impl From<Attempt> for Use {
     fn from(attempt: Attempt) -> Self {
         match attempt {
             Attempt::Held => Self::Free,
-            Attempt::Busy => Self::InUse,
+            Attempt::Busy => Self::Busy,
             Attempt::Unsupported => Self::Unknown,
         }
     }

@@ -81,7 +81,7 @@ impl Store {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let lock = fs::open_or_create(&self.lock_file(&name))?;
         match fs::try_lock_exclusive(&lock).into() {
-            Use::Free if programs.name(path) => return Ok(Use::InUse),
+            Use::Free if programs.name(path) => return Ok(Use::Busy),
             Use::Free => {}
             other => return Ok(other),
         }

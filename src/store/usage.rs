@@ -30,7 +30,7 @@ impl Stored {
     /// Returns whether a program runs in it: one that holds its lock, or one of these.
     pub fn use_of(&self, programs: &Processes) -> Result<Use> {
         if programs.name(&self.path) {
-            Ok(Use::InUse)
+            Ok(Use::Busy)
         } else {
             entry::use_of(&self.path)
         }

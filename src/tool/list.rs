@@ -126,7 +126,7 @@ impl Listed {
                 .duration_since(UNIX_EPOCH)
                 .unwrap_or_default()
                 .as_secs(),
-            in_use: (found != Use::Unknown).then_some(found == Use::InUse),
+            in_use: (found != Use::Unknown).then_some(found == Use::Busy),
         }
     }
 

@@ -89,9 +89,9 @@ fn summary(pruned: &Pruned, usage: &Usage, act: Act) -> String {
     // A running build may need any unpacked wheel.
     match pruned.building {
         Use::Free => {}
-        Use::InUse => lines += "unpacked wheels are kept, because a build is running\n",
+        Use::Busy => lines += "unpacked wheels are kept, because a build is running\n",
         Use::Unknown => {
-            lines += "unpacked wheels are kept, because the file system has no locks and a build may be running\n"
+            lines += "unpacked wheels are kept, because the file system has no locks and a build may be running\n";
         }
     }
     // The freed space excludes files that environments share with unpacked wheels that are kept.

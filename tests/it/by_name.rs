@@ -59,7 +59,7 @@ fn each_name_reads_its_own_file_first() {
     let prints = |name: &str, version: &str| {
         called(&world, name, &["a/plain.py"])
             .run()
-            .prints(&format!("{version}\n"))
+            .prints(&format!("{version}\n"));
     };
     world.write(".vpython3", spec("3", 1));
     prints("vpython", "1");

@@ -257,7 +257,7 @@ fn wheels_next_to_the_program_are_the_last_wheelhouse() {
     let tool = |version: u32| {
         launch(&world, &["tool.py"])
             .run()
-            .prints(&format!("{version}\n"))
+            .prints(&format!("{version}\n"));
     };
     house(&world, "site/wheels", 1);
     tool(1);
@@ -429,7 +429,7 @@ fn a_file_that_another_user_can_write_to_is_skipped() {
             .expect(0, "1\n", &warning);
     };
     let mode = |path: &str, mode| {
-        std::fs::set_permissions(world.outside(path), Permissions::from_mode(mode)).unwrap()
+        std::fs::set_permissions(world.outside(path), Permissions::from_mode(mode)).unwrap();
     };
     mode("site/vpython.conf", 0o666);
     passed_over("every user can write to it");

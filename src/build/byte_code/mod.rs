@@ -235,7 +235,7 @@ fn compile_entry(entry: &Entry, store: &Store, process: &Process) -> Result<bool
         &belonging(&byte_code, &layout, &places),
         &site,
         context.linker,
-        Target::InUse,
+        Target::Busy,
     )?;
     Ok(true)
 }
@@ -285,7 +285,7 @@ fn version_name(python: &str) -> Option<String> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Target {
     /// An environment that programs may run in.
-    InUse,
+    Busy,
     /// An environment that no other process knows of yet. It is synced to disk before one does.
     Staged,
 }
@@ -316,7 +316,7 @@ fn put(
         .flatten()
         .collect();
     // Hard links refer to files that are on disk already.
-    if target == Target::InUse && !staged.is_empty() && !linker.shares_files() {
+    if target == Target::Busy && !staged.is_empty() && !linker.shares_files() {
         fs::sync_file_system(site)?;
     }
     staged

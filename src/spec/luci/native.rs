@@ -173,7 +173,7 @@ fn platforms(spec: &Spec) -> Result<Vec<String>, Vec<String>> {
     for tag in &spec.verify_tags {
         match tag.value.platform.as_deref().map(targets::native) {
             Some(Ok(platform)) if !platforms.contains(&platform.name) => {
-                platforms.push(platform.name)
+                platforms.push(platform.name);
             }
             Some(Err(why)) => problems.push(format!("{}: {why}", tag.place)),
             _ => {}

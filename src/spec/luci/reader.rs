@@ -56,7 +56,7 @@ impl Reader<'_> {
             self.mistakes.push(Diagnostic::new(
                 text.offset,
                 format!("`{}` {what}", text.value),
-            ))
+            ));
         };
         let parsed_name = parsed_name.map_err(|why| read(&name, &why)).ok();
         let parsed_version = parsed_version.map_err(|why| read(&version, &why)).ok();

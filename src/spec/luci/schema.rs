@@ -158,13 +158,13 @@ impl Reader {
         let name = field.name;
         match field.value.shape {
             Shape::Text(_) if slot.is_some() => {
-                self.mistake(field.offset, format!("duplicate `{name}`"))
+                self.mistake(field.offset, format!("duplicate `{name}`"));
             }
             Shape::Text(value) => {
                 *slot = Some(Text {
                     value,
                     offset: field.value.offset,
-                })
+                });
             }
             Shape::Message(_) => self.mistake(
                 field.value.offset,

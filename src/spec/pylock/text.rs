@@ -77,7 +77,7 @@ impl<'a> LockText<'a> {
                 self.problem(
                     written.span().start,
                     &format!("`{}` is not a valid {what}", written.get_ref()),
-                )
+                );
             })
             .ok()
     }

@@ -187,7 +187,7 @@ impl<'a> Reader<'a> {
         let mut warn = |option: &str, why: &str| {
             self.spec
                 .warnings
-                .push(format!("{place}: `{option}` is ignored: {why}"))
+                .push(format!("{place}: `{option}` is ignored: {why}"));
         };
         // Options about an index.
         if !options.index_url.is_empty() {

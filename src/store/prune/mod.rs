@@ -131,7 +131,7 @@ impl Store {
         };
         let found = fs::try_lock_exclusive(&manifest).into();
         if found == Use::Free && programs.name(path) {
-            return Ok(Use::InUse);
+            return Ok(Use::Busy);
         }
         if found != Use::Free || act == Act::Pretend {
             return Ok(found);
@@ -142,7 +142,7 @@ impl Store {
             &self.lock_file(&path.file_name().unwrap_or_default().to_string_lossy()),
         )?;
         if fs::try_lock_exclusive(&lock) == Attempt::Busy {
-            return Ok(Use::InUse);
+            return Ok(Use::Busy);
         }
         // Between opening and locking, another process may have removed it, and a launch may have
         // rebuilt it.

@@ -72,16 +72,16 @@ impl Audit {
             .map(|member| {
                 // Links are checked like text files, by their target.
                 let path = Path::new(member.path());
-                let content = match member {
+                let bytes = match member {
                     Member::Directory { .. } => return Ok((None, None)),
                     Member::Link { target, .. } => target.clone().into_bytes(),
                     Member::File { .. } => fs::read(&context.staged.join(path))?,
                 };
                 let private_paths = &private_paths
                     [usize::from(context.with_python && interpreter_copy::contains(path))];
-                let named = private_paths.find(&content, Form::of(path, &content));
+                let named = private_paths.find(&bytes, Form::of(path, &bytes));
                 Ok((
-                    RunPath::look(path, content, &path_map),
+                    RunPath::look(path, bytes, &path_map),
                     named.map(|named| (path.to_path_buf(), named)),
                 ))
             })

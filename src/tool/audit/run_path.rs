@@ -71,10 +71,10 @@ pub(super) fn faults(run_path: &[&str], directory: &Path) -> Vec<String> {
     for entry in run_path {
         match (Entry::of(entry, directory), before) {
             (Entry::Outside, _) => {
-                faults.push(format!("names `{entry}`, which is outside the environment"))
+                faults.push(format!("names `{entry}`, which is outside the environment"));
             }
             (Entry::Inside, Some(before)) => {
-                faults.push(format!("names `{entry}` after `{before}`"))
+                faults.push(format!("names `{entry}` after `{before}`"));
             }
             (Entry::Inside, None) => {}
             (Entry::Other, _) => {

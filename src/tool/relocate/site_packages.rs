@@ -49,11 +49,11 @@ pub(super) fn plan_edits(
                 .and_then(|extension| extension.to_str())
             {
                 Some("pth") => {
-                    paths.set_content(&path, "import path", edits, Paths::import_lines)?
+                    paths.set_content(&path, "import path", edits, Paths::import_lines)?;
                 }
                 Some("egg-link") => paths.set_content(&path, "import path", edits, Paths::lines)?,
                 Some("py") if is_finder(&name) => {
-                    paths.set_content(&path, "import path", edits, Paths::finder)?
+                    paths.set_content(&path, "import path", edits, Paths::finder)?;
                 }
                 Some("dist-info" | "egg-info") => {
                     let origin = path.join("direct_url.json");

@@ -79,7 +79,7 @@ impl Form {
             Self::WithPython => run(&["export", "exported", "--with-python", "-c", ""]),
             Self::Unpacked => run(&["pack", "--output", "packed.tar.gz", "-c", ""]),
             Self::UnpackedWithPython => {
-                run(&["pack", "--output", "packed.tar", "--with-python", "-c", ""])
+                run(&["pack", "--output", "packed.tar", "--with-python", "-c", ""]);
             }
         }
         match self {

@@ -275,7 +275,7 @@ impl Wheel {
             .terminator(csv::Terminator::Any(b'\n'))
             .from_writer(Vec::new());
         let mut row = |name: &str, digest: &str, size: &str| {
-            writer.write_record([name, digest, size]).unwrap()
+            writer.write_record([name, digest, size]).unwrap();
         };
         for member in members {
             let has = |fault: fn(&'static str) -> Fault| {
