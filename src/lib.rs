@@ -23,6 +23,11 @@
 //! Each module may use the modules below it in the table and no others, except that [`exec`] does
 //! not use [`build`]. `main` calls [`cli`]. A test enforces these dependencies.
 
+#![allow(
+    rustdoc::private_intra_doc_links,
+    reason = "the documentation is built with private items"
+)]
+
 mod build;
 mod cli;
 mod exec;

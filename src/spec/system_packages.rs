@@ -20,8 +20,12 @@ pub enum SystemPackages {
 impl SystemPackages {
     /// Returns whether they are hidden.
     #[must_use]
-    pub fn are_hidden(self) -> bool {
-        self == Self::Hidden
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "serde passes a reference"
+    )]
+    pub fn are_hidden(&self) -> bool {
+        *self == Self::Hidden
     }
 
     /// Returns the value of `include-system-site-packages` in `pyvenv.cfg`.

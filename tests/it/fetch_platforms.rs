@@ -240,7 +240,11 @@ fn the_listed_build_comes_before_the_public_version_and_no_other_build_does() {
             "{index:?}: {outcome}"
         );
         assert_eq!(
-            lines(&outcome, "the index does not have all of these builds").len(),
+            lines(
+                &outcome,
+                "the index does not have all of these local versions"
+            )
+            .len(),
             notices,
             "{index:?}: {outcome}"
         );

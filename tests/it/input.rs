@@ -140,7 +140,7 @@ fn an_error_in_a_program_on_standard_input_is_reported() {
         .run()
         .refuses(125, message);
     let message = "vpython: error: cannot read the program on standard input\n  caused by: it is larger than 64 MiB\n  hint: write \
-                   it to a file, and run that\n";
+                   the program to a file, and run that\n";
     world
         .vpython(["-"])
         .input(vec![b'#'; (64 << 20) + 1])

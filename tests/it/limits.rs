@@ -87,14 +87,14 @@ fn a_marker_has_the_same_limit_in_every_reader() {
         ),
     ];
     for (name, text, cause) in rows {
-        let what = if name == "pylock.toml" {
-            "lock"
+        let bad = if name == "pylock.toml" {
+            "bad lock file"
         } else {
-            "spec"
+            "bad spec in"
         };
         world.write(name, text(&marker));
         let message =
-            format!("vpython: error: bad {what} in `[WORLD]/work/{name}`\n  caused by: {cause}\n");
+            format!("vpython: error: {bad} `[WORLD]/work/{name}`\n  caused by: {cause}\n");
         launch(&world, name).run().refuses(125, &message);
         world.write(name, text(&nested(200_000)));
         let outcome = launch(&world, name).run();

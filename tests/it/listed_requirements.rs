@@ -106,7 +106,7 @@ fn a_listed_version_overrides_every_other_requirement() {
         0,
         "requirement  required  here (3.11.99)\n\
          a==1         line 2    1\n\
-         b==1         line 3    1\n  c          by a       2\n\n\
+         b==1         line 3    1\n  c          by a      2\n\n\
          ok here; the spec names no other platforms\n",
         warning,
     );

@@ -12,7 +12,7 @@ use nix::unistd::Pid;
 
 use crate::support::{Fault, Outcome, Wheel, World};
 
-const BUILDS: &str = "building the environment";
+const BUILDS: &str = "building an environment with";
 
 /// Starts vpython with these arguments behind a barrier: each process waits for a line, so that all
 /// begin when all exist.

@@ -804,7 +804,7 @@ fn explain_names_the_lock() {
     assert_eq!(outcome.code, Some(0), "{outcome}");
     for line in [
         "requirements  app>=1\n",
-        "also read  [WORLD]/work/pylock.vpython.toml\n",
+        "also read     [WORLD]/work/pylock.vpython.toml\n",
         "  app 1  for line 1 ",
         "  lib 1  for [WORLD]/work/pylock.vpython.toml, line ",
     ] {

@@ -443,8 +443,8 @@ fn a_store_that_another_user_made_in_the_temporary_directory_is_refused() {
             .without("VPYTHON_VIRTUALENV_ROOT")
             .without("HOME")
             .run();
-        let why = "vpython: error: cannot use `[WORLD]/tmp/vpython-root.0` as the store\n  caused by: it belongs to user 54321, and this is \
-                   user 0\n";
+        let why = "vpython: error: cannot use `[WORLD]/tmp/vpython-root.0` as the store\n  caused by: it belongs to user 54321, but vpython \
+                   runs as user 0\n";
         assert!(
             launch.code == Some(125) && launch.stderr.starts_with(why),
             "{planted}: {launch}"

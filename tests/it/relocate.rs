@@ -594,7 +594,7 @@ fn an_interpreter_of_another_version_or_abi_is_refused() {
     assert_eq!(outcome.code, Some(125), "{outcome}");
     assert!(
         outcome.stderr.contains(&format!(
-            "is for the ABI `cpython-3{minor}d-x86_64-linux-gnu`; "
+            "is for the ABI `cpython-3{minor}d-x86_64-linux-gnu`, but "
         )),
         "{outcome}"
     );

@@ -200,7 +200,7 @@ fn where_locks_are_refused_a_warning_is_printed_and_nothing_is_pruned() {
         return;
     }
     for errno in ANSWERS {
-        let what = "launches at once may each build, and nothing is pruned";
+        let what = "concurrent launches may each build, and nothing is pruned";
         let notice = format!("vpython: the file system of `[WORLD]/root` has no locks: {what}\n");
         let traced = scene.run(Some(Fault::RefuseAll(&FLOCK, errno)));
         traced.outcome.expect(0, "1 2 3\n", &notice);

@@ -380,7 +380,7 @@ fn a_read_only_store_is_used_and_not_changed() {
         root.make_read_only();
         world.vpython(["tool.py"]).run().prints("1 2\n");
         assert_eq!(manifest.metadata().unwrap().mtime(), before);
-        let sound = "1 environment and 2 unpacked wheels: all files are as they were made\n";
+        let sound = "1 environment and 2 unpacked wheels: all files are intact\n";
         assert_eq!(tool(world, &["check", "--all"]).stdout, sound);
         assert_eq!(world.install(["tool.py"]), environment);
         let cannot = "vpython: error: cannot open `[WORLD]/root/v1/locks/";
@@ -410,7 +410,7 @@ fn where_no_store_can_be_made_the_error_names_what_to_try() {
             return;
         };
         let said = format!(
-            "vpython: error: cannot make the store `[WORLD]/disk/root`\n  caused by: cannot create directory `[WORLD]/disk/root`\n{READ_ONLY}"
+            "vpython: error: cannot create the store `[WORLD]/disk/root`\n  caused by: cannot create directory `[WORLD]/disk/root`\n{READ_ONLY}"
         );
         world
             .vpython(["tool.py"])

@@ -32,7 +32,7 @@ fn is_right(environment: &Path) {
         *kinds.entry(kind.to_owned()).or_insert(0) += 1;
         // Each member of the manifest exists as listed.
         match kind {
-            "directory" => assert!(found.is_dir(), "{path}"),
+            "folder" => assert!(found.is_dir(), "{path}"),
             "link" => assert_eq!(
                 member["target"].as_str().map(Path::new),
                 environment.join(&path).read_link().ok().as_deref()
@@ -53,7 +53,7 @@ fn is_right(environment: &Path) {
                 assert_eq!(member["sha256"], digest.to_string(), "{path}");
             }
         }
-        if kind != "directory" {
+        if kind != "folder" {
             listed.push(path);
         }
     }

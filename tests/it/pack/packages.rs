@@ -27,7 +27,7 @@ fn listed(root: &Path) -> Vec<String> {
         .as_array()
         .unwrap()
         .iter()
-        .filter(|member| member["kind"] != "directory");
+        .filter(|member| member["kind"] != "folder");
     let mut paths: Vec<String> = members
         .map(|member| member["path"].as_str().unwrap().to_owned())
         .collect();

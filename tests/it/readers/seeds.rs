@@ -86,13 +86,13 @@ const CONF: &str = "root = \"/scratch/vpython-root.{uid}\"\nwheels = [\"wheels\"
 const PYVENV_CFG: &str = "home = /usr/bin\ninclude-system-site-packages = false\nversion = 3.11.7\nexecutable = \
      /usr/bin/python3.11\ncommand = /usr/bin/python3 -m venv --prompt='x y' /old/env\nprompt = 'x'\nbase-prefix=/usr\n";
 
-const MEMO: &str = "{\"key\":\"3b8c2f0a9d5e41768c0b27e4f19a6d3c5b80e7f2\",\"site\":{\"directory\":\"lib/python3.11/site-packages\",\
+const MEMO: &str = "{\"key\":\"3b8c2f0a9d5e41768c0b27e4f19a6d3c5b80e7f2\",\"site\":{\"folder\":\"lib/python3.11/site-packages\",\
      \"seconds\":1,\"nanoseconds\":2,\"configuration\":3},\"stamps\":[{\"path\":\"/w\",\"stamp\":null}],\"missing\":[],\"variables\":{\"A\":null},\
      \"others_seen\":1,\"warnings\":[\"w\"],\"python_path\":[\"/lib\"]}";
 
 const MANIFEST: &str = "{\"key\":\"3b8c2f0a9d5e41768c0b27e4f19a6d3c5b80e7f2\",\"interpreter\":\"/usr/bin/python3.11\",\"python\":\
      \"3.11.7\",\"wheels\":[{\"name\":\"a\",\"version\":\"1\",\"file_name\":\"a-1-py3-none-any.whl\",\"sha256\":\
-     \"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\"}],\"site\":{\"directory\":\"lib/python3.11/site-packages\",\
+     \"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\"}],\"site\":{\"folder\":\"lib/python3.11/site-packages\",\
      \"seconds\":1,\"nanoseconds\":2}}";
 
 /// The seed texts of a reader.
@@ -160,7 +160,7 @@ fn listing() -> String {
     };
     format!(
         "{{\"version\":1,\"key\":\"k\",\"python\":\"3.11.7\",\"interpreter\":\"/usr/bin/python3.11\",\"wheels\":[],\"prefix\":null,\
-         \"members\":[{{\"kind\":\"directory\",\"path\":\"bin\"}},{{\"kind\":\"link\",\"path\":\"bin/python3\",\"target\":\
+         \"members\":[{{\"kind\":\"folder\",\"path\":\"bin\"}},{{\"kind\":\"link\",\"path\":\"bin/python3\",\"target\":\
          \"/usr/bin/python3.11\"}},{},{}]}}\n",
         file(FILES[0]),
         file(FILES[1])
