@@ -6,9 +6,10 @@
 use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::PoisonError;
 use std::time::Duration;
 
-use crate::support::{Wheel, World};
+use crate::support::{MOUNTS, Wheel, World};
 
 /// `FS_IOC_SHUTDOWN`, from `linux/fs.h`; `XFS_IOC_GOINGDOWN` is the same.
 mod ioctl {
@@ -95,6 +96,7 @@ fn run(program: &str, words: &[&Path]) -> bool {
 
 #[test]
 fn after_a_power_cut_what_is_published_is_complete_and_a_launch_works() {
+    let _mounts = MOUNTS.write().unwrap_or_else(PoisonError::into_inner);
     let world = World::new();
     let Some(disk) = Disk::new(&world) else {
         return;

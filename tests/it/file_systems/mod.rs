@@ -13,16 +13,18 @@ use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::PoisonError;
 use std::time::{Duration, SystemTime};
 
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
 
-use crate::support::{Outcome, Wheel, World};
+use crate::support::{MOUNTS, Outcome, Wheel, World};
 
 /// Runs a test in its own mount namespace, or says that none can be created.
 fn in_own_namespace(test: impl FnOnce(&World) + Send + 'static) {
     let name = std::thread::current().name().unwrap_or_default().to_owned();
+    let _mounts = MOUNTS.read().unwrap_or_else(PoisonError::into_inner);
     // The namespace belongs to the thread, so other tests do not see the mounts.
     let test = move || {
         let private = || {

@@ -200,6 +200,10 @@ pub fn interpreter_warning(python: &Path) -> String {
 /// executed ("text file busy").
 pub static STARTS: RwLock<()> = RwLock::new(());
 
+/// Held for reading by a test in its own mount namespace, and for writing by one that unmounts a file
+/// system: a copy of the mount in another namespace would keep the file system alive.
+pub static MOUNTS: RwLock<()> = RwLock::new(());
+
 /// Writes a file and creates its parent directories.
 pub fn write_with_mode(path: &Path, content: &[u8], mode: u32) {
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
