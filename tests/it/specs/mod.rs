@@ -1,9 +1,12 @@
 //! The search for the spec, and the messages about it.
 
+mod blocks;
+mod import_roots;
+
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 
-use crate::support::{Wheel, World, tree};
+use crate::support::{Wheel, World};
 
 /// A program that prints the version of the installed wheel, or `none`.
 const PROGRAM: &str =
@@ -125,20 +128,6 @@ fn without_a_script_the_walk_begins_in_the_current_directory() {
 }
 
 #[test]
-fn a_block_in_the_text_of_a_command_is_used() {
-    let world = world();
-    world.write("vpython.toml", spec(&world, 1));
-    world
-        .vpython(["-c", &script(&world, 3)])
-        .run()
-        .prints("3\n");
-    world
-        .vpython([format!("-c{}", script(&world, 2))])
-        .run()
-        .prints("2\n");
-}
-
-#[test]
 fn a_directory_is_a_program_with_a_main_file() {
     let world = world();
     world.write("app/__main__.py", script(&world, 3));
@@ -149,80 +138,6 @@ fn a_directory_is_a_program_with_a_main_file() {
         .within(world.path("app"))
         .run()
         .prints("3\n");
-}
-
-#[test]
-fn line_ends_and_byte_order_marks_make_no_difference() {
-    let world = world();
-    let text = script(&world, 3);
-    world.write("crlf.py", text.replace('\n', "\r\n"));
-    world.write("mark.py", format!("\u{feff}{text}"));
-    let block = text.split_once(PROGRAM).unwrap().0;
-    world.write(
-        "last.py",
-        format!("exec({PROGRAM:?})\n{}", block.trim_end()),
-    );
-    for name in ["crlf.py", "mark.py", "last.py"] {
-        world.vpython([name]).run().prints("3\n");
-    }
-}
-
-#[test]
-fn a_block_may_be_anywhere_in_a_script_of_any_size() {
-    let world = world();
-    let block = script(&world, 3).replace(PROGRAM, "");
-    for lines in [150, 163, 164, 10_000] {
-        let filler = format!("# {}\n", "x".repeat(97)).repeat(lines);
-        world.write("long.py", format!("{filler}\n{block}\n{filler}{PROGRAM}"));
-        world.vpython(["long.py"]).run().prints("3\n");
-    }
-}
-
-#[test]
-fn two_blocks_are_an_error() {
-    let world = world();
-    let block = "# /// script\n# dependencies = []\n# ///\n";
-    world.write("two.py", format!("{block}\n{block}"));
-    world.vpython(["two.py"]).run().refuses(
-        125,
-        "vpython: error: more than one `script` block in `[WORLD]/work/two.py`\n  \
-         caused by: one begins on line 1, another on line 5\n  \
-         hint: merge them; a script may contain only one block of each type (PEP 723)\n",
-    );
-}
-
-#[test]
-fn blocks_of_other_types_are_ignored() {
-    let world = world();
-    let other = "# /// other\n# dependencies = ['which==1']\n# ///\n\n";
-    world.write("tool.py", format!("{other}{}", script(&world, 3)));
-    world.vpython(["tool.py"]).run().prints("3\n");
-}
-
-#[test]
-fn what_merely_looks_like_a_block_is_warned_of_on_every_launch() {
-    let world = World::new();
-    world.write(
-        "near.py",
-        "#/// script\n# dependencies = ['which']\n# ///\nprint('ran')\n",
-    );
-    world.write(
-        "open.py",
-        "# /// script\n# dependencies = ['which']\n\nprint('ran')\n",
-    );
-    for _ in 0..2 {
-        world.vpython(["near.py"]).run().expect(
-            0,
-            "ran\n",
-            "vpython: warning: `[WORLD]/work/near.py`, line 1 is not a `script` block: the line must be exactly `# /// script`\n",
-        );
-        world.vpython(["open.py"]).run().expect(
-            0,
-            "ran\n",
-            "vpython: warning: `[WORLD]/work/open.py`, line 1 is not a `script` block: no `# ///` line closes it, or a line in \
-             between does not begin with `# `\n",
-        );
-    }
 }
 
 #[test]
@@ -263,19 +178,6 @@ fn all_errors_of_a_spec_are_reported_at_once() {
          caused by: `[WORLD]/work/vpython.toml`, line 3, column 3: `x @ https://e.org/x.whl` names a URL; put the \
          wheel into a directory that `wheels` names\n  \
          caused by: `[WORLD]/work/vpython.toml`, line 4, column 8: `tool` must be a table, not a string\n",
-    );
-}
-
-#[test]
-fn locations_in_a_block_are_those_of_the_script() {
-    let world = World::new();
-    world.write("tool.py", "#!/usr/bin/env vpython\n# /// script\n# dependencies = 'x'\n# requires-python = 'new'\n# ///\n");
-    world.vpython(["tool.py"]).run().refuses(
-        125,
-        "vpython: error: bad spec in `[WORLD]/work/tool.py`\n  \
-         caused by: `[WORLD]/work/tool.py`, line 3, column 18: `dependencies` must be an array of strings, not a string\n  \
-         caused by: `[WORLD]/work/tool.py`, line 4, column 21: `new` is not a valid version range: Failed to parse version: Unexpected end of \
-         version specifier, expected operator\n",
     );
 }
 
@@ -365,108 +267,6 @@ fn a_named_spec_may_be_a_pipe() {
     );
     world.write("written", "");
     world.program("/bin/sh", ["-c", &line]).run().prints("1\n");
-}
-
-/// A script that prints its import path, as far as that is in the world.
-const SHOW_PATH: &str = "import os, sys\nprint(*[entry for entry in sys.path if '/work/' in entry or entry == '/given'], sep='\\n')\n";
-
-#[test]
-fn import_roots_come_before_anything_else_on_the_path() {
-    let world = World::new();
-    world.write("lib/which.py", "VERSION = 'own'\n");
-    world.write("given/which.py", "VERSION = 'given'\n");
-    world.wheel(&Wheel::module("which", "1"));
-    world.write(
-        "vpython.toml",
-        "dependencies = ['which']\n[tool.vpython]\npython-path = ['lib', 'more']\n",
-    );
-    world.write(
-        "bin/tool.py",
-        format!("{SHOW_PATH}import which\nprint(which.VERSION)\n"),
-    );
-    let roots = "[WORLD]/work/bin\n[WORLD]/work/lib\n[WORLD]/work/more\n";
-    // The first launch is cold, the second is warm.
-    for _ in 0..2 {
-        world
-            .vpython(["bin/tool.py"])
-            .run()
-            .prints(&format!("{roots}own\n"));
-        let given = world.vpython(["bin/tool.py"]).env(
-            "PYTHONPATH",
-            format!("{}:/given", world.path("given").display()),
-        );
-        given
-            .run()
-            .prints(&format!("{roots}[WORLD]/work/given\n/given\nown\n"));
-        // An empty variable counts as unset, and does not represent the current directory.
-        let empty = world
-            .vpython([world.path("bin/tool.py")])
-            .env("PYTHONPATH", "")
-            .within(world.path("given"));
-        empty.run().prints(&format!("{roots}own\n"));
-    }
-}
-
-#[test]
-fn import_roots_of_a_block_are_relative_to_the_real_script() {
-    let world = World::new();
-    world.write("real/lib/own.py", "print('own')\n");
-    world.write(
-        "real/tool.py",
-        format!("# /// script\n# [tool.vpython]\n# python-path = ['lib']\n# ///\n{SHOW_PATH}import own\n"),
-    );
-    symlink("real/tool.py", world.path("tool")).unwrap();
-    world
-        .vpython(["tool"])
-        .run()
-        .prints("[WORLD]/work/real\n[WORLD]/work/real/lib\nown\n");
-    let elsewhere = world.vpython([world.path("tool")]).within("/").run();
-    elsewhere.prints("[WORLD]/work/real\n[WORLD]/work/real/lib\nown\n");
-}
-
-#[test]
-fn import_roots_are_no_part_of_the_environment() {
-    let world = World::new();
-    world.wheel(&Wheel::module("which", "1"));
-    world.write("vpython.toml", "dependencies = ['which']\n");
-    let environment = world.install(["-c", ""]);
-    world.write(
-        "vpython.toml",
-        "dependencies = ['which']\n[tool.vpython]\npython-path = ['lib']\n",
-    );
-    assert_eq!(world.install(["-c", ""]), environment);
-}
-
-#[test]
-fn moving_a_repository_builds_nothing() {
-    let world = World::new();
-    Wheel::module("which", "1").write_to(&world.path("here/wheels"));
-    world.write("here/lib/own.py", "print('own')\n");
-    world.write(
-        "here/vpython.toml",
-        "dependencies = ['which']\n[tool.vpython]\npython-path = ['lib']\n",
-    );
-    world.write(
-        "here/bin/tool.py",
-        format!("{SHOW_PATH}import own, which\n"),
-    );
-    let shown = |place: &str| format!("[WORLD]/work/{place}/bin\n[WORLD]/work/{place}/lib\nown\n");
-    world
-        .vpython(["here/bin/tool.py"])
-        .run()
-        .prints(&shown("here"));
-    let built = || [tree(&world.store("envs")), tree(&world.store("wheels"))];
-    let before = built();
-    std::fs::create_dir(world.path("far")).unwrap();
-    std::fs::rename(world.path("here"), world.path("far/away")).unwrap();
-    for _ in 0..2 {
-        world
-            .vpython(["far/away/bin/tool.py"])
-            .run()
-            .prints(&shown("far/away"));
-        assert_eq!(built(), before);
-    }
-    assert_eq!(world.environments().len(), 1);
 }
 
 #[test]
