@@ -1,5 +1,7 @@
 //! `requirements.txt` files as specs: pip's syntax, and its unsupported parts.
 
+mod digests;
+
 use crate::support::{Launch, Wheel, World};
 
 /// A program that prints the versions of the modules that it finds.
@@ -290,70 +292,8 @@ fn options_that_only_pip_honours_cause_a_warning_on_every_launch() {
 }
 
 #[test]
-fn a_wheel_with_another_digest_is_never_installed() {
-    let world = world();
-    let (pinned, found) = (
-        sha256(&Wheel::module("two", "2.0")),
-        sha256(&Wheel::module("one", "1.5")),
-    );
-    world.write(
-        "requirements.txt",
-        format!("one==1.5 --hash=sha256:{pinned}\n"),
-    );
-    let message = format!(
-        "\
-vpython: error: no wheel in `[WORLD]/work/wheels` fits `one==1.5` (required in `[WORLD]/work/requirements.txt`, line 1)
-  caused by: `one-1.0-py3-none-any.whl` is version 1.0, which does not satisfy `one==1.5`
-  caused by: `one-1.5-py3-none-any.whl` has the sha256 `{found}`, but `{pinned}` is pinned (required in `[WORLD]/work/requirements.txt`, line 1)
-  caused by: `one-2.0-py3-none-any.whl` is version 2.0, which does not satisfy `one==1.5`
-  caused by: `one-3.0rc1-py3-none-any.whl` is version 3.0rc1, which does not satisfy `one==1.5`
-  hint: fetch one: `vpython -vpython-spec=requirements.txt -vpython-tool fetch tool.py`
-"
-    );
-    launch(&world, "requirements.txt")
-        .run()
-        .refuses(125, &message);
-}
-
-#[test]
-fn if_one_digest_is_pinned_all_must_be() {
-    let world = world();
-    let (two, three) = (
-        sha256(&Wheel::module("three", "1.0")),
-        sha256(&Wheel::module("three", "2.0")),
-    );
-    let two_wheel = Wheel::module("two", "2.0")
-        .requires("three")
-        .extra("more")
-        .requires("one; extra == 'more'");
-    world.write(
-        "requirements.txt",
-        format!("two==2.0 --hash=sha256:{}\n", sha256(&two_wheel)),
-    );
-    let outcome = launch(&world, "requirements.txt").run();
-    let cause = "`three-2.0-py3-none-any.whl` has no digest in the spec, which must pin the digests of all wheels\n";
-    assert!(
-        outcome.code == Some(125) && outcome.stderr.contains(cause),
-        "{outcome}"
-    );
-    // A constraint may name it.
-    let text = format!(
-        "two==2.0 --hash=sha256:{}\n-c limits.txt\n",
-        sha256(&two_wheel)
-    );
-    world.write("requirements.txt", text);
-    world.write(
-        "limits.txt",
-        format!("three --hash=sha256:{two} --hash=sha256:{three}\n"),
-    );
-    launch(&world, "requirements.txt")
-        .run()
-        .prints("two 2.0\nthree 2.0\n");
-}
-
-#[test]
 fn the_example_of_the_readme_runs() {
-    let readme = include_str!("../../README.md");
+    let readme = include_str!("../../../README.md");
     let (_, behind) = readme.split_once("```requirements\n").unwrap();
     let (example, _) = behind.split_once("```").unwrap();
     let world = World::new();
@@ -371,50 +311,4 @@ fn the_example_of_the_readme_runs() {
         .vpython(["-vpython-spec=requirements.txt", "-c", program])
         .run()
         .prints("2.32.0 3.7\n");
-}
-
-#[test]
-fn a_lock_in_requirements_form_applies_to_the_native_spec_next_to_it() {
-    let world = world();
-    world.write("vpython.toml", "dependencies = ['one', 'two']\n");
-    let run = || world.vpython(["tool.py"]).run();
-    run().prints("one 2.0\ntwo 2.0\nthree 2.0\n");
-    let two = Wheel::module("two", "1.0")
-        .requires("three")
-        .extra("more")
-        .requires("one; extra == 'more'");
-    let [one, two, three] = [
-        Wheel::module("one", "1.5"),
-        two,
-        Wheel::module("three", "1.0"),
-    ]
-    .map(|wheel| sha256(&wheel));
-    let lock = format!(
-        "one==1.5 \\\n    --hash=sha256:{one}\n    # via -r -\nthree==1.0 ; python_version >= '3' \\\n    --hash=sha256:{three}\n\
-         two==1.0 \\\n    --hash=sha256:{two}\nunused==7 --hash=sha256:{two}\n"
-    );
-    world.write("vpython.toml.uv.lock", &lock);
-    run().prints("one 1.5\ntwo 1.0\nthree 1.0\n");
-    let script = "# /// script\n# dependencies = ['one']\n# ///\n";
-    world.write("locked.py", format!("{script}{PROGRAM}"));
-    world.write("locked.py.uv.lock", "one==1.0\n");
-    world.vpython(["locked.py"]).run().prints("one 1.0\n");
-    world.write("vpython.toml.uv.lock", lock.replace(&three, &two));
-    let outcome = run();
-    assert!(
-        outcome.code == Some(125)
-            && outcome
-                .stderr
-                .contains(&format!("has the sha256 `{three}`, but `{two}` is pinned")),
-        "{outcome}"
-    );
-    world.write("vpython.toml.uv.lock", lock.replace("two==", "second=="));
-    let message = "\
-vpython: error: `[WORLD]/work/vpython.toml.uv.lock` no longer matches `[WORLD]/work/vpython.toml`
-  caused by: it has no `two` (required in `[WORLD]/work/vpython.toml`, line 1)
-  hint: rebuild it with `uv pip compile --universal --generate-hashes`, or remove it
-";
-    run().refuses(125, message);
-    std::fs::remove_file(world.path("vpython.toml.uv.lock")).unwrap();
-    run().prints("one 2.0\ntwo 2.0\nthree 2.0\n");
 }
