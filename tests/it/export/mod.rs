@@ -1,6 +1,8 @@
 //! `-vpython-tool export` and `-vpython-local-venv`: environments at a path that the caller
 //! chooses.
 
+mod local_venv;
+
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::Path;
 use std::process::Command;
@@ -300,59 +302,6 @@ fn import_roots_that_are_not_exported_are_named() {
     export(&world, &["env", "--include", "lib"]).prints("[WORLD]/work/env\n");
 }
 
-#[test]
-fn a_link_for_editors_follows_the_environment() {
-    let world = world();
-    let run = |world: &World| world.vpython(["-vpython-local-venv", "tool.py"]).run();
-    let first = run(&world);
-    assert_eq!((first.code, &*first.stderr), (Some(0), ""), "{first}");
-    let [environment] = &world.environments()[..] else {
-        panic!()
-    };
-    assert_eq!(
-        std::fs::read_link(world.path(".venv")).unwrap(),
-        *environment
-    );
-    let before = inode(&world.path(".venv"));
-    run(&world);
-    assert_eq!(
-        inode(&world.path(".venv")),
-        before,
-        "an unchanged environment is not written again"
-    );
-    world.wheel(&Wheel::new("some", "2").file("some/__init__.py", ""));
-    run(&world);
-    let target = std::fs::read_link(world.path(".venv")).unwrap();
-    assert!(target != *environment && target.join("bin/python").exists());
-}
-
-#[test]
-fn a_link_for_editors_that_vpython_has_not_made_is_kept() {
-    let world = world();
-    std::fs::create_dir(world.path(".venv")).unwrap();
-    let message = |why| {
-        format!(
-            "vpython: error: cannot create `[WORLD]/work/.venv` for `-vpython-local-venv`\n  caused by: {why}\n  \
-             hint: remove it, or leave the flag out\n"
-        )
-    };
-    world
-        .vpython(["-vpython-local-venv", "tool.py"])
-        .run()
-        .refuses(125, &message("it is not a link"));
-    std::fs::remove_dir(world.path(".venv")).unwrap();
-    symlink("/usr", world.path(".venv")).unwrap();
-    world
-        .vpython(["-vpython-local-venv", "tool.py"])
-        .run()
-        .refuses(125, &message("it is a link to `/usr`"));
-    let alone = "vpython: warning: `-vpython-local-venv` has no effect: there is no spec file to put the link next to\n";
-    world
-        .vpython(["-vpython-local-venv", "-c", "print(1)"])
-        .run()
-        .expect(0, "1\n", alone);
-}
-
 /// Runs the commands of a block of a document, each after `$`, and compares their output with the
 /// lines between them.
 fn runs_as_documented(world: &World, document: &str, mark: &str, places: &[(&str, &str)]) {
@@ -384,14 +333,14 @@ fn the_documented_example_is_correct() {
     let here = here.to_str().unwrap().trim_end_matches('/');
     runs_as_documented(
         &world,
-        include_str!("../../README.md"),
+        include_str!("../../../README.md"),
         "exported",
         &[("/src/project", here)],
     );
     world.write("requirements.txt", "some==1\n");
     runs_as_documented(
         &world,
-        include_str!("../../docs/create-venv.md"),
+        include_str!("../../../docs/create-venv.md"),
         "exported",
         &[("/src/project", here)],
     );
@@ -402,7 +351,7 @@ fn the_documented_example_is_correct() {
     let app = world.path("opt");
     runs_as_documented(
         &world,
-        include_str!("../../docs/hermetic-python.md"),
+        include_str!("../../../docs/hermetic-python.md"),
         "hermetic",
         &[("/opt/app", app.to_str().unwrap())],
     );
