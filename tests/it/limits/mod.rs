@@ -1,9 +1,10 @@
 //! Input that is too deep, too long, too large or not a file: every reader refuses it at once and
 //! names it with the limit.
 
+mod pipes;
+
 use std::fmt::Write as _;
 use std::fs::File;
-use std::path::Path;
 
 use crate::support::{Launch, Wheel, World};
 
@@ -19,10 +20,6 @@ fn world() -> World {
 
 fn launch<'a>(world: &'a World, spec: &str) -> Launch<'a> {
     world.vpython(["-vpython-spec", spec, "tool.py"])
-}
-
-fn mkfifo(path: &Path) {
-    nix::unistd::mkfifo(path, nix::sys::stat::Mode::S_IRWXU).unwrap();
 }
 
 /// A marker in this many parentheses.
@@ -183,101 +180,6 @@ fn groups_that_include_each_other_in_a_chain_have_a_limit() {
         125,
         "vpython: error: bad spec in `[WORLD]/work/pyproject.toml`\n  caused by: `[WORLD]/work/pyproject.toml`, line 67, column 8: the \
          group `g64` is not read: extras and groups include each other more than 64 levels deep\n",
-    );
-}
-
-#[test]
-fn a_file_that_is_not_regular_is_refused_without_waiting() {
-    let world = world();
-    mkfifo(&world.path("pipe.txt"));
-    world.write("names.txt", "-r pipe.txt\n");
-    world.write("v.toml", "dependencies = ['one']\n");
-    mkfifo(&world.path("v.toml.uv.lock"));
-    world.write("w.toml", "dependencies = ['one']\n");
-    mkfifo(&world.path("pylock.w.toml"));
-    let pipe = |name: &str| {
-        format!(
-            "cannot read `[WORLD]/work/{name}`\n  caused by: it is a named pipe, and not a regular file\n"
-        )
-    };
-    let named = "vpython: error: cannot use the spec that `-vpython-spec` names\n  caused by: ";
-    let rows = [
-        (
-            "/dev/zero",
-            format!(
-                "{named}cannot read `/dev/zero`\n  caused by: it is a device, and not a regular file\n"
-            ),
-        ),
-        (
-            "names.txt",
-            format!(
-                "vpython: error: bad spec in `[WORLD]/work/names.txt`\n  caused by: `[WORLD]/work/names.txt`, line 1: {}",
-                pipe("pipe.txt").replace("\n  caused by: ", ": ")
-            ),
-        ),
-        (
-            "v.toml",
-            format!("vpython: error: {}", pipe("v.toml.uv.lock")),
-        ),
-    ];
-    for (spec, message) in rows {
-        launch(&world, spec).run().refuses(125, &message);
-    }
-}
-
-#[test]
-fn a_wheel_that_is_a_pipe_is_skipped() {
-    let world = world();
-    mkfifo(&world.path("wheels/one-2.0-py3-none-any.whl"));
-    world.write("r.txt", "one\n");
-    launch(&world, "r.txt").run().prints("1.0\n");
-    world.write("r.txt", "one==2.0\n");
-    let outcome = launch(&world, "r.txt").run();
-    let why = "caused by: `one-2.0-py3-none-any.whl` cannot be used: cannot read `[WORLD]/work/wheels/one-2.0-py3-none-any.whl`: it is a \
-               named pipe, and not a regular file\n";
-    assert!(
-        outcome.code == Some(125) && outcome.stderr.contains(why),
-        "{outcome}"
-    );
-}
-
-#[test]
-fn an_archive_that_is_a_pipe_is_refused() {
-    let world = world();
-    mkfifo(&world.path("a.tar"));
-    world.vpython(["-vpython-tool", "unpack", "a.tar", "into"]).run().refuses(
-        125,
-        "vpython: error: cannot unpack `[WORLD]/work/a.tar`\n  caused by: cannot read `[WORLD]/work/a.tar`\n  caused by: it is a named \
-         pipe, and not a regular file\n",
-    );
-}
-
-#[test]
-fn a_spec_that_the_process_was_given_as_an_open_file_is_read() {
-    let world = world();
-    // Relative paths in it would be relative to `/dev`.
-    for spec in ["/dev/stdin", "/dev/fd/0"] {
-        let words = [
-            "-vpython-wheels",
-            "wheels",
-            "-vpython-spec",
-            spec,
-            "tool.py",
-        ];
-        world.vpython(words).input("one\n").run().prints("1.0\n");
-    }
-    let vpython = env!("CARGO_BIN_EXE_vpython");
-    let substitution =
-        format!("{vpython} -vpython-wheels wheels -vpython-spec <(echo one) tool.py");
-    world
-        .program("/bin/bash", ["-c", &substitution])
-        .run()
-        .prints("1.0\n");
-    let endless = format!("yes one | {vpython} -vpython-spec /dev/stdin tool.py");
-    world.program("/bin/sh", ["-c", &endless]).run().refuses(
-        125,
-        "vpython: error: cannot use the spec that `-vpython-spec` names\n  caused by: cannot read `/dev/stdin`\n  caused by: it is larger \
-         than the limit for a spec: 32 MiB\n",
     );
 }
 
