@@ -1,27 +1,14 @@
-//! Measures how the time of a first launch grows with its input: `cargo bench --bench growth`, or
-//! `... -- pins lock` for some of the inputs, or `... -- --sizes 100,1000`.
-//!
-//! Each input has 1,000, 10,000 and 100,000 items. The program runs once with each, in a separate
-//! store, and its output is ignored. The result is the time of all processors, the peak memory, and
-//! the exponent of the growth since the previous size: 1 is linear, 2 is quadratic.
-#![allow(
-    clippy::disallowed_methods,
-    reason = "the measuring is not the product"
-)]
+//! The inputs: each writes its files into a directory, and returns the command line that reads them.
 
-// The tests use more of this module.
-#[allow(dead_code)]
-#[path = "../tests/it/support/wheel.rs"]
-mod wheel;
+mod listed;
+mod uv;
 
 use std::fmt::Write as _;
 use std::path::Path;
-use std::process::{Command, Stdio};
-use std::time::Duration;
 
-use nix::sys::resource::{UsageWho, getrusage};
-use nix::sys::time::TimeValLike;
-use wheel::Wheel;
+use crate::wheel::Wheel;
+use listed::{listed, listed_clash, listed_there, listed_verify};
+use uv::{uv_forks, uv_lock};
 
 /// Writes an input of this size into a directory, and returns the command line that reads it, as
 /// words separated by spaces.
@@ -30,7 +17,7 @@ type Input = fn(&Path, usize) -> &'static str;
 /// The command line of an empty program with the requirements in `s.txt`.
 const REQUIREMENTS: &str = "-vpython-spec s.txt -c pass";
 
-const INPUTS: [(&str, &str, Input); 30] = [
+pub(super) const INPUTS: [(&str, &str, Input); 30] = [
     ("pins", "pins without wheels", pins),
     ("lock", "packages of a lock", lock),
     ("demands", "requirements on one project", demands),
@@ -102,91 +89,6 @@ const INPUTS: [(&str, &str, Input); 30] = [
         constraints,
     ),
 ];
-
-fn main() {
-    let words: Vec<String> = std::env::args()
-        .skip(1)
-        .filter(|word| word != "--bench")
-        .collect();
-    if let [first, name, size] = &words[..]
-        && first == "--measure"
-    {
-        return measure(name, size.parse().unwrap());
-    }
-    let sizes = words
-        .iter()
-        .position(|word| word == "--sizes")
-        .and_then(|at| words.get(at + 1));
-    let sizes: Vec<usize> = sizes.map_or(vec![1000, 10_000, 100_000], |list| {
-        list.split(',').map(|size| size.parse().unwrap()).collect()
-    });
-    let chosen: Vec<&String> = words
-        .iter()
-        .filter(|word| INPUTS.iter().any(|(name, ..)| name == word))
-        .collect();
-    println!(
-        "{:<44} {:>8} {:>9} {:>9} {:>7}",
-        "input", "size", "time", "memory", "growth"
-    );
-    for (name, title, _) in INPUTS
-        .iter()
-        .filter(|(name, ..)| chosen.is_empty() || chosen.iter().any(|word| word == name))
-    {
-        let mut before: Option<(usize, f64)> = None;
-        for size in &sizes {
-            let (time, memory) = measured(name, *size);
-            let number = |size: usize| f64::from(u32::try_from(size).unwrap());
-            let grown = |(smaller, shorter): (usize, f64)| {
-                (time / shorter).ln() / (number(*size) / number(smaller)).ln()
-            };
-            let growth = before.map_or(String::new(), |before| format!("{:.2}", grown(before)));
-            println!("{title:<44} {size:>8} {time:>7.2} s {memory:>5} MiB {growth:>7}");
-            before = Some((*size, time));
-        }
-    }
-}
-
-/// Returns seconds and mebibytes of a separate process, because a process only knows the maximum
-/// over all its children.
-fn measured(name: &str, size: usize) -> (f64, u64) {
-    let own = std::env::current_exe().unwrap();
-    let output = Command::new(own)
-        .args(["--measure", name, &size.to_string()])
-        .stderr(Stdio::inherit())
-        .output()
-        .unwrap();
-    let text = String::from_utf8(output.stdout).unwrap();
-    let (time, memory) = text.trim().split_once(' ').unwrap();
-    (time.parse().unwrap(), memory.parse().unwrap())
-}
-
-fn measure(name: &str, size: usize) {
-    let directory = tempfile::tempdir().unwrap();
-    let (_, _, input) = INPUTS.iter().find(|(known, ..)| *known == name).unwrap();
-    std::fs::create_dir(directory.path().join("wheels")).unwrap();
-    let words = input(directory.path(), size);
-    let mut command = Command::new(env!("CARGO_BIN_EXE_vpython"));
-    command
-        .arg("-vpython-root")
-        .arg(directory.path().join("root"))
-        .args(words.split(' '));
-    let status = command
-        .current_dir(directory.path())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status()
-        .unwrap();
-    // A signal means a crash.
-    assert!(status.code().is_some(), "{name} of {size}: {status}");
-    let usage = getrusage(UsageWho::RUSAGE_CHILDREN).unwrap();
-    let time = [usage.user_time(), usage.system_time()]
-        .map(|time| Duration::from_micros(time.num_microseconds().unsigned_abs()));
-    println!(
-        "{} {}",
-        time.iter().sum::<Duration>().as_secs_f64(),
-        usage.max_rss() >> 10
-    );
-}
 
 /// Writes a file with one text for each number.
 fn write_each(directory: &Path, name: &str, count: usize, text: impl Fn(usize) -> String) {
@@ -343,20 +245,6 @@ fn mistakes(directory: &Path, count: usize) -> &'static str {
     lines(directory, count, |number| format!("!p{number}"))
 }
 
-/// A wheel in the list of a LUCI spec.
-fn listed_wheel(project: &str, version: usize) -> String {
-    format!(
-        "wheel: <\n  name: \"infra/python/wheels/{project}-py3\"\n  version: \"version:1.{version}\"\n>\n"
-    )
-}
-
-fn listed(directory: &Path, count: usize) -> &'static str {
-    write_each(directory, "s.vpython3", count, |number| {
-        listed_wheel(&format!("p{number}"), 0)
-    });
-    "-vpython-spec s.vpython3 -c pass"
-}
-
 /// Writes a wheel of each project, which requires the next.
 fn write_wheels(directory: &Path, count: usize) {
     for number in 0..count {
@@ -365,70 +253,6 @@ fn write_wheels(directory: &Path, count: usize) {
             .requires(&format!("p{}", (number + 1) % count))
             .write_to(&directory.join("wheels"));
     }
-}
-
-fn listed_there(directory: &Path, count: usize) -> &'static str {
-    write_wheels(directory, count);
-    listed(directory, count);
-    "-vpython-spec s.vpython3 -vpython-tool explain"
-}
-
-fn listed_verify(directory: &Path, count: usize) -> &'static str {
-    listed_there(directory, count);
-    "-vpython-spec s.vpython3 -vpython-tool verify"
-}
-
-fn listed_clash(directory: &Path, count: usize) -> &'static str {
-    write_each(directory, "s.vpython3", count, |number| {
-        listed_wheel("one", number)
-    });
-    "-vpython-spec s.vpython3 -c pass"
-}
-
-/// Writes a `vpython.toml` that requires `p0`, and its lock.
-fn uv(directory: &Path, packages: &str) -> &'static str {
-    write_each(directory, "vpython.toml", 1, |_| {
-        "dependencies = ['p0']\n".to_owned()
-    });
-    write_each(directory, "vpython.toml.uv.lock", 1, |_| {
-        format!("version = 1\n{packages}")
-    });
-    "-c pass"
-}
-
-/// An entry of uv's lock.
-fn uv_package(project: usize, version: usize, requires: &str) -> String {
-    let url = format!("url = 'https://x.invalid/p{project}-1.{version}-py3-none-any.whl'");
-    let wheel = format!(
-        "wheels = [{{ {url}, hash = 'sha256:{:064x}' }}]",
-        project + version
-    );
-    format!(
-        "[[package]]\nname = 'p{project}'\nversion = '1.{version}'\ndependencies = [{requires}]\n{wheel}\n"
-    )
-}
-
-fn uv_lock(directory: &Path, count: usize) -> &'static str {
-    uv(
-        directory,
-        &joined(count, "", |number| {
-            uv_package(
-                number,
-                0,
-                &format!("{{ name = 'p{}' }}", (number + 1) % count),
-            )
-        }),
-    )
-}
-
-fn uv_forks(directory: &Path, count: usize) -> &'static str {
-    let requires = joined(count, ", ", |number| {
-        format!("{{ name = 'p1', version = '1.{number}' }}")
-    });
-    uv(
-        directory,
-        &(uv_package(0, 0, &requires) + &joined(count, "", |number| uv_package(1, number, ""))),
-    )
 }
 
 fn find_links(directory: &Path, count: usize) -> &'static str {
