@@ -14,6 +14,12 @@ use crate::report::{self, Failure};
 /// An error with a hint of its own is returned unchanged.
 #[must_use]
 pub fn advise(error: Error, invocation: &Invocation, process: &Process) -> Error {
+    let codes = error
+        .chain()
+        .filter_map(|link| link.downcast_ref::<std::io::Error>()?.raw_os_error());
+    let Some(advice) = codes.map(Errno::from_raw).find_map(hint_for) else {
+        return error;
+    };
     let Ok(root) = root::configured_path(invocation, process) else {
         return error;
     };
@@ -22,13 +28,7 @@ pub fn advise(error: Error, invocation: &Invocation, process: &Process) -> Error
     if hint.is_some() || !lines.iter().any(|line| line.contains(&*root)) {
         return error;
     }
-    let codes = error
-        .chain()
-        .filter_map(|link| link.downcast_ref::<std::io::Error>()?.raw_os_error());
-    let Some(hint) = codes.map(Errno::from_raw).find_map(hint_for) else {
-        return error;
-    };
-    Failure::of(&error).hint(hint).into()
+    Failure::of(&error).hint(advice).into()
 }
 
 fn hint_for(errno: Errno) -> Option<String> {
