@@ -13,7 +13,7 @@ use crate::invocation::Invocation;
 use crate::launch::{self, Ready};
 use crate::process::Process;
 use crate::report;
-use crate::spec::{self, Packages};
+use crate::spec::{self, Packages, SpecText};
 use crate::store::{MANIFEST, Manifest, Store};
 use crate::{build, plan};
 
@@ -34,7 +34,8 @@ pub fn run(invocation: &Invocation, process: &Process) -> Result<i32> {
     } = launch::prepare(&spec, invocation, process)?;
     // Print the remarks that launches omit, and the warnings of an earlier build.
     let store = Store::open(invocation, process)?;
-    invocation.warn(&remarks.map_or_else(|| recompute_remarks(&store, invocation, process), Ok)?);
+    let recompute = || recompute_remarks(&spec, &store, invocation, process);
+    invocation.warn(&remarks.map_or_else(recompute, Ok)?);
     if !is_built {
         invocation.warn(&build::warnings(&entry.path, &store));
     }
@@ -54,11 +55,12 @@ pub fn run(invocation: &Invocation, process: &Process) -> Result<i32> {
 /// Computes the remarks about an environment that an earlier launch built, because that launch
 /// did not print them.
 fn recompute_remarks(
+    text: &SpecText,
     store: &Store,
     invocation: &Invocation,
     process: &Process,
 ) -> Result<Vec<String>> {
-    let spec = spec::find(invocation, process)?.parse(process)?;
+    let spec = text.parse(process)?;
     // The remarks about a list of wheels come from its plan.
     if !matches!(spec.packages, Packages::Listed(_)) {
         return Ok(spec.unchecked_digests());
