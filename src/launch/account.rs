@@ -7,7 +7,7 @@ use std::time::Duration;
 use tracing::info;
 
 use crate::plan::interpreter::{Source, Taken};
-use crate::plan::{Evidence, Plan, PlannedWheel};
+use crate::plan::{Evidence, Plan, PlannedWheel, by_directory};
 use crate::spec::{Spec, SpecKind, SpecText};
 
 /// The maximum number of skipped interpreters to list.
@@ -80,17 +80,9 @@ pub(super) fn of_plan(plan: &Plan, spec: &Spec, evidence: &Evidence) {
 
 /// Logs the source directory of the wheels, one line for each directory.
 fn of_wheels(wheels: &[PlannedWheel]) {
-    let mut directories: Vec<&Path> = wheels
-        .iter()
-        .filter_map(|wheel| wheel.path.parent())
-        .collect();
-    directories.sort_unstable();
-    directories.dedup();
-    for directory in directories {
-        let inside = wheels
-            .iter()
-            .filter(|wheel| wheel.path.parent() == Some(directory));
+    for (directory, inside) in by_directory(wheels) {
         let names: Vec<String> = inside
+            .iter()
             .map(|wheel| format!("{} {}", wheel.name, wheel.version))
             .collect();
         let more = match names.len().saturating_sub(NAMED_WHEELS) {

@@ -163,6 +163,18 @@ impl PlannedWheel {
     }
 }
 
+/// Groups wheels by the directories that they are in. Keeps their order within a directory.
+#[must_use]
+pub fn by_directory(wheels: &[PlannedWheel]) -> BTreeMap<&Path, Vec<&PlannedWheel>> {
+    let mut directories: BTreeMap<&Path, Vec<&PlannedWheel>> = BTreeMap::new();
+    for wheel in wheels {
+        if let Some(directory) = wheel.path.parent() {
+            directories.entry(directory).or_default().push(wheel);
+        }
+    }
+    directories
+}
+
 /// The inputs of a plan.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Evidence {

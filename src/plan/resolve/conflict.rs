@@ -37,17 +37,9 @@ impl Conflict {
 
 /// Returns the error for all conflicts.
 pub(super) fn explain(conflicts: &[Conflict], candidates: &mut Candidates<'_>) -> Failure {
-    let directories: Vec<String> = candidates
-        .filter
-        .wheelhouse
-        .directories()
-        .map(|directory| format!("`{}`", directory.display()))
-        .collect();
-    let place = if directories.is_empty() {
-        String::new()
-    } else {
-        format!(" in {}", directories.join(", "))
-    };
+    let directories = candidates.filter.wheelhouse.directory_list();
+    let has_directories = directories.is_some();
+    let place = directories.map_or_else(String::new, |list| format!(" in {list}"));
     let failure = match conflicts {
         [one] => explain_one(one, &place, candidates),
         several => {
@@ -65,7 +57,7 @@ pub(super) fn explain(conflicts: &[Conflict], candidates: &mut Candidates<'_>) -
             Failure::new(what).because_of(lines)
         }
     };
-    let nothing = directories.is_empty().then(|| {
+    let nothing = (!has_directories).then(|| {
         "no wheel directory is configured, and there is no `wheels` next to the spec".to_owned()
     });
     failure

@@ -150,6 +150,15 @@ impl Wheelhouse {
         self.fetch_command.as_deref()
     }
 
+    /// Returns the directories as a list for messages; `None` if there are none.
+    pub fn directory_list(&self) -> Option<String> {
+        let directories: Vec<String> = self
+            .directories()
+            .map(|directory| format!("`{}`", directory.display()))
+            .collect();
+        (!directories.is_empty()).then(|| directories.join(", "))
+    }
+
     /// Returns the directories' paths, without the interpreter's own.
     pub fn directories(&self) -> impl Iterator<Item = &Path> {
         self.directories

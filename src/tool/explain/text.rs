@@ -1,14 +1,12 @@
 //! The explanation as text for people: the program, the search for its spec, the requirements, and
 //! the resulting environment.
 
-use std::path::Path;
-
 use pep508_rs::PackageName;
 
 use super::{Explanation, Outlook, json, searched};
 use crate::fs::Stamped;
 use crate::invocation::Target;
-use crate::plan::{PlannedWheel, RequiredBy};
+use crate::plan::{PlannedWheel, RequiredBy, by_directory};
 use crate::report;
 use crate::report::table::{self, Cell};
 use crate::spec::{Packages, Source, Spec, SpecKind, SpecText};
@@ -202,18 +200,9 @@ fn not_here(explanation: &Explanation) -> Vec<String> {
 /// Returns the lines for the wheels, grouped by directory.
 fn wheels(wheels: &[PlannedWheel], text: Option<&SpecText>, width: Option<usize>) -> Vec<String> {
     let mut lines = Vec::new();
-    let mut directories: Vec<&Path> = wheels
-        .iter()
-        .filter_map(|wheel| wheel.path.parent())
-        .collect();
-    directories.sort_unstable();
-    directories.dedup();
-    for directory in directories {
+    for (directory, inside) in by_directory(wheels) {
         lines.push(format!("in {}", directory.display()));
-        let inside = wheels
-            .iter()
-            .filter(|wheel| wheel.path.parent() == Some(directory));
-        let rows = inside.map(|wheel| {
+        let rows = inside.into_iter().map(|wheel| {
             let title = Cell::Text(format!("  {} {}", wheel.name, wheel.version));
             let digest = Cell::Digest(wheel.sha256.to_string()[..DIGEST].to_owned());
             // If the column is too narrow, the end of a file name is kept: its tags are in no other

@@ -46,20 +46,13 @@ impl Missing<'_> {
 
 /// Returns the error for all missing wheels.
 pub(super) fn explain(missing: &[Missing<'_>], wheelhouse: &Wheelhouse) -> Failure {
-    let directories: Vec<String> = wheelhouse
-        .directories()
-        .map(|directory| format!("`{}`", directory.display()))
-        .collect();
-    let place = if directories.is_empty() {
-        String::new()
-    } else {
-        format!(" in {}", directories.join(", "))
-    };
-    let no_directories = directories.is_empty().then(|| {
+    let directories = wheelhouse.directory_list();
+    let has_directories = directories.is_some();
+    let place = directories.map_or_else(String::new, |list| format!(" in {list}"));
+    let no_directories = (!has_directories).then(|| {
         "no wheel directory is configured, and there is no `wheels` next to the spec".to_owned()
     });
     // One missing wheel is in the headline; several have a cause each.
-    let has_directories = !directories.is_empty();
     let failure = match missing {
         [one] => Failure::new(format!(
             "no wheel{place} fits `{}` ({})",

@@ -182,15 +182,9 @@ pub(super) fn explain(
     wheelhouse: &Wheelhouse,
 ) -> Failure {
     problems.sort_by_key(|problem| problem.place().line);
-    let directories: Vec<String> = wheelhouse
-        .directories()
-        .map(|directory| format!("`{}`", directory.display()))
-        .collect();
-    let directories = if directories.is_empty() {
-        "a wheel directory: none is configured".to_owned()
-    } else {
-        directories.join(", ")
-    };
+    let directories = wheelhouse
+        .directory_list()
+        .unwrap_or_else(|| "a wheel directory: none is configured".to_owned());
     let causes = problems
         .iter()
         .map(|problem| problem.cause(interpreter, &directories));
