@@ -10,7 +10,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
-use pep508_rs::PackageName;
+use pep508_rs::{ExtraName, PackageName};
 use pubgrub::{DerivationTree, External, VersionSet};
 
 use super::candidates::{Candidates, choice};
@@ -182,7 +182,8 @@ impl Walk {
             };
             self.chosen.insert(project.clone(), number);
             self.visit(&Package::Project(project.clone()), number, core, candidates)?;
-            self.visit_extras(&project, core, candidates)?;
+            let extras = self.requirement_set.extras(&project);
+            self.visit_extras(&project, extras, core, candidates)?;
         }
     }
 
@@ -212,30 +213,23 @@ impl Walk {
             let extras = dependency.requirement.extras.clone();
             self.requirement_set.insert(dependency);
             // If the project is already chosen, its extras are not visited later.
-            if let Some(number) = self.chosen.get(&project).copied() {
-                for extra in extras {
-                    self.visit(
-                        &Package::Extra(project.clone(), extra),
-                        number,
-                        core,
-                        candidates,
-                    )?;
-                }
-            }
+            self.visit_extras(&project, extras, core, candidates)?;
         }
         Ok(())
     }
 
+    /// Visits extras of a project, if it is chosen.
     fn visit_extras(
         &mut self,
         project: &PackageName,
+        extras: impl IntoIterator<Item = ExtraName>,
         core: &Core,
         candidates: &mut Candidates<'_>,
     ) -> Result<(), Dismissed> {
         let Some(number) = self.chosen.get(project).copied() else {
             return Ok(());
         };
-        for extra in self.requirement_set.extras(project) {
+        for extra in extras {
             self.visit(
                 &Package::Extra(project.clone(), extra),
                 number,
