@@ -68,10 +68,13 @@ fn problems(path: &str, source: &str) -> Vec<String> {
     problems
 }
 
-/// The source without comments and without the text after `#[cfg(test)]`, on one line.
+/// The beginning of the unit tests at the end of a file.
+const UNIT_TESTS: &str = "#[cfg(test)]\nmod tests {";
+
+/// The source without comments and unit tests, on one line.
 fn code_of(source: &str) -> String {
-    // Only the test module at the end has `cfg(test)`.
-    let code = source.split("#[cfg(test)]").next().unwrap_or_default();
+    // A module of tests in a file of its own is read with that file.
+    let code = source.split(UNIT_TESTS).next().unwrap_or_default();
     let lines = code.lines().map(|line| match line.trim_start() {
         comment if comment.starts_with("//") => "",
         line => line.split(" // ").next().unwrap_or_default(),
@@ -165,11 +168,12 @@ fn modules_use_only_the_layers_below_them() {
 #[test]
 fn a_broken_layer_rule_is_reported() {
     #[rustfmt::skip]
-    let rows: [(&str, &str, &[&str]); 20] = [
+    let rows: [(&str, &str, &[&str]); 21] = [
         ("spec/find.rs", "use crate::plan::Plan;", &["spec/find.rs names `plan`"]),
         ("spec/find.rs", "use crate::{fs, plan::Plan};", &["spec/find.rs names `plan`"]),
         ("spec/find.rs", "use crate::{report::{Failure, nearest}, plan};", &["spec/find.rs names `plan`"]),
         ("spec/find.rs", "use super::super::plan::Plan;", &["spec/find.rs names `plan`"]),
+        ("spec/mod.rs", "#[cfg(test)]\nmod oracle;\nuse crate::store;", &["spec/mod.rs names `store`"]),
         ("spec/mod.rs", "fn f(x: &super::store::Store) {}", &["spec/mod.rs names `store`"]),
         ("spec/mod.rs", "use super::plan;", &["spec/mod.rs names `plan`"]),
         ("exec.rs", "fn f() { crate::build::environment() }", &["exec.rs names `build`"]),
