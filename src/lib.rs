@@ -68,7 +68,7 @@ pub mod testing {
         pub use crate::build::{environment, unpack};
     }
     pub mod fs {
-        pub use crate::fs::{Digest, look_for_json, read_memo, read_own_json, seal, write_memo};
+        pub use crate::fs::{Digest, read_memo, read_own_json, seal, write_memo};
     }
     pub mod invocation {
         pub use crate::invocation::{Chosen, Invocation, Relocate};
