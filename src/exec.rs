@@ -16,8 +16,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use nix::errno::Errno;
 
-use crate::plan::Key;
-use crate::process::{DEFAULT_PATH, Process, variable};
+use crate::process::{DEFAULT_PATH, Process, is_environment_bin, variable};
 use crate::report::{Failure, Kind, log, progress};
 
 /// Variables that would change the environment of python.
@@ -139,7 +138,7 @@ fn search_path(bin: &Path, path: Option<&OsStr>) -> OsString {
     let mut joined = bin.as_os_str().as_bytes().to_vec();
     // Split and joined by hand: an empty item means the current directory and must stay empty.
     for directory in path.as_bytes().split(|byte| *byte == b':') {
-        if !Key::names_bin_directory(Path::new(OsStr::from_bytes(directory))) {
+        if !is_environment_bin(Path::new(OsStr::from_bytes(directory))) {
             joined.push(b':');
             joined.extend_from_slice(directory);
         }

@@ -32,6 +32,7 @@ mod build;
 mod cli;
 mod exec;
 mod fs;
+mod interpreter;
 mod invocation;
 mod launch;
 mod plan;
@@ -74,11 +75,12 @@ pub mod testing {
         pub use crate::invocation::{Chosen, Invocation, Relocate};
     }
     pub mod plan {
+        pub use crate::interpreter::{Facts, Tags};
         pub use crate::plan::{
-            Evidence, Facts, Key, Plan, PlannedWheel, Tags, choose_wheels, make, requires_dist,
+            Evidence, Key, Plan, PlannedWheel, choose_wheels, make, requires_dist,
         };
         pub mod interpreter {
-            pub use crate::plan::interpreter::find;
+            pub use crate::interpreter::find;
         }
     }
     pub mod process {

@@ -5,6 +5,7 @@
 //! of a launch without changing its own environment.
 
 mod input;
+mod nested;
 
 use std::ffi::{OsStr, OsString};
 use std::os::fd::{AsFd, IntoRawFd};
@@ -12,6 +13,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+pub use nested::{KEY_LENGTH, is_environment_bin, is_key};
 
 /// The environment variables of vpython, and those it shares with other tools.
 pub mod variable {

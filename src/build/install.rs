@@ -21,7 +21,8 @@ use super::record::{self, Row};
 use super::unpacked::{UnpackedFile, UnpackedWheel};
 use super::venv::DIRECTORY_MODE;
 use crate::fs::{self, Digest};
-use crate::plan::{Facts, Plan};
+use crate::interpreter::Facts;
+use crate::plan::Plan;
 use crate::report::{Failure, Progress};
 use crate::store::{COMPILED, MANIFEST, Manifest};
 

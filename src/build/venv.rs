@@ -14,7 +14,7 @@ use memchr::memmem;
 
 use super::{activate, byte_code};
 use crate::fs;
-use crate::plan::Facts;
+use crate::interpreter::Facts;
 use crate::report::Failure;
 use crate::spec::SystemPackages;
 

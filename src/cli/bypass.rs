@@ -8,8 +8,8 @@ use anyhow::Result;
 
 use super::print;
 use crate::exec::Handoff;
+use crate::interpreter;
 use crate::invocation::{self, Action, Invocation, Tool};
-use crate::plan::interpreter;
 use crate::process::{Process, variable};
 use crate::report::{self, Failure, Kind};
 use crate::tool;

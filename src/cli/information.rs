@@ -8,7 +8,7 @@ use anyhow::Result;
 use super::print;
 use crate::exec::Handoff;
 use crate::invocation::{self, Invocation};
-use crate::plan::{Evidence, interpreter};
+use crate::plan::{self, Evidence};
 use crate::process::Process;
 use crate::spec::{self, Spec};
 use crate::store::Store;
@@ -41,7 +41,7 @@ fn choose_interpreter(invocation: &Invocation, process: &Process) -> Result<Path
         .ok();
     let memo = store.map(|store| store.memo_directory());
     let find = |spec: &Spec| {
-        interpreter::find(
+        plan::find_interpreter(
             invocation,
             spec,
             process,

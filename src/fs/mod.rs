@@ -46,7 +46,7 @@ pub use remove::{Marks, remove_in_place};
 pub use replace::{UNFINISHED, replace, replace_by, replace_link, rewrite, write_atomically};
 pub use seal::seal;
 pub use staged_dir::StagedDir;
-pub use stamp::{Stamp, Stamped};
+pub use stamp::{Stamp, Stamped, Stamps};
 pub use state_file::{
     look_for_json, open_across_exec, open_optional, open_or_create, read_json, read_memo,
     read_memo_before_exec, read_own_json, write_memo,

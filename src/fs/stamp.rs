@@ -1,5 +1,6 @@
 //! Stamps: metadata that shows, for the price of one `stat`, whether a file has changed.
 
+use std::collections::HashSet;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -82,6 +83,65 @@ impl Stamped {
     #[must_use]
     pub fn holds(&self) -> bool {
         Stamp::of(&self.path) == self.stamp
+    }
+}
+
+/// The files and directories that decided something, including absent ones, each with its stamp.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Stamps {
+    list: Vec<Stamped>,
+    /// The paths that [`Self::look`] has stamped.
+    looked_at: HashSet<PathBuf>,
+}
+
+impl Stamps {
+    /// Stamps `path`, once. Call it before reading the path, so that a change in between is
+    /// noticed.
+    pub fn look(&mut self, path: &Path) {
+        if self.looked_at.insert(path.to_path_buf()) {
+            self.list.push(Stamped::look(path));
+        }
+    }
+
+    /// Adds a stamp.
+    pub fn push(&mut self, stamped: Stamped) {
+        self.list.push(stamped);
+    }
+
+    /// Adds a stamp, unless the same one has been added before.
+    pub fn push_new(&mut self, stamped: Stamped) {
+        if !self.list.contains(&stamped) {
+            self.list.push(stamped);
+        }
+    }
+
+    /// Merges other stamps; the first stamp of a path is kept.
+    pub fn merge(&mut self, other: Self) {
+        self.looked_at.extend(other.looked_at);
+        let known: HashSet<PathBuf> = self.list.iter().map(|known| known.path.clone()).collect();
+        let is_new = |stamped: &Stamped| !known.contains(&stamped.path);
+        self.list.extend(other.list.into_iter().filter(is_new));
+    }
+
+    /// Returns the stamps, in the order in which they were added.
+    #[must_use]
+    pub fn into_vec(self) -> Vec<Stamped> {
+        self.list
+    }
+}
+
+impl Extend<Stamped> for Stamps {
+    fn extend<T: IntoIterator<Item = Stamped>>(&mut self, stamps: T) {
+        self.list.extend(stamps);
+    }
+}
+
+impl FromIterator<Stamped> for Stamps {
+    fn from_iter<T: IntoIterator<Item = Stamped>>(stamps: T) -> Self {
+        Self {
+            list: stamps.into_iter().collect(),
+            looked_at: HashSet::new(),
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tracing::info;
 
-use crate::plan::interpreter::{Source, Taken};
+use crate::interpreter::{Source, Taken};
 use crate::plan::{Evidence, Plan, PlannedWheel, by_directory};
 use crate::spec::{Spec, SpecKind, SpecText};
 

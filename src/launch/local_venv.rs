@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 
 use crate::fs;
 use crate::invocation::Invocation;
-use crate::plan::Key;
+use crate::process::is_environment_bin;
 use crate::report::Failure;
 use crate::spec::SpecText;
 
@@ -38,7 +38,7 @@ pub(super) fn keep(spec: &SpecText, environment: &Path, invocation: &Invocation)
             // The common case: nothing changes, and nothing is written.
             Some(target) if target == environment => return Ok(()),
             // A link to an earlier environment of a store is replaced.
-            Some(target) if Key::names_bin_directory(&target.join("bin")) => {}
+            Some(target) if is_environment_bin(&target.join("bin")) => {}
             target => {
                 let what = target.map_or("it is not a link".to_owned(), |target| {
                     format!("it is a link to `{}`", target.display())

@@ -1,15 +1,15 @@
 //! The name of an environment: a digest of exactly those parts of the plan that determine its
 //! contents.
 
-use std::ffi::OsStr;
 use std::fmt;
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::{Facts, Plan, PlannedWheel};
+use super::{Plan, PlannedWheel};
+use crate::interpreter::Facts;
+use crate::process::KEY_LENGTH;
 
 /// The version of the layout and the build. Increment it with each change to the files that a plan
 /// produces, so that an environment of another version is never reused.
@@ -20,9 +20,6 @@ pub const LAYOUT: u32 = 2;
 pub struct Key(String);
 
 impl Key {
-    /// The number of characters of a key.
-    pub const LENGTH: usize = 40;
-
     /// Returns the key of a plan: the first 160 bits of SHA-256 over the layout version, the
     /// interpreter and the wheels.
     ///
@@ -55,32 +52,13 @@ impl Key {
         if !system_packages.are_hidden() {
             canonical.part(b"system-site-packages");
         }
-        Self(hex::encode(&canonical.0.finalize()[..Self::LENGTH / 2]))
+        Self(hex::encode(&canonical.0.finalize()[..KEY_LENGTH / 2]))
     }
 
     /// Returns the key's text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
-    }
-
-    /// Checks whether a path has the form of the `bin` directory of an environment in some store:
-    /// `…/envs/<key>/bin`.
-    #[must_use]
-    pub fn names_bin_directory(path: &Path) -> bool {
-        let mut names = path.iter().rev().map(OsStr::as_bytes);
-        names.next() == Some(b"bin")
-            && names.next().is_some_and(Self::is_one)
-            && names.next() == Some(b"envs")
-    }
-
-    /// Checks whether a name has the form of a key.
-    #[must_use]
-    pub fn is_one(name: &[u8]) -> bool {
-        name.len() == Self::LENGTH
-            && name
-                .iter()
-                .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
     }
 }
 
@@ -121,7 +99,7 @@ impl Canonical {
         self.part(build.as_bytes());
         self.part(cache_tag.as_bytes());
         self.part(site_packages.as_bytes());
-        let tags = super::Tags::of(facts);
+        let tags = crate::interpreter::Tags::of(facts);
         self.part(&(tags.in_order().len() as u64).to_le_bytes());
         // Only the set of tags matters, not their order: plain `linux` tags have always been hashed
         // last.
@@ -157,10 +135,10 @@ impl Canonical {
 #[cfg(test)]
 mod tests {
     use super::super::RequiredBy;
-    use super::super::interpreter::Libc;
-    use super::super::interpreter::tests::facts;
     use super::*;
     use crate::fs::Digest;
+    use crate::interpreter::Libc;
+    use crate::interpreter::tests::facts;
     use crate::spec::{Location, SystemPackages};
 
     fn wheel(name: &str, sha256: &[u8]) -> PlannedWheel {
@@ -308,21 +286,5 @@ mod tests {
             key,
             "the location of a requirement"
         );
-    }
-
-    #[test]
-    fn the_bin_directory_of_an_environment_is_recognized_by_its_path() {
-        let key = "0a".repeat(20);
-        assert!(Key::names_bin_directory(Path::new(&format!(
-            "/store/v1/envs/{key}/bin"
-        ))));
-        for path in [
-            format!("/store/v1/envs/{key}"),
-            format!("/store/envs/{key}x/bin"),
-            format!("/x/{key}/bin"),
-            "/usr/bin".into(),
-        ] {
-            assert!(!Key::names_bin_directory(Path::new(&path)), "{path}");
-        }
     }
 }

@@ -14,7 +14,8 @@ use super::resolve::partial::{Partial, resolve_partly};
 use super::resolve::{listed, locked};
 use super::verify::systems;
 use super::wheelhouse::Wheelhouse;
-use super::{Evidence, Facts, Tags, interpreter};
+use super::{Evidence, find_interpreter};
+use crate::interpreter::{Facts, Tags};
 use crate::invocation::Invocation;
 use crate::process::Process;
 use crate::report::{Failure, progress};
@@ -67,7 +68,7 @@ pub fn shortfall(
 ) -> Result<Shortfall> {
     let targets = spec.targets()?;
     let mut evidence = Evidence::default();
-    let here = interpreter::find(invocation, spec, process, Some(memo), &mut evidence)?;
+    let here = find_interpreter(invocation, spec, process, Some(memo), &mut evidence)?;
     let (mut lacking, mut broken) = (Vec::new(), Vec::new());
     if !spec.wants_no_wheels() {
         progress::phase("choosing the wheels");
@@ -133,7 +134,7 @@ pub fn present(
 ) -> Result<Vec<Present>> {
     let targets = spec.targets()?;
     let mut evidence = Evidence::default();
-    let here = interpreter::find(invocation, spec, process, Some(memo), &mut evidence)?;
+    let here = find_interpreter(invocation, spec, process, Some(memo), &mut evidence)?;
     let mut wheelhouse = Wheelhouse::open(spec, invocation, memo, &mut evidence)?;
     let mut present = Vec::new();
     // Unsatisfied requirements are set aside; only the present wheels are reported.
@@ -178,7 +179,7 @@ pub fn taken(
     }
     let targets = spec.targets()?;
     let mut evidence = Evidence::default();
-    let here = interpreter::find(invocation, spec, process, Some(memo), &mut evidence)?;
+    let here = find_interpreter(invocation, spec, process, Some(memo), &mut evidence)?;
     let mut taken = BTreeSet::new();
     for (title, facts) in systems(here, &targets) {
         let (wheels, _) =

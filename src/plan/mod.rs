@@ -4,7 +4,6 @@
 //! nothing. Its inputs are recorded as [`Evidence`], so that a later launch can check with a few
 //! stamps that it would get the same plan.
 
-pub mod interpreter;
 mod key;
 pub mod lock;
 mod missing_wheels;
@@ -13,11 +12,10 @@ mod pins;
 mod pip;
 mod resolve;
 mod seed;
-mod tags;
 mod verify;
 mod wheelhouse;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -26,23 +24,21 @@ use pep440_rs::Version;
 use pep508_rs::PackageName;
 use tracing::{debug, info_span};
 
-pub use interpreter::Facts;
 pub use key::Key;
 pub use missing_wheels::{Lacking, Present, present, shortfall, taken};
 pub use outline::{Outline, outline};
 pub use pins::pins;
 pub use pip::add_pip;
 pub use seed::{Seed, is_seed};
-pub use tags::Tags;
 pub use verify::{Cell, Column, Row, RowOrigin, Verification, verify};
 pub use wheelhouse::requires_dist;
 
-use crate::fs::{Digest, Stamped};
+use crate::fs::{Digest, Stamped, Stamps};
+use crate::interpreter::{self, Facts, InterpreterChoice};
 use crate::invocation::Invocation;
 use crate::process::Process;
 use crate::report::{Failure, progress};
 use crate::spec::{Location, Packages, Source, Spec, SystemPackages};
-use interpreter::InterpreterChoice;
 use wheelhouse::Wheelhouse;
 
 /// The contents of an environment.
@@ -179,7 +175,7 @@ pub fn by_directory(wheels: &[PlannedWheel]) -> BTreeMap<&Path, Vec<&PlannedWhee
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Evidence {
     /// Files and directories that were inspected, including absent ones.
-    pub stamps: Vec<Stamped>,
+    pub stamps: Stamps,
     /// Further wheels, which a warm launch checks once an hour.
     pub other_wheels: Vec<Stamped>,
     /// Environment variables that the spec names, with their values; `None` for an unset or empty
@@ -194,8 +190,6 @@ pub struct Evidence {
     pub unseeded: Vec<Seed>,
     /// The interpreter's selection, for `explain`.
     pub choice: InterpreterChoice,
-    /// What [`Self::look`] has noted.
-    looked_at: HashSet<PathBuf>,
 }
 
 impl Evidence {
@@ -214,13 +208,6 @@ impl Evidence {
         evidence
     }
 
-    /// Stamps `path`. Call it before reading the path, so that a change in between is noticed.
-    fn look(&mut self, path: &Path) {
-        if self.looked_at.insert(path.to_path_buf()) {
-            self.stamps.push(Stamped::look(path));
-        }
-    }
-
     /// Merges other evidence; the first stamp of a path is kept.
     fn extend(&mut self, seen: Self) {
         let Self {
@@ -231,16 +218,9 @@ impl Evidence {
             remarks,
             unseeded,
             choice: _,
-            looked_at,
         } = seen;
-        self.looked_at.extend(looked_at);
+        self.stamps.merge(stamps);
         self.other_wheels.extend(other_wheels);
-        let known: HashSet<PathBuf> = self.stamps.iter().map(|known| known.path.clone()).collect();
-        self.stamps.extend(
-            stamps
-                .into_iter()
-                .filter(|stamped| !known.contains(&stamped.path)),
-        );
         self.variables.extend(variables);
         self.warnings.extend(warnings);
         self.remarks.extend(remarks);
@@ -266,7 +246,7 @@ pub fn make(
         let listing =
             (!spec.wants_no_wheels()).then(|| scope.spawn(|| list(spec, invocation, memo)));
         let interpreter = info_span!("find the interpreter")
-            .in_scope(|| interpreter::find(invocation, spec, process, Some(memo), &mut evidence));
+            .in_scope(|| find_interpreter(invocation, spec, process, Some(memo), &mut evidence));
         let listed = listing.map(|listing| {
             listing
                 .join()
@@ -296,6 +276,22 @@ pub fn make(
         },
         evidence,
     ))
+}
+
+/// Finds the interpreter for a spec, as [`interpreter::find`] does, and adds what decided to the
+/// evidence.
+///
+/// # Errors
+/// No interpreter satisfies the spec, or the one that is named does not or cannot be run.
+pub fn find_interpreter(
+    invocation: &Invocation,
+    spec: &Spec,
+    process: &Process,
+    memo: Option<&Path>,
+    evidence: &mut Evidence,
+) -> Result<Facts> {
+    let Evidence { stamps, choice, .. } = evidence;
+    interpreter::find(invocation, spec, process, memo, stamps, choice)
 }
 
 /// Lists the wheel directories of a launch, with the evidence.

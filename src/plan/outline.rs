@@ -10,7 +10,8 @@ use pep508_rs::PackageName;
 
 use super::resolve::listed::{self, Verdict};
 use super::wheelhouse::Wheelhouse;
-use super::{Evidence, Facts, Seed};
+use super::{Evidence, Seed};
+use crate::interpreter::Facts;
 use crate::invocation::Invocation;
 use crate::spec::{Packages, Spec};
 

@@ -7,7 +7,7 @@ use pep440_rs::{Operator, Version};
 use pep508_rs::{PackageName, VersionOrUrl};
 
 use super::resolve::listed;
-use super::{Facts, Tags};
+use crate::interpreter::{Facts, Tags};
 use crate::spec::{Packages, Requirement, Spec};
 
 /// Returns the projects that a spec requires on a system, each with its version if only one is
@@ -73,8 +73,8 @@ fn pinned(requirement: &Requirement) -> Option<Version> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::interpreter::tests::facts;
     use super::*;
+    use crate::interpreter::tests::facts;
     use crate::process::Process;
     use crate::spec::upgrade::{Legacy, Planned};
 

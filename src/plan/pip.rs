@@ -5,8 +5,9 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use super::{Evidence, Facts, Plan, PlannedWheel, choose_wheels};
+use super::{Evidence, Plan, PlannedWheel, choose_wheels};
 use crate::fs;
+use crate::interpreter::Facts;
 use crate::invocation::Invocation;
 use crate::report::Failure;
 use crate::spec::{Located, Location, Packages, Requested, Requirements, Spec, parse_requirement};

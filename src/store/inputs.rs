@@ -13,8 +13,9 @@ use serde::{Deserialize, Serialize};
 use super::Store;
 use super::memo::TextPath;
 use crate::fs::{self, Digest};
+use crate::interpreter;
 use crate::invocation::{Invocation, WheelsSource};
-use crate::plan::{Key, interpreter};
+use crate::plan::Key;
 use crate::process::{CalledAs, Process};
 use crate::spec::{SpecKind, SpecText};
 

@@ -12,7 +12,7 @@ use super::publish::wheel_lock;
 use super::usage::Stored;
 use super::{Act, Store, Use, entry};
 use crate::fs;
-use crate::plan::Key;
+use crate::process::is_key;
 
 /// The result of checking an environment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -60,7 +60,7 @@ impl Store {
         let mut ruins = Vec::new();
         for name in fs::list(&self.environments())?.unwrap_or_default() {
             let of = self.environments().join(&name);
-            if Key::is_one(name.as_encoded_bytes()) && is_ruin(&of)? {
+            if is_key(name.as_encoded_bytes()) && is_ruin(&of)? {
                 let path = of.join(MANIFEST);
                 let fault = if fs::link_metadata(&path)?.is_some() {
                     Fault::Changed

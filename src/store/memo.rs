@@ -177,7 +177,7 @@ impl Store {
             .collect();
         let python_path = python_path.iter().cloned().map(TextPath).collect();
         // Separate the evidence that files do not exist: it is cheaper to check by directory.
-        let (stamps, missing) = absent::split_absent(stamps, SystemTime::now());
+        let (stamps, missing) = absent::split_absent(stamps.into_vec(), SystemTime::now());
         // The other wheels have a file of their own, written before the memo that refers to it.
         let others_seen = (!other_wheels.is_empty()).then(|| seconds(SystemTime::now()));
         if others_seen.is_some() {

@@ -26,7 +26,7 @@ use walkdir::{DirEntry, WalkDir};
 
 use super::elf::{self, Elf, Precedence};
 use crate::fs;
-use crate::plan::Facts;
+use crate::interpreter::Facts;
 use crate::report::Failure;
 
 /// The directory of the copy, relative to the environment.

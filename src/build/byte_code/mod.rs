@@ -47,7 +47,7 @@ use super::unpacked::UnpackedWheel;
 use super::venv::DIRECTORY_MODE;
 use super::workers;
 use crate::fs;
-use crate::plan::Facts;
+use crate::interpreter::Facts;
 use crate::process::Process;
 use crate::report::Progress;
 use crate::store::{COMPILED, Entry, InstalledWheel, MANIFEST, Manifest, Store};

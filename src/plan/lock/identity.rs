@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::PlatformPlan;
-use crate::plan::Facts;
+use crate::interpreter::Facts;
 use crate::spec::{Located, Location, Marker};
 
 /// The values of `sys_platform` and `platform_machine`.

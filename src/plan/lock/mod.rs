@@ -16,7 +16,8 @@ use pep508_rs::PackageName;
 
 use super::resolve;
 use super::wheelhouse::Wheelhouse;
-use super::{Evidence, Facts, PlannedWheel, interpreter};
+use super::{Evidence, PlannedWheel};
+use crate::interpreter::Facts;
 use crate::invocation::Invocation;
 use crate::process::Process;
 use crate::report::{Failure, progress};
@@ -133,11 +134,12 @@ fn find_interpreter(
             requires_python: kept,
             ..Spec::default()
         };
-        if let Ok(found) = interpreter::find(invocation, &kept, process, Some(memo), evidence) {
+        if let Ok(found) = super::find_interpreter(invocation, &kept, process, Some(memo), evidence)
+        {
             return Ok(found);
         }
     }
-    interpreter::find(invocation, of_spec, process, Some(memo), evidence)
+    super::find_interpreter(invocation, of_spec, process, Some(memo), evidence)
 }
 
 /// Returns the minor version for which the wheels and their requirements were resolved.

@@ -11,7 +11,7 @@ use pep508_rs::PackageName;
 use super::identity::{self, Identity};
 use super::{PlannedWheel, PlatformPlan, Wheelhouse};
 use crate::fs::{self, Digest};
-use crate::plan::Tags;
+use crate::interpreter::Tags;
 use crate::plan::wheelhouse::{WheelFile, read_specifiers};
 use crate::spec::{Located, Location, LockedPackage, LockedWheel, Spec};
 

@@ -6,9 +6,10 @@ use std::collections::{HashMap, HashSet};
 use pep508_rs::{ExtraName, MarkerEnvironment, MarkerTree, PackageName};
 
 use crate::fs::{self, Digest, Stamped};
+use crate::interpreter::{Facts, Tags};
+use crate::plan::RequiredBy;
 use crate::plan::seed::Seed;
 use crate::plan::wheelhouse::{Metadata, WheelFile, Wheelhouse, read_requirement, read_specifiers};
-use crate::plan::{Facts, RequiredBy, Tags};
 use crate::report;
 use crate::spec::{Requirement, extras, holds, parse_marker};
 
@@ -316,7 +317,7 @@ fn marker_of(line: &str) -> MarkerTree {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::interpreter::tests::facts;
+    use crate::interpreter::tests::facts;
 
     #[test]
     fn an_invalid_requirement_is_an_error_only_if_it_applies() {

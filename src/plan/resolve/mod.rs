@@ -26,8 +26,9 @@ use std::collections::BTreeSet;
 use anyhow::Result;
 
 use super::wheelhouse::{WheelFile, Wheelhouse};
-use super::{Evidence, Facts, PlannedWheel, RequiredBy};
+use super::{Evidence, PlannedWheel, RequiredBy};
 use crate::fs::Stamped;
+use crate::interpreter::Facts;
 use crate::spec::Requirements;
 use candidates::Candidates;
 use compatibility::WheelFilter;
@@ -157,7 +158,9 @@ fn plan(
         ..
     } = filter;
     // Stamps first: a wheel that changes while it is read makes the next launch resolve again.
-    evidence.stamps.extend_from_slice(wheelhouse.bundles_seen());
+    evidence
+        .stamps
+        .extend(wheelhouse.bundles_seen().iter().cloned());
     watch(rejected, REJECTED_WATCHED, evidence);
     let stamps: Vec<Stamped> = wheels
         .iter()

@@ -9,8 +9,9 @@ use pep508_rs::PackageName;
 use super::candidates::Candidates;
 use super::compatibility::WheelFilter;
 use super::conflict::Conflict;
+use crate::interpreter::Facts;
 use crate::plan::wheelhouse::Wheelhouse;
-use crate::plan::{Evidence, Facts, PlannedWheel, RequiredBy};
+use crate::plan::{Evidence, PlannedWheel, RequiredBy};
 use crate::report::Failure;
 use crate::spec::Requirements;
 

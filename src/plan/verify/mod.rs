@@ -13,11 +13,11 @@ use anyhow::{Error, Result};
 use pep440_rs::Version;
 use pep508_rs::{MarkerTree, PackageName};
 
-use super::interpreter;
 use super::resolve::listed::{self, Verdict, Verdicts};
 use super::resolve::locked;
 use super::wheelhouse::Wheelhouse;
-use super::{Evidence, Facts};
+use super::{Evidence, find_interpreter};
+use crate::interpreter::Facts;
 use crate::invocation::Invocation;
 use crate::process::Process;
 use crate::spec::{ListedWheel, Located, Location, Lock, Packages, Requirement, Spec, Target};
@@ -136,7 +136,7 @@ pub fn verify(
         return Ok(Verification::default());
     }
     let mut evidence = Evidence::default();
-    let here = interpreter::find(invocation, spec, process, Some(memo), &mut evidence)?;
+    let here = find_interpreter(invocation, spec, process, Some(memo), &mut evidence)?;
     let mut wheelhouse = Wheelhouse::open(spec, invocation, memo, &mut evidence)?;
     // Report files that no interpreter can use.
     let skipped_files = wheelhouse.skipped_files().into_iter();

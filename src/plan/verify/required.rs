@@ -7,8 +7,9 @@ use pep508_rs::PackageName;
 
 use super::super::resolve::partial::{Partial, Unsatisfied, UnsatisfiedKind, resolve_partly};
 use super::super::wheelhouse::Wheelhouse;
-use super::super::{Evidence, Facts, RequiredBy};
+use super::super::{Evidence, RequiredBy};
 use super::{Cell, Dependency, Findings};
+use crate::interpreter::Facts;
 use crate::spec::{Requested, Requirements};
 
 /// Checks requirements.

@@ -4,8 +4,8 @@
 use pep440_rs::Version;
 use pep508_rs::PackageName;
 
-use crate::plan::Tags;
-use crate::plan::tags::Tag;
+use crate::interpreter::Tag;
+use crate::interpreter::Tags;
 
 /// A parsed wheel file name.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -128,7 +128,7 @@ impl BuildTag {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::interpreter::tests::facts;
+    use crate::interpreter::tests::facts;
 
     #[test]
     fn a_name_is_parsed() {

@@ -138,7 +138,7 @@ impl Wheelhouse {
         match self.trust.stranger_on_way(path, base) {
             None => drop(self.add(path, memo, evidence)?),
             Some(other_user) => {
-                evidence.look(&other_user.path);
+                evidence.stamps.look(&other_user.path);
                 evidence
                     .warnings
                     .push(format!("the wheel directory {other_user}; it is skipped"));
@@ -153,7 +153,7 @@ impl Wheelhouse {
         if self.listed.contains(path) {
             return Ok(true);
         }
-        evidence.look(path);
+        evidence.stamps.look(path);
         let Some(names) = fs::list(path)? else {
             return Ok(false);
         };

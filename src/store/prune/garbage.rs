@@ -10,7 +10,7 @@ use anyhow::Result;
 
 use super::Act;
 use crate::fs::{self, Attempt};
-use crate::plan::Key;
+use crate::process::is_key;
 use crate::store::integrity::is_ruin;
 use crate::store::processes::Processes;
 use crate::store::{Store, Use, entry, memo};
@@ -65,7 +65,7 @@ impl Store {
         for path in paths_in(&self.environments())? {
             let has_key_name = path
                 .file_name()
-                .is_some_and(|name| Key::is_one(name.as_encoded_bytes()));
+                .is_some_and(|name| is_key(name.as_encoded_bytes()));
             if !has_key_name || !is_ruin(&path)? || !is_older(&path, older_than, now) {
                 continue;
             }

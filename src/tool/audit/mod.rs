@@ -18,7 +18,7 @@ use super::elf::{Elf, Precedence};
 use super::interpreter_copy;
 use super::pack_member::Member;
 use crate::fs;
-use crate::plan::Facts;
+use crate::interpreter::Facts;
 use crate::report;
 use private_paths::{Form, PrivatePaths};
 use run_path::PathMap;

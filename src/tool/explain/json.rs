@@ -9,8 +9,8 @@ use serde::Serialize;
 
 use super::graph::Graph;
 use super::{Explanation, Interpreter, Outlook, searched};
+use crate::interpreter::Source;
 use crate::invocation;
-use crate::plan::interpreter::Source;
 use crate::plan::{PlannedWheel, RequiredBy};
 use crate::process::variable;
 use crate::report;

@@ -14,10 +14,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
+use crate::interpreter::Facts;
+use crate::interpreter::InterpreterChoice;
 use crate::invocation::{Explain, Invocation, Setting, Target};
 use crate::launch::miss;
-use crate::plan::interpreter::{self, InterpreterChoice};
-use crate::plan::{self, Evidence, Facts, Key, Plan, PlannedWheel, Seed};
+use crate::plan::{self, Evidence, Key, Plan, PlannedWheel, Seed};
 use crate::process::{Process, variable};
 use crate::report::{self, table};
 use crate::spec::{self, Probe, SearchLog, Spec, SpecText, SystemPackages};
@@ -248,7 +249,7 @@ impl Explanation {
             .map(|store| store.memo_directory());
         let mut evidence = Evidence::default();
         let mut find = |spec: &Spec| {
-            interpreter::find(invocation, spec, process, memo.as_deref(), &mut evidence)
+            plan::find_interpreter(invocation, spec, process, memo.as_deref(), &mut evidence)
         };
         let any = Spec::default();
         let facts =
@@ -298,7 +299,8 @@ impl Explanation {
         // Choose the interpreter.
         let memo = store.map(Store::memo_directory);
         let mut evidence = Evidence::default();
-        let facts = interpreter::find(invocation, spec, process, memo.as_deref(), &mut evidence);
+        let facts =
+            plan::find_interpreter(invocation, spec, process, memo.as_deref(), &mut evidence);
         self.interpreter.choice = std::mem::take(&mut evidence.choice);
         let facts = self.interpreter.facts.insert(facts?).clone();
         let Some(store) = store else { return Ok(()) };

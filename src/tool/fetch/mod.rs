@@ -23,8 +23,9 @@ use anyhow::Result;
 
 use super::lock;
 use crate::fs;
+use crate::interpreter::Facts;
 use crate::invocation::{self, Fetch, Invocation};
-use crate::plan::{self, Facts, Lacking};
+use crate::plan::{self, Lacking};
 use crate::process::Process;
 use crate::report::{self, Failure};
 use crate::spec::{self, Dependencies, Packages, Spec};

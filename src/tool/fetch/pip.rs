@@ -12,8 +12,8 @@ use anyhow::{Context, Result};
 use super::failed::{Failed, Reason};
 use super::network::RetryTimer;
 use crate::fs;
+use crate::interpreter::Facts;
 use crate::invocation::Invocation;
-use crate::plan::Facts;
 use crate::process::Process;
 use crate::report::Failure;
 

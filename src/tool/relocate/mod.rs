@@ -27,9 +27,9 @@ use std::path::{Component, Path, PathBuf};
 use anyhow::Result;
 
 use crate::fs;
+use crate::interpreter::Facts;
 use crate::invocation::{Invocation, Relocate};
-use crate::plan::interpreter::find;
-use crate::plan::{Evidence, Facts};
+use crate::plan::{self, Evidence};
 use crate::process::Process;
 use crate::report::{self, Failure};
 use crate::spec::Spec;
@@ -200,7 +200,7 @@ pub(super) fn facts(path: &Path, invocation: &Invocation, process: &Process) -> 
         interpreter: Some(path.to_path_buf()),
         ..invocation.clone()
     };
-    find(
+    plan::find_interpreter(
         &invocation,
         &Spec::default(),
         process,

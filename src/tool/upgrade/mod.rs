@@ -14,8 +14,9 @@ use pep440_rs::{Version, VersionSpecifiers};
 use pep508_rs::PackageName;
 
 use crate::fs;
+use crate::interpreter::Facts;
 use crate::invocation::{Invocation, Upgrade};
-use crate::plan::{self, Evidence, Facts, Outline, Plan, PlannedWheel, Seed, interpreter};
+use crate::plan::{self, Evidence, Outline, Plan, PlannedWheel, Seed};
 use crate::process::Process;
 use crate::report::{self, Failure};
 use crate::spec::upgrade::{Legacy, Native, Planned};
@@ -197,7 +198,7 @@ impl Upgrader<'_> {
         }
         // With an interpreter, only missing wheels can be the reason for the missing plan.
         let memo = Some(&*self.memo);
-        let interpreter = interpreter::find(
+        let interpreter = plan::find_interpreter(
             self.invocation,
             spec,
             self.process,

@@ -22,8 +22,9 @@ use pep508_rs::PackageName;
 use tracing::debug;
 
 use super::compatibility::WheelFilter;
+use crate::interpreter::Facts;
 use crate::plan::wheelhouse::{WheelFile, Wheelhouse};
-use crate::plan::{Evidence, Facts, PlannedWheel, RequiredBy, Seed};
+use crate::plan::{Evidence, PlannedWheel, RequiredBy, Seed};
 use crate::report::Failure;
 use crate::spec::{ListedWheel, Located};
 use follow::{Fixed, Followed};

@@ -8,9 +8,10 @@ use pep508_rs::PackageName;
 
 use super::follow::{self, Fixed, Followed};
 use super::{Wanted, choose, seed, wanted};
+use crate::interpreter::Facts;
+use crate::plan::RequiredBy;
 use crate::plan::resolve::compatibility::WheelFilter;
 use crate::plan::wheelhouse::Wheelhouse;
-use crate::plan::{Facts, RequiredBy};
 use crate::spec::{ListedWheel, Located};
 
 /// The result of the check of a listed wheel.

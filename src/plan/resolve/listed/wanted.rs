@@ -1,8 +1,8 @@
 //! Checks whether a listed wheel applies on an interpreter, by its tag patterns and the conditions
 //! in its name.
 
-use crate::plan::Tags;
-use crate::plan::tags::Tag;
+use crate::interpreter::Tag;
+use crate::interpreter::Tags;
 use crate::spec::{Condition, ListedWheel, TagPattern, Variable};
 
 /// Returns whether a wheel applies on an interpreter with these tags. Every tag of the interpreter
@@ -90,7 +90,7 @@ fn cipd_platform(platform: &str) -> Option<(&'static str, &'static str)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::interpreter::tests::facts;
+    use crate::interpreter::tests::facts;
 
     fn wheel() -> ListedWheel {
         ListedWheel {

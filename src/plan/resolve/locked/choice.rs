@@ -6,8 +6,9 @@ use anyhow::Result;
 
 use super::Origins;
 use super::lock_error::{Digests, LockProblem};
+use crate::interpreter::{Facts, Tags};
+use crate::plan::PlannedWheel;
 use crate::plan::wheelhouse::{WheelFile, WheelName, Wheelhouse};
-use crate::plan::{Facts, PlannedWheel, Tags};
 use crate::spec::{Located, Lock, LockedPackage, LockedWheel};
 
 /// The locked wheel of a package for the interpreter.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use pep440_rs::VersionSpecifiers;
 
-use crate::plan::Facts;
+use crate::interpreter::Facts;
 use crate::plan::resolve::hint::PULL_FROM_LFS;
 use crate::plan::wheelhouse::{Impostor, Wheelhouse};
 use crate::report::Failure;

@@ -16,8 +16,9 @@ use pep440_rs::Version;
 use pep508_rs::{PackageName, VersionOrUrl};
 
 use super::compatibility::WheelFilter;
+use crate::interpreter::{Facts, Tags};
 use crate::plan::wheelhouse::{WheelFile, Wheelhouse};
-use crate::plan::{Evidence, Facts, PlannedWheel, RequiredBy, Tags};
+use crate::plan::{Evidence, PlannedWheel, RequiredBy};
 use crate::report::Failure;
 use crate::spec::{Located, Lock, LockedPackage, Requirement};
 use choice::Choice;

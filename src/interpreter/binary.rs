@@ -11,8 +11,7 @@ use nix::unistd::{AccessFlags, access};
 
 use super::pyenv;
 use crate::fs::{self, Stamp};
-use crate::plan::Key;
-use crate::process::Process;
+use crate::process::{Process, is_environment_bin};
 
 /// A marker in each vpython binary, by which any build is recognized.
 const MARK: &[u8] = b"vpython: this binary is the launcher, and no interpreter";
@@ -100,7 +99,7 @@ pub(super) fn search_path(process: &Process) -> Vec<PathBuf> {
     for directory in std::env::split_paths(process.search_path()) {
         if directory.is_absolute()
             && !directories.contains(&directory)
-            && !Key::names_bin_directory(&directory)
+            && !is_environment_bin(&directory)
         {
             directories.push(directory);
         }

@@ -27,7 +27,7 @@ impl Search<'_> {
         // A rejected file may be fixed in place: made executable, or a link's target created. A
         // missing file is covered by the stamp of its directory.
         if fs::link_metadata(path).is_ok_and(|metadata| metadata.is_some()) {
-            self.evidence.look(path);
+            self.seen.look(path);
         }
         if let Some(other_user) =
             Trust::of_user(self.process.user).stranger_on_way(path, Path::new("/"))
@@ -79,15 +79,13 @@ impl Search<'_> {
     }
 
     pub(super) fn resolve_shim(&mut self, shim: &Path) -> Result<Option<PathBuf>> {
-        pyenv::resolve(shim, self.process, self.evidence)
+        pyenv::resolve(shim, self.process, self.seen)
     }
 
     pub(super) fn probe(&mut self, path: &Path) -> Result<Facts> {
         let known = probe::facts(path, self.process, self.memo)?;
         for stamped in known.stamps {
-            if !self.evidence.stamps.contains(&stamped) {
-                self.evidence.stamps.push(stamped);
-            }
+            self.seen.push_new(stamped);
         }
         Ok(known.facts)
     }
@@ -137,7 +135,7 @@ impl Search<'_> {
             path: path.to_path_buf(),
             why: why.to_owned(),
         };
-        let known = &mut self.evidence.choice.passed_over;
+        let known = &mut self.choice.passed_over;
         // The same file may be found under several names, by a link or in a linked directory.
         let stamp = Stamp::of(path);
         let says = |passed: &PassedOver| passed.why.replace(&*passed.path.to_string_lossy(), "");
@@ -155,7 +153,7 @@ impl Search<'_> {
 
     /// Records the source of the selected interpreter.
     pub(super) fn take(&mut self, facts: Facts, path: &Path, source: Source) -> Facts {
-        self.evidence.choice.taken = Some(Taken {
+        self.choice.taken = Some(Taken {
             path: path.to_path_buf(),
             source,
         });

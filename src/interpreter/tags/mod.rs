@@ -9,8 +9,8 @@ mod platforms;
 use std::collections::HashMap;
 use std::fmt;
 
-use super::interpreter::Facts;
-pub(super) use platforms::platforms;
+use crate::interpreter::Facts;
+pub use platforms::platforms;
 
 /// One tag of a wheel's file name.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -126,8 +126,8 @@ fn abis(facts: &Facts) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::interpreter::Libc;
-    use crate::plan::interpreter::tests::facts;
+    use crate::interpreter::Libc;
+    use crate::interpreter::tests::facts;
 
     fn texts(tags: &Tags) -> Vec<String> {
         tags.in_order().iter().map(Tag::to_string).collect()

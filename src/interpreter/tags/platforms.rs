@@ -1,9 +1,9 @@
 //! The platforms whose wheels a system accepts, best first, in the order of pip's `packaging.tags`.
 
-use crate::plan::interpreter::{Facts, Libc};
+use crate::interpreter::{Facts, Libc};
 
 /// Returns the platforms whose wheels an interpreter accepts, best first.
-pub(in crate::plan) fn platforms(facts: &Facts) -> Vec<String> {
+pub fn platforms(facts: &Facts) -> Vec<String> {
     let platform = facts.platform.replace(['-', '.', ' '], "_");
     match platform.split_once('_') {
         Some(("linux", machine)) => linux(machine, facts),
@@ -144,7 +144,7 @@ fn mac_formats(machine: &str) -> &'static [&'static str] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::interpreter::tests::facts;
+    use crate::interpreter::tests::facts;
 
     #[test]
     fn platforms_follow_the_c_library() {

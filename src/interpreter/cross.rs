@@ -6,7 +6,7 @@
 //! machine's.
 
 use super::{Abi, Facts, Libc};
-use crate::plan::tags::platforms;
+use crate::interpreter::tags::platforms;
 use crate::spec::{System, Target};
 
 /// The assumed patch level for the newest of a minor version. No CPython release has reached half
@@ -66,7 +66,7 @@ impl Facts {
     }
 
     /// Returns the version for messages, without an assumed patch level.
-    pub(in crate::plan) fn version_title(&self) -> String {
+    pub(crate) fn version_title(&self) -> String {
         match self.release {
             [major, minor, NEWEST] if self.elsewhere.is_some() => format!("{major}.{minor}"),
             _ => self.version().to_string(),
@@ -164,7 +164,7 @@ fn platform_of(system: System, machine: &str) -> String {
 mod tests {
     use super::super::tests::facts;
     use super::*;
-    use crate::plan::Tags;
+    use crate::interpreter::Tags;
     use crate::spec::{Platform, TargetPython};
 
     fn target(name: &str, python: Option<TargetPython>) -> Target {

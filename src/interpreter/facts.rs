@@ -1,15 +1,4 @@
-//! The interpreter: its facts, and the search for the interpreter of a spec.
-
-mod binary;
-mod candidate;
-mod choice;
-mod cross;
-mod default;
-mod find;
-mod probe;
-mod pyenv;
-mod search_settings;
-mod version;
+//! The facts about an interpreter: what determines which wheels it can use, and how it is run.
 
 use std::path::PathBuf;
 
@@ -17,10 +6,7 @@ use pep440_rs::Version;
 use pep508_rs::MarkerEnvironment;
 use serde::{Deserialize, Serialize};
 
-pub use binary::{next_on_path, next_python_on_path};
-pub use choice::{InterpreterChoice, Source, Taken};
-pub use find::find;
-pub use search_settings::search_settings;
+use super::probe;
 
 /// The facts that an interpreter reports about itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -126,7 +112,7 @@ impl Facts {
     }
 
     /// Returns the reason why vpython does not support it, if so.
-    fn unsupported(&self) -> Option<String> {
+    pub(super) fn unsupported(&self) -> Option<String> {
         let is_known = matches!((self.release[0], self.release[1]), (2, 7) | (3, 6..));
         let name = self.markers.platform_python_implementation();
         (!is_known || name != "CPython")
@@ -182,11 +168,11 @@ mod optional_path {
 }
 
 #[cfg(test)]
-pub(in crate::plan) mod tests {
+pub(crate) mod tests {
     use super::*;
 
     /// Returns the facts of a standard CPython on x86-64 Linux.
-    pub(in crate::plan) fn facts(release: [u32; 3]) -> Facts {
+    pub(crate) fn facts(release: [u32; 3]) -> Facts {
         let [major, minor, micro] = release;
         let version = format!("{major}.{minor}.{micro}");
         let markers = serde_json::json!({

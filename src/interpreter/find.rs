@@ -24,18 +24,17 @@ use tracing::debug;
 
 use super::binary::{Executable, search_path};
 use super::candidate::NO_VERSION;
-use super::choice::Source;
+use super::choice::{InterpreterChoice, Source};
 use super::version::{NamedVersion, is_for_python2, minor_in_name, single_minor};
 use super::{Facts, default, pyenv};
-use crate::fs::{self, Trust};
+use crate::fs::{self, Stamps, Trust};
 use crate::invocation::Invocation;
-use crate::plan::Evidence;
 use crate::process::Process;
 use crate::report::{Failure, Kind};
 use crate::spec::{Located, PythonRange, Spec};
 
 /// Finds the interpreter for a spec. `memo` is the directory for cached facts about interpreters,
-/// if any.
+/// if any. Adds what it inspects to `seen`, and how it selects to `choice`.
 ///
 /// # Errors
 /// No interpreter satisfies the spec, or the one that is named does not or cannot be run.
@@ -44,12 +43,13 @@ pub fn find(
     spec: &Spec,
     process: &Process,
     memo: Option<&Path>,
-    evidence: &mut Evidence,
+    seen: &mut Stamps,
+    choice: &mut InterpreterChoice,
 ) -> Result<Facts> {
     let wanted = spec.requires_python.as_ref();
     // Search for each default version first.
     for version in default::versions(invocation, spec) {
-        evidence.choice.defaults.push(version.text.clone());
+        choice.defaults.push(version.text.clone());
         let wants_python2 = is_for_python2(&version.specifiers);
         let mut search = Search {
             wanted,
@@ -57,13 +57,14 @@ pub fn find(
             wants_python2,
             process,
             memo,
-            evidence,
+            seen,
+            choice,
         };
         if let Some(facts) = search.anywhere()? {
             return Ok(facts);
         }
         // Interpreters of other versions are considered again.
-        evidence.choice.passed_over.clear();
+        choice.passed_over.clear();
     }
     let named = invocation.interpreter.as_deref();
     let mut version = named.and_then(NamedVersion::of);
@@ -71,7 +72,7 @@ pub fn find(
         // A file of such a name in the current directory takes precedence over the version, unless
         // another user may have put it there.
         let path = process.absolute(path);
-        evidence.look(&path);
+        seen.look(&path);
         let is_planted = || {
             Trust::of_user(process.user)
                 .stranger_on_way(&path, Path::new("/"))
@@ -89,7 +90,8 @@ pub fn find(
         wants_python2,
         process,
         memo,
-        evidence,
+        seen,
+        choice,
     };
     let found = match named {
         Some(path) if search.version.is_none() => return search.named(&process.absolute(path)),
@@ -108,14 +110,16 @@ pub(super) struct Search<'a> {
     pub(super) wants_python2: bool,
     pub(super) process: &'a Process,
     pub(super) memo: Option<&'a Path>,
-    pub(super) evidence: &'a mut Evidence,
+    /// The files and directories that were inspected.
+    pub(super) seen: &'a mut Stamps,
+    pub(super) choice: &'a mut InterpreterChoice,
 }
 
 impl Search<'_> {
     /// Returns the interpreter that the caller names: an executable, or a bundle's directory. It is
     /// run whatever it is, unless it is vpython.
     fn named(&mut self, path: &Path) -> Result<Facts> {
-        self.evidence.look(path);
+        self.seen.look(path);
         let is_bundle = fs::metadata(path)?.is_some_and(|metadata| metadata.is_dir());
         let path = if is_bundle {
             self.in_bundle(path)?
@@ -198,7 +202,7 @@ impl Search<'_> {
         else {
             return Ok(None);
         };
-        self.evidence.look(directory);
+        self.seen.look(directory);
         self.highest_in(directory, Source::Bundle)
     }
 
@@ -218,7 +222,7 @@ impl Search<'_> {
             return Ok(None);
         };
         debug!(?tool, directory = %versions.display(), "looking through the installed versions");
-        self.evidence.look(&versions);
+        self.seen.look(&versions);
         self.highest_in(&versions, tool)
     }
 
@@ -232,7 +236,7 @@ impl Search<'_> {
                 "bin/python3"
             });
             // A version that is being installed may not have its interpreter yet.
-            self.evidence.look(&path);
+            self.seen.look(&path);
             if let Some(facts) = self.consider(&path, source)? {
                 return Ok(Some(facts));
             }
@@ -259,7 +263,7 @@ impl Search<'_> {
             .chain(names.iter().copied())
         {
             for directory in &directories {
-                self.evidence.look(directory);
+                self.seen.look(directory);
                 if let Some(facts) = self.consider(&directory.join(name), Source::Path)? {
                     return Ok(Some(facts));
                 }
@@ -302,7 +306,7 @@ impl Search<'_> {
         };
         Failure::new(what)
             .because_of(self.version.is_some().then(|| self.searched()))
-            .because_of(self.evidence.choice.passed_over.iter().map(ToString::to_string))
+            .because_of(self.choice.passed_over.iter().map(ToString::to_string))
             .hint("install one on `PATH` or with pyenv or uv, or name one with `-vpython-interpreter`")
             .kind(Kind::NotFound)
     }

@@ -6,8 +6,8 @@ use anyhow::Result;
 use super::Facts;
 use super::find::Search;
 use super::version::NamedVersion;
+use crate::interpreter::Source;
 use crate::invocation::Invocation;
-use crate::plan::interpreter::Source;
 use crate::spec::{PythonDefault, Spec};
 
 /// Returns the default versions of a launch, in search order; empty if a version is named.
@@ -40,24 +40,23 @@ impl Search<'_> {
         let Some(mut best) = self.anywhere()? else {
             return Ok(None);
         };
-        let passed_over = self.evidence.choice.passed_over.clone();
+        let passed_over = self.choice.passed_over.clone();
         while self
-            .evidence
             .choice
             .taken
             .as_ref()
             .is_some_and(|taken| taken.source != Source::Bundle)
         {
-            let taken = self.evidence.choice.taken.take();
+            let taken = self.choice.taken.take();
             self.version = Some(NamedVersion::above(best.version()));
             let Some(higher) = self.anywhere()? else {
-                self.evidence.choice.taken = taken;
+                self.choice.taken = taken;
                 break;
             };
             best = higher;
         }
         // A lower version is not a rejected candidate, so drop those records.
-        self.evidence.choice.passed_over = passed_over;
+        self.choice.passed_over = passed_over;
         Ok(Some(best))
     }
 }

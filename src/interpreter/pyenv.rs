@@ -10,8 +10,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use pep440_rs::Version;
 
-use crate::fs::{self, Trust};
-use crate::plan::Evidence;
+use crate::fs::{self, Stamps, Trust};
 use crate::process::Process;
 
 /// Checks whether a directory of `PATH` contains shims, by its name.
@@ -40,7 +39,7 @@ pub(super) fn is_shim(text: &str) -> bool {
 pub(super) fn resolve(
     shim: &Path,
     process: &Process,
-    evidence: &mut Evidence,
+    seen: &mut Stamps,
 ) -> Result<Option<PathBuf>> {
     let (Some(program), Some(root)) = (shim.file_name(), shim.parent().and_then(Path::parent))
     else {
@@ -54,14 +53,14 @@ pub(super) fn resolve(
             .split(':')
             .map(str::to_owned)
             .collect(),
-        None => match version_file(root, process, evidence)? {
+        None => match version_file(root, process, seen)? {
             Some(path) => listed_versions(&path)?,
             None => Vec::new(),
         },
     };
     // The first selected version that is installed and has the program wins.
     for version in chosen {
-        let Some(directory) = installed(&versions, &version, evidence)? else {
+        let Some(directory) = installed(&versions, &version, seen)? else {
             continue;
         };
         let path = directory.join("bin").join(program);
@@ -69,23 +68,19 @@ pub(super) fn resolve(
             return Ok(Some(path));
         }
     }
-    evidence.look(&versions);
+    seen.look(&versions);
     Ok(None)
 }
 
 /// Returns the file with the selected versions. Candidates that do not exist are evidence, too.
-fn version_file(
-    root: &Path,
-    process: &Process,
-    evidence: &mut Evidence,
-) -> Result<Option<PathBuf>> {
+fn version_file(root: &Path, process: &Process, seen: &mut Stamps) -> Result<Option<PathBuf>> {
     let local = process
         .directory
         .iter()
         .flat_map(|directory| directory.ancestors())
         .map(|directory| directory.join(".python-version"));
     for path in local.chain([root.join("version")]) {
-        evidence.look(&path);
+        seen.look(&path);
         // A file of another user, for example in `/tmp`, is ignored.
         let is_planted = || {
             Trust::of_user(process.user)
@@ -113,7 +108,7 @@ fn listed_versions(path: &Path) -> Result<Vec<String>> {
 }
 
 /// Returns the directory of a version, or of the latest version with that prefix.
-fn installed(versions: &Path, version: &str, evidence: &mut Evidence) -> Result<Option<PathBuf>> {
+fn installed(versions: &Path, version: &str, seen: &mut Stamps) -> Result<Option<PathBuf>> {
     let version = version.strip_prefix("python-").unwrap_or(version);
     // Reject paths that lead out of the directory.
     if version.is_empty() || version.contains('/') || version.starts_with('.') {
@@ -124,7 +119,7 @@ fn installed(versions: &Path, version: &str, evidence: &mut Evidence) -> Result<
         return Ok(Some(exact));
     }
     // A version that is installed later may become the latest.
-    evidence.look(versions);
+    seen.look(versions);
     let prefix = format!("{version}.");
     let latest = installed_versions(versions)?
         .into_iter()
@@ -184,7 +179,7 @@ mod tests {
         let path = resolve(
             &directory.path().join("shims/python3"),
             process,
-            &mut Evidence::default(),
+            &mut Stamps::default(),
         )
         .unwrap()?;
         let relative = path
@@ -243,17 +238,11 @@ mod tests {
     fn inspected_files_are_evidence() {
         let (directory, process) = pyenv(&["3.8.18"]);
         fs::write_new(&directory.path().join("version"), b"3.8.18", 0o644).unwrap();
-        let mut evidence = Evidence::default();
-        resolve(
-            &directory.path().join("shims/python3"),
-            &process,
-            &mut evidence,
-        )
-        .unwrap();
+        let mut seen = Stamps::default();
+        resolve(&directory.path().join("shims/python3"), &process, &mut seen).unwrap();
         let here = directory.path().join("a/b/.python-version");
         assert!(
-            evidence
-                .stamps
+            seen.into_vec()
                 .iter()
                 .any(|stamped| stamped.path == here && stamped.stamp.is_none())
         );
