@@ -41,6 +41,7 @@ mod report;
 mod spec;
 mod store;
 mod tool;
+mod wheel;
 
 /// Runs the command line of this process. Returns its exit code, unless the process becomes python.
 #[must_use]
@@ -76,9 +77,8 @@ pub mod testing {
     }
     pub mod plan {
         pub use crate::interpreter::{Facts, Tags};
-        pub use crate::plan::{
-            Evidence, Key, Plan, PlannedWheel, choose_wheels, make, requires_dist,
-        };
+        pub use crate::plan::{Evidence, Key, Plan, PlannedWheel, choose_wheels, make};
+        pub use crate::wheel::requires_dist;
         pub mod interpreter {
             pub use crate::interpreter::find;
         }

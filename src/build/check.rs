@@ -16,12 +16,12 @@ use walkdir::WalkDir;
 use super::activate;
 use super::byte_code::Listed;
 use super::install::{Layout, Places, own_files};
-use super::record;
 use super::unpacked::{self, UnpackedWheel};
 use super::venv;
 use crate::fs::{self, Digest};
 use crate::report::Progress;
 use crate::store::{COMPILED, Checked, Damage, Fault, MANIFEST, Manifest, Store, Stored};
+use crate::wheel::record;
 
 /// The expected state of a path.
 enum Expected {

@@ -11,11 +11,11 @@ use std::path::Path;
 use anyhow::Result;
 use pep508_rs::PackageName;
 
-use super::members::Scheme;
 use super::unpacked::UnpackedWheel;
 use crate::fs::{self, Digest};
-use crate::plan::requires_dist;
 use crate::report::Failure;
+use crate::wheel::requires_dist;
+use crate::wheel::scheme::Scheme;
 
 /// The number of paths that a warning names.
 const NAMED: usize = 3;

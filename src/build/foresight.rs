@@ -4,17 +4,16 @@
 use anyhow::{Context, Result};
 use rayon::prelude::*;
 
-use super::archive::{Archive, Source};
 use super::collisions;
-use super::entry_points;
 use super::install::{Layout, Places};
-use super::members::{Destination, Scheme};
-use super::oddities::Oddities;
 use super::scripts;
-use super::unpack::{INSTALLERS_OWN, own_directory, read_member};
+use super::unpack::{INSTALLERS_OWN, read_member};
 use super::unpacked::{Contents, UnpackedFile, UnpackedWheel};
 use crate::fs::{self, Digest};
 use crate::plan::{Plan, PlannedWheel};
+use crate::wheel::oddities::Oddities;
+use crate::wheel::scheme::{Destination, Scheme};
+use crate::wheel::{Archive, Source, dist_info, entry_points};
 
 /// Returns the warnings about collisions that a build of this plan will give; none if a wheel
 /// cannot be read, which only a build reports.
@@ -44,11 +43,12 @@ pub fn foreseen(plan: &Plan) -> Vec<String> {
 /// Lists the files that would be unpacked from a wheel. Size and CRC-32 replace the digest of a
 /// file, and the wheel's own path replaces its directory.
 fn list(wheel: &PlannedWheel) -> Result<UnpackedWheel> {
+    let whose = (&wheel.name, &wheel.version);
     let file = fs::open_regular(&wheel.path)?;
     let archive = Archive::open(Source::file(&file)?)?;
-    let dist_info = own_directory(wheel, &archive, ".dist-info")?
+    let dist_info = dist_info::own_directory(&archive, whose, ".dist-info")?
         .context("it has no `.dist-info` directory")?;
-    let data = own_directory(wheel, &archive, ".data")?
+    let data = dist_info::own_directory(&archive, whose, ".data")?
         .unwrap_or_else(|| dist_info.replace(".dist-info", ".data"));
     let mut files = scripts_of_entry_points(&archive, &dist_info)?;
     for member in archive

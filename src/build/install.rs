@@ -13,11 +13,8 @@ use rayon::prelude::*;
 use sha2::{Digest as _, Sha256};
 
 use super::activate;
-use super::archive;
 use super::collisions::{Collision, ReadMetadata, install_order, unpacked_metadata};
 use super::link::Linker;
-use super::members::{Destination, Scheme};
-use super::record::{self, Row};
 use super::unpacked::{UnpackedFile, UnpackedWheel};
 use super::venv::DIRECTORY_MODE;
 use crate::fs::{self, Digest};
@@ -25,6 +22,9 @@ use crate::interpreter::Facts;
 use crate::plan::Plan;
 use crate::report::{Failure, Progress};
 use crate::store::{COMPILED, MANIFEST, Manifest};
+use crate::wheel::archive;
+use crate::wheel::record::{self, Row};
+use crate::wheel::scheme::{Destination, Scheme};
 
 /// The minimum number of directories for each parallel task.
 const MIN_BATCH: usize = 16;

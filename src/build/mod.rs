@@ -5,17 +5,12 @@
 //! path of the staging directory.
 
 mod activate;
-mod archive;
 mod byte_code;
 mod check;
 mod collisions;
-mod entry_points;
 mod foresight;
 mod install;
 mod link;
-mod members;
-mod oddities;
-mod record;
 mod scripts;
 mod unpack;
 mod unpacked;

@@ -5,7 +5,7 @@
 //! shebang only gets a new first line, and no additional line: a docstring, a `from __future__`
 //! import and an encoding declaration must keep their position.
 
-use super::entry_points::EntryPoint;
+use crate::wheel::entry_points::EntryPoint;
 
 /// The shebang of shipped scripts. It resolves the script's real path only if the script or its
 /// directory is a link, or if it was called by a name without a directory. `env -S` splits the line

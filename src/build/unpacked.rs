@@ -6,9 +6,9 @@ use anyhow::{Result, ensure};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::members::Destination;
-use super::oddities::Oddities;
 use crate::fs::{self, Digest};
+use crate::wheel::oddities::Oddities;
+use crate::wheel::scheme::Destination;
 
 /// The file with the list of an unpacked wheel's files.
 pub(super) const MANIFEST: &str = "wheel.json";

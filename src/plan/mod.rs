@@ -31,7 +31,6 @@ pub use pins::pins;
 pub use pip::add_pip;
 pub use seed::{Seed, is_seed};
 pub use verify::{Cell, Column, Row, RowOrigin, Verification, verify};
-pub use wheelhouse::requires_dist;
 
 use crate::fs::{Digest, Stamped, Stamps};
 use crate::interpreter::{self, Facts, InterpreterChoice};

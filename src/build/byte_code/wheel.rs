@@ -10,14 +10,14 @@ use tracing::{debug, info_span};
 
 use super::compiler::{Compiled, Compiler};
 use super::list::{ByteCode, CodeFile, LIST};
-use crate::build::members::Scheme;
-use crate::build::record;
 use crate::build::unpacked::UnpackedWheel;
 use crate::build::venv::DIRECTORY_MODE;
 use crate::fs::{self, Digest};
 use crate::report::Progress;
 use crate::report::progress::Part;
 use crate::store::Store;
+use crate::wheel::record;
+use crate::wheel::scheme::Scheme;
 
 /// The prefix of byte code directories in an unpacked wheel.
 const DIRECTORY_PREFIX: &str = "byte-code-";

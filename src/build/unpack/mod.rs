@@ -19,19 +19,19 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use rayon::prelude::*;
 
-use super::archive::{self, Archive, InMemory, Member, Source};
-use super::members::{Destination, Scheme};
-use super::oddities::{Oddities, Oddity, OddityKind};
-use super::record::{self, Row, Rows};
+use super::scripts;
 use super::unpacked::{Contents, MANIFEST, UnpackedFile};
 use super::venv::DIRECTORY_MODE;
-use super::{entry_points, scripts};
 use crate::fs::{self, Digest};
 use crate::plan::PlannedWheel;
 use crate::report::Failure;
+use crate::wheel::oddities::{Oddities, Oddity, OddityKind};
+use crate::wheel::record::{self, Row, Rows};
+use crate::wheel::scheme::{Destination, Scheme};
+use crate::wheel::{Archive, InMemory, Member, Source, archive, dist_info, entry_points};
 use step::{Step, StepKind, Written, write_own};
-use texts::{Texts, check_wheel_version};
-pub(super) use texts::{own_directory, read_member};
+use texts::Texts;
+pub(super) use texts::read_member;
 
 /// The files that an installer writes itself, even if the wheel has files with these names.
 pub(super) const INSTALLERS_OWN: [&str; 3] = ["RECORD", "INSTALLER", "REQUESTED"];
@@ -116,10 +116,10 @@ impl<'a> Unpacking<'a> {
         texts: &'a Texts,
         to: &'a Path,
     ) -> Result<Self> {
-        check_wheel_version(&texts.wheel)?;
+        dist_info::check_wheel_version(&texts.wheel)?;
         // RECORD's rows, and the oddities that are known before unpacking.
         let (rows, oddities) = record::parse(&texts.record)?;
-        let data = own_directory(wheel, archive, ".data")?
+        let data = dist_info::own_directory(archive, (&wheel.name, &wheel.version), ".data")?
             .unwrap_or_else(|| texts.dist_info.replace(".dist-info", ".data"));
         let oddities = archive.oddities().iter().cloned().chain(oddities).collect();
         let (files, taken, folded, directories) =

@@ -20,10 +20,10 @@ use sha2::{Digest as _, Sha256};
 
 use super::texts::ENTRY_POINTS;
 use super::{Step, Texts, Unpacking, Written};
-use crate::build::archive::{self, Archive, InMemory, Member, Source, Tap};
 use crate::build::unpacked::Contents;
 use crate::fs::Digest;
 use crate::plan::PlannedWheel;
+use crate::wheel::{Archive, InMemory, Member, Source, Tap, archive};
 
 /// The maximum size of a part, and of a wheel that is unpacked all at once, in bytes: about the
 /// size of a processor's caches.

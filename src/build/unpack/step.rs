@@ -8,13 +8,13 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use super::texts::copy_text;
-use crate::build::archive::{InMemory, Member, MemberReader, Source};
-use crate::build::members::Destination;
-use crate::build::oddities::OddityKind;
-use crate::build::record::{Row, Verified, Verifier};
 use crate::build::scripts;
 use crate::build::unpacked::UnpackedFile;
 use crate::fs;
+use crate::wheel::oddities::OddityKind;
+use crate::wheel::record::{Row, Verified, Verifier};
+use crate::wheel::scheme::Destination;
+use crate::wheel::{InMemory, Member, MemberReader, Source};
 
 /// The size of the write buffer.
 const BUFFER: usize = 256 * 1024;

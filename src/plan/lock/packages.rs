@@ -12,8 +12,9 @@ use super::identity::{self, Identity};
 use super::{PlannedWheel, PlatformPlan, Wheelhouse};
 use crate::fs::{self, Digest};
 use crate::interpreter::Tags;
-use crate::plan::wheelhouse::{WheelFile, read_specifiers};
+use crate::plan::wheelhouse::WheelFile;
 use crate::spec::{Located, Location, LockedPackage, LockedWheel, Spec};
+use crate::wheel::read_specifiers;
 
 /// A version of a project to lock.
 #[derive(Default)]

@@ -9,9 +9,10 @@ use crate::fs::{self, Digest, Stamped};
 use crate::interpreter::{Facts, Tags};
 use crate::plan::RequiredBy;
 use crate::plan::seed::Seed;
-use crate::plan::wheelhouse::{Metadata, WheelFile, Wheelhouse, read_requirement, read_specifiers};
+use crate::plan::wheelhouse::{WheelFile, Wheelhouse};
 use crate::report;
 use crate::spec::{Requirement, extras, holds, parse_marker};
+use crate::wheel::{Metadata, read_requirement, read_specifiers};
 
 /// Selects the wheels that are usable on an interpreter.
 pub(super) struct WheelFilter<'a> {

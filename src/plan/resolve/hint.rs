@@ -10,8 +10,8 @@ use super::candidates::Candidates;
 use super::conflict::Conflict;
 use super::dependency::Dependency;
 use crate::plan::RequiredBy;
-use crate::plan::wheelhouse::read_specifiers;
 use crate::spec::{is_uv_lock, ways_around_digests};
+use crate::wheel::read_specifiers;
 
 /// The hint for a file that Git LFS has not fetched yet.
 pub(super) const PULL_FROM_LFS: &str = "`git lfs pull` fetches the file";

@@ -7,9 +7,10 @@ use pep508_rs::PackageName;
 use tracing::debug;
 
 use super::index::Index;
-use super::{Directory, WheelFile, WheelName, Wheelhouse};
+use super::{Directory, WheelFile, Wheelhouse};
 use crate::fs::{self, Stamped};
 use crate::plan::seed::is_seed;
+use crate::wheel::WheelName;
 
 /// The known bundled wheels.
 pub(super) struct Bundle {

@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
-use super::Metadata;
 use crate::fs::{self, Digest, Stamp};
+use crate::wheel::Metadata;
 
 /// Incremented when the contents or their meaning change, so that an index of an older vpython is
 /// ignored.

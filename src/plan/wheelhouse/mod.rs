@@ -6,11 +6,7 @@
 //! directory wins. Files that are not wheels, or are broken, are skipped.
 
 mod bundle;
-mod file_name;
-mod impostor;
 mod index;
-mod lenient;
-mod metadata;
 mod open;
 
 use std::collections::{BTreeMap, HashSet};
@@ -21,14 +17,9 @@ use pep508_rs::PackageName;
 use rayon::prelude::*;
 use tracing::debug;
 
-pub(super) use file_name::WheelName;
-pub(super) use impostor::Impostor;
-pub(super) use lenient::{read_requirement, read_specifiers};
-pub(super) use metadata::Metadata;
-pub use metadata::requires_dist;
-
 use crate::fs::{self, Digest, Stamped, Trust};
 use crate::report::{self, Progress};
+use crate::wheel::{Impostor, Metadata, WheelName};
 use bundle::Bundle;
 use index::Index;
 
@@ -209,7 +200,7 @@ impl Wheelhouse {
         if let Some(known) = index.metadata(&path, &wheel.file_name) {
             return Ok(known);
         }
-        let metadata = metadata::read(&path, &wheel.name)?;
+        let metadata = Metadata::of_wheel(&path, &wheel.name)?;
         index.set_metadata(&wheel.file_name, &metadata);
         Ok(metadata)
     }

@@ -9,12 +9,13 @@ use tracing::debug;
 
 use super::bundle::Bundle;
 use super::index::Index;
-use super::{Directory, SkippedFile, WheelFile, WheelName, Wheelhouse};
+use super::{Directory, SkippedFile, WheelFile, Wheelhouse};
 use crate::fs;
 use crate::invocation::{Invocation, WheelsSource};
 use crate::plan::Evidence;
 use crate::report::Failure;
 use crate::spec::{Packages, Spec};
+use crate::wheel::WheelName;
 
 /// The names of the default wheel directories next to a spec.
 const NEXT_TO_SPEC: [&str; 2] = ["wheels", "pip_packages"];

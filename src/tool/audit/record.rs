@@ -3,13 +3,14 @@
 //!
 //! <https://packaging.python.org/en/latest/specifications/recording-installed-packages/#the-record-file>
 
-use std::path::{Component, Path, PathBuf};
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use crate::fs::{self, Digest};
+use crate::fs;
+use crate::wheel::record;
 
 /// Returns whether a file is the RECORD of an installed wheel.
 pub(super) fn is_one(path: &Path) -> bool {
@@ -48,49 +49,15 @@ fn updated(
     fixed: &[PathBuf],
     read: impl Fn(&Path) -> Result<Vec<u8>>,
 ) -> Result<Vec<u8>> {
-    // Rows may have any number of fields, so that an odd RECORD is kept as it is.
-    let mut reader = csv::ReaderBuilder::new()
-        .has_headers(false)
-        .flexible(true)
-        .from_reader(text);
-    let mut writer = csv::WriterBuilder::new()
-        .terminator(csv::Terminator::Any(b'\n'))
-        .flexible(true)
-        .from_writer(Vec::with_capacity(text.len()));
-    for row in reader.records() {
-        let row = row?;
+    record::rewrite(text, |[name, _, _]| {
         // Names in RECORD are relative to site-packages, `fixed` to the environment.
-        let file = normalized(&site.join(row.get(0).unwrap_or_default()));
-        if fixed.contains(&file) {
-            let content = read(&file)?;
-            let digest = format!(
-                "sha256={}",
-                URL_SAFE_NO_PAD.encode(Digest::of(&content).as_bytes())
-            );
-            writer.write_record([
-                row.get(0).unwrap_or_default(),
-                &digest,
-                &content.len().to_string(),
-            ])?;
-        } else {
-            writer.write_record(&row)?;
+        let file = record::path_in_environment(site, Path::new(OsStr::from_bytes(name)));
+        if !fixed.contains(&file) {
+            return Ok(None);
         }
-    }
-    Ok(writer
-        .into_inner()
-        .map_err(csv::IntoInnerError::into_error)?)
-}
-
-/// Resolves `..`: the names in a RECORD may lead up from site-packages.
-fn normalized(path: &Path) -> PathBuf {
-    let mut normalized = PathBuf::new();
-    for component in path.components() {
-        match component {
-            Component::ParentDir => drop(normalized.pop()),
-            component => normalized.push(component),
-        }
-    }
-    normalized
+        let [digest, size] = record::columns_of(&read(&file)?);
+        Ok(Some([name.clone(), digest, size]))
+    })
 }
 
 #[cfg(test)]

@@ -14,8 +14,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-use crate::interpreter::Facts;
-use crate::interpreter::InterpreterChoice;
+use crate::interpreter::{Facts, InterpreterChoice};
 use crate::invocation::{Explain, Invocation, Setting, Target};
 use crate::launch::miss;
 use crate::plan::{self, Evidence, Key, Plan, PlannedWheel, Seed};

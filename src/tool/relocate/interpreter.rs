@@ -14,8 +14,7 @@ use super::links::{self, is_python, leads_out};
 use super::prefixes::{self, Prefixes};
 use super::scripts::current_path;
 use crate::fs;
-use crate::interpreter::Facts;
-use crate::interpreter::Libc;
+use crate::interpreter::{Facts, Libc};
 use crate::report::Failure;
 
 /// Plans the edits for another interpreter.

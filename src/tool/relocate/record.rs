@@ -3,17 +3,15 @@
 //!
 //! <https://packaging.python.org/en/latest/specifications/recording-installed-packages/#the-record-file>
 
-use std::path::{Component, Path, PathBuf};
+use std::path::Path;
 
 use anyhow::Result;
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use sha2::{Digest, Sha256};
 
 use super::edits::Edits;
 use super::environment::Environment;
 use super::prefixes::{Prefixes, path};
 use crate::fs;
+use crate::wheel::record::{self, Columns};
 
 /// Plans the edits for each RECORD. Must be called after all other edits are planned.
 ///
@@ -26,45 +24,32 @@ pub(super) fn plan_edits(
 ) -> Result<()> {
     for site in &environment.sites {
         for name in fs::list(&environment.path.join(site))?.unwrap_or_default() {
-            let record = site.join(&name).join("RECORD");
+            let path = site.join(&name).join("RECORD");
             if Path::new(&name)
                 .extension()
                 .is_some_and(|extension| extension == "dist-info")
-                && fs::look_for_file(&environment.path.join(&record))?
+                && fs::look_for_file(&environment.path.join(&path))?
             {
-                let before = fs::read_text(&environment.path.join(&record), fs::limits::LIST)?;
-                let mut after = Vec::with_capacity(before.len());
-                for row in before.split_inclusive(|byte| *byte == b'\n') {
-                    after.extend(
-                        fixed(row, site, environment, prefixes, edits)?
-                            .unwrap_or_else(|| row.to_vec()),
-                    );
-                }
-                edits.set_content(&record, "digests", &before, after);
+                let before = fs::read_text(&environment.path.join(&path), fs::limits::LIST)?;
+                let after = record::rewrite(&before, |columns| {
+                    fixed(columns, site, environment, prefixes, edits)
+                })?;
+                edits.set_content(&path, "digests", &before, after);
             }
         }
     }
     Ok(())
 }
 
-/// Returns the new row; `None` if it is unchanged.
+/// Returns the new columns of a row; `None` if it is unchanged.
 fn fixed(
-    row: &[u8],
+    columns: &Columns,
     site: &Path,
     environment: &Environment,
     prefixes: &Prefixes,
     edits: &Edits,
-) -> Result<Option<Vec<u8>>> {
-    let mut reader = csv::ReaderBuilder::new()
-        .has_headers(false)
-        .flexible(true)
-        .from_reader(row);
-    let Some(Ok(columns)) = reader.byte_records().next() else {
-        return Ok(None);
-    };
-    let (Some(name), Some(digest)) = (columns.get(0), columns.get(1)) else {
-        return Ok(None);
-    };
+) -> Result<Option<Columns>> {
+    let [name, digest, size] = columns;
     // A path in the environment is relative to site-packages, or absolute.
     let absolute = name
         .starts_with(b"/")
@@ -72,52 +57,20 @@ fn fixed(
         .flatten();
     let inside = match &absolute {
         Some(new) => path(new.get(prefixes.to().len() + 1..).unwrap_or_default()),
-        None => normalized(&site.join(path(name))),
+        None => record::path_in_environment(site, &path(name)),
     };
     let is_final = edits.final_files.contains(&inside) && !digest.is_empty();
-    if !is_final && absolute.as_deref().is_none_or(|new| new == name) {
+    if !is_final && absolute.is_none() {
         return Ok(None);
     }
-    let (mut digest, mut length) = (digest.to_vec(), columns.get(2).unwrap_or_default().to_vec());
-    if is_final {
-        let content = edits.content(&environment.path, &inside)?;
-        digest = format!(
-            "sha256={}",
-            URL_SAFE_NO_PAD.encode(Sha256::digest(&content))
-        )
-        .into_bytes();
-        length = content.len().to_string().into_bytes();
-    }
-    let new = [absolute.as_deref().unwrap_or(name), &digest, &length];
-    // A row that is correct keeps its formatting.
-    if new.iter().zip(columns.iter()).all(|(new, old)| *new == old) {
-        return Ok(None);
-    }
-    let newline = if row.ends_with(b"\r\n") {
-        csv::Terminator::CRLF
+    let [digest, size] = if is_final {
+        record::columns_of(&edits.content(&environment.path, &inside)?)
     } else {
-        csv::Terminator::Any(b'\n')
+        [digest.clone(), size.clone()]
     };
-    let mut writer = csv::WriterBuilder::new()
-        .terminator(newline)
-        .from_writer(Vec::new());
-    writer.write_record(new)?;
-    Ok(Some(
-        writer
-            .into_inner()
-            .map_err(csv::IntoInnerError::into_error)?,
-    ))
-}
-
-/// Resolves `..`: the names in a RECORD may lead up from site-packages, and no link of the
-/// environment is on that path.
-fn normalized(path: &Path) -> PathBuf {
-    let mut normalized = PathBuf::new();
-    for component in path.components() {
-        match component {
-            Component::ParentDir => drop(normalized.pop()),
-            component => normalized.push(component),
-        }
-    }
-    normalized
+    Ok(Some([
+        absolute.unwrap_or_else(|| name.clone()),
+        digest,
+        size,
+    ]))
 }

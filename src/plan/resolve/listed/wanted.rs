@@ -1,8 +1,7 @@
 //! Checks whether a listed wheel applies on an interpreter, by its tag patterns and the conditions
 //! in its name.
 
-use crate::interpreter::Tag;
-use crate::interpreter::Tags;
+use crate::interpreter::{Tag, Tags};
 use crate::spec::{Condition, ListedWheel, TagPattern, Variable};
 
 /// Returns whether a wheel applies on an interpreter with these tags. Every tag of the interpreter

@@ -8,8 +8,9 @@ use super::Origins;
 use super::lock_error::{Digests, LockProblem};
 use crate::interpreter::{Facts, Tags};
 use crate::plan::PlannedWheel;
-use crate::plan::wheelhouse::{WheelFile, WheelName, Wheelhouse};
+use crate::plan::wheelhouse::{WheelFile, Wheelhouse};
 use crate::spec::{Located, Lock, LockedPackage, LockedWheel};
+use crate::wheel::WheelName;
 
 /// The locked wheel of a package for the interpreter.
 pub(super) struct Choice<'a> {

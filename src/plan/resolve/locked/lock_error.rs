@@ -7,11 +7,12 @@ use pep440_rs::VersionSpecifiers;
 
 use crate::interpreter::Facts;
 use crate::plan::resolve::hint::PULL_FROM_LFS;
-use crate::plan::wheelhouse::{Impostor, Wheelhouse};
+use crate::plan::wheelhouse::Wheelhouse;
 use crate::report::Failure;
 use crate::spec::{
     Located, Location, Lock, LockForm, LockedPackage, LockedWheel, ways_around_digests,
 };
+use crate::wheel::Impostor;
 
 /// The reason why a package of a lock file cannot be installed.
 pub(super) enum LockProblem<'a> {

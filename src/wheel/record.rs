@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::Write;
+use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Context, Result};
 use base64::Engine;
@@ -15,20 +16,20 @@ use super::oddities::{Oddity, OddityKind};
 /// A row of RECORD. The digest has the form `algorithm=text`, as in the file; RECORD's own row has
 /// neither digest nor size.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Row {
+pub struct Row {
     pub digest: Option<String>,
     pub size: Option<u64>,
 }
 
 /// The rows of a wheel's RECORD, by path.
-pub(super) type Rows = HashMap<String, Row>;
+pub type Rows = HashMap<String, Row>;
 
 /// Parses a RECORD of any tool: it accepts all forms of paths, and missing sizes or digests.
 /// Returns the rows by member name, and the oddities.
 ///
 /// # Errors
 /// It is not CSV.
-pub(super) fn parse(text: &[u8]) -> Result<(Rows, Vec<Oddity>)> {
+pub fn parse(text: &[u8]) -> Result<(Rows, Vec<Oddity>)> {
     let mut rows = Rows::new();
     let mut oddities = Vec::new();
     let mut reader = csv::ReaderBuilder::new()
@@ -74,12 +75,12 @@ fn normal_path(written: &str) -> String {
 }
 
 /// Returns the digest column for a SHA-256 digest.
-pub(super) fn sha256_column(digest: &[u8]) -> String {
+pub fn sha256_column(digest: &[u8]) -> String {
     format!("sha256={}", URL_SAFE_NO_PAD.encode(digest))
 }
 
 /// Renders a RECORD, with rows sorted by path and a row for itself.
-pub(super) fn render(mut rows: BTreeMap<String, Row>, own_path: &str) -> Result<Vec<u8>> {
+pub fn render(mut rows: BTreeMap<String, Row>, own_path: &str) -> Result<Vec<u8>> {
     rows.insert(own_path.to_owned(), Row::default());
     let mut writer = csv::WriterBuilder::new()
         .terminator(csv::Terminator::Any(b'\n'))
@@ -95,9 +96,78 @@ pub(super) fn render(mut rows: BTreeMap<String, Row>, own_path: &str) -> Result<
         .context("cannot write RECORD")
 }
 
+/// Returns the path that a name in RECORD denotes, relative to the environment; `site` is the
+/// site-packages directory. `..` is resolved by name: no link of an environment is on that path.
+pub fn path_in_environment(site: &Path, name: &Path) -> PathBuf {
+    let mut path = PathBuf::new();
+    for component in site.join(name).components() {
+        match component {
+            Component::ParentDir => drop(path.pop()),
+            component => path.push(component),
+        }
+    }
+    path
+}
+
+/// The columns of a row: name, digest and size, as in the file.
+pub type Columns = [Vec<u8>; 3];
+
+/// Returns the digest and size columns for a content.
+pub fn columns_of(content: &[u8]) -> [Vec<u8>; 2] {
+    let digest = sha256_column(&Sha256::digest(content));
+    [digest.into_bytes(), content.len().to_string().into_bytes()]
+}
+
+/// Rewrites rows of an installed RECORD. `replace` gets the columns of each row and returns the new
+/// ones, or `None` to keep the row. Rows that are kept, or that are no CSV, keep their bytes.
+///
+/// # Errors
+/// Those of `replace`.
+pub fn rewrite(
+    text: &[u8],
+    mut replace: impl FnMut(&Columns) -> Result<Option<Columns>>,
+) -> Result<Vec<u8>> {
+    let mut rewritten = Vec::with_capacity(text.len());
+    for row in text.split_inclusive(|byte| *byte == b'\n') {
+        let columns = columns(row);
+        let new = columns.as_ref().map(&mut replace).transpose()?.flatten();
+        match new.filter(|new| Some(new) != columns.as_ref()) {
+            Some(new) => rewritten.extend(render_row(&new, row.ends_with(b"\r\n"))?),
+            None => rewritten.extend_from_slice(row),
+        }
+    }
+    Ok(rewritten)
+}
+
+/// Returns the columns of a row; `None` if it is no CSV or has fewer than two columns.
+fn columns(row: &[u8]) -> Option<Columns> {
+    let mut reader = csv::ReaderBuilder::new()
+        .has_headers(false)
+        .flexible(true)
+        .from_reader(row);
+    let columns = reader.byte_records().next()?.ok()?;
+    let column = |index| columns.get(index).unwrap_or_default().to_vec();
+    (columns.len() >= 2).then(|| [column(0), column(1), column(2)])
+}
+
+fn render_row(columns: &Columns, has_carriage_return: bool) -> Result<Vec<u8>> {
+    let terminator = if has_carriage_return {
+        csv::Terminator::CRLF
+    } else {
+        csv::Terminator::Any(b'\n')
+    };
+    let mut writer = csv::WriterBuilder::new()
+        .terminator(terminator)
+        .from_writer(Vec::new());
+    writer.write_record(columns)?;
+    Ok(writer
+        .into_inner()
+        .map_err(csv::IntoInnerError::into_error)?)
+}
+
 /// A writer that counts and hashes what is written through it: with SHA-256, for the installed
 /// RECORD, and with the algorithm of the wheel's RECORD.
-pub(super) struct Verifier<W> {
+pub struct Verifier<W> {
     inner: W,
     sha256: Sha256,
     stated: Stated,
@@ -115,7 +185,7 @@ enum Stated {
 
 /// The result of a [`Verifier`].
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Verified {
+pub struct Verified {
     /// The SHA-256 digest, as a column of RECORD.
     pub digest: String,
     /// The size in bytes.

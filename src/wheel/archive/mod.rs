@@ -19,6 +19,7 @@ mod directory;
 mod eocd;
 mod extra;
 mod in_memory;
+mod listing;
 mod local_header;
 mod member_reader;
 mod names;
@@ -30,10 +31,11 @@ use std::ops::Range;
 use anyhow::{Context, Result, bail, ensure};
 use nix::sys::stat::SFlag;
 
-pub(super) use in_memory::InMemory;
-pub(super) use member_reader::MemberReader;
-pub(super) use names::folded;
-pub(super) use source::{Source, Tap};
+pub use in_memory::InMemory;
+pub use listing::Listing;
+pub use member_reader::MemberReader;
+pub use names::folded;
+pub use source::{Source, Tap};
 
 use super::oddities::{Oddity, OddityKind};
 use eocd::Trailing;
@@ -43,7 +45,7 @@ const PATH_LIMIT: u64 = 4096;
 
 /// An archive whose headers were checked.
 #[derive(Debug)]
-pub(super) struct Archive<'a> {
+pub struct Archive<'a> {
     source: Source<'a>,
     /// The offset of the central directory.
     directory: u64,
@@ -53,7 +55,7 @@ pub(super) struct Archive<'a> {
 
 /// A member of an archive, as its headers describe it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Member {
+pub struct Member {
     /// Its name, with `/` between directories and at the end of a directory's name.
     pub name: String,
     /// Its compression method.
@@ -237,7 +239,7 @@ impl Member {
 ///
 /// # Errors
 /// It is not a zip archive.
-pub(super) fn directory_of(source: Source) -> Result<u64> {
+pub fn directory_of(source: Source) -> Result<u64> {
     eocd::find(source).map(|(directory, _)| directory.at)
 }
 

@@ -4,8 +4,8 @@
 
 use anyhow::{Result, bail, ensure};
 
-use super::Source;
 use super::byte_reader::{ByteReader, ZIP64_MARKER, read_at};
+use crate::wheel::Source;
 
 const SIGNATURE: &[u8] = b"PK\x05\x06";
 const LENGTH: u64 = 22;

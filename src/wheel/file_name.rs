@@ -4,8 +4,7 @@
 use pep440_rs::Version;
 use pep508_rs::PackageName;
 
-use crate::interpreter::Tag;
-use crate::interpreter::Tags;
+use crate::interpreter::{Tag, Tags};
 
 /// A parsed wheel file name.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

@@ -9,7 +9,7 @@ use crate::report::Failure;
 
 /// A script: its name, and the object that it calls.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct EntryPoint {
+pub struct EntryPoint {
     pub name: String,
     /// The module to import.
     pub module: String,
@@ -21,7 +21,7 @@ pub(super) struct EntryPoint {
 ///
 /// # Errors
 /// The file violates the specification, or a name or an object reference is invalid.
-pub(super) fn parse(text: &str) -> Result<Vec<EntryPoint>> {
+pub fn parse(text: &str) -> Result<Vec<EntryPoint>> {
     let mut ini = Ini::new_from_defaults(dialect());
     let groups = ini
         .read(text.to_owned())

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 
-use super::Source;
+use crate::wheel::Source;
 
 /// The value of a four-byte field whose number does not fit; the Zip64 extra field or record has
 /// it.

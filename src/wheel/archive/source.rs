@@ -12,7 +12,7 @@ use anyhow::{Context, Result};
 
 /// The bytes of an archive.
 #[derive(Debug, Clone, Copy)]
-pub(in super::super) struct Source<'a> {
+pub struct Source<'a> {
     /// The file for bytes that are not held; none if only the held bytes may be read.
     file: Option<&'a File>,
     /// The offset of the end.
@@ -111,7 +111,7 @@ impl<'a> Source<'a> {
 
 /// Passes on the bytes that are read of an archive, each once and in order.
 #[derive(Debug)]
-pub(in super::super) struct Tap {
+pub struct Tap {
     next: AtomicU64,
     to: SyncSender<Vec<u8>>,
 }

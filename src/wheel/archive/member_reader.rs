@@ -6,13 +6,14 @@ use std::io::{self, BufRead, BufReader, Read};
 use flate2::Crc;
 use flate2::bufread::DeflateDecoder;
 
-use super::{Member, Method, Source};
+use super::Method;
+use crate::wheel::{Member, Source};
 
 /// The number of bytes of the archive that are read at a time.
 const BUFFER: usize = 256 * 1024;
 
 /// Reads the content of a member.
-pub(in super::super) struct MemberReader<'a> {
+pub struct MemberReader<'a> {
     inflating: Inflating<'a>,
     crc: Crc,
     expected_crc: u32,

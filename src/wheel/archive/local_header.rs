@@ -9,7 +9,7 @@ use anyhow::{Context, Result, ensure};
 use super::byte_reader::{ByteReader, read_at};
 use super::directory::NEWEST_VERSION;
 use super::extra::{self, Header};
-use super::{Member, Source};
+use crate::wheel::{Member, Source};
 
 const SIGNATURE: &[u8] = b"PK\x03\x04";
 const LENGTH: u64 = 30;

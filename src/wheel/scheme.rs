@@ -12,7 +12,7 @@ use crate::report::Failure;
 /// A data scheme: a directory of the environment into which files of wheels are installed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Scheme {
+pub enum Scheme {
     /// `purelib` and `platlib`, which are the same directory in an environment.
     Site,
     /// Programs.
@@ -48,7 +48,7 @@ impl Scheme {
 
 /// The destination of a member: a scheme and a path in its directory, of plain names joined by `/`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub(super) struct Destination {
+pub struct Destination {
     pub scheme: Scheme,
     pub path: String,
 }

@@ -2,11 +2,11 @@
 //! a full disk.
 
 use std::fmt;
-use std::io::{BufReader, Read};
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
-use zip::ZipArchive;
-
+use super::{Source, archive};
 use crate::fs;
 
 /// The first bytes of a Git LFS pointer.
@@ -42,12 +42,17 @@ impl Impostor {
             Some(Self::LfsPointer)
         } else if text.starts_with(b"<!doctype html") || text.starts_with(b"<html") {
             Some(Self::Html)
-        } else if beginning.starts_with(ZIP) && ZipArchive::new(BufReader::new(file)).is_err() {
+        } else if beginning.starts_with(ZIP) && is_truncated(&file) {
             Some(Self::CutShort)
         } else {
             None
         }
     }
+}
+
+/// Checks whether a file has no central directory, which a zip archive ends with.
+fn is_truncated(file: &File) -> bool {
+    Source::file(file).is_ok_and(|source| archive::directory_of(source).is_err())
 }
 
 impl fmt::Display for Impostor {

@@ -1,13 +1,14 @@
 //! Small members, read and inflated as a whole. Nearly all members of a wheel are small; this saves
 //! the windows and copies of streaming decompression.
 //!
-//! The checks are those of [`MemberReader`](super::MemberReader). For a defective member, this
+//! The checks are those of [`MemberReader`](crate::wheel::MemberReader). For a defective member, this
 //! module returns none; the caller then streams it, and gets the error from there.
 
 use libdeflater::Decompressor;
 use memchr::memmem;
 
-use super::{Member, Method, Source};
+use super::Method;
+use crate::wheel::{Member, Source};
 
 /// The maximum size of a member, compressed and uncompressed.
 const LIMIT: u64 = 4 << 20;
@@ -15,7 +16,7 @@ const LIMIT: u64 = 4 << 20;
 const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
 
 /// Buffers for one member at a time.
-pub(in super::super) struct InMemory {
+pub struct InMemory {
     inflater: Decompressor,
     deflated: Vec<u8>,
     content: Vec<u8>,

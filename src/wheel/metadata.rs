@@ -1,14 +1,12 @@
 //! The core metadata of a wheel, from its `METADATA` file:
 //! <https://packaging.python.org/en/latest/specifications/core-metadata/>.
 
-use std::io::{BufReader, Read};
 use std::path::Path;
 
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
-use zip::ZipArchive;
 
-use super::WheelName;
+use super::{Listing, Source, WheelName};
 use crate::fs;
 use crate::report::Failure;
 
@@ -23,41 +21,65 @@ pub struct Metadata {
     pub extras: Vec<String>,
 }
 
-/// Reads the metadata of the wheel at `path`.
-///
-/// # Errors
-/// It is not a zip archive, has no `METADATA`, or its metadata belongs to another project than its
-/// file name says.
-pub(super) fn read(path: &Path, name: &WheelName) -> Result<Metadata> {
-    let context = || format!("cannot read `{}` as a wheel", path.display());
-    let mut archive =
-        ZipArchive::new(BufReader::new(fs::open_regular(path)?)).with_context(context)?;
-    let member = metadata_member(&archive, name).ok_or_else(|| {
-        Failure::new(context()).because(format!(
-            "it has no `METADATA` of `{}` {}",
-            name.project, name.version
-        ))
-    })?;
-    let source = archive.by_name(&member).with_context(context)?;
-    let text = read_at_most(fs::limits::METADATA.bytes, source).with_context(context)?;
-    parse(&text, name).with_context(context)
-}
-
-/// Reads to the end; fails if there are more than `limit` bytes.
-fn read_at_most(limit: u64, source: impl Read) -> Result<Vec<u8>> {
-    let mut text = Vec::new();
-    source.take(limit + 1).read_to_end(&mut text)?;
-    if text.len() as u64 > limit {
-        return Err(Failure::new(format!("its `METADATA` is longer than {limit} bytes")).into());
+impl Metadata {
+    /// Reads the metadata of the wheel at `path`, which has the file name `name`.
+    ///
+    /// # Errors
+    /// It is not a zip archive, has no `METADATA`, or its metadata belongs to another project or
+    /// version than its file name says.
+    pub fn of_wheel(path: &Path, name: &WheelName) -> Result<Self> {
+        let context = || format!("cannot read `{}` as a wheel", path.display());
+        let file = fs::open_regular(path)?;
+        let read = || {
+            let listing = Listing::open(Source::file(&file)?)?;
+            let member = metadata_member(&listing, name);
+            let text = member
+                .map(|member| listing.read(member, fs::limits::METADATA.bytes))
+                .transpose()?
+                .flatten();
+            text.with_context(|| {
+                format!(
+                    "it has no `METADATA` of `{}` {}",
+                    name.project, name.version
+                )
+            })
+        };
+        let text = read().with_context(context)?;
+        Self::parse(&text, name).with_context(context)
     }
-    Ok(text)
+
+    /// Parses the text of a `METADATA` of the wheel with this file name.
+    ///
+    /// # Errors
+    /// It belongs to another project or version.
+    pub fn parse(text: &[u8], name: &WheelName) -> Result<Self> {
+        let headers = headers(&String::from_utf8_lossy(text));
+        let all = |wanted: &'static str| {
+            let named = headers
+                .iter()
+                .filter(move |(name, _)| name.eq_ignore_ascii_case(wanted));
+            named.map(|(_, value)| value.clone())
+        };
+        let stated = all("Name").next().unwrap_or_default();
+        if stated.parse::<pep508_rs::PackageName>().ok().as_ref() != Some(&name.project) {
+            return Err(
+                Failure::new(format!("its `METADATA` is for the project `{stated}`")).into(),
+            );
+        }
+        let version = all("Version").next().unwrap_or_default();
+        if version.parse::<pep440_rs::Version>().ok().as_ref() != Some(&name.version) {
+            return Err(Failure::new(format!("its `METADATA` is for version `{version}`")).into());
+        }
+        Ok(Self {
+            requires_dist: all("Requires-Dist").collect(),
+            requires_python: all("Requires-Python").next(),
+            extras: all("Provides-Extra").collect(),
+        })
+    }
 }
 
-/// Returns the `METADATA` member in the `.dist-info` directory of the project.
-fn metadata_member<R: Read + std::io::Seek>(
-    archive: &ZipArchive<R>,
-    name: &WheelName,
-) -> Option<String> {
+/// Returns the name of the `METADATA` member in the `.dist-info` directory of the project.
+fn metadata_member<'a>(listing: &'a Listing, name: &WheelName) -> Option<&'a str> {
     let is_ours = |member: &str| {
         let directory = member
             .strip_suffix(".dist-info/METADATA")
@@ -69,11 +91,7 @@ fn metadata_member<R: Read + std::io::Seek>(
                 .is_ok_and(|project: pep508_rs::PackageName| project == name.project)
         })
     };
-    archive
-        .file_names()
-        .flatten()
-        .find(|member| is_ours(member))
-        .map(std::borrow::Cow::into_owned)
+    listing.names().find(|member| is_ours(member))
 }
 
 /// Returns the values of `Requires-Dist` in a `METADATA` of any project, unparsed.
@@ -84,29 +102,6 @@ pub fn requires_dist(text: &[u8]) -> Vec<String> {
         .filter(|(name, _)| name.eq_ignore_ascii_case("Requires-Dist"))
         .map(|(_, value)| value)
         .collect()
-}
-
-fn parse(text: &[u8], name: &WheelName) -> Result<Metadata> {
-    let headers = headers(&String::from_utf8_lossy(text));
-    let all = |wanted: &'static str| {
-        let named = headers
-            .iter()
-            .filter(move |(name, _)| name.eq_ignore_ascii_case(wanted));
-        named.map(|(_, value)| value.clone())
-    };
-    let stated = all("Name").next().unwrap_or_default();
-    if stated.parse::<pep508_rs::PackageName>().ok().as_ref() != Some(&name.project) {
-        return Err(Failure::new(format!("its `METADATA` is for the project `{stated}`")).into());
-    }
-    let version = all("Version").next().unwrap_or_default();
-    if version.parse::<pep440_rs::Version>().ok().as_ref() != Some(&name.version) {
-        return Err(Failure::new(format!("its `METADATA` is for version `{version}`")).into());
-    }
-    Ok(Metadata {
-        requires_dist: all("Requires-Dist").collect(),
-        requires_python: all("Requires-Python").next(),
-        extras: all("Provides-Extra").collect(),
-    })
 }
 
 /// Returns the headers at the beginning of a text, names and values, as Python's `email.parser`
@@ -150,7 +145,8 @@ mod tests {
 
     #[test]
     fn the_headers_are_read_and_the_text_is_not() {
-        let metadata = parse(TEXT, &WheelName::parse("a_b-1.0-py3-none-any.whl").unwrap()).unwrap();
+        let metadata =
+            Metadata::parse(TEXT, &WheelName::parse("a_b-1.0-py3-none-any.whl").unwrap()).unwrap();
         assert_eq!(metadata.requires_dist, ["c (>=1)", "d ; extra == 'x'"]);
         assert_eq!(metadata.requires_python.as_deref(), Some(">=3.8"));
         assert_eq!(metadata.extras, ["x"]);
@@ -158,10 +154,11 @@ mod tests {
 
     #[test]
     fn the_metadata_of_another_project_is_an_error() {
-        let error = parse(TEXT, &WheelName::parse("b-1.0-py3-none-any.whl").unwrap()).unwrap_err();
+        let error = Metadata::parse(TEXT, &WheelName::parse("b-1.0-py3-none-any.whl").unwrap())
+            .unwrap_err();
         assert_eq!(error.to_string(), "its `METADATA` is for the project `A.b`");
-        let error =
-            parse(TEXT, &WheelName::parse("a_b-1.1-py3-none-any.whl").unwrap()).unwrap_err();
+        let error = Metadata::parse(TEXT, &WheelName::parse("a_b-1.1-py3-none-any.whl").unwrap())
+            .unwrap_err();
         assert_eq!(error.to_string(), "its `METADATA` is for version `1.0`");
     }
 
@@ -192,12 +189,5 @@ mod tests {
                 .collect();
             assert_eq!(found.join(" "), expected, "{text:?}");
         }
-    }
-
-    #[test]
-    fn metadata_without_end_is_refused() {
-        assert_eq!(read_at_most(3, &b"abc"[..]).unwrap(), b"abc");
-        let error = read_at_most(3, std::io::repeat(b'a')).unwrap_err();
-        assert_eq!(error.to_string(), "its `METADATA` is longer than 3 bytes");
     }
 }

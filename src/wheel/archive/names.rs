@@ -8,8 +8,8 @@ use std::collections::{HashMap, HashSet};
 use anyhow::{Context, Result, bail, ensure};
 use icu_normalizer::DecomposingNormalizerBorrowed;
 
-use super::{Member, MemberReader, Source};
 use crate::fs::Digest;
+use crate::wheel::{Member, MemberReader, Source};
 
 /// The flag of a member whose name is UTF-8.
 const UTF8: u16 = 1 << 11;
@@ -31,7 +31,7 @@ pub(super) fn read(name: &[u8], flags: u16) -> Result<String> {
 
 /// Returns a name as file systems see it that ignore case and Unicode form: names that fold to the
 /// same text collide there.
-pub(in super::super) fn folded(name: &str) -> Cow<'_, str> {
+pub fn folded(name: &str) -> Cow<'_, str> {
     if name
         .bytes()
         .all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase())

@@ -19,7 +19,7 @@ const NAMED: usize = 3;
 /// A kind of oddity of a member or a row of RECORD.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub(super) enum OddityKind {
+pub enum OddityKind {
     /// RECORD does not list the member.
     Unlisted,
     /// RECORD has no digest for the member.
@@ -86,7 +86,7 @@ impl OddityKind {
 
 /// An oddity of a wheel.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub(super) struct Oddity {
+pub struct Oddity {
     /// The member, or the path in RECORD.
     pub path: String,
     /// The kind of oddity.
@@ -105,7 +105,7 @@ impl Oddity {
 
 /// All oddities of a wheel: their number, and the first of each sort.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Oddities {
+pub struct Oddities {
     /// The number of oddities.
     count: usize,
     /// The number of disagreements of RECORD and archive among them.

@@ -6,7 +6,8 @@ use nix::sys::stat::SFlag;
 use super::byte_reader::{ByteReader, read_at};
 use super::eocd::Directory;
 use super::extra::{self, Header};
-use super::{Member, Method, Source, names};
+use super::{Method, names};
+use crate::wheel::{Member, Source};
 
 const SIGNATURE: &[u8] = b"PK\x01\x02";
 /// The flags that a member may have: compression level, data descriptor, UTF-8 name. Wheels need no
