@@ -5,7 +5,6 @@ mod account;
 pub mod auto_prune;
 mod cold;
 mod local_venv;
-pub mod miss;
 
 use std::convert::Infallible;
 use std::path::PathBuf;
@@ -17,9 +16,10 @@ pub use cold::{Decided, decide, remarks};
 
 use crate::exec::Handoff;
 use crate::invocation::Invocation;
+use crate::memo::{self, Inputs, Memo, MemoName};
 use crate::process::Process;
 use crate::spec::{self, SpecText};
-use crate::store::{Entry, Inputs, MemoName, Store};
+use crate::store::{Entry, Store};
 
 /// A complete environment with its shared lock, plus the extra import roots.
 pub struct Ready {
@@ -75,11 +75,11 @@ fn recall_or_build(spec: &SpecText, invocation: &Invocation, process: &Process) 
     let store = Store::open(invocation, process)?;
     let memo = MemoName::of_launch(spec, invocation, process);
     account::of_spec(spec);
-    match info_span!("recall the last launch").in_scope(|| store.recall(&memo, process)) {
+    match info_span!("recall the last launch").in_scope(|| Memo::recall(&store, &memo, process)) {
         // The warm path: nothing has changed since the memo was written.
         Ok((mut known, entry)) => {
             account::of_hit(&entry.path);
-            store.renew(&memo, &mut known);
+            known.renew(&store, &memo);
             invocation.warn(spec.warnings.iter().chain(&known.warnings));
             let python_path = known.python_path.into_iter().map(|root| root.0).collect();
             Ok(Ready {
@@ -92,7 +92,7 @@ fn recall_or_build(spec: &SpecText, invocation: &Invocation, process: &Process) 
         // The cold path: resolve the spec, and build the environment if it is missing.
         Err(miss) => {
             let inputs = || Inputs::of_launch(spec, invocation, process);
-            account::of_miss(|| miss::why(miss, &store, &inputs()));
+            account::of_miss(|| memo::why(miss, &store, &inputs()));
             cold::prepare(spec, &store, &memo, invocation, process)
         }
     }

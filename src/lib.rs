@@ -35,6 +35,7 @@ mod fs;
 mod interpreter;
 mod invocation;
 mod launch;
+mod memo;
 mod plan;
 mod process;
 mod report;
@@ -98,7 +99,8 @@ pub mod testing {
         }
     }
     pub mod store {
-        pub use crate::store::{Manifest, Memo, MemoName, Store};
+        pub use crate::memo::{Memo, MemoName};
+        pub use crate::store::{Manifest, Store};
     }
     pub mod tool {
         pub mod pack_manifest {

@@ -37,6 +37,7 @@ pub use fault::{
     is_already_exists, is_immovable, is_io_failure, is_not_empty, is_not_found, ok_if_hidden,
 };
 pub use lock::{Attempt, lock_exclusive, lock_shared, try_lock_exclusive, try_lock_shared};
+pub use path_text::TextPath;
 pub use plain::plain_place;
 pub use read::{
     leave_open, open_if_there, open_regular, open_without_waiting, read, read_before_exec,

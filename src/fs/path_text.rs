@@ -28,3 +28,7 @@ pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PathBuf
         Form::Bytes(bytes) => OsString::from_vec(bytes).into(),
     })
 }
+
+/// A path in JSON, where serde's attribute for a field cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TextPath(#[serde(with = "crate::fs::path_text")] pub PathBuf);

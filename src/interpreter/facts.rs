@@ -124,21 +124,20 @@ impl Facts {
 mod paths {
     use std::path::PathBuf;
 
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+    use serde::{Deserialize, Deserializer, Serializer};
 
-    #[derive(Serialize, Deserialize)]
-    struct Wrapped(#[serde(with = "crate::fs::path_text")] PathBuf);
+    use crate::fs::TextPath;
 
     pub fn serialize<S: Serializer>(paths: &[PathBuf], serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(paths.iter().cloned().map(Wrapped))
+        serializer.collect_seq(paths.iter().cloned().map(TextPath))
     }
 
     pub fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<Vec<PathBuf>, D::Error> {
-        Ok(Vec::<Wrapped>::deserialize(deserializer)?
+        Ok(Vec::<TextPath>::deserialize(deserializer)?
             .into_iter()
-            .map(|Wrapped(path)| path)
+            .map(|TextPath(path)| path)
             .collect())
     }
 }
@@ -149,21 +148,20 @@ mod optional_path {
 
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-    #[derive(Serialize, Deserialize)]
-    struct Wrapped(#[serde(with = "crate::fs::path_text")] PathBuf);
+    use crate::fs::TextPath;
 
     #[allow(clippy::ref_option, reason = "serde calls it so")]
     pub fn serialize<S: Serializer>(
         path: &Option<PathBuf>,
         serializer: S,
     ) -> Result<S::Ok, S::Error> {
-        path.clone().map(Wrapped).serialize(serializer)
+        path.clone().map(TextPath).serialize(serializer)
     }
 
     pub fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<Option<PathBuf>, D::Error> {
-        Ok(Option::<Wrapped>::deserialize(deserializer)?.map(|Wrapped(path)| path))
+        Ok(Option::<TextPath>::deserialize(deserializer)?.map(|TextPath(path)| path))
     }
 }
 

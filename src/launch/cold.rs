@@ -9,11 +9,12 @@ use tracing::info_span;
 use super::{Ready, account, auto_prune};
 use crate::build;
 use crate::invocation::{Action, Invocation, LogLevel};
+use crate::memo::{Inputs, Memo, MemoName};
 use crate::plan::{self, Evidence, Key, Plan};
 use crate::process::Process;
 use crate::report::progress;
 use crate::spec::{self, Spec, SpecText};
-use crate::store::{Inputs, MemoName, Store};
+use crate::store::Store;
 
 /// Resolves a spec, and builds its environment if it is missing.
 pub(super) fn prepare(
@@ -49,9 +50,9 @@ pub(super) fn prepare(
     evidence.warnings.splice(0..0, spec.warnings);
     let remarks = Some(remarks(&mut evidence, invocation));
     // Without a memo the next launch is only slower, so an error here is not fatal.
-    let kept = store.remember(memo, &key, &entry, evidence, &spec.python_path);
+    let kept = Memo::remember(store, memo, &key, &entry, evidence, &spec.python_path);
     if let Err(error) =
-        kept.and_then(|()| store.keep_inputs(&Inputs::of_launch(text, invocation, process), &key))
+        kept.and_then(|()| Inputs::of_launch(text, invocation, process).keep(store, &key))
     {
         tracing::debug!("cannot write the memo of this launch: {error:#}");
     }

@@ -178,7 +178,7 @@ pub struct Entry {
 }
 
 /// The result of looking up a key.
-pub(super) enum Lookup {
+pub enum Lookup {
     /// A complete environment, locked for use.
     Ready(Entry),
     /// Nothing.
@@ -205,7 +205,7 @@ impl Store {
 
     /// Opens and locks the environment with this key, whose site-packages directory is known. It
     /// never waits.
-    pub(super) fn entry(&self, key: &Key, site: &Site) -> Result<Lookup> {
+    pub fn entry(&self, key: &Key, site: &Site) -> Result<Lookup> {
         let path = self.environments().join(key.as_str());
         // The file stays open across `execve`, so the lock lasts as long as the program, and the
         // environment is not removed meanwhile.

@@ -14,20 +14,17 @@
 //! New entries are staged under `tmp/` and published by one rename, while their build lock is held.
 //! The locks only save work; the rename alone guarantees that no process sees an incomplete entry.
 
-mod absent;
 mod advice;
 mod entry;
-mod inputs;
 mod integrity;
 mod lock;
-mod memo;
-mod miss;
 mod path_trust;
 mod processes;
 mod prune;
 mod publish;
 mod root;
 mod shared_failure;
+mod state;
 mod throw_away;
 mod usage;
 
@@ -36,14 +33,12 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 
 pub use advice::advise;
-pub use entry::{COMPILED, Entry, InstalledWheel, MANIFEST, Manifest, Use};
-pub use inputs::{Inputs, KnownSpec};
+pub use entry::{COMPILED, Entry, InstalledWheel, MANIFEST, Manifest, Site, Use};
 pub use integrity::{Checked, Damage, Discarded, Fault};
-pub use memo::{Memo, MemoName};
-pub use miss::{Miss, Standing};
 pub use processes::Processes;
 pub use prune::{Act, Limits, Pruned};
 pub use publish::WheelsKept;
+pub use state::EnvironmentState;
 pub use throw_away::ThrowAway;
 pub use usage::{Space, Stored, Usage};
 

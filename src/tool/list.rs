@@ -8,11 +8,12 @@ use bytesize::ByteSize;
 use serde::Serialize;
 
 use crate::invocation::{Invocation, List};
+use crate::memo::KnownSpec;
 use crate::process::Process;
 use crate::report;
 use crate::report::table::{self, Cell};
 use crate::spec::SpecKind;
-use crate::store::{KnownSpec, Processes, Space, Store, Stored, Use};
+use crate::store::{Processes, Space, Store, Stored, Use};
 
 /// The version of the JSON format. It increases when the meaning of a field changes.
 const VERSION: u32 = 1;
@@ -73,7 +74,7 @@ pub fn run(options: &List, invocation: &Invocation, process: &Process) -> Result
     let store = Store::look(invocation, process)?;
     let usage = store.usage()?;
     let programs = Processes::look();
-    let mut specs = store.known_specs()?;
+    let mut specs = KnownSpec::of_environments(&store)?;
     let mut environments = Vec::new();
     for stored in store.stored()? {
         let space = usage

@@ -7,13 +7,15 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use anyhow::Result;
+use serde::Deserialize;
 
 use super::Act;
 use crate::fs::{self, Attempt};
+use crate::plan::Key;
 use crate::process::is_key;
 use crate::store::integrity::is_ruin;
 use crate::store::processes::Processes;
-use crate::store::{Store, Use, entry, memo};
+use crate::store::{Store, Use, entry};
 
 /// The age from which on an entry with an unknown name counts as garbage.
 const UNKNOWN: Duration = Duration::from_hours(24);
@@ -104,11 +106,22 @@ impl Store {
         }) {
             return true;
         }
-        match memo::key_of(path) {
+        match environment_of(path) {
             Some(key) => !fs::exists(&self.environments().join(key.as_str())),
             None => is_older(path, older_than.max(UNKNOWN), now),
         }
     }
+}
+
+/// Returns the key of the environment that a file under `memo/` belongs to; `None` if it belongs to
+/// none, as the facts about an interpreter.
+fn environment_of(path: &Path) -> Option<Key> {
+    /// The part that the files of environments have in common.
+    #[derive(Deserialize)]
+    struct Kept {
+        key: Key,
+    }
+    fs::read_memo::<Kept>(path).map(|kept| kept.key)
 }
 
 fn paths_in(directory: &Path) -> Result<Vec<PathBuf>> {

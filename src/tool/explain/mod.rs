@@ -16,7 +16,7 @@ use anyhow::Result;
 
 use crate::interpreter::{Facts, InterpreterChoice};
 use crate::invocation::{Explain, Invocation, Setting, Target};
-use crate::launch::miss;
+use crate::memo;
 use crate::plan::{self, Evidence, Key, Plan, PlannedWheel, Seed};
 use crate::process::{Process, variable};
 use crate::report::{self, table};
@@ -267,7 +267,7 @@ impl Explanation {
         invocation: &Invocation,
         process: &Process,
     ) -> Option<Environment> {
-        match miss::recall(store, text, invocation, process) {
+        match memo::reusable_environment(store, text, invocation, process) {
             Ok(key) => {
                 self.outlook = Outlook::Hit;
                 Some(Environment {
@@ -326,7 +326,7 @@ impl Explanation {
             system_packages,
         });
         if let Outlook::Miss(why) = &mut self.outlook {
-            miss::add_environment_state(why, store, &key);
+            memo::add_environment_state(why, store, &key);
         }
         let environment = self.environment.insert(Environment {
             path: store.path_of(&key),

@@ -10,14 +10,13 @@ use std::path::PathBuf;
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
-use super::Store;
-use super::memo::TextPath;
-use crate::fs::{self, Digest};
+use crate::fs::{self, Digest, TextPath};
 use crate::interpreter;
 use crate::invocation::{Invocation, WheelsSource};
 use crate::plan::Key;
 use crate::process::{CalledAs, Process};
 use crate::spec::{SpecKind, SpecText};
+use crate::store::Store;
 
 /// Incremented when the content of a memo changes, so that memos of an older vpython are ignored.
 const FORMAT: u32 = 9;
@@ -158,37 +157,39 @@ impl Inputs {
     }
 }
 
-impl Store {
+impl Inputs {
     /// Stores the inputs of a cold launch that resulted in the environment `key`, and replaces
     /// those of an earlier launch of the same spec.
-    pub fn keep_inputs(&self, inputs: &Inputs, key: &Key) -> Result<()> {
-        let Inputs {
+    pub fn keep(&self, store: &Store, key: &Key) -> Result<()> {
+        let Self {
             digests,
             kind,
             file,
             kept_as,
-        } = inputs.clone();
+        } = self.clone();
         let kept = KeptInputs {
             key: key.clone(),
             kind: kind.to_owned(),
             file: file.map(TextPath),
             digests,
         };
-        fs::write_memo(&self.memo_directory().join(kept_as), &kept)
+        fs::write_memo(&store.memo_directory().join(kept_as), &kept)
     }
 
     /// Returns the names of the inputs that differ from those of the last cold launch of the same
     /// spec, sorted; none if there was no such launch.
     #[must_use]
-    pub fn changed_inputs(&self, inputs: &Inputs) -> Option<Vec<String>> {
-        let before: KeptInputs = fs::read_memo(&self.memo_directory().join(&inputs.kept_as))?;
-        Some(inputs.differing_from(&before.digests))
+    pub fn changed_since(&self, store: &Store) -> Option<Vec<String>> {
+        let before: KeptInputs = fs::read_memo(&store.memo_directory().join(&self.kept_as))?;
+        Some(self.differing_from(&before.digests))
     }
+}
 
+impl KnownSpec {
     /// Returns, for each environment, the specs whose last cold launch resulted in it, sorted.
-    pub fn known_specs(&self) -> Result<BTreeMap<Key, BTreeSet<KnownSpec>>> {
-        let directory = self.memo_directory();
-        let mut specs: BTreeMap<Key, BTreeSet<KnownSpec>> = BTreeMap::new();
+    pub fn of_environments(store: &Store) -> Result<BTreeMap<Key, BTreeSet<Self>>> {
+        let directory = store.memo_directory();
+        let mut specs: BTreeMap<Key, BTreeSet<Self>> = BTreeMap::new();
         for name in fs::list(&directory)?.unwrap_or_default() {
             let kept = if name.as_bytes().starts_with(PREFIX.as_bytes()) {
                 fs::read_memo(&directory.join(name))
@@ -204,7 +205,7 @@ impl Store {
             else {
                 continue;
             };
-            specs.entry(key).or_default().insert(KnownSpec {
+            specs.entry(key).or_default().insert(Self {
                 file: file.map(|file| file.0),
                 kind,
             });

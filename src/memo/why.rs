@@ -1,14 +1,15 @@
 //! The reasons why a launch takes the cold path, and the state of its environment, in clauses.
 
+use super::{Inputs, Memo, MemoName, Miss};
 use crate::invocation::Invocation;
 use crate::plan::Key;
 use crate::process::Process;
 use crate::spec::SpecText;
-use crate::store::{Inputs, MemoName, Miss, Standing, Store};
+use crate::store::{EnvironmentState, Store};
 
 /// Returns the key of the environment that the launch reuses from the last launch with the same
 /// inputs, or the reason why it cannot.
-pub fn recall(
+pub fn reusable_environment(
     store: &Store,
     text: &SpecText,
     invocation: &Invocation,
@@ -24,7 +25,11 @@ pub fn recall(
         ));
     }
     // Dropping the entry releases its lock at once.
-    match store.recall(&MemoName::of_launch(text, invocation, process), process) {
+    match Memo::recall(
+        store,
+        &MemoName::of_launch(text, invocation, process),
+        process,
+    ) {
         Ok((memo, _)) => Ok(memo.key),
         Err(miss) => Err(why(
             miss,
@@ -52,7 +57,7 @@ pub fn why(miss: Miss, store: &Store, inputs: &Inputs) -> String {
 
 /// Describes which inputs have changed since the last launch of the same spec.
 fn changed_inputs(store: &Store, inputs: &Inputs) -> String {
-    match store.changed_inputs(inputs).as_deref() {
+    match inputs.changed_since(store).as_deref() {
         None => "no result of a launch like this is stored".to_owned(),
         Some([]) => "the result of the last launch is not stored anymore".to_owned(),
         Some([one]) => format!("{one} has changed since the last launch"),
@@ -62,7 +67,7 @@ fn changed_inputs(store: &Store, inputs: &Inputs) -> String {
 
 /// Adds the state of the environment, unless it is one of the reasons already.
 pub fn add_environment_state(why: &mut Vec<String>, store: &Store, key: &Key) {
-    let clause = match store.standing(key) {
+    let clause = match store.state_of(key) {
         Ok(standing) => describe(standing),
         Err(error) => crate::report::one_line(&error),
     };
@@ -71,14 +76,14 @@ pub fn add_environment_state(why: &mut Vec<String>, store: &Store, key: &Key) {
     }
 }
 
-fn describe(standing: Standing) -> String {
+fn describe(standing: EnvironmentState) -> String {
     match standing {
-        Standing::Ready => "its environment exists and will be used",
-        Standing::Absent => "its environment is not built",
-        Standing::Busy => {
+        EnvironmentState::Ready => "its environment exists and will be used",
+        EnvironmentState::Absent => "its environment is not built",
+        EnvironmentState::Busy => {
             "its environment is locked, probably because another process is removing it"
         }
-        Standing::Changed => "its environment was changed after it was built",
+        EnvironmentState::Changed => "its environment was changed after it was built",
     }
     .to_owned()
 }

@@ -2,23 +2,22 @@
 //! same inputs need not decide again.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::Store;
 use super::absent::{self, AbsentPaths};
-use super::entry::{Entry, Site};
 use super::inputs::for_each_input;
-use super::miss::{Miss, Standing};
-use crate::fs::{self, Digest, Stamped};
+use super::miss::Miss;
+use crate::fs::{self, Digest, Stamped, TextPath};
 use crate::invocation::Invocation;
 use crate::plan::{Evidence, Key};
 use crate::process::Process;
 use crate::spec::SpecText;
+use crate::store::{Entry, EnvironmentState, Site, Store};
 
 /// The name of a memo: a digest of all inputs of a launch, so that launches with the same inputs
 /// share it.
@@ -72,30 +71,19 @@ struct OtherWheels {
 /// How long the last check of the other wheels is valid.
 const OTHERS_PRECISION: Duration = Duration::from_hours(1);
 
-/// A path in a memo.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TextPath(#[serde(with = "crate::fs::path_text")] pub PathBuf);
-
-/// Returns the environment that a memo or a similar file at `path` names; none if the file is
-/// something else.
-pub(super) fn key_of(path: &Path) -> Option<Key> {
-    /// The part that these files have in common.
-    #[derive(Deserialize)]
-    struct Kept {
-        key: Key,
-    }
-    fs::read_memo::<Kept>(path).map(|kept| kept.key)
-}
-
-impl Store {
+impl Memo {
     /// Returns the memo of an earlier launch with the same inputs, and its environment; a miss
     /// unless everything is unchanged. It starts no process, opens no wheel, waits for no lock and
     /// writes nothing.
     ///
     /// # Errors
     /// The reason for the miss.
-    pub fn recall(&self, name: &MemoName, process: &Process) -> Result<(Memo, Entry), Miss> {
-        let memo: Memo = fs::read_memo_before_exec(&self.memo_file(name)).ok_or(Miss::Unknown)?;
+    pub fn recall(
+        store: &Store,
+        name: &MemoName,
+        process: &Process,
+    ) -> Result<(Self, Entry), Miss> {
+        let memo: Self = fs::read_memo_before_exec(&memo_file(store, name)).ok_or(Miss::Unknown)?;
         let changed = memo.stamps.iter().find(|stamped| !stamped.holds()).cloned();
         if let Some(changed) =
             changed.or_else(|| memo.missing.iter().find_map(AbsentPaths::appeared))
@@ -120,20 +108,20 @@ impl Store {
         }
         // Then, once an hour, the other wheels.
         if memo.others_are_due(SystemTime::now()) {
-            self.look_at_other_wheels(name, &memo)?;
+            memo.look_at_other_wheels(store, name)?;
         }
-        let lookup = self
+        let lookup = store
             .entry(&memo.key, &memo.site)
-            .map_err(|_| Miss::Environment(Standing::Absent))?;
+            .map_err(|_| Miss::Environment(EnvironmentState::Absent))?;
         Ok((memo, lookup.ready().map_err(Miss::Environment)?))
     }
 
     /// Checks the wheels that only some launches check.
-    fn look_at_other_wheels(&self, name: &MemoName, memo: &Memo) -> Result<(), Miss> {
+    fn look_at_other_wheels(&self, store: &Store, name: &MemoName) -> Result<(), Miss> {
         let others: OtherWheels =
-            fs::read_memo(&self.other_wheels_file(name)).ok_or(Miss::Unknown)?;
+            fs::read_memo(&other_wheels_file(store, name)).ok_or(Miss::Unknown)?;
         // The file belongs to another launch with the same inputs and a different result.
-        if others.key != memo.key {
+        if others.key != self.key {
             return Err(Miss::Unknown);
         }
         others
@@ -143,13 +131,13 @@ impl Store {
             .map_or(Ok(()), |changed| Err(Miss::Changed(changed)))
     }
 
-    /// Records that [`Store::recall`] has checked all wheels, if that was due: at most once an
+    /// Records that [`Memo::recall`] has checked all wheels, if that was due: at most once an
     /// hour. In a read-only store, nothing is recorded, and each launch checks all wheels.
-    pub fn renew(&self, name: &MemoName, memo: &mut Memo) {
+    pub fn renew(&mut self, store: &Store, name: &MemoName) {
         let now = SystemTime::now();
-        if memo.others_are_due(now) {
-            memo.others_seen = Some(seconds(now));
-            if let Err(error) = fs::write_memo(&self.memo_file(name), memo) {
+        if self.others_are_due(now) {
+            self.others_seen = Some(seconds(now));
+            if let Err(error) = fs::write_memo(&memo_file(store, name), self) {
                 tracing::debug!("cannot record that all wheels were checked: {error:#}");
             }
         }
@@ -157,7 +145,7 @@ impl Store {
 
     /// Stores the memo of a launch.
     pub fn remember(
-        &self,
+        store: &Store,
         name: &MemoName,
         key: &Key,
         entry: &Entry,
@@ -185,10 +173,10 @@ impl Store {
                 key: key.clone(),
                 stamps: other_wheels,
             };
-            fs::write_memo(&self.other_wheels_file(name), &others)?;
+            fs::write_memo(&other_wheels_file(store, name), &others)?;
         }
         let site = entry.site.clone();
-        let memo = Memo {
+        let memo = Self {
             key: key.clone(),
             site,
             stamps,
@@ -198,27 +186,27 @@ impl Store {
             warnings,
             python_path,
         };
-        fs::write_memo(&self.memo_file(name), &memo)
+        fs::write_memo(&memo_file(store, name), &memo)
     }
 
-    fn memo_file(&self, name: &MemoName) -> PathBuf {
-        self.memo_directory()
-            .join(format!("launch-{}.json", name.0))
-    }
-
-    fn other_wheels_file(&self, name: &MemoName) -> PathBuf {
-        self.memo_directory()
-            .join(format!("wheels-of-{}.json", name.0))
-    }
-}
-
-impl Memo {
     /// Returns whether the wheels that only some launches check are due. A time in the future does
     /// not count.
     fn others_are_due(&self, now: SystemTime) -> bool {
         let age = self.others_seen.map(|seen| seconds(now).checked_sub(seen));
         age.is_some_and(|age| age.is_none_or(|age| age >= OTHERS_PRECISION.as_secs()))
     }
+}
+
+fn memo_file(store: &Store, name: &MemoName) -> PathBuf {
+    store
+        .memo_directory()
+        .join(format!("launch-{}.json", name.0))
+}
+
+fn other_wheels_file(store: &Store, name: &MemoName) -> PathBuf {
+    store
+        .memo_directory()
+        .join(format!("wheels-of-{}.json", name.0))
 }
 
 /// Returns the seconds since 1970.
