@@ -23,10 +23,11 @@ use std::path::PathBuf;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use tempfile::TempDir;
 use vpython::testing::invocation::{Chosen, Invocation};
-use vpython::testing::plan::{self, Evidence, Key, Plan, interpreter};
+use vpython::testing::memo::{Memo, MemoName};
+use vpython::testing::plan::{self, Evidence, Key, Plan};
 use vpython::testing::process::Process;
 use vpython::testing::spec::{self, Origin, Spec, SpecKind, SpecText};
-use vpython::testing::store::{MemoName, Store};
+use vpython::testing::store::Store;
 use vpython::testing::{build, process::variable};
 use wheel::Wheel;
 
@@ -197,7 +198,7 @@ fn plans(criterion: &mut Criterion) {
     let store = Store::open(&invocation, &place.process).unwrap();
     store.prepare().unwrap();
     let memo = store.memo_directory();
-    let facts = interpreter::find(
+    let facts = plan::find_interpreter(
         &invocation,
         &Spec::default(),
         &place.process,
@@ -240,13 +241,13 @@ fn environments(criterion: &mut Criterion) {
         })
         .unwrap();
     let name = MemoName::of_launch(&text, &invocation, &place.process);
-    store.remember(&name, &key, &entry, evidence, &[]).unwrap();
+    Memo::remember(&store, &name, &key, &entry, evidence, &[]).unwrap();
     let mut group = criterion.benchmark_group("environment");
     group.bench_function("name of the memo", |bencher| {
         bencher.iter(|| MemoName::of_launch(&text, &invocation, &place.process));
     });
     group.bench_function("recall", |bencher| {
-        let recall = || store.recall(&name, &place.process).unwrap();
+        let recall = || Memo::recall(&store, &name, &place.process).unwrap();
         bencher.iter_batched(closing(), |()| recall(), BatchSize::PerIteration);
     });
     group.sample_size(20);

@@ -11,11 +11,15 @@
 //! |---|---|
 //! | [`cli`] | the command line: version, help, bypass; a tool or a run of python |
 //! | [`tool`] | one file for each `-vpython-tool` |
+//! | [`portable`] | environments that leave the store: exported, packed, unpacked, relocated |
 //! | [`launch`] | one run, warm path first |
 //! | [`exec`] | replacing the process with python |
 //! | [`build`] | building environments and unpacking wheels; never on the warm path |
-//! | [`store`] | environments and unpacked wheels, by key and digest; locks and memos |
+//! | [`memo`] | what an earlier launch found, and whether it is still valid |
+//! | [`store`] | environments and unpacked wheels, by key and digest; build locks, pruning |
 //! | [`plan`] | the resolution on this machine: one interpreter, each wheel, the key |
+//! | [`wheel`] | file names, archives, metadata and RECORD of wheels |
+//! | [`interpreter`] | finding interpreters, their facts and wheel tags |
 //! | [`spec`] | the requirements, and the location where each is written |
 //! | [`invocation`] | the command line: vpython's flags, python's arguments and the target |
 //! | [`process`], [`report`], [`fs`] | process inputs, output to the user, file system access |
@@ -37,6 +41,7 @@ mod invocation;
 mod launch;
 mod memo;
 mod plan;
+mod portable;
 mod process;
 mod report;
 mod spec;
@@ -73,16 +78,24 @@ pub mod testing {
     pub mod fs {
         pub use crate::fs::{Digest, read_memo, read_own_json, seal, write_memo};
     }
+    pub mod interpreter {
+        pub use crate::interpreter::{Facts, Tags};
+    }
     pub mod invocation {
         pub use crate::invocation::{Chosen, Invocation, Relocate};
     }
+    pub mod memo {
+        pub use crate::memo::{Memo, MemoName};
+    }
     pub mod plan {
-        pub use crate::interpreter::{Facts, Tags};
-        pub use crate::plan::{Evidence, Key, Plan, PlannedWheel, choose_wheels, make};
-        pub use crate::wheel::requires_dist;
-        pub mod interpreter {
-            pub use crate::interpreter::find;
-        }
+        pub use crate::plan::{
+            Evidence, Key, Plan, PlannedWheel, choose_wheels, find_interpreter, make,
+        };
+    }
+    pub mod portable {
+        pub use crate::portable::extract;
+        pub use crate::portable::manifest::PackManifest;
+        pub use crate::portable::member::Member;
     }
     pub mod process {
         pub use crate::process::{Process, variable};
@@ -99,21 +112,12 @@ pub mod testing {
         }
     }
     pub mod store {
-        pub use crate::memo::{Memo, MemoName};
         pub use crate::store::{Manifest, Store};
     }
     pub mod tool {
-        pub mod pack_manifest {
-            pub use crate::tool::pack_manifest::PackManifest;
-        }
-        pub mod pack_member {
-            pub use crate::tool::pack_member::Member;
-        }
-        pub mod relocate {
-            pub use crate::tool::relocate::run;
-        }
-        pub mod unpack {
-            pub use crate::tool::unpack::extract;
-        }
+        pub use crate::tool::relocate;
+    }
+    pub mod wheel {
+        pub use crate::wheel::requires_dist;
     }
 }

@@ -1,23 +1,16 @@
 //! One file for each `-vpython-tool`, which does one thing with the environment of the command
 //! line.
 
-pub mod additions;
-mod audit;
 pub mod check;
 pub mod documents;
-mod elf;
 pub mod exec;
 pub mod explain;
 pub mod export;
 pub mod fetch;
-mod include;
 pub mod install;
-mod interpreter_copy;
 pub mod list;
 pub mod lock;
 pub mod pack;
-pub mod pack_manifest;
-pub mod pack_member;
 pub mod prune;
 pub mod relocate;
 pub mod unpack;

@@ -8,14 +8,18 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 /// The stages, lowest first. Each may use those before it.
-const STAGES: [&str; 9] = [
+const STAGES: [&str; 13] = [
     "invocation",
     "spec",
+    "interpreter",
+    "wheel",
     "plan",
     "store",
+    "memo",
     "build",
     "exec",
     "launch",
+    "portable",
     "tool",
     "cli",
 ];

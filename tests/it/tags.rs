@@ -3,7 +3,7 @@
 use std::process::{Command, Stdio};
 
 use serde_json::json;
-use vpython::testing::plan::{Facts, Tags};
+use vpython::testing::interpreter::{Facts, Tags};
 use vpython::testing::spec::{Platform, Target, TargetPython};
 
 use crate::support::{Python, start};

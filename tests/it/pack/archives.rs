@@ -226,7 +226,7 @@ fn each_version_of_python_is_packed_and_runs() {
         assert_eq!((packed.code, &*packed.stdout), (Some(0), ""), "{packed}");
         let directory = world.outside("it's elsewhere");
         std::fs::create_dir(&directory).unwrap();
-        vpython::testing::tool::unpack::extract(&world.path("app.tar"), &directory).unwrap();
+        vpython::testing::portable::extract(&world.path("app.tar"), &directory).unwrap();
         let script = directory.join("bin/run-some");
         assert_eq!(
             output(script.to_str().unwrap(), &[]),

@@ -14,8 +14,9 @@ use std::path::Path;
 
 use anyhow::{Result, ensure};
 use vpython::testing::fs::Digest;
+use vpython::testing::interpreter::Facts;
 use vpython::testing::invocation::Invocation;
-use vpython::testing::plan::{Evidence, Facts, PlannedWheel, choose_wheels};
+use vpython::testing::plan::{Evidence, PlannedWheel, choose_wheels};
 use vpython::testing::process::Process;
 use vpython::testing::spec::upgrade::{Legacy, Planned};
 use vpython::testing::spec::{Packages, Spec, SpecKind, SpecText};
@@ -358,7 +359,7 @@ pub fn wheel_with(files: &[(&str, &[u8])]) -> Result<Vec<u8>> {
 
 /// Resolves a spec that requires a wheel with this `METADATA`.
 fn metadata(directory: &Path, bytes: &[u8]) -> Result<()> {
-    let _ = vpython::testing::plan::requires_dist(bytes);
+    let _ = vpython::testing::wheel::requires_dist(bytes);
     std::fs::create_dir(directory.join("wheels"))?;
     std::fs::write(
         directory.join("wheels/a-1-py3-none-any.whl"),

@@ -209,7 +209,7 @@ ok here; the spec names no other platforms
     let warnings = "\
 vpython: warning: `[WORLD]/work/wheels/c-1.tar.gz` is skipped: its name does not end in `.whl`
 vpython: warning: `[WORLD]/work/wheels/d.whl` is skipped: its name does not have five or six parts
-vpython: warning: `[WORLD]/work/wheels/a-2-py3-none-any.whl` is skipped: cannot read `[WORLD]/work/wheels/a-2-py3-none-any.whl` as a wheel: invalid Zip archive: Could not find EOCD
+vpython: warning: `[WORLD]/work/wheels/a-2-py3-none-any.whl` is skipped: cannot read `[WORLD]/work/wheels/a-2-py3-none-any.whl` as a wheel: it is not a zip archive: it is too short
 vpython: warning: `[WORLD]/work/wheels/b-1-py3-none-any.whl` is skipped: cannot read `[WORLD]/work/wheels/b-1-py3-none-any.whl` as a wheel: it has no `METADATA` of `b` 1
 ";
     case.verify().expect(0, table, warnings);

@@ -158,7 +158,7 @@ fn a_wheel_that_cannot_be_read_is_skipped_and_named() {
         125,
         "vpython: error: no wheel in `[WORLD]/work/wheels` fits `a` (required in `[WORLD]/work/vpython.toml`, line 1)\n  \
          caused by: `a-2-py3-none-any.whl` cannot be used: cannot read `[WORLD]/work/wheels/a-2-py3-none-any.whl` as a wheel: \
-         invalid Zip archive: Could not find EOCD\n  \
+         it is not a zip archive: it is too short\n  \
          hint: fetch one: `vpython -vpython-spec=vpython.toml -vpython-tool fetch`\n",
     );
 }

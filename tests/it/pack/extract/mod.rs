@@ -5,7 +5,7 @@ mod zip;
 use std::path::{Path, PathBuf};
 
 use tar::{Archive, Builder, EntryType, Header};
-use vpython::testing::tool::unpack::extract;
+use vpython::testing::portable::extract;
 
 use super::{files, is_alive, listing, packed, world};
 use crate::support::World;
@@ -62,7 +62,7 @@ fn unpacking_gives_what_was_packed() {
         let mut listed: Vec<&str> = known
             .members
             .iter()
-            .map(vpython::testing::tool::pack_member::Member::path)
+            .map(vpython::testing::portable::Member::path)
             .collect();
         listed.retain(|path| !directory.join(path).is_dir() || directory.join(path).is_symlink());
         assert_eq!(files(&directory), listed);

@@ -6,11 +6,12 @@ use anyhow::{Context, Result, ensure};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use vpython::testing::fs::{self};
+use vpython::testing::interpreter::Facts;
 use vpython::testing::invocation::{Invocation, Relocate};
-use vpython::testing::plan::Facts;
-use vpython::testing::store::{Manifest, Memo};
-use vpython::testing::tool::pack_manifest::PackManifest;
-use vpython::testing::tool::{relocate, unpack};
+use vpython::testing::memo::Memo;
+use vpython::testing::portable::{PackManifest, extract};
+use vpython::testing::store::Manifest;
+use vpython::testing::tool::relocate;
 
 use super::{process, promised};
 
@@ -72,7 +73,7 @@ pub(super) fn archive(directory: &Path, bytes: &[u8]) -> Result<()> {
     let (file, to) = (directory.join("a.tar"), directory.join("to"));
     std::fs::write(&file, bytes)?;
     std::fs::create_dir(&to)?;
-    let result = unpack::extract(&file, &to);
+    let result = extract(&file, &to);
     promised(std::fs::read_dir(directory)?.count() == 2, || {
         "a file was written outside the directory".to_owned()
     })?;

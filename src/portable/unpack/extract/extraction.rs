@@ -8,9 +8,9 @@ use anyhow::{Context, Result, bail, ensure};
 use sha2::Digest as _;
 
 use crate::fs;
+use crate::portable::manifest::{PACK_MANIFEST, PackManifest};
+use crate::portable::member::Member;
 use crate::report::Progress;
-use crate::tool::pack_manifest::{PACK_MANIFEST, PackManifest};
-use crate::tool::pack_member::Member;
 
 /// Permission bits of directories.
 const DIRECTORY_MODE: u32 = 0o755;

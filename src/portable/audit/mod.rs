@@ -16,9 +16,9 @@ use rayon::prelude::*;
 
 use super::elf::{Elf, Precedence};
 use super::interpreter_copy;
-use super::pack_member::Member;
 use crate::fs;
 use crate::interpreter::Facts;
+use crate::portable::member::Member;
 use crate::report;
 use private_paths::{Form, PrivatePaths};
 use run_path::PathMap;

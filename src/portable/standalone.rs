@@ -18,7 +18,7 @@ use crate::spec::Spec;
 use crate::store::{Store, WheelsKept};
 
 /// The resolved environment of a command line, to be built outside the store.
-pub(super) struct Standalone<'a> {
+pub struct Standalone<'a> {
     /// The resolved plan of the environment.
     pub plan: Plan,
     spec: Spec,

@@ -4,8 +4,8 @@
 use super::depends;
 use super::rules::{self, Manager, Rule};
 use crate::invocation::Pack;
+use crate::portable::manifest::PackManifest;
 use crate::report::Failure;
-use crate::tool::pack_manifest::PackManifest;
 
 /// The metadata of a package. Each value satisfies the rules of the package manager.
 #[derive(Debug)]

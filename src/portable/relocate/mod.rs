@@ -1,5 +1,5 @@
-//! `-vpython-tool relocate`: rewrites the absolute paths in an environment that another tool
-//! created, before or after it is moved.
+//! Rewrites the absolute paths in an environment that another tool created, before or after it is
+//! moved.
 //!
 //! The old prefixes are found in the environment's own files, however many there are. All edits are
 //! planned first; then a journal records the prefixes, and the edits are applied file by file, each
@@ -19,41 +19,52 @@ mod record;
 mod scripts;
 mod shebang;
 mod site_packages;
-mod summary;
 
-use std::ffi::OsString;
 use std::path::{Component, Path, PathBuf};
 
 use anyhow::Result;
 
-use crate::fs;
 use crate::interpreter::Facts;
 use crate::invocation::{Invocation, Relocate};
 use crate::plan::{self, Evidence};
 use crate::process::Process;
-use crate::report::{self, Failure};
+use crate::report::Failure;
 use crate::spec::Spec;
 use edits::Edits;
 use environment::Environment;
 use journal::Journal;
 use prefixes::Prefixes;
 
-/// The exit code if something cannot be fixed.
-const EXIT_UNFIXABLE: i32 = 1;
+/// The result of a relocation.
+#[derive(Debug)]
+pub struct Relocated {
+    /// The current path of the environment.
+    pub environment: PathBuf,
+    /// The path that it is set up for.
+    pub to: PathBuf,
+    /// The old prefixes.
+    pub from: Vec<PathBuf>,
+    /// Its new interpreter, if it gets one.
+    pub python: Option<PathBuf>,
+    /// The changed files, relative to the environment, each with the part that was changed.
+    pub changes: Vec<(PathBuf, &'static str)>,
+    /// The files that cannot be fixed, each with the reason.
+    pub unfixable: Vec<(PathBuf, String)>,
+}
 
-/// Relocates the environment that the command line names, prints what was changed, and returns the
-/// exit code.
+/// Relocates the environment at `path`, which is to be used at `to`; by default where it is. With
+/// `python`, it gets the interpreter at that path. A dry run changes nothing.
 ///
 /// # Errors
 /// Returns an error if there is no such environment, if the new interpreter does not fit it, or if
 /// a file cannot be read or written.
-pub fn run(
+pub fn relocate(
+    path: PathBuf,
     options: &Relocate,
-    words: &[OsString],
     invocation: &Invocation,
     process: &Process,
-) -> Result<i32> {
-    let environment = Environment::open(named(words, process)?)?;
+) -> Result<Relocated> {
+    let environment = Environment::open(path)?;
     let to = match &options.to {
         Some(to) => process.absolute(to),
         None => environment.path.clone(),
@@ -78,11 +89,18 @@ pub fn run(
         }
         Journal::end(&environment.path)?;
     }
-    summary::print(options, &environment, &prefixes, python, &edits)?;
-    Ok(if edits.unfixable.is_empty() {
-        0
-    } else {
-        EXIT_UNFIXABLE
+    let old = prefixes.old().iter().map(|prefix| prefixes::path(prefix));
+    let changes = edits.changes.iter();
+    let unfixable = edits.unfixable.into_iter();
+    Ok(Relocated {
+        to: prefixes::path(prefixes.to()),
+        from: old.collect(),
+        python: python.map(Path::to_path_buf),
+        changes: changes
+            .map(|(path, change)| (path.clone(), change.part))
+            .collect(),
+        unfixable: unfixable.map(|one| (one.path, one.why)).collect(),
+        environment: environment.path,
     })
 }
 
@@ -135,41 +153,6 @@ fn plan_edits(
     Ok(edits)
 }
 
-/// Returns the path of the one environment that the command line names.
-fn named(words: &[OsString], process: &Process) -> Result<PathBuf> {
-    // Only a leading `--` is a separator.
-    let words: Vec<&OsString> = words
-        .iter()
-        .enumerate()
-        .filter(|(index, word)| *index > 0 || *word != "--")
-        .map(|(_, word)| word)
-        .collect();
-    let [word] = words[..] else {
-        let why = if words.is_empty() {
-            "no environment is named".to_owned()
-        } else {
-            format!("{} environments are named", words.len())
-        };
-        let failure = Failure::new("`-vpython-tool relocate` takes one environment").because(why);
-        return Err(failure
-            .hint(format!(
-                "`{} -vpython-tool relocate --help` lists the options",
-                report::program()
-            ))
-            .into());
-    };
-    let path = process.absolute(Path::new(word));
-    // `..` is resolved through links, as the kernel does.
-    let is_plain = !path
-        .components()
-        .any(|component| component == Component::ParentDir);
-    if is_plain {
-        Ok(path)
-    } else {
-        fs::canonicalize(&path)
-    }
-}
-
 /// Returns an error for a destination that no file of an environment can contain.
 fn check_destination(to: &Path) -> Result<()> {
     let text = to.as_os_str().as_encoded_bytes();
@@ -195,7 +178,7 @@ fn check_destination(to: &Path) -> Result<()> {
 }
 
 /// Probes the interpreter at this path or in this directory.
-pub(super) fn facts(path: &Path, invocation: &Invocation, process: &Process) -> Result<Facts> {
+pub fn facts(path: &Path, invocation: &Invocation, process: &Process) -> Result<Facts> {
     let invocation = Invocation {
         interpreter: Some(path.to_path_buf()),
         ..invocation.clone()

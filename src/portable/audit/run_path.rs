@@ -7,7 +7,7 @@
 use std::path::{Component, Path, PathBuf};
 
 use crate::fs;
-use crate::tool::elf;
+use crate::portable::elf;
 
 /// The loader's names for the directory of a file (`ld.so(8)`, "Dynamic string tokens").
 const ORIGIN: [&str; 2] = ["$ORIGIN", "${ORIGIN}"];

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail, ensure};
 use tar::{Archive, Entry, EntryType};
 
 use super::extraction::{Extraction, Found, read_manifest};
-use crate::tool::pack_manifest::PackManifest;
+use crate::portable::manifest::PackManifest;
 
 /// The maximum padding after the end of an archive: tar fills records of 10 KiB, and other tools
 /// may use larger ones.

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use super::header::{Header, tag};
 use super::payload::{Payload, inode, mode};
-use crate::tool::pack::contents::{Contents, Item, ItemKind};
-use crate::tool::pack::depends::{Comparison, Requirement};
-use crate::tool::pack::package::Package;
+use crate::portable::pack::contents::{Contents, Item, ItemKind};
+use crate::portable::pack::depends::{Comparison, Requirement};
+use crate::portable::pack::package::Package;
 
 /// The number of SHA-256 among the hash algorithms (RFC 4880, 9.4).
 const SHA256: u32 = 8;

@@ -49,7 +49,7 @@ fn fixed(
     prefixes: &Prefixes,
     edits: &Edits,
 ) -> Result<Option<Columns>> {
-    let [name, digest, size] = columns;
+    let [name, digest, length] = columns;
     // A path in the environment is relative to site-packages, or absolute.
     let absolute = name
         .starts_with(b"/")
@@ -63,14 +63,14 @@ fn fixed(
     if !is_final && absolute.is_none() {
         return Ok(None);
     }
-    let [digest, size] = if is_final {
+    let [digest, length] = if is_final {
         record::columns_of(&edits.content(&environment.path, &inside)?)
     } else {
-        [digest.clone(), size.clone()]
+        [digest.clone(), length.clone()]
     };
     Ok(Some([
         absolute.unwrap_or_else(|| name.clone()),
         digest,
-        size,
+        length,
     ]))
 }

@@ -11,9 +11,9 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, ensure};
 
 use crate::fs::{self, Digest};
+use crate::portable::manifest::{PACK_MANIFEST, PackManifest};
+use crate::portable::member::{Member, Mode};
 use crate::report::Progress;
-use crate::tool::pack_manifest::{PACK_MANIFEST, PackManifest};
-use crate::tool::pack_member::{Member, Mode};
 
 /// The size of the chunks in which files are copied, in bytes.
 const CHUNK: usize = 1 << 18;

@@ -1,4 +1,4 @@
-//! `-vpython-tool pack`: packs an environment into an archive or a package.
+//! Packs an environment into an archive or a package.
 //!
 //! The input is a directory in which vpython has built the environment for this purpose. Only the
 //! bytes of its files matter: member order, owners, times, permission bits and compression are
@@ -25,14 +25,13 @@ use anyhow::{Context, Result};
 
 pub use order::Order;
 
-use super::additions::{Standalone, StandaloneRequest};
 use super::audit::{Audit, AuditContext};
-use super::pack_manifest::PackManifest;
-use super::pack_member::Member;
 use crate::build::Sharing;
 use crate::fs::{self, StagedDir};
-use crate::invocation::{Invocation, Pack};
 use crate::plan::{Key, Plan};
+use crate::portable::manifest::PackManifest;
+use crate::portable::member::Member;
+use crate::portable::standalone::{Standalone, StandaloneRequest};
 use crate::process::Process;
 use crate::report;
 use contents::Contents;
@@ -43,15 +42,12 @@ const MODE: u32 = 0o644;
 /// The size of the write buffer in bytes.
 const BUFFER: usize = 1 << 16;
 
-/// Builds the environment next to the output file, packs it, removes it, and returns the exit code.
+/// Builds the environment next to the output file, packs it, and removes it.
 ///
 /// # Errors
 /// Returns an error if the environment cannot be built, if something in it cannot be packed, or if
 /// the file cannot be written. The output file is then unchanged.
-pub fn run(options: &Pack, invocation: &Invocation, process: &Process) -> Result<i32> {
-    // Validate the options before anything is built.
-    let order = &Order::read(options, process)?;
-    let environment = &Standalone::decide(invocation, process)?;
+pub fn pack(order: &Order, environment: &Standalone, process: &Process) -> Result<()> {
     let request = StandaloneRequest::pack(&order.additions, &order.output, environment)?;
     let staged = StagedDir::beside(&order.output)?;
     request.build(environment, Sharing::Linked, staged.path())?;
@@ -60,8 +56,7 @@ pub fn run(options: &Pack, invocation: &Invocation, process: &Process) -> Result
     let contents = members
         .and_then(|members| contents(order, &environment.plan, staged.path(), members))
         .with_context(|| format!("cannot pack `{}`", order.output.display()))?;
-    write(order, &contents, &environment.plan.interpreter.platform)?;
-    Ok(0)
+    write(order, &contents, &environment.plan.interpreter.platform)
 }
 
 /// Returns the members of the environment in the directory `staged`, after warning of paths that do

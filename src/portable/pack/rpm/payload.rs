@@ -6,8 +6,8 @@ use std::io::Write;
 use anyhow::{Context, Result, ensure};
 use sha2::{Digest, Sha256};
 
-use crate::tool::pack::contents::{Contents, Item, ItemKind};
-use crate::tool::pack::tar;
+use crate::portable::pack::contents::{Contents, Item, ItemKind};
+use crate::portable::pack::tar;
 
 /// File types as in `stat(2)`.
 const DIRECTORY: u32 = 0o040_000;

@@ -17,8 +17,8 @@ use anyhow::{Context, Result};
 use flate2::bufread::MultiGzDecoder;
 
 use crate::fs;
+use crate::portable::manifest::PackManifest;
 use crate::report::Failure;
-use crate::tool::pack_manifest::PackManifest;
 
 /// The offset of the magic number of a tar archive.
 const TAR_MAGIC: usize = 257;

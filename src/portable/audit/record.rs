@@ -55,8 +55,8 @@ fn updated(
         if !fixed.contains(&file) {
             return Ok(None);
         }
-        let [digest, size] = record::columns_of(&read(&file)?);
-        Ok(Some([name.clone(), digest, size]))
+        let [digest, length] = record::columns_of(&read(&file)?);
+        Ok(Some([name.clone(), digest, length]))
     })
 }
 

@@ -7,9 +7,9 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
 use crate::fs::{self, Trust};
+use crate::portable::manifest::{PACK_MANIFEST, PackManifest, UNPACK_STATE};
+use crate::portable::member::Member;
 use crate::report::Failure;
-use crate::tool::pack_manifest::{PACK_MANIFEST, PackManifest, UNPACK_STATE};
-use crate::tool::pack_member::Member;
 
 /// The changes that `unpack` made to an environment.
 #[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -12,9 +12,9 @@ use rayon::prelude::*;
 use walkdir::{DirEntry, WalkDir};
 
 use crate::fs::{self, Digest};
+use crate::portable::member::{Member, Mode};
 use crate::report::Failure;
 use crate::store::{COMPILED, MANIFEST};
-use crate::tool::pack_member::{Member, Mode};
 
 /// Returns all members of the environment in a directory, sorted by the bytes of their paths.
 ///

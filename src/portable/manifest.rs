@@ -13,9 +13,9 @@ use std::path::{Component, Path};
 use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
 
-use super::pack_member::Member;
 use crate::fs::Digest;
 use crate::plan::{Key, Plan};
+use crate::portable::member::Member;
 
 /// The file's path, relative to the environment.
 pub const PACK_MANIFEST: &str = "vpython-pack.json";
@@ -221,8 +221,8 @@ fn stays_inside(path: &str, target: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::pack_member::Mode;
     use super::*;
+    use crate::portable::member::Mode;
 
     fn directory(path: &str) -> Member {
         Member::Directory { path: path.into() }

@@ -1,0 +1,18 @@
+//! Environments that leave the store: exported, packed, unpacked and relocated.
+
+mod audit;
+mod elf;
+mod export;
+mod include;
+mod interpreter_copy;
+pub mod manifest;
+pub mod member;
+pub mod pack;
+pub mod relocate;
+mod standalone;
+mod unpack;
+
+pub use export::export;
+pub use pack::pack;
+pub use standalone::Standalone;
+pub use unpack::{extract, unpack};

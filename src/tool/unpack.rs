@@ -1,0 +1,109 @@
+//! `-vpython-tool unpack FILE DIR`: creates an environment from an archive of `pack`.
+
+use std::ffi::OsString;
+use std::path::{Component, Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use super::install;
+use crate::fs;
+use crate::invocation::{Invocation, Unpack};
+use crate::portable;
+use crate::process::Process;
+use crate::report::{self, Failure};
+
+/// Unpacks the archive that the command line names, prints the path of the environment, and returns
+/// the exit code.
+///
+/// # Errors
+/// Returns an error if the file is not an archive of `pack` or is damaged, if the destination holds
+/// anything that vpython did not unpack, or if the interpreter does not exist.
+pub fn run(options: &Unpack, invocation: &Invocation, process: &Process) -> Result<i32> {
+    let (file, destination) = named(&invocation.words, process)?;
+    // Validate everything before anything is written.
+    let link = options
+        .link
+        .as_ref()
+        .map(|name| Link::to(name, &destination, process))
+        .transpose()?;
+    portable::unpack(&file, &destination, options, invocation, process)?;
+    link.map_or(Ok(()), |link| link.put())?;
+    install::print(&destination)
+}
+
+/// Returns the archive and the destination.
+fn named(words: &[OsString], process: &Process) -> Result<(PathBuf, PathBuf)> {
+    let words: Vec<&OsString> = words.iter().filter(|word| *word != "--").collect();
+    match words[..] {
+        [file, destination] if !destination.is_empty() => Ok((
+            process.absolute(Path::new(file)),
+            fs::plain_place(process.absolute(Path::new(destination))),
+        )),
+        _ => {
+            let failure =
+                Failure::new("`-vpython-tool unpack` takes an archive and a destination directory");
+            Err(failure
+                .hint(format!(
+                    "for example: `{} -vpython-tool unpack env.tar.gz /opt/app/env`",
+                    report::program()
+                ))
+                .into())
+        }
+    }
+}
+
+/// A link to the environment.
+struct Link {
+    path: PathBuf,
+    target: PathBuf,
+}
+
+impl Link {
+    /// The link with this name: next to the environment if it is a plain name, else relative to the
+    /// current directory.
+    ///
+    /// # Errors
+    /// Returns an error if the name is in use by anything but a link, or lies inside the
+    /// environment.
+    fn to(name: &Path, destination: &Path, process: &Process) -> Result<Self> {
+        let is_plain = matches!(
+            name.components().collect::<Vec<_>>()[..],
+            [Component::Normal(_)]
+        );
+        let path = if is_plain {
+            destination.with_file_name(name)
+        } else {
+            fs::plain_place(process.absolute(name))
+        };
+        // Only an existing link may be replaced.
+        let refuse = |why| {
+            Err(
+                Failure::new(format!("cannot create the link `{}`", path.display()))
+                    .because(why)
+                    .into(),
+            )
+        };
+        if path == destination || fs::link_metadata(&path)?.is_some_and(|found| !found.is_symlink())
+        {
+            return refuse("the name is already in use");
+        }
+        if path.starts_with(destination) {
+            return refuse("it would be inside the environment");
+        }
+        // In the same directory, the link is relative, so that both can be moved together.
+        let sibling = destination
+            .file_name()
+            .filter(|_| path.parent() == destination.parent());
+        Ok(Self {
+            target: sibling.map_or_else(|| destination.to_path_buf(), PathBuf::from),
+            path,
+        })
+    }
+
+    fn put(&self) -> Result<()> {
+        let directory = self.path.parent().unwrap_or(Path::new("/"));
+        let put = fs::create_dir_all(directory, 0o755)
+            .and_then(|()| fs::replace_link(&self.target, &self.path));
+        put.with_context(|| format!("cannot create the link `{}`", self.path.display()))
+    }
+}
