@@ -16,6 +16,7 @@
 //! | [`build`] | building environments and unpacking wheels; never on the warm path |
 //! | [`store`] | environments and unpacked wheels, by key and digest; locks and memos |
 //! | [`plan`] | the resolution on this machine: one interpreter, each wheel, the key |
+//! | [`remote`] | the HTTP client; used only by what the user asked to fetch |
 //! | [`spec`] | the requirements, and the location where each is written |
 //! | [`invocation`] | the command line: vpython's flags, python's arguments and the target |
 //! | [`process`], [`report`], [`fs`] | process inputs, output to the user, file system access |
@@ -36,6 +37,7 @@ mod invocation;
 mod launch;
 mod plan;
 mod process;
+mod remote;
 mod report;
 mod spec;
 mod store;

@@ -1,0 +1,46 @@
+//! Reading over HTTP: one client for package indexes, wheels, and registries.
+//!
+//! A [`Client`] is shared by all threads of a run. It knows the certificate authorities and the
+//! proxies of the machine, the logins of the user, and when to retry. Nothing is read and no socket
+//! is opened before the first request, so that a launch without one does not pay for it.
+//!
+//! Three rules hold for every request:
+//!
+//! * A login goes only to the origin that it is for, by https, or by http to a host that the
+//!   configuration names. No text, error, event or argument of another program contains it:
+//!   [`RemoteUrl`] and [`Secret`] do not show it.
+//! * Everything that a server sends has a limit: headers, body, redirects, pauses.
+//! * An error says the URL, what the server or the network did, after how many attempts, and what
+//!   the user can do.
+//!
+//! | file | responsibility |
+//! |---|---|
+//! | `client` | the requests of callers: [`Client::get`] |
+//! | `download` | [`Client::download`]: hashed while it arrives, resumed where it broke |
+//! | `parallel` | [`in_parallel`]: several requests at a time |
+//! | `attempt`, `redirect`, `retry`, `body` | one attempt, its redirects, its repetition, its body |
+//! | `agents`, `tls`, `proxy`, `host_names` | connections: certificates, proxies, addresses |
+//! | `logins`, `netrc`, `keyring` | the logins of the user |
+//! | `remote_url`, `secret`, `plain_http` | URLs that may be shown, and that may be requested |
+//! | `error` | the text of errors |
+#![expect(
+    dead_code,
+    unused_imports,
+    reason = "the tools that use the client come with the next change"
+)]
+
+mod client;
+mod download;
+mod parallel;
+mod remote_url;
+mod request;
+mod secret;
+mod settings;
+
+pub use client::Client;
+pub use download::{Download, Downloaded};
+pub use parallel::{CONNECTIONS, in_parallel};
+pub use remote_url::{Login, Origin, RemoteUrl};
+pub use request::{ContentRange, Range, Request, Response};
+pub use secret::Secret;
+pub use settings::{Retry, Settings};
