@@ -22,20 +22,35 @@
 //! | `agents`, `tls`, `proxy`, `host_names` | connections: certificates, proxies, addresses |
 //! | `logins`, `netrc`, `keyring` | the logins of the user |
 //! | `remote_url`, `secret`, `plain_http` | URLs that may be shown, and that may be requested |
-//! | `error` | the text of errors |
+//! | `trouble` | why an attempt failed, and the text of the error |
+//! | `programs` | `getent` and `keyring`, with a time limit |
 #![expect(
     dead_code,
     unused_imports,
     reason = "the tools that use the client come with the next change"
 )]
 
+mod agents;
+mod attempt;
+mod body;
 mod client;
 mod download;
+mod host_names;
+mod keyring;
+mod logins;
+mod netrc;
 mod parallel;
+mod plain_http;
+mod programs;
+mod proxy;
+mod redirect;
 mod remote_url;
 mod request;
+mod retry;
 mod secret;
 mod settings;
+mod tls;
+mod trouble;
 
 pub use client::Client;
 pub use download::{Download, Downloaded};

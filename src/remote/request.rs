@@ -1,5 +1,7 @@
 //! What a caller of [`Client::get`](super::Client::get) sends and receives.
 
+use std::fmt;
+
 use super::RemoteUrl;
 
 /// A request for a document that fits into memory.
@@ -42,6 +44,17 @@ pub enum Range {
     Last(u64),
 }
 
+impl fmt::Display for Range {
+    /// Writes the value of the header `Range`.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bytes(first, last) => write!(formatter, "bytes={first}-{last}"),
+            Self::From(first) => write!(formatter, "bytes={first}-"),
+            Self::Last(length) => write!(formatter, "bytes=-{length}"),
+        }
+    }
+}
+
 /// An answer to a [`Request`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Response {
@@ -72,4 +85,53 @@ pub struct ContentRange {
     pub part: Option<(u64, u64)>,
     /// The size of the whole file, if the server says it.
     pub size: Option<u64>,
+}
+
+/// Parses the header `Content-Range`, as in `bytes 0-99/1234`, `bytes 0-99/*` or `bytes */1234`.
+pub(super) fn content_range(value: &str) -> Option<ContentRange> {
+    let (part, size) = value.trim().strip_prefix("bytes ")?.split_once('/')?;
+    let part = match part.trim() {
+        "*" => None,
+        part => {
+            let (first, last) = part.split_once('-')?;
+            let (first, last) = (first.parse().ok()?, last.parse().ok()?);
+            (first <= last).then_some(Some((first, last)))?
+        }
+    };
+    let size = match size.trim() {
+        "*" => None,
+        size => Some(size.parse().ok()?),
+    };
+    Some(ContentRange { part, size })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_content_range_is_parsed() {
+        let range = |part, size| Some(ContentRange { part, size });
+        let rows = [
+            ("bytes 0-99/1234", range(Some((0, 99)), Some(1234))),
+            ("bytes 5-5/*", range(Some((5, 5)), None)),
+            ("bytes */1234", range(None, Some(1234))),
+            ("bytes 9-5/10", None),
+            ("bytes -5/10", None),
+            ("items 0-1/2", None),
+            ("", None),
+        ];
+        for (value, expected) in rows {
+            assert_eq!(content_range(value), expected, "{value}");
+        }
+    }
+
+    #[test]
+    fn a_range_is_written_as_the_header() {
+        let ranges = [Range::Bytes(2, 5), Range::From(7), Range::Last(100)];
+        assert_eq!(
+            ranges.map(|range| range.to_string()),
+            ["bytes=2-5", "bytes=7-", "bytes=-100"]
+        );
+    }
 }

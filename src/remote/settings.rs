@@ -59,7 +59,7 @@ impl Default for Retry {
     fn default() -> Self {
         Self {
             attempts: 5,
-            first_pause: Duration::from_secs(1),
+            first_pause: Duration::from_millis(500),
             longest_pause: Duration::from_mins(1),
         }
     }
